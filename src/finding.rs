@@ -1,0 +1,90 @@
+//! What is wrong, as plain data: a defect of the input, and a finding of a check.
+
+use serde::{Deserialize, Serialize};
+
+/// Something the input does that its standard forbids, found while parsing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Defect {
+    pub kind: DefectKind,
+    pub at: Position,
+    /// One sentence: what was found, what is allowed.
+    pub message: String,
+    /// Standard and clause.
+    pub reference: &'static str,
+}
+
+/// Which check a defect feeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DefectKind {
+    /// HLS playlist syntax.
+    Syntax,
+    /// An attribute of a multivariant playlist's rendition is missing or malformed.
+    Attribute,
+    /// The container's own structure: sync, boxes, truncation.
+    Container,
+    /// Transport stream continuity counter or transport error indicator.
+    Continuity,
+    /// PAT or PMT.
+    Tables,
+    /// Initialization segment, or fragments that don't fit it.
+    Initialization,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Position {
+    /// Line and column of a text, both from 1.
+    Line { line: u32, column: u32 },
+    /// Byte offset from the start of the resource.
+    Byte(u64),
+    Whole,
+}
+
+impl std::fmt::Display for Position {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Line { line, column } => write!(f, "line {line}, column {column}"),
+            Self::Byte(at) => write!(f, "byte {at}"),
+            Self::Whole => f.write_str("the whole"),
+        }
+    }
+}
+
+/// Ordered: `Warning < Minor < Major < Critical`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// A standard's SHOULD, or a habit worth knowing.
+    Warning,
+    /// A standard is broken; players cope.
+    Minor,
+    /// Some viewers suffer.
+    Major,
+    /// Viewers can't watch.
+    Critical,
+}
+
+impl Severity {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Minor => "minor",
+            Self::Major => "major",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// One violation that a check reports.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Finding {
+    pub check: &'static str,
+    pub severity: Severity,
+    pub output: String,
+    pub rendition: Option<String>,
+    pub message: String,
+    pub evidence: serde_json::Map<String, serde_json::Value>,
+    pub reference: &'static str,
+}

@@ -1,0 +1,253 @@
+//! What HLS and DASH both become: a presentation of renditions, each with a timeline of segments.
+
+use crate::units::{BitsPerSecond, Seconds, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use url::Url;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    Hls,
+    Dash,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Media {
+    Video,
+    Audio,
+    Text,
+}
+
+impl Media {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Video => "video",
+            Self::Audio => "audio",
+            Self::Text => "text",
+        }
+    }
+}
+
+/// The manifest that lists the renditions (HLS multivariant playlist, DASH MPD).
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Presentation {
+    pub renditions: Vec<Rendition>,
+}
+
+/// One rung of the ladder, one audio or one text rendition.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rendition {
+    /// Stable, readable for a person, unique in its output: `1080p-4500k`, `audio-vie-128k`.
+    pub name: String,
+    pub media: Media,
+    /// Where its own playlist is; `None` where the manifest itself carries it, or names none.
+    pub uri: Option<Url>,
+    /// The packager's own id, cleaned and bounded.
+    pub id: Option<String>,
+    pub bandwidth: Option<BitsPerSecond>,
+    pub average_bandwidth: Option<BitsPerSecond>,
+    /// RFC 6381 strings, split at commas.
+    pub codecs: Vec<String>,
+    pub resolution: Option<Resolution>,
+    pub frame_rate: Option<f64>,
+    /// BCP 47.
+    pub language: Option<String>,
+    /// HLS: the AUDIO group that a variant refers to, or the GROUP-ID that this rendition is a member of.
+    pub group: Option<String>,
+    pub video_range: Option<String>,
+    /// Line of the manifest that declares it, from 1.
+    pub line: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Resolution {
+    pub width: u32,
+    pub height: u32,
+}
+
+impl std::fmt::Display for Resolution {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}x{}", self.width, self.height)
+    }
+}
+
+impl From<Resolution> for String {
+    fn from(r: Resolution) -> Self {
+        r.to_string()
+    }
+}
+
+impl TryFrom<String> for Resolution {
+    type Error = String;
+    fn try_from(s: String) -> Result<Self, Self::Error> {
+        let parts = s.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
+        let (width, height) = parts.ok_or_else(|| format!("`{s}` is not a resolution; write it as 1920x1080"))?;
+        Ok(Self { width, height })
+    }
+}
+
+/// A rendition's segments as its playlist (or the MPD's timeline) lists them at one instant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Timeline {
+    pub version: Option<u32>,
+    pub media_sequence: u64,
+    pub discontinuity_sequence: u64,
+    pub target_duration: Option<Seconds>,
+    /// EXT-X-ENDLIST, or MPD@type="static".
+    pub ended: bool,
+    /// EXT-X-PLAYLIST-TYPE: `EVENT` or `VOD`.
+    pub playlist_type: Option<String>,
+    pub independent_segments: bool,
+    pub segments: Vec<Segment>,
+}
+
+impl Timeline {
+    /// Number of the newest segment; `None` for an empty list.
+    #[must_use]
+    pub fn last_number(&self) -> Option<u64> {
+        self.segments.last().map(|s| s.number)
+    }
+
+    /// Sum of the listed durations.
+    #[must_use]
+    pub fn window(&self) -> Seconds {
+        self.segments.iter().map(|s| s.duration).sum()
+    }
+
+    /// Where the live edge is on the wall clock: the end of the newest segment. The newest explicit
+    /// program date-time, carried forward by the durations after it (RFC 8216bis 4.4.4.6).
+    #[must_use]
+    pub fn live_edge(&self) -> Option<Timestamp> {
+        let mut tail = Seconds::ZERO;
+        for segment in self.segments.iter().rev() {
+            tail = tail + segment.duration;
+            if let Some(at) = segment.program_date_time {
+                return Some(tail.after(at));
+            }
+            if segment.discontinuity {
+                return None;
+            }
+        }
+        None
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Segment {
+    /// Media sequence number.
+    pub number: u64,
+    /// Discontinuity sequence number it belongs to.
+    pub discontinuity_sequence: u64,
+    pub uri: Url,
+    pub byte_range: Option<ByteRange>,
+    pub duration: Seconds,
+    /// EXT-X-DISCONTINUITY stands before it.
+    pub discontinuity: bool,
+    /// Only where the playlist says it for this very segment.
+    pub program_date_time: Option<Timestamp>,
+    pub gap: bool,
+    pub map: Option<Map>,
+    pub key: Option<Key>,
+    /// Line of its URI, from 1.
+    pub line: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ByteRange {
+    pub offset: u64,
+    pub length: u64,
+}
+
+/// The media initialization section (EXT-X-MAP).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Map {
+    pub uri: Url,
+    pub byte_range: Option<ByteRange>,
+}
+
+/// EXT-X-KEY in force. `method` as written: `AES-128`, `SAMPLE-AES`, `SAMPLE-AES-CTR`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    pub method: String,
+    pub uri: Option<String>,
+    pub iv: Option<String>,
+    pub key_format: Option<String>,
+}
+
+/// A URL for people: user information and query values are `***`, for they carry passwords and tokens.
+#[must_use]
+pub fn shown(url: &Url) -> String {
+    masked(url.as_str()).into_owned()
+}
+
+/// `text` with user information and query values masked in every URL (or relative reference) in it.
+#[must_use]
+pub fn masked(text: &str) -> Cow<'_, str> {
+    if !text.contains(['?', '@']) {
+        return Cow::Borrowed(text);
+    }
+    let ends_word = |c: char| c.is_whitespace() || "\"`<>".contains(c);
+    Cow::Owned(text.split_inclusive(ends_word).map(mask_word).collect())
+}
+
+fn mask_word(word: &str) -> String {
+    match word.split_once('?') {
+        Some((path, query)) => format!("{}?{}", mask_user(path), mask_query(query)),
+        None => mask_user(word),
+    }
+}
+
+fn mask_user(path: &str) -> String {
+    let Some((scheme, rest)) = path.split_once("://") else { return path.to_owned() };
+    let authority = rest.split(['/', '#']).next().unwrap_or_default();
+    match authority.rsplit_once('@') {
+        Some((user, _)) => format!("{scheme}://***{}", rest.get(user.len()..).unwrap_or_default()),
+        None => path.to_owned(),
+    }
+}
+
+/// What ends the sentence or the word after the query stays.
+fn mask_query(query: &str) -> String {
+    let inner = query.trim_end_matches(|c: char| c.is_whitespace() || "\"`<>.,:;)'".contains(c));
+    let value = |pair: &str| match pair.split_once('=') {
+        Some((name, _)) => format!("{name}=***"),
+        None if pair.is_empty() => String::new(),
+        None => "***".to_owned(),
+    };
+    let mut out = inner.split('&').map(value).collect::<Vec<_>>().join("&");
+    out.push_str(query.get(inner.len()..).unwrap_or_default());
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shown_url_keeps_no_secret() {
+        let url = Url::parse("https://bob:p4ss@cdn.example/live/a.m3u8?token=s3cret&x=1~hmac=beef").unwrap();
+        assert_eq!(shown(&url), "https://***@cdn.example/live/a.m3u8?token=***&x=***");
+    }
+
+    #[test]
+    fn a_token_that_is_the_whole_query_is_masked() {
+        let url = Url::parse("http://h/a?s3cret").unwrap();
+        assert_eq!(shown(&url), "http://h/a?***");
+    }
+
+    #[test]
+    fn urls_within_a_sentence_and_relative_ones_are_masked() {
+        let text = "GET http://u:p@h/x?t=1: refused, `seg_1.ts?auth=abc` too; why? write to a@b";
+        let expected = "GET http://***@h/x?t=***: refused, `seg_1.ts?auth=***` too; why? write to a@b";
+        assert_eq!(masked(text), expected);
+    }
+
+    #[test]
+    fn a_secret_with_word_breaks_in_it_does_not_leak_its_tail() {
+        assert_eq!(masked("http://h/x?t=a,b&u='c'(d/e after"), "http://h/x?t=***&u=*** after");
+    }
+}
