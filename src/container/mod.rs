@@ -1,0 +1,277 @@
+//! Media segments, inspected while they arrive: bytes → tracks, timestamps, key frames, continuity.
+//!
+//! Nothing here keeps a segment whole, allocates by a length that the input names, or panics. A broken
+//! input is described by [`Defect`]s with byte offsets; what could be learned before it stays.
+
+mod audio;
+mod defects;
+mod mp4;
+mod sniff;
+mod text;
+mod timeline;
+mod ts;
+
+use crate::finding::{Defect, DefectKind};
+use crate::stream::Media;
+use crate::units::{MediaTime, Seconds};
+use audio::PackedAudio;
+use defects::Defects;
+use mp4::Mp4;
+use serde::Serialize;
+use sniff::Kind;
+use std::num::NonZeroU32;
+use text::WebVtt;
+use ts::Ts;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Container {
+    MpegTs,
+    /// ISO BMFF, fragmented.
+    Cmaf,
+    PackedAudio,
+    WebVtt,
+    /// Not recognised: HTML, noise, nothing.
+    Unknown,
+}
+
+/// What inspecting one media segment (or initialization segment) has learned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inspection {
+    pub container: Container,
+    pub bytes: u64,
+    pub tracks: Vec<Track>,
+    pub ts: Option<TsFacts>,
+    /// Bounded: at most [`MAX_DEFECTS`] are kept, `defects_total` counts all.
+    pub defects: Vec<Defect>,
+    pub defects_total: u64,
+    /// The first bytes, for a finding's evidence when the container isn't recognised (at most 32).
+    pub head: Vec<u8>,
+    /// Scrambled (TS transport_scrambling_control) or protected (senc, encv/enca) samples were seen.
+    pub encrypted: bool,
+}
+
+pub const MAX_DEFECTS: usize = 16;
+
+/// Tracks kept of one resource.
+pub const MAX_TRACKS: usize = 64;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Track {
+    /// PID, or track_ID.
+    pub id: u32,
+    pub media: Option<Media>,
+    /// `h264`, `hevc`, `aac`, `ac-3`, `ec-3`, `av1`, `opus`, `id3`, `wvtt`… or the raw four-character code / stream type.
+    pub codec: String,
+    /// Smallest decode time; for TS unwrapped so that `end - start` is a plain difference.
+    pub start: Option<MediaTime>,
+    /// Smallest presentation time.
+    pub presentation_start: Option<MediaTime>,
+    /// Decode time at which the next segment has to go on: last decode time plus last sample's duration.
+    pub end: Option<MediaTime>,
+    /// Samples (access units; for TS audio the PES packets' frames where countable, else PES packets).
+    pub samples: u64,
+    /// Video: the first access unit is a random access point. `None` where it can't be told (encrypted).
+    pub starts_with_keyframe: Option<bool>,
+    pub keyframes: u64,
+    /// Longest distance between key frames that begin in this segment.
+    pub keyframe_interval_max: Option<Seconds>,
+    /// Largest distance between consecutive decode times inside the segment.
+    pub sample_gap_max: Option<Seconds>,
+}
+
+impl Track {
+    /// A track of which nothing was measured.
+    #[must_use]
+    pub fn new(id: u32, media: Option<Media>, codec: String) -> Self {
+        Self {
+            id,
+            media,
+            codec,
+            start: None,
+            presentation_start: None,
+            end: None,
+            samples: 0,
+            starts_with_keyframe: None,
+            keyframes: 0,
+            keyframe_interval_max: None,
+            sample_gap_max: None,
+        }
+    }
+
+    /// Media duration: from the first decode time to where the next segment goes on.
+    #[must_use]
+    pub fn duration(&self) -> Option<Seconds> {
+        Some(self.end?.since(self.start?))
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TsFacts {
+    pub packets: u64,
+    pub continuity_errors: u64,
+    pub transport_errors: u64,
+    pub pcr_interval_max: Option<Seconds>,
+    pub pat_at: Option<u64>,
+    pub pmt_at: Option<u64>,
+    /// Per PID the first and the last continuity counter with payload, for the comparison across segments.
+    pub counters: Vec<Counter>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counter {
+    pub pid: u16,
+    pub first: u8,
+    pub last: u8,
+    /// The first packet signalled a discontinuity (adaptation field discontinuity_indicator).
+    pub discontinuity: bool,
+}
+
+/// What a media segment needs to know of its initialization segment (EXT-X-MAP), learned by inspecting that.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Init {
+    /// In the order of the `moov`; at most [`MAX_TRACKS`].
+    pub tracks: Vec<InitTrack>,
+}
+
+/// One `trak` with its `trex` (ISO/IEC 14496-12 8.3, 8.8.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InitTrack {
+    pub id: u32,
+    pub media: Option<Media>,
+    /// As in [`Track::codec`]; of a protected entry the original format.
+    pub codec: String,
+    /// The sample entry is `encv`, `enca` or another protected one.
+    pub encrypted: bool,
+    /// `None` when `mdhd` is missing or says 0: fragments of this track have no times.
+    pub timescale: Option<NonZeroU32>,
+    /// Ticks that the edit list adds to composition times.
+    pub presentation_shift: i64,
+    /// `None` without a `trex`.
+    pub default_duration: Option<u32>,
+    pub default_size: Option<u32>,
+    pub default_flags: u32,
+}
+
+/// Inspects one resource as its bytes arrive.
+#[derive(Debug)]
+pub struct Inspector {
+    init: Option<Init>,
+    bytes: u64,
+    /// The first bytes, until they say what the container is.
+    head: Vec<u8>,
+    parser: Option<Parser>,
+}
+
+#[derive(Debug)]
+enum Parser {
+    Ts(Box<Ts>),
+    Mp4(Box<Mp4>),
+    PackedAudio(Box<PackedAudio>),
+    WebVtt(WebVtt),
+    /// Nothing more is read: not recognised, or packets of another size.
+    Blind(Container, Defects),
+}
+
+/// Bytes kept for [`Inspection::head`].
+const HEAD_KEPT: usize = 32;
+
+impl Inspector {
+    /// `init`: the initialization section in force for a fragmented MP4 segment.
+    #[must_use]
+    pub fn new(init: Option<&Init>) -> Self {
+        Self { init: init.cloned(), bytes: 0, head: Vec::new(), parser: None }
+    }
+
+    /// The next bytes, in pieces of any size.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.bytes += bytes.len() as u64;
+        if let Some(parser) = &mut self.parser {
+            return parser.push(bytes);
+        }
+        let (head, rest) = bytes.split_at(bytes.len().min(sniff::WINDOW - self.head.len()));
+        self.head.extend_from_slice(head);
+        if self.head.len() == sniff::WINDOW {
+            self.decide().push(rest);
+        }
+    }
+
+    /// What was learned. `Init` is `Some` where a `moov` was read.
+    #[must_use]
+    pub fn finish(mut self) -> (Inspection, Option<Init>) {
+        if self.parser.is_none() {
+            self.decide();
+        }
+        let mut inspection = Inspection {
+            container: Container::Unknown,
+            bytes: self.bytes,
+            tracks: Vec::new(),
+            ts: None,
+            defects: Vec::new(),
+            defects_total: 0,
+            head: self.head.into_iter().take(HEAD_KEPT).collect(),
+            encrypted: false,
+        };
+        let Some(parser) = self.parser else { return (inspection, None) };
+        let (defects, init) = parser.finish(&mut inspection);
+        (inspection.defects, inspection.defects_total) = defects.finish();
+        (inspection, init)
+    }
+
+    /// Chooses the parser by the first bytes and hands them to it.
+    fn decide(&mut self) -> &mut Parser {
+        let parser = Parser::new(&self.head, self.init.take());
+        let parser = self.parser.insert(parser);
+        parser.push(&self.head);
+        self.head.truncate(HEAD_KEPT);
+        parser
+    }
+}
+
+impl Parser {
+    fn new(head: &[u8], init: Option<Init>) -> Self {
+        let mut defects = Defects::default();
+        match sniff::kind(head) {
+            Kind::Ts => Self::Ts(Box::new(Ts::new(defects))),
+            Kind::Mp4 => Self::Mp4(Box::new(Mp4::new(init, defects))),
+            Kind::PackedAudio => Self::PackedAudio(Box::new(PackedAudio::new(defects))),
+            Kind::WebVtt => Self::WebVtt(WebVtt::new(defects)),
+            Kind::TsWrapped(size) => {
+                defects.add(DefectKind::Container, 0, "ISO/IEC 13818-1 2.4.3.2; RFC 8216 3.2", || {
+                    format!("transport stream packets of {size} bytes; a segment has packets of 188 bytes")
+                });
+                Self::Blind(Container::MpegTs, defects)
+            }
+            Kind::Unknown => {
+                let looks = sniff::describe(head);
+                defects.add(DefectKind::Container, 0, "RFC 8216 3.1", || format!("not a media segment: {looks}"));
+                Self::Blind(Container::Unknown, defects)
+            }
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Ts(ts) => ts.push(bytes),
+            Self::Mp4(mp4) => mp4.push(bytes),
+            Self::PackedAudio(audio) => audio.push(bytes),
+            Self::WebVtt(text) => text.push(bytes),
+            Self::Blind(..) => {}
+        }
+    }
+
+    fn finish(self, inspection: &mut Inspection) -> (Defects, Option<Init>) {
+        let (container, (defects, init)) = match self {
+            Self::Ts(ts) => (Container::MpegTs, (ts.finish(inspection), None)),
+            Self::Mp4(mp4) => (Container::Cmaf, mp4.finish(inspection)),
+            Self::PackedAudio(audio) => (Container::PackedAudio, (audio.finish(inspection), None)),
+            Self::WebVtt(text) => (Container::WebVtt, (text.finish(inspection), None)),
+            Self::Blind(container, defects) => (container, (defects, None)),
+        };
+        inspection.container = container;
+        (defects, init)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! Movie fragments: `moof` and the `mdat` behind it.
+
+use super::boxes::{self, Boxed, Fault};
+use super::track::Fragmented;
+use crate::container::defects::Defects;
+use crate::container::{Init, MAX_TRACKS, Track};
+use crate::finding::DefectKind;
+use mp4_atom::{Tfdt, Tfhd, Trun};
+
+const TRAF: &str = "ISO/IEC 14496-12 8.8.6";
+
+/// The tracks of a segment, fragment by fragment.
+#[derive(Debug)]
+pub struct Fragments {
+    init: Option<Init>,
+    tracks: Vec<Fragmented>,
+    open: Option<Open>,
+    /// A `moof` was seen.
+    pub any: bool,
+    /// Protected samples were seen.
+    pub encrypted: bool,
+}
+
+/// A `moof` whose samples are still to come.
+#[derive(Debug)]
+struct Open {
+    at: u64,
+    /// Bytes that its samples need, where that is known.
+    needs: Option<u64>,
+    /// Bytes of `mdat` since.
+    has: Option<u64>,
+}
+
+impl Fragments {
+    #[must_use]
+    pub fn new(init: Option<Init>) -> Self {
+        Self { init, tracks: Vec::new(), open: None, any: false, encrypted: false }
+    }
+
+    /// The resource has a `moov` of its own.
+    pub fn initialize(&mut self, init: &Init) {
+        self.init = Some(init.clone());
+    }
+
+    pub fn moof(&mut self, moof: &Boxed<'_>, defects: &mut Defects) {
+        self.settle(defects);
+        self.any = true;
+        let mut needs = Some(0u64);
+        for child in moof.children() {
+            let bytes = match child {
+                Ok(traf) if &traf.kind == b"traf" => self.traf(&traf, defects),
+                Ok(_) => Ok(Some(0)),
+                Err(fault) => Err(fault),
+            };
+            match bytes {
+                Ok(bytes) => needs = needs.zip(bytes).map(|(a, b)| a.saturating_add(b)),
+                Err(fault) => {
+                    needs = None;
+                    defects.add(DefectKind::Container, fault.at, boxes::CLAUSE, || fault.message);
+                }
+            }
+        }
+        self.open = Some(Open { at: moof.at, needs, has: None });
+    }
+
+    /// An `mdat` begins; `bytes` is its payload, `u64::MAX` to the end of the resource.
+    pub fn mdat(&mut self, bytes: u64) {
+        if let Some(open) = &mut self.open {
+            open.has = Some(open.has.unwrap_or(0).saturating_add(bytes));
+        }
+    }
+
+    /// The fragment before is complete.
+    pub fn settle(&mut self, defects: &mut Defects) {
+        let Some(Open { at, needs, has }) = self.open.take() else { return };
+        match (needs, has) {
+            (Some(0), None) => {}
+            (_, None) => defects.add(DefectKind::Container, at, "ISO/IEC 14496-12 8.8.4; ISO/IEC 23000-19 7.3.2", || {
+                format!("the `moof` at byte {at} has no `mdat` behind it")
+            }),
+            (Some(needs), Some(has)) if needs > has => {
+                defects.add(DefectKind::Container, at, "ISO/IEC 14496-12 8.8.8", || {
+                    format!("the `moof` at byte {at} describes {needs} bytes of samples, its `mdat` holds {has}")
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// Bytes of the fragment's samples, where they are known.
+    fn traf(&mut self, traf: &Boxed<'_>, defects: &mut Defects) -> Result<Option<u64>, Fault> {
+        let parts = Parts::read(traf)?;
+        let Some(tfhd) = parts.tfhd else { return Err(traf.fault("has no `tfhd`".to_owned())) };
+        self.encrypted |= parts.protected;
+        let Some(track) = self.track(tfhd.track_id, traf.at, defects) else { return Ok(None) };
+        let defaults = track.defaults(&tfhd);
+        match parts.tfdt {
+            Some(tfdt) => track.seek(i64::try_from(tfdt.base_media_decode_time).unwrap_or(i64::MAX)),
+            None => defects.add(DefectKind::Container, traf.at, "ISO/IEC 14496-12 8.8.12; RFC 8216 3.3", || {
+                format!("the `traf` of track {} at byte {} has no `tfdt`: its time is unknown", tfhd.track_id, traf.at)
+            }),
+        }
+        let runs = parts.runs.iter().map(|run| track.run(run, defaults));
+        Ok(runs.fold(Some(0u64), |sum, run| sum.zip(run).map(|(a, b)| a.saturating_add(b))))
+    }
+
+    /// The track with this id, new or known; a defect when the initialization segment doesn't have it.
+    fn track(&mut self, id: u32, at: u64, defects: &mut Defects) -> Option<&mut Fragmented> {
+        if let Some(known) = self.tracks.iter().position(|t| t.id == id) {
+            return self.tracks.get_mut(known);
+        }
+        let track = self.init.as_ref().and_then(|i| i.tracks.iter().find(|t| t.id == id)).cloned();
+        if let (Some(init), None) = (&self.init, &track) {
+            let known = init.tracks.iter().map(|t| t.id.to_string()).collect::<Vec<_>>().join(", ");
+            defects.add(DefectKind::Initialization, at, "ISO/IEC 14496-12 8.8.7", || {
+                format!("the `traf` at byte {at} belongs to track {id}, the initialization segment has {known}")
+            });
+        }
+        self.encrypted |= track.as_ref().is_some_and(|t| t.encrypted);
+        if self.tracks.len() >= MAX_TRACKS {
+            return None;
+        }
+        self.tracks.push(Fragmented::new(id, track));
+        self.tracks.last_mut()
+    }
+
+    /// The tracks seen; of a lone initialization segment those that it announces.
+    #[must_use]
+    pub fn finish(self) -> Vec<Track> {
+        if self.any {
+            return self.tracks.into_iter().map(Fragmented::finish).collect();
+        }
+        let announced = self.init.into_iter().flat_map(|i| i.tracks);
+        announced.map(|t| Track::new(t.id, t.media, t.codec)).collect()
+    }
+}
+
+/// The boxes of a `traf` that are read.
+#[derive(Debug, Default)]
+struct Parts {
+    tfhd: Option<Tfhd>,
+    tfdt: Option<Tfdt>,
+    runs: Vec<Trun>,
+    protected: bool,
+}
+
+impl Parts {
+    fn read(traf: &Boxed<'_>) -> Result<Self, Fault> {
+        let mut parts = Self::default();
+        for child in traf.children() {
+            let child = child?;
+            match &child.kind {
+                b"tfhd" => parts.tfhd = Some(child.leaf()?),
+                b"tfdt" => parts.tfdt = Some(child.leaf()?),
+                b"trun" => parts.runs.push(child.leaf()?),
+                b"senc" | b"saiz" => parts.protected = true,
+                _ => {}
+            }
+        }
+        if parts.tfhd.is_none() && !parts.runs.is_empty() {
+            return Err(Fault { at: traf.at, message: format!("the `traf` at byte {} has no `tfhd` ({TRAF})", traf.at) });
+        }
+        Ok(parts)
+    }
+}

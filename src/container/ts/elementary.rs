@@ -1,0 +1,169 @@
+//! One elementary stream: PES packets → samples on a time line.
+
+use super::packet::Packet;
+use super::pes;
+use super::stream_type::{Carriage, Stream};
+use crate::codec::audio::Framer;
+use crate::codec::nal::{Access, Unit};
+use crate::codec::picture::Scanner;
+use crate::container::Track;
+use crate::container::defects::Defects;
+use crate::container::timeline::Timeline;
+use crate::finding::DefectKind;
+use crate::stream::Media;
+
+const CLAUSE: &str = "ISO/IEC 13818-1 2.4.3.7";
+
+#[derive(Debug)]
+pub struct Elementary {
+    pub pid: u16,
+    pub stream: Stream,
+    reader: pes::Reader,
+    timeline: Timeline,
+    parser: Parser,
+    access_unit: AccessUnit,
+    /// Samples were seen that can't be looked into.
+    scrambled: bool,
+}
+
+#[derive(Debug)]
+enum Parser {
+    Video(Scanner),
+    Audio(Framer),
+    /// A PES packet is a sample.
+    Opaque,
+}
+
+/// The picture that is being read.
+#[derive(Debug, Default)]
+struct AccessUnit {
+    recovery: bool,
+    judged: bool,
+}
+
+impl Elementary {
+    #[must_use]
+    pub fn new(pid: u16, stream: Stream) -> Self {
+        let parser = Parser::of(&stream);
+        let timeline = Timeline::new(matches!(parser, Parser::Audio(_)));
+        let access_unit = AccessUnit::default();
+        Self { pid, stream, reader: pes::Reader::default(), timeline, parser, access_unit, scrambled: false }
+    }
+
+    /// The PMT came after the stream's first packets.
+    pub fn announce(&mut self, stream: Stream) {
+        if self.stream != stream {
+            self.parser = Parser::of(&stream);
+            self.timeline.count(matches!(self.parser, Parser::Audio(_)));
+            self.stream = stream;
+        }
+    }
+
+    /// A packet with payload; `true` when the PES header says that it is scrambled.
+    pub fn push(&mut self, at: u64, packet: &Packet<'_>, defects: &mut Defects) -> bool {
+        if packet.scrambled || self.stream.carriage == Carriage::Sections {
+            self.scrambled |= packet.scrambled;
+            if packet.start {
+                self.timeline.untimed();
+            }
+            return packet.scrambled;
+        }
+        if packet.start {
+            self.flush();
+        }
+        let step = self.reader.push(packet.start, packet.payload);
+        let mut scrambled = false;
+        match step.header {
+            Some(Ok(header)) => scrambled = self.begin(header),
+            Some(Err(fault)) => complain(at, self.pid, fault, defects),
+            None => {}
+        }
+        if !self.scrambled {
+            self.body(step.body);
+        }
+        scrambled
+    }
+
+    /// Packets of this stream were lost before the next one.
+    pub fn reset(&mut self) {
+        self.reader.reset();
+        match &mut self.parser {
+            Parser::Video(scanner) => scanner.reset(),
+            Parser::Audio(framer) => framer.reset(),
+            Parser::Opaque => {}
+        }
+    }
+
+    #[must_use]
+    pub fn finish(mut self) -> Track {
+        self.flush();
+        let mut track = Track::new(u32::from(self.pid), self.stream.media, self.stream.codec);
+        self.timeline.finish(&mut track);
+        if track.media != Some(Media::Video) || self.scrambled {
+            track.starts_with_keyframe = None;
+        }
+        track
+    }
+
+    fn begin(&mut self, header: pes::Header) -> bool {
+        self.scrambled |= header.scrambled;
+        if let (Some(pts), Some(dts)) = (header.pts, header.dts) {
+            self.timeline.stamp(pts, dts);
+            self.access_unit = AccessUnit::default();
+        }
+        header.scrambled
+    }
+
+    fn body(&mut self, body: &[u8]) {
+        let Self { parser, timeline, access_unit, .. } = self;
+        match parser {
+            Parser::Video(scanner) => scanner.push(body, |unit| access_unit.unit(unit, timeline)),
+            Parser::Audio(framer) => framer.push(body, |frame| timeline.frame(frame.samples, frame.rate)),
+            Parser::Opaque => {}
+        }
+    }
+
+    /// The last NAL unit of a PES packet ends with it.
+    fn flush(&mut self) {
+        let Self { parser, timeline, access_unit, .. } = self;
+        if let Parser::Video(scanner) = parser {
+            scanner.flush(|unit| access_unit.unit(unit, timeline));
+        }
+    }
+}
+
+impl Parser {
+    fn of(stream: &Stream) -> Self {
+        match (stream.video(), stream.audio()) {
+            (Some(syntax), _) => Self::Video(Scanner::new(syntax)),
+            (_, Some(framing)) => Self::Audio(Framer::new(framing)),
+            _ => Self::Opaque,
+        }
+    }
+}
+
+impl AccessUnit {
+    fn unit(&mut self, unit: Unit, timeline: &mut Timeline) {
+        match unit {
+            Unit::Delimiter => {
+                *self = Self::default();
+                timeline.sample();
+            }
+            Unit::RecoveryPoint => self.recovery = true,
+            Unit::Slice(access) if !self.judged => {
+                self.judged = true;
+                timeline.key(access == Access::Random || (access == Access::Intra && self.recovery));
+            }
+            Unit::Slice(_) => {}
+        }
+    }
+}
+
+fn complain(at: u64, pid: u16, fault: pes::Fault, defects: &mut Defects) {
+    defects.add(DefectKind::Container, at, CLAUSE, || match fault {
+        pes::Fault::StartCode([a, b, c]) => {
+            format!("PID {pid}: a PES packet has to begin with 00 00 01, found {a:02x} {b:02x} {c:02x}")
+        }
+        pes::Fault::Stamp => format!("PID {pid}: PTS or DTS of a PES header has wrong marker bits or is cut off"),
+    });
+}
