@@ -1,0 +1,130 @@
+//! Attribute lists: `NAME=value,NAME="value"` (RFC 8216bis 4.2).
+
+use super::defects::Shown;
+use super::values::Report;
+use std::collections::HashSet;
+
+pub(super) const REFERENCE: &str = "RFC 8216bis 4.2";
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pair<'a> {
+    pub name: &'a str,
+    /// Without its quotes.
+    pub value: &'a str,
+    pub quoted: bool,
+    /// It is what its tag defines for that name.
+    pub sound: bool,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct List<'a>(pub Vec<Pair<'a>>);
+
+impl<'a> List<'a> {
+    /// The value of a sound attribute.
+    pub fn get(&self, name: &str) -> Option<&'a str> {
+        self.0.iter().find(|p| p.sound && p.name == name).map(|p| p.value)
+    }
+
+    /// The text of a quoted string, sound or not.
+    pub fn quoted(&self, name: &str) -> Option<&'a str> {
+        self.0.iter().find(|p| p.quoted && p.name == name).map(|p| p.value)
+    }
+
+    /// An unquoted word as it is written, sound or not.
+    pub fn written(&self, name: &str) -> Option<&'a str> {
+        let word = |v: &str| !v.is_empty() && v.bytes().all(|b| b.is_ascii_graphic());
+        self.0.iter().find(|p| p.name == name && !p.quoted && word(p.value)).map(|p| p.value)
+    }
+
+    /// Any attribute of that name, sound or not.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|p| p.name == name)
+    }
+}
+
+/// Splits a list. What breaks the grammar is reported and read as well as it can be: the first of two attributes
+/// with one name stays, a missing comma is put in, a string without its closing quote ends with the line.
+pub(super) fn split<'a>(text: &'a str, report: &mut Report<'_, '_, 'a>) -> List<'a> {
+    let mut list = List::default();
+    let mut names = HashSet::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (pair, after) = next_pair(rest, report);
+        rest = after;
+        let Some(pair) = pair else { continue };
+        if names.insert(pair.name) {
+            list.0.push(pair);
+        } else {
+            report.list(pair.name, format_args!("attribute {} is here twice; write it once", Shown(pair.name)));
+        }
+    }
+    if let Some(comma) = text.strip_suffix(',').and_then(|most| text.get(most.len()..)) {
+        report.list(comma, format_args!("the list ends with a comma; leave it out"));
+    }
+    list
+}
+
+/// One pair and what follows its comma.
+fn next_pair<'a>(text: &'a str, report: &mut Report<'_, '_, 'a>) -> (Option<Pair<'a>>, &'a str) {
+    let end = text.find(['=', ',']).unwrap_or(text.len());
+    let (written, rest) = text.split_at(end);
+    let Some(value) = rest.strip_prefix('=') else {
+        let what = format_args!("{} is no attribute; write NAME=value", Shown(written));
+        report.list(written, what);
+        return (None, rest.strip_prefix(',').unwrap_or(rest));
+    };
+    let name = written.trim_ascii();
+    check_name(written, name, report);
+    let spaced = value.trim_ascii_start();
+    match spaced.strip_prefix('"') {
+        Some(inner) => {
+            if spaced.len() != value.len() {
+                report.list(value, format_args!("whitespace before the value of {}; leave it out", Shown(name)));
+            }
+            quoted(name, inner, report)
+        }
+        None => unquoted(name, value, report),
+    }
+}
+
+fn check_name<'a>(written: &'a str, name: &'a str, report: &mut Report<'_, '_, 'a>) {
+    let legal = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'-';
+    if written.len() != name.len() {
+        report.list(written, format_args!("whitespace around attribute name {}; leave it out", Shown(name)));
+    }
+    if name.is_empty() || !name.bytes().all(legal) {
+        let what = format_args!("{} is no attribute name; only A-Z, 0-9 and - may be in one", Shown(name));
+        report.list(written, what);
+    }
+}
+
+fn quoted<'a>(name: &'a str, inner: &'a str, report: &mut Report<'_, '_, 'a>) -> (Option<Pair<'a>>, &'a str) {
+    let Some((value, after)) = inner.split_once('"') else {
+        report.list(name, format_args!("the string of {} has no closing quote", Shown(name)));
+        return (Some(Pair { name, value: inner, quoted: true, sound: false }), "");
+    };
+    let pair = Pair { name, value, quoted: true, sound: true };
+    let rest = after.trim_ascii_start();
+    match rest.strip_prefix(',') {
+        Some(next) if rest.len() == after.len() => (Some(pair), next),
+        None if rest.is_empty() => (Some(pair), rest),
+        Some(next) => {
+            report.list(after, format_args!("whitespace after the value of {}; leave it out", Shown(name)));
+            (Some(pair), next)
+        }
+        None => {
+            report.list(after, format_args!("no comma after the value of {}", Shown(name)));
+            (Some(pair), rest)
+        }
+    }
+}
+
+fn unquoted<'a>(name: &'a str, value: &'a str, report: &mut Report<'_, '_, 'a>) -> (Option<Pair<'a>>, &'a str) {
+    let end = value.find(',').unwrap_or(value.len());
+    let (written, rest) = value.split_at(end);
+    let value = written.trim_ascii();
+    if value.len() != written.len() {
+        report.list(written, format_args!("whitespace around the value of {}; leave it out", Shown(name)));
+    }
+    (Some(Pair { name, value, quoted: false, sound: true }), rest.strip_prefix(',').unwrap_or(rest))
+}

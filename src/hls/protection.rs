@@ -1,0 +1,67 @@
+//! Keys and the initialization section in force for the segments that follow (RFC 8216bis 4.4.4.4, 4.4.4.5).
+
+use super::attributes::List;
+use super::defects::Defects;
+use super::lines::Line;
+use super::m3u8;
+use super::uris;
+use crate::stream::{ByteRange, Key, Map};
+use url::Url;
+
+/// Key formats in force at once; more are no real stream's.
+const MAX_KEYS: usize = 16;
+
+#[derive(Default)]
+pub(super) struct Protection {
+    /// One of each KEYFORMAT, in the order they came.
+    keys: Vec<Key>,
+    map: Option<Map>,
+}
+
+impl Protection {
+    /// A key replaces that of its KEYFORMAT; METHOD=NONE ends all.
+    pub fn key(&mut self, list: &List<'_>, base: &Url) {
+        if list.written("METHOD") == Some("NONE") {
+            self.keys.clear();
+            return;
+        }
+        let Some(read) = m3u8::key(list) else { return };
+        let uri = read.uri.map(|uri| absolute(base, uri));
+        let key = Key { method: read.method.to_string(), uri, iv: read.iv, key_format: read.keyformat };
+        if let Some(same) = self.keys.iter_mut().find(|k| format_of(k) == format_of(&key)) {
+            *same = key;
+        } else if self.keys.len() < MAX_KEYS {
+            self.keys.push(key);
+        }
+    }
+
+    /// A map whose URI is no use leaves the segments without one.
+    pub fn map<'a>(&mut self, list: &List<'a>, base: &Url, line: &Line<'a>, defects: &mut Defects) {
+        self.map = m3u8::map(list).and_then(|read| {
+            let uri = uris::resolve(base, list.quoted("URI")?, line, defects)?;
+            let range = read.byte_range.map(|r| ByteRange { offset: r.offset.unwrap_or(0), length: r.length });
+            Some(Map { uri, byte_range: range })
+        });
+    }
+
+    pub fn in_force_map(&self) -> Option<Map> {
+        self.map.clone()
+    }
+
+    /// All of them lead to the same key: the one that is a plain file if there is one, else the first.
+    pub fn in_force_key(&self) -> Option<Key> {
+        self.keys.iter().find(|k| format_of(k) == "identity").or(self.keys.first()).cloned()
+    }
+}
+
+fn format_of(key: &Key) -> &str {
+    key.key_format.as_deref().unwrap_or("identity")
+}
+
+/// A key's URI may have any scheme (`skd:`, `data:`): only a relative one is resolved.
+fn absolute(base: &Url, uri: String) -> String {
+    match Url::parse(&uri) {
+        Err(url::ParseError::RelativeUrlWithoutBase) => base.join(&uri).map_or(uri, String::from),
+        _ => uri,
+    }
+}

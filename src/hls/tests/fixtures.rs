@@ -1,0 +1,44 @@
+//! What packagers really write has no defect.
+
+use super::*;
+
+#[test]
+fn what_packagers_write_is_clean() {
+    let fixtures = fixtures();
+    assert!(fixtures.len() >= 16, "the fixtures are missing");
+    for (path, bytes) in fixtures {
+        let (playlist, defects) = parse(&bytes, &base());
+        assert_eq!(defects, [], "{}", path.display());
+        match playlist {
+            Playlist::Multivariant(p) => {
+                assert!(path.ends_with("master.m3u8") && p.renditions.len() >= 2, "{}: {p:?}", path.display());
+                assert!(p.renditions.iter().all(|r| r.uri.is_some()), "{}", path.display());
+            }
+            Playlist::Media(t) => {
+                assert!(path.ends_with("media.m3u8") && t.segments.len() >= 2, "{}: {t:?}", path.display());
+                assert!(t.segments.iter().all(|s| s.duration.0 > 0.0), "{}", path.display());
+            }
+            Playlist::Unreadable => panic!("{}", path.display()),
+        }
+    }
+}
+
+fn names(fixture: &str) -> Vec<String> {
+    let (_, bytes) = fixtures().into_iter().find(|(path, _)| path.ends_with(fixture)).unwrap();
+    let (presentation, _) = presentation(&String::from_utf8(bytes).unwrap());
+    presentation.renditions.into_iter().map(|r| r.name).collect()
+}
+
+#[test]
+fn the_names_of_each_packagers_renditions_are_readable() {
+    assert_eq!(names("ffmpeg_ts/master.m3u8"), ["1080p-4950k", "720p-2341k"]);
+    assert_eq!(names("ffmpeg_fmp4/master.m3u8"), ["audio-vie", "720p-3441k"]);
+    assert_eq!(
+        names("unified_origin/master.m3u8"),
+        ["audio-vi-136k", "audio-en", "text-en", "540p-1203k", "1080p-3320k"]
+    );
+    assert_eq!(names("elemental_scte35/master.m3u8"), ["1080p-5141k", "720p-2641k", "text-eng"]);
+    assert_eq!(names("wowza_aes128/master.m3u8"), ["720p-1796k", "360p-796k", "audio-64k"]);
+    assert_eq!(names("nginx_rtmp/master.m3u8"), ["288k", "928k"]);
+    assert_eq!(names("shaka_drm/master.m3u8"), ["audio-vi", "text-en", "1080p-3170k"]);
+}

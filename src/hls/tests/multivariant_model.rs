@@ -1,0 +1,106 @@
+//! Multivariant playlists → presentations.
+
+use super::*;
+use crate::stream::{Media, Rendition};
+
+fn renditions(lines: &str) -> Vec<Rendition> {
+    presentation(&format!("#EXTM3U\n{lines}")).0.renditions
+}
+
+fn names(lines: &str) -> Vec<String> {
+    renditions(lines).into_iter().map(|r| r.name).collect()
+}
+
+#[test]
+fn a_variant_with_all_its_attributes() {
+    let text = "#EXT-X-STREAM-INF:BANDWIDTH=4500400,AVERAGE-BANDWIDTH=4000000,CODECS=\"avc1.640028, mp4a.40.2\",\
+        RESOLUTION=1920x1080,FRAME-RATE=29.970,VIDEO-RANGE=SDR,AUDIO=\"aac\",STABLE-VARIANT-ID=\"v/1 a\"\nv.m3u8\n";
+    let r = renditions(text).remove(0);
+    assert_eq!((r.name.as_str(), r.media, r.line), ("1080p-4500k", Media::Video, Some(2)));
+    assert_eq!(r.uri.unwrap().as_str(), "https://origin.example.com/live/ch1/v.m3u8");
+    assert_eq!(r.id.as_deref(), Some("v-1-a"));
+    assert_eq!((r.bandwidth.unwrap().0, r.average_bandwidth.unwrap().0), (4_500_400, 4_000_000));
+    assert_eq!(r.codecs, ["avc1.640028", "mp4a.40.2"]);
+    assert_eq!((r.resolution.unwrap().to_string().as_str(), r.frame_rate), ("1920x1080", Some(29.97)));
+    assert_eq!((r.group.as_deref(), r.video_range.as_deref()), (Some("aac"), Some("SDR")));
+}
+
+#[test]
+fn alternatives_with_a_uri_are_renditions() {
+    let r = renditions(
+        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"aac\",NAME=\"Tiếng Việt\",LANGUAGE=\"vie\",URI=\"vie.m3u8\"\n\
+         #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"aac\",NAME=\"Muxed\",LANGUAGE=\"en\"\n\
+         #EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS,GROUP-ID=\"cc\",NAME=\"CC\",INSTREAM-ID=\"CC1\"\n\
+         #EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"sub\",NAME=\"English (SDH)\",URI=\"en.m3u8\"\n\
+         #EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=1,URI=\"i.m3u8\"\n",
+    );
+    let seen: Vec<_> =
+        r.iter().map(|r| (r.name.as_str(), r.media, r.language.as_deref(), r.group.as_deref())).collect();
+    assert_eq!(
+        seen,
+        [("audio-vie", Media::Audio, Some("vie"), Some("aac")), ("text-English-SDH", Media::Text, None, Some("sub"))]
+    );
+    assert_eq!(r[0].id.as_deref(), Some("Ti-ng-Vi-t"));
+}
+
+#[test]
+fn what_a_variant_carries_comes_from_its_codecs() {
+    let media = |attributes: &str| renditions(&format!("#EXT-X-STREAM-INF:BANDWIDTH=64000{attributes}\nv\n"))[0].media;
+    for codec in ["mp4a.40.2", "ac-3", "ec-3", "opus", "Opus", "fLaC", "mp4a.40.2,wvtt"] {
+        assert_eq!(media(&format!(",CODECS=\"{codec}\"")), Media::Audio, "{codec}");
+    }
+    assert_eq!(media(",CODECS=\"avc1.640028,mp4a.40.2\""), Media::Video);
+    assert_eq!(media(",CODECS=\"mp4a.40.2\",RESOLUTION=640x360"), Media::Video);
+    assert_eq!(media(",CODECS=\"wvtt\""), Media::Text);
+    assert_eq!(media(""), Media::Video);
+}
+
+#[test]
+fn one_playlist_is_one_rendition() {
+    let r = renditions(
+        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"English\",LANGUAGE=\"en\",URI=\"en.m3u8\"\n\
+         #EXT-X-STREAM-INF:BANDWIDTH=2000000,RESOLUTION=1280x720,AUDIO=\"a\"\nv.m3u8\n\
+         #EXT-X-STREAM-INF:BANDWIDTH=2200000,RESOLUTION=1280x720,AUDIO=\"b\"\n./v.m3u8\n\
+         #EXT-X-STREAM-INF:BANDWIDTH=128000,CODECS=\"mp4a.40.2\"\nen.m3u8\n",
+    );
+    let seen: Vec<_> = r.iter().map(|r| (r.name.as_str(), r.group.as_deref(), r.codecs.len())).collect();
+    assert_eq!(seen, [("audio-en-128k", Some("a"), 1), ("720p-2000k", Some("a"), 0)]);
+}
+
+#[test]
+fn equal_names_are_numbered_in_order() {
+    let variant = |uri: &str| format!("#EXT-X-STREAM-INF:BANDWIDTH=2000000\n{uri}\n");
+    assert_eq!(names(&(variant("a") + &variant("b") + &variant("c"))), ["2000k", "2000k-2", "2000k-3"]);
+    let audio = |name: &str| format!("#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"{name}\",URI=\"{}\"\n", name.len());
+    assert_eq!(names(&(audio("en-2") + &audio("en") + &audio("en!"))), ["audio-en-2", "audio-en", "audio-en-3"]);
+}
+
+#[test]
+fn a_malformed_attribute_costs_only_itself() {
+    let r = renditions(
+        "#EXT-X-STREAM-INF:BANDWIDTH=fast,RESOLUTION=1920x1080,FRAME-RATE=x\na\n\
+         #EXT-X-STREAM-INF:BANDWIDTH=3000000, CODECS=\"avc1.4d401f\",RESOLUTION=720p\nb\n\
+         #EXT-X-STREAM-INF:BANDWIDTH=2000000\n\
+         #EXT-X-STREAM-INF:BANDWIDTH=1000000\nfile:///c\n\
+         #EXT-X-MEDIA:TYPE=AUDIO,LANGUAGE=\"en\",URI=\"en.m3u8\"\n",
+    );
+    let seen: Vec<_> = r.iter().map(|r| (r.name.as_str(), r.uri.is_some(), r.line.unwrap())).collect();
+    assert_eq!(
+        seen,
+        [("1080p", true, 2), ("3000k", true, 4), ("2000k", false, 6), ("1000k", false, 7), ("audio-en", true, 9)]
+    );
+    assert_eq!(r[1].codecs, ["avc1.4d401f"]);
+}
+
+#[test]
+fn names_and_ids_are_bounded() {
+    let long = "ế x".repeat(400);
+    let r = renditions(&format!("#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{long}\",NAME=\"{long}\",URI=\"a\"\n")).remove(0);
+    assert!(r.id.unwrap().len() <= 64 && r.name.len() <= 80 && r.group.unwrap().chars().count() <= 128);
+}
+
+#[test]
+fn an_empty_playlist_is_an_empty_presentation() {
+    assert_eq!(presentation("#EXTM3U\n").0.renditions, []);
+    assert_eq!(presentation("#EXTM3U").1, []);
+}

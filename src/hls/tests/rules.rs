@@ -1,0 +1,281 @@
+//! Each rule of the lint: what breaks it, with line and column, and what keeps it.
+
+use super::*;
+use DefectKind::{Attribute, Syntax};
+
+const MEDIA: &str = "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6.0,\na.ts\n";
+const MULTIVARIANT: &str = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1000000\nv.m3u8\n";
+
+/// A media playlist's lines 2 and following.
+fn media(lines: &str) -> String {
+    format!("#EXTM3U\n{lines}\n#EXT-X-TARGETDURATION:6\n#EXTINF:6.0,\na.ts\n")
+}
+
+/// A multivariant playlist's lines 2 and following.
+fn multivariant(lines: &str) -> String {
+    format!("#EXTM3U\n{lines}\n#EXT-X-STREAM-INF:BANDWIDTH=1000000\nv.m3u8\n")
+}
+
+/// `broken` has this one defect, with these words in it, and `sound` none.
+#[track_caller]
+fn rule(broken: &str, place: (DefectKind, u32, u32), words: &str, sound: &str) {
+    let (_, defects) = parse(broken.as_bytes(), &base());
+    let said: Vec<&str> = defects.iter().map(|d| d.message.as_str()).collect();
+    assert_eq!(places(&defects), [place], "{said:?}");
+    assert!(said[0].contains(words), "{said:?}");
+    let (_, defects) = parse(sound.as_bytes(), &base());
+    assert_eq!(defects, [], "the sound one");
+}
+
+#[test]
+fn extm3u_is_the_first_line() {
+    let (playlist, defects) = parse(MEDIA.strip_prefix("#EXTM3U\n").unwrap().as_bytes(), &base());
+    assert!(matches!(playlist, Playlist::Media(t) if t.segments.len() == 1));
+    assert_eq!(places(&defects), [(Syntax, 1, 1)]);
+    assert!(defects[0].message.contains("no EXTM3U"), "{}", defects[0].message);
+    rule(&format!("\n{MEDIA}"), (Syntax, 2, 1), "first line", MEDIA);
+    rule(&MEDIA.replace("EXTM3U", "EXTM3U x=1"), (Syntax, 1, 8), "takes no value", MEDIA);
+}
+
+#[test]
+fn the_text_is_utf_8_without_byte_order_mark_and_control_characters() {
+    rule(&format!("\u{feff}{MEDIA}"), (Syntax, 1, 1), "byte order mark", MEDIA);
+    rule(&MEDIA.replace(":6.0,", ":6.0,Tập\u{7}"), (Syntax, 3, 16), "U+0007", &MEDIA.replace(":6.0,", ":6.0,Tập"));
+    rule(&MEDIA.replace(":6.0,", ":6.0,\u{85}"), (Syntax, 3, 13), "U+0085", MEDIA);
+    rule(&MEDIA.replace("a.ts", "a.\rts"), (Syntax, 4, 3), "carriage return", &MEDIA.replace('\n', "\r\n"));
+    rule(&MEDIA.replace("#EXTINF", "  #EXTINF"), (Syntax, 3, 1), "whitespace", &MEDIA.replace(":6\n", ":6  \n"));
+    let (playlist, defects) = parse(b"#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6.5,caf\xe9\na.ts\n", &base());
+    assert_eq!(places(&defects), [(Syntax, 3, 16)]);
+    assert!(matches!(playlist, Playlist::Media(t) if t.segments[0].duration.0 == 6.5));
+}
+
+#[test]
+fn a_line_has_a_bound() {
+    let long = format!("#EXT-X-DEFINE:NAME=\"a\",VALUE=\"{}\"", "v".repeat(70_000));
+    rule(&media(&long), (Syntax, 2, 1), "64 KiB", &media(&long.replace(&"v".repeat(6_000), "")));
+}
+
+#[test]
+fn required_tags() {
+    rule(&MEDIA.replace("#EXT-X-TARGETDURATION:6\n", ""), (Syntax, 1, 1), "no EXT-X-TARGETDURATION", MEDIA);
+    rule(&MEDIA.replace("#EXTINF:6.0,\n", ""), (Syntax, 3, 1), "no EXTINF", MEDIA);
+    let junk = MULTIVARIANT.replace("v.m3u8", "v.m3u8\nw.m3u8");
+    rule(&junk, (Syntax, 4, 1), "no EXT-X-STREAM-INF", MULTIVARIANT);
+}
+
+#[test]
+fn a_uri_follows() {
+    let two = "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\n#EXTINF:6,\na.ts\n";
+    rule(two, (Syntax, 3, 1), "no URI follows this EXTINF", MEDIA);
+    rule(MEDIA.strip_suffix("a.ts\n").unwrap(), (Syntax, 3, 1), "no URI follows", MEDIA);
+    let bare = MULTIVARIANT.strip_suffix("v.m3u8\n").unwrap();
+    rule(bare, (Syntax, 2, 1), "no URI follows this EXT-X-STREAM-INF", MULTIVARIANT);
+}
+
+#[test]
+fn tags_that_must_not_repeat() {
+    for tag in [
+        "#EXT-X-VERSION:3",
+        "#EXT-X-MEDIA-SEQUENCE:3",
+        "#EXT-X-DISCONTINUITY-SEQUENCE:3",
+        "#EXT-X-ENDLIST",
+        "#EXT-X-PLAYLIST-TYPE:EVENT",
+        "#EXT-X-START:TIME-OFFSET=-12.5",
+        "#EXT-X-INDEPENDENT-SEGMENTS",
+        "#EXT-X-I-FRAMES-ONLY",
+        "#EXT-X-SERVER-CONTROL:HOLD-BACK=18.0",
+        "#EXT-X-PART-INF:PART-TARGET=0.5",
+    ] {
+        rule(&media(&format!("{tag}\n{tag}")), (Syntax, 3, 1), "line 2 has it", &media(tag));
+    }
+    rule(&media("#EXT-X-TARGETDURATION:6"), (Syntax, 3, 1), "repeated", MEDIA);
+    rule(&media("#EXTM3U"), (Syntax, 2, 1), "repeated", MEDIA);
+    let define = "#EXT-X-DEFINE:NAME=\"a\",VALUE=\"\"\n#EXT-X-DEFINE:NAME=\"b\",VALUE=\"\"";
+    let steering = "#EXT-X-CONTENT-STEERING:SERVER-URI=\"s\"";
+    let sound = multivariant(&format!("{define}\n{steering}"));
+    rule(&multivariant(&format!("{steering}\n{steering}")), (Syntax, 3, 1), "repeated", &sound);
+}
+
+#[test]
+fn tags_belong_to_one_kind_of_playlist() {
+    let stray = "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"a\"";
+    rule(&media(stray), (Syntax, 2, 1), "must not be in a media playlist", &multivariant(stray));
+    let sound = media("#EXT-X-MEDIA-SEQUENCE:4");
+    let two = multivariant("#EXT-X-SESSION-DATA:DATA-ID=\"a\",VALUE=\"b\"\n#EXT-X-MEDIA-SEQUENCE:4");
+    rule(&two, (Syntax, 3, 1), "must not be in a multivariant playlist", &sound);
+}
+
+#[test]
+fn order() {
+    let late = format!("{MEDIA}#EXT-X-MEDIA-SEQUENCE:5\n");
+    rule(&late, (Syntax, 5, 1), "before the first", &media("#EXT-X-MEDIA-SEQUENCE:5"));
+    let late = format!("{MEDIA}#EXT-X-DISCONTINUITY-SEQUENCE:5\n");
+    rule(&late, (Syntax, 5, 1), "after a segment", &media("#EXT-X-DISCONTINUITY-SEQUENCE:5"));
+    let late = media("#EXT-X-DISCONTINUITY\n#EXT-X-DISCONTINUITY-SEQUENCE:5");
+    let sound = media("#EXT-X-DISCONTINUITY-SEQUENCE:5\n#EXT-X-DISCONTINUITY");
+    rule(&late, (Syntax, 3, 1), "after EXT-X-DISCONTINUITY", &sound);
+}
+
+#[test]
+fn numbers() {
+    let sound = media("#EXT-X-MEDIA-SEQUENCE:18446744073709551615");
+    rule(&media("#EXT-X-MEDIA-SEQUENCE:18446744073709551616"), (Syntax, 2, 23), "whole number", &sound);
+    rule(&media("#EXT-X-MEDIA-SEQUENCE:-1"), (Syntax, 2, 23), "`-1`", &sound);
+    rule(&media("#EXT-X-MEDIA-SEQUENCE:"), (Syntax, 2, 23), "``", &sound);
+    rule(&media("#EXT-X-MEDIA-SEQUENCE"), (Syntax, 2, 22), "has no value", &sound);
+    rule(&media("#EXT-X-VERSION:3.0"), (Syntax, 2, 16), "`3.0`", &media("#EXT-X-VERSION:3"));
+    rule(&MEDIA.replace("ON:6", "ON:0"), (Syntax, 2, 23), "from 1", MEDIA);
+    rule(&MEDIA.replace("ON:6", "ON:6.5"), (Syntax, 2, 23), "`6.5`", MEDIA);
+    rule(&media("#EXT-X-PLAYLIST-TYPE:LIVE"), (Syntax, 2, 22), "EVENT or VOD", &media("#EXT-X-PLAYLIST-TYPE:VOD"));
+}
+
+#[test]
+fn extinf_has_a_number_and_a_comma() {
+    rule(&MEDIA.replace("6.0,", "six,"), (Syntax, 3, 9), "`six`", MEDIA);
+    rule(&MEDIA.replace("6.0,", ","), (Syntax, 3, 9), "seconds", MEDIA);
+    rule(&MEDIA.replace("6.0,", "-6.0,"), (Syntax, 3, 9), "`-6.0`", &MEDIA.replace("6.0,", "6,"));
+    rule(&MEDIA.replace("6.0,", "1e3,"), (Syntax, 3, 9), "`1e3`", &MEDIA.replace("6.0,", "6.0,a, b"));
+    rule(&MEDIA.replace("6.0,", "6.0"), (Syntax, 3, 12), "no comma", MEDIA);
+}
+
+#[test]
+fn byte_ranges() {
+    let first = |range: &str| media("").replace("a.ts", &format!("#EXT-X-BYTERANGE:{range}\na.ts"));
+    rule(&first("100"), (Syntax, 5, 1), "gives no offset", &first("100@0"));
+    rule(&first("100@"), (Syntax, 5, 18), "`100@`", &first("0@100"));
+    rule(&first("1@18446744073709551615"), (Syntax, 5, 18), "byte range", &first("1@18446744073709551614"));
+    let then = |uri: &str, range: &str| format!("{}#EXTINF:6,\n#EXT-X-BYTERANGE:{range}\n{uri}\n", first("100@0"));
+    rule(&then("b.ts", "50"), (Syntax, 8, 1), "`b.ts`", &then("a.ts", "50"));
+    rule(&then("a.ts", "18446744073709551600"), (Syntax, 8, 1), "beyond", &then("a.ts", "18446744073709551500"));
+}
+
+#[test]
+fn dates() {
+    let date = |d: &str| media(&format!("#EXT-X-PROGRAM-DATE-TIME:{d}"));
+    rule(&date("yesterday"), (Syntax, 2, 26), "no ISO 8601", &date("2024-03-05T07:08:09Z"));
+    rule(&date("2024-03-05T07:08:09.250"), (Syntax, 2, 26), "no time zone", &date("2024-03-05T14:08:09.250+07:00"));
+}
+
+#[test]
+fn attribute_lists() {
+    let list = |l: &str| multivariant(&format!("#EXT-X-STREAM-INF:{l}\nu.m3u8"));
+    let sound = list("BANDWIDTH=2000000,CODECS=\"avc1.640028,mp4a.40.2\",X-OWN-1=anything");
+    rule(&list("BANDWIDTH=2000000,bandwidth=1"), (Syntax, 2, 37), "no attribute name", &sound);
+    rule(&list("BANDWIDTH=2000000, CODECS=\"a\""), (Syntax, 2, 37), "whitespace", &sound);
+    rule(&list("BANDWIDTH=2000000,CODECS= \"a\""), (Syntax, 2, 44), "whitespace", &sound);
+    rule(&list("BANDWIDTH= 2000000"), (Syntax, 2, 29), "whitespace", &sound);
+    rule(&list("BANDWIDTH=2000000,CODECS=\"a\" ,SCORE=1"), (Syntax, 2, 47), "whitespace", &sound);
+    rule(&list("CODECS=\"a\"BANDWIDTH=2000000"), (Syntax, 2, 29), "no comma", &sound);
+    rule(&list("BANDWIDTH=2000000,CODECS=\"avc1"), (Syntax, 2, 37), "closing quote", &sound);
+    rule(&list("BANDWIDTH=2000000,BANDWIDTH=1"), (Syntax, 2, 37), "twice", &sound);
+    rule(&list("BANDWIDTH=2000000,CODECS"), (Syntax, 2, 37), "NAME=value", &sound);
+    rule(&list("BANDWIDTH=2000000,,SCORE=1"), (Syntax, 2, 37), "NAME=value", &sound);
+    rule(&list("BANDWIDTH=2000000,"), (Syntax, 2, 36), "ends with a comma", &sound);
+}
+
+#[test]
+fn attributes_of_a_variant() {
+    let list = |l: &str| multivariant(&format!("#EXT-X-STREAM-INF:{l}\nu.m3u8"));
+    let sound = list("BANDWIDTH=2000000,RESOLUTION=1920x1080,FRAME-RATE=29.97,CODECS=\"avc1.640028, mp4a.40.2\"");
+    rule(&list("CODECS=\"avc1.640028\""), (Attribute, 2, 1), "no BANDWIDTH", &sound);
+    for (broken, words) in [
+        ("BANDWIDTH=2M", "whole number"),
+        ("BANDWIDTH=\"2000000\"", "without quotes"),
+        ("BANDWIDTH=18446744073709551616", "18446744073709551615"),
+        ("BANDWIDTH=1.5", "`1.5`"),
+        ("BANDWIDTH=", "whole number"),
+    ] {
+        rule(&list(broken), (Attribute, 2, 19), words, &sound);
+    }
+    for (broken, words) in [
+        ("AVERAGE-BANDWIDTH=-1", "whole number"),
+        ("RESOLUTION=1080p", "1920x1080"),
+        ("RESOLUTION=1920X1080", "1920x1080"),
+        ("RESOLUTION=\"1920x1080\"", "without quotes"),
+        ("RESOLUTION=1920x", "1920x1080"),
+        ("FRAME-RATE=25/1", "29.97"),
+        ("FRAME-RATE=25fps", "29.97"),
+        ("CODECS=avc1.640028", "in double quotes"),
+        ("CODECS=\"\"", "codec names"),
+        ("CODECS=\"avc1.640028,,mp4a.40.2\"", "codec names"),
+        ("VIDEO-RANGE=HDR10", "SDR or HLG or PQ"),
+        ("HDCP-LEVEL=TYPE-2", "TYPE-0"),
+        ("AUDIO=aac", "double quotes"),
+        ("CLOSED-CAPTIONS=NO", "NONE"),
+    ] {
+        rule(&list(&format!("BANDWIDTH=2000000,{broken}")), (Attribute, 2, 37), words, &sound);
+    }
+}
+
+#[test]
+fn attributes_of_a_rendition() {
+    let tag = |l: &str| multivariant(&format!("#EXT-X-MEDIA:{l}"));
+    let sound = tag("TYPE=SUBTITLES,GROUP-ID=\"g\",NAME=\"n\",URI=\"u.m3u8\",DEFAULT=YES,FORCED=NO");
+    rule(&tag("GROUP-ID=\"g\",NAME=\"n\""), (Attribute, 2, 1), "no TYPE", &sound);
+    rule(&tag("TYPE=AUDIO,NAME=\"n\""), (Attribute, 2, 1), "no GROUP-ID", &sound);
+    rule(&tag("TYPE=AUDIO,GROUP-ID=\"g\""), (Attribute, 2, 1), "no NAME", &sound);
+    rule(&tag("TYPE=SOUND,GROUP-ID=\"g\",NAME=\"n\""), (Attribute, 2, 14), "AUDIO or VIDEO", &sound);
+    rule(&tag("TYPE=AUDIO,GROUP-ID=\"g\",NAME=\"\""), (Attribute, 2, 38), "not empty", &sound);
+    rule(&tag("TYPE=AUDIO,GROUP-ID=\"g\",NAME=\"n\",DEFAULT=yes"), (Attribute, 2, 47), "YES or NO", &sound);
+    rule(&tag("TYPE=SUBTITLES,GROUP-ID=\"g\",NAME=\"n\""), (Attribute, 2, 1), "no URI", &sound);
+    let captions = "TYPE=CLOSED-CAPTIONS,GROUP-ID=\"g\",NAME=\"n\"";
+    let sound = tag(&format!("{captions},INSTREAM-ID=\"CC1\""));
+    rule(&tag(captions), (Attribute, 2, 1), "no INSTREAM-ID", &sound);
+    rule(&tag(&format!("{captions},INSTREAM-ID=\"CC1\",URI=\"u\"")), (Attribute, 2, 1), "forbids", &sound);
+    let i_frames = "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=1";
+    let sound = multivariant(&format!("{i_frames},URI=\"i.m3u8\""));
+    rule(&multivariant(i_frames), (Attribute, 2, 1), "no URI", &sound);
+}
+
+#[test]
+fn attributes_of_keys_and_maps() {
+    let sound = media("#EXT-X-KEY:METHOD=NONE\n#EXT-X-MAP:URI=\"i.mp4\",BYTERANGE=\"10@0\"");
+    rule(&media("#EXT-X-KEY:METHOD=AES-128"), (Syntax, 2, 1), "no URI", &sound);
+    rule(&media("#EXT-X-KEY:URI=\"k\""), (Syntax, 2, 1), "no METHOD", &sound);
+    rule(&media("#EXT-X-KEY:METHOD=AES,URI=\"k\""), (Syntax, 2, 12), "AES-128", &sound);
+    rule(&media("#EXT-X-KEY:METHOD=AES-128,URI=\"k\",IV=12"), (Syntax, 2, 35), "hexadecimal", &sound);
+    rule(&media("#EXT-X-MAP:BYTERANGE=\"10@0\""), (Syntax, 2, 1), "no URI", &sound);
+    rule(&media("#EXT-X-MAP:URI=\"i.mp4\",BYTERANGE=\"10\""), (Syntax, 2, 24), "offset", &sound);
+}
+
+#[test]
+fn only_addresses_that_can_be_fetched() {
+    rule(&MEDIA.replace("a.ts", "ftp://h/a.ts"), (Syntax, 4, 1), "`ftp`", &MEDIA.replace("a.ts", "//h/a.ts"));
+    rule(&MEDIA.replace("a.ts", "http://[::1/a.ts"), (Syntax, 4, 1), "no usable URI", MEDIA);
+    rule(&MULTIVARIANT.replace("v.m3u8", "file:///etc/passwd"), (Syntax, 3, 1), "`file`", MULTIVARIANT);
+    rule(&media("#EXT-X-MAP:URI=\"http://\""), (Syntax, 2, 17), "no usable URI", &media("#EXT-X-MAP:URI=\"i\""));
+}
+
+#[test]
+fn unknown_tags_and_attributes_are_no_defects() {
+    for line in ["#EXT-X-CUE-OUT", "#EXT-X-ALLOW-CACHE:NO", "#EXT-X-VENDOR:a=b,,\"", "# a comment", "#", "", "   "] {
+        assert_eq!(timeline(&media(line)).1, [], "{line}");
+        assert_eq!(presentation(&multivariant(line)).1, [], "{line}");
+    }
+    let own = "#EXT-X-KEY:METHOD=AES-128,URI=\"k\",KEYID=0xab,OWN=a b";
+    assert_eq!(timeline(&media(own)).1, []);
+}
+
+#[test]
+fn what_is_no_playlist_says_what_it_looks_like() {
+    let ts = [[0x47; 1].as_slice(), &[0; 187], &[0x47; 1], &[0; 187]].concat();
+    for (body, words) in [
+        (b"".as_slice(), "empty"),
+        (b"\r\n  \n", "blank"),
+        (b"<!DOCTYPE html>\n<html><body>404 Not Found</body></html>", "HTML page"),
+        (b"\n<html>\n", "HTML page"),
+        (b"<?xml version=\"1.0\"?>\n<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\">", "DASH MPD"),
+        (b"<?xml version=\"1.0\"?><Error/>", "XML"),
+        (b"{\"error\":\"gone\"}", "JSON"),
+        (b"\x1f\x8b\x08\x00", "gzip"),
+        (b"\0\0\0\x18ftypiso6", "MP4"),
+        (&ts, "transport stream"),
+        (b"\xff\xfe#\0E\0", "UTF-16"),
+        (b"upstream timed out", "another kind"),
+    ] {
+        let (playlist, defects) = parse(body, &base());
+        assert_eq!(playlist, Playlist::Unreadable, "{words}");
+        assert_eq!(places(&defects), [(Syntax, 1, 1)]);
+        assert!(defects[0].message.contains(words), "{}", defects[0].message);
+    }
+}

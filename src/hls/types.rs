@@ -1,0 +1,112 @@
+//! The value types of RFC 8216bis 4.2, and whether an attribute's value is one.
+
+use super::attributes::Pair;
+use std::fmt;
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Type {
+    /// decimal-integer
+    Integer,
+    /// hexadecimal-sequence
+    Hexadecimal,
+    /// decimal-floating-point
+    Float,
+    /// signed-decimal-floating-point
+    SignedFloat,
+    /// quoted-string
+    Text,
+    /// quoted-string that may be empty
+    EmptyText,
+    /// enumerated-string
+    Word(&'static [&'static str]),
+    /// decimal-resolution
+    Resolution,
+    /// CODECS: quoted-string of RFC 6381 identifiers
+    Codecs,
+    /// CLOSED-CAPTIONS: a quoted group or NONE
+    GroupOrNone,
+    /// quoted-string `<n>[@<o>]`
+    Range,
+    /// quoted-string `<n>@<o>`
+    MapRange,
+}
+
+impl Type {
+    pub fn fits(self, pair: &Pair<'_>) -> bool {
+        let text = pair.value;
+        match self {
+            Self::Integer => !pair.quoted && integer(text).is_some(),
+            Self::Hexadecimal => !pair.quoted && is_hexadecimal(text),
+            Self::Float => !pair.quoted && float(text).is_some(),
+            Self::SignedFloat => !pair.quoted && float(text.strip_prefix('-').unwrap_or(text)).is_some(),
+            Self::Text => pair.quoted && !text.is_empty(),
+            Self::EmptyText => pair.quoted,
+            Self::Word(words) => !pair.quoted && words.contains(&text),
+            Self::Resolution => !pair.quoted && resolution(text).is_some(),
+            Self::Codecs => pair.quoted && text.split(',').all(|codec| is_codec(codec.trim_matches(' '))),
+            Self::GroupOrNone => {
+                if pair.quoted {
+                    !text.is_empty()
+                } else {
+                    text == "NONE"
+                }
+            }
+            Self::Range => pair.quoted && range(text).is_some(),
+            Self::MapRange => pair.quoted && range(text).is_some_and(|(_, offset)| offset.is_some()),
+        }
+    }
+}
+
+/// What is allowed, as it ends the sentence "… must be".
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Integer => "a whole number from 0 to 18446744073709551615 without quotes",
+            Self::Hexadecimal => "a hexadecimal number such as 0x1F without quotes",
+            Self::Float => "a decimal number such as 29.97 without quotes",
+            Self::SignedFloat => "a decimal number such as -12.5 without quotes",
+            Self::Text => "a string in double quotes, not empty",
+            Self::EmptyText => "a string in double quotes",
+            Self::Word(words) => return write!(f, "{} without quotes", words.join(" or ")),
+            Self::Resolution => "a resolution such as 1920x1080 without quotes",
+            Self::Codecs => "codec names in double quotes, divided by commas, such as \"avc1.640028,mp4a.40.2\"",
+            Self::GroupOrNone => "a group in double quotes, or NONE without them",
+            Self::Range => "a byte range such as \"1024\" or \"1024@0\" in double quotes",
+            Self::MapRange => "a byte range with its offset such as \"1024@0\" in double quotes",
+        })
+    }
+}
+
+/// decimal-integer: 1 to 20 digits, up to 2^64-1.
+pub(super) fn integer(text: &str) -> Option<u64> {
+    let digits = text.len() <= 20 && text.bytes().all(|b| b.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten()
+}
+
+/// decimal-floating-point: digits and at most one point.
+pub(super) fn float(text: &str) -> Option<f64> {
+    let plain = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    plain.then(|| text.parse().ok()).flatten().filter(|f: &f64| f.is_finite())
+}
+
+/// `<n>[@<o>]`, whose end must be a 64-bit offset too.
+pub(super) fn range(text: &str) -> Option<(u64, Option<u64>)> {
+    let Some((length, offset)) = text.split_once('@') else { return Some((integer(text)?, None)) };
+    let (length, offset) = (integer(length)?, integer(offset)?);
+    offset.checked_add(length).map(|_| (length, Some(offset)))
+}
+
+fn resolution(text: &str) -> Option<(u64, u64)> {
+    let (width, height) = text.split_once('x')?;
+    Some((integer(width)?, integer(height)?))
+}
+
+/// Packagers write the digits in either case; only capitals are in the grammar, but no MUST forbids the others.
+fn is_hexadecimal(text: &str) -> bool {
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    digits.is_some_and(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+fn is_codec(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())
+}
