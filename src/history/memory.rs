@@ -1,0 +1,210 @@
+use super::{Observation, OutputPast, RenditionPast, identity};
+use crate::facts::{OutputFacts, RenditionFacts, SegmentFacts};
+use crate::stream::{Segment, Timeline};
+use crate::units::{Seconds, Timestamp};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Bounded by outputs; the one longest unseen goes first.
+#[derive(Debug)]
+pub struct History {
+    max_outputs: usize,
+    outputs: Mutex<HashMap<Key, Memory>>,
+}
+
+/// Who the memory belongs to: channel code and output name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    pub channel: String,
+    pub output: String,
+}
+
+/// How a template wants the memory kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Keep {
+    pub hold: Seconds,
+    pub query_identifies: bool,
+}
+
+#[derive(Debug, Default)]
+struct Memory {
+    /// The manifest's URL without its query; another one begins anew.
+    url: String,
+    touched: Timestamp,
+    renditions: HashMap<String, RenditionMemory>,
+}
+
+#[derive(Debug, Default)]
+struct RenditionMemory {
+    past: RenditionPast,
+    touched: Timestamp,
+}
+
+/// A rendition that no manifest has listed for this long is forgotten.
+const FORGET_RENDITION: Seconds = Seconds(3600.0);
+const MAX_RENDITIONS: usize = 64;
+const MAX_OBSERVATIONS: usize = 64;
+const MAX_SEGMENTS: usize = 32;
+
+impl History {
+    #[must_use]
+    pub fn new(max_outputs: usize) -> Self {
+        Self { max_outputs: max_outputs.max(1), outputs: Mutex::default() }
+    }
+
+    /// Number of outputs remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What earlier probes already inspected, for capture to skip. Empty for a stranger.
+    #[must_use]
+    pub fn known(&self, key: &Key, keep: Keep) -> Known {
+        let outputs = self.lock();
+        let renditions = outputs.get(key).map(|memory| {
+            memory.renditions.iter().map(|(name, r)| (name.clone(), r.past.segments.clone())).collect()
+        });
+        Known { renditions: renditions.unwrap_or_default(), query_identifies: keep.query_identifies }
+    }
+
+    /// Takes in this probe's facts, forgets what is past `hold`, and answers with what the checks compare.
+    /// An output whose URL (without query) changed begins anew.
+    pub fn record(&self, key: &Key, facts: &OutputFacts, now: Timestamp, keep: Keep) -> OutputPast {
+        let mut outputs = self.lock();
+        if !outputs.contains_key(key) {
+            evict(&mut outputs, self.max_outputs - 1);
+        }
+        let memory = outputs.entry(key.clone()).or_default();
+        memory.begin(facts, now);
+        for rendition in &facts.renditions {
+            memory.renditions.entry(rendition.rendition.name.clone()).or_default().take(rendition, now, keep);
+        }
+        memory.forget(now);
+        memory.past()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Memory>> {
+        // The map is valid after every statement below, so a panic elsewhere leaves nothing half done.
+        self.outputs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn evict(outputs: &mut HashMap<Key, Memory>, leave: usize) {
+    while outputs.len() > leave {
+        let Some(oldest) = outputs.iter().min_by_key(|(_, m)| m.touched).map(|(k, _)| k.clone()) else { return };
+        outputs.remove(&oldest);
+    }
+}
+
+impl Memory {
+    fn begin(&mut self, facts: &OutputFacts, now: Timestamp) {
+        let mut url = facts.url.clone();
+        url.set_query(None);
+        if self.url != url.as_str() {
+            *self = Self { url: url.into(), ..Self::default() };
+        }
+        self.touched = self.touched.max(now);
+    }
+
+    fn forget(&mut self, now: Timestamp) {
+        self.renditions.retain(|_, r| Seconds::between(r.touched, now) < FORGET_RENDITION);
+        while self.renditions.len() > MAX_RENDITIONS {
+            let Some(oldest) = self.renditions.iter().min_by_key(|(_, r)| r.touched).map(|(n, _)| n.clone()) else {
+                return;
+            };
+            self.renditions.remove(&oldest);
+        }
+    }
+
+    fn past(&self) -> OutputPast {
+        OutputPast { renditions: self.renditions.iter().map(|(name, r)| (name.clone(), r.past.clone())).collect() }
+    }
+}
+
+impl RenditionMemory {
+    fn take(&mut self, facts: &RenditionFacts, now: Timestamp, keep: Keep) {
+        self.touched = self.touched.max(now);
+        if let (Some(timeline), Some(at)) = (&facts.timeline, facts.playlist_at) {
+            self.observe(Observation::of(timeline, at, keep.query_identifies));
+        }
+        for segment in &facts.segments {
+            let segments = &mut self.past.segments;
+            segments.retain(|known| !same_segment(known, &segment.segment, keep.query_identifies));
+            segments.push(segment.clone());
+        }
+        self.trim(now, keep);
+    }
+
+    /// Probes with different templates overlap: a playlist asked for before the newest known one was is no news.
+    fn observe(&mut self, seen: Observation) {
+        let observations = &mut self.past.observations;
+        let Some(last) = observations.last_mut() else {
+            self.past.edge_since = Some(seen.first_seen);
+            observations.push(Arc::new(seen));
+            return;
+        };
+        if seen.first_seen < last.last_seen {
+            return;
+        }
+        if last.same_state(&seen) {
+            Arc::make_mut(last).last_seen = seen.last_seen;
+            return;
+        }
+        if last.last_number() != seen.last_number() {
+            self.past.edge_since = Some(seen.first_seen);
+        }
+        observations.push(Arc::new(seen));
+    }
+
+    fn trim(&mut self, now: Timestamp, keep: Keep) {
+        let horizon = Seconds(-keep.hold.0).after(now);
+        let observations = &mut self.past.observations;
+        let stale = observations.iter().skip(1).take_while(|o| o.first_seen < horizon).count();
+        let excess = observations.len().saturating_sub(MAX_OBSERVATIONS);
+        observations.drain(..stale.max(excess));
+
+        let newest = observations.last().and_then(|o| o.last_number());
+        let segments = &mut self.past.segments;
+        segments.retain(|s| s.inspected_at >= horizon || Some(s.segment.number) == newest);
+        let excess = segments.len().saturating_sub(MAX_SEGMENTS);
+        segments.drain(..excess);
+    }
+}
+
+fn same_segment(known: &SegmentFacts, segment: &Segment, query_identifies: bool) -> bool {
+    known.segment.number == segment.number
+        && known.segment.byte_range == segment.byte_range
+        && identity(&known.segment.uri, query_identifies) == identity(&segment.uri, query_identifies)
+}
+
+/// A copy of what capture needs of one output's memory.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    renditions: HashMap<String, Vec<Arc<SegmentFacts>>>,
+    query_identifies: bool,
+}
+
+impl Known {
+    /// The inspected facts of this very segment (same number, URI and byte range), if remembered.
+    #[must_use]
+    pub fn segment(&self, rendition: &str, segment: &Segment) -> Option<Arc<SegmentFacts>> {
+        let known = self.renditions.get(rendition)?;
+        known.iter().find(|k| same_segment(k, segment, self.query_identifies)).cloned()
+    }
+
+    /// The highest number in `timeline` that was inspected before.
+    #[must_use]
+    pub fn last_inspected(&self, rendition: &str, timeline: &Timeline) -> Option<u64> {
+        timeline.segments.iter().rev().find(|s| self.segment(rendition, s).is_some()).map(|s| s.number)
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,176 @@
+use super::*;
+use crate::facts::{Failure, FailureKind, Fetched};
+use crate::stream::{Media, Protocol, Rendition};
+use url::Url;
+
+const KEEP: Keep = Keep { hold: Seconds(60.0), query_identifies: false };
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + second).unwrap()
+}
+
+fn key() -> Key {
+    Key { channel: "TV1".into(), output: "hls".into() }
+}
+
+fn segment(number: u64, query: &str) -> Segment {
+    Segment {
+        number,
+        discontinuity_sequence: 0,
+        uri: Url::parse(&format!("http://packager/live/{number}.ts{query}")).unwrap(),
+        byte_range: None,
+        duration: Seconds(2.0),
+        discontinuity: false,
+        program_date_time: None,
+        gap: false,
+        map: None,
+        key: None,
+        line: 1,
+    }
+}
+
+fn timeline(first: u64, count: u64, query: &str) -> Timeline {
+    Timeline {
+        version: Some(3),
+        media_sequence: first,
+        discontinuity_sequence: 0,
+        target_duration: Some(Seconds(2.0)),
+        ended: false,
+        playlist_type: None,
+        independent_segments: true,
+        segments: (first..first + count).map(|n| segment(n, query)).collect(),
+    }
+}
+
+fn fetched() -> Fetched {
+    let failure = Failure { kind: FailureKind::Timeout, message: "not under test".into() };
+    Fetched { url: Url::parse("http://packager/live/x").unwrap(), result: Err(failure) }
+}
+
+fn inspected(number: u64, query: &str, when: i64) -> Arc<SegmentFacts> {
+    let segment = segment(number, query);
+    Arc::new(SegmentFacts { segment, inspected_at: at(when), fetched: fetched(), inspection: None, newest: true })
+}
+
+fn facts(timeline: Timeline, when: i64, segments: Vec<Arc<SegmentFacts>>) -> OutputFacts {
+    let rendition = Rendition {
+        name: "1080p".into(),
+        media: Media::Video,
+        uri: None,
+        id: None,
+        bandwidth: None,
+        average_bandwidth: None,
+        codecs: vec![],
+        resolution: None,
+        frame_rate: None,
+        language: None,
+        group: None,
+        video_range: None,
+        line: None,
+    };
+    let rendition = RenditionFacts {
+        rendition,
+        playlist: None,
+        playlist_at: Some(at(when)),
+        timeline: Some(Arc::new(timeline)),
+        defects: vec![],
+        inits: vec![],
+        segments,
+        oldest: None,
+        skipped: 0,
+        covered: true,
+    };
+    OutputFacts {
+        name: "hls".into(),
+        protocol: Protocol::Hls,
+        url: Url::parse("http://packager/live/TV1.m3u8?token=1").unwrap(),
+        manifest: fetched(),
+        direct: true,
+        parsed: true,
+        defects: vec![],
+        renditions: vec![rendition],
+    }
+}
+
+fn record(history: &History, first: u64, when: i64) -> RenditionPast {
+    let past = history.record(&key(), &facts(timeline(first, 5, ""), when, vec![]), at(when), KEEP);
+    past.renditions["1080p"].clone()
+}
+
+#[test]
+fn an_unchanged_playlist_is_one_observation_and_its_edge_stands_still() {
+    let history = History::new(10);
+    record(&history, 10, 0);
+    record(&history, 10, 2);
+    let past = record(&history, 10, 4);
+    assert_eq!(past.observations.len(), 1);
+    assert_eq!((past.observations[0].first_seen, past.observations[0].last_seen), (at(0), at(4)));
+    assert_eq!(past.edge_since, Some(at(0)));
+    assert_eq!(record(&history, 11, 6).edge_since, Some(at(6)));
+}
+
+#[test]
+fn an_event_stays_for_hold_and_then_is_the_baseline() {
+    let history = History::new(10);
+    record(&history, 100, 0);
+    record(&history, 0, 10);
+    let sequence = |past: &RenditionPast| past.observations.iter().map(|o| o.media_sequence).collect::<Vec<_>>();
+    assert_eq!(sequence(&record(&history, 0, 70)), [100, 0], "still within hold at its very end");
+    assert_eq!(sequence(&record(&history, 0, 71)), [0]);
+}
+
+#[test]
+fn a_playlist_asked_for_earlier_is_no_news_when_its_probe_ends_later() {
+    let history = History::new(10);
+    record(&history, 12, 4);
+    let past = record(&history, 10, 2);
+    assert_eq!(past.observations.len(), 1);
+    assert_eq!(past.observations[0].media_sequence, 12);
+}
+
+#[test]
+fn tokens_in_the_query_do_not_change_a_segment() {
+    let history = History::new(10);
+    let first = facts(timeline(10, 5, "?token=1"), 0, vec![inspected(14, "?token=1", 0)]);
+    history.record(&key(), &first, at(0), KEEP);
+    let past = history.record(&key(), &facts(timeline(10, 5, "?token=2"), 2, vec![]), at(2), KEEP);
+    assert_eq!(past.renditions["1080p"].observations.len(), 1);
+
+    let known = history.known(&key(), KEEP);
+    assert!(known.segment("1080p", &segment(14, "?token=2")).is_some());
+    assert_eq!(known.last_inspected("1080p", &timeline(12, 5, "?token=3")), Some(14));
+    let strict = history.known(&key(), Keep { query_identifies: true, ..KEEP });
+    assert!(strict.segment("1080p", &segment(14, "?token=2")).is_none());
+}
+
+#[test]
+fn inspected_segments_stay_for_hold_and_the_newest_listed_for_as_long_as_it_is() {
+    let history = History::new(10);
+    let segments = vec![inspected(13, "", 0), inspected(14, "", 0)];
+    history.record(&key(), &facts(timeline(10, 5, ""), 0, segments), at(0), KEEP);
+    let past = record(&history, 10, 61);
+    assert_eq!(past.segments.iter().map(|s| s.segment.number).collect::<Vec<_>>(), [14]);
+}
+
+#[test]
+fn another_url_begins_anew_and_another_token_does_not() {
+    let history = History::new(10);
+    record(&history, 100, 0);
+    let mut moved = facts(timeline(5, 5, ""), 2, vec![]);
+    moved.url.set_query(Some("token=2"));
+    assert_eq!(history.record(&key(), &moved, at(2), KEEP).renditions["1080p"].observations.len(), 2);
+    moved.url.set_path("/elsewhere.m3u8");
+    assert_eq!(history.record(&key(), &moved, at(4), KEEP).renditions["1080p"].observations.len(), 1);
+}
+
+#[test]
+fn outputs_are_bounded_and_the_longest_unseen_goes() {
+    let history = History::new(2);
+    for (i, name) in ["a", "b", "c"].iter().enumerate() {
+        let key = Key { channel: (*name).into(), output: "hls".into() };
+        history.record(&key, &facts(timeline(1, 5, ""), i as i64, vec![inspected(5, "", 0)]), at(i as i64), KEEP);
+    }
+    assert_eq!(history.len(), 2);
+    let gone = Key { channel: "a".into(), output: "hls".into() };
+    assert!(history.known(&gone, KEEP).segment("1080p", &segment(5, "")).is_none());
+}
