@@ -1,0 +1,238 @@
+use super::input::{self, NO_SEGMENT, about, out_of_time};
+use super::{Context, Group, Meta, Verdict, Violation};
+use crate::container::{Container, Inspection};
+use crate::facts::{Exchange, FailureKind, InitFacts, RenditionFacts, SegmentFacts};
+use crate::finding::{DefectKind, Severity};
+use crate::history::RenditionPast;
+
+pub const META: Meta = Meta {
+    id: "container_valid",
+    severity: Severity::Critical,
+    group: Group::Segments,
+    help: "fails when a segment isn't the container announced, is empty, cut, over the size bound, or structurally broken: sync \
+           lost, truncated, a box past its parent",
+    reference: "draft-pantos-hls-rfc8216bis-22 3.1, 4.4.4.5; ISO/IEC 13818-1 2.4.3.2; ISO/IEC 14496-12 4.2; RFC 9110 8.6",
+    needs_history: false,
+};
+
+params! {}
+
+pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
+    input::each(context, NO_SEGMENT, judge)
+}
+
+fn judge(facts: &RenditionFacts, past: &RenditionPast) -> Option<Vec<Violation>> {
+    let inits = facts.inits.iter().filter_map(|i| judge_init(i)).flatten();
+    let segments = input::inspected(facts, past).unwrap_or_default();
+    let mut judged = segments.iter().rev().filter_map(|s| judge_segment(s, facts)).peekable();
+    judged.peek()?;
+    Some(inits.chain(judged.flatten()).collect())
+}
+
+/// The outer `None`: nothing can be said of its container. The inner one: it is sound.
+fn judge_segment(segment: &SegmentFacts, facts: &RenditionFacts) -> Option<Option<Violation>> {
+    let exchange = segment.fetched.result.as_ref().ok().filter(|e| (200..300).contains(&e.status))?;
+    if out_of_time(&segment.fetched) || exchange.broken.as_ref().is_some_and(|f| f.kind == FailureKind::Timeout) {
+        return None;
+    }
+    let problem = body(exchange).or_else(|| match &segment.inspection {
+        _ if wholly_encrypted(segment) => None,
+        None => Some("the body could not be inspected".to_owned()),
+        Some(inspection) => structure(inspection).or_else(|| announced(segment, inspection, facts)),
+    });
+    Some(problem.map(|p| evidence(segment, exchange, format!("segment {}: {p}", segment.segment.number))))
+}
+
+/// AES-128 encrypts the segment as a whole: without the key its container can't be seen.
+fn wholly_encrypted(segment: &SegmentFacts) -> bool {
+    segment.segment.key.as_ref().is_some_and(|k| k.method == "AES-128" || k.method == "AES-256-GCM")
+}
+
+fn body(exchange: &Exchange) -> Option<String> {
+    if let Some(broken) = &exchange.broken {
+        return Some(format!("{} (after {} bytes)", broken.message, exchange.body_bytes));
+    }
+    (exchange.body_bytes == 0).then(|| "the body is empty".to_owned())
+}
+
+fn structure(inspection: &Inspection) -> Option<String> {
+    if inspection.container == Container::Unknown {
+        return Some(format!("not a media container: begins with {}", begins(&inspection.head)));
+    }
+    let defect = inspection.defects.iter().find(|d| d.kind == DefectKind::Container)?;
+    Some(format!("{}: {}", defect.at, defect.message))
+}
+
+fn begins(head: &[u8]) -> String {
+    let text = std::str::from_utf8(head)
+        .ok()
+        .filter(|t| !t.is_empty() && !t.contains(|c: char| c.is_control() && !c.is_whitespace()));
+    match text {
+        Some(text) => format!("{text:?}"),
+        None => head.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(" "),
+    }
+}
+
+/// A transport stream may have an EXT-X-MAP too (3.1.1), so only the map's own container contradicts it.
+fn announced(segment: &SegmentFacts, inspection: &Inspection, facts: &RenditionFacts) -> Option<String> {
+    let map = segment.segment.map.as_ref();
+    let init = map.and_then(|m| facts.inits.iter().find(|i| i.map == *m)).and_then(|i| i.inspection.as_ref());
+    match (inspection.container, init.map(|i| i.container)) {
+        (Container::Cmaf, _) if map.is_none() => {
+            Some("a fragmented MP4 segment without EXT-X-MAP: players can't initialize".to_owned())
+        }
+        (Container::MpegTs, Some(Container::Cmaf)) => {
+            Some("a transport stream under the EXT-X-MAP of a fragmented MP4".to_owned())
+        }
+        (Container::Cmaf, Some(Container::MpegTs)) => {
+            Some("a fragmented MP4 segment under the EXT-X-MAP of a transport stream".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn evidence(segment: &SegmentFacts, exchange: &Exchange, message: String) -> Violation {
+    let mut violation = about(segment, message)
+        .with("bytes", exchange.body_bytes)
+        .with("content_length", exchange.content_length)
+        .with("content_type", exchange.content_type.clone());
+    if let Some(inspection) = &segment.inspection {
+        violation = violation
+            .with("container", serde_json::to_value(inspection.container).unwrap_or_default())
+            .with("defects", inspection.defects_total);
+    }
+    violation
+}
+
+/// An initialization segment that answered; one that didn't belongs to `rendition_available`.
+fn judge_init(init: &InitFacts) -> Option<Option<Violation>> {
+    let exchange = init.fetched.ok()?;
+    let broken = |i: &Inspection| {
+        i.defects
+            .iter()
+            .find(|d| matches!(d.kind, DefectKind::Container | DefectKind::Initialization))
+            .map(|d| format!("{}: {}", d.at, d.message))
+    };
+    let problem = body(exchange).or_else(|| init.inspection.as_ref().and_then(|i| broken(i).or_else(|| structure(i))));
+    Some(problem.map(|p| {
+        Violation::new(format!("initialization segment: {p}"))
+            .with("url", input::shown(&init.map.uri))
+            .with("bytes", exchange.body_bytes)
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+    use crate::finding::{Defect, Position};
+    use crate::stream::{Key, Map};
+    use std::sync::Arc;
+
+    fn run(segment: SegmentFacts) -> Verdict {
+        run_with(segment, |_| {})
+    }
+
+    fn run_with(segment: SegmentFacts, change: impl FnOnce(&mut RenditionFacts)) -> Verdict {
+        let mut scene = Scene::live();
+        scene.remember([segment]);
+        change(scene.rendition());
+        check(&scene.context(), &Params::default())
+    }
+
+    fn inspected(change: impl FnOnce(&mut Inspection)) -> SegmentFacts {
+        let mut segment = ts_segment(5, 0.0, 2.0);
+        change(segment.inspection.as_mut().unwrap());
+        segment
+    }
+
+    fn map() -> Map {
+        Map { uri: url("init.mp4"), byte_range: None }
+    }
+
+    fn init_segment(change: impl FnOnce(&mut Inspection)) -> Arc<InitFacts> {
+        let mut inspection = inspected(|i| i.container = Container::Cmaf).inspection.unwrap();
+        change(&mut inspection);
+        Arc::new(InitFacts { map: map(), fetched: answered("init.mp4", "video/mp4"), inspection: Some(inspection) })
+    }
+
+    fn lost_sync() -> Defect {
+        Defect { kind: DefectKind::Container, at: Position::Byte(376), message: "sync lost".to_owned(), reference: "" }
+    }
+
+    #[test]
+    fn a_sound_segment_holds() {
+        assert_holds(run(ts_segment(5, 0.0, 2.0)));
+    }
+
+    #[test]
+    fn a_cut_oversized_or_empty_body_fails() {
+        assert_eq!(
+            messages(run(broken(ts_segment(5, 0.0, 2.0), FailureKind::Cut))),
+            "segment 5: Cut (after 1000 bytes)"
+        );
+        assert_eq!(violations(run(broken(ts_segment(5, 0.0, 2.0), FailureKind::TooLarge))).len(), 1);
+        let mut empty = ts_segment(5, 0.0, 2.0);
+        empty.fetched.result.as_mut().unwrap().body_bytes = 0;
+        assert_eq!(messages(run(empty)), "segment 5: the body is empty");
+    }
+
+    #[test]
+    fn slow_missing_or_unfinished_segments_belong_to_others() {
+        assert_not_run(run(broken(ts_segment(5, 0.0, 2.0), FailureKind::Timeout)), NO_SEGMENT);
+        assert_not_run(run(broken(ts_segment(5, 0.0, 2.0), FailureKind::Deadline)), NO_SEGMENT);
+        assert_not_run(run(with_status(ts_segment(5, 0.0, 2.0), 404)), NO_SEGMENT);
+    }
+
+    #[test]
+    fn structural_defects_fail_with_their_place() {
+        assert_eq!(messages(run(inspected(|i| i.defects.push(lost_sync())))), "segment 5: byte 376: sync lost");
+        assert_holds(run(inspected(|i| i.defects.push(Defect { kind: DefectKind::Continuity, ..lost_sync() }))));
+    }
+
+    #[test]
+    fn a_page_instead_of_media_shows_how_it_begins() {
+        let html = inspected(|i| (i.container, i.head) = (Container::Unknown, b"<html>".to_vec()));
+        assert_eq!(messages(run(html)), "segment 5: not a media container: begins with \"<html>\"");
+        let noise = inspected(|i| (i.container, i.head) = (Container::Unknown, vec![0, 0xff]));
+        assert!(messages(run(noise)).ends_with("00 ff"));
+    }
+
+    #[test]
+    fn a_wholly_encrypted_segment_shows_no_container() {
+        let mut segment = inspected(|i| i.container = Container::Unknown);
+        segment.segment.key = Some(Key { method: "AES-128".to_owned(), uri: None, iv: None, key_format: None });
+        assert_holds(run(segment.clone()));
+        segment.segment.key.as_mut().unwrap().method = "SAMPLE-AES".to_owned();
+        assert_eq!(violations(run(segment)).len(), 1);
+    }
+
+    #[test]
+    fn fragments_need_a_map() {
+        let mut fragment = inspected(|i| i.container = Container::Cmaf);
+        assert!(messages(run(fragment.clone())).contains("without EXT-X-MAP"));
+        fragment.segment.map = Some(map());
+        assert_holds(run(fragment));
+    }
+
+    #[test]
+    fn a_transport_stream_under_a_fragments_map_fails() {
+        let mut segment = ts_segment(5, 0.0, 2.0);
+        segment.segment.map = Some(map());
+        assert_holds(run(segment.clone()));
+        let verdict = run_with(segment, |r| r.inits = vec![init_segment(|_| {})]);
+        assert!(messages(verdict).contains("under the EXT-X-MAP of a fragmented MP4"));
+    }
+
+    #[test]
+    fn a_broken_initialization_segment_fails() {
+        let defect = Defect { kind: DefectKind::Initialization, message: "no moov".to_owned(), ..lost_sync() };
+        let verdict = run_with(ts_segment(5, 0.0, 2.0), |r| r.inits = vec![init_segment(|i| i.defects.push(defect))]);
+        assert_eq!(messages(verdict), "initialization segment: byte 376: no moov");
+    }
+
+    #[test]
+    fn without_segments_it_does_not_run() {
+        assert_not_run(check(&Scene::live().context(), &Params::default()), NO_SEGMENT);
+    }
+}

@@ -1,0 +1,168 @@
+use super::input::{self, FIRST};
+use super::relation::{self, Relation, Step};
+use super::{Context, Group, Meta, Verdict, Violation};
+use crate::finding::Severity;
+use crate::history::{Observation, RenditionPast};
+
+pub const META: Meta = Meta {
+    id: "discontinuity_sequence",
+    severity: Severity::Major,
+    group: Group::Hls,
+    help: "fails when the discontinuity sequence went down, didn't follow the discontinuities that left the window, or is missing \
+           although one left",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.3, 6.2.2",
+    needs_history: true,
+};
+
+params! {}
+
+pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
+    input::each(context, FIRST, |facts, past| {
+        let steps = relation::recent(context, facts, past)?;
+        let breaks: Vec<_> =
+            relation::all(past).iter().filter(|s| s.relation != Relation::Continued).map(|s| s.index).collect();
+        Some(steps.iter().rev().filter_map(|s| judge(s, past, &breaks)).collect())
+    })
+}
+
+fn judge(step: &Step<'_>, past: &RenditionPast, breaks: &[usize]) -> Option<Violation> {
+    if step.relation != Relation::Continued {
+        return None;
+    }
+    let (a, b) = (step.earlier, step.later);
+    let message = match expected(step, past, breaks) {
+        _ if b.discontinuity_sequence < a.discontinuity_sequence => {
+            format!(
+                "discontinuity sequence went down from {} to {}",
+                a.discontinuity_sequence, b.discontinuity_sequence
+            )
+        }
+        Some(due) if b.discontinuity_sequence == 0 => {
+            format!(
+                "a discontinuity left the window, but EXT-X-DISCONTINUITY-SEQUENCE is missing or 0; it should be {due}"
+            )
+        }
+        Some(due) => format!(
+            "discontinuity sequence is {} where the discontinuities that left the window make it {due}",
+            b.discontinuity_sequence
+        ),
+        None => return None,
+    };
+    let violation = Violation::new(message)
+        .with("before", a.discontinuity_sequence)
+        .with("after", b.discontinuity_sequence)
+        .with("media_sequence", b.media_sequence);
+    Some(violation.with("seen_at", b.first_seen.to_string()))
+}
+
+/// What the tag should say, where it says something else.
+///
+/// RFC 8216bis 6.2.2: a segment keeps its discontinuity sequence number. While the tag stands before the
+/// window's first segment, packagers differ on whether it is already counted; so the comparison is between
+/// windows whose first segment has none, and goes back to the last such window.
+fn expected(step: &Step<'_>, past: &RenditionPast, breaks: &[usize]) -> Option<u64> {
+    let b = step.later;
+    if starts_with_tag(b) {
+        return None;
+    }
+    let a = baseline(step, past, breaks)?;
+    let due = match relation::shared(a, b).next() {
+        Some((old, new)) => {
+            let moved = i128::from(old.discontinuity_sequence) - i128::from(new.discontinuity_sequence);
+            u64::try_from(i128::from(b.discontinuity_sequence) + moved).ok()?
+        }
+        // Nothing in common: it can't be lower than that of the newest segment seen before.
+        None => a.segments.last()?.discontinuity_sequence.max(b.discontinuity_sequence),
+    };
+    (due != b.discontinuity_sequence).then_some(due)
+}
+
+/// The newest earlier window of the same run whose first segment carries no tag. `breaks`: where runs begin.
+fn baseline<'a>(step: &Step<'_>, past: &'a RenditionPast, breaks: &[usize]) -> Option<&'a Observation> {
+    let begin = breaks.iter().copied().filter(|index| *index < step.index).max().unwrap_or(0);
+    let run = past.observations.get(begin..step.index)?;
+    run.iter().rev().map(AsRef::as_ref).find(|o| !o.segments.is_empty() && !starts_with_tag(o))
+}
+
+fn starts_with_tag(observation: &Observation) -> bool {
+    observation.segments.first().is_some_and(|s| s.discontinuity)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    /// A window with a discontinuity before each of `tags` and the tag's value `sequence`.
+    fn window(seconds: i64, first: u64, last: u64, sequence: u64, tags: &[u64]) -> Observation {
+        let mut observation = observation(seconds, first, last);
+        observation.discontinuity_sequence = sequence;
+        let mut current = sequence;
+        for segment in &mut observation.segments {
+            segment.discontinuity = tags.contains(&segment.number);
+            current += u64::from(segment.discontinuity);
+            segment.discontinuity_sequence = current;
+        }
+        observation
+    }
+
+    fn run(observations: impl IntoIterator<Item = Observation>) -> Verdict {
+        let mut scene = Scene::live();
+        scene.observe(observations);
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn a_counted_discontinuity_holds() {
+        assert_holds(run([window(-20, 10, 15, 3, &[12]), window(-10, 11, 16, 3, &[12]), window(0, 13, 18, 4, &[])]));
+    }
+
+    #[test]
+    fn a_packager_may_count_it_while_it_stands_first() {
+        assert_holds(run([window(-20, 11, 15, 3, &[12]), window(-10, 12, 16, 4, &[12]), window(0, 13, 17, 4, &[])]));
+        assert_holds(run([window(-20, 11, 15, 3, &[12]), window(-10, 12, 16, 4, &[]), window(0, 13, 17, 4, &[])]));
+    }
+
+    #[test]
+    fn one_that_was_not_counted_fails_once() {
+        let steps = [
+            window(-30, 11, 15, 0, &[12]),
+            window(-20, 12, 16, 0, &[12]),
+            window(-10, 13, 17, 0, &[]),
+            window(0, 14, 18, 0, &[]),
+        ];
+        assert_eq!(
+            messages(run(steps)),
+            "a discontinuity left the window, but EXT-X-DISCONTINUITY-SEQUENCE is missing or 0; it should be 1"
+        );
+    }
+
+    #[test]
+    fn a_step_without_reason_fails() {
+        let message = messages(run([window(-20, 10, 15, 3, &[]), window(-10, 11, 16, 5, &[])]));
+        assert!(message.starts_with("discontinuity sequence is 5 where"), "{message}");
+        assert!(message.ends_with("make it 3"), "{message}");
+    }
+
+    #[test]
+    fn down_fails() {
+        let message = messages(run([window(-20, 10, 15, 3, &[]), window(-10, 11, 16, 2, &[])]));
+        assert_eq!(message, "discontinuity sequence went down from 3 to 2");
+    }
+
+    #[test]
+    fn windows_without_a_common_segment_have_a_lower_bound_only() {
+        assert_holds(run([window(-60, 10, 15, 3, &[12]), window(-10, 30, 35, 6, &[])]));
+        assert_eq!(violations(run([window(-60, 10, 15, 3, &[12]), window(-10, 30, 35, 3, &[])])).len(), 1);
+    }
+
+    #[test]
+    fn a_restart_begins_anew() {
+        assert_holds(run([window(-20, 100, 105, 7, &[]), window(-10, 0, 2, 0, &[]), window(0, 1, 6, 0, &[])]));
+    }
+
+    #[test]
+    fn the_first_observation_says_nothing() {
+        assert_not_run(run([window(0, 10, 15, 3, &[])]), FIRST);
+    }
+}

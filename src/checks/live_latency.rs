@@ -1,0 +1,79 @@
+use super::input;
+use super::{Context, Group, Meta, Verdict, Violation};
+use crate::finding::Severity;
+use crate::stream::Timeline;
+use crate::units::Seconds;
+
+pub const META: Meta = Meta {
+    id: "live_latency",
+    severity: Severity::Major,
+    group: Group::Hls,
+    help: "fails when the live edge (the newest segment's end by EXT-X-PROGRAM-DATE-TIME) is behind the wall clock by more than `max`",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.6, 6.2.1; template",
+    needs_history: false,
+};
+
+params! {
+    /// Seconds by which the live edge may be behind. The default leaves room for encoders that date what they captured, with 10 s segments.
+    max: f64 = 45.0,
+}
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    input::each(context, "no live playlist carries EXT-X-PROGRAM-DATE-TIME", |facts, _| {
+        let timeline = facts.timeline.as_deref().filter(|t| !t.ended)?;
+        let latency = Seconds::between(timeline.live_edge()?, context.now);
+        Some(judge(timeline, latency, params).into_iter().collect())
+    })
+}
+
+fn judge(timeline: &Timeline, latency: Seconds, params: &Params) -> Option<Violation> {
+    (latency.0 > params.max).then(|| {
+        let message =
+            format!("the live edge is {:.1} s behind the clock; at most {:.1} s are allowed", latency.0, params.max);
+        Violation::new(message)
+            .with("latency_seconds", latency.0)
+            .with("max_seconds", params.max)
+            .with("live_edge", timeline.live_edge().map(|t| t.to_string()))
+            .with("last_number", timeline.last_number())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    /// The newest segment ended `seconds` ago.
+    fn behind(seconds: f64) -> Scene {
+        let mut scene = Scene::live();
+        scene.timeline().segments[5].program_date_time = Some(time(-seconds - 2.0));
+        scene
+    }
+
+    fn run(scene: &Scene) -> Verdict {
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn the_bound_itself_is_allowed() {
+        assert_holds(run(&behind(45.0)));
+        assert_eq!(
+            messages(run(&behind(45.1))),
+            "the live edge is 45.1 s behind the clock; at most 45.0 s are allowed"
+        );
+    }
+
+    #[test]
+    fn a_live_edge_ahead_belongs_to_program_date_time() {
+        assert_holds(run(&behind(-60.0)));
+    }
+
+    #[test]
+    fn without_dates_or_after_the_end_it_does_not_run() {
+        let why = "no live playlist carries EXT-X-PROGRAM-DATE-TIME";
+        assert_not_run(run(&Scene::live()), why);
+        let mut scene = behind(100.0);
+        scene.timeline().ended = true;
+        assert_not_run(run(&scene), why);
+    }
+}

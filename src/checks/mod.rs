@@ -1,0 +1,352 @@
+//! The check catalogue. A check is one file: its metadata, parameters, function and tests; plus its name in
+//! the list below. A check is a pure function from facts, past and template to violations: it never fetches,
+//! never reads a clock, never logs.
+
+use crate::facts::{OutputFacts, RenditionFacts};
+use crate::finding::{Finding, Severity};
+use crate::history::{OutputPast, RenditionPast};
+use crate::stream::Resolution;
+use crate::units::{BitsPerSecond, Seconds, Timestamp};
+use serde::{Deserialize, Serialize};
+
+#[macro_use]
+mod define;
+mod input;
+mod relation;
+#[cfg(test)]
+mod testing;
+
+catalogue! {
+    manifest_available,
+    rendition_available,
+    segment_available,
+    segment_download_time,
+    content_type,
+    live_ended,
+    ladder_complete,
+    ladder_attributes,
+    hls_syntax,
+    hls_target_duration,
+    segment_duration,
+    playlist_stale,
+    media_sequence_regressed,
+    media_sequence_jump,
+    segment_rewritten,
+    discontinuity_sequence,
+    window_too_short,
+    program_date_time,
+    live_latency,
+    container_valid,
+    ts_continuity,
+    keyframe_start,
+    timestamp_continuity,
+    segment_duration_measured,
+    packager_restarted,
+}
+
+/// What a check is, for documentation and exposition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Meta {
+    pub id: &'static str,
+    pub severity: Severity,
+    pub group: Group,
+    /// One sentence: fails when …
+    pub help: &'static str,
+    /// Standard and clause.
+    pub reference: &'static str,
+    /// Compares with an earlier observation: its first run on a channel is `not_run`.
+    pub needs_history: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Group {
+    Delivery,
+    Ladder,
+    Hls,
+    Segments,
+    OverTime,
+}
+
+/// Everything a check may look at: one output of one channel.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    pub now: Timestamp,
+    pub expected: &'a Expected,
+    pub thresholds: &'a Thresholds,
+    pub output: &'a OutputFacts,
+    pub past: &'a OutputPast,
+    /// How long an event stays reported.
+    pub hold: Seconds,
+}
+
+impl<'a> Context<'a> {
+    /// Each rendition with its past (empty for one never seen).
+    pub fn renditions(&self) -> impl Iterator<Item = (&'a RenditionFacts, &'a RenditionPast)> + use<'a> {
+        static NONE: std::sync::LazyLock<RenditionPast> = std::sync::LazyLock::new(RenditionPast::default);
+        let past = self.past;
+        self.output.renditions.iter().map(move |r| (r, past.renditions.get(&r.rendition.name).unwrap_or(&NONE)))
+    }
+}
+
+/// What channel and template promise.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Expected {
+    /// A LIVE channel (ENDLIST is a fault).
+    pub live: bool,
+    /// The channel's own top rung.
+    pub resolution: Option<Resolution>,
+    pub frame_rate: Option<f64>,
+    /// `h264`, `hevc`, `av1` (the guide's `H.264`, `HEVC` are read as these).
+    pub codec: Option<String>,
+    pub hdr: Option<bool>,
+    pub ladder: Ladder,
+}
+
+/// The template's promise of a ladder; a channel may override it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ladder {
+    /// Promised video rungs, any order.
+    pub video: Vec<Rung>,
+    /// Promised audio languages (BCP 47).
+    pub audio_languages: Vec<String>,
+    /// Promised text languages.
+    pub text_languages: Vec<String>,
+    /// Fewer video rungs than this and the channel counts as unwatchable (critical).
+    pub minimum_video: Option<u32>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rung {
+    pub resolution: Option<Resolution>,
+    pub bandwidth: Option<BitsPerSecond>,
+    /// Allowed distance from `bandwidth`, as a ratio.
+    pub bandwidth_tolerance: Option<f64>,
+    /// Start of the CODECS string, such as `avc1` or `hvc1`.
+    pub codec: Option<String>,
+    pub frame_rate: Option<f64>,
+}
+
+/// The thresholds that the seed's `templates` table names as columns; checks read them from here.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Thresholds {
+    pub segment_duration_target: Option<f64>,
+    pub segment_duration_tolerance: f64,
+    pub max_download_time: f64,
+    pub min_mos: Option<f64>,
+    pub loudness_target: Option<f64>,
+    pub loudness_tolerance: Option<f64>,
+    pub macroblocking_threshold: Option<f64>,
+    pub freeze_threshold_ms: Option<f64>,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self {
+            segment_duration_target: None,
+            segment_duration_tolerance: 0.1,
+            max_download_time: 2.0,
+            min_mos: None,
+            loudness_target: None,
+            loudness_tolerance: None,
+            macroblocking_threshold: None,
+            freeze_threshold_ms: None,
+        }
+    }
+}
+
+/// What a check's function answers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// Its input is missing (first probe, out of time, manifest unreadable): neither passed nor failed.
+    NotRun(&'static str),
+    /// Empty: it held.
+    Ran(Vec<Violation>),
+}
+
+/// One violation; the runner adds check, output, severity and reference.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Violation {
+    pub rendition: Option<String>,
+    pub message: String,
+    pub evidence: serde_json::Map<String, serde_json::Value>,
+    /// Where it is worse (or milder) than the check's own severity.
+    pub severity: Option<Severity>,
+}
+
+impl Violation {
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { rendition: None, message: message.into(), evidence: serde_json::Map::new(), severity: None }
+    }
+
+    #[must_use]
+    pub fn of(mut self, rendition: &str) -> Self {
+        self.rendition = Some(rendition.to_owned());
+        self
+    }
+
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
+        self.evidence.insert(name.to_owned(), value.into());
+        self
+    }
+
+    #[must_use]
+    pub fn severity(mut self, severity: Severity) -> Self {
+        self.severity = Some(severity);
+        self
+    }
+}
+
+/// One check's result on one output.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Outcome {
+    pub check: &'static str,
+    /// Of the worst finding, or the check's own where it held.
+    pub severity: Severity,
+    pub output: String,
+    pub result: CheckResult,
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
+    /// Why it didn't run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckResult {
+    Ok,
+    Failed,
+    NotRun,
+}
+
+/// A check as documentation sees it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Listed {
+    pub meta: Meta,
+    pub parameters: Vec<Parameter>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Parameter {
+    pub name: &'static str,
+    pub default: serde_json::Value,
+    pub help: &'static str,
+}
+
+fn outcome(meta: &Meta, severity: Option<Severity>, verdict: Verdict, output: &str) -> Outcome {
+    let base = severity.unwrap_or(meta.severity);
+    let (result, findings, reason) = match verdict {
+        Verdict::NotRun(why) => (CheckResult::NotRun, Vec::new(), Some(why)),
+        Verdict::Ran(found) if found.is_empty() => (CheckResult::Ok, Vec::new(), None),
+        Verdict::Ran(found) => {
+            (CheckResult::Failed, found.into_iter().map(|v| finding(meta, base, severity, v, output)).collect(), None)
+        }
+    };
+    let worst = findings.iter().map(|f: &Finding| f.severity).max().unwrap_or(base);
+    Outcome { check: meta.id, severity: worst, output: output.to_owned(), result, findings, reason }
+}
+
+/// A severity that the template sets holds for every violation; otherwise a violation may carry its own.
+fn finding(meta: &Meta, base: Severity, set: Option<Severity>, v: Violation, output: &str) -> Finding {
+    Finding {
+        check: meta.id,
+        severity: set.or(v.severity).unwrap_or(base),
+        output: output.to_owned(),
+        rendition: v.rendition,
+        message: v.message,
+        evidence: v.evidence,
+        reference: meta.reference,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::*;
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// Files of the folder that are not checks.
+    const OTHERS: &[&str] = &["mod", "define", "input", "relation", "testing"];
+
+    #[test]
+    fn the_folder_equals_the_list() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/checks");
+        let files: BTreeSet<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+            .filter(|name| !OTHERS.contains(&name.as_str()))
+            .collect();
+        let listed: BTreeSet<String> = list().iter().map(|l| l.meta.id.to_owned()).collect();
+        assert_eq!(files, listed);
+        assert_eq!(listed.len(), list().len(), "an id stands twice");
+    }
+
+    #[test]
+    fn an_id_is_the_name_of_its_file_and_of_its_setting() {
+        let settings = serde_json::to_value(Settings::default()).unwrap();
+        let names: Vec<_> = settings.as_object().unwrap().keys().cloned().collect();
+        assert_eq!(names, list().iter().map(|l| l.meta.id.to_owned()).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn every_check_and_parameter_is_documented() {
+        for Listed { meta, parameters } in list() {
+            assert!(meta.help.starts_with("fails when ") && !meta.help.contains("  "), "{}: {}", meta.id, meta.help);
+            assert!(!meta.reference.is_empty(), "{}", meta.id);
+            assert!(parameters.iter().all(|p| !p.help.is_empty()), "{}", meta.id);
+        }
+    }
+
+    #[test]
+    fn a_healthy_channel_violates_nothing() {
+        let mut scene = Scene::live();
+        scene.thresholds.segment_duration_target = Some(2.0);
+        scene.expected.resolution = Some(Resolution { width: 1280, height: 720 });
+        scene.observe([dated(observation(-3, 9, 14), -15.0), dated(observation(-1, 10, 15), -13.0)]);
+        scene.past().edge_since = Some(time(-1.0));
+        for (n, segment) in scene.timeline().segments.iter_mut().enumerate() {
+            segment.program_date_time = Some(time(-13.0 + 2.0 * n as f64));
+        }
+        scene.remember((10..16).map(|n| ts_segment(n, 2.0 * n as f64, 2.0)));
+        let outcomes = run(&scene.context(), &Settings::default());
+        let wrong: Vec<_> = outcomes.iter().filter(|o| o.result != CheckResult::Ok).collect();
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        assert_eq!(outcomes.len(), list().len());
+    }
+
+    #[test]
+    fn a_hung_origin_fails_the_manifest_and_nothing_else_runs() {
+        let mut scene = Scene::unreadable();
+        scene.output.manifest = failed("master.m3u8", crate::facts::FailureKind::Deadline);
+        let outcomes = run(&scene.context(), &Settings::default());
+        let ran: Vec<_> = outcomes.iter().filter(|o| o.result != CheckResult::NotRun).map(|o| o.check).collect();
+        assert_eq!(ran, ["manifest_available"]);
+    }
+
+    #[test]
+    fn a_template_switches_checks_off_and_sets_severities() {
+        let yaml = "live_ended: { severity: minor }\nlive_latency: { enabled: false }\n";
+        let settings: Settings = serde_yaml::from_str(yaml).unwrap();
+        let mut scene = Scene::live();
+        scene.timeline().ended = true;
+        let outcomes = run(&scene.context(), &settings);
+        assert!(outcomes.iter().all(|o| o.check != "live_latency"));
+        let ended = outcomes.iter().find(|o| o.check == "live_ended").unwrap();
+        assert_eq!((ended.severity, ended.findings[0].severity), (Severity::Minor, Severity::Minor));
+        assert!(serde_yaml::from_str::<Settings>("live_ended: { max: 1 }").is_err());
+        assert!(serde_yaml::from_str::<Settings>("live_endet: {}").is_err());
+    }
+
+    #[test]
+    fn the_worst_finding_is_the_outcomes_severity() {
+        let found =
+            vec![Violation::new("a").severity(Severity::Warning), Violation::new("b").severity(Severity::Critical)];
+        let outcome = outcome(&live_latency::META, None, Verdict::Ran(found), "hls");
+        assert_eq!((outcome.severity, outcome.findings[0].severity), (Severity::Critical, Severity::Warning));
+    }
+}

@@ -1,0 +1,297 @@
+//! Scenes for the checks' tests: one healthy live rendition, changed by each test where it matters.
+//!
+//! `now` is second 0; other times are given in seconds from it. Segments last 2 s.
+
+use super::{Context, Expected, Thresholds, Verdict, Violation};
+use crate::container::{Container, Counter, Inspection, Track, TsFacts};
+use crate::facts::{Exchange, Failure, FailureKind, Fetched, OutputFacts, RenditionFacts, SegmentFacts, Timings};
+use crate::history::{Observation, OutputPast, Remembered, RenditionPast};
+use crate::stream::{Media, Protocol, Rendition, Resolution, Segment, Timeline};
+use crate::units::{BitsPerSecond, MPEG_TIMESCALE, MediaTime, Seconds, Timestamp};
+use std::sync::Arc;
+use url::Url;
+
+pub const NAME: &str = "720p-3000k";
+
+pub fn time(seconds: f64) -> Timestamp {
+    Seconds(seconds).after(Timestamp::from_second(1_800_000_000).unwrap())
+}
+
+pub fn url(path: &str) -> Url {
+    Url::parse("https://packager.example/tv1/").unwrap().join(path).unwrap()
+}
+
+pub fn exchange(url: &Url, status: u16, content_type: &str) -> Exchange {
+    Exchange {
+        final_url: url.clone(),
+        status,
+        version: "HTTP/1.1",
+        redirects: 0,
+        timings: Timings { total: Seconds(0.1), ..Timings::default() },
+        content_type: Some(content_type.to_owned()),
+        content_encoding: None,
+        content_length: None,
+        last_modified: None,
+        date: None,
+        headers: Vec::new(),
+        body_bytes: 1000,
+        certificate_expiry: None,
+        broken: None,
+    }
+}
+
+pub fn failure(kind: FailureKind) -> Failure {
+    Failure { kind, message: format!("{kind:?}") }
+}
+
+pub fn answered(path: &str, content_type: &str) -> Fetched {
+    let url = url(path);
+    Fetched { result: Ok(exchange(&url, 200, content_type)), url }
+}
+
+pub fn failed(path: &str, kind: FailureKind) -> Fetched {
+    Fetched { url: url(path), result: Err(failure(kind)) }
+}
+
+pub fn segment(number: u64) -> Segment {
+    Segment {
+        number,
+        discontinuity_sequence: 0,
+        uri: url(&format!("720p/{number}.ts?token=x")),
+        byte_range: None,
+        duration: Seconds(2.0),
+        discontinuity: false,
+        program_date_time: None,
+        gap: false,
+        map: None,
+        key: None,
+        line: 10,
+    }
+}
+
+pub fn timeline(first: u64, last: u64) -> Timeline {
+    Timeline {
+        version: Some(3),
+        media_sequence: first,
+        discontinuity_sequence: 0,
+        target_duration: Some(Seconds(2.0)),
+        ended: false,
+        playlist_type: None,
+        independent_segments: true,
+        segments: (first..=last).map(segment).collect(),
+    }
+}
+
+/// First seen (and last seen) `seconds` from now.
+pub fn observation(seconds: i64, first: u64, last: u64) -> Observation {
+    let remembered = |number: u64| Remembered {
+        number,
+        identity: 7000 + number,
+        duration: Seconds(2.0),
+        byte_range: None,
+        program_date_time: None,
+        discontinuity: false,
+        discontinuity_sequence: 0,
+        key: 0,
+    };
+    let segments: Vec<_> = (first..=last).map(remembered).collect();
+    Observation {
+        first_seen: time(seconds as f64),
+        last_seen: time(seconds as f64),
+        media_sequence: first,
+        discontinuity_sequence: 0,
+        target_duration: Some(Seconds(2.0)),
+        ended: false,
+        window: Seconds(2.0 * segments.len() as f64),
+        segments,
+    }
+}
+
+/// Dates on every segment; the first one's is `start` seconds from now.
+pub fn dated(mut observation: Observation, start: f64) -> Observation {
+    for (n, segment) in observation.segments.iter_mut().enumerate() {
+        segment.program_date_time = Some(time(start + 2.0 * n as f64));
+    }
+    observation
+}
+
+pub fn track(id: u32, media: Media, start: f64, duration: f64) -> Track {
+    let rate = if media == Media::Video { 25.0 } else { 46.875 };
+    let ticks = |seconds: f64| Some(MediaTime::new((seconds * 90_000.0).round() as i64, MPEG_TIMESCALE));
+    Track {
+        id,
+        media: Some(media),
+        codec: if media == Media::Video { "h264" } else { "aac" }.to_owned(),
+        start: ticks(start),
+        presentation_start: ticks(start),
+        end: ticks(start + duration),
+        samples: (duration * rate).round() as u64,
+        starts_with_keyframe: (media == Media::Video).then_some(true),
+        keyframes: 1,
+        keyframe_interval_max: None,
+        sample_gap_max: Some(Seconds(1.0 / rate)),
+    }
+}
+
+/// A healthy transport stream segment, inspected now; its counters go on from number to number.
+pub fn ts_segment(number: u64, start: f64, duration: f64) -> SegmentFacts {
+    let first = ((number * 3) % 16) as u8;
+    let counter = |pid| Counter { pid, first, last: (first + 2) % 16, discontinuity: false };
+    SegmentFacts {
+        segment: Segment { duration: Seconds(duration), ..segment(number) },
+        inspected_at: time(0.0),
+        fetched: answered(&format!("720p/{number}.ts?token=x"), "video/mp2t"),
+        inspection: Some(Inspection {
+            container: Container::MpegTs,
+            bytes: 1000,
+            tracks: vec![track(256, Media::Video, start, duration), track(257, Media::Audio, start, duration)],
+            ts: Some(TsFacts { packets: 6, counters: vec![counter(256), counter(257)], ..TsFacts::default() }),
+            defects: Vec::new(),
+            defects_total: 0,
+            head: vec![0x47],
+            encrypted: false,
+        }),
+        newest: true,
+    }
+}
+
+pub fn with_status(mut segment: SegmentFacts, status: u16) -> SegmentFacts {
+    if let Ok(exchange) = &mut segment.fetched.result {
+        exchange.status = status;
+    }
+    segment.inspection = None;
+    segment
+}
+
+pub fn broken(mut segment: SegmentFacts, kind: FailureKind) -> SegmentFacts {
+    if let Ok(exchange) = &mut segment.fetched.result {
+        exchange.broken = Some(failure(kind));
+    }
+    segment
+}
+
+pub fn at(mut segment: SegmentFacts, seconds: i64) -> SegmentFacts {
+    segment.inspected_at = time(seconds as f64);
+    segment
+}
+
+pub fn rendition(name: &str) -> RenditionFacts {
+    RenditionFacts {
+        rendition: Rendition {
+            name: name.to_owned(),
+            media: Media::Video,
+            uri: Some(url("720p/index.m3u8")),
+            id: None,
+            bandwidth: Some(BitsPerSecond(3_000_000)),
+            average_bandwidth: None,
+            codecs: vec!["avc1.64001f".to_owned(), "mp4a.40.2".to_owned()],
+            resolution: Some(Resolution { width: 1280, height: 720 }),
+            frame_rate: Some(25.0),
+            language: None,
+            group: None,
+            video_range: None,
+            line: Some(4),
+        },
+        playlist: Some(answered("720p/index.m3u8", "application/vnd.apple.mpegurl")),
+        playlist_at: Some(time(0.0)),
+        timeline: Some(Arc::new(timeline(10, 15))),
+        defects: Vec::new(),
+        inits: Vec::new(),
+        segments: Vec::new(),
+        oldest: None,
+        skipped: 0,
+        covered: true,
+    }
+}
+
+/// One output with one healthy rendition, never seen before.
+pub struct Scene {
+    pub expected: Expected,
+    pub thresholds: Thresholds,
+    pub output: OutputFacts,
+    pub history: OutputPast,
+}
+
+impl Scene {
+    pub fn live() -> Self {
+        Self {
+            expected: Expected { live: true, ..Expected::default() },
+            thresholds: Thresholds::default(),
+            output: OutputFacts {
+                name: "hls".to_owned(),
+                protocol: Protocol::Hls,
+                url: url("master.m3u8"),
+                manifest: answered("master.m3u8", "application/vnd.apple.mpegurl"),
+                direct: false,
+                parsed: true,
+                defects: Vec::new(),
+                renditions: vec![rendition(NAME)],
+            },
+            history: OutputPast { renditions: [(NAME.to_owned(), RenditionPast::default())].into() },
+        }
+    }
+
+    /// The manifest could not be read.
+    pub fn unreadable() -> Self {
+        let mut scene = Self::live();
+        scene.output.parsed = false;
+        scene.output.renditions.clear();
+        scene.history.renditions.clear();
+        scene
+    }
+
+    pub fn context(&self) -> Context<'_> {
+        Context {
+            now: time(0.0),
+            expected: &self.expected,
+            thresholds: &self.thresholds,
+            output: &self.output,
+            past: &self.history,
+            hold: Seconds(300.0),
+        }
+    }
+
+    pub fn rendition(&mut self) -> &mut RenditionFacts {
+        &mut self.output.renditions[0]
+    }
+
+    pub fn timeline(&mut self) -> &mut Timeline {
+        Arc::make_mut(self.rendition().timeline.as_mut().unwrap())
+    }
+
+    pub fn past(&mut self) -> &mut RenditionPast {
+        self.history.renditions.get_mut(NAME).unwrap()
+    }
+
+    pub fn observe(&mut self, observations: impl IntoIterator<Item = Observation>) {
+        self.past().observations = observations.into_iter().map(Arc::new).collect();
+    }
+
+    pub fn remember(&mut self, segments: impl IntoIterator<Item = SegmentFacts>) {
+        self.past().segments = segments.into_iter().map(Arc::new).collect();
+    }
+}
+
+#[track_caller]
+pub fn violations(verdict: Verdict) -> Vec<Violation> {
+    match verdict {
+        Verdict::Ran(found) => found,
+        Verdict::NotRun(why) => panic!("not run: {why}"),
+    }
+}
+
+/// The messages, one a line.
+#[track_caller]
+pub fn messages(verdict: Verdict) -> String {
+    violations(verdict).iter().map(|v| v.message.as_str()).collect::<Vec<_>>().join("\n")
+}
+
+#[track_caller]
+pub fn assert_holds(verdict: Verdict) {
+    assert_eq!(verdict, Verdict::Ran(Vec::new()));
+}
+
+#[track_caller]
+pub fn assert_not_run(verdict: Verdict, why: &str) {
+    assert!(matches!(verdict, Verdict::NotRun(reason) if reason == why), "{verdict:?}");
+}
