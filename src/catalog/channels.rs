@@ -1,0 +1,194 @@
+//! channels.yml: which channels there are, where their outputs are, and how to ask for them.
+
+mod request;
+mod sections;
+
+use super::{Channel, Output, RequestSettings};
+use crate::checks::Ladder;
+use crate::document::{self, Document, Fault, MAX_SHOWN, Node, Spot};
+use crate::stream::Resolution;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+use url::Url;
+
+const MAX_CODE_BYTES: usize = 64;
+const MAX_NAME_CHARS: usize = 256;
+
+/// A channel as it is written, `defaults` below it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Written {
+    channel_code: Option<String>,
+    channel_name: Option<String>,
+    channel_type: Option<String>,
+    tier: Option<u32>,
+    codec: Option<String>,
+    resolution: Option<Resolution>,
+    fps: Option<f64>,
+    is_4k: bool,
+    is_hdr: bool,
+    template: Option<String>,
+    enabled: Option<bool>,
+    /// Becomes the output `hls` before this is read; named here so that it is known.
+    #[serde(rename = "input_url")]
+    _input_url: Option<String>,
+    outputs: sections::Outputs,
+    ladder: Option<Ladder>,
+    request: request::Written,
+}
+
+/// A channel of the file, and where its template's name stands.
+pub(super) struct Found {
+    pub channel: Channel,
+    pub template_at: Spot,
+}
+
+/// The channels of a file in its order. Secret files are read, relative to `folder`.
+pub(super) fn read(document: &Document, folder: &Path) -> (Vec<Found>, Vec<Fault>) {
+    let (sections, mut faults) = sections::split(&document.root);
+    let mut first: BTreeMap<String, Spot> = BTreeMap::new();
+    let mut secrets = request::Secrets::new(folder);
+    let mut found = Vec::new();
+    let mut twice = Vec::new();
+    for section in sections {
+        match one(&section, &mut secrets) {
+            Ok(one) => {
+                let code = one.channel.code.clone();
+                match first.get(&code) {
+                    Some(&at) => twice.push((code, at, section.code_at)),
+                    None => drop(first.insert(code, section.code_at)),
+                }
+                found.push(one);
+            }
+            Err(more) => faults.extend(more),
+        }
+    }
+    // Each costs a pass over the file to find the first one's line.
+    for (code, at, again) in twice.into_iter().take(MAX_SHOWN) {
+        let line = document.position(at).map_or(0, |(line, _)| line);
+        faults.push(Fault::value(again, format!("channel `{code}` is given twice, first in line {line}")));
+    }
+    (found, faults)
+}
+
+fn one(section: &sections::Section, secrets: &mut request::Secrets<'_>) -> Result<Found, Vec<Fault>> {
+    let node = &section.node;
+    let written: Written = document::read(node)?;
+    let code = written.channel_code.clone().unwrap_or_default();
+    if code.is_empty() {
+        return Err(vec![Fault::value(section.code_at, "`channel_code` is missing")]);
+    }
+    let mut faults: Vec<Fault> = self::code(&code).err().map(|why| Fault::value(section.code_at, why)).into_iter().collect();
+    faults.extend(value_faults(&written, node));
+    let (outputs, wrong) = outputs(&written.outputs, node, &code);
+    faults.extend(wrong);
+    let request = request::settings(written.request, node.get("request").unwrap_or(node), secrets);
+    let request = request.unwrap_or_else(|more| {
+        faults.extend(more);
+        RequestSettings::default()
+    });
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    let channel = Channel {
+        name: written.channel_name.unwrap_or_else(|| code.clone()),
+        code,
+        channel_type: written.channel_type.unwrap_or_else(|| "LIVE".to_owned()),
+        tier: written.tier,
+        codec: written.codec,
+        resolution: written.resolution,
+        fps: written.fps,
+        is_4k: written.is_4k,
+        is_hdr: written.is_hdr,
+        template: written.template.unwrap_or_else(|| super::BUILT_IN.to_owned()),
+        enabled: written.enabled.unwrap_or(true),
+        outputs,
+        ladder: written.ladder,
+        request,
+    };
+    Ok(Found { channel, template_at: node.spot("template") })
+}
+
+fn value_faults(written: &Written, node: &Node) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    if let Some(fps) = written.fps.filter(|fps| !(1.0..=300.0).contains(fps)) {
+        faults.push(Fault::value(node.spot("fps"), format!("is {fps}; allowed is 1 to 300 frames per second")));
+    }
+    let texts = [
+        ("channel_name", &written.channel_name),
+        ("channel_type", &written.channel_type),
+        ("codec", &written.codec),
+    ];
+    for (key, text) in texts {
+        let Some(text) = text else { continue };
+        if text.trim().is_empty() || text.chars().count() > MAX_NAME_CHARS || text.chars().any(char::is_control) {
+            let message = format!("must be 1 to {MAX_NAME_CHARS} characters without control characters");
+            faults.push(Fault::value(node.spot(key), message));
+        }
+    }
+    faults
+}
+
+fn outputs(written: &sections::Outputs, node: &Node, code: &str) -> (Vec<Output>, Vec<Fault>) {
+    let mut faults = Vec::new();
+    let mut outputs = Vec::new();
+    let section = node.get("outputs").unwrap_or(node);
+    for (name, text) in written.given() {
+        let at = section.spot(name);
+        if let Err(why) = output_name(name) {
+            faults.push(Fault::value(at, why));
+        }
+        match filled(text, code).and_then(|text| url(&text)) {
+            Ok(url) => outputs.push(Output { name: name.to_owned(), url }),
+            Err(why) => faults.push(Fault::value(at, why)),
+        }
+    }
+    if outputs.is_empty() && faults.is_empty() {
+        let message = format!("channel `{code}` has no URL; give it `input_url` or `outputs`");
+        faults.push(Fault::value(node.at, message));
+    }
+    (outputs, faults)
+}
+
+/// `{code}` in a URL is the channel's code.
+fn filled(text: &str, code: &str) -> Result<String, String> {
+    let filled = text.replace("{code}", code);
+    match filled.split_once('{').and_then(|(_, rest)| rest.split_once('}')) {
+        Some((name, _)) => Err(format!("unknown placeholder `{{{name}}}`; `{{code}}` is the only one")),
+        None => Ok(filled),
+    }
+}
+
+/// 1 to 64 of `A-Z a-z 0-9 _ . -`, with a letter or digit among them (`..` would climb in a URL).
+pub(super) fn code(code: &str) -> Result<(), String> {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    let good = code.len() <= MAX_CODE_BYTES && code.bytes().all(fits) && code.bytes().any(|b| b.is_ascii_alphanumeric());
+    if good {
+        return Ok(());
+    }
+    let shown: String = code.chars().take(MAX_CODE_BYTES + 1).flat_map(char::escape_debug).collect();
+    Err(format!("`{shown}` is not a channel code: 1 to {MAX_CODE_BYTES} letters, digits, `_`, `.`, `-`, with a letter or digit"))
+}
+
+fn output_name(name: &str) -> Result<(), String> {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    let good = (1..=32).contains(&name.len()) && name.bytes().all(fits);
+    if good { Ok(()) } else { Err("an output's name is 1 to 32 letters, digits, `_`, `-`".to_owned()) }
+}
+
+/// An http or https URL with a host and without credentials.
+pub(super) fn url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|e| format!("`{}` is not a URL: {e}; write http://host/path", bounded(text)))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("`{}:` can't be probed; the URL must start with http:// or https://", url.scheme()));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("credentials don't belong into a URL; set request.basic_auth".to_owned());
+    }
+    Ok(url)
+}
+
+fn bounded(text: &str) -> String {
+    text.chars().take(200).flat_map(char::escape_debug).collect()
+}

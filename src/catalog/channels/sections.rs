@@ -1,0 +1,141 @@
+//! The sections of channels.yml: a list or a map under `channels`, with `defaults` laid below each.
+
+use crate::document::{Fault, Key, Node, Spot, Value, suggestion};
+use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use std::fmt;
+
+/// One channel's keys over the defaults, `input_url` moved to the output `hls`.
+pub(super) struct Section {
+    pub node: Node,
+    pub code_at: Spot,
+}
+
+const KNOWN: [&str; 2] = ["defaults", "channels"];
+
+pub(super) fn split(root: &Node) -> (Vec<Section>, Vec<Fault>) {
+    let mut faults = Vec::new();
+    for (key, _) in root.entries().iter().filter(|(key, _)| !KNOWN.contains(&key.name.as_str())) {
+        let hint = suggestion(&key.name, &KNOWN);
+        faults.push(Fault { hint, ..Fault::key(key.at, format!("unknown key `{}`", key.name)) });
+    }
+    if !matches!(root.value, Value::Map(_) | Value::Null) {
+        faults.push(Fault::value(root.at, "expected `channels:` with the channels below it, and perhaps `defaults:`"));
+    }
+    let defaults = root.get("defaults").map_or(Node::made(Value::Map(Vec::new())), |node| defaults(node, &mut faults));
+    let given = root.get("channels").map_or(Vec::new(), |node| given(node, &mut faults));
+    let mut sections = Vec::new();
+    for (own, code_at) in given {
+        match with_output(&own) {
+            Ok(own) => sections.push(Section { node: own.over(&defaults), code_at }),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    (sections, faults)
+}
+
+fn defaults(node: &Node, faults: &mut Vec<Fault>) -> Node {
+    if !matches!(node.value, Value::Map(_) | Value::Null) {
+        faults.push(Fault::value(node.at, "expected the keys that channels have in common"));
+    }
+    for key in ["channel_code", "channel_name"] {
+        if let Some(own) = node.get(key) {
+            faults.push(Fault::value(own.at, "belongs to one channel, not to all"));
+        }
+    }
+    with_output(node).unwrap_or_else(|fault| {
+        faults.push(fault);
+        node.clone()
+    })
+}
+
+/// Each channel's own keys, the code among them, and where the code stands.
+fn given(node: &Node, faults: &mut Vec<Fault>) -> Vec<(Node, Spot)> {
+    match &node.value {
+        Value::Null => Vec::new(),
+        Value::List(nodes) => nodes.iter().filter_map(|own| listed(own, faults)).collect(),
+        Value::Map(entries) => entries.iter().filter_map(|(key, own)| keyed(key, own, faults)).collect(),
+        _ => {
+            faults.push(Fault::value(node.at, "expected a list of channels, or channels by code"));
+            Vec::new()
+        }
+    }
+}
+
+fn listed(own: &Node, faults: &mut Vec<Fault>) -> Option<(Node, Spot)> {
+    if !matches!(own.value, Value::Map(_)) {
+        faults.push(Fault::value(own.at, "expected a channel's keys (`- channel_code: CH_TV_HD_001` and more below)"));
+        return None;
+    }
+    Some((own.clone(), own.spot("channel_code")))
+}
+
+/// In a map the key is the code.
+fn keyed(key: &Key, own: &Node, faults: &mut Vec<Fault>) -> Option<(Node, Spot)> {
+    if !matches!(own.value, Value::Map(_) | Value::Null) {
+        faults.push(Fault::value(own.at, "expected a channel's keys"));
+        return None;
+    }
+    if let Some(code) = own.get("channel_code") {
+        faults.push(Fault::value(code.at, format!("the code stands in front already: `{}`", key.name)));
+        return None;
+    }
+    let code = Key { at: key.at, name: "channel_code".to_owned() };
+    let mut entries = vec![(code, Node { at: key.at, value: Value::Text(key.name.clone()) })];
+    entries.extend(own.entries().iter().cloned());
+    Some((Node { at: own.at, value: Value::Map(entries) }, key.at))
+}
+
+/// `input_url` is the first output, `hls`. So a channel may replace or remove (`null`) what the defaults give either way.
+fn with_output(node: &Node) -> Result<Node, Fault> {
+    let Some(url) = node.get("input_url") else { return Ok(node.clone()) };
+    let outputs = node.get("outputs");
+    if let Some(twice) = outputs.and_then(|o| o.get("hls")) {
+        return Err(Fault::value(twice.at, "is given as `input_url` too; keep one of them"));
+    }
+    if outputs.is_some_and(|o| !matches!(o.value, Value::Map(_) | Value::Null)) {
+        return Ok(node.clone());
+    }
+    let hls = (Key { at: url.at, name: "hls".to_owned() }, url.clone());
+    let others = outputs.map_or(&[] as &[_], Node::entries);
+    let outputs_at = outputs.map_or(url.at, |o| o.at);
+    let all = Value::Map(std::iter::once(hls).chain(others.iter().cloned()).collect());
+    let key = Key { at: outputs_at, name: "outputs".to_owned() };
+    let rest = node.entries().iter().filter(|(k, _)| k.name != "input_url" && k.name != "outputs").cloned();
+    let entries = rest.chain(std::iter::once((key, Node { at: outputs_at, value: all }))).collect();
+    Ok(Node { at: node.at, value: Value::Map(entries) })
+}
+
+/// URLs by output name, in the file's order; `null` takes one of the defaults away.
+#[derive(Debug, Default)]
+pub(super) struct Outputs(Vec<(String, Option<String>)>);
+
+impl Outputs {
+    pub(super) fn given(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().filter_map(|(name, url)| Some((name.as_str(), url.as_deref()?)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Outputs {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(OutputsVisitor)
+    }
+}
+
+struct OutputsVisitor;
+
+impl<'de> Visitor<'de> for OutputsVisitor {
+    type Value = Outputs;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("URLs by output name (`hls: http://…`)")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Outputs, A::Error> {
+        let mut outputs = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            outputs.push(entry);
+        }
+        Ok(Outputs(outputs))
+    }
+}

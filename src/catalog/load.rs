@@ -1,0 +1,85 @@
+//! Files and environment become one snapshot, or a list of everything that is wrong.
+
+use super::{Environment, Snapshot, channels, templates};
+use crate::document::{Document, Errors, Fault, Node, Value, suggestion};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where the catalogue is. A file that is `None` isn't used.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Files {
+    pub channels: Option<PathBuf>,
+    pub templates: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Loaded {
+    pub snapshot: Snapshot,
+    /// What is allowed but probably not meant, a sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// Reads both files and `variables` (the process environment, or a test's). Channels of the file win over `CHANNELS`;
+/// the thresholds of the environment apply to the built-in template alone.
+pub fn load(files: &Files, variables: &BTreeMap<String, String>) -> Result<Loaded, Errors> {
+    let (environment, mut problems) = Environment::read(variables);
+    let mut warnings = Vec::new();
+    let mut snapshot = Snapshot::default();
+    match open(files.templates.as_deref()) {
+        Ok(document) => {
+            warnings.extend(overridden(&document.root, &environment));
+            let (found, faults) = templates::read(&document.root, &environment.thresholds);
+            snapshot.templates = found;
+            problems.extend(document.errors(faults).0);
+        }
+        Err(errors) => problems.extend(errors.0),
+    }
+    let known = problems.is_empty().then_some(&snapshot.templates);
+    let file = files.channels.as_deref();
+    let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
+    let (found, wrong) = match open(file) {
+        Ok(document) => {
+            let (found, mut faults) = channels::read(&document, folder);
+            if let Some(known) = known {
+                faults.extend(found.iter().filter_map(|f| missing_template(f, known)));
+            }
+            (found.into_iter().map(|f| f.channel).collect(), document.errors(faults).0)
+        }
+        Err(errors) => (Vec::new(), errors.0),
+    };
+    let from_file = !found.is_empty() || !wrong.is_empty();
+    problems.extend(wrong);
+    if from_file && !environment.codes.is_empty() {
+        let name = file.map(|f| f.display().to_string()).unwrap_or_default();
+        warnings.push(format!("{name} lists channels, so CHANNELS and PACKAGER_URL of the environment are not used"));
+    }
+    let all = if from_file { Ok(found) } else { environment.channels() };
+    match all {
+        Ok(all) => snapshot.channels = all.into_iter().map(|c| (c.code.clone(), Arc::new(c))).collect(),
+        Err(problem) => problems.push(problem),
+    }
+    Errors(problems).or(Loaded { snapshot, warnings })
+}
+
+fn open(file: Option<&Path>) -> Result<Document, Errors> {
+    file.map_or_else(|| Document::parse("no file".to_owned(), String::new()), Document::open)
+}
+
+fn missing_template(found: &channels::Found, known: &BTreeMap<String, Arc<super::Template>>) -> Option<Fault> {
+    let name = &found.channel.template;
+    if known.contains_key(name) {
+        return None;
+    }
+    let names: Vec<&str> = known.keys().map(String::as_str).collect();
+    let hint = suggestion(name, &names);
+    Some(Fault { hint, ..Fault::value(found.template_at, format!("there is no template `{name}`")) })
+}
+
+/// The file's own built-in template lies over the environment's thresholds.
+fn overridden(root: &Node, environment: &Environment) -> Vec<String> {
+    let own = root.get(super::BUILT_IN).filter(|node| matches!(node.value, Value::Map(_)));
+    let hidden = environment.thresholds.iter().filter(|(key, _)| own.is_some_and(|node| node.get(key).is_some()));
+    let say = |key: &str| format!("template `{}` sets {key} in the file, so the environment's is not used", super::BUILT_IN);
+    hidden.map(|(key, _)| say(key)).collect()
+}

@@ -1,0 +1,68 @@
+//! Names to channels and templates; a wrong name is answered with the nearest right one.
+
+use super::{Channel, Output, RequestSettings, Snapshot, Template};
+use crate::document::nearest;
+use std::sync::Arc;
+use url::Url;
+
+/// A name that the catalogue doesn't have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unknown(pub String);
+
+impl Snapshot {
+    /// The channel of this code, enabled or not.
+    pub fn channel(&self, code: &str) -> Result<&Arc<Channel>, Unknown> {
+        self.channels.get(code).ok_or_else(|| {
+            if self.channels.is_empty() {
+                return Unknown(format!(
+                    "unknown channel `{}`: the catalogue is empty; list channels in channels.yml, or set PACKAGER_URL and CHANNELS",
+                    shown(code)
+                ));
+            }
+            unknown("channel", code, self.channels.keys())
+        })
+    }
+
+    /// The template of this name.
+    pub fn template(&self, name: &str) -> Result<&Arc<Template>, Unknown> {
+        self.templates.get(name).ok_or_else(|| unknown("template", name, self.templates.keys()))
+    }
+}
+
+impl Channel {
+    /// A channel that is only a URL: probed by hand, in no catalogue. Its code is the URL without the query.
+    #[must_use]
+    pub fn of_url(url: Url, template: &str) -> Self {
+        let mut code = url.clone();
+        code.set_query(None);
+        code.set_fragment(None);
+        Self {
+            name: code.to_string(),
+            code: code.into(),
+            channel_type: "LIVE".to_owned(),
+            tier: None,
+            codec: None,
+            resolution: None,
+            fps: None,
+            is_4k: false,
+            is_hdr: false,
+            template: template.to_owned(),
+            enabled: true,
+            outputs: vec![Output { name: "hls".to_owned(), url }],
+            ladder: None,
+            request: RequestSettings::default(),
+        }
+    }
+}
+
+fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a String>) -> Unknown {
+    let meant = nearest(name, known.map(String::as_str));
+    let hint = meant.map_or(String::new(), |n| format!("; did you mean `{n}`?"));
+    Unknown(format!("unknown {kind} `{}`{hint}", shown(name)))
+}
+
+/// A name from a request, fit for a message.
+fn shown(name: &str) -> String {
+    name.chars().take(128).flat_map(char::escape_debug).collect()
+}

@@ -1,0 +1,83 @@
+//! Channels and templates as a person or a gauge sees them: secrets masked.
+
+use super::{Snapshot, Template};
+use crate::checks;
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+use std::collections::BTreeMap;
+use url::Url;
+
+const MASK: &str = "<secret>";
+
+pub(super) fn headers<S: Serializer>(headers: &[(String, String)], s: S) -> Result<S::Ok, S::Error> {
+    let mut map = s.serialize_map(Some(headers.len()))?;
+    for (name, _) in headers {
+        map.serialize_entry(name, MASK)?;
+    }
+    map.end()
+}
+
+pub(super) fn url<S: Serializer>(url: &Url, s: S) -> Result<S::Ok, S::Error> {
+    if url.query().is_none() {
+        return url.serialize(s);
+    }
+    let names: Vec<String> = url.query_pairs().map(|(name, _)| format!("{name}={MASK}")).collect();
+    let mut bare = url.clone();
+    bare.set_query(None);
+    format!("{bare}?{}", names.join("&")).serialize(s)
+}
+
+impl Snapshot {
+    /// Templates and channels in force, as one YAML section each.
+    #[must_use]
+    pub fn to_yaml(&self) -> String {
+        #[derive(Serialize)]
+        struct Shown<'a> {
+            templates: BTreeMap<&'a str, &'a Template>,
+            channels: BTreeMap<&'a str, &'a super::Channel>,
+        }
+        yaml(&Shown {
+            templates: self.templates.iter().map(|(name, t)| (name.as_str(), &**t)).collect(),
+            channels: self.channels.iter().map(|(code, c)| (code.as_str(), &**c)).collect(),
+        })
+    }
+}
+
+impl Template {
+    /// The effective template under its name, with every key: it may be pasted into templates.yml.
+    #[must_use]
+    pub fn to_yaml(&self) -> String {
+        yaml(&BTreeMap::from([(&self.name, self)]))
+    }
+
+    /// Every numeric threshold: the named ones as they are, the parameters of enabled checks as `<check>_<parameter>`.
+    #[must_use]
+    pub fn numbers(&self) -> Vec<(String, f64)> {
+        let mut numbers = numbers_in("", &self.thresholds);
+        let checks = serde_json::to_value(&self.checks).unwrap_or_default();
+        for (id, settings) in checks.as_object().into_iter().flatten() {
+            if settings.get("enabled") != Some(&serde_json::Value::Bool(false)) {
+                numbers.extend(numbers_in(&format!("{id}_"), settings));
+            }
+        }
+        numbers
+    }
+
+    /// Ids of the checks that this template switches off.
+    #[must_use]
+    pub fn disabled(&self) -> Vec<&'static str> {
+        let settings = serde_json::to_value(&self.checks).unwrap_or_default();
+        let off = |id: &str| settings.pointer(&format!("/{id}/enabled")) == Some(&serde_json::Value::Bool(false));
+        checks::list().iter().map(|listed| listed.meta.id).filter(|id| off(id)).collect()
+    }
+}
+
+fn numbers_in(prefix: &str, section: &impl Serialize) -> Vec<(String, f64)> {
+    let section = serde_json::to_value(section).unwrap_or_default();
+    let entries = section.as_object().into_iter().flatten();
+    entries.filter_map(|(name, value)| Some((format!("{prefix}{name}"), value.as_f64()?))).collect()
+}
+
+pub(super) fn yaml(value: &impl Serialize) -> String {
+    serde_yaml::to_string(value).unwrap_or_else(|error| format!("# can't be shown: {error}\n"))
+}

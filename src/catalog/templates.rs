@@ -1,0 +1,239 @@
+//! templates.yml: what a template promises, built on another where it says so.
+
+use super::{Coverage, CoverageMode, Template};
+use crate::checks::{Ladder, Settings, Thresholds};
+use crate::document::{self, Fault, Key, Node, Value, suggestion};
+use crate::units::Seconds;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+/// The template that always exists. A file may set its keys; the environment's thresholds apply to it alone.
+pub const BUILT_IN: &str = "default";
+const MAX_NAME_BYTES: usize = 64;
+const MAX_LEVELS: usize = 16;
+
+/// A template as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Written {
+    #[serde(rename = "extends")]
+    _extends: Option<String>,
+    timeout: Length,
+    min_mos: Option<f64>,
+    loudness_target: Option<f64>,
+    loudness_tolerance: Option<f64>,
+    macroblocking_threshold: Option<f64>,
+    freeze_threshold_ms: Option<f64>,
+    segment_duration_target: Option<Length>,
+    segment_duration_tolerance: f64,
+    max_download_time: Length,
+    segments: Coverage,
+    ladder: Ladder,
+    hold: Length,
+    query_identifies: bool,
+    checks: Settings,
+}
+
+impl Default for Written {
+    fn default() -> Self {
+        let thresholds = Thresholds::default();
+        Self {
+            _extends: None,
+            timeout: Length(30.0),
+            min_mos: thresholds.min_mos,
+            loudness_target: thresholds.loudness_target,
+            loudness_tolerance: thresholds.loudness_tolerance,
+            macroblocking_threshold: thresholds.macroblocking_threshold,
+            freeze_threshold_ms: thresholds.freeze_threshold_ms,
+            segment_duration_target: thresholds.segment_duration_target.map(Length),
+            segment_duration_tolerance: thresholds.segment_duration_tolerance,
+            max_download_time: Length(thresholds.max_download_time),
+            segments: Coverage::default(),
+            ladder: Ladder::default(),
+            hold: Length(300.0),
+            query_identifies: false,
+            checks: Settings::default(),
+        }
+    }
+}
+
+/// The templates of a file, and the built-in one with `thresholds` of the environment.
+pub(super) fn read(
+    root: &Node,
+    thresholds: &[(&'static str, f64)],
+) -> (BTreeMap<String, Arc<Template>>, Vec<Fault>) {
+    let mut faults = Vec::new();
+    if !matches!(root.value, Value::Map(_) | Value::Null) {
+        faults.push(Fault::value(root.at, "expected templates by name (`TPL_LIVE_HD:` and its keys below)"));
+    }
+    let from_environment = built_in(thresholds);
+    let mut written: BTreeMap<&str, &Node> = BTreeMap::from([(BUILT_IN, &from_environment)]);
+    let set_by_file = root.get(BUILT_IN).map(|own| own.over(&from_environment));
+    for (key, node) in root.entries() {
+        faults.extend(name_fault(key));
+        written.insert(&key.name, if key.name == BUILT_IN { set_by_file.as_ref().unwrap_or(node) } else { node });
+    }
+    let mut templates = BTreeMap::new();
+    for &name in written.keys() {
+        match flattened(name, &written).and_then(|node| template(name, &node)) {
+            Ok(template) => drop(templates.insert(name.to_owned(), Arc::new(template))),
+            Err(found) => faults.extend(found),
+        }
+    }
+    (templates, faults)
+}
+
+fn built_in(thresholds: &[(&'static str, f64)]) -> Node {
+    let entry = |&(name, number): &(&str, f64)| {
+        (Key { at: usize::MAX, name: name.to_owned() }, Node::made(Value::Float(number)))
+    };
+    Node::made(Value::Map(thresholds.iter().map(entry).collect()))
+}
+
+fn name_fault(key: &Key) -> Option<Fault> {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    let good = !key.name.is_empty() && key.name.len() <= MAX_NAME_BYTES && key.name.bytes().all(fits);
+    let message = "a template's name is 1 to 64 letters, digits, `_`, `-`, `.`";
+    (!good).then(|| Fault::key(key.at, format!("{message}; `{}` is not", key.name.escape_debug())))
+}
+
+/// The template's keys laid over those of the templates that it extends.
+fn flattened(name: &str, written: &BTreeMap<&str, &Node>) -> Result<Node, Vec<Fault>> {
+    let mut chain: Vec<&str> = vec![name];
+    let mut node = written.get(name).map_or(Node::made(Value::Null), |n| (*n).clone());
+    let mut top = &node;
+    let mut layers = Vec::new();
+    while let Some(base) = top.get("extends") {
+        let Some(wanted) = base.text() else { break };
+        let Some((&known, &next)) = written.get_key_value(wanted) else {
+            let names: Vec<&str> = written.keys().copied().collect();
+            let hint = suggestion(wanted, &names);
+            return Err(vec![Fault { hint, ..Fault::value(base.at, format!("there is no template `{wanted}`")) }]);
+        };
+        let circular = chain.contains(&known);
+        chain.push(known);
+        if circular || chain.len() > MAX_LEVELS {
+            let why = if circular { "extends itself" } else { "is built on too many levels" };
+            return Err(vec![Fault::value(base.at, format!("`{name}` {why}: {}", chain.join(" → ")))]);
+        }
+        layers.push(next);
+        top = next;
+    }
+    for layer in layers {
+        node = node.over(layer);
+    }
+    Ok(node)
+}
+
+fn template(name: &str, node: &Node) -> Result<Template, Vec<Fault>> {
+    let written: Written = document::read(node)?;
+    let faults = range_faults(&written, node);
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    Ok(Template {
+        name: name.to_owned(),
+        timeout: Seconds(written.timeout.0),
+        thresholds: Thresholds {
+            segment_duration_target: written.segment_duration_target.map(|l| l.0),
+            segment_duration_tolerance: written.segment_duration_tolerance,
+            max_download_time: written.max_download_time.0,
+            min_mos: written.min_mos,
+            loudness_target: written.loudness_target,
+            loudness_tolerance: written.loudness_tolerance,
+            macroblocking_threshold: written.macroblocking_threshold,
+            freeze_threshold_ms: written.freeze_threshold_ms,
+        },
+        segments: written.segments,
+        ladder: written.ladder,
+        hold: Seconds(written.hold.0),
+        query_identifies: written.query_identifies,
+        checks: written.checks,
+    })
+}
+
+const RANGES: [(&str, RangeInclusive<f64>, &str); 10] = [
+    ("timeout", 0.5..=600.0, "seconds"),
+    ("hold", 0.0..=86_400.0, "seconds"),
+    ("segment_duration_target", 0.1..=120.0, "seconds"),
+    ("segment_duration_tolerance", 0.0..=1.0, "a ratio: 0.1 is 10 %"),
+    ("max_download_time", 0.01..=600.0, "seconds"),
+    ("min_mos", 1.0..=5.0, "a mean opinion score"),
+    ("loudness_target", -70.0..=0.0, "LUFS"),
+    ("loudness_tolerance", 0.0..=30.0, "LU"),
+    ("macroblocking_threshold", 0.0..=1.0, "a ratio"),
+    ("freeze_threshold_ms", 0.0..=600_000.0, "milliseconds"),
+];
+
+/// What is allowed for `key`, where `number` isn't.
+pub(super) fn out_of_range(key: &str, number: f64) -> Option<String> {
+    let (_, range, unit) = RANGES.iter().find(|(name, ..)| *name == key)?;
+    (!range.contains(&number)).then(|| format!("allowed is {} to {} ({unit})", range.start(), range.end()))
+}
+
+fn range_faults(written: &Written, node: &Node) -> Vec<Fault> {
+    let values = [
+        ("timeout", Some(written.timeout.0)),
+        ("hold", Some(written.hold.0)),
+        ("segment_duration_target", written.segment_duration_target.map(|l| l.0)),
+        ("segment_duration_tolerance", Some(written.segment_duration_tolerance)),
+        ("max_download_time", Some(written.max_download_time.0)),
+        ("min_mos", written.min_mos),
+        ("loudness_target", written.loudness_target),
+        ("loudness_tolerance", written.loudness_tolerance),
+        ("macroblocking_threshold", written.macroblocking_threshold),
+        ("freeze_threshold_ms", written.freeze_threshold_ms),
+    ];
+    let mut faults: Vec<Fault> = values
+        .into_iter()
+        .filter_map(|(key, value)| {
+            let number = value?;
+            out_of_range(key, number).map(|allowed| Fault::value(node.spot(key), format!("is {number}; {allowed}")))
+        })
+        .collect();
+    let coverage = written.segments;
+    if coverage.mode != CoverageMode::None && !(1..=1000).contains(&coverage.count) {
+        let at = node.get("segments").map_or(node.at, |s| s.spot("count"));
+        faults.push(Fault::value(at, format!("is {}; allowed is 1 to 1000 segments", coverage.count)));
+    }
+    faults
+}
+
+/// A length of time as people write it: seconds as a number, or text such as `10s`, `500ms`, `1m 30s`.
+#[derive(Debug, Clone, Copy)]
+struct Length(f64);
+
+impl<'de> Deserialize<'de> for Length {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(LengthVisitor)
+    }
+}
+
+struct LengthVisitor;
+
+impl serde::de::Visitor<'_> for LengthVisitor {
+    type Value = Length;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a length of time (seconds, or text such as 10s or 500ms)")
+    }
+
+    fn visit_u64<E>(self, v: u64) -> Result<Length, E> {
+        Ok(Length(v as f64))
+    }
+
+    fn visit_i64<E>(self, v: i64) -> Result<Length, E> {
+        Ok(Length(v as f64))
+    }
+
+    fn visit_f64<E>(self, v: f64) -> Result<Length, E> {
+        Ok(Length(v))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, v: &str) -> Result<Length, E> {
+        let wrong = |_| E::invalid_value(serde::de::Unexpected::Str(v), &self);
+        humantime::parse_duration(v).map(|d| Length(d.as_secs_f64())).map_err(wrong)
+    }
+}

@@ -1,0 +1,121 @@
+//! exporter.yml and the catalogue that it names, loaded together: all or nothing.
+
+use super::{Exporter, UrlTargets};
+use crate::catalog::{self, Channel, Files, Snapshot, Template, Unknown};
+use crate::document::{self, Document, Errors, Fault, suggestion};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use url::Url;
+
+/// Where settings are looked for when nobody says where.
+pub const DEFAULT_FILE: &str = "config/exporter.yml";
+
+/// Where everything comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Source {
+    /// exporter.yml. A file that is named must exist; [`DEFAULT_FILE`] is used where there is one.
+    pub file: Option<PathBuf>,
+    /// The environment.
+    pub variables: BTreeMap<String, String>,
+}
+
+/// Everything in force at one instant.
+#[derive(Debug, Clone, Default)]
+pub struct Loaded {
+    pub exporter: Exporter,
+    pub snapshot: Snapshot,
+    /// What is allowed but probably not meant, a sentence each.
+    pub warnings: Vec<String>,
+    /// Files that it was read from.
+    pub files: Vec<PathBuf>,
+}
+
+/// Reads everything that `source` names.
+pub fn load(source: &Source) -> Result<Loaded, Errors> {
+    load_looking(source, |_| ())
+}
+
+/// `look` is called with each file that makes the result what it is, before that is read, there or not.
+pub(super) fn load_looking(source: &Source, mut look: impl FnMut(&Path)) -> Result<Loaded, Errors> {
+    let file = source.file.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
+    look(file);
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let file = (source.file.is_some() || file.exists()).then_some(file);
+    let (document, exporter) = settings(file)?;
+    let named = |given: &Option<PathBuf>, usual: &str| folder.join(given.as_deref().unwrap_or(Path::new(usual)));
+    let channels = named(&exporter.catalog.channels, "channels.yml");
+    let templates = named(&exporter.catalog.templates, "templates.yml");
+    look(&channels);
+    look(&templates);
+    // Without its file the catalogue may still come from the environment.
+    let must = exporter.catalog.channels.is_some() && source.variables.get("CHANNELS").is_none_or(String::is_empty);
+    let files = Files {
+        channels: Some(channels).filter(|f| must || f.exists()),
+        templates: Some(templates).filter(|f| exporter.catalog.templates.is_some() || f.exists()),
+    };
+    let used = [file.map(Path::to_owned), files.templates.clone(), files.channels.clone()];
+    let used = used.into_iter().flatten().collect();
+    let catalog::Loaded { snapshot, warnings } = catalog::load(&files, &source.variables)?;
+    let fault = missing_template(&document, &exporter.probe.url_targets, &snapshot);
+    document.errors(fault.into_iter().collect()).or(Loaded { exporter, snapshot, warnings, files: used })
+}
+
+fn settings(file: Option<&Path>) -> Result<(Document, Exporter), Errors> {
+    let Some(file) = file else {
+        let nothing = Document::parse("no file".to_owned(), String::new())?;
+        return Ok((nothing, Exporter::default()));
+    };
+    let document = Document::open(file)?;
+    let exporter: Exporter = document::read(&document.root).map_err(|faults| document.errors(faults))?;
+    document.errors(exporter.faults(&document.root)).or((document, exporter))
+}
+
+fn missing_template(document: &Document, targets: &UrlTargets, snapshot: &Snapshot) -> Option<Fault> {
+    if snapshot.templates.contains_key(&targets.template) {
+        return None;
+    }
+    let names: Vec<&str> = snapshot.templates.keys().map(String::as_str).collect();
+    let hint = suggestion(&targets.template, &names);
+    let message = format!("there is no template `{}`", targets.template);
+    Some(Fault { hint, ..super::fault(&document.root, &["probe", "url_targets", "template"], message) })
+}
+
+impl Loaded {
+    /// What a probe of `target` is about: a channel's code, or a URL where the settings allow it. Without `template`
+    /// the channel's own. A disabled channel may be probed: it is only left out of service discovery.
+    pub fn find(&self, target: &str, template: Option<&str>) -> Result<(Arc<Channel>, Arc<Template>), Unknown> {
+        let channel = match Url::parse(target) {
+            Ok(url) if url.has_host() => Arc::new(self.url_target(url)?),
+            _ => self.snapshot.channel(target)?.clone(),
+        };
+        let template = self.snapshot.template(template.unwrap_or(&channel.template))?.clone();
+        Ok((channel, template))
+    }
+
+    fn url_target(&self, url: Url) -> Result<Channel, Unknown> {
+        let targets = &self.exporter.probe.url_targets;
+        if !targets.enabled {
+            let how = "set probe.url_targets.enabled and allowed_hosts in exporter.yml, or name a channel's code";
+            return Err(Unknown(format!("URLs are not allowed as a target; {how}")));
+        }
+        if !targets.allows(&url) {
+            let host = url.host_str().unwrap_or_default();
+            let why = "is not in probe.url_targets.allowed_hosts of exporter.yml, or the URL is not plain http or https";
+            return Err(Unknown(format!("`{host}` {why}")));
+        }
+        Ok(Channel::of_url(url, &targets.template))
+    }
+
+    /// Everything in force as YAML, secrets masked.
+    #[must_use]
+    pub fn to_yaml(&self) -> String {
+        #[derive(Serialize)]
+        struct Shown<'a> {
+            exporter: &'a Exporter,
+        }
+        let exporter = serde_yaml::to_string(&Shown { exporter: &self.exporter });
+        exporter.unwrap_or_else(|error| format!("# can't be shown: {error}\n")) + &self.snapshot.to_yaml()
+    }
+}

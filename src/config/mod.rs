@@ -1,0 +1,190 @@
+//! config/exporter.yml: the exporter's own settings, and everything in force at one instant.
+//!
+//! Unknown keys are errors with file, line and the nearest known name.
+
+mod live;
+mod load;
+#[cfg(test)]
+mod tests;
+
+pub use live::{Live, Reload};
+pub use load::{DEFAULT_FILE, Loaded, Source, load};
+
+use crate::document::{Fault, Node};
+use http::HeaderValue;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use url::Url;
+
+/// The exporter's settings; every key has a default.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Exporter {
+    pub fetch: Fetch,
+    pub probe: Probe,
+    pub history: History,
+    pub catalog: Catalog,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Probe {
+    /// Further probes are refused with 503.
+    pub max_in_flight: usize,
+    pub url_targets: UrlTargets,
+}
+
+/// `target=http://…`: probing what is in no catalogue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UrlTargets {
+    pub enabled: bool,
+    /// Names such as `packager-01.internal`, or `*.example.net` for every name below `example.net`.
+    pub allowed_hosts: Vec<String>,
+    /// For requests that name no template.
+    pub template: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct History {
+    /// Outputs remembered between probes; the one longest unseen goes first.
+    pub max_outputs: usize,
+}
+
+/// Files of the catalogue, relative to the folder of exporter.yml.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Catalog {
+    /// Without it `channels.yml`, where there is one.
+    pub channels: Option<PathBuf>,
+    /// Without it `templates.yml`, where there is one.
+    pub templates: Option<PathBuf>,
+}
+
+/// Bounds and habits of fetching.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Fetch {
+    /// Private, loopback and unique-local addresses may be probed. Link-local and metadata addresses never are.
+    pub allow_private_addresses: bool,
+    pub max_manifest_bytes: u64,
+    pub max_segment_bytes: u64,
+    pub max_redirects: u32,
+    pub max_connections_per_host: usize,
+    /// Seconds.
+    pub connect_timeout: f64,
+    pub user_agent: String,
+}
+
+impl Default for Fetch {
+    fn default() -> Self {
+        Self {
+            allow_private_addresses: true,
+            max_manifest_bytes: 8 << 20,
+            max_segment_bytes: 256 << 20,
+            max_redirects: 5,
+            max_connections_per_host: 64,
+            connect_timeout: 3.0,
+            user_agent: concat!("packager_exporter/", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
+    }
+}
+
+impl Default for Probe {
+    fn default() -> Self {
+        Self { max_in_flight: 200, url_targets: UrlTargets::default() }
+    }
+}
+
+impl Default for UrlTargets {
+    fn default() -> Self {
+        Self { enabled: false, allowed_hosts: Vec::new(), template: crate::catalog::BUILT_IN.to_owned() }
+    }
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { max_outputs: 20_000 }
+    }
+}
+
+impl UrlTargets {
+    /// The URL may be probed by hand.
+    #[must_use]
+    pub fn allows(&self, url: &Url) -> bool {
+        let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+        let plain = url.username().is_empty() && url.password().is_none();
+        self.enabled && matches!(url.scheme(), "http" | "https") && plain && self.allowed_hosts.iter().any(|p| fits(p, host))
+    }
+}
+
+/// `*.example.net` fits every name below `example.net`, not that itself.
+fn fits(pattern: &str, host: &str) -> bool {
+    match pattern.strip_prefix('*') {
+        // The URL's host is in lower case already.
+        Some(below) => host.len() > below.len() && host.ends_with(&below.to_ascii_lowercase()),
+        None => host.eq_ignore_ascii_case(pattern),
+    }
+}
+
+impl Exporter {
+    /// Values that parse and make no sense.
+    fn faults(&self, root: &Node) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let whole = [
+            ("fetch", "max_manifest_bytes", self.fetch.max_manifest_bytes, 1024, 1 << 30),
+            ("fetch", "max_segment_bytes", self.fetch.max_segment_bytes, 1024, 16 << 30),
+            ("fetch", "max_redirects", self.fetch.max_redirects.into(), 0, 20),
+            ("fetch", "max_connections_per_host", self.fetch.max_connections_per_host as u64, 1, 10_000),
+            ("probe", "max_in_flight", self.probe.max_in_flight as u64, 1, 100_000),
+            ("history", "max_outputs", self.history.max_outputs as u64, 1, 1_000_000),
+        ];
+        for (section, key, value, least, most) in whole {
+            if !(least..=most).contains(&value) {
+                faults.push(fault(root, &[section, key], format!("is {value}; allowed is {least} to {most}")));
+            }
+        }
+        let timeout = self.fetch.connect_timeout;
+        if !(0.05..=60.0).contains(&timeout) {
+            let message = format!("is {timeout}; allowed is 0.05 to 60 seconds");
+            faults.push(fault(root, &["fetch", "connect_timeout"], message));
+        }
+        if self.fetch.user_agent.is_empty() || HeaderValue::from_str(&self.fetch.user_agent).is_err() {
+            faults.push(fault(root, &["fetch", "user_agent"], "must be printable text of one line".to_owned()));
+        }
+        faults.extend(self.probe.url_targets.faults(root));
+        faults
+    }
+}
+
+impl UrlTargets {
+    fn faults(&self, root: &Node) -> Vec<Fault> {
+        let path = ["probe", "url_targets", "allowed_hosts"];
+        let mut faults = Vec::new();
+        if self.enabled && self.allowed_hosts.is_empty() {
+            let message = "URL targets need `allowed_hosts`, or anybody could make the exporter ask any host";
+            faults.push(fault(root, &path, message.to_owned()));
+        }
+        for pattern in self.allowed_hosts.iter().filter(|p| !sound(p)) {
+            let shown = pattern.escape_debug();
+            let message = format!("`{shown}` is not a host: write packager-01.internal, 10.0.0.5 or *.example.net");
+            faults.push(fault(root, &path, message));
+        }
+        faults
+    }
+}
+
+/// A host name or address, without port and path; `*.` only in front.
+fn sound(pattern: &str) -> bool {
+    let name = pattern.strip_prefix("*.").unwrap_or(pattern);
+    !name.is_empty() && !name.starts_with('.') && !name.contains(['*', '/', '@', '?', '#']) && url::Host::parse(name).is_ok()
+}
+
+/// At the deepest part of `path` that the file has.
+fn fault(root: &Node, path: &[&str], message: String) -> Fault {
+    let node = path.iter().try_fold(root, |node, key| node.get(key).ok_or(node));
+    let missing = path.last().filter(|_| node.is_err());
+    let at = node.unwrap_or_else(|deepest| deepest).at;
+    Fault::value(at, missing.map_or(message.clone(), |key| format!("`{key}`: {message}")))
+}

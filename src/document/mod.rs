@@ -1,0 +1,81 @@
+//! YAML files read strictly: every unknown key and every bad value of a file is named with line and column.
+//!
+//! A file becomes a tree of [`Node`]s first. Trees can be laid over each other (`extends`, `defaults`) and still know
+//! where each key stood; then a tree becomes a value through serde, and what serde refuses becomes a [`Problem`].
+
+mod de;
+mod node;
+mod problem;
+#[cfg(test)]
+mod tests;
+
+pub use de::read;
+pub use node::{Key, Node, Spot, Value};
+pub use problem::{Errors, Fault, MAX_SHOWN, Problem, nearest, suggestion};
+
+use std::io::Read as _;
+use std::path::Path;
+
+/// A larger file is refused. 20,000 channels with all their keys take about 8 MiB.
+pub const MAX_FILE_BYTES: u64 = 16 << 20;
+
+/// A parsed file.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// As messages name it.
+    pub name: String,
+    text: String,
+    pub root: Node,
+}
+
+impl Document {
+    /// Reads and parses a file of at most [`MAX_FILE_BYTES`]. Not UTF-8, not YAML or a key given twice are errors.
+    pub fn open(path: &Path) -> Result<Self, Errors> {
+        let name = path.display().to_string();
+        let text = read_text(path, MAX_FILE_BYTES).map_err(|message| Problem::of(&name, message))?;
+        Self::parse(name, text)
+    }
+
+    /// Parses `text`; `name` is what messages call it.
+    pub fn parse(name: String, text: String) -> Result<Self, Errors> {
+        let (root, repeated) = node::build(&text).map_err(|e| Errors::from(Problem::syntax(&name, &text, &e)))?;
+        let document = Self { name, text, root };
+        if repeated.is_empty() {
+            return Ok(document);
+        }
+        let faults = repeated.into_iter().take(MAX_SHOWN).map(|twice| {
+            let first = node::locate(&document.text, twice.first).map_or(0, |(line, _)| line);
+            Fault::key(twice.second, format!("`{}` is given twice, first in line {first}", twice.name))
+        });
+        Err(document.errors(faults.collect()))
+    }
+
+    /// Turns faults into errors with file, line, column and path. One spot is reported once.
+    #[must_use]
+    pub fn errors(&self, faults: Vec<Fault>) -> Errors {
+        problem::locate_all(self, faults)
+    }
+
+    /// Line and column of a node or key, both from 1.
+    #[must_use]
+    pub fn position(&self, at: Spot) -> Option<(usize, usize)> {
+        node::locate(&self.text, at)
+    }
+}
+
+/// A regular file's text. The error says what is wrong, without the path.
+pub fn read_text(path: &Path, max_bytes: u64) -> Result<String, String> {
+    let file = std::fs::File::open(path).map_err(|e| format!("can't be opened: {e}"))?;
+    let regular = file.metadata().map_err(|e| format!("can't be read: {e}"))?.is_file();
+    if !regular {
+        return Err("is not a regular file".to_owned());
+    }
+    let mut bytes = Vec::new();
+    file.take(max_bytes + 1).read_to_end(&mut bytes).map_err(|e| format!("can't be read: {e}"))?;
+    if bytes.len() as u64 > max_bytes {
+        return Err(format!("is larger than {max_bytes} bytes"));
+    }
+    String::from_utf8(bytes).map_err(|e| {
+        format!("is not UTF-8: bad byte at offset {}; save the file as UTF-8", e.utf8_error().valid_up_to())
+    })
+}

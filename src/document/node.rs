@@ -1,0 +1,246 @@
+//! The tree, built by a visitor that counts what it visits.
+//!
+//! yaml_serde tells a position only with an error. So each node and key remembers its number in order of
+//! visiting ([`Spot`]), and [`locate`] visits once more and fails at that number: the error carries the position.
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use std::collections::HashMap;
+use std::fmt;
+
+/// Number of a node or key in its file, in order of appearance.
+pub type Spot = usize;
+
+/// Aliases are copied out, so a small file can describe a huge tree; these bound the tree.
+const MAX_NODES: usize = 2_000_000;
+const MAX_TEXT_BYTES: usize = 64 << 20;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    pub at: Spot,
+    pub value: Value,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    Null,
+    Bool(bool),
+    Unsigned(u64),
+    Signed(i64),
+    Float(f64),
+    Text(String),
+    List(Vec<Node>),
+    Map(Vec<(Key, Node)>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    pub at: Spot,
+    pub name: String,
+}
+
+impl Node {
+    /// A node that stands in no file.
+    #[must_use]
+    pub fn made(value: Value) -> Self {
+        Self { at: Spot::MAX, value }
+    }
+
+    /// The entries of a mapping; none for anything else.
+    #[must_use]
+    pub fn entries(&self) -> &[(Key, Node)] {
+        match &self.value {
+            Value::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// The value under `name`, where this is a mapping that has it.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Node> {
+        self.entries().iter().find(|(key, _)| key.name == name).map(|(_, node)| node)
+    }
+
+    /// Where the value under `name` stands, or else this node.
+    #[must_use]
+    pub fn spot(&self, name: &str) -> Spot {
+        self.get(name).map_or(self.at, |node| node.at)
+    }
+
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// This tree laid over `base`: mappings merge key by key (`base`'s order first), everything else replaces.
+    #[must_use]
+    pub fn over(&self, base: &Self) -> Self {
+        let (Value::Map(own), Value::Map(below)) = (&self.value, &base.value) else {
+            return self.clone();
+        };
+        let mut merged: Vec<(Key, Self)> = below
+            .iter()
+            .map(|(key, under)| match own.iter().find(|(k, _)| k.name == key.name) {
+                Some((own_key, node)) => (own_key.clone(), node.over(under)),
+                None => (key.clone(), under.clone()),
+            })
+            .collect();
+        merged.extend(own.iter().filter(|(k, _)| !below.iter().any(|(b, _)| b.name == k.name)).cloned());
+        Self { at: self.at, value: Value::Map(merged) }
+    }
+}
+
+/// A key that a mapping has twice.
+#[derive(Debug)]
+pub(super) struct Twice {
+    pub first: Spot,
+    pub second: Spot,
+    pub name: String,
+}
+
+/// The tree of a text, and keys given twice (the first counts).
+pub(super) fn build(text: &str) -> Result<(Node, Vec<Twice>), serde_yaml::Error> {
+    let mut builder = Builder::default();
+    let node = Seed(&mut builder).deserialize(serde_yaml::Deserializer::from_str(text))?;
+    Ok((node, builder.repeated))
+}
+
+/// Line and column of a spot, both from 1.
+pub(super) fn locate(text: &str, at: Spot) -> Option<(usize, usize)> {
+    let mut builder = Builder { stop: Some(at), ..Builder::default() };
+    let error = Seed(&mut builder).deserialize(serde_yaml::Deserializer::from_str(text)).err()?;
+    error.location().map(|l| (l.line(), l.column()))
+}
+
+#[derive(Default)]
+struct Builder {
+    count: usize,
+    text_bytes: usize,
+    stop: Option<Spot>,
+    repeated: Vec<Twice>,
+}
+
+impl Builder {
+    fn next(&mut self) -> Spot {
+        self.count += 1;
+        self.count - 1
+    }
+
+    /// Fails at the spot that is looked for, and past the bounds.
+    fn check<E: serde::de::Error>(&mut self, at: Spot, text_bytes: usize) -> Result<(), E> {
+        self.text_bytes += text_bytes;
+        if self.stop == Some(at) {
+            return Err(E::custom("here"));
+        }
+        if self.count > MAX_NODES || self.text_bytes > MAX_TEXT_BYTES {
+            return Err(E::custom("too much once aliases are copied out; write less, or use fewer aliases"));
+        }
+        Ok(())
+    }
+}
+
+struct Seed<'b>(&'b mut Builder);
+
+impl<'de> DeserializeSeed<'de> for Seed<'_> {
+    type Value = Node;
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Node, D::Error> {
+        let at = self.0.next();
+        let value = from.deserialize_any(Build { builder: self.0, at })?;
+        Ok(Node { at, value })
+    }
+}
+
+struct Build<'b> {
+    builder: &'b mut Builder,
+    at: Spot,
+}
+
+impl Build<'_> {
+    fn scalar<E: serde::de::Error>(self, value: Value) -> Result<Value, E> {
+        self.builder.check(self.at, 0)?;
+        Ok(value)
+    }
+}
+
+impl<'de> Visitor<'de> for Build<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("plain YAML without tags")
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<Value, E> {
+        self.scalar(Value::Null)
+    }
+
+    fn visit_none<E: serde::de::Error>(self) -> Result<Value, E> {
+        self.scalar(Value::Null)
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, v: bool) -> Result<Value, E> {
+        self.scalar(Value::Bool(v))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, v: u64) -> Result<Value, E> {
+        self.scalar(Value::Unsigned(v))
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, v: i64) -> Result<Value, E> {
+        self.scalar(Value::Signed(v))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, v: f64) -> Result<Value, E> {
+        self.scalar(Value::Float(v))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, v: &str) -> Result<Value, E> {
+        self.builder.check(self.at, v.len())?;
+        Ok(Value::Text(v.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        self.builder.check(self.at, 0)?;
+        let mut nodes = Vec::new();
+        while let Some(node) = list.next_element_seed(Seed(self.builder))? {
+            nodes.push(node);
+        }
+        Ok(Value::List(nodes))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        self.builder.check(self.at, 0)?;
+        let mut seen: HashMap<String, Spot> = HashMap::new();
+        let mut entries = Vec::new();
+        while let Some(key) = map.next_key_seed(KeySeed(self.builder))? {
+            let node = map.next_value_seed(Seed(self.builder))?;
+            match seen.get(&key.name) {
+                Some(&first) => self.builder.repeated.push(Twice { first, second: key.at, name: key.name }),
+                None => {
+                    seen.insert(key.name.clone(), key.at);
+                    entries.push((key, node));
+                }
+            }
+        }
+        Ok(Value::Map(entries))
+    }
+}
+
+struct KeySeed<'b>(&'b mut Builder);
+
+impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
+    type Value = Key;
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Key, D::Error> {
+        let at = self.0.next();
+        let value = from.deserialize_any(Build { builder: self.0, at })?;
+        let name = match value {
+            Value::Text(text) => text,
+            Value::Unsigned(n) => n.to_string(),
+            Value::Signed(n) => n.to_string(),
+            Value::Bool(b) => b.to_string(),
+            _ => return Err(D::Error::custom("a key must be a plain name")),
+        };
+        Ok(Key { at, name })
+    }
+}

@@ -1,0 +1,184 @@
+//! What is wrong with a file, for the person who edits it.
+
+use super::{Document, Node, Spot, Value};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// Problems shown of one file: each costs another pass over it, and nobody reads a thousand.
+pub const MAX_SHOWN: usize = 20;
+
+/// One thing that is wrong, by its spot in a tree.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fault {
+    /// `None` until the value is known that it belongs to.
+    pub at: Option<Spot>,
+    /// About a key: the path shown is that of the section it stands in.
+    pub about_key: bool,
+    pub message: String,
+    /// The names that would have been right, after the message and path.
+    pub hint: String,
+    /// serde misses a required key.
+    pub missing: bool,
+}
+
+impl Fault {
+    /// About the value at a spot.
+    #[must_use]
+    pub fn value(at: Spot, message: impl Into<String>) -> Self {
+        Self { at: Some(at), ..Self::floating(message) }
+    }
+
+    /// About the key at a spot.
+    #[must_use]
+    pub fn key(at: Spot, message: impl Into<String>) -> Self {
+        Self { at: Some(at), about_key: true, ..Self::floating(message) }
+    }
+
+    pub(super) fn floating(message: impl Into<String>) -> Self {
+        Self { at: None, about_key: false, message: message.into(), hint: String::new(), missing: false }
+    }
+}
+
+/// One thing that is wrong, as a person reads it: `file:line:column: what`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// A file, or the name of an environment variable.
+    pub source: String,
+    /// Line and column, from 1.
+    pub position: Option<(usize, usize)>,
+    pub message: String,
+}
+
+impl Problem {
+    #[must_use]
+    pub fn of(source: &str, message: impl Into<String>) -> Self {
+        Self { source: source.to_owned(), position: None, message: message.into() }
+    }
+
+    pub(super) fn syntax(source: &str, text: &str, error: &serde_yaml::Error) -> Self {
+        let position = error.location().map(|l| (l.line(), l.column()));
+        let line = position.and_then(|(line, _)| text.lines().nth(line.saturating_sub(1))).unwrap_or_default();
+        let tab = if line.starts_with('\t') { " (YAML is indented with spaces, never with tabs)" } else { "" };
+        let message = error.to_string();
+        // The position stands in front already.
+        let message = position.map_or(message.clone(), |(l, c)| message.replace(&format!(" at line {l} column {c}"), ""));
+        Self { source: source.to_owned(), position, message: format!("not valid YAML: {message}{tab}") }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.source)?;
+        if let Some((line, column)) = self.position {
+            write!(f, ":{line}:{column}")?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+/// Everything that is wrong, one problem a line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Errors(pub Vec<Problem>);
+
+impl Errors {
+    /// `value`, unless something is wrong.
+    pub fn or<T>(self, value: T) -> Result<T, Self> {
+        if self.0.is_empty() { Ok(value) } else { Err(self) }
+    }
+}
+
+impl std::error::Error for Errors {}
+
+impl fmt::Display for Errors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, problem) in self.0.iter().enumerate() {
+            let separator = if i == 0 { "" } else { "\n" };
+            write!(f, "{separator}{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl From<Problem> for Errors {
+    fn from(problem: Problem) -> Self {
+        Self(vec![problem])
+    }
+}
+
+/// The candidate that `word` probably means. None for a word too long to be a slip of the keyboard.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let bound = (word.chars().count() / 3).clamp(1, 4);
+    if word.len() > 128 {
+        return None;
+    }
+    candidates
+        .into_iter()
+        .filter(|c| c.len().abs_diff(word.len()) <= bound)
+        .map(|c| (strsim::damerau_levenshtein(word, c), c))
+        .filter(|(distance, _)| *distance <= bound)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, c)| c)
+}
+
+/// `; did you mean …? Known: …`, as much of it as there is.
+#[must_use]
+pub fn suggestion(word: &str, known: &[&str]) -> String {
+    let meant = nearest(word, known.iter().copied()).map_or(String::new(), |n| format!("; did you mean `{n}`?"));
+    let separator = if meant.is_empty() { "; known:" } else { " Known:" };
+    if known.is_empty() { meant } else { format!("{meant}{separator} {}", known.join(", ")) }
+}
+
+pub(super) fn locate_all(document: &Document, faults: Vec<Fault>) -> Errors {
+    // The same spot is read again for each section built on it.
+    let mut seen = BTreeSet::new();
+    let mut unique: BTreeMap<Spot, Vec<Fault>> = BTreeMap::new();
+    for fault in faults {
+        let at = fault.at.unwrap_or_default();
+        if seen.insert((at, fault.message.clone())) {
+            unique.entry(at).or_default().push(fault);
+        }
+    }
+    let total: usize = unique.values().map(Vec::len).sum();
+    let shown = unique.into_iter().flat_map(|(at, faults)| faults.into_iter().map(move |fault| (at, fault)));
+    let mut problems: Vec<Problem> = shown.take(MAX_SHOWN).map(|(at, fault)| problem(document, at, fault)).collect();
+    if total > MAX_SHOWN {
+        problems.push(Problem::of(&document.name, format!("{} more problems are not shown", total - MAX_SHOWN)));
+    }
+    Errors(problems)
+}
+
+fn problem(document: &Document, at: Spot, fault: Fault) -> Problem {
+    let path = path(&document.root, at, fault.about_key).unwrap_or_default();
+    let message = match (path.is_empty(), fault.about_key) {
+        (true, _) => fault.message,
+        (false, true) => format!("{} in {path}", fault.message),
+        (false, false) => format!("{path}: {}", fault.message),
+    };
+    Problem { source: document.name.clone(), position: document.position(at), message: message + &fault.hint }
+}
+
+/// `TPL_LIVE_HD.ladder.video[2]`; for a key, of the section it stands in.
+fn path(node: &Node, at: Spot, key: bool) -> Option<String> {
+    match &node.value {
+        _ if !key && node.at == at => Some(String::new()),
+        Value::Map(entries) => entries.iter().find_map(|(k, inner)| {
+            if key && k.at == at {
+                return Some(String::new());
+            }
+            path(inner, at, key).map(|rest| joined(&k.name, rest))
+        }),
+        Value::List(nodes) => nodes
+            .iter()
+            .enumerate()
+            .find_map(|(i, inner)| path(inner, at, key).map(|rest| joined(&format!("[{i}]"), rest))),
+        _ => None,
+    }
+}
+
+fn joined(head: &str, rest: String) -> String {
+    match rest.chars().next() {
+        None => head.to_owned(),
+        Some('[') => head.to_owned() + &rest,
+        Some(_) => format!("{head}.{rest}"),
+    }
+}
