@@ -1,0 +1,177 @@
+//! The probe's log, told from its facts after the event: nothing is buffered while a probe runs.
+
+use super::{Report, clean};
+use crate::checks::{CheckResult, Outcome};
+use crate::facts::{Fetched, OutputFacts, RenditionFacts};
+use crate::finding::Defect;
+use crate::stream::{masked, shown};
+use crate::units::Seconds;
+use std::fmt::Write;
+
+/// Defects of one resource that are written out; the rest is counted.
+const MAX_DEFECTS: usize = 50;
+const MAX_CHARACTERS: usize = 2_000;
+
+/// One line an event in logfmt; `at` is seconds since the probe began (of a playlist that wasn't timed, of its
+/// stage). Secrets masked.
+#[must_use]
+pub fn log(report: &Report) -> String {
+    let mut log = Log { out: String::new(), report };
+    log.line(
+        Seconds::ZERO,
+        "probe begins",
+        &[
+            ("target", report.channel.code.clone()),
+            ("template", report.template.name.clone()),
+            ("timeout", seconds(report.timeout)),
+        ],
+    );
+    for output in &report.capture.outputs {
+        log.output(output);
+    }
+    for outcome in &report.outcomes {
+        log.outcome(outcome);
+    }
+    log.line(
+        report.duration,
+        "probe ends",
+        &[("success", report.success.to_string()), ("deadline_exceeded", report.capture.deadline_exceeded.to_string())],
+    );
+    log.out
+}
+
+struct Log<'a> {
+    out: String,
+    report: &'a Report,
+}
+
+impl Log<'_> {
+    fn line(&mut self, at: Seconds, msg: &str, fields: &[(&str, String)]) {
+        let _ = write!(self.out, "at=+{:.3}s msg={}", at.0, value(msg));
+        for (name, text) in fields.iter().filter(|(_, text)| !text.is_empty()) {
+            let _ = write!(self.out, " {name}={}", value(text));
+        }
+        self.out.push('\n');
+    }
+
+    fn output(&mut self, output: &OutputFacts) {
+        let name = [("output", output.name.clone())];
+        self.exchange(Seconds::ZERO, "manifest", &name, &output.manifest);
+        self.defects(self.report.capture.stages.manifest, &name, &output.defects);
+        for rendition in &output.renditions {
+            self.rendition(output, rendition);
+        }
+    }
+
+    fn rendition(&mut self, output: &OutputFacts, facts: &RenditionFacts) {
+        let stages = &self.report.capture.stages;
+        let asked = facts.playlist_at.map_or(stages.manifest, |at| Seconds::between(self.report.started_at, at));
+        let names = [("output", output.name.clone()), ("rendition", facts.rendition.name.clone())];
+        match &facts.playlist {
+            Some(_) if output.direct => {}
+            Some(fetched) => self.exchange(asked, "playlist", &names, fetched),
+            None => self.line(asked, "playlist not asked for", &names),
+        }
+        self.defects(asked, &names, &facts.defects);
+        self.media(&names, facts, stages.manifest + stages.playlists);
+    }
+
+    fn media(&mut self, names: &[(&str, String)], facts: &RenditionFacts, stage: Seconds) {
+        for init in &facts.inits {
+            self.exchange(stage, "initialization segment (now or earlier)", names, &init.fetched);
+            self.defects(stage, names, init.inspection.as_ref().map_or(&[], |i| &i.defects));
+        }
+        for segment in &facts.segments {
+            let at = Seconds::between(self.report.started_at, segment.inspected_at);
+            let names = [names, &[("segment", segment.segment.number.to_string())]].concat();
+            self.exchange(at, "segment", &names, &segment.fetched);
+            self.defects(at, &names, segment.inspection.as_ref().map_or(&[], |i| &i.defects));
+        }
+        if let Some(oldest) = &facts.oldest {
+            let names = [names, &[("segment", oldest.segment.number.to_string())]].concat();
+            self.exchange(stage, "oldest segment", &names, &oldest.fetched);
+        }
+        if facts.skipped > 0 {
+            self.line(stage, "segments skipped", &[names, &[("count", facts.skipped.to_string())]].concat());
+        }
+    }
+
+    fn exchange(&mut self, at: Seconds, msg: &str, names: &[(&str, String)], fetched: &Fetched) {
+        let mut fields = names.to_vec();
+        fields.push(("url", shown(&fetched.url)));
+        if let Ok(e) = &fetched.result {
+            let t = &e.timings;
+            let phase = |length: Option<Seconds>| length.map(seconds).unwrap_or_default();
+            fields.extend([
+                ("status", e.status.to_string()),
+                ("version", e.version.to_owned()),
+                ("redirects", e.redirects.to_string()),
+                ("content_type", e.content_type.clone().unwrap_or_default()),
+                ("content_encoding", e.content_encoding.clone().unwrap_or_default()),
+                ("bytes", e.body_bytes.to_string()),
+                ("resolve", phase(t.dns)),
+                ("connect", phase(t.connect)),
+                ("tls", phase(t.tls)),
+                ("processing", seconds(t.first_byte)),
+                ("transfer", seconds(t.body)),
+                ("total", seconds(t.total)),
+            ]);
+            if e.final_url != fetched.url {
+                fields.push(("final_url", shown(&e.final_url)));
+            }
+        }
+        fields.push(("problem", fetched.problem().unwrap_or_default()));
+        self.line(at, msg, &fields);
+    }
+
+    fn defects(&mut self, at: Seconds, names: &[(&str, String)], defects: &[Defect]) {
+        for defect in defects.iter().take(MAX_DEFECTS) {
+            let what = [
+                ("position", defect.at.to_string()),
+                ("defect", defect.message.clone()),
+                ("reference", defect.reference.to_owned()),
+            ];
+            self.line(at, "defect", &[names, &what].concat());
+        }
+        let more = defects.len().saturating_sub(MAX_DEFECTS);
+        if more > 0 {
+            self.line(at, "more defects", &[names, &[("count", more.to_string())]].concat());
+        }
+    }
+
+    fn outcome(&mut self, outcome: &Outcome) {
+        let at = self.report.duration;
+        let check = [("output", outcome.output.clone()), ("check", outcome.check.to_owned())];
+        match outcome.result {
+            CheckResult::Ok => self.line(at, "check held", &check),
+            CheckResult::NotRun => {
+                let why = outcome.reason.unwrap_or_default().to_owned();
+                self.line(at, "check not run", &[&check[..], &[("reason", why)]].concat());
+            }
+            CheckResult::Failed => {
+                let severity = ("severity", outcome.severity.as_str().to_owned());
+                let count = ("violations", outcome.findings.len().to_string());
+                self.line(at, "check failed", &[&check[..], &[severity, count]].concat());
+            }
+        }
+        for finding in outcome.findings.iter().take(MAX_DEFECTS) {
+            let what = [
+                ("rendition", finding.rendition.clone().unwrap_or_default()),
+                ("finding", finding.message.clone()),
+                ("reference", finding.reference.to_owned()),
+            ];
+            self.line(at, "violation", &[&check[..], &what].concat());
+        }
+    }
+}
+
+fn seconds(length: Seconds) -> String {
+    format!("{:.3}s", length.0)
+}
+
+/// A logfmt value: cleaned, secrets masked, quoted where it has to be.
+fn value(text: &str) -> String {
+    let text = masked(text);
+    let text = clean(&text, MAX_CHARACTERS);
+    if text.contains([' ', '"', '=']) { format!("{text:?}") } else { text.into_owned() }
+}

@@ -1,0 +1,179 @@
+use super::derive::{self, finite};
+use super::measured::unmeasured;
+use super::{RenditionView, Report};
+use crate::checks::Ladder;
+use crate::container::Container;
+use crate::facts::{OutputFacts, Timings};
+use crate::stream::{Media, Protocol, Segment, shown};
+use crate::units::{Seconds, Timestamp};
+use serde::Serialize;
+use std::collections::HashMap;
+
+/// One output's facts, each named as its gauge without `packager_` or `probe_`.
+#[derive(Debug, Serialize)]
+pub struct OutputView<'a> {
+    pub name: &'a str,
+    pub protocol: &'static str,
+    /// User information and query values masked.
+    pub url: String,
+    pub output_info: InfoView,
+    #[serde(flatten)]
+    pub http: HttpView,
+    #[serde(skip_serializing_if = "unmeasured")]
+    pub http_duration_seconds: PhasesView,
+    #[serde(skip_serializing_if = "unmeasured")]
+    pub renditions_expected: MediaCounts,
+    #[serde(skip_serializing_if = "unmeasured")]
+    pub renditions_available: MediaCounts,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rendition_skew_seconds: Option<f64>,
+    pub renditions: Vec<RenditionView<'a>>,
+    /// How many renditions the manifest lists; `None` where it couldn't be read.
+    #[serde(skip)]
+    pub listed: MediaCounts,
+}
+
+/// The empty string where this probe couldn't tell.
+#[derive(Debug, Serialize)]
+pub struct InfoView {
+    pub container: &'static str,
+    pub encrypted: &'static str,
+}
+
+measured! {
+    /// The top manifest's answer, as blackbox_exporter names its parts.
+    HttpView { http_status_code: u16, http_redirects: u32, ssl_earliest_cert_expiry: i64 }
+}
+
+measured! {
+    /// Phases of the top manifest's last hop; those that a kept-alive connection spared are absent.
+    PhasesView { resolve: f64, connect: f64, tls: f64, processing: f64, transfer: f64 }
+}
+
+measured! {
+    /// A number of renditions by media.
+    MediaCounts { video: u64, audio: u64, text: u64 }
+}
+
+impl<'a> OutputView<'a> {
+    pub fn new(report: &'a Report, facts: &'a OutputFacts, ladder: &Ladder) -> Self {
+        let exchange = facts.manifest.result.as_ref().ok();
+        let renditions = renditions(report, facts);
+        let expected = MediaCounts::expected(ladder);
+        let listed = MediaCounts::of(facts.parsed, &renditions, expected, |_| Some(true));
+        let renditions_available = MediaCounts::of(facts.parsed, &renditions, expected, |r| r.answers());
+        Self {
+            name: &facts.name,
+            protocol: protocol(facts.protocol),
+            url: shown(&facts.url),
+            output_info: InfoView::new(facts),
+            http: HttpView {
+                http_status_code: exchange.map(|e| e.status),
+                http_redirects: exchange.map(|e| e.redirects),
+                ssl_earliest_cert_expiry: exchange.and_then(|e| e.certificate_expiry).map(Timestamp::as_second),
+            },
+            http_duration_seconds: exchange.map(|e| PhasesView::new(&e.timings)).unwrap_or_default(),
+            renditions_expected: expected,
+            renditions_available,
+            rendition_skew_seconds: skew(&renditions),
+            renditions,
+            listed,
+        }
+    }
+}
+
+fn renditions<'a>(report: &'a Report, facts: &'a OutputFacts) -> Vec<RenditionView<'a>> {
+    let ages = report.edge_age.iter().filter(|(output, _, _)| *output == facts.name);
+    let ages: HashMap<&str, Seconds> = ages.map(|(_, rendition, age)| (rendition.as_str(), *age)).collect();
+    let view = |r| RenditionView::new(r, ages.get(r.rendition.name.as_str()).copied(), report.started_at);
+    facts.renditions.iter().map(view).collect()
+}
+
+fn protocol(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Hls => "hls",
+        Protocol::Dash => "dash",
+    }
+}
+
+/// Spread of the live edges where at least two are known.
+fn skew(renditions: &[RenditionView<'_>]) -> Option<f64> {
+    let edges = || renditions.iter().filter_map(|r| r.live_edge);
+    if edges().count() < 2 {
+        return None;
+    }
+    finite(Seconds::between(edges().min()?, edges().max()?))
+}
+
+impl PhasesView {
+    fn new(timings: &Timings) -> Self {
+        Self {
+            resolve: timings.dns.and_then(finite),
+            connect: timings.connect.and_then(finite),
+            tls: timings.tls.and_then(finite),
+            processing: finite(timings.first_byte),
+            transfer: finite(timings.body),
+        }
+    }
+}
+
+impl MediaCounts {
+    /// What the ladder promises; a media that it says nothing of is absent.
+    fn expected(ladder: &Ladder) -> Self {
+        let promised = |count: usize| Some(count as u64).filter(|n| *n > 0);
+        Self {
+            video: promised(ladder.video.len()),
+            audio: promised(ladder.audio_languages.len()),
+            text: promised(ladder.text_languages.len()),
+        }
+    }
+
+    /// Counts by media; 0 is said only of a media that the manifest lists or the ladder promises, and nothing of
+    /// one with a rendition that couldn't be asked.
+    fn of(
+        parsed: bool,
+        renditions: &[RenditionView<'_>],
+        expected: Self,
+        counted: impl Fn(&RenditionView<'_>) -> Option<bool>,
+    ) -> Self {
+        let count = |media: Media, promised: Option<u64>| {
+            let of_media = renditions.iter().filter(|r| r.media == media.as_str());
+            let answers = of_media.map(&counted).collect::<Option<Vec<bool>>>()?;
+            let known = parsed && (promised.is_some() || !answers.is_empty());
+            known.then(|| answers.iter().filter(|yes| **yes).count() as u64)
+        };
+        Self {
+            video: count(Media::Video, expected.video),
+            audio: count(Media::Audio, expected.audio),
+            text: count(Media::Text, expected.text),
+        }
+    }
+}
+
+impl InfoView {
+    fn new(facts: &OutputFacts) -> Self {
+        let mut seen = facts.renditions.iter().flat_map(derive::inspections).map(|i| i.container);
+        let container = seen.find(|c| *c != Container::Unknown);
+        let segments = || facts.renditions.iter().filter_map(|r| r.timeline.as_deref()).flat_map(|t| &t.segments);
+        let encrypted = match segments().next() {
+            None => "",
+            Some(_) if segments().any(keyed) => "true",
+            Some(_) => "false",
+        };
+        Self { container: container.map(container_name).unwrap_or_default(), encrypted }
+    }
+}
+
+fn keyed(segment: &Segment) -> bool {
+    segment.key.as_ref().is_some_and(|key| key.method != "NONE")
+}
+
+fn container_name(container: Container) -> &'static str {
+    match container {
+        Container::MpegTs => "mpeg_ts",
+        Container::Cmaf => "cmaf",
+        Container::PackedAudio => "packed_audio",
+        Container::WebVtt => "web_vtt",
+        Container::Unknown => "",
+    }
+}

@@ -1,0 +1,139 @@
+use super::derive;
+use super::measured::unmeasured;
+use super::{ContinuityView, PlaylistView, SegmentView};
+use crate::facts::{FailureKind, Fetched, RenditionFacts};
+use crate::stream::{Media, Timeline};
+use crate::units::{BitsPerSecond, Seconds, Timestamp};
+use serde::Serialize;
+
+/// One rendition's facts, each named as its gauge without `packager_`.
+#[derive(Debug, Serialize)]
+pub struct RenditionView<'a> {
+    pub name: &'a str,
+    pub media: &'static str,
+    pub rendition_info: InfoView<'a>,
+    #[serde(flatten)]
+    pub ladder: LadderView,
+    #[serde(skip_serializing_if = "unmeasured")]
+    pub rendition_bandwidth_bits_per_second: BandwidthView,
+    #[serde(flatten)]
+    pub playlist: PlaylistView,
+    #[serde(flatten)]
+    pub segment: SegmentView,
+    #[serde(flatten)]
+    pub continuity: ContinuityView,
+    #[serde(skip)]
+    pub live_edge: Option<Timestamp>,
+    /// It has no playlist of its own: captions or audio that travel inside the video.
+    #[serde(skip)]
+    pub embedded: bool,
+}
+
+/// What the manifest says of a rendition; the empty string where it says nothing.
+#[derive(Debug, Serialize)]
+pub struct InfoView<'a> {
+    pub codecs: String,
+    pub resolution: String,
+    pub frame_rate: String,
+    pub language: &'a str,
+    pub id: &'a str,
+}
+
+measured! {
+    /// `measured` is of the rendition's own segments, without the audio group that `declared` counts in.
+    BandwidthView { declared: u64, average: u64, measured: f64 }
+}
+
+measured! {
+    /// The rung itself, and how far this probe got with it.
+    LadderView {
+        rendition_available: bool,
+        rendition_height_pixels: u32,
+        rendition_frame_rate: f64,
+        segments_inspected: u64,
+        segments_skipped: u64,
+    }
+}
+
+impl<'a> RenditionView<'a> {
+    pub fn new(facts: &'a RenditionFacts, age: Option<Seconds>, now: Timestamp) -> Self {
+        Self {
+            name: &facts.rendition.name,
+            media: facts.rendition.media.as_str(),
+            rendition_info: InfoView::new(facts),
+            ladder: LadderView::new(facts),
+            rendition_bandwidth_bits_per_second: BandwidthView::new(facts),
+            playlist: PlaylistView::new(facts, age, now),
+            segment: facts.segments.last().map(|s| SegmentView::new(s)).unwrap_or_default(),
+            continuity: ContinuityView::new(facts),
+            live_edge: facts.timeline.as_deref().and_then(Timeline::live_edge),
+            embedded: facts.playlist.is_none()
+                && facts.rendition.uri.is_none()
+                && facts.rendition.media != Media::Video,
+        }
+    }
+
+    /// It can be had, on its own or inside the video; `None` where it couldn't be asked.
+    pub fn answers(&self) -> Option<bool> {
+        if self.embedded { Some(true) } else { self.ladder.rendition_available }
+    }
+}
+
+impl<'a> InfoView<'a> {
+    fn new(facts: &'a RenditionFacts) -> Self {
+        let r = &facts.rendition;
+        Self {
+            codecs: r.codecs.join(","),
+            resolution: r.resolution.map(|r| r.to_string()).unwrap_or_default(),
+            frame_rate: r.frame_rate.map(|f| f.to_string()).unwrap_or_default(),
+            language: r.language.as_deref().unwrap_or_default(),
+            id: r.id.as_deref().unwrap_or_default(),
+        }
+    }
+}
+
+impl LadderView {
+    fn new(facts: &RenditionFacts) -> Self {
+        let came = facts.timeline.is_some();
+        Self {
+            rendition_available: available(facts),
+            rendition_height_pixels: facts.rendition.resolution.map(|r| r.height),
+            rendition_frame_rate: facts.rendition.frame_rate.filter(|f| f.is_finite()),
+            segments_inspected: came.then_some(facts.segments.len() as u64),
+            segments_skipped: came.then_some(facts.skipped),
+        }
+    }
+}
+
+impl BandwidthView {
+    fn new(facts: &RenditionFacts) -> Self {
+        let bits = |rate: Option<BitsPerSecond>| rate.map(|b| b.0);
+        Self {
+            declared: bits(facts.rendition.bandwidth),
+            average: bits(facts.rendition.average_bandwidth),
+            measured: derive::measured_bandwidth(&facts.segments),
+        }
+    }
+}
+
+/// Its playlist and newest segment answered. `None` where the probe's own deadline, and not the stream, is why
+/// something is missing, and where no playlist is named.
+fn available(facts: &RenditionFacts) -> Option<bool> {
+    let playlist = facts.playlist.as_ref().filter(|p| !out_of_time(p))?;
+    if playlist.ok().is_none() || facts.timeline.is_none() {
+        return Some(false);
+    }
+    match facts.segments.last() {
+        Some(newest) if out_of_time(&newest.fetched) => None,
+        Some(newest) => Some(newest.fetched.ok().is_some()),
+        None => (facts.covered || facts.skipped == 0).then_some(true),
+    }
+}
+
+fn out_of_time(fetched: &Fetched) -> bool {
+    let failure = match &fetched.result {
+        Err(failure) => Some(failure),
+        Ok(exchange) => exchange.broken.as_ref(),
+    };
+    failure.is_some_and(|f| f.kind == FailureKind::Deadline)
+}

@@ -1,0 +1,177 @@
+//! A report for a person at a terminal.
+
+use super::view::mask_value;
+use super::{OutputView, RenditionView, Report, View, clean};
+use crate::checks::{CheckResult, Outcome};
+use crate::finding::{Finding, Severity};
+use crate::stream::masked;
+use std::fmt::Write;
+
+/// Violations of one check that are written out; the rest is counted.
+const MAX_VIOLATIONS: usize = 5;
+const MAX_CHARACTERS: usize = 2_000;
+
+/// Several lines, the verdict first, ending with a line break; secrets masked. `colour`: ANSI colours.
+#[must_use]
+pub fn text(report: &Report, colour: bool) -> String {
+    let (view, paint) = (report.view(), Paint(colour));
+    let mut out = verdict(&view, paint);
+    for output in &view.outputs {
+        out.push_str(&output_lines(output, report));
+    }
+    for outcome in report.outcomes.iter().filter(|o| o.result == CheckResult::Failed) {
+        out.push_str(&failed(outcome, paint));
+    }
+    out.push_str(&not_run(&report.outcomes));
+    out
+}
+
+#[derive(Clone, Copy)]
+struct Paint(bool);
+
+impl Paint {
+    fn as_colour(self, code: &str, text: &str) -> String {
+        if self.0 { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
+    fn severity(self, severity: Severity) -> String {
+        let code = if severity >= Severity::Major { "31" } else { "33" };
+        self.as_colour(code, severity.as_str())
+    }
+}
+
+fn verdict(view: &View<'_>, paint: Paint) -> String {
+    let count = |result| view.checks.iter().filter(|o| o.result == result).count();
+    let word = if view.success { paint.as_colour("1;32", "OK") } else { paint.as_colour("1;31", "FAILED") };
+    let mut out = format!(
+        "{word}  {} ({}), template {}, {}: {} of {} checks failed, {} not run, {:.2} s{}\n",
+        plain(view.target),
+        plain(view.channel_info.name),
+        plain(view.template),
+        view.started_at,
+        count(CheckResult::Failed),
+        view.checks.len(),
+        count(CheckResult::NotRun),
+        view.duration_seconds,
+        if view.deadline_exceeded { ", cut short by the deadline" } else { "" },
+    );
+    if view.outputs.is_empty() {
+        out.push_str("no output was probed: the channel has none, or none of the name that was asked for\n");
+    }
+    out
+}
+
+fn output_lines(output: &OutputView<'_>, report: &Report) -> String {
+    let facts = report.capture.outputs.iter().find(|o| o.name == output.name);
+    let problem = facts.and_then(|o| o.manifest.problem());
+    let state = match (problem, output.http.http_status_code) {
+        (Some(problem), _) => plain(&masked(&problem)),
+        (None, Some(status)) => format!("HTTP {status}"),
+        (None, None) => String::new(),
+    };
+    let mut out = format!("\n{} ({}) {}  {state}\n", plain(output.name), output.protocol, plain(&output.url));
+    if !output.renditions.is_empty() {
+        out.push_str(&table(&output.renditions));
+    }
+    out
+}
+
+const HEAD: [&str; 10] =
+    ["rendition", "resolution", "target", "window", "latency", "segment", "size", "download", "measured", "declared"];
+
+fn table(renditions: &[RenditionView<'_>]) -> String {
+    let rows: Vec<[String; 10]> =
+        std::iter::once(HEAD.map(str::to_owned)).chain(renditions.iter().map(cells)).collect();
+    let mut widths = [0; 10];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    rows.iter().map(|row| line(row, &widths)).collect()
+}
+
+/// The name to the left, numbers to the right.
+fn line(row: &[String; 10], widths: &[usize; 10]) -> String {
+    let mut out = String::from(" ");
+    for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
+        let width = *width;
+        let _ = if column == 0 { write!(out, " {cell:<width$}") } else { write!(out, "  {cell:>width$}") };
+    }
+    format!("{}\n", out.trim_end())
+}
+
+fn cells(r: &RenditionView<'_>) -> [String; 10] {
+    let duration = r.segment.segment_duration_seconds;
+    let transfer = &r.segment.transfer;
+    [
+        plain(r.name),
+        Some(r.rendition_info.resolution.clone()).filter(|s| !s.is_empty()).unwrap_or_else(|| "-".to_owned()),
+        seconds(r.playlist.playlist_target_duration_seconds),
+        seconds(r.playlist.playlist_window_seconds),
+        seconds(r.playlist.live_edge_latency_seconds),
+        transfer.segment_number.map_or_else(|| "-".to_owned(), |n| n.to_string()),
+        transfer.segment_size_bytes.map_or_else(|| "-".to_owned(), size),
+        seconds(transfer.segment_download_duration_seconds),
+        seconds(duration.measured),
+        seconds(duration.declared),
+    ]
+}
+
+fn seconds(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |s| format!("{s:.3} s"))
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        _ => format!("{:.2} MB", bytes as f64 / 1e6),
+    }
+}
+
+fn failed(outcome: &Outcome, paint: Paint) -> String {
+    let mut out = format!("\n{}  {}  {}\n", paint.severity(outcome.severity), outcome.check, plain(&outcome.output));
+    for finding in outcome.findings.iter().take(MAX_VIOLATIONS) {
+        out.push_str(&violation(finding));
+    }
+    let more = outcome.findings.len().saturating_sub(MAX_VIOLATIONS);
+    if more > 0 {
+        let _ = writeln!(out, "  and {more} more");
+    }
+    if let Some(finding) = outcome.findings.first() {
+        let _ = writeln!(out, "  reference: {}", finding.reference);
+    }
+    out
+}
+
+fn violation(finding: &Finding) -> String {
+    let rendition = finding.rendition.as_deref().map(|r| format!("{}: ", plain(r))).unwrap_or_default();
+    let mut out = format!("  {rendition}{}\n", plain(&masked(&finding.message)));
+    let evidence: Vec<String> =
+        finding.evidence.iter().map(|(name, value)| format!("{name}={}", shown(value))).collect();
+    if !evidence.is_empty() {
+        let _ = writeln!(out, "    {}", evidence.join("  "));
+    }
+    out
+}
+
+fn shown(value: &serde_json::Value) -> String {
+    match mask_value(value) {
+        serde_json::Value::String(text) => plain(&text),
+        other => plain(&other.to_string()),
+    }
+}
+
+fn not_run(outcomes: &[Outcome]) -> String {
+    let missed: Vec<String> = outcomes
+        .iter()
+        .filter(|o| o.result == CheckResult::NotRun)
+        .map(|o| format!("{} {} ({})", plain(&o.output), o.check, o.reason.unwrap_or("no reason given")))
+        .collect();
+    if missed.is_empty() { String::new() } else { format!("\nnot run: {}\n", missed.join(", ")) }
+}
+
+fn plain(text: &str) -> String {
+    clean(text, MAX_CHARACTERS).into_owned()
+}

@@ -1,0 +1,149 @@
+use super::derive::finite;
+use super::{OutputView, Report};
+use crate::catalog::{Channel, Template};
+use crate::checks::Outcome;
+use crate::facts::Stages;
+use crate::finding::{Finding, Severity};
+use crate::stream::masked;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// A report's facts under the names that gauges and JSON share: a gauge is named `packager_` or `probe_` and
+/// the field's name. Both are made from this, so that they can't disagree.
+#[derive(Debug, Serialize)]
+pub struct View<'a> {
+    pub target: &'a str,
+    pub template: &'a str,
+    /// RFC 3339.
+    pub started_at: String,
+    pub duration_seconds: f64,
+    pub timeout_seconds: f64,
+    pub success: bool,
+    pub deadline_exceeded: bool,
+    pub stage_duration_seconds: StagesView,
+    pub channel_info: ChannelInfoView<'a>,
+    pub threshold: BTreeMap<String, f64>,
+    pub outputs: Vec<OutputView<'a>>,
+    pub checks: &'a [Outcome],
+    pub findings: Vec<FindingView<'a>>,
+}
+
+measured! {
+    /// Seconds in each stage of the probe.
+    StagesView { manifest: f64, playlists: f64, segments: f64, checks: f64 }
+}
+
+/// What the catalogue says of the channel; the empty string where it says nothing.
+#[derive(Debug, Serialize)]
+pub struct ChannelInfoView<'a> {
+    pub code: &'a str,
+    pub name: &'a str,
+    #[serde(rename = "type")]
+    pub channel_type: &'a str,
+    pub tier: String,
+    pub codec: &'a str,
+    pub resolution: String,
+    pub fps: String,
+    pub hdr: &'static str,
+    pub template: &'a str,
+}
+
+/// A finding with its secrets masked.
+#[derive(Debug)]
+pub struct FindingView<'a>(pub &'a Finding);
+
+impl<'a> View<'a> {
+    pub(super) fn new(report: &'a Report) -> Self {
+        let ladder = report.channel.expected(&report.template).ladder;
+        let outputs = report.capture.outputs.iter().map(|o| OutputView::new(report, o, &ladder)).collect();
+        Self {
+            target: &report.channel.code,
+            template: &report.template.name,
+            started_at: report.started_at.to_string(),
+            duration_seconds: finite(report.duration).unwrap_or_default(),
+            timeout_seconds: finite(report.timeout).unwrap_or_default(),
+            success: report.success,
+            deadline_exceeded: report.capture.deadline_exceeded,
+            stage_duration_seconds: StagesView::new(&report.capture.stages),
+            channel_info: ChannelInfoView::new(&report.channel, &report.template),
+            threshold: numbers(&report.template).into_iter().filter(|(_, n)| n.is_finite()).collect(),
+            outputs,
+            checks: &report.outcomes,
+            findings: report.outcomes.iter().flat_map(|o| &o.findings).map(FindingView).collect(),
+        }
+    }
+}
+
+impl StagesView {
+    fn new(stages: &Stages) -> Self {
+        Self {
+            manifest: finite(stages.manifest),
+            playlists: finite(stages.playlists),
+            segments: finite(stages.segments),
+            checks: finite(stages.checks),
+        }
+    }
+}
+
+impl<'a> ChannelInfoView<'a> {
+    fn new(channel: &'a Channel, template: &'a Template) -> Self {
+        Self {
+            code: &channel.code,
+            name: &channel.name,
+            channel_type: &channel.channel_type,
+            tier: channel.tier.map(|t| t.to_string()).unwrap_or_default(),
+            codec: channel.codec.as_deref().unwrap_or_default(),
+            resolution: channel.resolution.map(|r| r.to_string()).unwrap_or_default(),
+            fps: channel.fps.map(|f| f.to_string()).unwrap_or_default(),
+            hdr: if channel.is_hdr { "true" } else { "false" },
+            template: &template.name,
+        }
+    }
+}
+
+/// Every number of the template that checks compare with.
+fn numbers(template: &Template) -> Vec<(String, f64)> {
+    let thresholds = serde_json::to_value(&template.thresholds).unwrap_or_default();
+    let entries = thresholds.as_object().into_iter().flatten();
+    entries.filter_map(|(name, value)| Some((name.clone(), value.as_f64()?))).collect()
+}
+
+impl Serialize for FindingView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Shown<'a> {
+            check: &'a str,
+            severity: Severity,
+            output: &'a str,
+            rendition: Option<&'a str>,
+            message: &'a str,
+            evidence: Map<String, Value>,
+            reference: &'a str,
+        }
+        let f = self.0;
+        let evidence = f.evidence.iter().map(|(name, value)| (name.clone(), mask_value(value))).collect();
+        let message = &masked(&f.message);
+        let rendition = f.rendition.as_deref();
+        Shown {
+            check: f.check,
+            severity: f.severity,
+            output: &f.output,
+            rendition,
+            message,
+            evidence,
+            reference: f.reference,
+        }
+        .serialize(serializer)
+    }
+}
+
+/// Evidence as it may leave the exporter. Nested values are a check's own making, so their depth is small.
+pub fn mask_value(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(masked(text).into_owned()),
+        Value::Array(items) => items.iter().map(mask_value).collect(),
+        Value::Object(fields) => fields.iter().map(|(name, field)| (name.clone(), mask_value(field))).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
+}
