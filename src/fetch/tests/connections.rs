@@ -1,0 +1,138 @@
+use super::origin::{Origin, head, ok};
+use super::{LONG, SHORT, ask, client, exchange, get, within};
+use crate::config;
+use crate::facts::FailureKind;
+use crate::fetch::{Ask, Client};
+use crate::stream::ByteRange;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::io::AsyncWriteExt;
+use tokio::sync::{Barrier, Notify};
+use url::Url;
+
+#[tokio::test]
+async fn a_kept_alive_connection_spares_its_phases() {
+    let origin = Origin::answering(|_| ok(b"hello")).await;
+    let url = Url::parse(&format!("http://localhost:{}/", origin.address.port())).unwrap();
+    let client = client();
+    let (first, _) = exchange(&client, ask(&url)).await;
+    let (again, _) = exchange(&client, ask(&url)).await;
+    assert_eq!(origin.connections(), 1);
+    assert!(first.timings.dns.is_some() && first.timings.connect.is_some() && first.timings.tls.is_none());
+    assert_eq!((again.timings.dns, again.timings.connect, again.timings.tls), (None, None, None));
+    let t = first.timings;
+    let parts = t.dns.unwrap().0 + t.connect.unwrap().0 + t.first_byte.0 + t.body.0;
+    assert!(parts <= t.total.0 && t.first_byte.0 > 0.0, "{t:?}");
+}
+
+#[tokio::test]
+async fn an_address_in_the_url_has_no_dns_phase() {
+    let origin = Origin::answering(|_| ok(b"")).await;
+    let url = origin.url("/");
+    let (got, _) = exchange(&client(), ask(&url)).await;
+    assert!(got.timings.dns.is_none() && got.timings.connect.is_some());
+}
+
+#[tokio::test]
+async fn errors_redirects_and_single_bytes_keep_the_connection() {
+    let origin = Origin::answering(|head| match head.split(' ').nth(1).unwrap() {
+        "/gone" => b"HTTP/1.1 404 Not Found\r\ncontent-length: 4\r\n\r\ngone".to_vec(),
+        "/moved" => b"HTTP/1.1 301 Moved\r\nlocation: /\r\ncontent-length: 5\r\n\r\nmoved".to_vec(),
+        "/part" => b"HTTP/1.1 206 Partial\r\ncontent-range: bytes 0-0/9\r\ncontent-length: 1\r\n\r\nx".to_vec(),
+        _ => ok(b"here"),
+    })
+    .await;
+    let client = client();
+    for path in ["/gone", "/moved", "/", "/"] {
+        let url = origin.url(path);
+        exchange(&client, ask(&url)).await;
+    }
+    let url = origin.url("/part");
+    let range = Some(ByteRange { offset: 0, length: 1 });
+    let (got, body) = exchange(&client, Ask { range, headers_only: true, ..ask(&url) }).await;
+    assert_eq!((got.status, body.len(), got.complete()), (206, 0, true));
+    exchange(&client, ask(&url)).await;
+    assert_eq!(origin.connections(), 1);
+}
+
+#[tokio::test]
+async fn headers_only_leaves_a_long_body_alone() {
+    let origin = Origin::raw(|mut stream, _| async move {
+        head(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9000000\r\n\r\n").await.unwrap();
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let url = origin.url("/");
+    let (got, body) = exchange(&client(), Ask { headers_only: true, ..ask(&url) }).await;
+    assert_eq!((got.status, got.broken, body.len()), (200, None, 0));
+    assert_eq!(got.content_length, Some(9_000_000));
+}
+
+/// The server closes each connection on its second request: what a keep-alive timeout does at the wrong moment.
+#[tokio::test]
+async fn a_kept_alive_connection_that_closes_under_a_request_is_no_failure() {
+    let origin = Origin::raw(|mut stream, _| async move {
+        head(&mut stream).await;
+        stream.write_all(&ok(b"hello")).await.unwrap();
+        head(&mut stream).await;
+    })
+    .await;
+    let url = origin.url("/");
+    let client = client();
+    for _ in 0..3 {
+        let (fetched, body) = get(&client, ask(&url)).await;
+        assert!(fetched.ok().is_some(), "{:?}", fetched.problem());
+        assert_eq!(body, b"hello");
+    }
+    assert_eq!(origin.connections(), 3);
+}
+
+#[tokio::test]
+async fn a_host_gets_no_more_requests_at_once_than_allowed() {
+    let (busy, most, both) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)), Arc::new(Barrier::new(2)));
+    let seen = Arc::clone(&most);
+    let origin = Origin::raw(move |mut stream, _| {
+        let (busy, most, both) = (Arc::clone(&busy), Arc::clone(&seen), Arc::clone(&both));
+        async move {
+            while head(&mut stream).await.is_some() {
+                most.fetch_max(busy.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                both.wait().await;
+                busy.fetch_sub(1, Ordering::SeqCst);
+                stream.write_all(&ok(b"")).await.unwrap();
+            }
+        }
+    })
+    .await;
+    let url = origin.url("/");
+    let client = Client::new(&config::Fetch { max_connections_per_host: 2, ..config::Fetch::default() }).unwrap();
+    let all = (0..8).map(|_| get(&client, ask(&url)));
+    for (fetched, _) in futures_util::future::join_all(all).await {
+        assert!(fetched.ok().is_some(), "{:?}", fetched.problem());
+    }
+    assert_eq!(most.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn waiting_for_a_connection_that_never_frees_says_nothing_of_the_server() {
+    let asked = Arc::new(Notify::new());
+    let told = Arc::clone(&asked);
+    let origin = Origin::raw(move |mut stream, _| {
+        let told = Arc::clone(&told);
+        async move {
+            head(&mut stream).await;
+            told.notify_one();
+            std::future::pending::<()>().await;
+        }
+    })
+    .await;
+    let url = origin.url("/");
+    let client = Client::new(&config::Fetch { max_connections_per_host: 1, ..config::Fetch::default() }).unwrap();
+    let (holder, held) = (client.clone(), url.clone());
+    let holding = tokio::spawn(async move { within(&holder, ask(&held), LONG).await });
+    asked.notified().await;
+    let failed = within(&client, ask(&url), SHORT).await.0.result.unwrap_err();
+    assert_eq!(failed.kind, FailureKind::Deadline);
+    assert!(failed.message.contains("one of the 1 connections to 127.0.0.1:"), "{}", failed.message);
+    holding.abort();
+}

@@ -1,0 +1,54 @@
+//! Against real servers on the loopback interface.
+
+mod bodies;
+mod connections;
+mod failures;
+mod origin;
+mod redirects;
+mod requests;
+mod secure;
+
+use crate::catalog::RequestSettings;
+use crate::config;
+use crate::facts::{Exchange, Failure, Fetched};
+use crate::fetch::{Ask, Client};
+use std::time::Duration;
+use tokio::time::Instant;
+use url::Url;
+
+pub(super) const LONG: Duration = Duration::from_secs(20);
+pub(super) const SHORT: Duration = Duration::from_millis(150);
+
+pub(super) fn client() -> Client {
+    Client::new(&config::Fetch::default()).unwrap()
+}
+
+pub(super) fn plain() -> &'static RequestSettings {
+    static PLAIN: std::sync::OnceLock<RequestSettings> = std::sync::OnceLock::new();
+    PLAIN.get_or_init(RequestSettings::default)
+}
+
+pub(super) fn ask(url: &Url) -> Ask<'_> {
+    Ask { url, settings: plain(), range: None, max_bytes: 1 << 20, compressed: false, headers_only: false }
+}
+
+/// What came back, and the body.
+pub(super) async fn get(client: &Client, ask: Ask<'_>) -> (Fetched, Vec<u8>) {
+    within(client, ask, LONG).await
+}
+
+pub(super) async fn within(client: &Client, ask: Ask<'_>, time: Duration) -> (Fetched, Vec<u8>) {
+    let mut body = Vec::new();
+    let fetched = client.get(ask, Instant::now() + time, |piece| body.extend_from_slice(piece)).await;
+    (fetched, body)
+}
+
+pub(super) async fn exchange(client: &Client, ask: Ask<'_>) -> (Exchange, Vec<u8>) {
+    let (fetched, body) = get(client, ask).await;
+    (fetched.result.unwrap(), body)
+}
+
+pub(super) async fn failure(client: &Client, url: &str) -> Failure {
+    let url = Url::parse(url).unwrap();
+    get(client, ask(&url)).await.0.result.unwrap_err()
+}

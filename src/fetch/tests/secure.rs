@@ -1,0 +1,242 @@
+use super::{SHORT, ask, client, exchange, get, within};
+use crate::catalog::RequestSettings;
+use crate::facts::{Failure, FailureKind};
+use crate::fetch::Ask;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
+use rustls::ServerConfig;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use url::Url;
+
+type Issuer = CertifiedIssuer<'static, KeyPair>;
+
+/// A CA of our own, and the file that holds it.
+struct Authority {
+    root: Issuer,
+    folder: TempDir,
+}
+
+impl Authority {
+    fn new() -> Self {
+        Self::named("Studio CA")
+    }
+
+    fn named(name: &str) -> Self {
+        let root = Issuer::self_signed(authority(name, 2040), KeyPair::generate().unwrap()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("ca.pem"), root.pem()).unwrap();
+        Self { root, folder }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
+    }
+
+    fn settings(&self) -> RequestSettings {
+        RequestSettings { ca_file: Some(self.file()), ..RequestSettings::default() }
+    }
+
+    /// A server for `name` whose certificate ends with `year`, signed by the root.
+    async fn server(&self, name: &str, year: i32) -> Server {
+        Server::new(&self.root, name, year, &[], &[b"h2", b"http/1.1"]).await
+    }
+}
+
+fn authority(name: &str, until: i32) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.not_after = date_time_ymd(until, 12, 31);
+    params
+}
+
+struct Server {
+    port: u16,
+    handshakes: Arc<AtomicUsize>,
+}
+
+impl Server {
+    async fn new(issuer: &Issuer, name: &str, year: i32, chain: &[CertificateDer<'static>], alpn: &[&[u8]]) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.not_after = date_time_ymd(year, 12, 31);
+        let leaf = params.signed_by(&key, issuer).unwrap();
+        let certificates = [&[leaf.der().clone()], chain].concat();
+        let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(certificates, PrivateKeyDer::try_from(key.serialize_der()).unwrap())
+            .unwrap();
+        config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
+        Self::serving(config).await
+    }
+
+    async fn serving(config: ServerConfig) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let handshakes = Arc::new(AtomicUsize::new(0));
+        let (acceptor, count) = (TlsAcceptor::from(Arc::new(config)), Arc::clone(&handshakes));
+        tokio::spawn(async move {
+            while let Ok((tcp, _)) = listener.accept().await {
+                let (acceptor, count) = (acceptor.clone(), Arc::clone(&count));
+                tokio::spawn(async move {
+                    let Ok(tls) = acceptor.accept(tcp).await else { return };
+                    count.fetch_add(1, Ordering::SeqCst);
+                    let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+                    let _ = server.serve_connection(TokioIo::new(tls), service_fn(answer)).await;
+                });
+            }
+        });
+        Self { port, handshakes }
+    }
+
+    fn url(&self, path: &str) -> Url {
+        Url::parse(&format!("https://localhost:{}{path}", self.port)).unwrap()
+    }
+}
+
+async fn answer(request: Request<Incoming>) -> Result<Response<String>, Infallible> {
+    if request.uri().path() == "/silent" {
+        std::future::pending::<()>().await;
+    }
+    Ok(Response::new("hello".to_owned()))
+}
+
+async fn refused(ask: Ask<'_>) -> Failure {
+    let failed = get(&client(), ask).await.0.result.unwrap_err();
+    assert_eq!(failed.kind, FailureKind::Tls, "{}", failed.message);
+    failed
+}
+
+#[tokio::test]
+async fn http2_is_spoken_over_one_connection_with_phases_and_expiry() {
+    let authority = Authority::new();
+    let server = authority.server("localhost", 2035).await;
+    let (url, settings, client) = (server.url("/"), authority.settings(), client());
+    let (first, body) = exchange(&client, Ask { settings: &settings, ..ask(&url) }).await;
+    assert_eq!((first.version, first.status, body.as_slice()), ("HTTP/2.0", 200, &b"hello"[..]));
+    assert!(first.timings.dns.is_some() && first.timings.connect.is_some() && first.timings.tls.unwrap().0 > 0.0);
+    let (again, _) = exchange(&client, Ask { settings: &settings, ..ask(&url) }).await;
+    assert!(again.timings.tls.is_none() && again.timings.connect.is_none());
+    assert_eq!(server.handshakes.load(Ordering::SeqCst), 1);
+    for got in [first, again] {
+        assert_eq!(got.certificate_expiry.unwrap().to_string(), "2035-12-31T00:00:00Z");
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_http2_is_asked_in_http1() {
+    let authority = Authority::new();
+    let server = Server::new(&authority.root, "localhost", 2035, &[], &[b"http/1.1"]).await;
+    let (url, settings) = (server.url("/"), authority.settings());
+    let (got, _) = exchange(&client(), Ask { settings: &settings, ..ask(&url) }).await;
+    assert_eq!((got.version, got.complete()), ("HTTP/1.1", true));
+}
+
+#[tokio::test]
+async fn the_expiry_is_that_of_the_certificate_that_ends_first() {
+    let authority = Authority::new();
+    let key = KeyPair::generate().unwrap();
+    let middle = Issuer::signed_by(self::authority("Middle CA", 2031), key, &authority.root).unwrap();
+    let server = Server::new(&middle, "localhost", 2038, &[middle.der().clone()], &[b"h2"]).await;
+    let (url, settings) = (server.url("/"), authority.settings());
+    let (got, _) = exchange(&client(), Ask { settings: &settings, ..ask(&url) }).await;
+    assert_eq!(got.certificate_expiry.unwrap().to_string(), "2031-12-31T00:00:00Z");
+}
+
+#[tokio::test]
+async fn an_unknown_issuer_is_refused_and_the_way_out_named() {
+    let server = Authority::new().server("localhost", 2035).await;
+    let url = server.url("/");
+    let message = refused(ask(&url)).await.message;
+    let expected = format!("TLS: unknown issuer of the certificate of localhost:{}: set ca_file", server.port);
+    // Where the system has no CA certificates at all, that is what the message says.
+    assert!(message.starts_with(&expected) || message.contains("install ca-certificates"), "{message}");
+    let message = refused(Ask { settings: &Authority::named("Other CA").settings(), ..ask(&url) }).await.message;
+    assert!(message.starts_with(&expected), "{message}");
+}
+
+#[tokio::test]
+async fn a_ca_with_the_trusted_name_and_another_key_is_told_from_an_unknown_one() {
+    let server = Authority::new().server("localhost", 2035).await;
+    let (url, renewed) = (server.url("/"), Authority::new());
+    let message = refused(Ask { settings: &renewed.settings(), ..ask(&url) }).await.message;
+    assert!(message.contains("doesn't fit the key of the trusted CA of that name"), "{message}");
+}
+
+#[tokio::test]
+async fn an_expired_certificate_says_since_when() {
+    let authority = Authority::new();
+    let server = authority.server("localhost", 2020).await;
+    let (url, settings) = (server.url("/"), authority.settings());
+    let message = refused(Ask { settings: &settings, ..ask(&url) }).await.message;
+    let expected = format!("TLS: a certificate of localhost:{} expired on 2020-12-31T00:00:00Z", server.port);
+    assert_eq!(message, expected);
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_name_is_refused() {
+    let authority = Authority::new();
+    let server = authority.server("other.example", 2035).await;
+    let (url, settings) = (server.url("/"), authority.settings());
+    let message = refused(Ask { settings: &settings, ..ask(&url) }).await.message;
+    assert!(message.contains("is for another name") && message.contains("other.example"), "{message}");
+}
+
+#[tokio::test]
+async fn a_ca_file_that_cannot_be_used_is_named() {
+    let authority = Authority::new();
+    let server = authority.server("localhost", 2035).await;
+    let url = server.url("/");
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content, why) in [
+        ("missing.pem", None, "No such file"),
+        ("empty.pem", Some(""), "holds no certificate"),
+        ("text.pem", Some("-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n"), "not PEM"),
+        ("junk.pem", Some("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), "unusable"),
+    ] {
+        let file = folder.path().join(name);
+        if let Some(content) = content {
+            std::fs::write(&file, content).unwrap();
+        }
+        let settings = RequestSettings { ca_file: Some(file), ..RequestSettings::default() };
+        let message = refused(Ask { settings: &settings, ..ask(&url) }).await.message;
+        assert!(message.contains(name) && message.contains(why), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_changed_ca_file_is_read_again() {
+    let (authority, next) = (Authority::new(), Authority::new());
+    let server = next.server("localhost", 2035).await;
+    let (url, settings, client) = (server.url("/"), authority.settings(), client());
+    let ask = Ask { settings: &settings, ..ask(&url) };
+    assert_eq!(get(&client, ask).await.0.result.unwrap_err().kind, FailureKind::Tls);
+    std::fs::write(authority.file(), format!("{}{}", authority.root.pem(), next.root.pem())).unwrap();
+    assert!(get(&client, ask).await.0.ok().is_some());
+}
+
+#[tokio::test]
+async fn a_silent_http2_stream_times_out_and_leaves_the_connection_to_others() {
+    let authority = Authority::new();
+    let server = authority.server("localhost", 2035).await;
+    let (silent, fine, settings, client) = (server.url("/silent"), server.url("/"), authority.settings(), client());
+    let ask_for = |url| Ask { settings: &settings, ..ask(url) };
+    exchange(&client, ask_for(&fine)).await;
+    let failed = within(&client, ask_for(&silent), SHORT).await.0.result.unwrap_err();
+    assert_eq!(failed.kind, FailureKind::Timeout);
+    assert!(failed.message.ends_with("on a kept-alive connection"), "{}", failed.message);
+    exchange(&client, ask_for(&fine)).await;
+    assert_eq!(server.handshakes.load(Ordering::SeqCst), 1);
+}

@@ -1,0 +1,114 @@
+//! TLS as a new viewer meets it: every connection verifies the server's whole chain, none resumes a session.
+
+use crate::fetch::chains::Chains;
+use crate::fetch::trail;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue};
+use rustls::client::{VerifierBuilderError, WebPkiServerVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::{ClientConfig, DigitallySignedStruct, Error, NamedGroup, RootCertStore, SignatureScheme};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// # Errors
+/// What the TLS library says of the roots or its own cipher suites.
+pub(super) fn settings(roots: RootCertStore, chains: Arc<Chains>) -> Result<ClientConfig, String> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let inner = match WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build() {
+        Ok(verifier) => Some(verifier),
+        Err(VerifierBuilderError::NoRootAnchors) => None,
+        Err(e) => return Err(e.to_string()),
+    };
+    let verifier = Watching { inner, provider: Arc::clone(&provider), chains };
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|e| e.to_string())?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.resumption = Resumption::store(Arc::new(Hello));
+    Ok(config)
+}
+
+/// The standard verification, after a look at when the chain ends.
+#[derive(Debug)]
+struct Watching {
+    /// `None`: there isn't one trusted root.
+    inner: Option<Arc<WebPkiServerVerifier>>,
+    provider: Arc<CryptoProvider>,
+    chains: Arc<Chains>,
+}
+
+impl Watching {
+    fn inner(&self) -> Result<&WebPkiServerVerifier, Error> {
+        self.inner.as_deref().ok_or_else(|| {
+            Error::General("this system has no CA certificates: install ca-certificates, or set ca_file".to_owned())
+        })
+    }
+}
+
+impl ServerCertVerifier for Watching {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        self.chains.seen(leaf, intermediates);
+        self.inner()?.verify_server_cert(leaf, intermediates, name, ocsp, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.inner()?.verify_tls12_signature(message, leaf, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.inner()?.verify_tls13_signature(message, leaf, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// A session store that keeps nothing: a resumed session would skip the certificate, which is to be judged. It is
+/// asked for a hint while the ClientHello is made, and that moment parts TCP from TLS.
+#[derive(Debug)]
+struct Hello;
+
+impl ClientSessionStore for Hello {
+    fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
+        trail::note(|marks| marks.hello = marks.hello.or(Some(Instant::now())));
+        None
+    }
+
+    fn set_kx_hint(&self, _: ServerName<'static>, _: NamedGroup) {}
+
+    fn set_tls12_session(&self, _: ServerName<'static>, _: Tls12ClientSessionValue) {}
+
+    fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
+        None
+    }
+
+    fn remove_tls12_session(&self, _: &ServerName<'static>) {}
+
+    fn insert_tls13_ticket(&self, _: ServerName<'static>, _: Tls13ClientSessionValue) {}
+
+    fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
+        None
+    }
+}
