@@ -1,0 +1,137 @@
+//! A rendition's media: initialization segments, the planned segments newest first, and the window's oldest.
+
+use super::plan::{Plan, plan};
+use super::{Capturer, inconclusive, media_playlist};
+use crate::container::{Init, Inspector};
+use crate::facts::{Fetched, InitFacts, OldestFacts, RenditionFacts, SegmentFacts};
+use crate::fetch::Ask;
+use crate::history::Known;
+use crate::stream::{ByteRange, Map, Segment, Timeline};
+use crate::units::Seconds;
+use std::sync::Arc;
+use tokio::time::Instant;
+
+type Inits = Vec<(Arc<InitFacts>, Option<Init>)>;
+
+impl Capturer<'_> {
+    /// Adds to `facts` what its timeline leads to.
+    pub(super) async fn media(&self, facts: &mut RenditionFacts, known: &Known) {
+        let Some(timeline) = facts.timeline.clone() else { return };
+        let plan = plan(&timeline, &facts.rendition.name, known, self.template.segments);
+        let (oldest, inspected) =
+            tokio::join!(self.oldest(facts, &timeline, &plan), self.inspect(facts, &timeline, &plan));
+        let (inits, segments) = inspected;
+        let left_out = (plan.segments.len() - segments.len()) as u64;
+        facts.oldest = oldest;
+        facts.inits = inits.into_iter().map(|(init, _)| init).collect();
+        facts.segments = segments;
+        facts.skipped = plan.skipped + left_out;
+        facts.covered = left_out == 0;
+    }
+
+    async fn inspect(
+        &self,
+        facts: &RenditionFacts,
+        timeline: &Timeline,
+        plan: &Plan<'_>,
+    ) -> (Inits, Vec<Arc<SegmentFacts>>) {
+        let inits: Inits = futures_util::future::join_all(plan.maps.iter().map(|map| self.init(map))).await;
+        let mut segments = Vec::new();
+        for segment in plan.segments.iter().rev() {
+            let init = segment.map.as_ref().and_then(|map| inits.iter().find(|(i, _)| i.map == *map));
+            match self.segment(facts, timeline, segment, init.and_then(|(_, init)| init.as_ref())).await {
+                Attempt::Inspected(inspected) => segments.push(Arc::new(*inspected)),
+                Attempt::LeftTheWindow => {}
+                Attempt::OutOfTime => break,
+            }
+        }
+        segments.reverse();
+        (inits, segments)
+    }
+
+    async fn init(&self, map: &Map) -> (Arc<InitFacts>, Option<Init>) {
+        let mut inspector = Inspector::new(None);
+        let ask = Ask { range: map.byte_range, max_bytes: self.bounds.max_manifest_bytes, ..self.ask(&map.uri) };
+        let fetched = self.client.get(ask, self.budget.segments(), |piece| inspector.push(piece)).await;
+        let (inspection, init) = inspector.finish();
+        let read = fetched.ok().is_some();
+        let inspection = read.then_some(inspection);
+        (Arc::new(InitFacts { map: map.clone(), fetched, inspection }), init.filter(|_| read))
+    }
+
+    async fn segment(
+        &self,
+        facts: &RenditionFacts,
+        timeline: &Timeline,
+        segment: &Segment,
+        init: Option<&Init>,
+    ) -> Attempt {
+        let began = Instant::now();
+        let deadline = self.budget.segments();
+        if began >= deadline {
+            return Attempt::OutOfTime;
+        }
+        let mut inspector = Inspector::new(init);
+        let ask = Ask { range: segment.byte_range, ..self.ask(&segment.uri) };
+        let fetched = self.client.get(ask, deadline, |piece| inspector.push(piece)).await;
+        if inconclusive(&fetched, began, self.patience(segment)) {
+            return Attempt::OutOfTime;
+        }
+        let newest = timeline.last_number() == Some(segment.number);
+        if !newest && is_gone(&fetched) && !self.still_listed(facts, segment).await {
+            return Attempt::LeftTheWindow;
+        }
+        let answered = matches!(&fetched.result, Ok(e) if (200..300).contains(&e.status));
+        let inspection = (answered && !encrypted_whole(segment)).then(|| inspector.finish().0);
+        let inspected_at = self.clock.now();
+        let segment = segment.clone();
+        Attempt::Inspected(Box::new(SegmentFacts { segment, inspected_at, fetched, inspection, newest }))
+    }
+
+    /// One byte of the window's oldest segment: it must still be there (RFC 8216bis 6.2.2).
+    async fn oldest(&self, facts: &RenditionFacts, timeline: &Timeline, plan: &Plan<'_>) -> Option<OldestFacts> {
+        let segment = timeline.segments.iter().find(|s| !s.gap)?;
+        let planned = plan.segments.iter().any(|s| s.number == segment.number);
+        if !self.template.segments.oldest || planned || timeline.last_number() == Some(segment.number) {
+            return None;
+        }
+        let offset = segment.byte_range.map_or(0, |r| r.offset);
+        let range = Some(ByteRange { offset, length: 1 });
+        let ask = Ask { range, headers_only: true, ..self.ask(&segment.uri) };
+        let began = Instant::now();
+        let fetched = self.client.get(ask, self.budget.segments(), |_| {}).await;
+        if inconclusive(&fetched, began, self.patience(segment)) {
+            return None;
+        }
+        let gone = is_gone(&fetched) && !self.still_listed(facts, segment).await;
+        (!gone).then(|| OldestFacts { segment: segment.clone(), fetched })
+    }
+
+    /// A segment may leave the window between the playlist's answer and its own: asked again before it is called missing.
+    async fn still_listed(&self, facts: &RenditionFacts, segment: &Segment) -> bool {
+        let Some(url) = &facts.rendition.uri else { return true };
+        let (fetched, body) = self.text(url, self.budget.segments()).await;
+        let again = fetched.ok().and_then(|e| media_playlist(&body, &e.final_url).0);
+        again.is_none_or(|timeline| timeline.segments.iter().any(|s| s.number == segment.number))
+    }
+
+    /// How long a download may take before its length is the stream's fault: what `segment_download_time` allows.
+    fn patience(&self, segment: &Segment) -> Seconds {
+        Seconds(self.template.thresholds.max_download_time.min(segment.duration.0.max(0.1)))
+    }
+}
+
+enum Attempt {
+    Inspected(Box<SegmentFacts>),
+    LeftTheWindow,
+    OutOfTime,
+}
+
+fn is_gone(fetched: &Fetched) -> bool {
+    matches!(&fetched.result, Ok(e) if matches!(e.status, 404 | 410))
+}
+
+/// AES-128 encrypts the whole segment (RFC 8216bis 4.4.4.4): nothing inside can be read without the key.
+fn encrypted_whole(segment: &Segment) -> bool {
+    segment.key.as_ref().is_some_and(|key| key.method == "AES-128")
+}

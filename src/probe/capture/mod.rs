@@ -1,0 +1,213 @@
+//! Fetch, parse, fetch, inspect: the one bend of the line. It never fails; a broken stream is data.
+
+mod media;
+mod plan;
+
+use super::budget::Budget;
+use super::clock::Clock;
+use crate::catalog::{Channel, Output, RequestSettings, Template};
+use crate::config;
+use crate::facts::{Capture, Fetched, OutputFacts, RenditionFacts, Stages};
+use crate::fetch::{Ask, Client};
+use crate::hls::{self, Playlist};
+use crate::history::{History, Keep, Key, Known};
+use crate::stream::{Media, Protocol, Rendition, Timeline};
+use crate::units::{Seconds, Timestamp};
+use futures_util::stream::{self, StreamExt};
+use std::sync::Arc;
+use tokio::time::Instant;
+use url::Url;
+
+/// What one capture works with.
+pub struct Capturer<'a> {
+    pub client: &'a Client,
+    pub bounds: &'a config::Fetch,
+    pub history: &'a History,
+    pub clock: &'a Clock,
+    pub channel: &'a Channel,
+    pub template: &'a Template,
+    pub budget: Budget,
+}
+
+/// Renditions of one output asked at the same time.
+const RENDITIONS_AT_ONCE: usize = 32;
+
+impl Capturer<'_> {
+    /// All outputs of the channel, at the same time.
+    pub async fn capture(&self, started_at: Timestamp) -> Capture {
+        let outputs = self.channel.outputs.iter().map(|output| self.output(output));
+        let (outputs, stages): (Vec<_>, Vec<_>) = futures_util::future::join_all(outputs).await.into_iter().unzip();
+        Capture { started_at, deadline_exceeded: outputs.iter().any(left_out), outputs, stages: longest(&stages) }
+    }
+
+    async fn output(&self, output: &Output) -> (OutputFacts, Stages) {
+        let began = Instant::now();
+        let asked_at = self.clock.now();
+        let (manifest, body) = self.text(&output.url, self.budget.manifest()).await;
+        let manifest_done = Instant::now();
+        let mut facts = OutputFacts {
+            name: output.name.clone(),
+            protocol: Protocol::Hls,
+            url: output.url.clone(),
+            manifest,
+            direct: false,
+            parsed: false,
+            defects: Vec::new(),
+            renditions: Vec::new(),
+        };
+        let known = self.history.known(&key(self.channel, output), keep(self.template));
+        let playlists_done = self.read(&mut facts, &body, asked_at, &known).await.unwrap_or(manifest_done);
+        let stages = Stages {
+            manifest: (manifest_done - began).into(),
+            playlists: (playlists_done - manifest_done).into(),
+            segments: playlists_done.elapsed().into(),
+            checks: Seconds::ZERO,
+        };
+        (facts, stages)
+    }
+
+    /// Reads the top manifest and what it leads to; answers when the last playlist was there.
+    async fn read(&self, facts: &mut OutputFacts, body: &[u8], asked_at: Timestamp, known: &Known) -> Option<Instant> {
+        let base = facts.manifest.ok()?.final_url.clone();
+        let (playlist, defects) = hls::parse(body, &base);
+        match playlist {
+            Playlist::Unreadable => {
+                facts.defects = defects;
+                None
+            }
+            Playlist::Media(timeline) => {
+                facts.parsed = true;
+                facts.direct = true;
+                let mut rendition = unasked(direct_rendition(&base));
+                rendition.playlist = Some(facts.manifest.clone());
+                rendition.playlist_at = Some(asked_at);
+                rendition.timeline = Some(Arc::new(timeline));
+                rendition.defects = defects;
+                let arrived = Instant::now();
+                self.media(&mut rendition, known).await;
+                facts.renditions.push(rendition);
+                Some(arrived)
+            }
+            Playlist::Multivariant(presentation) => {
+                facts.parsed = true;
+                facts.defects = defects;
+                let captures = presentation.renditions.into_iter().map(|r| self.rendition(r, known));
+                let done: Vec<_> = stream::iter(captures).buffered(RENDITIONS_AT_ONCE).collect().await;
+                let (renditions, arrived): (Vec<_>, Vec<_>) = done.into_iter().unzip();
+                facts.renditions = renditions;
+                arrived.into_iter().max()
+            }
+        }
+    }
+
+    async fn rendition(&self, rendition: Rendition, known: &Known) -> (RenditionFacts, Instant) {
+        let mut facts = unasked(rendition);
+        let Some(url) = facts.rendition.uri.clone() else { return (facts, Instant::now()) };
+        let asked_at = self.clock.now();
+        let began = Instant::now();
+        let (fetched, body) = self.text(&url, self.budget.playlists()).await;
+        let arrived = Instant::now();
+        if inconclusive(&fetched, began, PLAYLIST_PATIENCE) {
+            return (facts, arrived);
+        }
+        if let Some(exchange) = fetched.ok() {
+            let (timeline, defects) = media_playlist(&body, &exchange.final_url);
+            facts.timeline = timeline.map(Arc::new);
+            facts.defects = defects;
+        }
+        facts.playlist_at = Some(asked_at);
+        facts.playlist = Some(fetched);
+        self.media(&mut facts, known).await;
+        (facts, arrived)
+    }
+
+    /// A playlist's text, whole; empty where there was none.
+    async fn text(&self, url: &Url, deadline: Instant) -> (Fetched, Vec<u8>) {
+        let mut body = Vec::new();
+        let ask = Ask { max_bytes: self.bounds.max_manifest_bytes, compressed: true, ..self.ask(url) };
+        let fetched = self.client.get(ask, deadline, |piece| body.extend_from_slice(piece)).await;
+        (fetched, body)
+    }
+
+    fn ask<'u>(&'u self, url: &'u Url) -> Ask<'u> {
+        let settings: &RequestSettings = &self.channel.request;
+        let max_bytes = self.bounds.max_segment_bytes;
+        Ask { url, settings, range: None, max_bytes, compressed: false, headers_only: false }
+    }
+}
+
+/// Less time than this for a playlist, cut by the probe's own budget, says nothing about the stream.
+const PLAYLIST_PATIENCE: Seconds = Seconds(1.0);
+
+/// The probe's own deadline ended it before a viewer would have complained.
+fn inconclusive(fetched: &Fetched, began: Instant, patience: Seconds) -> bool {
+    use crate::facts::FailureKind::{Deadline, Timeout};
+    let failure = match &fetched.result {
+        Err(failure) => Some(failure),
+        Ok(exchange) => exchange.broken.as_ref(),
+    };
+    failure.is_some_and(|f| matches!(f.kind, Timeout | Deadline)) && Seconds::from(began.elapsed()) < patience
+}
+
+fn media_playlist(body: &[u8], base: &Url) -> (Option<Timeline>, Vec<crate::finding::Defect>) {
+    match hls::parse(body, base) {
+        (Playlist::Media(timeline), defects) => (Some(timeline), defects),
+        (_, defects) => (None, defects),
+    }
+}
+
+/// Something was left out for time.
+fn left_out(output: &OutputFacts) -> bool {
+    output.renditions.iter().any(|r| (r.playlist.is_none() && r.rendition.uri.is_some()) || !r.covered)
+}
+
+fn longest(stages: &[Stages]) -> Stages {
+    stages.iter().fold(Stages::default(), |a, b| Stages {
+        manifest: if a.manifest < b.manifest { b.manifest } else { a.manifest },
+        playlists: if a.playlists < b.playlists { b.playlists } else { a.playlists },
+        segments: if a.segments < b.segments { b.segments } else { a.segments },
+        checks: Seconds::ZERO,
+    })
+}
+
+fn unasked(rendition: Rendition) -> RenditionFacts {
+    RenditionFacts {
+        rendition,
+        playlist: None,
+        playlist_at: None,
+        timeline: None,
+        defects: Vec::new(),
+        inits: Vec::new(),
+        segments: Vec::new(),
+        oldest: None,
+        skipped: 0,
+        covered: true,
+    }
+}
+
+/// The only rendition of an output whose manifest is a media playlist.
+fn direct_rendition(url: &Url) -> Rendition {
+    Rendition {
+        name: "media".to_owned(),
+        media: Media::Video,
+        uri: Some(url.clone()),
+        id: None,
+        bandwidth: None,
+        average_bandwidth: None,
+        codecs: Vec::new(),
+        resolution: None,
+        frame_rate: None,
+        language: None,
+        group: None,
+        video_range: None,
+        line: None,
+    }
+}
+
+pub fn key(channel: &Channel, output: &Output) -> Key {
+    Key { channel: channel.code.clone(), output: output.name.clone() }
+}
+
+pub fn keep(template: &Template) -> Keep {
+    Keep { hold: template.hold, query_identifies: template.query_identifies }
+}

@@ -1,0 +1,218 @@
+//! One probe: budget, capture, and the straight line from request to report.
+
+mod budget;
+mod capture;
+mod clock;
+mod flights;
+mod lookup;
+
+pub use clock::Clock;
+
+use crate::catalog::{Channel, Template};
+use crate::checks::{self, Context, Outcome};
+use crate::config::{self, Live, Loaded};
+use crate::facts::Capture;
+use crate::fetch::{Client, ClientError};
+use crate::finding::Severity;
+use crate::history::{History, OutputPast};
+use crate::report::Report;
+use crate::units::{Seconds, Timestamp};
+use budget::Budget;
+use capture::Capturer;
+use flights::Flights;
+use lookup::{Subject, lookup};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+/// What a scrape or a person asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Ask {
+    /// Channel code, or a URL where the configuration allows it.
+    pub target: String,
+    /// Without it the channel's own.
+    pub template: Option<String>,
+    /// Only this output of the channel.
+    pub output: Option<String>,
+}
+
+/// A broken request, or an exporter that can't do its work; never a broken stream.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error("{0}")]
+    BadRequest(String),
+    #[error("{0}")]
+    Overloaded(String),
+}
+
+/// An answered probe.
+#[derive(Debug, Clone)]
+pub struct Probed {
+    pub report: Arc<Report>,
+    /// It was answered by a capture that was already under way.
+    pub shared: bool,
+}
+
+/// Holds what probes share; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Prober {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    live: Arc<Live>,
+    /// With the settings it was built from: a reload may change them.
+    client: RwLock<(config::Fetch, Client)>,
+    history: History,
+    clock: Clock,
+    flights: Arc<Flights>,
+    places: Semaphore,
+    max_in_flight: usize,
+}
+
+impl Prober {
+    /// # Errors
+    /// When the HTTP client can't be set up (no root certificates).
+    pub fn new(live: Arc<Live>, clock: Clock) -> Result<Self, ClientError> {
+        let exporter = live.current().exporter.clone();
+        let client = Client::new(&exporter.fetch)?;
+        let max_in_flight = exporter.probe.max_in_flight;
+        let shared = Shared {
+            history: History::new(exporter.history.max_outputs),
+            client: RwLock::new((exporter.fetch, client)),
+            live,
+            clock,
+            flights: Arc::default(),
+            places: Semaphore::new(max_in_flight),
+            max_in_flight,
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Answers before `timeout` has passed, whatever the stream does.
+    ///
+    /// # Errors
+    /// [`Refused::BadRequest`] for a target, template or output that isn't known or allowed,
+    /// [`Refused::Overloaded`] when no place among the probes in flight came free in time.
+    pub async fn probe(&self, ask: Ask, timeout: Duration) -> Result<Probed, Refused> {
+        let loaded = self.shared.live.current();
+        let subject = lookup(&loaded, &ask)?;
+        let cap = Duration::try_from_secs_f64(subject.template.timeout.0).unwrap_or(timeout);
+        let budget = Budget::new(Instant::now(), timeout.min(cap));
+        let key = (ask.target, subject.template.name.clone(), ask.output);
+        let shared = self.shared.clone();
+        let line = async move {
+            let _place = shared.place(&budget).await?;
+            Ok(Arc::new(shared.line(&loaded, subject, budget).await))
+        };
+        let (answer, shared) = self.shared.flights.share(key, budget.deadline(), line).await;
+        answer.map(|report| Probed { report, shared })
+    }
+
+    /// Outputs in the history.
+    #[must_use]
+    pub fn remembered(&self) -> usize {
+        self.shared.history.len()
+    }
+}
+
+impl Shared {
+    /// capture → history → checks → report. Nothing in here fails: a broken stream is what it reports.
+    async fn line(&self, loaded: &Loaded, subject: Subject, budget: Budget) -> Report {
+        let Subject { channel, template } = subject;
+        let began = Instant::now();
+        let now = self.clock.now();
+        let client = self.client(&loaded.exporter.fetch);
+        let capturer = Capturer {
+            client: &client,
+            bounds: &loaded.exporter.fetch,
+            history: &self.history,
+            clock: &self.clock,
+            channel: &channel,
+            template: &template,
+            budget,
+        };
+        let mut capture = capturer.capture(now).await;
+        let captured = Instant::now();
+        let pasts = self.remember(&capture, &channel, &template, now);
+        let outcomes = judge(&capture, &pasts, &channel, &template, now);
+        capture.stages.checks = captured.elapsed().into();
+        Report {
+            started_at: now,
+            duration: began.elapsed().into(),
+            timeout: budget.total().into(),
+            success: !outcomes.iter().any(failed_critically),
+            edge_age: edge_age(&capture, &pasts, now),
+            channel,
+            template,
+            capture,
+            outcomes,
+        }
+    }
+
+    fn remember(&self, capture: &Capture, channel: &Channel, template: &Template, now: Timestamp) -> Vec<OutputPast> {
+        let outputs = capture.outputs.iter().zip(&channel.outputs);
+        let keep = capture::keep(template);
+        outputs.map(|(facts, output)| self.history.record(&capture::key(channel, output), facts, now, keep)).collect()
+    }
+
+    async fn place(&self, budget: &Budget) -> Result<tokio::sync::SemaphorePermit<'_>, Refused> {
+        match tokio::time::timeout_at(budget.admission(), self.places.acquire()).await {
+            Ok(Ok(place)) => Ok(place),
+            _ => Err(Refused::Overloaded(format!(
+                "{} probes are in flight and none ended in time; raise probe.max_in_flight, scrape less often, or shard the channels",
+                self.max_in_flight
+            ))),
+        }
+    }
+
+    /// The client in force; a new one when a reload changed the settings. If that can't be built, the old one stays.
+    fn client(&self, settings: &config::Fetch) -> Client {
+        {
+            let current = self.client.read().unwrap_or_else(PoisonError::into_inner);
+            if current.0 == *settings {
+                return current.1.clone();
+            }
+        }
+        let mut current = self.client.write().unwrap_or_else(PoisonError::into_inner);
+        match Client::new(settings) {
+            Ok(client) => *current = (settings.clone(), client),
+            Err(e) => tracing::error!(error = %e, "the new fetch settings can't be used; the old ones stay"),
+        }
+        current.1.clone()
+    }
+}
+
+fn judge(
+    capture: &Capture,
+    pasts: &[OutputPast],
+    channel: &Channel,
+    template: &Template,
+    now: Timestamp,
+) -> Vec<Outcome> {
+    let expected = channel.expected(template);
+    let thresholds = &template.thresholds;
+    let outputs = capture.outputs.iter().zip(pasts);
+    let contexts = outputs.map(|(output, past)| Context { now, expected: &expected, thresholds, output, past, hold: template.hold });
+    contexts.flat_map(|context| checks::run(&context, &template.checks)).collect()
+}
+
+fn failed_critically(outcome: &Outcome) -> bool {
+    outcome.findings.iter().any(|f| f.severity == Severity::Critical)
+}
+
+/// How long each rendition's live edge has stood still, as far as was seen.
+fn edge_age(capture: &Capture, pasts: &[OutputPast], now: Timestamp) -> Vec<(String, String, Seconds)> {
+    let mut ages = Vec::new();
+    for (output, past) in capture.outputs.iter().zip(pasts) {
+        for facts in output.renditions.iter().filter(|r| r.timeline.is_some()) {
+            let name = &facts.rendition.name;
+            if let Some(since) = past.renditions.get(name).and_then(|r| r.edge_since) {
+                ages.push((output.name.clone(), name.clone(), Seconds(Seconds::between(since, now).0.max(0.0))));
+            }
+        }
+    }
+    ages
+}
