@@ -1,0 +1,50 @@
+//! What stands before every route: users, rate, and the response's security headers.
+
+use super::respond;
+use super::security::{Denied, Security};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+use std::sync::Arc;
+
+/// RFC 7617 2: the realm is not optional.
+const CHALLENGE: &str = "Basic realm=\"packager_exporter\", charset=\"UTF-8\"";
+
+/// exporter-toolkit guards every path, health included; so does this.
+pub async fn guard(State(security): State<Arc<Security>>, request: Request, next: Next) -> Response {
+    let now = security.current().await;
+    let mut response = match security.admit(&now, request.headers()).await {
+        Ok(()) => next.run(request).await,
+        Err(denied) => refuse(denied),
+    };
+    now.add_headers(response.headers_mut());
+    response
+}
+
+fn refuse(denied: Denied) -> Response {
+    let (status, header, value, why) = match denied {
+        Denied::Unauthorized => (
+            StatusCode::UNAUTHORIZED,
+            WWW_AUTHENTICATE,
+            CHALLENGE,
+            "a user and password of basic_auth_users are needed",
+        ),
+        Denied::TooMany => (
+            StatusCode::TOO_MANY_REQUESTS,
+            RETRY_AFTER,
+            "1",
+            "more requests than rate_limit allows; ask later or raise it in the web configuration",
+        ),
+        Denied::Busy => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            RETRY_AFTER,
+            "1",
+            "too many passwords are being checked at this moment; ask again in a second",
+        ),
+    };
+    let mut response = respond::text(status, why);
+    response.headers_mut().insert(header, HeaderValue::from_static(value));
+    response
+}

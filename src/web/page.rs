@@ -1,0 +1,106 @@
+//! The page at `/`: what was probed lately, and a form to probe by hand. Everything in it is escaped.
+
+use super::recent::Entry;
+use super::{State, respond};
+use axum::extract;
+use axum::response::Response;
+use http::StatusCode;
+use std::fmt::Write;
+use std::sync::Arc;
+
+/// The form offers this many codes; more would make the page slow, not more useful.
+const MAX_CODES: usize = 2000;
+const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem}\
+table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ccc}\
+td{overflow-wrap:anywhere}.bad{color:#b00020;font-weight:600}.good{color:#17692b}form>*{margin-right:.6rem}";
+
+pub async fn page(extract::State(state): extract::State<Arc<State>>) -> Response {
+    let entries = state.recent().list();
+    let mut codes = (state.backend.channel_codes)();
+    codes.truncate(MAX_CODES);
+    let base = escape(&state.settings.link_prefix);
+    let version = env!("CARGO_PKG_VERSION");
+    respond::html(format!(
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>packager_exporter</title>\
+<meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style></head><body>\n\
+<h1>packager_exporter {version}</h1>\n\
+<p><a href=\"{base}/metrics\">Metrics</a> · <a href=\"{base}/config\">Configuration</a> · \
+<a href=\"{base}/-/healthy\">Healthy</a> · <a href=\"{base}/-/ready\">Ready</a></p>\n{}{}</body></html>\n",
+        form(&base, &codes),
+        table(&base, &entries),
+    ))
+}
+
+fn form(base: &str, codes: &[String]) -> String {
+    let mut options = String::new();
+    for code in codes {
+        let _ = write!(options, "<option value=\"{}\">", escape(code));
+    }
+    format!(
+        "<h2>Probe a channel</h2>\n<form action=\"{base}/probe\" method=\"get\">\
+<label>Channel <input name=\"target\" list=\"codes\" required autocomplete=\"off\"></label>\
+<datalist id=\"codes\">{options}</datalist>\
+<label>Template <input name=\"template\" placeholder=\"the channel's own\"></label>\
+<label><input type=\"checkbox\" name=\"debug\" value=\"true\" checked> with log</label>\
+<button>Probe</button></form>\n"
+    )
+}
+
+fn table(base: &str, entries: &[Entry]) -> String {
+    let mut rows = String::new();
+    for entry in entries {
+        rows.push_str(&row(base, entry));
+    }
+    if entries.is_empty() {
+        rows.push_str("<tr><td colspan=\"6\">None yet.</td></tr>\n");
+    }
+    format!(
+        "<h2>Recent probes</h2>\n<table><thead><tr><th>When (UTC)</th><th>Target</th><th>Template</th><th>Result</th>\
+<th>Duration</th><th>Log</th></tr></thead><tbody>\n{rows}</tbody></table>\n"
+    )
+}
+
+fn row(base: &str, entry: &Entry) -> String {
+    let when = jiff::fmt::temporal::DateTimePrinter::new().precision(Some(0)).timestamp_to_string(&entry.started_at);
+    let (class, result) = if entry.success { ("good", "success") } else { ("bad", "failure") };
+    let output = entry.output.as_ref().map(|o| format!(" ({})", escape(o))).unwrap_or_default();
+    format!(
+        "<tr><td>{when}</td><td>{}{output}</td><td>{}</td><td class=\"{class}\">{result}</td>\
+<td>{:.3} s</td><td><a href=\"{base}/logs?id={}\">log</a></td></tr>\n",
+        escape(&entry.target),
+        escape(&entry.template),
+        entry.duration.0,
+        entry.id,
+    )
+}
+
+/// `/logs?id=N`: what `debug=true` would have shown for that probe.
+pub async fn logs(
+    extract::State(state): extract::State<Arc<State>>,
+    extract::RawQuery(raw): extract::RawQuery,
+) -> Response {
+    let raw = raw.unwrap_or_default();
+    let Some(id) = raw.strip_prefix("id=").and_then(|id| id.parse::<u64>().ok()) else {
+        return respond::text(StatusCode::BAD_REQUEST, "ask as /logs?id=NUMBER; the page at / links to each");
+    };
+    let text = state.recent().text(id);
+    match text {
+        Some(text) => respond::text(StatusCode::OK, text.as_ref()),
+        None => respond::text(StatusCode::NOT_FOUND, format!("probe {id} is no longer kept (--history.limit)")),
+    }
+}
+
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
+}

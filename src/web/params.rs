@@ -1,0 +1,137 @@
+//! `/probe`'s parameters and its scrape timeout. A typo must not probe something else than was meant, so an
+//! unknown or repeated parameter is refused rather than ignored.
+
+use crate::probe::Ask;
+use http::HeaderMap;
+use std::time::Duration;
+
+const KNOWN: [&str; 4] = ["target", "template", "output", "debug"];
+/// Longest value; a channel's URL with a token fits.
+const MAX_VALUE: usize = 4096;
+/// Without the header: Prometheus's own default scrape timeout.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+/// No scrape waits longer; also keeps the number inside what a clock can hold.
+const MAX_TIMEOUT: f64 = 3600.0;
+/// What is left of a timeout that the offset would eat up.
+const FLOOR: f64 = 0.1;
+const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Query {
+    pub ask: Ask,
+    pub debug: bool,
+}
+
+/// Reads the query string.
+///
+/// # Errors
+/// An unknown, repeated or over-long parameter, no target, or a `debug` that is neither true nor false.
+pub fn query(raw: &str) -> Result<Query, String> {
+    let mut values: [Option<String>; 4] = [const { None }; 4];
+    for (name, value) in url::form_urlencoded::parse(raw.as_bytes()) {
+        let known = KNOWN.iter().position(|k| *k == name).and_then(|i| values.get_mut(i));
+        let slot = known.ok_or_else(|| unknown(&name))?;
+        if value.len() > MAX_VALUE {
+            return Err(format!("parameter `{name}` has {} bytes; at most {MAX_VALUE} are allowed", value.len()));
+        }
+        if slot.replace(value.into_owned()).is_some() {
+            return Err(format!("parameter `{name}` is given twice; give it once"));
+        }
+    }
+    let [target, template, output, debug] = values.map(|v| v.filter(|v| !v.is_empty()));
+    let target = target.ok_or("parameter `target` is missing; ask as /probe?target=CHANNEL_CODE")?;
+    Ok(Query { ask: Ask { target, template, output }, debug: flag(debug.as_deref())? })
+}
+
+fn flag(value: Option<&str>) -> Result<bool, String> {
+    match value {
+        None | Some("false" | "0") => Ok(false),
+        Some("true" | "1") => Ok(true),
+        Some(other) => Err(format!("parameter `debug` is `{}`; write true or false", shown(other))),
+    }
+}
+
+fn unknown(name: &str) -> String {
+    let near = KNOWN.iter().find(|k| strsim::damerau_levenshtein(k, name) <= 2);
+    let hint = near.map(|k| format!(" (did you mean `{k}`?)")).unwrap_or_default();
+    format!("unknown parameter `{}`{hint}; /probe knows {}", shown(name), KNOWN.join(", "))
+}
+
+/// Readable and short, whatever was sent.
+fn shown(text: &str) -> String {
+    text.chars().take(60).flat_map(char::escape_debug).collect()
+}
+
+/// How long the probe may take: the scrape timeout less `offset`, never nothing.
+///
+/// # Errors
+/// A header that is not a finite positive number of seconds.
+pub fn timeout(headers: &HeaderMap, offset: Duration) -> Result<Duration, String> {
+    let Some(value) = headers.get(TIMEOUT_HEADER) else { return Ok(DEFAULT_TIMEOUT) };
+    let seconds = value.to_str().ok().and_then(|v| v.trim().parse::<f64>().ok());
+    let seconds = seconds.filter(|s| s.is_finite() && *s > 0.0).ok_or_else(|| {
+        let value = shown(&String::from_utf8_lossy(value.as_bytes()));
+        format!("header X-Prometheus-Scrape-Timeout-Seconds is `{value}`; it must be a positive number of seconds")
+    })?;
+    let seconds = seconds.min(MAX_TIMEOUT);
+    let left = (seconds - offset.as_secs_f64()).max(FLOOR.min(seconds / 2.0));
+    Ok(Duration::from_secs_f64(left))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(header: &str, offset: f64) -> Result<f64, String> {
+        let headers = [(TIMEOUT_HEADER.parse().unwrap(), header.parse().unwrap())].into_iter().collect();
+        timeout(&headers, Duration::from_secs_f64(offset)).map(|d| d.as_secs_f64())
+    }
+
+    #[test]
+    fn the_offset_comes_off_the_scrape_timeout() {
+        assert_eq!(of("15", 0.5), Ok(14.5));
+        assert_eq!(of(" 9.75 ", 0.5), Ok(9.25));
+        assert_eq!(timeout(&HeaderMap::new(), Duration::from_millis(500)), Ok(DEFAULT_TIMEOUT));
+    }
+
+    #[test]
+    fn a_timeout_shorter_than_the_offset_leaves_a_little_and_less_than_the_scrape() {
+        assert_eq!(of("0.5", 0.5), Ok(0.1));
+        assert_eq!(of("0.1", 0.5), Ok(0.05));
+        assert!(of("1e-300", 0.5).unwrap() < 1e-9);
+        assert_eq!(of("1e300", 0.0), Ok(MAX_TIMEOUT));
+    }
+
+    #[test]
+    fn a_bad_timeout_header_is_an_error_that_shows_it() {
+        for bad in ["", "ten", "0", "-1", "NaN", "inf", "10s"] {
+            let error = of(bad, 0.5).unwrap_err();
+            assert!(error.contains(&format!("`{bad}`")), "{error}");
+        }
+    }
+
+    #[test]
+    fn parameters_become_an_ask() {
+        let q = query("target=CH%201&template=&output=hls&debug=true").unwrap();
+        assert_eq!(q.ask, Ask { target: "CH 1".into(), template: None, output: Some("hls".into()) });
+        assert!(q.debug);
+    }
+
+    #[test]
+    fn a_parameter_that_is_unknown_repeated_empty_or_huge_is_refused_by_name() {
+        let cases = [
+            ("", "`target` is missing"),
+            ("target=", "`target` is missing"),
+            ("target=A&tempalte=B", "did you mean `template`?"),
+            ("target=A&module=http_2xx", "unknown parameter `module`; /probe knows target"),
+            ("target=A&target=B", "`target` is given twice"),
+            ("target=A&debug=yes", "`debug` is `yes`"),
+            ("target=A&x%0a=1", "`x\\n`"),
+        ];
+        for (raw, expected) in cases {
+            let error = query(raw).unwrap_err();
+            assert!(error.contains(expected), "{raw}: {error}");
+        }
+        assert!(query(&format!("target={}", "x".repeat(5000))).unwrap_err().contains("5000 bytes"));
+    }
+}

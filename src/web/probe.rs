@@ -1,0 +1,63 @@
+//! `GET /probe`: a broken request is 400, an exporter that can't is 503, a broken stream is 200.
+
+use super::recent::Entry;
+use super::{State, params, respond};
+use crate::probe::Refused;
+use crate::report::Report;
+use axum::extract;
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+use std::sync::Arc;
+
+pub async fn probe(
+    extract::State(state): extract::State<Arc<State>>,
+    extract::RawQuery(raw): extract::RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let query = match params::query(raw.as_deref().unwrap_or_default()) {
+        Ok(query) => query,
+        Err(why) => return respond::text(StatusCode::BAD_REQUEST, why),
+    };
+    let timeout = match params::timeout(&headers, state.settings.timeout_offset) {
+        Ok(timeout) => timeout,
+        Err(why) => return respond::text(StatusCode::BAD_REQUEST, why),
+    };
+    let report = match (state.backend.probe)(query.ask.clone(), timeout).await {
+        Ok(report) => report,
+        Err(Refused::BadRequest(why)) => return respond::text(StatusCode::BAD_REQUEST, why),
+        Err(Refused::Overloaded(why)) => return respond::text(StatusCode::SERVICE_UNAVAILABLE, why),
+    };
+    let metrics = (state.backend.exposition)(&report);
+    let keep = state.recent().is_on();
+    let debug = if keep || query.debug { debug_text(&state, &report, &metrics) } else { String::new() };
+    if keep {
+        state.recent().push(entry(query.ask.target, query.ask.output, &report, &debug));
+    }
+    if query.debug {
+        return respond::text(StatusCode::OK, debug);
+    }
+    respond::exposition(&headers, metrics).await
+}
+
+/// blackbox_exporter's three parts.
+fn debug_text(state: &State, report: &Report, metrics: &[u8]) -> String {
+    let logs = (state.backend.log_text)(report);
+    let metrics = String::from_utf8_lossy(metrics);
+    let template = serde_yaml::to_string(&*report.template).unwrap_or_else(|e| format!("can't be shown: {e}"));
+    format!(
+        "Logs for the probe:\n{logs}\n\n\nMetrics that would have been returned:\n{metrics}\n\n\nTemplate configuration:\n{template}"
+    )
+}
+
+fn entry(target: String, output: Option<String>, report: &Report, text: &str) -> Entry {
+    Entry {
+        id: 0,
+        target,
+        template: report.template.name.clone(),
+        output,
+        success: report.success,
+        started_at: report.started_at,
+        duration: report.duration,
+        text: text.into(),
+    }
+}

@@ -1,0 +1,117 @@
+//! The last probes, for the page. Failures outlive successes: what one looks for at 3 a.m. is the failure
+//! before the last hundred good probes.
+
+use crate::units::{Seconds, Timestamp};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Longest text kept of one probe; `debug=true` shows all of it.
+const MAX_TEXT: usize = 64 << 10;
+
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub id: u64,
+    pub target: String,
+    pub template: String,
+    pub output: Option<String>,
+    pub success: bool,
+    pub started_at: Timestamp,
+    pub duration: Seconds,
+    pub text: Arc<str>,
+}
+
+/// At most `limit` results, and `limit` failures that have left them.
+#[derive(Debug)]
+pub struct Recent {
+    limit: usize,
+    next: u64,
+    results: VecDeque<Entry>,
+    failures: VecDeque<Entry>,
+}
+
+impl Recent {
+    pub fn new(limit: usize) -> Self {
+        Self { limit, next: 1, results: VecDeque::new(), failures: VecDeque::new() }
+    }
+
+    /// Whether an entry would be kept at all.
+    pub fn is_on(&self) -> bool {
+        self.limit > 0
+    }
+
+    /// Takes the entry in under a new id.
+    pub fn push(&mut self, mut entry: Entry) {
+        entry.id = self.next;
+        self.next += 1;
+        entry.text = bounded(&entry.text);
+        self.results.push_back(entry);
+        if self.results.len() > self.limit
+            && let Some(old) = self.results.pop_front()
+            && !old.success
+        {
+            self.failures.push_back(old);
+            if self.failures.len() > self.limit {
+                self.failures.pop_front();
+            }
+        }
+    }
+
+    /// Newest first.
+    pub fn list(&self) -> Vec<Entry> {
+        self.results.iter().rev().chain(self.failures.iter().rev()).cloned().collect()
+    }
+
+    pub fn text(&self, id: u64) -> Option<Arc<str>> {
+        self.results.iter().chain(&self.failures).find(|e| e.id == id).map(|e| Arc::clone(&e.text))
+    }
+}
+
+fn bounded(text: &Arc<str>) -> Arc<str> {
+    if text.len() <= MAX_TEXT {
+        return Arc::clone(text);
+    }
+    let head = (0..=MAX_TEXT).rev().find_map(|end| text.get(..end)).unwrap_or_default();
+    format!("{head}\n… cut at {} KiB; probe with debug=true for all of it\n", MAX_TEXT >> 10).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(success: bool, text: &str) -> Entry {
+        let (target, template, output) = ("A".into(), "T".into(), None);
+        let (started_at, duration) = (Timestamp::UNIX_EPOCH, Seconds::ZERO);
+        Entry { id: 0, target, template, output, success, started_at, duration, text: text.into() }
+    }
+
+    fn ids(recent: &Recent) -> Vec<u64> {
+        recent.list().iter().map(|e| e.id).collect()
+    }
+
+    #[test]
+    fn a_failure_stays_after_the_successes_around_it_have_gone() {
+        let mut recent = Recent::new(2);
+        for success in [true, false, true, true, true] {
+            recent.push(entry(success, "log"));
+        }
+        assert_eq!(ids(&recent), [5, 4, 2]);
+        assert!(recent.text(2).is_some() && recent.text(1).is_none());
+        (0..10).for_each(|_| recent.push(entry(false, "log")));
+        assert_eq!(ids(&recent), [15, 14, 13, 12], "failures are bounded too");
+    }
+
+    #[test]
+    fn a_limit_of_zero_keeps_nothing() {
+        let mut recent = Recent::new(0);
+        recent.push(entry(false, "log"));
+        assert!(recent.list().is_empty());
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_characters_and_says_so() {
+        let mut recent = Recent::new(1);
+        recent.push(entry(true, &"ế".repeat(MAX_TEXT)));
+        let text = recent.text(1).unwrap();
+        assert!(text.len() < MAX_TEXT + 100 && text.contains("cut at 64 KiB"));
+    }
+}

@@ -1,0 +1,165 @@
+//! `--web.config.file`, in exporter-toolkit's format: <https://github.com/prometheus/exporter-toolkit> docs/web-configuration.md.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// No certificate chain or user list comes near; a wrong path (a core dump, a device) does.
+const MAX_FILE: u64 = 1 << 20;
+
+#[derive(Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WebConfig {
+    pub tls_server_config: Option<TlsConfig>,
+    pub http_server_config: HttpConfig,
+    pub basic_auth_users: BTreeMap<String, String>,
+    pub rate_limit: Option<RateLimit>,
+}
+
+#[derive(Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TlsConfig {
+    pub cert: Option<String>,
+    pub key: Option<String>,
+    pub client_ca: Option<String>,
+    pub cert_file: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
+    pub client_ca_file: Option<PathBuf>,
+    pub client_auth_type: ClientAuth,
+    pub client_allowed_sans: Vec<String>,
+    pub min_version: Option<String>,
+    pub max_version: Option<String>,
+    pub cipher_suites: Vec<String>,
+    pub prefer_server_cipher_suites: Option<bool>,
+    pub curve_preferences: Vec<String>,
+}
+
+/// Go's `tls.ClientAuthType`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub enum ClientAuth {
+    #[default]
+    #[serde(alias = "")]
+    NoClientCert,
+    RequestClientCert,
+    #[serde(alias = "RequireClientCert")]
+    RequireAnyClientCert,
+    VerifyClientCertIfGiven,
+    RequireAndVerifyClientCert,
+}
+
+#[derive(Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpConfig {
+    pub http2: bool,
+    pub headers: BTreeMap<String, String>,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self { http2: true, headers: BTreeMap::new() }
+    }
+}
+
+#[derive(Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimit {
+    /// One request each this long; zero is no limit.
+    #[serde(deserialize_with = "duration")]
+    pub interval: Duration,
+    #[serde(default)]
+    pub burst: u32,
+}
+
+fn duration<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(from)?;
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    humantime::parse_duration(&text)
+        .map_err(|_| serde::de::Error::custom(format!("`{text}` is not a duration; write it as 1s or 100ms")))
+}
+
+/// The file and every file it names, as they were at one moment. Equal material means nothing changed.
+#[derive(Clone, PartialEq, Default)]
+pub struct Material {
+    pub path: PathBuf,
+    pub config: WebConfig,
+    /// Certificate, key and client CA in PEM, wherever they stood.
+    pub cert: Option<Pem>,
+    pub key: Option<Pem>,
+    pub client_ca: Option<Pem>,
+}
+
+/// PEM text and where it came from, for messages.
+#[derive(Clone, PartialEq)]
+pub struct Pem {
+    pub from: String,
+    pub bytes: Vec<u8>,
+}
+
+impl Material {
+    /// Reads the file and what it names; relative paths are relative to the file.
+    ///
+    /// # Errors
+    /// A file that can't be read, isn't YAML, or has an unknown key: file, line and reason.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let text = String::from_utf8(read(path)?).map_err(|e| format!("{}: not UTF-8: {e}", path.display()))?;
+        let config = parse(path, &text)?;
+        let tls = config.tls_server_config.clone().unwrap_or_default();
+        let directory = path.parent().unwrap_or(Path::new(""));
+        let pem = |name: &str, inline: &Option<String>, file: &Option<PathBuf>| {
+            pem(name, inline.as_deref(), file.as_deref(), directory).map_err(|e| format!("{}: {e}", path.display()))
+        };
+        Ok(Self {
+            cert: pem("cert", &tls.cert, &tls.cert_file)?,
+            key: pem("key", &tls.key, &tls.key_file)?,
+            client_ca: pem("client_ca", &tls.client_ca, &tls.client_ca_file)?,
+            path: path.to_owned(),
+            config,
+        })
+    }
+
+    /// Any key of `tls_server_config` asks for TLS, as in exporter-toolkit; an empty section doesn't.
+    pub fn wants_tls(&self) -> bool {
+        let auth = self.config.tls_server_config.as_ref().map(|t| t.client_auth_type).unwrap_or_default();
+        self.cert.is_some() || self.key.is_some() || self.client_ca.is_some() || auth != ClientAuth::NoClientCert
+    }
+}
+
+fn parse(path: &Path, text: &str) -> Result<WebConfig, String> {
+    let only_comments = text.lines().all(|l| l.trim().is_empty() || l.trim_start().starts_with('#'));
+    if only_comments {
+        return Ok(WebConfig::default());
+    }
+    serde_yaml::from_str(text).map_err(|e| match e.location() {
+        Some(at) => format!("{}:{}: {e}", path.display(), at.line()),
+        None => format!("{}: {e}", path.display()),
+    })
+}
+
+fn pem(name: &str, inline: Option<&str>, file: Option<&Path>, directory: &Path) -> Result<Option<Pem>, String> {
+    let inline = inline.filter(|text| !text.is_empty());
+    let file = file.filter(|path| !path.as_os_str().is_empty());
+    match (inline, file) {
+        (Some(_), Some(_)) => Err(format!("tls_server_config has both {name} and {name}_file; give one")),
+        (Some(text), None) => Ok(Some(Pem { from: name.to_owned(), bytes: text.as_bytes().to_vec() })),
+        (None, Some(path)) => {
+            let path = directory.join(path);
+            let bytes = read(&path).map_err(|e| format!("{name}_file: {e}"))?;
+            Ok(Some(Pem { from: path.display().to_string(), bytes }))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).and_then(|f| f.take(MAX_FILE + 1).read_to_end(&mut bytes));
+    file.map_err(|e| format!("can't read {}: {e}", path.display()))?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(format!("{} is larger than 1 MiB; is the path right?", path.display()));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,127 @@
+//! `tls_server_config` → rustls. What Go's TLS can and rustls won't (TLS 1.0, CBC suites, P-521) is refused by name.
+
+use super::client::ClientVerifier;
+use super::file::{ClientAuth, Material, Pem, TlsConfig};
+use rustls::crypto::{CryptoProvider, SupportedKxGroup, ring};
+use rustls::{ServerConfig, SupportedCipherSuite, SupportedProtocolVersion, version};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use std::sync::Arc;
+
+/// # Errors
+/// What the material asks for and can't be had: the key's name, its value, and what may stand there.
+pub fn server_config(material: &Material) -> Result<Arc<ServerConfig>, String> {
+    let tls = material.config.tls_server_config.clone().unwrap_or_default();
+    let cert = material.cert.as_ref().ok_or("tls_server_config: cert_file (or cert) is missing")?;
+    let key = material.key.as_ref().ok_or("tls_server_config: key_file (or key) is missing")?;
+    let provider = Arc::new(provider(&tls)?);
+    let builder =
+        ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(&versions(&tls)?)
+            .map_err(|e| format!("tls_server_config: min_version, max_version and cipher_suites leave nothing: {e}"))?;
+    let builder = match clients(&tls, material.client_ca.as_ref(), provider)? {
+        Some(verifier) => builder.with_client_cert_verifier(Arc::new(verifier)),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder
+        .with_single_cert(certificates(cert)?, private_key(key)?)
+        .map_err(|e| format!("certificate {} and key {} don't go together: {e}", cert.from, key.from))?;
+    config.ignore_client_order = tls.prefer_server_cipher_suites.unwrap_or(true);
+    let http2: &[&[u8]] = if material.config.http_server_config.http2 { &[b"h2"] } else { &[] };
+    config.alpn_protocols = http2.iter().copied().chain([b"http/1.1".as_slice()]).map(<[u8]>::to_vec).collect();
+    Ok(Arc::new(config))
+}
+
+fn certificates(pem: &Pem) -> Result<Vec<CertificateDer<'static>>, String> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem.bytes).collect();
+    match chain {
+        Ok(chain) if !chain.is_empty() => Ok(chain),
+        Ok(_) => Err(format!("{} holds no CERTIFICATE in PEM", pem.from)),
+        Err(e) => Err(format!("{} is not a certificate in PEM: {e}", pem.from)),
+    }
+}
+
+fn private_key(pem: &Pem) -> Result<PrivateKeyDer<'static>, String> {
+    PrivateKeyDer::from_pem_slice(&pem.bytes).map_err(|e| {
+        format!("{} is not a private key in PEM (PKCS #8, PKCS #1 or SEC 1, without a passphrase): {e}", pem.from)
+    })
+}
+
+fn clients(tls: &TlsConfig, ca: Option<&Pem>, provider: Arc<CryptoProvider>) -> Result<Option<ClientVerifier>, String> {
+    let auth = tls.client_auth_type;
+    let verifies = matches!(auth, ClientAuth::VerifyClientCertIfGiven | ClientAuth::RequireAndVerifyClientCert);
+    let requires = matches!(auth, ClientAuth::RequireAnyClientCert | ClientAuth::RequireAndVerifyClientCert);
+    if !tls.client_allowed_sans.is_empty() && !requires {
+        return Err("client_allowed_sans needs client_auth_type RequireAndVerifyClientCert or RequireAnyClientCert: \
+                    the others let a client in without a certificate"
+            .to_owned());
+    }
+    match (auth, ca) {
+        (ClientAuth::NoClientCert, None) => return Ok(None),
+        (ClientAuth::NoClientCert, Some(_)) => {
+            return Err("client_ca_file is set but client_auth_type isn't; RequireAndVerifyClientCert is likely meant"
+                .to_owned());
+        }
+        (_, None) if verifies => return Err(format!("client_auth_type {auth:?} needs client_ca_file")),
+        _ => {}
+    }
+    let roots = if verifies { ca.map(certificates).transpose()? } else { None };
+    ClientVerifier::new(provider, roots, requires, tls.client_allowed_sans.clone()).map(Some)
+}
+
+fn versions(tls: &TlsConfig) -> Result<Vec<&'static SupportedProtocolVersion>, String> {
+    let rank = |name: &str, given: &Option<String>, default: u8| match given.as_deref() {
+        None | Some("") => Ok(default),
+        Some("TLS12") => Ok(12),
+        Some("TLS13") => Ok(13),
+        Some(other) => Err(format!("tls_server_config: {name} `{other}` is not supported; TLS12 and TLS13 are")),
+    };
+    let (min, max) = (rank("min_version", &tls.min_version, 12)?, rank("max_version", &tls.max_version, 13)?);
+    if min > max {
+        return Err("tls_server_config: min_version is above max_version".to_owned());
+    }
+    let all = [(12, &version::TLS12), (13, &version::TLS13)];
+    Ok(all.into_iter().filter(|(rank, _)| (min..=max).contains(rank)).map(|(_, v)| v).collect())
+}
+
+fn provider(tls: &TlsConfig) -> Result<CryptoProvider, String> {
+    let mut provider = ring::default_provider();
+    if !tls.cipher_suites.is_empty() {
+        provider.cipher_suites = suites(&tls.cipher_suites)?;
+    }
+    if !tls.curve_preferences.is_empty() {
+        provider.kx_groups = tls.curve_preferences.iter().map(|name| curve(name)).collect::<Result<_, _>>()?;
+    }
+    Ok(provider)
+}
+
+/// The named suites in their order. As in Go, the list rules TLS 1.2 only: every suite of TLS 1.3 stays.
+fn suites(names: &[String]) -> Result<Vec<SupportedCipherSuite>, String> {
+    let all = ring::ALL_CIPHER_SUITES;
+    let mut chosen: Vec<_> = all.iter().copied().filter(|s| s.tls13().is_some()).collect();
+    for name in names {
+        let found = all.iter().find(|s| go_name(s) == *name).copied();
+        let suite = found.ok_or_else(|| {
+            let known: Vec<_> = all.iter().map(go_name).collect();
+            format!("tls_server_config: cipher suite `{name}` is not supported; these are: {}", known.join(", "))
+        })?;
+        if suite.tls13().is_none() {
+            chosen.push(suite);
+        }
+    }
+    Ok(chosen)
+}
+
+/// Go's name of a suite: rustls writes `TLS13_…` where IANA and Go write `TLS_…`.
+fn go_name(suite: &SupportedCipherSuite) -> String {
+    format!("{:?}", suite.suite()).replacen("TLS13_", "TLS_", 1)
+}
+
+fn curve(name: &str) -> Result<&'static dyn SupportedKxGroup, String> {
+    match name {
+        "X25519" => Ok(ring::kx_group::X25519),
+        "CurveP256" => Ok(ring::kx_group::SECP256R1),
+        "CurveP384" => Ok(ring::kx_group::SECP384R1),
+        _ => Err(format!("tls_server_config: curve `{name}` is not supported; X25519, CurveP256 and CurveP384 are")),
+    }
+}

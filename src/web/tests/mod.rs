@@ -1,0 +1,148 @@
+//! The web layer over real sockets: only the probe behind it is set by the test.
+
+mod access;
+mod bounds;
+mod routes;
+mod tls;
+
+use super::security::Security;
+use super::server::{Bounds, serve};
+use super::{Backend, Settings, State, app};
+use crate::catalog::{Channel, Coverage, CoverageMode, RequestSettings, Template};
+use crate::checks::{Ladder, Settings as Checks, Thresholds};
+use crate::facts::{Capture, Stages};
+use crate::probe::{Ask, Refused};
+use crate::report::Report;
+use crate::units::{Seconds, Timestamp};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// A server on a port of its own.
+struct Running {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    ended: JoinHandle<()>,
+    state: Arc<State>,
+}
+
+impl Running {
+    async fn start(backend: Backend, settings: Settings, security: Arc<Security>, bounds: Bounds) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = State::new(backend, settings);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let app = app(&state, &security);
+        let ended = tokio::spawn(serve(vec![listener], app, security, bounds, async move {
+            let _ = stopped.await;
+        }));
+        Self { address, stop: Some(stop), ended, state }
+    }
+
+    async fn plain(backend: Backend) -> Self {
+        Self::start(backend, Settings::default(), Security::load(None).unwrap(), Bounds::default()).await
+    }
+
+    async fn secured(config: &Path) -> Self {
+        let security = Security::load_every(Some(config), Duration::ZERO).unwrap();
+        Self::start(backend(answers), Settings::default(), security, Bounds::default()).await
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    async fn get(&self, path: &str) -> (u16, String) {
+        let response = client().get(self.url(path)).send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    }
+
+    /// Stops, and waits until everything has ended.
+    async fn finish(mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+        tokio::time::timeout(Duration::from_secs(5), &mut self.ended).await.expect("the server ends").unwrap();
+    }
+}
+
+fn client() -> reqwest::Client {
+    builder().build().unwrap()
+}
+
+fn builder() -> reqwest::ClientBuilder {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none())
+}
+
+/// A backend whose probe is `answer`, without waiting.
+fn backend(answer: fn(&Ask, Duration) -> Result<Report, Refused>) -> Backend {
+    Backend {
+        probe: Arc::new(move |ask, timeout| Box::pin(async move { answer(&ask, timeout).map(Arc::new) })),
+        exposition: Arc::new(|r| format!("probe_success {}\n", u8::from(r.success)).into_bytes()),
+        log_text: Arc::new(|r| format!("fetched {} in {} s", r.channel.code, r.timeout.0)),
+        own_metrics: Arc::new(|| b"packager_exporter_up 1\n".to_vec()),
+        config_text: Arc::new(|| "fetch:\n  password: <secret>\n".to_owned()),
+        channel_codes: Arc::new(|| vec!["CH_1".to_owned(), "<b>\"CH_2".to_owned()]),
+        reload: Arc::new(|| Ok(())),
+        ready: Arc::new(|| Ok(())),
+    }
+}
+
+/// Any target is healthy; `down` has failed, `nobody` is unknown, `busy` has no room.
+fn answers(ask: &Ask, timeout: Duration) -> Result<Report, Refused> {
+    match ask.target.as_str() {
+        "nobody" => Err(Refused::BadRequest("unknown channel `nobody`; see /config".to_owned())),
+        "busy" => Err(Refused::Overloaded("64 probes are in flight; raise max_probes".to_owned())),
+        target => Ok(report(target, ask.template.as_deref().unwrap_or("TPL_HD"), timeout)),
+    }
+}
+
+fn report(code: &str, template: &str, timeout: Duration) -> Report {
+    let started_at = Timestamp::UNIX_EPOCH;
+    Report {
+        channel: Arc::new(channel(code)),
+        template: Arc::new(self::template(template)),
+        started_at,
+        duration: Seconds(0.25),
+        timeout: timeout.into(),
+        success: code != "down",
+        capture: Capture { started_at, deadline_exceeded: false, outputs: Vec::new(), stages: Stages::default() },
+        outcomes: Vec::new(),
+        edge_age: Vec::new(),
+    }
+}
+
+fn channel(code: &str) -> Channel {
+    Channel {
+        code: code.to_owned(),
+        name: code.to_owned(),
+        channel_type: "LIVE".to_owned(),
+        tier: None,
+        codec: None,
+        resolution: None,
+        fps: None,
+        is_4k: false,
+        is_hdr: false,
+        template: "TPL_HD".to_owned(),
+        enabled: true,
+        outputs: Vec::new(),
+        ladder: None,
+        request: RequestSettings::default(),
+    }
+}
+
+fn template(name: &str) -> Template {
+    Template {
+        name: name.to_owned(),
+        timeout: Seconds(20.0),
+        thresholds: Thresholds::default(),
+        segments: Coverage { mode: CoverageMode::Newest, count: 1, oldest: false },
+        ladder: Ladder::default(),
+        hold: Seconds(300.0),
+        query_identifies: false,
+        checks: Checks::default(),
+    }
+}

@@ -1,0 +1,158 @@
+use super::*;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
+
+#[tokio::test]
+async fn a_failed_probe_is_200_with_its_metrics() {
+    let server = Running::plain(backend(answers)).await;
+    let response = client().get(server.url("/probe?target=down")).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()[CONTENT_TYPE], "text/plain; version=0.0.4; charset=utf-8");
+    assert_eq!(response.text().await.unwrap(), "probe_success 0\n");
+}
+
+#[tokio::test]
+async fn a_broken_request_is_400_and_a_full_exporter_503_each_with_its_reason() {
+    let server = Running::plain(backend(answers)).await;
+    let cases = [
+        ("/probe", 400, "`target` is missing"),
+        ("/probe?target=A&tempalte=B", 400, "did you mean `template`?"),
+        ("/probe?target=nobody", 400, "unknown channel `nobody`; see /config"),
+        ("/probe?target=busy", 503, "64 probes are in flight; raise max_probes"),
+    ];
+    for (path, status, expected) in cases {
+        let (got, body) = server.get(path).await;
+        assert_eq!(got, status, "{path}: {body}");
+        assert!(body.contains(expected), "{path}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn the_scrape_timeout_less_the_offset_reaches_the_probe() {
+    let server = Running::plain(backend(answers)).await;
+    let ask = |timeout: &'static str| {
+        let url = server.url("/probe?target=A&debug=true");
+        async move { client().get(url).header("X-Prometheus-Scrape-Timeout-Seconds", timeout).send().await.unwrap() }
+    };
+    assert!(ask("8").await.text().await.unwrap().contains("fetched A in 7.5 s"));
+    let bad = ask("soon").await;
+    assert_eq!(bad.status(), 400);
+    assert!(bad.text().await.unwrap().contains("`soon`"));
+    assert!(server.get("/probe?target=A&debug=true").await.1.contains("in 10 s"), "without the header");
+}
+
+#[tokio::test]
+async fn debug_shows_log_metrics_and_template() {
+    let server = Running::plain(backend(answers)).await;
+    let (status, body) = server.get("/probe?target=down&template=TPL_4K&debug=true").await;
+    assert_eq!(status, 200);
+    let logs = body.find("Logs for the probe:\nfetched down").unwrap();
+    let metrics = body.find("Metrics that would have been returned:\nprobe_success 0").unwrap();
+    let template = body.find("Template configuration:\nname: TPL_4K").unwrap();
+    assert!(logs < metrics && metrics < template, "{body}");
+    assert!(body.contains("segment_duration_tolerance: 0.1"), "{body}");
+}
+
+#[tokio::test]
+async fn the_page_lists_probes_with_their_logs_and_escapes_everything() {
+    let server = Running::plain(backend(answers)).await;
+    server.get("/probe?target=%3Cscript%3Ealert(%27x%27)%3C/script%3E&template=%22%3E%3Cimg%3E").await;
+    server.get("/probe?target=down").await;
+    let response = client().get(server.url("/")).send().await.unwrap();
+    assert_eq!(response.headers()[CONTENT_TYPE], "text/html; charset=utf-8");
+    let policy = response.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(policy.contains("default-src 'none'") && policy.contains("form-action 'self'"), "{policy}");
+    assert_eq!(response.headers()["x-content-type-options"], "nosniff");
+    let page = response.text().await.unwrap();
+    assert!(!page.contains("<script") && !page.contains("<img") && !page.contains("<b>"), "{page}");
+    assert!(page.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;"), "{page}");
+    assert!(page.contains("1970-01-01T00:00:00Z") && page.contains("class=\"bad\">failure"), "{page}");
+    assert!(page.find("id=2").unwrap() < page.find("id=1").unwrap(), "newest first: {page}");
+    let (status, log) = server.get("/logs?id=2").await;
+    assert_eq!(status, 200);
+    assert!(log.contains("fetched down") && log.contains("Template configuration:"), "{log}");
+    assert_eq!(server.get("/logs?id=99").await.0, 404);
+    assert_eq!(server.get("/logs").await.0, 400);
+}
+
+#[tokio::test]
+async fn what_an_operator_asks() {
+    let server = Running::plain(backend(answers)).await;
+    assert_eq!(server.get("/metrics").await, (200, "packager_exporter_up 1\n".to_owned()));
+    assert_eq!(server.get("/config").await, (200, "fetch:\n  password: <secret>\n".to_owned()));
+    assert_eq!(server.get("/-/healthy").await.0, 200);
+    assert_eq!(server.get("/-/ready").await.0, 200);
+    server.state.stop();
+    let (status, why) = server.get("/-/ready").await;
+    assert_eq!((status, why.as_str()), (503, "Not ready: shutting down\n"));
+    assert_eq!(server.get("/-/healthy").await.0, 200, "a restart wouldn't help");
+    assert_eq!(server.get("/nothing").await.0, 404);
+}
+
+#[tokio::test]
+async fn not_ready_until_the_catalogue_is_there() {
+    let not_yet = Backend { ready: Arc::new(|| Err("no catalogue yet".to_owned())), ..backend(answers) };
+    let server = Running::plain(not_yet).await;
+    assert_eq!(server.get("/-/ready").await, (503, "Not ready: no catalogue yet\n".to_owned()));
+}
+
+#[tokio::test]
+async fn reload_is_a_post_and_a_bad_file_is_500_with_its_reason() {
+    let bad =
+        Backend { reload: Arc::new(|| Err("exporter.yml:3: unknown key `fetsh`".to_owned())), ..backend(answers) };
+    for (backend, status, expected) in [(backend(answers), 200, "Reloaded"), (bad, 500, "exporter.yml:3: unknown key")]
+    {
+        let server = Running::plain(backend).await;
+        let response = client().post(server.url("/-/reload")).send().await.unwrap();
+        assert_eq!(response.status(), status);
+        assert!(response.text().await.unwrap().contains(expected));
+        let get = client().get(server.url("/-/reload")).send().await.unwrap();
+        assert_eq!(get.status(), 405);
+        assert!(get.headers()["allow"].to_str().unwrap().contains("POST"));
+    }
+}
+
+#[tokio::test]
+async fn head_answers_without_a_body() {
+    let server = Running::plain(backend(answers)).await;
+    for path in ["/", "/metrics", "/-/healthy", "/probe?target=A"] {
+        let response = client().head(server.url(path)).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        assert!(response.bytes().await.unwrap().is_empty(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_large_exposition_is_compressed_for_who_accepts_it() {
+    let large = "packager_threshold 1\n".repeat(1000);
+    let body = large.clone();
+    let server =
+        Running::plain(Backend { exposition: Arc::new(move |_| body.clone().into_bytes()), ..backend(answers) }).await;
+    let url = server.url("/probe?target=A");
+    let zipped = client().get(&url).header("Accept-Encoding", "gzip").send().await.unwrap();
+    assert_eq!(zipped.headers()[CONTENT_ENCODING], "gzip");
+    let bytes = zipped.bytes().await.unwrap();
+    assert!(bytes.len() < large.len() / 10);
+    let mut text = Vec::new();
+    let mut decoder = async_compression::tokio::bufread::GzipDecoder::new(&bytes[..]);
+    tokio::io::AsyncReadExt::read_to_end(&mut decoder, &mut text).await.unwrap();
+    assert_eq!(text, large.as_bytes());
+    assert_eq!(client().get(&url).send().await.unwrap().text().await.unwrap(), large);
+}
+
+#[tokio::test]
+async fn routes_move_under_the_prefix_and_links_follow_the_external_url() {
+    let settings = Settings { route_prefix: "/px".into(), link_prefix: "/mon/px".into(), ..Settings::default() };
+    let security = Security::load(None).unwrap();
+    let server = Running::start(backend(answers), settings, security, Bounds::default()).await;
+    assert_eq!(server.get("/px/probe?target=A").await.0, 200);
+    assert_eq!(server.get("/px/-/healthy").await.0, 200);
+    assert_eq!(server.get("/probe?target=A").await.0, 404);
+    let (status, page) = server.get("/px/").await;
+    assert_eq!(status, 200);
+    assert!(page.contains("href=\"/mon/px/logs?id=1\"") && page.contains("action=\"/mon/px/probe\""), "{page}");
+    for path in ["/", "/px"] {
+        let response = client().get(server.url(path)).send().await.unwrap();
+        assert_eq!((response.status().as_u16(), response.headers()[LOCATION].to_str().unwrap()), (302, "/mon/px/"));
+    }
+    assert_eq!(client().get(server.url("/px/-/reload")).send().await.unwrap().status(), 405);
+}
