@@ -1,1 +1,24 @@
+//! Probes live HLS channels for Prometheus: manifests, ladder, segment continuity and container.
+//!
+//! The modules stand bottom-up: each may use only those above it in this list (`tests/integration/layers.rs`).
 
+#![forbid(unsafe_code)]
+
+pub mod units;
+pub mod stream;
+pub mod finding;
+pub mod codec;
+pub mod container;
+pub mod hls;
+pub mod facts;
+pub mod history;
+pub mod checks;
+pub mod document;
+pub mod catalog;
+pub mod report;
+pub mod config;
+pub mod fetch;
+pub mod probe;
+pub mod metrics;
+pub mod web;
+pub mod cli;

@@ -1,0 +1,78 @@
+use super::*;
+use clap::CommandFactory;
+
+fn parse(line: &str) -> Result<Cli, String> {
+    Cli::try_parse_from(format!("packager_exporter {line}").split_whitespace()).map_err(|e| e.to_string())
+}
+
+fn serve(line: &str) -> Serve {
+    let cli = parse(line).unwrap();
+    assert!(cli.command.is_none());
+    cli.serve
+}
+
+#[test]
+fn the_definition_holds_together() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn flags_without_a_subcommand_mean_serve() {
+    let plain = serve("");
+    assert_eq!(plain.config.file, PathBuf::from("config/exporter.yml"));
+    assert_eq!(plain.listen, [":10115".parse().unwrap()]);
+    assert_eq!((plain.timeout_offset, plain.history_limit), (Duration::from_millis(500), 100));
+    let args = serve(
+        "--config.file x.yml --log.level debug --log.format json --web.listen-address :1 --web.listen-address [::1]:2",
+    );
+    assert_eq!(args.listen.len(), 2);
+    assert_eq!((args.log.level, args.log.format), (Level::Debug, Format::Json));
+    let Some(Command::Serve(same)) = parse("serve --config.file x.yml").unwrap().command else { panic!("not serve") };
+    assert_eq!(same.config.file, args.config.file);
+}
+
+#[test]
+fn a_flag_of_serve_before_another_subcommand_is_refused_not_ignored() {
+    assert!(parse("--log.level debug probe CH1").unwrap_err().contains("cannot be used with"));
+}
+
+#[test]
+fn a_probe_can_be_repeated_for_a_while() {
+    let Some(Command::Probe(args)) = parse("probe CH1 --every 2s --for 30s --format prometheus").unwrap().command
+    else {
+        panic!("not probe")
+    };
+    assert_eq!((args.every, args.lasting), (Some(Duration::from_secs(2)), Some(Duration::from_secs(30))));
+    assert_eq!((args.target.as_str(), args.format), ("CH1", ReportFormat::Prometheus));
+    assert!(parse("probe CH1 --for 30s").unwrap_err().contains("--every"));
+    assert!(parse("probe CH1 --every 0s").unwrap_err().contains("longer than nothing"));
+    assert!(parse("probe").is_err());
+}
+
+#[test]
+fn the_route_prefix_comes_from_the_external_url_unless_it_is_given() {
+    let of = |line| serve(line).prefixes();
+    let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+    assert_eq!(of(""), pair("", ""));
+    assert_eq!(of("--web.route-prefix /a/b/"), pair("/a/b", "/a/b"));
+    assert_eq!(of("--web.external-url https://mon.example/px/"), pair("/px", "/px"));
+    assert_eq!(of("--web.external-url https://mon.example/px --web.route-prefix /"), pair("", "/px"));
+}
+
+#[test]
+fn bad_values_are_refused_with_what_may_stand_there() {
+    let cases = [
+        ("--web.listen-address 10115", "[::]:10115"),
+        ("--web.route-prefix /a/../b", "write a path"),
+        ("--web.route-prefix /{a}", "write a path"),
+        ("--web.external-url ftp://x/", "http://"),
+        ("--timeout-offset soon", "0.5"),
+        ("--timeout-offset=-1", "0.5"),
+        ("--log.level loud", "debug"),
+        ("--history.limit 1000000", "10000"),
+    ];
+    for (line, expected) in cases {
+        let error = parse(line).unwrap_err();
+        assert!(error.contains(expected), "{line}: {error}");
+    }
+}

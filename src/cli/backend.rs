@@ -1,0 +1,79 @@
+//! What the web layer asks of the rest, each closure with its function.
+
+use crate::config::{Live, Source};
+use crate::metrics;
+use crate::metrics::{Own, ProbeResult};
+use crate::probe::{Ask, Clock, Probed, Prober, Refused};
+use crate::report::{self, Report};
+use crate::units::{Seconds, Timestamp};
+use crate::web::Backend;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often the configuration's files are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(3);
+
+/// Loads the configuration and begins to watch its files.
+///
+/// # Errors
+/// What is wrong in the configuration, with file and line; or why HTTP can't be set up.
+pub fn backend(source: Source) -> Result<Backend, String> {
+    let live = Arc::new(Live::start(source, Timestamp::now()).map_err(|errors| errors.to_string())?);
+    for warning in &live.current().warnings {
+        tracing::warn!("{warning}");
+    }
+    let prober = Prober::new(live.clone(), Clock::System).map_err(|e| e.to_string())?;
+    let own = Own::new().map_err(|e| e.to_string())?;
+    tokio::spawn(live.clone().watch(LOOK_EVERY, Timestamp::now));
+    Ok(wired(live, prober, own))
+}
+
+fn wired(live: Arc<Live>, prober: Prober, own: Own) -> Backend {
+    let (configured, catalogue, reloaded) = (live.clone(), live.clone(), live.clone());
+    let (probing, counting) = (prober.clone(), own.clone());
+    Backend {
+        probe: Arc::new(move |ask, timeout| Box::pin(probe(probing.clone(), counting.clone(), ask, timeout))),
+        exposition: Arc::new(|report| metrics::exposition(report).into_bytes()),
+        log_text: Arc::new(report::log),
+        own_metrics: Arc::new(move || own_metrics(&live, &prober, &own)),
+        config_text: Arc::new(move || configured.current().to_yaml()),
+        channel_codes: Arc::new(move || catalogue.current().snapshot.channels.keys().cloned().collect()),
+        reload: Arc::new(move || reloaded.reload(Timestamp::now()).map_err(|errors| errors.to_string())),
+        ready: Arc::new(|| Ok(())),
+    }
+}
+
+async fn probe(prober: Prober, own: Own, ask: Ask, timeout: Duration) -> Result<Arc<Report>, Refused> {
+    let _in_flight = own.probe_begins();
+    let began = Instant::now();
+    let answer = prober.probe(ask, timeout).await;
+    own.probe_finished(result(&answer), Seconds::from(began.elapsed()));
+    let Probed { report, shared } = answer?;
+    if shared {
+        own.probe_shared();
+    } else {
+        own.fetched(report.capture.body_bytes());
+    }
+    Ok(report)
+}
+
+fn result(answer: &Result<Probed, Refused>) -> ProbeResult {
+    match answer {
+        Ok(probed) if probed.report.success => ProbeResult::Success,
+        Ok(_) => ProbeResult::Failure,
+        Err(Refused::Overloaded(_)) => ProbeResult::Refused,
+        Err(Refused::BadRequest(_)) => ProbeResult::BadRequest,
+    }
+}
+
+fn own_metrics(live: &Live, prober: &Prober, own: &Own) -> Vec<u8> {
+    let last = live.last_reload();
+    let snapshot = &live.current().snapshot;
+    own.catalog_loaded(snapshot.channels.len(), snapshot.templates.len(), last.succeeded_at);
+    own.reload_succeeded(last.succeeded_at);
+    if !last.successful() {
+        own.reload_failed();
+    }
+    own.history_outputs(prober.remembered());
+    own.encode().into_bytes()
+}

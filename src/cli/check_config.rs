@@ -1,0 +1,160 @@
+//! `check-config`: are the files right, what do they come to, and what is probably not meant.
+
+use crate::catalog::{BUILT_IN, CoverageMode, Snapshot, Template};
+use crate::checks::{self, Group};
+use crate::config::{self, Source};
+use crate::document::Errors;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+
+/// What a configuration comes to; its text is for a person.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    pub files: Vec<PathBuf>,
+    pub channels: usize,
+    pub enabled: usize,
+    pub outputs: usize,
+    /// Channels by template, those without any included.
+    pub templates: BTreeMap<String, usize>,
+    pub warnings: Vec<String>,
+}
+
+/// Loads everything as the exporter would, without touching the network.
+pub fn check_config(source: &Source) -> Result<Summary, Errors> {
+    let loaded = config::load(source)?;
+    let snapshot = &loaded.snapshot;
+    let mut templates: BTreeMap<String, usize> = snapshot.templates.keys().map(|name| (name.clone(), 0)).collect();
+    for channel in snapshot.channels.values() {
+        *templates.entry(channel.template.clone()).or_default() += 1;
+    }
+    let mut warnings = loaded.warnings.clone();
+    warnings.extend(about_channels(snapshot));
+    warnings.extend(about_templates(snapshot, &templates, &loaded.exporter.probe.url_targets.template));
+    Ok(Summary {
+        files: loaded.files.clone(),
+        channels: snapshot.channels.len(),
+        enabled: snapshot.channels.values().filter(|c| c.enabled).count(),
+        outputs: snapshot.channels.values().map(|c| c.outputs.len()).sum(),
+        templates,
+        warnings,
+    })
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for file in &self.files {
+            writeln!(f, "{}: ok", file.display())?;
+        }
+        if self.files.is_empty() {
+            writeln!(f, "no files: everything is at its default or from the environment")?;
+        }
+        writeln!(f, "{} channels ({} enabled) with {} outputs", self.channels, self.enabled, self.outputs)?;
+        for (name, channels) in &self.templates {
+            writeln!(f, "template {name}: {channels} channels")?;
+        }
+        for warning in &self.warnings {
+            writeln!(f, "warning: {warning}")?;
+        }
+        Ok(())
+    }
+}
+
+fn about_channels(snapshot: &Snapshot) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if snapshot.channels.is_empty() {
+        warnings.push("no channels; list them in channels.yml, or set PACKAGER_URL and CHANNELS".to_owned());
+    }
+    let mut first: BTreeMap<&str, &str> = BTreeMap::new();
+    for channel in snapshot.channels.values() {
+        for output in &channel.outputs {
+            match first.get(output.url.as_str()) {
+                Some(other) => {
+                    let (code, name) = (&channel.code, &output.name);
+                    warnings.push(format!("channel {code}: output {name} has the same URL as channel {other}"));
+                }
+                None => drop(first.insert(output.url.as_str(), &channel.code)),
+            }
+        }
+        if let Some(resolution) = channel.resolution.filter(|r| (r.height >= 2160) != channel.is_4k) {
+            let (code, is_4k) = (&channel.code, channel.is_4k);
+            warnings.push(format!("channel {code}: is_4k is {is_4k}, but its resolution is {resolution}"));
+        }
+    }
+    warnings
+}
+
+fn about_templates(snapshot: &Snapshot, used: &BTreeMap<String, usize>, for_urls: &str) -> Vec<String> {
+    let unused = used.iter().filter(|(name, n)| **n == 0 && name.as_str() != BUILT_IN && name.as_str() != for_urls);
+    let mut warnings: Vec<String> = unused.map(|(name, _)| format!("template {name}: no channel uses it")).collect();
+    for template in snapshot.templates.values() {
+        warnings.extend(idle_checks(template).map(|idle| format!("template {}: {idle}", template.name)));
+    }
+    warnings
+}
+
+/// Checks that are on and can't run.
+fn idle_checks(template: &Template) -> Option<String> {
+    let off: BTreeSet<&str> = template.disabled().into_iter().collect();
+    let listed = checks::list();
+    if listed.iter().all(|l| off.contains(l.meta.id)) {
+        return Some("every check is switched off".to_owned());
+    }
+    let wants_segments = |l: &&checks::Listed| l.meta.group == Group::Segments && !off.contains(l.meta.id);
+    let idle = listed.iter().filter(wants_segments).count();
+    let none = template.segments.mode == CoverageMode::None;
+    (none && idle > 0).then(|| format!("segments.mode is none, so {idle} checks of segments are on and never run"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(channels: &str, templates: &str) -> Summary {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        write("exporter.yml", "");
+        write("channels.yml", channels);
+        write("templates.yml", templates);
+        let file = Some(folder.path().join("exporter.yml"));
+        check_config(&Source { file, variables: BTreeMap::new() }).unwrap()
+    }
+
+    #[test]
+    fn the_summary_counts_and_warns() {
+        let summary = check(
+            "channels:\n  A: {input_url: http://p/a}\n  B: {input_url: http://p/a, enabled: false, resolution: 3840x2160}\n",
+            "T: {}\n",
+        );
+        let text = summary.to_string();
+        assert!(text.contains("2 channels (1 enabled) with 2 outputs\n"), "{text}");
+        assert!(text.contains("template default: 2 channels\n"), "{text}");
+        assert_eq!(
+            summary.warnings,
+            [
+                "channel B: output hls has the same URL as channel A",
+                "channel B: is_4k is false, but its resolution is 3840x2160",
+                "template T: no channel uses it",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_empty_catalogue_says_what_to_do() {
+        assert_eq!(check("", "").warnings, ["no channels; list them in channels.yml, or set PACKAGER_URL and CHANNELS"]);
+    }
+
+    #[test]
+    fn a_template_that_checks_nothing_is_a_warning() {
+        let all: String = checks::list().iter().map(|l| format!("    {}: {{enabled: false}}\n", l.meta.id)).collect();
+        let summary = check("", &format!("default:\n  checks:\n{all}"));
+        assert!(summary.warnings.contains(&"template default: every check is switched off".to_owned()), "{summary}");
+    }
+
+    #[test]
+    fn a_file_that_is_named_and_missing_is_an_error() {
+        let source = Source { file: Some("/nowhere/exporter.yml".into()), variables: BTreeMap::new() };
+        let error = check_config(&source).unwrap_err().to_string();
+        assert_eq!(error, "/nowhere/exporter.yml: can't be opened: No such file or directory (os error 2)");
+    }
+}

@@ -1,0 +1,149 @@
+//! `list-checks`: every check with its parameters, for a terminal, for docs/checks.md or for a program.
+
+use super::args::ListFormat;
+use crate::checks::{self, Group, Listed, Parameter};
+use std::fmt::Write as _;
+
+/// The catalogue of checks, ending with a line end.
+#[must_use]
+pub fn list_checks(format: ListFormat) -> String {
+    let listed = checks::list();
+    match format {
+        ListFormat::Text => listed.iter().map(text).collect(),
+        ListFormat::Markdown => markdown(&listed),
+        ListFormat::Json => serde_json::to_string_pretty(&listed).unwrap_or_default() + "\n",
+    }
+}
+
+fn text(listed: &Listed) -> String {
+    let meta = listed.meta;
+    let history = if meta.needs_history { ", from the second probe on" } else { "" };
+    let mut out = format!("{} ({}{history})\n    fails when {}\n", meta.id, meta.severity.as_str(), meta.help);
+    for p in &listed.parameters {
+        // Writing to a String doesn't fail.
+        let _ = writeln!(out, "    {} = {}: {}", p.name, default(p), p.help);
+    }
+    let _ = writeln!(out, "    {}", meta.reference);
+    out
+}
+
+fn markdown(listed: &[Listed]) -> String {
+    let mut out = String::from(INTRODUCTION);
+    let mut groups: Vec<Group> = listed.iter().map(|l| l.meta.group).collect();
+    groups.sort_unstable();
+    groups.dedup();
+    for group in groups {
+        let _ = write!(out, "\n## {}\n\n", title(group));
+        out.push_str("| check | severity | fails when | parameters | reference |\n|---|---|---|---|---|\n");
+        for l in listed.iter().filter(|l| l.meta.group == group) {
+            let parameters: Vec<String> = l.parameters.iter().map(parameter).collect();
+            let again = if l.meta.needs_history { " ²" } else { "" };
+            let (severity, help, reference) = (l.meta.severity.as_str(), cell(l.meta.help), cell(l.meta.reference));
+            let parameters = parameters.join("<br>");
+            let _ = writeln!(out, "| `{}`{again} | {severity} | {help} | {parameters} | {reference} |", l.meta.id);
+        }
+    }
+    out + &how_to_set(listed)
+}
+
+const INTRODUCTION: &str = "# Checks
+
+Made by `packager_exporter list-checks --format markdown`. Severities and parameters are defaults; a template may change
+them. A critical violation makes `probe_success` 0. A check marked ² compares with an earlier probe: it does not run on
+the first.
+";
+
+fn title(group: Group) -> &'static str {
+    match group {
+        Group::Delivery => "Reachability and delivery",
+        Group::Ladder => "Ladder",
+        Group::Hls => "HLS playlists",
+        Group::Segments => "Segments",
+        Group::OverTime => "Over time",
+    }
+}
+
+fn parameter(p: &Parameter) -> String {
+    format!("`{}` = `{}`: {}", p.name, cell(&default(p)), cell(p.help))
+}
+
+fn default(p: &Parameter) -> String {
+    p.default.to_string()
+}
+
+/// A bar would end the cell.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('\n', " ")
+}
+
+fn how_to_set(listed: &[Listed]) -> String {
+    let mut out = String::from(
+        "
+## How to set them
+
+In `config/templates.yml`, under `checks` of a template. Every check has `enabled` and `severity` (`warning`, `minor`,
+`major`, `critical`); its own parameters stand beside them. What is left out stays at its default.
+
+```yaml
+TPL_LIVE_HD:
+  checks:
+",
+    );
+    let with_parameter = listed.iter().find_map(|l| l.parameters.first().map(|p| (l.meta.id, p)));
+    if let Some((id, p)) = with_parameter {
+        let _ = writeln!(out, "    {id}:\n      severity: warning\n      {}: {}", p.name, p.default);
+    }
+    if let Some(last) = listed.last() {
+        let _ = writeln!(out, "    {}:\n      enabled: false", last.meta.id);
+    }
+    out.push_str("```\n\n`packager_exporter check-config` says whether the file is right before the exporter reads it.\n");
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn every_check_and_parameter_stands_in_every_format() {
+        for format in [ListFormat::Text, ListFormat::Markdown, ListFormat::Json] {
+            let out = list_checks(format);
+            assert!(out.ends_with('\n'));
+            for l in checks::list() {
+                assert!(out.contains(l.meta.id), "{format:?} lacks {}", l.meta.id);
+                for p in &l.parameters {
+                    assert!(out.contains(p.name), "{format:?} lacks {}.{}", l.meta.id, p.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn json_is_a_list_with_metadata_and_defaults() {
+        let list: serde_json::Value = serde_json::from_str(&list_checks(ListFormat::Json)).unwrap();
+        assert_eq!(list[0]["meta"]["id"], checks::list()[0].meta.id);
+        assert!(list[0]["parameters"].is_array());
+    }
+
+    #[test]
+    fn a_row_has_five_cells_whatever_the_help_says() {
+        for line in list_checks(ListFormat::Markdown).lines().filter(|l| l.starts_with("| `")) {
+            let bars = line.replace("\\|", "").matches('|').count();
+            assert_eq!(bars, 6, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_example_in_the_documentation_is_a_valid_template() {
+        let markdown = list_checks(ListFormat::Markdown);
+        let yaml = markdown.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("templates.yml");
+        std::fs::write(&file, yaml).unwrap();
+        let files = crate::catalog::Files { channels: None, templates: Some(file) };
+        let loaded = crate::catalog::load(&files, &BTreeMap::new()).unwrap();
+        let last = checks::list().last().unwrap().meta.id;
+        assert_eq!(loaded.snapshot.template("TPL_LIVE_HD").unwrap().disabled(), [last]);
+    }
+}

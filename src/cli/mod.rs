@@ -1,0 +1,82 @@
+//! The command line: flags as Prometheus's own components name them, and what each subcommand answers with.
+
+mod args;
+mod backend;
+mod check_config;
+mod list_checks;
+mod logging;
+mod out;
+mod probe;
+mod serve;
+
+use crate::web::security::Security;
+use crate::metrics;
+use args::{Cli, Command, Config};
+use clap::Parser;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// What a command comes to; scripts and cron jobs branch on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, or: the channel is healthy.
+    Healthy = 0,
+    /// A critical or major check failed.
+    Unhealthy = 1,
+    /// Wrong flags, unknown channel or template, bad configuration.
+    Usage = 2,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Runs the command that `arguments` (the program's name first) ask for.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error).into(),
+    };
+    match run(cli) {
+        Ok(exit) => exit.into(),
+        Err(why) => {
+            out::error(&format!("packager_exporter: {why}\n"));
+            Exit::Usage.into()
+        }
+    }
+}
+
+/// Help and version come as "errors" that belong on standard output.
+fn usage(error: &clap::Error) -> Exit {
+    let text = error.render().to_string();
+    if error.use_stderr() {
+        out::error(&text);
+        return Exit::Usage;
+    }
+    out::print(&text).map_or(Exit::Usage, |()| Exit::Healthy)
+}
+
+fn run(cli: Cli) -> Result<Exit, String> {
+    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+        Command::Serve(args) if args.config_check => {
+            Security::load(args.web_config.as_deref())?;
+            check_config(&args.config)
+        }
+        Command::Serve(args) => serve::run(&args),
+        Command::Probe(args) => probe::run(&args),
+        Command::CheckConfig(args) => check_config(&args.config),
+        Command::ListChecks(args) => shown(&list_checks::list_checks(args.format)),
+        Command::ListMetrics => shown(&metrics::reference()),
+    }
+}
+
+fn check_config(config: &Config) -> Result<Exit, String> {
+    let summary = check_config::check_config(&config.source()).map_err(|errors| errors.to_string())?;
+    shown(&summary.to_string())
+}
+
+fn shown(text: &str) -> Result<Exit, String> {
+    out::print(text).map(|()| Exit::Healthy)
+}

@@ -1,0 +1,43 @@
+//! Standard output and error. A reader that has gone (`| head`) is no failure of ours.
+
+use std::io::{self, Write};
+
+/// # Errors
+/// Standard output can't be written, such as on a full disk; the reason.
+pub fn print(text: &str) -> Result<(), String> {
+    write(&mut io::stdout().lock(), text.as_bytes()).map_err(|e| format!("can't write to standard output: {e}"))
+}
+
+/// Best effort: there is nowhere left to complain.
+pub fn error(text: &str) {
+    let _ = write(&mut io::stderr().lock(), text.as_bytes());
+}
+
+fn write(to: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+    match to.write_all(bytes).and_then(|()| to.flush()) {
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Broken(io::ErrorKind);
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_closed_pipe_is_no_error_and_a_full_disk_is() {
+        assert!(write(&mut Broken(io::ErrorKind::BrokenPipe), b"x").is_ok());
+        assert!(write(&mut Broken(io::ErrorKind::StorageFull), b"x").is_err());
+    }
+}

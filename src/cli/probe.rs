@@ -1,0 +1,125 @@
+//! `probe CODE|URL`: the line that a scrape runs, printed for a person.
+
+use super::args::{Probe, ReportFormat};
+use super::{Exit, out};
+use crate::checks::CheckResult;
+use crate::config::{self, Live, Loaded};
+use crate::finding::Severity;
+use crate::metrics;
+use crate::probe::{Ask, Clock, Prober};
+use crate::report::{self, Report};
+use crate::units::Timestamp;
+use std::io::IsTerminal;
+use std::sync::Arc;
+use tokio::time::Instant;
+use url::Url;
+
+/// # Errors
+/// An unknown channel or template, a bad configuration, or an output that can't be written.
+pub fn run(args: &Probe) -> Result<Exit, String> {
+    let runtime = tokio::runtime::Runtime::new().map_err(|e| format!("can't start threads: {e}"))?;
+    let ended = runtime.block_on(async {
+        tokio::select! {
+            ended = probes(args) => ended,
+            _ = tokio::signal::ctrl_c() => Ok(Exit::Usage),
+        }
+    });
+    runtime.shutdown_background();
+    ended
+}
+
+async fn probes(args: &Probe) -> Result<Exit, String> {
+    let loaded = config::load(&args.config.source()).map_err(|errors| errors.to_string())?;
+    let live = Arc::new(Live::fixed(permit(loaded, &args.target), Timestamp::now()));
+    let prober = Prober::new(live, Clock::System).map_err(|e| e.to_string())?;
+    let ask = Ask { target: args.target.clone(), template: args.template.clone(), output: args.output.clone() };
+    let began = Instant::now();
+    let mut shown = Shown::default();
+    let mut exit = Exit::Healthy;
+    loop {
+        let next = args.every.map(|every| Instant::now() + every);
+        let report = prober.probe(ask.clone(), args.timeout).await.map_err(|refused| refused.to_string())?.report;
+        shown.show(args, &report)?;
+        if unhealthy(&report) {
+            exit = Exit::Unhealthy;
+        }
+        match next {
+            Some(next) if args.lasting.is_none_or(|lasting| next < began + lasting) => {
+                tokio::time::sleep_until(next).await;
+            }
+            _ => break,
+        }
+    }
+    shown.end();
+    Ok(exit)
+}
+
+/// Whoever sits at this terminal may ask any host; the settings' list is for those who come over HTTP.
+fn permit(mut loaded: Loaded, target: &str) -> Loaded {
+    if let Some(host) = Url::parse(target).ok().and_then(|url| url.host_str().map(str::to_owned)) {
+        let targets = &mut loaded.exporter.probe.url_targets;
+        targets.enabled = true;
+        targets.allowed_hosts.push(host);
+    }
+    loaded
+}
+
+fn unhealthy(report: &Report) -> bool {
+    report.outcomes.iter().any(|o| o.result == CheckResult::Failed && o.severity >= Severity::Major)
+}
+
+/// What the terminal shows already: with `--every` a report is printed only when other checks fail than before.
+#[derive(Default)]
+struct Shown {
+    probes: u64,
+    failed: Option<Vec<(String, &'static str)>>,
+    progress: bool,
+}
+
+impl Shown {
+    fn show(&mut self, args: &Probe, report: &Report) -> Result<(), String> {
+        self.probes += 1;
+        match args.format {
+            ReportFormat::Json => {
+                let line = serde_json::to_string(report).map_err(|e| format!("can't write the report: {e}"))?;
+                out::print(&(line + "\n"))?;
+            }
+            ReportFormat::Prometheus => out::print(&metrics::exposition(report))?,
+            ReportFormat::Text => self.text(report)?,
+        }
+        if args.every.is_some() && std::io::stderr().is_terminal() {
+            self.progress(report);
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, report: &Report) -> Result<(), String> {
+        let failed = failed(report);
+        if self.failed.as_ref() != Some(&failed) {
+            self.end();
+            out::print(&report::text(report, std::io::stdout().is_terminal()))?;
+            self.failed = Some(failed);
+        }
+        Ok(())
+    }
+
+    fn progress(&mut self, report: &Report) {
+        let verdict = if unhealthy(report) { "unhealthy" } else { "healthy" };
+        let failed = failed(report).len();
+        let took = report.duration.0;
+        out::error(&format!("\r\x1b[Kprobe {}: {verdict}, {failed} checks failed, took {took:.2} s", self.probes));
+        self.progress = true;
+    }
+
+    /// Leaves the progress line as it stands.
+    fn end(&mut self) {
+        if std::mem::take(&mut self.progress) {
+            out::error("\n");
+        }
+    }
+}
+
+fn failed(report: &Report) -> Vec<(String, &'static str)> {
+    let failed = report.outcomes.iter().filter(|o| o.result == CheckResult::Failed);
+    failed.map(|o| (o.output.clone(), o.check)).collect()
+}
