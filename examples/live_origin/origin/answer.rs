@@ -1,0 +1,366 @@
+//! From a request to its answer, faults included.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, SystemTime};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{HeaderMap, Method, Response, StatusCode};
+
+use super::channels::Format;
+use super::faults::Effect;
+use super::media::{self, UNIT_MS};
+use super::route::{Mode, Resource, Route};
+use super::state::State;
+use super::timeline::{EPOCH_MS, Rendition, TARGET, Timeline};
+use super::{body, mp4, playlist, ts};
+
+pub const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
+const KEY: &[u8] = b"0123456789abcdef";
+const PAGE: &str =
+    "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>\n";
+
+/// One request under its channel and fault.
+pub struct Ask<'a> {
+    pub state: &'a State,
+    pub route: &'a Route,
+    pub path: &'a str,
+    pub method: &'a Method,
+    pub headers: &'a HeaderMap,
+    /// Set to reset the connection when the body ends.
+    pub reset: Arc<AtomicBool>,
+}
+
+/// An answer before the headers that all have in common.
+struct Reply {
+    status: StatusCode,
+    kind: &'static str,
+    body: Content,
+    modified_ms: Option<i64>,
+}
+
+enum Content {
+    Whole(Bytes),
+    /// A body that misbehaves, with the length it announces and its coding.
+    Stream(Body, Option<u64>, Option<&'static str>),
+}
+
+pub async fn answer(ask: &Ask<'_>) -> Response<Body> {
+    let now_ms = ask.route.at_ms.unwrap_or_else(|| ask.state.clock.now_ms());
+    let (effect, since_ms) = ask.state.effect_of(ask.route);
+    let shown_ms = match effect {
+        Some(Effect::Stale) => now_ms.min(since_ms),
+        Some(Effect::LiveLatency) => now_ms - 60_000,
+        _ => now_ms,
+    };
+    let mut timeline = Timeline::new(ask.route.channel, ask.route.number, effect);
+    if matches!(ask.route.mode, Mode::Folder) {
+        timeline.stem = format!("{}_", ask.route.name);
+    }
+    let mut reply = reply(ask, &timeline, shown_ms).await;
+    if let Some(modified) = &mut reply.modified_ms {
+        *modified += if effect == Some(Effect::LiveLatency) {
+            60_000
+        } else {
+            0
+        };
+    }
+    finish(ask, effect, now_ms, reply)
+}
+
+async fn reply(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64) -> Reply {
+    if timeline.effect == Some(Effect::Silent) {
+        std::future::pending::<()>().await;
+    }
+    if timeline.effect == Some(Effect::Flaky)
+        && ask.route.resource.is_playlist()
+        && ask.state.turn("flaky") % 3 == 2
+    {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "busy\n");
+    }
+    match &ask.route.resource {
+        Resource::Master => master(ask, timeline, now_ms).await,
+        Resource::Playlist(rendition) => media_playlist(ask, timeline, now_ms, *rendition),
+        Resource::Init(rendition) => init(timeline, *rendition),
+        Resource::Key if timeline.effect == Some(Effect::KeyMissing) => not_found(),
+        Resource::Key => whole("application/octet-stream", Bytes::from_static(KEY), None),
+        Resource::Segment(rendition, name) => {
+            segment(ask, timeline, now_ms, *rendition, name).await
+        }
+    }
+}
+
+async fn master(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64) -> Reply {
+    let stream = |body, length, coding| Reply {
+        status: StatusCode::OK,
+        kind: PLAYLIST_TYPE,
+        body: Content::Stream(body, length, coding),
+        modified_ms: None,
+    };
+    match timeline.effect {
+        Some(Effect::MasterStatus(status)) => text(
+            StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            "no playlist here\n",
+        ),
+        Some(Effect::ManifestHtml) => whole("text/html", Bytes::from_static(PAGE.as_bytes()), None),
+        Some(Effect::ManifestEmpty) => whole(PLAYLIST_TYPE, Bytes::new(), None),
+        Some(Effect::ManifestHuge) => {
+            stream(body::comments(Some(body::HUGE)), Some(body::HUGE), None)
+        }
+        Some(Effect::ManifestEndless) => stream(body::comments(None), None, None),
+        Some(Effect::GzipBomb) => stream(body::bomb().await, None, Some("gzip")),
+        Some(Effect::Lines10M) => stream(body::lines(10_000_000), None, None),
+        Some(Effect::RedirectLoop) => text(StatusCode::FOUND, "round and round\n"),
+        _ => {
+            let text = playlist::master(timeline, now_ms, &suffix(ask));
+            whole(PLAYLIST_TYPE, text.into(), Some(EPOCH_MS))
+        }
+    }
+}
+
+/// What follows each URI of a playlist.
+fn suffix(ask: &Ask<'_>) -> String {
+    match ask.route.mode {
+        Mode::Token => format!("?token={}", ask.state.turn("token")),
+        _ => String::new(),
+    }
+}
+
+fn media_playlist(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, rendition: Rendition) -> Reply {
+    let missing = match timeline.effect {
+        Some(Effect::RenditionMissing) => rendition == TARGET,
+        Some(Effect::AllRenditionsMissing) => true,
+        _ => false,
+    };
+    if missing {
+        return not_found();
+    }
+    let listing = timeline.listing(now_ms, rendition, ask.state.turn(ask.path));
+    let text = playlist::media(timeline, &listing, &suffix(ask));
+    whole(PLAYLIST_TYPE, text.into(), Some(listing.published_ms))
+}
+
+fn init(timeline: &Timeline, rendition: Rendition) -> Reply {
+    let media = media::media();
+    let (track, kind) = match rendition {
+        Rendition::Rung(at) => (&media.video[at], "video/mp4"),
+        Rendition::Audio => (&media.audio, "audio/mp4"),
+    };
+    match timeline.effect {
+        Some(Effect::InitMissing) => not_found(),
+        Some(Effect::InitInvalid) => whole(kind, mp4::broken_init(track).into(), Some(EPOCH_MS)),
+        _ => whole(kind, Bytes::from_static(track.init), Some(EPOCH_MS)),
+    }
+}
+
+async fn segment(
+    ask: &Ask<'_>,
+    timeline: &Timeline,
+    now_ms: i64,
+    rendition: Rendition,
+    name: &str,
+) -> Reply {
+    let Some(segment) = timeline.named(name, now_ms, rendition) else {
+        return not_found();
+    };
+    let media = media::media();
+    let (first, count, shift, effect) = (
+        segment.media_unit,
+        segment.units,
+        segment.shift_ms,
+        timeline.effect,
+    );
+    let (kind, bytes) = match (timeline.format, rendition) {
+        (Format::Ts, Rendition::Rung(at)) => (
+            "video/mp2t",
+            ts::segment(&media.ts[at], first, count, shift, effect),
+        ),
+        (Format::Cmaf, Rendition::Rung(at)) => (
+            "video/mp4",
+            mp4::segment(
+                &media.video[at],
+                mp4::Kind::Video,
+                first,
+                count,
+                shift,
+                effect,
+            ),
+        ),
+        (_, Rendition::Audio) => (
+            "audio/mp4",
+            mp4::segment(&media.audio, mp4::Kind::Audio, first, count, shift, effect),
+        ),
+    };
+    let mut reply = whole(kind, bytes.into(), Some(segment.published_ms));
+    deliver(ask, effect, count, &mut reply).await;
+    reply
+}
+
+/// What happens to a segment on its way.
+async fn deliver(ask: &Ask<'_>, effect: Option<Effect>, units: i64, reply: &mut Reply) {
+    let Content::Whole(bytes) = &reply.body else {
+        return;
+    };
+    let (bytes, length) = (bytes.clone(), Some(bytes.len() as u64));
+    if *ask.method == Method::HEAD {
+        return;
+    }
+    match effect {
+        Some(Effect::SlowFirstByte) => tokio::time::sleep(Duration::from_secs(3)).await,
+        Some(Effect::SegmentSlow) => {
+            let over = Duration::from_millis((units * UNIT_MS * 3 / 2).unsigned_abs());
+            reply.body = Content::Stream(body::trickle(bytes, over), length, None);
+        }
+        Some(Effect::SegmentCut) => {
+            reply.body = Content::Stream(body::cut(bytes, None), length, None)
+        }
+        Some(Effect::Reset) => {
+            reply.body = Content::Stream(body::cut(bytes, Some(ask.reset.clone())), length, None);
+        }
+        Some(Effect::SegmentEmpty) => reply.body = Content::Whole(Bytes::new()),
+        Some(Effect::SegmentHtml) => {
+            *reply = whole("text/html", Bytes::from_static(PAGE.as_bytes()), None)
+        }
+        _ => {}
+    }
+}
+
+fn whole(kind: &'static str, content: Bytes, modified_ms: Option<i64>) -> Reply {
+    Reply {
+        status: StatusCode::OK,
+        kind,
+        body: Content::Whole(content),
+        modified_ms,
+    }
+}
+
+fn text(status: StatusCode, text: &'static str) -> Reply {
+    Reply {
+        status,
+        kind: "text/plain",
+        body: Content::Whole(Bytes::from_static(text.as_bytes())),
+        modified_ms: None,
+    }
+}
+
+fn not_found() -> Reply {
+    text(StatusCode::NOT_FOUND, "not found\n")
+}
+
+/// Adds the headers, cuts out a range, and leaves the body out for HEAD.
+fn finish(ask: &Ask<'_>, effect: Option<Effect>, now_ms: i64, mut reply: Reply) -> Response<Body> {
+    let mut headers = HeaderMap::new();
+    let is_playlist = ask.route.resource.is_playlist();
+    if reply.status.is_success() {
+        let kind = if effect == Some(Effect::ContentType) {
+            "text/plain"
+        } else {
+            reply.kind
+        };
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        headers.insert(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static(caching(effect, is_playlist)),
+        );
+    } else {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(reply.kind));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if reply.status == StatusCode::FOUND
+        && let Ok(location) =
+            HeaderValue::from_str(&format!("{}?r={}", ask.path, ask.state.turn("redirect")))
+    {
+        headers.insert(header::LOCATION, location);
+    }
+    if effect != Some(Effect::Cors) {
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_ORIGIN,
+            HeaderValue::from_static("*"),
+        );
+    }
+    put_date(&mut headers, header::DATE, now_ms);
+    if let Some(modified) = reply.modified_ms {
+        put_date(&mut headers, header::LAST_MODIFIED, modified.min(now_ms));
+    }
+    if !is_playlist && reply.status == StatusCode::OK {
+        headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        range(ask, &mut headers, &mut reply);
+    }
+    respond(ask, headers, reply)
+}
+
+fn caching(effect: Option<Effect>, is_playlist: bool) -> &'static str {
+    match (effect, is_playlist) {
+        (Some(Effect::CacheHeaders), true) | (_, false) => "public, max-age=3600",
+        _ => "public, max-age=1",
+    }
+}
+
+fn put_date(headers: &mut HeaderMap, name: header::HeaderName, unix_ms: i64) {
+    let at = SystemTime::UNIX_EPOCH + Duration::from_millis(unix_ms.max(0).unsigned_abs());
+    if let Ok(value) = HeaderValue::from_str(&httpdate::fmt_http_date(at)) {
+        headers.insert(name, value);
+    }
+}
+
+/// One range of a whole body (RFC 9110, 14.2); anything else asked for is ignored or answered 416.
+fn range(ask: &Ask<'_>, headers: &mut HeaderMap, reply: &mut Reply) {
+    let Content::Whole(bytes) = &reply.body else {
+        return;
+    };
+    let size = bytes.len();
+    let asked = ask
+        .headers
+        .get(header::RANGE)
+        .and_then(|value| value.to_str().ok());
+    let Some((from, to)) = asked
+        .and_then(|value| value.strip_prefix("bytes="))
+        .and_then(|span| span.split_once('-'))
+    else {
+        return;
+    };
+    let span = match (from.parse::<usize>(), to.parse::<usize>()) {
+        (Ok(from), Ok(to)) if from <= to => from..to.saturating_add(1).min(size),
+        (Ok(from), Err(_)) if to.is_empty() => from..size,
+        (Err(_), Ok(last)) if from.is_empty() => size.saturating_sub(last)..size,
+        _ => return,
+    };
+    let content_range = if span.start < span.end {
+        reply.status = StatusCode::PARTIAL_CONTENT;
+        reply.body = Content::Whole(bytes.slice(span.clone()));
+        format!("bytes {}-{}/{size}", span.start, span.end - 1)
+    } else {
+        reply.status = StatusCode::RANGE_NOT_SATISFIABLE;
+        reply.body = Content::Whole(Bytes::new());
+        format!("bytes */{size}")
+    };
+    if let Ok(value) = HeaderValue::from_str(&content_range) {
+        headers.insert(header::CONTENT_RANGE, value);
+    }
+}
+
+fn respond(ask: &Ask<'_>, mut headers: HeaderMap, reply: Reply) -> Response<Body> {
+    let (body, length) = match reply.body {
+        Content::Whole(bytes) => (Body::from(bytes.clone()), Some(bytes.len() as u64)),
+        Content::Stream(body, length, coding) => {
+            if let Some(coding) = coding {
+                headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
+            }
+            (body, length)
+        }
+    };
+    if let Some(length) = length {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    let body = if *ask.method == Method::HEAD {
+        Body::empty()
+    } else {
+        body
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = reply.status;
+    *response.headers_mut() = headers;
+    response
+}

@@ -1,0 +1,82 @@
+//! The clean channels. The letters of a name choose the kind, the number after them one of many.
+
+/// A kind of clean channel, under the name of its first.
+#[derive(Debug)]
+pub struct Channel {
+    pub name: &'static str,
+    pub help: &'static str,
+    pub(super) prefix: &'static str,
+    pub(super) format: Format,
+    /// Units of 2 s in a segment, and segments in the window.
+    pub(super) units: i64,
+    pub(super) window: i64,
+    /// Segments between announced discontinuities.
+    pub(super) reset: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Ts,
+    Cmaf,
+}
+
+static CHANNELS: [Channel; 5] = [
+    Channel {
+        name: "TV1",
+        help: "HLS with muxed transport streams, four rungs, segments of 2 s, ten in the window",
+        prefix: "TV",
+        format: Format::Ts,
+        units: 1,
+        window: 10,
+        reset: None,
+    },
+    Channel {
+        name: "HD1",
+        help: "HLS with muxed transport streams, four rungs, segments of 6 s, six in the window",
+        prefix: "HD",
+        format: Format::Ts,
+        units: 3,
+        window: 6,
+        reset: None,
+    },
+    Channel {
+        name: "CM1",
+        help: "HLS with CMAF, four rungs and an audio rendition, segments of 2 s, ten in the window",
+        prefix: "CM",
+        format: Format::Cmaf,
+        units: 1,
+        window: 10,
+        reset: None,
+    },
+    Channel {
+        name: "CH1",
+        help: "HLS with CMAF, four rungs and an audio rendition, segments of 6 s, six in the window",
+        prefix: "CH",
+        format: Format::Cmaf,
+        units: 3,
+        window: 6,
+        reset: None,
+    },
+    Channel {
+        name: "DI1",
+        help: "As TV1, with a properly announced discontinuity every 20 s, where timestamps begin again",
+        prefix: "DI",
+        format: Format::Ts,
+        units: 1,
+        window: 10,
+        reset: Some(10),
+    },
+];
+
+/// The clean channels; `TV2`, `TV3`… are further ones of the kind of `TV1`.
+pub fn channels() -> &'static [Channel] {
+    &CHANNELS
+}
+
+/// A channel's kind and its number, from 1.
+pub fn find(name: &str) -> Option<(&'static Channel, i64)> {
+    CHANNELS.iter().find_map(|channel| {
+        let number: i64 = name.strip_prefix(channel.prefix)?.parse().ok()?;
+        (1..=100_000).contains(&number).then_some((channel, number))
+    })
+}

@@ -1,0 +1,48 @@
+//! Time as an argument: the wall clock, or a hand that a test moves.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Where the origin takes "now" from. Clones of a manual clock share one hand.
+#[derive(Clone, Debug)]
+pub struct Clock(Option<Arc<AtomicI64>>);
+
+impl Clock {
+    pub fn system() -> Self {
+        Self(None)
+    }
+
+    pub fn manual(start_unix_ms: i64) -> Self {
+        Self(Some(Arc::new(AtomicI64::new(start_unix_ms))))
+    }
+
+    pub fn now_ms(&self) -> i64 {
+        match &self.0 {
+            Some(hand) => hand.load(Ordering::SeqCst),
+            None => SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| {
+                    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+                }),
+        }
+    }
+
+    /// Moves a manual clock to an instant; a system clock doesn't listen.
+    pub fn set(&self, unix_ms: i64) {
+        if let Some(hand) = &self.0 {
+            hand.store(unix_ms, Ordering::SeqCst);
+        }
+    }
+
+    /// Moves a manual clock on; a system clock doesn't listen.
+    pub fn advance(&self, ms: i64) {
+        if let Some(hand) = &self.0 {
+            hand.fetch_add(ms, Ordering::SeqCst);
+        }
+    }
+
+    pub fn is_manual(&self) -> bool {
+        self.0.is_some()
+    }
+}

@@ -1,0 +1,103 @@
+//! The fixtures: one loop of 8 s in four units of 2 s, as muxed transport streams and as CMAF tracks.
+//! `media/make.sh` makes them.
+
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use super::{mp4, ts};
+
+/// Units in the loop, and the length of one.
+pub const LOOP_UNITS: i64 = 4;
+pub const UNIT_MS: i64 = 2000;
+
+pub const VIDEO_TIMESCALE: i64 = 90_000;
+pub const AUDIO_TIMESCALE: i64 = 48_000;
+
+/// Where each audio unit of the CMAF track begins, in AAC frames: the first at or after each 2 s.
+const AUDIO_UNIT_FRAMES: [i64; 4] = [0, 94, 188, 282];
+const AAC_FRAME: i64 = 1024;
+
+/// One rung of the ladder.
+pub struct Rung {
+    pub name: &'static str,
+    pub width: u32,
+    pub height: u32,
+    /// The H.264 part of CODECS, as the SPS says it.
+    pub codec: &'static str,
+    ts: [&'static [u8]; 4],
+    mp4: &'static [u8],
+}
+
+macro_rules! rung {
+    ($name:literal, $width:literal, $height:literal, $codec:literal) => {
+        Rung {
+            name: $name,
+            width: $width,
+            height: $height,
+            codec: $codec,
+            ts: [
+                include_bytes!(concat!("../media/", $name, "_0.ts")),
+                include_bytes!(concat!("../media/", $name, "_1.ts")),
+                include_bytes!(concat!("../media/", $name, "_2.ts")),
+                include_bytes!(concat!("../media/", $name, "_3.ts")),
+            ],
+            mp4: include_bytes!(concat!("../media/", $name, ".mp4")),
+        }
+    };
+}
+
+pub static RUNGS: [Rung; 4] = [
+    rung!("1080p", 1920, 1080, "avc1.640028"),
+    rung!("720p", 1280, 720, "avc1.64001f"),
+    rung!("540p", 960, 540, "avc1.64001f"),
+    rung!("360p", 640, 360, "avc1.64001e"),
+];
+
+static AUDIO_MP4: &[u8] = include_bytes!("../media/audio.mp4");
+
+/// A CMAF track: its header and its fragments, one a unit.
+pub struct Track {
+    pub init: &'static [u8],
+    pub units: Vec<&'static [u8]>,
+}
+
+/// The fixtures, taken apart once.
+pub struct Media {
+    pub ts: Vec<Vec<ts::Unit>>,
+    pub video: Vec<Track>,
+    pub audio: Track,
+}
+
+pub fn media() -> &'static Media {
+    static MEDIA: OnceLock<Media> = OnceLock::new();
+    MEDIA.get_or_init(|| Media {
+        ts: RUNGS.iter().map(|rung| ts::units(&rung.ts)).collect(),
+        video: RUNGS.iter().map(|rung| mp4::split(rung.mp4)).collect(),
+        audio: mp4::split(AUDIO_MP4),
+    })
+}
+
+/// Start of a unit on the endless audio track, in ticks of 48 kHz.
+pub fn audio_start(unit: i64) -> i64 {
+    let frames = AUDIO_UNIT_FRAMES[unit.rem_euclid(LOOP_UNITS) as usize];
+    unit.div_euclid(LOOP_UNITS) * 375 * AAC_FRAME + frames * AAC_FRAME
+}
+
+/// Peak and mean bit rate over the loop, when segments take the given numbers of units in turn.
+pub fn bit_rates(sizes: &[usize], layout: &[i64]) -> (u64, u64) {
+    let total: usize = sizes.iter().sum();
+    let mean = total as u64 * 8 / 8;
+    let peak = layout
+        .iter()
+        .flat_map(|&units| (0..LOOP_UNITS).map(move |first| first..first + units))
+        .map(|span| rate(sizes, span))
+        .max()
+        .unwrap_or(mean);
+    (peak, mean)
+}
+
+fn rate(sizes: &[usize], span: Range<i64>) -> u64 {
+    let seconds = (span.end - span.start) as u64 * UNIT_MS as u64 / 1000;
+    let bytes: usize = span.map(|unit| sizes[(unit % LOOP_UNITS) as usize]).sum();
+    (bytes as u64 * 8).div_ceil(seconds)
+}

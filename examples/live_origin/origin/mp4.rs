@@ -1,0 +1,150 @@
+//! CMAF fragments, rewritten for their place in an endless track (ISO/IEC 14496-12).
+
+use super::faults::Effect;
+use super::media::{AUDIO_TIMESCALE, LOOP_UNITS, Track, VIDEO_TIMESCALE};
+
+/// Takes a fragmented file apart: the header, then each moof with its mdat.
+pub fn split(file: &'static [u8]) -> Track {
+    let mut track = Track {
+        init: &[],
+        units: Vec::new(),
+    };
+    let mut fragment = 0;
+    for (kind, start, end) in boxes(file, 0, file.len()) {
+        match &kind {
+            b"moov" => track.init = &file[..end],
+            b"moof" => fragment = start,
+            b"mdat" => track.units.push(&file[fragment..end]),
+            _ => {}
+        }
+    }
+    track
+}
+
+/// What a track is, as far as rewriting it goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Video,
+    Audio,
+}
+
+pub fn segment(
+    track: &Track,
+    kind: Kind,
+    first: i64,
+    count: i64,
+    shift_ms: i64,
+    effect: Option<Effect>,
+) -> Vec<u8> {
+    let timescale = if kind == Kind::Video {
+        VIDEO_TIMESCALE
+    } else {
+        AUDIO_TIMESCALE
+    };
+    let late = if kind == Kind::Audio && effect == Some(Effect::AvOffset) {
+        1000
+    } else {
+        0
+    };
+    let mut out = Vec::new();
+    for unit in first..first + count {
+        let mut bytes = track.units[unit.rem_euclid(LOOP_UNITS) as usize].to_vec();
+        let loops = unit.div_euclid(LOOP_UNITS) * 8 * timescale;
+        place(
+            &mut bytes,
+            unit,
+            loops + (shift_ms + late) * timescale / 1000,
+        );
+        if unit == first && kind == Kind::Video && effect == Some(Effect::KeyframeStart) {
+            demote_first_picture(&mut bytes);
+        }
+        if effect == Some(Effect::Fmp4Invalid) {
+            overrun_parent(&mut bytes);
+        }
+        out.extend_from_slice(&bytes);
+    }
+    if effect == Some(Effect::ContainerInvalid) {
+        // The mdat says more than is there.
+        out.truncate(out.len() / 2);
+    }
+    out
+}
+
+/// The header under a fault of its own: the track box is cut short inside.
+pub fn broken_init(track: &Track) -> Vec<u8> {
+    let mut bytes = track.init.to_vec();
+    if let Some(at) = find(&bytes, &[b"moov", b"trak"]) {
+        let size = read_u32(&bytes, at);
+        write_u32(&mut bytes, at, size / 2);
+    }
+    bytes
+}
+
+/// The fragment's number and its decode time.
+fn place(fragment: &mut [u8], unit: i64, shift: i64) {
+    let mfhd = find(fragment, &[b"moof", b"mfhd"]).expect("every fragment has an mfhd");
+    write_u32(fragment, mfhd + 12, (unit + 1) as u32);
+    let tfdt = find(fragment, &[b"moof", b"traf", b"tfdt"]).expect("every fragment has a tfdt");
+    let field = &mut fragment[tfdt + 12..tfdt + 20];
+    let time = i64::from_be_bytes((&*field).try_into().expect("eight bytes"));
+    field.copy_from_slice(&(time + shift).to_be_bytes());
+}
+
+/// The first sample is no sync sample any more, by its flags and by its NAL units.
+fn demote_first_picture(fragment: &mut [u8]) {
+    let trun = find(fragment, &[b"moof", b"traf", b"trun"]).expect("every fragment has a trun");
+    // The fixtures' trun: flags, count, data offset, first sample flags, then sizes (8.8.8).
+    write_u32(fragment, trun + 20, 0x0101_0000);
+    let size = read_u32(fragment, trun + 24) as usize;
+    let moof = find(fragment, &[b"moof"]).expect("every fragment has a moof");
+    let mut at = moof + read_u32(fragment, trun + 16) as usize;
+    let end = at + size;
+    while at + 4 < end {
+        let header = fragment[at + 4];
+        if header & 0x1f == 5 {
+            fragment[at + 4] = header & 0xe0 | 1;
+        }
+        at += 4 + read_u32(fragment, at) as usize;
+    }
+}
+
+/// The track run says it is longer than the track fragment around it.
+fn overrun_parent(fragment: &mut [u8]) {
+    let trun = find(fragment, &[b"moof", b"traf", b"trun"]).expect("every fragment has a trun");
+    let size = read_u32(fragment, trun);
+    write_u32(fragment, trun, size + 64);
+}
+
+fn find(bytes: &[u8], path: &[&[u8; 4]]) -> Option<usize> {
+    let (mut start, mut end, mut found) = (0, bytes.len(), None);
+    for wanted in path {
+        let (_, at, stop) = boxes(bytes, start, end)
+            .into_iter()
+            .find(|(kind, ..)| kind == *wanted)?;
+        (start, end, found) = (at + 8, stop, Some(at));
+    }
+    found
+}
+
+fn boxes(bytes: &[u8], start: usize, end: usize) -> Vec<([u8; 4], usize, usize)> {
+    let mut list = Vec::new();
+    let mut at = start;
+    while at + 8 <= end {
+        let stop = at + read_u32(bytes, at) as usize;
+        list.push((
+            bytes[at + 4..at + 8].try_into().expect("four bytes"),
+            at,
+            stop,
+        ));
+        at = stop;
+    }
+    list
+}
+
+fn read_u32(bytes: &[u8], at: usize) -> u32 {
+    u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
+}
+
+fn write_u32(bytes: &mut [u8], at: usize, value: u32) {
+    bytes[at..at + 4].copy_from_slice(&value.to_be_bytes());
+}

@@ -1,0 +1,157 @@
+//! Playlist text (RFC 8216bis).
+
+use std::fmt::Write;
+
+use super::channels::Format;
+use super::faults::Effect;
+use super::media::{self, RUNGS, Rung};
+use super::timeline::{Listing, Rendition, Segment, TARGET, Timeline};
+
+/// The multivariant playlist. `suffix` follows each URI.
+pub fn master(timeline: &Timeline, now_ms: i64, suffix: &str) -> String {
+    let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n");
+    let grouped = timeline.format == Format::Cmaf;
+    if grouped && timeline.effect != Some(Effect::LadderGroups) {
+        text.push_str("#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"aac\",LANGUAGE=\"en\",NAME=\"English\",");
+        let _ = writeln!(
+            text,
+            "DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\",URI=\"audio/index.m3u8{suffix}\""
+        );
+    }
+    for (at, rung) in RUNGS.iter().enumerate() {
+        if is_listed(timeline.effect, at, now_ms) {
+            variant(&mut text, timeline, at, rung, grouped);
+            let _ = writeln!(text, "{}/index.m3u8{suffix}", rung.name);
+        }
+    }
+    text
+}
+
+fn is_listed(effect: Option<Effect>, at: usize, now_ms: i64) -> bool {
+    match effect {
+        Some(Effect::LadderMissingRung) => at != 0,
+        Some(Effect::LadderChanged) => at != 0 || now_ms.div_euclid(10_000) % 2 == 0,
+        Some(Effect::LadderSpacing) => at == 0 || at == 3,
+        _ => true,
+    }
+}
+
+fn variant(text: &mut String, timeline: &Timeline, at: usize, rung: &Rung, grouped: bool) {
+    let (peak, mean) = declared(timeline, at);
+    let _ = write!(
+        text,
+        "#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={mean}"
+    );
+    if timeline.effect == Some(Effect::LadderAttributes) && Rendition::Rung(at) == TARGET {
+        text.push_str(",FRAME-RATE=fast");
+    } else {
+        let codec = if timeline.effect == Some(Effect::CodecMatches) {
+            "avc1.4d4028"
+        } else {
+            rung.codec
+        };
+        let _ = write!(text, ",CODECS=\"{codec},mp4a.40.2\"");
+        let _ = write!(
+            text,
+            ",RESOLUTION={}x{},FRAME-RATE=25.000",
+            rung.width, rung.height
+        );
+    }
+    text.push_str(if grouped {
+        ",AUDIO=\"aac\",CLOSED-CAPTIONS=NONE\n"
+    } else {
+        ",CLOSED-CAPTIONS=NONE\n"
+    });
+}
+
+/// BANDWIDTH and AVERAGE-BANDWIDTH, from the sizes of the fixtures.
+fn declared(timeline: &Timeline, at: usize) -> (u64, u64) {
+    let media = media::media();
+    let (peak, mean) = match timeline.format {
+        Format::Ts => {
+            let sizes: Vec<usize> = media.ts[at].iter().map(|unit| unit.bytes.len()).collect();
+            media::bit_rates(&sizes, &timeline.layout)
+        }
+        Format::Cmaf => {
+            let sizes = |units: &[&[u8]]| units.iter().map(|unit| unit.len()).collect::<Vec<_>>();
+            let video = media::bit_rates(&sizes(&media.video[at].units), &timeline.layout);
+            let audio = media::bit_rates(&sizes(&media.audio.units), &timeline.layout);
+            (video.0 + audio.0, video.1 + audio.1)
+        }
+    };
+    let round = |rate: u64| rate.div_ceil(1000) * 1000;
+    match timeline.effect {
+        Some(Effect::BandwidthExceeded) => (round(peak / 2), round(mean / 2)),
+        Some(Effect::BitrateCollapsed) => (round(peak * 10), round(mean * 10)),
+        _ => (round(peak), round(mean)),
+    }
+}
+
+/// A media playlist.
+pub fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
+    let effect = timeline.effect;
+    let cmaf = timeline.format == Format::Cmaf;
+    let mut text = String::new();
+    if effect != Some(Effect::NoExtM3u) {
+        text.push_str("#EXTM3U\n");
+    }
+    let version = match effect {
+        Some(Effect::Version) => 2,
+        Some(Effect::Gap) => 8,
+        _ if cmaf => 6,
+        _ => 3,
+    };
+    let _ = writeln!(
+        text,
+        "#EXT-X-VERSION:{version}\n#EXT-X-TARGETDURATION:{}",
+        listing.target_duration
+    );
+    let _ = writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{}", listing.sequence);
+    if let Some(discontinuities) = listing.discontinuity_sequence {
+        let _ = writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{discontinuities}");
+    }
+    if cmaf {
+        let _ = writeln!(text, "#EXT-X-MAP:URI=\"init.mp4{suffix}\"");
+    }
+    if matches!(effect, Some(Effect::EncryptionClear | Effect::KeyMissing)) {
+        let _ = writeln!(text, "#EXT-X-KEY:METHOD=AES-128,URI=\"key.bin{suffix}\"");
+    }
+    for (at, segment) in listing.segments.iter().enumerate() {
+        if at == 1 && effect == Some(Effect::RepeatedTag) {
+            let _ = writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{}", listing.sequence);
+        }
+        entry(&mut text, timeline, segment, suffix);
+    }
+    if effect == Some(Effect::LiveEnded) {
+        text.push_str("#EXT-X-ENDLIST\n");
+    }
+    text
+}
+
+fn entry(text: &mut String, timeline: &Timeline, segment: &Segment, suffix: &str) {
+    if segment.discontinuity {
+        text.push_str("#EXT-X-DISCONTINUITY\n");
+    }
+    if segment.gap {
+        text.push_str("#EXT-X-GAP\n");
+    }
+    if timeline.effect != Some(Effect::NoDate) {
+        let _ = writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{}", date(segment.date_ms));
+    }
+    let extension = if timeline.format == Format::Cmaf {
+        "m4s"
+    } else {
+        "ts"
+    };
+    let _ = writeln!(
+        text,
+        "#EXTINF:{:.6},\n{}.{extension}{suffix}",
+        segment.duration_s, segment.name
+    );
+}
+
+fn date(unix_ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(unix_ms)
+        .map(|at| at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
+        .unwrap_or_default()
+}

@@ -1,0 +1,123 @@
+//! What a path asks for.
+
+use super::channels::{self, Channel, Format};
+use super::faults::{self, Fault};
+use super::media::RUNGS;
+use super::timeline::Rendition;
+
+/// A path under a channel.
+pub struct Route {
+    /// The instant, where the path names one.
+    pub at_ms: Option<i64>,
+    pub mode: Mode,
+    pub name: String,
+    pub channel: &'static Channel,
+    pub number: i64,
+    pub resource: Resource,
+}
+
+#[derive(Clone, Copy)]
+pub enum Mode {
+    Live,
+    Fault(&'static Fault),
+    /// Each playlist writes another token on each URI.
+    Token,
+    /// Media playlists of several channels in one folder.
+    Folder,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resource {
+    Master,
+    Playlist(Rendition),
+    Init(Rendition),
+    Key,
+    /// By its name without the extension.
+    Segment(Rendition, String),
+}
+
+impl Resource {
+    pub fn is_playlist(&self) -> bool {
+        matches!(self, Self::Master | Self::Playlist(_))
+    }
+}
+
+pub fn parse(path: &str) -> Option<Route> {
+    let mut parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    let at_ms = if parts.first() == Some(&"at") {
+        let at = parts
+            .get(1)?
+            .parse()
+            .ok()
+            .filter(|at| (0..1 << 45).contains(at))?;
+        parts.drain(..2);
+        Some(at)
+    } else {
+        None
+    };
+    let (mode, name, resource) = match parts.as_slice() {
+        ["live", name, rest @ ..] => (Mode::Live, *name, resource(rest)?),
+        ["token", name, rest @ ..] => (Mode::Token, *name, resource(rest)?),
+        ["fault", fault, name, rest @ ..] => {
+            (Mode::Fault(faults::find(fault)?), *name, resource(rest)?)
+        }
+        ["folder", file] => {
+            let (name, resource) = in_folder(file)?;
+            (Mode::Folder, name, resource)
+        }
+        _ => return None,
+    };
+    let (channel, number) = channels::find(name)?;
+    fits(channel, &resource).then(|| Route {
+        at_ms,
+        mode,
+        name: name.to_owned(),
+        channel,
+        number,
+        resource,
+    })
+}
+
+fn resource(rest: &[&str]) -> Option<Resource> {
+    let (folder, file) = match rest {
+        ["master.m3u8"] => return Some(Resource::Master),
+        [folder, file] => (*folder, *file),
+        _ => return None,
+    };
+    let rendition = if folder == "audio" {
+        Rendition::Audio
+    } else {
+        Rendition::Rung(RUNGS.iter().position(|rung| rung.name == folder)?)
+    };
+    Some(match file {
+        "index.m3u8" => Resource::Playlist(rendition),
+        "init.mp4" => Resource::Init(rendition),
+        "key.bin" => Resource::Key,
+        _ => {
+            let (name, _) = file
+                .rsplit_once('.')
+                .filter(|(_, end)| matches!(*end, "ts" | "m4s"))?;
+            Resource::Segment(rendition, name.to_owned())
+        }
+    })
+}
+
+/// `TV1.m3u8` and `TV1_123.ts`.
+fn in_folder(file: &str) -> Option<(&str, Resource)> {
+    let rendition = Rendition::Rung(0);
+    if let Some(name) = file.strip_suffix(".m3u8") {
+        return Some((name, Resource::Playlist(rendition)));
+    }
+    let segment = file.strip_suffix(".ts")?;
+    let (name, _) = segment.split_once('_')?;
+    Some((name, Resource::Segment(rendition, segment.to_owned())))
+}
+
+fn fits(channel: &Channel, resource: &Resource) -> bool {
+    match resource {
+        Resource::Playlist(Rendition::Audio)
+        | Resource::Segment(Rendition::Audio, _)
+        | Resource::Init(_) => channel.format == Format::Cmaf,
+        _ => true,
+    }
+}

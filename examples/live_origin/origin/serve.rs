@@ -1,0 +1,151 @@
+//! Connections, and the few paths that belong to no channel.
+
+use std::convert::Infallible;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use axum::body::Body;
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use super::answer::{Ask, answer};
+use super::state::State;
+use super::wire::Wire;
+use super::{channels, faults, route};
+
+/// Accepts until it is cancelled; its connections are cancelled with it.
+pub async fn accept(listener: TcpListener, state: Arc<State>) {
+    let mut connections = JoinSet::new();
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                connections.spawn(connection(stream, state.clone()));
+            }
+            // Out of descriptors, or the peer is gone already.
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn connection(stream: TcpStream, state: Arc<State>) {
+    let _ = stream.set_nodelay(true);
+    let reset = Arc::new(AtomicBool::new(false));
+    let wire = TokioIo::new(Wire::new(stream, reset.clone()));
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (state, reset) = (state.clone(), reset.clone());
+        async move { Ok::<_, Infallible>(handle(&state, reset, &request).await) }
+    });
+    // A client that goes away, and a body that a fault cut, both end here.
+    let _ = http1::Builder::new().serve_connection(wire, service).await;
+}
+
+async fn handle(
+    state: &State,
+    reset: Arc<AtomicBool>,
+    request: &Request<Incoming>,
+) -> Response<Body> {
+    let _in_flight = state.enter();
+    let (method, path, headers) = (request.method(), request.uri().path(), request.headers());
+    state.log(method, request.uri(), headers);
+    if let Some(rest) = path.strip_prefix("/control/") {
+        return control(state, method, rest);
+    }
+    if *method != Method::GET && *method != Method::HEAD {
+        return plain(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "GET and HEAD only\n".to_owned(),
+        );
+    }
+    if path == "/" {
+        return plain(StatusCode::OK, index());
+    }
+    match route::parse(path) {
+        Some(route) => {
+            answer(&Ask {
+                state,
+                route: &route,
+                path,
+                method,
+                headers,
+                reset,
+            })
+            .await
+        }
+        None => plain(StatusCode::NOT_FOUND, format!("no such path: {path}\n")),
+    }
+}
+
+fn control(state: &State, method: &Method, rest: &str) -> Response<Body> {
+    let (channel, fault) = match rest.split_once('/') {
+        Some((channel, fault)) => (channel, Some(fault)),
+        None => (rest, None),
+    };
+    if channels::find(channel).is_none() {
+        return plain(
+            StatusCode::NOT_FOUND,
+            format!("no such channel: {channel}\n"),
+        );
+    }
+    match (method.as_str(), fault) {
+        ("DELETE", None) => {
+            state.switch(channel, None);
+            plain(StatusCode::OK, format!("{channel} is clean\n"))
+        }
+        ("POST" | "PUT", Some(id)) => match faults::find(id) {
+            Some(fault) => {
+                state.switch(channel, Some(fault));
+                plain(StatusCode::OK, format!("{channel}: {}\n", fault.help))
+            }
+            None => plain(StatusCode::NOT_FOUND, format!("no such fault: {id}\n")),
+        },
+        _ => plain(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "POST /control/CHANNEL/FAULT or DELETE /control/CHANNEL\n".to_owned(),
+        ),
+    }
+}
+
+/// Channels and faults, one a line.
+pub fn index() -> String {
+    let mut text = String::from("Channels:\n");
+    for channel in channels::channels() {
+        let _ = writeln!(
+            text,
+            "  /live/{}/master.m3u8  {}",
+            channel.name, channel.help
+        );
+    }
+    text.push_str(
+        "  /token/TV1/master.m3u8  As TV1, with another token on each URI of each playlist\n",
+    );
+    text.push_str(
+        "  /folder/TV1.m3u8, /folder/TV2.m3u8  Media playlists of two channels in one folder\n",
+    );
+    text.push_str("Faults:\n");
+    for fault in faults::faults() {
+        let _ = writeln!(
+            text,
+            "  /fault/{}/{}/{}  {}",
+            fault.id, fault.channel, fault.path, fault.help
+        );
+    }
+    text
+}
+
+fn plain(status: StatusCode, text: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    let kind = http::HeaderValue::from_static("text/plain; charset=utf-8");
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, kind);
+    response
+}

@@ -1,0 +1,307 @@
+//! Which segments a playlist lists at an instant, and where each lies on the media. Nothing is remembered:
+//! all of it follows from the time, the channel and the fault.
+
+use super::channels::{Channel, Format};
+use super::faults::Effect;
+use super::media::{self, AUDIO_TIMESCALE, UNIT_MS};
+
+/// 2024-01-01T00:00:00Z, the start of unit 0 of every channel.
+pub const EPOCH_MS: i64 = 1_704_067_200_000;
+/// A segment is listed this long after its end.
+pub const ENCODER_LATENCY_MS: i64 = 1000;
+/// Faults that come and go do so every so many segments.
+const CYCLE: i64 = 10;
+/// Segments between restarts of the packager.
+const RUN: i64 = 20;
+/// How far back the window steps, and the distance of two origins.
+const STEP_BACK: i64 = 3;
+
+/// What a rendition is, as far as the timeline goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rendition {
+    /// By its place in the ladder.
+    Rung(usize),
+    Audio,
+}
+
+/// The rendition that faults of a single rendition spoil: 720p.
+pub const TARGET: Rendition = Rendition::Rung(1);
+
+/// A channel under a fault.
+#[derive(Clone, Debug)]
+pub struct Timeline {
+    pub format: Format,
+    pub effect: Option<Effect>,
+    /// Units in even and in odd segments.
+    pub layout: [i64; 2],
+    pub window: i64,
+    /// Added to every number.
+    pub base: i64,
+    /// What stands before the number in a segment's name.
+    pub stem: String,
+    reset: Option<i64>,
+}
+
+/// A segment in its place.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    /// The place since the epoch, whatever number the playlist gives it.
+    pub index: i64,
+    pub name: String,
+    pub discontinuity: bool,
+    pub gap: bool,
+    /// Where its media begins on the endless media timeline, and how far it reaches, in units.
+    pub media_unit: i64,
+    pub units: i64,
+    /// Added to its timestamps.
+    pub shift_ms: i64,
+    pub duration_s: f64,
+    pub date_ms: i64,
+    pub published_ms: i64,
+}
+
+/// What a media playlist lists.
+pub struct Listing {
+    pub sequence: i64,
+    pub discontinuity_sequence: Option<i64>,
+    pub target_duration: i64,
+    pub segments: Vec<Segment>,
+    /// When the newest became available.
+    pub published_ms: i64,
+}
+
+impl Timeline {
+    pub fn new(channel: &Channel, number: i64, effect: Option<Effect>) -> Self {
+        let layout = match effect {
+            Some(Effect::SegmentDuration) if channel.units == 1 => [1, 3],
+            Some(Effect::SegmentDuration) => [2, 4],
+            _ => [channel.units; 2],
+        };
+        let reset = match effect {
+            Some(Effect::DiscontinuityExcess) => Some(2),
+            Some(Effect::DiscontinuityStuck | Effect::DiscontinuityDown) => Some(CYCLE),
+            _ => channel.reset,
+        };
+        Self {
+            format: channel.format,
+            effect,
+            layout,
+            window: if effect == Some(Effect::WindowTooShort) {
+                2
+            } else {
+                channel.window
+            },
+            base: 1000 * (number - 1),
+            stem: "seg_".to_owned(),
+            reset,
+        }
+    }
+
+    /// The list at an instant. `turn` counts the requests for this playlist.
+    pub fn listing(&self, now_ms: i64, rendition: Rendition, turn: u64) -> Listing {
+        let edge = self.edge(now_ms);
+        let shown = (edge - self.behind(edge, rendition, turn)).max(1);
+        let first = (shown - self.window).max(0);
+        let run = self.run_at(shown);
+        Listing {
+            sequence: self.sequence(first, shown, run),
+            discontinuity_sequence: self.discontinuity_sequence(first),
+            target_duration: self.target_duration(edge, rendition),
+            segments: (first..shown)
+                .map(|index| self.segment(index, run, rendition, shown))
+                .collect(),
+            published_ms: EPOCH_MS + self.start_unit(shown) * UNIT_MS + ENCODER_LATENCY_MS,
+        }
+    }
+
+    /// The segment of a name, if it is there at that instant: in the window, or not longer out of it than
+    /// a window.
+    pub fn named(&self, name: &str, now_ms: i64, rendition: Rendition) -> Option<Segment> {
+        let (run, index) = self.parse(name)?;
+        let edge = self.edge(now_ms);
+        let there = index >= 0 && index < edge && index >= edge - 2 * self.window - STEP_BACK - 1;
+        let missing = match self.effect {
+            Some(Effect::NewestMissing) => index + 1 >= self.edge(now_ms - 1000),
+            Some(Effect::OldestMissing) => index <= self.edge(now_ms + 1000) - self.window,
+            Some(Effect::Gap) => self.is_gap(index),
+            _ => false,
+        };
+        (there && !missing).then(|| self.segment(index, run, rendition, edge))
+    }
+
+    /// How many segments are complete and listed.
+    fn edge(&self, now_ms: i64) -> i64 {
+        let units = (now_ms - ENCODER_LATENCY_MS - EPOCH_MS).div_euclid(UNIT_MS);
+        let pair = self.layout[0] + self.layout[1];
+        let odd = i64::from(units.rem_euclid(pair) >= self.layout[0]);
+        units.div_euclid(pair) * 2 + odd
+    }
+
+    fn start_unit(&self, index: i64) -> i64 {
+        let pair = self.layout[0] + self.layout[1];
+        index.div_euclid(2) * pair + index.rem_euclid(2) * self.layout[0]
+    }
+
+    fn units(&self, index: i64) -> i64 {
+        self.layout[index.rem_euclid(2) as usize]
+    }
+
+    /// Segments that the answer lacks at its newer end.
+    fn behind(&self, edge: i64, rendition: Rendition, turn: u64) -> i64 {
+        match self.effect {
+            Some(Effect::SequenceRegressed) if edge.rem_euclid(CYCLE) < 3 => STEP_BACK + 1,
+            Some(Effect::TwoOrigins) if turn % 2 == 1 => STEP_BACK,
+            Some(Effect::RenditionSkew) if rendition == TARGET => STEP_BACK,
+            _ => 0,
+        }
+    }
+
+    fn run_at(&self, shown: i64) -> i64 {
+        if self.effect == Some(Effect::Restarted) {
+            shown.div_euclid(RUN)
+        } else {
+            0
+        }
+    }
+
+    fn sequence(&self, first: i64, shown: i64, run: i64) -> i64 {
+        match self.effect {
+            Some(Effect::Restarted) => self.in_run(first, run),
+            Some(Effect::SequenceJump) => first + self.base + 50 * shown.div_euclid(CYCLE),
+            _ => first + self.base,
+        }
+    }
+
+    /// A run begins with a whole window, as if the packager had been started a window earlier.
+    fn in_run(&self, index: i64, run: i64) -> i64 {
+        index - run * RUN + self.window
+    }
+
+    /// RFC 8216bis 6.2.2: the count of discontinuities that left the window. One before the first segment
+    /// that is still listed hasn't left.
+    fn discontinuity_sequence(&self, first: i64) -> Option<i64> {
+        let left = (first + self.reset? - 1).div_euclid(self.reset?);
+        Some(match self.effect {
+            Some(Effect::DiscontinuityStuck) => 7,
+            Some(Effect::DiscontinuityDown) => 1_000_000_000 - left,
+            _ => left,
+        })
+    }
+
+    fn target_duration(&self, edge: i64, rendition: Rendition) -> i64 {
+        let honest = self.layout[0].max(self.layout[1]) * UNIT_MS / 1000;
+        match self.effect {
+            Some(Effect::TargetTooLow) => honest - 1,
+            Some(Effect::TargetChanged) if edge.rem_euclid(CYCLE) < CYCLE / 2 => honest + 1,
+            Some(Effect::PlaylistsDisagree) if rendition == TARGET => honest + 1,
+            _ => honest,
+        }
+    }
+
+    fn segment(&self, index: i64, run: i64, rendition: Rendition, shown: i64) -> Segment {
+        let (start, units) = (self.start_unit(index), self.units(index));
+        let media_unit = match (self.effect, self.reset) {
+            (Some(Effect::Restarted), _) => self.start_unit(self.in_run(index, run)),
+            (_, Some(every)) => start - self.start_unit(index - index.rem_euclid(every)),
+            _ => start,
+        };
+        let (late_ms, duration_ms) = extent(rendition, media_unit, units);
+        let (stretch_before, stretch) = self.stretch(index);
+        Segment {
+            index,
+            name: self.name(index, run, shown),
+            discontinuity: self.reset.is_some_and(|every| index.rem_euclid(every) == 0),
+            gap: self.is_gap(index),
+            media_unit,
+            units,
+            shift_ms: self.shift_ms(index, rendition),
+            published_ms: EPOCH_MS + (start + units) * UNIT_MS + ENCODER_LATENCY_MS,
+            duration_s: (duration_ms + stretch) / 1000.0,
+            date_ms: EPOCH_MS
+                + start * UNIT_MS
+                + (late_ms + stretch_before).round() as i64
+                + self.date_shift(index),
+        }
+    }
+
+    fn name(&self, index: i64, run: i64, shown: i64) -> String {
+        let number = index + self.base;
+        match self.effect {
+            Some(Effect::Restarted) => format!("run{run}_{}", self.in_run(index, run)),
+            Some(Effect::Rewritten) if index % 5 == 0 && index < shown - 3 => {
+                format!("alt_{number}")
+            }
+            _ => format!("{}{number}", self.stem),
+        }
+    }
+
+    fn parse(&self, name: &str) -> Option<(i64, i64)> {
+        if self.effect == Some(Effect::Restarted) {
+            let (run, place) = name.strip_prefix("run")?.split_once('_')?;
+            let run: i64 = run.parse().ok().filter(|run| (0..1 << 40).contains(run))?;
+            let place: i64 = place
+                .parse()
+                .ok()
+                .filter(|place| (0..RUN + self.window).contains(place))?;
+            return Some((run, place + run * RUN - self.window));
+        }
+        let number = name
+            .strip_prefix(&self.stem)
+            .or_else(|| name.strip_prefix("alt_"))?;
+        let number: i64 = number
+            .parse()
+            .ok()
+            .filter(|number| (0..1 << 40).contains(number))?;
+        Some((0, number - self.base))
+    }
+
+    fn is_gap(&self, index: i64) -> bool {
+        self.effect == Some(Effect::Gap) && index.rem_euclid(5) == 0
+    }
+
+    fn shift_ms(&self, index: i64, rendition: Rendition) -> i64 {
+        match self.effect {
+            Some(Effect::TimestampJump) => index.div_euclid(CYCLE) * 10_000,
+            Some(Effect::RenditionAlignment) if rendition == TARGET => 500,
+            _ => 0,
+        }
+    }
+
+    /// By how much EXTINF lies before this segment, and in it, in milliseconds.
+    fn stretch(&self, index: i64) -> (f64, f64) {
+        if self.effect != Some(Effect::MeasuredDuration) {
+            return (0.0, 0.0);
+        }
+        let part = (self.units(index) * UNIT_MS) as f64 * 0.075;
+        if index.rem_euclid(2) == 0 {
+            (0.0, -part)
+        } else {
+            (-part, part)
+        }
+    }
+
+    fn date_shift(&self, index: i64) -> i64 {
+        match self.effect {
+            Some(Effect::DateJump) if index.div_euclid(5).rem_euclid(2) == 0 => -5000,
+            Some(Effect::DateFuture) => 30_000,
+            _ => 0,
+        }
+    }
+}
+
+/// How late after its unit a segment's media begins, and how long it is, in milliseconds: audio frames
+/// don't end where pictures do.
+fn extent(rendition: Rendition, media_unit: i64, units: i64) -> (f64, f64) {
+    match rendition {
+        Rendition::Rung(_) => (0.0, (units * UNIT_MS) as f64),
+        Rendition::Audio => {
+            let ms = |ticks: i64| ticks as f64 * 1000.0 / AUDIO_TIMESCALE as f64;
+            let (start, end) = (
+                media::audio_start(media_unit),
+                media::audio_start(media_unit + units),
+            );
+            let nominal = media_unit * UNIT_MS * AUDIO_TIMESCALE / 1000;
+            (ms(start - nominal), ms(end - start))
+        }
+    }
+}

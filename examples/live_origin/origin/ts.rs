@@ -1,0 +1,277 @@
+//! Transport stream units, rewritten for their place in an endless stream (ISO/IEC 13818-1).
+
+use super::faults::Effect;
+use super::media::LOOP_UNITS;
+
+const PACKET: usize = 188;
+const VIDEO_PID: u16 = 0x100;
+const AUDIO_PID: u16 = 0x101;
+const PAT_PID: u16 = 0;
+const PMT_PID: u16 = 0x1000;
+const SDT_PID: u16 = 0x11;
+/// The PIDs that are sent.
+const PIDS: [u16; 4] = [PAT_PID, PMT_PID, VIDEO_PID, AUDIO_PID];
+/// One loop of 8 s in ticks of 90 kHz.
+const LOOP_TICKS: i64 = 720_000;
+
+/// Two seconds of transport stream, and how many packets with payload came before it in its loop.
+pub struct Unit {
+    pub bytes: Vec<u8>,
+    before: [i64; 4],
+    in_loop: [i64; 4],
+}
+
+pub fn units(files: &[&'static [u8]]) -> Vec<Unit> {
+    let mut sum = [0_i64; 4];
+    let mut units = Vec::new();
+    for file in files {
+        // ffmpeg puts an SDT before the PAT, and a segment should begin with the PAT.
+        let mut bytes = file.to_vec();
+        keep(&mut bytes, |pid| pid != SDT_PID);
+        let before = sum;
+        for packet in bytes
+            .chunks_exact(PACKET)
+            .filter(|packet| has_payload(packet))
+        {
+            sum[slot(packet)] += 1;
+        }
+        units.push(Unit {
+            bytes,
+            before,
+            in_loop: [0; 4],
+        });
+    }
+    for unit in &mut units {
+        unit.in_loop = sum;
+    }
+    units
+}
+
+/// The units from `first` on, `count` of them, with timestamps and counters as if the loop never ended.
+pub fn segment(
+    units: &[Unit],
+    first: i64,
+    count: i64,
+    shift_ms: i64,
+    effect: Option<Effect>,
+) -> Vec<u8> {
+    let mut counters = counters_before(units, first);
+    if effect == Some(Effect::ContinuityAcross) {
+        counters = [5; 4];
+    }
+    let mut out = Vec::new();
+    for unit in first..first + count {
+        let shift = unit.div_euclid(LOOP_UNITS) * LOOP_TICKS + shift_ms * 90;
+        for packet in units[unit.rem_euclid(LOOP_UNITS) as usize]
+            .bytes
+            .chunks_exact(PACKET)
+        {
+            let mut packet: [u8; PACKET] = packet.try_into().expect("chunks_exact");
+            count_packet(&mut packet, &mut counters);
+            shift_clocks(&mut packet, shift, audio_shift(effect));
+            out.extend_from_slice(&packet);
+        }
+    }
+    spoil(&mut out, effect);
+    out
+}
+
+fn audio_shift(effect: Option<Effect>) -> i64 {
+    if effect == Some(Effect::AvOffset) {
+        90_000
+    } else {
+        0
+    }
+}
+
+fn counters_before(units: &[Unit], first: i64) -> [i64; 4] {
+    let unit = &units[first.rem_euclid(LOOP_UNITS) as usize];
+    let loops = first.div_euclid(LOOP_UNITS);
+    std::array::from_fn(|pid| loops * unit.in_loop[pid] + unit.before[pid])
+}
+
+fn count_packet(packet: &mut [u8], counters: &mut [i64; 4]) {
+    let counter = &mut counters[slot(packet)];
+    // 2.4.3.3: the counter doesn't advance on a packet without payload.
+    if has_payload(packet) {
+        packet[3] = packet[3] & 0xf0 | counter.rem_euclid(16) as u8;
+        *counter += 1;
+    } else {
+        packet[3] = packet[3] & 0xf0 | (*counter - 1).rem_euclid(16) as u8;
+    }
+}
+
+fn shift_clocks(packet: &mut [u8], shift: i64, audio_shift: i64) {
+    if has_adaptation(packet) && packet[4] > 0 && packet[5] & 0x10 != 0 {
+        shift_pcr(&mut packet[6..12], shift);
+    }
+    let pid = pid(packet);
+    if pid != VIDEO_PID && pid != AUDIO_PID || packet[1] & 0x40 == 0 {
+        return;
+    }
+    let shift = if pid == AUDIO_PID {
+        shift + audio_shift
+    } else {
+        shift
+    };
+    let start = payload_start(packet);
+    let pes = &mut packet[start..];
+    let flags = pes[7];
+    if flags & 0x80 != 0 {
+        shift_stamp(&mut pes[9..14], shift);
+    }
+    if flags & 0x40 != 0 {
+        shift_stamp(&mut pes[14..19], shift);
+    }
+}
+
+/// 2.4.3.5: 33 bits of base at 90 kHz; the 9 bits of extension stay.
+fn shift_pcr(field: &mut [u8], shift: i64) {
+    let base = field[..4]
+        .iter()
+        .fold(0_i64, |sum, &byte| sum << 8 | i64::from(byte))
+        << 1
+        | i64::from(field[4] >> 7);
+    let base = (base + shift).rem_euclid(1 << 33);
+    field[..4].copy_from_slice(&((base >> 1) as u32).to_be_bytes());
+    field[4] = ((base & 1) as u8) << 7 | field[4] & 0x7f;
+}
+
+/// 2.4.3.7: 33 bits in three groups with marker bits between them.
+fn shift_stamp(field: &mut [u8], shift: i64) {
+    let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(|at| i64::from(field[at]));
+    let stamp = (a >> 1 & 7) << 30 | b << 22 | (c >> 1) << 15 | d << 7 | e >> 1;
+    let stamp = (stamp + shift).rem_euclid(1 << 33);
+    field[0] = field[0] & 0xf1 | ((stamp >> 30 & 7) as u8) << 1;
+    field[1] = (stamp >> 22) as u8;
+    field[2] = ((stamp >> 15) as u8) << 1 | 1;
+    field[3] = (stamp >> 7) as u8;
+    field[4] = (stamp as u8) << 1 | 1;
+}
+
+/// Does to a finished segment what a fault wants.
+fn spoil(out: &mut Vec<u8>, effect: Option<Effect>) {
+    match effect {
+        Some(Effect::ContainerInvalid) => noise(out),
+        Some(Effect::ContinuityWithin) => drop_packet(out),
+        Some(Effect::KeyframeStart) => demote_first_picture(out),
+        Some(Effect::TablesCrc) => each_packet(out, break_pat_crc),
+        Some(Effect::TablesMissing) => keep(out, |pid| pid != PAT_PID && pid != PMT_PID),
+        Some(Effect::ClockMissing) => each_packet(out, remove_pcr),
+        Some(Effect::TracksPresent) => keep(out, |pid| pid != AUDIO_PID),
+        _ => {}
+    }
+}
+
+/// From the middle on no sync byte any more. Deterministic, and never 0x47.
+fn noise(out: &mut [u8]) {
+    let middle = out.len() / 2;
+    let mut state = 0x2545_f491_u32;
+    for byte in &mut out[middle..] {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        *byte = match (state >> 24) as u8 {
+            0x47 => 0,
+            other => other,
+        };
+    }
+}
+
+/// One video packet with payload is lost, well inside.
+fn drop_packet(out: &mut Vec<u8>) {
+    let lost = out
+        .chunks_exact(PACKET)
+        .enumerate()
+        .skip(out.len() / PACKET / 2)
+        .find(|(_, packet)| {
+            pid(packet) == VIDEO_PID && packet[1] & 0x40 == 0 && packet[3] & 0x30 == 0x10
+        })
+        .map(|(at, _)| at * PACKET);
+    if let Some(at) = lost {
+        out.drain(at..at + PACKET);
+    }
+}
+
+/// The first picture isn't an IDR picture any more: its NAL units of type 5 become type 1, and the
+/// random access indicator goes.
+fn demote_first_picture(out: &mut [u8]) {
+    let mut last = [0xff_u8; 3];
+    let mut started = false;
+    for packet in out
+        .chunks_exact_mut(PACKET)
+        .filter(|packet| pid(packet) == VIDEO_PID)
+    {
+        if packet[1] & 0x40 != 0 {
+            if started {
+                return;
+            }
+            started = true;
+        }
+        if has_adaptation(packet) && packet[4] > 0 {
+            packet[5] &= !0x40;
+        }
+        let start = payload_start(packet);
+        for byte in &mut packet[start..] {
+            if last == [0, 0, 1] && *byte & 0x1f == 5 {
+                *byte = *byte & 0xe0 | 1;
+            }
+            last = [last[1], last[2], *byte];
+        }
+    }
+}
+
+fn break_pat_crc(packet: &mut [u8]) {
+    if pid(packet) == PAT_PID {
+        let section = payload_start(packet) + 1;
+        let length =
+            usize::from(packet[section + 1] & 0x0f) << 8 | usize::from(packet[section + 2]);
+        packet[section + 2 + length] ^= 0xff;
+    }
+}
+
+fn remove_pcr(packet: &mut [u8]) {
+    if has_adaptation(packet) && packet[4] > 0 && packet[5] & 0x10 != 0 {
+        packet[5] &= !0x10;
+        packet[6..12].fill(0xff);
+    }
+}
+
+fn each_packet(out: &mut [u8], change: impl Fn(&mut [u8])) {
+    out.chunks_exact_mut(PACKET).for_each(change);
+}
+
+fn keep(out: &mut Vec<u8>, wanted: impl Fn(u16) -> bool) {
+    *out = out
+        .chunks_exact(PACKET)
+        .filter(|packet| wanted(pid(packet)))
+        .flatten()
+        .copied()
+        .collect();
+}
+
+fn pid(packet: &[u8]) -> u16 {
+    u16::from_be_bytes([packet[1] & 0x1f, packet[2]])
+}
+
+fn slot(packet: &[u8]) -> usize {
+    let pid = pid(packet);
+    PIDS.iter()
+        .position(|&known| known == pid)
+        .expect("four PIDs are sent")
+}
+
+fn has_payload(packet: &[u8]) -> bool {
+    packet[3] & 0x10 != 0
+}
+
+fn has_adaptation(packet: &[u8]) -> bool {
+    packet[3] & 0x20 != 0
+}
+
+fn payload_start(packet: &[u8]) -> usize {
+    let adaptation = if has_adaptation(packet) {
+        1 + usize::from(packet[4])
+    } else {
+        0
+    };
+    (4 + adaptation).min(PACKET)
+}
