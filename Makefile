@@ -1,0 +1,54 @@
+# `make demo` and `make test` do all set-up themselves on a Debian machine with Rust and Node.js.
+
+CARGO ?= cargo
+TOOLS := $(CURDIR)/target/tools
+DENY_VERSION := 0.19.0
+RUST_FILES = $(shell git ls-files --cached --others --exclude-standard '*.rs')
+
+.PHONY: demo test check fmt lint deny advisories unit docs detection bench tools
+
+## A live origin, the exporter and channels to probe; no database. Ends with Ctrl-C.
+demo:
+	$(CARGO) build --locked --bin packager_exporter --example live_origin
+	examples/demo/run.sh
+
+## Installs what the tests need and runs everything.
+test: tools check
+
+check: fmt lint deny unit
+
+tools:
+	scripts/install_test_tools.sh
+
+# rustfmt doesn't follow modules that a macro declares, so every file is named.
+fmt:
+	rustfmt --edition 2024 --check $(RUST_FILES)
+
+lint:
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+deny:
+	scripts/cargo_deny.sh check licenses bans sources
+
+## Known vulnerabilities; needs the internet.
+advisories:
+	scripts/cargo_deny.sh check advisories
+
+unit:
+	$(CARGO) test --locked --all-targets
+
+## Writes the generated documentation.
+docs:
+	$(CARGO) run --locked -q -- list-checks --format markdown > docs/checks.md
+	$(CARGO) run --locked -q -- list-metrics > docs/metrics.md
+
+## Measures detection: every fault of the live origin, and clean streams of real packagers. About four minutes.
+detection: tools
+	$(CARGO) run --locked -q --release --example detection > docs/detection.md.new
+	mv docs/detection.md.new docs/detection.md
+
+## Speed and memory against a plain download in the same run, then the criterion benches.
+bench:
+	$(CARGO) run --locked -q --release --example bench_probe > docs/performance.md.new
+	mv docs/performance.md.new docs/performance.md
+	$(CARGO) bench --locked

@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# A live origin, the exporter, and channels to probe, clean ones and faulty ones. Ends with Ctrl-C.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+origin_address=${ORIGIN_ADDRESS:-127.0.0.1:18085}
+exporter_address=${EXPORTER_ADDRESS:-127.0.0.1:10115}
+target=${CARGO_TARGET_DIR:-target}/debug
+work=$(mktemp -d)
+trap 'kill $(jobs -p) 2>/dev/null; wait 2>/dev/null; rm -rf "$work"' EXIT
+trap 'exit 0' INT TERM
+
+cp examples/demo/config/*.yml "$work/"
+sed -i "s/127.0.0.1:18085/$origin_address/" "$work/channels.yml"
+"$target/examples/live_origin" --listen "$origin_address" >"$work/origin.log" 2>&1 &
+origin=$!
+"$target/packager_exporter" serve --config.file "$work/exporter.yml" --web.listen-address "$exporter_address" \
+  --log.level warn &
+exporter=$!
+
+for _ in $(seq 100); do
+  curl -sf "http://$exporter_address/-/ready" >/dev/null && curl -sf "http://$origin_address/" >/dev/null && break
+  if ! kill -0 $exporter 2>/dev/null; then echo "The exporter did not start: is $exporter_address taken? Set EXPORTER_ADDRESS." >&2; exit 1; fi
+  if ! kill -0 $origin 2>/dev/null; then cat "$work/origin.log" >&2; echo "The origin did not start: is $origin_address taken? Set ORIGIN_ADDRESS." >&2; exit 1; fi
+  sleep 0.1
+done
+
+echo
+echo "Probing each channel twice, 6 s apart; a check that compares needs the second look."
+channels=$(sed -n 's/^ *- *channel_code: *//p' "$work/channels.yml")
+probe() { curl -s -G "http://$exporter_address/probe" --data-urlencode "target=$1"; }
+for channel in $channels; do probe "$channel" >/dev/null & done
+wait $(jobs -p | grep -vx -e $origin -e $exporter) 2>/dev/null || true
+sleep 6
+echo
+printf '%-28s %-14s %s\n' CHANNEL probe_success 'FAILED CHECKS'
+for channel in $channels; do
+  probe "$channel" >"$work/answer"
+  success=$(sed -n 's/^probe_success //p' "$work/answer")
+  failed=$(sed -n 's/^packager_check_ok{check="\([a-z_]*\)".*} 0$/\1/p' "$work/answer" | sort -u | paste -sd' ')
+  printf '%-28s %-14s %s\n' "$channel" "${success:-?}" "${failed:--}"
+done
+
+cat <<TEXT
+
+Open:
+  http://$exporter_address/                                             recent probes
+  http://$exporter_address/probe?target=CLEAN_HD                        what Prometheus scrapes
+  http://$exporter_address/probe?target=FAULT_TS_CONTINUITY&debug=true  why a channel fails
+  http://$exporter_address/config                                       the configuration in force
+  http://$exporter_address/metrics                                      the exporter's own metrics
+  http://$origin_address/                                              every channel and fault of the origin
+At a terminal:
+  $target/packager_exporter probe http://$origin_address/fault/playlist_stale/TV1/master.m3u8 --every 2s --for 20s
+Ctrl-C ends it.
+TEXT
+if [ -n "${DEMO_ONCE:-}" ]; then exit 0; fi
+wait -n $origin $exporter
