@@ -79,7 +79,8 @@ fn one(section: &sections::Section, secrets: &mut request::Secrets<'_>) -> Resul
     if code.is_empty() {
         return Err(vec![Fault::value(section.code_at, "`channel_code` is missing")]);
     }
-    let mut faults: Vec<Fault> = self::code(&code).err().map(|why| Fault::value(section.code_at, why)).into_iter().collect();
+    let mut faults: Vec<Fault> =
+        self::code(&code).err().map(|why| Fault::value(section.code_at, why)).into_iter().collect();
     faults.extend(value_faults(&written, node));
     let (outputs, wrong) = outputs(&written.outputs, node, &code);
     faults.extend(wrong);
@@ -115,11 +116,8 @@ fn value_faults(written: &Written, node: &Node) -> Vec<Fault> {
     if let Some(fps) = written.fps.filter(|fps| !(1.0..=300.0).contains(fps)) {
         faults.push(Fault::value(node.spot("fps"), format!("is {fps}; allowed is 1 to 300 frames per second")));
     }
-    let texts = [
-        ("channel_name", &written.channel_name),
-        ("channel_type", &written.channel_type),
-        ("codec", &written.codec),
-    ];
+    let texts =
+        [("channel_name", &written.channel_name), ("channel_type", &written.channel_type), ("codec", &written.codec)];
     for (key, text) in texts {
         let Some(text) = text else { continue };
         if text.trim().is_empty() || text.chars().count() > MAX_NAME_CHARS || text.chars().any(char::is_control) {
@@ -163,12 +161,15 @@ fn filled(text: &str, code: &str) -> Result<String, String> {
 /// 1 to 64 of `A-Z a-z 0-9 _ . -`, with a letter or digit among them (`..` would climb in a URL).
 pub(super) fn code(code: &str) -> Result<(), String> {
     let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
-    let good = code.len() <= MAX_CODE_BYTES && code.bytes().all(fits) && code.bytes().any(|b| b.is_ascii_alphanumeric());
+    let good =
+        code.len() <= MAX_CODE_BYTES && code.bytes().all(fits) && code.bytes().any(|b| b.is_ascii_alphanumeric());
     if good {
         return Ok(());
     }
     let shown: String = code.chars().take(MAX_CODE_BYTES + 1).flat_map(char::escape_debug).collect();
-    Err(format!("`{shown}` is not a channel code: 1 to {MAX_CODE_BYTES} letters, digits, `_`, `.`, `-`, with a letter or digit"))
+    Err(format!(
+        "`{shown}` is not a channel code: 1 to {MAX_CODE_BYTES} letters, digits, `_`, `.`, `-`, with a letter or digit"
+    ))
 }
 
 fn output_name(name: &str) -> Result<(), String> {

@@ -80,6 +80,7 @@ fn missing_template(found: &channels::Found, known: &BTreeMap<String, Arc<super:
 fn overridden(root: &Node, environment: &Environment) -> Vec<String> {
     let own = root.get(super::BUILT_IN).filter(|node| matches!(node.value, Value::Map(_)));
     let hidden = environment.thresholds.iter().filter(|(key, _)| own.is_some_and(|node| node.get(key).is_some()));
-    let say = |key: &str| format!("template `{}` sets {key} in the file, so the environment's is not used", super::BUILT_IN);
+    let say =
+        |key: &str| format!("template `{}` sets {key} in the file, so the environment's is not used", super::BUILT_IN);
     hidden.map(|(key, _)| say(key)).collect()
 }

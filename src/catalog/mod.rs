@@ -60,7 +60,7 @@ pub struct Output {
 }
 
 /// How a channel's packager wants to be asked.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct RequestSettings {
     #[serde(serialize_with = "show::headers")]
     pub headers: Vec<(String, String)>,
@@ -134,6 +134,16 @@ impl Channel {
             hdr: Some(self.is_hdr),
             ladder: self.ladder.clone().unwrap_or_else(|| template.ladder.clone()),
         }
+    }
+}
+
+/// Headers carry keys too: their names show, their values don't.
+impl std::fmt::Debug for RequestSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let headers: Vec<&String> = self.headers.iter().map(|(name, _)| name).collect();
+        let mut shown = f.debug_struct("RequestSettings");
+        shown.field("headers", &headers).field("user_agent", &self.user_agent);
+        shown.field("auth", &self.auth).field("ca_file", &self.ca_file).finish()
     }
 }
 

@@ -52,7 +52,7 @@ impl Default for Written {
             max_download_time: Length(thresholds.max_download_time),
             segments: Coverage::default(),
             ladder: Ladder::default(),
-            hold: Length(300.0),
+            hold: Length(60.0),
             query_identifies: false,
             checks: Settings::default(),
         }
@@ -60,10 +60,7 @@ impl Default for Written {
 }
 
 /// The templates of a file, and the built-in one with `thresholds` of the environment.
-pub(super) fn read(
-    root: &Node,
-    thresholds: &[(&'static str, f64)],
-) -> (BTreeMap<String, Arc<Template>>, Vec<Fault>) {
+pub(super) fn read(root: &Node, thresholds: &[(&'static str, f64)]) -> (BTreeMap<String, Arc<Template>>, Vec<Fault>) {
     let mut faults = Vec::new();
     if !matches!(root.value, Value::Map(_) | Value::Null) {
         faults.push(Fault::value(root.at, "expected templates by name (`TPL_LIVE_HD:` and its keys below)"));

@@ -166,7 +166,10 @@ mod tests {
     fn ac3_sizes_follow_the_table() {
         let size = |b4| header(Framing::Dolby, &[0x0b, 0x77, 0, 0, b4, 8 << 3, 0]).map(|f| f.length);
         // 192 kbit/s: 768 bytes at 48 kHz, 834 or 836 at 44.1 kHz, 1152 at 32 kHz.
-        assert_eq!([size(20), size(1 << 6 | 20), size(1 << 6 | 21), size(2 << 6 | 20)], [Some(768), Some(834), Some(836), Some(1152)]);
+        assert_eq!(
+            [size(20), size(1 << 6 | 20), size(1 << 6 | 21), size(2 << 6 | 20)],
+            [Some(768), Some(834), Some(836), Some(1152)]
+        );
         assert_eq!(size(3 << 6), None);
     }
 

@@ -1,5 +1,6 @@
 //! NAL unit headers of H.264 (ISO/IEC 14496-10) and HEVC (ISO/IEC 23008-2), pictures of MPEG-2 (ISO/IEC 13818-2):
-//! where an access unit begins and whether a decoder can begin there.
+//! where an access unit begins and whether a decoder can begin there. A few header bits: `h264-reader` would parse
+//! parameter sets that nothing here needs.
 
 use super::picture::Syntax;
 
@@ -13,7 +14,7 @@ pub enum Unit {
     Delimiter,
     /// The access unit is a recovery point (H.264 SEI).
     RecoveryPoint,
-    /// A slice; for MPEG-2 a picture, which delimits too.
+    /// A slice; for MPEG-2 a picture.
     Slice(Access),
 }
 

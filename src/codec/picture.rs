@@ -89,7 +89,8 @@ mod tests {
 
     #[test]
     fn start_codes_are_found_however_the_stream_is_cut() {
-        let stream = [0, 0, 0, 1, 9, 0xf0, 0, 0, 1, 0x65, 0x88, 1, 0, 1, 1, 0, 0, 0, 1, 9, 0x10, 0, 0, 1, 0x41, 0x9a, 7];
+        let stream =
+            [0, 0, 0, 1, 9, 0xf0, 0, 0, 1, 0x65, 0x88, 1, 0, 1, 1, 0, 0, 0, 1, 9, 0x10, 0, 0, 1, 0x41, 0x9a, 7];
         for size in 1..stream.len() {
             let mut units = Vec::new();
             let mut scanner = Scanner::new(Syntax::H264);

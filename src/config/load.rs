@@ -50,7 +50,8 @@ pub(super) fn load_looking(source: &Source, mut look: impl FnMut(&Path)) -> Resu
     look(&channels);
     look(&templates);
     // Without its file the catalogue may still come from the environment.
-    let must = exporter.catalog.channels.is_some() && source.variables.get("CHANNELS").is_none_or(String::is_empty);
+    let must = exporter.catalog.channels.is_some()
+        && source.variables.get("CHANNELS").is_none_or(|codes| codes.trim().is_empty());
     let files = Files {
         channels: Some(channels).filter(|f| must || f.exists()),
         templates: Some(templates).filter(|f| exporter.catalog.templates.is_some() || f.exists()),
@@ -102,7 +103,8 @@ impl Loaded {
         }
         if !targets.allows(&url) {
             let host = url.host_str().unwrap_or_default();
-            let why = "is not in probe.url_targets.allowed_hosts of exporter.yml, or the URL is not plain http or https";
+            let why =
+                "is not in probe.url_targets.allowed_hosts of exporter.yml, or the URL is not plain http or https";
             return Err(Unknown(format!("`{host}` {why}")));
         }
         Ok(Channel::of_url(url, &targets.template))

@@ -115,7 +115,10 @@ impl UrlTargets {
     pub fn allows(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default().trim_end_matches('.');
         let plain = url.username().is_empty() && url.password().is_none();
-        self.enabled && matches!(url.scheme(), "http" | "https") && plain && self.allowed_hosts.iter().any(|p| fits(p, host))
+        self.enabled
+            && matches!(url.scheme(), "http" | "https")
+            && plain
+            && self.allowed_hosts.iter().any(|p| fits(p, host))
     }
 }
 
@@ -178,7 +181,10 @@ impl UrlTargets {
 /// A host name or address, without port and path; `*.` only in front.
 fn sound(pattern: &str) -> bool {
     let name = pattern.strip_prefix("*.").unwrap_or(pattern);
-    !name.is_empty() && !name.starts_with('.') && !name.contains(['*', '/', '@', '?', '#']) && url::Host::parse(name).is_ok()
+    !name.is_empty()
+        && !name.starts_with('.')
+        && !name.contains(['*', '/', '@', '?', '#'])
+        && url::Host::parse(name).is_ok()
 }
 
 /// At the deepest part of `path` that the file has.

@@ -1,1 +1,256 @@
 use super::*;
+use crate::document::Errors;
+use crate::units::{Seconds, Timestamp};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new(exporter: &str) -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        folder.write("exporter.yml", exporter);
+        folder
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.0.path().join(name), text).unwrap();
+    }
+
+    fn source(&self) -> Source {
+        Source { file: Some(self.0.path().join("exporter.yml")), variables: BTreeMap::new() }
+    }
+
+    fn load(&self) -> Result<Loaded, String> {
+        load(&self.source()).map_err(|e| self.short(&e))
+    }
+
+    fn short(&self, errors: &Errors) -> String {
+        errors.to_string().replace(&format!("{}/", self.0.path().display()), "")
+    }
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+const A: &str = "channels: {A: {input_url: http://p/a}}\n";
+const B: &str = "channels: {B: {input_url: http://p/b}}\n";
+
+#[test]
+fn the_shipped_file_shows_every_key_at_its_default() {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/exporter.yml");
+    let loaded = load(&Source { file: Some(shipped.clone()), variables: BTreeMap::new() }).unwrap();
+    let named = Catalog { channels: Some("channels.yml".into()), templates: Some("templates.yml".into()) };
+    assert_eq!(loaded.exporter, Exporter { catalog: named, ..Exporter::default() });
+    assert!(loaded.snapshot.templates.contains_key("TPL_LIVE_HD"));
+    let text = std::fs::read_to_string(shipped).unwrap();
+    let all = serde_json::to_value(Exporter::default()).unwrap();
+    for section in all.as_object().unwrap().values() {
+        for key in section.as_object().unwrap().keys() {
+            assert!(text.contains(&format!("{key}:")), "config/exporter.yml doesn't show {key}");
+        }
+    }
+}
+
+#[test]
+fn values_that_make_no_sense_are_refused_with_their_key() {
+    let folder = Folder::new(
+        "fetch:\n  connect_timeout: 0\n  max_redirects: 50\n  user_agent: \"a\\nb\"\nprobe:\n  max_in_flight: 0\n  url_targets: {enabled: true}\nhistory: {max_outputs: 0}\n",
+    );
+    assert_eq!(
+        folder.load().unwrap_err(),
+        "exporter.yml:2:20: fetch.connect_timeout: is 0; allowed is 0.05 to 60 seconds\n\
+         exporter.yml:3:18: fetch.max_redirects: is 50; allowed is 0 to 20\n\
+         exporter.yml:4:15: fetch.user_agent: must be printable text of one line\n\
+         exporter.yml:6:18: probe.max_in_flight: is 0; allowed is 1 to 100000\n\
+         exporter.yml:7:16: probe.url_targets: `allowed_hosts`: URL targets need `allowed_hosts`, or anybody could make the exporter ask any host\n\
+         exporter.yml:8:24: history.max_outputs: is 0; allowed is 1 to 1000000"
+    );
+    let folder = Folder::new("fetch: {max_redirect: 3}\n");
+    assert!(
+        folder
+            .load()
+            .unwrap_err()
+            .starts_with("exporter.yml:1:9: unknown key `max_redirect` in fetch; did you mean `max_redirects`?")
+    );
+}
+
+#[test]
+fn problems_of_the_catalogue_are_told_by_their_own_file() {
+    let folder = Folder::new("");
+    folder.write("channels.yml", "channels: {A: {}}\n");
+    folder.write("templates.yml", "T: {tiemout: 3}\n");
+    let error = folder.load().unwrap_err();
+    assert!(error.starts_with("templates.yml:1:5: unknown key `tiemout` in T; did you mean `timeout`?"), "{error}");
+    assert!(
+        error.ends_with("channels.yml:1:15: channels.A: channel `A` has no URL; give it `input_url` or `outputs`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_named_catalogue_must_exist_unless_the_environment_makes_it() {
+    let folder = Folder::new("catalog: {channels: sub/mine.yml}\n");
+    let error = folder.load().unwrap_err();
+    assert!(error.starts_with("sub/mine.yml: can't be opened: No such file"), "{error}");
+    let mut source = folder.source();
+    source.variables =
+        [("PACKAGER_URL", "http://p"), ("CHANNELS", "X")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    assert!(load(&source).unwrap().snapshot.channels.contains_key("X"));
+    assert!(Folder::new("").load().unwrap().snapshot.channels.is_empty(), "a file that nobody names may be missing");
+}
+
+#[test]
+fn url_targets_reach_only_the_hosts_allowed() {
+    let targets = UrlTargets {
+        enabled: true,
+        allowed_hosts: vec!["Packager-01.internal".to_owned(), "*.example.net".to_owned(), "10.0.0.5".to_owned()],
+        ..UrlTargets::default()
+    };
+    let allows = |url: &str| targets.allows(&Url::parse(url).unwrap());
+    assert!(
+        allows("http://packager-01.internal:8080/a")
+            && allows("https://A.b.EXAMPLE.net/")
+            && allows("http://10.0.0.5/")
+    );
+    for refused in [
+        "http://example.net/",
+        "http://evilexample.net/",
+        "http://example.net.evil.org/",
+        "http://packager-01.internal@evil.org/",
+        "http://user:pw@packager-01.internal/",
+        "ftp://packager-01.internal/",
+        "http://10.0.0.50/",
+        "http://.example.net/",
+    ] {
+        assert!(!Url::parse(refused).is_ok_and(|url| targets.allows(&url)), "{refused}");
+    }
+    assert!(!UrlTargets { enabled: false, ..targets.clone() }.allows(&Url::parse("http://10.0.0.5/").unwrap()));
+    for bad in ["*", "*.", "a*.net", "http://x", "host/path", "u@h", "", "h:80"] {
+        assert!(!sound(bad), "{bad}");
+    }
+}
+
+#[test]
+fn a_target_is_a_code_or_an_allowed_url() {
+    let folder = Folder::new("probe: {url_targets: {enabled: true, allowed_hosts: [p], template: T}}\n");
+    folder.write("channels.yml", A);
+    folder.write("templates.yml", "T: {hold: 1}\n");
+    let loaded = folder.load().unwrap();
+    let (channel, template) = loaded.find("A", None).unwrap();
+    assert_eq!((channel.code.as_str(), template.name.as_str()), ("A", "default"));
+    assert_eq!(loaded.find("A", Some("T")).unwrap().1.hold, Seconds(1.0));
+    let (channel, template) = loaded.find("http://p/x.m3u8?token=1", None).unwrap();
+    assert_eq!((channel.code.as_str(), template.name.as_str()), ("http://p/x.m3u8", "T"));
+    assert_eq!(channel.outputs[0].url.as_str(), "http://p/x.m3u8?token=1");
+    assert!(
+        loaded
+            .find("http://q/x", None)
+            .unwrap_err()
+            .to_string()
+            .starts_with("`q` is not in probe.url_targets.allowed_hosts")
+    );
+    assert_eq!(loaded.find("B", None).unwrap_err().to_string(), "unknown channel `B`; did you mean `A`?");
+    assert_eq!(loaded.find("A", Some("U")).unwrap_err().to_string(), "unknown template `U`; did you mean `T`?");
+    let off = Folder::new("").load().unwrap().find("http://p/x", None).unwrap_err().to_string();
+    assert!(off.starts_with("URLs are not allowed as a target"), "{off}");
+}
+
+#[test]
+fn the_template_of_url_targets_must_exist() {
+    let error = Folder::new("probe:\n  url_targets: {template: defualt}\n").load().unwrap_err();
+    assert_eq!(
+        error,
+        "exporter.yml:2:27: probe.url_targets.template: there is no template `defualt`; did you mean `default`? Known: default"
+    );
+}
+
+#[test]
+fn what_is_shown_is_whole_and_without_secrets() {
+    let folder = Folder::new("history: {max_outputs: 7}\n");
+    folder.write(
+        "channels.yml",
+        "channels: {A: {input_url: 'http://p/a?t=hunter2', request: {bearer_token: hunter3}}}\n",
+    );
+    let shown = folder.load().unwrap().to_yaml();
+    assert!(shown.contains("max_outputs: 7") && shown.contains("  default:\n") && shown.contains("  A:\n"), "{shown}");
+    assert!(shown.contains("<secret>") && !shown.contains("hunter"), "{shown}");
+    serde_yaml::from_str::<serde_yaml::Value>(&shown).unwrap();
+}
+
+#[test]
+fn a_bad_reload_changes_nothing_and_is_remembered() {
+    let folder = Folder::new("history: {max_outputs: 1}\n");
+    folder.write("channels.yml", A);
+    let live = Live::start(folder.source(), at(1)).unwrap();
+    assert_eq!(live.last_reload(), Reload { at: at(1), succeeded_at: at(1), error: None });
+
+    // The exporter's own settings are right, the catalogue isn't: neither is taken.
+    folder.write("exporter.yml", "history: {max_outputs: 2}\n");
+    folder.write("channels.yml", "channels: {B: {}}\n");
+    let before = live.current();
+    let error = live.reload(at(2)).unwrap_err();
+    assert!(Arc::ptr_eq(&before, &live.current()));
+    assert_eq!(live.last_reload(), Reload { at: at(2), succeeded_at: at(1), error: Some(error) });
+    assert!(!live.last_reload().successful());
+
+    folder.write("channels.yml", B);
+    live.reload(at(3)).unwrap();
+    assert_eq!(live.current().exporter.history.max_outputs, 2);
+    assert!(live.current().snapshot.channel("B").is_ok() && live.current().snapshot.channel("A").is_err());
+    assert_eq!(live.last_reload(), Reload { at: at(3), succeeded_at: at(3), error: None });
+}
+
+#[test]
+fn only_changed_content_loads_again() {
+    let folder = Folder::new("");
+    folder.write("channels.yml", A);
+    let live = Live::start(folder.source(), at(1)).unwrap();
+    assert_eq!(live.reload_if_changed(at(2)), None);
+    // Written again with the same content: a new time of change, nothing to do.
+    let file = std::fs::File::open(folder.0.path().join("channels.yml")).unwrap();
+    file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    assert_eq!(live.reload_if_changed(at(2)), None);
+    assert_eq!(live.last_reload().at, at(1));
+
+    folder.write("channels.yml", &(B.to_owned() + "# longer\n"));
+    assert_eq!(live.reload_if_changed(at(3)), Some(Ok(())));
+    assert!(live.current().snapshot.channel("B").is_ok());
+
+    // A bad file is tried once, not at every look.
+    folder.write("channels.yml", "channels: 3\n");
+    assert!(live.reload_if_changed(at(4)).unwrap().is_err());
+    assert_eq!(live.reload_if_changed(at(5)), None);
+
+    // A file that comes to be is a change too.
+    folder.write("channels.yml", A);
+    folder.write("templates.yml", "T: {}\n");
+    assert_eq!(live.reload_if_changed(at(6)), Some(Ok(())));
+    assert!(live.current().snapshot.template("T").is_ok());
+}
+
+#[tokio::test]
+async fn the_watch_takes_up_a_change_by_itself() {
+    let folder = Folder::new("");
+    folder.write("channels.yml", A);
+    let live = Arc::new(Live::start(folder.source(), at(1)).unwrap());
+    let mut changes = live.subscribe();
+    let task = tokio::spawn(live.clone().watch(Duration::from_millis(5), || at(9)));
+    folder.write("channels.yml", &(B.to_owned() + "# longer\n"));
+    let changed = tokio::time::timeout(Duration::from_secs(20), changes.changed()).await;
+    task.abort();
+    assert!(changed.is_ok(), "no reload within 20 s");
+    assert!(live.current().snapshot.channel("B").is_ok());
+    assert_eq!(live.last_reload().succeeded_at, at(9));
+}
+
+/// Tests run in the package's folder, where the shipped files are.
+#[test]
+fn without_a_named_file_the_usual_one_is_used() {
+    let loaded = load(&Source::default()).unwrap();
+    assert_eq!(loaded.files.first().map(|f| f.as_path()), Some(Path::new(DEFAULT_FILE)));
+    assert!(loaded.snapshot.templates.contains_key("TPL_LIVE_4K_HDR"));
+}

@@ -25,7 +25,10 @@ pub struct PackedAudio {
 enum State {
     /// Up to ten bytes: is there a tag?
     Open(Vec<u8>),
-    Tag { held: Vec<u8>, left: usize },
+    Tag {
+        held: Vec<u8>,
+        left: usize,
+    },
     /// Up to two bytes: which frames?
     First(Vec<u8>),
     Frames(Framer),
@@ -114,9 +117,8 @@ impl PackedAudio {
         }
         let stray = if let State::Frames(framer) = &mut self.state { framer.take_stray() } else { 0 };
         if stray > 0 {
-            self.defects.add(DefectKind::Container, 0, "RFC 8216 3.4", || {
-                format!("{stray} bytes belong to no audio frame")
-            });
+            self.defects
+                .add(DefectKind::Container, 0, "RFC 8216 3.4", || format!("{stray} bytes belong to no audio frame"));
         }
         let mut track = Track::new(0, Some(Media::Audio), self.codec.to_owned());
         self.timeline.finish(&mut track);

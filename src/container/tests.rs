@@ -1,22 +1,45 @@
+mod damage;
+mod mp4;
+mod other;
+mod ts;
+
 use super::*;
-#[test]
-fn dump() {
-    let dir = "tests/fixtures/container";
-    let mut names: Vec<_> = std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    for name in names {
-        let bytes = std::fs::read(format!("{dir}/{name}")).unwrap();
-        let init = name.strip_suffix(".m4s").map(|n| {
-            let (base, _) = n.rsplit_once('_').unwrap();
-            let mut i = Inspector::new(None);
-            i.push(&std::fs::read(format!("{dir}/{base}_init.mp4")).unwrap());
-            i.finish().1.unwrap()
-        });
-        let mut i = Inspector::new(init.as_ref());
-        i.push(&bytes);
-        let (r, init) = i.finish();
-        println!("{name} {:?} {:?} {} {:?}", r.container, r.defects, r.encrypted, r.ts);
-        for t in r.tracks { println!("   {t:?} {:?}", t.duration()); }
-        println!("   {init:?}");
-    }
+use crate::finding::Position;
+
+/// Media of `tests/fixtures/container`, made by its `make.sh`.
+fn fixture(name: &str) -> Vec<u8> {
+    std::fs::read(format!("{}/tests/fixtures/container/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+fn inspect(bytes: &[u8]) -> Inspection {
+    inspect_with(None, bytes)
+}
+
+fn inspect_with(init: Option<&Init>, bytes: &[u8]) -> Inspection {
+    let mut inspector = Inspector::new(init);
+    inspector.push(bytes);
+    inspector.finish().0
+}
+
+fn init_of(name: &str) -> Init {
+    let mut inspector = Inspector::new(None);
+    inspector.push(&fixture(name));
+    inspector.finish().1.unwrap()
+}
+
+/// A track's start, presentation start, end in ticks, samples, key frames, begins with a key frame.
+fn summary(track: &Track) -> (i64, i64, i64, u64, u64, Option<bool>) {
+    let ticks = |time: Option<MediaTime>| time.unwrap().ticks;
+    let (start, presentation, end) = (ticks(track.start), ticks(track.presentation_start), ticks(track.end));
+    (start, presentation, end, track.samples, track.keyframes, track.starts_with_keyframe)
+}
+
+/// Kind, byte and message of each defect.
+fn defects(inspection: &Inspection) -> Vec<(DefectKind, u64, String)> {
+    let byte = |at| if let Position::Byte(at) = at { at } else { u64::MAX };
+    inspection.defects.iter().map(|d| (d.kind, byte(d.at), d.message.clone())).collect()
+}
+
+fn millis(seconds: Option<Seconds>) -> Option<i64> {
+    seconds.map(|s| (s.0 * 1000.0).round() as i64)
 }

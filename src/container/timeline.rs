@@ -132,6 +132,10 @@ impl Timeline {
     /// Where the last group ends: by its own headers, or as long as samples usually are.
     fn end(&self) -> Option<i64> {
         let group = self.group?;
+        if self.counted && group.samples == 0 {
+            // No frame begins in the last packet: the next one does, at its stamp.
+            return Some(group.dts);
+        }
         if group.rate > 0 {
             return Some(group.dts + ticks(group.pcm, group.rate));
         }

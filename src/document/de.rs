@@ -85,12 +85,15 @@ impl<'a> De<'a> {
             }
             known && !self.context.dropped.contains(&node.at)
         });
-        visitor.visit_map(MapDeserializer::new(kept.map(|(key, node)| (key.name.as_str(), self.inner(node, &key.name)))))
+        visitor
+            .visit_map(MapDeserializer::new(kept.map(|(key, node)| (key.name.as_str(), self.inner(node, &key.name)))))
     }
 
     fn variant<'de, V: Visitor<'de>>(self, variants: &[&str], visitor: V) -> Result<V::Value, Fault> {
         match &self.node.value {
-            Value::Text(text) if variants.contains(&text.as_str()) => visitor.visit_enum(text.as_str().into_deserializer()),
+            Value::Text(text) if variants.contains(&text.as_str()) => {
+                visitor.visit_enum(text.as_str().into_deserializer())
+            }
             Value::Text(text) => {
                 let hint = suggestion(text, variants);
                 Err(Fault { hint, ..Fault::floating(format!("`{}` is not possible here", shortened(text))) })
@@ -212,7 +215,7 @@ impl Error for Fault {
 fn plain(expected: &dyn Expected) -> String {
     match expected.to_string().as_str() {
         "f64" | "f32" => "a number".to_owned(),
-        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more,".to_owned(),
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more".to_owned(),
         "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number".to_owned(),
         "a boolean" => "true or false".to_owned(),
         "a string" | "path string" => "text (in quotes if it looks like a number)".to_owned(),

@@ -61,7 +61,8 @@ impl Problem {
         let tab = if line.starts_with('\t') { " (YAML is indented with spaces, never with tabs)" } else { "" };
         let message = error.to_string();
         // The position stands in front already.
-        let message = position.map_or(message.clone(), |(l, c)| message.replace(&format!(" at line {l} column {c}"), ""));
+        let message =
+            position.map_or(message.clone(), |(l, c)| message.replace(&format!(" at line {l} column {c}"), ""));
         Self { source: source.to_owned(), position, message: format!("not valid YAML: {message}{tab}") }
     }
 }

@@ -65,7 +65,10 @@ fn numbers_must_be_finite_and_text_must_be_text() {
     assert_eq!(outer("tolerance: .inf").unwrap_err(), "f.yml:1:12: tolerance: expected a finite number, found inf");
     let quotes = "f.yml:1:7: name: expected text (in quotes if it looks like a number), found 12";
     assert_eq!(outer("name: 12").unwrap_err(), quotes);
-    assert_eq!(outer("name:").unwrap_err(), "f.yml:1:6: name: expected text (in quotes if it looks like a number), found nothing");
+    assert_eq!(
+        outer("name:").unwrap_err(),
+        "f.yml:1:6: name: expected text (in quotes if it looks like a number), found nothing"
+    );
 }
 
 #[test]
@@ -81,7 +84,7 @@ fn secrets_stay_out_of_messages() {
 #[test]
 fn a_key_given_twice_names_both_lines() {
     let error = parse("a: 1\nb:\n  c: 1\n  d: 2\n  c: 3\na: 2\n").unwrap_err().to_string();
-    assert_eq!(error, "f.yml:5:3: `c` is given twice, first in line 3 in b\nf.yml:6:1: `a` is given twice, first in line 1");
+    assert_eq!(error, "f.yml:5:3: `c` is given twice, first in line 3\nf.yml:6:1: `a` is given twice, first in line 1");
 }
 
 #[test]

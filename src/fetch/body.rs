@@ -66,6 +66,8 @@ pub(super) async fn read(
     let broken = loop {
         match next(&mut source, &mut piece, bounds.deadline).await {
             None => break Some(out_of_time(wire.load(Ordering::Relaxed), expected, began)),
+            // No bytes at all are no broken gzip either: an empty answer, which its reader will judge.
+            Some(Err(e)) if failure::is_decoding(&e) && wire.load(Ordering::Relaxed) == 0 => break tally.end(),
             Some(Err(e)) => break Some(failure::of_body(&e, wire.load(Ordering::Relaxed), expected)),
             Some(Ok([])) => break tally.end(),
             Some(Ok(data)) => match tally.take(data, sink) {

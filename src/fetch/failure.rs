@@ -50,14 +50,6 @@ pub(super) fn out_of_time(url: &Url, marks: &Marks, began: Instant) -> Failure {
     Failure::new(FailureKind::Timeout, waited(url, marks, began))
 }
 
-/// The connection had ended before the request reached the server, as kept-alive ones may at any moment.
-pub(super) fn gone(error: &reqwest::Error) -> bool {
-    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
-    let hyper = find::<hyper::Error>(error);
-    hyper.is_some_and(|e| e.is_incomplete_message() || e.is_closed() || e.is_canceled())
-        || matches!(find_io(error).map(io::Error::kind), Some(BrokenPipe | ConnectionAborted | ConnectionReset))
-}
-
 /// The body came whole, as far as it came, and isn't what its Content-Encoding says.
 pub(super) fn is_decoding(error: &io::Error) -> bool {
     find::<reqwest::Error>(error).is_none()
@@ -70,7 +62,7 @@ pub(super) fn of_body(error: &io::Error, received: u64, expected: Option<u64>) -
         return Failure::new(FailureKind::Encoding, format!("the body doesn't decompress: {text}"));
     }
     let of = expected.map(|n| format!(" of {n}")).unwrap_or_default();
-    let closed = find::<hyper::Error>(error).is_some_and(hyper::Error::is_incomplete_message);
+    let closed = find_io(error).is_some_and(|e| e.kind() == io::ErrorKind::UnexpectedEof);
     let why = match (closed, expected) {
         (true, Some(_)) => String::new(),
         (true, None) => ": the connection was closed before the last chunk".to_owned(),

@@ -81,7 +81,7 @@ impl Answer {
 
 struct Missed {
     failure: Failure,
-    /// A kept-alive connection turned out to be closed.
+    /// It was tried on a kept-alive connection, whose end may have nothing to do with this request.
     stale: bool,
 }
 
@@ -100,7 +100,7 @@ async fn attempt(agent: &reqwest::Client, url: &Url, headers: &Headers, deadline
     match sent {
         Ok(Ok(response)) => Ok(Answer { response, marks, began }),
         Ok(Err(error)) => {
-            let stale = marks.connecting.is_none() && failure::gone(&error);
+            let stale = marks.connecting.is_none();
             Err(Missed { failure: failure::of_request(&error, url, &marks, began), stale })
         }
         Err(_) => Err(failure::out_of_time(url, &marks, began).into()),

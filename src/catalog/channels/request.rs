@@ -55,7 +55,11 @@ fn secret(path: &Path) -> Result<String, String> {
 }
 
 /// What the fetcher needs; `node` is the section, for the spots.
-pub(super) fn settings(written: Written, node: &Node, secrets: &mut Secrets<'_>) -> Result<RequestSettings, Vec<Fault>> {
+pub(super) fn settings(
+    written: Written,
+    node: &Node,
+    secrets: &mut Secrets<'_>,
+) -> Result<RequestSettings, Vec<Fault>> {
     let mut faults = Vec::new();
     let mut headers = Vec::new();
     for (name, value) in written.headers.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {

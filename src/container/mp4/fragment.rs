@@ -7,8 +7,6 @@ use crate::container::{Init, MAX_TRACKS, Track};
 use crate::finding::DefectKind;
 use mp4_atom::{Tfdt, Tfhd, Trun};
 
-const TRAF: &str = "ISO/IEC 14496-12 8.8.6";
-
 /// The tracks of a segment, fragment by fragment.
 #[derive(Debug)]
 pub struct Fragments {
@@ -75,9 +73,11 @@ impl Fragments {
         let Some(Open { at, needs, has }) = self.open.take() else { return };
         match (needs, has) {
             (Some(0), None) => {}
-            (_, None) => defects.add(DefectKind::Container, at, "ISO/IEC 14496-12 8.8.4; ISO/IEC 23000-19 7.3.2", || {
-                format!("the `moof` at byte {at} has no `mdat` behind it")
-            }),
+            (_, None) => {
+                defects.add(DefectKind::Container, at, "ISO/IEC 14496-12 8.8.4; ISO/IEC 23000-19 7.3.2", || {
+                    format!("the `moof` at byte {at} has no `mdat` behind it")
+                })
+            }
             (Some(needs), Some(has)) if needs > has => {
                 defects.add(DefectKind::Container, at, "ISO/IEC 14496-12 8.8.8", || {
                     format!("the `moof` at byte {at} describes {needs} bytes of samples, its `mdat` holds {has}")
@@ -100,8 +100,12 @@ impl Fragments {
                 format!("the `traf` of track {} at byte {} has no `tfdt`: its time is unknown", tfhd.track_id, traf.at)
             }),
         }
-        let runs = parts.runs.iter().map(|run| track.run(run, defaults));
-        Ok(runs.fold(Some(0u64), |sum, run| sum.zip(run).map(|(a, b)| a.saturating_add(b))))
+        let mut bytes = Some(0u64);
+        for run in &parts.runs {
+            let needs = track.run(run, defaults);
+            bytes = bytes.zip(needs).map(|(a, b)| a.saturating_add(b));
+        }
+        Ok(bytes)
     }
 
     /// The track with this id, new or known; a defect when the initialization segment doesn't have it.
@@ -156,9 +160,6 @@ impl Parts {
                 b"senc" | b"saiz" => parts.protected = true,
                 _ => {}
             }
-        }
-        if parts.tfhd.is_none() && !parts.runs.is_empty() {
-            return Err(Fault { at: traf.at, message: format!("the `traf` at byte {} has no `tfhd` ({TRAF})", traf.at) });
         }
         Ok(parts)
     }

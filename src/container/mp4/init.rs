@@ -21,7 +21,9 @@ pub fn read(moov: &Boxed<'_>, defects: &mut Defects) -> Init {
         note(outcome, defects);
     }
     for fault in movie.problems(moov.at) {
-        defects.add(DefectKind::Initialization, fault.at, "ISO/IEC 14496-12 8.8.3; ISO/IEC 23000-19 7.3.2", || fault.message);
+        defects.add(DefectKind::Initialization, fault.at, "ISO/IEC 14496-12 8.8.3; ISO/IEC 23000-19 7.3.2", || {
+            fault.message
+        });
     }
     movie.finish()
 }
@@ -229,5 +231,34 @@ fn codec(format: [u8; 4]) -> String {
         b"fLaC" => "flac".to_owned(),
         b"ac-3" | b"ec-3" | b"ac-4" | b"wvtt" | b"stpp" => String::from_utf8_lossy(&format).into_owned(),
         _ => name(format).trim_matches('`').to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mp4_atom::ElstEntry;
+
+    fn shift(entries: Vec<ElstEntry>) -> i64 {
+        Trak { timescale: 48_000, edits: Some(Elst { entries }), ..Trak::default() }.shift(1000)
+    }
+
+    fn edit(segment_duration: u64, media_time: Option<u64>) -> ElstEntry {
+        ElstEntry { segment_duration, media_time, media_rate: 1.into() }
+    }
+
+    #[test]
+    fn an_edit_list_moves_presentation_times() {
+        assert_eq!(shift(vec![edit(0, Some(1024))]), -1024);
+        assert_eq!(shift(vec![edit(500, None), edit(0, Some(1024))]), 24_000 - 1024);
+        assert_eq!(shift(vec![edit(u64::MAX, None), edit(0, Some(u64::MAX))]), i64::MIN, "hostile");
+        assert_eq!(shift(Vec::new()), 0);
+    }
+
+    #[test]
+    fn a_protected_entry_names_its_original_format() {
+        let entry = [&[7; 30][..], b"\0\0\0\x0cfrmahvc1", &[9; 4]].concat();
+        assert_eq!(original(&entry), Some(*b"hvc1"));
+        assert_eq!(original(&[0; 40]), None);
     }
 }

@@ -32,9 +32,17 @@ pub struct Mp4 {
 enum State {
     Header(Vec<u8>),
     /// A box that is read when it is complete.
-    Collect { header: Header, at: u64, body: Vec<u8> },
+    Collect {
+        header: Header,
+        at: u64,
+        body: Vec<u8>,
+    },
     /// A box that isn't; `left` is `None` for one that reaches to the end.
-    Skip { header: Header, at: u64, left: Option<u64> },
+    Skip {
+        header: Header,
+        at: u64,
+        left: Option<u64>,
+    },
     /// A header made no sense: nothing behind it can be found.
     Lost,
 }
@@ -133,7 +141,7 @@ impl Mp4 {
 
     pub fn finish(mut self, inspection: &mut Inspection) -> (Defects, Option<Init>) {
         self.truncated();
-        if !matches!(self.state, State::Lost) || !self.fragments.any {
+        if !matches!(self.state, State::Lost) {
             self.fragments.settle(&mut self.defects);
         }
         if !self.fragments.any && (self.mdat || self.init.is_none()) {
@@ -149,16 +157,16 @@ impl Mp4 {
     fn truncated(&mut self) {
         let end = self.offset;
         let (at, what) = match &self.state {
-            State::Header(held) if !held.is_empty() => {
-                (end - held.len() as u64, "inside a box header".to_owned())
-            }
+            State::Header(held) if !held.is_empty() => (end - held.len() as u64, "inside a box header".to_owned()),
             State::Collect { header, at, .. } | State::Skip { header, at, left: Some(_) } => {
                 let size = header.size.unwrap_or(0);
                 (*at, format!("{} bytes into box {} of {size} bytes", end - at, name(header.kind)))
             }
             _ => return,
         };
-        self.defects.add(DefectKind::Container, at, boxes::CLAUSE, || format!("truncated: the body ends at byte {end}, {what}"));
+        self.defects.add(DefectKind::Container, at, boxes::CLAUSE, || {
+            format!("truncated: the body ends at byte {end}, {what}")
+        });
     }
 }
 

@@ -73,10 +73,14 @@ impl Fragmented {
     pub fn run(&mut self, run: &Trun, defaults: Defaults) -> Option<u64> {
         match &run.samples {
             TrunSamples::Explicit(entries) => {
-                entries.iter().try_fold(0u64, |sum, entry| {
+                // Every sample counts, even where a size is unknown.
+                let mut bytes = Some(0u64);
+                for entry in entries {
                     self.sample(entry, defaults);
-                    Some(sum.saturating_add(u64::from(entry.size.or(defaults.size)?)))
-                })
+                    let size = entry.size.or(defaults.size);
+                    bytes = bytes.zip(size).map(|(sum, size)| sum.saturating_add(u64::from(size)));
+                }
+                bytes
             }
             TrunSamples::Inherited { count: 0, .. } => Some(0),
             TrunSamples::Inherited { count, first_flags } => {

@@ -48,7 +48,11 @@ impl State {
             self.repeated = true;
             return Verdict::Duplicate;
         }
-        if counter == expected || discontinuity || before.unsure { Verdict::Follows } else { Verdict::Broken { expected } }
+        if counter == expected || discontinuity || before.unsure {
+            Verdict::Follows
+        } else {
+            Verdict::Broken { expected }
+        }
     }
 
     /// A packet of this PID was damaged in transport; its loss is reported already.

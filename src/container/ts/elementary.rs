@@ -106,7 +106,10 @@ impl Elementary {
     }
 
     fn begin(&mut self, header: pes::Header) -> bool {
-        self.scrambled |= header.scrambled;
+        if header.scrambled {
+            self.scrambled = true;
+            self.timeline.count(false);
+        }
         if let (Some(pts), Some(dts)) = (header.pts, header.dts) {
             self.timeline.stamp(pts, dts);
             self.access_unit = AccessUnit::default();

@@ -87,7 +87,9 @@ impl Framing {
         if let Some(Lost { at, found }) = self.lost.take() {
             let (to, lost) = (self.offset, self.offset - at);
             demux.defects.add(DefectKind::Container, at, CLAUSE, || {
-                format!("sync byte 0x47 expected, found {found:#04x}; packets go on at byte {to}, {lost} bytes are lost")
+                format!(
+                    "sync byte 0x47 expected, found {found:#04x}; packets go on at byte {to}, {lost} bytes are lost"
+                )
             });
         }
         let held = std::mem::take(&mut self.held);

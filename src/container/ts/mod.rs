@@ -1,7 +1,7 @@
 //! MPEG-2 transport stream, ISO/IEC 13818-1.
 //!
-//! Written by hand: `mpeg2ts-reader` is fast and panic-free on input, but hides byte offsets, resynchronisation and
-//! the tables' CRC, and reports by log line what has to become a defect here.
+//! Written by hand: `mpeg2ts-reader` stops at the first lost sync byte, drops scrambled and cut packets, has no byte
+//! offsets, and tells of a wrong CRC by log line, which has to become a defect here.
 
 mod clock;
 mod continuity;

@@ -150,7 +150,8 @@ mod tests {
                 headers.extend(step.header);
                 body.extend_from_slice(step.body);
             }
-            let header = Header { pts: Some(0x1_2345_6789), dts: Some(0x1_2345_0000), scrambled: false, stream_id: 0xe0 };
+            let header =
+                Header { pts: Some(0x1_2345_6789), dts: Some(0x1_2345_0000), scrambled: false, stream_id: 0xe0 };
             assert_eq!((headers, body), (vec![Ok(header)], vec![7, 8]), "cut at {cut}");
         }
     }

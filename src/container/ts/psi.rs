@@ -76,7 +76,10 @@ impl Sections {
 pub enum Fault {
     /// Longer than 1024 bytes, or too short for its fields.
     Length,
-    Crc { computed: u32, found: u32 },
+    Crc {
+        computed: u32,
+        found: u32,
+    },
     /// Another table on this PID, or one that isn't in force yet: nothing to read, nothing wrong.
     Other,
 }
@@ -138,26 +141,11 @@ fn length(high: u8, low: u8) -> usize {
     usize::from(high & 0xf) << 8 | usize::from(low)
 }
 
-/// ISO/IEC 13818-1 annex A.
-pub fn crc32(bytes: &[u8]) -> u32 {
-    const TABLE: [u32; 256] = {
-        let mut table = [0; 256];
-        let mut n = 0;
-        while n < 256 {
-            let mut crc = (n as u32) << 24;
-            let mut bit = 0;
-            while bit < 8 {
-                crc = if crc & 0x8000_0000 != 0 { crc << 1 ^ 0x04c1_1db7 } else { crc << 1 };
-                bit += 1;
-            }
-            table[n] = crc;
-            n += 1;
-        }
-        table
-    };
+/// ISO/IEC 13818-1 annex A. Bit by bit: tables are a few packets a second.
+fn crc32(bytes: &[u8]) -> u32 {
     bytes.iter().fold(u32::MAX, |crc, byte| {
-        let index = (crc >> 24) as u8 ^ byte;
-        crc << 8 ^ TABLE.get(usize::from(index)).copied().unwrap_or_default()
+        let crc = crc ^ u32::from(*byte) << 24;
+        (0..8).fold(crc, |crc, _| if crc & 0x8000_0000 != 0 { crc << 1 ^ 0x04c1_1db7 } else { crc << 1 })
     })
 }
 

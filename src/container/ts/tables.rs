@@ -90,7 +90,9 @@ impl Tables {
     fn programs(&mut self, at: u64, programs: Vec<(u16, u16)>, defects: &mut Defects) -> Option<News> {
         if self.pat_at.is_none() && programs.len() != 1 {
             let count = programs.len();
-            defects.add(DefectKind::Tables, at, HLS, || format!("the PAT lists {count} programs; a segment holds exactly one"));
+            defects.add(DefectKind::Tables, at, HLS, || {
+                format!("the PAT lists {count} programs; a segment holds exactly one")
+            });
         }
         self.pat_at.get_or_insert(at);
         let mut added = Vec::new();
@@ -145,14 +147,7 @@ fn list(pmt: &Pmt) -> String {
     pmt.streams.iter().take(8).map(|(pid, s)| format!("{pid}={}", s.codec)).collect::<Vec<_>>().join(" ")
 }
 
-fn complain(
-    table: &str,
-    clause: &'static str,
-    at: u64,
-    pid: u16,
-    fault: Fault,
-    defects: &mut Defects,
-) -> Option<News> {
+fn complain(table: &str, clause: &'static str, at: u64, pid: u16, fault: Fault, defects: &mut Defects) -> Option<News> {
     match fault {
         Fault::Other => {}
         Fault::Length => defects.add(DefectKind::Tables, at, clause, || {

@@ -138,7 +138,7 @@ async fn a_body_that_stalls_ends_at_the_deadline_and_keeps_what_came() {
     assert_eq!(body, b"abc");
     let fault = fetched.result.unwrap().broken.unwrap();
     assert_eq!(fault.kind, FailureKind::Timeout);
-    assert!(fault.message.starts_with("out of time in the body: 3 of 10 bytes came within 0.1"), "{}", fault.message);
+    assert!(fault.message.starts_with("out of time in the body: 3 of 10 bytes came within "), "{}", fault.message);
 }
 
 #[tokio::test]

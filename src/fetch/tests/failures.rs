@@ -1,5 +1,5 @@
 use super::origin::{Origin, head};
-use super::{SHORT, ask, client, failure, get, within};
+use super::{LONG, SHORT, ask, client, failure, get, within};
 use crate::config;
 use crate::facts::FailureKind;
 use crate::fetch::Client;
@@ -50,9 +50,9 @@ async fn a_silent_server_times_out_at_the_deadline() {
     let url = origin.url("/");
     let began = Instant::now();
     let failed = within(&client(), ask(&url), SHORT).await.0.result.unwrap_err();
-    assert!(began.elapsed() < SHORT * 4);
+    assert!(began.elapsed() < LONG / 2);
     assert_eq!(failed.kind, FailureKind::Timeout);
-    let expected = format!("no answer from {} within 0.1", origin.address);
+    let expected = format!("no answer from {} within ", origin.address);
     assert!(
         failed.message.starts_with(&expected) && failed.message.ends_with("after connecting"),
         "{}",
@@ -84,7 +84,7 @@ async fn the_connect_timeout_says_that_packets_get_lost() {
     let client = Client::new(&config::Fetch { connect_timeout: 0.15, ..config::Fetch::default() }).unwrap();
     let failed = failure(&client, &format!("http://{address}/")).await;
     assert_eq!(failed.kind, FailureKind::Connect);
-    let expected = format!("no connection to {address} within 0.1");
+    let expected = format!("no connection to {address} within ");
     assert!(failed.message.starts_with(&expected), "{}", failed.message);
 }
 

@@ -1,20 +1,24 @@
-use super::{SHORT, ask, client, exchange, get, within};
+use super::{LONG, SHORT, ask, client, exchange, get, within};
 use crate::catalog::RequestSettings;
 use crate::facts::{Failure, FailureKind};
 use crate::fetch::Ask;
+use bytes::Bytes;
 use http::{Request, Response};
-use hyper::body::Incoming;
+use hyper::body::{Body, Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use std::convert::Infallible;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::sync::broadcast;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use url::Url;
 
@@ -63,6 +67,8 @@ fn authority(name: &str, until: i32) -> CertificateParams {
 struct Server {
     port: u16,
     handshakes: Arc<AtomicUsize>,
+    /// Cuts all connections at once.
+    down: broadcast::Sender<()>,
 }
 
 impl Server {
@@ -87,18 +93,23 @@ impl Server {
         let port = listener.local_addr().unwrap().port();
         let handshakes = Arc::new(AtomicUsize::new(0));
         let (acceptor, count) = (TlsAcceptor::from(Arc::new(config)), Arc::clone(&handshakes));
+        let down = broadcast::Sender::new(1);
+        let cut = down.clone();
         tokio::spawn(async move {
             while let Ok((tcp, _)) = listener.accept().await {
-                let (acceptor, count) = (acceptor.clone(), Arc::clone(&count));
+                let (acceptor, count, mut cut) = (acceptor.clone(), Arc::clone(&count), cut.subscribe());
                 tokio::spawn(async move {
                     let Ok(tls) = acceptor.accept(tcp).await else { return };
                     count.fetch_add(1, Ordering::SeqCst);
                     let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-                    let _ = server.serve_connection(TokioIo::new(tls), service_fn(answer)).await;
+                    tokio::select! {
+                        _ = server.serve_connection(TokioIo::new(tls), service_fn(answer)) => (),
+                        _ = cut.recv() => (),
+                    }
                 });
             }
         });
-        Self { port, handshakes }
+        Self { port, handshakes, down }
     }
 
     fn url(&self, path: &str) -> Url {
@@ -106,11 +117,36 @@ impl Server {
     }
 }
 
-async fn answer(request: Request<Incoming>) -> Result<Response<String>, Infallible> {
-    if request.uri().path() == "/silent" {
-        std::future::pending::<()>().await;
+async fn answer(request: Request<Incoming>) -> Result<Response<Cut>, std::io::Error> {
+    match request.uri().path() {
+        "/silent" => std::future::pending().await,
+        "/reset" => Err(std::io::Error::other("reset")),
+        path => Ok(Response::builder()
+            .header("content-length", "5")
+            .body(Cut { whole: path != "/cut", sent: false })
+            .unwrap()),
     }
-    Ok(Response::new("hello".to_owned()))
+}
+
+/// Five bytes; or three, and then nothing more.
+struct Cut {
+    whole: bool,
+    sent: bool,
+}
+
+impl Body for Cut {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<std::io::Result<Frame<Bytes>>>> {
+        let sent = std::mem::replace(&mut self.sent, true);
+        Poll::Ready(match (sent, self.whole) {
+            (false, true) => Some(Ok(Frame::data(Bytes::from_static(b"hello")))),
+            (false, false) => Some(Ok(Frame::data(Bytes::from_static(b"hel")))),
+            (true, true) => None,
+            (true, false) => return Poll::Pending,
+        })
+    }
 }
 
 async fn refused(ask: Ask<'_>) -> Failure {
@@ -239,4 +275,55 @@ async fn a_silent_http2_stream_times_out_and_leaves_the_connection_to_others() {
     assert!(failed.message.ends_with("on a kept-alive connection"), "{}", failed.message);
     exchange(&client, ask_for(&fine)).await;
     assert_eq!(server.handshakes.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_stream_that_http2_resets_is_said() {
+    let authority = Authority::new();
+    let server = authority.server("localhost", 2035).await;
+    let (url, settings) = (server.url("/reset"), authority.settings());
+    let failed = get(&client(), Ask { settings: &settings, ..ask(&url) }).await.0.result.unwrap_err();
+    assert_eq!(failed.kind, FailureKind::Protocol);
+    let expected = format!("no valid answer from localhost:{}: stream error received: ", server.port);
+    assert!(failed.message.starts_with(&expected), "{}", failed.message);
+}
+
+#[tokio::test]
+async fn an_http2_body_that_is_cut_says_how_much_came() {
+    let authority = Authority::new();
+    let server = authority.server("localhost", 2035).await;
+    let (url, settings) = (server.url("/cut"), authority.settings());
+    let ask = Ask { settings: &settings, ..ask(&url) };
+    let fetched = client().get(ask, Instant::now() + LONG, |_| drop(server.down.send(()))).await;
+    let fault = fetched.result.unwrap().broken.unwrap();
+    assert_eq!(fault.kind, FailureKind::Cut);
+    assert!(fault.message.starts_with("body ended after 3 of 5 bytes"), "{}", fault.message);
+}
+
+#[tokio::test]
+async fn an_http2_connection_lost_between_requests_is_no_failure() {
+    let authority = Authority::new();
+    let server = authority.server("localhost", 2035).await;
+    let (url, settings, client) = (server.url("/"), authority.settings(), client());
+    for _ in 0..3 {
+        exchange(&client, Ask { settings: &settings, ..ask(&url) }).await;
+        server.down.send(()).unwrap();
+    }
+    assert_eq!(server.handshakes.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn an_http2_connection_lost_under_a_request_is_cut() {
+    let authority = Authority::new();
+    let server = authority.server("localhost", 2035).await;
+    let (url, settings, client) = (server.url("/silent"), authority.settings(), client());
+    let lost = async {
+        while server.handshakes.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        server.down.send(()).unwrap();
+    };
+    let ((fetched, _), ()) = tokio::join!(get(&client, Ask { settings: &settings, ..ask(&url) }), lost);
+    let failed = fetched.result.unwrap_err();
+    assert_eq!(failed.kind, FailureKind::Cut, "{}", failed.message);
 }

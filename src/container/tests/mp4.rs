@@ -1,0 +1,177 @@
+//! The numbers are those of `cat INIT SEGMENT > x.mp4; ffprobe -show_entries packet=pts,dts,duration,flags x.mp4`.
+
+use super::*;
+
+fn segment(name: &str) -> (Init, Vec<u8>) {
+    let init = format!("{}_init.mp4", name.rsplit_once('_').unwrap().0);
+    (init_of(&init), fixture(&format!("{name}.m4s")))
+}
+
+fn find(bytes: &[u8], kind: &[u8; 4]) -> usize {
+    memchr::memmem::find(bytes, kind).unwrap() - 4
+}
+
+#[test]
+fn an_initialization_segment_names_its_tracks() {
+    let seen = inspect(&fixture("cmaf_h264_init.mp4"));
+    assert_eq!((seen.container, defects(&seen)), (Container::Cmaf, vec![]));
+    assert_eq!(seen.tracks, [Track::new(1, Some(Media::Video), "h264".to_owned())]);
+    let codec = |name| init_of(name).tracks[0].codec.clone();
+    assert_eq!([codec("cmaf_hevc_init.mp4"), codec("cmaf_aac_init.mp4")], ["hevc", "aac"]);
+}
+
+#[test]
+fn segments_are_measured_against_their_initialization() {
+    let expect = [
+        ("cmaf_h264_0", 12_800, (0, 1024, 25_088 + 512, 50, 2, Some(true)), Some(1000)),
+        ("cmaf_h264_1", 12_800, (25_600, 26_624, 50_688 + 512, 50, 2, Some(true)), Some(1000)),
+        ("cmaf_hevc_0", 12_800, (0, 1024, 24_576 + 512, 49, 1, Some(true)), None),
+        ("cmaf_hevc_1", 12_800, (25_088, 26_112, 50_688 + 512, 51, 1, Some(true)), None),
+        ("cmaf_aac_0", 48_000, (0, 0, 95_232 + 1024, 94, 0, None), None),
+        ("cmaf_aac_1", 48_000, (96_256, 96_256, 191_488 + 1024, 94, 0, None), None),
+    ];
+    for (name, timescale, numbers, interval) in expect {
+        let (init, bytes) = segment(name);
+        let seen = inspect_with(Some(&init), &bytes);
+        assert_eq!((defects(&seen), seen.encrypted), (vec![], false), "{name}");
+        let [track] = seen.tracks.as_slice() else { panic!("{name}") };
+        assert_eq!((summary(track), track.start.unwrap().timescale.get()), (numbers, timescale), "{name}");
+        assert_eq!(millis(track.keyframe_interval_max), interval, "{name}");
+    }
+}
+
+#[test]
+fn a_file_that_initializes_itself_needs_nothing_else() {
+    let seen = inspect(&fixture("cenc_whole.mp4"));
+    assert!(seen.encrypted, "encv, enca and senc");
+    assert_eq!(defects(&seen), []);
+    let [video, audio] = seen.tracks.as_slice() else { panic!("{:?}", seen.tracks) };
+    assert_eq!((video.codec.as_str(), audio.codec.as_str()), ("h264", "aac"));
+    assert_eq!(summary(video), (0, 1024, 25_600, 50, 2, Some(true)));
+    // ffmpeg gives the first audio sample 3840 ticks here, the other 94 have 1024.
+    assert_eq!((summary(audio), millis(audio.sample_gap_max)), ((0, 0, 99_840, 95, 0, None), Some(80)));
+}
+
+#[test]
+fn without_initialization_there_are_samples_but_no_times() {
+    let seen = inspect(&fixture("cmaf_h264_0.m4s"));
+    assert_eq!((defects(&seen), seen.tracks.len()), (vec![], 1));
+    assert_eq!((seen.tracks[0].samples, seen.tracks[0].start, seen.tracks[0].end), (50, None, None));
+}
+
+#[test]
+fn a_track_that_the_initialization_lacks_is_named() {
+    let (mut init, bytes) = segment("cmaf_h264_0");
+    init.tracks[0].id = 7;
+    let seen = inspect_with(Some(&init), &bytes);
+    let at = find(&bytes, b"traf") as u64;
+    let message = format!("the `traf` at byte {at} belongs to track 1, the initialization segment has 7");
+    assert_eq!(defects(&seen), [(DefectKind::Initialization, at, message)]);
+}
+
+#[test]
+fn a_truncated_box_is_named_with_its_size() {
+    let (init, bytes) = segment("cmaf_h264_0");
+    let mdat = find(&bytes, b"mdat");
+    let size = bytes.len() - mdat;
+    let end = bytes.len() - 1000;
+    let seen = inspect_with(Some(&init), &bytes[..end]);
+    let message =
+        format!("truncated: the body ends at byte {end}, {} bytes into box `mdat` of {size} bytes", size - 1000);
+    assert_eq!(defects(&seen), [(DefectKind::Container, mdat as u64, message)]);
+    assert_eq!(seen.tracks[0].samples, 50, "what could be learned stays");
+    let seen = inspect_with(Some(&init), &bytes[..mdat + 5]);
+    assert!(defects(&seen)[0].2.ends_with("inside a box header"), "{:?}", seen.defects);
+}
+
+#[test]
+fn a_box_past_its_parent_is_named_with_its_place() {
+    let (init, mut bytes) = segment("cmaf_h264_0");
+    let trun = find(&bytes, b"trun");
+    bytes[trun + 2] = 0xff;
+    let seen = inspect_with(Some(&init), &bytes);
+    let (kind, at, message) = defects(&seen).remove(0);
+    assert_eq!((kind, at), (DefectKind::Container, trun as u64));
+    assert!(message.contains(&format!("at byte {trun}, its parent `traf` has")), "{message}");
+}
+
+#[test]
+fn a_fragment_without_its_data_is_reported() {
+    let (init, bytes) = segment("cmaf_h264_0");
+    let (moof, mdat) = (find(&bytes, b"moof"), find(&bytes, b"mdat"));
+    let twice = [&bytes[..mdat], &bytes[moof..]].concat();
+    let seen = inspect_with(Some(&init), &twice);
+    let message = format!("the `moof` at byte {moof} has no `mdat` behind it");
+    assert_eq!(defects(&seen), [(DefectKind::Container, moof as u64, message)]);
+    let mut short = bytes.clone();
+    let size = (bytes.len() - mdat - 10) as u32;
+    short[mdat..mdat + 4].copy_from_slice(&size.to_be_bytes());
+    short.truncate(bytes.len() - 10);
+    let seen = inspect_with(Some(&init), &short);
+    let needs = bytes.len() - mdat - 8;
+    let message =
+        format!("the `moof` at byte {moof} describes {needs} bytes of samples, its `mdat` holds {}", needs - 10);
+    assert_eq!(defects(&seen), [(DefectKind::Container, moof as u64, message)]);
+}
+
+#[test]
+fn a_segment_without_a_fragment_is_reported() {
+    let seen = inspect(b"\0\0\0\x18stypmsdh\0\0\0\0msdhmsix");
+    assert_eq!(defects(&seen), [(DefectKind::Container, 0, "the segment has no movie fragment (`moof`)".to_owned())]);
+}
+
+#[test]
+fn sizes_of_64_bits_are_followed() {
+    let (init, bytes) = segment("cmaf_h264_0");
+    let mdat = find(&bytes, b"mdat");
+    let size = (bytes.len() - mdat + 8) as u64;
+    let long = [&bytes[..mdat], b"\0\0\0\x01mdat", &size.to_be_bytes(), &bytes[mdat + 8..]].concat();
+    let seen = inspect_with(Some(&init), &long);
+    assert_eq!((defects(&seen), summary(&seen.tracks[0]).2), (vec![], 25_600));
+}
+
+#[test]
+fn a_run_may_claim_any_number_of_samples() {
+    let (init, _) = segment("cmaf_aac_0");
+    let tfhd = b"\0\0\0\x14tfhd\0\x02\0\x08\0\0\0\x01\0\0\x04\0";
+    let tfdt = b"\0\0\0\x14tfdt\x01\0\0\0\x7f\xff\xff\xff\xff\xff\xff\xff";
+    let trun = b"\0\0\0\x10trun\0\0\0\0\xff\xff\xff\xff";
+    let traf = [b"\0\0\0\x40traf", &tfhd[..], tfdt, trun].concat();
+    let moof = [b"\0\0\0\x48moof", &traf[..], b"\0\0\0\x08mdat"].concat();
+    let seen = inspect_with(Some(&init), &moof);
+    assert_eq!((seen.tracks[0].samples, seen.tracks[0].end.unwrap().ticks), (u64::from(u32::MAX), i64::MAX));
+}
+
+#[test]
+fn a_movie_box_nested_without_end_is_harmless() {
+    let levels = 200_000u32;
+    let mut bytes = Vec::new();
+    for level in 0..levels {
+        bytes.extend_from_slice(&((levels - level) * 8).to_be_bytes());
+        bytes.extend_from_slice(b"moov");
+    }
+    let seen = inspect(&bytes);
+    assert_eq!(seen.container, Container::Cmaf);
+    assert!(defects(&seen)[0].2.contains("has no track"), "{:?}", seen.defects);
+}
+
+#[test]
+fn an_oversized_movie_box_is_passed_over() {
+    let mut bytes = b"\0\x50\0\0moov".to_vec();
+    bytes.resize(0x50_0000, 0);
+    let seen = inspect(&bytes);
+    assert_eq!(defects(&seen)[0].2, "box `moov` at byte 0 has 5242880 bytes; it is read up to 4194304 bytes");
+}
+
+#[test]
+fn samples_of_unknown_size_are_counted() {
+    let (mut init, _) = segment("cmaf_aac_0");
+    init.tracks[0].default_size = None;
+    let tfhd = b"\0\0\0\x10tfhd\0\x02\0\0\0\0\0\x01";
+    let tfdt = b"\0\0\0\x10tfdt\0\0\0\0\0\0\x04\0";
+    let trun = b"\0\0\0\x1ctrun\0\0\x01\0\0\0\0\x03\0\0\x04\0\0\0\x04\0\0\0\x02\0";
+    let traf = [b"\0\0\0\x44traf", &tfhd[..], tfdt, trun].concat();
+    let moof = [b"\0\0\0\x4cmoof", &traf[..], b"\0\0\0\x09mdat_"].concat();
+    let seen = inspect_with(Some(&init), &moof);
+    assert_eq!((defects(&seen), summary(&seen.tracks[0])), (vec![], (1024, 1024, 3584, 3, 0, None)));
+}

@@ -1,0 +1,64 @@
+use super::*;
+
+/// An ID3 tag as RFC 8216 3.4 wants it, then the fixture's frames.
+fn packed() -> Vec<u8> {
+    let owner = b"com.apple.streaming.transportStreamTimestamp\0";
+    let frame = [b"PRIV\0\0\0", &[owner.len() as u8 + 8][..], &[0, 0], owner, &900_000u64.to_be_bytes()].concat();
+    [b"ID3\x04\0\0\0\0\0", &[frame.len() as u8][..], &frame, &fixture("packed.aac")].concat()
+}
+
+#[test]
+fn packed_audio_begins_at_its_tag() {
+    let seen = inspect(&packed());
+    assert_eq!((seen.container, defects(&seen)), (Container::PackedAudio, vec![]));
+    // `ffprobe -count_packets` finds 95 frames of 1920 ticks.
+    assert_eq!(summary(&seen.tracks[0]), (900_000, 900_000, 900_000 + 95 * 1920, 95, 0, None));
+    assert_eq!(seen.tracks[0].codec, "aac");
+}
+
+#[test]
+fn packed_audio_without_a_tag_has_no_time() {
+    let seen = inspect(&fixture("packed.aac"));
+    assert_eq!((seen.container, seen.tracks[0].samples, seen.tracks[0].start), (Container::PackedAudio, 95, None));
+}
+
+#[test]
+fn webvtt_cues_are_counted() {
+    let text = b"WEBVTT\nX-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:900000\n\n00:01.000 --> 00:02.000\na - b\n\n00:03.000 --> 00:04.000\nc\n";
+    let seen = inspect(text);
+    assert_eq!((seen.container, seen.tracks[0].samples, defects(&seen)), (Container::WebVtt, 2, vec![]));
+}
+
+#[test]
+fn what_is_no_media_is_said() {
+    let page = b"<!DOCTYPE html>\n<html><body>404</body></html>";
+    let seen = inspect(page);
+    assert_eq!((seen.container, seen.bytes, &seen.head[..]), (Container::Unknown, page.len() as u64, &page[..32]));
+    assert_eq!(
+        defects(&seen),
+        [(DefectKind::Container, 0, "not a media segment: starts like an HTML page".to_owned())]
+    );
+    let seen = inspect(b"");
+    assert_eq!(
+        (seen.container, defects(&seen)[0].2.as_str()),
+        (Container::Unknown, "not a media segment: the body is empty")
+    );
+}
+
+#[test]
+fn the_size_of_the_pieces_changes_nothing() {
+    let init = init_of("cmaf_h264_init.mp4");
+    let names = ["h264_bframes_aac.ts", "h264_opengop_aac441.ts", "hevc_aac_wrap.ts", "eac3.ts"];
+    let mut all: Vec<(Option<&Init>, Vec<u8>)> = names.iter().map(|n| (None, fixture(n))).collect();
+    all.push((Some(&init), fixture("cmaf_h264_0.m4s")));
+    all.push((None, fixture("cenc_whole.mp4")));
+    all.push((None, packed()));
+    for (init, bytes) in all {
+        let whole = inspect_with(init, &bytes);
+        for size in [1, 7, 188, 1000] {
+            let mut inspector = Inspector::new(init);
+            bytes.chunks(size).for_each(|piece| inspector.push(piece));
+            assert_eq!(inspector.finish().0, whole, "pieces of {size}");
+        }
+    }
+}
