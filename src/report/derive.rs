@@ -26,7 +26,8 @@ pub fn measured_bandwidth(segments: &[std::sync::Arc<SegmentFacts>]) -> Option<f
 /// Media duration of a segment: its video track's, else that of the first track that has one.
 pub fn measured_duration(inspection: &Inspection) -> Option<f64> {
     let video = inspection.tracks.iter().filter(|t| t.media == Some(Media::Video));
-    video.chain(&inspection.tracks).find_map(Track::duration).and_then(finite)
+    let duration = |t: &Track| Some(since(inspection.container, t.end?, t.start?));
+    video.chain(&inspection.tracks).find_map(duration).and_then(finite)
 }
 
 /// Presentation start of audio minus that of video: positive when audio begins later.
@@ -57,9 +58,13 @@ fn pair_gap(before: &SegmentFacts, after: &SegmentFacts) -> Option<f64> {
     ended.tracks.iter().filter_map(gap).reduce(f64::max)
 }
 
+/// Exact where both have one timescale.
 fn since(container: Container, later: MediaTime, earlier: MediaTime) -> Seconds {
     match container {
         Container::MpegTs => later.mpeg_since(earlier),
+        _ if later.timescale == earlier.timescale => {
+            MediaTime::new(later.ticks.saturating_sub(earlier.ticks), later.timescale).seconds()
+        }
         _ => later.since(earlier),
     }
 }

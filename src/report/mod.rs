@@ -16,6 +16,10 @@ mod output;
 mod playlist;
 mod rendition;
 mod segment;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod text;
 mod view;
 

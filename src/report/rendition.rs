@@ -85,7 +85,7 @@ impl<'a> InfoView<'a> {
         Self {
             codecs: r.codecs.join(","),
             resolution: r.resolution.map(|r| r.to_string()).unwrap_or_default(),
-            frame_rate: r.frame_rate.map(|f| f.to_string()).unwrap_or_default(),
+            frame_rate: r.frame_rate.filter(|f| f.is_finite()).map(|f| f.to_string()).unwrap_or_default(),
             language: r.language.as_deref().unwrap_or_default(),
             id: r.id.as_deref().unwrap_or_default(),
         }

@@ -10,6 +10,8 @@ use std::fmt::Write;
 /// Violations of one check that are written out; the rest is counted.
 const MAX_VIOLATIONS: usize = 5;
 const MAX_CHARACTERS: usize = 2_000;
+/// Wider names would push the numbers off the screen.
+const MAX_NAME: usize = 40;
 
 /// Several lines, the verdict first, ending with a line break; secrets masked. `colour`: ANSI colours.
 #[must_use]
@@ -105,7 +107,7 @@ fn cells(r: &RenditionView<'_>) -> [String; 10] {
     let duration = r.segment.segment_duration_seconds;
     let transfer = &r.segment.transfer;
     [
-        plain(r.name),
+        clean(r.name, MAX_NAME).into_owned(),
         Some(r.rendition_info.resolution.clone()).filter(|s| !s.is_empty()).unwrap_or_else(|| "-".to_owned()),
         seconds(r.playlist.playlist_target_duration_seconds),
         seconds(r.playlist.playlist_window_seconds),

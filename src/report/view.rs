@@ -67,7 +67,7 @@ impl<'a> View<'a> {
             deadline_exceeded: report.capture.deadline_exceeded,
             stage_duration_seconds: StagesView::new(&report.capture.stages),
             channel_info: ChannelInfoView::new(&report.channel, &report.template),
-            threshold: numbers(&report.template).into_iter().filter(|(_, n)| n.is_finite()).collect(),
+            threshold: report.template.numbers().into_iter().filter(|(_, n)| n.is_finite()).collect(),
             outputs,
             checks: &report.outcomes,
             findings: report.outcomes.iter().flat_map(|o| &o.findings).map(FindingView).collect(),
@@ -100,13 +100,6 @@ impl<'a> ChannelInfoView<'a> {
             template: &template.name,
         }
     }
-}
-
-/// Every number of the template that checks compare with.
-fn numbers(template: &Template) -> Vec<(String, f64)> {
-    let thresholds = serde_json::to_value(&template.thresholds).unwrap_or_default();
-    let entries = thresholds.as_object().into_iter().flatten();
-    entries.filter_map(|(name, value)| Some((name.clone(), value.as_f64()?))).collect()
 }
 
 impl Serialize for FindingView<'_> {

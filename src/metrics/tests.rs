@@ -1,0 +1,341 @@
+use super::*;
+use crate::report::testing::{self, broken, clean, large};
+use crate::units::{Seconds, Timestamp};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Name and labels of each sample with its value.
+fn samples(text: &str) -> BTreeMap<(String, BTreeMap<String, String>), f64> {
+    let lines: Vec<&str> = text.lines().filter(|l| !l.starts_with('#')).collect();
+    let parsed: BTreeMap<_, _> = lines.iter().map(|line| sample(line)).collect();
+    assert_eq!(parsed.len(), lines.len(), "no series twice");
+    parsed
+}
+
+fn sample(line: &str) -> ((String, BTreeMap<String, String>), f64) {
+    let (series, value) = line.rsplit_once(' ').unwrap();
+    let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
+    let labels = labels.trim_end_matches('}').split("\",").filter(|l| !l.is_empty());
+    let labels = labels.map(|l| l.split_once("=\"").unwrap());
+    let labels = labels.map(|(name, value)| (name.to_owned(), value.trim_end_matches('"').to_owned())).collect();
+    ((name.to_owned(), labels), value.parse().unwrap())
+}
+
+fn value(text: &str, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    let labels = labels.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+    samples(text).get(&(name.to_owned(), labels)).copied()
+}
+
+fn of_rendition(text: &str, name: &str, rendition: &str) -> Option<f64> {
+    value(text, name, &[("output", "hls"), ("rendition", rendition)])
+}
+
+fn golden(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/exposition").join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, text).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(text, expected, "{name} changed: look at it, then update with UPDATE_GOLDEN=1");
+}
+
+/// What promtool objects to and is kept: bit rates are in bits per second, as manifests and players write them.
+const BITS: [&str; 2] = [
+    "packager_rendition_bandwidth_bits_per_second use base unit \"bytes\" instead of \"bits\"",
+    "packager_segment_bitrate_bits_per_second use base unit \"bytes\" instead of \"bits\"",
+];
+
+/// Fails with promtool's own words.
+fn promtool(text: &str) {
+    let spawned = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = spawned.expect("promtool (of Prometheus; Debian: apt-get install prometheus) must be in PATH");
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let words = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    let words: Vec<&str> = words.lines().filter(|l| !l.is_empty() && !BITS.contains(l)).collect();
+    assert!(words.is_empty(), "promtool: {words:#?}");
+    assert!(matches!(output.status.code(), Some(0 | LINT)), "promtool ended with {}", output.status);
+}
+
+/// promtool's exit code where it could read everything but objects to something.
+const LINT: i32 = 3;
+
+#[test]
+fn the_exposition_of_a_healthy_channel_is_as_recorded() {
+    golden("clean.prom", &exposition(&clean()));
+}
+
+#[test]
+fn the_exposition_of_a_broken_channel_is_as_recorded() {
+    golden("broken.prom", &exposition(&broken()));
+}
+
+#[test]
+fn promtool_accepts_what_a_probe_and_the_exporter_answer() {
+    promtool(&exposition(&clean()));
+    promtool(&exposition(&broken()));
+    promtool(&own().encode());
+}
+
+#[test]
+fn every_gauge_of_the_tables_is_filled_by_a_healthy_channel() {
+    let mut report = clean();
+    report.outcomes.extend(broken().outcomes);
+    let filled: Vec<String> = samples(&exposition(&report)).into_keys().map(|(name, _)| name).collect();
+    for gauge in gauges() {
+        assert!(filled.iter().any(|name| name == gauge.name), "{}", gauge.name);
+    }
+}
+
+#[test]
+fn what_was_not_measured_is_absent_and_never_zero() {
+    let text = exposition(&broken());
+    assert_eq!(of_rendition(&text, "packager_segment_size_bytes", "1080p-4500k"), None, "no segment was fetched");
+    assert_eq!(of_rendition(&text, "packager_segments_inspected", "1080p-4500k"), None, "no playlist to inspect by");
+    assert_eq!(of_rendition(&text, "packager_rendition_available", "540p-1500k"), None, "the deadline left it out");
+    assert_eq!(of_rendition(&text, "packager_segments_inspected", "540p-1500k"), Some(0.0), "0 is what was measured");
+    assert_eq!(of_rendition(&text, "packager_segment_size_bytes", "360p-800k"), None, "half a body is no size");
+    assert_eq!(of_rendition(&text, "packager_segment_http_status_code", "360p-800k"), Some(200.0));
+    assert_eq!(value(&text, "probe_http_status_code", &[("output", "backup")]), None, "no answer came");
+    assert_eq!(value(&text, "packager_renditions", &[("output", "backup"), ("media", "video")]), None);
+}
+
+#[test]
+fn a_probe_that_found_no_new_segment_says_nothing_of_segments_but_the_rendition_is_there() {
+    let mut report = clean();
+    for rendition in &mut report.capture.outputs[0].renditions {
+        rendition.segments.clear();
+    }
+    let text = exposition(&report);
+    assert_eq!(of_rendition(&text, "packager_rendition_available", "1080p-4500k"), Some(1.0));
+    assert_eq!(of_rendition(&text, "packager_segments_inspected", "1080p-4500k"), Some(0.0));
+    for name in ["packager_segment_size_bytes", "packager_ts_continuity_errors", "packager_av_offset_seconds"] {
+        assert_eq!(of_rendition(&text, name, "1080p-4500k"), None, "{name}");
+    }
+}
+
+#[test]
+fn lost_renditions_are_unavailable_and_one_that_could_not_be_asked_leaves_the_count_open() {
+    let mut report = broken();
+    let available = [("output", "hls"), ("media", "video")];
+    let text = exposition(&report);
+    assert_eq!(of_rendition(&text, "packager_rendition_available", "1080p-4500k"), Some(0.0), "404");
+    assert_eq!(of_rendition(&text, "packager_rendition_available", "720p-2500k"), Some(0.0), "HTML");
+    assert_eq!(value(&text, "packager_renditions_available", &available), None);
+    report.capture.outputs[0].renditions.remove(2);
+    let text = exposition(&report);
+    assert_eq!(value(&text, "packager_renditions_available", &available), Some(1.0));
+    assert_eq!(value(&text, "packager_renditions", &available), Some(4.0));
+    let text_media = [("output", "hls"), ("media", "text")];
+    assert_eq!(value(&text, "packager_renditions_available", &text_media), Some(1.0), "captions come with the video");
+}
+
+#[test]
+fn a_promised_media_that_the_manifest_does_not_list_counts_zero() {
+    let mut report = clean();
+    report.capture.outputs[0].renditions.truncate(2);
+    let text = exposition(&report);
+    let audio = [("output", "hls"), ("media", "audio")];
+    assert_eq!(value(&text, "packager_renditions", &audio), Some(0.0));
+    assert_eq!(value(&text, "packager_renditions_expected", &audio), Some(1.0));
+    assert_eq!(value(&text, "packager_renditions_available", &audio), Some(0.0));
+}
+
+#[test]
+fn a_check_that_did_not_run_is_neither_ok_nor_failed() {
+    let text = exposition(&clean());
+    assert_eq!(
+        value(&text, "packager_check_ran", &[("check", "media_sequence_regressed"), ("output", "hls")]),
+        Some(0.0)
+    );
+    assert!(!text.contains("packager_check_ok{check=\"media_sequence_regressed\""));
+    assert!(!text.contains("packager_check_violations{"), "only where there are any");
+}
+
+#[test]
+fn violations_are_counted_by_rendition() {
+    let labels = |rendition| {
+        [("check", "rendition_available"), ("severity", "major"), ("output", "hls"), ("rendition", rendition)]
+    };
+    let text = exposition(&broken());
+    assert_eq!(value(&text, "packager_check_violations", &labels("1080p-4500k")), Some(1.0));
+    assert_eq!(value(&text, "packager_check_violations", &labels("720p-2500k")), Some(2.0));
+}
+
+#[test]
+fn two_renditions_of_one_name_give_one_series_and_the_other_is_said_to_be_dropped() {
+    let mut report = clean();
+    let twin = report.capture.outputs[0].renditions[0].clone();
+    report.capture.outputs[0].renditions.push(twin);
+    let text = exposition(&report);
+    assert_eq!(samples(&text).len(), samples(&exposition(&clean())).len());
+    assert!(value(&text, "packager_series_dropped", &[]).unwrap() > 20.0);
+    promtool(&text);
+}
+
+#[test]
+fn a_stream_of_endless_renditions_is_cut_at_the_bound_and_keeps_the_verdict() {
+    let text = exposition(&large(1, 3_000, 80));
+    assert_eq!(samples(&text).len(), MAX_SERIES);
+    assert!(value(&text, "packager_series_dropped", &[]).unwrap() > 60_000.0);
+    assert_eq!(value(&text, "probe_success", &[]), Some(1.0));
+    assert_eq!(text.matches("\npackager_check_ok{").count(), 80);
+    promtool(&text);
+}
+
+#[test]
+fn a_stream_cannot_choose_a_label_freely() {
+    let mut report = clean();
+    report.capture.outputs[0].renditions[0].rendition.name =
+        format!("a\u{0}\n\u{1b}[31m\"}} 1\n{}", "x".repeat(10_000));
+    let text = exposition(&report);
+    let longest = samples(&text).into_keys().flat_map(|(_, labels)| labels.into_values()).map(|v| v.chars().count());
+    assert!(longest.max().unwrap() <= MAX_LABEL_ESCAPED);
+    assert!(!text.contains(['\u{1b}', '\0']));
+    promtool(&text);
+}
+
+/// 128 characters, one of them an escaped quotation mark.
+const MAX_LABEL_ESCAPED: usize = 129;
+
+#[test]
+fn numbers_that_are_none_are_left_out() {
+    let mut report = clean();
+    report.edge_age[0].2 = Seconds(f64::NAN);
+    report.capture.outputs[0].renditions[0].rendition.frame_rate = Some(f64::INFINITY);
+    let segment = std::sync::Arc::make_mut(report.capture.outputs[0].renditions[0].segments.last_mut().unwrap());
+    segment.segment.duration = Seconds(0.0);
+    let text = exposition(&report);
+    assert_eq!(of_rendition(&text, "packager_playlist_age_seconds", "1080p-4500k"), None);
+    assert_eq!(of_rendition(&text, "packager_segment_download_ratio", "1080p-4500k"), None, "divided by nothing");
+    assert!(!text.contains("NaN") && !text.contains("} inf") && !text.contains("\"inf\""));
+    assert!(!serde_json::to_string(&report).unwrap().contains("null"), "serde_json writes NaN as null");
+}
+
+#[test]
+fn the_contracts_case_stays_under_150_kilobytes() {
+    let text = exposition(&large(2, 6, 80));
+    assert!(text.len() < 150_000, "{} bytes", text.len());
+    assert_eq!(value(&text, "packager_series_dropped", &[]), Some(0.0));
+}
+
+/// Gauges that JSON says otherwise: verdicts are its `checks` and `findings`, and nothing is cut from it.
+const NOT_IN_JSON: [&str; 4] =
+    ["packager_check_ok", "packager_check_ran", "packager_check_violations", "packager_series_dropped"];
+
+#[test]
+fn json_has_every_gauge_under_its_name_without_prefix_and_with_its_value() {
+    for report in [clean(), broken()] {
+        let mut report = report;
+        report.capture.outputs[0].renditions.truncate(4); // without the two of one name
+        let json = serde_json::to_value(&report).unwrap();
+        for ((name, labels), expected) in samples(&exposition(&report)) {
+            if NOT_IN_JSON.contains(&name.as_str()) {
+                continue;
+            }
+            let found = in_json(&json, &name, &labels);
+            assert_eq!(found, Some(expected), "{name} {labels:?}");
+        }
+    }
+}
+
+fn in_json(json: &Value, name: &str, labels: &BTreeMap<String, String>) -> Option<f64> {
+    let key = name.strip_prefix("packager_").or(name.strip_prefix("probe_"))?;
+    let named = |list: &'static str, of: &Value, name: &str| {
+        of[list].as_array().into_iter().flatten().find(|o| o["name"] == name).cloned()
+    };
+    let mut at = json.clone();
+    let output = labels.get("output").map(|o| named("outputs", json, o));
+    if let Some(output) = output {
+        at = output?;
+    }
+    if name == "packager_renditions" {
+        return Some(at["renditions"].as_array()?.iter().filter(|r| r["media"] == labels["media"]).count() as f64);
+    }
+    if let Some(rendition) = labels.get("rendition") {
+        at = named("renditions", &at, rendition)?;
+    }
+    let found = &at[key];
+    if name.ends_with("_info") {
+        for (label, text) in labels.iter().filter(|(label, _)| *label != "output") {
+            let there = found[label] == **text || at[label] == **text || at["name"] == **text;
+            assert!(there, "{name}: {label}=\"{text}\"");
+        }
+        return Some(1.0);
+    }
+    let inner = ["kind", "phase", "stage", "media", "name"].iter().find_map(|l| labels.get(*l));
+    number(inner.map_or(found, |inner| &found[inner]))
+}
+
+fn number(value: &Value) -> Option<f64> {
+    value.as_bool().map(|b| f64::from(u8::from(b))).or(value.as_f64())
+}
+
+fn own() -> Own {
+    Own::new().unwrap()
+}
+
+#[test]
+fn the_exporters_own_metrics_say_what_happened() {
+    let own = own();
+    let held = own.probe_begins();
+    drop(own.probe_begins());
+    own.probe_finished(ProbeResult::Success, Seconds(0.3));
+    own.probe_finished(ProbeResult::Refused, Seconds(0.0));
+    own.probe_shared();
+    own.fetched(5_000);
+    own.catalog_loaded(1_200, 7, testing::at(0.0));
+    own.reload_succeeded(Timestamp::from_second(1_000).unwrap());
+    own.reload_failed();
+    own.history_outputs(42);
+    let text = own.encode();
+    let expected = [
+        "packager_exporter_probes_in_flight 1",
+        "packager_exporter_probes_total{result=\"success\"} 1",
+        "packager_exporter_probes_total{result=\"failure\"} 0",
+        "packager_exporter_probes_total{result=\"refused\"} 1",
+        "packager_exporter_probes_total{result=\"bad_request\"} 0",
+        "packager_exporter_probe_duration_seconds_count 1",
+        "packager_exporter_fetched_bytes_total 5000",
+        "packager_exporter_shared_probes_total 1",
+        "packager_exporter_catalog_channels 1200",
+        "packager_exporter_catalog_templates 7",
+        "packager_exporter_catalog_loaded_timestamp_seconds 1772366400",
+        "packager_exporter_config_last_reload_successful 0",
+        "packager_exporter_config_last_reload_success_timestamp_seconds 1000",
+        "packager_exporter_history_outputs 42",
+    ];
+    for line in expected {
+        assert!(text.lines().any(|l| l == line), "{line}\n{text}");
+    }
+    drop(held);
+    assert!(own.encode().contains("packager_exporter_probes_in_flight 0"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_process_is_measured() {
+    let text = own().encode();
+    for name in ["process_resident_memory_bytes", "process_open_fds", "process_start_time_seconds"] {
+        assert!(text.contains(&format!("\n{name} ")), "{name}");
+    }
+}
+
+#[test]
+fn the_reference_names_every_metric_with_its_labels() {
+    let text = reference();
+    for gauge in gauges() {
+        assert!(text.contains(&format!("| `{}` | {} |", gauge.name, gauge.labels.join(", "))), "{}", gauge.name);
+    }
+    assert!(text.contains("| `packager_exporter_probes_total` | counter | result |"));
+    assert!(text.contains("| `packager_exporter_build_info` | gauge | revision, version |"));
+    assert!(!text.contains("`process_cpu"));
+}

@@ -1,0 +1,383 @@
+//! Reports made by hand, for tests and for benches/exposition.rs (which includes this file by its path).
+
+use crate::catalog::{Channel, Coverage, CoverageMode, Output, RequestSettings, Template};
+use crate::checks::{CheckResult, Ladder, Outcome, Rung, Settings, Thresholds};
+use crate::container::{Container, Inspection, Track, TsFacts};
+use crate::facts::{
+    Capture, Exchange, Failure, FailureKind, Fetched, OutputFacts, RenditionFacts, SegmentFacts, Stages, Timings,
+};
+use crate::finding::{Finding, Severity};
+use crate::report::Report;
+use crate::stream::{Media, Protocol, Rendition, Resolution, Segment, Timeline};
+use crate::units::{BitsPerSecond, MediaTime, Seconds, Timestamp};
+use std::sync::Arc;
+use url::Url;
+
+pub const FIRST: u64 = 8_450_000;
+
+/// A healthy channel: one transport stream output, two rungs and an audio rendition, two segments inspected in each.
+pub fn clean() -> Report {
+    let mut report = report(vec![output("hls", vec![video(1080, 4500), video(720, 2500), audio()])]);
+    report.edge_age = report.capture.outputs[0]
+        .renditions
+        .iter()
+        .map(|r| ("hls".into(), r.rendition.name.clone(), Seconds(1.5)))
+        .collect();
+    report.outcomes = vec![
+        outcome("manifest_available", Severity::Critical, "hls", CheckResult::Ok),
+        outcome("segment_duration", Severity::Major, "hls", CheckResult::Ok),
+        not_run("media_sequence_regressed", "hls", "first observation"),
+    ];
+    report
+}
+
+/// A channel in trouble: a lost rung, HTML for a playlist, a rung that the deadline left out, a cut segment, two
+/// renditions of one name, hostile names, tokens in URLs, and a second output that doesn't answer at all.
+pub fn broken() -> Report {
+    let mut renditions = vec![video(1080, 4500), video(720, 2500), video(540, 1500), video(360, 800), video(360, 800)];
+    lose(&mut renditions[0]);
+    html(&mut renditions[1]);
+    leave_out(&mut renditions[2]);
+    cut(&mut renditions[3]);
+    renditions[4].rendition.id = Some("the \"second\" of one name\\\n\u{1b}[31m".into());
+    renditions.push(captions());
+    let mut hls = output("hls", renditions);
+    hls.url = url("https://user:p4ssw0rd@origin.example/live/master.m3u8?token=s3cret");
+    hls.manifest.url = hls.url.clone();
+    let mut report = report(vec![hls, unreachable("backup")]);
+    report.success = false;
+    report.capture.deadline_exceeded = true;
+    report.outcomes = troubles();
+    report
+}
+
+fn troubles() -> Vec<Outcome> {
+    let mut lost = outcome("manifest_available", Severity::Critical, "backup", CheckResult::Failed);
+    lost.findings =
+        vec![finding(&lost, None, "GET https://user:p4ssw0rd@backup.example/m.m3u8?token=s3cret: connection refused")];
+    lost.findings[0].evidence.insert("url".into(), "https://backup.example/m.m3u8?token=s3cret".into());
+    lost.findings[0].evidence.insert("attempts".into(), serde_json::json!([1, { "uri": "m.m3u8?sig=s3cret" }]));
+    let mut renditions = outcome("rendition_available", Severity::Major, "hls", CheckResult::Failed);
+    renditions.findings = vec![
+        finding(&renditions, Some("1080p-4500k"), "HTTP status 404"),
+        finding(&renditions, Some("720p-2500k"), "HTML instead of a playlist: `<title>\u{1b}[2JOops</title>`"),
+        finding(&renditions, Some("720p-2500k"), "no EXTM3U"),
+    ];
+    vec![lost, renditions, not_run("ts_continuity", "backup", "no segment was fetched")]
+}
+
+/// For cost: every gauge of every rendition filled, and `checks` outcomes an output.
+pub fn large(outputs: usize, renditions: usize, checks: usize) -> Report {
+    let outputs = (0..outputs).map(|o| {
+        let rungs = (0..renditions).map(|r| video(240 + 120 * r as u32, 800 + 700 * r as u64));
+        output(&format!("output-{o}"), rungs.collect())
+    });
+    let mut report = report(outputs.collect());
+    for output in &report.capture.outputs {
+        for rendition in &output.renditions {
+            report.edge_age.push((output.name.clone(), rendition.rendition.name.clone(), Seconds(2.0)));
+        }
+        for check in 0..checks {
+            let id: &'static str = Box::leak(format!("a_check_of_usual_length_{check}").into_boxed_str());
+            let mut one = outcome(id, Severity::Major, &output.name, CheckResult::Failed);
+            one.findings = vec![finding(&one, Some(&output.renditions[0].rendition.name), "a violation")];
+            report.outcomes.push(one);
+        }
+    }
+    report
+}
+
+pub fn report(outputs: Vec<OutputFacts>) -> Report {
+    let ladder = Ladder {
+        video: vec![Rung::default(), Rung::default()],
+        audio_languages: vec!["vi".into()],
+        ..Ladder::default()
+    };
+    let channel = Channel {
+        code: "CH_TV_HD_001".into(),
+        name: "Đà Nẵng TV".into(),
+        channel_type: "LIVE".into(),
+        tier: Some(1),
+        codec: Some("h264".into()),
+        resolution: Some(Resolution { width: 1920, height: 1080 }),
+        fps: Some(29.97),
+        is_4k: false,
+        is_hdr: false,
+        template: "TPL_LIVE_HD".into(),
+        enabled: true,
+        outputs: outputs.iter().map(|o| Output { name: o.name.clone(), url: o.url.clone() }).collect(),
+        ladder: None,
+        request: RequestSettings::default(),
+    };
+    Report {
+        channel: Arc::new(channel),
+        template: Arc::new(template(ladder)),
+        started_at: at(0.0),
+        duration: Seconds(1.25),
+        timeout: Seconds(9.5),
+        success: true,
+        capture: Capture {
+            started_at: at(0.0),
+            deadline_exceeded: false,
+            outputs,
+            stages: Stages {
+                manifest: Seconds(0.125),
+                playlists: Seconds(0.25),
+                segments: Seconds(0.75),
+                checks: Seconds(0.0625),
+            },
+        },
+        outcomes: Vec::new(),
+        edge_age: Vec::new(),
+    }
+}
+
+fn template(ladder: Ladder) -> Template {
+    let thresholds = Thresholds { segment_duration_target: Some(6.0), ..Thresholds::default() };
+    Template {
+        name: "TPL_LIVE_HD".into(),
+        timeout: Seconds(10.0),
+        thresholds,
+        segments: Coverage { mode: CoverageMode::Newest, count: 2, oldest: false },
+        ladder,
+        hold: Seconds(300.0),
+        query_identifies: false,
+        checks: Settings::default(),
+    }
+}
+
+pub fn output(name: &str, renditions: Vec<RenditionFacts>) -> OutputFacts {
+    let url = url("https://origin.example/live/master.m3u8");
+    let mut manifest = answer(&url, 1_024);
+    if let Ok(exchange) = &mut manifest.result {
+        exchange.certificate_expiry = Some(at(86_400.0 * 30.0));
+        exchange.timings.dns = Some(Seconds(0.002));
+        exchange.timings.connect = Some(Seconds(0.004));
+        exchange.timings.tls = Some(Seconds(0.008));
+    }
+    OutputFacts {
+        name: name.into(),
+        protocol: Protocol::Hls,
+        url,
+        manifest,
+        direct: false,
+        parsed: true,
+        defects: Vec::new(),
+        renditions,
+    }
+}
+
+pub fn unreachable(name: &str) -> OutputFacts {
+    let mut output = output(name, Vec::new());
+    output.parsed = false;
+    output.manifest.result =
+        Err(Failure { kind: FailureKind::Connect, message: "192.0.2.7:443 refused the connection".into() });
+    output
+}
+
+pub fn video(height: u32, kilobits: u64) -> RenditionFacts {
+    let name = format!("{height}p-{kilobits}k");
+    let rendition = Rendition {
+        name: name.clone(),
+        media: Media::Video,
+        uri: Some(url(&format!("https://origin.example/live/{name}.m3u8"))),
+        id: None,
+        bandwidth: Some(BitsPerSecond(kilobits * 1_000)),
+        average_bandwidth: Some(BitsPerSecond(kilobits * 900)),
+        codecs: vec!["avc1.640028".into(), "mp4a.40.2".into()],
+        resolution: Some(Resolution { width: height * 16 / 9, height }),
+        frame_rate: Some(29.97),
+        language: None,
+        group: None,
+        video_range: None,
+        line: Some(3),
+    };
+    facts(rendition, kilobits * 750)
+}
+
+pub fn audio() -> RenditionFacts {
+    let mut facts = video(0, 128);
+    facts.rendition.name = "audio-vie-128k".into();
+    facts.rendition.media = Media::Audio;
+    facts.rendition.codecs = vec!["mp4a.40.2".into()];
+    facts.rendition.resolution = None;
+    facts.rendition.frame_rate = None;
+    facts.rendition.language = Some("vi".into());
+    for segment in &mut facts.segments {
+        let tracks = Arc::make_mut(segment).inspection.as_mut().map(|i| &mut i.tracks).unwrap();
+        tracks.retain(|t| t.media == Some(Media::Audio));
+    }
+    facts
+}
+
+/// Closed captions inside the video: no playlist of their own.
+pub fn captions() -> RenditionFacts {
+    let mut facts = audio();
+    facts.rendition.name = "text-vie".into();
+    facts.rendition.media = Media::Text;
+    facts.rendition.bandwidth = None;
+    facts.rendition.average_bandwidth = None;
+    facts.rendition.codecs.clear();
+    facts.rendition.uri = None;
+    RenditionFacts { playlist: None, timeline: None, segments: Vec::new(), ..facts }
+}
+
+fn facts(rendition: Rendition, segment_bytes: u64) -> RenditionFacts {
+    let playlist = rendition.uri.as_ref().map(|uri| answer(uri, 480));
+    let segments: Vec<Segment> = (0..6).map(|n| segment(&rendition.name, n)).collect();
+    let inspected = segments.iter().skip(4).map(|s| Arc::new(inspected(s, segment_bytes))).collect();
+    let timeline = Timeline {
+        version: Some(6),
+        media_sequence: FIRST,
+        discontinuity_sequence: 3,
+        target_duration: Some(Seconds(6.0)),
+        ended: false,
+        playlist_type: None,
+        independent_segments: true,
+        segments,
+    };
+    RenditionFacts {
+        rendition,
+        playlist,
+        playlist_at: Some(at(0.125)),
+        timeline: Some(Arc::new(timeline)),
+        defects: Vec::new(),
+        inits: Vec::new(),
+        segments: inspected,
+        oldest: None,
+        skipped: 0,
+        covered: true,
+    }
+}
+
+fn segment(rendition: &str, n: u64) -> Segment {
+    Segment {
+        number: FIRST + n,
+        discontinuity_sequence: 3,
+        uri: url(&format!("https://origin.example/live/{rendition}/{}.ts?token=s3cret", FIRST + n)),
+        byte_range: None,
+        duration: Seconds(6.0),
+        discontinuity: false,
+        program_date_time: Some(at(n as f64 * 6.0 - 40.0)),
+        gap: false,
+        map: None,
+        key: None,
+        line: 8 + 3 * n as u32,
+    }
+}
+
+fn inspected(segment: &Segment, bytes: u64) -> SegmentFacts {
+    let start = (segment.number - FIRST) * 540_000;
+    let ts = TsFacts { packets: bytes / 188, pcr_interval_max: Some(Seconds(0.04)), ..TsFacts::default() };
+    let inspection = Inspection {
+        container: Container::MpegTs,
+        bytes,
+        tracks: vec![track(256, Media::Video, start), track(257, Media::Audio, start + 1_800)],
+        ts: Some(ts),
+        defects: Vec::new(),
+        defects_total: 0,
+        head: Vec::new(),
+        encrypted: false,
+    };
+    SegmentFacts {
+        segment: segment.clone(),
+        inspected_at: at(1.0),
+        fetched: answer(&segment.uri, bytes),
+        inspection: Some(inspection),
+        newest: true,
+    }
+}
+
+fn track(id: u32, media: Media, start: u64) -> Track {
+    Track {
+        id,
+        media: Some(media),
+        codec: if media == Media::Video { "h264".into() } else { "aac".into() },
+        start: Some(MediaTime::mpeg(start)),
+        presentation_start: Some(MediaTime::mpeg(start)),
+        end: Some(MediaTime::mpeg(start + 540_000)),
+        samples: 180,
+        starts_with_keyframe: Some(true),
+        keyframes: 3,
+        keyframe_interval_max: (media == Media::Video).then_some(Seconds(2.0)),
+        sample_gap_max: None,
+    }
+}
+
+/// 200, complete, 0.25 s.
+pub fn answer(url: &Url, bytes: u64) -> Fetched {
+    let timings = Timings { first_byte: Seconds(0.05), body: Seconds(0.2), total: Seconds(0.25), ..Timings::default() };
+    let exchange = Exchange {
+        final_url: url.clone(),
+        status: 200,
+        version: "HTTP/1.1",
+        redirects: 0,
+        timings,
+        content_type: None,
+        content_encoding: None,
+        content_length: Some(bytes),
+        last_modified: None,
+        date: None,
+        headers: Vec::new(),
+        body_bytes: bytes,
+        certificate_expiry: None,
+        broken: None,
+    };
+    Fetched { url: url.clone(), result: Ok(exchange) }
+}
+
+/// Its playlist answers 404.
+pub fn lose(facts: &mut RenditionFacts) {
+    facts.playlist.as_mut().unwrap().result.as_mut().unwrap().status = 404;
+    facts.timeline = None;
+    facts.segments.clear();
+}
+
+/// Its playlist answers 200 with something that isn't one.
+pub fn html(facts: &mut RenditionFacts) {
+    facts.timeline = None;
+    facts.segments.clear();
+}
+
+/// The deadline came before its newest segment.
+pub fn leave_out(facts: &mut RenditionFacts) {
+    facts.segments.clear();
+    facts.skipped = 2;
+    facts.covered = false;
+}
+
+/// Its newest segment's body ended early.
+pub fn cut(facts: &mut RenditionFacts) {
+    let newest = Arc::make_mut(facts.segments.last_mut().unwrap());
+    newest.fetched.result.as_mut().unwrap().broken =
+        Some(Failure { kind: FailureKind::Cut, message: "the body ended after 1,000 of 600,000 bytes".into() });
+}
+
+pub fn outcome(check: &'static str, severity: Severity, output: &str, result: CheckResult) -> Outcome {
+    Outcome { check, severity, output: output.into(), result, findings: Vec::new(), reason: None }
+}
+
+pub fn not_run(check: &'static str, output: &str, why: &'static str) -> Outcome {
+    Outcome { reason: Some(why), ..outcome(check, Severity::Critical, output, CheckResult::NotRun) }
+}
+
+pub fn finding(outcome: &Outcome, rendition: Option<&str>, message: &str) -> Finding {
+    Finding {
+        check: outcome.check,
+        severity: outcome.severity,
+        output: outcome.output.clone(),
+        rendition: rendition.map(str::to_owned),
+        message: message.into(),
+        evidence: serde_json::Map::new(),
+        reference: "RFC 9110 15",
+    }
+}
+
+/// Seconds from 2026-03-01T12:00:00Z.
+pub fn at(seconds: f64) -> Timestamp {
+    Seconds(seconds).after(Timestamp::from_second(1_772_366_400).unwrap())
+}
+
+pub fn url(text: &str) -> Url {
+    Url::parse(text).unwrap()
+}
