@@ -19,7 +19,7 @@ fn the_definition_holds_together() {
 #[test]
 fn flags_without_a_subcommand_mean_serve() {
     let plain = serve("");
-    assert_eq!(plain.config.file, PathBuf::from("config/exporter.yml"));
+    assert_eq!(plain.config.file, None);
     assert_eq!(plain.listen, [":10115".parse().unwrap()]);
     assert_eq!((plain.timeout_offset, plain.history_limit), (Duration::from_millis(500), 100));
     let args = serve(

@@ -43,7 +43,7 @@ pub async fn probe(
 fn debug_text(state: &State, report: &Report, metrics: &[u8]) -> String {
     let logs = (state.backend.log_text)(report);
     let metrics = String::from_utf8_lossy(metrics);
-    let template = serde_yaml::to_string(&*report.template).unwrap_or_else(|e| format!("can't be shown: {e}"));
+    let template = report.template.to_yaml();
     format!(
         "Logs for the probe:\n{logs}\n\n\nMetrics that would have been returned:\n{metrics}\n\n\nTemplate configuration:\n{template}"
     )

@@ -47,9 +47,9 @@ async fn debug_shows_log_metrics_and_template() {
     assert_eq!(status, 200);
     let logs = body.find("Logs for the probe:\nfetched down").unwrap();
     let metrics = body.find("Metrics that would have been returned:\nprobe_success 0").unwrap();
-    let template = body.find("Template configuration:\nname: TPL_4K").unwrap();
+    let template = body.find("Template configuration:\nTPL_4K:").unwrap();
     assert!(logs < metrics && metrics < template, "{body}");
-    assert!(body.contains("segment_duration_tolerance: 0.1"), "{body}");
+    assert!(body.contains("  segment_duration_tolerance: 0.1"), "{body}");
 }
 
 #[tokio::test]
