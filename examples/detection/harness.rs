@@ -1,0 +1,93 @@
+//! The line itself against the live origin, in one process and on one clock that is set by hand: a minute of probes
+//! takes as long as the requests take.
+
+#[path = "../live_origin/origin/mod.rs"]
+pub mod origin;
+
+use origin::Origin;
+use packager_exporter::config::{Live, Source};
+use packager_exporter::probe::{Ask, Clock, Probed, Prober, Refused};
+use packager_exporter::report::Report;
+use packager_exporter::units::Timestamp;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+/// Where the clock starts: any instant does, and the same one every time.
+pub const START_MS: i64 = 1_780_000_000_000;
+
+/// An origin, an exporter's prober, and their clock.
+pub struct Stage {
+    pub origin: Origin,
+    pub prober: Prober,
+    origin_clock: origin::Clock,
+    clock: Arc<AtomicI64>,
+    _files: TempDir,
+}
+
+/// What `channels.yml` says of one channel beside its URL on the origin.
+pub struct Channel<'a> {
+    pub code: &'a str,
+    /// Below the origin: `live/TV1/master.m3u8`.
+    pub path: &'a str,
+    pub template: &'a str,
+}
+
+/// The templates of the detection figures: the guide's thresholds, for segments of 2 s and of 6 s.
+pub const TEMPLATES: &str = "
+T2:
+  timeout: 4s
+  segment_duration_target: 2.0
+  segments: {mode: every, count: 10, oldest: true}
+  hold: 60s
+  ladder: {minimum_video: 1}
+  checks:
+    program_date_time: {expected: true}
+T6:
+  extends: T2
+  segment_duration_target: 6.0
+";
+
+impl Stage {
+    /// Starts both; `channels` make the catalogue, `templates` is a templates.yml, `exporter` an exporter.yml.
+    pub async fn new(channels: &[Channel<'_>], templates: &str, exporter: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let origin_clock = origin::Clock::manual(START_MS);
+        let origin = Origin::start(listener, origin_clock.clone());
+        let files = tempfile::tempdir().expect("a folder");
+        let mut catalogue = String::from("channels:\n");
+        for channel in channels {
+            let url = origin.url(channel.path);
+            let Channel { code, template, .. } = channel;
+            let _ = writeln!(catalogue, "  - {{channel_code: {code}, input_url: '{url}', template: {template}, resolution: 1920x1080, fps: 25, channel_type: LIVE}}");
+        }
+        let write = |name: &str, text: &str| std::fs::write(files.path().join(name), text).expect("a file");
+        write("channels.yml", &catalogue);
+        write("templates.yml", templates);
+        write("exporter.yml", exporter);
+        let source = Source { file: Some(files.path().join("exporter.yml")), ..Source::default() };
+        let now = Timestamp::from_millisecond(START_MS).expect("in range");
+        let live = Live::start(source, now).expect("a sound configuration");
+        let clock = Arc::new(AtomicI64::new(START_MS));
+        let prober = Prober::new(Arc::new(live), Clock::Manual(clock.clone())).expect("a client");
+        Self { origin, prober, origin_clock, clock, _files: files }
+    }
+
+    /// Both clocks at once.
+    pub fn advance(&self, by: Duration) {
+        let now = self.clock.fetch_add(by.as_millis() as i64, Ordering::SeqCst) + by.as_millis() as i64;
+        self.origin_clock.set(now);
+    }
+
+    /// One probe, with ten seconds of time.
+    pub async fn probe(&self, code: &str) -> Arc<Report> {
+        self.ask(code, Duration::from_secs(10)).await.expect("a channel of the catalogue").report
+    }
+
+    pub async fn ask(&self, target: &str, timeout: Duration) -> Result<Probed, Refused> {
+        self.prober.probe(Ask { target: target.to_owned(), template: None, output: None }, timeout).await
+    }
+}

@@ -1,0 +1,39 @@
+//! `src/lib.rs` lists the modules bottom-up; each may use only those above it in that list.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn files_below(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.to_owned()];
+    }
+    fs::read_dir(path).into_iter().flatten().flat_map(|entry| files_below(&entry.unwrap().path())).collect()
+}
+
+#[test]
+fn no_module_uses_one_that_stands_below_it_in_lib_rs() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let lib = fs::read_to_string(src.join("lib.rs")).unwrap();
+    let modules: Vec<&str> =
+        lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
+    assert!(modules.len() > 10, "lib.rs lists its modules as `pub mod name;`");
+    let mut upward = Vec::new();
+    for (i, module) in modules.iter().enumerate() {
+        let own = [src.join(module), src.join(format!("{module}.rs"))];
+        for file in own.iter().flat_map(|path| files_below(path)) {
+            let text = fs::read_to_string(&file).unwrap();
+            // A file's tests may reach higher, such as to the command line's parser.
+            let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+            for above in modules.iter().skip(i + 1).filter(|above| uses(text, above)) {
+                upward.push(format!("{} uses {above}", file.display()));
+            }
+        }
+    }
+    assert!(upward.is_empty(), "a module may use only those above it in lib.rs:\n{}", upward.join("\n"));
+}
+
+fn uses(text: &str, module: &str) -> bool {
+    text.match_indices(&format!("crate::{module}")).any(|(at, found)| {
+        !text[at + found.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '_')
+    })
+}

@@ -1,0 +1,103 @@
+//! The straight line, request to report, against the live origin.
+
+use crate::harness::{Channel, Stage, TEMPLATES};
+use packager_exporter::checks::CheckResult;
+use packager_exporter::probe::Refused;
+use packager_exporter::report::Report;
+use std::time::{Duration, Instant};
+
+fn channel<'a>(code: &'a str, path: &'a str) -> Channel<'a> {
+    Channel { code, path, template: "T2" }
+}
+
+fn failed(report: &Report) -> Vec<&'static str> {
+    report.outcomes.iter().filter(|o| o.result == CheckResult::Failed).map(|o| o.check).collect()
+}
+
+fn downloads(stage: &Stage) -> usize {
+    stage.origin.requests().iter().filter(|r| r.path.contains("/seg_") && !r.headers.iter().any(|(n, _)| n == "range")).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn probes_at_the_same_time_share_one_capture_and_its_verdict() {
+    let stage = Stage::new(&[channel("TV1", "live/TV1/master.m3u8")], TEMPLATES, "").await;
+    let timeout = Duration::from_secs(10);
+    let (a, b, c) = tokio::join!(stage.ask("TV1", timeout), stage.ask("TV1", timeout), stage.ask("TV1", timeout));
+    let reports = [a.unwrap(), b.unwrap(), c.unwrap()];
+    assert_eq!(reports.iter().filter(|p| p.shared).count(), 2);
+    assert!(reports.iter().all(|p| std::sync::Arc::ptr_eq(&p.report, &reports[0].report)));
+    let masters = stage.origin.requests().iter().filter(|r| r.path.ends_with("master.m3u8")).count();
+    assert_eq!(masters, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_segment_is_downloaded_once_and_every_new_one_is() {
+    let stage = Stage::new(&[channel("TV1", "live/TV1/master.m3u8")], TEMPLATES, "").await;
+    stage.probe("TV1").await;
+    assert_eq!(downloads(&stage), 4, "the newest of each of four rungs");
+    stage.probe("TV1").await;
+    assert_eq!(downloads(&stage), 4, "nothing new");
+    stage.advance(Duration::from_secs(6));
+    let report = stage.probe("TV1").await;
+    assert_eq!(downloads(&stage), 16, "three new segments in each rung");
+    assert_eq!(failed(&report), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_channels_in_one_folder_do_not_mix_and_changing_tokens_rewrite_nothing() {
+    let channels = [
+        channel("A", "folder/TV1.m3u8"),
+        channel("B", "folder/TV2.m3u8"),
+        channel("TOKEN", "token/TV1/master.m3u8"),
+    ];
+    let stage = Stage::new(&channels, TEMPLATES, "").await;
+    for _ in 0..10 {
+        for code in ["A", "B", "TOKEN"] {
+            assert_eq!(failed(&*stage.probe(code).await), [""; 0], "{code}");
+        }
+        stage.advance(Duration::from_secs(2));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_origin_that_says_nothing_is_a_failed_check_before_the_deadline() {
+    let stage = Stage::new(&[channel("S", "fault/silent/TV1/master.m3u8")], TEMPLATES, "").await;
+    let began = Instant::now();
+    let report = stage.ask("S", Duration::from_secs(1)).await.unwrap().report;
+    assert!(began.elapsed() < Duration::from_secs(1), "took {:?}", began.elapsed());
+    assert!(!report.success);
+    assert_eq!(failed(&report), ["manifest_available"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beyond_the_bound_a_probe_waits_and_is_then_refused_while_the_first_goes_on() {
+    let channels = [channel("S", "fault/silent/TV1/master.m3u8"), channel("TV1", "live/TV1/master.m3u8")];
+    let stage = Stage::new(&channels, TEMPLATES, "probe: {max_in_flight: 1}").await;
+    let slow = stage.ask("S", Duration::from_secs(3));
+    let refused = async {
+        // The slow one holds the only place once its request is at the origin.
+        while stage.origin.requests().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let began = Instant::now();
+        (stage.ask("TV1", Duration::from_millis(500)).await, began.elapsed())
+    };
+    let (slow, (refused, waited)) = tokio::join!(slow, refused);
+    assert!(matches!(refused, Err(Refused::Overloaded(_))), "{refused:?}");
+    assert!(waited < Duration::from_millis(500), "refused before its own deadline: {waited:?}");
+    assert!(!slow.unwrap().report.success);
+    assert!(stage.probe("TV1").await.success, "and the place is free again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_url_is_a_target_only_where_the_settings_allow_its_host() {
+    let stage = Stage::new(&[channel("TV1", "live/TV1/master.m3u8")], TEMPLATES, "").await;
+    let url = stage.origin.url("live/TV1/master.m3u8");
+    let refused = stage.ask(&url, Duration::from_secs(5)).await;
+    assert!(matches!(&refused, Err(Refused::BadRequest(why)) if why.contains("url_targets")), "{refused:?}");
+
+    let allowed = "probe: {url_targets: {enabled: true, allowed_hosts: [127.0.0.1], template: T2}}";
+    let stage = Stage::new(&[], TEMPLATES, allowed).await;
+    let url = stage.origin.url("live/TV1/master.m3u8");
+    assert!(stage.ask(&url, Duration::from_secs(5)).await.unwrap().report.success);
+}
