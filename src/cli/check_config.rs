@@ -141,7 +141,10 @@ mod tests {
 
     #[test]
     fn an_empty_catalogue_says_what_to_do() {
-        assert_eq!(check("", "").warnings, ["no channels; list them in channels.yml, or set PACKAGER_URL and CHANNELS"]);
+        assert_eq!(
+            check("", "").warnings,
+            ["no channels; list them in channels.yml, or set PACKAGER_URL and CHANNELS"]
+        );
     }
 
     #[test]
