@@ -66,7 +66,7 @@ fn the_text_says_verdict_renditions_and_what_failed_with_its_evidence() {
     assert!(text.contains("\nmajor  rendition_available  hls\n  1080p-4500k: HTTP status 404\n"), "{text}");
     assert!(text.contains("    url=https://backup.example/m.m3u8?token=***"), "{text}");
     assert!(text.contains("  reference: RFC 9110 15"), "{text}");
-    assert!(text.contains("\nnot run: backup ts_continuity (no segment was fetched)\n"), "{text}");
+    assert!(text.contains("\nnot run, backup, no segment was fetched: ts_continuity\n"), "{text}");
 }
 
 #[test]

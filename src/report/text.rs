@@ -44,11 +44,10 @@ impl Paint {
 
 fn verdict(view: &View<'_>, paint: Paint) -> String {
     let count = |result| view.checks.iter().filter(|o| o.result == result).count();
-    let word = if view.success { paint.as_colour("1;32", "OK") } else { paint.as_colour("1;31", "FAILED") };
     let mut out = format!(
-        "{word}  {} ({}), template {}, {}: {} of {} checks failed, {} not run, {:.2} s{}\n",
-        plain(view.target),
-        plain(view.channel_info.name),
+        "{}  {}, template {}, {:.3}: {} of {} checks failed, {} not run, {:.2} s{}\n",
+        word(view, paint),
+        subject(view),
         plain(view.template),
         view.started_at,
         count(CheckResult::Failed),
@@ -61,6 +60,21 @@ fn verdict(view: &View<'_>, paint: Paint) -> String {
         out.push_str("no output was probed: the channel has none, or none of the name that was asked for\n");
     }
     out
+}
+
+/// `DEGRADED`: some viewers suffer, the channel can be watched.
+fn word(view: &View<'_>, paint: Paint) -> String {
+    let failed = view.checks.iter().filter(|o| o.result == CheckResult::Failed);
+    match (view.success, failed.map(|o| o.severity).max()) {
+        (false, _) => paint.as_colour("1;31", "FAILED"),
+        (true, Some(Severity::Major | Severity::Critical)) => paint.as_colour("1;33", "DEGRADED"),
+        (true, _) => paint.as_colour("1;32", "OK"),
+    }
+}
+
+fn subject(view: &View<'_>) -> String {
+    let (target, name) = (plain(view.target), plain(view.channel_info.name));
+    if target == name { target } else { format!("{target} ({name})") }
 }
 
 fn output_lines(output: &OutputView<'_>, report: &Report) -> String {
@@ -166,12 +180,18 @@ fn shown(value: &serde_json::Value) -> String {
 }
 
 fn not_run(outcomes: &[Outcome]) -> String {
-    let missed: Vec<String> = outcomes
+    let mut reasons: Vec<(&str, &str, Vec<&str>)> = Vec::new();
+    for outcome in outcomes.iter().filter(|o| o.result == CheckResult::NotRun) {
+        let (output, reason) = (outcome.output.as_str(), outcome.reason.unwrap_or("no reason given"));
+        match reasons.iter_mut().find(|(o, r, _)| (*o, *r) == (output, reason)) {
+            Some((_, _, checks)) => checks.push(outcome.check),
+            None => reasons.push((output, reason, vec![outcome.check])),
+        }
+    }
+    let lines = reasons
         .iter()
-        .filter(|o| o.result == CheckResult::NotRun)
-        .map(|o| format!("{} {} ({})", plain(&o.output), o.check, o.reason.unwrap_or("no reason given")))
-        .collect();
-    if missed.is_empty() { String::new() } else { format!("\nnot run: {}\n", missed.join(", ")) }
+        .map(|(output, reason, checks)| format!("\nnot run, {}, {reason}: {}\n", plain(output), checks.join(", ")));
+    lines.collect()
 }
 
 fn plain(text: &str) -> String {
