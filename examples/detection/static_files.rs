@@ -1,0 +1,99 @@
+//! A folder over HTTP, as a plain web server shows it: media types by extension, Last-Modified, ranges.
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use std::io;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::{Component, Path, PathBuf};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// A running server; it ends when this is dropped.
+#[derive(Debug)]
+pub struct StaticFiles {
+    pub addr: SocketAddr,
+    task: JoinHandle<io::Result<()>>,
+}
+
+impl StaticFiles {
+    /// Serves what lies in `folder`, whenever it is asked for, on a free port of the loopback address.
+    ///
+    /// # Errors
+    /// When no port can be had.
+    pub async fn serve(folder: &Path) -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let addr = listener.local_addr()?;
+        let router = Router::new().fallback(answer).with_state(folder.to_owned());
+        let task = tokio::spawn(async move { axum::serve(listener, router).await });
+        Ok(Self { addr, task })
+    }
+
+    /// The address of a file below the folder.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}/{}", self.addr, path.trim_start_matches('/'))
+    }
+}
+
+impl Drop for StaticFiles {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn answer(State(folder): State<PathBuf>, request: Request) -> Response<Body> {
+    let below = Path::new(request.uri().path().trim_start_matches('/'));
+    let plain = below.components().all(|part| matches!(part, Component::Normal(_)));
+    let path = folder.join(below);
+    let read = async { io::Result::Ok((tokio::fs::metadata(&path).await?, tokio::fs::read(&path).await?)) };
+    let Some((metadata, bytes)) = (if plain { read.await.ok() } else { None }) else {
+        return respond(StatusCode::NOT_FOUND, HeaderMap::new(), b"not found\n".to_vec());
+    };
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type(&path)));
+    put_date(&mut headers, header::DATE, std::time::SystemTime::now());
+    if let Ok(modified) = metadata.modified() {
+        put_date(&mut headers, header::LAST_MODIFIED, modified);
+    }
+    let size = bytes.len();
+    let asked = request.headers().get(header::RANGE).and_then(|value| span(value, size));
+    let Some((span, bytes)) = asked.and_then(|span| Some((span.clone(), bytes.get(span)?.to_vec()))) else {
+        return respond(StatusCode::OK, headers, bytes);
+    };
+    if let Ok(range) = HeaderValue::from_str(&format!("bytes {}-{}/{size}", span.start, span.end - 1)) {
+        headers.insert(header::CONTENT_RANGE, range);
+    }
+    respond(StatusCode::PARTIAL_CONTENT, headers, bytes)
+}
+
+fn respond(status: StatusCode, headers: HeaderMap, bytes: Vec<u8>) -> Response<Body> {
+    let mut response = Response::new(Body::from(bytes));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+fn put_date(headers: &mut HeaderMap, name: header::HeaderName, at: std::time::SystemTime) {
+    if let Ok(value) = HeaderValue::from_str(&httpdate::fmt_http_date(at)) {
+        headers.insert(name, value);
+    }
+}
+
+fn media_type(path: &Path) -> &'static str {
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("m3u8") => "application/vnd.apple.mpegurl",
+        Some("ts") => "video/mp2t",
+        Some("m4s" | "mp4") => "video/mp4",
+        _ => "application/octet-stream",
+    }
+}
+
+/// `bytes=FROM-TO` and `bytes=FROM-`; any other range is answered whole (RFC 9110 14.2).
+fn span(value: &HeaderValue, size: usize) -> Option<Range<usize>> {
+    let (from, to) = value.to_str().ok()?.strip_prefix("bytes=")?.split_once('-')?;
+    let from: usize = from.parse().ok()?;
+    let end = if to.is_empty() { size } else { to.parse::<usize>().ok()?.saturating_add(1).min(size) };
+    (from < end).then_some(from..end)
+}
