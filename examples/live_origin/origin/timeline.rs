@@ -66,7 +66,7 @@ pub struct Listing {
     pub discontinuity_sequence: Option<i64>,
     pub target_duration: i64,
     pub segments: Vec<Segment>,
-    /// When the newest became available.
+    /// When the playlist came to be as it is. One that lags is written as often as any other.
     pub published_ms: i64,
 }
 
@@ -110,7 +110,7 @@ impl Timeline {
             segments: (first..shown)
                 .map(|index| self.segment(index, run, rendition, shown))
                 .collect(),
-            published_ms: EPOCH_MS + self.start_unit(shown) * UNIT_MS + ENCODER_LATENCY_MS,
+            published_ms: EPOCH_MS + self.start_unit(edge) * UNIT_MS + ENCODER_LATENCY_MS,
         }
     }
 
