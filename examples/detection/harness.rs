@@ -8,7 +8,6 @@ use origin::Origin;
 use packager_exporter::config::{Live, Source};
 use packager_exporter::probe::{Ask, Clock, Probed, Prober, Refused};
 use packager_exporter::report::Report;
-use packager_exporter::units::Timestamp;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -57,22 +56,17 @@ impl Stage {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let origin_clock = origin::Clock::manual(START_MS);
         let origin = Origin::start(listener, origin_clock.clone());
-        let files = tempfile::tempdir().expect("a folder");
         let mut catalogue = String::from("channels:\n");
         for channel in channels {
             let url = origin.url(channel.path);
             let Channel { code, template, .. } = channel;
-            let _ = writeln!(catalogue, "  - {{channel_code: {code}, input_url: '{url}', template: {template}, resolution: 1920x1080, fps: 25, channel_type: LIVE}}");
+            let _ = writeln!(
+                catalogue,
+                "  - {{channel_code: {code}, input_url: '{url}', template: {template}, resolution: 1920x1080, fps: 25, channel_type: LIVE}}"
+            );
         }
-        let write = |name: &str, text: &str| std::fs::write(files.path().join(name), text).expect("a file");
-        write("channels.yml", &catalogue);
-        write("templates.yml", templates);
-        write("exporter.yml", exporter);
-        let source = Source { file: Some(files.path().join("exporter.yml")), ..Source::default() };
-        let now = Timestamp::from_millisecond(START_MS).expect("in range");
-        let live = Live::start(source, now).expect("a sound configuration");
         let clock = Arc::new(AtomicI64::new(START_MS));
-        let prober = Prober::new(Arc::new(live), Clock::Manual(clock.clone())).expect("a client");
+        let (prober, files) = prober(&catalogue, templates, exporter, Clock::Manual(clock.clone()));
         Self { origin, prober, origin_clock, clock, _files: files }
     }
 
@@ -90,4 +84,16 @@ impl Stage {
     pub async fn ask(&self, target: &str, timeout: Duration) -> Result<Probed, Refused> {
         self.prober.probe(Ask { target: target.to_owned(), template: None, output: None }, timeout).await
     }
+}
+
+/// A prober on configuration files, which live in the folder.
+pub fn prober(catalogue: &str, templates: &str, exporter: &str, clock: Clock) -> (Prober, TempDir) {
+    let files = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(files.path().join(name), text).expect("a file");
+    write("channels.yml", catalogue);
+    write("templates.yml", templates);
+    write("exporter.yml", exporter);
+    let source = Source { file: Some(files.path().join("exporter.yml")), ..Source::default() };
+    let live = Live::start(source, clock.now()).expect("a sound configuration");
+    (Prober::new(Arc::new(live), clock).expect("a client"), files)
 }

@@ -1,0 +1,203 @@
+//! Every fault of the origin against every check, and the clean channels against all of them.
+//!
+//! Each stream has a stage of its own, so none sees another's history or waits for another's requests. The clock is
+//! set by hand; only what is slow by nature takes its time.
+
+use crate::harness::origin::{Fault, faults};
+use crate::harness::{Channel, Stage, TEMPLATES};
+use futures_util::StreamExt;
+use futures_util::stream;
+use packager_exporter::checks::{self, CheckResult};
+use packager_exporter::finding::Severity;
+use packager_exporter::report::Report;
+use std::time::Duration;
+
+/// A check that failed on a stream.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    pub check: &'static str,
+    /// The worst that was seen.
+    pub severity: Severity,
+    /// How many probes showed it, and the first that did, from 0.
+    pub probes: usize,
+    pub first: usize,
+    /// What the first of them said.
+    pub message: String,
+}
+
+/// What a stream's probes came to.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    pub probes: usize,
+    pub every: Duration,
+    /// In the order of the catalogue.
+    pub shown: Vec<Shown>,
+}
+
+#[derive(Debug, Clone)]
+pub struct FaultRow {
+    pub fault: &'static Fault,
+    pub seen: Seen,
+}
+
+#[derive(Debug, Clone)]
+pub struct CleanRow {
+    pub name: String,
+    pub help: &'static str,
+    pub seen: Seen,
+}
+
+#[derive(Debug)]
+pub struct PackagerRow {
+    pub name: &'static str,
+    pub seen: Seen,
+}
+
+impl Seen {
+    pub fn new(every: Duration) -> Self {
+        Self { probes: 0, every, shown: Vec::new() }
+    }
+
+    /// Takes in one more probe.
+    pub fn take(&mut self, report: &Report) {
+        for outcome in report.outcomes.iter().filter(|o| o.result == CheckResult::Failed) {
+            let (check, first) = (outcome.check, self.probes);
+            let message = || outcome.findings.first().map(|f| f.message.clone()).unwrap_or_default();
+            match self.shown.iter_mut().find(|s| s.check == check) {
+                Some(known) => {
+                    known.probes += 1;
+                    known.severity = known.severity.max(outcome.severity);
+                }
+                None => {
+                    let severity = outcome.severity;
+                    self.shown.push(Shown { check, severity, probes: 1, first, message: message() });
+                }
+            }
+        }
+        self.probes += 1;
+    }
+
+    /// Into the order of the catalogue.
+    pub fn sort(&mut self) {
+        let place = |check: &str| checks::list().iter().position(|listed| listed.meta.id == check);
+        self.shown.sort_by_key(|shown| place(shown.check));
+    }
+
+    pub fn shows(&self, check: &str) -> bool {
+        self.shown.iter().any(|s| s.check == check)
+    }
+
+    /// Failed checks of severity critical or major.
+    pub fn serious(&self) -> impl Iterator<Item = &Shown> {
+        self.shown.iter().filter(|s| s.severity >= Severity::Major)
+    }
+
+    /// Failed checks that say no more than minor or warning.
+    pub fn mild(&self) -> impl Iterator<Item = &Shown> {
+        self.shown.iter().filter(|s| s.severity < Severity::Major)
+    }
+}
+
+impl FaultRow {
+    /// A check that this fault is made for doesn't exist yet.
+    pub fn waits(&self) -> bool {
+        self.fault.expect.iter().any(|check| !exists(check))
+    }
+
+    /// Expected and not seen.
+    pub fn missing(&self) -> Vec<&'static str> {
+        self.fault.expect.iter().copied().filter(|check| exists(check) && !self.seen.shows(check)).collect()
+    }
+
+    /// Critical or major, and neither expected nor a consequence.
+    pub fn unexpected(&self) -> Vec<&Shown> {
+        let explained = |check: &str| self.fault.expect.contains(&check) || self.fault.follows.contains(&check);
+        self.seen.serious().filter(|s| !explained(s.check)).collect()
+    }
+
+    pub fn found(&self) -> bool {
+        !self.waits() && self.missing().is_empty()
+    }
+
+    /// Time from the first probe until every expected check had failed.
+    pub fn found_after(&self) -> Option<Duration> {
+        let first = |check: &&str| self.seen.shown.iter().find(|s| s.check == *check).map(|s| s.first);
+        let last = self.fault.expect.iter().map(first).collect::<Option<Vec<_>>>()?.into_iter().max()?;
+        u32::try_from(last).ok().map(|probes| self.seen.every * probes)
+    }
+}
+
+pub fn exists(check: &str) -> bool {
+    checks::list().iter().any(|listed| listed.meta.id == check)
+}
+
+/// Streams that are probed at the same time: as many as there are cores to inspect their segments, and some more
+/// that only wait.
+const AT_ONCE: usize = 2;
+const SLOW_AT_ONCE: usize = 4;
+
+/// Faults that take real time in each probe.
+const SLOW: &[&str] =
+    &["silent", "segment_slow", "slow_first_byte", "manifest_huge", "manifest_endless", "gzip_bomb", "lines_10m"];
+const SLOW_PROBES: usize = 3;
+const PROBES: usize = 25;
+/// A minute of probes, every 2 s.
+const CLEAN_PROBES: usize = 31;
+const EVERY: Duration = Duration::from_secs(2);
+
+/// Plays every fault.
+pub async fn play() -> Vec<FaultRow> {
+    let (slow, fast): (Vec<_>, Vec<_>) = faults().iter().partition(|fault| SLOW.contains(&fault.id));
+    let (slow, fast) = tokio::join!(run(slow, SLOW_AT_ONCE), run(fast, AT_ONCE));
+    let mut rows: Vec<_> = slow.into_iter().chain(fast).collect();
+    rows.sort_by_key(|row| faults().iter().position(|fault| fault.id == row.fault.id));
+    rows
+}
+
+async fn run(faults: Vec<&'static Fault>, at_once: usize) -> Vec<FaultRow> {
+    let running = stream::iter(faults).map(|fault| tokio::spawn(row(fault)));
+    running.buffered(at_once).map(|row| row.expect("a probe doesn't panic")).collect().await
+}
+
+async fn row(fault: &'static Fault) -> FaultRow {
+    let path = format!("fault/{}/{}/{}", fault.id, fault.channel, fault.path);
+    let probes = if SLOW.contains(&fault.id) { SLOW_PROBES } else { PROBES };
+    let (template, every) = pace(fault.channel);
+    FaultRow { fault, seen: watch(path, template, probes, every).await }
+}
+
+/// Template and time between the probes: a channel with segments of 6 s is watched for as many segments.
+fn pace(channel: &str) -> (&'static str, Duration) {
+    if channel.starts_with("HD") || channel.starts_with("CH") { ("T6", 3 * EVERY) } else { ("T2", EVERY) }
+}
+
+/// Probes each clean channel for a minute.
+pub async fn watch_clean() -> Vec<CleanRow> {
+    let own = crate::harness::origin::channels().iter();
+    let own = own.map(|c| (c.name.to_owned(), format!("live/{}/master.m3u8", c.name), c.help));
+    let others = [
+        ("TV1 with tokens", "token/TV1/master.m3u8", "As TV1, with another token on each URI of each playlist"),
+        ("TV1 in a folder", "folder/TV1.m3u8", "A media playlist, beside those of other channels in one folder"),
+    ];
+    let others = others.map(|(name, path, help)| (name.to_owned(), path.to_owned(), help));
+    let channels: Vec<_> = own.chain(others).collect();
+    let running = stream::iter(channels).map(|(name, path, help)| {
+        tokio::spawn(async move {
+            let seen = watch(path, pace(&name).0, CLEAN_PROBES, EVERY).await;
+            CleanRow { name, help, seen }
+        })
+    });
+    running.buffered(AT_ONCE).map(|row| row.expect("a probe doesn't panic")).collect().await
+}
+
+async fn watch(path: String, template: &'static str, probes: usize, every: Duration) -> Seen {
+    let channel = Channel { code: "CH", path: &path, template };
+    let stage = Stage::new(&[channel], TEMPLATES, "").await;
+    let mut seen = Seen::new(every);
+    for _ in 0..probes {
+        seen.take(&*stage.probe("CH").await);
+        stage.advance(every);
+    }
+    seen.sort();
+    seen
+}

@@ -1,0 +1,74 @@
+//! What `make detection` writes into docs/detection.md, measured again and judged: each fault is found by the checks
+//! that are made for it, and nothing is said that isn't so.
+
+use crate::markdown;
+use crate::matrix::{self, CleanRow, FaultRow};
+use packager_exporter::checks;
+use std::path::Path;
+use tokio::sync::OnceCell;
+
+/// Minor findings and warnings that a clean channel may show: stream, check and reason.
+const TOLERATED: &[(&str, &str, &str)] = &[];
+
+async fn played() -> &'static [FaultRow] {
+    static PLAYED: OnceCell<Vec<FaultRow>> = OnceCell::const_new();
+    PLAYED.get_or_init(matrix::play).await
+}
+
+async fn watched() -> &'static [CleanRow] {
+    static WATCHED: OnceCell<Vec<CleanRow>> = OnceCell::const_new();
+    WATCHED.get_or_init(matrix::watch_clean).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_fault_fails_the_checks_made_for_it_and_no_others_but_its_consequences() {
+    let mut wrong = Vec::new();
+    for row in played().await {
+        wrong.extend(row.missing().iter().map(|check| format!("{}: {check} didn't fail", row.fault.id)));
+        let unexpected = row.unexpected().into_iter();
+        wrong.extend(unexpected.map(|s| format!("{}: {} failed: {}", row.fault.id, s.check, s.message)));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_check_has_a_fault_made_for_it() {
+    let rows = played().await;
+    let made = |id: &str| rows.iter().any(|row| row.fault.expect.contains(&id) && row.seen.shows(id));
+    let without: Vec<_> = checks::list().into_iter().map(|l| l.meta.id).filter(|id| !made(id)).collect();
+    assert!(without.is_empty(), "no fault of the origin makes these fail: {without:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consequence_is_claimed_only_where_it_is_seen_or_waits_for_its_check() {
+    let mut idle = Vec::new();
+    for row in played().await {
+        let checks = row.fault.follows.iter().filter(|check| matrix::exists(check) && !row.seen.shows(check));
+        idle.extend(checks.map(|check| (row.fault.id, *check)));
+    }
+    // They come later than the probes of this matrix reach, or between them.
+    let later = [("hls_target_duration", "playlist_stale"), ("playlist_stale", "live_latency")];
+    assert_eq!(idle, later, "a `follows` that never shows hides a false finding");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clean_channel_has_no_finding() {
+    let mut wrong = Vec::new();
+    for row in watched().await {
+        let tolerated = |check: &str| TOLERATED.iter().any(|(name, id, _)| *name == row.name && *id == check);
+        let mild = row.seen.mild().filter(|s| !tolerated(s.check));
+        let false_ones = row.seen.serious().chain(mild);
+        wrong.extend(false_ones.map(|s| format!("{}: {} in {} probes: {}", row.name, s.check, s.probes, s.message)));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_document_says_what_is_measured() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/detection.md");
+    let document = std::fs::read_to_string(file).unwrap_or_default();
+    let measured = markdown::repeatable(played().await, watched().await);
+    let old = measured.lines().find(|line| !document.lines().any(|known| known == *line));
+    assert_eq!(old, None, "docs/detection.md is out of date; run `make detection`");
+    assert!(document.contains(&measured), "docs/detection.md is out of date; run `make detection`");
+}
