@@ -1,0 +1,202 @@
+//! The program as an operator runs it.
+
+use crate::exporter::{Exporter, Files, PATIENCE, catalogue, command, ended, failed, live_origin, run, value};
+use crate::harness::origin::Origin;
+use std::time::{Duration, Instant};
+
+/// Nothing listens there.
+const DEAD: &str = "http://127.0.0.1:1/master.m3u8";
+const T2: &str = "T2";
+
+fn clean(origin: &Origin) -> String {
+    origin.url("live/TV1/master.m3u8")
+}
+
+fn fault(origin: &Origin, id: &str) -> String {
+    origin.url(&format!("fault/{id}/TV1/master.m3u8"))
+}
+
+/// `file:line:` of a mistake.
+fn names_the_line(text: &str, line: usize) -> bool {
+    text.contains(&format!("channels.yml:{line}:"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_answers_for_live_dead_and_unknown_channels() {
+    let origin = live_origin().await;
+    let files = Files::new(&[("CLEAN_1", clean(&origin), T2), ("DEAD", DEAD.to_owned(), T2)]);
+    let exporter = Exporter::start(files.folder()).await;
+
+    let (status, text) = exporter.get("/probe?target=CLEAN_1").await;
+    assert_eq!((status, value(&text, "probe_success"), failed(&text)), (200, Some(1.0), vec![]), "{text}");
+    let (status, text) = exporter.get("/probe?target=DEAD").await;
+    assert_eq!((status, value(&text, "probe_success")), (200, Some(0.0)), "{text}");
+    assert_eq!(failed(&text), ["manifest_available"]);
+    let (status, text) = exporter.get("/probe?target=CLEAM_1").await;
+    assert!(status == 400 && text.contains("`CLEAN_1`"), "{status}: {text}");
+
+    let (status, text) = exporter.get("/probe?target=DEAD&debug=true").await;
+    assert_eq!(status, 200);
+    let parts = ["Logs for the probe:", "Metrics that would have been returned:", "Template configuration:"];
+    let places: Vec<usize> = parts.iter().map(|part| text.find(part).expect(part)).collect();
+    assert!(places.is_sorted(), "{text}");
+    assert!(text[..places[1]].contains("refused"), "the reason is in the log: {text}");
+
+    for (path, says) in [("/-/healthy", "Healthy"), ("/-/ready", "Ready"), ("/config", "CLEAN_1"), ("/", "CLEAN_1")] {
+        let (status, text) = exporter.get(path).await;
+        assert!(status == 200 && text.contains(says), "{path}: {status} {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_scrapers_and_a_person_at_the_same_time_get_one_captures_verdict() {
+    let origin = live_origin().await;
+    // Its segments take 3 s, so that the three overlap.
+    let files = Files::new(&[("SLOW", fault(&origin, "slow_first_byte"), T2)]);
+    let exporter = Exporter::start(files.folder()).await;
+    let (path, debug) = ("/probe?target=SLOW", "/probe?target=SLOW&debug=true");
+    let (a, b, c) = tokio::join!(exporter.get(path), exporter.get(path), exporter.get(debug));
+    let verdict = |text: &str| {
+        let lines = text.lines().filter(|line| line.starts_with("packager_check_ok{"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(verdict(&a.1), verdict(&b.1));
+    assert_eq!(verdict(&a.1), verdict(&c.1));
+    assert_eq!(failed(&a.1), ["segment_download_time"], "{}", a.1);
+    assert_eq!(origin.requests().iter().filter(|r| r.path.ends_with("master.m3u8")).count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_catalogue_is_in_force_without_a_restart() {
+    let origin = live_origin().await;
+    let files = Files::new(&[("OLD", clean(&origin), T2)]);
+    let exporter = Exporter::start(files.folder()).await;
+    assert_eq!(exporter.get("/probe?target=NEW").await.0, 400);
+    files.write("channels.yml", &catalogue(&[("NEW", clean(&origin), T2)]));
+    let text = exporter.until("/probe?target=NEW", |status, _| status == 200).await;
+    assert_eq!(value(&text, "probe_success"), Some(1.0), "{text}");
+    assert_eq!(exporter.get("/probe?target=OLD").await.0, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_catalogue_is_refused_by_file_and_line_and_the_old_one_stays() {
+    let files = Files::new(&[("OLD", DEAD.to_owned(), T2)]);
+    let exporter = Exporter::start(files.folder()).await;
+    let good = catalogue(&[("OLD", DEAD.to_owned(), T2), ("NEW", DEAD.to_owned(), T2)]);
+
+    files.write("channels.yml", "channels:\n  BAD:\n    input_ulr: http://packager/x.m3u8\n");
+    let (status, text) = exporter.post("/-/reload").await;
+    assert!(status == 500 && names_the_line(&text, 3) && text.contains("`input_url`"), "{status}: {text}");
+    assert_eq!(exporter.get("/probe?target=OLD").await.0, 200);
+    let reloaded = |text: &str| value(text, "packager_exporter_config_last_reload_successful");
+    assert_eq!(reloaded(&exporter.get("/metrics").await.1), Some(0.0));
+
+    files.write("channels.yml", &good);
+    let (status, text) = exporter.post("/-/reload").await;
+    assert_eq!(status, 200, "{text}");
+    assert_eq!(exporter.get("/probe?target=NEW").await.0, 200);
+    assert_eq!(reloaded(&exporter.get("/metrics").await.1), Some(1.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sighup_reloads_and_sigterm_ends_cleanly() {
+    let files = Files::new(&[("OLD", DEAD.to_owned(), T2)]);
+    let mut exporter = Exporter::start(files.folder()).await;
+    files.write("channels.yml", &catalogue(&[("NEW", DEAD.to_owned(), T2)]));
+    exporter.signal("HUP");
+    exporter.until("/-/healthy", |_, _| exporter.log().contains("configuration read again")).await;
+    assert_eq!(exporter.get("/probe?target=NEW").await.0, 200);
+
+    exporter.signal("TERM");
+    let began = Instant::now();
+    let status = loop {
+        if let Some(status) = exporter.child.try_wait().unwrap() {
+            break status;
+        }
+        assert!(began.elapsed() < PATIENCE, "still running: {}", exporter.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!(status.code(), Some(0), "{}", exporter.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_environment_alone_makes_a_catalogue() {
+    let origin = live_origin().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = command(folder.path());
+    command.env("PACKAGER_URL", origin.url("")).env("CHANNELS", "TV1,TV2").env("SEGMENT_DURATION_TARGET", "2.0");
+    let exporter = Exporter::spawn(&mut command, &[]).await;
+    for code in ["TV1", "TV2"] {
+        let (status, text) = exporter.get(&format!("/probe?target={code}")).await;
+        assert_eq!((status, value(&text, "probe_success"), failed(&text)), (200, Some(1.0), vec![]), "{text}");
+    }
+    assert!(exporter.get("/probe?target=TV3").await.0 == 400);
+}
+
+#[test]
+fn a_configuration_is_checked_without_serving() {
+    let files = Files::new(&[("DEAD", DEAD.to_owned(), T2)]);
+    let ways: [&[&str]; 3] = [&["--config.check"], &["serve", "--config.check"], &["check-config"]];
+    for way in ways {
+        let (code, out, _) = run(files.folder(), way);
+        assert!(code == 0 && out.contains("1 channels (1 enabled)"), "{way:?}: {code} {out}");
+    }
+    files.write("channels.yml", "channels:\n  BAD: {input_url: 'ftp://packager/x'}\n");
+    for way in ways {
+        let (code, _, why) = run(files.folder(), way);
+        assert!(code == 2 && names_the_line(&why, 2), "{way:?}: {code} {why}");
+    }
+    let (code, _, why) = run(files.folder(), &["serve", "--web.listen-address", "127.0.0.1:0"]);
+    assert!(code == 2 && names_the_line(&why, 2), "serving refuses it too: {code} {why}");
+}
+
+/// As [`run`], while the origin in this process goes on answering.
+async fn run_beside(files: &Files, arguments: &[&str]) -> (i32, String, String) {
+    let mut command = command(files.folder());
+    command.args(arguments);
+    ended(&tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_at_a_terminal_ends_with_its_verdict() {
+    let origin = live_origin().await;
+    let broken = fault(&origin, "container_invalid");
+    let files = Files::new(&[("CLEAN_1", clean(&origin), T2), ("BROKEN", broken.clone(), T2)]);
+
+    let (code, out, why) = run_beside(&files, &["probe", "CLEAN_1"]).await;
+    assert_eq!(code, 0, "{out}{why}");
+    let (code, out, _) = run_beside(&files, &["probe", "BROKEN"]).await;
+    assert!(code == 1 && out.contains("container_valid"), "{code} {out}");
+    let (code, _, why) = run_beside(&files, &["probe", "CLEAM_1"]).await;
+    assert!(code == 2 && why.contains("`CLEAN_1`"), "{code} {why}");
+
+    let url = clean(&origin);
+    for (target, expected) in [(&url, 0), (&broken, 1)] {
+        let of = |format: &'static str| ["probe", target, "--template", T2, "--format", format];
+        let (code, out, why) = run_beside(&files, &of("json")).await;
+        assert_eq!(code, expected, "{out}{why}");
+        let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(json["success"], expected == 0);
+        let (code, out, _) = run_beside(&files, &of("text")).await;
+        assert_eq!((code, out.contains("container_valid")), (expected, expected == 1), "{out}");
+        let (code, out, _) = run_beside(&files, &of("prometheus")).await;
+        assert_eq!((code, value(&out, "probe_success")), (expected, Some(f64::from(1 - expected))), "{out}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_that_is_repeated_prints_one_json_report_a_line() {
+    let origin = live_origin().await;
+    let files = Files::new(&[("CLEAN_1", clean(&origin), T2)]);
+    let arguments = ["probe", "CLEAN_1", "--every", "2s", "--for", "6s", "--format", "json"];
+    let (code, out, why) = run_beside(&files, &arguments).await;
+    assert_eq!(code, 0, "{out}{why}");
+    let reports: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!((2..=3).contains(&reports.len()), "{} reports", reports.len());
+    assert!(reports.iter().all(|r| r["success"] == true && r["target"] == "CLEAN_1"), "{out}");
+    let ran = |report: &serde_json::Value| {
+        let checks = report["checks"].as_array().unwrap();
+        checks.iter().find(|c| c["check"] == "media_sequence_regressed").unwrap()["result"].clone()
+    };
+    assert_eq!((ran(&reports[0]), ran(&reports[1])), ("not_run".into(), "ok".into()), "the second one compares");
+}

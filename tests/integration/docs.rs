@@ -1,0 +1,67 @@
+//! The documents against the program they describe.
+
+use crate::exporter::run;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn said(arguments: &[&str]) -> String {
+    let (code, out, why) = run(root(), arguments);
+    assert_eq!(code, 0, "{why}");
+    out
+}
+
+#[test]
+fn the_generated_documents_are_what_the_program_says() {
+    for (file, arguments) in
+        [("docs/checks.md", &["list-checks", "--format", "markdown"][..]), ("docs/metrics.md", &["list-metrics"])]
+    {
+        let written = std::fs::read_to_string(root().join(file)).unwrap_or_default();
+        assert!(written == said(arguments), "{file} is not what the program says: run `make docs`");
+    }
+}
+
+#[test]
+fn every_metric_that_a_document_or_a_configuration_names_exists() {
+    let known = known();
+    let mut files: Vec<PathBuf> = ["config", "docs"].iter().flat_map(|folder| texts(&root().join(folder))).collect();
+    files.push(root().join("README.md"));
+    let mut strange = Vec::new();
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        let names = names(&text).filter(|name| !known.contains(name));
+        strange.extend(names.map(|name| format!("{}: {name}", file.display())));
+    }
+    assert!(strange.is_empty(), "no such metric:\n{}", strange.join("\n"));
+}
+
+/// Metrics with the series of a histogram; checks; the program and the scrape job of its channels.
+fn known() -> BTreeSet<String> {
+    let mut known: BTreeSet<String> = ["packager_exporter", "packager_channels"].map(str::to_owned).into();
+    let metrics = said(&["list-metrics"]);
+    for row in metrics.lines().filter(|line| line.starts_with("| `")) {
+        let name = row.split('`').nth(1).unwrap();
+        known.insert(name.to_owned());
+        if row.contains("| histogram |") {
+            known.extend(["bucket", "sum", "count"].map(|part| format!("{name}_{part}")));
+        }
+    }
+    assert!(known.len() > 50, "list-metrics begins each row with the metric's name");
+    known.extend(packager_exporter::checks::list().iter().map(|listed| listed.meta.id.to_owned()));
+    known
+}
+
+/// Words that look like one of our metrics. A name that ends in `_` stands for a group, such as `packager_check_*`.
+fn names(text: &str) -> impl Iterator<Item = String> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter(|word| word.starts_with("packager_") && !word.ends_with('_')).map(str::to_owned)
+}
+
+fn texts(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let kept = |path: &PathBuf| path.extension().is_some_and(|e| e == "md" || e == "yml");
+    entries.flat_map(|path| if path.is_dir() { texts(&path) } else { vec![path] }).filter(kept).collect()
+}

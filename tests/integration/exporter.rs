@@ -1,0 +1,201 @@
+//! The real program in a process of its own, and a catalogue for it.
+
+use crate::harness::TEMPLATES;
+use crate::harness::origin::{Clock, Origin};
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_packager_exporter");
+/// Far more than anything here takes: only a test that would hang meets it.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A live origin on this machine's clock.
+pub async fn live_origin() -> Origin {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    Origin::start(listener, Clock::system())
+}
+
+/// The program in `folder` with nothing of this process's environment.
+pub fn command(folder: &Path) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.current_dir(folder).env_clear().stdin(Stdio::null());
+    command
+}
+
+/// Runs it to its end.
+pub fn run(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
+    ended(&command(folder).args(arguments).output().unwrap())
+}
+
+pub fn ended(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+/// A folder with `config/`, where the program finds it by itself.
+pub struct Files {
+    folder: TempDir,
+}
+
+impl Files {
+    /// `channels`: code, URL and template of each.
+    pub fn new(channels: &[(&str, String, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("config")).unwrap();
+        let files = Self { folder };
+        files.write("exporter.yml", "");
+        files.write("templates.yml", TEMPLATES);
+        files.write("channels.yml", &catalogue(channels));
+        files
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder().join("config").join(name)
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+}
+
+pub fn catalogue(channels: &[(&str, String, &str)]) -> String {
+    let mut text = String::from("defaults: {channel_type: LIVE, tier: 1}\nchannels:\n");
+    for (code, url, template) in channels {
+        let _ = writeln!(text, "  {code}: {{input_url: '{url}', template: {template}}}");
+    }
+    text
+}
+
+/// A running `serve` on a free port; it is killed when this is dropped.
+pub struct Exporter {
+    /// `127.0.0.1:40123`.
+    pub address: String,
+    pub child: Child,
+    log: Arc<Mutex<String>>,
+    client: reqwest::Client,
+}
+
+impl Exporter {
+    pub async fn start(folder: &Path) -> Self {
+        Self::spawn(&mut command(folder), &[]).await
+    }
+
+    /// `command` is the program with folder and environment.
+    pub async fn spawn(command: &mut Command, arguments: &[&str]) -> Self {
+        command.args(["serve", "--web.listen-address", "127.0.0.1:0"]).args(arguments);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = follow(BufReader::new(child.stderr.take().unwrap()));
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let mut exporter = Self { address: String::new(), child, log, client };
+        exporter.address = exporter.listening().await;
+        exporter
+    }
+
+    async fn listening(&mut self) -> String {
+        let began = Instant::now();
+        loop {
+            let log = self.log();
+            let address = log.split_once("msg=listening address=").and_then(|(_, rest)| rest.split_once(' '));
+            if let Some((address, _)) = address {
+                return address.to_owned();
+            }
+            let ended = self.child.try_wait().unwrap();
+            assert!(ended.is_none() && began.elapsed() < PATIENCE, "the exporter doesn't listen ({ended:?}): {log}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Status and text of `GET path`.
+    pub async fn get(&self, path: &str) -> (u16, String) {
+        self.send(self.client.get(self.url(path))).await
+    }
+
+    /// As Prometheus asks, which gives up after `timeout`.
+    pub async fn scrape(&self, path: &str, timeout: Duration) -> (u16, String) {
+        let request = self.client.get(self.url(path));
+        self.send(request.header("X-Prometheus-Scrape-Timeout-Seconds", timeout.as_secs_f64().to_string())).await
+    }
+
+    pub async fn post(&self, path: &str) -> (u16, String) {
+        self.send(self.client.post(self.url(path))).await
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> (u16, String) {
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Asks for `path` until the answer is as wanted.
+    pub async fn until(&self, path: &str, wanted: impl Fn(u16, &str) -> bool) -> String {
+        let began = Instant::now();
+        loop {
+            let (status, text) = self.get(path).await;
+            if wanted(status, &text) {
+                return text;
+            }
+            assert!(began.elapsed() < PATIENCE, "{path} still answers {status}: {text}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// `HUP`, `TERM`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+}
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Gathers what a program says, as it says it: a pipe that nobody reads would stop it.
+pub fn follow(lines: impl BufRead + Send + 'static) -> Arc<Mutex<String>> {
+    let said = Arc::new(Mutex::new(String::new()));
+    let to = said.clone();
+    std::thread::spawn(move || {
+        for line in lines.lines().map_while(Result::ok) {
+            let mut said = to.lock().unwrap();
+            said.push_str(&line);
+            said.push('\n');
+        }
+    });
+    said
+}
+
+/// The value of a series without labels.
+pub fn value(exposition: &str, name: &str) -> Option<f64> {
+    let line = exposition.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+    line.trim().parse().ok()
+}
+
+/// Checks that failed by the exposition, sorted.
+pub fn failed(exposition: &str) -> Vec<&str> {
+    let held = exposition.lines().filter_map(|line| line.strip_prefix("packager_check_ok{check=\""));
+    let failed = held.filter(|rest| rest.ends_with("} 0")).filter_map(|rest| rest.split('"').next());
+    let mut failed: Vec<&str> = failed.collect();
+    failed.sort_unstable();
+    failed
+}

@@ -1,0 +1,52 @@
+//! Answers that would exhaust or hang a careless client, against the real program: its memory is that of nothing else.
+
+use crate::exporter::{Exporter, Files, failed, live_origin, value};
+use std::time::{Duration, Instant};
+
+/// The origin's fault, the check that fails, and words of its reason.
+const HOSTILE: [(&str, &str, &str); 9] = [
+    ("master_404", "manifest_available", "status 404"),
+    ("renditions_all_404", "rendition_available", "status 404"),
+    ("manifest_html", "manifest_available", "HTML"),
+    ("manifest_empty", "manifest_available", "empty"),
+    ("manifest_huge", "manifest_available", "8388608"),
+    ("gzip_bomb", "manifest_available", "8388608"),
+    ("redirect_loop", "manifest_available", "redirect"),
+    ("silent", "manifest_available", "no answer"),
+    ("lines_10m", "manifest_available", "8388608"),
+];
+const SCRAPE_TIMEOUT: Duration = Duration::from_secs(5);
+const MOST_MEMORY: u64 = 100 << 20;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_answers_are_failed_checks_in_time_and_in_bounded_memory() {
+    let origin = live_origin().await;
+    let channels = HOSTILE.map(|(fault, ..)| (fault, origin.url(&format!("fault/{fault}/TV1/master.m3u8")), "T2"));
+    let files = Files::new(&channels);
+    let exporter = Exporter::start(files.folder()).await;
+    let answers = HOSTILE.map(|(fault, check, words)| judge(&exporter, fault, check, words));
+    let figures = futures_util::future::join_all(answers).await;
+    let peak = peak_memory(exporter.child.id());
+    println!("peak memory {:.1} MB; answered after {figures:#.2?}", peak as f64 / 1e6);
+    assert!(peak < MOST_MEMORY, "{:.1} MB", peak as f64 / 1e6);
+}
+
+async fn judge(exporter: &Exporter, fault: &'static str, check: &str, words: &str) -> (&'static str, Duration) {
+    let began = Instant::now();
+    let (status, text) = exporter.scrape(&format!("/probe?target={fault}&debug=true"), SCRAPE_TIMEOUT).await;
+    let took = began.elapsed();
+    assert!(took < SCRAPE_TIMEOUT, "{fault}: answered after {took:?}");
+    assert_eq!((status, value(&text, "probe_success")), (200, Some(0.0)), "{fault}: {text}");
+    assert!(failed(&text).contains(&check), "{fault}: {text}");
+    let reason = text.lines().find(|line| line.contains(&format!("msg=violation output=hls check={check} ")));
+    assert!(reason.is_some_and(|reason| reason.contains(words)), "{fault} should say {words}: {reason:?}");
+    (fault, took)
+}
+
+/// The most memory that a process had, in bytes.
+fn peak_memory(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let kilobytes: u64 = line.trim().strip_suffix(" kB").unwrap().parse().unwrap();
+    kilobytes << 10
+}

@@ -1,0 +1,204 @@
+//! Debian's Prometheus with the scrape configuration that is shipped.
+
+use crate::exporter::{Exporter, Files, follow, live_origin};
+use crate::harness::origin::Origin;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::BufReader;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use url::Url;
+
+/// Code, path on the origin, template.
+const CLEAN: [(&str, &str, &str); 8] = [
+    ("CLEAN_TV1", "live/TV1/master.m3u8", "T2"),
+    ("CLEAN_TV2", "live/TV2/master.m3u8", "T2"),
+    ("CLEAN_HD1", "live/HD1/master.m3u8", "T6"),
+    ("CLEAN_HD2", "live/HD2/master.m3u8", "T6"),
+    ("CLEAN_CM1", "live/CM1/master.m3u8", "T2"),
+    ("CLEAN_CH1", "live/CH1/master.m3u8", "T6"),
+    ("CLEAN_DI1", "live/DI1/master.m3u8", "T2"),
+    ("CLEAN_TOKEN", "token/TV3/master.m3u8", "T2"),
+];
+/// Code and fault; the first breaks playback.
+const FAULTY: [(&str, &str); 2] = [("FAULTY_CONTAINER", "container_invalid"), ("FAULTY_COUNTERS", "ts_continuity")];
+
+fn shipped() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config"))
+}
+
+#[test]
+fn promtool_accepts_the_shipped_configuration() {
+    let output = Command::new("promtool").args(["check", "config"]).arg(shipped().join("prometheus.yml")).output();
+    let output = output.expect("promtool (of Prometheus; Debian: apt-get install prometheus) must be in PATH");
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success() && said.contains("SUCCESS") && !said.contains("WARNING"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prometheus_scrapes_ten_channels_for_two_minutes() {
+    let origin = live_origin().await;
+    let files = Files::new(&channels(&origin));
+    let exporter = Exporter::start(files.folder()).await;
+    let prometheus = Prometheus::start(&exporter.address).await;
+
+    // Eight scrapes, 15 s apart.
+    prometheus.until("count(count_over_time(up[5m]) >= 8)", 11.0, Duration::from_secs(150)).await;
+
+    assert_eq!(prometheus.one("count(min_over_time(up[2m]) == 1)").await, Some(11.0), "every scrape of every target");
+    assert_eq!(prometheus.one("max(max_over_time(packager_series_dropped[5m]))").await, Some(0.0));
+    verdicts(&prometheus).await;
+    labels(&prometheus).await;
+}
+
+/// Clean channels stayed clean all the time, the faulty ones failed by what is wrong in them.
+async fn verdicts(prometheus: &Prometheus) {
+    let codes =
+        |samples: Vec<Sample>| samples.into_iter().map(|s| s.labels["channel"].clone()).collect::<BTreeSet<_>>();
+    let clean: BTreeSet<String> = CLEAN.iter().map(|(code, ..)| (*code).to_owned()).collect();
+    let always = codes(prometheus.query("min_over_time(probe_success[5m]) == 1").await);
+    assert_eq!(always.intersection(&clean).count(), CLEAN.len(), "{always:?}");
+    let false_alarms = prometheus.query("min_over_time(packager_check_ok{channel=~\"CLEAN.*\"}[5m]) == 0").await;
+    assert!(false_alarms.is_empty(), "{false_alarms:#?}");
+
+    let broken = prometheus.query("max_over_time(probe_success[5m]) == 0").await;
+    assert_eq!(codes(broken), BTreeSet::from(["FAULTY_CONTAINER".to_owned()]));
+    let failed = prometheus.query("packager_check_ok{channel=~\"FAULTY.*\"} == 0").await;
+    for (code, check) in [("FAULTY_CONTAINER", "container_valid"), ("FAULTY_COUNTERS", "ts_continuity")] {
+        assert!(failed.iter().any(|s| s.labels["channel"] == code && s.labels["check"] == check), "{failed:#?}");
+    }
+}
+
+/// Whoever writes a rule finds the channel on every series, and each of our labels under its own name.
+async fn labels(prometheus: &Prometheus) {
+    for name in ["probe_success", "packager_check_ok", "packager_rendition_info", "packager_segment_size_bytes"] {
+        let channels = prometheus.one(&format!("count(count by (channel) ({name}))")).await;
+        assert_eq!(channels, Some(10.0), "{name}");
+    }
+    let series = prometheus.series("{__name__=~\".+\", channel=\"\", job!=\"packager_exporter\"}").await;
+    assert!(series.is_empty(), "no channel: {series:#?}");
+    let series = prometheus.series("{job=\"packager_channels\"}").await;
+    let renamed: Vec<_> = series.iter().filter(|s| s.keys().any(|label| label.starts_with("exported_"))).collect();
+    assert!(renamed.is_empty(), "{renamed:#?}");
+    assert!(series.iter().all(|s| s["tier"] == "1"), "labels of channels/*.yml are on every series");
+}
+
+fn channels(origin: &Origin) -> Vec<(&'static str, String, &'static str)> {
+    let clean = CLEAN.map(|(code, path, template)| (code, origin.url(path), template));
+    let faulty = FAULTY.map(|(code, fault)| (code, origin.url(&format!("fault/{fault}/TV1/master.m3u8")), "T2"));
+    clean.into_iter().chain(faulty).collect()
+}
+
+#[derive(Debug)]
+struct Sample {
+    labels: BTreeMap<String, String>,
+    value: f64,
+}
+
+/// A running Prometheus on the shipped configuration; it is killed when this is dropped.
+struct Prometheus {
+    child: Child,
+    address: String,
+    said: Arc<Mutex<String>>,
+    client: reqwest::Client,
+    _folder: tempfile::TempDir,
+}
+
+impl Prometheus {
+    async fn start(exporter: &str) -> Self {
+        let folder = configured(exporter);
+        let address = format!("127.0.0.1:{}", free_port());
+        let mut command = Command::new("prometheus");
+        command.arg(format!("--config.file={}", folder.path().join("prometheus.yml").display()));
+        command.arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()));
+        command.arg(format!("--web.listen-address={address}"));
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        let mut child = child.expect("prometheus (Debian: apt-get install prometheus) must be in PATH");
+        let said = follow(BufReader::new(child.stderr.take().unwrap()));
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let mut prometheus = Self { child, address, said, client, _folder: folder };
+        prometheus.ready().await;
+        prometheus
+    }
+
+    async fn ready(&mut self) {
+        let began = Instant::now();
+        let url = format!("http://{}/-/ready", self.address);
+        while !self.client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
+            let ended = self.child.try_wait().unwrap();
+            let waits = ended.is_none() && began.elapsed() < Duration::from_secs(30);
+            assert!(waits, "Prometheus doesn't get ready ({ended:?}): {}", self.said.lock().unwrap());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn ask(&self, path: &str, name: &str, value: &str) -> Value {
+        let url = Url::parse_with_params(&format!("http://{}/api/v1/{path}", self.address), [(name, value)]).unwrap();
+        let text = self.client.get(url).send().await.unwrap().text().await.unwrap();
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(answer["status"], "success", "{value}: {text}");
+        answer["data"].clone()
+    }
+
+    async fn query(&self, expression: &str) -> Vec<Sample> {
+        let data = self.ask("query", "query", expression).await;
+        let result = data["result"].as_array().unwrap().iter();
+        let sample = |found: &Value| Sample {
+            labels: serde_json::from_value(found["metric"].clone()).unwrap(),
+            value: found["value"][1].as_str().unwrap().parse().unwrap(),
+        };
+        result.map(sample).collect()
+    }
+
+    async fn one(&self, expression: &str) -> Option<f64> {
+        self.query(expression).await.first().map(|sample| sample.value)
+    }
+
+    async fn series(&self, selector: &str) -> Vec<BTreeMap<String, String>> {
+        serde_json::from_value(self.ask("series", "match[]", selector).await).unwrap()
+    }
+
+    /// Asks again until the answer is `wanted`.
+    async fn until(&self, expression: &str, wanted: f64, within: Duration) {
+        let began = Instant::now();
+        loop {
+            let found = self.one(expression).await;
+            if found == Some(wanted) {
+                return;
+            }
+            assert!(began.elapsed() < within, "{expression} is {found:?} after {within:?}");
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What is shipped, but for the exporter's address and the channels.
+fn configured(exporter: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let text = std::fs::read_to_string(shipped().join("prometheus.yml")).unwrap();
+    assert_eq!(text.matches("127.0.0.1:10115").count(), 2);
+    std::fs::write(folder.path().join("prometheus.yml"), text.replace("127.0.0.1:10115", exporter)).unwrap();
+    let example = std::fs::read_to_string(shipped().join("channels/example.yml")).unwrap();
+    let codes: Vec<&str> = CLEAN.iter().map(|(code, ..)| *code).chain(FAULTY.iter().map(|(code, _)| *code)).collect();
+    assert!(example.contains("CH_TV_HD_001"));
+    std::fs::create_dir(folder.path().join("channels")).unwrap();
+    let channels = example.replace("CH_TV_HD_001", &codes.join(", "));
+    std::fs::write(folder.path().join("channels/demo.yml"), channels).unwrap();
+    folder
+}
+
+/// Below the range that connections and listeners of the other tests get theirs from.
+fn free_port() -> u16 {
+    let first = 20_000 + (std::process::id() % 5_000) as u16;
+    (first..first + 1_000).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
+}
