@@ -44,6 +44,15 @@ impl Trail {
     pub fn marks(&self) -> Marks {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    /// The task that polls now works for this trail's request.
+    fn is_in_reach(self: &Arc<Self>) -> bool {
+        TRAIL.try_with(|trail| Arc::ptr_eq(trail, self)).unwrap_or(false)
+    }
+
+    fn forget(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Marks::default();
+    }
 }
 
 impl Marks {
@@ -127,7 +136,34 @@ where
 
 async fn connect<T>(inner: impl Future<Output = Result<T, BoxError>>, limit: Duration) -> Result<T, BoxError> {
     note(|marks| *marks = Marks { connecting: Some(Instant::now()), ..Marks::default() });
-    let connection = tokio::time::timeout(limit, inner).await.map_err(|_| ConnectTimeout)??;
+    let own = TRAIL.try_with(Arc::clone).ok();
+    let mut connecting = std::pin::pin!(tokio::time::timeout(limit, inner));
+    let connected = std::future::poll_fn(|cx| {
+        // Polled from elsewhere, it goes on in the background: the request took a kept-alive connection that became
+        // free, and doesn't wait for this one any more.
+        if let Some(own) = own.as_ref().filter(|own| !own.is_in_reach()) {
+            own.forget();
+        }
+        connecting.as_mut().poll(cx)
+    });
+    let connection = connected.await.map_err(|_| ConnectTimeout)??;
     note(|marks| marks.connected = Some(Instant::now()));
     Ok(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt as _;
+
+    #[tokio::test]
+    async fn a_request_does_not_wait_for_a_connection_that_goes_on_in_the_background() {
+        let trail = Arc::new(Trail::default());
+        let never = std::future::pending::<Result<(), BoxError>>();
+        let mut connecting = Box::pin(connect(never, Duration::from_secs(60)));
+        followed(&trail, async { assert!((&mut connecting).now_or_never().is_none()) }).await;
+        assert_eq!(trail.marks().phase(), Phase::Tcp);
+        assert!((&mut connecting).now_or_never().is_none());
+        assert_eq!(trail.marks().phase(), Phase::Answer, "the request took a kept-alive connection");
+    }
 }
