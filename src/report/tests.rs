@@ -60,7 +60,10 @@ fn a_stream_cannot_send_escape_sequences_to_the_terminal() {
 #[test]
 fn the_text_says_verdict_renditions_and_what_failed_with_its_evidence() {
     let text = text(&broken(), false);
-    assert!(text.starts_with("FAILED  CH_TV_HD_001 (Đà Nẵng TV), template TPL_LIVE_HD"), "{text}");
+    assert!(
+        text.starts_with("FAILED  CH_TV_HD_001 (Đà Nẵng TV), template TPL_LIVE_HD, 2026-03-01T12:00:00.000Z: "),
+        "{text}"
+    );
     assert!(text.contains("2 of 3 checks failed, 1 not run, 1.25 s, cut short by the deadline"), "{text}");
     assert!(text.contains("192.0.2.7:443 refused the connection"), "{text}");
     assert!(text.contains("\nmajor  rendition_available  hls\n  1080p-4500k: HTTP status 404\n"), "{text}");

@@ -17,7 +17,7 @@ const MAX_NAME: usize = 40;
 #[must_use]
 pub fn text(report: &Report, colour: bool) -> String {
     let (view, paint) = (report.view(), Paint(colour));
-    let mut out = verdict(&view, paint);
+    let mut out = verdict(&view, report, paint);
     for output in &view.outputs {
         out.push_str(&output_lines(output, report));
     }
@@ -42,14 +42,14 @@ impl Paint {
     }
 }
 
-fn verdict(view: &View<'_>, paint: Paint) -> String {
+fn verdict(view: &View<'_>, report: &Report, paint: Paint) -> String {
     let count = |result| view.checks.iter().filter(|o| o.result == result).count();
     let mut out = format!(
         "{}  {}, template {}, {:.3}: {} of {} checks failed, {} not run, {:.2} s{}\n",
         word(view, paint),
         subject(view),
         plain(view.template),
-        view.started_at,
+        report.started_at,
         count(CheckResult::Failed),
         view.checks.len(),
         count(CheckResult::NotRun),
