@@ -29,7 +29,7 @@ pub fn run(args: &Serve) -> Result<Exit, String> {
 async fn served(args: &Serve, backend: Backend, mut signals: Signals) -> Result<(), String> {
     let security = Security::load(args.web_config.as_deref())?;
     let state = State::new(backend, settings(args));
-    let listeners = listen(args).await?;
+    let listeners = listen(args, security.current().await.tls().is_some()).await?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let wait = async {
         let _ = stopped.await;
@@ -56,12 +56,12 @@ fn settings(args: &Serve) -> Settings {
     Settings { route_prefix, link_prefix, timeout_offset: args.timeout_offset, history_limit: args.history_limit }
 }
 
-async fn listen(args: &Serve) -> Result<Vec<TcpListener>, String> {
+async fn listen(args: &Serve, tls: bool) -> Result<Vec<TcpListener>, String> {
     let mut listeners = Vec::new();
     for address in &args.listen {
         let listener = address.bind().await?;
         let bound = listener.local_addr().map_or_else(|_| address.to_string(), |a| a.to_string());
-        tracing::info!(address = bound, tls = args.web_config.is_some(), "listening");
+        tracing::info!(address = bound, tls, "listening");
         listeners.push(listener);
     }
     Ok(listeners)
