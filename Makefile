@@ -1,8 +1,6 @@
-# `make demo` and `make test` do all set-up themselves on a Debian machine with Rust and Node.js.
+# `make demo` and `make test` do all set-up themselves on a Debian machine with Rust.
 
 CARGO ?= cargo
-TOOLS := $(CURDIR)/target/tools
-DENY_VERSION := 0.19.0
 RUST_FILES = $(shell git ls-files --cached --others --exclude-standard '*.rs')
 
 .PHONY: demo test check fmt lint deny advisories unit docs detection bench tools
