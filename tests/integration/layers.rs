@@ -7,15 +7,14 @@ fn files_below(path: &Path) -> Vec<PathBuf> {
     if path.is_file() {
         return vec![path.to_owned()];
     }
-    fs::read_dir(path).into_iter().flatten().flat_map(|entry| files_below(&entry.unwrap().path())).collect()
+    fs::read_dir(path).into_iter().flatten().flatten().flat_map(|entry| files_below(&entry.path())).collect()
 }
 
 #[test]
 fn no_module_uses_one_that_stands_below_it_in_lib_rs() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let lib = fs::read_to_string(src.join("lib.rs")).unwrap();
-    let modules: Vec<&str> =
-        lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
+    let modules: Vec<&str> = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
     assert!(modules.len() > 10, "lib.rs lists its modules as `pub mod name;`");
     let mut upward = Vec::new();
     for (i, module) in modules.iter().enumerate() {
@@ -33,7 +32,6 @@ fn no_module_uses_one_that_stands_below_it_in_lib_rs() {
 }
 
 fn uses(text: &str, module: &str) -> bool {
-    text.match_indices(&format!("crate::{module}")).any(|(at, found)| {
-        !text[at + found.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '_')
-    })
+    text.match_indices(&format!("crate::{module}"))
+        .any(|(at, found)| !text[at + found.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '_'))
 }

@@ -15,7 +15,12 @@ fn failed(report: &Report) -> Vec<&'static str> {
 }
 
 fn downloads(stage: &Stage) -> usize {
-    stage.origin.requests().iter().filter(|r| r.path.contains("/seg_") && !r.headers.iter().any(|(n, _)| n == "range")).count()
+    stage
+        .origin
+        .requests()
+        .iter()
+        .filter(|r| r.path.contains("/seg_") && !r.headers.iter().any(|(n, _)| n == "range"))
+        .count()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -45,11 +50,8 @@ async fn a_segment_is_downloaded_once_and_every_new_one_is() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_channels_in_one_folder_do_not_mix_and_changing_tokens_rewrite_nothing() {
-    let channels = [
-        channel("A", "folder/TV1.m3u8"),
-        channel("B", "folder/TV2.m3u8"),
-        channel("TOKEN", "token/TV1/master.m3u8"),
-    ];
+    let channels =
+        [channel("A", "folder/TV1.m3u8"), channel("B", "folder/TV2.m3u8"), channel("TOKEN", "token/TV1/master.m3u8")];
     let stage = Stage::new(&channels, TEMPLATES, "").await;
     for _ in 0..10 {
         for code in ["A", "B", "TOKEN"] {
