@@ -6,7 +6,7 @@ use crate::container::Inspection;
 use crate::facts::{FailureKind, Fetched, RenditionFacts, SegmentFacts};
 use crate::finding::{Defect, DefectKind, Position};
 use crate::history::RenditionPast;
-use crate::stream::{ByteRange, Timeline};
+use crate::stream::{ByteRange, Map, Timeline};
 use crate::units::{Seconds, Timestamp};
 use std::collections::HashMap;
 use url::Url;
@@ -150,9 +150,15 @@ fn continues(before: &SegmentFacts, next: &SegmentFacts, restarts: &[Timestamp])
     !next.segment.discontinuity
         && !restarted
         && before.segment.discontinuity_sequence == next.segment.discontinuity_sequence
-        && before.segment.map == next.segment.map
+        && same_map(before.segment.map.as_ref(), next.segment.map.as_ref())
         && sound(before).is_some()
         && sound(next).is_some()
+}
+
+/// Query strings carry tokens that change on every request.
+fn same_map(a: Option<&Map>, b: Option<&Map>) -> bool {
+    let file = |m: &Map| (m.uri.path().to_owned(), m.byte_range);
+    a.map(file) == b.map(file)
 }
 
 /// A violation with the evidence that leads to the segment.
@@ -209,6 +215,20 @@ mod tests {
         let seen = inspected(facts, past).unwrap();
         assert_eq!(seen.len(), 1);
         assert!(seen[0].fetched.ok().is_none());
+    }
+
+    #[test]
+    fn a_token_does_not_make_another_initialization_section() {
+        let mut scene = Scene::live();
+        let under = |number: u64, map: &str| {
+            let mut segment = ts_segment(number, 2.0 * number as f64, 2.0);
+            segment.segment.map = Some(Map { uri: url(map), byte_range: None });
+            segment
+        };
+        scene.remember([under(4, "init.mp4?t=1"), under(5, "init.mp4?t=2"), under(6, "init2.mp4?t=2")]);
+        let (facts, past) = scene.context().renditions().next().unwrap();
+        let pairs = consecutive(&inspected(facts, past).unwrap(), past);
+        assert_eq!(pairs.iter().map(|(_, n)| n.segment.number).collect::<Vec<_>>(), [5]);
     }
 
     #[test]
