@@ -2,7 +2,7 @@ use super::input::{self, FIRST};
 use super::relation::{self, Relation, Step};
 use super::{Context, Group, Meta, Verdict, Violation};
 use crate::finding::Severity;
-use crate::history::Remembered;
+use crate::history::{Remembered, RenditionPast};
 use crate::units::Seconds;
 
 pub const META: Meta = Meta {
@@ -15,7 +15,7 @@ pub const META: Meta = Meta {
 };
 
 params! {
-    /// Compare URIs. Switch it off where a CDN writes tokens into paths.
+    /// Compare URIs. Where each probe gets other names for all segments (a session or token in paths), they are not compared anyway.
     uris: bool = true,
     /// Seconds by which EXTINF may change.
     duration_tolerance: f64 = 0.01,
@@ -31,8 +31,17 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
         let steps = relation::recent(context, facts, past)?;
         // A step back or a restart is reported as what it is, not once for each segment.
         let continued = steps.iter().rev().filter(|s| s.relation == Relation::Continued);
-        Some(continued.filter_map(|s| rewritten(s, params)).collect())
+        let params = Params { uris: params.uris && names_last(past), ..params.clone() };
+        Some(continued.filter_map(|s| rewritten(s, &params)).collect())
     })
+}
+
+/// A packager or CDN that writes the viewer's session into its URIs (`media_w1234_7.ts`) names all segments anew
+/// for each probe: where no segment was ever seen twice under one name, names say nothing.
+fn names_last(past: &RenditionPast) -> bool {
+    relation::all(past)
+        .iter()
+        .any(|step| relation::shared(step.earlier, step.later).any(|(a, b)| a.identity == b.identity))
 }
 
 fn rewritten(step: &Step<'_>, params: &Params) -> Option<Violation> {
@@ -117,10 +126,29 @@ mod tests {
 
     #[test]
     fn many_at_once_are_one_event_and_uris_may_be_left_out() {
-        let scene = scene(|o| o.segments.iter_mut().for_each(|s| s.identity = 1));
+        let mut scene = scene(|o| o.segments.iter_mut().for_each(|s| s.identity += 1000));
+        let mut next = dated(observation(-5, 12, 17), -16.0);
+        next.segments.iter_mut().for_each(|s| s.identity += 1000);
+        scene.past().observations.push(std::sync::Arc::new(next));
         let found = violations(check(&scene.context(), &Params::default()));
         assert_eq!((found.len(), &found[0].evidence["segments"]), (1, &5.into()));
         assert_holds(check(&scene.context(), &Params { uris: false, ..Params::default() }));
+    }
+
+    #[test]
+    fn a_session_in_every_name_rewrites_nothing() {
+        let mut scene = Scene::live();
+        let session = |n: u64| {
+            let mut seen = observation(-30 + 10 * n as i64, 10 + n, 15 + n);
+            seen.segments.iter_mut().for_each(|s| s.identity += 1000 * n);
+            seen
+        };
+        scene.observe([session(0), session(1), session(2)]);
+        assert_holds(check(&scene.context(), &Params::default()));
+        let mut changed = session(3);
+        changed.segments[1].duration = Seconds(3.0);
+        scene.past().observations.push(std::sync::Arc::new(changed));
+        assert!(messages(check(&scene.context(), &Params::default())).contains("another duration"));
     }
 
     #[test]
