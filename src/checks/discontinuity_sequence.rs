@@ -62,7 +62,7 @@ fn judge(step: &Step<'_>, past: &RenditionPast, breaks: &[usize]) -> Option<Viol
 /// windows whose first segment has none, and goes back to the last such window.
 fn expected(step: &Step<'_>, past: &RenditionPast, breaks: &[usize]) -> Option<u64> {
     let b = step.later;
-    if starts_with_tag(b) {
+    if b.starts_with_discontinuity {
         return None;
     }
     let a = baseline(step, past, breaks)?;
@@ -81,11 +81,7 @@ fn expected(step: &Step<'_>, past: &RenditionPast, breaks: &[usize]) -> Option<u
 fn baseline<'a>(step: &Step<'_>, past: &'a RenditionPast, breaks: &[usize]) -> Option<&'a Observation> {
     let begin = breaks.iter().copied().filter(|index| *index < step.index).max().unwrap_or(0);
     let run = past.observations.get(begin..step.index)?;
-    run.iter().rev().map(AsRef::as_ref).find(|o| !o.segments.is_empty() && !starts_with_tag(o))
-}
-
-fn starts_with_tag(observation: &Observation) -> bool {
-    observation.segments.first().is_some_and(|s| s.discontinuity)
+    run.iter().rev().map(AsRef::as_ref).find(|o| !o.segments.is_empty() && !o.starts_with_discontinuity)
 }
 
 #[cfg(test)]
@@ -103,6 +99,7 @@ mod tests {
             current += u64::from(segment.discontinuity);
             segment.discontinuity_sequence = current;
         }
+        observation.starts_with_discontinuity = tags.contains(&first);
         observation
     }
 
@@ -121,6 +118,15 @@ mod tests {
     fn a_packager_may_count_it_while_it_stands_first() {
         assert_holds(run([window(-20, 11, 15, 3, &[12]), window(-10, 12, 16, 4, &[12]), window(0, 13, 17, 4, &[])]));
         assert_holds(run([window(-20, 11, 15, 3, &[12]), window(-10, 12, 16, 4, &[]), window(0, 13, 17, 4, &[])]));
+    }
+
+    #[test]
+    fn a_tag_before_the_segments_remembered_of_a_long_window_stands_first_too() {
+        let long = |seconds, first, counted, tag_first| {
+            let all = window(seconds, first, first + 5, counted, if tag_first { &[12] } else { &[] });
+            Observation { segments: all.segments.into_iter().skip(2).collect(), ..all }
+        };
+        assert_holds(run([long(-20, 11, 4, false), long(-10, 12, 4, true), long(0, 13, 4, false)]));
     }
 
     #[test]

@@ -103,6 +103,7 @@ pub fn observation(seconds: i64, first: u64, last: u64) -> Observation {
         target_duration: Some(Seconds(2.0)),
         ended: false,
         window: Seconds(2.0 * segments.len() as f64),
+        starts_with_discontinuity: false,
         segments,
     }
 }

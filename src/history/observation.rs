@@ -13,6 +13,8 @@ pub struct Observation {
     pub target_duration: Option<Seconds>,
     pub ended: bool,
     pub window: Seconds,
+    /// EXT-X-DISCONTINUITY stands before the window's first segment, which may be older than those remembered.
+    pub starts_with_discontinuity: bool,
     /// The newest segments, oldest first, at most [`MAX_REMEMBERED_SEGMENTS`].
     pub segments: Vec<Remembered>,
 }
@@ -46,6 +48,7 @@ impl Observation {
             target_duration: timeline.target_duration,
             ended: timeline.ended,
             window: timeline.window(),
+            starts_with_discontinuity: timeline.segments.first().is_some_and(|s| s.discontinuity),
             segments: timeline.segments.iter().skip(skip).map(|s| remember(s, query_identifies)).collect(),
         }
     }
