@@ -156,6 +156,15 @@ pub struct Segment {
     pub line: u32,
 }
 
+impl Segment {
+    /// AES-128 and AES-256-GCM encrypt the segment as a whole (RFC 8216bis 4.4.4.4): without the key nothing
+    /// inside can be read, not even what container it is.
+    #[must_use]
+    pub fn wholly_encrypted(&self) -> bool {
+        self.key.as_ref().is_some_and(|k| k.method == "AES-128" || k.method == "AES-256-GCM")
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ByteRange {
     pub offset: u64,

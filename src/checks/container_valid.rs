@@ -36,16 +36,11 @@ fn judge_segment(segment: &SegmentFacts, facts: &RenditionFacts) -> Option<Optio
         return None;
     }
     let problem = body(exchange).or_else(|| match &segment.inspection {
-        _ if wholly_encrypted(segment) => None,
+        _ if segment.segment.wholly_encrypted() => None,
         None => Some("the body could not be inspected".to_owned()),
         Some(inspection) => structure(inspection).or_else(|| announced(segment, inspection, facts)),
     });
     Some(problem.map(|p| evidence(segment, exchange, format!("segment {}: {p}", segment.segment.number))))
-}
-
-/// AES-128 encrypts the segment as a whole: without the key its container can't be seen.
-fn wholly_encrypted(segment: &SegmentFacts) -> bool {
-    segment.segment.key.as_ref().is_some_and(|k| k.method == "AES-128" || k.method == "AES-256-GCM")
 }
 
 fn body(exchange: &Exchange) -> Option<String> {
