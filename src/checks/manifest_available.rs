@@ -1,4 +1,4 @@
-use super::input::shown;
+use super::input::{out_of_time, shown};
 use super::{Context, Group, Meta, Verdict, Violation};
 use crate::facts::OutputFacts;
 use crate::finding::Severity;
@@ -17,6 +17,9 @@ params! {}
 
 pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
     let manifest = &context.output.manifest;
+    if out_of_time(manifest) {
+        return Verdict::NotRun("the probe's own time was up before the manifest could be judged");
+    }
     let Some(problem) = problem(context.output) else { return Verdict::Ran(Vec::new()) };
     let mut violation = Violation::new(format!("manifest: {problem}")).with("url", shown(&manifest.url));
     if let Ok(exchange) = &manifest.result {
@@ -60,12 +63,19 @@ mod tests {
 
     #[test]
     fn no_answer_fails_whatever_the_reason() {
-        use FailureKind::{Connect, Deadline, Dns, Refused, Timeout, Tls};
-        for kind in [Refused, Dns, Connect, Tls, Timeout, Deadline] {
+        use FailureKind::{Connect, Dns, Refused, Timeout, Tls};
+        for kind in [Refused, Dns, Connect, Tls, Timeout] {
             let mut scene = Scene::unreadable();
             scene.output.manifest = failed("master.m3u8", kind);
             assert_eq!(messages(run(&scene)), format!("manifest: {kind:?}"));
         }
+    }
+
+    #[test]
+    fn a_probe_without_time_for_the_manifest_says_nothing_about_it() {
+        let mut scene = Scene::unreadable();
+        scene.output.manifest = failed("master.m3u8", FailureKind::Deadline);
+        assert!(matches!(run(&scene), Verdict::NotRun(_)));
     }
 
     #[test]

@@ -322,7 +322,7 @@ mod tests {
     #[test]
     fn a_hung_origin_fails_the_manifest_and_nothing_else_runs() {
         let mut scene = Scene::unreadable();
-        scene.output.manifest = failed("master.m3u8", crate::facts::FailureKind::Deadline);
+        scene.output.manifest = failed("master.m3u8", crate::facts::FailureKind::Timeout);
         let outcomes = run(&scene.context(), &Settings::default());
         let ran: Vec<_> = outcomes.iter().filter(|o| o.result != CheckResult::NotRun).map(|o| o.check).collect();
         assert_eq!(ran, ["manifest_available"]);

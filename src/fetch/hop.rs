@@ -6,6 +6,7 @@ use crate::fetch::trail::{self, Marks, Trail};
 use crate::fetch::{Parts, failure};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
@@ -32,13 +33,27 @@ impl Parts {
             return Err(Failure::new(FailureKind::Deadline, "no time was left to ask".to_owned()));
         }
         let agent = self.agent(url, ca_file, deadline).await?;
+        let asked = Instant::now();
         let slot = self.slot(url, deadline).await?;
-        match attempt(&agent, url, headers, deadline).await {
+        let waited = asked.elapsed();
+        let result = self.with_slot(&agent, url, headers, deadline, slot).await;
+        result.map_err(|failure| own_fault(failure, waited, asked.elapsed()))
+    }
+
+    async fn with_slot(
+        &self,
+        agent: &reqwest::Client,
+        url: &Url,
+        headers: &Headers,
+        deadline: Instant,
+        slot: OwnedSemaphorePermit,
+    ) -> Result<Hop, Failure> {
+        match attempt(agent, url, headers, deadline).await {
             Ok(answer) => Ok(answer.into_hop(slot)),
             Err(Missed { stale: true, .. }) => {
                 // RFC 9112 9.3.1: a server may close a kept-alive connection just when it is used again; a GET may
                 // be repeated.
-                attempt(&agent, url, headers, deadline).await.map(|a| a.into_hop(slot)).map_err(|m| m.failure)
+                attempt(agent, url, headers, deadline).await.map(|a| a.into_hop(slot)).map_err(|m| m.failure)
             }
             Err(missed) => Err(missed.failure),
         }
@@ -65,6 +80,15 @@ impl Parts {
             Failure::new(FailureKind::Deadline, message)
         })
     }
+}
+
+/// A server that had less of the time than the wait for a free connection took isn't to blame.
+fn own_fault(failure: Failure, waited: Duration, all: Duration) -> Failure {
+    if failure.kind != FailureKind::Timeout || waited * 2 < all {
+        return failure;
+    }
+    let waited = failure::seconds(waited);
+    Failure::new(FailureKind::Deadline, format!("{}, after {waited} of waiting for a connection", failure.message))
 }
 
 struct Answer {

@@ -9,7 +9,7 @@ mod lookup;
 pub use clock::Clock;
 
 use crate::catalog::{Channel, Template};
-use crate::checks::{self, Context, Outcome};
+use crate::checks::{self, CheckResult, Context, Outcome};
 use crate::config::{self, Live, Loaded};
 use crate::facts::Capture;
 use crate::fetch::{Client, ClientError};
@@ -107,8 +107,15 @@ impl Prober {
             let _place = shared.place(&budget).await?;
             Ok(Arc::new(shared.line(&loaded, subject, budget).await))
         };
-        let (answer, shared) = self.shared.flights.share(key, budget.deadline(), line).await;
-        answer.map(|report| Probed { report, shared })
+        let answered = self.shared.flights.share(key, budget.deadline(), line);
+        match tokio::time::timeout_at(budget.deadline(), answered).await {
+            Ok((answer, shared)) => answer.map(|report| Probed { report, shared }),
+            // Every wait in the line is bounded; what is not is the time a starved processor takes.
+            Err(_) => Err(Refused::Overloaded(format!(
+                "the probe did not end within {:.1} s although its requests did: the exporter lacks CPU",
+                budget.total().as_secs_f64()
+            ))),
+        }
     }
 
     /// Outputs in the history.
@@ -143,7 +150,7 @@ impl Shared {
             started_at: now,
             duration: began.elapsed().into(),
             timeout: budget.total().into(),
-            success: !outcomes.iter().any(failed_critically),
+            success: succeeded(&capture, &outcomes),
             edge_age: edge_age(&capture, &pasts, now),
             channel,
             template,
@@ -195,12 +202,22 @@ fn judge(
     let expected = channel.expected(template);
     let thresholds = &template.thresholds;
     let outputs = capture.outputs.iter().zip(pasts);
-    let contexts = outputs.map(|(output, past)| Context { now, expected: &expected, thresholds, output, past, hold: template.hold });
+    let contexts = outputs.map(|(output, past)| Context {
+        now,
+        expected: &expected,
+        thresholds,
+        output,
+        past,
+        hold: template.hold,
+    });
     contexts.flat_map(|context| checks::run(&context, &template.checks)).collect()
 }
 
-fn failed_critically(outcome: &Outcome) -> bool {
-    outcome.findings.iter().any(|f| f.severity == Severity::Critical)
+/// No critical check failed, and of each output something was judged: silence is no success.
+fn succeeded(capture: &Capture, outcomes: &[Outcome]) -> bool {
+    let critical = outcomes.iter().flat_map(|o| &o.findings).any(|f| f.severity == Severity::Critical);
+    let judged = |name: &str| outcomes.iter().any(|o| o.output == name && o.result != CheckResult::NotRun);
+    !critical && !capture.outputs.is_empty() && capture.outputs.iter().all(|o| judged(&o.name))
 }
 
 /// How long each rendition's live edge has stood still, as far as was seen.

@@ -1,7 +1,8 @@
 //! A rendition's media: initialization segments, the planned segments newest first, and the window's oldest.
 
 use super::plan::{Plan, plan};
-use super::{Capturer, inconclusive, media_playlist};
+use super::{Capturer, PLAYLIST_PATIENCE, inconclusive, media_playlist};
+use crate::checks::segment_download_time::SHORTEST_PLAY;
 use crate::container::{Init, Inspector};
 use crate::facts::{Fetched, InitFacts, OldestFacts, RenditionFacts, SegmentFacts};
 use crate::fetch::Ask;
@@ -13,6 +14,14 @@ use tokio::time::Instant;
 
 type Inits = Vec<(Arc<InitFacts>, Option<Init>)>;
 
+struct Inspected {
+    inits: Inits,
+    /// Oldest first.
+    segments: Vec<Arc<SegmentFacts>>,
+    /// Planned ones that left the window meanwhile.
+    gone: u64,
+}
+
 impl Capturer<'_> {
     /// Adds to `facts` what its timeline leads to.
     pub(super) async fn media(&self, facts: &mut RenditionFacts, known: &Known) {
@@ -20,43 +29,46 @@ impl Capturer<'_> {
         let plan = plan(&timeline, &facts.rendition.name, known, self.template.segments);
         let (oldest, inspected) =
             tokio::join!(self.oldest(facts, &timeline, &plan), self.inspect(facts, &timeline, &plan));
-        let (inits, segments) = inspected;
-        let left_out = (plan.segments.len() - segments.len()) as u64;
+        let Inspected { inits, segments, gone } = inspected;
+        let out_of_time = (plan.segments.len() - segments.len()) as u64 - gone;
         facts.oldest = oldest;
         facts.inits = inits.into_iter().map(|(init, _)| init).collect();
         facts.segments = segments;
-        facts.skipped = plan.skipped + left_out;
-        facts.covered = left_out == 0;
+        facts.skipped = plan.skipped + gone + out_of_time;
+        facts.covered = out_of_time == 0;
     }
 
-    async fn inspect(
-        &self,
-        facts: &RenditionFacts,
-        timeline: &Timeline,
-        plan: &Plan<'_>,
-    ) -> (Inits, Vec<Arc<SegmentFacts>>) {
-        let inits: Inits = futures_util::future::join_all(plan.maps.iter().map(|map| self.init(map))).await;
-        let mut segments = Vec::new();
+    async fn inspect(&self, facts: &RenditionFacts, timeline: &Timeline, plan: &Plan<'_>) -> Inspected {
+        let inits = futures_util::future::join_all(plan.maps.iter().map(|map| self.init(map))).await;
+        let inits: Inits = inits.into_iter().flatten().collect();
+        let (mut segments, mut gone) = (Vec::new(), 0);
         for segment in plan.segments.iter().rev() {
-            let init = segment.map.as_ref().and_then(|map| inits.iter().find(|(i, _)| i.map == *map));
-            match self.segment(facts, timeline, segment, init.and_then(|(_, init)| init.as_ref())).await {
+            let init = segment.map.as_ref().map(|map| inits.iter().find(|(i, _)| i.map == *map));
+            // Without its initialization segment, for lack of time, a segment would only look broken.
+            let Some(init) = init.map_or(Some(None), |found| found.map(|(_, init)| init.as_ref())) else { break };
+            match self.segment(facts, timeline, segment, init).await {
                 Attempt::Inspected(inspected) => segments.push(Arc::new(*inspected)),
-                Attempt::LeftTheWindow => {}
+                Attempt::LeftTheWindow => gone += 1,
                 Attempt::OutOfTime => break,
             }
         }
         segments.reverse();
-        (inits, segments)
+        Inspected { inits, segments, gone }
     }
 
-    async fn init(&self, map: &Map) -> (Arc<InitFacts>, Option<Init>) {
+    /// `None`: the probe's own time was up.
+    async fn init(&self, map: &Map) -> Option<(Arc<InitFacts>, Option<Init>)> {
+        let began = Instant::now();
         let mut inspector = Inspector::new(None);
         let ask = Ask { range: map.byte_range, max_bytes: self.bounds.max_manifest_bytes, ..self.ask(&map.uri) };
         let fetched = self.client.get(ask, self.budget.segments(), |piece| inspector.push(piece)).await;
+        if inconclusive(&fetched, began, PLAYLIST_PATIENCE) {
+            return None;
+        }
         let (inspection, init) = inspector.finish();
         let read = fetched.ok().is_some();
         let inspection = read.then_some(inspection);
-        (Arc::new(InitFacts { map: map.clone(), fetched, inspection }), init.filter(|_| read))
+        Some((Arc::new(InitFacts { map: map.clone(), fetched, inspection }), init.filter(|_| read)))
     }
 
     async fn segment(
@@ -78,11 +90,15 @@ impl Capturer<'_> {
             return Attempt::OutOfTime;
         }
         let newest = timeline.last_number() == Some(segment.number);
-        if !newest && is_gone(&fetched) && !self.still_listed(facts, segment).await {
-            return Attempt::LeftTheWindow;
+        if !newest && is_gone(&fetched) {
+            match self.still_listed(facts, segment).await {
+                Some(true) => {}
+                Some(false) => return Attempt::LeftTheWindow,
+                None => return Attempt::OutOfTime,
+            }
         }
         let answered = matches!(&fetched.result, Ok(e) if (200..300).contains(&e.status));
-        let inspection = (answered && !encrypted_whole(segment)).then(|| inspector.finish().0);
+        let inspection = (answered && !segment.wholly_encrypted()).then(|| inspector.finish().0);
         let inspected_at = self.clock.now();
         let segment = segment.clone();
         Attempt::Inspected(Box::new(SegmentFacts { segment, inspected_at, fetched, inspection, newest }))
@@ -103,21 +119,26 @@ impl Capturer<'_> {
         if inconclusive(&fetched, began, self.patience(segment)) {
             return None;
         }
-        let gone = is_gone(&fetched) && !self.still_listed(facts, segment).await;
-        (!gone).then(|| OldestFacts { segment: segment.clone(), fetched })
+        let missing = !is_gone(&fetched) || self.still_listed(facts, segment).await == Some(true);
+        missing.then(|| OldestFacts { segment: segment.clone(), fetched })
     }
 
     /// A segment may leave the window between the playlist's answer and its own: asked again before it is called missing.
-    async fn still_listed(&self, facts: &RenditionFacts, segment: &Segment) -> bool {
-        let Some(url) = &facts.rendition.uri else { return true };
+    /// `None`: there was no time to ask.
+    async fn still_listed(&self, facts: &RenditionFacts, segment: &Segment) -> Option<bool> {
+        let Some(url) = &facts.rendition.uri else { return Some(true) };
+        let began = Instant::now();
         let (fetched, body) = self.text(url, self.budget.segments()).await;
+        if inconclusive(&fetched, began, PLAYLIST_PATIENCE) {
+            return None;
+        }
         let again = fetched.ok().and_then(|e| media_playlist(&body, &e.final_url).0);
-        again.is_none_or(|timeline| timeline.segments.iter().any(|s| s.number == segment.number))
+        Some(again.is_none_or(|timeline| timeline.segments.iter().any(|s| s.number == segment.number)))
     }
 
     /// How long a download may take before its length is the stream's fault: what `segment_download_time` allows.
     fn patience(&self, segment: &Segment) -> Seconds {
-        Seconds(self.template.thresholds.max_download_time.min(segment.duration.0.max(0.1)))
+        Seconds(self.template.thresholds.max_download_time.min(segment.duration.0.max(SHORTEST_PLAY)))
     }
 }
 
@@ -129,9 +150,4 @@ enum Attempt {
 
 fn is_gone(fetched: &Fetched) -> bool {
     matches!(&fetched.result, Ok(e) if matches!(e.status, 404 | 410))
-}
-
-/// AES-128 encrypts the whole segment (RFC 8216bis 4.4.4.4): nothing inside can be read without the key.
-fn encrypted_whole(segment: &Segment) -> bool {
-    segment.key.as_ref().is_some_and(|key| key.method == "AES-128")
 }

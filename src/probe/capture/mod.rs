@@ -7,14 +7,15 @@ use super::budget::Budget;
 use super::clock::Clock;
 use crate::catalog::{Channel, Output, RequestSettings, Template};
 use crate::config;
-use crate::facts::{Capture, Fetched, OutputFacts, RenditionFacts, Stages};
+use crate::facts::{Capture, Failure, FailureKind, Fetched, OutputFacts, RenditionFacts, Stages};
 use crate::fetch::{Ask, Client};
-use crate::hls::{self, Playlist};
 use crate::history::{History, Keep, Key, Known};
+use crate::hls::{self, Playlist};
 use crate::stream::{Media, Protocol, Rendition, Timeline};
 use crate::units::{Seconds, Timestamp};
 use futures_util::stream::{self, StreamExt};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
@@ -43,8 +44,11 @@ impl Capturer<'_> {
     async fn output(&self, output: &Output) -> (OutputFacts, Stages) {
         let began = Instant::now();
         let asked_at = self.clock.now();
-        let (manifest, body) = self.text(&output.url, self.budget.manifest()).await;
+        let (mut manifest, body) = self.text(&output.url, self.budget.manifest()).await;
         let manifest_done = Instant::now();
+        if inconclusive(&manifest, began, PLAYLIST_PATIENCE) {
+            manifest.result = Err(too_little_time(manifest_done - began));
+        }
         let mut facts = OutputFacts {
             name: output.name.clone(),
             protocol: Protocol::Hls,
@@ -142,11 +146,20 @@ const PLAYLIST_PATIENCE: Seconds = Seconds(1.0);
 /// The probe's own deadline ended it before a viewer would have complained.
 fn inconclusive(fetched: &Fetched, began: Instant, patience: Seconds) -> bool {
     use crate::facts::FailureKind::{Deadline, Timeout};
-    let failure = match &fetched.result {
-        Err(failure) => Some(failure),
-        Ok(exchange) => exchange.broken.as_ref(),
+    let (failure, took) = match &fetched.result {
+        Err(failure) => (Some(failure), began.elapsed().into()),
+        // Without the wait for a connection, which is the exporter's own.
+        Ok(exchange) => (exchange.broken.as_ref(), exchange.timings.total),
     };
-    failure.is_some_and(|f| matches!(f.kind, Timeout | Deadline)) && Seconds::from(began.elapsed()) < patience
+    failure.is_some_and(|f| f.kind == Deadline || (f.kind == Timeout && took < patience))
+}
+
+fn too_little_time(had: Duration) -> Failure {
+    let message = format!(
+        "no answer yet when the probe's own time was up after {:.2} s: raise the scrape timeout or the template's timeout",
+        had.as_secs_f64()
+    );
+    Failure { kind: FailureKind::Deadline, message }
 }
 
 fn media_playlist(body: &[u8], base: &Url) -> (Option<Timeline>, Vec<crate::finding::Defect>) {
@@ -158,7 +171,8 @@ fn media_playlist(body: &[u8], base: &Url) -> (Option<Timeline>, Vec<crate::find
 
 /// Something was left out for time.
 fn left_out(output: &OutputFacts) -> bool {
-    output.renditions.iter().any(|r| (r.playlist.is_none() && r.rendition.uri.is_some()) || !r.covered)
+    let manifest = output.manifest.result.as_ref().err().is_some_and(|f| f.kind == FailureKind::Deadline);
+    manifest || output.renditions.iter().any(|r| (r.playlist.is_none() && r.rendition.uri.is_some()) || !r.covered)
 }
 
 fn longest(stages: &[Stages]) -> Stages {
