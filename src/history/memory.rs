@@ -9,8 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Debug)]
 pub struct History {
     max_outputs: usize,
-    outputs: Mutex<HashMap<Key, Memory>>,
+    /// Templates that tell segments apart by other means see other segments: each way has a memory of its own.
+    outputs: Mutex<HashMap<(Key, QueryIdentifies), Memory>>,
 }
+
+type QueryIdentifies = bool;
 
 /// Who the memory belongs to: channel code and output name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -28,9 +31,11 @@ pub struct Keep {
 
 #[derive(Debug, Default)]
 struct Memory {
-    /// The manifest's URL without its query; another one begins anew.
+    /// The manifest's URL, its query only where that identifies; another one begins anew.
     url: String,
     touched: Timestamp,
+    /// The longest that any of its probes' templates asked for: a short one must not make the others forget.
+    hold: Seconds,
     renditions: HashMap<String, RenditionMemory>,
 }
 
@@ -38,11 +43,15 @@ struct Memory {
 struct RenditionMemory {
     past: RenditionPast,
     touched: Timestamp,
+    /// When the newest known playlist had arrived.
+    arrived: Timestamp,
 }
 
 /// A rendition that no manifest has listed for this long is forgotten.
 const FORGET_RENDITION: Seconds = Seconds(3600.0);
 const MAX_RENDITIONS: usize = 64;
+/// No probe lasts as long: a playlist asked for so long before the newest known one means that the clock was set back.
+const CLOCK_SET_BACK: Seconds = Seconds(3700.0);
 const MAX_OBSERVATIONS: usize = 64;
 const MAX_SEGMENTS: usize = 32;
 
@@ -67,9 +76,9 @@ impl History {
     #[must_use]
     pub fn known(&self, key: &Key, keep: Keep) -> Known {
         let outputs = self.lock();
-        let renditions = outputs.get(key).map(|memory| {
-            memory.renditions.iter().map(|(name, r)| (name.clone(), r.past.segments.clone())).collect()
-        });
+        let renditions = outputs
+            .get(&(key.clone(), keep.query_identifies))
+            .map(|memory| memory.renditions.iter().map(|(name, r)| (name.clone(), r.past.segments.clone())).collect());
         Known { renditions: renditions.unwrap_or_default(), query_identifies: keep.query_identifies }
     }
 
@@ -77,25 +86,28 @@ impl History {
     /// An output whose URL (without query) changed begins anew.
     pub fn record(&self, key: &Key, facts: &OutputFacts, now: Timestamp, keep: Keep) -> OutputPast {
         let mut outputs = self.lock();
-        if !outputs.contains_key(key) {
+        let key = (key.clone(), keep.query_identifies);
+        if !outputs.contains_key(&key) {
             evict(&mut outputs, self.max_outputs - 1);
         }
-        let memory = outputs.entry(key.clone()).or_default();
-        memory.begin(facts, now);
+        let memory = outputs.entry(key).or_default();
+        memory.begin(facts, now, keep);
+        let hold = memory.hold;
+        let kept = Keep { hold, ..keep };
         for rendition in &facts.renditions {
-            memory.renditions.entry(rendition.rendition.name.clone()).or_default().take(rendition, now, keep);
+            memory.renditions.entry(rendition.rendition.name.clone()).or_default().take(rendition, now, kept);
         }
         memory.forget(now);
-        memory.past()
+        memory.past(now, keep.hold)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Memory>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<(Key, QueryIdentifies), Memory>> {
         // The map is valid after every statement below, so a panic elsewhere leaves nothing half done.
         self.outputs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn evict(outputs: &mut HashMap<Key, Memory>, leave: usize) {
+fn evict(outputs: &mut HashMap<(Key, QueryIdentifies), Memory>, leave: usize) {
     while outputs.len() > leave {
         let Some(oldest) = outputs.iter().min_by_key(|(_, m)| m.touched).map(|(k, _)| k.clone()) else { return };
         outputs.remove(&oldest);
@@ -103,13 +115,17 @@ fn evict(outputs: &mut HashMap<Key, Memory>, leave: usize) {
 }
 
 impl Memory {
-    fn begin(&mut self, facts: &OutputFacts, now: Timestamp) {
+    fn begin(&mut self, facts: &OutputFacts, now: Timestamp, keep: Keep) {
         let mut url = facts.url.clone();
-        url.set_query(None);
-        if self.url != url.as_str() {
+        if !keep.query_identifies {
+            url.set_query(None);
+        }
+        let set_back = Seconds::between(now, self.touched) > CLOCK_SET_BACK;
+        if self.url != url.as_str() || set_back {
             *self = Self { url: url.into(), ..Self::default() };
         }
         self.touched = self.touched.max(now);
+        self.hold = if self.hold < keep.hold { keep.hold } else { self.hold };
     }
 
     fn forget(&mut self, now: Timestamp) {
@@ -122,8 +138,13 @@ impl Memory {
         }
     }
 
-    fn past(&self) -> OutputPast {
-        OutputPast { renditions: self.renditions.iter().map(|(name, r)| (name.clone(), r.past.clone())).collect() }
+    fn past(&self, now: Timestamp, hold: Seconds) -> OutputPast {
+        let past = |r: &RenditionMemory| {
+            let mut past = r.past.clone();
+            past.keep_segments(now, hold);
+            past
+        };
+        OutputPast { renditions: self.renditions.iter().map(|(name, r)| (name.clone(), past(r))).collect() }
     }
 }
 
@@ -131,7 +152,7 @@ impl RenditionMemory {
     fn take(&mut self, facts: &RenditionFacts, now: Timestamp, keep: Keep) {
         self.touched = self.touched.max(now);
         if let (Some(timeline), Some(at)) = (&facts.timeline, facts.playlist_at) {
-            self.observe(Observation::of(timeline, at, keep.query_identifies));
+            self.observe(Observation::of(timeline, at, keep.query_identifies), arrival(facts, at));
         }
         for segment in &facts.segments {
             let segments = &mut self.past.segments;
@@ -141,17 +162,19 @@ impl RenditionMemory {
         self.trim(now, keep);
     }
 
-    /// Probes with different templates overlap: a playlist asked for before the newest known one was is no news.
-    fn observe(&mut self, seen: Observation) {
+    /// Probes with different templates overlap. A playlist asked for before the newest known one had arrived may be
+    /// older than that or newer: it is no news.
+    fn observe(&mut self, seen: Observation, arrived: Timestamp) {
         let observations = &mut self.past.observations;
+        if !observations.is_empty() && seen.first_seen < self.arrived {
+            return;
+        }
+        self.arrived = arrived;
         let Some(last) = observations.last_mut() else {
             self.past.edge_since = Some(seen.first_seen);
             observations.push(Arc::new(seen));
             return;
         };
-        if seen.first_seen < last.last_seen {
-            return;
-        }
         if last.same_state(&seen) {
             Arc::make_mut(last).last_seen = seen.last_seen;
             return;
@@ -169,12 +192,25 @@ impl RenditionMemory {
         let excess = observations.len().saturating_sub(MAX_OBSERVATIONS);
         observations.drain(..stale.max(excess));
 
-        let newest = observations.last().and_then(|o| o.last_number());
+        self.past.keep_segments(now, keep.hold);
         let segments = &mut self.past.segments;
-        segments.retain(|s| s.inspected_at >= horizon || Some(s.segment.number) == newest);
         let excess = segments.len().saturating_sub(MAX_SEGMENTS);
         segments.drain(..excess);
     }
+}
+
+impl RenditionPast {
+    fn keep_segments(&mut self, now: Timestamp, hold: Seconds) {
+        let horizon = Seconds(-hold.0).after(now);
+        let newest = self.observations.last().and_then(|o| o.last_number());
+        self.segments.retain(|s| s.inspected_at >= horizon || Some(s.segment.number) == newest);
+    }
+}
+
+/// When the playlist asked for at `at` had arrived.
+fn arrival(facts: &RenditionFacts, at: Timestamp) -> Timestamp {
+    let exchange = facts.playlist.as_ref().and_then(|p| p.result.as_ref().ok());
+    exchange.map_or(at, |e| e.timings.total.after(at))
 }
 
 fn same_segment(known: &SegmentFacts, segment: &Segment, query_identifies: bool) -> bool {

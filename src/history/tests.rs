@@ -1,5 +1,5 @@
 use super::*;
-use crate::facts::{Failure, FailureKind, Fetched};
+use crate::facts::{Exchange, Failure, FailureKind, Fetched, Timings};
 use crate::stream::{Media, Protocol, Rendition};
 use url::Url;
 
@@ -45,6 +45,27 @@ fn timeline(first: u64, count: u64, query: &str) -> Timeline {
 fn fetched() -> Fetched {
     let failure = Failure { kind: FailureKind::Timeout, message: "not under test".into() };
     Fetched { url: Url::parse("http://packager/live/x").unwrap(), result: Err(failure) }
+}
+
+fn answered_after(total: Seconds) -> Fetched {
+    let url = Url::parse("http://packager/live/x").unwrap();
+    let exchange = Exchange {
+        final_url: url.clone(),
+        status: 200,
+        version: "HTTP/1.1",
+        redirects: 0,
+        timings: Timings { total, ..Timings::default() },
+        content_type: None,
+        content_encoding: None,
+        content_length: None,
+        last_modified: None,
+        date: None,
+        headers: vec![],
+        body_bytes: 1,
+        certificate_expiry: None,
+        broken: None,
+    };
+    Fetched { url, result: Ok(exchange) }
 }
 
 fn inspected(number: u64, query: &str, when: i64) -> Arc<SegmentFacts> {
@@ -173,4 +194,48 @@ fn outputs_are_bounded_and_the_longest_unseen_goes() {
     assert_eq!(history.len(), 2);
     let gone = Key { channel: "a".into(), output: "hls".into() };
     assert!(history.known(&gone, KEEP).segment("1080p", &segment(5, "")).is_none());
+}
+
+#[test]
+fn a_template_with_a_shorter_hold_does_not_make_the_others_forget() {
+    let history = History::new(10);
+    history.record(&key(), &facts(timeline(100, 5, ""), 0, vec![inspected(103, "", 0)]), at(0), KEEP);
+    record(&history, 0, 10);
+    let short = Keep { hold: Seconds(5.0), ..KEEP };
+    let seen = history.record(&key(), &facts(timeline(0, 5, ""), 20, vec![]), at(20), short);
+    assert!(seen.renditions["1080p"].segments.is_empty(), "103 is older than its own hold");
+    let past = record(&history, 0, 30);
+    assert_eq!((past.observations.len(), past.segments.len()), (2, 1));
+}
+
+#[test]
+fn templates_that_identify_segments_differently_have_memories_of_their_own() {
+    let history = History::new(10);
+    let strict = Keep { query_identifies: true, ..KEEP };
+    record(&history, 10, 0);
+    let past = history.record(&key(), &facts(timeline(10, 5, ""), 2, vec![]), at(2), strict);
+    assert_eq!(past.renditions["1080p"].observations[0].first_seen, at(2));
+    let mut other = facts(timeline(10, 5, ""), 4, vec![]);
+    other.url.set_query(Some("channel=2"));
+    let past = history.record(&key(), &other, at(4), strict);
+    assert_eq!(past.renditions["1080p"].observations[0].first_seen, at(4), "another query is another manifest");
+}
+
+#[test]
+fn a_playlist_asked_for_while_a_newer_one_was_on_its_way_is_no_news() {
+    let history = History::new(10);
+    let mut slow = facts(timeline(12, 5, ""), 0, vec![]);
+    slow.renditions[0].playlist = Some(answered_after(Seconds(3.0)));
+    history.record(&key(), &slow, at(0), KEEP);
+    let past = record(&history, 11, 2);
+    assert_eq!(past.observations.last().unwrap().media_sequence, 12, "both were under way: no step back");
+    assert_eq!(record(&history, 13, 4).observations.len(), 2);
+}
+
+#[test]
+fn a_clock_set_back_begins_anew() {
+    let history = History::new(10);
+    record(&history, 10, 10_000);
+    let past = record(&history, 20, 0);
+    assert_eq!((past.observations.len(), past.edge_since), (1, Some(at(0))));
 }
