@@ -3,7 +3,7 @@
 use super::plan::{Plan, plan};
 use super::{Capturer, PLAYLIST_PATIENCE, inconclusive, media_playlist};
 use crate::checks::segment_download_time::SHORTEST_PLAY;
-use crate::container::{Init, Inspector};
+use crate::container::{Container, Init, Inspector};
 use crate::facts::{Fetched, InitFacts, OldestFacts, RenditionFacts, SegmentFacts};
 use crate::fetch::Ask;
 use crate::history::Known;
@@ -39,7 +39,8 @@ impl Capturer<'_> {
     }
 
     async fn inspect(&self, facts: &RenditionFacts, timeline: &Timeline, plan: &Plan<'_>) -> Inspected {
-        let inits = futures_util::future::join_all(plan.maps.iter().map(|map| self.init(map))).await;
+        let inits =
+            futures_util::future::join_all(plan.maps.iter().map(|map| self.init(map, hidden(timeline, map)))).await;
         let inits: Inits = inits.into_iter().flatten().collect();
         let (mut segments, mut gone) = (Vec::new(), 0);
         for segment in plan.segments.iter().rev() {
@@ -57,7 +58,7 @@ impl Capturer<'_> {
     }
 
     /// `None`: the probe's own time was up.
-    async fn init(&self, map: &Map) -> Option<(Arc<InitFacts>, Option<Init>)> {
+    async fn init(&self, map: &Map, hidden: bool) -> Option<(Arc<InitFacts>, Option<Init>)> {
         let began = Instant::now();
         let mut inspector = Inspector::new(None);
         let ask = Ask { range: map.byte_range, max_bytes: self.bounds.max_manifest_bytes, ..self.ask(&map.uri) };
@@ -67,7 +68,7 @@ impl Capturer<'_> {
         }
         let (inspection, init) = inspector.finish();
         let read = fetched.ok().is_some();
-        let inspection = read.then_some(inspection);
+        let inspection = Some(inspection).filter(|i| read && !(hidden && i.container == Container::Unknown));
         Some((Arc::new(InitFacts { map: map.clone(), fetched, inspection }), init.filter(|_| read)))
     }
 
@@ -146,6 +147,12 @@ enum Attempt {
     Inspected(Box<SegmentFacts>),
     LeftTheWindow,
     OutOfTime,
+}
+
+/// A key tag before the map encrypts the initialization section as well (RFC 8216bis 4.4.4.4, 4.4.4.5).
+fn hidden(timeline: &Timeline, map: &Map) -> bool {
+    let mut under = timeline.segments.iter().rev().filter(|s| s.map.as_ref() == Some(map));
+    under.any(Segment::wholly_encrypted)
 }
 
 fn is_gone(fetched: &Fetched) -> bool {
