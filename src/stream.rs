@@ -187,16 +187,21 @@ pub struct Key {
     pub key_format: Option<String>,
 }
 
-/// A URL for people: user information and query values are `***`, for they carry passwords and tokens.
+/// Words that mark a path segment as an access token (Akamai `hdnts=…~hmac=…` and kin).
+const TOKEN_WORDS: [&str; 6] = ["hmac=", "token=", "signature=", "sig=", "hdnts=", "hdntl="];
+
+/// A URL for people: user information, query values and token-like path segments are `***`, for they carry
+/// passwords and tokens; the fragment, which is never sent, is left out.
 #[must_use]
 pub fn shown(url: &Url) -> String {
-    masked(url.as_str()).into_owned()
+    let text = url.as_str();
+    mask_word(text.split('#').next().unwrap_or(text))
 }
 
-/// `text` with user information and query values masked in every URL (or relative reference) in it.
+/// `text` masked in the same way in every URL (or relative reference) in it.
 #[must_use]
 pub fn masked(text: &str) -> Cow<'_, str> {
-    if !text.contains(['?', '@']) {
+    if !text.contains(['?', '@']) && !is_token(text) {
         return Cow::Borrowed(text);
     }
     let ends_word = |c: char| c.is_whitespace() || "\"`<>".contains(c);
@@ -205,8 +210,8 @@ pub fn masked(text: &str) -> Cow<'_, str> {
 
 fn mask_word(word: &str) -> String {
     match word.split_once('?') {
-        Some((path, query)) => format!("{}?{}", mask_user(path), mask_query(query)),
-        None => mask_user(word),
+        Some((path, query)) => format!("{}?{}", mask_path(&mask_user(path)), keeping_tail(query, mask_query)),
+        None => keeping_tail(word, |word| mask_path(&mask_user(word))),
     }
 }
 
@@ -219,17 +224,28 @@ fn mask_user(path: &str) -> String {
     }
 }
 
-/// What ends the sentence or the word after the query stays.
+fn mask_path(path: &str) -> String {
+    path.split('/').map(|part| if is_token(part) { "***" } else { part }).collect::<Vec<_>>().join("/")
+}
+
+fn is_token(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    TOKEN_WORDS.iter().any(|word| lower.contains(word))
+}
+
 fn mask_query(query: &str) -> String {
-    let inner = query.trim_end_matches(|c: char| c.is_whitespace() || "\"`<>.,:;)'".contains(c));
     let value = |pair: &str| match pair.split_once('=') {
         Some((name, _)) => format!("{name}=***"),
         None if pair.is_empty() => String::new(),
         None => "***".to_owned(),
     };
-    let mut out = inner.split('&').map(value).collect::<Vec<_>>().join("&");
-    out.push_str(query.get(inner.len()..).unwrap_or_default());
-    out
+    query.split('&').map(value).collect::<Vec<_>>().join("&")
+}
+
+/// What ends the sentence or the word stays as it is.
+fn keeping_tail(text: &str, mask: impl FnOnce(&str) -> String) -> String {
+    let inner = text.trim_end_matches(|c: char| c.is_whitespace() || "\"`<>.,:;)'".contains(c));
+    mask(inner) + text.get(inner.len()..).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -246,6 +262,14 @@ mod tests {
     fn a_token_that_is_the_whole_query_is_masked() {
         let url = Url::parse("http://h/a?s3cret").unwrap();
         assert_eq!(shown(&url), "http://h/a?***");
+    }
+
+    #[test]
+    fn a_token_in_the_path_is_masked_and_the_fragment_left_out() {
+        let url = Url::parse("https://h/hdntl=exp=1~hmac=ff/x.ts#t=1").unwrap();
+        assert_eq!(shown(&url), "https://h/***/x.ts");
+        assert_eq!(masked("GET /hdnts=exp=1~hmac=ff/x.ts, `token=ab` then"), "GET /***/x.ts, `***` then");
+        assert_eq!(masked("nothing secret: 1/2, a/b."), "nothing secret: 1/2, a/b.");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::container::Inspection;
 use crate::facts::{FailureKind, Fetched, RenditionFacts, SegmentFacts};
 use crate::finding::{Defect, DefectKind, Position};
 use crate::history::RenditionPast;
+pub(super) use crate::stream::shown;
 use crate::stream::{ByteRange, Map, Timeline};
 use crate::units::{Seconds, Timestamp};
 use std::collections::HashMap;
@@ -49,16 +50,6 @@ pub(super) fn capped(mut violations: Vec<Violation>) -> Vec<Violation> {
         last.evidence.insert("more".to_owned(), more.into());
     }
     violations
-}
-
-/// A URL without what may be secret or changes on every request: credentials, query, fragment.
-pub(super) fn shown(url: &Url) -> String {
-    let mut url = url.clone();
-    url.set_query(None);
-    url.set_fragment(None);
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url.into()
 }
 
 /// The probe's own deadline ended this request: it says nothing about the stream.
@@ -198,12 +189,6 @@ mod tests {
         assert_eq!(kept.len(), MOST);
         assert_eq!(kept[15].message, "15 (and 4 more like these)");
         assert_eq!(kept[15].evidence["more"], 4);
-    }
-
-    #[test]
-    fn a_url_is_shown_without_secrets() {
-        let url = Url::parse("https://user:pw@host/a.ts?token=secret#f").unwrap();
-        assert_eq!(shown(&url), "https://host/a.ts");
     }
 
     #[test]

@@ -113,6 +113,6 @@ mod tests {
     fn the_evidence_shows_no_token() {
         let mut scene = Scene::live();
         scene.output.manifest = failed("master.m3u8?token=secret", FailureKind::Dns);
-        assert_eq!(violations(run(&scene))[0].evidence["url"], "https://packager.example/tv1/master.m3u8");
+        assert_eq!(violations(run(&scene))[0].evidence["url"], "https://packager.example/tv1/master.m3u8?token=***");
     }
 }

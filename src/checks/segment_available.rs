@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].message, "newest segment 5: HTTP status 404");
         assert_eq!(found[0].evidence["status"], 404);
-        assert_eq!(found[0].evidence["url"], "https://packager.example/tv1/720p/5.ts");
+        assert_eq!(found[0].evidence["url"], "https://packager.example/tv1/720p/5.ts?token=***");
     }
 
     #[test]

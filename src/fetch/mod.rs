@@ -29,7 +29,6 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use url::Url;
 
-pub use shown::shown;
 
 /// What to ask for.
 #[derive(Debug, Clone, Copy)]

@@ -4,6 +4,7 @@ use super::recent::Entry;
 use super::{State, params, respond};
 use crate::probe::Refused;
 use crate::report::Report;
+use crate::stream;
 use axum::extract;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
@@ -52,7 +53,8 @@ fn debug_text(state: &State, report: &Report, metrics: &[u8]) -> String {
 fn entry(target: String, output: Option<String>, report: &Report, text: &str) -> Entry {
     Entry {
         id: 0,
-        target,
+        // A URL's token is no business of everyone who may see the page.
+        target: stream::masked(&target).into_owned(),
         template: report.template.name.clone(),
         output,
         success: report.success,
