@@ -51,3 +51,19 @@ impl Budget {
         self.start + self.total.mul_f64(share)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_stage_ends_before_the_next_and_all_before_the_deadline() {
+        let start = Instant::now();
+        for total in [Duration::from_millis(50), Duration::from_secs(10), Duration::from_secs(3600)] {
+            let budget = Budget::new(start, total);
+            let ends = [budget.admission(), budget.manifest(), budget.playlists(), budget.segments()];
+            assert!(start < ends[0] && ends.is_sorted() && ends[3] < budget.deadline(), "{total:?}");
+            assert_eq!((budget.deadline(), budget.total()), (start + total, total));
+        }
+    }
+}

@@ -78,3 +78,101 @@ impl Drop for Landing {
         self.flights.lock().remove(&self.key);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::sync::oneshot;
+
+    fn key() -> Key {
+        ("TV1".to_owned(), "T".to_owned(), None)
+    }
+
+    /// Refusals stand for reports, which take more to make.
+    fn answer(name: &str) -> Answer {
+        Err(Refused::BadRequest(name.to_owned()))
+    }
+
+    fn said(outcome: (Answer, bool)) -> (String, bool) {
+        (outcome.0.map(|_| "a report".to_owned()).unwrap_or_else(|e| e.to_string()), outcome.1)
+    }
+
+    async fn landed(flights: &Flights) {
+        while !flights.lock().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn askers_at_the_same_time_share_one_capture_and_the_next_starts_another() {
+        let flights = Arc::new(Flights::default());
+        let soon = Instant::now() + Duration::from_secs(10);
+        let (end, ended) = oneshot::channel::<()>();
+        let first = flights.share(key(), soon, async move {
+            let _ = ended.await;
+            answer("first")
+        });
+        let second = async {
+            let joined = flights.share(key(), soon + Duration::from_secs(1), async { answer("second") });
+            let (joined, ()) = tokio::join!(joined, async { end.send(()).unwrap() });
+            joined
+        };
+        let (first, second) = tokio::join!(first, second);
+        assert_eq!((said(first), said(second)), (("first".into(), false), ("first".into(), true)));
+        landed(&flights).await;
+        assert_eq!(said(flights.share(key(), soon, async { answer("third") }).await), ("third".into(), false));
+    }
+
+    #[tokio::test]
+    async fn an_asker_with_less_time_starts_its_own_and_leaves_the_other_to_be_shared() {
+        let flights = Arc::new(Flights::default());
+        let late = Instant::now() + Duration::from_secs(60);
+        let (end, ended) = oneshot::channel::<()>();
+        let long = flights.share(key(), late, async move {
+            let _ = ended.await;
+            answer("long")
+        });
+        let short = async {
+            let own = flights.share(key(), Instant::now() + Duration::from_secs(1), async { answer("short") }).await;
+            assert_eq!(flights.lock().len(), 1, "the long one is still there to be joined");
+            end.send(()).unwrap();
+            own
+        };
+        let (long, short) = tokio::join!(long, short);
+        assert_eq!((said(long), said(short)), (("long".into(), false), ("short".into(), false)));
+    }
+
+    #[tokio::test]
+    async fn an_asker_who_hangs_up_does_not_cut_off_the_others() {
+        let flights = Arc::new(Flights::default());
+        let soon = Instant::now() + Duration::from_secs(10);
+        let (end, ended) = oneshot::channel::<()>();
+        let mut first = Box::pin(flights.share(key(), soon, async move {
+            let _ = ended.await;
+            answer("first")
+        }));
+        assert!((&mut first).now_or_never().is_none());
+        let mut second = Box::pin(flights.share(key(), soon, async { answer("second") }));
+        assert!((&mut second).now_or_never().is_none());
+        drop(first);
+        end.send(()).unwrap();
+        assert_eq!(said(second.await), ("first".into(), true));
+    }
+
+    #[tokio::test]
+    async fn a_capture_that_panics_is_answered_and_frees_its_place() {
+        let flights = Arc::new(Flights::default());
+        let soon = Instant::now() + Duration::from_secs(10);
+        let places = Arc::new(tokio::sync::Semaphore::new(1));
+        let place = places.clone().acquire_owned().await.unwrap();
+        let broken = async move {
+            let _place = place;
+            panic!("a bug")
+        };
+        let (answer, _) = flights.share(key(), soon, broken).await;
+        assert!(matches!(answer, Err(Refused::Overloaded(why)) if why.contains("ended early")));
+        landed(&flights).await;
+        assert_eq!(places.available_permits(), 1);
+    }
+}

@@ -233,3 +233,57 @@ fn edge_age(capture: &Capture, pasts: &[OutputPast], now: Timestamp) -> Vec<(Str
     }
     ages
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::{Failure, FailureKind, Fetched, OutputFacts, Stages};
+    use crate::finding::Finding;
+    use crate::stream::Protocol;
+
+    fn capture(outputs: &[&str]) -> Capture {
+        let url = url::Url::parse("http://packager/a").unwrap();
+        let output = |name: &&str| OutputFacts {
+            name: (*name).to_owned(),
+            protocol: Protocol::Hls,
+            url: url.clone(),
+            manifest: Fetched {
+                url: url.clone(),
+                result: Err(Failure { kind: FailureKind::Deadline, message: String::new() }),
+            },
+            direct: false,
+            parsed: false,
+            defects: Vec::new(),
+            renditions: Vec::new(),
+        };
+        let (started_at, stages) = (Timestamp::UNIX_EPOCH, Stages::default());
+        Capture { started_at, deadline_exceeded: true, outputs: outputs.iter().map(output).collect(), stages }
+    }
+
+    fn outcome(output: &str, result: CheckResult, severity: Severity) -> Outcome {
+        let finding = Finding {
+            check: "c",
+            severity,
+            output: output.to_owned(),
+            rendition: None,
+            message: String::new(),
+            evidence: serde_json::Map::new(),
+            reference: "",
+        };
+        let findings = if result == CheckResult::Failed { vec![finding] } else { Vec::new() };
+        Outcome { check: "c", severity, output: output.to_owned(), result, findings, reason: None }
+    }
+
+    #[test]
+    fn success_is_that_every_output_was_judged_and_none_failed_critically() {
+        use CheckResult::{Failed, NotRun, Ok};
+        use Severity::{Critical, Major};
+        let of = |outcomes: &[Outcome]| succeeded(&capture(&["hls", "backup"]), outcomes);
+        let fine = outcome("hls", Ok, Critical);
+        assert!(of(&[fine.clone(), outcome("backup", Ok, Critical)]));
+        assert!(of(&[fine.clone(), outcome("backup", Failed, Major)]));
+        assert!(!of(&[fine.clone(), outcome("backup", Failed, Critical)]));
+        assert!(!of(&[fine.clone(), outcome("backup", NotRun, Critical)]), "nothing of it was judged");
+        assert!(!succeeded(&capture(&[]), &[]));
+    }
+}

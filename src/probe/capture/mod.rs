@@ -225,3 +225,54 @@ pub fn key(channel: &Channel, output: &Output) -> Key {
 pub fn keep(template: &Template) -> Keep {
     Keep { hold: template.hold, query_identifies: template.query_identifies }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::{Exchange, Timings};
+
+    fn fetched(result: Result<Exchange, Failure>) -> Fetched {
+        Fetched { url: Url::parse("http://packager/a").unwrap(), result }
+    }
+
+    fn failure(kind: FailureKind) -> Failure {
+        Failure { kind, message: String::new() }
+    }
+
+    fn cut_after(seconds: f64, kind: FailureKind) -> Fetched {
+        fetched(Ok(Exchange {
+            final_url: Url::parse("http://packager/a").unwrap(),
+            status: 200,
+            version: "HTTP/1.1",
+            redirects: 0,
+            timings: Timings { total: Seconds(seconds), ..Timings::default() },
+            content_type: None,
+            content_encoding: None,
+            content_length: None,
+            last_modified: None,
+            date: None,
+            headers: Vec::new(),
+            body_bytes: 1,
+            certificate_expiry: None,
+            broken: Some(failure(kind)),
+        }))
+    }
+
+    #[test]
+    fn a_silent_server_is_to_blame_only_after_patience() {
+        use FailureKind::{Connect, Deadline, Timeout};
+        let now = Instant::now();
+        let judged = |kind, began| inconclusive(&fetched(Err(failure(kind))), began, Seconds(1.0));
+        assert!(judged(Timeout, now) && judged(Deadline, now) && !judged(Connect, now));
+        let long_ago = now - Duration::from_secs(1);
+        assert!(!judged(Timeout, long_ago) && judged(Deadline, long_ago));
+    }
+
+    #[test]
+    fn a_body_is_judged_by_its_own_time_not_by_the_wait_for_a_connection() {
+        use FailureKind::{Cut, Timeout};
+        let began = Instant::now();
+        let judged = |fetched| inconclusive(&fetched, began, Seconds(1.0));
+        assert!(judged(cut_after(0.99, Timeout)) && !judged(cut_after(1.0, Timeout)) && !judged(cut_after(0.1, Cut)));
+    }
+}

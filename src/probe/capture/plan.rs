@@ -42,3 +42,126 @@ fn last(mut segments: Vec<&Segment>, count: usize) -> (Vec<&Segment>, u64) {
     segments.drain(..excess);
     (segments, excess as u64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::{Failure, FailureKind, Fetched, OutputFacts, SegmentFacts};
+    use crate::history::{History, Keep, Key};
+    use crate::stream::Protocol;
+    use crate::units::{Seconds, Timestamp};
+    use std::sync::Arc;
+    use url::Url;
+
+    const KEEP: Keep = Keep { hold: Seconds(60.0), query_identifies: false };
+
+    fn url(path: &str) -> Url {
+        Url::parse("http://packager/tv1/").unwrap().join(path).unwrap()
+    }
+
+    fn segment(number: u64, map: &str) -> Segment {
+        Segment {
+            number,
+            discontinuity_sequence: 0,
+            uri: url(&format!("{number}.m4s")),
+            byte_range: None,
+            duration: Seconds(2.0),
+            discontinuity: false,
+            program_date_time: None,
+            gap: false,
+            map: Some(Map { uri: url(map), byte_range: None }),
+            key: None,
+            line: 1,
+        }
+    }
+
+    fn timeline(first: u64, last: u64) -> Timeline {
+        Timeline {
+            version: None,
+            media_sequence: first,
+            discontinuity_sequence: 0,
+            target_duration: Some(Seconds(2.0)),
+            ended: false,
+            playlist_type: None,
+            independent_segments: true,
+            segments: (first..=last).map(|n| segment(n, "init.mp4")).collect(),
+        }
+    }
+
+    /// What is known once these segments of `timeline` were inspected.
+    fn known(timeline: &Timeline, numbers: &[u64]) -> Known {
+        let nothing = || {
+            let failure = Failure { kind: FailureKind::Timeout, message: String::new() };
+            Fetched { url: url("x"), result: Err(failure) }
+        };
+        let now = Timestamp::UNIX_EPOCH;
+        let inspected = |s: &Segment| {
+            let segment = s.clone();
+            Arc::new(SegmentFacts { segment, inspected_at: now, fetched: nothing(), inspection: None, newest: true })
+        };
+        let mut rendition = super::super::unasked(super::super::direct_rendition(&url("index.m3u8")));
+        rendition.timeline = Some(Arc::new(timeline.clone()));
+        rendition.segments = timeline.segments.iter().filter(|s| numbers.contains(&s.number)).map(inspected).collect();
+        let facts = OutputFacts {
+            name: "hls".to_owned(),
+            protocol: Protocol::Hls,
+            url: url("index.m3u8"),
+            manifest: nothing(),
+            direct: true,
+            parsed: true,
+            defects: Vec::new(),
+            renditions: vec![rendition],
+        };
+        let (history, key) = (History::new(1), Key { channel: "TV1".to_owned(), output: "hls".to_owned() });
+        history.record(&key, &facts, now, KEEP);
+        history.known(&key, KEEP)
+    }
+
+    fn planned(timeline: &Timeline, known: &Known, mode: CoverageMode, count: u32) -> (Vec<u64>, u64) {
+        let coverage = Coverage { mode, count, ..Coverage::default() };
+        let plan = plan(timeline, "media", known, coverage);
+        (plan.segments.iter().map(|s| s.number).collect(), plan.skipped)
+    }
+
+    #[test]
+    fn newest_takes_the_last_ones_that_were_not_inspected() {
+        let timeline = timeline(10, 15);
+        assert_eq!(planned(&timeline, &Known::default(), CoverageMode::Newest, 2), (vec![14, 15], 0));
+        assert_eq!(planned(&timeline, &known(&timeline, &[15]), CoverageMode::Newest, 2), (vec![14], 0));
+        assert_eq!(planned(&timeline, &Known::default(), CoverageMode::None, 2), (vec![], 0));
+    }
+
+    #[test]
+    fn every_goes_on_from_the_last_inspected_one_within_its_bound() {
+        let timeline = timeline(10, 15);
+        assert_eq!(planned(&timeline, &Known::default(), CoverageMode::Every, 10), (vec![15], 0));
+        assert_eq!(planned(&timeline, &known(&timeline, &[11]), CoverageMode::Every, 10), (vec![12, 13, 14, 15], 0));
+        assert_eq!(planned(&timeline, &known(&timeline, &[11]), CoverageMode::Every, 3), (vec![13, 14, 15], 1));
+        assert_eq!(planned(&timeline, &known(&timeline, &[15]), CoverageMode::Every, 3), (vec![], 0));
+    }
+
+    #[test]
+    fn a_gap_is_not_there_to_be_fetched() {
+        let mut timeline = timeline(10, 15);
+        timeline.segments[5].gap = true;
+        assert_eq!(planned(&timeline, &Known::default(), CoverageMode::Newest, 1), (vec![14], 0));
+    }
+
+    #[test]
+    fn each_initialization_section_is_planned_once_and_the_newest_always() {
+        let mut timeline = timeline(10, 15);
+        timeline.segments[5] = segment(15, "init2.mp4");
+        let maps = |known: &Known, count| {
+            let coverage = Coverage { mode: CoverageMode::Newest, count, ..Coverage::default() };
+            let plan = plan(&timeline, "media", known, coverage);
+            plan.maps.iter().map(|m| m.uri.path().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(maps(&Known::default(), 3), ["/tv1/init.mp4", "/tv1/init2.mp4"]);
+        assert_eq!(maps(&known(&timeline, &[15]), 1), ["/tv1/init2.mp4"]);
+        assert!(
+            plan(&Timeline { segments: vec![], ..timeline.clone() }, "media", &Known::default(), Coverage::default())
+                .maps
+                .is_empty()
+        );
+    }
+}
