@@ -36,11 +36,22 @@ fn judge_segment(segment: &SegmentFacts, facts: &RenditionFacts) -> Option<Optio
         return None;
     }
     let problem = body(exchange).or_else(|| match &segment.inspection {
-        _ if segment.segment.wholly_encrypted() => None,
+        _ if segment.segment.wholly_encrypted() || headless_text(segment, facts) => None,
         None => Some("the body could not be inspected".to_owned()),
         Some(inspection) => structure(inspection).or_else(|| announced(segment, inspection, facts)),
     });
     Some(problem.map(|p| evidence(segment, exchange, format!("segment {}: {p}", segment.segment.number))))
+}
+
+/// WebVTT cues whose header is the initialization section (RFC 8216bis 3.1.4) begin with anything.
+fn headless_text(segment: &SegmentFacts, facts: &RenditionFacts) -> bool {
+    let unknown = segment.inspection.as_ref().is_some_and(|i| i.container == Container::Unknown);
+    unknown && init_of(segment, facts).is_some_and(|init| init.container == Container::WebVtt)
+}
+
+fn init_of<'a>(segment: &SegmentFacts, facts: &'a RenditionFacts) -> Option<&'a Inspection> {
+    let map = segment.segment.map.as_ref()?;
+    facts.inits.iter().find(|i| i.map == *map)?.inspection.as_ref()
 }
 
 fn body(exchange: &Exchange) -> Option<String> {
@@ -71,8 +82,7 @@ fn begins(head: &[u8]) -> String {
 /// A transport stream may have an EXT-X-MAP too (3.1.1), so only the map's own container contradicts it.
 fn announced(segment: &SegmentFacts, inspection: &Inspection, facts: &RenditionFacts) -> Option<String> {
     let map = segment.segment.map.as_ref();
-    let init = map.and_then(|m| facts.inits.iter().find(|i| i.map == *m)).and_then(|i| i.inspection.as_ref());
-    match (inspection.container, init.map(|i| i.container)) {
+    match (inspection.container, init_of(segment, facts).map(|i| i.container)) {
         (Container::Cmaf, _) if map.is_none() => {
             Some("a fragmented MP4 segment without EXT-X-MAP: players can't initialize".to_owned())
         }
@@ -170,6 +180,15 @@ mod tests {
         let mut empty = ts_segment(5, 0.0, 2.0);
         empty.fetched.result.as_mut().unwrap().body_bytes = 0;
         assert_eq!(messages(run(empty)), "segment 5: the body is empty");
+    }
+
+    #[test]
+    fn webvtt_cues_under_their_header_as_map_hold() {
+        let mut cues = inspected(|i| i.container = Container::Unknown);
+        cues.segment.map = Some(map());
+        let header = init_segment(|i| i.container = Container::WebVtt);
+        assert_holds(run_with(cues.clone(), |r| r.inits = vec![header]));
+        assert_eq!(violations(run_with(cues, |r| r.inits = vec![init_segment(|_| {})])).len(), 1);
     }
 
     #[test]
