@@ -32,8 +32,9 @@ deny:
 advisories:
 	scripts/cargo_deny.sh check advisories
 
+# The long tests wait for a minute or two of real time; more threads than processors let them wait together.
 unit:
-	$(CARGO) test --locked --all-targets
+	RUST_TEST_THREADS=8 $(CARGO) test --locked --all-targets
 
 ## Writes the generated documentation.
 docs:

@@ -1,6 +1,6 @@
 //! Debian's Prometheus with the scrape configuration that is shipped.
 
-use crate::exporter::{Exporter, Files, follow, live_origin};
+use crate::exporter::{Exporter, Files, PATIENCE, command, follow, live_origin};
 use crate::harness::origin::Origin;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,6 +8,7 @@ use std::io::BufReader;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use url::Url;
@@ -43,7 +44,7 @@ async fn prometheus_scrapes_ten_channels_for_two_minutes() {
     let origin = live_origin().await;
     let files = Files::new(&channels(&origin));
     let exporter = Exporter::start(files.folder()).await;
-    let prometheus = Prometheus::start(&exporter.address).await;
+    let prometheus = Prometheus::start(&configuration(&exporter.address)).await;
 
     // Eight scrapes, 15 s apart.
     prometheus.until("count(count_over_time(up[5m]) >= 8)", 11.0, Duration::from_secs(150)).await;
@@ -52,6 +53,35 @@ async fn prometheus_scrapes_ten_channels_for_two_minutes() {
     assert_eq!(prometheus.one("max(max_over_time(packager_series_dropped[5m]))").await, Some(0.0));
     verdicts(&prometheus).await;
     labels(&prometheus).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prometheus_comes_in_over_tls_with_its_password_and_not_without() {
+    let files = Files::new(&[]);
+    let certificate = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    files.write("cert.pem", &certificate.cert.pem());
+    files.write("key.pem", &certificate.signing_key.serialize_pem());
+    let hash = bcrypt::hash("pass-word", 4).unwrap();
+    let users = format!("basic_auth_users: {{prometheus: '{hash}'}}\n");
+    files.write("web.yml", &format!("tls_server_config: {{cert_file: cert.pem, key_file: key.pem}}\n{users}"));
+    let web = files.path("web.yml");
+    let exporter = Exporter::spawn(&mut command(files.folder()), &["--web.config.file", web.to_str().unwrap()]).await;
+
+    let (address, ca) = (&exporter.address, files.path("cert.pem"));
+    let job = |name: &str, password: &str| {
+        let tls = format!("scheme: https, tls_config: {{ca_file: '{}'}}", ca.display());
+        let user = format!("basic_auth: {{username: prometheus, password: {password}}}");
+        format!("  - {{job_name: {name}, {tls}, {user}, static_configs: [{{targets: ['{address}']}}]}}\n")
+    };
+    let jobs = job("known", "pass-word") + &job("stranger", "guess");
+    let text = format!("global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n{jobs}");
+    let prometheus = Prometheus::start(&text).await;
+
+    prometheus.until("count(up)", 2.0, PATIENCE).await;
+    prometheus.until("up{job=\"known\"}", 1.0, PATIENCE).await;
+    assert_eq!(prometheus.one("max_over_time(up{job=\"stranger\"}[1m])").await, Some(0.0));
+    let build = prometheus.query("packager_exporter_build_info").await;
+    assert!(build.len() == 1 && build[0].labels["job"] == "known", "{build:?}");
 }
 
 /// Clean channels stayed clean all the time, the faulty ones failed by what is wrong in them.
@@ -108,8 +138,12 @@ struct Prometheus {
 }
 
 impl Prometheus {
-    async fn start(exporter: &str) -> Self {
-        let folder = configured(exporter);
+    /// `configuration` finds the ten channels in `channels/` beside itself.
+    async fn start(configuration: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("prometheus.yml"), configuration).unwrap();
+        std::fs::create_dir(folder.path().join("channels")).unwrap();
+        std::fs::write(folder.path().join("channels/demo.yml"), ten_channels()).unwrap();
         let address = format!("127.0.0.1:{}", free_port());
         let mut command = Command::new("prometheus");
         command.arg(format!("--config.file={}", folder.path().join("prometheus.yml").display()));
@@ -129,7 +163,7 @@ impl Prometheus {
         let url = format!("http://{}/-/ready", self.address);
         while !self.client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
             let ended = self.child.try_wait().unwrap();
-            let waits = ended.is_none() && began.elapsed() < Duration::from_secs(30);
+            let waits = ended.is_none() && began.elapsed() < PATIENCE;
             assert!(waits, "Prometheus doesn't get ready ({ended:?}): {}", self.said.lock().unwrap());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -182,23 +216,25 @@ impl Drop for Prometheus {
     }
 }
 
-/// What is shipped, but for the exporter's address and the channels.
-fn configured(exporter: &str) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
+/// What is shipped, but for the exporter's address.
+fn configuration(exporter: &str) -> String {
     let text = std::fs::read_to_string(shipped().join("prometheus.yml")).unwrap();
     assert_eq!(text.matches("127.0.0.1:10115").count(), 2);
-    std::fs::write(folder.path().join("prometheus.yml"), text.replace("127.0.0.1:10115", exporter)).unwrap();
-    let example = std::fs::read_to_string(shipped().join("channels/example.yml")).unwrap();
-    let codes: Vec<&str> = CLEAN.iter().map(|(code, ..)| *code).chain(FAULTY.iter().map(|(code, _)| *code)).collect();
-    assert!(example.contains("CH_TV_HD_001"));
-    std::fs::create_dir(folder.path().join("channels")).unwrap();
-    let channels = example.replace("CH_TV_HD_001", &codes.join(", "));
-    std::fs::write(folder.path().join("channels/demo.yml"), channels).unwrap();
-    folder
+    text.replace("127.0.0.1:10115", exporter)
 }
 
-/// Below the range that connections and listeners of the other tests get theirs from.
+/// The shipped example with the codes of these channels.
+fn ten_channels() -> String {
+    let codes: Vec<&str> = CLEAN.iter().map(|(code, ..)| *code).chain(FAULTY.iter().map(|(code, _)| *code)).collect();
+    let example = std::fs::read_to_string(shipped().join("channels/example.yml")).unwrap();
+    assert!(example.contains("CH_TV_HD_001"));
+    example.replace("CH_TV_HD_001", &codes.join(", "))
+}
+
+/// Below the range that connections and listeners of the other tests get theirs from, and never the same twice.
 fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 20_000 + (std::process::id() % 5_000) as u16;
-    (first..first + 1_000).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
+    let mut ports = std::iter::from_fn(|| Some(first + NEXT.fetch_add(1, Ordering::Relaxed))).take(1_000);
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
