@@ -105,8 +105,8 @@ impl Exporter {
         let began = Instant::now();
         loop {
             let log = self.log();
-            let address = log.split_once("msg=listening address=").and_then(|(_, rest)| rest.split_once(' '));
-            if let Some((address, _)) = address {
+            let address = log.split_once("msg=listening address=").and_then(|(_, rest)| rest.split_whitespace().next());
+            if let Some(address) = address {
                 return address.to_owned();
             }
             let ended = self.child.try_wait().unwrap();

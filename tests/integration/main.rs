@@ -1,7 +1,7 @@
 //! Everything that needs more than one module, or a real server.
 
 // Helpers of tests may give up where a test does.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout)]
 
 #[path = "../../examples/detection/harness.rs"]
 #[allow(dead_code)]
