@@ -35,7 +35,10 @@ pub enum DefectKind {
 #[serde(rename_all = "snake_case")]
 pub enum Position {
     /// Line and column of a text, both from 1.
-    Line { line: u32, column: u32 },
+    Line {
+        line: u32,
+        column: u32,
+    },
     /// Byte offset from the start of the resource.
     Byte(u64),
     Whole,

@@ -69,6 +69,14 @@ pub struct RequestSettings {
     pub ca_file: Option<PathBuf>,
 }
 
+impl RequestSettings {
+    /// For a host that isn't the channel's: no custom headers, no credentials.
+    #[must_use]
+    pub fn without_secrets(&self) -> Self {
+        Self { headers: Vec::new(), auth: None, ..self.clone() }
+    }
+}
+
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Auth {
     Basic { username: String, password: String },

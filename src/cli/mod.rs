@@ -9,8 +9,8 @@ mod out;
 mod probe;
 mod serve;
 
-use crate::web::security::Security;
 use crate::metrics;
+use crate::web::security::Security;
 use args::{Cli, Command, Config};
 use clap::Parser;
 use std::ffi::OsString;

@@ -106,7 +106,9 @@ impl Live {
             let live = self.clone();
             match tokio::task::spawn_blocking(move || live.reload_if_changed(now())).await {
                 Ok(Some(Ok(()))) => tracing::info!("configuration changed and was loaded again"),
-                Ok(Some(Err(errors))) => tracing::error!(%errors, "configuration changed and is bad; the old one stays"),
+                Ok(Some(Err(errors))) => {
+                    tracing::error!(%errors, "configuration changed and is bad; the old one stays")
+                }
                 Ok(None) | Err(_) => {}
             }
         }

@@ -138,6 +138,7 @@ impl Shared {
             history: &self.history,
             clock: &self.clock,
             channel: &channel,
+            elsewhere: &channel.request.without_secrets(),
             template: &template,
             budget,
         };

@@ -26,6 +26,8 @@ pub struct Capturer<'a> {
     pub history: &'a History,
     pub clock: &'a Clock,
     pub channel: &'a Channel,
+    /// The channel's request settings without what is secret, for other hosts.
+    pub elsewhere: &'a RequestSettings,
     pub template: &'a Template,
     pub budget: Budget,
 }
@@ -133,8 +135,10 @@ impl Capturer<'_> {
         (fetched, body)
     }
 
+    /// Credentials and custom headers go only where the channel's own outputs are: a playlist may name any host.
     fn ask<'u>(&'u self, url: &'u Url) -> Ask<'u> {
-        let settings: &RequestSettings = &self.channel.request;
+        let own = self.channel.outputs.iter().any(|output| output.url.origin() == url.origin());
+        let settings = if own { &self.channel.request } else { self.elsewhere };
         let max_bytes = self.bounds.max_segment_bytes;
         Ask { url, settings, range: None, max_bytes, compressed: false, headers_only: false }
     }
