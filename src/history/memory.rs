@@ -234,6 +234,12 @@ impl Known {
         known.iter().find(|k| same_segment(k, segment, self.query_identifies)).cloned()
     }
 
+    /// Nothing of this rendition was ever inspected, or nothing is remembered of it.
+    #[must_use]
+    pub fn is_new(&self, rendition: &str) -> bool {
+        self.renditions.get(rendition).is_none_or(Vec::is_empty)
+    }
+
     /// The highest number in `timeline` that was inspected before.
     #[must_use]
     pub fn last_inspected(&self, rendition: &str, timeline: &Timeline) -> Option<u64> {

@@ -49,6 +49,15 @@ async fn a_segment_is_downloaded_once_and_every_new_one_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn when_the_window_passed_between_two_probes_all_that_is_listed_is_inspected() {
+    let stage = Stage::new(&[channel("TV1", "live/TV1/master.m3u8")], TEMPLATES, "").await;
+    stage.probe("TV1").await;
+    stage.advance(Duration::from_secs(60));
+    stage.probe("TV1").await;
+    assert_eq!(downloads(&stage), 4 + 40, "the window's ten in each of four rungs, none of which was seen before");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_channels_in_one_folder_do_not_mix_and_changing_tokens_rewrite_nothing() {
     let channels =
         [channel("A", "folder/TV1.m3u8"), channel("B", "folder/TV2.m3u8"), channel("TOKEN", "token/TV1/master.m3u8")];

@@ -14,7 +14,8 @@ pub struct Plan<'a> {
 }
 
 /// A segment inspected before isn't planned again; EXT-X-GAP segments don't exist (RFC 8216bis 4.4.4.7).
-/// On the first probe `every` has no earlier one to go on from and takes the newest.
+/// On the first probe `every` has no earlier one to go on from and takes the newest. Where none of the listed was
+/// inspected later on (the window passed between two scrapes, or the packager began again), all of them are new.
 #[must_use]
 pub fn plan<'a>(timeline: &'a Timeline, rendition: &str, known: &Known, coverage: Coverage) -> Plan<'a> {
     let count = coverage.count as usize;
@@ -22,7 +23,8 @@ pub fn plan<'a>(timeline: &'a Timeline, rendition: &str, known: &Known, coverage
     let wanted: Vec<&Segment> = match (coverage.mode, known.last_inspected(rendition, timeline)) {
         (CoverageMode::None, _) => Vec::new(),
         (CoverageMode::Newest, _) => last(there.collect(), count).0,
-        (CoverageMode::Every, None) => last(there.collect(), 1).0,
+        (CoverageMode::Every, None) if known.is_new(rendition) => last(there.collect(), 1).0,
+        (CoverageMode::Every, None) => there.collect(),
         (CoverageMode::Every, Some(done)) => there.filter(|s| s.number > done).collect(),
     };
     let fresh = wanted.into_iter().filter(|s| known.segment(rendition, s).is_none()).collect();
