@@ -1,6 +1,9 @@
 //! The line itself against the live origin, in one process and on one clock that is set by hand: a minute of probes
 //! takes as long as the requests take.
 
+// A figure of a broken set-up would be worse than none.
+#![allow(clippy::expect_used)]
+
 #[path = "../live_origin/origin/mod.rs"]
 pub mod origin;
 

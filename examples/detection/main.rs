@@ -1,5 +1,5 @@
 //! Detection, measured: `make detection` writes what this prints to docs/detection.md. What is missed or false is
-//! said on standard error too, and ends it with code 1.
+//! said on standard error too; the tests judge it.
 
 #[allow(dead_code)]
 mod ffmpeg;
@@ -11,10 +11,9 @@ mod packagers;
 mod static_files;
 
 use std::io::{self, Write as _};
-use std::process::ExitCode;
 
 #[tokio::main]
-async fn main() -> io::Result<ExitCode> {
+async fn main() -> io::Result<()> {
     let mut log = io::stderr();
     writeln!(log, "every fault of the live origin …")?;
     let faults = matrix::play().await;
@@ -37,5 +36,5 @@ async fn main() -> io::Result<ExitCode> {
     for line in &wrong {
         writeln!(log, "{line}")?;
     }
-    Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(())
 }

@@ -38,12 +38,14 @@ fn totals(faults: &[FaultRow], clean: &[CleanRow], packagers: &[PackagerRow]) ->
     format!(
         "| | |\n|---|---|\n\
          | Faults found | {found} of {} |\n\
+         | Faults that wait for their check | {} |\n\
          | False findings beside them, critical or major | {false_there} |\n\
          | Checks that a fault makes fail | {covered} of {} |\n\
          | Probes of clean streams | {probes}, of {} streams |\n\
          | False findings on them, critical or major | {serious} |\n\
          | False findings on them, minor or warning | {mild} |\n",
-        judged.count(),
+        judged.clone().count(),
+        faults.len() - judged.count(),
         checks::list().len(),
         streams.len(),
     )
