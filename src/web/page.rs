@@ -52,10 +52,10 @@ fn table(base: &str, entries: &[Entry]) -> String {
         rows.push_str(&row(base, entry));
     }
     if entries.is_empty() {
-        rows.push_str("<tr><td colspan=\"6\">None yet.</td></tr>\n");
+        rows.push_str("<tr><td colspan=\"7\">None yet.</td></tr>\n");
     }
     format!(
-        "<h2>Recent probes</h2>\n<table><thead><tr><th>When (UTC)</th><th>Target</th><th>Template</th><th>Result</th>\
+        "<h2>Recent probes</h2>\n<table><thead><tr><th>When (UTC)</th><th>Target</th><th>Template</th><th>Result</th><th>Failed checks</th>\
 <th>Duration</th><th>Log</th></tr></thead><tbody>\n{rows}</tbody></table>\n"
     )
 }
@@ -65,10 +65,11 @@ fn row(base: &str, entry: &Entry) -> String {
     let (class, result) = if entry.success { ("good", "success") } else { ("bad", "failure") };
     let output = entry.output.as_ref().map(|o| format!(" ({})", escape(o))).unwrap_or_default();
     format!(
-        "<tr><td>{when}</td><td>{}{output}</td><td>{}</td><td class=\"{class}\">{result}</td>\
+        "<tr><td>{when}</td><td>{}{output}</td><td>{}</td><td class=\"{class}\">{result}</td><td>{}</td>\
 <td>{:.3} s</td><td><a href=\"{base}/logs?id={}\">log</a></td></tr>\n",
         escape(&entry.target),
         escape(&entry.template),
+        entry.failed.join(", "),
         entry.duration.0,
         entry.id,
     )

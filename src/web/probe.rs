@@ -2,6 +2,7 @@
 
 use super::recent::Entry;
 use super::{State, params, respond};
+use crate::checks::CheckResult;
 use crate::probe::Refused;
 use crate::report::Report;
 use crate::stream;
@@ -58,6 +59,7 @@ fn entry(target: String, output: Option<String>, report: &Report, text: &str) ->
         template: report.template.name.clone(),
         output,
         success: report.success,
+        failed: report.outcomes.iter().filter(|o| o.result == CheckResult::Failed).map(|o| o.check).collect(),
         started_at: report.started_at,
         duration: report.duration,
         text: text.into(),

@@ -15,6 +15,8 @@ pub struct Entry {
     pub template: String,
     pub output: Option<String>,
     pub success: bool,
+    /// Ids of the checks that failed.
+    pub failed: Vec<&'static str>,
     pub started_at: Timestamp,
     pub duration: Seconds,
     pub text: Arc<str>,
@@ -81,7 +83,7 @@ mod tests {
     fn entry(success: bool, text: &str) -> Entry {
         let (target, template, output) = ("A".into(), "T".into(), None);
         let (started_at, duration) = (Timestamp::UNIX_EPOCH, Seconds::ZERO);
-        Entry { id: 0, target, template, output, success, started_at, duration, text: text.into() }
+        Entry { id: 0, target, template, output, success, failed: Vec::new(), started_at, duration, text: text.into() }
     }
 
     fn ids(recent: &Recent) -> Vec<u64> {
