@@ -19,8 +19,7 @@ use super::{body, mp4, playlist, ts};
 
 pub const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
 const KEY: &[u8] = b"0123456789abcdef";
-const PAGE: &str =
-    "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>\n";
+const PAGE: &str = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>\n";
 
 /// One request under its channel and fault.
 pub struct Ask<'a> {
@@ -61,11 +60,7 @@ pub async fn answer(ask: &Ask<'_>) -> Response<Body> {
     }
     let mut reply = reply(ask, &timeline, shown_ms).await;
     if let Some(modified) = &mut reply.modified_ms {
-        *modified += if effect == Some(Effect::LiveLatency) {
-            60_000
-        } else {
-            0
-        };
+        *modified += if effect == Some(Effect::LiveLatency) { 60_000 } else { 0 };
     }
     finish(ask, effect, now_ms, reply)
 }
@@ -74,10 +69,7 @@ async fn reply(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64) -> Reply {
     if timeline.effect == Some(Effect::Silent) {
         std::future::pending::<()>().await;
     }
-    if timeline.effect == Some(Effect::Flaky)
-        && ask.route.resource.is_playlist()
-        && ask.state.turn("flaky") % 3 == 2
-    {
+    if timeline.effect == Some(Effect::Flaky) && ask.route.resource.is_playlist() && ask.state.turn("flaky") % 3 == 2 {
         return text(StatusCode::SERVICE_UNAVAILABLE, "busy\n");
     }
     match &ask.route.resource {
@@ -86,9 +78,7 @@ async fn reply(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64) -> Reply {
         Resource::Init(rendition) => init(timeline, *rendition),
         Resource::Key if timeline.effect == Some(Effect::KeyMissing) => not_found(),
         Resource::Key => whole("application/octet-stream", Bytes::from_static(KEY), None),
-        Resource::Segment(rendition, name) => {
-            segment(ask, timeline, now_ms, *rendition, name).await
-        }
+        Resource::Segment(rendition, name) => segment(ask, timeline, now_ms, *rendition, name).await,
     }
 }
 
@@ -100,15 +90,12 @@ async fn master(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64) -> Reply {
         modified_ms: None,
     };
     match timeline.effect {
-        Some(Effect::MasterStatus(status)) => text(
-            StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            "no playlist here\n",
-        ),
+        Some(Effect::MasterStatus(status)) => {
+            text(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), "no playlist here\n")
+        }
         Some(Effect::ManifestHtml) => whole("text/html", Bytes::from_static(PAGE.as_bytes()), None),
         Some(Effect::ManifestEmpty) => whole(PLAYLIST_TYPE, Bytes::new(), None),
-        Some(Effect::ManifestHuge) => {
-            stream(body::comments(Some(body::HUGE)), Some(body::HUGE), None)
-        }
+        Some(Effect::ManifestHuge) => stream(body::comments(Some(body::HUGE)), Some(body::HUGE), None),
         Some(Effect::ManifestEndless) => stream(body::comments(None), None, None),
         Some(Effect::GzipBomb) => stream(body::bomb().await, None, Some("gzip")),
         Some(Effect::Lines10M) => stream(body::lines(10_000_000), None, None),
@@ -155,43 +142,20 @@ fn init(timeline: &Timeline, rendition: Rendition) -> Reply {
     }
 }
 
-async fn segment(
-    ask: &Ask<'_>,
-    timeline: &Timeline,
-    now_ms: i64,
-    rendition: Rendition,
-    name: &str,
-) -> Reply {
+async fn segment(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, rendition: Rendition, name: &str) -> Reply {
     let Some(segment) = timeline.named(name, now_ms, rendition) else {
         return not_found();
     };
     let media = media::media();
-    let (first, count, shift, effect) = (
-        segment.media_unit,
-        segment.units,
-        segment.shift_ms,
-        timeline.effect,
-    );
+    let (first, count, shift, effect) = (segment.media_unit, segment.units, segment.shift_ms, timeline.effect);
     let (kind, bytes) = match (timeline.format, rendition) {
-        (Format::Ts, Rendition::Rung(at)) => (
-            "video/mp2t",
-            ts::segment(&media.ts[at], first, count, shift, effect),
-        ),
-        (Format::Cmaf, Rendition::Rung(at)) => (
-            "video/mp4",
-            mp4::segment(
-                &media.video[at],
-                mp4::Kind::Video,
-                first,
-                count,
-                shift,
-                effect,
-            ),
-        ),
-        (_, Rendition::Audio) => (
-            "audio/mp4",
-            mp4::segment(&media.audio, mp4::Kind::Audio, first, count, shift, effect),
-        ),
+        (Format::Ts, Rendition::Rung(at)) => ("video/mp2t", ts::segment(&media.ts[at], first, count, shift, effect)),
+        (Format::Cmaf, Rendition::Rung(at)) => {
+            ("video/mp4", mp4::segment(&media.video[at], mp4::Kind::Video, first, count, shift, effect))
+        }
+        (_, Rendition::Audio) => {
+            ("audio/mp4", mp4::segment(&media.audio, mp4::Kind::Audio, first, count, shift, effect))
+        }
     };
     let mut reply = whole(kind, bytes.into(), Some(segment.published_ms));
     deliver(ask, effect, count, &mut reply).await;
@@ -213,36 +177,22 @@ async fn deliver(ask: &Ask<'_>, effect: Option<Effect>, units: i64, reply: &mut 
             let over = Duration::from_millis((units * UNIT_MS * 3 / 2).unsigned_abs());
             reply.body = Content::Stream(body::trickle(bytes, over), length, None);
         }
-        Some(Effect::SegmentCut) => {
-            reply.body = Content::Stream(body::cut(bytes, None), length, None)
-        }
+        Some(Effect::SegmentCut) => reply.body = Content::Stream(body::cut(bytes, None), length, None),
         Some(Effect::Reset) => {
             reply.body = Content::Stream(body::cut(bytes, Some(ask.reset.clone())), length, None);
         }
         Some(Effect::SegmentEmpty) => reply.body = Content::Whole(Bytes::new()),
-        Some(Effect::SegmentHtml) => {
-            *reply = whole("text/html", Bytes::from_static(PAGE.as_bytes()), None)
-        }
+        Some(Effect::SegmentHtml) => *reply = whole("text/html", Bytes::from_static(PAGE.as_bytes()), None),
         _ => {}
     }
 }
 
 fn whole(kind: &'static str, content: Bytes, modified_ms: Option<i64>) -> Reply {
-    Reply {
-        status: StatusCode::OK,
-        kind,
-        body: Content::Whole(content),
-        modified_ms,
-    }
+    Reply { status: StatusCode::OK, kind, body: Content::Whole(content), modified_ms }
 }
 
 fn text(status: StatusCode, text: &'static str) -> Reply {
-    Reply {
-        status,
-        kind: "text/plain",
-        body: Content::Whole(Bytes::from_static(text.as_bytes())),
-        modified_ms: None,
-    }
+    Reply { status, kind: "text/plain", body: Content::Whole(Bytes::from_static(text.as_bytes())), modified_ms: None }
 }
 
 fn not_found() -> Reply {
@@ -254,31 +204,20 @@ fn finish(ask: &Ask<'_>, effect: Option<Effect>, now_ms: i64, mut reply: Reply) 
     let mut headers = HeaderMap::new();
     let is_playlist = ask.route.resource.is_playlist();
     if reply.status.is_success() {
-        let kind = if effect == Some(Effect::ContentType) {
-            "text/plain"
-        } else {
-            reply.kind
-        };
+        let kind = if effect == Some(Effect::ContentType) { "text/plain" } else { reply.kind };
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-        headers.insert(
-            header::CACHE_CONTROL,
-            HeaderValue::from_static(caching(effect, is_playlist)),
-        );
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching(effect, is_playlist)));
     } else {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(reply.kind));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     if reply.status == StatusCode::FOUND
-        && let Ok(location) =
-            HeaderValue::from_str(&format!("{}?r={}", ask.path, ask.state.turn("redirect")))
+        && let Ok(location) = HeaderValue::from_str(&format!("{}?r={}", ask.path, ask.state.turn("redirect")))
     {
         headers.insert(header::LOCATION, location);
     }
     if effect != Some(Effect::Cors) {
-        headers.insert(
-            header::ACCESS_CONTROL_ALLOW_ORIGIN,
-            HeaderValue::from_static("*"),
-        );
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     }
     put_date(&mut headers, header::DATE, now_ms);
     if let Some(modified) = reply.modified_ms {
@@ -311,13 +250,8 @@ fn range(ask: &Ask<'_>, headers: &mut HeaderMap, reply: &mut Reply) {
         return;
     };
     let size = bytes.len();
-    let asked = ask
-        .headers
-        .get(header::RANGE)
-        .and_then(|value| value.to_str().ok());
-    let Some((from, to)) = asked
-        .and_then(|value| value.strip_prefix("bytes="))
-        .and_then(|span| span.split_once('-'))
+    let asked = ask.headers.get(header::RANGE).and_then(|value| value.to_str().ok());
+    let Some((from, to)) = asked.and_then(|value| value.strip_prefix("bytes=")).and_then(|span| span.split_once('-'))
     else {
         return;
     };
@@ -354,11 +288,7 @@ fn respond(ask: &Ask<'_>, mut headers: HeaderMap, reply: Reply) -> Response<Body
     if let Some(length) = length {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
-    let body = if *ask.method == Method::HEAD {
-        Body::empty()
-    } else {
-        body
-    };
+    let body = if *ask.method == Method::HEAD { Body::empty() } else { body };
     let mut response = Response::new(body);
     *response.status_mut() = reply.status;
     *response.headers_mut() = headers;

@@ -47,16 +47,10 @@ fn repeated(chunk: Bytes, limit: u64) -> Body {
 /// Gzip of a playlist that expands to 2 GB. The checksum at its end is missing: no one should get there.
 pub async fn bomb() -> Body {
     static PARTS: OnceCell<(Bytes, Bytes)> = OnceCell::const_new();
-    let (head, repeat) = PARTS
-        .get_or_init(|| async { bomb_parts().await.expect("memory takes it all") })
-        .await;
+    let (head, repeat) = PARTS.get_or_init(|| async { bomb_parts().await.expect("memory takes it all") }).await;
     let count = HUGE / BOMB_STEP as u64;
     let rest = stream::repeat(repeat.clone()).take(usize::try_from(count).unwrap_or(usize::MAX));
-    Body::from_stream(
-        stream::iter([head.clone()])
-            .chain(rest)
-            .map(Ok::<_, io::Error>),
-    )
+    Body::from_stream(stream::iter([head.clone()]).chain(rest).map(Ok::<_, io::Error>))
 }
 
 /// Bytes that one repetition expands to.

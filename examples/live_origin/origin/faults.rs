@@ -109,15 +109,7 @@ const fn fault(
     expect: &'static [&'static str],
     follows: &'static [&'static str],
 ) -> Fault {
-    Fault {
-        id,
-        help,
-        expect,
-        follows,
-        channel,
-        path: MASTER,
-        effect,
-    }
+    Fault { id, help, expect, follows, channel, path: MASTER, effect }
 }
 
 #[rustfmt::skip]

@@ -60,9 +60,7 @@ pub struct Origin {
 impl Origin {
     /// Serves on a bound listener. Must be called inside a tokio runtime.
     pub fn start(listener: TcpListener, clock: Clock) -> Self {
-        let addr = listener
-            .local_addr()
-            .expect("a bound listener has an address");
+        let addr = listener.local_addr().expect("a bound listener has an address");
         let state = Arc::new(state::State::new(clock));
         let task = tokio::spawn(serve::accept(listener, state.clone()));
         Self { addr, state, task }
@@ -74,10 +72,7 @@ impl Origin {
 
     /// The address of a fault's playlist on the channel it is meant for.
     pub fn fault_url(&self, fault: &Fault) -> String {
-        self.url(&format!(
-            "fault/{}/{}/{}",
-            fault.id, fault.channel, fault.path
-        ))
+        self.url(&format!("fault/{}/{}/{}", fault.id, fault.channel, fault.path))
     }
 
     /// Plays a fault on `/live/<channel>/`, or ends it. False if there is no such fault.

@@ -5,10 +5,7 @@ use super::media::{AUDIO_TIMESCALE, LOOP_UNITS, Track, VIDEO_TIMESCALE};
 
 /// Takes a fragmented file apart: the header, then each moof with its mdat.
 pub fn split(file: &'static [u8]) -> Track {
-    let mut track = Track {
-        init: &[],
-        units: Vec::new(),
-    };
+    let mut track = Track { init: &[], units: Vec::new() };
     let mut fragment = 0;
     for (kind, start, end) in boxes(file, 0, file.len()) {
         match &kind {
@@ -28,33 +25,14 @@ pub enum Kind {
     Audio,
 }
 
-pub fn segment(
-    track: &Track,
-    kind: Kind,
-    first: i64,
-    count: i64,
-    shift_ms: i64,
-    effect: Option<Effect>,
-) -> Vec<u8> {
-    let timescale = if kind == Kind::Video {
-        VIDEO_TIMESCALE
-    } else {
-        AUDIO_TIMESCALE
-    };
-    let late = if kind == Kind::Audio && effect == Some(Effect::AvOffset) {
-        1000
-    } else {
-        0
-    };
+pub fn segment(track: &Track, kind: Kind, first: i64, count: i64, shift_ms: i64, effect: Option<Effect>) -> Vec<u8> {
+    let timescale = if kind == Kind::Video { VIDEO_TIMESCALE } else { AUDIO_TIMESCALE };
+    let late = if kind == Kind::Audio && effect == Some(Effect::AvOffset) { 1000 } else { 0 };
     let mut out = Vec::new();
     for unit in first..first + count {
         let mut bytes = track.units[unit.rem_euclid(LOOP_UNITS) as usize].to_vec();
         let loops = unit.div_euclid(LOOP_UNITS) * 8 * timescale;
-        place(
-            &mut bytes,
-            unit,
-            loops + (shift_ms + late) * timescale / 1000,
-        );
+        place(&mut bytes, unit, loops + (shift_ms + late) * timescale / 1000);
         if unit == first && kind == Kind::Video && effect == Some(Effect::KeyframeStart) {
             demote_first_picture(&mut bytes);
         }
@@ -118,9 +96,7 @@ fn overrun_parent(fragment: &mut [u8]) {
 fn find(bytes: &[u8], path: &[&[u8; 4]]) -> Option<usize> {
     let (mut start, mut end, mut found) = (0, bytes.len(), None);
     for wanted in path {
-        let (_, at, stop) = boxes(bytes, start, end)
-            .into_iter()
-            .find(|(kind, ..)| kind == *wanted)?;
+        let (_, at, stop) = boxes(bytes, start, end).into_iter().find(|(kind, ..)| kind == *wanted)?;
         (start, end, found) = (at + 8, stop, Some(at));
     }
     found
@@ -131,11 +107,7 @@ fn boxes(bytes: &[u8], start: usize, end: usize) -> Vec<([u8; 4], usize, usize)>
     let mut at = start;
     while at + 8 <= end {
         let stop = at + read_u32(bytes, at) as usize;
-        list.push((
-            bytes[at + 4..at + 8].try_into().expect("four bytes"),
-            at,
-            stop,
-        ));
+        list.push((bytes[at + 4..at + 8].try_into().expect("four bytes"), at, stop));
         at = stop;
     }
     list

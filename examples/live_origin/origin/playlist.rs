@@ -13,10 +13,7 @@ pub fn master(timeline: &Timeline, now_ms: i64, suffix: &str) -> String {
     let grouped = timeline.format == Format::Cmaf;
     if grouped && timeline.effect != Some(Effect::LadderGroups) {
         text.push_str("#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"aac\",LANGUAGE=\"en\",NAME=\"English\",");
-        let _ = writeln!(
-            text,
-            "DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\",URI=\"audio/index.m3u8{suffix}\""
-        );
+        let _ = writeln!(text, "DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\",URI=\"audio/index.m3u8{suffix}\"");
     }
     for (at, rung) in RUNGS.iter().enumerate() {
         if is_listed(timeline.effect, at, now_ms) {
@@ -38,30 +35,15 @@ fn is_listed(effect: Option<Effect>, at: usize, now_ms: i64) -> bool {
 
 fn variant(text: &mut String, timeline: &Timeline, at: usize, rung: &Rung, grouped: bool) {
     let (peak, mean) = declared(timeline, at);
-    let _ = write!(
-        text,
-        "#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={mean}"
-    );
+    let _ = write!(text, "#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={mean}");
     if timeline.effect == Some(Effect::LadderAttributes) && Rendition::Rung(at) == TARGET {
         text.push_str(",FRAME-RATE=fast");
     } else {
-        let codec = if timeline.effect == Some(Effect::CodecMatches) {
-            "avc1.4d4028"
-        } else {
-            rung.codec
-        };
+        let codec = if timeline.effect == Some(Effect::CodecMatches) { "avc1.4d4028" } else { rung.codec };
         let _ = write!(text, ",CODECS=\"{codec},mp4a.40.2\"");
-        let _ = write!(
-            text,
-            ",RESOLUTION={}x{},FRAME-RATE=25.000",
-            rung.width, rung.height
-        );
+        let _ = write!(text, ",RESOLUTION={}x{},FRAME-RATE=25.000", rung.width, rung.height);
     }
-    text.push_str(if grouped {
-        ",AUDIO=\"aac\",CLOSED-CAPTIONS=NONE\n"
-    } else {
-        ",CLOSED-CAPTIONS=NONE\n"
-    });
+    text.push_str(if grouped { ",AUDIO=\"aac\",CLOSED-CAPTIONS=NONE\n" } else { ",CLOSED-CAPTIONS=NONE\n" });
 }
 
 /// BANDWIDTH and AVERAGE-BANDWIDTH, from the sizes of the fixtures.
@@ -101,11 +83,7 @@ pub fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
         _ if cmaf => 6,
         _ => 3,
     };
-    let _ = writeln!(
-        text,
-        "#EXT-X-VERSION:{version}\n#EXT-X-TARGETDURATION:{}",
-        listing.target_duration
-    );
+    let _ = writeln!(text, "#EXT-X-VERSION:{version}\n#EXT-X-TARGETDURATION:{}", listing.target_duration);
     let _ = writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{}", listing.sequence);
     if let Some(discontinuities) = listing.discontinuity_sequence {
         let _ = writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{discontinuities}");
@@ -138,16 +116,8 @@ fn entry(text: &mut String, timeline: &Timeline, segment: &Segment, suffix: &str
     if timeline.effect != Some(Effect::NoDate) {
         let _ = writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{}", date(segment.date_ms));
     }
-    let extension = if timeline.format == Format::Cmaf {
-        "m4s"
-    } else {
-        "ts"
-    };
-    let _ = writeln!(
-        text,
-        "#EXTINF:{:.6},\n{}.{extension}{suffix}",
-        segment.duration_s, segment.name
-    );
+    let extension = if timeline.format == Format::Cmaf { "m4s" } else { "ts" };
+    let _ = writeln!(text, "#EXTINF:{:.6},\n{}.{extension}{suffix}", segment.duration_s, segment.name);
 }
 
 fn date(unix_ms: i64) -> String {

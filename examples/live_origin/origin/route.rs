@@ -45,11 +45,7 @@ impl Resource {
 pub fn parse(path: &str) -> Option<Route> {
     let mut parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     let at_ms = if parts.first() == Some(&"at") {
-        let at = parts
-            .get(1)?
-            .parse()
-            .ok()
-            .filter(|at| (0..1 << 45).contains(at))?;
+        let at = parts.get(1)?.parse().ok().filter(|at| (0..1 << 45).contains(at))?;
         parts.drain(..2);
         Some(at)
     } else {
@@ -58,9 +54,7 @@ pub fn parse(path: &str) -> Option<Route> {
     let (mode, name, resource) = match parts.as_slice() {
         ["live", name, rest @ ..] => (Mode::Live, *name, resource(rest)?),
         ["token", name, rest @ ..] => (Mode::Token, *name, resource(rest)?),
-        ["fault", fault, name, rest @ ..] => {
-            (Mode::Fault(faults::find(fault)?), *name, resource(rest)?)
-        }
+        ["fault", fault, name, rest @ ..] => (Mode::Fault(faults::find(fault)?), *name, resource(rest)?),
         ["folder", file] => {
             let (name, resource) = in_folder(file)?;
             (Mode::Folder, name, resource)
@@ -68,14 +62,7 @@ pub fn parse(path: &str) -> Option<Route> {
         _ => return None,
     };
     let (channel, number) = channels::find(name)?;
-    fits(channel, &resource).then(|| Route {
-        at_ms,
-        mode,
-        name: name.to_owned(),
-        channel,
-        number,
-        resource,
-    })
+    fits(channel, &resource).then(|| Route { at_ms, mode, name: name.to_owned(), channel, number, resource })
 }
 
 fn resource(rest: &[&str]) -> Option<Resource> {
@@ -94,9 +81,7 @@ fn resource(rest: &[&str]) -> Option<Resource> {
         "init.mp4" => Resource::Init(rendition),
         "key.bin" => Resource::Key,
         _ => {
-            let (name, _) = file
-                .rsplit_once('.')
-                .filter(|(_, end)| matches!(*end, "ts" | "m4s"))?;
+            let (name, _) = file.rsplit_once('.').filter(|(_, end)| matches!(*end, "ts" | "m4s"))?;
             Resource::Segment(rendition, name.to_owned())
         }
     })
@@ -115,9 +100,9 @@ fn in_folder(file: &str) -> Option<(&str, Resource)> {
 
 fn fits(channel: &Channel, resource: &Resource) -> bool {
     match resource {
-        Resource::Playlist(Rendition::Audio)
-        | Resource::Segment(Rendition::Audio, _)
-        | Resource::Init(_) => channel.format == Format::Cmaf,
+        Resource::Playlist(Rendition::Audio) | Resource::Segment(Rendition::Audio, _) | Resource::Init(_) => {
+            channel.format == Format::Cmaf
+        }
         _ => true,
     }
 }

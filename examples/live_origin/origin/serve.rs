@@ -47,11 +47,7 @@ async fn connection(stream: TcpStream, state: Arc<State>) {
     let _ = http1::Builder::new().serve_connection(wire, service).await;
 }
 
-async fn handle(
-    state: &State,
-    reset: Arc<AtomicBool>,
-    request: &Request<Incoming>,
-) -> Response<Body> {
+async fn handle(state: &State, reset: Arc<AtomicBool>, request: &Request<Incoming>) -> Response<Body> {
     let _in_flight = state.enter();
     let (method, path, headers) = (request.method(), request.uri().path(), request.headers());
     state.log(method, request.uri(), headers);
@@ -59,26 +55,13 @@ async fn handle(
         return control(state, method, rest);
     }
     if *method != Method::GET && *method != Method::HEAD {
-        return plain(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "GET and HEAD only\n".to_owned(),
-        );
+        return plain(StatusCode::METHOD_NOT_ALLOWED, "GET and HEAD only\n".to_owned());
     }
     if path == "/" {
         return plain(StatusCode::OK, index());
     }
     match route::parse(path) {
-        Some(route) => {
-            answer(&Ask {
-                state,
-                route: &route,
-                path,
-                method,
-                headers,
-                reset,
-            })
-            .await
-        }
+        Some(route) => answer(&Ask { state, route: &route, path, method, headers, reset }).await,
         None => plain(StatusCode::NOT_FOUND, format!("no such path: {path}\n")),
     }
 }
@@ -89,10 +72,7 @@ fn control(state: &State, method: &Method, rest: &str) -> Response<Body> {
         None => (rest, None),
     };
     if channels::find(channel).is_none() {
-        return plain(
-            StatusCode::NOT_FOUND,
-            format!("no such channel: {channel}\n"),
-        );
+        return plain(StatusCode::NOT_FOUND, format!("no such channel: {channel}\n"));
     }
     match (method.as_str(), fault) {
         ("DELETE", None) => {
@@ -106,10 +86,9 @@ fn control(state: &State, method: &Method, rest: &str) -> Response<Body> {
             }
             None => plain(StatusCode::NOT_FOUND, format!("no such fault: {id}\n")),
         },
-        _ => plain(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "POST /control/CHANNEL/FAULT or DELETE /control/CHANNEL\n".to_owned(),
-        ),
+        _ => {
+            plain(StatusCode::METHOD_NOT_ALLOWED, "POST /control/CHANNEL/FAULT or DELETE /control/CHANNEL\n".to_owned())
+        }
     }
 }
 
@@ -117,25 +96,13 @@ fn control(state: &State, method: &Method, rest: &str) -> Response<Body> {
 pub fn index() -> String {
     let mut text = String::from("Channels:\n");
     for channel in channels::channels() {
-        let _ = writeln!(
-            text,
-            "  /live/{}/master.m3u8  {}",
-            channel.name, channel.help
-        );
+        let _ = writeln!(text, "  /live/{}/master.m3u8  {}", channel.name, channel.help);
     }
-    text.push_str(
-        "  /token/TV1/master.m3u8  As TV1, with another token on each URI of each playlist\n",
-    );
-    text.push_str(
-        "  /folder/TV1.m3u8, /folder/TV2.m3u8  Media playlists of two channels in one folder\n",
-    );
+    text.push_str("  /token/TV1/master.m3u8  As TV1, with another token on each URI of each playlist\n");
+    text.push_str("  /folder/TV1.m3u8, /folder/TV2.m3u8  Media playlists of two channels in one folder\n");
     text.push_str("Faults:\n");
     for fault in faults::faults() {
-        let _ = writeln!(
-            text,
-            "  /fault/{}/{}/{}  {}",
-            fault.id, fault.channel, fault.path, fault.help
-        );
+        let _ = writeln!(text, "  /fault/{}/{}/{}  {}", fault.id, fault.channel, fault.path, fault.help);
     }
     text
 }
@@ -144,8 +111,6 @@ fn plain(status: StatusCode, text: String) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     let kind = http::HeaderValue::from_static("text/plain; charset=utf-8");
-    response
-        .headers_mut()
-        .insert(http::header::CONTENT_TYPE, kind);
+    response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
     response
 }

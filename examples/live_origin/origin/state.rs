@@ -44,11 +44,7 @@ struct Memory {
 impl State {
     pub fn new(clock: Clock) -> Self {
         let grace = if clock.is_manual() { STALE_AFTER_MS } else { 0 };
-        Self {
-            stale_since_ms: clock.now_ms() + grace,
-            clock,
-            memory: Mutex::default(),
-        }
+        Self { stale_since_ms: clock.now_ms() + grace, clock, memory: Mutex::default() }
     }
 
     /// The fault a request meets, and since when.
@@ -88,12 +84,7 @@ impl State {
             query: uri.query().map(str::to_owned),
             headers: headers
                 .iter()
-                .map(|(name, value)| {
-                    (
-                        name.to_string(),
-                        String::from_utf8_lossy(value.as_bytes()).into_owned(),
-                    )
-                })
+                .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
                 .collect(),
             unix_ms: self.clock.now_ms(),
         };

@@ -86,11 +86,7 @@ impl Timeline {
             format: channel.format,
             effect,
             layout,
-            window: if effect == Some(Effect::WindowTooShort) {
-                2
-            } else {
-                channel.window
-            },
+            window: if effect == Some(Effect::WindowTooShort) { 2 } else { channel.window },
             base: 1000 * (number - 1),
             stem: "seg_".to_owned(),
             reset,
@@ -107,9 +103,7 @@ impl Timeline {
             sequence: self.sequence(first, shown, run),
             discontinuity_sequence: self.discontinuity_sequence(first),
             target_duration: self.target_duration(edge, rendition),
-            segments: (first..shown)
-                .map(|index| self.segment(index, run, rendition, shown))
-                .collect(),
+            segments: (first..shown).map(|index| self.segment(index, run, rendition, shown)).collect(),
             published_ms: EPOCH_MS + self.start_unit(edge) * UNIT_MS + ENCODER_LATENCY_MS,
         }
     }
@@ -157,11 +151,7 @@ impl Timeline {
     }
 
     fn run_at(&self, shown: i64) -> i64 {
-        if self.effect == Some(Effect::Restarted) {
-            shown.div_euclid(RUN)
-        } else {
-            0
-        }
+        if self.effect == Some(Effect::Restarted) { shown.div_euclid(RUN) } else { 0 }
     }
 
     fn sequence(&self, first: i64, shown: i64, run: i64) -> i64 {
@@ -217,10 +207,7 @@ impl Timeline {
             shift_ms: self.shift_ms(index, rendition),
             published_ms: EPOCH_MS + (start + units) * UNIT_MS + ENCODER_LATENCY_MS,
             duration_s: (duration_ms + stretch) / 1000.0,
-            date_ms: EPOCH_MS
-                + start * UNIT_MS
-                + (late_ms + stretch_before).round() as i64
-                + self.date_shift(index),
+            date_ms: EPOCH_MS + start * UNIT_MS + (late_ms + stretch_before).round() as i64 + self.date_shift(index),
         }
     }
 
@@ -239,19 +226,11 @@ impl Timeline {
         if self.effect == Some(Effect::Restarted) {
             let (run, place) = name.strip_prefix("run")?.split_once('_')?;
             let run: i64 = run.parse().ok().filter(|run| (0..1 << 40).contains(run))?;
-            let place: i64 = place
-                .parse()
-                .ok()
-                .filter(|place| (0..RUN + self.window).contains(place))?;
+            let place: i64 = place.parse().ok().filter(|place| (0..RUN + self.window).contains(place))?;
             return Some((run, place + run * RUN - self.window));
         }
-        let number = name
-            .strip_prefix(&self.stem)
-            .or_else(|| name.strip_prefix("alt_"))?;
-        let number: i64 = number
-            .parse()
-            .ok()
-            .filter(|number| (0..1 << 40).contains(number))?;
+        let number = name.strip_prefix(&self.stem).or_else(|| name.strip_prefix("alt_"))?;
+        let number: i64 = number.parse().ok().filter(|number| (0..1 << 40).contains(number))?;
         Some((0, number - self.base))
     }
 
@@ -273,11 +252,7 @@ impl Timeline {
             return (0.0, 0.0);
         }
         let part = (self.units(index) * UNIT_MS) as f64 * 0.075;
-        if index.rem_euclid(2) == 0 {
-            (0.0, -part)
-        } else {
-            (-part, part)
-        }
+        if index.rem_euclid(2) == 0 { (0.0, -part) } else { (-part, part) }
     }
 
     fn date_shift(&self, index: i64) -> i64 {
@@ -296,10 +271,7 @@ fn extent(rendition: Rendition, media_unit: i64, units: i64) -> (f64, f64) {
         Rendition::Rung(_) => (0.0, (units * UNIT_MS) as f64),
         Rendition::Audio => {
             let ms = |ticks: i64| ticks as f64 * 1000.0 / AUDIO_TIMESCALE as f64;
-            let (start, end) = (
-                media::audio_start(media_unit),
-                media::audio_start(media_unit + units),
-            );
+            let (start, end) = (media::audio_start(media_unit), media::audio_start(media_unit + units));
             let nominal = media_unit * UNIT_MS * AUDIO_TIMESCALE / 1000;
             (ms(start - nominal), ms(end - start))
         }

@@ -29,17 +29,10 @@ pub fn units(files: &[&'static [u8]]) -> Vec<Unit> {
         let mut bytes = file.to_vec();
         keep(&mut bytes, |pid| pid != SDT_PID);
         let before = sum;
-        for packet in bytes
-            .chunks_exact(PACKET)
-            .filter(|packet| has_payload(packet))
-        {
+        for packet in bytes.chunks_exact(PACKET).filter(|packet| has_payload(packet)) {
             sum[slot(packet)] += 1;
         }
-        units.push(Unit {
-            bytes,
-            before,
-            in_loop: [0; 4],
-        });
+        units.push(Unit { bytes, before, in_loop: [0; 4] });
     }
     for unit in &mut units {
         unit.in_loop = sum;
@@ -48,13 +41,7 @@ pub fn units(files: &[&'static [u8]]) -> Vec<Unit> {
 }
 
 /// The units from `first` on, `count` of them, with timestamps and counters as if the loop never ended.
-pub fn segment(
-    units: &[Unit],
-    first: i64,
-    count: i64,
-    shift_ms: i64,
-    effect: Option<Effect>,
-) -> Vec<u8> {
+pub fn segment(units: &[Unit], first: i64, count: i64, shift_ms: i64, effect: Option<Effect>) -> Vec<u8> {
     let mut counters = counters_before(units, first);
     if effect == Some(Effect::ContinuityAcross) {
         counters = [5; 4];
@@ -62,10 +49,7 @@ pub fn segment(
     let mut out = Vec::new();
     for unit in first..first + count {
         let shift = unit.div_euclid(LOOP_UNITS) * LOOP_TICKS + shift_ms * 90;
-        for packet in units[unit.rem_euclid(LOOP_UNITS) as usize]
-            .bytes
-            .chunks_exact(PACKET)
-        {
+        for packet in units[unit.rem_euclid(LOOP_UNITS) as usize].bytes.chunks_exact(PACKET) {
             let mut packet: [u8; PACKET] = packet.try_into().expect("chunks_exact");
             count_packet(&mut packet, &mut counters);
             shift_clocks(&mut packet, shift, audio_shift(effect));
@@ -77,11 +61,7 @@ pub fn segment(
 }
 
 fn audio_shift(effect: Option<Effect>) -> i64 {
-    if effect == Some(Effect::AvOffset) {
-        90_000
-    } else {
-        0
-    }
+    if effect == Some(Effect::AvOffset) { 90_000 } else { 0 }
 }
 
 fn counters_before(units: &[Unit], first: i64) -> [i64; 4] {
@@ -109,11 +89,7 @@ fn shift_clocks(packet: &mut [u8], shift: i64, audio_shift: i64) {
     if pid != VIDEO_PID && pid != AUDIO_PID || packet[1] & 0x40 == 0 {
         return;
     }
-    let shift = if pid == AUDIO_PID {
-        shift + audio_shift
-    } else {
-        shift
-    };
+    let shift = if pid == AUDIO_PID { shift + audio_shift } else { shift };
     let start = payload_start(packet);
     let pes = &mut packet[start..];
     let flags = pes[7];
@@ -127,11 +103,7 @@ fn shift_clocks(packet: &mut [u8], shift: i64, audio_shift: i64) {
 
 /// 2.4.3.5: 33 bits of base at 90 kHz; the 9 bits of extension stay.
 fn shift_pcr(field: &mut [u8], shift: i64) {
-    let base = field[..4]
-        .iter()
-        .fold(0_i64, |sum, &byte| sum << 8 | i64::from(byte))
-        << 1
-        | i64::from(field[4] >> 7);
+    let base = field[..4].iter().fold(0_i64, |sum, &byte| sum << 8 | i64::from(byte)) << 1 | i64::from(field[4] >> 7);
     let base = (base + shift).rem_euclid(1 << 33);
     field[..4].copy_from_slice(&((base >> 1) as u32).to_be_bytes());
     field[4] = ((base & 1) as u8) << 7 | field[4] & 0x7f;
@@ -182,9 +154,7 @@ fn drop_packet(out: &mut Vec<u8>) {
         .chunks_exact(PACKET)
         .enumerate()
         .skip(out.len() / PACKET / 2)
-        .find(|(_, packet)| {
-            pid(packet) == VIDEO_PID && packet[1] & 0x40 == 0 && packet[3] & 0x30 == 0x10
-        })
+        .find(|(_, packet)| pid(packet) == VIDEO_PID && packet[1] & 0x40 == 0 && packet[3] & 0x30 == 0x10)
         .map(|(at, _)| at * PACKET);
     if let Some(at) = lost {
         out.drain(at..at + PACKET);
@@ -196,10 +166,7 @@ fn drop_packet(out: &mut Vec<u8>) {
 fn demote_first_picture(out: &mut [u8]) {
     let mut last = [0xff_u8; 3];
     let mut started = false;
-    for packet in out
-        .chunks_exact_mut(PACKET)
-        .filter(|packet| pid(packet) == VIDEO_PID)
-    {
+    for packet in out.chunks_exact_mut(PACKET).filter(|packet| pid(packet) == VIDEO_PID) {
         if packet[1] & 0x40 != 0 {
             if started {
                 return;
@@ -222,8 +189,7 @@ fn demote_first_picture(out: &mut [u8]) {
 fn break_pat_crc(packet: &mut [u8]) {
     if pid(packet) == PAT_PID {
         let section = payload_start(packet) + 1;
-        let length =
-            usize::from(packet[section + 1] & 0x0f) << 8 | usize::from(packet[section + 2]);
+        let length = usize::from(packet[section + 1] & 0x0f) << 8 | usize::from(packet[section + 2]);
         packet[section + 2 + length] ^= 0xff;
     }
 }
@@ -240,12 +206,7 @@ fn each_packet(out: &mut [u8], change: impl Fn(&mut [u8])) {
 }
 
 fn keep(out: &mut Vec<u8>, wanted: impl Fn(u16) -> bool) {
-    *out = out
-        .chunks_exact(PACKET)
-        .filter(|packet| wanted(pid(packet)))
-        .flatten()
-        .copied()
-        .collect();
+    *out = out.chunks_exact(PACKET).filter(|packet| wanted(pid(packet))).flatten().copied().collect();
 }
 
 fn pid(packet: &[u8]) -> u16 {
@@ -254,9 +215,7 @@ fn pid(packet: &[u8]) -> u16 {
 
 fn slot(packet: &[u8]) -> usize {
     let pid = pid(packet);
-    PIDS.iter()
-        .position(|&known| known == pid)
-        .expect("four PIDs are sent")
+    PIDS.iter().position(|&known| known == pid).expect("four PIDs are sent")
 }
 
 fn has_payload(packet: &[u8]) -> bool {
@@ -268,10 +227,6 @@ fn has_adaptation(packet: &[u8]) -> bool {
 }
 
 fn payload_start(packet: &[u8]) -> usize {
-    let adaptation = if has_adaptation(packet) {
-        1 + usize::from(packet[4])
-    } else {
-        0
-    };
+    let adaptation = if has_adaptation(packet) { 1 + usize::from(packet[4]) } else { 0 };
     (4 + adaptation).min(PACKET)
 }

@@ -1,0 +1,113 @@
+//! Bytes a second of inspection, and the same file read by `ffprobe`.
+
+use crate::meter;
+use packager_exporter::container::{Init, Inspector};
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+const TOTAL: usize = 64 << 20;
+/// What a network read brings.
+const PIECE: usize = 64 << 10;
+const RUNS: usize = 7;
+
+pub fn measure() -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ts = folder.path().join("segment.ts");
+    write(&ts, &media("1080p_0.ts"), &[]);
+    let init = init();
+    let fragments = media("cmaf");
+    let cmaf = folder.path().join("segment.m4s");
+    write(&cmaf, &fragments, &[]);
+    let ours = time(|| run(&ts, None));
+    let cmaf = time(|| run(&cmaf, init.as_ref()));
+    let rate = |time: Duration| TOTAL as f64 / 1e9 / time.as_secs_f64();
+    let mut out = format!(
+        "## Inspection\n\nA file of {} MB in the page cache, in pieces of 64 KiB, one core, median of {RUNS}:\n\n\
+         | | GB/s |\n|---|---|\n| MPEG-TS (H.264, AAC) | {:.2} |\n| CMAF (H.264) | {:.2} |\n",
+        TOTAL / 1_000_000,
+        rate(ours),
+        rate(cmaf)
+    );
+    for (name, arguments) in FFPROBE {
+        match ffprobe(&ts, arguments) {
+            Some(theirs) => out.push_str(&format!(
+                "| `{name}` on the same MPEG-TS file | {:.2} (**{:.0} times** slower) |\n",
+                rate(theirs),
+                theirs.as_secs_f64() / ours.as_secs_f64()
+            )),
+            None => out.push_str(&format!("| `{name}` | not installed here |\n")),
+        }
+    }
+    out
+}
+
+/// The second prints next to nothing: what is left is reading.
+const FFPROBE: [(&str, &[&str]); 2] = [
+    ("ffprobe -show_packets", &["-show_packets"]),
+    ("ffprobe -count_packets", &["-count_packets", "-show_entries", "stream=nb_read_packets"]),
+];
+
+fn media(name: &str) -> Vec<u8> {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let read = |path: String| std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+    match name {
+        "cmaf" => split().1,
+        name => read(format!("{root}/examples/live_origin/media/{name}")),
+    }
+}
+
+/// Header and fragments of the origin's 1080p track.
+fn split() -> (Vec<u8>, Vec<u8>) {
+    let path = format!("{}/examples/live_origin/media/1080p.mp4", env!("CARGO_MANIFEST_DIR"));
+    let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+    let at = memchr::memmem::find(&bytes, b"moof").expect("a fragment") - 4;
+    (bytes[..at].to_vec(), bytes[at..].to_vec())
+}
+
+fn init() -> Option<Init> {
+    let mut inspector = Inspector::new(None);
+    inspector.push(&split().0);
+    inspector.finish().1
+}
+
+/// `TOTAL` bytes of `content`, over and over.
+fn write(path: &Path, content: &[u8], head: &[u8]) {
+    let mut file = std::fs::File::create(path).expect("a file");
+    file.write_all(head).expect("room");
+    for _ in 0..TOTAL / content.len() {
+        file.write_all(content).expect("room");
+    }
+}
+
+fn run(path: &Path, init: Option<&Init>) -> u64 {
+    let mut file = std::fs::File::open(path).expect("the file");
+    let mut inspector = Inspector::new(init);
+    let mut piece = vec![0; PIECE];
+    loop {
+        match file.read(&mut piece).expect("the file") {
+            0 => break,
+            read => inspector.push(&piece[..read]),
+        }
+    }
+    let samples = inspector.finish().0.tracks.iter().map(|t| t.samples).sum();
+    assert!(samples > 0, "{} was not understood", path.display());
+    samples
+}
+
+fn time(mut work: impl FnMut() -> u64) -> Duration {
+    meter::median_of(RUNS, &mut work)
+}
+
+fn ffprobe(path: &Path, arguments: &[&str]) -> Option<Duration> {
+    let mut times = Vec::new();
+    for _ in 0..3 {
+        let began = Instant::now();
+        let mut command = Command::new("ffprobe");
+        command.args(["-v", "quiet"]).args(arguments).arg(path).stdout(Stdio::null()).stdin(Stdio::null());
+        command.status().ok()?;
+        times.push(began.elapsed());
+    }
+    Some(meter::median(&times))
+}

@@ -1,0 +1,86 @@
+//! Speed and memory of a probe, measured against a plain download in the same run; writes docs/performance.md.
+//!
+//! `make bench` builds the origin and the exporter first: both run as processes of their own beside this one.
+
+// A program for people at a terminal: where its own set-up fails there is nothing to carry on with.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+// The hand-made reports are shared with the unit tests; these names let their `crate::` paths resolve here.
+use packager_exporter::{catalog, checks, container, facts, finding, metrics, report, stream, units};
+
+#[allow(dead_code)]
+#[path = "../../src/report/testing.rs"]
+mod testing;
+
+mod capacity;
+mod history;
+mod hostile;
+mod inspection;
+mod memory;
+mod meter;
+mod pace;
+mod page;
+mod raw;
+mod stand;
+
+use std::time::Duration;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    // reqwest is built without a TLS provider of its own.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["memory", base, count] => runtime.block_on(memory::child(base, count.parse().expect("a count"))),
+        ["hostile", base, fault] => runtime.block_on(hostile::child(base, fault)),
+        ["history", outputs] => runtime.block_on(history::child(outputs.parse().expect("a count"))),
+        ["pace"] => println!("{}", pace::measure(&runtime, &stand::Origin::start())),
+        _ => all(&runtime),
+    }
+}
+
+fn all(runtime: &tokio::runtime::Runtime) {
+    let origin = stand::Origin::start();
+    // The origin takes its fixtures apart at the first request.
+    runtime.block_on(raw::Raw::new().download(&origin.url("live/TV1/master.m3u8")));
+    let parts = [
+        page::HEAD.to_owned(),
+        step("pace", || pace::measure(runtime, &origin)),
+        step("capacity", || capacity::measure(runtime, &origin)),
+        step("memory", || memory::measure(&origin)),
+        step("history", history::measure),
+        step("hostile", || hostile::measure(&origin)),
+        step("encoding", encoding),
+        step("inspection", inspection::measure),
+        page::LIMITS.to_owned(),
+    ];
+    print!("{}", parts.join("\n"));
+}
+
+fn step(name: &str, measure: impl FnOnce() -> String) -> String {
+    eprintln!("bench_probe: {name} …");
+    measure()
+}
+
+/// The contract's case, made of hand-written facts: the largest answer that is promised to be small and quick.
+fn encoding() -> String {
+    let large = testing::large(2, 6, 80);
+    let size = metrics::exposition(&large).len();
+    let time = meter::median_of(400, || metrics::exposition(&large));
+    format!(
+        "## Encoding the answer\n\n2 outputs of 6 renditions and 80 checks each, as text exposition 0.0.4:\n\n\
+         | | measured | contract |\n|---|---|---|\n| size | {} kB | < 150 kB |\n| time | {} | < 1 ms |\n",
+        size / 1000,
+        meter::shown(time),
+    )
+}
+
+/// How long nothing is measured before the first sample.
+const WARM_UP: Duration = Duration::from_secs(1);

@@ -1,0 +1,71 @@
+//! What this process has used, and medians.
+
+use rustix::time::{ClockId, clock_gettime};
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+/// User and system time of this process, all threads.
+pub fn cpu() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// User and system time of another process, to the kernel's tick of 10 ms.
+pub fn cpu_of(pid: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("a running process");
+    // The program's name, in parentheses, may hold spaces; utime and stime are the 12th and 13th field behind it.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks: u64 = fields[11].parse::<u64>().expect("utime") + fields[12].parse::<u64>().expect("stime");
+    Duration::from_millis(ticks * 10)
+}
+
+/// Most memory this process has had resident, in bytes.
+pub fn peak_memory() -> u64 {
+    status("VmHWM:")
+}
+
+/// Resident memory now, in bytes.
+pub fn memory() -> u64 {
+    status("VmRSS:")
+}
+
+fn status(field: &str) -> u64 {
+    let text = std::fs::read_to_string("/proc/self/status").expect("a Linux");
+    let line = text.lines().find_map(|line| line.strip_prefix(field)).expect("a field of every Linux");
+    line.trim().trim_end_matches(" kB").parse::<u64>().expect("kB") * 1024
+}
+
+pub fn median<T: Copy + PartialOrd>(samples: &[T]) -> T {
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(|a, b| a.partial_cmp(b).expect("numbers"));
+    sorted[sorted.len() / 2]
+}
+
+pub fn mean(samples: &[Duration]) -> Duration {
+    samples.iter().sum::<Duration>() / samples.len() as u32
+}
+
+/// Median time of `count` calls, the result's release included.
+pub fn median_of<T>(count: usize, mut call: impl FnMut() -> T) -> Duration {
+    let mut timed = || {
+        let began = Instant::now();
+        drop(black_box(call()));
+        began.elapsed()
+    };
+    for _ in 0..count / 10 {
+        timed();
+    }
+    median(&(0..count).map(|_| timed()).collect::<Vec<_>>())
+}
+
+pub fn shown(time: Duration) -> String {
+    match time.as_secs_f64() {
+        s if s >= 1.0 => format!("{s:.2} s"),
+        s if s >= 1e-3 => format!("{:.2} ms", s * 1e3),
+        s => format!("{:.0} µs", s * 1e6),
+    }
+}
+
+pub fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}
