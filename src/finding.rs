@@ -21,6 +21,12 @@ pub enum DefectKind {
     Syntax,
     /// An attribute of a multivariant playlist's rendition is missing or malformed.
     Attribute,
+    /// Groups of renditions: undefined, or members that clash.
+    Groups,
+    /// Groups of renditions that players cope with.
+    GroupHabit,
+    /// EXT-X-VERSION is lower than what the playlist uses.
+    Version,
     /// The container's own structure: sync, boxes, truncation.
     Container,
     /// Transport stream continuity counter or transport error indicator.

@@ -4,14 +4,16 @@ use super::lines::Line;
 use crate::finding::{Defect, DefectKind, Position};
 use std::fmt;
 
-/// Of each of the two kinds, with the one that counts the rest: together [`super::MAX_DEFECTS`]. Apart, so that a
-/// flood of one kind doesn't hide the only defect of the other from its check.
-const KEPT: usize = super::MAX_DEFECTS / 2 - 1;
+/// Of each of the three kinds, with the one that counts the rest: together [`super::MAX_DEFECTS`]. Apart, so that a
+/// flood of one kind doesn't hide the only defect of another from its check.
+const KEPT: usize = super::MAX_DEFECTS / 3 - 1;
 
 #[derive(Debug, Default)]
 pub(super) struct Defects {
     syntax: Kept,
     attribute: Kept,
+    /// Groups and versions.
+    other: Kept,
 }
 
 #[derive(Debug, Default)]
@@ -47,10 +49,11 @@ impl Defects {
 
     /// In the order of the lines, each kind's count of the rest at the end.
     pub fn finish(self) -> Vec<Defect> {
-        let Self { syntax, attribute } = self;
-        let rest: Vec<Defect> = [syntax.rest(), attribute.rest()].into_iter().flatten().collect();
+        let Self { syntax, attribute, other } = self;
+        let rest: Vec<Defect> = [syntax.rest(), attribute.rest(), other.rest()].into_iter().flatten().collect();
         let mut all = syntax.list;
         all.extend(attribute.list);
+        all.extend(other.list);
         all.sort_by_key(|d| match d.at {
             Position::Line { line, column } => (line, column),
             _ => (0, 0),
@@ -62,6 +65,7 @@ impl Defects {
     fn kept(&mut self, kind: DefectKind) -> &mut Kept {
         match kind {
             DefectKind::Attribute => &mut self.attribute,
+            DefectKind::Groups | DefectKind::GroupHabit | DefectKind::Version => &mut self.other,
             _ => &mut self.syntax,
         }
     }

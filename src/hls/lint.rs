@@ -7,6 +7,7 @@ use super::lines::{Content, Line};
 use super::rules;
 use super::tags::{self, Place, TAGS, Tag};
 use super::values::{self, Reading, Report};
+use super::versions::Versions;
 use crate::finding::DefectKind::Syntax;
 
 /// A line that the model can use.
@@ -29,12 +30,22 @@ pub(super) struct Lint {
     waiting: Option<(&'static Tag, (u32, u32))>,
     first_segment: bool,
     first_discontinuity: bool,
+    versions: Versions,
 }
 
 impl Lint {
     pub fn new(census: Census) -> Self {
         let seen = [0; TAGS.len()];
-        Self { census, kind: census.kind(), seen, waiting: None, first_segment: false, first_discontinuity: false }
+        let versions = Versions::default();
+        Self {
+            census,
+            kind: census.kind(),
+            seen,
+            waiting: None,
+            first_segment: false,
+            first_discontinuity: false,
+            versions,
+        }
     }
 
     pub fn check<'l, 'a>(&mut self, line: &'l Line<'a>, defects: &mut Defects) -> Option<Statement<'l, 'a>> {
@@ -62,6 +73,7 @@ impl Lint {
             self.order(&mut report);
         }
         let reading = values::read(rest, &mut report);
+        self.versions.take(tag.name, rest.strip_prefix(':').unwrap_or(rest), reading.as_ref(), line);
         if let Some(Reading::Attributes(list)) = &reading {
             rules::check(list, &mut report);
         }
@@ -145,6 +157,7 @@ impl Lint {
 
     pub fn finish(mut self, defects: &mut Defects) {
         self.nothing_follows(defects);
+        self.versions.finish(defects);
         self.required("EXTM3U", "must be the first line", defects);
         if self.kind == Kind::Media {
             self.required("EXT-X-TARGETDURATION", "is required in a media playlist", defects);

@@ -8,6 +8,7 @@ mod attributes;
 mod census;
 mod date;
 mod defects;
+mod groups;
 mod lines;
 mod lint;
 mod looks;
@@ -22,6 +23,7 @@ mod text;
 mod types;
 mod uris;
 mod values;
+mod versions;
 
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 use super::attributes::List;
 use super::defects::Defects;
+use super::groups::Groups;
 use super::lines::Line;
 use super::lint::{Sound, Statement};
 use super::m3u8;
@@ -25,6 +26,7 @@ pub(super) struct Builder<'a, 'b> {
     waiting: Option<(List<'a>, u32)>,
     drafts: Vec<Draft>,
     by_uri: HashMap<Url, usize>,
+    groups: Groups<'a>,
     /// How many were beyond the bound, and the line of the first.
     surplus: Option<(u64, u32)>,
 }
@@ -37,7 +39,15 @@ struct Draft {
 
 impl<'a, 'b> Builder<'a, 'b> {
     pub fn new(base: &'b Url) -> Self {
-        Self { base, declarations: 0, waiting: None, drafts: Vec::new(), by_uri: HashMap::new(), surplus: None }
+        Self {
+            base,
+            declarations: 0,
+            waiting: None,
+            drafts: Vec::new(),
+            by_uri: HashMap::new(),
+            groups: Groups::default(),
+            surplus: None,
+        }
     }
 
     pub fn take(&mut self, statement: Statement<'_, 'a>, defects: &mut Defects) {
@@ -45,9 +55,16 @@ impl<'a, 'b> Builder<'a, 'b> {
         match statement.content {
             Sound::Tag("EXT-X-STREAM-INF", Reading::Attributes(list)) => {
                 self.without_uri();
+                self.groups.references(&list, line.start());
                 self.waiting = Some((list, line.number));
             }
-            Sound::Tag("EXT-X-MEDIA", Reading::Attributes(list)) => self.alternative(&list, line, defects),
+            Sound::Tag("EXT-X-I-FRAME-STREAM-INF", Reading::Attributes(list)) => {
+                self.groups.references(&list, line.start());
+            }
+            Sound::Tag("EXT-X-MEDIA", Reading::Attributes(list)) => {
+                self.groups.member(&list, line.start());
+                self.alternative(&list, line, defects);
+            }
             Sound::Tag(..) => {}
             Sound::Uri(uri) => {
                 let Some((list, declared)) = self.waiting.take() else { return };
@@ -131,6 +148,7 @@ impl<'a, 'b> Builder<'a, 'b> {
 
     pub fn finish(mut self, defects: &mut Defects) -> Presentation {
         self.without_uri();
+        self.groups.finish(defects);
         if let Some((count, line)) = self.surplus {
             let limit = super::MAX_RENDITIONS;
             let what = format_args!("{count} renditions from here on were left out; {limit} are read");

@@ -7,7 +7,7 @@ fn what_packagers_write_is_clean() {
     let fixtures = fixtures();
     assert!(fixtures.len() >= 16, "the fixtures are missing");
     for (path, bytes) in fixtures {
-        let (playlist, defects) = parse(&bytes, &base());
+        let (playlist, defects) = crate::hls::parse(&bytes, &base());
         assert_eq!(defects, [], "{}", path.display());
         match playlist {
             Playlist::Multivariant(p) => {
