@@ -228,7 +228,7 @@ impl Scene {
                 defects: Vec::new(),
                 renditions: vec![rendition(NAME)],
             },
-            history: OutputPast { renditions: [(NAME.to_owned(), RenditionPast::default())].into() },
+            history: OutputPast { renditions: [(NAME.to_owned(), RenditionPast::default())].into(), ladders: Vec::new() },
         }
     }
 

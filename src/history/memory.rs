@@ -1,3 +1,4 @@
+use super::ladder::{self, SeenLadder};
 use super::{Observation, OutputPast, RenditionPast, identity};
 use crate::facts::{OutputFacts, RenditionFacts, SegmentFacts};
 use crate::stream::{Segment, Timeline};
@@ -37,6 +38,7 @@ struct Memory {
     /// The longest that any of its probes' templates asked for: a short one must not make the others forget.
     hold: Seconds,
     renditions: HashMap<String, RenditionMemory>,
+    ladders: Vec<Arc<SeenLadder>>,
 }
 
 #[derive(Debug, Default)]
@@ -94,6 +96,7 @@ impl History {
         memory.begin(facts, now, keep);
         let hold = memory.hold;
         let kept = Keep { hold, ..keep };
+        ladder::record(&mut memory.ladders, facts, now, kept);
         for rendition in &facts.renditions {
             memory.renditions.entry(rendition.rendition.name.clone()).or_default().take(rendition, now, kept);
         }
@@ -144,7 +147,8 @@ impl Memory {
             past.keep_segments(now, hold);
             past
         };
-        OutputPast { renditions: self.renditions.iter().map(|(name, r)| (name.clone(), past(r))).collect() }
+        let renditions = self.renditions.iter().map(|(name, r)| (name.clone(), past(r))).collect();
+        OutputPast { renditions, ladders: self.ladders.clone() }
     }
 }
 

@@ -5,9 +5,11 @@
 //! observations and inspected segments stay for the template's `hold` time, and a check compares *every*
 //! consecutive pair of observations in that time. A restart is thus reported for `hold`, then is the baseline.
 
+mod ladder;
 mod memory;
 mod observation;
 
+pub use ladder::SeenLadder;
 pub use memory::{History, Keep, Key, Known};
 pub use observation::{MAX_REMEMBERED_SEGMENTS, Observation, Remembered, identity};
 
@@ -20,6 +22,9 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Default)]
 pub struct OutputPast {
     pub renditions: HashMap<String, RenditionPast>,
+    /// Distinct ladders, oldest first; the last is the newest known. As with observations, the first may be older
+    /// than `hold`.
+    pub ladders: Vec<Arc<SeenLadder>>,
 }
 
 #[derive(Debug, Clone, Default)]
