@@ -112,6 +112,10 @@ pub struct TsFacts {
     pub continuity_errors: u64,
     pub transport_errors: u64,
     pub pcr_interval_max: Option<Seconds>,
+    /// Program clock references on the PID that the PMT names (before one was read: on the first PID that has any).
+    pub pcrs: u64,
+    /// The first of them, on the 90 kHz clock of PTS and DTS.
+    pub pcr_first: Option<MediaTime>,
     pub pat_at: Option<u64>,
     pub pmt_at: Option<u64>,
     /// Per PID the first and the last continuity counter with payload, for the comparison across segments.

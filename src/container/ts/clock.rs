@@ -1,6 +1,6 @@
 //! The program clock reference.
 
-use crate::units::Seconds;
+use crate::units::{MediaTime, Seconds};
 
 /// PCR counts 27 MHz and wraps with its 33-bit base (ISO/IEC 13818-1 2.4.3.5).
 const WRAP: u64 = (1 << 33) * 300;
@@ -10,6 +10,8 @@ pub struct Clock {
     pid: Option<u16>,
     last: Option<u64>,
     longest: Option<u64>,
+    count: u64,
+    first: Option<u64>,
 }
 
 impl Clock {
@@ -25,6 +27,8 @@ impl Clock {
         if *self.pid.get_or_insert(pid) != pid {
             return;
         }
+        self.count += 1;
+        self.first.get_or_insert(pcr);
         if let Some(last) = self.last.filter(|_| !discontinuity) {
             let passed = (pcr + WRAP).wrapping_sub(last) % WRAP;
             // More than half the range is a clock that went back: no interval.
@@ -33,6 +37,16 @@ impl Clock {
             }
         }
         self.last = Some(pcr % WRAP);
+    }
+
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    #[must_use]
+    pub fn first(&self) -> Option<MediaTime> {
+        self.first.map(|pcr| MediaTime::mpeg(pcr / 300))
     }
 
     #[must_use]

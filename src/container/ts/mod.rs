@@ -251,6 +251,8 @@ impl Demux {
         self.facts.pat_at = self.tables.pat_at();
         self.facts.pmt_at = self.tables.pmt_at();
         self.facts.pcr_interval_max = self.clock.interval_max();
+        self.facts.pcrs = self.clock.count();
+        self.facts.pcr_first = self.clock.first();
         let counters = (0..).zip(&self.pids).filter_map(|(pid, slot)| slot.continuity.counter(pid));
         self.facts.counters = counters.take(COUNTERS_MAX).collect();
         inspection.encrypted |= self.encrypted;
