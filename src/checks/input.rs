@@ -96,6 +96,20 @@ fn rank(segment: &SegmentFacts) -> u8 {
     }
 }
 
+/// The segments whose bytes can be counted: they arrived whole and have a duration.
+pub(super) fn measured<'a>(facts: &RenditionFacts, past: &'a RenditionPast) -> Option<Vec<&'a SegmentFacts>> {
+    let counts = |s: &&SegmentFacts| s.fetched.ok().is_some_and(|e| e.body_bytes > 0) && s.segment.duration.0 > 0.0;
+    let measured: Vec<_> = inspected(facts, past)?.into_iter().filter(counts).collect();
+    (!measured.is_empty()).then_some(measured)
+}
+
+/// Bits per second of segments together, by the durations that the playlist gives them.
+pub(super) fn bit_rate<'a>(segments: impl IntoIterator<Item = &'a SegmentFacts>) -> Option<f64> {
+    let sizes = segments.into_iter().filter_map(|s| Some((s.fetched.ok()?.body_bytes as f64, s.segment.duration.0)));
+    let (bytes, seconds) = sizes.fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    (seconds > 0.0).then(|| bytes * 8.0 / seconds)
+}
+
 /// What was learned of a segment that arrived whole.
 pub(super) fn whole(segment: &SegmentFacts) -> Option<&Inspection> {
     segment.fetched.ok()?;

@@ -1,0 +1,141 @@
+use super::input::{self, about};
+use super::{Context, Group, Meta, Verdict, Violation};
+use crate::facts::{RenditionFacts, SegmentFacts};
+use crate::finding::Severity;
+use crate::history::RenditionPast;
+
+pub const META: Meta = Meta {
+    id: "bandwidth_exceeded",
+    severity: Severity::Major,
+    group: Group::Ladder,
+    help: "fails when a segment's bit rate is above 125 % of BANDWIDTH, or the mean of at least ten segments above 110 % of \
+           AVERAGE-BANDWIDTH: players that chose the rung by it stall",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.1, 4.4.6.2; HLS authoring specification 1.28, 1.29",
+    needs_history: false,
+};
+
+params! {
+    /// Most that a segment may have, as a ratio to BANDWIDTH.
+    peak_ratio: f64 = 1.25,
+    /// Most that the mean may be, as a ratio to AVERAGE-BANDWIDTH.
+    mean_ratio: f64 = 1.1,
+    /// Inspected segments that a mean needs.
+    mean_segments: usize = 10,
+}
+
+/// A separate audio rendition is part of the variant's BANDWIDTH; the video's own segments alone may not exceed it
+/// either, so that they are judged without it.
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    input::each(context, "no segment of a variant with BANDWIDTH was inspected", |facts, past| {
+        judge(facts, past, params)
+    })
+}
+
+fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Option<Vec<Violation>> {
+    let peak = facts.rendition.bandwidth.map(|b| b.0 as f64).filter(|b| *b > 0.0)?;
+    let measured = input::measured(facts, past)?;
+    let target = facts.timeline.as_deref().and_then(input::target_duration).map_or(0.0, |t| t.0);
+    // RFC 8216bis 4.1: the peak is that of any set of segments between 0.5 and 1.5 target durations long.
+    let counts = |s: &&SegmentFacts| s.segment.duration.0 >= 0.5 * target;
+    let mut found: Vec<_> =
+        measured.iter().rev().copied().filter(counts).filter_map(|s| too_high(s, peak, params)).collect();
+    found.extend(mean(facts, &measured, params));
+    Some(found)
+}
+
+fn too_high(segment: &SegmentFacts, peak: f64, params: &Params) -> Option<Violation> {
+    let rate = input::bit_rate([segment])?;
+    let ratio = rate / peak;
+    if ratio <= params.peak_ratio {
+        return None;
+    }
+    let message = format!(
+        "segment {}: {:.0} kbit/s are {:.0} % of BANDWIDTH ({:.0} kbit/s)",
+        segment.segment.number,
+        rate / 1000.0,
+        ratio * 100.0,
+        peak / 1000.0
+    );
+    Some(about(segment, message).with("bits_per_second", rate).with("bandwidth", peak).with("ratio", ratio))
+}
+
+fn mean(facts: &RenditionFacts, measured: &[&SegmentFacts], params: &Params) -> Option<Violation> {
+    let average = facts.rendition.average_bandwidth.map(|b| b.0 as f64).filter(|b| *b > 0.0)?;
+    if measured.len() < params.mean_segments.max(1) {
+        return None;
+    }
+    let rate = input::bit_rate(measured.iter().copied())?;
+    let ratio = rate / average;
+    if ratio <= params.mean_ratio {
+        return None;
+    }
+    let message = format!(
+        "the mean of {} segments, {:.0} kbit/s, is {:.0} % of AVERAGE-BANDWIDTH ({:.0} kbit/s)",
+        measured.len(),
+        rate / 1000.0,
+        ratio * 100.0,
+        average / 1000.0
+    );
+    let violation = Violation::new(message).with("bits_per_second", rate).with("average_bandwidth", average);
+    Some(violation.with("ratio", ratio).with("segments", measured.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+    use crate::units::BitsPerSecond;
+
+    /// Segments of 2 s with so many bytes; BANDWIDTH is 8000, AVERAGE-BANDWIDTH 4000 bits per second.
+    fn run(bytes: &[u64]) -> Verdict {
+        let mut scene = Scene::live();
+        scene.rendition().rendition.bandwidth = Some(BitsPerSecond(8000));
+        scene.rendition().rendition.average_bandwidth = Some(BitsPerSecond(4000));
+        let segment = |(n, bytes): (u64, &u64)| {
+            let mut segment = ts_segment(n, 2.0 * n as f64, 2.0);
+            segment.fetched.result.as_mut().unwrap().body_bytes = *bytes;
+            segment
+        };
+        scene.remember((1..).zip(bytes).map(segment));
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn a_segment_at_125_percent_holds_and_above_fails() {
+        assert_holds(run(&[2500]));
+        assert_eq!(messages(run(&[2504, 1000])), "segment 1: 10 kbit/s are 125 % of BANDWIDTH (8 kbit/s)");
+    }
+
+    #[test]
+    fn the_mean_counts_from_ten_segments_on() {
+        assert_holds(run(&[1100; 10]));
+        assert_holds(run(&[1104; 9]));
+        assert_eq!(
+            messages(run(&[1104; 10])),
+            "the mean of 10 segments, 4 kbit/s, is 110 % of AVERAGE-BANDWIDTH (4 kbit/s)"
+        );
+    }
+
+    #[test]
+    fn a_short_rest_before_a_discontinuity_has_no_peak() {
+        let mut scene = Scene::live();
+        scene.rendition().rendition.bandwidth = Some(BitsPerSecond(3999));
+        let rest = |duration| SegmentFacts { ..ts_segment(5, 0.0, duration) };
+        scene.remember([rest(0.9)]);
+        assert_holds(check(&scene.context(), &Params::default()));
+        scene.remember([rest(1.0)]);
+        assert_eq!(violations(check(&scene.context(), &Params::default())).len(), 1);
+    }
+
+    #[test]
+    fn damaged_segments_are_not_measured() {
+        let mut scene = Scene::live();
+        scene.rendition().rendition.bandwidth = Some(BitsPerSecond(1));
+        scene.remember([broken(ts_segment(5, 0.0, 2.0), crate::facts::FailureKind::Cut)]);
+        let missing = "no segment of a variant with BANDWIDTH was inspected";
+        assert_not_run(check(&scene.context(), &Params::default()), missing);
+        scene.remember([ts_segment(5, 0.0, 2.0)]);
+        scene.rendition().rendition.bandwidth = None;
+        assert_not_run(check(&scene.context(), &Params::default()), missing);
+    }
+}
