@@ -1,7 +1,7 @@
 use super::input::{self, NO_SEGMENT, about, out_of_time};
 use super::{Context, Group, Meta, Verdict, Violation};
 use crate::container::{Container, Inspection};
-use crate::facts::{Exchange, FailureKind, InitFacts, RenditionFacts, SegmentFacts};
+use crate::facts::{Exchange, FailureKind, RenditionFacts, SegmentFacts};
 use crate::finding::{DefectKind, Severity};
 use crate::history::RenditionPast;
 
@@ -9,8 +9,8 @@ pub const META: Meta = Meta {
     id: "container_valid",
     severity: Severity::Critical,
     group: Group::Segments,
-    help: "fails when a segment isn't the container announced, is empty, cut, over the size bound, or structurally broken: sync \
-           lost, truncated, a box past its parent",
+    help: "fails when a media segment isn't the container announced, is empty, cut, over the size bound, or structurally broken: sync \
+           lost, truncated, a box past its parent (initialization segments are init_segment's)",
     reference: "draft-pantos-hls-rfc8216bis-22 3.1, 4.4.4.5; ISO/IEC 13818-1 2.4.3.2; ISO/IEC 14496-12 4.2; RFC 9110 8.6",
     needs_history: false,
 };
@@ -22,11 +22,10 @@ pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
 }
 
 fn judge(facts: &RenditionFacts, past: &RenditionPast) -> Option<Vec<Violation>> {
-    let inits = facts.inits.iter().filter_map(|i| judge_init(i)).flatten();
     let segments = input::inspected(facts, past).unwrap_or_default();
     let mut judged = segments.iter().rev().filter_map(|s| judge_segment(s, facts)).peekable();
     judged.peek()?;
-    Some(inits.chain(judged.flatten()).collect())
+    Some(judged.flatten().collect())
 }
 
 /// The outer `None`: nothing can be said of its container. The inner one: it is sound.
@@ -109,27 +108,11 @@ fn evidence(segment: &SegmentFacts, exchange: &Exchange, message: String) -> Vio
     violation
 }
 
-/// An initialization segment that answered; one that didn't belongs to `rendition_available`.
-fn judge_init(init: &InitFacts) -> Option<Option<Violation>> {
-    let exchange = init.fetched.ok()?;
-    let broken = |i: &Inspection| {
-        i.defects
-            .iter()
-            .find(|d| matches!(d.kind, DefectKind::Container | DefectKind::Initialization))
-            .map(|d| format!("{}: {}", d.at, d.message))
-    };
-    let problem = body(exchange).or_else(|| init.inspection.as_ref().and_then(|i| broken(i).or_else(|| structure(i))));
-    Some(problem.map(|p| {
-        Violation::new(format!("initialization segment: {p}"))
-            .with("url", input::shown(&init.map.uri))
-            .with("bytes", exchange.body_bytes)
-    }))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::*;
     use super::*;
+    use crate::facts::InitFacts;
     use crate::finding::{Defect, Position};
     use crate::stream::{Key, Map};
     use std::sync::Arc;
@@ -239,10 +222,10 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_initialization_segment_fails() {
+    fn a_broken_initialization_segment_and_what_does_not_fit_it_belong_to_init_segment() {
         let defect = Defect { kind: DefectKind::Initialization, message: "no moov".to_owned(), ..lost_sync() };
-        let verdict = run_with(ts_segment(5, 0.0, 2.0), |r| r.inits = vec![init_segment(|i| i.defects.push(defect))]);
-        assert_eq!(messages(verdict), "initialization segment: byte 376: no moov");
+        let broken = init_segment(|i| i.defects.push(defect.clone()));
+        assert_holds(run_with(inspected(|i| i.defects.push(defect)), |r| r.inits = vec![broken]));
     }
 
     #[test]

@@ -53,9 +53,15 @@ catalogue! {
     playlists_disagree,
     container_valid,
     ts_continuity,
+    ts_tables,
+    ts_clock,
+    init_segment,
     keyframe_start,
     timestamp_continuity,
     segment_duration_measured,
+    av_offset,
+    tracks_present,
+    rendition_alignment,
     packager_restarted,
 }
 
