@@ -63,6 +63,7 @@ catalogue! {
     tracks_present,
     rendition_alignment,
     packager_restarted,
+    origins_out_of_step,
 }
 
 /// What a check is, for documentation and exposition.
