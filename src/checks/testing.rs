@@ -228,7 +228,10 @@ impl Scene {
                 defects: Vec::new(),
                 renditions: vec![rendition(NAME)],
             },
-            history: OutputPast { renditions: [(NAME.to_owned(), RenditionPast::default())].into(), ladders: Vec::new() },
+            history: OutputPast {
+                renditions: [(NAME.to_owned(), RenditionPast::default())].into(),
+                ladders: Vec::new(),
+            },
         }
     }
 

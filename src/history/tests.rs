@@ -239,3 +239,21 @@ fn a_clock_set_back_begins_anew() {
     let past = record(&history, 20, 0);
     assert_eq!((past.observations.len(), past.edge_since), (1, Some(at(0))));
 }
+
+#[test]
+fn a_ladder_is_news_when_its_kinds_change_and_stays_for_hold() {
+    let history = History::new(10);
+    let seen = |change: fn(&mut OutputFacts), when: i64| {
+        let mut facts = facts(timeline(1, 5, ""), when, vec![]);
+        (facts.direct, facts.renditions[0].playlist_at) = (false, None);
+        change(&mut facts);
+        history.record(&key(), &facts, at(when), KEEP).ladders.len()
+    };
+    assert_eq!(seen(|_| {}, 0), 1);
+    // A rewritten bit rate changes the name, and isn't another rung.
+    assert_eq!(seen(|f| f.renditions[0].rendition.name = "1080p-4000k".into(), 2), 1);
+    assert_eq!(seen(|f| f.parsed = false, 4), 1, "an unreadable manifest says nothing");
+    assert_eq!(seen(|f| f.renditions.clear(), 6), 2);
+    assert_eq!(seen(|f| f.renditions.clear(), 66), 2);
+    assert_eq!(seen(|f| f.renditions.clear(), 67), 1, "then it is the baseline");
+}

@@ -40,8 +40,25 @@ fn b_frames_are_measured_by_decode_time() {
     let ts = seen.ts.unwrap();
     assert_eq!((ts.packets, ts.continuity_errors, ts.transport_errors), (342, 0, 0));
     assert_eq!((ts.pat_at, ts.pmt_at, millis(ts.pcr_interval_max)), (Some(188), Some(376), Some(80)));
+    assert_eq!((ts.pcrs, ts.pcr_first), (52, Some(MediaTime::mpeg(63000))));
     assert_eq!(ts.counters.iter().map(|c| c.pid).collect::<Vec<_>>(), [0, 17, 256, 257, 4096]);
     assert_eq!(ts.counters[3], Counter { pid: 257, first: 0, last: 4, discontinuity: false });
+}
+
+#[test]
+fn a_stream_without_clock_references_is_told_from_one_with_a_single_one() {
+    let mut left = 1;
+    let mut keep = |packet: &mut [u8]| {
+        if packet[3] & 0x20 != 0 && packet[4] > 0 && packet[5] & 0x10 != 0 {
+            packet[5] &= if left == 0 { !0x10 } else { 0xff };
+            left -= i32::from(left > 0);
+        }
+        true
+    };
+    let single = inspect(&edited(|_, packet| keep(packet))).ts.unwrap();
+    assert_eq!((single.pcrs, single.pcr_interval_max), (1, None));
+    let none = inspect(&edited(|_, packet| keep(packet))).ts.unwrap();
+    assert_eq!((none.pcrs, none.pcr_first), (0, None));
 }
 
 #[test]
