@@ -84,6 +84,18 @@ mod tests {
     }
 
     #[test]
+    fn pages_instead_of_media_have_no_bit_rate() {
+        let mut scene = Scene::live();
+        let page = |n| {
+            let mut segment = ts_segment(n, 2.0 * n as f64, 2.0);
+            segment.inspection.as_mut().unwrap().container = crate::container::Container::Unknown;
+            segment
+        };
+        scene.remember((1..9).map(page));
+        assert_not_run(check(&scene.context(), &Params::default()), FEW);
+    }
+
+    #[test]
     fn a_few_segments_are_not_enough() {
         assert_not_run(run(Some(1_000_000), 1_000_000, 4), FEW);
         let mut scene = Scene::live();

@@ -2,7 +2,7 @@
 
 use super::relation::{self, Relation};
 use super::{Context, Verdict, Violation};
-use crate::container::Inspection;
+use crate::container::{Container, Inspection};
 use crate::facts::{FailureKind, Fetched, RenditionFacts, SegmentFacts};
 use crate::finding::{Defect, DefectKind, Position};
 use crate::history::RenditionPast;
@@ -96,9 +96,11 @@ fn rank(segment: &SegmentFacts) -> u8 {
     }
 }
 
-/// The segments whose bytes can be counted: they arrived whole and have a duration.
+/// The segments whose bytes can be counted as media: they arrived whole, have a duration and are no HTML page.
 pub(super) fn measured<'a>(facts: &RenditionFacts, past: &'a RenditionPast) -> Option<Vec<&'a SegmentFacts>> {
-    let counts = |s: &&SegmentFacts| s.fetched.ok().is_some_and(|e| e.body_bytes > 0) && s.segment.duration.0 > 0.0;
+    let media = |s: &SegmentFacts| s.inspection.as_ref().is_none_or(|i| i.container != Container::Unknown);
+    let bytes = |s: &SegmentFacts| s.fetched.ok().is_some_and(|e| e.body_bytes > 0);
+    let counts = |s: &&SegmentFacts| bytes(s) && media(s) && s.segment.duration.0 > 0.0;
     let measured: Vec<_> = inspected(facts, past)?.into_iter().filter(counts).collect();
     (!measured.is_empty()).then_some(measured)
 }

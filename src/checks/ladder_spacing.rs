@@ -25,9 +25,13 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
         return Verdict::NotRun(NO_MANIFEST);
     }
     let mut ladders: BTreeMap<_, Vec<(f64, &Rendition)>> = BTreeMap::new();
-    for rendition in context.output.renditions.iter().map(|r| &r.rendition).filter(|r| r.media == Media::Video) {
+    let renditions = context.output.renditions.iter().map(|r| &r.rendition);
+    let video: Vec<_> = renditions.filter(|r| r.media == Media::Video).collect();
+    // A rung without CODECS may stand between any two.
+    let told = video.iter().all(|r| !r.codecs.is_empty());
+    for rendition in video {
         if let Some(rate) = rendition.average_bandwidth.or(rendition.bandwidth).filter(|b| b.0 > 0) {
-            ladders.entry(ladder(rendition)).or_default().push((rate.0 as f64, rendition));
+            ladders.entry(ladder(rendition, told)).or_default().push((rate.0 as f64, rendition));
         }
     }
     if ladders.values().all(|rungs| rungs.len() < 2) {
@@ -37,10 +41,10 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
 }
 
 /// Rungs between which a player goes up and down: of one video codec and range.
-fn ladder(rendition: &Rendition) -> (String, String) {
+fn ladder(rendition: &Rendition, told: bool) -> (String, String) {
     let family = |c: &String| c.split('.').next().unwrap_or_default().to_ascii_lowercase();
     let video = |f: &String| ["avc", "hvc", "hev", "av01", "dvh", "vp09", "vvc"].iter().any(|v| f.starts_with(v));
-    let codec = rendition.codecs.iter().map(family).find(video).unwrap_or_default();
+    let codec = rendition.codecs.iter().map(family).find(video).filter(|_| told).unwrap_or_default();
     (codec, rendition.video_range.clone().unwrap_or_else(|| "SDR".to_owned()))
 }
 
@@ -104,6 +108,13 @@ mod tests {
         for facts in scene.output.renditions.iter_mut().skip(1).step_by(2) {
             facts.rendition.codecs = vec!["hvc1.2.4.L120".to_owned()];
         }
+        assert_holds(check(&scene.context(), &Params::default()));
+    }
+
+    #[test]
+    fn a_rung_without_codecs_stands_between_the_others() {
+        let mut scene = scene(&[1000, 2000, 4000]);
+        scene.output.renditions[1].rendition.codecs.clear();
         assert_holds(check(&scene.context(), &Params::default()));
     }
 

@@ -15,19 +15,30 @@ pub const META: Meta = Meta {
     needs_history: false,
 };
 
-params! {}
-
-pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
-    let output = context.output;
-    input::each(context, "no segment with announced tracks was inspected", |facts, past| judge(facts, past, output))
+params! {
+    /// Segments shorter than this, in seconds, may lack a track: the rest before a discontinuity can be shorter than an audio frame.
+    min_duration: f64 = 0.5,
 }
 
-fn judge(facts: &RenditionFacts, past: &RenditionPast, output: &OutputFacts) -> Option<Vec<Violation>> {
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    let output = context.output;
+    input::each(context, "no segment with announced tracks was inspected", |facts, past| {
+        judge(facts, past, output, params)
+    })
+}
+
+fn judge(
+    facts: &RenditionFacts,
+    past: &RenditionPast,
+    output: &OutputFacts,
+    params: &Params,
+) -> Option<Vec<Violation>> {
     let announced = announced(facts, output);
     if announced.is_empty() {
         return None;
     }
-    let segments = input::inspected(facts, past)?;
+    let mut segments = input::inspected(facts, past)?;
+    segments.retain(|s| s.segment.duration.0 >= params.min_duration);
     let mut readable = segments.iter().rev().filter_map(|s| Some((*s, readable(s)?))).peekable();
     readable.peek()?;
     Some(readable.filter_map(|(s, i)| violation(s, i, &announced)).collect())
@@ -136,6 +147,20 @@ mod tests {
         assert_holds(run_with(video_only, audio_rendition));
         let muxed = |scene: &mut Scene| scene.rendition().rendition.group = Some("aac".to_owned());
         assert_eq!(violations(run_with(video_only, muxed)).len(), 1, "the group's members have no URI");
+    }
+
+    #[test]
+    fn a_short_rest_may_lack_a_track() {
+        let mut scene = Scene::live();
+        let rest = |duration| {
+            let mut segment = ts_segment(5, 10.0, duration);
+            video_only(segment.inspection.as_mut().unwrap());
+            segment
+        };
+        scene.remember([rest(0.5)]);
+        assert_eq!(violations(check(&scene.context(), &Params::default())).len(), 1);
+        scene.remember([rest(0.49)]);
+        assert_not_run(check(&scene.context(), &Params::default()), NONE);
     }
 
     #[test]
