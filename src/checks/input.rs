@@ -146,7 +146,7 @@ pub(super) fn consecutive<'a>(
 }
 
 /// When each new run was first seen.
-fn restarts(past: &RenditionPast) -> Vec<Timestamp> {
+pub(super) fn restarts(past: &RenditionPast) -> Vec<Timestamp> {
     let steps = relation::all(past).into_iter();
     steps.filter(|s| s.relation == Relation::Restarted).map(|s| s.later.first_seen).collect()
 }

@@ -4,7 +4,7 @@ use crate::container::{Container, Track};
 use crate::facts::SegmentFacts;
 use crate::finding::Severity;
 use crate::stream::Media;
-use crate::units::{MPEG_TIMESCALE, Seconds};
+use crate::units::{MPEG_TIMESCALE, Seconds, Timestamp};
 
 pub const META: Meta = Meta {
     id: "rendition_alignment",
@@ -34,12 +34,14 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
     let mut renditions = video.filter_map(|(facts, past)| {
         let segments = input::inspected(facts, past)?;
         let places: Vec<Place<'_>> = segments.into_iter().filter_map(|s| Some((s, track(s)?))).collect();
-        (!places.is_empty()).then_some((&facts.rendition.name, places))
+        (!places.is_empty()).then(|| (&facts.rendition.name, places, input::restarts(past)))
     });
-    let Some((name, reference)) = renditions.next() else { return Verdict::NotRun(FEW) };
+    let Some((name, reference, began)) = renditions.next() else { return Verdict::NotRun(FEW) };
     let (mut compared, mut found) = (false, Vec::new());
-    for (other, places) in renditions {
-        let pairs: Vec<_> = places.iter().rev().filter_map(|p| Some((p, matching(p, &reference)?))).collect();
+    for (other, places, mut restarts) in renditions {
+        restarts.extend(&began);
+        let pairs: Vec<_> =
+            places.iter().rev().filter_map(|p| Some((p, matching(p, &reference, &restarts)?))).collect();
         compared |= !pairs.is_empty();
         let off = pairs.into_iter().filter_map(|(p, r)| violation(p, r, name, params)).collect();
         found.extend(input::capped(off).into_iter().map(|v| v.of(other)));
@@ -54,10 +56,15 @@ fn track(segment: &SegmentFacts) -> Option<&Track> {
 
 /// The same segment of the reference: by its date where both have one, else by its number. Numbers of renditions may
 /// be independent (RFC 8216bis 6.3.2), so without dates a number only counts where the times are near.
-fn matching<'p, 'a>(place: &Place<'_>, reference: &'p [Place<'a>]) -> Option<&'p Place<'a>> {
+fn matching<'p, 'a>(place: &Place<'_>, reference: &'p [Place<'a>], restarts: &[Timestamp]) -> Option<&'p Place<'a>> {
     let near = 0.5 * place.0.segment.duration.0;
     let fits = |other: &&Place<'_>| {
         let (a, b) = (&place.0.segment, &other.0.segment);
+        let (at, other_at) = (place.0.inspected_at, other.0.inspected_at);
+        // Timestamps of a new run are others.
+        if restarts.iter().any(|began| (at < *began) != (other_at < *began)) {
+            return false;
+        }
         if a.discontinuity_sequence != b.discontinuity_sequence || (a.duration.0 - b.duration.0).abs() >= near {
             return false;
         }
@@ -151,6 +158,18 @@ mod tests {
         let past = scene.history.renditions.get_mut("other").unwrap();
         Arc::make_mut(&mut past.segments[0]).segment.discontinuity_sequence = 1;
         assert_not_run(check(&scene.context(), &Params::default()), FEW);
+    }
+
+    #[test]
+    fn a_restart_between_their_inspections_begins_another_time_line() {
+        for (began, runs) in [(-20, true), (-5, false)] {
+            let mut scene = scene(&[(5, 10.0, Some(0.0))], &[(5, 50.0, Some(0.0))]);
+            let past = scene.past();
+            past.segments = past.segments.iter().map(|s| Arc::new(at((**s).clone(), -10))).collect();
+            scene.observe([observation(-40, 100, 105), observation(began, 0, 2)]);
+            let verdict = check(&scene.context(), &Params::default());
+            assert_eq!(matches!(verdict, Verdict::Ran(found) if found.len() == 1), runs, "{began}");
+        }
     }
 
     #[test]
