@@ -48,6 +48,7 @@ T2:
   ladder: {minimum_video: 1}
   checks:
     program_date_time: {expected: true}
+    cors: {expected: true}
 T6:
   extends: T2
   segment_duration_target: 6.0

@@ -43,6 +43,9 @@ fn variant(text: &mut String, timeline: &Timeline, at: usize, rung: &Rung, group
         let _ = write!(text, ",CODECS=\"{codec},mp4a.40.2\"");
         let _ = write!(text, ",RESOLUTION={}x{},FRAME-RATE=25.000", rung.width, rung.height);
     }
+    if timeline.effect == Some(Effect::VideoRange) {
+        text.push_str(",VIDEO-RANGE=PQ");
+    }
     text.push_str(if grouped { ",AUDIO=\"aac\",CLOSED-CAPTIONS=NONE\n" } else { ",CLOSED-CAPTIONS=NONE\n" });
 }
 
@@ -93,6 +96,10 @@ pub fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
     }
     if matches!(effect, Some(Effect::EncryptionClear | Effect::KeyMissing)) {
         let _ = writeln!(text, "#EXT-X-KEY:METHOD=AES-128,URI=\"key.bin{suffix}\"");
+    }
+    if effect == Some(Effect::Uncompressed) {
+        let line = "# One of a thousand lines that say nothing, as long as those of a segment.\n";
+        text.push_str(&line.repeat(1000));
     }
     for (at, segment) in listing.segments.iter().enumerate() {
         if at == 1 && effect == Some(Effect::RepeatedTag) {
