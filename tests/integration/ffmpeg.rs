@@ -9,7 +9,7 @@ use packager_exporter::finding::Severity;
 use packager_exporter::probe::{Ask, Clock, Prober};
 use packager_exporter::report::Report;
 use packager_exporter::units::{Seconds, Timestamp};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -43,14 +43,14 @@ async fn life(kind: Kind) {
     let server = StaticFiles::serve(folder.path()).await.unwrap();
     let mut ffmpeg = Ffmpeg::start(kind, folder.path()).unwrap();
     ffmpeg.ready(3, PATIENCE).await.unwrap();
-    let mut watch = Watch::new(server.url(MASTER));
+    let mut watch = Watch::new(server.url(MASTER), folder.path());
 
     let began = Instant::now();
     while began.elapsed() < MINUTE {
         watch.clean().await;
     }
     ffmpeg.stop();
-    goes_stale(&mut watch, folder.path()).await;
+    goes_stale(&mut watch).await;
     ffmpeg.restart().unwrap();
     restart_comes_once_and_goes(&mut watch).await;
     for _ in 0..5 {
@@ -59,13 +59,13 @@ async fn life(kind: Kind) {
 }
 
 /// Major above 1.5 and critical above 3 target durations, in the first probe that sees them passed.
-async fn goes_stale(watch: &mut Watch, folder: &Path) {
+async fn goes_stale(watch: &mut Watch) {
     let target = SEGMENT.as_secs_f64();
     let mut seen = Vec::new();
     while seen.last() != Some(&Some(Severity::Critical)) {
         let report = watch.next().await;
         let age = edge_age(&report);
-        let still = standing_still(folder);
+        let still = watch.standing_still();
         assert!(age <= still && still - age < EVERY.as_secs_f64() + 0.5, "{age} s, and files are {still} s old");
         let expected = match age / target {
             targets if targets > 3.0 => Some(Severity::Critical),
@@ -91,12 +91,12 @@ async fn restart_comes_once_and_goes(watch: &mut Watch) {
     }
     let came = Instant::now();
     while worst(&report, "packager_restarted").is_some() {
-        assert!(failures(&report).iter().all(|f| f.starts_with("packager_restarted")), "{:?}", failures(&report));
+        assert!(watch.untrue(&report).iter().all(|f| f.starts_with("packager_restarted")), "{:?}", failures(&report));
         assert!(came.elapsed() < HOLD + 2 * EVERY, "still reported after {:?}", came.elapsed());
         report = watch.next().await;
     }
     assert!(came.elapsed() >= HOLD, "gone after {:?}", came.elapsed());
-    assert_eq!(failures(&report), [""; 0]);
+    assert_eq!(watch.untrue(&report), [""; 0]);
 }
 
 /// Besides the old playlist: ffmpeg empties the initialization segments at its start and fills them with its first
@@ -110,11 +110,15 @@ fn between_runs(failure: &str) -> bool {
 struct Watch {
     prober: Prober,
     ticks: tokio::time::Interval,
+    folder: PathBuf,
+    /// The last probe found the files themselves older than a live playlist's may be.
+    late: bool,
     _files: Files,
 }
 
 impl Watch {
-    fn new(url: String) -> Self {
+    /// `folder` is where ffmpeg writes.
+    fn new(url: String, folder: &Path) -> Self {
         let files = Files::new(&[("FFMPEG", url, "FFMPEG")]);
         files.write("templates.yml", TEMPLATE);
         let source = Source { file: Some(files.path("exporter.yml")), ..Source::default() };
@@ -122,19 +126,34 @@ impl Watch {
         let prober = Prober::new(Arc::new(live), Clock::System).unwrap();
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { prober, ticks, _files: files }
+        Self { prober, ticks, folder: folder.to_owned(), late: false, _files: files }
     }
 
     async fn next(&mut self) -> Arc<Report> {
         self.ticks.tick().await;
+        let still = self.standing_still();
         let ask = Ask { target: "FFMPEG".to_owned(), template: None, output: None };
-        self.prober.probe(ask, Duration::from_secs(10)).await.unwrap().report
+        let report = self.prober.probe(ask, Duration::from_secs(10)).await.unwrap().report;
+        self.late = edge_age(&report) <= still && still > 1.5 * SEGMENT.as_secs_f64();
+        report
+    }
+
+    /// Findings of the last probe that aren't so: on a machine that is busy with other tests ffmpeg itself may fall behind.
+    fn untrue(&self, report: &Report) -> Vec<String> {
+        failures(report).into_iter().filter(|f| !(self.late && f.starts_with("playlist_stale"))).collect()
     }
 
     async fn clean(&mut self) {
         let report = self.next().await;
-        assert_eq!(failures(&report), [""; 0], "{}", packager_exporter::report::log(&report));
-        assert!(report.success);
+        assert_eq!(self.untrue(&report), [""; 0], "{}", packager_exporter::report::log(&report));
+        assert!(report.success || self.late);
+    }
+
+    /// How long ago ffmpeg wrote the first of its playlists for the last time, in seconds.
+    fn standing_still(&self) -> f64 {
+        let path = |place: usize| self.folder.join(format!("v{place}/index.m3u8"));
+        let written = |place: usize| path(place).metadata().unwrap().modified().unwrap();
+        Seconds::from(written(0).min(written(1)).min(written(2)).elapsed().unwrap()).0
     }
 }
 
@@ -152,10 +171,4 @@ fn worst(report: &Report, check: &str) -> Option<Severity> {
 /// The longest that a rendition stood still, in seconds.
 fn edge_age(report: &Report) -> f64 {
     report.edge_age.iter().map(|(_, _, age)| age.0).fold(0.0, f64::max)
-}
-
-/// How long ago ffmpeg wrote the first of its playlists for the last time, in seconds.
-fn standing_still(folder: &Path) -> f64 {
-    let written = |place: usize| folder.join(format!("v{place}/index.m3u8")).metadata().unwrap().modified().unwrap();
-    Seconds::from(written(0).min(written(1)).min(written(2)).elapsed().unwrap()).0
 }
