@@ -17,8 +17,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::io::AsyncReadExt;
 
-/// Idle connections kept for each host, and how long: enough for a probe a minute, few enough for thousands of hosts.
-const IDLE_PER_HOST: usize = 4;
+/// Idle connections kept for each host, and how long: a probe a minute of eight renditions, each asked for two segments
+/// at once, opens none; few enough for hundreds of hosts.
+const IDLE_PER_HOST: usize = 16;
 const IDLE_TIME: Duration = Duration::from_secs(75);
 /// A dead HTTP/2 connection would fail every probe of its host until TCP gives it up (minutes): ask it.
 const PING_EVERY: Duration = Duration::from_secs(10);
