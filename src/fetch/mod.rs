@@ -29,7 +29,6 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use url::Url;
 
-
 /// What to ask for.
 #[derive(Debug, Clone, Copy)]
 pub struct Ask<'a> {
