@@ -1,4 +1,5 @@
-//! A folder over HTTP, as a plain web server shows it: media types by extension, Last-Modified, ranges.
+//! A folder over HTTP, as a plain web server set up for players shows it: media types by extension, Last-Modified,
+//! ranges, open to browsers.
 
 use axum::Router;
 use axum::body::Body;
@@ -53,6 +54,7 @@ async fn answer(State(folder): State<PathBuf>, request: Request) -> Response<Bod
     };
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type(&path)));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     put_date(&mut headers, header::DATE, std::time::SystemTime::now());
     if let Ok(modified) = metadata.modified() {
         put_date(&mut headers, header::LAST_MODIFIED, modified);
