@@ -14,10 +14,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt, ReadBuf};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, BufReader, ReadBuf};
 use tokio::time::{Instant, timeout_at};
 
-/// Decoded bytes held at a time.
+/// Decoded bytes held at a time; what isn't encoded is read where it arrived.
 const PIECE: usize = 32 << 10;
 /// An unwanted body is read up to this, in bytes and time, to keep its connection usable.
 const DRAIN_BYTES: u64 = 64 << 10;
@@ -62,20 +62,20 @@ pub(super) async fn read(
     let mut source = decoder.over(Pieces::new(response, Arc::clone(&wire)));
     let mut tally = Tally { bounds, seen: 0, given: 0 };
     let began = Instant::now();
-    let mut piece = vec![0; PIECE];
     let broken = loop {
-        match next(&mut source, &mut piece, bounds.deadline).await {
+        let read = match next(&mut source, bounds.deadline).await {
             None => break Some(out_of_time(wire.load(Ordering::Relaxed), expected, began)),
             // No bytes at all are no broken gzip either: an empty answer, which its reader will judge.
             Some(Err(e)) if failure::is_decoding(&e) && wire.load(Ordering::Relaxed) == 0 => break tally.end(),
             Some(Err(e)) => break Some(failure::of_body(&e, wire.load(Ordering::Relaxed), expected)),
             Some(Ok([])) => break tally.end(),
             Some(Ok(data)) => match tally.take(data, sink) {
-                Step::More => (),
+                Step::More => data.len(),
                 Step::Enough => break None,
                 Step::TooMuch => break Some(too_large(bounds.max)),
             },
-        }
+        };
+        source.consume(read);
     };
     Reading { bytes: tally.given, broken }
 }
@@ -98,15 +98,12 @@ pub(super) async fn drain(mut response: reqwest::Response, deadline: Instant) ->
 
 /// One piece; empty at the end, `None` out of time. The clock is looked at each time: a source that always has
 /// something would never let the timer come first.
-async fn next<'a>(source: &mut Source, piece: &'a mut [u8], deadline: Instant) -> Option<io::Result<&'a [u8]>> {
+async fn next(source: &mut Source, deadline: Instant) -> Option<io::Result<&[u8]>> {
     tokio::task::coop::consume_budget().await;
     if Instant::now() >= deadline {
         return None;
     }
-    match timeout_at(deadline, source.read(piece)).await.ok()? {
-        Ok(n) => Some(Ok(piece.get(..n).unwrap_or_default())),
-        Err(e) => Some(Err(e)),
-    }
+    timeout_at(deadline, source.fill_buf()).await.ok()
 }
 
 /// Announced to break the bound: not worth a byte of traffic.
@@ -176,7 +173,7 @@ fn within(data: &[u8], at: u64, from: u64, to: u64) -> &[u8] {
     data.get(clamp(from)..clamp(to)).unwrap_or_default()
 }
 
-type Source = Pin<Box<dyn AsyncRead + Send>>;
+type Source = Pin<Box<dyn AsyncBufRead + Send>>;
 
 #[derive(Debug, Clone, Copy)]
 enum Decoder {
@@ -207,9 +204,9 @@ impl Decoder {
             Self::Gzip => {
                 let mut decoder = GzipDecoder::new(pieces);
                 decoder.multiple_members(true);
-                Box::pin(decoder)
+                Box::pin(BufReader::with_capacity(PIECE, decoder))
             }
-            Self::Brotli => Box::pin(BrotliDecoder::new(pieces)),
+            Self::Brotli => Box::pin(BufReader::with_capacity(PIECE, BrotliDecoder::new(pieces))),
         }
     }
 }
