@@ -9,6 +9,7 @@ mod elementary;
 pub mod framing;
 mod packet;
 mod pes;
+mod pids;
 mod psi;
 mod stream_type;
 mod tables;
@@ -21,11 +22,14 @@ use continuity::Verdict;
 use elementary::Elementary;
 use framing::{Framing, SIZE};
 use packet::{NULL_PID, Packet};
+use pids::{Pids, Role};
 use stream_type::Stream;
 use tables::{News, Tables};
 
 /// Counters compared across segments: a single program's PIDs are far fewer.
 const COUNTERS_MAX: usize = 64;
+/// ISO/IEC 13818-1 2.4.4.4.
+const PAT_PID: u16 = 0;
 const COUNTER_CLAUSE: &str = "ISO/IEC 13818-1 2.4.3.3";
 
 #[derive(Debug)]
@@ -50,30 +54,11 @@ impl Ts {
     }
 }
 
-/// What a PID carries.
-#[derive(Debug, Clone, Copy, Default)]
-enum Role {
-    #[default]
-    Unknown,
-    Tables,
-    /// Index into the elementary streams.
-    Stream(u8),
-    /// More streams than are kept.
-    Ignored,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Pid {
-    role: Role,
-    continuity: continuity::State,
-}
-
 /// Packets in, facts out.
 #[derive(Debug)]
 pub struct Demux {
     pub defects: Defects,
-    /// One for each of the 8192 PIDs: no packet looks anything up.
-    pids: Vec<Pid>,
+    pids: Pids,
     tables: Tables,
     streams: Vec<Elementary>,
     clock: Clock,
@@ -85,20 +70,18 @@ pub struct Demux {
 
 impl Demux {
     fn new(defects: Defects) -> Self {
-        let mut pids = vec![Pid::default(); 0x2000];
-        if let Some(pat) = pids.first_mut() {
-            pat.role = Role::Tables;
-        }
-        Self {
+        let mut demux = Self {
             defects,
-            pids,
+            pids: Pids::default(),
             tables: Tables::default(),
             streams: Vec::new(),
             clock: Clock::default(),
             facts: TsFacts::default(),
             encrypted: false,
             early: None,
-        }
+        };
+        demux.assign(PAT_PID, Role::Tables);
+        demux
     }
 
     pub fn packet(&mut self, at: u64, bytes: &[u8; SIZE]) {
@@ -134,7 +117,7 @@ impl Demux {
         self.defects.add(DefectKind::Continuity, at, COUNTER_CLAUSE, || {
             format!("PID {pid}: transport_error_indicator is set: the packet was damaged before it was packaged")
         });
-        if let Some(slot) = self.pids.get_mut(usize::from(pid)) {
+        if let Some(slot) = self.pids.of(pid) {
             slot.continuity.damaged();
         }
         self.reset(pid);
@@ -144,7 +127,7 @@ impl Demux {
     fn follows(&mut self, at: u64, packet: &Packet<'_>, bytes: &[u8; SIZE]) -> bool {
         let (pid, counter) = (packet.pid, packet.counter);
         let print = bytes.last_chunk::<8>().map_or(0, |b| u64::from_ne_bytes(*b));
-        let Some(slot) = self.pids.get_mut(usize::from(pid)) else { return false };
+        let Some(slot) = self.pids.of(pid) else { return false };
         match slot.continuity.next(counter, packet.discontinuity, print) {
             Verdict::Follows => true,
             Verdict::Duplicate => false,
@@ -237,11 +220,11 @@ impl Demux {
     }
 
     fn role(&self, pid: u16) -> Role {
-        self.pids.get(usize::from(pid)).map_or(Role::Ignored, |p| p.role)
+        self.pids.get(pid).map_or(Role::Unknown, |p| p.role)
     }
 
     fn assign(&mut self, pid: u16, role: Role) {
-        if let Some(slot) = self.pids.get_mut(usize::from(pid)) {
+        if let Some(slot) = self.pids.of(pid) {
             slot.role = role;
         }
     }
@@ -253,7 +236,7 @@ impl Demux {
         self.facts.pcr_interval_max = self.clock.interval_max();
         self.facts.pcrs = self.clock.count();
         self.facts.pcr_first = self.clock.first();
-        let counters = (0..).zip(&self.pids).filter_map(|(pid, slot)| slot.continuity.counter(pid));
+        let counters = self.pids.iter().filter_map(|(pid, slot)| slot.continuity.counter(pid));
         self.facts.counters = counters.take(COUNTERS_MAX).collect();
         inspection.encrypted |= self.encrypted;
         inspection.tracks = self.streams.into_iter().map(Elementary::finish).collect();
