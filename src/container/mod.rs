@@ -213,12 +213,14 @@ impl Inspector {
             ts: None,
             defects: Vec::new(),
             defects_total: 0,
-            head: self.head.into_iter().take(HEAD_KEPT).collect(),
+            // Copied: collecting in place would keep the whole window's memory for as long as the history lasts.
+            head: self.head.get(..HEAD_KEPT).unwrap_or(&self.head).to_vec(),
             encrypted: false,
         };
         let Some(parser) = self.parser else { return (inspection, None) };
         let (defects, init) = parser.finish(&mut inspection);
         (inspection.defects, inspection.defects_total) = defects.finish();
+        inspection.tracks.shrink_to_fit();
         (inspection, init)
     }
 
