@@ -48,6 +48,8 @@ detection: tools
 
 ## Speed and memory against a plain download in the same run, then the criterion benches.
 bench:
+	mkdir -p docs
+	$(CARGO) build --locked --release --bin packager_exporter --example live_origin
 	$(CARGO) run --locked -q --release --example bench_probe > docs/performance.md.new
 	mv docs/performance.md.new docs/performance.md
 	$(CARGO) bench --locked
