@@ -2,95 +2,143 @@
 
 use crate::meter;
 use crate::stand::{self, Channel, Origin};
+use reqwest::Client;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-const SCRAPES: usize = 400;
-const INTERVAL: f64 = 15.0;
 const KINDS: [(&str, &str); 2] = [("TV", "2 s segments"), ("HD", "6 s segments")];
-
-struct Exporter(Child);
-
-impl Drop for Exporter {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+/// Scrapes of one kind that follow each other, and how often each kind has its turn.
+const BLOCK: usize = 20;
+const BLOCKS: usize = 31;
+const INTERVAL: f64 = 15.0;
+/// A whole ladder, every segment inspected.
+const LADDER_MBIT: f64 = 15.0;
 
 pub fn measure(runtime: &Runtime, origin: &Origin) -> String {
+    let points = runtime.block_on(points(origin));
     let mut out = format!(
-        "## Channels a core\n\nThe exporter as a process, {SCRAPES} scrapes of `/probe` over HTTP one after the other, another \
-         channel each; its own CPU from /proc. Channels a core = {INTERVAL} s scrape interval ÷ CPU of a scrape.\n\n\
+        "## Channels a core\n\nThe exporter as a process, `/probe` over HTTP, one scrape after the other and another channel each, \
+         the two kinds in turn; its own CPU from /proc, median of {BLOCKS} blocks of {BLOCK}. Channels a core = {INTERVAL} s \
+         scrape interval ÷ CPU of a scrape.\n\n\
          | channel | MB a scrape | CPU a scrape | channels a core at {INTERVAL} s |\n|---|---|---|---|\n"
     );
-    let mut points = Vec::new();
-    for (kind, what) in KINDS {
-        let (cpu, bytes) = runtime.block_on(kind_of(origin, kind));
-        let channels = INTERVAL / cpu.as_secs_f64();
-        let (bytes, time) = (bytes as f64 / 1e6, meter::shown(cpu));
-        out.push_str(&format!("| four renditions, {what} | {bytes:.2} | {time} | {channels:.0} |\n"));
-        points.push((bytes, cpu.as_secs_f64() * 1e3));
+    for ((_, what), (megabytes, ms)) in KINDS.iter().zip(points) {
+        let channels = INTERVAL * 1e3 / ms;
+        out.push_str(&format!("| four renditions, {what} | {megabytes:.2} | {ms:.2} ms | {channels:.0} |\n"));
     }
-    let slope = (points[1].1 - points[0].1) / (points[1].0 - points[0].0);
-    let fixed = points[0].1 - slope * points[0].0;
-    // A ladder of 15 Mbit/s in all over one interval.
-    let megabytes = 15.0 / 8.0 * INTERVAL;
-    let full = fixed + slope * megabytes;
+    out + &every_segment(points)
+}
+
+/// The line through both points, drawn out to a whole ladder.
+fn every_segment([(small, few), (large, more)]: [(f64, f64); 2]) -> String {
+    let slope = (more - few) / (large - small);
+    let fixed = few - slope * small;
+    let megabytes = LADDER_MBIT / 8.0 * INTERVAL;
+    let scrape = fixed + slope * megabytes;
+    let channels = INTERVAL * 1e3 / scrape;
     format!(
-        "{out}\nThe line through both: {fixed:.1} ms a scrape and {slope:.2} ms a megabyte. With *every* segment inspected, a \
-         ladder of 15 Mbit/s in all brings 15 Mbit/s × {INTERVAL} s ÷ 8 = {megabytes:.0} MB a scrape: {fixed:.1} + {megabytes:.0} × \
-         {slope:.2} = {full:.0} ms, so {INTERVAL} s ÷ {full:.0} ms = **{:.0} channels a core**; leave half of it free. The network \
-         is the nearer bound: {:.0} such channels are {:.1} Gbit/s.\n",
-        INTERVAL * 1e3 / full,
-        INTERVAL * 1e3 / full,
-        INTERVAL * 1e3 / full * 15.0 / 1e3
+        "\nThe line through both: {fixed:.1} ms a scrape and {slope:.2} ms a megabyte. With *every* segment inspected, a ladder of \
+         {LADDER_MBIT} Mbit/s in all brings {LADDER_MBIT} Mbit/s × {INTERVAL} s ÷ 8 = {megabytes:.0} MB a scrape: {fixed:.1} + \
+         {megabytes:.0} × {slope:.2} = {scrape:.0} ms, so {INTERVAL} s ÷ {scrape:.0} ms = **{channels:.0} channels a core**, \
+         reckoned from the line, not measured; leave half of it free. The network is the nearer bound: {channels:.0} such \
+         channels are {:.1} Gbit/s.\n",
+        channels * LADDER_MBIT / 1e3
     )
 }
 
-/// Mean CPU and bytes of a scrape.
-async fn kind_of(origin: &Origin, kind: &str) -> (Duration, u64) {
-    let url = origin.url(&format!("live/{kind}1/master.m3u8"));
-    let channels: Vec<Channel> = stand::strangers(&url, SCRAPES + 50);
-    let folder = tempfile::tempdir().expect("a folder");
-    stand::configure(folder.path(), &channels, "");
-    let address = free_address();
-    let program = std::env::current_exe().expect("this program");
-    let program = program.ancestors().nth(2).expect("a target folder").join("packager_exporter");
-    let mut command = Command::new(&program);
-    command.arg("serve").arg("--config.file").arg(folder.path().join("exporter.yml"));
-    command.args(["--web.listen-address", &address, "--log.level", "warn"]).stdout(Stdio::null()).stderr(Stdio::null());
-    let child =
-        command.spawn().unwrap_or_else(|e| panic!("{}: {e}; run `make bench`, which builds it", program.display()));
-    let exporter = Exporter(child);
-    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-    while client.get(format!("http://{address}/-/ready")).send().await.is_err() {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+/// Megabytes and milliseconds of CPU of a scrape, of each kind.
+async fn points(origin: &Origin) -> [(f64, f64); 2] {
+    let exporter = Exporter::start(origin).await;
+    let mut times: [Vec<Duration>; 2] = Default::default();
+    let mut bytes = [0; 2];
+    for block in 0..=BLOCKS {
+        for (at, (kind, _)) in KINDS.iter().enumerate() {
+            let (cpu, fetched) = (meter::cpu_of(exporter.process.id()), exporter.fetched().await);
+            for n in 0..BLOCK {
+                exporter.scrape(&format!("{kind}-{}", block * BLOCK + n)).await;
+            }
+            let (spent, brought) =
+                (meter::cpu_of(exporter.process.id()).saturating_sub(cpu), exporter.fetched().await - fetched);
+            // The first block opens the connections.
+            if block > 0 {
+                times[at].push(spent / BLOCK as u32);
+                bytes[at] += brought;
+            }
+        }
     }
-    let scrape = async |n: usize| {
-        let asked = client.get(format!("http://{address}/probe?target=CH{n}")).send().await;
-        let text = asked.expect("an answer").text().await.expect("an exposition");
-        assert!(text.contains("\nprobe_success 1"), "the origin's clean channel has to be clean");
-    };
-    for n in SCRAPES..SCRAPES + 50 {
-        scrape(n).await;
-    }
-    let (before, fetched) = (meter::cpu_of(exporter.0.id()), fetched(&client, &address).await);
-    for n in 0..SCRAPES {
-        scrape(n).await;
-    }
-    let cpu = meter::cpu_of(exporter.0.id()) - before;
-    let bytes = self::fetched(&client, &address).await - fetched;
-    (cpu / SCRAPES as u32, bytes / SCRAPES as u64)
+    [0, 1].map(|at| (bytes[at] as f64 / 1e6 / (BLOCKS * BLOCK) as f64, meter::median(&times[at]).as_secs_f64() * 1e3))
 }
 
-async fn fetched(client: &reqwest::Client, address: &str) -> u64 {
-    let asked = client.get(format!("http://{address}/metrics")).send().await;
-    let text = asked.expect("an answer").text().await.expect("an exposition");
-    let line = text.lines().find(|line| line.starts_with("packager_exporter_fetched_bytes_total "));
-    let number = line.and_then(|line| line.split(' ').nth(1)).expect("the exporter counts the bytes");
-    number.parse::<f64>().expect("a number") as u64
+/// `packager_exporter serve`; ends with this value.
+struct Exporter {
+    process: Child,
+    address: String,
+    client: Client,
+    _folder: TempDir,
+}
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Exporter {
+    async fn start(origin: &Origin) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        stand::configure(folder.path(), &channels(origin), "");
+        let address = free_address();
+        let program = std::env::current_exe().expect("this program");
+        let program = program.ancestors().nth(2).expect("a target folder").join("packager_exporter");
+        let mut command = Command::new(&program);
+        command.arg("serve").arg("--config.file").arg(folder.path().join("exporter.yml"));
+        command.args(["--web.listen-address", &address, "--log.level", "warn"]);
+        let started = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let process =
+            started.unwrap_or_else(|e| panic!("{}: {e}; run `make bench`, which builds it", program.display()));
+        let client = Client::builder().no_proxy().build().expect("a client");
+        let mut exporter = Self { process, address, client, _folder: folder };
+        while exporter.client.get(exporter.url("-/ready")).send().await.is_err() {
+            assert!(matches!(exporter.process.try_wait(), Ok(None)), "the exporter did not start");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        exporter
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}/{path}", self.address)
+    }
+
+    async fn get(&self, path: &str) -> String {
+        let answer = self.client.get(self.url(path)).send().await.expect("an answer");
+        answer.text().await.expect("an exposition")
+    }
+
+    async fn scrape(&self, code: &str) {
+        let text = self.get(&format!("probe?target={code}")).await;
+        assert!(text.contains("\nprobe_success 1"), "the origin's clean channel has to be clean");
+    }
+
+    /// Bytes that its probes have fetched.
+    async fn fetched(&self) -> u64 {
+        let text = self.get("metrics").await;
+        let line = text.lines().find(|line| line.starts_with("packager_exporter_fetched_bytes_total "));
+        let number = line.and_then(|line| line.split(' ').nth(1)).expect("the exporter counts the bytes");
+        number.parse::<f64>().expect("a number") as u64
+    }
+}
+
+/// A code for each scrape, so that none is known to the history.
+fn channels(origin: &Origin) -> Vec<Channel> {
+    let of = |kind: &str| {
+        let url = origin.url(&format!("live/{kind}1/master.m3u8"));
+        let kind = kind.to_owned();
+        (0..(BLOCKS + 1) * BLOCK).map(move |n| (format!("{kind}-{n}"), url.clone()))
+    };
+    KINDS.iter().flat_map(|(kind, _)| of(kind)).collect()
 }
 
 fn free_address() -> String {

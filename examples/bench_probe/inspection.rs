@@ -15,11 +15,12 @@ const RUNS: usize = 7;
 pub fn measure() -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let ts = folder.path().join("segment.ts");
-    write(&ts, &media("1080p_0.ts"), &[]);
-    let init = init();
-    let fragments = media("cmaf");
+    write(&ts, &media("1080p_0.ts"));
+    let track = media("1080p.mp4");
+    let (header, fragments) = track.split_at(memchr::memmem::find(&track, b"moof").expect("a fragment") - 4);
+    let init = init(header);
     let cmaf = folder.path().join("segment.m4s");
-    write(&cmaf, &fragments, &[]);
+    write(&cmaf, fragments);
     let ours = time(|| run(&ts, None));
     let cmaf = time(|| run(&cmaf, init.as_ref()));
     let rate = |time: Duration| TOTAL as f64 / 1e9 / time.as_secs_f64();
@@ -50,32 +51,19 @@ const FFPROBE: [(&str, &[&str]); 2] = [
 ];
 
 fn media(name: &str) -> Vec<u8> {
-    let root = env!("CARGO_MANIFEST_DIR");
-    let read = |path: String| std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
-    match name {
-        "cmaf" => split().1,
-        name => read(format!("{root}/examples/live_origin/media/{name}")),
-    }
+    let path = format!("{}/examples/live_origin/media/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
-/// Header and fragments of the origin's 1080p track.
-fn split() -> (Vec<u8>, Vec<u8>) {
-    let path = format!("{}/examples/live_origin/media/1080p.mp4", env!("CARGO_MANIFEST_DIR"));
-    let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
-    let at = memchr::memmem::find(&bytes, b"moof").expect("a fragment") - 4;
-    (bytes[..at].to_vec(), bytes[at..].to_vec())
-}
-
-fn init() -> Option<Init> {
+fn init(header: &[u8]) -> Option<Init> {
     let mut inspector = Inspector::new(None);
-    inspector.push(&split().0);
+    inspector.push(header);
     inspector.finish().1
 }
 
 /// `TOTAL` bytes of `content`, over and over.
-fn write(path: &Path, content: &[u8], head: &[u8]) {
+fn write(path: &Path, content: &[u8]) {
     let mut file = std::fs::File::create(path).expect("a file");
-    file.write_all(head).expect("room");
     for _ in 0..TOTAL / content.len() {
         file.write_all(content).expect("room");
     }

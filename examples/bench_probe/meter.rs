@@ -10,13 +10,15 @@ pub fn cpu() -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// User and system time of another process, to the kernel's tick of 10 ms.
+/// User and system time of another process, all threads that still run.
 pub fn cpu_of(pid: u32) -> Duration {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("a running process");
-    // The program's name, in parentheses, may hold spaces; utime and stime are the 12th and 13th field behind it.
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks: u64 = fields[11].parse::<u64>().expect("utime") + fields[12].parse::<u64>().expect("stime");
-    Duration::from_millis(ticks * 10)
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("a running process");
+    let times = threads.filter_map(|thread| {
+        // Nanoseconds; /proc/PID/stat counts in ticks of 10 ms.
+        let stat = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+        stat.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(times.sum())
 }
 
 /// Most memory this process has had resident, in bytes.

@@ -13,4 +13,18 @@ both times; the CPU ratio counts this process alone, and so is the stricter one.
 
 pub const LIMITS: &str = "## What limits these figures
 
+* **Wall time on loopback: above the aim of 1.10.** Loopback is a copy in memory: it brings bytes about as fast as the
+  inspection reads them, and the inspection has no wait to hide behind. The column for 1 Gbit/s gives an idea of a
+  network, without its round trips, which both pay alike. All renditions of a probe are inspected in one task, on one
+  core; that keeps the line simple and other cores free for other probes.
+* **CPU.** Above the download's own cost (system calls and copies of the kernel) stand the inspection at the rate above, and
+  for each probe the parsing of its playlists, the checks, the exposition and the text kept for the page. That text is
+  made at once on purpose: made later it would need the whole report kept, which is larger than the text.
+* **Memory in flight.** Nothing grows with the size of a segment. What a request in flight holds is its connection's read
+  buffer, which hyper lets grow with what arrives at once, and the inspection's state of a few kB.
+* **Memory of the history.** It is the segments inspected within `hold`: it grows with renditions × hold ÷ segment
+  duration. Segments of 6 s take a third of what is shown here; a template with `segments: {mode: newest}` takes one
+  segment a scrape.
+* **Connections.** 16 idle ones are kept for each host. More probes of one host at the same time open new ones, a round trip and
+  with https a handshake each.
 ";
