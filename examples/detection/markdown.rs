@@ -144,8 +144,8 @@ fn clean_streams(clean: &[CleanRow]) -> String {
 
 fn real(packagers: &[PackagerRow]) -> String {
     let mut text = format!(
-        "## Real packagers\n\nThree renditions of a test picture and a tone, segments of 2 s, served as plain files; probed in \
-         real time, both at once, while the same machine encodes them.\n\n{STREAMS}"
+        "## Real packagers\n\nThree renditions of a test picture and a tone, encoded by ffmpeg in segments of 2 s, served as plain files \
+         (nginx-rtmp: by its nginx); probed in real time, two at once, while the same machine encodes them.\n\n{STREAMS}"
     );
     for row in packagers {
         let pace = format!("{}; every {} s", row.name, row.seen.every.as_secs());

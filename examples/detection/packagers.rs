@@ -3,9 +3,10 @@
 use crate::ffmpeg::{Ffmpeg, Kind, MASTER};
 use crate::harness::{TEMPLATES, prober};
 use crate::matrix::{PackagerRow, Seen};
+use crate::nginx_rtmp::NginxRtmp;
+use crate::shaka::{Form, Shaka};
 use crate::static_files::StaticFiles;
 use packager_exporter::probe::{Ask, Clock};
-use std::fmt::Write as _;
 use std::io;
 use std::time::Duration;
 
@@ -14,33 +15,63 @@ const EVERY: Duration = Duration::from_secs(2);
 const PROBES: usize = 31;
 /// As many segments as its window lists; the shortest window that no check complains of is 6.
 const WINDOW: usize = 6;
+const PATIENCE: Duration = Duration::from_secs(60);
+/// nginx-rtmp writes no dates, and Shaka Packager one at most: that of the very first segment.
+const UNDATED: &str = "
+UNDATED:
+  extends: T2
+  checks:
+    program_date_time: {expected: false}
+";
 
-/// Probes ffmpeg's live HLS as transport streams and as fragmented MP4, both at once.
+/// Probes each for a minute: two at once, since each brings an encoder of its own.
 ///
 /// # Errors
-/// When ffmpeg can't be started or lists no segments in time.
+/// When a packager can't be started or lists no segments in time.
 pub async fn watch() -> io::Result<Vec<PackagerRow>> {
     let (ts, fmp4) = tokio::join!(
-        packager("ffmpeg, HLS with MPEG-TS", Kind::Ts),
-        packager("ffmpeg, HLS with fragmented MP4", Kind::Fmp4)
+        ffmpeg("ffmpeg, HLS with MPEG-TS", Kind::Ts),
+        ffmpeg("ffmpeg, HLS with fragmented MP4", Kind::Fmp4)
     );
-    Ok(vec![ts?, fmp4?])
+    let (shaka_ts, shaka_fmp4) = tokio::join!(
+        shaka("Shaka Packager, HLS with MPEG-TS", Form::Ts),
+        shaka("Shaka Packager, HLS with fragmented MP4", Form::Fmp4)
+    );
+    Ok(vec![ts?, fmp4?, shaka_ts?, shaka_fmp4?, nginx_rtmp("nginx-rtmp, HLS with MPEG-TS").await?])
 }
 
-async fn packager(name: &'static str, kind: Kind) -> io::Result<PackagerRow> {
+async fn ffmpeg(name: &'static str, kind: Kind) -> io::Result<PackagerRow> {
     let folder = tempfile::tempdir()?;
     let files = StaticFiles::serve(folder.path()).await?;
     let mut packager = Ffmpeg::start(kind, folder.path())?;
-    packager.ready(WINDOW, Duration::from_secs(60)).await?;
-    let mut catalogue = String::from("channels:\n");
-    let url = files.url(MASTER);
-    let _ = writeln!(catalogue, "  - {{channel_code: FFMPEG, input_url: '{url}', template: T2, resolution: 640x360}}");
-    let (prober, _settings) = prober(&catalogue, TEMPLATES, "", Clock::System);
+    packager.ready(WINDOW, PATIENCE).await?;
+    probed(name, &files.url(MASTER), "T2").await
+}
+
+async fn shaka(name: &'static str, form: Form) -> io::Result<PackagerRow> {
+    let folder = tempfile::tempdir()?;
+    let files = StaticFiles::serve(folder.path()).await?;
+    let mut packager = Shaka::start(form, folder.path())?;
+    packager.ready(WINDOW, PATIENCE).await?;
+    probed(name, &files.url(MASTER), "UNDATED").await
+}
+
+async fn nginx_rtmp(name: &'static str) -> io::Result<PackagerRow> {
+    let folder = tempfile::tempdir()?;
+    let mut packager = NginxRtmp::start(folder.path()).await?;
+    packager.ready(WINDOW, PATIENCE).await?;
+    probed(name, &packager.url(), "UNDATED").await
+}
+
+async fn probed(name: &'static str, url: &str, template: &str) -> io::Result<PackagerRow> {
+    let catalogue =
+        format!("channels:\n  - {{channel_code: TV, input_url: '{url}', template: {template}, resolution: 640x360}}\n");
+    let (prober, _settings) = prober(&catalogue, &format!("{TEMPLATES}{UNDATED}"), "", Clock::System);
     let mut seen = Seen::new(EVERY);
     let mut tick = tokio::time::interval(EVERY);
     for _ in 0..PROBES {
         tick.tick().await;
-        let ask = Ask { target: "FFMPEG".to_owned(), template: None, output: None };
+        let ask = Ask { target: "TV".to_owned(), template: None, output: None };
         let probed = prober.probe(ask, 2 * EVERY).await.map_err(io::Error::other)?;
         seen.take(&probed.report);
     }

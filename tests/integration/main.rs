@@ -3,17 +3,23 @@
 // Helpers of tests may give up where a test does.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout)]
 
+#[path = "../../examples/detection/ffmpeg.rs"]
+mod ffmpeg;
 #[path = "../../examples/detection/harness.rs"]
 #[allow(dead_code)]
 mod harness;
-#[path = "../../examples/detection/ffmpeg.rs"]
-mod live_ffmpeg;
 #[path = "../../examples/detection/markdown.rs"]
 #[allow(dead_code)]
 mod markdown;
 #[path = "../../examples/detection/matrix.rs"]
 #[allow(dead_code)]
 mod matrix;
+#[path = "../../examples/detection/nginx_rtmp.rs"]
+mod nginx_rtmp;
+#[path = "../../examples/detection/running.rs"]
+mod running;
+#[path = "../../examples/detection/shaka.rs"]
+mod shaka;
 #[path = "../../examples/detection/static_files.rs"]
 mod static_files;
 
@@ -21,8 +27,9 @@ mod binary;
 mod detection;
 mod docs;
 mod exporter;
-mod ffmpeg;
 mod hostile;
 mod layers;
 mod line;
+mod packagers;
 mod prometheus;
+mod watch;

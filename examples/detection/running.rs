@@ -1,0 +1,82 @@
+//! A program that runs until it is dropped, and the wait for the playlists that it writes.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+#[derive(Debug)]
+pub struct Running {
+    program: String,
+    child: Child,
+    /// What it says on standard error: in a file, since a pipe that no one reads stops whoever fills it.
+    said: File,
+}
+
+impl Running {
+    /// # Errors
+    /// When it can't be started: with its name, since that it isn't installed is the likeliest reason.
+    pub fn start(command: &mut Command) -> io::Result<Self> {
+        let program = command.get_program().to_string_lossy().into_owned();
+        let said = tempfile::tempfile()?;
+        let child = command.stderr(said.try_clone()?).spawn().map_err(|why| {
+            io::Error::new(why.kind(), format!("{program}: {why}; scripts/install_test_tools.sh installs it"))
+        })?;
+        Ok(Self { program, child, said })
+    }
+
+    /// What it writes on standard output, if that is a pipe: for the next program.
+    pub fn output(&mut self) -> Option<ChildStdout> {
+        self.child.stdout.take()
+    }
+
+    /// How it ended and what it said, if it isn't running any more.
+    fn ended(&mut self) -> io::Result<Option<String>> {
+        let Some(status) = self.child.try_wait()? else { return Ok(None) };
+        let mut said = String::new();
+        self.said.rewind()?;
+        self.said.read_to_string(&mut said)?;
+        Ok(Some(format!("{} ended with {status}: {}", self.program, said.trim())))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A command without standard input and output.
+pub fn quiet(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
+/// Waits until every file of `playlists` lists so many segments: a whole window, so that players can start.
+///
+/// # Errors
+/// When that takes longer than `within`, or one of `programs` ended: with what it said.
+pub async fn listed(
+    programs: &mut [Running],
+    playlists: &[PathBuf],
+    segments: usize,
+    within: Duration,
+) -> io::Result<()> {
+    let began = Instant::now();
+    let count = |path: &PathBuf| fs::read_to_string(path).unwrap_or_default().matches("#EXTINF").count();
+    while !playlists.iter().all(|path| count(path) >= segments) {
+        for program in programs.iter_mut() {
+            if let Some(why) = program.ended()? {
+                return Err(io::Error::other(why));
+            }
+        }
+        if began.elapsed() > within {
+            return Err(io::Error::other(format!("no {segments} segments listed within {within:?}: {playlists:?}")));
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! Shaka Packager, live, fed by ffmpeg through a pipe: three pictures and their sound as a rendition of its own.
+
+use crate::ffmpeg::{LADDER, MASTER, encode, rate, source};
+use crate::running::{Running, listed, quiet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/bin/packager");
+
+/// What it writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Ts,
+    Fmp4,
+}
+
+/// A running packager with its encoder; both end when this is dropped.
+#[derive(Debug)]
+pub struct Shaka {
+    folder: PathBuf,
+    programs: Vec<Running>,
+}
+
+impl Shaka {
+    /// Begins to write into `folder`, which exists.
+    ///
+    /// # Errors
+    /// When one of the two programs isn't there or can't be started.
+    pub fn start(form: Form, folder: &Path) -> io::Result<Self> {
+        let mut encoder = Running::start(&mut encoder())?;
+        let pipe = encoder.output().map_or_else(Stdio::null, Stdio::from);
+        let packager = Running::start(packager(form).current_dir(folder).stdin(pipe))?;
+        Ok(Self { folder: folder.to_owned(), programs: vec![packager, encoder] })
+    }
+
+    /// The media playlists.
+    pub fn playlists(&self) -> Vec<PathBuf> {
+        streams().map(|name| self.folder.join(name).join("index.m3u8")).collect()
+    }
+
+    /// Waits until all playlists list so many segments.
+    ///
+    /// # Errors
+    /// When that takes longer than `within`, or a program ended: with what it said.
+    pub async fn ready(&mut self, segments: usize, within: Duration) -> io::Result<()> {
+        let playlists = self.playlists();
+        listed(&mut self.programs, &playlists, segments, within).await
+    }
+}
+
+fn encoder() -> Command {
+    let mut command = source();
+    for (place, (_, bits)) in LADDER.iter().enumerate() {
+        command.args(["-map", &format!("[v{place}]")]);
+        rate(&mut command, place, *bits);
+    }
+    command.args(["-map", "1:a"]);
+    encode(&mut command);
+    // Shaka cuts sound at multiples of the segments' length: beginning at ffmpeg's 1.4 s its first would be short.
+    command.args(["-f", "mpegts", "-muxdelay", "0", "-muxpreload", "0", "-"]).stdout(Stdio::piped());
+    command
+}
+
+/// Names of the renditions in the order of the input's streams: the pictures, then the sound.
+fn streams() -> impl Iterator<Item = String> {
+    (0..LADDER.len()).map(|place| format!("v{place}")).chain(["audio".to_owned()])
+}
+
+fn packager(form: Form) -> Command {
+    let mut command = quiet(PROGRAM);
+    for (number, name) in streams().enumerate() {
+        let files = match form {
+            Form::Ts => format!("segment_template={name}/$Number$.ts"),
+            Form::Fmp4 => format!("init_segment={name}/init.mp4,segment_template={name}/$Number$.m4s"),
+        };
+        let sound = if name == "audio" { ",hls_group_id=audio,hls_name=Vietnamese" } else { "" };
+        command.arg(format!("in=/dev/stdin,stream={number},{files},playlist_name={name}/index.m3u8{sound}"));
+    }
+    command.args(["--quiet", "--hls_master_playlist_output", MASTER, "--hls_playlist_type", "LIVE"]);
+    command.args(["--segment_duration", "2", "--time_shift_buffer_depth", "16"]);
+    command.args(["--preserved_segments_outside_live_window", "8", "--default_language", "vi"]);
+    // Its first window begins at EXT-X-MEDIA-SEQUENCE 0, and each later one at the number in its first segment's name:
+    // from 1 on, as it names them by itself, every number changes its segment once.
+    command.args(["--start_segment_number", "0"]);
+    command
+}

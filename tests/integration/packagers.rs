@@ -1,0 +1,130 @@
+//! Real packagers: each is clean while it runs; that ffmpeg stops and starts again is noticed.
+
+use crate::exporter::PATIENCE;
+use crate::ffmpeg::{Ffmpeg, Kind, MASTER, SEGMENT};
+use crate::nginx_rtmp::NginxRtmp;
+use crate::shaka::{Form, Shaka};
+use crate::static_files::StaticFiles;
+use crate::watch::{EVERY, HOLD, Watch, edge_age, failures, worst};
+use packager_exporter::finding::Severity;
+use packager_exporter::report::Report;
+use packager_exporter::units::Seconds;
+use std::time::Duration;
+use tokio::time::Instant;
+
+const MINUTE: Duration = Duration::from_secs(60);
+/// The shortest window that no check complains of.
+const WINDOW: usize = 6;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ffmpeg_with_transport_streams_is_clean_then_stale_then_restarted() {
+    life(Kind::Ts).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ffmpeg_with_fragmented_mp4_is_clean_then_stale_then_restarted() {
+    life(Kind::Fmp4).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shaka_packager_with_transport_streams_is_clean() {
+    shaka(Form::Ts).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shaka_packager_with_fragmented_mp4_is_clean() {
+    shaka(Form::Fmp4).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nginx_rtmp_is_clean() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut packager = NginxRtmp::start(folder.path()).await.unwrap();
+    packager.ready(WINDOW, PATIENCE).await.unwrap();
+    clean(Watch::undated(packager.url(), packager.playlists())).await;
+}
+
+async fn shaka(form: Form) {
+    let folder = tempfile::tempdir().unwrap();
+    let server = StaticFiles::serve(folder.path()).await.unwrap();
+    let mut packager = Shaka::start(form, folder.path()).unwrap();
+    packager.ready(WINDOW, PATIENCE).await.unwrap();
+    clean(Watch::undated(server.url(MASTER), packager.playlists())).await;
+}
+
+/// For a minute.
+async fn clean(mut watch: Watch) {
+    let began = Instant::now();
+    while began.elapsed() < MINUTE {
+        watch.clean().await;
+    }
+}
+
+async fn life(kind: Kind) {
+    let folder = tempfile::tempdir().unwrap();
+    let server = StaticFiles::serve(folder.path()).await.unwrap();
+    let mut ffmpeg = Ffmpeg::start(kind, folder.path()).unwrap();
+    ffmpeg.ready(3, PATIENCE).await.unwrap();
+    let mut watch = Watch::new(server.url(MASTER), ffmpeg.playlists());
+
+    let began = Instant::now();
+    while began.elapsed() < MINUTE {
+        watch.clean().await;
+    }
+    ffmpeg.stop();
+    goes_stale(&mut watch).await;
+    ffmpeg.restart().unwrap();
+    restart_comes_once_and_goes(&mut watch).await;
+    for _ in 0..5 {
+        watch.clean().await;
+    }
+}
+
+/// Major above 1.5 and critical above 3 target durations, in the first probe that sees them passed.
+async fn goes_stale(watch: &mut Watch) {
+    let target = SEGMENT.as_secs_f64();
+    let mut seen = Vec::new();
+    while seen.last() != Some(&Some(Severity::Critical)) {
+        let report = watch.next().await;
+        let age = edge_age(&report);
+        let still = watch.standing_still();
+        assert!(age <= still && still - age < EVERY.as_secs_f64() + 0.5, "{age} s, and files are {still} s old");
+        let expected = match age / target {
+            targets if targets > 3.0 => Some(Severity::Critical),
+            targets if targets > 1.5 => Some(Severity::Major),
+            _ => None,
+        };
+        assert_eq!(worst(&report, "playlist_stale"), expected, "{age} s: {:?}", failures(&report));
+        assert!(failures(&report).iter().all(|f| f.starts_with("playlist_stale")), "{:?}", failures(&report));
+        assert_eq!(report.success, expected != Some(Severity::Critical));
+        seen.push(expected);
+    }
+    assert!(seen.contains(&Some(Severity::Major)), "{seen:?}");
+}
+
+/// Stale until the new run lists a segment; a restart from then on for the template's hold; then nothing.
+async fn restart_comes_once_and_goes(watch: &mut Watch) {
+    let began = Instant::now();
+    let mut report = watch.next().await;
+    while worst(&report, "packager_restarted").is_none() {
+        assert!(began.elapsed() < PATIENCE, "no restart was seen: {:?}", failures(&report));
+        assert!(failures(&report).iter().all(|f| between_runs(f)), "{:?}", failures(&report));
+        report = watch.next().await;
+    }
+    let came = report.started_at;
+    let since = |report: &Report| Seconds::between(came, report.started_at).0;
+    while worst(&report, "packager_restarted").is_some() {
+        assert!(watch.untrue(&report).iter().all(|f| f.starts_with("packager_restarted")), "{:?}", failures(&report));
+        assert!(since(&report) < HOLD + 4.0, "still reported after {} s", since(&report));
+        report = watch.next().await;
+    }
+    assert!(since(&report) > HOLD, "gone after {} s", since(&report));
+    assert_eq!(watch.untrue(&report), [""; 0]);
+}
+
+/// Besides the old playlist: ffmpeg empties the initialization segments at its start and fills them with its first
+/// segment. Whoever begins to watch meanwhile gets nothing.
+fn between_runs(failure: &str) -> bool {
+    let emptied = failure.starts_with("init_segment") && failure.contains("the body is empty");
+    failure.starts_with("playlist_stale") || emptied
+}
