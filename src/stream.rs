@@ -1,5 +1,9 @@
 //! What HLS and DASH both become: a presentation of renditions, each with a timeline of segments.
 
+mod low_latency;
+
+pub use low_latency::{HintKind, LowLatency, Part, PreloadHint, RenditionReport, ServerControl};
+
 use crate::units::{BitsPerSecond, Seconds, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -91,7 +95,7 @@ impl TryFrom<String> for Resolution {
 }
 
 /// A rendition's segments as its playlist (or the MPD's timeline) lists them at one instant.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Timeline {
     pub version: Option<u32>,
     pub media_sequence: u64,
@@ -103,6 +107,7 @@ pub struct Timeline {
     pub playlist_type: Option<String>,
     pub independent_segments: bool,
     pub segments: Vec<Segment>,
+    pub low_latency: LowLatency,
 }
 
 impl Timeline {
@@ -118,11 +123,31 @@ impl Timeline {
         self.segments.iter().map(|s| s.duration).sum()
     }
 
-    /// Where the live edge is on the wall clock: the end of the newest segment. The newest explicit
+    /// Where the live edge is on the wall clock: the end of the newest part, or segment. The newest explicit
     /// program date-time, carried forward by the durations after it (RFC 8216bis 4.4.4.6).
     #[must_use]
     pub fn live_edge(&self) -> Option<Timestamp> {
         let mut tail = Seconds::ZERO;
+        for part in self.open_parts().rev() {
+            tail = tail + part.duration;
+            if let Some(at) = part.program_date_time {
+                return Some(tail.after(at));
+            }
+            if part.discontinuity {
+                return None;
+            }
+        }
+        self.dated_edge(tail)
+    }
+
+    /// Where the newest whole segment ends on the wall clock.
+    #[must_use]
+    pub fn segments_edge(&self) -> Option<Timestamp> {
+        self.dated_edge(Seconds::ZERO)
+    }
+
+    /// `tail` lies behind the newest whole segment.
+    fn dated_edge(&self, mut tail: Seconds) -> Option<Timestamp> {
         for segment in self.segments.iter().rev() {
             tail = tail + segment.duration;
             if let Some(at) = segment.program_date_time {

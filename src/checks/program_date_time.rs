@@ -46,7 +46,7 @@ fn absent(timeline: &Timeline) -> Violation {
 
 fn future(now: Timestamp, timeline: &Timeline, params: &Params) -> Option<Violation> {
     let newest = timeline.segments.last()?;
-    let start = Seconds(-newest.duration.0).after(timeline.live_edge()?);
+    let start = Seconds(-newest.duration.0).after(timeline.segments_edge()?);
     let ahead = Seconds::between(now, start).0;
     (ahead > params.future_tolerance).then(|| {
         let message =

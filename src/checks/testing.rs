@@ -6,7 +6,9 @@ use super::{Context, Expected, Thresholds, Verdict, Violation};
 use crate::container::{Container, Counter, Inspection, Track, TsFacts};
 use crate::facts::{Exchange, Failure, FailureKind, Fetched, OutputFacts, RenditionFacts, SegmentFacts, Timings};
 use crate::history::{Observation, OutputPast, Remembered, RenditionPast};
-use crate::stream::{Media, Protocol, Rendition, Resolution, Segment, Timeline};
+use crate::stream::{
+    HintKind, LowLatency, Media, Part, PreloadHint, Protocol, Rendition, Resolution, Segment, ServerControl, Timeline,
+};
 use crate::units::{BitsPerSecond, MPEG_TIMESCALE, MediaTime, Seconds, Timestamp};
 use std::sync::Arc;
 use url::Url;
@@ -79,6 +81,22 @@ pub fn timeline(first: u64, last: u64) -> Timeline {
         playlist_type: None,
         independent_segments: true,
         segments: (first..=last).map(segment).collect(),
+        ..Timeline::default()
+    }
+}
+
+pub fn part(segment: u64, index: u64) -> Part {
+    Part {
+        segment,
+        index,
+        uri: url(&format!("720p/{segment}.{index}.m4s")),
+        byte_range: None,
+        duration: Seconds(0.5),
+        independent: index == 0,
+        gap: false,
+        program_date_time: None,
+        discontinuity: false,
+        line: 20,
     }
 }
 
@@ -233,6 +251,28 @@ impl Scene {
                 ladders: Vec::new(),
             },
         }
+    }
+
+    /// Parts of 0.5 s: the last two of segment 14, the four of 15, and two of 16, which isn't complete; 16.2 is hinted.
+    pub fn low_latency() -> Self {
+        let mut scene = Self::live();
+        let hint = part(16, 2);
+        scene.timeline().low_latency = LowLatency {
+            control: Some(ServerControl {
+                can_block_reload: true,
+                can_skip_until: Some(Seconds(12.0)),
+                can_skip_dateranges: false,
+                hold_back: Some(Seconds(6.0)),
+                part_hold_back: Some(Seconds(1.5)),
+            }),
+            part_target: Some(Seconds(0.5)),
+            parts: [(14, 2), (14, 3), (15, 0), (15, 1), (15, 2), (15, 3), (16, 0), (16, 1)]
+                .map(|(segment, index)| part(segment, index))
+                .into(),
+            hints: vec![PreloadHint { kind: HintKind::Part, uri: hint.uri, start: None, length: None, line: 30 }],
+            ..LowLatency::default()
+        };
+        scene
     }
 
     /// The manifest could not be read.

@@ -39,6 +39,7 @@ fn timeline(first: u64, count: u64, query: &str) -> Timeline {
         playlist_type: None,
         independent_segments: true,
         segments: (first..first + count).map(|n| segment(n, query)).collect(),
+        ..Timeline::default()
     }
 }
 

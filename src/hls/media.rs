@@ -4,6 +4,7 @@ use super::defects::{Defects, Shown};
 use super::lines::Line;
 use super::lint::{Sound, Statement};
 use super::m3u8::{self, Feed};
+use super::parts::{Parent, Parts};
 use super::protection::Protection;
 use super::uris;
 use super::values::Reading;
@@ -25,6 +26,7 @@ pub(super) struct Builder<'b> {
     header: Header,
     next: Next,
     protection: Protection,
+    parts: Parts,
     /// The URI that the segment before is a range of, and where that range ends.
     last_range: Option<(String, u64)>,
     /// Segments so far.
@@ -65,6 +67,7 @@ impl<'b> Builder<'b> {
             header: Header::default(),
             next: Next::default(),
             protection: Protection::default(),
+            parts: Parts::default(),
             last_range: None,
             count: 0,
             discontinuities: 0,
@@ -93,15 +96,27 @@ impl<'b> Builder<'b> {
             ("EXT-X-GAP", _) => self.next.gap = true,
             ("EXT-X-KEY", Reading::Attributes(list)) => self.protection.key(&list, self.base),
             ("EXT-X-MAP", Reading::Attributes(list)) => self.protection.map(&list, self.base, line, defects),
+            ("EXT-X-PART", Reading::Attributes(list)) => {
+                self.parts.part(&list, self.parent(), (self.base, line), defects);
+            }
+            ("EXT-X-SKIP", Reading::Attributes(list)) => {
+                self.count = self.count.saturating_add(self.parts.skip(&list));
+            }
+            (_, Reading::Attributes(list)) => self.parts.take(name, &list, (self.base, line), defects),
             (_, reading) => self.header.take(name, &reading),
         }
+    }
+
+    fn parent(&self) -> Parent {
+        let discontinuity = self.next.discontinuities > 0;
+        Parent { place: self.count, program_date_time: self.next.program_date_time, discontinuity }
     }
 
     /// A segment that can't be kept still has its number.
     fn segment<'a>(&mut self, uri: &'a str, line: &Line<'a>, defects: &mut Defects) {
         let next = mem::take(&mut self.next);
         let number = self.count;
-        self.count += 1;
+        self.count = self.count.saturating_add(1);
         self.discontinuities = self.discontinuities.saturating_add(next.discontinuities);
         let range = self.range(uri, next.range.as_ref(), defects);
         if self.surplus > 0 {
@@ -165,6 +180,11 @@ impl<'b> Builder<'b> {
         }
         let mut timeline = self.header.timeline();
         timeline.segments = self.segments.into();
+        timeline.low_latency = self.parts.finish(timeline.media_sequence);
+        if timeline.is_low_latency() {
+            timeline.low_latency.map = self.protection.in_force_map();
+            timeline.low_latency.key = self.protection.in_force_key();
+        }
         for segment in &mut timeline.segments {
             segment.number = segment.number.saturating_add(timeline.media_sequence);
             let sequence = &mut segment.discontinuity_sequence;
@@ -212,7 +232,7 @@ impl Header {
             ended: read.end_list,
             playlist_type: read.playlist_type.map(|t| t.to_string()),
             independent_segments: read.independent_segments,
-            segments: Vec::new(),
+            ..Timeline::default()
         }
     }
 }

@@ -16,6 +16,7 @@ mod m3u8;
 mod media;
 mod multivariant;
 mod names;
+mod parts;
 mod protection;
 mod rules;
 mod tags;
@@ -45,6 +46,7 @@ pub const MAX_DEFECTS: usize = 64;
 pub const MAX_LINE: usize = 64 * 1024;
 
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, taken apart where it is made")]
 pub enum Playlist {
     Multivariant(Presentation),
     Media(Timeline),

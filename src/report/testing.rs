@@ -235,6 +235,7 @@ fn facts(rendition: Rendition, segment_bytes: u64) -> RenditionFacts {
         playlist_type: None,
         independent_segments: true,
         segments,
+        ..Timeline::default()
     };
     RenditionFacts {
         rendition,

@@ -2,6 +2,7 @@ mod bounds;
 mod damage;
 mod fixtures;
 mod groups_versions;
+mod low_latency;
 mod media_model;
 mod multivariant_model;
 mod rules;

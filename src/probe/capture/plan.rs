@@ -87,6 +87,7 @@ mod tests {
             playlist_type: None,
             independent_segments: true,
             segments: (first..=last).map(|n| segment(n, "init.mp4")).collect(),
+            ..Timeline::default()
         }
     }
 
