@@ -21,11 +21,12 @@ pub const GAUGES: &[Gauge] = &[
     ),
     gauge(
         "packager_output_info",
-        &["output", "protocol", "container", "encrypted"],
+        &["output", "protocol", "container", "low_latency", "encrypted"],
         "1, its labels being how the output is delivered; container is of the segments inspected in this probe.",
         |v, s| {
             for o in &v.outputs {
-                s.set(&[o.name, o.protocol, o.output_info.container, o.output_info.encrypted], Some(1.0));
+                let info = &o.output_info;
+                s.set(&[o.name, o.protocol, info.container, info.low_latency, info.encrypted], Some(1.0));
             }
         },
     ),

@@ -4,7 +4,7 @@ use super::{RenditionView, Report};
 use crate::checks::Ladder;
 use crate::container::Container;
 use crate::facts::{OutputFacts, Timings};
-use crate::stream::{Media, Protocol, Segment, shown};
+use crate::stream::{Media, Protocol, Segment, Timeline, shown};
 use crate::units::{Seconds, Timestamp};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -37,6 +37,7 @@ pub struct OutputView<'a> {
 #[derive(Debug, Serialize)]
 pub struct InfoView {
     pub container: &'static str,
+    pub low_latency: &'static str,
     pub encrypted: &'static str,
 }
 
@@ -154,13 +155,19 @@ impl InfoView {
     fn new(facts: &OutputFacts) -> Self {
         let mut seen = facts.renditions.iter().flat_map(derive::inspections).map(|i| i.container);
         let container = seen.find(|c| *c != Container::Unknown);
-        let segments = || facts.renditions.iter().filter_map(|r| r.timeline.as_deref()).flat_map(|t| &t.segments);
+        let timelines = || facts.renditions.iter().filter_map(|r| r.timeline.as_deref());
+        let low_latency = match timelines().next() {
+            None => "",
+            Some(_) if timelines().any(Timeline::is_low_latency) => "true",
+            Some(_) => "false",
+        };
+        let segments = || timelines().flat_map(|t| &t.segments);
         let encrypted = match segments().next() {
             None => "",
             Some(_) if segments().any(keyed) => "true",
             Some(_) => "false",
         };
-        Self { container: container.map(container_name).unwrap_or_default(), encrypted }
+        Self { container: container.map(container_name).unwrap_or_default(), low_latency, encrypted }
     }
 }
 

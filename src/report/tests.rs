@@ -208,13 +208,16 @@ fn a_playlist_that_the_deadline_cut_says_nothing_of_the_rendition() {
 fn the_output_says_container_and_encryption_only_where_it_knows() {
     let mut report = report(vec![output("hls", vec![video(720, 2500)]), unreachable("backup")]);
     let info = |report: &Report, output: usize| json(report)["outputs"][output]["output_info"].clone();
-    assert_eq!(info(&report, 0), serde_json::json!({"container": "mpeg_ts", "encrypted": "false"}));
-    assert_eq!(info(&report, 1), serde_json::json!({"container": "", "encrypted": ""}));
+    assert_eq!(
+        info(&report, 0),
+        serde_json::json!({"container": "mpeg_ts", "low_latency": "false", "encrypted": "false"})
+    );
+    assert_eq!(info(&report, 1), serde_json::json!({"container": "", "low_latency": "", "encrypted": ""}));
     let facts = &mut report.capture.outputs[0].renditions[0];
     let key = Key { method: "AES-128".into(), uri: None, iv: None, key_format: None };
     Arc::make_mut(facts.timeline.as_mut().unwrap()).segments[3].key = Some(key);
     for segment in &mut facts.segments {
         Arc::make_mut(segment).inspection.as_mut().unwrap().container = Container::Unknown;
     }
-    assert_eq!(info(&report, 0), serde_json::json!({"container": "", "encrypted": "true"}));
+    assert_eq!(info(&report, 0), serde_json::json!({"container": "", "low_latency": "false", "encrypted": "true"}));
 }
