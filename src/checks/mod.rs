@@ -51,6 +51,11 @@ catalogue! {
     gap_segments,
     rendition_skew,
     playlists_disagree,
+    ll_hls_part_duration,
+    ll_hls_parts_sum,
+    ll_hls_hold_back,
+    ll_hls_preload_hint,
+    ll_hls_rendition_reports,
     container_valid,
     ts_continuity,
     ts_tables,
@@ -290,6 +295,7 @@ fn finding(meta: &Meta, base: Severity, set: Option<Severity>, v: Violation, out
 mod tests {
     use super::testing::*;
     use super::*;
+    use crate::stream::RenditionReport;
     use std::collections::BTreeSet;
 
     /// Files of the folder that are not checks.
@@ -326,7 +332,12 @@ mod tests {
 
     /// Two rungs, seen twice, with all that a check may need.
     fn healthy() -> Scene {
-        let mut scene = Scene::live();
+        let mut scene = Scene::low_latency();
+        let report = |name: &str| {
+            let uri = Some(url(&format!("{name}/index.m3u8")));
+            RenditionReport { uri, last_segment: Some(16), last_part: Some(1), line: 31 }
+        };
+        scene.timeline().low_latency.reports = vec![report("720p"), report("second")];
         scene.thresholds.segment_duration_target = Some(2.0);
         scene.expected.resolution = Some(Resolution { width: 1280, height: 720 });
         scene.output.manifest.result.as_mut().unwrap().certificate_expiry = Some(time(1e7));
@@ -343,6 +354,7 @@ mod tests {
         scene.rendition().rendition.bandwidth = Some(BitsPerSecond(4000));
         let mut second = scene.rendition().clone();
         second.rendition.name = "second".to_owned();
+        second.playlist = Some(answered("second/index.m3u8", "application/vnd.apple.mpegurl"));
         second.rendition.bandwidth = Some(BitsPerSecond(8000));
         scene.output.renditions.push(second);
         let past = scene.past().clone();

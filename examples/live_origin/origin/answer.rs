@@ -11,11 +11,12 @@ use http::{HeaderMap, Method, Response, StatusCode};
 
 use super::channels::Format;
 use super::faults::Effect;
+use super::low_latency::Directives;
 use super::media::{self, UNIT_MS};
 use super::route::{Mode, Resource, Route};
 use super::state::State;
 use super::timeline::{EPOCH_MS, Rendition, TARGET, Timeline};
-use super::{body, mp4, playlist, ts};
+use super::{body, low_latency, mp4, playlist, ts};
 
 pub const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
 const KEY: &[u8] = b"0123456789abcdef";
@@ -26,6 +27,7 @@ pub struct Ask<'a> {
     pub state: &'a State,
     pub route: &'a Route,
     pub path: &'a str,
+    pub query: Option<&'a str>,
     pub method: &'a Method,
     pub headers: &'a HeaderMap,
     /// Set to reset the connection when the body ends.
@@ -74,11 +76,12 @@ async fn reply(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64) -> Reply {
     }
     match &ask.route.resource {
         Resource::Master => master(ask, timeline, now_ms).await,
-        Resource::Playlist(rendition) => media_playlist(ask, timeline, now_ms, *rendition),
+        Resource::Playlist(rendition) => media_playlist(ask, timeline, now_ms, *rendition).await,
         Resource::Init(rendition) => init(timeline, *rendition),
         Resource::Key if timeline.effect == Some(Effect::KeyMissing) => not_found(),
         Resource::Key => whole("application/octet-stream", Bytes::from_static(KEY), None),
         Resource::Segment(rendition, name) => segment(ask, timeline, now_ms, *rendition, name).await,
+        Resource::Part(rendition, number, at) => part(ask, timeline, now_ms, *rendition, (*number, *at)).await,
     }
 }
 
@@ -115,7 +118,7 @@ fn suffix(ask: &Ask<'_>) -> String {
     }
 }
 
-fn media_playlist(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, rendition: Rendition) -> Reply {
+async fn media_playlist(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, rendition: Rendition) -> Reply {
     let missing = match timeline.effect {
         Some(Effect::RenditionMissing) => rendition == TARGET,
         Some(Effect::AllRenditionsMissing) => true,
@@ -124,7 +127,16 @@ fn media_playlist(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, rendition: Re
     if missing {
         return not_found();
     }
-    let listing = timeline.listing(now_ms, rendition, ask.state.turn(ask.path));
+    let mut now_ms = now_ms;
+    let asked = if timeline.parts { low_latency::directives(ask.query) } else { Directives::default() };
+    match low_latency::reload(ask, timeline, now_ms, asked).await {
+        Some(at_ms) => now_ms = at_ms,
+        None => return text(StatusCode::BAD_REQUEST, "that is too far ahead\n"),
+    }
+    let mut listing = timeline.listing(now_ms, rendition, ask.state.turn(ask.path));
+    if let Some(live) = listing.live.as_mut().filter(|_| asked.skip) {
+        live.skipped = low_latency::skippable(listing.segments.len());
+    }
     let text = playlist::media(timeline, &listing, &suffix(ask));
     whole(PLAYLIST_TYPE, text.into(), Some(listing.published_ms))
 }
@@ -148,7 +160,10 @@ async fn segment(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, rendition: Ren
     };
     let media = media::media();
     let (first, count, shift, effect) = (segment.media_unit, segment.units, segment.shift_ms, timeline.effect);
+    let whole_parts = || (0..mp4::PARTS).flat_map(|at| part_bytes(timeline, segment.index, rendition, at)).collect();
     let (kind, bytes) = match (timeline.format, rendition) {
+        (_, Rendition::Rung(_)) if timeline.parts => ("video/mp4", whole_parts()),
+        (_, Rendition::Audio) if timeline.parts => ("audio/mp4", whole_parts()),
         (Format::Ts, Rendition::Rung(at)) => ("video/mp2t", ts::segment(&media.ts[at], first, count, shift, effect)),
         (Format::Cmaf, Rendition::Rung(at)) => {
             ("video/mp4", mp4::segment(&media.video[at], mp4::Kind::Video, first, count, shift, effect))
@@ -160,6 +175,29 @@ async fn segment(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, rendition: Ren
     let mut reply = whole(kind, bytes.into(), Some(segment.published_ms));
     deliver(ask, effect, count, &mut reply).await;
     reply
+}
+
+async fn part(
+    ask: &Ask<'_>,
+    timeline: &Timeline,
+    now_ms: i64,
+    rendition: Rendition,
+    (number, at): (i64, i64),
+) -> Reply {
+    let index = number - timeline.base;
+    if !low_latency::part_comes(ask, timeline, now_ms, index, at).await {
+        return not_found();
+    }
+    let kind = if rendition == Rendition::Audio { "audio/mp4" } else { "video/mp4" };
+    whole(kind, part_bytes(timeline, index, rendition, at).into(), None)
+}
+
+fn part_bytes(timeline: &Timeline, index: i64, rendition: Rendition, at: i64) -> Vec<u8> {
+    let (media, unit) = (media::media(), timeline.start_unit(index));
+    match rendition {
+        Rendition::Rung(rung) => mp4::part(&media.video[rung], mp4::Kind::Video, unit, at),
+        Rendition::Audio => mp4::part(&media.audio, mp4::Kind::Audio, unit, at),
+    }
 }
 
 /// What happens to a segment on its way.

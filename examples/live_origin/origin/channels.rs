@@ -12,6 +12,8 @@ pub struct Channel {
     pub(super) window: i64,
     /// Segments between announced discontinuities.
     pub(super) reset: Option<i64>,
+    /// Low-latency: segments in parts.
+    pub(super) parts: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +22,7 @@ pub enum Format {
     Cmaf,
 }
 
-static CHANNELS: [Channel; 5] = [
+static CHANNELS: [Channel; 6] = [
     Channel {
         name: "TV1",
         help: "HLS with muxed transport streams, four rungs, segments of 2 s, ten in the window",
@@ -29,6 +31,7 @@ static CHANNELS: [Channel; 5] = [
         units: 1,
         window: 10,
         reset: None,
+        parts: false,
     },
     Channel {
         name: "HD1",
@@ -38,6 +41,7 @@ static CHANNELS: [Channel; 5] = [
         units: 3,
         window: 6,
         reset: None,
+        parts: false,
     },
     Channel {
         name: "CM1",
@@ -47,6 +51,7 @@ static CHANNELS: [Channel; 5] = [
         units: 1,
         window: 10,
         reset: None,
+        parts: false,
     },
     Channel {
         name: "CH1",
@@ -56,6 +61,7 @@ static CHANNELS: [Channel; 5] = [
         units: 3,
         window: 6,
         reset: None,
+        parts: false,
     },
     Channel {
         name: "DI1",
@@ -65,6 +71,17 @@ static CHANNELS: [Channel; 5] = [
         units: 1,
         window: 10,
         reset: Some(10),
+        parts: false,
+    },
+    Channel {
+        name: "LL1",
+        help: "Low-Latency HLS with CMAF, four rungs and an audio rendition, segments of 2 s in parts of 0.4 s",
+        prefix: "LL",
+        format: Format::Cmaf,
+        units: 1,
+        window: 15,
+        reset: None,
+        parts: true,
     },
 ];
 

@@ -91,6 +91,12 @@ pub enum Effect {
     TracksPresent,
     RenditionAlignment,
     TwoOrigins,
+    PartTarget,
+    PartHoldBack,
+    PartsSum,
+    HintMissing,
+    ReportsMissing,
+    ReportsBehind,
 }
 
 pub fn faults() -> &'static [Fault] {
@@ -277,4 +283,17 @@ static FAULTS: &[Fault] = &[
         &["playlists_disagree"], &[]),
     fault("two_origins", Effect::TwoOrigins, "TV1", "Answers alternate between two states, three segments apart.",
         &["origins_out_of_step", "media_sequence_regressed"], &[]),
+    // Low latency
+    fault("ll_part_duration", Effect::PartTarget, "LL1", "PART-TARGET is 0.3 s, parts last 0.4 s.",
+        &["ll_hls_part_duration"], &[]),
+    fault("ll_hold_back", Effect::PartHoldBack, "LL1", "PART-HOLD-BACK is 0.6 s, one and a half part targets.",
+        &["ll_hls_hold_back"], &[]),
+    fault("ll_parts_sum", Effect::PartsSum, "LL1", "Whole segments are listed without their last part.",
+        &["ll_hls_parts_sum"], &[]),
+    fault("ll_hint_missing", Effect::HintMissing, "LL1", "The next part isn't hinted.",
+        &["ll_hls_preload_hint"], &[]),
+    fault("ll_reports_missing", Effect::ReportsMissing, "LL1", "No playlist reports on 720p.",
+        &["ll_hls_rendition_reports"], &[]),
+    fault("ll_reports_behind", Effect::ReportsBehind, "LL1", "Rendition reports are two segments behind.",
+        &["ll_hls_rendition_reports"], &[]),
 ];

@@ -15,7 +15,7 @@ pub const AUDIO_TIMESCALE: i64 = 48_000;
 
 /// Where each audio unit of the CMAF track begins, in AAC frames: the first at or after each 2 s.
 const AUDIO_UNIT_FRAMES: [i64; 4] = [0, 94, 188, 282];
-const AAC_FRAME: i64 = 1024;
+pub const AAC_FRAME: i64 = 1024;
 
 /// One rung of the ladder.
 pub struct Rung {
@@ -55,10 +55,11 @@ pub static RUNGS: [Rung; 4] = [
 
 static AUDIO_MP4: &[u8] = include_bytes!("../media/audio.mp4");
 
-/// A CMAF track: its header and its fragments, one a unit.
+/// A CMAF track: its header and its fragments, one a unit; and each of these in parts that are fragments too.
 pub struct Track {
     pub init: &'static [u8],
     pub units: Vec<&'static [u8]>,
+    pub parts: Vec<Vec<Vec<u8>>>,
 }
 
 /// The fixtures, taken apart once.
@@ -81,6 +82,11 @@ pub fn media() -> &'static Media {
 pub fn audio_start(unit: i64) -> i64 {
     let frames = AUDIO_UNIT_FRAMES[unit.rem_euclid(LOOP_UNITS) as usize];
     unit.div_euclid(LOOP_UNITS) * 375 * AAC_FRAME + frames * AAC_FRAME
+}
+
+/// AAC frames in a unit of the CMAF track.
+pub fn audio_frames(unit: i64) -> i64 {
+    (audio_start(unit + 1) - audio_start(unit)) / AAC_FRAME
 }
 
 /// Peak and mean bit rate over the loop, when segments take the given numbers of units in turn.

@@ -28,6 +28,7 @@ mod body;
 mod channels;
 mod clock;
 mod faults;
+mod low_latency;
 mod media;
 mod mp4;
 mod playlist;

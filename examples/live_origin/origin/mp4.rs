@@ -3,9 +3,14 @@
 use super::faults::Effect;
 use super::media::{AUDIO_TIMESCALE, LOOP_UNITS, Track, VIDEO_TIMESCALE};
 
+/// Parts of a unit, and how many samples each has; the last of an audio unit has fewer.
+pub const PARTS: i64 = 5;
+const VIDEO_PART: i64 = 10;
+pub const AUDIO_PART: i64 = 19;
+
 /// Takes a fragmented file apart: the header, then each moof with its mdat.
 pub fn split(file: &'static [u8]) -> Track {
-    let mut track = Track { init: &[], units: Vec::new() };
+    let mut track = Track { init: &[], units: Vec::new(), parts: Vec::new() };
     let mut fragment = 0;
     for (kind, start, end) in boxes(file, 0, file.len()) {
         match &kind {
@@ -15,7 +20,66 @@ pub fn split(file: &'static [u8]) -> Track {
             _ => {}
         }
     }
+    track.parts = track.units.iter().map(|unit| parts(unit)).collect();
     track
+}
+
+/// A fragment in smaller ones. Its samples have their sizes, and a duration in common.
+fn parts(fragment: &[u8]) -> Vec<Vec<u8>> {
+    let at = |path: &[&[u8; 4]]| find(fragment, path).expect("the fixtures' boxes");
+    let (moof, tfhd) = (at(&[b"moof"]), at(&[b"moof", b"traf", b"tfhd"]));
+    let (tfdt, trun) = (at(&[b"moof", b"traf", b"tfdt"]), at(&[b"moof", b"traf", b"trun"]));
+    let mfhd = at(&[b"moof", b"mfhd"]);
+    let first_flags = read_u32(fragment, trun + 8) & 4 != 0;
+    let sizes_at = trun + if first_flags { 24 } else { 20 };
+    let sizes: Vec<usize> =
+        (0..read_u32(fragment, trun + 12) as usize).map(|n| read_u32(fragment, sizes_at + 4 * n) as usize).collect();
+    let each = if first_flags { VIDEO_PART } else { AUDIO_PART } as usize;
+    let mut data = moof + read_u32(fragment, trun + 16) as usize;
+    let ticks = i64::from(read_u32(fragment, tfhd + 20));
+    let mut out = Vec::new();
+    for (n, sizes) in sizes.chunks(each).enumerate() {
+        let mut part_tfdt = fragment[tfdt..tfdt + 20].to_vec();
+        add_time(&mut part_tfdt[12..], (n * each) as i64 * ticks);
+        let flags = (first_flags && n == 0).then(|| fragment[trun + 20..trun + 24].to_vec());
+        let part_trun = run(sizes, flags);
+        let traf = boxed(b"traf", &[&fragment[tfhd..tfhd + 32], &part_tfdt, &part_trun]);
+        let mut moof = boxed(b"moof", &[&fragment[mfhd..mfhd + 16], &traf]);
+        let head = moof.len() as u32 + 8;
+        let offset = find(&moof, &[b"moof", b"traf", b"trun"]).expect("just written") + 16;
+        write_u32(&mut moof, offset, head);
+        let length = sizes.iter().sum::<usize>();
+        moof.extend(boxed(b"mdat", &[&fragment[data..data + length]]));
+        data += length;
+        out.push(moof);
+    }
+    out
+}
+
+/// A trun with a data offset still to be filled in, flags of the first sample where they differ, and sizes (8.8.8).
+fn run(sizes: &[usize], first_flags: Option<Vec<u8>>) -> Vec<u8> {
+    let mut fields = (0x201 | if first_flags.is_some() { 4 } else { 0_u32 }).to_be_bytes().to_vec();
+    fields.extend((sizes.len() as u32).to_be_bytes());
+    fields.extend(0_u32.to_be_bytes());
+    fields.extend(first_flags.unwrap_or_default());
+    fields.extend(sizes.iter().flat_map(|size| (*size as u32).to_be_bytes()));
+    boxed(b"trun", &[&fields])
+}
+
+fn boxed(kind: &[u8; 4], content: &[&[u8]]) -> Vec<u8> {
+    let size = 8 + content.iter().map(|part| part.len()).sum::<usize>();
+    let mut out = (size as u32).to_be_bytes().to_vec();
+    out.extend(kind);
+    content.iter().for_each(|part| out.extend_from_slice(part));
+    out
+}
+
+/// One part of a unit.
+pub fn part(track: &Track, kind: Kind, unit: i64, part: i64) -> Vec<u8> {
+    let timescale = if kind == Kind::Video { VIDEO_TIMESCALE } else { AUDIO_TIMESCALE };
+    let mut bytes = track.parts[unit.rem_euclid(LOOP_UNITS) as usize][part as usize].clone();
+    place(&mut bytes, unit * PARTS + part, unit.div_euclid(LOOP_UNITS) * 8 * timescale);
+    bytes
 }
 
 /// What a track is, as far as rewriting it goes.
@@ -63,7 +127,10 @@ fn place(fragment: &mut [u8], unit: i64, shift: i64) {
     let mfhd = find(fragment, &[b"moof", b"mfhd"]).expect("every fragment has an mfhd");
     write_u32(fragment, mfhd + 12, (unit + 1) as u32);
     let tfdt = find(fragment, &[b"moof", b"traf", b"tfdt"]).expect("every fragment has a tfdt");
-    let field = &mut fragment[tfdt + 12..tfdt + 20];
+    add_time(&mut fragment[tfdt + 12..tfdt + 20], shift);
+}
+
+fn add_time(field: &mut [u8], shift: i64) {
     let time = i64::from_be_bytes((&*field).try_into().expect("eight bytes"));
     field.copy_from_slice(&(time + shift).to_be_bytes());
 }

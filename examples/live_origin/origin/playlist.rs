@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::channels::Format;
 use super::faults::Effect;
+use super::low_latency;
 use super::media::{self, RUNGS, Rung};
 use super::timeline::{Listing, Rendition, Segment, TARGET, Timeline};
 
@@ -83,6 +84,7 @@ pub fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
     let version = match effect {
         Some(Effect::Version) => 2,
         Some(Effect::Gap) => 8,
+        _ if listing.live.is_some() => 9,
         _ if cmaf => 6,
         _ => 3,
     };
@@ -91,7 +93,13 @@ pub fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
     if let Some(discontinuities) = listing.discontinuity_sequence {
         let _ = writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{discontinuities}");
     }
-    if cmaf {
+    let skipped = listing.live.map_or(0, |live| live.skipped);
+    if let Some(live) = &listing.live {
+        low_latency::header(&mut text, timeline, live);
+    }
+    if skipped > 0 {
+        let _ = writeln!(text, "#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}");
+    } else if cmaf {
         let _ = writeln!(text, "#EXT-X-MAP:URI=\"init.mp4{suffix}\"");
     }
     if matches!(effect, Some(Effect::EncryptionClear | Effect::KeyMissing)) {
@@ -101,11 +109,17 @@ pub fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
         let line = "# One of a thousand lines that say nothing, as long as those of a segment.\n";
         text.push_str(&line.repeat(1000));
     }
-    for (at, segment) in listing.segments.iter().enumerate() {
+    for (at, segment) in listing.segments.iter().enumerate().skip(skipped as usize) {
         if at == 1 && effect == Some(Effect::RepeatedTag) {
             let _ = writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{}", listing.sequence);
         }
-        entry(&mut text, timeline, segment, suffix);
+        let parts = listing.live.map(|live| low_latency::parts_of(timeline, &live, segment.index, suffix));
+        entry(&mut text, timeline, segment, &parts.unwrap_or_default(), suffix);
+    }
+    if let Some(live) = &listing.live {
+        let open = timeline.segment(live.open, 0, live.rendition, live.open);
+        let _ = writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{}", date(open.date_ms));
+        low_latency::tail(&mut text, timeline, live, suffix);
     }
     if effect == Some(Effect::LiveEnded) {
         text.push_str("#EXT-X-ENDLIST\n");
@@ -113,7 +127,7 @@ pub fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
     text
 }
 
-fn entry(text: &mut String, timeline: &Timeline, segment: &Segment, suffix: &str) {
+fn entry(text: &mut String, timeline: &Timeline, segment: &Segment, parts: &str, suffix: &str) {
     if segment.discontinuity {
         text.push_str("#EXT-X-DISCONTINUITY\n");
     }
@@ -124,7 +138,7 @@ fn entry(text: &mut String, timeline: &Timeline, segment: &Segment, suffix: &str
         let _ = writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{}", date(segment.date_ms));
     }
     let extension = if timeline.format == Format::Cmaf { "m4s" } else { "ts" };
-    let _ = writeln!(text, "#EXTINF:{:.6},\n{}.{extension}{suffix}", segment.duration_s, segment.name);
+    let _ = writeln!(text, "{parts}#EXTINF:{:.6},\n{}.{extension}{suffix}", segment.duration_s, segment.name);
 }
 
 fn date(unix_ms: i64) -> String {

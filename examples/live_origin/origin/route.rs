@@ -34,6 +34,8 @@ pub enum Resource {
     Key,
     /// By its name without the extension.
     Segment(Rendition, String),
+    /// Media sequence number, and place in its segment.
+    Part(Rendition, i64, i64),
 }
 
 impl Resource {
@@ -82,6 +84,9 @@ fn resource(rest: &[&str]) -> Option<Resource> {
         "key.bin" => Resource::Key,
         _ => {
             let (name, _) = file.rsplit_once('.').filter(|(_, end)| matches!(*end, "ts" | "m4s"))?;
+            if let Some((number, part)) = name.strip_prefix("part_").and_then(|place| place.split_once('_')) {
+                return Some(Resource::Part(rendition, number.parse().ok()?, part.parse().ok()?));
+            }
             Resource::Segment(rendition, name.to_owned())
         }
     })
@@ -103,6 +108,7 @@ fn fits(channel: &Channel, resource: &Resource) -> bool {
         Resource::Playlist(Rendition::Audio) | Resource::Segment(Rendition::Audio, _) | Resource::Init(_) => {
             channel.format == Format::Cmaf
         }
+        Resource::Part(..) => channel.parts,
         _ => true,
     }
 }

@@ -50,6 +50,7 @@ async fn connection(stream: TcpStream, state: Arc<State>) {
 async fn handle(state: &State, reset: Arc<AtomicBool>, request: &Request<Incoming>) -> Response<Body> {
     let _in_flight = state.enter();
     let (method, path, headers) = (request.method(), request.uri().path(), request.headers());
+    let query = request.uri().query();
     state.log(method, request.uri(), headers);
     if let Some(rest) = path.strip_prefix("/control/") {
         return control(state, method, rest);
@@ -61,7 +62,7 @@ async fn handle(state: &State, reset: Arc<AtomicBool>, request: &Request<Incomin
         return plain(StatusCode::OK, index());
     }
     match route::parse(path) {
-        Some(route) => answer(&Ask { state, route: &route, path, method, headers, reset }).await,
+        Some(route) => answer(&Ask { state, route: &route, path, query, method, headers, reset }).await,
         None => plain(StatusCode::NOT_FOUND, format!("no such path: {path}\n")),
     }
 }

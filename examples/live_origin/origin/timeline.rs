@@ -3,6 +3,7 @@
 
 use super::channels::{Channel, Format};
 use super::faults::Effect;
+use super::low_latency::Live;
 use super::media::{self, AUDIO_TIMESCALE, UNIT_MS};
 
 /// 2024-01-01T00:00:00Z, the start of unit 0 of every channel.
@@ -40,6 +41,8 @@ pub struct Timeline {
     /// What stands before the number in a segment's name.
     pub stem: String,
     reset: Option<i64>,
+    /// Low-latency.
+    pub parts: bool,
 }
 
 /// A segment in its place.
@@ -66,6 +69,7 @@ pub struct Listing {
     pub discontinuity_sequence: Option<i64>,
     pub target_duration: i64,
     pub segments: Vec<Segment>,
+    pub live: Option<Live>,
     /// When the playlist came to be as it is. One that lags is written as often as any other.
     pub published_ms: i64,
 }
@@ -90,6 +94,7 @@ impl Timeline {
             base: 1000 * (number - 1),
             stem: "seg_".to_owned(),
             reset,
+            parts: channel.parts,
         }
     }
 
@@ -99,12 +104,15 @@ impl Timeline {
         let shown = (edge - self.behind(edge, rendition, turn)).max(1);
         let first = (shown - self.window).max(0);
         let run = self.run_at(shown);
+        let live = self.parts.then(|| Live::at(self, now_ms, rendition));
+        let whole_ms = EPOCH_MS + self.start_unit(edge) * UNIT_MS + ENCODER_LATENCY_MS;
         Listing {
             sequence: self.sequence(first, shown, run),
             discontinuity_sequence: self.discontinuity_sequence(first),
             target_duration: self.target_duration(edge, rendition),
             segments: (first..shown).map(|index| self.segment(index, run, rendition, shown)).collect(),
-            published_ms: EPOCH_MS + self.start_unit(edge) * UNIT_MS + ENCODER_LATENCY_MS,
+            published_ms: live.map_or(whole_ms, |live| live.published_ms(self)),
+            live,
         }
     }
 
@@ -124,14 +132,14 @@ impl Timeline {
     }
 
     /// How many segments are complete and listed.
-    fn edge(&self, now_ms: i64) -> i64 {
+    pub fn edge(&self, now_ms: i64) -> i64 {
         let units = (now_ms - ENCODER_LATENCY_MS - EPOCH_MS).div_euclid(UNIT_MS);
         let pair = self.layout[0] + self.layout[1];
         let odd = i64::from(units.rem_euclid(pair) >= self.layout[0]);
         units.div_euclid(pair) * 2 + odd
     }
 
-    fn start_unit(&self, index: i64) -> i64 {
+    pub fn start_unit(&self, index: i64) -> i64 {
         let pair = self.layout[0] + self.layout[1];
         index.div_euclid(2) * pair + index.rem_euclid(2) * self.layout[0]
     }
@@ -188,7 +196,7 @@ impl Timeline {
         }
     }
 
-    fn segment(&self, index: i64, run: i64, rendition: Rendition, shown: i64) -> Segment {
+    pub fn segment(&self, index: i64, run: i64, rendition: Rendition, shown: i64) -> Segment {
         let (start, units) = (self.start_unit(index), self.units(index));
         let media_unit = match (self.effect, self.reset) {
             (Some(Effect::Restarted), _) => self.start_unit(self.in_run(index, run)),
