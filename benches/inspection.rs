@@ -8,8 +8,8 @@ const TOTAL: usize = 64 << 20;
 /// What a network read brings.
 const PIECE: usize = 64 << 10;
 
-fn fixture(name: &str) -> Vec<u8> {
-    std::fs::read(format!("{}/tests/fixtures/container/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap_or_default()
+fn media(name: &str) -> Vec<u8> {
+    std::fs::read(format!("{}/examples/live_origin/media/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap_or_default()
 }
 
 fn repeated(bytes: &[u8]) -> Vec<u8> {
@@ -23,12 +23,14 @@ fn run(init: Option<&Init>, bytes: &[u8]) -> u64 {
 }
 
 fn inspection(c: &mut Criterion) {
+    let track = media("1080p.mp4");
+    let (header, fragments) = track.split_at(memchr::memmem::find(&track, b"moof").map_or(0, |at| at - 4));
     let mut inspector = Inspector::new(None);
-    inspector.push(&fixture("cmaf_h264_init.mp4"));
+    inspector.push(header);
     let init = inspector.finish().1;
     let mut group = c.benchmark_group("inspection");
-    for (name, init) in [("h264_bframes_aac.ts", None), ("cmaf_h264_0.m4s", init.as_ref())] {
-        let bytes = repeated(&fixture(name));
+    for (name, init, bytes) in [("ts", None, media("1080p_0.ts").as_slice()), ("cmaf", init.as_ref(), fragments)] {
+        let bytes = repeated(bytes);
         group.throughput(Throughput::Bytes(bytes.len() as u64)).sample_size(10);
         group.bench_function(name, |b| b.iter(|| black_box(run(init, black_box(&bytes)))));
     }
