@@ -88,13 +88,14 @@ fn baseline<'a>(step: &Step<'_>, past: &'a RenditionPast, breaks: &[usize]) -> O
 mod tests {
     use super::super::testing::*;
     use super::*;
+    use std::sync::Arc;
 
     /// A window with a discontinuity before each of `tags` and the tag's value `sequence`.
     fn window(seconds: i64, first: u64, last: u64, sequence: u64, tags: &[u64]) -> Observation {
         let mut observation = observation(seconds, first, last);
         observation.discontinuity_sequence = sequence;
         let mut current = sequence;
-        for segment in &mut observation.segments {
+        for segment in observation.segments.iter_mut().map(Arc::make_mut) {
             segment.discontinuity = tags.contains(&segment.number);
             current += u64::from(segment.discontinuity);
             segment.discontinuity_sequence = current;

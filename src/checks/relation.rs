@@ -7,6 +7,7 @@ use super::Context;
 use crate::facts::RenditionFacts;
 use crate::history::{Observation, Remembered, RenditionPast};
 use crate::units::Seconds;
+use std::sync::Arc;
 
 /// Dates of one segment further apart than this are dates of two segments. RFC 8216bis 6.2.1 lets a packager
 /// correct its mapping by less than a second.
@@ -69,8 +70,8 @@ pub(super) fn shared<'a>(
     a: &'a Observation,
     b: &'a Observation,
 ) -> impl Iterator<Item = (&'a Remembered, &'a Remembered)> {
-    let mut rest = b.segments.iter().peekable();
-    a.segments.iter().filter_map(move |old| {
+    let mut rest = b.segments.iter().map(Arc::as_ref).peekable();
+    a.segments.iter().map(Arc::as_ref).filter_map(move |old| {
         while rest.next_if(|new| new.number < old.number).is_some() {}
         rest.next_if(|new| new.number == old.number).map(|new| (old, new))
     })
@@ -212,7 +213,7 @@ mod tests {
         let a = observation(-30, 50, 55);
         let mut b = observation(-20, 40, 45);
         for (new, old) in b.segments.iter_mut().zip(&a.segments) {
-            new.identity = old.identity;
+            Arc::make_mut(new).identity = old.identity;
         }
         assert_eq!(relations([a, b]), [Regressed]);
     }

@@ -80,6 +80,7 @@ mod tests {
     use super::*;
     use crate::history::Observation;
     use crate::stream::ByteRange;
+    use std::sync::Arc;
 
     fn scene(change: impl FnOnce(&mut Observation)) -> Scene {
         let mut later = dated(observation(-10, 11, 16), -18.0);
@@ -100,35 +101,41 @@ mod tests {
 
     #[test]
     fn each_property_counts() {
-        let message = |change: fn(&mut Remembered)| messages(run(|o| change(&mut o.segments[2])));
+        let message = |change: fn(&mut Remembered)| messages(run(|o| change(Arc::make_mut(&mut o.segments[2]))));
         assert_eq!(message(|s| s.identity = 1), "segment 13 came back with another URI");
         assert_eq!(message(|s| s.key = 1), "segment 13 came back with another key");
         let range = Some(ByteRange { offset: 0, length: 1 });
-        assert_eq!(messages(run(|o| o.segments[2].byte_range = range)), "segment 13 came back with another byte range");
+        assert_eq!(
+            messages(run(|o| Arc::make_mut(&mut o.segments[2]).byte_range = range)),
+            "segment 13 came back with another byte range"
+        );
     }
 
     #[test]
     fn durations_and_dates_have_tolerances() {
-        assert_holds(run(|o| o.segments[0].duration = Seconds(2.01)));
+        assert_holds(run(|o| Arc::make_mut(&mut o.segments[0]).duration = Seconds(2.01)));
         assert_eq!(
-            messages(run(|o| o.segments[0].duration = Seconds(2.011))),
+            messages(run(|o| Arc::make_mut(&mut o.segments[0]).duration = Seconds(2.011))),
             "segment 11 came back with another duration (2.011 s, was 2.000 s)"
         );
-        assert_holds(run(|o| o.segments[0].program_date_time = Some(time(-17.5))));
-        assert_eq!(violations(run(|o| o.segments[0].program_date_time = Some(time(-17.499)))).len(), 1);
-        assert_holds(run(|o| o.segments[0].program_date_time = None));
+        assert_holds(run(|o| Arc::make_mut(&mut o.segments[0]).program_date_time = Some(time(-17.5))));
+        assert_eq!(
+            violations(run(|o| Arc::make_mut(&mut o.segments[0]).program_date_time = Some(time(-17.499)))).len(),
+            1
+        );
+        assert_holds(run(|o| Arc::make_mut(&mut o.segments[0]).program_date_time = None));
     }
 
     #[test]
     fn a_new_segment_is_not_compared() {
-        assert_holds(run(|o| o.segments[5].identity = 1));
+        assert_holds(run(|o| Arc::make_mut(&mut o.segments[5]).identity = 1));
     }
 
     #[test]
     fn many_at_once_are_one_event_and_uris_may_be_left_out() {
-        let mut scene = scene(|o| o.segments.iter_mut().for_each(|s| s.identity += 1000));
+        let mut scene = scene(|o| o.segments.iter_mut().for_each(|s| Arc::make_mut(s).identity += 1000));
         let mut next = dated(observation(-5, 12, 17), -16.0);
-        next.segments.iter_mut().for_each(|s| s.identity += 1000);
+        next.segments.iter_mut().for_each(|s| Arc::make_mut(s).identity += 1000);
         scene.past().observations.push(std::sync::Arc::new(next));
         let found = violations(check(&scene.context(), &Params::default()));
         assert_eq!((found.len(), &found[0].evidence["segments"]), (1, &5.into()));
@@ -140,13 +147,13 @@ mod tests {
         let mut scene = Scene::live();
         let session = |n: u64| {
             let mut seen = observation(-30 + 10 * n as i64, 10 + n, 15 + n);
-            seen.segments.iter_mut().for_each(|s| s.identity += 1000 * n);
+            seen.segments.iter_mut().for_each(|s| Arc::make_mut(s).identity += 1000 * n);
             seen
         };
         scene.observe([session(0), session(1), session(2)]);
         assert_holds(check(&scene.context(), &Params::default()));
         let mut changed = session(3);
-        changed.segments[1].duration = Seconds(3.0);
+        Arc::make_mut(&mut changed.segments[1]).duration = Seconds(3.0);
         scene.past().observations.push(std::sync::Arc::new(changed));
         assert!(messages(check(&scene.context(), &Params::default())).contains("another duration"));
     }
@@ -155,7 +162,7 @@ mod tests {
     fn a_restart_rewrites_nothing() {
         let mut scene = Scene::live();
         let mut later = observation(-10, 0, 2);
-        later.segments.iter_mut().for_each(|s| s.identity = 1);
+        later.segments.iter_mut().for_each(|s| Arc::make_mut(s).identity = 1);
         scene.observe([observation(-20, 0, 5), later]);
         assert_holds(check(&scene.context(), &Params::default()));
     }

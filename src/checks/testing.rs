@@ -112,7 +112,7 @@ pub fn observation(seconds: i64, first: u64, last: u64) -> Observation {
         discontinuity_sequence: 0,
         key: 0,
     };
-    let segments: Vec<_> = (first..=last).map(remembered).collect();
+    let segments: Vec<_> = (first..=last).map(|number| Arc::new(remembered(number))).collect();
     Observation {
         first_seen: time(seconds as f64),
         last_seen: time(seconds as f64),
@@ -129,7 +129,7 @@ pub fn observation(seconds: i64, first: u64, last: u64) -> Observation {
 /// Dates on every segment; the first one's is `start` seconds from now.
 pub fn dated(mut observation: Observation, start: f64) -> Observation {
     for (n, segment) in observation.segments.iter_mut().enumerate() {
-        segment.program_date_time = Some(time(start + 2.0 * n as f64));
+        Arc::make_mut(segment).program_date_time = Some(time(start + 2.0 * n as f64));
     }
     observation
 }

@@ -168,7 +168,7 @@ impl RenditionMemory {
 
     /// Probes with different templates overlap. A playlist asked for before the newest known one had arrived may be
     /// older than that or newer: it is no news.
-    fn observe(&mut self, seen: Observation, arrived: Timestamp) {
+    fn observe(&mut self, mut seen: Observation, arrived: Timestamp) {
         let observations = &mut self.past.observations;
         if !observations.is_empty() && seen.first_seen < self.arrived {
             return;
@@ -186,6 +186,7 @@ impl RenditionMemory {
         if last.last_number() != seen.last_number() {
             self.past.edge_since = Some(seen.first_seen);
         }
+        seen.share(last);
         observations.push(Arc::new(seen));
     }
 

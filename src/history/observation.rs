@@ -1,6 +1,7 @@
 use crate::stream::{ByteRange, Key, Segment, Timeline};
 use crate::units::{Seconds, Timestamp};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 use url::Url;
 
 /// One state of a media playlist, and the time over which it was seen unchanged.
@@ -15,8 +16,9 @@ pub struct Observation {
     pub window: Seconds,
     /// EXT-X-DISCONTINUITY stands before the window's first segment, which may be older than those remembered.
     pub starts_with_discontinuity: bool,
-    /// The newest segments, oldest first, at most [`MAX_REMEMBERED_SEGMENTS`].
-    pub segments: Vec<Remembered>,
+    /// The newest segments, oldest first, at most [`MAX_REMEMBERED_SEGMENTS`]. Shared with the observation before:
+    /// of a long window most stays as it was.
+    pub segments: Vec<Arc<Remembered>>,
 }
 
 /// Enough for 25 minutes of 6 s segments; a longer window is compared at its live end only.
@@ -49,7 +51,7 @@ impl Observation {
             ended: timeline.ended,
             window: timeline.window(),
             starts_with_discontinuity: timeline.segments.first().is_some_and(|s| s.discontinuity),
-            segments: timeline.segments.iter().skip(skip).map(|s| remember(s, query_identifies)).collect(),
+            segments: timeline.segments.iter().skip(skip).map(|s| Arc::new(remember(s, query_identifies))).collect(),
         }
     }
 
@@ -61,8 +63,20 @@ impl Observation {
 
     /// The same playlist, whenever it was seen.
     pub(super) fn same_state(&self, other: &Self) -> bool {
-        let timeless = Self { first_seen: other.first_seen, last_seen: other.last_seen, ..self.clone() };
-        timeless == *other
+        let timeless =
+            |o: &Self| Self { first_seen: Timestamp::default(), last_seen: Timestamp::default(), ..o.clone() };
+        timeless(self) == timeless(other)
+    }
+
+    /// Holds what `before` holds already only once.
+    pub(super) fn share(&mut self, before: &Self) {
+        let Some(first) = before.segments.first().map(|s| s.number) else { return };
+        for segment in &mut self.segments {
+            let place = segment.number.checked_sub(first).and_then(|n| usize::try_from(n).ok());
+            if let Some(known) = place.and_then(|n| before.segments.get(n)).filter(|known| *known == segment) {
+                *segment = Arc::clone(known);
+            }
+        }
     }
 }
 

@@ -175,6 +175,21 @@ fn inspected_segments_stay_for_hold_and_the_newest_listed_for_as_long_as_it_is()
 }
 
 #[test]
+fn a_segment_listed_again_unchanged_is_held_once() {
+    let history = History::new(8);
+    record(&history, 10, 0);
+    let past = record(&history, 12, 4);
+    let [before, now] = past.observations.as_slice() else { panic!("two observations") };
+    let shared = now.segments.iter().filter(|s| before.segments.iter().any(|b| Arc::ptr_eq(b, s))).count();
+    assert_eq!((shared, now.segments.len()), (before.segments.len() - 2, before.segments.len()));
+    let mut rewritten = timeline(12, now.segments.len() as u64, "");
+    rewritten.segments[0].duration = Seconds(3.0);
+    let past = history.record(&key(), &facts(rewritten, 6, vec![]), at(6), KEEP);
+    let [.., last] = past.renditions.values().next().unwrap().observations.as_slice() else { panic!("three") };
+    assert_eq!(last.segments[0].duration, Seconds(3.0));
+}
+
+#[test]
 fn another_url_begins_anew_and_another_token_does_not() {
     let history = History::new(10);
     record(&history, 100, 0);
