@@ -3,6 +3,8 @@
 //! `now` is second 0; other times are given in seconds from it. Segments last 2 s.
 
 use super::{Context, Expected, Thresholds, Verdict, Violation};
+use crate::codec::parameters::{Parameters, Picture, Sound};
+use crate::codec::rfc6381::Codec;
 use crate::container::{Container, Counter, Inspection, Track, TsFacts};
 use crate::facts::{Exchange, Failure, FailureKind, Fetched, OutputFacts, RenditionFacts, SegmentFacts, Timings};
 use crate::history::{Observation, OutputPast, Remembered, RenditionPast};
@@ -149,7 +151,19 @@ pub fn track(id: u32, media: Media, start: f64, duration: f64) -> Track {
         keyframes: 1,
         keyframe_interval_max: None,
         sample_gap_max: Some(Seconds(1.0 / rate)),
+        parameters: Some(Arc::new(parameters(media))),
     }
+}
+
+/// As the healthy rendition's playlist announces them.
+pub fn parameters(media: Media) -> Parameters {
+    if media == Media::Video {
+        let resolution = Some(Resolution { width: 1280, height: 720 });
+        let codec = Codec::Avc { profile: 100, constraints: 0, level: 31 };
+        return Parameters::of_picture(codec, Picture { resolution, ..Picture::default() });
+    }
+    let sound = Sound { channels: Some(2), sample_rate: Some(48_000) };
+    Parameters::of_sound(Codec::Aac { object_type: 2 }, sound)
 }
 
 /// A healthy transport stream segment, inspected now; its counters go on from number to number.
@@ -209,6 +223,7 @@ pub fn rendition(name: &str) -> RenditionFacts {
             language: None,
             group: None,
             video_range: None,
+            channels: None,
             line: Some(4),
         },
         playlist: Some(answered("720p/index.m3u8", "application/vnd.apple.mpegurl")),

@@ -1,4 +1,8 @@
-//! Audio frame headers (AAC in ADTS, AC-3, E-AC-3): how long a frame is, in bytes and in time.
+//! Audio frame headers (AAC in ADTS, AC-3, E-AC-3): how long a frame is, in bytes and in time, and what it holds.
+
+use super::aac;
+use super::parameters::{Parameters, Sound};
+use super::rfc6381::Codec;
 
 /// Frame headers that are self-delimiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,8 +21,17 @@ pub struct Frame {
     pub samples: u32,
     /// Hz.
     pub rate: u32,
+    pub codec: Codec,
+    /// `None` where the payload says it.
+    pub channels: Option<u16>,
+}
+
+impl Frame {
     /// E-AC-3 bit stream (bsid above 10).
-    pub enhanced: bool,
+    #[must_use]
+    pub fn enhanced(&self) -> bool {
+        self.codec == Codec::Eac3
+    }
 }
 
 const HEADER: usize = 7;
@@ -34,15 +47,16 @@ pub fn header(framing: Framing, bytes: &[u8; HEADER]) -> Option<Frame> {
 
 /// ISO/IEC 14496-3 1.A.2.2: adts_fixed_header and adts_variable_header.
 fn adts(b: &[u8; HEADER]) -> Option<Frame> {
-    const RATES: [u32; 13] =
-        [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
     if b[0] != 0xff || b[1] & 0xf6 != 0xf0 {
         return None;
     }
-    let rate = *RATES.get(usize::from(b[2] >> 2 & 0xf))?;
+    let rate = *aac::RATES.get(usize::from(b[2] >> 2 & 0xf))?;
     let length = usize::from(b[3] & 3) << 11 | usize::from(b[4]) << 3 | usize::from(b[5] >> 5);
     let blocks = u32::from(b[6] & 3) + 1;
-    (length >= HEADER).then_some(Frame { length, samples: blocks * 1024, rate, enhanced: false })
+    // profile_ObjectType is the audio object type less one.
+    let codec = Codec::Aac { object_type: (b[2] >> 6) + 1 };
+    let channels = aac::channels(u32::from(b[2] & 1) << 2 | u32::from(b[3] >> 6));
+    (length >= HEADER).then_some(Frame { length, samples: blocks * 1024, rate, codec, channels })
 }
 
 /// ETSI TS 102 366 4.3 (AC-3 syncinfo, bsi) and E.1.2 (E-AC-3).
@@ -71,7 +85,22 @@ fn ac3(b: &[u8; HEADER]) -> Option<Frame> {
         2 => (32_000, kilobits * 3),
         _ => return None,
     };
-    Some(Frame { length: words * 2, samples: 1536, rate, enhanced: false })
+    // acmod, then mix levels that depend on it, then lfeon (4.3, bsi).
+    let mode = b[6] >> 5;
+    let levels = match mode {
+        2 | 3 | 4 | 6 => 2,
+        5 | 7 => 4,
+        _ => 0,
+    };
+    let channels = Some(speakers(mode, b[6] >> (4 - levels) & 1 != 0));
+    Some(Frame { length: words * 2, samples: 1536, rate, codec: Codec::Ac3, channels })
+}
+
+/// ETSI TS 102 366 table 4.3: channels by acmod, and the low frequency one.
+#[must_use]
+pub fn speakers(mode: u8, low_frequency: bool) -> u16 {
+    let full = [2, 1, 2, 3, 3, 4, 4, 5].get(usize::from(mode & 7)).copied().unwrap_or(2);
+    full + u16::from(low_frequency)
 }
 
 /// ETSI TS 102 366 E.1.2.2: strmtyp, substreamid, frmsiz, fscod, fscod2 or numblkscod.
@@ -85,7 +114,9 @@ fn enhanced(b: &[u8; HEADER]) -> Option<Frame> {
     };
     // Only independent substream 0 carries the programme's time line.
     let main = b[2] >> 6 != 1 && b[2] >> 3 & 7 == 0;
-    (length >= HEADER).then_some(Frame { length, samples: if main { blocks * 256 } else { 0 }, rate, enhanced: true })
+    let samples = if main { blocks * 256 } else { 0 };
+    let channels = Some(speakers(b[4] >> 1, b[4] & 1 != 0));
+    (length >= HEADER).then_some(Frame { length, samples, rate, codec: Codec::Eac3, channels })
 }
 
 /// Follows frames through a stream that arrives in pieces; frames may span pieces.
@@ -98,12 +129,15 @@ pub struct Framer {
     remaining: usize,
     /// Bytes that belong to no frame, since the last call of [`Framer::take_stray`].
     stray: u64,
+    first: Option<Frame>,
+    /// Substreams add channels that their payload names.
+    dependent: bool,
 }
 
 impl Framer {
     #[must_use]
     pub fn new(framing: Framing) -> Self {
-        Self { framing, head: [0; HEADER], filled: 0, remaining: 0, stray: 0 }
+        Self { framing, head: [0; HEADER], filled: 0, remaining: 0, stray: 0, first: None, dependent: false }
     }
 
     /// `found` is called for each frame whose header ends in these bytes.
@@ -135,11 +169,23 @@ impl Framer {
         std::mem::take(&mut self.stray)
     }
 
+    /// What the first frame says. The rate is the core's: replication of the upper band shows in the payload only.
+    #[must_use]
+    pub fn parameters(&self) -> Option<Parameters> {
+        let first = self.first?;
+        let channels = first.channels.filter(|_| !self.dependent);
+        Some(Parameters::of_sound(first.codec, Sound { channels, sample_rate: Some(first.rate) }))
+    }
+
     /// Seven bytes are there: a frame begins, or the search goes on at the next byte.
     fn complete(&mut self, found: &mut impl FnMut(Frame)) {
         if let Some(frame) = header(self.framing, &self.head) {
             self.remaining = frame.length - HEADER;
             self.filled = 0;
+            match frame.samples {
+                0 => self.dependent = true,
+                _ => _ = self.first.get_or_insert(frame),
+            }
             found(frame);
         } else {
             self.head.rotate_left(1);
@@ -157,7 +203,16 @@ mod tests {
     fn an_adts_header_gives_length_and_rate() {
         // 48 kHz, stereo, 0x100 bytes, one block.
         let frame = header(Framing::Adts, &[0xff, 0xf1, 0x4c, 0x80, 0x20, 0x1f, 0xfc]);
-        assert_eq!(frame, Some(Frame { length: 0x100, samples: 1024, rate: 48_000, enhanced: false }));
+        assert_eq!(
+            frame,
+            Some(Frame {
+                length: 0x100,
+                samples: 1024,
+                rate: 48_000,
+                codec: Codec::Aac { object_type: 2 },
+                channels: Some(2)
+            })
+        );
         assert_eq!(header(Framing::Adts, &[0xff, 0xfb, 0x4c, 0x80, 0x20, 0x1f, 0xfc]), None, "MPEG layer III");
         assert_eq!(header(Framing::Adts, &[0xff, 0xf1, 0x4c, 0x80, 0, 0x1f, 0xfc]), None, "shorter than its header");
     }

@@ -1,7 +1,18 @@
-//! Elementary stream headers: bytes → what a container needs to know of them (random access, frame length).
+//! Elementary stream headers: bytes → what a container needs to know of them (random access, frame length), and what
+//! they say of picture and sound.
 //!
 //! Only headers are read; nothing is decoded.
 
+mod bits;
+pub mod rfc6381;
+pub mod parameters;
+pub mod aac;
 pub mod audio;
+pub mod av1;
+pub mod h264;
+pub mod hevc;
 pub mod nal;
 pub mod picture;
+mod sets;
+#[cfg(test)]
+mod tests;

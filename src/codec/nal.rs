@@ -1,7 +1,7 @@
 //! NAL unit headers of H.264 (ISO/IEC 14496-10) and HEVC (ISO/IEC 23008-2), pictures of MPEG-2 (ISO/IEC 13818-2):
-//! where an access unit begins and whether a decoder can begin there. A few header bits: `h264-reader` would parse
-//! parameter sets that nothing here needs.
+//! where an access unit begins and whether a decoder can begin there.
 
+use super::bits::Bits;
 use super::picture::Syntax;
 
 /// As much of a NAL unit as [`classify`] looks at.
@@ -44,8 +44,8 @@ fn h264(head: &[u8]) -> Option<Unit> {
     match first & 0x1f {
         1 => {
             let mut bits = Bits::new(rest);
-            bits.exp_golomb()?;
-            let intra = matches!(bits.exp_golomb()? % 5, 2 | 4);
+            bits.unsigned()?;
+            let intra = matches!(bits.unsigned()? % 5, 2 | 4);
             Some(Unit::Slice(if intra { Access::Intra } else { Access::Inter }))
         }
         5 => Some(Unit::Slice(Access::Random)),
@@ -109,40 +109,6 @@ fn unescape<'a>(bytes: &[u8], clean: &'a mut [u8; HEAD]) -> &'a [u8] {
         length += 1;
     }
     clean.get(..length).unwrap_or_default()
-}
-
-struct Bits<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Bits<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
-    }
-
-    fn bit(&mut self) -> Option<u32> {
-        let byte = self.bytes.get(self.at / 8)?;
-        let bit = (byte >> (7 - self.at % 8)) & 1;
-        self.at += 1;
-        Some(u32::from(bit))
-    }
-
-    /// ue(v), ISO/IEC 14496-10 9.1; `None` past the end or beyond 24 bits (no field here is that long).
-    fn exp_golomb(&mut self) -> Option<u32> {
-        let mut zeros = 0;
-        while self.bit()? == 0 {
-            zeros += 1;
-            if zeros > 24 {
-                return None;
-            }
-        }
-        let mut value = 1;
-        for _ in 0..zeros {
-            value = value << 1 | self.bit()?;
-        }
-        Some(value - 1)
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Finds start codes (ISO/IEC 14496-10 annex B) in a video elementary stream that arrives in pieces.
 
 use super::nal::{self, HEAD, Unit};
+use super::parameters::Parameters;
+use super::sets::Sets;
 
 /// Whose units stand behind the start codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,12 +21,13 @@ pub struct Scanner {
     head: [u8; HEAD],
     /// Bytes of the current NAL unit in `head`; `None` once it was classified.
     filled: Option<usize>,
+    sets: Sets,
 }
 
 impl Scanner {
     #[must_use]
     pub fn new(syntax: Syntax) -> Self {
-        Self { syntax, before: [0xff; 2], head: [0; HEAD], filled: None }
+        Self { syntax, before: [0xff; 2], head: [0; HEAD], filled: None, sets: Sets::new(syntax) }
     }
 
     pub fn push(&mut self, data: &[u8], mut found: impl FnMut(Unit)) {
@@ -32,8 +35,9 @@ impl Scanner {
         for one in memchr::memchr_iter(1, data) {
             if self.zeros_before(data, one) {
                 self.take(data.get(from..one).unwrap_or_default(), &mut found);
-                self.flush(&mut found);
+                self.judge(&mut found);
                 self.filled = Some(0);
+                self.sets.open();
                 from = one + 1;
             }
         }
@@ -47,6 +51,12 @@ impl Scanner {
 
     /// The current unit ends here: an access unit's last NAL has no start code behind it.
     pub fn flush(&mut self, mut found: impl FnMut(Unit)) {
+        self.sets.close();
+        self.judge(&mut found);
+    }
+
+    /// The unit's head is complete, or as long as the unit.
+    fn judge(&mut self, found: &mut impl FnMut(Unit)) {
         if let Some(length) = self.filled.take()
             && let Some(unit) = nal::classify(self.syntax, self.head.get(..length).unwrap_or_default())
         {
@@ -58,6 +68,13 @@ impl Scanner {
     pub fn reset(&mut self) {
         self.before = [0xff; 2];
         self.filled = None;
+        self.sets.reset();
+    }
+
+    /// What the stream's first sequence parameter set says; `None` where none was seen.
+    #[must_use]
+    pub fn finish(self) -> Option<Parameters> {
+        self.sets.finish()
     }
 
     fn zeros_before(&self, data: &[u8], one: usize) -> bool {
@@ -69,6 +86,7 @@ impl Scanner {
     }
 
     fn take(&mut self, bytes: &[u8], found: &mut impl FnMut(Unit)) {
+        self.sets.take(bytes);
         let Some(length) = self.filled else { return };
         let room = self.head.get_mut(length..).unwrap_or_default();
         let count = room.len().min(bytes.len());
@@ -77,7 +95,7 @@ impl Scanner {
         }
         self.filled = Some(length + count);
         if length + count == HEAD {
-            self.flush(found);
+            self.judge(found);
         }
     }
 }

@@ -6,6 +6,7 @@ use super::{Inspection, Track};
 use crate::codec::audio::{Frame, Framer, Framing};
 use crate::finding::DefectKind;
 use crate::stream::Media;
+use std::sync::Arc;
 
 /// The tag's beginning that is searched for the time stamp.
 const TAG_HELD: usize = 4096;
@@ -115,13 +116,17 @@ impl PackedAudio {
                 format!("truncated: the body ends at byte {end}, {left} bytes before the end of its ID3 tag")
             });
         }
-        let stray = if let State::Frames(framer) = &mut self.state { framer.take_stray() } else { 0 };
+        let (stray, parameters) = match &mut self.state {
+            State::Frames(framer) => (framer.take_stray(), framer.parameters()),
+            _ => (0, None),
+        };
         if stray > 0 {
             self.defects
                 .add(DefectKind::Container, 0, "RFC 8216 3.4", || format!("{stray} bytes belong to no audio frame"));
         }
         let mut track = Track::new(0, Some(Media::Audio), self.codec.to_owned());
         self.timeline.finish(&mut track);
+        track.parameters = parameters.map(Arc::new);
         inspection.tracks = vec![track];
         self.defects
     }
@@ -135,7 +140,7 @@ fn fill(held: &mut Vec<u8>, wanted: usize, bytes: &[u8]) -> usize {
 }
 
 fn count(frame: Frame, timeline: &mut Timeline, codec: &mut &'static str, stamped: bool) {
-    if frame.enhanced {
+    if frame.enhanced() {
         *codec = "ec-3";
     }
     if stamped {

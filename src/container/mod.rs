@@ -11,6 +11,7 @@ mod text;
 mod timeline;
 mod ts;
 
+use crate::codec::parameters::Parameters;
 use crate::finding::{Defect, DefectKind};
 use crate::stream::Media;
 use crate::units::{MediaTime, Seconds};
@@ -20,6 +21,7 @@ use mp4::Mp4;
 use serde::Serialize;
 use sniff::Kind;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use text::WebVtt;
 use ts::Ts;
 
@@ -78,6 +80,9 @@ pub struct Track {
     pub keyframe_interval_max: Option<Seconds>,
     /// Largest distance between consecutive decode times inside the segment.
     pub sample_gap_max: Option<Seconds>,
+    /// What its headers say of picture or sound: the segment's first ones, or the sample entry's. `None` where there
+    /// were none, or none that can be read.
+    pub parameters: Option<Arc<Parameters>>,
 }
 
 impl Track {
@@ -96,6 +101,7 @@ impl Track {
             keyframes: 0,
             keyframe_interval_max: None,
             sample_gap_max: None,
+            parameters: None,
         }
     }
 
@@ -155,6 +161,8 @@ pub struct InitTrack {
     pub default_duration: Option<u32>,
     pub default_size: Option<u32>,
     pub default_flags: u32,
+    /// Of the first sample entry.
+    pub parameters: Option<Arc<Parameters>>,
 }
 
 /// Inspects one resource as its bytes arrive.

@@ -190,6 +190,7 @@ pub fn video(height: u32, kilobits: u64) -> RenditionFacts {
         language: None,
         group: None,
         video_range: None,
+        channels: None,
         line: Some(3),
     };
     facts(rendition, kilobits * 750)
@@ -302,6 +303,7 @@ fn track(id: u32, media: Media, start: u64) -> Track {
         keyframes: 3,
         keyframe_interval_max: (media == Media::Video).then_some(Seconds(2.0)),
         sample_gap_max: None,
+        parameters: None,
     }
 }
 

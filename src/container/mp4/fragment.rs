@@ -135,7 +135,7 @@ impl Fragments {
             return self.tracks.into_iter().map(Fragmented::finish).collect();
         }
         let announced = self.init.into_iter().flat_map(|i| i.tracks);
-        announced.map(|t| Track::new(t.id, t.media, t.codec)).collect()
+        announced.map(|t| Track { parameters: t.parameters, ..Track::new(t.id, t.media, t.codec) }).collect()
     }
 }
 

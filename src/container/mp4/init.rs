@@ -1,12 +1,15 @@
 //! The movie box: what fragments need to know of their tracks.
 
 use super::boxes::{Boxed, Fault, name};
+use super::sample_entry;
+use crate::codec::parameters::Parameters;
 use crate::container::defects::Defects;
 use crate::container::{Init, InitTrack, MAX_TRACKS};
 use crate::finding::DefectKind;
 use crate::stream::Media;
 use mp4_atom::{Elst, Mdhd, Mvhd, Tkhd, Trex};
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 /// Reads a `moov`; what can't be read becomes a defect, and the tracks that can stay.
 pub fn read(moov: &Boxed<'_>, defects: &mut Defects) -> Init {
@@ -53,6 +56,7 @@ struct Trak {
 struct Entry {
     format: [u8; 4],
     protected: bool,
+    parameters: Option<Parameters>,
 }
 
 impl Movie {
@@ -113,6 +117,7 @@ impl Movie {
                 default_duration: trex.map(|d| d.default_sample_duration),
                 default_size: trex.map(|d| d.default_sample_size),
                 default_flags: trex.map_or(0, |d| d.default_sample_flags),
+                parameters: t.entry.as_ref().and_then(|e| e.parameters.clone()).map(Arc::new),
             }
         });
         Init { tracks: tracks.collect() }
@@ -166,7 +171,7 @@ fn media_box(mdia: &Boxed<'_>, track: &mut Trak) -> Result<(), Fault> {
                 let handler = child.body.get(8..).and_then(<[u8]>::first_chunk::<4>);
                 track.handler = *handler.ok_or_else(|| child.fault("ends before its handler_type".to_owned()))?;
             }
-            b"minf" => track.entry = entry(&child)?,
+            b"minf" => track.entry = entry(&child, track.handler)?,
             _ => {}
         }
     }
@@ -174,13 +179,18 @@ fn media_box(mdia: &Boxed<'_>, track: &mut Trak) -> Result<(), Fault> {
 }
 
 /// The first sample entry: `minf/stbl/stsd`.
-fn entry(minf: &Boxed<'_>) -> Result<Option<Entry>, Fault> {
+fn entry(minf: &Boxed<'_>, handler: [u8; 4]) -> Result<Option<Entry>, Fault> {
     let Some(stbl) = find(minf, b"stbl")? else { return Ok(None) };
     let Some(stsd) = find(&stbl, b"stsd")? else { return Ok(None) };
     let Some(first) = stsd.children_behind(8).next().transpose()? else { return Ok(None) };
     let protected = matches!(&first.kind, b"encv" | b"enca" | b"enct" | b"encs");
     let format = if protected { original(first.body).unwrap_or(first.kind) } else { first.kind };
-    Ok(Some(Entry { format, protected }))
+    let parameters = match media(handler) {
+        Some(Media::Video) => sample_entry::picture(&first),
+        Some(Media::Audio) => sample_entry::sound(&first, format),
+        _ => None,
+    };
+    Ok(Some(Entry { format, protected, parameters }))
 }
 
 /// `sinf/frma` (ISO/IEC 14496-12 8.12.2) of a protected entry. Searched, because the length of the fields before it

@@ -5,6 +5,7 @@
 mod boxes;
 mod fragment;
 mod init;
+mod sample_entry;
 mod track;
 
 use super::defects::Defects;

@@ -146,6 +146,7 @@ impl Fragmented {
         let (media, codec) = self.init.as_ref().map_or((None, String::new()), |i| (i.media, i.codec.clone()));
         let mut track = Track::new(self.id, media, codec);
         track.samples = self.samples;
+        track.parameters = self.init.as_ref().and_then(|i| i.parameters.clone());
         if media == Some(Media::Video) {
             track.starts_with_keyframe = self.first_sync;
             track.keyframes = self.syncs;

@@ -5,12 +5,14 @@ use super::pes;
 use super::stream_type::{Carriage, Stream};
 use crate::codec::audio::Framer;
 use crate::codec::nal::{Access, Unit};
+use crate::codec::parameters::Parameters;
 use crate::codec::picture::Scanner;
 use crate::container::Track;
 use crate::container::defects::Defects;
 use crate::container::timeline::Timeline;
 use crate::finding::DefectKind;
 use crate::stream::Media;
+use std::sync::Arc;
 
 const CLAUSE: &str = "ISO/IEC 13818-1 2.4.3.7";
 
@@ -97,7 +99,9 @@ impl Elementary {
     #[must_use]
     pub fn finish(mut self) -> Track {
         self.flush();
+        let parameters = self.parser.parameters();
         let mut track = Track::new(u32::from(self.pid), self.stream.media, self.stream.codec);
+        track.parameters = parameters.map(Arc::new);
         self.timeline.finish(&mut track);
         if track.media != Some(Media::Video) || self.scrambled {
             track.starts_with_keyframe = None;
@@ -141,6 +145,14 @@ impl Parser {
             (Some(syntax), _) => Self::Video(Scanner::new(syntax)),
             (_, Some(framing)) => Self::Audio(Framer::new(framing)),
             _ => Self::Opaque,
+        }
+    }
+
+    fn parameters(self) -> Option<Parameters> {
+        match self {
+            Self::Video(scanner) => scanner.finish(),
+            Self::Audio(framer) => framer.parameters(),
+            Self::Opaque => None,
         }
     }
 }

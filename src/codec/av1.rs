@@ -1,0 +1,138 @@
+//! The sequence header of AV1 (AV1 Bitstream & Decoding Process Specification 5.3, 5.5).
+
+use super::bits::Bits;
+use super::parameters::{Colour, Parameters, Picture, Ratio};
+use super::rfc6381::Codec;
+use crate::stream::Resolution;
+
+const SEQUENCE_HEADER: u8 = 1;
+/// Open bitstream units that are looked at for the header: it comes first.
+const UNITS_MAX: usize = 8;
+
+/// `units`: open bitstream units with their sizes, as in `av1C`. `None` without a sequence header that can be read.
+#[must_use]
+pub fn parameters(units: &[u8]) -> Option<Parameters> {
+    let mut rest = units;
+    for _ in 0..UNITS_MAX {
+        let (kind, body, after) = unit(rest)?;
+        if kind == SEQUENCE_HEADER {
+            return sequence(&mut Bits::new(body));
+        }
+        rest = after;
+    }
+    None
+}
+
+/// obu_header and obu_size (5.3.2, leb128 of 4.10.5).
+fn unit(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (&header, rest) = bytes.split_first()?;
+    let rest = rest.get(usize::from(header >> 2 & 1)..)?;
+    let kind = header >> 3 & 0xf;
+    if header >> 1 & 1 == 0 {
+        return Some((kind, rest, &[]));
+    }
+    let length = 1 + rest.iter().take(4).take_while(|b| **b & 0x80 != 0).count();
+    let size = rest.get(..length)?.iter().rev().fold(0usize, |n, b| n << 7 | usize::from(b & 0x7f));
+    let (body, after) = rest.get(length..)?.split_at_checked(size)?;
+    Some((kind, body, after))
+}
+
+fn sequence(bits: &mut Bits<'_>) -> Option<Parameters> {
+    let profile = bits.bits(3)? as u8;
+    bits.skip(1)?;
+    let reduced = bits.flag()?;
+    let mut picture = Picture::default();
+    let (level, high_tier) = match reduced {
+        true => (bits.bits(5)? as u8, false),
+        false => operating_points(bits, &mut picture)?,
+    };
+    let (wide, high) = (bits.bits(4)? + 1, bits.bits(4)? + 1);
+    let (width, height) = (bits.bits(wide)?.checked_add(1)?, bits.bits(high)?.checked_add(1)?);
+    picture.resolution = Some(Resolution { width, height });
+    tools(bits, reduced)?;
+    let depth = colour(bits, profile, &mut picture)?;
+    picture.bit_depth = Some(depth);
+    Some(Parameters::of_picture(Codec::Av1 { profile, level, high_tier, bit_depth: depth }, picture))
+}
+
+/// Timing and operating points; level and tier of the first, which is the whole stream.
+fn operating_points(bits: &mut Bits<'_>, picture: &mut Picture) -> Option<(u8, bool)> {
+    let mut delay_bits = None;
+    if bits.flag()? {
+        picture.frame_rate = timing(bits)?;
+        if bits.flag()? {
+            delay_bits = Some(bits.bits(5)? as usize + 1);
+            bits.skip(32 + 5 + 5)?;
+        }
+    }
+    let display_delay = bits.flag()?;
+    let count = bits.bits(5)? + 1;
+    let mut first = None;
+    for _ in 0..count {
+        bits.skip(12)?;
+        let level = bits.bits(5)? as u8;
+        let high_tier = level > 7 && bits.flag()?;
+        if let Some(length) = delay_bits
+            && bits.flag()?
+        {
+            bits.skip(2 * length + 1)?;
+        }
+        if display_delay && bits.flag()? {
+            bits.skip(4)?;
+        }
+        first.get_or_insert((level, high_tier));
+    }
+    first
+}
+
+/// timing_info (5.5.3); `None` inside where pictures aren't equally long.
+fn timing(bits: &mut Bits<'_>) -> Option<Option<Ratio>> {
+    let (units, scale) = (bits.bits(32)?, bits.bits(32)?);
+    if !bits.flag()? {
+        return Some(None);
+    }
+    let ticks = bits.unsigned()?.checked_add(1)?;
+    Some(units.checked_mul(ticks).and_then(|units| Ratio::new(scale, units)))
+}
+
+/// Coding tools (5.5.1), passed over.
+fn tools(bits: &mut Bits<'_>, reduced: bool) -> Option<()> {
+    if !reduced && bits.flag()? {
+        bits.skip(4 + 3)?;
+    }
+    bits.skip(3)?;
+    if !reduced {
+        bits.skip(4)?;
+        let order_hint = bits.flag()?;
+        if order_hint {
+            bits.skip(2)?;
+        }
+        // Screen content tools: chosen by each frame, or a bit that says whether they are used.
+        let screen = bits.flag()? || bits.flag()?;
+        if screen && !bits.flag()? {
+            bits.skip(1)?;
+        }
+        if order_hint {
+            bits.skip(3)?;
+        }
+    }
+    bits.skip(3)
+}
+
+/// color_config (5.5.2) as far as the description; the bit depth.
+fn colour(bits: &mut Bits<'_>, profile: u8, picture: &mut Picture) -> Option<u8> {
+    let high = bits.flag()?;
+    let depth = match high {
+        true if profile == 2 && bits.flag()? => 12,
+        true => 10,
+        false => 8,
+    };
+    if profile != 1 {
+        bits.skip(1)?;
+    }
+    if bits.flag()? {
+        let mut point = || bits.byte().map(u16::from);
+        picture.colour = Some(Colour { primaries: point()?, transfer: point()?, matrix: point()? });
+    }
+    Some(depth)
+}

@@ -1,0 +1,304 @@
+//! Codec strings (RFC 6381), written from a bitstream and read from a manifest: one type, so that both compare.
+
+use serde::{Serialize, Serializer};
+use std::fmt;
+
+/// What such a string says. Two that differ in the sample entry alone (`avc1`, `avc3`) are equal here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Codec {
+    /// ISO/IEC 14496-15 annex E: bytes of the sequence parameter set.
+    Avc {
+        profile: u8,
+        constraints: u8,
+        level: u8,
+    },
+    Hevc(Hevc),
+    /// AV1 Codec ISO Media File Format Binding, "Codecs Parameter String".
+    Av1 {
+        profile: u8,
+        level: u8,
+        high_tier: bool,
+        bit_depth: u8,
+    },
+    /// Dolby Vision in HEVC.
+    DolbyVision {
+        profile: u8,
+        level: u8,
+    },
+    /// MPEG-4 audio by its object type: 2 LC, 5 HE, 29 HE v2, 42 xHE.
+    Aac {
+        object_type: u8,
+    },
+    Mp3,
+    Ac3,
+    Eac3,
+    Opus,
+    Flac,
+}
+
+/// ISO/IEC 14496-15 annex E.3, from profile_tier_level of ISO/IEC 23008-2 7.3.3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hevc {
+    pub space: u8,
+    pub profile: u8,
+    pub compatibility: u32,
+    pub high_tier: bool,
+    pub level: u8,
+    pub constraints: [u8; 6],
+}
+
+impl Codec {
+    /// Reads one string of a CODECS attribute; `None` for a codec that isn't known here, or a malformed one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let (entry, rest) = text.split_once('.').unwrap_or((text, ""));
+        match entry.to_ascii_lowercase().as_str() {
+            "avc1" | "avc3" => avc(rest),
+            "hvc1" | "hev1" => hevc(rest).map(Self::Hevc),
+            "av01" => av1(rest),
+            "dvh1" | "dvhe" => {
+                let (profile, level) = rest.split_once('.')?;
+                Some(Self::DolbyVision { profile: profile.parse().ok()?, level: level.parse().ok()? })
+            }
+            "mp4a" => mp4a(rest),
+            "mp3" => Some(Self::Mp3),
+            "ac-3" => Some(Self::Ac3),
+            "ec-3" => Some(Self::Eac3),
+            "opus" => Some(Self::Opus),
+            "flac" => Some(Self::Flac),
+            _ => None,
+        }
+    }
+
+    #[must_use]
+    pub fn is_video(self) -> bool {
+        matches!(self, Self::Avc { .. } | Self::Hevc(_) | Self::Av1 { .. } | Self::DolbyVision { .. })
+    }
+
+    /// Its profile's name, where it has one.
+    #[must_use]
+    pub fn profile(self) -> Option<&'static str> {
+        match self {
+            Self::Avc { profile, constraints, .. } => avc_profile(profile, constraints),
+            Self::Hevc(hevc) => match hevc.profile {
+                1 => Some("Main"),
+                2 => Some("Main 10"),
+                3 => Some("Main Still Picture"),
+                4 => Some("Range Extensions"),
+                _ => None,
+            },
+            Self::Av1 { profile, .. } => ["Main", "High", "Professional"].get(usize::from(profile)).copied(),
+            Self::Aac { object_type } => match object_type {
+                1 => Some("Main"),
+                2 => Some("LC"),
+                5 => Some("HE-AAC"),
+                29 => Some("HE-AAC v2"),
+                42 => Some("xHE-AAC"),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Its level as people write it: `4.1`.
+    #[must_use]
+    pub fn level(self) -> Option<String> {
+        let tenths = |tenths: u32| format!("{}.{}", tenths / 10, tenths % 10);
+        match self {
+            Self::Avc { level, .. } => Some(tenths(u32::from(level))),
+            Self::Hevc(hevc) => Some(tenths(u32::from(hevc.level) / 3)),
+            Self::Av1 { level: level @ 0..=23, .. } => Some(format!("{}.{}", 2 + level / 4, level % 4)),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Codec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Avc { profile, constraints, level } => write!(f, "avc1.{profile:02x}{constraints:02x}{level:02x}"),
+            Self::Hevc(hevc) => hevc.fmt(f),
+            Self::Av1 { profile, level, high_tier, bit_depth } => {
+                write!(f, "av01.{profile}.{level:02}{}.{bit_depth:02}", if high_tier { 'H' } else { 'M' })
+            }
+            Self::DolbyVision { profile, level } => write!(f, "dvh1.{profile:02}.{level:02}"),
+            Self::Aac { object_type } => write!(f, "mp4a.40.{object_type}"),
+            Self::Mp3 => f.write_str("mp4a.40.34"),
+            Self::Ac3 => f.write_str("ac-3"),
+            Self::Eac3 => f.write_str("ec-3"),
+            Self::Opus => f.write_str("opus"),
+            Self::Flac => f.write_str("fLaC"),
+        }
+    }
+}
+
+impl fmt::Display for Hevc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let space = ["", "A", "B", "C"].get(usize::from(self.space)).copied().unwrap_or_default();
+        let compatibility = self.compatibility.reverse_bits();
+        let tier = if self.high_tier { 'H' } else { 'L' };
+        write!(f, "hvc1.{space}{}.{compatibility:X}.{tier}{}", self.profile, self.level)?;
+        let used = self.constraints.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        self.constraints.iter().take(used).try_for_each(|byte| write!(f, ".{byte:X}"))
+    }
+}
+
+impl Serialize for Codec {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Six hexadecimal digits; older writers give profile and level in decimal (`avc1.66.30`).
+fn avc(rest: &str) -> Option<Codec> {
+    if let Some((profile, level)) = rest.split_once('.') {
+        return Some(Codec::Avc { profile: profile.parse().ok()?, constraints: 0, level: level.parse().ok()? });
+    }
+    let value = u32::from_str_radix(rest, 16).ok().filter(|_| rest.len() == 6)?;
+    let [_, profile, constraints, level] = value.to_be_bytes();
+    Some(Codec::Avc { profile, constraints, level })
+}
+
+fn hevc(rest: &str) -> Option<Hevc> {
+    let mut parts = rest.split('.');
+    let profile = parts.next()?;
+    let space = match profile.bytes().next()? {
+        b @ b'A'..=b'C' => b - b'A' + 1,
+        _ => 0,
+    };
+    let profile = profile.trim_start_matches(['A', 'B', 'C']).parse().ok()?;
+    let compatibility = u32::from_str_radix(parts.next()?, 16).ok()?.reverse_bits();
+    let tier = parts.next()?;
+    let level = tier.get(1..)?.parse().ok()?;
+    let high_tier = match tier.get(..1)? {
+        "L" => false,
+        "H" => true,
+        _ => return None,
+    };
+    let mut constraints = [0; 6];
+    for (byte, part) in constraints.iter_mut().zip(parts) {
+        *byte = u8::from_str_radix(part, 16).ok()?;
+    }
+    Some(Hevc { space, profile, compatibility, high_tier, level, constraints })
+}
+
+/// `P.LLT.DD`, and what may follow has defaults.
+fn av1(rest: &str) -> Option<Codec> {
+    let mut parts = rest.split('.');
+    let profile = parts.next()?.parse().ok()?;
+    let level = parts.next()?;
+    let high_tier = level.ends_with('H');
+    let level = level.trim_end_matches(['M', 'H']).parse().ok()?;
+    Some(Codec::Av1 { profile, level, high_tier, bit_depth: parts.next()?.parse().ok()? })
+}
+
+/// RFC 6381 3.3: the object type indication in hexadecimal, for 40 the audio object type in decimal.
+fn mp4a(rest: &str) -> Option<Codec> {
+    let (indication, object_type) = rest.split_once('.').unwrap_or((rest, ""));
+    match indication.to_ascii_lowercase().as_str() {
+        "40" => match object_type.parse().ok()? {
+            34 => Some(Codec::Mp3),
+            object_type => Some(Codec::Aac { object_type }),
+        },
+        "66" => Some(Codec::Aac { object_type: 1 }),
+        "67" => Some(Codec::Aac { object_type: 2 }),
+        "68" => Some(Codec::Aac { object_type: 3 }),
+        "69" | "6b" => Some(Codec::Mp3),
+        "a5" => Some(Codec::Ac3),
+        "a6" => Some(Codec::Eac3),
+        "ad" => Some(Codec::Opus),
+        _ => None,
+    }
+}
+
+/// ISO/IEC 14496-10 annex A.2.
+fn avc_profile(profile: u8, constraints: u8) -> Option<&'static str> {
+    match profile {
+        66 if constraints & 0x40 != 0 => Some("Constrained Baseline"),
+        66 => Some("Baseline"),
+        77 => Some("Main"),
+        88 => Some("Extended"),
+        100 => Some("High"),
+        110 => Some("High 10"),
+        122 => Some("High 4:2:2"),
+        244 => Some("High 4:4:4 Predictive"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_is_written_again() {
+        for text in [
+            "avc1.64001f",
+            "hvc1.2.4.L153.B0",
+            "hvc1.A1.6.H120.90.0.1",
+            "hvc1.1.6.L93",
+            "av01.0.04M.08",
+            "av01.2.13H.10",
+            "dvh1.05.06",
+            "mp4a.40.2",
+            "mp4a.40.42",
+            "mp4a.40.34",
+            "ac-3",
+            "ec-3",
+            "opus",
+            "fLaC",
+        ] {
+            assert_eq!(Codec::parse(text).map(|c| c.to_string()).as_deref(), Some(text));
+        }
+    }
+
+    #[test]
+    fn other_ways_to_write_the_same_are_the_same() {
+        for (a, b) in [
+            ("avc3.64001F", "avc1.64001f"),
+            ("hev1.2.4.L153.B0", "hvc1.2.4.L153.b0"),
+            ("avc1.66.30", "avc1.42001e"),
+            ("mp4a.67", "mp4a.40.2"),
+            ("mp4a.6B", "mp4a.40.34"),
+            ("Opus", "opus"),
+            ("dvhe.08.04", "dvh1.08.04"),
+            ("av01.0.04M.10.0.112.09.16.09.0", "av01.0.04M.10"),
+            ("mp4a.a6", "ec-3"),
+        ] {
+            let (a, b) = (Codec::parse(a), Codec::parse(b));
+            assert!(a.is_some() && a == b, "{a:?} {b:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_codec_string_is_not_read() {
+        for text in [
+            "",
+            "avc1",
+            "avc1.64",
+            "avc1.64001fff",
+            "avc1.zz001f",
+            "hvc1.",
+            "hvc1.2.4.X153",
+            "hvc1.2.4.é1",
+            "mp4a.40",
+            "mp4a.40.x",
+            "av01.0",
+            "vp09.00.10.08",
+            "dvh1.05",
+        ] {
+            assert_eq!(Codec::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn profiles_and_levels_have_names() {
+        let named = |text| Codec::parse(text).map(|c| (c.profile(), c.level())).unwrap();
+        assert_eq!(named("avc1.42c01e"), (Some("Constrained Baseline"), Some("3.0".to_owned())));
+        assert_eq!(named("hvc1.2.4.L153.B0"), (Some("Main 10"), Some("5.1".to_owned())));
+        assert_eq!(named("av01.0.13M.10"), (Some("Main"), Some("5.1".to_owned())));
+        assert_eq!(named("mp4a.40.5"), (Some("HE-AAC"), None));
+        assert_eq!(named("avc1.ff00ff"), (None, Some("25.5".to_owned())));
+    }
+}

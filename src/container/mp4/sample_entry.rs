@@ -1,0 +1,129 @@
+//! Sample entries (ISO/IEC 14496-12 8.5.2, 12.1.3, 12.2.3): what picture or sound they announce.
+//!
+//! What can't be read is left out without a defect: it may be newer than this reader.
+
+use super::boxes::Boxed;
+use crate::codec::audio::speakers;
+use crate::codec::parameters::{Colour, DolbyVision, Parameters, Sound};
+use crate::codec::rfc6381::{Codec, Hevc};
+use crate::codec::{aac, av1, h264, hevc};
+use crate::stream::Resolution;
+use mp4_atom::{Ac3SpecificBox, Av1c, Avcc, Colr, Dops, Ec3SpecificBox, Hvcc};
+
+/// Own fields of a visual sample entry.
+const VISUAL: usize = 78;
+/// Own fields of an audio sample entry; QuickTime's version 1 and 2 have more.
+const AUDIO: [usize; 3] = [28, 44, 64];
+
+#[must_use]
+pub fn picture(entry: &Boxed<'_>) -> Option<Parameters> {
+    let size = entry.body.get(24..28)?.first_chunk::<4>()?;
+    let [width, height] = [u16::from_be_bytes([size[0], size[1]]), u16::from_be_bytes([size[2], size[3]])];
+    let mut found = None;
+    let (mut colour, mut dolby_vision) = (None, None);
+    for child in entry.children_behind(VISUAL).map_while(Result::ok) {
+        match &child.kind {
+            b"avcC" => found = avc(&child),
+            b"hvcC" => found = hevc_record(&child),
+            b"av1C" => found = av1_record(&child),
+            b"colr" => colour = described(&child).or(colour),
+            b"dvcC" | b"dvvC" => dolby_vision = dolby(child.body),
+            _ => {}
+        }
+    }
+    let mut found = found?;
+    let picture = found.picture.get_or_insert_default();
+    let announced = Resolution { width: width.into(), height: height.into() };
+    picture.resolution = picture.resolution.or(Some(announced).filter(|r| r.width > 0 && r.height > 0));
+    // The box takes precedence over the bitstream (ISO/IEC 14496-12 12.1.5).
+    picture.colour = colour.or(picture.colour);
+    picture.dolby_vision = dolby_vision;
+    Some(found)
+}
+
+/// `format` is the entry's own, or that of a protected one.
+#[must_use]
+pub fn sound(entry: &Boxed<'_>, format: [u8; 4]) -> Option<Parameters> {
+    let version = *entry.body.get(9)?;
+    let fields = *AUDIO.get(usize::from(version))?;
+    let mut found = None;
+    for child in entry.children_behind(fields).map_while(Result::ok) {
+        found = match &child.kind {
+            b"esds" => aac::elementary_stream(child.body.get(4..)?),
+            b"dac3" => child.leaf::<Ac3SpecificBox>().ok().map(|b| {
+                let channels = Some(speakers(b.acmod, b.lfeon));
+                Parameters::of_sound(Codec::Ac3, Sound { channels, sample_rate: dolby_rate(b.fscod) })
+            }),
+            b"dec3" => child.leaf::<Ec3SpecificBox>().ok().and_then(|b| enhanced(&b)),
+            // RFC 7845 5.1: output is always at 48 kHz, whatever the input's rate was.
+            b"dOps" => child.leaf::<Dops>().ok().map(|b| {
+                let sound = Sound { channels: Some(b.output_channel_count.into()), sample_rate: Some(48_000) };
+                Parameters::of_sound(Codec::Opus, sound)
+            }),
+            _ => continue,
+        };
+    }
+    found.or_else(|| (&format == b"fLaC").then(|| Parameters::new(Codec::Flac)))
+}
+
+/// Profile and level of the record where its parameter set is in the samples (`avc3`).
+fn avc(avcc: &Boxed<'_>) -> Option<Parameters> {
+    let record = avcc.leaf::<Avcc>().ok()?;
+    record.sequence_parameter_sets.iter().find_map(|set| h264::parameters(set)).or_else(|| {
+        let (profile, constraints) = (record.avc_profile_indication, record.profile_compatibility);
+        Some(Parameters::new(Codec::Avc { profile, constraints, level: record.avc_level_indication }))
+    })
+}
+
+fn hevc_record(hvcc: &Boxed<'_>) -> Option<Parameters> {
+    let record = hvcc.leaf::<Hvcc>().ok()?;
+    let sets = record.arrays.iter().filter(|a| a.nal_unit_type == hevc::SPS).flat_map(|a| &a.nalus);
+    sets.into_iter().find_map(|set| hevc::parameters(set)).or_else(|| {
+        Some(Parameters::new(Codec::Hevc(Hevc {
+            space: record.general_profile_space,
+            profile: record.general_profile_idc,
+            compatibility: u32::from_be_bytes(record.general_profile_compatibility_flags),
+            high_tier: record.general_tier_flag,
+            level: record.general_level_idc,
+            constraints: record.general_constraint_indicator_flags,
+        })))
+    })
+}
+
+fn av1_record(av1c: &Boxed<'_>) -> Option<Parameters> {
+    let record = av1c.leaf::<Av1c>().ok()?;
+    av1::parameters(&record.config_obus).or_else(|| {
+        let bit_depth = if record.twelve_bit { 12 } else { 8 + 2 * u8::from(record.high_bitdepth) };
+        let (profile, level) = (record.seq_profile, record.seq_level_idx_0);
+        Some(Parameters::new(Codec::Av1 { profile, level, high_tier: record.seq_tier_0, bit_depth }))
+    })
+}
+
+fn described(colr: &Boxed<'_>) -> Option<Colour> {
+    let (primaries, transfer, matrix) = match colr.leaf::<Colr>().ok()? {
+        Colr::Nclx { colour_primaries, transfer_characteristics, matrix_coefficients, .. }
+        | Colr::Nclc { colour_primaries, transfer_characteristics, matrix_coefficients } => {
+            (colour_primaries, transfer_characteristics, matrix_coefficients)
+        }
+        _ => return None,
+    };
+    Some(Colour { primaries, transfer, matrix })
+}
+
+/// DOVIDecoderConfigurationRecord: versions, profile (7 bits), level (6), three flags, compatibility (4).
+fn dolby(body: &[u8]) -> Option<DolbyVision> {
+    let &[_, _, a, b, c] = body.first_chunk::<5>()?;
+    Some(DolbyVision { profile: a >> 1, level: (a & 1) << 5 | b >> 3, compatibility: c >> 4 })
+}
+
+/// Hz by fscod (ETSI TS 102 366 table 4.1).
+fn dolby_rate(code: u8) -> Option<u32> {
+    [48_000, 44_100, 32_000].get(usize::from(code)).copied()
+}
+
+/// Of the first independent substream; channels of substreams that depend on it are in its samples.
+fn enhanced(dec3: &Ec3SpecificBox) -> Option<Parameters> {
+    let first = dec3.substreams.first()?;
+    let channels = (first.num_dep_sub == 0).then(|| speakers(first.acmod, first.lfeon));
+    Some(Parameters::of_sound(Codec::Eac3, Sound { channels, sample_rate: dolby_rate(first.fscod) }))
+}
