@@ -62,6 +62,8 @@ pub struct Rendition {
     /// HLS: the AUDIO group that a variant refers to, or the GROUP-ID that this rendition is a member of.
     pub group: Option<String>,
     pub video_range: Option<String>,
+    /// HLS: CHANNELS as written: `6`, `16/JOC`.
+    pub channels: Option<String>,
     /// Line of the manifest that declares it, from 1.
     pub line: Option<u32>,
 }

@@ -1,15 +1,18 @@
-use super::input::NO_MANIFEST;
+use super::input::{self, NO_MANIFEST, about};
 use super::{Context, Group, Meta, Verdict, Violation};
+use crate::codec::parameters::Range;
+use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
+use crate::history::RenditionPast;
 use crate::stream::{Media, Rendition};
 
 pub const META: Meta = Meta {
     id: "hdr_signalled",
     severity: Severity::Major,
     group: Group::Ladder,
-    help: "fails when a channel with is_hdr has no rung with VIDEO-RANGE PQ or HLG, one without it has some, or Dolby Vision profile 5 \
-           isn't announced as PQ",
-    reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.2 (VIDEO-RANGE)",
+    help: "fails when a channel with is_hdr has no rung with VIDEO-RANGE PQ or HLG, one without it has some, Dolby Vision profile 5 \
+           isn't announced as PQ, or the bitstream's transfer characteristics say another range than VIDEO-RANGE",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.2 (VIDEO-RANGE); ISO/IEC 23091-2 8.2",
     needs_history: false,
 };
 
@@ -34,7 +37,30 @@ pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
         Some(false) => found.extend(video.iter().filter(|r| is_hdr(r)).map(|r| unexpected(r))),
         _ => {}
     }
+    let rungs = context.renditions().filter(|(facts, _)| facts.rendition.media == Media::Video);
+    found.extend(rungs.filter_map(|(facts, past)| bitstream(facts, past)));
     Verdict::Ran(found)
+}
+
+/// The newest segment whose transfer characteristics contradict VIDEO-RANGE, which is SDR where it is missing.
+fn bitstream(facts: &RenditionFacts, past: &RenditionPast) -> Option<Violation> {
+    let rendition = &facts.rendition;
+    let declared = rendition.video_range.as_deref().unwrap_or("SDR");
+    let segments = input::inspected(facts, past)?;
+    let (segment, actual) = segments.into_iter().rev().find_map(|s| Some((s, range(s)?)))?;
+    if actual.as_str() == declared {
+        return None;
+    }
+    let range = if rendition.video_range.is_some() { declared } else { "missing, which means SDR" };
+    let (number, actual) = (segment.segment.number, actual.as_str());
+    let message = format!("VIDEO-RANGE is {range}, the bitstream of segment {number} is {actual}");
+    let violation = about(segment, message).of(&rendition.name).with("declared", declared);
+    Some(violation.with("actual", actual).with("line", rendition.line))
+}
+
+fn range(segment: &SegmentFacts) -> Option<Range> {
+    let tracks = &input::sound(segment)?.tracks;
+    tracks.iter().find_map(|t| t.parameters.as_ref()?.picture?.range())
 }
 
 fn is_hdr(rendition: &Rendition) -> bool {
@@ -62,6 +88,9 @@ fn dolby_vision(rendition: &Rendition) -> Option<Violation> {
 mod tests {
     use super::super::testing::*;
     use super::*;
+    use crate::codec::parameters::{Colour, Parameters, Picture};
+    use crate::codec::rfc6381::Codec;
+    use std::sync::Arc;
 
     fn run(range: Option<&str>, hdr: Option<bool>, codec: &str) -> Verdict {
         let mut scene = Scene::live();
@@ -86,6 +115,35 @@ mod tests {
     fn dolby_vision_profile_5_is_pq() {
         assert_holds(run(Some("PQ"), Some(true), "dvh1.05.06"));
         assert_eq!(messages(run(None, None, "dvh1.05.06")), "dvh1.05.06 is PQ, VIDEO-RANGE is SDR by its absence");
+    }
+
+    fn with_transfer(range: Option<&str>, hdr: Option<bool>, transfer: u16) -> Verdict {
+        let mut scene = Scene::live();
+        scene.expected.hdr = hdr;
+        scene.rendition().rendition.video_range = range.map(str::to_owned);
+        let mut segment = ts_segment(5, 10.0, 2.0);
+        let colour = Some(Colour { primaries: 9, transfer, matrix: 9 });
+        let codec = Codec::parse("hvc1.2.4.L153.B0").unwrap();
+        let parameters = Parameters::of_picture(codec, Picture { colour, ..Picture::default() });
+        segment.inspection.as_mut().unwrap().tracks[0].parameters = Some(Arc::new(parameters));
+        scene.remember([segment]);
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn the_bitstream_and_the_range_agree() {
+        for (range, transfer) in [(Some("PQ"), 16), (Some("HLG"), 18), (Some("SDR"), 1), (None, 1), (None, 2)] {
+            assert_holds(with_transfer(range, None, transfer));
+        }
+        assert_holds(with_transfer(Some("HLG"), None, 14));
+        let unsaid = "VIDEO-RANGE is missing, which means SDR, the bitstream of segment 5 is PQ";
+        assert_eq!(messages(with_transfer(None, Some(false), 16)), unsaid);
+        assert_eq!(
+            messages(with_transfer(Some("PQ"), None, 18)),
+            "VIDEO-RANGE is PQ, the bitstream of segment 5 is HLG"
+        );
+        let sdr = "VIDEO-RANGE is PQ, the bitstream of segment 5 is SDR";
+        assert_eq!(messages(with_transfer(Some("PQ"), Some(true), 1)), sdr);
     }
 
     #[test]

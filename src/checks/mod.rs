@@ -66,6 +66,7 @@ catalogue! {
     segment_duration_measured,
     av_offset,
     tracks_present,
+    codec_matches,
     rendition_alignment,
     packager_restarted,
     origins_out_of_step,

@@ -88,6 +88,7 @@ fn facts(timeline: Timeline, when: i64, segments: Vec<Arc<SegmentFacts>>) -> Out
         language: None,
         group: None,
         video_range: None,
+        channels: None,
         line: None,
     };
     let rendition = RenditionFacts {

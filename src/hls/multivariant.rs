@@ -109,6 +109,7 @@ impl<'a, 'b> Builder<'a, 'b> {
             id: id_of(list.quoted("STABLE-RENDITION-ID").or(name)),
             language: read.language.as_deref().map(bounded),
             group: list.quoted("GROUP-ID").map(bounded),
+            channels: list.quoted("CHANNELS").map(bounded),
             ..blank(media, line.number)
         };
         let label = read.language.as_deref().or(name).unwrap_or_default();
@@ -194,6 +195,7 @@ fn blank(media: Media, line: u32) -> Rendition {
         language: None,
         group: None,
         video_range: None,
+        channels: None,
         line: Some(line),
     }
 }

@@ -150,6 +150,7 @@ fn init(timeline: &Timeline, rendition: Rendition) -> Reply {
     match timeline.effect {
         Some(Effect::InitMissing) => not_found(),
         Some(Effect::InitInvalid) => whole(kind, mp4::broken_init(track).into(), Some(EPOCH_MS)),
+        Some(Effect::RangeUnsignalled) => whole(kind, mp4::transfer(track, 16).into(), Some(EPOCH_MS)),
         _ => whole(kind, Bytes::from_static(track.init), Some(EPOCH_MS)),
     }
 }

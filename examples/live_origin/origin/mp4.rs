@@ -122,6 +122,16 @@ pub fn broken_init(track: &Track) -> Vec<u8> {
     bytes
 }
 
+/// The header with other transfer characteristics in its colour box (12.1.5).
+pub fn transfer(track: &Track, characteristics: u8) -> Vec<u8> {
+    const COLOUR: &[u8] = b"colrnclx";
+    let mut bytes = track.init.to_vec();
+    if let Some(at) = bytes.windows(COLOUR.len()).position(|w| w == COLOUR) {
+        bytes[at + COLOUR.len() + 3] = characteristics;
+    }
+    bytes
+}
+
 /// The fragment's number and its decode time.
 fn place(fragment: &mut [u8], unit: i64, shift: i64) {
     let mfhd = find(fragment, &[b"moof", b"mfhd"]).expect("every fragment has an mfhd");

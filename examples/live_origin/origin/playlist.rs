@@ -14,7 +14,8 @@ pub fn master(timeline: &Timeline, now_ms: i64, suffix: &str) -> String {
     let grouped = timeline.format == Format::Cmaf;
     if grouped && timeline.effect != Some(Effect::LadderGroups) {
         text.push_str("#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"aac\",LANGUAGE=\"en\",NAME=\"English\",");
-        let _ = writeln!(text, "DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\",URI=\"audio/index.m3u8{suffix}\"");
+        let channels = if timeline.effect == Some(Effect::ChannelsMatch) { 6 } else { 2 };
+        let _ = writeln!(text, "DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"{channels}\",URI=\"audio/index.m3u8{suffix}\"");
     }
     for (at, rung) in RUNGS.iter().enumerate() {
         if is_listed(timeline.effect, at, now_ms) {
@@ -42,7 +43,10 @@ fn variant(text: &mut String, timeline: &Timeline, at: usize, rung: &Rung, group
     } else {
         let codec = if timeline.effect == Some(Effect::CodecMatches) { "avc1.4d4028" } else { rung.codec };
         let _ = write!(text, ",CODECS=\"{codec},mp4a.40.2\"");
-        let _ = write!(text, ",RESOLUTION={}x{},FRAME-RATE=25.000", rung.width, rung.height);
+        let spoilt = timeline.effect.filter(|_| Rendition::Rung(at) == TARGET);
+        let height = if spoilt == Some(Effect::ResolutionMatches) { 800 } else { rung.height };
+        let rate = if spoilt == Some(Effect::FrameRateMatches) { 50 } else { 25 };
+        let _ = write!(text, ",RESOLUTION={}x{height},FRAME-RATE={rate}.000", rung.width);
     }
     if timeline.effect == Some(Effect::VideoRange) {
         text.push_str(",VIDEO-RANGE=PQ");

@@ -218,6 +218,7 @@ fn direct_rendition(url: &Url) -> Rendition {
         language: None,
         group: None,
         video_range: None,
+        channels: None,
         line: None,
     }
 }
