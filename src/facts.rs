@@ -1,5 +1,9 @@
 //! What one capture of a channel learned: plain data, no verdicts.
 
+mod low_latency;
+
+pub use low_latency::{DeltaFacts, HintFacts, LowLatencyFacts, PartFacts, ReloadFacts};
+
 use crate::container::Inspection;
 use crate::finding::Defect;
 use crate::stream::{Map, Protocol, Rendition, Segment, Timeline};
@@ -24,7 +28,8 @@ impl Capture {
         let renditions = self.outputs.iter().flat_map(|o| &o.renditions);
         let media = renditions.flat_map(|r| {
             let segments = r.segments.iter().map(|s| &s.fetched);
-            r.playlist.iter().chain(r.inits.iter().map(|i| &i.fetched)).chain(segments)
+            let live = r.low_latency.iter().flat_map(LowLatencyFacts::fetched);
+            r.playlist.iter().chain(r.inits.iter().map(|i| &i.fetched)).chain(segments).chain(live)
         });
         let fetched = self.outputs.iter().filter(|o| !o.direct).map(|o| &o.manifest).chain(media);
         fetched.filter_map(|f| f.result.as_ref().ok()).map(|e| e.body_bytes).sum()
@@ -72,6 +77,8 @@ pub struct RenditionFacts {
     pub segments: Vec<Arc<SegmentFacts>>,
     /// The window's oldest segment, asked for only to see that it is there.
     pub oldest: Option<OldestFacts>,
+    /// `None` for a playlist without parts and delivery directives.
+    pub low_latency: Option<LowLatencyFacts>,
     /// Segments that the template's coverage wanted and bounds or the deadline left out.
     pub skipped: u64,
     /// What the template's coverage asks for was inspected, in this probe or by an earlier one.

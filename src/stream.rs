@@ -188,7 +188,7 @@ impl Segment {
     /// inside can be read, not even what container it is.
     #[must_use]
     pub fn wholly_encrypted(&self) -> bool {
-        self.key.as_ref().is_some_and(|k| k.method == "AES-128" || k.method == "AES-256-GCM")
+        self.key.as_ref().is_some_and(Key::encrypts_wholly)
     }
 }
 
@@ -212,6 +212,14 @@ pub struct Key {
     pub uri: Option<String>,
     pub iv: Option<String>,
     pub key_format: Option<String>,
+}
+
+impl Key {
+    /// Whole segments, and the parts of them, not only their samples.
+    #[must_use]
+    pub fn encrypts_wholly(&self) -> bool {
+        self.method == "AES-128" || self.method == "AES-256-GCM"
+    }
 }
 
 /// Words that mark a path segment as an access token (Akamai `hdnts=…~hmac=…` and kin).

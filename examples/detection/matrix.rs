@@ -144,8 +144,16 @@ const AT_ONCE: usize = 2;
 const SLOW_AT_ONCE: usize = 4;
 
 /// Faults that take real time in each probe.
-const SLOW: &[&str] =
-    &["silent", "segment_slow", "slow_first_byte", "manifest_huge", "manifest_endless", "gzip_bomb", "lines_10m"];
+const SLOW: &[&str] = &[
+    "ll_reload_late",
+    "silent",
+    "segment_slow",
+    "slow_first_byte",
+    "manifest_huge",
+    "manifest_endless",
+    "gzip_bomb",
+    "lines_10m",
+];
 const SLOW_PROBES: usize = 3;
 const PROBES: usize = 25;
 /// A minute of probes, every 2 s.

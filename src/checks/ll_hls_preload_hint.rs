@@ -1,4 +1,5 @@
 use super::{Context, Group, Meta, Verdict, Violation, input};
+use crate::facts::{HintFacts, ReloadFacts};
 use crate::finding::Severity;
 use crate::stream::{HintKind, Part, PreloadHint, Timeline};
 
@@ -6,20 +7,68 @@ pub const META: Meta = Meta {
     id: "ll_hls_preload_hint",
     severity: Severity::Major,
     group: Group::Hls,
-    help: "fails when a low-latency playlist doesn't hint its next part, or hints one that is listed already; two hints of one TYPE are a \
-           warning",
+    help: "fails when a low-latency playlist doesn't hint its next part, hints one that is listed already, or one that can't be fetched, \
+           comes late or is listed under another name; two hints of one TYPE are a warning",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.5.3, 6.2.6, B.1",
     needs_history: false,
 };
 
-params! {}
+params! {
+    /// Part target durations (at least a second) within which the hinted part has to arrive.
+    part_targets: f64 = 3.0,
+}
 
-pub fn check(context: &Context<'_>, _: &Params) -> Verdict {
+/// Less than this is the network's, in seconds.
+const LEAST: f64 = 1.0;
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
     input::each(context, input::NO_PARTS, |facts, _| {
         let timeline = facts.timeline.as_deref().filter(|t| !t.low_latency.parts.is_empty() && !t.ended)?;
         let url = facts.playlist.as_ref().map(|p| input::shown(&p.url));
-        Some(listed(timeline).into_iter().map(|v| v.with("url", url.clone())).collect())
+        let mut found = listed(timeline);
+        let asked = facts.low_latency.as_ref().and_then(|l| Some((l.hint.as_ref()?, l.reload.as_ref())));
+        found.extend(asked.and_then(|(hint, reload)| fetched(timeline, hint, reload, params)));
+        Some(found.into_iter().map(|v| v.with("url", url.clone())).collect())
     })
+}
+
+/// What came of asking for it.
+fn fetched(timeline: &Timeline, asked: &HintFacts, reload: Option<&ReloadFacts>, params: &Params) -> Option<Violation> {
+    let about =
+        |text: String| Violation::new(text).with("line", asked.hint.line).with("hint", input::shown(&asked.hint.uri));
+    let next = reload.and_then(listed_next).filter(|_| !reload.is_some_and(|r| lists(r, &asked.hint)));
+    // What was planned and isn't made need not be there: an early return from a break, as its discontinuity shows (6.2.6).
+    if next.is_some_and(|part| part.discontinuity) {
+        return None;
+    }
+    if let Some(why) = asked.fetched.problem() {
+        return Some(about(format!("the hinted part can't be fetched: {why}")));
+    }
+    if let Some(part) = next {
+        let text = "the hinted part was then listed under another name: players fetch it twice".to_owned();
+        return Some(about(text).with("listed", input::shown(&part.uri)));
+    }
+    let (timings, target) = (asked.fetched.ok()?.timings, timeline.low_latency.part_target?);
+    let (took, allowed) = (timings.total - timings.body, (params.part_targets * target.0).max(LEAST));
+    (took.0 > allowed).then(|| {
+        about(format!("the hinted part came {:.2} s after it was asked for; {allowed:.2} s are allowed", took.0))
+            .with("seconds", took.0)
+            .with("allowed_seconds", allowed)
+    })
+}
+
+/// The part after the newest, as the next playlist lists it: of the same segment, or the first of the one after it.
+fn listed_next(reload: &ReloadFacts) -> Option<&Part> {
+    let parts = &reload.timeline.as_deref()?.low_latency.parts;
+    let find = |segment, index| parts.iter().find(|p| p.segment == segment && p.index == index);
+    find(reload.segment, reload.part).or_else(|| find(reload.segment.checked_add(1)?, 0))
+}
+
+/// Queries don't count: tokens change from one playlist to the next.
+fn lists(reload: &ReloadFacts, hint: &PreloadHint) -> bool {
+    let start = |part: &Part| part.byte_range.map_or(0, |range| range.offset);
+    let same = |part: &Part| part.uri.path() == hint.uri.path() && start(part) == hint.start.unwrap_or(0);
+    reload.timeline.as_deref().is_some_and(|t| t.low_latency.parts.iter().any(same))
 }
 
 /// What the playlist alone shows.
@@ -55,6 +104,7 @@ mod tests {
     use super::super::testing::*;
     use super::*;
     use crate::stream::ByteRange;
+    use crate::units::Seconds;
 
     fn run(change: impl FnOnce(&mut Timeline)) -> Verdict {
         let mut scene = Scene::low_latency();
@@ -92,6 +142,50 @@ mod tests {
     fn a_second_hint_of_one_type_is_a_warning() {
         let doubled = |t: &mut Timeline| t.low_latency.hints.push(t.low_latency.hints[0].clone());
         assert_eq!(violations(run(doubled))[0].severity, Some(Severity::Warning));
+    }
+
+    fn asked(change: impl FnOnce(&mut crate::facts::LowLatencyFacts)) -> Verdict {
+        let mut scene = Scene::low_latency();
+        change(scene.rendition().low_latency.as_mut().unwrap());
+        check(&scene.context(), &Params::default())
+    }
+
+    fn listed_as(reload: &mut ReloadFacts, change: impl FnOnce(&mut Part)) {
+        let next = std::sync::Arc::make_mut(reload.timeline.as_mut().unwrap());
+        change(next.low_latency.parts.last_mut().unwrap());
+    }
+
+    #[test]
+    fn the_hinted_part_answers_in_time() {
+        let after = |total: f64, body: f64| {
+            asked(move |l| {
+                let timings = &mut l.hint.as_mut().unwrap().fetched.result.as_mut().unwrap().timings;
+                (timings.total, timings.body) = (Seconds(total), Seconds(body));
+            })
+        };
+        assert_holds(after(1.5, 0.0));
+        assert_holds(after(9.0, 8.0));
+        assert_eq!(messages(after(1.6, 0.0)), "the hinted part came 1.60 s after it was asked for; 1.50 s are allowed");
+        let missing = asked(|l| l.hint.as_mut().unwrap().fetched.result.as_mut().unwrap().status = 404);
+        assert_eq!(messages(missing), "the hinted part can't be fetched: HTTP status 404");
+    }
+
+    #[test]
+    fn it_is_listed_under_the_name_that_was_hinted() {
+        let moved = |part: &mut Part| part.uri = url("720p/other.m4s");
+        let renamed = |l: &mut crate::facts::LowLatencyFacts| listed_as(l.reload.as_mut().unwrap(), moved);
+        assert!(messages(asked(renamed)).ends_with("under another name: players fetch it twice"));
+        assert_holds(asked(|l| listed_as(l.reload.as_mut().unwrap(), |p| p.uri.set_query(Some("token=2")))));
+    }
+
+    #[test]
+    fn a_break_that_ends_early_makes_other_parts() {
+        assert_holds(asked(|l| {
+            l.hint.as_mut().unwrap().fetched.result.as_mut().unwrap().status = 404;
+            listed_as(l.reload.as_mut().unwrap(), |p| {
+                (p.uri, p.segment, p.index, p.discontinuity) = (url("720p/back.m4s"), 17, 0, true);
+            });
+        }));
     }
 
     #[test]

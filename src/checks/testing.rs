@@ -6,7 +6,10 @@ use super::{Context, Expected, Thresholds, Verdict, Violation};
 use crate::codec::parameters::{Parameters, Picture, Sound};
 use crate::codec::rfc6381::Codec;
 use crate::container::{Container, Counter, Inspection, Track, TsFacts};
-use crate::facts::{Exchange, Failure, FailureKind, Fetched, OutputFacts, RenditionFacts, SegmentFacts, Timings};
+use crate::facts::{
+    DeltaFacts, Exchange, Failure, FailureKind, Fetched, HintFacts, LowLatencyFacts, OutputFacts, PartFacts,
+    ReloadFacts, RenditionFacts, SegmentFacts, Timings,
+};
 use crate::history::{Observation, OutputPast, Remembered, RenditionPast};
 use crate::stream::{
     HintKind, LowLatency, Media, Part, PreloadHint, Protocol, Rendition, Resolution, Segment, ServerControl, Timeline,
@@ -233,8 +236,24 @@ pub fn rendition(name: &str) -> RenditionFacts {
         inits: Vec::new(),
         segments: Vec::new(),
         oldest: None,
+        low_latency: None,
         skipped: 0,
         covered: true,
+    }
+}
+
+/// The next part when it was asked for, the newest one, and the same segments: none is old enough to be skipped.
+fn answered_well(timeline: Timeline) -> LowLatencyFacts {
+    let playlist = || answered("720p/index.m3u8", "application/vnd.apple.mpegurl");
+    let (media, mut next) = (|| answered("720p/part.m4s", "video/mp4"), timeline.clone());
+    next.low_latency.parts.push(part(16, 2));
+    let newest = PartFacts { part: part(16, 1), fetched: media(), inspection: ts_segment(16, 100.0, 0.5).inspection };
+    LowLatencyFacts {
+        cut_short: false,
+        reload: Some(ReloadFacts { segment: 16, part: 2, fetched: playlist(), timeline: Some(Arc::new(next)) }),
+        hint: Some(HintFacts { hint: timeline.low_latency.hints[0].clone(), fetched: media() }),
+        parts: vec![newest],
+        delta: Some(DeltaFacts { fetched: playlist(), timeline: Some(Arc::new(timeline)) }),
     }
 }
 
@@ -287,6 +306,7 @@ impl Scene {
             hints: vec![PreloadHint { kind: HintKind::Part, uri: hint.uri, start: None, length: None, line: 30 }],
             ..LowLatency::default()
         };
+        scene.rendition().low_latency = Some(answered_well(scene.timeline().clone()));
         scene
     }
 

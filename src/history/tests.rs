@@ -100,6 +100,7 @@ fn facts(timeline: Timeline, when: i64, segments: Vec<Arc<SegmentFacts>>) -> Out
         inits: vec![],
         segments,
         oldest: None,
+        low_latency: None,
         skipped: 0,
         covered: true,
     };

@@ -8,6 +8,7 @@ mod attributes;
 mod census;
 mod date;
 mod defects;
+mod delta;
 mod groups;
 mod lines;
 mod lint;
@@ -28,6 +29,8 @@ mod versions;
 
 #[cfg(test)]
 mod tests;
+
+pub use delta::rebuild;
 
 use crate::finding::{Defect, DefectKind, Position};
 use crate::stream::{Presentation, Timeline};

@@ -247,6 +247,7 @@ fn facts(rendition: Rendition, segment_bytes: u64) -> RenditionFacts {
         inits: Vec::new(),
         segments: inspected,
         oldest: None,
+        low_latency: None,
         skipped: 0,
         covered: true,
     }

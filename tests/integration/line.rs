@@ -144,3 +144,28 @@ async fn credentials_go_to_the_channels_own_origin_and_to_no_host_that_its_playl
         "{requests:?}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_low_latency_rendition_is_asked_what_its_players_ask_once_a_probe() {
+    let stage = Stage::new(&[channel("LL1", "live/LL1/master.m3u8")], TEMPLATES, "").await;
+    assert_eq!(failed(&*stage.probe("LL1").await), [""; 0]);
+    let requests = stage.origin.requests();
+    let asked = |directive: &str| {
+        requests.iter().filter(|r| r.query.as_deref().is_some_and(|query| query.contains(directive))).count()
+    };
+    assert_eq!((asked("_HLS_msn="), asked("_HLS_skip=YES")), (5, 5), "four rungs and an audio rendition");
+    let parts = requests.iter().filter(|r| r.path.contains("/part_")).count();
+    assert_eq!(parts, 5 * 3, "the hinted one and the two newest");
+}
+
+/// Its answer takes 1.5 s, and is late from 1.2 s on: a probe of a second can't tell.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blocking_reload_that_outlasts_the_probe_is_not_run() {
+    let stage = Stage::new(&[channel("LL1", "fault/ll_reload_late/LL1/master.m3u8")], TEMPLATES, "").await;
+    let began = Instant::now();
+    let report = stage.ask("LL1", Duration::from_secs(1)).await.unwrap().report;
+    assert!(began.elapsed() < Duration::from_secs(1));
+    let reload = report.outcomes.iter().find(|o| o.check == "ll_hls_blocking_reload").unwrap();
+    assert_eq!((reload.result, report.capture.deadline_exceeded), (CheckResult::NotRun, true));
+    assert_eq!(failed(&report), [""; 0]);
+}

@@ -128,7 +128,11 @@ async fn media_playlist(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, renditi
         return not_found();
     }
     let mut now_ms = now_ms;
-    let asked = if timeline.parts { low_latency::directives(ask.query) } else { Directives::default() };
+    let mut asked = if timeline.parts { low_latency::directives(ask.query) } else { Directives::default() };
+    if asked.msn.is_some() && timeline.effect == Some(Effect::ReloadFails) {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "busy\n");
+    }
+    asked.skip &= timeline.effect != Some(Effect::DeltaWhole);
     match low_latency::reload(ask, timeline, now_ms, asked).await {
         Some(at_ms) => now_ms = at_ms,
         None => return text(StatusCode::BAD_REQUEST, "that is too far ahead\n"),

@@ -70,6 +70,11 @@ pub fn directives(query: Option<&str>) -> Directives {
 /// The instant whose playlist answers the request: now, or when what it asks for is there. `None`: it asks for too much.
 pub async fn reload(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, asked: Directives) -> Option<i64> {
     let Some(msn) = asked.msn else { return asked.part.is_none().then_some(now_ms) };
+    match timeline.effect {
+        Some(Effect::ReloadEarly) => return Some(now_ms),
+        Some(Effect::ReloadLate) => tokio::time::sleep(Duration::from_millis(1500)).await,
+        _ => {}
+    }
     let index = msn - timeline.base;
     if index > timeline.edge(now_ms) + 1 {
         return None;
@@ -86,7 +91,12 @@ pub async fn reload(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, asked: Dire
 pub async fn part_comes(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, index: i64, part: i64) -> bool {
     let there_ms = published_ms(timeline, index, part);
     let known = (0..PARTS).contains(&part) && index > timeline.edge(now_ms) - WITH_PARTS - timeline.window;
-    let comes = known && there_ms - now_ms <= PART_MS;
+    let missing = match timeline.effect {
+        Some(Effect::HintUnanswered) => there_ms > now_ms,
+        Some(Effect::PartsMissing) => there_ms <= now_ms && there_ms > now_ms - 2 * PART_MS,
+        _ => false,
+    };
+    let comes = known && !missing && there_ms - now_ms <= PART_MS;
     if comes {
         wait(ask, now_ms, there_ms).await;
     }
@@ -154,7 +164,8 @@ fn parts(text: &mut String, timeline: &Timeline, live: &Live, index: i64, count:
     let number = index + timeline.base;
     for part in 0..count {
         let seconds = duration(timeline, live.rendition, index, part);
-        let independent = if live.rendition == Rendition::Audio || part == 0 { ",INDEPENDENT=YES" } else { "" };
+        let all = live.rendition == Rendition::Audio || timeline.effect == Some(Effect::PartsIndependent);
+        let independent = if all || part == 0 { ",INDEPENDENT=YES" } else { "" };
         let _ =
             writeln!(text, "#EXT-X-PART:DURATION={seconds:.5},URI=\"part_{number}_{part}.m4s{suffix}\"{independent}");
     }

@@ -102,7 +102,8 @@ pub fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
         low_latency::header(&mut text, timeline, live);
     }
     if skipped > 0 {
-        let _ = writeln!(text, "#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}");
+        let said = skipped - i64::from(effect == Some(Effect::DeltaCount));
+        let _ = writeln!(text, "#EXT-X-SKIP:SKIPPED-SEGMENTS={said}");
     } else if cmaf {
         let _ = writeln!(text, "#EXT-X-MAP:URI=\"init.mp4{suffix}\"");
     }

@@ -1,5 +1,6 @@
 mod bounds;
 mod damage;
+mod delta;
 mod fixtures;
 mod groups_versions;
 mod low_latency;

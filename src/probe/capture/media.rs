@@ -4,7 +4,7 @@ use super::plan::{Plan, plan};
 use super::{Capturer, PLAYLIST_PATIENCE, inconclusive, media_playlist};
 use crate::checks::segment_download_time::SHORTEST_PLAY;
 use crate::container::{Container, Init, Inspector};
-use crate::facts::{Fetched, InitFacts, OldestFacts, RenditionFacts, SegmentFacts};
+use crate::facts::{Fetched, InitFacts, LowLatencyFacts, OldestFacts, PartFacts, RenditionFacts, SegmentFacts};
 use crate::fetch::Ask;
 use crate::history::Known;
 use crate::stream::{ByteRange, Map, Segment, Timeline};
@@ -12,12 +12,13 @@ use crate::units::Seconds;
 use std::sync::Arc;
 use tokio::time::Instant;
 
-type Inits = Vec<(Arc<InitFacts>, Option<Init>)>;
+pub(super) type Inits = Vec<(Arc<InitFacts>, Option<Init>)>;
 
 struct Inspected {
     inits: Inits,
     /// Oldest first.
     segments: Vec<Arc<SegmentFacts>>,
+    parts: Vec<PartFacts>,
     /// Planned ones that left the window meanwhile.
     gone: u64,
 }
@@ -27,11 +28,15 @@ impl Capturer<'_> {
     pub(super) async fn media(&self, facts: &mut RenditionFacts, known: &Known) {
         let Some(timeline) = facts.timeline.clone() else { return };
         let plan = plan(&timeline, &facts.rendition.name, known, self.template.segments);
-        let (oldest, inspected) =
-            tokio::join!(self.oldest(facts, &timeline, &plan), self.inspect(facts, &timeline, &plan));
-        let Inspected { inits, segments, gone } = inspected;
+        let (oldest, inspected, low_latency) = tokio::join!(
+            self.oldest(facts, &timeline, &plan),
+            self.inspect(facts, &timeline, &plan),
+            self.low_latency(facts.rendition.uri.as_ref(), &timeline)
+        );
+        let Inspected { inits, segments, parts, gone } = inspected;
         let out_of_time = (plan.segments.len() - segments.len()) as u64 - gone;
         facts.oldest = oldest;
+        facts.low_latency = low_latency.map(|asked| LowLatencyFacts { parts, ..asked });
         facts.inits = inits.into_iter().map(|(init, _)| init).collect();
         facts.segments = segments;
         facts.skipped = plan.skipped + gone + out_of_time;
@@ -42,6 +47,19 @@ impl Capturer<'_> {
         let inits =
             futures_util::future::join_all(plan.maps.iter().map(|map| self.init(map, hidden(timeline, map)))).await;
         let inits: Inits = inits.into_iter().flatten().collect();
+        let ((segments, gone), parts) =
+            tokio::join!(self.segments(facts, timeline, plan, &inits), self.parts(timeline, &inits));
+        Inspected { inits, segments, parts, gone }
+    }
+
+    /// Those that were inspected, oldest first, and how many left the window meanwhile.
+    async fn segments(
+        &self,
+        facts: &RenditionFacts,
+        timeline: &Timeline,
+        plan: &Plan<'_>,
+        inits: &Inits,
+    ) -> (Vec<Arc<SegmentFacts>>, u64) {
         let (mut segments, mut gone) = (Vec::new(), 0);
         for segment in plan.segments.iter().rev() {
             let init = segment.map.as_ref().map(|map| inits.iter().find(|(i, _)| i.map == *map));
@@ -54,7 +72,7 @@ impl Capturer<'_> {
             }
         }
         segments.reverse();
-        Inspected { inits, segments, gone }
+        (segments, gone)
     }
 
     /// `None`: the probe's own time was up.

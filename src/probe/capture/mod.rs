@@ -1,5 +1,6 @@
 //! Fetch, parse, fetch, inspect: the one bend of the line. It never fails; a broken stream is data.
 
+mod low_latency;
 mod media;
 mod plan;
 
@@ -176,7 +177,10 @@ fn media_playlist(body: &[u8], base: &Url) -> (Option<Timeline>, Vec<crate::find
 /// Something was left out for time.
 fn left_out(output: &OutputFacts) -> bool {
     let manifest = output.manifest.result.as_ref().err().is_some_and(|f| f.kind == FailureKind::Deadline);
-    manifest || output.renditions.iter().any(|r| (r.playlist.is_none() && r.rendition.uri.is_some()) || !r.covered)
+    let cut_short = |r: &RenditionFacts| r.low_latency.as_ref().is_some_and(|l| l.cut_short);
+    let partial =
+        |r: &RenditionFacts| (r.playlist.is_none() && r.rendition.uri.is_some()) || !r.covered || cut_short(r);
+    manifest || output.renditions.iter().any(partial)
 }
 
 fn longest(stages: &[Stages]) -> Stages {
@@ -198,6 +202,7 @@ fn unasked(rendition: Rendition) -> RenditionFacts {
         inits: Vec::new(),
         segments: Vec::new(),
         oldest: None,
+        low_latency: None,
         skipped: 0,
         covered: true,
     }

@@ -1,0 +1,36 @@
+use crate::stream::{Segment, Timeline};
+
+/// What a player holds that knew `known` and got the delta update `delta`: the skipped segments as it knew them, and the
+/// rest as it came (RFC 8216bis 6.3.7). `None` where a skipped one isn't known: the player has to load the whole playlist.
+#[must_use]
+pub fn rebuild(known: &Timeline, delta: &Timeline) -> Option<Timeline> {
+    let skipped = delta.low_latency.skipped.unwrap_or(0);
+    let until = delta.media_sequence.checked_add(skipped)?;
+    let within = |s: &&Segment| (delta.media_sequence..until).contains(&s.number);
+    let mut segments: Vec<Segment> = known.segments.iter().filter(within).cloned().collect();
+    if segments.len() as u64 != skipped {
+        return None;
+    }
+    let last = segments.last().cloned();
+    segments.extend(delta.segments.iter().cloned());
+    if let Some(last) = last {
+        go_on(&mut segments, skipped, &last, delta.discontinuity_sequence);
+    }
+    let mut rebuilt = Timeline { segments, ..delta.clone() };
+    rebuilt.low_latency.skipped = None;
+    Some(rebuilt)
+}
+
+/// What the skipped segments said holds on: their discontinuities, and the key and map in force until the next ones.
+fn go_on(segments: &mut [Segment], skipped: u64, last: &Segment, counted_from: u64) {
+    let missed = last.discontinuity_sequence.saturating_sub(counted_from);
+    let rest = segments.iter_mut().skip(usize::try_from(skipped).unwrap_or(usize::MAX));
+    let (mut map, mut key) = (last.map.as_ref(), last.key.as_ref());
+    for segment in rest {
+        segment.discontinuity_sequence = segment.discontinuity_sequence.saturating_add(missed);
+        map = map.filter(|_| segment.map.is_none());
+        key = key.filter(|_| segment.key.is_none());
+        segment.map = segment.map.take().or(map.cloned());
+        segment.key = segment.key.take().or(key.cloned());
+    }
+}

@@ -1,0 +1,47 @@
+//! A known playlist and its delta update → the playlist as a player holds it then.
+
+use super::*;
+use crate::hls::rebuild;
+
+const HEAD: &str = "#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-TARGETDURATION:2\n#EXT-X-DISCONTINUITY-SEQUENCE:5\n";
+
+fn known() -> Timeline {
+    let text = format!(
+        "{HEAD}#EXT-X-MEDIA-SEQUENCE:40\n#EXT-X-MAP:URI=\"i.mp4\"\n#EXTINF:2,\n40.mp4\n#EXT-X-DISCONTINUITY\n#EXTINF:2,\n41.mp4\n\
+         #EXTINF:2,\n42.mp4\n#EXTINF:2,\n43.mp4\n"
+    );
+    timeline(&text).0
+}
+
+fn update(first: u64, skipped: u64, lines: &str) -> Timeline {
+    let text = format!("{HEAD}#EXT-X-MEDIA-SEQUENCE:{first}\n#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}\n{lines}");
+    timeline(&text).0
+}
+
+#[test]
+fn skipped_segments_and_what_they_said_hold_on() {
+    let delta = update(40, 2, "#EXTINF:2,\n42.mp4\n#EXTINF:2,\n43.mp4\n#EXT-X-MAP:URI=\"j.mp4\"\n#EXTINF:2,\n44.mp4\n");
+    let rebuilt = rebuild(&known(), &delta).unwrap();
+    let seen: Vec<_> = rebuilt.segments.iter().map(|s| (s.number, s.discontinuity_sequence, s.uri.path())).collect();
+    let path = |n: u64| format!("/live/ch1/{n}.mp4");
+    let paths: Vec<_> = (40..45).map(path).collect();
+    let expected = [(40, 5), (41, 6), (42, 6), (43, 6), (44, 6)];
+    let expected: Vec<_> = expected.iter().zip(&paths).map(|((n, d), path)| (*n, *d, path.as_str())).collect();
+    assert_eq!(seen, expected);
+    let maps: Vec<_> = rebuilt.segments.iter().map(|s| s.map.as_ref().unwrap().uri.path()).collect();
+    assert_eq!(maps[3..], ["/live/ch1/i.mp4", "/live/ch1/j.mp4"]);
+    assert_eq!(rebuilt.low_latency.skipped, None);
+}
+
+#[test]
+fn an_update_that_skips_nothing_is_the_playlist() {
+    let rebuilt = rebuild(&known(), &update(43, 0, "#EXTINF:2,\n43.mp4\n")).unwrap();
+    assert_eq!(rebuilt.segments.iter().map(|s| s.number).collect::<Vec<_>>(), [43]);
+}
+
+#[test]
+fn what_was_never_known_cannot_be_rebuilt() {
+    assert_eq!(rebuild(&known(), &update(39, 2, "#EXTINF:2,\n41.mp4\n")), None);
+    assert_eq!(rebuild(&known(), &update(42, 3, "#EXTINF:2,\n45.mp4\n")), None);
+    assert_eq!(rebuild(&known(), &update(40, u64::MAX, "#EXTINF:2,\n45.mp4\n")), None);
+}
