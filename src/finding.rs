@@ -19,6 +19,8 @@ pub struct Defect {
 pub enum DefectKind {
     /// HLS playlist syntax.
     Syntax,
+    /// A date range in a playlist: players pass over one that is malformed.
+    Metadata,
     /// An attribute of a multivariant playlist's rendition is missing or malformed.
     Attribute,
     /// Groups of renditions: undefined, or members that clash.

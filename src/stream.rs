@@ -7,6 +7,7 @@ pub use low_latency::{HintKind, LowLatency, Part, PreloadHint, RenditionReport, 
 use crate::units::{BitsPerSecond, Seconds, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use url::Url;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -39,6 +40,8 @@ impl Media {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Presentation {
     pub renditions: Vec<Rendition>,
+    /// HLS: names and values of EXT-X-DEFINE, which the media playlists may import.
+    pub variables: BTreeMap<String, String>,
 }
 
 /// One rung of the ladder, one audio or one text rendition.

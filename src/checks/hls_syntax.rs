@@ -9,7 +9,7 @@ pub const META: Meta = Meta {
     severity: Severity::Major,
     group: Group::Hls,
     help: "fails when a playlist breaks the format: not UTF-8, no EXTM3U, a BOM, a repeated attribute, a tag out of place, \
-           a missing required tag or URI, a bad number",
+           a missing required tag or URI, a bad number; minor where only a date range is malformed, which players pass over",
     reference: "draft-pantos-hls-rfc8216bis-22 4",
     needs_history: false,
 };
@@ -37,7 +37,12 @@ fn judge(facts: &RenditionFacts, manifest: &Url) -> Option<Vec<Violation>> {
 }
 
 fn syntax(url: &Url, defects: &[Defect]) -> Vec<Violation> {
-    defects.iter().filter(|d| d.kind == DefectKind::Syntax).map(|d| defect(url, d)).collect()
+    let of = |d: &Defect| match d.kind {
+        DefectKind::Syntax => Some(defect(url, d)),
+        DefectKind::Metadata => Some(defect(url, d).severity(Severity::Minor)),
+        _ => None,
+    };
+    defects.iter().filter_map(of).collect()
 }
 
 #[cfg(test)]
@@ -74,6 +79,13 @@ mod tests {
         assert_eq!((found[0].rendition.as_deref(), found[1].rendition.as_deref()), (None, Some(NAME)));
         assert_eq!(found[1].message, "line 7, column 8: `6,5` is not a number");
         assert_eq!((&found[1].evidence["line"], &found[1].evidence["reference"]), (&7.into(), &"4.4.4.1".into()));
+    }
+
+    #[test]
+    fn a_malformed_date_range_is_minor() {
+        let mut scene = Scene::live();
+        scene.rendition().defects.push(Defect { kind: DefectKind::Metadata, ..wrong(7) });
+        assert_eq!(violations(run(&scene))[0].severity, Some(Severity::Minor));
     }
 
     #[test]

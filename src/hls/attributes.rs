@@ -36,6 +36,11 @@ impl<'a> List<'a> {
         self.0.iter().find(|p| p.name == name && !p.quoted && word(p.value)).map(|p| p.value)
     }
 
+    /// Where an attribute of that name stands, sound or not.
+    pub fn name(&self, name: &str) -> Option<&'a str> {
+        self.0.iter().find(|p| p.name == name).map(|p| p.name)
+    }
+
     /// Any attribute of that name, sound or not.
     pub fn has(&self, name: &str) -> bool {
         self.0.iter().any(|p| p.name == name)

@@ -1,5 +1,6 @@
 //! The bounded list of defects, and how a message shows hostile text.
 
+use super::columns::Columns;
 use super::lines::Line;
 use crate::finding::{Defect, DefectKind, Position};
 use std::fmt;
@@ -14,6 +15,8 @@ pub(super) struct Defects {
     attribute: Kept,
     /// Groups and versions.
     other: Kept,
+    /// Of the text that is being read.
+    columns: Columns,
 }
 
 #[derive(Debug, Default)]
@@ -32,7 +35,9 @@ impl Defects {
         reference: &'static str,
         message: fmt::Arguments<'_>,
     ) {
-        self.kept(kind).add(|| Defect { kind, at: line.position(offset), message: message.to_string(), reference });
+        let (kept, columns) = self.kept(kind);
+        let at = || columns.of(line.position(offset));
+        kept.add(|| Defect { kind, at: at(), message: message.to_string(), reference });
     }
 
     /// A defect at a place that is no single line's, such as a missing tag.
@@ -43,13 +48,19 @@ impl Defects {
         reference: &'static str,
         message: fmt::Arguments<'_>,
     ) {
-        let at = Position::Line { line, column };
-        self.kept(kind).add(|| Defect { kind, at, message: message.to_string(), reference });
+        let (kept, columns) = self.kept(kind);
+        let at = columns.of(Position::Line { line, column });
+        kept.add(|| Defect { kind, at, message: message.to_string(), reference });
+    }
+
+    /// From here on places are those of a text whose variables were replaced.
+    pub fn read_by(&mut self, columns: Columns) {
+        self.columns = columns;
     }
 
     /// In the order of the lines, each kind's count of the rest at the end.
     pub fn finish(self) -> Vec<Defect> {
-        let Self { syntax, attribute, other } = self;
+        let Self { syntax, attribute, other, .. } = self;
         let rest: Vec<Defect> = [syntax.rest(), attribute.rest(), other.rest()].into_iter().flatten().collect();
         let mut all = syntax.list;
         all.extend(attribute.list);
@@ -62,12 +73,13 @@ impl Defects {
         all
     }
 
-    fn kept(&mut self, kind: DefectKind) -> &mut Kept {
-        match kind {
+    fn kept(&mut self, kind: DefectKind) -> (&mut Kept, &Columns) {
+        let kept = match kind {
             DefectKind::Attribute => &mut self.attribute,
             DefectKind::Groups | DefectKind::GroupHabit | DefectKind::Version => &mut self.other,
             _ => &mut self.syntax,
-        }
+        };
+        (kept, &self.columns)
     }
 }
 

@@ -8,6 +8,7 @@ use super::rules;
 use super::tags::{self, Place, TAGS, Tag};
 use super::values::{self, Reading, Report};
 use super::versions::Versions;
+use super::whole::Whole;
 use crate::finding::DefectKind::Syntax;
 
 /// A line that the model can use.
@@ -21,7 +22,7 @@ pub(super) enum Sound<'a> {
     Uri(&'a str),
 }
 
-pub(super) struct Lint {
+pub(super) struct Lint<'a> {
     census: Census,
     kind: Kind,
     /// Line of the first of each tag, in the table's order; 0: not seen.
@@ -31,9 +32,10 @@ pub(super) struct Lint {
     first_segment: bool,
     first_discontinuity: bool,
     versions: Versions,
+    whole: Whole<'a>,
 }
 
-impl Lint {
+impl<'a> Lint<'a> {
     pub fn new(census: Census) -> Self {
         let seen = [0; TAGS.len()];
         let versions = Versions::default();
@@ -45,10 +47,11 @@ impl Lint {
             first_segment: false,
             first_discontinuity: false,
             versions,
+            whole: Whole::default(),
         }
     }
 
-    pub fn check<'l, 'a>(&mut self, line: &'l Line<'a>, defects: &mut Defects) -> Option<Statement<'l, 'a>> {
+    pub fn check<'l>(&mut self, line: &'l Line<'a>, defects: &mut Defects) -> Option<Statement<'l, 'a>> {
         let content = match line.content {
             Content::Blank | Content::Comment => None,
             Content::TooLong => {
@@ -64,7 +67,7 @@ impl Lint {
     }
 
     /// Tags that no clause defines pass unread: clients must ignore them (RFC 8216bis 6.3.1).
-    fn tag<'a>(&mut self, line: &Line<'a>, name: &str, rest: &'a str, defects: &mut Defects) -> Option<Sound<'a>> {
+    fn tag(&mut self, line: &Line<'a>, name: &str, rest: &'a str, defects: &mut Defects) -> Option<Sound<'a>> {
         let (index, tag) = tags::find(name)?;
         let mut report = Report { defects, line, tag };
         let in_place = self.place(&mut report);
@@ -76,6 +79,7 @@ impl Lint {
         self.versions.take(tag.name, rest.strip_prefix(':').unwrap_or(rest), reading.as_ref(), line);
         if let Some(Reading::Attributes(list)) = &reading {
             rules::check(list, &mut report);
+            self.whole.take(list, &mut report);
         }
         if in_place && alone { Some(Sound::Tag(tag.name, reading?)) } else { None }
     }
@@ -162,6 +166,8 @@ impl Lint {
         if self.kind == Kind::Media {
             self.required("EXT-X-TARGETDURATION", "is required in a media playlist", defects);
         }
+        let dated = tags::find("EXT-X-PROGRAM-DATE-TIME").is_some_and(|(index, _)| self.seen.get(index) != Some(&0));
+        self.whole.finish(dated, defects);
     }
 
     fn required(&self, name: &str, why: &str, defects: &mut Defects) {

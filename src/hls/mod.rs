@@ -1,15 +1,18 @@
 //! HLS playlists: text → [`Presentation`] or [`Timeline`], with every defect's line.
 //!
-//! The line: bytes → text → lines → lint (which knows the malformed ones) → model. The lint hands on only sound
+//! The line: bytes → text → variables replaced → lines → lint (which knows the malformed ones) → model. The lint hands on only sound
 //! lines, and the model's builders have `m3u8-rs` read them a statement at a time (see `m3u8`), so that one bad
 //! tag never costs more than itself.
 
 mod attributes;
 mod census;
+mod columns;
 mod date;
 mod defects;
 mod delta;
+mod forms;
 mod groups;
+mod keys;
 mod lines;
 mod lint;
 mod looks;
@@ -19,13 +22,16 @@ mod multivariant;
 mod names;
 mod parts;
 mod protection;
+mod ranges;
 mod rules;
 mod tags;
 mod text;
 mod types;
 mod uris;
 mod values;
+mod variables;
 mod versions;
+mod whole;
 
 #[cfg(test)]
 mod tests;
@@ -37,7 +43,9 @@ use crate::stream::{Presentation, Timeline};
 use census::{Census, Kind};
 use defects::Defects;
 use lint::Lint;
+use std::collections::BTreeMap;
 use url::Url;
+use variables::{Replaced, Source, Variables};
 
 /// Segments kept of one media playlist: the newest.
 pub const MAX_SEGMENTS: usize = 100_000;
@@ -61,15 +69,32 @@ pub enum Playlist {
 /// Never fails: what can't be read is a defect with its line, and the rest is still read.
 #[must_use]
 pub fn parse(bytes: &[u8], base: &Url) -> (Playlist, Vec<Defect>) {
+    read(bytes, base, None)
+}
+
+/// The same for a media playlist that a multivariant playlist led to, whose `variables` it may import.
+#[must_use]
+pub fn parse_rendition(bytes: &[u8], base: &Url, variables: &BTreeMap<String, String>) -> (Playlist, Vec<Defect>) {
+    read(bytes, base, Some(variables))
+}
+
+fn read(bytes: &[u8], base: &Url, imported: Option<&Variables>) -> (Playlist, Vec<Defect>) {
     let mut defects = Defects::default();
     let decoded = text::decode(bytes, &mut defects);
     let census = Census::of(&decoded);
     if !census.is_playlist() {
         return (Playlist::Unreadable, vec![not_a_playlist(bytes)]);
     }
-    let playlist = match census.kind() {
-        Kind::Multivariant => Playlist::Multivariant(multivariant(&decoded, base, census, &mut defects)),
-        Kind::Media => Playlist::Media(media(&decoded, base, census, &mut defects)),
+    let kind = census.kind();
+    let Replaced { text, columns, variables } =
+        variables::replace(&decoded, Source { kind, base, imported }, &mut defects);
+    defects.read_by(columns);
+    let playlist = match kind {
+        Kind::Multivariant => {
+            let presentation = multivariant(&text, base, census, &mut defects);
+            Playlist::Multivariant(Presentation { variables, ..presentation })
+        }
+        Kind::Media => Playlist::Media(media(&text, base, census, &mut defects)),
     };
     (playlist, defects.finish())
 }

@@ -157,7 +157,7 @@ impl<'a, 'b> Builder<'a, 'b> {
         }
         let mut renditions: Vec<Rendition> = self.drafts.into_iter().map(Draft::named).collect();
         names::make_unique(&mut renditions);
-        Presentation { renditions }
+        Presentation { renditions, ..Presentation::default() }
     }
 }
 

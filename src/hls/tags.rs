@@ -1,8 +1,9 @@
 //! The tags of RFC 8216bis 4.4: where each may stand, how often, and what its value is.
 
+use super::forms;
 use super::types::Type::{
-    self, Codecs, EmptyText, Float, GroupOrNone, Hexadecimal, Integer, MapRange, Range, Resolution, SignedFloat, Text,
-    Word,
+    self, Codecs, Date, EmptyText, Float, Form, GroupOrNone, Hexadecimal, Integer, Iv, MapRange, Positive, Range,
+    Resolution, SignedFloat, Text, Word,
 };
 
 pub(super) struct Tag {
@@ -106,8 +107,10 @@ pub(super) static TAGS: [Tag; 32] = [
 ];
 
 const START: &[Attribute] = &[must("TIME-OFFSET", SignedFloat), may("PRECISE", YES_NO)];
+const VARIABLE: Type = Form(&forms::VARIABLE);
+/// One of NAME, IMPORT and QUERYPARAM: see `rules`.
 const DEFINE: &[Attribute] =
-    &[may("NAME", Text), may("VALUE", EmptyText), may("IMPORT", Text), may("QUERYPARAM", Text)];
+    &[may("NAME", VARIABLE), may("VALUE", EmptyText), may("IMPORT", VARIABLE), may("QUERYPARAM", VARIABLE)];
 const PART_INF: &[Attribute] = &[must("PART-TARGET", Float)];
 const SERVER_CONTROL: &[Attribute] = &[
     may("CAN-SKIP-UNTIL", Float),
@@ -120,16 +123,16 @@ const SERVER_CONTROL: &[Attribute] = &[
 const KEY: &[Attribute] = &[
     must("METHOD", Word(&["NONE", "AES-128", "SAMPLE-AES", "SAMPLE-AES-CTR", "AES-256-GCM"])),
     may("URI", Text),
-    may("IV", Hexadecimal),
+    may("IV", Iv),
     may("KEYFORMAT", Text),
-    may("KEYFORMATVERSIONS", Text),
+    may("KEYFORMATVERSIONS", Form(&forms::KEY_VERSIONS)),
 ];
 const SESSION_KEY: &[Attribute] = &[
     must("METHOD", Word(&["AES-128", "SAMPLE-AES", "SAMPLE-AES-CTR", "AES-256-GCM"])),
     must("URI", Text),
-    may("IV", Hexadecimal),
+    may("IV", Iv),
     may("KEYFORMAT", Text),
-    may("KEYFORMATVERSIONS", Text),
+    may("KEYFORMATVERSIONS", Form(&forms::KEY_VERSIONS)),
 ];
 const MAP: &[Attribute] = &[must("URI", Text), may("BYTERANGE", MapRange)];
 const PART: &[Attribute] = &[
@@ -143,9 +146,9 @@ const PART: &[Attribute] = &[
 const DATERANGE: &[Attribute] = &[
     must("ID", Text),
     may("CLASS", Text),
-    may("START-DATE", Text),
-    may("CUE", Text),
-    may("END-DATE", Text),
+    may("START-DATE", Date),
+    may("CUE", WORDS),
+    may("END-DATE", Date),
     may("DURATION", Float),
     may("PLANNED-DURATION", Float),
     may("SCTE35-CMD", Hexadecimal),
@@ -153,6 +156,24 @@ const DATERANGE: &[Attribute] = &[
     may("SCTE35-IN", Hexadecimal),
     may("END-ON-NEXT", Word(&["YES"])),
 ];
+const WORDS: Type = Form(&forms::WORDS);
+/// What CLASS `com.apple.hls.interstitial` defines beside (Appendix D).
+pub(super) const INTERSTITIAL: &[Attribute] = &[
+    may("X-ASSET-URI", Text),
+    may("X-ASSET-LIST", Text),
+    may("X-RESUME-OFFSET", SignedFloat),
+    may("X-PLAYOUT-LIMIT", Float),
+    may("X-SNAP", WORDS),
+    may("X-RESTRICT", WORDS),
+    may("X-CONTENT-MAY-VARY", Text),
+    may("X-TIMELINE-OCCUPIES", Text),
+    may("X-TIMELINE-STYLE", Text),
+    may("X-SKIP-CONTROL-OFFSET", Integer),
+    may("X-SKIP-CONTROL-DURATION", Integer),
+    may("X-SKIP-CONTROL-LABEL-ID", Text),
+];
+/// What CLASS `com.apple.hls.preload` defines beside (Appendix F).
+pub(super) const PRELOAD: &[Attribute] = &[may("X-URI", Text), may("X-TARGET-ID", Text), may("X-TARGET-CLASS", Text)];
 const SKIP: &[Attribute] = &[must("SKIPPED-SEGMENTS", Integer), may("RECENTLY-REMOVED-DATERANGES", EmptyText)];
 const PRELOAD_HINT: &[Attribute] = &[
     must("TYPE", Word(&["PART", "MAP"])),
@@ -167,52 +188,52 @@ const MEDIA: &[Attribute] = &[
     must("GROUP-ID", Text),
     must("NAME", Text),
     may("URI", Text),
-    may("LANGUAGE", Text),
-    may("ASSOC-LANGUAGE", Text),
-    may("STABLE-RENDITION-ID", Text),
+    may("LANGUAGE", Form(&forms::LANGUAGE)),
+    may("ASSOC-LANGUAGE", Form(&forms::LANGUAGE)),
+    may("STABLE-RENDITION-ID", Form(&forms::STABLE)),
     may("DEFAULT", YES_NO),
     may("AUTOSELECT", YES_NO),
     may("FORCED", YES_NO),
-    may("INSTREAM-ID", Text),
+    may("INSTREAM-ID", Form(&forms::INSTREAM)),
     may("BIT-DEPTH", Integer),
     may("SAMPLE-RATE", Integer),
     may("CHARACTERISTICS", Text),
-    may("CHANNELS", Text),
+    may("CHANNELS", Form(&forms::CHANNELS)),
 ];
 const STREAM_INF: &[Attribute] = &[
     must("BANDWIDTH", Integer),
     may("AVERAGE-BANDWIDTH", Integer),
-    may("SCORE", Float),
+    may("SCORE", Positive),
     may("CODECS", Codecs),
-    may("SUPPLEMENTAL-CODECS", Text),
+    may("SUPPLEMENTAL-CODECS", Form(&forms::SUPPLEMENTAL)),
     may("RESOLUTION", Resolution),
     may("FRAME-RATE", Float),
     may("HDCP-LEVEL", HDCP_LEVEL),
-    may("ALLOWED-CPC", Text),
+    may("ALLOWED-CPC", Form(&forms::CPC)),
     may("VIDEO-RANGE", VIDEO_RANGE),
-    may("REQ-VIDEO-LAYOUT", Text),
-    may("STABLE-VARIANT-ID", Text),
+    may("REQ-VIDEO-LAYOUT", Form(&forms::LAYOUT)),
+    may("STABLE-VARIANT-ID", Form(&forms::STABLE)),
     may("AUDIO", Text),
     may("VIDEO", Text),
     may("SUBTITLES", Text),
     may("CLOSED-CAPTIONS", GroupOrNone),
-    may("PATHWAY-ID", Text),
+    may("PATHWAY-ID", Form(&forms::PATHWAY)),
 ];
 const I_FRAME_STREAM_INF: &[Attribute] = &[
     must("BANDWIDTH", Integer),
     must("URI", Text),
     may("AVERAGE-BANDWIDTH", Integer),
-    may("SCORE", Float),
+    may("SCORE", Positive),
     may("CODECS", Codecs),
-    may("SUPPLEMENTAL-CODECS", Text),
+    may("SUPPLEMENTAL-CODECS", Form(&forms::SUPPLEMENTAL)),
     may("RESOLUTION", Resolution),
     may("HDCP-LEVEL", HDCP_LEVEL),
-    may("ALLOWED-CPC", Text),
+    may("ALLOWED-CPC", Form(&forms::CPC)),
     may("VIDEO-RANGE", VIDEO_RANGE),
-    may("REQ-VIDEO-LAYOUT", Text),
-    may("STABLE-VARIANT-ID", Text),
+    may("REQ-VIDEO-LAYOUT", Form(&forms::LAYOUT)),
+    may("STABLE-VARIANT-ID", Form(&forms::STABLE)),
     may("VIDEO", Text),
-    may("PATHWAY-ID", Text),
+    may("PATHWAY-ID", Form(&forms::PATHWAY)),
 ];
 const HDCP_LEVEL: Type = Word(&["TYPE-0", "TYPE-1", "NONE"]);
 const VIDEO_RANGE: Type = Word(&["SDR", "HLG", "PQ"]);
@@ -221,6 +242,6 @@ const SESSION_DATA: &[Attribute] = &[
     may("VALUE", Text),
     may("URI", Text),
     may("FORMAT", Word(&["JSON", "RAW"])),
-    may("LANGUAGE", Text),
+    may("LANGUAGE", Form(&forms::LANGUAGE)),
 ];
-const CONTENT_STEERING: &[Attribute] = &[must("SERVER-URI", Text), may("PATHWAY-ID", Text)];
+const CONTENT_STEERING: &[Attribute] = &[must("SERVER-URI", Text), may("PATHWAY-ID", Form(&forms::PATHWAY))];

@@ -1,16 +1,22 @@
 //! The value types of RFC 8216bis 4.2, and whether an attribute's value is one.
 
 use super::attributes::Pair;
+use super::date;
+use super::forms::{Form, is_128_bits, is_positive};
 use std::fmt;
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) enum Type {
     /// decimal-integer
     Integer,
     /// hexadecimal-sequence
     Hexadecimal,
+    /// hexadecimal-sequence of at most 128 bits
+    Iv,
     /// decimal-floating-point
     Float,
+    /// decimal-floating-point above 0
+    Positive,
     /// signed-decimal-floating-point
     SignedFloat,
     /// quoted-string
@@ -29,6 +35,10 @@ pub(super) enum Type {
     Range,
     /// quoted-string `<n>@<o>`
     MapRange,
+    /// quoted-string that is a date and time of ISO 8601
+    Date,
+    /// quoted-string of a form of its own
+    Form(&'static Form),
 }
 
 impl Type {
@@ -37,7 +47,9 @@ impl Type {
         match self {
             Self::Integer => !pair.quoted && integer(text).is_some(),
             Self::Hexadecimal => !pair.quoted && is_hexadecimal(text),
+            Self::Iv => !pair.quoted && is_hexadecimal(text) && is_128_bits(text),
             Self::Float => !pair.quoted && float(text).is_some(),
+            Self::Positive => !pair.quoted && is_positive(text),
             Self::SignedFloat => !pair.quoted && float(text.strip_prefix('-').unwrap_or(text)).is_some(),
             Self::Text => pair.quoted && !text.is_empty(),
             Self::EmptyText => pair.quoted,
@@ -53,6 +65,8 @@ impl Type {
             }
             Self::Range => pair.quoted && range(text).is_some(),
             Self::MapRange => pair.quoted && range(text).is_some_and(|(_, offset)| offset.is_some()),
+            Self::Date => pair.quoted && date::parse(text).is_some(),
+            Self::Form(form) => pair.quoted && (form.fits)(text),
         }
     }
 }
@@ -63,7 +77,9 @@ impl fmt::Display for Type {
         f.write_str(match self {
             Self::Integer => "a whole number from 0 to 18446744073709551615 without quotes",
             Self::Hexadecimal => "a hexadecimal number such as 0x1F without quotes",
+            Self::Iv => "a hexadecimal number of at most 32 digits without quotes",
             Self::Float => "a decimal number such as 29.97 without quotes",
+            Self::Positive => "a decimal number above 0 without quotes",
             Self::SignedFloat => "a decimal number such as -12.5 without quotes",
             Self::Text => "a string in double quotes, not empty",
             Self::EmptyText => "a string in double quotes",
@@ -73,6 +89,8 @@ impl fmt::Display for Type {
             Self::GroupOrNone => "a group in double quotes, or NONE without them",
             Self::Range => "a byte range such as \"1024\" or \"1024@0\" in double quotes",
             Self::MapRange => "a byte range with its offset such as \"1024@0\" in double quotes",
+            Self::Date => "a date and time such as \"2024-03-05T07:08:09.250Z\" in double quotes",
+            Self::Form(form) => form.what,
         })
     }
 }
@@ -102,7 +120,7 @@ fn resolution(text: &str) -> Option<(u64, u64)> {
 }
 
 /// Packagers write the digits in either case; only capitals are in the grammar, but no MUST forbids the others.
-fn is_hexadecimal(text: &str) -> bool {
+pub(super) fn is_hexadecimal(text: &str) -> bool {
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
     digits.is_some_and(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_hexdigit()))
 }

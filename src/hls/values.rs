@@ -33,13 +33,13 @@ impl<'a> Report<'_, '_, 'a> {
     /// A breach of the tag's own clause, at `part` of the line.
     pub fn tag(&mut self, part: &'a str, message: fmt::Arguments<'_>) {
         let at = (self.line, self.line.offset_of(part));
-        self.defects.add(DefectKind::Syntax, at, self.tag.reference, message);
+        self.defects.add(self.kind(), at, self.tag.reference, message);
     }
 
     /// A breach of the grammar of attribute lists.
     pub fn list(&mut self, part: &'a str, message: fmt::Arguments<'_>) {
         let at = (self.line, self.line.offset_of(part));
-        self.defects.add(DefectKind::Syntax, at, attributes::REFERENCE, message);
+        self.defects.add(self.kind(), at, attributes::REFERENCE, message);
     }
 
     /// A missing or malformed attribute; what a ladder is made of is a kind of its own.
@@ -53,8 +53,13 @@ impl<'a> Report<'_, '_, 'a> {
         if self.tag.place == Place::Multivariant && ladder.contains(&self.tag.name) {
             DefectKind::Attribute
         } else {
-            DefectKind::Syntax
+            self.kind()
         }
+    }
+
+    /// Clients pass over a malformed date range (RFC 8216bis 4.4.5.1): it is not as bad as other tags.
+    fn kind(&self) -> DefectKind {
+        if self.tag.name == "EXT-X-DATERANGE" { DefectKind::Metadata } else { DefectKind::Syntax }
     }
 }
 

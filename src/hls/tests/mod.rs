@@ -7,6 +7,7 @@ mod low_latency;
 mod media_model;
 mod multivariant_model;
 mod rules;
+mod violations;
 
 use super::Playlist;
 use crate::finding::{Defect, DefectKind, Position};
@@ -21,7 +22,7 @@ fn base() -> Url {
 /// Without the defects of groups and versions, which have tests of their own: the rules' examples are short.
 fn parse(bytes: &[u8], base: &Url) -> (Playlist, Vec<Defect>) {
     let (playlist, mut defects) = super::parse(bytes, base);
-    defects.retain(|d| matches!(d.kind, DefectKind::Syntax | DefectKind::Attribute));
+    defects.retain(|d| matches!(d.kind, DefectKind::Syntax | DefectKind::Metadata | DefectKind::Attribute));
     (playlist, defects)
 }
 

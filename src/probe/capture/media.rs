@@ -9,6 +9,7 @@ use crate::fetch::Ask;
 use crate::history::Known;
 use crate::stream::{ByteRange, Map, Segment, Timeline};
 use crate::units::Seconds;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -151,7 +152,9 @@ impl Capturer<'_> {
         if inconclusive(&fetched, began, PLAYLIST_PATIENCE) {
             return None;
         }
-        let again = fetched.ok().and_then(|e| media_playlist(&body, &e.final_url).0);
+        // Only numbers are compared: what variables stand for doesn't matter.
+        let variables = BTreeMap::new();
+        let again = fetched.ok().and_then(|e| media_playlist(&body, &e.final_url, &variables).0);
         Some(again.is_none_or(|timeline| timeline.segments.iter().any(|s| s.number == segment.number)))
     }
 

@@ -15,6 +15,7 @@ use crate::hls::{self, Playlist};
 use crate::stream::{Media, Protocol, Rendition, Timeline};
 use crate::units::{Seconds, Timestamp};
 use futures_util::stream::{self, StreamExt};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -98,7 +99,8 @@ impl Capturer<'_> {
             Playlist::Multivariant(presentation) => {
                 facts.parsed = true;
                 facts.defects = defects;
-                let captures = presentation.renditions.into_iter().map(|r| self.rendition(r, known));
+                let captures = presentation.renditions.into_iter();
+                let captures = captures.map(|r| self.rendition(r, &presentation.variables, known));
                 let done: Vec<_> = stream::iter(captures).buffered(RENDITIONS_AT_ONCE).collect().await;
                 let (renditions, arrived): (Vec<_>, Vec<_>) = done.into_iter().unzip();
                 facts.renditions = renditions;
@@ -107,7 +109,12 @@ impl Capturer<'_> {
         }
     }
 
-    async fn rendition(&self, rendition: Rendition, known: &Known) -> (RenditionFacts, Instant) {
+    async fn rendition(
+        &self,
+        rendition: Rendition,
+        variables: &BTreeMap<String, String>,
+        known: &Known,
+    ) -> (RenditionFacts, Instant) {
         let mut facts = unasked(rendition);
         let Some(url) = facts.rendition.uri.clone() else { return (facts, Instant::now()) };
         let asked_at = self.clock.now();
@@ -118,7 +125,7 @@ impl Capturer<'_> {
             return (facts, arrived);
         }
         if let Some(exchange) = fetched.ok() {
-            let (timeline, defects) = media_playlist(&body, &exchange.final_url);
+            let (timeline, defects) = media_playlist(&body, &exchange.final_url, variables);
             facts.timeline = timeline.map(Arc::new);
             facts.defects = defects;
         }
@@ -167,8 +174,12 @@ fn too_little_time(had: Duration) -> Failure {
     Failure { kind: FailureKind::Deadline, message }
 }
 
-fn media_playlist(body: &[u8], base: &Url) -> (Option<Timeline>, Vec<crate::finding::Defect>) {
-    match hls::parse(body, base) {
+fn media_playlist(
+    body: &[u8],
+    base: &Url,
+    variables: &BTreeMap<String, String>,
+) -> (Option<Timeline>, Vec<crate::finding::Defect>) {
+    match hls::parse_rendition(body, base, variables) {
         (Playlist::Media(timeline), defects) => (Some(timeline), defects),
         (_, defects) => (None, defects),
     }

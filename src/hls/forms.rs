@@ -1,0 +1,131 @@
+//! What a quoted string or a number must look like inside, where RFC 8216bis says more of an attribute than its type.
+
+use super::types::{float, integer};
+
+pub(super) struct Form {
+    pub fits: fn(&str) -> bool,
+    /// As it ends the sentence "it must be".
+    pub what: &'static str,
+}
+
+/// 4.4.2.3
+pub(super) static VARIABLE: Form = Form { fits: is_variable, what: "of the characters a-z A-Z 0-9 - _ in quotes" };
+/// 4.4.4.4
+pub(super) static KEY_VERSIONS: Form =
+    Form { fits: is_versions, what: "positive numbers divided by / such as \"1/2\"" };
+/// 4.4.6.1, RFC 5646 2.1
+pub(super) static LANGUAGE: Form =
+    Form { fits: is_language, what: "a language tag of RFC 5646 such as \"vi\" or \"en-GB\"" };
+/// 4.4.6.1, 4.4.6.2
+pub(super) static STABLE: Form = Form { fits: is_stable, what: "of the characters a-z A-Z 0-9 + / = . - _ in quotes" };
+/// 4.4.6.1
+pub(super) static INSTREAM: Form = Form { fits: is_instream, what: "of the characters A-Z a-z 0-9 . in quotes" };
+/// 4.4.6.1
+pub(super) static CHANNELS: Form = Form {
+    fits: is_channels,
+    what: "a number of channels such as \"2\", with identifiers of A-Z 0-9 - behind slashes where there are any",
+};
+/// 4.4.6.2
+pub(super) static CPC: Form =
+    Form { fits: is_cpc, what: "entries such as \"com.example.drm:SMART-TV/PC\", divided by commas" };
+/// 4.4.6.2
+pub(super) static SUPPLEMENTAL: Form =
+    Form { fits: is_supplemental, what: "codecs with their brands such as \"dvh1.08.07/db4h\", divided by commas" };
+/// 4.4.6.2
+pub(super) static LAYOUT: Form =
+    Form { fits: is_layout, what: "entries of specifiers such as \"CH-STEREO/PROJ-RECT,CH-MONO\", none of them empty" };
+/// draft-pantos-content-steering
+pub(super) static PATHWAY: Form = Form { fits: is_pathway, what: "of the characters a-z A-Z 0-9 . - _ in quotes" };
+/// 4.2
+pub(super) static WORDS: Form =
+    Form { fits: is_words, what: "words in double quotes, divided by commas without spaces" };
+
+pub(super) fn is_variable(text: &str) -> bool {
+    of(text, b"-_")
+}
+
+fn of(text: &str, more: &[u8]) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || more.contains(&b))
+}
+
+fn is_versions(text: &str) -> bool {
+    text.split('/').all(|version| integer(version).is_some_and(|n| n > 0))
+}
+
+/// Well-formed; that the subtags are registered is not asked.
+fn is_language(text: &str) -> bool {
+    let mut subtags = text.split('-');
+    let first = subtags.next().unwrap_or_default();
+    let begins = (1..=8).contains(&first.len()) && first.bytes().all(|b| b.is_ascii_alphabetic());
+    begins && subtags.all(|tag| (1..=8).contains(&tag.len()) && of(tag, b""))
+}
+
+fn is_stable(text: &str) -> bool {
+    of(text, b"+/=.-_")
+}
+
+fn is_instream(text: &str) -> bool {
+    of(text, b".")
+}
+
+/// Line 21 channel or service block of closed captions (4.4.6.1).
+pub(super) fn is_caption(text: &str) -> bool {
+    let service = text.strip_prefix("SERVICE").and_then(integer);
+    ["CC1", "CC2", "CC3", "CC4"].contains(&text) || service.is_some_and(|n| (1..=63).contains(&n))
+}
+
+fn is_channels(text: &str) -> bool {
+    let mut parameters = text.split('/');
+    let identifier = |id: &str| id.is_empty() || id.bytes().all(is_label);
+    let count = parameters.next().and_then(integer).is_some();
+    let rest: Vec<&str> = parameters.take(8).collect();
+    let empty_second = rest.len() > 1 && rest.first().is_some_and(|p| p.is_empty());
+    count && !empty_second && rest.iter().all(|list| list.split(',').all(identifier))
+}
+
+fn is_label(byte: u8) -> bool {
+    byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'-'
+}
+
+/// Spaces behind commas, as the standard's own example has one, are let pass.
+fn is_cpc(text: &str) -> bool {
+    text.split(',').all(|entry| {
+        let Some((format, labels)) = entry.trim_matches(' ').rsplit_once(':') else { return false };
+        !format.is_empty() && labels.split('/').all(|label| !label.is_empty() && label.bytes().all(is_label))
+    })
+}
+
+fn is_supplemental(text: &str) -> bool {
+    let field = |f: &str| !f.is_empty() && f.bytes().all(|b| b.is_ascii_graphic());
+    text.split(',').all(|element| element.trim_matches(' ').split('/').all(field))
+}
+
+/// Specifiers share a prefix up to their dash, and each stands once in an entry. What comes after is for clients to know.
+fn is_layout(text: &str) -> bool {
+    let known = |s: &str| s.split_once('-').is_some_and(|(kind, value)| !kind.is_empty() && !value.is_empty());
+    text.split(',').all(|entry| {
+        let specifiers: Vec<&str> = entry.split('/').take(16).collect();
+        let mut kinds: Vec<&str> = specifiers.iter().filter_map(|s| s.split('-').next()).collect();
+        kinds.sort_unstable();
+        specifiers.iter().all(|s| known(s)) && kinds.windows(2).all(|two| two.first() != two.last())
+    })
+}
+
+pub(super) fn is_pathway(text: &str) -> bool {
+    of(text, b".-_")
+}
+
+fn is_words(text: &str) -> bool {
+    let word = |w: &str| !w.is_empty() && w.bytes().all(|b| b.is_ascii_graphic());
+    text.split(',').all(word)
+}
+
+/// A positive decimal-floating-point: SCORE (4.4.6.2).
+pub(super) fn is_positive(text: &str) -> bool {
+    float(text).is_some_and(|n| n > 0.0)
+}
+
+/// A hexadecimal-sequence of at most 128 bits: IV (4.4.4.4).
+pub(super) fn is_128_bits(text: &str) -> bool {
+    text.get(2..).unwrap_or_default().trim_start_matches('0').len() <= 32
+}
