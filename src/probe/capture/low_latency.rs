@@ -3,7 +3,7 @@
 //! probe, so that a clean stream costs one part's duration at most.
 
 use super::media::Inits;
-use super::{Capturer, PLAYLIST_PATIENCE, inconclusive, media_playlist};
+use super::{Capturer, PLAYLIST_PATIENCE, Variables, inconclusive, media_playlist};
 use crate::catalog::CoverageMode;
 use crate::checks::ll_hls_blocking_reload;
 use crate::container::{Init, Inspector};
@@ -28,20 +28,33 @@ struct OutOfTime;
 
 impl Capturer<'_> {
     /// `None` for a playlist that offers none of it.
-    pub(super) async fn low_latency(&self, url: Option<&Url>, timeline: &Timeline) -> Option<LowLatencyFacts> {
+    pub(super) async fn low_latency(
+        &self,
+        url: Option<&Url>,
+        timeline: &Timeline,
+        variables: &Variables,
+    ) -> Option<LowLatencyFacts> {
         let url = url.filter(|_| !timeline.ended)?;
         if !timeline.is_low_latency() && timeline.low_latency.control.is_none() {
             return None;
         }
-        let (reload, hint, delta) =
-            tokio::join!(self.reload(url, timeline), self.hint(timeline), self.delta(url, timeline));
+        let (reload, hint, delta) = tokio::join!(
+            self.reload(url, timeline, variables),
+            self.hint(timeline),
+            self.delta(url, timeline, variables)
+        );
         let cut_short = reload.is_err() || hint.is_err() || delta.is_err();
         let (reload, hint, delta) = (reload.unwrap_or_default(), hint.unwrap_or_default(), delta.unwrap_or_default());
         Some(LowLatencyFacts { cut_short, reload, hint, parts: Vec::new(), delta })
     }
 
     /// The part after the newest. Of the final part of a segment the server makes the first of the next (6.2.5.2).
-    async fn reload(&self, url: &Url, timeline: &Timeline) -> Result<Option<ReloadFacts>, OutOfTime> {
+    async fn reload(
+        &self,
+        url: &Url,
+        timeline: &Timeline,
+        variables: &Variables,
+    ) -> Result<Option<ReloadFacts>, OutOfTime> {
         let live = &timeline.low_latency;
         let (Some(newest), Some(target)) = (live.parts.last(), live.part_target) else { return Ok(None) };
         if !live.control.is_some_and(|c| c.can_block_reload) {
@@ -56,7 +69,7 @@ impl Capturer<'_> {
         if inconclusive(&fetched, began, patience) {
             return Err(OutOfTime);
         }
-        let read = fetched.ok().and_then(|e| media_playlist(&body, &e.final_url).0);
+        let read = fetched.ok().and_then(|e| media_playlist(&body, &e.final_url, variables).0);
         Ok(Some(ReloadFacts { segment, part, fetched, timeline: read.map(Arc::new) }))
     }
 
@@ -79,7 +92,12 @@ impl Capturer<'_> {
         Ok(Some(HintFacts { hint: hint.clone(), fetched }))
     }
 
-    async fn delta(&self, url: &Url, timeline: &Timeline) -> Result<Option<DeltaFacts>, OutOfTime> {
+    async fn delta(
+        &self,
+        url: &Url,
+        timeline: &Timeline,
+        variables: &Variables,
+    ) -> Result<Option<DeltaFacts>, OutOfTime> {
         if timeline.low_latency.control.is_none_or(|c| c.can_skip_until.is_none()) {
             return Ok(None);
         }
@@ -90,7 +108,7 @@ impl Capturer<'_> {
         if inconclusive(&fetched, began, PLAYLIST_PATIENCE) {
             return Err(OutOfTime);
         }
-        let read = fetched.ok().and_then(|e| media_playlist(&body, &e.final_url).0);
+        let read = fetched.ok().and_then(|e| media_playlist(&body, &e.final_url, variables).0);
         Ok(Some(DeltaFacts { fetched, timeline: read.map(Arc::new) }))
     }
 

@@ -1,7 +1,7 @@
 //! A rendition's media: initialization segments, the planned segments newest first, and the window's oldest.
 
 use super::plan::{Plan, plan};
-use super::{Capturer, PLAYLIST_PATIENCE, inconclusive, media_playlist};
+use super::{Capturer, PLAYLIST_PATIENCE, Variables, inconclusive, media_playlist};
 use crate::checks::segment_download_time::SHORTEST_PLAY;
 use crate::container::{Container, Init, Inspector};
 use crate::facts::{Fetched, InitFacts, LowLatencyFacts, OldestFacts, PartFacts, RenditionFacts, SegmentFacts};
@@ -9,7 +9,6 @@ use crate::fetch::Ask;
 use crate::history::Known;
 use crate::stream::{ByteRange, Map, Segment, Timeline};
 use crate::units::Seconds;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -26,13 +25,13 @@ struct Inspected {
 
 impl Capturer<'_> {
     /// Adds to `facts` what its timeline leads to.
-    pub(super) async fn media(&self, facts: &mut RenditionFacts, known: &Known) {
+    pub(super) async fn media(&self, facts: &mut RenditionFacts, variables: &Variables, known: &Known) {
         let Some(timeline) = facts.timeline.clone() else { return };
         let plan = plan(&timeline, &facts.rendition.name, known, self.template.segments);
         let (oldest, inspected, low_latency) = tokio::join!(
             self.oldest(facts, &timeline, &plan),
             self.inspect(facts, &timeline, &plan),
-            self.low_latency(facts.rendition.uri.as_ref(), &timeline)
+            self.low_latency(facts.rendition.uri.as_ref(), &timeline, variables)
         );
         let Inspected { inits, segments, parts, gone } = inspected;
         let out_of_time = (plan.segments.len() - segments.len()) as u64 - gone;
@@ -153,7 +152,7 @@ impl Capturer<'_> {
             return None;
         }
         // Only numbers are compared: what variables stand for doesn't matter.
-        let variables = BTreeMap::new();
+        let variables = Variables::new();
         let again = fetched.ok().and_then(|e| media_playlist(&body, &e.final_url, &variables).0);
         Some(again.is_none_or(|timeline| timeline.segments.iter().any(|s| s.number == segment.number)))
     }

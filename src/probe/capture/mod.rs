@@ -21,6 +21,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
+/// What a multivariant playlist defines for its media playlists (RFC 8216bis 4.4.2.3, EXT-X-DEFINE).
+type Variables = BTreeMap<String, String>;
+
 /// What one capture works with.
 pub struct Capturer<'a> {
     pub client: &'a Client,
@@ -92,7 +95,7 @@ impl Capturer<'_> {
                 rendition.timeline = Some(Arc::new(timeline));
                 rendition.defects = defects;
                 let arrived = Instant::now();
-                self.media(&mut rendition, known).await;
+                self.media(&mut rendition, &Variables::new(), known).await;
                 facts.renditions.push(rendition);
                 Some(arrived)
             }
@@ -109,12 +112,7 @@ impl Capturer<'_> {
         }
     }
 
-    async fn rendition(
-        &self,
-        rendition: Rendition,
-        variables: &BTreeMap<String, String>,
-        known: &Known,
-    ) -> (RenditionFacts, Instant) {
+    async fn rendition(&self, rendition: Rendition, variables: &Variables, known: &Known) -> (RenditionFacts, Instant) {
         let mut facts = unasked(rendition);
         let Some(url) = facts.rendition.uri.clone() else { return (facts, Instant::now()) };
         let asked_at = self.clock.now();
@@ -131,7 +129,7 @@ impl Capturer<'_> {
         }
         facts.playlist_at = Some(asked_at);
         facts.playlist = Some(fetched);
-        self.media(&mut facts, known).await;
+        self.media(&mut facts, variables, known).await;
         (facts, arrived)
     }
 
@@ -174,11 +172,7 @@ fn too_little_time(had: Duration) -> Failure {
     Failure { kind: FailureKind::Deadline, message }
 }
 
-fn media_playlist(
-    body: &[u8],
-    base: &Url,
-    variables: &BTreeMap<String, String>,
-) -> (Option<Timeline>, Vec<crate::finding::Defect>) {
+fn media_playlist(body: &[u8], base: &Url, variables: &Variables) -> (Option<Timeline>, Vec<crate::finding::Defect>) {
     match hls::parse_rendition(body, base, variables) {
         (Playlist::Media(timeline), defects) => (Some(timeline), defects),
         (_, defects) => (None, defects),
