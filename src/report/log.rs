@@ -1,5 +1,6 @@
 //! The probe's log, told from its facts after the event: nothing is buffered while a probe runs.
 
+use super::segment::tracks;
 use super::{Report, clean};
 use crate::checks::{CheckResult, Outcome};
 use crate::facts::{Fetched, OutputFacts, RenditionFacts};
@@ -85,6 +86,10 @@ impl Log<'_> {
             let at = Seconds::between(self.report.started_at, segment.inspected_at);
             let names = [names, &[("segment", segment.segment.number.to_string())]].concat();
             self.exchange(at, "segment", &names, &segment.fetched);
+            for track in tracks(segment).iter().filter(|t| t.parameters.is_some()) {
+                let what = serde_json::to_string(track).unwrap_or_default();
+                self.line(at, "track", &[&names[..], &[("bitstream", what)]].concat());
+            }
             self.defects(at, &names, segment.inspection.as_ref().map_or(&[], |i| &i.defects));
         }
         if let Some(oldest) = &facts.oldest {

@@ -1,5 +1,6 @@
 use super::derive;
 use super::measured::unmeasured;
+use super::segment::{TrackView, tracks};
 use super::{ContinuityView, PlaylistView, SegmentView};
 use crate::facts::{FailureKind, Fetched, RenditionFacts};
 use crate::stream::{Media, Timeline};
@@ -22,6 +23,9 @@ pub struct RenditionView<'a> {
     pub segment: SegmentView,
     #[serde(flatten)]
     pub continuity: ContinuityView,
+    /// What the bitstream of the newest segment says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tracks: Vec<TrackView<'a>>,
     #[serde(skip)]
     pub live_edge: Option<Timestamp>,
     /// It has no playlist of its own: captions or audio that travel inside the video.
@@ -66,6 +70,7 @@ impl<'a> RenditionView<'a> {
             playlist: PlaylistView::new(facts, age, now),
             segment: facts.segments.last().map(|s| SegmentView::new(s)).unwrap_or_default(),
             continuity: ContinuityView::new(facts),
+            tracks: facts.segments.last().map(|s| tracks(s)).unwrap_or_default(),
             live_edge: facts.timeline.as_deref().and_then(Timeline::live_edge),
             embedded: facts.playlist.is_none()
                 && facts.rendition.uri.is_none()

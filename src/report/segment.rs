@@ -1,7 +1,9 @@
 use super::derive::{self, finite, inspections};
 use super::measured::unmeasured;
+use crate::codec::parameters::Parameters;
 use crate::container::TsFacts;
 use crate::facts::{RenditionFacts, SegmentFacts};
+use crate::stream::Media;
 use serde::Serialize;
 
 measured! {
@@ -43,6 +45,25 @@ measured! {
     }
 }
 
+/// A track, and what its headers say of it.
+#[derive(Debug, Serialize)]
+pub struct TrackView<'a> {
+    pub id: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub media: Option<Media>,
+    pub format: &'a str,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<&'a Parameters>,
+}
+
+/// The tracks of a segment that was inspected.
+pub fn tracks(facts: &SegmentFacts) -> Vec<TrackView<'_>> {
+    let tracks = facts.inspection.iter().flat_map(|i| &i.tracks);
+    tracks
+        .map(|t| TrackView { id: t.id, media: t.media, format: &t.codec, parameters: t.parameters.as_deref() })
+        .collect()
+}
+
 impl SegmentView {
     pub fn new(facts: &SegmentFacts) -> Self {
         let declared = finite(facts.segment.duration);
@@ -81,5 +102,31 @@ impl ContinuityView {
             timestamp_gap_seconds: derive::timestamp_gap(&facts.segments),
             av_offset_seconds: newest.and_then(derive::av_offset),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::parameters::{Picture, Ratio};
+    use crate::codec::rfc6381::Codec;
+    use crate::stream::Resolution;
+    use serde_json::json;
+
+    #[test]
+    fn a_track_shows_what_its_headers_say_and_no_more() {
+        let codec = Codec::Avc { profile: 100, constraints: 0, level: 31 };
+        let resolution = Some(Resolution { width: 1280, height: 720 });
+        let picture = Picture { resolution, frame_rate: Ratio::new(50, 2), ..Picture::default() };
+        let parameters = Parameters::of_picture(codec, picture);
+        let shown = |parameters| {
+            serde_json::to_value(TrackView { id: 256, media: Some(Media::Video), format: "h264", parameters }).unwrap()
+        };
+        let expected = json!({
+            "id": 256, "media": "video", "format": "h264", "codec": "avc1.64001f", "profile": "High", "level": "3.1",
+            "resolution": "1280x720", "frame_rate": 25.0
+        });
+        assert_eq!(shown(Some(&parameters)), expected);
+        assert_eq!(shown(None), json!({ "id": 256, "media": "video", "format": "h264" }));
     }
 }
