@@ -5,6 +5,7 @@
 
 #[path = "../../examples/detection/ffmpeg.rs"]
 mod ffmpeg;
+mod ffprobe;
 #[path = "../../examples/detection/harness.rs"]
 #[allow(dead_code)]
 mod harness;

@@ -1,0 +1,139 @@
+//! What ffmpeg recorded, inspected here and read by ffprobe: both have to say the same.
+
+use packager_exporter::container::{Inspection, Inspector, Track};
+use packager_exporter::stream::Media;
+use serde_json::Value;
+use std::path::Path;
+use std::process::Command;
+
+const TEST_PICTURE: &str = "testsrc2=size=320x180:duration=1.2:rate=";
+const TONE: &str = "sine=frequency=440:duration=1.2:sample_rate=";
+
+/// One recording: ffmpeg's input, the encoder with its options, and the containers it goes into.
+struct Recording {
+    source: String,
+    encoder: &'static str,
+    /// Muxers by file name extension.
+    into: &'static [&'static str],
+    range: Option<&'static str>,
+}
+
+fn recordings() -> Vec<Recording> {
+    let picture =
+        |rate: &str, encoder, into, range| Recording { source: format!("{TEST_PICTURE}{rate}"), encoder, into, range };
+    let tone = |rate: &str, encoder, into| Recording { source: format!("{TONE}{rate}"), encoder, into, range: None };
+    const BOTH: &[&str] = &["ts", "mp4"];
+    const SDR: &str = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -color_primaries bt709 -color_trc bt709 \
+                       -colorspace bt709";
+    const INTERLACED: &str = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -flags +ildct+ilme -aspect 4:3";
+    const PQ: &str = "-c:v libx265 -preset ultrafast -pix_fmt yuv420p10le -tag:v hvc1 -x265-params \
+                      log-level=0:hdr10=1:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc";
+    const HLG: &str = "-c:v libx265 -preset ultrafast -pix_fmt yuv420p10le -tag:v hvc1 -x265-params \
+                       log-level=0:colorprim=bt2020:transfer=arib-std-b67:colormatrix=bt2020nc";
+    vec![
+        picture("25", SDR, BOTH, Some("SDR")),
+        picture("30000/1001", "-c:v libx264 -preset fast -bf 2 -pix_fmt yuv420p", BOTH, None),
+        picture("25", INTERLACED, BOTH, None),
+        picture("25", "-c:v libx265 -preset ultrafast -tag:v hvc1 -x265-params log-level=0", BOTH, None),
+        picture("50", PQ, BOTH, Some("PQ")),
+        picture("24000/1001", HLG, BOTH, Some("HLG")),
+        picture("25", "-c:v libsvtav1 -preset 12 -pix_fmt yuv420p10le", &["mp4"], None),
+        tone("48000", "-c:a aac -ac 2", BOTH),
+        tone("44100", "-c:a aac -ac 1", BOTH),
+        tone("48000", "-c:a aac -ac 6", BOTH),
+        tone("48000", "-c:a ac3 -ac 2", BOTH),
+        tone("44100", "-c:a ac3 -ac 6", BOTH),
+        tone("48000", "-c:a eac3 -ac 6", BOTH),
+        tone("48000", "-c:a libopus -ac 2", &["mp4"]),
+    ]
+}
+
+#[test]
+fn the_bitstream_says_what_ffprobe_says() {
+    let folder = tempfile::tempdir().unwrap();
+    for recording in recordings() {
+        for kind in recording.into {
+            let file = folder.path().join(format!("recorded.{kind}"));
+            record(&recording, &file);
+            let inspection = inspect(&file);
+            let [track] = inspection.tracks.as_slice() else { panic!("{}: {inspection:?}", recording.encoder) };
+            let told = probe(&file);
+            let name = format!("{} in {kind}", recording.encoder);
+            compare(&name, track, &told);
+            let range = track.parameters.as_ref().unwrap().picture.and_then(|p| p.range()).map(|r| r.as_str());
+            assert_eq!(range, recording.range, "{name}");
+        }
+    }
+}
+
+fn record(recording: &Recording, file: &Path) {
+    let mut command = Command::new("ffmpeg");
+    command.args(["-hide_banner", "-loglevel", "error", "-nostdin", "-y", "-f", "lavfi", "-i", &recording.source]);
+    command.args(recording.encoder.split_whitespace());
+    command.args(["-strict", "-2", "-movflags", "+frag_keyframe+empty_moov+default_base_moof+delay_moov"]).arg(file);
+    let done = command.env("SVT_LOG", "0").output().unwrap();
+    assert!(done.status.success(), "{}: {}", recording.encoder, String::from_utf8_lossy(&done.stderr));
+}
+
+fn inspect(file: &Path) -> Inspection {
+    let mut inspector = Inspector::new(None);
+    std::fs::read(file).unwrap().chunks(5000).for_each(|piece| inspector.push(piece));
+    let inspection = inspector.finish().0;
+    assert_eq!(inspection.defects, [], "{file:?}");
+    inspection
+}
+
+/// The stream and its packets as ffprobe shows them.
+fn probe(file: &Path) -> Value {
+    let mut command = Command::new("ffprobe");
+    command.args(["-loglevel", "error", "-of", "json", "-show_streams", "-show_packets"]).arg(file);
+    serde_json::from_slice(&command.output().unwrap().stdout).unwrap()
+}
+
+fn number(value: &Value) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_str()?.parse().ok())
+}
+
+fn ratio(value: &Value) -> Option<f64> {
+    let (a, b) = value.as_str()?.split_once('/')?;
+    Some(a.parse::<f64>().ok()? / b.parse::<f64>().ok()?)
+}
+
+fn compare(name: &str, track: &Track, told: &Value) {
+    let stream = &told["streams"][0];
+    let parameters = track.parameters.as_ref().unwrap_or_else(|| panic!("{name}: no parameters"));
+    if track.media == Some(Media::Video) {
+        let picture = parameters.picture.unwrap();
+        let size = picture.resolution.map(|r| (u64::from(r.width), u64::from(r.height)));
+        assert_eq!(size, stream["width"].as_u64().zip(stream["height"].as_u64()), "{name}");
+        let rate = ratio(&stream["r_frame_rate"]).unwrap();
+        // SVT-AV1 writes no timing; the pictures give the rate.
+        let own = picture.frame_rate.map_or_else(|| track.samples as f64 / track.duration().unwrap().0, |r| r.value());
+        assert!((own - rate).abs() < 0.01, "{name}: {own} and {rate} frames a second");
+    } else {
+        let sound = parameters.sound.unwrap();
+        assert_eq!(sound.channels.map(u64::from), stream["channels"].as_u64(), "{name}");
+        assert_eq!(sound.sample_rate.map(f64::from), number(&stream["sample_rate"]), "{name}");
+    }
+    timestamps(name, track, told["packets"].as_array().unwrap());
+}
+
+fn timestamps(name: &str, track: &Track, packets: &[Value]) {
+    let least = |key: &str| packets.iter().filter_map(|p| number(&p[key])).reduce(f64::min).unwrap();
+    let most = |key: &str| packets.iter().filter_map(|p| number(&p[key])).reduce(f64::max);
+    let (first, last) = (least("dts_time"), most("dts_time").unwrap());
+    // It gives no durations for Opus, whose packets are equally long.
+    let whole = most("duration_time").unwrap_or((last - first) / (packets.len() - 1) as f64);
+    let end = last + whole;
+    let start = track.start.unwrap().seconds().0;
+    let duration = track.duration().unwrap().0;
+    let shown = track.presentation_start.unwrap().seconds().0;
+    assert_eq!(track.samples, packets.len() as u64, "{name}");
+    assert!((shown - least("pts_time")).abs() < 0.002, "{name}: shown from {shown}, {}", least("pts_time"));
+    // ffmpeg cuts the last sound frame of a fragmented file where the sound ends, ffprobe shows it whole.
+    let cut = if track.media == Some(Media::Audio) { whole } else { 0.002 };
+    assert!((duration - (end - first)).abs() < cut, "{name}: {duration} s and {} s", end - first);
+    // ffprobe moves decode times by the edit list, too; here they are the track's own.
+    let moved = (shown - start) - (least("pts_time") - first);
+    assert!(moved.abs() < 0.2, "{name}: decoded from {start}, {first}");
+}
