@@ -37,6 +37,8 @@ pub enum DefectKind {
     Tables,
     /// Initialization segment, or fragments that don't fit it.
     Initialization,
+    /// An ad marker that can't be read.
+    AdMarker,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

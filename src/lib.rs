@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod units;
+pub mod splice;
 pub mod stream;
 pub mod finding;
 pub mod codec;

@@ -10,6 +10,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use url::Url;
 
+pub mod ads;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
@@ -113,6 +115,8 @@ pub struct Timeline {
     pub independent_segments: bool,
     pub segments: Vec<Segment>,
     pub low_latency: LowLatency,
+    /// Ad markers in their order, the newest of too many.
+    pub markers: Vec<ads::Marker>,
 }
 
 impl Timeline {

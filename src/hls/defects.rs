@@ -13,7 +13,7 @@ const KEPT: usize = super::MAX_DEFECTS / 3 - 1;
 pub(super) struct Defects {
     syntax: Kept,
     attribute: Kept,
-    /// Groups and versions.
+    /// Groups, versions and ad markers.
     other: Kept,
     /// Of the text that is being read.
     columns: Columns,
@@ -76,7 +76,7 @@ impl Defects {
     fn kept(&mut self, kind: DefectKind) -> (&mut Kept, &Columns) {
         let kept = match kind {
             DefectKind::Attribute => &mut self.attribute,
-            DefectKind::Groups | DefectKind::GroupHabit | DefectKind::Version => &mut self.other,
+            DefectKind::Groups | DefectKind::GroupHabit | DefectKind::Version | DefectKind::AdMarker => &mut self.other,
             _ => &mut self.syntax,
         };
         (kept, &self.columns)

@@ -4,6 +4,7 @@ use super::defects::{Defects, Shown};
 use super::lines::Line;
 use super::lint::{Sound, Statement};
 use super::m3u8::{self, Feed};
+use super::markers::Markers;
 use super::parts::{Parent, Parts};
 use super::protection::Protection;
 use super::uris;
@@ -35,6 +36,7 @@ pub(super) struct Builder<'b> {
     segments: VecDeque<Segment>,
     text: usize,
     dropped: u64,
+    markers: Markers,
 }
 
 #[derive(Default)]
@@ -74,7 +76,13 @@ impl<'b> Builder<'b> {
             segments: VecDeque::new(),
             text: 0,
             dropped: 0,
+            markers: Markers::default(),
         }
+    }
+
+    /// A cue tag of a packager's own, which the lint passes over.
+    pub fn cue(&mut self, line: &Line<'_>, defects: &mut Defects) {
+        self.markers.tag(line, self.count, defects);
     }
 
     pub fn take(&mut self, statement: Statement<'_, '_>, defects: &mut Defects) {
@@ -101,6 +109,9 @@ impl<'b> Builder<'b> {
             }
             ("EXT-X-SKIP", Reading::Attributes(list)) => {
                 self.count = self.count.saturating_add(self.parts.skip(&list));
+            }
+            ("EXT-X-DATERANGE", Reading::Attributes(list)) => {
+                self.markers.date_range(&list, line, self.count, defects);
             }
             (_, Reading::Attributes(list)) => self.parts.take(name, &list, (self.base, line), defects),
             (_, reading) => self.header.take(name, &reading),
@@ -185,6 +196,7 @@ impl<'b> Builder<'b> {
             timeline.low_latency.map = self.protection.in_force_map();
             timeline.low_latency.key = self.protection.in_force_key();
         }
+        timeline.markers = self.markers.finish(timeline.media_sequence);
         for segment in &mut timeline.segments {
             segment.number = segment.number.saturating_add(timeline.media_sequence);
             let sequence = &mut segment.discontinuity_sequence;

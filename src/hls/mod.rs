@@ -17,6 +17,7 @@ mod lines;
 mod lint;
 mod looks;
 mod m3u8;
+mod markers;
 mod media;
 mod multivariant;
 mod names;
@@ -116,6 +117,7 @@ fn media(text: &str, base: &Url, census: Census, defects: &mut Defects) -> Timel
     let mut lint = Lint::new(census);
     let mut builder = media::Builder::new(base, surplus);
     for line in lines::of(text) {
+        builder.cue(&line, defects);
         if let Some(statement) = lint.check(&line, defects) {
             builder.take(statement, defects);
         }

@@ -1,6 +1,7 @@
 //! PAT and PMT: sections out of packets, checked and read.
 
 use super::stream_type::{self, Stream};
+use crate::splice::crc32;
 
 /// A section's bytes at most: 3 of header and a section_length below 1024 (ISO/IEC 13818-1 2.4.4.4).
 const SECTION_MAX: usize = 3 + 1021;
@@ -139,14 +140,6 @@ fn pid(high: u8, low: u8) -> u16 {
 
 fn length(high: u8, low: u8) -> usize {
     usize::from(high & 0xf) << 8 | usize::from(low)
-}
-
-/// ISO/IEC 13818-1 annex A. Bit by bit: tables are a few packets a second.
-fn crc32(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(u32::MAX, |crc, byte| {
-        let crc = crc ^ u32::from(*byte) << 24;
-        (0..8).fold(crc, |crc, _| if crc & 0x8000_0000 != 0 { crc << 1 ^ 0x04c1_1db7 } else { crc << 1 })
-    })
 }
 
 #[cfg(test)]

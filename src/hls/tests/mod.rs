@@ -4,6 +4,7 @@ mod delta;
 mod fixtures;
 mod groups_versions;
 mod low_latency;
+mod markers;
 mod media_model;
 mod multivariant_model;
 mod rules;
@@ -12,6 +13,7 @@ mod violations;
 use super::Playlist;
 use crate::finding::{Defect, DefectKind, Position};
 use crate::stream::{Presentation, Timeline};
+use crate::units::Seconds;
 use std::path::{Path, PathBuf};
 use url::Url;
 

@@ -1,0 +1,368 @@
+//! Ad markers of a playlist, and the breaks that they come to. Two ways of announcing stand side by side: cue tags
+//! (EXT-X-CUE-OUT and kin, which no standard defines) and date ranges (EXT-X-DATERANGE with SCTE35 attributes). They
+//! are read apart, so that a check can compare them.
+
+use super::Timeline;
+use crate::splice::Section;
+use crate::units::{Seconds, Timestamp};
+
+/// One tag that announces something of an ad break.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Marker {
+    pub kind: MarkerKind,
+    /// Media sequence number of the segment that follows it.
+    pub number: u64,
+    /// From 1.
+    pub line: u32,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum MarkerKind {
+    /// EXT-X-CUE-OUT: the break begins with the segment that follows.
+    Out {
+        announced: Option<Seconds>,
+    },
+    /// EXT-X-CUE-OUT-CONT: the break goes on.
+    Continues {
+        elapsed: Option<Seconds>,
+        announced: Option<Seconds>,
+    },
+    /// EXT-X-CUE-IN: the programme goes on with the segment that follows.
+    In,
+    Range(Box<AdRange>),
+    /// A section by itself: EXT-OATCLS-SCTE35, EXT-X-SCTE35.
+    Splice(Box<Section>),
+}
+
+/// EXT-X-DATERANGE with an SCTE35 attribute (RFC 8216bis 4.4.5.1).
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AdRange {
+    pub id: String,
+    pub start: Option<Timestamp>,
+    pub end: Option<Timestamp>,
+    pub duration: Option<Seconds>,
+    pub planned: Option<Seconds>,
+    /// SCTE35-OUT is there.
+    pub out: bool,
+    /// SCTE35-IN is there.
+    pub returned: bool,
+    /// END-ON-NEXT: how long it lasts is told by the next one.
+    pub end_on_next: bool,
+    /// How long the break is by the section that SCTE35-OUT carries.
+    pub coded: Option<Seconds>,
+}
+
+impl AdRange {
+    /// How long the break is said to be; what it was in the end goes before what was planned.
+    #[must_use]
+    pub fn announced(&self) -> Option<Seconds> {
+        let span = || Some(Seconds::between(self.start?, self.end?));
+        self.duration.or_else(span).or(self.planned).or(self.coded)
+    }
+
+    /// What a later tag with the same ID adds (RFC 8216bis 4.4.5.1: attributes may be added, not changed).
+    fn merge(&mut self, later: &Self) {
+        self.start = self.start.or(later.start);
+        self.end = self.end.or(later.end);
+        self.duration = self.duration.or(later.duration);
+        self.planned = self.planned.or(later.planned);
+        self.coded = self.coded.or(later.coded);
+        self.out |= later.out;
+        self.returned |= later.returned;
+        self.end_on_next |= later.end_on_next;
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    Cue,
+    DateRange,
+}
+
+impl Source {
+    #[must_use]
+    pub fn tag(self) -> &'static str {
+        match self {
+            Self::Cue => "EXT-X-CUE-OUT",
+            Self::DateRange => "EXT-X-DATERANGE",
+        }
+    }
+}
+
+/// One break as one way of announcing tells it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AdBreak {
+    pub source: Source,
+    /// ID of its date range.
+    pub id: Option<String>,
+    /// Line of the tag that opened it, or of the first that tells of it.
+    pub line: u32,
+    /// Its first segment; `None` where it began before the window, or by a date only.
+    pub from: Option<u64>,
+    /// When it began, where dates tell.
+    pub start: Option<Timestamp>,
+    pub announced: Option<Seconds>,
+    /// Media from its beginning to its end, or to the live edge; `None` where that can't be told.
+    pub elapsed: Option<Seconds>,
+    pub state: BreakState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BreakState {
+    /// Announced for later.
+    Ahead,
+    /// The live edge is in it.
+    Open,
+    /// A tag, or a date range's own length, says that it is over.
+    Closed,
+    /// Another break opened before this one was closed.
+    Overrun,
+}
+
+impl Timeline {
+    /// The breaks that the playlist tells of: by cue tags in their order, then by date ranges.
+    #[must_use]
+    pub fn ad_breaks(&self) -> Vec<AdBreak> {
+        if self.markers.is_empty() {
+            return Vec::new();
+        }
+        let starts = self.start_dates();
+        let mut breaks = self.cue_breaks(&starts);
+        let edge = self.live_edge();
+        breaks.extend(self.ad_ranges().iter().filter_map(|(line, range)| range_break(*line, range, edge)));
+        breaks
+    }
+
+    /// Date ranges of ads, tags with the same ID put together, with the line of the first.
+    #[must_use]
+    pub fn ad_ranges(&self) -> Vec<(u32, AdRange)> {
+        let mut ranges: Vec<(u32, AdRange)> = Vec::new();
+        for marker in &self.markers {
+            let MarkerKind::Range(range) = &marker.kind else { continue };
+            match ranges.iter_mut().find(|(_, known)| known.id == range.id) {
+                Some((_, known)) => known.merge(range),
+                None => ranges.push((marker.line, range.as_ref().clone())),
+            }
+        }
+        ranges
+    }
+
+    /// When each segment begins: explicit dates carried on by durations, and back before the first of them; never
+    /// across a discontinuity.
+    #[must_use]
+    pub fn start_dates(&self) -> Vec<Option<Timestamp>> {
+        let mut dates = Vec::with_capacity(self.segments.len());
+        let mut next = None;
+        for segment in &self.segments {
+            let carried = next.filter(|_| !segment.discontinuity);
+            let date = segment.program_date_time.or(carried);
+            next = date.map(|d| segment.duration.after(d));
+            dates.push(date);
+        }
+        let pairs: Vec<_> = self.segments.iter().zip(self.segments.iter().skip(1)).collect();
+        for (at, (segment, following)) in pairs.into_iter().enumerate().rev() {
+            let after = dates.get(at + 1).copied().flatten().filter(|_| !following.discontinuity);
+            if let Some(date @ None) = dates.get_mut(at) {
+                *date = after.map(|d| Seconds(-segment.duration.0).after(d));
+            }
+        }
+        dates
+    }
+
+    fn cue_breaks(&self, starts: &[Option<Timestamp>]) -> Vec<AdBreak> {
+        let mut breaks: Vec<AdBreak> = Vec::new();
+        let open = |b: &&mut AdBreak| b.state == BreakState::Open;
+        for marker in &self.markers {
+            match marker.kind {
+                MarkerKind::Out { announced } => {
+                    if let Some(before) = breaks.last_mut().filter(open) {
+                        self.end(before, marker.number, BreakState::Overrun);
+                    }
+                    let start = self.place(marker.number).and_then(|at| *starts.get(at)?);
+                    breaks.push(cue_break(marker, Some(marker.number), start, announced));
+                }
+                MarkerKind::Continues { elapsed, announced } => match breaks.last_mut().filter(open) {
+                    Some(known) => known.announced = known.announced.or(announced),
+                    None => {
+                        let date = self.place(marker.number).and_then(|at| *starts.get(at)?);
+                        let start = date.and_then(|d| Some(Seconds(-elapsed?.0).after(d)));
+                        let mut begun = cue_break(marker, None, start, announced);
+                        begun.elapsed = elapsed.map(|e| e + self.media(marker.number, u64::MAX));
+                        breaks.push(begun);
+                    }
+                },
+                MarkerKind::In => {
+                    if let Some(known) = breaks.last_mut().filter(open) {
+                        self.end(known, marker.number, BreakState::Closed);
+                    }
+                }
+                MarkerKind::Range(_) | MarkerKind::Splice(_) => {}
+            }
+        }
+        for known in &mut breaks {
+            if known.state == BreakState::Open
+                && let Some(from) = known.from
+            {
+                known.elapsed = Some(self.media(from, u64::MAX));
+            }
+        }
+        breaks
+    }
+
+    /// A break ends where segment `number` begins.
+    fn end(&self, known: &mut AdBreak, number: u64, state: BreakState) {
+        known.state = state;
+        known.elapsed = match (known.from, known.elapsed) {
+            (Some(from), _) => Some(self.media(from, number)),
+            (None, Some(elapsed)) => Some(elapsed - self.media(number, u64::MAX)),
+            (None, None) => None,
+        };
+    }
+
+    /// Listed media from segment `from` up to `to`.
+    fn media(&self, from: u64, to: u64) -> Seconds {
+        self.segments.iter().filter(|s| (from..to).contains(&s.number)).map(|s| s.duration).sum()
+    }
+
+    fn place(&self, number: u64) -> Option<usize> {
+        let first = self.segments.first()?.number;
+        usize::try_from(number.checked_sub(first)?).ok()
+    }
+}
+
+fn cue_break(marker: &Marker, from: Option<u64>, start: Option<Timestamp>, announced: Option<Seconds>) -> AdBreak {
+    let (source, line, state) = (Source::Cue, marker.line, BreakState::Open);
+    AdBreak { source, id: None, line, from, start, announced, elapsed: None, state }
+}
+
+/// Of ranges that open a break. One with a length ends with it, whether or not SCTE35-IN follows: packagers let
+/// breaks that return by themselves end so.
+fn range_break(line: u32, range: &AdRange, edge: Option<Timestamp>) -> Option<AdBreak> {
+    let (start, edge) = (range.start?, edge?);
+    if !range.out || range.end_on_next {
+        return None;
+    }
+    let announced = range.announced();
+    let since = Seconds::between(start, edge);
+    let over = announced.is_some_and(|a| since >= a);
+    let (state, elapsed) = match (since.0 < 0.0, range.returned, over) {
+        (true, ..) => (BreakState::Ahead, None),
+        (_, _, true) => (BreakState::Closed, announced),
+        (_, true, false) => (BreakState::Closed, None),
+        (_, false, false) => (BreakState::Open, Some(since)),
+    };
+    let (source, id) = (Source::DateRange, Some(range.id.clone()));
+    Some(AdBreak { source, id, line, from: None, start: Some(start), announced, elapsed, state })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Segment;
+    use super::*;
+
+    const ZERO: i64 = 1_800_000_000;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(ZERO + seconds).unwrap()
+    }
+
+    /// Segments 10 to 15 of 2 s, the first dated second 0.
+    fn timeline(markers: &[(u64, MarkerKind)]) -> Timeline {
+        let segment = |number: u64| Segment {
+            number,
+            discontinuity_sequence: 0,
+            uri: url::Url::parse("http://packager/x").unwrap(),
+            byte_range: None,
+            duration: Seconds(2.0),
+            discontinuity: false,
+            program_date_time: (number == 10).then(|| at(0)),
+            gap: false,
+            map: None,
+            key: None,
+            line: 1,
+        };
+        let marker = |(number, kind): &(u64, MarkerKind)| Marker { kind: kind.clone(), number: *number, line: 7 };
+        Timeline {
+            version: None,
+            media_sequence: 10,
+            discontinuity_sequence: 0,
+            target_duration: None,
+            ended: false,
+            playlist_type: None,
+            independent_segments: false,
+            segments: (10..16).map(segment).collect(),
+            markers: markers.iter().map(marker).collect(),
+        }
+    }
+
+    fn out(seconds: f64) -> MarkerKind {
+        MarkerKind::Out { announced: Some(Seconds(seconds)) }
+    }
+
+    fn range(id: &str, start: i64, planned: Option<f64>) -> AdRange {
+        let planned = planned.map(Seconds);
+        AdRange { id: id.to_owned(), start: Some(at(start)), planned, out: true, ..AdRange::default() }
+    }
+
+    fn shape(timeline: &Timeline) -> Vec<(Option<u64>, Option<f64>, BreakState)> {
+        timeline.ad_breaks().iter().map(|b| (b.from, b.elapsed.map(|e| e.0), b.state)).collect()
+    }
+
+    #[test]
+    fn cue_tags_open_and_close_a_break() {
+        let closed = timeline(&[(11, out(4.0)), (13, MarkerKind::In)]);
+        assert_eq!(shape(&closed), [(Some(11), Some(4.0), BreakState::Closed)]);
+        assert_eq!(closed.ad_breaks()[0].start, Some(at(2)));
+        assert_eq!(shape(&timeline(&[(14, out(30.0))])), [(Some(14), Some(4.0), BreakState::Open)]);
+        let second = timeline(&[(11, out(4.0)), (14, out(4.0))]);
+        let overrun = (Some(11), Some(6.0), BreakState::Overrun);
+        assert_eq!(shape(&second), [overrun, (Some(14), Some(4.0), BreakState::Open)]);
+    }
+
+    #[test]
+    fn a_break_that_began_before_the_window_is_told_by_its_continuation() {
+        let goes_on =
+            |elapsed| MarkerKind::Continues { elapsed: Some(Seconds(elapsed)), announced: Some(Seconds(30.0)) };
+        let open = timeline(&[(10, goes_on(8.0)), (11, goes_on(10.0))]);
+        assert_eq!(shape(&open), [(None, Some(20.0), BreakState::Open)]);
+        assert_eq!(open.ad_breaks()[0].start, Some(at(-8)));
+        let closed = timeline(&[(10, goes_on(8.0)), (12, MarkerKind::In)]);
+        assert_eq!(shape(&closed), [(None, Some(12.0), BreakState::Closed)]);
+        assert_eq!(shape(&timeline(&[(12, MarkerKind::In)])), []);
+    }
+
+    #[test]
+    fn a_date_range_is_ahead_open_or_closed_by_its_dates() {
+        // The live edge is second 12.
+        let state = |range: AdRange| {
+            let breaks = timeline(&[(10, MarkerKind::Range(Box::new(range)))]).ad_breaks();
+            breaks.first().map(|b| (b.state, b.elapsed.map(|e| e.0)))
+        };
+        assert_eq!(state(range("a", 13, Some(30.0))), Some((BreakState::Ahead, None)));
+        assert_eq!(state(range("a", 8, Some(30.0))), Some((BreakState::Open, Some(4.0))));
+        assert_eq!(state(range("a", 8, Some(4.0))), Some((BreakState::Closed, Some(4.0))));
+        assert_eq!(state(range("a", 8, None)), Some((BreakState::Open, Some(4.0))));
+        assert_eq!(state(AdRange { returned: true, ..range("a", 8, None) }), Some((BreakState::Closed, None)));
+        assert_eq!(state(AdRange { out: false, ..range("a", 8, None) }), None);
+        assert_eq!(state(AdRange { end_on_next: true, ..range("a", 8, None) }), None);
+    }
+
+    #[test]
+    fn tags_with_one_id_are_one_range() {
+        let back = AdRange { id: "a".to_owned(), returned: true, duration: Some(Seconds(3.0)), ..AdRange::default() };
+        let both = [range("a", 2, Some(30.0)), back].map(|r| (10, MarkerKind::Range(Box::new(r))));
+        let breaks = timeline(&both).ad_breaks();
+        assert_eq!(breaks.len(), 1);
+        assert_eq!((breaks[0].state, breaks[0].announced), (BreakState::Closed, Some(Seconds(3.0))));
+    }
+
+    #[test]
+    fn dates_reach_back_to_the_windows_first_segment_but_not_over_a_discontinuity() {
+        let mut timeline = timeline(&[]);
+        timeline.segments[0].program_date_time = None;
+        timeline.segments[3].program_date_time = Some(at(6));
+        timeline.segments[2].discontinuity = true;
+        let dates = timeline.start_dates();
+        assert_eq!(dates, [None, None, Some(at(4)), Some(at(6)), Some(at(8)), Some(at(10))]);
+    }
+}
