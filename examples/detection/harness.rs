@@ -52,6 +52,10 @@ T2:
 T6:
   extends: T2
   segment_duration_target: 6.0
+TA:
+  extends: T2
+  checks:
+    ad_break_stuck: {cue_within: 30.0}
 ";
 
 impl Stage {

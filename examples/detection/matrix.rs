@@ -186,7 +186,11 @@ async fn row(fault: &'static Fault) -> FaultRow {
 
 /// Template and time between the probes: a channel with segments of 6 s is watched for as many segments.
 fn pace(channel: &str) -> (&'static str, Duration) {
-    if channel.starts_with("HD") || channel.starts_with("CH") { ("T6", 3 * EVERY) } else { ("T2", EVERY) }
+    match channel.get(..2) {
+        Some("HD" | "CH") => ("T6", 3 * EVERY),
+        Some("AD") => ("TA", EVERY),
+        _ => ("T2", EVERY),
+    }
 }
 
 /// Probes each clean channel for a minute, and those with the shortest window as rarely as Prometheus does.

@@ -71,8 +71,10 @@ catalogue! {
     tracks_present,
     codec_matches,
     rendition_alignment,
+    scte35,
     packager_restarted,
     origins_out_of_step,
+    ad_break_stuck,
 }
 
 /// What a check is, for documentation and exposition.
@@ -347,6 +349,8 @@ mod tests {
         scene.output.manifest.result.as_mut().unwrap().certificate_expiry = Some(time(1e7));
         scene.observe([dated(observation(-3, 9, 14), -15.0), dated(observation(-1, 10, 15), -13.0)]);
         scene.past().edge_since = Some(time(-1.0));
+        let back = crate::stream::ads::Marker { kind: crate::stream::ads::MarkerKind::In, number: 10, line: 7 };
+        scene.timeline().markers.push(back);
         for (n, segment) in scene.timeline().segments.iter_mut().enumerate() {
             segment.program_date_time = Some(time(-13.0 + 2.0 * n as f64));
         }

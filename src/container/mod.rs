@@ -13,6 +13,7 @@ mod ts;
 
 use crate::codec::parameters::Parameters;
 use crate::finding::{Defect, DefectKind};
+use crate::splice::Section;
 use crate::stream::Media;
 use crate::units::{MediaTime, Seconds};
 use audio::PackedAudio;
@@ -124,8 +125,30 @@ pub struct TsFacts {
     pub pcr_first: Option<MediaTime>,
     pub pat_at: Option<u64>,
     pub pmt_at: Option<u64>,
+    /// SCTE 35 sections on PIDs of stream type 0x86 in their order, at most [`MAX_SECTIONS`].
+    pub sections: Vec<TsSection>,
     /// Per PID the first and the last continuity counter with payload, for the comparison across segments.
     pub counters: Vec<Counter>,
+}
+
+/// SCTE 35 sections kept of one segment.
+pub const MAX_SECTIONS: usize = 64;
+
+/// A splice_info_section and where it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TsSection {
+    pub pid: u16,
+    /// Byte offset of the packet in which it begins.
+    pub at: u64,
+    pub section: Section,
+}
+
+impl TsFacts {
+    /// Sections that lead out of the programme or back: no heartbeats.
+    #[must_use]
+    pub fn splices(&self) -> usize {
+        self.sections.iter().filter(|s| !s.section.cues.is_empty()).count()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

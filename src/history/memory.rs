@@ -156,7 +156,11 @@ impl RenditionMemory {
     fn take(&mut self, facts: &RenditionFacts, now: Timestamp, keep: Keep) {
         self.touched = self.touched.max(now);
         if let (Some(timeline), Some(at)) = (&facts.timeline, facts.playlist_at) {
-            self.observe(Observation::of(timeline, at, keep.query_identifies), arrival(facts, at));
+            let before = self.past.observations.last().and_then(|o| o.last_number());
+            let news = self.observe(Observation::of(timeline, at, keep.query_identifies), arrival(facts, at));
+            if let Some(edge_since) = self.past.edge_since.filter(|_| news) {
+                self.past.ads.take(timeline, before, at, edge_since);
+            }
         }
         for segment in &facts.segments {
             let segments = &mut self.past.segments;
@@ -167,27 +171,28 @@ impl RenditionMemory {
     }
 
     /// Probes with different templates overlap. A playlist asked for before the newest known one had arrived may be
-    /// older than that or newer: it is no news.
-    fn observe(&mut self, mut seen: Observation, arrived: Timestamp) {
+    /// older than that or newer: it is no news, and `false` is answered.
+    fn observe(&mut self, mut seen: Observation, arrived: Timestamp) -> bool {
         let observations = &mut self.past.observations;
         if !observations.is_empty() && seen.first_seen < self.arrived {
-            return;
+            return false;
         }
         self.arrived = arrived;
         let Some(last) = observations.last_mut() else {
             self.past.edge_since = Some(seen.first_seen);
             observations.push(Arc::new(seen));
-            return;
+            return true;
         };
         if last.same_state(&seen) {
             Arc::make_mut(last).last_seen = seen.last_seen;
-            return;
+            return true;
         }
         if last.last_number() != seen.last_number() {
             self.past.edge_since = Some(seen.first_seen);
         }
         seen.share(last);
         observations.push(Arc::new(seen));
+        true
     }
 
     fn trim(&mut self, now: Timestamp, keep: Keep) {

@@ -5,10 +5,12 @@
 //! observations and inspected segments stay for the template's `hold` time, and a check compares *every*
 //! consecutive pair of observations in that time. A restart is thus reported for `hold`, then is the baseline.
 
+mod ads;
 mod ladder;
 mod memory;
 mod observation;
 
+pub use ads::{AdPast, OpenBreak};
 pub use ladder::SeenLadder;
 pub use memory::{History, Keep, Key, Known};
 pub use observation::{MAX_REMEMBERED_SEGMENTS, Observation, Remembered, identity};
@@ -38,4 +40,5 @@ pub struct RenditionPast {
     /// When the live edge was first seen where it is now: it has stood still at least since then.
     /// `None` before the first observation; on the very first probe it is that probe's time.
     pub edge_since: Option<Timestamp>,
+    pub ads: AdPast,
 }

@@ -51,6 +51,19 @@ pub const GAUGES: &[Gauge] = &[
         "Distance in seconds between the first and the last live edge of the renditions, by program date-time.",
         |v, s| s.outputs(v, |o| o.rendition_skew_seconds),
     ),
+    gauge(
+        "packager_scte35_splices",
+        OUTPUT,
+        "Beginnings and ends of ad breaks: those that the playlist's window tells of, or that the segments inspected in this \
+         probe carry as SCTE-35 where these are more; of the rendition with the most.",
+        |v, s| s.outputs(v, |o| count(o.scte35_splices)),
+    ),
+    gauge(
+        "packager_ad_break",
+        OUTPUT,
+        "1 while a rendition's live edge is in an ad break by its playlist, also after the tag that began it has left the window.",
+        |v, s| s.outputs(v, |o| o.ad_break.map(|within| if within { 1.0 } else { 0.0 })),
+    ),
 ];
 
 fn by_media(view: &View<'_>, series: &mut Series<'_>, counts: impl Fn(&OutputView<'_>) -> MediaCounts) {

@@ -11,11 +11,12 @@ pub use clock::Clock;
 use crate::catalog::{Channel, Template};
 use crate::checks::{self, CheckResult, Context, Outcome};
 use crate::config::{self, Live, Loaded};
-use crate::facts::Capture;
+use crate::facts::{Capture, OutputFacts, RenditionFacts};
 use crate::fetch::{Client, ClientError};
 use crate::finding::Severity;
 use crate::history::{History, OutputPast};
 use crate::report::Report;
+use crate::stream::Timeline;
 use crate::units::{Seconds, Timestamp};
 use budget::Budget;
 use capture::Capturer;
@@ -153,6 +154,7 @@ impl Shared {
             timeout: budget.total().into(),
             success: succeeded(&capture, &outcomes),
             edge_age: edge_age(&capture, &pasts, now),
+            ad_break: ad_break(&capture, &pasts),
             channel,
             template,
             capture,
@@ -235,10 +237,21 @@ fn edge_age(capture: &Capture, pasts: &[OutputPast], now: Timestamp) -> Vec<(Str
     ages
 }
 
+/// Whether a rendition's live edge is in an ad break, of each output with a playlist that could be read.
+fn ad_break(capture: &Capture, pasts: &[OutputPast]) -> Vec<(String, bool)> {
+    let within = |(output, past): (&OutputFacts, &OutputPast)| {
+        let read = || output.renditions.iter().filter(|r| r.timeline.is_some());
+        let known = |r: &RenditionFacts| past.renditions.get(&r.rendition.name).is_some_and(|p| p.ads.open.is_some());
+        let listed = |r: &RenditionFacts| r.timeline.as_deref().is_some_and(Timeline::in_ad_break);
+        read().next().map(|_| (output.name.clone(), read().any(|r| known(r) || listed(r))))
+    };
+    capture.outputs.iter().zip(pasts).filter_map(within).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Failure, FailureKind, Fetched, OutputFacts, Stages};
+    use crate::facts::{Failure, FailureKind, Fetched, Stages};
     use crate::finding::Finding;
     use crate::stream::Protocol;
 

@@ -48,6 +48,8 @@ pub struct Report {
     pub outcomes: Vec<Outcome>,
     /// Per output: time since the live edge advanced, by rendition. Derived from history.
     pub edge_age: Vec<(String, String, Seconds)>,
+    /// Whether the live edge of an output is in an ad break, where its playlists tell. Derived from history.
+    pub ad_break: Vec<(String, bool)>,
 }
 
 impl Report {

@@ -3,7 +3,7 @@ use super::measured::unmeasured;
 use super::{RenditionView, Report};
 use crate::checks::Ladder;
 use crate::container::Container;
-use crate::facts::{OutputFacts, Timings};
+use crate::facts::{OutputFacts, RenditionFacts, Timings};
 use crate::stream::{Media, Protocol, Segment, Timeline, shown};
 use crate::units::{Seconds, Timestamp};
 use serde::Serialize;
@@ -27,6 +27,10 @@ pub struct OutputView<'a> {
     pub renditions_available: MediaCounts,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rendition_skew_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scte35_splices: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ad_break: Option<bool>,
     pub renditions: Vec<RenditionView<'a>>,
     /// How many renditions the manifest lists; `None` where it couldn't be read.
     #[serde(skip)]
@@ -77,6 +81,8 @@ impl<'a> OutputView<'a> {
             renditions_expected: expected,
             renditions_available,
             rendition_skew_seconds: skew(&renditions),
+            scte35_splices: splices(facts),
+            ad_break: report.ad_break.iter().find(|(output, _)| *output == facts.name).map(|(_, within)| *within),
             renditions,
             listed,
         }
@@ -104,6 +110,13 @@ fn skew(renditions: &[RenditionView<'_>]) -> Option<f64> {
         return None;
     }
     finite(Seconds::between(edges().min()?, edges().max()?))
+}
+
+/// Of the rendition with the most, by its playlist or by the segments inspected now.
+fn splices(facts: &OutputFacts) -> Option<u64> {
+    let carried = |r: &RenditionFacts| derive::inspections(r).filter_map(|i| i.ts.as_ref()).map(|t| t.splices()).sum();
+    let most = |r: &RenditionFacts| Some(r.timeline.as_deref()?.splices().max(carried(r)) as u64);
+    facts.renditions.iter().filter_map(most).max()
 }
 
 impl PhasesView {

@@ -23,6 +23,7 @@ pub fn clean() -> Report {
         .iter()
         .map(|r| ("hls".into(), r.rendition.name.clone(), Seconds(1.5)))
         .collect();
+    report.ad_break = vec![("hls".into(), false)];
     report.outcomes = vec![
         outcome("manifest_available", Severity::Critical, "hls", CheckResult::Ok),
         outcome("segment_duration", Severity::Major, "hls", CheckResult::Ok),
@@ -129,6 +130,7 @@ pub fn report(outputs: Vec<OutputFacts>) -> Report {
         },
         outcomes: Vec::new(),
         edge_age: Vec::new(),
+        ad_break: Vec::new(),
     }
 }
 

@@ -99,6 +99,8 @@ pub struct AdBreak {
     pub line: u32,
     /// Its first segment; `None` where it began before the window, or by a date only.
     pub from: Option<u64>,
+    /// The first segment after it, where a cue tag tells.
+    pub until: Option<u64>,
     /// When it began, where dates tell.
     pub start: Option<Timestamp>,
     pub announced: Option<Seconds>,
@@ -119,6 +121,13 @@ pub enum BreakState {
     Overrun,
 }
 
+impl AdBreak {
+    /// Its beginning is listed, not only its going on.
+    fn starts(&self) -> bool {
+        self.from.is_some() || self.source == Source::DateRange
+    }
+}
+
 impl Timeline {
     /// The breaks that the playlist tells of: by cue tags in their order, then by date ranges.
     #[must_use]
@@ -131,6 +140,23 @@ impl Timeline {
         let edge = self.live_edge();
         breaks.extend(self.ad_ranges().iter().filter_map(|(line, range)| range_break(*line, range, edge)));
         breaks
+    }
+
+    /// The live edge is in a break by what the playlist lists.
+    #[must_use]
+    pub fn in_ad_break(&self) -> bool {
+        self.ad_breaks().iter().any(|b| b.state == BreakState::Open)
+    }
+
+    /// Beginnings and ends of breaks that the playlist tells of: of the two ways of announcing, the one with more.
+    #[must_use]
+    pub fn splices(&self) -> usize {
+        let breaks = self.ad_breaks();
+        let of = |source: Source| {
+            let told = breaks.iter().filter(|b| b.source == source && b.state != BreakState::Ahead);
+            told.map(|b| usize::from(b.starts()) + usize::from(b.state == BreakState::Closed)).sum::<usize>()
+        };
+        of(Source::Cue).max(of(Source::DateRange))
     }
 
     /// Date ranges of ads, tags with the same ID put together, with the line of the first.
@@ -212,6 +238,7 @@ impl Timeline {
     /// A break ends where segment `number` begins.
     fn end(&self, known: &mut AdBreak, number: u64, state: BreakState) {
         known.state = state;
+        known.until = Some(number);
         known.elapsed = match (known.from, known.elapsed) {
             (Some(from), _) => Some(self.media(from, number)),
             (None, Some(elapsed)) => Some(elapsed - self.media(number, u64::MAX)),
@@ -232,7 +259,7 @@ impl Timeline {
 
 fn cue_break(marker: &Marker, from: Option<u64>, start: Option<Timestamp>, announced: Option<Seconds>) -> AdBreak {
     let (source, line, state) = (Source::Cue, marker.line, BreakState::Open);
-    AdBreak { source, id: None, line, from, start, announced, elapsed: None, state }
+    AdBreak { source, id: None, line, from, until: None, start, announced, elapsed: None, state }
 }
 
 /// Of ranges that open a break. One with a length ends with it, whether or not SCTE35-IN follows: packagers let
@@ -252,7 +279,7 @@ fn range_break(line: u32, range: &AdRange, edge: Option<Timestamp>) -> Option<Ad
         (_, false, false) => (BreakState::Open, Some(since)),
     };
     let (source, id) = (Source::DateRange, Some(range.id.clone()));
-    Some(AdBreak { source, id, line, from: None, start: Some(start), announced, elapsed, state })
+    Some(AdBreak { source, id, line, from: None, until: None, start: Some(start), announced, elapsed, state })
 }
 
 #[cfg(test)]
@@ -292,6 +319,7 @@ mod tests {
             independent_segments: false,
             segments: (10..16).map(segment).collect(),
             markers: markers.iter().map(marker).collect(),
+            ..Timeline::default()
         }
     }
 

@@ -169,7 +169,9 @@ async fn segment(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, rendition: Ren
     let (kind, bytes) = match (timeline.format, rendition) {
         (_, Rendition::Rung(_)) if timeline.parts => ("video/mp4", whole_parts()),
         (_, Rendition::Audio) if timeline.parts => ("audio/mp4", whole_parts()),
-        (Format::Ts, Rendition::Rung(at)) => ("video/mp2t", ts::segment(&media.ts[at], first, count, shift, effect)),
+        (Format::Ts, Rendition::Rung(at)) => {
+            ("video/mp2t", ts::segment(&media.ts[at], first, count, shift, effect, timeline.ads))
+        }
         (Format::Cmaf, Rendition::Rung(at)) => {
             ("video/mp4", mp4::segment(&media.video[at], mp4::Kind::Video, first, count, shift, effect))
         }

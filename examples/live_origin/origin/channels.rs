@@ -14,6 +14,8 @@ pub struct Channel {
     pub(super) reset: Option<i64>,
     /// Low-latency: segments in parts.
     pub(super) parts: bool,
+    /// It has ad breaks.
+    pub(super) ads: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +24,7 @@ pub enum Format {
     Cmaf,
 }
 
-static CHANNELS: [Channel; 6] = [
+static CHANNELS: [Channel; 7] = [
     Channel {
         name: "TV1",
         help: "HLS with muxed transport streams, four rungs, segments of 2 s, ten in the window",
@@ -32,6 +34,7 @@ static CHANNELS: [Channel; 6] = [
         window: 10,
         reset: None,
         parts: false,
+        ads: false,
     },
     Channel {
         name: "HD1",
@@ -42,6 +45,7 @@ static CHANNELS: [Channel; 6] = [
         window: 6,
         reset: None,
         parts: false,
+        ads: false,
     },
     Channel {
         name: "CM1",
@@ -52,6 +56,7 @@ static CHANNELS: [Channel; 6] = [
         window: 10,
         reset: None,
         parts: false,
+        ads: false,
     },
     Channel {
         name: "CH1",
@@ -62,6 +67,7 @@ static CHANNELS: [Channel; 6] = [
         window: 6,
         reset: None,
         parts: false,
+        ads: false,
     },
     Channel {
         name: "DI1",
@@ -72,6 +78,7 @@ static CHANNELS: [Channel; 6] = [
         window: 10,
         reset: Some(10),
         parts: false,
+        ads: false,
     },
     Channel {
         name: "LL1",
@@ -82,6 +89,18 @@ static CHANNELS: [Channel; 6] = [
         window: 15,
         reset: None,
         parts: true,
+        ads: false,
+    },
+    Channel {
+        name: "AD1",
+        help: "As TV1, with an ad break of 10 s every 24 s, announced by cue tags, date ranges and SCTE-35",
+        prefix: "AD",
+        format: Format::Ts,
+        units: 1,
+        window: 10,
+        reset: None,
+        parts: false,
+        ads: true,
     },
 ];
 

@@ -109,6 +109,14 @@ pub enum Effect {
     PartsIndependent,
     DeltaCount,
     DeltaWhole,
+    MarkerUnreadable,
+    CueDurations,
+    CueMissing,
+    BreakIdReused,
+    BreakStuck,
+    AdsMissing,
+    SpliceUnannounced,
+    SectionUnreadable,
 }
 
 pub fn faults() -> &'static [Fault] {
@@ -332,4 +340,21 @@ static FAULTS: &[Fault] = &[
         &["ll_hls_delta_update"], &[]),
     fault("ll_delta_whole", Effect::DeltaWhole, "LL1", "Requests for a delta update get the whole playlist.",
         &["ll_hls_delta_update"], &[]),
+    // Ad markers
+    fault("scte35_unreadable", Effect::MarkerUnreadable, "AD1", "The SCTE-35 section of each date range has a wrong CRC.",
+        &["scte35"], &[]),
+    fault("scte35_durations", Effect::CueDurations, "AD1", "EXT-X-CUE-OUT announces twice the duration of the date range.",
+        &["scte35"], &[]),
+    fault("scte35_cue_missing", Effect::CueMissing, "AD1", "Every second break has a date range and no EXT-X-CUE-OUT.",
+        &["scte35"], &[]),
+    fault("scte35_unannounced", Effect::SpliceUnannounced, "AD1", "Every second break is in the transport stream only.",
+        &["scte35"], &[]),
+    fault("scte35_section", Effect::SectionUnreadable, "AD1", "The SCTE-35 sections of the transport stream have a wrong CRC.",
+        &["scte35"], &[]),
+    fault("scte35_id_reused", Effect::BreakIdReused, "AD1", "The date ranges of all breaks have the same ID.",
+        &["scte35"], &[]),
+    fault("ad_break_stuck", Effect::BreakStuck, "AD1", "EXT-X-CUE-IN never comes.",
+        &["ad_break_stuck", "scte35"], &[]),
+    fault("ad_break_none", Effect::AdsMissing, "AD1", "No ad break is announced where one is due every 30 s.",
+        &["ad_break_stuck"], &[]),
 ];

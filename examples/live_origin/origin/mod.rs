@@ -23,6 +23,7 @@
     clippy::cast_possible_wrap
 )]
 
+mod ads;
 mod answer;
 mod body;
 mod channels;

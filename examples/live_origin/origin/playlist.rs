@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::ads;
 use super::channels::Format;
 use super::faults::Effect;
 use super::low_latency;
@@ -139,6 +140,7 @@ fn entry(text: &mut String, timeline: &Timeline, segment: &Segment, parts: &str,
     if segment.gap {
         text.push_str("#EXT-X-GAP\n");
     }
+    ads::tags(text, timeline, segment);
     if timeline.effect != Some(Effect::NoDate) {
         let _ = writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{}", date(segment.date_ms));
     }
@@ -146,7 +148,7 @@ fn entry(text: &mut String, timeline: &Timeline, segment: &Segment, parts: &str,
     let _ = writeln!(text, "{parts}#EXTINF:{:.6},\n{}.{extension}{suffix}", segment.duration_s, segment.name);
 }
 
-fn date(unix_ms: i64) -> String {
+pub fn date(unix_ms: i64) -> String {
     jiff::Timestamp::from_millisecond(unix_ms)
         .map(|at| at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
         .unwrap_or_default()

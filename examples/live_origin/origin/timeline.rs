@@ -43,6 +43,7 @@ pub struct Timeline {
     reset: Option<i64>,
     /// Low-latency.
     pub parts: bool,
+    pub ads: bool,
 }
 
 /// A segment in its place.
@@ -95,6 +96,7 @@ impl Timeline {
             stem: "seg_".to_owned(),
             reset,
             parts: channel.parts,
+            ads: channel.ads,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Transport stream units, rewritten for their place in an endless stream (ISO/IEC 13818-1).
 
+use super::ads;
 use super::faults::Effect;
 use super::media::LOOP_UNITS;
 
@@ -9,6 +10,7 @@ const AUDIO_PID: u16 = 0x101;
 const PAT_PID: u16 = 0;
 const PMT_PID: u16 = 0x1000;
 const SDT_PID: u16 = 0x11;
+const SPLICE_PID: u16 = 0x102;
 /// The PIDs that are sent.
 const PIDS: [u16; 4] = [PAT_PID, PMT_PID, VIDEO_PID, AUDIO_PID];
 /// One loop of 8 s in ticks of 90 kHz.
@@ -41,7 +43,7 @@ pub fn units(files: &[&'static [u8]]) -> Vec<Unit> {
 }
 
 /// The units from `first` on, `count` of them, with timestamps and counters as if the loop never ended.
-pub fn segment(units: &[Unit], first: i64, count: i64, shift_ms: i64, effect: Option<Effect>) -> Vec<u8> {
+pub fn segment(units: &[Unit], first: i64, count: i64, shift_ms: i64, effect: Option<Effect>, ads: bool) -> Vec<u8> {
     let mut counters = counters_before(units, first);
     if effect == Some(Effect::ContinuityAcross) {
         counters = [5; 4];
@@ -55,9 +57,48 @@ pub fn segment(units: &[Unit], first: i64, count: i64, shift_ms: i64, effect: Op
             shift_clocks(&mut packet, shift, audio_shift(effect));
             out.extend_from_slice(&packet);
         }
+        if ads {
+            splice(&mut out, units, unit, effect);
+        }
     }
     spoil(&mut out, effect);
     out
+}
+
+/// Announces the PID of SCTE 35 sections in the last unit's PMTs, and puts its section behind the first of them.
+fn splice(out: &mut Vec<u8>, units: &[Unit], unit: i64, effect: Option<Effect>) {
+    let begin = out.len() - units[unit.rem_euclid(LOOP_UNITS) as usize].bytes.len();
+    out[begin..].chunks_exact_mut(PACKET).filter(|packet| pid(packet) == PMT_PID).for_each(announce);
+    let first = out[begin..].chunks_exact(PACKET).position(|packet| pid(packet) == PMT_PID);
+    let behind = begin + (first.expect("each unit has a PMT") + 1) * PACKET;
+    let start = first_stamp(&units[0].bytes);
+    let section = ads::carried(unit, effect, |index| start + index * LOOP_TICKS / LOOP_UNITS);
+    let mut packet = [0xff; PACKET];
+    packet[..5].copy_from_slice(&[0x47, 0x40 | (SPLICE_PID >> 8) as u8, SPLICE_PID as u8, 0, 0]);
+    packet[3] = 0x10 | unit.rem_euclid(16) as u8;
+    packet[5..5 + section.len()].copy_from_slice(&section);
+    out.splice(behind..behind, packet);
+}
+
+/// One more stream in a PMT: stream_type 0x86 with the registration `CUEI`.
+fn announce(packet: &mut [u8]) {
+    let section = payload_start(packet) + 1;
+    let length = usize::from(packet[section + 1] & 0x0f) << 8 | usize::from(packet[section + 2]);
+    let end = section + 3 + length - 4;
+    let stream = [0x86, 0xe0 | (SPLICE_PID >> 8) as u8, SPLICE_PID as u8, 0xf0, 6, 5, 4, b'C', b'U', b'E', b'I'];
+    packet[end..end + stream.len()].copy_from_slice(&stream);
+    packet[section + 2] = (length + stream.len()) as u8;
+    let end = end + stream.len();
+    let crc = ads::crc32(&packet[section..end]);
+    packet[end..end + 4].copy_from_slice(&crc.to_be_bytes());
+}
+
+/// Presentation time of the first picture.
+fn first_stamp(bytes: &[u8]) -> i64 {
+    let first = bytes.chunks_exact(PACKET).find(|packet| pid(packet) == VIDEO_PID && packet[1] & 0x40 != 0);
+    let packet = first.expect("each unit has pictures");
+    let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(|at| i64::from(packet[payload_start(packet) + 9 + at]));
+    (a >> 1 & 7) << 30 | b << 22 | (c >> 1) << 15 | d << 7 | e >> 1
 }
 
 fn audio_shift(effect: Option<Effect>) -> i64 {

@@ -230,3 +230,61 @@ fn other_packet_sizes_are_recognised() {
     let message = "transport stream packets of 192 bytes; a segment has packets of 188 bytes".to_owned();
     assert_eq!((seen.container, defects(&seen)), (Container::MpegTs, vec![(DefectKind::Container, 0, message)]));
 }
+
+/// A packet on PID 258 that begins (and ends) a section.
+fn section_packet(counter: u8, section: &[u8]) -> [u8; PACKET] {
+    let mut packet = [0xff; PACKET];
+    packet[..5].copy_from_slice(&[0x47, 0x41, 0x02, 0x10 | counter, 0]);
+    packet[5..5 + section.len()].copy_from_slice(section);
+    packet
+}
+
+/// The fixture with stream_type 0x86 on PID 258 in each PMT, and these packets behind the first.
+fn with_sections(packets: &[[u8; PACKET]]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut left = Some(packets);
+    for packet in fixture("h264_bframes_aac.ts").chunks_mut(PACKET) {
+        if pid(packet) == 0x1000 {
+            let end = 5 + 3 + usize::from(packet[7]) - 4;
+            packet[end..end + 5].copy_from_slice(&[0x86, 0xe1, 0x02, 0xf0, 0]);
+            packet[7] += 5;
+            let crc = crate::splice::crc32(&packet[5..end + 5]);
+            packet[end + 5..end + 9].copy_from_slice(&crc.to_be_bytes());
+        }
+        out.extend_from_slice(packet);
+        if pid(packet) == 0x1000 {
+            left.take().into_iter().flatten().for_each(|packet| out.extend_from_slice(packet));
+        }
+    }
+    out
+}
+
+/// splice_insert, event 1, out for 30 s.
+const SPLICE: [u8; 40] = [
+    0xfc, 0x30, 0x25, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xf0, 0x14, 5, 0, 0, 0, 1, 0x7f, 0xef, 0xfe, 0, 0, 0, 0, 0x7e, 0,
+    0x29, 0x32, 0xe0, 0, 1, 0, 0, 0, 0, 0x66, 0x69, 0x2a, 0xf5,
+];
+
+#[test]
+fn scte35_sections_are_read_where_they_stand() {
+    let seen = inspect(&with_sections(&[section_packet(0, &SPLICE), section_packet(1, &SPLICE)]));
+    assert_eq!(defects(&seen), []);
+    let ts = seen.ts.unwrap();
+    assert_eq!(ts.sections.iter().map(|s| (s.pid, s.at)).collect::<Vec<_>>(), [(258, 564), (258, 752)]);
+    let cue = ts.sections[0].section.opening().unwrap();
+    assert_eq!((cue.event, cue.duration, ts.splices()), (1, Some(crate::units::Seconds(30.0)), 2));
+    let track = seen.tracks.iter().find(|t| t.id == 258).unwrap();
+    assert_eq!((track.media, track.codec.as_str()), (None, "scte35"));
+}
+
+#[test]
+fn an_scte35_section_with_a_wrong_crc_is_a_defect_with_its_offset() {
+    let mut bent = SPLICE;
+    bent[17] = 2;
+    let seen = inspect(&with_sections(&[section_packet(0, &bent)]));
+    assert_eq!(seen.defects.len(), 1);
+    let defect = &seen.defects[0];
+    assert_eq!((defect.kind, defect.at), (crate::finding::DefectKind::AdMarker, crate::finding::Position::Byte(564)));
+    assert!(defect.message.contains("PID 258") && defect.message.contains("CRC_32"), "{}", defect.message);
+    assert!(seen.ts.unwrap().sections.is_empty());
+}

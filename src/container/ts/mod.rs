@@ -11,6 +11,7 @@ mod packet;
 mod pes;
 mod pids;
 mod psi;
+mod splices;
 mod stream_type;
 mod tables;
 
@@ -23,7 +24,8 @@ use elementary::Elementary;
 use framing::{Framing, SIZE};
 use packet::{NULL_PID, Packet};
 use pids::{Pids, Role};
-use stream_type::Stream;
+use splices::Splices;
+use stream_type::{SCTE35, Stream};
 use tables::{News, Tables};
 
 /// Counters compared across segments: a single program's PIDs are far fewer.
@@ -62,6 +64,7 @@ pub struct Demux {
     tables: Tables,
     streams: Vec<Elementary>,
     clock: Clock,
+    splices: Splices,
     facts: TsFacts,
     encrypted: bool,
     /// A PES packet that came before its PMT: offset and PID.
@@ -76,6 +79,7 @@ impl Demux {
             tables: Tables::default(),
             streams: Vec::new(),
             clock: Clock::default(),
+            splices: Splices::default(),
             facts: TsFacts::default(),
             encrypted: false,
             early: None,
@@ -150,6 +154,7 @@ impl Demux {
                 if let Some(stream) = self.streams.get_mut(usize::from(index)) {
                     stream.reset();
                 }
+                self.splices.reset(pid);
             }
             Role::Unknown | Role::Ignored => {}
         }
@@ -172,6 +177,9 @@ impl Demux {
     fn stream(&mut self, at: u64, packet: &Packet<'_>, index: u8) {
         if let Some(stream) = self.streams.get_mut(usize::from(index)) {
             self.encrypted |= stream.push(at, packet, &mut self.defects);
+            if stream.stream.codec == SCTE35 && !packet.scrambled {
+                self.splices.push(at, packet, &mut self.defects);
+            }
         }
     }
 
@@ -237,6 +245,7 @@ impl Demux {
         self.facts.pcrs = self.clock.count();
         self.facts.pcr_first = self.clock.first();
         let counters = self.pids.iter().filter_map(|(pid, slot)| slot.continuity.counter(pid));
+        self.facts.sections = self.splices.finish();
         self.facts.counters = counters.take(COUNTERS_MAX).collect();
         inspection.encrypted |= self.encrypted;
         inspection.tracks = self.streams.into_iter().map(Elementary::finish).collect();

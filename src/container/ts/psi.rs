@@ -1,7 +1,7 @@
 //! PAT and PMT: sections out of packets, checked and read.
 
 use super::stream_type::{self, Stream};
-use crate::splice::crc32;
+use crate::splice::{self, crc32};
 
 /// A section's bytes at most: 3 of header and a section_length below 1024 (ISO/IEC 13818-1 2.4.4.4).
 const SECTION_MAX: usize = 3 + 1021;
@@ -10,8 +10,10 @@ pub const STREAMS_MAX: usize = super::super::MAX_TRACKS;
 pub const PROGRAMS_MAX: usize = 16;
 
 /// Puts one PID's sections together.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Sections {
+    /// Bytes of a section at most.
+    limit: usize,
     held: Vec<u8>,
     /// A section is being held.
     open: bool,
@@ -19,7 +21,19 @@ pub struct Sections {
     at: u64,
 }
 
+impl Default for Sections {
+    fn default() -> Self {
+        Self { limit: SECTION_MAX, held: Vec::new(), open: false, at: 0 }
+    }
+}
+
 impl Sections {
+    /// For private sections, which may be four times as long as a PAT or a PMT.
+    #[must_use]
+    pub fn long() -> Self {
+        Self { limit: splice::MAX, ..Self::default() }
+    }
+
     /// Calls back with each complete section and the offset of the packet where it began.
     pub fn push(&mut self, at: u64, start: bool, payload: &[u8], mut complete: impl FnMut(u64, &[u8])) {
         let mut payload = payload;
@@ -57,11 +71,11 @@ impl Sections {
             return None;
         }
         let before = self.held.len();
-        let room = SECTION_MAX.saturating_sub(before).min(bytes.len());
+        let room = self.limit.saturating_sub(before).min(bytes.len());
         self.held.extend_from_slice(bytes.get(..room).unwrap_or_default());
         let [_, high, low, ..] = self.held.as_slice() else { return None };
         let length = 3 + (usize::from(high & 0xf) << 8 | usize::from(*low));
-        if length > SECTION_MAX {
+        if length > self.limit {
             self.open = false;
             complete(self.at, &[]);
             return None;

@@ -4,6 +4,9 @@ use crate::codec::audio::Framing;
 use crate::codec::picture::Syntax;
 use crate::stream::Media;
 
+/// Codec of a stream of SCTE 35 sections.
+pub const SCTE35: &str = "scte35";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Carriage {
     /// PES packets.
@@ -75,7 +78,7 @@ pub fn stream(kind: u8, descriptors: &[u8]) -> Stream {
         0x24 => Stream::new(video, "hevc"),
         0x33 => Stream::new(video, "vvc"),
         0x81 => Stream::new(audio, "ac-3"),
-        0x86 => Stream { carriage: Carriage::Sections, ..Stream::new(None, "scte35") },
+        0x86 => Stream { carriage: Carriage::Sections, ..Stream::new(None, SCTE35) },
         0x87 => Stream::new(audio, "ec-3"),
         0xdb => Stream { encrypted: true, ..Stream::new(video, "h264") },
         0xcf => Stream { encrypted: true, ..Stream::new(audio, "aac") },

@@ -112,6 +112,7 @@ fn report(code: &str, template: &str, timeout: Duration) -> Report {
         capture: Capture { started_at, deadline_exceeded: false, outputs: Vec::new(), stages: Stages::default() },
         outcomes: Vec::new(),
         edge_age: Vec::new(),
+        ad_break: Vec::new(),
     }
 }
 

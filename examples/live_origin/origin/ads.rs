@@ -1,0 +1,142 @@
+//! Ad breaks: an even plan of them, the tags that a playlist announces them with, and the SCTE 35 sections in both.
+
+use std::fmt::Write;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::faults::Effect;
+use super::media::UNIT_MS;
+use super::timeline::{Segment, Timeline};
+
+/// Segments from one break to the next, where in that a break begins, and how many segments it takes.
+const CYCLE: i64 = 12;
+const BEGIN: i64 = 2;
+const LENGTH: i64 = 5;
+/// Segments between the section that announces a splice and the splice.
+const PREROLL: i64 = 2;
+
+/// Where a segment is in the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Programme,
+    /// A break begins with it.
+    Out,
+    /// So many segments of the break came before it.
+    Inside(i64),
+    /// The programme goes on with it.
+    Back,
+}
+
+fn place(index: i64) -> Place {
+    match index.rem_euclid(CYCLE) - BEGIN {
+        0 => Place::Out,
+        LENGTH => Place::Back,
+        n if (1..LENGTH).contains(&n) => Place::Inside(n),
+        _ => Place::Programme,
+    }
+}
+
+/// Number of a break, from any segment of it or the one behind it.
+fn event(index: i64) -> i64 {
+    (index - BEGIN).div_euclid(CYCLE)
+}
+
+/// The tags before a segment, as Elemental writes them and with a date range beside.
+pub fn tags(text: &mut String, timeline: &Timeline, segment: &Segment) {
+    let (index, effect) = (segment.index, timeline.effect);
+    let odd = event(index).rem_euclid(2) == 1;
+    let silent = effect == Some(Effect::AdsMissing) || (odd && effect == Some(Effect::SpliceUnannounced));
+    if !timeline.ads || silent {
+        return;
+    }
+    let seconds = LENGTH as f64 * segment.duration_s;
+    let cue = !(odd && effect == Some(Effect::CueMissing));
+    let told = if effect == Some(Effect::CueDurations) { 2.0 * seconds } else { seconds };
+    match place(index) {
+        Place::Out => {
+            let section = section(Some((event(index), true)), seconds, 0);
+            let _ = writeln!(text, "#EXT-OATCLS-SCTE35:{}", STANDARD.encode(&section));
+            range(text, timeline, segment, &section, seconds);
+            if cue {
+                let _ = writeln!(text, "#EXT-X-CUE-OUT:{told:.3}");
+            }
+        }
+        Place::Inside(n) if cue => {
+            let _ = writeln!(text, "#EXT-X-CUE-OUT-CONT:{:.3}/{told:.3}", n as f64 * segment.duration_s);
+        }
+        Place::Back => {
+            range(text, timeline, segment, &section(Some((event(index), false)), 0.0, 0), seconds);
+            if effect != Some(Effect::BreakStuck) && cue {
+                text.push_str("#EXT-X-CUE-IN\n");
+            }
+        }
+        Place::Inside(_) | Place::Programme => {}
+    }
+}
+
+/// The section that the transport stream carries at the beginning of a segment. `pts` tells where a segment begins.
+pub fn carried(index: i64, effect: Option<Effect>, pts: impl Fn(i64) -> i64) -> Vec<u8> {
+    let coming = index + PREROLL;
+    let mut bytes = match place(coming) {
+        Place::Out => section(Some((event(coming), true)), (LENGTH * UNIT_MS) as f64 / 1000.0, pts(coming)),
+        Place::Back => section(Some((event(coming), false)), 0.0, pts(coming)),
+        Place::Inside(_) | Place::Programme => section(None, 0.0, 0),
+    };
+    if effect == Some(Effect::SectionUnreadable) {
+        bytes[8] ^= 1;
+    }
+    bytes
+}
+
+/// The date range of a break, where it begins or where it ends.
+fn range(text: &mut String, timeline: &Timeline, segment: &Segment, section: &[u8], seconds: f64) {
+    let mut section = section.to_vec();
+    if timeline.effect == Some(Effect::MarkerUnreadable) {
+        section[8] ^= 1;
+    }
+    let hex = section.iter().fold(String::from("0x"), |hex, byte| format!("{hex}{byte:02X}"));
+    let back = place(segment.index) == Place::Back;
+    let start_ms = segment.date_ms - if back { (seconds * 1000.0).round() as i64 } else { 0 };
+    let start = super::playlist::date(start_ms);
+    let id = if timeline.effect == Some(Effect::BreakIdReused) { 1 } else { event(segment.index) };
+    let _ = write!(text, "#EXT-X-DATERANGE:ID=\"{id}\",START-DATE=\"{start}\",PLANNED-DURATION={seconds:.3},");
+    let _ =
+        if back { writeln!(text, "DURATION={seconds:.3},SCTE35-IN={hex}") } else { writeln!(text, "SCTE35-OUT={hex}") };
+}
+
+/// A splice_info_section: splice_insert for an event, out or back, at 90 kHz `pts`; without one a heartbeat.
+fn section(event: Option<(i64, bool)>, seconds: f64, pts: i64) -> Vec<u8> {
+    let mut command = Vec::new();
+    if let Some((event, out)) = event {
+        command.extend((event as u32).to_be_bytes());
+        command.extend([0x7f, if out { 0xef } else { 0x4f }]);
+        command.extend(stamp(0xfe, pts));
+        if out {
+            command.extend(stamp(0xfe, (seconds * 90_000.0).round() as i64));
+        }
+        command.extend([0, 1, 0, 0]);
+    }
+    let kind = if event.is_some() { 5 } else { 0 };
+    let mut bytes = vec![0xfc, 0x30, (17 + command.len()) as u8];
+    bytes.extend([0, 0, 0, 0, 0, 0, 0, 0xff, 0xf0, command.len() as u8, kind]);
+    bytes.extend(command);
+    bytes.extend([0, 0]);
+    let crc = crc32(&bytes);
+    bytes.extend(crc.to_be_bytes());
+    bytes
+}
+
+/// 33 bits behind the flags in the first byte.
+fn stamp(flags: u8, ticks: i64) -> [u8; 5] {
+    let bytes = ticks.rem_euclid(1 << 33).to_be_bytes();
+    [flags | bytes[3], bytes[4], bytes[5], bytes[6], bytes[7]]
+}
+
+/// ISO/IEC 13818-1 annex A.
+pub fn crc32(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(u32::MAX, |crc, byte| {
+        let crc = crc ^ u32::from(*byte) << 24;
+        (0..8).fold(crc, |crc, _| if crc & 0x8000_0000 != 0 { crc << 1 ^ 0x04c1_1db7 } else { crc << 1 })
+    })
+}
