@@ -5,8 +5,9 @@ mod low_latency;
 pub use low_latency::{DeltaFacts, HintFacts, LowLatencyFacts, PartFacts, ReloadFacts};
 
 use crate::container::Inspection;
+use crate::crypt::{Misfit, Secret};
 use crate::finding::Defect;
-use crate::stream::{Map, Protocol, Rendition, Segment, Timeline};
+use crate::stream::{Key, Map, Protocol, Rendition, Segment, Timeline};
 use crate::units::{Seconds, Timestamp};
 use serde::Serialize;
 use std::sync::Arc;
@@ -29,7 +30,8 @@ impl Capture {
         let media = renditions.flat_map(|r| {
             let segments = r.segments.iter().map(|s| &s.fetched);
             let live = r.low_latency.iter().flat_map(LowLatencyFacts::fetched);
-            r.playlist.iter().chain(r.inits.iter().map(|i| &i.fetched)).chain(segments).chain(live)
+            let keys = r.keys.iter().map(|k| &k.fetched);
+            r.playlist.iter().chain(keys).chain(r.inits.iter().map(|i| &i.fetched)).chain(segments).chain(live)
         });
         let fetched = self.outputs.iter().filter(|o| !o.direct).map(|o| &o.manifest).chain(media);
         fetched.filter_map(|f| f.result.as_ref().ok()).map(|e| e.body_bytes).sum()
@@ -73,6 +75,9 @@ pub struct RenditionFacts {
     pub defects: Vec<Defect>,
     /// The initialization segments that its inspected segments need: fetched in this probe or before.
     pub inits: Vec<Arc<InitFacts>>,
+    /// The keys that its newest and its inspected segments need, those with an http(s) URI: asked for in this probe, or
+    /// remembered.
+    pub keys: Vec<Arc<KeyFacts>>,
     /// Segments inspected in this probe, oldest first.
     pub segments: Vec<Arc<SegmentFacts>>,
     /// The window's oldest segment, asked for only to see that it is there.
@@ -89,7 +94,46 @@ pub struct RenditionFacts {
 pub struct InitFacts {
     pub map: Map,
     pub fetched: Fetched,
+    /// Of what is inside, where it is encrypted as a whole.
     pub inspection: Option<Inspection>,
+    /// Of one announced as encrypted as a whole.
+    pub decryption: Option<Decryption>,
+}
+
+/// A key, or for formats of which that isn't known, whoever gives it out.
+#[derive(Debug, Clone)]
+pub struct KeyFacts {
+    pub key: Key,
+    pub asked_at: Timestamp,
+    pub fetched: Fetched,
+    /// The body where it is a key of 16 bytes.
+    pub secret: Option<Secret>,
+}
+
+impl KeyFacts {
+    /// What a player needs of it came: 16 bytes of a key, or for other formats any answer, since a licence is asked for
+    /// in ways that only the DRM's own player knows.
+    #[must_use]
+    pub fn usable(&self) -> bool {
+        match self.key.format() {
+            "identity" => self.secret.is_some(),
+            _ => self.fetched.result.as_ref().is_ok_and(|e| e.status < 500),
+        }
+    }
+}
+
+/// What became of a body that is announced as encrypted as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decryption {
+    Done,
+    /// It is media already.
+    Clear,
+    /// It is a page of text.
+    Text,
+    /// There was no key, or none that this exporter can use: what is inside is unknown.
+    Locked,
+    /// Key and initialization vector don't fit.
+    Failed(Misfit),
 }
 
 #[derive(Debug, Clone)]
@@ -104,7 +148,10 @@ pub struct SegmentFacts {
     pub segment: Segment,
     pub inspected_at: Timestamp,
     pub fetched: Fetched,
+    /// Of what is inside, where it is encrypted as a whole.
     pub inspection: Option<Inspection>,
+    /// Of one announced as encrypted as a whole, where all of it arrived.
+    pub decryption: Option<Decryption>,
     /// It was the newest of its playlist when it was fetched.
     pub newest: bool,
 }

@@ -9,6 +9,7 @@ pub mod splice;
 pub mod stream;
 pub mod finding;
 pub mod codec;
+pub mod crypt;
 pub mod container;
 pub mod hls;
 pub mod facts;

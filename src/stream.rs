@@ -8,6 +8,7 @@ use crate::units::{BitsPerSecond, Seconds, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use url::Url;
 
 pub mod ads;
@@ -186,6 +187,8 @@ pub struct Segment {
     pub gap: bool,
     pub map: Option<Map>,
     pub key: Option<Key>,
+    /// Every key in force, one of each KEYFORMAT: all lead to the same media key.
+    pub keys: Arc<[Key]>,
     /// Line of its URI, from 1.
     pub line: u32,
 }
@@ -210,6 +213,8 @@ pub struct ByteRange {
 pub struct Map {
     pub uri: Url,
     pub byte_range: Option<ByteRange>,
+    /// The key that encrypts it as a whole: one whose tag stands before its own (RFC 8216bis 4.4.4.5).
+    pub key: Option<Key>,
 }
 
 /// EXT-X-KEY in force. `method` as written: `AES-128`, `SAMPLE-AES`, `SAMPLE-AES-CTR`.
@@ -226,6 +231,18 @@ impl Key {
     #[must_use]
     pub fn encrypts_wholly(&self) -> bool {
         self.method == "AES-128" || self.method == "AES-256-GCM"
+    }
+
+    /// The same file or licence: tags differ by IV too.
+    #[must_use]
+    pub fn same_source(&self, other: &Self) -> bool {
+        self.uri == other.uri && self.format() == other.format()
+    }
+
+    /// KEYFORMAT, or what it is where none is given.
+    #[must_use]
+    pub fn format(&self) -> &str {
+        self.key_format.as_deref().unwrap_or("identity")
     }
 }
 

@@ -35,7 +35,9 @@ fn judge_segment(segment: &SegmentFacts, facts: &RenditionFacts) -> Option<Optio
         return None;
     }
     let problem = body(exchange).or_else(|| match &segment.inspection {
-        _ if segment.segment.wholly_encrypted() || headless_text(segment, facts) => None,
+        // A body that doesn't decrypt is encryption's.
+        None if segment.segment.wholly_encrypted() => None,
+        _ if headless_text(segment, facts) => None,
         None => Some("the body could not be inspected".to_owned()),
         Some(inspection) => structure(inspection).or_else(|| announced(segment, inspection, facts)),
     });
@@ -135,13 +137,18 @@ mod tests {
     }
 
     fn map() -> Map {
-        Map { uri: url("init.mp4"), byte_range: None }
+        Map { uri: url("init.mp4"), byte_range: None, key: None }
     }
 
     fn init_segment(change: impl FnOnce(&mut Inspection)) -> Arc<InitFacts> {
         let mut inspection = inspected(|i| i.container = Container::Cmaf).inspection.unwrap();
         change(&mut inspection);
-        Arc::new(InitFacts { map: map(), fetched: answered("init.mp4", "video/mp4"), inspection: Some(inspection) })
+        Arc::new(InitFacts {
+            map: map(),
+            fetched: answered("init.mp4", "video/mp4"),
+            inspection: Some(inspection),
+            decryption: None,
+        })
     }
 
     fn lost_sync() -> Defect {
@@ -196,12 +203,14 @@ mod tests {
     }
 
     #[test]
-    fn a_wholly_encrypted_segment_shows_no_container() {
-        let mut segment = inspected(|i| i.container = Container::Unknown);
+    fn what_does_not_decrypt_shows_no_container_and_what_does_is_judged() {
+        let mut segment = inspected(|i| i.defects.push(lost_sync()));
         segment.segment.key = Some(Key { method: "AES-128".to_owned(), uri: None, iv: None, key_format: None });
+        assert_eq!(messages(run(segment.clone())), "segment 5: byte 376: sync lost");
+        segment.inspection = None;
         assert_holds(run(segment.clone()));
         segment.segment.key.as_mut().unwrap().method = "SAMPLE-AES".to_owned();
-        assert_eq!(violations(run(segment)).len(), 1);
+        assert_eq!(messages(run(segment)), "segment 5: the body could not be inspected");
     }
 
     #[test]

@@ -84,7 +84,7 @@ mod tests {
     const NONE: &str = "no initialization segment was read";
 
     fn map() -> Map {
-        Map { uri: url("init.mp4"), byte_range: None }
+        Map { uri: url("init.mp4"), byte_range: None, key: None }
     }
 
     fn fragment(number: u64) -> SegmentFacts {
@@ -102,7 +102,8 @@ mod tests {
 
     fn run(change: impl FnOnce(&mut InitFacts), segment: SegmentFacts) -> Verdict {
         let inspection = fragment(1).inspection;
-        let mut init = InitFacts { map: map(), fetched: answered("init.mp4", "video/mp4"), inspection };
+        let mut init =
+            InitFacts { map: map(), fetched: answered("init.mp4", "video/mp4"), inspection, decryption: None };
         change(&mut init);
         let mut scene = Scene::live();
         scene.rendition().inits = vec![Arc::new(init)];
@@ -154,7 +155,12 @@ mod tests {
         let mut scene = Scene::live();
         scene.remember([ts_segment(5, 0.0, 2.0)]);
         assert_not_run(check(&scene.context(), &Params::default()), NONE);
-        let missing = InitFacts { map: map(), fetched: failed("init.mp4", FailureKind::Connect), inspection: None };
+        let missing = InitFacts {
+            map: map(),
+            fetched: failed("init.mp4", FailureKind::Connect),
+            inspection: None,
+            decryption: None,
+        };
         scene.rendition().inits = vec![Arc::new(missing)];
         assert_not_run(check(&scene.context(), &Params::default()), NONE);
     }

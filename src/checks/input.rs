@@ -224,7 +224,7 @@ mod tests {
         let mut scene = Scene::live();
         let under = |number: u64, map: &str| {
             let mut segment = ts_segment(number, 2.0 * number as f64, 2.0);
-            segment.segment.map = Some(Map { uri: url(map), byte_range: None });
+            segment.segment.map = Some(Map { uri: url(map), byte_range: None, key: None });
             segment
         };
         scene.remember([under(4, "init.mp4?t=1"), under(5, "init.mp4?t=2"), under(6, "init2.mp4?t=2")]);

@@ -58,6 +58,7 @@ catalogue! {
     ll_hls_rendition_reports,
     ll_hls_blocking_reload,
     ll_hls_delta_update,
+    encryption,
     container_valid,
     ts_continuity,
     ts_tables,
@@ -355,9 +356,10 @@ mod tests {
             segment.program_date_time = Some(time(-13.0 + 2.0 * n as f64));
         }
         scene.remember((10..16).map(|n| clocked(ts_segment(n, 2.0 * n as f64, 2.0))));
-        let map = crate::stream::Map { uri: url("init.ts"), byte_range: None };
+        let map = crate::stream::Map { uri: url("init.ts"), byte_range: None, key: None };
         let inspection = ts_segment(1, 0.0, 2.0).inspection;
-        let init = crate::facts::InitFacts { map, fetched: answered("init.ts", "video/mp4"), inspection };
+        let init =
+            crate::facts::InitFacts { map, fetched: answered("init.ts", "video/mp4"), inspection, decryption: None };
         scene.rendition().inits = vec![std::sync::Arc::new(init)];
         scene.rendition().rendition.bandwidth = Some(BitsPerSecond(4000));
         let mut second = scene.rendition().clone();

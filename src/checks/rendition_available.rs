@@ -123,9 +123,10 @@ mod tests {
         let mut scene = Scene::live();
         for (kind, count) in [(FailureKind::Connect, 1), (FailureKind::Deadline, 0)] {
             let init = InitFacts {
-                map: Map { uri: url("init.mp4"), byte_range: None },
+                map: Map { uri: url("init.mp4"), byte_range: None, key: None },
                 fetched: failed("init.mp4", kind),
                 inspection: None,
+                decryption: None,
             };
             scene.rendition().inits = vec![Arc::new(init)];
             assert_eq!(violations(run(&scene)).len(), count);

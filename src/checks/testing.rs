@@ -72,6 +72,7 @@ pub fn segment(number: u64) -> Segment {
         gap: false,
         map: None,
         key: None,
+        keys: Arc::default(),
         line: 10,
     }
 }
@@ -187,6 +188,7 @@ pub fn ts_segment(number: u64, start: f64, duration: f64) -> SegmentFacts {
             head: vec![0x47],
             encrypted: false,
         }),
+        decryption: None,
         newest: true,
     }
 }
@@ -234,6 +236,7 @@ pub fn rendition(name: &str) -> RenditionFacts {
         timeline: Some(Arc::new(timeline(10, 15))),
         defects: Vec::new(),
         inits: Vec::new(),
+        keys: Vec::new(),
         segments: Vec::new(),
         oldest: None,
         low_latency: None,

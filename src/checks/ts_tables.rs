@@ -130,13 +130,14 @@ mod tests {
     #[test]
     fn an_initialization_section_may_hold_the_tables() {
         let mut scene = Scene::live();
-        let map = Map { uri: url("tables.ts"), byte_range: None };
+        let map = Map { uri: url("tables.ts"), byte_range: None, key: None };
         let mut segment = without_pat(segment(5));
         segment.segment.map = Some(map.clone());
         scene.remember([segment.clone()]);
         assert_eq!(violations(check(&scene.context(), &Params::default())).len(), 1);
         let fetched = answered("tables.ts", "video/mp2t");
-        scene.rendition().inits = vec![Arc::new(InitFacts { map, fetched, inspection: segment.inspection })];
+        scene.rendition().inits =
+            vec![Arc::new(InitFacts { map, fetched, inspection: segment.inspection, decryption: None })];
         assert_holds(check(&scene.context(), &Params::default()));
     }
 

@@ -21,6 +21,7 @@ use defects::Defects;
 use mp4::Mp4;
 use serde::Serialize;
 use sniff::Kind;
+pub use sniff::{Clear, WINDOW, clear};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use text::WebVtt;

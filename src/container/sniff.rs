@@ -41,6 +41,33 @@ pub fn kind(head: &[u8]) -> Kind {
     if (1..framing::SIZE).any(|at| repeated(head, at, framing::SIZE)) { Kind::Ts } else { Kind::Unknown }
 }
 
+/// Whether bytes that should be cipher text are clear: media, or a page of text. What noise would show by chance once
+/// in a long while (an ADTS sync word has 12 bits) counts as no sign.
+#[must_use]
+pub fn clear(head: &[u8]) -> Option<Clear> {
+    let media = match kind(head) {
+        Kind::Ts => head.len() >= 2 * framing::SIZE,
+        // No first box has 16 MB.
+        Kind::Mp4 => head.starts_with(&[0]),
+        Kind::PackedAudio => matches!(head, [b'I', b'D', b'3', _, 0, flags, size @ ..]
+            if flags & 0x0f == 0 && size.iter().take(4).all(|b| *b < 0x80)),
+        Kind::WebVtt => true,
+        Kind::TsWrapped(_) | Kind::Unknown => false,
+    };
+    let text = || head.len() >= MIN_TEXT && head.iter().all(|b| matches!(b, 9 | 10 | 13 | 32..=126));
+    if media { Some(Clear::Media) } else { text().then_some(Clear::Text) }
+}
+
+/// Fewer printable bytes than this may be chance.
+const MIN_TEXT: usize = 32;
+
+/// What bytes show that aren't cipher text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clear {
+    Media,
+    Text,
+}
+
 /// Three sync bytes at this distance.
 fn repeated(head: &[u8], at: usize, size: usize) -> bool {
     head.len() > at + 2 * size && framing::aligned(head, at, size)
@@ -104,6 +131,19 @@ mod tests {
         assert_eq!(describe(b"not found"), "starts like plain text");
         assert_eq!(describe(&[0; 64]), "starts like nothing but zero bytes");
         assert!(describe(&[0xde, 0xad, 0xbe]).starts_with("starts with de ad be, which"));
+    }
+
+    #[test]
+    fn cipher_text_is_not_taken_for_media() {
+        assert_eq!(clear(&[&[0x47; 1][..], &[0; 187], &[0x47; 1], &[0; 187]].concat()), Some(Clear::Media));
+        assert_eq!(clear(&[&[0x47; 1][..], &[0; 187]].concat()), None, "a sync byte is one of 256");
+        assert_eq!(clear(b"\0\0\0\x18stypmsdh"), Some(Clear::Media));
+        assert_eq!(clear(b"\x9a\0\0\x18stypmsdh"), None);
+        assert_eq!(clear(b"ID3\x04\0\0\0\0\0\x3f"), Some(Clear::Media));
+        assert_eq!(clear(b"ID3\x04\0\0\0\0\0\xff"), None);
+        assert_eq!(clear(&[0xff, 0xf1, 0x50, 0x80, 0, 0, 0, 0]), None, "an ADTS header");
+        assert_eq!(clear(b"<html><head><title>Sign in</title></head>"), Some(Clear::Text));
+        assert_eq!(clear(b""), None);
     }
 
     #[test]

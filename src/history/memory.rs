@@ -1,7 +1,7 @@
 use super::ladder::{self, SeenLadder};
 use super::{Observation, OutputPast, RenditionPast, identity};
-use crate::facts::{OutputFacts, RenditionFacts, SegmentFacts};
-use crate::stream::{Segment, Timeline};
+use crate::facts::{KeyFacts, OutputFacts, RenditionFacts, SegmentFacts};
+use crate::stream::{Key as MediaKey, Segment, Timeline};
 use crate::units::{Seconds, Timestamp};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -56,6 +56,7 @@ const MAX_RENDITIONS: usize = 64;
 const CLOCK_SET_BACK: Seconds = Seconds(3700.0);
 const MAX_OBSERVATIONS: usize = 64;
 const MAX_SEGMENTS: usize = 32;
+const MAX_KEYS: usize = 32;
 
 impl History {
     #[must_use]
@@ -78,10 +79,16 @@ impl History {
     #[must_use]
     pub fn known(&self, key: &Key, keep: Keep) -> Known {
         let outputs = self.lock();
-        let renditions = outputs
-            .get(&(key.clone(), keep.query_identifies))
-            .map(|memory| memory.renditions.iter().map(|(name, r)| (name.clone(), r.past.segments.clone())).collect());
-        Known { renditions: renditions.unwrap_or_default(), query_identifies: keep.query_identifies }
+        let Some(memory) = outputs.get(&(key.clone(), keep.query_identifies)) else {
+            return Known { query_identifies: keep.query_identifies, ..Known::default() };
+        };
+        let segments = memory.renditions.iter().map(|(name, r)| (name.clone(), r.past.segments.clone()));
+        let keys = memory.renditions.values().flat_map(|r| &r.past.keys);
+        Known {
+            renditions: segments.collect(),
+            keys: keys.filter(|k| k.usable()).cloned().collect(),
+            query_identifies: keep.query_identifies,
+        }
     }
 
     /// Takes in this probe's facts, forgets what is past `hold`, and answers with what the checks compare.
@@ -167,6 +174,11 @@ impl RenditionMemory {
             segments.retain(|known| !same_segment(known, &segment.segment, keep.query_identifies));
             segments.push(segment.clone());
         }
+        for key in &facts.keys {
+            let keys = &mut self.past.keys;
+            keys.retain(|known| !known.key.same_source(&key.key));
+            keys.push(key.clone());
+        }
         self.trim(now, keep);
     }
 
@@ -206,6 +218,9 @@ impl RenditionMemory {
         let segments = &mut self.past.segments;
         let excess = segments.len().saturating_sub(MAX_SEGMENTS);
         segments.drain(..excess);
+        let keys = &mut self.past.keys;
+        keys.retain(|key| key.asked_at >= horizon);
+        keys.drain(..keys.len().saturating_sub(MAX_KEYS));
     }
 }
 
@@ -233,6 +248,8 @@ fn same_segment(known: &SegmentFacts, segment: &Segment, query_identifies: bool)
 #[derive(Debug, Clone, Default)]
 pub struct Known {
     renditions: HashMap<String, Vec<Arc<SegmentFacts>>>,
+    /// Those that a player can use.
+    keys: Vec<Arc<KeyFacts>>,
     query_identifies: bool,
 }
 
@@ -242,6 +259,13 @@ impl Known {
     pub fn segment(&self, rendition: &str, segment: &Segment) -> Option<Arc<SegmentFacts>> {
         let known = self.renditions.get(rendition)?;
         known.iter().find(|k| same_segment(k, segment, self.query_identifies)).cloned()
+    }
+
+    /// This key's answer of less than `hold` ago. Its whole URI counts, query included: another key may stand behind it.
+    #[must_use]
+    pub fn key(&self, key: &MediaKey, now: Timestamp, hold: Seconds) -> Option<Arc<KeyFacts>> {
+        let fresh = |k: &&Arc<KeyFacts>| Seconds::between(k.asked_at, now) < hold;
+        self.keys.iter().filter(fresh).find(|k| k.key.same_source(key)).cloned()
     }
 
     /// Nothing of this rendition was ever inspected, or nothing is remembered of it.

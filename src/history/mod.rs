@@ -15,7 +15,7 @@ pub use ladder::SeenLadder;
 pub use memory::{History, Keep, Key, Known};
 pub use observation::{MAX_REMEMBERED_SEGMENTS, Observation, Remembered, identity};
 
-use crate::facts::SegmentFacts;
+use crate::facts::{KeyFacts, SegmentFacts};
 use crate::units::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -37,6 +37,8 @@ pub struct RenditionPast {
     /// Segments inspected within `hold`, this probe's included, in order of inspection; and always the newest
     /// listed one, if it was ever inspected.
     pub segments: Vec<Arc<SegmentFacts>>,
+    /// Keys asked for within `hold`, the newest answer of each URI.
+    pub keys: Vec<Arc<KeyFacts>>,
     /// When the live edge was first seen where it is now: it has stood still at least since then.
     /// `None` before the first observation; on the very first probe it is that probe's time.
     pub edge_since: Option<Timestamp>,

@@ -25,6 +25,7 @@ fn segment(number: u64, query: &str) -> Segment {
         gap: false,
         map: None,
         key: None,
+        keys: Arc::default(),
         line: 1,
     }
 }
@@ -71,7 +72,14 @@ fn answered_after(total: Seconds) -> Fetched {
 
 fn inspected(number: u64, query: &str, when: i64) -> Arc<SegmentFacts> {
     let segment = segment(number, query);
-    Arc::new(SegmentFacts { segment, inspected_at: at(when), fetched: fetched(), inspection: None, newest: true })
+    Arc::new(SegmentFacts {
+        segment,
+        inspected_at: at(when),
+        fetched: fetched(),
+        inspection: None,
+        decryption: None,
+        newest: true,
+    })
 }
 
 fn facts(timeline: Timeline, when: i64, segments: Vec<Arc<SegmentFacts>>) -> OutputFacts {
@@ -98,6 +106,7 @@ fn facts(timeline: Timeline, when: i64, segments: Vec<Arc<SegmentFacts>>) -> Out
         timeline: Some(Arc::new(timeline)),
         defects: vec![],
         inits: vec![],
+        keys: vec![],
         segments,
         oldest: None,
         low_latency: None,

@@ -149,6 +149,7 @@ impl<'b> Builder<'b> {
             gap: next.gap,
             map: self.protection.in_force_map(),
             key: self.protection.in_force_key(),
+            keys: self.protection.in_force(),
             line: line.number,
         });
     }

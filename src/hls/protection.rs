@@ -6,6 +6,7 @@ use super::lines::Line;
 use super::m3u8;
 use super::uris;
 use crate::stream::{ByteRange, Key, Map};
+use std::sync::Arc;
 use url::Url;
 
 /// Key formats in force at once; more are no real stream's.
@@ -15,12 +16,19 @@ const MAX_KEYS: usize = 16;
 pub(super) struct Protection {
     /// One of each KEYFORMAT, in the order they came.
     keys: Vec<Key>,
+    /// The same for the segments that follow, which share it.
+    shared: Arc<[Key]>,
     map: Option<Map>,
 }
 
 impl Protection {
     /// A key replaces that of its KEYFORMAT; METHOD=NONE ends all.
     pub fn key(&mut self, list: &List<'_>, base: &Url) {
+        self.replace(list, base);
+        self.shared = self.keys.as_slice().into();
+    }
+
+    fn replace(&mut self, list: &List<'_>, base: &Url) {
         if list.written("METHOD") == Some("NONE") {
             self.keys.clear();
             return;
@@ -28,7 +36,7 @@ impl Protection {
         let Some(read) = m3u8::key(list) else { return };
         let uri = read.uri.map(|uri| absolute(base, uri));
         let key = Key { method: read.method.to_string(), uri, iv: read.iv, key_format: read.keyformat };
-        if let Some(same) = self.keys.iter_mut().find(|k| format_of(k) == format_of(&key)) {
+        if let Some(same) = self.keys.iter_mut().find(|k| k.format() == key.format()) {
             *same = key;
         } else if self.keys.len() < MAX_KEYS {
             self.keys.push(key);
@@ -40,22 +48,26 @@ impl Protection {
         self.map = m3u8::map(list).and_then(|read| {
             let uri = uris::resolve(base, list.quoted("URI")?, line, defects)?;
             let range = read.byte_range.map(|r| ByteRange { offset: r.offset.unwrap_or(0), length: r.length });
-            Some(Map { uri, byte_range: range })
+            Some(Map { uri, byte_range: range, key: None })
         });
+        let key = self.in_force_key().filter(Key::encrypts_wholly);
+        if let Some(map) = &mut self.map {
+            map.key = key;
+        }
     }
 
     pub fn in_force_map(&self) -> Option<Map> {
         self.map.clone()
     }
 
+    pub fn in_force(&self) -> Arc<[Key]> {
+        self.shared.clone()
+    }
+
     /// All of them lead to the same key: the one that is a plain file if there is one, else the first.
     pub fn in_force_key(&self) -> Option<Key> {
-        self.keys.iter().find(|k| format_of(k) == "identity").or(self.keys.first()).cloned()
+        self.keys.iter().find(|k| k.format() == "identity").or(self.keys.first()).cloned()
     }
-}
-
-fn format_of(key: &Key) -> &str {
-    key.key_format.as_deref().unwrap_or("identity")
 }
 
 /// A key's URI may have any scheme (`skd:`, `data:`): only a relative one is resolved.

@@ -19,7 +19,7 @@ use crate::report::Report;
 use crate::stream::Timeline;
 use crate::units::{Seconds, Timestamp};
 use budget::Budget;
-use capture::Capturer;
+use capture::{Capturer, Ring};
 use flights::Flights;
 use lookup::{Subject, lookup};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -142,6 +142,7 @@ impl Shared {
             elsewhere: &channel.request.without_secrets(),
             template: &template,
             budget,
+            keys: Ring::default(),
         };
         let mut capture = capturer.capture(now).await;
         let captured = Instant::now();

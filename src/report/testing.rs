@@ -247,6 +247,7 @@ fn facts(rendition: Rendition, segment_bytes: u64) -> RenditionFacts {
         timeline: Some(Arc::new(timeline)),
         defects: Vec::new(),
         inits: Vec::new(),
+        keys: Vec::new(),
         segments: inspected,
         oldest: None,
         low_latency: None,
@@ -267,6 +268,7 @@ fn segment(rendition: &str, n: u64) -> Segment {
         gap: false,
         map: None,
         key: None,
+        keys: Arc::default(),
         line: 8 + 3 * n as u32,
     }
 }
@@ -289,6 +291,7 @@ fn inspected(segment: &Segment, bytes: u64) -> SegmentFacts {
         inspected_at: at(1.0),
         fetched: answer(&segment.uri, bytes),
         inspection: Some(inspection),
+        decryption: None,
         newest: true,
     }
 }

@@ -306,6 +306,7 @@ mod tests {
             gap: false,
             map: None,
             key: None,
+            keys: std::sync::Arc::default(),
             line: 1,
         };
         let marker = |(number, kind): &(u64, MarkerKind)| Marker { kind: kind.clone(), number: *number, line: 7 };

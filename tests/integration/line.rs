@@ -49,6 +49,24 @@ async fn a_segment_is_downloaded_once_and_every_new_one_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_asked_for_once_while_it_is_remembered_and_opens_what_it_encrypts() {
+    let templates = format!("{TEMPLATES}\nNEWEST:\n  extends: T2\n  segments: {{mode: newest, count: 1}}\n");
+    let channel = Channel { template: "NEWEST", ..channel("AE1", "live/AE1/master.m3u8") };
+    let stage = Stage::new(&[channel], &templates, "").await;
+    let report = stage.probe("AE1").await;
+    assert_eq!(failed(&report), [""; 0]);
+    let inspected = report.capture.outputs.iter().flat_map(|o| &o.renditions).flat_map(|r| &r.segments);
+    assert!(inspected.clone().all(|s| s.inspection.as_ref().is_some_and(|i| i.tracks.len() == 2)));
+    stage.probe("AE1").await;
+    let keys = || stage.origin.requests().iter().filter(|r| r.path.contains("/key_")).count();
+    assert_eq!(keys(), 4, "one in the folder of each of four rungs");
+    stage.origin.forget_requests();
+    stage.advance(Duration::from_secs(21));
+    stage.probe("AE1").await;
+    assert_eq!(keys(), 4, "another key by now");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn when_the_window_passed_between_two_probes_all_that_is_listed_is_inspected() {
     let stage = Stage::new(&[channel("TV1", "live/TV1/master.m3u8")], TEMPLATES, "").await;
     stage.probe("TV1").await;

@@ -10,6 +10,7 @@ use http::header::{self, HeaderValue};
 use http::{HeaderMap, Method, Response, StatusCode};
 
 use super::channels::Format;
+use super::crypt::{self, Cipher};
 use super::faults::Effect;
 use super::low_latency::Directives;
 use super::media::{self, UNIT_MS};
@@ -19,7 +20,6 @@ use super::timeline::{EPOCH_MS, Rendition, TARGET, Timeline};
 use super::{body, low_latency, mp4, playlist, ts};
 
 pub const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
-const KEY: &[u8] = b"0123456789abcdef";
 const PAGE: &str = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>\n";
 
 /// One request under its channel and fault.
@@ -78,8 +78,7 @@ async fn reply(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64) -> Reply {
         Resource::Master => master(ask, timeline, now_ms).await,
         Resource::Playlist(rendition) => media_playlist(ask, timeline, now_ms, *rendition).await,
         Resource::Init(rendition) => init(timeline, *rendition),
-        Resource::Key if timeline.effect == Some(Effect::KeyMissing) => not_found(),
-        Resource::Key => whole("application/octet-stream", Bytes::from_static(KEY), None),
+        Resource::Key(number) => key(timeline.effect, *number),
         Resource::Segment(rendition, name) => segment(ask, timeline, now_ms, *rendition, name).await,
         Resource::Part(rendition, number, at) => part(ask, timeline, now_ms, *rendition, (*number, *at)).await,
     }
@@ -159,6 +158,15 @@ fn init(timeline: &Timeline, rendition: Rendition) -> Reply {
     }
 }
 
+fn key(effect: Option<Effect>, number: i64) -> Reply {
+    let key = Bytes::copy_from_slice(&crypt::key(number));
+    match effect {
+        Some(Effect::KeyMissing) => not_found(),
+        Some(Effect::KeyShort) => whole("application/octet-stream", key.slice(..15), None),
+        _ => whole("application/octet-stream", key, None),
+    }
+}
+
 async fn segment(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, rendition: Rendition, name: &str) -> Reply {
     let Some(segment) = timeline.named(name, now_ms, rendition) else {
         return not_found();
@@ -178,6 +186,10 @@ async fn segment(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, rendition: Ren
         (_, Rendition::Audio) => {
             ("audio/mp4", mp4::segment(&media.audio, mp4::Kind::Audio, first, count, shift, effect))
         }
+    };
+    let bytes = match timeline.cipher {
+        Cipher::Clear => bytes,
+        Cipher::Aes128 => crypt::encrypt(bytes, &segment, timeline.base, effect),
     };
     let mut reply = whole(kind, bytes.into(), Some(segment.published_ms));
     deliver(ask, effect, count, &mut reply).await;

@@ -1,5 +1,7 @@
 //! The clean channels. The letters of a name choose the kind, the number after them one of many.
 
+use super::crypt::Cipher;
+
 /// A kind of clean channel, under the name of its first.
 #[derive(Debug)]
 pub struct Channel {
@@ -16,6 +18,7 @@ pub struct Channel {
     pub(super) parts: bool,
     /// It has ad breaks.
     pub(super) ads: bool,
+    pub(super) cipher: Cipher,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +27,7 @@ pub enum Format {
     Cmaf,
 }
 
-static CHANNELS: [Channel; 7] = [
+static CHANNELS: [Channel; 8] = [
     Channel {
         name: "TV1",
         help: "HLS with muxed transport streams, four rungs, segments of 2 s, ten in the window",
@@ -35,6 +38,7 @@ static CHANNELS: [Channel; 7] = [
         reset: None,
         parts: false,
         ads: false,
+        cipher: Cipher::Clear,
     },
     Channel {
         name: "HD1",
@@ -46,6 +50,7 @@ static CHANNELS: [Channel; 7] = [
         reset: None,
         parts: false,
         ads: false,
+        cipher: Cipher::Clear,
     },
     Channel {
         name: "CM1",
@@ -57,6 +62,7 @@ static CHANNELS: [Channel; 7] = [
         reset: None,
         parts: false,
         ads: false,
+        cipher: Cipher::Clear,
     },
     Channel {
         name: "CH1",
@@ -68,6 +74,7 @@ static CHANNELS: [Channel; 7] = [
         reset: None,
         parts: false,
         ads: false,
+        cipher: Cipher::Clear,
     },
     Channel {
         name: "DI1",
@@ -79,6 +86,7 @@ static CHANNELS: [Channel; 7] = [
         reset: Some(10),
         parts: false,
         ads: false,
+        cipher: Cipher::Clear,
     },
     Channel {
         name: "LL1",
@@ -90,6 +98,7 @@ static CHANNELS: [Channel; 7] = [
         reset: None,
         parts: true,
         ads: false,
+        cipher: Cipher::Clear,
     },
     Channel {
         name: "AD1",
@@ -101,6 +110,19 @@ static CHANNELS: [Channel; 7] = [
         reset: None,
         parts: false,
         ads: true,
+        cipher: Cipher::Clear,
+    },
+    Channel {
+        name: "AE1",
+        help: "As TV1, encrypted with AES-128, with another key every five segments",
+        prefix: "AE",
+        format: Format::Ts,
+        units: 1,
+        window: 10,
+        reset: None,
+        parts: false,
+        ads: false,
+        cipher: Cipher::Aes128,
     },
 ];
 

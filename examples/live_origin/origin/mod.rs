@@ -28,6 +28,7 @@ mod answer;
 mod body;
 mod channels;
 mod clock;
+mod crypt;
 mod faults;
 mod low_latency;
 mod media;

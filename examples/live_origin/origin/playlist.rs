@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::ads;
 use super::channels::Format;
+use super::crypt::{self, Cipher};
 use super::faults::Effect;
 use super::low_latency;
 use super::media::{self, RUNGS, Rung};
@@ -108,8 +109,8 @@ pub fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
     } else if cmaf {
         let _ = writeln!(text, "#EXT-X-MAP:URI=\"init.mp4{suffix}\"");
     }
-    if matches!(effect, Some(Effect::EncryptionClear | Effect::KeyMissing)) {
-        let _ = writeln!(text, "#EXT-X-KEY:METHOD=AES-128,URI=\"key.bin{suffix}\"");
+    if effect == Some(Effect::EncryptionClear) {
+        let _ = writeln!(text, "#EXT-X-KEY:METHOD=AES-128,URI=\"key_0.bin{suffix}\"");
     }
     if effect == Some(Effect::Uncompressed) {
         let line = "# One of a thousand lines that say nothing, as long as those of a segment.\n";
@@ -119,6 +120,8 @@ pub fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
         if at == 1 && effect == Some(Effect::RepeatedTag) {
             let _ = writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{}", listing.sequence);
         }
+        let before = at.checked_sub(1).and_then(|at| listing.segments.get(at));
+        key(&mut text, timeline, before, segment, suffix);
         let parts = listing.live.map(|live| low_latency::parts_of(timeline, &live, segment.index, suffix));
         entry(&mut text, timeline, segment, &parts.unwrap_or_default(), suffix);
     }
@@ -131,6 +134,20 @@ pub fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
         text.push_str("#EXT-X-ENDLIST\n");
     }
     text
+}
+
+/// The key tag, where another key begins than that of the segment before.
+fn key(text: &mut String, timeline: &Timeline, before: Option<&Segment>, segment: &Segment, suffix: &str) {
+    let number = |segment: &Segment| crypt::key_number(segment.index);
+    let changes = before.is_none_or(|before| number(before) != number(segment));
+    let announced = timeline.effect != Some(Effect::EncryptionSilent);
+    if timeline.cipher == Cipher::Aes128 && changes && announced {
+        let number = number(segment);
+        let _ = write!(text, "#EXT-X-KEY:METHOD=AES-128,URI=\"key_{number}.bin{suffix}\"");
+        let vector = crypt::written_vector(number).map(|vector| format!(",IV=0x{vector:032x}"));
+        text.push_str(&vector.unwrap_or_default());
+        text.push('\n');
+    }
 }
 
 fn entry(text: &mut String, timeline: &Timeline, segment: &Segment, parts: &str, suffix: &str) {

@@ -31,7 +31,8 @@ pub enum Resource {
     Master,
     Playlist(Rendition),
     Init(Rendition),
-    Key,
+    /// By its number.
+    Key(i64),
     /// By its name without the extension.
     Segment(Rendition, String),
     /// Media sequence number, and place in its segment.
@@ -81,7 +82,7 @@ fn resource(rest: &[&str]) -> Option<Resource> {
     Some(match file {
         "index.m3u8" => Resource::Playlist(rendition),
         "init.mp4" => Resource::Init(rendition),
-        "key.bin" => Resource::Key,
+        _ if file.ends_with(".bin") => Resource::Key(file.strip_prefix("key_")?.strip_suffix(".bin")?.parse().ok()?),
         _ => {
             let (name, _) = file.rsplit_once('.').filter(|(_, end)| matches!(*end, "ts" | "m4s"))?;
             if let Some((number, part)) = name.strip_prefix("part_").and_then(|place| place.split_once('_')) {

@@ -2,6 +2,7 @@
 //! all of it follows from the time, the channel and the fault.
 
 use super::channels::{Channel, Format};
+use super::crypt::Cipher;
 use super::faults::Effect;
 use super::low_latency::Live;
 use super::media::{self, AUDIO_TIMESCALE, UNIT_MS};
@@ -32,6 +33,7 @@ pub const TARGET: Rendition = Rendition::Rung(1);
 #[derive(Clone, Debug)]
 pub struct Timeline {
     pub format: Format,
+    pub cipher: Cipher,
     pub effect: Option<Effect>,
     /// Units in even and in odd segments.
     pub layout: [i64; 2],
@@ -89,6 +91,7 @@ impl Timeline {
         };
         Self {
             format: channel.format,
+            cipher: channel.cipher,
             effect,
             layout,
             window: if effect == Some(Effect::WindowTooShort) { 2 } else { channel.window },

@@ -1,9 +1,11 @@
 //! A rendition's media: initialization segments, the planned segments newest first, and the window's oldest.
 
+use super::keys::Lock;
 use super::plan::{Plan, plan};
+use super::reader::{Read, Reader};
 use super::{Capturer, PLAYLIST_PATIENCE, Variables, inconclusive, media_playlist};
 use crate::checks::segment_download_time::SHORTEST_PLAY;
-use crate::container::{Container, Init, Inspector};
+use crate::container::Init;
 use crate::facts::{Fetched, InitFacts, LowLatencyFacts, OldestFacts, PartFacts, RenditionFacts, SegmentFacts};
 use crate::fetch::Ask;
 use crate::history::Known;
@@ -28,14 +30,16 @@ impl Capturer<'_> {
     pub(super) async fn media(&self, facts: &mut RenditionFacts, variables: &Variables, known: &Known) {
         let Some(timeline) = facts.timeline.clone() else { return };
         let plan = plan(&timeline, &facts.rendition.name, known, self.template.segments);
-        let (oldest, inspected, low_latency) = tokio::join!(
+        let (oldest, keys, inspected, low_latency) = tokio::join!(
             self.oldest(facts, &timeline, &plan),
-            self.inspect(facts, &timeline, &plan),
+            self.keys(&timeline, &plan.segments, known),
+            self.inspect(facts, &timeline, &plan, known),
             self.low_latency(facts.rendition.uri.as_ref(), &timeline, variables)
         );
         let Inspected { inits, segments, parts, gone } = inspected;
         let out_of_time = (plan.segments.len() - segments.len()) as u64 - gone;
         facts.oldest = oldest;
+        facts.keys = keys;
         facts.low_latency = low_latency.map(|asked| LowLatencyFacts { parts, ..asked });
         facts.inits = inits.into_iter().map(|(init, _)| init).collect();
         facts.segments = segments;
@@ -43,12 +47,11 @@ impl Capturer<'_> {
         facts.covered = out_of_time == 0;
     }
 
-    async fn inspect(&self, facts: &RenditionFacts, timeline: &Timeline, plan: &Plan<'_>) -> Inspected {
-        let inits =
-            futures_util::future::join_all(plan.maps.iter().map(|map| self.init(map, hidden(timeline, map)))).await;
+    async fn inspect(&self, facts: &RenditionFacts, timeline: &Timeline, plan: &Plan<'_>, known: &Known) -> Inspected {
+        let inits = futures_util::future::join_all(plan.maps.iter().map(|map| self.init(map, known))).await;
         let inits: Inits = inits.into_iter().flatten().collect();
         let ((segments, gone), parts) =
-            tokio::join!(self.segments(facts, timeline, plan, &inits), self.parts(timeline, &inits));
+            tokio::join!(self.segments(facts, timeline, plan, &inits, known), self.parts(timeline, &inits));
         Inspected { inits, segments, parts, gone }
     }
 
@@ -59,13 +62,14 @@ impl Capturer<'_> {
         timeline: &Timeline,
         plan: &Plan<'_>,
         inits: &Inits,
+        known: &Known,
     ) -> (Vec<Arc<SegmentFacts>>, u64) {
         let (mut segments, mut gone) = (Vec::new(), 0);
         for segment in plan.segments.iter().rev() {
             let init = segment.map.as_ref().map(|map| inits.iter().find(|(i, _)| i.map == *map));
             // Without its initialization segment, for lack of time, a segment would only look broken.
             let Some(init) = init.map_or(Some(None), |found| found.map(|(_, init)| init.as_ref())) else { break };
-            match self.segment(facts, timeline, segment, init).await {
+            match self.segment(facts, timeline, segment, init, known).await {
                 Attempt::Inspected(inspected) => segments.push(Arc::new(*inspected)),
                 Attempt::LeftTheWindow => gone += 1,
                 Attempt::OutOfTime => break,
@@ -76,18 +80,22 @@ impl Capturer<'_> {
     }
 
     /// `None`: the probe's own time was up.
-    async fn init(&self, map: &Map, hidden: bool) -> Option<(Arc<InitFacts>, Option<Init>)> {
+    async fn init(&self, map: &Map, known: &Known) -> Option<(Arc<InitFacts>, Option<Init>)> {
+        let lock = match &map.key {
+            Some(key) => Some(self.lock(key, None, known).await).filter(|l| !matches!(l, Lock::OutOfTime))?.into(),
+            None => None,
+        };
         let began = Instant::now();
-        let mut inspector = Inspector::new(None);
+        let mut reader = Reader::new(None, lock);
         let ask = Ask { range: map.byte_range, max_bytes: self.bounds.max_manifest_bytes, ..self.ask(&map.uri) };
-        let fetched = self.client.get(ask, self.budget.segments(), |piece| inspector.push(piece)).await;
+        let fetched = self.client.get(ask, self.budget.segments(), |piece| reader.push(piece)).await;
         if inconclusive(&fetched, began, PLAYLIST_PATIENCE) {
             return None;
         }
-        let (inspection, init) = inspector.finish();
-        let read = fetched.ok().is_some();
-        let inspection = Some(inspection).filter(|i| read && !(hidden && i.container == Container::Unknown));
-        Some((Arc::new(InitFacts { map: map.clone(), fetched, inspection }), init.filter(|_| read)))
+        let complete = fetched.ok().is_some();
+        let Read { inspection, init, decryption } = reader.finish(complete);
+        let (inspection, init) = (inspection.filter(|_| complete), init.filter(|_| complete));
+        Some((Arc::new(InitFacts { map: map.clone(), fetched, inspection, decryption }), init))
     }
 
     async fn segment(
@@ -96,15 +104,20 @@ impl Capturer<'_> {
         timeline: &Timeline,
         segment: &Segment,
         init: Option<&Init>,
+        known: &Known,
     ) -> Attempt {
+        let lock = match segment.key.as_ref().filter(|k| k.encrypts_wholly()) {
+            Some(key) => Some(self.lock(key, Some(segment.number), known).await),
+            None => None,
+        };
         let began = Instant::now();
         let deadline = self.budget.segments();
-        if began >= deadline {
+        if began >= deadline || matches!(lock, Some(Lock::OutOfTime)) {
             return Attempt::OutOfTime;
         }
-        let mut inspector = Inspector::new(init);
+        let mut reader = Reader::new(init, lock);
         let ask = Ask { range: segment.byte_range, ..self.ask(&segment.uri) };
-        let fetched = self.client.get(ask, deadline, |piece| inspector.push(piece)).await;
+        let fetched = self.client.get(ask, deadline, |piece| reader.push(piece)).await;
         if inconclusive(&fetched, began, self.patience(segment)) {
             return Attempt::OutOfTime;
         }
@@ -116,11 +129,12 @@ impl Capturer<'_> {
                 None => return Attempt::OutOfTime,
             }
         }
+        let read = reader.finish(fetched.ok().is_some());
         let answered = matches!(&fetched.result, Ok(e) if (200..300).contains(&e.status));
-        let inspection = (answered && !segment.wholly_encrypted()).then(|| inspector.finish().0);
+        let (inspection, decryption) = if answered { (read.inspection, read.decryption) } else { (None, None) };
         let inspected_at = self.clock.now();
         let segment = segment.clone();
-        Attempt::Inspected(Box::new(SegmentFacts { segment, inspected_at, fetched, inspection, newest }))
+        Attempt::Inspected(Box::new(SegmentFacts { segment, inspected_at, fetched, inspection, decryption, newest }))
     }
 
     /// One byte of the window's oldest segment: it must still be there (RFC 8216bis 6.2.2).
@@ -167,12 +181,6 @@ enum Attempt {
     Inspected(Box<SegmentFacts>),
     LeftTheWindow,
     OutOfTime,
-}
-
-/// A key tag before the map encrypts the initialization section as well (RFC 8216bis 4.4.4.4, 4.4.4.5).
-fn hidden(timeline: &Timeline, map: &Map) -> bool {
-    let mut under = timeline.segments.iter().rev().filter(|s| s.map.as_ref() == Some(map));
-    under.any(Segment::wholly_encrypted)
 }
 
 fn is_gone(fetched: &Fetched) -> bool {

@@ -1,8 +1,12 @@
 //! Fetch, parse, fetch, inspect: the one bend of the line. It never fails; a broken stream is data.
 
+mod keys;
 mod low_latency;
 mod media;
 mod plan;
+mod reader;
+
+pub use keys::Ring;
 
 use super::budget::Budget;
 use super::clock::Clock;
@@ -35,6 +39,7 @@ pub struct Capturer<'a> {
     pub elsewhere: &'a RequestSettings,
     pub template: &'a Template,
     pub budget: Budget,
+    pub keys: Ring,
 }
 
 /// Renditions of one output asked at the same time.
@@ -205,6 +210,7 @@ fn unasked(rendition: Rendition) -> RenditionFacts {
         timeline: None,
         defects: Vec::new(),
         inits: Vec::new(),
+        keys: Vec::new(),
         segments: Vec::new(),
         oldest: None,
         low_latency: None,

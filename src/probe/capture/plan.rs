@@ -71,8 +71,9 @@ mod tests {
             discontinuity: false,
             program_date_time: None,
             gap: false,
-            map: Some(Map { uri: url(map), byte_range: None }),
+            map: Some(Map { uri: url(map), byte_range: None, key: None }),
             key: None,
+            keys: Arc::default(),
             line: 1,
         }
     }
@@ -100,7 +101,14 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         let inspected = |s: &Segment| {
             let segment = s.clone();
-            Arc::new(SegmentFacts { segment, inspected_at: now, fetched: nothing(), inspection: None, newest: true })
+            Arc::new(SegmentFacts {
+                segment,
+                inspected_at: now,
+                fetched: nothing(),
+                inspection: None,
+                decryption: None,
+                newest: true,
+            })
         };
         let mut rendition = super::super::unasked(super::super::direct_rendition(&url("index.m3u8")));
         rendition.timeline = Some(Arc::new(timeline.clone()));
