@@ -68,9 +68,13 @@ async fn a_clean_channel_has_no_finding() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_document_says_what_is_measured() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/detection.md");
-    let document = std::fs::read_to_string(file).unwrap_or_default();
+    let document = std::fs::read_to_string(&file).unwrap_or_default();
     let measured = markdown::repeatable(played().await, watched().await);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        let packagers = document.find(markdown::REAL).and_then(|at| document.get(at..)).unwrap_or_default();
+        return std::fs::write(file, measured + packagers).expect("docs/detection.md can be written");
+    }
     let old = measured.lines().find(|line| !document.lines().any(|known| known == *line));
     assert_eq!(old, None, "docs/detection.md is out of date; run `make detection`");
-    assert!(document.contains(&measured), "docs/detection.md is out of date; run `make detection`");
+    assert!(document.starts_with(&measured), "docs/detection.md is out of date; run `make detection`");
 }
