@@ -111,6 +111,7 @@ pub struct Probe {
     /// How long one probe may take
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = period)]
     pub timeout: Duration,
+    /// The report as text for a person, as JSON or as the metrics that a scrape would get
     #[arg(long, value_enum, default_value = "text")]
     pub format: ReportFormat,
     #[command(flatten)]
@@ -125,6 +126,7 @@ pub struct CheckConfig {
 
 #[derive(Debug, Clone, Args)]
 pub struct ListChecks {
+    /// The list as text for a person, as docs/checks.md or as JSON
     #[arg(long, value_enum, default_value = "text")]
     pub format: ListFormat,
 }

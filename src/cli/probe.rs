@@ -19,39 +19,45 @@ use url::Url;
 pub fn run(args: &Probe) -> Result<Exit, String> {
     let runtime = tokio::runtime::Runtime::new().map_err(|e| format!("can't start threads: {e}"))?;
     let ended = runtime.block_on(async {
+        let mut seen = Seen::default();
         tokio::select! {
-            ended = probes(args) => ended,
-            _ = tokio::signal::ctrl_c() => Ok(Exit::Usage),
+            ended = probes(args, &mut seen) => ended?,
+            _ = tokio::signal::ctrl_c() => {}
         }
+        seen.shown.end();
+        seen.exit.ok_or_else(|| "interrupted before the first probe ended: the channel wasn't judged".to_owned())
     });
     runtime.shutdown_background();
     ended
 }
 
-async fn probes(args: &Probe) -> Result<Exit, String> {
+/// What came of the probes until now, however they end.
+#[derive(Default)]
+struct Seen {
+    /// The worst so far; `None` before the first probe has ended.
+    exit: Option<Exit>,
+    shown: Shown,
+}
+
+async fn probes(args: &Probe, seen: &mut Seen) -> Result<(), String> {
     let loaded = config::load(&args.config.source()).map_err(|errors| errors.to_string())?;
     let live = Arc::new(Live::fixed(permit(loaded, &args.target), Timestamp::now()));
     let prober = Prober::new(live, Clock::System).map_err(|e| e.to_string())?;
     let ask = Ask { target: args.target.clone(), template: args.template.clone(), output: args.output.clone() };
     let began = Instant::now();
-    let mut shown = Shown::default();
-    let mut exit = Exit::Healthy;
     loop {
         let next = args.every.map(|every| Instant::now() + every);
         let report = prober.probe(ask.clone(), args.timeout).await.map_err(|refused| refused.to_string())?.report;
-        shown.show(args, &report)?;
-        if unhealthy(&report) {
-            exit = Exit::Unhealthy;
-        }
+        let healthy = !unhealthy(&report) && seen.exit != Some(Exit::Unhealthy);
+        seen.exit = Some(if healthy { Exit::Healthy } else { Exit::Unhealthy });
+        seen.shown.show(args, &report)?;
         match next {
             Some(next) if args.lasting.is_none_or(|lasting| next < began + lasting) => {
                 tokio::time::sleep_until(next).await;
             }
-            _ => break,
+            _ => return Ok(()),
         }
     }
-    shown.end();
-    Ok(exit)
 }
 
 /// Whoever sits at this terminal may ask any host; the settings' list is for those who come over HTTP.

@@ -2,6 +2,8 @@
 
 use crate::exporter::{Exporter, Files, PATIENCE, catalogue, command, ended, failed, live_origin, run, value};
 use crate::harness::origin::Origin;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Nothing listens there.
@@ -181,6 +183,27 @@ async fn a_probe_at_a_terminal_ends_with_its_verdict() {
         assert_eq!((code, out.contains("container_valid")), (expected, expected == 1), "{out}");
         let (code, out, _) = run_beside(&files, &of("prometheus")).await;
         assert_eq!((code, value(&out, "probe_success")), (expected, Some(f64::from(1 - expected))), "{out}");
+    }
+}
+
+/// The program's report, then Ctrl-C; what it ends with.
+fn interrupted(files: &Files, code: &str) -> (Option<i32>, String) {
+    let mut command = command(files.folder());
+    command.args(["probe", code, "--every", "1h", "--format", "json"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status().unwrap().success());
+    (child.wait().unwrap().code(), line)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_ended_by_a_person_says_what_it_saw_until_then() {
+    let origin = live_origin().await;
+    let files = Files::new(&[("CLEAN_1", clean(&origin), T2), ("BROKEN", fault(&origin, "container_invalid"), T2)]);
+    for (code, exit) in [("CLEAN_1", 0), ("BROKEN", 1)] {
+        let (ended, line) = tokio::task::block_in_place(|| interrupted(&files, code));
+        assert_eq!(ended, Some(exit), "{code}: {line}");
     }
 }
 
