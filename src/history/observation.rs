@@ -63,9 +63,25 @@ impl Observation {
 
     /// The same playlist, whenever it was seen.
     pub(super) fn same_state(&self, other: &Self) -> bool {
-        let timeless =
-            |o: &Self| Self { first_seen: Timestamp::default(), last_seen: Timestamp::default(), ..o.clone() };
-        timeless(self) == timeless(other)
+        // By name, so that a new field can't be left out of the comparison.
+        let Self {
+            first_seen: _,
+            last_seen: _,
+            media_sequence,
+            discontinuity_sequence,
+            target_duration,
+            ended,
+            window,
+            starts_with_discontinuity,
+            segments,
+        } = self;
+        *media_sequence == other.media_sequence
+            && *discontinuity_sequence == other.discontinuity_sequence
+            && *target_duration == other.target_duration
+            && *ended == other.ended
+            && *window == other.window
+            && *starts_with_discontinuity == other.starts_with_discontinuity
+            && *segments == other.segments
     }
 
     /// Holds what `before` holds already only once.
