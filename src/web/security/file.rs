@@ -1,5 +1,6 @@
 //! `--web.config.file`, in exporter-toolkit's format: <https://github.com/prometheus/exporter-toolkit> docs/web-configuration.md.
 
+use crate::document::Document;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -133,10 +134,13 @@ fn parse(path: &Path, text: &str) -> Result<WebConfig, String> {
     if only_comments {
         return Ok(WebConfig::default());
     }
-    serde_yaml::from_str(text).map_err(|e| match e.location() {
+    let config = serde_yaml::from_str(text).map_err(|e| match e.location() {
         Some(at) => format!("{}:{}: {e}", path.display(), at.line()),
         None => format!("{}: {e}", path.display()),
-    })
+    })?;
+    // Of a user given twice serde would keep the last, silently: the one who can't log in would never know why.
+    let name = path.display().to_string();
+    Document::parse(name, text.to_owned()).map(|_| config).map_err(|errors| errors.to_string())
 }
 
 fn pem(name: &str, inline: Option<&str>, file: Option<&Path>, directory: &Path) -> Result<Option<Pem>, String> {

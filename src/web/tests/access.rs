@@ -70,6 +70,7 @@ fn a_bad_file_is_refused_with_file_line_and_reason() {
     let user = format!("basic_auth_users:\n  p: $2b$31${}\n", &hash("x")[7..]);
     let cases = [
         ("tls_server_config:\n  cert_fil: a\n", ":2: ", "unknown field `cert_fil`"),
+        ("basic_auth_users:\n  a: x\n  b: y\n  a: z\n", ":4:3: ", "`a` is given twice, first in line 2"),
         ("http_server_config:\n  headers:\n    X-Powered-By: me\n", "X-Powered-By", "can't be set"),
         ("http_server_config:\n  headers:\n    X-Frame-Options: allow\n", "`allow`", "deny, sameorigin"),
         ("basic_auth_users:\n  p: plain\n", "p: not a bcrypt hash", "htpasswd"),
