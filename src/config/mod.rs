@@ -31,6 +31,8 @@ pub struct Exporter {
 pub struct Probe {
     /// Further probes are refused with 503.
     pub max_in_flight: usize,
+    /// Segments that one probe downloads, over all renditions and outputs, whatever the template asks of each.
+    pub max_segments: usize,
     pub url_targets: UrlTargets,
 }
 
@@ -93,7 +95,7 @@ impl Default for Fetch {
 
 impl Default for Probe {
     fn default() -> Self {
-        Self { max_in_flight: 200, url_targets: UrlTargets::default() }
+        Self { max_in_flight: 200, max_segments: 500, url_targets: UrlTargets::default() }
     }
 }
 
@@ -141,6 +143,7 @@ impl Exporter {
             ("fetch", "max_redirects", self.fetch.max_redirects.into(), 0, 20),
             ("fetch", "max_connections_per_host", self.fetch.max_connections_per_host as u64, 1, 10_000),
             ("probe", "max_in_flight", self.probe.max_in_flight as u64, 1, 100_000),
+            ("probe", "max_segments", self.probe.max_segments as u64, 1, 100_000),
             ("history", "max_outputs", self.history.max_outputs as u64, 1, 1_000_000),
         ];
         for (section, key, value, least, most) in whole {

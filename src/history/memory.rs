@@ -4,12 +4,13 @@ use crate::facts::{KeyFacts, OutputFacts, RenditionFacts, SegmentFacts};
 use crate::stream::{Key as MediaKey, Segment, Timeline};
 use crate::units::{Seconds, Timestamp};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Bounded by outputs; the one longest unseen goes first.
 #[derive(Debug)]
 pub struct History {
-    max_outputs: usize,
+    max_outputs: AtomicUsize,
     /// Templates that tell segments apart by other means see other segments: each way has a memory of its own.
     outputs: Mutex<HashMap<(Key, QueryIdentifies), Memory>>,
 }
@@ -61,7 +62,15 @@ const MAX_KEYS: usize = 32;
 impl History {
     #[must_use]
     pub fn new(max_outputs: usize) -> Self {
-        Self { max_outputs: max_outputs.max(1), outputs: Mutex::default() }
+        Self { max_outputs: AtomicUsize::new(max_outputs.max(1)), outputs: Mutex::default() }
+    }
+
+    /// Another bound from now on. Those over it go at once.
+    pub fn bound(&self, max_outputs: usize) {
+        let bound = max_outputs.max(1);
+        if self.max_outputs.swap(bound, Ordering::Relaxed) > bound {
+            evict(&mut self.lock(), bound);
+        }
     }
 
     /// Number of outputs remembered.
@@ -97,7 +106,7 @@ impl History {
         let mut outputs = self.lock();
         let key = (key.clone(), keep.query_identifies);
         if !outputs.contains_key(&key) {
-            evict(&mut outputs, self.max_outputs - 1);
+            evict(&mut outputs, self.max_outputs.load(Ordering::Relaxed) - 1);
         }
         let memory = outputs.entry(key).or_default();
         memory.begin(facts, now, keep);

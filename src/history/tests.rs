@@ -221,6 +221,9 @@ fn outputs_are_bounded_and_the_longest_unseen_goes() {
     assert_eq!(history.len(), 2);
     let gone = Key { channel: "a".into(), output: "hls".into() };
     assert!(history.known(&gone, KEEP).segment("1080p", &segment(5, "")).is_none());
+
+    history.bound(1);
+    assert_eq!(history.len(), 1, "a lower bound holds at once");
 }
 
 #[test]

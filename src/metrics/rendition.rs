@@ -40,7 +40,7 @@ pub const GAUGES: &[Gauge] = &[
     gauge(
         "packager_segments_skipped",
         RENDITION,
-        "Number of segments that the template's coverage wanted and bounds or the deadline left out of this probe.",
+        "Number of segments that the template's coverage wanted and bounds (its count, probe.max_segments) or the deadline left out of this probe.",
         |v, s| s.renditions(v, |r| count(r.ladder.segments_skipped)),
     ),
 ];

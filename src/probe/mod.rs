@@ -5,6 +5,7 @@ mod capture;
 mod clock;
 mod flights;
 mod lookup;
+mod places;
 
 pub use clock::Clock;
 
@@ -22,9 +23,9 @@ use budget::Budget;
 use capture::{Capturer, Ring};
 use flights::Flights;
 use lookup::{Subject, lookup};
+use places::Places;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 /// What a scrape or a person asks for.
@@ -69,8 +70,7 @@ struct Shared {
     history: History,
     clock: Clock,
     flights: Arc<Flights>,
-    places: Semaphore,
-    max_in_flight: usize,
+    places: Places,
 }
 
 impl Prober {
@@ -79,15 +79,13 @@ impl Prober {
     pub fn new(live: Arc<Live>, clock: Clock) -> Result<Self, ClientError> {
         let exporter = live.current().exporter.clone();
         let client = Client::new(&exporter.fetch)?;
-        let max_in_flight = exporter.probe.max_in_flight;
         let shared = Shared {
             history: History::new(exporter.history.max_outputs),
             client: RwLock::new((exporter.fetch, client)),
             live,
             clock,
             flights: Arc::default(),
-            places: Semaphore::new(max_in_flight),
-            max_in_flight,
+            places: Places::new(exporter.probe.max_in_flight),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -99,6 +97,7 @@ impl Prober {
     /// [`Refused::Overloaded`] when no place among the probes in flight came free in time.
     pub async fn probe(&self, ask: Ask, timeout: Duration) -> Result<Probed, Refused> {
         let loaded = self.shared.live.current();
+        self.shared.bound(&loaded.exporter);
         let subject = lookup(&loaded, &ask)?;
         let cap = Duration::try_from_secs_f64(subject.template.timeout.0).unwrap_or(timeout);
         let budget = Budget::new(Instant::now(), timeout.min(cap));
@@ -127,6 +126,12 @@ impl Prober {
 }
 
 impl Shared {
+    /// The bounds in force: a reload may have changed them.
+    fn bound(&self, exporter: &config::Exporter) {
+        self.places.resize(exporter.probe.max_in_flight);
+        self.history.bound(exporter.history.max_outputs);
+    }
+
     /// capture → history → checks → report. Nothing in here fails: a broken stream is what it reports.
     async fn line(&self, loaded: &Loaded, subject: Subject, budget: Budget) -> Report {
         let Subject { channel, template } = subject;
@@ -136,6 +141,7 @@ impl Shared {
         let capturer = Capturer {
             client: &client,
             bounds: &loaded.exporter.fetch,
+            max_segments: loaded.exporter.probe.max_segments,
             history: &self.history,
             clock: &self.clock,
             channel: &channel,
@@ -171,10 +177,10 @@ impl Shared {
 
     async fn place(&self, budget: &Budget) -> Result<tokio::sync::SemaphorePermit<'_>, Refused> {
         match tokio::time::timeout_at(budget.admission(), self.places.acquire()).await {
-            Ok(Ok(place)) => Ok(place),
+            Ok(Some(place)) => Ok(place),
             _ => Err(Refused::Overloaded(format!(
                 "{} probes are in flight and none ended in time; raise probe.max_in_flight, scrape less often, or shard the channels",
-                self.max_in_flight
+                self.places.size()
             ))),
         }
     }

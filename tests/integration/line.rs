@@ -76,6 +76,19 @@ async fn when_the_window_passed_between_two_probes_all_that_is_listed_is_inspect
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn all_renditions_of_a_probe_share_one_bound_on_segments_and_what_is_skipped_is_said() {
+    let channels = [channel("TV1", "live/TV1/master.m3u8")];
+    let stage = Stage::new(&channels, TEMPLATES, "probe: {max_segments: 6}").await;
+    stage.probe("TV1").await;
+    stage.advance(Duration::from_secs(6));
+    let report = stage.probe("TV1").await;
+    assert_eq!(downloads(&stage), 4 + 6, "of the three new segments in each of four rungs");
+    let renditions = &report.capture.outputs[0].renditions;
+    assert_eq!(renditions.iter().map(|r| r.skipped).collect::<Vec<_>>(), [1, 1, 2, 2]);
+    assert_eq!((failed(&report), report.capture.deadline_exceeded), (vec![], false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_channels_in_one_folder_do_not_mix_and_changing_tokens_rewrite_nothing() {
     let channels =
         [channel("A", "folder/TV1.m3u8"), channel("B", "folder/TV2.m3u8"), channel("TOKEN", "token/TV1/master.m3u8")];

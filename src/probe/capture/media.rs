@@ -4,6 +4,7 @@ use super::keys::Lock;
 use super::plan::{Plan, plan};
 use super::reader::{Read, Reader};
 use super::{Capturer, PLAYLIST_PATIENCE, Variables, inconclusive, media_playlist};
+use crate::catalog::Coverage;
 use crate::checks::segment_download_time::SHORTEST_PLAY;
 use crate::container::Init;
 use crate::facts::{Fetched, InitFacts, LowLatencyFacts, OldestFacts, PartFacts, RenditionFacts, SegmentFacts};
@@ -27,9 +28,15 @@ struct Inspected {
 
 impl Capturer<'_> {
     /// Adds to `facts` what its timeline leads to.
-    pub(super) async fn media(&self, facts: &mut RenditionFacts, variables: &Variables, known: &Known) {
+    pub(super) async fn media(
+        &self,
+        facts: &mut RenditionFacts,
+        variables: &Variables,
+        known: &Known,
+        coverage: Coverage,
+    ) {
         let Some(timeline) = facts.timeline.clone() else { return };
-        let plan = plan(&timeline, &facts.rendition.name, known, self.template.segments);
+        let plan = plan(&timeline, &facts.rendition.name, known, coverage);
         let (oldest, keys, inspected, low_latency) = tokio::join!(
             self.oldest(facts, &timeline, &plan),
             self.keys(&timeline, &plan.segments, known),

@@ -10,7 +10,7 @@ pub use keys::Ring;
 
 use super::budget::Budget;
 use super::clock::Clock;
-use crate::catalog::{Channel, Output, RequestSettings, Template};
+use crate::catalog::{Channel, Coverage, Output, RequestSettings, Template};
 use crate::config;
 use crate::facts::{Capture, Failure, FailureKind, Fetched, OutputFacts, RenditionFacts, Stages};
 use crate::fetch::{Ask, Client};
@@ -32,6 +32,8 @@ type Variables = BTreeMap<String, String>;
 pub struct Capturer<'a> {
     pub client: &'a Client,
     pub bounds: &'a config::Fetch,
+    /// Segments to download in all.
+    pub max_segments: usize,
     pub history: &'a History,
     pub clock: &'a Clock,
     pub channel: &'a Channel,
@@ -100,15 +102,17 @@ impl Capturer<'_> {
                 rendition.timeline = Some(Arc::new(timeline));
                 rendition.defects = defects;
                 let arrived = Instant::now();
-                self.media(&mut rendition, &Variables::new(), known).await;
+                self.media(&mut rendition, &Variables::new(), known, self.share(0, 1)).await;
                 facts.renditions.push(rendition);
                 Some(arrived)
             }
             Playlist::Multivariant(presentation) => {
                 facts.parsed = true;
                 facts.defects = defects;
-                let captures = presentation.renditions.into_iter();
-                let captures = captures.map(|r| self.rendition(r, &presentation.variables, known));
+                let all = presentation.renditions.len();
+                let captures = presentation.renditions.into_iter().enumerate();
+                let captures =
+                    captures.map(|(n, r)| self.rendition(r, &presentation.variables, known, self.share(n, all)));
                 let done: Vec<_> = stream::iter(captures).buffered(RENDITIONS_AT_ONCE).collect().await;
                 let (renditions, arrived): (Vec<_>, Vec<_>) = done.into_iter().unzip();
                 facts.renditions = renditions;
@@ -117,7 +121,21 @@ impl Capturer<'_> {
         }
     }
 
-    async fn rendition(&self, rendition: Rendition, variables: &Variables, known: &Known) -> (RenditionFacts, Instant) {
+    /// What the template asks of one of its output's renditions, bounded by an equal share of [`Self::max_segments`].
+    fn share(&self, rendition: usize, renditions: usize) -> Coverage {
+        let coverage = self.template.segments;
+        let output = self.max_segments / self.channel.outputs.len().max(1);
+        let share = output / renditions.max(1) + usize::from(rendition < output % renditions.max(1));
+        Coverage { count: coverage.count.min(u32::try_from(share).unwrap_or(u32::MAX)), ..coverage }
+    }
+
+    async fn rendition(
+        &self,
+        rendition: Rendition,
+        variables: &Variables,
+        known: &Known,
+        coverage: Coverage,
+    ) -> (RenditionFacts, Instant) {
         let mut facts = unasked(rendition);
         let Some(url) = facts.rendition.uri.clone() else { return (facts, Instant::now()) };
         let asked_at = self.clock.now();
@@ -134,7 +152,7 @@ impl Capturer<'_> {
         }
         facts.playlist_at = Some(asked_at);
         facts.playlist = Some(fetched);
-        self.media(&mut facts, variables, known).await;
+        self.media(&mut facts, variables, known, coverage).await;
         (facts, arrived)
     }
 
