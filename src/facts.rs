@@ -1,6 +1,7 @@
 //! What one capture of a channel learned: plain data, no verdicts.
 
 mod low_latency;
+mod packager;
 
 pub use low_latency::{DeltaFacts, HintFacts, LowLatencyFacts, PartFacts, ReloadFacts};
 

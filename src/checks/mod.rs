@@ -75,6 +75,7 @@ catalogue! {
     scte35,
     packager_restarted,
     origins_out_of_step,
+    origin_switched,
     ad_break_stuck,
 }
 
@@ -371,6 +372,8 @@ mod tests {
         scene.history.renditions.insert("second".to_owned(), past);
         let ladder = crate::history::SeenLadder { first_seen: time(-3.0), rungs: [("video".to_owned(), 2)].into() };
         scene.history.ladders = vec![std::sync::Arc::new(ladder)];
+        let inputs = crate::history::SeenInputs { first_seen: time(-3.0), inputs: ["1".to_owned()].into() };
+        scene.history.inputs = vec![std::sync::Arc::new(inputs)];
         scene
     }
 

@@ -286,6 +286,7 @@ impl Scene {
             history: OutputPast {
                 renditions: [(NAME.to_owned(), RenditionPast::default())].into(),
                 ladders: Vec::new(),
+                inputs: Vec::new(),
             },
         }
     }

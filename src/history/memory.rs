@@ -1,3 +1,4 @@
+use super::inputs::{self, SeenInputs};
 use super::ladder::{self, SeenLadder};
 use super::{Observation, OutputPast, RenditionPast, identity};
 use crate::facts::{KeyFacts, OutputFacts, RenditionFacts, SegmentFacts};
@@ -40,6 +41,7 @@ struct Memory {
     hold: Seconds,
     renditions: HashMap<String, RenditionMemory>,
     ladders: Vec<Arc<SeenLadder>>,
+    inputs: Vec<Arc<SeenInputs>>,
 }
 
 #[derive(Debug, Default)]
@@ -113,6 +115,7 @@ impl History {
         let hold = memory.hold;
         let kept = Keep { hold, ..keep };
         ladder::record(&mut memory.ladders, facts, now, kept);
+        inputs::record(&mut memory.inputs, facts, now, hold);
         for rendition in &facts.renditions {
             memory.renditions.entry(rendition.rendition.name.clone()).or_default().take(rendition, now, kept);
         }
@@ -164,7 +167,7 @@ impl Memory {
             past
         };
         let renditions = self.renditions.iter().map(|(name, r)| (name.clone(), past(r))).collect();
-        OutputPast { renditions, ladders: self.ladders.clone() }
+        OutputPast { renditions, ladders: self.ladders.clone(), inputs: self.inputs.clone() }
     }
 }
 

@@ -6,11 +6,13 @@
 //! consecutive pair of observations in that time. A restart is thus reported for `hold`, then is the baseline.
 
 mod ads;
+mod inputs;
 mod ladder;
 mod memory;
 mod observation;
 
 pub use ads::{AdPast, OpenBreak};
+pub use inputs::SeenInputs;
 pub use ladder::SeenLadder;
 pub use memory::{History, Keep, Key, Known};
 pub use observation::{MAX_REMEMBERED_SEGMENTS, Observation, Remembered, identity};
@@ -27,6 +29,8 @@ pub struct OutputPast {
     /// Distinct ladders, oldest first; the last is the newest known. As with observations, the first may be older
     /// than `hold`.
     pub ladders: Vec<Arc<SeenLadder>>,
+    /// Distinct active inputs that the packager named, in the same way.
+    pub inputs: Vec<Arc<SeenInputs>>,
 }
 
 #[derive(Debug, Clone, Default)]

@@ -17,7 +17,7 @@ use super::media::{self, UNIT_MS};
 use super::route::{Mode, Resource, Route};
 use super::state::State;
 use super::timeline::{EPOCH_MS, Rendition, TARGET, Timeline};
-use super::{body, low_latency, mp4, playlist, ts};
+use super::{body, low_latency, mp4, packager, playlist, ts};
 
 pub const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
 const PAGE: &str = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>\n";
@@ -276,6 +276,7 @@ fn finish(ask: &Ask<'_>, effect: Option<Effect>, now_ms: i64, mut reply: Reply) 
     if effect != Some(Effect::Cors) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     }
+    packager::headers(&mut headers, ask.route, effect, now_ms, reply.modified_ms);
     put_date(&mut headers, header::DATE, now_ms);
     if let Some(modified) = reply.modified_ms {
         put_date(&mut headers, header::LAST_MODIFIED, modified.min(now_ms));

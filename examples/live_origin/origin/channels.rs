@@ -1,6 +1,7 @@
 //! The clean channels. The letters of a name choose the kind, the number after them one of many.
 
 use super::crypt::Cipher;
+use super::packager;
 
 /// A kind of clean channel, under the name of its first.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ pub enum Format {
     Cmaf,
 }
 
-static CHANNELS: [Channel; 8] = [
+static CHANNELS: [Channel; 9] = [
     Channel {
         name: "TV1",
         help: "HLS with muxed transport streams, four rungs, segments of 2 s, ten in the window",
@@ -123,6 +124,18 @@ static CHANNELS: [Channel; 8] = [
         parts: false,
         ads: false,
         cipher: Cipher::Aes128,
+    },
+    Channel {
+        name: packager::CHANNEL,
+        help: "As TV1, from a packager whose headers name its active input and when it wrote each playlist",
+        prefix: "MP",
+        format: Format::Ts,
+        units: 1,
+        window: 10,
+        reset: None,
+        parts: false,
+        ads: false,
+        cipher: Cipher::Clear,
     },
 ];
 

@@ -32,6 +32,7 @@ mod crypt;
 mod faults;
 mod low_latency;
 mod media;
+mod packager;
 mod mp4;
 mod playlist;
 mod route;

@@ -1,0 +1,40 @@
+use crate::facts::{Exchange, Fetched, OutputFacts};
+use crate::units::{Seconds, Timestamp};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// The active inputs that a packager named in the answers of one probe, and since when it named just these.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenInputs {
+    pub first_seen: Timestamp,
+    /// One, but for the moment of a switch, or where two origins answer.
+    pub inputs: BTreeSet<String>,
+}
+
+/// A value has up to 256 characters, and who sends them may mean harm.
+const MAX_INPUTS: usize = 8;
+const MAX_STATES: usize = 16;
+
+/// Adds what this probe's playlists say where it is news, and forgets what is past `hold`.
+pub(super) fn record(states: &mut Vec<Arc<SeenInputs>>, facts: &OutputFacts, now: Timestamp, hold: Seconds) {
+    let inputs = inputs(facts);
+    let in_time = states.last().is_none_or(|last| last.first_seen <= now);
+    if in_time && !inputs.is_empty() && states.last().is_none_or(|last| last.inputs != inputs) {
+        states.push(Arc::new(SeenInputs { first_seen: now, inputs }));
+    }
+    let horizon = Seconds(-hold.0).after(now);
+    let stale = states.iter().skip(1).take_while(|s| s.first_seen < horizon).count();
+    states.drain(..stale.max(states.len().saturating_sub(MAX_STATES)));
+}
+
+fn inputs(facts: &OutputFacts) -> BTreeSet<String> {
+    let playlists = facts.renditions.iter().filter_map(|r| r.playlist.as_ref());
+    let answers = std::iter::once(&facts.manifest).chain(playlists).filter_map(Fetched::ok);
+    let mut inputs = BTreeSet::new();
+    for input in answers.filter_map(Exchange::active_input) {
+        if inputs.len() < MAX_INPUTS && !inputs.contains(input) {
+            inputs.insert(input.to_owned());
+        }
+    }
+    inputs
+}
