@@ -1,8 +1,10 @@
 //! What one capture of a channel learned: plain data, no verdicts.
 
+mod i_frames;
 mod low_latency;
 mod packager;
 
+pub use i_frames::IFrameFacts;
 pub use low_latency::{DeltaFacts, HintFacts, LowLatencyFacts, PartFacts, ReloadFacts};
 
 use crate::container::Inspection;
@@ -34,7 +36,8 @@ impl Capture {
             let keys = r.keys.iter().map(|k| &k.fetched);
             r.playlist.iter().chain(keys).chain(r.inits.iter().map(|i| &i.fetched)).chain(segments).chain(live)
         });
-        let fetched = self.outputs.iter().filter(|o| !o.direct).map(|o| &o.manifest).chain(media);
+        let i_frames = self.outputs.iter().flat_map(|o| &o.i_frames).flat_map(IFrameFacts::fetched);
+        let fetched = self.outputs.iter().filter(|o| !o.direct).map(|o| &o.manifest).chain(media).chain(i_frames);
         fetched.filter_map(|f| f.result.as_ref().ok()).map(|e| e.body_bytes).sum()
     }
 }
@@ -62,6 +65,8 @@ pub struct OutputFacts {
     /// Defects of the multivariant playlist.
     pub defects: Vec<Defect>,
     pub renditions: Vec<RenditionFacts>,
+    /// Playlists for trick play, where the template has them looked at.
+    pub i_frames: Vec<IFrameFacts>,
 }
 
 #[derive(Debug, Clone)]

@@ -43,6 +43,8 @@ impl Media {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Presentation {
     pub renditions: Vec<Rendition>,
+    /// HLS: EXT-X-I-FRAME-STREAM-INF, for trick play. They are no rungs of the ladder.
+    pub i_frames: Vec<Rendition>,
     /// HLS: names and values of EXT-X-DEFINE, which the media playlists may import.
     pub variables: BTreeMap<String, String>,
 }
@@ -114,6 +116,8 @@ pub struct Timeline {
     /// EXT-X-PLAYLIST-TYPE: `EVENT` or `VOD`.
     pub playlist_type: Option<String>,
     pub independent_segments: bool,
+    /// EXT-X-I-FRAMES-ONLY.
+    pub i_frames_only: bool,
     pub segments: Vec<Segment>,
     pub low_latency: LowLatency,
     /// Ad markers in their order, the newest of too many.

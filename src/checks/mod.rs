@@ -51,6 +51,7 @@ catalogue! {
     gap_segments,
     rendition_skew,
     playlists_disagree,
+    i_frame_playlists,
     ll_hls_part_duration,
     ll_hls_parts_sum,
     ll_hls_hold_back,
@@ -370,11 +371,23 @@ mod tests {
         scene.output.renditions.push(second);
         let past = scene.past().clone();
         scene.history.renditions.insert("second".to_owned(), past);
+        scene.output.i_frames = vec![i_frames(scene.timeline().clone())];
         let ladder = crate::history::SeenLadder { first_seen: time(-3.0), rungs: [("video".to_owned(), 2)].into() };
         scene.history.ladders = vec![std::sync::Arc::new(ladder)];
         let inputs = crate::history::SeenInputs { first_seen: time(-3.0), inputs: ["1".to_owned()].into() };
         scene.history.inputs = vec![std::sync::Arc::new(inputs)];
         scene
+    }
+
+    fn i_frames(timeline: crate::stream::Timeline) -> crate::facts::IFrameFacts {
+        crate::facts::IFrameFacts {
+            rendition: rendition("iframe-720p-300k").rendition,
+            playlist: Some(answered("720p/iframes.m3u8", "application/vnd.apple.mpegurl")),
+            playlist_at: Some(time(0.0)),
+            timeline: Some(crate::stream::Timeline { i_frames_only: true, ..timeline }),
+            defects: Vec::new(),
+            newest: None,
+        }
     }
 
     fn clocked(mut segment: crate::facts::SegmentFacts) -> crate::facts::SegmentFacts {

@@ -282,6 +282,7 @@ impl Scene {
                 parsed: true,
                 defects: Vec::new(),
                 renditions: vec![rendition(NAME)],
+                i_frames: Vec::new(),
             },
             history: OutputPast {
                 renditions: [(NAME.to_owned(), RenditionPast::default())].into(),

@@ -122,6 +122,7 @@ fn facts(timeline: Timeline, when: i64, segments: Vec<Arc<SegmentFacts>>) -> Out
         parsed: true,
         defects: vec![],
         renditions: vec![rendition],
+        i_frames: vec![],
     }
 }
 

@@ -43,6 +43,7 @@ pub(super) struct Builder<'b> {
 struct Header {
     feed: Feed,
     has_target_duration: bool,
+    i_frames_only: bool,
 }
 
 /// What the lines since the last URI said of the next segment.
@@ -190,7 +191,8 @@ impl<'b> Builder<'b> {
                 format_args!("too long to be kept whole: the oldest {dropped} segments were left out, {kept} stay");
             defects.add_at(Syntax, (1, 1), "RFC 8216bis 4.1", what);
         }
-        let mut timeline = self.header.timeline();
+        let i_frames_only = self.header.i_frames_only;
+        let mut timeline = Timeline { i_frames_only, ..self.header.timeline() };
         timeline.segments = self.segments.into();
         timeline.low_latency = self.parts.finish(timeline.media_sequence);
         if timeline.is_low_latency() {
@@ -222,6 +224,7 @@ impl Header {
     fn take(&mut self, name: &str, reading: &Reading<'_>) {
         match (name, reading) {
             ("EXT-X-ENDLIST" | "EXT-X-INDEPENDENT-SEGMENTS", Reading::Nothing) => self.feed.tag(name),
+            ("EXT-X-I-FRAMES-ONLY", Reading::Nothing) => self.i_frames_only = true,
             ("EXT-X-PLAYLIST-TYPE", Reading::Word(word)) => self.feed.value(name, word),
             (
                 "EXT-X-VERSION" | "EXT-X-TARGETDURATION" | "EXT-X-MEDIA-SEQUENCE" | "EXT-X-DISCONTINUITY-SEQUENCE",

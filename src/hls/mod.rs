@@ -52,6 +52,8 @@ use variables::{Replaced, Source, Variables};
 pub const MAX_SEGMENTS: usize = 100_000;
 /// Renditions kept of one multivariant playlist: the first.
 pub const MAX_RENDITIONS: usize = 1_000;
+/// I-frame playlists kept of one multivariant playlist: the first.
+pub const MAX_I_FRAMES: usize = 32;
 /// Defects kept of one playlist; of each kind the last one says how many more there were.
 pub const MAX_DEFECTS: usize = 64;
 /// Bytes of one line; a longer one is a defect and skipped.

@@ -26,6 +26,7 @@ pub(super) struct Builder<'a, 'b> {
     waiting: Option<(List<'a>, u32)>,
     drafts: Vec<Draft>,
     by_uri: HashMap<Url, usize>,
+    i_frames: Vec<Rendition>,
     groups: Groups<'a>,
     /// How many were beyond the bound, and the line of the first.
     surplus: Option<(u64, u32)>,
@@ -45,6 +46,7 @@ impl<'a, 'b> Builder<'a, 'b> {
             waiting: None,
             drafts: Vec::new(),
             by_uri: HashMap::new(),
+            i_frames: Vec::new(),
             groups: Groups::default(),
             surplus: None,
         }
@@ -60,6 +62,7 @@ impl<'a, 'b> Builder<'a, 'b> {
             }
             Sound::Tag("EXT-X-I-FRAME-STREAM-INF", Reading::Attributes(list)) => {
                 self.groups.references(&list, line.start());
+                self.i_frames(&list, line, defects);
             }
             Sound::Tag("EXT-X-MEDIA", Reading::Attributes(list)) => {
                 self.groups.member(&list, line.start());
@@ -88,6 +91,20 @@ impl<'a, 'b> Builder<'a, 'b> {
         let Some(read) = m3u8::variant(list, uri) else { return };
         let label = list.quoted("NAME").unwrap_or_default().to_owned();
         self.add(Draft { label, rendition: of_variant(read, list, url, line) });
+    }
+
+    /// One playlist is listed once, however many variants name it. Trick play isn't worth a defect for more than are read.
+    fn i_frames(&mut self, list: &List<'_>, line: &Line<'a>, defects: &mut Defects) {
+        let Some(uri) = list.quoted("URI").filter(|_| self.i_frames.len() < super::MAX_I_FRAMES) else { return };
+        let (Some(url), Some(read)) = (uris::resolve(self.base, uri, line, defects), m3u8::variant(list, uri)) else {
+            return;
+        };
+        if self.i_frames.iter().any(|known| known.uri.as_ref() == Some(&url)) {
+            return;
+        }
+        let rendition = Rendition { media: Media::Video, ..of_variant(read, list, Some(url), line.number) };
+        let name = format!("iframe-{}", names::base_name(&rendition, ""));
+        self.i_frames.push(Rendition { name, ..rendition });
     }
 
     /// Without a URI it is inside the variants' own segments, and CLOSED-CAPTIONS always are (RFC 8216bis 4.4.6.2.1).
@@ -157,7 +174,8 @@ impl<'a, 'b> Builder<'a, 'b> {
         }
         let mut renditions: Vec<Rendition> = self.drafts.into_iter().map(Draft::named).collect();
         names::make_unique(&mut renditions);
-        Presentation { renditions, ..Presentation::default() }
+        names::make_unique(&mut self.i_frames);
+        Presentation { renditions, i_frames: self.i_frames, ..Presentation::default() }
     }
 }
 

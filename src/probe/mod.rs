@@ -276,6 +276,7 @@ mod tests {
             parsed: false,
             defects: Vec::new(),
             renditions: Vec::new(),
+            i_frames: Vec::new(),
         };
         let (started_at, stages) = (Timestamp::UNIX_EPOCH, Stages::default());
         Capture { started_at, deadline_exceeded: true, outputs: outputs.iter().map(output).collect(), stages }

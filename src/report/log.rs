@@ -3,7 +3,7 @@
 use super::segment::tracks;
 use super::{Report, clean};
 use crate::checks::{CheckResult, Outcome};
-use crate::facts::{Fetched, OutputFacts, RenditionFacts};
+use crate::facts::{Fetched, IFrameFacts, OutputFacts, RenditionFacts};
 use crate::finding::Defect;
 use crate::stream::{masked, shown};
 use crate::units::Seconds;
@@ -61,6 +61,24 @@ impl Log<'_> {
         self.defects(self.report.capture.stages.manifest, &name, &output.defects);
         for rendition in &output.renditions {
             self.rendition(output, rendition);
+        }
+        for facts in &output.i_frames {
+            self.i_frames(output, facts);
+        }
+    }
+
+    fn i_frames(&mut self, output: &OutputFacts, facts: &IFrameFacts) {
+        let manifest = self.report.capture.stages.manifest;
+        let asked = facts.playlist_at.map_or(manifest, |at| Seconds::between(self.report.started_at, at));
+        let names = [("output", output.name.clone()), ("i_frames", facts.rendition.name.clone())];
+        match &facts.playlist {
+            Some(fetched) => self.exchange(asked, "I-frame playlist", &names, fetched),
+            None => self.line(asked, "I-frame playlist not asked for", &names),
+        }
+        self.defects(asked, &names, &facts.defects);
+        if let Some((segment, fetched)) = &facts.newest {
+            let names = [&names[..], &[("segment", segment.number.to_string())]].concat();
+            self.exchange(asked, "newest I-frame", &names, fetched);
         }
     }
 

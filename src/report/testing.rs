@@ -166,6 +166,7 @@ pub fn output(name: &str, renditions: Vec<RenditionFacts>) -> OutputFacts {
         parsed: true,
         defects: Vec::new(),
         renditions,
+        i_frames: Vec::new(),
     }
 }
 

@@ -44,6 +44,20 @@ fn alternatives_with_a_uri_are_renditions() {
 }
 
 #[test]
+fn i_frame_playlists_are_no_renditions_and_each_is_listed_once() {
+    let of = |uri: &str| format!("#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=300000,RESOLUTION=1280x720,URI=\"{uri}\"\n");
+    let (p, _) = presentation(&format!("{}{}{}", of("a.m3u8"), of("b.m3u8"), of("a.m3u8")));
+    assert_eq!(p.renditions, []);
+    let seen: Vec<_> = p.i_frames.iter().map(|r| (r.name.as_str(), r.uri.as_ref().unwrap().path(), r.line)).collect();
+    assert_eq!(
+        seen,
+        [("iframe-720p-300k", "/live/ch1/a.m3u8", Some(1)), ("iframe-720p-300k-2", "/live/ch1/b.m3u8", Some(2))]
+    );
+    let many: String = (0..100).map(|n| of(&format!("{n}.m3u8"))).collect();
+    assert_eq!(presentation(&many).0.i_frames.len(), crate::hls::MAX_I_FRAMES);
+}
+
+#[test]
 fn what_a_variant_carries_comes_from_its_codecs() {
     let media = |attributes: &str| renditions(&format!("#EXT-X-STREAM-INF:BANDWIDTH=64000{attributes}\nv\n"))[0].media;
     for codec in ["mp4a.40.2", "ac-3", "ec-3", "opus", "Opus", "fLaC", "mp4a.40.2,wvtt"] {

@@ -1,5 +1,6 @@
 //! Fetch, parse, fetch, inspect: the one bend of the line. It never fails; a broken stream is data.
 
+mod i_frames;
 mod keys;
 mod low_latency;
 mod media;
@@ -72,6 +73,7 @@ impl Capturer<'_> {
             parsed: false,
             defects: Vec::new(),
             renditions: Vec::new(),
+            i_frames: Vec::new(),
         };
         let known = self.history.known(&key(self.channel, output), keep(self.template));
         let playlists_done = self.read(&mut facts, &body, asked_at, &known).await.unwrap_or(manifest_done);
@@ -113,7 +115,11 @@ impl Capturer<'_> {
                 let captures = presentation.renditions.into_iter().enumerate();
                 let captures =
                     captures.map(|(n, r)| self.rendition(r, &presentation.variables, known, self.share(n, all)));
-                let done: Vec<_> = stream::iter(captures).buffered(RENDITIONS_AT_ONCE).collect().await;
+                let (done, i_frames) = tokio::join!(
+                    stream::iter(captures).buffered(RENDITIONS_AT_ONCE).collect::<Vec<_>>(),
+                    self.i_frames(presentation.i_frames, &presentation.variables)
+                );
+                facts.i_frames = i_frames;
                 let (renditions, arrived): (Vec<_>, Vec<_>) = done.into_iter().unzip();
                 facts.renditions = renditions;
                 arrived.into_iter().max()
@@ -208,7 +214,8 @@ fn left_out(output: &OutputFacts) -> bool {
     let cut_short = |r: &RenditionFacts| r.low_latency.as_ref().is_some_and(|l| l.cut_short);
     let partial =
         |r: &RenditionFacts| (r.playlist.is_none() && r.rendition.uri.is_some()) || !r.covered || cut_short(r);
-    manifest || output.renditions.iter().any(partial)
+    let i_frames = output.i_frames.iter().any(|i| i.playlist.is_none());
+    manifest || i_frames || output.renditions.iter().any(partial)
 }
 
 fn longest(stages: &[Stages]) -> Stages {

@@ -122,6 +122,7 @@ mod tests {
             parsed: true,
             defects: Vec::new(),
             renditions: vec![rendition],
+            i_frames: Vec::new(),
         };
         let (history, key) = (History::new(1), Key { channel: "TV1".to_owned(), output: "hls".to_owned() });
         history.record(&key, &facts, now, KEEP);
