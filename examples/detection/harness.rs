@@ -64,7 +64,31 @@ impl Stage {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let origin_clock = origin::Clock::manual(START_MS);
         let origin = Origin::start(listener, origin_clock.clone());
-        let mut catalogue = String::from("channels:\n");
+        Self::on(origin, origin_clock, START_MS, channels, templates, exporter)
+    }
+
+    /// Over HTTPS, with a certificate that ends so many days from now. Whoever checks one goes by the system's clock,
+    /// so this stage's clock begins in the current hour.
+    pub async fn secured(channels: &[Channel<'_>], templates: &str, days: u64) -> Self {
+        const HOUR_MS: i64 = 3_600_000;
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let hours = (Clock::System.now().as_millisecond() - START_MS).div_euclid(HOUR_MS);
+        let start_ms = START_MS + hours * HOUR_MS;
+        let origin_clock = origin::Clock::manual(start_ms);
+        let origin = Origin::secured(listener, origin_clock.clone(), days);
+        Self::on(origin, origin_clock, start_ms, channels, templates, "")
+    }
+
+    fn on(
+        origin: Origin,
+        origin_clock: origin::Clock,
+        start_ms: i64,
+        channels: &[Channel<'_>],
+        templates: &str,
+        exporter: &str,
+    ) -> Self {
+        let trusted = origin.authority.as_ref().map_or("", |_| "defaults: {request: {ca_file: ca.pem}}\n");
+        let mut catalogue = format!("{trusted}channels:\n");
         for channel in channels {
             let url = origin.url(channel.path);
             let Channel { code, template, .. } = channel;
@@ -73,8 +97,9 @@ impl Stage {
                 "  - {{channel_code: {code}, input_url: '{url}', template: {template}, resolution: 1920x1080, fps: 25, channel_type: LIVE}}"
             );
         }
-        let clock = Arc::new(AtomicI64::new(START_MS));
-        let (prober, files) = prober(&catalogue, templates, exporter, Clock::Manual(clock.clone()));
+        let clock = Arc::new(AtomicI64::new(start_ms));
+        let authority = origin.authority.as_deref();
+        let (prober, files) = trusting(authority, &catalogue, templates, exporter, Clock::Manual(clock.clone()));
         Self { origin, prober, origin_clock, clock, _files: files }
     }
 
@@ -96,8 +121,20 @@ impl Stage {
 
 /// A prober on configuration files, which live in the folder.
 pub fn prober(catalogue: &str, templates: &str, exporter: &str, clock: Clock) -> (Prober, TempDir) {
+    trusting(None, catalogue, templates, exporter, clock)
+}
+
+/// With a certificate in `ca.pem`, for channels that name it.
+fn trusting(
+    authority: Option<&str>,
+    catalogue: &str,
+    templates: &str,
+    exporter: &str,
+    clock: Clock,
+) -> (Prober, TempDir) {
     let files = tempfile::tempdir().expect("a folder");
     let write = |name: &str, text: &str| std::fs::write(files.path().join(name), text).expect("a file");
+    write("ca.pem", authority.unwrap_or_default());
     write("channels.yml", catalogue);
     write("templates.yml", templates);
     write("exporter.yml", exporter);

@@ -17,7 +17,7 @@ use super::media::{self, UNIT_MS};
 use super::route::{Mode, Resource, Route};
 use super::state::State;
 use super::timeline::{EPOCH_MS, Rendition, TARGET, Timeline};
-use super::{body, low_latency, mp4, packager, playlist, ts};
+use super::{body, i_frames, low_latency, mp4, packager, playlist, ts};
 
 pub const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
 const PAGE: &str = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>\n";
@@ -77,6 +77,7 @@ async fn reply(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64) -> Reply {
     match &ask.route.resource {
         Resource::Master => master(ask, timeline, now_ms).await,
         Resource::Playlist(rendition) => media_playlist(ask, timeline, now_ms, *rendition).await,
+        Resource::IFrames(rendition) => i_frame_playlist(ask, timeline, now_ms, *rendition),
         Resource::Init(rendition) => init(timeline, *rendition),
         Resource::Key(number) => key(timeline.effect, *number),
         Resource::Segment(rendition, name) => segment(ask, timeline, now_ms, *rendition, name).await,
@@ -141,6 +142,15 @@ async fn media_playlist(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, renditi
         live.skipped = low_latency::skippable(listing.segments.len());
     }
     let text = playlist::media(timeline, &listing, &suffix(ask));
+    whole(PLAYLIST_TYPE, text.into(), Some(listing.published_ms))
+}
+
+fn i_frame_playlist(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, rendition: Rendition) -> Reply {
+    if timeline.effect == Some(Effect::IFramesMissing) {
+        return not_found();
+    }
+    let listing = timeline.listing(i_frames::shown_ms(timeline.effect, now_ms), rendition, 0);
+    let text = i_frames::media(timeline, &listing, &suffix(ask));
     whole(PLAYLIST_TYPE, text.into(), Some(listing.published_ms))
 }
 

@@ -1,7 +1,7 @@
 //! The clean channels. The letters of a name choose the kind, the number after them one of many.
 
 use super::crypt::Cipher;
-use super::packager;
+use super::{i_frames, packager};
 
 /// A kind of clean channel, under the name of its first.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub enum Format {
     Cmaf,
 }
 
-static CHANNELS: [Channel; 9] = [
+static CHANNELS: [Channel; 10] = [
     Channel {
         name: "TV1",
         help: "HLS with muxed transport streams, four rungs, segments of 2 s, ten in the window",
@@ -124,6 +124,18 @@ static CHANNELS: [Channel; 9] = [
         parts: false,
         ads: false,
         cipher: Cipher::Aes128,
+    },
+    Channel {
+        name: i_frames::CHANNEL,
+        help: "As TV1, with an I-frame playlist for each rung",
+        prefix: "IF",
+        format: Format::Ts,
+        units: 1,
+        window: 10,
+        reset: None,
+        parts: false,
+        ads: false,
+        cipher: Cipher::Clear,
     },
     Channel {
         name: packager::CHANNEL,

@@ -30,12 +30,14 @@ mod channels;
 mod clock;
 mod crypt;
 mod faults;
+mod i_frames;
 mod low_latency;
 mod media;
 mod packager;
 mod mp4;
 mod playlist;
 mod route;
+mod secure;
 mod serve;
 mod state;
 mod timeline;
@@ -57,6 +59,8 @@ pub use state::LoggedRequest;
 /// A running origin; it ends, connections and all, when this is dropped.
 pub struct Origin {
     pub addr: SocketAddr,
+    /// The certificate that clients of an HTTPS origin have to trust, in PEM.
+    pub authority: Option<String>,
     state: Arc<state::State>,
     task: JoinHandle<()>,
 }
@@ -64,14 +68,25 @@ pub struct Origin {
 impl Origin {
     /// Serves on a bound listener. Must be called inside a tokio runtime.
     pub fn start(listener: TcpListener, clock: Clock) -> Self {
+        Self::serving(listener, clock, None)
+    }
+
+    /// The same over HTTPS, with a certificate that ends so many days from now.
+    pub fn secured(listener: TcpListener, clock: Clock, days: u64) -> Self {
+        Self::serving(listener, clock, Some(secure::ending_in(days)))
+    }
+
+    fn serving(listener: TcpListener, clock: Clock, secure: Option<secure::Secure>) -> Self {
         let addr = listener.local_addr().expect("a bound listener has an address");
         let state = Arc::new(state::State::new(clock));
-        let task = tokio::spawn(serve::accept(listener, state.clone()));
-        Self { addr, state, task }
+        let (acceptor, authority) = secure.map(|s| (s.acceptor, s.authority)).unzip();
+        let task = tokio::spawn(serve::accept(listener, state.clone(), acceptor));
+        Self { addr, authority, state, task }
     }
 
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}/{}", self.addr, path.trim_start_matches('/'))
+        let scheme = if self.authority.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}/{}", self.addr, path.trim_start_matches('/'))
     }
 
     /// The address of a fault's playlist on the channel it is meant for.

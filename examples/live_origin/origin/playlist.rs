@@ -6,6 +6,7 @@ use super::ads;
 use super::channels::Format;
 use super::crypt::{self, Cipher};
 use super::faults::Effect;
+use super::i_frames;
 use super::low_latency;
 use super::media::{self, RUNGS, Rung};
 use super::timeline::{Listing, Rendition, Segment, TARGET, Timeline};
@@ -24,6 +25,9 @@ pub fn master(timeline: &Timeline, now_ms: i64, suffix: &str) -> String {
             variant(&mut text, timeline, at, rung, grouped);
             let _ = writeln!(text, "{}/index.m3u8{suffix}", rung.name);
         }
+    }
+    for rung in RUNGS.iter().filter(|_| timeline.i_frames) {
+        i_frames::declaration(&mut text, rung, suffix);
     }
     text
 }

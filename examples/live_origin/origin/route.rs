@@ -2,6 +2,7 @@
 
 use super::channels::{self, Channel, Format};
 use super::faults::{self, Fault};
+use super::i_frames;
 use super::media::RUNGS;
 use super::timeline::Rendition;
 
@@ -30,6 +31,7 @@ pub enum Mode {
 pub enum Resource {
     Master,
     Playlist(Rendition),
+    IFrames(Rendition),
     Init(Rendition),
     /// By its number.
     Key(i64),
@@ -41,7 +43,7 @@ pub enum Resource {
 
 impl Resource {
     pub fn is_playlist(&self) -> bool {
-        matches!(self, Self::Master | Self::Playlist(_))
+        matches!(self, Self::Master | Self::Playlist(_) | Self::IFrames(_))
     }
 }
 
@@ -81,6 +83,7 @@ fn resource(rest: &[&str]) -> Option<Resource> {
     };
     Some(match file {
         "index.m3u8" => Resource::Playlist(rendition),
+        "iframes.m3u8" => Resource::IFrames(rendition),
         "init.mp4" => Resource::Init(rendition),
         _ if file.ends_with(".bin") => Resource::Key(file.strip_prefix("key_")?.strip_suffix(".bin")?.parse().ok()?),
         _ => {
@@ -110,6 +113,7 @@ fn fits(channel: &Channel, resource: &Resource) -> bool {
             channel.format == Format::Cmaf
         }
         Resource::Part(..) => channel.parts,
+        Resource::IFrames(rendition) => i_frames::has(channel) && *rendition != Rendition::Audio,
         _ => true,
     }
 }

@@ -12,8 +12,10 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use super::answer::{Ask, answer};
 use super::state::State;
@@ -21,12 +23,12 @@ use super::wire::Wire;
 use super::{channels, faults, route};
 
 /// Accepts until it is cancelled; its connections are cancelled with it.
-pub async fn accept(listener: TcpListener, state: Arc<State>) {
+pub async fn accept(listener: TcpListener, state: Arc<State>, secure: Option<TlsAcceptor>) {
     let mut connections = JoinSet::new();
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                connections.spawn(connection(stream, state.clone()));
+                connections.spawn(connection(stream, state.clone(), secure.clone()));
             }
             // Out of descriptors, or the peer is gone already.
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
@@ -35,16 +37,27 @@ pub async fn accept(listener: TcpListener, state: Arc<State>) {
     }
 }
 
-async fn connection(stream: TcpStream, state: Arc<State>) {
+async fn connection(stream: TcpStream, state: Arc<State>, secure: Option<TlsAcceptor>) {
     let _ = stream.set_nodelay(true);
     let reset = Arc::new(AtomicBool::new(false));
-    let wire = TokioIo::new(Wire::new(stream, reset.clone()));
+    match secure {
+        None => requests(Wire::new(stream, reset.clone()), state, reset).await,
+        // A client that doesn't trust the certificate ends here.
+        Some(acceptor) => {
+            if let Ok(stream) = acceptor.accept(stream).await {
+                requests(stream, state, reset).await;
+            }
+        }
+    }
+}
+
+async fn requests(wire: impl AsyncRead + AsyncWrite + Unpin, state: Arc<State>, reset: Arc<AtomicBool>) {
     let service = service_fn(move |request: Request<Incoming>| {
         let (state, reset) = (state.clone(), reset.clone());
         async move { Ok::<_, Infallible>(handle(&state, reset, &request).await) }
     });
     // A client that goes away, and a body that a fault cut, both end here.
-    let _ = http1::Builder::new().serve_connection(wire, service).await;
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(wire), service).await;
 }
 
 async fn handle(state: &State, reset: Arc<AtomicBool>, request: &Request<Incoming>) -> Response<Body> {

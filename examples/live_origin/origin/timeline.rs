@@ -4,6 +4,7 @@
 use super::channels::{Channel, Format};
 use super::crypt::Cipher;
 use super::faults::Effect;
+use super::i_frames;
 use super::low_latency::Live;
 use super::media::{self, AUDIO_TIMESCALE, UNIT_MS};
 
@@ -46,6 +47,7 @@ pub struct Timeline {
     /// Low-latency.
     pub parts: bool,
     pub ads: bool,
+    pub i_frames: bool,
 }
 
 /// A segment in its place.
@@ -100,6 +102,7 @@ impl Timeline {
             reset,
             parts: channel.parts,
             ads: channel.ads,
+            i_frames: i_frames::has(channel),
         }
     }
 

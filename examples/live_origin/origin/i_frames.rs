@@ -1,0 +1,49 @@
+//! I-frame playlists (RFC 8216bis 4.4.3.6): the beginning of each segment, where its key frame is.
+
+use std::fmt::Write;
+
+use super::channels::Channel;
+use super::faults::Effect;
+use super::media::Rung;
+use super::playlist::date;
+use super::timeline::{Listing, Timeline};
+
+/// The channel that has them.
+pub const CHANNEL: &str = "IF1";
+
+/// Packets of a segment that are said to be its I-frame: tables and the first of the picture.
+const BYTES: usize = 20 * 188;
+/// How late the fault that lags is: more than three segments.
+const LATE_MS: i64 = 10_000;
+
+pub fn has(channel: &Channel) -> bool {
+    CHANNEL.starts_with(channel.prefix)
+}
+
+pub fn declaration(text: &mut String, rung: &Rung, suffix: &str) {
+    let rate = BYTES * 8 / 2;
+    let _ = write!(text, "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH={rate},CODECS=\"{}\",", rung.codec);
+    let _ = writeln!(text, "RESOLUTION={}x{},URI=\"{}/iframes.m3u8{suffix}\"", rung.width, rung.height, rung.name);
+}
+
+/// When the listing is from that is asked for at `now_ms`.
+pub fn shown_ms(effect: Option<Effect>, now_ms: i64) -> i64 {
+    if effect == Some(Effect::IFramesBehind) { now_ms - LATE_MS } else { now_ms }
+}
+
+pub fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
+    let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:4\n");
+    let _ = writeln!(text, "#EXT-X-TARGETDURATION:{}", listing.target_duration);
+    let _ = writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{}", listing.sequence);
+    if timeline.effect != Some(Effect::IFramesUnmarked) {
+        text.push_str("#EXT-X-I-FRAMES-ONLY\n");
+    }
+    for (at, segment) in listing.segments.iter().enumerate() {
+        let newest = at + 1 == listing.segments.len();
+        let gone = newest && timeline.effect == Some(Effect::IFrameMissing);
+        let name = if gone { "seg_gone" } else { &segment.name };
+        let _ = writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{}", date(segment.date_ms));
+        let _ = writeln!(text, "#EXTINF:{:.6},\n#EXT-X-BYTERANGE:{BYTES}@0\n{name}.ts{suffix}", segment.duration_s);
+    }
+    text
+}
