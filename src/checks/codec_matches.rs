@@ -13,8 +13,8 @@ pub const META: Meta = Meta {
     severity: Severity::Major,
     group: Group::Segments,
     help: "fails when CODECS, RESOLUTION, FRAME-RATE or CHANNELS differ from what the bitstream says (a higher profile or level than needed \
-           is no fault), or sample rate or channels change between segments without a discontinuity",
-    reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.1, 4.4.6.2; RFC 6381 3.3, 3.4",
+           is no fault), or resolution, range, sample rate or channels change between segments or inside one without a discontinuity",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.3, 4.4.6.1, 4.4.6.2; RFC 6381 3.3, 3.4",
     needs_history: false,
 };
 
@@ -55,6 +55,7 @@ fn judge(
     found.extend(newest(&|s| resolution(s, &facts.rendition, params)));
     found.extend(frame_rate(&seen, &facts.rendition, params));
     found.extend(channels(&seen, &facts.rendition));
+    found.extend(newest(&inside));
     found.extend(input::consecutive(&segments, past).into_iter().rev().find_map(|(a, b)| changed(a, b)));
     Some(found)
 }
@@ -126,15 +127,27 @@ fn covers(declared: Codec, actual: &Parameters) -> bool {
             // Profile 5 can't be shown by a player without Dolby Vision.
             hevc(declared, actual) && dolby_vision.is_none_or(|d| d.profile != 5)
         }
-        (Codec::DolbyVision { profile, level }, Codec::Hevc(_)) => {
-            dolby_vision.is_none_or(|d| profile == d.profile && level >= d.level)
+        (Codec::DolbyVision { profile, level }, actual) => {
+            carries(profile, actual) && dolby_vision.is_none_or(|d| profile == d.profile && level >= d.level)
         }
+        // An object type indication leaves the layer of MPEG audio open (RFC 6381 3.3).
+        (Codec::Mp3 | Codec::Mp2, Codec::Mp3 | Codec::Mp2) => true,
         (
             Codec::Av1 { profile, level, high_tier, bit_depth },
             Codec::Av1 { profile: p, level: l, high_tier: h, bit_depth: b },
         ) => profile >= p && level >= l && (high_tier || !h) && bit_depth >= b,
         (Codec::Aac { object_type }, Codec::Aac { object_type: actual }) => aac(object_type, actual),
         (declared, actual) => declared == actual,
+    }
+}
+
+/// Dolby Vision's profile 9 is in H.264, 10 in AV1, the others in HEVC.
+fn carries(profile: u8, actual: Codec) -> bool {
+    match actual {
+        Codec::Avc { .. } => profile == 9,
+        Codec::Av1 { .. } => profile == 10,
+        Codec::Hevc(_) => !matches!(profile, 9 | 10),
+        _ => false,
     }
 }
 
@@ -240,23 +253,40 @@ fn may_be_stereo(parameters: &Parameters, channels: u16) -> bool {
     channels == 1 && rate <= 24_000 && matches!(parameters.codec, Codec::Aac { .. })
 }
 
-/// Between two segments that are played one after the other the sound takes another form.
+/// Inside a segment picture or sound takes another form.
+fn inside(seen: &Seen<'_>) -> Option<Violation> {
+    let (a, b) = difference(seen.parameters, seen.track.changed.as_deref()?)?;
+    let number = seen.segment.segment.number;
+    let message = format!("segment {number} begins with {a} and goes on with {b}, without a discontinuity");
+    Some(about(seen.segment, message).with("declared", a).with("actual", b))
+}
+
+/// Between two segments that are played one after the other they do.
 fn changed(before: &SegmentFacts, next: &SegmentFacts) -> Option<Violation> {
     let old = readable(before);
     readable(next).iter().find_map(|now| {
         let then = old.iter().find(|s| s.track.id == now.track.id)?;
-        let (a, b) = (then.parameters.sound?, now.parameters.sound?);
-        let (what, a, b) = difference(a, b)?;
+        let (a, b) = difference(then.parameters, now.parameters)?;
         let (number, last) = (next.segment.number, before.segment.number);
-        let message = format!("segment {number} has {b} {what}, segment {last} before it {a}, without a discontinuity");
+        let message = format!("segment {number} has {b}, segment {last} before it {a}, without a discontinuity");
         Some(about(next, message).with("declared", a).with("actual", b))
     })
 }
 
-fn difference(a: Sound, b: Sound) -> Option<(&'static str, u32, u32)> {
-    let rate = a.sample_rate.zip(b.sample_rate).map(|(a, b)| ("Hz", a, b));
-    let channels = a.channels.zip(b.channels).map(|(a, b)| ("channels", a.into(), b.into()));
-    [rate, channels].into_iter().flatten().find(|(_, a, b)| a != b)
+/// What a player notices, in words.
+fn difference(a: &Parameters, b: &Parameters) -> Option<(String, String)> {
+    let sound = a.sound.zip(b.sound);
+    let picture = a.picture.zip(b.picture);
+    let of = |unit: &'static str| move |(a, b): (String, String)| (format!("{a}{unit}"), format!("{b}{unit}"));
+    let text = |a: Option<u32>, b: Option<u32>| a.zip(b).map(|(a, b)| (a.to_string(), b.to_string()));
+    let rate = sound.and_then(|(a, b)| text(a.sample_rate, b.sample_rate)).map(of(" Hz"));
+    let channels = |s: Sound| s.channels.map(u32::from);
+    let channels = sound.and_then(|(a, b)| text(channels(a), channels(b))).map(of(" channels"));
+    let size = |p: Picture| p.resolution.map(|r| r.to_string());
+    let size = picture.and_then(|(a, b)| size(a).zip(size(b))).map(of(" pixels"));
+    let range = |p: Picture| p.range().map(|r| r.as_str().to_owned());
+    let range = picture.and_then(|(a, b)| range(a).zip(range(b))).map(of(" range"));
+    [rate, channels, size, range].into_iter().flatten().find(|(a, b)| a != b)
 }
 
 #[cfg(test)]
@@ -273,7 +303,7 @@ mod tests {
     }
 
     fn audio(codec: &str, channels: u16, rate: u32) -> Parameters {
-        let sound = Sound { channels: Some(channels), sample_rate: Some(rate) };
+        let sound = Sound { channels: Some(channels), ..Sound::at(rate) };
         Parameters::of_sound(Codec::parse(codec).unwrap(), sound)
     }
 
@@ -440,6 +470,35 @@ mod tests {
     }
 
     #[test]
+    fn another_form_inside_a_segment_fails() {
+        let run = |change: &dyn Fn(&mut Parameters)| {
+            let mut segment = holding(5, video("avc1.64001f"), audio("mp4a.40.2", 2, 48_000));
+            for track in &mut segment.inspection.as_mut().unwrap().tracks {
+                let mut changed = track.parameters.as_deref().unwrap().clone();
+                change(&mut changed);
+                track.changed = Some(Arc::new(changed));
+            }
+            let mut scene = Scene::live();
+            scene.remember([segment]);
+            check(&scene.context(), &Params::default())
+        };
+        assert_holds(run(&|p| p.level = None));
+        let smaller = Resolution { width: 960, height: 540 };
+        let message = messages(run(&|p| p.picture.iter_mut().for_each(|p| p.resolution = Some(smaller))));
+        assert!(message.contains("begins with 1280x720 pixels and goes on with 960x540 pixels"), "{message}");
+        let message = messages(run(&|p| p.sound.iter_mut().for_each(|s| s.channels = Some(6))));
+        assert!(message.contains("2 channels and goes on with 6 channels"), "{message}");
+    }
+
+    #[test]
+    fn dolby_vision_is_in_the_codec_of_its_profile() {
+        assert_holds(with_codecs("hvc1.2.4.L153.B0", "ec-3", &["dvh1.08.06", "ec-3"]));
+        assert_holds(with_codecs("avc1.640028", "ec-3", &["dvav.09.05", "ec-3"]));
+        assert_holds(with_codecs("av01.0.13M.10", "ec-3", &["dav1.10.06", "ec-3"]));
+        assert!(messages(with_codecs("avc1.640028", "ec-3", &["dvh1.08.06", "ec-3"])).contains("CODECS is dvh1.08.06"));
+    }
+
+    #[test]
     fn another_sample_rate_without_a_discontinuity_fails() {
         let run = |rate, discontinuity| {
             let mut scene = Scene::live();
@@ -451,7 +510,7 @@ mod tests {
         };
         assert_holds(run(48_000, false));
         assert_holds(run(44_100, true));
-        let message = "segment 6 has 44100 Hz, segment 5 before it 48000, without a discontinuity";
+        let message = "segment 6 has 44100 Hz, segment 5 before it 48000 Hz, without a discontinuity";
         assert_eq!(messages(run(44_100, false)), message);
     }
 

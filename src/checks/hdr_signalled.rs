@@ -11,7 +11,8 @@ pub const META: Meta = Meta {
     severity: Severity::Major,
     group: Group::Ladder,
     help: "fails when a channel with is_hdr has no rung with VIDEO-RANGE PQ or HLG, one without it has some, Dolby Vision profile 5 \
-           isn't announced as PQ, or the bitstream's transfer characteristics say another range than VIDEO-RANGE",
+           isn't announced as PQ, or the bitstream's transfer characteristics say another range than VIDEO-RANGE (or, of a media \
+           playlist by itself, than is_hdr)",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.2 (VIDEO-RANGE); ISO/IEC 23091-2 8.2",
     needs_history: false,
 };
@@ -24,7 +25,10 @@ pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
     }
     let renditions = context.output.renditions.iter().map(|r| &r.rendition);
     let video: Vec<_> = renditions.filter(|r| r.media == Media::Video).collect();
-    if context.output.direct || video.is_empty() {
+    if context.output.direct {
+        return alone(context);
+    }
+    if video.is_empty() {
         return Verdict::NotRun("no variant with video is listed");
     }
     let mut found: Vec<_> = video.iter().filter_map(|r| dolby_vision(r)).collect();
@@ -40,6 +44,24 @@ pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
     let rungs = context.renditions().filter(|(facts, _)| facts.rendition.media == Media::Video);
     found.extend(rungs.filter_map(|(facts, past)| bitstream(facts, past)));
     Verdict::Ran(found)
+}
+
+/// A media playlist by itself has no VIDEO-RANGE: the bitstream has to be what the channel is.
+fn alone(context: &Context<'_>) -> Verdict {
+    let known = context.renditions().find_map(|(facts, past)| {
+        let segments = input::inspected(facts, past)?;
+        segments.into_iter().rev().find_map(|s| Some((facts, s, range(s)?)))
+    });
+    let (Some((facts, segment, actual)), Some(hdr)) = (known, context.expected.hdr) else {
+        return Verdict::NotRun("no variant is listed, and no segment says its dynamic range");
+    };
+    if hdr == (actual != Range::Sdr) {
+        return Verdict::Ran(Vec::new());
+    }
+    let (number, actual) = (segment.segment.number, actual.as_str());
+    let expected = if hdr { "the channel is HDR" } else { "the channel isn't HDR (is_hdr)" };
+    let message = format!("the bitstream of segment {number} is {actual}, {expected}");
+    Verdict::Ran(vec![about(segment, message).of(&facts.rendition.name).with("actual", actual)])
 }
 
 /// The newest segment whose transfer characteristics contradict VIDEO-RANGE, which is SDR where it is missing.
@@ -144,6 +166,27 @@ mod tests {
         );
         let sdr = "VIDEO-RANGE is PQ, the bitstream of segment 5 is SDR";
         assert_eq!(messages(with_transfer(Some("PQ"), Some(true), 1)), sdr);
+    }
+
+    #[test]
+    fn a_media_playlist_by_itself_is_what_the_channel_is() {
+        let run = |hdr, transfer: Option<u16>| {
+            let mut scene = Scene::live();
+            scene.output.direct = true;
+            scene.expected.hdr = Some(hdr);
+            let mut segment = ts_segment(5, 10.0, 2.0);
+            let colour = transfer.map(|transfer| Colour { primaries: 9, transfer, matrix: 9 });
+            let codec = Codec::parse("hvc1.2.4.L153.B0").unwrap();
+            let parameters = Parameters::of_picture(codec, Picture { colour, ..Picture::default() });
+            segment.inspection.as_mut().unwrap().tracks[0].parameters = Some(Arc::new(parameters));
+            scene.remember([segment]);
+            check(&scene.context(), &Params::default())
+        };
+        assert_holds(run(true, Some(18)));
+        assert_holds(run(false, Some(1)));
+        assert_eq!(messages(run(true, Some(1))), "the bitstream of segment 5 is SDR, the channel is HDR");
+        assert_eq!(messages(run(false, Some(16))), "the bitstream of segment 5 is PQ, the channel isn't HDR (is_hdr)");
+        assert_not_run(run(true, None), "no variant is listed, and no segment says its dynamic range");
     }
 
     #[test]

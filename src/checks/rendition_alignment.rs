@@ -10,8 +10,8 @@ pub const META: Meta = Meta {
     id: "rendition_alignment",
     severity: Severity::Major,
     group: Group::Segments,
-    help: "fails when the same segment of different video renditions starts at different media times: players that switch repeat or skip \
-           pictures",
+    help: "fails when the same segment of different video renditions starts at different media times, or key frames inside segments \
+           do: players that switch repeat or skip pictures",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.4; HLS authoring specification 1.20, 7",
     needs_history: false,
 };
@@ -43,6 +43,7 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
         let pairs: Vec<_> =
             places.iter().rev().filter_map(|p| Some((p, matching(p, &reference, &restarts)?))).collect();
         compared |= !pairs.is_empty();
+        found.extend(keyframes(&pairs, name, params).map(|v| v.of(other)));
         let off = pairs.into_iter().filter_map(|(p, r)| violation(p, r, name, params)).collect();
         found.extend(input::capped(off).into_iter().map(|v| v.of(other)));
     }
@@ -87,12 +88,46 @@ fn apart(place: &Place<'_>, other: &Place<'_>) -> Option<f64> {
     }
 }
 
+/// Key frames inside segments, of which one rendition may have more than the other: those at changes of scene. Where most of
+/// them are apart, the groups of pictures are.
+fn keyframes(pairs: &[(&Place<'_>, &Place<'_>)], name: &str, params: &Params) -> Option<Violation> {
+    let (mut all, mut apart) = (0, Vec::new());
+    for (place, reference) in pairs {
+        let (Some(own), Some(others)) = (inner(place), inner(reference)) else { continue };
+        let slack = params.frames * frame(place, reference) + 0.001;
+        let (few, many) = if own.len() <= others.len() { (own, others) } else { (others, own) };
+        let lonely = few.iter().copied().filter(|a| many.iter().all(|b| (a - b).abs() > slack));
+        all += few.len();
+        apart.extend(lonely.map(|at| (*place, at)));
+    }
+    let (place, at) = apart.first().filter(|_| all >= FEWEST && 2 * apart.len() > all)?;
+    let (number, count) = (place.0.segment.number, apart.len());
+    let message = format!(
+        "{count} of {all} key frames inside segments stand at other times than in {name}, as {at:.3} s into segment {number}"
+    );
+    Some(about(place.0, message).with("reference_rendition", name).with("keyframes", count).with("of", all))
+}
+
+/// Fewer key frames may all be at changes of scene.
+const FEWEST: usize = 3;
+
+/// Seconds from the segment's first picture to each key frame but the first. `None` where not all of them are known.
+fn inner(place: &Place<'_>) -> Option<Vec<f64>> {
+    let track = place.1;
+    let start = track.presentation_start?;
+    let known = track.keyframes_at.len() as u64 == track.keyframes && track.starts_with_keyframe == Some(true);
+    known.then(|| track.keyframes_at.iter().skip(1).map(|time| time.since(start).0).collect())
+}
+
+/// Seconds of a picture, of the slower one.
+fn frame(place: &Place<'_>, reference: &Place<'_>) -> f64 {
+    [place, reference].iter().filter_map(|p| Some(p.1.duration()?.0 / p.1.samples as f64)).fold(0.0, f64::max)
+}
+
 fn violation(place: &Place<'_>, reference: &Place<'_>, name: &str, params: &Params) -> Option<Violation> {
     let off = apart(place, reference)?;
-    let frame =
-        [place, reference].iter().filter_map(|p| Some(p.1.duration()?.0 / p.1.samples as f64)).fold(0.0, f64::max);
     // A millisecond for timescales that don't hold a frame's length.
-    if off.abs() <= params.frames * frame + 0.001 {
+    if off.abs() <= params.frames * frame(place, reference) + 0.001 {
         return None;
     }
     let side = if off > 0.0 { "after" } else { "before" };
@@ -107,6 +142,7 @@ mod tests {
     use super::super::testing::*;
     use super::*;
     use crate::history::RenditionPast;
+    use crate::units::MediaTime;
     use std::sync::Arc;
 
     /// Two renditions at 25 frames a second, with these segments: number, start, and date where there is one.
@@ -134,6 +170,40 @@ mod tests {
         let message = messages(run(&[(5, 10.0, None)], &[(5, 10.08, None)]));
         assert_eq!(message, format!("segment 5 starts 0.080 s after the same segment of {NAME}"));
         assert!(messages(run(&[(5, 10.0, None)], &[(5, 9.5, None)])).contains("0.500 s before"));
+    }
+
+    /// Segments 5 and 6 of both renditions, with these key frames behind the first.
+    fn with_keyframes(own: &[f64], other: &[f64]) -> Verdict {
+        let times = [(5, 10.0, None), (6, 12.0, None)];
+        let mut scene = scene(&times, &times);
+        for (name, inside) in [(NAME, own), ("other", other)] {
+            for segment in &mut scene.history.renditions.get_mut(name).unwrap().segments {
+                let video = &mut Arc::make_mut(segment).inspection.as_mut().unwrap().tracks[0];
+                let start = video.presentation_start.unwrap();
+                let at = |s: &f64| MediaTime::new(start.ticks + (s * 90_000.0) as i64, MPEG_TIMESCALE);
+                video.keyframes_at = [0.0].iter().chain(inside).map(at).collect();
+                video.keyframes = video.keyframes_at.len() as u64;
+            }
+        }
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn key_frames_inside_segments_are_aligned() {
+        assert_holds(with_keyframes(&[0.5, 1.0, 1.5], &[0.5, 1.04, 1.5]));
+        let message = messages(with_keyframes(&[0.5, 1.5], &[0.6, 1.6]));
+        assert_eq!(
+            message,
+            format!("4 of 4 key frames inside segments stand at other times than in {NAME}, as 0.600 s into segment 6")
+        );
+    }
+
+    #[test]
+    fn key_frames_at_changes_of_scene_are_no_fault() {
+        assert_holds(with_keyframes(&[0.5, 1.0, 1.5], &[1.0]));
+        assert_holds(with_keyframes(&[], &[0.3]));
+        assert_holds(with_keyframes(&[0.5, 1.0, 1.3], &[0.5, 1.0, 1.7]));
+        assert_holds(with_keyframes(&[0.3], &[0.9]));
     }
 
     #[test]

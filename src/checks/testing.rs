@@ -156,6 +156,8 @@ pub fn track(id: u32, media: Media, start: f64, duration: f64) -> Track {
         keyframe_interval_max: None,
         sample_gap_max: Some(Seconds(1.0 / rate)),
         parameters: Some(Arc::new(parameters(media))),
+        changed: None,
+        keyframes_at: Vec::new(),
     }
 }
 
@@ -166,7 +168,7 @@ pub fn parameters(media: Media) -> Parameters {
         let codec = Codec::Avc { profile: 100, constraints: 0, level: 31 };
         return Parameters::of_picture(codec, Picture { resolution, ..Picture::default() });
     }
-    let sound = Sound { channels: Some(2), sample_rate: Some(48_000) };
+    let sound = Sound { channels: Some(2), sample_rate: Some(48_000), ..Sound::default() };
     Parameters::of_sound(Codec::Aac { object_type: 2 }, sound)
 }
 

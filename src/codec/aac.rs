@@ -93,7 +93,7 @@ pub fn parameters(config: &[u8]) -> Option<Parameters> {
         };
     }
     let channels = channels(configuration).map(|n| if extension.stereo { n.max(2) } else { n });
-    let sound = Sound { channels, sample_rate: Some(extension.rate.unwrap_or(core)) };
+    let sound = Sound { channels, ..Sound::at(extension.rate.unwrap_or(core)) };
     let codec = if codec == 34 { Codec::Mp3 } else { Codec::Aac { object_type: codec } };
     Some(Parameters::of_sound(codec, sound))
 }

@@ -1,8 +1,8 @@
-//! Audio frame headers (AAC in ADTS, AC-3, E-AC-3): how long a frame is, in bytes and in time, and what it holds.
+//! Audio frame headers (AAC in ADTS, AC-3, E-AC-3, MPEG layers I to III): how long a frame is, in bytes and in time, and what it holds.
 
-use super::aac;
-use super::parameters::{Parameters, Sound};
+use super::parameters::{Headers, Parameters, Sound};
 use super::rfc6381::Codec;
+use super::{aac, mpeg_audio};
 
 /// Frame headers that are self-delimiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +10,8 @@ pub enum Framing {
     Adts,
     /// AC-3 and E-AC-3: told apart by bsid.
     Dolby,
+    /// Layers I to III.
+    Mpeg,
 }
 
 /// One frame as its header describes it.
@@ -42,6 +44,7 @@ pub fn header(framing: Framing, bytes: &[u8; HEADER]) -> Option<Frame> {
     match framing {
         Framing::Adts => adts(bytes),
         Framing::Dolby => dolby(bytes),
+        Framing::Mpeg => mpeg_audio::header(bytes),
     }
 }
 
@@ -130,6 +133,8 @@ pub struct Framer {
     /// Bytes that belong to no frame, since the last call of [`Framer::take_stray`].
     stray: u64,
     first: Option<Frame>,
+    /// Of another form than the first.
+    other: Option<Frame>,
     /// Substreams add channels that their payload names.
     dependent: bool,
 }
@@ -137,7 +142,16 @@ pub struct Framer {
 impl Framer {
     #[must_use]
     pub fn new(framing: Framing) -> Self {
-        Self { framing, head: [0; HEADER], filled: 0, remaining: 0, stray: 0, first: None, dependent: false }
+        Self {
+            framing,
+            head: [0; HEADER],
+            filled: 0,
+            remaining: 0,
+            stray: 0,
+            first: None,
+            other: None,
+            dependent: false,
+        }
     }
 
     /// `found` is called for each frame whose header ends in these bytes.
@@ -169,12 +183,23 @@ impl Framer {
         std::mem::take(&mut self.stray)
     }
 
-    /// What the first frame says. The rate is the core's: replication of the upper band shows in the payload only.
+    /// What the frames say. The rate is the core's: replication of the upper band shows in the payload only.
     #[must_use]
-    pub fn parameters(&self) -> Option<Parameters> {
-        let first = self.first?;
-        let channels = first.channels.filter(|_| !self.dependent);
-        Some(Parameters::of_sound(first.codec, Sound { channels, sample_rate: Some(first.rate) }))
+    pub fn headers(&self) -> Headers {
+        let of = |frame: Frame| {
+            let channels = frame.channels.filter(|_| !self.dependent);
+            Parameters::of_sound(frame.codec, Sound { channels, ..Sound::at(frame.rate) })
+        };
+        Headers { first: self.first.map(of), changed: self.other.map(of) }
+    }
+
+    /// A frame of the programme itself.
+    fn note(&mut self, frame: Frame) {
+        let first = *self.first.get_or_insert(frame);
+        let form = |f: Frame| (f.codec, f.rate, f.channels);
+        if self.other.is_none() && form(first) != form(frame) {
+            self.other = Some(frame);
+        }
     }
 
     /// Seven bytes are there: a frame begins, or the search goes on at the next byte.
@@ -184,7 +209,7 @@ impl Framer {
             self.filled = 0;
             match frame.samples {
                 0 => self.dependent = true,
-                _ => _ = self.first.get_or_insert(frame),
+                _ => self.note(frame),
             }
             found(frame);
         } else {

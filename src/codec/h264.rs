@@ -7,6 +7,8 @@ use crate::stream::Resolution;
 
 /// nal_unit_type of the set.
 pub const SPS: u8 = 7;
+/// nal_unit_type of supplemental enhancement information.
+pub const SEI: u8 = 6;
 
 /// `nal`: from its header byte on, as it stands in the stream. `None` where it isn't one, or not even profile and
 /// level can be read.

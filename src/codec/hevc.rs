@@ -8,6 +8,8 @@ use crate::stream::Resolution;
 
 /// nal_unit_type of the set.
 pub const SPS: u8 = 33;
+/// nal_unit_type of supplemental enhancement information before the picture.
+pub const PREFIX_SEI: u8 = 39;
 
 /// `nal`: from its header on, as it stands in the stream. `None` where it isn't one, or not even profile and level can
 /// be read.

@@ -11,8 +11,10 @@ pub mod audio;
 pub mod av1;
 pub mod h264;
 pub mod hevc;
+mod mpeg_audio;
 pub mod nal;
 pub mod picture;
-mod sets;
+pub mod sei;
+pub mod sets;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 
 use super::bits::Bits;
 use super::picture::Syntax;
+use super::sei::{Messages, RECOVERY_POINT};
 
 /// As much of a NAL unit as [`classify`] looks at.
 pub const HEAD: usize = 64;
@@ -72,27 +73,10 @@ fn mpeg2(head: &[u8]) -> Option<Unit> {
     (code == 0).then_some(Unit::Slice(if kind == 1 { Access::Random } else { Access::Inter }))
 }
 
-/// Looks through the SEI messages (ISO/IEC 14496-10 7.3.2.3) for payload type 6.
+/// Looks through the messages of a unit that is cut off at [`HEAD`].
 fn recovery_point(rbsp: &[u8]) -> bool {
     let mut clean = [0u8; HEAD];
-    let mut rest = unescape(rbsp, &mut clean);
-    while let Some((kind, after)) = sei_number(rest) {
-        if kind == 6 {
-            return true;
-        }
-        // 0x80 alone is rbsp_trailing_bits, not a message.
-        let Some((size, after)) = sei_number(after) else { return false };
-        let Some(next) = after.get(size..) else { return false };
-        rest = next;
-    }
-    false
-}
-
-/// A run of 0xFF bytes and a last one, summed: payload type and size of an SEI message.
-fn sei_number(bytes: &[u8]) -> Option<(usize, &[u8])> {
-    let last = bytes.iter().position(|b| *b != 0xff)?;
-    let value = bytes.get(last).map(|b| usize::from(*b) + 255 * last)?;
-    Some((value, bytes.get(last + 1..)?))
+    Messages(unescape(rbsp, &mut clean)).any(|(kind, _)| kind == RECOVERY_POINT)
 }
 
 /// Drops emulation_prevention_three_byte (ISO/IEC 14496-10 7.4.1).

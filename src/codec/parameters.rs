@@ -37,6 +37,13 @@ impl Parameters {
     }
 }
 
+/// What a track's headers said: the first of them, and the first that changed it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Headers {
+    pub first: Option<Parameters>,
+    pub changed: Option<Parameters>,
+}
+
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Picture {
     /// Luma samples of a whole frame, the cropping window applied.
@@ -56,8 +63,29 @@ pub struct Picture {
     pub bit_depth: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub colour: Option<Colour>,
+    /// Transfer characteristics that a decoder should rather go by (SEI): HLG under the name of BT.2020's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preferred_transfer: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mastering: Option<Mastering>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_light: Option<ContentLight>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dolby_vision: Option<DolbyVision>,
+}
+
+/// The display that HDR10 was graded on (SMPTE ST 2086), in 0.0001 cd/m².
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Mastering {
+    pub brightest: u32,
+    pub darkest: u32,
+}
+
+/// MaxCLL and MaxFALL (CTA-861.3), in cd/m².
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ContentLight {
+    pub max: u16,
+    pub frame_average: u16,
 }
 
 /// Code points of ISO/IEC 23091-2 (ITU-T H.273); 2 is "unspecified".
@@ -99,7 +127,7 @@ impl Range {
 
 impl Picture {
     /// Dynamic range by the transfer characteristics (ISO/IEC 23091-2 8.2). `None` where they say nothing: unspecified,
-    /// or BT.2020's own, under which HLG travels too.
+    /// or BT.2020's own, under which HLG travels too where no message says so.
     #[must_use]
     pub fn range(&self) -> Option<Range> {
         match self.dolby_vision.map(|d| (d.profile, d.compatibility)) {
@@ -107,7 +135,7 @@ impl Picture {
             Some((_, 4)) => return Some(Range::Hlg),
             _ => {}
         }
-        match self.colour?.transfer {
+        match self.preferred_transfer.or(self.colour.map(|c| c.transfer))? {
             16 => Some(Range::Pq),
             18 => Some(Range::Hlg),
             1 | 4..=8 | 13 => Some(Range::Sdr),
@@ -124,6 +152,25 @@ pub struct Sound {
     /// Hz, of the output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sample_rate: Option<u32>,
+    /// Objects beside the channels (Dolby Atmos in E-AC-3): their complexity index. `None` where none are announced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub objects: Option<u8>,
+}
+
+impl Sound {
+    #[must_use]
+    pub fn at(sample_rate: u32) -> Self {
+        Self { sample_rate: Some(sample_rate), ..Self::default() }
+    }
+}
+
+impl DolbyVision {
+    /// DOVIDecoderConfigurationRecord: versions, profile (7 bits), level (6), three flags, compatibility (4).
+    #[must_use]
+    pub fn read(record: &[u8]) -> Option<Self> {
+        let &[_, _, a, b, c] = record.first_chunk::<5>()?;
+        Some(Self { profile: a >> 1, level: (a & 1) << 5 | b >> 3, compatibility: c >> 4 })
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,6 +209,8 @@ mod tests {
         assert_eq!([of(1), of(16), of(18)], [Some(Range::Sdr), Some(Range::Pq), Some(Range::Hlg)]);
         assert_eq!([of(2), of(14), of(0), of(255)], [None; 4], "unspecified, or HLG under BT.2020");
         assert_eq!(Picture::default().range(), None);
+        let preferred = Picture { colour: colour(14), preferred_transfer: Some(18), ..Picture::default() };
+        assert_eq!(preferred.range(), Some(Range::Hlg));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Finds start codes (ISO/IEC 14496-10 annex B) in a video elementary stream that arrives in pieces.
 
 use super::nal::{self, HEAD, Unit};
-use super::parameters::Parameters;
+use super::parameters::Headers;
 use super::sets::Sets;
 
 /// Whose units stand behind the start codes.
@@ -60,6 +60,9 @@ impl Scanner {
         if let Some(length) = self.filled.take()
             && let Some(unit) = nal::classify(self.syntax, self.head.get(..length).unwrap_or_default())
         {
+            if matches!(unit, Unit::Slice(_)) {
+                self.sets.picture();
+            }
             found(unit);
         }
     }
@@ -71,10 +74,10 @@ impl Scanner {
         self.sets.reset();
     }
 
-    /// What the stream's first sequence parameter set says; `None` where none was seen.
+    /// What the stream's sequence parameter sets and messages say.
     #[must_use]
-    pub fn finish(self) -> Option<Parameters> {
-        self.sets.finish()
+    pub fn finish(self) -> Headers {
+        self.sets.finish(None)
     }
 
     fn zeros_before(&self, data: &[u8], one: usize) -> bool {

@@ -20,7 +20,7 @@ pub enum Codec {
         high_tier: bool,
         bit_depth: u8,
     },
-    /// Dolby Vision in HEVC.
+    /// Dolby Vision, whatever codec it is in.
     DolbyVision {
         profile: u8,
         level: u8,
@@ -30,6 +30,8 @@ pub enum Codec {
         object_type: u8,
     },
     Mp3,
+    /// MPEG audio, layers I and II.
+    Mp2,
     Ac3,
     Eac3,
     Opus,
@@ -57,7 +59,8 @@ impl Codec {
             "avc1" | "avc3" => avc(rest),
             "hvc1" | "hev1" => hevc(rest).map(Self::Hevc),
             "av01" => av1(rest),
-            "dvh1" | "dvhe" => {
+            // In HEVC, H.264 and AV1.
+            "dvh1" | "dvhe" | "dva1" | "dvav" | "dav1" => {
                 let (profile, level) = rest.split_once('.')?;
                 Some(Self::DolbyVision { profile: profile.parse().ok()?, level: level.parse().ok()? })
             }
@@ -125,6 +128,7 @@ impl fmt::Display for Codec {
             Self::DolbyVision { profile, level } => write!(f, "dvh1.{profile:02}.{level:02}"),
             Self::Aac { object_type } => write!(f, "mp4a.40.{object_type}"),
             Self::Mp3 => f.write_str("mp4a.40.34"),
+            Self::Mp2 => f.write_str("mp4a.40.33"),
             Self::Ac3 => f.write_str("ac-3"),
             Self::Eac3 => f.write_str("ec-3"),
             Self::Opus => f.write_str("opus"),
@@ -199,6 +203,7 @@ fn mp4a(rest: &str) -> Option<Codec> {
     match indication.to_ascii_lowercase().as_str() {
         "40" => match object_type.parse().ok()? {
             34 => Some(Codec::Mp3),
+            32 | 33 => Some(Codec::Mp2),
             object_type => Some(Codec::Aac { object_type }),
         },
         "66" => Some(Codec::Aac { object_type: 1 }),
@@ -244,6 +249,7 @@ mod tests {
             "mp4a.40.2",
             "mp4a.40.42",
             "mp4a.40.34",
+            "mp4a.40.33",
             "ac-3",
             "ec-3",
             "opus",
@@ -263,6 +269,7 @@ mod tests {
             ("mp4a.6B", "mp4a.40.34"),
             ("Opus", "opus"),
             ("dvhe.08.04", "dvh1.08.04"),
+            ("dav1.10.06", "dvh1.10.06"),
             ("av01.0.04M.10.0.112.09.16.09.0", "av01.0.04M.10"),
             ("mp4a.a6", "ec-3"),
         ] {

@@ -1,24 +1,48 @@
-//! Picks the first sequence parameter set out of an elementary stream that arrives in pieces.
+//! Picks sequence parameter sets, and the messages on the picture's light, out of an elementary stream that arrives in
+//! pieces.
 
 use super::bits::SET_MAX;
-use super::parameters::Parameters;
+use super::parameters::{Headers, Parameters};
 use super::picture::Syntax;
+use super::sei::Light;
 use super::{h264, hevc};
+
+/// Sets that are told apart before the first picture: a stream may announce several and use one.
+const KNOWN_MAX: usize = 8;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Set,
+    Messages,
+}
 
 #[derive(Debug)]
 pub struct Sets {
     syntax: Syntax,
-    /// The set as far as it has come; `None` outside of one.
-    held: Option<Vec<u8>>,
+    /// The unit as far as it has come; `None` for one that isn't kept.
+    held: Option<(Kind, Vec<u8>)>,
     /// A NAL unit has begun, of which no byte has come.
     opening: bool,
-    found: Option<Parameters>,
+    /// Sets that came before the first picture.
+    known: Vec<Vec<u8>>,
+    /// A picture has begun.
+    pictures: bool,
+    light: Light,
+    headers: Headers,
 }
 
 impl Sets {
     #[must_use]
     pub fn new(syntax: Syntax) -> Self {
-        Self { syntax, held: None, opening: false, found: None }
+        Self {
+            syntax,
+            held: None,
+            opening: false,
+            known: Vec::new(),
+            pictures: false,
+            light: Light::default(),
+            headers: Headers::default(),
+        }
     }
 
     /// A NAL unit begins, and the one before is complete.
@@ -30,10 +54,10 @@ impl Sets {
     /// More bytes of the current NAL unit.
     pub fn take(&mut self, bytes: &[u8]) {
         let Some(first) = bytes.first() else { return };
-        if std::mem::take(&mut self.opening) && self.found.is_none() && self.is_set(*first) {
-            self.held = Some(Vec::new());
+        if std::mem::take(&mut self.opening) {
+            self.held = self.kind(*first).map(|kind| (kind, Vec::new()));
         }
-        if let Some(held) = &mut self.held {
+        if let Some((_, held)) = &mut self.held {
             let room = SET_MAX.saturating_sub(held.len()).min(bytes.len());
             held.extend_from_slice(bytes.get(..room).unwrap_or_default());
         }
@@ -41,13 +65,18 @@ impl Sets {
 
     /// The current NAL unit ends.
     pub fn close(&mut self) {
-        if let Some(held) = self.held.take() {
-            self.found = match self.syntax {
-                Syntax::H264 => h264::parameters(&held),
-                Syntax::Hevc => hevc::parameters(&held),
-                Syntax::Mpeg2 => None,
-            };
+        match self.held.take() {
+            Some((Kind::Set, set)) => self.set(set),
+            Some((Kind::Messages, unit)) => {
+                self.light.unit(self.syntax, &unit);
+            }
+            None => {}
         }
+    }
+
+    /// A picture begins: what its headers say is known, and what comes now is a change.
+    pub fn picture(&mut self) {
+        self.pictures = true;
     }
 
     /// Bytes are missing.
@@ -56,17 +85,88 @@ impl Sets {
         self.opening = false;
     }
 
-    /// What the first set says that could be read.
+    /// `announced`: what was said outside of the stream, where it has no set of its own.
     #[must_use]
-    pub fn finish(self) -> Option<Parameters> {
-        self.found
+    pub fn finish(mut self, announced: Option<Parameters>) -> Headers {
+        self.headers.first = self.headers.first.or(announced);
+        for picture in [&mut self.headers.first, &mut self.headers.changed].into_iter().flatten() {
+            self.light.add_to(picture.picture.get_or_insert_default());
+        }
+        self.headers
     }
 
-    fn is_set(&self, header: u8) -> bool {
-        match self.syntax {
-            Syntax::H264 => header & 0x1f == h264::SPS,
-            Syntax::Hevc => header >> 1 & 0x3f == hevc::SPS,
-            Syntax::Mpeg2 => false,
+    fn set(&mut self, set: Vec<u8>) {
+        if self.headers.changed.is_some() || self.known.contains(&set) {
+            return;
         }
+        let read = self.read(&set);
+        match &self.headers.first {
+            None => self.headers.first = read,
+            Some(first) if self.pictures => self.headers.changed = read.filter(|new| new != first),
+            Some(_) => {}
+        }
+        if self.known.len() < KNOWN_MAX {
+            self.known.push(set);
+        }
+    }
+
+    fn read(&self, set: &[u8]) -> Option<Parameters> {
+        match self.syntax {
+            Syntax::H264 => h264::parameters(set),
+            Syntax::Hevc => hevc::parameters(set),
+            Syntax::Mpeg2 => None,
+        }
+    }
+
+    fn kind(&self, header: u8) -> Option<Kind> {
+        let (set, messages) = match self.syntax {
+            Syntax::H264 => (header & 0x1f == h264::SPS, header & 0x1f == h264::SEI),
+            Syntax::Hevc => (header >> 1 & 0x3f == hevc::SPS, header >> 1 & 0x3f == hevc::PREFIX_SEI),
+            Syntax::Mpeg2 => (false, false),
+        };
+        match (set, messages && !self.pictures) {
+            (true, _) => Some(Kind::Set),
+            (_, true) => Some(Kind::Messages),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{X264_1080P, X264_INTERLACED};
+    use super::*;
+
+    fn run(units: &[&[u8]]) -> Headers {
+        let mut sets = Sets::new(Syntax::H264);
+        for unit in units {
+            sets.open();
+            unit.chunks(7).for_each(|piece| sets.take(piece));
+            if unit[0] & 0x1f == 5 {
+                sets.picture();
+            }
+        }
+        sets.close();
+        sets.finish(None)
+    }
+
+    #[test]
+    fn a_set_between_pictures_is_a_change_and_one_before_them_a_choice() {
+        let slice = [0x65, 0x88, 0x84];
+        let height = |p: Option<Parameters>| p?.picture?.resolution.map(|r| r.height);
+        let same = run(&[X264_1080P, &slice, X264_1080P, &slice]);
+        assert_eq!((height(same.first), same.changed), (Some(1080), None));
+        let changed = run(&[X264_1080P, &slice, X264_INTERLACED, &slice]);
+        assert_eq!((height(changed.first), height(changed.changed)), (Some(1080), Some(576)));
+        let both = run(&[X264_1080P, X264_INTERLACED, &slice, X264_1080P, X264_INTERLACED, &slice]);
+        assert_eq!((height(both.first), both.changed), (Some(1080), None));
+    }
+
+    #[test]
+    fn messages_count_before_the_first_picture() {
+        let (sei, slice) = ([0x06, 147, 1, 18, 0x80], [0x65, 0x88, 0x84]);
+        let preferred = |h: Headers| h.first.unwrap().picture.unwrap().preferred_transfer;
+        assert_eq!(preferred(run(&[X264_1080P, &sei, &slice])), Some(18));
+        assert_eq!(preferred(run(&[X264_1080P, &slice, &sei])), None);
     }
 }

@@ -4,6 +4,7 @@ use super::defects::Defects;
 use super::timeline::Timeline;
 use super::{Inspection, Track};
 use crate::codec::audio::{Frame, Framer, Framing};
+use crate::codec::parameters::Headers;
 use crate::finding::DefectKind;
 use crate::stream::Media;
 use std::sync::Arc;
@@ -33,8 +34,6 @@ enum State {
     /// Up to two bytes: which frames?
     First(Vec<u8>),
     Frames(Framer),
-    /// MPEG audio: recognised, not read.
-    Opaque,
 }
 
 impl PackedAudio {
@@ -60,7 +59,6 @@ impl PackedAudio {
                     framer.push(bytes, |frame| count(frame, timeline, codec, stamped));
                     bytes.len()
                 }
-                State::Opaque => bytes.len(),
             };
             bytes = bytes.get(used..).unwrap_or_default();
             self.advance();
@@ -68,7 +66,7 @@ impl PackedAudio {
     }
 
     fn advance(&mut self) {
-        match std::mem::replace(&mut self.state, State::Opaque) {
+        match std::mem::replace(&mut self.state, State::First(Vec::new())) {
             State::Open(held) if held.len() == 10 => self.opened(held),
             State::Tag { held, left: 0 } => {
                 if let Some(stamp) = stamp(&held) {
@@ -98,13 +96,14 @@ impl PackedAudio {
     fn first(&mut self, held: &[u8]) {
         let framing = match held {
             [0x0b, 0x77] => Framing::Dolby,
-            [0xff, b] if b & 0xf6 != 0xf0 => {
-                self.codec = "mp3";
-                return;
-            }
+            [0xff, b] if b & 0xf6 != 0xf0 => Framing::Mpeg,
             _ => Framing::Adts,
         };
-        self.codec = if framing == Framing::Adts { "aac" } else { "ac-3" };
+        self.codec = match framing {
+            Framing::Adts => "aac",
+            Framing::Dolby => "ac-3",
+            Framing::Mpeg => "mp3",
+        };
         self.state = State::Frames(Framer::new(framing));
         self.push(held);
     }
@@ -116,9 +115,9 @@ impl PackedAudio {
                 format!("truncated: the body ends at byte {end}, {left} bytes before the end of its ID3 tag")
             });
         }
-        let (stray, parameters) = match &mut self.state {
-            State::Frames(framer) => (framer.take_stray(), framer.parameters()),
-            _ => (0, None),
+        let (stray, headers) = match &mut self.state {
+            State::Frames(framer) => (framer.take_stray(), framer.headers()),
+            _ => (0, Headers::default()),
         };
         if stray > 0 {
             self.defects
@@ -126,7 +125,8 @@ impl PackedAudio {
         }
         let mut track = Track::new(0, Some(Media::Audio), self.codec.to_owned());
         self.timeline.finish(&mut track);
-        track.parameters = parameters.map(Arc::new);
+        track.parameters = headers.first.map(Arc::new);
+        track.changed = headers.changed.map(Arc::new);
         inspection.tracks = vec![track];
         self.defects
     }

@@ -60,6 +60,9 @@ pub const MAX_DEFECTS: usize = 16;
 /// Tracks kept of one resource.
 pub const MAX_TRACKS: usize = 64;
 
+/// Key frames of a track whose times are kept.
+pub const MAX_KEYFRAMES: usize = 16;
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Track {
     /// PID, or track_ID.
@@ -85,6 +88,10 @@ pub struct Track {
     /// What its headers say of picture or sound: the segment's first ones, or the sample entry's. `None` where there
     /// were none, or none that can be read.
     pub parameters: Option<Arc<Parameters>>,
+    /// What they said later in the segment, where that is something else.
+    pub changed: Option<Arc<Parameters>>,
+    /// Video: presentation times of the key frames in their order, the first [`MAX_KEYFRAMES`].
+    pub keyframes_at: Vec<MediaTime>,
 }
 
 impl Track {
@@ -104,6 +111,8 @@ impl Track {
             keyframe_interval_max: None,
             sample_gap_max: None,
             parameters: None,
+            changed: None,
+            keyframes_at: Vec::new(),
         }
     }
 
@@ -187,6 +196,8 @@ pub struct InitTrack {
     pub default_flags: u32,
     /// Of the first sample entry.
     pub parameters: Option<Arc<Parameters>>,
+    /// Bytes of a NAL unit's length in its samples; `None` where they have none.
+    pub nal_length: Option<usize>,
 }
 
 /// Inspects one resource as its bytes arrive.

@@ -1,6 +1,6 @@
 //! One track's time line as its samples pass by: start, end, gaps, key frames.
 
-use super::Track;
+use super::{MAX_KEYFRAMES, Track};
 use crate::stream::Media;
 use crate::units::{MPEG_TIMESCALE, MediaTime, Seconds};
 
@@ -40,6 +40,7 @@ pub struct Timeline {
 struct Keys {
     first: Option<bool>,
     count: u64,
+    at: Vec<i64>,
     last: Option<i64>,
     interval_max: Option<i64>,
 }
@@ -105,6 +106,9 @@ impl Timeline {
                 self.keys.interval_max = Some(self.keys.interval_max.map_or(interval, |m| m.max(interval)));
             }
             self.keys.last = Some(group.pts);
+            if self.keys.at.len() < MAX_KEYFRAMES {
+                self.keys.at.push(group.pts);
+            }
         }
     }
 
@@ -160,6 +164,7 @@ impl Timeline {
         track.sample_gap_max = self.gap_max.map(seconds);
         track.starts_with_keyframe = self.keys.first;
         track.keyframes = self.keys.count;
+        track.keyframes_at = self.keys.at.iter().map(|t| at(*t)).collect();
         track.keyframe_interval_max = self.keys.interval_max.map(seconds).filter(|s| *s > Seconds::ZERO);
     }
 }

@@ -311,6 +311,8 @@ fn track(id: u32, media: Media, start: u64) -> Track {
         keyframe_interval_max: (media == Media::Video).then_some(Seconds(2.0)),
         sample_gap_max: None,
         parameters: None,
+        changed: None,
+        keyframes_at: Vec::new(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Movie fragments: `moof` and the `mdat` behind it.
 
 use super::boxes::{self, Boxed, Fault};
+use super::in_band::Heads;
 use super::track::Fragmented;
 use crate::container::defects::Defects;
 use crate::container::{Init, MAX_TRACKS, Track};
@@ -13,6 +14,7 @@ pub struct Fragments {
     init: Option<Init>,
     tracks: Vec<Fragmented>,
     open: Option<Open>,
+    heads: Heads,
     /// A `moof` was seen.
     pub any: bool,
     /// Protected samples were seen.
@@ -32,7 +34,7 @@ struct Open {
 impl Fragments {
     #[must_use]
     pub fn new(init: Option<Init>) -> Self {
-        Self { init, tracks: Vec::new(), open: None, any: false, encrypted: false }
+        Self { init, tracks: Vec::new(), open: None, heads: Heads::default(), any: false, encrypted: false }
     }
 
     /// The resource has a `moov` of its own.
@@ -46,7 +48,7 @@ impl Fragments {
         let mut needs = Some(0u64);
         for child in moof.children() {
             let bytes = match child {
-                Ok(traf) if &traf.kind == b"traf" => self.traf(&traf, defects),
+                Ok(traf) if &traf.kind == b"traf" => self.traf(&traf, moof.at, defects),
                 Ok(_) => Ok(Some(0)),
                 Err(fault) => Err(fault),
             };
@@ -68,8 +70,16 @@ impl Fragments {
         }
     }
 
+    /// Bytes of media that stand at `at`.
+    pub fn pass(&mut self, at: u64, bytes: &[u8]) {
+        self.heads.pass(at, bytes);
+    }
+
     /// The fragment before is complete.
     pub fn settle(&mut self, defects: &mut Defects) {
+        for (id, head) in self.heads.take() {
+            self.tracks.iter_mut().filter(|t| t.id == id).for_each(|t| t.in_band.sample(&head));
+        }
         let Some(Open { at, needs, has }) = self.open.take() else { return };
         match (needs, has) {
             (Some(0), None) => {}
@@ -88,7 +98,7 @@ impl Fragments {
     }
 
     /// Bytes of the fragment's samples, where they are known.
-    fn traf(&mut self, traf: &Boxed<'_>, defects: &mut Defects) -> Result<Option<u64>, Fault> {
+    fn traf(&mut self, traf: &Boxed<'_>, moof: u64, defects: &mut Defects) -> Result<Option<u64>, Fault> {
         let parts = Parts::read(traf)?;
         let Some(tfhd) = parts.tfhd else { return Err(traf.fault("has no `tfhd`".to_owned())) };
         self.encrypted |= parts.protected;
@@ -100,6 +110,12 @@ impl Fragments {
                 format!("the `traf` of track {} at byte {} has no `tfdt`: its time is unknown", tfhd.track_id, traf.at)
             }),
         }
+        let base = tfhd.base_data_offset.unwrap_or(moof);
+        let offset = parts.runs.first().and_then(|run| run.data_offset);
+        if let (Some(offset), Some(size), false) = (offset, track.peeks(&parts.runs, defaults), parts.protected) {
+            self.heads.want(tfhd.track_id, base.saturating_add_signed(offset.into()), size);
+        }
+        let Some(track) = self.tracks.iter_mut().find(|t| t.id == tfhd.track_id) else { return Ok(None) };
         let mut bytes = Some(0u64);
         for run in &parts.runs {
             let needs = track.run(run, defaults);

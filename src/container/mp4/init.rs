@@ -57,6 +57,7 @@ struct Entry {
     format: [u8; 4],
     protected: bool,
     parameters: Option<Parameters>,
+    nal_length: Option<usize>,
 }
 
 impl Movie {
@@ -118,6 +119,7 @@ impl Movie {
                 default_size: trex.map(|d| d.default_sample_size),
                 default_flags: trex.map_or(0, |d| d.default_sample_flags),
                 parameters: t.entry.as_ref().and_then(|e| e.parameters.clone()).map(Arc::new),
+                nal_length: t.entry.as_ref().and_then(|e| e.nal_length),
             }
         });
         Init { tracks: tracks.collect() }
@@ -190,7 +192,7 @@ fn entry(minf: &Boxed<'_>, handler: [u8; 4]) -> Result<Option<Entry>, Fault> {
         Some(Media::Audio) => sample_entry::sound(&first, format),
         _ => None,
     };
-    Ok(Some(Entry { format, protected, parameters }))
+    Ok(Some(Entry { format, protected, parameters, nal_length: sample_entry::nal_length(&first) }))
 }
 
 /// `sinf/frma` (ISO/IEC 14496-12 8.12.2) of a protected entry. Searched, because the length of the fields before it
@@ -230,7 +232,7 @@ fn media(handler: [u8; 4]) -> Option<Media> {
 
 fn codec(format: [u8; 4]) -> String {
     match &format {
-        b"avc1" | b"avc2" | b"avc3" | b"avc4" => "h264".to_owned(),
+        b"avc1" | b"avc2" | b"avc3" | b"avc4" | b"dva1" | b"dvav" => "h264".to_owned(),
         b"hvc1" | b"hev1" | b"dvh1" | b"dvhe" => "hevc".to_owned(),
         b"av01" | b"dav1" => "av1".to_owned(),
         b"vp08" => "vp8".to_owned(),

@@ -4,6 +4,7 @@
 
 mod boxes;
 mod fragment;
+mod in_band;
 mod init;
 mod sample_entry;
 mod track;
@@ -71,6 +72,7 @@ impl Mp4 {
                 State::Skip { left: Some(left), .. } => {
                     let used = bounded(*left, bytes);
                     *left -= used as u64;
+                    self.fragments.pass(self.offset, bytes.get(..used).unwrap_or_default());
                     used
                 }
                 State::Skip { left: None, .. } | State::Lost => bytes.len(),

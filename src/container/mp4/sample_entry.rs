@@ -5,7 +5,9 @@
 use super::boxes::Boxed;
 use crate::codec::audio::speakers;
 use crate::codec::parameters::{Colour, DolbyVision, Parameters, Sound};
+use crate::codec::picture::Syntax;
 use crate::codec::rfc6381::{Codec, Hevc};
+use crate::codec::sei::{self, Light};
 use crate::codec::{aac, av1, h264, hevc};
 use crate::stream::Resolution;
 use mp4_atom::{Ac3SpecificBox, Av1c, Avcc, Colr, Dops, Ec3SpecificBox, Hvcc};
@@ -21,13 +23,16 @@ pub fn picture(entry: &Boxed<'_>) -> Option<Parameters> {
     let [width, height] = [u16::from_be_bytes([size[0], size[1]]), u16::from_be_bytes([size[2], size[3]])];
     let mut found = None;
     let (mut colour, mut dolby_vision) = (None, None);
+    let mut light = Light::default();
     for child in entry.children_behind(VISUAL).map_while(Result::ok) {
         match &child.kind {
             b"avcC" => found = avc(&child),
-            b"hvcC" => found = hevc_record(&child),
+            b"hvcC" => found = hevc_record(&child, &mut light),
             b"av1C" => found = av1_record(&child),
             b"colr" => colour = described(&child).or(colour),
-            b"dvcC" | b"dvvC" => dolby_vision = dolby(child.body),
+            b"dvcC" | b"dvvC" | b"dvwC" => dolby_vision = DolbyVision::read(child.body),
+            b"mdcv" => light.mastering = sei::mastering(child.body).or(light.mastering),
+            b"clli" => light.content = sei::content(child.body).or(light.content),
             _ => {}
         }
     }
@@ -38,7 +43,21 @@ pub fn picture(entry: &Boxed<'_>) -> Option<Parameters> {
     // The box takes precedence over the bitstream (ISO/IEC 14496-12 12.1.5).
     picture.colour = colour.or(picture.colour);
     picture.dolby_vision = dolby_vision;
+    light.add_to(picture);
     Some(found)
+}
+
+/// lengthSizeMinusOne of `avcC` or `hvcC` (ISO/IEC 14496-15 5.3.3.1, 8.3.3.1), and one.
+#[must_use]
+pub fn nal_length(entry: &Boxed<'_>) -> Option<usize> {
+    entry.children_behind(VISUAL).map_while(Result::ok).find_map(|child| {
+        let at = match &child.kind {
+            b"avcC" => 4,
+            b"hvcC" => 21,
+            _ => return None,
+        };
+        child.body.get(at).map(|b| usize::from(b & 3) + 1)
+    })
 }
 
 /// `format` is the entry's own, or that of a protected one.
@@ -49,15 +68,15 @@ pub fn sound(entry: &Boxed<'_>, format: [u8; 4]) -> Option<Parameters> {
     let mut found = None;
     for child in entry.children_behind(fields).map_while(Result::ok) {
         found = match &child.kind {
-            b"esds" => aac::elementary_stream(child.body.get(4..)?),
+            b"esds" => aac::elementary_stream(child.body.get(4..)?).map(|p| with_entry(p, entry.body)),
             b"dac3" => child.leaf::<Ac3SpecificBox>().ok().map(|b| {
                 let channels = Some(speakers(b.acmod, b.lfeon));
-                Parameters::of_sound(Codec::Ac3, Sound { channels, sample_rate: dolby_rate(b.fscod) })
+                Parameters::of_sound(Codec::Ac3, Sound { channels, sample_rate: dolby_rate(b.fscod), objects: None })
             }),
-            b"dec3" => child.leaf::<Ec3SpecificBox>().ok().and_then(|b| enhanced(&b)),
+            b"dec3" => child.leaf::<Ec3SpecificBox>().ok().and_then(|b| enhanced(&b, child.body)),
             // RFC 7845 5.1: output is always at 48 kHz, whatever the input's rate was.
             b"dOps" => child.leaf::<Dops>().ok().map(|b| {
-                let sound = Sound { channels: Some(b.output_channel_count.into()), sample_rate: Some(48_000) };
+                let sound = Sound { channels: Some(b.output_channel_count.into()), ..Sound::at(48_000) };
                 Parameters::of_sound(Codec::Opus, sound)
             }),
             _ => continue,
@@ -75,8 +94,10 @@ fn avc(avcc: &Boxed<'_>) -> Option<Parameters> {
     })
 }
 
-fn hevc_record(hvcc: &Boxed<'_>) -> Option<Parameters> {
+fn hevc_record(hvcc: &Boxed<'_>, light: &mut Light) -> Option<Parameters> {
     let record = hvcc.leaf::<Hvcc>().ok()?;
+    let messages = record.arrays.iter().filter(|a| a.nal_unit_type == hevc::PREFIX_SEI).flat_map(|a| &a.nalus);
+    messages.for_each(|unit| light.unit(Syntax::Hevc, unit));
     let sets = record.arrays.iter().filter(|a| a.nal_unit_type == hevc::SPS).flat_map(|a| &a.nalus);
     sets.into_iter().find_map(|set| hevc::parameters(set)).or_else(|| {
         Some(Parameters::new(Codec::Hevc(Hevc {
@@ -110,20 +131,29 @@ fn described(colr: &Boxed<'_>) -> Option<Colour> {
     Some(Colour { primaries, transfer, matrix })
 }
 
-/// DOVIDecoderConfigurationRecord: versions, profile (7 bits), level (6), three flags, compatibility (4).
-fn dolby(body: &[u8]) -> Option<DolbyVision> {
-    let &[_, _, a, b, c] = body.first_chunk::<5>()?;
-    Some(DolbyVision { profile: a >> 1, level: (a & 1) << 5 | b >> 3, compatibility: c >> 4 })
-}
-
 /// Hz by fscod (ETSI TS 102 366 table 4.1).
 fn dolby_rate(code: u8) -> Option<u32> {
     [48_000, 44_100, 32_000].get(usize::from(code)).copied()
 }
 
-/// Of the first independent substream; channels of substreams that depend on it are in its samples.
-fn enhanced(dec3: &Ec3SpecificBox) -> Option<Parameters> {
+/// Of the first independent substream; channels of substreams that depend on it are in its samples. Behind the substreams
+/// a flag says that objects (Joint Object Coding) are there, and then how many (ETSI TS 103 420).
+fn enhanced(dec3: &Ec3SpecificBox, body: &[u8]) -> Option<Parameters> {
     let first = dec3.substreams.first()?;
     let channels = (first.num_dep_sub == 0).then(|| speakers(first.acmod, first.lfeon));
-    Some(Parameters::of_sound(Codec::Eac3, Sound { channels, sample_rate: dolby_rate(first.fscod) }))
+    let substreams: usize = dec3.substreams.iter().map(|s| if s.num_dep_sub > 0 { 4 } else { 3 }).sum();
+    let objects = match body.get(2 + substreams..) {
+        Some([flags, complexity, ..]) if flags & 1 == 1 => Some(*complexity),
+        _ => None,
+    };
+    Some(Parameters::of_sound(Codec::Eac3, Sound { channels, sample_rate: dolby_rate(first.fscod), objects }))
+}
+
+/// Fills in the entry's own channelcount and samplerate where the codec's configuration says nothing of them.
+fn with_entry(mut found: Parameters, entry: &[u8]) -> Parameters {
+    let field = |at: usize| Some(u16::from_be_bytes(*entry.get(at..)?.first_chunk::<2>()?)).filter(|n| *n > 0);
+    if found.sound.is_none() && matches!(found.codec, Codec::Mp3 | Codec::Mp2) {
+        found.sound = Some(Sound { channels: field(16), sample_rate: field(24).map(u32::from), objects: None });
+    }
+    found
 }

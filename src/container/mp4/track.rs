@@ -1,9 +1,12 @@
 //! One track's time line over the fragments of a segment.
 
-use crate::container::{InitTrack, Track};
+use super::in_band::InBand;
+use crate::codec::parameters::Parameters;
+use crate::container::{InitTrack, MAX_KEYFRAMES, Track};
 use crate::stream::Media;
 use crate::units::MediaTime;
 use mp4_atom::{Tfhd, Trun, TrunEntry, TrunSamples};
+use std::sync::Arc;
 
 /// ISO/IEC 14496-12 8.8.3.1: sample_is_non_sync_sample, and sample_depends_on with value 1 (not an I picture).
 const NON_SYNC: u32 = 0x0001_0000;
@@ -14,6 +17,7 @@ const DEPENDS: u32 = 0x0100_0000;
 pub struct Fragmented {
     pub id: u32,
     init: Option<InitTrack>,
+    pub in_band: InBand,
     start: Option<i64>,
     presentation_start: Option<i64>,
     /// Decode time at which the next sample stands; `None` before the first `tfdt` and behind samples of unknown duration.
@@ -25,6 +29,7 @@ pub struct Fragmented {
     syncs: u64,
     last_sync: Option<i64>,
     sync_interval_max: Option<i64>,
+    syncs_at: Vec<i64>,
 }
 
 /// What a sample inherits from `tfhd`, or else from `trex`.
@@ -40,6 +45,7 @@ impl Fragmented {
     pub fn new(id: u32, init: Option<InitTrack>) -> Self {
         Self {
             id,
+            in_band: init.as_ref().map(InBand::of).unwrap_or_default(),
             init,
             start: None,
             presentation_start: None,
@@ -51,6 +57,7 @@ impl Fragmented {
             syncs: 0,
             last_sync: None,
             sync_interval_max: None,
+            syncs_at: Vec::new(),
         }
     }
 
@@ -62,6 +69,16 @@ impl Fragmented {
             size: tfhd.default_sample_size.or_else(|| init?.default_size),
             flags: tfhd.default_sample_flags.unwrap_or_else(|| init.map_or(0, |i| i.default_flags)),
         }
+    }
+
+    /// The size of the first sample, where it is worth a look inside.
+    #[must_use]
+    pub fn peeks(&self, runs: &[Trun], defaults: Defaults) -> Option<u32> {
+        let size = match &runs.first().filter(|_| self.in_band.open())?.samples {
+            TrunSamples::Explicit(entries) => entries.first()?.size,
+            TrunSamples::Inherited { .. } => None,
+        };
+        size.or(defaults.size)
     }
 
     /// `tfdt`: the next sample's decode time.
@@ -110,6 +127,9 @@ impl Fragmented {
                 self.sync_interval_max = most(self.sync_interval_max, presentation.saturating_sub(last));
             }
             self.last_sync = Some(presentation);
+            if self.syncs_at.len() < MAX_KEYFRAMES {
+                self.syncs_at.push(presentation);
+            }
         }
         let duration = entry.duration.or(defaults.duration);
         self.next = duration.map(|d| decode.saturating_add(i64::from(d)));
@@ -146,7 +166,8 @@ impl Fragmented {
         let (media, codec) = self.init.as_ref().map_or((None, String::new()), |i| (i.media, i.codec.clone()));
         let mut track = Track::new(self.id, media, codec);
         track.samples = self.samples;
-        track.parameters = self.init.as_ref().and_then(|i| i.parameters.clone());
+        let entry = self.init.as_ref().and_then(|i| i.parameters.clone());
+        (track.parameters, track.changed) = said(self.in_band, entry);
         if media == Some(Media::Video) {
             track.starts_with_keyframe = self.first_sync;
             track.keyframes = self.syncs;
@@ -159,9 +180,20 @@ impl Fragmented {
         track.sample_gap_max = self.gap_max.map(|t| at(t).seconds());
         if media == Some(Media::Video) {
             track.keyframe_interval_max = self.sync_interval_max.map(|t| at(t).seconds());
+            track.keyframes_at = self.syncs_at.iter().map(|t| at(*t)).collect();
         }
         track
     }
+}
+
+/// What the samples say, and the entry where they say no more than that: it is shared by all segments.
+fn said(in_band: InBand, entry: Option<Arc<Parameters>>) -> (Option<Arc<Parameters>>, Option<Arc<Parameters>>) {
+    let headers = in_band.finish(entry.as_deref().cloned());
+    let first = match (headers.first, entry) {
+        (Some(read), Some(entry)) if read == *entry => Some(entry),
+        (read, _) => read.map(Arc::new),
+    };
+    (first, headers.changed.map(Arc::new))
 }
 
 fn is_sync(flags: u32) -> bool {

@@ -5,8 +5,9 @@ use super::pes;
 use super::stream_type::{Carriage, Stream};
 use crate::codec::audio::Framer;
 use crate::codec::nal::{Access, Unit};
-use crate::codec::parameters::Parameters;
+use crate::codec::parameters::{Headers, Parameters};
 use crate::codec::picture::Scanner;
+use crate::codec::rfc6381::Codec;
 use crate::container::Track;
 use crate::container::defects::Defects;
 use crate::container::timeline::Timeline;
@@ -99,9 +100,10 @@ impl Elementary {
     #[must_use]
     pub fn finish(mut self) -> Track {
         self.flush();
-        let parameters = self.parser.parameters();
+        let headers = self.parser.headers();
         let mut track = Track::new(u32::from(self.pid), self.stream.media, self.stream.codec);
-        track.parameters = parameters.map(Arc::new);
+        track.parameters = combined(headers.first, self.stream.announced).map(Arc::new);
+        track.changed = headers.changed.map(Arc::new);
         self.timeline.finish(&mut track);
         if track.media != Some(Media::Video) || self.scrambled {
             track.starts_with_keyframe = None;
@@ -148,13 +150,24 @@ impl Parser {
         }
     }
 
-    fn parameters(self) -> Option<Parameters> {
+    fn headers(self) -> Headers {
         match self {
             Self::Video(scanner) => scanner.finish(),
-            Self::Audio(framer) => framer.parameters(),
-            Self::Opaque => None,
+            Self::Audio(framer) => framer.headers(),
+            Self::Opaque => Headers::default(),
         }
     }
+}
+
+/// What the bitstream says goes before what the PMT does, and Dolby Vision is said there only.
+fn combined(read: Option<Parameters>, announced: Option<Parameters>) -> Option<Parameters> {
+    let Some(mut read) = read else {
+        return announced.filter(|a| !matches!(a.codec, Codec::DolbyVision { .. }));
+    };
+    if let (Some(picture), Some(Some(said))) = (&mut read.picture, announced.map(|a| a.picture)) {
+        picture.dolby_vision = said.dolby_vision;
+    }
+    Some(read)
 }
 
 impl AccessUnit {

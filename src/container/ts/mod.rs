@@ -3,6 +3,7 @@
 //! Written by hand: `mpeg2ts-reader` stops at the first lost sync byte, drops scrambled and cut packets, has no byte
 //! offsets, and tells of a wrong CRC by log line, which has to become a defect here.
 
+mod announced;
 mod clock;
 mod continuity;
 mod elementary;

@@ -1,6 +1,8 @@
 //! What a PMT's stream_type and descriptors say about an elementary stream.
 
+use super::announced;
 use crate::codec::audio::Framing;
+use crate::codec::parameters::Parameters;
 use crate::codec::picture::Syntax;
 use crate::stream::Media;
 
@@ -22,11 +24,13 @@ pub struct Stream {
     pub carriage: Carriage,
     /// Sample encryption by stream type (Apple, MPEG-2 Stream Encryption Format for HLS).
     pub encrypted: bool,
+    /// What its descriptors say of picture or sound.
+    pub announced: Option<Parameters>,
 }
 
 impl Stream {
     fn new(media: Option<Media>, codec: &str) -> Self {
-        Self { media, codec: codec.to_owned(), carriage: Carriage::Pes, encrypted: false }
+        Self { media, codec: codec.to_owned(), carriage: Carriage::Pes, encrypted: false, announced: None }
     }
 
     /// A stream that no PMT has announced: its PES stream_id is all there is (ISO/IEC 13818-1 table 2-22).
@@ -55,6 +59,7 @@ impl Stream {
         match self.codec.as_str() {
             "aac" => Some(Framing::Adts),
             "ac-3" | "ec-3" => Some(Framing::Dolby),
+            "mp2" => Some(Framing::Mpeg),
             _ => None,
         }
     }
@@ -63,6 +68,10 @@ impl Stream {
 /// ISO/IEC 13818-1 table 2-34; ATSC A/52 annex A; ANSI/SCTE 35; Apple's sample encryption types.
 #[must_use]
 pub fn stream(kind: u8, descriptors: &[u8]) -> Stream {
+    Stream { announced: announced::parameters(descriptors), ..typed(kind, descriptors) }
+}
+
+fn typed(kind: u8, descriptors: &[u8]) -> Stream {
     let video = Some(Media::Video);
     let audio = Some(Media::Audio);
     match kind {
@@ -99,7 +108,10 @@ fn private(descriptors: &[u8]) -> Stream {
             (0x6a, _) | (5, [b'A', b'C', b'-', b'3', ..]) => return Stream::new(audio, "ac-3"),
             (0x7a, _) | (5, [b'E', b'A', b'C', b'3', ..]) => return Stream::new(audio, "ec-3"),
             (5, [b'O', b'p', b'u', b's', ..]) => return Stream::new(audio, "opus"),
-            (5, [b'H', b'E', b'V', b'C', ..]) => return Stream::new(Some(Media::Video), "hevc"),
+            // Dolby Vision without a base layer for others is HEVC as well.
+            (5, [b'H', b'E', b'V', b'C', ..] | [b'D', b'O', b'V', b'I', ..]) => {
+                return Stream::new(Some(Media::Video), "hevc");
+            }
             (5, [b'A', b'V', b'0', b'1', ..]) => return Stream::new(Some(Media::Video), "av1"),
             (5, [b'I', b'D', b'3', b' ', ..]) => return Stream::new(None, "id3"),
             (0x56, _) => return Stream::new(text, "dvb_teletext"),
