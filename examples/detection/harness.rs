@@ -52,6 +52,11 @@ T2:
 T6:
   extends: T2
   segment_duration_target: 6.0
+TH:
+  extends: T2
+TO:
+  extends: T2
+  ladder: {minimum_video: 0}
 TA:
   extends: T2
   checks:
@@ -92,9 +97,14 @@ impl Stage {
         for channel in channels {
             let url = origin.url(channel.path);
             let Channel { code, template, .. } = channel;
+            let promised = match *template {
+                "TO" => "",
+                "TH" => "is_hdr: true, resolution: 1920x1080, fps: 25, ",
+                _ => "resolution: 1920x1080, fps: 25, ",
+            };
             let _ = writeln!(
                 catalogue,
-                "  - {{channel_code: {code}, input_url: '{url}', template: {template}, resolution: 1920x1080, fps: 25, channel_type: LIVE}}"
+                "  - {{channel_code: {code}, input_url: '{url}', template: {template}, {promised}channel_type: LIVE}}"
             );
         }
         let clock = Arc::new(AtomicI64::new(start_ms));

@@ -188,6 +188,8 @@ fn pace(channel: &str) -> (&'static str, Duration) {
     match channel.get(..2) {
         Some("HD" | "CH") => ("T6", 3 * EVERY),
         Some("AD") => ("TA", EVERY),
+        Some("HV") => ("TH", EVERY),
+        Some("AU" | "AT") => ("TO", EVERY),
         _ => ("T2", EVERY),
     }
 }

@@ -192,7 +192,7 @@ mod tests {
             let inspection = segment.inspection.as_mut().unwrap();
             inspection.container = Container::Cmaf;
             inspection.tracks.retain(|t| t.media == Some(media));
-            RenditionPast { segments: vec![std::sync::Arc::new(segment)].into(), ..RenditionPast::default() }
+            RenditionPast { segments: vec![std::sync::Arc::new(segment)], ..RenditionPast::default() }
         };
         let pasts = [(Media::Video, alone(Media::Video, video)), (Media::Audio, alone(Media::Audio, audio))];
         for (facts, (media, past)) in scene.output.renditions.iter_mut().zip(pasts) {

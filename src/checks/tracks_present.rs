@@ -66,7 +66,9 @@ fn announced(facts: &RenditionFacts, output: &OutputFacts) -> Vec<Media> {
 fn media_of(codec: &str) -> Option<Media> {
     let family = codec.split('.').next().unwrap_or_default().to_ascii_lowercase();
     match family.as_str() {
-        "avc1" | "avc3" | "hvc1" | "hev1" | "dvh1" | "dvhe" | "av01" | "vp09" | "mp4v" => Some(Media::Video),
+        "avc1" | "avc3" | "hvc1" | "hev1" | "dvh1" | "dvhe" | "dva1" | "dvav" | "dav1" | "av01" | "vp09" | "mp4v" => {
+            Some(Media::Video)
+        }
         "mp4a" | "ac-3" | "ec-3" | "ac-4" | "opus" | "flac" | "alac" => Some(Media::Audio),
         _ => None,
     }

@@ -123,6 +123,12 @@ impl PackedAudio {
             self.defects
                 .add(DefectKind::Container, 0, "RFC 8216 3.4", || format!("{stray} bytes belong to no audio frame"));
         }
+        if matches!(self.state, State::Frames(_)) && !self.stamped {
+            self.defects.add(DefectKind::Container, 0, "RFC 8216 3.4", || {
+                "packed audio without its time stamp (an ID3 PRIV frame at the start): players can't place it"
+                    .to_owned()
+            });
+        }
         let mut track = Track::new(0, Some(Media::Audio), self.codec.to_owned());
         self.timeline.finish(&mut track);
         track.parameters = headers.first.map(Arc::new);

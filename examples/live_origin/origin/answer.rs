@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Method, Response, StatusCode};
 
-use super::channels::Format;
+use super::channels::{Format, Ladder};
 use super::crypt::{self, Cipher};
 use super::faults::Effect;
 use super::low_latency::Directives;
@@ -17,7 +17,7 @@ use super::media::{self, UNIT_MS};
 use super::route::{Mode, Resource, Route};
 use super::state::State;
 use super::timeline::{EPOCH_MS, Rendition, TARGET, Timeline};
-use super::{body, i_frames, low_latency, mp4, packager, playlist, ts};
+use super::{body, i_frames, low_latency, mp4, packager, playlist, sound, ts};
 
 pub const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
 const PAGE: &str = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>\n";
@@ -157,7 +157,7 @@ fn i_frame_playlist(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, rendition: 
 fn init(timeline: &Timeline, rendition: Rendition) -> Reply {
     let media = media::media();
     let (track, kind) = match rendition {
-        Rendition::Rung(at) => (&media.video[at], "video/mp4"),
+        Rendition::Rung(at) => (media.track(timeline.ladder, at), "video/mp4"),
         Rendition::Audio => (&media.audio, "audio/mp4"),
     };
     match timeline.effect {
@@ -188,10 +188,17 @@ async fn segment(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, rendition: Ren
         (_, Rendition::Rung(_)) if timeline.parts => ("video/mp4", whole_parts()),
         (_, Rendition::Audio) if timeline.parts => ("audio/mp4", whole_parts()),
         (Format::Ts, Rendition::Rung(at)) => {
-            ("video/mp2t", ts::segment(&media.ts[at], first, count, shift, effect, timeline.ads))
+            let spoilt = effect.filter(|_| rendition == TARGET || timeline.ladder == Ladder::Sound);
+            let units = media.transport(timeline.ladder, at, spoilt);
+            let effect = if effect == Some(Effect::KeyframesApart) { spoilt } else { effect };
+            ("video/mp2t", ts::segment(units, first, count, shift, effect, timeline.ads))
+        }
+        (Format::Packed, Rendition::Rung(at)) => {
+            ("audio/aac", sound::packed(&media.sound[at], first, count, shift, effect))
         }
         (Format::Cmaf, Rendition::Rung(at)) => {
-            ("video/mp4", mp4::segment(&media.video[at], mp4::Kind::Video, first, count, shift, effect))
+            let track = media.track(timeline.ladder, at);
+            ("video/mp4", mp4::segment(track, mp4::Kind::Video, first, count, shift, effect))
         }
         (_, Rendition::Audio) => {
             ("audio/mp4", mp4::segment(&media.audio, mp4::Kind::Audio, first, count, shift, effect))

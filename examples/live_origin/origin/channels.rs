@@ -26,9 +26,31 @@ pub struct Channel {
 pub enum Format {
     Ts,
     Cmaf,
+    /// Bare audio frames behind an ID3 tag.
+    Packed,
 }
 
-static CHANNELS: [Channel; 10] = [
+/// What the rungs of a channel are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ladder {
+    Avc,
+    /// Main 10 with PQ.
+    Hevc,
+    /// AAC alone.
+    Sound,
+}
+
+impl Channel {
+    pub(super) fn ladder(&self) -> Ladder {
+        match self.prefix {
+            "HV" => Ladder::Hevc,
+            "AU" | "AT" => Ladder::Sound,
+            _ => Ladder::Avc,
+        }
+    }
+}
+
+static CHANNELS: [Channel; 13] = [
     Channel {
         name: "TV1",
         help: "HLS with muxed transport streams, four rungs, segments of 2 s, ten in the window",
@@ -141,6 +163,42 @@ static CHANNELS: [Channel; 10] = [
         name: packager::CHANNEL,
         help: "As TV1, from a packager whose headers name its active input and when it wrote each playlist",
         prefix: "MP",
+        format: Format::Ts,
+        units: 1,
+        window: 10,
+        reset: None,
+        parts: false,
+        ads: false,
+        cipher: Cipher::Clear,
+    },
+    Channel {
+        name: "HV1",
+        help: "As CM1 in HEVC, HDR10",
+        prefix: "HV",
+        format: Format::Cmaf,
+        units: 1,
+        window: 10,
+        reset: None,
+        parts: false,
+        ads: false,
+        cipher: Cipher::Clear,
+    },
+    Channel {
+        name: "AU1",
+        help: "Audio alone: three rungs of packed AAC, segments of 2 s, ten in the window",
+        prefix: "AU",
+        format: Format::Packed,
+        units: 1,
+        window: 10,
+        reset: None,
+        parts: false,
+        ads: false,
+        cipher: Cipher::Clear,
+    },
+    Channel {
+        name: "AT1",
+        help: "Audio alone: three rungs of AAC in transport streams, segments of 2 s, ten in the window",
+        prefix: "AT",
         format: Format::Ts,
         units: 1,
         window: 10,

@@ -4,7 +4,9 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use super::{mp4, ts};
+use super::channels::Ladder;
+use super::faults::Effect;
+use super::{mp4, sound, ts};
 
 /// Units in the loop, and the length of one.
 pub const LOOP_UNITS: i64 = 4;
@@ -22,10 +24,11 @@ pub struct Rung {
     pub name: &'static str,
     pub width: u32,
     pub height: u32,
-    /// The H.264 part of CODECS, as the SPS says it.
+    /// The first part of CODECS, as the bitstream says it.
     pub codec: &'static str,
     ts: [&'static [u8]; 4],
     mp4: &'static [u8],
+    adts: &'static [u8],
 }
 
 macro_rules! rung {
@@ -42,6 +45,29 @@ macro_rules! rung {
                 include_bytes!(concat!("../media/", $name, "_3.ts")),
             ],
             mp4: include_bytes!(concat!("../media/", $name, ".mp4")),
+            adts: &[],
+        }
+    };
+    (hevc $name:literal, $width:literal, $height:literal, $codec:literal) => {
+        Rung {
+            name: $name,
+            width: $width,
+            height: $height,
+            codec: $codec,
+            ts: [&[]; 4],
+            mp4: include_bytes!(concat!("../media/hevc_", $name, ".mp4")),
+            adts: &[],
+        }
+    };
+    (sound $name:literal) => {
+        Rung {
+            name: $name,
+            width: 0,
+            height: 0,
+            codec: "mp4a.40.2",
+            ts: [&[]; 4],
+            mp4: &[],
+            adts: include_bytes!(concat!("../media/", $name, ".aac")),
         }
     };
 }
@@ -52,6 +78,25 @@ pub static RUNGS: [Rung; 4] = [
     rung!("540p", 960, 540, "avc1.64001f"),
     rung!("360p", 640, 360, "avc1.64001e"),
 ];
+
+pub static HEVC_RUNGS: [Rung; 4] = [
+    rung!(hevc "1080p", 1920, 1080, "hvc1.2.4.L120.90"),
+    rung!(hevc "720p", 1280, 720, "hvc1.2.4.L93.90"),
+    rung!(hevc "540p", 960, 540, "hvc1.2.4.L90.90"),
+    rung!(hevc "360p", 640, 360, "hvc1.2.4.L63.90"),
+];
+
+pub static SOUND_RUNGS: [Rung; 3] = [rung!(sound "128k"), rung!(sound "64k"), rung!(sound "32k")];
+
+impl Ladder {
+    pub fn rungs(self) -> &'static [Rung] {
+        match self {
+            Self::Avc => &RUNGS,
+            Self::Hevc => &HEVC_RUNGS,
+            Self::Sound => &SOUND_RUNGS,
+        }
+    }
+}
 
 static AUDIO_MP4: &[u8] = include_bytes!("../media/audio.mp4");
 
@@ -66,7 +111,30 @@ pub struct Track {
 pub struct Media {
     pub ts: Vec<Vec<ts::Unit>>,
     pub video: Vec<Track>,
+    pub hevc: Vec<Track>,
     pub audio: Track,
+    /// Frames of the loop, and the units of a transport stream that holds nothing else.
+    pub sound: Vec<Vec<&'static [u8]>>,
+    pub sound_ts: Vec<Vec<ts::Unit>>,
+    /// The same with frames missing in each unit.
+    pub sound_gap_ts: Vec<Vec<ts::Unit>>,
+}
+
+impl Media {
+    /// The transport stream of a rung, and what the second unit of its segments is taken from.
+    pub fn transport(&self, ladder: Ladder, rung: usize, effect: Option<Effect>) -> [&[ts::Unit]; 2] {
+        match (ladder, effect) {
+            (Ladder::Sound, Some(Effect::SoundGap)) => [&self.sound_gap_ts[rung]; 2],
+            (Ladder::Sound, _) => [&self.sound_ts[rung]; 2],
+            (_, Some(Effect::OtherPicture)) => [&self.ts[rung], &self.ts[rung + 1]],
+            _ => [&self.ts[rung]; 2],
+        }
+    }
+
+    /// The CMAF track of a rung.
+    pub fn track(&self, ladder: Ladder, rung: usize) -> &Track {
+        if ladder == Ladder::Hevc { &self.hevc[rung] } else { &self.video[rung] }
+    }
 }
 
 pub fn media() -> &'static Media {
@@ -74,8 +142,16 @@ pub fn media() -> &'static Media {
     MEDIA.get_or_init(|| Media {
         ts: RUNGS.iter().map(|rung| ts::units(&rung.ts)).collect(),
         video: RUNGS.iter().map(|rung| mp4::split(rung.mp4)).collect(),
+        hevc: HEVC_RUNGS.iter().map(|rung| mp4::split(rung.mp4)).collect(),
         audio: mp4::split(AUDIO_MP4),
+        sound: SOUND_RUNGS.iter().map(|rung| sound::frames(rung.adts)).collect(),
+        sound_ts: sound_units(false),
+        sound_gap_ts: sound_units(true),
     })
+}
+
+fn sound_units(gap: bool) -> Vec<Vec<ts::Unit>> {
+    SOUND_RUNGS.iter().map(|rung| ts::units(&sound::transport(&sound::frames(rung.adts), gap))).collect()
 }
 
 /// Start of a unit on the endless audio track, in ticks of 48 kHz.

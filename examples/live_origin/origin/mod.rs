@@ -39,6 +39,7 @@ mod playlist;
 mod route;
 mod secure;
 mod serve;
+mod sound;
 mod state;
 mod timeline;
 mod ts;

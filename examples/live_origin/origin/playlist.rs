@@ -3,12 +3,13 @@
 use std::fmt::Write;
 
 use super::ads;
-use super::channels::Format;
+use super::channels::{Format, Ladder};
 use super::crypt::{self, Cipher};
 use super::faults::Effect;
 use super::i_frames;
 use super::low_latency;
-use super::media::{self, RUNGS, Rung};
+use super::media::{self, Rung};
+use super::sound;
 use super::timeline::{Listing, Rendition, Segment, TARGET, Timeline};
 
 /// The multivariant playlist. `suffix` follows each URI.
@@ -20,13 +21,13 @@ pub fn master(timeline: &Timeline, now_ms: i64, suffix: &str) -> String {
         let channels = if timeline.effect == Some(Effect::ChannelsMatch) { 6 } else { 2 };
         let _ = writeln!(text, "DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"{channels}\",URI=\"audio/index.m3u8{suffix}\"");
     }
-    for (at, rung) in RUNGS.iter().enumerate() {
+    for (at, rung) in timeline.ladder.rungs().iter().enumerate() {
         if is_listed(timeline.effect, at, now_ms) {
             variant(&mut text, timeline, at, rung, grouped);
             let _ = writeln!(text, "{}/index.m3u8{suffix}", rung.name);
         }
     }
-    for rung in RUNGS.iter().filter(|_| timeline.i_frames) {
+    for rung in timeline.ladder.rungs().iter().filter(|_| timeline.i_frames) {
         i_frames::declaration(&mut text, rung, suffix);
     }
     text
@@ -47,14 +48,24 @@ fn variant(text: &mut String, timeline: &Timeline, at: usize, rung: &Rung, group
     if timeline.effect == Some(Effect::LadderAttributes) && Rendition::Rung(at) == TARGET {
         text.push_str(",FRAME-RATE=fast");
     } else {
-        let codec = if timeline.effect == Some(Effect::CodecMatches) { "avc1.4d4028" } else { rung.codec };
+        let codec = match (timeline.effect, timeline.ladder) {
+            (Some(Effect::CodecMatches), Ladder::Avc) => "avc1.4d4028",
+            (Some(Effect::CodecMatches), Ladder::Hevc) => "hvc1.1.6.L120.90",
+            (Some(Effect::CodecMatches), Ladder::Sound) => "ac-3",
+            _ => rung.codec,
+        };
+        if timeline.ladder == Ladder::Sound {
+            let _ = writeln!(text, ",CODECS=\"{codec}\"");
+            return;
+        }
         let _ = write!(text, ",CODECS=\"{codec},mp4a.40.2\"");
         let spoilt = timeline.effect.filter(|_| Rendition::Rung(at) == TARGET);
         let height = if spoilt == Some(Effect::ResolutionMatches) { 800 } else { rung.height };
         let rate = if spoilt == Some(Effect::FrameRateMatches) { 50 } else { 25 };
         let _ = write!(text, ",RESOLUTION={}x{height},FRAME-RATE={rate}.000", rung.width);
     }
-    if timeline.effect == Some(Effect::VideoRange) {
+    let hdr = timeline.ladder == Ladder::Hevc && timeline.effect != Some(Effect::RangeDropped);
+    if hdr || timeline.effect == Some(Effect::VideoRange) {
         text.push_str(",VIDEO-RANGE=PQ");
     }
     text.push_str(if grouped { ",AUDIO=\"aac\",CLOSED-CAPTIONS=NONE\n" } else { ",CLOSED-CAPTIONS=NONE\n" });
@@ -65,12 +76,18 @@ fn declared(timeline: &Timeline, at: usize) -> (u64, u64) {
     let media = media::media();
     let (peak, mean) = match timeline.format {
         Format::Ts => {
-            let sizes: Vec<usize> = media.ts[at].iter().map(|unit| unit.bytes.len()).collect();
+            let [units, _] = media.transport(timeline.ladder, at, None);
+            let sizes: Vec<usize> = units.iter().map(|unit| unit.bytes.len()).collect();
+            media::bit_rates(&sizes, &timeline.layout)
+        }
+        Format::Packed => {
+            let sizes: Vec<usize> =
+                (0..4).map(|unit| sound::packed(&media.sound[at], unit, 1, 0, None).len()).collect();
             media::bit_rates(&sizes, &timeline.layout)
         }
         Format::Cmaf => {
             let sizes = |units: &[&[u8]]| units.iter().map(|unit| unit.len()).collect::<Vec<_>>();
-            let video = media::bit_rates(&sizes(&media.video[at].units), &timeline.layout);
+            let video = media::bit_rates(&sizes(&media.track(timeline.ladder, at).units), &timeline.layout);
             let audio = media::bit_rates(&sizes(&media.audio.units), &timeline.layout);
             (video.0 + audio.0, video.1 + audio.1)
         }
@@ -165,7 +182,11 @@ fn entry(text: &mut String, timeline: &Timeline, segment: &Segment, parts: &str,
     if timeline.effect != Some(Effect::NoDate) {
         let _ = writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{}", date(segment.date_ms));
     }
-    let extension = if timeline.format == Format::Cmaf { "m4s" } else { "ts" };
+    let extension = match timeline.format {
+        Format::Cmaf => "m4s",
+        Format::Ts => "ts",
+        Format::Packed => "aac",
+    };
     let _ = writeln!(text, "{parts}#EXTINF:{:.6},\n{}.{extension}{suffix}", segment.duration_s, segment.name);
 }
 

@@ -3,7 +3,6 @@
 use super::channels::{self, Channel, Format};
 use super::faults::{self, Fault};
 use super::i_frames;
-use super::media::RUNGS;
 use super::timeline::Rendition;
 
 /// A path under a channel.
@@ -57,9 +56,9 @@ pub fn parse(path: &str) -> Option<Route> {
         None
     };
     let (mode, name, resource) = match parts.as_slice() {
-        ["live", name, rest @ ..] => (Mode::Live, *name, resource(rest)?),
-        ["token", name, rest @ ..] => (Mode::Token, *name, resource(rest)?),
-        ["fault", fault, name, rest @ ..] => (Mode::Fault(faults::find(fault)?), *name, resource(rest)?),
+        ["live", name, rest @ ..] => (Mode::Live, *name, resource(name, rest)?),
+        ["token", name, rest @ ..] => (Mode::Token, *name, resource(name, rest)?),
+        ["fault", fault, name, rest @ ..] => (Mode::Fault(faults::find(fault)?), *name, resource(name, rest)?),
         ["folder", file] => {
             let (name, resource) = in_folder(file)?;
             (Mode::Folder, name, resource)
@@ -70,7 +69,7 @@ pub fn parse(path: &str) -> Option<Route> {
     fits(channel, &resource).then(|| Route { at_ms, mode, name: name.to_owned(), channel, number, resource })
 }
 
-fn resource(rest: &[&str]) -> Option<Resource> {
+fn resource(channel: &str, rest: &[&str]) -> Option<Resource> {
     let (folder, file) = match rest {
         ["master.m3u8"] => return Some(Resource::Master),
         [folder, file] => (*folder, *file),
@@ -79,7 +78,8 @@ fn resource(rest: &[&str]) -> Option<Resource> {
     let rendition = if folder == "audio" {
         Rendition::Audio
     } else {
-        Rendition::Rung(RUNGS.iter().position(|rung| rung.name == folder)?)
+        let (channel, _) = channels::find(channel)?;
+        Rendition::Rung(channel.ladder().rungs().iter().position(|rung| rung.name == folder)?)
     };
     Some(match file {
         "index.m3u8" => Resource::Playlist(rendition),
@@ -87,7 +87,7 @@ fn resource(rest: &[&str]) -> Option<Resource> {
         "init.mp4" => Resource::Init(rendition),
         _ if file.ends_with(".bin") => Resource::Key(file.strip_prefix("key_")?.strip_suffix(".bin")?.parse().ok()?),
         _ => {
-            let (name, _) = file.rsplit_once('.').filter(|(_, end)| matches!(*end, "ts" | "m4s"))?;
+            let (name, _) = file.rsplit_once('.').filter(|(_, end)| matches!(*end, "ts" | "m4s" | "aac"))?;
             if let Some((number, part)) = name.strip_prefix("part_").and_then(|place| place.split_once('_')) {
                 return Some(Resource::Part(rendition, number.parse().ok()?, part.parse().ok()?));
             }

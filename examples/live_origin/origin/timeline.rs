@@ -1,7 +1,7 @@
 //! Which segments a playlist lists at an instant, and where each lies on the media. Nothing is remembered:
 //! all of it follows from the time, the channel and the fault.
 
-use super::channels::{Channel, Format};
+use super::channels::{Channel, Format, Ladder};
 use super::crypt::Cipher;
 use super::faults::Effect;
 use super::i_frames;
@@ -34,6 +34,7 @@ pub const TARGET: Rendition = Rendition::Rung(1);
 #[derive(Clone, Debug)]
 pub struct Timeline {
     pub format: Format,
+    pub ladder: Ladder,
     pub cipher: Cipher,
     pub effect: Option<Effect>,
     /// Units in even and in odd segments.
@@ -93,6 +94,7 @@ impl Timeline {
         };
         Self {
             format: channel.format,
+            ladder: channel.ladder(),
             cipher: channel.cipher,
             effect,
             layout,
@@ -211,7 +213,8 @@ impl Timeline {
             (_, Some(every)) => start - self.start_unit(index - index.rem_euclid(every)),
             _ => start,
         };
-        let (late_ms, duration_ms) = extent(rendition, media_unit, units);
+        let sound = if self.ladder == Ladder::Sound { Rendition::Audio } else { rendition };
+        let (late_ms, duration_ms) = extent(sound, media_unit, units);
         let (stretch_before, stretch) = self.stretch(index);
         Segment {
             index,

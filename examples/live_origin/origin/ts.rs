@@ -23,12 +23,12 @@ pub struct Unit {
     in_loop: [i64; 4],
 }
 
-pub fn units(files: &[&'static [u8]]) -> Vec<Unit> {
+pub fn units(files: &[impl AsRef<[u8]>]) -> Vec<Unit> {
     let mut sum = [0_i64; 4];
     let mut units = Vec::new();
     for file in files {
         // ffmpeg puts an SDT before the PAT, and a segment should begin with the PAT.
-        let mut bytes = file.to_vec();
+        let mut bytes = file.as_ref().to_vec();
         keep(&mut bytes, |pid| pid != SDT_PID);
         let before = sum;
         for packet in bytes.chunks_exact(PACKET).filter(|packet| has_payload(packet)) {
@@ -43,7 +43,15 @@ pub fn units(files: &[&'static [u8]]) -> Vec<Unit> {
 }
 
 /// The units from `first` on, `count` of them, with timestamps and counters as if the loop never ended.
-pub fn segment(units: &[Unit], first: i64, count: i64, shift_ms: i64, effect: Option<Effect>, ads: bool) -> Vec<u8> {
+/// `other`: what the second unit of each segment is made of under a fault.
+pub fn segment(
+    [units, other]: [&[Unit]; 2],
+    first: i64,
+    count: i64,
+    shift_ms: i64,
+    effect: Option<Effect>,
+    ads: bool,
+) -> Vec<u8> {
     let mut counters = counters_before(units, first);
     if effect == Some(Effect::ContinuityAcross) {
         counters = [5; 4];
@@ -51,11 +59,16 @@ pub fn segment(units: &[Unit], first: i64, count: i64, shift_ms: i64, effect: Op
     let mut out = Vec::new();
     for unit in first..first + count {
         let shift = unit.div_euclid(LOOP_UNITS) * LOOP_TICKS + shift_ms * 90;
-        for packet in units[unit.rem_euclid(LOOP_UNITS) as usize].bytes.chunks_exact(PACKET) {
+        let source = if unit == first + 1 { other } else { units };
+        let begin = out.len();
+        for packet in source[unit.rem_euclid(LOOP_UNITS) as usize].bytes.chunks_exact(PACKET) {
             let mut packet: [u8; PACKET] = packet.try_into().expect("chunks_exact");
             count_packet(&mut packet, &mut counters);
             shift_clocks(&mut packet, shift, audio_shift(effect));
             out.extend_from_slice(&packet);
+        }
+        if unit > first && effect == Some(Effect::KeyframesApart) {
+            delay_key_frame(&mut out[begin..]);
         }
         if ads {
             splice(&mut out, units, unit, effect);
@@ -221,6 +234,31 @@ fn demote_first_picture(out: &mut [u8]) {
         for byte in &mut packet[start..] {
             if last == [0, 0, 1] && *byte & 0x1f == 5 {
                 *byte = *byte & 0xe0 | 1;
+            }
+            last = [last[1], last[2], *byte];
+        }
+    }
+}
+
+/// Pictures by which a key frame is late.
+const LATE: usize = 10;
+
+/// The first picture of a unit becomes none to begin at, the one 0.4 s later does.
+fn delay_key_frame(unit: &mut [u8]) {
+    demote_first_picture(unit);
+    let starts = |packet: &[u8]| pid(packet) == VIDEO_PID && packet[1] & 0x40 != 0;
+    let at = unit.chunks_exact(PACKET).enumerate().filter(|(_, packet)| starts(packet)).nth(LATE);
+    let (at, _) = at.expect("a unit has 50 pictures");
+    let mut last = [0xff_u8; 3];
+    let pictures = unit[at * PACKET..].chunks_exact_mut(PACKET).filter(|packet| pid(packet) == VIDEO_PID);
+    for (n, packet) in pictures.enumerate() {
+        if n > 0 && starts(packet) {
+            return;
+        }
+        let start = payload_start(packet);
+        for byte in &mut packet[start..] {
+            if last == [0, 0, 1] && *byte & 0x1f == 1 {
+                *byte = *byte & 0xe0 | 5;
             }
             last = [last[1], last[2], *byte];
         }

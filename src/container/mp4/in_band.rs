@@ -60,7 +60,7 @@ impl Heads {
 pub enum InBand {
     /// NAL units with lengths of so many bytes.
     Units(Box<Sets>, Syntax, usize),
-    Av1(Headers),
+    Av1(Box<Headers>),
     /// Other codecs, and samples that are protected.
     #[default]
     Closed,
@@ -73,7 +73,7 @@ impl InBand {
             _ if init.encrypted => Self::Closed,
             ("h264", Some(length)) => Self::Units(Box::new(Sets::new(Syntax::H264)), Syntax::H264, length),
             ("hevc", Some(length)) => Self::Units(Box::new(Sets::new(Syntax::Hevc)), Syntax::Hevc, length),
-            ("av1", _) => Self::Av1(Headers::default()),
+            ("av1", _) => Self::Av1(Box::default()),
             _ => Self::Closed,
         }
     }
@@ -104,7 +104,7 @@ impl InBand {
     pub fn finish(self, entry: Option<Parameters>) -> Headers {
         let mut headers = match self {
             Self::Units(sets, ..) => sets.finish(entry.clone()),
-            Self::Av1(headers) => headers,
+            Self::Av1(headers) => *headers,
             Self::Closed => Headers::default(),
         };
         headers.first = match (headers.first, entry) {

@@ -31,7 +31,7 @@ pub struct Elementary {
 
 #[derive(Debug)]
 enum Parser {
-    Video(Scanner),
+    Video(Box<Scanner>),
     Audio(Framer),
     /// A PES packet is a sample.
     Opaque,
@@ -144,7 +144,7 @@ impl Elementary {
 impl Parser {
     fn of(stream: &Stream) -> Self {
         match (stream.video(), stream.audio()) {
-            (Some(syntax), _) => Self::Video(Scanner::new(syntax)),
+            (Some(syntax), _) => Self::Video(Box::new(Scanner::new(syntax))),
             (_, Some(framing)) => Self::Audio(Framer::new(framing)),
             _ => Self::Opaque,
         }
