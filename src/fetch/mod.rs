@@ -85,7 +85,9 @@ impl Client {
     /// could even be tried before the deadline (it had passed, or every connection to the host was taken), the
     /// failure is `Deadline`: it says nothing about the server. A server that didn't answer in time is `Timeout`.
     pub async fn get(&self, ask: Ask<'_>, deadline: Instant, mut sink: impl FnMut(&[u8]) + Send) -> Fetched {
-        let result = follow::follow(&self.0, &ask, deadline, &mut sink).await;
+        // On the heap for as long as it lasts: a rendition's capture has a dozen places that ask, and held all their
+        // states at once (25 kB a rendition in flight).
+        let result = Box::pin(follow::follow(&self.0, &ask, deadline, &mut sink)).await;
         Fetched { url: ask.url.clone(), result }
     }
 }
