@@ -6,6 +6,7 @@
 
 pub mod units;
 pub mod splice;
+pub mod drm;
 pub mod stream;
 pub mod finding;
 pub mod codec;

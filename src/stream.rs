@@ -4,6 +4,7 @@ mod low_latency;
 
 pub use low_latency::{HintKind, LowLatency, Part, PreloadHint, RenditionReport, ServerControl};
 
+use crate::drm::{self, Id, System};
 use crate::units::{BitsPerSecond, Seconds, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -228,6 +229,8 @@ pub struct Key {
     pub uri: Option<String>,
     pub iv: Option<String>,
     pub key_format: Option<String>,
+    /// KEYID, as packagers for Widevine write it.
+    pub key_id: Option<Id>,
 }
 
 impl Key {
@@ -247,6 +250,19 @@ impl Key {
     #[must_use]
     pub fn format(&self) -> &str {
         self.key_format.as_deref().unwrap_or("identity")
+    }
+
+    /// The DRM system that KEYFORMAT names.
+    #[must_use]
+    pub fn system(&self) -> Option<System> {
+        System::of_key_format(self.format())
+    }
+
+    /// The keys that it names, by KEYID or in the `pssh` of its `data:` URI. Empty where it names none.
+    #[must_use]
+    pub fn kids(&self) -> Vec<Id> {
+        let boxes = self.uri.as_deref().map(drm::in_data_uri).unwrap_or_default();
+        self.key_id.into_iter().chain(boxes.into_iter().flat_map(|pssh| pssh.kids)).collect()
     }
 }
 

@@ -205,7 +205,8 @@ mod tests {
     #[test]
     fn what_does_not_decrypt_shows_no_container_and_what_does_is_judged() {
         let mut segment = inspected(|i| i.defects.push(lost_sync()));
-        segment.segment.key = Some(Key { method: "AES-128".to_owned(), uri: None, iv: None, key_format: None });
+        segment.segment.key =
+            Some(Key { method: "AES-128".to_owned(), uri: None, iv: None, key_format: None, key_id: None });
         assert_eq!(messages(run(segment.clone())), "segment 5: byte 376: sync lost");
         segment.inspection = None;
         assert_holds(run(segment.clone()));

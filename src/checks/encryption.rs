@@ -1,7 +1,11 @@
+mod samples;
+mod systems;
+
 use super::input::{self, about, out_of_time, shown, whole};
 use super::{Context, Group, Meta, Verdict, Violation};
-use crate::container::{Container, Inspection};
+use crate::container::Container;
 use crate::crypt::SIZE;
+use crate::drm::System;
 use crate::facts::{Decryption, InitFacts, KeyFacts, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
@@ -12,7 +16,8 @@ pub const META: Meta = Meta {
     severity: Severity::Critical,
     group: Group::Segments,
     help: "fails when a segment is announced as encrypted and is clear, or the other way round, doesn't decrypt with its AES-128 key and \
-           initialization vector, or a key doesn't answer or hasn't 16 bytes",
+           initialization vector, is encrypted with another scheme or key than the playlist names, when a key doesn't answer or hasn't 16 \
+           bytes, or a DRM system is missing that the template expects",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.4, 5.2; ISO/IEC 23001-7",
     needs_history: false,
 };
@@ -20,10 +25,16 @@ pub const META: Meta = Meta {
 params! {
     /// A key that answers 401 or 403 is no fault: viewers have credentials that the exporter lacks. What such a key encrypts isn't looked into
     forbidden_ok: bool = false,
+    /// DRM systems for which each encrypted rendition has to offer a key, and one of which has to protect each video: `widevine`, `playready`, `fairplay`, `clearkey`
+    drm: Vec<System> = Vec::new(),
 }
 
 pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    input::each(context, NOTHING, |facts, past| judge(facts, past, params))
+    input::each(context, NOTHING, |facts, past| {
+        let judged = judge(facts, past, params);
+        let promised = systems::faults(context.output.protocol, facts, &params.drm);
+        judged.into_iter().chain(promised).reduce(|all, more| [all, more].concat())
+    })
 }
 
 const NOTHING: &str = "no segment was inspected and no key was asked for";
@@ -81,33 +92,10 @@ fn segment_fault(facts: &SegmentFacts) -> Option<Violation> {
         Some(Decryption::Clear) => format!("is announced as {method} and is clear: players decrypt it into noise"),
         Some(Decryption::Failed(misfit)) => format!("doesn't decrypt: {misfit}"),
         Some(_) => return None,
-        None => samples_fault(key, whole(facts)?)?,
+        None => samples::fault(&facts.segment, whole(facts)?)?,
     };
     let violation = about(facts, format!("segment {} {problem}", facts.segment.number)).with("method", method);
     Some(violation.with("vector", key.map(vector)))
-}
-
-/// Of encryption inside the container.
-fn samples_fault(key: Option<&Key>, inspection: &Inspection) -> Option<String> {
-    let method = key.map(|k| k.method.as_str());
-    match (method, inspection.encrypted) {
-        (None, true) => {
-            Some("is encrypted and no EXT-X-KEY says so: players don't ask for a key, and show nothing".to_owned())
-        }
-        (Some(method @ ("SAMPLE-AES" | "SAMPLE-AES-CTR")), false) if shows_encryption(inspection) => {
-            Some(format!("is announced as {method} and is clear"))
-        }
-        _ => None,
-    }
-}
-
-/// The container says whether samples are encrypted, and has some that could be.
-fn shows_encryption(inspection: &Inspection) -> bool {
-    matches!(inspection.container, Container::MpegTs | Container::Cmaf)
-        && inspection
-            .tracks
-            .iter()
-            .any(|t| t.samples > 0 && matches!(t.codec.as_str(), "h264" | "hevc" | "aac" | "ac-3" | "ec-3"))
 }
 
 /// Bodies encrypted as a whole look like noise of whole blocks. One may be chance or damage, so all have to.
@@ -138,7 +126,13 @@ mod tests {
     use std::sync::Arc;
 
     fn key(method: &str) -> Key {
-        Key { method: method.to_owned(), uri: Some(url("key.bin?t=s3cret").into()), iv: None, key_format: None }
+        Key {
+            method: method.to_owned(),
+            uri: Some(url("key.bin?t=s3cret").into()),
+            iv: None,
+            key_format: None,
+            key_id: None,
+        }
     }
 
     fn under(method: &str, change: impl FnOnce(&mut SegmentFacts)) -> SegmentFacts {

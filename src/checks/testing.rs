@@ -158,6 +158,7 @@ pub fn track(id: u32, media: Media, start: f64, duration: f64) -> Track {
         parameters: Some(Arc::new(parameters(media))),
         changed: None,
         keyframes_at: Vec::new(),
+        protection: None,
     }
 }
 
@@ -189,6 +190,7 @@ pub fn ts_segment(number: u64, start: f64, duration: f64) -> SegmentFacts {
             defects_total: 0,
             head: vec![0x47],
             encrypted: false,
+            systems: Vec::new(),
         }),
         decryption: None,
         newest: true,

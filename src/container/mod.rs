@@ -6,12 +6,14 @@
 mod audio;
 mod defects;
 mod mp4;
+mod protection;
 mod sniff;
 mod text;
 mod timeline;
 mod ts;
 
 use crate::codec::parameters::Parameters;
+use crate::drm::Pssh;
 use crate::finding::{Defect, DefectKind};
 use crate::splice::Section;
 use crate::stream::Media;
@@ -19,6 +21,7 @@ use crate::units::{MediaTime, Seconds};
 use audio::PackedAudio;
 use defects::Defects;
 use mp4::Mp4;
+pub use protection::{Pattern, Protection};
 use serde::Serialize;
 use sniff::Kind;
 pub use sniff::{Clear, WINDOW, clear};
@@ -53,7 +56,12 @@ pub struct Inspection {
     pub head: Vec<u8>,
     /// Scrambled (TS transport_scrambling_control) or protected (senc, encv/enca) samples were seen.
     pub encrypted: bool,
+    /// `pssh` boxes of the movie and of its fragments, each once, at most [`MAX_SYSTEMS`].
+    pub systems: Vec<Pssh>,
 }
+
+/// `pssh` boxes kept of one resource.
+pub const MAX_SYSTEMS: usize = 16;
 
 pub const MAX_DEFECTS: usize = 16;
 
@@ -92,6 +100,8 @@ pub struct Track {
     pub changed: Option<Arc<Parameters>>,
     /// Video: presentation times of the key frames in their order, the first [`MAX_KEYFRAMES`].
     pub keyframes_at: Vec<MediaTime>,
+    /// MP4: how its samples here are encrypted; `None` where they are clear.
+    pub protection: Option<Arc<Protection>>,
 }
 
 impl Track {
@@ -113,6 +123,7 @@ impl Track {
             parameters: None,
             changed: None,
             keyframes_at: Vec::new(),
+            protection: None,
         }
     }
 
@@ -128,6 +139,8 @@ pub struct TsFacts {
     pub packets: u64,
     pub continuity_errors: u64,
     pub transport_errors: u64,
+    /// Packets whose payload is scrambled by transport_scrambling_control.
+    pub scrambled: u64,
     pub pcr_interval_max: Option<Seconds>,
     /// Program clock references on the PID that the PMT names (before one was read: on the first PID that has any).
     pub pcrs: u64,
@@ -184,8 +197,10 @@ pub struct InitTrack {
     pub media: Option<Media>,
     /// As in [`Track::codec`]; of a protected entry the original format.
     pub codec: String,
-    /// The sample entry is `encv`, `enca` or another protected one.
-    pub encrypted: bool,
+    /// Of each sample entry; `None` of a clear one. At most [`MAX_ENTRIES`].
+    pub entries: Vec<Option<Arc<Protection>>>,
+    /// Of the samples of a fragment that names none, from 1.
+    pub default_entry: u32,
     /// `None` when `mdhd` is missing or says 0: fragments of this track have no times.
     pub timescale: Option<NonZeroU32>,
     /// Ticks that the edit list adds to composition times.
@@ -198,6 +213,17 @@ pub struct InitTrack {
     pub parameters: Option<Arc<Parameters>>,
     /// Bytes of a NAL unit's length in its samples; `None` where they have none.
     pub nal_length: Option<usize>,
+}
+
+/// Sample entries kept of one track: a clear and an encrypted one where encryption begins later.
+pub const MAX_ENTRIES: usize = 8;
+
+impl InitTrack {
+    /// A protected entry is `encv`, `enca` or another of that kind.
+    #[must_use]
+    pub fn encrypted(&self) -> bool {
+        self.entries.iter().flatten().any(|p| !p.clear)
+    }
 }
 
 /// Inspects one resource as its bytes arrive.
@@ -259,6 +285,7 @@ impl Inspector {
             // Copied: collecting in place would keep the whole window's memory for as long as the history lasts.
             head: self.head.get(..HEAD_KEPT).unwrap_or(&self.head).to_vec(),
             encrypted: false,
+            systems: Vec::new(),
         };
         let Some(parser) = self.parser else { return (inspection, None) };
         let (defects, init) = parser.finish(&mut inspection);

@@ -5,6 +5,7 @@ use super::defects::Defects;
 use super::lines::Line;
 use super::m3u8;
 use super::uris;
+use crate::drm::Id;
 use crate::stream::{ByteRange, Key, Map};
 use std::sync::Arc;
 use url::Url;
@@ -35,7 +36,8 @@ impl Protection {
         }
         let Some(read) = m3u8::key(list) else { return };
         let uri = read.uri.map(|uri| absolute(base, uri));
-        let key = Key { method: read.method.to_string(), uri, iv: read.iv, key_format: read.keyformat };
+        let key_id = list.written("KEYID").and_then(Id::written);
+        let key = Key { method: read.method.to_string(), uri, iv: read.iv, key_format: read.keyformat, key_id };
         if let Some(same) = self.keys.iter_mut().find(|k| k.format() == key.format()) {
             *same = key;
         } else if self.keys.len() < MAX_KEYS {

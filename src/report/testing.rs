@@ -286,6 +286,7 @@ fn inspected(segment: &Segment, bytes: u64) -> SegmentFacts {
         defects_total: 0,
         head: Vec::new(),
         encrypted: false,
+        systems: Vec::new(),
     };
     SegmentFacts {
         segment: segment.clone(),
@@ -313,6 +314,7 @@ fn track(id: u32, media: Media, start: u64) -> Track {
         parameters: None,
         changed: None,
         keyframes_at: Vec::new(),
+        protection: None,
     }
 }
 

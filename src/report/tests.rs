@@ -214,7 +214,7 @@ fn the_output_says_container_and_encryption_only_where_it_knows() {
     );
     assert_eq!(info(&report, 1), serde_json::json!({"container": "", "low_latency": "", "encrypted": ""}));
     let facts = &mut report.capture.outputs[0].renditions[0];
-    let key = Key { method: "AES-128".into(), uri: None, iv: None, key_format: None };
+    let key = Key { method: "AES-128".into(), uri: None, iv: None, key_format: None, key_id: None };
     Arc::make_mut(facts.timeline.as_mut().unwrap()).segments[3].key = Some(key);
     for segment in &mut facts.segments {
         Arc::make_mut(segment).inspection.as_mut().unwrap().container = Container::Unknown;

@@ -2,9 +2,10 @@
 
 use super::boxes::{self, Boxed, Fault};
 use super::in_band::Heads;
+use super::protection::{self, Groups};
 use super::track::Fragmented;
 use crate::container::defects::Defects;
-use crate::container::{Init, MAX_TRACKS, Track};
+use crate::container::{Init, InitTrack, MAX_TRACKS, Track};
 use crate::finding::DefectKind;
 use mp4_atom::{Tfdt, Tfhd, Trun};
 
@@ -17,8 +18,8 @@ pub struct Fragments {
     heads: Heads,
     /// A `moof` was seen.
     pub any: bool,
-    /// Protected samples were seen.
-    pub encrypted: bool,
+    /// Samples were seen that are encrypted, or said to be.
+    encrypted: bool,
 }
 
 /// A `moof` whose samples are still to come.
@@ -101,7 +102,6 @@ impl Fragments {
     fn traf(&mut self, traf: &Boxed<'_>, moof: u64, defects: &mut Defects) -> Result<Option<u64>, Fault> {
         let parts = Parts::read(traf)?;
         let Some(tfhd) = parts.tfhd else { return Err(traf.fault("has no `tfhd`".to_owned())) };
-        self.encrypted |= parts.protected;
         let Some(track) = self.track(tfhd.track_id, traf.at, defects) else { return Ok(None) };
         let defaults = track.defaults(&tfhd);
         match parts.tfdt {
@@ -110,16 +110,24 @@ impl Fragments {
                 format!("the `traf` of track {} at byte {} has no `tfdt`: its time is unknown", tfhd.track_id, traf.at)
             }),
         }
-        let base = tfhd.base_data_offset.unwrap_or(moof);
-        let offset = parts.runs.first().and_then(|run| run.data_offset);
-        if let (Some(offset), Some(size), false) = (offset, track.peeks(&parts.runs, defaults), parts.protected) {
-            self.heads.want(tfhd.track_id, base.saturating_add_signed(offset.into()), size);
-        }
-        let Some(track) = self.tracks.iter_mut().find(|t| t.id == tfhd.track_id) else { return Ok(None) };
         let mut bytes = Some(0u64);
         for run in &parts.runs {
             let needs = track.run(run, defaults);
             bytes = bytes.zip(needs).map(|(a, b)| a.saturating_add(b));
+        }
+        let protection = track.entry(&tfhd).map(|entry| parts.groups.over(entry));
+        let vector_size = protection.as_ref().and_then(|p| p.vector_size);
+        let encrypted = track.protect(protection, parts.senc.as_ref().is_some_and(protection::describes));
+        let offset = parts.runs.first().and_then(|run| run.data_offset);
+        if let (Some(offset), Some(size), false) = (offset, track.peeks(&parts.runs, defaults), encrypted) {
+            let base = tfhd.base_data_offset.unwrap_or(moof);
+            self.heads.want(tfhd.track_id, base.saturating_add_signed(offset.into()), size);
+        }
+        self.encrypted |= encrypted;
+        if let (Some(senc), Some(vector_size)) = (&parts.senc, vector_size)
+            && let Err(fault) = protection::samples(senc, vector_size, &parts.runs, defaults.size)
+        {
+            defects.add(DefectKind::Container, fault.at, "ISO/IEC 23001-7 7.2", || fault.message);
         }
         Ok(bytes)
     }
@@ -136,12 +144,18 @@ impl Fragments {
                 format!("the `traf` at byte {at} belongs to track {id}, the initialization segment has {known}")
             });
         }
-        self.encrypted |= track.as_ref().is_some_and(|t| t.encrypted);
         if self.tracks.len() >= MAX_TRACKS {
             return None;
         }
         self.tracks.push(Fragmented::new(id, track));
         self.tracks.last_mut()
+    }
+
+    /// Of a lone initialization segment: what it announces.
+    #[must_use]
+    pub fn encrypted(&self) -> bool {
+        let announced = || self.init.iter().flat_map(|i| &i.tracks).any(InitTrack::encrypted);
+        if self.any { self.encrypted } else { announced() }
     }
 
     /// The tracks seen; of a lone initialization segment those that it announces.
@@ -151,21 +165,27 @@ impl Fragments {
             return self.tracks.into_iter().map(Fragmented::finish).collect();
         }
         let announced = self.init.into_iter().flat_map(|i| i.tracks);
-        announced.map(|t| Track { parameters: t.parameters, ..Track::new(t.id, t.media, t.codec) }).collect()
+        let track = |t: InitTrack| Track {
+            protection: t.entries.into_iter().flatten().next(),
+            parameters: t.parameters,
+            ..Track::new(t.id, t.media, t.codec)
+        };
+        announced.map(track).collect()
     }
 }
 
 /// The boxes of a `traf` that are read.
 #[derive(Debug, Default)]
-struct Parts {
+struct Parts<'a> {
     tfhd: Option<Tfhd>,
     tfdt: Option<Tfdt>,
     runs: Vec<Trun>,
-    protected: bool,
+    senc: Option<Boxed<'a>>,
+    groups: Groups<'a>,
 }
 
-impl Parts {
-    fn read(traf: &Boxed<'_>) -> Result<Self, Fault> {
+impl<'a> Parts<'a> {
+    fn read(traf: &Boxed<'a>) -> Result<Self, Fault> {
         let mut parts = Self::default();
         for child in traf.children() {
             let child = child?;
@@ -173,7 +193,8 @@ impl Parts {
                 b"tfhd" => parts.tfhd = Some(child.leaf()?),
                 b"tfdt" => parts.tfdt = Some(child.leaf()?),
                 b"trun" => parts.runs.push(child.leaf()?),
-                b"senc" | b"saiz" => parts.protected = true,
+                b"senc" => parts.senc = Some(child),
+                b"sgpd" | b"sbgp" => parts.groups.add(&child),
                 _ => {}
             }
         }

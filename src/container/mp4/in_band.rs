@@ -70,7 +70,7 @@ impl InBand {
     #[must_use]
     pub fn of(init: &InitTrack) -> Self {
         match (init.codec.as_str(), init.nal_length) {
-            _ if init.encrypted => Self::Closed,
+            _ if init.encrypted() => Self::Closed,
             ("h264", Some(length)) => Self::Units(Box::new(Sets::new(Syntax::H264)), Syntax::H264, length),
             ("hevc", Some(length)) => Self::Units(Box::new(Sets::new(Syntax::Hevc)), Syntax::Hevc, length),
             ("av1", _) => Self::Av1(Box::default()),
@@ -147,6 +147,7 @@ fn merged(mut read: Parameters, entry: Parameters) -> Parameters {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
     #[test]
     fn the_beginning_of_a_sample_is_kept_however_it_is_cut() {
@@ -189,7 +190,8 @@ mod tests {
             id: 1,
             media: None,
             codec: "h264".to_owned(),
-            encrypted,
+            entries: vec![encrypted.then(Arc::default)],
+            default_entry: 1,
             timescale: None,
             presentation_shift: 0,
             default_duration: None,

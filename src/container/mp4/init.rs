@@ -1,10 +1,12 @@
 //! The movie box: what fragments need to know of their tracks.
 
 use super::boxes::{Boxed, Fault, name};
+use super::protection;
 use super::sample_entry;
 use crate::codec::parameters::Parameters;
 use crate::container::defects::Defects;
-use crate::container::{Init, InitTrack, MAX_TRACKS};
+use crate::container::{Init, InitTrack, MAX_ENTRIES, MAX_TRACKS, Protection};
+use crate::drm::Scheme;
 use crate::finding::DefectKind;
 use crate::stream::Media;
 use mp4_atom::{Elst, Mdhd, Mvhd, Tkhd, Trex};
@@ -47,7 +49,9 @@ struct Trak {
     id: u32,
     timescale: u32,
     handler: [u8; 4],
+    /// The first sample entry.
     entry: Option<Entry>,
+    protections: Vec<Option<Arc<Protection>>>,
     edits: Option<Elst>,
 }
 
@@ -55,7 +59,6 @@ struct Trak {
 #[derive(Debug)]
 struct Entry {
     format: [u8; 4],
-    protected: bool,
     parameters: Option<Parameters>,
     nal_length: Option<usize>,
 }
@@ -98,6 +101,10 @@ impl Movie {
             if track.entry.is_none() {
                 say(track.at, format!("track {id} has no sample entry in `stsd`"));
             }
+            let common = |p: &&Arc<Protection>| p.scheme.is_some_and(Scheme::is_common) && p.kid.is_none();
+            if let Some(scheme) = track.protections.iter().flatten().find(common).and_then(|p| p.scheme) {
+                say(track.at, format!("track {id} is protected with {scheme} and has no `tenc`: its key isn't named"));
+            }
             if self.fragmented && self.defaults.iter().all(|d| d.track_id != id) {
                 say(track.at, format!("track {id} has no `trex`"));
             }
@@ -112,7 +119,8 @@ impl Movie {
                 id: t.id,
                 media: media(t.handler),
                 codec: t.entry.as_ref().map_or_else(String::new, |e| codec(e.format)),
-                encrypted: t.entry.as_ref().is_some_and(|e| e.protected),
+                entries: t.protections.clone(),
+                default_entry: trex.map_or(1, |d| d.default_sample_description_index),
                 timescale: NonZeroU32::new(t.timescale),
                 presentation_shift: t.shift(self.timescale),
                 default_duration: trex.map(|d| d.default_sample_duration),
@@ -173,35 +181,38 @@ fn media_box(mdia: &Boxed<'_>, track: &mut Trak) -> Result<(), Fault> {
                 let handler = child.body.get(8..).and_then(<[u8]>::first_chunk::<4>);
                 track.handler = *handler.ok_or_else(|| child.fault("ends before its handler_type".to_owned()))?;
             }
-            b"minf" => track.entry = entry(&child, track.handler)?,
+            b"minf" => entries(&child, track)?,
             _ => {}
         }
     }
     Ok(())
 }
 
-/// The first sample entry: `minf/stbl/stsd`.
-fn entry(minf: &Boxed<'_>, handler: [u8; 4]) -> Result<Option<Entry>, Fault> {
-    let Some(stbl) = find(minf, b"stbl")? else { return Ok(None) };
-    let Some(stsd) = find(&stbl, b"stsd")? else { return Ok(None) };
-    let Some(first) = stsd.children_behind(8).next().transpose()? else { return Ok(None) };
-    let protected = matches!(&first.kind, b"encv" | b"enca" | b"enct" | b"encs");
-    let format = if protected { original(first.body).unwrap_or(first.kind) } else { first.kind };
-    let parameters = match media(handler) {
-        Some(Media::Video) => sample_entry::picture(&first),
-        Some(Media::Audio) => sample_entry::sound(&first, format),
-        _ => None,
-    };
-    Ok(Some(Entry { format, protected, parameters, nal_length: sample_entry::nal_length(&first) }))
+/// `minf/stbl/stsd`: the first sample entry, and how each is protected.
+fn entries(minf: &Boxed<'_>, track: &mut Trak) -> Result<(), Fault> {
+    let Some(stbl) = find(minf, b"stbl")? else { return Ok(()) };
+    let Some(stsd) = find(&stbl, b"stsd")? else { return Ok(()) };
+    for found in stsd.children_behind(8).take(MAX_ENTRIES) {
+        let found = found?;
+        let protected = matches!(&found.kind, b"encv" | b"enca" | b"enct" | b"encs");
+        let (original, protection) = match protected {
+            true => Some(protection::of_entry(&found)).map_or((None, None), |(format, p)| (format, Some(Arc::new(p)))),
+            false => (None, None),
+        };
+        track.protections.push(protection);
+        track.entry.get_or_insert_with(|| entry(&found, original.unwrap_or(found.kind), track.handler));
+    }
+    Ok(())
 }
 
-/// `sinf/frma` (ISO/IEC 14496-12 8.12.2) of a protected entry. Searched, because the length of the fields before it
-/// depends on the handler and, for audio, on the writer's QuickTime version.
-fn original(entry: &[u8]) -> Option<[u8; 4]> {
-    entry.windows(12).find_map(|w| match w {
-        [0, 0, 0, 12, b'f', b'r', b'm', b'a', a, b, c, d] => Some([*a, *b, *c, *d]),
+/// `format` is the entry's own, or the original one of a protected entry.
+fn entry(found: &Boxed<'_>, format: [u8; 4], handler: [u8; 4]) -> Entry {
+    let parameters = match media(handler) {
+        Some(Media::Video) => sample_entry::picture(found),
+        Some(Media::Audio) => sample_entry::sound(found, format),
         _ => None,
-    })
+    };
+    Entry { format, parameters, nal_length: sample_entry::nal_length(found) }
 }
 
 fn find<'a>(parent: &Boxed<'a>, kind: &[u8; 4]) -> Result<Option<Boxed<'a>>, Fault> {
@@ -265,12 +276,5 @@ mod tests {
         assert_eq!(shift(vec![edit(500, None), edit(0, Some(1024))]), 24_000 - 1024);
         assert_eq!(shift(vec![edit(u64::MAX, None), edit(0, Some(u64::MAX))]), i64::MIN, "hostile");
         assert_eq!(shift(Vec::new()), 0);
-    }
-
-    #[test]
-    fn a_protected_entry_names_its_original_format() {
-        let entry = [&[7; 30][..], b"\0\0\0\x0cfrmahvc1", &[9; 4]].concat();
-        assert_eq!(original(&entry), Some(*b"hvc1"));
-        assert_eq!(original(&[0; 40]), None);
     }
 }

@@ -6,11 +6,13 @@ mod boxes;
 mod fragment;
 mod in_band;
 mod init;
+mod protection;
 mod sample_entry;
 mod track;
 
 use super::defects::Defects;
-use super::{Init, Inspection};
+use super::{Init, Inspection, MAX_SYSTEMS};
+use crate::drm::Pssh;
 use crate::finding::DefectKind;
 use boxes::{Boxed, Header, name};
 use fragment::Fragments;
@@ -27,6 +29,7 @@ pub struct Mp4 {
     /// Of the resource's own `moov`.
     init: Option<Init>,
     mdat: bool,
+    systems: Vec<Pssh>,
     defects: Defects,
 }
 
@@ -53,7 +56,15 @@ impl Mp4 {
     #[must_use]
     pub fn new(init: Option<Init>, defects: Defects) -> Self {
         let state = State::Header(Vec::new());
-        Self { state, offset: 0, fragments: Fragments::new(init), init: None, mdat: false, defects }
+        Self {
+            state,
+            offset: 0,
+            fragments: Fragments::new(init),
+            init: None,
+            mdat: false,
+            systems: Vec::new(),
+            defects,
+        }
     }
 
     pub fn push(&mut self, mut bytes: &[u8]) {
@@ -133,13 +144,22 @@ impl Mp4 {
     }
 
     fn read(&mut self, found: &Boxed<'_>) {
+        self.systems(found);
         if &found.kind == b"moof" {
             return self.fragments.moof(found, &mut self.defects);
         }
         let init = init::read(found, &mut self.defects);
         self.fragments.initialize(&init);
-        self.fragments.encrypted |= init.tracks.iter().any(|t| t.encrypted);
         self.init = Some(init);
+    }
+
+    fn systems(&mut self, movie: &Boxed<'_>) {
+        let boxes = movie.children().map_while(Result::ok).filter(|b| &b.kind == b"pssh");
+        for pssh in boxes.filter_map(|b| Pssh::read(b.body)) {
+            if self.systems.len() < MAX_SYSTEMS && !self.systems.contains(&pssh) {
+                self.systems.push(pssh);
+            }
+        }
     }
 
     pub fn finish(mut self, inspection: &mut Inspection) -> (Defects, Option<Init>) {
@@ -152,7 +172,8 @@ impl Mp4 {
                 "the segment has no movie fragment (`moof`)".to_owned()
             });
         }
-        inspection.encrypted |= self.fragments.encrypted;
+        inspection.systems = self.systems;
+        inspection.encrypted |= self.fragments.encrypted();
         inspection.tracks = self.fragments.finish();
         (self.defects, self.init)
     }

@@ -2,7 +2,7 @@
 
 use super::in_band::InBand;
 use crate::codec::parameters::Parameters;
-use crate::container::{InitTrack, MAX_KEYFRAMES, Track};
+use crate::container::{InitTrack, MAX_KEYFRAMES, Protection, Track};
 use crate::stream::Media;
 use crate::units::MediaTime;
 use mp4_atom::{Tfhd, Trun, TrunEntry, TrunSamples};
@@ -30,13 +30,15 @@ pub struct Fragmented {
     last_sync: Option<i64>,
     sync_interval_max: Option<i64>,
     syncs_at: Vec<i64>,
+    /// Of the newest encrypted samples.
+    protection: Option<Arc<Protection>>,
 }
 
 /// What a sample inherits from `tfhd`, or else from `trex`.
 #[derive(Debug, Clone, Copy)]
 pub struct Defaults {
     duration: Option<u32>,
-    size: Option<u32>,
+    pub size: Option<u32>,
     flags: u32,
 }
 
@@ -58,6 +60,7 @@ impl Fragmented {
             last_sync: None,
             sync_interval_max: None,
             syncs_at: Vec::new(),
+            protection: None,
         }
     }
 
@@ -79,6 +82,22 @@ impl Fragmented {
             TrunSamples::Inherited { .. } => None,
         };
         size.or(defaults.size)
+    }
+
+    /// Of the sample entry that the fragment's samples refer to; `None` for a clear one.
+    #[must_use]
+    pub fn entry(&self, tfhd: &Tfhd) -> Option<&Arc<Protection>> {
+        let init = self.init.as_ref()?;
+        let entry = tfhd.sample_description_index.unwrap_or(init.default_entry);
+        init.entries.get(usize::try_from(entry.checked_sub(1)?).ok()?)?.as_ref()
+    }
+
+    /// Takes in how a fragment's samples are protected; whether they are encrypted. `described`: the fragment has a
+    /// `senc` with samples, which says so where the sample entry is a clear one.
+    pub fn protect(&mut self, protection: Option<Arc<Protection>>, described: bool) -> bool {
+        let encrypted = protection.as_ref().map_or(described, |p| !p.clear);
+        self.protection = protection.filter(|_| encrypted).or(self.protection.take());
+        encrypted
     }
 
     /// `tfdt`: the next sample's decode time.
@@ -168,6 +187,7 @@ impl Fragmented {
         track.samples = self.samples;
         let entry = self.init.as_ref().and_then(|i| i.parameters.clone());
         (track.parameters, track.changed) = said(self.in_band, entry);
+        track.protection = self.protection;
         if media == Some(Media::Video) {
             track.starts_with_keyframe = self.first_sync;
             track.keyframes = self.syncs;

@@ -163,6 +163,7 @@ impl Demux {
 
     fn payload(&mut self, at: u64, packet: &Packet<'_>) {
         self.encrypted |= packet.scrambled;
+        self.facts.scrambled += u64::from(packet.scrambled);
         match self.role(packet.pid) {
             Role::Stream(index) => self.stream(at, packet, index),
             Role::Tables => {

@@ -1,0 +1,150 @@
+//! The `pssh` box (ISO/IEC 23001-7 8.1): what one DRM system needs to ask for a licence.
+
+use super::{Id, System};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pssh {
+    pub system: Id,
+    /// The keys it is for, where it says so; at most [`MAX_KIDS`].
+    pub kids: Vec<Id>,
+}
+
+/// Key identifiers kept of one box.
+pub const MAX_KIDS: usize = 64;
+/// Boxes read of one URI.
+const MAX_BOXES: usize = 8;
+
+impl Pssh {
+    /// `body` is what follows the box header. `None` for one that is cut off.
+    #[must_use]
+    pub fn read(body: &[u8]) -> Option<Self> {
+        let (&version, rest) = body.split_first()?;
+        let (system, mut rest) = rest.get(3..)?.split_first_chunk::<16>()?;
+        let mut kids = Vec::new();
+        if version > 0 {
+            let (count, after) = rest.split_first_chunk::<4>()?;
+            let bytes = usize::try_from(u32::from_be_bytes(*count)).ok()?.checked_mul(16)?;
+            let (listed, after) = after.split_at_checked(bytes)?;
+            kids.extend(listed.chunks_exact(16).take(MAX_KIDS).filter_map(Id::read));
+            rest = after;
+        }
+        let system = Id::new(*system);
+        let (size, rest) = rest.split_first_chunk::<4>()?;
+        let data = rest.get(..usize::try_from(u32::from_be_bytes(*size)).ok()?)?;
+        if kids.is_empty() && System::of_id(system) == Some(System::Widevine) {
+            kids = widevine(data);
+        }
+        Some(Self { system, kids })
+    }
+}
+
+/// The boxes that a `data:` URI carries; none where it carries something else.
+#[must_use]
+pub fn in_data_uri(uri: &str) -> Vec<Pssh> {
+    let is_data = uri.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
+    let encoded = uri.split_once(";base64,").map(|(_, text)| text.trim_end_matches('=')).filter(|_| is_data);
+    let Some(bytes) = encoded.and_then(|text| STANDARD_NO_PAD.decode(text).ok()) else { return Vec::new() };
+    let (mut found, mut rest) = (Vec::new(), bytes.as_slice());
+    while let (Some((body, after)), true) = (boxed(rest), found.len() < MAX_BOXES) {
+        found.extend(Pssh::read(body));
+        rest = after;
+    }
+    found
+}
+
+/// The body of the `pssh` that `bytes` begin with, and what follows it.
+fn boxed(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let size = usize::try_from(u32::from_be_bytes(*bytes.first_chunk()?)).ok()?;
+    let (whole, after) = bytes.split_at_checked(size)?;
+    let (kind, body) = whole.get(4..)?.split_first_chunk::<4>()?;
+    (kind == b"pssh").then_some((body, after))
+}
+
+/// Field 2 (key_ids) of Widevine's message, a Protocol Buffer.
+fn widevine(mut data: &[u8]) -> Vec<Id> {
+    const KEY_ID: u64 = 2 << 3 | 2;
+    let mut kids = Vec::new();
+    while let (Some((tag, rest)), true) = (varint(data), kids.len() < MAX_KIDS) {
+        let after = match tag & 7 {
+            0 => varint(rest).map(|(_, after)| after),
+            1 => rest.get(8..),
+            5 => rest.get(4..),
+            2 => varint(rest).and_then(|(size, after)| {
+                let (value, after) = after.split_at_checked(usize::try_from(size).ok()?)?;
+                kids.extend(Id::read(value).filter(|_| tag == KEY_ID));
+                Some(after)
+            }),
+            _ => None,
+        };
+        let Some(after) = after else { break };
+        data = after;
+    }
+    kids
+}
+
+/// Seven bits a byte, the low ones first.
+fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let last = bytes.iter().take(10).position(|b| b & 0x80 == 0)?;
+    let (number, rest) = bytes.split_at_checked(last + 1)?;
+    Some((number.iter().rev().fold(0, |sum, byte| sum << 7 | u64::from(byte & 0x7f)), rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::engine::general_purpose::STANDARD;
+
+    const KID: Id = Id::new([7; 16]);
+
+    fn body(version: u8, system: System, kids: &[Id], data: &[u8]) -> Vec<u8> {
+        let mut body = vec![version, 0, 0, 0];
+        body.extend(system.id().unwrap().0);
+        if version > 0 {
+            body.extend((kids.len() as u32).to_be_bytes());
+            kids.iter().for_each(|kid| body.extend(kid.0));
+        }
+        body.extend((data.len() as u32).to_be_bytes());
+        [body, data.to_vec()].concat()
+    }
+
+    fn uri(bodies: &[Vec<u8>]) -> String {
+        let boxed = |b: &Vec<u8>| [&(b.len() as u32 + 8).to_be_bytes()[..], b"pssh", b].concat();
+        format!("data:text/plain;base64,{}", STANDARD.encode(bodies.iter().flat_map(boxed).collect::<Vec<_>>()))
+    }
+
+    #[test]
+    fn keys_come_from_the_list_or_from_widevine_s_message() {
+        let listed = Pssh::read(&body(1, System::PlayReady, &[KID], b"anything")).unwrap();
+        assert_eq!((System::of_id(listed.system), listed.kids), (Some(System::PlayReady), vec![KID]));
+        // algorithm = 1, key_ids = KID, provider = "x", a later field of 32 bits.
+        let message = [&[0x08, 1, 0x12, 16][..], &[7; 16], b"\x1a\x01x", &[0x4d, 1, 2, 3, 4]].concat();
+        assert_eq!(Pssh::read(&body(0, System::Widevine, &[], &message)).unwrap().kids, [KID]);
+        assert_eq!(Pssh::read(&body(0, System::PlayReady, &[], &message)).unwrap().kids, []);
+    }
+
+    #[test]
+    fn a_data_uri_carries_boxes_or_something_else() {
+        let two = uri(&[body(1, System::Widevine, &[KID], b""), body(0, System::PlayReady, &[], b"")]);
+        assert_eq!(in_data_uri(&two).iter().map(|p| p.kids.len()).collect::<Vec<_>>(), [1, 0]);
+        assert_eq!(in_data_uri(&two.replace("data:", "DATA:")).len(), 2);
+        for other in ["skd://key", "data:text/plain;base64,!!", "data:,x", "data:;base64,AAAA", "é;base64,AAAA"] {
+            assert_eq!(in_data_uri(other), [], "{other}");
+        }
+    }
+
+    #[test]
+    fn a_cut_or_lying_box_is_none() {
+        let whole = body(1, System::Widevine, &[KID, KID], b"data");
+        for length in 0..whole.len() {
+            assert_eq!(Pssh::read(&whole[..length]), None, "{length}");
+        }
+        let mut lying = whole.clone();
+        lying[20..24].fill(0xff);
+        assert_eq!(Pssh::read(&lying), None);
+        for hostile in [&[0x12, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1][..], &[0xff; 20], &[0x13]] {
+            assert_eq!(widevine(hostile), []);
+        }
+    }
+}
