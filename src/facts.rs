@@ -3,6 +3,7 @@
 mod i_frames;
 mod low_latency;
 mod packager;
+mod systems;
 
 pub use i_frames::IFrameFacts;
 pub use low_latency::{DeltaFacts, HintFacts, LowLatencyFacts, PartFacts, ReloadFacts};

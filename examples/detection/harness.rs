@@ -61,6 +61,14 @@ TA:
   extends: T2
   checks:
     ad_break_stuck: {cue_within: 30.0}
+TC:
+  extends: T2
+  checks:
+    encryption: {drm: [fairplay, widevine]}
+TR:
+  extends: T2
+  checks:
+    encryption: {rotation_within: 15.0}
 ";
 
 impl Stage {

@@ -190,6 +190,8 @@ fn pace(channel: &str) -> (&'static str, Duration) {
         Some("AD") => ("TA", EVERY),
         Some("HV") => ("TH", EVERY),
         Some("AU" | "AT") => ("TO", EVERY),
+        Some("AE") => ("TR", EVERY),
+        Some("CB") => ("TC", EVERY),
         _ => ("T2", EVERY),
     }
 }

@@ -1,3 +1,4 @@
+mod rotation;
 mod samples;
 mod systems;
 
@@ -16,8 +17,8 @@ pub const META: Meta = Meta {
     severity: Severity::Critical,
     group: Group::Segments,
     help: "fails when a segment is announced as encrypted and is clear, or the other way round, doesn't decrypt with its AES-128 key and \
-           initialization vector, is encrypted with another scheme or key than the playlist names, when a key doesn't answer or hasn't 16 \
-           bytes, or a DRM system is missing that the template expects",
+           initialization vector, is encrypted with another scheme or key than the playlist names, when a key doesn't answer, hasn't 16 \
+           bytes or isn't replaced in time, or a DRM system is missing that the template expects",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.4, 5.2; ISO/IEC 23001-7",
     needs_history: false,
 };
@@ -27,13 +28,16 @@ params! {
     forbidden_ok: bool = false,
     /// DRM systems for which each encrypted rendition has to offer a key, and one of which has to protect each video: `widevine`, `playready`, `fairplay`, `clearkey`
     drm: Vec<System> = Vec::new(),
+    /// Most seconds that one key may be used for; absent where keys needn't change. Counts from the first probe on
+    rotation_within: Option<f64> = None,
 }
 
 pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
     input::each(context, NOTHING, |facts, past| {
         let judged = judge(facts, past, params);
         let promised = systems::faults(context.output.protocol, facts, &params.drm);
-        judged.into_iter().chain(promised).reduce(|all, more| [all, more].concat())
+        let rotated = rotation::judge(past, params.rotation_within);
+        judged.into_iter().chain(promised).chain(rotated).reduce(|all, more| [all, more].concat())
     })
 }
 

@@ -1,6 +1,7 @@
 mod damage;
 mod mp4;
 mod other;
+mod protection;
 mod ts;
 
 use super::*;

@@ -1,6 +1,6 @@
 use super::inputs::{self, SeenInputs};
 use super::ladder::{self, SeenLadder};
-use super::{Observation, OutputPast, RenditionPast, identity};
+use super::{KeyUse, Observation, OutputPast, RenditionPast, identity};
 use crate::facts::{KeyFacts, OutputFacts, RenditionFacts, SegmentFacts};
 use crate::stream::{Key as MediaKey, Segment, Timeline};
 use crate::units::{Seconds, Timestamp};
@@ -179,6 +179,7 @@ impl RenditionMemory {
             let news = self.observe(Observation::of(timeline, at, keep.query_identifies), arrival(facts, at));
             if let Some(edge_since) = self.past.edge_since.filter(|_| news) {
                 self.past.ads.take(timeline, before, at, edge_since);
+                self.past.key_use = KeyUse::next(self.past.key_use.take(), facts, timeline, edge_since);
             }
         }
         for segment in &facts.segments {

@@ -7,12 +7,14 @@
 
 mod ads;
 mod inputs;
+mod key_use;
 mod ladder;
 mod memory;
 mod observation;
 
 pub use ads::{AdPast, OpenBreak};
 pub use inputs::SeenInputs;
+pub use key_use::KeyUse;
 pub use ladder::SeenLadder;
 pub use memory::{History, Keep, Key, Known};
 pub use observation::{MAX_REMEMBERED_SEGMENTS, Observation, Remembered, identity};
@@ -47,4 +49,6 @@ pub struct RenditionPast {
     /// `None` before the first observation; on the very first probe it is that probe's time.
     pub edge_since: Option<Timestamp>,
     pub ads: AdPast,
+    /// `None` while segments are clear.
+    pub key_use: Option<KeyUse>,
 }

@@ -2,10 +2,12 @@ use super::derive;
 use super::measured::unmeasured;
 use super::segment::{TrackView, tracks};
 use super::{ContinuityView, PlaylistView, SegmentView};
+use crate::drm::System;
 use crate::facts::{FailureKind, Fetched, RenditionFacts};
 use crate::stream::{Media, Timeline};
 use crate::units::{BitsPerSecond, Seconds, Timestamp};
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// One rendition's facts, each named as its gauge without `packager_`.
 #[derive(Debug, Serialize)]
@@ -26,6 +28,9 @@ pub struct RenditionView<'a> {
     /// What the bitstream of the newest segment says.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tracks: Vec<TrackView<'a>>,
+    /// DRM systems that its playlist or its media name.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub drm: BTreeSet<System>,
     #[serde(skip)]
     pub live_edge: Option<Timestamp>,
     /// It has no playlist of its own: captions or audio that travel inside the video.
@@ -71,6 +76,7 @@ impl<'a> RenditionView<'a> {
             segment: facts.segments.last().map(|s| SegmentView::new(s)).unwrap_or_default(),
             continuity: ContinuityView::new(facts),
             tracks: facts.segments.last().map(|s| tracks(s)).unwrap_or_default(),
+            drm: &facts.offered_systems() | &facts.systems_in_media(),
             live_edge: facts.timeline.as_deref().and_then(Timeline::live_edge),
             embedded: facts.playlist.is_none()
                 && facts.rendition.uri.is_none()

@@ -1,7 +1,7 @@
 use super::derive::{self, finite, inspections};
 use super::measured::unmeasured;
 use crate::codec::parameters::Parameters;
-use crate::container::TsFacts;
+use crate::container::{Protection, TsFacts};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::stream::Media;
 use serde::Serialize;
@@ -54,13 +54,19 @@ pub struct TrackView<'a> {
     pub format: &'a str,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<&'a Parameters>,
+    /// How its samples are encrypted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protection: Option<&'a Protection>,
 }
 
 /// The tracks of a segment that was inspected.
 pub fn tracks(facts: &SegmentFacts) -> Vec<TrackView<'_>> {
     let tracks = facts.inspection.iter().flat_map(|i| &i.tracks);
     tracks
-        .map(|t| TrackView { id: t.id, media: t.media, format: &t.codec, parameters: t.parameters.as_deref() })
+        .map(|t| {
+            let (parameters, protection) = (t.parameters.as_deref(), t.protection.as_deref());
+            TrackView { id: t.id, media: t.media, format: &t.codec, parameters, protection }
+        })
         .collect()
 }
 
@@ -110,6 +116,7 @@ mod tests {
     use super::*;
     use crate::codec::parameters::{Picture, Ratio};
     use crate::codec::rfc6381::Codec;
+    use crate::drm::{Id, Scheme};
     use crate::stream::Resolution;
     use serde_json::json;
 
@@ -119,14 +126,25 @@ mod tests {
         let resolution = Some(Resolution { width: 1280, height: 720 });
         let picture = Picture { resolution, frame_rate: Ratio::new(50, 2), ..Picture::default() };
         let parameters = Parameters::of_picture(codec, picture);
-        let shown = |parameters| {
-            serde_json::to_value(TrackView { id: 256, media: Some(Media::Video), format: "h264", parameters }).unwrap()
+        let shown = |parameters, protection| {
+            serde_json::to_value(TrackView {
+                id: 256,
+                media: Some(Media::Video),
+                format: "h264",
+                parameters,
+                protection,
+            })
+            .unwrap()
         };
         let expected = json!({
             "id": 256, "media": "video", "format": "h264", "codec": "avc1.64001f", "profile": "High", "level": "3.1",
             "resolution": "1280x720", "frame_rate": 25.0
         });
-        assert_eq!(shown(Some(&parameters)), expected);
-        assert_eq!(shown(None), json!({ "id": 256, "media": "video", "format": "h264" }));
+        assert_eq!(shown(Some(&parameters), None), expected);
+        assert_eq!(shown(None, None), json!({ "id": 256, "media": "video", "format": "h264" }));
+        let (scheme, kid) = (Some(Scheme::CBCS), Id::read(&[7; 16]));
+        let protection = Protection { scheme, kid, ..Protection::default() };
+        let kid = "07070707-0707-0707-0707-070707070707";
+        assert_eq!(shown(None, Some(&protection))["protection"], json!({ "scheme": "cbcs", "kid": kid }));
     }
 }

@@ -221,3 +221,17 @@ fn the_output_says_container_and_encryption_only_where_it_knows() {
     }
     assert_eq!(info(&report, 0), serde_json::json!({"container": "", "low_latency": "false", "encrypted": "true"}));
 }
+
+#[test]
+fn drm_systems_are_named_once_for_all() {
+    let mut report = report(vec![output("hls", vec![video(720, 2500), video(1080, 5000)])]);
+    assert!(!text(&report, false).contains("encrypted for"));
+    for facts in &mut report.capture.outputs[0].renditions {
+        let format = |name: &str| Some(name.to_owned());
+        let key = |key_format| Key { method: "SAMPLE-AES".into(), uri: None, iv: None, key_format, key_id: None };
+        let keys = ["com.apple.streamingkeydelivery", "com.microsoft.playready"].map(|f| key(format(f)));
+        Arc::make_mut(facts.timeline.as_mut().unwrap()).segments.last_mut().unwrap().keys = keys.into();
+    }
+    assert_eq!(first(&report)["drm"], serde_json::json!(["playready", "fairplay"]));
+    assert!(text(&report, false).contains("\nencrypted for PlayReady, FairPlay\n"));
+}

@@ -5,6 +5,7 @@ use super::{OutputView, RenditionView, Report, View, clean};
 use crate::checks::{CheckResult, Outcome};
 use crate::finding::{Finding, Severity};
 use crate::stream::masked;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 /// Violations of one check that are written out; the rest is counted.
@@ -88,8 +89,16 @@ fn output_lines(output: &OutputView<'_>, report: &Report) -> String {
     let mut out = format!("\n{} ({}) {}  {state}\n", plain(output.name), output.protocol, plain(&output.url));
     if !output.renditions.is_empty() {
         out.push_str(&table(&output.renditions));
+        out.push_str(&systems(&output.renditions));
     }
     out
+}
+
+/// The DRM systems of all renditions, where there are any.
+fn systems(renditions: &[RenditionView<'_>]) -> String {
+    let all: BTreeSet<_> = renditions.iter().flat_map(|r| &r.drm).collect();
+    let names: Vec<_> = all.into_iter().map(ToString::to_string).collect();
+    if names.is_empty() { String::new() } else { format!("encrypted for {}\n", names.join(", ")) }
 }
 
 const HEAD: [&str; 10] =

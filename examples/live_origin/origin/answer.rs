@@ -17,7 +17,7 @@ use super::media::{self, UNIT_MS};
 use super::route::{Mode, Resource, Route};
 use super::state::State;
 use super::timeline::{EPOCH_MS, Rendition, TARGET, Timeline};
-use super::{body, i_frames, low_latency, mp4, packager, playlist, sound, ts};
+use super::{body, cbcs, i_frames, low_latency, mp4, packager, playlist, sound, ts};
 
 pub const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
 const PAGE: &str = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>\n";
@@ -164,8 +164,15 @@ fn init(timeline: &Timeline, rendition: Rendition) -> Reply {
         Some(Effect::InitMissing) => not_found(),
         Some(Effect::InitInvalid) => whole(kind, mp4::broken_init(track).into(), Some(EPOCH_MS)),
         Some(Effect::RangeUnsignalled) => whole(kind, mp4::transfer(track, 16).into(), Some(EPOCH_MS)),
+        effect if timeline.cipher == Cipher::Cbcs && effect != Some(Effect::SamplesClear) => {
+            whole(kind, cbcs::init(track.init, kind_of(rendition), timeline.base).into(), Some(EPOCH_MS))
+        }
         _ => whole(kind, Bytes::from_static(track.init), Some(EPOCH_MS)),
     }
+}
+
+fn kind_of(rendition: Rendition) -> mp4::Kind {
+    if rendition == Rendition::Audio { mp4::Kind::Audio } else { mp4::Kind::Video }
 }
 
 fn key(effect: Option<Effect>, number: i64) -> Reply {
@@ -207,6 +214,8 @@ async fn segment(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, rendition: Ren
     let bytes = match timeline.cipher {
         Cipher::Clear => bytes,
         Cipher::Aes128 => crypt::encrypt(bytes, &segment, timeline.base, effect),
+        Cipher::Cbcs if effect == Some(Effect::SamplesClear) => bytes,
+        Cipher::Cbcs => cbcs::encrypt(&bytes, kind_of(rendition), effect),
     };
     let mut reply = whole(kind, bytes.into(), Some(segment.published_ms));
     deliver(ask, effect, count, &mut reply).await;

@@ -50,7 +50,7 @@ impl Channel {
     }
 }
 
-static CHANNELS: [Channel; 13] = [
+static CHANNELS: [Channel; 14] = [
     Channel {
         name: "TV1",
         help: "HLS with muxed transport streams, four rungs, segments of 2 s, ten in the window",
@@ -146,6 +146,18 @@ static CHANNELS: [Channel; 13] = [
         parts: false,
         ads: false,
         cipher: Cipher::Aes128,
+    },
+    Channel {
+        name: "CB1",
+        help: "As CM1, its samples encrypted with cbcs, for FairPlay and Widevine",
+        prefix: "CB",
+        format: Format::Cmaf,
+        units: 1,
+        window: 10,
+        reset: None,
+        parts: false,
+        ads: false,
+        cipher: Cipher::Cbcs,
     },
     Channel {
         name: i_frames::CHANNEL,

@@ -16,11 +16,13 @@ pub enum Cipher {
     Clear,
     /// Segments as a whole.
     Aes128,
+    /// Samples, by common encryption.
+    Cbcs,
 }
 
 /// The number of a segment's key.
-pub fn key_number(index: i64) -> i64 {
-    index.div_euclid(ROTATION)
+pub fn key_number(index: i64, effect: Option<Effect>) -> i64 {
+    if effect == Some(Effect::RotationMissing) { 0 } else { index.div_euclid(ROTATION) }
 }
 
 pub fn key(number: i64) -> [u8; 16] {
@@ -34,7 +36,7 @@ pub fn written_vector(number: i64) -> Option<u128> {
 
 /// A segment as a whole, PKCS7 padding included (RFC 8216bis 4.4.4.4).
 pub fn encrypt(clear: Vec<u8>, segment: &Segment, base: i64, effect: Option<Effect>) -> Vec<u8> {
-    let number = key_number(segment.index);
+    let number = key_number(segment.index, effect);
     let vector = written_vector(number).unwrap_or((segment.index + base) as u128);
     let vector = if effect == Some(Effect::VectorWrong) { !vector } else { vector };
     let key = key(if effect == Some(Effect::KeyWrong) { number + 1 } else { number });

@@ -26,6 +26,7 @@
 mod ads;
 mod answer;
 mod body;
+mod cbcs;
 mod channels;
 mod clock;
 mod crypt;

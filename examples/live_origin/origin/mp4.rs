@@ -66,7 +66,7 @@ fn run(sizes: &[usize], first_flags: Option<Vec<u8>>) -> Vec<u8> {
     boxed(b"trun", &[&fields])
 }
 
-fn boxed(kind: &[u8; 4], content: &[&[u8]]) -> Vec<u8> {
+pub fn boxed(kind: &[u8; 4], content: &[&[u8]]) -> Vec<u8> {
     let size = 8 + content.iter().map(|part| part.len()).sum::<usize>();
     let mut out = (size as u32).to_be_bytes().to_vec();
     out.extend(kind);
@@ -173,7 +173,7 @@ fn overrun_parent(fragment: &mut [u8]) {
     write_u32(fragment, trun, size + 64);
 }
 
-fn find(bytes: &[u8], path: &[&[u8; 4]]) -> Option<usize> {
+pub fn find(bytes: &[u8], path: &[&[u8; 4]]) -> Option<usize> {
     let (mut start, mut end, mut found) = (0, bytes.len(), None);
     for wanted in path {
         let (_, at, stop) = boxes(bytes, start, end).into_iter().find(|(kind, ..)| kind == *wanted)?;
@@ -182,7 +182,7 @@ fn find(bytes: &[u8], path: &[&[u8; 4]]) -> Option<usize> {
     found
 }
 
-fn boxes(bytes: &[u8], start: usize, end: usize) -> Vec<([u8; 4], usize, usize)> {
+pub fn boxes(bytes: &[u8], start: usize, end: usize) -> Vec<([u8; 4], usize, usize)> {
     let mut list = Vec::new();
     let mut at = start;
     while at + 8 <= end {
@@ -193,10 +193,10 @@ fn boxes(bytes: &[u8], start: usize, end: usize) -> Vec<([u8; 4], usize, usize)>
     list
 }
 
-fn read_u32(bytes: &[u8], at: usize) -> u32 {
+pub fn read_u32(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
 }
 
-fn write_u32(bytes: &mut [u8], at: usize, value: u32) {
+pub fn write_u32(bytes: &mut [u8], at: usize, value: u32) {
     bytes[at..at + 4].copy_from_slice(&value.to_be_bytes());
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::ads;
+use super::cbcs;
 use super::channels::{Format, Ladder};
 use super::crypt::{self, Cipher};
 use super::faults::Effect;
@@ -137,6 +138,9 @@ pub fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
         let line = "# One of a thousand lines that say nothing, as long as those of a segment.\n";
         text.push_str(&line.repeat(1000));
     }
+    if timeline.cipher == Cipher::Cbcs && effect != Some(Effect::EncryptionSilent) {
+        text.push_str(&cbcs::tags(timeline.base, effect));
+    }
     for (at, segment) in listing.segments.iter().enumerate().skip(skipped as usize) {
         if at == 1 && effect == Some(Effect::RepeatedTag) {
             let _ = writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{}", listing.sequence);
@@ -159,7 +163,7 @@ pub fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
 
 /// The key tag, where another key begins than that of the segment before.
 fn key(text: &mut String, timeline: &Timeline, before: Option<&Segment>, segment: &Segment, suffix: &str) {
-    let number = |segment: &Segment| crypt::key_number(segment.index);
+    let number = |segment: &Segment| crypt::key_number(segment.index, timeline.effect);
     let changes = before.is_none_or(|before| number(before) != number(segment));
     let announced = timeline.effect != Some(Effect::EncryptionSilent);
     if timeline.cipher == Cipher::Aes128 && changes && announced {

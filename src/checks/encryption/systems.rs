@@ -9,8 +9,7 @@ use std::collections::BTreeSet;
 /// `None` where nothing is expected, or nothing is listed.
 pub(super) fn faults(protocol: Protocol, facts: &RenditionFacts, expected: &[System]) -> Option<Vec<Violation>> {
     let newest = facts.timeline.as_deref()?.segments.last().filter(|_| !expected.is_empty())?;
-    let in_media = in_media(facts);
-    let mut offered: BTreeSet<System> = newest.keys.iter().filter_map(|k| k.system()).collect();
+    let (in_media, mut offered) = (facts.systems_in_media(), facts.offered_systems());
     if protocol != Protocol::Hls {
         offered.extend(&in_media);
     }
@@ -20,13 +19,6 @@ pub(super) fn faults(protocol: Protocol, facts: &RenditionFacts, expected: &[Sys
     }
     let missing = expected.iter().filter(|system| !offered.contains(system));
     Some(missing.map(|system| missing_one(*system, newest, &offered, in_media.contains(system))).collect())
-}
-
-/// Of the `pssh` boxes in initialization segments and fragments.
-pub(super) fn in_media(facts: &RenditionFacts) -> BTreeSet<System> {
-    let inits = facts.inits.iter().filter_map(|i| i.inspection.as_ref());
-    let segments = facts.segments.iter().filter_map(|s| s.inspection.as_ref());
-    inits.chain(segments).flat_map(|i| &i.systems).filter_map(|pssh| System::of_id(pssh.system)).collect()
 }
 
 fn clear(newest: &Segment, expected: &[System]) -> Violation {

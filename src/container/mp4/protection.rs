@@ -174,3 +174,55 @@ fn sizes(runs: &[Trun], default_size: Option<u32>) -> impl Iterator<Item = Optio
         entries.iter().map(move |e| e.size.or(default_size)).chain(inherited)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mp4_atom::TrunEntry;
+
+    /// What is wrong with a `senc` of these fields over samples of 100 and 40 bytes.
+    fn judge(fields: &[u8], vector_size: u8) -> Option<String> {
+        let entry = |size| TrunEntry { size: Some(size), ..TrunEntry::default() };
+        let samples_of_run = TrunSamples::Explicit(vec![entry(100), entry(40)]);
+        let runs = [Trun { data_offset: None, samples: samples_of_run }];
+        samples(&Boxed::new(*b"senc", 7, fields, 15), vector_size, &runs, None).err().map(|fault| fault.message)
+    }
+
+    /// A clear and an encrypted span.
+    fn span(clear: u16, encrypted: u32) -> Vec<u8> {
+        [&[0, 1][..], &clear.to_be_bytes(), &encrypted.to_be_bytes()].concat()
+    }
+
+    #[test]
+    fn each_sample_is_divided_as_long_as_it_is() {
+        let head = [0, 0, 0, 2, 0, 0, 0, 2];
+        assert_eq!(judge(&[&head[..], &span(36, 64), &span(40, 0)].concat(), 0), None);
+        assert_eq!(judge(&[&head[..], &[9; 8], &span(36, 64), &[9; 8], &span(0, 40)].concat(), 8), None);
+        let longer = judge(&[&head[..], &span(36, 64), &span(1, 40)].concat(), 0).unwrap();
+        assert!(longer.ends_with("divides 41 bytes of sample 2, which has 40"), "{longer}");
+        let cut = judge(&[&head[..], &span(36, 64)].concat(), 0).unwrap();
+        assert!(cut.ends_with("ends before its samples do"), "{cut}");
+    }
+
+    #[test]
+    fn whole_samples_need_their_vectors() {
+        let head = [0, 0, 0, 0, 0, 0, 0, 2];
+        assert_eq!(judge(&[&head[..], &[9; 16]].concat(), 8), None);
+        assert_eq!(judge(&head, 0), None, "a vector in common");
+        assert!(judge(&[&head[..], &[9; 15]].concat(), 8).is_some());
+        assert!(judge(&[&[0; 7][..], &[3]].concat(), 0).unwrap().contains("tells how 3 samples"));
+    }
+
+    #[test]
+    fn hostile_counts_cost_nothing() {
+        let many = TrunSamples::Inherited { count: u32::MAX, first_flags: None };
+        let runs = [Trun { data_offset: None, samples: many }];
+        for flags in [0, 2] {
+            let fields = [0, 0, 0, flags, 0xff, 0xff, 0xff, 0xff];
+            let outcome = samples(&Boxed::new(*b"senc", 0, &fields, 8), u8::MAX, &runs, Some(1));
+            assert!(outcome.is_err(), "{flags}");
+        }
+        assert_eq!(judge(&[0, 0, 0, 0, 0, 0, 0, 0], 8), None, "describes nothing");
+        assert_eq!([judge(&[], 8), judge(&[1, 0, 0, 2, 0, 0, 0, 9], 8)], [None, None], "cut, or another version");
+    }
+}

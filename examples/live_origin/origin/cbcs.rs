@@ -1,0 +1,171 @@
+//! CMAF tracks encrypted with the scheme `cbcs` (ISO/IEC 23001-7): sample entries, `senc` and the samples themselves.
+
+use aes::Aes128;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use cbc::cipher::array::Array;
+use cbc::cipher::{BlockModeEncrypt, KeyIvInit};
+
+use super::faults::Effect;
+use super::mp4::{Kind, boxed, boxes, find, read_u32, write_u32};
+
+const KEY: [u8; 16] = *b"of the live orig";
+const VECTOR: [u8; 16] = *b"constant vector.";
+const WIDEVINE: u128 = 0xedef_8ba9_79d6_4ace_a3c8_27dc_d51d_21ed;
+const BLOCK: usize = 16;
+/// Of ten blocks of video the first is encrypted; of sound all are.
+const PATTERN: [usize; 2] = [1, 9];
+/// Bytes of a slice that stay clear, its length and header among them.
+const LEAD: usize = 36;
+const PATH: [&[u8; 4]; 6] = [b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd"];
+
+/// The key identifier of a channel, by the base of its numbers.
+pub fn kid(base: i64) -> [u8; 16] {
+    (0x0b1e_55ed_0000_4000_8000_0000_0000_0000_u128 + base as u128).to_be_bytes()
+}
+
+/// The playlist's tags.
+pub fn tags(base: i64, effect: Option<Effect>) -> String {
+    let method = if effect == Some(Effect::MethodWrong) { "SAMPLE-AES-CTR" } else { "SAMPLE-AES" };
+    let kid = kid(if effect == Some(Effect::KidWrong) { base + 500 } else { base });
+    let hex: String = kid.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut text = format!(
+        "#EXT-X-KEY:METHOD={method},URI=\"skd://{hex}\",KEYFORMAT=\"com.apple.streamingkeydelivery\",\
+         KEYFORMATVERSIONS=\"1\"\n"
+    );
+    if effect != Some(Effect::SystemMissing) {
+        text.push_str(&format!(
+            "#EXT-X-KEY:METHOD={method},URI=\"data:text/plain;base64,{}\",KEYID=0x{hex},\
+             KEYFORMAT=\"urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed\",KEYFORMATVERSIONS=\"1\"\n",
+            STANDARD.encode(pssh(kid))
+        ));
+    }
+    text
+}
+
+fn pssh(kid: [u8; 16]) -> Vec<u8> {
+    boxed(b"pssh", &[&[1, 0, 0, 0], &WIDEVINE.to_be_bytes(), &[0, 0, 0, 1], &kid, &[0; 4]])
+}
+
+/// A header whose sample entry is protected, and which has the `pssh`.
+pub fn init(clear: &[u8], kind: Kind, base: i64) -> Vec<u8> {
+    let mut bytes = clear.to_vec();
+    let stsd = find(&bytes, &PATH).expect("every header has a sample entry");
+    let entry = stsd + 16;
+    let format: [u8; 4] = bytes[entry + 4..entry + 8].try_into().expect("four bytes");
+    bytes[entry + 4..entry + 8].copy_from_slice(if kind == Kind::Video { b"encv" } else { b"enca" });
+    let pattern = if kind == Kind::Video { (PATTERN[0] << 4 | PATTERN[1]) as u8 } else { 0 };
+    let tenc = boxed(b"tenc", &[&[1, 0, 0, 0, 0, pattern, 1, 0], &kid(base), &[16], &VECTOR]);
+    let schm = boxed(b"schm", &[&[0; 4], b"cbcs", &[0, 1, 0, 0]]);
+    let sinf = boxed(b"sinf", &[&boxed(b"frma", &[&format]), &schm, &boxed(b"schi", &[&tenc])]);
+    let end = entry + read_u32(&bytes, entry) as usize;
+    let mut parents: Vec<usize> = (1..=PATH.len()).filter_map(|depth| find(&bytes, &PATH[..depth])).collect();
+    parents.push(entry);
+    insert(&mut bytes, end, &sinf, &parents);
+    let moov = parents[0];
+    let end = moov + read_u32(&bytes, moov) as usize;
+    insert(&mut bytes, end, &pssh(kid(base)), &[moov]);
+    bytes
+}
+
+fn insert(bytes: &mut Vec<u8>, at: usize, content: &[u8], parents: &[usize]) {
+    bytes.splice(at..at, content.iter().copied());
+    for parent in parents {
+        let size = read_u32(bytes, *parent);
+        write_u32(bytes, *parent, size + content.len() as u32);
+    }
+}
+
+/// Fragments with their samples encrypted.
+pub fn encrypt(clear: &[u8], kind: Kind, effect: Option<Effect>) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut moof = 0;
+    for (name, start, end) in boxes(clear, 0, clear.len()) {
+        match &name {
+            b"moof" => moof = start,
+            b"mdat" => out.extend(fragment(&clear[moof..end], kind, effect)),
+            _ => out.extend_from_slice(&clear[start..end]),
+        }
+    }
+    out
+}
+
+fn fragment(clear: &[u8], kind: Kind, effect: Option<Effect>) -> Vec<u8> {
+    let mut bytes = clear.to_vec();
+    let trun = find(&bytes, &[b"moof", b"traf", b"trun"]).expect("every fragment has a trun");
+    let first_flags = read_u32(&bytes, trun + 8) & 4 != 0;
+    let sizes_at = trun + if first_flags { 24 } else { 20 };
+    let count = read_u32(&bytes, trun + 12) as usize;
+    let mut at = read_u32(&bytes, trun + 16) as usize;
+    let mut spans = Vec::new();
+    for n in 0..count {
+        let size = read_u32(&bytes, sizes_at + 4 * n) as usize;
+        let sample = &mut bytes[at..at + size];
+        match kind {
+            Kind::Video => spans.push(pictures(sample)),
+            Kind::Audio => blocks(sample, [1, 0]),
+        }
+        at += size;
+    }
+    if kind == Kind::Video {
+        describe(&mut bytes, trun, &spans, effect);
+    }
+    bytes
+}
+
+/// Encrypts the slices of a sample; its clear and encrypted spans in turn.
+fn pictures(sample: &mut [u8]) -> Vec<(u16, u32)> {
+    let (mut spans, mut clear, mut at) = (Vec::new(), 0, 0);
+    while at + 5 <= sample.len() {
+        let size = 4 + read_u32(sample, at) as usize;
+        if matches!(sample[at + 4] & 0x1f, 1 | 5) && size >= LEAD + BLOCK {
+            blocks(&mut sample[at + LEAD..at + size], PATTERN);
+            spans.push(((clear + LEAD) as u16, (size - LEAD) as u32));
+            clear = 0;
+        } else {
+            clear += size;
+        }
+        at += size;
+    }
+    if clear > 0 {
+        spans.push((clear as u16, 0));
+    }
+    spans
+}
+
+/// Whole blocks by the pattern: so many encrypted, so many left; what is no whole block stays clear.
+fn blocks(span: &mut [u8], [crypt, skip]: [usize; 2]) {
+    let mut cipher = cbc::Encryptor::<Aes128>::new(&KEY.into(), &VECTOR.into());
+    for turn in span.chunks_mut(BLOCK * (crypt + skip)) {
+        let end = turn.len().min(BLOCK * crypt);
+        let (blocks, _) = Array::slice_as_chunks_mut(&mut turn[..end]);
+        cipher.encrypt_blocks(blocks);
+    }
+}
+
+/// Adds `senc`, `saiz` and `saio`, and moves the data offset behind them.
+fn describe(bytes: &mut Vec<u8>, trun: usize, spans: &[Vec<(u16, u32)>], effect: Option<Effect>) {
+    let mut entries = Vec::new();
+    for sample in spans {
+        entries.extend((sample.len() as u16).to_be_bytes());
+        for (clear, protected) in sample {
+            let clear = clear + u16::from(effect == Some(Effect::SpansWrong));
+            entries.extend(clear.to_be_bytes());
+            entries.extend(protected.to_be_bytes());
+        }
+    }
+    let count = (spans.len() as u32).to_be_bytes();
+    let sizes: Vec<u8> = spans.iter().map(|sample| 2 + 6 * sample.len() as u8).collect();
+    let traf = find(bytes, &[b"moof", b"traf"]).expect("every fragment has a traf");
+    let end = traf + read_u32(bytes, traf) as usize;
+    let first = end as u32 + 16;
+    let added = [
+        boxed(b"senc", &[&[0, 0, 0, 2], &count, &entries]),
+        boxed(b"saiz", &[&[0; 5], &count, &sizes]),
+        boxed(b"saio", &[&[0; 4], &[0, 0, 0, 1], &first.to_be_bytes()]),
+    ]
+    .concat();
+    let offset = read_u32(bytes, trun + 16) + added.len() as u32;
+    write_u32(bytes, trun + 16, offset);
+    insert(bytes, end, &added, &[0, traf]);
+}

@@ -1,0 +1,184 @@
+use crate::crypt::Secret;
+use crate::drm::Id;
+use crate::facts::RenditionFacts;
+use crate::stream::{Segment, Timeline};
+use crate::units::{Seconds, Timestamp};
+
+/// For how long the newest segments have had the same key: longer than `hold`, for keys stay for hours.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeyUse {
+    /// When the live edge was where this key begins, by the exporter's clock; it may have begun earlier.
+    pub since: Timestamp,
+    key: Identity,
+}
+
+/// A key by what is known of it, the surest first: an address may stay while the key behind it changes, and the other
+/// way round.
+#[derive(Debug, Clone, PartialEq)]
+struct Identity {
+    secret: Option<Secret>,
+    /// Of the samples.
+    kid: Option<Id>,
+    /// KEYFORMAT, URI and KEYID of each key.
+    named: Vec<(String, Option<String>, Option<Id>)>,
+}
+
+impl KeyUse {
+    #[cfg(test)]
+    pub fn of(since: Timestamp) -> Self {
+        Self { since, key: Identity { secret: None, kid: None, named: Vec::new() } }
+    }
+
+    /// After a playlist whose live edge is where it is since `edge_since`. `None` where its newest segment is clear.
+    pub(super) fn next(
+        before: Option<Self>,
+        facts: &RenditionFacts,
+        timeline: &Timeline,
+        edge_since: Timestamp,
+    ) -> Option<Self> {
+        let newest = timeline.segments.last().filter(|s| !s.keys.is_empty())?;
+        let key = Identity::of(newest, facts);
+        match before {
+            Some(known) if known.key.same(&key) => Some(Self { since: known.since, key: known.key.or(key) }),
+            Some(known) if known.key.named == key.named => Some(Self { since: edge_since, key }),
+            _ => Some(Self { since: Seconds(-alike(timeline, newest).0).after(edge_since), key }),
+        }
+    }
+}
+
+impl Identity {
+    fn of(segment: &Segment, facts: &RenditionFacts) -> Self {
+        let asked = segment.key.as_ref().and_then(|key| facts.keys.iter().find(|k| k.key.same_source(key)));
+        let inspected = facts.segments.iter().rfind(|s| s.segment.number == segment.number);
+        let mut tracks = inspected.and_then(|s| s.inspection.as_ref()).into_iter().flat_map(|i| &i.tracks);
+        Self {
+            secret: asked.and_then(|k| k.secret.clone()),
+            kid: tracks.find_map(|t| t.protection.as_ref()?.kid),
+            named: segment.keys.iter().map(|k| (k.format().to_owned(), k.uri.clone(), k.key_id)).collect(),
+        }
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        match (&self.secret, &other.secret, self.kid, other.kid) {
+            (Some(one), Some(another), ..) => one == another,
+            (.., Some(one), Some(another)) => one == another,
+            _ => self.named == other.named,
+        }
+    }
+
+    /// What was known before stays where the newer look learned less.
+    fn or(self, newer: Self) -> Self {
+        Self { secret: newer.secret.or(self.secret), kid: newer.kid.or(self.kid), named: newer.named }
+    }
+}
+
+/// Duration of the newest segments with the same keys.
+fn alike(timeline: &Timeline, newest: &Segment) -> Seconds {
+    let same = |s: &&Segment| {
+        s.keys.len() == newest.keys.len()
+            && s.keys.iter().zip(newest.keys.iter()).all(|(a, b)| a.same_source(b) && a.key_id == b.key_id)
+    };
+    timeline.segments.iter().rev().take_while(same).map(|s| s.duration).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::{Failure, FailureKind, Fetched, KeyFacts};
+    use crate::stream::{Key, Media, Rendition};
+    use std::sync::Arc;
+    use url::Url;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    fn key(uri: &str) -> Key {
+        let uri = Some(uri.to_owned());
+        Key { method: "AES-128".to_owned(), uri, iv: None, key_format: None, key_id: None }
+    }
+
+    /// Segments of 2 s, each under the key of its URI.
+    fn timeline(uris: &[&str]) -> Timeline {
+        let segment = |(n, uri): (usize, &&str)| Segment {
+            number: n as u64,
+            discontinuity_sequence: 0,
+            uri: Url::parse("http://packager/1.ts").unwrap(),
+            byte_range: None,
+            duration: Seconds(2.0),
+            discontinuity: false,
+            program_date_time: None,
+            gap: false,
+            map: None,
+            key: Some(key(uri)).filter(|_| !uri.is_empty()),
+            keys: (!uri.is_empty()).then(|| key(uri)).into_iter().collect(),
+            line: 1,
+        };
+        Timeline { segments: uris.iter().enumerate().map(segment).collect(), ..Timeline::default() }
+    }
+
+    /// With the answer of the key's address.
+    fn facts(answers: &[(&str, u8)]) -> RenditionFacts {
+        let failure = Failure { kind: FailureKind::Timeout, message: "not under test".into() };
+        let fetched = Fetched { url: Url::parse("http://packager/key").unwrap(), result: Err(failure) };
+        let answer = |(uri, byte): &(&str, u8)| {
+            let secret = Secret::new(&[*byte; 16]);
+            Arc::new(KeyFacts { key: key(uri), asked_at: at(0), fetched: fetched.clone(), secret })
+        };
+        let rendition = Rendition {
+            name: "v".into(),
+            media: Media::Video,
+            uri: None,
+            id: None,
+            bandwidth: None,
+            average_bandwidth: None,
+            codecs: Vec::new(),
+            resolution: None,
+            frame_rate: None,
+            language: None,
+            group: None,
+            video_range: None,
+            channels: None,
+            line: None,
+        };
+        RenditionFacts {
+            rendition,
+            playlist: None,
+            playlist_at: None,
+            timeline: None,
+            defects: Vec::new(),
+            inits: Vec::new(),
+            keys: answers.iter().map(answer).collect(),
+            segments: Vec::new(),
+            oldest: None,
+            low_latency: None,
+            skipped: 0,
+            covered: true,
+        }
+    }
+
+    fn next(before: Option<KeyUse>, uris: &[&str], answers: &[(&str, u8)], second: i64) -> Option<KeyUse> {
+        KeyUse::next(before, &facts(answers), &timeline(uris), at(second))
+    }
+
+    #[test]
+    fn a_key_counts_from_its_first_segment_and_a_clear_one_is_none() {
+        let first = next(None, &["", "a", "b", "b"], &[], 100);
+        assert_eq!(first.as_ref().unwrap().since, at(96));
+        let later = next(first.clone(), &["b", "b", "b"], &[], 102);
+        assert_eq!(later.unwrap().since, at(96), "the list forgets, the memory doesn't");
+        assert_eq!(next(first.clone(), &["b", "b", "c"], &[], 102).unwrap().since, at(100));
+        assert_eq!(next(first, &["b", ""], &[], 102), None);
+    }
+
+    #[test]
+    fn the_key_itself_counts_more_than_its_address() {
+        let first = next(None, &["a", "a"], &[("a", 1)], 100);
+        let renamed = next(first.clone(), &["a", "b"], &[("b", 1)], 102);
+        assert_eq!(renamed.unwrap().since, at(96), "another address gives out the same key");
+        let replaced = next(first.clone(), &["a", "a", "a"], &[("a", 2)], 102);
+        assert_eq!(replaced.unwrap().since, at(102), "the same address gives out another key");
+        let unasked = next(first, &["a", "a"], &[], 102).unwrap();
+        assert_eq!(next(Some(unasked), &["a", "b"], &[("b", 1)], 104).unwrap().since, at(96));
+    }
+}
