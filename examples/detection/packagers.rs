@@ -4,7 +4,7 @@ use crate::ffmpeg::{Ffmpeg, Kind, MASTER};
 use crate::harness::{TEMPLATES, prober};
 use crate::matrix::{PackagerRow, Seen};
 use crate::nginx_rtmp::NginxRtmp;
-use crate::shaka::{Form, Shaka};
+use crate::shaka::{Encryption, Form, Shaka};
 use crate::static_files::StaticFiles;
 use packager_exporter::probe::{Ask, Clock};
 use std::io;
@@ -16,6 +16,8 @@ const PROBES: usize = 31;
 /// As many segments as its window lists; the shortest window that no check complains of is 6.
 const WINDOW: usize = 6;
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Ends while the packager is watched.
+const LEAD: Encryption = Encryption::Cbcs { clear_lead: 30 };
 /// nginx-rtmp writes no dates, and Shaka Packager one at most: that of the very first segment.
 const UNDATED: &str = "
 UNDATED:
@@ -34,10 +36,14 @@ pub async fn watch() -> io::Result<Vec<PackagerRow>> {
         ffmpeg("ffmpeg, HLS with fragmented MP4", Kind::Fmp4)
     );
     let (shaka_ts, shaka_fmp4) = tokio::join!(
-        shaka("Shaka Packager, HLS with MPEG-TS", Form::Ts),
-        shaka("Shaka Packager, HLS with fragmented MP4", Form::Fmp4)
+        shaka("Shaka Packager, HLS with MPEG-TS", Form::Ts, Encryption::Clear),
+        shaka("Shaka Packager, HLS with fragmented MP4", Form::Fmp4, Encryption::Clear)
     );
-    Ok(vec![ts?, fmp4?, shaka_ts?, shaka_fmp4?, nginx_rtmp("nginx-rtmp, HLS with MPEG-TS").await?])
+    let (sample_aes, cbcs) = tokio::join!(
+        shaka("Shaka Packager, HLS with MPEG-TS, SAMPLE-AES", Form::Ts, Encryption::Cbcs { clear_lead: 0 }),
+        shaka("Shaka Packager, HLS with fragmented MP4, cbcs after a clear lead", Form::Fmp4, LEAD)
+    );
+    Ok(vec![ts?, fmp4?, shaka_ts?, shaka_fmp4?, sample_aes?, cbcs?, nginx_rtmp("nginx-rtmp, HLS with MPEG-TS").await?])
 }
 
 async fn ffmpeg(name: &'static str, kind: Kind) -> io::Result<PackagerRow> {
@@ -48,10 +54,10 @@ async fn ffmpeg(name: &'static str, kind: Kind) -> io::Result<PackagerRow> {
     probed(name, &files.url(MASTER), "T2").await
 }
 
-async fn shaka(name: &'static str, form: Form) -> io::Result<PackagerRow> {
+async fn shaka(name: &'static str, form: Form, encryption: Encryption) -> io::Result<PackagerRow> {
     let folder = tempfile::tempdir()?;
     let files = StaticFiles::serve(folder.path()).await?;
-    let mut packager = Shaka::start(form, folder.path())?;
+    let mut packager = Shaka::start(form, encryption, folder.path())?;
     packager.ready(WINDOW, PATIENCE).await?;
     probed(name, &files.url(MASTER), "UNDATED").await
 }

@@ -16,6 +16,17 @@ pub enum Form {
     Fmp4,
 }
 
+/// Whether it encrypts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encryption {
+    Clear,
+    /// Samples, with the scheme `cbcs` (in transport streams SAMPLE-AES), for three DRM systems and with one key.
+    Cbcs {
+        /// Seconds at the beginning that stay clear.
+        clear_lead: u32,
+    },
+}
+
 /// A running packager with its encoder; both end when this is dropped.
 #[derive(Debug)]
 pub struct Shaka {
@@ -28,10 +39,12 @@ impl Shaka {
     ///
     /// # Errors
     /// When one of the two programs isn't there or can't be started.
-    pub fn start(form: Form, folder: &Path) -> io::Result<Self> {
+    pub fn start(form: Form, encryption: Encryption, folder: &Path) -> io::Result<Self> {
         let mut encoder = Running::start(&mut encoder())?;
         let pipe = encoder.output().map_or_else(Stdio::null, Stdio::from);
-        let packager = Running::start(packager(form).current_dir(folder).stdin(pipe))?;
+        let mut command = packager(form);
+        encrypt(&mut command, encryption);
+        let packager = Running::start(command.current_dir(folder).stdin(pipe))?;
         Ok(Self { folder: folder.to_owned(), programs: vec![packager, encoder] })
     }
 
@@ -85,4 +98,12 @@ fn packager(form: Form) -> Command {
     // from 1 on, as it names them by itself, every number changes its segment once.
     command.args(["--start_segment_number", "0"]);
     command
+}
+
+fn encrypt(command: &mut Command, encryption: Encryption) {
+    let Encryption::Cbcs { clear_lead } = encryption else { return };
+    let key = "label=:key_id=00112233445566778899aabbccddeeff:key=ffeeddccbbaa99887766554433221100";
+    command.args(["--enable_raw_key_encryption", "--keys", key, "--protection_scheme", "cbcs"]);
+    command.args(["--protection_systems", "Widevine,PlayReady,FairPlay", "--hls_key_uri", "skd://key"]);
+    command.args(["--clear_lead", &clear_lead.to_string()]);
 }

@@ -3,7 +3,7 @@
 use crate::exporter::PATIENCE;
 use crate::ffmpeg::{Ffmpeg, Kind, MASTER, SEGMENT};
 use crate::nginx_rtmp::NginxRtmp;
-use crate::shaka::{Form, Shaka};
+use crate::shaka::{Encryption, Form, Shaka};
 use crate::static_files::StaticFiles;
 use crate::watch::{EVERY, HOLD, Watch, edge_age, failures, worst};
 use packager_exporter::finding::Severity;
@@ -28,12 +28,28 @@ async fn ffmpeg_with_fragmented_mp4_is_clean_then_stale_then_restarted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn shaka_packager_with_transport_streams_is_clean() {
-    shaka(Form::Ts).await;
+    shaka(Form::Ts, Encryption::Clear).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn shaka_packager_with_fragmented_mp4_is_clean() {
-    shaka(Form::Fmp4).await;
+    shaka(Form::Fmp4, Encryption::Clear).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shaka_packager_with_encrypted_transport_streams_is_clean() {
+    shaka(Form::Ts, Encryption::Cbcs { clear_lead: 0 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shaka_packager_with_encrypted_fragmented_mp4_is_clean() {
+    shaka(Form::Fmp4, Encryption::Cbcs { clear_lead: 0 }).await;
+}
+
+/// The lead ends while it is watched.
+#[tokio::test(flavor = "multi_thread")]
+async fn shaka_packager_is_clean_where_encryption_begins() {
+    shaka(Form::Fmp4, Encryption::Cbcs { clear_lead: 30 }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,10 +60,10 @@ async fn nginx_rtmp_is_clean() {
     clean(Watch::undated(packager.url(), packager.playlists())).await;
 }
 
-async fn shaka(form: Form) {
+async fn shaka(form: Form, encryption: Encryption) {
     let folder = tempfile::tempdir().unwrap();
     let server = StaticFiles::serve(folder.path()).await.unwrap();
-    let mut packager = Shaka::start(form, folder.path()).unwrap();
+    let mut packager = Shaka::start(form, encryption, folder.path()).unwrap();
     packager.ready(WINDOW, PATIENCE).await.unwrap();
     clean(Watch::undated(server.url(MASTER), packager.playlists())).await;
 }
