@@ -27,7 +27,8 @@ fn the_generated_documents_are_what_the_program_says() {
 #[test]
 fn every_metric_that_a_document_or_a_configuration_names_exists() {
     let known = known();
-    let mut files: Vec<PathBuf> = ["config", "docs"].iter().flat_map(|folder| texts(&root().join(folder))).collect();
+    let mut files: Vec<PathBuf> =
+        ["config", "docs", "rules"].iter().flat_map(|folder| texts(&root().join(folder))).collect();
     files.push(root().join("README.md"));
     let mut strange = Vec::new();
     for file in files {

@@ -33,4 +33,5 @@ mod layers;
 mod line;
 mod packagers;
 mod prometheus;
+mod rules;
 mod watch;
