@@ -1,6 +1,8 @@
 //! What HLS and DASH both become: a presentation of renditions, each with a timeline of segments.
 
+pub(crate) mod date;
 mod low_latency;
+pub(crate) mod names;
 
 pub use low_latency::{HintKind, LowLatency, Part, PreloadHint, RenditionReport, ServerControl};
 

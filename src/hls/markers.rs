@@ -4,13 +4,13 @@
 //! attributes (`DURATION=30`, `ElapsedTime=8.3,Duration=30,SCTE35=/DA…`), in any case of letters.
 
 use super::attributes::List;
-use super::date;
 use super::defects::{Defects, Shown};
 use super::lines::{Content, Line};
 use super::types;
 use crate::finding::DefectKind::AdMarker;
 use crate::splice::{self, Section};
 use crate::stream::ads::{AdRange, Marker, MarkerKind};
+use crate::stream::date;
 use crate::units::Seconds;
 use base64::Engine as _;
 use base64::alphabet::STANDARD;

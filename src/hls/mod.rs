@@ -7,7 +7,6 @@
 mod attributes;
 mod census;
 mod columns;
-mod date;
 mod defects;
 mod delta;
 mod forms;
@@ -20,7 +19,6 @@ mod m3u8;
 mod markers;
 mod media;
 mod multivariant;
-mod names;
 mod parts;
 mod protection;
 mod ranges;

@@ -1,12 +1,12 @@
 //! Date ranges: what EXT-X-DATERANGE tags say together (RFC 8216bis 4.4.5.1; interstitials: Appendix D; preload: F).
 
 use super::attributes::{List, Pair};
-use super::date;
 use super::defects::{Defects, Shown};
 use super::tags::{Attribute, INTERSTITIAL, PRELOAD};
 use super::types::{float, is_hexadecimal};
 use super::values::Report;
 use crate::finding::DefectKind::Metadata;
+use crate::stream::date;
 use crate::units::{Seconds, Timestamp};
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,8 +1,8 @@
 //! The value types of RFC 8216bis 4.2, and whether an attribute's value is one.
 
 use super::attributes::Pair;
-use super::date;
 use super::forms::{Form, is_128_bits, is_positive};
+use crate::stream::date;
 use std::fmt;
 
 #[derive(Clone, Copy)]

@@ -1,12 +1,12 @@
 //! A tag's value, read after the table: what the model's builders take.
 
 use super::attributes::{self, List};
-use super::date;
 use super::defects::{Defects, Shown};
 use super::lines::Line;
 use super::tags::{Attribute, Place, Tag, Value};
 use super::types;
 use crate::finding::DefectKind;
+use crate::stream::date;
 use crate::units::{Seconds, Timestamp};
 use std::fmt;
 

@@ -4,14 +4,14 @@ use crate::units::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
-pub(super) struct Date {
+pub(crate) struct Date {
     pub at: Timestamp,
     /// It says its time zone; without one it is read as UTC (RFC 8216bis 4.4.4.6).
     pub zoned: bool,
 }
 
 /// With `Z`, `+07:00`, `+0700` or `+07`, with or without a fraction; `None` where it is no date.
-pub(super) fn parse(text: &str) -> Option<Date> {
+pub(crate) fn parse(text: &str) -> Option<Date> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Some(Date { at, zoned: true });
     }

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 const MAX_NAME: usize = 64;
 
 /// ASCII letters, digits, `-`, `_` and `.`, at most 64 of them; what else there is becomes one `-`.
-pub(super) fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     let mut clean = String::new();
     for c in text.chars() {
         if clean.len() >= MAX_NAME {
@@ -22,7 +22,7 @@ pub(super) fn clean(text: &str) -> String {
 }
 
 /// Before uniqueness. `label` is the language or what the packager calls it; it names audio and text.
-pub(super) fn base_name(rendition: &Rendition, label: &str) -> String {
+pub(crate) fn base_name(rendition: &Rendition, label: &str) -> String {
     let label = Some(clean(label)).filter(|l| !l.is_empty());
     let rate = rendition.bandwidth.map(|b| format!("{}k", b.0.saturating_add(500) / 1000));
     let height = rendition.resolution.map(|r| format!("{}p", r.height));
@@ -36,7 +36,7 @@ pub(super) fn base_name(rendition: &Rendition, label: &str) -> String {
 }
 
 /// The second of one name gets `-2`, the third `-3`, in the order of the manifest.
-pub(super) fn make_unique(renditions: &mut [Rendition]) {
+pub(crate) fn make_unique(renditions: &mut [Rendition]) {
     let mut taken: HashSet<String> = HashSet::new();
     let mut next: HashMap<String, u32> = HashMap::new();
     for rendition in renditions {
