@@ -19,6 +19,8 @@ pub struct Defect {
 pub enum DefectKind {
     /// HLS playlist syntax.
     Syntax,
+    /// An MPD that can't be read, or breaks its schema or a rule of its standard.
+    Mpd,
     /// A date range in a playlist: players pass over one that is malformed.
     Metadata,
     /// An attribute of a multivariant playlist's rendition is missing or malformed.

@@ -13,6 +13,7 @@ pub mod codec;
 pub mod crypt;
 pub mod container;
 pub mod hls;
+pub mod dash;
 pub mod facts;
 pub mod history;
 pub mod checks;

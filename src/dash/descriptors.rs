@@ -1,0 +1,74 @@
+//! Descriptors: Role, Accessibility, properties, ContentProtection, events.
+
+use super::model::{Descriptor, Event, EventStream, Protection};
+use super::notes::Notes;
+use super::values::{attribute, child, children, number, string, timescale};
+use roxmltree::Node;
+use std::num::NonZeroU32;
+
+/// Of one kind in one element.
+const MAX_DESCRIPTORS: usize = 32;
+/// Of one EventStream: the newest.
+const MAX_EVENTS: usize = 256;
+const EVENTS: &str = "ISO/IEC 23009-1 5.10.2";
+const PROTECTION: &str = "ISO/IEC 23009-1 5.8.4.1";
+
+/// Those called `name`. One without a scheme says nothing.
+pub(super) fn all(node: Node<'_, '_>, name: &'static str, notes: &mut Notes<'_>) -> Vec<Descriptor> {
+    let mut found = Vec::new();
+    for one in children(node, name).take(MAX_DESCRIPTORS) {
+        found.extend(descriptor(one, notes));
+    }
+    found
+}
+
+pub(super) fn descriptor(node: Node<'_, '_>, notes: &mut Notes<'_>) -> Option<Descriptor> {
+    let scheme = string(node, "schemeIdUri");
+    if scheme.is_none() {
+        let name = node.tag_name().name();
+        notes.wrong(node, "ISO/IEC 23009-1 5.8.2", format_args!("{name} without schemeIdUri"));
+    }
+    Some(Descriptor { scheme: scheme?, value: string(node, "value") })
+}
+
+pub(super) fn protections(node: Node<'_, '_>, notes: &mut Notes<'_>) -> Vec<Protection> {
+    let mut found = Vec::new();
+    for one in children(node, "ContentProtection").take(MAX_DESCRIPTORS) {
+        let Some(Descriptor { scheme, value }) = descriptor(one, notes) else { continue };
+        let default_kid = string(one, "default_KID");
+        for kid in default_kid.iter().flat_map(|list| list.split_whitespace()).filter(|kid| !is_uuid(kid)) {
+            let kid = super::notes::Shown(kid);
+            notes.wrong(one, PROTECTION, format_args!("ContentProtection@default_KID {kid} is no UUID"));
+        }
+        found.push(Protection { scheme, value, default_kid, pssh: child(one, "pssh").is_some() });
+    }
+    found
+}
+
+fn is_uuid(text: &str) -> bool {
+    let groups: Vec<usize> = text.split('-').map(str::len).collect();
+    groups == [8, 4, 4, 4, 12] && text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit())
+}
+
+pub(super) fn event_streams(period: Node<'_, '_>, notes: &mut Notes<'_>) -> Vec<EventStream> {
+    let mut found = Vec::new();
+    for stream in children(period, "EventStream").take(MAX_DESCRIPTORS) {
+        let Some(Descriptor { scheme, value }) = descriptor(stream, notes) else { continue };
+        let timescale = timescale(stream, "timescale", notes).unwrap_or(NonZeroU32::MIN);
+        let surplus = children(stream, "Event").count().saturating_sub(MAX_EVENTS);
+        let mut events = Vec::new();
+        for event in children(stream, "Event").skip(surplus) {
+            events.push(self::event(event, notes));
+        }
+        found.push(EventStream { scheme, value, timescale, events, line: notes.line(stream) });
+    }
+    found
+}
+
+fn event(node: Node<'_, '_>, notes: &mut Notes<'_>) -> Event {
+    let time = number(node, "presentationTime", notes);
+    if attribute(node, "presentationTime").is_some() && time.is_none() {
+        notes.wrong(node, EVENTS, format_args!("this Event is taken to be at the Period's start"));
+    }
+    Event { id: string(node, "id"), time: time.unwrap_or(0), duration: number(node, "duration", notes) }
+}

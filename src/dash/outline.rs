@@ -1,0 +1,212 @@
+//! An MPD at one instant → renditions with their timelines, as the playlists of HLS become them.
+
+use super::model::{AdaptationSet, Addressing, Listing, Mpd, Period, Representation, Segments, Source};
+use super::spans::{Span, Stretch, spans};
+use super::template::Values;
+use super::timing;
+use crate::stream::{Map, Media, Rendition, Segment, Timeline, names};
+use crate::units::{BitsPerSecond, Seconds, Timestamp};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Segments of all renditions together: each has a URL of its own.
+const MAX_SEGMENTS_IN_ALL: usize = 50_000;
+
+/// One rendition as it is at that instant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outline {
+    pub rendition: Rendition,
+    /// At most [`super::MAX_SEGMENTS`], the newest. Numbers are milliseconds on the presentation's timeline, so that they
+    /// stay the same from one update to the next and from Period to Period, whatever the addressing.
+    pub timeline: Timeline,
+    /// The oldest that is to be there, also where [`Self::timeline`] begins later.
+    pub oldest: Option<Segment>,
+}
+
+/// The rungs of the newest Period that has begun and has segments. `now` is the time by the clock that the MPD means.
+/// Segments of earlier Periods are those of the same Representation, or of the same place where ids changed.
+#[must_use]
+pub fn outline(mpd: &Mpd, now: Timestamp) -> Vec<Outline> {
+    let begun: Vec<&Period> = mpd.periods.iter().filter(|p| begun(mpd, p, now)).collect();
+    let count = |period: &&Period| rungs(period).count();
+    let has_segments = |p: &&&Period| rungs(p).any(|(_, r)| newest(mpd, p, r, now).is_some());
+    let Some(main) = begun.iter().rev().find(has_segments).or(begun.last()) else { return Vec::new() };
+    let most = (MAX_SEGMENTS_IN_ALL / count(main).max(1)).clamp(8, super::MAX_SEGMENTS);
+    let earlier: Vec<&Period> = begun.iter().rev().skip_while(|p| !std::ptr::eq(**p, *main)).copied().collect();
+    let index: Vec<Index<'_>> = earlier.iter().map(|p| Index::of(p)).collect();
+    let mut outlines: Vec<Outline> = Vec::new();
+    for (set, representation) in rungs(main) {
+        let places = index.iter().map_while(|index| index.same(set, representation));
+        let pieces: Vec<Piece<'_>> = places.map(|(period, r)| Piece { mpd, period, representation: r }).collect();
+        outlines.push(Outline::of(rendition(set, representation), &pieces, now, most));
+    }
+    unique(&mut outlines);
+    outlines
+}
+
+/// Trick play and pictures for seeking are no rungs.
+fn rungs(period: &Period) -> impl Iterator<Item = (&AdaptationSet, &Representation)> {
+    let image = |r: &Representation| r.mime_type.as_deref().is_some_and(|m| m.starts_with("image/"));
+    let sets = period.sets.iter().filter(|set| !set.trick);
+    sets.flat_map(|set| set.representations.iter().map(move |r| (set, r))).filter(move |(_, r)| !image(r))
+}
+
+fn begun(mpd: &Mpd, period: &Period, now: Timestamp) -> bool {
+    let since = |at: Timestamp| period.start.is_some_and(|start| start.after(at) <= now);
+    if mpd.dynamic { mpd.availability_start.is_some_and(since) } else { period.start.is_some() }
+}
+
+fn newest(mpd: &Mpd, period: &Period, representation: &Representation, now: Timestamp) -> Option<Span> {
+    spans(&representation.addressing, stretch(mpd, period, &representation.addressing, now)?, 1).0.pop()
+}
+
+/// A Period's Representations by who they are.
+struct Index<'m> {
+    period: &'m Period,
+    by_id: HashMap<(Media, &'m str), &'m Representation>,
+}
+
+impl<'m> Index<'m> {
+    fn of(period: &'m Period) -> Self {
+        let by_id = rungs(period).map(|(set, r)| ((set.media, r.id.as_str()), r)).collect();
+        Self { period, by_id }
+    }
+
+    fn same(&self, set: &AdaptationSet, representation: &Representation) -> Option<(&'m Period, &'m Representation)> {
+        Some((self.period, *self.by_id.get(&(set.media, representation.id.as_str()))?))
+    }
+}
+
+struct Piece<'m> {
+    mpd: &'m Mpd,
+    period: &'m Period,
+    representation: &'m Representation,
+}
+
+impl Outline {
+    /// `pieces`: newest Period first.
+    fn of(rendition: Rendition, pieces: &[Piece<'_>], now: Timestamp, most: usize) -> Self {
+        let mut newest_first: Vec<Segment> = Vec::new();
+        let mut oldest = None;
+        for piece in pieces {
+            let (mut segments, first) = piece.segments(now, most - newest_first.len().min(most));
+            let Some(first) = first else { continue };
+            if let Some(begin) = segments.first_mut().filter(|s| s.number == first.number) {
+                // Another Period is another timeline.
+                begin.discontinuity = true;
+            }
+            oldest = Some(first);
+            newest_first.extend(segments.into_iter().rev());
+        }
+        newest_first.reverse();
+        let mut segments = newest_first;
+        if let Some(first) = segments.first_mut() {
+            first.discontinuity = false;
+        }
+        let ended =
+            pieces.first().is_none_or(|p| !p.mpd.dynamic || p.mpd.availability_end.is_some_and(|end| end <= now));
+        let media_sequence = segments.first().map_or(0, |s| s.number);
+        Self { rendition, timeline: Timeline { media_sequence, ended, segments, ..Timeline::default() }, oldest }
+    }
+}
+
+impl Piece<'_> {
+    fn segments(&self, now: Timestamp, most: usize) -> (Vec<Segment>, Option<Segment>) {
+        let addressing = &self.representation.addressing;
+        let Some(stretch) = stretch(self.mpd, self.period, addressing, now) else { return (Vec::new(), None) };
+        let Segments::Listed(listing) = &addressing.segments else { return (Vec::new(), None) };
+        let (spans, first) = spans(addressing, stretch, most);
+        let segment = |span| self.segment(listing, span);
+        (spans.into_iter().filter_map(segment).collect(), first.and_then(segment))
+    }
+
+    fn segment(&self, listing: &Listing, span: Span) -> Option<Segment> {
+        let Self { mpd, period, representation } = self;
+        let addressing = &representation.addressing;
+        let presented = timing::presented(period, addressing, span)?;
+        let (uri, byte_range) = match &listing.source {
+            Source::Template(template) => {
+                let bandwidth = representation.bandwidth.unwrap_or(0);
+                let values =
+                    Values { representation: &representation.id, bandwidth, number: span.number, time: span.start };
+                (representation.base.join(&template.fill(values)).ok()?, None)
+            }
+            Source::Urls(urls) => {
+                let place = span.number.checked_sub(listing.start_number)?;
+                let resource = urls.get(usize::try_from(place).ok()?)?;
+                (resource.url.clone(), resource.range)
+            }
+        };
+        let map = addressing.initialization.as_ref();
+        Some(Segment {
+            number: (presented.0 * 1000.0).max(0.0).round() as u64,
+            discontinuity_sequence: 0,
+            uri,
+            byte_range,
+            duration: Seconds(span.duration as f64 / f64::from(addressing.timescale.get())),
+            discontinuity: false,
+            program_date_time: mpd.availability_start.filter(|_| mpd.dynamic).map(|at| presented.after(at)),
+            gap: false,
+            map: map.map(|m| Map { uri: m.url.clone(), byte_range: m.range, key: None }),
+            key: None,
+            keys: Arc::default(),
+            line: representation.line,
+        })
+    }
+}
+
+/// Beyond every time that an MPD can name.
+const FAR: i128 = i128::MAX / 4;
+
+/// What is to be there now. `None`: the Period's place in time isn't known.
+fn stretch(mpd: &Mpd, period: &Period, addressing: &Addressing, now: Timestamp) -> Option<Stretch> {
+    let start = period.start?;
+    let ticks = |seconds: Seconds| {
+        let offset = i128::from(addressing.presentation_time_offset);
+        let scaled = (seconds.0 * f64::from(addressing.timescale.get())).round();
+        (scaled as i128).clamp(-FAR, FAR) + offset
+    };
+    let end = period.duration.map_or(FAR, ticks);
+    if !mpd.dynamic {
+        let until = if period.duration.is_some() || names_its_end(addressing) { FAR } else { 0 };
+        return Some(Stretch { from: -FAR, until, end });
+    }
+    let elapsed = Seconds::between(mpd.availability_start?, now) - start;
+    let from = mpd.time_shift_buffer_depth.map_or(-FAR, |depth| ticks(elapsed - depth));
+    Some(Stretch { from, until: ticks(elapsed + timing::early(addressing)), end })
+}
+
+fn names_its_end(addressing: &Addressing) -> bool {
+    let Segments::Listed(listing) = &addressing.segments else { return false };
+    listing.end_number.is_some() || matches!(listing.source, Source::Urls(_))
+}
+
+fn rendition(set: &AdaptationSet, representation: &Representation) -> Rendition {
+    let mut rendition = Rendition {
+        name: String::new(),
+        media: set.media,
+        uri: None,
+        id: Some(names::clean(&representation.id)).filter(|id| !id.is_empty()),
+        bandwidth: representation.bandwidth.map(BitsPerSecond),
+        average_bandwidth: None,
+        codecs: representation.codecs.clone(),
+        resolution: representation.resolution,
+        frame_rate: representation.frame_rate,
+        language: set.language.clone(),
+        group: None,
+        video_range: None,
+        channels: representation.channels.as_ref().and_then(|c| c.value.clone()),
+        line: Some(representation.line),
+    };
+    let label = set.language.as_deref().or(set.label.as_deref()).unwrap_or_default();
+    rendition.name = names::base_name(&rendition, label);
+    rendition
+}
+
+fn unique(outlines: &mut [Outline]) {
+    let mut renditions: Vec<Rendition> = outlines.iter().map(|o| o.rendition.clone()).collect();
+    names::make_unique(&mut renditions);
+    for (outline, rendition) in outlines.iter_mut().zip(renditions) {
+        outline.rendition = rendition;
+    }
+}

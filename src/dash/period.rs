@@ -1,0 +1,178 @@
+//! Periods, Adaptation Sets and Representations.
+
+use super::addressing::{self, Timelines};
+use super::descriptors;
+use super::model::{AdaptationSet, Period, Representation};
+use super::notes::{Notes, Shown};
+use super::values::{attribute, bounded, child, children, frame_rate, number, string, words};
+use crate::stream::{Media, Resolution};
+use crate::units::Seconds;
+use roxmltree::Node;
+use url::Url;
+
+const REPRESENTATION: &str = "ISO/IEC 23009-1 5.3.5.2";
+const TRICK: &str = "http://dashif.org/guidelines/trickmode";
+
+/// From the beginning of the presentation.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Times {
+    pub start: Option<Seconds>,
+    pub duration: Option<Seconds>,
+}
+
+impl From<(Option<Seconds>, Option<Seconds>)> for Times {
+    fn from((start, duration): (Option<Seconds>, Option<Seconds>)) -> Self {
+        Self { start, duration }
+    }
+}
+
+pub(super) struct Reader<'n, 't> {
+    notes: &'n mut Notes<'t>,
+    /// Each SegmentTimeline is read once, however many Representations inherit it.
+    timelines: Timelines,
+    /// Representations of this Period so far.
+    count: usize,
+}
+
+impl<'n, 't> Reader<'n, 't> {
+    pub fn new(notes: &'n mut Notes<'t>) -> Self {
+        Self { notes, timelines: Timelines::default(), count: 0 }
+    }
+
+    pub fn period(&mut self, node: Node<'_, '_>, base: &Url, times: Times) -> Period {
+        self.count = 0;
+        self.unfollowed(node);
+        let base = self::base(node, base, self.notes);
+        let sets = children(node, "AdaptationSet").map(|set| self.set(&[set, node], &base)).collect();
+        if self.count > super::MAX_REPRESENTATIONS {
+            let (count, limit) = (self.count, super::MAX_REPRESENTATIONS);
+            let what = format_args!("{count} Representations in a Period; the first {limit} are read");
+            self.notes.wrong(node, REPRESENTATION, what);
+        }
+        Period {
+            id: string(node, "id"),
+            start: times.start,
+            duration: times.duration,
+            sets,
+            events: descriptors::event_streams(node, self.notes),
+            line: self.notes.line(node),
+        }
+    }
+
+    /// `way`: the Adaptation Set and its Period.
+    fn set(&mut self, way: &[Node<'_, '_>; 2], base: &Url) -> AdaptationSet {
+        let [node, period] = *way;
+        self.unfollowed(node);
+        let base = self::base(node, base, self.notes);
+        let essential = descriptors::all(node, "EssentialProperty", self.notes);
+        let supplemental = descriptors::all(node, "SupplementalProperty", self.notes);
+        let mut representations = Vec::new();
+        for one in children(node, "Representation") {
+            self.count += 1;
+            if self.count <= super::MAX_REPRESENTATIONS {
+                representations.push(self.representation(&[one, node, period], &base));
+            }
+        }
+        AdaptationSet {
+            id: string(node, "id"),
+            media: media(node, &representations),
+            trick: essential.iter().chain(&supplemental).any(|d| d.scheme == TRICK),
+            language: string(node, "lang").filter(|l| !l.is_empty() && l != "und"),
+            label: child(node, "Label").and_then(|l| l.text()).map(|text| bounded(text.trim())),
+            roles: descriptors::all(node, "Role", self.notes),
+            accessibility: descriptors::all(node, "Accessibility", self.notes),
+            essential,
+            supplemental,
+            inband_events: descriptors::all(node, "InbandEventStream", self.notes),
+            protections: descriptors::protections(node, self.notes),
+            representations,
+        }
+    }
+
+    /// `way`: the Representation, its Adaptation Set and Period. What it doesn't say itself, the set says for it.
+    fn representation(&mut self, way: &[Node<'_, '_>; 3], base: &Url) -> Representation {
+        let [node, set, _] = *way;
+        let base = self::base(node, base, self.notes);
+        self.required(node, set);
+        let notes = &mut *self.notes;
+        let own = |name: &str| if attribute(node, name).is_some() { node } else { set };
+        let size = |name, notes: &mut Notes<'_>| number::<u32>(own(name), name, notes).filter(|n| *n > 0);
+        let resolution = size("width", notes).zip(size("height", notes));
+        let channels = child(node, "AudioChannelConfiguration").or(child(set, "AudioChannelConfiguration"));
+        Representation {
+            id: string(node, "id").unwrap_or_default(),
+            bandwidth: number(node, "bandwidth", notes),
+            codecs: words(own("codecs"), "codecs", &[',']),
+            mime_type: string(own("mimeType"), "mimeType"),
+            resolution: resolution.map(|(width, height)| Resolution { width, height }),
+            frame_rate: frame_rate(own("frameRate"), notes),
+            channels: channels.and_then(|c| descriptors::descriptor(c, notes)),
+            protections: descriptors::protections(node, notes),
+            addressing: addressing::read(way, &base, &mut self.timelines, notes),
+            line: notes.line(node),
+            base,
+        }
+    }
+
+    fn required(&mut self, node: Node<'_, '_>, set: Node<'_, '_>) {
+        if attribute(node, "id").is_none() {
+            self.notes.wrong(node, REPRESENTATION, format_args!("Representation@id is missing"));
+        }
+        let id = attribute(node, "id").unwrap_or_default();
+        let missing = |name: &str| attribute(node, name).is_none() && attribute(set, name).is_none();
+        if attribute(node, "bandwidth").is_none() {
+            self.attribute(node, id, "bandwidth");
+        }
+        if missing("mimeType") {
+            self.attribute(node, id, "mimeType");
+        }
+        if missing("codecs") && !attribute(set, "mimeType").is_some_and(|m| m.starts_with("text/")) {
+            self.attribute(node, id, "codecs");
+        }
+    }
+
+    fn attribute(&mut self, node: Node<'_, '_>, id: &str, name: &str) {
+        self.notes.attribute(node, REPRESENTATION, format_args!("Representation {}: @{name} is missing", Shown(id)));
+    }
+
+    /// A remote element: what it stands for isn't fetched.
+    fn unfollowed(&mut self, node: Node<'_, '_>) {
+        let Some(href) = attribute(node, "href").filter(|_| attribute(node, "bandwidth").is_none()) else { return };
+        if href != "urn:mpeg:dash:resolve-to-zero:2013" {
+            let name = node.tag_name().name();
+            let what =
+                format_args!("{name}@xlink:href {} is not followed: what it stands for isn't probed", Shown(href));
+            self.notes.wrong(node, "ISO/IEC 23009-1 5.5", what);
+        }
+    }
+}
+
+/// The first BaseURL of this element: the others are alternatives.
+pub(super) fn base(node: Node<'_, '_>, outer: &Url, notes: &mut Notes<'_>) -> Url {
+    let Some(found) = child(node, "BaseURL") else { return outer.clone() };
+    let text = found.text().unwrap_or_default().trim();
+    outer.join(text).unwrap_or_else(|e| {
+        notes.wrong(found, "ISO/IEC 23009-1 5.6.4", format_args!("BaseURL {} is no URL: {e}", Shown(text)));
+        outer.clone()
+    })
+}
+
+/// By contentType, mimeType, codecs and picture size, in this order.
+fn media(set: Node<'_, '_>, representations: &[Representation]) -> Media {
+    let first = representations.first();
+    let mime = attribute(set, "mimeType").or(first.and_then(|r| r.mime_type.as_deref())).unwrap_or_default();
+    let named = |name: &str| match name.split('/').next() {
+        Some("video" | "image") => Some(Media::Video),
+        Some("audio") => Some(Media::Audio),
+        Some("text") => Some(Media::Text),
+        _ => None,
+    };
+    let codec = first.and_then(|r| r.codecs.first()).map_or("", String::as_str);
+    let text = || {
+        (codec.starts_with("stpp") || codec.starts_with("wvtt") || mime == "application/ttml+xml")
+            .then_some(Media::Text)
+    };
+    let sound = || first.is_some_and(|r| r.resolution.is_none() && r.channels.is_some()).then_some(Media::Audio);
+    let kind = attribute(set, "contentType").and_then(named).or(named(mime)).or_else(text).or_else(sound);
+    kind.unwrap_or(Media::Video)
+}

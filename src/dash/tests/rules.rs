@@ -1,0 +1,128 @@
+//! What is wrong is named with its line, and what can be read is read all the same.
+
+use super::super::{Pace, Segments};
+use super::*;
+use crate::finding::DefectKind;
+
+const NOW: &str = "2026-01-01T00:01:00Z";
+
+fn timeline(inside: &str) -> String {
+    live(&format!(
+        r#"<SegmentTemplate media="$Time$.m4s" timescale="1000"><SegmentTimeline>
+{inside}</SegmentTimeline></SegmentTemplate>"#
+    ))
+}
+
+/// Starts, in ticks, of what is listed; numbers of the runs; ticks between runs.
+fn runs(inside: &str) -> (Vec<u64>, Vec<u64>, Vec<i64>) {
+    let (mpd, _) = read(&timeline(inside));
+    let Segments::Listed(listing) = &mpd.periods[0].sets[0].representations[0].addressing.segments else { panic!() };
+    let Pace::Runs(runs) = &listing.pace else { panic!() };
+    let starts = outline(&mpd, at(NOW))[0].timeline.segments.iter().map(|s| s.number).collect();
+    (starts, runs.iter().map(|r| r.number).collect(), runs.iter().map(|r| r.apart).collect())
+}
+
+#[test]
+fn a_timeline_counts_repetitions_and_numbers() {
+    let (starts, numbers, apart) = runs(r#"<S t="1000" d="2000" r="2"/><S d="500"/><S n="9" d="500"/>"#);
+    assert_eq!(starts, [1000, 3000, 5000, 7000, 7500]);
+    assert_eq!((numbers, apart), (vec![1, 4, 9], vec![0, 0, 0]));
+}
+
+#[test]
+fn gaps_and_overlaps_are_kept_as_they_are() {
+    let (starts, _, apart) = runs(r#"<S t="0" d="2000"/><S t="3000" d="2000"/><S t="4500" d="2000"/>"#);
+    assert_eq!((starts, apart), (vec![0, 3000, 4500], vec![0, 1000, -500]));
+}
+
+#[test]
+fn a_negative_repetition_ends_at_the_next_s_or_now() {
+    let (starts, numbers, _) = runs(r#"<S t="50000" d="2000" r="-1"/><S t="54000" d="2000" r="-1"/>"#);
+    assert_eq!(starts, [50_000, 52_000, 54_000, 56_000, 58_000]);
+    assert_eq!(numbers, [1, 3]);
+}
+
+#[test]
+fn an_s_that_says_too_little_is_left_out_with_its_line() {
+    let (mpd, defects) = read(&timeline("<S t=\"0\" d=\"2000\"/>\n<S/>\n<S d=\"0\"/>\n<S d=\"x\"/><S d=\"1000\"/>"));
+    assert_eq!(lines(&defects), [5, 6, 7, 7]);
+    assert_eq!(outline(&mpd, at(NOW))[0].timeline.segments.len(), 2);
+}
+
+#[test]
+fn missing_and_malformed_attributes_are_named() {
+    let (_, defects) = read("<MPD type=\"dynamic\" minimumUpdatePeriod=\"2s\">\n<Period/></MPD>");
+    let messages: Vec<_> = defects.iter().map(|d| d.message.as_str()).collect();
+    let missing = |name: &str| format!("MPD@{name} is missing; a dynamic MPD must have it");
+    assert_eq!(messages[0], "MPD@minimumUpdatePeriod is `2s`: not a duration such as PT6.0S");
+    let expected = ["profiles", "minBufferTime", "availabilityStartTime", "publishTime"].map(missing);
+    assert_eq!(messages[1..], expected);
+}
+
+#[test]
+fn what_a_player_chooses_by_is_an_attribute_s_defect() {
+    let (_, defects) = read(
+        r#"<MPD profiles="p" minBufferTime="PT1S"><Period><AdaptationSet><Representation id="1"><BaseURL>a</BaseURL>
+</Representation></AdaptationSet></Period></MPD>"#,
+    );
+    let kinds: Vec<_> = defects.iter().map(|d| (d.kind, d.message.as_str())).collect();
+    let missing = ["bandwidth", "mimeType", "codecs"].map(|n| format!("Representation `1`: @{n} is missing"));
+    assert_eq!(kinds, missing.each_ref().map(|m| (DefectKind::Attribute, m.as_str())));
+}
+
+#[test]
+fn templates_that_name_nothing_are_defects() {
+    for (inside, message) in [
+        ("<SegmentTemplate duration=\"2\"/>", "SegmentTemplate@media is missing"),
+        ("<SegmentTemplate media=\"$Number$\"/>", "SegmentTemplate with neither @duration nor SegmentTimeline"),
+        (
+            "<SegmentTemplate media=\"a.m4s\" duration=\"2\"/>",
+            "SegmentTemplate@media must have one of $Number$ and $Time$ to tell segments apart",
+        ),
+        (
+            "<SegmentTemplate media=\"$Nr$\" duration=\"2\"/>",
+            "SegmentTemplate@media: `$Nr$` is no identifier that can be filled in",
+        ),
+        ("<SegmentList duration=\"2\"/>", "SegmentList without SegmentURL"),
+    ] {
+        let (_, defects) = read(&live(inside));
+        assert_eq!(defects.iter().map(|d| d.message.as_str()).collect::<Vec<_>>(), [message], "{inside}");
+    }
+}
+
+#[test]
+fn what_stands_further_out_is_inherited_attribute_by_attribute() {
+    let (mpd, defects) = read(
+        r#"<MPD type="dynamic" profiles="p" minBufferTime="PT2S" availabilityStartTime="2026-01-01T00:00:00Z"
+publishTime="2026-01-01T00:00:00Z" timeShiftBufferDepth="PT4S"><BaseURL>/a/</BaseURL><Period start="PT0S">
+<SegmentTemplate timescale="10" duration="20" startNumber="0"/><AdaptationSet mimeType="video/mp4" codecs="avc1"><BaseURL>b/</BaseURL>
+<SegmentTemplate initialization="i$Bandwidth$.mp4"/><Representation id="v" bandwidth="7"><BaseURL>c/</BaseURL>
+<SegmentTemplate media="$Number$.m4s"/></Representation></AdaptationSet></Period></MPD>"#,
+    );
+    assert_eq!(defects, []);
+    let [video] = &outline(&mpd, at("2026-01-01T00:00:10Z"))[..] else { panic!() };
+    assert_eq!(paths(video), ["/a/b/c/3.m4s", "/a/b/c/4.m4s"]);
+    assert_eq!(video.timeline.segments[0].map.as_ref().unwrap().uri.path(), "/a/b/c/i7.mp4");
+}
+
+#[test]
+fn a_remote_element_is_named_and_left_alone() {
+    let text = live(r#"<SegmentTemplate media="$Number$" duration="2"/>"#)
+        .replace("<Period ", r#"<Period xmlns:xlink="http://www.w3.org/1999/xlink" xlink:href="http://ads/p.xml" "#);
+    let (_, defects) = read(&text);
+    let message = "Period@xlink:href `http://ads/p.xml` is not followed: what it stands for isn't probed";
+    assert_eq!(defects.iter().map(|d| d.message.as_str()).collect::<Vec<_>>(), [message]);
+}
+
+#[test]
+fn a_period_to_come_is_no_ladder_yet() {
+    let (mpd, _) = read(&live(r#"<SegmentTemplate media="$Number$.m4s" duration="2"/>"#).replace(
+        "</MPD>",
+        r#"<Period start="PT90S"><AdaptationSet mimeType="video/mp4"><Representation id="v" bandwidth="9" codecs="avc1">
+<SegmentTemplate media="ad$Number$.m4s" duration="2"/></Representation></AdaptationSet></Period></MPD>"#,
+    ));
+    let last = |now| paths(&outline(&mpd, at(now))[0]).pop().unwrap();
+    assert_eq!(last("2026-01-01T00:01:00Z"), "ch1/30.m4s");
+    assert_eq!(last("2026-01-01T00:01:31Z"), "ch1/45.m4s", "the next Period has begun and has no segment yet");
+    assert_eq!(last("2026-01-01T00:01:32Z"), "ch1/ad1.m4s");
+}

@@ -1,0 +1,165 @@
+//! Values of attributes. One that is malformed is a defect, and as good as not there.
+
+use super::notes::{Notes, Shown};
+use crate::stream::{ByteRange, date};
+use crate::units::{Seconds, Timestamp};
+use roxmltree::Node;
+use std::num::NonZeroU32;
+use std::str::FromStr;
+
+const TYPES: &str = "ISO/IEC 23009-1 5.3";
+
+/// Local name of an element, whatever its prefix.
+pub(super) fn is(node: Node<'_, '_>, name: &str) -> bool {
+    node.is_element() && node.tag_name().name() == name
+}
+
+pub(super) fn children<'a, 'd: 'a>(
+    node: Node<'a, 'd>,
+    name: &'static str,
+) -> impl Iterator<Item = Node<'a, 'd>> + use<'a, 'd> {
+    node.children().filter(move |child| is(*child, name))
+}
+
+pub(super) fn child<'a, 'd: 'a>(node: Node<'a, 'd>, name: &'static str) -> Option<Node<'a, 'd>> {
+    children(node, name).next()
+}
+
+/// An attribute's value by its local name, whatever its prefix (`cenc:default_KID`).
+pub(super) fn attribute<'a>(node: Node<'a, '_>, name: &str) -> Option<&'a str> {
+    node.attributes().find(|a| a.name() == name).map(|a| a.value().trim())
+}
+
+/// At most 256 characters of it.
+pub(super) fn string(node: Node<'_, '_>, name: &str) -> Option<String> {
+    attribute(node, name).map(bounded)
+}
+
+pub(super) fn bounded(text: &str) -> String {
+    text.chars().take(256).collect()
+}
+
+pub(super) fn words(node: Node<'_, '_>, name: &str, separator: &[char]) -> Vec<String> {
+    let text = attribute(node, name).unwrap_or_default();
+    text.split(separator).map(str::trim).filter(|w| !w.is_empty()).take(16).map(bounded).collect()
+}
+
+pub(super) fn number<T: FromStr>(node: Node<'_, '_>, name: &'static str, notes: &mut Notes<'_>) -> Option<T> {
+    read(node, name, notes, "a whole number in its range", |text| text.parse().ok())
+}
+
+pub(super) fn timescale(node: Node<'_, '_>, name: &'static str, notes: &mut Notes<'_>) -> Option<NonZeroU32> {
+    read(node, name, notes, "a whole number from 1 to 4294967295", |text| text.parse().ok())
+}
+
+/// In seconds, as `availabilityTimeOffset` is: `INF` is infinite.
+pub(super) fn offset(node: Node<'_, '_>, name: &'static str, notes: &mut Notes<'_>) -> Option<Seconds> {
+    read(node, name, notes, "a number of seconds or INF", |text| match text {
+        "INF" => Some(Seconds(f64::INFINITY)),
+        text => text.parse().ok().filter(|n: &f64| n.is_finite()).map(Seconds),
+    })
+}
+
+pub(super) fn boolean(node: Node<'_, '_>, name: &'static str, notes: &mut Notes<'_>) -> Option<bool> {
+    read(node, name, notes, "true or false", |text| match text {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
+        _ => None,
+    })
+}
+
+pub(super) fn duration(node: Node<'_, '_>, name: &'static str, notes: &mut Notes<'_>) -> Option<Seconds> {
+    read(node, name, notes, "a duration such as PT6.0S", parse_duration)
+}
+
+/// A date without a time zone is read as UTC.
+pub(super) fn instant(node: Node<'_, '_>, name: &'static str, notes: &mut Notes<'_>) -> Option<Timestamp> {
+    read(node, name, notes, "a date such as 2026-01-02T03:04:05Z", |text| date::parse(text).map(|d| d.at))
+}
+
+/// `25`, `30000/1001`.
+pub(super) fn frame_rate(node: Node<'_, '_>, notes: &mut Notes<'_>) -> Option<f64> {
+    read(node, "frameRate", notes, "a frame rate such as 25 or 30000/1001", |text| {
+        let (above, below) = text.split_once('/').unwrap_or((text, "1"));
+        let rate = above.trim().parse::<f64>().ok()? / below.trim().parse::<f64>().ok()?;
+        (rate.is_finite() && rate > 0.0).then_some(rate)
+    })
+}
+
+/// `0-731`: first and last byte.
+pub(super) fn range(node: Node<'_, '_>, name: &'static str, notes: &mut Notes<'_>) -> Option<ByteRange> {
+    read(node, name, notes, "a byte range such as 0-731", |text| {
+        let (first, last) = text.split_once('-')?;
+        let (offset, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
+        Some(ByteRange { offset, length: last.checked_sub(offset)?.checked_add(1)? })
+    })
+}
+
+fn read<T>(
+    node: Node<'_, '_>,
+    name: &'static str,
+    notes: &mut Notes<'_>,
+    what: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Option<T> {
+    let text = attribute(node, name)?;
+    let value = parse(text);
+    if value.is_none() {
+        let element = node.tag_name().name();
+        notes.wrong(node, TYPES, format_args!("{element}@{name} is {}: not {what}", Shown(text)));
+    }
+    value
+}
+
+/// xs:duration. A year counts 365 days and a month 30: packagers write them for "very long" only.
+fn parse_duration(text: &str) -> Option<Seconds> {
+    let (days, time) = text.strip_prefix('P')?.split_once('T').map_or((text.get(1..)?, None), |(d, t)| (d, Some(t)));
+    if (days.is_empty() && time.is_none()) || time == Some("") {
+        return None;
+    }
+    let date = fields(days, &[('Y', 31_536_000.0), ('M', 2_592_000.0), ('D', 86_400.0)])?;
+    let time = fields(time.unwrap_or_default(), &[('H', 3600.0), ('M', 60.0), ('S', 1.0)])?;
+    Some(Seconds(date + time))
+}
+
+/// Numbers with their unit letters, each unit at most once and in this order.
+fn fields(text: &str, units: &[(char, f64)]) -> Option<f64> {
+    let (mut rest, mut sum) = (text, 0.0);
+    for (letter, worth) in units {
+        let Some((number, after)) = rest.split_once(*letter) else { continue };
+        let plain =
+            number.starts_with(|c: char| c.is_ascii_digit()) && number.chars().all(|c| c.is_ascii_digit() || c == '.');
+        let number: f64 = number.parse().ok().filter(|_| plain)?;
+        sum += number * worth;
+        rest = after;
+    }
+    (rest.is_empty() && f64::is_finite(sum)).then_some(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_as_packagers_write_them() {
+        let cases = [
+            ("PT6S", 6.0),
+            ("PT2.000S", 2.0),
+            ("PT0H1M30.5S", 90.5),
+            ("P0Y0M0DT3H0M0S", 10_800.0),
+            ("P1D", 86_400.0),
+            ("PT1M", 60.0),
+            ("P1M", 2_592_000.0),
+        ];
+        for (text, seconds) in cases {
+            assert_eq!(parse_duration(text), Some(Seconds(seconds)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_duration_is_none() {
+        for text in ["", "P", "PT", "6", "PT6", "-PT6S", "PT-6S", "PTS", "PT1S2M", "P1DT", "PTinfS", "PT1e9S"] {
+            assert_eq!(parse_duration(text), None, "{text}");
+        }
+    }
+}
