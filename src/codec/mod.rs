@@ -13,6 +13,7 @@ pub mod h264;
 pub mod hevc;
 mod mpeg_audio;
 pub mod nal;
+pub mod opus;
 pub mod picture;
 pub mod sei;
 pub mod sets;

@@ -5,6 +5,7 @@ use super::pes;
 use super::stream_type::{Carriage, Stream};
 use crate::codec::audio::Framer;
 use crate::codec::nal::{Access, Unit};
+use crate::codec::opus::Packets;
 use crate::codec::parameters::{Headers, Parameters};
 use crate::codec::picture::Scanner;
 use crate::codec::rfc6381::Codec;
@@ -33,6 +34,7 @@ pub struct Elementary {
 enum Parser {
     Video(Box<Scanner>),
     Audio(Framer),
+    Opus(Packets),
     /// A PES packet is a sample.
     Opaque,
 }
@@ -48,16 +50,23 @@ impl Elementary {
     #[must_use]
     pub fn new(pid: u16, stream: Stream) -> Self {
         let parser = Parser::of(&stream);
-        let timeline = Timeline::new(matches!(parser, Parser::Audio(_)));
-        let access_unit = AccessUnit::default();
-        Self { pid, stream, reader: pes::Reader::default(), timeline, parser, access_unit, scrambled: false }
+        let timeline = Timeline::new(parser.counts());
+        Self {
+            pid,
+            stream,
+            reader: pes::Reader::default(),
+            timeline,
+            parser,
+            access_unit: AccessUnit::default(),
+            scrambled: false,
+        }
     }
 
     /// The PMT came after the stream's first packets.
     pub fn announce(&mut self, stream: Stream) {
         if self.stream != stream {
             self.parser = Parser::of(&stream);
-            self.timeline.count(matches!(self.parser, Parser::Audio(_)));
+            self.timeline.count(self.parser.counts());
             self.stream = stream;
         }
     }
@@ -93,6 +102,7 @@ impl Elementary {
         match &mut self.parser {
             Parser::Video(scanner) => scanner.reset(),
             Parser::Audio(framer) => framer.reset(),
+            Parser::Opus(packets) => packets.reset(),
             Parser::Opaque => {}
         }
     }
@@ -126,8 +136,11 @@ impl Elementary {
     fn body(&mut self, body: &[u8]) {
         let Self { parser, timeline, access_unit, .. } = self;
         match parser {
-            Parser::Video(scanner) => scanner.push(body, |unit| access_unit.unit(unit, timeline)),
+            Parser::Video(scanner) => scanner.push(body, |unit| {
+                access_unit.unit(unit, timeline);
+            }),
             Parser::Audio(framer) => framer.push(body, |frame| timeline.frame(frame.samples, frame.rate)),
+            Parser::Opus(packets) => packets.push(body, |frame| timeline.frame(frame.samples, frame.rate)),
             Parser::Opaque => {}
         }
     }
@@ -146,15 +159,21 @@ impl Parser {
         match (stream.video(), stream.audio()) {
             (Some(syntax), _) => Self::Video(Box::new(Scanner::new(syntax))),
             (_, Some(framing)) => Self::Audio(Framer::new(framing)),
+            _ if stream.codec == "opus" => Self::Opus(Packets::default()),
             _ => Self::Opaque,
         }
+    }
+
+    /// Samples have headers of their own.
+    fn counts(&self) -> bool {
+        matches!(self, Self::Audio(_) | Self::Opus(_))
     }
 
     fn headers(self) -> Headers {
         match self {
             Self::Video(scanner) => scanner.finish(),
             Self::Audio(framer) => framer.headers(),
-            Self::Opaque => Headers::default(),
+            Self::Opus(_) | Self::Opaque => Headers::default(),
         }
     }
 }
