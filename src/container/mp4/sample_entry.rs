@@ -149,11 +149,15 @@ fn enhanced(dec3: &Ec3SpecificBox, body: &[u8]) -> Option<Parameters> {
     Some(Parameters::of_sound(Codec::Eac3, Sound { channels, sample_rate: dolby_rate(first.fscod), objects }))
 }
 
-/// Fills in the entry's own channelcount and samplerate where the codec's configuration says nothing of them.
+/// Fills in the entry's samplerate where the codec's configuration says nothing of the sound: MPEG layers. Its channelcount is
+/// 2 by some writers whatever there is.
 fn with_entry(mut found: Parameters, entry: &[u8]) -> Parameters {
-    let field = |at: usize| Some(u16::from_be_bytes(*entry.get(at..)?.first_chunk::<2>()?)).filter(|n| *n > 0);
-    if found.sound.is_none() && matches!(found.codec, Codec::Mp3 | Codec::Mp2) {
-        found.sound = Some(Sound { channels: field(16), sample_rate: field(24).map(u32::from), objects: None });
+    let rate = entry.get(24..26).and_then(<[u8]>::first_chunk::<2>).map(|b| u32::from(u16::from_be_bytes(*b)));
+    if found.sound.is_none()
+        && matches!(found.codec, Codec::Mp3 | Codec::Mp2)
+        && let Some(rate) = rate.filter(|rate| *rate > 0)
+    {
+        found.sound = Some(Sound::at(rate));
     }
     found
 }
