@@ -20,6 +20,10 @@ pub const LIMITS: &str = "## What limits these figures
 * **CPU.** Above the download's own cost (system calls and copies of the kernel) stand the inspection at the rate above, and
   for each probe the parsing of its playlists, the checks, the exposition and the text kept for the page. That text is
   made at once on purpose: made later it would need the whole report kept, which is larger than the text.
+* **Inspection of transport streams.** Each packet of 188 bytes has its header, counter and clock read, so two of its three cache lines are
+  touched. Start codes are searched for up to the first slice of a picture, which is all that is asked for; only of a stream
+  that puts several pictures into one PES packet every byte is searched (`container/ts/habit.rs`). CMAF needs the boxes and
+  the first 2 KB of each fragment.
 * **Memory in flight.** Nothing grows with the size of a segment. What a request in flight holds is its connection's read
   buffer, which hyper lets grow with what arrives at once, and the inspection's state of a few kB.
 * **Memory of the history.** It is the segments inspected within `hold`: it grows with renditions × hold ÷ segment

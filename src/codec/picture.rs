@@ -49,6 +49,11 @@ impl Scanner {
         };
     }
 
+    /// Bytes of the current unit, and of those behind it, that nobody asks for: the next ones begin with a start code.
+    pub fn pass(&mut self) {
+        self.before = [0xff; 2];
+    }
+
     /// The current unit ends here: an access unit's last NAL has no start code behind it.
     pub fn flush(&mut self, mut found: impl FnMut(Unit)) {
         self.sets.close();

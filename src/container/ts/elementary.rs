@@ -1,5 +1,6 @@
 //! One elementary stream: PES packets → samples on a time line.
 
+use super::habit::Habit;
 use super::packet::Packet;
 use super::pes;
 use super::stream_type::{Carriage, Stream};
@@ -26,6 +27,7 @@ pub struct Elementary {
     timeline: Timeline,
     parser: Parser,
     access_unit: AccessUnit,
+    habit: Habit,
     /// Samples were seen that can't be looked into.
     scrambled: bool,
 }
@@ -58,6 +60,7 @@ impl Elementary {
             timeline,
             parser,
             access_unit: AccessUnit::default(),
+            habit: Habit::default(),
             scrambled: false,
         }
     }
@@ -127,6 +130,7 @@ impl Elementary {
             self.timeline.count(false);
         }
         if let (Some(pts), Some(dts)) = (header.pts, header.dts) {
+            self.habit.stamp(dts);
             self.timeline.stamp(pts, dts);
             self.access_unit = AccessUnit::default();
         }
@@ -134,9 +138,11 @@ impl Elementary {
     }
 
     fn body(&mut self, body: &[u8]) {
-        let Self { parser, timeline, access_unit, .. } = self;
+        let Self { parser, timeline, access_unit, habit, .. } = self;
         match parser {
+            Parser::Video(scanner) if access_unit.judged && habit.alone() => scanner.pass(),
             Parser::Video(scanner) => scanner.push(body, |unit| {
+                habit.unit(unit);
                 access_unit.unit(unit, timeline);
             }),
             Parser::Audio(framer) => framer.push(body, |frame| timeline.frame(frame.samples, frame.rate)),

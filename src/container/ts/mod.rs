@@ -8,6 +8,7 @@ mod clock;
 mod continuity;
 mod elementary;
 pub mod framing;
+mod habit;
 mod packet;
 mod pes;
 mod pids;
