@@ -24,6 +24,7 @@ mod shaka;
 #[path = "../../examples/detection/static_files.rs"]
 mod static_files;
 
+mod alerting;
 mod binary;
 mod detection;
 mod docs;

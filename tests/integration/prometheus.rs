@@ -27,16 +27,19 @@ const CLEAN: [(&str, &str, &str); 8] = [
 /// Code and fault; the first breaks playback.
 const FAULTY: [(&str, &str); 2] = [("FAULTY_CONTAINER", "container_invalid"), ("FAULTY_COUNTERS", "ts_continuity")];
 
-fn shipped() -> &'static Path {
+pub fn shipped() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config"))
 }
 
 #[test]
 fn promtool_accepts_the_shipped_configuration() {
-    let output = Command::new("promtool").args(["check", "config"]).arg(shipped().join("prometheus.yml")).output();
-    let output = output.expect("promtool (of Prometheus; Debian: apt-get install prometheus) must be in PATH");
-    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(output.status.success() && said.contains("SUCCESS") && !said.contains("WARNING"), "{said}");
+    for file in ["prometheus.yml", "prometheus.sharded.yml"] {
+        let output = Command::new("promtool").args(["check", "config"]).arg(shipped().join(file)).output();
+        let output = output.expect("promtool (of Prometheus; Debian: apt-get install prometheus) must be in PATH");
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.success() && said.contains("SUCCESS") && !said.contains("WARNING"), "{file}: {said}");
+        assert!(said.contains("7 rule files found"), "{file}: {said}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,9 +50,13 @@ async fn prometheus_scrapes_ten_channels_for_two_minutes() {
     let prometheus = Prometheus::start(&configuration(&exporter.address)).await;
 
     // Eight scrapes, 15 s apart.
-    prometheus.until("count(count_over_time(up[5m]) >= 8)", 11.0, Duration::from_secs(150)).await;
+    prometheus.until("count(count_over_time(up{job=~\"packager_.+\"}[5m]) >= 8)", 11.0, Duration::from_secs(150)).await;
 
-    assert_eq!(prometheus.one("count(min_over_time(up[2m]) == 1)").await, Some(11.0), "every scrape of every target");
+    assert_eq!(
+        prometheus.one("count(min_over_time(up{job=~\"packager_.+\"}[2m]) == 1)").await,
+        Some(11.0),
+        "every scrape of every target"
+    );
     assert_eq!(prometheus.one("max(max_over_time(packager_series_dropped[5m]))").await, Some(0.0));
     verdicts(&prometheus).await;
     labels(&prometheus).await;
@@ -108,12 +115,13 @@ async fn labels(prometheus: &Prometheus) {
         let channels = prometheus.one(&format!("count(count by (channel) ({name}))")).await;
         assert_eq!(channels, Some(10.0), "{name}");
     }
-    let series = prometheus.series("{__name__=~\".+\", channel=\"\", job!=\"packager_exporter\"}").await;
+    let series = prometheus.series("{__name__=~\".+\", channel=\"\", job=\"packager_channels\"}").await;
     assert!(series.is_empty(), "no channel: {series:#?}");
     let series = prometheus.series("{job=\"packager_channels\"}").await;
     let renamed: Vec<_> = series.iter().filter(|s| s.keys().any(|label| label.starts_with("exported_"))).collect();
     assert!(renamed.is_empty(), "{renamed:#?}");
-    assert!(series.iter().all(|s| s["tier"] == "1"), "labels of channels/*.yml are on every series");
+    let labelled = series.iter().all(|s| s["tier"] == "1" && s["packager"] == "packager-01");
+    assert!(labelled, "labels of channels/*.yml are on every series");
 }
 
 fn channels(origin: &Origin) -> Vec<(&'static str, String, &'static str)> {
@@ -123,13 +131,13 @@ fn channels(origin: &Origin) -> Vec<(&'static str, String, &'static str)> {
 }
 
 #[derive(Debug)]
-struct Sample {
-    labels: BTreeMap<String, String>,
-    value: f64,
+pub struct Sample {
+    pub labels: BTreeMap<String, String>,
+    pub value: f64,
 }
 
 /// A running Prometheus on the shipped configuration; it is killed when this is dropped.
-struct Prometheus {
+pub struct Prometheus {
     child: Child,
     address: String,
     said: Arc<Mutex<String>>,
@@ -140,11 +148,20 @@ struct Prometheus {
 impl Prometheus {
     /// `configuration` finds the ten channels in `channels/` beside itself.
     async fn start(configuration: &str) -> Self {
+        let address = format!("127.0.0.1:{}", free_port());
+        Self::listening(&address, configuration, &ten_channels(), &[]).await
+    }
+
+    /// `rules` are files, by name, in `rules/` beside the configuration; `channels` is a file of targets.
+    pub async fn listening(address: &str, configuration: &str, channels: &str, rules: &[(String, String)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("prometheus.yml"), configuration).unwrap();
         std::fs::create_dir(folder.path().join("channels")).unwrap();
-        std::fs::write(folder.path().join("channels/demo.yml"), ten_channels()).unwrap();
-        let address = format!("127.0.0.1:{}", free_port());
+        std::fs::write(folder.path().join("channels/demo.yml"), channels).unwrap();
+        std::fs::create_dir(folder.path().join("rules")).unwrap();
+        for (name, text) in rules {
+            std::fs::write(folder.path().join("rules").join(name), text).unwrap();
+        }
         let mut command = Command::new("prometheus");
         command.arg(format!("--config.file={}", folder.path().join("prometheus.yml").display()));
         command.arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()));
@@ -153,7 +170,7 @@ impl Prometheus {
         let mut child = child.expect("prometheus (Debian: apt-get install prometheus) must be in PATH");
         let said = follow(BufReader::new(child.stderr.take().unwrap()));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let mut prometheus = Self { child, address, said, client, _folder: folder };
+        let mut prometheus = Self { child, address: address.to_owned(), said, client, _folder: folder };
         prometheus.ready().await;
         prometheus
     }
@@ -177,7 +194,7 @@ impl Prometheus {
         answer["data"].clone()
     }
 
-    async fn query(&self, expression: &str) -> Vec<Sample> {
+    pub async fn query(&self, expression: &str) -> Vec<Sample> {
         let data = self.ask("query", "query", expression).await;
         let result = data["result"].as_array().unwrap().iter();
         let sample = |found: &Value| Sample {
@@ -187,7 +204,7 @@ impl Prometheus {
         result.map(sample).collect()
     }
 
-    async fn one(&self, expression: &str) -> Option<f64> {
+    pub async fn one(&self, expression: &str) -> Option<f64> {
         self.query(expression).await.first().map(|sample| sample.value)
     }
 
@@ -196,7 +213,7 @@ impl Prometheus {
     }
 
     /// Asks again until the answer is `wanted`.
-    async fn until(&self, expression: &str, wanted: f64, within: Duration) {
+    pub async fn until(&self, expression: &str, wanted: f64, within: Duration) {
         let began = Instant::now();
         loop {
             let found = self.one(expression).await;
@@ -232,7 +249,7 @@ fn ten_channels() -> String {
 }
 
 /// Below the range that connections and listeners of the other tests get theirs from, and never the same twice.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 20_000 + (std::process::id() % 5_000) as u16;
     let mut ports = std::iter::from_fn(|| Some(first + NEXT.fetch_add(1, Ordering::Relaxed))).take(1_000);
