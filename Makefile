@@ -40,6 +40,7 @@ unit:
 docs:
 	$(CARGO) run --locked -q -- list-checks --format markdown > docs/checks.md
 	$(CARGO) run --locked -q -- list-metrics > docs/metrics.md
+	$(CARGO) run --locked -q --example dashboards
 
 ## Measures detection: every fault of the live origin, and clean streams of real packagers. About four minutes.
 detection: tools

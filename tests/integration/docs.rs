@@ -28,7 +28,7 @@ fn the_generated_documents_are_what_the_program_says() {
 fn every_metric_that_a_document_or_a_configuration_names_exists() {
     let known = known();
     let mut files: Vec<PathBuf> =
-        ["config", "docs", "rules"].iter().flat_map(|folder| texts(&root().join(folder))).collect();
+        ["config", "dashboards", "docs", "rules"].iter().flat_map(|folder| texts(&root().join(folder))).collect();
     files.push(root().join("README.md"));
     let mut strange = Vec::new();
     for file in files {
@@ -63,6 +63,6 @@ fn names(text: &str) -> impl Iterator<Item = String> {
 
 fn texts(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let kept = |path: &PathBuf| path.extension().is_some_and(|e| e == "md" || e == "yml");
+    let kept = |path: &PathBuf| path.extension().is_some_and(|e| e == "md" || e == "yml" || e == "json");
     entries.flat_map(|path| if path.is_dir() { texts(&path) } else { vec![path] }).filter(kept).collect()
 }

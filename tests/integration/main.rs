@@ -6,6 +6,8 @@
 #[path = "../../examples/detection/ffmpeg.rs"]
 mod ffmpeg;
 mod ffprobe;
+#[path = "../../examples/dashboards/grafana.rs"]
+mod grafana;
 #[path = "../../examples/detection/harness.rs"]
 #[allow(dead_code)]
 mod harness;
@@ -26,6 +28,7 @@ mod static_files;
 
 mod alerting;
 mod binary;
+mod dashboards;
 mod detection;
 mod docs;
 mod exporter;

@@ -1,0 +1,247 @@
+//! From what a person reviews (`dashboards/*.yml`) to what Grafana reads: layout, variables, links and options.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// Grafana's grid.
+const COLUMNS: u64 = 24;
+/// Stands in expressions for the variables' matchers.
+const SELECTION: &str = "%}";
+const MATCHERS: &str = r#"tier=~"$tier",packager=~"$packager",channel=~"$channel"}"#;
+const VARIABLES: [&str; 3] = ["tier", "packager", "channel"];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dashboard {
+    pub uid: String,
+    pub title: String,
+    pub description: String,
+    panels: Vec<Item>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Item {
+    Row(Row),
+    Panel(Box<Panel>),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    row: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Panel {
+    pub title: String,
+    #[serde(rename = "type")]
+    kind: String,
+    width: u64,
+    height: u64,
+    /// One of Grafana's unit ids.
+    #[serde(default)]
+    unit: Option<String>,
+    pub description: String,
+    /// Colours and the values from which on they hold; without a value from the lowest.
+    #[serde(default)]
+    thresholds: serde_json::Map<String, Value>,
+    /// The label whose value leads to Channel Detail.
+    #[serde(default)]
+    link: Option<String>,
+    pub queries: Vec<Query>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Query {
+    expr: String,
+    #[serde(default)]
+    legend: String,
+}
+
+impl Query {
+    /// The expression with Grafana's variables.
+    pub fn expression(&self) -> String {
+        self.expr.replace(SELECTION, MATCHERS)
+    }
+}
+
+/// Every description in the folder, by file name.
+pub fn described(folder: &Path) -> Result<Vec<Dashboard>, Box<dyn std::error::Error>> {
+    let mut files =
+        std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, std::io::Error>>()?;
+    files.retain(|file| file.extension().is_some_and(|end| end == "yml"));
+    files.sort();
+    files.iter().map(|file| Ok(serde_yaml::from_str(&std::fs::read_to_string(file)?)?)).collect()
+}
+
+impl Dashboard {
+    #[allow(dead_code)]
+    pub fn panels(&self) -> impl Iterator<Item = &Panel> {
+        self.panels.iter().filter_map(|item| match item {
+            Item::Panel(panel) => Some(panel.as_ref()),
+            Item::Row(_) => None,
+        })
+    }
+
+    pub fn json(&self) -> String {
+        let link = json!({"type": "dashboards", "title": "Packagers", "tags": ["packager_exporter"], "asDropdown": true,
+            "includeVars": true, "keepTime": true, "icon": "external link", "targetBlank": false, "tooltip": "", "url": ""});
+        let dashboard = json!({
+            "uid": self.uid, "title": self.title, "description": self.description, "tags": ["packager_exporter"],
+            "schemaVersion": 39, "version": 1, "editable": true, "graphTooltip": 1, "refresh": "15s",
+            "timezone": "browser", "time": {"from": "now-1h", "to": "now"}, "annotations": {"list": []},
+            "links": [link], "templating": {"list": variables()}, "panels": self.placed(),
+        });
+        format!("{dashboard:#}\n")
+    }
+
+    /// Panels from left to right, each line as high as its highest.
+    fn placed(&self) -> Vec<Value> {
+        let (mut x, mut y, mut line) = (0, 0, 0);
+        let place = |(index, item): (usize, &Item)| {
+            let (width, height) = match item {
+                Item::Row(_) => (COLUMNS, 1),
+                Item::Panel(panel) => (panel.width, panel.height),
+            };
+            if x + width > COLUMNS {
+                (x, y, line) = (0, y + line, 0);
+            }
+            let position = json!({"x": x, "y": y, "w": width, "h": height});
+            (x, line) = (x + width, line.max(height));
+            match item {
+                Item::Row(row) => json!({"id": index + 1, "type": "row", "title": row.row, "collapsed": false,
+                    "gridPos": position, "panels": []}),
+                Item::Panel(panel) => panel.json(index + 1, &position),
+            }
+        };
+        self.panels.iter().enumerate().map(place).collect()
+    }
+}
+
+impl Panel {
+    fn json(&self, id: usize, position: &Value) -> Value {
+        json!({
+            "id": id, "type": self.grafana_type(), "title": self.title, "description": self.description,
+            "gridPos": position, "datasource": datasource(), "targets": self.targets(), "options": self.options(),
+            "fieldConfig": {"defaults": self.defaults(), "overrides": self.overrides()},
+            "transformations": self.transformations(),
+        })
+    }
+
+    fn grafana_type(&self) -> &str {
+        if self.kind == "statetimeline" { "state-timeline" } else { &self.kind }
+    }
+
+    /// Shows the newest value only.
+    fn is_instant(&self) -> bool {
+        ["stat", "table", "bargauge", "histogram"].contains(&self.kind.as_str())
+    }
+
+    fn targets(&self) -> Vec<Value> {
+        let target = |(index, query): (usize, &Query)| {
+            let name = char::from(b'A' + u8::try_from(index).unwrap_or_default()).to_string();
+            let format = if self.kind == "table" { "table" } else { "time_series" };
+            json!({"refId": name, "datasource": datasource(), "expr": query.expression(), "legendFormat": query.legend,
+                "instant": self.is_instant(), "range": !self.is_instant(), "format": format})
+        };
+        self.queries.iter().enumerate().map(target).collect()
+    }
+
+    fn defaults(&self) -> Value {
+        let mut steps: Vec<(Option<f64>, &String)> =
+            self.thresholds.iter().map(|(color, from)| (from.as_f64(), color)).collect();
+        steps.sort_by(|a, b| a.0.partial_cmp(&b.0).unwrap_or(std::cmp::Ordering::Equal));
+        let steps: Vec<Value> =
+            steps.into_iter().map(|(value, color)| json!({"color": color, "value": value})).collect();
+        let colored = if steps.is_empty() { "palette-classic" } else { "thresholds" };
+        let mode = if self.kind == "timeseries" { "palette-classic" } else { colored };
+        let steps = if steps.is_empty() { vec![json!({"color": "text", "value": null})] } else { steps };
+        let mut defaults = json!({"color": {"mode": mode}, "thresholds": {"mode": "absolute", "steps": steps}, "custom": self.custom()});
+        if let (Some(unit), Some(fields)) = (&self.unit, defaults.as_object_mut()) {
+            fields.insert("unit".to_owned(), json!(unit));
+        }
+        if let (Some(label), Some(fields)) =
+            (self.link.as_ref().filter(|_| self.kind != "table"), defaults.as_object_mut())
+        {
+            fields.insert("links".to_owned(), json!([detail(&format!("${{__field.labels.{label}}}"))]));
+        }
+        defaults
+    }
+
+    fn custom(&self) -> Value {
+        match self.kind.as_str() {
+            "timeseries" => {
+                let style = if self.thresholds.is_empty() { "off" } else { "dashed" };
+                json!({"lineWidth": 1, "fillOpacity": 0, "spanNulls": 60_000, "thresholdsStyle": {"mode": style}})
+            }
+            "statetimeline" => json!({"lineWidth": 0, "fillOpacity": 70}),
+            _ => json!({}),
+        }
+    }
+
+    fn overrides(&self) -> Value {
+        match self.link.as_ref().filter(|_| self.kind == "table") {
+            Some(label) => json!([{"matcher": {"id": "byName", "options": label},
+                "properties": [{"id": "links", "value": [detail("${__value.text}")]}]}]),
+            None => json!([]),
+        }
+    }
+
+    fn options(&self) -> Value {
+        let last = json!({"calcs": ["lastNotNull"], "fields": "", "values": false});
+        match self.kind.as_str() {
+            "stat" => {
+                json!({"reduceOptions": last, "colorMode": "background", "graphMode": "none", "textMode": "auto"})
+            }
+            "bargauge" => json!({"reduceOptions": last, "orientation": "horizontal", "displayMode": "gradient"}),
+            "timeseries" => {
+                json!({"legend": {"displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": []},
+                "tooltip": {"mode": "multi", "sort": "desc"}})
+            }
+            "histogram" => {
+                json!({"combine": true, "legend": {"displayMode": "list", "placement": "bottom", "showLegend": false, "calcs": []}})
+            }
+            "statetimeline" => json!({"mergeValues": true, "showValue": "never", "rowHeight": 0.9}),
+            _ => json!({"showHeader": true, "cellHeight": "sm"}),
+        }
+    }
+
+    /// A table's columns are labels; time and the constant 1 are none.
+    fn transformations(&self) -> Value {
+        if self.kind == "table" {
+            json!([{"id": "organize", "options": {"excludeByName": {"Time": true}, "indexByName": {}, "renameByName": {}}}])
+        } else {
+            json!([])
+        }
+    }
+}
+
+fn detail(channel: &str) -> Value {
+    let url = format!("/d/packager-channel?var-datasource=${{datasource}}&var-channel={channel}&${{__url_time_range}}");
+    json!({"title": "Channel Detail", "url": url})
+}
+
+fn datasource() -> Value {
+    json!({"type": "prometheus", "uid": "${datasource}"})
+}
+
+/// Each offers what the ones before it leave.
+fn variables() -> Vec<Value> {
+    let source = json!({"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus",
+        "current": {}, "hide": 0, "refresh": 1, "regex": "", "multi": false, "includeAll": false, "options": []});
+    let mut chosen = String::new();
+    let mut variables = vec![source];
+    for name in VARIABLES {
+        let query = format!("label_values(up{{job=\"packager_channels\"{chosen}}}, {name})");
+        chosen.push_str(&format!(",{name}=~\"${name}\""));
+        variables.push(json!({"name": name, "label": name, "type": "query", "datasource": datasource(),
+            "query": {"query": query, "refId": name}, "definition": query, "refresh": 2, "sort": 1, "multi": true,
+            "includeAll": true, "allValue": ".*", "current": {"text": "All", "value": "$__all"}, "hide": 0, "regex": "",
+            "options": []}));
+    }
+    variables
+}
