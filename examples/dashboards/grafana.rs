@@ -232,14 +232,14 @@ fn datasource() -> Value {
 /// Each offers what the ones before it leave.
 fn variables() -> Vec<Value> {
     let source = json!({"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus",
-        "current": {}, "hide": 0, "refresh": 1, "regex": "", "multi": false, "includeAll": false, "options": []});
+        "hide": 0, "refresh": 1, "regex": "", "multi": false, "includeAll": false, "options": []});
     let mut chosen = String::new();
     let mut variables = vec![source];
     for name in VARIABLES {
         let query = format!("label_values(up{{job=\"packager_channels\"{chosen}}}, {name})");
         chosen.push_str(&format!(",{name}=~\"${name}\""));
         variables.push(json!({"name": name, "label": name, "type": "query", "datasource": datasource(),
-            "query": {"query": query, "refId": name}, "definition": query, "refresh": 2, "sort": 1, "multi": true,
+            "query": {"query": query, "refId": name}, "refresh": 2, "sort": 1, "multi": true,
             "includeAll": true, "allValue": ".*", "current": {"text": "All", "value": "$__all"}, "hide": 0, "regex": "",
             "options": []}));
     }
