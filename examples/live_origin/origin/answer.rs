@@ -17,7 +17,7 @@ use super::media::{self, UNIT_MS};
 use super::route::{Mode, Resource, Route};
 use super::state::State;
 use super::timeline::{EPOCH_MS, Rendition, TARGET, Timeline};
-use super::{body, cbcs, i_frames, low_latency, mp4, packager, playlist, sound, ts};
+use super::{body, cbcs, i_frames, low_latency, mp4, packager, playlist, sample_aes, sound, ts};
 
 pub const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
 const PAGE: &str = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>\n";
@@ -214,7 +214,8 @@ async fn segment(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, rendition: Ren
     let bytes = match timeline.cipher {
         Cipher::Clear => bytes,
         Cipher::Aes128 => crypt::encrypt(bytes, &segment, timeline.base, effect),
-        Cipher::Cbcs if effect == Some(Effect::SamplesClear) => bytes,
+        Cipher::Cbcs | Cipher::SampleAes if effect == Some(Effect::SamplesClear) => bytes,
+        Cipher::SampleAes => sample_aes::encrypt(bytes, timeline.base),
         Cipher::Cbcs => cbcs::encrypt(&bytes, kind_of(rendition), effect),
     };
     let mut reply = whole(kind, bytes.into(), Some(segment.published_ms));

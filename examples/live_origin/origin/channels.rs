@@ -50,7 +50,7 @@ impl Channel {
     }
 }
 
-static CHANNELS: [Channel; 14] = [
+static CHANNELS: [Channel; 15] = [
     Channel {
         name: "TV1",
         help: "HLS with muxed transport streams, four rungs, segments of 2 s, ten in the window",
@@ -158,6 +158,18 @@ static CHANNELS: [Channel; 14] = [
         parts: false,
         ads: false,
         cipher: Cipher::Cbcs,
+    },
+    Channel {
+        name: "SA1",
+        help: "As TV1, its samples encrypted with SAMPLE-AES, for FairPlay",
+        prefix: "SA",
+        format: Format::Ts,
+        units: 1,
+        window: 10,
+        reset: None,
+        parts: false,
+        ads: false,
+        cipher: Cipher::SampleAes,
     },
     Channel {
         name: i_frames::CHANNEL,

@@ -18,6 +18,8 @@ pub enum Cipher {
     Aes128,
     /// Samples, by common encryption.
     Cbcs,
+    /// Samples, in transport streams.
+    SampleAes,
 }
 
 /// The number of a segment's key.

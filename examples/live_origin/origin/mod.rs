@@ -39,6 +39,7 @@ mod mp4;
 mod playlist;
 mod route;
 mod secure;
+mod sample_aes;
 mod serve;
 mod sound;
 mod state;

@@ -10,6 +10,7 @@ use super::faults::Effect;
 use super::i_frames;
 use super::low_latency;
 use super::media::{self, Rung};
+use super::sample_aes;
 use super::sound;
 use super::timeline::{Listing, Rendition, Segment, TARGET, Timeline};
 
@@ -114,6 +115,7 @@ pub fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
         Some(Effect::Gap) => 8,
         _ if listing.live.is_some() => 9,
         _ if cmaf => 6,
+        _ if timeline.cipher == Cipher::SampleAes => 5,
         _ => 3,
     };
     let _ = writeln!(text, "#EXT-X-VERSION:{version}\n#EXT-X-TARGETDURATION:{}", listing.target_duration);
@@ -138,8 +140,11 @@ pub fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
         let line = "# One of a thousand lines that say nothing, as long as those of a segment.\n";
         text.push_str(&line.repeat(1000));
     }
-    if timeline.cipher == Cipher::Cbcs && effect != Some(Effect::EncryptionSilent) {
-        text.push_str(&cbcs::tags(timeline.base, effect));
+    match timeline.cipher {
+        _ if effect == Some(Effect::EncryptionSilent) => {}
+        Cipher::Cbcs => text.push_str(&cbcs::tags(timeline.base, effect)),
+        Cipher::SampleAes => text.push_str(&sample_aes::tag(timeline.base)),
+        Cipher::Clear | Cipher::Aes128 => {}
     }
     for (at, segment) in listing.segments.iter().enumerate().skip(skipped as usize) {
         if at == 1 && effect == Some(Effect::RepeatedTag) {

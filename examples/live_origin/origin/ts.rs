@@ -4,11 +4,11 @@ use super::ads;
 use super::faults::Effect;
 use super::media::LOOP_UNITS;
 
-const PACKET: usize = 188;
-const VIDEO_PID: u16 = 0x100;
-const AUDIO_PID: u16 = 0x101;
+pub const PACKET: usize = 188;
+pub const VIDEO_PID: u16 = 0x100;
+pub const AUDIO_PID: u16 = 0x101;
 const PAT_PID: u16 = 0;
-const PMT_PID: u16 = 0x1000;
+pub const PMT_PID: u16 = 0x1000;
 const SDT_PID: u16 = 0x11;
 const SPLICE_PID: u16 = 0x102;
 /// The PIDs that are sent.
@@ -184,6 +184,7 @@ fn spoil(out: &mut Vec<u8>, effect: Option<Effect>) {
         Some(Effect::TablesCrc) => each_packet(out, break_pat_crc),
         Some(Effect::TablesMissing) => keep(out, |pid| pid != PAT_PID && pid != PMT_PID),
         Some(Effect::ClockMissing) => each_packet(out, remove_pcr),
+        Some(Effect::Scrambled) => each_packet(out, scramble),
         Some(Effect::TracksPresent) => keep(out, |pid| pid != AUDIO_PID),
         _ => {}
     }
@@ -280,6 +281,13 @@ fn remove_pcr(packet: &mut [u8]) {
     }
 }
 
+/// transport_scrambling_control, with the payload as it is.
+fn scramble(packet: &mut [u8]) {
+    if matches!(pid(packet), VIDEO_PID | AUDIO_PID) {
+        packet[3] |= 0x80;
+    }
+}
+
 fn each_packet(out: &mut [u8], change: impl Fn(&mut [u8])) {
     out.chunks_exact_mut(PACKET).for_each(change);
 }
@@ -288,7 +296,7 @@ fn keep(out: &mut Vec<u8>, wanted: impl Fn(u16) -> bool) {
     *out = out.chunks_exact(PACKET).filter(|packet| wanted(pid(packet))).flatten().copied().collect();
 }
 
-fn pid(packet: &[u8]) -> u16 {
+pub fn pid(packet: &[u8]) -> u16 {
     u16::from_be_bytes([packet[1] & 0x1f, packet[2]])
 }
 
@@ -305,7 +313,7 @@ fn has_adaptation(packet: &[u8]) -> bool {
     packet[3] & 0x20 != 0
 }
 
-fn payload_start(packet: &[u8]) -> usize {
+pub fn payload_start(packet: &[u8]) -> usize {
     let adaptation = if has_adaptation(packet) { 1 + usize::from(packet[4]) } else { 0 };
     (4 + adaptation).min(PACKET)
 }
