@@ -45,7 +45,7 @@ pub struct PartFacts {
     /// As the playlist declared it.
     pub part: Part,
     pub fetched: Fetched,
-    /// `None` where it didn't arrive, or is encrypted as a whole.
+    /// `None` where it didn't arrive, or is encrypted as a whole and not to be opened.
     pub inspection: Option<Inspection>,
 }
 

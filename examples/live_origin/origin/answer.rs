@@ -213,7 +213,7 @@ async fn segment(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, rendition: Ren
     };
     let bytes = match timeline.cipher {
         Cipher::Clear => bytes,
-        Cipher::Aes128 => crypt::encrypt(bytes, &segment, timeline.base, effect),
+        Cipher::Aes128 => crypt::encrypt(&bytes, segment.index, timeline.base, effect),
         Cipher::Cbcs | Cipher::SampleAes if effect == Some(Effect::SamplesClear) => bytes,
         Cipher::SampleAes => sample_aes::encrypt(bytes, timeline.base),
         Cipher::Cbcs => cbcs::encrypt(&bytes, kind_of(rendition), effect),
@@ -235,7 +235,12 @@ async fn part(
         return not_found();
     }
     let kind = if rendition == Rendition::Audio { "audio/mp4" } else { "video/mp4" };
-    whole(kind, part_bytes(timeline, index, rendition, at).into(), None)
+    let clear = part_bytes(timeline, index, rendition, at);
+    let bytes = match timeline.cipher {
+        Cipher::Aes128 => crypt::encrypt(&clear, index, timeline.base, timeline.effect),
+        _ => clear,
+    };
+    whole(kind, bytes.into(), None)
 }
 
 fn part_bytes(timeline: &Timeline, index: i64, rendition: Rendition, at: i64) -> Vec<u8> {

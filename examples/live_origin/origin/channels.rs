@@ -50,7 +50,7 @@ impl Channel {
     }
 }
 
-static CHANNELS: [Channel; 15] = [
+static CHANNELS: [Channel; 16] = [
     Channel {
         name: "TV1",
         help: "HLS with muxed transport streams, four rungs, segments of 2 s, ten in the window",
@@ -170,6 +170,18 @@ static CHANNELS: [Channel; 15] = [
         parts: false,
         ads: false,
         cipher: Cipher::SampleAes,
+    },
+    Channel {
+        name: "LE1",
+        help: "As LL1, segments and parts encrypted with AES-128, with another key every five segments",
+        prefix: "LE",
+        format: Format::Cmaf,
+        units: 1,
+        window: 15,
+        reset: None,
+        parts: true,
+        ads: false,
+        cipher: Cipher::Aes128,
     },
     Channel {
         name: i_frames::CHANNEL,

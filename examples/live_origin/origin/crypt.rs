@@ -5,7 +5,6 @@ use cbc::cipher::block_padding::Pkcs7;
 use cbc::cipher::{BlockModeEncrypt, KeyIvInit};
 
 use super::faults::Effect;
-use super::timeline::Segment;
 
 /// Segments under one key.
 const ROTATION: i64 = 5;
@@ -36,14 +35,14 @@ pub fn written_vector(number: i64) -> Option<u128> {
     (number % 2 == 1).then_some(0x0102_0304_0506_0708_090a_0b0c_0000_0000 + number as u128)
 }
 
-/// A segment as a whole, PKCS7 padding included (RFC 8216bis 4.4.4.4).
-pub fn encrypt(clear: Vec<u8>, segment: &Segment, base: i64, effect: Option<Effect>) -> Vec<u8> {
-    let number = key_number(segment.index, effect);
-    let vector = written_vector(number).unwrap_or((segment.index + base) as u128);
+/// A segment or a part of one as a whole, PKCS7 padding included (RFC 8216bis 4.4.4.4).
+pub fn encrypt(clear: &[u8], index: i64, base: i64, effect: Option<Effect>) -> Vec<u8> {
+    let number = key_number(index, effect);
+    let vector = written_vector(number).unwrap_or((index + base) as u128);
     let vector = if effect == Some(Effect::VectorWrong) { !vector } else { vector };
     let key = key(if effect == Some(Effect::KeyWrong) { number + 1 } else { number });
     let cipher = cbc::Encryptor::<Aes128>::new(&key.into(), &vector.to_be_bytes().into());
-    let mut bytes = cipher.encrypt_padded_vec::<Pkcs7>(&clear);
+    let mut bytes = cipher.encrypt_padded_vec::<Pkcs7>(clear);
     if effect == Some(Effect::PaddingMissing) {
         bytes.truncate(bytes.len() - 7);
     }

@@ -150,12 +150,13 @@ pub fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
         if at == 1 && effect == Some(Effect::RepeatedTag) {
             let _ = writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{}", listing.sequence);
         }
-        let before = at.checked_sub(1).and_then(|at| listing.segments.get(at));
-        key(&mut text, timeline, before, segment, suffix);
+        let before = at.checked_sub(1).and_then(|at| listing.segments.get(at)).map(|before| before.index);
+        key(&mut text, timeline, before, segment.index, suffix);
         let parts = listing.live.map(|live| low_latency::parts_of(timeline, &live, segment.index, suffix));
         entry(&mut text, timeline, segment, &parts.unwrap_or_default(), suffix);
     }
     if let Some(live) = &listing.live {
+        key(&mut text, timeline, listing.segments.last().map(|last| last.index), live.open, suffix);
         let open = timeline.segment(live.open, 0, live.rendition, live.open);
         let _ = writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{}", date(open.date_ms));
         low_latency::tail(&mut text, timeline, live, suffix);
@@ -167,12 +168,12 @@ pub fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
 }
 
 /// The key tag, where another key begins than that of the segment before.
-fn key(text: &mut String, timeline: &Timeline, before: Option<&Segment>, segment: &Segment, suffix: &str) {
-    let number = |segment: &Segment| crypt::key_number(segment.index, timeline.effect);
-    let changes = before.is_none_or(|before| number(before) != number(segment));
+fn key(text: &mut String, timeline: &Timeline, before: Option<i64>, index: i64, suffix: &str) {
+    let number = |index: i64| crypt::key_number(index, timeline.effect);
+    let changes = before.is_none_or(|before| number(before) != number(index));
     let announced = timeline.effect != Some(Effect::EncryptionSilent);
     if timeline.cipher == Cipher::Aes128 && changes && announced {
-        let number = number(segment);
+        let number = number(index);
         let _ = write!(text, "#EXT-X-KEY:METHOD=AES-128,URI=\"key_{number}.bin{suffix}\"");
         let vector = crypt::written_vector(number).map(|vector| format!(",IV=0x{vector:032x}"));
         text.push_str(&vector.unwrap_or_default());

@@ -3,12 +3,14 @@
 //! probe, so that a clean stream costs one part's duration at most.
 
 use super::media::Inits;
+use super::reader::{Read, Reader};
 use super::{Capturer, PLAYLIST_PATIENCE, Variables, inconclusive, media_playlist};
 use crate::catalog::CoverageMode;
 use crate::checks::ll_hls_blocking_reload;
-use crate::container::{Init, Inspector};
-use crate::facts::{DeltaFacts, HintFacts, LowLatencyFacts, PartFacts, ReloadFacts};
+use crate::container::Init;
+use crate::facts::{Decryption, DeltaFacts, HintFacts, LowLatencyFacts, PartFacts, ReloadFacts};
 use crate::fetch::Ask;
+use crate::history::Known;
 use crate::stream::{ByteRange, HintKind, Key, Part, PreloadHint, Timeline};
 use crate::units::Seconds;
 use std::sync::Arc;
@@ -125,7 +127,7 @@ impl Capturer<'_> {
     }
 
     /// The newest parts, inspected; oldest first.
-    pub(super) async fn parts(&self, timeline: &Timeline, inits: &Inits) -> Vec<PartFacts> {
+    pub(super) async fn parts(&self, timeline: &Timeline, inits: &Inits, known: &Known) -> Vec<PartFacts> {
         let live = &timeline.low_latency;
         if self.template.segments.mode == CoverageMode::None {
             return Vec::new();
@@ -140,23 +142,33 @@ impl Capturer<'_> {
         };
         let mut inspected = Vec::new();
         for part in newest(timeline) {
-            let Some(facts) = self.part(part, timeline, init).await else { break };
+            let Some(facts) = self.part(part, timeline, init, known).await else { break };
             inspected.push(facts);
         }
         inspected.reverse();
         inspected
     }
 
-    async fn part(&self, part: &Part, timeline: &Timeline, init: Option<&Init>) -> Option<PartFacts> {
+    async fn part(&self, part: &Part, timeline: &Timeline, init: Option<&Init>, known: &Known) -> Option<PartFacts> {
+        let lock = match key_of(part, timeline).filter(|k| k.encrypts_wholly()) {
+            Some(key) => Some(self.lock(key, Some(part.segment), known).await),
+            None => None,
+        };
+        let locked = lock.is_some();
         let began = Instant::now();
-        let mut inspector = Inspector::new(init);
+        let mut reader = Reader::new(init, lock);
         let ask = Ask { range: part.byte_range, ..self.ask(&part.uri) };
-        let fetched = self.client.get(ask, self.budget.segments(), |piece| inspector.push(piece)).await;
+        let fetched = self.client.get(ask, self.budget.segments(), |piece| reader.push(piece)).await;
         if inconclusive(&fetched, began, PLAYLIST_PATIENCE) {
             return None;
         }
-        let clear = !timeline.low_latency.key.as_ref().is_some_and(Key::encrypts_wholly);
-        let inspection = (clear && fetched.ok().is_some()).then(|| inspector.finish().0);
+        let read = fetched.ok().map(|_| reader.finish(true));
+        // One that doesn't open cleanly by itself may be a range of its segment's cipher text: that is judged as a whole.
+        let open = |read: &Read| match &read.decryption {
+            Some(done) => *done == Decryption::Done && read.inspection.as_ref().is_some_and(|i| i.defects.is_empty()),
+            None => !locked,
+        };
+        let inspection = read.filter(open).and_then(|read| read.inspection);
         Some(PartFacts { part: part.clone(), fetched, inspection })
     }
 }
@@ -166,6 +178,12 @@ fn newest(timeline: &Timeline) -> impl Iterator<Item = &Part> {
     let parts = &timeline.low_latency.parts;
     let segment = parts.last().map(|p| p.segment);
     parts.iter().rev().take_while(move |p| Some(p.segment) == segment).filter(|p| !p.gap).take(PARTS)
+}
+
+/// The segment's own, where it is complete; else the one in force at the playlist's end.
+fn key_of<'t>(part: &Part, timeline: &'t Timeline) -> Option<&'t Key> {
+    let complete = timeline.segments.iter().rev().find(|s| s.number == part.segment);
+    complete.map_or(timeline.low_latency.key.as_ref(), |segment| segment.key.as_ref())
 }
 
 fn range(hint: &PreloadHint) -> Option<ByteRange> {

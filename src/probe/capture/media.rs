@@ -58,7 +58,7 @@ impl Capturer<'_> {
         let inits = futures_util::future::join_all(plan.maps.iter().map(|map| self.init(map, known))).await;
         let inits: Inits = inits.into_iter().flatten().collect();
         let ((segments, gone), parts) =
-            tokio::join!(self.segments(facts, timeline, plan, &inits, known), self.parts(timeline, &inits));
+            tokio::join!(self.segments(facts, timeline, plan, &inits, known), self.parts(timeline, &inits, known));
         Inspected { inits, segments, parts, gone }
     }
 
