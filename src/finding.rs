@@ -21,7 +21,7 @@ pub enum DefectKind {
     Syntax,
     /// An MPD that can't be read, or breaks its schema or a rule of its standard.
     Mpd,
-    /// A date range in a playlist: players pass over one that is malformed.
+    /// What players pass over in a playlist: a malformed date range, text that isn't in normal form.
     Metadata,
     /// An attribute of a multivariant playlist's rendition is missing or malformed.
     Attribute,

@@ -9,7 +9,8 @@ pub const META: Meta = Meta {
     severity: Severity::Major,
     group: Group::Hls,
     help: "fails when a playlist breaks the format: not UTF-8, no EXTM3U, a BOM, a repeated attribute, a tag out of place, \
-           a missing required tag or URI, a bad number; minor where only a date range is malformed, which players pass over",
+           a missing required tag or URI, a bad number; minor for what players pass over: a malformed date range, text \
+           that isn't in normalization form C",
     reference: "draft-pantos-hls-rfc8216bis-22 4",
     needs_history: false,
 };

@@ -72,6 +72,15 @@ impl<'a> Line<'a> {
         self.raw.get(self.indent..).unwrap_or(self.raw)
     }
 
+    /// All of it, whitespace included.
+    pub fn raw(&self) -> &'a str {
+        self.raw
+    }
+
+    pub fn is_ascii(&self) -> bool {
+        self.raw.is_ascii()
+    }
+
     pub fn raw_indices(&self) -> impl Iterator<Item = (usize, char)> {
         self.raw.char_indices()
     }

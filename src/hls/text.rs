@@ -2,7 +2,8 @@
 
 use super::defects::Defects;
 use super::lines::{self, Content, Line};
-use crate::finding::DefectKind::Syntax;
+use crate::finding::DefectKind::{Metadata, Syntax};
+use icu_normalizer::ComposingNormalizerBorrowed;
 use std::borrow::Cow;
 use std::str;
 
@@ -20,6 +21,7 @@ pub(super) fn decode<'a>(bytes: &'a [u8], defects: &mut Defects) -> Cow<'a, str>
     let text = String::from_utf8_lossy(body);
     for line in lines::of(&text) {
         characters(&line, defects);
+        normal_form(&line, defects);
     }
     text
 }
@@ -32,6 +34,18 @@ fn not_utf8(body: &[u8], defects: &mut Defects) {
         let byte = line.get(error.valid_up_to()).copied().unwrap_or_default();
         let at = (number, u32::try_from(column).unwrap_or(u32::MAX));
         defects.add_at(Syntax, at, REFERENCE, format_args!("byte {byte:#04x} is not UTF-8; playlists are UTF-8"));
+    }
+}
+
+/// Players compare names byte by byte: what isn't in normal form C looks alike and differs. None stops over it.
+fn normal_form(line: &Line<'_>, defects: &mut Defects) {
+    if line.is_ascii() || matches!(line.content, Content::TooLong) {
+        return;
+    }
+    let (normal, rest) = ComposingNormalizerBorrowed::new_nfc().split_normalized(line.raw());
+    if !rest.is_empty() {
+        let what = "text that isn't in Unicode normalization form C; write it composed";
+        defects.add(Metadata, (line, normal.len()), REFERENCE, format_args!("{what}"));
     }
 }
 

@@ -50,6 +50,13 @@ fn the_text_is_utf_8_without_byte_order_mark_and_control_characters() {
 }
 
 #[test]
+fn text_is_in_normalization_form_c() {
+    let decomposed = MEDIA.replace(":6.0,", ":6.0,Cafe\u{301}");
+    let sound = MEDIA.replace(":6.0,", ":6.0,Caf\u{e9} \u{1ead} 日本 한국");
+    rule(&decomposed, (DefectKind::Metadata, 3, 16), "normalization form C", &sound);
+}
+
+#[test]
 fn a_line_has_a_bound() {
     let long = format!("#EXT-X-DEFINE:NAME=\"a\",VALUE=\"{}\"", "v".repeat(70_000));
     rule(&media(&long), (Syntax, 2, 1), "64 KiB", &media(&long.replace(&"v".repeat(6_000), "")));
