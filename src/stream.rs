@@ -187,6 +187,8 @@ pub struct Segment {
     pub uri: Url,
     pub byte_range: Option<ByteRange>,
     pub duration: Seconds,
+    /// EXT-X-BITRATE in force.
+    pub bit_rate: Option<BitsPerSecond>,
     /// EXT-X-DISCONTINUITY stands before it.
     pub discontinuity: bool,
     /// Only where the playlist says it for this very segment.

@@ -69,6 +69,7 @@ catalogue! {
     ll_hls_part_content,
     timestamp_continuity,
     segment_duration_measured,
+    segment_bit_rate,
     av_offset,
     tracks_present,
     codec_matches,
@@ -391,6 +392,7 @@ mod tests {
     }
 
     fn clocked(mut segment: crate::facts::SegmentFacts) -> crate::facts::SegmentFacts {
+        segment.segment.bit_rate = Some(BitsPerSecond(4000));
         segment.inspection.as_mut().unwrap().ts.as_mut().unwrap().pcrs = 50;
         segment
     }

@@ -73,6 +73,7 @@ pub fn segment(number: u64) -> Segment {
         map: None,
         key: None,
         keys: Arc::default(),
+        bit_rate: None,
         line: 10,
     }
 }

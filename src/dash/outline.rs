@@ -150,6 +150,7 @@ impl Piece<'_> {
             map: map.map(|m| Map { uri: m.url.clone(), byte_range: m.range, key: None }),
             key: None,
             keys: Arc::default(),
+            bit_rate: None,
             line: representation.line,
         })
     }

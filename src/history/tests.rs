@@ -26,6 +26,7 @@ fn segment(number: u64, query: &str) -> Segment {
         map: None,
         key: None,
         keys: Arc::default(),
+        bit_rate: None,
         line: 1,
     }
 }

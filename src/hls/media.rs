@@ -11,7 +11,7 @@ use super::uris;
 use super::values::Reading;
 use crate::finding::DefectKind::Syntax;
 use crate::stream::{ByteRange, Segment, Timeline};
-use crate::units::{Seconds, Timestamp};
+use crate::units::{BitsPerSecond, Seconds, Timestamp};
 use std::collections::VecDeque;
 use std::mem;
 use url::Url;
@@ -33,6 +33,8 @@ pub(super) struct Builder<'b> {
     /// Segments so far.
     count: u64,
     discontinuities: u64,
+    /// EXT-X-BITRATE of the segments that follow.
+    bit_rate: Option<BitsPerSecond>,
     segments: VecDeque<Segment>,
     text: usize,
     dropped: u64,
@@ -74,6 +76,7 @@ impl<'b> Builder<'b> {
             last_range: None,
             count: 0,
             discontinuities: 0,
+            bit_rate: None,
             segments: VecDeque::new(),
             text: 0,
             dropped: 0,
@@ -102,6 +105,9 @@ impl<'b> Builder<'b> {
             }
             ("EXT-X-DISCONTINUITY", _) => self.next.discontinuities += 1,
             ("EXT-X-PROGRAM-DATE-TIME", Reading::Date(at)) => self.next.program_date_time = Some(at),
+            ("EXT-X-BITRATE", Reading::Integer(kilobits)) => {
+                self.bit_rate = Some(BitsPerSecond(kilobits.saturating_mul(1000)));
+            }
             ("EXT-X-GAP", _) => self.next.gap = true,
             ("EXT-X-KEY", Reading::Attributes(list)) => self.protection.key(&list, self.base),
             ("EXT-X-MAP", Reading::Attributes(list)) => self.protection.map(&list, self.base, line, defects),
@@ -145,6 +151,7 @@ impl<'b> Builder<'b> {
             uri: url,
             byte_range,
             duration: next.duration,
+            bit_rate: self.bit_rate,
             discontinuity: read.discontinuity,
             program_date_time: next.program_date_time,
             gap: next.gap,

@@ -270,6 +270,7 @@ fn segment(rendition: &str, n: u64) -> Segment {
         map: None,
         key: None,
         keys: Arc::default(),
+        bit_rate: None,
         line: 8 + 3 * n as u32,
     }
 }

@@ -307,6 +307,7 @@ mod tests {
             map: None,
             key: None,
             keys: std::sync::Arc::default(),
+            bit_rate: None,
             line: 1,
         };
         let marker = |(number, kind): &(u64, MarkerKind)| Marker { kind: kind.clone(), number: *number, line: 7 };

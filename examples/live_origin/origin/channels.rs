@@ -185,7 +185,7 @@ static CHANNELS: [Channel; 16] = [
     },
     Channel {
         name: i_frames::CHANNEL,
-        help: "As TV1, with an I-frame playlist for each rung",
+        help: "As TV1, with an I-frame playlist for each rung and EXT-X-BITRATE",
         prefix: "IF",
         format: Format::Ts,
         units: 1,

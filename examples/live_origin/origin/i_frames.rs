@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use super::channels::Channel;
 use super::faults::Effect;
-use super::media::Rung;
+use super::media::{self, LOOP_UNITS, Rung, UNIT_MS};
 use super::playlist::date;
-use super::timeline::{Listing, Timeline};
+use super::timeline::{Listing, Rendition, Timeline};
 
 /// The channel that has them.
 pub const CHANNEL: &str = "IF1";
@@ -24,6 +24,15 @@ pub fn declaration(text: &mut String, rung: &Rung, suffix: &str) {
     let rate = BYTES * 8 / 2;
     let _ = write!(text, "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH={rate},CODECS=\"{}\",", rung.codec);
     let _ = writeln!(text, "RESOLUTION={}x{},URI=\"{}/iframes.m3u8{suffix}\"", rung.width, rung.height, rung.name);
+}
+
+/// EXT-X-BITRATE of a segment, which is one unit here.
+pub fn kilobits(timeline: &Timeline, rendition: Rendition, unit: i64) -> usize {
+    let Rendition::Rung(at) = rendition else { return 0 };
+    let [units, _] = media::media().transport(timeline.ladder, at, None);
+    let bytes = units[unit.rem_euclid(LOOP_UNITS) as usize].bytes.len();
+    let kilobits = bytes * 8 / UNIT_MS as usize;
+    if timeline.effect == Some(Effect::BitRateWrong) { kilobits * 115 / 100 } else { kilobits }
 }
 
 /// When the listing is from that is asked for at `now_ms`.

@@ -23,6 +23,9 @@ pub fn master(timeline: &Timeline, now_ms: i64, suffix: &str) -> String {
         let channels = if timeline.effect == Some(Effect::ChannelsMatch) { 6 } else { 2 };
         let _ = writeln!(text, "DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"{channels}\",URI=\"audio/index.m3u8{suffix}\"");
     }
+    if let Some(Effect::MasterLine(line)) = timeline.effect {
+        let _ = writeln!(text, "{line}");
+    }
     for (at, rung) in timeline.ladder.rungs().iter().enumerate() {
         if is_listed(timeline.effect, at, now_ms) {
             variant(&mut text, timeline, at, rung, grouped);
@@ -136,6 +139,9 @@ pub fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
     if effect == Some(Effect::EncryptionClear) {
         let _ = writeln!(text, "#EXT-X-KEY:METHOD=AES-128,URI=\"key_0.bin{suffix}\"");
     }
+    if let Some(Effect::MediaLine(line)) = effect {
+        let _ = writeln!(text, "{line}");
+    }
     if effect == Some(Effect::Uncompressed) {
         let line = "# One of a thousand lines that say nothing, as long as those of a segment.\n";
         text.push_str(&line.repeat(1000));
@@ -191,6 +197,9 @@ fn entry(text: &mut String, timeline: &Timeline, segment: &Segment, parts: &str,
     ads::tags(text, timeline, segment);
     if timeline.effect != Some(Effect::NoDate) {
         let _ = writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{}", date(segment.date_ms));
+    }
+    if let Some(kilobits) = segment.kilobits {
+        let _ = writeln!(text, "#EXT-X-BITRATE:{kilobits}");
     }
     let extension = match timeline.format {
         Format::Cmaf => "m4s",

@@ -67,6 +67,8 @@ pub struct Segment {
     pub duration_s: f64,
     pub date_ms: i64,
     pub published_ms: i64,
+    /// EXT-X-BITRATE, in kbit/s.
+    pub kilobits: Option<usize>,
 }
 
 /// What a media playlist lists.
@@ -221,6 +223,7 @@ impl Timeline {
             name: self.name(index, run, shown),
             discontinuity: self.reset.is_some_and(|every| index.rem_euclid(every) == 0),
             gap: self.is_gap(index),
+            kilobits: self.i_frames.then(|| i_frames::kilobits(self, rendition, media_unit)),
             media_unit,
             units,
             shift_ms: self.shift_ms(index, rendition),

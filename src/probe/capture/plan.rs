@@ -74,6 +74,7 @@ mod tests {
             map: Some(Map { uri: url(map), byte_range: None, key: None }),
             key: None,
             keys: Arc::default(),
+            bit_rate: None,
             line: 1,
         }
     }
