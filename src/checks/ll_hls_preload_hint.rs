@@ -45,7 +45,9 @@ fn fetched(timeline: &Timeline, asked: &HintFacts, reload: Option<&ReloadFacts>,
         return Some(about(format!("the hinted part can't be fetched: {why}")));
     }
     if let Some(part) = next {
-        let text = "the hinted part was then listed under another name: players fetch it twice".to_owned();
+        let moved = part.uri.path() == asked.hint.uri.path();
+        let what = if moved { "from another byte on" } else { "under another name" };
+        let text = format!("the hinted part was then listed {what}: players fetch it twice");
         return Some(about(text).with("listed", input::shown(&part.uri)));
     }
     let (timings, target) = (asked.fetched.ok()?.timings, timeline.low_latency.part_target?);
@@ -175,6 +177,9 @@ mod tests {
         let moved = |part: &mut Part| part.uri = url("720p/other.m4s");
         let renamed = |l: &mut crate::facts::LowLatencyFacts| listed_as(l.reload.as_mut().unwrap(), moved);
         assert!(messages(asked(renamed)).ends_with("under another name: players fetch it twice"));
+        let later = |part: &mut Part| part.byte_range = Some(ByteRange { offset: 100, length: 900 });
+        let other = |l: &mut crate::facts::LowLatencyFacts| listed_as(l.reload.as_mut().unwrap(), later);
+        assert!(messages(asked(other)).ends_with("from another byte on: players fetch it twice"));
         assert_holds(asked(|l| listed_as(l.reload.as_mut().unwrap(), |p| p.uri.set_query(Some("token=2")))));
     }
 

@@ -186,11 +186,11 @@ fn key(effect: Option<Effect>, number: i64) -> Reply {
 
 async fn segment(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, rendition: Rendition, name: &str) -> Reply {
     let Some(segment) = timeline.named(name, now_ms, rendition) else {
-        return not_found();
+        return growing(ask, timeline, now_ms, rendition, name).await;
     };
     let media = media::media();
     let (first, count, shift, effect) = (segment.media_unit, segment.units, segment.shift_ms, timeline.effect);
-    let whole_parts = || (0..mp4::PARTS).flat_map(|at| part_bytes(timeline, segment.index, rendition, at)).collect();
+    let whole_parts = || low_latency::bytes(timeline, segment.index, rendition, mp4::PARTS);
     let (kind, bytes) = match (timeline.format, rendition) {
         (_, Rendition::Rung(_)) if timeline.parts => ("video/mp4", whole_parts()),
         (_, Rendition::Audio) if timeline.parts => ("audio/mp4", whole_parts()),
@@ -235,7 +235,7 @@ async fn part(
         return not_found();
     }
     let kind = if rendition == Rendition::Audio { "audio/mp4" } else { "video/mp4" };
-    let clear = part_bytes(timeline, index, rendition, at);
+    let clear = low_latency::part_bytes(timeline, index, rendition, at);
     let bytes = match timeline.cipher {
         Cipher::Aes128 => crypt::encrypt(&clear, index, timeline.base, timeline.effect),
         _ => clear,
@@ -243,12 +243,27 @@ async fn part(
     whole(kind, bytes.into(), None)
 }
 
-fn part_bytes(timeline: &Timeline, index: i64, rendition: Rendition, at: i64) -> Vec<u8> {
-    let (media, unit) = (media::media(), timeline.start_unit(index));
-    match rendition {
-        Rendition::Rung(rung) => mp4::part(&media.video[rung], mp4::Kind::Video, unit, at),
-        Rendition::Audio => mp4::part(&media.audio, mp4::Kind::Audio, unit, at),
+/// The segment that isn't whole yet, as far as it is there; and one part more, where that is asked for.
+async fn growing(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, rendition: Rendition, name: &str) -> Reply {
+    let index = timeline.edge(now_ms);
+    if !timeline.ranged || name != timeline.segment(index, 0, rendition, index).name {
+        return not_found();
     }
+    let parts = low_latency::Live::at(timeline, now_ms, rendition).parts;
+    let mut bytes = low_latency::bytes(timeline, index, rendition, parts);
+    if first_byte(ask).is_some_and(|first| first >= bytes.len()) {
+        if !low_latency::part_comes(ask, timeline, now_ms, index, parts).await {
+            return not_found();
+        }
+        bytes = low_latency::bytes(timeline, index, rendition, parts + 1);
+    }
+    whole(if rendition == Rendition::Audio { "audio/mp4" } else { "video/mp4" }, bytes.into(), None)
+}
+
+/// Of the range that is asked for.
+fn first_byte(ask: &Ask<'_>) -> Option<usize> {
+    let asked = ask.headers.get(header::RANGE)?.to_str().ok()?;
+    asked.strip_prefix("bytes=")?.split_once('-')?.0.parse().ok()
 }
 
 /// What happens to a segment on its way.

@@ -41,6 +41,11 @@ pub enum Ladder {
 }
 
 impl Channel {
+    /// Parts are byte ranges of the segment that they make up.
+    pub(super) fn ranged(&self) -> bool {
+        self.prefix == "LB"
+    }
+
     pub(super) fn ladder(&self) -> Ladder {
         match self.prefix {
             "HV" => Ladder::Hevc,
@@ -50,7 +55,7 @@ impl Channel {
     }
 }
 
-static CHANNELS: [Channel; 16] = [
+static CHANNELS: [Channel; 17] = [
     Channel {
         name: "TV1",
         help: "HLS with muxed transport streams, four rungs, segments of 2 s, ten in the window",
@@ -115,6 +120,18 @@ static CHANNELS: [Channel; 16] = [
         name: "LL1",
         help: "Low-Latency HLS with CMAF, four rungs and an audio rendition, segments of 2 s in parts of 0.4 s",
         prefix: "LL",
+        format: Format::Cmaf,
+        units: 1,
+        window: 15,
+        reset: None,
+        parts: true,
+        ads: false,
+        cipher: Cipher::Clear,
+    },
+    Channel {
+        name: "LB1",
+        help: "As LL1, with parts that are byte ranges of their segment",
+        prefix: "LB",
         format: Format::Cmaf,
         units: 1,
         window: 15,

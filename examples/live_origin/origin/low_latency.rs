@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::answer::Ask;
 use super::faults::Effect;
-use super::media::{AAC_FRAME, AUDIO_TIMESCALE, RUNGS, UNIT_MS};
-use super::mp4::{AUDIO_PART, PARTS};
+use super::media::{self, AAC_FRAME, AUDIO_TIMESCALE, RUNGS, UNIT_MS};
+use super::mp4::{self, AUDIO_PART, PARTS};
 use super::timeline::{ENCODER_LATENCY_MS, EPOCH_MS, Rendition, TARGET, Timeline};
 
 pub const PART_MS: i64 = UNIT_MS / PARTS;
@@ -111,6 +111,24 @@ async fn wait(ask: &Ask<'_>, now_ms: i64, until_ms: i64) -> i64 {
     now_ms.max(until_ms)
 }
 
+pub fn part_bytes(timeline: &Timeline, index: i64, rendition: Rendition, at: i64) -> Vec<u8> {
+    let (media, unit) = (media::media(), timeline.start_unit(index));
+    match rendition {
+        Rendition::Rung(rung) => mp4::part(&media.video[rung], mp4::Kind::Video, unit, at),
+        Rendition::Audio => mp4::part(&media.audio, mp4::Kind::Audio, unit, at),
+    }
+}
+
+/// The first so many parts of a segment, one behind the other.
+pub fn bytes(timeline: &Timeline, index: i64, rendition: Rendition, parts: i64) -> Vec<u8> {
+    (0..parts).flat_map(|at| part_bytes(timeline, index, rendition, at)).collect()
+}
+
+/// Segment and part of a part's name; or of the name that only a wrong hint gives it.
+pub fn place(name: &str) -> Option<(&str, &str)> {
+    name.strip_prefix("part_").or_else(|| name.strip_prefix("next_"))?.split_once('_')
+}
+
 /// How many of `listed` segments a delta update leaves out.
 pub fn skippable(listed: usize) -> i64 {
     (listed as i64 - SKIP_UNTIL).max(0)
@@ -132,7 +150,7 @@ fn audio_part_s(frames: i64) -> f64 {
 fn duration(timeline: &Timeline, rendition: Rendition, index: i64, part: i64) -> f64 {
     match rendition {
         Rendition::Audio if part == PARTS - 1 => {
-            audio_part_s(super::media::audio_frames(timeline.start_unit(index)) - AUDIO_PART * (PARTS - 1))
+            audio_part_s(media::audio_frames(timeline.start_unit(index)) - AUDIO_PART * (PARTS - 1))
         }
         _ => target(rendition),
     }
@@ -166,8 +184,34 @@ fn parts(text: &mut String, timeline: &Timeline, live: &Live, index: i64, count:
         let seconds = duration(timeline, live.rendition, index, part);
         let all = live.rendition == Rendition::Audio || timeline.effect == Some(Effect::PartsIndependent);
         let independent = if all || part == 0 { ",INDEPENDENT=YES" } else { "" };
-        let _ =
-            writeln!(text, "#EXT-X-PART:DURATION={seconds:.5},URI=\"part_{number}_{part}.m4s{suffix}\"{independent}");
+        let _ = write!(text, "#EXT-X-PART:DURATION={seconds:.5},");
+        if timeline.ranged {
+            let _ = write!(text, "URI=\"{}{number}.m4s{suffix}\",", timeline.stem);
+            range(text, timeline, live.rendition, index, part);
+        } else {
+            let _ = write!(text, "URI=\"part_{number}_{part}.m4s{suffix}\"");
+        }
+        let _ = writeln!(text, "{independent}");
+    }
+}
+
+/// Only the first has an offset: each of the others goes on where the one before it ended (4.4.4.9).
+fn range(text: &mut String, timeline: &Timeline, rendition: Rendition, index: i64, part: i64) {
+    let lost = if timeline.effect == Some(Effect::PartRangeShort) { 100 } else { 0 };
+    let length = part_bytes(timeline, index, rendition, part).len() - lost;
+    let offset = if part == 0 { "@0" } else { "" };
+    let _ = write!(text, "BYTERANGE=\"{length}{offset}\"");
+}
+
+fn hint(text: &mut String, timeline: &Timeline, live: &Live, number: i64, suffix: &str) {
+    text.push_str("#EXT-X-PRELOAD-HINT:TYPE=PART,");
+    if timeline.ranged {
+        let before = bytes(timeline, live.open, live.rendition, live.parts).len();
+        let start = if timeline.effect == Some(Effect::HintStart) { before + 100 } else { before };
+        let _ = writeln!(text, "URI=\"{}{number}.m4s{suffix}\",BYTERANGE-START={start}", timeline.stem);
+    } else {
+        let name = if timeline.effect == Some(Effect::HintRenamed) { "next" } else { "part" };
+        let _ = writeln!(text, "URI=\"{name}_{number}_{}.m4s{suffix}\"", live.parts);
     }
 }
 
@@ -176,7 +220,7 @@ pub fn tail(text: &mut String, timeline: &Timeline, live: &Live, suffix: &str) {
     parts(text, timeline, live, live.open, live.parts, suffix);
     let number = live.open + timeline.base;
     if timeline.effect != Some(Effect::HintMissing) {
-        let _ = writeln!(text, "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"part_{number}_{}.m4s{suffix}\"", live.parts);
+        hint(text, timeline, live, number, suffix);
     }
     // All renditions are published together.
     let (mut msn, mut part) = if live.parts == 0 { (number - 1, PARTS - 1) } else { (number, live.parts - 1) };

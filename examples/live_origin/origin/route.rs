@@ -2,8 +2,8 @@
 
 use super::channels::{self, Channel, Format};
 use super::faults::{self, Fault};
-use super::i_frames;
 use super::timeline::Rendition;
+use super::{i_frames, low_latency};
 
 /// A path under a channel.
 pub struct Route {
@@ -88,7 +88,7 @@ fn resource(channel: &str, rest: &[&str]) -> Option<Resource> {
         _ if file.ends_with(".bin") => Resource::Key(file.strip_prefix("key_")?.strip_suffix(".bin")?.parse().ok()?),
         _ => {
             let (name, _) = file.rsplit_once('.').filter(|(_, end)| matches!(*end, "ts" | "m4s" | "aac"))?;
-            if let Some((number, part)) = name.strip_prefix("part_").and_then(|place| place.split_once('_')) {
+            if let Some((number, part)) = low_latency::place(name) {
                 return Some(Resource::Part(rendition, number.parse().ok()?, part.parse().ok()?));
             }
             Resource::Segment(rendition, name.to_owned())

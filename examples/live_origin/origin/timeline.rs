@@ -47,6 +47,8 @@ pub struct Timeline {
     reset: Option<i64>,
     /// Low-latency.
     pub parts: bool,
+    /// They are byte ranges.
+    pub ranged: bool,
     pub ads: bool,
     pub i_frames: bool,
 }
@@ -105,6 +107,7 @@ impl Timeline {
             stem: "seg_".to_owned(),
             reset,
             parts: channel.parts,
+            ranged: channel.ranged(),
             ads: channel.ads,
             i_frames: i_frames::has(channel),
         }
