@@ -1,10 +1,12 @@
 //! What `make detection` writes into docs/detection.md, measured again and judged: each fault is found by the checks
 //! that are made for it, and nothing is said that isn't so.
 
+use crate::harness::{Channel, Stage, TEMPLATES};
 use crate::markdown;
 use crate::matrix::{self, CleanRow, FaultRow};
-use packager_exporter::checks;
+use packager_exporter::checks::{self, CheckResult};
 use std::path::Path;
+use std::time::Duration;
 use tokio::sync::OnceCell;
 
 /// Minor findings and warnings that a clean channel may show: stream, check and reason.
@@ -78,3 +80,45 @@ async fn the_document_says_what_is_measured() {
     assert_eq!(old, None, "docs/detection.md is out of date; run `make detection`");
     assert!(document.starts_with(&measured), "docs/detection.md is out of date; run `make detection`");
 }
+
+/// What packagers write differently and may: stream and path.
+const ODD: &[(&str, &str)] = &[
+    ("loose", "odd/loose/TV1/master.m3u8"),
+    ("dated", "odd/dated/TV1/master.m3u8"),
+    ("rich", "odd/rich/TV1/master.m3u8"),
+    ("event", "odd/event/TV1/master.m3u8"),
+    ("discontinuities, loose", "odd/loose/DI1/master.m3u8"),
+    ("CMAF, event", "odd/event/CM1/master.m3u8"),
+    ("one media playlist", "odd/dated/TV1/1080p/index.m3u8"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_minutes_of_what_packagers_write_differently_have_no_finding() {
+    let watched = ODD.iter().map(|(name, path)| tokio::spawn(watch_odd(name, path)));
+    let mut wrong = Vec::new();
+    for found in watched.collect::<Vec<_>>() {
+        wrong.extend(found.await.unwrap());
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+async fn watch_odd(name: &str, path: &str) -> Vec<String> {
+    let templates = format!("{TEMPLATES}TN:\n  extends: T2\n  segments: {{mode: newest, count: 1, oldest: true}}\n");
+    let stage = Stage::new(&[Channel { code: "CH", path, template: "TN" }], &templates, "").await;
+    let mut wrong = Vec::new();
+    for probe in 0..30 {
+        let report = stage.probe("CH").await;
+        for outcome in &report.outcomes {
+            let idle = outcome.result != CheckResult::Ok && RUNS.contains(&outcome.check);
+            if outcome.result == CheckResult::Failed || idle {
+                let said = outcome.findings.first().map(|f| f.message.as_str()).or(outcome.reason).unwrap_or_default();
+                wrong.push(format!("{name}, probe {probe}: {}: {said}", outcome.check));
+            }
+        }
+        stage.advance(Duration::from_secs(20));
+    }
+    wrong
+}
+
+/// Checks that judge each of them.
+const RUNS: [&str; 4] = ["hls_syntax", "segment_available", "timestamp_continuity", "program_date_time"];

@@ -60,7 +60,11 @@ pub async fn answer(ask: &Ask<'_>) -> Response<Body> {
     if matches!(ask.route.mode, Mode::Folder) {
         timeline.stem = format!("{}_", ask.route.name);
     }
+    if let Mode::Odd(style) = ask.route.mode {
+        style.timeline(&mut timeline, shown_ms);
+    }
     let mut reply = reply(ask, &timeline, shown_ms).await;
+    rewrite(ask, &mut reply);
     if let Some(modified) = &mut reply.modified_ms {
         *modified += if effect == Some(Effect::LiveLatency) { 60_000 } else { 0 };
     }
@@ -108,6 +112,19 @@ async fn master(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64) -> Reply {
             whole(PLAYLIST_TYPE, text.into(), Some(EPOCH_MS))
         }
     }
+}
+
+/// Playlists that are written otherwise.
+fn rewrite(ask: &Ask<'_>, reply: &mut Reply) {
+    let (Mode::Odd(style), Content::Whole(bytes)) = (ask.route.mode, &reply.body) else { return };
+    if !ask.route.resource.is_playlist() || !reply.status.is_success() {
+        return;
+    }
+    let host = ask.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let folder = ask.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let text = String::from_utf8_lossy(bytes);
+    let text = style.rewrite(&text, &format!("http://{host}{folder}/"), ask.state.turn("token"));
+    reply.body = Content::Whole(text.into());
 }
 
 /// What follows each URI of a playlist.

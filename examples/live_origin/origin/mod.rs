@@ -6,6 +6,7 @@
 //! * `/fault/segment_404/TV1/master.m3u8`: the same channel with one defect;
 //! * `/token/TV1/master.m3u8`: clean, with another token on each URI of each playlist;
 //! * `/folder/TV1.m3u8`, `/folder/TV2.m3u8`: media playlists of several channels in one folder;
+//! * `/odd/loose/TV1/master.m3u8`: clean, as some packagers write it (`odd`);
 //! * `/at/<unix ms>/…`: any of these at a fixed instant;
 //! * `POST /control/TV1/segment_404`: plays the fault on `/live/TV1/`, until `DELETE /control/TV1`.
 //!
@@ -36,6 +37,7 @@ mod low_latency;
 mod media;
 mod packager;
 mod mp4;
+mod odd;
 mod playlist;
 mod route;
 mod secure;

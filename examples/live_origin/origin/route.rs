@@ -2,6 +2,7 @@
 
 use super::channels::{self, Channel, Format};
 use super::faults::{self, Fault};
+use super::odd::Style;
 use super::timeline::Rendition;
 use super::{i_frames, low_latency};
 
@@ -24,6 +25,8 @@ pub enum Mode {
     Token,
     /// Media playlists of several channels in one folder.
     Folder,
+    /// Playlists that are written otherwise.
+    Odd(Style),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +61,7 @@ pub fn parse(path: &str) -> Option<Route> {
     let (mode, name, resource) = match parts.as_slice() {
         ["live", name, rest @ ..] => (Mode::Live, *name, resource(name, rest)?),
         ["token", name, rest @ ..] => (Mode::Token, *name, resource(name, rest)?),
+        ["odd", style, name, rest @ ..] => (Mode::Odd(Style::find(style)?), *name, resource(name, rest)?),
         ["fault", fault, name, rest @ ..] => (Mode::Fault(faults::find(fault)?), *name, resource(name, rest)?),
         ["folder", file] => {
             let (name, resource) = in_folder(file)?;

@@ -52,7 +52,7 @@ impl State {
         let switched = match route.mode {
             Mode::Live => self.memory().switched.get(&route.name).copied(),
             Mode::Fault(fault) => Some((fault, self.stale_since_ms)),
-            Mode::Token | Mode::Folder => None,
+            Mode::Token | Mode::Folder | Mode::Odd(_) => None,
         };
         match switched {
             Some((fault, since_ms)) => (Some(fault.effect), since_ms),
