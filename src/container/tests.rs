@@ -2,6 +2,7 @@ mod damage;
 mod mp4;
 mod other;
 mod protection;
+mod surgery;
 mod ts;
 
 use super::*;

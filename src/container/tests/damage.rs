@@ -53,27 +53,67 @@ fn check(random: &mut Random, init: Option<&Init>, bytes: &[u8]) {
     assert_eq!(inspector.finish().0, whole, "pieces of {size}");
 }
 
-#[test]
-fn damaged_media_never_panics() {
+/// Damages of each kind of segment.
+const ROUNDS: usize = 10_000;
+
+/// Enough of a file to hold every structure, little enough for thousands of rounds.
+fn beginning(name: &str, length: usize) -> Vec<u8> {
+    fixture(name).into_iter().take(length).collect()
+}
+
+/// The harness runs the kinds on threads of its own: a test each.
+fn rounds(init: Option<&Init>, pieces: &[Vec<u8>]) {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    for round in 0..ROUNDS {
+        let broken = damage(&mut random, &pieces[round % pieces.len()]);
+        check(&mut random, init, &broken);
+    }
+}
+
+#[test]
+fn damaged_transport_streams_never_panic() {
+    rounds(None, &[beginning("h264_bframes_aac.ts", 6_000), beginning("h264_opengop_aac441.ts", 6_000)]);
+}
+
+#[test]
+fn damaged_hevc_never_panics() {
+    rounds(None, &[beginning("hevc_aac_wrap.ts", 6_000)]);
+}
+
+#[test]
+fn damaged_dolby_sound_never_panics() {
+    rounds(None, &[beginning("ac3.ts", 4_000), beginning("eac3.ts", 4_000)]);
+}
+
+/// The tag with the time stamp, and the frames behind it.
+#[test]
+fn damaged_packed_audio_never_panics() {
+    rounds(None, &[beginning("packed.aac", 200), beginning("packed.aac", 4_000)]);
+}
+
+#[test]
+fn damaged_init_sections_never_panic() {
+    rounds(None, &["cmaf_h264_init.mp4", "cmaf_hevc_init.mp4", "cmaf_aac_init.mp4"].map(fixture));
+}
+
+/// The boxes stand in front: most of the damage goes there.
+#[test]
+fn damaged_fragments_never_panic() {
     let init = init_of("cmaf_h264_init.mp4");
-    let names =
-        ["h264_bframes_aac.ts", "hevc_aac_wrap.ts", "eac3.ts", "packed.aac", "cenc_whole.mp4", "cmaf_h264_init.mp4"];
-    for name in names {
-        // Enough to hold every structure, little enough for thousands of rounds.
-        let bytes: Vec<u8> = fixture(name).into_iter().take(12_000).collect();
-        for _ in 0..400 {
-            let broken = damage(&mut random, &bytes);
-            check(&mut random, None, &broken);
-        }
-    }
-    let bytes = fixture("cmaf_h264_0.m4s");
-    // The boxes stand in front: most of the damage goes there.
-    let boxes: Vec<u8> = bytes.iter().take(700).copied().collect();
-    for round in 0..800 {
-        let broken = damage(&mut random, if round % 4 == 0 { &bytes } else { &boxes });
-        check(&mut random, Some(&init), &broken);
-    }
+    rounds(Some(&init), &[beginning("cmaf_h264_0.m4s", 700), beginning("cmaf_h264_0.m4s", 5_000)]);
+}
+
+/// Several fragments a segment.
+#[test]
+fn damaged_chunks_never_panic() {
+    let init = init_of("cmaf_aac_init.mp4");
+    let chunks = ["cmaf_aac_0.m4s", "cmaf_aac_1.m4s", "cmaf_aac_2.m4s"].map(|n| beginning(n, 1_500)).concat();
+    rounds(Some(&init), &[chunks]);
+}
+
+#[test]
+fn damaged_encrypted_files_never_panic() {
+    rounds(None, &[beginning("cenc_whole.mp4", 6_000)]);
 }
 
 #[test]

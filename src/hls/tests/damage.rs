@@ -54,12 +54,16 @@ fn damage(bytes: &mut Vec<u8>, other: &[u8], chance: &mut Chance) {
     }
 }
 
-#[test]
-fn damaged_playlists_are_answered_within_the_bounds() {
+/// Damages of each kind of playlist.
+const ROUNDS: usize = 10_000;
+
+fn rounds(of_kind: impl Fn(&std::path::Path) -> bool) {
     let fixtures = fixtures();
+    let kind: Vec<_> = fixtures.iter().filter(|(path, _)| of_kind(path)).collect();
+    assert!(!kind.is_empty(), "the fixtures are missing");
     let mut chance = Chance(0x9e37_79b9_7f4a_7c15);
-    for round in 0..4_000 {
-        let (path, bytes) = &fixtures[round % fixtures.len()];
+    for round in 0..ROUNDS {
+        let (path, bytes) = kind[round % kind.len()];
         let mut bytes = bytes.clone();
         let other = &fixtures[chance.below(fixtures.len())].1;
         for _ in 0..=chance.below(4) {
@@ -68,6 +72,25 @@ fn damaged_playlists_are_answered_within_the_bounds() {
         let (playlist, defects) = parse(&bytes, &base());
         within_bounds(&playlist, &defects, bytes.len(), &format!("round {round}, {}", path.display()));
     }
+}
+
+fn low_latency(path: &std::path::Path) -> bool {
+    path.components().any(|c| c.as_os_str() == "apple_low_latency")
+}
+
+#[test]
+fn damaged_multivariant_playlists_are_answered_within_the_bounds() {
+    rounds(|path| path.ends_with("master.m3u8"));
+}
+
+#[test]
+fn damaged_media_playlists_are_answered_within_the_bounds() {
+    rounds(|path| path.ends_with("media.m3u8") && !low_latency(path));
+}
+
+#[test]
+fn damaged_low_latency_playlists_are_answered_within_the_bounds() {
+    rounds(|path| path.ends_with("media.m3u8") && low_latency(path));
 }
 
 fn within_bounds(playlist: &Playlist, defects: &[Defect], length: usize, what: &str) {
