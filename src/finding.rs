@@ -39,6 +39,8 @@ pub enum DefectKind {
     Tables,
     /// Initialization segment, or fragments that don't fit it.
     Initialization,
+    /// WebVTT: its timestamp map, or a cue's times.
+    Cues,
     /// An ad marker that can't be read.
     AdMarker,
 }

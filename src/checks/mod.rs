@@ -72,6 +72,7 @@ catalogue! {
     segment_bit_rate,
     av_offset,
     tracks_present,
+    captions_present,
     codec_matches,
     rendition_alignment,
     scte35,

@@ -17,7 +17,7 @@ use crate::drm::Pssh;
 use crate::finding::{Defect, DefectKind};
 use crate::splice::Section;
 use crate::stream::Media;
-use crate::units::{MediaTime, Seconds};
+use crate::units::{MPEG_TIMESCALE, MediaTime, Seconds};
 use audio::PackedAudio;
 use defects::Defects;
 use mp4::Mp4;
@@ -56,8 +56,42 @@ pub struct Inspection {
     pub head: Vec<u8>,
     /// Scrambled (TS transport_scrambling_control) or protected (senc, encv/enca) samples were seen.
     pub encrypted: bool,
+    /// Of WebVTT.
+    pub cues: Option<Cues>,
     /// `pssh` boxes of the movie and of its fragments, each once, at most [`MAX_SYSTEMS`].
     pub systems: Vec<Pssh>,
+}
+
+/// The times of a WebVTT segment.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Cues {
+    pub map: Option<TimestampMap>,
+    /// Of the cues' own times the first and the last; `None` without a cue.
+    pub span: Option<(Seconds, Seconds)>,
+}
+
+/// X-TIMESTAMP-MAP (RFC 8216 3.5): a cue's time and the MPEG time stamp that is the same instant.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TimestampMap {
+    pub local: Seconds,
+    /// 90 kHz, as written: it may exceed 33 bits.
+    pub mpeg: u64,
+}
+
+impl Cues {
+    /// When the first cue appears on the clock of MPEG. Without a map both clocks begin together.
+    #[must_use]
+    pub fn begin(&self) -> Option<MediaTime> {
+        let map = self.map.unwrap_or(TimestampMap { local: Seconds::ZERO, mpeg: 0 });
+        let later = (self.span?.0.0 - map.local.0) * f64::from(MPEG_TIMESCALE.get());
+        Some(MediaTime::mpeg(map.mpeg.wrapping_add_signed(later.round() as i64)))
+    }
+
+    /// From the first cue's appearance to the last one's end.
+    #[must_use]
+    pub fn length(&self) -> Option<Seconds> {
+        self.span.map(|(from, to)| to - from)
+    }
 }
 
 /// `pssh` boxes kept of one resource.
@@ -286,6 +320,7 @@ impl Inspector {
             head: self.head.get(..HEAD_KEPT).unwrap_or(&self.head).to_vec(),
             encrypted: false,
             systems: Vec::new(),
+            cues: None,
         };
         let Some(parser) = self.parser else { return (inspection, None) };
         let (defects, init) = parser.finish(&mut inspection);

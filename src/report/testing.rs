@@ -288,6 +288,7 @@ fn inspected(segment: &Segment, bytes: u64) -> SegmentFacts {
         head: Vec::new(),
         encrypted: false,
         systems: Vec::new(),
+        cues: None,
     };
     SegmentFacts {
         segment: segment.clone(),

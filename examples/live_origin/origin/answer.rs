@@ -17,7 +17,7 @@ use super::media::{self, UNIT_MS};
 use super::route::{Mode, Resource, Route};
 use super::state::State;
 use super::timeline::{EPOCH_MS, Rendition, TARGET, Timeline};
-use super::{body, cbcs, i_frames, low_latency, mp4, packager, playlist, sample_aes, sound, ts};
+use super::{body, cbcs, i_frames, low_latency, mp4, packager, playlist, sample_aes, sound, subtitles, ts};
 
 pub const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
 const PAGE: &str = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>\n";
@@ -175,7 +175,7 @@ fn init(timeline: &Timeline, rendition: Rendition) -> Reply {
     let media = media::media();
     let (track, kind) = match rendition {
         Rendition::Rung(at) => (media.track(timeline.ladder, at), "video/mp4"),
-        Rendition::Audio => (&media.audio, "audio/mp4"),
+        Rendition::Audio | Rendition::Text => (&media.audio, "audio/mp4"),
     };
     match timeline.effect {
         Some(Effect::InitMissing) => not_found(),
@@ -223,6 +223,10 @@ async fn segment(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, rendition: Ren
         (Format::Cmaf, Rendition::Rung(at)) => {
             let track = media.track(timeline.ladder, at);
             ("video/mp4", mp4::segment(track, mp4::Kind::Video, first, count, shift, effect))
+        }
+        (_, Rendition::Text) => {
+            let start = ts::presentation_start(media.transport(timeline.ladder, 0, None)[0], first, shift);
+            ("text/vtt", subtitles::segment(&segment, start, effect))
         }
         (_, Rendition::Audio) => {
             ("audio/mp4", mp4::segment(&media.audio, mp4::Kind::Audio, first, count, shift, effect))

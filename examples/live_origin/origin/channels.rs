@@ -1,7 +1,7 @@
 //! The clean channels. The letters of a name choose the kind, the number after them one of many.
 
 use super::crypt::Cipher;
-use super::{i_frames, packager};
+use super::{i_frames, packager, subtitles};
 
 /// A kind of clean channel, under the name of its first.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Channel {
     }
 }
 
-static CHANNELS: [Channel; 17] = [
+static CHANNELS: [Channel; 18] = [
     Channel {
         name: "TV1",
         help: "HLS with muxed transport streams, four rungs, segments of 2 s, ten in the window",
@@ -204,6 +204,18 @@ static CHANNELS: [Channel; 17] = [
         name: i_frames::CHANNEL,
         help: "As TV1, with an I-frame playlist for each rung and EXT-X-BITRATE",
         prefix: "IF",
+        format: Format::Ts,
+        units: 1,
+        window: 10,
+        reset: None,
+        parts: false,
+        ads: false,
+        cipher: Cipher::Clear,
+    },
+    Channel {
+        name: subtitles::CHANNEL,
+        help: "As TV1, with WebVTT subtitles",
+        prefix: "SU",
         format: Format::Ts,
         units: 1,
         window: 10,

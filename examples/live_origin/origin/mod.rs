@@ -45,6 +45,7 @@ mod sample_aes;
 mod serve;
 mod sound;
 mod state;
+mod subtitles;
 mod timeline;
 mod ts;
 mod wire;

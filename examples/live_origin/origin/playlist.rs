@@ -12,6 +12,7 @@ use super::low_latency;
 use super::media::{self, Rung};
 use super::sample_aes;
 use super::sound;
+use super::subtitles;
 use super::timeline::{Listing, Rendition, Segment, TARGET, Timeline};
 
 /// The multivariant playlist. `suffix` follows each URI.
@@ -22,6 +23,9 @@ pub fn master(timeline: &Timeline, now_ms: i64, suffix: &str) -> String {
         text.push_str("#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"aac\",LANGUAGE=\"en\",NAME=\"English\",");
         let channels = if timeline.effect == Some(Effect::ChannelsMatch) { 6 } else { 2 };
         let _ = writeln!(text, "DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"{channels}\",URI=\"audio/index.m3u8{suffix}\"");
+    }
+    if timeline.subtitles {
+        text.push_str(&subtitles::declaration(suffix));
     }
     if let Some(Effect::MasterLine(line)) = timeline.effect {
         let _ = writeln!(text, "{line}");
@@ -72,6 +76,9 @@ fn variant(text: &mut String, timeline: &Timeline, at: usize, rung: &Rung, group
     let hdr = timeline.ladder == Ladder::Hevc && timeline.effect != Some(Effect::RangeDropped);
     if hdr || timeline.effect == Some(Effect::VideoRange) {
         text.push_str(",VIDEO-RANGE=PQ");
+    }
+    if timeline.subtitles {
+        text.push_str(",SUBTITLES=\"sub\"");
     }
     text.push_str(if grouped { ",AUDIO=\"aac\",CLOSED-CAPTIONS=NONE\n" } else { ",CLOSED-CAPTIONS=NONE\n" });
 }
@@ -159,7 +166,7 @@ pub fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
         let before = at.checked_sub(1).and_then(|at| listing.segments.get(at)).map(|before| before.index);
         key(&mut text, timeline, before, segment.index, suffix);
         let parts = listing.live.map(|live| low_latency::parts_of(timeline, &live, segment.index, suffix));
-        entry(&mut text, timeline, segment, &parts.unwrap_or_default(), suffix);
+        entry(&mut text, timeline, listing.rendition, segment, &parts.unwrap_or_default(), suffix);
     }
     if let Some(live) = &listing.live {
         key(&mut text, timeline, listing.segments.last().map(|last| last.index), live.open, suffix);
@@ -187,7 +194,7 @@ fn key(text: &mut String, timeline: &Timeline, before: Option<i64>, index: i64, 
     }
 }
 
-fn entry(text: &mut String, timeline: &Timeline, segment: &Segment, parts: &str, suffix: &str) {
+fn entry(text: &mut String, timeline: &Timeline, rendition: Rendition, segment: &Segment, parts: &str, suffix: &str) {
     if segment.discontinuity {
         text.push_str("#EXT-X-DISCONTINUITY\n");
     }
@@ -201,10 +208,11 @@ fn entry(text: &mut String, timeline: &Timeline, segment: &Segment, parts: &str,
     if let Some(kilobits) = segment.kilobits {
         let _ = writeln!(text, "#EXT-X-BITRATE:{kilobits}");
     }
-    let extension = match timeline.format {
-        Format::Cmaf => "m4s",
-        Format::Ts => "ts",
-        Format::Packed => "aac",
+    let extension = match (rendition, timeline.format) {
+        (Rendition::Text, _) => subtitles::EXTENSION,
+        (_, Format::Cmaf) => "m4s",
+        (_, Format::Ts) => "ts",
+        (_, Format::Packed) => "aac",
     };
     let _ = writeln!(text, "{parts}#EXTINF:{:.6},\n{}.{extension}{suffix}", segment.duration_s, segment.name);
 }

@@ -3,6 +3,7 @@
 use super::channels::{self, Channel, Format};
 use super::faults::{self, Fault};
 use super::odd::Style;
+use super::subtitles;
 use super::timeline::Rendition;
 use super::{i_frames, low_latency};
 
@@ -81,6 +82,8 @@ fn resource(channel: &str, rest: &[&str]) -> Option<Resource> {
     };
     let rendition = if folder == "audio" {
         Rendition::Audio
+    } else if folder == subtitles::FOLDER {
+        Rendition::Text
     } else {
         let (channel, _) = channels::find(channel)?;
         Rendition::Rung(channel.ladder().rungs().iter().position(|rung| rung.name == folder)?)
@@ -91,7 +94,8 @@ fn resource(channel: &str, rest: &[&str]) -> Option<Resource> {
         "init.mp4" => Resource::Init(rendition),
         _ if file.ends_with(".bin") => Resource::Key(file.strip_prefix("key_")?.strip_suffix(".bin")?.parse().ok()?),
         _ => {
-            let (name, _) = file.rsplit_once('.').filter(|(_, end)| matches!(*end, "ts" | "m4s" | "aac"))?;
+            let (name, _) =
+                file.rsplit_once('.').filter(|(_, end)| matches!(*end, "ts" | "m4s" | "aac" | subtitles::EXTENSION))?;
             if let Some((number, part)) = low_latency::place(name) {
                 return Some(Resource::Part(rendition, number.parse().ok()?, part.parse().ok()?));
             }
@@ -116,8 +120,9 @@ fn fits(channel: &Channel, resource: &Resource) -> bool {
         Resource::Playlist(Rendition::Audio) | Resource::Segment(Rendition::Audio, _) | Resource::Init(_) => {
             channel.format == Format::Cmaf
         }
+        Resource::Playlist(Rendition::Text) | Resource::Segment(Rendition::Text, _) => subtitles::has(channel),
         Resource::Part(..) => channel.parts,
-        Resource::IFrames(rendition) => i_frames::has(channel) && *rendition != Rendition::Audio,
+        Resource::IFrames(rendition) => i_frames::has(channel) && matches!(rendition, Rendition::Rung(_)),
         _ => true,
     }
 }

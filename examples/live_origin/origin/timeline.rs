@@ -7,6 +7,7 @@ use super::faults::Effect;
 use super::i_frames;
 use super::low_latency::Live;
 use super::media::{self, AUDIO_TIMESCALE, UNIT_MS};
+use super::subtitles;
 
 /// 2024-01-01T00:00:00Z, the start of unit 0 of every channel.
 pub const EPOCH_MS: i64 = 1_704_067_200_000;
@@ -25,6 +26,8 @@ pub enum Rendition {
     /// By its place in the ladder.
     Rung(usize),
     Audio,
+    /// Subtitles.
+    Text,
 }
 
 /// The rendition that faults of a single rendition spoil: 720p.
@@ -51,6 +54,7 @@ pub struct Timeline {
     pub ranged: bool,
     pub ads: bool,
     pub i_frames: bool,
+    pub subtitles: bool,
 }
 
 /// A segment in its place.
@@ -75,6 +79,7 @@ pub struct Segment {
 
 /// What a media playlist lists.
 pub struct Listing {
+    pub rendition: Rendition,
     pub sequence: i64,
     pub discontinuity_sequence: Option<i64>,
     pub target_duration: i64,
@@ -110,6 +115,7 @@ impl Timeline {
             ranged: channel.ranged(),
             ads: channel.ads,
             i_frames: i_frames::has(channel),
+            subtitles: subtitles::has(channel),
         }
     }
 
@@ -122,6 +128,7 @@ impl Timeline {
         let live = self.parts.then(|| Live::at(self, now_ms, rendition));
         let whole_ms = EPOCH_MS + self.start_unit(edge) * UNIT_MS + ENCODER_LATENCY_MS;
         Listing {
+            rendition,
             sequence: self.sequence(first, shown, run),
             discontinuity_sequence: self.discontinuity_sequence(first),
             target_duration: self.target_duration(edge, rendition),
@@ -293,7 +300,7 @@ impl Timeline {
 /// don't end where pictures do.
 fn extent(rendition: Rendition, media_unit: i64, units: i64) -> (f64, f64) {
     match rendition {
-        Rendition::Rung(_) => (0.0, (units * UNIT_MS) as f64),
+        Rendition::Rung(_) | Rendition::Text => (0.0, (units * UNIT_MS) as f64),
         Rendition::Audio => {
             let ms = |ticks: i64| ticks as f64 * 1000.0 / AUDIO_TIMESCALE as f64;
             let (start, end) = (media::audio_start(media_unit), media::audio_start(media_unit + units));

@@ -106,6 +106,11 @@ fn announce(packet: &mut [u8]) {
     packet[end..end + 4].copy_from_slice(&crc.to_be_bytes());
 }
 
+/// Presentation time of the first picture of a unit in the endless stream.
+pub fn presentation_start(units: &[Unit], unit: i64, shift_ms: i64) -> i64 {
+    first_stamp(&units[0].bytes) + unit * (LOOP_TICKS / LOOP_UNITS) + shift_ms * 90
+}
+
 /// Presentation time of the first picture.
 fn first_stamp(bytes: &[u8]) -> i64 {
     let first = bytes.chunks_exact(PACKET).find(|packet| pid(packet) == VIDEO_PID && packet[1] & 0x40 != 0);

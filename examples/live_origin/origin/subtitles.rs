@@ -1,0 +1,41 @@
+//! WebVTT subtitles beside transport streams (RFC 8216 3.5): one cue a segment.
+
+use super::channels::Channel;
+use super::faults::Effect;
+use super::media::UNIT_MS;
+use super::timeline::Segment;
+
+/// The channel that has them.
+pub const CHANNEL: &str = "SU1";
+/// Folder of the playlist, and extension of its segments.
+pub const FOLDER: &str = "text";
+pub const EXTENSION: &str = "vtt";
+
+pub fn has(channel: &Channel) -> bool {
+    CHANNEL.starts_with(channel.prefix)
+}
+
+/// The EXT-X-MEDIA tag.
+pub fn declaration(suffix: &str) -> String {
+    let group =
+        "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"sub\",LANGUAGE=\"en\",NAME=\"English\",DEFAULT=YES,AUTOSELECT=YES";
+    format!("{group},URI=\"{FOLDER}/index.m3u8{suffix}\"\n")
+}
+
+/// `start`: the time stamp at which the video of this segment begins.
+pub fn segment(segment: &Segment, start: i64, effect: Option<Effect>) -> Vec<u8> {
+    let local = segment.media_unit * UNIT_MS;
+    let stamp = if effect == Some(Effect::CuesElsewhere) { start + 900_000 } else { start };
+    let point = if effect == Some(Effect::CuesUnreadable) { ',' } else { '.' };
+    let [zero, from, to] = [(0, '.'), (200, point), (1800, point)].map(|(later, point)| clock(local + later, point));
+    let number = segment.index;
+    format!(
+        "WEBVTT\nX-TIMESTAMP-MAP=LOCAL:{zero},MPEGTS:{stamp}\n\n{from} --> {to} line:85%\nThis is segment {number}\n"
+    )
+    .into()
+}
+
+fn clock(ms: i64, point: char) -> String {
+    let seconds = ms / 1000;
+    format!("{:02}:{:02}:{:02}{point}{:03}", seconds / 3600, seconds / 60 % 60, seconds % 60, ms % 1000)
+}

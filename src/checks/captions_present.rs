@@ -1,0 +1,203 @@
+use super::input::{self, about, sound};
+use super::{Context, Group, Meta, Verdict, Violation};
+use crate::container::{Container, Cues};
+use crate::facts::{RenditionFacts, SegmentFacts};
+use crate::finding::{DefectKind, Severity};
+use crate::history::RenditionPast;
+use crate::stream::Media;
+use crate::units::{MPEG_TIMESCALE, MediaTime, Seconds, Timestamp};
+
+pub const META: Meta = Meta {
+    id: "captions_present",
+    severity: Severity::Minor,
+    group: Group::Segments,
+    help: "fails when WebVTT subtitles can't be read, or when X-TIMESTAMP-MAP puts all cues of a segment outside of the video of the \
+           same time (judged beside transport streams, whose clock it names)",
+    reference: "RFC 8216 3.5; W3C WebVTT 4.1",
+    needs_history: false,
+};
+
+params! {
+    /// Seconds by which a segment's cues may lie outside of its time.
+    tolerance: f64 = 2.0,
+}
+
+const NONE: &str = "no WebVTT segment was inspected";
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    let video = context.renditions().find_map(|(facts, past)| Video::of(facts, past));
+    input::each(context, NONE, |facts, past| judge(facts, past, video.as_ref(), params))
+}
+
+fn judge(
+    facts: &RenditionFacts,
+    past: &RenditionPast,
+    video: Option<&Video<'_>>,
+    params: &Params,
+) -> Option<Vec<Violation>> {
+    let restarts = input::restarts(past);
+    let segments = input::inspected(facts, past)?;
+    let mut texts = segments.iter().rev().filter_map(|s| Some((*s, text(s)?))).peekable();
+    texts.peek()?;
+    let judged = texts.map(|(segment, cues)| {
+        unreadable(segment).or_else(|| misplaced(segment, cues, video?.beside(segment, &restarts)?, params))
+    });
+    Some(judged.flatten().collect())
+}
+
+fn text(segment: &SegmentFacts) -> Option<&Cues> {
+    input::whole(segment)?.cues.as_ref()
+}
+
+fn unreadable(segment: &SegmentFacts) -> Option<Violation> {
+    let inspection = segment.inspection.as_ref()?;
+    let defect = inspection.defects.iter().find(|d| d.kind == DefectKind::Cues)?;
+    let message = format!("segment {}: {}", segment.segment.number, defect.message);
+    Some(about(segment, message).with("defects", inspection.defects_total))
+}
+
+/// Where the video is: the segments of one rendition of transport streams.
+struct Video<'a> {
+    starts: Vec<(&'a SegmentFacts, MediaTime)>,
+    restarts: Vec<Timestamp>,
+}
+
+impl<'a> Video<'a> {
+    fn of(facts: &RenditionFacts, past: &'a RenditionPast) -> Option<Self> {
+        let start = |segment: &'a SegmentFacts| {
+            let inspection = sound(segment).filter(|i| i.container == Container::MpegTs)?;
+            let mut pictures = inspection.tracks.iter().filter(|t| t.media == Some(Media::Video));
+            let at = pictures.next()?.presentation_start.filter(|at| at.timescale == MPEG_TIMESCALE)?;
+            Some((segment, at))
+        };
+        let starts: Vec<_> = input::inspected(facts, past)?.into_iter().filter_map(start).collect();
+        (!starts.is_empty()).then(|| Self { starts, restarts: input::restarts(past) })
+    }
+
+    /// The video segment of the same time, and by how many seconds the text segment begins later.
+    ///
+    /// Without dates only the number tells the time.
+    fn beside(&self, text: &SegmentFacts, restarts: &[Timestamp]) -> Option<(MediaTime, f64)> {
+        self.starts.iter().rev().find_map(|(video, at)| {
+            let (a, b) = (&text.segment, &video.segment);
+            let (seen, video_seen) = (text.inspected_at, video.inspected_at);
+            let mut began = restarts.iter().chain(&self.restarts);
+            if began.any(|at| (seen < *at) != (video_seen < *at))
+                || a.discontinuity_sequence != b.discontinuity_sequence
+            {
+                return None;
+            }
+            match (a.program_date_time, b.program_date_time) {
+                (Some(a_date), Some(b_date)) => {
+                    let later = Seconds::between(b_date, a_date).0;
+                    (later.abs() < b.duration.0).then_some((*at, later))
+                }
+                _ => (a.number == b.number).then_some((*at, 0.0)),
+            }
+        })
+    }
+}
+
+/// Cues that go on over several segments are in each of them: one that reaches into the segment's time is enough.
+fn misplaced(
+    segment: &SegmentFacts,
+    cues: &Cues,
+    (video, later): (MediaTime, f64),
+    params: &Params,
+) -> Option<Violation> {
+    let begin = cues.begin()?.mpeg_since(video).0 - later;
+    let end = begin + cues.length()?.0;
+    let duration = segment.segment.duration.0;
+    let (off, side) = match () {
+        () if begin > duration + params.tolerance => (begin - duration, "after"),
+        () if end < -params.tolerance => (-end, "before"),
+        () => return None,
+    };
+    let cause = match cues.map {
+        Some(_) => "by X-TIMESTAMP-MAP",
+        None => "without X-TIMESTAMP-MAP, which puts cue time 0 at time stamp 0,",
+    };
+    let number = segment.segment.number;
+    let message = format!("segment {number}: {cause} its cues appear {off:.1} s {side} the video of the same time");
+    Some(about(segment, message).with("offset_seconds", if side == "after" { off } else { -off }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+    use crate::container::TimestampMap;
+    use crate::finding::{Defect, Position};
+    use std::sync::Arc;
+
+    /// Text beside a video segment that begins at 10 s, both 2 s long: cues at these times of a clock that is 10 s less.
+    fn run(from: f64, to: f64, change: impl FnOnce(&mut SegmentFacts)) -> Verdict {
+        let mut scene = Scene::live();
+        scene.remember([ts_segment(5, 10.0, 2.0)]);
+        let mut text = ts_segment(5, 0.0, 2.0);
+        let inspection = text.inspection.as_mut().unwrap();
+        (inspection.container, inspection.ts) = (Container::WebVtt, None);
+        inspection.tracks.clear();
+        let map = Some(TimestampMap { local: Seconds(0.0), mpeg: 900_000 });
+        inspection.cues = Some(Cues { map, span: Some((Seconds(from), Seconds(to))) });
+        change(&mut text);
+        let mut subtitles = rendition("text-en");
+        subtitles.rendition.media = Media::Text;
+        scene.output.renditions.push(subtitles);
+        scene.history.renditions.entry("text-en".to_owned()).or_default().segments = vec![Arc::new(text)];
+        check(&scene.context(), &Params::default())
+    }
+
+    fn cues(segment: &mut SegmentFacts) -> &mut Cues {
+        segment.inspection.as_mut().unwrap().cues.as_mut().unwrap()
+    }
+
+    #[test]
+    fn cues_within_two_seconds_of_the_segment_hold() {
+        for (from, to) in [(0.5, 1.5), (4.0, 5.0), (-4.0, -2.0), (-100.0, 100.0)] {
+            assert_holds(run(from, to, |_| {}));
+        }
+        assert_holds(run(0.0, 0.0, |text| cues(text).span = None));
+    }
+
+    #[test]
+    fn cues_elsewhere_fail_whichever_way_round() {
+        let message = "segment 5: by X-TIMESTAMP-MAP its cues appear 8.5 s after the video of the same time";
+        assert_eq!(messages(run(10.5, 11.0, |_| {})), message);
+        assert!(messages(run(4.01, 5.0, |_| {})).contains("2.0 s after"));
+        assert!(messages(run(-4.0, -2.01, |_| {})).contains("2.0 s before"));
+        let unmapped = messages(run(0.5, 1.5, |text| cues(text).map = None));
+        assert!(unmapped.contains("without X-TIMESTAMP-MAP") && unmapped.contains("before the video"), "{unmapped}");
+    }
+
+    #[test]
+    fn a_wrapped_clock_is_no_distance() {
+        let wrapped = |text: &mut SegmentFacts| {
+            cues(text).map = Some(TimestampMap { local: Seconds(100_000.0), mpeg: (1 << 33) + 900_000 });
+        };
+        assert_holds(run(100_000.5, 100_001.5, wrapped));
+    }
+
+    #[test]
+    fn what_cannot_be_read_fails_wherever_it_is() {
+        let broken = |text: &mut SegmentFacts| {
+            let message = "the cue at byte 8 ends before it begins".to_owned();
+            let defect = Defect { kind: DefectKind::Cues, at: Position::Byte(8), message, reference: "" };
+            text.inspection.as_mut().unwrap().defects.push(defect);
+        };
+        assert_eq!(messages(run(0.5, 1.5, broken)), "segment 5: the cue at byte 8 ends before it begins");
+    }
+
+    #[test]
+    fn another_segment_or_a_discontinuity_between_is_not_compared() {
+        assert_holds(run(50.0, 51.0, |text| text.segment.number = 6));
+        assert_holds(run(50.0, 51.0, |text| text.segment.discontinuity_sequence = 1));
+    }
+
+    #[test]
+    fn without_subtitles_it_has_not_run() {
+        let mut scene = Scene::live();
+        scene.remember([ts_segment(5, 10.0, 2.0)]);
+        assert_not_run(check(&scene.context(), &Params::default()), NONE);
+    }
+}
