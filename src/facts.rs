@@ -1,10 +1,12 @@
 //! What one capture of a channel learned: plain data, no verdicts.
 
+mod dash;
 mod i_frames;
 mod low_latency;
 mod packager;
 mod systems;
 
+pub use dash::{ClockFacts, DashFacts};
 pub use i_frames::IFrameFacts;
 pub use low_latency::{DeltaFacts, HintFacts, LowLatencyFacts, PartFacts, ReloadFacts};
 
@@ -30,15 +32,18 @@ impl Capture {
     /// Body bytes that were fetched for it, content encoding undone.
     #[must_use]
     pub fn body_bytes(&self) -> u64 {
-        let renditions = self.outputs.iter().flat_map(|o| &o.renditions);
-        let media = renditions.flat_map(|r| {
+        let renditions = self.outputs.iter().flat_map(|o| o.renditions.iter().map(move |r| (o.protocol, r)));
+        let media = renditions.flat_map(|(protocol, r)| {
             let segments = r.segments.iter().map(|s| &s.fetched);
             let live = r.low_latency.iter().flat_map(LowLatencyFacts::fetched);
             let keys = r.keys.iter().map(|k| &k.fetched);
-            r.playlist.iter().chain(keys).chain(r.inits.iter().map(|i| &i.fetched)).chain(segments).chain(live)
+            let playlist = r.playlist.iter().filter(move |_| protocol == Protocol::Hls);
+            playlist.chain(keys).chain(r.inits.iter().map(|i| &i.fetched)).chain(segments).chain(live)
         });
         let i_frames = self.outputs.iter().flat_map(|o| &o.i_frames).flat_map(IFrameFacts::fetched);
-        let fetched = self.outputs.iter().filter(|o| !o.direct).map(|o| &o.manifest).chain(media).chain(i_frames);
+        let clocks = self.outputs.iter().filter_map(|o| o.dash.as_ref()?.clock.as_ref()?.fetched.as_ref());
+        let manifests = self.outputs.iter().filter(|o| !o.direct).map(|o| &o.manifest);
+        let fetched = manifests.chain(clocks).chain(media).chain(i_frames);
         fetched.filter_map(|f| f.result.as_ref().ok()).map(|e| e.body_bytes).sum()
     }
 }
@@ -68,6 +73,16 @@ pub struct OutputFacts {
     pub renditions: Vec<RenditionFacts>,
     /// Playlists for trick play, where the template has them looked at.
     pub i_frames: Vec<IFrameFacts>,
+    /// `None` for HLS, or where there is no MPD.
+    pub dash: Option<DashFacts>,
+}
+
+impl OutputFacts {
+    /// Its renditions have playlists of their own.
+    #[must_use]
+    pub fn has_playlists(&self) -> bool {
+        self.protocol == Protocol::Hls && !self.direct
+    }
 }
 
 #[derive(Debug, Clone)]

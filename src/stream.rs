@@ -71,6 +71,7 @@ pub struct Rendition {
     /// BCP 47.
     pub language: Option<String>,
     /// HLS: the AUDIO group that a variant refers to, or the GROUP-ID that this rendition is a member of.
+    /// DASH: video and audio of one group have media times that can be compared.
     pub group: Option<String>,
     pub video_range: Option<String>,
     /// HLS: CHANNELS as written: `6`, `16/JOC`.
@@ -180,8 +181,10 @@ impl Timeline {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Segment {
-    /// Media sequence number.
+    /// Media sequence number; in DASH its start in milliseconds on the presentation's timeline.
     pub number: u64,
+    /// Number of the segment it is listed after; one that was listed first may not say.
+    pub after: Option<u64>,
     /// Discontinuity sequence number it belongs to.
     pub discontinuity_sequence: u64,
     pub uri: Url,

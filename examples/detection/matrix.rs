@@ -218,6 +218,9 @@ fn clean_channels() -> Vec<(String, String, &'static str)> {
     let others = [
         ("TV1 with tokens", "token/TV1/master.m3u8", "As TV1, with another token on each URI of each playlist"),
         ("TV1 over HTTPS", "live/TV1/master.m3u8", "As TV1, with a certificate that ends in ninety days"),
+        ("CM1 as DASH", "live/CM1/number.mpd", "The segments of CM1 in an MPD with $Number$ and a duration"),
+        ("CM1 as DASH by time", "live/CM1/time.mpd", "The segments of CM1 in an MPD with $Time$ and a SegmentTimeline"),
+        ("CM1 as DASH in Periods", "live/CM1/periods.mpd", "The same in Periods of five segments"),
         ("TV1 in a folder", "folder/TV1.m3u8", "A media playlist, beside those of other channels in one folder"),
     ];
     let others = others.map(|(name, path, help)| (name.to_owned(), path.to_owned(), help));

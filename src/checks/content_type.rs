@@ -4,6 +4,7 @@ use crate::container::Container;
 use crate::facts::{Fetched, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
+use crate::stream::Protocol;
 use std::collections::BTreeMap;
 
 pub const META: Meta = Meta {
@@ -11,7 +12,7 @@ pub const META: Meta = Meta {
     severity: Severity::Warning,
     group: Group::Delivery,
     help: "fails when a playlist or segment is served without a media type, or with another than those registered for what it is",
-    reference: "draft-pantos-hls-rfc8216bis-22 4, 11.1; RFC 3555 4.2; ISO/IEC 14496-12 Annex O; HLS authoring specification 9",
+    reference: "draft-pantos-hls-rfc8216bis-22 4, 11.1; RFC 3555 4.2; ISO/IEC 23009-1 Annex C; ISO/IEC 14496-12 Annex O; HLS authoring specification 9",
     needs_history: false,
 };
 
@@ -22,6 +23,7 @@ params! {
 
 const PLAYLIST: &[&str] =
     &["application/vnd.apple.mpegurl", "audio/mpegurl", "application/x-mpegurl", "audio/x-mpegurl"];
+const MPD: &[&str] = &["application/dash+xml"];
 const TS: &[&str] = &["video/mp2t"];
 const MP4: &[&str] = &["video/mp4", "audio/mp4", "application/mp4", "video/iso.segment", "audio/iso.segment"];
 const PACKED: &[&str] =
@@ -30,8 +32,9 @@ const TEXT: &[&str] = &["text/vtt"];
 
 pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
     let output = context.output;
-    let mut found: Vec<_> = playlist("manifest", Some(&output.manifest), params).into_iter().collect();
-    match input::each(context, NO_MANIFEST, |facts, past| judge(facts, past, output.direct, params)) {
+    let registered = if output.protocol == Protocol::Dash { MPD } else { PLAYLIST };
+    let mut found: Vec<_> = violation("manifest", &output.manifest, registered, params).into_iter().collect();
+    match input::each(context, NO_MANIFEST, |facts, past| judge(facts, past, !output.has_playlists(), params)) {
         Verdict::Ran(more) => found.extend(more),
         Verdict::NotRun(why) if output.manifest.ok().is_none() => return Verdict::NotRun(why),
         Verdict::NotRun(_) => {}
@@ -41,7 +44,7 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
 
 fn judge(facts: &RenditionFacts, past: &RenditionPast, direct: bool, params: &Params) -> Option<Vec<Violation>> {
     let media = facts.playlist.as_ref().filter(|_| !direct);
-    let mut found: Vec<_> = playlist("media playlist", media, params).into_iter().collect();
+    let mut found: Vec<_> = media.and_then(|m| violation("media playlist", m, PLAYLIST, params)).into_iter().collect();
     for init in &facts.inits {
         found.extend(violation("initialization segment", &init.fetched, MP4, params));
     }
@@ -52,10 +55,6 @@ fn judge(facts: &RenditionFacts, past: &RenditionPast, direct: bool, params: &Pa
     }
     found.extend(by_type.into_values().filter_map(|s| violation("segments", &s.fetched, &allowed(s), params)));
     Some(found)
-}
-
-fn playlist(what: &str, fetched: Option<&Fetched>, params: &Params) -> Option<Violation> {
-    violation(what, fetched?, PLAYLIST, params)
 }
 
 fn allowed(segment: &SegmentFacts) -> Vec<&'static str> {

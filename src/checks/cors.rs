@@ -28,7 +28,9 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
         return Verdict::NotRun(NO_MANIFEST);
     }
     let mut found: Vec<_> = violation("the manifest", &output.manifest).into_iter().collect();
-    if let Verdict::Ran(more) = input::each(context, NO_MANIFEST, |facts, past| judge(facts, past, output.direct)) {
+    if let Verdict::Ran(more) =
+        input::each(context, NO_MANIFEST, |facts, past| judge(facts, past, !output.has_playlists()))
+    {
         found.extend(more);
     }
     Verdict::Ran(found)

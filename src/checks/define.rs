@@ -52,11 +52,11 @@ macro_rules! catalogue {
             vec![$( Listed { meta: $id::META, parameters: $id::Params::describe() }, )*]
         }
 
-        /// Runs every check that `settings` leaves on, over one output.
+        /// Runs every check that `settings` leaves on and that is one of the output's protocol.
         #[must_use]
         pub fn run(context: &Context<'_>, settings: &Settings) -> Vec<Outcome> {
             let mut outcomes = Vec::new();
-            $( if settings.$id.enabled {
+            $( if settings.$id.enabled && $id::META.group.judges(context.output.protocol) {
                 let verdict = $id::check(context, &settings.$id);
                 outcomes.push(outcome(&$id::META, settings.$id.severity, verdict, &context.output.name));
             } )*

@@ -6,7 +6,7 @@ use crate::stream::Timeline;
 pub const META: Meta = Meta {
     id: "discontinuity_excess",
     severity: Severity::Major,
-    group: Group::Hls,
+    group: Group::Timeline,
     help: "fails when the window has more discontinuities than the template allows: each makes players start their decoders anew",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.3",
     needs_history: false,

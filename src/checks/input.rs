@@ -139,7 +139,7 @@ pub(super) fn consecutive<'a>(
     let mut latest: HashMap<u64, &'a SegmentFacts> = HashMap::new();
     let mut pairs = Vec::new();
     for &next in segments {
-        let before = next.segment.number.checked_sub(1).and_then(|n| latest.get(&n));
+        let before = next.segment.after.and_then(|n| latest.get(&n));
         pairs.extend(before.filter(|b| continues(b, next, &restarts)).map(|&b| (b, next)));
         latest.insert(next.segment.number, next);
     }

@@ -7,7 +7,7 @@ use crate::units::Seconds;
 pub const META: Meta = Meta {
     id: "live_latency",
     severity: Severity::Major,
-    group: Group::Hls,
+    group: Group::Timeline,
     help: "fails when the live edge (the newest segment's end by EXT-X-PROGRAM-DATE-TIME) is behind the wall clock by more than `max`",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.6, 6.2.1; template",
     needs_history: false,

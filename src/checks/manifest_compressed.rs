@@ -23,7 +23,7 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
         return Verdict::NotRun(NO_MANIFEST);
     }
     let mut found: Vec<_> = violation(&output.manifest, params).into_iter().collect();
-    for facts in output.renditions.iter().filter(|_| !output.direct) {
+    for facts in output.renditions.iter().filter(|_| output.has_playlists()) {
         let large = facts.playlist.as_ref().and_then(|p| violation(p, params));
         found.extend(large.map(|v| v.of(&facts.rendition.name)));
     }

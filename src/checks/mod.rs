@@ -5,7 +5,7 @@
 use crate::facts::{OutputFacts, RenditionFacts};
 use crate::finding::{Finding, Severity};
 use crate::history::{OutputPast, RenditionPast};
-use crate::stream::Resolution;
+use crate::stream::{Protocol, Resolution};
 use crate::units::{BitsPerSecond, Seconds, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,7 @@ catalogue! {
     bitrate_collapsed,
     ladder_changed,
     hdr_signalled,
+    mpd_syntax,
     hls_syntax,
     hls_version,
     hls_target_duration,
@@ -101,9 +102,24 @@ pub struct Meta {
 pub enum Group {
     Delivery,
     Ladder,
+    /// The listed segments and their live edge, by playlist or MPD.
+    Timeline,
     Hls,
+    Dash,
     Segments,
     OverTime,
+}
+
+impl Group {
+    /// Its checks judge what is written by `protocol`.
+    #[must_use]
+    pub fn judges(self, protocol: Protocol) -> bool {
+        match self {
+            Self::Hls => protocol == Protocol::Hls,
+            Self::Dash => protocol == Protocol::Dash,
+            _ => true,
+        }
+    }
 }
 
 /// Everything a check may look at: one output of one channel.
@@ -402,9 +418,19 @@ mod tests {
     fn a_healthy_channel_violates_nothing() {
         let outcomes = run(&healthy().context(), &Settings::default());
         let wrong: Vec<_> = outcomes.iter().filter(|o| o.result != CheckResult::Ok).collect();
-        // Browsers are expected only where a template says so.
-        assert!(wrong.iter().all(|o| o.check == "cors" && o.result == CheckResult::NotRun), "{wrong:#?}");
-        assert_eq!(outcomes.len(), list().len());
+        // Browsers are expected only where a template says so; and there are no subtitles.
+        let not_run = |o: &&Outcome| o.result == CheckResult::NotRun && matches!(o.check, "cors" | "captions_present");
+        assert!(wrong.iter().all(not_run), "{wrong:#?}");
+        let of_hls = list().iter().filter(|l| l.meta.group.judges(Protocol::Hls)).count();
+        assert_eq!(outcomes.len(), of_hls);
+    }
+
+    #[test]
+    fn checks_of_the_other_protocol_are_not_asked() {
+        let mut scene = healthy();
+        scene.output.protocol = Protocol::Dash;
+        let asked: Vec<_> = run(&scene.context(), &Settings::default()).iter().map(|o| o.check).collect();
+        assert!(asked.contains(&"mpd_syntax") && asked.contains(&"playlist_stale") && !asked.contains(&"hls_syntax"));
     }
 
     #[test]

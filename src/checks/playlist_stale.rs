@@ -9,7 +9,7 @@ use crate::units::Seconds;
 pub const META: Meta = Meta {
     id: "playlist_stale",
     severity: Severity::Major,
-    group: Group::Hls,
+    group: Group::Timeline,
     help: "fails when a live playlist has not got a new segment for 1.5 target durations, critical after 3; on a first probe from \
            Last-Modified, or from a PROGRAM-DATE-TIME far in the past",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1",

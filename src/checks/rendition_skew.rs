@@ -10,7 +10,7 @@ use crate::units::{Seconds, Timestamp};
 pub const META: Meta = Meta {
     id: "rendition_skew",
     severity: Severity::Major,
-    group: Group::Hls,
+    group: Group::Timeline,
     help: "fails when the live edge of an audio or video rendition stays behind that of another by more than a segment and a target \
            duration, in media time: players that switch stall",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.2.4",

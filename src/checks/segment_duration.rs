@@ -6,7 +6,7 @@ use crate::stream::{Segment, Timeline};
 pub const META: Meta = Meta {
     id: "segment_duration",
     severity: Severity::Major,
-    group: Group::Hls,
+    group: Group::Timeline,
     help: "fails when a listed segment is outside segment_duration_target ± segment_duration_tolerance; the last before a \
            discontinuity or before the end is exempt",
     reference: "template: segment_duration_target; draft-pantos-hls-rfc8216bis-22 4.4.4.1",

@@ -8,7 +8,7 @@ use crate::units::Seconds;
 pub const META: Meta = Meta {
     id: "segment_rewritten",
     severity: Severity::Major,
-    group: Group::Hls,
+    group: Group::Timeline,
     help: "fails when the same media sequence number came back with another URI, duration, key, byte range or date-time",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.2.2",
     needs_history: true,

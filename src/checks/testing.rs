@@ -63,6 +63,7 @@ pub fn failed(path: &str, kind: FailureKind) -> Fetched {
 pub fn segment(number: u64) -> Segment {
     Segment {
         number,
+        after: number.checked_sub(1),
         discontinuity_sequence: 0,
         uri: url(&format!("720p/{number}.ts?token=x")),
         byte_range: None,
@@ -289,6 +290,7 @@ impl Scene {
                 defects: Vec::new(),
                 renditions: vec![rendition(NAME)],
                 i_frames: Vec::new(),
+                dash: None,
             },
             history: OutputPast {
                 renditions: [(NAME.to_owned(), RenditionPast::default())].into(),

@@ -58,7 +58,9 @@ fn title(group: Group) -> &'static str {
     match group {
         Group::Delivery => "Reachability and delivery",
         Group::Ladder => "Ladder",
+        Group::Timeline => "Listed segments",
         Group::Hls => "HLS playlists",
+        Group::Dash => "DASH manifests",
         Group::Segments => "Segments",
         Group::OverTime => "Over time",
     }

@@ -52,6 +52,14 @@ pub fn parse(bytes: &[u8], base: &Url) -> (Option<Mpd>, Vec<Defect>) {
     }
 }
 
+/// It is an MPD, sound or not: a tag of that name stands near the beginning.
+#[must_use]
+pub fn looks_like(bytes: &[u8]) -> bool {
+    let head = bytes.get(..bytes.len().min(4096)).unwrap_or_default();
+    let tag = |at: usize| head.get(at..).is_some_and(|tag| tag.starts_with(b"<MPD"));
+    memchr::memchr_iter(b'<', head).any(tag) || memchr::memmem::find(head, b":MPD ").is_some()
+}
+
 fn read(bytes: &[u8], base: &Url) -> Result<(Mpd, Vec<Defect>), xml::Refused> {
     let text = xml::text(bytes)?;
     let tree = xml::tree(text)?;

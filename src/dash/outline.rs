@@ -100,8 +100,10 @@ impl Outline {
         }
         newest_first.reverse();
         let mut segments = newest_first;
-        if let Some(first) = segments.first_mut() {
-            first.discontinuity = false;
+        let mut before = None;
+        for segment in &mut segments {
+            segment.after = before.replace(segment.number);
+            segment.discontinuity &= segment.after.is_some();
         }
         let ended =
             pieces.first().is_none_or(|p| !p.mpd.dynamic || p.mpd.availability_end.is_some_and(|end| end <= now));
@@ -140,6 +142,7 @@ impl Piece<'_> {
         let map = addressing.initialization.as_ref();
         Some(Segment {
             number: (presented.0 * 1000.0).max(0.0).round() as u64,
+            after: None,
             discontinuity_sequence: 0,
             uri,
             byte_range,
@@ -194,7 +197,7 @@ fn rendition(set: &AdaptationSet, representation: &Representation) -> Rendition 
         resolution: representation.resolution,
         frame_rate: representation.frame_rate,
         language: set.language.clone(),
-        group: None,
+        group: Some(clock_of(&representation.addressing)),
         video_range: None,
         channels: representation.channels.as_ref().and_then(|c| c.value.clone()),
         line: Some(representation.line),
@@ -202,6 +205,12 @@ fn rendition(set: &AdaptationSet, representation: &Representation) -> Rendition 
     let label = set.language.as_deref().or(set.label.as_deref()).unwrap_or_default();
     rendition.name = names::base_name(&rendition, label);
     rendition
+}
+
+/// Renditions play together whose media times mean the same: those with one presentationTimeOffset.
+fn clock_of(addressing: &Addressing) -> String {
+    let scale = u128::from(addressing.timescale.get());
+    format!("offset-{}ms", u128::from(addressing.presentation_time_offset) * 1000 / scale)
 }
 
 fn unique(outlines: &mut [Outline]) {

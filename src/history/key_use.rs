@@ -102,6 +102,7 @@ mod tests {
     fn timeline(uris: &[&str]) -> Timeline {
         let segment = |(n, uri): (usize, &&str)| Segment {
             number: n as u64,
+            after: None,
             discontinuity_sequence: 0,
             uri: Url::parse("http://packager/1.ts").unwrap(),
             byte_range: None,

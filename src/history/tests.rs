@@ -16,6 +16,7 @@ fn key() -> Key {
 fn segment(number: u64, query: &str) -> Segment {
     Segment {
         number,
+        after: number.checked_sub(1),
         discontinuity_sequence: 0,
         uri: Url::parse(&format!("http://packager/live/{number}.ts{query}")).unwrap(),
         byte_range: None,
@@ -124,6 +125,7 @@ fn facts(timeline: Timeline, when: i64, segments: Vec<Arc<SegmentFacts>>) -> Out
         defects: vec![],
         renditions: vec![rendition],
         i_frames: vec![],
+        dash: None,
     }
 }
 

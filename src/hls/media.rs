@@ -147,6 +147,7 @@ impl<'b> Builder<'b> {
         let byte_range = read.byte_range.and_then(|r| Some(ByteRange { offset: r.offset?, length: r.length }));
         self.push(Segment {
             number,
+            after: None,
             discontinuity_sequence: self.discontinuities,
             uri: url,
             byte_range,
@@ -209,6 +210,7 @@ impl<'b> Builder<'b> {
         timeline.markers = self.markers.finish(timeline.media_sequence);
         for segment in &mut timeline.segments {
             segment.number = segment.number.saturating_add(timeline.media_sequence);
+            segment.after = segment.number.checked_sub(1);
             let sequence = &mut segment.discontinuity_sequence;
             *sequence = sequence.saturating_add(timeline.discontinuity_sequence);
         }

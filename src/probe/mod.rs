@@ -277,6 +277,7 @@ mod tests {
             defects: Vec::new(),
             renditions: Vec::new(),
             i_frames: Vec::new(),
+            dash: None,
         };
         let (started_at, stages) = (Timestamp::UNIX_EPOCH, Stages::default());
         Capture { started_at, deadline_exceeded: true, outputs: outputs.iter().map(output).collect(), stages }

@@ -167,6 +167,7 @@ pub fn output(name: &str, renditions: Vec<RenditionFacts>) -> OutputFacts {
         defects: Vec::new(),
         renditions,
         i_frames: Vec::new(),
+        dash: None,
     }
 }
 
@@ -260,6 +261,7 @@ fn facts(rendition: Rendition, segment_bytes: u64) -> RenditionFacts {
 fn segment(rendition: &str, n: u64) -> Segment {
     Segment {
         number: FIRST + n,
+        after: Some(FIRST + n - 1),
         discontinuity_sequence: 3,
         uri: url(&format!("https://origin.example/live/{rendition}/{}.ts?token=s3cret", FIRST + n)),
         byte_range: None,

@@ -297,6 +297,7 @@ mod tests {
     fn timeline(markers: &[(u64, MarkerKind)]) -> Timeline {
         let segment = |number: u64| Segment {
             number,
+            after: number.checked_sub(1),
             discontinuity_sequence: 0,
             uri: url::Url::parse("http://packager/x").unwrap(),
             byte_range: None,

@@ -17,7 +17,7 @@ use super::media::{self, UNIT_MS};
 use super::route::{Mode, Resource, Route};
 use super::state::State;
 use super::timeline::{EPOCH_MS, Rendition, TARGET, Timeline};
-use super::{body, cbcs, i_frames, low_latency, mp4, packager, playlist, sample_aes, sound, subtitles, ts};
+use super::{body, cbcs, dash, i_frames, low_latency, mp4, packager, playlist, sample_aes, sound, subtitles, ts};
 
 pub const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
 const PAGE: &str = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>\n";
@@ -80,6 +80,7 @@ async fn reply(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64) -> Reply {
     }
     match &ask.route.resource {
         Resource::Master => master(ask, timeline, now_ms).await,
+        Resource::Mpd(form, file) => mpd(timeline, *form, file, now_ms),
         Resource::Playlist(rendition) => media_playlist(ask, timeline, now_ms, *rendition).await,
         Resource::IFrames(rendition) => i_frame_playlist(ask, timeline, now_ms, *rendition),
         Resource::Init(rendition) => init(timeline, *rendition),
@@ -125,6 +126,19 @@ fn rewrite(ask: &Ask<'_>, reply: &mut Reply) {
     let text = String::from_utf8_lossy(bytes);
     let text = style.rewrite(&text, &format!("http://{host}{folder}/"), ask.state.turn("token"));
     reply.body = Content::Whole(text.into());
+}
+
+fn mpd(timeline: &Timeline, form: dash::Form, file: &str, now_ms: i64) -> Reply {
+    match timeline.effect {
+        Some(Effect::MasterStatus(status)) => {
+            text(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), "no MPD here\n")
+        }
+        Some(Effect::ManifestHtml) => whole("text/html", Bytes::from_static(PAGE.as_bytes()), None),
+        _ => {
+            let (text, published_ms) = dash::mpd(timeline, form, file, now_ms);
+            whole("application/dash+xml", text.into(), Some(published_ms))
+        }
+    }
 }
 
 /// What follows each URI of a playlist.
@@ -202,7 +216,8 @@ fn key(effect: Option<Effect>, number: i64) -> Reply {
 }
 
 async fn segment(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, rendition: Rendition, name: &str) -> Reply {
-    let Some(segment) = timeline.named(name, now_ms, rendition) else {
+    let by_number = dash::by_number(timeline, rendition, name);
+    let Some(segment) = timeline.named(by_number.as_deref().unwrap_or(name), now_ms, rendition) else {
         return growing(ask, timeline, now_ms, rendition, name).await;
     };
     let media = media::media();

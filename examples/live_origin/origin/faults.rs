@@ -150,6 +150,9 @@ pub enum Effect {
     SoundClock,
     OtherPicture,
     KeyframesApart,
+    MpdAttribute,
+    MpdCut,
+    MpdLength,
 }
 
 pub fn faults() -> &'static [Fault] {
@@ -161,6 +164,8 @@ pub fn find(id: &str) -> Option<&'static Fault> {
 }
 
 const MASTER: &str = "master.m3u8";
+const NUMBER: &str = "number.mpd";
+const TIME: &str = "time.mpd";
 
 const fn fault(
     id: &'static str,
@@ -500,4 +505,27 @@ static FAULTS: &[Fault] = &[
         &["ad_break_stuck", "scte35"], &[]),
     fault("ad_break_none", Effect::AdsMissing, "AD1", "No ad break is announced where one is due every 30 s.",
         &["ad_break_stuck"], &[]),
+    // DASH
+    Fault { path: TIME, ..fault("mpd_404", Effect::MasterStatus(404), "CM1", "The MPD answers 404.",
+        &["manifest_available"], &[]) },
+    Fault { path: TIME, ..fault("mpd_html", Effect::ManifestHtml, "CM1", "The MPD is an HTML page with status 200.",
+        &["manifest_available", "mpd_syntax"], &["content_type"]) },
+    Fault { path: TIME, ..fault("mpd_cut", Effect::MpdCut, "CM1", "The MPD ends before its last element is closed.",
+        &["mpd_syntax"], &["manifest_available"]) },
+    Fault { path: NUMBER, ..fault("mpd_attribute", Effect::MpdAttribute, "CM1", "The MPD lacks availabilityStartTime.",
+        &["mpd_syntax"], &["ladder_complete"]) },
+    Fault { path: TIME, ..fault("mpd_length", Effect::MpdLength, "CM1", "A SegmentTimeline's S have no length.",
+        &["mpd_syntax"], &[]) },
+    Fault { path: TIME, ..fault("mpd_stale", Effect::Stale, "CM1", "The MPD stops being updated.",
+        &["playlist_stale"], &[]) },
+    Fault { path: TIME, ..fault("mpd_static", Effect::LiveEnded, "CM1", "The MPD of a live channel becomes static.",
+        &["live_ended"], &[]) },
+    Fault { path: TIME, ..fault("dash_newest_missing", Effect::NewestMissing, "CM1", "The newest segment of the MPD answers 404.",
+        &["segment_available"], &[]) },
+    Fault { path: NUMBER, ..fault("dash_init_missing", Effect::InitMissing, "CM1", "The initialization segments of the MPD answer 404.",
+        &["rendition_available"], &[]) },
+    Fault { path: TIME, ..fault("dash_timestamp_jump", Effect::TimestampJump, "CM1", "Timestamps of the MPD's segments jump by 10 s.",
+        &["timestamp_continuity"], &[]) },
+    Fault { path: NUMBER, ..fault("dash_av_offset", Effect::AvOffset, "CM1", "Audio of the MPD's segments starts a second after video.",
+        &["av_offset"], &[]) },
 ];

@@ -1,8 +1,9 @@
-//! A deterministic live origin: HLS channels that stay clean for ever, and faults that are part of the path.
+//! A deterministic live origin: HLS and DASH channels that stay clean for ever, and faults that are part of the path.
 //!
 //! Playlists and segments follow from the time alone, so that any instant can be asked for:
 //!
 //! * `/live/TV1/master.m3u8`: a clean channel by the origin's clock;
+//! * `/live/CM1/number.mpd`, `time.mpd`, `periods.mpd`: the same segments as DASH, for channels of CMAF;
 //! * `/fault/segment_404/TV1/master.m3u8`: the same channel with one defect;
 //! * `/token/TV1/master.m3u8`: clean, with another token on each URI of each playlist;
 //! * `/folder/TV1.m3u8`, `/folder/TV2.m3u8`: media playlists of several channels in one folder;
@@ -31,6 +32,7 @@ mod cbcs;
 mod channels;
 mod clock;
 mod crypt;
+mod dash;
 mod faults;
 mod i_frames;
 mod low_latency;

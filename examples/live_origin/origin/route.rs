@@ -1,6 +1,7 @@
 //! What a path asks for.
 
 use super::channels::{self, Channel, Format};
+use super::dash::{self, Form};
 use super::faults::{self, Fault};
 use super::odd::Style;
 use super::subtitles;
@@ -33,6 +34,8 @@ pub enum Mode {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resource {
     Master,
+    /// With the file's name.
+    Mpd(Form, String),
     Playlist(Rendition),
     IFrames(Rendition),
     Init(Rendition),
@@ -46,7 +49,7 @@ pub enum Resource {
 
 impl Resource {
     pub fn is_playlist(&self) -> bool {
-        matches!(self, Self::Master | Self::Playlist(_) | Self::IFrames(_))
+        matches!(self, Self::Master | Self::Mpd(..) | Self::Playlist(_) | Self::IFrames(_))
     }
 }
 
@@ -77,6 +80,7 @@ pub fn parse(path: &str) -> Option<Route> {
 fn resource(channel: &str, rest: &[&str]) -> Option<Resource> {
     let (folder, file) = match rest {
         ["master.m3u8"] => return Some(Resource::Master),
+        [file] => return Some(Resource::Mpd(dash::form(file)?, (*file).to_owned())),
         [folder, file] => (*folder, *file),
         _ => return None,
     };
@@ -121,6 +125,7 @@ fn fits(channel: &Channel, resource: &Resource) -> bool {
             channel.format == Format::Cmaf
         }
         Resource::Playlist(Rendition::Text) | Resource::Segment(Rendition::Text, _) => subtitles::has(channel),
+        Resource::Mpd(..) => channel.format == Format::Cmaf && !channel.parts,
         Resource::Part(..) => channel.parts,
         Resource::IFrames(rendition) => i_frames::has(channel) && matches!(rendition, Rendition::Rung(_)),
         _ => true,

@@ -1,5 +1,6 @@
 //! Fetch, parse, fetch, inspect: the one bend of the line. It never fails; a broken stream is data.
 
+mod dash;
 mod i_frames;
 mod keys;
 mod low_latency;
@@ -66,7 +67,7 @@ impl Capturer<'_> {
         }
         let mut facts = OutputFacts {
             name: output.name.clone(),
-            protocol: Protocol::Hls,
+            protocol: protocol(&output.url),
             url: output.url.clone(),
             manifest,
             direct: false,
@@ -74,6 +75,7 @@ impl Capturer<'_> {
             defects: Vec::new(),
             renditions: Vec::new(),
             i_frames: Vec::new(),
+            dash: None,
         };
         let known = self.history.known(&key(self.channel, output), keep(self.template));
         let playlists_done = self.read(&mut facts, &body, asked_at, &known).await.unwrap_or(manifest_done);
@@ -89,13 +91,18 @@ impl Capturer<'_> {
     /// Reads the top manifest and what it leads to; answers when the last playlist was there.
     async fn read(&self, facts: &mut OutputFacts, body: &[u8], asked_at: Timestamp, known: &Known) -> Option<Instant> {
         let base = facts.manifest.ok()?.final_url.clone();
+        if crate::dash::looks_like(body) {
+            return self.dash(facts, body, asked_at, known).await;
+        }
         let (playlist, defects) = hls::parse(body, &base);
         match playlist {
+            Playlist::Unreadable if facts.protocol == Protocol::Dash => self.dash(facts, body, asked_at, known).await,
             Playlist::Unreadable => {
                 facts.defects = defects;
                 None
             }
             Playlist::Media(timeline) => {
+                facts.protocol = Protocol::Hls;
                 facts.parsed = true;
                 facts.direct = true;
                 let mut rendition = unasked(direct_rendition(&base));
@@ -109,6 +116,7 @@ impl Capturer<'_> {
                 Some(arrived)
             }
             Playlist::Multivariant(presentation) => {
+                facts.protocol = Protocol::Hls;
                 facts.parsed = true;
                 facts.defects = defects;
                 let all = presentation.renditions.len();
@@ -177,6 +185,11 @@ impl Capturer<'_> {
         let max_bytes = self.bounds.max_segment_bytes;
         Ask { url, settings, range: None, max_bytes, compressed: false, headers_only: false }
     }
+}
+
+/// By its name, until its first answer says more.
+fn protocol(url: &Url) -> Protocol {
+    if url.path().ends_with(".mpd") { Protocol::Dash } else { Protocol::Hls }
 }
 
 /// Less time than this for a playlist, cut by the probe's own budget, says nothing about the stream.

@@ -64,6 +64,7 @@ mod tests {
     fn segment(number: u64, map: &str) -> Segment {
         Segment {
             number,
+            after: number.checked_sub(1),
             discontinuity_sequence: 0,
             uri: url(&format!("{number}.m4s")),
             byte_range: None,
@@ -124,6 +125,7 @@ mod tests {
             defects: Vec::new(),
             renditions: vec![rendition],
             i_frames: Vec::new(),
+            dash: None,
         };
         let (history, key) = (History::new(1), Key { channel: "TV1".to_owned(), output: "hls".to_owned() });
         history.record(&key, &facts, now, KEEP);

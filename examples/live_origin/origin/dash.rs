@@ -1,0 +1,165 @@
+//! MPDs of the CMAF channels (ISO/IEC 23009-1), over the same segments as their playlists.
+
+use std::fmt::Write;
+
+use super::faults::Effect;
+use super::media::{self, AUDIO_TIMESCALE, UNIT_MS, VIDEO_TIMESCALE};
+use super::playlist::date;
+use super::timeline::{ENCODER_LATENCY_MS, EPOCH_MS, Rendition, Segment, TARGET, Timeline};
+
+/// How the MPD tells its segments apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// `number.mpd`: `$Number$` with a duration.
+    Number,
+    /// `time.mpd`: `$Time$` with a SegmentTimeline.
+    Time,
+    /// `periods.mpd`: `$Number$` with a SegmentTimeline, and another Period every few segments.
+    Periods,
+}
+
+/// Segments of a Period.
+const PERIOD: i64 = 5;
+
+pub fn form(file: &str) -> Option<Form> {
+    match file {
+        "number.mpd" => Some(Form::Number),
+        "time.mpd" => Some(Form::Time),
+        "periods.mpd" => Some(Form::Periods),
+        _ => None,
+    }
+}
+
+/// The text, and when it was published.
+pub fn mpd(timeline: &Timeline, form: Form, file: &str, now_ms: i64) -> (String, i64) {
+    let listing = timeline.listing(now_ms, Rendition::Rung(0), 0);
+    let length_ms = timeline.layout[0] * UNIT_MS;
+    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    text.push_str("<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" profiles=\"urn:mpeg:dash:profile:isoff-live:2011\"");
+    let kind = if timeline.effect == Some(Effect::LiveEnded) { "static" } else { "dynamic" };
+    let _ = write!(text, " type=\"{kind}\" minBufferTime=\"PT4S\"");
+    if timeline.effect != Some(Effect::MpdAttribute) {
+        let _ = write!(text, " availabilityStartTime=\"{}\"", date(EPOCH_MS + ENCODER_LATENCY_MS));
+    }
+    let (depth, update) = (timeline.window * length_ms / 1000, length_ms / 1000);
+    let _ = write!(text, " publishTime=\"{}\" minimumUpdatePeriod=\"PT{update}S\"", date(listing.published_ms));
+    let _ = writeln!(text, " timeShiftBufferDepth=\"PT{depth}S\" maxSegmentDuration=\"PT{}S\">", update + 1);
+    let periods = periods(form, &listing.segments);
+    for (at, index) in periods.iter().enumerate() {
+        period(&mut text, timeline, form, *index, periods.get(at + 1).copied(), now_ms);
+    }
+    if timeline.effect != Some(Effect::MpdCut) {
+        let _ =
+            writeln!(text, "<UTCTiming schemeIdUri=\"urn:mpeg:dash:utc:http-head:2014\" value=\"{file}\"/>\n</MPD>");
+    }
+    (text, listing.published_ms)
+}
+
+/// The first segment of each Period in the window.
+fn periods(form: Form, listed: &[Segment]) -> Vec<i64> {
+    let first = |s: &Segment| s.index.div_euclid(PERIOD) * PERIOD;
+    let mut periods: Vec<i64> = match form {
+        Form::Periods => listed.iter().map(first).collect(),
+        _ => vec![0],
+    };
+    periods.dedup();
+    periods
+}
+
+fn period(text: &mut String, timeline: &Timeline, form: Form, from: i64, until: Option<i64>, now_ms: i64) {
+    let start = timeline.start_unit(from) * UNIT_MS;
+    let _ = writeln!(text, "<Period id=\"p{from}\" start=\"PT{}S\">", start as f64 / 1000.0);
+    let mut set = |rendition: Rendition, id: usize| {
+        let kind = if rendition == Rendition::Audio { "audio" } else { "video" };
+        let language = if rendition == Rendition::Audio { " lang=\"en\"" } else { "" };
+        let _ = writeln!(
+            text,
+            "<AdaptationSet id=\"{id}\" contentType=\"{kind}\" mimeType=\"{kind}/mp4\" segmentAlignment=\"true\" startWithSAP=\"1\"{language}>"
+        );
+        let all = if rendition == Rendition::Audio { 0..1 } else { 0..timeline.ladder.rungs().len() };
+        for at in all {
+            let rendition = if rendition == Rendition::Audio { rendition } else { Rendition::Rung(at) };
+            representation(text, timeline, rendition, (from, until), form, now_ms);
+        }
+        text.push_str("</AdaptationSet>\n");
+    };
+    set(Rendition::Rung(0), 1);
+    set(Rendition::Audio, 2);
+    text.push_str("</Period>\n");
+}
+
+fn representation(
+    text: &mut String,
+    timeline: &Timeline,
+    rendition: Rendition,
+    (from, until): (i64, Option<i64>),
+    form: Form,
+    now_ms: i64,
+) {
+    let media = media::media();
+    let rate = |units: &[&[u8]]| {
+        let sizes: Vec<usize> = units.iter().map(|unit| unit.len()).collect();
+        media::bit_rates(&sizes, &timeline.layout).0.div_ceil(1000) * 1000
+    };
+    match rendition {
+        Rendition::Rung(at) => {
+            let rung = &timeline.ladder.rungs()[at];
+            let (rate, codec) = (rate(&media.track(timeline.ladder, at).units), rung.codec);
+            let _ = write!(text, "<Representation id=\"{}\" bandwidth=\"{rate}\" codecs=\"{codec}\"", rung.name);
+            let _ = writeln!(text, " width=\"{}\" height=\"{}\" frameRate=\"25\">", rung.width, rung.height);
+        }
+        Rendition::Audio | Rendition::Text => {
+            let rate = rate(&media.audio.units);
+            let _ = writeln!(
+                text,
+                "<Representation id=\"audio\" bandwidth=\"{rate}\" codecs=\"mp4a.40.2\" audioSamplingRate=\"48000\">"
+            );
+            text.push_str("<AudioChannelConfiguration schemeIdUri=\"urn:mpeg:dash:23003:3:audio_channel_configuration:2011\" value=\"2\"/>\n");
+        }
+    }
+    let scale = timescale(rendition);
+    let number = from + timeline.base;
+    let name = if form == Form::Time { "t_$Time$" } else { "seg_$Number$" };
+    let _ = write!(
+        text,
+        "<SegmentTemplate timescale=\"{scale}\" media=\"$RepresentationID$/{name}.m4s\" initialization=\"$RepresentationID$/init.mp4\""
+    );
+    if form == Form::Number {
+        let ticks = timeline.layout[0] * UNIT_MS * scale / 1000;
+        let _ = writeln!(text, " startNumber=\"{number}\" duration=\"{ticks}\"/>\n</Representation>");
+        return;
+    }
+    let offset = timeline.start_unit(from) * UNIT_MS * scale / 1000;
+    let listing = timeline.listing(now_ms, rendition, 0);
+    let within = |s: &&Segment| s.index >= from && until.is_none_or(|until| s.index < until);
+    let listed: Vec<&Segment> = listing.segments.iter().filter(within).collect();
+    let number = listed.first().map_or(number, |s| s.index + timeline.base);
+    let _ = writeln!(text, " startNumber=\"{number}\" presentationTimeOffset=\"{offset}\"><SegmentTimeline>");
+    let spoilt = timeline.effect == Some(Effect::MpdLength) && rendition == TARGET;
+    for segment in listed {
+        let (start, end) = (ticks(rendition, segment.media_unit), ticks(rendition, segment.media_unit + segment.units));
+        let length = if spoilt { String::new() } else { format!(" d=\"{}\"", end - start) };
+        let _ = writeln!(text, "<S t=\"{start}\"{length}/>");
+    }
+    text.push_str("</SegmentTimeline></SegmentTemplate>\n</Representation>\n");
+}
+
+fn timescale(rendition: Rendition) -> i64 {
+    if rendition == Rendition::Audio { AUDIO_TIMESCALE } else { VIDEO_TIMESCALE }
+}
+
+fn ticks(rendition: Rendition, unit: i64) -> i64 {
+    match rendition {
+        Rendition::Audio => media::audio_start(unit),
+        Rendition::Rung(_) | Rendition::Text => unit * UNIT_MS * VIDEO_TIMESCALE / 1000,
+    }
+}
+
+/// The name by number of a segment that is asked for by its time.
+pub fn by_number(timeline: &Timeline, rendition: Rendition, name: &str) -> Option<String> {
+    let asked: i64 = name.strip_prefix("t_")?.parse().ok().filter(|t| (0..1 << 50).contains(t))?;
+    let near = asked / (timescale(rendition) * UNIT_MS / 1000);
+    let unit = (near - 1..=near + 1).find(|unit| ticks(rendition, *unit) == asked)?;
+    let index = unit.div_euclid(timeline.layout[0]);
+    (timeline.start_unit(index) == unit).then(|| format!("seg_{}", index + timeline.base))
+}

@@ -1,0 +1,102 @@
+//! An MPD: the clock it names, and at that time its renditions with their media.
+
+use super::{Capturer, PLAYLIST_PATIENCE, RENDITIONS_AT_ONCE, Variables, inconclusive, unasked};
+use crate::catalog::Coverage;
+use crate::dash::timing::{self, Source};
+use crate::dash::{self, Descriptor, Mpd, Outline};
+use crate::facts::{ClockFacts, DashFacts, Fetched, OutputFacts, RenditionFacts};
+use crate::fetch::Ask;
+use crate::history::Known;
+use crate::stream::Protocol;
+use crate::units::{Seconds, Timestamp};
+use futures_util::stream::{self, StreamExt};
+use std::sync::Arc;
+use tokio::time::Instant;
+use url::Url;
+
+/// A segment whose time is only computed is asked for that much after it: clocks differ, and packagers write files.
+const EDGE: Seconds = Seconds(1.0);
+const MAX_TIME_BYTES: u64 = 4096;
+
+impl Capturer<'_> {
+    /// Reads the MPD and what it leads to; answers when it was read. `None`: it is no MPD.
+    pub(super) async fn dash(
+        &self,
+        facts: &mut OutputFacts,
+        body: &[u8],
+        asked_at: Timestamp,
+        known: &Known,
+    ) -> Option<Instant> {
+        facts.protocol = Protocol::Dash;
+        let base = facts.manifest.ok()?.final_url.clone();
+        let (mpd, defects) = dash::parse(body, &base);
+        facts.defects = defects;
+        let mpd = Arc::new(mpd?);
+        facts.parsed = true;
+        let dash = DashFacts { clock: self.utc(&mpd, &base).await, mpd: mpd.clone() };
+        let now = (dash.ahead() - EDGE).after(self.clock.now());
+        facts.dash = Some(dash);
+        let outlines = dash::outline(&mpd, now);
+        let arrived = Instant::now();
+        let all = outlines.len();
+        let captures = outlines.into_iter().enumerate().map(|(n, outline)| {
+            let facts = listed(outline, &facts.manifest, asked_at);
+            self.representation(facts, known, self.share(n, all))
+        });
+        facts.renditions = stream::iter(captures).buffered(RENDITIONS_AT_ONCE).collect().await;
+        Some(arrived)
+    }
+
+    async fn representation(&self, mut facts: RenditionFacts, known: &Known, coverage: Coverage) -> RenditionFacts {
+        self.media(&mut facts, &Variables::new(), known, coverage).await;
+        facts
+    }
+
+    async fn utc(&self, mpd: &Mpd, base: &Url) -> Option<ClockFacts> {
+        let read = |timing: &Descriptor| (timing.clone(), timing::source(timing, base));
+        let readable = |s: &Option<Source>| s.as_ref().is_some_and(|s| *s != Source::Network);
+        let all: Vec<_> = mpd.utc_timings.iter().map(read).collect();
+        let (timing, source) = all.iter().find(|(_, s)| readable(s)).or(all.first())?.clone();
+        let began = self.clock.now();
+        let (fetched, time) = match &source {
+            // As of the MPD's making: with publishTime it would only say how old that is.
+            Some(Source::Direct(_) | Source::Network) | None => (None, None),
+            Some(Source::Date(url)) => self.dated(url).await,
+            Some(Source::Body(url)) => self.told(url).await,
+        };
+        let half = Seconds(Seconds::between(began, self.clock.now()).0 / 2.0);
+        let ahead = time.map(|time| Seconds::between(half.after(began), time));
+        Some(ClockFacts { timing, source, fetched, ahead })
+    }
+
+    /// By the Date header, which counts whole seconds.
+    async fn dated(&self, url: &Url) -> (Option<Fetched>, Option<Timestamp>) {
+        let (fetched, _) = self.time(url, true).await;
+        let date = fetched.as_ref().and_then(|f| f.ok()?.date);
+        (fetched, date.map(|date| Seconds(0.5).after(date)))
+    }
+
+    async fn told(&self, url: &Url) -> (Option<Fetched>, Option<Timestamp>) {
+        let (fetched, body) = self.time(url, false).await;
+        let there = fetched.as_ref().is_some_and(|f| f.ok().is_some());
+        (fetched, timing::read_time(&body).filter(|_| there))
+    }
+
+    /// `None`: the probe's own time was up.
+    async fn time(&self, url: &Url, headers_only: bool) -> (Option<Fetched>, Vec<u8>) {
+        let began = Instant::now();
+        let mut body = Vec::new();
+        let ask = Ask { max_bytes: MAX_TIME_BYTES, headers_only, ..self.ask(url) };
+        let fetched = self.client.get(ask, self.budget.manifest(), |piece| body.extend_from_slice(piece)).await;
+        (Some(fetched).filter(|f| !inconclusive(f, began, PLAYLIST_PATIENCE)), body)
+    }
+}
+
+/// The MPD is its renditions' playlist.
+fn listed(outline: Outline, manifest: &Fetched, asked_at: Timestamp) -> RenditionFacts {
+    let mut facts = unasked(outline.rendition);
+    facts.playlist = Some(manifest.clone());
+    facts.playlist_at = Some(asked_at);
+    facts.timeline = Some(Arc::new(outline.timeline));
+    facts
+}
