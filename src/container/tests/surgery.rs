@@ -57,7 +57,7 @@ fn lost_packets_break_their_counter_unless_they_are_sixteen() {
         let count = 1 + below(round, 0, 40);
         let from = 1 + below(round, 1, stream.video.len() - count - 1);
         let seen = inspect(&stream.without(&stream.video[from..from + count]));
-        let whole = count % 16 == 0;
+        let whole = count.is_multiple_of(16);
         blind += u64::from(whole);
         assert_eq!(broken(&seen), u64::from(!whole), "{count} packets from {from}");
         assert_eq!(seen.defects_total > 0, !whole, "{count} packets from {from}");
@@ -100,7 +100,7 @@ fn a_cut_within_a_packet_is_found() {
     for round in 0..ROUNDS {
         let at = PACKET * 8 + below(round, 0, stream.bytes.len() - PACKET * 8);
         let seen = inspect(&stream.bytes[..at]);
-        assert!(seen.defects_total > 0 || at % PACKET == 0, "cut at {at}");
+        assert!(seen.defects_total > 0 || at.is_multiple_of(PACKET), "cut at {at}");
     }
 }
 
