@@ -46,6 +46,7 @@ impl Markers {
             "EXT-X-CUE-IN" => Some(MarkerKind::In),
             "EXT-OATCLS-SCTE35" | "EXT-X-SPLICEPOINT-SCTE35" => cue.base64(value).map(splice),
             "EXT-X-SCTE35" => cue.scte35(value),
+            "EXT-X-ASSET" => return cue.asset(value),
             _ => return,
         };
         self.0.extend(kind.map(|kind| Marker { kind, number: count, line: line.number }));
@@ -57,7 +58,7 @@ impl Markers {
         let sections = ["SCTE35-OUT", "SCTE35-IN", "SCTE35-CMD"].map(|name| list.get(name));
         let Some(id) = list.get("ID").filter(|_| sections.iter().any(Option::is_some)) else { return };
         let mut cue = Cue { name: "EXT-X-DATERANGE", line, defects };
-        let [out, back, command] = sections.map(|text| text.and_then(|text| cue.hexadecimal(text)));
+        let [out, _, command] = sections.map(|text| text.and_then(|text| cue.hexadecimal(text)));
         let opening = |section: &Option<Section>| section.as_ref().and_then(Section::opening).copied();
         let date = |name| list.get(name).and_then(date::parse).map(|d| d.at);
         let seconds = |name| list.get(name).and_then(types::float).map(Seconds);
@@ -68,7 +69,7 @@ impl Markers {
             duration: seconds("DURATION"),
             planned: seconds("PLANNED-DURATION"),
             out: list.has("SCTE35-OUT") || opening(&command).is_some(),
-            returned: list.has("SCTE35-IN") || back.is_some_and(|s| s.returns()),
+            returned: list.has("SCTE35-IN") || command.as_ref().is_some_and(returns_only),
             end_on_next: list.has("END-ON-NEXT"),
             coded: opening(&out).or(opening(&command)).and_then(|cue| cue.duration),
         };
@@ -85,6 +86,11 @@ impl Markers {
         let numbered = |marker: Marker| Marker { number: marker.number.saturating_add(media_sequence), ..marker };
         self.0.into_iter().map(numbered).collect()
     }
+}
+
+/// A section that ends one advertisement and begins the next leads out.
+fn returns_only(section: &Section) -> bool {
+    section.returns() && section.opening().is_none()
 }
 
 fn splice(section: Section) -> MarkerKind {
@@ -128,6 +134,17 @@ impl Cue<'_, '_, '_> {
             Some("YES") => Some(MarkerKind::Out { announced }),
             _ if told.back => Some(MarkerKind::In),
             _ => told.section.map(splice),
+        }
+    }
+
+    /// `#EXT-X-ASSET:CAID=0x0000000020FB6501` beside EXT-X-CUE-OUT: which asset follows, in hexadecimal.
+    fn asset(&mut self, value: &str) {
+        let ids = value.split(',').filter_map(|part| part.trim_ascii().strip_prefix("CAID="));
+        for id in ids.map(|id| id.trim_matches('"')) {
+            let digits = id.strip_prefix("0x").or(id.strip_prefix("0X")).unwrap_or(id);
+            if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+                self.complain(CUE, format_args!("CAID is {}, which is no hexadecimal number", Shown(id)));
+            }
         }
     }
 

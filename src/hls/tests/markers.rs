@@ -74,6 +74,31 @@ fn a_section_is_read_out_of_base64_and_hexadecimal() {
     assert_eq!(read("#EXT-X-DATERANGE:ID=\"1\",CLASS=\"x\",START-DATE=\"2024-03-05T07:08:15.256Z\""), (vec![], vec![]));
 }
 
+/// splice_insert back into the programme, event 1.
+const RETURN_HEX: &str = "0xFC302000000000000000FFF00F05000000017F4FFE0000000000010000000044B00949";
+
+#[test]
+fn a_date_range_returns_by_scte35_in_or_by_a_command_that_only_returns() {
+    let read = |attribute: &str, section: &str| {
+        let dated = "ID=\"1\",START-DATE=\"2024-03-05T07:08:15.256Z\"";
+        let MarkerKind::Range(range) = sound(&format!("#EXT-X-DATERANGE:{dated},{attribute}={section}")) else {
+            panic!()
+        };
+        (range.out, range.returned, range.coded)
+    };
+    assert_eq!(read("SCTE35-IN", RETURN_HEX), (false, true, None));
+    assert_eq!(read("SCTE35-CMD", RETURN_HEX), (false, true, None));
+    assert_eq!(read("SCTE35-CMD", INSERT_HEX), (true, false, Some(Seconds(30.0))));
+}
+
+#[test]
+fn an_asset_is_no_break_and_its_identifier_hexadecimal() {
+    assert_eq!(read("#EXT-X-ASSET:CAID=0x0000000020FB6501"), (vec![], vec![]));
+    assert_eq!(read("#EXT-X-ASSET:GENRE=CA,CAID=\"20fb\""), (vec![], vec![]));
+    let (_, defects) = read("#EXT-X-ASSET:CAID=0x20FBZ");
+    assert_eq!(defects, [(6, "EXT-X-ASSET: CAID is `0x20FBZ`, which is no hexadecimal number".to_owned())]);
+}
+
 #[test]
 fn what_can_not_be_read_is_a_defect_with_its_line() {
     let complaint = |tags: &str| {
