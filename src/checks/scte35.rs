@@ -1,3 +1,5 @@
+mod renditions;
+
 use super::input;
 use super::{Context, Group, Meta, Verdict, Violation};
 use crate::container::TsSection;
@@ -14,8 +16,8 @@ pub const META: Meta = Meta {
     severity: Severity::Minor,
     group: Group::Segments,
     help: "fails when an ad marker can't be read, segments carry a splice that the playlist doesn't announce (where it announces any), \
-           an ad break begins inside one that wasn't closed, EXT-X-CUE-OUT and EXT-X-DATERANGE tell of different breaks, or an ID is \
-           used for two",
+           an ad break begins inside one that wasn't closed, EXT-X-CUE-OUT and EXT-X-DATERANGE tell of different breaks, the \
+           renditions of an output tell of different ones, or an ID is used for two",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.5.1; ANSI/SCTE 35; EXT-X-CUE-OUT as packagers write it",
     needs_history: false,
 };
@@ -32,7 +34,11 @@ params! {
 const NO_MARKER: &str = "no ad marker was seen";
 
 pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    input::each(context, NO_MARKER, |facts, past| judge(facts, past, params))
+    let mut verdict = input::each(context, NO_MARKER, |facts, past| judge(facts, past, params));
+    if let Verdict::Ran(found) = &mut verdict {
+        found.extend(renditions::apart(context, params));
+    }
+    verdict
 }
 
 fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Option<Vec<Violation>> {

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::faults::Effect;
 use super::media::UNIT_MS;
-use super::timeline::{Segment, Timeline};
+use super::timeline::{Rendition, Segment, TARGET, Timeline};
 
 /// Segments from one break to the next, where in that a break begins, and how many segments it takes.
 const CYCLE: i64 = 12;
@@ -43,10 +43,19 @@ fn event(index: i64) -> i64 {
 }
 
 /// The tags before a segment, as Elemental writes them and with a date range beside.
-pub fn tags(text: &mut String, timeline: &Timeline, segment: &Segment) {
-    let (index, effect) = (segment.index, timeline.effect);
+pub fn tags(text: &mut String, timeline: &Timeline, rendition: Rendition, segment: &Segment) {
+    let effect = timeline.effect;
+    let target = rendition == TARGET;
+    // The plan of the segment before.
+    let late = i64::from(target && effect == Some(Effect::BreakLate));
+    let index = segment.index - late;
     let odd = event(index).rem_euclid(2) == 1;
-    let silent = effect == Some(Effect::AdsMissing) || (odd && effect == Some(Effect::SpliceUnannounced));
+    let silent = match effect {
+        Some(Effect::AdsMissing) => true,
+        Some(Effect::SpliceUnannounced) => odd,
+        Some(Effect::BreakElsewhere) => odd && target,
+        _ => false,
+    };
     if !timeline.ads || silent {
         return;
     }
@@ -57,7 +66,7 @@ pub fn tags(text: &mut String, timeline: &Timeline, segment: &Segment) {
         Place::Out => {
             let section = section(Some((event(index), true)), seconds, 0);
             let _ = writeln!(text, "#EXT-OATCLS-SCTE35:{}", STANDARD.encode(&section));
-            range(text, timeline, segment, &section, seconds);
+            range(text, timeline, index, segment.date_ms, &section, seconds);
             if cue {
                 let _ = writeln!(text, "#EXT-X-CUE-OUT:{told:.3}");
             }
@@ -66,7 +75,8 @@ pub fn tags(text: &mut String, timeline: &Timeline, segment: &Segment) {
             let _ = writeln!(text, "#EXT-X-CUE-OUT-CONT:{:.3}/{told:.3}", n as f64 * segment.duration_s);
         }
         Place::Back => {
-            range(text, timeline, segment, &section(Some((event(index), false)), 0.0, 0), seconds);
+            let section = section(Some((event(index), false)), 0.0, 0);
+            range(text, timeline, index, segment.date_ms, &section, seconds);
             if effect != Some(Effect::BreakStuck) && cue {
                 text.push_str("#EXT-X-CUE-IN\n");
             }
@@ -90,16 +100,16 @@ pub fn carried(index: i64, effect: Option<Effect>, pts: impl Fn(i64) -> i64) -> 
 }
 
 /// The date range of a break, where it begins or where it ends.
-fn range(text: &mut String, timeline: &Timeline, segment: &Segment, section: &[u8], seconds: f64) {
+fn range(text: &mut String, timeline: &Timeline, index: i64, date_ms: i64, section: &[u8], seconds: f64) {
     let mut section = section.to_vec();
     if timeline.effect == Some(Effect::MarkerUnreadable) {
         section[8] ^= 1;
     }
     let hex = section.iter().fold(String::from("0x"), |hex, byte| format!("{hex}{byte:02X}"));
-    let back = place(segment.index) == Place::Back;
-    let start_ms = segment.date_ms - if back { (seconds * 1000.0).round() as i64 } else { 0 };
+    let back = place(index) == Place::Back;
+    let start_ms = date_ms - if back { (seconds * 1000.0).round() as i64 } else { 0 };
     let start = super::playlist::date(start_ms);
-    let id = if timeline.effect == Some(Effect::BreakIdReused) { 1 } else { event(segment.index) };
+    let id = if timeline.effect == Some(Effect::BreakIdReused) { 1 } else { event(index) };
     let _ = write!(text, "#EXT-X-DATERANGE:ID=\"{id}\",START-DATE=\"{start}\",PLANNED-DURATION={seconds:.3},");
     let _ =
         if back { writeln!(text, "DURATION={seconds:.3},SCTE35-IN={hex}") } else { writeln!(text, "SCTE35-OUT={hex}") };

@@ -201,7 +201,7 @@ fn entry(text: &mut String, timeline: &Timeline, rendition: Rendition, segment: 
     if segment.gap {
         text.push_str("#EXT-X-GAP\n");
     }
-    ads::tags(text, timeline, segment);
+    ads::tags(text, timeline, rendition, segment);
     if timeline.effect != Some(Effect::NoDate) {
         let _ = writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{}", date(segment.date_ms));
     }
