@@ -120,6 +120,9 @@ pub struct InitFacts {
     pub inspection: Option<Inspection>,
     /// Of one announced as encrypted as a whole.
     pub decryption: Option<Decryption>,
+    /// Of its bytes, to tell one content from another; `None` where it didn't arrive whole, or is encrypted as a whole:
+    /// that makes other bytes of the same content.
+    pub digest: Option<u64>,
 }
 
 /// A key, or for formats of which that isn't known, whoever gives it out.

@@ -148,6 +148,7 @@ mod tests {
             fetched: answered("init.mp4", "video/mp4"),
             inspection: Some(inspection),
             decryption: None,
+            digest: None,
         })
     }
 

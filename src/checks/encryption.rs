@@ -214,7 +214,13 @@ mod tests {
         assert!(failing(Misfit::Vector).contains("vector is another"));
         let map = Map { uri: url("init.mp4"), byte_range: None, key: Some(key("AES-128")) };
         let fetched = answered("init.mp4", "video/mp4");
-        let init = InitFacts { map, fetched, inspection: None, decryption: Some(Decryption::Failed(Misfit::Key)) };
+        let init = InitFacts {
+            map,
+            fetched,
+            inspection: None,
+            decryption: Some(Decryption::Failed(Misfit::Key)),
+            digest: None,
+        };
         let mut scene = Scene::live();
         scene.rendition().inits = vec![Arc::new(init)];
         scene.remember([ts_segment(5, 0.0, 2.0)]);

@@ -3,14 +3,16 @@ use super::{Context, Group, Meta, Verdict, Violation};
 use crate::container::{Container, Inspection};
 use crate::facts::{InitFacts, RenditionFacts, SegmentFacts};
 use crate::finding::{DefectKind, Severity};
-use crate::history::RenditionPast;
+use crate::history::{RenditionPast, SeenInit};
+use crate::units::Seconds;
 
 pub const META: Meta = Meta {
     id: "init_segment",
     severity: Severity::Critical,
     group: Group::Segments,
-    help: "fails when an initialization segment is cut, empty, no media container or without a readable movie box, or fragments don't fit \
-           it; one that doesn't answer is rendition_available's",
+    help: "fails when an initialization segment is cut, empty, no media container or without a readable movie box, fragments don't fit \
+           it, or its content changes under the same URI without a discontinuity (a warning where tracks and codecs stay the same); one \
+           that doesn't answer is rendition_available's",
     reference: "draft-pantos-hls-rfc8216bis-22 3.1.2, 4.4.4.5; ISO/IEC 14496-12 8.2, 8.8; ISO/IEC 23000-19 7.3.1",
     needs_history: false,
 };
@@ -18,10 +20,10 @@ pub const META: Meta = Meta {
 params! {}
 
 pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
-    input::each(context, "no initialization segment was read", judge)
+    input::each(context, "no initialization segment was read", |facts, past| judge(context, facts, past))
 }
 
-fn judge(facts: &RenditionFacts, past: &RenditionPast) -> Option<Vec<Violation>> {
+fn judge(context: &Context<'_>, facts: &RenditionFacts, past: &RenditionPast) -> Option<Vec<Violation>> {
     let answered = |i: &&InitFacts| i.fetched.result.as_ref().is_ok_and(|e| (200..300).contains(&e.status));
     let inits: Vec<_> =
         facts.inits.iter().map(AsRef::as_ref).filter(answered).filter(|i| !out_of_time(&i.fetched)).collect();
@@ -34,8 +36,42 @@ fn judge(facts: &RenditionFacts, past: &RenditionPast) -> Option<Vec<Violation>>
     // Fragments can't fit what is broken itself.
     if found.is_empty() {
         found.extend(fragments.iter().filter_map(|s| strangers(s)));
+        found.extend(replaced(context, past));
     }
     Some(found)
+}
+
+/// Contents that took another's place under one URI: players fetch it once. A packager that began again is
+/// packager_restarted's.
+fn replaced(context: &Context<'_>, past: &RenditionPast) -> Vec<Violation> {
+    let restarts = input::restarts(past);
+    let steps = past.inits.iter().enumerate().filter_map(|(at, later)| {
+        let earlier = past.inits.iter().take(at).rfind(|s| s.same_place(later))?;
+        Some((earlier, later))
+    });
+    let unexplained = steps.filter(|(earlier, later)| {
+        let restarted = restarts.iter().any(|at| *at > earlier.last_seen && *at <= later.first_seen);
+        let recent = Seconds::between(later.first_seen, context.now) <= context.hold;
+        recent && !restarted && earlier.discontinuity_sequence == later.discontinuity_sequence
+    });
+    unexplained.map(|(earlier, later)| replacement(earlier, later)).collect()
+}
+
+fn replacement(earlier: &SeenInit, later: &SeenInit) -> Violation {
+    let tracks = |seen: &SeenInit| seen.facts.inspection.as_ref().map(|i| i.tracks.clone());
+    let same = tracks(earlier) == tracks(later);
+    let what = match same {
+        true => "its tracks and codecs are the same",
+        false => "players that hold the former decode with it what the new one is for",
+    };
+    let message = format!(
+        "initialization segment: the content changed under the same URI, and no discontinuity was announced; {what}"
+    );
+    let violation = Violation::new(message)
+        .with("url", shown(&later.facts.map.uri))
+        .with("seen_at", later.first_seen.to_string())
+        .with("before_until", earlier.last_seen.to_string());
+    if same { violation.severity(Severity::Warning) } else { violation }
 }
 
 fn unplayable(init: &InitFacts) -> Option<Violation> {
@@ -102,8 +138,13 @@ mod tests {
 
     fn run(change: impl FnOnce(&mut InitFacts), segment: SegmentFacts) -> Verdict {
         let inspection = fragment(1).inspection;
-        let mut init =
-            InitFacts { map: map(), fetched: answered("init.mp4", "video/mp4"), inspection, decryption: None };
+        let mut init = InitFacts {
+            map: map(),
+            fetched: answered("init.mp4", "video/mp4"),
+            inspection,
+            decryption: None,
+            digest: None,
+        };
         change(&mut init);
         let mut scene = Scene::live();
         scene.rendition().inits = vec![Arc::new(init)];
@@ -150,6 +191,66 @@ mod tests {
         assert_eq!(violations(run(broken, other)).len(), 1);
     }
 
+    /// Two contents under one URI, the second from `since` on; `change` is done to it.
+    fn replaced_since(since: f64, change: impl FnOnce(&mut SeenInit)) -> Scene {
+        let init = |digest| InitFacts {
+            map: map(),
+            fetched: answered("init.mp4", "video/mp4"),
+            inspection: fragment(1).inspection,
+            decryption: None,
+            digest: Some(digest),
+        };
+        let earlier = SeenInit::of(init(1), time(-100.0), time(since - 2.0), 0);
+        let mut later = SeenInit::of(init(2), time(since), time(0.0), 0);
+        let tracks = |seen: &mut SeenInit| {
+            let facts = Arc::make_mut(&mut seen.facts);
+            facts.inspection.as_mut().unwrap().tracks.truncate(1);
+        };
+        tracks(&mut later);
+        change(&mut later);
+        let mut scene = Scene::live();
+        scene.rendition().inits = vec![later.facts.clone()];
+        scene.past().inits = vec![earlier, later];
+        scene
+    }
+
+    fn judged(scene: &Scene) -> Vec<Violation> {
+        violations(check(&scene.context(), &Params::default()))
+    }
+
+    #[test]
+    fn another_content_under_the_same_uri_fails_for_hold() {
+        let found = judged(&replaced_since(-300.0, |_| {}));
+        assert_eq!(found.len(), 1);
+        assert!(found[0].message.contains("the content changed under the same URI"), "{}", found[0].message);
+        assert_eq!((found[0].severity, &found[0].evidence["seen_at"]), (None, &time(-300.0).to_string().into()));
+        assert_eq!(judged(&replaced_since(-301.0, |_| {})), []);
+    }
+
+    #[test]
+    fn the_same_tracks_in_other_bytes_are_a_warning() {
+        let alike = |later: &mut SeenInit| {
+            Arc::make_mut(&mut later.facts).inspection = fragment(1).inspection;
+        };
+        let found = judged(&replaced_since(-10.0, alike));
+        assert_eq!(found[0].severity, Some(Severity::Warning));
+        assert!(found[0].message.ends_with("its tracks and codecs are the same"));
+    }
+
+    #[test]
+    fn another_uri_a_discontinuity_or_a_restart_explain_it() {
+        assert_eq!(judged(&replaced_since(-10.0, |later| later.discontinuity_sequence = 1)), []);
+        let elsewhere = |later: &mut SeenInit| {
+            let mut facts = (*later.facts).clone();
+            facts.map.uri = url("init2.mp4");
+            *later = SeenInit::of(facts, later.first_seen, later.last_seen, 0);
+        };
+        assert_eq!(judged(&replaced_since(-10.0, elsewhere)), []);
+        let mut scene = replaced_since(-10.0, |_| {});
+        scene.observe([observation(-30, 100, 105), observation(-11, 0, 2)]);
+        assert_eq!(judged(&scene), []);
+    }
+
     #[test]
     fn without_one_it_does_not_run() {
         let mut scene = Scene::live();
@@ -160,6 +261,7 @@ mod tests {
             fetched: failed("init.mp4", FailureKind::Connect),
             inspection: None,
             decryption: None,
+            digest: None,
         };
         scene.rendition().inits = vec![Arc::new(missing)];
         assert_not_run(check(&scene.context(), &Params::default()), NONE);

@@ -378,8 +378,13 @@ mod tests {
         scene.remember((10..16).map(|n| clocked(ts_segment(n, 2.0 * n as f64, 2.0))));
         let map = crate::stream::Map { uri: url("init.ts"), byte_range: None, key: None };
         let inspection = ts_segment(1, 0.0, 2.0).inspection;
-        let init =
-            crate::facts::InitFacts { map, fetched: answered("init.ts", "video/mp4"), inspection, decryption: None };
+        let init = crate::facts::InitFacts {
+            map,
+            fetched: answered("init.ts", "video/mp4"),
+            inspection,
+            decryption: None,
+            digest: None,
+        };
         scene.rendition().inits = vec![std::sync::Arc::new(init)];
         scene.rendition().rendition.bandwidth = Some(BitsPerSecond(4000));
         let mut second = scene.rendition().clone();

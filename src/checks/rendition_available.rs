@@ -127,6 +127,7 @@ mod tests {
                 fetched: failed("init.mp4", kind),
                 inspection: None,
                 decryption: None,
+                digest: None,
             };
             scene.rendition().inits = vec![Arc::new(init)];
             assert_eq!(violations(run(&scene)).len(), count);

@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(violations(check(&scene.context(), &Params::default())).len(), 1);
         let fetched = answered("tables.ts", "video/mp2t");
         scene.rendition().inits =
-            vec![Arc::new(InitFacts { map, fetched, inspection: segment.inspection, decryption: None })];
+            vec![Arc::new(InitFacts { map, fetched, inspection: segment.inspection, decryption: None, digest: None })];
         assert_holds(check(&scene.context(), &Params::default()));
     }
 

@@ -1,3 +1,4 @@
+use super::inits;
 use super::inputs::{self, SeenInputs};
 use super::ladder::{self, SeenLadder};
 use super::{KeyUse, Observation, OutputPast, RenditionPast, identity};
@@ -192,6 +193,7 @@ impl RenditionMemory {
             keys.retain(|known| !known.key.same_source(&key.key));
             keys.push(key.clone());
         }
+        inits::record(&mut self.past.inits, facts, now, keep.hold, keep.query_identifies);
         self.trim(now, keep);
     }
 

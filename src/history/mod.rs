@@ -6,6 +6,7 @@
 //! consecutive pair of observations in that time. A restart is thus reported for `hold`, then is the baseline.
 
 mod ads;
+mod inits;
 mod inputs;
 mod key_use;
 mod ladder;
@@ -13,6 +14,7 @@ mod memory;
 mod observation;
 
 pub use ads::{AdPast, OpenBreak};
+pub use inits::SeenInit;
 pub use inputs::SeenInputs;
 pub use key_use::KeyUse;
 pub use ladder::SeenLadder;
@@ -49,6 +51,8 @@ pub struct RenditionPast {
     /// `None` before the first observation; on the very first probe it is that probe's time.
     pub edge_since: Option<Timestamp>,
     pub ads: AdPast,
+    /// Contents of initialization segments, each with what it was before within `hold`; in the order in which they appeared.
+    pub inits: Vec<SeenInit>,
     /// `None` while segments are clear.
     pub key_use: Option<KeyUse>,
 }

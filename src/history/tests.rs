@@ -1,6 +1,6 @@
 use super::*;
-use crate::facts::{Exchange, Failure, FailureKind, Fetched, Timings};
-use crate::stream::{Media, Protocol, Rendition};
+use crate::facts::{Exchange, Failure, FailureKind, Fetched, InitFacts, Timings};
+use crate::stream::{Map, Media, Protocol, Rendition};
 use url::Url;
 
 const KEEP: Keep = Keep { hold: Seconds(60.0), query_identifies: false };
@@ -327,4 +327,31 @@ mod ads {
         see(&history, 20, 30, &[(22, OUT)]);
         assert_eq!(see(&history, 0, 32, &[]).open, None, "the packager began again");
     }
+}
+
+fn initialized(digest: u64, first: u64, when: i64) -> OutputFacts {
+    let map = Map { uri: Url::parse("http://packager/live/init.mp4?token=1").unwrap(), byte_range: None, key: None };
+    let init = InitFacts { map, fetched: fetched(), inspection: None, decryption: None, digest: Some(digest) };
+    let mut facts = facts(timeline(first, 5, ""), when, vec![]);
+    facts.renditions[0].inits = vec![Arc::new(init)];
+    facts
+}
+
+#[test]
+fn a_replaced_initialization_segment_is_remembered_for_hold_and_the_current_one_stays() {
+    let history = History::new(10);
+    let states = |digest, when| {
+        let past = history.record(&key(), &initialized(digest, when as u64, when), at(when), KEEP);
+        let states = past.renditions["1080p"].inits.iter();
+        states.map(|s| (s.facts.digest.unwrap(), s.first_seen, s.last_seen)).collect::<Vec<_>>()
+    };
+    assert_eq!(states(1, 0), [(1, at(0), at(0))]);
+    assert_eq!(states(1, 10), [(1, at(0), at(10))]);
+    let replaced = states(2, 20);
+    assert_eq!(replaced, [(1, at(0), at(10)), (2, at(20), at(20))]);
+    assert_eq!(states(2, 80).len(), 2);
+    assert_eq!(states(2, 81), [(2, at(20), at(81))]);
+    assert_eq!(states(2, 500), [(2, at(20), at(500))]);
+    // A probe that began earlier and answers later.
+    assert_eq!(states(1, 400), [(2, at(20), at(500))]);
 }

@@ -12,6 +12,7 @@ use crate::fetch::Ask;
 use crate::history::Known;
 use crate::stream::{ByteRange, Map, Segment, Timeline};
 use crate::units::Seconds;
+use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -94,15 +95,21 @@ impl Capturer<'_> {
         };
         let began = Instant::now();
         let mut reader = Reader::new(None, lock);
+        let mut digest = DefaultHasher::new();
         let ask = Ask { range: map.byte_range, max_bytes: self.bounds.max_manifest_bytes, ..self.ask(&map.uri) };
-        let fetched = self.client.get(ask, self.budget.segments(), |piece| reader.push(piece)).await;
+        let take = |piece: &[u8]| {
+            digest.write(piece);
+            reader.push(piece);
+        };
+        let fetched = self.client.get(ask, self.budget.segments(), take).await;
         if inconclusive(&fetched, began, PLAYLIST_PATIENCE) {
             return None;
         }
         let complete = fetched.ok().is_some();
         let Read { inspection, init, decryption } = reader.finish(complete);
         let (inspection, init) = (inspection.filter(|_| complete), init.filter(|_| complete));
-        Some((Arc::new(InitFacts { map: map.clone(), fetched, inspection, decryption }), init))
+        let digest = (complete && map.key.is_none()).then(|| digest.finish());
+        Some((Arc::new(InitFacts { map: map.clone(), fetched, inspection, decryption, digest }), init))
     }
 
     async fn segment(
