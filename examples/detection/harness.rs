@@ -65,6 +65,10 @@ TC:
   extends: T2
   checks:
     encryption: {drm: [fairplay, widevine]}
+TW:
+  extends: T2
+  checks:
+    encryption: {drm: [widevine]}
 TR:
   extends: T2
   checks:

@@ -192,6 +192,7 @@ fn pace(channel: &str) -> (&'static str, Duration) {
         Some("AU" | "AT") => ("TO", EVERY),
         Some("AE") => ("TR", EVERY),
         Some("CB") => ("TC", EVERY),
+        Some("CE") => ("TW", EVERY),
         _ => ("T2", EVERY),
     }
 }

@@ -17,7 +17,7 @@ use super::media::{self, UNIT_MS};
 use super::route::{Mode, Resource, Route};
 use super::state::State;
 use super::timeline::{EPOCH_MS, Rendition, TARGET, Timeline};
-use super::{body, cbcs, dash, i_frames, low_latency, mp4, packager, playlist, sample_aes, sound, subtitles, ts};
+use super::{body, cenc, dash, i_frames, low_latency, mp4, packager, playlist, sample_aes, sound, subtitles, ts};
 
 pub const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
 const PAGE: &str = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>\n";
@@ -83,7 +83,7 @@ async fn reply(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64) -> Reply {
         Resource::Mpd(form, file) => mpd(timeline, *form, file, now_ms),
         Resource::Playlist(rendition) => media_playlist(ask, timeline, now_ms, *rendition).await,
         Resource::IFrames(rendition) => i_frame_playlist(ask, timeline, now_ms, *rendition),
-        Resource::Init(rendition) => init(timeline, *rendition),
+        Resource::Init(rendition) => init(timeline, now_ms, *rendition),
         Resource::Key(number) => key(timeline.effect, *number),
         Resource::Segment(rendition, name) => segment(ask, timeline, now_ms, *rendition, name).await,
         Resource::Part(rendition, number, at) => part(ask, timeline, now_ms, *rendition, (*number, *at)).await,
@@ -185,7 +185,7 @@ fn i_frame_playlist(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, rendition: 
     whole(PLAYLIST_TYPE, text.into(), Some(listing.published_ms))
 }
 
-fn init(timeline: &Timeline, rendition: Rendition) -> Reply {
+fn init(timeline: &Timeline, now_ms: i64, rendition: Rendition) -> Reply {
     let media = media::media();
     let (track, kind) = match rendition {
         Rendition::Rung(at) => (media.track(timeline.ladder, at), "video/mp4"),
@@ -194,9 +194,16 @@ fn init(timeline: &Timeline, rendition: Rendition) -> Reply {
     match timeline.effect {
         Some(Effect::InitMissing) => not_found(),
         Some(Effect::InitInvalid) => whole(kind, mp4::broken_init(track).into(), Some(EPOCH_MS)),
+        Some(Effect::InitReplaced) if now_ms.div_euclid(20_000) % 2 == 1 => {
+            whole(kind, mp4::transfer(track, 6).into(), Some(EPOCH_MS))
+        }
+        Some(Effect::InitRewritten) if now_ms.div_euclid(20_000) % 2 == 1 => {
+            whole(kind, [track.init, &mp4::boxed(b"free", &[])].concat().into(), Some(EPOCH_MS))
+        }
         Some(Effect::RangeUnsignalled) => whole(kind, mp4::transfer(track, 16).into(), Some(EPOCH_MS)),
-        effect if timeline.cipher == Cipher::Cbcs && effect != Some(Effect::SamplesClear) => {
-            whole(kind, cbcs::init(track.init, kind_of(rendition), timeline.base).into(), Some(EPOCH_MS))
+        effect if timeline.cipher.common() && effect != Some(Effect::SamplesClear) => {
+            let bytes = cenc::init(timeline.cipher, track.init, kind_of(rendition), timeline.base);
+            whole(kind, bytes.into(), Some(EPOCH_MS))
         }
         _ => whole(kind, Bytes::from_static(track.init), Some(EPOCH_MS)),
     }
@@ -250,9 +257,9 @@ async fn segment(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, rendition: Ren
     let bytes = match timeline.cipher {
         Cipher::Clear => bytes,
         Cipher::Aes128 => crypt::encrypt(&bytes, segment.index, timeline.base, effect),
-        Cipher::Cbcs | Cipher::SampleAes if effect == Some(Effect::SamplesClear) => bytes,
+        Cipher::Cbcs | Cipher::Cenc | Cipher::SampleAes if effect == Some(Effect::SamplesClear) => bytes,
         Cipher::SampleAes => sample_aes::encrypt(bytes, timeline.base),
-        Cipher::Cbcs => cbcs::encrypt(&bytes, kind_of(rendition), effect),
+        Cipher::Cbcs | Cipher::Cenc => cenc::encrypt(timeline.cipher, &bytes, kind_of(rendition), effect),
     };
     let mut reply = whole(kind, bytes.into(), Some(segment.published_ms));
     deliver(ask, effect, count, &mut reply).await;

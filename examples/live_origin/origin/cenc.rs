@@ -1,11 +1,13 @@
-//! CMAF tracks encrypted with the scheme `cbcs` (ISO/IEC 23001-7): sample entries, `senc` and the samples themselves.
+//! CMAF tracks under common encryption (ISO/IEC 23001-7), with the scheme `cbcs` or `cenc`: sample entries, `senc` and
+//! the samples themselves.
 
 use aes::Aes128;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cbc::cipher::array::Array;
-use cbc::cipher::{BlockModeEncrypt, KeyIvInit};
+use cbc::cipher::{BlockCipherEncrypt, BlockModeEncrypt, KeyInit, KeyIvInit};
 
+use super::crypt::Cipher;
 use super::faults::Effect;
 use super::mp4::{Kind, boxed, boxes, find, read_u32, write_u32};
 
@@ -13,6 +15,8 @@ const KEY: [u8; 16] = *b"of the live orig";
 const VECTOR: [u8; 16] = *b"constant vector.";
 const WIDEVINE: u128 = 0xedef_8ba9_79d6_4ace_a3c8_27dc_d51d_21ed;
 const BLOCK: usize = 16;
+/// Of `cenc`: bytes of each sample's own initialization vector.
+const VECTOR_SIZE: u8 = 8;
 /// Of ten blocks of video the first is encrypted; of sound all are.
 const PATTERN: [usize; 2] = [1, 9];
 /// Bytes of a slice that stay clear, its length and header among them.
@@ -24,15 +28,19 @@ pub fn kid(base: i64) -> [u8; 16] {
     (0x0b1e_55ed_0000_4000_8000_0000_0000_0000_u128 + base as u128).to_be_bytes()
 }
 
-/// The playlist's tags.
-pub fn tags(base: i64, effect: Option<Effect>) -> String {
-    let method = if effect == Some(Effect::MethodWrong) { "SAMPLE-AES-CTR" } else { "SAMPLE-AES" };
+/// The playlist's tags: `cbcs` for FairPlay and Widevine, `cenc`, which FairPlay doesn't know, for Widevine.
+pub fn tags(cipher: Cipher, base: i64, effect: Option<Effect>) -> String {
+    let counter = (cipher == Cipher::Cenc) != (effect == Some(Effect::MethodWrong));
+    let method = if counter { "SAMPLE-AES-CTR" } else { "SAMPLE-AES" };
     let kid = kid(if effect == Some(Effect::KidWrong) { base + 500 } else { base });
     let hex: String = kid.iter().map(|byte| format!("{byte:02x}")).collect();
-    let mut text = format!(
-        "#EXT-X-KEY:METHOD={method},URI=\"skd://{hex}\",KEYFORMAT=\"com.apple.streamingkeydelivery\",\
-         KEYFORMATVERSIONS=\"1\"\n"
-    );
+    let mut text = String::new();
+    if cipher == Cipher::Cbcs {
+        text = format!(
+            "#EXT-X-KEY:METHOD={method},URI=\"skd://{hex}\",KEYFORMAT=\"com.apple.streamingkeydelivery\",\
+             KEYFORMATVERSIONS=\"1\"\n"
+        );
+    }
     if effect != Some(Effect::SystemMissing) {
         text.push_str(&format!(
             "#EXT-X-KEY:METHOD={method},URI=\"data:text/plain;base64,{}\",KEYID=0x{hex},\
@@ -48,15 +56,18 @@ fn pssh(kid: [u8; 16]) -> Vec<u8> {
 }
 
 /// A header whose sample entry is protected, and which has the `pssh`.
-pub fn init(clear: &[u8], kind: Kind, base: i64) -> Vec<u8> {
+pub fn init(cipher: Cipher, clear: &[u8], kind: Kind, base: i64) -> Vec<u8> {
     let mut bytes = clear.to_vec();
     let stsd = find(&bytes, &PATH).expect("every header has a sample entry");
     let entry = stsd + 16;
     let format: [u8; 4] = bytes[entry + 4..entry + 8].try_into().expect("four bytes");
     bytes[entry + 4..entry + 8].copy_from_slice(if kind == Kind::Video { b"encv" } else { b"enca" });
     let pattern = if kind == Kind::Video { (PATTERN[0] << 4 | PATTERN[1]) as u8 } else { 0 };
-    let tenc = boxed(b"tenc", &[&[1, 0, 0, 0, 0, pattern, 1, 0], &kid(base), &[16], &VECTOR]);
-    let schm = boxed(b"schm", &[&[0; 4], b"cbcs", &[0, 1, 0, 0]]);
+    let (scheme, tenc) = match cipher {
+        Cipher::Cenc => (b"cenc", boxed(b"tenc", &[&[0, 0, 0, 0, 0, 0, 1, VECTOR_SIZE], &kid(base)])),
+        _ => (b"cbcs", boxed(b"tenc", &[&[1, 0, 0, 0, 0, pattern, 1, 0], &kid(base), &[16], &VECTOR])),
+    };
+    let schm = boxed(b"schm", &[&[0; 4], scheme, &[0, 1, 0, 0]]);
     let sinf = boxed(b"sinf", &[&boxed(b"frma", &[&format]), &schm, &boxed(b"schi", &[&tenc])]);
     let end = entry + read_u32(&bytes, entry) as usize;
     let mut parents: Vec<usize> = (1..=PATH.len()).filter_map(|depth| find(&bytes, &PATH[..depth])).collect();
@@ -77,50 +88,71 @@ fn insert(bytes: &mut Vec<u8>, at: usize, content: &[u8], parents: &[usize]) {
 }
 
 /// Fragments with their samples encrypted.
-pub fn encrypt(clear: &[u8], kind: Kind, effect: Option<Effect>) -> Vec<u8> {
+pub fn encrypt(cipher: Cipher, clear: &[u8], kind: Kind, effect: Option<Effect>) -> Vec<u8> {
     let mut out = Vec::new();
     let mut moof = 0;
     for (name, start, end) in boxes(clear, 0, clear.len()) {
         match &name {
             b"moof" => moof = start,
-            b"mdat" => out.extend(fragment(&clear[moof..end], kind, effect)),
+            b"mdat" => out.extend(fragment(cipher, &clear[moof..end], kind, effect)),
             _ => out.extend_from_slice(&clear[start..end]),
         }
     }
     out
 }
 
-fn fragment(clear: &[u8], kind: Kind, effect: Option<Effect>) -> Vec<u8> {
+/// What `senc` says of a sample.
+struct Entry {
+    vector: Vec<u8>,
+    /// Clear and encrypted bytes in turn; none where all are encrypted alike.
+    spans: Vec<(u16, u32)>,
+}
+
+fn fragment(cipher: Cipher, clear: &[u8], kind: Kind, effect: Option<Effect>) -> Vec<u8> {
     let mut bytes = clear.to_vec();
     let trun = find(&bytes, &[b"moof", b"traf", b"trun"]).expect("every fragment has a trun");
+    let mfhd = find(&bytes, &[b"moof", b"mfhd"]).expect("every fragment has an mfhd");
+    let sequence = u64::from(read_u32(&bytes, mfhd + 12));
     let first_flags = read_u32(&bytes, trun + 8) & 4 != 0;
     let sizes_at = trun + if first_flags { 24 } else { 20 };
     let count = read_u32(&bytes, trun + 12) as usize;
     let mut at = read_u32(&bytes, trun + 16) as usize;
-    let mut spans = Vec::new();
+    let mut entries = Vec::new();
     for n in 0..count {
         let size = read_u32(&bytes, sizes_at + 4 * n) as usize;
         let sample = &mut bytes[at..at + size];
-        match kind {
-            Kind::Video => spans.push(pictures(sample)),
-            Kind::Audio => blocks(sample, [1, 0]),
-        }
+        let mut counter = Counter { vector: sequence << 16 | n as u64, block: 0 };
+        let spans = match (cipher, kind) {
+            (Cipher::Cenc, Kind::Video) => pictures(sample, BLOCK, &mut |span| counter.encrypt(span)),
+            (Cipher::Cenc, Kind::Audio) => {
+                counter.encrypt(sample);
+                Vec::new()
+            }
+            (_, Kind::Video) => pictures(sample, 1, &mut |span| blocks(span, PATTERN)),
+            (_, Kind::Audio) => {
+                blocks(sample, [1, 0]);
+                Vec::new()
+            }
+        };
+        let vector = if cipher == Cipher::Cenc { counter.vector.to_be_bytes().to_vec() } else { Vec::new() };
+        entries.push(Entry { vector, spans });
         at += size;
     }
-    if kind == Kind::Video {
-        describe(&mut bytes, trun, &spans, effect);
+    if cipher == Cipher::Cenc || kind == Kind::Video {
+        describe(&mut bytes, trun, &entries, effect);
     }
     bytes
 }
 
-/// Encrypts the slices of a sample; its clear and encrypted spans in turn.
-fn pictures(sample: &mut [u8]) -> Vec<(u16, u32)> {
+/// Encrypts the slices of a sample, as much of each as is a multiple of `unit`; its clear and encrypted spans in turn.
+fn pictures(sample: &mut [u8], unit: usize, encrypt: &mut dyn FnMut(&mut [u8])) -> Vec<(u16, u32)> {
     let (mut spans, mut clear, mut at) = (Vec::new(), 0, 0);
     while at + 5 <= sample.len() {
         let size = 4 + read_u32(sample, at) as usize;
         if matches!(sample[at + 4] & 0x1f, 1 | 5) && size >= LEAD + BLOCK {
-            blocks(&mut sample[at + LEAD..at + size], PATTERN);
-            spans.push(((clear + LEAD) as u16, (size - LEAD) as u32));
+            let protected = (size - LEAD) / unit * unit;
+            encrypt(&mut sample[at + size - protected..at + size]);
+            spans.push(((clear + size - protected) as u16, protected as u32));
             clear = 0;
         } else {
             clear += size;
@@ -131,6 +163,24 @@ fn pictures(sample: &mut [u8]) -> Vec<(u16, u32)> {
         spans.push((clear as u16, 0));
     }
     spans
+}
+
+/// AES in counter mode, one sample's: its blocks are counted over all of its spans.
+struct Counter {
+    vector: u64,
+    block: u64,
+}
+
+impl Counter {
+    fn encrypt(&mut self, span: &mut [u8]) {
+        let cipher = Aes128::new(&KEY.into());
+        for block in span.chunks_mut(BLOCK) {
+            let mut stream = Array::from((u128::from(self.vector) << 64 | u128::from(self.block)).to_be_bytes());
+            cipher.encrypt_block(&mut stream);
+            block.iter_mut().zip(stream).for_each(|(byte, key)| *byte ^= key);
+            self.block += 1;
+        }
+    }
 }
 
 /// Whole blocks by the pattern: so many encrypted, so many left; what is no whole block stays clear.
@@ -144,23 +194,28 @@ fn blocks(span: &mut [u8], [crypt, skip]: [usize; 2]) {
 }
 
 /// Adds `senc`, `saiz` and `saio`, and moves the data offset behind them.
-fn describe(bytes: &mut Vec<u8>, trun: usize, spans: &[Vec<(u16, u32)>], effect: Option<Effect>) {
-    let mut entries = Vec::new();
-    for sample in spans {
-        entries.extend((sample.len() as u16).to_be_bytes());
-        for (clear, protected) in sample {
-            let clear = clear + u16::from(effect == Some(Effect::SpansWrong));
-            entries.extend(clear.to_be_bytes());
-            entries.extend(protected.to_be_bytes());
+fn describe(bytes: &mut Vec<u8>, trun: usize, entries: &[Entry], effect: Option<Effect>) {
+    let divided = entries.iter().any(|entry| !entry.spans.is_empty());
+    let (mut content, mut sizes) = (Vec::new(), Vec::new());
+    for Entry { vector, spans } in entries {
+        let begin = content.len();
+        content.extend(vector);
+        if divided {
+            content.extend((spans.len() as u16).to_be_bytes());
         }
+        for (clear, protected) in spans {
+            let clear = clear + u16::from(effect == Some(Effect::SpansWrong));
+            content.extend(clear.to_be_bytes());
+            content.extend(protected.to_be_bytes());
+        }
+        sizes.push((content.len() - begin) as u8);
     }
-    let count = (spans.len() as u32).to_be_bytes();
-    let sizes: Vec<u8> = spans.iter().map(|sample| 2 + 6 * sample.len() as u8).collect();
+    let count = (entries.len() as u32).to_be_bytes();
     let traf = find(bytes, &[b"moof", b"traf"]).expect("every fragment has a traf");
     let end = traf + read_u32(bytes, traf) as usize;
     let first = end as u32 + 16;
     let added = [
-        boxed(b"senc", &[&[0, 0, 0, 2], &count, &entries]),
+        boxed(b"senc", &[&[0, 0, 0, if divided { 2 } else { 0 }], &count, &content]),
         boxed(b"saiz", &[&[0; 5], &count, &sizes]),
         boxed(b"saio", &[&[0; 4], &[0, 0, 0, 1], &first.to_be_bytes()]),
     ]

@@ -55,7 +55,7 @@ impl Channel {
     }
 }
 
-static CHANNELS: [Channel; 18] = [
+static CHANNELS: [Channel; 19] = [
     Channel {
         name: "TV1",
         help: "HLS with muxed transport streams, four rungs, segments of 2 s, ten in the window",
@@ -175,6 +175,18 @@ static CHANNELS: [Channel; 18] = [
         parts: false,
         ads: false,
         cipher: Cipher::Cbcs,
+    },
+    Channel {
+        name: "CE1",
+        help: "As CM1, its samples encrypted with cenc, for Widevine",
+        prefix: "CE",
+        format: Format::Cmaf,
+        units: 1,
+        window: 10,
+        reset: None,
+        parts: false,
+        ads: false,
+        cipher: Cipher::Cenc,
     },
     Channel {
         name: "SA1",

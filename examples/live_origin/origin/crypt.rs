@@ -17,8 +17,16 @@ pub enum Cipher {
     Aes128,
     /// Samples, by common encryption.
     Cbcs,
+    Cenc,
     /// Samples, in transport streams.
     SampleAes,
+}
+
+impl Cipher {
+    /// Common encryption.
+    pub fn common(self) -> bool {
+        matches!(self, Self::Cbcs | Self::Cenc)
+    }
 }
 
 /// The number of a segment's key.

@@ -28,7 +28,7 @@
 mod ads;
 mod answer;
 mod body;
-mod cbcs;
+mod cenc;
 mod channels;
 mod clock;
 mod crypt;

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::ads;
-use super::cbcs;
+use super::cenc;
 use super::channels::{Format, Ladder};
 use super::crypt::{self, Cipher};
 use super::faults::Effect;
@@ -155,7 +155,7 @@ pub fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
     }
     match timeline.cipher {
         _ if effect == Some(Effect::EncryptionSilent) => {}
-        Cipher::Cbcs => text.push_str(&cbcs::tags(timeline.base, effect)),
+        cipher @ (Cipher::Cbcs | Cipher::Cenc) => text.push_str(&cenc::tags(cipher, timeline.base, effect)),
         Cipher::SampleAes => text.push_str(&sample_aes::tag(timeline.base)),
         Cipher::Clear | Cipher::Aes128 => {}
     }
