@@ -41,6 +41,8 @@ pub enum DefectKind {
     Initialization,
     /// WebVTT: its timestamp map, or a cue's times.
     Cues,
+    /// Boxes beside the media of fragmented MP4 (`emsg`, `prft`, `sidx`), timed metadata: players play on.
+    SideBox,
     /// An ad marker that can't be read.
     AdMarker,
 }

@@ -10,8 +10,9 @@ pub const META: Meta = Meta {
     severity: Severity::Critical,
     group: Group::Segments,
     help: "fails when a media segment isn't the container announced, is empty, cut, over the size bound, or structurally broken: sync \
-           lost, truncated, a box past its parent (initialization segments are init_segment's)",
-    reference: "draft-pantos-hls-rfc8216bis-22 3.1, 4.4.4.5; ISO/IEC 13818-1 2.4.3.2; ISO/IEC 14496-12 4.2; RFC 9110 8.6",
+           lost, truncated, a box past its parent (initialization segments are init_segment's); minor where only an event message \
+           (`emsg`), `prft`, `sidx` or ID3 tag breaks its rules",
+    reference: "draft-pantos-hls-rfc8216bis-22 3.1, 4.4.4.5; ISO/IEC 13818-1 2.4.3.2; ISO/IEC 14496-12 4.2, 8.16; ISO/IEC 23009-1 5.10.3.3; RFC 9110 8.6",
     needs_history: false,
 };
 
@@ -41,7 +42,15 @@ fn judge_segment(segment: &SegmentFacts, facts: &RenditionFacts) -> Option<Optio
         None => Some("the body could not be inspected".to_owned()),
         Some(inspection) => structure(inspection).or_else(|| announced(segment, inspection, facts)),
     });
-    Some(problem.map(|p| evidence(segment, exchange, format!("segment {}: {p}", segment.segment.number))))
+    let violation = |p: String| evidence(segment, exchange, format!("segment {}: {p}", segment.segment.number));
+    let beside = || Some(violation(beside(segment.inspection.as_ref()?)?).severity(Severity::Minor));
+    Some(problem.map(violation).or_else(beside))
+}
+
+/// What players play on with: event messages, the index, timed metadata.
+fn beside(inspection: &Inspection) -> Option<String> {
+    let defect = inspection.defects.iter().find(|d| d.kind == DefectKind::SideBox)?;
+    Some(format!("{}: {}", defect.at, defect.message))
 }
 
 /// WebVTT cues whose header is the initialization section (RFC 8216bis 3.1.4) begin with anything.
@@ -180,6 +189,18 @@ mod tests {
         let header = init_segment(|i| i.container = Container::WebVtt);
         assert_holds(run_with(cues.clone(), |r| r.inits = vec![header]));
         assert_eq!(violations(run_with(cues, |r| r.inits = vec![init_segment(|_| {})])).len(), 1);
+    }
+
+    #[test]
+    fn a_box_beside_the_media_is_minor_and_a_broken_structure_goes_before() {
+        let beside = || Defect { kind: DefectKind::SideBox, message: "box `emsg`".to_owned(), ..lost_sync() };
+        let found = violations(run(inspected(|i| i.defects.push(beside()))));
+        assert_eq!(
+            (found[0].message.as_str(), found[0].severity),
+            ("segment 5: byte 376: box `emsg`", Some(Severity::Minor))
+        );
+        let both = violations(run(inspected(|i| i.defects.extend([beside(), lost_sync()]))));
+        assert_eq!((both[0].message.as_str(), both[0].severity), ("segment 5: byte 376: sync lost", None));
     }
 
     #[test]

@@ -2,14 +2,14 @@ mod renditions;
 
 use super::input;
 use super::{Context, Group, Meta, Verdict, Violation};
-use crate::container::TsSection;
+use crate::container::Inspection;
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::{Defect, DefectKind, Severity};
 use crate::history::RenditionPast;
-use crate::splice::Cue;
+use crate::splice::{Cue, Section};
 use crate::stream::ads::{AdBreak, AdRange, BreakState, Marker, MarkerKind, Source};
 use crate::stream::{Media, Timeline};
-use crate::units::{Seconds, Timestamp};
+use crate::units::{MediaTime, Seconds, Timestamp};
 
 pub const META: Meta = Meta {
     id: "scte35",
@@ -45,7 +45,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Optio
     let timeline = facts.timeline.as_deref()?;
     let segments = input::inspected(facts, past).unwrap_or_default();
     let mut found = unreadable(facts, &segments);
-    let carried = segments.iter().filter_map(|s| input::whole(s)?.ts.as_ref()).any(|ts| ts.splices() > 0);
+    let carried = segments.iter().filter_map(|s| input::whole(s)).any(|i| i.splices() > 0);
     if timeline.markers.is_empty() && !carried && found.is_empty() {
         return None;
     }
@@ -75,7 +75,7 @@ fn unannounced(segments: &[&SegmentFacts], breaks: &[AdBreak], timeline: &Timeli
     let mut known = Vec::new();
     let mut found = Vec::new();
     for (segment, carried, cue) in openings(segments) {
-        let Some(number) = target(segment, carried, segments) else { continue };
+        let Some(number) = target(segment, &carried, segments) else { continue };
         // A section is repeated until its splice comes.
         if known.contains(&(cue.event, number)) {
             continue;
@@ -86,35 +86,62 @@ fn unannounced(segments: &[&SegmentFacts], breaks: &[AdBreak], timeline: &Timeli
         let judged = place > 0 && place + 2 < timeline.segments.len();
         if judged && !told(number, dates.get(place).copied().flatten(), breaks, timeline) {
             let message = format!(
-                "segment {}: an SCTE-35 section on PID {} leads out of the programme at segment {number} (event {}); no ad marker of \
+                "segment {}: an SCTE-35 section {} leads out of the programme at segment {number} (event {}); no ad marker of \
                  the playlist tells of it",
-                segment.segment.number, carried.pid, cue.event
+                segment.segment.number, carried.place, cue.event
             );
-            let violation = input::about(segment, message).with("byte", carried.at).with("event", cue.event);
+            let violation = input::about(segment, message).with("byte", carried.byte).with("event", cue.event);
             found.push(violation.with("announced_seconds", cue.duration.map(|d| d.0)));
         }
     }
     found
 }
 
-fn openings<'a>(segments: &[&'a SegmentFacts]) -> Vec<(&'a SegmentFacts, &'a TsSection, &'a Cue)> {
+/// A section of a transport stream or of an event message.
+struct Carried {
+    /// `on PID 258`, `in an emsg`.
+    place: String,
+    byte: u64,
+    at: Option<MediaTime>,
+    /// The clock wraps: that of a transport stream does.
+    wraps: bool,
+}
+
+impl Carried {
+    fn of(inspection: &Inspection) -> impl Iterator<Item = (Self, &Section)> {
+        let sections = inspection.ts.iter().flat_map(|ts| &ts.sections).map(|s| {
+            (Self { place: format!("on PID {}", s.pid), byte: s.at, at: s.section.at, wraps: true }, &s.section)
+        });
+        // The message's own time says when; that of its section is of another clock.
+        let messages = inspection.events.iter().filter_map(|e| {
+            Some((Self { place: "in an emsg".to_owned(), byte: e.at, at: e.time, wraps: false }, e.section.as_ref()?))
+        });
+        sections.chain(messages)
+    }
+
+    fn since(&self, at: MediaTime, time: MediaTime) -> f64 {
+        if self.wraps { at.mpeg_since(time).0 } else { at.since(time).0 }
+    }
+}
+
+fn openings<'a>(segments: &[&'a SegmentFacts]) -> Vec<(&'a SegmentFacts, Carried, &'a Cue)> {
     let of = |s: &&'a SegmentFacts| {
         let segment: &'a SegmentFacts = s;
-        let sections = input::whole(segment).and_then(|i| i.ts.as_ref()).map_or(&[][..], |ts| &ts.sections);
-        sections.iter().filter_map(move |carried| Some((segment, carried, carried.section.opening()?)))
+        let sections = input::whole(segment).into_iter().flat_map(Carried::of);
+        sections.filter_map(move |(carried, section)| Some((segment, carried, section.opening()?)))
     };
     segments.iter().flat_map(of).collect()
 }
 
 /// Number of the segment in which the splice comes; `None` where it wasn't inspected. An immediate splice comes in the
 /// segment that carries it.
-fn target(carrier: &SegmentFacts, carried: &TsSection, segments: &[&SegmentFacts]) -> Option<u64> {
-    let Some(at) = carried.section.at else { return Some(carrier.segment.number) };
+fn target(carrier: &SegmentFacts, carried: &Carried, segments: &[&SegmentFacts]) -> Option<u64> {
+    let Some(at) = carried.at else { return Some(carrier.segment.number) };
     let holds = |s: &&&SegmentFacts| {
         let tracks = input::sound(s).map_or(&[][..], |i| &i.tracks);
         let times = tracks.iter().filter(|t| t.media == Some(Media::Video)).filter_map(|t| Some((t.start?, t.end?)));
         // By decode times: pictures are reordered by less than the segment by which a marker may be off.
-        times.into_iter().any(|(start, end)| at.mpeg_since(start).0 >= 0.0 && at.mpeg_since(end).0 < 0.0)
+        times.into_iter().any(|(start, end)| carried.since(at, start) >= 0.0 && carried.since(at, end) < 0.0)
     };
     segments.iter().find(holds).map(|s| s.segment.number)
 }
@@ -252,6 +279,7 @@ fn alone(told: &AdBreak, missing: Source) -> Violation {
 mod tests {
     use super::super::testing::*;
     use super::*;
+    use crate::container::{Event, TsSection};
     use crate::finding::{Defect, Position};
     use crate::splice::{Section, Turn};
     use crate::units::MediaTime;
@@ -388,6 +416,25 @@ mod tests {
         assert_eq!(fails(vec![(15, out(4.0))]), message);
         assert_eq!(fails(vec![(10, MarkerKind::In)]), message);
         assert_eq!(fails(vec![(10, out(4.0)), (12, MarkerKind::In)]), message);
+    }
+
+    #[test]
+    fn an_event_message_is_judged_by_its_own_time() {
+        let run = |at: i64, markers| {
+            let mut scene = carrying(30.0, markers);
+            let mut segments: Vec<_> = scene.past().segments.iter().map(|s| (**s).clone()).collect();
+            let inspection = segments[0].inspection.as_mut().unwrap();
+            let section = inspection.ts.as_mut().unwrap().sections.remove(0).section;
+            inspection.ts.as_mut().unwrap().sections.clear();
+            let (time, scheme) = (Some(MediaTime::new(at * 90_000, crate::units::MPEG_TIMESCALE)), String::new());
+            inspection.events = vec![Event { at: 24, scheme, id: 7, time, section: Some(section) }];
+            scene.remember(segments);
+            check(&scene.context(), &Params::default())
+        };
+        assert_holds(run(4, vec![(12, out(4.0))]));
+        let message = "segment 10: an SCTE-35 section in an emsg leads out of the programme at segment 12 (event 7); \
+                       no ad marker of the playlist tells of it";
+        assert_eq!(messages(run(4, vec![(15, out(4.0))])), message);
     }
 
     #[test]

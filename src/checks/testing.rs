@@ -193,6 +193,7 @@ pub fn ts_segment(number: u64, start: f64, duration: f64) -> SegmentFacts {
             head: vec![0x47],
             encrypted: false,
             systems: Vec::new(),
+            events: Vec::new(),
             cues: None,
         }),
         decryption: None,

@@ -60,6 +60,23 @@ pub struct Inspection {
     pub cues: Option<Cues>,
     /// `pssh` boxes of the movie and of its fragments, each once, at most [`MAX_SYSTEMS`].
     pub systems: Vec<Pssh>,
+    /// Event messages (`emsg`) of fragmented MP4 in their order, bounded.
+    pub events: Vec<Event>,
+}
+
+/// An event message (ISO/IEC 23009-1 5.10.3.3).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// Byte offset of its box.
+    pub at: u64,
+    /// scheme_id_uri, bounded.
+    pub scheme: String,
+    pub id: u32,
+    /// When it happens, on the presentation timeline; `None` where it counts from the beginning of a segment whose times aren't
+    /// known.
+    pub time: Option<MediaTime>,
+    /// Of SCTE 35 (`urn:scte:scte35:2013:bin`), where it could be read.
+    pub section: Option<Section>,
 }
 
 /// The times of a WebVTT segment.
@@ -200,11 +217,13 @@ pub struct TsSection {
     pub section: Section,
 }
 
-impl TsFacts {
-    /// Sections that lead out of the programme or back: no heartbeats.
+impl Inspection {
+    /// SCTE 35 sections that lead out of the programme or back: no heartbeats.
     #[must_use]
     pub fn splices(&self) -> usize {
-        self.sections.iter().filter(|s| !s.section.cues.is_empty()).count()
+        let carried = self.ts.iter().flat_map(|ts| ts.sections.iter().map(|s| &s.section));
+        let messages = self.events.iter().filter_map(|e| e.section.as_ref());
+        carried.chain(messages).filter(|s| !s.cues.is_empty()).count()
     }
 }
 
@@ -320,6 +339,7 @@ impl Inspector {
             head: self.head.get(..HEAD_KEPT).unwrap_or(&self.head).to_vec(),
             encrypted: false,
             systems: Vec::new(),
+            events: Vec::new(),
             cues: None,
         };
         let Some(parser) = self.parser else { return (inspection, None) };

@@ -1,3 +1,4 @@
+mod beside;
 mod damage;
 mod mp4;
 mod other;

@@ -114,7 +114,7 @@ fn skew(renditions: &[RenditionView<'_>]) -> Option<f64> {
 
 /// Of the rendition with the most, by its playlist or by the segments inspected now.
 fn splices(facts: &OutputFacts) -> Option<u64> {
-    let carried = |r: &RenditionFacts| derive::inspections(r).filter_map(|i| i.ts.as_ref()).map(|t| t.splices()).sum();
+    let carried = |r: &RenditionFacts| derive::inspections(r).map(|i| i.splices()).sum();
     let most = |r: &RenditionFacts| Some(r.timeline.as_deref()?.splices().max(carried(r)) as u64);
     facts.renditions.iter().filter_map(most).max()
 }

@@ -290,6 +290,7 @@ fn inspected(segment: &Segment, bytes: u64) -> SegmentFacts {
         head: Vec::new(),
         encrypted: false,
         systems: Vec::new(),
+        events: Vec::new(),
         cues: None,
     };
     SegmentFacts {

@@ -113,6 +113,12 @@ impl<'a> Boxed<'a> {
         Self { kind, at, body, body_at }
     }
 
+    /// Offset in the resource of what follows it.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.body_at + self.body.len() as u64
+    }
+
     pub fn children(&self) -> impl Iterator<Item = Result<Boxed<'a>, Fault>> + use<'a> {
         children(self.kind, self.body, self.body_at)
     }

@@ -43,6 +43,12 @@ impl Fragments {
         self.init = Some(init.clone());
     }
 
+    /// The initialization segment in force.
+    #[must_use]
+    pub fn init(&self) -> Option<&Init> {
+        self.init.as_ref()
+    }
+
     pub fn moof(&mut self, moof: &Boxed<'_>, defects: &mut Defects) {
         self.settle(defects);
         self.any = true;

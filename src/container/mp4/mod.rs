@@ -1,7 +1,8 @@
 //! ISO base media file format, fragmented (ISO/IEC 14496-12; CMAF, ISO/IEC 23000-19).
 //!
-//! `moov` and `moof` are buffered within a bound and read; everything else passes by.
+//! `moov`, `moof` and the boxes beside the media are buffered within bounds and read; everything else passes by.
 
+mod beside;
 mod boxes;
 mod fragment;
 mod in_band;
@@ -14,6 +15,7 @@ use super::defects::Defects;
 use super::{Init, Inspection, MAX_SYSTEMS};
 use crate::drm::Pssh;
 use crate::finding::DefectKind;
+use beside::Beside;
 use boxes::{Boxed, Header, name};
 use fragment::Fragments;
 
@@ -30,6 +32,7 @@ pub struct Mp4 {
     init: Option<Init>,
     mdat: bool,
     systems: Vec<Pssh>,
+    beside: Beside,
     defects: Defects,
 }
 
@@ -63,6 +66,7 @@ impl Mp4 {
             init: None,
             mdat: false,
             systems: Vec::new(),
+            beside: Beside::default(),
             defects,
         }
     }
@@ -119,6 +123,7 @@ impl Mp4 {
             self.state = State::Lost;
             return;
         }
+        self.beside.reached(at, &mut self.defects);
         if &header.kind == b"mdat" {
             self.mdat = true;
             self.fragments.mdat(header.size.map_or(u64::MAX, |s| s - header.length));
@@ -127,6 +132,9 @@ impl Mp4 {
         let left = header.size.map(|size| size - header.length);
         self.state = match left {
             Some(left) if wanted && left <= BUFFER_MAX => State::Collect { header, at, body: Vec::new() },
+            Some(left) if beside::wanted(header.kind) && left <= beside::BUFFER_MAX => {
+                State::Collect { header, at, body: Vec::new() }
+            }
             _ => State::Skip { header, at, left },
         };
         if wanted && matches!(self.state, State::Skip { .. }) {
@@ -144,6 +152,9 @@ impl Mp4 {
     }
 
     fn read(&mut self, found: &Boxed<'_>) {
+        if beside::wanted(found.kind) {
+            return self.beside.read(found, self.fragments.init(), &mut self.defects);
+        }
         self.systems(found);
         if &found.kind == b"moof" {
             return self.fragments.moof(found, &mut self.defects);
@@ -164,6 +175,9 @@ impl Mp4 {
 
     pub fn finish(mut self, inspection: &mut Inspection) -> (Defects, Option<Init>) {
         self.truncated();
+        if matches!(&self.state, State::Header(held) if held.is_empty()) {
+            self.beside.ended(self.offset, self.fragments.any, &mut self.defects);
+        }
         if !matches!(self.state, State::Lost) {
             self.fragments.settle(&mut self.defects);
         }
@@ -175,6 +189,7 @@ impl Mp4 {
         inspection.systems = self.systems;
         inspection.encrypted |= self.fragments.encrypted();
         inspection.tracks = self.fragments.finish();
+        inspection.events = self.beside.finish(&inspection.tracks);
         (self.defects, self.init)
     }
 

@@ -269,10 +269,10 @@ const SPLICE: [u8; 40] = [
 fn scte35_sections_are_read_where_they_stand() {
     let seen = inspect(&with_sections(&[section_packet(0, &SPLICE), section_packet(1, &SPLICE)]));
     assert_eq!(defects(&seen), []);
-    let ts = seen.ts.unwrap();
+    let ts = seen.ts.as_ref().unwrap();
     assert_eq!(ts.sections.iter().map(|s| (s.pid, s.at)).collect::<Vec<_>>(), [(258, 564), (258, 752)]);
     let cue = ts.sections[0].section.opening().unwrap();
-    assert_eq!((cue.event, cue.duration, ts.splices()), (1, Some(crate::units::Seconds(30.0)), 2));
+    assert_eq!((cue.event, cue.duration, seen.splices()), (1, Some(crate::units::Seconds(30.0)), 2));
     let track = seen.tracks.iter().find(|t| t.id == 258).unwrap();
     assert_eq!((track.media, track.codec.as_str()), (None, "scte35"));
 }

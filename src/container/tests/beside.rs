@@ -1,0 +1,145 @@
+//! Event messages, producer reference times and segment indexes.
+
+use super::*;
+use crate::splice::Turn;
+
+/// styp, sidx (24 to 76), moof, mdat.
+const SEGMENT: &str = "cmaf_h264_0";
+const SIDX: usize = 24;
+const MEDIA: usize = 76;
+
+fn boxed(kind: &[u8; 4], parts: &[&[u8]]) -> Vec<u8> {
+    let body = parts.concat();
+    [&(body.len() as u32 + 8).to_be_bytes()[..], kind, &body].concat()
+}
+
+/// The segment with this in front of its `moof`, and its index behind that.
+fn seen_with(before: &[u8]) -> Inspection {
+    let bytes = fixture(&format!("{SEGMENT}.m4s"));
+    let with = [&bytes[..SIDX], before, &bytes[SIDX..]].concat();
+    inspect_with(Some(&init_of("cmaf_h264_init.mp4")), &with)
+}
+
+/// Version 0 counts `time` from the segment's beginning, version 1 from that of the presentation.
+fn event(version: u8, timescale: u32, time: u32, scheme: &str, data: &[u8]) -> Vec<u8> {
+    let [timescale, delta, duration, id] = [timescale, time, 0, 9].map(u32::to_be_bytes);
+    let scheme = [scheme.as_bytes(), b"\0", b"1001\0"].concat();
+    match version {
+        0 => boxed(b"emsg", &[&[0; 4], &scheme, &timescale, &delta, &duration, &id, data]),
+        _ => {
+            let time = u64::from(time).to_be_bytes();
+            boxed(b"emsg", &[&[version, 0, 0, 0], &timescale, &time, &duration, &id, &scheme, data])
+        }
+    }
+}
+
+const SCTE35: &str = "urn:scte:scte35:2013:bin";
+/// splice_insert, out for 30 s.
+const INSERT: [u8; 40] = [
+    0xfc, 0x30, 0x25, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xf0, 0x14, 0x05, 0, 0, 0, 1, 0x7f, 0xef, 0xfe, 0, 0, 0, 0, 0x7e, 0,
+    0x29, 0x32, 0xe0, 0, 1, 0, 0, 0, 0, 0x66, 0x69, 0x2a, 0xf5,
+];
+
+#[test]
+fn a_splice_in_an_event_message_is_read_with_its_time() {
+    for (version, time, expected) in [(0, 500, 580), (1, 500, 500)] {
+        let seen = seen_with(&event(version, 1000, time, SCTE35, &INSERT));
+        assert_eq!(defects(&seen), [], "version {version}");
+        let [event] = seen.events.as_slice() else { panic!("{:?}", seen.events) };
+        assert_eq!((event.at, event.id, event.scheme.as_str()), (SIDX as u64, 9, SCTE35));
+        // The first picture is presented 80 ms after the timeline's beginning.
+        assert_eq!(event.time.map(|t| (t.ticks, t.timescale.get())), Some((expected, 1000)));
+        let cue = event.section.as_ref().unwrap().opening().unwrap();
+        assert_eq!((cue.turn, cue.duration, seen.splices()), (Turn::Out, Some(crate::units::Seconds(30.0)), 1));
+    }
+}
+
+#[test]
+fn a_splice_that_can_not_be_read_is_an_ad_marker() {
+    let mut bent = INSERT;
+    bent[20] ^= 1;
+    let seen = seen_with(&event(1, 1000, 500, SCTE35, &bent));
+    let [(kind, at, message)] = &defects(&seen)[..] else { panic!("{:?}", seen.defects) };
+    assert_eq!((*kind, *at), (DefectKind::AdMarker, SIDX as u64));
+    assert!(message.starts_with("`emsg` 9: no readable splice_info_section: CRC_32 is"), "{message}");
+    assert_eq!((seen.events.len(), seen.splices()), (1, 0));
+}
+
+#[test]
+fn an_event_message_has_a_timescale_and_both_strings() {
+    for version in [0, 1] {
+        let seen = seen_with(&event(version, 0, 500, SCTE35, &INSERT));
+        let message = "box `emsg` at byte 24 has the timescale 0: its event has no time".to_owned();
+        assert_eq!(defects(&seen), [(DefectKind::SideBox, 24, message)]);
+        assert!(seen.events.is_empty());
+    }
+    let cut = boxed(b"emsg", &[&[0; 4], b"urn:scte"]);
+    let [(kind, 24, message)] = &defects(&seen_with(&cut))[..] else { panic!() };
+    assert_eq!(*kind, DefectKind::SideBox);
+    assert!(message.contains("can't be read"), "{message}");
+}
+
+#[test]
+fn timed_metadata_in_an_event_message_is_an_id3_tag() {
+    let scheme = "https://aomedia.org/emsg/ID3";
+    let tag = b"ID3\x04\0\0\0\0\0\0";
+    assert_eq!(defects(&seen_with(&event(1, 1000, 500, scheme, tag))), []);
+    let [(DefectKind::SideBox, 24, message)] = &defects(&seen_with(&event(1, 1000, 500, scheme, b"{}")))[..] else {
+        panic!()
+    };
+    assert!(message.ends_with("its message doesn't begin with `ID3`"), "{message}");
+}
+
+#[test]
+fn a_producer_reference_time_is_of_a_track_that_is_there() {
+    let reference = |track: u32, ntp: u64| {
+        let seen = seen_with(&boxed(b"prft", &[&[1, 0, 0, 0], &track.to_be_bytes(), &ntp.to_be_bytes(), &[0; 8]]));
+        defects(&seen).into_iter().map(|(kind, _, message)| (kind, message)).collect::<Vec<_>>()
+    };
+    let ntp = 0xe800_0000_0000_0000;
+    assert_eq!(reference(1, ntp), []);
+    let other = "box `prft` at byte 24 tells the time of track 7, the initialization segment has 1".to_owned();
+    assert_eq!(reference(7, ntp), [(DefectKind::SideBox, other)]);
+    let none = "box `prft` at byte 24 has no time: its NTP timestamp is 0".to_owned();
+    assert_eq!(reference(1, 0), [(DefectKind::SideBox, none)]);
+}
+
+/// The fixture with another size of the index's only part.
+fn indexed(by: i64) -> Vec<(DefectKind, u64, String)> {
+    let mut bytes = fixture(&format!("{SEGMENT}.m4s"));
+    let at = MEDIA - 12;
+    let size = u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
+    assert_eq!(size as usize, bytes.len() - MEDIA);
+    bytes[at..at + 4].copy_from_slice(&((i64::from(size) + by) as u32).to_be_bytes());
+    defects(&inspect_with(Some(&init_of("cmaf_h264_init.mp4")), &bytes))
+}
+
+#[test]
+fn the_parts_of_an_index_end_where_boxes_do() {
+    let end = fixture(&format!("{SEGMENT}.m4s")).len();
+    assert_eq!(indexed(0), []);
+    let past =
+        format!("the `sidx` at byte 24 says that its parts end at byte {}, the segment ends at byte {end}", end + 5);
+    assert_eq!(indexed(5), [(DefectKind::SideBox, 24, past)]);
+    let inside = format!("the `sidx` at byte 24 says that a part ends at byte {}, which is inside of a box", end - 5);
+    assert_eq!(indexed(-5), [(DefectKind::SideBox, 24, inside)]);
+    // A part of the segment may be left out.
+    let mdat = 10_250;
+    assert_eq!(indexed(-mdat), []);
+}
+
+#[test]
+fn an_index_of_another_resource_is_not_compared() {
+    let bytes = fixture(&format!("{SEGMENT}.m4s"));
+    let lone = [fixture("cmaf_h264_init.mp4"), bytes[SIDX..MEDIA].to_vec()].concat();
+    assert_eq!(defects(&inspect(&lone)), []);
+}
+
+#[test]
+fn a_flood_of_messages_and_a_huge_one_are_bounded() {
+    let many = event(1, 1000, 500, "urn:x", b"").repeat(1000);
+    assert_eq!(seen_with(&many).events.len(), 64);
+    let huge = event(1, 1000, 500, SCTE35, &vec![0; 200_000]);
+    let seen = seen_with(&huge);
+    assert_eq!((defects(&seen), seen.events.len()), (vec![], 0));
+}
