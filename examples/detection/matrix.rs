@@ -187,7 +187,7 @@ async fn row(fault: &'static Fault) -> FaultRow {
 fn pace(channel: &str) -> (&'static str, Duration) {
     match channel.get(..2) {
         Some("HD" | "CH") => ("T6", 3 * EVERY),
-        Some("AD") => ("TA", EVERY),
+        Some("AD" | "AM") => ("TA", EVERY),
         Some("HV") => ("TH", EVERY),
         Some("AU" | "AT") => ("TO", EVERY),
         Some("AE") => ("TR", EVERY),

@@ -14,7 +14,7 @@ const CYCLE: i64 = 12;
 const BEGIN: i64 = 2;
 const LENGTH: i64 = 5;
 /// Segments between the section that announces a splice and the splice.
-const PREROLL: i64 = 2;
+pub const PREROLL: i64 = 2;
 
 /// Where a segment is in the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ pub fn tags(text: &mut String, timeline: &Timeline, rendition: Rendition, segmen
     }
 }
 
-/// The section that the transport stream carries at the beginning of a segment. `pts` tells where a segment begins.
+/// The section that the media carries at the beginning of a segment. `pts` tells where a segment begins.
 pub fn carried(index: i64, effect: Option<Effect>, pts: impl Fn(i64) -> i64) -> Vec<u8> {
     let coming = index + PREROLL;
     let mut bytes = match place(coming) {

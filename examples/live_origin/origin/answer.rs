@@ -17,7 +17,9 @@ use super::media::{self, UNIT_MS};
 use super::route::{Mode, Resource, Route};
 use super::state::State;
 use super::timeline::{EPOCH_MS, Rendition, TARGET, Timeline};
-use super::{body, cenc, dash, i_frames, low_latency, mp4, packager, playlist, sample_aes, sound, subtitles, ts};
+use super::{
+    body, cenc, dash, events, i_frames, low_latency, mp4, packager, playlist, sample_aes, sound, subtitles, ts,
+};
 
 pub const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
 const PAGE: &str = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>\n";
@@ -244,7 +246,8 @@ async fn segment(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, rendition: Ren
         }
         (Format::Cmaf, Rendition::Rung(at)) => {
             let track = media.track(timeline.ladder, at);
-            ("video/mp4", mp4::segment(track, mp4::Kind::Video, first, count, shift, effect))
+            let bytes = mp4::segment(track, mp4::Kind::Video, first, count, shift, effect);
+            ("video/mp4", if timeline.ads { events::with(&bytes, &segment, effect) } else { bytes })
         }
         (_, Rendition::Text) => {
             let start = ts::presentation_start(media.transport(timeline.ladder, 0, None)[0], first, shift);

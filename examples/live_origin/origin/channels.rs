@@ -55,7 +55,7 @@ impl Channel {
     }
 }
 
-static CHANNELS: [Channel; 19] = [
+static CHANNELS: [Channel; 20] = [
     Channel {
         name: "TV1",
         help: "HLS with muxed transport streams, four rungs, segments of 2 s, ten in the window",
@@ -145,6 +145,18 @@ static CHANNELS: [Channel; 19] = [
         help: "As TV1, with an ad break of 10 s every 24 s, announced by cue tags, date ranges and SCTE-35",
         prefix: "AD",
         format: Format::Ts,
+        units: 1,
+        window: 10,
+        reset: None,
+        parts: false,
+        ads: true,
+        cipher: Cipher::Clear,
+    },
+    Channel {
+        name: "AM1",
+        help: "As CM1, with the ad breaks of AD1, SCTE-35 in event messages; with index and producer reference times",
+        prefix: "AM",
+        format: Format::Cmaf,
         units: 1,
         window: 10,
         reset: None,

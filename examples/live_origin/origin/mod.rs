@@ -33,6 +33,7 @@ mod channels;
 mod clock;
 mod crypt;
 mod dash;
+mod events;
 mod faults;
 mod i_frames;
 mod low_latency;
