@@ -288,3 +288,56 @@ fn an_scte35_section_with_a_wrong_crc_is_a_defect_with_its_offset() {
     assert!(defect.message.contains("PID 258") && defect.message.contains("CRC_32"), "{}", defect.message);
     assert!(seen.ts.unwrap().sections.is_empty());
 }
+
+/// A PES packet of PID 258 in one transport packet, its data aligned.
+fn metadata_packet(body: &[u8]) -> [u8; PACKET] {
+    let pes = [&[0, 0, 1, 0xbd, 0, (8 + body.len()) as u8, 0x84, 0x80, 5, 0x21, 0, 1, 0, 1][..], body].concat();
+    let stuffing = PACKET - 4 - pes.len();
+    let mut packet = [0xff; PACKET];
+    packet[..6].copy_from_slice(&[0x47, 0x41, 0x02, 0x30, (stuffing - 1) as u8, 0]);
+    packet[PACKET - pes.len()..].copy_from_slice(&pes);
+    packet
+}
+
+/// With PID 258 as stream_type 0x15 and these descriptors.
+fn with_metadata(descriptors: &[u8], body: &[u8]) -> Inspection {
+    let mut out = Vec::new();
+    for packet in fixture("h264_bframes_aac.ts").chunks_mut(PACKET) {
+        let table = pid(packet) == 0x1000;
+        if table {
+            let end = 5 + 3 + usize::from(packet[7]) - 4;
+            let entry = [&[0x15, 0xe1, 0x02, 0xf0, descriptors.len() as u8], descriptors].concat();
+            packet[end..end + entry.len()].copy_from_slice(&entry);
+            packet[7] += entry.len() as u8;
+            let end = end + entry.len();
+            let crc = crate::splice::crc32(&packet[5..end]);
+            packet[end..end + 4].copy_from_slice(&crc.to_be_bytes());
+        }
+        out.extend_from_slice(packet);
+        if table && out.len() < 10 * PACKET {
+            out.extend_from_slice(&metadata_packet(body));
+        }
+    }
+    inspect(&out)
+}
+
+const ID3_METADATA: [u8; 15] = [0x26, 13, 0xff, 0xff, b'I', b'D', b'3', b' ', 0xff, b'I', b'D', b'3', b' ', 0, 0x0f];
+
+#[test]
+fn timed_metadata_that_is_announced_as_id3_has_tags() {
+    let seen = with_metadata(&ID3_METADATA, b"ID3\x04\0\0\0\0\0\0");
+    assert_eq!(defects(&seen), []);
+    assert_eq!(seen.tracks.iter().find(|t| t.id == 258).unwrap().codec, "id3");
+    let seen = with_metadata(&ID3_METADATA, b"{\"ad\":1}");
+    let message = "PID 258: timed metadata is announced as ID3 and begins with 7b 22 61; a tag has `ID3`".to_owned();
+    assert_eq!(defects(&seen), [(crate::finding::DefectKind::SideBox, 564, message)]);
+}
+
+#[test]
+fn metadata_of_another_kind_is_no_tag() {
+    for (descriptors, codec) in [(&b"\x05\x04KLVA"[..], "klv"), (b"", "metadata")] {
+        let seen = with_metadata(descriptors, b"{\"ad\":1}");
+        assert_eq!(defects(&seen), [], "{codec}");
+        assert_eq!(seen.tracks.iter().find(|t| t.id == 258).unwrap().codec, codec);
+    }
+}

@@ -1,9 +1,10 @@
 //! One elementary stream: PES packets → samples on a time line.
 
 use super::habit::Habit;
+use super::id3::Tags;
 use super::packet::Packet;
 use super::pes;
-use super::stream_type::{Carriage, Stream};
+use super::stream_type::{self, Carriage, Stream};
 use crate::codec::audio::Framer;
 use crate::codec::nal::{Access, Unit};
 use crate::codec::opus::Packets;
@@ -38,6 +39,7 @@ enum Parser {
     Audio(Framer),
     Opus(Packets),
     /// A PES packet is a sample.
+    Metadata(Tags),
     Opaque,
 }
 
@@ -96,6 +98,11 @@ impl Elementary {
         if !self.scrambled {
             self.body(step.body);
         }
+        if let (Parser::Metadata(tags), false) = (&mut self.parser, self.scrambled)
+            && let Some(first) = tags.push(step.body)
+        {
+            untagged(at, self.pid, first, defects);
+        }
         scrambled
     }
 
@@ -106,6 +113,7 @@ impl Elementary {
             Parser::Video(scanner) => scanner.reset(),
             Parser::Audio(framer) => framer.reset(),
             Parser::Opus(packets) => packets.reset(),
+            Parser::Metadata(tags) => tags.reset(),
             Parser::Opaque => {}
         }
     }
@@ -129,6 +137,9 @@ impl Elementary {
             self.scrambled = true;
             self.timeline.count(false);
         }
+        if let Parser::Metadata(tags) = &mut self.parser {
+            tags.begin(header.aligned);
+        }
         if let (Some(pts), Some(dts)) = (header.pts, header.dts) {
             self.habit.stamp(dts);
             self.timeline.stamp(pts, dts);
@@ -147,7 +158,7 @@ impl Elementary {
             }),
             Parser::Audio(framer) => framer.push(body, |frame| timeline.frame(frame.samples, frame.rate)),
             Parser::Opus(packets) => packets.push(body, |frame| timeline.frame(frame.samples, frame.rate)),
-            Parser::Opaque => {}
+            Parser::Metadata(_) | Parser::Opaque => {}
         }
     }
 
@@ -165,6 +176,7 @@ impl Parser {
         match (stream.video(), stream.audio()) {
             (Some(syntax), _) => Self::Video(Box::new(Scanner::new(syntax))),
             (_, Some(framing)) => Self::Audio(Framer::new(framing)),
+            _ if stream.codec == stream_type::ID3 => Self::Metadata(Tags::default()),
             _ if stream.codec == "opus" => Self::Opus(Packets::default()),
             _ => Self::Opaque,
         }
@@ -179,7 +191,7 @@ impl Parser {
         match self {
             Self::Video(scanner) => scanner.finish(),
             Self::Audio(framer) => framer.headers(),
-            Self::Opus(_) | Self::Opaque => Headers::default(),
+            Self::Opus(_) | Self::Metadata(_) | Self::Opaque => Headers::default(),
         }
     }
 }
@@ -210,6 +222,14 @@ impl AccessUnit {
             Unit::Slice(_) => {}
         }
     }
+}
+
+fn untagged(at: u64, pid: u16, [a, b, c]: [u8; 3], defects: &mut Defects) {
+    defects.add(DefectKind::SideBox, at, "ID3v2.4 3.1; Apple, Timed Metadata for HTTP Live Streaming", || {
+        format!(
+            "PID {pid}: timed metadata is announced as ID3 and begins with {a:02x} {b:02x} {c:02x}; a tag has `ID3`"
+        )
+    });
 }
 
 fn complain(at: u64, pid: u16, fault: pes::Fault, defects: &mut Defects) {

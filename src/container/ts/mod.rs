@@ -9,6 +9,7 @@ mod continuity;
 mod elementary;
 pub mod framing;
 mod habit;
+mod id3;
 mod packet;
 mod pes;
 mod pids;

@@ -12,6 +12,8 @@ pub struct Header {
     /// Equals `pts` where the header has none of its own.
     pub dts: Option<u64>,
     pub scrambled: bool,
+    /// data_alignment_indicator.
+    pub aligned: bool,
     pub stream_id: u8,
 }
 
@@ -118,7 +120,13 @@ fn read(head: &[u8]) -> Result<Option<Header>, Fault> {
         2 => (Some(pts()?), None),
         _ => (None, None),
     };
-    Ok(Some(Header { pts, dts: dts.or(pts), scrambled: first & 0x30 != 0, stream_id: *stream_id }))
+    Ok(Some(Header {
+        pts,
+        dts: dts.or(pts),
+        scrambled: first & 0x30 != 0,
+        aligned: first & 4 != 0,
+        stream_id: *stream_id,
+    }))
 }
 
 /// 33 bits with marker bits between; `None` when a marker is 0.
@@ -150,8 +158,8 @@ mod tests {
                 headers.extend(step.header);
                 body.extend_from_slice(step.body);
             }
-            let header =
-                Header { pts: Some(0x1_2345_6789), dts: Some(0x1_2345_0000), scrambled: false, stream_id: 0xe0 };
+            let (pts, dts) = (Some(0x1_2345_6789), Some(0x1_2345_0000));
+            let header = Header { pts, dts, scrambled: false, aligned: false, stream_id: 0xe0 };
             assert_eq!((headers, body), (vec![Ok(header)], vec![7, 8]), "cut at {cut}");
         }
     }

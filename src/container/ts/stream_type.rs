@@ -9,6 +9,9 @@ use crate::stream::Media;
 /// Codec of a stream of SCTE 35 sections.
 pub const SCTE35: &str = "scte35";
 
+/// Codec of a stream of ID3 tags.
+pub const ID3: &str = "id3";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Carriage {
     /// PES packets.
@@ -82,7 +85,7 @@ fn typed(kind: u8, descriptors: &[u8]) -> Stream {
         0x06 => private(descriptors),
         0x0f => Stream::new(audio, "aac"),
         0x11 => Stream::new(audio, "aac_latm"),
-        0x15 => Stream::new(None, "id3"),
+        0x15 => Stream::new(None, metadata(descriptors)),
         0x1b => Stream::new(video, "h264"),
         0x24 => Stream::new(video, "hevc"),
         0x33 => Stream::new(video, "vvc"),
@@ -95,6 +98,23 @@ fn typed(kind: u8, descriptors: &[u8]) -> Stream {
         0xc2 => Stream { encrypted: true, ..Stream::new(audio, "ec-3") },
         other => Stream::new(None, &format!("{other:#04x}")),
     }
+}
+
+/// stream_type 0x15: metadata of which a metadata_descriptor (ISO/IEC 13818-1 2.6.60) or a registration says what it is.
+fn metadata(descriptors: &[u8]) -> &'static str {
+    let mut rest = descriptors;
+    while let [tag, length, after @ ..] = rest {
+        let Some((body, next)) = after.split_at_checked(usize::from(*length)) else { break };
+        match (tag, body) {
+            // metadata_application_format and metadata_format say that an identifier follows.
+            (0x26, [0xff, 0xff, _, _, _, _, 0xff, b'I', b'D', b'3', b' ', ..]) => return ID3,
+            (5, [b'I', b'D', b'3', b' ', ..]) => return ID3,
+            (5, [b'K', b'L', b'V', b'A', ..]) => return "klv",
+            _ => {}
+        }
+        rest = next;
+    }
+    "metadata"
 }
 
 /// stream_type 0x06: ETSI EN 300 468 descriptor tags, or a registration descriptor's format_identifier.
@@ -113,7 +133,7 @@ fn private(descriptors: &[u8]) -> Stream {
                 return Stream::new(Some(Media::Video), "hevc");
             }
             (5, [b'A', b'V', b'0', b'1', ..]) => return Stream::new(Some(Media::Video), "av1"),
-            (5, [b'I', b'D', b'3', b' ', ..]) => return Stream::new(None, "id3"),
+            (5, [b'I', b'D', b'3', b' ', ..]) => return Stream::new(None, ID3),
             (0x56, _) => return Stream::new(text, "dvb_teletext"),
             (0x59, _) => return Stream::new(text, "dvb_subtitle"),
             _ => {}
