@@ -142,7 +142,7 @@ static CHANNELS: [Channel; 20] = [
     },
     Channel {
         name: "AD1",
-        help: "As TV1, with an ad break of 10 s every 24 s, announced by cue tags, date ranges and SCTE-35",
+        help: "As TV1, with an ad break of 10 s every 24 s, announced by cue tags, date ranges and SCTE-35; with ID3 tags",
         prefix: "AD",
         format: Format::Ts,
         units: 1,

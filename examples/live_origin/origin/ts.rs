@@ -11,6 +11,7 @@ const PAT_PID: u16 = 0;
 pub const PMT_PID: u16 = 0x1000;
 const SDT_PID: u16 = 0x11;
 const SPLICE_PID: u16 = 0x102;
+const METADATA_PID: u16 = 0x103;
 /// The PIDs that are sent.
 const PIDS: [u16; 4] = [PAT_PID, PMT_PID, VIDEO_PID, AUDIO_PID];
 /// One loop of 8 s in ticks of 90 kHz.
@@ -90,15 +91,35 @@ fn splice(out: &mut Vec<u8>, units: &[Unit], unit: i64, effect: Option<Effect>) 
     packet[..5].copy_from_slice(&[0x47, 0x40 | (SPLICE_PID >> 8) as u8, SPLICE_PID as u8, 0, 0]);
     packet[3] = 0x10 | unit.rem_euclid(16) as u8;
     packet[5..5 + section.len()].copy_from_slice(&section);
-    out.splice(behind..behind, packet);
+    let metadata = metadata(unit, start + unit * LOOP_TICKS / LOOP_UNITS, effect);
+    out.splice(behind..behind, packet.into_iter().chain(metadata));
 }
 
-/// One more stream in a PMT: stream_type 0x86 with the registration `CUEI`.
+/// An ID3 tag with a text frame, in one PES packet.
+fn metadata(unit: i64, pts: i64, effect: Option<Effect>) -> [u8; PACKET] {
+    let mut tag = *b"ID3\x04\0\0\0\0\0\x0fTXXX\0\0\0\x05\0\0\x03\0one";
+    if effect == Some(Effect::TagMissing) {
+        tag[..3].copy_from_slice(b"AD3");
+    }
+    let at = [pts >> 29 & 0x0e | 0x21, pts >> 22, pts >> 14 | 1, pts >> 7, pts << 1 | 1].map(|bits| bits as u8);
+    let head = [0, 0, 1, 0xbd, 0, (8 + tag.len()) as u8, 0x84, 0x80, 5];
+    let pes = [&head[..], &at, &tag].concat();
+    let mut packet = [0xff; PACKET];
+    let stuffing = (PACKET - 5 - pes.len()) as u8;
+    let counter = 0x30 | unit.rem_euclid(16) as u8;
+    packet[..6].copy_from_slice(&[0x47, 0x40 | (METADATA_PID >> 8) as u8, METADATA_PID as u8, counter, stuffing, 0]);
+    packet[PACKET - pes.len()..].copy_from_slice(&pes);
+    packet
+}
+
+/// Two more streams in a PMT: stream_type 0x86 with the registration `CUEI`, and 0x15 with ID3 tags.
 fn announce(packet: &mut [u8]) {
     let section = payload_start(packet) + 1;
     let length = usize::from(packet[section + 1] & 0x0f) << 8 | usize::from(packet[section + 2]);
     let end = section + 3 + length - 4;
-    let stream = [0x86, 0xe0 | (SPLICE_PID >> 8) as u8, SPLICE_PID as u8, 0xf0, 6, 5, 4, b'C', b'U', b'E', b'I'];
+    let splices = [0x86, 0xe0 | (SPLICE_PID >> 8) as u8, SPLICE_PID as u8, 0xf0, 6, 5, 4, b'C', b'U', b'E', b'I'];
+    let metadata = [0x15, 0xe0 | (METADATA_PID >> 8) as u8, METADATA_PID as u8, 0xf0, 15];
+    let stream = [&splices[..], &metadata, b"\x26\x0d\xff\xffID3 \xffID3 \0\x0f"].concat();
     packet[end..end + stream.len()].copy_from_slice(&stream);
     packet[section + 2] = (length + stream.len()) as u8;
     let end = end + stream.len();
