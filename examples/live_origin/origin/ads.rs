@@ -56,7 +56,8 @@ pub fn tags(text: &mut String, timeline: &Timeline, rendition: Rendition, segmen
         Some(Effect::BreakElsewhere) => odd && target,
         _ => false,
     };
-    if !timeline.ads || silent {
+    // Sound alone is cut at its own frames, beside the breaks' dates.
+    if !timeline.ads || silent || rendition == Rendition::Audio {
         return;
     }
     let seconds = LENGTH as f64 * segment.duration_s;
