@@ -1,9 +1,10 @@
 use super::input::{self, NO_PLAYLIST};
 use super::{Context, Group, Meta, Verdict, Violation};
+use crate::facts::RenditionFacts;
 use crate::finding::Severity;
 use crate::history::RenditionPast;
-use crate::stream::Timeline;
 use crate::stream::ads::{AdBreak, BreakState, Source};
+use crate::stream::{Media, Timeline};
 use crate::units::{Seconds, Timestamp};
 
 pub const META: Meta = Meta {
@@ -30,9 +31,15 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
         let timeline = facts.timeline.as_deref()?;
         let open = by_cue(past).into_iter().chain(by_range(timeline));
         let stuck = open.filter_map(|open| stuck(&open, timeline, params));
-        let silent = silent(past, context.now, params).filter(|_| !timeline.ended);
+        let silent = silent(past, context.now, params).filter(|_| !timeline.ended && marked(context, facts, past));
         Some(stuck.chain(silent).collect())
     })
+}
+
+/// Ad markers can be expected of it: sound and subtitles beside a video may go without.
+fn marked(context: &Context<'_>, facts: &RenditionFacts, past: &RenditionPast) -> bool {
+    let is_video = |facts: &RenditionFacts| facts.rendition.media == Media::Video;
+    is_video(facts) || past.ads.last_cue.is_some() || !context.output.renditions.iter().any(is_video)
 }
 
 /// A break that the live edge is in.
@@ -157,6 +164,23 @@ mod tests {
         assert_eq!(messages(check(&scene.context(), &params)), "no ad marker for 600 s; one is expected every 599 s");
         scene.past().ads.last_cue = Some(time(-10.0));
         assert_holds(check(&scene.context(), &params));
+    }
+
+    #[test]
+    fn sound_beside_a_video_may_go_without_markers() {
+        let params = Params { cue_within: Some(60.0), ..Params::default() };
+        let found = |beside: bool, last_cue: Option<f64>| {
+            let mut scene = Scene::live();
+            scene.past().ads = AdPast { open: None, last_cue: last_cue.map(time), watched_since: Some(time(-600.0)) };
+            scene.rendition().rendition.media = Media::Audio;
+            if beside {
+                let mut video = rendition("video");
+                video.timeline = None;
+                scene.output.renditions.push(video);
+            }
+            violations(check(&scene.context(), &params)).len()
+        };
+        assert_eq!([found(true, None), found(true, Some(-100.0)), found(false, None)], [0, 1, 1]);
     }
 
     #[test]
