@@ -120,8 +120,8 @@ pub struct InitFacts {
     pub inspection: Option<Inspection>,
     /// Of one announced as encrypted as a whole.
     pub decryption: Option<Decryption>,
-    /// Of its bytes, to tell one content from another; `None` where it didn't arrive whole, or is encrypted as a whole:
-    /// that makes other bytes of the same content.
+    /// Of its bytes, to tell one content from another; `None` where it didn't arrive whole, has no movie box, or
+    /// is encrypted as a whole: that makes other bytes of the same content.
     pub digest: Option<u64>,
 }
 

@@ -42,7 +42,7 @@ fn judge(context: &Context<'_>, facts: &RenditionFacts, past: &RenditionPast) ->
 }
 
 /// Contents that took another's place under one URI: players fetch it once. A packager that began again is
-/// packager_restarted's.
+/// packager_restarted's; it writes the initialization segment before the playlist, so that the next playlist is waited for.
 fn replaced(context: &Context<'_>, past: &RenditionPast) -> Vec<Violation> {
     let restarts = input::restarts(past);
     let steps = past.inits.iter().enumerate().filter_map(|(at, later)| {
@@ -50,7 +50,8 @@ fn replaced(context: &Context<'_>, past: &RenditionPast) -> Vec<Violation> {
         Some((earlier, later))
     });
     let unexplained = steps.filter(|(earlier, later)| {
-        let restarted = restarts.iter().any(|at| *at > earlier.last_seen && *at <= later.first_seen);
+        let Some(next) = past.observations.iter().find(|o| o.first_seen > later.first_seen) else { return false };
+        let restarted = restarts.iter().any(|at| *at > earlier.last_seen && *at <= next.first_seen);
         let recent = Seconds::between(later.first_seen, context.now) <= context.hold;
         recent && !restarted && earlier.discontinuity_sequence == later.discontinuity_sequence
     });
@@ -211,6 +212,7 @@ mod tests {
         let mut scene = Scene::live();
         scene.rendition().inits = vec![later.facts.clone()];
         scene.past().inits = vec![earlier, later];
+        scene.observe([observation(since as i64 - 2, 10, 15), observation(since as i64 + 2, 11, 16)]);
         scene
     }
 
@@ -246,9 +248,20 @@ mod tests {
             *later = SeenInit::of(facts, later.first_seen, later.last_seen, 0);
         };
         assert_eq!(judged(&replaced_since(-10.0, elsewhere)), []);
+        for restarted in [-11, -8] {
+            let mut scene = replaced_since(-10.0, |_| {});
+            scene.observe([observation(-30, 100, 105), observation(restarted, 0, 2), observation(-6, 0, 3)]);
+            assert_eq!(judged(&scene), [], "{restarted}");
+        }
+    }
+
+    #[test]
+    fn it_is_judged_by_the_next_playlist() {
         let mut scene = replaced_since(-10.0, |_| {});
-        scene.observe([observation(-30, 100, 105), observation(-11, 0, 2)]);
+        scene.observe([observation(-12, 10, 15)]);
         assert_eq!(judged(&scene), []);
+        scene.observe([observation(-12, 10, 15), observation(-9, 11, 16)]);
+        assert_eq!(judged(&scene).len(), 1);
     }
 
     #[test]

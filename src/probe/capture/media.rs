@@ -108,7 +108,8 @@ impl Capturer<'_> {
         let complete = fetched.ok().is_some();
         let Read { inspection, init, decryption } = reader.finish(complete);
         let (inspection, init) = (inspection.filter(|_| complete), init.filter(|_| complete));
-        let digest = (complete && map.key.is_none()).then(|| digest.finish());
+        // Packagers empty the file before they fill it anew.
+        let digest = (init.is_some() && map.key.is_none()).then(|| digest.finish());
         Some((Arc::new(InitFacts { map: map.clone(), fetched, inspection, decryption, digest }), init))
     }
 
