@@ -33,7 +33,7 @@ pub struct Stage {
 /// What `channels.yml` says of one channel beside its URL on the origin.
 pub struct Channel<'a> {
     pub code: &'a str,
-    /// Below the origin: `live/TV1/master.m3u8`.
+    /// Below the origin: `live/TV1/master.m3u8`; with a second one behind a space, the channel has that output too.
     pub path: &'a str,
     pub template: &'a str,
 }
@@ -107,7 +107,12 @@ impl Stage {
         let trusted = origin.authority.as_ref().map_or("", |_| "defaults: {request: {ca_file: ca.pem}}\n");
         let mut catalogue = format!("{trusted}channels:\n");
         for channel in channels {
-            let url = origin.url(channel.path);
+            let (path, beside) = channel.path.split_once(' ').unwrap_or((channel.path, ""));
+            let url = origin.url(path);
+            let beside = match beside {
+                "" => String::new(),
+                path => format!("outputs: {{beside: '{}'}}, ", origin.url(path)),
+            };
             let Channel { code, template, .. } = channel;
             let promised = match *template {
                 "TO" => "",
@@ -116,7 +121,7 @@ impl Stage {
             };
             let _ = writeln!(
                 catalogue,
-                "  - {{channel_code: {code}, input_url: '{url}', template: {template}, {promised}channel_type: LIVE}}"
+                "  - {{channel_code: {code}, input_url: '{url}', template: {template}, {promised}{beside}channel_type: LIVE}}"
             );
         }
         let clock = Arc::new(AtomicI64::new(start_ms));

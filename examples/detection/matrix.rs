@@ -177,7 +177,7 @@ async fn run(faults: Vec<&'static Fault>, at_once: usize) -> Vec<FaultRow> {
 }
 
 async fn row(fault: &'static Fault) -> FaultRow {
-    let path = format!("fault/{}/{}/{}", fault.id, fault.channel, fault.path);
+    let path = format!("fault/{}/{}/{} {}", fault.id, fault.channel, fault.path, fault.beside);
     let probes = if SLOW.contains(&fault.id) { SLOW_PROBES } else { PROBES };
     let (template, every) = pace(fault.channel);
     FaultRow { fault, seen: watch(fault.id, path, template, probes, every).await }
@@ -222,6 +222,11 @@ fn clean_channels() -> Vec<(String, String, &'static str)> {
         ("CM1 as DASH", "live/CM1/number.mpd", "The segments of CM1 in an MPD with $Number$ and a duration"),
         ("CM1 as DASH by time", "live/CM1/time.mpd", "The segments of CM1 in an MPD with $Time$ and a SegmentTimeline"),
         ("CM1 as DASH in Periods", "live/CM1/periods.mpd", "The same in Periods of five segments"),
+        (
+            "CM1 as HLS and DASH",
+            "live/CM1/master.m3u8 live/CM1/time.mpd",
+            "Both outputs of CM1, probed and compared together",
+        ),
         ("TV1 in a folder", "folder/TV1.m3u8", "A media playlist, beside those of other channels in one folder"),
     ];
     let others = others.map(|(name, path, help)| (name.to_owned(), path.to_owned(), help));
@@ -238,7 +243,7 @@ fn certificate(name: &str) -> Option<u64> {
 }
 
 async fn watch(name: &str, path: String, template: &'static str, probes: usize, every: Duration) -> Seen {
-    let channel = Channel { code: "CH", path: &path, template };
+    let channel = Channel { code: "CH", path: path.trim_end(), template };
     let stage = match certificate(name) {
         Some(days) => Stage::secured(&[channel], TEMPLATES, days).await,
         None => Stage::new(&[channel], TEMPLATES, "").await,

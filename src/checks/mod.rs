@@ -81,6 +81,8 @@ catalogue! {
     origins_out_of_step,
     origin_switched,
     ad_break_stuck,
+    output_skew,
+    output_ladders,
 }
 
 /// What a check is, for documentation and exposition.
@@ -108,6 +110,8 @@ pub enum Group {
     Dash,
     Segments,
     OverTime,
+    /// Between the outputs of a channel.
+    Outputs,
 }
 
 impl Group {
@@ -129,12 +133,20 @@ pub struct Context<'a> {
     pub expected: &'a Expected,
     pub thresholds: &'a Thresholds,
     pub output: &'a OutputFacts,
+    /// Every output of the probe.
+    pub outputs: &'a [OutputFacts],
     pub past: &'a OutputPast,
     /// How long an event stays reported.
     pub hold: Seconds,
 }
 
 impl<'a> Context<'a> {
+    /// The channel's outputs but this one.
+    pub fn others(&self) -> impl Iterator<Item = &'a OutputFacts> + use<'a> {
+        let own = &self.output.name;
+        self.outputs.iter().filter(move |o| o.name != *own)
+    }
+
     /// Each rendition with its past (empty for one never seen).
     pub fn renditions(&self) -> impl Iterator<Item = (&'a RenditionFacts, &'a RenditionPast)> + use<'a> {
         static NONE: std::sync::LazyLock<RenditionPast> = std::sync::LazyLock::new(RenditionPast::default);
@@ -423,8 +435,11 @@ mod tests {
     fn a_healthy_channel_violates_nothing() {
         let outcomes = run(&healthy().context(), &Settings::default());
         let wrong: Vec<_> = outcomes.iter().filter(|o| o.result != CheckResult::Ok).collect();
-        // Browsers are expected only where a template says so; and there are no subtitles.
-        let not_run = |o: &&Outcome| o.result == CheckResult::NotRun && matches!(o.check, "cors" | "captions_present");
+        // Browsers are expected only where a template says so; there are no subtitles and no other output.
+        let not_run = |o: &&Outcome| {
+            o.result == CheckResult::NotRun
+                && matches!(o.check, "cors" | "captions_present" | "output_skew" | "output_ladders")
+        };
         assert!(wrong.iter().all(not_run), "{wrong:#?}");
         let of_hls = list().iter().filter(|l| l.meta.group.judges(Protocol::Hls)).count();
         assert_eq!(outcomes.len(), of_hls);

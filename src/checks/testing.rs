@@ -274,6 +274,8 @@ pub struct Scene {
     pub thresholds: Thresholds,
     pub output: OutputFacts,
     pub history: OutputPast,
+    /// Other outputs of the channel.
+    pub others: Vec<OutputFacts>,
 }
 
 impl Scene {
@@ -293,6 +295,7 @@ impl Scene {
                 i_frames: Vec::new(),
                 dash: None,
             },
+            others: Vec::new(),
             history: OutputPast {
                 renditions: [(NAME.to_owned(), RenditionPast::default())].into(),
                 ladders: Vec::new(),
@@ -339,6 +342,7 @@ impl Scene {
             expected: &self.expected,
             thresholds: &self.thresholds,
             output: &self.output,
+            outputs: &self.others,
             past: &self.history,
             hold: Seconds(300.0),
         }

@@ -63,6 +63,7 @@ fn title(group: Group) -> &'static str {
         Group::Dash => "DASH manifests",
         Group::Segments => "Segments",
         Group::OverTime => "Over time",
+        Group::Outputs => "Between outputs",
     }
 }
 

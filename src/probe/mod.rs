@@ -217,6 +217,7 @@ fn judge(
         expected: &expected,
         thresholds,
         output,
+        outputs: &capture.outputs,
         past,
         hold: template.hold,
     });

@@ -55,7 +55,7 @@ pub async fn answer(ask: &Ask<'_>) -> Response<Body> {
     let (effect, since_ms) = ask.state.effect_of(ask.route);
     let shown_ms = match effect {
         Some(Effect::Stale) => now_ms.min(since_ms),
-        Some(Effect::LiveLatency) => now_ms - 60_000,
+        Some(Effect::Behind(seconds)) => now_ms - 1000 * seconds,
         _ => now_ms,
     };
     let mut timeline = Timeline::new(ask.route.channel, ask.route.number, effect);
@@ -68,7 +68,7 @@ pub async fn answer(ask: &Ask<'_>) -> Response<Body> {
     let mut reply = reply(ask, &timeline, shown_ms).await;
     rewrite(ask, &mut reply);
     if let Some(modified) = &mut reply.modified_ms {
-        *modified += if effect == Some(Effect::LiveLatency) { 60_000 } else { 0 };
+        *modified += if let Some(Effect::Behind(seconds)) = effect { 1000 * seconds } else { 0 };
     }
     finish(ask, effect, now_ms, reply)
 }

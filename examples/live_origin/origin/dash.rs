@@ -77,7 +77,8 @@ fn period(text: &mut String, timeline: &Timeline, form: Form, from: i64, until: 
             "<AdaptationSet id=\"{id}\" contentType=\"{kind}\" mimeType=\"{kind}/mp4\" segmentAlignment=\"true\" startWithSAP=\"1\"{language}>"
         );
         let all = if rendition == Rendition::Audio { 0..1 } else { 0..timeline.ladder.rungs().len() };
-        for at in all {
+        let gone = |at: usize| timeline.effect == Some(Effect::MpdRung) && timeline.ladder.rungs()[at].name == "540p";
+        for at in all.filter(|at| rendition == Rendition::Audio || !gone(*at)) {
             let rendition = if rendition == Rendition::Audio { rendition } else { Rendition::Rung(at) };
             representation(text, timeline, rendition, (from, until), form, now_ms);
         }

@@ -12,6 +12,8 @@ pub struct Fault {
     /// The channel the fault is meant for; it may be played on any other where it makes sense.
     pub channel: &'static str,
     pub path: &'static str,
+    /// Path of a clean output of the same channel that is probed besides; empty for none.
+    pub beside: &'static str,
     pub(super) effect: Effect,
 }
 
@@ -85,7 +87,8 @@ pub enum Effect {
     NoDate,
     DateJump,
     DateFuture,
-    LiveLatency,
+    /// All that is shown is so many seconds old.
+    Behind(i64),
     Gap,
     RenditionSkew,
     PlaylistsDisagree,
@@ -161,6 +164,7 @@ pub enum Effect {
     MpdAttribute,
     MpdCut,
     MpdLength,
+    MpdRung,
 }
 
 pub fn faults() -> &'static [Fault] {
@@ -183,7 +187,7 @@ const fn fault(
     expect: &'static [&'static str],
     follows: &'static [&'static str],
 ) -> Fault {
-    Fault { id, help, expect, follows, channel, path: MASTER, effect }
+    Fault { id, help, expect, follows, channel, path: MASTER, beside: "", effect }
 }
 
 #[rustfmt::skip]
@@ -449,7 +453,7 @@ static FAULTS: &[Fault] = &[
         &["program_date_time"], &[]),
     fault("program_date_time_future", Effect::DateFuture, "TV1", "Dates are 30 s in the future.",
         &["program_date_time"], &[]),
-    fault("live_latency", Effect::LiveLatency, "TV1", "The live edge is 60 s behind the wall clock.",
+    fault("live_latency", Effect::Behind(60), "TV1", "The live edge is 60 s behind the wall clock.",
         &["live_latency"], &[]),
     fault("gap_segments", Effect::Gap, "TV1", "Every fifth segment is marked EXT-X-GAP and isn't there.",
         &["gap_segments"], &[]),
@@ -562,4 +566,8 @@ static FAULTS: &[Fault] = &[
         &["timestamp_continuity"], &[]) },
     Fault { path: NUMBER, ..fault("dash_av_offset", Effect::AvOffset, "CM1", "Audio of the MPD's segments starts a second after video.",
         &["av_offset"], &[]) },
+    Fault { beside: "live/CM1/time.mpd", ..fault("output_skew", Effect::Behind(35), "CM1",
+        "The HLS output is half a minute behind the DASH output.", &["output_skew"], &[]) },
+    Fault { path: NUMBER, beside: "live/CM1/master.m3u8", ..fault("output_ladders", Effect::MpdRung, "CM1",
+        "540p isn't in the MPD and is in the HLS output.", &["output_ladders"], &[]) },
 ];
