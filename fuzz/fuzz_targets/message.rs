@@ -1,0 +1,15 @@
+//! What other standards put inside: SCTE-35 splice information and DRM system data. The first byte chooses which.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use packager_exporter::{drm, splice};
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some((&which, bytes)) = bytes.split_first() else { return };
+    match which % 3 {
+        0 => drop(splice::parse(bytes)),
+        1 => drop(drm::Pssh::read(bytes)),
+        _ => drop(std::str::from_utf8(bytes).map(drm::in_data_uri)),
+    }
+});
