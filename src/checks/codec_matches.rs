@@ -1,5 +1,5 @@
 use super::input::{self, about, sound};
-use super::{Context, Group, Meta, Verdict, Violation};
+use super::{Context, Group, Meta, Verdict, Violation, dolby_vision};
 use crate::codec::parameters::{Parameters, Picture, Sound};
 use crate::codec::rfc6381::{Codec, Hevc};
 use crate::container::Track;
@@ -12,7 +12,7 @@ pub const META: Meta = Meta {
     id: "codec_matches",
     severity: Severity::Major,
     group: Group::Segments,
-    help: "fails when CODECS, RESOLUTION, FRAME-RATE or CHANNELS differ from what the bitstream says (a higher profile or level than needed \
+    help: "fails when CODECS, SUPPLEMENTAL-CODECS (Dolby Vision), RESOLUTION, FRAME-RATE or CHANNELS differ from what the bitstream says (a higher profile or level than needed \
            is no fault), or resolution, range, sample rate or channels change between segments or inside one without a discontinuity",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.3, 4.4.6.1, 4.4.6.2; RFC 6381 3.3, 3.4",
     needs_history: false,
@@ -52,6 +52,7 @@ fn judge(
     for media in [Media::Video, Media::Audio] {
         found.extend(newest(&|s| (s.track.media == Some(media)).then(|| codec(s, &declared))?));
     }
+    found.extend(newest(&|s| supplemental(s, &facts.rendition)));
     found.extend(newest(&|s| resolution(s, &facts.rendition, params)));
     found.extend(frame_rate(&seen, &facts.rendition, params));
     found.extend(channels(&seen, &facts.rendition));
@@ -114,6 +115,14 @@ fn codec(seen: &Seen<'_>, declared: &[String]) -> Option<Violation> {
         _ => actual.codec.to_string(),
     };
     Some(seen.violation("CODECS", text, &named))
+}
+
+/// A fragmented MP4's sample entry says whether there is Dolby Vision; a transport stream's descriptor may be left out.
+fn supplemental(seen: &Seen<'_>, rendition: &Rendition) -> Option<Violation> {
+    let told = seen.segment.segment.map.is_some();
+    let picture = seen.parameters.picture.filter(|_| told && seen.track.media == Some(Media::Video))?;
+    let (declared, actual) = dolby_vision::differs(&rendition.supplemental, picture.dolby_vision)?;
+    Some(seen.violation("SUPPLEMENTAL-CODECS", declared, &actual).with("line", rendition.line))
 }
 
 /// A decoder for `declared` plays `actual`.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 #[macro_use]
 mod define;
+mod dolby_vision;
 mod input;
 mod relation;
 #[cfg(test)]

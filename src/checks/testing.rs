@@ -236,6 +236,7 @@ pub fn rendition(name: &str) -> RenditionFacts {
             language: None,
             group: None,
             video_range: None,
+            supplemental: Vec::new(),
             channels: None,
             line: Some(4),
         },

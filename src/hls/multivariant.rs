@@ -213,6 +213,7 @@ fn blank(media: Media, line: u32) -> Rendition {
         language: None,
         group: None,
         video_range: None,
+        supplemental: Vec::new(),
         channels: None,
         line: Some(line),
     }
@@ -234,6 +235,7 @@ fn of_variant(read: VariantStream, list: &List<'_>, uri: Option<Url>, line: u32)
         frame_rate: read.frame_rate,
         group: read.audio.as_deref().map(bounded),
         video_range: list.get("VIDEO-RANGE").map(str::to_owned),
+        supplemental: codecs(list.quoted("SUPPLEMENTAL-CODECS").unwrap_or_default()),
         ..blank(media, line)
     }
 }

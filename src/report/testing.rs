@@ -194,6 +194,7 @@ pub fn video(height: u32, kilobits: u64) -> RenditionFacts {
         language: None,
         group: None,
         video_range: None,
+        supplemental: Vec::new(),
         channels: None,
         line: Some(3),
     };

@@ -14,7 +14,7 @@ fn names(lines: &str) -> Vec<String> {
 #[test]
 fn a_variant_with_all_its_attributes() {
     let text = "#EXT-X-STREAM-INF:BANDWIDTH=4500400,AVERAGE-BANDWIDTH=4000000,CODECS=\"avc1.640028, mp4a.40.2\",\
-        RESOLUTION=1920x1080,FRAME-RATE=29.970,VIDEO-RANGE=SDR,AUDIO=\"aac\",STABLE-VARIANT-ID=\"v/1 a\"\nv.m3u8\n";
+        RESOLUTION=1920x1080,FRAME-RATE=29.970,VIDEO-RANGE=SDR,SUPPLEMENTAL-CODECS=\"dvh1.08.07/db4h\",AUDIO=\"aac\",STABLE-VARIANT-ID=\"v/1 a\"\nv.m3u8\n";
     let r = renditions(text).remove(0);
     assert_eq!((r.name.as_str(), r.media, r.line), ("1080p-4500k", Media::Video, Some(2)));
     assert_eq!(r.uri.unwrap().as_str(), "https://origin.example.com/live/ch1/v.m3u8");
@@ -23,6 +23,7 @@ fn a_variant_with_all_its_attributes() {
     assert_eq!(r.codecs, ["avc1.640028", "mp4a.40.2"]);
     assert_eq!((r.resolution.unwrap().to_string().as_str(), r.frame_rate), ("1920x1080", Some(29.97)));
     assert_eq!((r.group.as_deref(), r.video_range.as_deref()), (Some("aac"), Some("SDR")));
+    assert_eq!(r.supplemental, ["dvh1.08.07/db4h"]);
 }
 
 #[test]
