@@ -3,18 +3,16 @@
 use crate::codec::parameters::DolbyVision;
 use crate::codec::rfc6381::Codec;
 
-/// The declared string that the stream doesn't bear out, and what the stream says instead. `None` where it does, or
-/// none is Dolby Vision's.
+/// The first declared string of Dolby Vision, and what the stream says instead, where it bears out none of them.
 pub fn differs(declared: &[String], actual: Option<DolbyVision>) -> Option<(&str, String)> {
-    let declared = declared.iter().filter_map(|text| Declared::read(text)).next()?;
-    match actual {
-        Some(actual) if declared.covers(actual) => None,
-        Some(DolbyVision { profile, level, compatibility }) => {
-            let says = format!("Dolby Vision profile {profile}, level {level}, compatibility {compatibility}");
-            Some((declared.text, says))
-        }
-        None => Some((declared.text, "no Dolby Vision".to_owned())),
+    let mut all = declared.iter().filter_map(|text| Declared::read(text));
+    let first = all.next()?;
+    let Some(actual) = actual else { return Some((first.text, "no Dolby Vision".to_owned())) };
+    if first.covers(actual) || all.any(|other| other.covers(actual)) {
+        return None;
     }
+    let DolbyVision { profile, level, compatibility } = actual;
+    Some((first.text, format!("Dolby Vision profile {profile}, level {level}, compatibility {compatibility}")))
 }
 
 /// `dvh1.08.07/db4h`: profile, level, and the brands that name the base layer.
@@ -54,7 +52,7 @@ fn base(brand: &str) -> Option<u8> {
 mod tests {
     use super::*;
 
-    fn run<'a>(declared: &'a [String], actual: Option<(u8, u8, u8)>) -> Option<(&'a str, String)> {
+    fn run(declared: &[String], actual: Option<(u8, u8, u8)>) -> Option<(&str, String)> {
         let actual = actual.map(|(profile, level, compatibility)| DolbyVision { profile, level, compatibility });
         differs(declared, actual)
     }
@@ -81,5 +79,7 @@ mod tests {
         assert_eq!(run(&[], None), None);
         let two = ["hvc1.2.20000000.L153.B0/cdm4".to_owned(), "dvh1.08.07/db1p".to_owned()];
         assert!(run(&two, None).is_some());
+        let two = ["dvh1.08.07/db4h".to_owned(), "dvh1.08.07/db1p".to_owned()];
+        assert_eq!(run(&two, Some((8, 7, 1))), None, "one of two is enough");
     }
 }

@@ -220,6 +220,7 @@ fn blank(media: Media, line: u32) -> Rendition {
 }
 
 fn of_variant(read: VariantStream, list: &List<'_>, uri: Option<Url>, line: u32) -> Rendition {
+    let supplemental = codecs(list.quoted("SUPPLEMENTAL-CODECS").unwrap_or_default());
     let codecs = codecs(read.codecs.as_deref().unwrap_or_default());
     let resolution = read
         .resolution
@@ -235,7 +236,7 @@ fn of_variant(read: VariantStream, list: &List<'_>, uri: Option<Url>, line: u32)
         frame_rate: read.frame_rate,
         group: read.audio.as_deref().map(bounded),
         video_range: list.get("VIDEO-RANGE").map(str::to_owned),
-        supplemental: codecs(list.quoted("SUPPLEMENTAL-CODECS").unwrap_or_default()),
+        supplemental,
         ..blank(media, line)
     }
 }
