@@ -21,6 +21,7 @@ pub mod document;
 pub mod catalog;
 pub mod report;
 pub mod config;
+pub mod store;
 pub mod fetch;
 pub mod probe;
 pub mod metrics;

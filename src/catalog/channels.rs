@@ -29,6 +29,7 @@ struct Written {
     is_4k: bool,
     is_hdr: bool,
     template: Option<String>,
+    probe: Option<String>,
     enabled: Option<bool>,
     /// Becomes the output `hls` before this is read; named here so that it is known.
     #[serde(rename = "input_url")]
@@ -72,6 +73,15 @@ pub(super) fn read(document: &Document, folder: &Path) -> (Vec<Found>, Vec<Fault
     (found, faults)
 }
 
+/// What is wrong with one channel's keys.
+pub(super) fn faults(keys: &Node) -> Vec<Fault> {
+    let section = match sections::single(keys) {
+        Ok(section) => section,
+        Err(fault) => return vec![fault],
+    };
+    one(&section, &mut request::Secrets::new(Path::new(""))).err().unwrap_or_default()
+}
+
 fn one(section: &sections::Section, secrets: &mut request::Secrets<'_>) -> Result<Found, Vec<Fault>> {
     let node = &section.node;
     let written: Written = document::read(node)?;
@@ -103,6 +113,7 @@ fn one(section: &sections::Section, secrets: &mut request::Secrets<'_>) -> Resul
         is_4k: written.is_4k,
         is_hdr: written.is_hdr,
         template: written.template.unwrap_or_else(|| super::BUILT_IN.to_owned()),
+        probe: written.probe,
         enabled: written.enabled.unwrap_or(true),
         outputs,
         ladder: written.ladder,
@@ -116,8 +127,12 @@ fn value_faults(written: &Written, node: &Node) -> Vec<Fault> {
     if let Some(fps) = written.fps.filter(|fps| !(1.0..=300.0).contains(fps)) {
         faults.push(Fault::value(node.spot("fps"), format!("is {fps}; allowed is 1 to 300 frames per second")));
     }
-    let texts =
-        [("channel_name", &written.channel_name), ("channel_type", &written.channel_type), ("codec", &written.codec)];
+    let texts = [
+        ("channel_name", &written.channel_name),
+        ("channel_type", &written.channel_type),
+        ("codec", &written.codec),
+        ("probe", &written.probe),
+    ];
     for (key, text) in texts {
         let Some(text) = text else { continue };
         if text.trim().is_empty() || text.chars().count() > MAX_NAME_CHARS || text.chars().any(char::is_control) {

@@ -66,7 +66,10 @@ fn open(file: Option<&Path>) -> Result<Document, Errors> {
     file.map_or_else(|| Document::parse("no file".to_owned(), String::new()), Document::open)
 }
 
-fn missing_template(found: &channels::Found, known: &BTreeMap<String, Arc<super::Template>>) -> Option<Fault> {
+pub(super) fn missing_template(
+    found: &channels::Found,
+    known: &BTreeMap<String, Arc<super::Template>>,
+) -> Option<Fault> {
     let name = &found.channel.template;
     if known.contains_key(name) {
         return None;

@@ -48,6 +48,7 @@ impl Channel {
             is_4k: false,
             is_hdr: false,
             template: template.to_owned(),
+            probe: None,
             enabled: true,
             outputs: vec![Output { name: "hls".to_owned(), url }],
             ladder: None,

@@ -1,9 +1,11 @@
-//! Which channels there are and what each promises: one snapshot from files (or from the environment).
+//! Which channels there are and what each promises: one snapshot from files, from the environment or from
+//! rows of a database.
 
 mod channels;
 mod environment;
 mod load;
 mod lookup;
+mod rows;
 mod show;
 mod templates;
 #[cfg(test)]
@@ -12,6 +14,7 @@ mod tests;
 pub use environment::Environment;
 pub use load::{Files, Loaded, load};
 pub use lookup::Unknown;
+pub use rows::{channel_columns, given_columns, load_rows, template_columns};
 pub use templates::BUILT_IN;
 
 use crate::checks::{Expected, Ladder, Settings, Thresholds};
@@ -43,6 +46,8 @@ pub struct Channel {
     pub is_4k: bool,
     pub is_hdr: bool,
     pub template: String,
+    /// The exporter that watches it.
+    pub probe: Option<String>,
     pub enabled: bool,
     /// At least one; the first is the reference for skew between outputs.
     pub outputs: Vec<Output>,

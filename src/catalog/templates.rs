@@ -82,6 +82,23 @@ pub(super) fn read(root: &Node, thresholds: &[(&'static str, f64)]) -> (BTreeMap
     (templates, faults)
 }
 
+/// What is wrong with one template's keys, laid over those of `others` that it extends.
+pub(super) fn faults(name: &str, keys: &Node, others: &Node) -> Vec<Fault> {
+    let from_environment = built_in(&[]);
+    let mut written: BTreeMap<&str, &Node> = BTreeMap::from([(BUILT_IN, &from_environment)]);
+    written.extend(others.entries().iter().map(|(key, node)| (key.name.as_str(), node)));
+    written.insert(name, keys);
+    let key = Key { at: keys.at, name: name.to_owned() };
+    let mut faults: Vec<Fault> = name_fault(&key).into_iter().collect();
+    faults.extend(flattened(name, &written).and_then(|node| template(name, &node)).err().unwrap_or_default());
+    faults
+}
+
+/// The keys that the database has a column for.
+pub(super) fn is_column(key: &str) -> bool {
+    !matches!(key, "timeout" | "hold") && RANGES.iter().any(|(name, ..)| *name == key)
+}
+
 fn built_in(thresholds: &[(&'static str, f64)]) -> Node {
     let entry = |&(name, number): &(&str, f64)| {
         (Key { at: usize::MAX, name: name.to_owned() }, Node::made(Value::Float(number)))

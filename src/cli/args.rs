@@ -83,6 +83,21 @@ pub struct Serve {
     /// The URL under which browsers reach the exporter, such as a reverse proxy's
     #[arg(long = "web.external-url", value_name = "URL", value_parser = external_url)]
     pub external_url: Option<Url>,
+    /// Serve the API and its page here instead of beside /probe; may be repeated
+    #[arg(long = "api.listen-address", value_name = "ADDRESS")]
+    pub api_listen: Vec<ListenAddress>,
+    /// Hashes of the tokens that may use the API; see `packager_exporter token`
+    #[arg(long = "api.tokens-file", value_name = "FILE")]
+    pub tokens: Option<PathBuf>,
+    /// This exporter's name in the table `probes`: /api/v1/sd shows its channels alone
+    #[arg(long = "probe.name", value_name = "NAME")]
+    pub probe_name: Option<String>,
+    /// Alertmanager's address; an acknowledged alert is silenced there
+    #[arg(long = "alertmanager.url", value_name = "URL", value_parser = external_url)]
+    pub alertmanager: Option<Url>,
+    /// How long resolved alerts are kept
+    #[arg(long = "alerts.retention", value_name = "DURATION", default_value = "90d", value_parser = period)]
+    pub alerts_kept: Duration,
     /// Seconds taken off Prometheus's scrape timeout, so that the answer is in time
     #[arg(long = "timeout-offset", value_name = "SECONDS", default_value = "0.5", value_parser = seconds)]
     pub timeout_offset: Duration,

@@ -5,6 +5,7 @@ use crate::metrics;
 use crate::metrics::{Own, ProbeResult};
 use crate::probe::{Ask, Clock, Probed, Prober, Refused};
 use crate::report::{self, Report};
+use crate::store::Store;
 use crate::units::{Seconds, Timestamp};
 use crate::web::Backend;
 use std::sync::Arc;
@@ -17,19 +18,23 @@ const LOOK_EVERY: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// What is wrong in the configuration, with file and line; or why HTTP can't be set up.
-pub fn backend(source: Source) -> Result<Backend, String> {
+pub fn backend(source: Source, store: Option<Store>) -> Result<Backend, String> {
+    let variables = source.variables.clone();
     let live = Arc::new(Live::start(source, Timestamp::now()).map_err(|errors| errors.to_string())?);
     for warning in &live.current().warnings {
         tracing::warn!("{warning}");
     }
     let prober = Prober::new(live.clone(), Clock::System).map_err(|e| e.to_string())?;
     let own = Own::new().map_err(|e| e.to_string())?;
+    if let Some(store) = store {
+        tokio::spawn(store.follow(live.clone(), variables));
+    }
     tokio::spawn(live.clone().watch(LOOK_EVERY, Timestamp::now));
     Ok(wired(live, prober, own))
 }
 
 fn wired(live: Arc<Live>, prober: Prober, own: Own) -> Backend {
-    let (configured, catalogue, reloaded) = (live.clone(), live.clone(), live.clone());
+    let (configured, catalogue, reloaded, in_force) = (live.clone(), live.clone(), live.clone(), live.clone());
     let (probing, counting) = (prober.clone(), own.clone());
     Backend {
         probe: Arc::new(move |ask, timeout| Box::pin(probe(probing.clone(), counting.clone(), ask, timeout))),
@@ -38,6 +43,7 @@ fn wired(live: Arc<Live>, prober: Prober, own: Own) -> Backend {
         own_metrics: Arc::new(move || own_metrics(&live, &prober, &own)),
         config_text: Arc::new(move || configured.current().to_yaml()),
         channel_codes: Arc::new(move || catalogue.current().snapshot.channels.keys().cloned().collect()),
+        in_force: Arc::new(move || in_force.current()),
         reload: Arc::new(move || reloaded.reload(Timestamp::now()).map_err(|errors| errors.to_string())),
         ready: Arc::new(|| Ok(())),
     }

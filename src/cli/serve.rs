@@ -2,9 +2,12 @@
 
 use super::args::Serve;
 use super::{Exit, backend, logging};
+use crate::store::Store;
+use crate::web::api::{Alertmanager, Api, Tokens};
+use crate::web::listen::ListenAddress;
 use crate::web::security::Security;
 use crate::web::server::{Bounds, serve};
-use crate::web::{Backend, Settings, State, app};
+use crate::web::{Backend, Part, Settings, State, app};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,22 +23,42 @@ pub fn run(args: &Serve) -> Result<Exit, String> {
     let runtime = tokio::runtime::Runtime::new().map_err(|e| format!("can't start threads: {e}"))?;
     let ended = runtime.block_on(async {
         let signals = Signals::new()?;
-        served(args, backend::backend(args.config.source())?, signals).await
+        let store = database()?;
+        let api = Api {
+            tokens: args.tokens.as_deref().map(Tokens::load).transpose().map_err(|e| e.to_string())?.map(Arc::new),
+            alertmanager: args.alertmanager.as_ref().map(Alertmanager::new).transpose()?,
+            probe_name: args.probe_name.clone(),
+            store: store.clone(),
+        };
+        if let Some(store) = &store {
+            tokio::spawn(forget(store.clone(), args.alerts_kept));
+        }
+        served(args, backend::backend(args.config.source(), store)?, api, signals).await
     });
     runtime.shutdown_timeout(Duration::from_millis(100));
     ended.map(|()| Exit::Healthy)
 }
 
-async fn served(args: &Serve, backend: Backend, mut signals: Signals) -> Result<(), String> {
+async fn served(args: &Serve, backend: Backend, api: Api, mut signals: Signals) -> Result<(), String> {
     let security = Security::load(args.web_config.as_deref())?;
-    let state = State::new(backend, settings(args));
-    let listeners = listen(args, security.current().await.tls().is_some()).await?;
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let wait = async {
-        let _ = stopped.await;
+    let writable = api.store.is_some() && api.tokens.is_none();
+    let state = State::with_api(backend, settings(args), api);
+    let tls = security.current().await.tls().is_some();
+    let listeners = listen(&args.listen, tls).await?;
+    let own = listen(&args.api_listen, tls).await?;
+    if writable {
+        only_loopback(if own.is_empty() { &listeners } else { &own })?;
+    }
+    let (stop, stopped) = tokio::sync::watch::channel(());
+    let wait = |mut stopped: tokio::sync::watch::Receiver<()>| async move {
+        let _ = stopped.changed().await;
     };
     let reload = Arc::clone(&state);
-    let server = serve(listeners, app(&state, &security), security, Bounds::default(), wait);
+    let part = if own.is_empty() { Part::All } else { Part::Probing };
+    let probing = app(&state, &security, part);
+    let probing = serve(listeners, probing, Arc::clone(&security), Bounds::default(), wait(stopped.clone()));
+    let api = serve(own, app(&state, &security, Part::Api), security, Bounds::default(), wait(stopped));
+    let server = async { tokio::join!(probing, api) };
     let orders = async {
         signals.end(&reload).await;
         tracing::info!("stopping; probes in flight may finish, a second signal ends them");
@@ -45,7 +68,7 @@ async fn served(args: &Serve, backend: Backend, mut signals: Signals) -> Result<
         tracing::warn!("second signal: ending at once");
     };
     tokio::select! {
-        () = server => tracing::info!("stopped"),
+        _ = server => tracing::info!("stopped"),
         () = orders => {}
     }
     Ok(())
@@ -56,9 +79,37 @@ fn settings(args: &Serve) -> Settings {
     Settings { route_prefix, link_prefix, timeout_offset: args.timeout_offset, history_limit: args.history_limit }
 }
 
-async fn listen(args: &Serve, tls: bool) -> Result<Vec<TcpListener>, String> {
+/// What a person's browser could reach from elsewhere must not be open to everyone.
+fn only_loopback(listeners: &[TcpListener]) -> Result<(), String> {
+    let open = listeners.iter().filter_map(|l| l.local_addr().ok()).find(|a| !a.ip().is_loopback());
+    open.map_or(Ok(()), |address| {
+        Err(format!(
+            "with DATABASE_URL anybody who reaches {address} could write channels: make tokens (`packager_exporter token create`) \
+             and set --api.tokens-file, or set --api.listen-address=127.0.0.1:5000"
+        ))
+    })
+}
+
+fn database() -> Result<Option<Store>, String> {
+    let url = std::env::var("DATABASE_URL").ok().filter(|url| !url.trim().is_empty());
+    url.map(|url| Store::new(url.trim())).transpose()
+}
+
+/// Takes old alerts away, each hour.
+async fn forget(store: Store, kept: Duration) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(3600));
+    loop {
+        ticks.tick().await;
+        match store.forget_alerts(kept).await {
+            Ok(0) | Err(_) => {}
+            Ok(alerts) => tracing::info!(alerts, "old alerts forgotten"),
+        }
+    }
+}
+
+async fn listen(addresses: &[ListenAddress], tls: bool) -> Result<Vec<TcpListener>, String> {
     let mut listeners = Vec::new();
-    for address in &args.listen {
+    for address in addresses {
         let listener = address.bind().await?;
         let bound = listener.local_addr().map_or_else(|_| address.to_string(), |a| a.to_string());
         tracing::info!(address = bound, tls, "listening");
@@ -125,6 +176,7 @@ mod tests {
             own_metrics: Arc::new(Vec::new),
             config_text: Arc::new(String::new),
             channel_codes: Arc::new(Vec::new),
+            in_force: Arc::new(Arc::default),
             reload: Arc::new(move || {
                 let _ = reloads.send(());
                 Err("still bad".to_owned())
@@ -133,7 +185,7 @@ mod tests {
         };
         let args = Cli::parse_from(["packager_exporter", "--web.listen-address", "localhost:0"]).serve;
         let signals = Signals::new().unwrap();
-        let serving = tokio::spawn(async move { served(&args, backend, signals).await });
+        let serving = tokio::spawn(async move { served(&args, backend, Api::default(), signals).await });
         send("HUP");
         reloaded.recv().await.unwrap();
         assert!(!serving.is_finished(), "a bad reload changes nothing");

@@ -2,6 +2,7 @@
 
 use super::load::load_looking;
 use super::{Loaded, Source};
+use crate::catalog::Snapshot;
 use crate::document::{Errors, MAX_FILE_BYTES};
 use crate::units::Timestamp;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -24,6 +25,8 @@ pub struct Live {
 struct State {
     last: Reload,
     seen: Seen,
+    /// From a database; in force in place of the files' catalogue.
+    catalogue: Option<Snapshot>,
 }
 
 /// How the last load went.
@@ -49,14 +52,14 @@ impl Live {
         let (seen, loaded) = Seen::loading(&source);
         let last = Reload { at: now, succeeded_at: now, error: None };
         let current = watch::Sender::new(Arc::new(loaded?));
-        Ok(Self { source, current, state: Mutex::new(State { last, seen }) })
+        Ok(Self { source, current, state: Mutex::new(State { last, seen, catalogue: None }) })
     }
 
     /// Holds what was loaded elsewhere, for a single run.
     #[must_use]
     pub fn fixed(loaded: Loaded, now: Timestamp) -> Self {
         let last = Reload { at: now, succeeded_at: now, error: None };
-        let state = State { last, seen: Seen::default() };
+        let state = State { last, seen: Seen::default(), catalogue: None };
         Self { source: Source::default(), current: watch::Sender::new(Arc::new(loaded)), state: Mutex::new(state) }
     }
 
@@ -97,6 +100,15 @@ impl Live {
         Some(self.reload_under(&mut state, now))
     }
 
+    /// From now on `catalogue` is in force in place of the files'; the exporter's own settings stay theirs.
+    pub fn put_catalogue(&self, catalogue: Snapshot, now: Timestamp) {
+        let mut state = self.state();
+        let loaded = Loaded { snapshot: catalogue.clone(), ..(*self.current()).clone() };
+        state.catalogue = Some(catalogue);
+        state.last.succeeded_at = now;
+        self.current.send_replace(Arc::new(loaded));
+    }
+
     /// Looks every `every` for changed files, until dropped. Logs what comes of a change.
     pub async fn watch(self: Arc<Self>, every: Duration, now: fn() -> Timestamp) {
         let mut ticks = tokio::time::interval(every);
@@ -119,7 +131,10 @@ impl Live {
         state.seen = seen;
         state.last.at = now;
         match loaded {
-            Ok(loaded) => {
+            Ok(mut loaded) => {
+                if let Some(catalogue) = &state.catalogue {
+                    loaded.snapshot = catalogue.clone();
+                }
                 state.last = Reload { at: now, succeeded_at: now, error: None };
                 self.current.send_replace(Arc::new(loaded));
                 Ok(())

@@ -1,4 +1,4 @@
-//! YAML files read strictly: every unknown key and every bad value of a file is named with line and column.
+//! YAML files and JSON bodies read strictly: every unknown key and every bad value of a file is named with line and column.
 //!
 //! A file becomes a tree of [`Node`]s first. Trees can be laid over each other (`extends`, `defaults`) and still know
 //! where each key stood; then a tree becomes a value through serde, and what serde refuses becomes a [`Problem`].
@@ -25,6 +25,7 @@ pub struct Document {
     /// As messages name it.
     pub name: String,
     text: String,
+    form: node::Form,
     pub root: Node,
 }
 
@@ -38,13 +39,23 @@ impl Document {
 
     /// Parses `text`; `name` is what messages call it.
     pub fn parse(name: String, text: String) -> Result<Self, Errors> {
-        let (root, repeated) = node::build(&text).map_err(|e| Errors::from(Problem::syntax(&name, &text, &e)))?;
-        let document = Self { name, text, root };
+        Self::written_in(node::Form::Yaml, name, text)
+    }
+
+    /// The same of JSON.
+    pub fn parse_json(name: String, text: String) -> Result<Self, Errors> {
+        Self::written_in(node::Form::Json, name, text)
+    }
+
+    fn written_in(form: node::Form, name: String, text: String) -> Result<Self, Errors> {
+        let (root, repeated) =
+            node::build(&text, form).map_err(|e| Errors::from(Problem::syntax(&name, &text, form, &e)))?;
+        let document = Self { name, text, form, root };
         if repeated.is_empty() {
             return Ok(document);
         }
         let faults = repeated.into_iter().take(MAX_SHOWN).map(|twice| {
-            let first = node::locate(&document.text, twice.first).map_or(0, |(line, _)| line);
+            let first = node::locate(&document.text, form, twice.first).map_or(0, |(line, _)| line);
             Fault::key(twice.second, format!("`{}` is given twice, first in line {first}", twice.name))
         });
         Err(document.errors(faults.collect()))
@@ -59,7 +70,7 @@ impl Document {
     /// Line and column of a node or key, both from 1.
     #[must_use]
     pub fn position(&self, at: Spot) -> Option<(usize, usize)> {
-        node::locate(&self.text, at)
+        node::locate(&self.text, self.form, at)
     }
 }
 

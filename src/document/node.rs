@@ -74,6 +74,13 @@ impl Node {
         }
     }
 
+    /// The entries without those of these names.
+    #[must_use]
+    pub fn without(&self, names: &[&str]) -> Self {
+        let kept = self.entries().iter().filter(|(key, _)| !names.contains(&key.name.as_str())).cloned();
+        Self { at: self.at, value: Value::Map(kept.collect()) }
+    }
+
     /// This tree laid over `base`: mappings merge key by key (`base`'s order first), everything else replaces.
     #[must_use]
     pub fn over(&self, base: &Self) -> Self {
@@ -100,18 +107,48 @@ pub(super) struct Twice {
     pub name: String,
 }
 
+/// How a text is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Yaml,
+    Json,
+}
+
+/// Why a text has no tree, and where: line and column, both from 1.
+#[derive(Debug)]
+pub(super) struct Broken {
+    pub position: Option<(usize, usize)>,
+    pub message: String,
+}
+
 /// The tree of a text, and keys given twice (the first counts).
-pub(super) fn build(text: &str) -> Result<(Node, Vec<Twice>), serde_yaml::Error> {
+pub(super) fn build(text: &str, form: Form) -> Result<(Node, Vec<Twice>), Broken> {
     let mut builder = Builder::default();
-    let node = Seed(&mut builder).deserialize(serde_yaml::Deserializer::from_str(text))?;
+    let node = visit(&mut builder, text, form)?;
     Ok((node, builder.repeated))
 }
 
-/// Line and column of a spot, both from 1.
-pub(super) fn locate(text: &str, at: Spot) -> Option<(usize, usize)> {
+/// Line and column of a spot, both from 1; in JSON that of the value's end.
+pub(super) fn locate(text: &str, form: Form, at: Spot) -> Option<(usize, usize)> {
     let mut builder = Builder { stop: Some(at), ..Builder::default() };
-    let error = Seed(&mut builder).deserialize(serde_yaml::Deserializer::from_str(text)).err()?;
-    error.location().map(|l| (l.line(), l.column()))
+    visit(&mut builder, text, form).err()?.position
+}
+
+fn visit(builder: &mut Builder, text: &str, form: Form) -> Result<Node, Broken> {
+    match form {
+        Form::Yaml => Seed(builder).deserialize(serde_yaml::Deserializer::from_str(text)).map_err(|error| Broken {
+            position: error.location().map(|l| (l.line(), l.column())),
+            message: error.to_string(),
+        }),
+        Form::Json => {
+            let mut json = serde_json::Deserializer::from_str(text);
+            let node = Seed(builder).deserialize(&mut json).and_then(|node| json.end().map(|()| node));
+            node.map_err(|error| Broken {
+                position: (error.line() > 0).then(|| (error.line(), error.column())),
+                message: error.to_string(),
+            })
+        }
+    }
 }
 
 #[derive(Default)]

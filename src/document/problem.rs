@@ -1,5 +1,6 @@
 //! What is wrong with a file, for the person who edits it.
 
+use super::node::{Broken, Form};
 use super::{Document, Node, Spot, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -55,15 +56,18 @@ impl Problem {
         Self { source: source.to_owned(), position: None, message: message.into() }
     }
 
-    pub(super) fn syntax(source: &str, text: &str, error: &serde_yaml::Error) -> Self {
-        let position = error.location().map(|l| (l.line(), l.column()));
+    pub(super) fn syntax(source: &str, text: &str, form: Form, broken: &Broken) -> Self {
+        let Broken { position, message } = broken;
         let line = position.and_then(|(line, _)| text.lines().nth(line.saturating_sub(1))).unwrap_or_default();
-        let tab = if line.starts_with('\t') { " (YAML is indented with spaces, never with tabs)" } else { "" };
-        let message = error.to_string();
+        let (form, tab) = match form {
+            Form::Json => ("JSON", ""),
+            Form::Yaml if line.starts_with('\t') => ("YAML", " (YAML is indented with spaces, never with tabs)"),
+            Form::Yaml => ("YAML", ""),
+        };
         // The position stands in front already.
         let message =
             position.map_or(message.clone(), |(l, c)| message.replace(&format!(" at line {l} column {c}"), ""));
-        Self { source: source.to_owned(), position, message: format!("not valid YAML: {message}{tab}") }
+        Self { source: source.to_owned(), position: *position, message: format!("not valid {form}: {message}{tab}") }
     }
 }
 

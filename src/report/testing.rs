@@ -105,6 +105,7 @@ pub fn report(outputs: Vec<OutputFacts>) -> Report {
         is_4k: false,
         is_hdr: false,
         template: "TPL_LIVE_HD".into(),
+        probe: None,
         enabled: true,
         outputs: outputs.iter().map(|o| Output { name: o.name.clone(), url: o.url.clone() }).collect(),
         ladder: None,

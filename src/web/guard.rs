@@ -1,5 +1,6 @@
 //! What stands before every route: users, rate, and the response's security headers.
 
+use super::api::Tokens;
 use super::respond;
 use super::security::{Denied, Security};
 use axum::extract::{Request, State};
@@ -12,10 +13,18 @@ use std::sync::Arc;
 /// RFC 7617 2: the realm is not optional.
 const CHALLENGE: &str = "Basic realm=\"packager_exporter\", charset=\"UTF-8\"";
 
-/// exporter-toolkit guards every path, health included; so does this.
-pub async fn guard(State(security): State<Arc<Security>>, request: Request, next: Next) -> Response {
-    let now = security.current().await;
-    let mut response = match security.admit(&now, request.headers()).await {
+/// What the guard looks at.
+#[derive(Clone)]
+pub struct Guard {
+    pub security: Arc<Security>,
+    pub tokens: Option<Arc<Tokens>>,
+}
+
+/// exporter-toolkit guards every path, health included; so does this. A token of the API stands for a user.
+pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    let now = guard.security.current().await;
+    let holder = guard.tokens.is_some_and(|tokens| tokens.knows(request.headers()));
+    let mut response = match guard.security.admit(&now, request.headers(), holder).await {
         Ok(()) => next.run(request).await,
         Err(denied) => refuse(denied),
     };

@@ -2,6 +2,7 @@
 //! how it is reached (TLS, users, bounds) is [`server`] and [`security`].
 
 mod admin;
+pub mod api;
 mod guard;
 pub mod listen;
 mod page;
@@ -14,11 +15,14 @@ pub mod server;
 #[cfg(test)]
 mod tests;
 
+use crate::config::Loaded;
 use crate::probe::{Ask, Refused};
 use crate::report::Report;
+use api::Api;
 use axum::Router;
 use axum::routing::{get, post};
 use futures_util::future::BoxFuture;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -44,6 +48,8 @@ pub struct Backend {
     pub own_metrics: Now<Vec<u8>>,
     /// The configuration in force as YAML.
     pub config_text: Now<String>,
+    /// The configuration and catalogue in force.
+    pub in_force: Now<Arc<Loaded>>,
     /// Codes that the page's form offers.
     pub channel_codes: Now<Vec<String>>,
     /// Reads the configuration again; an error leaves the old one in force. May block.
@@ -79,6 +85,9 @@ impl Default for Settings {
 pub struct State {
     backend: Backend,
     settings: Settings,
+    api: Api,
+    /// The last probe of each channel of the catalogue, all its outputs.
+    reports: Mutex<BTreeMap<String, Arc<Report>>>,
     recent: Mutex<recent::Recent>,
     stopping: AtomicBool,
     reloading: tokio::sync::Mutex<()>,
@@ -87,10 +96,17 @@ pub struct State {
 impl State {
     #[must_use]
     pub fn new(backend: Backend, settings: Settings) -> Arc<Self> {
+        Self::with_api(backend, settings, Api::default())
+    }
+
+    #[must_use]
+    pub fn with_api(backend: Backend, settings: Settings, api: Api) -> Arc<Self> {
         let recent = Mutex::new(recent::Recent::new(settings.history_limit));
         Arc::new(Self {
             backend,
             settings,
+            api,
+            reports: Mutex::default(),
             recent,
             stopping: AtomicBool::new(false),
             reloading: tokio::sync::Mutex::default(),
@@ -113,15 +129,50 @@ impl State {
         done.unwrap_or_else(|e| Err(format!("it ended without an answer: {e}")))
     }
 
+    /// Keeps a report for the API. What left the catalogue goes when there are more reports than channels.
+    fn keep_report(&self, report: &Arc<Report>) {
+        let loaded = (self.backend.in_force)();
+        let known = &loaded.snapshot.channels;
+        let code = &report.channel.code;
+        if !known.contains_key(code) {
+            return;
+        }
+        let mut reports = self.reports.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        reports.insert(code.clone(), Arc::clone(report));
+        if reports.len() > known.len() {
+            reports.retain(|code, _| known.contains_key(code));
+        }
+    }
+
+    fn last_report(&self, code: &str) -> Option<Arc<Report>> {
+        let reports = self.reports.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        reports.get(code).cloned()
+    }
+
     fn recent(&self) -> std::sync::MutexGuard<'_, recent::Recent> {
         self.recent.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
-/// Every route, behind `security`'s users and with its headers.
-pub fn app(state: &Arc<State>, security: &Arc<security::Security>) -> Router {
+/// What one listener serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    All,
+    /// Probes and the exporter's own metrics.
+    Probing,
+    Api,
+}
+
+/// The routes of a part, behind `security`'s users and with its headers.
+pub fn app(state: &Arc<State>, security: &Arc<security::Security>, part: Part) -> Router {
     let prefix = state.settings.route_prefix.clone();
-    let routes = routes().with_state(Arc::clone(state));
+    let routes = match part {
+        Part::All => routes().merge(api::routes()),
+        Part::Probing => routes(),
+        Part::Api => api::routes(),
+    };
+    let routes = routes.with_state(Arc::clone(state));
+    let guard = guard::Guard { security: Arc::clone(security), tokens: state.api.tokens.clone() };
     let app = if prefix.is_empty() {
         routes
     } else {
@@ -131,7 +182,7 @@ pub fn app(state: &Arc<State>, security: &Arc<security::Security>) -> Router {
     };
     app.fallback(respond::not_found)
         .method_not_allowed_fallback(respond::wrong_method)
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(security), guard::guard))
+        .layer(axum::middleware::from_fn_with_state(guard, guard::guard))
 }
 
 fn routes() -> Router<Arc<State>> {

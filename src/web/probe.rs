@@ -29,6 +29,9 @@ pub async fn probe(
         Err(Refused::BadRequest(why)) => return respond::text(StatusCode::BAD_REQUEST, why),
         Err(Refused::Overloaded(why)) => return respond::text(StatusCode::SERVICE_UNAVAILABLE, why),
     };
+    if query.ask.output.is_none() {
+        state.keep_report(&report);
+    }
     let metrics = (state.backend.exposition)(&report);
     let keep = state.recent().is_on();
     let debug = if keep || query.debug { debug_text(&state, &report, &metrics) } else { String::new() };

@@ -34,6 +34,11 @@ pub(super) fn split(root: &Node) -> (Vec<Section>, Vec<Fault>) {
     (sections, faults)
 }
 
+/// A channel that stands alone.
+pub(super) fn single(keys: &Node) -> Result<Section, Fault> {
+    Ok(Section { node: with_output(keys)?, code_at: keys.spot("channel_code") })
+}
+
 fn defaults(node: &Node, faults: &mut Vec<Fault>) -> Node {
     if !matches!(node.value, Value::Map(_) | Value::Null) {
         faults.push(Fault::value(node.at, "expected the keys that channels have in common"));

@@ -36,7 +36,7 @@ impl Running {
         let address = listener.local_addr().unwrap();
         let state = State::new(backend, settings);
         let (stop, stopped) = oneshot::channel::<()>();
-        let app = app(&state, &security);
+        let app = app(&state, &security, Part::All);
         let ended = tokio::spawn(serve(vec![listener], app, security, bounds, async move {
             let _ = stopped.await;
         }));
@@ -86,6 +86,7 @@ fn backend(answer: fn(&Ask, Duration) -> Result<Report, Refused>) -> Backend {
         own_metrics: Arc::new(|| b"packager_exporter_up 1\n".to_vec()),
         config_text: Arc::new(|| "fetch:\n  password: <secret>\n".to_owned()),
         channel_codes: Arc::new(|| vec!["CH_1".to_owned(), "<b>\"CH_2".to_owned()]),
+        in_force: Arc::new(Arc::default),
         reload: Arc::new(|| Ok(())),
         ready: Arc::new(|| Ok(())),
     }
@@ -128,6 +129,7 @@ fn channel(code: &str) -> Channel {
         is_4k: false,
         is_hdr: false,
         template: "TPL_HD".to_owned(),
+        probe: None,
         enabled: true,
         outputs: Vec::new(),
         ladder: None,

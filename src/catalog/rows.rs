@@ -1,0 +1,216 @@
+//! The catalogue as a database tells it, and single entries on their way there. The same reading as the files', so that
+//! what one refuses the other refuses too.
+
+use super::{Environment, Snapshot, channels, load, templates};
+use crate::document::{Document, Errors, Fault, Node, Value};
+use serde_json::Map;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A channel's columns beside those keys that channels.yml has too.
+const COLUMNS: [&str; 8] =
+    ["id", "probe_id", "probe_name", "template_id", "template_name", "version", "created_at", "updated_at"];
+/// Read-only: accepted, so that what was read may be sent back, and left alone.
+const READ_ONLY: [&str; 6] = ["id", "probe_name", "template_name", "version", "created_at", "updated_at"];
+/// Their secrets would stand in the table and in every answer.
+const FILE_ONLY: &str = "is for channels.yml alone: its secrets would stand readable in the database";
+
+/// Reads `{name: keys}` and `[channel]`, both JSON. A row with a mistake is left out and told; the others come into
+/// force.
+///
+/// # Errors
+/// Texts that are no JSON.
+pub fn load_rows(
+    templates: String,
+    channels: String,
+    variables: &BTreeMap<String, String>,
+) -> Result<(Snapshot, Errors), Errors> {
+    let (environment, mut problems) = Environment::read(variables);
+    let document = Document::parse_json("database, templates".to_owned(), templates)?;
+    let (found, faults) = templates::read(&document.root, &environment.thresholds);
+    problems.extend(document.errors(faults).0);
+    let mut snapshot = Snapshot { templates: found, ..Snapshot::default() };
+    let document = Document::parse_json("database, channels".to_owned(), channels)?;
+    let (found, mut faults) = channels::read(&document, Path::new(""));
+    for found in found {
+        match load::missing_template(&found, &snapshot.templates) {
+            Some(fault) => faults.push(fault),
+            None => drop(snapshot.channels.insert(found.channel.code.clone(), Arc::new(found.channel))),
+        }
+    }
+    problems.extend(document.errors(faults).0);
+    Ok((snapshot, Errors(problems)))
+}
+
+/// The columns that a channel's JSON sets, checked as channels.yml is.
+///
+/// # Errors
+/// Every unknown key and every bad value.
+pub fn channel_columns(document: &Document) -> Result<Map<String, serde_json::Value>, Errors> {
+    let root = &document.root;
+    let mut faults = not_a_mapping(root, "expected a channel's keys");
+    for key in ["request", "template"] {
+        if let Some(node) = root.get(key) {
+            let instead = if key == "template" { "write `template_id`" } else { FILE_ONLY };
+            faults.push(Fault::value(node.at, instead));
+        }
+    }
+    for key in ["template_id", "probe_id"] {
+        let wrong = root.get(key).filter(|n| !whole(n));
+        faults.extend(wrong.map(|n| Fault::value(n.at, "must be a whole number from 1, or null")));
+    }
+    let keys = given(root).without(&COLUMNS).without(&["request", "template"]);
+    faults.extend(channels::faults(&keys));
+    document.errors(faults).or(columns(&root.without(&READ_ONLY)))
+}
+
+/// The columns that a channel's JSON names, not checked yet: for what is laid over a row first.
+///
+/// # Errors
+/// It is no JSON object.
+pub fn given_columns(document: &Document) -> Result<Map<String, serde_json::Value>, Errors> {
+    let faults = not_a_mapping(&document.root, "expected a channel's keys");
+    document.errors(faults).or(columns(&document.root.without(&READ_ONLY)))
+}
+
+/// The columns that a template's JSON sets, checked against `others` (`{name: keys}`), which it may extend.
+///
+/// # Errors
+/// Every unknown key and every bad value.
+pub fn template_columns(document: &Document, others: &Document) -> Result<Map<String, serde_json::Value>, Errors> {
+    let root = &document.root;
+    let mut faults = not_a_mapping(root, "expected a template's keys");
+    let name = root.get("template_name").and_then(Node::text).unwrap_or_default();
+    if name.is_empty() {
+        faults.push(Fault::value(root.at, "`template_name` is missing"));
+    }
+    let settings = root.get("settings").map_or(Node::made(Value::Map(Vec::new())), Node::clone);
+    let thresholds = root.without(&READ_ONLY).without(&["template_name", "settings"]);
+    for (key, node) in settings.entries() {
+        if templates::is_column(&key.name) {
+            faults.push(Fault::value(node.at, format!("belongs beside `settings`: `{}` is a column", key.name)));
+        }
+    }
+    for (key, _) in thresholds.entries().iter().filter(|(key, _)| !templates::is_column(&key.name)) {
+        faults
+            .push(Fault::key(key.at, format!("unknown key `{}`; keys without a column go into `settings`", key.name)));
+    }
+    // A name that isn't there must not hide what is wrong in the keys.
+    let own = given(&thresholds).over(&settings);
+    faults.extend(templates::faults(if name.is_empty() { "new" } else { name }, &own, &others.root));
+    document.errors(faults).or(columns(&root.without(&READ_ONLY)))
+}
+
+fn not_a_mapping(root: &Node, message: &str) -> Vec<Fault> {
+    if matches!(root.value, Value::Map(_)) { Vec::new() } else { vec![Fault::value(root.at, message)] }
+}
+
+fn whole(node: &Node) -> bool {
+    match node.value {
+        Value::Null => true,
+        Value::Unsigned(id) => (1..=i32::MAX as u64).contains(&id),
+        _ => false,
+    }
+}
+
+/// Without what is `null`: an entry may say so of what it doesn't have.
+fn given(root: &Node) -> Node {
+    let some = root.entries().iter().filter(|(_, node)| node.value != Value::Null).cloned();
+    Node { at: root.at, value: Value::Map(some.collect()) }
+}
+
+fn columns(node: &Node) -> Map<String, serde_json::Value> {
+    node.entries().iter().map(|(key, node)| (key.name.clone(), json(node))).collect()
+}
+
+fn json(node: &Node) -> serde_json::Value {
+    match &node.value {
+        Value::Null => serde_json::Value::Null,
+        Value::Bool(value) => (*value).into(),
+        Value::Unsigned(value) => (*value).into(),
+        Value::Signed(value) => (*value).into(),
+        Value::Float(value) => (*value).into(),
+        Value::Text(text) => text.clone().into(),
+        Value::List(nodes) => nodes.iter().map(json).collect(),
+        Value::Map(_) => serde_json::Value::Object(columns(node)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(text: &str) -> Document {
+        Document::parse_json("body".to_owned(), text.to_owned()).unwrap()
+    }
+
+    fn channel(text: &str) -> Result<Map<String, serde_json::Value>, String> {
+        channel_columns(&document(text)).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn the_guides_channel_is_taken_and_what_was_read_may_be_sent_back() {
+        let guide = r#"{"channel_code": "CH_TV_HD_001", "channel_name": "FPT Channel 1 HD", "channel_type": "LIVE",
+            "tier": 1, "codec": "H.264", "resolution": "1920x1080", "fps": 25, "is_4k": false, "is_hdr": false,
+            "probe_id": 3, "input_url": "http://packager-01/live/CH_TV_HD_001/master.m3u8", "template_id": 1,
+            "enabled": true}"#;
+        let columns = channel(guide).unwrap();
+        assert_eq!(columns["probe_id"], 3);
+        assert_eq!(columns["resolution"], "1920x1080");
+        let read = r#"{"id": 7, "version": 3, "template_name": "T", "channel_code": "A", "codec": null,
+            "input_url": "http://a/m.m3u8"}"#;
+        let columns = channel(read).unwrap();
+        assert_eq!(columns.keys().collect::<Vec<_>>(), ["channel_code", "codec", "input_url"]);
+    }
+
+    #[test]
+    fn every_bad_field_of_a_channel_is_named() {
+        let error = channel(
+            r#"{"channel_code": "A B", "fsp": 25, "tier": "one", "fps": 0, "probe_id": 1.5, "template": "T",
+                "request": {"headers": {"X-Key": "s3cret"}}, "input_url": "ftp://a/b"}"#,
+        )
+        .unwrap_err();
+        for part in
+            ["`fsp`", "tier", "probe_id: must be a whole number", "write `template_id`", "for channels.yml alone"]
+        {
+            assert!(error.contains(part), "{part} in {error}");
+        }
+        assert!(!error.contains("s3cret"));
+        let error = channel(r#"{"channel_code": "A B", "fps": 0, "input_url": "ftp://a/b"}"#).unwrap_err();
+        for part in ["`A B` is not a channel code", "fps: is 0", "`ftp:` can't be probed"] {
+            assert!(error.contains(part), "{part} in {error}");
+        }
+        assert!(channel("[]").unwrap_err().contains("expected a channel's keys"));
+    }
+
+    #[test]
+    fn a_template_is_checked_with_what_it_extends() {
+        let others = document(r#"{"BASE": {"hold": "30s"}}"#);
+        let of = |text: &str| template_columns(&document(text), &others).map_err(|e| e.to_string());
+        let good = of(r#"{"template_name": "T", "min_mos": 3.5, "settings": {"extends": "BASE", "timeout": "5s"}}"#);
+        assert_eq!(good.unwrap()["settings"]["timeout"], "5s");
+        let error = of(r#"{"template_name": "T", "min_moss": 3, "settings": {"extends": "BAES"}}"#).unwrap_err();
+        assert!(error.contains("`min_moss`") && error.contains("did you mean `BASE`?"), "{error}");
+        let error = of(r#"{"min_mos": 9, "settings": {"hold": "1s", "max_download_time": 2}}"#).unwrap_err();
+        for part in ["`template_name` is missing", "min_mos: is 9", "`max_download_time` is a column"] {
+            assert!(error.contains(part), "{part} in {error}");
+        }
+    }
+
+    #[test]
+    fn a_bad_row_is_left_out_and_named_and_the_others_come_into_force() {
+        let templates = r#"{"T": {"min_mos": 3.5}, "BAD": {"hodl": 1}}"#;
+        let channels = r#"{"channels": [
+            {"channel_code": "A", "input_url": "http://a/m.m3u8", "template": "T", "tier": 1},
+            {"channel_code": "B", "input_url": "http://a/m.m3u8", "template": "BAD"},
+            {"channel_code": "C", "input_url": "nowhere", "template": "T"}]}"#;
+        let (snapshot, errors) = load_rows(templates.into(), channels.into(), &BTreeMap::new()).unwrap();
+        assert_eq!(snapshot.channels.keys().collect::<Vec<_>>(), ["A"]);
+        assert_eq!(snapshot.templates.keys().collect::<Vec<_>>(), ["T", "default"]);
+        let errors = errors.to_string();
+        for part in ["`hodl`", "there is no template `BAD`", "channels[2].input_url"] {
+            assert!(errors.contains(part), "{part} in {errors}");
+        }
+    }
+}

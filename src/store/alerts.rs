@@ -1,0 +1,204 @@
+//! Alerts: what Alertmanager tells, what people do about it, and the history of both.
+
+use super::{Page, Shown, Store, StoreError, page};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sqlx::PgConnection;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const DOCUMENT: &str = "jsonb_build_object('id', a.id, 'fingerprint', fingerprint, 'alertname', alertname,
+  'channel_id', channel_id, 'channel', a.labels->>'channel', 'severity', severity, 'status', status, 'summary', summary,
+  'description', description, 'labels', labels, 'annotations', annotations, 'starts_at', starts_at, 'ends_at', ends_at,
+  'acknowledged_at', acknowledged_at, 'acknowledged_by', acknowledged_by, 'comment', comment,
+  'resolved_at', resolved_at, 'resolved_by', resolved_by, 'silence_id', silence_id)";
+
+/// Notifications are written one after the other: they name the same alerts in any order.
+const ONE_NOTIFICATION: i64 = 0x7061_636b_0002;
+
+/// A row is new, or firing again after somebody closed it by hand, or resolved now. Everything else is a repeat, or late:
+/// what Alertmanager has resolved stays so, whichever notification comes last.
+const WRITE: &str = "
+INSERT INTO alerts AS a (fingerprint, alertname, channel_id, severity, status, summary, description, labels, annotations,
+                         starts_at, ends_at, resolved_at, resolved_by)
+SELECT DISTINCT ON (fingerprint, r.starts_at) fingerprint, coalesce(labels->>'alertname', ''), c.id, labels->>'severity',
+       r.status, annotations->>'summary', annotations->>'description', labels, annotations, r.starts_at,
+       CASE r.status WHEN 'resolved' THEN r.ends_at END, CASE r.status WHEN 'resolved' THEN now() END,
+       CASE r.status WHEN 'resolved' THEN 'alertmanager' END
+FROM jsonb_to_recordset($1) AS r(fingerprint text, status text, labels jsonb, annotations jsonb, starts_at timestamptz,
+                                 ends_at timestamptz)
+LEFT JOIN channels c ON c.channel_code = labels->>'channel'
+ORDER BY fingerprint, r.starts_at, r.status DESC
+ON CONFLICT (fingerprint, starts_at) DO UPDATE
+  SET status = excluded.status, ends_at = excluded.ends_at, resolved_at = excluded.resolved_at,
+      resolved_by = excluded.resolved_by, annotations = excluded.annotations, summary = excluded.summary,
+      description = excluded.description, updated_at = now(),
+      acknowledged_at = CASE excluded.status WHEN 'resolved' THEN a.acknowledged_at END,
+      acknowledged_by = CASE excluded.status WHEN 'resolved' THEN a.acknowledged_by END,
+      silence_id = CASE excluded.status WHEN 'resolved' THEN a.silence_id END
+  WHERE (excluded.status = 'resolved' AND (a.status <> 'resolved' OR a.resolved_by <> 'alertmanager'))
+     OR (excluded.status = 'firing' AND a.status = 'resolved' AND a.resolved_by <> 'alertmanager')
+RETURNING a.status, a.silence_id, xmax = 0";
+
+/// An alert that fires with a later start has ended in between: its end was not told.
+const SUPERSEDE: &str = "
+UPDATE alerts a SET status = 'resolved', ends_at = n.starts_at, resolved_at = now(), resolved_by = 'alertmanager',
+                    updated_at = now()
+FROM (SELECT fingerprint, max(starts_at) AS starts_at
+      FROM jsonb_to_recordset($1) AS r(fingerprint text, starts_at timestamptz) GROUP BY fingerprint) n
+WHERE a.fingerprint = n.fingerprint AND a.starts_at < n.starts_at AND a.status <> 'resolved'
+RETURNING a.silence_id";
+
+/// One alert of a notification, in Alertmanager's words.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Notification {
+    pub fingerprint: String,
+    pub status: String,
+    pub labels: BTreeMap<String, String>,
+    #[serde(default)]
+    pub annotations: BTreeMap<String, String>,
+    /// RFC 3339.
+    #[serde(rename(deserialize = "startsAt"))]
+    pub starts_at: String,
+    #[serde(rename(deserialize = "endsAt"), default)]
+    pub ends_at: Option<String>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct AlertFilter {
+    /// Firing or acknowledged.
+    pub active: bool,
+    pub severity: Option<String>,
+    pub status: Option<String>,
+    /// A channel's code.
+    pub channel: Option<String>,
+    /// RFC 3339: started at or after this.
+    pub since: Option<String>,
+    /// Ids below this; newest first.
+    pub before: Option<i64>,
+    pub limit: usize,
+}
+
+/// Silences that have nothing to silence any more.
+pub type Expired = Vec<String>;
+
+impl Store {
+    /// Takes a notification in. Repeats and reordering change nothing.
+    ///
+    /// # Errors
+    /// A time that is none, or the database is away: Alertmanager tells it again.
+    pub async fn notified(&self, alerts: &[Notification]) -> Result<Expired, StoreError> {
+        let rows = serde_json::to_value(alerts).map_err(|e| StoreError::Refused(e.to_string()))?;
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(ONE_NOTIFICATION).execute(&mut *transaction).await?;
+        let written: Vec<(String, Option<String>, bool)> =
+            sqlx::query_as(WRITE).bind(&rows).fetch_all(&mut *transaction).await?;
+        let superseded: Vec<Option<String>> =
+            sqlx::query_scalar(SUPERSEDE).bind(&rows).fetch_all(&mut *transaction).await?;
+        transaction.commit().await?;
+        let ended =
+            written.into_iter().filter(|(status, ..)| status == "resolved").filter_map(|(_, silence, _)| silence);
+        Ok(ended.chain(superseded.into_iter().flatten()).collect())
+    }
+
+    /// # Errors
+    /// The database is away.
+    pub async fn alerts(&self, filter: &AlertFilter) -> Result<Page, StoreError> {
+        let sql = format!(
+            "SELECT a.id, {DOCUMENT} FROM alerts a
+             WHERE ($1::bigint IS NULL OR a.id < $1) AND (NOT $2 OR status <> 'resolved')
+               AND ($3::text IS NULL OR severity = $3) AND ($4::text IS NULL OR status = $4)
+               AND ($5::text IS NULL OR labels->>'channel' = $5)
+               AND ($6::timestamptz IS NULL OR starts_at >= $6::timestamptz)
+             ORDER BY a.id DESC LIMIT $7"
+        );
+        let sql = sql.replace("$6::timestamptz", "$6::text::timestamptz");
+        let rows = sqlx::query_as(&sql)
+            .bind(filter.before)
+            .bind(filter.active)
+            .bind(&filter.severity)
+            .bind(&filter.status)
+            .bind(&filter.channel)
+            .bind(&filter.since)
+            .bind(i64::try_from(filter.limit).unwrap_or(i64::MAX).saturating_add(1))
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(page(rows, filter.limit))
+    }
+
+    /// # Errors
+    /// There is no such alert, or the database is away.
+    pub async fn alert(&self, id: i64) -> Result<Shown, StoreError> {
+        found(&mut *self.pool.acquire().await?, id, "").await
+    }
+
+    /// `silence` is the one that was set in Alertmanager for it. Acknowledged again: the first stays.
+    ///
+    /// # Errors
+    /// It is resolved already, there is no such alert, or the database is away.
+    pub async fn acknowledge(
+        &self,
+        id: i64,
+        by: &str,
+        comment: Option<&str>,
+        silence: Option<&str>,
+    ) -> Result<Shown, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let before = found(&mut transaction, id, "FOR UPDATE").await?;
+        if before.document.get("status").and_then(Value::as_str) == Some("resolved") {
+            return Err(StoreError::Conflict("this alert is resolved; there is nothing to acknowledge".to_owned()));
+        }
+        sqlx::query(
+            "UPDATE alerts SET status = 'acknowledged', acknowledged_at = now(), acknowledged_by = $2, comment = $3,
+                    silence_id = $4, updated_at = now()
+             WHERE id = $1 AND status = 'firing'",
+        )
+        .bind(id)
+        .bind(by)
+        .bind(comment)
+        .bind(silence)
+        .execute(&mut *transaction)
+        .await?;
+        let after = found(&mut transaction, id, "").await?;
+        transaction.commit().await?;
+        Ok(after)
+    }
+
+    /// Closes by hand; Alertmanager's next notification of it opens it again. Resolved already: it stays as it is.
+    ///
+    /// # Errors
+    /// There is no such alert, or the database is away.
+    pub async fn resolve(&self, id: i64, by: &str, comment: Option<&str>) -> Result<Shown, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        found(&mut transaction, id, "FOR UPDATE").await?;
+        sqlx::query(
+            "UPDATE alerts SET status = 'resolved', ends_at = now(), resolved_at = now(), resolved_by = $2,
+                    comment = coalesce($3, comment), updated_at = now()
+             WHERE id = $1 AND status <> 'resolved'",
+        )
+        .bind(id)
+        .bind(by)
+        .bind(comment)
+        .execute(&mut *transaction)
+        .await?;
+        let after = found(&mut transaction, id, "").await?;
+        transaction.commit().await?;
+        Ok(after)
+    }
+
+    /// Takes away what was resolved longer ago than `kept`; says how many.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn forget_alerts(&self, kept: Duration) -> Result<u64, StoreError> {
+        let sql = "DELETE FROM alerts WHERE status = 'resolved' AND ends_at < now() - make_interval(secs => $1)";
+        Ok(sqlx::query(sql).bind(kept.as_secs_f64()).execute(&self.pool).await?.rows_affected())
+    }
+}
+
+async fn found(connection: &mut PgConnection, id: i64, lock: &str) -> Result<Shown, StoreError> {
+    let sql = format!("SELECT {DOCUMENT} FROM alerts a WHERE a.id = $1 {lock}");
+    let row: Option<(Value,)> = sqlx::query_as(&sql).bind(id).fetch_optional(connection).await?;
+    let (document,) = row.ok_or_else(|| StoreError::Missing(format!("there is no alert {id}")))?;
+    Ok(Shown { document, version: 0 })
+}

@@ -1,0 +1,237 @@
+//! Channels: pages, single rows, writes and bulk imports.
+
+use super::{Page, Shown, Store, StoreError, page};
+use crate::catalog;
+use crate::document::{Document, Errors, Problem};
+use serde_json::{Map, Value, json};
+use sqlx::{PgConnection, Row as _};
+use std::collections::BTreeMap;
+
+/// A channel as the API shows it.
+const DOCUMENT: &str = "jsonb_build_object('id', c.id, 'channel_code', channel_code, 'channel_name', channel_name,
+  'channel_type', channel_type, 'tier', tier, 'codec', codec, 'resolution', resolution, 'fps', fps, 'is_4k', is_4k,
+  'is_hdr', is_hdr, 'probe_id', probe_id, 'input_url', input_url, 'outputs', outputs, 'ladder', ladder,
+  'template_id', template_id, 'template_name', template_name, 'enabled', c.enabled, 'version', c.version,
+  'created_at', c.created_at, 'updated_at', c.updated_at)";
+const FROM: &str = "FROM channels c LEFT JOIN templates t ON t.id = c.template_id";
+
+/// Of the rows in `$1`: what is `null` or missing gets its default.
+const GIVEN: &str = "SELECT channel_code, coalesce(channel_name, channel_code), coalesce(channel_type, 'LIVE'), tier, codec,
+    resolution, fps, coalesce(is_4k, false), coalesce(is_hdr, false), probe_id, input_url, coalesce(outputs, '{}'), ladder,
+    template_id, coalesce(enabled, true)
+  FROM jsonb_to_recordset($1) AS r(channel_code text, channel_name text, channel_type text, tier int, codec text,
+    resolution text, fps float8, is_4k bool, is_hdr bool, probe_id int, input_url text, outputs jsonb, ladder jsonb,
+    template_id int, enabled bool)";
+const COLUMNS: &str = "channel_code, channel_name, channel_type, tier, codec, resolution, fps, is_4k, is_hdr, probe_id,
+  input_url, outputs, ladder, template_id, enabled";
+const EXCLUDED: &str =
+    "excluded.channel_name, excluded.channel_type, excluded.tier, excluded.codec, excluded.resolution,
+  excluded.fps, excluded.is_4k, excluded.is_hdr, excluded.probe_id, excluded.input_url, excluded.outputs,
+  excluded.ladder, excluded.template_id, excluded.enabled";
+const OWN: &str = "c.channel_name, c.channel_type, c.tier, c.codec, c.resolution, c.fps, c.is_4k, c.is_hdr, c.probe_id,
+  c.input_url, c.outputs, c.ladder, c.template_id, c.enabled";
+
+/// Bulk writers one after the other: in any other order two of them could wait for each other.
+pub(super) const ONE_IMPORT: i64 = 0x7061_636b_0001;
+
+#[derive(Debug, Clone, Default)]
+pub struct ChannelFilter {
+    pub tier: Option<i32>,
+    pub is_4k: Option<bool>,
+    pub enabled: Option<bool>,
+    pub template: Option<String>,
+    /// Part of the code or name, in any case.
+    pub q: Option<String>,
+    /// Ids above this.
+    pub after: i64,
+    pub limit: usize,
+}
+
+/// One row of an import and where it stood.
+#[derive(Debug, Clone)]
+pub struct Row {
+    pub line: usize,
+    pub columns: Map<String, Value>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Imported {
+    pub created: usize,
+    pub updated: usize,
+    pub unchanged: usize,
+}
+
+impl Store {
+    /// # Errors
+    /// The database is away.
+    pub async fn channels(&self, filter: &ChannelFilter) -> Result<Page, StoreError> {
+        let sql = format!(
+            "SELECT c.id::bigint, {DOCUMENT} {FROM}
+             WHERE c.id > $1 AND ($2::int IS NULL OR tier = $2) AND ($3::bool IS NULL OR is_4k = $3)
+               AND ($4::bool IS NULL OR c.enabled = $4) AND ($5::text IS NULL OR template_name = $5)
+               AND ($6::text IS NULL OR position(lower($6) IN lower(channel_code || ' ' || channel_name)) > 0)
+             ORDER BY c.id LIMIT $7"
+        );
+        let rows = sqlx::query_as(&sql)
+            .bind(filter.after)
+            .bind(filter.tier)
+            .bind(filter.is_4k)
+            .bind(filter.enabled)
+            .bind(&filter.template)
+            .bind(&filter.q)
+            .bind(i64::try_from(filter.limit).unwrap_or(i64::MAX).saturating_add(1))
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(page(rows, filter.limit))
+    }
+
+    /// `key` is an id or a code.
+    ///
+    /// # Errors
+    /// There is no such channel, or the database is away.
+    pub async fn channel(&self, key: &str) -> Result<Shown, StoreError> {
+        found(&mut *self.pool.acquire().await?, key, "").await
+    }
+
+    /// # Errors
+    /// A code that is taken, a template or probe that isn't there, or the database is away.
+    pub async fn create_channel(&self, columns: Map<String, Value>) -> Result<i32, StoreError> {
+        let sql = format!("INSERT INTO channels ({COLUMNS}) {GIVEN} RETURNING id");
+        Ok(sqlx::query_scalar(&sql).bind(json!([columns])).fetch_one(&self.pool).await?)
+    }
+
+    /// Replaces a channel, or with `merge` changes what `columns` has.
+    ///
+    /// # Errors
+    /// No such channel, another version than `expected`, a bad value, or the database is away.
+    pub async fn change_channel(
+        &self,
+        key: &str,
+        columns: Map<String, Value>,
+        merge: bool,
+        expected: Option<i32>,
+    ) -> Result<Shown, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let before = found(&mut transaction, key, "FOR UPDATE OF c").await?;
+        if expected.is_some_and(|version| version != before.version) {
+            return Err(StoreError::Changed(before.version));
+        }
+        let code = before.document.get("channel_code").cloned().unwrap_or_default();
+        if columns.get("channel_code").is_some_and(|given| *given != code) {
+            return Err(StoreError::field(
+                "channel_code",
+                "a code can't change; create another channel and disable this",
+            ));
+        }
+        let mut whole = match before.document {
+            Value::Object(before) if merge => writable(before),
+            _ => Map::new(),
+        };
+        whole.extend(columns);
+        whole.insert("channel_code".to_owned(), code.clone());
+        let whole = checked(&whole, "body")?;
+        let rows = json!([whole]);
+        let sql = format!("UPDATE channels c SET ({COLUMNS}) = ({GIVEN}) WHERE channel_code = $2");
+        sqlx::query(&sql).bind(rows).bind(code.as_str()).execute(&mut *transaction).await?;
+        let after = found(&mut transaction, code.as_str().unwrap_or_default(), "").await?;
+        transaction.commit().await?;
+        Ok(after)
+    }
+
+    /// Creates and changes channels by their codes, all or none. What a row doesn't have stays as it is.
+    ///
+    /// # Errors
+    /// Every bad row by its line, or the database is away.
+    pub async fn import_channels(&self, rows: Vec<Row>, dry_run: bool) -> Result<Imported, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(ONE_IMPORT).execute(&mut *transaction).await?;
+        let codes: Vec<&str> = rows.iter().filter_map(|row| row.columns.get("channel_code")?.as_str()).collect();
+        let sql = format!(
+            "SELECT channel_code, {DOCUMENT} {FROM} WHERE channel_code = ANY($1) ORDER BY c.id FOR UPDATE OF c"
+        );
+        let before: Vec<(String, Value)> = sqlx::query_as(&sql).bind(&codes).fetch_all(&mut *transaction).await?;
+        let whole = merged(&rows, before.into_iter().collect())?;
+        self.references(&mut transaction, &rows).await?;
+        let sql = format!(
+            "INSERT INTO channels AS c ({COLUMNS}) {GIVEN} ON CONFLICT (channel_code) DO UPDATE
+               SET (channel_name, channel_type, tier, codec, resolution, fps, is_4k, is_hdr, probe_id, input_url, outputs,
+                    ladder, template_id, enabled) = ROW({EXCLUDED})
+               WHERE ({OWN}) IS DISTINCT FROM ({EXCLUDED})
+             RETURNING (xmax = 0) AS created"
+        );
+        let total = whole.len();
+        let written = sqlx::query(&sql).bind(Value::Array(whole)).fetch_all(&mut *transaction).await?;
+        let created = written.iter().filter(|row| row.try_get("created").unwrap_or(false)).count();
+        if !dry_run {
+            transaction.commit().await?;
+        }
+        let updated = written.len() - created;
+        Ok(Imported { created, updated, unchanged: total - written.len() })
+    }
+
+    /// Templates and probes that rows name and that aren't there, by line: the database would tell only the first.
+    async fn references(&self, connection: &mut PgConnection, rows: &[Row]) -> Result<(), StoreError> {
+        let mut problems = Vec::new();
+        for (column, table) in [("template_id", "templates"), ("probe_id", "probes")] {
+            let ids: Vec<i32> =
+                sqlx::query_scalar(&format!("SELECT id FROM {table}")).fetch_all(&mut *connection).await?;
+            for row in rows {
+                let id = row.columns.get(column).and_then(Value::as_i64);
+                if let Some(id) = id.filter(|id| !ids.iter().any(|known| i64::from(*known) == *id)) {
+                    let message = format!("{column}: {id} is not among the {table}");
+                    problems.push(Problem { source: "line".to_owned(), position: Some((row.line, 1)), message });
+                }
+            }
+        }
+        Errors(problems).or(()).map_err(StoreError::Invalid)
+    }
+}
+
+async fn found(connection: &mut PgConnection, key: &str, lock: &str) -> Result<Shown, StoreError> {
+    let sql = format!(
+        "SELECT {DOCUMENT}, c.version {FROM} WHERE channel_code = $1 OR c.id = $2 ORDER BY channel_code = $1 DESC LIMIT 1 {lock}"
+    );
+    let id = key.parse::<i32>().ok();
+    let row: Option<(Value, i32)> = sqlx::query_as(&sql).bind(key).bind(id).fetch_optional(connection).await?;
+    let (document, version) =
+        row.ok_or_else(|| StoreError::Missing(format!("there is no channel `{}`", key.escape_debug())))?;
+    Ok(Shown { document, version })
+}
+
+fn writable(mut document: Map<String, Value>) -> Map<String, Value> {
+    for key in ["id", "template_name", "version", "created_at", "updated_at"] {
+        document.remove(key);
+    }
+    document
+}
+
+fn checked(columns: &Map<String, Value>, name: &str) -> Result<Map<String, Value>, StoreError> {
+    let text = Value::Object(columns.clone()).to_string();
+    let document = Document::parse_json(name.to_owned(), text).map_err(StoreError::Invalid)?;
+    catalog::channel_columns(&document).map_err(StoreError::Invalid)
+}
+
+/// Each row over what the database has of its channel.
+fn merged(rows: &[Row], mut before: BTreeMap<String, Value>) -> Result<Vec<Value>, StoreError> {
+    let mut whole = Vec::with_capacity(rows.len());
+    let mut lines: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut problems = Vec::new();
+    for row in rows {
+        let problem = |message: String| Problem { source: "line".to_owned(), position: Some((row.line, 1)), message };
+        let code = row.columns.get("channel_code").and_then(Value::as_str).unwrap_or_default();
+        if let Some(first) = lines.insert(code, row.line) {
+            problems.push(problem(format!("channel_code: `{code}` stands in line {first} already")));
+        }
+        let mut columns = match before.remove(code) {
+            Some(Value::Object(before)) => writable(before),
+            _ => Map::new(),
+        };
+        columns.extend(row.columns.clone());
+        match checked(&columns, "line") {
+            Ok(columns) => whole.push(Value::Object(columns)),
+            Err(StoreError::Invalid(errors)) => problems.extend(errors.0.into_iter().map(|e| problem(e.message))),
+            Err(other) => return Err(other),
+        }
+    }
+    Errors(problems).or(whole).map_err(StoreError::Invalid)
+}

@@ -1,0 +1,95 @@
+//! What the database answers with, as the API's callers have to know it.
+
+use crate::document::{Errors, Problem};
+use sqlx::error::{DatabaseError, ErrorKind};
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Ask again later.
+    #[error("the database is away: {0}")]
+    Away(String),
+    #[error("{0}")]
+    Missing(String),
+    #[error("{0}")]
+    Conflict(String),
+    /// `If-Match` names another version.
+    #[error("it was changed since you read it (version {0} now); read it again")]
+    Changed(i32),
+    #[error("{0}")]
+    Invalid(Errors),
+    #[error("the database refused a statement: {0}")]
+    Refused(String),
+}
+
+impl StoreError {
+    /// One bad field of a request.
+    #[must_use]
+    pub fn field(name: &str, message: impl std::fmt::Display) -> Self {
+        Self::Invalid(Problem::of("body", format!("{name}: {message}")).into())
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::Database(error) => of_database(&*error),
+            sqlx::Error::PoolTimedOut => Self::Away("no connection came free in time".to_owned()),
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+                Self::Away(error.to_string())
+            }
+            other => Self::Refused(other.to_string()),
+        }
+    }
+}
+
+impl From<sqlx::migrate::MigrateError> for StoreError {
+    fn from(error: sqlx::migrate::MigrateError) -> Self {
+        match error {
+            sqlx::migrate::MigrateError::Execute(error) => error.into(),
+            sqlx::migrate::MigrateError::VersionMissing(version) => Self::Refused(format!(
+                "its schema has migration {version}, which this exporter doesn't know: start the newer exporter"
+            )),
+            other => Self::Refused(format!("migrations can't be applied: {other}")),
+        }
+    }
+}
+
+/// Classes 08 (connection), 53 (resources) and 57 (operator intervention) pass; 22 is a bad value. PostgreSQL, appendix A.
+fn of_database(error: &dyn DatabaseError) -> StoreError {
+    let code = error.code().unwrap_or_default().into_owned();
+    let constraint = error.constraint().unwrap_or_default();
+    match (error.kind(), code.get(..2).unwrap_or_default()) {
+        (ErrorKind::UniqueViolation, _) => StoreError::Conflict(taken(constraint)),
+        (ErrorKind::ForeignKeyViolation, _) => foreign(constraint, error.message()),
+        (ErrorKind::CheckViolation | ErrorKind::NotNullViolation, _) | (_, "22") => {
+            StoreError::Invalid(Problem::of("body", error.message()).into())
+        }
+        (_, "08" | "53" | "57") => StoreError::Away(error.message().to_owned()),
+        _ => StoreError::Refused(error.message().to_owned()),
+    }
+}
+
+fn taken(constraint: &str) -> String {
+    let what = match constraint {
+        "channels_channel_code_key" => "channel_code",
+        "templates_template_name_key" => "template_name",
+        "probes_probe_name_key" => "probe_name",
+        _ => "key",
+    };
+    format!("this {what} is taken; change that entry instead, or choose another")
+}
+
+fn foreign(constraint: &str, message: &str) -> StoreError {
+    let removing = message.contains("update or delete");
+    match (constraint, removing) {
+        ("channels_template_id_fkey", true) => {
+            StoreError::Conflict("channels use this template; give them another first".to_owned())
+        }
+        ("channels_probe_id_fkey", true) => {
+            StoreError::Conflict("channels belong to this probe; give them another first".to_owned())
+        }
+        ("channels_template_id_fkey", false) => StoreError::field("template_id", "there is no such template"),
+        ("channels_probe_id_fkey", false) => StoreError::field("probe_id", "there is no such probe"),
+        _ => StoreError::Refused(message.to_owned()),
+    }
+}

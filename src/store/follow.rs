@@ -1,0 +1,91 @@
+//! The catalogue in force follows the database: at start, on every change there, and every half minute behind that.
+
+use super::{Health, Store, StoreError};
+use crate::catalog;
+use crate::config::Live;
+use crate::units::Timestamp;
+use sqlx::postgres::PgListener;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Behind the notices, in case one is lost.
+const EVERY: Duration = Duration::from_secs(30);
+const RETRY: Duration = Duration::from_secs(1);
+const RETRY_AT_MOST: Duration = Duration::from_secs(15);
+/// A bulk change is many notices; the catalogue is read once for all of them.
+const SETTLE: Duration = Duration::from_millis(50);
+
+/// A template is its settings with the columns over them; names that a template may extend are among the rows.
+const ROWS: &str = "
+SELECT
+  (SELECT coalesce(jsonb_object_agg(template_name, settings || jsonb_strip_nulls(jsonb_build_object(
+     'min_mos', min_mos, 'loudness_target', loudness_target, 'loudness_tolerance', loudness_tolerance,
+     'macroblocking_threshold', macroblocking_threshold, 'freeze_threshold_ms', freeze_threshold_ms,
+     'segment_duration_target', segment_duration_target,
+     'segment_duration_tolerance', segment_duration_tolerance, 'max_download_time', max_download_time))), '{}')::text
+   FROM templates),
+  (SELECT jsonb_build_object('channels', coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+     'channel_code', channel_code, 'channel_name', channel_name, 'channel_type', channel_type, 'tier', tier,
+     'codec', codec, 'resolution', resolution, 'fps', fps, 'is_4k', is_4k, 'is_hdr', is_hdr, 'input_url', input_url,
+     'outputs', nullif(outputs, '{}'), 'ladder', ladder, 'enabled', c.enabled, 'template', template_name,
+     'probe', probe_name)) ORDER BY c.id), '[]'))::text
+   FROM channels c LEFT JOIN templates t ON t.id = template_id LEFT JOIN probes p ON p.id = probe_id)";
+
+impl Store {
+    /// Follows until dropped. While the database is away the last snapshot stays in force.
+    pub async fn follow(self, live: Arc<Live>, variables: BTreeMap<String, String>) {
+        let mut wait = RETRY;
+        loop {
+            let Err(error) = self.followed(&live, &variables, &mut wait).await;
+            tracing::error!(%error, retry_in = ?wait, "database; the last catalogue stays in force");
+            self.health.send_replace(Health::Away { why: error.to_string() });
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(RETRY_AT_MOST);
+        }
+    }
+
+    async fn followed(
+        &self,
+        live: &Live,
+        variables: &BTreeMap<String, String>,
+        wait: &mut Duration,
+    ) -> Result<std::convert::Infallible, StoreError> {
+        self.migrate().await?;
+        let mut listener = PgListener::connect_with(&self.pool).await?;
+        listener.listen("packager_catalogue").await?;
+        loop {
+            self.refresh(live, variables).await?;
+            *wait = RETRY;
+            // `None` is a connection that broke and was made again: notices may be lost, so read.
+            let _ = tokio::time::timeout(EVERY, listener.try_recv()).await.unwrap_or(Ok(None))?;
+            tokio::time::sleep(SETTLE).await;
+            while listener.next_buffered().is_some() {}
+        }
+    }
+
+    /// Reads the catalogue and puts it into force.
+    async fn refresh(&self, live: &Live, variables: &BTreeMap<String, String>) -> Result<(), StoreError> {
+        let (templates, channels): (String, String) = sqlx::query_as(ROWS).fetch_one(&self.pool).await?;
+        let variables = variables.clone();
+        let read = tokio::task::spawn_blocking(move || catalog::load_rows(templates, channels, &variables)).await;
+        let (snapshot, bad) = match read {
+            Ok(read) => read.map_err(|errors| StoreError::Refused(errors.to_string()))?,
+            Err(error) => return Err(StoreError::Refused(format!("reading the rows ended: {error}"))),
+        };
+        let bad_rows: Vec<String> = bad.0.iter().map(ToString::to_string).collect();
+        let health = Health::Connected { bad_rows };
+        if self.health.send_if_modified(|now| (*now != health).then(|| *now = health.clone()).is_some()) {
+            for row in &bad.0 {
+                tracing::error!(%row, "a row of the catalogue is not in force");
+            }
+            tracing::info!(
+                channels = snapshot.channels.len(),
+                templates = snapshot.templates.len(),
+                "catalogue of the database"
+            );
+        }
+        live.put_catalogue(snapshot, Timestamp::now());
+        Ok(())
+    }
+}

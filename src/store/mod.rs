@@ -1,0 +1,111 @@
+//! PostgreSQL: the catalogue's rows, the history of alerts, and following what changes there.
+//!
+//! Rows come and go as JSON made by the database itself, so that a column is named once, in SQL.
+
+mod alerts;
+mod channels;
+mod error;
+mod follow;
+mod probes;
+mod templates;
+
+pub use alerts::{AlertFilter, Expired, Notification};
+pub use channels::{ChannelFilter, Imported, Row};
+pub use error::StoreError;
+
+use serde_json::Value;
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// A request waits so long for the database before it is answered with 503.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// PostgreSQL's own default is 100 in all.
+const CONNECTIONS: u32 = 16;
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
+
+/// How it stands with the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// Not reached yet.
+    Starting,
+    Connected {
+        /// Rows of the catalogue that are not in force, and why.
+        bad_rows: Vec<String>,
+    },
+    Away {
+        why: String,
+    },
+}
+
+/// The database; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: PgPool,
+    health: Arc<watch::Sender<Health>>,
+}
+
+/// A row as the API shows it, and its version for `If-Match`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    pub document: Value,
+    pub version: i32,
+}
+
+/// One page of a list, by ascending or descending id.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    pub items: Vec<Value>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<i64>,
+}
+
+impl Store {
+    /// Reads the URL; the database is reached later, by [`Store::follow`] and by the first request.
+    ///
+    /// # Errors
+    /// A URL that isn't one of PostgreSQL. Its password is in no message.
+    pub fn new(url: &str) -> Result<Self, String> {
+        let options: PgConnectOptions = url.parse().map_err(|_| {
+            "DATABASE_URL is not understood; write postgres://user:password@host:5432/database".to_owned()
+        })?;
+        let options =
+            options.application_name("packager_exporter").options([("TimeZone", "UTC"), ("statement_timeout", "30s")]);
+        let pool =
+            PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE).connect_lazy_with(options);
+        Ok(Self { pool, health: Arc::new(watch::Sender::new(Health::Starting)) })
+    }
+
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.health.borrow().clone()
+    }
+
+    /// Applies the migrations that are missing.
+    ///
+    /// # Errors
+    /// A database that is away, or that a newer exporter has migrated further.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        MIGRATIONS.run(&self.pool).await.map_err(StoreError::from)
+    }
+
+    /// An answer of the database at this moment.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
+    }
+}
+
+/// A page out of `limit + 1` rows that carry their id.
+fn page(mut rows: Vec<(i64, Value)>, limit: usize) -> Page {
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows.last().filter(|_| more).map(|(id, _)| *id);
+    Page { items: rows.into_iter().map(|(_, document)| document).collect(), next }
+}

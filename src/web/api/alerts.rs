@@ -1,0 +1,135 @@
+//! Alerts: lists, acknowledge, resolve.
+
+use super::access::{Role, audit};
+use super::ask::{self, Parameters};
+use super::problem::Problem;
+use super::{Answer, Shared, json, listed};
+use crate::document::{self, Document};
+use crate::store::AlertFilter;
+use crate::units::Timestamp;
+use axum::body::{Body, HttpBody as _};
+use axum::extract::{Path, RawQuery, State as Extract};
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use std::time::Duration;
+
+const USUAL_SILENCE: Duration = Duration::from_secs(3600);
+const MAX_SILENCE: Duration = Duration::from_secs(30 * 86_400);
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Said {
+    by: Option<String>,
+    comment: Option<String>,
+    /// How long it stays silent, such as `2h`.
+    #[serde(rename = "for")]
+    lasting: Option<String>,
+}
+
+pub async fn active(state: Shared, headers: HeaderMap, raw: RawQuery) -> Answer {
+    of(state, headers, raw, true).await
+}
+
+pub async fn list(state: Shared, headers: HeaderMap, raw: RawQuery) -> Answer {
+    of(state, headers, raw, false).await
+}
+
+async fn of(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): RawQuery, active: bool) -> Answer {
+    state.may(&headers, Role::Read)?;
+    let mut parameters = Parameters::read(raw.as_deref())?;
+    let (limit, before) = parameters.page()?;
+    let filter = AlertFilter {
+        active,
+        severity: parameters.text("severity"),
+        status: parameters.text("status"),
+        channel: parameters.text("channel"),
+        since: parameters.text("since"),
+        before,
+        limit,
+    };
+    parameters.end()?;
+    if filter.status.as_ref().is_some_and(|s| !matches!(s.as_str(), "firing" | "acknowledged" | "resolved")) {
+        return Err(Problem::bad("parameter `status` must be firing, acknowledged or resolved"));
+    }
+    if filter.since.as_ref().is_some_and(|since| since.parse::<Timestamp>().is_err()) {
+        return Err(Problem::bad("parameter `since` must be a time such as 2026-01-31T18:00:00Z"));
+    }
+    Ok(listed("alerts", state.store()?.alerts(&filter).await?))
+}
+
+pub async fn one(Extract(state): Shared, Path(id): Path<String>, headers: HeaderMap) -> Answer {
+    state.may(&headers, Role::Read)?;
+    Ok(json(StatusCode::OK, &state.store()?.alert(number(&id)?).await?.document))
+}
+
+/// Sets a silence first, where Alertmanager is known: an acknowledgement that keeps paging is none.
+pub async fn acknowledge(Extract(state): Shared, Path(id): Path<String>, headers: HeaderMap, body: Body) -> Answer {
+    let who = state.may(&headers, Role::Operate)?;
+    let id = number(&id)?;
+    let said = said(&headers, body).await?;
+    let lasting = lasting(said.lasting.as_deref())?;
+    let by = by(said.by, &who)?;
+    let store = state.store()?;
+    let alert = store.alert(id).await?.document;
+    let firing = alert.get("status").and_then(|s| s.as_str()) == Some("firing");
+    let silence = match &state.api.alertmanager {
+        Some(alertmanager) if firing => {
+            let set = alertmanager.silence(&alert, &by, said.comment.as_deref(), lasting).await;
+            Some(set.map_err(|why| Problem::new(StatusCode::BAD_GATEWAY, why))?)
+        }
+        _ => None,
+    };
+    let after = store.acknowledge(id, &by, said.comment.as_deref(), silence.as_deref()).await;
+    let kept = after.as_ref().ok().and_then(|a| a.document.get("silence_id")?.as_str().map(str::to_owned));
+    if let (Some(alertmanager), Some(silence)) = (&state.api.alertmanager, silence)
+        && kept.as_ref() != Some(&silence)
+    {
+        // Somebody was faster, or it ended.
+        alertmanager.expire(vec![silence]);
+    }
+    audit(&by, "alert acknowledged", &id.to_string());
+    Ok(json(StatusCode::OK, &after?.document))
+}
+
+pub async fn resolve(Extract(state): Shared, Path(id): Path<String>, headers: HeaderMap, body: Body) -> Answer {
+    let who = state.may(&headers, Role::Operate)?;
+    let id = number(&id)?;
+    let said = said(&headers, body).await?;
+    if said.lasting.is_some() {
+        return Err(Problem::bad("`for` belongs to acknowledge; a resolved alert opens again if it still fires"));
+    }
+    let by = by(said.by, &who)?;
+    let after = state.store()?.resolve(id, &by, said.comment.as_deref()).await?;
+    let silence = after.document.get("silence_id").and_then(|s| s.as_str()).map(str::to_owned);
+    if let (Some(alertmanager), Some(silence)) = (&state.api.alertmanager, silence) {
+        alertmanager.expire(vec![silence]);
+    }
+    audit(&by, "alert resolved", &id.to_string());
+    Ok(json(StatusCode::OK, &after.document))
+}
+
+/// An empty body says nothing and needs no content type.
+async fn said(headers: &HeaderMap, body: Body) -> Result<Said, Problem> {
+    if body.is_end_stream() {
+        return Ok(Said::default());
+    }
+    let document: Document = ask::document(headers, body).await?;
+    document::read(&document.root).map_err(|faults| Problem::fields(&document.errors(faults)))
+}
+
+fn by(said: Option<String>, who: &str) -> Result<String, Problem> {
+    let by = said.unwrap_or_else(|| who.to_owned());
+    let fits = !by.trim().is_empty() && by.chars().count() <= 128 && !by.chars().any(char::is_control);
+    // It tells Alertmanager's own end of an alert from a person's.
+    if fits && by != "alertmanager" { Ok(by) } else { Err(Problem::bad("`by` must be a name of 1 to 128 characters")) }
+}
+
+fn lasting(text: Option<&str>) -> Result<Duration, Problem> {
+    let Some(text) = text else { return Ok(USUAL_SILENCE) };
+    let lasting = humantime::parse_duration(text).ok().filter(|d| !d.is_zero() && *d <= MAX_SILENCE);
+    lasting.ok_or_else(|| Problem::bad("`for` must be a length of time such as 30m or 8h, at most 30d"))
+}
+
+fn number(id: &str) -> Result<i64, Problem> {
+    id.parse().map_err(|_| Problem::new(StatusCode::NOT_FOUND, "an alert's id is a number"))
+}

@@ -1,0 +1,135 @@
+//! Channels. Without a database they are read from the catalogue in force.
+
+use super::access::{Role, audit};
+use super::ask::{self, Parameters};
+use super::problem::Problem;
+use super::{Answer, Shared, json, listed, shown};
+use crate::catalog::{self, Channel};
+use crate::store::{ChannelFilter, Page};
+use crate::web::State;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State as Extract};
+use http::header::LOCATION;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde_json::{Map, Value, json as value};
+
+pub async fn list(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): RawQuery) -> Answer {
+    state.may(&headers, Role::Read)?;
+    let mut parameters = Parameters::read(raw.as_deref())?;
+    let (limit, after) = parameters.page()?;
+    let filter = ChannelFilter {
+        tier: parameters.value("tier", "a number")?,
+        is_4k: parameters.value("is_4k", "true or false")?,
+        enabled: parameters.value("enabled", "true or false")?,
+        template: parameters.text("template"),
+        q: parameters.text("q"),
+        after: after.unwrap_or(0),
+        limit,
+    };
+    parameters.end()?;
+    let page = match &state.api.store {
+        Some(store) => store.channels(&filter).await?,
+        None => of_files(&state, &filter),
+    };
+    Ok(listed("channels", page))
+}
+
+pub async fn one(Extract(state): Shared, Path(key): Path<String>, headers: HeaderMap) -> Answer {
+    state.may(&headers, Role::Read)?;
+    if let Some(store) = &state.api.store {
+        return Ok(shown(&store.channel(&key).await?));
+    }
+    let loaded = (state.backend.in_force)();
+    let missing = |e: catalog::Unknown| Problem::new(StatusCode::NOT_FOUND, e.to_string());
+    Ok(json(StatusCode::OK, &document(loaded.snapshot.channel(&key).map_err(missing)?)))
+}
+
+pub async fn create(Extract(state): Shared, headers: HeaderMap, body: Body) -> Answer {
+    let who = state.may(&headers, Role::Admin)?;
+    let columns = columns(&ask::document(&headers, body).await?)?;
+    let code = columns.get("channel_code").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let id = state.store()?.create_channel(columns).await?;
+    audit(&who, "channel created", &code);
+    let answer = value!({"status": "ok", "channel_id": id, "message": "Channel created successfully"});
+    let mut response = json(StatusCode::CREATED, &answer);
+    if let Ok(place) = HeaderValue::from_str(&format!("{}/api/v1/channels/{code}", state.settings.link_prefix)) {
+        response.headers_mut().insert(LOCATION, place);
+    }
+    Ok(response)
+}
+
+pub async fn replace(state: Shared, key: Path<String>, headers: HeaderMap, body: Body) -> Answer {
+    write(state, key, headers, body, false).await
+}
+
+pub async fn change(state: Shared, key: Path<String>, headers: HeaderMap, body: Body) -> Answer {
+    write(state, key, headers, body, true).await
+}
+
+async fn write(Extract(state): Shared, Path(key): Path<String>, headers: HeaderMap, body: Body, merge: bool) -> Answer {
+    let who = state.may(&headers, Role::Admin)?;
+    let expected = ask::expected(&headers)?;
+    let body = ask::document(&headers, body).await?;
+    let given = catalog::given_columns(&body).map_err(|errors| Problem::fields(&errors))?;
+    let after = state.store()?.change_channel(&key, given, merge, expected).await?;
+    audit(&who, if merge { "channel changed" } else { "channel replaced" }, &key);
+    Ok(shown(&after))
+}
+
+/// The guide's soft delete.
+pub async fn disable(Extract(state): Shared, Path(key): Path<String>, headers: HeaderMap) -> Answer {
+    let who = state.may(&headers, Role::Admin)?;
+    let expected = ask::expected(&headers)?;
+    let off = Map::from_iter([("enabled".to_owned(), Value::Bool(false))]);
+    let after = state.store()?.change_channel(&key, off, true, expected).await?;
+    audit(&who, "channel disabled", &key);
+    let id = after.document.get("id").cloned().unwrap_or_default();
+    Ok(json(StatusCode::OK, &value!({"status": "ok", "channel_id": id, "message": "Channel disabled"})))
+}
+
+/// The last probe's whole report.
+pub async fn report(Extract(state): Shared, Path(key): Path<String>, headers: HeaderMap) -> Answer {
+    state.may(&headers, Role::Read)?;
+    match state.last_report(&key) {
+        Some(report) => Ok(json(StatusCode::OK, &serde_json::to_value(&*report).unwrap_or_default())),
+        None => {
+            let detail = format!("`{}` was not probed since the start; ask /probe?target= first", key.escape_debug());
+            Err(Problem::new(StatusCode::NOT_FOUND, detail))
+        }
+    }
+}
+
+fn columns(body: &crate::document::Document) -> Result<Map<String, Value>, Problem> {
+    catalog::channel_columns(body).map_err(|errors| Problem::fields(&errors))
+}
+
+/// The catalogue's channels numbered in the order of their codes, for the pages.
+fn of_files(state: &State, filter: &ChannelFilter) -> Page {
+    let loaded = (state.backend.in_force)();
+    let q = filter.q.as_ref().map(|q| q.to_lowercase());
+    let fits = |c: &Channel| {
+        filter.tier.is_none_or(|tier| c.tier.is_some_and(|t| i64::from(t) == i64::from(tier)))
+            && filter.is_4k.is_none_or(|is| is == c.is_4k)
+            && filter.enabled.is_none_or(|is| is == c.enabled)
+            && filter.template.as_ref().is_none_or(|t| *t == c.template)
+            && q.as_ref().is_none_or(|q| format!("{} {}", c.code, c.name).to_lowercase().contains(q.as_str()))
+    };
+    let numbered = (1..).zip(loaded.snapshot.channels.values());
+    let mut left = numbered.filter(|(id, c)| *id > filter.after && fits(c));
+    let taken: Vec<_> = left.by_ref().take(filter.limit).collect();
+    let next = left.next().and_then(|_| taken.last().map(|(id, _)| *id));
+    Page { items: taken.into_iter().map(|(_, c)| document(c)).collect(), next }
+}
+
+fn document(channel: &Channel) -> Value {
+    let shown = serde_json::to_value(channel).unwrap_or_default();
+    let url_of = |name: usize| shown.pointer(&format!("/outputs/{name}/url")).cloned();
+    let others = channel.outputs.iter().enumerate().skip(1).filter_map(|(i, o)| Some((o.name.clone(), url_of(i)?)));
+    value!({
+        "channel_code": channel.code, "channel_name": channel.name, "channel_type": channel.channel_type,
+        "tier": channel.tier, "codec": channel.codec, "resolution": shown.get("resolution"), "fps": channel.fps,
+        "is_4k": channel.is_4k, "is_hdr": channel.is_hdr, "input_url": url_of(0),
+        "outputs": Value::Object(others.collect()), "ladder": shown.get("ladder"),
+        "template_name": channel.template, "enabled": channel.enabled,
+    })
+}

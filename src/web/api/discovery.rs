@@ -1,0 +1,65 @@
+//! Prometheus HTTP service discovery: one target a channel.
+
+use super::ask::Parameters;
+use super::problem::Problem;
+use super::{Answer, Shared, json};
+use crate::catalog::Channel;
+use axum::extract::{RawQuery, State as Extract};
+use http::StatusCode;
+use ring::digest::{SHA256, digest};
+use serde_json::{Map, Value, json as value};
+
+/// Disabled channels, and those of another probe, are left out.
+pub async fn discovery(Extract(state): Shared, RawQuery(raw): RawQuery) -> Answer {
+    let mut parameters = Parameters::read(raw.as_deref())?;
+    let shards: u64 = parameters.value("shards", "a number from 1 to 1000")?.unwrap_or(1);
+    let shard: u64 = parameters.value("shard", "a number from 0, below `shards`")?.unwrap_or(0);
+    let by = parameters.text("by");
+    let probe = parameters.text("probe").or_else(|| state.api.probe_name.clone());
+    parameters.end()?;
+    if !(1..=1000).contains(&shards) || shard >= shards {
+        return Err(Problem::bad("`shards` must be 1 to 1000 and `shard` 0 to shards - 1"));
+    }
+    let by_packager = match by.as_deref() {
+        None | Some("channel") => false,
+        Some("packager") => true,
+        Some(_) => return Err(Problem::bad("`by` must be channel or packager")),
+    };
+    let loaded = (state.backend.in_force)();
+    let own = loaded.snapshot.channels.values().filter(|c| {
+        let key = if by_packager { packager(c) } else { c.code.clone() };
+        c.enabled && probe.as_ref().is_none_or(|p| c.probe.as_ref() == Some(p)) && hash(&key) % shards == shard
+    });
+    Ok(json(StatusCode::OK, &own.map(|channel| target(channel)).collect()))
+}
+
+fn target(channel: &Channel) -> Value {
+    let outputs: Vec<&str> = channel.outputs.iter().map(|o| o.name.as_str()).collect();
+    let labels = [
+        ("__param_target", Some(channel.code.clone())),
+        ("__param_template", Some(channel.template.clone())),
+        ("channel", Some(channel.code.clone())),
+        ("packager", Some(packager(channel))),
+        ("tier", channel.tier.map(|t| t.to_string())),
+        ("__meta_channel_name", Some(channel.name.clone())),
+        ("__meta_template", Some(channel.template.clone())),
+        ("__meta_outputs", Some(outputs.join(","))),
+        ("__meta_type", Some(channel.channel_type.clone())),
+        ("__meta_resolution", channel.resolution.map(|r| r.to_string())),
+        ("__meta_probe", channel.probe.clone()),
+    ];
+    let labels: Map<String, Value> =
+        labels.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect();
+    value!({"targets": [channel.code], "labels": labels})
+}
+
+/// The host of the first output.
+fn packager(channel: &Channel) -> String {
+    channel.outputs.first().and_then(|o| o.url.host_str()).unwrap_or_default().to_owned()
+}
+
+/// The same on every machine and in every version.
+fn hash(text: &str) -> u64 {
+    let digest = digest(&SHA256, text.as_bytes());
+    digest.as_ref().iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
+}

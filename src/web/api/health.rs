@@ -1,0 +1,41 @@
+//! `/api/v1/health`.
+
+use super::Shared;
+use super::json;
+use crate::store::Health;
+use crate::units::Timestamp;
+use axum::extract::State as Extract;
+use axum::response::Response;
+use http::StatusCode;
+use serde_json::json as value;
+
+/// 200 while probes are answered: a database that is away degrades, it doesn't break.
+pub async fn health(Extract(state): Shared) -> Response {
+    let loaded = (state.backend.in_force)();
+    let (database, reasons) = match &state.api.store {
+        None => ("not configured", Vec::new()),
+        Some(store) => match (store.ping().await, store.health()) {
+            (Err(error), _) => ("disconnected", vec![format!("{error}; the last catalogue stays in force")]),
+            (Ok(()), Health::Connected { bad_rows }) => ("connected", bad_rows),
+            (Ok(()), Health::Away { why }) => ("connected", vec![format!("the catalogue is not followed: {why}")]),
+            (Ok(()), Health::Starting) => ("connected", vec!["the catalogue was not read yet".to_owned()]),
+        },
+    };
+    let ready = (state.backend.ready)();
+    let status = match (&ready, reasons.is_empty()) {
+        (Err(_), _) => "unhealthy",
+        (Ok(()), false) => "degraded",
+        (Ok(()), true) => "healthy",
+    };
+    let reasons: Vec<String> = ready.clone().err().into_iter().chain(reasons).collect();
+    let body = value!({
+        "status": status,
+        "database": database,
+        "timestamp": Timestamp::now().to_string(),
+        "version": env!("CARGO_PKG_VERSION"),
+        "channels": loaded.snapshot.channels.len(),
+        "templates": loaded.snapshot.templates.len(),
+        "reasons": reasons,
+    });
+    json(if ready.is_ok() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &body)
+}

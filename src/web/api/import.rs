@@ -1,0 +1,194 @@
+//! Many channels at once: CSV with the guide's header, or a JSON object a line.
+
+use super::access::{Role, audit};
+use super::ask::{self, Parameters};
+use super::problem::Problem;
+use super::{Answer, Shared, json};
+use crate::document::{Document, Errors, Problem as Wrong};
+use crate::store::{ChannelFilter, Row};
+use axum::body::Body;
+use axum::extract::{RawQuery, State as Extract};
+use axum::response::IntoResponse;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde_json::{Map, Value, json as value};
+
+const MAX_BODY: usize = 32 << 20;
+const MAX_ROWS: usize = 50_000;
+const CSV: &str = "text/csv";
+const LINES: &str = "application/x-ndjson";
+const COLUMNS: [&str; 14] = [
+    "channel_code",
+    "channel_name",
+    "channel_type",
+    "tier",
+    "codec",
+    "resolution",
+    "fps",
+    "is_4k",
+    "is_hdr",
+    "probe_id",
+    "input_url",
+    "template_id",
+    "enabled",
+    "outputs",
+];
+
+pub async fn import(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): RawQuery, body: Body) -> Answer {
+    let who = state.may(&headers, Role::Admin)?;
+    let mut parameters = Parameters::read(raw.as_deref())?;
+    let dry_run = parameters.value("dry_run", "true or false")?.unwrap_or(false);
+    parameters.end()?;
+    let store = state.store()?;
+    let (kind, text) = ask::text(&headers, body, &[CSV, LINES], MAX_BODY).await?;
+    let rows = if kind == CSV { of_csv(&text) } else { of_lines(&text) };
+    let rows = rows.map_err(|errors| Problem::fields(&errors))?;
+    if rows.len() > MAX_ROWS {
+        return Err(Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("more than {MAX_ROWS} rows; send them in parts"),
+        ));
+    }
+    let done = store.import_channels(rows, dry_run).await?;
+    if !dry_run {
+        audit(&who, "channels imported", &format!("{} created, {} updated", done.created, done.updated));
+    }
+    let answer = value!({
+        "status": "ok", "dry_run": dry_run, "created": done.created, "updated": done.updated,
+        "unchanged": done.unchanged,
+    });
+    Ok(json(StatusCode::OK, &answer))
+}
+
+pub async fn export(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): RawQuery) -> Answer {
+    state.may(&headers, Role::Read)?;
+    Parameters::read(raw.as_deref())?.end()?;
+    let all = ChannelFilter { limit: MAX_ROWS, ..ChannelFilter::default() };
+    let page = state.store()?.channels(&all).await?;
+    let text = to_csv(&page.items).map_err(|e| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, e.to_string()))?;
+    let kind = (CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+    Ok((StatusCode::OK, [kind], text).into_response())
+}
+
+fn wrong(line: usize, message: impl Into<String>) -> Wrong {
+    Wrong { source: "line".to_owned(), position: Some((line, 1)), message: message.into() }
+}
+
+fn of_lines(text: &str) -> Result<Vec<Row>, Errors> {
+    let mut rows = Vec::new();
+    let mut problems = Vec::new();
+    for (line, text) in (1..).zip(text.lines()).filter(|(_, text)| !text.trim().is_empty()) {
+        match serde_json::from_str::<Value>(text) {
+            Ok(Value::Object(columns)) => rows.push(Row { line, columns }),
+            Ok(_) => problems.push(wrong(line, "expected a channel's keys")),
+            Err(e) => problems.push(wrong(line, format!("not JSON: {e}"))),
+        }
+    }
+    Errors(problems).or(rows)
+}
+
+/// An empty cell says nothing: the channel keeps what it has, or gets the default.
+fn of_csv(text: &str) -> Result<Vec<Row>, Errors> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+    let header = reader.headers().map_err(|e| Errors::from(wrong(1, e.to_string())))?.clone();
+    let unknown: Vec<Wrong> = header
+        .iter()
+        .filter(|name| !COLUMNS.contains(name))
+        .map(|name| wrong(1, format!("unknown column `{}`; known: {}", name.escape_debug(), COLUMNS.join(", "))))
+        .collect();
+    Errors(unknown).or(())?;
+    let mut rows = Vec::new();
+    let mut problems = Vec::new();
+    for record in reader.records() {
+        let record = match record {
+            Ok(record) => record,
+            Err(e) => {
+                let line = e.position().map_or(0, csv::Position::line);
+                problems.push(wrong(usize::try_from(line).unwrap_or(0), e.to_string()));
+                continue;
+            }
+        };
+        let line = record.position().map_or(0, csv::Position::line);
+        let line = usize::try_from(line).unwrap_or(0);
+        let mut columns = Map::new();
+        for (name, cell) in header.iter().zip(&record).filter(|(_, cell)| !cell.is_empty()) {
+            match parsed(name, cell) {
+                Ok(value) => drop(columns.insert(name.to_owned(), value)),
+                Err(why) => problems.push(wrong(line, format!("{name}: {why}"))),
+            }
+        }
+        rows.push(Row { line, columns });
+    }
+    Errors(problems).or(rows)
+}
+
+fn parsed(name: &str, cell: &str) -> Result<Value, String> {
+    let shown = || cell.chars().take(60).flat_map(char::escape_debug).collect::<String>();
+    match name {
+        "tier" | "probe_id" | "template_id" => {
+            cell.parse::<u32>().map(Value::from).map_err(|_| format!("`{}` is not a whole number", shown()))
+        }
+        "fps" => {
+            let fps = cell.parse::<f64>().ok().filter(|fps| fps.is_finite());
+            fps.map(Value::from).ok_or_else(|| format!("`{}` is not a number", shown()))
+        }
+        "is_4k" | "is_hdr" | "enabled" => match cell.to_ascii_lowercase().as_str() {
+            "true" | "t" | "1" | "yes" => Ok(true.into()),
+            "false" | "f" | "0" | "no" => Ok(false.into()),
+            _ => Err(format!("`{}` is neither true nor false", shown())),
+        },
+        "outputs" => {
+            let document = Document::parse_json("outputs".to_owned(), cell.to_owned()).map_err(|e| e.to_string())?;
+            drop(document);
+            serde_json::from_str(cell).map_err(|e| e.to_string())
+        }
+        _ => Ok(cell.into()),
+    }
+}
+
+/// The columns that [`of_csv`] reads. A ladder doesn't fit into a cell: it stays as it is on import.
+fn to_csv(channels: &[Value]) -> Result<String, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(COLUMNS)?;
+    for channel in channels {
+        let cells = COLUMNS.iter().map(|name| match channel.get(*name) {
+            None | Some(Value::Null) => String::new(),
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Object(map)) if map.is_empty() => String::new(),
+            Some(other) => other.to_string(),
+        });
+        writer.write_record(cells)?;
+    }
+    let bytes = writer.into_inner().map_err(|e| csv::Error::from(e.into_error()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_guides_csv_is_read_with_types() {
+        let text = "channel_code,channel_name,tier,fps,is_4k,input_url,outputs\n\
+                    A,FPT Channel 1,1,25,false,http://p/a.m3u8,\"{\"\"dash\"\": \"\"http://p/a.mpd\"\"}\"\nB,,,,TRUE,http://p/b.m3u8,\n";
+        let rows = of_csv(text).unwrap();
+        assert_eq!(rows.len(), 2);
+        assert_eq!(
+            Value::Object(rows[0].columns.clone()),
+            value!({"channel_code": "A", "channel_name": "FPT Channel 1",
+            "tier": 1, "fps": 25.0, "is_4k": false, "input_url": "http://p/a.m3u8", "outputs": {"dash": "http://p/a.mpd"}})
+        );
+        assert_eq!(rows[1].line, 3);
+        assert_eq!(rows[1].columns.len(), 3, "an empty cell is no value");
+    }
+
+    #[test]
+    fn each_bad_cell_is_named_by_line_and_column() {
+        let error = of_csv("channel_code,tier,fps,is_4k\nA,one,x,maybe\nB,1\n").unwrap_err().to_string();
+        for part in ["line:2:1: tier: `one`", "line:2:1: fps: `x`", "is_4k: `maybe`", "line:3:1: "] {
+            assert!(error.contains(part), "{part} in {error}");
+        }
+        assert!(of_csv("channel_code,fsp\n").unwrap_err().to_string().contains("unknown column `fsp`"));
+    }
+}

@@ -1,0 +1,77 @@
+//! Silences in Alertmanager, over its API v2.
+
+use crate::units::{Seconds, Timestamp};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where Alertmanager is; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Alertmanager {
+    client: reqwest::Client,
+    base: Arc<str>,
+}
+
+impl Alertmanager {
+    /// # Errors
+    /// No HTTP client can be set up.
+    pub fn new(url: &Url) -> Result<Self, String> {
+        let client = reqwest::Client::builder().timeout(PATIENCE).build().map_err(|e| e.to_string())?;
+        Ok(Self { client, base: url.as_str().trim_end_matches('/').into() })
+    }
+
+    /// Sets a silence on exactly the labels of an alert; the answer is its id.
+    ///
+    /// # Errors
+    /// Why there is none, and that nothing was changed.
+    pub async fn silence(
+        &self,
+        alert: &Value,
+        by: &str,
+        comment: Option<&str>,
+        lasting: Duration,
+    ) -> Result<String, String> {
+        let labels = alert.get("labels").and_then(Value::as_object);
+        let matcher =
+            |(name, value): (&String, &Value)| json!({"name": name, "value": value, "isRegex": false, "isEqual": true});
+        let now = Timestamp::now();
+        let body = json!({
+            "matchers": labels.into_iter().flatten().map(matcher).collect::<Vec<_>>(),
+            "startsAt": now.to_string(),
+            "endsAt": Seconds::from(lasting).after(now).to_string(),
+            "createdBy": by,
+            "comment": comment.unwrap_or("acknowledged"),
+        });
+        let why = |e: &dyn std::fmt::Display| {
+            format!("Alertmanager at {} took no silence, so nothing was changed: {e}", self.base)
+        };
+        let request = self.client.post(format!("{}/api/v2/silences", self.base));
+        let request = request.header("content-type", "application/json").body(body.to_string());
+        let response = request.send().await.and_then(reqwest::Response::error_for_status).map_err(|e| why(&e))?;
+        let answer = response.bytes().await.map_err(|e| why(&e))?;
+        let answer: Value = serde_json::from_slice(&answer).map_err(|e| why(&e))?;
+        let id = answer.get("silenceID").and_then(Value::as_str);
+        id.map(str::to_owned).ok_or_else(|| why(&"its answer has no silenceID"))
+    }
+
+    /// Ends silences, in the background. What can't be ended is logged: it would hide the next alert until it runs out.
+    pub fn expire(&self, silences: Vec<String>) {
+        for id in silences {
+            let own = self.clone();
+            tokio::spawn(async move {
+                for wait in [1, 5, 30] {
+                    let request = own.client.delete(format!("{}/api/v2/silence/{id}", own.base));
+                    match request.send().await {
+                        // 404, 500 "already expired": there is nothing left to end.
+                        Ok(response) if response.status().as_u16() != 503 => return,
+                        _ => tokio::time::sleep(Duration::from_secs(wait)).await,
+                    }
+                }
+                tracing::error!(silence = id, "can't be ended in Alertmanager; end it there, it hides the next alert");
+            });
+        }
+    }
+}
