@@ -2,6 +2,7 @@
 
 use super::logging::{Format, Level};
 use crate::config::Source;
+use crate::web::api::Role;
 use crate::web::listen::ListenAddress;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -12,7 +13,7 @@ use url::Url;
 /// Each kept probe has up to 64 KiB of text.
 const MAX_HISTORY: u64 = 10_000;
 
-/// Probes live HLS channels for Prometheus.
+/// Probes live HLS and DASH channels for Prometheus.
 ///
 /// Without a subcommand it serves: `packager_exporter --config.file exporter.yml`.
 #[derive(Debug, Parser)]
@@ -27,11 +28,22 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Answer scrapes (the default)
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Probe one channel now and print what was found: exit 0 healthy, 1 a critical or major check failed, 2 usage
     Probe(Probe),
     /// Read the configuration and say what is wrong in it
     CheckConfig(CheckConfig),
+    /// Bring the database of DATABASE_URL to this version's schema; `serve` does so too
+    Migrate(Migrate),
+    /// Create and change channels in the database from a CSV file or JSON lines, all or none
+    Import(Import),
+    /// Print the database's channels as CSV
+    Export(Export),
+    /// Tokens for the API
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
     /// Every check with its severity, parameters and standard
     ListChecks(ListChecks),
     /// Every metric, as docs/metrics.md has it
@@ -131,6 +143,54 @@ pub struct Probe {
     pub format: ReportFormat,
     #[command(flatten)]
     pub config: Config,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Migrate {}
+
+#[derive(Debug, Clone, Args)]
+pub struct Export {}
+
+#[derive(Debug, Clone, Args)]
+pub struct Import {
+    /// channels.csv with a header line, or channels.jsonl
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Say what would change, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct TokensFile {
+    /// The file that --api.tokens-file names
+    #[arg(long = "api.tokens-file", value_name = "FILE")]
+    pub path: PathBuf,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum TokenCommand {
+    /// Make a token and print it, this once
+    Create {
+        #[command(flatten)]
+        file: TokensFile,
+        /// Who has it; stands in the audit lines
+        name: String,
+        /// read, operate (alerts too) or admin (everything)
+        #[arg(long, value_enum, default_value = "read")]
+        role: Role,
+    },
+    /// Names and roles
+    List {
+        #[command(flatten)]
+        file: TokensFile,
+    },
+    /// Take a token away
+    Revoke {
+        #[command(flatten)]
+        file: TokensFile,
+        name: String,
+    },
 }
 
 #[derive(Debug, Clone, Args)]

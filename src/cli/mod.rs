@@ -3,6 +3,7 @@
 mod args;
 mod backend;
 mod check_config;
+mod database;
 mod list_checks;
 mod logging;
 mod out;
@@ -59,7 +60,7 @@ fn usage(error: &clap::Error) -> Exit {
 }
 
 fn run(cli: Cli) -> Result<Exit, String> {
-    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+    match cli.command.unwrap_or_else(|| Command::Serve(Box::new(cli.serve))) {
         Command::Serve(args) if args.config_check => {
             Security::load(args.web_config.as_deref())?;
             check_config(&args.config)
@@ -68,6 +69,10 @@ fn run(cli: Cli) -> Result<Exit, String> {
         Command::Probe(args) => probe::run(&args),
         Command::CheckConfig(args) => check_config(&args.config),
         Command::ListChecks(args) => shown(&list_checks::list_checks(args.format)),
+        Command::Migrate(args) => database::migrate(&args),
+        Command::Import(args) => database::import(&args),
+        Command::Export(args) => database::export(&args),
+        Command::Token { command } => database::token(&command),
         Command::ListMetrics => shown(&metrics::reference()),
     }
 }

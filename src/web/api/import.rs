@@ -41,8 +41,7 @@ pub async fn import(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): R
     parameters.end()?;
     let store = state.store()?;
     let (kind, text) = ask::text(&headers, body, &[CSV, LINES], MAX_BODY).await?;
-    let rows = if kind == CSV { of_csv(&text) } else { of_lines(&text) };
-    let rows = rows.map_err(|errors| Problem::fields(&errors))?;
+    let rows = rows_of(&text, kind == LINES).map_err(|errors| Problem::fields(&errors))?;
     if rows.len() > MAX_ROWS {
         return Err(Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -65,9 +64,17 @@ pub async fn export(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): R
     Parameters::read(raw.as_deref())?.end()?;
     let all = ChannelFilter { limit: MAX_ROWS, ..ChannelFilter::default() };
     let page = state.store()?.channels(&all).await?;
-    let text = to_csv(&page.items).map_err(|e| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, e.to_string()))?;
+    let text = csv_of(&page.items).map_err(|e| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, e.to_string()))?;
     let kind = (CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
     Ok((StatusCode::OK, [kind], text).into_response())
+}
+
+/// Rows of CSV, or of JSON `lines`.
+///
+/// # Errors
+/// Every bad cell by its line.
+pub fn rows_of(text: &str, lines: bool) -> Result<Vec<Row>, Errors> {
+    if lines { of_lines(text) } else { of_csv(text) }
 }
 
 fn wrong(line: usize, message: impl Into<String>) -> Wrong {
@@ -148,7 +155,10 @@ fn parsed(name: &str, cell: &str) -> Result<Value, String> {
 }
 
 /// The columns that [`of_csv`] reads. A ladder doesn't fit into a cell: it stays as it is on import.
-fn to_csv(channels: &[Value]) -> Result<String, csv::Error> {
+///
+/// # Errors
+/// None that memory wouldn't have first.
+pub fn csv_of(channels: &[Value]) -> Result<String, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(COLUMNS)?;
     for channel in channels {

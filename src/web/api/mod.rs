@@ -13,7 +13,8 @@ mod silence;
 mod templates;
 mod webhook;
 
-pub use access::{Role, Token, Tokens};
+pub use access::{Role, Token, Tokens, hash};
+pub use import::{csv_of, rows_of};
 pub use silence::Alertmanager;
 
 use super::State;

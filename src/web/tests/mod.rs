@@ -7,7 +7,7 @@ mod tls;
 
 use super::security::Security;
 use super::server::{Bounds, serve};
-use super::{Backend, Settings, State, app};
+use super::{Backend, Part, Settings, State, app};
 use crate::catalog::{Channel, Coverage, CoverageMode, RequestSettings, Template};
 use crate::checks::{Ladder, Settings as Checks, Thresholds};
 use crate::facts::{Capture, Stages};

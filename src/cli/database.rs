@@ -1,0 +1,133 @@
+//! The API's work from a terminal: migrate, import, export, tokens.
+
+use super::args::{Export, Import, Migrate, TokenCommand};
+use super::{Exit, out};
+use crate::store::{ChannelFilter, Store};
+use crate::web::api::{Role, Token, Tokens, csv_of, hash, rows_of};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use ring::rand::{SecureRandom as _, SystemRandom};
+use std::future::Future;
+use std::io::Write as _;
+use std::path::Path;
+
+/// A file of 50,000 channels has 10 MB.
+const MAX_FILE: u64 = 32 << 20;
+const MAX_CHANNELS: usize = 1_000_000;
+
+/// The store that `DATABASE_URL` names.
+///
+/// # Errors
+/// It is not set, or no URL of PostgreSQL.
+fn store() -> Result<Store, String> {
+    let url = std::env::var("DATABASE_URL").unwrap_or_default();
+    if url.trim().is_empty() {
+        return Err("set DATABASE_URL=postgres://user:password@host:5432/database".to_owned());
+    }
+    Store::new(url.trim())
+}
+
+fn wait<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let runtime = tokio::runtime::Runtime::new().map_err(|e| format!("can't start threads: {e}"))?;
+    runtime.block_on(work)
+}
+
+pub fn migrate(_: &Migrate) -> Result<Exit, String> {
+    wait(async {
+        let store = store()?;
+        store.migrate().await.map_err(|e| e.to_string())
+    })?;
+    out::print("The schema is up to date.\n").map(|()| Exit::Healthy)
+}
+
+/// CSV, or a JSON object a line where the name ends in `.jsonl` or `.ndjson`.
+pub fn import(args: &Import) -> Result<Exit, String> {
+    let name = args.file.display();
+    let text = crate::document::read_text(&args.file, MAX_FILE).map_err(|e| format!("{name} {e}"))?;
+    let lines = args.file.extension().is_some_and(|e| e == "jsonl" || e == "ndjson");
+    let rows = rows_of(&text, lines).map_err(|errors| told(&args.file, &errors.to_string()))?;
+    let total = rows.len();
+    let done = wait(async {
+        let store = store()?;
+        store.migrate().await.map_err(|e| e.to_string())?;
+        store.import_channels(rows, args.dry_run).await.map_err(|e| told(&args.file, &e.to_string()))
+    })?;
+    let would = if args.dry_run { "would be " } else { "" };
+    let summary = format!(
+        "{total} rows: {} channels {would}created, {} {would}updated, {} unchanged\n",
+        done.created, done.updated, done.unchanged
+    );
+    out::print(&summary).map(|()| Exit::Healthy)
+}
+
+/// Problems of rows begin with `line:`.
+fn told(file: &Path, problems: &str) -> String {
+    let named = problems.lines().map(|line| match line.strip_prefix("line:") {
+        Some(rest) => format!("{}:{rest}", file.display()),
+        None => line.to_owned(),
+    });
+    format!("nothing was imported\n{}", named.collect::<Vec<_>>().join("\n"))
+}
+
+pub fn export(_: &Export) -> Result<Exit, String> {
+    let all = ChannelFilter { limit: MAX_CHANNELS, ..ChannelFilter::default() };
+    let page = wait(async { store()?.channels(&all).await.map_err(|e| e.to_string()) })?;
+    out::print(&csv_of(&page.items).map_err(|e| e.to_string())?).map(|()| Exit::Healthy)
+}
+
+pub fn token(command: &TokenCommand) -> Result<Exit, String> {
+    let text = match command {
+        TokenCommand::Create { file, name, role } => create(&file.path, name, *role)?,
+        TokenCommand::List { file } => listed(&load(&file.path)?),
+        TokenCommand::Revoke { file, name } => revoke(&file.path, name)?,
+    };
+    out::print(&text).map(|()| Exit::Healthy)
+}
+
+fn load(file: &Path) -> Result<Tokens, String> {
+    Tokens::load(file).map_err(|errors| errors.to_string())
+}
+
+fn create(file: &Path, name: &str, role: Role) -> Result<String, String> {
+    let mut tokens = if file.exists() { load(file)? } else { Tokens::default() };
+    if tokens.0.iter().any(|token| token.name == name) {
+        return Err(format!("{} has a token `{name}` already; revoke it first", file.display()));
+    }
+    let mut bytes = [0; 32];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| "this machine gives no random bytes".to_owned())?;
+    let token = BASE64_URL_SAFE_NO_PAD.encode(bytes);
+    tokens.0.push(Token { name: name.to_owned(), role, sha256: hash(&token) });
+    write(file, &tokens)?;
+    Ok(format!(
+        "{token}\nIt is shown this once; {} keeps its hash. Start the exporter again to let it in.\n",
+        file.display()
+    ))
+}
+
+fn listed(tokens: &Tokens) -> String {
+    tokens.0.iter().map(|t| format!("{}  {}\n", t.name, format!("{:?}", t.role).to_lowercase())).collect()
+}
+
+fn revoke(file: &Path, name: &str) -> Result<String, String> {
+    let mut tokens = load(file)?;
+    let before = tokens.0.len();
+    tokens.0.retain(|token| token.name != name);
+    if tokens.0.len() == before {
+        return Err(format!("{} has no token `{name}`", file.display()));
+    }
+    write(file, &tokens)?;
+    Ok(format!("Token `{name}` is revoked. Start the exporter again to shut it out.\n"))
+}
+
+/// All or nothing: a half-written file would shut everyone out.
+fn write(file: &Path, tokens: &Tokens) -> Result<(), String> {
+    let why = |e: &dyn std::fmt::Display| format!("{} can't be written: {e}", file.display());
+    let text = serde_yaml::to_string(&serde_json::json!({ "tokens": tokens.0 })).map_err(|e| why(&e))?;
+    let mut name = file.as_os_str().to_owned();
+    name.push(".new");
+    let written = std::fs::File::create(&name).and_then(|mut new| {
+        new.write_all(text.as_bytes())?;
+        new.sync_all()
+    });
+    written.and_then(|()| std::fs::rename(&name, file)).map_err(|e| why(&e))
+}

@@ -1,0 +1,402 @@
+//! Catalogue, API and alerts on a real PostgreSQL.
+
+use crate::exporter::{Exporter, Files, PATIENCE, command, ended, live_origin, value};
+use crate::postgres::Postgres;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+struct Stack {
+    exporter: Exporter,
+    postgres: Postgres,
+    client: reqwest::Client,
+    _files: Files,
+}
+
+impl Stack {
+    async fn start(arguments: &[&str]) -> Self {
+        let postgres = Postgres::start();
+        let files = Files::new(&[]);
+        let mut program = command(files.folder());
+        program.env("DATABASE_URL", postgres.url());
+        let exporter = Exporter::spawn(&mut program, arguments).await;
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let stack = Self { exporter, postgres, client, _files: files };
+        stack.until("the catalogue is read", async || stack.get("/health").await.1["status"] == "healthy").await;
+        stack
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> (u16, Value) {
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        let kind = response.headers().get("content-type").map(|k| k.to_str().unwrap().to_owned()).unwrap_or_default();
+        let text = response.text().await.unwrap();
+        if status >= 400 {
+            assert_eq!(kind, "application/problem+json", "{status} {text}");
+        }
+        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        (status, body)
+    }
+
+    fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        let url = format!("http://{}/api/v1{path}", self.exporter.address);
+        self.client.request(method.parse().unwrap(), url)
+    }
+
+    async fn get(&self, path: &str) -> (u16, Value) {
+        self.send(self.request("GET", path)).await
+    }
+
+    async fn json(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        self.send(self.request(method, path).header("content-type", "application/json").body(body.to_string())).await
+    }
+
+    async fn csv(&self, path: &str, text: &str) -> (u16, Value) {
+        self.send(self.request("POST", path).header("content-type", "text/csv").body(text.to_owned())).await
+    }
+
+    async fn webhook(&self, alerts: &[Value]) -> (u16, Value) {
+        let body = json!({"version": "4", "groupKey": "{}:{}", "status": "firing", "receiver": "alert-database",
+            "groupLabels": {}, "commonLabels": {}, "commonAnnotations": {}, "externalURL": "http://am", "alerts": alerts});
+        self.json("POST", "/alerts/webhook", &body).await
+    }
+
+    async fn until(&self, what: &str, mut done: impl AsyncFnMut() -> bool) {
+        let began = Instant::now();
+        while !done().await {
+            assert!(began.elapsed() < PATIENCE, "not in time: {what}\n{}", self.exporter.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn alert(&self, id: &Value) -> Value {
+        self.get(&format!("/alerts/{id}")).await.1
+    }
+}
+
+fn channel(code: &str, url: &str) -> Value {
+    json!({"channel_code": code, "channel_name": format!("FPT {code}"), "channel_type": "LIVE", "tier": 1,
+        "codec": "H.264", "resolution": "1920x1080", "fps": 25, "is_4k": false, "is_hdr": false, "probe_id": 3,
+        "input_url": url, "template_id": 1, "enabled": true})
+}
+
+fn alert(fingerprint: &str, status: &str, starts_at: &str) -> Value {
+    let ends_at = if status == "resolved" { "2026-01-31T19:00:00Z" } else { "0001-01-01T00:00:00Z" };
+    json!({"status": status, "labels": {"alertname": "ChannelDown", "severity": "critical", "channel": "CH_1"},
+        "annotations": {"summary": "CH_1 is down", "description": "no rendition"}, "startsAt": starts_at,
+        "endsAt": ends_at, "generatorURL": "http://p", "fingerprint": fingerprint})
+}
+
+const EVENING: &str = "2026-01-31T18:00:00.123456789Z";
+const LATER: &str = "2026-01-31T20:00:00Z";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_made_over_the_api_is_probed_discovered_and_disabled() {
+    let origin = live_origin().await;
+    let stack = Stack::start(&[]).await;
+    assert_eq!(stack.postgres.sql("SELECT count(*) FROM channels"), "0");
+    let url = origin.url("live/TV1/master.m3u8");
+    let (status, body) = stack.json("POST", "/channels", &channel("CH_1", &url)).await;
+    assert_eq!(
+        (status, &body),
+        (201, &json!({"status": "ok", "channel_id": 1, "message": "Channel created successfully"}))
+    );
+    let (status, body) = stack.json("POST", "/channels", &channel("CH_1", &url)).await;
+    assert!(status == 409 && body["detail"].as_str().unwrap().contains("channel_code"), "{body}");
+
+    stack.until("discovery has it", async || stack.get("/sd").await.1[0]["targets"] == json!(["CH_1"])).await;
+    let labels = stack.get("/sd").await.1[0]["labels"].clone();
+    assert_eq!((&labels["__param_target"], &labels["__param_template"]), (&json!("CH_1"), &json!("TPL_LIVE_HD")));
+    assert_eq!((&labels["tier"], &labels["packager"]), (&json!("1"), &json!("127.0.0.1")));
+    let (_, text) = stack.exporter.get("/probe?target=CH_1").await;
+    assert_eq!(value(&text, "probe_success"), Some(1.0), "{text}");
+    let (status, report) = stack.get("/channels/CH_1/report").await;
+    assert_eq!((status, &report["success"]), (200, &json!(true)), "{report}");
+
+    stack
+        .postgres
+        .sql("UPDATE templates SET min_mos = 3.75, max_download_time = 1.5 WHERE template_name = 'TPL_LIVE_HD'");
+    let threshold = "packager_threshold{name=\"max_download_time\"}";
+    let in_force = async || {
+        let (_, text) = stack.exporter.get("/probe?target=CH_1").await;
+        text.lines().any(|line| line.contains("max_download_time") && line.ends_with(" 1.5"))
+    };
+    stack.until(threshold, in_force).await;
+
+    let (_, one) = stack.get("/channels/1").await;
+    assert_eq!((&one["channel_code"], &one["template_name"]), (&json!("CH_1"), &json!("TPL_LIVE_HD")));
+    let (status, body) = stack.json("PATCH", "/channels/CH_1", &json!({"tier": 2, "codec": null})).await;
+    assert_eq!((status, &body["tier"], &body["codec"], &body["fps"]), (200, &json!(2), &json!(null), &json!(25)));
+    let stale =
+        stack.request("PATCH", "/channels/1").header("content-type", "application/json").header("if-match", "\"1\"");
+    assert_eq!(stack.send(stale.body("{\"tier\": 3}")).await.0, 412);
+    let (status, body) = stack.json("PUT", "/channels/CH_1", &json!({"input_url": url})).await;
+    assert_eq!((status, &body["tier"], &body["template_id"]), (200, &json!(null), &json!(null)));
+
+    assert_eq!(stack.send(stack.request("DELETE", "/channels/CH_1")).await.0, 200);
+    assert_eq!(stack.get("/channels?enabled=false").await.1["channels"][0]["channel_code"], "CH_1");
+    stack.until("discovery drops it", async || stack.get("/sd").await.1 == json!([])).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_is_all_or_nothing_idempotent_and_goes_round() {
+    let stack = Stack::start(&[]).await;
+    let guide = "channel_code,channel_name,channel_type,tier,codec,resolution,fps,is_4k,is_hdr,probe_id,input_url,template_id\n\
+        CH_TV_HD_001,FPT Channel 1,LIVE,1,H.264,1920x1080,25,false,false,3,http://packager-01/live/CH_TV_HD_001/master.m3u8,1\n\
+        CH_TV_HD_002,FPT Channel 2,LIVE,1,H.264,1920x1080,25,false,false,3,http://packager-01/live/CH_TV_HD_002/master.m3u8,1\n\
+        CH_TV_4K_001,FPT 4K Channel,LIVE,1,HEVC,3840x2160,25,true,true,3,http://packager-01/live/CH_TV_4K_001/master.m3u8,2\n";
+    let counts = |body: &Value| (body["created"].clone(), body["updated"].clone(), body["unchanged"].clone());
+    let of = |a: i32, b: i32, c: i32| (json!(a), json!(b), json!(c));
+    let (status, body) = stack.csv("/channels/import?dry_run=true", guide).await;
+    assert_eq!((status, counts(&body)), (200, of(3, 0, 0)), "{body}");
+    assert_eq!(stack.postgres.sql("SELECT count(*) FROM channels"), "0");
+    assert_eq!(counts(&stack.csv("/channels/import", guide).await.1), of(3, 0, 0));
+    assert_eq!(counts(&stack.csv("/channels/import", guide).await.1), of(0, 0, 3), "again");
+    let changed = "channel_code,tier\nCH_TV_HD_002,2\n";
+    assert_eq!(counts(&stack.csv("/channels/import", changed).await.1), of(0, 1, 0));
+    let (_, two) = stack.get("/channels/CH_TV_HD_002").await;
+    assert_eq!((&two["tier"], &two["codec"]), (&json!(2), &json!("H.264")), "the rest stays");
+
+    let bad = "channel_code,input_url,fps,template_id\nNEW,http://a/b.m3u8,25,1\nBAD,ftp://a/b,0,9\nNEW,http://a/c.m3u8,25,1\n";
+    let (status, body) = stack.csv("/channels/import", bad).await;
+    let told = body["errors"].to_string();
+    assert_eq!(status, 422, "{body}");
+    for part in ["\"line\":3", "fps: is 0", "`ftp:`", "stands in line 2 already"] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
+    let (status, body) =
+        stack.csv("/channels/import", "channel_code,input_url,template_id\nNEW,http://a/b.m3u8,9\n").await;
+    assert!(status == 422 && body.to_string().contains("9 is not among the templates"), "{body}");
+    assert_eq!(stack.postgres.sql("SELECT count(*) FROM channels"), "3");
+
+    let (_, export) = stack.get("/channels/export").await;
+    assert_eq!(counts(&stack.csv("/channels/import", export.as_str().unwrap()).await.1), of(0, 0, 3), "{export}");
+    let (_, first) = stack.get("/channels?limit=2").await;
+    let (_, second) = stack.get(&format!("/channels?limit=2&cursor={}", first["next_cursor"].as_str().unwrap())).await;
+    let codes = |page: &Value| {
+        page["channels"].as_array().unwrap().iter().map(|c| c["channel_code"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (codes(&first).len(), codes(&second), &second["next_cursor"]),
+        (2, vec![json!("CH_TV_4K_001")], &json!(null))
+    );
+    assert_eq!(stack.get("/channels?is_4k=true&tier=1").await.1["channels"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_lives_from_its_first_notification_to_its_end_in_any_order() {
+    let stack = Stack::start(&[]).await;
+    stack.json("POST", "/channels", &channel("CH_1", "http://127.0.0.1:1/m.m3u8")).await;
+    assert_eq!(stack.webhook(&[alert("f1", "firing", EVENING)]).await.0, 200);
+    assert_eq!(stack.webhook(&[alert("f1", "firing", EVENING)]).await.0, 200);
+    let (_, active) = stack.get("/alerts/active").await;
+    let active = active["alerts"].as_array().unwrap();
+    assert_eq!(active.len(), 1, "a repeat changes nothing");
+    let id = active[0]["id"].clone();
+    assert_eq!((&active[0]["channel_id"], &active[0]["summary"]), (&json!(1), &json!("CH_1 is down")));
+
+    let said = json!({"by": "lan", "comment": "packager restarts", "for": "2h"});
+    let (status, body) = stack.json("POST", &format!("/alerts/{id}/acknowledge"), &said).await;
+    assert_eq!((status, &body["status"], &body["acknowledged_by"]), (200, &json!("acknowledged"), &json!("lan")));
+    stack.webhook(&[alert("f1", "firing", EVENING)]).await;
+    assert_eq!(stack.alert(&id).await["status"], "acknowledged", "a repeat doesn't take it back");
+
+    stack.webhook(&[alert("f1", "resolved", EVENING)]).await;
+    stack.webhook(&[alert("f1", "firing", EVENING)]).await;
+    let ended = stack.alert(&id).await;
+    assert_eq!(
+        (&ended["status"], &ended["resolved_by"]),
+        (&json!("resolved"), &json!("alertmanager")),
+        "a late one is late"
+    );
+    assert_eq!(stack.send(stack.request("POST", &format!("/alerts/{id}/acknowledge"))).await.0, 409);
+
+    stack.webhook(&[alert("f1", "firing", LATER)]).await;
+    let (_, active) = stack.get("/alerts/active?severity=critical&channel=CH_1").await;
+    let again = active["alerts"][0]["id"].clone();
+    assert_ne!(again, id, "it fires anew: another entry");
+    stack.json("POST", &format!("/alerts/{again}/resolve"), &json!({"by": "lan"})).await;
+    assert_eq!(stack.get("/alerts/active").await.1["alerts"], json!([]));
+    stack.webhook(&[alert("f1", "firing", LATER)]).await;
+    assert_eq!(stack.alert(&again).await["status"], "firing", "closed by hand and still firing: open again");
+    stack.webhook(&[alert("f1", "firing", "2026-01-31T21:00:00Z")]).await;
+    assert_eq!(stack.alert(&again).await["status"], "resolved", "its end was not told");
+    assert_eq!(
+        stack.get("/alerts?status=resolved&since=2026-01-31T19:30:00Z").await.1["alerts"].as_array().unwrap().len(),
+        1
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_database_probing_goes_on_and_nothing_is_lost() {
+    let origin = live_origin().await;
+    let mut stack = Stack::start(&[]).await;
+    stack.json("POST", "/channels", &channel("CH_1", &origin.url("live/TV1/master.m3u8"))).await;
+    stack.until("it is in force", async || stack.get("/sd").await.1[0]["targets"] == json!(["CH_1"])).await;
+    stack.postgres.stop();
+
+    let (_, text) = stack.exporter.get("/probe?target=CH_1").await;
+    assert_eq!(value(&text, "probe_success"), Some(1.0), "{text}");
+    let (status, body) = stack.get("/health").await;
+    assert_eq!((status, &body["status"], &body["database"]), (200, &json!("degraded"), &json!("disconnected")));
+    assert_eq!(stack.get("/sd").await.1.as_array().unwrap().len(), 1, "discovery keeps its targets");
+    assert_eq!(stack.webhook(&[alert("f1", "firing", EVENING)]).await.0, 503, "Alertmanager tells it again");
+    assert_eq!(stack.json("POST", "/channels", &channel("CH_2", "http://a/b.m3u8")).await.0, 503);
+
+    stack.postgres.start_again();
+    stack.until("the database is back", async || stack.webhook(&[alert("f1", "firing", EVENING)]).await.0 == 200).await;
+    stack.until("it is followed again", async || stack.get("/health").await.1["status"] == "healthy").await;
+    assert_eq!(stack.postgres.sql("SELECT count(*) FROM alerts"), "1");
+    stack.postgres.sql("UPDATE channels SET enabled = false");
+    stack.until("changes arrive again", async || stack.get("/sd").await.1 == json!([])).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_requests_get_problem_documents() {
+    let stack = Stack::start(&[]).await;
+    let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
+    let bodies = [
+        ("{", 400),
+        ("[]", 422),
+        ("null", 422),
+        (deep.as_str(), 400),
+        ("{\"channel_code\": \"A\\u0000\"}", 400),
+        ("{\"channel_code\": 1, \"input_url\": []}", 422),
+        ("{\"channel_code\": \"A\", \"channel_code\": \"B\"}", 400),
+        ("{\"channel_code\": \"A'; DROP TABLE channels; --\", \"input_url\": \"http://a/b\"}", 422),
+        ("{\"channel_code\": \"A\", \"input_url\": \"http://a/b\", \"tier\": 99999999999}", 422),
+        ("{\"channel_code\": \"A\", \"input_url\": \"http://a/b\", \"tier\": 4000000000}", 422),
+        ("{\"channel_code\": \"A\", \"input_url\": \"http://a/b\", \"template_id\": 77}", 422),
+    ];
+    for (body, expected) in bodies {
+        let request =
+            stack.request("POST", "/channels").header("content-type", "application/json").body(body.to_owned());
+        let (status, answer) = stack.send(request).await;
+        assert_eq!(status, expected, "{body}: {answer}");
+    }
+    for path in
+        ["/channels?tier=x", "/channels?limit=0", "/channels?cursor=-x", "/channels?teir=1", "/alerts?since=noon"]
+    {
+        assert_eq!(stack.get(path).await.0, 400, "{path}");
+    }
+    for path in ["/channels/none", "/channels/%27%20OR%201=1", "/alerts/99", "/alerts/x", "/templates/9", "/nothing"] {
+        assert_eq!(stack.get(path).await.0, 404, "{path}");
+    }
+    assert_eq!(stack.json("GET", "/channels?q=%27%25%00", &json!({})).await.0, 400, "NUL");
+    let huge =
+        stack.request("POST", "/channels").header("content-type", "application/json").body("x".repeat(300 << 10));
+    assert_eq!(stack.send(huge).await.0, 413);
+    let latin =
+        stack.request("POST", "/channels").header("content-type", "application/json").body(vec![b'"', 0xe9, b'"']);
+    assert_eq!(stack.send(latin).await.0, 400);
+    assert_eq!(stack.send(stack.request("POST", "/channels").body("{}")).await.0, 415);
+    let foreign = stack.request("DELETE", "/channels/1").header("sec-fetch-site", "cross-site");
+    assert_eq!(stack.send(foreign).await.0, 403);
+    assert_eq!(stack.send(stack.request("DELETE", "/templates/TPL_LIVE_HD")).await.0, 200, "no channel uses it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_terminal_imports_exports_and_makes_tokens() {
+    let stack = Stack::start(&[]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        let mut program = command(folder.path());
+        ended(&program.env("DATABASE_URL", stack.postgres.url()).args(arguments).output().unwrap())
+    };
+    std::fs::write(
+        folder.path().join("c.csv"),
+        "channel_code,input_url,tier\nA,http://a/m.m3u8,1\nB,http://a/n.m3u8,x\n",
+    )
+    .unwrap();
+    let (code, _, error) = run(&["import", "c.csv"]);
+    assert!(code == 2 && error.contains("nothing was imported") && error.contains("c.csv:3:1: tier: `x`"), "{error}");
+    std::fs::write(folder.path().join("c.jsonl"), "{\"channel_code\": \"A\", \"input_url\": \"http://a/m.m3u8\"}\n")
+        .unwrap();
+    let (code, text, _) = run(&["import", "c.jsonl", "--dry-run"]);
+    assert_eq!((code, text.as_str()), (0, "1 rows: 1 channels would be created, 0 would be updated, 0 unchanged\n"));
+    assert_eq!(run(&["import", "c.jsonl"]).0, 0);
+    let (_, text, _) = run(&["export"]);
+    assert!(text.starts_with("channel_code,channel_name,") && text.contains("\nA,A,LIVE,"), "{text}");
+
+    let create = |name: &str| run(&["token", "create", "--api.tokens-file", "t.yml", "--role", "operate", name]);
+    let (code, text, _) = create("noc");
+    let token = text.lines().next().unwrap().to_owned();
+    let kept = std::fs::read_to_string(folder.path().join("t.yml")).unwrap();
+    assert!(code == 0 && token.len() == 43 && !kept.contains(&token), "{text}{kept}");
+    assert_eq!(create("noc").0, 2, "the name is taken");
+    assert_eq!(run(&["token", "list", "--api.tokens-file", "t.yml"]).1, "noc  operate\n");
+    assert_eq!(run(&["token", "revoke", "--api.tokens-file", "t.yml", "noc"]).0, 0);
+    assert_eq!(run(&["token", "list", "--api.tokens-file", "t.yml"]).1, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_at_once_lose_nothing() {
+    let stack = Stack::start(&[]).await;
+    stack.json("POST", "/channels", &channel("CH_1", "http://a/b.m3u8")).await;
+    let rounds = (0..32).map(|client| {
+        let stack = &stack;
+        async move {
+            let rows: String = (0..20).map(|i| format!("C_{},http://a/{client}.m3u8\n", (i + client) % 20)).collect();
+            let (imported, _) = stack.csv("/channels/import", &format!("channel_code,input_url\n{rows}")).await;
+            let mut alerts: Vec<Value> = (0..20).map(|i| alert(&format!("f{i}"), "firing", EVENING)).collect();
+            alerts.rotate_left(client % 20);
+            let (told, _) = stack.webhook(&alerts).await;
+            let patch = json!({"tier": client});
+            let (patched, _) = stack.json("PATCH", "/channels/CH_1", &patch).await;
+            (imported, told, patched)
+        }
+    });
+    for (client, done) in join_all(rounds).await.into_iter().enumerate() {
+        assert_eq!(done, (200, 200, 200), "client {client}");
+    }
+    assert_eq!(stack.postgres.sql("SELECT count(*) FROM channels"), "21");
+    assert_eq!(stack.postgres.sql("SELECT count(*) FROM alerts"), "20");
+    assert_eq!(
+        stack.postgres.sql("SELECT version FROM channels WHERE channel_code = 'CH_1'"),
+        "33",
+        "each write counted"
+    );
+    let acknowledged = join_all((0..32).map(|client| {
+        let stack = &stack;
+        async move { stack.json("POST", "/alerts/1/acknowledge", &json!({"by": format!("c{client}")})).await.1 }
+    }));
+    let by: Vec<Value> = acknowledged.await.into_iter().map(|a| a["acknowledged_by"].clone()).collect();
+    assert!(by.iter().all(|who| who == &by[0] && who.is_string()), "one was first: {by:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_may_do_what_its_role_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tokens.yml");
+    let hash = |token: &str| packager_exporter::web::api::hash(token);
+    let token = |name: &str, role: &str| format!("  - {{name: {name}, role: {role}, sha256: {}}}\n", hash(name));
+    let text = format!("tokens:\n{}{}{}", token("reader", "read"), token("noc", "operate"), token("boss", "admin"));
+    std::fs::write(&file, text).unwrap();
+    let stack = Stack::start(&["--api.tokens-file", file.to_str().unwrap()]).await;
+    let body = channel("CH_1", "http://a/b.m3u8").to_string();
+    for (token, list, write, tell) in [
+        ("", 401, 401, 401),
+        ("x", 401, 401, 401),
+        ("reader", 200, 403, 403),
+        ("noc", 200, 403, 200),
+        ("boss", 200, 201, 200),
+    ] {
+        let with = |method: &str, path: &str| {
+            let request = stack.request(method, path).header("content-type", "application/json");
+            if token.is_empty() { request } else { request.bearer_auth(token) }
+        };
+        assert_eq!(stack.send(with("GET", "/channels")).await.0, list, "{token}");
+        assert_eq!(stack.send(with("POST", "/channels").body(body.clone())).await.0, write, "{token}");
+        let told = json!({"version": "4", "alerts": [alert("f1", "firing", EVENING)]}).to_string();
+        assert_eq!(stack.send(with("POST", "/alerts/webhook").body(told)).await.0, tell, "{token}");
+    }
+    assert_eq!(stack.get("/sd").await.0, 200);
+    assert!(stack.exporter.log().contains("who=boss what=\"channel created\" key=CH_1"), "{}", stack.exporter.log());
+
+    let files = Files::new(&[]);
+    let mut open = command(files.folder());
+    open.env("DATABASE_URL", stack.postgres.url()).args(["serve", "--web.listen-address", "0.0.0.0:0"]);
+    let output = open.output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && error.contains("--api.tokens-file"), "{error}");
+}
