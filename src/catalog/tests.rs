@@ -130,7 +130,7 @@ channels:
 :9:5: channels[3]: channel `D` has no URL; give it `input_url` or `outputs`
 :12:20: channels[4].outputs.hls: is given as `input_url` too; keep one of them
 :15:5: unknown key `chanel_name` in channels[5]; did you mean `channel_name`? Known: channel_code, channel_name, \
-channel_type, tier, codec, resolution, fps, is_4k, is_hdr, template, enabled, input_url, outputs, ladder, request"
+channel_type, tier, codec, resolution, fps, is_4k, is_hdr, template, probe, enabled, input_url, outputs, ladder, request"
     );
     let error =
         channels("channels:\n  A: {input_url: rtmp://p/a, fps: 0}\n  B: {input_url: 'http://user:hunter2@p/e'}\n")
