@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs only what is missing: ffmpeg, Prometheus with promtool, Alertmanager with amtool and PostgreSQL by apt; Shaka Packager and nginx with its RTMP
+# Installs only what is missing: ffmpeg, Prometheus with promtool, Alertmanager with amtool, PostgreSQL, InfluxDB and VictoriaMetrics by apt; Shaka Packager and nginx with its RTMP
 # module into target/tools, where they touch nothing of this machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -23,6 +23,8 @@ missing=()
 command -v ffmpeg >/dev/null && command -v ffprobe >/dev/null || missing+=(ffmpeg)
 command -v prometheus >/dev/null && command -v promtool >/dev/null || missing+=(prometheus)
 command -v amtool >/dev/null || missing+=(prometheus-alertmanager)
+command -v influxd >/dev/null || missing+=(influxdb)
+command -v victoria-metrics >/dev/null || missing+=(victoria-metrics)
 # Each test that needs one starts a cluster of its own.
 [ -x "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -n 1)" ] && command -v psql >/dev/null || missing+=(postgresql)
 [ -x "$tools/bin/packager" ] || python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)

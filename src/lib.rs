@@ -25,5 +25,6 @@ pub mod store;
 pub mod fetch;
 pub mod probe;
 pub mod metrics;
+pub mod influx;
 pub mod web;
 pub mod cli;

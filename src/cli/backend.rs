@@ -1,6 +1,7 @@
 //! What the web layer asks of the rest, each closure with its function.
 
 use crate::config::{Live, Source};
+use crate::influx::Influx;
 use crate::metrics;
 use crate::metrics::{Own, ProbeResult};
 use crate::probe::{Ask, Clock, Probed, Prober, Refused};
@@ -29,15 +30,20 @@ pub fn backend(source: Source, store: Option<Store>) -> Result<Backend, String> 
     if let Some(store) = store {
         tokio::spawn(store.follow(live.clone(), variables));
     }
+    let counting = own.clone();
+    let influx =
+        Influx::start(live.clone(), Arc::new(move |fate, lines| counting.influxdb_lines(fate.as_str(), lines)))?;
     tokio::spawn(live.clone().watch(LOOK_EVERY, Timestamp::now));
-    Ok(wired(live, prober, own))
+    Ok(wired(live, prober, own, influx))
 }
 
-fn wired(live: Arc<Live>, prober: Prober, own: Own) -> Backend {
+fn wired(live: Arc<Live>, prober: Prober, own: Own, influx: Influx) -> Backend {
     let (configured, catalogue, reloaded, in_force) = (live.clone(), live.clone(), live.clone(), live.clone());
     let (probing, counting) = (prober.clone(), own.clone());
     Backend {
-        probe: Arc::new(move |ask, timeout| Box::pin(probe(probing.clone(), counting.clone(), ask, timeout))),
+        probe: Arc::new(move |ask, timeout| {
+            Box::pin(probe(probing.clone(), counting.clone(), influx.clone(), ask, timeout))
+        }),
         exposition: Arc::new(|report| metrics::exposition(report).into_bytes()),
         log_text: Arc::new(report::log),
         own_metrics: Arc::new(move || own_metrics(&live, &prober, &own)),
@@ -49,7 +55,7 @@ fn wired(live: Arc<Live>, prober: Prober, own: Own) -> Backend {
     }
 }
 
-async fn probe(prober: Prober, own: Own, ask: Ask, timeout: Duration) -> Result<Arc<Report>, Refused> {
+async fn probe(prober: Prober, own: Own, influx: Influx, ask: Ask, timeout: Duration) -> Result<Arc<Report>, Refused> {
     let _in_flight = own.probe_begins();
     let began = Instant::now();
     let answer = prober.probe(ask, timeout).await;
@@ -59,6 +65,7 @@ async fn probe(prober: Prober, own: Own, ask: Ask, timeout: Duration) -> Result<
         own.probe_shared();
     } else {
         own.fetched(report.capture.body_bytes());
+        influx.offer(&report);
     }
     Ok(report)
 }

@@ -14,6 +14,9 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// How often acknowledged alerts are looked up in Alertmanager.
+const SILENCED_EVERY: Duration = Duration::from_secs(5);
+
 /// Serves until SIGTERM or SIGINT; a second one ends it at once.
 ///
 /// # Errors
@@ -30,6 +33,9 @@ pub fn run(args: &Serve) -> Result<Exit, String> {
             probe_name: args.probe_name.clone(),
             store: store.clone(),
         };
+        if let (Some(store), Some(alertmanager)) = (&store, &api.alertmanager) {
+            tokio::spawn(alertmanager.clone().follow(store.clone(), SILENCED_EVERY));
+        }
         if let Some(store) = &store {
             tokio::spawn(forget(store.clone(), args.alerts_kept));
         }

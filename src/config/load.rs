@@ -43,7 +43,9 @@ pub(super) fn load_looking(source: &Source, mut look: impl FnMut(&Path)) -> Resu
     look(file);
     let folder = file.parent().unwrap_or(Path::new(""));
     let file = (source.file.is_some() || file.exists()).then_some(file);
-    let (document, exporter) = settings(file)?;
+    let (document, mut exporter) = settings(file)?;
+    let faults = exporter.influxdb.complete(folder, &source.variables, &document.root);
+    document.errors(faults).or(())?;
     let named = |given: &Option<PathBuf>, usual: &str| folder.join(given.as_deref().unwrap_or(Path::new(usual)));
     let channels = named(&exporter.catalog.channels, "channels.yml");
     let templates = named(&exporter.catalog.templates, "templates.yml");

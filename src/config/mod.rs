@@ -2,11 +2,13 @@
 //!
 //! Unknown keys are errors with file, line and the nearest known name.
 
+mod influxdb;
 mod live;
 mod load;
 #[cfg(test)]
 mod tests;
 
+pub use influxdb::Influxdb;
 pub use live::{Live, Reload};
 pub use load::{DEFAULT_FILE, Loaded, Source, load};
 
@@ -24,6 +26,7 @@ pub struct Exporter {
     pub probe: Probe,
     pub history: History,
     pub catalog: Catalog,
+    pub influxdb: Influxdb,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -114,6 +114,21 @@ fn system_roots() -> RootCertStore {
     roots
 }
 
+/// A client for the operator's own services (Alertmanager, InfluxDB): the system's authorities, no guard, no redirects.
+///
+/// # Errors
+/// What the TLS library says of this machine.
+pub fn service_client(timeout: Duration) -> Result<reqwest::Client, String> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|e| e.to_string())?
+        .with_root_certificates(system_roots())
+        .with_no_client_auth();
+    let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(timeout);
+    client.tls_backend_preconfigured(tls).build().map_err(|e| e.to_string())
+}
+
 fn build(
     roots: RootCertStore,
     connect_timeout: Duration,

@@ -53,6 +53,7 @@ pub struct Own {
     reload_successful: IntGauge,
     reload_succeeded_at: Gauge,
     history_outputs: IntGauge,
+    influxdb_lines: IntCounterVec,
 }
 
 impl Own {
@@ -97,6 +98,7 @@ impl Own {
                 "packager_exporter_history_outputs",
                 "Outputs whose earlier observations are remembered.",
             )?,
+            influxdb_lines: influxdb_lines(&registry)?,
             registry,
         };
         Ok(own)
@@ -124,6 +126,11 @@ impl Own {
 
     pub fn fetched(&self, bytes: u64) {
         self.fetched_bytes.inc_by(bytes);
+    }
+
+    /// Lines for InfluxDB, by what became of them.
+    pub fn influxdb_lines(&self, fate: &str, lines: u64) {
+        self.influxdb_lines.with_label_values(&[fate]).inc_by(lines);
     }
 
     /// A catalogue came into force.
@@ -202,6 +209,17 @@ fn probes(registry: &Registry) -> Result<IntCounterVec, Error> {
     }
     registry.register(Box::new(probes.clone()))?;
     Ok(probes)
+}
+
+fn influxdb_lines(registry: &Registry) -> Result<IntCounterVec, Error> {
+    let help =
+        "Lines for InfluxDB by what became of them: written, dropped (InfluxDB away too long or too slow), refused.";
+    let lines = IntCounterVec::new(Opts::new("packager_exporter_influxdb_lines_total", help), &["result"])?;
+    for result in ["written", "dropped", "refused"] {
+        lines.with_label_values(&[result]);
+    }
+    registry.register(Box::new(lines.clone()))?;
+    Ok(lines)
 }
 
 fn duration(registry: &Registry) -> Result<Histogram, Error> {

@@ -186,6 +186,28 @@ impl Store {
         Ok(after)
     }
 
+    /// Id and fingerprint of what was acknowledged with a silence longer ago than `since`.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn silenced(&self, since: Duration) -> Result<Vec<(i64, String)>, StoreError> {
+        let sql = "SELECT id, fingerprint FROM alerts WHERE status = 'acknowledged' AND silence_id IS NOT NULL
+                     AND acknowledged_at < now() - make_interval(secs => $1) ORDER BY id LIMIT 10000";
+        Ok(sqlx::query_as(sql).bind(since.as_secs_f64()).fetch_all(&self.pool).await?)
+    }
+
+    /// Alertmanager doesn't know these any more: they have ended.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn ended(&self, ids: &[i64]) -> Result<Expired, StoreError> {
+        let sql = "UPDATE alerts SET status = 'resolved', ends_at = now(), resolved_at = now(),
+                     resolved_by = 'alertmanager', updated_at = now()
+                   WHERE id = ANY($1) AND status = 'acknowledged' RETURNING silence_id";
+        let silences: Vec<Option<String>> = sqlx::query_scalar(sql).bind(ids).fetch_all(&self.pool).await?;
+        Ok(silences.into_iter().flatten().collect())
+    }
+
     /// Takes away what was resolved longer ago than `kept`; says how many.
     ///
     /// # Errors

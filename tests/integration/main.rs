@@ -34,6 +34,7 @@ mod detection;
 mod docs;
 mod exporter;
 mod hostile;
+mod influxdb;
 mod layers;
 mod line;
 mod packagers;

@@ -1,7 +1,10 @@
 //! Silences in Alertmanager, over its API v2.
 
+use crate::fetch::service_client;
+use crate::store::Store;
 use crate::units::{Seconds, Timestamp};
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -19,7 +22,7 @@ impl Alertmanager {
     /// # Errors
     /// No HTTP client can be set up.
     pub fn new(url: &Url) -> Result<Self, String> {
-        let client = reqwest::Client::builder().timeout(PATIENCE).build().map_err(|e| e.to_string())?;
+        let client = service_client(PATIENCE).map_err(|e| format!("no HTTP client for Alertmanager: {e}"))?;
         Ok(Self { client, base: url.as_str().trim_end_matches('/').into() })
     }
 
@@ -55,6 +58,39 @@ impl Alertmanager {
         let answer: Value = serde_json::from_slice(&answer).map_err(|e| why(&e))?;
         let id = answer.get("silenceID").and_then(Value::as_str);
         id.map(str::to_owned).ok_or_else(|| why(&"its answer has no silenceID"))
+    }
+
+    /// Alertmanager tells no webhook that a silenced alert has ended. So what is acknowledged is looked up there, until
+    /// dropped, and what it doesn't have any more is resolved with its silence.
+    pub async fn follow(self, store: Store, every: Duration) {
+        let mut ticks = tokio::time::interval(every);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if let Err(why) = self.look(&store, every).await {
+                tracing::warn!(why, "can't see which acknowledged alerts have ended");
+            }
+        }
+    }
+
+    async fn look(&self, store: &Store, settled: Duration) -> Result<(), String> {
+        let ours = store.silenced(settled).await.map_err(|e| e.to_string())?;
+        if ours.is_empty() {
+            return Ok(());
+        }
+        #[derive(serde::Deserialize)]
+        struct Known {
+            fingerprint: String,
+        }
+        let request = self.client.get(format!("{}/api/v2/alerts", self.base)).send().await;
+        let answer = request.and_then(reqwest::Response::error_for_status).map_err(|e| e.to_string())?;
+        let answer = answer.bytes().await.map_err(|e| e.to_string())?;
+        let known: Vec<Known> = serde_json::from_slice(&answer).map_err(|e| e.to_string())?;
+        let known: HashSet<String> = known.into_iter().map(|alert| alert.fingerprint).collect();
+        let ended: Vec<i64> = ours.into_iter().filter(|(_, f)| !known.contains(f)).map(|(id, _)| id).collect();
+        let silences = store.ended(&ended).await.map_err(|e| e.to_string())?;
+        self.expire(silences);
+        Ok(())
     }
 
     /// Ends silences, in the background. What can't be ended is logged: it would hide the next alert until it runs out.

@@ -1,0 +1,144 @@
+//! What is written to InfluxDB: version 1 as Debian has it, and version 2's endpoint as VictoriaMetrics takes it.
+
+use crate::exporter::{Exporter, Files, PATIENCE, live_origin, value};
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+struct Server {
+    child: Child,
+    url: String,
+    folder: TempDir,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free() -> String {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+fn influxd(folder: &Path, address: &str) -> Child {
+    let at = |name: &str| folder.join(name).display().to_string();
+    let mut influxd = Command::new("influxd");
+    influxd.arg("run").env("INFLUXDB_META_DIR", at("meta")).env("INFLUXDB_DATA_DIR", at("data"));
+    influxd.env("INFLUXDB_DATA_WAL_DIR", at("wal")).env("INFLUXDB_HTTP_BIND_ADDRESS", address);
+    influxd.env("INFLUXDB_BIND_ADDRESS", free()).env("INFLUXDB_REPORTING_DISABLED", "true").env("HOME", folder);
+    influxd.env("INFLUXDB_HTTP_MAX_BODY_SIZE", "0").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn victoria(folder: &Path, address: &str) -> Child {
+    let mut victoria = Command::new("victoria-metrics");
+    victoria.arg(format!("-storageDataPath={}", folder.display())).arg(format!("-httpListenAddr={address}"));
+    victoria.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+impl Server {
+    async fn start(start: fn(&Path, &str) -> Child) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let (folder, address) = (tempfile::tempdir().unwrap(), free());
+        let server = Self { child: start(folder.path(), &address), url: format!("http://{address}"), folder };
+        server.answers().await;
+        server
+    }
+
+    async fn answers(&self) {
+        let began = Instant::now();
+        while reqwest::get(format!("{}/ping", self.url)).await.is_err() {
+            assert!(began.elapsed() < PATIENCE, "{} doesn't answer", self.url);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The answer to an InfluxQL query.
+    async fn influxql(&self, query: &str) -> Value {
+        let url =
+            reqwest::Url::parse_with_params(&format!("{}/query", self.url), [("db", "tv"), ("q", query)]).unwrap();
+        let text = reqwest::Client::new().post(url).send().await.unwrap().text().await.unwrap();
+        serde_json::from_str(&text).unwrap()
+    }
+
+    async fn rows(&self, query: &str) -> usize {
+        self.influxql(query).await["results"][0]["series"][0]["values"].as_array().map_or(0, Vec::len)
+    }
+}
+
+async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
+    let began = Instant::now();
+    while !done().await {
+        assert!(began.elapsed() < PATIENCE, "not in time: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn lines(metrics: &str, result: &str) -> f64 {
+    value(metrics, &format!("packager_exporter_influxdb_lines_total{{result=\"{result}\"}}")).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn version_one_has_every_measurement_and_gets_what_waited_while_it_was_away() {
+    let mut server = Server::start(influxd).await;
+    server.influxql("CREATE DATABASE tv").await;
+    let origin = live_origin().await;
+    let files = Files::new(&[
+        ("CH_1", origin.url("live/TV1/master.m3u8"), "T2"),
+        ("DEAD", "http://127.0.0.1:1/m.m3u8".to_owned(), "T2"),
+    ]);
+    files.write("exporter.yml", &format!("influxdb: {{url: '{}', database: tv, queue_probes: 2}}\n", server.url));
+    let exporter = Exporter::start(files.folder()).await;
+    exporter.get("/probe?target=CH_1").await;
+    exporter.get("/probe?target=DEAD").await;
+    until("segments are there", async || server.rows("SELECT * FROM segment_metric WHERE channel = 'CH_1'").await > 1)
+        .await;
+    for query in [
+        "SELECT download_time_ms, size_bytes, declared_duration FROM segment_metric WHERE channel = 'CH_1' AND http_status = '200'",
+        "SELECT rung_count, rungs_available FROM abr_ladder WHERE channel = 'CH_1'",
+        "SELECT bandwidth FROM abr_ladder WHERE channel = 'CH_1' AND rendition <> ''",
+        "SELECT * FROM playlist_validation WHERE channel = 'CH_1' AND is_valid = 1 AND error_count = 0",
+        "SELECT * FROM playlist_validation WHERE channel = 'DEAD' AND is_valid = 0 AND error_count > 0",
+        "SELECT success FROM probe WHERE channel = 'DEAD'",
+    ] {
+        until(query, async || server.rows(query).await > 0).await;
+    }
+
+    server.child.kill().unwrap();
+    server.child.wait().unwrap();
+    let (_, text) = exporter.get("/probe?target=CH_1").await;
+    assert_eq!(value(&text, "probe_success"), Some(1.0), "a scrape doesn't wait for it");
+    let dropped = async || {
+        exporter.get("/probe?target=DEAD").await;
+        lines(&exporter.get("/metrics").await.1, "dropped") > 0.0
+    };
+    until("the queue is full and says so", dropped).await;
+    let before = lines(&exporter.get("/metrics").await.1, "written");
+    server.child = influxd(server.folder.path(), server.url.trim_start_matches("http://"));
+    server.answers().await;
+    until("what waited is written", async || lines(&exporter.get("/metrics").await.1, "written") > before).await;
+    assert_eq!(lines(&exporter.get("/metrics").await.1, "refused"), 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn version_twos_endpoint_takes_the_same_from_the_environment() {
+    let server = Server::start(victoria).await;
+    let origin = live_origin().await;
+    let files = Files::new(&[("CH_1", origin.url("live/TV1/master.m3u8"), "T2")]);
+    let mut program = crate::exporter::command(files.folder());
+    program.env("INFLUXDB_URL", &server.url).env("INFLUXDB_TOKEN", "s3cret");
+    let exporter = Exporter::spawn(&mut program, &[]).await;
+    exporter.get("/probe?target=CH_1").await;
+    let stored = async || {
+        let _ = reqwest::get(format!("{}/internal/force_flush", server.url)).await;
+        let query = format!("{}/api/v1/export?match[]=segment_metric_download_time_ms", server.url);
+        let text = reqwest::get(query).await.unwrap().text().await.unwrap();
+        text.contains("\"channel\":\"CH_1\"") && text.contains("\"http_status\":\"200\"")
+    };
+    until("it is stored", stored).await;
+    let (_, config) = exporter.get("/config").await;
+    assert!(config.contains("influxdb:") && !config.contains("s3cret"), "{config}");
+}
