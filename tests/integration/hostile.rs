@@ -1,6 +1,7 @@
 //! Answers that would exhaust or hang a careless client, against the real program: its memory is that of nothing else.
 
 use crate::exporter::{Exporter, Files, failed, live_origin, value};
+use crate::static_files::StaticFiles;
 use std::time::{Duration, Instant};
 
 /// The origin's fault, the check that fails, and words of its reason.
@@ -29,6 +30,37 @@ async fn hostile_answers_are_failed_checks_in_time_and_in_bounded_memory() {
     let peak = peak_memory(exporter.child.id());
     println!("peak memory {:.1} MB; answered after {figures:#.2?}", peak as f64 / 1e6);
     assert!(peak < MOST_MEMORY, "{:.1} MB", peak as f64 / 1e6);
+}
+
+/// The file, the check that fails, and words of its reason.
+const HOSTILE_MPDS: [(&str, &str, &str); 3] = [
+    ("bomb", "mpd_syntax", "a document type declaration"),
+    ("deep", "mpd_syntax", "nest more than 48 deep"),
+    ("huge", "manifest_available", "8388608"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_mpds_are_failed_checks_in_time_and_in_bounded_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: String| std::fs::write(folder.path().join(name), text).unwrap();
+    write("bomb.mpd", xml_bomb());
+    write("deep.mpd", format!("<MPD>{}", "<Period>".repeat(1_000_000)));
+    write("huge.mpd", format!("<MPD>{}</MPD>", "<Period id=\"1\"/>\n".repeat((100 << 20) / 17)));
+    let server = StaticFiles::serve(folder.path()).await.unwrap();
+    let files = Files::new(&HOSTILE_MPDS.map(|(name, ..)| (name, server.url(&format!("{name}.mpd")), "T2")));
+    let exporter = Exporter::start(files.folder()).await;
+    let answers = HOSTILE_MPDS.map(|(name, check, words)| judge(&exporter, name, check, words));
+    let figures = futures_util::future::join_all(answers).await;
+    let peak = peak_memory(exporter.child.id());
+    println!("peak memory {:.1} MB; answered after {figures:#.2?}", peak as f64 / 1e6);
+    assert!(peak < MOST_MEMORY, "{:.1} MB", peak as f64 / 1e6);
+}
+
+/// A thousand million words, once each entity is what it stands for.
+fn xml_bomb() -> String {
+    let entity = |n: usize| format!("<!ENTITY e{n} \"{}\">", format!("&e{};", n - 1).repeat(10));
+    let entities: String = (1..10).map(entity).collect();
+    format!("<?xml version=\"1.0\"?><!DOCTYPE MPD [<!ENTITY e0 \"word\">{entities}]><MPD>&e9;</MPD>")
 }
 
 async fn judge(exporter: &Exporter, fault: &'static str, check: &str, words: &str) -> (&'static str, Duration) {
