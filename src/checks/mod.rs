@@ -14,6 +14,7 @@ mod define;
 mod dolby_vision;
 mod input;
 mod relation;
+mod representations;
 #[cfg(test)]
 mod testing;
 
@@ -37,6 +38,11 @@ catalogue! {
     ladder_changed,
     hdr_signalled,
     mpd_syntax,
+    timeline_gap,
+    dash_live_edge,
+    utc_timing,
+    dash_buffer_depth,
+    max_segment_duration,
     hls_syntax,
     hls_version,
     hls_target_duration,
@@ -339,7 +345,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// Files of the folder that are not checks.
-    const OTHERS: &[&str] = &["mod", "define", "dolby_vision", "input", "relation", "testing"];
+    const OTHERS: &[&str] = &["mod", "define", "dolby_vision", "input", "relation", "representations", "testing"];
 
     #[test]
     fn the_folder_equals_the_list() {

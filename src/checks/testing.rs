@@ -6,8 +6,9 @@ use super::{Context, Expected, Thresholds, Verdict, Violation};
 use crate::codec::parameters::{Parameters, Picture, Sound};
 use crate::codec::rfc6381::Codec;
 use crate::container::{Container, Counter, Inspection, Track, TsFacts};
+use crate::dash;
 use crate::facts::{
-    DeltaFacts, Exchange, Failure, FailureKind, Fetched, HintFacts, LowLatencyFacts, OutputFacts, PartFacts,
+    DashFacts, DeltaFacts, Exchange, Failure, FailureKind, Fetched, HintFacts, LowLatencyFacts, OutputFacts, PartFacts,
     ReloadFacts, RenditionFacts, SegmentFacts, Timings,
 };
 use crate::history::{Observation, OutputPast, Remembered, RenditionPast};
@@ -305,6 +306,24 @@ impl Scene {
         }
     }
 
+    /// A DASH output that has just been read.
+    pub fn dash(mpd: &str) -> Self {
+        let mut scene = Self::live();
+        let (mpd, _) = dash::parse(mpd.as_bytes(), &url("manifest.mpd"));
+        let mpd = mpd.unwrap();
+        scene.output.protocol = Protocol::Dash;
+        scene.output.renditions = dash::outline(&mpd, time(0.0))
+            .into_iter()
+            .map(|outline| RenditionFacts {
+                rendition: outline.rendition,
+                timeline: Some(Arc::new(outline.timeline)),
+                ..rendition(NAME)
+            })
+            .collect();
+        scene.output.dash = Some(DashFacts { mpd: Arc::new(mpd), clock: None });
+        scene
+    }
+
     /// Parts of 0.5 s: the last two of segment 14, the four of 15, and two of 16, which isn't complete; 16.2 is hinted.
     pub fn low_latency() -> Self {
         let mut scene = Self::live();
@@ -368,6 +387,41 @@ impl Scene {
     pub fn remember(&mut self, segments: impl IntoIterator<Item = SegmentFacts>) {
         self.past().segments = segments.into_iter().map(Arc::new).collect();
     }
+}
+
+/// A live MPD that began 1000 s ago, with a buffer of 60 s.
+pub fn dynamic(periods: &str) -> String {
+    format!(
+        "<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" profiles=\"urn:mpeg:dash:profile:isoff-live:2011\" type=\"dynamic\" \
+         minBufferTime=\"PT2S\" availabilityStartTime=\"{}\" timeShiftBufferDepth=\"PT60S\" maxSegmentDuration=\"PT2S\" \
+         minimumUpdatePeriod=\"PT2S\">{periods}</MPD>",
+        time(-1000.0)
+    )
+}
+
+/// One video rung with the S elements of `timeline`, in milliseconds.
+pub fn period(id: &str, start: u32, timeline: &str) -> String {
+    let template = format!(
+        "<SegmentTemplate timescale=\"1000\" media=\"$RepresentationID$/$Time$.m4s\"><SegmentTimeline>{timeline}</SegmentTimeline></SegmentTemplate>"
+    );
+    with_template(id, start, &template)
+}
+
+fn with_template(id: &str, start: u32, template: &str) -> String {
+    format!(
+        "<Period id=\"{id}\" start=\"PT{start}S\"><AdaptationSet contentType=\"video\" mimeType=\"video/mp4\">{template}\
+         <Representation id=\"v1\" bandwidth=\"1000000\" codecs=\"avc1.64001f\" width=\"1280\" height=\"720\"/></AdaptationSet></Period>"
+    )
+}
+
+pub fn timed(timeline: &str) -> String {
+    dynamic(&period("p0", 0, timeline))
+}
+
+/// Segments of 2 s at a fixed pace.
+pub fn paced() -> String {
+    let template = "<SegmentTemplate timescale=\"1000\" duration=\"2000\" media=\"$RepresentationID$/$Number$.m4s\"/>";
+    dynamic(&with_template("p0", 0, template))
 }
 
 #[track_caller]

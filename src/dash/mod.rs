@@ -24,7 +24,7 @@ pub use model::{
     AdaptationSet, Addressing, Descriptor, Event, EventStream, Latency, Listing, Mpd, Pace, Period, Protection,
     Representation, Resource, Run, Segments, Source,
 };
-pub use outline::{Outline, outline};
+pub use outline::{Outline, outline, playing, rungs};
 pub use spans::{Span, spans};
 pub use template::{Template, Values};
 

@@ -27,12 +27,10 @@ pub struct Outline {
 /// Segments of earlier Periods are those of the same Representation, or of the same place where ids changed.
 #[must_use]
 pub fn outline(mpd: &Mpd, now: Timestamp) -> Vec<Outline> {
-    let begun: Vec<&Period> = mpd.periods.iter().filter(|p| begun(mpd, p, now)).collect();
-    let count = |period: &&Period| rungs(period).count();
-    let has_segments = |p: &&&Period| rungs(p).any(|(_, r)| newest(mpd, p, r, now).is_some());
-    let Some(main) = begun.iter().rev().find(has_segments).or(begun.last()) else { return Vec::new() };
-    let most = (MAX_SEGMENTS_IN_ALL / count(main).max(1)).clamp(8, super::MAX_SEGMENTS);
-    let earlier: Vec<&Period> = begun.iter().rev().skip_while(|p| !std::ptr::eq(**p, *main)).copied().collect();
+    let Some(main) = playing(mpd, now) else { return Vec::new() };
+    let most = (MAX_SEGMENTS_IN_ALL / rungs(main).count().max(1)).clamp(8, super::MAX_SEGMENTS);
+    let begun = mpd.periods.iter().rev().filter(|p| begun(mpd, p, now));
+    let earlier: Vec<&Period> = begun.skip_while(|p| !std::ptr::eq(*p, main)).collect();
     let index: Vec<Index<'_>> = earlier.iter().map(|p| Index::of(p)).collect();
     let mut outlines: Vec<Outline> = Vec::new();
     for (set, representation) in rungs(main) {
@@ -44,8 +42,16 @@ pub fn outline(mpd: &Mpd, now: Timestamp) -> Vec<Outline> {
     outlines
 }
 
+/// The newest Period that has begun and has segments, or else the newest that has begun.
+#[must_use]
+pub fn playing(mpd: &Mpd, now: Timestamp) -> Option<&Period> {
+    let newest_first = || mpd.periods.iter().rev().filter(|p| begun(mpd, p, now));
+    let has_segments = |p: &&Period| rungs(p).any(|(_, r)| newest(mpd, p, r, now).is_some());
+    newest_first().find(has_segments).or_else(|| newest_first().next())
+}
+
 /// Trick play and pictures for seeking are no rungs.
-fn rungs(period: &Period) -> impl Iterator<Item = (&AdaptationSet, &Representation)> {
+pub fn rungs(period: &Period) -> impl Iterator<Item = (&AdaptationSet, &Representation)> {
     let image = |r: &Representation| r.mime_type.as_deref().is_some_and(|m| m.starts_with("image/"));
     let sets = period.sets.iter().filter(|set| !set.trick);
     sets.flat_map(|set| set.representations.iter().map(move |r| (set, r))).filter(move |(_, r)| !image(r))

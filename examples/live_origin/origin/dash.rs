@@ -38,17 +38,23 @@ pub fn mpd(timeline: &Timeline, form: Form, file: &str, now_ms: i64) -> (String,
     text.push_str("<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" profiles=\"urn:mpeg:dash:profile:isoff-live:2011\"");
     let kind = if timeline.effect == Some(Effect::LiveEnded) { "static" } else { "dynamic" };
     let _ = write!(text, " type=\"{kind}\" minBufferTime=\"PT4S\"");
+    let late = if let Some(Effect::MpdStart(seconds)) = timeline.effect { seconds } else { 0 };
     if timeline.effect != Some(Effect::MpdAttribute) {
-        let _ = write!(text, " availabilityStartTime=\"{}\"", date(EPOCH_MS + ENCODER_LATENCY_MS));
+        let _ = write!(text, " availabilityStartTime=\"{}\"", date(EPOCH_MS + ENCODER_LATENCY_MS + late * 1000));
     }
     let (depth, update) = (timeline.window * length_ms / 1000, length_ms / 1000);
     let _ = write!(text, " publishTime=\"{}\" minimumUpdatePeriod=\"PT{update}S\"", date(listing.published_ms));
-    let _ = writeln!(text, " timeShiftBufferDepth=\"PT{depth}S\" maxSegmentDuration=\"PT{}S\">", update + 1);
+    let longest = if timeline.effect == Some(Effect::MpdMaximum) { update / 2 } else { update + 1 };
+    if timeline.effect == Some(Effect::MpdDepth) {
+        let _ = write!(text, " suggestedPresentationDelay=\"PT{}S\"", depth + update);
+    }
+    let _ = writeln!(text, " timeShiftBufferDepth=\"PT{depth}S\" maxSegmentDuration=\"PT{longest}S\">");
     let periods = periods(form, &listing.segments);
     for (at, index) in periods.iter().enumerate() {
         period(&mut text, timeline, form, *index, periods.get(at + 1).copied(), now_ms);
     }
     if timeline.effect != Some(Effect::MpdCut) {
+        let file = if timeline.effect == Some(Effect::MpdClock) { "clock" } else { file };
         let _ =
             writeln!(text, "<UTCTiming schemeIdUri=\"urn:mpeg:dash:utc:http-head:2014\" value=\"{file}\"/>\n</MPD>");
     }
@@ -133,7 +139,10 @@ fn representation(
     let offset = timeline.start_unit(from) * UNIT_MS * scale / 1000;
     let listing = timeline.listing(now_ms, rendition, 0);
     let within = |s: &&Segment| s.index >= from && until.is_none_or(|until| s.index < until);
-    let listed: Vec<&Segment> = listing.segments.iter().filter(within).collect();
+    let mut listed: Vec<&Segment> = listing.segments.iter().filter(within).collect();
+    if timeline.effect == Some(Effect::MpdGap) && rendition == TARGET && listed.len() > 3 {
+        listed.remove(listed.len() - 3);
+    }
     let number = listed.first().map_or(number, |s| s.index + timeline.base);
     let _ = writeln!(text, " startNumber=\"{number}\" presentationTimeOffset=\"{offset}\"><SegmentTimeline>");
     let spoilt = timeline.effect == Some(Effect::MpdLength) && rendition == TARGET;

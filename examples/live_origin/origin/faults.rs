@@ -165,6 +165,16 @@ pub enum Effect {
     MpdCut,
     MpdLength,
     MpdRung,
+    /// A SegmentTimeline lacks its third newest segment.
+    MpdGap,
+    /// availabilityStartTime is so many seconds later (earlier if negative) than it should be.
+    MpdStart(i64),
+    /// UTCTiming names what isn't there.
+    MpdClock,
+    /// A time-shift buffer shorter than the presentation delay.
+    MpdDepth,
+    /// maxSegmentDuration is half of what it should be.
+    MpdMaximum,
 }
 
 pub fn faults() -> &'static [Fault] {
@@ -556,6 +566,20 @@ static FAULTS: &[Fault] = &[
         &["mpd_syntax"], &[]) },
     Fault { path: TIME, ..fault("mpd_stale", Effect::Stale, "CM1", "The MPD stops being updated.",
         &["playlist_stale"], &[]) },
+    Fault { path: TIME, ..fault("timeline_gap", Effect::MpdGap, "CM1", "A SegmentTimeline lacks its third newest segment.",
+        &["timeline_gap"], &[]) },
+    Fault { path: TIME, ..fault("dash_nothing_available", Effect::MpdStart(-120), "CM1",
+        "availabilityStartTime is two minutes too early: all listed segments are past the time-shift buffer.", &["dash_live_edge"], &[]) },
+    Fault { path: TIME, ..fault("dash_early", Effect::MpdStart(15), "CM1",
+        "availabilityStartTime is 15 s too late: segments are listed before their time.", &["dash_live_edge"], &[]) },
+    Fault { path: NUMBER, ..fault("dash_edge_missing", Effect::MpdStart(-15), "CM1",
+        "availabilityStartTime is 15 s too early: the newest segments by the clock aren't there.", &["dash_live_edge"], &["segment_available"]) },
+    Fault { path: NUMBER, ..fault("utc_timing", Effect::MpdClock, "CM1", "The address of UTCTiming answers 404.",
+        &["utc_timing"], &[]) },
+    Fault { path: NUMBER, ..fault("dash_buffer_depth", Effect::MpdDepth, "CM1",
+        "timeShiftBufferDepth is shorter than suggestedPresentationDelay.", &["dash_buffer_depth"], &[]) },
+    Fault { path: TIME, ..fault("max_segment_duration", Effect::MpdMaximum, "CM1", "maxSegmentDuration is half of a segment's duration.",
+        &["max_segment_duration"], &[]) },
     Fault { path: TIME, ..fault("mpd_static", Effect::LiveEnded, "CM1", "The MPD of a live channel becomes static.",
         &["live_ended"], &[]) },
     Fault { path: TIME, ..fault("dash_newest_missing", Effect::NewestMissing, "CM1", "The newest segment of the MPD answers 404.",

@@ -1,0 +1,69 @@
+//! What several DASH checks look at in the same way: the rungs of the Period that is playing, and the renditions they are.
+
+use super::input::{NO_MANIFEST, capped};
+use super::{Context, Verdict, Violation};
+use crate::dash::{self, Mpd, Period, Representation, Run, Segments, timing};
+use crate::facts::RenditionFacts;
+use crate::stream::names;
+use crate::units::{Seconds, Timestamp};
+
+pub(super) const STATIC: &str = "the MPD is static";
+
+/// One rung at one instant.
+pub(super) struct Rung<'a> {
+    pub mpd: &'a Mpd,
+    pub period: &'a Period,
+    pub representation: &'a Representation,
+    /// What this probe has of it.
+    pub facts: &'a RenditionFacts,
+    /// By the clock that the MPD means.
+    pub now: Timestamp,
+}
+
+/// Judges each rung of the Period that is playing in a live MPD.
+pub(super) fn each(context: &Context<'_>, judge: impl Fn(&Rung<'_>) -> Vec<Violation>) -> Verdict {
+    let Some(dash) = &context.output.dash else { return Verdict::NotRun(NO_MANIFEST) };
+    if !dash.mpd.dynamic {
+        return Verdict::NotRun(STATIC);
+    }
+    let now = dash.ahead().after(context.now);
+    let Some(period) = dash::playing(&dash.mpd, now) else { return Verdict::NotRun("no Period has begun") };
+    let mut found = Vec::new();
+    for (set, representation) in dash::rungs(period) {
+        let id = names::clean(&representation.id);
+        let same = |r: &&RenditionFacts| r.rendition.media == set.media && r.rendition.id.as_ref() == Some(&id);
+        let Some(facts) = context.output.renditions.iter().find(same) else { continue };
+        let violations = judge(&Rung { mpd: &dash.mpd, period, representation, facts, now });
+        found.extend(capped(violations).into_iter().map(|v| v.of(&facts.rendition.name)));
+    }
+    Verdict::Ran(found)
+}
+
+impl Rung<'_> {
+    /// Its SegmentTimeline; `None` where its segments come at a fixed pace.
+    pub fn runs(&self) -> Option<&[Run]> {
+        match &self.representation.addressing.segments {
+            Segments::Listed(listing) => match &listing.pace {
+                dash::Pace::Runs(runs) => Some(runs),
+                dash::Pace::Fixed(_) => None,
+            },
+            _ => None,
+        }
+    }
+
+    pub fn seconds(&self, ticks: i128) -> f64 {
+        ticks as f64 / f64::from(self.representation.addressing.timescale.get())
+    }
+
+    /// Where a media time lies on the wall clock.
+    pub fn at(&self, ticks: u64) -> Option<Timestamp> {
+        let span = dash::Span { number: 0, start: ticks, duration: 0 };
+        let presented: Seconds = timing::presented(self.period, &self.representation.addressing, span)?;
+        Some(presented.after(self.mpd.availability_start?))
+    }
+}
+
+/// Where the last of a run's segments ends, in ticks. `None`: it is open.
+pub(super) fn end(run: &Run) -> Option<u64> {
+    run.start.checked_add(run.duration.checked_mul(run.count?)?)
+}
