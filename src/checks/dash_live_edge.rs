@@ -3,6 +3,7 @@ use super::representations::{self, Rung, end};
 use super::{Context, Group, Meta, Verdict, Violation};
 use crate::dash::timing;
 use crate::finding::Severity;
+use crate::stream::Media;
 use crate::units::Seconds;
 
 pub const META: Meta = Meta {
@@ -10,7 +11,7 @@ pub const META: Meta = Meta {
     severity: Severity::Critical,
     group: Group::Dash,
     help: "fails when by the wall clock (corrected by UTCTiming) no segment of a SegmentTimeline is available, or the newest one of a fixed \
-           pace should be there and isn't; major when segments are listed before their time",
+           pace should be there and isn't; major for one rung while others play, and when segments are listed before their time",
     reference: "ISO/IEC 23009-1 5.3.9.5; DASH-IF IOP 4.3",
     needs_history: false,
 };
@@ -25,9 +26,11 @@ params! {
 }
 
 pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    let video = || context.output.renditions.iter().filter(|r| r.rendition.media == Media::Video);
+    let plays = video().any(|r| r.timeline.as_deref().is_some_and(|t| !t.segments.is_empty()));
     representations::each(context, |rung| {
         let found = match rung.runs() {
-            Some(_) => nothing(rung, params).or_else(|| early(rung, params)),
+            Some(_) => nothing(rung, plays, params).or_else(|| early(rung, params)),
             None => missing(rung, params),
         };
         found.into_iter().collect()
@@ -35,7 +38,7 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
 }
 
 /// A SegmentTimeline that the time-shift buffer has passed: a player finds nothing to play.
-fn nothing(rung: &Rung<'_>, params: &Params) -> Option<Violation> {
+fn nothing(rung: &Rung<'_>, others_play: bool, params: &Params) -> Option<Violation> {
     if !rung.facts.timeline.as_deref()?.segments.is_empty() {
         return None;
     }
@@ -52,7 +55,8 @@ fn nothing(rung: &Rung<'_>, params: &Params) -> Option<Violation> {
         None => "no segment is listed".to_owned(),
     };
     let behind = last.map(|ended| Seconds::between(ended, rung.now).0);
-    Some(Violation::new(message).with("behind_seconds", behind).with("line", rung.representation.line))
+    let violation = Violation::new(message).with("behind_seconds", behind).with("line", rung.representation.line);
+    Some(if others_play { violation.severity(Severity::Major) } else { violation })
 }
 
 /// The packager's clock or availabilityStartTime is off: a player that keeps to the clock asks later than it could, or
