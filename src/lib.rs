@@ -26,5 +26,6 @@ pub mod fetch;
 pub mod probe;
 pub mod metrics;
 pub mod influx;
+pub mod zabbix;
 pub mod web;
 pub mod cli;

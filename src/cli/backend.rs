@@ -9,6 +9,7 @@ use crate::report::{self, Report};
 use crate::store::Store;
 use crate::units::{Seconds, Timestamp};
 use crate::web::Backend;
+use crate::zabbix::Zabbix;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// What is wrong in the configuration, with file and line; or why HTTP can't be set up.
-pub fn backend(source: Source, store: Option<Store>) -> Result<Backend, String> {
+pub fn backend(source: Source, store: Option<Store>) -> Result<(Backend, Zabbix), String> {
     let variables = source.variables.clone();
     let live = Arc::new(Live::start(source, Timestamp::now()).map_err(|errors| errors.to_string())?);
     for warning in &live.current().warnings {
@@ -34,7 +35,8 @@ pub fn backend(source: Source, store: Option<Store>) -> Result<Backend, String> 
     let influx =
         Influx::start(live.clone(), Arc::new(move |fate, lines| counting.influxdb_lines(fate.as_str(), lines)))?;
     tokio::spawn(live.clone().watch(LOOK_EVERY, Timestamp::now));
-    Ok(wired(live, prober, own, influx))
+    let zabbix = Zabbix::start(live.clone());
+    Ok((wired(live, prober, own, influx), zabbix))
 }
 
 fn wired(live: Arc<Live>, prober: Prober, own: Own, influx: Influx) -> Backend {

@@ -27,7 +27,9 @@ pub fn run(args: &Serve) -> Result<Exit, String> {
     let ended = runtime.block_on(async {
         let signals = Signals::new()?;
         let store = database()?;
+        let (backend, zabbix) = backend::backend(args.config.source(), store.clone())?;
         let api = Api {
+            zabbix: Some(zabbix),
             tokens: args.tokens.as_deref().map(Tokens::load).transpose().map_err(|e| e.to_string())?.map(Arc::new),
             alertmanager: args.alertmanager.as_ref().map(Alertmanager::new).transpose()?,
             probe_name: args.probe_name.clone(),
@@ -39,7 +41,7 @@ pub fn run(args: &Serve) -> Result<Exit, String> {
         if let Some(store) = &store {
             tokio::spawn(forget(store.clone(), args.alerts_kept));
         }
-        served(args, backend::backend(args.config.source(), store)?, api, signals).await
+        served(args, backend, api, signals).await
     });
     runtime.shutdown_timeout(Duration::from_millis(100));
     ended.map(|()| Exit::Healthy)

@@ -7,10 +7,12 @@ mod live;
 mod load;
 #[cfg(test)]
 mod tests;
+mod zabbix;
 
 pub use influxdb::Influxdb;
 pub use live::{Live, Reload};
 pub use load::{DEFAULT_FILE, Loaded, Source, load};
+pub use zabbix::Zabbix;
 
 use crate::document::{Fault, Node};
 use http::HeaderValue;
@@ -27,6 +29,7 @@ pub struct Exporter {
     pub history: History,
     pub catalog: Catalog,
     pub influxdb: Influxdb,
+    pub zabbix: Zabbix,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -163,6 +166,7 @@ impl Exporter {
             faults.push(fault(root, &["fetch", "user_agent"], "must be printable text of one line".to_owned()));
         }
         faults.extend(self.probe.url_targets.faults(root));
+        faults.extend(self.zabbix.faults(root));
         faults
     }
 }

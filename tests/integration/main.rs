@@ -42,3 +42,4 @@ mod postgres;
 mod prometheus;
 mod rules;
 mod watch;
+mod zabbix;

@@ -12,6 +12,7 @@ mod probes;
 mod silence;
 mod templates;
 mod webhook;
+mod zabbix;
 
 pub use access::{Role, Token, Tokens, hash};
 pub use import::{csv_of, rows_of};
@@ -19,6 +20,7 @@ pub use silence::Alertmanager;
 
 use super::State;
 use crate::store::{Shown, Store};
+use crate::zabbix::Zabbix;
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -38,6 +40,8 @@ pub struct Api {
     pub tokens: Option<Arc<Tokens>>,
     /// Where silences are set.
     pub alertmanager: Option<Alertmanager>,
+    /// Where alerts go as trapper values.
+    pub zabbix: Option<Zabbix>,
     /// This exporter's own, as the `probes` table has it: discovery shows its channels alone.
     pub probe_name: Option<String>,
 }
@@ -63,6 +67,7 @@ pub(super) fn routes() -> Router<Arc<State>> {
         .route("/alerts", get(alerts::list))
         .route("/alerts/active", get(alerts::active))
         .route("/alerts/webhook", post(webhook::webhook))
+        .route("/alerts/zabbix", post(zabbix::trigger))
         .route("/alerts/{id}", get(alerts::one))
         .route("/alerts/{id}/acknowledge", post(alerts::acknowledge))
         .route("/alerts/{id}/resolve", post(alerts::resolve))
@@ -73,7 +78,8 @@ pub(super) fn routes() -> Router<Arc<State>> {
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "not allowed here; the Allow header says what is")
         });
-    Router::new().nest("/api/v1", v1)
+    // As the deployment guide spells it.
+    Router::new().nest("/api/v1", v1).route("/api/zabixtrigger", post(zabbix::trigger))
 }
 
 impl State {

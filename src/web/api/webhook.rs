@@ -27,7 +27,18 @@ struct Told {
 pub async fn webhook(Extract(state): Shared, headers: HeaderMap, body: Body) -> Answer {
     let who = state.may(&headers, Role::Operate)?;
     let store = state.store()?;
-    let (_, text) = ask::text(&headers, body, &["application/json"], MAX_BODY).await?;
+    let alerts = read(&headers, body).await?;
+    let expired = store.notified(&alerts).await?;
+    if let Some(alertmanager) = &state.api.alertmanager {
+        alertmanager.expire(expired);
+    }
+    audit(&who, "alerts notified", &alerts.len().to_string());
+    Ok(json(StatusCode::OK, &value!({"status": "ok", "alerts": alerts.len()})))
+}
+
+/// The alerts of a notification.
+pub async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<Notification>, Problem> {
+    let (_, text) = ask::text(headers, body, &["application/json"], MAX_BODY).await?;
     let told: Told = serde_json::from_str(&text)
         .map_err(|e| Problem::bad(format!("not a notification of Alertmanager's webhook: {e}")))?;
     if told.version != "4" {
@@ -42,12 +53,7 @@ pub async fn webhook(Extract(state): Shared, headers: HeaderMap, body: Body) -> 
             "Alertmanager left alerts out; take max_alerts out of its webhook_configs"
         );
     }
-    let expired = store.notified(&told.alerts).await?;
-    if let Some(alertmanager) = &state.api.alertmanager {
-        alertmanager.expire(expired);
-    }
-    audit(&who, "alerts notified", &told.alerts.len().to_string());
-    Ok(json(StatusCode::OK, &value!({"status": "ok", "alerts": told.alerts.len()})))
+    Ok(told.alerts)
 }
 
 fn wrong(alert: &Notification) -> Option<String> {

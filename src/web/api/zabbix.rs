@@ -1,0 +1,60 @@
+//! Alertmanager's webhook once more, as values for Zabbix; also at the path that the deployment guide names.
+
+use super::access::Role;
+use super::problem::Problem;
+use super::{Answer, Shared, json, webhook};
+use crate::store::Notification;
+use crate::zabbix::State;
+use axum::body::Body;
+use axum::extract::State as Extract;
+use http::{HeaderMap, StatusCode};
+use serde_json::json as value;
+use std::collections::BTreeMap;
+
+pub async fn trigger(Extract(state): Shared, headers: HeaderMap, body: Body) -> Answer {
+    state.may(&headers, Role::Operate)?;
+    let alerts = webhook::read(&headers, body).await?;
+    let states = states(&alerts);
+    let count = states.len();
+    let zabbix = state.api.zabbix.as_ref().ok_or_else(|| unavailable("this exporter sends nothing to Zabbix"))?;
+    zabbix.offer(states).map_err(|why| unavailable(&why.to_string()))?;
+    Ok(json(StatusCode::ACCEPTED, &value!({"status": "ok", "values": count})))
+}
+
+fn unavailable(why: &str) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, why)
+}
+
+/// The worst of each alert on each channel: several renditions of a channel may have the same.
+fn states(alerts: &[Notification]) -> Vec<State> {
+    let mut worst: BTreeMap<(String, String), (u8, String)> = BTreeMap::new();
+    for alert in alerts {
+        let label = |name: &str| alert.labels.get(name).map(|text| plain(text)).filter(|text| !text.is_empty());
+        let channel = label("channel").or_else(|| label("packager")).unwrap_or_else(|| "-".to_owned());
+        let pair = (channel, label("alertname").unwrap_or_else(|| "-".to_owned()));
+        let firing = alert.status == "firing";
+        let severity = if firing { severity(alert.labels.get("severity").map(String::as_str)) } else { 0 };
+        let text = alert.annotations.get("summary").filter(|_| firing).cloned().unwrap_or_default();
+        let entry = worst.entry(pair).or_default();
+        if severity > entry.0 {
+            *entry = (severity, text);
+        }
+    }
+    let state = |((channel, alert), (severity, text))| State { channel, alert, severity, text };
+    worst.into_iter().map(state).collect()
+}
+
+fn severity(label: Option<&str>) -> u8 {
+    match label {
+        Some("critical") => 4,
+        Some("major") => 3,
+        Some("minor") => 2,
+        _ => 1,
+    }
+}
+
+/// Fit for a key's parameter without quotes.
+fn plain(text: &str) -> String {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    text.chars().take(64).map(|c| if fits(c) { c } else { '_' }).collect()
+}

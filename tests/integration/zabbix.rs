@@ -1,0 +1,113 @@
+//! What goes to Zabbix, to a server that speaks the sender protocol and keeps what it was told.
+
+use crate::exporter::{Exporter, Files, PATIENCE, command};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+/// The last value of each key. As in Zabbix, an item is there only after its pair was discovered and a while passed.
+#[derive(Debug, Default)]
+struct Told {
+    values: BTreeMap<String, String>,
+    discovered: Vec<Value>,
+    refused: usize,
+}
+
+async fn serve(listener: TcpListener, told: Arc<Mutex<Told>>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        tokio::spawn(answer(stream, told.clone()));
+    }
+}
+
+async fn answer(mut stream: TcpStream, told: Arc<Mutex<Told>>) {
+    let mut head = [0; 13];
+    stream.read_exact(&mut head).await.unwrap();
+    assert_eq!(&head[..5], b"ZBXD\x01");
+    let mut body = vec![0; u32::from_le_bytes(head[5..9].try_into().unwrap()) as usize];
+    stream.read_exact(&mut body).await.unwrap();
+    let request: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(request["request"], "sender data");
+    let answer = take(&mut told.lock().unwrap(), request["data"].as_array().unwrap());
+    stream.write_all(b"ZBXD\x01").await.unwrap();
+    stream.write_all(&(answer.len() as u64).to_le_bytes()).await.unwrap();
+    stream.write_all(answer.as_bytes()).await.unwrap();
+}
+
+fn take(told: &mut Told, data: &[Value]) -> String {
+    let mut failed = 0;
+    let known = told.discovered.clone();
+    for item in data {
+        assert_eq!(item["host"], "packager_exporter");
+        let (key, value) = (item["key"].as_str().unwrap(), item["value"].as_str().unwrap());
+        if key == "packager.alerts.discovery" {
+            told.discovered = serde_json::from_str(value).unwrap();
+            continue;
+        }
+        let pair = |p: &Value| {
+            key.ends_with(&format!("[{},{}]", p["{#CHANNEL}"].as_str().unwrap(), p["{#ALERT}"].as_str().unwrap()))
+        };
+        if known.iter().any(pair) { drop(told.values.insert(key.to_owned(), value.to_owned())) } else { failed += 1 }
+    }
+    told.refused += failed;
+    let info =
+        format!("processed: {}; failed: {failed}; total: {}; seconds spent: 0.000030", data.len() - failed, data.len());
+    json!({"response": "success", "info": info}).to_string()
+}
+
+async fn tell(exporter: &Exporter, path: &str, alerts: &[Value]) -> u16 {
+    let body = json!({"version": "4", "status": "firing", "receiver": "zabbix", "alerts": alerts}).to_string();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let post = client.post(format!("http://{}{path}", exporter.address)).header("content-type", "application/json");
+    post.body(body).send().await.unwrap().status().as_u16()
+}
+
+fn alert(status: &str, severity: &str, rendition: &str) -> Value {
+    json!({"status": status, "fingerprint": rendition, "startsAt": "2026-01-31T18:00:00Z",
+        "labels": {"alertname": "RenditionDown", "channel": "CH_1", "severity": severity, "rendition": rendition},
+        "annotations": {"summary": format!("{rendition} is down")}})
+}
+
+async fn until(what: &str, told: &Mutex<Told>, done: impl Fn(&Told) -> bool) {
+    let began = Instant::now();
+    while !done(&told.lock().unwrap()) {
+        assert!(began.elapsed() < PATIENCE, "not in time: {what}: {:?}", told.lock().unwrap());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_is_a_value_of_its_channel_from_its_beginning_to_its_end() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let told: Arc<Mutex<Told>> = Arc::default();
+    let serving = tokio::spawn(serve(listener, told.clone()));
+    let files = Files::new(&[]);
+    files.write("exporter.yml", &format!("zabbix: {{server: '{address}'}}\n"));
+    let exporter = Exporter::spawn(&mut command(files.folder()), &[]).await;
+
+    let both = [alert("firing", "minor", "480p"), alert("firing", "major", "1080p")];
+    assert_eq!(tell(&exporter, "/api/zabixtrigger", &both).await, 202);
+    let key = "packager.alert[CH_1,RenditionDown]";
+    let value = |told: &Told| told.values.get(key).cloned().unwrap_or_default();
+    until("the worse of the two is told, once its item is there", &told, |told| value(told) == "3").await;
+    assert!(told.lock().unwrap().refused > 0, "it was tried again");
+    assert_eq!(told.lock().unwrap().values["packager.alert.text[CH_1,RenditionDown]"], "1080p is down");
+
+    serving.abort();
+    let _ = serving.await;
+    let ended = [alert("resolved", "minor", "480p"), alert("resolved", "major", "1080p")];
+    assert_eq!(tell(&exporter, "/api/v1/alerts/zabbix", &ended).await, 202, "it waits");
+    let listener = TcpListener::bind(address).await.unwrap();
+    tokio::spawn(serve(listener, told.clone()));
+    until("the end is told after Zabbix was away", &told, |told| value(told) == "0").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_server_alertmanager_is_told_so() {
+    let files = Files::new(&[]);
+    let exporter = Exporter::start(files.folder()).await;
+    assert_eq!(tell(&exporter, "/api/zabixtrigger", &[alert("firing", "major", "1080p")]).await, 503);
+}
