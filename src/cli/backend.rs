@@ -6,7 +6,7 @@ use crate::metrics;
 use crate::metrics::{Own, ProbeResult};
 use crate::probe::{Ask, Clock, Probed, Prober, Refused};
 use crate::report::{self, Report};
-use crate::store::Store;
+use crate::store::{Health, Store};
 use crate::units::{Seconds, Timestamp};
 use crate::web::Backend;
 use crate::zabbix::Zabbix;
@@ -28,7 +28,7 @@ pub fn backend(source: Source, store: Option<Store>) -> Result<(Backend, Zabbix)
     }
     let prober = Prober::new(live.clone(), Clock::System).map_err(|e| e.to_string())?;
     let own = Own::new().map_err(|e| e.to_string())?;
-    if let Some(store) = store {
+    if let Some(store) = store.clone() {
         tokio::spawn(store.follow(live.clone(), variables));
     }
     let counting = own.clone();
@@ -36,10 +36,10 @@ pub fn backend(source: Source, store: Option<Store>) -> Result<(Backend, Zabbix)
         Influx::start(live.clone(), Arc::new(move |fate, lines| counting.influxdb_lines(fate.as_str(), lines)))?;
     tokio::spawn(live.clone().watch(LOOK_EVERY, Timestamp::now));
     let zabbix = Zabbix::start(live.clone());
-    Ok((wired(live, prober, own, influx), zabbix))
+    Ok((wired(live, prober, own, influx, store), zabbix))
 }
 
-fn wired(live: Arc<Live>, prober: Prober, own: Own, influx: Influx) -> Backend {
+fn wired(live: Arc<Live>, prober: Prober, own: Own, influx: Influx, store: Option<Store>) -> Backend {
     let (configured, catalogue, reloaded, in_force) = (live.clone(), live.clone(), live.clone(), live.clone());
     let (probing, counting) = (prober.clone(), own.clone());
     Backend {
@@ -48,7 +48,7 @@ fn wired(live: Arc<Live>, prober: Prober, own: Own, influx: Influx) -> Backend {
         }),
         exposition: Arc::new(|report| metrics::exposition(report).into_bytes()),
         log_text: Arc::new(report::log),
-        own_metrics: Arc::new(move || own_metrics(&live, &prober, &own)),
+        own_metrics: Arc::new(move || own_metrics(&live, &prober, &own, store.as_ref())),
         config_text: Arc::new(move || configured.current().to_yaml()),
         channel_codes: Arc::new(move || catalogue.current().snapshot.channels.keys().cloned().collect()),
         in_force: Arc::new(move || in_force.current()),
@@ -81,7 +81,12 @@ fn result(answer: &Result<Probed, Refused>) -> ProbeResult {
     }
 }
 
-fn own_metrics(live: &Live, prober: &Prober, own: &Own) -> Vec<u8> {
+fn own_metrics(live: &Live, prober: &Prober, own: &Own, store: Option<&Store>) -> Vec<u8> {
+    match store.map(Store::health) {
+        Some(Health::Connected { bad_rows }) => own.database(true, bad_rows.len()),
+        Some(Health::Starting | Health::Away { .. }) => own.database(false, 0),
+        None => {}
+    }
     let last = live.last_reload();
     let snapshot = &live.current().snapshot;
     own.catalog_loaded(snapshot.channels.len(), snapshot.templates.len(), last.succeeded_at);

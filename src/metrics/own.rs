@@ -54,6 +54,8 @@ pub struct Own {
     reload_succeeded_at: Gauge,
     history_outputs: IntGauge,
     influxdb_lines: IntCounterVec,
+    /// In the registry as soon as there is a database.
+    database: [IntGauge; 2],
 }
 
 impl Own {
@@ -99,6 +101,16 @@ impl Own {
                 "Outputs whose earlier observations are remembered.",
             )?,
             influxdb_lines: influxdb_lines(&registry)?,
+            database: [
+                IntGauge::new(
+                    "packager_exporter_database_up",
+                    "1 when the catalogue follows the database, 0 while that is away; absent without a database.",
+                )?,
+                IntGauge::new(
+                    "packager_exporter_catalog_bad_rows",
+                    "Rows of the database that can't be read and are not in force; absent without a database.",
+                )?,
+            ],
             registry,
         };
         Ok(own)
@@ -151,6 +163,17 @@ impl Own {
         self.reload_successful.set(0);
     }
 
+    /// How it stands with the database.
+    pub fn database(&self, up: bool, bad_rows: usize) {
+        let [is_up, rows] = &self.database;
+        for gauge in &self.database {
+            // It is there from the second time on.
+            let _ = self.registry.register(Box::new(gauge.clone()));
+        }
+        is_up.set(i64::from(up));
+        rows.set(whole(bad_rows));
+    }
+
     pub fn history_outputs(&self, outputs: usize) {
         self.history_outputs.set(whole(outputs));
     }
@@ -165,7 +188,9 @@ impl Own {
         out
     }
 
+    /// All that there may be.
     pub(super) fn families(&self) -> Vec<prometheus::proto::MetricFamily> {
+        self.database(false, 0);
         self.registry.gather()
     }
 }

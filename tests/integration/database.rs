@@ -240,13 +240,23 @@ async fn without_the_database_probing_goes_on_and_nothing_is_lost() {
     let (status, body) = stack.get("/health").await;
     assert_eq!((status, &body["status"], &body["database"]), (200, &json!("degraded"), &json!("disconnected")));
     assert_eq!(stack.get("/sd").await.1.as_array().unwrap().len(), 1, "discovery keeps its targets");
+    let up = async |value: &str| {
+        stack.exporter.get("/metrics").await.1.contains(&format!("packager_exporter_database_up {value}\n"))
+    };
+    stack.until("the exporter says so", async || up("0").await).await;
     assert_eq!(stack.webhook(&[alert("f1", "firing", EVENING)]).await.0, 503, "Alertmanager tells it again");
     assert_eq!(stack.json("POST", "/channels", &channel("CH_2", "http://a/b.m3u8")).await.0, 503);
 
     stack.postgres.start_again();
     stack.until("the database is back", async || stack.webhook(&[alert("f1", "firing", EVENING)]).await.0 == 200).await;
     stack.until("it is followed again", async || stack.get("/health").await.1["status"] == "healthy").await;
+    assert!(up("1").await);
     assert_eq!(stack.postgres.sql("SELECT count(*) FROM alerts"), "1");
+    stack.postgres.sql("UPDATE templates SET settings = '{\"hodl\": 1}' WHERE template_name = 'TPL_LIVE_4K_HDR'");
+    stack
+        .until("a bad row is told", async || stack.get("/health").await.1["reasons"].to_string().contains("hodl"))
+        .await;
+    assert!(stack.exporter.get("/metrics").await.1.contains("packager_exporter_catalog_bad_rows 1\n"));
     stack.postgres.sql("UPDATE channels SET enabled = false");
     stack.until("changes arrive again", async || stack.get("/sd").await.1 == json!([])).await;
 }
