@@ -411,6 +411,20 @@ async fn the_terminal_imports_exports_and_makes_tokens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_step_of_the_deployment_guide_answers_as_it_says() {
+    let stack = Stack::start(&[]).await;
+    let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/guide/run.sh");
+    let mut run = std::process::Command::new(script);
+    run.env("DATABASE_URL", stack.postgres.url()).env("API", format!("http://{}/api/v1", stack.exporter.address));
+    let (code, text, error) = ended(&run.output().unwrap());
+    assert_eq!(code, 0, "{text}{error}");
+    assert!(
+        text.ends_with("All steps of the guide answer as it says.\n") && text.matches("ok ").count() > 20,
+        "{text}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_at_once_lose_nothing() {
     let stack = Stack::start(&[]).await;
     stack.json("POST", "/channels", &channel("CH_1", "http://a/b.m3u8")).await;
