@@ -9,6 +9,7 @@ use crate::web::security::Security;
 use crate::web::server::{Bounds, serve};
 use crate::web::{Backend, Part, Settings, State, app};
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -29,6 +30,7 @@ pub fn run(args: &Serve) -> Result<Exit, String> {
         let store = database()?;
         let (backend, zabbix) = backend::backend(args.config.source(), store.clone())?;
         let api = Api {
+            loopback: false,
             zabbix: Some(zabbix),
             tokens: args.tokens.as_deref().map(Tokens::load).transpose().map_err(|e| e.to_string())?.map(Arc::new),
             alertmanager: args.alertmanager.as_ref().map(Alertmanager::new).transpose()?,
@@ -47,16 +49,20 @@ pub fn run(args: &Serve) -> Result<Exit, String> {
     ended.map(|()| Exit::Healthy)
 }
 
-async fn served(args: &Serve, backend: Backend, api: Api, mut signals: Signals) -> Result<(), String> {
+async fn served(args: &Serve, backend: Backend, mut api: Api, mut signals: Signals) -> Result<(), String> {
     let security = Security::load(args.web_config.as_deref())?;
-    let writable = api.store.is_some() && api.tokens.is_none();
-    let state = State::with_api(backend, settings(args), api);
     let tls = security.current().await.tls().is_some();
     let listeners = listen(&args.listen, tls).await?;
     let own = listen(&args.api_listen, tls).await?;
-    if writable {
-        only_loopback(if own.is_empty() { &listeners } else { &own })?;
+    let beyond = beyond_loopback(if own.is_empty() { &listeners } else { &own });
+    api.loopback = beyond.is_none();
+    if let (Some(address), Some(_), None) = (beyond, &api.store, &api.tokens) {
+        return Err(format!(
+            "with DATABASE_URL anybody who reaches {address} could write channels: make tokens (`packager_exporter token create`) \
+             and set --api.tokens-file, or set --api.listen-address=127.0.0.1:5000"
+        ));
     }
+    let state = State::with_api(backend, settings(args), api);
     let (stop, stopped) = tokio::sync::watch::channel(());
     let wait = |mut stopped: tokio::sync::watch::Receiver<()>| async move {
         let _ = stopped.changed().await;
@@ -87,15 +93,9 @@ fn settings(args: &Serve) -> Settings {
     Settings { route_prefix, link_prefix, timeout_offset: args.timeout_offset, history_limit: args.history_limit }
 }
 
-/// What a person's browser could reach from elsewhere must not be open to everyone.
-fn only_loopback(listeners: &[TcpListener]) -> Result<(), String> {
-    let open = listeners.iter().filter_map(|l| l.local_addr().ok()).find(|a| !a.ip().is_loopback());
-    open.map_or(Ok(()), |address| {
-        Err(format!(
-            "with DATABASE_URL anybody who reaches {address} could write channels: make tokens (`packager_exporter token create`) \
-             and set --api.tokens-file, or set --api.listen-address=127.0.0.1:5000"
-        ))
-    })
+/// The first address that other machines reach.
+fn beyond_loopback(listeners: &[TcpListener]) -> Option<SocketAddr> {
+    listeners.iter().filter_map(|l| l.local_addr().ok()).find(|a| !a.ip().to_canonical().is_loopback())
 }
 
 fn database() -> Result<Option<Store>, String> {

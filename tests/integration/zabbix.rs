@@ -106,6 +106,14 @@ async fn an_alert_is_a_value_of_its_channel_from_its_beginning_to_its_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn beyond_loopback_nobody_writes_without_a_token() {
+    let files = Files::new(&[]);
+    files.write("exporter.yml", "zabbix: {server: 127.0.0.1}\n");
+    let exporter = Exporter::spawn(&mut command(files.folder()), &["--web.listen-address", "0.0.0.0:0"]).await;
+    assert_eq!(tell(&exporter, "/api/zabixtrigger", &[alert("firing", "major", "1080p")]).await, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_a_server_alertmanager_is_told_so() {
     let files = Files::new(&[]);
     let exporter = Exporter::start(files.folder()).await;

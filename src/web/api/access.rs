@@ -79,7 +79,13 @@ impl State {
         if foreign && role > Role::Read {
             return Err(Problem::new(StatusCode::FORBIDDEN, "a page of another site may not write here"));
         }
-        let Some(tokens) = &self.api.tokens else { return Ok("loopback".to_owned()) };
+        let Some(tokens) = &self.api.tokens else {
+            if self.api.loopback || role == Role::Read {
+                return Ok("loopback".to_owned());
+            }
+            let how = "writing beyond loopback takes tokens; make one with `packager_exporter token create` and set --api.tokens-file";
+            return Err(Problem::new(StatusCode::FORBIDDEN, how));
+        };
         let Some(token) = bearer(headers) else {
             let how = "send Authorization: Bearer TOKEN; `packager_exporter token create` makes one";
             return Err(Problem::new(StatusCode::UNAUTHORIZED, how));

@@ -7,11 +7,14 @@ use http::header::{CONTENT_TYPE, IF_MATCH};
 use http::{HeaderMap, StatusCode};
 use std::collections::BTreeMap;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// A channel with a long ladder has 10 KB.
 pub const MAX_BODY: usize = 256 << 10;
 const MAX_PAGE: usize = 1000;
 const USUAL_PAGE: usize = 100;
+/// For a body to arrive.
+const PATIENCE: Duration = Duration::from_secs(30);
 const MAX_VALUE: usize = 512;
 
 /// A query string's parameters; each has to be taken, or [`Parameters::end`] refuses it.
@@ -87,7 +90,9 @@ pub async fn text(
     let kind = kinds.iter().find(|kind| kind.eq_ignore_ascii_case(given)).ok_or_else(|| {
         Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("send Content-Type: {}", kinds.join(" or ")))
     })?;
-    let bytes = axum::body::to_bytes(body, most).await.map_err(|_| {
+    let read = tokio::time::timeout(PATIENCE, axum::body::to_bytes(body, most)).await;
+    let read = read.map_err(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive within 30 s"))?;
+    let bytes = read.map_err(|_| {
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body could not be read, or is above {most} bytes"))
     })?;
     let text = String::from_utf8(bytes.into())

@@ -36,8 +36,10 @@ use std::sync::Arc;
 pub struct Api {
     /// `None`: the catalogue is in files, and there is nothing to write to.
     pub store: Option<Store>,
-    /// `None`: whoever reaches the API may write. Only for loopback.
+    /// `None`: whoever reaches the API may write, if it is [`Api::loopback`].
     pub tokens: Option<Arc<Tokens>>,
+    /// It can be reached from this machine alone.
+    pub loopback: bool,
     /// Where silences are set.
     pub alertmanager: Option<Alertmanager>,
     /// Where alerts go as trapper values.
