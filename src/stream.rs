@@ -74,6 +74,8 @@ pub struct Rendition {
     /// DASH: video and audio of one group have media times that can be compared.
     pub group: Option<String>,
     pub video_range: Option<String>,
+    /// HLS: its pictures are said to have closed captions (`true`), or none (CLOSED-CAPTIONS=NONE).
+    pub captions: Option<bool>,
     /// HLS: SUPPLEMENTAL-CODECS, split at commas: `dvh1.08.07/db4h`.
     pub supplemental: Vec<String>,
     /// HLS: CHANNELS as written: `6`, `16/JOC`.

@@ -12,17 +12,22 @@ pub const META: Meta = Meta {
     severity: Severity::Minor,
     group: Group::Segments,
     help: "fails when WebVTT subtitles can't be read, or when X-TIMESTAMP-MAP puts all cues of a segment outside of the video of the \
-           same time (judged beside transport streams, whose clock it names)",
-    reference: "RFC 8216 3.5; W3C WebVTT 4.1",
+           same time (judged beside transport streams, whose clock it names); or when a variant announces closed captions \
+           (CEA-608 or CEA-708) and no picture that was looked at has any",
+    reference: "RFC 8216 3.5; RFC 8216bis 4.4.6.2; W3C WebVTT 4.1; ATSC A/53 part 4, 6.2.3",
     needs_history: false,
 };
 
 params! {
     /// Seconds by which a segment's cues may lie outside of its time.
     tolerance: f64 = 2.0,
+    /// Seconds for which announced closed captions may be missing; they may pause in inserted ads.
+    closed_captions_timeout: f64 = 30.0,
 }
 
-const NONE: &str = "no WebVTT segment was inspected";
+const NONE: &str = "no WebVTT segment was inspected, nor enough video with closed captions announced";
+/// Segments without closed captions that are the least to judge by.
+const SEGMENTS: usize = 3;
 
 pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
     let video = context.renditions().find_map(|(facts, past)| Video::of(facts, past));
@@ -38,11 +43,38 @@ fn judge(
     let restarts = input::restarts(past);
     let segments = input::inspected(facts, past)?;
     let mut texts = segments.iter().rev().filter_map(|s| Some((*s, text(s)?))).peekable();
-    texts.peek()?;
+    if texts.peek().is_none() {
+        return closed(facts, &segments, params);
+    }
     let judged = texts.map(|(segment, cues)| {
         unreadable(segment).or_else(|| misplaced(segment, cues, video?.beside(segment, &restarts)?, params))
     });
     Some(judged.flatten().collect())
+}
+
+/// Closed captions inside the pictures: any segment that has them is enough, and a few without say nothing.
+fn closed(facts: &RenditionFacts, segments: &[&SegmentFacts], params: &Params) -> Option<Vec<Violation>> {
+    facts.rendition.captions.filter(|announced| *announced)?;
+    let looked: Vec<_> = segments.iter().filter_map(|s| Some((*s, carried(s)?))).collect();
+    if looked.iter().any(|(_, carried)| *carried) {
+        return Some(Vec::new());
+    }
+    let ((first, _), (last, _)) = (looked.first()?, looked.last()?);
+    let media: f64 = looked.iter().map(|(s, _)| s.segment.duration.0).sum();
+    let seconds = Seconds::between(first.inspected_at, last.inspected_at).0.max(media);
+    if looked.len() < SEGMENTS || seconds < params.closed_captions_timeout {
+        return None;
+    }
+    let count = looked.len();
+    let message = format!(
+        "CLOSED-CAPTIONS announces captions, and none of {count} segments within {seconds:.0} s has CEA-608 or CEA-708"
+    );
+    Some(vec![about(last, message).with("segments", count)])
+}
+
+/// Closed captions come with the pictures; `None` where that can't be told.
+fn carried(segment: &SegmentFacts) -> Option<bool> {
+    sound(segment)?.tracks.iter().find(|t| t.media == Some(Media::Video))?.captions
 }
 
 fn text(segment: &SegmentFacts) -> Option<&Cues> {
@@ -192,6 +224,47 @@ mod tests {
     fn another_segment_or_a_discontinuity_between_is_not_compared() {
         assert_holds(run(50.0, 51.0, |text| text.segment.number = 6));
         assert_holds(run(50.0, 51.0, |text| text.segment.discontinuity_sequence = 1));
+    }
+
+    /// Video segments of 2 s, inspected every 2 s, of a variant that says so of its captions.
+    fn closed(announced: Option<bool>, carried: &[Option<bool>]) -> Verdict {
+        let mut scene = Scene::live();
+        scene.output.renditions[0].rendition.captions = announced;
+        let count = carried.len() as u64;
+        scene.remember((0..count).zip(carried).map(|(n, carried)| {
+            let mut segment = at(ts_segment(n, 2.0 * n as f64, 2.0), 2 * n as i64 - 60);
+            segment.inspection.as_mut().unwrap().tracks[0].captions = *carried;
+            segment
+        }));
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn announced_closed_captions_fail_after_half_a_minute_without_any() {
+        let fourteen = [Some(false); 14];
+        assert_not_run(closed(Some(true), &fourteen), NONE);
+        let message = messages(closed(Some(true), &[Some(false); 15]));
+        assert!(message.contains("none of 15 segments within 30 s"), "{message}");
+        assert_holds(closed(Some(true), &[&fourteen[..], &[Some(true)]].concat()));
+        assert_not_run(closed(Some(true), &[None; 30]), NONE);
+        let seldom = |count: u64| {
+            let mut scene = Scene::live();
+            scene.output.renditions[0].rendition.captions = Some(true);
+            scene.remember((0..count).map(|n| {
+                let mut segment = at(ts_segment(n, 2.0 * n as f64, 2.0), 30 * n as i64 - 60);
+                segment.inspection.as_mut().unwrap().tracks[0].captions = Some(false);
+                segment
+            }));
+            check(&scene.context(), &Params::default())
+        };
+        assert_not_run(seldom(2), NONE);
+        assert!(messages(seldom(3)).contains("none of 3 segments within 60 s"));
+    }
+
+    #[test]
+    fn what_is_not_announced_is_not_missed_and_may_be_there() {
+        assert_not_run(closed(None, &[Some(false); 20]), NONE);
+        assert_not_run(closed(Some(false), &[Some(true); 20]), NONE);
     }
 
     #[test]

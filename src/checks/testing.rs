@@ -160,6 +160,7 @@ pub fn track(id: u32, media: Media, start: f64, duration: f64) -> Track {
         sample_gap_max: Some(Seconds(1.0 / rate)),
         parameters: Some(Arc::new(parameters(media))),
         changed: None,
+        captions: None,
         keyframes_at: Vec::new(),
         protection: None,
     }
@@ -237,6 +238,7 @@ pub fn rendition(name: &str) -> RenditionFacts {
             language: None,
             group: None,
             video_range: None,
+            captions: None,
             supplemental: Vec::new(),
             channels: None,
             line: Some(4),

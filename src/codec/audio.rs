@@ -190,7 +190,7 @@ impl Framer {
             let channels = frame.channels.filter(|_| !self.dependent);
             Parameters::of_sound(frame.codec, Sound { channels, ..Sound::at(frame.rate) })
         };
-        Headers { first: self.first.map(of), changed: self.other.map(of) }
+        Headers { first: self.first.map(of), changed: self.other.map(of), captions: None }
     }
 
     /// A frame of the programme itself.

@@ -42,6 +42,8 @@ impl Parameters {
 pub struct Headers {
     pub first: Option<Parameters>,
     pub changed: Option<Parameters>,
+    /// Closed captions come with the pictures; `None` where that wasn't looked for.
+    pub captions: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]

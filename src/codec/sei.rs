@@ -7,6 +7,7 @@ use super::picture::Syntax;
 
 /// payloadType of the messages that are read.
 pub const RECOVERY_POINT: usize = 6;
+const REGISTERED: usize = 4;
 const MASTERING: usize = 137;
 const CONTENT_LIGHT: usize = 144;
 const ALTERNATIVE_TRANSFER: usize = 147;
@@ -36,6 +37,22 @@ fn number(bytes: &[u8]) -> Option<(usize, &[u8])> {
     Some((value, bytes.get(last + 1..)?))
 }
 
+/// Whether a NAL unit as it stands in the stream has closed captions (CEA-608 or CEA-708) for its picture: cc_data, also of
+/// padding only, since a silent programme has no more (ATSC A/53 part 4, 6.2.3).
+#[must_use]
+pub fn captioned(syntax: Syntax, unit: &[u8]) -> bool {
+    // itu_t_t35_country_code, itu_t_t35_provider_code, user_identifier and user_data_type_code.
+    const CC_DATA: &[u8] = b"\xb5\0\x31GA94\x03";
+    let clean = unescaped(unit);
+    let rbsp = clean.get(header(syntax)..).unwrap_or_default();
+    Messages(rbsp).any(|(kind, body)| kind == REGISTERED && body.starts_with(CC_DATA))
+}
+
+/// Bytes of a NAL unit's header.
+fn header(syntax: Syntax) -> usize {
+    if syntax == Syntax::Hevc { 2 } else { 1 }
+}
+
 /// What the messages say of the picture's dynamic range.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Light {
@@ -61,8 +78,7 @@ impl Light {
 
     /// Takes in a NAL unit as it stands in the stream.
     pub fn unit(&mut self, syntax: Syntax, unit: &[u8]) {
-        let header = if syntax == Syntax::Hevc { 2 } else { 1 };
-        self.read(unescaped(unit).get(header..).unwrap_or_default());
+        self.read(unescaped(unit).get(header(syntax)..).unwrap_or_default());
     }
 
     /// Fills in what the picture doesn't have yet.
@@ -110,6 +126,22 @@ mod tests {
         let mut first = light;
         first.read(&[147, 1, 16, 0x80]);
         assert_eq!(first, light, "a later message changes nothing");
+    }
+
+    #[test]
+    fn captions_are_known_by_provider_and_type() {
+        let unit = |head: &[u8], body: &[u8]| [head, &[5, 1, 9, 4, body.len() as u8], body, &[0x80]].concat();
+        // One triplet of padding: cc_valid is 0. The zeros before 0x03 ask for no emulation prevention here.
+        let padding = b"\xb5\0\x31GA94\x03\x41\xff\xf8\x80\x80\xff";
+        assert!(captioned(Syntax::H264, &unit(&[6], padding)));
+        assert!(captioned(Syntax::Hevc, &unit(&[0x4e, 1], padding)));
+        assert!(!captioned(Syntax::H264, &unit(&[6], b"\xb5\0\x31GA94\x06\xff")), "bar data");
+        assert!(!captioned(Syntax::H264, &unit(&[6], b"\xb5\0\x31DTG1\x41")), "active format");
+        assert!(!captioned(Syntax::H264, &unit(&[6], b"\xb5\0\x3cGA94\x03")), "another provider");
+        let whole = unit(&[6], padding);
+        for cut in 0..whole.len() {
+            assert_eq!(captioned(Syntax::H264, &whole[..cut]), cut >= 14, "{cut} bytes");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use super::bits::SET_MAX;
 use super::parameters::{Headers, Parameters};
 use super::picture::Syntax;
-use super::sei::Light;
+use super::sei::{self, Light};
 use super::{h264, hevc};
 
 /// Sets that are told apart before the first picture: a stream may announce several and use one.
@@ -27,6 +27,8 @@ pub struct Sets {
     known: Vec<Vec<u8>>,
     /// A picture has begun.
     pictures: bool,
+    /// Closed captions were seen.
+    captions: bool,
     light: Light,
     headers: Headers,
 }
@@ -40,6 +42,7 @@ impl Sets {
             opening: false,
             known: Vec::new(),
             pictures: false,
+            captions: false,
             light: Light::default(),
             headers: Headers::default(),
         }
@@ -68,7 +71,10 @@ impl Sets {
         match self.held.take() {
             Some((Kind::Set, set)) => self.set(set),
             Some((Kind::Messages, unit)) => {
-                self.light.unit(self.syntax, &unit);
+                self.captions = self.captions || sei::captioned(self.syntax, &unit);
+                if !self.pictures {
+                    self.light.unit(self.syntax, &unit);
+                }
             }
             None => {}
         }
@@ -88,6 +94,8 @@ impl Sets {
     /// `announced`: what was said outside of the stream, where it has no set of its own.
     #[must_use]
     pub fn finish(mut self, announced: Option<Parameters>) -> Headers {
+        let read = self.pictures && self.syntax != Syntax::Mpeg2;
+        self.headers.captions = (self.captions || read).then_some(self.captions);
         self.headers.first = self.headers.first.or(announced);
         for picture in [&mut self.headers.first, &mut self.headers.changed].into_iter().flatten() {
             self.light.add_to(picture.picture.get_or_insert_default());
@@ -124,7 +132,7 @@ impl Sets {
             Syntax::Hevc => (header >> 1 & 0x3f == hevc::SPS, header >> 1 & 0x3f == hevc::PREFIX_SEI),
             Syntax::Mpeg2 => (false, false),
         };
-        match (set, messages && !self.pictures) {
+        match (set, messages && !(self.pictures && self.captions)) {
             (true, _) => Some(Kind::Set),
             (_, true) => Some(Kind::Messages),
             _ => None,
@@ -160,6 +168,16 @@ mod tests {
         assert_eq!((height(changed.first), height(changed.changed)), (Some(1080), Some(576)));
         let both = run(&[X264_1080P, X264_INTERLACED, &slice, X264_1080P, X264_INTERLACED, &slice]);
         assert_eq!((height(both.first), both.changed), (Some(1080), None));
+    }
+
+    #[test]
+    fn captions_may_begin_later_and_are_no_change() {
+        let sei = b"\x06\x04\x0e\xb5\0\x31GA94\x03\x41\xff\xf8\x80\x80\xff\x80";
+        let slice = [0x65, 0x88, 0x84];
+        let later = run(&[X264_1080P, &slice, sei, &slice]);
+        assert_eq!((later.captions, later.changed), (Some(true), None));
+        assert_eq!(run(&[X264_1080P, &slice]).captions, Some(false));
+        assert_eq!(run(&[X264_1080P]).captions, None, "no picture was reached");
     }
 
     #[test]

@@ -149,6 +149,8 @@ pub struct Track {
     pub parameters: Option<Arc<Parameters>>,
     /// What they said later in the segment, where that is something else.
     pub changed: Option<Arc<Parameters>>,
+    /// Video: closed captions (CEA-608 or CEA-708) come with its pictures; `None` where that can't be told.
+    pub captions: Option<bool>,
     /// Video: presentation times of the key frames in their order, the first [`MAX_KEYFRAMES`].
     pub keyframes_at: Vec<MediaTime>,
     /// MP4: how its samples here are encrypted; `None` where they are clear.
@@ -173,6 +175,7 @@ impl Track {
             sample_gap_max: None,
             parameters: None,
             changed: None,
+            captions: None,
             keyframes_at: Vec::new(),
             protection: None,
         }

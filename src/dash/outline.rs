@@ -205,6 +205,7 @@ fn rendition(set: &AdaptationSet, representation: &Representation) -> Rendition 
         language: set.language.clone(),
         group: Some(clock_of(&representation.addressing)),
         video_range: None,
+        captions: None,
         supplemental: Vec::new(),
         channels: representation.channels.as_ref().and_then(|c| c.value.clone()),
         line: Some(representation.line),

@@ -140,6 +140,7 @@ mod tests {
             language: None,
             group: None,
             video_range: None,
+            captions: None,
             supplemental: Vec::new(),
             channels: None,
             line: None,

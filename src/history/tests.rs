@@ -98,6 +98,7 @@ fn facts(timeline: Timeline, when: i64, segments: Vec<Arc<SegmentFacts>>) -> Out
         language: None,
         group: None,
         video_range: None,
+        captions: None,
         supplemental: Vec::new(),
         channels: None,
         line: None,

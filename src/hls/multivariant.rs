@@ -195,6 +195,7 @@ impl Draft {
         }
         first.resolution = first.resolution.or(other.resolution);
         first.frame_rate = first.frame_rate.or(other.frame_rate);
+        first.captions = first.captions.or(other.captions);
         first.language = first.language.take().or(other.language);
     }
 }
@@ -213,6 +214,7 @@ fn blank(media: Media, line: u32) -> Rendition {
         language: None,
         group: None,
         video_range: None,
+        captions: None,
         supplemental: Vec::new(),
         channels: None,
         line: Some(line),
@@ -236,8 +238,17 @@ fn of_variant(read: VariantStream, list: &List<'_>, uri: Option<Url>, line: u32)
         frame_rate: read.frame_rate,
         group: read.audio.as_deref().map(bounded),
         video_range: list.get("VIDEO-RANGE").map(str::to_owned),
+        captions: captions(list),
         supplemental,
         ..blank(media, line)
+    }
+}
+
+/// CLOSED-CAPTIONS: a quoted group, or NONE (RFC 8216bis 4.4.6.2).
+fn captions(list: &List<'_>) -> Option<bool> {
+    match list.quoted("CLOSED-CAPTIONS") {
+        Some(_) => Some(true),
+        None => list.get("CLOSED-CAPTIONS").filter(|said| *said == "NONE").map(|_| false),
     }
 }
 

@@ -195,6 +195,7 @@ pub fn video(height: u32, kilobits: u64) -> RenditionFacts {
         language: None,
         group: None,
         video_range: None,
+        captions: None,
         supplemental: Vec::new(),
         channels: None,
         line: Some(3),
@@ -320,6 +321,7 @@ fn track(id: u32, media: Media, start: u64) -> Track {
         sample_gap_max: None,
         parameters: None,
         changed: None,
+        captions: None,
         keyframes_at: Vec::new(),
         protection: None,
     }

@@ -27,6 +27,10 @@ pub fn master(timeline: &Timeline, now_ms: i64, suffix: &str) -> String {
     if timeline.subtitles {
         text.push_str(&subtitles::declaration(suffix));
     }
+    if timeline.effect == Some(Effect::CaptionsMissing) {
+        let group = "TYPE=CLOSED-CAPTIONS,GROUP-ID=\"cc\",NAME=\"English\",LANGUAGE=\"en\",INSTREAM-ID=\"CC1\"";
+        let _ = writeln!(text, "#EXT-X-MEDIA:{group}");
+    }
     if let Some(Effect::MasterLine(line)) = timeline.effect {
         let _ = writeln!(text, "{line}");
     }
@@ -80,7 +84,9 @@ fn variant(text: &mut String, timeline: &Timeline, at: usize, rung: &Rung, group
     if timeline.subtitles {
         text.push_str(",SUBTITLES=\"sub\"");
     }
-    text.push_str(if grouped { ",AUDIO=\"aac\",CLOSED-CAPTIONS=NONE\n" } else { ",CLOSED-CAPTIONS=NONE\n" });
+    text.push_str(if grouped { ",AUDIO=\"aac\"" } else { "" });
+    let missing = timeline.effect == Some(Effect::CaptionsMissing);
+    text.push_str(if missing { ",CLOSED-CAPTIONS=\"cc\"\n" } else { ",CLOSED-CAPTIONS=NONE\n" });
 }
 
 /// BANDWIDTH and AVERAGE-BANDWIDTH, from the sizes of the fixtures.

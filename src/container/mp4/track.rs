@@ -186,7 +186,7 @@ impl Fragmented {
         let mut track = Track::new(self.id, media, codec);
         track.samples = self.samples;
         let entry = self.init.as_ref().and_then(|i| i.parameters.clone());
-        (track.parameters, track.changed) = said(self.in_band, entry);
+        said(&mut track, self.in_band, entry);
         track.protection = self.protection;
         if media == Some(Media::Video) {
             track.starts_with_keyframe = self.first_sync;
@@ -207,13 +207,14 @@ impl Fragmented {
 }
 
 /// What the samples say, and the entry where they say no more than that: it is shared by all segments.
-fn said(in_band: InBand, entry: Option<Arc<Parameters>>) -> (Option<Arc<Parameters>>, Option<Arc<Parameters>>) {
+fn said(track: &mut Track, in_band: InBand, entry: Option<Arc<Parameters>>) {
     let headers = in_band.finish(entry.as_deref().cloned());
-    let first = match (headers.first, entry) {
+    track.parameters = match (headers.first, entry) {
         (Some(read), Some(entry)) if read == *entry => Some(entry),
         (read, _) => read.map(Arc::new),
     };
-    (first, headers.changed.map(Arc::new))
+    track.changed = headers.changed.map(Arc::new);
+    track.captions = headers.captions;
 }
 
 fn is_sync(flags: u32) -> bool {

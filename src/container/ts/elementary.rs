@@ -125,6 +125,7 @@ impl Elementary {
         let mut track = Track::new(u32::from(self.pid), self.stream.media, self.stream.codec);
         track.parameters = combined(headers.first, self.stream.announced).map(Arc::new);
         track.changed = headers.changed.map(Arc::new);
+        track.captions = headers.captions.filter(|_| !self.scrambled);
         self.timeline.finish(&mut track);
         if track.media != Some(Media::Video) || self.scrambled {
             track.starts_with_keyframe = None;

@@ -272,6 +272,7 @@ fn direct_rendition(url: &Url) -> Rendition {
         language: None,
         group: None,
         video_range: None,
+        captions: None,
         supplemental: Vec::new(),
         channels: None,
         line: None,
