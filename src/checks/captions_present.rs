@@ -74,7 +74,9 @@ fn closed(facts: &RenditionFacts, segments: &[&SegmentFacts], params: &Params) -
 
 /// Closed captions come with the pictures; `None` where that can't be told.
 fn carried(segment: &SegmentFacts) -> Option<bool> {
-    sound(segment)?.tracks.iter().find(|t| t.media == Some(Media::Video))?.captions
+    let video = sound(segment)?.tracks.iter().find(|t| t.media == Some(Media::Video))?;
+    // What is encrypted may hide them.
+    video.captions.filter(|carried| *carried || video.protection.is_none())
 }
 
 fn text(segment: &SegmentFacts) -> Option<&Cues> {
