@@ -14,7 +14,7 @@ pub const META: Meta = Meta {
     help: "fails when WebVTT subtitles can't be read, or when X-TIMESTAMP-MAP puts all cues of a segment outside of the video of the \
            same time (judged beside transport streams, whose clock it names); or when a variant announces closed captions \
            (CEA-608 or CEA-708) and no picture that was looked at has any",
-    reference: "RFC 8216 3.5; RFC 8216bis 4.4.6.2; W3C WebVTT 4.1; ATSC A/53 part 4, 6.2.3",
+    reference: "RFC 8216 3.5; RFC 8216bis 4.4.6.2; W3C WebVTT 4.1; ATSC A/53 part 4, 6.2",
     needs_history: false,
 };
 

@@ -38,7 +38,7 @@ fn number(bytes: &[u8]) -> Option<(usize, &[u8])> {
 }
 
 /// Whether a NAL unit as it stands in the stream has closed captions (CEA-608 or CEA-708) for its picture: cc_data, also of
-/// padding only, since a silent programme has no more (ATSC A/53 part 4, 6.2.3).
+/// padding only, since a silent programme has no more (ATSC A/53 part 4, 6.2).
 #[must_use]
 pub fn captioned(syntax: Syntax, unit: &[u8]) -> bool {
     // itu_t_t35_country_code, itu_t_t35_provider_code, user_identifier and user_data_type_code.
