@@ -1,5 +1,6 @@
 //! Detection, measured: `make detection` writes what this prints to docs/detection.md. What is missed or false is
-//! said on standard error too; the tests judge it.
+//! said on standard error too; the tests judge it. With arguments it plays only the faults and clean channels whose
+//! names begin so (`-- mpd_ CM1`), and prints what each was found by.
 
 #[allow(dead_code)]
 mod ffmpeg;
@@ -20,6 +21,10 @@ use std::io::{self, Write as _};
 #[tokio::main]
 async fn main() -> io::Result<()> {
     let mut log = io::stderr();
+    let only: Vec<String> = std::env::args().skip(1).collect();
+    if !only.is_empty() {
+        return some(&only).await;
+    }
     writeln!(log, "every fault of the live origin …")?;
     let faults = matrix::play().await;
     writeln!(log, "its clean channels …")?;
@@ -40,6 +45,28 @@ async fn main() -> io::Result<()> {
     }
     for line in &wrong {
         writeln!(log, "{line}")?;
+    }
+    Ok(())
+}
+
+async fn some(only: &[String]) -> io::Result<()> {
+    let named = |name: &str| only.iter().any(|begin| name.starts_with(begin.as_str()));
+    let mut out = io::stdout();
+    for row in matrix::play_some(named).await {
+        let verdict = if row.found() && row.unexpected().is_empty() { "found" } else { "WRONG" };
+        writeln!(out, "{verdict} {} (expected {:?}, follows {:?})", row.fault.id, row.fault.expect, row.fault.follows)?;
+        print(&mut out, &row.seen)?;
+    }
+    for row in matrix::watch_some(named).await {
+        writeln!(out, "{} {}", if row.seen.shown.is_empty() { "clean" } else { "WRONG" }, row.name)?;
+        print(&mut out, &row.seen)?;
+    }
+    Ok(())
+}
+
+fn print(out: &mut io::Stdout, seen: &matrix::Seen) -> io::Result<()> {
+    for s in &seen.shown {
+        writeln!(out, "  {:?} {} in {} of {}: {}", s.severity, s.check, s.probes, seen.probes, s.message)?;
     }
     Ok(())
 }

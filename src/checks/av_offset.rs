@@ -1,5 +1,5 @@
 use super::input::{self, about, sound};
-use super::{Context, Group, Meta, Verdict, Violation};
+use super::{Context, Group, Meta, Verdict, Violation, updates};
 use crate::container::{Container, Inspection, Track};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
@@ -59,6 +59,7 @@ fn separate(
         })
         .next()?;
     restarts.extend(input::restarts(past));
+    restarts.extend(updates::redated(context));
     let sounds = starts(facts, past, Media::Audio)?;
     let off = |sound: &Start<'_>| pictures.iter().rev().find_map(|picture| sound.after(picture, &restarts));
     let offsets: Vec<_> = sounds.iter().rev().filter_map(|s| Some((s.segment, off(s)?))).collect();

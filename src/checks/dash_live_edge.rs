@@ -1,7 +1,7 @@
 use super::input::out_of_time;
-use super::representations::{self, Rung, end};
+use super::representations::{self, Rung};
 use super::{Context, Group, Meta, Verdict, Violation};
-use crate::dash::timing;
+use crate::dash::{Run, timing};
 use crate::finding::Severity;
 use crate::stream::Media;
 use crate::units::Seconds;
@@ -46,7 +46,7 @@ fn nothing(rung: &Rung<'_>, others_play: bool, params: &Params) -> Option<Violat
     if Seconds::between(begun, rung.now).0 <= params.grace {
         return None;
     }
-    let last = rung.runs()?.last().and_then(end).and_then(|end| rung.at(end));
+    let last = rung.runs()?.last().and_then(Run::end).and_then(|end| rung.at(end));
     let depth = rung.mpd.time_shift_buffer_depth.map_or(f64::INFINITY, |d| d.0);
     let message = match last.map(|ended| Seconds::between(ended, rung.now).0) {
         Some(ago) => format!(
@@ -63,7 +63,7 @@ fn nothing(rung: &Rung<'_>, others_play: bool, params: &Params) -> Option<Violat
 /// waits for what is there.
 fn early(rung: &Rung<'_>, params: &Params) -> Option<Violation> {
     let last = rung.runs()?.last()?;
-    let available = rung.at(end(last)?)?;
+    let available = rung.at(last.end()?)?;
     let ahead = Seconds::between(rung.now, available) - timing::early(&rung.representation.addressing);
     let allowed = rung.seconds(i128::from(last.duration)) + params.early;
     (ahead.0 > allowed).then(|| {

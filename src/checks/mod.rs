@@ -15,8 +15,10 @@ mod dolby_vision;
 mod input;
 mod relation;
 mod representations;
+mod standing;
 #[cfg(test)]
 mod testing;
+mod updates;
 
 catalogue! {
     manifest_available,
@@ -38,6 +40,8 @@ catalogue! {
     ladder_changed,
     hdr_signalled,
     mpd_syntax,
+    mpd_stale,
+    mpd_regressed,
     timeline_gap,
     dash_live_edge,
     utc_timing,
@@ -345,7 +349,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// Files of the folder that are not checks.
-    const OTHERS: &[&str] = &["mod", "define", "dolby_vision", "input", "relation", "representations", "testing"];
+    const OTHERS: &[&str] =
+        &["mod", "define", "dolby_vision", "input", "relation", "representations", "standing", "testing", "updates"];
 
     #[test]
     fn the_folder_equals_the_list() {
@@ -457,7 +462,7 @@ mod tests {
         let mut scene = healthy();
         scene.output.protocol = Protocol::Dash;
         let asked: Vec<_> = run(&scene.context(), &Settings::default()).iter().map(|o| o.check).collect();
-        assert!(asked.contains(&"mpd_syntax") && asked.contains(&"playlist_stale") && !asked.contains(&"hls_syntax"));
+        assert!(asked.contains(&"mpd_syntax") && asked.contains(&"mpd_stale") && !asked.contains(&"hls_syntax"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 use super::input::{self, FIRST};
 use super::relation::{self, Relation, Step, last_number};
+use super::updates::{self, Back, Change, Update};
 use super::{Context, Group, Meta, Verdict, Violation};
 use crate::finding::Severity;
 
@@ -7,9 +8,9 @@ pub const META: Meta = Meta {
     id: "origins_out_of_step",
     severity: Severity::Major,
     group: Group::OverTime,
-    help: "fails when answers alternate between two states: the window of a playlist went back and forward again at least twice, as when \
+    help: "fails when answers alternate between two states: the window of a playlist or MPD went back and forward again at least twice, as when \
            two origins behind one address are out of step",
-    reference: "draft-pantos-hls-rfc8216bis-22 6.2.2; HLS authoring specification 7",
+    reference: "draft-pantos-hls-rfc8216bis-22 6.2.2; HLS authoring specification 7; ISO/IEC 23009-1 5.4.1",
     needs_history: true,
 };
 
@@ -19,6 +20,10 @@ params! {
 }
 
 pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    if context.output.dash.is_some() {
+        let Some(updates) = updates::recent(context) else { return Verdict::NotRun(FIRST) };
+        return Verdict::Ran(of_mpd(&updates, params).into_iter().collect());
+    }
     input::each(context, FIRST, |facts, past| {
         let steps = relation::recent(context, facts, past)?;
         Some(violation(&returns(&steps), params).into_iter().collect())
@@ -41,6 +46,28 @@ fn returns<'a, 's>(steps: &'s [Step<'a>]) -> Vec<(&'s Step<'a>, &'s Step<'a>)> {
         }
     }
     found
+}
+
+/// How often an MPD went back and was later where it had been, or beyond. publishTime alone harms no player.
+fn of_mpd(updates: &[Update<'_>], params: &Params) -> Option<Violation> {
+    let (mut count, mut back): (usize, Option<&Update<'_>>) = (0, None);
+    let mut last = None;
+    for update in updates {
+        match (update.change, back) {
+            (Change::Restarted, _) => back = None,
+            (_, Some(went)) if updates::reached(went.earlier, update.later) => {
+                (count, back, last) = (count + 1, None, Some(update));
+            }
+            (Change::Regressed(Back::Published(_)), _) => {}
+            (Change::Regressed(_), None) => back = Some(update),
+            _ => {}
+        }
+    }
+    let last = last.filter(|_| count >= params.returns.max(1))?;
+    let message = format!(
+        "MPDs of two states alternate, {count} times by now: two origins (or caches) behind one address are out of step"
+    );
+    Some(Violation::new(message).with("returns", count).with("seen_at", last.later.first_seen.to_string()))
 }
 
 fn violation(returns: &[(&Step<'_>, &Step<'_>)], params: &Params) -> Option<Violation> {
@@ -106,6 +133,19 @@ mod tests {
         let mut seen = edges(&[15, 13, 16, 14, 17]);
         seen.iter_mut().take(2).for_each(|o| o.first_seen = time(-301.0));
         assert_holds(run(seen));
+    }
+
+    #[test]
+    fn mpds_that_alternate_fail_from_the_second_return_on() {
+        let run = |edges: &[f64]| {
+            let mut scene = Scene::dash(&timed("<S t=\"980000\" d=\"2000\" r=\"9\"/>"));
+            scene.published((0..).zip(edges).map(|(n, edge)| mpd(-100 + 10 * n, *edge)));
+            check(&scene.context(), &Params::default())
+        };
+        assert_holds(run(&[980.0, 976.0, 982.0, 984.0]));
+        assert_holds(run(&[980.0, 976.0, 982.0, 978.0]));
+        assert!(messages(run(&[980.0, 976.0, 982.0, 978.0, 984.0])).contains("2 times by now"));
+        assert_holds(run(&[980.0, 974.0, 976.0, 972.0, 974.0]));
     }
 
     #[test]

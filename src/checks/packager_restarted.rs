@@ -1,25 +1,43 @@
 use super::input::{self, FIRST};
 use super::relation::{self, Relation, Step, last_number};
+use super::updates::{self, Change, Update};
 use super::{Context, Group, Meta, Verdict, Violation};
 use crate::finding::Severity;
+use crate::units::Timestamp;
 
 pub const META: Meta = Meta {
     id: "packager_restarted",
     severity: Severity::Major,
     group: Group::OverTime,
-    help: "fails when new segments came under media sequence numbers that began again: reported for the template's hold time, then \
-           the new run is the baseline",
-    reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.2, 6.2.2",
+    help: "fails when new segments came under media sequence numbers, or an MPD's presentation time, that began again: reported for the \
+           template's hold time, then the new run is the baseline",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.2, 6.2.2; ISO/IEC 23009-1 5.4.1",
     needs_history: true,
 };
 
 params! {}
 
 pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
+    if context.output.dash.is_some() {
+        let Some(updates) = updates::recent(context) else { return Verdict::NotRun(FIRST) };
+        return Verdict::Ran(updates.iter().rev().filter(|u| u.change == Change::Restarted).map(of_mpd).collect());
+    }
     input::each(context, FIRST, |facts, past| {
         let steps = relation::recent(context, facts, past)?;
         Some(steps.iter().rev().filter(|s| s.relation == Relation::Restarted).map(violation).collect())
     })
+}
+
+fn of_mpd(update: &Update<'_>) -> Violation {
+    let (a, b) = (update.earlier, update.later);
+    let shown = |at: Option<Timestamp>| at.map_or_else(|| "none".to_owned(), |at| at.to_string());
+    let message = format!(
+        "the packager began again: presentation time starts anew, availabilityStartTime was {} and is {}; players that were watching \
+         lose the stream",
+        shown(a.availability_start),
+        shown(b.availability_start)
+    );
+    Violation::new(message).with("before_seen_until", a.last_seen.to_string()).with("seen_at", b.first_seen.to_string())
 }
 
 fn violation(step: &Step<'_>) -> Violation {
@@ -69,6 +87,21 @@ mod tests {
     #[test]
     fn origins_out_of_step_are_no_restart() {
         assert_holds(run([observation(-20, 10, 15), observation(-10, 9, 14)]));
+    }
+
+    fn run_mpd(states: impl IntoIterator<Item = crate::history::SeenMpd>) -> Verdict {
+        let mut scene = Scene::dash(&timed("<S t=\"980000\" d=\"2000\" r=\"9\"/>"));
+        scene.published(states);
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn an_mpd_whose_time_began_again_is_reported_for_hold() {
+        assert_holds(run_mpd([mpd(-20, 980.0), mpd(-10, 990.0)]));
+        assert_holds(run_mpd([mpd(-20, 980.0), mpd(-10, 974.0)]));
+        assert!(messages(run_mpd([mpd(-320, 680.0), mpd(-300, 4.0)])).contains("presentation time starts anew"));
+        assert_holds(run_mpd([mpd(-320, 680.0), mpd(-301, 4.0), mpd(-10, 290.0)]));
+        assert_not_run(run_mpd([mpd(0, 980.0)]), FIRST);
     }
 
     #[test]

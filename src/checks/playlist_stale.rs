@@ -1,15 +1,11 @@
-use super::input;
-use super::{Context, Group, Meta, Verdict, Violation};
-use crate::facts::RenditionFacts;
+use super::standing::{self, Limits};
+use super::{Context, Group, Meta, Verdict, input};
 use crate::finding::Severity;
-use crate::history::RenditionPast;
-use crate::stream::Timeline;
-use crate::units::Seconds;
 
 pub const META: Meta = Meta {
     id: "playlist_stale",
     severity: Severity::Major,
-    group: Group::Timeline,
+    group: Group::Hls,
     help: "fails when a live playlist has not got a new segment for 1.5 target durations, critical after 3; on a first probe from \
            Last-Modified, or from a PROGRAM-DATE-TIME far in the past",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1",
@@ -25,85 +21,16 @@ params! {
     date_allowance: f64 = 120.0,
 }
 
-/// How long the live edge has stood still at least, and what says so.
-struct Still {
-    age: Seconds,
-    source: &'static str,
-    /// A date may be wrong by itself: alone it is not enough for a critical verdict.
-    sure: bool,
-}
-
 const NO_LIVE: &str = "no live playlist with a history was read";
 
 pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    let Params { major_after, critical_after, date_allowance, .. } = *params;
+    let limits = Limits { major_after, critical_after, date_allowance };
     input::each(context, NO_LIVE, |facts, past| {
-        let timeline = facts.timeline.as_deref()?;
-        if timeline.ended {
-            return None;
-        }
-        let target = input::target_duration(timeline)?;
-        let still = still(context, facts, past, timeline, params)?;
-        Some(judge(facts, timeline, target, &still, params).into_iter().collect())
+        let timeline = facts.timeline.as_deref().filter(|t| !t.ended)?;
+        let (unit, made) = (standing::target_duration(timeline)?, standing::last_modified(facts));
+        standing::judge(context, (facts, past, timeline), &unit, &made, &limits)
     })
-}
-
-fn judge(
-    facts: &RenditionFacts,
-    timeline: &Timeline,
-    target: Seconds,
-    still: &Still,
-    params: &Params,
-) -> Option<Violation> {
-    let targets = still.age.0 / target.0;
-    if targets <= params.major_after {
-        return None;
-    }
-    let message = format!(
-        "no new segment for {:.1} s: {targets:.1} target durations of {} s; the newest is {}",
-        still.age.0,
-        target.0,
-        timeline.last_number().map_or_else(|| "none".to_owned(), |n| n.to_string()),
-    );
-    let violation = Violation::new(message)
-        .with("url", facts.playlist.as_ref().map(|p| input::shown(&p.url)))
-        .with("age_seconds", still.age.0)
-        .with("target_duration_seconds", target.0)
-        .with("last_number", timeline.last_number())
-        .with("source", still.source);
-    let critical = still.sure && targets > params.critical_after;
-    Some(if critical { violation.severity(Severity::Critical) } else { violation })
-}
-
-/// What we saw ourselves counts. Only while the playlist has never been seen to advance may its headers and
-/// dates make it older than that: once it advances they are either right or irrelevant.
-fn still(
-    context: &Context<'_>,
-    facts: &RenditionFacts,
-    past: &RenditionPast,
-    timeline: &Timeline,
-    params: &Params,
-) -> Option<Still> {
-    let seen = Still { age: Seconds::between(past.edge_since?, context.now), source: "observed", sure: true };
-    if past.observations.len() > 1 {
-        return Some(seen);
-    }
-    let latency = timeline.live_edge().map(|edge| Seconds::between(edge, context.now));
-    let claimed = match (unmodified(context, facts), latency) {
-        // A live edge near the clock contradicts a Last-Modified that a server has set once and for all.
-        (Some(age), Some(latency)) if latency.0 < age.0 => Still { age: latency, source: "Last-Modified", sure: true },
-        (Some(age), _) => Still { age, source: "Last-Modified", sure: true },
-        (None, Some(latency)) => {
-            Still { age: latency - Seconds(params.date_allowance), source: "PROGRAM-DATE-TIME", sure: false }
-        }
-        (None, None) => return Some(seen),
-    };
-    Some(if claimed.age > seen.age { claimed } else { seen })
-}
-
-/// Age of the playlist by its server's own clock.
-fn unmodified(context: &Context<'_>, facts: &RenditionFacts) -> Option<Seconds> {
-    let exchange = facts.playlist.as_ref()?.ok()?;
-    Some(Seconds::between(exchange.last_modified?, exchange.date.unwrap_or(context.now)))
 }
 
 #[cfg(test)]

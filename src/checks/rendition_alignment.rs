@@ -1,5 +1,5 @@
 use super::input::{self, NO_MANIFEST, about, sound};
-use super::{Context, Group, Meta, Verdict, Violation};
+use super::{Context, Group, Meta, Verdict, Violation, updates};
 use crate::container::{Container, Track};
 use crate::facts::SegmentFacts;
 use crate::finding::Severity;
@@ -40,6 +40,7 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
     let (mut compared, mut found) = (false, Vec::new());
     for (other, places, mut restarts) in renditions {
         restarts.extend(&began);
+        restarts.extend(updates::redated(context));
         let pairs: Vec<_> =
             places.iter().rev().filter_map(|p| Some((p, matching(p, &reference, &restarts)?))).collect();
         compared |= !pairs.is_empty();

@@ -2,7 +2,7 @@
 
 use super::input::{NO_MANIFEST, capped};
 use super::{Context, Verdict, Violation};
-use crate::dash::{self, Mpd, Period, Representation, Run, Segments, timing};
+use crate::dash::{self, Mpd, Period, Representation, Run, timing};
 use crate::facts::RenditionFacts;
 use crate::stream::names;
 use crate::units::{Seconds, Timestamp};
@@ -42,13 +42,7 @@ pub(super) fn each(context: &Context<'_>, judge: impl Fn(&Rung<'_>) -> Vec<Viola
 impl Rung<'_> {
     /// Its SegmentTimeline; `None` where its segments come at a fixed pace.
     pub fn runs(&self) -> Option<&[Run]> {
-        match &self.representation.addressing.segments {
-            Segments::Listed(listing) => match &listing.pace {
-                dash::Pace::Runs(runs) => Some(runs),
-                dash::Pace::Fixed(_) => None,
-            },
-            _ => None,
-        }
+        self.representation.addressing.segments.runs()
     }
 
     pub fn seconds(&self, ticks: i128) -> f64 {
@@ -61,9 +55,4 @@ impl Rung<'_> {
         let presented: Seconds = timing::presented(self.period, &self.representation.addressing, span)?;
         Some(presented.after(self.mpd.availability_start?))
     }
-}
-
-/// Where the last of a run's segments ends, in ticks. `None`: it is open.
-pub(super) fn end(run: &Run) -> Option<u64> {
-    run.start.checked_add(run.duration.checked_mul(run.count?)?)
 }

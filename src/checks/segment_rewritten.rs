@@ -31,7 +31,9 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
         let steps = relation::recent(context, facts, past)?;
         // A step back or a restart is reported as what it is, not once for each segment.
         let continued = steps.iter().rev().filter(|s| s.relation == Relation::Continued);
-        let params = Params { uris: params.uris && names_last(past), ..params.clone() };
+        // In DASH a date is availabilityStartTime's: where that moves, mpd_regressed says so.
+        let date_tolerance = if context.output.dash.is_some() { f64::INFINITY } else { params.date_tolerance };
+        let params = Params { uris: params.uris && names_last(past), date_tolerance, ..params.clone() };
         Some(continued.filter_map(|s| rewritten(s, &params)).collect())
     })
 }

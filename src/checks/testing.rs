@@ -11,7 +11,7 @@ use crate::facts::{
     DashFacts, DeltaFacts, Exchange, Failure, FailureKind, Fetched, HintFacts, LowLatencyFacts, OutputFacts, PartFacts,
     ReloadFacts, RenditionFacts, SegmentFacts, Timings,
 };
-use crate::history::{Observation, OutputPast, Remembered, RenditionPast};
+use crate::history::{Listed, Observation, OutputPast, Remembered, RenditionPast, SeenMpd, SeenPeriod};
 use crate::stream::{
     HintKind, LowLatency, Media, Part, PreloadHint, Protocol, Rendition, Resolution, Segment, ServerControl, Timeline,
 };
@@ -304,6 +304,7 @@ impl Scene {
                 renditions: [(NAME.to_owned(), RenditionPast::default())].into(),
                 ladders: Vec::new(),
                 inputs: Vec::new(),
+                mpds: Vec::new(),
             },
         }
     }
@@ -322,7 +323,7 @@ impl Scene {
                 ..rendition(NAME)
             })
             .collect();
-        scene.output.dash = Some(DashFacts { mpd: Arc::new(mpd), clock: None });
+        scene.output.dash = Some(DashFacts { mpd: Arc::new(mpd), asked_at: time(0.0), clock: None });
         scene
     }
 
@@ -386,8 +387,27 @@ impl Scene {
         self.past().observations = observations.into_iter().map(Arc::new).collect();
     }
 
+    /// States of the MPD.
+    pub fn published(&mut self, states: impl IntoIterator<Item = SeenMpd>) {
+        self.history.mpds = states.into_iter().map(Arc::new).collect();
+    }
+
     pub fn remember(&mut self, segments: impl IntoIterator<Item = SegmentFacts>) {
         self.past().segments = segments.into_iter().map(Arc::new).collect();
+    }
+}
+
+/// Seen and published at `second`; its window of 20 s ends `edge` seconds into the presentation, which began 1000 s ago.
+pub fn mpd(second: i64, edge: f64) -> SeenMpd {
+    let at = time(second as f64);
+    let (start, end) = (Seconds(edge - 20.0), Seconds(edge));
+    SeenMpd {
+        first_seen: at,
+        last_seen: at,
+        availability_start: Some(time(-1000.0)),
+        publish_time: Some(at),
+        listed: Some(Listed::Timeline { start, end, media_end: end }),
+        periods: vec![SeenPeriod { id: None, start: Seconds::ZERO }],
     }
 }
 

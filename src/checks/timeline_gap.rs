@@ -1,4 +1,4 @@
-use super::representations::{self, Rung, end};
+use super::representations::{self, Rung};
 use super::{Context, Group, Meta, Verdict, Violation};
 use crate::dash::Run;
 use crate::finding::Severity;
@@ -29,7 +29,7 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
 
 fn inside(rung: &Rung<'_>, params: &Params) -> Vec<Violation> {
     let runs = rung.runs().unwrap_or_default();
-    let edge = runs.last().map_or(0, |last| end(last).unwrap_or(last.start));
+    let edge = runs.last().map_or(0, |last| last.end().unwrap_or(last.start));
     let near = |run: &&Run| rung.seconds(i128::from(edge) - i128::from(run.start)) <= params.within;
     let apart = |run: &Run| rung.seconds(i128::from(run.apart));
     let wrong = runs.iter().filter(near).filter(|run| apart(run).abs() > params.tolerance);
@@ -51,7 +51,7 @@ fn before_next(context: &Context<'_>, rung: &Rung<'_>, params: &Params) -> Optio
     let same = |r: &&crate::dash::Representation| r.id == rung.representation.id;
     let representation = crate::dash::rungs(period).map(|(_, r)| r).find(same)?;
     let own = Rung { period, representation, ..*rung };
-    let ended = own.at(end(own.runs()?.last()?)?)?;
+    let ended = own.at(own.runs()?.last()?.end()?)?;
     let begins = rung.period.start?.after(rung.mpd.availability_start?);
     let gap = crate::units::Seconds::between(ended, begins).0;
     let past = crate::units::Seconds::between(begins, rung.now).0;

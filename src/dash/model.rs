@@ -145,6 +145,17 @@ pub enum Segments {
     Unusable,
 }
 
+impl Segments {
+    /// Its SegmentTimeline; `None` where segments come at a fixed pace, or there is but one.
+    #[must_use]
+    pub fn runs(&self) -> Option<&[Run]> {
+        match self {
+            Self::Listed(Listing { pace: Pace::Runs(runs), .. }) => Some(runs),
+            _ => None,
+        }
+    }
+}
+
 /// SegmentTemplate or SegmentList.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listing {
@@ -175,6 +186,14 @@ pub struct Run {
     pub count: Option<u64>,
     /// It doesn't begin where the one before ended: ticks between (a gap), or less than 0 (an overlap).
     pub apart: i64,
+}
+
+impl Run {
+    /// Where its last segment ends, in ticks. `None`: it is open, or ends beyond what ticks can count.
+    #[must_use]
+    pub fn end(&self) -> Option<u64> {
+        self.start.checked_add(self.duration.checked_mul(self.count?)?)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]

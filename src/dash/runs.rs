@@ -14,7 +14,7 @@ pub(super) fn read(timeline: Node<'_, '_>, start_number: u64, notes: &mut Notes<
     for node in children(timeline, "S") {
         let written = number(node, "t", notes);
         close(&mut runs, written, node, notes);
-        next = runs.last().map_or(next, end);
+        next = runs.last().map_or(next, Run::end);
         let number = self::number(node, "n", notes).or_else(|| runs.last().map_or(Some(start_number), after));
         let (Some(start), Some(number), Some(duration)) = (written.or(next), number, length(node, notes)) else {
             continue;
@@ -50,11 +50,6 @@ fn length(node: Node<'_, '_>, notes: &mut Notes<'_>) -> Option<u64> {
 fn count(node: Node<'_, '_>, notes: &mut Notes<'_>) -> Option<u64> {
     let repeat: i64 = number(node, "r", notes).unwrap_or(0);
     u64::try_from(repeat).ok().map(|r| r + 1)
-}
-
-/// Where a closed run ends; `None` beyond what ticks can count.
-fn end(run: &Run) -> Option<u64> {
-    run.start.checked_add(run.duration.checked_mul(run.count?)?)
 }
 
 fn after(run: &Run) -> Option<u64> {

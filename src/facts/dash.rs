@@ -3,12 +3,13 @@
 use super::Fetched;
 use crate::dash::timing::Source;
 use crate::dash::{Descriptor, Mpd};
-use crate::units::Seconds;
+use crate::units::{Seconds, Timestamp};
 use std::sync::Arc;
 
 #[derive(Debug, Clone)]
 pub struct DashFacts {
     pub mpd: Arc<Mpd>,
+    pub asked_at: Timestamp,
     /// The first UTCTiming that this exporter can read, else the first. `None`: the MPD has none.
     pub clock: Option<ClockFacts>,
 }

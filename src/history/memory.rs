@@ -1,6 +1,7 @@
 use super::inits;
 use super::inputs::{self, SeenInputs};
 use super::ladder::{self, SeenLadder};
+use super::mpds::{self, SeenMpd};
 use super::{KeyUse, Observation, OutputPast, RenditionPast, identity};
 use crate::facts::{KeyFacts, OutputFacts, RenditionFacts, SegmentFacts};
 use crate::stream::{Key as MediaKey, Segment, Timeline};
@@ -43,6 +44,9 @@ struct Memory {
     renditions: HashMap<String, RenditionMemory>,
     ladders: Vec<Arc<SeenLadder>>,
     inputs: Vec<Arc<SeenInputs>>,
+    mpds: Vec<Arc<SeenMpd>>,
+    /// When the newest known MPD had arrived.
+    mpd_arrived: Timestamp,
 }
 
 #[derive(Debug, Default)]
@@ -117,6 +121,7 @@ impl History {
         let kept = Keep { hold, ..keep };
         ladder::record(&mut memory.ladders, facts, now, kept);
         inputs::record(&mut memory.inputs, facts, now, hold);
+        mpds::record(&mut memory.mpds, &mut memory.mpd_arrived, facts, now, hold);
         for rendition in &facts.renditions {
             memory.renditions.entry(rendition.rendition.name.clone()).or_default().take(rendition, now, kept);
         }
@@ -168,7 +173,8 @@ impl Memory {
             past
         };
         let renditions = self.renditions.iter().map(|(name, r)| (name.clone(), past(r))).collect();
-        OutputPast { renditions, ladders: self.ladders.clone(), inputs: self.inputs.clone() }
+        let (ladders, inputs, mpds) = (self.ladders.clone(), self.inputs.clone(), self.mpds.clone());
+        OutputPast { renditions, ladders, inputs, mpds }
     }
 }
 

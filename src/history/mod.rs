@@ -11,6 +11,7 @@ mod inputs;
 mod key_use;
 mod ladder;
 mod memory;
+mod mpds;
 mod observation;
 
 pub use ads::{AdPast, OpenBreak};
@@ -19,6 +20,7 @@ pub use inputs::SeenInputs;
 pub use key_use::KeyUse;
 pub use ladder::SeenLadder;
 pub use memory::{History, Keep, Key, Known};
+pub use mpds::{Listed, SeenMpd, SeenPeriod};
 pub use observation::{MAX_REMEMBERED_SEGMENTS, Observation, Remembered, identity};
 
 use crate::facts::{KeyFacts, SegmentFacts};
@@ -35,6 +37,8 @@ pub struct OutputPast {
     pub ladders: Vec<Arc<SeenLadder>>,
     /// Distinct active inputs that the packager named, in the same way.
     pub inputs: Vec<Arc<SeenInputs>>,
+    /// DASH: distinct states of the live MPD, in the same way.
+    pub mpds: Vec<Arc<SeenMpd>>,
 }
 
 #[derive(Debug, Clone, Default)]

@@ -357,3 +357,24 @@ fn a_replaced_initialization_segment_is_remembered_for_hold_and_the_current_one_
     // A probe that began earlier and answers later.
     assert_eq!(states(1, 400), [(2, at(20), at(500))]);
 }
+
+#[test]
+fn an_mpd_that_was_asked_for_before_the_newest_had_come_is_no_news() {
+    let history = History::new(10);
+    let record = |published: i64, when: i64| {
+        let text =
+            format!("<MPD type=\"dynamic\" availabilityStartTime=\"{}\" publishTime=\"{}\"/>", at(0), at(published));
+        let base = Url::parse("http://packager/live/TV1.mpd").unwrap();
+        let mpd = Arc::new(crate::dash::parse(text.as_bytes(), &base).0.unwrap());
+        let dash = Some(crate::facts::DashFacts { mpd, asked_at: at(when), clock: None });
+        let facts =
+            OutputFacts { dash, manifest: answered_after(Seconds(2.0)), ..facts(timeline(0, 1, ""), when, vec![]) };
+        let states = history.record(&key(), &facts, at(when + 2), KEEP).mpds;
+        states.iter().map(|s| s.publish_time.unwrap().as_second() - at(0).as_second()).collect::<Vec<_>>()
+    };
+    assert_eq!(record(10, 10), [10]);
+    assert_eq!(record(5, 11), [10], "asked for while the first was on its way");
+    assert_eq!(record(12, 12), [10, 12]);
+    assert_eq!(record(12, 80), [12], "what was replaced is forgotten after hold");
+    assert_eq!(record(90, 90), [12, 90]);
+}

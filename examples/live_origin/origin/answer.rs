@@ -82,7 +82,11 @@ async fn reply(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64) -> Reply {
     }
     match &ask.route.resource {
         Resource::Master => master(ask, timeline, now_ms).await,
-        Resource::Mpd(form, file) => mpd(timeline, *form, file, now_ms),
+        Resource::Mpd(form, file) => {
+            // Whoever asks for the time only is no player.
+            let turn = if ask.query == Some("clock") { 0 } else { ask.state.turn(ask.path) };
+            mpd(timeline, *form, file, now_ms, turn)
+        }
         Resource::Playlist(rendition) => media_playlist(ask, timeline, now_ms, *rendition).await,
         Resource::IFrames(rendition) => i_frame_playlist(ask, timeline, now_ms, *rendition),
         Resource::Init(rendition) => init(timeline, now_ms, *rendition),
@@ -130,14 +134,14 @@ fn rewrite(ask: &Ask<'_>, reply: &mut Reply) {
     reply.body = Content::Whole(text.into());
 }
 
-fn mpd(timeline: &Timeline, form: dash::Form, file: &str, now_ms: i64) -> Reply {
+fn mpd(timeline: &Timeline, form: dash::Form, file: &str, now_ms: i64, turn: u64) -> Reply {
     match timeline.effect {
         Some(Effect::MasterStatus(status)) => {
             text(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), "no MPD here\n")
         }
         Some(Effect::ManifestHtml) => whole("text/html", Bytes::from_static(PAGE.as_bytes()), None),
         _ => {
-            let (text, published_ms) = dash::mpd(timeline, form, file, now_ms);
+            let (text, published_ms) = dash::mpd(timeline, form, file, now_ms, turn);
             whole("application/dash+xml", text.into(), Some(published_ms))
         }
     }
@@ -225,7 +229,7 @@ fn key(effect: Option<Effect>, number: i64) -> Reply {
 }
 
 async fn segment(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, rendition: Rendition, name: &str) -> Reply {
-    let by_number = dash::by_number(timeline, rendition, name);
+    let by_number = dash::by_number(timeline, rendition, name, now_ms);
     let Some(segment) = timeline.named(by_number.as_deref().unwrap_or(name), now_ms, rendition) else {
         return growing(ask, timeline, now_ms, rendition, name).await;
     };

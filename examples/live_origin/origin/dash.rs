@@ -31,19 +31,25 @@ pub fn form(file: &str) -> Option<Form> {
 }
 
 /// The text, and when it was published.
-pub fn mpd(timeline: &Timeline, form: Form, file: &str, now_ms: i64) -> (String, i64) {
-    let listing = timeline.listing(now_ms, Rendition::Rung(0), 0);
+pub fn mpd(timeline: &Timeline, form: Form, file: &str, now_ms: i64, turn: u64) -> (String, i64) {
+    let listing = timeline.listing(now_ms, Rendition::Rung(0), turn);
     let length_ms = timeline.layout[0] * UNIT_MS;
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     text.push_str("<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" profiles=\"urn:mpeg:dash:profile:isoff-live:2011\"");
     let kind = if timeline.effect == Some(Effect::LiveEnded) { "static" } else { "dynamic" };
     let _ = write!(text, " type=\"{kind}\" minBufferTime=\"PT4S\"");
-    let late = if let Some(Effect::MpdStart(seconds)) = timeline.effect { seconds } else { 0 };
+    let late_ms = match timeline.effect {
+        Some(Effect::MpdStart(seconds)) => seconds * 1000,
+        Some(Effect::MpdStartMoves) if now_ms.div_euclid(20_000) % 2 == 1 => 3000,
+        _ => timeline.run_start(now_ms) * UNIT_MS,
+    };
     if timeline.effect != Some(Effect::MpdAttribute) {
-        let _ = write!(text, " availabilityStartTime=\"{}\"", date(EPOCH_MS + ENCODER_LATENCY_MS + late * 1000));
+        let _ = write!(text, " availabilityStartTime=\"{}\"", date(EPOCH_MS + ENCODER_LATENCY_MS + late_ms));
     }
     let (depth, update) = (timeline.window * length_ms / 1000, length_ms / 1000);
-    let _ = write!(text, " publishTime=\"{}\" minimumUpdatePeriod=\"PT{update}S\"", date(listing.published_ms));
+    let older = timeline.effect == Some(Effect::MpdPublished) && now_ms.div_euclid(20_000) % 2 == 1;
+    let published_ms = listing.published_ms - if older { 60_000 } else { 0 };
+    let _ = write!(text, " publishTime=\"{}\" minimumUpdatePeriod=\"PT{update}S\"", date(published_ms));
     let longest = if timeline.effect == Some(Effect::MpdMaximum) { update / 2 } else { update + 1 };
     if timeline.effect == Some(Effect::MpdDepth) {
         let _ = write!(text, " suggestedPresentationDelay=\"PT{}S\"", depth + update);
@@ -51,10 +57,10 @@ pub fn mpd(timeline: &Timeline, form: Form, file: &str, now_ms: i64) -> (String,
     let _ = writeln!(text, " timeShiftBufferDepth=\"PT{depth}S\" maxSegmentDuration=\"PT{longest}S\">");
     let periods = periods(form, &listing.segments);
     for (at, index) in periods.iter().enumerate() {
-        period(&mut text, timeline, form, *index, periods.get(at + 1).copied(), now_ms);
+        period(&mut text, timeline, form, *index, periods.get(at + 1).copied(), (now_ms, turn));
     }
     if timeline.effect != Some(Effect::MpdCut) {
-        let file = if timeline.effect == Some(Effect::MpdClock) { "clock" } else { file };
+        let file = if timeline.effect == Some(Effect::MpdClock) { "clock" } else { &format!("{file}?clock") };
         let _ =
             writeln!(text, "<UTCTiming schemeIdUri=\"urn:mpeg:dash:utc:http-head:2014\" value=\"{file}\"/>\n</MPD>");
     }
@@ -72,7 +78,7 @@ fn periods(form: Form, listed: &[Segment]) -> Vec<i64> {
     periods
 }
 
-fn period(text: &mut String, timeline: &Timeline, form: Form, from: i64, until: Option<i64>, now_ms: i64) {
+fn period(text: &mut String, timeline: &Timeline, form: Form, from: i64, until: Option<i64>, when: (i64, u64)) {
     let start = timeline.start_unit(from) * UNIT_MS;
     let _ = writeln!(text, "<Period id=\"p{from}\" start=\"PT{}S\">", start as f64 / 1000.0);
     let mut set = |rendition: Rendition, id: usize| {
@@ -86,7 +92,7 @@ fn period(text: &mut String, timeline: &Timeline, form: Form, from: i64, until: 
         let gone = |at: usize| timeline.effect == Some(Effect::MpdRung) && timeline.ladder.rungs()[at].name == "540p";
         for at in all.filter(|at| rendition == Rendition::Audio || !gone(*at)) {
             let rendition = if rendition == Rendition::Audio { rendition } else { Rendition::Rung(at) };
-            representation(text, timeline, rendition, (from, until), form, now_ms);
+            representation(text, timeline, rendition, (from, until), form, when);
         }
         text.push_str("</AdaptationSet>\n");
     };
@@ -101,7 +107,7 @@ fn representation(
     rendition: Rendition,
     (from, until): (i64, Option<i64>),
     form: Form,
-    now_ms: i64,
+    (now_ms, turn): (i64, u64),
 ) {
     let media = media::media();
     let rate = |units: &[&[u8]]| {
@@ -137,7 +143,7 @@ fn representation(
         return;
     }
     let offset = timeline.start_unit(from) * UNIT_MS * scale / 1000;
-    let listing = timeline.listing(now_ms, rendition, 0);
+    let listing = timeline.listing(now_ms, rendition, turn);
     let within = |s: &&Segment| s.index >= from && until.is_none_or(|until| s.index < until);
     let mut listed: Vec<&Segment> = listing.segments.iter().filter(within).collect();
     if timeline.effect == Some(Effect::MpdGap) && rendition == TARGET && listed.len() > 3 {
@@ -166,10 +172,10 @@ fn ticks(rendition: Rendition, unit: i64) -> i64 {
 }
 
 /// The name by number of a segment that is asked for by its time.
-pub fn by_number(timeline: &Timeline, rendition: Rendition, name: &str) -> Option<String> {
+pub fn by_number(timeline: &Timeline, rendition: Rendition, name: &str, now_ms: i64) -> Option<String> {
     let asked: i64 = name.strip_prefix("t_")?.parse().ok().filter(|t| (0..1 << 50).contains(t))?;
     let near = asked / (timescale(rendition) * UNIT_MS / 1000);
     let unit = (near - 1..=near + 1).find(|unit| ticks(rendition, *unit) == asked)?;
     let index = unit.div_euclid(timeline.layout[0]);
-    (timeline.start_unit(index) == unit).then(|| format!("seg_{}", index + timeline.base))
+    (timeline.start_unit(index) == unit).then(|| timeline.name_in_run(index, now_ms))
 }

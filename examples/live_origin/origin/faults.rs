@@ -170,6 +170,10 @@ pub enum Effect {
     MpdGap,
     /// availabilityStartTime is so many seconds later (earlier if negative) than it should be.
     MpdStart(i64),
+    /// availabilityStartTime is 3 s later in every second 20 s.
+    MpdStartMoves,
+    /// publishTime is a minute older in every second 20 s.
+    MpdPublished,
     /// UTCTiming names what isn't there.
     MpdClock,
     /// A time-shift buffer shorter than the presentation delay.
@@ -570,7 +574,17 @@ static FAULTS: &[Fault] = &[
     Fault { path: TIME, ..fault("mpd_length", Effect::MpdLength, "CM1", "A SegmentTimeline's S have no length.",
         &["mpd_syntax"], &["dash_live_edge"]) },
     Fault { path: TIME, ..fault("mpd_stale", Effect::Stale, "CM1", "The MPD stops being updated.",
-        &["playlist_stale"], &["dash_live_edge"]) },
+        &["mpd_stale"], &["dash_live_edge"]) },
+    Fault { path: TIME, ..fault("mpd_regressed", Effect::SequenceRegressed, "CM1", "The MPD steps back for three segment durations out of ten.",
+        &["mpd_regressed"], &["origins_out_of_step"]) },
+    Fault { path: TIME, ..fault("mpd_start_moved", Effect::MpdStartMoves, "CM1", "availabilityStartTime is 3 s later every 20 s, and back.",
+        &["mpd_regressed"], &[]) },
+    Fault { path: TIME, ..fault("mpd_published", Effect::MpdPublished, "CM1", "publishTime goes back by a minute every 20 s; the timeline goes on.",
+        &["mpd_regressed"], &[]) },
+    Fault { path: TIME, ..fault("dash_two_origins", Effect::TwoOrigins, "CM1", "MPDs of two states alternate, three segments apart.",
+        &["origins_out_of_step", "mpd_regressed"], &[]) },
+    Fault { path: TIME, ..fault("dash_restarted", Effect::Restarted, "CM1",
+        "Presentation time and timestamps begin again every twenty segments, under a new availabilityStartTime.", &["packager_restarted"], &[]) },
     Fault { path: TIME, ..fault("timeline_gap", Effect::MpdGap, "CM1", "A SegmentTimeline lacks its third newest segment.",
         &["timeline_gap"], &[]) },
     Fault { path: TIME, ..fault("dash_nothing_available", Effect::MpdStart(-120), "CM1",

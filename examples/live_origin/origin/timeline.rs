@@ -184,6 +184,21 @@ impl Timeline {
         if self.effect == Some(Effect::Restarted) { shown.div_euclid(RUN) } else { 0 }
     }
 
+    /// Where the packager's present run begins, in units: presentation time and media count from there.
+    pub fn run_start(&self, now_ms: i64) -> i64 {
+        match self.effect {
+            Some(Effect::Restarted) => self.start_unit(self.edge(now_ms).div_euclid(RUN) * RUN - self.window),
+            _ => 0,
+        }
+    }
+
+    /// The name of the segment that begins so many segments into the present run.
+    pub fn name_in_run(&self, place: i64, now_ms: i64) -> String {
+        let run = self.run_at(self.edge(now_ms));
+        let index = if self.effect == Some(Effect::Restarted) { place + run * RUN - self.window } else { place };
+        self.name(index, run, 0)
+    }
+
     fn sequence(&self, first: i64, shown: i64, run: i64) -> i64 {
         match self.effect {
             Some(Effect::Restarted) => self.in_run(first, run),

@@ -33,7 +33,7 @@ impl Capturer<'_> {
         facts.defects = defects;
         let mpd = Arc::new(mpd?);
         facts.parsed = true;
-        let dash = DashFacts { clock: self.utc(&mpd, &base).await, mpd: mpd.clone() };
+        let dash = DashFacts { clock: self.utc(&mpd, &base).await, mpd: mpd.clone(), asked_at };
         let now = (dash.ahead() - EDGE).after(self.clock.now());
         facts.dash = Some(dash);
         let outlines = dash::outline(&mpd, now);
