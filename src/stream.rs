@@ -7,7 +7,7 @@ pub(crate) mod names;
 pub use low_latency::{HintKind, LowLatency, Part, PreloadHint, RenditionReport, ServerControl};
 
 use crate::drm::{self, Id, System};
-use crate::units::{BitsPerSecond, Seconds, Timestamp};
+use crate::units::{BitsPerSecond, MediaTime, Seconds, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -196,6 +196,8 @@ pub struct Segment {
     pub duration: Seconds,
     /// EXT-X-BITRATE in force.
     pub bit_rate: Option<BitsPerSecond>,
+    /// DASH: where the MPD says that it begins in its own media time.
+    pub media_start: Option<MediaStart>,
     /// EXT-X-DISCONTINUITY stands before it.
     pub discontinuity: bool,
     /// Only where the playlist says it for this very segment.
@@ -207,6 +209,14 @@ pub struct Segment {
     pub keys: Arc<[Key]>,
     /// Line of its URI, from 1.
     pub line: u32,
+}
+
+/// Of DASH: by a SegmentTimeline, or by the pace of SegmentTemplate@duration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MediaStart {
+    pub at: MediaTime,
+    /// By a fixed pace, around which real segments may lie.
+    pub nominal: bool,
 }
 
 impl Segment {

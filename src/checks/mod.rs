@@ -43,6 +43,7 @@ catalogue! {
     mpd_stale,
     mpd_regressed,
     timeline_gap,
+    dash_time_mismatch,
     dash_live_edge,
     utc_timing,
     dash_buffer_depth,

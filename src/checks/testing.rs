@@ -76,6 +76,7 @@ pub fn segment(number: u64) -> Segment {
         key: None,
         keys: Arc::default(),
         bit_rate: None,
+        media_start: None,
         line: 10,
     }
 }

@@ -1,11 +1,11 @@
 //! An MPD at one instant → renditions with their timelines, as the playlists of HLS become them.
 
-use super::model::{AdaptationSet, Addressing, Listing, Mpd, Period, Representation, Segments, Source};
+use super::model::{AdaptationSet, Addressing, Listing, Mpd, Pace, Period, Representation, Segments, Source};
 use super::spans::{Span, Stretch, spans};
 use super::template::Values;
 use super::timing;
-use crate::stream::{Map, Media, Rendition, Segment, Timeline, names};
-use crate::units::{BitsPerSecond, Seconds, Timestamp};
+use crate::stream::{Map, Media, MediaStart, Rendition, Segment, Timeline, names};
+use crate::units::{BitsPerSecond, MediaTime, Seconds, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -160,9 +160,16 @@ impl Piece<'_> {
             key: None,
             keys: Arc::default(),
             bit_rate: None,
+            media_start: media_start(addressing, listing, span),
             line: representation.line,
         })
     }
+}
+
+/// `None` beyond what a media time can say.
+fn media_start(addressing: &Addressing, listing: &Listing, span: Span) -> Option<MediaStart> {
+    let at = MediaTime::new(i64::try_from(span.start).ok()?, addressing.timescale);
+    Some(MediaStart { at, nominal: matches!(listing.pace, Pace::Fixed(_)) })
 }
 
 /// Beyond every time that an MPD can name.

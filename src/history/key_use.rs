@@ -114,6 +114,7 @@ mod tests {
             key: Some(key(uri)).filter(|_| !uri.is_empty()),
             keys: (!uri.is_empty()).then(|| key(uri)).into_iter().collect(),
             bit_rate: None,
+            media_start: None,
             line: 1,
         };
         Timeline { segments: uris.iter().enumerate().map(segment).collect(), ..Timeline::default() }

@@ -28,6 +28,7 @@ fn segment(number: u64, query: &str) -> Segment {
         key: None,
         keys: Arc::default(),
         bit_rate: None,
+        media_start: None,
         line: 1,
     }
 }

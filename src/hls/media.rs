@@ -153,6 +153,7 @@ impl<'b> Builder<'b> {
             byte_range,
             duration: next.duration,
             bit_rate: self.bit_rate,
+            media_start: None,
             discontinuity: read.discontinuity,
             program_date_time: next.program_date_time,
             gap: next.gap,

@@ -276,6 +276,7 @@ fn segment(rendition: &str, n: u64) -> Segment {
         key: None,
         keys: Arc::default(),
         bit_rate: None,
+        media_start: None,
         line: 8 + 3 * n as u32,
     }
 }

@@ -309,6 +309,7 @@ mod tests {
             key: None,
             keys: std::sync::Arc::default(),
             bit_rate: None,
+            media_start: None,
             line: 1,
         };
         let marker = |(number, kind): &(u64, MarkerKind)| Marker { kind: kind.clone(), number: *number, line: 7 };

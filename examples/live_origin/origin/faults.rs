@@ -174,6 +174,8 @@ pub enum Effect {
     MpdStartMoves,
     /// publishTime is a minute older in every second 20 s.
     MpdPublished,
+    /// Media times of all segments are so many milliseconds later than the MPD says.
+    MediaShifted(i64),
     /// UTCTiming names what isn't there.
     MpdClock,
     /// A time-shift buffer shorter than the presentation delay.
@@ -606,7 +608,11 @@ static FAULTS: &[Fault] = &[
     Fault { path: NUMBER, ..fault("dash_init_missing", Effect::InitMissing, "CM1", "The initialization segments of the MPD answer 404.",
         &["rendition_available"], &[]) },
     Fault { path: TIME, ..fault("dash_timestamp_jump", Effect::TimestampJump, "CM1", "Timestamps of the MPD's segments jump by 10 s.",
-        &["timestamp_continuity"], &[]) },
+        &["timestamp_continuity"], &["dash_time_mismatch"]) },
+    Fault { path: TIME, ..fault("dash_time_mismatch", Effect::MediaShifted(500), "CM1", "The media are half a second later than $Time$ and the SegmentTimeline say.",
+        &["dash_time_mismatch"], &[]) },
+    Fault { path: NUMBER, ..fault("dash_time_mismatch_number", Effect::MediaShifted(1500), "CM1",
+        "The media are three quarters of a segment later than numbers and presentationTimeOffset say.", &["dash_time_mismatch"], &[]) },
     Fault { path: NUMBER, ..fault("dash_av_offset", Effect::AvOffset, "CM1", "Audio of the MPD's segments starts a second after video.",
         &["av_offset"], &[]) },
     Fault { beside: "live/CM1/time.mpd", ..fault("output_skew", Effect::Behind(35), "CM1",

@@ -289,6 +289,7 @@ impl Timeline {
         match self.effect {
             Some(Effect::TimestampJump) => index.div_euclid(CYCLE) * 10_000,
             Some(Effect::RenditionAlignment) if rendition == TARGET => 500,
+            Some(Effect::MediaShifted(ms)) => ms,
             _ => 0,
         }
     }

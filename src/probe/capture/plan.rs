@@ -76,6 +76,7 @@ mod tests {
             key: None,
             keys: Arc::default(),
             bit_rate: None,
+            media_start: None,
             line: 1,
         }
     }
