@@ -10,16 +10,17 @@ use crate::drm::System;
 use crate::facts::{Decryption, InitFacts, KeyFacts, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
-use crate::stream::Key;
+use crate::stream::{Key, Protocol};
+use std::sync::Arc;
 
 pub const META: Meta = Meta {
     id: "encryption",
     severity: Severity::Critical,
     group: Group::Segments,
     help: "fails when a segment is announced as encrypted and is clear, or the other way round, doesn't decrypt with its AES-128 key and \
-           initialization vector, is encrypted with another scheme or key than the playlist names, when a key doesn't answer, hasn't 16 \
+           initialization vector, is encrypted with another scheme or key than playlist or MPD name, when a key doesn't answer, hasn't 16 \
            bytes or isn't replaced in time, or a DRM system is missing that the template expects",
-    reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.4, 5.2; ISO/IEC 23001-7",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.4, 5.2; ISO/IEC 23001-7; ISO/IEC 23009-1 5.8.4.1",
     needs_history: false,
 };
 
@@ -34,7 +35,7 @@ params! {
 
 pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
     input::each(context, NOTHING, |facts, past| {
-        let judged = judge(facts, past, params);
+        let judged = judge(context.output.protocol, facts, past, params);
         let promised = systems::faults(context.output.protocol, facts, &params.drm);
         let rotated = rotation::judge(past, params.rotation_within);
         judged.into_iter().chain(promised).chain(rotated).reduce(|all, more| [all, more].concat())
@@ -43,7 +44,15 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
 
 const NOTHING: &str = "no segment was inspected and no key was asked for";
 
-fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Option<Vec<Violation>> {
+/// By what encryption is announced.
+fn tag(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Hls => "EXT-X-KEY",
+        Protocol::Dash => "ContentProtection",
+    }
+}
+
+fn judge(protocol: Protocol, facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Option<Vec<Violation>> {
     let segments = input::inspected(facts, past).unwrap_or_default();
     let known = |s: &&SegmentFacts| s.inspection.is_some() || s.decryption.is_some();
     if facts.keys.is_empty() && !segments.iter().any(known) {
@@ -51,8 +60,12 @@ fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Optio
     }
     let mut found: Vec<_> = facts.keys.iter().filter_map(|key| key_fault(key, params)).collect();
     found.extend(facts.inits.iter().filter_map(|init| init_fault(init)));
-    found.extend(unannounced(&segments));
-    found.extend(segments.iter().rev().filter_map(|s| segment_fault(s)));
+    found.extend(unannounced(&segments, tag(protocol)));
+    // An MPD announces for a whole Representation what a player finds sample by sample: there may be a clear lead.
+    let protected = |init: &Arc<InitFacts>| init.inspection.as_ref().is_some_and(|i| i.encrypted);
+    let may_be_clear = protocol == Protocol::Dash && facts.inits.iter().any(protected);
+    let announced = samples::Announced { tag: tag(protocol), may_be_clear };
+    found.extend(segments.iter().rev().filter_map(|s| segment_fault(s, &announced)));
     Some(found)
 }
 
@@ -88,7 +101,7 @@ fn init_fault(facts: &InitFacts) -> Option<Violation> {
     Some(violation.with("url", shown(&facts.map.uri)).with("vector", facts.map.key.as_ref().map(vector)))
 }
 
-fn segment_fault(facts: &SegmentFacts) -> Option<Violation> {
+fn segment_fault(facts: &SegmentFacts, announced: &samples::Announced) -> Option<Violation> {
     facts.fetched.ok()?;
     let key = facts.segment.key.as_ref();
     let method = key.map_or("NONE", |k| k.method.as_str());
@@ -96,14 +109,14 @@ fn segment_fault(facts: &SegmentFacts) -> Option<Violation> {
         Some(Decryption::Clear) => format!("is announced as {method} and is clear: players decrypt it into noise"),
         Some(Decryption::Failed(misfit)) => format!("doesn't decrypt: {misfit}"),
         Some(_) => return None,
-        None => samples::fault(&facts.segment, whole(facts)?)?,
+        None => samples::fault(&facts.segment, whole(facts)?, announced)?,
     };
     let violation = about(facts, format!("segment {} {problem}", facts.segment.number)).with("method", method);
     Some(violation.with("vector", key.map(vector)))
 }
 
 /// Bodies encrypted as a whole look like noise of whole blocks. One may be chance or damage, so all have to.
-fn unannounced(segments: &[&SegmentFacts]) -> Option<Violation> {
+fn unannounced(segments: &[&SegmentFacts], tag: &str) -> Option<Violation> {
     let noise = |s: &SegmentFacts| {
         let unknown = whole(s).is_some_and(|i| i.container == Container::Unknown && !i.head.iter().all(u8::is_ascii));
         let bytes = s.fetched.ok().map_or(0, |e| e.body_bytes);
@@ -111,7 +124,8 @@ fn unannounced(segments: &[&SegmentFacts]) -> Option<Violation> {
     };
     let arrived: Vec<_> = segments.iter().filter(|s| s.fetched.ok().is_some()).collect();
     let last = arrived.last().filter(|_| arrived.len() >= 2 && arrived.iter().all(|s| noise(s)))?;
-    let message = "segments are noise in whole blocks of 16 bytes, as AES-128 leaves them, and no EXT-X-KEY says so";
+    let message =
+        format!("segments are noise in whole blocks of 16 bytes, as AES-128 leaves them, and no {tag} says so");
     Some(about(last, message))
 }
 
@@ -127,7 +141,6 @@ mod tests {
     use crate::crypt::{Misfit, Secret};
     use crate::facts::FailureKind;
     use crate::stream::Map;
-    use std::sync::Arc;
 
     fn key(method: &str) -> Key {
         Key {

@@ -2,14 +2,14 @@ use super::input::{self, NO_PLAYLIST};
 use super::{Context, Group, Meta, Verdict, Violation};
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
-use crate::stream::Timeline;
+use crate::stream::{Protocol, Timeline};
 
 pub const META: Meta = Meta {
     id: "live_ended",
     severity: Severity::Critical,
     group: Group::Delivery,
-    help: "fails when a LIVE channel's playlist carries EXT-X-ENDLIST or the playlist type VOD: players stop at its end",
-    reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.4, 4.4.3.5, 6.2.2",
+    help: "fails when a LIVE channel's playlist carries EXT-X-ENDLIST or the playlist type VOD, or its MPD is static: players stop at its end",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.4, 4.4.3.5, 6.2.2; ISO/IEC 23009-1 5.3.1.2",
     needs_history: false,
 };
 
@@ -19,12 +19,17 @@ pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
     if !context.expected.live {
         return Verdict::NotRun("not a LIVE channel");
     }
-    input::each(context, NO_PLAYLIST, |facts, _| Some(judge(facts, facts.timeline.as_ref()?)))
+    input::each(context, NO_PLAYLIST, |facts, _| Some(judge(context.output.protocol, facts, facts.timeline.as_ref()?)))
 }
 
-fn judge(facts: &RenditionFacts, timeline: &Timeline) -> Vec<Violation> {
+fn judge(protocol: Protocol, facts: &RenditionFacts, timeline: &Timeline) -> Vec<Violation> {
+    let of_mpd = protocol == Protocol::Dash;
     let vod = timeline.playlist_type.as_deref() == Some("VOD");
     let message = match (timeline.ended, vod) {
+        (true, _) if of_mpd => {
+            "the MPD of a LIVE channel is static, or its availabilityEndTime has passed: players stop at its end; see whether the \
+             encoder was stopped"
+        }
         (true, _) => {
             "EXT-X-ENDLIST on a LIVE channel: players stop at the end of the window; see whether the encoder was stopped"
         }

@@ -91,7 +91,7 @@ fn violation(before: &SegmentFacts, next: &SegmentFacts, track: &Track, off: Sec
         back => format!("{name} jumps back by {:.3} s", -back),
     };
     let message =
-        format!("segment {number}: {what} after segment {} with no EXT-X-DISCONTINUITY", before.segment.number);
+        format!("segment {number}: {what} after segment {} with no discontinuity announced", before.segment.number);
     about(next, message).with("track", track.id).with("off_seconds", off.0)
 }
 
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn each_track_that_jumps_or_overlaps_fails() {
         let text = messages(run(pair(10.0)));
-        let video = "segment 6: video jumps forward by 10.000 s after segment 5 with no EXT-X-DISCONTINUITY";
+        let video = "segment 6: video jumps forward by 10.000 s after segment 5 with no discontinuity announced";
         assert_eq!(text, format!("{video}\n{}", video.replace("video", "audio")));
         assert!(messages(run(pair(0.101))).contains("jumps forward by 0.101 s"));
         assert!(messages(run(pair(-0.5))).contains("overlaps by 0.500 s"));

@@ -3,6 +3,7 @@
 use super::model::{Descriptor, Event, EventStream, Protection};
 use super::notes::Notes;
 use super::values::{attribute, child, children, number, string, timescale};
+use crate::drm::{self, Id};
 use roxmltree::Node;
 use std::num::NonZeroU32;
 
@@ -11,6 +12,9 @@ const MAX_DESCRIPTORS: usize = 32;
 /// Of one EventStream: the newest.
 const MAX_EVENTS: usize = 256;
 const EVENTS: &str = "ISO/IEC 23009-1 5.10.2";
+const PSSH: &str = "ISO/IEC 23001-7 11.2.1";
+/// Characters of one box.
+const MAX_PSSH: usize = 64 * 1024;
 const PROTECTION: &str = "ISO/IEC 23009-1 5.8.4.1";
 
 /// Those called `name`. One without a scheme says nothing.
@@ -40,9 +44,26 @@ pub(super) fn protections(node: Node<'_, '_>, notes: &mut Notes<'_>) -> Vec<Prot
             let kid = super::notes::Shown(kid);
             notes.wrong(one, PROTECTION, format_args!("ContentProtection@default_KID {kid} is no UUID"));
         }
-        found.push(Protection { scheme, value, default_kid, pssh: child(one, "pssh").is_some() });
+        let pssh = pssh(one, &scheme, notes);
+        found.push(Protection { scheme, value, default_kid, pssh });
     }
     found
+}
+
+/// `None` for one that no player could use.
+fn pssh(protection: Node<'_, '_>, scheme: &str, notes: &mut Notes<'_>) -> Option<String> {
+    let node = child(protection, "pssh")?;
+    let text: String = node.text()?.chars().filter(|c| !c.is_whitespace()).take(MAX_PSSH + 1).collect();
+    let boxes = drm::in_data_uri(&format!("data:;base64,{text}"));
+    let meant = scheme.get(9..).and_then(Id::written);
+    let wrong = match boxes.first() {
+        _ if text.len() > MAX_PSSH => "is longer than 64 kB",
+        None => "is no `pssh` box in Base64",
+        Some(first) if meant.is_some_and(|meant| meant != first.system) => "is a `pssh` of another DRM system",
+        Some(_) => return Some(text),
+    };
+    notes.wrong(node, PSSH, format_args!("cenc:pssh of {} {wrong}", super::notes::Shown(scheme)));
+    None
 }
 
 fn is_uuid(text: &str) -> bool {

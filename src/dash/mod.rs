@@ -5,6 +5,7 @@
 
 mod addressing;
 mod descriptors;
+mod keys;
 mod model;
 mod mpd;
 mod notes;

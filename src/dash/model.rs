@@ -83,7 +83,8 @@ pub struct Protection {
     /// `cenc`, `cbcs` for the common scheme; the DRM's name otherwise.
     pub value: Option<String>,
     pub default_kid: Option<String>,
-    pub pssh: bool,
+    /// `cenc:pssh`: the box, in Base64.
+    pub pssh: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

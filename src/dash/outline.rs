@@ -1,10 +1,11 @@
 //! An MPD at one instant → renditions with their timelines, as the playlists of HLS become them.
 
+use super::keys;
 use super::model::{AdaptationSet, Addressing, Listing, Mpd, Pace, Period, Representation, Segments, Source};
 use super::spans::{Span, Stretch, spans};
 use super::template::Values;
 use super::timing;
-use crate::stream::{Map, Media, MediaStart, Rendition, Segment, Timeline, names};
+use crate::stream::{Key, Map, Media, MediaStart, Rendition, Segment, Timeline, names};
 use crate::units::{BitsPerSecond, MediaTime, Seconds, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -34,8 +35,7 @@ pub fn outline(mpd: &Mpd, now: Timestamp) -> Vec<Outline> {
     let index: Vec<Index<'_>> = earlier.iter().map(|p| Index::of(p)).collect();
     let mut outlines: Vec<Outline> = Vec::new();
     for (set, representation) in rungs(main) {
-        let places = index.iter().map_while(|index| index.same(set, representation));
-        let pieces: Vec<Piece<'_>> = places.map(|(period, r)| Piece { mpd, period, representation: r }).collect();
+        let pieces: Vec<_> = index.iter().map_while(|index| index.same(mpd, set, representation)).collect();
         outlines.push(Outline::of(rendition(set, representation), &pieces, now, most));
     }
     unique(&mut outlines);
@@ -69,17 +69,18 @@ fn newest(mpd: &Mpd, period: &Period, representation: &Representation, now: Time
 /// A Period's Representations by who they are.
 struct Index<'m> {
     period: &'m Period,
-    by_id: HashMap<(Media, &'m str), &'m Representation>,
+    by_id: HashMap<(Media, &'m str), (&'m AdaptationSet, &'m Representation)>,
 }
 
 impl<'m> Index<'m> {
     fn of(period: &'m Period) -> Self {
-        let by_id = rungs(period).map(|(set, r)| ((set.media, r.id.as_str()), r)).collect();
+        let by_id = rungs(period).map(|(set, r)| ((set.media, r.id.as_str()), (set, r))).collect();
         Self { period, by_id }
     }
 
-    fn same(&self, set: &AdaptationSet, representation: &Representation) -> Option<(&'m Period, &'m Representation)> {
-        Some((self.period, *self.by_id.get(&(set.media, representation.id.as_str()))?))
+    fn same(&self, mpd: &'m Mpd, set: &AdaptationSet, representation: &Representation) -> Option<Piece<'m>> {
+        let (own, representation) = *self.by_id.get(&(set.media, representation.id.as_str()))?;
+        Some(Piece { mpd, period: self.period, representation, keys: keys::of(own, representation) })
     }
 }
 
@@ -87,6 +88,7 @@ struct Piece<'m> {
     mpd: &'m Mpd,
     period: &'m Period,
     representation: &'m Representation,
+    keys: Arc<[Key]>,
 }
 
 impl Outline {
@@ -129,7 +131,7 @@ impl Piece<'_> {
     }
 
     fn segment(&self, listing: &Listing, span: Span) -> Option<Segment> {
-        let Self { mpd, period, representation } = self;
+        let Self { mpd, period, representation, keys } = self;
         let addressing = &representation.addressing;
         let presented = timing::presented(period, addressing, span)?;
         let (uri, byte_range) = match &listing.source {
@@ -157,8 +159,8 @@ impl Piece<'_> {
             program_date_time: mpd.availability_start.filter(|_| mpd.dynamic).map(|at| presented.after(at)),
             gap: false,
             map: map.map(|m| Map { uri: m.url.clone(), byte_range: m.range, key: None }),
-            key: None,
-            keys: Arc::default(),
+            key: keys.first().map(|key| Key { uri: None, ..key.clone() }),
+            keys: keys.clone(),
             bit_rate: None,
             media_start: media_start(addressing, listing, span),
             line: representation.line,

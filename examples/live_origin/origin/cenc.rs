@@ -51,6 +51,28 @@ pub fn tags(cipher: Cipher, base: i64, effect: Option<Effect>) -> String {
     text
 }
 
+/// ContentProtection of an MPD: the same as [`tags`].
+pub fn protection(cipher: Cipher, base: i64, effect: Option<Effect>) -> String {
+    if !cipher.common() || effect == Some(Effect::EncryptionSilent) {
+        return String::new();
+    }
+    let counter = (cipher == Cipher::Cenc) != (effect == Some(Effect::MethodWrong));
+    let scheme = if counter { "cenc" } else { "cbcs" };
+    let kid = kid(if effect == Some(Effect::KidWrong) { base + 500 } else { base });
+    let hex: String = kid.iter().map(|byte| format!("{byte:02x}")).collect();
+    let uuid = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-");
+    let mut text = format!(
+        "<ContentProtection schemeIdUri=\"urn:mpeg:dash:mp4protection:2011\" value=\"{scheme}\" \
+         xmlns:cenc=\"urn:mpeg:cenc:2013\" cenc:default_KID=\"{uuid}\"/>\n"
+    );
+    text.push_str(&format!(
+        "<ContentProtection schemeIdUri=\"urn:uuid:EDEF8BA9-79D6-4ACE-A3C8-27DCD51D21ED\">\
+         <pssh xmlns=\"urn:mpeg:cenc:2013\">{}</pssh></ContentProtection>\n",
+        STANDARD.encode(pssh(kid))
+    ));
+    text
+}
+
 fn pssh(kid: [u8; 16]) -> Vec<u8> {
     boxed(b"pssh", &[&[1, 0, 0, 0], &WIDEVINE.to_be_bytes(), &[0, 0, 0, 1], &kid, &[0; 4]])
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::cenc;
 use super::faults::Effect;
 use super::media::{self, AUDIO_TIMESCALE, UNIT_MS, VIDEO_TIMESCALE};
 use super::playlist::date;
@@ -88,6 +89,7 @@ fn period(text: &mut String, timeline: &Timeline, form: Form, from: i64, until: 
             text,
             "<AdaptationSet id=\"{id}\" contentType=\"{kind}\" mimeType=\"{kind}/mp4\" segmentAlignment=\"true\" startWithSAP=\"1\"{language}>"
         );
+        text.push_str(&cenc::protection(timeline.cipher, timeline.base, timeline.effect));
         let all = if rendition == Rendition::Audio { 0..1 } else { 0..timeline.ladder.rungs().len() };
         let gone = |at: usize| timeline.effect == Some(Effect::MpdRung) && timeline.ladder.rungs()[at].name == "540p";
         for at in all.filter(|at| rendition == Rendition::Audio || !gone(*at)) {

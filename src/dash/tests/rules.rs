@@ -126,3 +126,52 @@ fn a_period_to_come_is_no_ladder_yet() {
     assert_eq!(last("2026-01-01T00:01:31Z"), "ch1/45.m4s", "the next Period has begun and has no segment yet");
     assert_eq!(last("2026-01-01T00:01:32Z"), "ch1/ad1.m4s");
 }
+
+/// A set under these elements; what its segment's keys are.
+fn keys(inside: &str) -> (Vec<crate::stream::Key>, Vec<Defect>) {
+    let template = r#"<SegmentTemplate media="$Number$" duration="2"/>"#;
+    let (mpd, defects) = read(&live(template).replace("<Representation", &format!("{inside}<Representation")));
+    let outlines = outline(&mpd, at("2026-01-01T00:01:00Z"));
+    (outlines[0].timeline.segments[0].keys.to_vec(), defects)
+}
+
+const COMMON: &str = r#"<ContentProtection schemeIdUri="urn:mpeg:dash:mp4protection:2011" value="cbcs" cenc:default_KID="10000000-1000-1000-1000-100000000001" xmlns:cenc="urn:mpeg:cenc:2013"/>"#;
+
+/// A box of Widevine without data, of version 0.
+const PSSH: &str = "AAAAIHBzc2gAAAAA7e+LqXnWSs6jyCfc1R0h7QAAAAA=";
+
+fn system(id: &str, pssh: &str) -> String {
+    format!(r#"<ContentProtection schemeIdUri="urn:uuid:{id}"><pssh>{pssh}</pssh></ContentProtection>"#)
+}
+
+const WIDEVINE: &str = "EDEF8BA9-79D6-4ACE-A3C8-27DCD51D21ED";
+
+#[test]
+fn content_protection_becomes_a_key_for_the_scheme_and_one_for_each_system() {
+    let playready =
+        r#"<ContentProtection schemeIdUri="urn:uuid:9a04f079-9840-4286-ab92-e65be0885f95" value="MSPR 2.0"/>"#;
+    let (keys, defects) = keys(&format!("{COMMON}{}{playready}", system(WIDEVINE, PSSH)));
+    assert_eq!(defects, []);
+    let kid = crate::drm::Id::written("10000000-1000-1000-1000-100000000001");
+    assert!(keys.iter().all(|k| (k.method.as_str(), k.key_id) == ("cbcs", kid)), "{keys:?}");
+    let systems: Vec<_> = keys.iter().filter_map(|k| k.system()).collect();
+    assert_eq!((keys.len(), systems), (3, vec![crate::drm::System::Widevine, crate::drm::System::PlayReady]));
+    assert!(keys[1].uri.is_some() && keys[2].uri.is_none());
+    assert_eq!(self::keys("").0, []);
+}
+
+#[test]
+fn of_several_key_identifiers_none_is_the_one() {
+    let two = COMMON.replace("100000000001\"", "100000000001 10000000-1000-1000-1000-100000000002\"");
+    assert_eq!(keys(&two).0[0].key_id, None);
+}
+
+#[test]
+fn a_pssh_that_no_player_could_use_is_a_defect() {
+    let said = |inside: &str| keys(inside).1.first().map(|d| d.message.clone()).unwrap_or_default();
+    assert!(said(&system(WIDEVINE, "bm9ib3g=")).ends_with("is no `pssh` box in Base64"));
+    assert!(said(&system(WIDEVINE, "***")).ends_with("is no `pssh` box in Base64"));
+    let other = "9a04f079-9840-4286-ab92-e65be0885f95";
+    assert!(said(&system(other, PSSH)).ends_with("is a `pssh` of another DRM system"));
+    assert!(said(&system(WIDEVINE, &"A".repeat(70_000))).ends_with("is longer than 64 kB"));
+}

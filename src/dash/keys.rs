@@ -1,0 +1,43 @@
+//! ContentProtection → the keys of a Representation's segments, as EXT-X-KEY gives them in HLS (ISO/IEC 23009-1 5.8.4.1,
+//! ISO/IEC 23001-7 11).
+
+use super::model::{AdaptationSet, Protection, Representation};
+use crate::drm::Id;
+use crate::stream::Key;
+use std::sync::Arc;
+
+/// ContentProtection of common encryption: its value is the scheme.
+const COMMON: &str = "urn:mpeg:dash:mp4protection:2011";
+/// Where the MPD doesn't say which.
+const ANY: &str = "common encryption";
+
+/// One for the scheme, where the MPD names it, then one for each DRM system. Those of the Representation stand before those
+/// of its set. Empty: clear.
+pub(super) fn of(set: &AdaptationSet, representation: &Representation) -> Arc<[Key]> {
+    let mut all: Vec<&Protection> = Vec::new();
+    for one in representation.protections.iter().chain(&set.protections) {
+        if !all.iter().any(|known| known.scheme.eq_ignore_ascii_case(&one.scheme)) {
+            all.push(one);
+        }
+    }
+    let is_common = |p: &Protection| p.scheme.eq_ignore_ascii_case(COMMON);
+    let is_system = |p: &Protection| p.scheme.get(..9).is_some_and(|urn| urn.eq_ignore_ascii_case("urn:uuid:"));
+    let common = all.iter().copied().find(|p| is_common(p));
+    let method = common.and_then(|p| p.value.as_deref()).map_or_else(|| ANY.to_owned(), str::to_ascii_lowercase);
+    let kid = common.and_then(only_kid);
+    let key = |p: &&Protection| Key {
+        method: method.clone(),
+        uri: p.pssh.as_ref().map(|pssh| format!("data:;base64,{pssh}")),
+        iv: None,
+        key_format: Some(p.scheme.to_ascii_lowercase()),
+        key_id: only_kid(p).or(kid),
+    };
+    let systems = all.iter().copied().filter(|p| is_system(p));
+    common.into_iter().chain(systems).collect::<Vec<_>>().iter().map(key).collect()
+}
+
+/// `None` for several: which of them the samples need, they say themselves.
+fn only_kid(protection: &Protection) -> Option<Id> {
+    let mut kids = protection.default_kid.as_deref()?.split_whitespace();
+    kids.next().filter(|_| kids.next().is_none()).and_then(Id::written)
+}
