@@ -23,6 +23,25 @@ pub enum Protocol {
     Dash,
 }
 
+impl Protocol {
+    /// By an address, which may still have placeholders: that of an MPD ends in `.mpd`.
+    #[must_use]
+    pub fn of_address(url: &str) -> Self {
+        let path = url.split(['?', '#']).next().unwrap_or_default();
+        let mpd = path.get(path.len().saturating_sub(4)..).is_some_and(|end| end.eq_ignore_ascii_case(".mpd"));
+        if mpd { Self::Dash } else { Self::Hls }
+    }
+
+    /// `hls`, `dash`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hls => "hls",
+            Self::Dash => "dash",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Media {

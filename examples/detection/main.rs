@@ -5,6 +5,8 @@
 #[allow(dead_code)]
 mod ffmpeg;
 #[allow(dead_code)]
+mod ffmpeg_dash;
+#[allow(dead_code)]
 mod harness;
 mod markdown;
 mod matrix;

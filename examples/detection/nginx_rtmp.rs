@@ -1,7 +1,7 @@
-//! nginx with its RTMP module, fed by ffmpeg: HLS written and served by nginx itself, on ports of its own.
+//! nginx with its RTMP module, fed by ffmpeg: HLS and DASH written and served by nginx itself, on ports of its own.
 
 use crate::ffmpeg::{LADDER, encode, rate, source};
-use crate::running::{Running, listed, quiet};
+use crate::running::{Running, listed, quiet, until};
 use std::fmt::Write as _;
 use std::io;
 use std::net::TcpListener;
@@ -12,9 +12,18 @@ use std::time::Duration;
 /// Debian's packages, unpacked there: installed ones would start a web server on this machine.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/nginx");
 
+/// What is probed of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Hls,
+    /// `$Time$` with a SegmentTimeline; one MPD for each stream that is sent.
+    Dash,
+}
+
 /// A running server with its encoder; both end when this is dropped.
 #[derive(Debug)]
 pub struct NginxRtmp {
+    form: Form,
     folder: PathBuf,
     http: u16,
     programs: Vec<Running>,
@@ -25,26 +34,36 @@ impl NginxRtmp {
     ///
     /// # Errors
     /// When one of the two programs isn't there, or no ports can be had, or nginx doesn't listen within 10 s.
-    pub async fn start(folder: &Path) -> io::Result<Self> {
+    pub async fn start(form: Form, folder: &Path) -> io::Result<Self> {
         let (http, rtmp) = free_ports()?;
         std::fs::create_dir_all(folder.join("hls"))?;
+        std::fs::create_dir_all(folder.join("dash"))?;
         std::fs::write(folder.join("nginx.conf"), configuration(folder, http, rtmp)?)?;
         let mut server = quiet(&format!("{ROOT}/usr/sbin/nginx"));
         server.arg("-p").arg(folder).arg("-c").arg(folder.join("nginx.conf")).args(["-e", "stderr"]);
         let server = Running::start(&mut server)?;
         listens(rtmp).await?;
-        let encoder = Running::start(&mut encoder(rtmp))?;
-        Ok(Self { folder: folder.to_owned(), http, programs: vec![server, encoder] })
+        let encoder = Running::start(&mut encoder(form, rtmp))?;
+        Ok(Self { form, folder: folder.to_owned(), http, programs: vec![server, encoder] })
     }
 
-    /// The multivariant playlist's address.
+    /// The multivariant playlist's address, or that of the first stream's MPD.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}/tv.m3u8", self.http)
+        let path = match self.form {
+            Form::Hls => "hls/tv.m3u8".to_owned(),
+            Form::Dash => format!("dash/tv_{}/index.mpd", LADDER[0].0),
+        };
+        format!("http://127.0.0.1:{}/{path}", self.http)
     }
 
-    /// The media playlists.
+    /// The media playlists, or the first stream's MPD.
     pub fn playlists(&self) -> Vec<PathBuf> {
-        LADDER.iter().map(|(height, _)| self.folder.join(format!("hls/tv_{height}/index.m3u8"))).collect()
+        match self.form {
+            Form::Hls => {
+                LADDER.iter().map(|(height, _)| self.folder.join(format!("hls/tv_{height}/index.m3u8"))).collect()
+            }
+            Form::Dash => vec![self.folder.join(format!("dash/tv_{}/index.mpd", LADDER[0].0))],
+        }
     }
 
     /// Waits until all playlists list so many segments.
@@ -53,6 +72,12 @@ impl NginxRtmp {
     /// When that takes longer than `within`, or a program ended: with what it said.
     pub async fn ready(&mut self, segments: usize, within: Duration) -> io::Result<()> {
         let playlists = self.playlists();
+        if self.form == Form::Dash {
+            // The pictures and their sound.
+            let listed = |path: &PathBuf| std::fs::read_to_string(path).unwrap_or_default().matches("<S ").count();
+            return until(&mut self.programs, within, segments, || playlists.iter().all(|p| listed(p) >= 2 * segments))
+                .await;
+        }
         listed(&mut self.programs, &playlists, segments, within).await
     }
 }
@@ -74,12 +99,16 @@ async fn listens(port: u16) -> io::Result<()> {
 }
 
 /// One push for each rendition: nginx makes variants of streams whose names differ in their ends.
-fn encoder(rtmp: u16) -> Command {
+fn encoder(form: Form, rtmp: u16) -> Command {
     let mut command = source();
     for (place, (height, bits)) in LADDER.iter().enumerate() {
         command.args(["-map", &format!("[v{place}]"), "-map", "1:a"]);
         rate(&mut command, 0, *bits);
         encode(&mut command);
+        if form == Form::Dash {
+            // The module writes one channel into each MPD, however many there are.
+            command.args(["-ac", "1"]);
+        }
         command.args(["-f", "flv", &format!("rtmp://127.0.0.1:{rtmp}/live/tv_{height}")]);
     }
     command
@@ -101,6 +130,7 @@ master_process off;
 pid {folder}/nginx.pid;
 events {{}}
 rtmp {{
+  access_log off;
   server {{
     listen 127.0.0.1:{rtmp};
     application live {{
@@ -111,6 +141,11 @@ rtmp {{
       hls_fragment 2s;
       hls_playlist_length 16s;
       {variants}
+      dash on;
+      dash_path {folder}/dash;
+      dash_nested on;
+      dash_fragment 2s;
+      dash_playlist_length 16s;
     }}
   }}
 }}
@@ -121,11 +156,11 @@ http {{
   fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
-  types {{ application/vnd.apple.mpegurl m3u8; video/mp2t ts; }}
+  types {{ application/vnd.apple.mpegurl m3u8; video/mp2t ts; application/dash+xml mpd; video/mp4 m4v; audio/mp4 m4a; }}
   add_header Access-Control-Allow-Origin *;
   server {{
     listen 127.0.0.1:{http};
-    root {folder}/hls;
+    root {folder};
   }}
 }}
 "

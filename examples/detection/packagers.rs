@@ -3,7 +3,7 @@
 use crate::ffmpeg::{Ffmpeg, Kind, MASTER};
 use crate::harness::{TEMPLATES, prober};
 use crate::matrix::{PackagerRow, Seen};
-use crate::nginx_rtmp::NginxRtmp;
+use crate::nginx_rtmp::{self, NginxRtmp};
 use crate::shaka::{Encryption, Form, Shaka};
 use crate::static_files::StaticFiles;
 use packager_exporter::probe::{Ask, Clock};
@@ -64,7 +64,7 @@ async fn shaka(name: &'static str, form: Form, encryption: Encryption) -> io::Re
 
 async fn nginx_rtmp(name: &'static str) -> io::Result<PackagerRow> {
     let folder = tempfile::tempdir()?;
-    let mut packager = NginxRtmp::start(folder.path()).await?;
+    let mut packager = NginxRtmp::start(nginx_rtmp::Form::Hls, folder.path()).await?;
     packager.ready(WINDOW, PATIENCE).await?;
     probed(name, &packager.url(), "UNDATED").await
 }

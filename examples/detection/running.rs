@@ -58,23 +58,36 @@ pub fn quiet(program: &str) -> Command {
 /// Waits until every file of `playlists` lists so many segments: a whole window, so that players can start.
 ///
 /// # Errors
-/// When that takes longer than `within`, or one of `programs` ended: with what it said.
+/// As [`until`].
 pub async fn listed(
     programs: &mut [Running],
     playlists: &[PathBuf],
     segments: usize,
     within: Duration,
 ) -> io::Result<()> {
-    let began = Instant::now();
     let count = |path: &PathBuf| fs::read_to_string(path).unwrap_or_default().matches("#EXTINF").count();
-    while !playlists.iter().all(|path| count(path) >= segments) {
+    until(programs, within, segments, || playlists.iter().all(|path| count(path) >= segments)).await
+}
+
+/// Waits until `ready`: until there are so many segments.
+///
+/// # Errors
+/// When that takes longer than `within`, or one of `programs` ended: with what it said.
+pub async fn until(
+    programs: &mut [Running],
+    within: Duration,
+    segments: usize,
+    ready: impl Fn() -> bool,
+) -> io::Result<()> {
+    let began = Instant::now();
+    while !ready() {
         for program in programs.iter_mut() {
             if let Some(why) = program.ended()? {
                 return Err(io::Error::other(why));
             }
         }
         if began.elapsed() > within {
-            return Err(io::Error::other(format!("no {segments} segments listed within {within:?}: {playlists:?}")));
+            return Err(io::Error::other(format!("no {segments} segments within {within:?}")));
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

@@ -44,7 +44,13 @@ impl Drop for StaticFiles {
     }
 }
 
+/// What UTCTiming may name.
+const TIME: &str = "/time";
+
 async fn answer(State(folder): State<PathBuf>, request: Request) -> Response<Body> {
+    if request.uri().path() == TIME {
+        return respond(StatusCode::OK, HeaderMap::new(), jiff::Timestamp::now().to_string().into_bytes());
+    }
     let below = Path::new(request.uri().path().trim_start_matches('/'));
     let plain = below.components().all(|part| matches!(part, Component::Normal(_)));
     let path = folder.join(below);
@@ -86,6 +92,7 @@ fn put_date(headers: &mut HeaderMap, name: header::HeaderName, at: std::time::Sy
 fn media_type(path: &Path) -> &'static str {
     match path.extension().and_then(|e| e.to_str()) {
         Some("m3u8") => "application/vnd.apple.mpegurl",
+        Some("mpd") => "application/dash+xml",
         Some("ts") => "video/mp2t",
         Some("m4s" | "mp4") => "video/mp4",
         _ => "application/octet-stream",

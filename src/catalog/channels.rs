@@ -31,7 +31,7 @@ struct Written {
     template: Option<String>,
     probe: Option<String>,
     enabled: Option<bool>,
-    /// Becomes the output `hls` before this is read; named here so that it is known.
+    /// Becomes the output `hls` or `dash` before this is read; named here so that it is known.
     #[serde(rename = "input_url")]
     _input_url: Option<String>,
     outputs: sections::Outputs,

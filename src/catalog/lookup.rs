@@ -2,6 +2,7 @@
 
 use super::{Channel, Output, RequestSettings, Snapshot, Template};
 use crate::document::nearest;
+use crate::stream::Protocol;
 use std::sync::Arc;
 use url::Url;
 
@@ -50,7 +51,7 @@ impl Channel {
             template: template.to_owned(),
             probe: None,
             enabled: true,
-            outputs: vec![Output { name: "hls".to_owned(), url }],
+            outputs: vec![Output { name: Protocol::of_address(url.path()).name().to_owned(), url }],
             ladder: None,
             request: RequestSettings::default(),
         }

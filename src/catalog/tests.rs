@@ -76,6 +76,28 @@ fn the_guides_body_is_a_channel() {
 }
 
 #[test]
+fn an_mpd_as_the_input_is_the_output_dash() {
+    let text = "\
+defaults: {input_url: 'http://p/{code}/master.m3u8', outputs: {backup: 'http://q/{code}/master.m3u8'}}
+channels:
+  A: {input_url: 'http://p/{code}/a.mpd?token=x.m3u8'}
+  B: {input_url: http://p/b.MPD, outputs: {hls: http://p/b.m3u8}}
+  C: {outputs: {dash: http://p/c.mpd}}
+";
+    let snapshot = channels(text).unwrap();
+    let outputs = |code: &str| {
+        let outputs = &snapshot.channel(code).unwrap().outputs;
+        outputs.iter().map(|o| (o.name.clone(), o.url.path().to_owned())).collect::<Vec<_>>()
+    };
+    let of = |all: &[(&str, &str)]| all.iter().map(|(n, p)| ((*n).to_owned(), (*p).to_owned())).collect::<Vec<_>>();
+    assert_eq!(outputs("A"), of(&[("dash", "/A/a.mpd"), ("backup", "/A/master.m3u8")]), "it replaces the defaults' hls");
+    assert_eq!(outputs("B"), of(&[("dash", "/b.MPD"), ("backup", "/B/master.m3u8"), ("hls", "/b.m3u8")]));
+    assert_eq!(outputs("C"), of(&[("hls", "/C/master.m3u8"), ("backup", "/C/master.m3u8"), ("dash", "/c.mpd")]));
+    let twice = "channels:\n  A: {input_url: http://p/a.mpd, outputs: {dash: http://p/b.mpd}}\n";
+    assert!(channels(twice).unwrap_err().contains("outputs.dash: is given as `input_url` too"));
+}
+
+#[test]
 fn defaults_spare_repetition_and_a_channel_wins() {
     let text = "\
 defaults:

@@ -19,8 +19,8 @@ pub const META: Meta = Meta {
 params! {
     /// Seconds by which a segment may be late.
     late: f64 = 2.0,
-    /// Seconds, beside its own duration, by which a listed segment may be early.
-    early: f64 = 2.0,
+    /// Seconds, beside its own duration, by which a listed segment may be early: ffmpeg looks at its input for 5 s before it dates the presentation.
+    early: f64 = 8.0,
     /// Seconds after the Period's beginning in which nothing has to be there yet.
     grace: f64 = 20.0,
 }
@@ -116,10 +116,10 @@ mod tests {
 
     #[test]
     fn a_segment_listed_long_before_its_time_is_major() {
-        assert_holds(run(&Scene::dash(&timed("<S t=\"990000\" d=\"2000\" r=\"6\"/>"))));
-        let found = violations(run(&Scene::dash(&timed("<S t=\"990100\" d=\"2000\" r=\"6\"/>"))));
+        assert_holds(run(&Scene::dash(&timed("<S t=\"990000\" d=\"2000\" r=\"9\"/>"))));
+        let found = violations(run(&Scene::dash(&timed("<S t=\"990100\" d=\"2000\" r=\"9\"/>"))));
         assert_eq!(found[0].severity, Some(Severity::Major));
-        assert!(found[0].message.contains("4.1 s before its time"), "{found:?}");
+        assert!(found[0].message.contains("10.1 s before its time"), "{found:?}");
     }
 
     #[test]

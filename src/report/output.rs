@@ -4,7 +4,7 @@ use super::{RenditionView, Report};
 use crate::checks::Ladder;
 use crate::container::Container;
 use crate::facts::{OutputFacts, RenditionFacts, Timings};
-use crate::stream::{Media, Protocol, Segment, Timeline, shown};
+use crate::stream::{Media, Segment, Timeline, shown};
 use crate::units::{Seconds, Timestamp};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -69,7 +69,7 @@ impl<'a> OutputView<'a> {
         let renditions_available = MediaCounts::of(facts.parsed, &renditions, expected, |r| r.answers());
         Self {
             name: &facts.name,
-            protocol: protocol(facts.protocol),
+            protocol: facts.protocol.name(),
             url: shown(&facts.url),
             output_info: InfoView::new(facts),
             http: HttpView {
@@ -94,13 +94,6 @@ fn renditions<'a>(report: &'a Report, facts: &'a OutputFacts) -> Vec<RenditionVi
     let ages: HashMap<&str, Seconds> = ages.map(|(_, rendition, age)| (rendition.as_str(), *age)).collect();
     let view = |r| RenditionView::new(r, ages.get(r.rendition.name.as_str()).copied(), report.started_at);
     facts.renditions.iter().map(view).collect()
-}
-
-fn protocol(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::Hls => "hls",
-        Protocol::Dash => "dash",
-    }
 }
 
 /// Spread of the live edges where at least two are known.

@@ -5,6 +5,8 @@
 
 #[path = "../../examples/detection/ffmpeg.rs"]
 mod ffmpeg;
+#[path = "../../examples/detection/ffmpeg_dash.rs"]
+mod ffmpeg_dash;
 mod ffprobe;
 #[path = "../../examples/dashboards/grafana.rs"]
 mod grafana;

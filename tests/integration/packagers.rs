@@ -2,8 +2,9 @@
 
 use crate::exporter::PATIENCE;
 use crate::ffmpeg::{Ffmpeg, Kind, MASTER, SEGMENT};
-use crate::nginx_rtmp::NginxRtmp;
-use crate::shaka::{Encryption, Form, Shaka};
+use crate::ffmpeg_dash::{Feed, FfmpegDash, MPD, Names};
+use crate::nginx_rtmp::{self, NginxRtmp};
+use crate::shaka::{self, Encryption, Form, Shaka};
 use crate::static_files::StaticFiles;
 use crate::watch::{EVERY, HOLD, Watch, edge_age, failures, worst};
 use packager_exporter::finding::Severity;
@@ -55,10 +56,86 @@ async fn shaka_packager_is_clean_where_encryption_begins() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nginx_rtmp_is_clean() {
     let folder = tempfile::tempdir().unwrap();
-    let mut packager = NginxRtmp::start(folder.path()).await.unwrap();
+    let mut packager = NginxRtmp::start(nginx_rtmp::Form::Hls, folder.path()).await.unwrap();
     packager.ready(WINDOW, PATIENCE).await.unwrap();
     clean(Watch::undated(packager.url(), packager.playlists())).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nginx_rtmps_dash_is_clean() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut packager = NginxRtmp::start(nginx_rtmp::Form::Dash, folder.path()).await.unwrap();
+    packager.ready(WINDOW, PATIENCE).await.unwrap();
+    clean(Watch::single(packager.url(), packager.playlists())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shaka_packagers_dash_is_clean_then_stale() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = StaticFiles::serve(folder.path()).await.unwrap();
+    let mut packager = Shaka::start(Form::Dash, Encryption::Clear, folder.path()).unwrap();
+    packager.ready(WINDOW, PATIENCE).await.unwrap();
+    let mut watch = Watch::new(server.url(shaka::MPD), packager.playlists());
+    let began = Instant::now();
+    while began.elapsed() < MINUTE {
+        watch.clean().await;
+    }
+    packager.stop();
+    mpd_goes_stale(&mut watch).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ffmpegs_dash_from_transport_streams_is_clean_then_stale_by_number() {
+    dash_life(Feed::Ts, Names::Number).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ffmpegs_dash_from_transport_streams_is_clean_then_stale_by_time() {
+    dash_life(Feed::Ts, Names::Time).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ffmpegs_dash_from_fragmented_mp4_is_clean_then_stale_by_number() {
+    dash_life(Feed::Fmp4, Names::Number).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ffmpegs_dash_from_fragmented_mp4_is_clean_then_stale_by_time() {
+    dash_life(Feed::Fmp4, Names::Time).await;
+}
+
+async fn dash_life(feed: Feed, names: Names) {
+    let folder = tempfile::tempdir().unwrap();
+    let server = StaticFiles::serve(folder.path()).await.unwrap();
+    let mut ffmpeg = FfmpegDash::start(feed, names, folder.path()).unwrap();
+    ffmpeg.ready(WINDOW, PATIENCE).await.unwrap();
+    let mut watch = Watch::new(server.url(MPD), vec![ffmpeg.mpd()]);
+    let began = Instant::now();
+    while began.elapsed() < MINUTE {
+        watch.clean().await;
+    }
+    ffmpeg.stop();
+    mpd_goes_stale(&mut watch).await;
+}
+
+/// Nothing while the newest segment may still be on its way; down when 3 target durations and a probe have passed.
+async fn mpd_goes_stale(watch: &mut Watch) {
+    let target = SEGMENT.as_secs_f64();
+    loop {
+        let report = watch.next().await;
+        let still = watch.standing_still();
+        let found = failures(&report);
+        assert!(found.iter().all(|f| STOPPED.iter().any(|check| f.starts_with(check))), "{found:?}");
+        assert!(found.is_empty() || still > target, "after {still} s: {found:?}");
+        if !report.success {
+            return;
+        }
+        assert!(still < 3.0 * target + EVERY.as_secs_f64(), "{still} s and nothing critical: {found:?}");
+    }
+}
+
+/// What a packager that stopped leads to: an old MPD, and segments that are due by the clock and not there.
+const STOPPED: [&str; 4] = ["playlist_stale", "mpd_stale", "dash_live_edge", "segment_available"];
 
 async fn shaka(form: Form, encryption: Encryption) {
     let folder = tempfile::tempdir().unwrap();

@@ -26,6 +26,9 @@ UNDATED:
   extends: DATED
   checks:
     program_date_time: {expected: false}
+SINGLE:
+  extends: DATED
+  ladder: {minimum_video: 1}
 ";
 /// Seconds, as the template says.
 pub const HOLD: f64 = 10.0;
@@ -49,6 +52,11 @@ impl Watch {
 
     pub fn undated(url: String, playlists: Vec<PathBuf>) -> Self {
         Self::with(url, playlists, "UNDATED")
+    }
+
+    /// One rendition of pictures.
+    pub fn single(url: String, playlists: Vec<PathBuf>) -> Self {
+        Self::with(url, playlists, "SINGLE")
     }
 
     fn with(url: String, playlists: Vec<PathBuf>, template: &str) -> Self {

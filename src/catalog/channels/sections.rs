@@ -1,11 +1,12 @@
 //! The sections of channels.yml: a list or a map under `channels`, with `defaults` laid below each.
 
 use crate::document::{Fault, Key, Node, Spot, Value, suggestion};
+use crate::stream::Protocol;
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 use std::fmt;
 
-/// One channel's keys over the defaults, `input_url` moved to the output `hls`.
+/// One channel's keys over the defaults, `input_url` moved to the output `hls` or `dash`.
 pub(super) struct Section {
     pub node: Node,
     pub code_at: Spot,
@@ -27,7 +28,10 @@ pub(super) fn split(root: &Node) -> (Vec<Section>, Vec<Fault>) {
     let mut sections = Vec::new();
     for (own, code_at) in given {
         match with_output(&own) {
-            Ok(own) => sections.push(Section { node: own.over(&defaults), code_at }),
+            Ok(node) => {
+                let below = renamed(&defaults, first_output(root.get("defaults")), first_output(Some(&own)));
+                sections.push(Section { node: node.over(&below), code_at });
+            }
             Err(fault) => faults.push(fault),
         }
     }
@@ -91,20 +95,40 @@ fn keyed(key: &Key, own: &Node, faults: &mut Vec<Fault>) -> Option<(Node, Spot)>
     Some((Node { at: own.at, value: Value::Map(entries) }, key.at))
 }
 
-/// `input_url` is the first output, `hls`. So a channel may replace or remove (`null`) what the defaults give either way.
+/// The name of the output that `input_url` is: `dash` where it is an MPD's address, `hls` otherwise.
+fn first_output(node: Option<&Node>) -> Option<&'static str> {
+    match &node?.get("input_url")?.value {
+        Value::Text(url) => Some(Protocol::of_address(url).name()),
+        _ => Some(Protocol::Hls.name()),
+    }
+}
+
+/// The defaults for a channel whose `input_url` is of another protocol: it takes the place of theirs.
+fn renamed(defaults: &Node, from: Option<&str>, to: Option<&str>) -> Node {
+    let (Some(from), Some(to), Value::Map(entries)) = (from, to, &defaults.value) else { return defaults.clone() };
+    let mut entries = entries.clone();
+    let outputs = entries.iter_mut().find(|(key, _)| key.name == "outputs");
+    if let Some((_, Node { value: Value::Map(outputs), .. })) = outputs.filter(|_| from != to) {
+        outputs.retain(|(key, _)| key.name != to);
+        outputs.iter_mut().filter(|(key, _)| key.name == from).for_each(|(key, _)| to.clone_into(&mut key.name));
+    }
+    Node { at: defaults.at, value: Value::Map(entries) }
+}
+
+/// `input_url` is the first output. So a channel may replace or remove (`null`) what the defaults give either way.
 fn with_output(node: &Node) -> Result<Node, Fault> {
-    let Some(url) = node.get("input_url") else { return Ok(node.clone()) };
+    let Some((url, name)) = node.get("input_url").zip(first_output(Some(node))) else { return Ok(node.clone()) };
     let outputs = node.get("outputs");
-    if let Some(twice) = outputs.and_then(|o| o.get("hls")) {
+    if let Some(twice) = outputs.and_then(|o| o.get(name)) {
         return Err(Fault::value(twice.at, "is given as `input_url` too; keep one of them"));
     }
     if outputs.is_some_and(|o| !matches!(o.value, Value::Map(_) | Value::Null)) {
         return Ok(node.clone());
     }
-    let hls = (Key { at: url.at, name: "hls".to_owned() }, url.clone());
+    let first = (Key { at: url.at, name: name.to_owned() }, url.clone());
     let others = outputs.map_or(&[] as &[_], Node::entries);
     let outputs_at = outputs.map_or(url.at, |o| o.at);
-    let all = Value::Map(std::iter::once(hls).chain(others.iter().cloned()).collect());
+    let all = Value::Map(std::iter::once(first).chain(others.iter().cloned()).collect());
     let key = Key { at: outputs_at, name: "outputs".to_owned() };
     let rest = node.entries().iter().filter(|(k, _)| k.name != "input_url" && k.name != "outputs").cloned();
     let entries = rest.chain(std::iter::once((key, Node { at: outputs_at, value: all }))).collect();

@@ -67,7 +67,8 @@ impl Capturer<'_> {
         }
         let mut facts = OutputFacts {
             name: output.name.clone(),
-            protocol: protocol(&output.url),
+            // Until its first answer says more.
+            protocol: Protocol::of_address(output.url.path()),
             url: output.url.clone(),
             manifest,
             direct: false,
@@ -185,11 +186,6 @@ impl Capturer<'_> {
         let max_bytes = self.bounds.max_segment_bytes;
         Ask { url, settings, range: None, max_bytes, compressed: false, headers_only: false }
     }
-}
-
-/// By its name, until its first answer says more.
-fn protocol(url: &Url) -> Protocol {
-    if url.path().ends_with(".mpd") { Protocol::Dash } else { Protocol::Hls }
 }
 
 /// Less time than this for a playlist, cut by the probe's own budget, says nothing about the stream.

@@ -1,0 +1,122 @@
+//! ffmpeg's DASH muxer, live: it repackages what an encoder sends it through a pipe, as transport streams or as
+//! fragmented MP4.
+
+use crate::ffmpeg::{LADDER, encode, rate, source};
+use crate::running::{Running, quiet, until};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// What the encoder sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feed {
+    Ts,
+    Fmp4,
+}
+
+/// How the MPD tells its segments apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    /// `$Number$` with a duration.
+    Number,
+    /// `$Time$` with a SegmentTimeline.
+    Time,
+}
+
+/// The MPD, below the folder.
+pub const MPD: &str = "manifest.mpd";
+
+/// A running packager with its encoder; both end when this is dropped. It keeps the folder's files.
+#[derive(Debug)]
+pub struct FfmpegDash {
+    feed: Feed,
+    names: Names,
+    folder: PathBuf,
+    programs: Vec<Running>,
+}
+
+impl FfmpegDash {
+    /// Begins to write into `folder`, which exists.
+    ///
+    /// # Errors
+    /// When the program `ffmpeg` isn't there or can't be started.
+    pub fn start(feed: Feed, names: Names, folder: &Path) -> io::Result<Self> {
+        let mut packager = Self { feed, names, folder: folder.to_owned(), programs: Vec::new() };
+        packager.restart()?;
+        Ok(packager)
+    }
+
+    /// Stops as a crash would: the MPD stays as it is.
+    pub fn stop(&mut self) {
+        self.programs.clear();
+    }
+
+    /// Starts anew: availabilityStartTime is now, numbers and times begin again, over the files of the run before.
+    ///
+    /// # Errors
+    /// When a program can't be started.
+    pub fn restart(&mut self) -> io::Result<()> {
+        self.stop();
+        let mut encoder = Running::start(&mut encoder(self.feed))?;
+        let pipe = encoder.output().map_or_else(Stdio::null, Stdio::from);
+        let packager = Running::start(packager(self.feed, self.names).current_dir(&self.folder).stdin(pipe))?;
+        self.programs = vec![packager, encoder];
+        Ok(())
+    }
+
+    pub fn mpd(&self) -> PathBuf {
+        self.folder.join(MPD)
+    }
+
+    /// Waits until there are so many segments of each rendition.
+    ///
+    /// # Errors
+    /// When that takes longer than `within`, or a program ended: with what it said.
+    pub async fn ready(&mut self, segments: usize, within: Duration) -> io::Result<()> {
+        let (folder, mpd) = (self.folder.clone(), self.mpd());
+        let named = |entry: &fs::DirEntry| entry.file_name().into_string().unwrap_or_default();
+        let whole = |name: &String| name.starts_with("chunk") && name.ends_with(".m4s");
+        let count = || fs::read_dir(&folder).map_or(0, |all| all.flatten().map(|e| named(&e)).filter(whole).count());
+        // Of the pictures and their sound.
+        let wanted = segments * (LADDER.len() + 1);
+        until(&mut self.programs, within, segments, || mpd.exists() && count() >= wanted).await
+    }
+}
+
+fn encoder(feed: Feed) -> Command {
+    let mut command = source();
+    for (place, (_, bits)) in LADDER.iter().enumerate() {
+        command.args(["-map", &format!("[v{place}]")]);
+        rate(&mut command, place, *bits);
+    }
+    command.args(["-map", "1:a"]);
+    encode(&mut command);
+    match feed {
+        Feed::Ts => command.args(["-f", "mpegts", "-muxdelay", "0", "-muxpreload", "0"]),
+        // Without its edit list the first picture would be longer by the sound's priming, and the frame rate in the MPD
+        // with it.
+        Feed::Fmp4 => command.args(["-f", "mp4", "-movflags", "frag_keyframe+delay_moov+default_base_moof"]),
+    };
+    command.arg("-").stdout(Stdio::piped());
+    command
+}
+
+fn packager(feed: Feed, names: Names) -> Command {
+    let mut command = quiet("ffmpeg");
+    command.args(["-hide_banner", "-loglevel", "error", "-y", "-i", "pipe:0", "-map", "0", "-c", "copy"]);
+    if feed == Feed::Ts {
+        // What a transport stream calls its codecs isn't what MP4 does.
+        command.args(["-tag:v", "avc1", "-tag:a", "mp4a", "-bsf:a", "aac_adtstoasc"]);
+    }
+    command.args(["-f", "dash", "-seg_duration", "2", "-window_size", "8", "-extra_window_size", "8"]);
+    let (timeline, name) = match names {
+        Names::Number => ("0", "$Number$"),
+        Names::Time => ("1", "$Time$"),
+    };
+    command.args(["-use_template", "1", "-use_timeline", timeline, "-utc_timing_url", "/time"]);
+    command.args(["-media_seg_name", &format!("chunk-$RepresentationID$-{name}.m4s")]);
+    command.args(["-adaptation_sets", "id=0,streams=v id=1,streams=a", MPD]);
+    command
+}
