@@ -103,7 +103,7 @@ impl Beside {
     fn index(&mut self, found: &Boxed<'_>) -> Result<(), String> {
         let index: Sidx = found.leaf().map_err(|fault| fault.message)?;
         if self.indexes.len() < MAX_INDEXES {
-            let mut end = found.end().saturating_add(index.first_offset);
+            let mut end = found.end().saturating_add(first_offset(&index));
             let mut ends: Vec<u64> = Vec::new();
             for part in index.references.iter().take(MAX_PARTS) {
                 end = end.saturating_add(part.referenced_size.into());
@@ -156,6 +156,14 @@ impl Beside {
             _ => event,
         };
         self.events.into_iter().map(timed).collect()
+    }
+}
+
+/// Bytes between the index and its first part. nginx-rtmp writes the part's duration there; what is live is played without.
+fn first_offset(index: &Sidx) -> u64 {
+    match index.references.as_slice() {
+        [only] if u64::from(only.subsegment_duration) == index.first_offset => 0,
+        _ => index.first_offset,
     }
 }
 

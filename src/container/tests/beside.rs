@@ -129,6 +129,18 @@ fn the_parts_of_an_index_end_where_boxes_do() {
 }
 
 #[test]
+fn nginx_rtmps_duration_in_the_place_of_the_first_offset_is_no_offset() {
+    let mut bytes = fixture(&format!("{SEGMENT}.m4s"));
+    let duration: [u8; 4] = bytes[MEDIA - 8..MEDIA - 4].try_into().unwrap();
+    // Version 1: 64 bits, of which these are the lower ones.
+    bytes[MEDIA - 20..MEDIA - 16].copy_from_slice(&duration);
+    let init = init_of("cmaf_h264_init.mp4");
+    assert_eq!(defects(&inspect_with(Some(&init), &bytes)), []);
+    bytes[MEDIA - 17] ^= 1;
+    assert_eq!(defects(&inspect_with(Some(&init), &bytes)).len(), 1);
+}
+
+#[test]
 fn an_index_of_another_resource_is_not_compared() {
     let bytes = fixture(&format!("{SEGMENT}.m4s"));
     let lone = [fixture("cmaf_h264_init.mp4"), bytes[SIDX..MEDIA].to_vec()].concat();
