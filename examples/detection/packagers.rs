@@ -1,10 +1,11 @@
 //! Real packagers, probed in real time.
 
 use crate::ffmpeg::{Ffmpeg, Kind, MASTER};
+use crate::ffmpeg_dash::{Feed, FfmpegDash, MPD, Names};
 use crate::harness::{TEMPLATES, prober};
 use crate::matrix::{PackagerRow, Seen};
 use crate::nginx_rtmp::{self, NginxRtmp};
-use crate::shaka::{Encryption, Form, Shaka};
+use crate::shaka::{self, Encryption, Form, Shaka};
 use crate::static_files::StaticFiles;
 use packager_exporter::probe::{Ask, Clock};
 use std::io;
@@ -43,7 +44,25 @@ pub async fn watch() -> io::Result<Vec<PackagerRow>> {
         shaka("Shaka Packager, HLS with MPEG-TS, SAMPLE-AES", Form::Ts, Encryption::Cbcs { clear_lead: 0 }),
         shaka("Shaka Packager, HLS with fragmented MP4, cbcs after a clear lead", Form::Fmp4, LEAD)
     );
-    Ok(vec![ts?, fmp4?, shaka_ts?, shaka_fmp4?, sample_aes?, cbcs?, nginx_rtmp("nginx-rtmp, HLS with MPEG-TS").await?])
+    let (number, time) = tokio::join!(
+        ffmpeg_dash("ffmpeg, DASH with $Number$ from MPEG-TS", Feed::Ts, Names::Number),
+        ffmpeg_dash("ffmpeg, DASH with $Time$ from fragmented MP4", Feed::Fmp4, Names::Time)
+    );
+    let (shaka_dash, nginx_hls) = tokio::join!(
+        shaka("Shaka Packager, DASH", Form::Dash, Encryption::Clear),
+        nginx_rtmp("nginx-rtmp, HLS with MPEG-TS", nginx_rtmp::Form::Hls)
+    );
+    let nginx_dash = nginx_rtmp("nginx-rtmp, DASH", nginx_rtmp::Form::Dash).await?;
+    let hls = [ts?, fmp4?, shaka_ts?, shaka_fmp4?, sample_aes?, cbcs?, nginx_hls?];
+    Ok(hls.into_iter().chain([number?, time?, shaka_dash?, nginx_dash]).collect())
+}
+
+async fn ffmpeg_dash(name: &'static str, feed: Feed, names: Names) -> io::Result<PackagerRow> {
+    let folder = tempfile::tempdir()?;
+    let files = StaticFiles::serve(folder.path()).await?;
+    let mut packager = FfmpegDash::start(feed, names, folder.path())?;
+    packager.ready(WINDOW, PATIENCE).await?;
+    probed(name, &files.url(MPD), "T2").await
 }
 
 async fn ffmpeg(name: &'static str, kind: Kind) -> io::Result<PackagerRow> {
@@ -59,12 +78,13 @@ async fn shaka(name: &'static str, form: Form, encryption: Encryption) -> io::Re
     let files = StaticFiles::serve(folder.path()).await?;
     let mut packager = Shaka::start(form, encryption, folder.path())?;
     packager.ready(WINDOW, PATIENCE).await?;
-    probed(name, &files.url(MASTER), "UNDATED").await
+    let path = if form == Form::Dash { shaka::MPD } else { MASTER };
+    probed(name, &files.url(path), "UNDATED").await
 }
 
-async fn nginx_rtmp(name: &'static str) -> io::Result<PackagerRow> {
+async fn nginx_rtmp(name: &'static str, form: nginx_rtmp::Form) -> io::Result<PackagerRow> {
     let folder = tempfile::tempdir()?;
-    let mut packager = NginxRtmp::start(nginx_rtmp::Form::Hls, folder.path()).await?;
+    let mut packager = NginxRtmp::start(form, folder.path()).await?;
     packager.ready(WINDOW, PATIENCE).await?;
     probed(name, &packager.url(), "UNDATED").await
 }

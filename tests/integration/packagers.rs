@@ -71,9 +71,19 @@ async fn nginx_rtmps_dash_is_clean() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn shaka_packagers_dash_is_clean_then_stale() {
+    shaka_dash(Encryption::Clear).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs ContentProtection to be read by the encryption check"]
+async fn shaka_packagers_encrypted_dash_is_clean_then_stale() {
+    shaka_dash(Encryption::Cenc).await;
+}
+
+async fn shaka_dash(encryption: Encryption) {
     let folder = tempfile::tempdir().unwrap();
     let server = StaticFiles::serve(folder.path()).await.unwrap();
-    let mut packager = Shaka::start(Form::Dash, Encryption::Clear, folder.path()).unwrap();
+    let mut packager = Shaka::start(Form::Dash, encryption, folder.path()).unwrap();
     packager.ready(WINDOW, PATIENCE).await.unwrap();
     let mut watch = Watch::new(server.url(shaka::MPD), packager.playlists());
     let began = Instant::now();
