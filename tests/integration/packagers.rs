@@ -75,7 +75,6 @@ async fn shaka_packagers_dash_is_clean_then_stale() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs ContentProtection to be read by the encryption check"]
 async fn shaka_packagers_encrypted_dash_is_clean_then_stale() {
     shaka_dash(Encryption::Cenc).await;
 }
