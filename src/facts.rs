@@ -6,7 +6,7 @@ mod low_latency;
 mod packager;
 mod systems;
 
-pub use dash::{ClockFacts, DashFacts};
+pub use dash::{ClockFacts, DashFacts, LocationFacts, PatchFacts, Patchable};
 pub use i_frames::IFrameFacts;
 pub use low_latency::{DeltaFacts, HintFacts, LowLatencyFacts, PartFacts, ReloadFacts};
 
@@ -41,9 +41,9 @@ impl Capture {
             playlist.chain(keys).chain(r.inits.iter().map(|i| &i.fetched)).chain(segments).chain(live)
         });
         let i_frames = self.outputs.iter().flat_map(|o| &o.i_frames).flat_map(IFrameFacts::fetched);
-        let clocks = self.outputs.iter().filter_map(|o| o.dash.as_ref()?.clock.as_ref()?.fetched.as_ref());
+        let beside = self.outputs.iter().filter_map(|o| o.dash.as_ref()).flat_map(DashFacts::fetched);
         let manifests = self.outputs.iter().filter(|o| !o.direct).map(|o| &o.manifest);
-        let fetched = manifests.chain(clocks).chain(media).chain(i_frames);
+        let fetched = manifests.chain(beside).chain(media).chain(i_frames);
         fetched.filter_map(|f| f.result.as_ref().ok()).map(|e| e.body_bytes).sum()
     }
 }

@@ -21,6 +21,8 @@ pub enum DefectKind {
     Syntax,
     /// An MPD that can't be read, or breaks its schema or a rule of its standard.
     Mpd,
+    /// How an MPD is updated or what events it has: its Location, PatchLocation, EventStream, and the patch itself.
+    Update,
     /// What players pass over in a playlist: a malformed date range, text that isn't in normal form.
     Metadata,
     /// An attribute of a multivariant playlist's rendition is missing or malformed.

@@ -235,6 +235,7 @@ fn clean_channels() -> Vec<(String, String, &'static str)> {
         ("CM1 as DASH", "live/CM1/number.mpd", "The segments of CM1 in an MPD with $Number$ and a duration"),
         ("CM1 as DASH by time", "live/CM1/time.mpd", "The segments of CM1 in an MPD with $Time$ and a SegmentTimeline"),
         ("CM1 as DASH in Periods", "live/CM1/periods.mpd", "The same in Periods of five segments"),
+        ("CM1 as DASH with patches", "live/CM1/updates.mpd", "By time, with Location, PatchLocation and EventStream"),
         ("CE1 as DASH", "live/CE1/time.mpd", "The segments of CE1, under cenc, in an MPD with ContentProtection"),
         (
             "CM1 as HLS and DASH",

@@ -42,6 +42,7 @@ catalogue! {
     mpd_syntax,
     mpd_stale,
     mpd_regressed,
+    mpd_patch_events,
     timeline_gap,
     dash_time_mismatch,
     dash_live_edge,

@@ -324,7 +324,14 @@ impl Scene {
                 ..rendition(NAME)
             })
             .collect();
-        scene.output.dash = Some(DashFacts { mpd: Arc::new(mpd), asked_at: time(0.0), clock: None });
+        scene.output.dash = Some(DashFacts {
+            mpd: Arc::new(mpd),
+            asked_at: time(0.0),
+            clock: None,
+            location: None,
+            patch: None,
+            patchable: None,
+        });
         scene
     }
 

@@ -5,16 +5,19 @@
 
 mod addressing;
 mod descriptors;
+mod events;
 mod keys;
 mod model;
 mod mpd;
 mod notes;
 mod outline;
+mod patch;
 mod period;
 mod runs;
 mod spans;
 mod template;
 pub mod timing;
+mod updates;
 mod values;
 mod xml;
 
@@ -22,10 +25,11 @@ mod xml;
 mod tests;
 
 pub use model::{
-    AdaptationSet, Addressing, Descriptor, Event, EventStream, Latency, Listing, Mpd, Pace, Period, Protection,
-    Representation, Resource, Run, Segments, Source,
+    AdaptationSet, Addressing, Descriptor, Event, EventStream, Latency, Listing, Mpd, Pace, PatchLocation, Period,
+    Protection, Representation, Resource, Run, Segments, Source,
 };
 pub use outline::{Outline, outline, playing, rungs};
+pub use patch::{Patch, patch};
 pub use spans::{Span, spans};
 pub use template::{Template, Values};
 
@@ -34,7 +38,7 @@ use notes::Notes;
 use url::Url;
 
 /// Defects kept of one MPD; of each kind the last one says how many more there were.
-pub const MAX_DEFECTS: usize = 64;
+pub const MAX_DEFECTS: usize = 96;
 /// Representations kept of one Period: the first.
 pub const MAX_REPRESENTATIONS: usize = 1_000;
 /// Segments of one rendition that become [`crate::stream::Segment`]s: the newest.

@@ -10,6 +10,7 @@ use url::Url;
 /// ISO/IEC 23009-1 5.3.1.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Mpd {
+    pub id: Option<String>,
     /// `type="dynamic"`: a live presentation.
     pub dynamic: bool,
     pub profiles: Vec<String>,
@@ -25,10 +26,18 @@ pub struct Mpd {
     pub duration: Option<Seconds>,
     /// Where the next update is to be asked for.
     pub locations: Vec<Url>,
-    pub patch_locations: Vec<Url>,
+    pub patch_locations: Vec<PatchLocation>,
     pub utc_timings: Vec<Descriptor>,
     pub latency: Option<Latency>,
     pub periods: Vec<Period>,
+}
+
+/// Where patches of this MPD are to be asked for (ISO/IEC 23009-1 5.15.2).
+#[derive(Debug, Clone, PartialEq)]
+pub struct PatchLocation {
+    pub url: Url,
+    /// After publishTime, how long patches of it are there. `None`: nothing is promised.
+    pub ttl: Option<Seconds>,
 }
 
 /// ServiceDescription's Latency.

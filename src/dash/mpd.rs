@@ -4,7 +4,8 @@ use super::descriptors;
 use super::model::{Latency, Mpd, Period};
 use super::notes::{Notes, Shown};
 use super::period;
-use super::values::{attribute, child, children, duration, instant, number, words};
+use super::values::{attribute, child, children, duration, instant, number, string, words};
+use super::{events, updates};
 use crate::units::Seconds;
 use roxmltree::Node;
 use url::Url;
@@ -13,10 +14,10 @@ const MPD: &str = "ISO/IEC 23009-1 5.3.1.2";
 const PERIOD: &str = "ISO/IEC 23009-1 5.3.2.1";
 /// More are no channel's.
 const MAX_PERIODS: usize = 10_000;
-const MAX_LOCATIONS: usize = 8;
 
 pub(super) fn read(root: Node<'_, '_>, base: &Url, notes: &mut Notes<'_>) -> Mpd {
     let mut mpd = Mpd {
+        id: string(root, "id"),
         dynamic: dynamic(root, notes),
         profiles: words(root, "profiles", &[',']),
         availability_start: instant(root, "availabilityStartTime", notes),
@@ -28,14 +29,15 @@ pub(super) fn read(root: Node<'_, '_>, base: &Url, notes: &mut Notes<'_>) -> Mpd
         suggested_presentation_delay: duration(root, "suggestedPresentationDelay", notes),
         max_segment_duration: duration(root, "maxSegmentDuration", notes),
         duration: duration(root, "mediaPresentationDuration", notes),
-        locations: urls(root, "Location", base, notes),
-        patch_locations: urls(root, "PatchLocation", base, notes),
+        locations: updates::locations(root, base, notes),
+        patch_locations: updates::patches(root, base, notes),
         utc_timings: descriptors::all(root, "UTCTiming", notes),
         latency: latency(root, notes),
         periods: Vec::new(),
     };
     required(root, &mpd, notes);
     mpd.periods = periods(root, base, &mpd, notes);
+    events::ordered(root, notes);
     mpd
 }
 
@@ -62,18 +64,6 @@ fn required(root: Node<'_, '_>, mpd: &Mpd, notes: &mut Notes<'_>) {
         let kind = if mpd.dynamic { "dynamic" } else { "static" };
         notes.wrong(root, MPD, format_args!("MPD@{name} is missing; a {kind} MPD must have it"));
     }
-}
-
-fn urls(root: Node<'_, '_>, name: &'static str, base: &Url, notes: &mut Notes<'_>) -> Vec<Url> {
-    let mut found = Vec::new();
-    for node in children(root, name).take(MAX_LOCATIONS) {
-        let text = node.text().unwrap_or_default().trim();
-        match base.join(text) {
-            Ok(url) if !text.is_empty() => found.push(url),
-            _ => notes.wrong(node, "ISO/IEC 23009-1 5.6", format_args!("{name} {} is no URL", Shown(text))),
-        }
-    }
-    found
 }
 
 fn latency(root: Node<'_, '_>, notes: &mut Notes<'_>) -> Option<Latency> {

@@ -6,8 +6,10 @@ use memchr::memchr_iter;
 use roxmltree::Node;
 use std::fmt;
 
-/// Of each of the two kinds, beside the one that counts the rest.
-const KEPT: usize = super::MAX_DEFECTS / 2 - 1;
+/// Of each of the three kinds, beside the one that counts the rest.
+const KEPT: usize = super::MAX_DEFECTS / 3 - 1;
+/// What players pass over where it is wrong: how they update, and events that they don't know.
+const BESIDE: &[&str] = &["Location", "PatchLocation", "EventStream", "Event"];
 
 pub(super) struct Notes<'t> {
     text: &'t str,
@@ -15,6 +17,9 @@ pub(super) struct Notes<'t> {
     lines: Vec<usize>,
     syntax: Kept,
     attribute: Kept,
+    update: Kept,
+    /// Everything is about an update.
+    of_update: bool,
 }
 
 #[derive(Default)]
@@ -26,7 +31,13 @@ struct Kept {
 impl<'t> Notes<'t> {
     pub fn new(text: &'t str) -> Self {
         let lines = memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1).collect();
-        Self { text, lines, syntax: Kept::default(), attribute: Kept::default() }
+        let (syntax, attribute, update) = (Kept::default(), Kept::default(), Kept::default());
+        Self { text, lines, syntax, attribute, update, of_update: false }
+    }
+
+    /// Of a patch.
+    pub fn of_update(text: &'t str) -> Self {
+        Self { of_update: true, ..Self::new(text) }
     }
 
     /// From 1.
@@ -37,8 +48,12 @@ impl<'t> Notes<'t> {
 
     /// Something that the schema or the text of the standard forbids.
     pub fn wrong(&mut self, node: Node<'_, '_>, reference: &'static str, message: fmt::Arguments<'_>) {
-        let at = node.range().start;
-        self.syntax.add(DefectKind::Mpd, (self.text, at), reference, message);
+        let at = (self.text, node.range().start);
+        if self.of_update || BESIDE.contains(&node.tag_name().name()) {
+            self.update.add(DefectKind::Update, at, reference, message);
+        } else {
+            self.syntax.add(DefectKind::Mpd, at, reference, message);
+        }
     }
 
     /// What a player chooses a rendition by is missing or malformed.
@@ -49,10 +64,12 @@ impl<'t> Notes<'t> {
 
     /// In the order of the lines; each kind's count of the rest at the end.
     pub fn finish(self) -> Vec<Defect> {
-        let Self { syntax, attribute, .. } = self;
-        let rest = [syntax.rest(DefectKind::Mpd), attribute.rest(DefectKind::Attribute)];
+        let Self { syntax, attribute, update, .. } = self;
+        let rest =
+            [syntax.rest(DefectKind::Mpd), attribute.rest(DefectKind::Attribute), update.rest(DefectKind::Update)];
         let mut all = syntax.list;
         all.extend(attribute.list);
+        all.extend(update.list);
         all.sort_by_key(|d| match d.at {
             Position::Line { line, column } => (line, column),
             _ => (0, 0),

@@ -2,8 +2,9 @@ use super::inits;
 use super::inputs::{self, SeenInputs};
 use super::ladder::{self, SeenLadder};
 use super::mpds::{self, SeenMpd};
+use super::patchable;
 use super::{KeyUse, Observation, OutputPast, RenditionPast, identity};
-use crate::facts::{KeyFacts, OutputFacts, RenditionFacts, SegmentFacts};
+use crate::facts::{KeyFacts, OutputFacts, Patchable, RenditionFacts, SegmentFacts};
 use crate::stream::{Key as MediaKey, Segment, Timeline};
 use crate::units::{Seconds, Timestamp};
 use std::collections::HashMap;
@@ -47,6 +48,8 @@ struct Memory {
     mpds: Vec<Arc<SeenMpd>>,
     /// When the newest known MPD had arrived.
     mpd_arrived: Timestamp,
+    /// The newest MPD of which patches may be asked, and the one before.
+    patchable: Vec<Arc<Patchable>>,
 }
 
 #[derive(Debug, Default)]
@@ -103,6 +106,7 @@ impl History {
         Known {
             renditions: segments.collect(),
             keys: keys.filter(|k| k.usable()).cloned().collect(),
+            patchable: memory.patchable.clone(),
             query_identifies: keep.query_identifies,
         }
     }
@@ -122,6 +126,7 @@ impl History {
         ladder::record(&mut memory.ladders, facts, now, kept);
         inputs::record(&mut memory.inputs, facts, now, hold);
         mpds::record(&mut memory.mpds, &mut memory.mpd_arrived, facts, now, hold);
+        patchable::record(&mut memory.patchable, facts);
         for rendition in &facts.renditions {
             memory.renditions.entry(rendition.rendition.name.clone()).or_default().take(rendition, now, kept);
         }
@@ -272,6 +277,8 @@ pub struct Known {
     /// Those that a player can use.
     keys: Vec<Arc<KeyFacts>>,
     query_identifies: bool,
+    /// DASH: MPDs of which patches may be asked, oldest first.
+    pub patchable: Vec<Arc<Patchable>>,
 }
 
 impl Known {

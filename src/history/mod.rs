@@ -13,6 +13,7 @@ mod ladder;
 mod memory;
 mod mpds;
 mod observation;
+mod patchable;
 
 pub use ads::{AdPast, OpenBreak};
 pub use inits::SeenInit;

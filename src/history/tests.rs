@@ -367,7 +367,14 @@ fn an_mpd_that_was_asked_for_before_the_newest_had_come_is_no_news() {
             format!("<MPD type=\"dynamic\" availabilityStartTime=\"{}\" publishTime=\"{}\"/>", at(0), at(published));
         let base = Url::parse("http://packager/live/TV1.mpd").unwrap();
         let mpd = Arc::new(crate::dash::parse(text.as_bytes(), &base).0.unwrap());
-        let dash = Some(crate::facts::DashFacts { mpd, asked_at: at(when), clock: None });
+        let dash = Some(crate::facts::DashFacts {
+            mpd,
+            asked_at: at(when),
+            clock: None,
+            location: None,
+            patch: None,
+            patchable: None,
+        });
         let facts =
             OutputFacts { dash, manifest: answered_after(Seconds(2.0)), ..facts(timeline(0, 1, ""), when, vec![]) };
         let states = history.record(&key(), &facts, at(when + 2), KEEP).mpds;
@@ -378,4 +385,33 @@ fn an_mpd_that_was_asked_for_before_the_newest_had_come_is_no_news() {
     assert_eq!(record(12, 12), [10, 12]);
     assert_eq!(record(12, 80), [12], "what was replaced is forgotten after hold");
     assert_eq!(record(90, 90), [12, 90]);
+}
+
+#[test]
+fn of_mpds_that_can_be_patched_the_newest_and_the_one_before_are_kept() {
+    let history = History::new(10);
+    let url = Url::parse("http://packager/live/tv.mpd").unwrap();
+    let see = |when: i64, id: &str, published: Option<i64>| {
+        let attributes = "type=\"dynamic\" availabilityStartTime=\"2026-01-01T00:00:00Z\"";
+        let text =
+            format!("<MPD {attributes} profiles=\"p\" minBufferTime=\"PT2S\" publishTime=\"2026-01-01T00:00:00Z\"/>");
+        let mpd = std::sync::Arc::new(crate::dash::parse(text.as_bytes(), &url).0.unwrap());
+        let patchable = published.map(|published| {
+            let (id, publish_time) = (Some(id.to_owned()), at(published));
+            std::sync::Arc::new(crate::facts::Patchable { id, publish_time, locations: Vec::new(), text: Vec::new() })
+        });
+        let mut facts = facts(timeline(0, 1, ""), when, vec![]);
+        let (location, patch) = (None, None);
+        facts.dash = Some(crate::facts::DashFacts { mpd, asked_at: at(when), clock: None, location, patch, patchable });
+        history.record(&key(), &facts, at(when), KEEP);
+        let kept = history.known(&key(), KEEP).patchable;
+        kept.iter().map(|p| p.publish_time).collect::<Vec<_>>()
+    };
+    assert_eq!(see(0, "a", Some(0)), [at(0)]);
+    assert_eq!(see(2, "a", Some(2)), [at(0), at(2)]);
+    assert_eq!(see(3, "a", Some(2)), [at(0), at(2)], "no update");
+    assert_eq!(see(4, "a", Some(1)), [at(0), at(2)], "an older one");
+    assert_eq!(see(6, "a", Some(6)), [at(2), at(6)]);
+    assert_eq!(see(8, "b", Some(8)), [at(8)], "another presentation");
+    assert_eq!(see(9, "b", None), [], "no patches any more");
 }

@@ -18,7 +18,7 @@ use super::route::{Mode, Resource, Route};
 use super::state::State;
 use super::timeline::{EPOCH_MS, Rendition, TARGET, Timeline};
 use super::{
-    body, cenc, dash, events, i_frames, low_latency, mp4, packager, playlist, sample_aes, sound, subtitles, ts,
+    body, cenc, dash, events, i_frames, low_latency, mp4, packager, playlist, sample_aes, sound, subtitles, ts, updates,
 };
 
 pub const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
@@ -82,10 +82,13 @@ async fn reply(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64) -> Reply {
     }
     match &ask.route.resource {
         Resource::Master => master(ask, timeline, now_ms).await,
+        Resource::Patch => patch(ask, timeline, now_ms),
+        Resource::Mpd(..) if ask.query == Some(updates::ELSEWHERE) && updates::gone(timeline.effect) => not_found(),
         Resource::Mpd(form, file) => {
             // Whoever asks for the time only is no player.
             let turn = if ask.query == Some("clock") { 0 } else { ask.state.turn(ask.path) };
-            mpd(timeline, *form, file, now_ms, turn)
+            let reply = mpd(timeline, *form, file, now_ms, turn);
+            if ask.query == Some(updates::ELSEWHERE) { another(timeline.effect, reply) } else { reply }
         }
         Resource::Playlist(rendition) => media_playlist(ask, timeline, now_ms, *rendition).await,
         Resource::IFrames(rendition) => i_frame_playlist(ask, timeline, now_ms, *rendition),
@@ -144,6 +147,27 @@ fn mpd(timeline: &Timeline, form: dash::Form, file: &str, now_ms: i64, turn: u64
             let (text, published_ms) = dash::mpd(timeline, form, file, now_ms, turn);
             whole("application/dash+xml", text.into(), Some(published_ms))
         }
+    }
+}
+
+/// What the address of Location answers.
+fn another(effect: Option<Effect>, mut reply: Reply) -> Reply {
+    if let (Some(Effect::LocationOther), Content::Whole(bytes)) = (effect, &reply.body) {
+        let id = format!("id=\"{}\"", updates::ID);
+        reply.body = Content::Whole(String::from_utf8_lossy(bytes).replace(&id, "id=\"another\"").into());
+    }
+    reply
+}
+
+fn patch(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64) -> Reply {
+    let from = ask.query.and_then(|query| query.strip_prefix("from=")?.parse().ok());
+    match from.map(|from| updates::patch(timeline, from, now_ms)) {
+        Some(updates::Answer::Patch(text, published_ms)) => {
+            whole("application/dash-patch+xml", text.into(), Some(published_ms))
+        }
+        Some(updates::Answer::TooEarly) => text(StatusCode::TOO_EARLY, "no update yet\n"),
+        Some(updates::Answer::Gone) => text(StatusCode::GONE, "too old\n"),
+        Some(updates::Answer::Missing) | None => not_found(),
     }
 }
 

@@ -7,13 +7,14 @@ use super::faults::Effect;
 use super::media::{self, AUDIO_TIMESCALE, UNIT_MS, VIDEO_TIMESCALE};
 use super::playlist::date;
 use super::timeline::{ENCODER_LATENCY_MS, EPOCH_MS, Rendition, Segment, TARGET, Timeline};
+use super::updates;
 
 /// How the MPD tells its segments apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// `number.mpd`: `$Number$` with a duration.
     Number,
-    /// `time.mpd`: `$Time$` with a SegmentTimeline.
+    /// `time.mpd` and `updates.mpd`: `$Time$` with a SegmentTimeline.
     Time,
     /// `periods.mpd`: `$Number$` with a SegmentTimeline, and another Period every few segments.
     Periods,
@@ -25,7 +26,7 @@ const PERIOD: i64 = 5;
 pub fn form(file: &str) -> Option<Form> {
     match file {
         "number.mpd" => Some(Form::Number),
-        "time.mpd" => Some(Form::Time),
+        "time.mpd" | updates::MPD => Some(Form::Time),
         "periods.mpd" => Some(Form::Periods),
         _ => None,
     }
@@ -55,10 +56,19 @@ pub fn mpd(timeline: &Timeline, form: Form, file: &str, now_ms: i64, turn: u64) 
     if timeline.effect == Some(Effect::MpdDepth) {
         let _ = write!(text, " suggestedPresentationDelay=\"PT{}S\"", depth + update);
     }
+    if file == updates::MPD {
+        let _ = write!(text, " id=\"{}\"", updates::ID);
+    }
     let _ = writeln!(text, " timeShiftBufferDepth=\"PT{depth}S\" maxSegmentDuration=\"PT{longest}S\">");
+    if file == updates::MPD {
+        text.push_str(&updates::addresses(listing.published_ms));
+    }
     let periods = periods(form, &listing.segments);
     for (at, index) in periods.iter().enumerate() {
         period(&mut text, timeline, form, *index, periods.get(at + 1).copied(), (now_ms, turn));
+    }
+    if file == updates::MPD {
+        text = text.replacen("<AdaptationSet", &(updates::events(timeline.effect) + "<AdaptationSet"), 1);
     }
     if timeline.effect != Some(Effect::MpdCut) {
         let file = if timeline.effect == Some(Effect::MpdClock) { "clock" } else { &format!("{file}?clock") };
@@ -166,7 +176,7 @@ fn timescale(rendition: Rendition) -> i64 {
     if rendition == Rendition::Audio { AUDIO_TIMESCALE } else { VIDEO_TIMESCALE }
 }
 
-fn ticks(rendition: Rendition, unit: i64) -> i64 {
+pub fn ticks(rendition: Rendition, unit: i64) -> i64 {
     match rendition {
         Rendition::Audio => media::audio_start(unit),
         Rendition::Rung(_) | Rendition::Text => unit * UNIT_MS * VIDEO_TIMESCALE / 1000,

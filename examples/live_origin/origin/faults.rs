@@ -182,6 +182,13 @@ pub enum Effect {
     MpdDepth,
     /// maxSegmentDuration is half of what it should be.
     MpdMaximum,
+    LocationMissing,
+    LocationOther,
+    PatchMissing,
+    PatchOriginal,
+    PatchSelector,
+    EventsTimeless,
+    EventsBack,
 }
 
 pub fn faults() -> &'static [Fault] {
@@ -195,6 +202,7 @@ pub fn find(id: &str) -> Option<&'static Fault> {
 const MASTER: &str = "master.m3u8";
 const NUMBER: &str = "number.mpd";
 const TIME: &str = "time.mpd";
+const UPDATES: &str = "updates.mpd";
 
 const fn fault(
     id: &'static str,
@@ -601,6 +609,20 @@ static FAULTS: &[Fault] = &[
         "timeShiftBufferDepth is shorter than suggestedPresentationDelay.", &["dash_buffer_depth"], &[]) },
     Fault { path: TIME, ..fault("max_segment_duration", Effect::MpdMaximum, "CM1", "maxSegmentDuration is half of a segment's duration.",
         &["max_segment_duration"], &[]) },
+    Fault { path: UPDATES, ..fault("mpd_location_404", Effect::LocationMissing, "CM1", "The MPD's Location answers 404.",
+        &["mpd_patch_events"], &[]) },
+    Fault { path: UPDATES, ..fault("mpd_location_other", Effect::LocationOther, "CM1", "The MPD's Location is another presentation's.",
+        &["mpd_patch_events"], &[]) },
+    Fault { path: UPDATES, ..fault("mpd_patch_404", Effect::PatchMissing, "CM1", "PatchLocation answers 404 within its ttl.",
+        &["mpd_patch_events"], &[]) },
+    Fault { path: UPDATES, ..fault("mpd_patch_original", Effect::PatchOriginal, "CM1", "Patches are for an MPD published 10 s before the one that names them.",
+        &["mpd_patch_events"], &[]) },
+    Fault { path: UPDATES, ..fault("mpd_patch_selector", Effect::PatchSelector, "CM1", "Patches change a Period that isn't in the MPD.",
+        &["mpd_patch_events"], &[]) },
+    Fault { path: UPDATES, ..fault("mpd_events_timescale", Effect::EventsTimeless, "CM1", "The timescale of the MPD's EventStream is 0.",
+        &["mpd_patch_events"], &[]) },
+    Fault { path: UPDATES, ..fault("mpd_events_order", Effect::EventsBack, "CM1", "The second event of the MPD's EventStream is before the first.",
+        &["mpd_patch_events"], &[]) },
     Fault { path: TIME, ..fault("mpd_static", Effect::LiveEnded, "CM1", "The MPD of a live channel becomes static.",
         &["live_ended"], &[]) },
     Fault { path: TIME, ..fault("dash_newest_missing", Effect::NewestMissing, "CM1", "The newest segment of the MPD answers 404.",

@@ -4,6 +4,7 @@
 //!
 //! * `/live/TV1/master.m3u8`: a clean channel by the origin's clock;
 //! * `/live/CM1/number.mpd`, `time.mpd`, `periods.mpd`: the same segments as DASH, for channels of CMAF;
+//! * `/live/CM1/updates.mpd`: with Location, PatchLocation (`updates.mpp`) and EventStream;
 //! * `/fault/segment_404/TV1/master.m3u8`: the same channel with one defect;
 //! * `/token/TV1/master.m3u8`: clean, with another token on each URI of each playlist;
 //! * `/folder/TV1.m3u8`, `/folder/TV2.m3u8`: media playlists of several channels in one folder;
@@ -51,6 +52,7 @@ mod state;
 mod subtitles;
 mod timeline;
 mod ts;
+mod updates;
 mod wire;
 
 use std::net::SocketAddr;

@@ -6,7 +6,7 @@ use super::faults::{self, Fault};
 use super::odd::Style;
 use super::subtitles;
 use super::timeline::Rendition;
-use super::{i_frames, low_latency};
+use super::{i_frames, low_latency, updates};
 
 /// A path under a channel.
 pub struct Route {
@@ -36,6 +36,8 @@ pub enum Resource {
     Master,
     /// With the file's name.
     Mpd(Form, String),
+    /// Of the MPD with patches.
+    Patch,
     Playlist(Rendition),
     IFrames(Rendition),
     Init(Rendition),
@@ -49,7 +51,7 @@ pub enum Resource {
 
 impl Resource {
     pub fn is_playlist(&self) -> bool {
-        matches!(self, Self::Master | Self::Mpd(..) | Self::Playlist(_) | Self::IFrames(_))
+        matches!(self, Self::Master | Self::Mpd(..) | Self::Patch | Self::Playlist(_) | Self::IFrames(_))
     }
 }
 
@@ -80,6 +82,7 @@ pub fn parse(path: &str) -> Option<Route> {
 fn resource(channel: &str, rest: &[&str]) -> Option<Resource> {
     let (folder, file) = match rest {
         ["master.m3u8"] => return Some(Resource::Master),
+        [updates::PATCH] => return Some(Resource::Patch),
         [file] => return Some(Resource::Mpd(dash::form(file)?, (*file).to_owned())),
         [folder, file] => (*folder, *file),
         _ => return None,
@@ -125,7 +128,7 @@ fn fits(channel: &Channel, resource: &Resource) -> bool {
             channel.format == Format::Cmaf
         }
         Resource::Playlist(Rendition::Text) | Resource::Segment(Rendition::Text, _) => subtitles::has(channel),
-        Resource::Mpd(..) => channel.format == Format::Cmaf && !channel.parts,
+        Resource::Mpd(..) | Resource::Patch => channel.format == Format::Cmaf && !channel.parts,
         Resource::Part(..) => channel.parts,
         Resource::IFrames(rendition) => i_frames::has(channel) && matches!(rendition, Rendition::Rung(_)),
         _ => true,

@@ -2,6 +2,7 @@ mod bounds;
 mod fixtures;
 mod rules;
 mod timing;
+mod updates;
 
 use super::{Mpd, Outline, outline};
 use crate::finding::{Defect, Position};

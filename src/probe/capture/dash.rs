@@ -1,6 +1,6 @@
 //! An MPD: the clock it names, and at that time its renditions with their media.
 
-use super::{Capturer, PLAYLIST_PATIENCE, RENDITIONS_AT_ONCE, Variables, inconclusive, unasked};
+use super::{Capturer, PLAYLIST_PATIENCE, RENDITIONS_AT_ONCE, Variables, inconclusive, unasked, updates};
 use crate::catalog::Coverage;
 use crate::dash::timing::{self, Source};
 use crate::dash::{self, Descriptor, Mpd, Outline};
@@ -33,9 +33,11 @@ impl Capturer<'_> {
         facts.defects = defects;
         let mpd = Arc::new(mpd?);
         facts.parsed = true;
-        let dash = DashFacts { clock: self.utc(&mpd, &base).await, mpd: mpd.clone(), asked_at };
-        let now = (dash.ahead() - EDGE).after(self.clock.now());
-        facts.dash = Some(dash);
+        let clock = self.utc(&mpd, &base).await;
+        let patchable = updates::patchable(&mpd, body);
+        let mut dash = DashFacts { clock, mpd: mpd.clone(), asked_at, location: None, patch: None, patchable };
+        let mpds_now = dash.ahead().after(self.clock.now());
+        let now = Seconds(-EDGE.0).after(mpds_now);
         let outlines = dash::outline(&mpd, now);
         let arrived = Instant::now();
         let all = outlines.len();
@@ -43,7 +45,15 @@ impl Capturer<'_> {
             let facts = listed(outline, &facts.manifest, asked_at);
             self.representation(facts, known, self.share(n, all))
         });
-        facts.renditions = stream::iter(captures).buffered(RENDITIONS_AT_ONCE).collect().await;
+        let patchable = dash.patchable.clone();
+        let (renditions, location, patch) = tokio::join!(
+            stream::iter(captures).buffered(RENDITIONS_AT_ONCE).collect(),
+            self.location(&mpd, &facts.manifest),
+            self.patch(patchable.as_ref(), known, mpds_now)
+        );
+        facts.renditions = renditions;
+        (dash.location, dash.patch) = (location, patch);
+        facts.dash = Some(dash);
         Some(arrived)
     }
 

@@ -7,6 +7,7 @@ mod low_latency;
 mod media;
 mod plan;
 mod reader;
+mod updates;
 
 pub use keys::Ring;
 

@@ -1,0 +1,103 @@
+//! Where the next state of an MPD is: Location, PatchLocation and the patches (ISO/IEC 23009-1 5.15); and an EventStream.
+
+use std::fmt::Write;
+
+use super::dash::ticks;
+use super::faults::Effect;
+use super::playlist::date;
+use super::timeline::{Rendition, Segment, Timeline};
+
+pub const MPD: &str = "updates.mpd";
+pub const PATCH: &str = "updates.mpp";
+pub const ID: &str = "cm";
+/// The query of Location's address.
+pub const ELSEWHERE: &str = "session=1";
+const TTL_MS: i64 = 60_000;
+
+pub enum Answer {
+    /// The text, and when the MPD that it leads to was published.
+    Patch(String, i64),
+    TooEarly,
+    Gone,
+    Missing,
+}
+
+pub fn gone(effect: Option<Effect>) -> bool {
+    effect == Some(Effect::LocationMissing)
+}
+
+pub fn addresses(published_ms: i64) -> String {
+    let location = format!("<Location>{MPD}?{ELSEWHERE}</Location>\n");
+    location + &patch_location(published_ms) + "\n"
+}
+
+fn patch_location(published_ms: i64) -> String {
+    format!("<PatchLocation ttl=\"{}\">{PATCH}?from={published_ms}</PatchLocation>", TTL_MS / 1000)
+}
+
+pub fn events(effect: Option<Effect>) -> String {
+    let timescale = if effect == Some(Effect::EventsTimeless) { 0 } else { 1000 };
+    let second = if effect == Some(Effect::EventsBack) { 500 } else { 2500 };
+    format!(
+        "<EventStream schemeIdUri=\"urn:example:news\" timescale=\"{timescale}\"><Event id=\"1\" presentationTime=\"1000\"/>\
+         <Event id=\"2\" presentationTime=\"{second}\" duration=\"500\"/></EventStream>\n"
+    )
+}
+
+/// From the MPD that was published at `from_ms` to that of now.
+pub fn patch(timeline: &Timeline, from_ms: i64, now_ms: i64) -> Answer {
+    let listing = |at_ms: i64, rendition| timeline.listing(at_ms, rendition, 0);
+    let published_ms = listing(now_ms, Rendition::Rung(0)).published_ms;
+    match () {
+        () if timeline.effect == Some(Effect::PatchMissing) => return Answer::Missing,
+        () if from_ms >= published_ms => return Answer::TooEarly,
+        () if now_ms - from_ms > TTL_MS => return Answer::Gone,
+        () => {}
+    }
+    let original_ms = from_ms - if timeline.effect == Some(Effect::PatchOriginal) { 10_000 } else { 0 };
+    let mut text = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Patch xmlns=\"urn:mpeg:dash:schema:mpd-patch:2020\" mpdId=\"{ID}\" \
+         originalPublishTime=\"{}\" publishTime=\"{}\">\n<replace sel=\"/MPD/@publishTime\">{}</replace>\n",
+        date(original_ms),
+        date(published_ms),
+        date(published_ms)
+    );
+    let _ = writeln!(text, "<replace sel=\"/MPD/PatchLocation[1]\">{}</replace>", patch_location(published_ms));
+    let period = if timeline.effect == Some(Effect::PatchSelector) { "p9" } else { "p0" };
+    let rungs = timeline.ladder.rungs().iter().enumerate().map(|(at, rung)| (Rendition::Rung(at), "1", rung.name));
+    for (rendition, set, name) in rungs.chain([(Rendition::Audio, "2", "audio")]) {
+        let template = format!(
+            "/MPD/Period[@id='{period}']/AdaptationSet[@id='{set}']/Representation[@id='{name}']/SegmentTemplate"
+        );
+        let (before, after) = (listing(from_ms, rendition).segments, listing(now_ms, rendition).segments);
+        window(&mut text, timeline, &template, rendition, (&before, &after));
+    }
+    text.push_str("</Patch>\n");
+    Answer::Patch(text, published_ms)
+}
+
+/// One SegmentTimeline.
+fn window(
+    text: &mut String,
+    timeline: &Timeline,
+    template: &str,
+    rendition: Rendition,
+    (before, after): (&[Segment], &[Segment]),
+) {
+    let listed = |all: &[Segment], one: &Segment| all.iter().any(|s| s.index == one.index);
+    let number = after.first().map_or(0, |s| s.index + timeline.base);
+    let _ = writeln!(text, "<replace sel=\"{template}/@startNumber\">{number}</replace>");
+    for _ in before.iter().filter(|s| !listed(after, s)) {
+        let _ = writeln!(text, "<remove sel=\"{template}/SegmentTimeline/S[1]\"/>");
+    }
+    let new: Vec<&Segment> = after.iter().filter(|s| !listed(before, s)).collect();
+    if new.is_empty() {
+        return;
+    }
+    let _ = write!(text, "<add sel=\"{template}/SegmentTimeline\">");
+    for segment in new {
+        let (start, end) = (ticks(rendition, segment.media_unit), ticks(rendition, segment.media_unit + segment.units));
+        let _ = write!(text, "<S t=\"{start}\" d=\"{}\"/>", end - start);
+    }
+    text.push_str("</add>\n");
+}

@@ -1,0 +1,132 @@
+//! The operations of a patch, in their order: each sees what those before it made (RFC 5261 4).
+
+use super::super::notes::{Notes, Shown};
+use super::super::values::attribute;
+use super::document::Document;
+use super::selector::{Miss, Target, resolve};
+use roxmltree::Node;
+
+const OPERATION: &str = "ISO/IEC 23009-1 5.15.3; RFC 5261 4";
+/// Nodes that all of a patch's selectors together may look at: beyond that nothing more is said of it.
+const EFFORT: usize = 5_000_000;
+/// Nodes that a document may grow to.
+const MAX_NODES: usize = 1_000_000;
+
+/// All of them fitted, and could be judged. Stops at the first that doesn't: after it there is another document than
+/// the author meant.
+pub(super) fn all(patch: Node<'_, '_>, document: &mut Document, notes: &mut Notes<'_>) -> bool {
+    let mut effort = EFFORT;
+    for operation in patch.children().filter(Node::is_element) {
+        if document.len() > MAX_NODES || !one(operation, document, notes, &mut effort) {
+            return false;
+        }
+    }
+    true
+}
+
+fn one(operation: Node<'_, '_>, document: &mut Document, notes: &mut Notes<'_>, effort: &mut usize) -> bool {
+    let name = operation.tag_name().name();
+    if !matches!(name, "add" | "replace" | "remove") {
+        notes.wrong(operation, OPERATION, format_args!("{} is no operation: add, replace, remove", Shown(name)));
+        return false;
+    }
+    let Some(path) = attribute(operation, "sel") else {
+        notes.wrong(operation, OPERATION, format_args!("{name} has no sel"));
+        return false;
+    };
+    let target = match resolve(path, document, effort) {
+        Ok(target) => target,
+        Err(miss) => {
+            missed(operation, path, &miss, notes);
+            return false;
+        }
+    };
+    let wrong = match name {
+        "add" => add(operation, &target, document),
+        "replace" => replace(operation, target, document),
+        _ => remove(target, document),
+    };
+    if let Some(wrong) = wrong {
+        notes.wrong(operation, OPERATION, format_args!("{name} of {}: {wrong}", Shown(path)));
+    }
+    wrong.is_none()
+}
+
+fn missed(operation: Node<'_, '_>, path: &str, miss: &Miss, notes: &mut Notes<'_>) {
+    let (name, path) = (operation.tag_name().name(), Shown(path));
+    match miss {
+        Miss::Malformed => {
+            notes.wrong(operation, OPERATION, format_args!("sel of {name} is {path}: no path that a patch may have"));
+        }
+        Miss::Count(0) => {
+            notes.wrong(operation, OPERATION, format_args!("sel of {name} is {path}: nothing in the MPD is there"));
+        }
+        Miss::Count(count) => {
+            let what = format_args!("sel of {name} is {path}: {count} nodes in the MPD instead of one");
+            notes.wrong(operation, OPERATION, what);
+        }
+        Miss::Unknown | Miss::Costly => {}
+    }
+}
+
+/// RFC 5261 4.3.
+fn add(operation: Node<'_, '_>, target: &Target, document: &mut Document) -> Option<&'static str> {
+    let node = match *target {
+        Target::Element(node) | Target::Other(node) => node,
+        Target::Attribute(..) => return Some("an attribute holds nothing"),
+    };
+    let beside = matches!(attribute(operation, "pos"), Some("before" | "after"));
+    if beside && node == Document::ROOT {
+        return Some("a document has but one root");
+    }
+    if let Some(kind) = attribute(operation, "type") {
+        let name = kind.strip_prefix('@')?;
+        let local = name.rsplit(':').next().unwrap_or(name);
+        if document.attribute(node, local).is_some() {
+            return Some("the element has that attribute already");
+        }
+        document.set_attribute(node, local, Some(operation.text().unwrap_or_default().to_owned()));
+        return None;
+    }
+    match attribute(operation, "pos") {
+        None => document.insert(operation, node, usize::MAX),
+        Some("prepend") => document.insert(operation, node, 0),
+        Some("before") => document.insert(operation, document.parent(node), document.place(node)),
+        Some("after") => document.insert(operation, document.parent(node), document.place(node) + 1),
+        Some(_) => return Some("pos is none of prepend, before, after"),
+    }
+    None
+}
+
+/// RFC 5261 4.4.
+fn replace(operation: Node<'_, '_>, target: Target, document: &mut Document) -> Option<&'static str> {
+    match target {
+        Target::Attribute(node, name) => {
+            document.set_attribute(node, &name, Some(operation.text().unwrap_or_default().to_owned()));
+        }
+        Target::Element(Document::ROOT) => return Some("the root can't be replaced: that is another MPD"),
+        Target::Element(node) => {
+            if operation.children().filter(Node::is_element).count() != 1 {
+                return Some("an element is replaced by exactly one");
+            }
+            put(operation, node, document);
+        }
+        Target::Other(node) => put(operation, node, document),
+    }
+    None
+}
+
+fn put(operation: Node<'_, '_>, node: usize, document: &mut Document) {
+    document.insert(operation, document.parent(node), document.place(node));
+    document.remove(node);
+}
+
+/// RFC 5261 4.5.
+fn remove(target: Target, document: &mut Document) -> Option<&'static str> {
+    match target {
+        Target::Attribute(node, name) => document.set_attribute(node, &name, None),
+        Target::Element(Document::ROOT) => return Some("the root can't be removed"),
+        Target::Element(node) | Target::Other(node) => document.remove(node),
+    }
+    None
+}

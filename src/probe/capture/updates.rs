@@ -1,0 +1,107 @@
+//! Where an MPD's next state is, asked as a player would: its Location, and a patch of an earlier state.
+
+use super::{Capturer, PLAYLIST_PATIENCE, inconclusive};
+use crate::dash::{self, Mpd};
+use crate::facts::{Fetched, LocationFacts, PatchFacts, Patchable};
+use crate::history::Known;
+use crate::units::{Seconds, Timestamp};
+use std::sync::Arc;
+use tokio::time::Instant;
+use url::Url;
+
+/// A longer MPD isn't kept for its patches.
+const MAX_KEPT: usize = 256 * 1024;
+/// Patches whose time is over so soon aren't asked for: clocks differ.
+const MARGIN: Seconds = Seconds(2.0);
+
+impl Capturer<'_> {
+    /// `None` also where it is the address that was just asked, or the probe's own time was up.
+    pub(super) async fn location(&self, mpd: &Mpd, manifest: &Fetched) -> Option<LocationFacts> {
+        let asked = [Some(&manifest.url), manifest.ok().map(|e| &e.final_url)];
+        let url =
+            mpd.locations.first().filter(|url| mpd.dynamic && self.updates_wanted() && !asked.contains(&Some(*url)));
+        let (fetched, body) = self.update(url?).await?;
+        let base = fetched.ok().map(|e| e.final_url.clone());
+        let mpd = base.and_then(|base| dash::parse(&body, &base).0).map(Box::new);
+        Some(LocationFacts { fetched, mpd })
+    }
+
+    /// Of the state before the newest that is known, so that there is something to patch; else of the newest.
+    pub(super) async fn patch(
+        &self,
+        newest: Option<&Arc<Patchable>>,
+        known: &Known,
+        now: Timestamp,
+    ) -> Option<PatchFacts> {
+        let newest = newest.filter(|_| self.updates_wanted())?;
+        let before = known.patchable.iter().rev();
+        let before = before.filter(|p| p.id == newest.id && p.publish_time < newest.publish_time);
+        let there = |p: &&Arc<Patchable>| p.locations.iter().any(|l| left(p, l.ttl, now));
+        let of = before.chain([newest]).find(there)?.clone();
+        let location = of.locations.iter().find(|l| left(&of, l.ttl, now))?.clone();
+        let (fetched, body) = self.update(&location.url).await?;
+        let came = fetched.ok().is_some() && !body.is_empty();
+        let whole = came && dash::looks_like(&body);
+        let (patch, defects) = match came && !whole {
+            true => dash::patch(&body, &of.text),
+            false => (None, Vec::new()),
+        };
+        let outdated = of.publish_time < newest.publish_time;
+        Some(PatchFacts { of, outdated, ttl: location.ttl, fetched, patch, whole, defects })
+    }
+
+    /// A template that switches the check off spares its requests.
+    fn updates_wanted(&self) -> bool {
+        self.template.checks.mpd_patch_events.enabled
+    }
+
+    async fn update(&self, url: &Url) -> Option<(Fetched, Vec<u8>)> {
+        let began = Instant::now();
+        let (fetched, body) = self.text(url, self.budget.playlists()).await;
+        (!inconclusive(&fetched, began, PLAYLIST_PATIENCE)).then_some((fetched, body))
+    }
+}
+
+/// `now` by the MPD's clock.
+fn left(of: &Patchable, ttl: Option<Seconds>, now: Timestamp) -> bool {
+    ttl.is_none_or(|ttl| Seconds::between(of.publish_time, now) <= ttl - MARGIN)
+}
+
+/// `None`: no patch of it can be asked for.
+pub(super) fn patchable(mpd: &Mpd, body: &[u8]) -> Option<Arc<Patchable>> {
+    let publish_time = mpd.publish_time.filter(|_| mpd.dynamic && !mpd.patch_locations.is_empty())?;
+    let text = Some(body).filter(|body| body.len() <= MAX_KEPT)?.to_vec();
+    Some(Arc::new(Patchable { id: mpd.id.clone(), publish_time, locations: mpd.patch_locations.clone(), text }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(ttl: f64, now: f64) -> bool {
+        let publish_time = Timestamp::from_second(1_800_000_000).unwrap();
+        let of = Patchable { id: None, publish_time, locations: Vec::new(), text: Vec::new() };
+        left(&of, Some(Seconds(ttl)), Seconds(now).after(publish_time)) && left(&of, None, publish_time)
+    }
+
+    #[test]
+    fn patches_are_asked_for_until_shortly_before_their_time_is_over() {
+        assert!(of(60.0, 58.0) && !of(60.0, 58.5) && !of(60.0, 61.0));
+    }
+
+    #[test]
+    fn only_a_live_mpd_that_says_when_it_was_published_can_be_patched() {
+        let base = Url::parse("http://packager/tv.mpd").unwrap();
+        let kept = |attributes: &str, inside: &str, more: usize| {
+            let text = format!("<MPD id=\"a\" {attributes}>{inside}</MPD>{}", " ".repeat(more));
+            patchable(&dash::parse(text.as_bytes(), &base).0.unwrap(), text.as_bytes())
+        };
+        const LIVE: &str = "type=\"dynamic\" publishTime=\"2026-01-01T00:00:00Z\"";
+        const WHERE: &str = "<PatchLocation ttl=\"60\">tv.mpp</PatchLocation>";
+        let found = kept(LIVE, WHERE, 0).unwrap();
+        assert_eq!((found.id.as_deref(), found.locations[0].ttl), (Some("a"), Some(Seconds(60.0))));
+        assert!(kept(LIVE, "", 0).is_none() && kept("type=\"dynamic\"", WHERE, 0).is_none());
+        assert!(kept("publishTime=\"2026-01-01T00:00:00Z\"", WHERE, 0).is_none(), "static");
+        assert!(kept(LIVE, WHERE, MAX_KEPT).is_none(), "too long to be kept");
+    }
+}
