@@ -147,6 +147,7 @@ const SLOW: &[&str] = &[
     "ll_reload_late",
     "silent",
     "segment_slow",
+    "dash_segment_slow",
     "slow_first_byte",
     "manifest_huge",
     "manifest_endless",
@@ -185,7 +186,10 @@ async fn run(faults: Vec<&'static Fault>, at_once: usize) -> Vec<FaultRow> {
 async fn row(fault: &'static Fault) -> FaultRow {
     let path = format!("fault/{}/{}/{} {}", fault.id, fault.channel, fault.path, fault.beside);
     let probes = if SLOW.contains(&fault.id) { SLOW_PROBES } else { PROBES };
-    let (template, every) = pace(fault.channel);
+    let (template, every) = match fault.id {
+        "dash_encryption_rotation" => ("TR", EVERY),
+        _ => pace(fault.channel),
+    };
     FaultRow { fault, seen: watch(fault.id, path, template, probes, every).await }
 }
 
@@ -251,7 +255,7 @@ fn clean_channels() -> Vec<(String, String, &'static str)> {
 /// Days until the certificate of a fault or a clean channel over HTTPS ends.
 fn certificate(name: &str) -> Option<u64> {
     match name {
-        "tls_expiry" => Some(2),
+        "tls_expiry" | "dash_tls_expiry" => Some(2),
         "TV1 over HTTPS" => Some(90),
         _ => None,
     }

@@ -7,8 +7,9 @@ pub const META: Meta = Meta {
     severity: Severity::Major,
     group: Group::Ladder,
     help: "fails when a variant names a group that isn't defined, or a group has a NAME twice or several defaults; a warning when \
-           groups of one type have other members or an audio group has nothing to choose by itself",
-    reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.1, 4.4.6.1.1, 4.4.6.2",
+           groups of one type have other members or an audio group has nothing to choose by itself. In an MPD: when the id of an \
+           AdaptationSet or a Representation stands twice in a Period",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.1, 4.4.6.1.1, 4.4.6.2; ISO/IEC 23009-1 5.3.3.2, 5.3.5.2",
     needs_history: false,
 };
 

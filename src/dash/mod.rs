@@ -6,6 +6,7 @@
 mod addressing;
 mod descriptors;
 mod events;
+mod groups;
 mod keys;
 mod model;
 mod mpd;
@@ -38,7 +39,7 @@ use notes::Notes;
 use url::Url;
 
 /// Defects kept of one MPD; of each kind the last one says how many more there were.
-pub const MAX_DEFECTS: usize = 96;
+pub const MAX_DEFECTS: usize = 128;
 /// Representations kept of one Period: the first.
 pub const MAX_REPRESENTATIONS: usize = 1_000;
 /// Segments of one rendition that become [`crate::stream::Segment`]s: the newest.

@@ -5,7 +5,7 @@ use super::model::{Latency, Mpd, Period};
 use super::notes::{Notes, Shown};
 use super::period;
 use super::values::{attribute, child, children, duration, instant, number, string, words};
-use super::{events, updates};
+use super::{events, groups, updates};
 use crate::units::Seconds;
 use roxmltree::Node;
 use url::Url;
@@ -38,6 +38,7 @@ pub(super) fn read(root: Node<'_, '_>, base: &Url, notes: &mut Notes<'_>) -> Mpd
     required(root, &mpd, notes);
     mpd.periods = periods(root, base, &mpd, notes);
     events::ordered(root, notes);
+    groups::told_apart(root, notes);
     mpd
 }
 

@@ -6,8 +6,8 @@ use memchr::memchr_iter;
 use roxmltree::Node;
 use std::fmt;
 
-/// Of each of the three kinds, beside the one that counts the rest.
-const KEPT: usize = super::MAX_DEFECTS / 3 - 1;
+/// Of each of the four kinds, beside the one that counts the rest.
+const KEPT: usize = super::MAX_DEFECTS / 4 - 1;
 /// What players pass over where it is wrong: how they update, and events that they don't know.
 const BESIDE: &[&str] = &["Location", "PatchLocation", "EventStream", "Event"];
 
@@ -18,6 +18,7 @@ pub(super) struct Notes<'t> {
     syntax: Kept,
     attribute: Kept,
     update: Kept,
+    groups: Kept,
     /// Everything is about an update.
     of_update: bool,
 }
@@ -31,8 +32,8 @@ struct Kept {
 impl<'t> Notes<'t> {
     pub fn new(text: &'t str) -> Self {
         let lines = memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1).collect();
-        let (syntax, attribute, update) = (Kept::default(), Kept::default(), Kept::default());
-        Self { text, lines, syntax, attribute, update, of_update: false }
+        let [syntax, attribute, update, groups] = std::array::from_fn(|_| Kept::default());
+        Self { text, lines, syntax, attribute, update, groups, of_update: false }
     }
 
     /// Of a patch.
@@ -62,14 +63,21 @@ impl<'t> Notes<'t> {
         self.attribute.add(DefectKind::Attribute, (self.text, at), reference, message);
     }
 
+    /// What a player chooses from can't be told apart.
+    pub fn group(&mut self, node: Node<'_, '_>, reference: &'static str, message: fmt::Arguments<'_>) {
+        let at = node.range().start;
+        self.groups.add(DefectKind::Groups, (self.text, at), reference, message);
+    }
+
     /// In the order of the lines; each kind's count of the rest at the end.
     pub fn finish(self) -> Vec<Defect> {
-        let Self { syntax, attribute, update, .. } = self;
+        let Self { syntax, attribute, update, groups, .. } = self;
         let rest =
             [syntax.rest(DefectKind::Mpd), attribute.rest(DefectKind::Attribute), update.rest(DefectKind::Update)];
         let mut all = syntax.list;
         all.extend(attribute.list);
         all.extend(update.list);
+        all.extend(groups.list);
         all.sort_by_key(|d| match d.at {
             Position::Line { line, column } => (line, column),
             _ => (0, 0),

@@ -215,8 +215,15 @@ fn i_frame_playlist(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, rendition: 
     whole(PLAYLIST_TYPE, text.into(), Some(listing.published_ms))
 }
 
+/// Where the announced audio isn't there, video is.
+fn served(timeline: &Timeline, rendition: Rendition) -> Rendition {
+    let missing = timeline.effect == Some(Effect::TracksPresent) && timeline.format == Format::Cmaf;
+    if missing && rendition == Rendition::Audio { Rendition::Rung(0) } else { rendition }
+}
+
 fn init(timeline: &Timeline, now_ms: i64, rendition: Rendition) -> Reply {
     let media = media::media();
+    let rendition = served(timeline, rendition);
     let (track, kind) = match rendition {
         Rendition::Rung(at) => (media.track(timeline.ladder, at), "video/mp4"),
         Rendition::Audio | Rendition::Text => (&media.audio, "audio/mp4"),
@@ -232,7 +239,7 @@ fn init(timeline: &Timeline, now_ms: i64, rendition: Rendition) -> Reply {
         }
         Some(Effect::RangeUnsignalled) => whole(kind, mp4::transfer(track, 16).into(), Some(EPOCH_MS)),
         effect if timeline.cipher.common() && effect != Some(Effect::SamplesClear) => {
-            let bytes = cenc::init(timeline.cipher, track.init, kind_of(rendition), timeline.base);
+            let bytes = cenc::init(timeline.cipher, track.init, kind_of(rendition), timeline.base, effect);
             whole(kind, bytes.into(), Some(EPOCH_MS))
         }
         _ => whole(kind, Bytes::from_static(track.init), Some(EPOCH_MS)),
@@ -257,6 +264,7 @@ async fn segment(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, rendition: Ren
     let Some(segment) = timeline.named(by_number.as_deref().unwrap_or(name), now_ms, rendition) else {
         return growing(ask, timeline, now_ms, rendition, name).await;
     };
+    let rendition = served(timeline, rendition);
     let media = media::media();
     let (first, count, shift, effect) = (segment.media_unit, segment.units, segment.shift_ms, timeline.effect);
     let whole_parts = || low_latency::bytes(timeline, segment.index, rendition, mp4::PARTS);

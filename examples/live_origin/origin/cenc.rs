@@ -65,6 +65,9 @@ pub fn protection(cipher: Cipher, base: i64, effect: Option<Effect>) -> String {
         "<ContentProtection schemeIdUri=\"urn:mpeg:dash:mp4protection:2011\" value=\"{scheme}\" \
          xmlns:cenc=\"urn:mpeg:cenc:2013\" cenc:default_KID=\"{uuid}\"/>\n"
     );
+    if effect == Some(Effect::SystemNowhere) {
+        return text;
+    }
     text.push_str(&format!(
         "<ContentProtection schemeIdUri=\"urn:uuid:EDEF8BA9-79D6-4ACE-A3C8-27DCD51D21ED\">\
          <pssh xmlns=\"urn:mpeg:cenc:2013\">{}</pssh></ContentProtection>\n",
@@ -77,8 +80,8 @@ fn pssh(kid: [u8; 16]) -> Vec<u8> {
     boxed(b"pssh", &[&[1, 0, 0, 0], &WIDEVINE.to_be_bytes(), &[0, 0, 0, 1], &kid, &[0; 4]])
 }
 
-/// A header whose sample entry is protected, and which has the `pssh`.
-pub fn init(cipher: Cipher, clear: &[u8], kind: Kind, base: i64) -> Vec<u8> {
+/// A header whose sample entry is protected, and which has the `pssh` unless `effect` leaves it out.
+pub fn init(cipher: Cipher, clear: &[u8], kind: Kind, base: i64, effect: Option<Effect>) -> Vec<u8> {
     let mut bytes = clear.to_vec();
     let stsd = find(&bytes, &PATH).expect("every header has a sample entry");
     let entry = stsd + 16;
@@ -95,6 +98,9 @@ pub fn init(cipher: Cipher, clear: &[u8], kind: Kind, base: i64) -> Vec<u8> {
     let mut parents: Vec<usize> = (1..=PATH.len()).filter_map(|depth| find(&bytes, &PATH[..depth])).collect();
     parents.push(entry);
     insert(&mut bytes, end, &sinf, &parents);
+    if effect == Some(Effect::SystemNowhere) {
+        return bytes;
+    }
     let moov = parents[0];
     let end = moov + read_u32(&bytes, moov) as usize;
     insert(&mut bytes, end, &pssh(kid(base)), &[moov]);

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::cenc;
 use super::faults::Effect;
 use super::media::{self, AUDIO_TIMESCALE, UNIT_MS, VIDEO_TIMESCALE};
-use super::playlist::date;
+use super::playlist::{self, date};
 use super::timeline::{ENCODER_LATENCY_MS, EPOCH_MS, Rendition, Segment, TARGET, Timeline};
 use super::updates;
 
@@ -70,6 +70,9 @@ pub fn mpd(timeline: &Timeline, form: Form, file: &str, now_ms: i64, turn: u64) 
     if file == updates::MPD {
         text = text.replacen("<AdaptationSet", &(updates::events(timeline.effect) + "<AdaptationSet"), 1);
     }
+    if timeline.effect == Some(Effect::Uncompressed) {
+        let _ = writeln!(text, "<!-- {} -->", "x".repeat(70_000));
+    }
     if timeline.effect != Some(Effect::MpdCut) {
         let file = if timeline.effect == Some(Effect::MpdClock) { "clock" } else { &format!("{file}?clock") };
         let _ =
@@ -94,6 +97,7 @@ fn period(text: &mut String, timeline: &Timeline, form: Form, from: i64, until: 
     let _ = writeln!(text, "<Period id=\"p{from}\" start=\"PT{}S\">", start as f64 / 1000.0);
     let mut set = |rendition: Rendition, id: usize| {
         let kind = if rendition == Rendition::Audio { "audio" } else { "video" };
+        let id = if timeline.effect == Some(Effect::LadderGroups) { 1 } else { id };
         let language = if rendition == Rendition::Audio { " lang=\"en\"" } else { "" };
         let _ = writeln!(
             text,
@@ -101,7 +105,10 @@ fn period(text: &mut String, timeline: &Timeline, form: Form, from: i64, until: 
         );
         text.push_str(&cenc::protection(timeline.cipher, timeline.base, timeline.effect));
         let all = if rendition == Rendition::Audio { 0..1 } else { 0..timeline.ladder.rungs().len() };
-        let gone = |at: usize| timeline.effect == Some(Effect::MpdRung) && timeline.ladder.rungs()[at].name == "540p";
+        let gone = |at: usize| {
+            let dropped = timeline.effect == Some(Effect::MpdRung) && timeline.ladder.rungs()[at].name == "540p";
+            dropped || !playlist::is_listed(timeline.effect, at, when.0)
+        };
         for at in all.filter(|at| rendition == Rendition::Audio || !gone(*at)) {
             let rendition = if rendition == Rendition::Audio { rendition } else { Rendition::Rung(at) };
             representation(text, timeline, rendition, (from, until), form, when);
@@ -124,14 +131,29 @@ fn representation(
     let media = media::media();
     let rate = |units: &[&[u8]]| {
         let sizes: Vec<usize> = units.iter().map(|unit| unit.len()).collect();
-        media::bit_rates(&sizes, &timeline.layout).0.div_ceil(1000) * 1000
+        let rate = media::bit_rates(&sizes, &timeline.layout).0;
+        let told = match timeline.effect {
+            Some(Effect::BandwidthExceeded) => rate / 2,
+            Some(Effect::BitrateCollapsed) => rate * 10,
+            _ => rate,
+        };
+        told.div_ceil(1000) * 1000
     };
     match rendition {
         Rendition::Rung(at) => {
             let rung = &timeline.ladder.rungs()[at];
-            let (rate, codec) = (rate(&media.track(timeline.ladder, at).units), rung.codec);
-            let _ = write!(text, "<Representation id=\"{}\" bandwidth=\"{rate}\" codecs=\"{codec}\"", rung.name);
-            let _ = writeln!(text, " width=\"{}\" height=\"{}\" frameRate=\"25\">", rung.width, rung.height);
+            let rate = rate(&media.track(timeline.ladder, at).units);
+            let _ = write!(text, "<Representation id=\"{}\" bandwidth=\"{rate}\"", rung.name);
+            let spoilt = timeline.effect.filter(|_| rendition == TARGET);
+            if spoilt == Some(Effect::LadderAttributes) {
+                text.push_str(" frameRate=\"fast\">\n");
+            } else {
+                let codec = if timeline.effect == Some(Effect::CodecMatches) { "avc1.4d4028" } else { rung.codec };
+                let height = if spoilt == Some(Effect::ResolutionMatches) { 800 } else { rung.height };
+                let pace = if spoilt == Some(Effect::FrameRateMatches) { 50 } else { 25 };
+                let _ = write!(text, " codecs=\"{codec}\" width=\"{}\"", rung.width);
+                let _ = writeln!(text, " height=\"{height}\" frameRate=\"{pace}\">");
+            }
         }
         Rendition::Audio | Rendition::Text => {
             let rate = rate(&media.audio.units);
@@ -139,7 +161,9 @@ fn representation(
                 text,
                 "<Representation id=\"audio\" bandwidth=\"{rate}\" codecs=\"mp4a.40.2\" audioSamplingRate=\"48000\">"
             );
-            text.push_str("<AudioChannelConfiguration schemeIdUri=\"urn:mpeg:dash:23003:3:audio_channel_configuration:2011\" value=\"2\"/>\n");
+            let channels = if timeline.effect == Some(Effect::ChannelsMatch) { 6 } else { 2 };
+            let scheme = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011";
+            let _ = writeln!(text, "<AudioChannelConfiguration schemeIdUri=\"{scheme}\" value=\"{channels}\"/>");
         }
     }
     let scale = timescale(rendition);

@@ -46,7 +46,8 @@ pub fn master(timeline: &Timeline, now_ms: i64, suffix: &str) -> String {
     text
 }
 
-fn is_listed(effect: Option<Effect>, at: usize, now_ms: i64) -> bool {
+/// The rung of that place is in the ladder now.
+pub fn is_listed(effect: Option<Effect>, at: usize, now_ms: i64) -> bool {
     match effect {
         Some(Effect::LadderMissingRung) => at != 0,
         Some(Effect::LadderChanged) => at != 0 || now_ms.div_euclid(10_000) % 2 == 0,

@@ -175,3 +175,25 @@ fn a_pssh_that_no_player_could_use_is_a_defect() {
     assert!(said(&system(other, PSSH)).ends_with("is a `pssh` of another DRM system"));
     assert!(said(&system(WIDEVINE, &"A".repeat(70_000))).ends_with("is longer than 64 kB"));
 }
+
+#[test]
+fn ids_stand_once_in_a_period() {
+    let set = |id: &str, representation: &str| {
+        format!(
+            "<AdaptationSet id=\"{id}\" mimeType=\"video/mp4\"><Representation id=\"{representation}\" bandwidth=\"1\" codecs=\"avc1\">\
+             <SegmentTemplate media=\"$Number$\" duration=\"2\"/></Representation></AdaptationSet>"
+        )
+    };
+    let told = |sets: &[String], again: &str| {
+        let (before, after) = ("<Period id=\"a\" start=\"PT0S\">", "</Period>");
+        let periods = format!("{before}{}{after}<Period id=\"b\" start=\"PT9S\">{again}{after}", sets.concat());
+        let head = "<MPD type=\"dynamic\" profiles=\"p\" minBufferTime=\"PT2S\" availabilityStartTime=\"2026-01-01T00:00:00Z\"";
+        let (_, defects) = read(&format!("{head} publishTime=\"2026-01-01T00:00:00Z\">{periods}</MPD>"));
+        assert!(defects.iter().all(|d| d.kind == DefectKind::Groups), "{defects:?}");
+        defects.into_iter().map(|d| d.message).collect::<Vec<_>>()
+    };
+    let nothing: [&str; 0] = [];
+    assert_eq!(told(&[set("1", "a"), set("2", "b")], &set("1", "a")), nothing, "in another Period");
+    assert_eq!(told(&[set("1", "a"), set("1", "b")], ""), ["AdaptationSet@id `1` stands twice in its Period"]);
+    assert_eq!(told(&[set("1", "a"), set("2", "a")], ""), ["Representation@id `a` stands twice in its Period"]);
+}
