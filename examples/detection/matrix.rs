@@ -242,6 +242,11 @@ fn clean_channels() -> Vec<(String, String, &'static str)> {
         ("CM1 as DASH with patches", "live/CM1/updates.mpd", "By time, with Location, PatchLocation and EventStream"),
         ("CE1 as DASH", "live/CE1/time.mpd", "The segments of CE1, under cenc, in an MPD with ContentProtection"),
         (
+            "HV1 as DASH",
+            "live/HV1/time.mpd",
+            "The segments of HV1, HDR10 in HEVC, in an MPD that leaves the range to them",
+        ),
+        (
             "CM1 as HLS and DASH",
             "live/CM1/master.m3u8 live/CM1/time.mpd",
             "Both outputs of CM1, probed and compared together",

@@ -4,7 +4,7 @@ use crate::codec::parameters::Range;
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
-use crate::stream::{Media, Rendition};
+use crate::stream::{Media, Protocol, Rendition};
 
 pub const META: Meta = Meta {
     id: "hdr_signalled",
@@ -12,8 +12,9 @@ pub const META: Meta = Meta {
     group: Group::Ladder,
     help: "fails when a channel with is_hdr has no rung with VIDEO-RANGE PQ or HLG, one without it has some, Dolby Vision profile 5 \
            isn't announced as PQ, or the bitstream's transfer characteristics say another range than VIDEO-RANGE (or, of a media \
-           playlist by itself, than is_hdr)",
-    reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.2 (VIDEO-RANGE); ISO/IEC 23091-2 8.2",
+           playlist by itself, than is_hdr). In an MPD the property TransferCharacteristics stands for VIDEO-RANGE, and where it is \
+           missing the bitstream has to be what is_hdr says",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.2 (VIDEO-RANGE); ISO/IEC 23091-2 8.2; DASH-IF IOP 4.3 10.3",
     needs_history: false,
 };
 
@@ -31,53 +32,77 @@ pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
     if video.is_empty() {
         return Verdict::NotRun("no variant with video is listed");
     }
-    let mut found: Vec<_> = video.iter().filter_map(|r| dolby_vision(r)).collect();
+    let name = signal(context.output.protocol);
+    // An MPD may leave it to the bitstream.
+    let silent = |r: &Rendition| context.output.protocol == Protocol::Dash && r.video_range.is_none();
+    let mut found: Vec<_> = video.iter().filter(|r| !silent(r)).filter_map(|r| dolby_vision(r)).collect();
     match context.expected.hdr {
+        Some(true) if video.iter().all(|r| silent(r)) => {}
         Some(true) if !video.iter().any(|r| is_hdr(r)) => {
-            found.push(Violation::new(
-                "the channel is HDR, but no variant has VIDEO-RANGE=PQ or HLG: players show it as SDR",
-            ));
+            let message = format!("the channel is HDR, but no variant has {name} PQ or HLG: players show it as SDR");
+            found.push(Violation::new(message));
         }
-        Some(false) => found.extend(video.iter().filter(|r| is_hdr(r)).map(|r| unexpected(r))),
+        Some(false) => found.extend(video.iter().filter(|r| is_hdr(r)).map(|r| unexpected(name, r))),
         _ => {}
     }
     let rungs = context.renditions().filter(|(facts, _)| facts.rendition.media == Media::Video);
-    found.extend(rungs.filter_map(|(facts, past)| bitstream(facts, past)));
+    let known: Vec<_> = rungs.filter_map(|(facts, past)| newest_range(facts, past).map(|n| (facts, n))).collect();
+    let some_hdr = known.iter().any(|(facts, (_, actual))| is_hdr(&facts.rendition) || *actual != Range::Sdr);
+    found.extend(known.iter().filter_map(|(facts, (segment, actual))| match context.expected.hdr {
+        // There are rungs in SDR beside.
+        Some(true) if silent(&facts.rendition) && some_hdr => None,
+        hdr if silent(&facts.rendition) => against_channel(facts, segment, *actual, hdr?),
+        _ => bitstream(name, &facts.rendition, segment, *actual),
+    }));
     Verdict::Ran(found)
+}
+
+/// By what the range is announced.
+fn signal(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Hls => "VIDEO-RANGE",
+        Protocol::Dash => "TransferCharacteristics",
+    }
 }
 
 /// A media playlist by itself has no VIDEO-RANGE: the bitstream has to be what the channel is.
 fn alone(context: &Context<'_>) -> Verdict {
     let known = context.renditions().find_map(|(facts, past)| {
-        let segments = input::inspected(facts, past)?;
-        segments.into_iter().rev().find_map(|s| Some((facts, s, range(s)?)))
+        let (segment, actual) = newest_range(facts, past)?;
+        Some((facts, segment, actual))
     });
     let (Some((facts, segment, actual)), Some(hdr)) = (known, context.expected.hdr) else {
         return Verdict::NotRun("no variant is listed, and no segment says its dynamic range");
     };
+    Verdict::Ran(against_channel(facts, segment, actual, hdr).into_iter().collect())
+}
+
+fn against_channel(facts: &RenditionFacts, segment: &SegmentFacts, actual: Range, hdr: bool) -> Option<Violation> {
     if hdr == (actual != Range::Sdr) {
-        return Verdict::Ran(Vec::new());
+        return None;
     }
     let (number, actual) = (segment.segment.number, actual.as_str());
     let expected = if hdr { "the channel is HDR" } else { "the channel isn't HDR (is_hdr)" };
     let message = format!("the bitstream of segment {number} is {actual}, {expected}");
-    Verdict::Ran(vec![about(segment, message).of(&facts.rendition.name).with("actual", actual)])
+    Some(about(segment, message).of(&facts.rendition.name).with("actual", actual))
 }
 
-/// The newest segment whose transfer characteristics contradict VIDEO-RANGE, which is SDR where it is missing.
-fn bitstream(facts: &RenditionFacts, past: &RenditionPast) -> Option<Violation> {
-    let rendition = &facts.rendition;
+/// Transfer characteristics of the newest segment against VIDEO-RANGE, which is SDR where it is missing.
+fn bitstream(name: &str, rendition: &Rendition, segment: &SegmentFacts, actual: Range) -> Option<Violation> {
     let declared = rendition.video_range.as_deref().unwrap_or("SDR");
-    let segments = input::inspected(facts, past)?;
-    let (segment, actual) = segments.into_iter().rev().find_map(|s| Some((s, range(s)?)))?;
     if actual.as_str() == declared {
         return None;
     }
     let range = if rendition.video_range.is_some() { declared } else { "missing, which means SDR" };
     let (number, actual) = (segment.segment.number, actual.as_str());
-    let message = format!("VIDEO-RANGE is {range}, the bitstream of segment {number} is {actual}");
+    let message = format!("{name} is {range}, the bitstream of segment {number} is {actual}");
     let violation = about(segment, message).of(&rendition.name).with("declared", declared);
     Some(violation.with("actual", actual).with("line", rendition.line))
+}
+
+fn newest_range<'a>(facts: &RenditionFacts, past: &'a RenditionPast) -> Option<(&'a SegmentFacts, Range)> {
+    let segments = input::inspected(facts, past)?;
+    segments.into_iter().rev().find_map(|s| Some((s, range(s)?)))
 }
 
 fn range(segment: &SegmentFacts) -> Option<Range> {
@@ -89,9 +114,9 @@ fn is_hdr(rendition: &Rendition) -> bool {
     matches!(rendition.video_range.as_deref(), Some("PQ" | "HLG"))
 }
 
-fn unexpected(rendition: &Rendition) -> Violation {
+fn unexpected(name: &str, rendition: &Rendition) -> Violation {
     let range = rendition.video_range.clone().unwrap_or_default();
-    let message = format!("VIDEO-RANGE is {range}, but the channel isn't HDR (is_hdr)");
+    let message = format!("{name} is {range}, but the channel isn't HDR (is_hdr)");
     Violation::new(message).of(&rendition.name).with("video_range", range).with("line", rendition.line)
 }
 
@@ -187,6 +212,43 @@ mod tests {
         assert_eq!(messages(run(true, Some(1))), "the bitstream of segment 5 is SDR, the channel is HDR");
         assert_eq!(messages(run(false, Some(16))), "the bitstream of segment 5 is PQ, the channel isn't HDR (is_hdr)");
         assert_not_run(run(true, None), "no variant is listed, and no segment says its dynamic range");
+    }
+
+    #[test]
+    fn an_mpd_may_leave_the_range_to_the_bitstream() {
+        let run = |range: Option<&str>, hdr: Option<bool>, transfer: u16, beside: Option<u16>| {
+            let mut scene = Scene::live();
+            scene.output.protocol = Protocol::Dash;
+            scene.expected.hdr = hdr;
+            let codec = Codec::parse("hvc1.2.4.L153.B0").unwrap();
+            let of = |transfer| {
+                let mut segment = ts_segment(5, 10.0, 2.0);
+                let colour = Some(Colour { primaries: 9, transfer, matrix: 9 });
+                let parameters = Parameters::of_picture(codec, Picture { colour, ..Picture::default() });
+                segment.inspection.as_mut().unwrap().tracks[0].parameters = Some(Arc::new(parameters));
+                segment
+            };
+            scene.rendition().rendition.video_range = range.map(str::to_owned);
+            scene.remember([of(transfer)]);
+            if let Some(transfer) = beside {
+                scene.output.renditions.push(rendition("beside"));
+                let segments = vec![Arc::new(of(transfer))];
+                scene.history.renditions.insert("beside".to_owned(), RenditionPast { segments, ..Default::default() });
+            }
+            check(&scene.context(), &Params::default())
+        };
+        for hdr in [None, Some(true)] {
+            assert_holds(run(None, hdr, 16, None));
+        }
+        assert_holds(run(None, Some(true), 1, Some(16)));
+        assert_holds(run(None, Some(false), 1, None));
+        assert_eq!(messages(run(None, Some(true), 1, None)), "the bitstream of segment 5 is SDR, the channel is HDR");
+        let pq = "the bitstream of segment 5 is PQ, the channel isn't HDR (is_hdr)";
+        assert_eq!(messages(run(None, Some(false), 16, None)), pq);
+        assert_eq!(
+            messages(run(Some("PQ"), None, 18, None)),
+            "TransferCharacteristics is PQ, the bitstream of segment 5 is HLG"
+        );
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod notes;
 mod outline;
 mod patch;
 mod period;
+mod range;
 mod runs;
 mod spans;
 mod template;

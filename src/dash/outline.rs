@@ -1,10 +1,10 @@
 //! An MPD at one instant → renditions with their timelines, as the playlists of HLS become them.
 
-use super::keys;
 use super::model::{AdaptationSet, Addressing, Listing, Mpd, Pace, Period, Representation, Segments, Source};
 use super::spans::{Span, Stretch, spans};
 use super::template::Values;
 use super::timing;
+use super::{keys, range};
 use crate::stream::{Key, Map, Media, MediaStart, Rendition, Segment, Timeline, names};
 use crate::units::{BitsPerSecond, MediaTime, Seconds, Timestamp};
 use std::collections::HashMap;
@@ -213,7 +213,7 @@ fn rendition(set: &AdaptationSet, representation: &Representation) -> Rendition 
         frame_rate: representation.frame_rate,
         language: set.language.clone(),
         group: Some(clock_of(&representation.addressing)),
-        video_range: None,
+        video_range: range::of(set),
         captions: None,
         supplemental: Vec::new(),
         channels: representation.channels.as_ref().and_then(|c| c.value.clone()),

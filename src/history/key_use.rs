@@ -186,4 +186,33 @@ mod tests {
         let unasked = next(first, &["a", "a"], &[], 102).unwrap();
         assert_eq!(next(Some(unasked), &["a", "b"], &[("b", 1)], 104).unwrap().since, at(96));
     }
+
+    #[test]
+    fn in_an_mpd_a_key_begins_with_the_period_that_names_it() {
+        let period = |id: &str, start: u32, kid: u8| {
+            let protection = format!(
+                "<ContentProtection schemeIdUri=\"urn:mpeg:dash:mp4protection:2011\" value=\"cenc\" \
+                 default_KID=\"000102{kid:02}-0405-0607-0809-0a0b0c0d0e0f\"/>"
+            );
+            format!(
+                "<Period id=\"{id}\" start=\"PT{start}S\"><AdaptationSet mimeType=\"video/mp4\">{protection}<SegmentTemplate \
+                 media=\"{id}/$Number$\" duration=\"2\"/><Representation id=\"v\" bandwidth=\"1\"/></AdaptationSet></Period>"
+            )
+        };
+        let listed = |second: i64, periods: &[String]| {
+            let head =
+                format!("<MPD type=\"dynamic\" availabilityStartTime=\"{}\" timeShiftBufferDepth=\"PT60S\">", at(0));
+            let base = Url::parse("http://packager/tv.mpd").unwrap();
+            let mpd = crate::dash::parse(format!("{head}{}</MPD>", periods.concat()).as_bytes(), &base).0.unwrap();
+            crate::dash::outline(&mpd, at(second)).remove(0).timeline
+        };
+        let (first, second) = (period("a", 0, 1), period("b", 30, 2));
+        let facts = facts(&[]);
+        let before = KeyUse::next(None, &facts, &listed(30, std::slice::from_ref(&first)), at(30));
+        assert_eq!(before.as_ref().unwrap().since, at(0));
+        let rotated = KeyUse::next(before.clone(), &facts, &listed(40, &[first.clone(), second]), at(40));
+        assert_eq!(rotated.unwrap().since, at(30));
+        let same = KeyUse::next(before, &facts, &listed(40, &[first, period("b", 30, 1)]), at(40));
+        assert_eq!(same.unwrap().since, at(0), "another Period, the same key");
+    }
 }

@@ -48,7 +48,8 @@ pub fn mpd(timeline: &Timeline, form: Form, file: &str, now_ms: i64, turn: u64) 
     if timeline.effect != Some(Effect::MpdAttribute) {
         let _ = write!(text, " availabilityStartTime=\"{}\"", date(EPOCH_MS + ENCODER_LATENCY_MS + late_ms));
     }
-    let (depth, update) = (timeline.window * length_ms / 1000, length_ms / 1000);
+    let behind = if let Some(Effect::Behind(seconds)) = timeline.effect { seconds } else { 0 };
+    let (depth, update) = (timeline.window * length_ms / 1000 + behind, length_ms / 1000);
     let older = timeline.effect == Some(Effect::MpdPublished) && now_ms.div_euclid(20_000) % 2 == 1;
     let published_ms = listing.published_ms - if older { 60_000 } else { 0 };
     let _ = write!(text, " publishTime=\"{}\" minimumUpdatePeriod=\"PT{update}S\"", date(published_ms));

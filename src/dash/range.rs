@@ -1,0 +1,50 @@
+//! Dynamic range, as properties of an Adaptation Set say it (ISO/IEC 23091-2 8.2, DASH-IF IOP 4.3 10.3).
+
+use super::model::AdaptationSet;
+
+const TRANSFER: &str = "urn:mpeg:mpegB:cicp:TransferCharacteristics";
+
+/// As VIDEO-RANGE of HLS names it. `None`: the MPD leaves it to the bitstream.
+pub(super) fn of(set: &AdaptationSet) -> Option<String> {
+    let properties = set.essential.iter().chain(&set.supplemental);
+    let value = properties.filter(|p| p.scheme == TRANSFER).find_map(|p| p.value.as_deref())?;
+    let range = match value.trim() {
+        "16" => "PQ",
+        "18" => "HLG",
+        _ => "SDR",
+    };
+    Some(range.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dash;
+    use url::Url;
+
+    fn range(properties: &str) -> Option<String> {
+        let text = format!(
+            "<MPD type=\"dynamic\" availabilityStartTime=\"2026-01-01T00:00:00Z\"><Period start=\"PT0S\"><AdaptationSet mimeType=\"video/mp4\">\
+             {properties}<SegmentTemplate media=\"$Number$\" duration=\"2\"/><Representation id=\"v\" bandwidth=\"1\"/></AdaptationSet></Period></MPD>"
+        );
+        let base = Url::parse("http://packager/tv.mpd").unwrap();
+        let mpd = dash::parse(text.as_bytes(), &base).0.unwrap();
+        let outlines = dash::outline(&mpd, "2026-01-01T00:01:00Z".parse().unwrap());
+        outlines[0].rendition.video_range.clone()
+    }
+
+    #[test]
+    fn transfer_characteristics_are_the_range() {
+        let property = |kind: &str, value: &str| {
+            format!("<{kind}Property schemeIdUri=\"urn:mpeg:mpegB:cicp:TransferCharacteristics\" value=\"{value}\"/>")
+        };
+        for (value, is) in [("16", "PQ"), ("18", "HLG"), ("1", "SDR"), ("14", "SDR")] {
+            assert_eq!(range(&property("Supplemental", value)).as_deref(), Some(is));
+            assert_eq!(range(&property("Essential", value)).as_deref(), Some(is));
+        }
+        assert_eq!(range(""), None);
+        assert_eq!(
+            range("<SupplementalProperty schemeIdUri=\"urn:mpeg:mpegB:cicp:ColourPrimaries\" value=\"9\"/>"),
+            None
+        );
+    }
+}
