@@ -200,3 +200,30 @@ async fn a_blocking_reload_that_outlasts_the_probe_is_not_run() {
     assert_eq!((reload.result, report.capture.deadline_exceeded), (CheckResult::NotRun, true));
     assert_eq!(failed(&report), [""; 0]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_mpds_updates_are_asked_for_once_a_probe_and_not_where_the_template_spares_them() {
+    let templates =
+        format!("{TEMPLATES}\nSPARED:\n  extends: T2\n  checks: {{mpd_patch_events: {{enabled: false}}}}\n");
+    let own = channel("CM1", "live/CM1/updates.mpd");
+    let spared = Channel { template: "SPARED", ..channel("CM2", "live/CM1/updates.mpd") };
+    let stage = Stage::new(&[own, spared], &templates, "").await;
+    let asked = || {
+        let requests = stage.origin.requests();
+        let queries = |file: &str| {
+            let of = requests.iter().filter(|r| r.path.ends_with(file)).filter_map(|r| r.query.clone());
+            of.filter(|query| !query.contains("clock")).collect::<Vec<_>>()
+        };
+        (queries("updates.mpd"), queries("updates.mpp"))
+    };
+    assert_eq!(failed(&*stage.probe("CM1").await), [""; 0]);
+    let (locations, first) = asked();
+    assert_eq!((locations.len(), first.len()), (1, 1));
+    stage.advance(Duration::from_secs(10));
+    assert_eq!(failed(&*stage.probe("CM1").await), [""; 0]);
+    let (locations, second) = asked();
+    assert_eq!((locations.len(), second.len()), (2, 2));
+    assert_eq!(second[0], second[1], "the patch of the MPD seen before, which there is by now");
+    stage.probe("CM2").await;
+    assert_eq!((asked().0.len(), asked().1.len()), (2, 2));
+}
