@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:-60}
 shift || true
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(segment fragment playlist mpd bitstream message)
+[ ${#targets[@]} -gt 0 ] || targets=(segment fragment playlist mpd patch bitstream message)
 target_dir=${CARGO_TARGET_DIR:-target}
 # Large enough for every structure of a segment, little enough for hundreds of runs a second.
 longest=32768
@@ -32,6 +32,10 @@ listed() { get "$1" | grep -v '^#' | tail -n 1; }
 for path in $(sed -n 's/^  \(\/[^ ,]*\).*/\1/p' "$work/origin.log"); do
   case $path in
     */manifest_endless/* | */manifest_huge/* | */gzip_bomb/* | */lines_10m/* | */silent/* | */redirect_loop/*) continue ;;
+    */updates.mpd)
+      from=$(get "$path" | sed -n 's/.*updates.mpp?from=\([0-9]*\).*/\1/p')
+      { get "${path%/*}/updates.mpp?from=$((from - 6000))"; printf '\0'; get "$path"; } | head -c $longest | seed patch "$(tr / _ <<<"$path")"
+      continue ;;
     *.mpd) get "$path" | head -c $longest | seed mpd "$(tr / _ <<<"$path")"; continue ;;
     *.m3u8) get "$path" | head -c $longest | seed playlist "$(tr / _ <<<"$path")" ;;
   esac
