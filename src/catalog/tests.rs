@@ -90,7 +90,11 @@ channels:
         outputs.iter().map(|o| (o.name.clone(), o.url.path().to_owned())).collect::<Vec<_>>()
     };
     let of = |all: &[(&str, &str)]| all.iter().map(|(n, p)| ((*n).to_owned(), (*p).to_owned())).collect::<Vec<_>>();
-    assert_eq!(outputs("A"), of(&[("dash", "/A/a.mpd"), ("backup", "/A/master.m3u8")]), "it replaces the defaults' hls");
+    assert_eq!(
+        outputs("A"),
+        of(&[("dash", "/A/a.mpd"), ("backup", "/A/master.m3u8")]),
+        "it replaces the defaults' hls"
+    );
     assert_eq!(outputs("B"), of(&[("dash", "/b.MPD"), ("backup", "/B/master.m3u8"), ("hls", "/b.m3u8")]));
     assert_eq!(outputs("C"), of(&[("hls", "/C/master.m3u8"), ("backup", "/C/master.m3u8"), ("dash", "/c.mpd")]));
     let twice = "channels:\n  A: {input_url: http://p/a.mpd, outputs: {dash: http://p/b.mpd}}\n";

@@ -132,7 +132,8 @@ mod tests {
 
     #[test]
     fn content_protection_names_its_scheme() {
-        let under = |method, scheme: &[u8; 4]| run(*scheme, None, &[key(method, "urn:mpeg:dash:mp4protection:2011", None)]);
+        let under =
+            |method, scheme: &[u8; 4]| run(*scheme, None, &[key(method, "urn:mpeg:dash:mp4protection:2011", None)]);
         assert_eq!([under("cbcs", b"cbcs"), under("common encryption", b"cens")], [None, None]);
         assert!(under("cenc", b"cbcs").unwrap().contains("the scheme cbcs; the MPD says cenc"));
     }
