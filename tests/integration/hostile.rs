@@ -70,7 +70,8 @@ async fn judge(exporter: &Exporter, fault: &'static str, check: &str, words: &st
     assert!(took < SCRAPE_TIMEOUT, "{fault}: answered after {took:?}");
     assert_eq!((status, value(&text, "probe_success")), (200, Some(0.0)), "{fault}: {text}");
     assert!(failed(&text).contains(&check), "{fault}: {text}");
-    let reason = text.lines().find(|line| line.contains(&format!("msg=violation output=hls check={check} ")));
+    let reason =
+        text.lines().find(|line| line.contains("msg=violation ") && line.contains(&format!(" check={check} ")));
     assert!(reason.is_some_and(|reason| reason.contains(words)), "{fault} should say {words}: {reason:?}");
     (fault, took)
 }
