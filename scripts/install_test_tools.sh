@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Installs only what is missing: ffmpeg, Prometheus with promtool, Alertmanager with amtool, PostgreSQL, InfluxDB and VictoriaMetrics by apt; Shaka Packager and nginx with its RTMP
+# Installs only what is missing: ffmpeg, Prometheus with promtool, Alertmanager with amtool, PostgreSQL, InfluxDB and VictoriaMetrics by apt; Shaka Packager, Schemathesis and nginx with its RTMP
 # module into target/tools, where they touch nothing of this machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 shaka=1.5.1
+schemathesis=4.32.5
 tools=$PWD/target/tools
 
 packages() {
@@ -28,10 +29,16 @@ command -v victoria-metrics >/dev/null || missing+=(victoria-metrics)
 # Each test that needs one starts a cluster of its own.
 [ -x "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -n 1)" ] && command -v psql >/dev/null || missing+=(postgresql)
 [ -x "$tools/bin/packager" ] || python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
+[ -x "$tools/schemathesis/bin/python" ] || python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 # An installed nginx would start a web server; its libraries do no harm.
 nginx=$tools/nginx/usr/sbin/nginx
 [ -x "$nginx" ] || missing+=(libpcre2-8-0 libssl3)
 [ ${#missing[@]} -eq 0 ] || packages "${missing[@]}"
+
+if ! "$tools/schemathesis/bin/schemathesis" --version 2>/dev/null | grep -qF "$schemathesis"; then
+  python3 -m venv --clear "$tools/schemathesis"
+  "$tools/schemathesis/bin/python" -m pip install --quiet --disable-pip-version-check "schemathesis==$schemathesis"
+fi
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -73,12 +73,16 @@ impl Store {
     }
 
     /// # Errors
-    /// Channels belong to it, there is no such probe, or the database is away.
-    pub async fn delete_probe(&self, key: &str) -> Result<(), StoreError> {
-        let mut connection = self.pool.acquire().await?;
-        let before = found(&mut connection, key, "").await?;
+    /// Channels belong to it, another version than `expected`, no such probe, or the database is away.
+    pub async fn delete_probe(&self, key: &str, expected: Option<i32>) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let before = found(&mut transaction, key, "FOR UPDATE").await?;
+        if expected.is_some_and(|version| version != before.version) {
+            return Err(StoreError::Changed(before.version));
+        }
         let id = before.document.get("id").and_then(Value::as_i64);
-        sqlx::query("DELETE FROM probes WHERE id = $1").bind(id).execute(&mut *connection).await?;
+        sqlx::query("DELETE FROM probes WHERE id = $1").bind(id).execute(&mut *transaction).await?;
+        transaction.commit().await?;
         Ok(())
     }
 }

@@ -71,10 +71,13 @@ impl Store {
     }
 
     /// # Errors
-    /// Channels use it, there is no such template, or the database is away.
-    pub async fn delete_template(&self, key: &str) -> Result<(), StoreError> {
+    /// Channels use it, another version than `expected`, no such template, or the database is away.
+    pub async fn delete_template(&self, key: &str, expected: Option<i32>) -> Result<(), StoreError> {
         let mut transaction = self.pool.begin().await?;
         let before = found(&mut transaction, key, "FOR UPDATE").await?;
+        if expected.is_some_and(|version| version != before.version) {
+            return Err(StoreError::Changed(before.version));
+        }
         let name = before.document.get("template_name").cloned().unwrap_or_default();
         let based: Option<String> = sqlx::query_scalar(
             "SELECT template_name FROM templates WHERE settings->>'extends' = $1 ORDER BY id LIMIT 1",

@@ -1,6 +1,6 @@
 //! What stands before every route: users, rate, and the response's security headers.
 
-use super::api::Tokens;
+use super::api::{self, Tokens};
 use super::respond;
 use super::security::{Denied, Security};
 use axum::extract::{Request, State};
@@ -24,15 +24,17 @@ pub struct Guard {
 pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let now = guard.security.current().await;
     let holder = guard.tokens.is_some_and(|tokens| tokens.knows(request.headers()));
+    let api = request.uri().path().contains("/api/");
     let mut response = match guard.security.admit(&now, request.headers(), holder).await {
         Ok(()) => next.run(request).await,
-        Err(denied) => refuse(denied),
+        Err(denied) => refuse(denied, api),
     };
     now.add_headers(response.headers_mut());
     response
 }
 
-fn refuse(denied: Denied) -> Response {
+/// The API answers with problem documents.
+fn refuse(denied: Denied, api: bool) -> Response {
     let (status, header, value, why) = match denied {
         Denied::Unauthorized => (
             StatusCode::UNAUTHORIZED,
@@ -53,7 +55,7 @@ fn refuse(denied: Denied) -> Response {
             "too many passwords are being checked at this moment; ask again in a second",
         ),
     };
-    let mut response = respond::text(status, why);
+    let mut response = if api { api::problem(status, why) } else { respond::text(status, why) };
     response.headers_mut().insert(header, HeaderValue::from_static(value));
     response
 }

@@ -6,15 +6,15 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-struct Stack {
-    exporter: Exporter,
-    postgres: Postgres,
-    client: reqwest::Client,
+pub struct Stack {
+    pub exporter: Exporter,
+    pub postgres: Postgres,
+    pub client: reqwest::Client,
     _files: Files,
 }
 
 impl Stack {
-    async fn start(arguments: &[&str]) -> Self {
+    pub async fn start(arguments: &[&str]) -> Self {
         let postgres = Postgres::start();
         let files = Files::new(&[]);
         let mut program = command(files.folder());
@@ -26,7 +26,7 @@ impl Stack {
         stack
     }
 
-    async fn send(&self, request: reqwest::RequestBuilder) -> (u16, Value) {
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> (u16, Value) {
         let response = request.send().await.unwrap();
         let status = response.status().as_u16();
         let kind = response.headers().get("content-type").map(|k| k.to_str().unwrap().to_owned()).unwrap_or_default();
@@ -38,30 +38,30 @@ impl Stack {
         (status, body)
     }
 
-    fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+    pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let url = format!("http://{}/api/v1{path}", self.exporter.address);
         self.client.request(method.parse().unwrap(), url)
     }
 
-    async fn get(&self, path: &str) -> (u16, Value) {
+    pub async fn get(&self, path: &str) -> (u16, Value) {
         self.send(self.request("GET", path)).await
     }
 
-    async fn json(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    pub async fn json(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         self.send(self.request(method, path).header("content-type", "application/json").body(body.to_string())).await
     }
 
-    async fn csv(&self, path: &str, text: &str) -> (u16, Value) {
+    pub async fn csv(&self, path: &str, text: &str) -> (u16, Value) {
         self.send(self.request("POST", path).header("content-type", "text/csv").body(text.to_owned())).await
     }
 
-    async fn webhook(&self, alerts: &[Value]) -> (u16, Value) {
+    pub async fn webhook(&self, alerts: &[Value]) -> (u16, Value) {
         let body = json!({"version": "4", "groupKey": "{}:{}", "status": "firing", "receiver": "alert-database",
             "groupLabels": {}, "commonLabels": {}, "commonAnnotations": {}, "externalURL": "http://am", "alerts": alerts});
         self.json("POST", "/alerts/webhook", &body).await
     }
 
-    async fn until(&self, what: &str, mut done: impl AsyncFnMut() -> bool) {
+    pub async fn until(&self, what: &str, mut done: impl AsyncFnMut() -> bool) {
         let began = Instant::now();
         while !done().await {
             assert!(began.elapsed() < PATIENCE, "not in time: {what}\n{}", self.exporter.log());
@@ -74,20 +74,20 @@ impl Stack {
     }
 }
 
-fn channel(code: &str, url: &str) -> Value {
+pub fn channel(code: &str, url: &str) -> Value {
     json!({"channel_code": code, "channel_name": format!("FPT {code}"), "channel_type": "LIVE", "tier": 1,
         "codec": "H.264", "resolution": "1920x1080", "fps": 25, "is_4k": false, "is_hdr": false, "probe_id": 3,
         "input_url": url, "template_id": 1, "enabled": true})
 }
 
-fn alert(fingerprint: &str, status: &str, starts_at: &str) -> Value {
+pub fn alert(fingerprint: &str, status: &str, starts_at: &str) -> Value {
     let ends_at = if status == "resolved" { "2026-01-31T19:00:00Z" } else { "0001-01-01T00:00:00Z" };
     json!({"status": status, "labels": {"alertname": "ChannelDown", "severity": "critical", "channel": "CH_1"},
         "annotations": {"summary": "CH_1 is down", "description": "no rendition"}, "startsAt": starts_at,
         "endsAt": ends_at, "generatorURL": "http://p", "fingerprint": fingerprint})
 }
 
-const EVENING: &str = "2026-01-31T18:00:00.123456789Z";
+pub const EVENING: &str = "2026-01-31T18:00:00.123456789Z";
 const LATER: &str = "2026-01-31T20:00:00Z";
 
 #[tokio::test(flavor = "multi_thread")]

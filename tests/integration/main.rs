@@ -39,6 +39,7 @@ mod hostile;
 mod influxdb;
 mod layers;
 mod line;
+mod openapi;
 mod packagers;
 mod postgres;
 mod prometheus;

@@ -1,19 +1,21 @@
 //! Alerts: lists, acknowledge, resolve.
 
 use super::access::{Role, audit};
-use super::ask::{self, Parameters};
+use super::ask::{self, Key, Parameters};
+use super::openapi::{answers, schema};
 use super::problem::Problem;
 use super::{Answer, Shared, json, listed};
 use crate::document::{self, Document};
 use crate::store::AlertFilter;
 use crate::units::Timestamp;
 use axum::body::{Body, HttpBody as _};
-use axum::extract::{Path, RawQuery, State as Extract};
+use axum::extract::{RawQuery, State as Extract};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use std::time::Duration;
 
 const USUAL_SILENCE: Duration = Duration::from_secs(3600);
+const MAX_COMMENT: usize = 4096;
 const MAX_SILENCE: Duration = Duration::from_secs(30 * 86_400);
 
 #[derive(Debug, Default, Deserialize)]
@@ -26,10 +28,34 @@ struct Said {
     lasting: Option<String>,
 }
 
+/// What the lists may be narrowed to, for the document.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code)]
+struct Filters {
+    /// The label `severity`.
+    #[param(max_length = 512)]
+    severity: Option<String>,
+    #[param(pattern = "^(|firing|acknowledged|resolved)$")]
+    status: Option<String>,
+    /// A channel's code.
+    #[param(max_length = 512)]
+    channel: Option<String>,
+    /// Started at or after this time, RFC 3339.
+    #[param(pattern = "^(|[0-9]{4}-[0-9]{2}-[0-9]{2}.*)$")]
+    since: Option<String>,
+}
+
+/// What is firing or acknowledged, newest first.
+#[utoipa::path(get, path = "/alerts/active", tag = "alerts", operation_id = "active_alerts", params(Filters, schema::Pages),
+    responses((status = 200, description = "A page", body = schema::Alerts), answers::Reading))]
 pub async fn active(state: Shared, headers: HeaderMap, raw: RawQuery) -> Answer {
     of(state, headers, raw, true).await
 }
 
+/// All alerts, newest first.
+#[utoipa::path(get, path = "/alerts", tag = "alerts", operation_id = "list_alerts", params(Filters, schema::Pages),
+    responses((status = 200, description = "A page", body = schema::Alerts), answers::Reading))]
 pub async fn list(state: Shared, headers: HeaderMap, raw: RawQuery) -> Answer {
     of(state, headers, raw, false).await
 }
@@ -57,13 +83,18 @@ async fn of(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): RawQuery,
     Ok(listed("alerts", state.store()?.alerts(&filter).await?))
 }
 
-pub async fn one(Extract(state): Shared, Path(id): Path<String>, headers: HeaderMap) -> Answer {
+/// One alert.
+#[utoipa::path(get, path = "/alerts/{id}", tag = "alerts", operation_id = "alert", params(("id" = i64, Path, description = "The alert's id")),
+    responses((status = 200, description = "The alert", body = schema::Alert), answers::Reading, answers::Keyed))]
+pub async fn one(Extract(state): Shared, Key(id): Key, headers: HeaderMap) -> Answer {
     state.may(&headers, Role::Read)?;
     Ok(json(StatusCode::OK, &state.store()?.alert(number(&id)?).await?.document))
 }
 
-/// Sets a silence first, where Alertmanager is known: an acknowledgement that keeps paging is none.
-pub async fn acknowledge(Extract(state): Shared, Path(id): Path<String>, headers: HeaderMap, body: Body) -> Answer {
+/// Acknowledges an alert. Sets a silence first, where Alertmanager is known: an acknowledgement that keeps paging is none.
+#[utoipa::path(post, path = "/alerts/{id}/acknowledge", tag = "alerts", operation_id = "acknowledge_alert", params(("id" = i64, Path, description = "The alert's id")), request_body = Option<schema::Said>,
+    responses((status = 200, description = "The alert now", body = schema::Alert), answers::Writing, answers::Keyed, answers::Conflicting, answers::Silencing))]
+pub async fn acknowledge(Extract(state): Shared, Key(id): Key, headers: HeaderMap, body: Body) -> Answer {
     let who = state.may(&headers, Role::Operate)?;
     let id = number(&id)?;
     let said = said(&headers, body).await?;
@@ -91,7 +122,10 @@ pub async fn acknowledge(Extract(state): Shared, Path(id): Path<String>, headers
     Ok(json(StatusCode::OK, &after?.document))
 }
 
-pub async fn resolve(Extract(state): Shared, Path(id): Path<String>, headers: HeaderMap, body: Body) -> Answer {
+/// Closes an alert by hand; still firing, it opens again at the next notification.
+#[utoipa::path(post, path = "/alerts/{id}/resolve", tag = "alerts", operation_id = "resolve_alert", params(("id" = i64, Path, description = "The alert's id")), request_body = Option<schema::Said>,
+    responses((status = 200, description = "The alert now", body = schema::Alert), answers::Writing, answers::Keyed))]
+pub async fn resolve(Extract(state): Shared, Key(id): Key, headers: HeaderMap, body: Body) -> Answer {
     let who = state.may(&headers, Role::Operate)?;
     let id = number(&id)?;
     let said = said(&headers, body).await?;
@@ -114,7 +148,11 @@ async fn said(headers: &HeaderMap, body: Body) -> Result<Said, Problem> {
         return Ok(Said::default());
     }
     let document: Document = ask::document(headers, body).await?;
-    document::read(&document.root).map_err(|faults| Problem::fields(&document.errors(faults)))
+    let said: Said = document::read(&document.root).map_err(|faults| Problem::fields(&document.errors(faults)))?;
+    if said.comment.as_ref().is_some_and(|comment| comment.chars().count() > MAX_COMMENT) {
+        return Err(Problem::bad(format!("`comment` must have at most {MAX_COMMENT} characters")));
+    }
+    Ok(said)
 }
 
 fn by(said: Option<String>, who: &str) -> Result<String, Problem> {

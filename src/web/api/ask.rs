@@ -3,7 +3,9 @@
 use super::problem::Problem;
 use crate::document::{Document, suggestion};
 use axum::body::Body;
+use axum::extract::{FromRequestParts, Path};
 use http::header::{CONTENT_TYPE, IF_MATCH};
+use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -68,6 +70,22 @@ impl Parameters {
     }
 }
 
+/// The key in a path: an id, code or name.
+pub struct Key(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Key {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        let Path(key) = path.map_err(|_| Problem::bad("the key in the path is not UTF-8"))?;
+        if key.len() > MAX_VALUE || key.contains('\0') {
+            return Err(Problem::bad(format!("the key in the path has over {MAX_VALUE} bytes or a NUL")));
+        }
+        Ok(Self(key))
+    }
+}
+
 /// A JSON body. Another content type is refused: a browser's form can't send this one to a foreign host.
 pub async fn document(headers: &HeaderMap, body: Body) -> Result<Document, Problem> {
     let text = text(headers, body, &["application/json"], MAX_BODY).await?.1;
@@ -109,6 +127,9 @@ pub fn expected(headers: &HeaderMap) -> Result<Option<i32>, Problem> {
     let tag = value.to_str().unwrap_or_default().trim();
     if tag == "*" {
         return Ok(None);
+    }
+    if tag.is_empty() || tag.contains(',') {
+        return Err(Problem::bad("If-Match must be the one ETag that was read, or *"));
     }
     let version = tag.strip_prefix('"').and_then(|t| t.strip_suffix('"')).and_then(|t| t.parse().ok());
     // Another's tag is no tag of ours: the precondition fails.

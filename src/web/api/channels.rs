@@ -1,24 +1,44 @@
 //! Channels. Without a database they are read from the catalogue in force.
 
 use super::access::{Role, audit};
-use super::ask::{self, Parameters};
+use super::ask::{self, Key, Parameters};
+use super::openapi::{answers, schema};
 use super::problem::Problem;
-use super::{Answer, Shared, json, listed, shown};
+use super::{Answer, Shared, created, json, listed, shown};
 use crate::catalog::{self, Channel};
 use crate::store::{ChannelFilter, Page};
 use crate::web::State;
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State as Extract};
-use http::header::LOCATION;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use axum::extract::{RawQuery, State as Extract};
+use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json as value};
 
+/// What the list may be narrowed to, for the document.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code)]
+struct Filters {
+    #[param(minimum = 0, maximum = 2147483647)]
+    tier: Option<i32>,
+    is_4k: Option<bool>,
+    enabled: Option<bool>,
+    /// A template's name.
+    #[param(max_length = 512)]
+    template: Option<String>,
+    /// Part of the code or name, in any case.
+    #[param(max_length = 512)]
+    q: Option<String>,
+}
+
+/// Channels by id, a page at a time.
+#[utoipa::path(get, path = "/channels", tag = "channels", operation_id = "list_channels", params(Filters, schema::Pages),
+    responses((status = 200, description = "A page", body = schema::Channels), answers::Reading))]
 pub async fn list(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): RawQuery) -> Answer {
     state.may(&headers, Role::Read)?;
     let mut parameters = Parameters::read(raw.as_deref())?;
     let (limit, after) = parameters.page()?;
     let filter = ChannelFilter {
-        tier: parameters.value("tier", "a number")?,
+        tier: tier(&mut parameters)?,
         is_4k: parameters.value("is_4k", "true or false")?,
         enabled: parameters.value("enabled", "true or false")?,
         template: parameters.text("template"),
@@ -34,7 +54,10 @@ pub async fn list(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): Raw
     Ok(listed("channels", page))
 }
 
-pub async fn one(Extract(state): Shared, Path(key): Path<String>, headers: HeaderMap) -> Answer {
+/// One channel.
+#[utoipa::path(get, path = "/channels/{key}", tag = "channels", operation_id = "channel", params(("key" = String, Path, description = "Id or code")),
+    responses((status = 200, description = "The channel", body = schema::Channel, headers(("ETag" = String, description = "Of this version; for If-Match"))), answers::Reading, answers::Keyed))]
+pub async fn one(Extract(state): Shared, Key(key): Key, headers: HeaderMap) -> Answer {
     state.may(&headers, Role::Read)?;
     if let Some(store) = &state.api.store {
         return Ok(shown(&store.channel(&key).await?));
@@ -44,6 +67,9 @@ pub async fn one(Extract(state): Shared, Path(key): Path<String>, headers: Heade
     Ok(json(StatusCode::OK, &document(loaded.snapshot.channel(&key).map_err(missing)?)))
 }
 
+/// Creates a channel.
+#[utoipa::path(post, path = "/channels", tag = "channels", operation_id = "create_channel", request_body = schema::ChannelWritten,
+    responses((status = 201, description = "Created", body = schema::ChannelDone, headers(("Location" = String))), answers::Writing, answers::Conflicting))]
 pub async fn create(Extract(state): Shared, headers: HeaderMap, body: Body) -> Answer {
     let who = state.may(&headers, Role::Admin)?;
     let columns = columns(&ask::document(&headers, body).await?)?;
@@ -51,22 +77,24 @@ pub async fn create(Extract(state): Shared, headers: HeaderMap, body: Body) -> A
     let id = state.store()?.create_channel(columns).await?;
     audit(&who, "channel created", &code);
     let answer = value!({"status": "ok", "channel_id": id, "message": "Channel created successfully"});
-    let mut response = json(StatusCode::CREATED, &answer);
-    if let Ok(place) = HeaderValue::from_str(&format!("{}/api/v1/channels/{code}", state.settings.link_prefix)) {
-        response.headers_mut().insert(LOCATION, place);
-    }
-    Ok(response)
+    Ok(created(&state, "channels", &code, &answer))
 }
 
-pub async fn replace(state: Shared, key: Path<String>, headers: HeaderMap, body: Body) -> Answer {
+/// Replaces a channel: what isn't sent gets its default.
+#[utoipa::path(put, path = "/channels/{key}", tag = "channels", operation_id = "replace_channel", params(("key" = String, Path, description = "Id or code"), ("If-Match" = Option<String>, Header, description = "The ETag that was read; 412 where the entry has another")), request_body = schema::ChannelWritten,
+    responses((status = 200, description = "The channel now", body = schema::Channel, headers(("ETag" = String, description = "Of this version; for If-Match"))), answers::Writing, answers::Keyed, answers::Conditional))]
+pub async fn replace(state: Shared, key: Key, headers: HeaderMap, body: Body) -> Answer {
     write(state, key, headers, body, false).await
 }
 
-pub async fn change(state: Shared, key: Path<String>, headers: HeaderMap, body: Body) -> Answer {
+/// Changes what is sent; `null` takes away.
+#[utoipa::path(patch, path = "/channels/{key}", tag = "channels", operation_id = "change_channel", params(("key" = String, Path, description = "Id or code"), ("If-Match" = Option<String>, Header, description = "The ETag that was read; 412 where the entry has another")), request_body = schema::ChannelWritten,
+    responses((status = 200, description = "The channel now", body = schema::Channel, headers(("ETag" = String, description = "Of this version; for If-Match"))), answers::Writing, answers::Keyed, answers::Conditional))]
+pub async fn change(state: Shared, key: Key, headers: HeaderMap, body: Body) -> Answer {
     write(state, key, headers, body, true).await
 }
 
-async fn write(Extract(state): Shared, Path(key): Path<String>, headers: HeaderMap, body: Body, merge: bool) -> Answer {
+async fn write(Extract(state): Shared, Key(key): Key, headers: HeaderMap, body: Body, merge: bool) -> Answer {
     let who = state.may(&headers, Role::Admin)?;
     let expected = ask::expected(&headers)?;
     let body = ask::document(&headers, body).await?;
@@ -76,8 +104,10 @@ async fn write(Extract(state): Shared, Path(key): Path<String>, headers: HeaderM
     Ok(shown(&after))
 }
 
-/// The guide's soft delete.
-pub async fn disable(Extract(state): Shared, Path(key): Path<String>, headers: HeaderMap) -> Answer {
+/// Disables a channel: the guide's soft delete.
+#[utoipa::path(delete, path = "/channels/{key}", tag = "channels", operation_id = "disable_channel", params(("key" = String, Path, description = "Id or code"), ("If-Match" = Option<String>, Header, description = "The ETag that was read; 412 where the entry has another")),
+    responses((status = 200, description = "Disabled; discovery drops it", body = schema::ChannelDone), answers::Removing, answers::Keyed, answers::Conditional))]
+pub async fn disable(Extract(state): Shared, Key(key): Key, headers: HeaderMap) -> Answer {
     let who = state.may(&headers, Role::Admin)?;
     let expected = ask::expected(&headers)?;
     let off = Map::from_iter([("enabled".to_owned(), Value::Bool(false))]);
@@ -88,7 +118,9 @@ pub async fn disable(Extract(state): Shared, Path(key): Path<String>, headers: H
 }
 
 /// The last probe's whole report.
-pub async fn report(Extract(state): Shared, Path(key): Path<String>, headers: HeaderMap) -> Answer {
+#[utoipa::path(get, path = "/channels/{key}/report", tag = "channels", operation_id = "channel_report", params(("key" = String, Path, description = "A code")),
+    responses((status = 200, description = "The report", body = schema::Report), answers::Guarded, answers::Keyed))]
+pub async fn report(Extract(state): Shared, Key(key): Key, headers: HeaderMap) -> Answer {
     state.may(&headers, Role::Read)?;
     match state.last_report(&key) {
         Some(report) => Ok(json(StatusCode::OK, &serde_json::to_value(&*report).unwrap_or_default())),
@@ -101,6 +133,14 @@ pub async fn report(Extract(state): Shared, Path(key): Path<String>, headers: He
 
 fn columns(body: &crate::document::Document) -> Result<Map<String, Value>, Problem> {
     catalog::channel_columns(body).map_err(|errors| Problem::fields(&errors))
+}
+
+fn tier(parameters: &mut Parameters) -> Result<Option<i32>, Problem> {
+    let tier = parameters.value::<i32>("tier", "a number from 0 to 2147483647")?;
+    if tier.is_some_and(i32::is_negative) {
+        return Err(Problem::bad("parameter `tier` must be a number from 0 to 2147483647"));
+    }
+    Ok(tier)
 }
 
 /// The catalogue's channels numbered in the order of their codes, for the pages.

@@ -1,6 +1,7 @@
 //! Prometheus HTTP service discovery: one target a channel.
 
 use super::ask::Parameters;
+use super::openapi::{answers, schema};
 use super::problem::Problem;
 use super::{Answer, Shared, json};
 use crate::catalog::Channel;
@@ -9,7 +10,27 @@ use http::StatusCode;
 use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value, json as value};
 
-/// Disabled channels, and those of another probe, are left out.
+/// A part of the channels, for the document.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code)]
+struct Shards {
+    #[param(minimum = 1, maximum = 1000)]
+    shards: Option<u64>,
+    /// Below `shards`.
+    #[param(minimum = 0, maximum = 999)]
+    shard: Option<u64>,
+    /// `channel`, or `packager`: a packager's channels stay together.
+    #[param(pattern = "^(|channel|packager)$")]
+    by: Option<String>,
+    /// The channels of this probe alone.
+    #[param(max_length = 512)]
+    probe: Option<String>,
+}
+
+/// Prometheus HTTP service discovery. Disabled channels, and those of another probe, are left out.
+#[utoipa::path(get, path = "/sd", tag = "exporter", operation_id = "discovery", params(Shards), security(()),
+    responses((status = 200, description = "The targets", body = Vec<schema::Target>), (status = 400, description = "A parameter doesn't read", body = schema::Problem, content_type = "application/problem+json"), answers::Guarded))]
 pub async fn discovery(Extract(state): Shared, RawQuery(raw): RawQuery) -> Answer {
     let mut parameters = Parameters::read(raw.as_deref())?;
     let shards: u64 = parameters.value("shards", "a number from 1 to 1000")?.unwrap_or(1);

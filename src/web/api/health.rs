@@ -2,6 +2,7 @@
 
 use super::Shared;
 use super::json;
+use super::openapi::schema;
 use crate::store::Health;
 use crate::units::Timestamp;
 use axum::extract::State as Extract;
@@ -9,7 +10,9 @@ use axum::response::Response;
 use http::StatusCode;
 use serde_json::json as value;
 
-/// 200 while probes are answered: a database that is away degrades, it doesn't break.
+/// How it stands. 200 while probes are answered: a database that is away degrades, it doesn't break.
+#[utoipa::path(get, path = "/health", tag = "exporter", operation_id = "health", security(()),
+    responses((status = 200, description = "Healthy, or degraded with the reasons", body = schema::Health), (status = 503, description = "Unhealthy: no probe can be answered", body = schema::Health), (status = 401, description = "A user of --web.config.file is needed", body = schema::Problem, content_type = "application/problem+json"), (status = 429, description = "More requests than --web.config.file allows", body = schema::Problem, content_type = "application/problem+json")))]
 pub async fn health(Extract(state): Shared) -> Response {
     let loaded = (state.backend.in_force)();
     let (database, reasons) = match &state.api.store {

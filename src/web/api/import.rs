@@ -2,6 +2,7 @@
 
 use super::access::{Role, audit};
 use super::ask::{self, Parameters};
+use super::openapi::{answers, schema};
 use super::problem::Problem;
 use super::{Answer, Shared, json};
 use crate::document::{Document, Errors, Problem as Wrong};
@@ -17,6 +18,8 @@ const MAX_BODY: usize = 32 << 20;
 const MAX_ROWS: usize = 50_000;
 const CSV: &str = "text/csv";
 const LINES: &str = "application/x-ndjson";
+const EXAMPLE: &str = "channel_code,channel_name,tier,input_url,template_id\n\
+    CH_TV_HD_001,FPT Channel 1 HD,1,http://packager-01/live/CH_TV_HD_001/master.m3u8,1\n";
 const COLUMNS: [&str; 14] = [
     "channel_code",
     "channel_name",
@@ -34,6 +37,11 @@ const COLUMNS: [&str; 14] = [
     "outputs",
 ];
 
+/// Creates and changes channels by their codes, all or none.
+#[utoipa::path(post, path = "/channels/import", tag = "channels", operation_id = "import_channels",
+    params(("dry_run" = Option<bool>, Query, description = "Checks and counts; writes nothing")),
+    request_body(description = "A header and a channel a line, or a JSON object a line", content((String = "text/csv", example = json!(EXAMPLE)), (String = "application/x-ndjson"))),
+    responses((status = 200, description = "What was done", body = schema::Imported), answers::Writing))]
 pub async fn import(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): RawQuery, body: Body) -> Answer {
     let who = state.may(&headers, Role::Admin)?;
     let mut parameters = Parameters::read(raw.as_deref())?;
@@ -59,6 +67,9 @@ pub async fn import(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): R
     Ok(json(StatusCode::OK, &answer))
 }
 
+/// CSV that imports again unchanged.
+#[utoipa::path(get, path = "/channels/export", tag = "channels", operation_id = "export_channels",
+    responses((status = 200, description = "All channels", body = String, content_type = "text/csv"), answers::Reading))]
 pub async fn export(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): RawQuery) -> Answer {
     state.may(&headers, Role::Read)?;
     Parameters::read(raw.as_deref())?.end()?;

@@ -7,6 +7,7 @@ mod channels;
 mod discovery;
 mod health;
 mod import;
+mod openapi;
 mod problem;
 mod probes;
 mod silence;
@@ -24,12 +25,14 @@ use crate::zabbix::Zabbix;
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use http::header::{CONTENT_TYPE, ETAG};
+use http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use http::{HeaderValue, StatusCode};
 use problem::Problem;
 use serde_json::Value;
 use std::sync::Arc;
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// What the API has beside the probing.
 #[derive(Debug, Clone, Default)]
@@ -52,36 +55,49 @@ type Answer = Result<Response, Problem>;
 type Shared = axum::extract::State<Arc<State>>;
 
 pub(super) fn routes() -> Router<Arc<State>> {
-    let v1 = Router::new()
-        .route("/health", get(health::health))
-        .route("/channels", get(channels::list).post(channels::create))
-        .route("/channels/import", post(import::import))
-        .route("/channels/export", get(import::export))
-        .route(
-            "/channels/{key}",
-            get(channels::one).put(channels::replace).patch(channels::change).delete(channels::disable),
-        )
-        .route("/channels/{key}/report", get(channels::report))
-        .route("/templates", get(templates::list).post(templates::create))
-        .route("/templates/{key}", get(templates::one).put(templates::replace).delete(templates::delete))
-        .route("/probes", get(probes::list).post(probes::create))
-        .route("/probes/{key}", get(probes::one).put(probes::replace).delete(probes::delete))
-        .route("/alerts", get(alerts::list))
-        .route("/alerts/active", get(alerts::active))
-        .route("/alerts/webhook", post(webhook::webhook))
-        .route("/alerts/zabbix", post(zabbix::trigger))
-        .route("/alerts/{id}", get(alerts::one))
-        .route("/alerts/{id}/acknowledge", post(alerts::acknowledge))
-        .route("/alerts/{id}/resolve", post(alerts::resolve))
-        .route("/sd", get(discovery::discovery))
-        .fallback(|| async {
-            Problem::new(StatusCode::NOT_FOUND, "nothing is at this path; docs/api.md lists what is")
-        })
-        .method_not_allowed_fallback(|| async {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "not allowed here; the Allow header says what is")
-        });
-    // As the deployment guide spells it.
-    Router::new().nest("/api/v1", v1).route("/api/zabixtrigger", post(zabbix::trigger))
+    documented().0
+}
+
+/// The routes, each with its description: what isn't in the document isn't served.
+fn documented() -> (Router<Arc<State>>, utoipa::openapi::OpenApi) {
+    let (v1, described) = OpenApiRouter::new()
+        .routes(routes!(health::health))
+        .routes(routes!(channels::list, channels::create))
+        .routes(routes!(import::import))
+        .routes(routes!(import::export))
+        .routes(routes!(channels::one, channels::replace, channels::change, channels::disable))
+        .routes(routes!(channels::report))
+        .routes(routes!(templates::list, templates::create))
+        .routes(routes!(templates::one, templates::replace, templates::delete))
+        .routes(routes!(probes::list, probes::create))
+        .routes(routes!(probes::one, probes::replace, probes::delete))
+        .routes(routes!(alerts::list))
+        .routes(routes!(alerts::active))
+        .routes(routes!(webhook::webhook))
+        .routes(routes!(zabbix::trigger))
+        .routes(routes!(alerts::one))
+        .routes(routes!(alerts::acknowledge))
+        .routes(routes!(alerts::resolve))
+        .routes(routes!(discovery::discovery))
+        .routes(routes!(openapi::openapi))
+        .split_for_parts();
+    let v1 = v1.fallback(nothing).method_not_allowed_fallback(not_allowed);
+    let head = openapi::Head::openapi().nest("/api/v1", described);
+    let (others, document) = OpenApiRouter::with_openapi(head).routes(routes!(zabbix::guide)).split_for_parts();
+    (Router::new().nest("/api/v1", v1).merge(others), document)
+}
+
+/// A problem document, for what stands before the routes.
+pub(super) fn problem(status: StatusCode, detail: &str) -> Response {
+    Problem::new(status, detail).into_response()
+}
+
+async fn nothing() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "nothing is at this path; /api/v1/openapi.json says what is")
+}
+
+async fn not_allowed() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "not allowed here; the Allow header says what is")
 }
 
 impl State {
@@ -98,6 +114,15 @@ impl State {
 fn json(status: StatusCode, body: &Value) -> Response {
     let kind = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
     (status, [kind], Body::from(body.to_string())).into_response()
+}
+
+/// 201, and where it is.
+fn created(state: &State, list: &str, key: &str, body: &Value) -> Response {
+    let mut response = json(StatusCode::CREATED, body);
+    if let Ok(place) = HeaderValue::from_str(&format!("{}/api/v1/{list}/{key}", state.settings.link_prefix)) {
+        response.headers_mut().insert(LOCATION, place);
+    }
+    response
 }
 
 /// One entry with its version.

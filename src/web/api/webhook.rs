@@ -2,6 +2,7 @@
 
 use super::access::{Role, audit};
 use super::ask;
+use super::openapi::{answers, schema};
 use super::problem::Problem;
 use super::{Answer, Shared, json};
 use crate::store::Notification;
@@ -24,6 +25,9 @@ struct Told {
     truncated: u64,
 }
 
+/// Takes Alertmanager's notification in; repeats and reordering change nothing.
+#[utoipa::path(post, path = "/alerts/webhook", tag = "alerts", operation_id = "webhook", request_body = schema::Webhook,
+    responses((status = 200, description = "Written", body = schema::WebhookDone), answers::Writing))]
 pub async fn webhook(Extract(state): Shared, headers: HeaderMap, body: Body) -> Answer {
     let who = state.may(&headers, Role::Operate)?;
     let store = state.store()?;

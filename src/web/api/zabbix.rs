@@ -1,6 +1,7 @@
 //! Alertmanager's webhook once more, as values for Zabbix; also at the path that the deployment guide names.
 
 use super::access::Role;
+use super::openapi::{answers, schema};
 use super::problem::Problem;
 use super::{Answer, Shared, json, webhook};
 use crate::store::Notification;
@@ -11,6 +12,9 @@ use http::{HeaderMap, StatusCode};
 use serde_json::json as value;
 use std::collections::BTreeMap;
 
+/// Sends Alertmanager's notification on to Zabbix.
+#[utoipa::path(post, path = "/alerts/zabbix", tag = "alerts", operation_id = "zabbix", request_body = schema::Webhook,
+    responses((status = 202, description = "Queued", body = schema::ZabbixDone), answers::Writing))]
 pub async fn trigger(Extract(state): Shared, headers: HeaderMap, body: Body) -> Answer {
     state.may(&headers, Role::Operate)?;
     let alerts = webhook::read(&headers, body).await?;
@@ -19,6 +23,13 @@ pub async fn trigger(Extract(state): Shared, headers: HeaderMap, body: Body) -> 
     let zabbix = state.api.zabbix.as_ref().ok_or_else(|| unavailable("this exporter sends nothing to Zabbix"))?;
     zabbix.offer(states).map_err(|why| unavailable(&why.to_string()))?;
     Ok(json(StatusCode::ACCEPTED, &value!({"status": "ok", "values": count})))
+}
+
+/// The same, as the deployment guide spells it.
+#[utoipa::path(post, path = "/api/zabixtrigger", tag = "alerts", operation_id = "zabbix_of_the_guide", request_body = schema::Webhook,
+    responses((status = 202, description = "Queued", body = schema::ZabbixDone), answers::Writing))]
+pub async fn guide(state: Shared, headers: HeaderMap, body: Body) -> Answer {
+    trigger(state, headers, body).await
 }
 
 fn unavailable(why: &str) -> Problem {

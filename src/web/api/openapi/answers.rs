@@ -1,0 +1,116 @@
+//! The problem documents that an endpoint may answer with, by what it does.
+
+use std::collections::BTreeMap;
+use utoipa::IntoResponses;
+use utoipa::openapi::header::Header;
+use utoipa::openapi::response::{Response, ResponseBuilder};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr};
+
+/// Whatever `--web.config.file` refuses.
+pub struct Guarded;
+/// It takes parameters, and perhaps a token and the database.
+pub struct Reading;
+/// It takes the key of one entry.
+pub struct Keyed;
+/// It takes a body and a role.
+pub struct Writing;
+/// It takes a role, and no body.
+pub struct Removing;
+/// A name is taken, or an entry is in use.
+pub struct Conflicting;
+/// It looks at `If-Match`.
+pub struct Conditional;
+/// It sets a silence.
+pub struct Silencing;
+
+impl IntoResponses for Guarded {
+    fn responses() -> Responses {
+        problems(&[401, 429, 503])
+    }
+}
+
+impl IntoResponses for Reading {
+    fn responses() -> Responses {
+        problems(&[400, 401, 429, 500, 503])
+    }
+}
+
+impl IntoResponses for Keyed {
+    fn responses() -> Responses {
+        problems(&[400, 404])
+    }
+}
+
+impl IntoResponses for Writing {
+    fn responses() -> Responses {
+        problems(&[400, 401, 403, 408, 413, 415, 422, 429, 500, 503])
+    }
+}
+
+impl IntoResponses for Removing {
+    fn responses() -> Responses {
+        problems(&[401, 403, 429, 500, 503])
+    }
+}
+
+impl IntoResponses for Conflicting {
+    fn responses() -> Responses {
+        problems(&[409])
+    }
+}
+
+impl IntoResponses for Conditional {
+    fn responses() -> Responses {
+        problems(&[412])
+    }
+}
+
+impl IntoResponses for Silencing {
+    fn responses() -> Responses {
+        problems(&[502])
+    }
+}
+
+type Responses = BTreeMap<String, RefOr<Response>>;
+
+fn problems(statuses: &[u16]) -> Responses {
+    statuses.iter().map(|status| (status.to_string(), problem(*status).into())).collect()
+}
+
+fn problem(status: u16) -> Response {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem")));
+    let response =
+        ResponseBuilder::new().description(meaning(status)).content("application/problem+json", content.build());
+    match status {
+        401 => response.header("WWW-Authenticate", text("How to say who asks.")),
+        429 | 503 => response.header("Retry-After", text("Seconds.")),
+        _ => response,
+    }
+    .build()
+}
+
+fn text(description: &str) -> Header {
+    let mut header = Header::new(ObjectBuilder::new().schema_type(Type::String).build());
+    header.description = Some(description.to_owned());
+    header
+}
+
+fn meaning(status: u16) -> &'static str {
+    match status {
+        400 => "The request doesn't read: a parameter, the JSON, the encoding",
+        401 => "A user of --web.config.file or a token is needed",
+        403 => "The token has not the role, or there are no tokens and the API is not on loopback",
+        404 => "There is no such entry",
+        408 => "The body did not arrive in time",
+        409 => "The name is taken, or the entry is in use or over",
+        412 => "Somebody changed the entry since it was read",
+        413 => "The body is too large",
+        415 => "Another content type",
+        422 => "Every bad field or row, in `errors`",
+        429 => "More requests than --web.config.file allows",
+        500 => "The database refused a statement; the log says which",
+        502 => "Alertmanager took no silence; nothing was changed",
+        _ => "There is no database, or it is away; ask again",
+    }
+}
