@@ -86,7 +86,7 @@ pub fn template_columns(document: &Document, others: &Document) -> Result<Map<St
         faults.push(Fault::value(root.at, "`template_name` is missing"));
     }
     let settings = root.get("settings").map_or(Node::made(Value::Map(Vec::new())), Node::clone);
-    let thresholds = root.without(&READ_ONLY).without(&["template_name", "settings"]);
+    let thresholds = root.without(&READ_ONLY).without(&["settings"]);
     for (key, node) in settings.entries() {
         if templates::is_column(&key.name) {
             faults.push(Fault::value(node.at, format!("belongs beside `settings`: `{}` is a column", key.name)));
@@ -99,7 +99,10 @@ pub fn template_columns(document: &Document, others: &Document) -> Result<Map<St
     // A name that isn't there must not hide what is wrong in the keys.
     let own = given(&thresholds).over(&settings);
     faults.extend(templates::faults(if name.is_empty() { "new" } else { name }, &own, &others.root));
-    document.errors(faults).or(columns(&root.without(&READ_ONLY)))
+    let mut row = columns(&root.without(&READ_ONLY));
+    row.insert("template_name".to_owned(), name.into());
+    row.entry("settings").or_insert_with(|| Map::new().into());
+    document.errors(faults).or(row)
 }
 
 fn not_a_mapping(root: &Node, message: &str) -> Vec<Fault> {

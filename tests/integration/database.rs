@@ -139,6 +139,20 @@ async fn a_channel_made_over_the_api_is_probed_discovered_and_disabled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_template_is_made_replaced_and_deleted() {
+    let stack = Stack::start(&[]).await;
+    let (status, made) = stack.json("POST", "/templates", &json!({"template_name": "T2", "min_mos": 3.0})).await;
+    assert!(status == 201 && made["template_id"].is_number(), "{made}");
+    assert_eq!(stack.get("/templates/T2").await.1["settings"], json!({}));
+    let other = json!({"template_name": "T3", "max_download_time": 1.0, "settings": {"timeout": "5s"}});
+    assert_eq!(stack.json("PUT", "/templates/T2", &other).await.0, 200);
+    let now = stack.get("/templates/T3").await.1;
+    assert!(now["id"] == made["template_id"] && now["settings"]["timeout"] == "5s", "{now}");
+    assert_eq!(stack.json("DELETE", "/templates/T3", &json!({})).await.0, 200);
+    assert_eq!(stack.get("/templates/T3").await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_import_is_all_or_nothing_idempotent_and_goes_round() {
     let stack = Stack::start(&[]).await;
     let guide = "channel_code,channel_name,channel_type,tier,codec,resolution,fps,is_4k,is_hdr,probe_id,input_url,template_id\n\
