@@ -196,16 +196,18 @@ impl Store {
         Ok(sqlx::query_as(sql).bind(since.as_secs_f64()).fetch_all(&self.pool).await?)
     }
 
-    /// Alertmanager doesn't know these any more: they have ended.
+    /// Alertmanager doesn't know these any more: they have ended. The answer is each silence, and the alert in the words of
+    /// Alertmanager's API.
     ///
     /// # Errors
     /// The database is away.
-    pub async fn ended(&self, ids: &[i64]) -> Result<Expired, StoreError> {
+    pub async fn ended(&self, ids: &[i64]) -> Result<Vec<(String, Value)>, StoreError> {
         let sql = "UPDATE alerts SET status = 'resolved', ends_at = now(), resolved_at = now(),
                      resolved_by = 'alertmanager', updated_at = now()
-                   WHERE id = ANY($1) AND status = 'acknowledged' RETURNING silence_id";
-        let silences: Vec<Option<String>> = sqlx::query_scalar(sql).bind(ids).fetch_all(&self.pool).await?;
-        Ok(silences.into_iter().flatten().collect())
+                   WHERE id = ANY($1) AND status = 'acknowledged'
+                   RETURNING coalesce(silence_id, ''), jsonb_build_object('labels', labels, 'annotations', annotations,
+                     'startsAt', starts_at, 'endsAt', ends_at)";
+        Ok(sqlx::query_as(sql).bind(ids).fetch_all(&self.pool).await?)
     }
 
     /// Takes away what was resolved longer ago than `kept`; says how many.

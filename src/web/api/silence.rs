@@ -60,8 +60,9 @@ impl Alertmanager {
         id.map(str::to_owned).ok_or_else(|| why(&"its answer has no silenceID"))
     }
 
-    /// Alertmanager tells no webhook that a silenced alert has ended. So what is acknowledged is looked up there, until
-    /// dropped, and what it doesn't have any more is resolved with its silence.
+    /// Alertmanager tells nobody that a silenced alert has ended. So what is acknowledged is looked up there, until dropped;
+    /// what it doesn't have any more is resolved with its silence, and its end told anew to Alertmanager, which then tells
+    /// everybody who was told of the beginning.
     pub async fn follow(self, store: Store, every: Duration) {
         let mut ticks = tokio::time::interval(every);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -88,26 +89,43 @@ impl Alertmanager {
         let known: Vec<Known> = serde_json::from_slice(&answer).map_err(|e| e.to_string())?;
         let known: HashSet<String> = known.into_iter().map(|alert| alert.fingerprint).collect();
         let ended: Vec<i64> = ours.into_iter().filter(|(_, f)| !known.contains(f)).map(|(id, _)| id).collect();
-        let silences = store.ended(&ended).await.map_err(|e| e.to_string())?;
-        self.expire(silences);
+        for (silence, alert) in store.ended(&ended).await.map_err(|e| e.to_string())? {
+            tokio::spawn(self.clone().tell_end(silence, alert));
+        }
         Ok(())
+    }
+
+    async fn tell_end(self, silence: String, alert: Value) {
+        if !silence.is_empty() && !self.expired(&silence).await {
+            return;
+        }
+        let request =
+            self.client.post(format!("{}/api/v2/alerts", self.base)).header("content-type", "application/json");
+        let answer = request.body(json!([alert]).to_string()).send().await;
+        if let Err(error) = answer.and_then(reqwest::Response::error_for_status) {
+            tracing::warn!(%error, "Alertmanager can't be told that a silenced alert has ended; it tells nobody of it");
+        }
     }
 
     /// Ends silences, in the background. What can't be ended is logged: it would hide the next alert until it runs out.
     pub fn expire(&self, silences: Vec<String>) {
         for id in silences {
             let own = self.clone();
-            tokio::spawn(async move {
-                for wait in [1, 5, 30] {
-                    let request = own.client.delete(format!("{}/api/v2/silence/{id}", own.base));
-                    match request.send().await {
-                        // 404, 500 "already expired": there is nothing left to end.
-                        Ok(response) if response.status().as_u16() != 503 => return,
-                        _ => tokio::time::sleep(Duration::from_secs(wait)).await,
-                    }
-                }
-                tracing::error!(silence = id, "can't be ended in Alertmanager; end it there, it hides the next alert");
-            });
+            tokio::spawn(async move { own.expired(&id).await });
         }
+    }
+
+    /// Whether it is ended.
+    async fn expired(&self, id: &str) -> bool {
+        for wait in [1, 5, 30] {
+            let request = self.client.delete(format!("{}/api/v2/silence/{id}", self.base));
+            match request.send().await {
+                // 404, 500 "already expired": there is nothing left to end.
+                Ok(response) if response.status().as_u16() != 503 => return true,
+                _ => tokio::time::sleep(Duration::from_secs(wait)).await,
+            }
+        }
+        tracing::error!(silence = id, "can't be ended in Alertmanager; end it there, it hides the next alert");
+        false
     }
 }
