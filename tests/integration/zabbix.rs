@@ -8,12 +8,44 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// The last value of each key. As in Zabbix, an item is there only after its pair was discovered and a while passed.
+/// From the discovery of a pair to its items; Zabbix takes up to a minute.
+const MAKING_ITEMS: Duration = Duration::from_millis(1_500);
+/// A channel for which no item is ever made.
+const HOPELESS: &str = "CH_0";
+
+/// The last value of each key.
 #[derive(Debug, Default)]
 struct Told {
     values: BTreeMap<String, String>,
-    discovered: Vec<Value>,
+    /// Ends of keys, and since when they were discovered.
+    discovered: BTreeMap<String, Instant>,
     refused: usize,
+}
+
+/// A Zabbix server's trapper port.
+pub struct Trapper {
+    pub address: String,
+    told: Arc<Mutex<Told>>,
+}
+
+impl std::fmt::Debug for Trapper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.told.lock().unwrap().fmt(f)
+    }
+}
+
+impl Trapper {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, told) = (listener.local_addr().unwrap().to_string(), Arc::default());
+        tokio::spawn(serve(listener, Arc::clone(&told)));
+        Self { address, told }
+    }
+
+    /// The last value of an item.
+    pub fn value(&self, key: &str) -> Option<String> {
+        self.told.lock().unwrap().values.get(key).cloned()
+    }
 }
 
 async fn serve(listener: TcpListener, told: Arc<Mutex<Told>>) {
@@ -38,18 +70,23 @@ async fn answer(mut stream: TcpStream, told: Arc<Mutex<Told>>) {
 
 fn take(told: &mut Told, data: &[Value]) -> String {
     let mut failed = 0;
-    let known = told.discovered.clone();
     for item in data {
         assert_eq!(item["host"], "packager_exporter");
         let (key, value) = (item["key"].as_str().unwrap(), item["value"].as_str().unwrap());
         if key == "packager.alerts.discovery" {
-            told.discovered = serde_json::from_str(value).unwrap();
+            let pairs: Vec<BTreeMap<String, String>> = serde_json::from_str(value).unwrap();
+            for pair in pairs.iter().filter(|pair| pair["{#CHANNEL}"] != HOPELESS) {
+                let end = format!("[{},{}]", pair["{#CHANNEL}"], pair["{#ALERT}"]);
+                told.discovered.entry(end).or_insert_with(Instant::now);
+            }
             continue;
         }
-        let pair = |p: &Value| {
-            key.ends_with(&format!("[{},{}]", p["{#CHANNEL}"].as_str().unwrap(), p["{#ALERT}"].as_str().unwrap()))
-        };
-        if known.iter().any(pair) { drop(told.values.insert(key.to_owned(), value.to_owned())) } else { failed += 1 }
+        let made = told.discovered.iter().any(|(end, since)| key.ends_with(end) && since.elapsed() > MAKING_ITEMS);
+        if made || key == "packager.alerting.alive" {
+            told.values.insert(key.to_owned(), value.to_owned());
+        } else {
+            failed += 1;
+        }
     }
     told.refused += failed;
     let info =
@@ -88,12 +125,20 @@ async fn an_alert_is_a_value_of_its_channel_from_its_beginning_to_its_end() {
     files.write("exporter.yml", &format!("zabbix: {{server: '{address}'}}\n"));
     let exporter = Exporter::spawn(&mut command(files.folder()), &[]).await;
 
+    let mut hopeless = alert("firing", "major", "1080p");
+    hopeless["labels"]["channel"] = json!(HOPELESS);
+    assert_eq!(tell(&exporter, "/api/zabixtrigger", &[hopeless]).await, 202);
     let both = [alert("firing", "minor", "480p"), alert("firing", "major", "1080p")];
     assert_eq!(tell(&exporter, "/api/zabixtrigger", &both).await, 202);
     let key = "packager.alert[CH_1,RenditionDown]";
     let value = |told: &Told| told.values.get(key).cloned().unwrap_or_default();
     until("the worse of the two is told, once its item is there", &told, |told| value(told) == "3").await;
     assert!(told.lock().unwrap().refused > 0, "it was tried again");
+    assert!(!told.lock().unwrap().values.keys().any(|key| key.contains(HOPELESS)), "and that held up nothing else");
+    let watchdog = json!({"status": "firing", "fingerprint": "w", "startsAt": "2026-01-31T18:00:00Z",
+        "labels": {"alertname": "Watchdog", "severity": "none"}});
+    assert_eq!(tell(&exporter, "/api/zabixtrigger", &[watchdog]).await, 202);
+    until("the heartbeat is told", &told, |told| told.values.contains_key("packager.alerting.alive")).await;
     assert_eq!(told.lock().unwrap().values["packager.alert.text[CH_1,RenditionDown]"], "1080p is down");
 
     serving.abort();

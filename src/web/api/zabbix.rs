@@ -5,7 +5,7 @@ use super::openapi::{answers, schema};
 use super::problem::Problem;
 use super::{Answer, Shared, json, webhook};
 use crate::store::Notification;
-use crate::zabbix::State;
+use crate::zabbix::{State, Told};
 use axum::body::Body;
 use axum::extract::State as Extract;
 use http::{HeaderMap, StatusCode};
@@ -18,10 +18,11 @@ use std::collections::BTreeMap;
 pub async fn trigger(Extract(state): Shared, headers: HeaderMap, body: Body) -> Answer {
     state.may(&headers, Role::Operate)?;
     let alerts = webhook::read(&headers, body).await?;
+    let (beats, alerts): (Vec<_>, Vec<_>) = alerts.into_iter().partition(is_watchdog);
     let states = states(&alerts);
     let count = states.len();
     let zabbix = state.api.zabbix.as_ref().ok_or_else(|| unavailable("this exporter sends nothing to Zabbix"))?;
-    zabbix.offer(states).map_err(|why| unavailable(&why.to_string()))?;
+    zabbix.offer(Told { states, alive: !beats.is_empty() }).map_err(|why| unavailable(&why.to_string()))?;
     Ok(json(StatusCode::ACCEPTED, &value!({"status": "ok", "values": count})))
 }
 
@@ -34,6 +35,11 @@ pub async fn guide(state: Shared, headers: HeaderMap, body: Body) -> Answer {
 
 fn unavailable(why: &str) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, why)
+}
+
+/// It always fires and tells of no fault: no person is told of this severity.
+fn is_watchdog(alert: &Notification) -> bool {
+    alert.status == "firing" && alert.labels.get("severity").is_some_and(|severity| severity == "none")
 }
 
 /// The worst of each alert on each channel: several renditions of a channel may have the same.
