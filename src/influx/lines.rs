@@ -59,12 +59,13 @@ impl Writer<'_> {
         self.count += 1;
     }
 
-    /// Manifest, ladder and playlists: the checks that the guide's monitor counted as validation.
+    /// Manifest, ladder and playlists: what the guide's monitor counted as validation, and `legacy_names.rules.yml` does.
     fn validation(&mut self, output: &str, outcomes: &[Outcome]) {
         let counts = |o: &&Outcome| {
             let group = checks::list().iter().find(|l| l.meta.id == o.check).map(|l| l.meta.group);
             let judged = matches!(group, Some(Group::Ladder | Group::Timeline | Group::Hls | Group::Dash));
-            o.output == output && (judged || o.check == "manifest_available")
+            let delivery = ["manifest_available", "rendition_available", "live_ended"].contains(&o.check);
+            o.output == output && (judged || delivery)
         };
         let failed = |o: &&Outcome| o.result == CheckResult::Failed && o.severity > Severity::Warning;
         let failed: Vec<&Outcome> = outcomes.iter().filter(counts).filter(failed).collect();
