@@ -1,8 +1,8 @@
 //! The alert and recording rules that are shipped: Prometheus's own tools, the runbooks, and the checks they cover.
 
-use packager_exporter::checks;
+use packager_exporter::checks::{self, Group};
 use serde_yaml::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -108,6 +108,60 @@ fn every_check_is_alerted_on_by_its_own_alert_or_by_its_severity() {
         let left_out: BTreeSet<String> = named(&alert.expr, "check!").collect();
         assert_eq!(left_out, own, "{} leaves out what has an alert, and nothing else", alert.name);
     }
+}
+
+/// The two ways to ask the guide's question, Prometheus and InfluxDB, mean the same checks.
+#[test]
+fn what_makes_a_playlist_invalid_is_what_the_guide_called_so() {
+    let text = std::fs::read_to_string(root().join("rules/legacy_names.rules.yml")).unwrap();
+    let patterns: Vec<&str> = text.split("check=~\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(patterns.len() == 2 && patterns[0] == patterns[1], "{patterns:?}");
+    let matches = |id: &str| {
+        patterns[0].split('|').any(|one| one.strip_suffix(".+").map_or(one == id, |begin| id.starts_with(begin)))
+    };
+    for listed in checks::list() {
+        let (id, group) = (listed.meta.id, listed.meta.group);
+        let judged = matches!(group, Group::Ladder | Group::Timeline | Group::Hls | Group::Dash)
+            || ["manifest_available", "rendition_available", "live_ended"].contains(&id);
+        assert_eq!(matches(id), judged, "rules/legacy_names.rules.yml: {id} of {group:?}");
+    }
+}
+
+/// Silent at the last evaluation before the first at which it fires, and silent again later.
+#[test]
+fn every_alert_is_tested_at_its_very_beginning_and_at_its_end() {
+    let mut tested = BTreeSet::new();
+    for file in ending("rules/tests", ".test.yml") {
+        let document: Value = serde_yaml::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        let evaluation = seconds(document["evaluation_interval"].as_str().unwrap());
+        for test in document["tests"].as_sequence().unwrap() {
+            let empty = Vec::new();
+            let asked = test["promql_expr_test"].as_sequence().unwrap_or(&empty);
+            let mut states: BTreeMap<&str, Vec<(u64, bool)>> = BTreeMap::new();
+            for one in asked {
+                let expr = one["expr"].as_str().unwrap();
+                let name = expr.strip_prefix("ALERTS{alertname=\"").and_then(|rest| rest.split('"').next());
+                let at = seconds(one["eval_time"].as_str().unwrap());
+                if let Some(name) = name {
+                    states.entry(name).or_default().push((at, one["exp_samples"].is_sequence()));
+                }
+            }
+            for (name, states) in states {
+                let first = states.iter().position(|(_, fires)| *fires).filter(|first| *first > 0);
+                let sharp = first.is_some_and(|i| !states[i - 1].1 && states[i].0 - states[i - 1].0 <= evaluation);
+                if sharp && states.last().is_some_and(|(_, fires)| !fires) {
+                    tested.insert(name.to_owned());
+                }
+            }
+        }
+    }
+    let left: Vec<String> =
+        alerts().into_iter().map(|alert| alert.name).filter(|name| !tested.contains(name)).collect();
+    assert_eq!(left, ["Watchdog"], "which has neither");
+}
+
+fn seconds(text: &str) -> u64 {
+    humantime::parse_duration(text).unwrap().as_secs()
 }
 
 /// The names in `check="a"`, `check=~"a|b"`, or with `check!` those in `check!~"a|b"`.
