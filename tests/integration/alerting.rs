@@ -1,25 +1,25 @@
-//! From a fault to a message: live origin, exporter, Prometheus, Alertmanager and mail, all real and all as shipped but for
-//! addresses and times. Every time is a fifth of the shipped one, the scrape interval too.
+//! From a fault to a phone: live origins, PostgreSQL, exporter, Prometheus, Alertmanager, Slack, mail and Zabbix, all as shipped but
+//! for addresses and times. Every time is a fifth of the shipped one, the scrape interval too.
 
-use crate::exporter::{Exporter, Files, PATIENCE, follow, live_origin};
+mod faster;
+mod receivers;
+mod stand;
+
+pub use faster::{faster, rules};
+
 use crate::harness::origin::Origin;
-use crate::prometheus::{Prometheus, free_port, shipped};
-use serde_json::Value;
-use std::io::BufReader;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
-use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufStream};
-use tokio::net::{TcpListener, TcpStream};
+use crate::prometheus::shipped;
+use faster::FASTER;
+use serde_json::json;
+use stand::{Stand, origin};
+use std::process::Command;
+use std::time::Instant;
 
-const FASTER: u64 = 5;
 /// ChannelDown's `for` and two scrapes, in seconds; then what the way to Alertmanager may take on a busy machine.
 const WITHIN: f64 = (20.0 + 2.0 * 15.0) / FASTER as f64 + 5.0;
 /// Routes: labels, and who is told.
 const ROUTES: [(&[&str], &str); 9] = [
-    (&["alertname=Watchdog", "severity=none"], "dead-mans-switch"),
+    (&["alertname=Watchdog", "severity=none"], "zabbix,dead-mans-switch"),
     (&["alertname=ChannelDown", "severity=critical", "tier=1", "channel=A"], "alert-database,zabbix,page"),
     (&["alertname=ChannelDown", "severity=critical", "tier=2", "channel=A"], "alert-database,zabbix,slack"),
     (&["alertname=PackagerDown", "severity=critical", "packager=p"], "alert-database,zabbix,page"),
@@ -47,272 +47,144 @@ fn amtool_accepts_the_shipped_configuration_and_routes_each_kind_of_alert() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fault_becomes_one_message_and_its_end_another() {
-    let (origin, other) = (live_origin().await, live_origin().await);
-    let lot = Lot::start(&origin, &other).await;
-    // No fault: everything was probed and judged for some time, and nobody was told of anything.
-    lot.prometheus.until("count(count_over_time(probe_success[5m]) >= 5)", 11.0, PATIENCE).await;
-    let healthy = lot.prometheus.query("ALERTS{alertname!=\"Watchdog\", alertstate=\"firing\"}").await;
-    assert!(healthy.is_empty() && lot.told("", "").is_empty(), "{healthy:#?} {:#?}", lot.told("", ""));
+async fn every_fault_reaches_everybody_once_and_so_does_its_end() {
+    let (lone, ten) = (origin("127.0.0.1:0").await, origin("127.0.0.2:0").await);
+    let codes: Vec<String> = (0..10).map(|n| format!("TEN_{n}")).collect();
+    let mut channels = vec![("LONE", lone.url("live/TV1/master.m3u8")), ("RUNG", lone.url("live/TV3/master.m3u8"))];
+    channels.extend(codes.iter().map(|code| (code.as_str(), ten.url("live/TV2/master.m3u8"))));
+    let mut stand = Stand::start(&channels).await;
 
-    one_channel(&lot, &origin).await;
-    one_packager(&lot, other).await;
+    // No fault: everything was probed and judged for some time, and nobody was told of anything.
+    stand.prometheus.until("count(count_over_time(probe_success[5m]) >= 5)", 12.0, crate::exporter::PATIENCE).await;
+    let healthy = stand.prometheus.query("ALERTS{alertname!=\"Watchdog\", alertstate=\"firing\"}").await;
+    assert!(healthy.is_empty() && stand.told("", "").is_empty(), "{healthy:#?} {:#?}", stand.told("", ""));
+    stand
+        .until("Zabbix hears the watchdog", async || {
+            stand.zabbix.value("packager.alerting.alive").ok_or_else(String::new)
+        })
+        .await;
+
+    a_channel_and_a_rendition(&stand, &lone).await;
+    the_database(&mut stand).await;
+    the_exporter(&mut stand).await;
+    a_packager(&stand, ten).await;
+
+    let about = ["ChannelDown LONE", "RenditionDown RUNG", "DatabaseAway", "ExporterDown", "PackagerDown 127.0.0.2"];
+    for status in ["FIRING", "RESOLVED"] {
+        let told: Vec<usize> = about.iter().map(|about| stand.told(status, about).len()).collect();
+        assert_eq!(told, [1; 5], "{status}: {:#?}", stand.told("", ""));
+    }
+    assert_eq!(stand.told("", "").len(), 2 * about.len(), "nothing else: {:#?}", stand.told("", ""));
+    // The pages alone go by mail.
+    assert_eq!(stand.mailed("").len(), 2 * 3, "{:#?}", stand.mailed(""));
 }
 
-async fn one_channel(lot: &Lot, origin: &Origin) {
-    assert!(origin.switch("TV1", Some("master_404")));
+async fn a_channel_and_a_rendition(stand: &Stand, origin: &Origin) {
+    assert!(origin.switch("TV1", Some("master_404")) && origin.switch("TV3", Some("rendition_404")));
     let began = Instant::now();
-    lot.alerts("alertname=\"ChannelDown\"", "active", 1).await;
+    stand.alerts("alertname=\"ChannelDown\"", "active", 1).await;
     let took = began.elapsed().as_secs_f64();
     assert!(took <= WITHIN, "ChannelDown reached Alertmanager after {took:.1} s, allowed are {WITHIN} s");
-    let message = lot.message("FIRING", "ChannelDown LONE").await;
-    for part in ["LONE is down", "manifest_available (hls)", "/runbooks/ChannelDown.md"] {
+    stand.alerts("alertname=\"RenditionDown\"", "active", 1).await;
+    let row = stand.kept("ChannelDown", Some("LONE"), "firing").await;
+    stand.kept("RenditionDown", Some("RUNG"), "firing").await;
+
+    let page = stand.message("FIRING", "ChannelDown LONE").await;
+    for part in [
+        "#fpt-play-alerts\n[FIRING critical] ChannelDown LONE (tier 1)\nhttps://",
+        "/runbooks/ChannelDown.md\n*LONE is down*\n",
+        "probe_success is 0. Failed, with the number of violations: manifest_available (hls) 1",
+        "|runbook>",
+    ] {
+        assert!(page.contains(part), "{part} is not in {page}");
+    }
+    let mail = stand.mail("ChannelDown LONE").await;
+    for part in [
+        "Subject: [FIRING critical] ChannelDown LONE (tier 1)",
+        "LONE is down",
+        "manifest_available (hls) 1",
+        "What to do: https://",
+    ] {
+        assert!(mail.contains(part), "{part} is not in {mail}");
+    }
+    let message = stand.message("FIRING", "RenditionDown RUNG").await;
+    for part in [
+        "[FIRING major] RenditionDown RUNG (tier 1)",
+        "of hls is down*",
+        "(available: 0)",
+        "404 of the playlist",
+        "/runbooks/RenditionDown.md",
+    ] {
         assert!(message.contains(part), "{part} is not in {message}");
     }
-    let mail = lot.mail("ChannelDown LONE").await;
-    assert!(mail.contains("LONE is down") && mail.contains("What to do: https://"), "{mail}");
+    let rendition = stand.prometheus.query("packager_rendition_available{channel=\"RUNG\"} == 0").await;
+    assert!(message.contains(&rendition[0].labels["rendition"]), "{rendition:?} is not in {message}");
+    stand.valued("LONE", "ChannelDown", "4").await;
+    stand.valued("RUNG", "RenditionDown", "3").await;
 
-    assert!(origin.switch("TV1", None));
-    let over = lot.message("RESOLVED", "ChannelDown LONE").await;
-    assert!(over.contains("over since"), "{over}");
-    assert_eq!(lot.told("FIRING", "").len(), 1, "{:#?}", lot.told("", ""));
+    let id = &row["id"];
+    let done = stand.api("POST", &format!("/alerts/{id}/acknowledge"), &json!({"by": "lan", "for": "2h"})).await;
+    assert!(done["status"] == "acknowledged" && done["silence_id"].is_string(), "{done}");
+    stand.alerts("alertname=\"ChannelDown\"", "suppressed", 1).await;
+
+    assert!(origin.switch("TV1", None) && origin.switch("TV3", None));
+    let row = stand.kept("ChannelDown", Some("LONE"), "resolved").await;
+    assert!(row["acknowledged_by"] == "lan" && row["resolved_by"] == "alertmanager", "{row}");
+    stand.kept("RenditionDown", Some("RUNG"), "resolved").await;
+    stand.valued("LONE", "ChannelDown", "0").await;
+    stand.valued("RUNG", "RenditionDown", "0").await;
+    let over = stand.message("RESOLVED", "ChannelDown LONE").await;
+    assert!(over.contains("*LONE is down*: over since"), "{over}");
+    stand.message("RESOLVED", "RenditionDown RUNG").await;
+    stand.mail("[RESOLVED] ChannelDown LONE").await;
 }
 
-async fn one_packager(lot: &Lot, other: Origin) {
-    drop(other);
-    lot.alerts("alertname=\"PackagerDown\"", "active", 1).await;
-    lot.alerts("alertname=\"ChannelDown\"", "suppressed", 10).await;
-    let message = lot.message("FIRING", "PackagerDown packager-02").await;
-    assert!(message.contains("100% of the channels") && message.contains("TEN_7"), "{message}");
-    let told = lot.told("FIRING", "");
-    assert_eq!(told.len(), 2, "LONE and then one page for ten channels: {told:#?}");
+async fn the_database(stand: &mut Stand) {
+    stand.postgres.stop();
+    stand.alerts("alertname=\"DatabaseAway\"", "active", 1).await;
+    let message = stand.message("FIRING", "DatabaseAway").await;
+    assert!(message.contains("can't reach its database") && message.contains("/runbooks/DatabaseAway.md"), "{message}");
+    stand.valued("-", "DatabaseAway", "3").await;
+    stand.postgres.start_again();
+    stand.kept("DatabaseAway", None, "firing").await;
+    stand.kept("DatabaseAway", None, "resolved").await;
+    stand.message("RESOLVED", "DatabaseAway").await;
+    stand.valued("-", "DatabaseAway", "0").await;
 }
 
-/// All that runs, and what was received.
-struct Lot {
-    prometheus: Prometheus,
-    alertmanager: Alertmanager,
-    posts: Received,
-    mails: Received,
-    _exporter: Exporter,
-    _files: Files,
+/// Whom the exporter tells, the database and Zabbix, hears of it once it is back.
+async fn the_exporter(stand: &mut Stand) {
+    stand.kill_exporter();
+    stand.alerts("alertname=\"ExporterDown\"", "active", 1).await;
+    let message = stand.message("FIRING", "ExporterDown").await;
+    assert!(message.contains("Its channels are not watched (up: 0)"), "{message}");
+    let mail = stand.mail("ExporterDown").await;
+    assert!(mail.contains("/runbooks/ExporterDown.md"), "{mail}");
+    stand.alerts("alertname=\"ChannelNotProbed\"", "suppressed", 12).await;
+    stand.start_exporter().await;
+    stand.kept("ExporterDown", None, "firing").await;
+    stand.valued("-", "ExporterDown", "4").await;
+    stand.kept("ExporterDown", None, "resolved").await;
+    stand.valued("-", "ExporterDown", "0").await;
+    stand.message("RESOLVED", "ExporterDown").await;
 }
 
-type Received = Arc<Mutex<Vec<String>>>;
-
-impl Lot {
-    async fn start(origin: &Origin, other: &Origin) -> Self {
-        let ten: Vec<String> = (0..10).map(|n| format!("TEN_{n}")).collect();
-        let mut channels = vec![("LONE", origin.url("live/TV1/master.m3u8"), "T2")];
-        channels.extend(ten.iter().map(|code| (code.as_str(), other.url("live/TV2/master.m3u8"), "T2")));
-        let files = Files::new(&channels);
-        let exporter = Exporter::start(files.folder()).await;
-        let (web, posts) = webhook().await;
-        let (smtp, mails) = mail_server().await;
-        let alertmanager = Alertmanager::start(&web, &smtp).await;
-        let address = format!("127.0.0.1:{}", free_port());
-        let text = std::fs::read_to_string(shipped().join("prometheus.yml")).unwrap();
-        let text = text.replace("127.0.0.1:10115", &exporter.address).replace("127.0.0.1:9093", &alertmanager.address);
-        let text = faster(&text.replace("127.0.0.1:9090", &address).replace("../rules/", "rules/"));
-        let group = |codes: &str, packager: &str| {
-            format!("- {{targets: [{codes}], labels: {{tier: '1', packager: {packager}}}}}\n")
-        };
-        let targets = group("LONE", "packager-01") + &group(&ten.join(", "), "packager-02");
-        let prometheus = Prometheus::listening(&address, &text, &targets, &rules()).await;
-        Self { prometheus, alertmanager, posts, mails, _exporter: exporter, _files: files }
+async fn a_packager(stand: &Stand, ten: Origin) {
+    let address = ten.addr.to_string();
+    drop(ten);
+    stand.alerts("alertname=\"PackagerDown\"", "active", 1).await;
+    stand.alerts("alertname=\"ChannelDown\"", "suppressed", 10).await;
+    let message = stand.message("FIRING", "PackagerDown 127.0.0.2").await;
+    for part in ["100% of the channels of 127.0.0.2 are down", "TEN_7", "/runbooks/PackagerDown.md"] {
+        assert!(message.contains(part), "{part} is not in {message}");
     }
-
-    /// Waits until so many alerts are in this state in Alertmanager.
-    async fn alerts(&self, filter: &str, state: &str, count: usize) {
-        let url = url::Url::parse_with_params(
-            &format!("http://{}/api/v2/alerts", self.alertmanager.address),
-            [("filter", filter)],
-        );
-        let url = url.unwrap();
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        until(|| async {
-            let text = client.get(url.clone()).send().await.unwrap().text().await.unwrap();
-            let alerts: Value = serde_json::from_str(&text).unwrap();
-            let found = alerts.as_array().unwrap().iter().filter(|alert| alert["status"]["state"] == state).count();
-            if found == count { Ok(()) } else { Err(text) }
-        })
-        .await;
-    }
-
-    /// Titles of what Slack was sent, of one status and about one thing.
-    fn told(&self, status: &str, about: &str) -> Vec<String> {
-        let posts = self.posts.lock().unwrap();
-        let slack = posts.iter().filter_map(|post| post.strip_prefix("/slack ").map(str::to_owned));
-        slack.filter(|body| body.contains(&format!("[{status}")) && body.contains(about)).collect()
-    }
-
-    async fn message(&self, status: &str, about: &str) -> String {
-        until(|| async { self.told(status, about).first().cloned().ok_or_else(|| format!("{:?}", self.posts)) }).await
-    }
-
-    async fn mail(&self, about: &str) -> String {
-        until(|| async {
-            let mails = self.mails.lock().unwrap();
-            mails.iter().find(|mail| mail.contains(about)).cloned().ok_or_else(|| format!("{mails:?}"))
-        })
-        .await
-    }
-}
-
-async fn until<T, F: Future<Output = Result<T, String>>>(ask: impl Fn() -> F) -> T {
-    let began = Instant::now();
-    loop {
-        match ask().await {
-            Ok(found) => return found,
-            Err(instead) => assert!(began.elapsed() < PATIENCE, "not within {PATIENCE:?}: {instead}"),
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
-/// The shipped Alertmanager on the shipped configuration; it is killed when this is dropped.
-struct Alertmanager {
-    address: String,
-    child: Child,
-    _folder: TempDir,
-}
-
-impl Alertmanager {
-    async fn start(web: &str, smtp: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let text = std::fs::read_to_string(shipped().join("alertmanager.yml")).unwrap();
-        let text = text
-            .replace(
-                "slack_api_url_file: /etc/alertmanager/slack_webhook_url",
-                &format!("slack_api_url: http://{web}/slack"),
-            )
-            .replace("smtp_smarthost: mail.example:25", &format!("smtp_smarthost: {smtp}\n  smtp_require_tls: false"))
-            .replace("127.0.0.1:10115", web)
-            .replace("dead-mans-switch.example", web)
-            .replace("alertmanager/*.tmpl", &shipped().join("alertmanager/*.tmpl").display().to_string());
-        std::fs::write(folder.path().join("alertmanager.yml"), faster(&text)).unwrap();
-        let address = format!("127.0.0.1:{}", free_port());
-        let program = if Path::new("/usr/bin/prometheus-alertmanager").exists() {
-            "prometheus-alertmanager"
-        } else {
-            "alertmanager"
-        };
-        let mut command = Command::new(program);
-        command.arg(format!("--config.file={}", folder.path().join("alertmanager.yml").display()));
-        command.arg(format!("--storage.path={}", folder.path().join("data").display()));
-        command.arg(format!("--web.listen-address={address}")).arg("--cluster.listen-address=");
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
-        let mut child = child.expect("alertmanager (Debian: apt-get install prometheus-alertmanager) must be in PATH");
-        let said = follow(BufReader::new(child.stderr.take().unwrap()));
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let alertmanager = Self { address, child, _folder: folder };
-        let url = format!("http://{}/-/ready", alertmanager.address);
-        until(|| async {
-            let ready = client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success());
-            ready.then_some(()).ok_or_else(|| said.lock().unwrap().clone())
-        })
-        .await;
-        alertmanager
-    }
-}
-
-impl Drop for Alertmanager {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Every length of time a fifth of what it is, but where a message is repeated.
-pub fn faster(text: &str) -> String {
-    let shorter = |line: &str| {
-        let times = [
-            "for:",
-            "keep_firing_for:",
-            "interval:",
-            "scrape_interval:",
-            "evaluation_interval:",
-            "scrape_timeout:",
-            "group_wait:",
-            "group_interval:",
-        ];
-        let (key, value) = line.trim().split_once(' ')?;
-        let unit = value.chars().last().filter(|_| times.contains(&key))?;
-        let seconds = match unit {
-            's' => 1,
-            'm' => 60,
-            _ => return None,
-        };
-        let milliseconds = value.trim_end_matches(unit).parse::<u64>().ok()? * seconds * 1000 / FASTER;
-        Some(line.replace(value, &format!("{milliseconds}ms")))
-    };
-    text.lines().map(|line| shorter(line).unwrap_or_else(|| line.to_owned()) + "\n").collect()
-}
-
-pub fn rules() -> Vec<(String, String)> {
-    let entries = std::fs::read_dir(shipped().join("../rules")).unwrap().map(|entry| entry.unwrap());
-    let rules = entries.filter(|entry| entry.file_name().to_string_lossy().ends_with(".rules.yml"));
-    rules
-        .map(|e| (e.file_name().to_string_lossy().into_owned(), faster(&std::fs::read_to_string(e.path()).unwrap())))
-        .collect()
-}
-
-/// Answers every POST with 200 and keeps it as `PATH BODY`.
-async fn webhook() -> (String, Received) {
-    let received = Received::default();
-    let kept = received.clone();
-    let keep = move |uri: axum::http::Uri, body: String| {
-        kept.lock().unwrap().push(format!("{} {body}", uri.path()));
-        async { "ok" }
-    };
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(keep)).await });
-    (address, received)
-}
-
-/// Takes every mail (RFC 5321, no extension) and keeps its text.
-async fn mail_server() -> (String, Received) {
-    let received = Received::default();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let kept = received.clone();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(mail(stream, kept.clone()));
-        }
-    });
-    (address, received)
-}
-
-async fn mail(stream: TcpStream, kept: Received) -> std::io::Result<()> {
-    let mut stream = BufStream::new(stream);
-    let (mut text, mut data) = (String::new(), false);
-    let mut answer = "220 here\r\n";
-    loop {
-        stream.write_all(answer.as_bytes()).await?;
-        stream.flush().await?;
-        let mut line = String::new();
-        if stream.read_line(&mut line).await? == 0 {
-            return Ok(());
-        }
-        let word = line.get(..4).unwrap_or_default().to_ascii_uppercase();
-        answer = match (data, line.as_str(), word.as_str()) {
-            (true, ".\r\n", _) => {
-                data = false;
-                kept.lock().unwrap().push(std::mem::take(&mut text));
-                "250 kept\r\n"
-            }
-            (true, ..) => {
-                text.push_str(&line);
-                ""
-            }
-            (false, _, "DATA") => {
-                data = true;
-                "354 go on\r\n"
-            }
-            (false, _, "QUIT") => "221 bye\r\n",
-            _ => "250 ok\r\n",
-        };
-    }
+    stand.mail("[FIRING critical] PackagerDown 127.0.0.2").await;
+    stand.kept("PackagerDown", None, "firing").await;
+    stand.valued("127.0.0.2", "PackagerDown", "4").await;
+    let _again = origin(&address).await;
+    stand.kept("PackagerDown", None, "resolved").await;
+    stand.valued("127.0.0.2", "PackagerDown", "0").await;
+    stand.message("RESOLVED", "PackagerDown").await;
+    stand.mail("[RESOLVED] PackagerDown").await;
+    assert_eq!(stand.zabbix.value("packager.alert[TEN_7,ChannelDown]"), None, "one page, not ten");
 }

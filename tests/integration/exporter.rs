@@ -91,7 +91,12 @@ impl Exporter {
 
     /// `command` is the program with folder and environment.
     pub async fn spawn(command: &mut Command, arguments: &[&str]) -> Self {
-        command.args(["serve", "--web.listen-address", "127.0.0.1:0"]).args(arguments);
+        Self::spawn_at("127.0.0.1:0", command, arguments).await
+    }
+
+    /// At an address that was known before it.
+    pub async fn spawn_at(address: &str, command: &mut Command, arguments: &[&str]) -> Self {
+        command.args(["serve", "--web.listen-address", address]).args(arguments);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = follow(BufReader::new(child.stderr.take().unwrap()));
         let _ = rustls::crypto::ring::default_provider().install_default();

@@ -1,0 +1,259 @@
+//! Everything between a fault and a person, running: origins, database, exporter, Prometheus, Alertmanager, and who is told.
+
+use super::faster::{faster, rules};
+use super::receivers::{Received, mail_server, webhook};
+use crate::exporter::{Exporter, Files, command, follow};
+use crate::harness::origin::{Clock, Origin};
+use crate::postgres::Postgres;
+use crate::prometheus::{Prometheus, free_port, shipped};
+use crate::zabbix::Trapper;
+use serde_json::{Value, json};
+use std::io::BufReader;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Longer than anything takes here, also on a busy machine: only a test that would fail meets it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct Stand {
+    pub prometheus: Prometheus,
+    pub alertmanager: Alertmanager,
+    pub postgres: Postgres,
+    /// `None` while it is killed.
+    pub exporter: Option<Exporter>,
+    pub zabbix: Trapper,
+    address: String,
+    posts: Received,
+    mails: Received,
+    client: reqwest::Client,
+    files: Files,
+}
+
+impl Stand {
+    /// `channels`: code and URL of each; they are made over the API, and Prometheus discovers them.
+    pub async fn start(channels: &[(&str, String)]) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let (postgres, files) = (Postgres::start(), Files::new(&[]));
+        let (zabbix, (web, posts), (smtp, mails)) = (Trapper::start().await, webhook().await, mail_server().await);
+        files.write("exporter.yml", &format!("zabbix: {{server: '{}'}}\n", zabbix.address));
+        let address = format!("127.0.0.1:{}", free_port());
+        let alertmanager = Alertmanager::start(&web, &smtp, &address).await;
+        let exporter = exporter(&files, &postgres, &address, &alertmanager.address).await;
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let prometheus = prometheus(&address, &alertmanager.address).await;
+        let exporter = Some(exporter);
+        let stand = Self { prometheus, alertmanager, postgres, exporter, zabbix, address, posts, mails, client, files };
+        stand.catalogue(channels).await;
+        stand
+    }
+
+    async fn catalogue(&self, channels: &[(&str, String)]) {
+        self.until("the database is followed", async || {
+            let health = self.api("GET", "/health", &Value::Null).await;
+            if health["status"] == "healthy" { Ok(()) } else { Err(health.to_string()) }
+        })
+        .await;
+        let settings = json!({"timeout": "2s", "hold": "20s", "ladder": {"minimum_video": 1},
+            "segments": {"mode": "every", "count": 10, "oldest": true}});
+        let template = json!({"template_name": "T2", "segment_duration_target": 2.0, "settings": settings});
+        let made = self.api("POST", "/templates", &template).await;
+        let id = made["template_id"].clone();
+        assert!(id.is_number(), "{made}");
+        for (code, url) in channels {
+            let channel = json!({"channel_code": code, "tier": 1, "input_url": url, "template_id": id});
+            let made = self.api("POST", "/channels", &channel).await;
+            assert!(made["channel_id"].is_number(), "{made}");
+        }
+    }
+
+    /// The answer's JSON, whatever the status.
+    pub async fn api(&self, method: &str, path: &str, body: &Value) -> Value {
+        let request = self.client.request(method.parse().unwrap(), format!("http://{}/api/v1{path}", self.address));
+        let request = request.header("content-type", "application/json").body(body.to_string());
+        let text = match request.send().await {
+            Ok(answer) => answer.text().await.unwrap_or_default(),
+            Err(error) => error.to_string(),
+        };
+        serde_json::from_str(&text).unwrap_or(Value::String(text))
+    }
+
+    /// Kills the exporter, as the kernel does when memory runs out.
+    pub fn kill_exporter(&mut self) {
+        self.exporter = None;
+    }
+
+    pub async fn start_exporter(&mut self) {
+        self.exporter = Some(exporter(&self.files, &self.postgres, &self.address, &self.alertmanager.address).await);
+    }
+
+    /// Waits until so many alerts are in this state in Alertmanager.
+    pub async fn alerts(&self, filter: &str, state: &str, count: usize) {
+        let url = url::Url::parse_with_params(
+            &format!("http://{}/api/v2/alerts", self.alertmanager.address),
+            [("filter", filter)],
+        );
+        let url = url.unwrap();
+        self.until(&format!("{count} {state} in Alertmanager: {filter}"), async || {
+            let text = self.client.get(url.clone()).send().await.unwrap().text().await.unwrap();
+            let alerts: Value = serde_json::from_str(&text).unwrap();
+            let found = alerts.as_array().unwrap().iter().filter(|alert| alert["status"]["state"] == state).count();
+            if found == count { Ok(()) } else { Err(text) }
+        })
+        .await;
+    }
+
+    /// Waits until the database has the newest alert of this name and channel (or none) in this state.
+    pub async fn kept(&self, alert: &str, channel: Option<&str>, status: &str) -> Value {
+        self.until(&format!("{alert} of {channel:?} is {status} in the database"), async || {
+            let all = self.api("GET", "/alerts", &Value::Null).await;
+            let mut rows = all["alerts"].as_array().into_iter().flatten();
+            let row = rows.find(|row| row["alertname"] == alert && row["channel"].as_str() == channel);
+            row.filter(|row| row["status"] == status).cloned().ok_or_else(|| all.to_string())
+        })
+        .await
+    }
+
+    /// Waits until Zabbix's item has this value.
+    pub async fn valued(&self, channel: &str, alert: &str, value: &str) {
+        let key = format!("packager.alert[{channel},{alert}]");
+        self.until(&format!("{key} is {value} in Zabbix"), async || {
+            let found = self.zabbix.value(&key);
+            if found.as_deref() == Some(value) { Ok(()) } else { Err(format!("{:?}", self.zabbix)) }
+        })
+        .await;
+    }
+
+    /// What Slack shows of one status and about one thing: channel, title, its link and text, each in a line.
+    pub fn told(&self, status: &str, about: &str) -> Vec<String> {
+        let posts = self.posts.lock().unwrap();
+        let shown = |post: &String| {
+            let body: Value = serde_json::from_str(post.strip_prefix("/slack ")?).unwrap();
+            let part = |name: &str| body["attachments"][0][name].as_str().unwrap_or_default().to_owned();
+            let channel = body["channel"].as_str().unwrap_or_default();
+            Some(format!("{channel}\n{}\n{}\n{}", part("title"), part("title_link"), part("text")))
+        };
+        let texts = posts.iter().filter_map(shown);
+        texts.filter(|text| text.contains(&format!("\n[{status}")) && text.contains(about)).collect()
+    }
+
+    pub async fn message(&self, status: &str, about: &str) -> String {
+        self.until(&format!("Slack is told {status} {about}"), async || {
+            self.told(status, about).first().cloned().ok_or_else(|| format!("{:#?}", self.told("", "")))
+        })
+        .await
+    }
+
+    /// Mails about one thing, with what quoted-printable (RFC 2045 6.7) wrapped put together again.
+    pub fn mailed(&self, about: &str) -> Vec<String> {
+        let mails = self.mails.lock().unwrap();
+        let plain = |mail: &String| mail.replace("=\r\n", "").replace("=3D", "=").replace("\r\n", "\n");
+        mails.iter().map(plain).filter(|mail| mail.contains(about)).collect()
+    }
+
+    pub async fn mail(&self, about: &str) -> String {
+        self.until(&format!("a mail says {about}"), async || {
+            self.mailed(about).first().cloned().ok_or_else(|| format!("{:#?}", self.mailed("")))
+        })
+        .await
+    }
+
+    pub async fn until<T>(&self, what: &str, ask: impl AsyncFn() -> Result<T, String>) -> T {
+        let log = || self.exporter.as_ref().map(Exporter::log);
+        wait(what, ask)
+            .await
+            .unwrap_or_else(|instead| panic!("not within {PATIENCE:?}: {what}: {instead}\n{:?}", log()))
+    }
+}
+
+async fn wait<T>(_what: &str, ask: impl AsyncFn() -> Result<T, String>) -> Result<T, String> {
+    let began = Instant::now();
+    loop {
+        match ask().await {
+            Err(_) if began.elapsed() < PATIENCE => tokio::time::sleep(Duration::from_millis(100)).await,
+            done => return done,
+        }
+    }
+}
+
+async fn exporter(files: &Files, postgres: &Postgres, address: &str, alertmanager: &str) -> Exporter {
+    let mut program = command(files.folder());
+    program.env("DATABASE_URL", postgres.url());
+    let silences = format!("http://{alertmanager}");
+    Exporter::spawn_at(address, &mut program, &["--alertmanager.url", &silences]).await
+}
+
+/// The shipped configuration, with discovery in place of the files, as its comment says.
+async fn prometheus(exporter: &str, alertmanager: &str) -> Prometheus {
+    let address = format!("127.0.0.1:{}", free_port());
+    let text = std::fs::read_to_string(shipped().join("prometheus.yml")).unwrap();
+    let files = "    file_sd_configs:\n      - files: [channels/*.yml]\n        refresh_interval: 30s\n";
+    assert!(text.contains(files));
+    let text = text.replace(files, "").replace("    # http_sd_configs:", "    http_sd_configs:");
+    let text = text
+        .replace("    #   - url:", "      - url:")
+        .replace("    #     refresh_interval:", "        refresh_interval:");
+    let text = text.replace("127.0.0.1:10115", exporter).replace("127.0.0.1:9093", alertmanager);
+    let text = faster(&text.replace("127.0.0.1:9090", &address).replace("../rules/", "rules/"));
+    Prometheus::listening(&address, &text, "[]", &rules()).await
+}
+
+/// The shipped Alertmanager on the shipped configuration; it is killed when this is dropped.
+pub struct Alertmanager {
+    pub address: String,
+    child: Child,
+    _folder: TempDir,
+}
+
+impl Alertmanager {
+    async fn start(web: &str, smtp: &str, exporter: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let text = std::fs::read_to_string(shipped().join("alertmanager.yml")).unwrap();
+        let text = text
+            .replace(
+                "slack_api_url_file: /etc/alertmanager/slack_webhook_url",
+                &format!("slack_api_url: http://{web}/slack"),
+            )
+            .replace("smtp_smarthost: mail.example:25", &format!("smtp_smarthost: {smtp}\n  smtp_require_tls: false"))
+            .replace("127.0.0.1:10115", exporter)
+            .replace("dead-mans-switch.example", web)
+            .replace("alertmanager/*.tmpl", &shipped().join("alertmanager/*.tmpl").display().to_string());
+        std::fs::write(folder.path().join("alertmanager.yml"), faster(&text)).unwrap();
+        let address = format!("127.0.0.1:{}", free_port());
+        let program = if Path::new("/usr/bin/prometheus-alertmanager").exists() {
+            "prometheus-alertmanager"
+        } else {
+            "alertmanager"
+        };
+        let mut command = Command::new(program);
+        command.arg(format!("--config.file={}", folder.path().join("alertmanager.yml").display()));
+        command.arg(format!("--storage.path={}", folder.path().join("data").display()));
+        command.arg(format!("--web.listen-address={address}")).arg("--cluster.listen-address=");
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        let mut child = child.expect("alertmanager (Debian: apt-get install prometheus-alertmanager) must be in PATH");
+        let said = follow(BufReader::new(child.stderr.take().unwrap()));
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let alertmanager = Self { address, child, _folder: folder };
+        let url = format!("http://{}/-/ready", alertmanager.address);
+        let ready = async || {
+            let ready = client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success());
+            ready.then_some(()).ok_or_else(|| said.lock().unwrap().clone())
+        };
+        wait("Alertmanager is ready", ready).await.unwrap();
+        alertmanager
+    }
+}
+
+impl Drop for Alertmanager {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A live origin at this loopback address, which is the name of its packager.
+pub async fn origin(address: &str) -> Origin {
+    let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+    Origin::start(listener, Clock::system())
+}
