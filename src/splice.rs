@@ -4,10 +4,17 @@
 //! Only what an ad break is made of is read: where, out or back, how long. The rest is stepped over.
 
 use crate::units::{MPEG_TIMESCALE, MediaTime, Seconds};
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use std::fmt;
 
 /// A section's bytes at most: 3 of header and a section_length of 12 bits (ANSI/SCTE 35, splice_info_section).
 pub const MAX: usize = 3 + 4093;
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 /// Cues kept of one section.
 const MAX_CUES: usize = 16;
 /// Components looked at of one command or descriptor: their count has 8 bits.
@@ -45,6 +52,8 @@ pub struct Cue {
     pub turn: Turn,
     /// break_duration or segmentation_duration; 0 counts as none.
     pub duration: Option<Seconds>,
+    /// auto_return of break_duration: after it the programme goes on without another section. `None` where nothing says.
+    pub auto_return: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +108,12 @@ pub fn parse(bytes: &[u8]) -> Result<Section, Fault> {
         return Err(Fault::Crc { computed, found });
     }
     read(content.get(3..).unwrap_or_default())
+}
+
+/// A section's bytes from Base64, padded or not; no more of them than a section can have. `None`: it is none.
+#[must_use]
+pub fn base64(text: &str) -> Option<Vec<u8>> {
+    BASE64.decode(text.get(..2 * MAX).unwrap_or(text)).ok()
 }
 
 /// From protocol_version to the descriptors.
@@ -182,9 +197,11 @@ impl<'a> Bytes<'a> {
                 at = if immediate { None } else { at.or(self.splice_time()?) };
             }
         }
-        let duration = if timed { length(stamp(*self.array(PART)?)) } else { None };
+        let length: Option<[u8; 5]> = if timed { Some(*self.array(PART)?) } else { None };
+        let auto_return = length.map(|[flags, ..]| flags & 0x80 != 0);
         self.take(4, PART)?;
-        cues.push(Cue { event, turn: if out { Turn::Out } else { Turn::In }, duration });
+        let turn = if out { Turn::Out } else { Turn::In };
+        cues.push(Cue { event, turn, duration: length.and_then(|l| seconds(stamp(l))), auto_return });
         Ok(at)
     }
 
@@ -212,12 +229,13 @@ impl<'a> Bytes<'a> {
         let upid = self.byte(PART)?;
         self.take(usize::from(upid), PART)?;
         let kind = self.byte(PART)?;
-        Ok(turn(kind).map(|turn| Cue { event, turn, duration: length(duration) }))
+        Ok(turn(kind).map(|turn| Cue { event, turn, duration: seconds(duration), auto_return: None }))
     }
 }
 
 /// segmentation_type_id: break, advertisement, placement opportunity and ad block; each end is its start plus 1.
-fn turn(kind: u8) -> Option<Turn> {
+#[must_use]
+pub fn turn(kind: u8) -> Option<Turn> {
     match kind {
         0x22 | 0x30 | 0x32 | 0x34 | 0x36 | 0x44 | 0x46 => Some(Turn::Out),
         0x23 | 0x31 | 0x33 | 0x35 | 0x37 | 0x45 | 0x47 => Some(Turn::In),
@@ -230,7 +248,9 @@ fn stamp(bytes: [u8; 5]) -> u64 {
     bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b)) & 0x1_ffff_ffff
 }
 
-fn length(ticks: u64) -> Option<Seconds> {
+/// Of 90 kHz; 0 counts as none.
+#[must_use]
+pub fn seconds(ticks: u64) -> Option<Seconds> {
     let seconds = || Seconds(ticks as f64 / f64::from(MPEG_TIMESCALE.get()));
     (ticks > 0).then(seconds)
 }
@@ -281,7 +301,8 @@ mod tests {
     #[test]
     fn a_splice_insert_tells_where_which_way_and_how_long() {
         let read = parse(&INSERT).unwrap();
-        let cue = Cue { event: 0x4800_008f, turn: Turn::Out, duration: Some(Seconds(5_426_421.0 / 90_000.0)) };
+        let duration = Some(Seconds(5_426_421.0 / 90_000.0));
+        let cue = Cue { event: 0x4800_008f, turn: Turn::Out, duration, auto_return: Some(true) };
         assert_eq!((read.command, read.at), (5, Some(MediaTime::mpeg(0x7369_c02e))));
         assert_eq!(read.cues, [cue]);
         assert_eq!(read.opening(), Some(&cue));
@@ -293,8 +314,9 @@ mod tests {
         let both = [segmentation(0x31, None), segmentation(0x34, Some(2_700_000))].concat();
         let read = parse(&section(6, &time, &both, 10)).unwrap();
         assert_eq!(read.at, Some(MediaTime::mpeg(100)));
-        assert_eq!(read.cues[0], Cue { event: 7, turn: Turn::In, duration: None });
-        assert_eq!(read.cues[1], Cue { event: 7, turn: Turn::Out, duration: Some(Seconds(30.0)) });
+        assert_eq!(read.cues[0], Cue { event: 7, turn: Turn::In, duration: None, auto_return: None });
+        let duration = Some(Seconds(30.0));
+        assert_eq!(read.cues[1], Cue { event: 7, turn: Turn::Out, duration, auto_return: None });
         let chapter = parse(&section(6, &time, &segmentation(0x20, None), 0)).unwrap();
         assert!(chapter.cues.is_empty());
     }

@@ -240,6 +240,10 @@ fn clean_channels() -> Vec<(String, String, &'static str)> {
         ("CM1 as DASH by time", "live/CM1/time.mpd", "The segments of CM1 in an MPD with $Time$ and a SegmentTimeline"),
         ("CM1 as DASH in Periods", "live/CM1/periods.mpd", "The same in Periods of five segments"),
         ("CM1 as DASH with patches", "live/CM1/updates.mpd", "By time, with Location, PatchLocation and EventStream"),
+        ("AM1 as DASH", "live/AM1/time.mpd", "Ad breaks in an EventStream (xml+bin) and in event messages"),
+        ("AM1 as DASH by number", "live/AM1/number.mpd", "The same with an EventStream in XML"),
+        ("AM1 as DASH in Periods", "live/AM1/periods.mpd", "The same, each event in its Period"),
+        ("AM1 as DASH with messages", "live/AM1/messages.mpd", "Ad breaks in event messages only"),
         ("CE1 as DASH", "live/CE1/time.mpd", "The segments of CE1, under cenc, in an MPD with ContentProtection"),
         (
             "HV1 as DASH",

@@ -3,7 +3,7 @@ use super::{Context, Group, Meta, Verdict, Violation};
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
 use crate::history::RenditionPast;
-use crate::stream::ads::{AdBreak, BreakState, Source};
+use crate::stream::ads::{self, AdBreak, BreakState, Source};
 use crate::stream::{Media, Timeline};
 use crate::units::{Seconds, Timestamp};
 
@@ -13,7 +13,8 @@ pub const META: Meta = Meta {
     group: Group::OverTime,
     help: "fails when an ad break stays open longer than it was announced (or than a break may last, where nothing was announced), or \
            when no ad break began for as long as the template allows",
-    reference: "EXT-X-CUE-OUT and EXT-X-CUE-IN as packagers write them; draft-pantos-hls-rfc8216bis-22 4.4.5.1",
+    reference: "EXT-X-CUE-OUT and EXT-X-CUE-IN as packagers write them; draft-pantos-hls-rfc8216bis-22 4.4.5.1; ANSI/SCTE 35 9.8; \
+                ANSI/SCTE 214-1 6.7",
     needs_history: false,
 };
 
@@ -29,7 +30,7 @@ params! {
 pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
     input::each(context, NO_PLAYLIST, |facts, past| {
         let timeline = facts.timeline.as_deref()?;
-        let open = by_cue(past).into_iter().chain(by_range(timeline));
+        let open = by_cue(past).into_iter().chain(by_range(timeline)).chain(by_event(context, facts, past));
         let stuck = open.filter_map(|open| stuck(&open, timeline, params));
         let silent = silent(past, context.now, params).filter(|_| !timeline.ended && marked(context, facts, past));
         Some(stuck.chain(silent).collect())
@@ -39,7 +40,7 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
 /// Ad markers can be expected of it: sound and subtitles beside a video may go without.
 fn marked(context: &Context<'_>, facts: &RenditionFacts, past: &RenditionPast) -> bool {
     let is_video = |facts: &RenditionFacts| facts.rendition.media == Media::Video;
-    is_video(facts) || past.ads.last_cue.is_some() || !context.output.renditions.iter().any(is_video)
+    is_video(facts) || last_marker(past).is_some() || !context.output.renditions.iter().any(is_video)
 }
 
 /// A break that the live edge is in.
@@ -68,6 +69,20 @@ fn by_range(timeline: &Timeline) -> Vec<Open> {
     told.collect()
 }
 
+/// Of events those that await another one: an MPD's for the first of the renditions that share them.
+fn by_event(context: &Context<'_>, facts: &RenditionFacts, past: &RenditionPast) -> Vec<Open> {
+    let edge = facts.timeline.as_deref().and_then(Timeline::live_edge);
+    let marked = |name: &str| context.past.renditions.get(name).is_some_and(|p| !p.ads.events.is_empty());
+    let first = context.output.renditions.iter().map(|r| &r.rendition.name).find(|name| marked(name));
+    let shared = if first == Some(&facts.rendition.name) { &past.ads.events[..] } else { &[] };
+    let told = ads::breaks(shared, edge).chain(ads::breaks(&past.ads.messages, edge));
+    let open = told.filter(|b| b.state == BreakState::Open).filter_map(|b| {
+        let line = Some(b.line).filter(|line| *line > 0);
+        Some(Open { source: b.source, elapsed: b.elapsed?, announced: b.announced, number: None, line })
+    });
+    open.collect()
+}
+
 fn stuck(open: &Open, timeline: &Timeline, params: &Params) -> Option<Violation> {
     let slack = params.tolerance.max(2.0 * input::target_duration(timeline).unwrap_or_default().0);
     let allowed = open.announced.map_or(params.longest, |a| a.0) + slack;
@@ -85,9 +100,14 @@ fn stuck(open: &Open, timeline: &Timeline, params: &Params) -> Option<Violation>
     Some(violation.with("number", open.number).with("line", open.line))
 }
 
+/// In a playlist or MPD, or in segments.
+fn last_marker(past: &RenditionPast) -> Option<Timestamp> {
+    past.ads.last_cue.max(past.ads.last_message)
+}
+
 fn silent(past: &RenditionPast, now: Timestamp, params: &Params) -> Option<Violation> {
     let allowed = params.cue_within?;
-    let since = past.ads.last_cue.or(past.ads.watched_since)?;
+    let since = last_marker(past).or(past.ads.watched_since)?;
     let silence = Seconds::between(since, now).0;
     let message = || format!("no ad marker for {silence:.0} s; one is expected every {allowed} s");
     (silence > allowed).then(|| Violation::new(message()).with("seconds", silence))
@@ -106,7 +126,8 @@ mod tests {
         let opened = time(-1.0 - elapsed);
         let open = OpenBreak { opened, announced: announced.map(Seconds), from: Some(3) };
         scene.past().edge_since = Some(time(-1.0));
-        scene.past().ads = AdPast { open: Some(open), last_cue: None, watched_since: Some(time(-50.0)) };
+        scene.past().ads =
+            AdPast { open: Some(open), last_cue: None, watched_since: Some(time(-50.0)), ..AdPast::default() };
         scene
     }
 
@@ -156,7 +177,8 @@ mod tests {
     #[test]
     fn silence_fails_only_where_the_template_limits_it() {
         let mut scene = Scene::live();
-        scene.past().ads = AdPast { open: None, last_cue: None, watched_since: Some(time(-600.0)) };
+        scene.past().ads =
+            AdPast { open: None, last_cue: None, watched_since: Some(time(-600.0)), ..AdPast::default() };
         assert_holds(run(&scene));
         let params = Params { cue_within: Some(600.0), ..Params::default() };
         assert_holds(check(&scene.context(), &params));
@@ -171,7 +193,12 @@ mod tests {
         let params = Params { cue_within: Some(60.0), ..Params::default() };
         let found = |beside: bool, last_cue: Option<f64>| {
             let mut scene = Scene::live();
-            scene.past().ads = AdPast { open: None, last_cue: last_cue.map(time), watched_since: Some(time(-600.0)) };
+            scene.past().ads = AdPast {
+                open: None,
+                last_cue: last_cue.map(time),
+                watched_since: Some(time(-600.0)),
+                ..AdPast::default()
+            };
             scene.rendition().rendition.media = Media::Audio;
             if beside {
                 let mut video = rendition("video");
@@ -188,5 +215,54 @@ mod tests {
         let mut scene = Scene::live();
         scene.rendition().timeline = None;
         assert_not_run(run(&scene), NO_PLAYLIST);
+    }
+
+    /// A live MPD whose events, or whose messages, told of a break of 30 s that began so long before the live edge, and of an earlier
+    /// one that was ended.
+    fn told(since: f64, source: Source, edge_after: f64) -> Scene {
+        let mut scene = Scene::dash(&timed("<S t=\"990000\" d=\"2000\" r=\"4\"/>"));
+        let range = |start: f64, end: Option<f64>| AdRange {
+            source,
+            id: "1".to_owned(),
+            start: Some(time(start)),
+            end: end.map(time),
+            coded: Some(Seconds(30.0)),
+            auto_return: Some(false),
+            out: true,
+            line: 4,
+            ..AdRange::default()
+        };
+        let ranges = vec![range(-2000.0, Some(-1970.0)), range(edge_after - since, None)];
+        let name = scene.rendition().rendition.name.clone();
+        let ads = match source {
+            Source::Event => AdPast { events: ranges, ..AdPast::default() },
+            _ => AdPast { messages: ranges, ..AdPast::default() },
+        };
+        let past = crate::history::RenditionPast { ads, ..Default::default() };
+        scene.history.renditions = [(name, past)].into();
+        scene
+    }
+
+    #[test]
+    fn a_break_of_events_that_nothing_ends_fails() {
+        // The live edge is where the newest segment ends: now.
+        assert_holds(run(&told(35.0, Source::Event, 0.0)));
+        let message = "the ad break of EventStream has lasted for 35.1 s and isn't closed; 30 s were announced";
+        let found = violations(run(&told(35.1, Source::Event, 0.0)));
+        assert_eq!((found[0].message.as_str(), found[0].evidence["line"].as_u64()), (message, Some(4)));
+        assert_holds(run(&told(35.0, Source::Message, 0.0)));
+        let message = "the ad break of emsg has lasted for 35.1 s and isn't closed; 30 s were announced";
+        assert_eq!(messages(run(&told(35.1, Source::Message, 0.0))), message);
+    }
+
+    #[test]
+    fn messages_break_the_silence_too() {
+        let mut scene = Scene::live();
+        let watched_since = Some(time(-600.0));
+        let params = Params { cue_within: Some(60.0), ..Params::default() };
+        scene.past().ads = AdPast { watched_since, last_message: Some(time(-60.0)), ..AdPast::default() };
+        assert_holds(check(&scene.context(), &params));
+        scene.past().ads.last_message = Some(time(-61.0));
+        assert_eq!(violations(check(&scene.context(), &params)).len(), 1);
     }
 }

@@ -1,3 +1,4 @@
+mod events;
 mod renditions;
 
 use super::input;
@@ -17,8 +18,10 @@ pub const META: Meta = Meta {
     group: Group::Segments,
     help: "fails when an ad marker can't be read, segments carry a splice that the playlist doesn't announce (where it announces any), \
            an ad break begins inside one that wasn't closed, EXT-X-CUE-OUT and EXT-X-DATERANGE tell of different breaks, the \
-           renditions of an output tell of different ones, or an ID is used for two",
-    reference: "draft-pantos-hls-rfc8216bis-22 4.4.5.1; ANSI/SCTE 35; EXT-X-CUE-OUT as packagers write it",
+           renditions of an output tell of different ones, or an ID is used for two; in DASH also when the MPD's events and the event \
+           messages of segments tell of different breaks, or no InbandEventStream declares the messages",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.5.1; ANSI/SCTE 35; ANSI/SCTE 214-1 6.7; ISO/IEC 23009-1 5.10; EXT-X-CUE-OUT as \
+                packagers write it",
     needs_history: false,
 };
 
@@ -34,6 +37,9 @@ params! {
 const NO_MARKER: &str = "no ad marker was seen";
 
 pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    if let Some(dash) = &context.output.dash {
+        return events::check(context, dash, params);
+    }
     let mut verdict = input::each(context, NO_MARKER, |facts, past| judge(facts, past, params));
     if let Verdict::Ran(found) = &mut verdict {
         found.extend(renditions::apart(context, params));
@@ -51,7 +57,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Optio
     }
     let breaks = timeline.ad_breaks();
     if params.expected || !timeline.markers.is_empty() || past.ads.last_cue.is_some() {
-        found.extend(unannounced(&segments, &breaks, timeline));
+        found.extend(unannounced(&segments, &breaks, timeline, "ad marker of the playlist"));
     }
     found.extend(overruns(&breaks, timeline, params));
     found.extend(reused(timeline, params));
@@ -70,7 +76,12 @@ fn unreadable(facts: &RenditionFacts, segments: &[&SegmentFacts]) -> Vec<Violati
 }
 
 /// Ways out of the programme that segments carry and no marker of the playlist tells of.
-fn unannounced(segments: &[&SegmentFacts], breaks: &[AdBreak], timeline: &Timeline) -> Vec<Violation> {
+fn unannounced(
+    segments: &[&SegmentFacts],
+    breaks: &[AdBreak],
+    timeline: &Timeline,
+    lister: &'static str,
+) -> Vec<Violation> {
     let dates = timeline.start_dates();
     let mut known = Vec::new();
     let mut found = Vec::new();
@@ -86,8 +97,8 @@ fn unannounced(segments: &[&SegmentFacts], breaks: &[AdBreak], timeline: &Timeli
         let judged = place > 0 && place + 2 < timeline.segments.len();
         if judged && !told(number, dates.get(place).copied().flatten(), breaks, timeline) {
             let message = format!(
-                "segment {}: an SCTE-35 section {} leads out of the programme at segment {number} (event {}); no ad marker of \
-                 the playlist tells of it",
+                "segment {}: an SCTE-35 section {} leads out of the programme at segment {number} (event {}); no {lister} \
+                 tells of it",
                 segment.segment.number, carried.place, cue.event
             );
             let violation = input::about(segment, message).with("byte", carried.byte).with("event", cue.event);
@@ -157,7 +168,7 @@ fn told(number: u64, date: Option<Timestamp>, breaks: &[AdBreak], timeline: &Tim
             let begun = b.from.is_none_or(|from| from <= number || near(from));
             begun && b.until.is_none_or(|until| number < until)
         }
-        Source::DateRange => b.start.zip(date).is_some_and(|(start, date)| {
+        Source::DateRange | Source::Event | Source::Message => b.start.zip(date).is_some_and(|(start, date)| {
             let since = Seconds::between(start, date).0;
             since >= -slack.0 && b.announced.is_none_or(|a| since <= a.0 + slack.0)
         }),
@@ -390,7 +401,7 @@ mod tests {
     fn carrying(at: f64, markers: Vec<(u64, MarkerKind)>) -> Scene {
         let mut scene = with(markers);
         let mut segments: Vec<_> = (10..16).map(|n| ts_segment(n, 2.0 * (n - 10) as f64, 2.0)).collect();
-        let cue = Cue { event: 7, turn: Turn::Out, duration: Some(Seconds(4.0)) };
+        let cue = Cue { event: 7, turn: Turn::Out, duration: Some(Seconds(4.0)), auto_return: None };
         let section = Section { command: 5, at: Some(MediaTime::mpeg((at * 90_000.0) as u64)), cues: vec![cue] };
         let carried = TsSection { pid: 258, at: 564, section };
         segments[0].inspection.as_mut().unwrap().ts.as_mut().unwrap().sections = vec![carried.clone(), carried];

@@ -2,6 +2,7 @@
 
 use super::model::{Descriptor, Event, EventStream, Protection};
 use super::notes::Notes;
+use super::splices;
 use super::values::{attribute, child, children, number, string, timescale};
 use crate::drm::{self, Id};
 use roxmltree::Node;
@@ -79,17 +80,32 @@ pub(super) fn event_streams(period: Node<'_, '_>, notes: &mut Notes<'_>) -> Vec<
         let surplus = children(stream, "Event").count().saturating_sub(MAX_EVENTS);
         let mut events = Vec::new();
         for event in children(stream, "Event").skip(surplus) {
-            events.push(self::event(event, notes));
+            events.push(self::event(event, &scheme, notes));
         }
-        found.push(EventStream { scheme, value, timescale, events, line: notes.line(stream) });
+        let presentation_time_offset = number(stream, "presentationTimeOffset", notes).unwrap_or(0);
+        found.push(EventStream {
+            scheme,
+            value,
+            timescale,
+            presentation_time_offset,
+            events,
+            line: notes.line(stream),
+        });
     }
     found
 }
 
-fn event(node: Node<'_, '_>, notes: &mut Notes<'_>) -> Event {
+fn event(node: Node<'_, '_>, scheme: &str, notes: &mut Notes<'_>) -> Event {
     let time = number(node, "presentationTime", notes);
     if attribute(node, "presentationTime").is_some() && time.is_none() {
         notes.wrong(node, EVENTS, format_args!("this Event is taken to be at the Period's start"));
     }
-    Event { id: string(node, "id"), time: time.unwrap_or(0), duration: number(node, "duration", notes) }
+    let section = splices::is_scte35(scheme).then(|| splices::section(node, scheme, notes)).flatten();
+    Event {
+        id: string(node, "id"),
+        time: time.unwrap_or(0),
+        duration: number(node, "duration", notes),
+        section: section.map(Box::new),
+        line: notes.line(node),
+    }
 }

@@ -17,6 +17,7 @@ mod period;
 mod range;
 mod runs;
 mod spans;
+mod splices;
 mod template;
 pub mod timing;
 mod updates;
@@ -33,6 +34,7 @@ pub use model::{
 pub use outline::{Outline, outline, playing, rungs};
 pub use patch::{Patch, patch};
 pub use spans::{Span, spans};
+pub use splices::is_scte35;
 pub use template::{Template, Values};
 
 use crate::finding::{Defect, DefectKind, Position};

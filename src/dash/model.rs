@@ -1,6 +1,7 @@
 //! An MPD as it is written, with what is inherited resolved: durations, URLs, addressing.
 
 use super::template::Template;
+use crate::splice::Section;
 use crate::stream::{ByteRange, Media, Resolution};
 use crate::units::{Seconds, Timestamp};
 use std::num::NonZeroU32;
@@ -101,17 +102,22 @@ pub struct EventStream {
     pub scheme: String,
     pub value: Option<String>,
     pub timescale: NonZeroU32,
+    /// In ticks: what of an event's time is the Period's start.
+    pub presentation_time_offset: u64,
     /// The newest of too many.
     pub events: Vec<Event>,
     pub line: u32,
 }
 
 /// In ticks of the stream's timescale.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Event {
     pub id: Option<String>,
     pub time: u64,
     pub duration: Option<u64>,
+    /// Of SCTE 35, where it could be read.
+    pub section: Option<Box<Section>>,
+    pub line: u32,
 }
 
 #[derive(Debug, Clone, PartialEq)]

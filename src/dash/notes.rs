@@ -6,8 +6,8 @@ use memchr::memchr_iter;
 use roxmltree::Node;
 use std::fmt;
 
-/// Of each of the four kinds, beside the one that counts the rest.
-const KEPT: usize = super::MAX_DEFECTS / 4 - 1;
+/// Of each of the five kinds, beside the one that counts the rest.
+const KEPT: usize = super::MAX_DEFECTS / 5 - 1;
 /// What players pass over where it is wrong: how they update, and events that they don't know.
 const BESIDE: &[&str] = &["Location", "PatchLocation", "EventStream", "Event"];
 
@@ -19,6 +19,7 @@ pub(super) struct Notes<'t> {
     attribute: Kept,
     update: Kept,
     groups: Kept,
+    markers: Kept,
     /// Everything is about an update.
     of_update: bool,
 }
@@ -32,8 +33,8 @@ struct Kept {
 impl<'t> Notes<'t> {
     pub fn new(text: &'t str) -> Self {
         let lines = memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1).collect();
-        let [syntax, attribute, update, groups] = std::array::from_fn(|_| Kept::default());
-        Self { text, lines, syntax, attribute, update, groups, of_update: false }
+        let [syntax, attribute, update, groups, markers] = std::array::from_fn(|_| Kept::default());
+        Self { text, lines, syntax, attribute, update, groups, markers, of_update: false }
     }
 
     /// Of a patch.
@@ -69,15 +70,27 @@ impl<'t> Notes<'t> {
         self.groups.add(DefectKind::Groups, (self.text, at), reference, message);
     }
 
+    /// An ad marker can't be read.
+    pub fn marker(&mut self, node: Node<'_, '_>, reference: &'static str, message: fmt::Arguments<'_>) {
+        let at = node.range().start;
+        self.markers.add(DefectKind::AdMarker, (self.text, at), reference, message);
+    }
+
     /// In the order of the lines; each kind's count of the rest at the end.
     pub fn finish(self) -> Vec<Defect> {
-        let Self { syntax, attribute, update, groups, .. } = self;
-        let rest =
-            [syntax.rest(DefectKind::Mpd), attribute.rest(DefectKind::Attribute), update.rest(DefectKind::Update)];
+        let Self { syntax, attribute, update, groups, markers, .. } = self;
+        let rest = [
+            syntax.rest(DefectKind::Mpd),
+            attribute.rest(DefectKind::Attribute),
+            update.rest(DefectKind::Update),
+            groups.rest(DefectKind::Groups),
+            markers.rest(DefectKind::AdMarker),
+        ];
         let mut all = syntax.list;
         all.extend(attribute.list);
         all.extend(update.list);
         all.extend(groups.list);
+        all.extend(markers.list);
         all.sort_by_key(|d| match d.at {
             Position::Line { line, column } => (line, column),
             _ => (0, 0),

@@ -4,7 +4,8 @@ use super::model::{AdaptationSet, Addressing, Listing, Mpd, Pace, Period, Repres
 use super::spans::{Span, Stretch, spans};
 use super::template::Values;
 use super::timing;
-use super::{keys, range};
+use super::{keys, range, splices};
+use crate::stream::ads::Marker;
 use crate::stream::{Key, Map, Media, MediaStart, Rendition, Segment, Timeline, names};
 use crate::units::{BitsPerSecond, MediaTime, Seconds, Timestamp};
 use std::collections::HashMap;
@@ -39,7 +40,16 @@ pub fn outline(mpd: &Mpd, now: Timestamp) -> Vec<Outline> {
         outlines.push(Outline::of(rendition(set, representation), &pieces, now, most));
     }
     unique(&mut outlines);
+    mark(&mut outlines, splices::markers(mpd));
     outlines
+}
+
+/// The MPD's ad markers are those of every picture; of sound where there is nothing else.
+fn mark(outlines: &mut [Outline], markers: Vec<Marker>) {
+    let video = outlines.iter().any(|o| o.rendition.media == Media::Video);
+    for outline in outlines.iter_mut().filter(|o| !video || o.rendition.media == Media::Video) {
+        outline.timeline.markers.clone_from(&markers);
+    }
 }
 
 /// The newest Period that has begun and has segments, or else the newest that has begun.

@@ -1,6 +1,8 @@
+use crate::facts::SegmentFacts;
 use crate::stream::Timeline;
-use crate::stream::ads::{AdBreak, BreakState, MarkerKind, Source};
+use crate::stream::ads::{self, AdBreak, AdRange, BreakState, MarkerKind, Source, Told};
 use crate::units::{Seconds, Timestamp};
+use std::sync::Arc;
 
 /// What is remembered of a rendition's ad breaks: longer than `hold`, for a break lasts minutes, and its
 /// EXT-X-CUE-OUT leaves the window before it ends.
@@ -12,6 +14,24 @@ pub struct AdPast {
     pub last_cue: Option<Timestamp>,
     /// The first observation: cues may be missed since then.
     pub watched_since: Option<Timestamp>,
+    /// DASH: the breaks of the MPD's events, in their order; an open one also after it has left the MPD.
+    pub events: Vec<AdRange>,
+    /// DASH: those of event messages, as far as every segment was inspected.
+    pub messages: Vec<AdRange>,
+    /// When a message that opens a break was last inspected.
+    pub last_message: Option<Timestamp>,
+    /// Over which media every segment was inspected up to now, without a gap.
+    pub inspected: Option<Inspected>,
+}
+
+/// Consecutive segments that arrived.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Inspected {
+    /// When the first of them begins, and the last one ends, by the MPD.
+    pub from: Timestamp,
+    pub to: Timestamp,
+    /// Number of the last.
+    last: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,6 +43,15 @@ pub struct OpenBreak {
     pub from: Option<u64>,
 }
 
+impl Inspected {
+    /// As if the last of them had the number 0.
+    #[cfg(test)]
+    #[must_use]
+    pub fn of(from: Timestamp, to: Timestamp) -> Self {
+        Self { from, to, last: 0 }
+    }
+}
+
 impl AdPast {
     /// Takes in a playlist asked for at `at`, whose live edge is where it is since `edge_since`. `before`: the newest
     /// segment of the observation before.
@@ -30,7 +59,9 @@ impl AdPast {
         self.watched_since.get_or_insert(at);
         if !joins(timeline, before) {
             self.open = None;
+            self.events.clear();
         }
+        self.listed(timeline);
         if timeline.markers.iter().any(|m| opens(&m.kind)) {
             self.last_cue = Some(at);
         }
@@ -40,6 +71,54 @@ impl AdPast {
             Some(_) => None,
             None => self.open.filter(|_| !timeline.markers.iter().any(|m| m.kind == MarkerKind::In)),
         };
+    }
+
+    /// The live edge at `edge` is in a break that events opened.
+    #[must_use]
+    pub fn in_break(&self, edge: Option<Timestamp>) -> bool {
+        let told = ads::breaks(&self.events, edge).chain(ads::breaks(&self.messages, edge));
+        told.into_iter().any(|b| b.state == BreakState::Open)
+    }
+
+    /// An event that is gone while its time is still listed was withdrawn.
+    fn listed(&mut self, timeline: &Timeline) {
+        let first = timeline.segments.first().and_then(|s| s.program_date_time);
+        let told: Vec<&AdRange> = timeline.event_ranges().collect();
+        let listed = |known: &AdRange| told.iter().any(|r| r.id == known.id && r.start == known.start);
+        self.events.retain(|known| listed(known) || known.start.zip(first).is_some_and(|(start, first)| start < first));
+        told.into_iter().for_each(|range| ads::join(&mut self.events, range.clone()));
+    }
+
+    /// Takes in segments as they were inspected, oldest first. One that was missed may have ended a break.
+    pub(super) fn carried(&mut self, segments: &[Arc<SegmentFacts>]) {
+        for facts in segments {
+            let segment = &facts.segment;
+            let Some((start, media)) = segment.program_date_time.zip(segment.media_start) else { continue };
+            let known = self.inspected.filter(|i| i.last < segment.number);
+            if self.inspected.is_some() && known.is_none() {
+                continue;
+            }
+            let Some(inspection) = facts.inspection.as_ref().filter(|_| facts.fetched.ok().is_some()) else {
+                (self.messages, self.inspected) = (Vec::new(), None);
+                continue;
+            };
+            let before = known.filter(|i| segment.after == Some(i.last));
+            if before.is_none() {
+                self.messages.clear();
+            }
+            let from = before.map_or(start, |i| i.from);
+            self.inspected = Some(Inspected { from, to: segment.duration.after(start), last: segment.number });
+            for event in &inspection.events {
+                let Some((section, time)) = event.section.as_ref().zip(event.time) else { continue };
+                let at = time.since(media.at).after(start);
+                let told = Told { source: Source::Message, at, duration: None, section, line: 0 };
+                let ranges = told.ranges();
+                if ranges.iter().any(|r| r.out) {
+                    self.last_message = self.last_message.max(Some(facts.inspected_at));
+                }
+                ranges.into_iter().for_each(|range| ads::join(&mut self.messages, range));
+            }
+        }
     }
 
     /// A break that was open before keeps its beginning: later tags know it no better.

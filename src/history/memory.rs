@@ -194,6 +194,7 @@ impl RenditionMemory {
                 self.past.key_use = KeyUse::next(self.past.key_use.take(), facts, timeline, edge_since);
             }
         }
+        self.past.ads.carried(&facts.segments);
         for segment in &facts.segments {
             let segments = &mut self.past.segments;
             segments.retain(|known| !same_segment(known, &segment.segment, keep.query_identifies));

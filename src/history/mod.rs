@@ -15,7 +15,7 @@ mod mpds;
 mod observation;
 mod patchable;
 
-pub use ads::{AdPast, OpenBreak};
+pub use ads::{AdPast, Inspected, OpenBreak};
 pub use inits::SeenInit;
 pub use inputs::SeenInputs;
 pub use key_use::KeyUse;

@@ -9,12 +9,9 @@ use super::lines::{Content, Line};
 use super::types;
 use crate::finding::DefectKind::AdMarker;
 use crate::splice::{self, Section};
-use crate::stream::ads::{AdRange, Marker, MarkerKind};
+use crate::stream::ads::{AdRange, Marker, MarkerKind, Source};
 use crate::stream::date;
 use crate::units::Seconds;
-use base64::Engine as _;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use std::collections::VecDeque;
 use std::fmt;
 
@@ -25,11 +22,6 @@ const MAX_ID: usize = 128;
 const CUE: &str = "EXT-X-CUE-OUT and kin as packagers write them; no clause of RFC 8216bis";
 const RANGE: &str = "RFC 8216bis 4.4.5.1; ANSI/SCTE 35";
 const SECTION: &str = "ANSI/SCTE 35, splice_info_section";
-
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 #[derive(Debug, Default)]
 pub(super) struct Markers(VecDeque<Marker>);
@@ -63,6 +55,7 @@ impl Markers {
         let date = |name| list.get(name).and_then(date::parse).map(|d| d.at);
         let seconds = |name| list.get(name).and_then(types::float).map(Seconds);
         let range = AdRange {
+            source: Source::DateRange,
             id: id.chars().take(MAX_ID).collect(),
             start: date("START-DATE"),
             end: date("END-DATE"),
@@ -72,6 +65,8 @@ impl Markers {
             returned: list.has("SCTE35-IN") || command.as_ref().is_some_and(returns_only),
             end_on_next: list.has("END-ON-NEXT"),
             coded: opening(&out).or(opening(&command)).and_then(|cue| cue.duration),
+            auto_return: None,
+            line: line.number,
         };
         self.0.push_back(Marker { kind: MarkerKind::Range(Box::new(range)), number: count, line: line.number });
         self.trim();
@@ -194,8 +189,7 @@ impl Cue<'_, '_, '_> {
 
     fn base64(&mut self, text: &str) -> Option<Section> {
         let text = text.trim_matches('"');
-        // Longer than any section: its header would tell the same.
-        let Ok(bytes) = BASE64.decode(text.get(..2 * splice::MAX).unwrap_or(text)) else {
+        let Some(bytes) = splice::base64(text) else {
             self.complain(SECTION, format_args!("{} is no base64", Shown(text)));
             return None;
         };

@@ -249,7 +249,9 @@ fn edge_age(capture: &Capture, pasts: &[OutputPast], now: Timestamp) -> Vec<(Str
 fn ad_break(capture: &Capture, pasts: &[OutputPast]) -> Vec<(String, bool)> {
     let within = |(output, past): (&OutputFacts, &OutputPast)| {
         let read = || output.renditions.iter().filter(|r| r.timeline.is_some());
-        let known = |r: &RenditionFacts| past.renditions.get(&r.rendition.name).is_some_and(|p| p.ads.open.is_some());
+        let edge = |r: &RenditionFacts| r.timeline.as_deref().and_then(Timeline::live_edge);
+        let remembered = |r: &RenditionFacts| past.renditions.get(&r.rendition.name).map(|p| &p.ads);
+        let known = |r: &RenditionFacts| remembered(r).is_some_and(|ads| ads.open.is_some() || ads.in_break(edge(r)));
         let listed = |r: &RenditionFacts| r.timeline.as_deref().is_some_and(Timeline::in_ad_break);
         read().next().map(|_| (output.name.clone(), read().any(|r| known(r) || listed(r))))
     };

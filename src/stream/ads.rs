@@ -2,6 +2,10 @@
 //! (EXT-X-CUE-OUT and kin, which no standard defines) and date ranges (EXT-X-DATERANGE with SCTE35 attributes). They
 //! are read apart, so that a check can compare them.
 
+mod events;
+
+pub use events::{MAX_RANGES, Told, breaks, join};
+
 use super::Timeline;
 use crate::splice::Section;
 use crate::units::{Seconds, Timestamp};
@@ -34,9 +38,11 @@ pub enum MarkerKind {
     Splice(Box<Section>),
 }
 
-/// EXT-X-DATERANGE with an SCTE35 attribute (RFC 8216bis 4.4.5.1).
+/// EXT-X-DATERANGE with an SCTE35 attribute (RFC 8216bis 4.4.5.1), or what events of DASH come to.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AdRange {
+    pub source: Source,
+    /// That of the tag; of events that of their splice.
     pub id: String,
     pub start: Option<Timestamp>,
     pub end: Option<Timestamp>,
@@ -48,8 +54,12 @@ pub struct AdRange {
     pub returned: bool,
     /// END-ON-NEXT: how long it lasts is told by the next one.
     pub end_on_next: bool,
-    /// How long the break is by the section that SCTE35-OUT carries.
+    /// How long the break is by the section that SCTE35-OUT, or the event, carries.
     pub coded: Option<Seconds>,
+    /// Of events: it is over after its duration without another one (auto_return). `None` where nothing says.
+    pub auto_return: Option<bool>,
+    /// Of the event that opened it; 0 where none has a line.
+    pub line: u32,
 }
 
 impl AdRange {
@@ -70,13 +80,19 @@ impl AdRange {
         self.out |= later.out;
         self.returned |= later.returned;
         self.end_on_next |= later.end_on_next;
+        self.auto_return = self.auto_return.or(later.auto_return);
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Source {
     Cue,
+    #[default]
     DateRange,
+    /// An Event of an MPD.
+    Event,
+    /// Event messages of segments.
+    Message,
 }
 
 impl Source {
@@ -85,6 +101,8 @@ impl Source {
         match self {
             Self::Cue => "EXT-X-CUE-OUT",
             Self::DateRange => "EXT-X-DATERANGE",
+            Self::Event => "EventStream",
+            Self::Message => "emsg",
         }
     }
 }
@@ -95,7 +113,7 @@ pub struct AdBreak {
     pub source: Source,
     /// ID of its date range.
     pub id: Option<String>,
-    /// Line of the tag that opened it, or of the first that tells of it.
+    /// Line of the tag that opened it, or of the first that tells of it; 0 of event messages.
     pub line: u32,
     /// Its first segment; `None` where it began before the window, or by a date only.
     pub from: Option<u64>,
@@ -124,7 +142,13 @@ pub enum BreakState {
 impl AdBreak {
     /// Its beginning is listed, not only its going on.
     fn starts(&self) -> bool {
-        self.from.is_some() || self.source == Source::DateRange
+        self.from.is_some() || self.source != Source::Cue
+    }
+
+    /// `line 12: `; of event messages nothing.
+    #[must_use]
+    pub fn place(&self) -> String {
+        if self.line == 0 { String::new() } else { format!("line {}: ", self.line) }
     }
 }
 
@@ -138,8 +162,19 @@ impl Timeline {
         let starts = self.start_dates();
         let mut breaks = self.cue_breaks(&starts);
         let edge = self.live_edge();
-        breaks.extend(self.ad_ranges().iter().filter_map(|(line, range)| range_break(*line, range, edge)));
+        let ranges = self.ad_ranges();
+        breaks.extend(ranges.iter().filter_map(|(line, range)| range_break(*line, range, edge)));
+        let events: Vec<AdRange> = self.event_ranges().cloned().collect();
+        breaks.extend(events::breaks(&events, edge));
         breaks
+    }
+
+    /// Of an MPD's events.
+    pub fn event_ranges(&self) -> impl Iterator<Item = &AdRange> {
+        self.markers.iter().filter_map(|marker| match &marker.kind {
+            MarkerKind::Range(range) if range.source == Source::Event => Some(range.as_ref()),
+            _ => None,
+        })
     }
 
     /// The live edge is in a break by what the playlist lists.
@@ -156,7 +191,7 @@ impl Timeline {
             let told = breaks.iter().filter(|b| b.source == source && b.state != BreakState::Ahead);
             told.map(|b| usize::from(b.starts()) + usize::from(b.state == BreakState::Closed)).sum::<usize>()
         };
-        of(Source::Cue).max(of(Source::DateRange))
+        of(Source::Cue).max(of(Source::DateRange)).max(of(Source::Event))
     }
 
     /// Date ranges of ads, tags with the same ID put together, with the line of the first.
@@ -165,6 +200,9 @@ impl Timeline {
         let mut ranges: Vec<(u32, AdRange)> = Vec::new();
         for marker in &self.markers {
             let MarkerKind::Range(range) = &marker.kind else { continue };
+            if range.source != Source::DateRange {
+                continue;
+            }
             match ranges.iter_mut().find(|(_, known)| known.id == range.id) {
                 Some((_, known)) => known.merge(range),
                 None => ranges.push((marker.line, range.as_ref().clone())),

@@ -89,7 +89,13 @@ pub fn tags(text: &mut String, timeline: &Timeline, rendition: Rendition, segmen
 /// The section that the media carries at the beginning of a segment. `pts` tells where a segment begins.
 pub fn carried(index: i64, effect: Option<Effect>, pts: impl Fn(i64) -> i64) -> Vec<u8> {
     let coming = index + PREROLL;
+    let silent = match effect {
+        Some(Effect::AdsMissing | Effect::MessagesMissing) => true,
+        Some(Effect::BreakStuck) => unclosed(coming),
+        _ => false,
+    };
     let mut bytes = match place(coming) {
+        _ if silent => section(None, 0.0, 0),
         Place::Out => section(Some((event(coming), true)), (LENGTH * UNIT_MS) as f64 / 1000.0, pts(coming)),
         Place::Back => section(Some((event(coming), false)), 0.0, pts(coming)),
         Place::Inside(_) | Place::Programme => section(None, 0.0, 0),
@@ -98,6 +104,66 @@ pub fn carried(index: i64, effect: Option<Effect>, pts: impl Fn(i64) -> i64) -> 
         bytes[8] ^= 1;
     }
     bytes
+}
+
+/// Every second break, where none of them may be closed.
+fn unclosed(index: i64) -> bool {
+    place(index) == Place::Back && event(index).rem_euclid(2) == 1
+}
+
+/// The EventStream of a Period that holds segments `from..until`, whose first is a unit that began `start_ms` ago: with the
+/// splices of those that are listed and of the next ones.
+pub fn event_stream(timeline: &Timeline, listed: &[Segment], period: std::ops::Range<i64>, xml: bool) -> String {
+    let effect = timeline.effect;
+    let (Some(first), Some(last)) = (listed.first(), listed.last()) else { return String::new() };
+    let start_ms = timeline.start_unit(period.start) * UNIT_MS;
+    let scheme = if xml { "urn:scte:scte35:2013:xml" } else { "urn:scte:scte35:2014:xml+bin" };
+    let mut text = format!("<EventStream schemeIdUri=\"{scheme}\" timescale=\"1000\">\n");
+    let seconds = (LENGTH * timeline.layout[0] * UNIT_MS) as f64 / 1000.0;
+    for index in (first.index..=last.index + PREROLL).filter(|index| period.contains(index)) {
+        let odd = event(index).rem_euclid(2) == 1;
+        let silent = match effect {
+            Some(Effect::AdsMissing | Effect::MessagesUndeclared) => true,
+            Some(Effect::SpliceUnannounced) => odd,
+            Some(Effect::BreakStuck) => unclosed(index),
+            _ => false,
+        };
+        let at_ms = timeline.start_unit(index) * UNIT_MS;
+        let out = match place(index) {
+            Place::Out => true,
+            Place::Back => false,
+            Place::Inside(_) | Place::Programme => continue,
+        };
+        if silent {
+            continue;
+        }
+        let told = if effect == Some(Effect::CueDurations) { 2.0 * seconds } else { seconds };
+        let length = if out { format!(" duration=\"{}\"", (told * 1000.0) as i64) } else { String::new() };
+        let _ = write!(text, "<Event id=\"{index}\" presentationTime=\"{}\"{length}>", at_ms - start_ms);
+        let pts = (at_ms * 90).rem_euclid(1 << 33);
+        text.push_str(&if xml {
+            signal_xml(event(index), out, seconds, pts)
+        } else {
+            let mut section = section(Some((event(index), out)), if out { seconds } else { 0.0 }, pts);
+            section[8] ^= u8::from(effect == Some(Effect::MarkerUnreadable));
+            let binary = STANDARD.encode(&section);
+            format!("<Signal xmlns=\"http://www.scte.org/schemas/35/2016\"><Binary>{binary}</Binary></Signal>")
+        });
+        text.push_str("</Event>\n");
+    }
+    text + "</EventStream>\n"
+}
+
+fn signal_xml(event: i64, out: bool, seconds: f64, pts: i64) -> String {
+    let length = (seconds * 90_000.0) as i64;
+    let length =
+        if out { format!("<BreakDuration autoReturn=\"false\" duration=\"{length}\"/>") } else { String::new() };
+    format!(
+        "<SpliceInfoSection xmlns=\"urn:scte:scte35:2013:xml\" ptsAdjustment=\"0\"><SpliceInsert spliceEventId=\"{}\" \
+         spliceEventCancelIndicator=\"false\" outOfNetworkIndicator=\"{out}\" spliceImmediateFlag=\"false\"><Program>\
+         <SpliceTime ptsTime=\"{pts}\"/></Program>{length}</SpliceInsert></SpliceInfoSection>",
+        event as u32
+    )
 }
 
 /// The date range of a break, where it begins or where it ends.
@@ -124,7 +190,7 @@ fn section(event: Option<(i64, bool)>, seconds: f64, pts: i64) -> Vec<u8> {
         command.extend([0x7f, if out { 0xef } else { 0x4f }]);
         command.extend(stamp(0xfe, pts));
         if out {
-            command.extend(stamp(0xfe, (seconds * 90_000.0).round() as i64));
+            command.extend(stamp(0x7e, (seconds * 90_000.0).round() as i64));
         }
         command.extend([0, 1, 0, 0]);
     }

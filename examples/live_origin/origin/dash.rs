@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::ads;
 use super::cenc;
 use super::faults::Effect;
 use super::media::{self, AUDIO_TIMESCALE, UNIT_MS, VIDEO_TIMESCALE};
@@ -14,7 +15,7 @@ use super::updates;
 pub enum Form {
     /// `number.mpd`: `$Number$` with a duration.
     Number,
-    /// `time.mpd` and `updates.mpd`: `$Time$` with a SegmentTimeline.
+    /// `time.mpd`, `updates.mpd` and `messages.mpd`: `$Time$` with a SegmentTimeline.
     Time,
     /// `periods.mpd`: `$Number$` with a SegmentTimeline, and another Period every few segments.
     Periods,
@@ -22,11 +23,13 @@ pub enum Form {
 
 /// Segments of a Period.
 const PERIOD: i64 = 5;
+/// Its ad breaks are in event messages only.
+const MESSAGES: &str = "messages.mpd";
 
 pub fn form(file: &str) -> Option<Form> {
     match file {
         "number.mpd" => Some(Form::Number),
-        "time.mpd" | updates::MPD => Some(Form::Time),
+        "time.mpd" | MESSAGES | updates::MPD => Some(Form::Time),
         "periods.mpd" => Some(Form::Periods),
         _ => None,
     }
@@ -66,7 +69,12 @@ pub fn mpd(timeline: &Timeline, form: Form, file: &str, now_ms: i64, turn: u64) 
     }
     let periods = periods(form, &listing.segments);
     for (at, index) in periods.iter().enumerate() {
-        period(&mut text, timeline, form, *index, periods.get(at + 1).copied(), (now_ms, turn));
+        let next = periods.get(at + 1).copied();
+        let ads = timeline.ads && file != MESSAGES;
+        let events =
+            || ads::event_stream(timeline, &listing.segments, *index..next.unwrap_or(i64::MAX), form == Form::Number);
+        let events = if ads { events() } else { String::new() };
+        period(&mut text, timeline, form, (*index, next), (now_ms, turn), &events);
     }
     if file == updates::MPD {
         text = text.replacen("<AdaptationSet", &(updates::events(timeline.effect) + "<AdaptationSet"), 1);
@@ -93,9 +101,17 @@ fn periods(form: Form, listed: &[Segment]) -> Vec<i64> {
     periods
 }
 
-fn period(text: &mut String, timeline: &Timeline, form: Form, from: i64, until: Option<i64>, when: (i64, u64)) {
+fn period(
+    text: &mut String,
+    timeline: &Timeline,
+    form: Form,
+    (from, until): (i64, Option<i64>),
+    when: (i64, u64),
+    events: &str,
+) {
     let start = timeline.start_unit(from) * UNIT_MS;
     let _ = writeln!(text, "<Period id=\"p{from}\" start=\"PT{}S\">", start as f64 / 1000.0);
+    text.push_str(events);
     let mut set = |rendition: Rendition, id: usize| {
         let kind = if rendition == Rendition::Audio { "audio" } else { "video" };
         let id = if timeline.effect == Some(Effect::LadderGroups) { 1 } else { id };
@@ -104,6 +120,9 @@ fn period(text: &mut String, timeline: &Timeline, form: Form, from: i64, until: 
             text,
             "<AdaptationSet id=\"{id}\" contentType=\"{kind}\" mimeType=\"{kind}/mp4\" segmentAlignment=\"true\" startWithSAP=\"1\"{language}>"
         );
+        if timeline.ads && kind == "video" && timeline.effect != Some(Effect::MessagesUndeclared) {
+            text.push_str("<InbandEventStream schemeIdUri=\"urn:scte:scte35:2013:bin\" value=\"1001\"/>\n");
+        }
         text.push_str(&cenc::protection(timeline.cipher, timeline.base, timeline.effect));
         let all = if rendition == Rendition::Audio { 0..1 } else { 0..timeline.ladder.rungs().len() };
         let gone = |at: usize| {

@@ -156,6 +156,8 @@ pub enum Effect {
     BreakElsewhere,
     AdsMissing,
     SpliceUnannounced,
+    MessagesMissing,
+    MessagesUndeclared,
     SectionUnreadable,
     RangeDropped,
     SoundGap,
@@ -205,6 +207,7 @@ const MASTER: &str = "master.m3u8";
 const NUMBER: &str = "number.mpd";
 const TIME: &str = "time.mpd";
 const UPDATES: &str = "updates.mpd";
+const MESSAGES: &str = "messages.mpd";
 
 const fn fault(
     id: &'static str,
@@ -572,6 +575,24 @@ static FAULTS: &[Fault] = &[
         &["scte35"], &[]),
     fault("ad_break_stuck", Effect::BreakStuck, "AD1", "EXT-X-CUE-IN never comes.",
         &["ad_break_stuck", "scte35"], &[]),
+    Fault { path: TIME, ..fault("dash_scte35_unreadable", Effect::MarkerUnreadable, "AM1", "The SCTE-35 section of each Event has a wrong CRC.",
+        &["scte35"], &[]) },
+    Fault { path: NUMBER, ..fault("dash_scte35_durations", Effect::CueDurations, "AM1", "Event@duration is twice what the section in it says.",
+        &["scte35"], &[]) },
+    Fault { path: TIME, ..fault("dash_scte35_unannounced", Effect::SpliceUnannounced, "AM1", "Every second break is in event messages, not in the MPD.",
+        &["scte35"], &[]) },
+    Fault { path: TIME, ..fault("dash_scte35_unsent", Effect::MessagesMissing, "AM1", "The MPD has events of ad breaks, and no emsg tells of them.",
+        &["scte35"], &[]) },
+    Fault { path: MESSAGES, ..fault("dash_scte35_section", Effect::SectionUnreadable, "AM1", "The SCTE-35 sections of the MPD's segments have a wrong CRC.",
+        &["scte35"], &[]) },
+    Fault { path: MESSAGES, ..fault("dash_scte35_undeclared", Effect::MessagesUndeclared, "AM1", "No InbandEventStream declares the event messages.",
+        &["scte35"], &[]) },
+    Fault { path: TIME, ..fault("dash_ad_break_stuck", Effect::BreakStuck, "AM1", "No Event and no emsg ends every second ad break, and it doesn't return by itself.",
+        &["ad_break_stuck"], &[]) },
+    Fault { path: MESSAGES, ..fault("dash_emsg_break_stuck", Effect::BreakStuck, "AM1", "No emsg ends every second ad break, and there is no EventStream.",
+        &["ad_break_stuck"], &[]) },
+    Fault { path: TIME, ..fault("dash_ad_break_none", Effect::AdsMissing, "AM1", "Neither MPD nor segments announce an ad break where one is due every 30 s.",
+        &["ad_break_stuck"], &[]) },
     fault("ad_break_none", Effect::AdsMissing, "AD1", "No ad break is announced where one is due every 30 s.",
         &["ad_break_stuck"], &[]),
     // DASH

@@ -3,7 +3,8 @@
 //! Playlists and segments follow from the time alone, so that any instant can be asked for:
 //!
 //! * `/live/TV1/master.m3u8`: a clean channel by the origin's clock;
-//! * `/live/CM1/number.mpd`, `time.mpd`, `periods.mpd`: the same segments as DASH, for channels of CMAF;
+//! * `/live/CM1/number.mpd`, `time.mpd`, `periods.mpd`: the same segments as DASH, for channels of CMAF (`messages.mpd`: without an
+//!   EventStream);
 //! * `/live/CM1/updates.mpd`: with Location, PatchLocation (`updates.mpp`) and EventStream;
 //! * `/fault/segment_404/TV1/master.m3u8`: the same channel with one defect;
 //! * `/token/TV1/master.m3u8`: clean, with another token on each URI of each playlist;

@@ -1,6 +1,7 @@
 mod bounds;
 mod fixtures;
 mod rules;
+mod splices;
 mod timing;
 mod updates;
 

@@ -1,0 +1,121 @@
+//! SCTE 35 in an MPD's EventStreams (ANSI/SCTE 214-1 6.7.3): each Event has a section, as XML or in Base64, and the times of
+//! its Period.
+
+use super::model::{Event, EventStream, Mpd, Period};
+use super::notes::{Notes, Shown};
+use super::values::{attribute, is};
+use crate::splice::{self, Cue, Section, Turn};
+use crate::stream::ads::{AdRange, Marker, MarkerKind, Source, Told, join};
+use crate::units::{MediaTime, Seconds, Timestamp};
+use roxmltree::Node;
+
+const SCHEME: &str = "urn:scte:scte35:";
+const SIGNAL: &str = "ANSI/SCTE 214-1 6.7.3; ANSI/SCTE 35";
+/// Elements of one signal that are looked at: more have no sense.
+const MAX_ELEMENTS: usize = 64;
+const MAX_CUES: usize = 16;
+
+#[must_use]
+pub fn is_scte35(scheme: &str) -> bool {
+    scheme.get(..SCHEME.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(SCHEME))
+}
+
+/// `None` for one that can't be read, which is noted.
+pub(super) fn section(event: Node<'_, '_>, scheme: &str, notes: &mut Notes<'_>) -> Option<Section> {
+    let inside = |name: &'static str| event.descendants().take(MAX_ELEMENTS).find(move |node| is(*node, name));
+    let read = match (inside("Binary"), inside("SpliceInfoSection")) {
+        (Some(binary), _) => coded(binary.text().unwrap_or_default()),
+        (None, Some(section)) => written(section),
+        (None, None) if scheme.ends_with("bin") && !scheme.ends_with("xml+bin") => {
+            coded(attribute(event, "messageData").or(event.text()).unwrap_or_default())
+        }
+        (None, None) => Err("has neither a Binary nor a SpliceInfoSection".to_owned()),
+    };
+    read.map_err(|why| notes.marker(event, SIGNAL, format_args!("this Event of {} {why}", Shown(scheme)))).ok()
+}
+
+fn coded(text: &str) -> Result<Section, String> {
+    let text: String = text.chars().filter(|c| !c.is_whitespace()).take(2 * splice::MAX).collect();
+    let bytes = splice::base64(&text).ok_or_else(|| format!("has {}, which is no Base64", Shown(&text)))?;
+    splice::parse(&bytes).map_err(|fault| format!("has no readable splice_info_section: {fault}"))
+}
+
+/// The XML form (ANSI/SCTE 35 11).
+fn written(node: Node<'_, '_>) -> Result<Section, String> {
+    let within = || node.descendants().take(MAX_ELEMENTS);
+    let adjustment = optional(node, "ptsAdjustment")?.unwrap_or(0);
+    let mut section = Section { command: 0, at: None, cues: Vec::new() };
+    for one in within().filter(|n| is(*n, "SpliceInsert") && !flag(*n, "spliceEventCancelIndicator")) {
+        section.command = 0x05;
+        let length = one.children().find(|n| is(*n, "BreakDuration"));
+        let duration = length.map(|l| optional(l, "duration")).transpose()?.flatten();
+        let out = attribute(one, "outOfNetworkIndicator").ok_or("has a SpliceInsert without outOfNetworkIndicator")?;
+        section.cues.push(Cue {
+            event: optional(one, "spliceEventId")?.unwrap_or(0),
+            turn: if truth(out) { Turn::Out } else { Turn::In },
+            duration: duration.and_then(splice::seconds),
+            auto_return: length.map(|l| flag(l, "autoReturn")),
+        });
+    }
+    if within().any(|n| is(n, "TimeSignal")) {
+        section.command = 0x06;
+    }
+    for one in within().filter(|n| is(*n, "SegmentationDescriptor") && !flag(*n, "segmentationEventCancelIndicator")) {
+        let Some(turn) = optional(one, "segmentationTypeId")?.and_then(splice::turn) else { continue };
+        let duration: Option<u64> = optional(one, "segmentationDuration")?;
+        section.cues.push(Cue {
+            event: optional(one, "segmentationEventId")?.unwrap_or(0),
+            turn,
+            duration: duration.and_then(splice::seconds),
+            auto_return: None,
+        });
+    }
+    section.cues.truncate(MAX_CUES);
+    let time = within().find(|n| is(*n, "SpliceTime")).map(|t| optional::<u64>(t, "ptsTime")).transpose()?.flatten();
+    section.at = time.map(|t| MediaTime::mpeg(t.wrapping_add(adjustment)));
+    Ok(section)
+}
+
+fn optional<T: std::str::FromStr>(node: Node<'_, '_>, name: &'static str) -> Result<Option<T>, String> {
+    let Some(text) = attribute(node, name) else { return Ok(None) };
+    let number = text.parse().ok();
+    number.map(Some).ok_or_else(|| format!("has the {name} {}, which is no whole number in its range", Shown(text)))
+}
+
+fn flag(node: Node<'_, '_>, name: &str) -> bool {
+    attribute(node, name).is_some_and(truth)
+}
+
+fn truth(text: &str) -> bool {
+    text == "1" || text == "true"
+}
+
+/// The breaks of a live MPD, each with the number that its beginning has among the segments: milliseconds of the presentation.
+pub(super) fn markers(mpd: &Mpd) -> Vec<Marker> {
+    let Some(start) = mpd.availability_start.filter(|_| mpd.dynamic) else { return Vec::new() };
+    let mut ranges: Vec<AdRange> = Vec::new();
+    for period in &mpd.periods {
+        for stream in period.events.iter().filter(|stream| is_scte35(&stream.scheme)) {
+            let told = stream.events.iter().filter_map(|event| told(start, period, stream, event));
+            told.flat_map(|told| told.ranges()).for_each(|range| join(&mut ranges, range));
+        }
+    }
+    let marker = |range: AdRange| {
+        let at = range.start.or(range.end).map(|at| Seconds::between(start, at).0);
+        let number = (at.unwrap_or_default() * 1000.0).max(0.0).round() as u64;
+        Marker { number, line: range.line, kind: MarkerKind::Range(Box::new(range)) }
+    };
+    ranges.into_iter().map(marker).collect()
+}
+
+fn told<'e>(start: Timestamp, period: &Period, stream: &EventStream, event: &'e Event) -> Option<Told<'e>> {
+    let seconds = |ticks: i128| Seconds(ticks as f64 / f64::from(stream.timescale.get()));
+    let since = seconds(i128::from(event.time) - i128::from(stream.presentation_time_offset));
+    Some(Told {
+        source: Source::Event,
+        at: (period.start? + since).after(start),
+        duration: event.duration.filter(|d| *d > 0).map(|d| seconds(d.into())),
+        section: event.section.as_deref()?,
+        line: event.line,
+    })
+}

@@ -1,0 +1,180 @@
+//! Breaks of DASH: an Event of the MPD, or an event message of a segment, tells one splice; two of them make a break.
+//! Packagers number their splices as they like, also all alike, so that a way back is paired by number and time.
+
+use super::{AdBreak, AdRange, BreakState, Source};
+use crate::splice::{Section, Turn};
+use crate::units::{Seconds, Timestamp};
+
+/// Two times of one splice: sections are repeated, and clocks rounded.
+const SAME: f64 = 0.5;
+/// Kept of one rendition: the newest.
+pub const MAX_RANGES: usize = 64;
+
+/// A section, and when what it announces happens.
+#[derive(Debug, Clone, Copy)]
+pub struct Told<'a> {
+    pub source: Source,
+    pub at: Timestamp,
+    /// As the event around the section gives it.
+    pub duration: Option<Seconds>,
+    pub section: &'a Section,
+    pub line: u32,
+}
+
+impl Told<'_> {
+    /// One for each way out; one without a beginning for a way back. A section that ends one advertisement and begins the
+    /// next leads out.
+    #[must_use]
+    pub fn ranges(&self) -> Vec<AdRange> {
+        let opens = self.section.opening().is_some();
+        let cues = self.section.cues.iter().filter(|cue| !opens || cue.turn == Turn::Out);
+        let range = |cue: &crate::splice::Cue| {
+            let out = cue.turn == Turn::Out;
+            AdRange {
+                source: self.source,
+                id: format!("{}", cue.event),
+                start: Some(self.at).filter(|_| out),
+                end: Some(self.at).filter(|_| !out),
+                planned: self.duration.filter(|_| out),
+                coded: cue.duration.filter(|_| out),
+                auto_return: cue.auto_return,
+                out,
+                returned: !out,
+                line: self.line,
+                ..AdRange::default()
+            }
+        };
+        cues.map(range).take(1).collect()
+    }
+}
+
+/// Puts what one event tells to what the others did. A way back ends the newest break of its number that began before, or
+/// else the newest that is open.
+pub fn join(known: &mut Vec<AdRange>, told: AdRange) {
+    let near = |a: Option<Timestamp>, b: Option<Timestamp>| {
+        a.zip(b).is_some_and(|(a, b)| Seconds::between(a, b).abs().0 <= SAME)
+    };
+    let place = match told.end.filter(|_| told.start.is_none()) {
+        Some(_) if known.iter().any(|k| near(k.end, told.end)) => return,
+        Some(end) => {
+            let open = |k: &AdRange| k.end.is_none() && k.start.is_some_and(|start| start < end);
+            known.iter().rposition(|k| open(k) && k.id == told.id).or_else(|| known.iter().rposition(open))
+        }
+        None => known.iter().rposition(|k| k.id == told.id && near(k.start, told.start)),
+    };
+    match place.and_then(|at| known.get_mut(at)) {
+        Some(found) => found.merge(&told),
+        None => {
+            let later = |k: &AdRange| k.start.or(k.end) > told.start.or(told.end);
+            let at = known.iter().rposition(|k| !later(k)).map_or(0, |at| at + 1);
+            known.insert(at, told);
+        }
+    }
+    known.drain(..known.len().saturating_sub(MAX_RANGES));
+}
+
+/// The breaks that they are with the live edge there. One with a duration ends with it, unless its section says that it
+/// doesn't return by itself and others of these were ended by a section: then one is to come.
+pub fn breaks(ranges: &[AdRange], edge: Option<Timestamp>) -> impl Iterator<Item = AdBreak> {
+    let ended = ranges.iter().any(|r| r.out && r.end.is_some());
+    ranges.iter().filter_map(move |range| {
+        let (start, edge) = (range.start?, edge?);
+        let announced = range.planned.or(range.coded);
+        let since = Seconds::between(start, edge);
+        let told = range.end.map(|end| Seconds::between(start, end));
+        let awaited = ended && range.auto_return != Some(true);
+        let until = told.or(announced.filter(|_| !awaited)).filter(|length| since >= *length);
+        let (state, elapsed) = match until {
+            _ if since.0 < 0.0 => (BreakState::Ahead, None),
+            Some(length) => (BreakState::Closed, Some(length)),
+            None => (BreakState::Open, Some(since)),
+        };
+        Some(AdBreak {
+            source: range.source,
+            id: Some(range.id.clone()),
+            line: range.line,
+            from: None,
+            until: None,
+            start: Some(start),
+            announced,
+            elapsed,
+            state,
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: f64) -> Timestamp {
+        Seconds(seconds).after(Timestamp::from_second(1_800_000_000).unwrap())
+    }
+
+    fn out(id: &str, start: f64, auto_return: Option<bool>) -> AdRange {
+        let (start, coded) = (Some(at(start)), Some(Seconds(30.0)));
+        AdRange { source: Source::Event, id: id.to_owned(), start, coded, auto_return, out: true, ..AdRange::default() }
+    }
+
+    fn back(id: &str, end: f64) -> AdRange {
+        let end = Some(at(end));
+        AdRange { source: Source::Event, id: id.to_owned(), end, returned: true, ..AdRange::default() }
+    }
+
+    fn joined(all: Vec<AdRange>) -> Vec<AdRange> {
+        let mut known = Vec::new();
+        all.into_iter().for_each(|range| join(&mut known, range));
+        known
+    }
+
+    fn ends(all: Vec<AdRange>) -> Vec<Option<f64>> {
+        joined(all).iter().map(|r| r.end.map(|end| Seconds::between(at(0.0), end).0)).collect()
+    }
+
+    fn states(all: Vec<AdRange>, edge: f64) -> Vec<(BreakState, Option<f64>)> {
+        breaks(&joined(all), Some(at(edge))).map(|b| (b.state, b.elapsed.map(|e| e.0))).collect()
+    }
+
+    #[test]
+    fn a_way_back_ends_the_break_of_its_number() {
+        assert_eq!(ends(vec![out("1", 0.0, None), out("2", 10.0, None), back("1", 20.0)]), [Some(20.0), None]);
+        assert_eq!(ends(vec![out("1", 0.0, None), back("9", 20.0)]), [Some(20.0)], "numbers of its own");
+        assert_eq!(ends(vec![out("1", 0.0, None), back("1", 20.0), out("1", 40.0, None)]), [Some(20.0), None]);
+        assert_eq!(ends(vec![out("1", 40.0, None), back("1", 20.0)]), [Some(20.0), None], "one of before the window");
+    }
+
+    #[test]
+    fn what_is_told_again_is_told_once() {
+        let again = vec![out("1", 0.0, None), out("1", 0.5, None), back("1", 20.0), back("1", 20.5)];
+        assert_eq!(ends(again), [Some(20.0)]);
+        assert_eq!(ends(vec![out("1", 0.0, None), out("1", 0.6, None)]), [None, None]);
+    }
+
+    #[test]
+    fn a_break_with_a_duration_ends_with_it() {
+        assert_eq!(states(vec![out("1", 0.0, None)], -1.0), [(BreakState::Ahead, None)]);
+        assert_eq!(states(vec![out("1", 0.0, None)], 29.9), [(BreakState::Open, Some(29.9))]);
+        assert_eq!(states(vec![out("1", 0.0, Some(false))], 30.0), [(BreakState::Closed, Some(30.0))]);
+        let endless = AdRange { coded: None, ..out("1", 0.0, None) };
+        assert_eq!(states(vec![endless], 300.0), [(BreakState::Open, Some(300.0))]);
+    }
+
+    #[test]
+    fn where_others_were_ended_one_that_does_not_return_by_itself_stays_open() {
+        let then = |auto_return| vec![out("1", 0.0, Some(false)), back("1", 30.0), out("2", 60.0, auto_return)];
+        let last = |auto_return, edge| states(then(auto_return), edge)[1];
+        assert_eq!(last(Some(false), 95.0), (BreakState::Open, Some(35.0)));
+        assert_eq!(last(None, 95.0), (BreakState::Open, Some(35.0)));
+        assert_eq!(last(Some(true), 95.0), (BreakState::Closed, Some(30.0)));
+        let closed = [then(None), vec![back("2", 70.0)]].concat();
+        assert_eq!(states(closed.clone(), 69.0)[1], (BreakState::Open, Some(9.0)), "its end is told ahead");
+        assert_eq!(states(closed, 70.0)[1], (BreakState::Closed, Some(10.0)));
+    }
+
+    #[test]
+    fn of_too_many_the_newest_are_kept() {
+        let many: Vec<_> = (0..100).map(|n| out("1", f64::from(n), None)).collect();
+        let kept = joined(many);
+        assert_eq!((kept.len(), kept[0].start), (MAX_RANGES, Some(at(36.0))));
+    }
+}
