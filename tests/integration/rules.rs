@@ -73,6 +73,10 @@ fn every_alert_has_a_runbook_and_a_test_and_no_runbook_is_left_over() {
         for part in ["## What viewers see", "## Confirm", "## Likely causes", "## What to do"] {
             assert!(text.contains(part), "docs/runbooks/{name}.md lacks {part}");
         }
+        // ChannelNotProbed is about the exporter's answer to Prometheus, which the terminal doesn't ask for.
+        let of_a_channel = annotations["summary"].as_str().unwrap_or_default().contains("$labels.channel");
+        let confirmed = text.contains("packager_exporter probe") || name == "ChannelNotProbed";
+        assert!(confirmed || !of_a_channel, "docs/runbooks/{name}.md doesn't say how to probe the channel");
     }
     let names: BTreeSet<String> = alerts.into_iter().map(|alert| alert.name).collect();
     assert_eq!(names, pages);
@@ -92,6 +96,38 @@ fn every_alert_says_how_bad_it_is_and_what_was_measured() {
             "{name}"
         );
     }
+}
+
+/// Whoever reads the message knows which channel, and which of its renditions.
+#[test]
+fn an_alert_on_a_channel_names_it_and_its_renditions() {
+    for Alert { name, expr, annotations, .. } in alerts() {
+        let text = format!("{:?}", annotations);
+        assert_eq!(
+            expr.contains("(channel, tier, packager"),
+            text.contains("$labels.channel }} ") || text.contains("$labels.channel }}:"),
+            "{name}"
+        );
+        let by_rendition = expr.contains("rendition) (") || expr.contains("check, severity) (");
+        let named = text.contains("$labels.rendition") || text.contains(".Labels.rendition");
+        assert!(named || !by_rendition, "{name}");
+    }
+}
+
+/// The longest way: just after a scrape it dies, just after an evaluation that is seen, and the group is new.
+#[test]
+fn a_dead_channel_pages_within_a_minute_and_one_bad_scrape_does_not() {
+    let read =
+        |file: &str| serde_yaml::from_str::<Value>(&std::fs::read_to_string(root().join(file)).unwrap()).unwrap();
+    let scrape = seconds(read("config/prometheus.yml")["global"]["scrape_interval"].as_str().unwrap());
+    let wait = seconds(read("config/alertmanager.yml")["route"]["group_wait"].as_str().unwrap());
+    let document = read("rules/channel.rules.yml");
+    let group = &document["groups"][0];
+    let down = &group["rules"][0];
+    assert_eq!(down["alert"], "ChannelDown");
+    let (evaluation, lasting) = (seconds(group["interval"].as_str().unwrap()), seconds(down["for"].as_str().unwrap()));
+    assert!(scrape + evaluation + lasting + wait <= 60, "{scrape} + {evaluation} + {lasting} + {wait} s");
+    assert!(lasting >= scrape + evaluation, "one bad scrape lasts until the next, and an evaluation");
 }
 
 #[test]
