@@ -46,6 +46,28 @@ fn amtool_accepts_the_shipped_configuration_and_routes_each_kind_of_alert() {
     }
 }
 
+/// An exporter that refuses a hundred channels: Slack would cut the message anywhere.
+#[test]
+fn a_message_of_many_alerts_names_ten_and_says_how_many_there_are() {
+    let alert = |n: usize| {
+        json!({"status": if n < 100 { "firing" } else { "resolved" }, "labels": {"severity": "major"},
+            "annotations": {"summary": format!("CH_{n:03} is not watched"), "description": "up: 0"},
+            "startsAt": "2026-01-31T18:00:00Z", "endsAt": "2026-01-31T19:00:00Z"})
+    };
+    let data = json!({"status": "firing", "alerts": (0..112).map(alert).collect::<Vec<_>>()});
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("data.json");
+    std::fs::write(&file, data.to_string()).unwrap();
+    let mut amtool = Command::new("amtool");
+    amtool.args(["template", "render", "--template.text", "{{ template \"packager.text\" . }}"]);
+    amtool.arg("--template.glob").arg(shipped().join("alertmanager/*.tmpl")).arg("--template.data").arg(file);
+    let output = amtool.output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines = |end: &str| text.lines().filter(|line| line.contains(end)).count();
+    assert_eq!((lines("is not watched*"), lines(": over since 19:00:00 UTC")), (20, 10), "{text}");
+    assert!(text.contains("and others: 100 in all\n") && text.contains("and others: 12 are over\n"), "{text}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_fault_reaches_everybody_once_and_so_does_its_end() {
     let (lone, ten) = (origin("127.0.0.1:0").await, origin("127.0.0.2:0").await);

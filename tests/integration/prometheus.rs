@@ -42,6 +42,36 @@ fn promtool_accepts_the_shipped_configuration() {
     }
 }
 
+/// Each channel is in one shard, and with it its whole packager: else PackagerDown would see half of it.
+#[test]
+fn two_shards_part_the_channels_by_packager() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = std::fs::read_to_string(shipped().join("prometheus.sharded.yml")).unwrap();
+    assert_eq!(text.matches("regex: '0' ").count(), 1);
+    std::fs::create_dir(folder.path().join("channels")).unwrap();
+    let group = |n: usize| format!("- {{targets: [P{n}_A, P{n}_B], labels: {{packager: packager-{n:02}}}}}\n");
+    std::fs::write(folder.path().join("channels/all.yml"), (0..20).map(group).collect::<String>()).unwrap();
+    let shard = |number: usize| -> BTreeSet<String> {
+        let file = folder.path().join(format!("{number}.yml"));
+        std::fs::write(&file, text.replace("regex: '0' ", &format!("regex: '{number}' "))).unwrap();
+        let mut promtool = Command::new("promtool");
+        promtool
+            .current_dir(folder.path())
+            .args(["check", "service-discovery", "--timeout=2s"])
+            .arg(file)
+            .arg("packager_channels");
+        let said = promtool.output().unwrap().stdout;
+        let found: Vec<Value> = serde_json::from_slice(&said).unwrap();
+        found.iter().filter_map(|target| target["labels"]["channel"].as_str()).map(str::to_owned).collect()
+    };
+    let (first, second) = (shard(0), shard(1));
+    assert!(first.is_disjoint(&second) && first.len() + second.len() == 40, "{first:?} {second:?}");
+    assert!(first.len() > 8 && second.len() > 8, "{first:?} {second:?}");
+    for one in first.iter().filter(|one| one.ends_with("_A")) {
+        assert!(first.contains(&one.replace("_A", "_B")), "{one} is apart from the rest of its packager");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn prometheus_scrapes_ten_channels_for_two_minutes() {
     let origin = live_origin().await;
