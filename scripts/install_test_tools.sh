@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs only what is missing: ffmpeg, Prometheus with promtool, Alertmanager with amtool, PostgreSQL, InfluxDB and VictoriaMetrics by apt; Shaka Packager, Schemathesis and nginx with its RTMP
-# module into target/tools, where they touch nothing of this machine.
+# Installs only what is missing: ffmpeg, Prometheus with promtool, Alertmanager with amtool, PostgreSQL, InfluxDB,
+# VictoriaMetrics and npm by apt; Shaka Packager, Schemathesis, Grafana's schema and nginx with its RTMP module into
+# target/tools, where they touch nothing of this machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -28,6 +29,7 @@ command -v influxd >/dev/null || missing+=(influxdb)
 command -v victoria-metrics >/dev/null || missing+=(victoria-metrics)
 # Each test that needs one starts a cluster of its own.
 [ -x "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -n 1)" ] && command -v psql >/dev/null || missing+=(postgresql)
+command -v node >/dev/null && command -v npm >/dev/null || missing+=(nodejs npm)
 [ -x "$tools/bin/packager" ] || python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
 [ -x "$tools/schemathesis/bin/python" ] || python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 # An installed nginx would start a web server; its libraries do no harm.
@@ -55,4 +57,12 @@ if [ ! -x "$nginx" ]; then
   (cd "$work" && apt-get download -qq nginx libnginx-mod-rtmp)
   mkdir -p "$tools/nginx"
   for package in "$work"/*.deb; do dpkg-deb -x "$package" "$tools/nginx"; done
+fi
+
+# Exactly the versions of the lock file, and none of their scripts.
+if ! cmp -s scripts/grafana/package-lock.json "$tools/grafana/installed"; then
+  mkdir -p "$tools/grafana"
+  cp scripts/grafana/package.json scripts/grafana/package-lock.json "$tools/grafana/"
+  (cd "$tools/grafana" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+  cp scripts/grafana/package-lock.json "$tools/grafana/installed"
 fi

@@ -10,6 +10,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 const UPDATE: &str = "UPDATE_GOLDEN=1 cargo test --test integration -- dashboards";
@@ -52,6 +53,87 @@ fn every_dashboard_is_whole() {
         }
         for panel in dashboard.panels() {
             assert!(panel.description.ends_with('.') && !panel.queries.is_empty(), "{}", panel.title);
+        }
+    }
+}
+
+/// By Grafana's own types (`scripts/grafana`): keys, options and values that it doesn't know it would pass over in silence.
+#[test]
+fn grafana_knows_every_key_and_value() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let installed = root.join("target/tools/grafana");
+    for file in ["check.mjs", "types.ts"] {
+        std::fs::copy(root.join("scripts/grafana").join(file), installed.join(file))
+            .expect("scripts/install_test_tools.sh has to run first");
+    }
+    let check = |files: &[PathBuf]| {
+        let output = Command::new("node").arg(installed.join("check.mjs")).args(files).output().unwrap();
+        (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    };
+    let dashboards = described(&folder()).unwrap();
+    let files: Vec<_> = dashboards.iter().map(|d| folder().join("grafana").join(format!("{}.json", d.uid))).collect();
+    let (accepted, said) = check(&files);
+    assert!(accepted, "{said}");
+
+    let scratch = tempfile::tempdir().unwrap();
+    let mut wrong: Value = serde_json::from_str(&dashboards[0].json()).unwrap();
+    wrong["refesh"] = "15s".into();
+    wrong["panels"][1]["options"]["cellHeight"] = "small".into();
+    std::fs::write(scratch.path().join("wrong.json"), wrong.to_string()).unwrap();
+    let (accepted, said) = check(&[scratch.path().join("wrong.json")]);
+    assert!(
+        !accepted && said.contains("refesh") && said.contains("Rungs/options/cellHeight"),
+        "the check sees nothing: {said}"
+    );
+}
+
+/// What the deployment guide lists under each dashboard.
+const NAMED: [(&str, &[&str]); 4] = [
+    (
+        "packager-overview",
+        &[
+            "Active channels",
+            "Average segment duration",
+            "Segment download time distribution",
+            "ABR ladder completeness",
+        ],
+    ),
+    (
+        "packager-segments",
+        &["Segment duration variance", "Segment size distribution", "Download time p50, p95, p99", "HTTP error rate"],
+    ),
+    ("packager-ladder", &["Bitrate ladder per channel", "Resolution distribution", "Rung availability percentage"]),
+    (
+        "packager-alerts",
+        &["Active CRITICAL alerts", "Active MAJOR alerts", "Recent alert history", "Alert trend over time"],
+    ),
+];
+
+#[test]
+fn every_panel_that_the_guide_names_is_there_and_channels_lead_to_their_detail() {
+    let dashboards = described(&folder()).unwrap();
+    for (uid, titles) in NAMED {
+        let dashboard = dashboards.iter().find(|dashboard| dashboard.uid == uid).unwrap();
+        let there: Vec<&str> = dashboard.panels().map(|panel| panel.title.as_str()).collect();
+        assert!(titles.iter().all(|title| there.contains(title)), "{uid}: {titles:?} of {there:?}");
+        assert!(
+            dashboard.json().contains("/d/packager-channel?var-datasource="),
+            "{uid} has no link to Channel Detail"
+        );
+    }
+    for dashboard in &dashboards {
+        let json: Value = serde_json::from_str(&dashboard.json()).unwrap();
+        let variables = json["templating"]["list"].as_array().unwrap();
+        let names: Vec<&str> = variables.iter().map(|variable| variable["name"].as_str().unwrap()).collect();
+        assert_eq!(names, ["datasource", "tier", "packager", "channel"], "{}", dashboard.title);
+        for panel in json["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "row") {
+            let unit = &panel["fieldConfig"]["defaults"]["unit"];
+            assert!(
+                unit.is_string() || panel["type"] == "table",
+                "{}: {} has no unit",
+                dashboard.title,
+                panel["title"]
+            );
         }
     }
 }
