@@ -2,7 +2,7 @@
 
 use super::{Coverage, CoverageMode, Template};
 use crate::checks::{Ladder, Settings, Thresholds};
-use crate::document::{self, Fault, Key, Node, Value, suggestion};
+use crate::document::{self, Fault, Key, Length, Node, Value, suggestion};
 use crate::units::Seconds;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -213,41 +213,4 @@ fn range_faults(written: &Written, node: &Node) -> Vec<Fault> {
         faults.push(Fault::value(at, format!("is {}; allowed is 1 to 1000 segments", coverage.count)));
     }
     faults
-}
-
-/// A length of time as people write it: seconds as a number, or text such as `10s`, `500ms`, `1m 30s`.
-#[derive(Debug, Clone, Copy)]
-struct Length(f64);
-
-impl<'de> Deserialize<'de> for Length {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(LengthVisitor)
-    }
-}
-
-struct LengthVisitor;
-
-impl serde::de::Visitor<'_> for LengthVisitor {
-    type Value = Length;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a length of time (seconds, or text such as 10s or 500ms)")
-    }
-
-    fn visit_u64<E>(self, v: u64) -> Result<Length, E> {
-        Ok(Length(v as f64))
-    }
-
-    fn visit_i64<E>(self, v: i64) -> Result<Length, E> {
-        Ok(Length(v as f64))
-    }
-
-    fn visit_f64<E>(self, v: f64) -> Result<Length, E> {
-        Ok(Length(v))
-    }
-
-    fn visit_str<E: serde::de::Error>(self, v: &str) -> Result<Length, E> {
-        let wrong = |_| E::invalid_value(serde::de::Unexpected::Str(v), &self);
-        humantime::parse_duration(v).map(|d| Length(d.as_secs_f64())).map_err(wrong)
-    }
 }

@@ -4,12 +4,14 @@
 //! where each key stood; then a tree becomes a value through serde, and what serde refuses becomes a [`Problem`].
 
 mod de;
+mod length;
 mod node;
 mod problem;
 #[cfg(test)]
 mod tests;
 
 pub use de::read;
+pub use length::Length;
 pub use node::{Key, Node, Spot, Value};
 pub use problem::{Errors, Fault, MAX_SHOWN, Problem, nearest, suggestion};
 
