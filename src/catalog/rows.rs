@@ -9,10 +9,22 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// A channel's columns beside those keys that channels.yml has too.
-const COLUMNS: [&str; 8] =
-    ["id", "probe_id", "probe_name", "template_id", "template_name", "version", "created_at", "updated_at"];
+const COLUMNS: [&str; 10] = [
+    "id",
+    "probe_id",
+    "probe_name",
+    "template_id",
+    "template_name",
+    "source",
+    "missing_since",
+    "version",
+    "created_at",
+    "updated_at",
+];
 /// Read-only: accepted, so that what was read may be sent back, and left alone.
 const READ_ONLY: [&str; 6] = ["id", "probe_name", "template_name", "version", "created_at", "updated_at"];
+/// The same of a channel alone: which synchronisation brought it.
+const PROVENANCE: [&str; 2] = ["source", "missing_since"];
 /// Their secrets would stand in the table and in every answer.
 const FILE_ONLY: &str = "is for channels.yml alone: its secrets would stand readable in the database";
 
@@ -62,7 +74,7 @@ pub fn channel_columns(document: &Document) -> Result<Map<String, serde_json::Va
     }
     let keys = given(root).without(&COLUMNS).without(&["request", "template"]);
     faults.extend(channels::faults(&keys));
-    document.errors(faults).or(columns(&root.without(&READ_ONLY)))
+    document.errors(faults).or(columns(&root.without(&READ_ONLY).without(&PROVENANCE)))
 }
 
 /// The columns that a channel's JSON names, not checked yet: for what is laid over a row first.
@@ -71,7 +83,7 @@ pub fn channel_columns(document: &Document) -> Result<Map<String, serde_json::Va
 /// It is no JSON object.
 pub fn given_columns(document: &Document) -> Result<Map<String, serde_json::Value>, Errors> {
     let faults = not_a_mapping(&document.root, "expected a channel's keys");
-    document.errors(faults).or(columns(&document.root.without(&READ_ONLY)))
+    document.errors(faults).or(columns(&document.root.without(&READ_ONLY).without(&PROVENANCE)))
 }
 
 /// The columns that a template's JSON sets, checked against `others` (`{name: keys}`), which it may extend.

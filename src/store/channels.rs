@@ -4,16 +4,17 @@ use super::{Page, Shown, Store, StoreError, page};
 use crate::catalog;
 use crate::document::{Document, Errors, Problem};
 use serde_json::{Map, Value, json};
-use sqlx::{PgConnection, Row as _};
+use sqlx::PgConnection;
 use std::collections::BTreeMap;
 
 /// A channel as the API shows it.
-const DOCUMENT: &str = "jsonb_build_object('id', c.id, 'channel_code', channel_code, 'channel_name', channel_name,
+pub(super) const DOCUMENT: &str =
+    "jsonb_build_object('id', c.id, 'channel_code', channel_code, 'channel_name', channel_name,
   'channel_type', channel_type, 'tier', tier, 'codec', codec, 'resolution', resolution, 'fps', fps, 'is_4k', is_4k,
   'is_hdr', is_hdr, 'probe_id', probe_id, 'input_url', input_url, 'outputs', outputs, 'ladder', ladder,
-  'template_id', template_id, 'template_name', template_name, 'enabled', c.enabled, 'version', c.version,
-  'created_at', c.created_at, 'updated_at', c.updated_at)";
-const FROM: &str = "FROM channels c LEFT JOIN templates t ON t.id = c.template_id";
+  'template_id', template_id, 'template_name', template_name, 'enabled', c.enabled, 'source', source,
+  'missing_since', missing_since, 'version', c.version, 'created_at', c.created_at, 'updated_at', c.updated_at)";
+pub(super) const FROM: &str = "FROM channels c LEFT JOIN templates t ON t.id = c.template_id";
 
 /// Of the rows in `$1`: what is `null` or missing gets its default.
 const GIVEN: &str = "SELECT channel_code, coalesce(channel_name, channel_code), coalesce(channel_type, 'LIVE'), tier, codec,
@@ -152,16 +153,9 @@ impl Store {
         let before: Vec<(String, Value)> = sqlx::query_as(&sql).bind(&codes).fetch_all(&mut *transaction).await?;
         let whole = merged(&rows, before.into_iter().collect())?;
         self.references(&mut transaction, &rows).await?;
-        let sql = format!(
-            "INSERT INTO channels AS c ({COLUMNS}) {GIVEN} ON CONFLICT (channel_code) DO UPDATE
-               SET (channel_name, channel_type, tier, codec, resolution, fps, is_4k, is_hdr, probe_id, input_url, outputs,
-                    ladder, template_id, enabled) = ROW({EXCLUDED})
-               WHERE ({OWN}) IS DISTINCT FROM ({EXCLUDED})
-             RETURNING (xmax = 0) AS created"
-        );
         let total = whole.len();
-        let written = sqlx::query(&sql).bind(Value::Array(whole)).fetch_all(&mut *transaction).await?;
-        let created = written.iter().filter(|row| row.try_get("created").unwrap_or(false)).count();
+        let written = upsert(&mut transaction, whole).await?;
+        let created = written.iter().filter(|created| **created).count();
         if !dry_run {
             transaction.commit().await?;
         }
@@ -187,6 +181,18 @@ impl Store {
     }
 }
 
+/// Creates and changes by code; of each row that wasn't there already as it is: whether it was created.
+pub(super) async fn upsert(connection: &mut PgConnection, rows: Vec<Value>) -> Result<Vec<bool>, StoreError> {
+    let sql = format!(
+        "INSERT INTO channels AS c ({COLUMNS}) {GIVEN} ON CONFLICT (channel_code) DO UPDATE
+           SET (channel_name, channel_type, tier, codec, resolution, fps, is_4k, is_hdr, probe_id, input_url, outputs,
+                ladder, template_id, enabled) = ROW({EXCLUDED})
+           WHERE ({OWN}) IS DISTINCT FROM ({EXCLUDED})
+         RETURNING (xmax = 0) AS created"
+    );
+    Ok(sqlx::query_scalar(&sql).bind(Value::Array(rows)).fetch_all(connection).await?)
+}
+
 async fn found(connection: &mut PgConnection, key: &str, lock: &str) -> Result<Shown, StoreError> {
     let sql = format!(
         "SELECT {DOCUMENT}, c.version {FROM} WHERE channel_code = $1 OR c.id = $2 ORDER BY channel_code = $1 DESC LIMIT 1 {lock}"
@@ -198,14 +204,14 @@ async fn found(connection: &mut PgConnection, key: &str, lock: &str) -> Result<S
     Ok(Shown { document, version })
 }
 
-fn writable(mut document: Map<String, Value>) -> Map<String, Value> {
-    for key in ["id", "template_name", "version", "created_at", "updated_at"] {
+pub(super) fn writable(mut document: Map<String, Value>) -> Map<String, Value> {
+    for key in ["id", "template_name", "source", "missing_since", "version", "created_at", "updated_at"] {
         document.remove(key);
     }
     document
 }
 
-fn checked(columns: &Map<String, Value>, name: &str) -> Result<Map<String, Value>, StoreError> {
+pub(super) fn checked(columns: &Map<String, Value>, name: &str) -> Result<Map<String, Value>, StoreError> {
     let text = Value::Object(columns.clone()).to_string();
     let document = Document::parse_json(name.to_owned(), text).map_err(StoreError::Invalid)?;
     catalog::channel_columns(&document).map_err(StoreError::Invalid)

@@ -7,11 +7,13 @@ mod channels;
 mod error;
 mod follow;
 mod probes;
+mod sync;
 mod templates;
 
 pub use alerts::{AlertFilter, Expired, Notification};
 pub use channels::{ChannelFilter, Imported, Row};
 pub use error::StoreError;
+pub use sync::{Changed, Sync, Synced, Wanted};
 
 use serde_json::Value;
 use sqlx::PgPool;
