@@ -27,5 +27,6 @@ pub mod probe;
 pub mod metrics;
 pub mod influx;
 pub mod zabbix;
+pub mod inspector;
 pub mod web;
 pub mod cli;

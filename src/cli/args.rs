@@ -37,6 +37,11 @@ pub enum Command {
     Migrate(Migrate),
     /// Create and change channels in the database from a CSV file or JSON lines, all or none
     Import(Import),
+    /// Bring another system's channels into the database
+    Sync {
+        #[command(subcommand)]
+        command: SyncCommand,
+    },
     /// Print the database's channels as CSV
     Export(Export),
     /// Tokens for the API
@@ -159,6 +164,25 @@ pub struct Import {
     /// Say what would change, and change nothing
     #[arg(long)]
     pub dry_run: bool,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum SyncCommand {
+    /// Programs of Inspector LIVE (`inspector_live` in exporter.yml) become channels: exit 1 where one was left out, 2 where nothing could be read
+    Inspector(SyncInspector),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct SyncInspector {
+    /// One of `inspector_live` [default: all]
+    pub name: Option<String>,
+    /// Say what would change, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub log: Log,
+    #[command(flatten)]
+    pub config: Config,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -2,6 +2,7 @@
 
 use crate::config::{Live, Source};
 use crate::influx::Influx;
+use crate::inspector::{self, News};
 use crate::metrics;
 use crate::metrics::{Own, ProbeResult};
 use crate::probe::{Ask, Clock, Probed, Prober, Refused};
@@ -29,7 +30,15 @@ pub fn backend(source: Source, store: Option<Store>) -> Result<(Backend, Zabbix)
     let prober = Prober::new(live.clone(), Clock::System).map_err(|e| e.to_string())?;
     let own = Own::new().map_err(|e| e.to_string())?;
     if let Some(store) = store.clone() {
+        let told = own.clone();
+        tokio::spawn(inspector::follow(
+            live.clone(),
+            store.clone(),
+            Arc::new(move |name, news| tell(&told, name, news)),
+        ));
         tokio::spawn(store.follow(live.clone(), variables));
+    } else if live.current().exporter.inspector_live.iter().any(|source| source.every.is_some()) {
+        tracing::warn!("inspector_live needs a database: set DATABASE_URL");
     }
     let counting = own.clone();
     let influx =
@@ -54,6 +63,19 @@ fn wired(live: Arc<Live>, prober: Prober, own: Own, influx: Influx, store: Optio
         in_force: Arc::new(move || in_force.current()),
         reload: Arc::new(move || reloaded.reload(Timestamp::now()).map_err(|errors| errors.to_string())),
         ready: Arc::new(|| Ok(())),
+    }
+}
+
+fn tell(own: &Own, name: &str, news: News<'_>) {
+    match news {
+        News::Failed => own.sync_failed(name),
+        News::Gone => own.sync_gone(name),
+        News::Synced(done) => {
+            let taken = done.added.len() + done.changed.len() + done.unchanged;
+            let left = [done.bad.len(), done.foreign.len(), done.missing.len()];
+            own.synced(name, taken, left, done.held.is_some(), Timestamp::now());
+            own.sync_wrote(name, done.added.len(), done.changed.len(), done.disabled.len());
+        }
     }
 }
 

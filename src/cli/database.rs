@@ -19,7 +19,7 @@ const MAX_CHANNELS: usize = 1_000_000;
 ///
 /// # Errors
 /// It is not set, or no URL of PostgreSQL.
-fn store() -> Result<Store, String> {
+pub(super) fn store() -> Result<Store, String> {
     let url = std::env::var("DATABASE_URL").unwrap_or_default();
     if url.trim().is_empty() {
         return Err("set DATABASE_URL=postgres://user:password@host:5432/database".to_owned());
@@ -27,7 +27,7 @@ fn store() -> Result<Store, String> {
     Store::new(url.trim())
 }
 
-fn wait<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+pub(super) fn wait<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
     let runtime = tokio::runtime::Runtime::new().map_err(|e| format!("can't start threads: {e}"))?;
     runtime.block_on(work)
 }

@@ -9,10 +9,11 @@ mod logging;
 mod out;
 mod probe;
 mod serve;
+mod sync;
 
 use crate::metrics;
 use crate::web::security::Security;
-use args::{Cli, Command, Config};
+use args::{Cli, Command, Config, SyncCommand};
 use clap::Parser;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -72,6 +73,7 @@ fn run(cli: Cli) -> Result<Exit, String> {
         Command::Migrate(args) => database::migrate(&args),
         Command::Import(args) => database::import(&args),
         Command::Export(args) => database::export(&args),
+        Command::Sync { command: SyncCommand::Inspector(args) } => sync::run(&args),
         Command::Token { command } => database::token(&command),
         Command::ListMetrics => shown(&metrics::reference()),
     }

@@ -1,6 +1,6 @@
 //! exporter.yml and the catalogue that it names, loaded together: all or nothing.
 
-use super::{Exporter, UrlTargets};
+use super::{Exporter, UrlTargets, inspector};
 use crate::catalog::{self, Channel, Files, Snapshot, Template, Unknown};
 use crate::document::{self, Document, Errors, Fault, suggestion};
 use serde::Serialize;
@@ -44,7 +44,8 @@ pub(super) fn load_looking(source: &Source, mut look: impl FnMut(&Path)) -> Resu
     let folder = file.parent().unwrap_or(Path::new(""));
     let file = (source.file.is_some() || file.exists()).then_some(file);
     let (document, mut exporter) = settings(file)?;
-    let faults = exporter.influxdb.complete(folder, &source.variables, &document.root);
+    let mut faults = exporter.influxdb.complete(folder, &source.variables, &document.root);
+    faults.extend(inspector::complete(&mut exporter.inspector_live, folder, &document.root));
     document.errors(faults).or(())?;
     let named = |given: &Option<PathBuf>, usual: &str| folder.join(given.as_deref().unwrap_or(Path::new(usual)));
     let channels = named(&exporter.catalog.channels, "channels.yml");

@@ -3,6 +3,7 @@
 //! Unknown keys are errors with file, line and the nearest known name.
 
 mod influxdb;
+mod inspector;
 mod live;
 mod load;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod tests;
 mod zabbix;
 
 pub use influxdb::Influxdb;
+pub use inspector::{Defaults, Fields, Inspector, Owned, Rule, Set};
 pub use live::{Live, Reload};
 pub use load::{DEFAULT_FILE, Loaded, Source, load};
 pub use zabbix::Zabbix;
@@ -30,6 +32,8 @@ pub struct Exporter {
     pub catalog: Catalog,
     pub influxdb: Influxdb,
     pub zabbix: Zabbix,
+    /// Programs of each become channels of the database.
+    pub inspector_live: Vec<Inspector>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

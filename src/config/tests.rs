@@ -48,11 +48,52 @@ fn the_shipped_file_shows_every_key_at_its_default() {
     assert!(loaded.snapshot.templates.contains_key("TPL_LIVE_HD"));
     let text = std::fs::read_to_string(shipped).unwrap();
     let all = serde_json::to_value(Exporter::default()).unwrap();
-    for section in all.as_object().unwrap().values() {
+    let inspector = serde_json::to_value(Inspector::default()).unwrap();
+    for section in all.as_object().unwrap().values().filter(|section| section.is_object()).chain([&inspector]) {
         for key in section.as_object().unwrap().keys() {
             assert!(text.contains(&format!("{key}:")), "config/exporter.yml doesn't show {key}");
         }
     }
+}
+
+#[test]
+fn the_shipped_inspector_live_is_the_default() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config/exporter.yml")).unwrap();
+    let (_, section) = text.split_once("# inspector_live:\n").unwrap();
+    let lines: Vec<&str> = section.lines().map_while(|line| line.strip_prefix("# ")).collect();
+    let folder = Folder::new(&format!("inspector_live:\n{}", lines.join("\n")));
+    let shown = folder.load().unwrap().exporter.inspector_live.remove(0);
+    let named = Inspector {
+        name: shown.name.clone(),
+        url: shown.url.clone(),
+        every: shown.every,
+        token_file: shown.token_file.clone(),
+        ca_file: shown.ca_file.clone(),
+        ..Inspector::default()
+    };
+    assert_eq!(shown, named);
+    assert_eq!(shown.token_file, Some(folder.0.path().join("inspector.token")));
+}
+
+#[test]
+fn an_inspector_that_makes_no_sense_is_refused_with_line_and_key() {
+    let of = |text: &str| Folder::new(&format!("inspector_live:\n{text}")).load().unwrap_err();
+    let error = of("  - {name: a b, url: 'http://i/', token_file: t, every: 1s, max_disabled: 2, max_programs: 0}\n");
+    for part in ["`name` must be", "must begin with https://", "10s to 1d", "must be a ratio", "1 to 50000"] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    let error = of("  - {name: i, url: 'https://u:s3cret@i/'}\n  - {name: i}\n");
+    for part in ["exporter.yml:2", "credentials don't belong", "another of the list", "`url` is missing"] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    assert!(!error.contains("s3cret"), "{error}");
+    let error = of(
+        "  - name: i\n    url: https://i/\n    rules: [{field: a, contains: x, equals: y}, {field: a, contains: x}]\n",
+    );
+    assert!(error.contains("one of `contains`, `equals`") && error.contains("does nothing"), "{error}");
+    let error = of("  - {name: i, url: 'https://i/', rules: [{field: a, matches: '('}], owns: [name]}\n");
+    assert!(error.contains("not a regular expression"), "{error}");
+    assert!(of("  - {name: i, url: 'https://i/', adpot: true}\n").contains("did you mean `adopt`?"));
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! What `/metrics` says of the exporter itself. Unlike a probe's gauges these live as long as the process.
 
+mod syncs;
+
 use crate::units::{Seconds, Timestamp};
 use prometheus::{Error, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
 use prometheus::{Registry, TextEncoder};
+use syncs::Syncs;
 
 /// How a request for a probe ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +57,7 @@ pub struct Own {
     reload_succeeded_at: Gauge,
     history_outputs: IntGauge,
     influxdb_lines: IntCounterVec,
+    syncs: Syncs,
     /// In the registry as soon as there is a database.
     database: [IntGauge; 2],
 }
@@ -101,6 +105,7 @@ impl Own {
                 "Outputs whose earlier observations are remembered.",
             )?,
             influxdb_lines: influxdb_lines(&registry)?,
+            syncs: Syncs::new(&registry)?,
             database: [
                 IntGauge::new(
                     "packager_exporter_database_up",
@@ -191,6 +196,8 @@ impl Own {
     /// All that there may be.
     pub(super) fn families(&self) -> Vec<prometheus::proto::MetricFamily> {
         self.database(false, 0);
+        self.synced("", 0, [0; 3], false, Timestamp::UNIX_EPOCH);
+        self.sync_wrote("", 0, 0, 0);
         self.registry.gather()
     }
 }

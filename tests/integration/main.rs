@@ -37,6 +37,7 @@ mod docs;
 mod exporter;
 mod hostile;
 mod influxdb;
+mod inspector;
 mod layers;
 mod line;
 mod openapi;

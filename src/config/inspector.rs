@@ -1,0 +1,324 @@
+//! Where Inspector LIVE says which programs there are, and what becomes of each as a channel.
+
+use crate::document::{Fault, Length, Node, Value};
+use regex::Regex;
+use serde::{Deserialize, Serialize, Serializer};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use url::Url;
+
+/// The column is a signed 32-bit number.
+const MAX_TIER: u32 = i32::MAX as u32;
+
+/// One Inspector LIVE. What isn't set is as the deployment guide has it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Inspector {
+    /// Stands with each channel that it brought.
+    pub name: String,
+    /// `https://live-packager-01:8443/api/v1/programs`.
+    pub url: Option<Url>,
+    /// Relative to the folder of exporter.yml; read at each synchronisation.
+    pub token_file: Option<PathBuf>,
+    /// Certificates trusted beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// How often `serve` synchronises; without it only `packager_exporter sync inspector` does.
+    pub every: Option<Length>,
+    pub timeout: Length,
+    pub max_bytes: u64,
+    pub max_programs: usize,
+    /// Where the list of programs stands in the answer; a dot leads into an object.
+    pub programs: String,
+    pub fields: Fields,
+    /// What a channel gets that no rule says otherwise.
+    pub channel: Defaults,
+    /// Of the rules that fit a program, the first that sets a key decides it.
+    pub rules: Vec<Rule>,
+    /// Keys that follow the Inspector for ever; the others are written when a channel is created and then belong to people.
+    pub owns: Vec<Owned>,
+    /// Take over channels of the same code that no source brought.
+    pub adopt: bool,
+    /// Disable channels of this source that the answer no longer has.
+    pub disable_missing: bool,
+    /// Of this source's enabled channels; more missing at once disable none.
+    pub max_disabled: f64,
+}
+
+/// Names of a program's fields on the other side; a dot leads into an object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Fields {
+    pub id: String,
+    pub name: String,
+    pub codec: String,
+    pub resolution: String,
+    pub fps: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Defaults {
+    /// `{id}` and any other field of the program in braces.
+    pub channel_code: String,
+    /// The same; values are escaped.
+    pub input_url: String,
+    pub channel_type: String,
+    pub tier: Option<u32>,
+    /// By their names in the database.
+    pub probe: Option<String>,
+    pub template: String,
+}
+
+/// `{field: name, contains: 4K, set: {template: TPL_LIVE_4K_HDR}}`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rule {
+    /// As the other side names it.
+    pub field: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contains: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub equals: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matches: Option<Pattern>,
+    /// Such a program becomes no channel.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub skip: bool,
+    pub set: Set,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Set {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tier: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probe: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub codec: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fps: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is_4k: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is_hdr: Option<bool>,
+}
+
+/// A key of a channel that a source may own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Owned {
+    ChannelName,
+    ChannelType,
+    Tier,
+    Codec,
+    Resolution,
+    Fps,
+    #[serde(rename = "is_4k")]
+    Is4k,
+    IsHdr,
+    Probe,
+    InputUrl,
+    Template,
+}
+
+impl Owned {
+    /// The column of the database.
+    #[must_use]
+    pub fn column(self) -> &'static str {
+        match self {
+            Self::ChannelName => "channel_name",
+            Self::ChannelType => "channel_type",
+            Self::Tier => "tier",
+            Self::Codec => "codec",
+            Self::Resolution => "resolution",
+            Self::Fps => "fps",
+            Self::Is4k => "is_4k",
+            Self::IsHdr => "is_hdr",
+            Self::Probe => "probe_id",
+            Self::InputUrl => "input_url",
+            Self::Template => "template_id",
+        }
+    }
+}
+
+/// A regular expression of the crate `regex`: its time is bounded by the text's length.
+#[derive(Debug, Clone)]
+pub struct Pattern(pub Regex);
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
+}
+
+impl Serialize for Pattern {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Pattern {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let wrong = |e: regex::Error| {
+            let why = e.to_string();
+            let last = why.lines().last().unwrap_or_default().to_owned();
+            serde::de::Error::custom(format!("not a regular expression: {last}"))
+        };
+        Regex::new(&text).map(Self).map_err(wrong)
+    }
+}
+
+impl Default for Inspector {
+    fn default() -> Self {
+        let rule = |field: &str, text: &str, set: Set| Rule {
+            field: field.to_owned(),
+            contains: Some(text.to_owned()),
+            set,
+            ..Rule::default()
+        };
+        Self {
+            name: String::new(),
+            url: None,
+            token_file: None,
+            ca_file: None,
+            every: None,
+            timeout: Length(30.0),
+            max_bytes: 16 << 20,
+            max_programs: 10_000,
+            programs: "programs".to_owned(),
+            fields: Fields::default(),
+            channel: Defaults::default(),
+            rules: vec![
+                rule("name", "4K", Set { template: Some("TPL_LIVE_4K_HDR".to_owned()), ..Set::default() }),
+                rule("resolution", "UHD", Set { is_4k: Some(true), ..Set::default() }),
+            ],
+            owns: vec![Owned::ChannelName, Owned::Codec, Owned::Resolution, Owned::Fps, Owned::Is4k],
+            adopt: false,
+            disable_missing: false,
+            max_disabled: 0.2,
+        }
+    }
+}
+
+impl Default for Fields {
+    fn default() -> Self {
+        Self {
+            id: "id".to_owned(),
+            name: "name".to_owned(),
+            codec: "codec".to_owned(),
+            resolution: "resolution".to_owned(),
+            fps: "fps".to_owned(),
+        }
+    }
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self {
+            channel_code: "{id}".to_owned(),
+            input_url: "http://packager-01/live/{id}/master.m3u8".to_owned(),
+            channel_type: "LIVE".to_owned(),
+            tier: Some(1),
+            probe: Some("packager".to_owned()),
+            template: "TPL_LIVE_HD".to_owned(),
+        }
+    }
+}
+
+/// Makes the files' paths whole, and says what is wrong in the list.
+pub(super) fn complete(sources: &mut [Inspector], folder: &Path, root: &Node) -> Vec<Fault> {
+    let nodes = match root.get("inspector_live").map(|node| &node.value) {
+        Some(Value::List(nodes)) => nodes.as_slice(),
+        _ => &[],
+    };
+    let mut names = BTreeSet::new();
+    let mut faults = Vec::new();
+    for (source, node) in sources.iter_mut().zip(nodes) {
+        for file in [&mut source.token_file, &mut source.ca_file].into_iter().flatten() {
+            *file = folder.join(&*file);
+        }
+        if !names.insert(source.name.clone()) {
+            faults.push(Fault::value(node.spot("name"), "another of the list has this name"));
+        }
+        faults.extend(source.faults(node));
+    }
+    faults
+}
+
+impl Inspector {
+    fn faults(&self, node: &Node) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let mut wrong = |key: &str, message: &str| faults.push(Fault::value(node.spot(key), message));
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+        if !(1..=64).contains(&self.name.len()) || !self.name.bytes().all(plain) {
+            wrong("name", "`name` must be 1 to 64 letters, digits, `_`, `-`, `.`");
+        }
+        match &self.url {
+            None => wrong("url", "`url` is missing; write https://live-packager-01:8443/api/v1/programs"),
+            Some(url) if !url.username().is_empty() || url.password().is_some() => {
+                wrong("url", "credentials don't belong into a URL; set token_file");
+            }
+            Some(url) if url.scheme() == "https" || (url.scheme() == "http" && self.token_file.is_none()) => {}
+            Some(_) => wrong("url", "must begin with https:// where a token is sent"),
+        }
+        if self.every.is_some_and(|every| !(10.0..=86_400.0).contains(&every.0)) {
+            wrong("every", "allowed is 10s to 1d");
+        }
+        if !(1.0..=600.0).contains(&self.timeout.0) {
+            wrong("timeout", "allowed is 1s to 10m");
+        }
+        if !(1024..=256 << 20).contains(&self.max_bytes) {
+            wrong("max_bytes", "allowed is 1024 to 268435456");
+        }
+        if !(1..=50_000).contains(&self.max_programs) {
+            wrong("max_programs", "allowed is 1 to 50000");
+        }
+        if !(0.0..=1.0).contains(&self.max_disabled) {
+            wrong("max_disabled", "must be a ratio: 0.2 is 20 %");
+        }
+        if self.channel.tier.is_some_and(|tier| tier > MAX_TIER) {
+            wrong("channel", "`tier` is above every tier there is");
+        }
+        let rules = match node.get("rules").map(|node| &node.value) {
+            Some(Value::List(nodes)) => nodes.as_slice(),
+            _ => &[],
+        };
+        let read = self.rules.iter().zip(rules);
+        faults.extend(read.filter_map(|(rule, at)| Some(Fault::value(at.at, rule.wrong()?))));
+        faults
+    }
+}
+
+impl Rule {
+    fn wrong(&self) -> Option<&'static str> {
+        let conditions = [self.contains.is_some(), self.equals.is_some(), self.matches.is_some()];
+        if self.field.is_empty() || conditions.iter().filter(|given| **given).count() != 1 {
+            return Some("a rule has a `field` and one of `contains`, `equals` and `matches`");
+        }
+        if self.set.tier.is_some_and(|tier| tier > MAX_TIER) {
+            return Some("`tier` is above every tier there is");
+        }
+        if !self.skip && self.set == Set::default() {
+            return Some("a rule without `set` or `skip: true` does nothing");
+        }
+        None
+    }
+
+    /// The rule is about a program whose field has this text.
+    #[must_use]
+    pub fn fits(&self, text: &str) -> bool {
+        let contains = self.contains.as_ref().is_some_and(|part| text.contains(part));
+        let equals = self.equals.as_ref().is_some_and(|whole| text == whole);
+        contains || equals || self.matches.as_ref().is_some_and(|pattern| pattern.0.is_match(text))
+    }
+}

@@ -1,0 +1,306 @@
+//! What becomes of a program: the configured fields, defaults and rules, as columns of a channel.
+
+use crate::config::{Inspector, Set};
+use crate::store::Wanted;
+use regex::Regex;
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+/// Of any text of a program that is used.
+const MAX_TEXT_BYTES: usize = 1024;
+const MAX_SHOWN_CHARS: usize = 64;
+
+#[derive(Debug, Default)]
+pub struct Mapped {
+    pub wanted: Vec<Wanted>,
+    /// Codes of programs that can't be used: they are there all the same.
+    pub present: BTreeSet<String>,
+    /// Where it stood, and why it is left out.
+    pub bad: Vec<(String, String)>,
+    /// No program is without a code: what isn't among the codes is gone.
+    pub all_named: bool,
+}
+
+/// # Errors
+/// Not one program can be used: such an answer says nothing of any channel.
+pub fn mapped(inspector: &Inspector, programs: Vec<Value>) -> Result<Mapped, String> {
+    let mut mapped = Mapped { all_named: true, ..Mapped::default() };
+    let mut first: BTreeMap<String, usize> = BTreeMap::new();
+    let total = programs.len();
+    for (i, program) in programs.into_iter().enumerate() {
+        let program = Program(program);
+        let at = format!("{}[{i}]", inspector.programs);
+        let code = match program.code(inspector) {
+            Ok(code) => code,
+            Err(why) => {
+                mapped.all_named = false;
+                mapped.bad.push((at, why));
+                continue;
+            }
+        };
+        let at = format!("{at} {}", shown(&code));
+        if let Some(first) = first.insert(code.clone(), i) {
+            mapped.bad.push((at, format!("its code stands in {}[{first}] already", inspector.programs)));
+            continue;
+        }
+        match program.columns(inspector, &code) {
+            Ok(Some(columns)) => mapped.wanted.push(Wanted { at, code, columns }),
+            Ok(None) => {}
+            Err(why) => {
+                mapped.bad.push((at, why));
+                mapped.present.insert(code);
+            }
+        }
+    }
+    match mapped.bad.first() {
+        Some((at, why)) if mapped.wanted.is_empty() => {
+            Err(format!("none of the {total} programs can be used; the first, {at}: {why}"))
+        }
+        _ => Ok(mapped),
+    }
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(MAX_SHOWN_CHARS).collect::<String>().escape_debug().to_string()
+}
+
+struct Program(Value);
+
+impl Program {
+    fn code(&self, inspector: &Inspector) -> Result<String, String> {
+        match self.text(&inspector.fields.id)? {
+            Some(id) if !id.trim().is_empty() => self.filled(&inspector.channel.channel_code, str::to_owned),
+            _ => Err(format!("it has no `{}`", inspector.fields.id)),
+        }
+    }
+
+    /// Nothing where a rule skips it.
+    fn columns(&self, inspector: &Inspector, code: &str) -> Result<Option<Map<String, Value>>, String> {
+        let (fields, usual) = (&inspector.fields, &inspector.channel);
+        let mut set = Set::default();
+        for rule in &inspector.rules {
+            let Some(text) = self.text(&rule.field)? else { continue };
+            if rule.fits(&text) {
+                if rule.skip {
+                    return Ok(None);
+                }
+                first(&mut set, &rule.set);
+            }
+        }
+        let mut columns = Map::new();
+        let mut put = |column: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                columns.insert(column.to_owned(), value);
+            }
+        };
+        let text = |given: Option<String>| given.map(|text| Value::from(text.trim())).filter(|t| t != "");
+        let fps = set.fps.map_or_else(|| self.rate(&fields.fps), |fps| Ok(Some(fps)))?;
+        let told = self.text(&fields.resolution)?;
+        let url = set.input_url.as_ref().unwrap_or(&usual.input_url);
+        put("channel_code", Some(code.into()));
+        put("channel_name", text(self.text(&fields.name)?));
+        put("channel_type", text(set.channel_type.or_else(|| Some(usual.channel_type.clone()))));
+        put("tier", set.tier.or(usual.tier).map(Value::from));
+        put("codec", text(set.codec.map_or_else(|| self.text(&fields.codec), |codec| Ok(Some(codec)))?));
+        put("resolution", text(set.resolution.or_else(|| told.and_then(|told| picture(&told)))));
+        put("fps", fps.map(Value::from));
+        put("is_4k", Some(set.is_4k.unwrap_or(false).into()));
+        put("is_hdr", Some(set.is_hdr.unwrap_or(false).into()));
+        put("probe", text(set.probe.or_else(|| usual.probe.clone())));
+        put("input_url", Some(self.filled(url, escaped)?.into()));
+        put("template", text(set.template.or_else(|| Some(usual.template.clone()))));
+        Ok(Some(columns))
+    }
+
+    /// A field as text; a dot leads into an object.
+    fn text(&self, field: &str) -> Result<Option<String>, String> {
+        let found = field.split('.').try_fold(&self.0, |value, key| value.get(key));
+        let text = match found {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Number(number)) => number.to_string(),
+            Some(Value::Bool(value)) => value.to_string(),
+            Some(_) => return Err(format!("`{field}` is neither text nor a number")),
+        };
+        if text.len() > MAX_TEXT_BYTES || text.chars().any(char::is_control) {
+            return Err(format!("`{field}` must have at most {MAX_TEXT_BYTES} bytes and no control characters"));
+        }
+        Ok(Some(text))
+    }
+
+    /// `25`, `"25"`, `"29.97"`, `"30000/1001"`, `"50p"`.
+    fn rate(&self, field: &str) -> Result<Option<f64>, String> {
+        let Some(text) = self.text(field)?.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
+        let number = text.trim().trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
+        let (over, under) = number.split_once('/').unwrap_or((number, "1"));
+        let rate = over.trim().parse::<f64>().ok().zip(under.trim().parse::<f64>().ok()).map(|(a, b)| a / b);
+        let rate = rate
+            .filter(|rate| rate.is_finite())
+            .ok_or_else(|| format!("`{field}`: `{}` is no frame rate", shown(&text)))?;
+        Ok(Some(rate))
+    }
+
+    /// `pattern` with the fields in braces.
+    fn filled(&self, pattern: &str, written: impl Fn(&str) -> String) -> Result<String, String> {
+        let mut out = String::new();
+        let mut rest = pattern;
+        while let Some((before, after)) = rest.split_once('{') {
+            let (field, behind) =
+                after.split_once('}').ok_or_else(|| format!("`{pattern}` has a brace without its end"))?;
+            let value = self.text(field)?.ok_or_else(|| format!("it has no `{field}`, which `{pattern}` asks for"))?;
+            out.push_str(before);
+            out.push_str(&written(value.trim()));
+            rest = behind;
+        }
+        out.push_str(rest);
+        Ok(out)
+    }
+}
+
+/// What an earlier rule has set stays.
+fn first(set: &mut Set, later: &Set) {
+    let Set { channel_type, tier, template, probe, input_url, codec, resolution, fps, is_4k, is_hdr } = later;
+    set.channel_type = set.channel_type.take().or_else(|| channel_type.clone());
+    set.tier = set.tier.or(*tier);
+    set.template = set.template.take().or_else(|| template.clone());
+    set.probe = set.probe.take().or_else(|| probe.clone());
+    set.input_url = set.input_url.take().or_else(|| input_url.clone());
+    set.codec = set.codec.take().or_else(|| codec.clone());
+    set.resolution = set.resolution.take().or_else(|| resolution.clone());
+    set.fps = set.fps.or(*fps);
+    set.is_4k = set.is_4k.or(*is_4k);
+    set.is_hdr = set.is_hdr.or(*is_hdr);
+}
+
+/// Unreserved characters as they are (RFC 3986, 2.3), so that a value is one path segment and nothing else.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(byte.into()),
+            _ => drop(write!(out, "%{byte:02X}")),
+        }
+    }
+    out
+}
+
+/// Width and height out of `1920x1080`, `UHD 3840×2160`, `1080i`, `UHD`; nothing out of a name that has several.
+fn picture(text: &str) -> Option<String> {
+    static PAIR: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(\d{2,5})\s*[xX×*]\s*(\d{2,5})").ok());
+    if let Some(found) = PAIR.as_ref().and_then(|pair| pair.captures(text)) {
+        return Some(format!("{}x{}", found.get(1)?.as_str(), found.get(2)?.as_str()));
+    }
+    let words =
+        [("2160", "3840x2160"), ("UHD", "3840x2160"), ("1080", "1920x1080"), ("FHD", "1920x1080"), ("720", "1280x720")];
+    let found = words.iter().find(|(word, _)| text.to_ascii_uppercase().contains(word));
+    found.map(|(_, picture)| (*picture).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn inspector(rules: &str) -> Inspector {
+        let text = format!("name: i\nurl: https://i/\n{rules}");
+        crate::document::read(&crate::document::Document::parse("exporter.yml".to_owned(), text).unwrap().root).unwrap()
+    }
+
+    fn one(inspector: &Inspector, program: Value) -> Value {
+        let mapped = mapped(inspector, vec![program]).unwrap();
+        mapped.wanted.first().map_or(Value::Null, |wanted| Value::Object(wanted.columns.clone()))
+    }
+
+    #[test]
+    fn the_guides_mapping_is_the_default() {
+        let program = json!({"id": "CH_TV_4K_001", "name": "FPT 4K Channel", "codec": "HEVC", "resolution": "UHD 3840x2160", "fps": 50});
+        let expected = json!({"channel_code": "CH_TV_4K_001", "channel_name": "FPT 4K Channel", "channel_type": "LIVE",
+            "tier": 1, "codec": "HEVC", "resolution": "3840x2160", "fps": 50.0, "is_4k": true, "is_hdr": false,
+            "probe": "packager", "input_url": "http://packager-01/live/CH_TV_4K_001/master.m3u8", "template": "TPL_LIVE_4K_HDR"});
+        assert_eq!(one(&inspector(""), program), expected);
+        let bare = one(&inspector(""), json!({"id": "A", "name": "News", "codec": null, "resolution": "1920x1080"}));
+        assert_eq!((&bare["template"], &bare["is_4k"]), (&json!("TPL_LIVE_HD"), &json!(false)));
+        assert!(bare.get("codec").is_none() && bare.get("fps").is_none(), "{bare}");
+    }
+
+    #[test]
+    fn of_the_rules_that_fit_the_first_decides_and_one_may_skip() {
+        let rules = "fields: {id: meta.code, name: title}
+channel: {channel_code: 'CH_{meta.code}', input_url: 'http://{host}/{meta.code}/{title}.m3u8', template: T, probe: null, tier: null}
+rules:
+  - {field: title, matches: '^(?i)test', skip: true}
+  - {field: group, equals: sports, set: {tier: 1, template: SPORTS}}
+  - {field: group, contains: sport, set: {tier: 2, is_hdr: true, fps: 50}}
+";
+        let of = |title: &str, group: &str| {
+            one(&inspector(rules), json!({"meta": {"code": 7}, "title": title, "group": group, "host": "p-2"}))
+        };
+        let both = of("a b/../c?", "sports");
+        assert_eq!((&both["tier"], &both["template"], &both["is_hdr"]), (&json!(1), &json!("SPORTS"), &json!(true)));
+        assert_eq!(both["channel_code"], "CH_7");
+        assert_eq!(both["input_url"], "http://p-2/7/a%20b%2F..%2Fc%3F.m3u8");
+        assert!(both.get("probe").is_none());
+        assert_eq!(of("News", "e-sport")["tier"], 2);
+        assert_eq!(of("News", "news").get("tier"), None);
+        assert_eq!(of("TEST card", "news"), Value::Null);
+    }
+
+    #[test]
+    fn a_bad_program_is_named_and_the_others_are_taken() {
+        let programs = vec![
+            json!({"id": "A", "name": "A"}),
+            json!({"id": "B", "name": ["x"]}),
+            json!({"id": "C", "name": "nul \u{0}"}),
+            json!({"name": "no id"}),
+            json!("text"),
+            json!({"id": "A", "name": "again"}),
+            json!({"id": "D", "name": "D", "fps": "fast"}),
+            json!({"id": "E", "name": "x".repeat(2000)}),
+        ];
+        let mapped = mapped(&inspector(""), programs).unwrap();
+        assert_eq!(mapped.wanted.iter().map(|w| w.code.as_str()).collect::<Vec<_>>(), ["A"]);
+        let bad: Vec<String> = mapped.bad.iter().map(|(at, why)| format!("{at}: {why}")).collect();
+        let parts = [
+            "programs[1] B: `name` is neither",
+            "programs[2] C: `name` must have",
+            "programs[3]: it has no `id`",
+            "programs[4]: it has no `id`",
+            "programs[5] A: its code stands in programs[0]",
+            "programs[6] D: `fps`: `fast` is no frame rate",
+            "programs[7] E: `name` must have at most 1024",
+        ];
+        assert_eq!(bad.len(), parts.len(), "{bad:?}");
+        for (part, bad) in parts.iter().zip(&bad) {
+            assert!(bad.starts_with(part), "{part}: {bad}");
+        }
+        assert!(!mapped.all_named, "one of those without an id could be any channel");
+        assert_eq!(mapped.present.iter().collect::<Vec<_>>(), ["B", "C", "D", "E"]);
+    }
+
+    #[test]
+    fn an_answer_of_bad_programs_alone_says_nothing() {
+        let error = mapped(&inspector(""), vec![json!({"id": 1, "name": {}}), json!({})]).unwrap_err();
+        assert!(error.contains("none of the 2 programs") && error.contains("programs[0] 1: `name`"), "{error}");
+    }
+
+    #[test]
+    fn resolutions_and_rates_are_read_as_they_are_written() {
+        let pictures = [
+            ("1920x1080", Some("1920x1080")),
+            ("UHD 3840 × 2160p50", Some("3840x2160")),
+            ("1080i", Some("1920x1080")),
+            ("uhd", Some("3840x2160")),
+            ("720p", Some("1280x720")),
+            ("HD", None),
+        ];
+        for (text, expected) in pictures {
+            assert_eq!(picture(text).as_deref(), expected, "{text}");
+        }
+        let rate = |value: Value| Program(json!({"fps": value})).rate("fps");
+        assert_eq!(rate(json!("30000/1001")).unwrap().map(|r| (r * 100.0).round()), Some(2997.0));
+        assert_eq!((rate(json!("50p")), rate(json!(25)), rate(json!(" "))), (Ok(Some(50.0)), Ok(Some(25.0)), Ok(None)));
+        assert!(rate(json!("25/0")).is_err() && rate(json!("NaN")).is_err());
+    }
+}
