@@ -89,6 +89,10 @@ pub struct ChannelWritten {
     #[schema(value_type = Value, required = false)]
     template_name: Option<Value>,
     #[schema(value_type = Value, required = false)]
+    source: Option<Value>,
+    #[schema(value_type = Value, required = false)]
+    missing_since: Option<Value>,
+    #[schema(value_type = Value, required = false)]
     version: Option<Value>,
     #[schema(value_type = Value, required = false)]
     created_at: Option<Value>,
@@ -124,6 +128,11 @@ pub struct Channel {
     #[schema(required)]
     template_name: Option<String>,
     enabled: bool,
+    /// Which synchronisation brought it: `inspector_live/NAME`; `null`: a person.
+    source: Option<String>,
+    /// Since when its source doesn't have it any more, and it is disabled for that.
+    #[schema(format = DateTime)]
+    missing_since: Option<String>,
     /// Its ETag.
     version: Option<i32>,
     #[schema(format = DateTime)]
