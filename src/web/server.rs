@@ -12,6 +12,7 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use stall::Stall;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -100,8 +101,8 @@ async fn accept(listener: TcpListener, server: Arc<Server>, free: Arc<Semaphore>
             tracing::warn!(connections = server.bounds.connections, "all connections are taken; new ones wait");
         }
         let Ok(permit) = Arc::clone(&free).acquire_owned().await else { return };
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 pause_after(&error).await;
                 continue;
@@ -109,7 +110,7 @@ async fn accept(listener: TcpListener, server: Arc<Server>, free: Arc<Semaphore>
         };
         let (server, watcher) = (Arc::clone(&server), graceful.watcher());
         tokio::spawn(async move {
-            if let Err(error) = server.connection(stream, watcher).await {
+            if let Err(error) = PEER.scope(Some(peer.ip().to_canonical()), server.connection(stream, watcher)).await {
                 tracing::debug!(%error, "connection ended");
             }
             drop(permit);
@@ -125,6 +126,17 @@ async fn pause_after(error: &io::Error) {
         tracing::error!(%error, "can't accept connections; trying again in a second");
         sleep(Duration::from_secs(1)).await;
     }
+}
+
+tokio::task_local! {
+    /// Whose request is being answered.
+    static PEER: Option<IpAddr>;
+}
+
+/// Who is on the other side of the connection that the running request came by; a proxy, where there is one.
+#[must_use]
+pub fn peer() -> Option<IpAddr> {
+    PEER.try_with(|peer| *peer).ok().flatten()
 }
 
 type Problem = Box<dyn std::error::Error + Send + Sync>;
@@ -159,10 +171,11 @@ impl Server {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (app, asked) = (self.app.clone(), Arc::clone(asked));
+        let (app, asked, peer) = (self.app.clone(), Arc::clone(asked), peer());
         let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
             asked.store(true, Ordering::Relaxed);
-            app.clone().oneshot(request.map(Body::new))
+            // HTTP/2 answers each request in a task of its own.
+            PEER.scope(peer, app.clone().oneshot(request.map(Body::new)))
         });
         let builder = self.builder();
         let builder = if http2 { builder.http2_only() } else { builder.http1_only() };

@@ -500,7 +500,11 @@ async fn a_token_may_do_what_its_role_says() {
         assert_eq!(stack.send(with("POST", "/alerts/webhook").body(told)).await.0, tell, "{token}");
     }
     assert_eq!(stack.get("/sd").await.0, 200);
-    assert!(stack.exporter.log().contains("who=boss what=\"channel created\" key=CH_1"), "{}", stack.exporter.log());
+    assert!(
+        stack.exporter.log().contains("who=boss what=\"channel created\" key=CH_1 from=127.0.0.1"),
+        "{}",
+        stack.exporter.log()
+    );
 
     let files = Files::new(&[]);
     let mut open = command(files.folder());

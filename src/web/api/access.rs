@@ -3,6 +3,7 @@
 use super::problem::Problem;
 use crate::document::{self, Document, Errors};
 use crate::web::State;
+use crate::web::server::peer;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode};
 use ring::digest::{SHA256, digest};
@@ -100,7 +101,8 @@ impl State {
     }
 }
 
-/// One line for each write.
+/// One line for each write: who, what, and from where.
 pub(super) fn audit(who: &str, what: &str, key: &str) {
-    tracing::info!(who, what, key, "audit");
+    let from = peer().map(|peer| peer.to_string()).unwrap_or_default();
+    tracing::info!(who, what, key, from, "audit");
 }

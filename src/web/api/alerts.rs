@@ -118,8 +118,9 @@ pub async fn acknowledge(Extract(state): Shared, Key(id): Key, headers: HeaderMa
         // Somebody was faster, or it ended.
         alertmanager.expire(vec![silence]);
     }
-    audit(&by, "alert acknowledged", &id.to_string());
-    Ok(json(StatusCode::OK, &after?.document))
+    let after = after?;
+    audit(&who, "alert acknowledged", &format!("{id} by {by}"));
+    Ok(json(StatusCode::OK, &after.document))
 }
 
 /// Closes an alert by hand; still firing, it opens again at the next notification.
@@ -138,7 +139,7 @@ pub async fn resolve(Extract(state): Shared, Key(id): Key, headers: HeaderMap, b
     if let (Some(alertmanager), Some(silence)) = (&state.api.alertmanager, silence) {
         alertmanager.expire(vec![silence]);
     }
-    audit(&by, "alert resolved", &id.to_string());
+    audit(&who, "alert resolved", &format!("{id} by {by}"));
     Ok(json(StatusCode::OK, &after.document))
 }
 
