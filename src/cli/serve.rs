@@ -62,7 +62,12 @@ async fn served(args: &Serve, backend: Backend, mut api: Api, mut signals: Signa
              and set --api.tokens-file, or set --api.listen-address=127.0.0.1:5000"
         ));
     }
+    let store = api.store.clone();
     let state = State::with_api(backend, settings(args), api);
+    if let Some(store) = store {
+        let (asked, told) = (Arc::clone(&state), Arc::clone(&state));
+        tokio::spawn(store.alert_changes(move || asked.is_listened_to(), move |news| told.tell_alert(news)));
+    }
     let (stop, stopped) = tokio::sync::watch::channel(());
     let wait = |mut stopped: tokio::sync::watch::Receiver<()>| async move {
         let _ = stopped.changed().await;

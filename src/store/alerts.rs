@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-const DOCUMENT: &str = "jsonb_build_object('id', a.id, 'fingerprint', fingerprint, 'alertname', alertname,
+pub(super) const DOCUMENT: &str = "jsonb_build_object('id', a.id, 'fingerprint', fingerprint, 'alertname', alertname,
   'channel_id', channel_id, 'channel', a.labels->>'channel', 'severity', severity, 'status', status, 'summary', summary,
   'description', description, 'labels', labels, 'annotations', annotations, 'starts_at', starts_at, 'ends_at', ends_at,
   'acknowledged_at', acknowledged_at, 'acknowledged_by', acknowledged_by, 'comment', comment,

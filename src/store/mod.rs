@@ -3,6 +3,7 @@
 //! Rows come and go as JSON made by the database itself, so that a column is named once, in SQL.
 
 mod alerts;
+mod changes;
 mod channels;
 mod error;
 mod follow;
@@ -11,6 +12,7 @@ mod sync;
 mod templates;
 
 pub use alerts::{AlertFilter, Expired, Notification};
+pub use changes::AlertNews;
 pub use channels::{ChannelFilter, Imported, Row};
 pub use error::StoreError;
 pub use sync::{Changed, Sync, Synced, Wanted};

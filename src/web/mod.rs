@@ -3,6 +3,7 @@
 
 mod admin;
 pub mod api;
+mod events;
 mod guard;
 pub mod listen;
 mod page;
@@ -15,6 +16,7 @@ pub mod server;
 #[cfg(test)]
 mod tests;
 
+use crate::catalog::Channel;
 use crate::config::Loaded;
 use crate::probe::{Ask, Refused};
 use crate::report::Report;
@@ -89,6 +91,7 @@ pub struct State {
     /// The last probe of each channel of the catalogue, all its outputs.
     reports: Mutex<BTreeMap<String, Arc<Report>>>,
     recent: Mutex<recent::Recent>,
+    events: events::Events,
     stopping: AtomicBool,
     reloading: tokio::sync::Mutex<()>,
 }
@@ -108,14 +111,16 @@ impl State {
             api,
             reports: Mutex::default(),
             recent,
+            events: events::Events::default(),
             stopping: AtomicBool::new(false),
             reloading: tokio::sync::Mutex::default(),
         })
     }
 
-    /// From now on `/-/ready` answers 503.
+    /// From now on `/-/ready` answers 503. Streams of events end.
     pub fn stop(&self) {
-        self.stopping.store(true, Ordering::Relaxed);
+        self.stopping.store(true, Ordering::SeqCst);
+        self.events.end();
     }
 
     /// Reads the configuration again; one reload at a time.
@@ -129,19 +134,24 @@ impl State {
         done.unwrap_or_else(|e| Err(format!("it ended without an answer: {e}")))
     }
 
-    /// Keeps a report for the API. What left the catalogue goes when there are more reports than channels.
-    fn keep_report(&self, report: &Arc<Report>) {
+    /// Keeps a report of the catalogue's channel for the API and tells the listeners. `output`: it is of that one alone.
+    fn answered(&self, report: &Arc<Report>, output: Option<&str>) {
         let loaded = (self.backend.in_force)();
         let known = &loaded.snapshot.channels;
-        let code = &report.channel.code;
-        if !known.contains_key(code) {
-            return;
+        if known.contains_key(&report.channel.code) && (output.is_some() || self.is_news(report, known)) {
+            self.tell_probe(report, output);
         }
+    }
+
+    /// Keeps it; false where it is the one that is kept already, shared with another request. What left the catalogue goes
+    /// when there are more reports than channels.
+    fn is_news(&self, report: &Arc<Report>, known: &BTreeMap<String, Arc<Channel>>) -> bool {
         let mut reports = self.reports.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        reports.insert(code.clone(), Arc::clone(report));
+        let before = reports.insert(report.channel.code.clone(), Arc::clone(report));
         if reports.len() > known.len() {
             reports.retain(|code, _| known.contains_key(code));
         }
+        before.is_none_or(|before| !Arc::ptr_eq(&before, report))
     }
 
     fn last_report(&self, code: &str) -> Option<Arc<Report>> {

@@ -1,8 +1,7 @@
 //! `GET /probe`: a broken request is 400, an exporter that can't is 503, a broken stream is 200.
 
 use super::recent::Entry;
-use super::{State, params, respond};
-use crate::checks::CheckResult;
+use super::{State, events, params, respond};
 use crate::probe::Refused;
 use crate::report::Report;
 use crate::stream;
@@ -29,9 +28,7 @@ pub async fn probe(
         Err(Refused::BadRequest(why)) => return respond::text(StatusCode::BAD_REQUEST, why),
         Err(Refused::Overloaded(why)) => return respond::text(StatusCode::SERVICE_UNAVAILABLE, why),
     };
-    if query.ask.output.is_none() {
-        state.keep_report(&report);
-    }
+    state.answered(&report, query.ask.output.as_deref());
     let metrics = (state.backend.exposition)(&report);
     let keep = state.recent().is_on();
     let debug = if keep || query.debug { debug_text(&state, &report, &metrics) } else { String::new() };
@@ -62,7 +59,7 @@ fn entry(target: String, output: Option<String>, report: &Report, text: &str) ->
         template: report.template.name.clone(),
         output,
         success: report.success,
-        failed: report.outcomes.iter().filter(|o| o.result == CheckResult::Failed).map(|o| o.check).collect(),
+        failed: events::failed(report),
         started_at: report.started_at,
         duration: report.duration,
         text: text.into(),

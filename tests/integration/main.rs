@@ -34,6 +34,7 @@ mod dashboards;
 mod database;
 mod detection;
 mod docs;
+mod events;
 mod exporter;
 mod hostile;
 mod influxdb;

@@ -5,6 +5,7 @@ mod alerts;
 mod ask;
 mod channels;
 mod discovery;
+mod events;
 mod health;
 mod import;
 mod openapi;
@@ -79,6 +80,7 @@ fn documented() -> (Router<Arc<State>>, utoipa::openapi::OpenApi) {
         .routes(routes!(alerts::acknowledge))
         .routes(routes!(alerts::resolve))
         .routes(routes!(discovery::discovery))
+        .routes(routes!(events::events))
         .routes(routes!(openapi::openapi))
         .split_for_parts();
     let v1 = v1.fallback(nothing).method_not_allowed_fallback(not_allowed);

@@ -2,6 +2,7 @@
 
 mod access;
 mod bounds;
+mod events;
 mod routes;
 mod tls;
 

@@ -29,6 +29,7 @@ use utoipa::{Modify, OpenApi};
         (name = "templates", description = "What is expected of a channel"),
         (name = "probes", description = "Exporters and appliances that channels belong to"),
         (name = "alerts", description = "What Alertmanager told, and what people did about it"),
+        (name = "events", description = "What happens, as it happens"),
         (name = "exporter", description = "The exporter itself")
     )
 )]
