@@ -1,6 +1,7 @@
 //! Alerts: what Alertmanager tells, what people do about it, and the history of both.
 
-use super::{Page, Shown, Store, StoreError, page};
+use super::narrowed::Narrowed;
+use super::{Page, Shown, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -104,26 +105,17 @@ impl Store {
     /// # Errors
     /// The database is away.
     pub async fn alerts(&self, filter: &AlertFilter) -> Result<Page, StoreError> {
-        let sql = format!(
-            "SELECT a.id, {DOCUMENT} FROM alerts a
-             WHERE ($1::bigint IS NULL OR a.id < $1) AND (NOT $2 OR status <> 'resolved')
-               AND ($3::text IS NULL OR severity = $3) AND ($4::text IS NULL OR status = $4)
-               AND ($5::text IS NULL OR labels->>'channel' = $5)
-               AND ($6::timestamptz IS NULL OR starts_at >= $6::timestamptz)
-             ORDER BY a.id DESC LIMIT $7"
-        );
-        let sql = sql.replace("$6::timestamptz", "$6::text::timestamptz");
-        let rows = sqlx::query_as(&sql)
-            .bind(filter.before)
-            .bind(filter.active)
-            .bind(&filter.severity)
-            .bind(&filter.status)
-            .bind(&filter.channel)
-            .bind(&filter.since)
-            .bind(i64::try_from(filter.limit).unwrap_or(i64::MAX).saturating_add(1))
-            .fetch_all(&self.pool)
-            .await?;
-        Ok(page(rows, filter.limit))
+        let before = filter.before.unwrap_or(i64::MAX);
+        // In the words of the index's own condition, so that it is taken.
+        let active = if filter.active { "status <> 'resolved' AND " } else { "" };
+        let mut sql = Narrowed::new(format!("SELECT a.id, {DOCUMENT} FROM alerts a WHERE {active}a.id < "), before);
+        sql.equal("severity", filter.severity.as_deref());
+        sql.equal("status", filter.status.as_deref());
+        sql.equal("labels->>'channel'", filter.channel.as_deref());
+        if let Some(since) = &filter.since {
+            sql.and("starts_at >= ", since, "::timestamptz");
+        }
+        sql.page(" ORDER BY a.id DESC LIMIT ", filter.limit, &self.pool).await
     }
 
     /// # Errors

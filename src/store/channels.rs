@@ -1,6 +1,7 @@
 //! Channels: pages, single rows, writes and bulk imports.
 
-use super::{Page, Shown, Store, StoreError, page};
+use super::narrowed::Narrowed;
+use super::{Page, Shown, Store, StoreError};
 use crate::catalog;
 use crate::document::{Document, Errors, Problem};
 use serde_json::{Map, Value, json};
@@ -66,24 +67,15 @@ impl Store {
     /// # Errors
     /// The database is away.
     pub async fn channels(&self, filter: &ChannelFilter) -> Result<Page, StoreError> {
-        let sql = format!(
-            "SELECT c.id::bigint, {DOCUMENT} {FROM}
-             WHERE c.id > $1 AND ($2::int IS NULL OR tier = $2) AND ($3::bool IS NULL OR is_4k = $3)
-               AND ($4::bool IS NULL OR c.enabled = $4) AND ($5::text IS NULL OR template_name = $5)
-               AND ($6::text IS NULL OR position(lower($6) IN lower(channel_code || ' ' || channel_name)) > 0)
-             ORDER BY c.id LIMIT $7"
-        );
-        let rows = sqlx::query_as(&sql)
-            .bind(filter.after)
-            .bind(filter.tier)
-            .bind(filter.is_4k)
-            .bind(filter.enabled)
-            .bind(&filter.template)
-            .bind(&filter.q)
-            .bind(i64::try_from(filter.limit).unwrap_or(i64::MAX).saturating_add(1))
-            .fetch_all(&self.pool)
-            .await?;
-        Ok(page(rows, filter.limit))
+        let mut sql = Narrowed::new(format!("SELECT c.id::bigint, {DOCUMENT} {FROM} WHERE c.id > "), filter.after);
+        sql.equal("tier", filter.tier);
+        sql.equal("is_4k", filter.is_4k);
+        sql.equal("c.enabled", filter.enabled);
+        sql.equal("template_name", filter.template.as_deref());
+        if let Some(q) = &filter.q {
+            sql.and("position(lower(", q, ") IN lower(channel_code || ' ' || channel_name)) > 0");
+        }
+        sql.page(" ORDER BY c.id LIMIT ", filter.limit, &self.pool).await
     }
 
     /// `key` is an id or a code.

@@ -7,6 +7,7 @@ mod changes;
 mod channels;
 mod error;
 mod follow;
+mod narrowed;
 mod probes;
 mod sync;
 mod templates;

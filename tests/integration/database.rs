@@ -15,7 +15,10 @@ pub struct Stack {
 
 impl Stack {
     pub async fn start(arguments: &[&str]) -> Self {
-        let postgres = Postgres::start();
+        Self::on(Postgres::start(), arguments).await
+    }
+
+    pub async fn on(postgres: Postgres, arguments: &[&str]) -> Self {
         let files = Files::new(&[]);
         let mut program = command(files.folder());
         program.env("DATABASE_URL", postgres.url());

@@ -37,6 +37,7 @@ mod docs;
 mod events;
 mod exporter;
 mod hostile;
+mod indexes;
 mod influxdb;
 mod inspector;
 mod layers;

@@ -1,10 +1,12 @@
 //! A PostgreSQL server of this test's own, on a free port.
 
-use crate::exporter::PATIENCE;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
+
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct Postgres {
     folder: TempDir,
@@ -40,6 +42,11 @@ impl Postgres {
         self.psql("fpt_play_monitoring", sql)
     }
 
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
     /// Ends it at once, as a machine that fails does.
     pub fn stop(&mut self) {
         run(Command::new("kill").args(["-s", "QUIT", &self.child.id().to_string()]));
@@ -69,7 +76,7 @@ impl Postgres {
         let began = Instant::now();
         while !self.client("postgres").args(["-c", "SELECT 1"]).output().unwrap().status.success() {
             assert!(began.elapsed() < PATIENCE, "PostgreSQL doesn't answer");
-            std::thread::sleep(std::time::Duration::from_millis(50));
+            std::thread::sleep(Duration::from_millis(50));
         }
     }
 }
@@ -85,7 +92,8 @@ fn spawn(folder: &Path, port: u16) -> Child {
     let mut server = server("postgres", folder);
     server.arg("-D").arg(folder.join("data")).arg("-k").arg(folder).args(["-h", "127.0.0.1", "-p", &port.to_string()]);
     server.args(["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1"]);
-    server.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    let log = File::options().create(true).append(true).open(folder.join("log")).unwrap();
+    server.stdout(Stdio::null()).stderr(log).spawn().unwrap()
 }
 
 /// PostgreSQL refuses to run as root.
