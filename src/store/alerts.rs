@@ -91,7 +91,7 @@ impl Store {
     pub async fn notified(&self, alerts: &[Notification]) -> Result<Expired, StoreError> {
         let rows = serde_json::to_value(alerts).map_err(|e| StoreError::Refused(e.to_string()))?;
         let mut transaction = self.pool.begin().await?;
-        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(ONE_NOTIFICATION).execute(&mut *transaction).await?;
+        alone(&mut transaction).await?;
         let written: Vec<(String, Option<String>, bool)> =
             sqlx::query_as(WRITE).bind(&rows).fetch_all(&mut *transaction).await?;
         let superseded: Vec<Option<String>> =
@@ -199,7 +199,11 @@ impl Store {
                    WHERE id = ANY($1) AND status = 'acknowledged'
                    RETURNING coalesce(silence_id, ''), jsonb_build_object('labels', labels, 'annotations', annotations,
                      'startsAt', starts_at, 'endsAt', ends_at)";
-        Ok(sqlx::query_as(sql).bind(ids).fetch_all(&self.pool).await?)
+        let mut transaction = self.pool.begin().await?;
+        alone(&mut transaction).await?;
+        let ended = sqlx::query_as(sql).bind(ids).fetch_all(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(ended)
     }
 
     /// Takes away what was resolved longer ago than `kept`; says how many.
@@ -208,8 +212,18 @@ impl Store {
     /// The database is away.
     pub async fn forget_alerts(&self, kept: Duration) -> Result<u64, StoreError> {
         let sql = "DELETE FROM alerts WHERE status = 'resolved' AND ends_at < now() - make_interval(secs => $1)";
-        Ok(sqlx::query(sql).bind(kept.as_secs_f64()).execute(&self.pool).await?.rows_affected())
+        let mut transaction = self.pool.begin().await?;
+        alone(&mut transaction).await?;
+        let done = sqlx::query(sql).bind(kept.as_secs_f64()).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(done.rows_affected())
     }
+}
+
+/// Until the transaction's end no other writes many alerts: in any other order two could wait for each other.
+async fn alone(connection: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(ONE_NOTIFICATION).execute(connection).await?;
+    Ok(())
 }
 
 async fn found(connection: &mut PgConnection, id: i64, lock: &str) -> Result<Shown, StoreError> {

@@ -54,7 +54,8 @@ impl From<sqlx::migrate::MigrateError> for StoreError {
     }
 }
 
-/// Classes 08 (connection), 53 (resources) and 57 (operator intervention) pass; 22 is a bad value. PostgreSQL, appendix A.
+/// Classes 08 (connection), 40 (rolled back for another's sake), 53 (resources) and 57 (operator intervention) pass; 22 is a bad
+/// value. PostgreSQL, appendix A.
 fn of_database(error: &dyn DatabaseError) -> StoreError {
     let code = error.code().unwrap_or_default().into_owned();
     let constraint = error.constraint().unwrap_or_default();
@@ -64,7 +65,7 @@ fn of_database(error: &dyn DatabaseError) -> StoreError {
         (ErrorKind::CheckViolation | ErrorKind::NotNullViolation, _) | (_, "22") => {
             StoreError::Invalid(Problem::of("body", error.message()).into())
         }
-        (_, "08" | "53" | "57") => StoreError::Away(error.message().to_owned()),
+        (_, "08" | "40" | "53" | "57") => StoreError::Away(error.message().to_owned()),
         _ => StoreError::Refused(error.message().to_owned()),
     }
 }

@@ -91,7 +91,7 @@ pub fn alert(fingerprint: &str, status: &str, starts_at: &str) -> Value {
 }
 
 pub const EVENING: &str = "2026-01-31T18:00:00.123456789Z";
-const LATER: &str = "2026-01-31T20:00:00Z";
+pub const LATER: &str = "2026-01-31T20:00:00Z";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_channel_made_over_the_api_is_probed_discovered_and_disabled() {

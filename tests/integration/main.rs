@@ -30,6 +30,7 @@ mod static_files;
 
 mod alerting;
 mod binary;
+mod concurrency;
 mod dashboards;
 mod database;
 mod detection;
