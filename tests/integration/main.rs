@@ -44,6 +44,7 @@ mod inspector;
 mod layers;
 mod line;
 mod openapi;
+mod outage;
 mod packagers;
 mod postgres;
 mod prometheus;

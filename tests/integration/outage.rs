@@ -1,0 +1,132 @@
+//! The database fails while everybody is at work.
+
+use crate::database::{EVENING, Stack, alert, channel};
+use crate::exporter::{PATIENCE, live_origin, value};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+const WRITERS: usize = 4;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_fails_under_load_loses_nothing_it_acknowledged_and_fails_no_probe() {
+    let origin = live_origin().await;
+    let mut stack = Stack::start(&[]).await;
+    stack.json("POST", "/channels", &channel("CH_1", &origin.url("live/TV1/master.m3u8"))).await;
+    stack.until("it is in force", async || stack.get("/sd").await.1[0]["targets"] == json!(["CH_1"])).await;
+    let load = Load { base: format!("http://{}", stack.exporter.address), ..Load::default() };
+    let load = std::sync::Arc::new(load);
+    let probes = tokio::spawn(probe(load.clone()));
+    let writers: Vec<_> = (0..WRITERS).map(|n| tokio::spawn(write(load.clone(), n))).collect();
+    let tellers: Vec<_> = (0..WRITERS).map(|n| tokio::spawn(tell(load.clone(), n))).collect();
+    let probed = || load.probes.load(Ordering::Relaxed);
+
+    stack.until("all are at work", async || probed() > 3 && load.done.load(Ordering::Relaxed) > 20).await;
+    stack.postgres.stop();
+    let before = (probed(), load.refused.load(Ordering::Relaxed));
+    stack
+        .until("writes are refused and probes go on", async || {
+            probed() > before.0 + 5 && load.refused.load(Ordering::Relaxed) >= before.1 + WRITERS
+        })
+        .await;
+    stack.postgres.start_again();
+    let done = load.done.load(Ordering::Relaxed);
+    stack.until("writes are taken again", async || load.done.load(Ordering::Relaxed) > done + 20).await;
+    load.over.store(true, Ordering::Relaxed);
+
+    probes.await.unwrap();
+    let mut channels = BTreeSet::from(["CH_1".to_owned()]);
+    for writer in writers {
+        channels.extend(writer.await.unwrap());
+    }
+    let kept = stack.postgres.sql("SELECT string_agg(channel_code, ' ') FROM channels");
+    let kept: BTreeSet<String> = kept.split(' ').map(str::to_owned).collect();
+    assert!(channels.is_subset(&kept), "acknowledged and lost: {:?}", channels.difference(&kept));
+    let mut told = 0;
+    for teller in tellers {
+        told += teller.await.unwrap();
+    }
+    let alerts = stack.postgres.sql("SELECT count(*), count(DISTINCT fingerprint) FROM alerts");
+    assert_eq!(alerts, format!("{told}|{told}"), "every alert once");
+    stack.until("the catalogue is followed again", async || stack.get("/health").await.1["status"] == "healthy").await;
+}
+
+#[derive(Default)]
+struct Load {
+    base: String,
+    client: reqwest::Client,
+    over: AtomicBool,
+    probes: AtomicUsize,
+    done: AtomicUsize,
+    refused: AtomicUsize,
+}
+
+impl Load {
+    fn goes_on(&self, began: Instant) -> bool {
+        assert!(began.elapsed() < 3 * PATIENCE, "it takes too long");
+        !self.over.load(Ordering::Relaxed)
+    }
+
+    /// 503 has its reason; nothing else but success and `also` may come.
+    async fn post(&self, path: &str, body: &Value, also: u16) -> u16 {
+        let request =
+            self.client.post(format!("{}/api/v1{path}", self.base)).header("content-type", "application/json");
+        let answer = request.body(body.to_string()).send().await.unwrap();
+        let status = answer.status().as_u16();
+        if status == 503 {
+            assert!(answer.headers().contains_key("retry-after"));
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        } else {
+            assert!([200, 201, also].contains(&status), "{path}: {status} {}", answer.text().await.unwrap());
+            self.done.fetch_add(1, Ordering::Relaxed);
+        }
+        status
+    }
+}
+
+/// Every probe answers as ever.
+async fn probe(load: std::sync::Arc<Load>) {
+    let began = Instant::now();
+    while load.goes_on(began) {
+        let answer = load.client.get(format!("{}/probe?target=CH_1", load.base)).send().await.unwrap();
+        let text = answer.text().await.unwrap();
+        assert_eq!(value(&text, "probe_success"), Some(1.0), "{text}");
+        load.probes.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Creates one channel after the other; the codes that were acknowledged.
+async fn write(load: std::sync::Arc<Load>, writer: usize) -> Vec<String> {
+    let began = Instant::now();
+    let mut acknowledged = Vec::new();
+    for n in 0.. {
+        if !load.goes_on(began) {
+            break;
+        }
+        let code = format!("W{writer}_{n}");
+        if load.post("/channels", &channel(&code, "http://a/b.m3u8"), 201).await == 201 {
+            acknowledged.push(code);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    acknowledged
+}
+
+/// Tells one alert after the other, each until it is taken, as Alertmanager does; how many.
+async fn tell(load: std::sync::Arc<Load>, teller: usize) -> usize {
+    let began = Instant::now();
+    let mut told = 0;
+    while load.goes_on(began) {
+        let alerts = [alert(&format!("t{teller}_{told}"), "firing", EVENING)];
+        let body = json!({"version": "4", "alerts": alerts});
+        while load.post("/alerts/webhook", &body, 200).await != 200 {
+            assert!(began.elapsed() < 3 * PATIENCE, "the webhook is never taken");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        told += 1;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    told
+}
