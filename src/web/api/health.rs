@@ -9,6 +9,7 @@ use axum::extract::State as Extract;
 use axum::response::Response;
 use http::StatusCode;
 use serde_json::json as value;
+use std::sync::atomic::Ordering;
 
 /// How it stands. 200 while probes are answered: a database that is away degrades, it doesn't break.
 #[utoipa::path(get, path = "/health", tag = "exporter", operation_id = "health", security(()),
@@ -24,7 +25,8 @@ pub async fn health(Extract(state): Shared) -> Response {
             (Ok(()), Health::Starting) => ("connected", vec!["the catalogue was not read yet".to_owned()]),
         },
     };
-    let ready = (state.backend.ready)();
+    let stopping = state.stopping.load(Ordering::Relaxed);
+    let ready = if stopping { Err("the exporter is stopping".to_owned()) } else { (state.backend.ready)() };
     let status = match (&ready, reasons.is_empty()) {
         (Err(_), _) => "unhealthy",
         (Ok(()), false) => "degraded",

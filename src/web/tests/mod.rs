@@ -1,6 +1,7 @@
 //! The web layer over real sockets: only the probe behind it is set by the test.
 
 mod access;
+mod api;
 mod bounds;
 mod events;
 mod routes;

@@ -1,0 +1,176 @@
+//! The API without a database: the catalogue's files are read, nothing can be written.
+
+use super::*;
+use crate::catalog::{Output, Snapshot};
+use crate::config::Loaded;
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+fn listed(n: u32) -> Channel {
+    let url = |path: &str| format!("http://packager-{:02}/{path}?token=hunter2", n % 3).parse().unwrap();
+    let output = |name: &str, path: &str| Output { name: name.to_owned(), url: url(path) };
+    Channel {
+        tier: Some(n % 2 + 1),
+        is_4k: n.is_multiple_of(10),
+        enabled: n != 7,
+        probe: Some(if n < 20 { "packager" } else { "headend" }.to_owned()),
+        resolution: Some("1920x1080".to_owned().try_into().unwrap()),
+        outputs: vec![output("hls", "a.m3u8"), output("dash", "a.mpd")],
+        ..channel(&format!("CH_{n:02}"))
+    }
+}
+
+/// 40 channels on three packagers; 7 is disabled.
+async fn server(ready: bool) -> Running {
+    let channels = (0..40).map(|n| (format!("CH_{n:02}"), Arc::new(listed(n)))).collect();
+    let snapshot = Snapshot { channels, ..Snapshot::default() };
+    let loaded = Arc::new(Loaded { snapshot, ..Loaded::default() });
+    let ready = move || if ready { Ok(()) } else { Err("no probe can be answered yet".to_owned()) };
+    Running::plain(Backend {
+        in_force: Arc::new(move || Arc::clone(&loaded)),
+        ready: Arc::new(ready),
+        ..backend(answers)
+    })
+    .await
+}
+
+impl Running {
+    async fn api(&self, path: &str) -> (u16, Value) {
+        let (status, text) = self.get(&format!("/api/v1{path}")).await;
+        (status, serde_json::from_str(&text).unwrap_or_else(|e| panic!("{path}: {e}: {text}")))
+    }
+
+    async fn codes(&self, path: &str) -> Vec<String> {
+        let (_, body) = self.api(path).await;
+        let targets = body.as_array().unwrap().iter();
+        targets.map(|target| target["targets"][0].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+#[tokio::test]
+async fn the_files_channels_are_listed_in_pages_and_by_each_filter() {
+    let server = server(true).await;
+    let mut seen = Vec::new();
+    let mut path = "/channels?limit=15".to_owned();
+    loop {
+        let (status, page) = server.api(&path).await;
+        assert_eq!(status, 200);
+        seen.extend(page["channels"].as_array().unwrap().iter().map(|c| c["channel_code"].clone()));
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        path = format!("/channels?limit=15&cursor={next}");
+    }
+    assert_eq!(seen.len(), 40);
+    assert_eq!(seen.iter().map(Value::to_string).collect::<BTreeSet<_>>().len(), 40, "none twice");
+    let cases = [
+        ("tier=1", 20),
+        ("is_4k=true", 4),
+        ("is_4k=true&tier=2", 0),
+        ("enabled=false", 1),
+        ("template=TPL_HD", 40),
+        ("template=TPL", 0),
+        ("q=ch_3", 10),
+    ];
+    for (filter, count) in cases {
+        let (_, page) = server.api(&format!("/channels?{filter}")).await;
+        assert_eq!(page["channels"].as_array().unwrap().len(), count, "{filter}");
+    }
+    let (_, one) = server.api("/channels/CH_00").await;
+    assert_eq!((&one["tier"], &one["is_4k"], &one["template_name"]), (&json!(1), &json!(true), &json!("TPL_HD")));
+    assert!(!one.to_string().contains("hunter2") && one["outputs"]["dash"].is_string(), "{one}");
+    assert_eq!(server.api("/channels/CH_99").await.0, 404);
+}
+
+#[tokio::test]
+async fn what_needs_the_database_says_how_to_set_it() {
+    let server = server(true).await;
+    for path in ["/templates", "/probes/1", "/alerts", "/alerts/active", "/channels/export"] {
+        let (status, problem) = server.api(path).await;
+        assert_eq!((status, &problem["status"]), (503, &json!(503)), "{path}");
+        assert!(problem["detail"].as_str().unwrap().contains("set DATABASE_URL="), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn discovery_has_every_label_and_leaves_out_the_disabled() {
+    let server = server(true).await;
+    let (_, targets) = server.api("/sd").await;
+    let labels = json!({
+        "__param_target": "CH_00", "__param_template": "TPL_HD", "channel": "CH_00", "packager": "packager-00",
+        "tier": "1", "__meta_channel_name": "CH_00", "__meta_template": "TPL_HD", "__meta_outputs": "hls,dash",
+        "__meta_type": "LIVE", "__meta_resolution": "1920x1080", "__meta_probe": "packager",
+    });
+    assert_eq!(targets[0], json!({"targets": ["CH_00"], "labels": labels}));
+    let codes = server.codes("/sd").await;
+    assert!(codes.len() == 39 && !codes.contains(&"CH_07".to_owned()));
+    assert_eq!(server.codes("/sd?probe=headend").await.len(), 20);
+}
+
+#[tokio::test]
+async fn shards_part_the_channels_and_by_packager_keep_its_channels_together() {
+    let server = server(true).await;
+    for by in ["channel", "packager"] {
+        let mut all = Vec::new();
+        let mut packagers = Vec::new();
+        for shard in 0..3 {
+            let (_, targets) = server.api(&format!("/sd?shards=3&shard={shard}&by={by}")).await;
+            let targets = targets.as_array().unwrap();
+            all.extend(targets.iter().map(|t| t["targets"][0].to_string()));
+            packagers.extend(targets.iter().map(|t| t["labels"]["packager"].to_string()).collect::<BTreeSet<_>>());
+            assert!(by == "packager" || !targets.is_empty(), "each has some");
+        }
+        assert_eq!((all.len(), all.iter().collect::<BTreeSet<_>>().len()), (39, 39), "{by}: each in one shard");
+        assert!(by == "channel" || packagers.len() == 3, "a packager is in one shard: {packagers:?}");
+    }
+    assert_eq!(server.codes("/sd?shards=3&shard=0").await, server.codes("/sd?shards=3&shard=0").await);
+    for bad in ["shards=0", "shards=3&shard=3", "shards=1001", "shard=x", "by=host", "shrads=2"] {
+        assert_eq!(server.api(&format!("/sd?{bad}")).await.0, 400, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn health_is_503_where_no_probe_can_be_answered() {
+    let (_, body) = server(true).await.api("/health").await;
+    assert_eq!(
+        (&body["status"], &body["database"], &body["channels"]),
+        (&json!("healthy"), &json!("not configured"), &json!(40))
+    );
+    let starting = server(false).await;
+    let (status, body) = starting.api("/health").await;
+    assert_eq!((status, &body["status"]), (503, &json!("unhealthy")));
+    assert_eq!(body["reasons"], json!(["no probe can be answered yet"]));
+    let stopping = server(true).await;
+    stopping.state.stop();
+    let (status, body) = stopping.api("/health").await;
+    assert_eq!((status, &body["reasons"]), (503, &json!(["the exporter is stopping"])));
+}
+
+#[tokio::test]
+async fn the_last_report_of_all_outputs_is_kept() {
+    let server = server(true).await;
+    let path = "/channels/CH_01/report";
+    assert_eq!(server.api(path).await.0, 404, "not probed yet");
+    server.get("/probe?target=CH_01&output=hls").await;
+    assert_eq!(server.api(path).await.0, 404, "one output is not the channel");
+    server.get("/probe?target=CH_01").await;
+    let (status, report) = server.api(path).await;
+    assert_eq!((status, &report["success"]), (200, &json!(true)), "{report}");
+}
+
+#[tokio::test]
+async fn whatever_is_not_served_is_a_problem_document() {
+    let server = server(true).await;
+    let cases = [
+        (Method::GET, "/api/v1/nothing", 404),
+        (Method::GET, "/api/v1/channels/%FF", 400),
+        (Method::GET, "/api/v1/channels/%00", 400),
+        (Method::PATCH, "/api/v1/channels", 405),
+        (Method::DELETE, "/api/v1/alerts/1", 405),
+    ];
+    for (method, path, expected) in cases {
+        let response = client().request(method, server.url(path)).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::from_u16(expected).unwrap(), "{path}");
+        assert_eq!(response.headers()["content-type"], "application/problem+json", "{path}");
+        assert!(expected != 405 || response.headers().contains_key("allow"));
+    }
+}
