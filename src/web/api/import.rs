@@ -73,9 +73,16 @@ pub async fn import(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): R
 pub async fn export(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): RawQuery) -> Answer {
     state.may(&headers, Role::Read)?;
     Parameters::read(raw.as_deref())?.end()?;
-    let all = ChannelFilter { limit: MAX_ROWS, ..ChannelFilter::default() };
-    let page = state.store()?.channels(&all).await?;
-    let text = csv_of(&page.items).map_err(|e| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, e.to_string()))?;
+    let store = state.store()?;
+    let mut channels = Vec::new();
+    let mut filter = ChannelFilter { limit: MAX_ROWS, ..ChannelFilter::default() };
+    loop {
+        let page = store.channels(&filter).await?;
+        channels.extend(page.items);
+        let Some(next) = page.next else { break };
+        filter.after = next;
+    }
+    let text = csv_of(&channels).map_err(|e| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, e.to_string()))?;
     let kind = (CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
     Ok((StatusCode::OK, [kind], text).into_response())
 }
