@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs only what is missing: ffmpeg, Prometheus with promtool, Alertmanager with amtool, PostgreSQL, InfluxDB,
-# VictoriaMetrics and npm by apt; Shaka Packager, Schemathesis, Grafana's schema and nginx with its RTMP module into
-# target/tools, where they touch nothing of this machine.
+# VictoriaMetrics and npm by apt; Shaka Packager, Schemathesis, nginx with its RTMP module, Zabbix and Grafana's schema
+# into target/tools, where they touch nothing of this machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -29,6 +29,7 @@ command -v influxd >/dev/null || missing+=(influxdb)
 command -v victoria-metrics >/dev/null || missing+=(victoria-metrics)
 # Each test that needs one starts a cluster of its own.
 [ -x "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -n 1)" ] && command -v psql >/dev/null || missing+=(postgresql)
+php -m 2>/dev/null | grep -qx pgsql || missing+=(php-cli php-pgsql php-mbstring php-bcmath php-xml)
 command -v node >/dev/null && command -v npm >/dev/null || missing+=(nodejs npm)
 [ -x "$tools/bin/packager" ] || python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
 [ -x "$tools/schemathesis/bin/python" ] || python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
@@ -57,6 +58,22 @@ if [ ! -x "$nginx" ]; then
   (cd "$work" && apt-get download -qq nginx libnginx-mod-rtmp)
   mkdir -p "$tools/nginx"
   for package in "$work"/*.deb; do dpkg-deb -x "$package" "$tools/nginx"; done
+fi
+
+# As installed packages they would start a server and a web site. The frontend, which has the API, reads its settings at one fixed place.
+zabbix=$tools/zabbix
+if [ ! -e "$zabbix/installed" ]; then
+  chmod 755 "$work"
+  mkdir -p "$work/zabbix" "$zabbix"
+  (cd "$work/zabbix" && apt-get download -qq zabbix-server-pgsql zabbix-frontend-php)
+  needs=$(dpkg-deb -f "$work"/zabbix/zabbix-server-pgsql_*.deb Depends | tr ',' '\n' | sed 's/[|(].*//; s/ //g' | grep -E '^(lib|zlib)')
+  # shellcheck disable=SC2086
+  dpkg -s $needs >/dev/null 2>&1 || packages $needs
+  for package in "$work"/zabbix/*.deb; do dpkg-deb -x "$package" "$zabbix"; done
+  site=$zabbix/usr/share/zabbix
+  sed -i "s#'/etc/zabbix/zabbix.conf.php'#__DIR__.'/../../../conf/zabbix.conf.php'#" "$site/include/classes/core/CConfigFile.php"
+  cp scripts/zabbix.conf.php "$site/conf/"
+  touch "$zabbix/installed"
 fi
 
 # Exactly the versions of the lock file, and none of their scripts.

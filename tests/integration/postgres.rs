@@ -1,12 +1,12 @@
 //! A PostgreSQL server of this test's own, on a free port.
 
+use crate::exporter::PATIENCE;
 use std::fs::File;
+use std::io::{Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tempfile::TempDir;
-
-const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct Postgres {
     folder: TempDir,
@@ -45,6 +45,25 @@ impl Postgres {
     /// What it has logged so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Another database of this server, filled by this SQL.
+    pub fn database(&self, name: &str, sql: &str) {
+        self.psql("postgres", &format!("CREATE DATABASE {name}"));
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(sql.as_bytes()).unwrap();
+        file.rewind().unwrap();
+        let mut psql = self.client(name);
+        run(psql.args(["-q", "-v", "ON_ERROR_STOP=1"]).stdin(file));
+    }
+
+    /// As `sql`, in another database.
+    pub fn sql_in(&self, database: &str, sql: &str) -> String {
+        self.psql(database, sql)
     }
 
     /// Ends it at once, as a machine that fails does.

@@ -1,4 +1,6 @@
-//! What goes to Zabbix, to a server that speaks the sender protocol and keeps what it was told.
+//! What goes to Zabbix: to a server that speaks the sender protocol and keeps what it was told, and to Debian's Zabbix with the template.
+
+mod server;
 
 use crate::exporter::{Exporter, Files, PATIENCE, command};
 use serde_json::{Value, json};
@@ -163,4 +165,31 @@ async fn without_a_server_alertmanager_is_told_so() {
     let files = Files::new(&[]);
     let exporter = Exporter::start(files.folder()).await;
     assert_eq!(tell(&exporter, "/api/zabixtrigger", &[alert("firing", "major", "1080p")]).await, 503);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn zabbix_makes_items_and_problems_of_alerts_by_the_template() {
+    let mut zabbix = server::Zabbix::prepare().await;
+    let files = Files::new(&[]);
+    files.write("exporter.yml", &format!("zabbix: {{server: '{}'}}\n", zabbix.address));
+    let exporter = Exporter::spawn(&mut command(files.folder()), &[]).await;
+    let told = async |alert: Value| assert_eq!(tell(&exporter, "/api/zabixtrigger", &[alert]).await, 202);
+
+    told(alert("firing", "major", "1080p")).await;
+    zabbix.start();
+    zabbix.until("RenditionDown of CH_1 (major)", "CH_1: RenditionDown (major)|1").await;
+    assert_eq!(zabbix.value("history_uint", "packager.alert[CH_1,RenditionDown]"), "3");
+    zabbix.until("its text", "packager.alert.text[CH_1,RenditionDown]|1080p is down").await;
+    told(alert("firing", "critical", "1080p")).await;
+    zabbix.until("it got worse", "CH_1: RenditionDown (critical)|1").await;
+    assert!(zabbix.problems().contains("CH_1: RenditionDown (major)|0"), "{}", zabbix.problems());
+
+    zabbix.stop();
+    told(alert("resolved", "critical", "1080p")).await;
+    told(json!({"status": "firing", "fingerprint": "w", "startsAt": "2026-01-31T18:00:00Z",
+        "labels": {"alertname": "Watchdog", "severity": "none"}}))
+    .await;
+    zabbix.start();
+    zabbix.until("its end, after Zabbix was away", "CH_1: RenditionDown (critical)|0").await;
+    zabbix.until("the heartbeat", "packager.alerting.alive|1").await;
 }
