@@ -97,6 +97,9 @@ async fn version_one_has_every_measurement_and_gets_what_waited_while_it_was_awa
     until("segments are there", async || server.rows("SELECT * FROM segment_metric WHERE channel = 'CH_1'").await > 1)
         .await;
     for query in [
+        // The deployment guide's two queries, which are Flux, in the language of version 1.
+        "SELECT * FROM segment_metric WHERE time > now() - 1h AND channel = 'CH_1'",
+        "SELECT * FROM abr_ladder WHERE time > now() - 1h",
         "SELECT download_time_ms, size_bytes, declared_duration FROM segment_metric WHERE channel = 'CH_1' AND http_status = '200'",
         "SELECT rung_count, rungs_available FROM abr_ladder WHERE channel = 'CH_1'",
         "SELECT bandwidth FROM abr_ladder WHERE channel = 'CH_1' AND rendition <> ''",
@@ -105,6 +108,11 @@ async fn version_one_has_every_measurement_and_gets_what_waited_while_it_was_awa
         "SELECT success FROM probe WHERE channel = 'DEAD'",
     ] {
         until(query, async || server.rows(query).await > 0).await;
+    }
+    // Flux filters `r.channel` by tags alone.
+    for measurement in ["segment_metric", "abr_ladder", "playlist_validation", "probe"] {
+        let query = format!("SHOW TAG VALUES FROM {measurement} WITH KEY = channel WHERE channel = 'CH_1'");
+        assert_eq!(server.rows(&query).await, 1, "{query}");
     }
 
     server.child.kill().unwrap();
