@@ -3,12 +3,16 @@
 CARGO ?= cargo
 RUST_FILES = $(shell git ls-files --cached --others --exclude-standard '*.rs')
 
-.PHONY: demo test check fmt lint deny advisories unit docs detection bench tools
+.PHONY: demo quiet test check fmt lint deny advisories unit docs detection bench tools
 
 ## A live origin, the exporter and channels to probe; no database. Ends with Ctrl-C.
 demo:
 	$(CARGO) build --locked --bin packager_exporter --example live_origin
 	examples/demo/run.sh
+
+## The demo's clean channels with database, rules, Alertmanager and whom it tells: nothing may alert. QUIET_SECONDS=3600 make quiet
+quiet: tools
+	QUIET_SECONDS=$${QUIET_SECONDS:-600} $(CARGO) test --locked --test integration -- the_demo_without_its_faults --nocapture
 
 ## Installs what the tests need and runs everything.
 test: tools check

@@ -5,11 +5,10 @@ mod faster;
 mod receivers;
 mod stand;
 
-pub use faster::{faster, rules};
+pub use faster::{FASTER, faster, rules};
 
 use crate::harness::origin::Origin;
 use crate::prometheus::shipped;
-use faster::FASTER;
 use serde_json::json;
 use stand::{Stand, origin};
 use std::process::Command;
@@ -74,7 +73,8 @@ async fn every_fault_reaches_everybody_once_and_so_does_its_end() {
     let codes: Vec<String> = (0..10).map(|n| format!("TEN_{n}")).collect();
     let mut channels = vec![("LONE", lone.url("live/TV1/master.m3u8")), ("RUNG", lone.url("live/TV3/master.m3u8"))];
     channels.extend(codes.iter().map(|code| (code.as_str(), ten.url("live/TV2/master.m3u8"))));
-    let mut stand = Stand::start(&channels).await;
+    let mut stand = Stand::start(FASTER).await;
+    catalogue(&stand, &channels).await;
 
     // No fault: everything was probed and judged for some time, and nobody was told of anything.
     stand.prometheus.until("count(count_over_time(probe_success[5m]) >= 5)", 12.0, crate::exporter::PATIENCE).await;
@@ -99,6 +99,66 @@ async fn every_fault_reaches_everybody_once_and_so_does_its_end() {
     assert_eq!(stand.told("", "").len(), 2 * about.len(), "nothing else: {:#?}", stand.told("", ""));
     // The pages alone go by mail.
     assert_eq!(stand.mailed("").len(), 2 * 3, "{:#?}", stand.mailed(""));
+}
+
+/// No fault, the shipped times, and everybody who could be told. `QUIET_SECONDS` says how long (`make quiet`).
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_without_its_faults_tells_nobody_anything() {
+    let origin = origin("127.0.0.3:0").await;
+    let stand = Stand::start(1).await;
+    let codes = demo(&stand, &origin).await;
+    let lasting = std::env::var("QUIET_SECONDS").map_or(90.0, |text| text.parse::<f64>().unwrap());
+    let scrapes = format!("count(count_over_time(probe_success[1h]) >= {})", (lasting / 15.0).floor());
+    let patience = std::time::Duration::from_secs_f64(lasting + 60.0);
+    stand.prometheus.until(&scrapes, codes as f64, patience).await;
+
+    let alerts = "max by (alertname, channel, check) (max_over_time(ALERTS{alertname!=\"Watchdog\", alertstate=\"firing\"}[1h]))";
+    let fired = stand.prometheus.query(alerts).await;
+    let unseen = stand.prometheus.query("min_over_time(up[1h]) == 0 or min_over_time(probe_success[1h]) == 0").await;
+    assert!(fired.is_empty() && unseen.is_empty(), "{fired:#?} {unseen:#?}");
+    assert!(stand.told("", "").is_empty() && stand.mailed("").is_empty(), "{:#?}", stand.told("", ""));
+    assert_eq!(stand.zabbix.value("packager.alerting.alive").as_deref(), Some("1"), "and yet alerts arrive");
+    let rows = stand.api("GET", "/alerts", &serde_json::Value::Null).await;
+    assert_eq!(rows["alerts"], json!([]), "{rows}");
+}
+
+/// The demo's templates and clean channels, made over the API; how many.
+async fn demo(stand: &Stand, origin: &Origin) -> usize {
+    let folder = shipped().join("../examples/demo/config");
+    let read = |name: &str| serde_yaml::from_str(&std::fs::read_to_string(folder.join(name)).unwrap()).unwrap();
+    let (templates, channels): (serde_json::Value, serde_json::Value) = (read("templates.yml"), read("channels.yml"));
+    for (name, keys) in templates.as_object().unwrap() {
+        let mut settings = keys.clone();
+        let target = settings.as_object_mut().unwrap().remove("segment_duration_target");
+        let template = json!({"template_name": name, "segment_duration_target": target, "settings": settings});
+        stand.make("/templates", &template).await;
+    }
+    let mut made = 0;
+    for channel in channels["channels"].as_array().unwrap() {
+        let code = channel["channel_code"].as_str().unwrap();
+        if code.starts_with("CLEAN") {
+            let path = channel["input_url"].as_str().unwrap().split_once(":18085/").unwrap().1;
+            let found =
+                stand.api("GET", &format!("/templates/{}", channel["template"].as_str().unwrap()), &json!(null)).await;
+            let channel =
+                json!({"channel_code": code, "tier": 1, "input_url": origin.url(path), "template_id": found["id"]});
+            stand.make("/channels", &channel).await;
+            made += 1;
+        }
+    }
+    made
+}
+
+/// `channels`: code and URL of each.
+async fn catalogue(stand: &Stand, channels: &[(&str, String)]) {
+    let settings = json!({"timeout": "2s", "hold": "20s", "ladder": {"minimum_video": 1},
+        "segments": {"mode": "every", "count": 10, "oldest": true}});
+    let template = json!({"template_name": "T2", "segment_duration_target": 2.0, "settings": settings});
+    let id = stand.make("/templates", &template).await["template_id"].clone();
+    for (code, url) in channels {
+        let channel = json!({"channel_code": code, "tier": 1, "input_url": url, "template_id": id});
+        stand.make("/channels", &channel).await;
+    }
 }
 
 async fn a_channel_and_a_rendition(stand: &Stand, origin: &Origin) {

@@ -1,6 +1,6 @@
 //! Every query of every dashboard against a Prometheus that scrapes channels with and without faults.
 
-use crate::alerting::{faster, rules};
+use crate::alerting::{FASTER, faster, rules};
 use crate::exporter::{Exporter, Files, PATIENCE, live_origin};
 use crate::grafana::{Dashboard, described};
 use crate::harness::TEMPLATES;
@@ -241,5 +241,6 @@ async fn scraping(exporter: &Exporter) -> Prometheus {
     let text = text.replace("127.0.0.1:10115", &exporter.address).replace("127.0.0.1:9090", &address);
     let codes: Vec<&str> = CHANNELS.iter().map(|(code, _)| *code).collect();
     let targets = format!("- {{targets: [{}], labels: {{tier: '1', packager: packager-01}}}}\n", codes.join(", "));
-    Prometheus::listening(&address, &faster(&text.replace("../rules/", "rules/")), &targets, &rules()).await
+    let text = faster(&text.replace("../rules/", "rules/"), FASTER);
+    Prometheus::listening(&address, &text, &targets, &rules(FASTER)).await
 }

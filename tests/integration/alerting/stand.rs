@@ -7,7 +7,7 @@ use crate::harness::origin::{Clock, Origin};
 use crate::postgres::Postgres;
 use crate::prometheus::{Prometheus, free_port, shipped};
 use crate::zabbix::Trapper;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::io::BufReader;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -32,40 +32,33 @@ pub struct Stand {
 }
 
 impl Stand {
-    /// `channels`: code and URL of each; they are made over the API, and Prometheus discovers them.
-    pub async fn start(channels: &[(&str, String)]) -> Self {
+    /// With every time divided by `times`. Channels are made over the API, and Prometheus discovers them.
+    pub async fn start(times: u64) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (postgres, files) = (Postgres::start(), Files::new(&[]));
         let (zabbix, (web, posts), (smtp, mails)) = (Trapper::start().await, webhook().await, mail_server().await);
         files.write("exporter.yml", &format!("zabbix: {{server: '{}'}}\n", zabbix.address));
         let address = format!("127.0.0.1:{}", free_port());
-        let alertmanager = Alertmanager::start(&web, &smtp, &address).await;
+        let alertmanager = Alertmanager::start(&web, &smtp, &address, times).await;
         let exporter = exporter(&files, &postgres, &address, &alertmanager.address).await;
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let prometheus = prometheus(&address, &alertmanager.address).await;
+        let prometheus = prometheus(&address, &alertmanager.address, times).await;
         let exporter = Some(exporter);
         let stand = Self { prometheus, alertmanager, postgres, exporter, zabbix, address, posts, mails, client, files };
-        stand.catalogue(channels).await;
+        stand
+            .until("the database is followed", async || {
+                let health = stand.api("GET", "/health", &Value::Null).await;
+                if health["status"] == "healthy" { Ok(()) } else { Err(health.to_string()) }
+            })
+            .await;
         stand
     }
 
-    async fn catalogue(&self, channels: &[(&str, String)]) {
-        self.until("the database is followed", async || {
-            let health = self.api("GET", "/health", &Value::Null).await;
-            if health["status"] == "healthy" { Ok(()) } else { Err(health.to_string()) }
-        })
-        .await;
-        let settings = json!({"timeout": "2s", "hold": "20s", "ladder": {"minimum_video": 1},
-            "segments": {"mode": "every", "count": 10, "oldest": true}});
-        let template = json!({"template_name": "T2", "segment_duration_target": 2.0, "settings": settings});
-        let made = self.api("POST", "/templates", &template).await;
-        let id = made["template_id"].clone();
-        assert!(id.is_number(), "{made}");
-        for (code, url) in channels {
-            let channel = json!({"channel_code": code, "tier": 1, "input_url": url, "template_id": id});
-            let made = self.api("POST", "/channels", &channel).await;
-            assert!(made["channel_id"].is_number(), "{made}");
-        }
+    /// Makes a template or a channel.
+    pub async fn make(&self, path: &str, body: &Value) -> Value {
+        let made = self.api("POST", path, body).await;
+        assert!(made["status"] == "ok", "{body}: {made}");
+        made
     }
 
     /// The answer's JSON, whatever the status.
@@ -185,7 +178,7 @@ async fn exporter(files: &Files, postgres: &Postgres, address: &str, alertmanage
 }
 
 /// The shipped configuration, with discovery in place of the files, as its comment says.
-async fn prometheus(exporter: &str, alertmanager: &str) -> Prometheus {
+async fn prometheus(exporter: &str, alertmanager: &str, times: u64) -> Prometheus {
     let address = format!("127.0.0.1:{}", free_port());
     let text = std::fs::read_to_string(shipped().join("prometheus.yml")).unwrap();
     let files = "    file_sd_configs:\n      - files: [channels/*.yml]\n        refresh_interval: 30s\n";
@@ -195,8 +188,8 @@ async fn prometheus(exporter: &str, alertmanager: &str) -> Prometheus {
         .replace("    #   - url:", "      - url:")
         .replace("    #     refresh_interval:", "        refresh_interval:");
     let text = text.replace("127.0.0.1:10115", exporter).replace("127.0.0.1:9093", alertmanager);
-    let text = faster(&text.replace("127.0.0.1:9090", &address).replace("../rules/", "rules/"));
-    Prometheus::listening(&address, &text, "[]", &rules()).await
+    let text = faster(&text.replace("127.0.0.1:9090", &address).replace("../rules/", "rules/"), times);
+    Prometheus::listening(&address, &text, "[]", &rules(times)).await
 }
 
 /// The shipped Alertmanager on the shipped configuration; it is killed when this is dropped.
@@ -207,7 +200,7 @@ pub struct Alertmanager {
 }
 
 impl Alertmanager {
-    async fn start(web: &str, smtp: &str, exporter: &str) -> Self {
+    async fn start(web: &str, smtp: &str, exporter: &str, times: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let text = std::fs::read_to_string(shipped().join("alertmanager.yml")).unwrap();
         let text = text
@@ -219,7 +212,7 @@ impl Alertmanager {
             .replace("127.0.0.1:10115", exporter)
             .replace("dead-mans-switch.example", web)
             .replace("alertmanager/*.tmpl", &shipped().join("alertmanager/*.tmpl").display().to_string());
-        std::fs::write(folder.path().join("alertmanager.yml"), faster(&text)).unwrap();
+        std::fs::write(folder.path().join("alertmanager.yml"), faster(&text, times)).unwrap();
         let address = format!("127.0.0.1:{}", free_port());
         let program = if Path::new("/usr/bin/prometheus-alertmanager").exists() {
             "prometheus-alertmanager"
