@@ -7,7 +7,7 @@ use super::template::{Template, Values};
 use super::values::{attribute, boolean, child, children, number, offset, range, string, timescale};
 use crate::units::Seconds;
 use roxmltree::{Node, NodeId};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use url::Url;
@@ -23,6 +23,8 @@ pub(super) struct Timelines {
     urls: HashMap<(NodeId, Url), Arc<[Resource]>>,
     /// SegmentURLs kept in all.
     kept: usize,
+    /// SegmentLists whose timeline was found to say something else.
+    compared: HashSet<NodeId>,
 }
 
 /// SegmentURLs kept of one MPD.
@@ -140,7 +142,24 @@ impl Reader<'_, '_, '_, '_> {
             return Segments::Unusable;
         };
         let urls = self.urls(node);
-        self.listing(Source::Urls(urls))
+        let segments = self.listing(Source::Urls(urls));
+        self.counted(node, &segments);
+        segments
+    }
+
+    /// Each segment of the timeline has its SegmentURL: without one, those behind it have another's time.
+    fn counted(&mut self, list: Node<'_, '_>, segments: &Segments) {
+        let Segments::Listed(Listing { pace: Pace::Runs(runs), source: Source::Urls(urls), .. }) = segments else {
+            return;
+        };
+        let counts = runs.iter().map(|run| run.count).collect::<Option<Vec<_>>>();
+        let Some(timed) = counts.map(|c| c.into_iter().fold(0, u64::saturating_add)) else { return };
+        let named = urls.len() as u64;
+        if timed != named && self.timelines.kept < MAX_URLS && self.timelines.compared.insert(list.id()) {
+            let what =
+                format_args!("SegmentList with {named} SegmentURL for the {timed} segments of its SegmentTimeline");
+            self.notes.wrong(list, LIST, what);
+        }
     }
 
     fn listing(&mut self, source: Source) -> Segments {

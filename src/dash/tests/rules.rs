@@ -84,6 +84,10 @@ fn templates_that_name_nothing_are_defects() {
             "SegmentTemplate@media: `$Nr$` is no identifier that can be filled in",
         ),
         ("<SegmentList duration=\"2\"/>", "SegmentList without SegmentURL"),
+        (
+            "<SegmentList><SegmentTimeline><S d=\"2\" r=\"1\"/></SegmentTimeline><SegmentURL media=\"1\"/></SegmentList>",
+            "SegmentList with 1 SegmentURL for the 2 segments of its SegmentTimeline",
+        ),
     ] {
         let (_, defects) = read(&live(inside));
         assert_eq!(defects.iter().map(|d| d.message.as_str()).collect::<Vec<_>>(), [message], "{inside}");
