@@ -11,7 +11,7 @@ pub const META: Meta = Meta {
     severity: Severity::Critical,
     group: Group::Dash,
     help: "fails when by the wall clock (corrected by UTCTiming) no segment of a SegmentTimeline is available, or the newest one of a fixed \
-           pace should be there and isn't; major for one rung while others play, and when segments are listed before their time",
+           pace or an open S (r=-1) should be there and isn't; major for one rung while others play, and when segments are listed before their time",
     reference: "ISO/IEC 23009-1 5.3.9.5; DASH-IF IOP 4.3",
     needs_history: false,
 };
@@ -30,6 +30,8 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
     let plays = video().any(|r| r.timeline.as_deref().is_some_and(|t| !t.segments.is_empty()));
     representations::each(context, |rung| {
         let found = match rung.runs() {
+            // It goes on by the clock, as a fixed pace does.
+            Some(runs) if runs.last().is_some_and(|run| run.count.is_none()) => missing(rung, params),
             Some(_) => nothing(rung, plays, params).or_else(|| early(rung, params)),
             None => missing(rung, params),
         };
@@ -78,13 +80,13 @@ fn early(rung: &Rung<'_>, params: &Params) -> Option<Violation> {
     })
 }
 
-/// A fixed pace lists nothing: which segment is the newest follows from the clock alone.
+/// A fixed pace and an S that repeats without end list nothing: which segment is the newest follows from the clock alone.
 fn missing(rung: &Rung<'_>, params: &Params) -> Option<Violation> {
     let newest = rung.facts.timeline.as_deref()?.segments.last()?;
     let asked = rung.facts.segments.iter().find(|s| s.segment.number == newest.number)?;
     let status = asked.fetched.result.as_ref().ok().filter(|_| !out_of_time(&asked.fetched))?.status;
     let due = newest.duration.after(newest.program_date_time?);
-    let late = Seconds::between(due, rung.now);
+    let late = Seconds::between(due, rung.now) + timing::early(&rung.representation.addressing);
     (matches!(status, 404 | 410 | 425) && late.0 > params.late).then(|| {
         let message =
             format!("by the clock the newest segment has been there for {:.1} s; it answers {status}", late.0);
@@ -123,8 +125,15 @@ mod tests {
     }
 
     #[test]
-    fn at_a_fixed_pace_the_newest_by_the_clock_has_to_answer() {
-        let mut scene = Scene::dash(&paced());
+    fn at_a_fixed_pace_or_in_an_open_run_the_newest_by_the_clock_has_to_answer() {
+        let promised = paced().replace(" duration=", " availabilityTimeOffset=\"15\" duration=");
+        for mpd in [paced(), promised, timed("<S t=\"980000\" d=\"2000\" r=\"-1\"/>")] {
+            newest_has_to_answer(&mpd);
+        }
+    }
+
+    fn newest_has_to_answer(mpd: &str) {
+        let mut scene = Scene::dash(mpd);
         let newest = scene.output.renditions[0].timeline.as_ref().unwrap().segments.last().unwrap().clone();
         let mut asked = crate::facts::SegmentFacts { segment: newest, ..ts_segment(1, 0.0, 2.0) };
         assert_holds(run(&scene));
