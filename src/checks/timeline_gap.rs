@@ -48,8 +48,11 @@ fn before_next(context: &Context<'_>, rung: &Rung<'_>, params: &Params) -> Optio
     let periods = &context.output.dash.as_ref()?.mpd.periods;
     let at = periods.iter().position(|p| std::ptr::eq(p, rung.period))?;
     let period = periods.get(at.checked_sub(1)?)?;
-    let same = |r: &&crate::dash::Representation| r.id == rung.representation.id;
-    let representation = crate::dash::rungs(period).map(|(_, r)| r).find(same)?;
+    let rungs = || crate::dash::rungs(period);
+    let same = rungs().find(|(_, r)| r.id == rung.representation.id);
+    // An ad has Representations of its own.
+    let media = rung.facts.rendition.media;
+    let representation = same.or_else(|| rungs().find(|(set, _)| set.media == media))?.1;
     let own = Rung { period, representation, ..*rung };
     let ended = own.at(own.runs()?.last()?.end()?)?;
     let begins = rung.period.start?.after(rung.mpd.availability_start?);
@@ -102,6 +105,10 @@ mod tests {
             )
         };
         assert_holds(of(39));
+        let ad = period("p0", 0, "<S t=\"900000\" d=\"2000\" r=\"38\"/>")
+            .replace("<Representation id=\"", "<Representation id=\"ad-");
+        let both = dynamic(&(ad + &period("p1", 980, "<S t=\"0\" d=\"2000\" r=\"9\"/>")));
+        assert_eq!(violations(check(&Scene::dash(&both).context(), &Params::default())).len(), 1);
         assert_eq!(violations(of(38))[0].message, "the last segment ends 2.000 s before the next Period begins");
     }
 }
