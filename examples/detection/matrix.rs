@@ -201,6 +201,8 @@ fn pace(channel: &str) -> (&'static str, Duration) {
         Some("HV") => ("TH", EVERY),
         Some("AU" | "AT") => ("TO", EVERY),
         Some("AE") => ("TR", EVERY),
+        // FairPlay is HLS's.
+        Some("CB") if channel.ends_with("as DASH") => ("TW", EVERY),
         Some("CB") => ("TC", EVERY),
         Some("CE") => ("TW", EVERY),
         _ => ("T2", EVERY),
@@ -244,6 +246,16 @@ fn clean_channels() -> Vec<(String, String, &'static str)> {
         ("AM1 as DASH by number", "live/AM1/number.mpd", "The same with an EventStream in XML"),
         ("AM1 as DASH in Periods", "live/AM1/periods.mpd", "The same, each event in its Period"),
         ("AM1 as DASH with messages", "live/AM1/messages.mpd", "Ad breaks in event messages only"),
+        ("CM1 as DASH in runs", "live/CM1/runs.mpd", "By number, with a SegmentTimeline whose S repeat"),
+        ("CM1 as DASH without end", "live/CM1/open.mpd", "By time, with an S that repeats up to the live edge (r=-1)"),
+        ("CM1 as DASH in lists", "live/CM1/list.mpd", "SegmentLists with SegmentTimelines"),
+        (
+            "CM1 as DASH with ads",
+            "live/CM1/breaks.mpd",
+            "Every other Period an ad, with Representations, numbers and media times of its own",
+        ),
+        ("CB1 as DASH", "live/CB1/time.mpd", "The segments of CB1, under cbcs, in an MPD with ContentProtection"),
+        ("LL1 as DASH", "live/LL1/low_latency.mpd", "The segments of LL1, by number, to be asked for while they grow"),
         ("CE1 as DASH", "live/CE1/time.mpd", "The segments of CE1, under cenc, in an MPD with ContentProtection"),
         (
             "HV1 as DASH",

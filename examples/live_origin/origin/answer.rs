@@ -260,10 +260,12 @@ fn key(effect: Option<Effect>, number: i64) -> Reply {
 }
 
 async fn segment(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, rendition: Rendition, name: &str) -> Reply {
-    let by_number = dash::by_number(timeline, rendition, name, now_ms);
-    let Some(segment) = timeline.named(by_number.as_deref().unwrap_or(name), now_ms, rendition) else {
+    let of_ad = dash::of_ad(timeline, name);
+    let by_number = of_ad.clone().map(|(name, _)| name).or_else(|| dash::by_number(timeline, rendition, name, now_ms));
+    let Some(mut segment) = timeline.named(by_number.as_deref().unwrap_or(name), now_ms, rendition) else {
         return growing(ask, timeline, now_ms, rendition, name).await;
     };
+    segment.media_unit -= of_ad.map_or(0, |(_, begin)| begin);
     let rendition = served(timeline, rendition);
     let media = media::media();
     let (first, count, shift, effect) = (segment.media_unit, segment.units, segment.shift_ms, timeline.effect);
@@ -328,10 +330,11 @@ async fn part(
 /// The segment that isn't whole yet, as far as it is there; and one part more, where that is asked for.
 async fn growing(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, rendition: Rendition, name: &str) -> Reply {
     let index = timeline.edge(now_ms);
-    if !timeline.ranged || name != timeline.segment(index, 0, rendition, index).name {
+    let parts = low_latency::Live::at(timeline, now_ms, rendition).parts;
+    let there = timeline.parts && (timeline.ranged || parts > 0);
+    if !there || name != timeline.segment(index, 0, rendition, index).name {
         return not_found();
     }
-    let parts = low_latency::Live::at(timeline, now_ms, rendition).parts;
     let mut bytes = low_latency::bytes(timeline, index, rendition, parts);
     if first_byte(ask).is_some_and(|first| first >= bytes.len()) {
         if !low_latency::part_comes(ask, timeline, now_ms, index, parts).await {

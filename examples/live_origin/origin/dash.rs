@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::addressing::{self, Span};
 use super::ads;
 use super::cenc;
 use super::faults::Effect;
@@ -19,10 +20,20 @@ pub enum Form {
     Time,
     /// `periods.mpd`: `$Number$` with a SegmentTimeline, and another Period every few segments.
     Periods,
+    /// `breaks.mpd`: every other Period is an ad, with Representations, numbers and media times of its own.
+    Breaks,
+    /// `runs.mpd`: `$Number$` with a SegmentTimeline whose S repeat.
+    Runs,
+    /// `open.mpd`: `$Time$`, and an S that repeats up to whatever is there by now.
+    Open,
+    /// `list.mpd`: a SegmentList with a SegmentTimeline.
+    List,
+    /// `low_latency.mpd`: `$Number$`, and segments that may be asked for while they grow.
+    LowLatency,
 }
 
 /// Segments of a Period.
-const PERIOD: i64 = 5;
+pub const PERIOD: i64 = 5;
 /// Its ad breaks are in event messages only.
 const MESSAGES: &str = "messages.mpd";
 
@@ -31,6 +42,11 @@ pub fn form(file: &str) -> Option<Form> {
         "number.mpd" => Some(Form::Number),
         "time.mpd" | MESSAGES | updates::MPD => Some(Form::Time),
         "periods.mpd" => Some(Form::Periods),
+        "breaks.mpd" => Some(Form::Breaks),
+        "runs.mpd" => Some(Form::Runs),
+        "open.mpd" => Some(Form::Open),
+        "list.mpd" => Some(Form::List),
+        "low_latency.mpd" => Some(Form::LowLatency),
         _ => None,
     }
 }
@@ -67,6 +83,10 @@ pub fn mpd(timeline: &Timeline, form: Form, file: &str, now_ms: i64, turn: u64) 
     if file == updates::MPD {
         text.push_str(&updates::addresses(listing.published_ms));
     }
+    if form == Form::LowLatency {
+        let latency = "<Latency target=\"3500\" min=\"2000\" max=\"6000\"/>";
+        let _ = writeln!(text, "<ServiceDescription id=\"0\">{latency}</ServiceDescription>");
+    }
     let periods = periods(form, &listing.segments);
     for (at, index) in periods.iter().enumerate() {
         let next = periods.get(at + 1).copied();
@@ -74,7 +94,7 @@ pub fn mpd(timeline: &Timeline, form: Form, file: &str, now_ms: i64, turn: u64) 
         let events =
             || ads::event_stream(timeline, &listing.segments, *index..next.unwrap_or(i64::MAX), form == Form::Number);
         let events = if ads { events() } else { String::new() };
-        period(&mut text, timeline, form, (*index, next), (now_ms, turn), &events);
+        period(&mut text, timeline, form, Span { from: *index, until: next, now_ms, turn }, &events);
     }
     if file == updates::MPD {
         text = text.replacen("<AdaptationSet", &(updates::events(timeline.effect) + "<AdaptationSet"), 1);
@@ -94,21 +114,15 @@ pub fn mpd(timeline: &Timeline, form: Form, file: &str, now_ms: i64, turn: u64) 
 fn periods(form: Form, listed: &[Segment]) -> Vec<i64> {
     let first = |s: &Segment| s.index.div_euclid(PERIOD) * PERIOD;
     let mut periods: Vec<i64> = match form {
-        Form::Periods => listed.iter().map(first).collect(),
+        Form::Periods | Form::Breaks => listed.iter().map(first).collect(),
         _ => vec![0],
     };
     periods.dedup();
     periods
 }
 
-fn period(
-    text: &mut String,
-    timeline: &Timeline,
-    form: Form,
-    (from, until): (i64, Option<i64>),
-    when: (i64, u64),
-    events: &str,
-) {
+fn period(text: &mut String, timeline: &Timeline, form: Form, span: Span, events: &str) {
+    let from = span.from;
     let start = timeline.start_unit(from) * UNIT_MS;
     let _ = writeln!(text, "<Period id=\"p{from}\" start=\"PT{}S\">", start as f64 / 1000.0);
     text.push_str(events);
@@ -127,11 +141,11 @@ fn period(
         let all = if rendition == Rendition::Audio { 0..1 } else { 0..timeline.ladder.rungs().len() };
         let gone = |at: usize| {
             let dropped = timeline.effect == Some(Effect::MpdRung) && timeline.ladder.rungs()[at].name == "540p";
-            dropped || !playlist::is_listed(timeline.effect, at, when.0)
+            dropped || !playlist::is_listed(timeline.effect, at, span.now_ms)
         };
         for at in all.filter(|at| rendition == Rendition::Audio || !gone(*at)) {
             let rendition = if rendition == Rendition::Audio { rendition } else { Rendition::Rung(at) };
-            representation(text, timeline, rendition, (from, until), form, when);
+            representation(text, timeline, rendition, form, span);
         }
         text.push_str("</AdaptationSet>\n");
     };
@@ -140,14 +154,14 @@ fn period(
     text.push_str("</Period>\n");
 }
 
-fn representation(
-    text: &mut String,
-    timeline: &Timeline,
-    rendition: Rendition,
-    (from, until): (i64, Option<i64>),
-    form: Form,
-    (now_ms, turn): (i64, u64),
-) {
+fn representation(text: &mut String, timeline: &Timeline, rendition: Rendition, form: Form, span: Span) {
+    opening(text, timeline, rendition, if span.is_ad(form) { "ad-" } else { "" });
+    addressing::write(text, timeline, rendition, form, span);
+    text.push_str("</Representation>\n");
+}
+
+/// Everything of a Representation but where its segments are.
+pub fn opening(text: &mut String, timeline: &Timeline, rendition: Rendition, prefix: &str) {
     let media = media::media();
     let rate = |units: &[&[u8]]| {
         let sizes: Vec<usize> = units.iter().map(|unit| unit.len()).collect();
@@ -163,7 +177,7 @@ fn representation(
         Rendition::Rung(at) => {
             let rung = &timeline.ladder.rungs()[at];
             let rate = rate(&media.track(timeline.ladder, at).units);
-            let _ = write!(text, "<Representation id=\"{}\" bandwidth=\"{rate}\"", rung.name);
+            let _ = write!(text, "<Representation id=\"{prefix}{}\" bandwidth=\"{rate}\"", rung.name);
             let spoilt = timeline.effect.filter(|_| rendition == TARGET);
             if spoilt == Some(Effect::LadderAttributes) {
                 text.push_str(" frameRate=\"fast\">\n");
@@ -179,44 +193,24 @@ fn representation(
             let rate = rate(&media.audio.units);
             let _ = writeln!(
                 text,
-                "<Representation id=\"audio\" bandwidth=\"{rate}\" codecs=\"mp4a.40.2\" audioSamplingRate=\"48000\">"
+                "<Representation id=\"{prefix}audio\" bandwidth=\"{rate}\" codecs=\"mp4a.40.2\" audioSamplingRate=\"48000\">"
             );
             let channels = if timeline.effect == Some(Effect::ChannelsMatch) { 6 } else { 2 };
             let scheme = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011";
             let _ = writeln!(text, "<AudioChannelConfiguration schemeIdUri=\"{scheme}\" value=\"{channels}\"/>");
         }
     }
-    let scale = timescale(rendition);
-    let number = from + timeline.base;
-    let name = if form == Form::Time { "t_$Time$" } else { "seg_$Number$" };
-    let _ = write!(
-        text,
-        "<SegmentTemplate timescale=\"{scale}\" media=\"$RepresentationID$/{name}.m4s\" initialization=\"$RepresentationID$/init.mp4\""
-    );
-    if form == Form::Number {
-        let ticks = timeline.layout[0] * UNIT_MS * scale / 1000;
-        let _ = writeln!(text, " startNumber=\"{number}\" duration=\"{ticks}\"/>\n</Representation>");
-        return;
-    }
-    let offset = timeline.start_unit(from) * UNIT_MS * scale / 1000;
-    let listing = timeline.listing(now_ms, rendition, turn);
-    let within = |s: &&Segment| s.index >= from && until.is_none_or(|until| s.index < until);
-    let mut listed: Vec<&Segment> = listing.segments.iter().filter(within).collect();
-    if timeline.effect == Some(Effect::MpdGap) && rendition == TARGET && listed.len() > 3 {
-        listed.remove(listed.len() - 3);
-    }
-    let number = listed.first().map_or(number, |s| s.index + timeline.base);
-    let _ = writeln!(text, " startNumber=\"{number}\" presentationTimeOffset=\"{offset}\"><SegmentTimeline>");
-    let spoilt = timeline.effect == Some(Effect::MpdLength) && rendition == TARGET;
-    for segment in listed {
-        let (start, end) = (ticks(rendition, segment.media_unit), ticks(rendition, segment.media_unit + segment.units));
-        let length = if spoilt { String::new() } else { format!(" d=\"{}\"", end - start) };
-        let _ = writeln!(text, "<S t=\"{start}\"{length}/>");
-    }
-    text.push_str("</SegmentTimeline></SegmentTemplate>\n</Representation>\n");
 }
 
-fn timescale(rendition: Rendition) -> i64 {
+/// Where its files are.
+pub fn folder(timeline: &Timeline, rendition: Rendition) -> &'static str {
+    match rendition {
+        Rendition::Rung(at) => timeline.ladder.rungs()[at].name,
+        Rendition::Audio | Rendition::Text => "audio",
+    }
+}
+
+pub fn timescale(rendition: Rendition) -> i64 {
     if rendition == Rendition::Audio { AUDIO_TIMESCALE } else { VIDEO_TIMESCALE }
 }
 
@@ -234,4 +228,12 @@ pub fn by_number(timeline: &Timeline, rendition: Rendition, name: &str, now_ms: 
     let unit = (near - 1..=near + 1).find(|unit| ticks(rendition, *unit) == asked)?;
     let index = unit.div_euclid(timeline.layout[0]);
     (timeline.start_unit(index) == unit).then(|| timeline.name_in_run(index, now_ms))
+}
+
+/// The name by number of an ad's segment, and where the media of its Period begin, in units.
+pub fn of_ad(timeline: &Timeline, name: &str) -> Option<(String, i64)> {
+    let (from, number) = name.strip_prefix("ad")?.split_once('_')?;
+    let from: i64 = from.parse().ok().filter(|from| (0..1 << 40).contains(from))?;
+    let place: i64 = number.parse().ok().filter(|n| (1..=PERIOD).contains(n))?;
+    Some((format!("{}{}", timeline.stem, from + place - 1 + timeline.base), timeline.start_unit(from)))
 }

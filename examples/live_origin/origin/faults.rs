@@ -193,6 +193,18 @@ pub enum Effect {
     SystemNowhere,
     EventsTimeless,
     EventsBack,
+    /// The third newest S of a SegmentTimeline begins half a second before the one before it ends.
+    MpdOverlap,
+    /// A SegmentList lacks its third newest SegmentURL.
+    ListShort,
+    /// startNumber is one too low.
+    NumbersShifted,
+    /// No presentationTimeOffset.
+    PeriodOffset,
+    /// Periods lack their last segment once the next has begun.
+    PeriodShort,
+    /// availabilityTimeOffset promises segments 15 s before their end.
+    OffsetTooLong,
 }
 
 pub fn faults() -> &'static [Fault] {
@@ -654,6 +666,22 @@ static FAULTS: &[Fault] = &[
         &["rendition_available"], &[]) },
     Fault { path: TIME, ..fault("dash_timestamp_jump", Effect::TimestampJump, "CM1", "Timestamps of the MPD's segments jump by 10 s.",
         &["timestamp_continuity"], &["dash_time_mismatch"]) },
+    Fault { path: "runs.mpd", ..fault("timeline_overlap", Effect::MpdOverlap, "CM1", "An S of the SegmentTimeline begins half a second before the one before it ends.",
+        &["timeline_gap"], &["segment_duration"]) },
+    Fault { path: "runs.mpd", ..fault("dash_numbers_shifted", Effect::NumbersShifted, "CM1", "startNumber is one too low: numbers name the segments before those that are meant.",
+        &["dash_time_mismatch"], &[]) },
+    Fault { path: "open.mpd", ..fault("dash_open_missing", Effect::MpdStart(-15), "CM1",
+        "An S with r=-1 and an availabilityStartTime that is 15 s too early: the newest segments by the clock aren't there.", &["dash_live_edge"], &["segment_available"]) },
+    Fault { path: NUMBER, ..fault("dash_offset_too_long", Effect::OffsetTooLong, "CM1",
+        "availabilityTimeOffset promises whole segments 15 s early, and they aren't there.", &["dash_live_edge"], &["segment_available"]) },
+    Fault { path: "list.mpd", ..fault("dash_list_short", Effect::ListShort, "CM1", "The SegmentList of 720p lacks its third newest SegmentURL.",
+        &["mpd_syntax", "dash_time_mismatch"], &["segment_rewritten", "rendition_alignment"]) },
+    Fault { path: "list.mpd", ..fault("dash_list_missing", Effect::NewestMissing, "CM1", "The newest segment of a SegmentList answers 404.",
+        &["segment_available"], &[]) },
+    Fault { path: "periods.mpd", ..fault("dash_period_offset", Effect::PeriodOffset, "CM1", "Periods have no presentationTimeOffset: their media are far in the future.",
+        &["dash_live_edge"], &[]) },
+    Fault { path: "breaks.mpd", ..fault("dash_period_gap", Effect::PeriodShort, "CM1", "Periods of ads begin 2 s after the media of the Period before end, and so do those behind them.",
+        &["timeline_gap"], &[]) },
     Fault { path: TIME, ..fault("dash_encryption_clear", Effect::SamplesClear, "CE1", "ContentProtection announces cenc, the segments are clear.",
         &["encryption"], &[]) },
     Fault { path: TIME, ..fault("dash_encryption_silent", Effect::EncryptionSilent, "CE1", "Segments are encrypted, no ContentProtection says so.",

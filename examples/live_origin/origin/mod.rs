@@ -5,6 +5,9 @@
 //! * `/live/TV1/master.m3u8`: a clean channel by the origin's clock;
 //! * `/live/CM1/number.mpd`, `time.mpd`, `periods.mpd`: the same segments as DASH, for channels of CMAF (`messages.mpd`: without an
 //!   EventStream);
+//! * `/live/CM1/runs.mpd`, `open.mpd`, `list.mpd`, `breaks.mpd`: with S that repeat, that repeat without end, with SegmentLists, with
+//!   Periods of ads;
+//! * `/live/LL1/low_latency.mpd`: with segments that grow;
 //! * `/live/CM1/updates.mpd`: with Location, PatchLocation (`updates.mpp`) and EventStream;
 //! * `/fault/segment_404/TV1/master.m3u8`: the same channel with one defect;
 //! * `/token/TV1/master.m3u8`: clean, with another token on each URI of each playlist;
@@ -27,6 +30,7 @@
     clippy::cast_possible_wrap
 )]
 
+mod addressing;
 mod ads;
 mod answer;
 mod body;

@@ -128,7 +128,8 @@ fn fits(channel: &Channel, resource: &Resource) -> bool {
             channel.format == Format::Cmaf
         }
         Resource::Playlist(Rendition::Text) | Resource::Segment(Rendition::Text, _) => subtitles::has(channel),
-        Resource::Mpd(..) | Resource::Patch => channel.format == Format::Cmaf && !channel.parts,
+        Resource::Mpd(form, _) => channel.format == Format::Cmaf && channel.parts == (*form == Form::LowLatency),
+        Resource::Patch => channel.format == Format::Cmaf && !channel.parts,
         Resource::Part(..) => channel.parts,
         Resource::IFrames(rendition) => i_frames::has(channel) && matches!(rendition, Rendition::Rung(_)),
         _ => true,
