@@ -15,10 +15,12 @@ const MAKING_ITEMS: Duration = Duration::from_millis(1_500);
 /// A channel for which no item is ever made.
 const HOPELESS: &str = "CH_0";
 
-/// The last value of each key.
 #[derive(Debug, Default)]
 struct Told {
+    /// The last value of each key.
     values: BTreeMap<String, String>,
+    /// Every value that differed from the one before it.
+    changes: BTreeMap<String, Vec<String>>,
     /// Ends of keys, and since when they were discovered.
     discovered: BTreeMap<String, Instant>,
     refused: usize,
@@ -47,6 +49,11 @@ impl Trapper {
     /// The last value of an item.
     pub fn value(&self, key: &str) -> Option<String> {
         self.told.lock().unwrap().values.get(key).cloned()
+    }
+
+    /// The values that an item has had, each as often as it changed to it.
+    pub fn values(&self, key: &str) -> Vec<String> {
+        self.told.lock().unwrap().changes.get(key).cloned().unwrap_or_default()
     }
 }
 
@@ -85,7 +92,10 @@ fn take(told: &mut Told, data: &[Value]) -> String {
         }
         let made = told.discovered.iter().any(|(end, since)| key.ends_with(end) && since.elapsed() > MAKING_ITEMS);
         if made || key == "packager.alerting.alive" {
-            told.values.insert(key.to_owned(), value.to_owned());
+            let before = told.values.insert(key.to_owned(), value.to_owned());
+            if before.as_deref() != Some(value) {
+                told.changes.entry(key.to_owned()).or_default().push(value.to_owned());
+            }
         } else {
             failed += 1;
         }

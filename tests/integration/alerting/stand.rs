@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Longer than anything takes here, also on a busy machine: only a test that would fail meets it.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 pub struct Stand {
     pub prometheus: Prometheus,
@@ -81,8 +81,8 @@ impl Stand {
         self.exporter = Some(exporter(&self.files, &self.postgres, &self.address, &self.alertmanager.address).await);
     }
 
-    /// Waits until so many alerts are in this state in Alertmanager.
-    pub async fn alerts(&self, filter: &str, state: &str, count: usize) {
+    /// Waits until so many alerts are in this state in Alertmanager; they.
+    pub async fn alerts(&self, filter: &str, state: &str, count: usize) -> Vec<Value> {
         let url = url::Url::parse_with_params(
             &format!("http://{}/api/v2/alerts", self.alertmanager.address),
             [("filter", filter)],
@@ -91,10 +91,11 @@ impl Stand {
         self.until(&format!("{count} {state} in Alertmanager: {filter}"), async || {
             let text = self.client.get(url.clone()).send().await.unwrap().text().await.unwrap();
             let alerts: Value = serde_json::from_str(&text).unwrap();
-            let found = alerts.as_array().unwrap().iter().filter(|alert| alert["status"]["state"] == state).count();
-            if found == count { Ok(()) } else { Err(text) }
+            let alerts = alerts.as_array().unwrap().iter().filter(|alert| alert["status"]["state"] == state);
+            let found: Vec<Value> = alerts.cloned().collect();
+            if found.len() == count { Ok(found) } else { Err(text) }
         })
-        .await;
+        .await
     }
 
     /// Waits until the database has the newest alert of this name and channel (or none) in this state.
@@ -108,12 +109,11 @@ impl Stand {
         .await
     }
 
-    /// Waits until Zabbix's item has this value.
-    pub async fn valued(&self, channel: &str, alert: &str, value: &str) {
+    /// Waits until Zabbix's item has had these values, one after the other and no other.
+    pub async fn valued(&self, channel: &str, alert: &str, values: &[&str]) {
         let key = format!("packager.alert[{channel},{alert}]");
-        self.until(&format!("{key} is {value} in Zabbix"), async || {
-            let found = self.zabbix.value(&key);
-            if found.as_deref() == Some(value) { Ok(()) } else { Err(format!("{:?}", self.zabbix)) }
+        self.until(&format!("{key} has been {values:?} in Zabbix"), async || {
+            if self.zabbix.values(&key) == values { Ok(()) } else { Err(format!("{:?}", self.zabbix)) }
         })
         .await;
     }
