@@ -46,9 +46,6 @@ impl From<sqlx::migrate::MigrateError> for StoreError {
     fn from(error: sqlx::migrate::MigrateError) -> Self {
         match error {
             sqlx::migrate::MigrateError::Execute(error) => error.into(),
-            sqlx::migrate::MigrateError::VersionMissing(version) => Self::Refused(format!(
-                "its schema has migration {version}, which this exporter doesn't know: start the newer exporter"
-            )),
             other => Self::Refused(format!("migrations can't be applied: {other}")),
         }
     }

@@ -20,8 +20,9 @@ pub use sync::{Changed, Sync, Synced, Wanted};
 
 use serde_json::Value;
 use sqlx::PgPool;
+use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -30,7 +31,12 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// PostgreSQL's own default is 100 in all.
 const CONNECTIONS: u32 = 16;
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
+/// Migrations only add, so that an older exporter goes on where a newer one has been: what it doesn't know is left alone.
+static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
+    let mut all = sqlx::migrate!();
+    all.set_ignore_missing(true);
+    all
+});
 
 /// How it stands with the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,9 +98,15 @@ impl Store {
     /// Applies the migrations that are missing.
     ///
     /// # Errors
-    /// A database that is away, or that a newer exporter has migrated further.
+    /// A database that is away, or whose migrations were changed by hand.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        MIGRATIONS.run(&self.pool).await.map_err(StoreError::from)
+        MIGRATIONS.run(&self.pool).await?;
+        let last: Option<i64> =
+            sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(&self.pool).await?;
+        if let Some(migration) = last.filter(|last| MIGRATIONS.iter().all(|known| known.version < *last)) {
+            tracing::warn!(migration, "the schema is of a newer exporter; this one goes on with what it knows of it");
+        }
+        Ok(())
     }
 
     /// An answer of the database at this moment.

@@ -18,6 +18,7 @@ impl Stack {
         Self::on(Postgres::start(), arguments).await
     }
 
+    /// Until its catalogue is the database's.
     pub async fn on(postgres: Postgres, arguments: &[&str]) -> Self {
         let files = Files::new(&[]);
         let mut program = command(files.folder());

@@ -66,6 +66,17 @@ impl Postgres {
         self.psql(database, sql)
     }
 
+    /// What a command-line tool of PostgreSQL prints, with the database's connection and `input` on its standard input.
+    pub fn tool(&self, program: &str, database: &str, arguments: &[&str], input: &str) -> String {
+        let mut command = Command::new(program);
+        command.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "monitor_app", "-d", database]);
+        let mut child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{program} {arguments:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// Ends it at once, as a machine that fails does.
     pub fn stop(&mut self) {
         run(Command::new("kill").args(["-s", "QUIT", &self.child.id().to_string()]));

@@ -216,7 +216,7 @@ impl Prometheus {
         }
     }
 
-    async fn ask(&self, path: &str, name: &str, value: &str) -> Value {
+    pub async fn ask(&self, path: &str, name: &str, value: &str) -> Value {
         let url = Url::parse_with_params(&format!("http://{}/api/v1/{path}", self.address), [(name, value)]).unwrap();
         let text = self.client.get(url).send().await.unwrap().text().await.unwrap();
         let answer: Value = serde_json::from_str(&text).unwrap();
