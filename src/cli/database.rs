@@ -99,7 +99,7 @@ fn create(file: &Path, name: &str, role: Role) -> Result<String, String> {
     tokens.0.push(Token { name: name.to_owned(), role, sha256: hash(&token) });
     write(file, &tokens)?;
     Ok(format!(
-        "{token}\nIt is shown this once; {} keeps its hash. Start the exporter again to let it in.\n",
+        "{token}\nIt is shown this once; {} keeps its hash. A running exporter lets it in within seconds.\n",
         file.display()
     ))
 }
@@ -116,7 +116,7 @@ fn revoke(file: &Path, name: &str) -> Result<String, String> {
         return Err(format!("{} has no token `{name}`", file.display()));
     }
     write(file, &tokens)?;
-    Ok(format!("Token `{name}` is revoked. Start the exporter again to shut it out.\n"))
+    Ok(format!("Token `{name}` is revoked. A running exporter shuts it out within seconds.\n"))
 }
 
 /// All or nothing: a half-written file would shut everyone out.

@@ -3,7 +3,7 @@
 use super::args::Serve;
 use super::{Exit, backend, logging};
 use crate::store::Store;
-use crate::web::api::{Alertmanager, Api, Tokens};
+use crate::web::api::{Alertmanager, Api, TokenFile};
 use crate::web::listen::ListenAddress;
 use crate::web::security::Security;
 use crate::web::server::{Bounds, serve};
@@ -17,6 +17,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How often acknowledged alerts are looked up in Alertmanager.
 const SILENCED_EVERY: Duration = Duration::from_secs(5);
+/// How often --api.tokens-file is looked at.
+const TOKENS_EVERY: Duration = Duration::from_secs(1);
 
 /// Serves until SIGTERM or SIGINT; a second one ends it at once.
 ///
@@ -32,13 +34,16 @@ pub fn run(args: &Serve) -> Result<Exit, String> {
         let api = Api {
             loopback: false,
             zabbix: Some(zabbix),
-            tokens: args.tokens.as_deref().map(Tokens::load).transpose().map_err(|e| e.to_string())?.map(Arc::new),
+            tokens: args.tokens.as_deref().map(TokenFile::load).transpose().map_err(|e| e.to_string())?.map(Arc::new),
             alertmanager: args.alertmanager.as_ref().map(Alertmanager::new).transpose()?,
             probe_name: args.probe_name.clone(),
             store: store.clone(),
         };
         if let (Some(store), Some(alertmanager)) = (&store, &api.alertmanager) {
             tokio::spawn(alertmanager.clone().follow(store.clone(), SILENCED_EVERY));
+        }
+        if let Some(tokens) = &api.tokens {
+            tokio::spawn(tokens.clone().follow(TOKENS_EVERY));
         }
         if let Some(store) = &store {
             tokio::spawn(forget(store.clone(), args.alerts_kept));

@@ -1,6 +1,6 @@
 //! What stands before every route: users, rate, and the response's security headers.
 
-use super::api::{self, Tokens};
+use super::api::{self, TokenFile};
 use super::respond;
 use super::security::{Denied, Security};
 use axum::extract::{Request, State};
@@ -17,13 +17,13 @@ const CHALLENGE: &str = "Basic realm=\"packager_exporter\", charset=\"UTF-8\"";
 #[derive(Clone)]
 pub struct Guard {
     pub security: Arc<Security>,
-    pub tokens: Option<Arc<Tokens>>,
+    pub tokens: Option<Arc<TokenFile>>,
 }
 
 /// exporter-toolkit guards every path, health included; so does this. A token of the API stands for a user.
 pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let now = guard.security.current().await;
-    let holder = guard.tokens.is_some_and(|tokens| tokens.knows(request.headers()));
+    let holder = guard.tokens.is_some_and(|tokens| tokens.current().knows(request.headers()));
     let api = request.uri().path().contains("/api/");
     let mut response = match guard.security.admit(&now, request.headers(), holder).await {
         Ok(()) => next.run(request).await,

@@ -51,5 +51,6 @@ mod postgres;
 mod prometheus;
 mod rules;
 mod schema;
+mod tokens;
 mod watch;
 mod zabbix;

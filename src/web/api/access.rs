@@ -43,7 +43,12 @@ impl Tokens {
     /// # Errors
     /// A file that can't be read, with line and column of what is wrong.
     pub fn load(path: &Path) -> Result<Self, Errors> {
-        let document = Document::open(path)?;
+        Self::read(&Document::open(path)?)
+    }
+
+    /// # Errors
+    /// The same of a file that is read already.
+    pub(super) fn read(document: &Document) -> Result<Self, Errors> {
         let file: File = document::read(&document.root).map_err(|faults| document.errors(faults))?;
         Ok(Self(file.tokens))
     }
@@ -91,6 +96,7 @@ impl State {
             let how = "send Authorization: Bearer TOKEN; `packager_exporter token create` makes one";
             return Err(Problem::new(StatusCode::UNAUTHORIZED, how));
         };
+        let tokens = tokens.current();
         let holder = tokens.holder(token);
         let holder = holder.ok_or_else(|| Problem::new(StatusCode::UNAUTHORIZED, "this token is not known"))?;
         if holder.role < role {

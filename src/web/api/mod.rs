@@ -13,12 +13,14 @@ mod problem;
 mod probes;
 mod silence;
 mod templates;
+mod token_file;
 mod webhook;
 mod zabbix;
 
 pub use access::{Role, Token, Tokens, hash};
 pub use import::{csv_of, rows_of};
 pub use silence::Alertmanager;
+pub use token_file::TokenFile;
 
 use super::State;
 use crate::store::{Shown, Store};
@@ -41,7 +43,7 @@ pub struct Api {
     /// `None`: the catalogue is in files, and there is nothing to write to.
     pub store: Option<Store>,
     /// `None`: whoever reaches the API may write, if it is [`Api::loopback`].
-    pub tokens: Option<Arc<Tokens>>,
+    pub tokens: Option<Arc<TokenFile>>,
     /// It can be reached from this machine alone.
     pub loopback: bool,
     /// Where silences are set.

@@ -1,0 +1,48 @@
+//! `--api.tokens-file` is followed while the exporter runs.
+
+use crate::database::Stack;
+use crate::exporter::{command, ended};
+use std::path::Path;
+
+fn token(folder: &Path, arguments: &[&str]) -> String {
+    let mut program = command(folder);
+    let (code, text, error) = ended(&program.arg("token").args(arguments).output().unwrap());
+    assert_eq!(code, 0, "{arguments:?}: {error}");
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_counts_as_soon_as_it_is_made_and_no_longer_when_it_is_revoked() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("t.yml");
+    let named = file.to_str().unwrap();
+    let create = |name: &str| {
+        let text = token(folder.path(), &["create", "--api.tokens-file", named, "--role", "read", name]);
+        text.lines().next().unwrap().to_owned()
+    };
+    let first = create("first");
+    let stack = Stack::start(&["--api.tokens-file", named]).await;
+    let status = async |token: &str| stack.send(stack.request("GET", "/channels").bearer_auth(token)).await.0;
+    assert_eq!(status(&first).await, 200);
+
+    let second = create("second");
+    stack.until("the new token counts", async || status(&second).await == 200).await;
+    token(folder.path(), &["revoke", "--api.tokens-file", named, "first"]);
+    stack.until("the revoked token is shut out", async || status(&first).await == 401).await;
+    assert_eq!(status(&second).await, 200);
+
+    let good = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, "tokens:\n  - {name: second, rule: admin}\n").unwrap();
+    let complaint = "tokens file is bad; the old tokens stay in force";
+    stack.until("the bad file is told", async || stack.exporter.log().contains(complaint)).await;
+    assert!(stack.exporter.log().contains("t.yml:2"), "{}", stack.exporter.log());
+    assert_eq!((status(&second).await, status(&first).await), (200, 401), "a bad file changes nothing");
+    std::fs::remove_file(&file).unwrap();
+    stack.until("the missing file is told", async || stack.exporter.log().matches(complaint).count() == 2).await;
+    assert_eq!(status(&second).await, 200, "a file that is gone neither opens nor shuts");
+
+    std::fs::write(&file, good).unwrap();
+    let third = create("third");
+    stack.until("the good file counts again", async || status(&third).await == 200).await;
+    assert_eq!(stack.exporter.log().matches(complaint).count(), 2, "each mistake is told once");
+}
