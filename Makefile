@@ -5,7 +5,7 @@ RUST_FILES = $(shell git ls-files --cached --others --exclude-standard '*.rs')
 
 .PHONY: demo quiet test check fmt lint deny advisories unit docs detection bench tools
 
-## A live origin, the exporter and channels to probe; no database. Ends with Ctrl-C.
+## A live origin, the exporter and channels to probe; over PostgreSQL where it is installed. Ends with Ctrl-C.
 demo:
 	$(CARGO) build --locked --bin packager_exporter --example live_origin
 	examples/demo/run.sh

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A live origin, the exporter, and channels to probe, clean ones and faulty ones. Ends with Ctrl-C.
+# A live origin, the exporter, and channels to probe, clean ones and faulty ones; where PostgreSQL is installed, over a database that is thrown
+# away at the end. Ends with Ctrl-C.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -7,13 +8,15 @@ origin_address=${ORIGIN_ADDRESS:-127.0.0.1:18085}
 exporter_address=${EXPORTER_ADDRESS:-127.0.0.1:10115}
 target=${CARGO_TARGET_DIR:-target}/debug
 work=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null; wait 2>/dev/null; rm -rf "$work"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || true; database_stop; wait 2>/dev/null || true; rm -rf "$work"' EXIT
+source examples/demo/database.sh
 trap 'exit 0' INT TERM
 
 cp examples/demo/config/*.yml "$work/"
 sed -i "s/127.0.0.1:18085/$origin_address/" "$work/channels.yml"
 "$target/examples/live_origin" --listen "$origin_address" >"$work/origin.log" 2>&1 &
 origin=$!
+if database_start "$work"; then export DATABASE_URL=$database_url; else unset DATABASE_URL; fi
 "$target/packager_exporter" serve --config.file "$work/exporter.yml" --web.listen-address "$exporter_address" \
   --log.level warn &
 exporter=$!
@@ -24,6 +27,14 @@ for _ in $(seq 100); do
   if ! kill -0 $origin 2>/dev/null; then cat "$work/origin.log" >&2; echo "The origin did not start: is $origin_address taken? Set ORIGIN_ADDRESS." >&2; exit 1; fi
   sleep 0.1
 done
+if [ -n "${DATABASE_URL:-}" ]; then
+  import_catalogue "$work/channels.yml" "$target/packager_exporter" || { echo "The demo's channels could not be imported." >&2; exit 1; }
+  count=$(grep -c 'channel_code:' "$work/channels.yml")
+  for _ in $(seq 100); do
+    curl -s "http://$exporter_address/metrics" | grep -q "^packager_exporter_catalog_channels $count$" && break
+    sleep 0.1
+  done
+fi
 
 cat <<TEXT
 
@@ -37,6 +48,18 @@ Open:
 At a terminal:
   $target/packager_exporter probe http://$origin_address/fault/playlist_stale/TV1/master.m3u8 --every 2s --for 20s
 TEXT
+if [ -n "${DATABASE_URL:-}" ]; then
+  cat <<TEXT
+The channels are in PostgreSQL:
+  http://$exporter_address/api/v1/health
+  http://$exporter_address/api/v1/channels?limit=5
+  curl -s 'http://$exporter_address/api/v1/channels?q=CLEAN'
+  psql '$DATABASE_URL' -c 'SELECT id, channel_code, template_id, enabled FROM channels'
+  psql '$DATABASE_URL' -c "UPDATE templates SET segment_duration_target = 4 WHERE template_name = 'DEMO_6S'"   # counts with the next probe
+TEXT
+else
+  echo "The channels are in a file, without the channel API: $database_missing."
+fi
 
 channels=$(sed -n 's/^ *- *channel_code: *//p' "$work/channels.yml")
 probe() { curl -s -G "http://$exporter_address/probe" --data-urlencode "target=$1"; }
