@@ -9,6 +9,7 @@ pub mod splice;
 pub mod drm;
 pub mod stream;
 pub mod finding;
+pub mod xml;
 pub mod codec;
 pub mod crypt;
 pub mod container;

@@ -93,7 +93,7 @@ pub struct Rendition {
     /// DASH: video and audio of one group have media times that can be compared.
     pub group: Option<String>,
     pub video_range: Option<String>,
-    /// HLS: its pictures are said to have closed captions (`true`), or none (CLOSED-CAPTIONS=NONE).
+    /// Its pictures are said to have closed captions (`true`), or none (CLOSED-CAPTIONS=NONE).
     pub captions: Option<bool>,
     /// HLS: SUPPLEMENTAL-CODECS, split at commas: `dvh1.08.07/db4h`.
     pub supplemental: Vec<String>,

@@ -256,6 +256,8 @@ fn clean_channels() -> Vec<(String, String, &'static str)> {
         ),
         ("CB1 as DASH", "live/CB1/time.mpd", "The segments of CB1, under cbcs, in an MPD with ContentProtection"),
         ("LL1 as DASH", "live/LL1/low_latency.mpd", "The segments of LL1, by number, to be asked for while they grow"),
+        ("CT1 as DASH", "live/CT1/time.mpd", "Closed captions announced by Accessibility, subtitles as wvtt and stpp"),
+        ("CT1 as DASH in Periods", "live/CT1/periods.mpd", "The same in Periods of five segments"),
         ("CE1 as DASH", "live/CE1/time.mpd", "The segments of CE1, under cenc, in an MPD with ContentProtection"),
         (
             "HV1 as DASH",

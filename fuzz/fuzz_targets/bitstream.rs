@@ -1,13 +1,13 @@
-//! Parameter sets and headers of the codecs. The first byte chooses which.
+//! Parameter sets and headers of the codecs, and TTML documents. The first byte chooses which.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use packager_exporter::codec::{aac, av1, h264, hevc, opus, rfc6381, sei};
+use packager_exporter::codec::{aac, av1, h264, hevc, opus, rfc6381, sei, ttml};
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((&which, bytes)) = bytes.split_first() else { return };
-    match which % 8 {
+    match which % 9 {
         0 => drop(h264::parameters(bytes)),
         1 => drop(hevc::parameters(bytes)),
         2 => drop(av1::parameters(bytes)),
@@ -15,6 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
         4 => drop(aac::elementary_stream(bytes)),
         5 => drop((sei::mastering(bytes), sei::content(bytes))),
         6 => drop(std::str::from_utf8(bytes).ok().and_then(rfc6381::Codec::parse)),
+        7 => drop(ttml::document(bytes)),
         _ => drop(opus::Packets::default().push(bytes, |_| ())),
     }
 });

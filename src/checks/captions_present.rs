@@ -1,10 +1,12 @@
+mod fragmented;
+
 use super::input::{self, about, sound};
 use super::{Context, Group, Meta, Verdict, Violation};
 use crate::container::{Container, Cues};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::{DefectKind, Severity};
 use crate::history::RenditionPast;
-use crate::stream::Media;
+use crate::stream::{Media, Protocol};
 use crate::units::{MPEG_TIMESCALE, MediaTime, Seconds, Timestamp};
 
 pub const META: Meta = Meta {
@@ -12,29 +14,32 @@ pub const META: Meta = Meta {
     severity: Severity::Minor,
     group: Group::Segments,
     help: "fails when WebVTT subtitles can't be read, or when X-TIMESTAMP-MAP puts all cues of a segment outside of the video of the \
-           same time (judged beside transport streams, whose clock it names); or when a variant announces closed captions \
-           (CEA-608 or CEA-708) and no picture that was looked at has any",
-    reference: "RFC 8216 3.5; RFC 8216bis 4.4.6.2; W3C WebVTT 4.1; ATSC A/53 part 4, 6.2",
+           same time (judged beside transport streams, whose clock it names); when subtitles in MP4 (stpp, wvtt) have no samples, samples \
+           that are no TTML document or no cues, or TTML cues outside of their samples; or when a variant or an AdaptationSet announces \
+           closed captions (CEA-608 or CEA-708) and no picture that was looked at has any",
+    reference: "RFC 8216 3.5; RFC 8216bis 4.4.6.2; W3C WebVTT 4.1; W3C TTML2; ISO/IEC 14496-30; ATSC A/53 part 4, 6.2; SCTE 214-1 (CEA-608 \
+                and CEA-708 in DASH)",
     needs_history: false,
 };
 
 params! {
     /// Seconds by which a segment's cues may lie outside of its time.
     tolerance: f64 = 2.0,
-    /// Seconds for which announced closed captions may be missing; they may pause in inserted ads.
+    /// Seconds for which announced closed captions, or every sample of subtitles, may be missing; captions may pause in inserted ads.
     closed_captions_timeout: f64 = 30.0,
 }
 
-const NONE: &str = "no WebVTT segment was inspected, nor enough video with closed captions announced";
+const NONE: &str = "no segment of subtitles was inspected, nor enough video with closed captions announced";
 /// Segments without closed captions that are the least to judge by.
 const SEGMENTS: usize = 3;
 
 pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
     let video = context.renditions().find_map(|(facts, past)| Video::of(facts, past));
-    input::each(context, NONE, |facts, past| judge(facts, past, video.as_ref(), params))
+    input::each(context, NONE, |facts, past| judge(context, facts, past, video.as_ref(), params))
 }
 
 fn judge(
+    context: &Context<'_>,
     facts: &RenditionFacts,
     past: &RenditionPast,
     video: Option<&Video<'_>>,
@@ -44,7 +49,8 @@ fn judge(
     let segments = input::inspected(facts, past)?;
     let mut texts = segments.iter().rev().filter_map(|s| Some((*s, text(s)?))).peekable();
     if texts.peek().is_none() {
-        return closed(facts, &segments, params);
+        return fragmented::judge(context, facts, &segments, params)
+            .or_else(|| closed(context.output.protocol, facts, &segments, params));
     }
     let judged = texts.map(|(segment, cues)| {
         unreadable(segment).or_else(|| misplaced(segment, cues, video?.beside(segment, &restarts)?, params))
@@ -53,7 +59,12 @@ fn judge(
 }
 
 /// Closed captions inside the pictures: any segment that has them is enough, and a few without say nothing.
-fn closed(facts: &RenditionFacts, segments: &[&SegmentFacts], params: &Params) -> Option<Vec<Violation>> {
+fn closed(
+    protocol: Protocol,
+    facts: &RenditionFacts,
+    segments: &[&SegmentFacts],
+    params: &Params,
+) -> Option<Vec<Violation>> {
     facts.rendition.captions.filter(|announced| *announced)?;
     let looked: Vec<_> = segments.iter().filter_map(|s| Some((*s, carried(s)?))).collect();
     if looked.iter().any(|(_, carried)| *carried) {
@@ -66,9 +77,9 @@ fn closed(facts: &RenditionFacts, segments: &[&SegmentFacts], params: &Params) -
         return None;
     }
     let count = looked.len();
-    let message = format!(
-        "CLOSED-CAPTIONS announces captions, and none of {count} segments within {seconds:.0} s has CEA-608 or CEA-708"
-    );
+    let by = if protocol == Protocol::Dash { "Accessibility" } else { "CLOSED-CAPTIONS" };
+    let message =
+        format!("{by} announces captions, and none of {count} segments within {seconds:.0} s has CEA-608 or CEA-708");
     Some(vec![about(last, message).with("segments", count)])
 }
 

@@ -162,6 +162,7 @@ pub fn track(id: u32, media: Media, start: f64, duration: f64) -> Track {
         parameters: Some(Arc::new(parameters(media))),
         changed: None,
         captions: None,
+        subtitles: None,
         keyframes_at: Vec::new(),
         protection: None,
     }

@@ -17,5 +17,6 @@ pub mod opus;
 pub mod picture;
 pub mod sei;
 pub mod sets;
+pub mod ttml;
 #[cfg(test)]
 mod tests;

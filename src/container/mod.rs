@@ -87,6 +87,17 @@ pub struct Cues {
     pub span: Option<(Seconds, Seconds)>,
 }
 
+/// Subtitles of a track of fragmented MP4 (`stpp`, `wvtt`).
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Subtitles {
+    /// Samples that could be read.
+    pub samples: u64,
+    /// Cues in them; a pause has none.
+    pub cues: u64,
+    /// Of TTML: when the first begins and the last ends on the track's clock, an end perhaps never.
+    pub span: Option<(Seconds, Seconds)>,
+}
+
 /// X-TIMESTAMP-MAP (RFC 8216 3.5): a cue's time and the MPEG time stamp that is the same instant.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TimestampMap {
@@ -151,6 +162,8 @@ pub struct Track {
     pub changed: Option<Arc<Parameters>>,
     /// Video: closed captions (CEA-608 or CEA-708) come with its pictures; `None` where that can't be told.
     pub captions: Option<bool>,
+    /// Text in MP4: what its samples have to show; `None` where none could be read.
+    pub subtitles: Option<Subtitles>,
     /// Video: presentation times of the key frames in their order, the first [`MAX_KEYFRAMES`].
     pub keyframes_at: Vec<MediaTime>,
     /// MP4: how its samples here are encrypted; `None` where they are clear.
@@ -176,6 +189,7 @@ impl Track {
             parameters: None,
             changed: None,
             captions: None,
+            subtitles: None,
             keyframes_at: Vec::new(),
             protection: None,
         }

@@ -3,6 +3,7 @@ mod damage;
 mod mp4;
 mod other;
 mod protection;
+mod subtitles;
 mod surgery;
 mod ts;
 

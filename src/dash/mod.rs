@@ -22,7 +22,6 @@ mod template;
 pub mod timing;
 mod updates;
 mod values;
-mod xml;
 
 #[cfg(test)]
 mod tests;
@@ -38,6 +37,7 @@ pub use splices::is_scte35;
 pub use template::{Template, Values};
 
 use crate::finding::{Defect, DefectKind, Position};
+use crate::xml;
 use notes::Notes;
 use url::Url;
 

@@ -1,7 +1,7 @@
 //! Where things stand in the text, and the bounded list of what is wrong with them.
 
-use super::xml;
 use crate::finding::{Defect, DefectKind, Position};
+use crate::xml;
 use memchr::memchr_iter;
 use roxmltree::Node;
 use std::fmt;

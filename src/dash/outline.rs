@@ -1,6 +1,8 @@
 //! An MPD at one instant → renditions with their timelines, as the playlists of HLS become them.
 
-use super::model::{AdaptationSet, Addressing, Listing, Mpd, Pace, Period, Representation, Segments, Source};
+use super::model::{
+    AdaptationSet, Addressing, Descriptor, Listing, Mpd, Pace, Period, Representation, Segments, Source,
+};
 use super::spans::{Span, Stretch, spans};
 use super::template::Values;
 use super::timing;
@@ -224,7 +226,7 @@ fn rendition(set: &AdaptationSet, representation: &Representation) -> Rendition 
         language: set.language.clone(),
         group: Some(clock_of(&representation.addressing)),
         video_range: range::of(set),
-        captions: None,
+        captions: captions(set),
         supplemental: Vec::new(),
         channels: representation.channels.as_ref().and_then(|c| c.value.clone()),
         line: Some(representation.line),
@@ -232,6 +234,14 @@ fn rendition(set: &AdaptationSet, representation: &Representation) -> Rendition 
     let label = set.language.as_deref().or(set.label.as_deref()).unwrap_or_default();
     rendition.name = names::base_name(&rendition, label);
     rendition
+}
+
+/// Closed captions announced by Accessibility (SCTE 214-1); silence about them says nothing.
+fn captions(set: &AdaptationSet) -> Option<bool> {
+    let closed = |d: &Descriptor| {
+        d.scheme.starts_with("urn:scte:dash:cc:cea-608") || d.scheme.starts_with("urn:scte:dash:cc:cea-708")
+    };
+    (set.media == Media::Video && set.accessibility.iter().any(closed)).then_some(true)
 }
 
 /// Renditions play together whose media times mean the same: those with one presentationTimeOffset.

@@ -6,10 +6,10 @@ mod selector;
 
 use super::notes::{Notes, Shown};
 use super::values::{self, instant};
-use super::xml;
 use crate::finding::{Defect, DefectKind, Position};
 use crate::stream::date;
 use crate::units::Timestamp;
+use crate::xml;
 use document::Document;
 use roxmltree::Node;
 

@@ -323,6 +323,7 @@ fn track(id: u32, media: Media, start: u64) -> Track {
         parameters: None,
         changed: None,
         captions: None,
+        subtitles: None,
         keyframes_at: Vec::new(),
         protection: None,
     }

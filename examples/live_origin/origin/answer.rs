@@ -18,7 +18,8 @@ use super::route::{Mode, Resource, Route};
 use super::state::State;
 use super::timeline::{EPOCH_MS, Rendition, TARGET, Timeline};
 use super::{
-    body, cenc, dash, events, i_frames, low_latency, mp4, packager, playlist, sample_aes, sound, subtitles, ts, updates,
+    body, cenc, dash, events, i_frames, low_latency, mp4, packager, playlist, sample_aes, sound, subtitles, texts, ts,
+    updates,
 };
 
 pub const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
@@ -224,9 +225,12 @@ fn served(timeline: &Timeline, rendition: Rendition) -> Rendition {
 fn init(timeline: &Timeline, now_ms: i64, rendition: Rendition) -> Reply {
     let media = media::media();
     let rendition = served(timeline, rendition);
+    if matches!(rendition, Rendition::Text | Rendition::Ttml) {
+        return whole("application/mp4", texts::init(rendition, timeline.effect).into(), Some(EPOCH_MS));
+    }
     let (track, kind) = match rendition {
         Rendition::Rung(at) => (media.track(timeline.ladder, at), "video/mp4"),
-        Rendition::Audio | Rendition::Text => (&media.audio, "audio/mp4"),
+        Rendition::Audio | Rendition::Text | Rendition::Ttml => (&media.audio, "audio/mp4"),
     };
     match timeline.effect {
         Some(Effect::InitMissing) => not_found(),
@@ -283,11 +287,15 @@ async fn segment(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, rendition: Ren
             ("audio/aac", sound::packed(&media.sound[at], first, count, shift, effect))
         }
         (Format::Cmaf, Rendition::Rung(at)) => {
-            let track = media.track(timeline.ladder, at);
+            let bare = timeline.ladder == Ladder::Captioned && effect == Some(Effect::CaptionsMissing);
+            let track = media.track(if bare { Ladder::Avc } else { timeline.ladder }, at);
             let bytes = mp4::segment(track, mp4::Kind::Video, first, count, shift, effect);
             ("video/mp4", if timeline.ads { events::with(&bytes, &segment, effect) } else { bytes })
         }
-        (_, Rendition::Text) => {
+        (Format::Cmaf, Rendition::Text | Rendition::Ttml) => {
+            ("application/mp4", texts::segment(rendition, &segment, effect))
+        }
+        (_, Rendition::Text | Rendition::Ttml) => {
             let start = ts::presentation_start(media.transport(timeline.ladder, 0, None)[0], first, shift);
             ("text/vtt", subtitles::segment(&segment, start, effect))
         }

@@ -1,7 +1,7 @@
 //! The clean channels. The letters of a name choose the kind, the number after them one of many.
 
 use super::crypt::Cipher;
-use super::{i_frames, packager, subtitles};
+use super::{captions, i_frames, packager, subtitles};
 
 /// A kind of clean channel, under the name of its first.
 #[derive(Debug)]
@@ -34,6 +34,8 @@ pub enum Format {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ladder {
     Avc,
+    /// The same with closed captions.
+    Captioned,
     /// Main 10 with PQ.
     Hevc,
     /// AAC alone.
@@ -50,12 +52,13 @@ impl Channel {
         match self.prefix {
             "HV" => Ladder::Hevc,
             "AU" | "AT" => Ladder::Sound,
+            captions::TRANSPORT | captions::CMAF => Ladder::Captioned,
             _ => Ladder::Avc,
         }
     }
 }
 
-static CHANNELS: [Channel; 20] = [
+static CHANNELS: [Channel; 22] = [
     Channel {
         name: "TV1",
         help: "HLS with muxed transport streams, four rungs, segments of 2 s, ten in the window",
@@ -289,6 +292,30 @@ static CHANNELS: [Channel; 20] = [
         help: "Audio alone: three rungs of AAC in transport streams, segments of 2 s, ten in the window",
         prefix: "AT",
         format: Format::Ts,
+        units: 1,
+        window: 10,
+        reset: None,
+        parts: false,
+        ads: false,
+        cipher: Cipher::Clear,
+    },
+    Channel {
+        name: "CC1",
+        help: "As TV1, with CEA-608 and CEA-708 in every picture",
+        prefix: "CC",
+        format: Format::Ts,
+        units: 1,
+        window: 10,
+        reset: None,
+        parts: false,
+        ads: false,
+        cipher: Cipher::Clear,
+    },
+    Channel {
+        name: "CT1",
+        help: "As CM1, with CEA-608 and CEA-708 in every picture, and subtitles in MP4 as WebVTT and as TTML",
+        prefix: "CT",
+        format: Format::Cmaf,
         units: 1,
         window: 10,
         reset: None,

@@ -4,12 +4,14 @@ use std::fmt::Write;
 
 use super::addressing::{self, Span};
 use super::ads;
+use super::captions;
 use super::cenc;
+use super::channels::Ladder;
 use super::faults::Effect;
 use super::media::{self, AUDIO_TIMESCALE, UNIT_MS, VIDEO_TIMESCALE};
 use super::playlist::{self, date};
 use super::timeline::{ENCODER_LATENCY_MS, EPOCH_MS, Rendition, Segment, TARGET, Timeline};
-use super::updates;
+use super::{subtitles, texts, updates};
 
 /// How the MPD tells its segments apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,41 +129,53 @@ fn period(text: &mut String, timeline: &Timeline, form: Form, span: Span, events
     let _ = writeln!(text, "<Period id=\"p{from}\" start=\"PT{}S\">", start as f64 / 1000.0);
     text.push_str(events);
     let mut set = |rendition: Rendition, id: usize| {
-        let kind = if rendition == Rendition::Audio { "audio" } else { "video" };
+        let (kind, container) = match rendition {
+            Rendition::Rung(_) => ("video", "video/mp4"),
+            Rendition::Audio => ("audio", "audio/mp4"),
+            Rendition::Text | Rendition::Ttml => ("text", "application/mp4"),
+        };
         let id = if timeline.effect == Some(Effect::LadderGroups) { 1 } else { id };
-        let language = if rendition == Rendition::Audio { " lang=\"en\"" } else { "" };
+        let language = if kind != "video" { " lang=\"en\"" } else { "" };
         let _ = writeln!(
             text,
-            "<AdaptationSet id=\"{id}\" contentType=\"{kind}\" mimeType=\"{kind}/mp4\" segmentAlignment=\"true\" startWithSAP=\"1\"{language}>"
+            "<AdaptationSet id=\"{id}\" contentType=\"{kind}\" mimeType=\"{container}\" segmentAlignment=\"true\" startWithSAP=\"1\"{language}>"
         );
         if timeline.ads && kind == "video" && timeline.effect != Some(Effect::MessagesUndeclared) {
             text.push_str("<InbandEventStream schemeIdUri=\"urn:scte:scte35:2013:bin\" value=\"1001\"/>\n");
         }
         text.push_str(&cenc::protection(timeline.cipher, timeline.base, timeline.effect));
-        let all = if rendition == Rendition::Audio { 0..1 } else { 0..timeline.ladder.rungs().len() };
+        if timeline.ladder == Ladder::Captioned && kind == "video" {
+            text.push_str(captions::ACCESSIBILITY);
+        }
+        let all = if kind != "video" { 0..1 } else { 0..timeline.ladder.rungs().len() };
         let gone = |at: usize| {
             let dropped = timeline.effect == Some(Effect::MpdRung) && timeline.ladder.rungs()[at].name == "540p";
             dropped || !playlist::is_listed(timeline.effect, at, span.now_ms)
         };
-        for at in all.filter(|at| rendition == Rendition::Audio || !gone(*at)) {
-            let rendition = if rendition == Rendition::Audio { rendition } else { Rendition::Rung(at) };
+        for at in all.filter(|at| kind != "video" || !gone(*at)) {
+            let rendition = if kind == "video" { Rendition::Rung(at) } else { rendition };
             representation(text, timeline, rendition, form, span);
         }
         text.push_str("</AdaptationSet>\n");
     };
     set(Rendition::Rung(0), 1);
     set(Rendition::Audio, 2);
+    if timeline.texts {
+        set(Rendition::Text, 3);
+        set(Rendition::Ttml, 4);
+    }
     text.push_str("</Period>\n");
 }
 
 fn representation(text: &mut String, timeline: &Timeline, rendition: Rendition, form: Form, span: Span) {
-    opening(text, timeline, rendition, if span.is_ad(form) { "ad-" } else { "" });
+    let prefix = if span.is_ad(form) { "ad-" } else { "" };
+    opening(text, timeline, rendition, span, prefix);
     addressing::write(text, timeline, rendition, form, span);
     text.push_str("</Representation>\n");
 }
 
 /// Everything of a Representation but where its segments are.
-pub fn opening(text: &mut String, timeline: &Timeline, rendition: Rendition, prefix: &str) {
+fn opening(text: &mut String, timeline: &Timeline, rendition: Rendition, span: Span, prefix: &str) {
     let media = media::media();
     let rate = |units: &[&[u8]]| {
         let sizes: Vec<usize> = units.iter().map(|unit| unit.len()).collect();
@@ -189,7 +203,13 @@ pub fn opening(text: &mut String, timeline: &Timeline, rendition: Rendition, pre
                 let _ = writeln!(text, " height=\"{height}\" frameRate=\"{pace}\">");
             }
         }
-        Rendition::Audio | Rendition::Text => {
+        Rendition::Text | Rendition::Ttml => {
+            let segment = timeline.segment(span.from, 0, rendition, span.from);
+            let rate = rate(&[&texts::segment(rendition, &segment, None)[..]; 4]);
+            let (id, codec) = (folder(timeline, rendition), texts::codec(rendition));
+            let _ = writeln!(text, "<Representation id=\"{id}\" bandwidth=\"{rate}\" codecs=\"{codec}\">");
+        }
+        Rendition::Audio => {
             let rate = rate(&media.audio.units);
             let _ = writeln!(
                 text,
@@ -206,7 +226,9 @@ pub fn opening(text: &mut String, timeline: &Timeline, rendition: Rendition, pre
 pub fn folder(timeline: &Timeline, rendition: Rendition) -> &'static str {
     match rendition {
         Rendition::Rung(at) => timeline.ladder.rungs()[at].name,
-        Rendition::Audio | Rendition::Text => "audio",
+        Rendition::Audio => "audio",
+        Rendition::Text => subtitles::FOLDER,
+        Rendition::Ttml => texts::TTML,
     }
 }
 
@@ -217,7 +239,7 @@ pub fn timescale(rendition: Rendition) -> i64 {
 pub fn ticks(rendition: Rendition, unit: i64) -> i64 {
     match rendition {
         Rendition::Audio => media::audio_start(unit),
-        Rendition::Rung(_) | Rendition::Text => unit * UNIT_MS * VIDEO_TIMESCALE / 1000,
+        Rendition::Rung(_) | Rendition::Text | Rendition::Ttml => unit * UNIT_MS * VIDEO_TIMESCALE / 1000,
     }
 }
 

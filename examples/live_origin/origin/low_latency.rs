@@ -115,7 +115,7 @@ pub fn part_bytes(timeline: &Timeline, index: i64, rendition: Rendition, at: i64
     let (media, unit) = (media::media(), timeline.start_unit(index));
     match rendition {
         Rendition::Rung(rung) => mp4::part(&media.video[rung], mp4::Kind::Video, unit, at),
-        Rendition::Audio | Rendition::Text => mp4::part(&media.audio, mp4::Kind::Audio, unit, at),
+        Rendition::Audio | Rendition::Text | Rendition::Ttml => mp4::part(&media.audio, mp4::Kind::Audio, unit, at),
     }
 }
 
@@ -137,7 +137,7 @@ pub fn skippable(listed: usize) -> i64 {
 /// Target duration of a rendition's parts, in seconds.
 fn target(rendition: Rendition) -> f64 {
     match rendition {
-        Rendition::Rung(_) | Rendition::Text => PART_MS as f64 / 1000.0,
+        Rendition::Rung(_) | Rendition::Text | Rendition::Ttml => PART_MS as f64 / 1000.0,
         Rendition::Audio => audio_part_s(AUDIO_PART),
     }
 }
@@ -234,6 +234,7 @@ pub fn tail(text: &mut String, timeline: &Timeline, live: &Live, suffix: &str) {
             Rendition::Rung(at) => RUNGS[at].name,
             Rendition::Audio => "audio",
             Rendition::Text => super::subtitles::FOLDER,
+            Rendition::Ttml => super::texts::TTML,
         };
         let _ = write!(text, "#EXT-X-RENDITION-REPORT:URI=\"../{folder}/index.m3u8{suffix}\"");
         let _ = writeln!(text, ",LAST-MSN={msn},LAST-PART={part}");

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use super::channels::Ladder;
 use super::faults::Effect;
-use super::{mp4, sound, ts};
+use super::{captions, mp4, sound, ts};
 
 /// Units in the loop, and the length of one.
 pub const LOOP_UNITS: i64 = 4;
@@ -91,7 +91,7 @@ pub static SOUND_RUNGS: [Rung; 3] = [rung!(sound "128k"), rung!(sound "64k"), ru
 impl Ladder {
     pub fn rungs(self) -> &'static [Rung] {
         match self {
-            Self::Avc => &RUNGS,
+            Self::Avc | Self::Captioned => &RUNGS,
             Self::Hevc => &HEVC_RUNGS,
             Self::Sound => &SOUND_RUNGS,
         }
@@ -112,6 +112,9 @@ pub struct Media {
     pub ts: Vec<Vec<ts::Unit>>,
     pub video: Vec<Track>,
     pub hevc: Vec<Track>,
+    /// Both with closed captions.
+    pub captioned_ts: Vec<Vec<ts::Unit>>,
+    pub captioned: Vec<Track>,
     pub audio: Track,
     /// Frames of the loop, and the units of a transport stream that holds nothing else.
     pub sound: Vec<Vec<&'static [u8]>>,
@@ -126,6 +129,7 @@ impl Media {
         match (ladder, effect) {
             (Ladder::Sound, Some(Effect::SoundGap)) => [&self.sound_gap_ts[rung]; 2],
             (Ladder::Sound, _) => [&self.sound_ts[rung]; 2],
+            (Ladder::Captioned, effect) if effect != Some(Effect::CaptionsMissing) => [&self.captioned_ts[rung]; 2],
             (_, Some(Effect::OtherPicture)) => [&self.ts[rung], &self.ts[rung + 1]],
             _ => [&self.ts[rung]; 2],
         }
@@ -133,7 +137,11 @@ impl Media {
 
     /// The CMAF track of a rung.
     pub fn track(&self, ladder: Ladder, rung: usize) -> &Track {
-        if ladder == Ladder::Hevc { &self.hevc[rung] } else { &self.video[rung] }
+        match ladder {
+            Ladder::Hevc => &self.hevc[rung],
+            Ladder::Captioned => &self.captioned[rung],
+            Ladder::Avc | Ladder::Sound => &self.video[rung],
+        }
     }
 }
 
@@ -143,11 +151,19 @@ pub fn media() -> &'static Media {
         ts: RUNGS.iter().map(|rung| ts::units(&rung.ts)).collect(),
         video: RUNGS.iter().map(|rung| mp4::split(rung.mp4)).collect(),
         hevc: HEVC_RUNGS.iter().map(|rung| mp4::split(rung.mp4)).collect(),
+        captioned_ts: RUNGS.iter().map(|rung| ts::units(&rung.ts.map(captions::transport))).collect(),
+        captioned: RUNGS.iter().map(|rung| captioned(mp4::split(rung.mp4))).collect(),
         audio: mp4::split(AUDIO_MP4),
         sound: SOUND_RUNGS.iter().map(|rung| sound::frames(rung.adts)).collect(),
         sound_ts: sound_units(false),
         sound_gap_ts: sound_units(true),
     })
+}
+
+/// Made once, and kept for as long as the program runs, as the fixtures are.
+fn captioned(track: Track) -> Track {
+    let units = track.units.iter().map(|unit| &*captions::fragment(unit).leak()).collect();
+    Track { units, ..track }
 }
 
 fn sound_units(gap: bool) -> Vec<Vec<ts::Unit>> {

@@ -12,8 +12,8 @@ use super::low_latency;
 use super::media::{self, Rung};
 use super::sample_aes;
 use super::sound;
-use super::subtitles;
 use super::timeline::{Listing, Rendition, Segment, TARGET, Timeline};
+use super::{captions, subtitles, texts};
 
 /// The multivariant playlist. `suffix` follows each URI.
 pub fn master(timeline: &Timeline, now_ms: i64, suffix: &str) -> String {
@@ -27,9 +27,11 @@ pub fn master(timeline: &Timeline, now_ms: i64, suffix: &str) -> String {
     if timeline.subtitles {
         text.push_str(&subtitles::declaration(suffix));
     }
-    if timeline.effect == Some(Effect::CaptionsMissing) {
-        let group = "TYPE=CLOSED-CAPTIONS,GROUP-ID=\"cc\",NAME=\"English\",LANGUAGE=\"en\",INSTREAM-ID=\"CC1\"";
-        let _ = writeln!(text, "#EXT-X-MEDIA:{group}");
+    if timeline.texts {
+        text.push_str(&texts::declaration(suffix));
+    }
+    if captioned(timeline) {
+        text.push_str(captions::MEDIA);
     }
     if let Some(Effect::MasterLine(line)) = timeline.effect {
         let _ = writeln!(text, "{line}");
@@ -44,6 +46,11 @@ pub fn master(timeline: &Timeline, now_ms: i64, suffix: &str) -> String {
         i_frames::declaration(&mut text, rung, suffix);
     }
     text
+}
+
+/// Closed captions are announced.
+fn captioned(timeline: &Timeline) -> bool {
+    timeline.ladder == Ladder::Captioned || timeline.effect == Some(Effect::CaptionsMissing)
 }
 
 /// The rung of that place is in the ladder now.
@@ -63,7 +70,7 @@ fn variant(text: &mut String, timeline: &Timeline, at: usize, rung: &Rung, group
         text.push_str(",FRAME-RATE=fast");
     } else {
         let codec = match (timeline.effect, timeline.ladder) {
-            (Some(Effect::CodecMatches), Ladder::Avc) => "avc1.4d4028",
+            (Some(Effect::CodecMatches), Ladder::Avc | Ladder::Captioned) => "avc1.4d4028",
             (Some(Effect::CodecMatches), Ladder::Hevc) => "hvc1.1.6.L120.90",
             (Some(Effect::CodecMatches), Ladder::Sound) => "ac-3",
             _ => rung.codec,
@@ -72,7 +79,8 @@ fn variant(text: &mut String, timeline: &Timeline, at: usize, rung: &Rung, group
             let _ = writeln!(text, ",CODECS=\"{codec}\"");
             return;
         }
-        let _ = write!(text, ",CODECS=\"{codec},mp4a.40.2\"");
+        let more = if timeline.texts { ",wvtt,stpp.ttml.im1t" } else { "" };
+        let _ = write!(text, ",CODECS=\"{codec},mp4a.40.2{more}\"");
         let spoilt = timeline.effect.filter(|_| Rendition::Rung(at) == TARGET);
         let height = if spoilt == Some(Effect::ResolutionMatches) { 800 } else { rung.height };
         let rate = if spoilt == Some(Effect::FrameRateMatches) { 50 } else { 25 };
@@ -82,12 +90,11 @@ fn variant(text: &mut String, timeline: &Timeline, at: usize, rung: &Rung, group
     if hdr || timeline.effect == Some(Effect::VideoRange) {
         text.push_str(",VIDEO-RANGE=PQ");
     }
-    if timeline.subtitles {
+    if timeline.subtitles || timeline.texts {
         text.push_str(",SUBTITLES=\"sub\"");
     }
     text.push_str(if grouped { ",AUDIO=\"aac\"" } else { "" });
-    let missing = timeline.effect == Some(Effect::CaptionsMissing);
-    text.push_str(if missing { ",CLOSED-CAPTIONS=\"cc\"\n" } else { ",CLOSED-CAPTIONS=NONE\n" });
+    text.push_str(if captioned(timeline) { ",CLOSED-CAPTIONS=\"cc\"\n" } else { ",CLOSED-CAPTIONS=NONE\n" });
 }
 
 /// BANDWIDTH and AVERAGE-BANDWIDTH, from the sizes of the fixtures.
@@ -216,8 +223,8 @@ fn entry(text: &mut String, timeline: &Timeline, rendition: Rendition, segment: 
         let _ = writeln!(text, "#EXT-X-BITRATE:{kilobits}");
     }
     let extension = match (rendition, timeline.format) {
-        (Rendition::Text, _) => subtitles::EXTENSION,
         (_, Format::Cmaf) => "m4s",
+        (Rendition::Text | Rendition::Ttml, _) => subtitles::EXTENSION,
         (_, Format::Ts) => "ts",
         (_, Format::Packed) => "aac",
     };

@@ -4,9 +4,9 @@ use super::channels::{self, Channel, Format};
 use super::dash::{self, Form};
 use super::faults::{self, Fault};
 use super::odd::Style;
-use super::subtitles;
 use super::timeline::Rendition;
 use super::{i_frames, low_latency, updates};
+use super::{subtitles, texts};
 
 /// A path under a channel.
 pub struct Route {
@@ -91,6 +91,8 @@ fn resource(channel: &str, rest: &[&str]) -> Option<Resource> {
         Rendition::Audio
     } else if folder == subtitles::FOLDER {
         Rendition::Text
+    } else if folder == texts::TTML {
+        Rendition::Ttml
     } else {
         let (channel, _) = channels::find(channel)?;
         Rendition::Rung(channel.ladder().rungs().iter().position(|rung| rung.name == folder)?)
@@ -124,10 +126,14 @@ fn in_folder(file: &str) -> Option<(&str, Resource)> {
 
 fn fits(channel: &Channel, resource: &Resource) -> bool {
     match resource {
+        Resource::Init(Rendition::Text | Rendition::Ttml) => texts::has(channel),
         Resource::Playlist(Rendition::Audio) | Resource::Segment(Rendition::Audio, _) | Resource::Init(_) => {
             channel.format == Format::Cmaf
         }
-        Resource::Playlist(Rendition::Text) | Resource::Segment(Rendition::Text, _) => subtitles::has(channel),
+        Resource::Playlist(Rendition::Text) | Resource::Segment(Rendition::Text, _) => {
+            subtitles::has(channel) || texts::has(channel)
+        }
+        Resource::Playlist(Rendition::Ttml) | Resource::Segment(Rendition::Ttml, _) => texts::has(channel),
         Resource::Mpd(form, _) => channel.format == Format::Cmaf && channel.parts == (*form == Form::LowLatency),
         Resource::Patch => channel.format == Format::Cmaf && !channel.parts,
         Resource::Part(..) => channel.parts,

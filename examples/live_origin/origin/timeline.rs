@@ -7,7 +7,7 @@ use super::faults::Effect;
 use super::i_frames;
 use super::low_latency::Live;
 use super::media::{self, AUDIO_TIMESCALE, UNIT_MS};
-use super::subtitles;
+use super::{subtitles, texts};
 
 /// 2024-01-01T00:00:00Z, the start of unit 0 of every channel.
 pub const EPOCH_MS: i64 = 1_704_067_200_000;
@@ -28,6 +28,8 @@ pub enum Rendition {
     Audio,
     /// Subtitles.
     Text,
+    /// The same as TTML, in MP4.
+    Ttml,
 }
 
 /// The rendition that faults of a single rendition spoil: 720p.
@@ -55,6 +57,8 @@ pub struct Timeline {
     pub ads: bool,
     pub i_frames: bool,
     pub subtitles: bool,
+    /// Subtitles in MP4.
+    pub texts: bool,
 }
 
 /// A segment in its place.
@@ -116,6 +120,7 @@ impl Timeline {
             ads: channel.ads,
             i_frames: i_frames::has(channel),
             subtitles: subtitles::has(channel),
+            texts: texts::has(channel),
         }
     }
 
@@ -316,7 +321,7 @@ impl Timeline {
 /// don't end where pictures do.
 fn extent(rendition: Rendition, media_unit: i64, units: i64) -> (f64, f64) {
     match rendition {
-        Rendition::Rung(_) | Rendition::Text => (0.0, (units * UNIT_MS) as f64),
+        Rendition::Rung(_) | Rendition::Text | Rendition::Ttml => (0.0, (units * UNIT_MS) as f64),
         Rendition::Audio => {
             let ms = |ticks: i64| ticks as f64 * 1000.0 / AUDIO_TIMESCALE as f64;
             let (start, end) = (media::audio_start(media_unit), media::audio_start(media_unit + units));

@@ -3,6 +3,7 @@
 use super::boxes::{self, Boxed, Fault};
 use super::in_band::Heads;
 use super::protection::{self, Groups};
+use super::subtitles::Texts;
 use super::track::Fragmented;
 use crate::container::defects::Defects;
 use crate::container::{Init, InitTrack, MAX_TRACKS, Track};
@@ -16,6 +17,7 @@ pub struct Fragments {
     tracks: Vec<Fragmented>,
     open: Option<Open>,
     heads: Heads,
+    texts: Texts,
     /// A `moof` was seen.
     pub any: bool,
     /// Samples were seen that are encrypted, or said to be.
@@ -35,7 +37,15 @@ struct Open {
 impl Fragments {
     #[must_use]
     pub fn new(init: Option<Init>) -> Self {
-        Self { init, tracks: Vec::new(), open: None, heads: Heads::default(), any: false, encrypted: false }
+        Self {
+            init,
+            tracks: Vec::new(),
+            open: None,
+            heads: Heads::default(),
+            texts: Texts::default(),
+            any: false,
+            encrypted: false,
+        }
     }
 
     /// The resource has a `moov` of its own.
@@ -80,6 +90,7 @@ impl Fragments {
     /// Bytes of media that stand at `at`.
     pub fn pass(&mut self, at: u64, bytes: &[u8]) {
         self.heads.pass(at, bytes);
+        self.texts.pass(at, bytes);
     }
 
     /// The fragment before is complete.
@@ -87,6 +98,10 @@ impl Fragments {
         for (id, head) in self.heads.take() {
             self.tracks.iter_mut().filter(|t| t.id == id).for_each(|t| t.in_band.sample(&head));
         }
+        let tracks = &mut self.tracks;
+        self.texts.settle(defects, |id, found| {
+            tracks.iter_mut().filter(|t| t.id == id).for_each(|t| t.subtitles.get_or_insert_default().add(found));
+        });
         let Some(Open { at, needs, has }) = self.open.take() else { return };
         match (needs, has) {
             (Some(0), None) => {}
@@ -124,10 +139,15 @@ impl Fragments {
         let protection = track.entry(&tfhd).map(|entry| parts.groups.over(entry));
         let vector_size = protection.as_ref().and_then(|p| p.vector_size);
         let encrypted = track.protect(protection, parts.senc.as_ref().is_some_and(protection::describes));
-        let offset = parts.runs.first().and_then(|run| run.data_offset);
-        if let (Some(offset), Some(size), false) = (offset, track.peeks(&parts.runs, defaults), encrypted) {
-            let base = tfhd.base_data_offset.unwrap_or(moof);
-            self.heads.want(tfhd.track_id, base.saturating_add_signed(offset.into()), size);
+        if let (Some(offset), false) = (parts.runs.first().and_then(|run| run.data_offset), encrypted) {
+            let (size, form) = (track.peeks(&parts.runs, defaults), track.form());
+            let from = tfhd.base_data_offset.unwrap_or(moof).saturating_add_signed(offset.into());
+            if let Some(size) = size {
+                self.heads.want(tfhd.track_id, from, size);
+            }
+            if let Some(form) = form {
+                self.texts.want(tfhd.track_id, form, from, &parts.runs, defaults.size);
+            }
         }
         self.encrypted |= encrypted;
         if let (Some(senc), Some(vector_size)) = (&parts.senc, vector_size)

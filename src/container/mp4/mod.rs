@@ -9,6 +9,7 @@ mod in_band;
 mod init;
 mod protection;
 mod sample_entry;
+mod subtitles;
 mod track;
 
 use super::defects::Defects;

@@ -1,8 +1,9 @@
 //! One track's time line over the fragments of a segment.
 
 use super::in_band::InBand;
+use super::subtitles::Form;
 use crate::codec::parameters::Parameters;
-use crate::container::{InitTrack, MAX_KEYFRAMES, Protection, Track};
+use crate::container::{InitTrack, MAX_KEYFRAMES, Protection, Subtitles, Track};
 use crate::stream::Media;
 use crate::units::MediaTime;
 use mp4_atom::{Tfhd, Trun, TrunEntry, TrunSamples};
@@ -32,6 +33,8 @@ pub struct Fragmented {
     syncs_at: Vec<i64>,
     /// Of the newest encrypted samples.
     protection: Option<Arc<Protection>>,
+    /// Of its samples that could be read.
+    pub subtitles: Option<Subtitles>,
 }
 
 /// What a sample inherits from `tfhd`, or else from `trex`.
@@ -61,6 +64,7 @@ impl Fragmented {
             sync_interval_max: None,
             syncs_at: Vec::new(),
             protection: None,
+            subtitles: None,
         }
     }
 
@@ -72,6 +76,12 @@ impl Fragmented {
             size: tfhd.default_sample_size.or_else(|| init?.default_size),
             flags: tfhd.default_sample_flags.unwrap_or_else(|| init.map_or(0, |i| i.default_flags)),
         }
+    }
+
+    /// Of subtitles: how its samples carry them.
+    #[must_use]
+    pub fn form(&self) -> Option<Form> {
+        Form::of(&self.init.as_ref()?.codec)
     }
 
     /// The size of the first sample, where it is worth a look inside.
@@ -188,6 +198,7 @@ impl Fragmented {
         let entry = self.init.as_ref().and_then(|i| i.parameters.clone());
         said(&mut track, self.in_band, entry);
         track.protection = self.protection;
+        track.subtitles = self.subtitles;
         if media == Some(Media::Video) {
             track.starts_with_keyframe = self.first_sync;
             track.keyframes = self.syncs;

@@ -53,6 +53,8 @@ fn the_size_of_the_pieces_changes_nothing() {
     all.push((Some(&init), fixture("cmaf_h264_0.m4s")));
     all.push((None, fixture("cenc_whole.mp4")));
     all.push((None, packed()));
+    let texts = ["wvtt", "stpp"].map(|form| (init_of(&format!("{form}_init.mp4")), fixture(&format!("{form}_1.m4s"))));
+    all.extend(texts.iter().map(|(init, bytes)| (Some(init), bytes.clone())));
     for (init, bytes) in all {
         let whole = inspect_with(init, &bytes);
         for size in [1, 7, 188, 1000] {

@@ -1,6 +1,6 @@
 //! An XML document that can be edited: roxmltree's are for reading only.
 
-use super::super::xml;
+use crate::xml;
 use roxmltree::Node;
 
 /// Nodes in one list; those that were removed stay in it, unreachable.

@@ -201,3 +201,15 @@ fn ids_stand_once_in_a_period() {
     assert_eq!(told(&[set("1", "a"), set("1", "b")], ""), ["AdaptationSet@id `1` stands twice in its Period"]);
     assert_eq!(told(&[set("1", "a"), set("2", "a")], ""), ["Representation@id `a` stands twice in its Period"]);
 }
+
+#[test]
+fn closed_captions_are_announced_by_accessibility() {
+    let announced = |scheme: &str| {
+        let descriptor = format!("<Accessibility schemeIdUri=\"{scheme}\" value=\"CC1=eng\"/>\n<Representation");
+        let text = timeline("<S t=\"50000\" d=\"2000\" r=\"4\"/>").replace("<Representation", &descriptor);
+        outline(&read(&text).0, at(NOW))[0].rendition.captions
+    };
+    assert_eq!(announced("urn:scte:dash:cc:cea-608:2015"), Some(true));
+    assert_eq!(announced("urn:scte:dash:cc:cea-708:2015"), Some(true));
+    assert_eq!(announced("urn:tva:metadata:cs:AudioPurposeCS:2007"), None);
+}

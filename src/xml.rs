@@ -1,4 +1,4 @@
-//! An MPD's bytes → an XML tree, refused before it is built where it would cost more than a manifest may.
+//! Untrusted bytes → an XML tree, refused before it is built where it would cost more than a manifest or a subtitle document may.
 
 use memchr::{memchr, memmem};
 use roxmltree::{Document, ParsingOptions};
@@ -13,11 +13,11 @@ const MAX_ATTRIBUTES: usize = 128;
 const MAX_NAMESPACES: usize = 4_000_000;
 
 /// Why there is no tree: where (line and column from 1), and what.
-pub(super) type Refused = ((u32, u32), String);
+pub type Refused = ((u32, u32), String);
 
 /// # Errors
 /// Not UTF-8, not well-formed, a document type declaration, or more than the bounds above allow.
-pub(super) fn text(bytes: &[u8]) -> Result<&str, Refused> {
+pub fn text(bytes: &[u8]) -> Result<&str, Refused> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     std::str::from_utf8(bytes).map_err(|e| {
         let before = bytes.get(..e.valid_up_to()).unwrap_or_default();
@@ -27,7 +27,7 @@ pub(super) fn text(bytes: &[u8]) -> Result<&str, Refused> {
 
 /// # Errors
 /// As [`text`].
-pub(super) fn tree(text: &str) -> Result<Document<'_>, Refused> {
+pub fn tree(text: &str) -> Result<Document<'_>, Refused> {
     bounded(text).map_err(|(at, what)| (place(text, at), what.to_owned()))?;
     let options = ParsingOptions { allow_dtd: false, nodes_limit: MAX_NODES, ..ParsingOptions::default() };
     Document::parse_with_options(text, options).map_err(|e| {
@@ -36,7 +36,7 @@ pub(super) fn tree(text: &str) -> Result<Document<'_>, Refused> {
     })
 }
 
-pub(super) fn place(text: &str, at: usize) -> (u32, u32) {
+pub fn place(text: &str, at: usize) -> (u32, u32) {
     let before = text.get(..at).unwrap_or(text);
     let line = before.bytes().filter(|b| *b == b'\n').count();
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count();
