@@ -20,7 +20,7 @@ use crate::report::Report;
 use crate::stream::Timeline;
 use crate::units::{Seconds, Timestamp};
 use budget::Budget;
-use capture::{Capturer, Ring};
+use capture::{Capturer, Ring, Shelf};
 use flights::Flights;
 use lookup::{Subject, lookup};
 use places::Places;
@@ -149,6 +149,7 @@ impl Shared {
             template: &template,
             budget,
             keys: Ring::default(),
+            shelf: Shelf::default(),
         };
         let mut capture = capturer.capture(now).await;
         let captured = Instant::now();

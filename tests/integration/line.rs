@@ -2,8 +2,11 @@
 
 use crate::harness::{Channel, Stage, TEMPLATES};
 use packager_exporter::checks::CheckResult;
+use packager_exporter::facts::SegmentFacts;
 use packager_exporter::probe::Refused;
 use packager_exporter::report::Report;
+use packager_exporter::stream::Rendition;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 fn channel<'a>(code: &'a str, path: &'a str) -> Channel<'a> {
@@ -226,4 +229,59 @@ async fn an_mpds_updates_are_asked_for_once_a_probe_and_not_where_the_template_s
     assert_eq!(second[0], second[1], "the patch of the MPD seen before, which there is by now");
     stage.probe("CM2").await;
     assert_eq!((asked().0.len(), asked().1.len()), (2, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn outputs_that_list_the_same_segments_download_them_once() {
+    let stage = Stage::new(&[channel("CM1", "live/CM1/master.m3u8 live/CM1/runs.mpd")], TEMPLATES, "").await;
+    for (after, segments) in [(0, 5), (10, 25)] {
+        stage.advance(Duration::from_secs(after));
+        stage.origin.forget_requests();
+        let report = stage.probe("CM1").await;
+        assert_eq!(failed(&report), [""; 0]);
+        assert_eq!(downloads(&stage), segments, "four rungs and the sound");
+        let inits = stage.origin.requests().iter().filter(|r| r.path.ends_with("init.mp4")).count();
+        assert_eq!(inits, 5);
+        for output in &report.capture.outputs {
+            let inspected = output.renditions.iter().flat_map(|r| &r.segments).filter(|s| s.inspection.is_some());
+            assert_eq!(inspected.count(), segments, "{}", output.name);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hls_and_dash_of_the_same_segments_are_the_same_renditions_with_the_same_measures() {
+    let hls = channel("HLS", "live/CM1/master.m3u8");
+    let dash = channel("DASH", "live/CM1/runs.mpd");
+    let stage = Stage::new(&[hls, dash], TEMPLATES, "").await;
+    let (mut of_hls, mut of_dash) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        of_hls.extend(measured(&*stage.probe("HLS").await));
+        of_dash.extend(measured(&*stage.probe("DASH").await));
+        stage.advance(Duration::from_secs(4));
+    }
+    of_hls.sort();
+    of_dash.sort();
+    assert_eq!(of_hls.len(), 5 * (1 + 2 + 2));
+    assert_eq!(of_hls, of_dash);
+}
+
+/// Of each segment: its rendition, its path, its declared milliseconds, and what was measured in it.
+fn measured(report: &Report) -> Vec<[String; 4]> {
+    let renditions = report.capture.outputs.iter().flat_map(|o| &o.renditions);
+    let each = renditions.flat_map(|r| r.segments.iter().map(move |s| (&r.rendition, s)));
+    let of = |(rendition, facts): (&Rendition, &Arc<SegmentFacts>)| {
+        // Bit rates, and names with them, count a variant's sound in HLS only.
+        let Rendition { media, resolution, frame_rate, language, .. } = rendition;
+        let declared = (facts.segment.duration.0 * 1000.0).round();
+        let tracks = &facts.inspection.as_ref().unwrap().tracks;
+        let times = tracks.iter().map(|t| (t.id, t.start, t.presentation_start, t.end, t.samples));
+        [
+            format!("{media:?} {resolution:?} {frame_rate:?} {language:?}"),
+            facts.segment.uri.path().to_owned(),
+            declared.to_string(),
+            format!("{:?}", times.collect::<Vec<_>>()),
+        ]
+    };
+    each.map(of).collect()
 }

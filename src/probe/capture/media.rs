@@ -3,6 +3,7 @@
 use super::keys::Lock;
 use super::plan::{Plan, plan};
 use super::reader::{Read, Reader};
+use super::shelf::Body;
 use super::{Capturer, PLAYLIST_PATIENCE, Variables, inconclusive, media_playlist};
 use crate::catalog::Coverage;
 use crate::checks::segment_download_time::SHORTEST_PLAY;
@@ -16,7 +17,9 @@ use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 use tokio::time::Instant;
 
-pub(super) type Inits = Vec<(Arc<InitFacts>, Option<Init>)>;
+/// An initialization segment, and what segments need to know of it.
+pub(super) type ReadInit = (Arc<InitFacts>, Option<Init>);
+pub(super) type Inits = Vec<ReadInit>;
 
 struct Inspected {
     inits: Inits,
@@ -88,7 +91,11 @@ impl Capturer<'_> {
     }
 
     /// `None`: the probe's own time was up.
-    async fn init(&self, map: &Map, known: &Known) -> Option<(Arc<InitFacts>, Option<Init>)> {
+    async fn init(&self, map: &Map, known: &Known) -> Option<ReadInit> {
+        self.shelf.init(map).get_or_init(|| self.download_init(map, known)).await.clone()
+    }
+
+    async fn download_init(&self, map: &Map, known: &Known) -> Option<ReadInit> {
         let lock = match &map.key {
             Some(key) => Some(self.lock(key, None, known).await).filter(|l| !matches!(l, Lock::OutOfTime))?.into(),
             None => None,
@@ -121,21 +128,10 @@ impl Capturer<'_> {
         init: Option<&Init>,
         known: &Known,
     ) -> Attempt {
-        let lock = match segment.key.as_ref().filter(|k| k.encrypts_wholly()) {
-            Some(key) => Some(self.lock(key, Some(segment.number), known).await),
-            None => None,
-        };
-        let began = Instant::now();
-        let deadline = self.budget.segments();
-        if began >= deadline || matches!(lock, Some(Lock::OutOfTime)) {
-            return Attempt::OutOfTime;
-        }
-        let mut reader = Reader::new(init, lock);
-        let ask = Ask { range: segment.byte_range, ..self.ask(&segment.uri) };
-        let fetched = self.client.get(ask, deadline, |piece| reader.push(piece)).await;
-        if inconclusive(&fetched, began, self.patience(segment)) {
-            return Attempt::OutOfTime;
-        }
+        let place = self.shelf.segment(segment);
+        let download = async || self.download(segment, init, known).await.map(Arc::new);
+        let Some(body) = place.get_or_init(download).await else { return Attempt::OutOfTime };
+        let Body { fetched, inspection, decryption } = (**body).clone();
         let newest = timeline.last_number() == Some(segment.number);
         if !newest && is_gone(&fetched) {
             match self.still_listed(facts, segment).await {
@@ -144,12 +140,31 @@ impl Capturer<'_> {
                 None => return Attempt::OutOfTime,
             }
         }
-        let read = reader.finish(fetched.ok().is_some());
-        let answered = matches!(&fetched.result, Ok(e) if (200..300).contains(&e.status));
-        let (inspection, decryption) = if answered { (read.inspection, read.decryption) } else { (None, None) };
         let inspected_at = self.clock.now();
         let segment = segment.clone();
         Attempt::Inspected(Box::new(SegmentFacts { segment, inspected_at, fetched, inspection, decryption, newest }))
+    }
+
+    /// `None`: the probe's own time was up.
+    async fn download(&self, segment: &Segment, init: Option<&Init>, known: &Known) -> Option<Body> {
+        let lock = match segment.key.as_ref().filter(|k| k.encrypts_wholly()) {
+            Some(key) => Some(self.lock(key, Some(segment.number), known).await),
+            None => None,
+        };
+        let (began, deadline) = (Instant::now(), self.budget.segments());
+        if began >= deadline || matches!(lock, Some(Lock::OutOfTime)) {
+            return None;
+        }
+        let mut reader = Reader::new(init, lock);
+        let ask = Ask { range: segment.byte_range, ..self.ask(&segment.uri) };
+        let fetched = self.client.get(ask, deadline, |piece| reader.push(piece)).await;
+        if inconclusive(&fetched, began, self.patience(segment)) {
+            return None;
+        }
+        let Read { inspection, decryption, .. } = reader.finish(fetched.ok().is_some());
+        let answered = matches!(&fetched.result, Ok(e) if (200..300).contains(&e.status));
+        let (inspection, decryption) = (inspection.filter(|_| answered), decryption.filter(|_| answered));
+        Some(Body { fetched, inspection, decryption })
     }
 
     /// One byte of the window's oldest segment: it must still be there (RFC 8216bis 6.2.2).

@@ -7,9 +7,11 @@ mod low_latency;
 mod media;
 mod plan;
 mod reader;
+mod shelf;
 mod updates;
 
 pub use keys::Ring;
+pub use shelf::Shelf;
 
 use super::budget::Budget;
 use super::clock::Clock;
@@ -45,6 +47,7 @@ pub struct Capturer<'a> {
     pub template: &'a Template,
     pub budget: Budget,
     pub keys: Ring,
+    pub shelf: Shelf,
 }
 
 /// Renditions of one output asked at the same time.
