@@ -20,11 +20,13 @@ use packager_exporter::{catalog, checks, container, facts, finding, metrics, rep
 mod testing;
 
 mod capacity;
+mod dash;
 mod history;
 mod hostile;
 mod inspection;
 mod memory;
 mod meter;
+mod mpds;
 mod pace;
 mod page;
 mod raw;
@@ -41,6 +43,7 @@ fn main() {
         ["memory", base, count] => runtime.block_on(memory::child(base, count.parse().expect("a count"))),
         ["hostile", base, fault] => runtime.block_on(hostile::child(base, fault)),
         ["history", outputs] => runtime.block_on(history::child(outputs.parse().expect("a count"))),
+        ["dash"] => println!("{}", dash::measure(&runtime, &stand::Origin::start())),
         ["pace"] => println!("{}", pace::measure(&runtime, &stand::Origin::start())),
         _ => all(&runtime),
     }
@@ -54,6 +57,7 @@ fn all(runtime: &tokio::runtime::Runtime) {
         page::HEAD.to_owned(),
         step("pace", || pace::measure(runtime, &origin)),
         step("capacity", || capacity::measure(runtime, &origin)),
+        step("dash", || dash::measure(runtime, &origin)),
         step("memory", || memory::measure(&origin)),
         step("history", history::measure),
         step("hostile", || hostile::measure(&origin)),

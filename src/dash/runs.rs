@@ -2,7 +2,7 @@
 
 use super::model::Run;
 use super::notes::Notes;
-use super::values::{attribute, children, number};
+use super::values::{attributes, children, whole};
 use roxmltree::Node;
 
 const TIMELINE: &str = "ISO/IEC 23009-1 5.3.9.6";
@@ -12,16 +12,18 @@ pub(super) fn read(timeline: Node<'_, '_>, start_number: u64, notes: &mut Notes<
     let mut runs: Vec<Run> = Vec::new();
     let mut next = Some(0);
     for node in children(timeline, "S") {
-        let written = number(node, "t", notes);
+        let [t, n, d, r] = attributes(node, ["t", "n", "d", "r"]);
+        let written = t.and_then(|t| whole(node, "t", t, notes));
         close(&mut runs, written, node, notes);
         next = runs.last().map_or(next, Run::end);
-        let number = self::number(node, "n", notes).or_else(|| runs.last().map_or(Some(start_number), after));
-        let (Some(start), Some(number), Some(duration)) = (written.or(next), number, length(node, notes)) else {
+        let number = n.and_then(|n| whole(node, "n", n, notes));
+        let number = number.or_else(|| runs.last().map_or(Some(start_number), after));
+        let (Some(start), Some(number), Some(duration)) = (written.or(next), number, length(node, d, notes)) else {
             continue;
         };
         let apart = next.filter(|_| !runs.is_empty()).map_or(0, |next| start as i128 - i128::from(next));
         let apart = i64::try_from(apart).unwrap_or(if apart < 0 { i64::MIN } else { i64::MAX });
-        runs.push(Run { number, start, duration, count: count(node, notes), apart });
+        runs.push(Run { number, start, duration, count: count(node, r, notes), apart });
     }
     runs
 }
@@ -37,18 +39,18 @@ fn close(runs: &mut [Run], next: Option<u64>, node: Node<'_, '_>, notes: &mut No
     open.count = Some((next - open.start).div_ceil(open.duration));
 }
 
-fn length(node: Node<'_, '_>, notes: &mut Notes<'_>) -> Option<u64> {
-    let duration = number(node, "d", notes).filter(|d| *d > 0);
+fn length(node: Node<'_, '_>, d: Option<&str>, notes: &mut Notes<'_>) -> Option<u64> {
+    let duration = d.and_then(|d| whole(node, "d", d, notes)).filter(|d| *d > 0);
     if duration.is_none() {
-        let what = if attribute(node, "d").is_some() { "no length" } else { "missing" };
+        let what = if d.is_some() { "no length" } else { "missing" };
         notes.wrong(node, TIMELINE, format_args!("S@d is {what}"));
     }
     duration
 }
 
 /// `None`: an open end. `r` counts the repetitions after the first.
-fn count(node: Node<'_, '_>, notes: &mut Notes<'_>) -> Option<u64> {
-    let repeat: i64 = number(node, "r", notes).unwrap_or(0);
+fn count(node: Node<'_, '_>, r: Option<&str>, notes: &mut Notes<'_>) -> Option<u64> {
+    let repeat: i64 = r.and_then(|r| whole(node, "r", r, notes)).unwrap_or(0);
     u64::try_from(repeat).ok().map(|r| r + 1)
 }
 

@@ -59,15 +59,15 @@ fn runs(listing: &Listing, offset: u64) -> std::borrow::Cow<'_, [Run]> {
     }
 }
 
-/// Which of a run's segments, by their place in it.
+/// Which of a run's segments, by their place in it. Most runs are all in the stretch: those cost no division.
 fn places(run: &Run, listing: &Listing, stretch: Stretch) -> Range<u64> {
     let (start, duration) = (i128::from(run.start), i128::from(run.duration.max(1)));
-    let wanted = (stretch.from - start).div_euclid(duration).max(0);
-    let within = (stretch.end - start + duration - 1).div_euclid(duration);
-    let whole = (stretch.until - start).div_euclid(duration);
-    let written = run.count.map_or(whole, i128::from).min(within);
-    let named = i128::from(named(run, listing));
-    let end = written.min(named).max(wanted);
+    let fit = |until: i128| (until - start).div_euclid(duration);
+    let wanted = if stretch.from <= start { 0 } else { fit(stretch.from).max(0) };
+    let written = run.count.map_or_else(|| fit(stretch.until), i128::from);
+    let whole = start.saturating_add(written.saturating_mul(duration)) <= stretch.end;
+    let within = if whole { written } else { written.min(fit(stretch.end + duration - 1)) };
+    let end = within.min(i128::from(named(run, listing))).max(wanted);
     place(wanted)..place(end)
 }
 

@@ -30,6 +30,18 @@ pub(super) fn attribute<'a>(node: Node<'a, '_>, name: &str) -> Option<&'a str> {
     node.attributes().find(|a| a.name() == name).map(|a| a.value().trim())
 }
 
+/// Several in one pass: an MPD has elements by the ten thousand.
+pub(super) fn attributes<'a, const N: usize>(node: Node<'a, '_>, names: [&str; N]) -> [Option<&'a str>; N] {
+    let mut found = [None; N];
+    for attribute in node.attributes() {
+        let slot = names.iter().zip(&mut found).find(|(name, slot)| attribute.name() == **name && slot.is_none());
+        if let Some((_, slot)) = slot {
+            *slot = Some(attribute.value().trim());
+        }
+    }
+    found
+}
+
 /// At most 256 characters of it.
 pub(super) fn string(node: Node<'_, '_>, name: &str) -> Option<String> {
     attribute(node, name).map(bounded)
@@ -45,7 +57,17 @@ pub(super) fn words(node: Node<'_, '_>, name: &str, separator: &[char]) -> Vec<S
 }
 
 pub(super) fn number<T: FromStr>(node: Node<'_, '_>, name: &'static str, notes: &mut Notes<'_>) -> Option<T> {
-    read(node, name, notes, "a whole number in its range", |text| text.parse().ok())
+    whole(node, name, attribute(node, name)?, notes)
+}
+
+/// As [`number`], of an attribute that was found already.
+pub(super) fn whole<T: FromStr>(
+    node: Node<'_, '_>,
+    name: &'static str,
+    text: &str,
+    notes: &mut Notes<'_>,
+) -> Option<T> {
+    value(node, name, text, notes, "a whole number in its range", |text| text.parse().ok())
 }
 
 pub(super) fn timescale(node: Node<'_, '_>, name: &'static str, notes: &mut Notes<'_>) -> Option<NonZeroU32> {
@@ -102,7 +124,17 @@ fn read<T>(
     what: &str,
     parse: impl FnOnce(&str) -> Option<T>,
 ) -> Option<T> {
-    let text = attribute(node, name)?;
+    value(node, name, attribute(node, name)?, notes, what, parse)
+}
+
+fn value<T>(
+    node: Node<'_, '_>,
+    name: &'static str,
+    text: &str,
+    notes: &mut Notes<'_>,
+    what: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Option<T> {
     let value = parse(text);
     if value.is_none() {
         let element = node.tag_name().name();
