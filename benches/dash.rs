@@ -18,7 +18,7 @@ fn reading(c: &mut Criterion) {
     for form in mpds::FORMS {
         let text = form.text(CHANNEL, NOW);
         group.throughput(Throughput::Bytes(text.len() as u64)).sample_size(20);
-        group.bench_function(form.name, |b| {
+        group.bench_function(form.what, |b| {
             b.iter(|| dash::parse(black_box(text.as_bytes()), &base).0.map(|mpd| dash::outline(&mpd, now)));
         });
     }

@@ -5,7 +5,6 @@ use std::fmt::Write;
 /// What the MPD is for, and how it lists its segments.
 #[derive(Clone, Copy, Debug)]
 pub struct Form {
-    pub name: &'static str,
     pub what: &'static str,
     /// Lengths of the Periods in segments, from the oldest on, over and over.
     periods: &'static [i64],
@@ -19,32 +18,17 @@ pub struct Form {
 const DAY: i64 = 43_200;
 
 pub const FORMS: [Form; 5] = [
+    Form { what: "static, 2 h, an `S` a segment", periods: &[3600], count: 1, runs: false, fixed: true },
     Form {
-        name: "static",
-        what: "static, 2 h, an `S` a segment",
-        periods: &[3600],
-        count: 1,
-        runs: false,
-        fixed: true,
-    },
-    Form {
-        name: "ads",
         what: "live, 48 Periods: five minutes of programme, half a minute of ads",
         periods: &[150, 15],
         count: 48,
         runs: false,
         fixed: false,
     },
-    Form {
-        name: "thousand",
-        what: "live, 1,000 Periods of ten seconds",
-        periods: &[5],
-        count: 1000,
-        runs: false,
-        fixed: false,
-    },
-    Form { name: "day_runs", what: "live, 24 h, runs with `r`", periods: &[DAY], count: 1, runs: true, fixed: false },
-    Form { name: "day", what: "live, 24 h, an `S` a segment", periods: &[DAY], count: 1, runs: false, fixed: false },
+    Form { what: "live, 1,000 Periods of ten seconds", periods: &[5], count: 1000, runs: false, fixed: false },
+    Form { what: "live, 24 h, runs with `r`", periods: &[DAY], count: 1, runs: true, fixed: false },
+    Form { what: "live, 24 h, an `S` a segment", periods: &[DAY], count: 1, runs: false, fixed: false },
 ];
 
 /// 2024-01-01, in seconds of Unix time: where the origin's media time is zero.
