@@ -123,7 +123,7 @@ pub(super) struct Broken {
 
 /// The tree of a text, and keys given twice (the first counts).
 pub(super) fn build(text: &str, form: Form) -> Result<(Node, Vec<Twice>), Broken> {
-    let mut builder = Builder::default();
+    let mut builder = Builder { json: form == Form::Json, ..Builder::default() };
     let node = visit(&mut builder, text, form)?;
     Ok((node, builder.repeated))
 }
@@ -157,6 +157,7 @@ struct Builder {
     text_bytes: usize,
     stop: Option<Spot>,
     repeated: Vec<Twice>,
+    json: bool,
 }
 
 impl Builder {
@@ -176,6 +177,14 @@ impl Builder {
         }
         Ok(())
     }
+}
+
+/// 25.0 is the same number as 25 in JSON (RFC 8259 section 6; JSON Schema core 2020-12 section 4.2.2), and pandas writes it so.
+fn whole(v: f64) -> Option<Value> {
+    // Every whole number below 2^53 is a double of its own.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let exact = v.fract() == 0.0 && v.abs() < EXACT;
+    exact.then_some(if v < 0.0 { Value::Signed(v as i64) } else { Value::Unsigned(v as u64) })
 }
 
 struct Seed<'b>(&'b mut Builder);
@@ -229,7 +238,8 @@ impl<'de> Visitor<'de> for Build<'_> {
     }
 
     fn visit_f64<E: serde::de::Error>(self, v: f64) -> Result<Value, E> {
-        self.scalar(Value::Float(v))
+        let value = self.builder.json.then(|| whole(v)).flatten();
+        self.scalar(value.unwrap_or(Value::Float(v)))
     }
 
     fn visit_str<E: serde::de::Error>(self, v: &str) -> Result<Value, E> {

@@ -59,7 +59,10 @@ impl Problem {
     pub(super) fn syntax(source: &str, text: &str, form: Form, broken: &Broken) -> Self {
         let Broken { position, message } = broken;
         let line = position.and_then(|(line, _)| text.lines().nth(line.saturating_sub(1))).unwrap_or_default();
-        let (form, tab) = match form {
+        let (form, hint) = match form {
+            Form::Json if starts_with_no_number(line, position.map_or(0, |(_, column)| column)) => {
+                ("JSON", " (JSON has no NaN and no Infinity: write null, or leave the key out)")
+            }
             Form::Json => ("JSON", ""),
             Form::Yaml if line.starts_with('\t') => ("YAML", " (YAML is indented with spaces, never with tabs)"),
             Form::Yaml => ("YAML", ""),
@@ -67,8 +70,14 @@ impl Problem {
         // The position stands in front already.
         let message =
             position.map_or(message.clone(), |(l, c)| message.replace(&format!(" at line {l} column {c}"), ""));
-        Self { source: source.to_owned(), position: *position, message: format!("not valid {form}: {message}{tab}") }
+        Self { source: source.to_owned(), position: *position, message: format!("not valid {form}: {message}{hint}") }
     }
+}
+
+/// Whether what Python and JavaScript print for a number that is none stands at this column, counted in bytes from 1.
+fn starts_with_no_number(line: &str, column: usize) -> bool {
+    let rest = column.checked_sub(1).and_then(|at| line.get(at..)).unwrap_or_default();
+    ["NaN", "Infinity"].iter().any(|word| rest.starts_with(word))
 }
 
 impl fmt::Display for Problem {

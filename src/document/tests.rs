@@ -161,3 +161,24 @@ fn the_nearest_name_is_near() {
     assert_eq!(nearest("xyz", ["tolerance"]), None);
     assert_eq!(nearest(&"a".repeat(200), ["a"]), None);
 }
+
+#[test]
+fn a_whole_number_of_json_may_have_a_fraction_of_nothing() {
+    let value = |number: &str| {
+        Document::parse_json("body".to_owned(), number.to_owned()).map(|d| d.root.value).map_err(|e| e.to_string())
+    };
+    assert_eq!(value("25.0"), Ok(Value::Unsigned(25)));
+    assert_eq!(value("-23.0"), Ok(Value::Signed(-23)));
+    assert_eq!(value("-0.0"), Ok(Value::Unsigned(0)));
+    assert_eq!(value("29.97"), Ok(Value::Float(29.97)));
+    assert_eq!(value("1e300"), Ok(Value::Float(1e300)));
+    assert_eq!(value("9007199254740992.0"), Ok(Value::Float(9_007_199_254_740_992.0)));
+    assert_eq!(parse("1.0").unwrap().root.value, Value::Float(1.0));
+    for (text, column) in [("{\"fps\": NaN}", 9), ("{\"fps\": -Infinity}", 10)] {
+        let error = value(text).unwrap_err();
+        assert!(
+            error.starts_with(&format!("body:1:{column}: not valid JSON")) && error.contains("write null"),
+            "{error}"
+        );
+    }
+}
