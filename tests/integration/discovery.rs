@@ -7,7 +7,7 @@ use serde_json::json;
 use std::time::{Duration, Instant};
 
 /// The shipped file with its other way of finding channels, and everything each second.
-fn discovering(exporter: &str) -> String {
+pub fn discovering(exporter: &str) -> String {
     let text = std::fs::read_to_string(shipped().join("prometheus.yml")).unwrap();
     let files = "    file_sd_configs:\n      - files: [channels/*.yml]\n        refresh_interval: 30s\n";
     assert!(text.contains(files) && text.contains("    # http_sd_configs:\n"));
@@ -20,6 +20,7 @@ fn discovering(exporter: &str) -> String {
     text.replace("refresh_interval: 30s", "refresh_interval: 1s")
         .replace("scrape_interval: 15s", "scrape_interval: 1s")
         .replace("scrape_timeout: 10s", "scrape_timeout: 1s")
+        .replace("evaluation_interval: 15s", "evaluation_interval: 1s")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -38,6 +38,7 @@ mod discovery;
 mod docs;
 mod events;
 mod exporter;
+mod guide;
 mod hostile;
 mod indexes;
 mod influxdb;
