@@ -39,10 +39,11 @@ fn every_metric_that_a_document_or_a_configuration_names_exists() {
     assert!(strange.is_empty(), "no such metric:\n{}", strange.join("\n"));
 }
 
-/// Metrics with the series of a histogram; checks; the program, the scrape job of its channels and the bucket in InfluxDB.
+/// Metrics with the series of a histogram; checks; the program, the scrape job of its channels, the bucket in InfluxDB and
+/// what the database notifies.
 fn known() -> BTreeSet<String> {
     let mut known: BTreeSet<String> =
-        ["packager_exporter", "packager_channels", "packager_metrics"].map(str::to_owned).into();
+        ["packager_exporter", "packager_channels", "packager_metrics", "packager_catalogue"].map(str::to_owned).into();
     let metrics = said(&["list-metrics"]);
     for row in metrics.lines().filter(|line| line.starts_with("| `")) {
         let name = row.split('`').nth(1).unwrap();
