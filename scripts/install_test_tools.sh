@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs only what is missing: ffmpeg, Prometheus with promtool, Alertmanager with amtool, PostgreSQL, InfluxDB,
-# VictoriaMetrics and npm by apt; Shaka Packager, Schemathesis, nginx with its RTMP module, Zabbix and Grafana's schema
+# VictoriaMetrics, docker-compose and npm by apt; Shaka Packager, Schemathesis, nginx with its RTMP module, Zabbix and Grafana's schema
 # into target/tools, where they touch nothing of this machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -27,6 +27,8 @@ command -v prometheus >/dev/null && command -v promtool >/dev/null || missing+=(
 command -v amtool >/dev/null || missing+=(prometheus-alertmanager)
 command -v influxd >/dev/null || missing+=(influxdb)
 command -v victoria-metrics >/dev/null || missing+=(victoria-metrics)
+# Only to read the example's file: no Docker comes with it.
+command -v docker-compose >/dev/null || missing+=(docker-compose)
 # Each test that needs one starts a cluster of its own.
 [ -x "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -n 1)" ] && command -v psql >/dev/null || missing+=(postgresql)
 php -m 2>/dev/null | grep -qx pgsql || missing+=(php-cli php-pgsql php-mbstring php-bcmath php-xml)

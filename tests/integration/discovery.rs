@@ -6,8 +6,8 @@ use crate::prometheus::{Prometheus, free_port, shipped};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
-/// The shipped file with its other way of finding channels, and everything each second.
-pub fn discovering(exporter: &str) -> String {
+/// The shipped file with its other way of finding channels.
+pub fn by_discovery() -> String {
     let text = std::fs::read_to_string(shipped().join("prometheus.yml")).unwrap();
     let files = "    file_sd_configs:\n      - files: [channels/*.yml]\n        refresh_interval: 30s\n";
     assert!(text.contains(files) && text.contains("    # http_sd_configs:\n"));
@@ -16,7 +16,12 @@ pub fn discovering(exporter: &str) -> String {
         Some(rest) if rest.contains("http_sd") || rest.starts_with("  ") => format!("    {rest}"),
         _ => line.to_owned(),
     });
-    let text = lines.collect::<Vec<_>>().join("\n").replace("127.0.0.1:10115", exporter);
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The same for this exporter, and everything each second.
+pub fn discovering(exporter: &str) -> String {
+    let text = by_discovery().replace("127.0.0.1:10115", exporter);
     text.replace("refresh_interval: 30s", "refresh_interval: 1s")
         .replace("scrape_interval: 15s", "scrape_interval: 1s")
         .replace("scrape_timeout: 10s", "scrape_timeout: 1s")

@@ -33,6 +33,7 @@ mod binary;
 mod concurrency;
 mod dashboards;
 mod database;
+mod deployment;
 mod detection;
 mod discovery;
 mod docs;
