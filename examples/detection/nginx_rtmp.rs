@@ -47,6 +47,11 @@ impl NginxRtmp {
         Ok(Self { form, folder: folder.to_owned(), http, programs: vec![server, encoder] })
     }
 
+    /// The encoder stops sending; nginx goes on serving what it has.
+    pub fn stop(&mut self) {
+        self.programs.truncate(1);
+    }
+
     /// The multivariant playlist's address, or that of the first stream's MPD.
     pub fn url(&self) -> String {
         let path = match self.form {

@@ -33,8 +33,8 @@ pub struct Outline {
 pub fn outline(mpd: &Mpd, now: Timestamp) -> Vec<Outline> {
     let Some(main) = playing(mpd, now) else { return Vec::new() };
     let most = (MAX_SEGMENTS_IN_ALL / rungs(main).count().max(1)).clamp(8, super::MAX_SEGMENTS);
-    let begun = mpd.periods.iter().rev().filter(|p| begun(mpd, p, now));
-    let earlier: Vec<&Period> = begun.skip_while(|p| !std::ptr::eq(*p, main)).collect();
+    let newest_first = mpd.periods.iter().rev().skip_while(|p| !std::ptr::eq(*p, main));
+    let earlier: Vec<&Period> = newest_first.filter(|p| std::ptr::eq(*p, main) || begun(mpd, p, now)).collect();
     let index: Vec<Index<'_>> = earlier.iter().map(|p| Index::of(p)).collect();
     let mut outlines: Vec<Outline> = Vec::new();
     for (set, representation) in rungs(main) {
@@ -54,12 +54,17 @@ fn mark(outlines: &mut [Outline], markers: Vec<Marker>) {
     }
 }
 
-/// The newest Period that has begun and has segments, or else the newest that has begun.
+/// A presentation that begins within this has its rungs already: clocks differ, and ffmpeg dates what it writes by the end
+/// of its first look at the input.
+const SOON: Seconds = Seconds(10.0);
+
+/// The newest Period that has begun and has segments, or else the newest that has begun, or else the first, which begins soon.
 #[must_use]
 pub fn playing(mpd: &Mpd, now: Timestamp) -> Option<&Period> {
     let newest_first = || mpd.periods.iter().rev().filter(|p| begun(mpd, p, now));
     let has_segments = |p: &&Period| rungs(p).any(|(_, r)| newest(mpd, p, r, now).is_some());
-    newest_first().find(has_segments).or_else(|| newest_first().next())
+    let soon = || mpd.periods.first().filter(|p| begun(mpd, p, SOON.after(now)));
+    newest_first().find(has_segments).or_else(|| newest_first().next()).or_else(soon)
 }
 
 /// Trick play and pictures for seeking are no rungs.

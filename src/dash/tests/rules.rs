@@ -181,6 +181,17 @@ fn a_pssh_that_no_player_could_use_is_a_defect() {
 }
 
 #[test]
+fn a_presentation_that_begins_soon_has_its_rungs() {
+    let (mpd, _) = read(&live(
+        r#"<SegmentTemplate media="$Time$.m4s"><SegmentTimeline><S t="0" d="2" r="1"/></SegmentTimeline></SegmentTemplate>"#,
+    ));
+    let soon = outline(&mpd, at("2025-12-31T23:59:50Z"));
+    assert_eq!(paths(&soon[0]), ["ch1/0.m4s", "ch1/2.m4s"]);
+    assert!(!soon[0].timeline.ended);
+    assert!(outline(&mpd, at("2025-12-31T23:59:49Z")).is_empty());
+}
+
+#[test]
 fn ids_stand_once_in_a_period() {
     let set = |id: &str, representation: &str| {
         format!(
