@@ -10,10 +10,12 @@ use crate::report::{self, Report};
 use crate::store::{Health, Store};
 use crate::units::{Seconds, Timestamp};
 use crate::web::Backend;
-use crate::zabbix::Zabbix;
+use crate::zabbix::{self, Zabbix};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// At the end. More than a retry's first pauses, less than a service manager waits.
+const FLUSH: Duration = Duration::from_secs(5);
 /// How often the configuration's files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
 
@@ -21,7 +23,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// What is wrong in the configuration, with file and line; or why HTTP can't be set up.
-pub fn backend(source: Source, store: Option<Store>) -> Result<(Backend, Zabbix), String> {
+pub fn backend(source: Source, store: Option<Store>) -> Result<(Backend, Sinks), String> {
     let variables = source.variables.clone();
     let live = Arc::new(Live::start(source, Timestamp::now()).map_err(|errors| errors.to_string())?);
     for warning in &live.current().warnings {
@@ -44,8 +46,26 @@ pub fn backend(source: Source, store: Option<Store>) -> Result<(Backend, Zabbix)
     let influx =
         Influx::start(live.clone(), Arc::new(move |fate, lines| counting.influxdb_lines(fate.as_str(), lines)))?;
     tokio::spawn(live.clone().watch(LOOK_EVERY, Timestamp::now));
-    let zabbix = Zabbix::start(live.clone());
-    Ok((wired(live, prober, own, influx, store), zabbix))
+    let telling = own.clone();
+    let zabbix = Zabbix::start(live.clone(), Arc::new(move |news| tell_of_zabbix(&telling, news)));
+    let sinks = Sinks { influx: influx.clone(), zabbix };
+    Ok((wired(live, prober, own, influx, store), sinks))
+}
+
+/// Whom probes and alerts are told to beside Prometheus.
+pub struct Sinks {
+    influx: Influx,
+    pub zabbix: Zabbix,
+}
+
+impl Sinks {
+    /// Waits for what was taken to be told, but not long: who is away now can't be waited for.
+    pub async fn flush(&self) {
+        let all = async { tokio::join!(self.influx.flush(), self.zabbix.flush()) };
+        if tokio::time::timeout(FLUSH, all).await.is_err() {
+            tracing::warn!(within = ?FLUSH, "InfluxDB or Zabbix didn't take everything before the end");
+        }
+    }
 }
 
 fn wired(live: Arc<Live>, prober: Prober, own: Own, influx: Influx, store: Option<Store>) -> Backend {
@@ -63,6 +83,14 @@ fn wired(live: Arc<Live>, prober: Prober, own: Own, influx: Influx, store: Optio
         in_force: Arc::new(move || in_force.current()),
         reload: Arc::new(move || reloaded.reload(Timestamp::now()).map_err(|errors| errors.to_string())),
         ready: Arc::new(|| Ok(())),
+    }
+}
+
+fn tell_of_zabbix(own: &Own, news: zabbix::News) {
+    match news {
+        zabbix::News::Reached(reached) => own.zabbix_reached(reached),
+        zabbix::News::Placed(alerts) => own.zabbix_alerts("placed", alerts),
+        zabbix::News::GivenUp(alerts) => own.zabbix_alerts("given_up", alerts),
     }
 }
 

@@ -30,10 +30,10 @@ pub fn run(args: &Serve) -> Result<Exit, String> {
     let ended = runtime.block_on(async {
         let signals = Signals::new()?;
         let store = database()?;
-        let (backend, zabbix) = backend::backend(args.config.source(), store.clone())?;
+        let (backend, sinks) = backend::backend(args.config.source(), store.clone())?;
         let api = Api {
             loopback: false,
-            zabbix: Some(zabbix),
+            zabbix: Some(sinks.zabbix.clone()),
             tokens: args.tokens.as_deref().map(TokenFile::load).transpose().map_err(|e| e.to_string())?.map(Arc::new),
             alertmanager: args.alertmanager.as_ref().map(Alertmanager::new).transpose()?,
             probe_name: args.probe_name.clone(),
@@ -48,13 +48,20 @@ pub fn run(args: &Serve) -> Result<Exit, String> {
         if let Some(store) = &store {
             tokio::spawn(forget(store.clone(), args.alerts_kept));
         }
-        served(args, backend, api, signals).await
+        served(args, backend, api, signals, sinks.flush()).await
     });
     runtime.shutdown_timeout(Duration::from_millis(100));
     ended.map(|()| Exit::Healthy)
 }
 
-async fn served(args: &Serve, backend: Backend, mut api: Api, mut signals: Signals) -> Result<(), String> {
+/// `flush` comes after the last request.
+async fn served(
+    args: &Serve,
+    backend: Backend,
+    mut api: Api,
+    mut signals: Signals,
+    flush: impl Future<Output = ()>,
+) -> Result<(), String> {
     let security = Security::load(args.web_config.as_deref())?;
     let tls = security.current().await.tls().is_some();
     let listeners = listen(&args.listen, tls).await?;
@@ -82,7 +89,10 @@ async fn served(args: &Serve, backend: Backend, mut api: Api, mut signals: Signa
     let probing = app(&state, &security, part);
     let probing = serve(listeners, probing, Arc::clone(&security), Bounds::default(), wait(stopped.clone()));
     let api = serve(own, app(&state, &security, Part::Api), security, Bounds::default(), wait(stopped));
-    let server = async { tokio::join!(probing, api) };
+    let server = async {
+        tokio::join!(probing, api);
+        flush.await;
+    };
     let orders = async {
         signals.end(&reload).await;
         tracing::info!("stopping; probes in flight may finish, a second signal ends them");
@@ -92,7 +102,7 @@ async fn served(args: &Serve, backend: Backend, mut api: Api, mut signals: Signa
         tracing::warn!("second signal: ending at once");
     };
     tokio::select! {
-        _ = server => tracing::info!("stopped"),
+        () = server => tracing::info!("stopped"),
         () = orders => {}
     }
     Ok(())
@@ -203,7 +213,7 @@ mod tests {
         };
         let args = Cli::parse_from(["packager_exporter", "--web.listen-address", "localhost:0"]).serve;
         let signals = Signals::new().unwrap();
-        let serving = tokio::spawn(async move { served(&args, backend, Api::default(), signals).await });
+        let serving = tokio::spawn(async move { served(&args, backend, Api::default(), signals, async {}).await });
         send("HUP");
         reloaded.recv().await.unwrap();
         assert!(!serving.is_finished(), "a bad reload changes nothing");

@@ -129,6 +129,21 @@ pub fn service_client(timeout: Duration) -> Result<reqwest::Client, String> {
     client.tls_backend_preconfigured(tls).build().map_err(|e| e.to_string())
 }
 
+/// The body of a service's answer.
+///
+/// # Errors
+/// It is cut off, or longer than that.
+pub async fn bounded(mut response: reqwest::Response, at_most: usize) -> Result<Vec<u8>, String> {
+    let mut body = Vec::new();
+    while let Some(piece) = response.chunk().await.map_err(|e| e.without_url().to_string())? {
+        if body.len() + piece.len() > at_most {
+            return Err(format!("the answer is longer than {at_most} bytes"));
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(body)
+}
+
 fn build(
     roots: RootCertStore,
     connect_timeout: Duration,

@@ -23,7 +23,7 @@ use crate::config;
 use crate::facts::Fetched;
 use crate::stream::ByteRange;
 use agents::Agents;
-pub use agents::service_client;
+pub use agents::{bounded, service_client};
 use guard::Guard;
 use slots::Slots;
 use std::sync::Arc;

@@ -32,7 +32,7 @@ pub fn of(report: &Report) -> Lines {
             }
         }
     }
-    Lines { text: writer.text, count: writer.count }
+    Lines { text: writer.text, count: writer.count, written: None }
 }
 
 struct Writer<'a> {

@@ -6,7 +6,7 @@ mod send;
 use crate::config::{Influxdb, Live};
 use crate::report::Report;
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// Counts lines by what became of them.
 pub type Count = Arc<dyn Fn(Fate, u64) + Send + Sync>;
@@ -33,10 +33,12 @@ impl Fate {
 }
 
 /// Lines of one probe.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Lines {
     text: Vec<u8>,
     count: u64,
+    /// Dropped once these and all before them are written.
+    written: Option<oneshot::Sender<()>>,
 }
 
 /// The way in; cheap to clone.
@@ -69,6 +71,14 @@ impl Influx {
         let count = lines.count;
         if self.queue.try_send(lines).is_err() {
             (self.count)(Fate::Dropped, count);
+        }
+    }
+
+    /// Waits until everything that was offered is written or refused: for long, while InfluxDB is away.
+    pub async fn flush(&self) {
+        let (written, done) = oneshot::channel();
+        if self.queue.send(Lines { written: Some(written), ..Lines::default() }).await.is_ok() {
+            let _ = done.await;
         }
     }
 }

@@ -1,10 +1,12 @@
 //! What `/metrics` says of the exporter itself. Unlike a probe's gauges these live as long as the process.
 
+mod sinks;
 mod syncs;
 
 use crate::units::{Seconds, Timestamp};
 use prometheus::{Error, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
 use prometheus::{Registry, TextEncoder};
+use sinks::Sinks;
 use syncs::Syncs;
 
 /// How a request for a probe ended.
@@ -56,7 +58,7 @@ pub struct Own {
     reload_successful: IntGauge,
     reload_succeeded_at: Gauge,
     history_outputs: IntGauge,
-    influxdb_lines: IntCounterVec,
+    sinks: Sinks,
     syncs: Syncs,
     /// In the registry as soon as there is a database.
     database: [IntGauge; 2],
@@ -104,7 +106,7 @@ impl Own {
                 "packager_exporter_history_outputs",
                 "Outputs whose earlier observations are remembered.",
             )?,
-            influxdb_lines: influxdb_lines(&registry)?,
+            sinks: Sinks::new(&registry)?,
             syncs: Syncs::new(&registry)?,
             database: [
                 IntGauge::new(
@@ -143,11 +145,6 @@ impl Own {
 
     pub fn fetched(&self, bytes: u64) {
         self.fetched_bytes.inc_by(bytes);
-    }
-
-    /// Lines for InfluxDB, by what became of them.
-    pub fn influxdb_lines(&self, fate: &str, lines: u64) {
-        self.influxdb_lines.with_label_values(&[fate]).inc_by(lines);
     }
 
     /// A catalogue came into force.
@@ -196,6 +193,7 @@ impl Own {
     /// All that there may be.
     pub(super) fn families(&self) -> Vec<prometheus::proto::MetricFamily> {
         self.database(false, 0);
+        self.zabbix_reached(false);
         self.synced("", 0, [0; 3], false, Timestamp::UNIX_EPOCH);
         self.sync_wrote("", 0, 0, 0);
         self.registry.gather()
@@ -241,17 +239,6 @@ fn probes(registry: &Registry) -> Result<IntCounterVec, Error> {
     }
     registry.register(Box::new(probes.clone()))?;
     Ok(probes)
-}
-
-fn influxdb_lines(registry: &Registry) -> Result<IntCounterVec, Error> {
-    let help =
-        "Lines for InfluxDB by what became of them: written, dropped (InfluxDB away too long or too slow), refused.";
-    let lines = IntCounterVec::new(Opts::new("packager_exporter_influxdb_lines_total", help), &["result"])?;
-    for result in ["written", "dropped", "refused"] {
-        lines.with_label_values(&[result]);
-    }
-    registry.register(Box::new(lines.clone()))?;
-    Ok(lines)
 }
 
 fn duration(registry: &Registry) -> Result<Histogram, Error> {

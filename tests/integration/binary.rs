@@ -1,10 +1,9 @@
 //! The program as an operator runs it.
 
-use crate::exporter::{Exporter, Files, PATIENCE, catalogue, command, ended, failed, live_origin, run, value};
+use crate::exporter::{Exporter, Files, catalogue, command, ended, failed, live_origin, run, value};
 use crate::harness::origin::Origin;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 /// Nothing listens there.
 const DEAD: &str = "http://127.0.0.1:1/master.m3u8";
@@ -109,15 +108,7 @@ async fn sighup_reloads_and_sigterm_ends_cleanly() {
     exporter.until("/-/healthy", |_, _| exporter.log().contains("configuration read again")).await;
     assert_eq!(exporter.get("/probe?target=NEW").await.0, 200);
 
-    exporter.signal("TERM");
-    let began = Instant::now();
-    let status = loop {
-        if let Some(status) = exporter.child.try_wait().unwrap() {
-            break status;
-        }
-        assert!(began.elapsed() < PATIENCE, "still running: {}", exporter.log());
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    };
+    let status = exporter.end("TERM").await;
     assert_eq!(status.code(), Some(0), "{}", exporter.log());
 }
 

@@ -5,7 +5,7 @@ use crate::harness::origin::{Clock, Origin};
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -166,6 +166,19 @@ impl Exporter {
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// Sends a signal that ends it; how it ended.
+    pub async fn end(&mut self, signal: &str) -> ExitStatus {
+        self.signal(signal);
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(began.elapsed() < PATIENCE, "still running: {}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }
 

@@ -91,7 +91,7 @@ async fn version_one_has_every_measurement_and_gets_what_waited_while_it_was_awa
         ("DEAD", "http://127.0.0.1:1/m.m3u8".to_owned(), "T2"),
     ]);
     files.write("exporter.yml", &format!("influxdb: {{url: '{}', database: tv, queue_probes: 2}}\n", server.url));
-    let exporter = Exporter::start(files.folder()).await;
+    let mut exporter = Exporter::start(files.folder()).await;
     exporter.get("/probe?target=CH_1").await;
     exporter.get("/probe?target=DEAD").await;
     until("segments are there", async || server.rows("SELECT * FROM segment_metric WHERE channel = 'CH_1'").await > 1)
@@ -129,6 +129,12 @@ async fn version_one_has_every_measurement_and_gets_what_waited_while_it_was_awa
     server.answers().await;
     until("what waited is written", async || lines(&exporter.get("/metrics").await.1, "written") > before).await;
     assert_eq!(lines(&exporter.get("/metrics").await.1, "refused"), 0.0);
+
+    let probes = "SELECT success FROM probe WHERE channel = 'DEAD'";
+    let before = server.rows(probes).await;
+    exporter.get("/probe?target=DEAD").await;
+    exporter.end("TERM").await;
+    assert!(server.rows(probes).await > before, "the last probe is written before the end");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -135,7 +135,7 @@ async fn an_alert_is_a_value_of_its_channel_from_its_beginning_to_its_end() {
     let serving = tokio::spawn(serve(listener, told.clone()));
     let files = Files::new(&[]);
     files.write("exporter.yml", &format!("zabbix: {{server: '{address}'}}\n"));
-    let exporter = Exporter::spawn(&mut command(files.folder()), &[]).await;
+    let mut exporter = Exporter::spawn(&mut command(files.folder()), &[]).await;
 
     let mut hopeless = alert("firing", "major", "1080p");
     hopeless["labels"]["channel"] = json!(HOPELESS);
@@ -158,8 +158,24 @@ async fn an_alert_is_a_value_of_its_channel_from_its_beginning_to_its_end() {
     let ended = [alert("resolved", "minor", "480p"), alert("resolved", "major", "1080p")];
     assert_eq!(tell(&exporter, "/api/v1/alerts/zabbix", &ended).await, 202, "it waits");
     let listener = TcpListener::bind(address).await.unwrap();
-    tokio::spawn(serve(listener, told.clone()));
+    let serving = tokio::spawn(serve(listener, told.clone()));
     until("the end is told after Zabbix was away", &told, |told| value(told) == "0").await;
+    until_metric(&exporter, "packager_exporter_zabbix_up", 1.0).await;
+
+    serving.abort();
+    let _ = serving.await;
+    let before = exporter.log().len();
+    assert_eq!(tell(&exporter, "/api/zabixtrigger", &[alert("firing", "critical", "1080p")]).await, 202);
+    until_metric(&exporter, "packager_exporter_zabbix_up", 0.0).await;
+    exporter.until("/-/healthy", |_, _| exporter.log()[before..].contains("retry_in=4s")).await;
+    let listener = TcpListener::bind(address).await.unwrap();
+    tokio::spawn(serve(listener, told.clone()));
+    exporter.end("TERM").await;
+    assert_eq!(value(&told.lock().unwrap()), "4", "told at the end instead of four seconds later");
+}
+
+async fn until_metric(exporter: &Exporter, name: &str, wanted: f64) {
+    exporter.until("/metrics", |_, text| crate::exporter::value(text, name) == Some(wanted)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

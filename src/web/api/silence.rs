@@ -1,6 +1,6 @@
 //! Silences in Alertmanager, over its API v2.
 
-use crate::fetch::service_client;
+use crate::fetch::{bounded, service_client};
 use crate::store::Store;
 use crate::units::{Seconds, Timestamp};
 use serde_json::{Value, json};
@@ -10,6 +10,10 @@ use std::time::Duration;
 use url::Url;
 
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Its whole list of alerts.
+const MAX_ANSWER: usize = 64 << 20;
+/// Pauses before what failed is tried again.
+const AGAIN: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(30)];
 
 /// Where Alertmanager is; cheap to clone.
 #[derive(Debug, Clone)]
@@ -46,7 +50,8 @@ impl Alertmanager {
             "startsAt": now.to_string(),
             "endsAt": Seconds::from(lasting).after(now).to_string(),
             "createdBy": by,
-            "comment": comment.unwrap_or("acknowledged"),
+            // Alertmanager refuses an empty one.
+            "comment": comment.filter(|text| !text.trim().is_empty()).unwrap_or("acknowledged"),
         });
         let why = |e: &dyn std::fmt::Display| {
             format!("Alertmanager at {} took no silence, so nothing was changed: {e}", self.base)
@@ -54,7 +59,7 @@ impl Alertmanager {
         let request = self.client.post(format!("{}/api/v2/silences", self.base));
         let request = request.header("content-type", "application/json").body(body.to_string());
         let response = request.send().await.and_then(reqwest::Response::error_for_status).map_err(|e| why(&e))?;
-        let answer = response.bytes().await.map_err(|e| why(&e))?;
+        let answer = bounded(response, MAX_ANSWER).await.map_err(|e| why(&e))?;
         let answer: Value = serde_json::from_slice(&answer).map_err(|e| why(&e))?;
         let id = answer.get("silenceID").and_then(Value::as_str);
         id.map(str::to_owned).ok_or_else(|| why(&"its answer has no silenceID"))
@@ -85,7 +90,7 @@ impl Alertmanager {
         }
         let request = self.client.get(format!("{}/api/v2/alerts", self.base)).send().await;
         let answer = request.and_then(reqwest::Response::error_for_status).map_err(|e| e.to_string())?;
-        let answer = answer.bytes().await.map_err(|e| e.to_string())?;
+        let answer = bounded(answer, MAX_ANSWER).await?;
         let known: Vec<Known> = serde_json::from_slice(&answer).map_err(|e| e.to_string())?;
         let known: HashSet<String> = known.into_iter().map(|alert| alert.fingerprint).collect();
         let ended: Vec<i64> = ours.into_iter().filter(|(_, f)| !known.contains(f)).map(|(id, _)| id).collect();
@@ -99,12 +104,19 @@ impl Alertmanager {
         if !silence.is_empty() && !self.expired(&silence).await {
             return;
         }
-        let request =
-            self.client.post(format!("{}/api/v2/alerts", self.base)).header("content-type", "application/json");
-        let answer = request.body(json!([alert]).to_string()).send().await;
-        if let Err(error) = answer.and_then(reqwest::Response::error_for_status) {
-            tracing::warn!(%error, "Alertmanager can't be told that a silenced alert has ended; it tells nobody of it");
+        let body = json!([alert]).to_string();
+        for wait in AGAIN {
+            let request = self.client.post(format!("{}/api/v2/alerts", self.base));
+            let answer = request.header("content-type", "application/json").body(body.clone()).send().await;
+            match answer.and_then(reqwest::Response::error_for_status) {
+                Ok(_) => return,
+                Err(error) => {
+                    tracing::warn!(%error, retry_in = ?wait, "Alertmanager isn't told that a silenced alert ended")
+                }
+            }
+            tokio::time::sleep(wait).await;
         }
+        tracing::error!("Alertmanager can't be told that a silenced alert has ended; it tells nobody of it");
     }
 
     /// Ends silences, in the background. What can't be ended is logged: it would hide the next alert until it runs out.
@@ -117,12 +129,12 @@ impl Alertmanager {
 
     /// Whether it is ended.
     async fn expired(&self, id: &str) -> bool {
-        for wait in [1, 5, 30] {
+        for wait in AGAIN {
             let request = self.client.delete(format!("{}/api/v2/silence/{id}", self.base));
-            match request.send().await {
+            match request.send().await.map(|response| response.status().as_u16()) {
                 // 404, 500 "already expired": there is nothing left to end.
-                Ok(response) if response.status().as_u16() != 503 => return true,
-                _ => tokio::time::sleep(Duration::from_secs(wait)).await,
+                Ok(200..300 | 404 | 500) => return true,
+                _ => tokio::time::sleep(wait).await,
             }
         }
         tracing::error!(silence = id, "can't be ended in Alertmanager; end it there, it hides the next alert");

@@ -12,6 +12,9 @@ use http::{HeaderMap, StatusCode};
 use serde_json::json as value;
 use std::collections::BTreeMap;
 
+/// A summary is a line; a value is kept while Zabbix is away.
+const MAX_TEXT_CHARS: usize = 1024;
+
 /// Sends Alertmanager's notification on to Zabbix.
 #[utoipa::path(post, path = "/alerts/zabbix", tag = "alerts", operation_id = "zabbix", request_body = schema::Webhook,
     responses((status = 202, description = "Queued", body = schema::ZabbixDone), answers::Writing))]
@@ -51,10 +54,11 @@ fn states(alerts: &[Notification]) -> Vec<State> {
         let pair = (channel, label("alertname").unwrap_or_else(|| "-".to_owned()));
         let firing = alert.status == "firing";
         let severity = if firing { severity(alert.labels.get("severity").map(String::as_str)) } else { 0 };
-        let text = alert.annotations.get("summary").filter(|_| firing).cloned().unwrap_or_default();
+        let text =
+            alert.annotations.get("summary").filter(|_| firing).map(|text| text.chars().take(MAX_TEXT_CHARS).collect());
         let entry = worst.entry(pair).or_default();
         if severity > entry.0 {
-            *entry = (severity, text);
+            *entry = (severity, text.unwrap_or_default());
         }
     }
     let state = |((channel, alert), (severity, text))| State { channel, alert, severity, text };

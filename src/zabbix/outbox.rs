@@ -1,23 +1,21 @@
-//! Alerts as values for Zabbix's trapper, over the sender protocol. Items come by low-level discovery.
+//! What Zabbix hasn't taken yet.
 //!
 //! Zabbix says how many values of a request it could place, not which. So what it can't place waits by itself, and holds
 //! up nothing else.
 
+use super::sender::Sender;
+use super::{News, State, Tell, Told};
 use crate::config::Live;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until, timeout};
-use zbx_sender::{Response, SendValue, Sender};
+use tokio::time::Instant;
 
 /// Key of the discovery rule; keys of its item prototypes are `packager.alert[{#CHANNEL},{#ALERT}]` and
 /// `packager.alert.text[{#CHANNEL},{#ALERT}]`.
 const DISCOVERY: &str = "packager.alerts.discovery";
 /// Key of the item that is 1 whenever the watchdog's notification arrives; the template raises the alarm when it stops.
 const ALIVE: &str = "packager.alerting.alive";
-const PATIENCE: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_secs(1);
 const RETRY_AT_MOST: Duration = Duration::from_secs(30);
 /// Zabbix makes discovered items within a minute; what it still doesn't know after these tries has no item.
@@ -26,79 +24,6 @@ const TRIES: u32 = 10;
 const MAX_PAIRS: usize = 20_000;
 /// Pairs of one request.
 const AT_ONCE: usize = 1_000;
-
-/// How an alert stands on a channel.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct State {
-    /// A channel's code, or `-` for what concerns no channel.
-    pub channel: String,
-    pub alert: String,
-    /// 0 resolved, 1 warning, 2 minor, 3 major, 4 critical.
-    pub severity: u8,
-    /// For a person; empty when resolved.
-    pub text: String,
-}
-
-/// What a notification says.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Told {
-    pub states: Vec<State>,
-    /// The watchdog was among it: alerts get through.
-    pub alive: bool,
-}
-
-/// The way in; cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Zabbix {
-    live: Arc<Live>,
-    queue: mpsc::Sender<Told>,
-}
-
-/// Why states aren't taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    #[error("no Zabbix server is known; set zabbix.server in exporter.yml")]
-    Off,
-    #[error("Zabbix takes nothing and the queue is full; see the exporter's log")]
-    Full,
-}
-
-impl Zabbix {
-    /// Begins to send what is offered. Where to is read anew each time; the queue's size is that of the start.
-    #[must_use]
-    pub fn start(live: Arc<Live>) -> Self {
-        let (queue, offered) = mpsc::channel(live.current().exporter.zabbix.queue_notifications);
-        tokio::spawn(run(live.clone(), offered));
-        Self { live, queue }
-    }
-
-    /// Takes a notification, all of it or nothing; never waits.
-    ///
-    /// # Errors
-    /// There is no server, or no room: Alertmanager tells it again.
-    pub fn offer(&self, told: Told) -> Result<(), Refused> {
-        if self.live.current().exporter.zabbix.server.is_none() {
-            return Err(Refused::Off);
-        }
-        self.queue.try_send(told).map_err(|_| Refused::Full)
-    }
-}
-
-async fn run(live: Arc<Live>, mut offered: mpsc::Receiver<Told>) {
-    let mut outbox = Outbox::default();
-    loop {
-        tokio::select! {
-            told = offered.recv(), if outbox.waiting.len() < MAX_PAIRS => match told {
-                Some(told) => outbox.take(told),
-                None => return,
-            },
-            () = sleep_until(outbox.due().unwrap_or_else(Instant::now)), if outbox.due().is_some() => {}
-        }
-        if outbox.not_before.is_none_or(|instant| instant <= Instant::now()) {
-            outbox.send(&live).await;
-        }
-    }
-}
 
 type Pair = (String, String);
 
@@ -112,7 +37,7 @@ struct Waiting {
 
 /// What Zabbix hasn't taken yet.
 #[derive(Debug, Default)]
-struct Outbox {
+pub struct Outbox {
     /// For the discovery: every pair of this run.
     known: BTreeSet<Pair>,
     discover: bool,
@@ -125,7 +50,7 @@ struct Outbox {
 }
 
 impl Outbox {
-    fn take(&mut self, told: Told) {
+    pub fn take(&mut self, told: Told) {
         self.alive |= told.alive;
         for State { channel, alert, severity, text } in told.states {
             let pair = (channel, alert);
@@ -137,8 +62,23 @@ impl Outbox {
         }
     }
 
+    /// States that Zabbix hasn't placed.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether more may be taken.
+    pub fn has_room(&self) -> bool {
+        self.waiting.len() < MAX_PAIRS
+    }
+
+    /// Not while it rests after a failure.
+    pub fn may_send(&self) -> bool {
+        self.not_before.is_none_or(|instant| instant <= Instant::now())
+    }
+
     /// When there is something to do without anything new.
-    fn due(&self) -> Option<Instant> {
+    pub fn due(&self) -> Option<Instant> {
         if self.not_before.is_some() {
             return self.not_before;
         }
@@ -146,17 +86,23 @@ impl Outbox {
         if self.alive || self.discover { Some(Instant::now()) } else { earliest }
     }
 
-    async fn send(&mut self, live: &Live) {
+    /// Sends what is due; what Zabbix doesn't take waits.
+    pub async fn send(&mut self, live: &Live, tell: &Tell) {
         let loaded = live.current();
         let settings = &loaded.exporter.zabbix;
         let Some((server, port)) = settings.address() else {
             *self = Self::default();
             return;
         };
-        let to = To { sender: Sender::new(server, port), host: &settings.host };
-        match self.told(&to).await {
-            Ok(()) => (self.not_before, self.pause) = (None, Duration::ZERO),
+        let to = Sender { server, port, host: &settings.host };
+        match self.told(&to, tell).await {
+            Ok(false) => self.not_before = None,
+            Ok(true) => {
+                (self.not_before, self.pause) = (None, Duration::ZERO);
+                tell(News::Reached(true));
+            }
             Err(why) => {
+                tell(News::Reached(false));
                 self.pause = (self.pause * 2).clamp(RETRY, RETRY_AT_MOST);
                 self.not_before = Some(Instant::now() + self.pause);
                 tracing::warn!(why, retry_in = ?self.pause, "Zabbix takes nothing");
@@ -164,30 +110,35 @@ impl Outbox {
         }
     }
 
-    async fn told(&mut self, to: &To<'_>) -> Result<(), String> {
-        if self.alive {
-            to.values(&[(ALIVE.to_owned(), "1".to_owned())]).await?;
-            self.alive = false;
-        }
+    /// Whether there was anything to send.
+    async fn told(&mut self, to: &Sender<'_>, tell: &Tell) -> Result<bool, String> {
         let now = Instant::now();
         let due: Vec<Pair> = self.waiting.iter().filter(|(_, w)| w.due <= now).map(|(pair, _)| pair.clone()).collect();
+        if !self.alive && !self.discover && due.is_empty() {
+            return Ok(false);
+        }
+        if self.alive {
+            to.send(&[(ALIVE.to_owned(), "1".to_owned())]).await?;
+            self.alive = false;
+        }
         let again = due.iter().any(|pair| self.waiting.get(pair).is_some_and(|w| w.tries > 0));
         if self.discover || again {
-            to.values(&[(DISCOVERY.to_owned(), discovery(&self.known))]).await?;
+            to.send(&[(DISCOVERY.to_owned(), discovery(&self.known))]).await?;
             self.discover = false;
         }
         for some in due.chunks(AT_ONCE) {
             let all: Vec<_> = some.iter().flat_map(|pair| self.values(pair)).collect();
-            if to.values(&all).await? {
+            if to.send(&all).await? {
                 some.iter().for_each(|pair| drop(self.waiting.remove(pair)));
+                tell(News::Placed(some.len() as u64));
                 continue;
             }
             for pair in some {
-                let placed = some.len() > 1 && to.values(&self.values(pair)).await?;
-                self.settle(pair, placed, to.host);
+                let placed = some.len() > 1 && to.send(&self.values(pair)).await?;
+                self.settle(pair, placed, to.host, tell);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     fn values(&self, pair: &Pair) -> Vec<(String, String)> {
@@ -203,17 +154,19 @@ impl Outbox {
     }
 
     /// What Zabbix can't place is tried again for as long as discovery may last.
-    fn settle(&mut self, pair: &Pair, placed: bool, host: &str) {
+    fn settle(&mut self, pair: &Pair, placed: bool, host: &str, tell: &Tell) {
+        if placed {
+            self.waiting.remove(pair);
+            return tell(News::Placed(1));
+        }
         let Some(waiting) = self.waiting.get_mut(pair) else { return };
         waiting.due = Instant::now() + (RETRY * 2u32.pow(waiting.tries.min(5))).min(RETRY_AT_MOST);
         waiting.tries += 1;
-        let given_up = waiting.tries > TRIES;
-        if given_up {
+        if waiting.tries > TRIES {
             let (channel, alert) = pair;
             tracing::error!(channel, alert, host, "Zabbix has no item for it; is the template linked to this host?");
-        }
-        if placed || given_up {
             self.waiting.remove(pair);
+            tell(News::GivenUp(1));
         }
     }
 }
@@ -221,25 +174,4 @@ impl Outbox {
 fn discovery(known: &BTreeSet<Pair>) -> String {
     let pair = |(channel, alert): &Pair| json!({"{#CHANNEL}": channel, "{#ALERT}": alert});
     known.iter().map(pair).collect::<serde_json::Value>().to_string()
-}
-
-struct To<'a> {
-    sender: Sender,
-    host: &'a str,
-}
-
-impl To<'_> {
-    /// Whether all of them were placed.
-    async fn values(&self, values: &[(String, String)]) -> Result<bool, String> {
-        let of = |(key, value): &'_ (String, String)| SendValue::from((self.host, key.as_str(), value.as_str()));
-        match timeout(PATIENCE, self.sender.send_async(values.iter().map(of).collect::<Vec<_>>())).await {
-            Ok(Ok(response)) => Ok(placed(&response)),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err(format!("no answer within {PATIENCE:?}")),
-        }
-    }
-}
-
-fn placed(response: &Response) -> bool {
-    response.success() && response.failed_cnt() == Some(0)
 }

@@ -1,0 +1,147 @@
+//! Zabbix's sender protocol, by hand: the crate `zbx_sender` reserves as much memory as an answer says it is long.
+//! <https://www.zabbix.com/documentation/current/en/manual/appendix/protocols/zabbix_sender>.
+
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// Connecting, the request and its answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// "ZBXD", and the flag of the protocol without compression; lengths of 4 bytes and 4 reserved ones follow.
+const MAGIC: [u8; 5] = *b"ZBXD\x01";
+/// An answer is a line of counts.
+const MAX_ANSWER: u32 = 64 << 10;
+
+/// A server's or a proxy's trapper port, and the host there whose items are meant.
+pub struct Sender<'a> {
+    pub server: String,
+    pub port: u16,
+    pub host: &'a str,
+}
+
+#[derive(Serialize)]
+struct Request<'a> {
+    request: &'static str,
+    data: Vec<Value<'a>>,
+}
+
+#[derive(Serialize)]
+struct Value<'a> {
+    host: &'a str,
+    key: &'a str,
+    value: &'a str,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    response: String,
+    #[serde(default)]
+    info: String,
+}
+
+impl Sender<'_> {
+    /// Sends keys with values; whether Zabbix placed all of them.
+    ///
+    /// # Errors
+    /// Zabbix isn't reached, doesn't answer in time, or answers something else.
+    pub async fn send(&self, values: &[(String, String)]) -> Result<bool, String> {
+        let data = values.iter().map(|(key, value)| Value { host: self.host, key, value }).collect();
+        let request = serde_json::to_vec(&Request { request: "sender data", data }).map_err(|e| e.to_string())?;
+        match timeout(PATIENCE, self.exchange(&request)).await {
+            Ok(Ok(answer)) => placed(&answer),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(format!("no answer within {PATIENCE:?}")),
+        }
+    }
+
+    async fn exchange(&self, request: &[u8]) -> io::Result<Vec<u8>> {
+        let length = u32::try_from(request.len()).map_err(io::Error::other)?;
+        let mut stream = TcpStream::connect((self.server.as_str(), self.port)).await?;
+        stream.write_all(&[&MAGIC[..], &length.to_le_bytes(), &[0; 4], request].concat()).await?;
+        let (mut magic, mut reserved) = ([0; MAGIC.len()], [0; 4]);
+        stream.read_exact(&mut magic).await?;
+        let length = stream.read_u32_le().await?;
+        stream.read_exact(&mut reserved).await?;
+        if magic != MAGIC || reserved != [0; 4] || length > MAX_ANSWER {
+            return Err(io::Error::other("it doesn't answer as Zabbix does; is this its trapper port?"));
+        }
+        let mut answer = Vec::new();
+        stream.take(length.into()).read_to_end(&mut answer).await?;
+        Ok(answer)
+    }
+}
+
+/// `{"response": "success", "info": "processed: 1; failed: 0; total: 1; seconds spent: 0.000253"}`.
+fn placed(answer: &[u8]) -> Result<bool, String> {
+    let text = || String::from_utf8_lossy(answer).chars().take(200).collect::<String>();
+    let read: Answer = serde_json::from_slice(answer).map_err(|e| format!("{e} in its answer: {}", text()))?;
+    if read.response != "success" {
+        return Err(format!("it answers: {}", text()));
+    }
+    let failed = read.info.split(';').find_map(|part| part.trim().strip_prefix("failed: ")?.parse::<u64>().ok());
+    failed.map(|failed| failed == 0).ok_or_else(|| format!("its answer doesn't say how many failed: {}", text()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    /// What comes of a server that answers with these bytes.
+    async fn answered(bytes: Vec<u8>) -> Result<bool, String> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let serving = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = [0; 13];
+            stream.read_exact(&mut head).await.unwrap();
+            assert_eq!(head[..5], *b"ZBXD\x01");
+            let mut body = vec![0; u32::from_le_bytes(head[5..9].try_into().unwrap()) as usize];
+            stream.read_exact(&mut body).await.unwrap();
+            stream.write_all(&bytes).await.unwrap();
+            body
+        });
+        let sender = Sender { server: "127.0.0.1".to_owned(), port, host: "h" };
+        let answer = sender.send(&[("k".to_owned(), "v".to_owned())]).await;
+        let asked: serde_json::Value = serde_json::from_slice(&serving.await.unwrap()).unwrap();
+        let data = serde_json::json!([{"host": "h", "key": "k", "value": "v"}]);
+        assert_eq!(asked, serde_json::json!({"request": "sender data", "data": data}));
+        answer
+    }
+
+    fn framed(length: u64, text: &str) -> Vec<u8> {
+        [b"ZBXD\x01", &length.to_le_bytes()[..], text.as_bytes()].concat()
+    }
+
+    async fn said(text: &str) -> Result<bool, String> {
+        answered(framed(text.len() as u64, text)).await
+    }
+
+    #[tokio::test]
+    async fn zabbix_says_how_many_values_it_could_not_place() {
+        let all = r#"{"response":"success","info":"processed: 1; failed: 0; total: 1; seconds spent: 0.000253"}"#;
+        assert_eq!(said(all).await, Ok(true));
+        assert_eq!(said(&all.replace("failed: 0", "failed: 1")).await, Ok(false));
+    }
+
+    #[tokio::test]
+    async fn what_zabbix_would_not_say_is_an_error_that_shows_it() {
+        for text in [r#"{"response":"failed","info":"no"}"#, r#"{"response":"success"}"#, "nothing"] {
+            let error = said(text).await.unwrap_err();
+            assert!(error.contains(text), "{error}");
+        }
+        assert!(answered(framed(5, "{}")).await.is_err(), "cut off");
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_not_believed_to_be_large() {
+        for length in [u64::MAX, 1 << 32, u64::from(MAX_ANSWER) + 1] {
+            let error = answered(framed(length, "{}")).await.unwrap_err();
+            assert!(error.contains("trapper port"), "{error}");
+        }
+        assert!(answered(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()).await.unwrap_err().contains("trapper port"));
+    }
+}
