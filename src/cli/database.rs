@@ -20,11 +20,13 @@ const MAX_CHANNELS: usize = 1_000_000;
 /// # Errors
 /// It is not set, or no URL of PostgreSQL.
 pub(super) fn store() -> Result<Store, String> {
-    let url = std::env::var("DATABASE_URL").unwrap_or_default();
-    if url.trim().is_empty() {
-        return Err("set DATABASE_URL=postgres://user:password@host:5432/database".to_owned());
-    }
-    Store::new(url.trim())
+    if_set()?.ok_or_else(|| "set DATABASE_URL=postgres://user:password@host:5432/database".to_owned())
+}
+
+/// The same where it is set. An empty variable counts as unset.
+pub(super) fn if_set() -> Result<Option<Store>, String> {
+    let url = std::env::var("DATABASE_URL").ok().filter(|url| !url.trim().is_empty());
+    url.map(|url| Store::new(url.trim())).transpose()
 }
 
 pub(super) fn wait<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {

@@ -1,21 +1,28 @@
 //! `probe CODE|URL`: the line that a scrape runs, printed for a person.
 
 use super::args::{Probe, ReportFormat};
-use super::{Exit, out};
+use super::{Exit, database, out};
+use crate::catalog::Snapshot;
 use crate::checks::CheckResult;
 use crate::config::{self, Live, Loaded};
 use crate::finding::Severity;
 use crate::metrics;
 use crate::probe::{Ask, Clock, Prober};
 use crate::report::{self, Report};
+use crate::store::Store;
 use crate::units::Timestamp;
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use tokio::time::Instant;
 use url::Url;
 
+/// What a terminal in another folder than the exporter's lacks.
+const NOTHING_READ: &str =
+    "; no configuration is here: name the exporter's with --config.file, or set its DATABASE_URL";
+
 /// # Errors
-/// An unknown channel or template, a bad configuration, or an output that can't be written.
+/// An unknown channel or template, a bad configuration, a database that is away, or an output that can't be written.
 pub fn run(args: &Probe) -> Result<Exit, String> {
     let runtime = tokio::runtime::Runtime::new().map_err(|e| format!("can't start threads: {e}"))?;
     let ended = runtime.block_on(async {
@@ -40,14 +47,21 @@ struct Seen {
 }
 
 async fn probes(args: &Probe, seen: &mut Seen) -> Result<(), String> {
-    let loaded = config::load(&args.config.source()).map_err(|errors| errors.to_string())?;
+    let source = args.config.source();
+    let mut loaded = config::load(&source).map_err(|errors| errors.to_string())?;
+    let store = database::if_set()?;
+    let hint = if loaded.files.is_empty() && store.is_none() { NOTHING_READ } else { "" };
+    if let Some(store) = store {
+        loaded.snapshot = rows(&store, &source.variables, &args.target).await?;
+    }
     let live = Arc::new(Live::fixed(permit(loaded, &args.target), Timestamp::now()));
     let prober = Prober::new(live, Clock::System).map_err(|e| e.to_string())?;
     let ask = Ask { target: args.target.clone(), template: args.template.clone(), output: args.output.clone() };
     let began = Instant::now();
     loop {
         let next = args.every.map(|every| Instant::now() + every);
-        let report = prober.probe(ask.clone(), args.timeout).await.map_err(|refused| refused.to_string())?.report;
+        let report =
+            prober.probe(ask.clone(), args.timeout).await.map_err(|refused| format!("{refused}{hint}"))?.report;
         let healthy = !unhealthy(&report) && seen.exit != Some(Exit::Unhealthy);
         seen.exit = Some(if healthy { Exit::Healthy } else { Exit::Unhealthy });
         seen.shown.show(args, &report)?;
@@ -58,6 +72,17 @@ async fn probes(args: &Probe, seen: &mut Seen) -> Result<(), String> {
             _ => return Ok(()),
         }
     }
+}
+
+/// The catalogue that `serve` has over this database.
+async fn rows(store: &Store, variables: &BTreeMap<String, String>, target: &str) -> Result<Snapshot, String> {
+    let read = store.catalogue(variables).await;
+    let (snapshot, bad) =
+        read.map_err(|e| format!("the database that DATABASE_URL names: {e}; without DATABASE_URL the files count"))?;
+    for row in bad.0.iter().map(ToString::to_string).filter(|row| row.contains(target)) {
+        out::error(&format!("packager_exporter: a row of the catalogue is not in force: {row}\n"));
+    }
+    Ok(snapshot)
 }
 
 /// Whoever sits at this terminal may ask any host; the settings' list is for those who come over HTTP.

@@ -1,7 +1,7 @@
 //! `serve`: listeners, signals, and the end.
 
 use super::args::Serve;
-use super::{Exit, backend, logging};
+use super::{Exit, backend, database, logging};
 use crate::store::Store;
 use crate::web::api::{Alertmanager, Api, TokenFile};
 use crate::web::listen::ListenAddress;
@@ -29,7 +29,7 @@ pub fn run(args: &Serve) -> Result<Exit, String> {
     let runtime = tokio::runtime::Runtime::new().map_err(|e| format!("can't start threads: {e}"))?;
     let ended = runtime.block_on(async {
         let signals = Signals::new()?;
-        let store = database()?;
+        let store = database::if_set()?;
         let (backend, sinks) = backend::backend(args.config.source(), store.clone())?;
         let api = Api {
             loopback: false,
@@ -116,11 +116,6 @@ fn settings(args: &Serve) -> Settings {
 /// The first address that other machines reach.
 fn beyond_loopback(listeners: &[TcpListener]) -> Option<SocketAddr> {
     listeners.iter().filter_map(|l| l.local_addr().ok()).find(|a| !a.ip().to_canonical().is_loopback())
-}
-
-fn database() -> Result<Option<Store>, String> {
-    let url = std::env::var("DATABASE_URL").ok().filter(|url| !url.trim().is_empty());
-    url.map(|url| Store::new(url.trim())).transpose()
 }
 
 /// Takes old alerts away, each hour.

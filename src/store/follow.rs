@@ -1,8 +1,9 @@
 //! The catalogue in force follows the database: at start, on every change there, and every half minute behind that.
 
 use super::{Health, Store, StoreError};
-use crate::catalog;
+use crate::catalog::{self, Snapshot};
 use crate::config::Live;
+use crate::document::Errors;
 use crate::units::Timestamp;
 use sqlx::postgres::PgListener;
 use std::collections::BTreeMap;
@@ -64,15 +65,23 @@ impl Store {
         }
     }
 
-    /// Reads the catalogue and puts it into force.
-    async fn refresh(&self, live: &Live, variables: &BTreeMap<String, String>) -> Result<(), StoreError> {
+    /// The catalogue of the rows as they are now, and what is wrong with those that are left out.
+    ///
+    /// # Errors
+    /// The database is away or has no schema, or the environment is bad.
+    pub async fn catalogue(&self, variables: &BTreeMap<String, String>) -> Result<(Snapshot, Errors), StoreError> {
         let (templates, channels): (String, String) = sqlx::query_as(ROWS).fetch_one(&self.pool).await?;
         let variables = variables.clone();
         let read = tokio::task::spawn_blocking(move || catalog::load_rows(templates, channels, &variables)).await;
-        let (snapshot, bad) = match read {
-            Ok(read) => read.map_err(|errors| StoreError::Refused(errors.to_string()))?,
-            Err(error) => return Err(StoreError::Refused(format!("reading the rows ended: {error}"))),
-        };
+        match read {
+            Ok(read) => read.map_err(|errors| StoreError::Refused(errors.to_string())),
+            Err(error) => Err(StoreError::Refused(format!("reading the rows ended: {error}"))),
+        }
+    }
+
+    /// Reads the catalogue and puts it into force.
+    async fn refresh(&self, live: &Live, variables: &BTreeMap<String, String>) -> Result<(), StoreError> {
+        let (snapshot, bad) = self.catalogue(variables).await?;
         let bad_rows: Vec<String> = bad.0.iter().map(ToString::to_string).collect();
         let health = Health::Connected { bad_rows };
         if self.health.send_if_modified(|now| (*now != health).then(|| *now = health.clone()).is_some()) {

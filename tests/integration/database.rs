@@ -114,6 +114,17 @@ async fn a_channel_made_over_the_api_is_probed_discovered_and_disabled() {
     assert_eq!((&labels["tier"], &labels["packager"]), (&json!("1"), &json!("127.0.0.1")));
     let (_, text) = stack.exporter.get("/probe?target=CH_1").await;
     assert_eq!(value(&text, "probe_success"), Some(1.0), "{text}");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let by_hand = |code: &str| {
+        let mut program = command(elsewhere.path());
+        program.env("DATABASE_URL", stack.postgres.url()).args(["probe", code]);
+        ended(&tokio::task::block_in_place(|| program.output().unwrap()))
+    };
+    let (code, text, _) = by_hand("CH_1");
+    // One of severity major fails: the template wants segments of another duration.
+    assert!(code == 1 && text.starts_with("DEGRADED  CH_1 (FPT CH_1), template TPL_LIVE_HD"), "{text}");
+    let (code, _, error) = by_hand("CH_2");
+    assert!(code == 2 && error.contains("unknown channel `CH_2`"), "{error}");
     let (status, report) = stack.get("/channels/CH_1/report").await;
     assert_eq!((status, &report["success"]), (200, &json!(true)), "{report}");
 
