@@ -76,3 +76,29 @@ fn bad_values_are_refused_with_what_may_stand_there() {
         assert!(error.contains(expected), "{line}: {error}");
     }
 }
+
+/// Who copies a command at night finds that it is understood.
+#[test]
+fn every_command_of_the_documents_is_understood() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = vec![root.join("README.md")];
+    for folder in ["docs", "docs/runbooks"] {
+        files.extend(std::fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path()));
+    }
+    let mut read = 0;
+    for file in files.iter().filter(|file| file.extension().is_some_and(|e| e == "md")) {
+        let text = std::fs::read_to_string(file).unwrap();
+        for line in text.lines().map(str::trim).filter(|line| line.starts_with("$ ") || line.starts_with("# ")) {
+            let words = line.split_whitespace().skip(1).skip_while(|word| word.contains('='));
+            let mut words = words.take_while(|word| !matches!(*word, "#" | ">" | "|"));
+            if words.next().is_some_and(|program| program.ends_with("packager_exporter")) {
+                let rest: Vec<&str> = words.collect();
+                if let Err(error) = parse(&rest.join(" ")) {
+                    panic!("{}: {line}\n{error}", file.display());
+                }
+                read += 1;
+            }
+        }
+    }
+    assert!(read > 30, "{read}");
+}

@@ -162,6 +162,9 @@ async fn a_probe_at_a_terminal_ends_with_its_verdict() {
     assert!(code == 1 && out.contains("container_valid"), "{code} {out}");
     let (code, _, why) = run_beside(&files, &["probe", "CLEAM_1"]).await;
     assert!(code == 2 && why.contains("`CLEAN_1`"), "{code} {why}");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (code, _, why) = run(elsewhere.path(), &["probe", "CLEAN_1"]);
+    assert!(code == 2 && why.contains("--config.file"), "{code} {why}");
 
     let url = clean(&origin);
     for (target, expected) in [(&url, 0), (&broken, 1)] {
@@ -174,6 +177,33 @@ async fn a_probe_at_a_terminal_ends_with_its_verdict() {
         assert_eq!((code, out.contains("container_valid")), (expected, expected == 1), "{out}");
         let (code, out, _) = run_beside(&files, &of("prometheus")).await;
         assert_eq!((code, value(&out, "probe_success")), (expected, Some(f64::from(1 - expected))), "{out}");
+    }
+}
+
+/// As it is pasted at night, here with the names of this test.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_runbooks_commands_tell_a_faulty_channel_from_a_clean_one() {
+    let origin = live_origin().await;
+    let files = Files::new(&[("CLEAN_1", clean(&origin), T2), ("BROKEN", fault(&origin, "container_invalid"), T2)]);
+    files.write("exporter.yml", "{}\n");
+    let exporter = Exporter::start(files.folder()).await;
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/runbooks/ChannelDown.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let commands: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("$ ")).collect();
+    let [through_the_exporter, by_itself] = commands[..] else { panic!("{commands:?}") };
+    for (code, faulty) in [("CLEAN_1", false), ("BROKEN", true)] {
+        let pasted = |command: &str| {
+            let command = command.replace("EXPORTER:10115", &exporter.address).replace("CH_TV_HD_001", code);
+            let command = command.replace("/etc/packager_exporter/exporter.yml", "config/exporter.yml");
+            let command = command.replace("packager_exporter probe", "\"$PROGRAM\" probe");
+            let mut shell = Command::new("sh");
+            shell.current_dir(files.folder()).env("PROGRAM", crate::exporter::PROGRAM).args(["-c", &command]);
+            ended(&tokio::task::block_in_place(|| shell.output().unwrap()))
+        };
+        let (_, found, error) = pasted(through_the_exporter);
+        assert_eq!((found.contains("container_valid"), found.is_empty()), (faulty, !faulty), "{found}{error}");
+        let (exit, report, error) = pasted(by_itself);
+        assert_eq!((exit, report.contains("container_valid  ")), (i32::from(faulty), faulty), "{report}{error}");
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_packager_exporter");
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_packager_exporter");
 /// Far more than anything here takes: only a test that would hang meets it.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
