@@ -54,6 +54,7 @@ The channels are in PostgreSQL:
   http://$exporter_address/api/v1/health
   http://$exporter_address/api/v1/channels?limit=5
   curl -s 'http://$exporter_address/api/v1/channels?q=CLEAN'
+  DATABASE_URL='$DATABASE_URL' $target/packager_exporter probe FAULT_RENDITION_404
   psql '$DATABASE_URL' -c 'SELECT id, channel_code, template_id, enabled FROM channels'
   psql '$DATABASE_URL' -c "UPDATE templates SET segment_duration_target = 4 WHERE template_name = 'DEMO_6S'"   # counts with the next probe
 TEXT
