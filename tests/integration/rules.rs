@@ -58,6 +58,23 @@ fn promtool_accepts_every_rule_and_each_fires_and_ends_when_it_should() {
     promtool(&["test", "rules"], &ending("rules/tests", ".test.yml"));
 }
 
+/// A line each, as they are pasted into Prometheus.
+#[test]
+fn prometheus_understands_every_query_of_the_documents() {
+    let mut rules = Vec::new();
+    for file in [ending("docs/runbooks", ".md"), vec![root().join("docs/operations.md")]].concat() {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let blocks = text.split("```promql\n").skip(1).filter_map(|rest| rest.split("```").next());
+        let lines = blocks.flat_map(str::lines).map(str::trim).filter(|line| !line.is_empty());
+        rules.extend(lines.map(|line| serde_json::json!({"record": "query", "expr": line})));
+    }
+    assert!(rules.len() > 10, "{rules:?}");
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("documents.yml");
+    std::fs::write(&file, serde_json::json!({"groups": [{"name": "documents", "rules": rules}]}).to_string()).unwrap();
+    promtool(&["check", "rules", "--lint=none"], &[file]);
+}
+
 #[test]
 fn every_alert_has_a_runbook_and_a_test_and_no_runbook_is_left_over() {
     let tests: String =
