@@ -1,5 +1,6 @@
 //! What an operator asks of the exporter itself.
 
+use super::api::openapi::answers;
 use super::{State, respond};
 use axum::extract;
 use axum::response::Response;
@@ -9,19 +10,30 @@ use std::sync::atomic::Ordering;
 
 type Shared = extract::State<Arc<State>>;
 
+/// The configuration in force, without its secrets.
+#[utoipa::path(get, path = "/config", tag = "probing", operation_id = "config",
+    responses((status = 200, description = "YAML", body = String, content_type = "text/plain"), answers::GuardedText))]
 pub async fn config(extract::State(state): Shared) -> Response {
     respond::text(StatusCode::OK, (state.backend.config_text)())
 }
 
+/// The exporter's own metrics.
+#[utoipa::path(get, path = "/metrics", tag = "probing", operation_id = "metrics",
+    responses((status = 200, description = "Text exposition 0.0.4", body = String, content_type = "text/plain"), answers::GuardedText))]
 pub async fn metrics(extract::State(state): Shared, headers: HeaderMap) -> Response {
     respond::exposition(&headers, (state.backend.own_metrics)()).await
 }
 
 /// The process answers; nothing more. A restart would not help where `/-/ready` says no.
+#[utoipa::path(get, path = "/-/healthy", tag = "probing", operation_id = "healthy",
+    responses((status = 200, description = "It answers", body = String, content_type = "text/plain"), answers::GuardedText))]
 pub async fn healthy() -> Response {
     respond::text(StatusCode::OK, "Healthy")
 }
 
+/// 503 with the reason while no probe can be answered.
+#[utoipa::path(get, path = "/-/ready", tag = "probing", operation_id = "ready",
+    responses((status = 200, description = "Probes are answered", body = String, content_type = "text/plain"), answers::GuardedText))]
 pub async fn ready(extract::State(state): Shared) -> Response {
     if state.stopping.load(Ordering::Relaxed) {
         return respond::text(StatusCode::SERVICE_UNAVAILABLE, "Not ready: shutting down");
@@ -32,6 +44,10 @@ pub async fn ready(extract::State(state): Shared) -> Response {
     }
 }
 
+/// Reads the configuration again.
+#[utoipa::path(post, path = "/-/reload", tag = "probing", operation_id = "reload",
+    responses((status = 200, description = "In force", body = String, content_type = "text/plain"),
+        (status = 500, description = "What is wrong in it; the old one stays in force", body = String, content_type = "text/plain"), answers::GuardedText))]
 pub async fn reload(extract::State(state): Shared) -> Response {
     match state.reload().await {
         Ok(()) => respond::text(StatusCode::OK, "Reloaded"),
@@ -40,4 +56,12 @@ pub async fn reload(extract::State(state): Shared) -> Response {
             respond::text(StatusCode::INTERNAL_SERVER_ERROR, text)
         }
     }
+}
+
+/// The same, as Prometheus takes it too.
+#[utoipa::path(put, path = "/-/reload", tag = "probing", operation_id = "reload_by_put",
+    responses((status = 200, description = "In force", body = String, content_type = "text/plain"),
+        (status = 500, description = "What is wrong in it; the old one stays in force", body = String, content_type = "text/plain"), answers::GuardedText))]
+pub async fn reload_by_put(state: Shared) -> Response {
+    reload(state).await
 }

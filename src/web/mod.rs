@@ -21,13 +21,16 @@ use crate::config::Loaded;
 use crate::probe::{Ask, Refused};
 use crate::report::Report;
 use api::Api;
-use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::get;
+use axum::{Extension, Router};
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use utoipa::openapi::OpenApi as Document;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// The answer to an [`Ask`] within the time given.
 pub type Probe = Arc<dyn Fn(Ask, Duration) -> BoxFuture<'static, Result<Arc<Report>, Refused>> + Send + Sync>;
@@ -176,12 +179,8 @@ pub enum Part {
 /// The routes of a part, behind `security`'s users and with its headers.
 pub fn app(state: &Arc<State>, security: &Arc<security::Security>, part: Part) -> Router {
     let prefix = state.settings.route_prefix.clone();
-    let routes = match part {
-        Part::All => routes().merge(api::routes()),
-        Part::Probing => routes(),
-        Part::Api => api::routes(),
-    };
-    let routes = routes.with_state(Arc::clone(state));
+    let (routes, document) = described(part);
+    let routes = routes.layer(Extension(Arc::new(document))).with_state(Arc::clone(state));
     let guard = guard::Guard { security: Arc::clone(security), tokens: state.api.tokens.clone() };
     let app = if prefix.is_empty() {
         routes
@@ -195,14 +194,28 @@ pub fn app(state: &Arc<State>, security: &Arc<security::Security>, part: Part) -
         .layer(axum::middleware::from_fn_with_state(guard, guard::guard))
 }
 
-fn routes() -> Router<Arc<State>> {
-    Router::new()
-        .route("/", get(page::page))
-        .route("/probe", get(probe::probe))
-        .route("/logs", get(page::logs))
-        .route("/config", get(admin::config))
-        .route("/metrics", get(admin::metrics))
-        .route("/-/healthy", get(admin::healthy))
-        .route("/-/ready", get(admin::ready))
-        .route("/-/reload", post(admin::reload).put(admin::reload))
+/// The routes of a part, and the document of exactly these.
+fn described(part: Part) -> (Router<Arc<State>>, Document) {
+    match part {
+        Part::All => {
+            let ((probing, its), (api, mut document)) = (probing(), api::routes());
+            document.merge(its);
+            (probing.merge(api), document)
+        }
+        Part::Probing => probing(),
+        Part::Api => api::routes(),
+    }
+}
+
+fn probing() -> (Router<Arc<State>>, Document) {
+    OpenApiRouter::new()
+        .routes(routes!(page::page))
+        .routes(routes!(probe::probe))
+        .routes(routes!(page::logs))
+        .routes(routes!(admin::config))
+        .routes(routes!(admin::metrics))
+        .routes(routes!(admin::healthy))
+        .routes(routes!(admin::ready))
+        .routes(routes!(admin::reload, admin::reload_by_put))
+        .split_for_parts()
 }

@@ -1,5 +1,6 @@
 //! The page at `/`: what was probed lately, and a form to probe by hand. Everything in it is escaped.
 
+use super::api::openapi::answers;
 use super::recent::Entry;
 use super::{State, respond};
 use axum::extract;
@@ -14,6 +15,9 @@ const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;ma
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ccc}\
 td{overflow-wrap:anywhere}.bad{color:#b00020;font-weight:600}.good{color:#17692b}form>*{margin-right:.6rem}";
 
+/// The last probes, and a form for one by hand.
+#[utoipa::path(get, path = "/", tag = "probing", operation_id = "page",
+    responses((status = 200, description = "The page", body = String, content_type = "text/html"), answers::GuardedText))]
 pub async fn page(extract::State(state): extract::State<Arc<State>>) -> Response {
     let entries = state.recent().list();
     let mut codes = (state.backend.channel_codes)();
@@ -75,7 +79,11 @@ fn row(base: &str, entry: &Entry) -> String {
     )
 }
 
-/// `/logs?id=N`: what `debug=true` would have shown for that probe.
+/// What `debug=true` would have shown for a probe of the page.
+#[utoipa::path(get, path = "/logs", tag = "probing", operation_id = "logs", params(("id" = u64, Query, description = "The page links to each")),
+    responses((status = 200, description = "The log", body = String, content_type = "text/plain"),
+        (status = 400, description = "`id` is no number", body = String, content_type = "text/plain"),
+        (status = 404, description = "It is no longer kept", body = String, content_type = "text/plain"), answers::GuardedText))]
 pub async fn logs(
     extract::State(state): extract::State<Arc<State>>,
     extract::RawQuery(raw): extract::RawQuery,

@@ -16,6 +16,24 @@ const MAX_TIMEOUT: f64 = 3600.0;
 const FLOOR: f64 = 0.1;
 const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
 
+/// What it takes, for the OpenAPI document.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code)]
+pub struct Documented {
+    /// A channel's code, or a manifest's URL.
+    #[param(max_length = 4096, example = "CH_TV_HD_001")]
+    target: String,
+    /// Another template than the channel's own.
+    #[param(max_length = 4096, example = "TPL_LIVE_HD")]
+    template: Option<String>,
+    /// This output alone.
+    #[param(max_length = 4096)]
+    output: Option<String>,
+    /// The log too.
+    debug: Option<bool>,
+}
+
 #[derive(Debug, PartialEq, Eq)]
 pub struct Query {
     pub ask: Ask,

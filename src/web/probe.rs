@@ -1,5 +1,6 @@
 //! `GET /probe`: a broken request is 400, an exporter that can't is 503, a broken stream is 200.
 
+use super::api::openapi::answers;
 use super::recent::Entry;
 use super::{State, events, params, respond};
 use crate::probe::Refused;
@@ -10,6 +11,11 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use std::sync::Arc;
 
+/// Probes a channel; what it found is metrics, whatever that is.
+#[utoipa::path(get, path = "/probe", tag = "probing", operation_id = "probe_channel", params(params::Documented,
+        ("X-Prometheus-Scrape-Timeout-Seconds" = Option<f64>, Header, description = "How long the scraper waits; above 0")),
+    responses((status = 200, description = "Text exposition 0.0.4; with `debug` the log before it", body = String, content_type = "text/plain"),
+        (status = 400, description = "A parameter doesn't read, or names nothing that is known", body = String, content_type = "text/plain"), answers::GuardedText))]
 pub async fn probe(
     extract::State(state): extract::State<Arc<State>>,
     extract::RawQuery(raw): extract::RawQuery,

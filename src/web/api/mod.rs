@@ -8,7 +8,7 @@ mod discovery;
 mod events;
 mod health;
 mod import;
-mod openapi;
+pub(super) mod openapi;
 mod problem;
 mod probes;
 mod silence;
@@ -34,6 +34,7 @@ use problem::Problem;
 use serde_json::Value;
 use std::sync::Arc;
 use utoipa::OpenApi as _;
+use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -57,12 +58,8 @@ pub struct Api {
 type Answer = Result<Response, Problem>;
 type Shared = axum::extract::State<Arc<State>>;
 
-pub(super) fn routes() -> Router<Arc<State>> {
-    documented().0
-}
-
 /// The routes, each with its description: what isn't in the document isn't served.
-fn documented() -> (Router<Arc<State>>, utoipa::openapi::OpenApi) {
+pub(super) fn routes() -> (Router<Arc<State>>, Document) {
     let (v1, described) = OpenApiRouter::new()
         .routes(routes!(health::health))
         .routes(routes!(channels::list, channels::create))

@@ -5,10 +5,12 @@ use utoipa::IntoResponses;
 use utoipa::openapi::header::Header;
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::{ContentBuilder, Ref, RefOr};
+use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr};
 
 /// Whatever `--web.config.file` refuses.
 pub struct Guarded;
+/// The same of a route that answers in plain text.
+pub struct GuardedText;
 /// It takes parameters, and perhaps a token and the database.
 pub struct Reading;
 /// It takes the key of one entry.
@@ -27,6 +29,18 @@ pub struct Silencing;
 impl IntoResponses for Guarded {
     fn responses() -> Responses {
         problems(&[401, 429, 503])
+    }
+}
+
+impl IntoResponses for GuardedText {
+    fn responses() -> Responses {
+        [
+            (401, "A user of --web.config.file is needed"),
+            (429, meaning(429)),
+            (503, "Too much at once, or not ready; ask again"),
+        ]
+        .map(|(status, why)| (status.to_string(), refusal(status, why, "text/plain", Content::default()).into()))
+        .into()
     }
 }
 
@@ -79,9 +93,12 @@ fn problems(statuses: &[u16]) -> Responses {
 }
 
 fn problem(status: u16) -> Response {
-    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem")));
-    let response =
-        ResponseBuilder::new().description(meaning(status)).content("application/problem+json", content.build());
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    refusal(status, meaning(status), "application/problem+json", content)
+}
+
+fn refusal(status: u16, why: &str, kind: &str, content: Content) -> Response {
+    let response = ResponseBuilder::new().description(why).content(kind, content);
     match status {
         401 => response.header("WWW-Authenticate", text("How to say who asks.")),
         429 | 503 => response.header("Retry-After", text("Seconds.")),
