@@ -2,7 +2,7 @@
 
 use super::args::{Export, Import, Migrate, TokenCommand};
 use super::{Exit, out};
-use crate::store::{ChannelFilter, Store};
+use crate::store::Store;
 use crate::web::api::{Role, Token, Tokens, csv_of, hash, rows_of};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -13,7 +13,6 @@ use std::path::Path;
 
 /// A file of 50,000 channels has 10 MB.
 const MAX_FILE: u64 = 32 << 20;
-const MAX_CHANNELS: usize = 1_000_000;
 
 /// The store that `DATABASE_URL` names.
 ///
@@ -35,11 +34,17 @@ pub(super) fn wait<T>(work: impl Future<Output = Result<T, String>>) -> Result<T
 }
 
 pub fn migrate(_: &Migrate) -> Result<Exit, String> {
-    wait(async {
+    let (before, after) = wait(async {
         let store = store()?;
-        store.migrate().await.map_err(|e| e.to_string())
+        let before = store.schema().await.map_err(|e| e.to_string())?;
+        store.migrate().await.map_err(|e| e.to_string())?;
+        Ok((before, store.schema().await.map_err(|e| e.to_string())?))
     })?;
-    out::print("The schema is up to date.\n").map(|()| Exit::Healthy)
+    let applied = match after - before {
+        0 => "no migration was missing".to_owned(),
+        _ => format!("migrations {} to {after} applied", before + 1),
+    };
+    out::print(&format!("The schema is up to date at version {after}: {applied}.\n")).map(|()| Exit::Healthy)
 }
 
 /// CSV, or a JSON object a line where the name ends in `.jsonl` or `.ndjson`.
@@ -49,10 +54,15 @@ pub fn import(args: &Import) -> Result<Exit, String> {
     let lines = args.file.extension().is_some_and(|e| e == "jsonl" || e == "ndjson");
     let rows = rows_of(&text, lines).map_err(|errors| told(&args.file, &errors.to_string()))?;
     let total = rows.len();
+    let progress = |done: usize| {
+        if done < total {
+            out::error(&format!("{done} of {total} rows\n"));
+        }
+    };
     let done = wait(async {
         let store = store()?;
         store.migrate().await.map_err(|e| e.to_string())?;
-        store.import_channels(rows, args.dry_run).await.map_err(|e| told(&args.file, &e.to_string()))
+        store.import_channels(rows, args.dry_run, progress).await.map_err(|e| told(&args.file, &e.to_string()))
     })?;
     let would = if args.dry_run { "would be " } else { "" };
     let summary = format!(
@@ -72,9 +82,10 @@ fn told(file: &Path, problems: &str) -> String {
 }
 
 pub fn export(_: &Export) -> Result<Exit, String> {
-    let all = ChannelFilter { limit: MAX_CHANNELS, ..ChannelFilter::default() };
-    let page = wait(async { store()?.channels(&all).await.map_err(|e| e.to_string()) })?;
-    out::print(&csv_of(&page.items).map_err(|e| e.to_string())?).map(|()| Exit::Healthy)
+    let channels = wait(async { store()?.all_channels().await.map_err(|e| e.to_string()) })?;
+    out::print(&csv_of(&channels).map_err(|e| e.to_string())?)?;
+    out::error(&format!("{} channels exported\n", channels.len()));
+    Ok(Exit::Healthy)
 }
 
 pub fn token(command: &TokenCommand) -> Result<Exit, String> {

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
 
 /// How often acknowledged alerts are looked up in Alertmanager.
 const SILENCED_EVERY: Duration = Duration::from_secs(5);
@@ -120,11 +121,13 @@ fn beyond_loopback(listeners: &[TcpListener]) -> Option<SocketAddr> {
 
 /// Takes old alerts away, each hour.
 async fn forget(store: Store, kept: Duration) {
-    let mut ticks = tokio::time::interval(Duration::from_secs(3600));
+    // Not at once: on a first start the tables are still being made.
+    let mut ticks = tokio::time::interval_at(Instant::now() + Duration::from_secs(60), Duration::from_secs(3600));
     loop {
         ticks.tick().await;
         match store.forget_alerts(kept).await {
-            Ok(0) | Err(_) => {}
+            Ok(0) => {}
+            Err(error) => tracing::warn!(%error, "old alerts stay; tried again in an hour"),
             Ok(alerts) => tracing::info!(alerts, "old alerts forgotten"),
         }
     }

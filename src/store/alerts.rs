@@ -1,7 +1,7 @@
 //! Alerts: what Alertmanager tells, what people do about it, and the history of both.
 
 use super::narrowed::Narrowed;
-use super::{Page, Shown, Store, StoreError};
+use super::{Page, Store, StoreError, Writer, alone};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -13,9 +13,6 @@ pub(super) const DOCUMENT: &str = "jsonb_build_object('id', a.id, 'fingerprint',
   'description', description, 'labels', labels, 'annotations', annotations, 'starts_at', starts_at, 'ends_at', ends_at,
   'acknowledged_at', acknowledged_at, 'acknowledged_by', acknowledged_by, 'comment', comment,
   'resolved_at', resolved_at, 'resolved_by', resolved_by, 'silence_id', silence_id)";
-
-/// Notifications are written one after the other: they name the same alerts in any order.
-const ONE_NOTIFICATION: i64 = 0x7061_636b_0002;
 
 /// A row is new, or firing again after somebody closed it by hand, or resolved now. Everything else is a repeat, or late:
 /// what Alertmanager has resolved stays so, whichever notification comes last.
@@ -80,6 +77,9 @@ pub struct AlertFilter {
     pub limit: usize,
 }
 
+/// Alerts forgotten in one statement: notifications wait for its end.
+const AT_ONCE: i64 = 5000;
+
 /// Silences that have nothing to silence any more.
 pub type Expired = Vec<String>;
 
@@ -91,7 +91,7 @@ impl Store {
     pub async fn notified(&self, alerts: &[Notification]) -> Result<Expired, StoreError> {
         let rows = serde_json::to_value(alerts).map_err(|e| StoreError::Refused(e.to_string()))?;
         let mut transaction = self.pool.begin().await?;
-        alone(&mut transaction).await?;
+        alone(&mut transaction, Writer::Alerts).await?;
         let written: Vec<(String, Option<String>, bool)> =
             sqlx::query_as(WRITE).bind(&rows).fetch_all(&mut *transaction).await?;
         let superseded: Vec<Option<String>> =
@@ -120,7 +120,7 @@ impl Store {
 
     /// # Errors
     /// There is no such alert, or the database is away.
-    pub async fn alert(&self, id: i64) -> Result<Shown, StoreError> {
+    pub async fn alert(&self, id: i64) -> Result<Value, StoreError> {
         found(&mut *self.pool.acquire().await?, id, "").await
     }
 
@@ -134,10 +134,10 @@ impl Store {
         by: &str,
         comment: Option<&str>,
         silence: Option<&str>,
-    ) -> Result<Shown, StoreError> {
+    ) -> Result<Value, StoreError> {
         let mut transaction = self.pool.begin().await?;
         let before = found(&mut transaction, id, "FOR UPDATE").await?;
-        if before.document.get("status").and_then(Value::as_str) == Some("resolved") {
+        if before.get("status").and_then(Value::as_str) == Some("resolved") {
             return Err(StoreError::Conflict("this alert is resolved; there is nothing to acknowledge".to_owned()));
         }
         sqlx::query(
@@ -160,7 +160,7 @@ impl Store {
     ///
     /// # Errors
     /// There is no such alert, or the database is away.
-    pub async fn resolve(&self, id: i64, by: &str, comment: Option<&str>) -> Result<Shown, StoreError> {
+    pub async fn resolve(&self, id: i64, by: &str, comment: Option<&str>) -> Result<Value, StoreError> {
         let mut transaction = self.pool.begin().await?;
         found(&mut transaction, id, "FOR UPDATE").await?;
         sqlx::query(
@@ -200,7 +200,7 @@ impl Store {
                    RETURNING coalesce(silence_id, ''), jsonb_build_object('labels', labels, 'annotations', annotations,
                      'startsAt', starts_at, 'endsAt', ends_at)";
         let mut transaction = self.pool.begin().await?;
-        alone(&mut transaction).await?;
+        alone(&mut transaction, Writer::Alerts).await?;
         let ended = sqlx::query_as(sql).bind(ids).fetch_all(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(ended)
@@ -211,24 +211,24 @@ impl Store {
     /// # Errors
     /// The database is away.
     pub async fn forget_alerts(&self, kept: Duration) -> Result<u64, StoreError> {
-        let sql = "DELETE FROM alerts WHERE status = 'resolved' AND ends_at < now() - make_interval(secs => $1)";
-        let mut transaction = self.pool.begin().await?;
-        alone(&mut transaction).await?;
-        let done = sqlx::query(sql).bind(kept.as_secs_f64()).execute(&mut *transaction).await?;
-        transaction.commit().await?;
-        Ok(done.rows_affected())
+        let sql = "DELETE FROM alerts WHERE id IN (SELECT id FROM alerts
+                     WHERE status = 'resolved' AND ends_at < now() - make_interval(secs => $1) ORDER BY ends_at LIMIT $2)";
+        let mut forgotten = 0;
+        loop {
+            let mut transaction = self.pool.begin().await?;
+            alone(&mut transaction, Writer::Alerts).await?;
+            let done = sqlx::query(sql).bind(kept.as_secs_f64()).bind(AT_ONCE).execute(&mut *transaction).await?;
+            transaction.commit().await?;
+            forgotten += done.rows_affected();
+            if done.rows_affected() < AT_ONCE.unsigned_abs() {
+                return Ok(forgotten);
+            }
+        }
     }
 }
 
-/// Until the transaction's end no other writes many alerts: in any other order two could wait for each other.
-async fn alone(connection: &mut PgConnection) -> Result<(), StoreError> {
-    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(ONE_NOTIFICATION).execute(connection).await?;
-    Ok(())
-}
-
-async fn found(connection: &mut PgConnection, id: i64, lock: &str) -> Result<Shown, StoreError> {
+async fn found(connection: &mut PgConnection, id: i64, lock: &str) -> Result<Value, StoreError> {
     let sql = format!("SELECT {DOCUMENT} FROM alerts a WHERE a.id = $1 {lock}");
-    let row: Option<(Value,)> = sqlx::query_as(&sql).bind(id).fetch_optional(connection).await?;
-    let (document,) = row.ok_or_else(|| StoreError::Missing(format!("there is no alert {id}")))?;
-    Ok(Shown { document, version: 0 })
+    let alert = sqlx::query_scalar(&sql).bind(id).fetch_optional(connection).await?;
+    alert.ok_or_else(|| StoreError::Missing(format!("there is no alert {id}")))
 }

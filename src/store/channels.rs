@@ -1,12 +1,14 @@
 //! Channels: pages, single rows, writes and bulk imports.
 
 use super::narrowed::Narrowed;
-use super::{Page, Shown, Store, StoreError};
+use super::table::shown;
+use super::{Page, Shown, Store, StoreError, Writer, alone};
 use crate::catalog;
 use crate::document::{Document, Errors, Problem};
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
-use std::collections::BTreeMap;
+use sqlx::types::Json;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A channel as the API shows it.
 pub(super) const DOCUMENT: &str =
@@ -33,8 +35,8 @@ const EXCLUDED: &str =
 const OWN: &str = "c.channel_name, c.channel_type, c.tier, c.codec, c.resolution, c.fps, c.is_4k, c.is_hdr, c.probe_id,
   c.input_url, c.outputs, c.ladder, c.template_id, c.enabled";
 
-/// Bulk writers one after the other: in any other order two of them could wait for each other.
-pub(super) const ONE_IMPORT: i64 = 0x7061_636b_0001;
+/// Rows of one statement: far below its timeout.
+const AT_ONCE: usize = 5000;
 
 #[derive(Debug, Clone, Default)]
 pub struct ChannelFilter {
@@ -56,7 +58,7 @@ pub struct Row {
     pub columns: Map<String, Value>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Imported {
     pub created: usize,
     pub updated: usize,
@@ -106,9 +108,7 @@ impl Store {
     ) -> Result<Shown, StoreError> {
         let mut transaction = self.pool.begin().await?;
         let before = found(&mut transaction, key, "FOR UPDATE OF c").await?;
-        if expected.is_some_and(|version| version != before.version) {
-            return Err(StoreError::Changed(before.version));
-        }
+        before.still(expected)?;
         let code = before.document.get("channel_code").cloned().unwrap_or_default();
         if columns.get("channel_code").is_some_and(|given| *given != code) {
             return Err(StoreError::field(
@@ -131,50 +131,79 @@ impl Store {
         Ok(after)
     }
 
-    /// Creates and changes channels by their codes, all or none. What a row doesn't have stays as it is.
+    /// Every channel, by id.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn all_channels(&self) -> Result<Vec<Value>, StoreError> {
+        let mut all = Vec::new();
+        let mut filter = ChannelFilter { limit: AT_ONCE, ..ChannelFilter::default() };
+        loop {
+            let page = self.channels(&filter).await?;
+            all.extend(page.items);
+            let Some(next) = page.next else { return Ok(all) };
+            filter.after = next;
+        }
+    }
+
+    /// Creates and changes channels by their codes, all or none. What a row doesn't have stays as it is. `progress` hears how
+    /// many rows are done.
     ///
     /// # Errors
     /// Every bad row by its line, or the database is away.
-    pub async fn import_channels(&self, rows: Vec<Row>, dry_run: bool) -> Result<Imported, StoreError> {
+    pub async fn import_channels(
+        &self,
+        rows: Vec<Row>,
+        dry_run: bool,
+        progress: impl Fn(usize),
+    ) -> Result<Imported, StoreError> {
         let mut transaction = self.pool.begin().await?;
-        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(ONE_IMPORT).execute(&mut *transaction).await?;
+        alone(&mut transaction, Writer::Channels).await?;
         let codes: Vec<&str> = rows.iter().filter_map(|row| row.columns.get("channel_code")?.as_str()).collect();
         let sql = format!(
             "SELECT channel_code, {DOCUMENT} {FROM} WHERE channel_code = ANY($1) ORDER BY c.id FOR UPDATE OF c"
         );
         let before: Vec<(String, Value)> = sqlx::query_as(&sql).bind(&codes).fetch_all(&mut *transaction).await?;
         let whole = merged(&rows, before.into_iter().collect())?;
-        self.references(&mut transaction, &rows).await?;
-        let total = whole.len();
-        let written = upsert(&mut transaction, whole).await?;
-        let created = written.iter().filter(|created| **created).count();
+        references(&mut transaction, &rows).await?;
+        let mut done = Imported::default();
+        for part in whole.chunks(AT_ONCE) {
+            let written = upsert(&mut transaction, part).await?;
+            let created = written.iter().filter(|created| **created).count();
+            done.created += created;
+            done.updated += written.len() - created;
+            done.unchanged += part.len() - written.len();
+            progress(done.created + done.updated + done.unchanged);
+        }
         if !dry_run {
             transaction.commit().await?;
         }
-        let updated = written.len() - created;
-        Ok(Imported { created, updated, unchanged: total - written.len() })
-    }
-
-    /// Templates and probes that rows name and that aren't there, by line: the database would tell only the first.
-    async fn references(&self, connection: &mut PgConnection, rows: &[Row]) -> Result<(), StoreError> {
-        let mut problems = Vec::new();
-        for (column, table) in [("template_id", "templates"), ("probe_id", "probes")] {
-            let ids: Vec<i32> =
-                sqlx::query_scalar(&format!("SELECT id FROM {table}")).fetch_all(&mut *connection).await?;
-            for row in rows {
-                let id = row.columns.get(column).and_then(Value::as_i64);
-                if let Some(id) = id.filter(|id| !ids.iter().any(|known| i64::from(*known) == *id)) {
-                    let message = format!("{column}: {id} is not among the {table}");
-                    problems.push(Problem { source: "line".to_owned(), position: Some((row.line, 1)), message });
-                }
-            }
-        }
-        Errors(problems).or(()).map_err(StoreError::Invalid)
+        Ok(done)
     }
 }
 
+/// Templates and probes that rows name and that aren't there, by line: the database would tell only the first.
+async fn references(connection: &mut PgConnection, rows: &[Row]) -> Result<(), StoreError> {
+    let mut problems = Vec::new();
+    for (column, table) in [("template_id", "templates"), ("probe_id", "probes")] {
+        let named = || rows.iter().filter_map(|row| Some((row, row.columns.get(column)?.as_i64()?)));
+        let asked: BTreeSet<i64> = named().map(|(_, id)| id).collect();
+        let sql = format!("SELECT id::bigint FROM {table} WHERE id = ANY($1)");
+        let known: Vec<i64> = sqlx::query_scalar(&sql).bind(Vec::from_iter(asked)).fetch_all(&mut *connection).await?;
+        let known = BTreeSet::from_iter(known);
+        for (row, id) in named().filter(|(_, id)| !known.contains(id)) {
+            problems.push(of_line(row.line, format!("{column}: {id} is not among the {table}")));
+        }
+    }
+    Errors(problems).or(()).map_err(StoreError::Invalid)
+}
+
+fn of_line(line: usize, message: String) -> Problem {
+    Problem { source: "line".to_owned(), position: Some((line, 1)), message }
+}
+
 /// Creates and changes by code; of each row that wasn't there already as it is: whether it was created.
-pub(super) async fn upsert(connection: &mut PgConnection, rows: Vec<Value>) -> Result<Vec<bool>, StoreError> {
+pub(super) async fn upsert(connection: &mut PgConnection, rows: &[Value]) -> Result<Vec<bool>, StoreError> {
     let sql = format!(
         "INSERT INTO channels AS c ({COLUMNS}) {GIVEN} ON CONFLICT (channel_code) DO UPDATE
            SET (channel_name, channel_type, tier, codec, resolution, fps, is_4k, is_hdr, probe_id, input_url, outputs,
@@ -182,18 +211,14 @@ pub(super) async fn upsert(connection: &mut PgConnection, rows: Vec<Value>) -> R
            WHERE ({OWN}) IS DISTINCT FROM ({EXCLUDED})
          RETURNING (xmax = 0) AS created"
     );
-    Ok(sqlx::query_scalar(&sql).bind(Value::Array(rows)).fetch_all(connection).await?)
+    Ok(sqlx::query_scalar(&sql).bind(Json(rows)).fetch_all(connection).await?)
 }
 
 async fn found(connection: &mut PgConnection, key: &str, lock: &str) -> Result<Shown, StoreError> {
     let sql = format!(
         "SELECT {DOCUMENT}, c.version {FROM} WHERE channel_code = $1 OR c.id = $2 ORDER BY channel_code = $1 DESC LIMIT 1 {lock}"
     );
-    let id = key.parse::<i32>().ok();
-    let row: Option<(Value, i32)> = sqlx::query_as(&sql).bind(key).bind(id).fetch_optional(connection).await?;
-    let (document, version) =
-        row.ok_or_else(|| StoreError::Missing(format!("there is no channel `{}`", key.escape_debug())))?;
-    Ok(Shown { document, version })
+    shown(connection, &sql, "channel", key).await
 }
 
 pub(super) fn writable(mut document: Map<String, Value>) -> Map<String, Value> {
@@ -215,7 +240,7 @@ fn merged(rows: &[Row], mut before: BTreeMap<String, Value>) -> Result<Vec<Value
     let mut lines: BTreeMap<&str, usize> = BTreeMap::new();
     let mut problems = Vec::new();
     for row in rows {
-        let problem = |message: String| Problem { source: "line".to_owned(), position: Some((row.line, 1)), message };
+        let problem = |message: String| of_line(row.line, message);
         let code = row.columns.get("channel_code").and_then(Value::as_str).unwrap_or_default();
         if let Some(first) = lines.insert(code, row.line) {
             problems.push(problem(format!("channel_code: `{code}` stands in line {first} already")));

@@ -51,8 +51,9 @@ impl From<sqlx::migrate::MigrateError> for StoreError {
     }
 }
 
-/// Classes 08 (connection), 40 (rolled back for another's sake), 53 (resources) and 57 (operator intervention) pass; 22 is a bad
-/// value. PostgreSQL, appendix A.
+/// Classes 08 (connection), 28 and 3D (a password or a database that isn't there yet), 40 (rolled back for another's sake), 53
+/// (resources) and 57 (operator intervention) pass, and so does 25006: a standby, after a failover. 22 is a bad value.
+/// PostgreSQL, appendix A.
 fn of_database(error: &dyn DatabaseError) -> StoreError {
     let code = error.code().unwrap_or_default().into_owned();
     let constraint = error.constraint().unwrap_or_default();
@@ -62,7 +63,8 @@ fn of_database(error: &dyn DatabaseError) -> StoreError {
         (ErrorKind::CheckViolation | ErrorKind::NotNullViolation, _) | (_, "22") => {
             StoreError::Invalid(Problem::of("body", error.message()).into())
         }
-        (_, "08" | "40" | "53" | "57") => StoreError::Away(error.message().to_owned()),
+        (_, "08" | "28" | "3D" | "40" | "53" | "57") => StoreError::Away(error.message().to_owned()),
+        _ if code == "25006" => StoreError::Away(error.message().to_owned()),
         _ => StoreError::Refused(error.message().to_owned()),
     }
 }

@@ -10,18 +10,19 @@ mod follow;
 mod narrowed;
 mod probes;
 mod sync;
+mod table;
 mod templates;
 
-pub use alerts::{AlertFilter, Expired, Notification};
+pub use alerts::{AlertFilter, Expired, Notification, Silenced};
 pub use changes::AlertNews;
 pub use channels::{ChannelFilter, Imported, Row};
 pub use error::StoreError;
 pub use sync::{Changed, Sync, Synced, Wanted};
 
 use serde_json::Value;
-use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgConnection, PgPool};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -109,6 +110,17 @@ impl Store {
         Ok(())
     }
 
+    /// The last migration that was applied; 0 before the first.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn schema(&self) -> Result<i64, StoreError> {
+        let any: bool =
+            sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(&self.pool).await?;
+        let last = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success";
+        Ok(if any { sqlx::query_scalar(last).fetch_one(&self.pool).await? } else { 0 })
+    }
+
     /// An answer of the database at this moment.
     ///
     /// # Errors
@@ -119,10 +131,27 @@ impl Store {
     }
 }
 
-/// A page out of `limit + 1` rows that carry their id.
-fn page(mut rows: Vec<(i64, Value)>, limit: usize) -> Page {
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = rows.last().filter(|_| more).map(|(id, _)| *id);
-    Page { items: rows.into_iter().map(|(_, document)| document).collect(), next }
+impl Shown {
+    /// # Errors
+    /// It has another version than `expected`.
+    fn still(&self, expected: Option<i32>) -> Result<(), StoreError> {
+        match expected {
+            Some(version) if version != self.version => Err(StoreError::Changed(self.version)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Who writes many rows of a table.
+#[derive(Debug, Clone, Copy)]
+#[repr(i64)]
+enum Writer {
+    Channels = 0x7061_636b_0001,
+    Alerts = 0x7061_636b_0002,
+}
+
+/// Until the transaction's end no other writes many rows there: two that take the same rows in other orders would wait for each other.
+async fn alone(connection: &mut PgConnection, writer: Writer) -> Result<(), StoreError> {
+    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(writer as i64).execute(connection).await?;
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! A list of which only the given filters stand in the statement: with all of them in it, each "or not given", PostgreSQL
 //! keeps one plan for every case, and it takes no filter's index.
 
-use super::{Page, StoreError, page};
+use super::{Page, StoreError};
 use serde_json::Value;
 use sqlx::postgres::Postgres;
 use sqlx::{Encode, PgPool, QueryBuilder, Type};
@@ -36,4 +36,12 @@ impl<'a> Narrowed<'a> {
         let rows: Vec<(i64, Value)> = self.0.build_query_as().fetch_all(pool).await?;
         Ok(page(rows, limit))
     }
+}
+
+/// A page out of `limit + 1` rows that carry their id.
+fn page(mut rows: Vec<(i64, Value)>, limit: usize) -> Page {
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows.last().filter(|_| more).map(|(id, _)| *id);
+    Page { items: rows.into_iter().map(|(_, document)| document).collect(), next }
 }

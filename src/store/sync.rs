@@ -1,7 +1,7 @@
 //! Channels as another system has them: what it brings is created, changed and, where told to, disabled; never deleted.
 
-use super::channels::{DOCUMENT, FROM, ONE_IMPORT, checked, upsert, writable};
-use super::{Store, StoreError};
+use super::channels::{DOCUMENT, FROM, checked, upsert, writable};
+use super::{Store, StoreError, Writer, alone};
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, BTreeSet};
@@ -82,7 +82,7 @@ impl Store {
     /// The database is away, or refuses.
     pub async fn sync_channels(&self, sync: &Sync<'_>, dry_run: bool) -> Result<Synced, StoreError> {
         let mut transaction = self.pool.begin().await?;
-        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(ONE_IMPORT).execute(&mut *transaction).await?;
+        alone(&mut transaction, Writer::Channels).await?;
         let names = Names::read(&mut transaction).await?;
         let known = known(&mut transaction, sync).await?;
         let mut done = Synced::default();
@@ -93,7 +93,7 @@ impl Store {
             }
         }
         sync.missing(&known, &mut done);
-        upsert(&mut transaction, plan.rows).await?;
+        upsert(&mut transaction, &plan.rows).await?;
         let brought = "UPDATE channels SET source = $1, missing_since = NULL
                        WHERE channel_code = ANY($2) AND (source IS DISTINCT FROM $1 OR missing_since IS NOT NULL)";
         sqlx::query(brought).bind(sync.source).bind(&plan.brought).execute(&mut *transaction).await?;

@@ -257,6 +257,22 @@ async fn an_alert_lives_from_its_first_notification_to_its_end_in_any_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn alerts_past_their_retention_are_forgotten_however_many_they_are() {
+    let stack = Stack::start(&[]).await;
+    stack.postgres.sql(
+        "INSERT INTO alerts (fingerprint, alertname, status, labels, annotations, starts_at, ends_at)
+         SELECT to_hex(n), 'A', CASE WHEN n % 3 = 0 THEN 'firing' ELSE 'resolved' END, '{}', '{}', now(),
+                now() - make_interval(days => CASE WHEN n % 3 = 1 THEN 91 ELSE 89 END)
+         FROM generate_series(1, 36000) n",
+    );
+    let store = packager_exporter::store::Store::new(&stack.postgres.url()).unwrap();
+    let kept = std::time::Duration::from_secs(90 * 86_400);
+    assert_eq!(store.forget_alerts(kept).await.unwrap(), 12_000);
+    assert_eq!(store.forget_alerts(kept).await.unwrap(), 0);
+    assert_eq!(stack.postgres.sql("SELECT count(*) FROM alerts WHERE status = 'resolved'"), "12000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_the_database_probing_goes_on_and_nothing_is_lost() {
     let origin = live_origin().await;
     let mut stack = Stack::start(&[]).await;
@@ -413,6 +429,11 @@ async fn the_terminal_imports_exports_and_makes_tokens() {
         let mut program = command(folder.path());
         ended(&program.env("DATABASE_URL", stack.postgres.url()).args(arguments).output().unwrap())
     };
+    let (code, text, _) = run(&["migrate"]);
+    assert!(
+        code == 0 && text.contains("up to date at version ") && text.contains("no migration was missing"),
+        "{text}"
+    );
     std::fs::write(
         folder.path().join("c.csv"),
         "channel_code,input_url,tier\nA,http://a/m.m3u8,1\nB,http://a/n.m3u8,x\n",
@@ -425,8 +446,15 @@ async fn the_terminal_imports_exports_and_makes_tokens() {
     let (code, text, _) = run(&["import", "c.jsonl", "--dry-run"]);
     assert_eq!((code, text.as_str()), (0, "1 rows: 1 channels would be created, 0 would be updated, 0 unchanged\n"));
     assert_eq!(run(&["import", "c.jsonl"]).0, 0);
-    let (_, text, _) = run(&["export"]);
+    let (_, text, told) = run(&["export"]);
     assert!(text.starts_with("channel_code,channel_name,") && text.contains("\nA,A,LIVE,"), "{text}");
+    assert_eq!(told, "1 channels exported\n");
+    let rows: String = (0..5001).map(|n| format!("M{n},http://a/{n}.m3u8\n")).collect();
+    std::fs::write(folder.path().join("many.csv"), format!("channel_code,input_url\n{rows}")).unwrap();
+    let (code, text, told) = run(&["import", "many.csv"]);
+    assert_eq!((code, told.as_str()), (0, "5000 of 5001 rows\n"), "{text}");
+    assert_eq!(text, "5001 rows: 5001 channels created, 0 updated, 0 unchanged\n");
+    assert_eq!(run(&["export"]).1.lines().count(), 5003, "a header, A, and these");
 
     let create = |name: &str| run(&["token", "create", "--api.tokens-file", "t.yml", "--role", "operate", name]);
     let (code, text, _) = create("noc");

@@ -88,7 +88,7 @@ async fn of(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): RawQuery,
     responses((status = 200, description = "The alert", body = schema::Alert), answers::Reading, answers::Keyed))]
 pub async fn one(Extract(state): Shared, Key(id): Key, headers: HeaderMap) -> Answer {
     state.may(&headers, Role::Read)?;
-    Ok(json(StatusCode::OK, &state.store()?.alert(number(&id)?).await?.document))
+    Ok(json(StatusCode::OK, &state.store()?.alert(number(&id)?).await?))
 }
 
 /// Acknowledges an alert. Sets a silence first, where Alertmanager is known: an acknowledgement that keeps paging is none.
@@ -101,7 +101,7 @@ pub async fn acknowledge(Extract(state): Shared, Key(id): Key, headers: HeaderMa
     let lasting = lasting(said.lasting.as_deref())?;
     let by = by(said.by, &who)?;
     let store = state.store()?;
-    let alert = store.alert(id).await?.document;
+    let alert = store.alert(id).await?;
     let firing = alert.get("status").and_then(|s| s.as_str()) == Some("firing");
     let silence = match &state.api.alertmanager {
         Some(alertmanager) if firing => {
@@ -111,7 +111,7 @@ pub async fn acknowledge(Extract(state): Shared, Key(id): Key, headers: HeaderMa
         _ => None,
     };
     let after = store.acknowledge(id, &by, said.comment.as_deref(), silence.as_deref()).await;
-    let kept = after.as_ref().ok().and_then(|a| a.document.get("silence_id")?.as_str().map(str::to_owned));
+    let kept = after.as_ref().ok().and_then(|alert| alert.get("silence_id")?.as_str().map(str::to_owned));
     if let (Some(alertmanager), Some(silence)) = (&state.api.alertmanager, silence)
         && kept.as_ref() != Some(&silence)
     {
@@ -120,7 +120,7 @@ pub async fn acknowledge(Extract(state): Shared, Key(id): Key, headers: HeaderMa
     }
     let after = after?;
     audit(&who, "alert acknowledged", &format!("{id} by {by}"));
-    Ok(json(StatusCode::OK, &after.document))
+    Ok(json(StatusCode::OK, &after))
 }
 
 /// Closes an alert by hand; still firing, it opens again at the next notification.
@@ -135,12 +135,12 @@ pub async fn resolve(Extract(state): Shared, Key(id): Key, headers: HeaderMap, b
     }
     let by = by(said.by, &who)?;
     let after = state.store()?.resolve(id, &by, said.comment.as_deref()).await?;
-    let silence = after.document.get("silence_id").and_then(|s| s.as_str()).map(str::to_owned);
+    let silence = after.get("silence_id").and_then(|s| s.as_str()).map(str::to_owned);
     if let (Some(alertmanager), Some(silence)) = (&state.api.alertmanager, silence) {
         alertmanager.expire(vec![silence]);
     }
     audit(&who, "alert resolved", &format!("{id} by {by}"));
-    Ok(json(StatusCode::OK, &after.document))
+    Ok(json(StatusCode::OK, &after))
 }
 
 /// An empty body says nothing and needs no content type.

@@ -6,7 +6,7 @@ use super::openapi::{answers, schema};
 use super::problem::Problem;
 use super::{Answer, Shared, json};
 use crate::document::{Document, Errors, Problem as Wrong};
-use crate::store::{ChannelFilter, Row};
+use crate::store::Row;
 use axum::body::Body;
 use axum::extract::{RawQuery, State as Extract};
 use axum::response::IntoResponse;
@@ -56,7 +56,7 @@ pub async fn import(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): R
             format!("more than {MAX_ROWS} rows; send them in parts"),
         ));
     }
-    let done = store.import_channels(rows, dry_run).await?;
+    let done = store.import_channels(rows, dry_run, |_| {}).await?;
     if !dry_run {
         audit(&who, "channels imported", &format!("{} created, {} updated", done.created, done.updated));
     }
@@ -73,15 +73,7 @@ pub async fn import(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): R
 pub async fn export(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): RawQuery) -> Answer {
     state.may(&headers, Role::Read)?;
     Parameters::read(raw.as_deref())?.end()?;
-    let store = state.store()?;
-    let mut channels = Vec::new();
-    let mut filter = ChannelFilter { limit: MAX_ROWS, ..ChannelFilter::default() };
-    loop {
-        let page = store.channels(&filter).await?;
-        channels.extend(page.items);
-        let Some(next) = page.next else { break };
-        filter.after = next;
-    }
+    let channels = state.store()?.all_channels().await?;
     let text = csv_of(&channels).map_err(|e| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, e.to_string()))?;
     let kind = (CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
     Ok((StatusCode::OK, [kind], text).into_response())
@@ -103,10 +95,10 @@ fn of_lines(text: &str) -> Result<Vec<Row>, Errors> {
     let mut rows = Vec::new();
     let mut problems = Vec::new();
     for (line, text) in (1..).zip(text.lines()).filter(|(_, text)| !text.trim().is_empty()) {
-        match serde_json::from_str::<Value>(text) {
+        match strict(text) {
             Ok(Value::Object(columns)) => rows.push(Row { line, columns }),
             Ok(_) => problems.push(wrong(line, "expected a channel's keys")),
-            Err(e) => problems.push(wrong(line, format!("not JSON: {e}"))),
+            Err(why) => problems.push(wrong(line, why)),
         }
     }
     Errors(problems).or(rows)
@@ -163,13 +155,16 @@ fn parsed(name: &str, cell: &str) -> Result<Value, String> {
             "false" | "f" | "0" | "no" => Ok(false.into()),
             _ => Err(format!("`{}` is neither true nor false", shown())),
         },
-        "outputs" => {
-            let document = Document::parse_json("outputs".to_owned(), cell.to_owned()).map_err(|e| e.to_string())?;
-            drop(document);
-            serde_json::from_str(cell).map_err(|e| e.to_string())
-        }
+        "outputs" => strict(cell),
         _ => Ok(cell.into()),
     }
+}
+
+/// JSON in which no key is given twice, nor nested without end.
+fn strict(text: &str) -> Result<Value, String> {
+    Document::parse_json("json".to_owned(), text.to_owned())
+        .map_err(|errors| errors.0.into_iter().map(|problem| problem.message).collect::<Vec<_>>().join("; "))?;
+    serde_json::from_str(text).map_err(|e| e.to_string())
 }
 
 /// The columns that [`of_csv`] reads. A ladder doesn't fit into a cell: it stays as it is on import.
