@@ -2,6 +2,7 @@
 
 use super::narrowed::Narrowed;
 use super::{Page, Store, StoreError, Writer, alone};
+use crate::units::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -79,6 +80,15 @@ pub struct AlertFilter {
 
 /// Alerts forgotten in one statement: notifications wait for its end.
 const AT_ONCE: i64 = 5000;
+
+/// An acknowledged alert with a silence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Silenced {
+    pub id: i64,
+    pub fingerprint: String,
+    /// When it was first heard of.
+    pub told: Timestamp,
+}
 
 /// Silences that have nothing to silence any more.
 pub type Expired = Vec<String>;
@@ -178,14 +188,21 @@ impl Store {
         Ok(after)
     }
 
-    /// Id and fingerprint of what was acknowledged with a silence longer ago than `since`.
+    /// What was acknowledged with a silence longer ago than `since`.
     ///
     /// # Errors
     /// The database is away.
-    pub async fn silenced(&self, since: Duration) -> Result<Vec<(i64, String)>, StoreError> {
-        let sql = "SELECT id, fingerprint FROM alerts WHERE status = 'acknowledged' AND silence_id IS NOT NULL
+    pub async fn silenced(&self, since: Duration) -> Result<Vec<Silenced>, StoreError> {
+        let sql = "SELECT id, fingerprint, (extract(epoch FROM created_at) * 1000)::bigint FROM alerts
+                   WHERE status = 'acknowledged' AND silence_id IS NOT NULL
                      AND acknowledged_at < now() - make_interval(secs => $1) ORDER BY id LIMIT 10000";
-        Ok(sqlx::query_as(sql).bind(since.as_secs_f64()).fetch_all(&self.pool).await?)
+        let rows: Vec<(i64, String, i64)> = sqlx::query_as(sql).bind(since.as_secs_f64()).fetch_all(&self.pool).await?;
+        let silenced = |(id, fingerprint, told)| Silenced {
+            id,
+            fingerprint,
+            told: Timestamp::from_millisecond(told).unwrap_or(Timestamp::UNIX_EPOCH),
+        };
+        Ok(rows.into_iter().map(silenced).collect())
     }
 
     /// Alertmanager doesn't know these any more: they have ended. The answer is each silence, and the alert in the words of

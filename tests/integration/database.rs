@@ -73,7 +73,7 @@ impl Stack {
         }
     }
 
-    async fn alert(&self, id: &Value) -> Value {
+    pub async fn alert(&self, id: &Value) -> Value {
         self.get(&format!("/alerts/{id}")).await.1
     }
 }
@@ -348,77 +348,6 @@ async fn hostile_requests_get_problem_documents() {
     let foreign = stack.request("DELETE", "/channels/1").header("sec-fetch-site", "cross-site");
     assert_eq!(stack.send(foreign).await.0, 403);
     assert_eq!(stack.send(stack.request("DELETE", "/templates/TPL_LIVE_HD")).await.0, 200, "no channel uses it");
-}
-
-/// Alertmanager with nothing but the exporter's webhook; it is killed when this is dropped.
-pub struct Alertmanager {
-    child: std::process::Child,
-    _folder: tempfile::TempDir,
-}
-
-impl Drop for Alertmanager {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-pub fn alertmanager(address: &str, exporter: &str) -> Alertmanager {
-    let folder = tempfile::tempdir().unwrap();
-    let text = format!(
-        "route: {{receiver: db, group_wait: 0s, group_interval: 1s}}\nreceivers:\n- name: db\n  webhook_configs:\n  \
-         - {{url: 'http://{exporter}/api/v1/alerts/webhook', send_resolved: true}}\n"
-    );
-    std::fs::write(folder.path().join("am.yml"), text).unwrap();
-    let debian = std::path::Path::new("/usr/bin/prometheus-alertmanager").exists();
-    let mut program = std::process::Command::new(if debian { "prometheus-alertmanager" } else { "alertmanager" });
-    program.current_dir(folder.path()).args([
-        "--config.file=am.yml",
-        "--storage.path=data",
-        "--cluster.listen-address=",
-    ]);
-    program.arg(format!("--web.listen-address={address}"));
-    let quiet = std::process::Stdio::null;
-    let child = program.stdout(quiet()).stderr(quiet()).spawn().expect("Alertmanager; scripts/install_test_tools.sh");
-    Alertmanager { child, _folder: folder }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_acknowledged_alert_is_silenced_in_alertmanager_until_it_ends() {
-    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let url = format!("http://{address}");
-    let stack = Stack::start(&["--alertmanager.url", &url]).await;
-    stack.webhook(&[alert("f0", "firing", EVENING)]).await;
-    let (status, body) = stack.json("POST", "/alerts/1/acknowledge", &json!({"by": "lan"})).await;
-    assert!(status == 502 && body["detail"].as_str().unwrap().contains("nothing was changed"), "{body}");
-    assert_eq!(stack.alert(&json!(1)).await["status"], "firing");
-
-    let _alertmanager = alertmanager(&address, &stack.exporter.address);
-    let tell = async |alert: Value| {
-        let post = stack.client.post(format!("{url}/api/v2/alerts")).header("content-type", "application/json");
-        post.body(json!([alert]).to_string()).send().await.is_ok_and(|answer| answer.status().is_success())
-    };
-    let labels = json!({"alertname": "RenditionDown", "severity": "major", "channel": "CH_1"});
-    stack.until("Alertmanager answers", async || tell(json!({"labels": labels})).await).await;
-    let active = async || stack.get("/alerts/active?severity=major").await.1["alerts"][0].clone();
-    stack.until("the webhook told", async || active().await["status"] == "firing").await;
-    let id = active().await["id"].clone();
-    let (status, body) =
-        stack.json("POST", &format!("/alerts/{id}/acknowledge"), &json!({"by": "lan", "for": "2h"})).await;
-    assert!(status == 200 && body["silence_id"].is_string(), "{body}");
-    let ask = async |path: &str| {
-        let text = stack.client.get(format!("{url}{path}")).send().await.unwrap().text().await.unwrap();
-        serde_json::from_str::<Value>(&text).unwrap()
-    };
-    let state = async || ask("/api/v2/alerts").await[0]["status"]["state"].clone();
-    stack.until("it is silenced", async || state().await == "suppressed").await;
-
-    let ended = json!({"labels": labels, "endsAt": "2026-01-31T18:00:00Z", "startsAt": "2026-01-31T17:00:00Z"});
-    assert!(tell(ended).await, "its end, of which Alertmanager tells no webhook");
-    stack.until("its end is found out", async || stack.alert(&id).await["status"] == "resolved").await;
-    assert_eq!(stack.alert(&id).await["resolved_by"], "alertmanager");
-    let silence = async || ask("/api/v2/silences").await[0]["status"]["state"].clone();
-    stack.until("the silence is ended", async || silence().await == "expired").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,10 +1,10 @@
 //! The deployment guide's commands, all of them, against the exporter with PostgreSQL, Prometheus and Alertmanager, and a stand-in for InfluxDB 2.
 
-use crate::database::alertmanager;
 use crate::discovery::discovering;
 use crate::exporter::{Exporter, Files, command, ended, live_origin};
 use crate::postgres::Postgres;
 use crate::prometheus::{Prometheus, free_port};
+use crate::silences::alertmanager;
 use async_compression::tokio::bufread::GzipDecoder;
 use axum::extract::State;
 use axum::routing::{get, post};

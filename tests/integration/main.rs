@@ -53,6 +53,7 @@ mod postgres;
 mod prometheus;
 mod rules;
 mod schema;
+mod silences;
 mod tokens;
 mod watch;
 mod zabbix;

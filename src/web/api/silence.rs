@@ -1,8 +1,10 @@
 //! Silences in Alertmanager, over its API v2.
 
 use crate::fetch::{bounded, service_client};
-use crate::store::Store;
+use crate::store::{Silenced, Store};
 use crate::units::{Seconds, Timestamp};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,8 +12,11 @@ use std::time::Duration;
 use url::Url;
 
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Its whole list of alerts.
+/// An alert is a KB or two; a storm has thousands.
 const MAX_ANSWER: usize = 64 << 20;
+/// Prometheus sends each alert that fires again within a minute (`--rules.alert.resend-delay`), and after its own restart as soon as
+/// the rule's `for` allows.
+const SENT_AGAIN: Duration = Duration::from_secs(300);
 /// Pauses before what failed is tried again.
 const AGAIN: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(30)];
 
@@ -58,16 +63,21 @@ impl Alertmanager {
         };
         let request = self.client.post(format!("{}/api/v2/silences", self.base));
         let request = request.header("content-type", "application/json").body(body.to_string());
-        let response = request.send().await.and_then(reqwest::Response::error_for_status).map_err(|e| why(&e))?;
-        let answer = bounded(response, MAX_ANSWER).await.map_err(|e| why(&e))?;
-        let answer: Value = serde_json::from_slice(&answer).map_err(|e| why(&e))?;
-        let id = answer.get("silenceID").and_then(Value::as_str);
-        id.map(str::to_owned).ok_or_else(|| why(&"its answer has no silenceID"))
+        #[derive(Deserialize)]
+        struct Set {
+            #[serde(rename = "silenceID")]
+            id: String,
+        }
+        let set: Set = answer(request).await.map_err(|e| why(&e))?;
+        // It becomes a part of a path.
+        let fits = !set.id.is_empty() && set.id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        if fits { Ok(set.id) } else { Err(why(&"its silenceID is none")) }
     }
 
     /// Alertmanager tells nobody that a silenced alert has ended. So what is acknowledged is looked up there, until dropped;
     /// what it doesn't have any more is resolved with its silence, and its end told anew to Alertmanager, which then tells
-    /// everybody who was told of the beginning.
+    /// everybody who was told of the beginning. One that has just started again has forgotten its alerts until Prometheus
+    /// sends them again: until then its word counts only for what it has told since.
     pub async fn follow(self, store: Store, every: Duration) {
         let mut ticks = tokio::time::interval(every);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -80,20 +90,26 @@ impl Alertmanager {
     }
 
     async fn look(&self, store: &Store, settled: Duration) -> Result<(), String> {
-        let ours = store.silenced(settled).await.map_err(|e| e.to_string())?;
-        if ours.is_empty() {
-            return Ok(());
+        #[derive(Deserialize)]
+        struct Status {
+            /// When it started, RFC 3339.
+            uptime: String,
         }
-        #[derive(serde::Deserialize)]
+        #[derive(Deserialize)]
         struct Known {
             fingerprint: String,
         }
-        let request = self.client.get(format!("{}/api/v2/alerts", self.base)).send().await;
-        let answer = request.and_then(reqwest::Response::error_for_status).map_err(|e| e.to_string())?;
-        let answer = bounded(answer, MAX_ANSWER).await?;
-        let known: Vec<Known> = serde_json::from_slice(&answer).map_err(|e| e.to_string())?;
+        let silenced = store.silenced(settled).await.map_err(|e| e.to_string())?;
+        if silenced.is_empty() {
+            return Ok(());
+        }
+        let status: Status = answer(self.client.get(format!("{}/api/v2/status", self.base))).await?;
+        let started: Timestamp = status.uptime.parse().map_err(|e| format!("its uptime is no time: {e}"))?;
+        let settled_in = Seconds::between(started, Timestamp::now()) > Seconds::from(SENT_AGAIN);
+        let known: Vec<Known> = answer(self.client.get(format!("{}/api/v2/alerts", self.base))).await?;
         let known: HashSet<String> = known.into_iter().map(|alert| alert.fingerprint).collect();
-        let ended: Vec<i64> = ours.into_iter().filter(|(_, f)| !known.contains(f)).map(|(id, _)| id).collect();
+        let ended = |alert: &Silenced| (settled_in || alert.told > started) && !known.contains(&alert.fingerprint);
+        let ended: Vec<i64> = silenced.iter().filter(|alert| ended(alert)).map(|alert| alert.id).collect();
         for (silence, alert) in store.ended(&ended).await.map_err(|e| e.to_string())? {
             tokio::spawn(self.clone().tell_end(silence, alert));
         }
@@ -140,4 +156,11 @@ impl Alertmanager {
         tracing::error!(silence = id, "can't be ended in Alertmanager; end it there, it hides the next alert");
         false
     }
+}
+
+/// A JSON answer of Alertmanager, bounded.
+async fn answer<T: DeserializeOwned>(request: reqwest::RequestBuilder) -> Result<T, String> {
+    let response = request.send().await.and_then(reqwest::Response::error_for_status).map_err(|e| e.to_string())?;
+    let body = bounded(response, MAX_ANSWER).await?;
+    serde_json::from_slice(&body).map_err(|e| format!("its answer is not understood: {e}"))
 }

@@ -1,0 +1,116 @@
+//! Acknowledged alerts, silenced in a real Alertmanager.
+
+use crate::database::{EVENING, Stack, alert};
+use crate::prometheus::free_port;
+use serde_json::{Value, json};
+
+/// Alertmanager with nothing but the exporter's webhook; it is killed when this is dropped.
+pub struct Alertmanager {
+    child: std::process::Child,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for Alertmanager {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_address() -> String {
+    format!("127.0.0.1:{}", free_port())
+}
+
+/// Without what it knew before.
+pub fn alertmanager(address: &str, exporter: &str) -> Alertmanager {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!(
+        "route: {{receiver: db, group_wait: 0s, group_interval: 1s}}\nreceivers:\n- name: db\n  webhook_configs:\n  \
+         - {{url: 'http://{exporter}/api/v1/alerts/webhook', send_resolved: true}}\n"
+    );
+    std::fs::write(folder.path().join("am.yml"), text).unwrap();
+    let debian = std::path::Path::new("/usr/bin/prometheus-alertmanager").exists();
+    let mut program = std::process::Command::new(if debian { "prometheus-alertmanager" } else { "alertmanager" });
+    program.current_dir(folder.path()).args([
+        "--config.file=am.yml",
+        "--storage.path=data",
+        "--cluster.listen-address=",
+    ]);
+    program.arg(format!("--web.listen-address={address}"));
+    let quiet = std::process::Stdio::null;
+    let child = program.stdout(quiet()).stderr(quiet()).spawn().expect("Alertmanager; scripts/install_test_tools.sh");
+    Alertmanager { child, _folder: folder }
+}
+
+fn labels() -> Value {
+    json!({"alertname": "RenditionDown", "severity": "major", "channel": "CH_1"})
+}
+
+/// Gives Alertmanager an alert; whether it took it.
+async fn tell(stack: &Stack, url: &str, alert: Value) -> bool {
+    let post = stack.client.post(format!("{url}/api/v2/alerts")).header("content-type", "application/json");
+    post.body(json!([alert]).to_string()).send().await.is_ok_and(|answer| answer.status().is_success())
+}
+
+/// Tells [`labels`] to Alertmanager until it answers, and acknowledges what comes of it.
+async fn acknowledged(stack: &Stack, url: &str) -> Value {
+    stack.until("Alertmanager answers", async || tell(stack, url, json!({"labels": labels()})).await).await;
+    let active = async || stack.get("/alerts/active?severity=major&channel=CH_1").await.1["alerts"][0].clone();
+    stack.until("the webhook told", async || active().await["status"] == "firing").await;
+    let id = active().await["id"].clone();
+    let (status, body) =
+        stack.json("POST", &format!("/alerts/{id}/acknowledge"), &json!({"by": "lan", "for": "2h"})).await;
+    assert!(status == 200 && body["silence_id"].is_string(), "{body}");
+    id
+}
+
+/// Ends what [`acknowledged`] told, and waits until that is found out.
+async fn end(stack: &Stack, url: &str, id: &Value) {
+    let ended = json!({"labels": labels(), "endsAt": "2026-01-31T18:00:00Z", "startsAt": "2026-01-31T17:00:00Z"});
+    assert!(tell(stack, url, ended).await, "its end, of which Alertmanager tells no webhook");
+    stack.until("its end is found out", async || stack.alert(id).await["status"] == "resolved").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acknowledged_alert_is_silenced_in_alertmanager_until_it_ends() {
+    let address = free_address();
+    let url = format!("http://{address}");
+    let stack = Stack::start(&["--alertmanager.url", &url]).await;
+    stack.webhook(&[alert("f0", "firing", EVENING)]).await;
+    let (status, body) = stack.json("POST", "/alerts/1/acknowledge", &json!({"by": "lan"})).await;
+    assert!(status == 502 && body["detail"].as_str().unwrap().contains("nothing was changed"), "{body}");
+    assert_eq!(stack.alert(&json!(1)).await["status"], "firing");
+
+    let _alertmanager = alertmanager(&address, &stack.exporter.address);
+    let id = acknowledged(&stack, &url).await;
+    let ask = async |path: &str| {
+        let text = stack.client.get(format!("{url}{path}")).send().await.unwrap().text().await.unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()
+    };
+    let state = async || ask("/api/v2/alerts").await[0]["status"]["state"].clone();
+    stack.until("it is silenced", async || state().await == "suppressed").await;
+
+    end(&stack, &url, &id).await;
+    assert_eq!(stack.alert(&id).await["resolved_by"], "alertmanager");
+    let silence = async || ask("/api/v2/silences").await[0]["status"]["state"].clone();
+    stack.until("the silence is ended", async || silence().await == "expired").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alertmanager_that_has_just_started_ends_no_acknowledged_alert() {
+    let address = free_address();
+    let url = format!("http://{address}");
+    let stack = Stack::start(&["--alertmanager.url", &url]).await;
+    let first = alertmanager(&address, &stack.exporter.address);
+    stack.webhook(&[alert("f0", "firing", EVENING)]).await;
+    let lan = json!({"by": "lan"});
+    let acknowledge = async || stack.json("POST", "/alerts/1/acknowledge", &lan).await.0;
+    stack.until("it is acknowledged", async || acknowledge().await == 200).await;
+    drop(first);
+
+    let _second = alertmanager(&address, &stack.exporter.address);
+    let later = acknowledged(&stack, &url).await;
+    end(&stack, &url, &later).await;
+    let before = stack.alert(&json!(1)).await;
+    assert_eq!(before["status"], "acknowledged", "it forgot the alert, which Prometheus sends again: {before}");
+}
