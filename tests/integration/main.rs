@@ -28,6 +28,7 @@ mod shaka;
 #[path = "../../examples/detection/static_files.rs"]
 mod static_files;
 
+mod abuse;
 mod alerting;
 mod binary;
 mod concurrency;
