@@ -72,10 +72,10 @@ async fn points(origin: &Origin) -> [(f64, f64); 2] {
 }
 
 /// `packager_exporter serve`; ends with this value.
-struct Exporter {
+pub struct Exporter {
     process: Child,
     address: String,
-    client: Client,
+    pub client: Client,
     _folder: TempDir,
 }
 
@@ -90,11 +90,20 @@ impl Exporter {
     async fn start(origin: &Origin) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         stand::configure(folder.path(), &channels(origin), "");
+        Self::launch(folder, &[]).await
+    }
+
+    /// With the configuration in `folder` and `variables` of the environment.
+    pub async fn launch(folder: TempDir, variables: &[(&str, &str)]) -> Self {
         let address = free_address();
         let program = std::env::current_exe().expect("this program");
         let program = program.ancestors().nth(2).expect("a target folder").join("packager_exporter");
         let mut command = Command::new(&program);
-        command.arg("serve").arg("--config.file").arg(folder.path().join("exporter.yml"));
+        command
+            .envs(variables.iter().copied())
+            .arg("serve")
+            .arg("--config.file")
+            .arg(folder.path().join("exporter.yml"));
         command.args(["--web.listen-address", &address, "--log.level", "warn"]);
         let started = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let process =
@@ -108,11 +117,11 @@ impl Exporter {
         exporter
     }
 
-    fn url(&self, path: &str) -> String {
+    pub fn url(&self, path: &str) -> String {
         format!("http://{}/{path}", self.address)
     }
 
-    async fn get(&self, path: &str) -> String {
+    pub async fn get(&self, path: &str) -> String {
         let answer = self.client.get(self.url(path)).send().await.expect("an answer");
         answer.text().await.expect("an exposition")
     }

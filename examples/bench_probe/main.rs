@@ -19,6 +19,16 @@ use packager_exporter::{catalog, checks, container, facts, finding, metrics, rep
 #[path = "../../src/report/testing.rs"]
 mod testing;
 
+#[allow(dead_code)]
+#[path = "../../tests/integration/postgres.rs"]
+mod postgres;
+
+/// Where the tests' PostgreSQL finds how long to wait for it.
+mod exporter {
+    pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+}
+
+mod api;
 mod capacity;
 mod dash;
 mod history;
@@ -44,6 +54,7 @@ fn main() {
         ["hostile", base, fault] => runtime.block_on(hostile::child(base, fault)),
         ["history", outputs] => runtime.block_on(history::child(outputs.parse().expect("a count"))),
         ["dash"] => println!("{}", dash::measure(&runtime, &stand::Origin::start())),
+        ["api"] => println!("{}", api::measure(&runtime)),
         ["pace"] => println!("{}", pace::measure(&runtime, &stand::Origin::start())),
         _ => all(&runtime),
     }
@@ -61,6 +72,7 @@ fn all(runtime: &tokio::runtime::Runtime) {
         step("memory", || memory::measure(&origin)),
         step("history", history::measure),
         step("hostile", || hostile::measure(&origin)),
+        step("api", || api::measure(runtime)),
         step("encoding", encoding),
         step("inspection", inspection::measure),
         page::LIMITS.to_owned(),

@@ -128,7 +128,7 @@ fn spawn(folder: &Path, port: u16) -> Child {
 
 /// PostgreSQL refuses to run as root.
 fn server(program: &str, folder: &Path) -> Command {
-    let program = bin().join(program);
+    let program = programs().expect("PostgreSQL; scripts/install_test_tools.sh").join(program);
     let mut command = if root() {
         let mut command = Command::new("setpriv");
         command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(program);
@@ -144,11 +144,11 @@ fn root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Debian keeps the servers of all versions beside each other.
-fn bin() -> PathBuf {
+/// Its newest version on this machine. Debian keeps the servers of all versions beside each other.
+pub fn programs() -> Option<PathBuf> {
     let versions =
         std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|e| e.path().join("bin"));
-    versions.filter(|bin| bin.join("initdb").exists()).max().expect("PostgreSQL; scripts/install_test_tools.sh")
+    versions.filter(|bin| bin.join("initdb").exists()).max()
 }
 
 fn run(command: &mut Command) {
