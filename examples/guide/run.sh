@@ -24,6 +24,33 @@ step() {
   grep -qF -- "$expected" <<<"$answer" || { printf 'FAILED  %s: no `%s` in\n%s\n' "$what" "$expected" "$answer"; exit 1; }
   printf 'ok      %s\n' "$what"
 }
+# exactly WHAT EXPECTED COMMAND...: the answer has to be the text.
+exactly() {
+  local what=$1 expected=$2 answer
+  shift 2
+  answer=$("$@" 2>&1) || { printf 'FAILED  %s\n%s\n' "$what" "$answer"; exit 1; }
+  [ "$answer" = "$expected" ] || { printf 'FAILED  %s: not `%s` but\n%s\n' "$what" "$expected" "$answer"; exit 1; }
+  printf 'ok      %s\n' "$what"
+}
+# holds WHAT EXPECTED COMMAND...: the answer, JSON, has to have these keys with these values; a list as many entries.
+holds() {
+  local what=$1 expected=$2 answer
+  shift 2
+  answer=$("$@" 2>&1) || { printf 'FAILED  %s\n%s\n' "$what" "$answer"; exit 1; }
+  python3 - "$expected" "$answer" <<'PYTHON' || { printf 'FAILED  %s: not %s in\n%s\n' "$what" "$expected" "$answer"; exit 1; }
+import json, sys
+
+def holds(expected, answer):
+    if isinstance(expected, dict):
+        return isinstance(answer, dict) and all(key in answer and holds(value, answer[key]) for key, value in expected.items())
+    if isinstance(expected, list):
+        return isinstance(answer, list) and len(expected) == len(answer) and all(map(holds, expected, answer))
+    return expected == answer and isinstance(expected, bool) == isinstance(answer, bool)
+
+sys.exit(not holds(json.loads(sys.argv[1]), json.loads(sys.argv[2])))
+PYTHON
+  printf 'ok      %s\n' "$what"
+}
 # eventually WHAT EXPECTED COMMAND...: the same, within half a minute.
 eventually() {
   local expected=$2
@@ -35,12 +62,18 @@ eventually() {
 }
 skipped() { printf 'skipped %s: %s is not set\n' "$1" "$2"; }
 promql() { curl -s -G "$prometheus/api/v1/query" --data-urlencode "query=$1"; }
+# The series of the guide's first channel have values above 0.
+positive() {
+  promql "$1" | python3 -c 'import json, sys
+values = [float(one["value"][1]) for one in json.load(sys.stdin)["data"]["result"] if one["metric"].get("channel") == "CH_TV_HD_001"]
+print("positive" if values and min(values) > 0 else values)'
+}
 flux() {
   curl -s "$influxdb/api/v2/query" -H "Authorization: Token ${INFLUXDB_TOKEN:-}" --data-urlencode 'org=fpt-play' --data-urlencode "query=$1"
 }
 
 # 2. Quick start and 3. Installation
-step 'count the channels' 0 sql -c 'SELECT COUNT(*) FROM channels;'
+exactly 'no channel yet' 0 sql -c 'SELECT COUNT(*) FROM channels;'
 step 'the database accepts connections' 'accepting connections' pg_isready -d "$DATABASE_URL"
 owner=$(sql -c 'SELECT current_user')
 for table in alerts channels probes templates; do step "the table $table" "public|$table|table|$owner" sql -c '\dt'; done
@@ -60,6 +93,8 @@ else
 fi
 
 # 4. Configuration
+versions() { sql -c "SELECT string_agg(version::text, ' ' ORDER BY id) FROM templates"; }
+exactly 'the templates as they were made' '1 1' versions
 step 'thresholds of TPL_LIVE_HD' 'UPDATE 1' sql -c "UPDATE templates SET
   min_mos = 3.5,
   loudness_target = -23.0,
@@ -72,7 +107,11 @@ step 'thresholds of TPL_LIVE_4K_HDR' 'UPDATE 1' sql -c "UPDATE templates SET
   loudness_target = -23.0,
   loudness_tolerance = 2.0
 WHERE template_name = 'TPL_LIVE_4K_HDR';"
-step 'create a channel' '{"status":"ok","channel_id":1,"message":"Channel created successfully"}' curl -s -X POST "$api/channels" \
+exactly 'each is another version now' '2 2' versions
+holds 'which the API shows' '{"min_mos": 3.5, "loudness_target": -23, "loudness_tolerance": 2, "macroblocking_threshold": 0.15,
+  "freeze_threshold_ms": 1000}' curl -s "$api/templates/TPL_LIVE_HD"
+holds 'and of the other' '{"min_mos": 4, "loudness_target": -23, "loudness_tolerance": 2}' curl -s "$api/templates/TPL_LIVE_4K_HDR"
+exactly 'create a channel' '{"status":"ok","channel_id":1,"message":"Channel created successfully"}' curl -s -X POST "$api/channels" \
   -H 'Content-Type: application/json' \
   -d '{
     "channel_code": "CH_TV_HD_001",
@@ -89,6 +128,9 @@ step 'create a channel' '{"status":"ok","channel_id":1,"message":"Channel create
     "template_id": 1,
     "enabled": true
   }'
+holds 'it is as it was sent' '{"id": 1, "channel_code": "CH_TV_HD_001", "channel_name": "FPT Channel 1 HD", "channel_type": "LIVE", "tier": 1,
+  "codec": "H.264", "resolution": "1920x1080", "fps": 25, "is_4k": false, "is_hdr": false, "probe_id": 3, "template_name": "TPL_LIVE_HD",
+  "input_url": "http://packager-01/live/CH_TV_HD_001/master.m3u8", "template_id": 1, "enabled": true}' curl -s "$api/channels/1"
 cat >"$work/channels.csv" <<CSV
 channel_code,channel_name,channel_type,tier,codec,resolution,fps,is_4k,is_hdr,probe_id,input_url,template_id
 CH_TV_HD_001,FPT Channel 1,LIVE,1,H.264,1920x1080,25,false,false,3,http://packager-01/live/CH_TV_HD_001/master.m3u8,1
@@ -112,32 +154,35 @@ for number, row in enumerate(csv.DictReader(open(sys.argv[1]))):
         print(f"Row {number}: {error.code}")
 PYTHON
 }
-rows >"$work/rows"
-step 'the first row of the CSV is there already' 'Row 0: 409' cat "$work/rows"
-step 'the others are created' 'Row 2: 201' cat "$work/rows"
+exactly 'the first row of the CSV is there already, the others are created' $'Row 0: 409\nRow 1: 201\nRow 2: 201' rows
 # A column with an empty cell makes pandas give every number a fraction, and NaN to the cell.
 step 'numbers as pandas writes them beside an empty cell' '"channel_id":' curl -s -X POST "$api/channels" -H 'Content-Type: application/json' \
   -d '{"channel_code": "CH_PANDAS", "channel_name": "Pandas", "channel_type": "LIVE", "tier": 1.0, "codec": "H.264", "resolution": "1920x1080",
   "fps": 25.0, "is_4k": false, "is_hdr": false, "probe_id": 3.0, "input_url": "http://packager-01/live/CH_PANDAS/master.m3u8", "template_id": 1.0}'
 step 'NaN is refused with what to do' 'NaN' curl -s -X POST "$api/channels" -H 'Content-Type: application/json' \
   -d '{"channel_code": "CH_NAN", "channel_name": "NaN", "fps": NaN, "input_url": "http://packager-01/live/CH_NAN/master.m3u8"}'
-step 'or all at once' '"updated":1,"unchanged":2' curl -s -X POST "$api/channels/import" -H 'Content-Type: text/csv' \
+holds 'or all at once' '{"status": "ok", "dry_run": false, "created": 0, "updated": 1, "unchanged": 2}' curl -s -X POST "$api/channels/import" -H 'Content-Type: text/csv' \
   --data-binary "@$work/channels.csv"
 
 # 6. Usage
-step 'list all channels' CH_TV_4K_001 curl -s "$api/channels"
-step 'those of tier 1 in 4K that are enabled' CH_TV_4K_001 curl -s "$api/channels?tier=1&is_4k=true&enabled=true"
-step 'one of them' '"channel_code":"CH_TV_HD_001"' curl -s "$api/channels/1"
-step 'update it' '"channel_name":"FPT Channel 1 HD+"' curl -s -X PUT "$api/channels/1" -H 'Content-Type: application/json' \
+holds 'list all channels' '{"channels": [{"channel_code": "CH_TV_HD_001"}, {"channel_code": "CH_TV_HD_002"}, {"channel_code": "CH_TV_4K_001"},
+  {"channel_code": "CH_PANDAS"}], "next_cursor": null}' curl -s "$api/channels"
+exactly 'as many as in the table' 4 sql -c 'SELECT COUNT(*) FROM channels;'
+holds 'those of tier 1 in 4K that are enabled' '{"channels": [{"channel_code": "CH_TV_4K_001"}]}' \
+  curl -s "$api/channels?tier=1&is_4k=true&enabled=true"
+holds 'one of them, as the CSV named it' '{"channel_code": "CH_TV_HD_001", "channel_name": "FPT Channel 1"}' curl -s "$api/channels/1"
+holds 'update it' '{"id": 1, "channel_name": "FPT Channel 1 HD+", "input_url": "'"$input_url"'", "template_name": "TPL_LIVE_HD"}' curl -s -X PUT "$api/channels/1" -H 'Content-Type: application/json' \
   -d '{"channel_name": "FPT Channel 1 HD+", "input_url": "'"$input_url"'", "template_id": 1}'
 if [ -n "$prometheus" ]; then
   here='"channel":"CH_TV_HD_001"'
-  eventually 'average segment download time per channel' "$here" promql 'avg(segment_download_time_ms) by (channel)'
+  eventually 'average segment download time per channel' positive positive 'avg(segment_download_time_ms) by (channel)'
   eventually 'validation errors per hour' "$here" promql 'sum(rate(playlist_validation_error_count[1h])) by (channel)'
   # The guide leaves out the aggregation, which PromQL takes with `by` alone.
-  eventually 'ABR ladder completeness' "$here" promql 'sum(abr_rung_count) by (channel)'
-  eventually 'channels with issues' '"status":"success"' promql 'playlist_validation_is_valid == 0'
-  eventually 'segment availability' "$here" promql 'segment_metric{http_status="200"}'
+  eventually 'ABR ladder completeness' positive positive 'sum(abr_rung_count) by (channel)'
+  eventually 'the channel is valid' positive positive 'playlist_validation_is_valid == 1'
+  holds 'and not among the channels with issues' '{"status": "success", "data": {"result": []}}' \
+    promql 'playlist_validation_is_valid{channel="CH_TV_HD_001"} == 0'
+  eventually 'segment availability' positive positive 'segment_metric{http_status="200"}'
   step 'what is up' '"__name__":"up"' curl -s "$prometheus/api/v1/query?query=up"
   step 'alerts' '"alerts":[' curl -s "$prometheus/api/v1/alerts"
 else
@@ -155,14 +200,20 @@ if [ -n "$influxdb" ]; then
 else
   skipped 'queries of InfluxDB' INFLUXDB_URL
 fi
-step 'disable it' '"message":"Channel disabled"' curl -s -X DELETE "$api/channels/1"
-step 'no alert is active' '"alerts":[]' curl -s "$api/alerts/active"
+exactly 'disable it' '{"status":"ok","channel_id":1,"message":"Channel disabled"}' curl -s -X DELETE "$api/channels/1"
+holds 'it is there and disabled' '{"channel_code": "CH_TV_HD_001", "enabled": false}' curl -s "$api/channels/1"
+holds 'and alone in that' '{"channels": [{"id": 1}]}' curl -s "$api/channels?enabled=false"
+holds 'no alert is active' '{"alerts": []}' curl -s "$api/alerts/active"
 step 'Alertmanager tells one' '"alerts":1' curl -s -X POST "$api/alerts/webhook" -H 'Content-Type: application/json' -d '{
   "version": "4", "alerts": [{"status": "firing", "fingerprint": "guide", "startsAt": "2026-01-31T18:00:00Z",
   "labels": {"alertname": "TestAlert", "severity": "major"}, "annotations": {"description": "Test alert"}}]}'
-step 'it is active' '"alertname":"TestAlert"' curl -s "$api/alerts/active"
-step 'acknowledge it' '"status":"acknowledged"' curl -s -X POST "$api/alerts/1/acknowledge"
-step 'resolve it' '"status":"resolved"' curl -s -X POST "$api/alerts/1/resolve"
+holds 'it is active' '{"alerts": [{"id": 1, "alertname": "TestAlert", "severity": "major", "status": "firing", "description": "Test alert"}]}' \
+  curl -s "$api/alerts/active"
+holds 'acknowledge it' '{"id": 1, "status": "acknowledged", "resolved_at": null}' curl -s -X POST "$api/alerts/1/acknowledge"
+holds 'it is active still' '{"alerts": [{"id": 1, "status": "acknowledged"}]}' curl -s "$api/alerts/active"
+holds 'resolve it' '{"id": 1, "status": "resolved"}' curl -s -X POST "$api/alerts/1/resolve"
+holds 'it is active no more' '{"alerts": []}' curl -s "$api/alerts/active"
+holds 'and in the history' '{"alerts": [{"id": 1, "status": "resolved"}]}' curl -s "$api/alerts"
 if [ -n "$alertmanager" ]; then
   step 'Alertmanager is well' '"versionInfo"' curl -s "$alertmanager/api/v2/status"
   alert='[{"labels": {"alertname": "TestAlert", "severity": "major"}, "annotations": {"description": "Test alert"}}]'

@@ -85,10 +85,10 @@ async fn every_step_of_the_deployment_guide_answers_as_it_says() {
     run.env("DATABASE_URL", postgres.url()).env("API", format!("http://{}/api/v1", exporter.address));
     run.env("PROMETHEUS_URL", format!("http://{prometheus}")).env("ALERTMANAGER_URL", format!("http://{alerts}"));
     run.env("INFLUXDB_URL", influxdb).env("INFLUXDB_TOKEN", "guide-token");
-    run.env("INPUT_URL", origin.url("live/TV1/master.m3u8"));
+    run.env("INPUT_URL", origin.url("live/HD1/master.m3u8"));
     let output = tokio::task::spawn_blocking(move || run.output().unwrap()).await.unwrap();
     let (code, text, error) = ended(&output);
     assert_eq!(code, 0, "{text}{error}");
     assert!(text.ends_with("All steps of the guide answer as it says.\n") && !text.contains("skipped"), "{text}");
-    assert!(text.matches("ok ").count() > 44, "{text}");
+    assert!(text.matches("ok ").count() > 55, "{text}");
 }
