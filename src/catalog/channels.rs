@@ -5,7 +5,7 @@ mod sections;
 
 use super::{Channel, Output, RequestSettings};
 use crate::checks::Ladder;
-use crate::document::{self, Document, Fault, MAX_SHOWN, Node, Spot};
+use crate::document::{self, Document, Fault, MAX_SHOWN, Node, Spot, Value};
 use crate::stream::Resolution;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -84,17 +84,25 @@ pub(super) fn faults(keys: &Node) -> Vec<Fault> {
 
 fn one(section: &sections::Section, secrets: &mut request::Secrets<'_>) -> Result<Found, Vec<Fault>> {
     let node = &section.node;
-    let written: Written = document::read(node)?;
+    let (written, mut faults) = document::read_on::<Written>(node);
+    let Some(written) = written else { return Err(faults) };
+    let readable = faults.is_empty();
     let code = written.channel_code.clone().unwrap_or_default();
     if code.is_empty() {
-        return Err(vec![Fault::value(section.code_at, "`channel_code` is missing")]);
+        let told = faults.iter().any(|fault| fault.at == Some(section.code_at));
+        faults.extend((!told).then(|| Fault::value(section.code_at, "`channel_code` is missing")));
+        return Err(faults);
     }
-    let mut faults: Vec<Fault> =
-        self::code(&code).err().map(|why| Fault::value(section.code_at, why)).into_iter().collect();
+    faults.extend(self::code(&code).err().map(|why| Fault::value(section.code_at, why)));
     faults.extend(value_faults(&written, node));
     let (outputs, wrong) = outputs(&written.outputs, node, &code);
     faults.extend(wrong);
-    let request = request::settings(written.request, node.get("request").unwrap_or(node), secrets);
+    // What was left out of it would be missed.
+    let request = if readable {
+        request::settings(written.request, node.get("request").unwrap_or(node), secrets)
+    } else {
+        Ok(RequestSettings::default())
+    };
     let request = request.unwrap_or_else(|more| {
         faults.extend(more);
         RequestSettings::default()
@@ -157,7 +165,12 @@ fn outputs(written: &sections::Outputs, node: &Node, code: &str) -> (Vec<Output>
             Err(why) => faults.push(Fault::value(at, why)),
         }
     }
-    if outputs.is_empty() && faults.is_empty() {
+    let none = match node.get("outputs").map(|given| &given.value) {
+        None | Some(Value::Null) => true,
+        Some(Value::Map(entries)) => entries.iter().all(|(_, url)| url.value == Value::Null),
+        Some(_) => false,
+    };
+    if none {
         let message = format!("channel `{code}` has no URL; give it `input_url` or `outputs`");
         faults.push(Fault::value(node.at, message));
     }

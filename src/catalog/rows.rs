@@ -2,12 +2,33 @@
 //! what one refuses the other refuses too.
 
 use super::{Environment, Snapshot, channels, load, templates};
-use crate::document::{Document, Errors, Fault, Node, Value};
+use crate::document::{Document, Errors, Fault, Key, Node, Value, suggestion};
 use serde_json::Map;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+/// What a channel's JSON may say.
+const WRITABLE: [&str; 15] = [
+    "channel_code",
+    "channel_name",
+    "channel_type",
+    "tier",
+    "codec",
+    "resolution",
+    "fps",
+    "is_4k",
+    "is_hdr",
+    "probe_id",
+    "input_url",
+    "outputs",
+    "ladder",
+    "template_id",
+    "enabled",
+];
+/// How channels.yml names what stands in a column of another name here.
+const OTHERWISE: [(&str, &str); 3] =
+    [("request", FILE_ONLY), ("template", "write `template_id`"), ("probe", "write `probe_id`")];
 /// A channel's columns beside those keys that channels.yml has too.
 const COLUMNS: [&str; 10] = [
     "id",
@@ -23,6 +44,8 @@ const COLUMNS: [&str; 10] = [
 ];
 /// Read-only: accepted, so that what was read may be sent back, and left alone.
 const READ_ONLY: [&str; 6] = ["id", "probe_name", "template_name", "version", "created_at", "updated_at"];
+/// Of these what no other column says.
+const KEPT: [&str; 4] = ["id", "version", "created_at", "updated_at"];
 /// The same of a channel alone: which synchronisation brought it.
 const PROVENANCE: [&str; 2] = ["source", "missing_since"];
 /// Their secrets would stand in the table and in every answer.
@@ -62,18 +85,25 @@ pub fn load_rows(
 pub fn channel_columns(document: &Document) -> Result<Map<String, serde_json::Value>, Errors> {
     let root = &document.root;
     let mut faults = not_a_mapping(root, "expected a channel's keys");
-    for key in ["request", "template"] {
-        if let Some(node) = root.get(key) {
-            let instead = if key == "template" { "write `template_id`" } else { FILE_ONLY };
-            faults.push(Fault::value(node.at, instead));
+    let mut others: Vec<&str> = COLUMNS.to_vec();
+    for (key, node) in root.entries().iter().filter(|(key, _)| !WRITABLE.contains(&key.name.as_str())) {
+        if let Some((_, instead)) = OTHERWISE.iter().find(|(name, _)| *name == key.name) {
+            faults.push(Fault::value(node.at, *instead));
+        } else if !COLUMNS.contains(&key.name.as_str()) {
+            let hint = suggestion(&key.name, &WRITABLE);
+            faults.push(Fault { hint, ..Fault::key(key.at, format!("unknown key `{}`", key.name)) });
         }
+        others.push(&key.name);
+    }
+    for (name, id) in [("template_name", "template_id"), ("probe_name", "probe_id")] {
+        let alone = root.get(name).filter(|node| node.value != Value::Null && root.get(id).is_none());
+        faults.extend(alone.map(|node| Fault::value(node.at, format!("is read-only; write `{id}`"))));
     }
     for key in ["template_id", "probe_id"] {
         let wrong = root.get(key).filter(|n| !whole(n));
         faults.extend(wrong.map(|n| Fault::value(n.at, "must be a whole number from 1, or null")));
     }
-    let keys = given(root).without(&COLUMNS).without(&["request", "template"]);
-    faults.extend(channels::faults(&keys));
+    faults.extend(channels::faults(&given(root).without(&others)));
     document.errors(faults).or(columns(&root.without(&READ_ONLY).without(&PROVENANCE)))
 }
 
@@ -83,7 +113,7 @@ pub fn channel_columns(document: &Document) -> Result<Map<String, serde_json::Va
 /// It is no JSON object.
 pub fn given_columns(document: &Document) -> Result<Map<String, serde_json::Value>, Errors> {
     let faults = not_a_mapping(&document.root, "expected a channel's keys");
-    document.errors(faults).or(columns(&document.root.without(&READ_ONLY).without(&PROVENANCE)))
+    document.errors(faults).or(columns(&document.root.without(&KEPT).without(&PROVENANCE)))
 }
 
 /// The columns that a template's JSON sets, checked against `others` (`{name: keys}`), which it may extend.
@@ -104,12 +134,15 @@ pub fn template_columns(document: &Document, others: &Document) -> Result<Map<St
             faults.push(Fault::value(node.at, format!("belongs beside `settings`: `{}` is a column", key.name)));
         }
     }
-    for (key, _) in thresholds.entries().iter().filter(|(key, _)| !templates::is_column(&key.name)) {
+    let columnless: Vec<&Key> =
+        thresholds.entries().iter().map(|(key, _)| key).filter(|key| !templates::is_column(&key.name)).collect();
+    for key in &columnless {
         faults
             .push(Fault::key(key.at, format!("unknown key `{}`; keys without a column go into `settings`", key.name)));
     }
+    let columnless: Vec<&str> = columnless.into_iter().map(|key| key.name.as_str()).collect();
     // A name that isn't there must not hide what is wrong in the keys.
-    let own = given(&thresholds).over(&settings);
+    let own = given(&thresholds.without(&columnless)).over(&settings);
     faults.extend(templates::faults(if name.is_empty() { "new" } else { name }, &own, &others.root));
     let mut row = columns(&root.without(&READ_ONLY));
     row.insert("template_name".to_owned(), name.into());
@@ -173,10 +206,10 @@ mod tests {
         let columns = channel(guide).unwrap();
         assert_eq!(columns["probe_id"], 3);
         assert_eq!(columns["resolution"], "1920x1080");
-        let read = r#"{"id": 7, "version": 3, "template_name": "T", "channel_code": "A", "codec": null,
+        let read = r#"{"id": 7, "version": 3, "template_name": "T", "template_id": 1, "channel_code": "A", "codec": null,
             "input_url": "http://a/m.m3u8"}"#;
         let columns = channel(read).unwrap();
-        assert_eq!(columns.keys().collect::<Vec<_>>(), ["channel_code", "codec", "input_url"]);
+        assert_eq!(columns.keys().collect::<Vec<_>>(), ["template_id", "channel_code", "codec", "input_url"]);
     }
 
     #[test]
@@ -186,16 +219,28 @@ mod tests {
                 "request": {"headers": {"X-Key": "s3cret"}}, "input_url": "ftp://a/b"}"#,
         )
         .unwrap_err();
+        for part in [
+            "unknown key `fsp`; did you mean `fps`? Known: channel_code, ",
+            "template_id",
+            "tier",
+            "probe_id: must be a whole number",
+            "template: write `template_id`",
+            "for channels.yml alone",
+            "`A B` is not a channel code",
+            "fps: is 0",
+            "`ftp:` can't be probed",
+        ] {
+            assert!(error.contains(part), "{part} in {error}");
+        }
+        assert_eq!(error.lines().count(), 8, "{error}");
+        assert!(!error.contains("s3cret"));
+        let error = channel(r#"{"channel_code": 1, "outputs": {"dash": 5}, "template_name": "T"}"#).unwrap_err();
         for part in
-            ["`fsp`", "tier", "probe_id: must be a whole number", "write `template_id`", "for channels.yml alone"]
+            ["channel_code: expected", "outputs.dash: expected", "template_name: is read-only; write `template_id`"]
         {
             assert!(error.contains(part), "{part} in {error}");
         }
-        assert!(!error.contains("s3cret"));
-        let error = channel(r#"{"channel_code": "A B", "fps": 0, "input_url": "ftp://a/b"}"#).unwrap_err();
-        for part in ["`A B` is not a channel code", "fps: is 0", "`ftp:` can't be probed"] {
-            assert!(error.contains(part), "{part} in {error}");
-        }
+        assert_eq!(error.lines().count(), 3, "{error}");
         assert!(channel("[]").unwrap_err().contains("expected a channel's keys"));
     }
 
@@ -205,6 +250,11 @@ mod tests {
         let of = |text: &str| template_columns(&document(text), &others).map_err(|e| e.to_string());
         let good = of(r#"{"template_name": "T", "min_mos": 3.5, "settings": {"extends": "BASE", "timeout": "5s"}}"#);
         assert_eq!(good.unwrap()["settings"]["timeout"], "5s");
+        let error = of(r#"{"template_name": "T", "min_mos": 9, "hodl": 1, "settings": {"timeout": "x"}}"#).unwrap_err();
+        for part in ["min_mos: is 9", "unknown key `hodl`; keys without", "timeout"] {
+            assert!(error.contains(part), "{part} in {error}");
+        }
+        assert_eq!(error.lines().count(), 3, "{error}");
         let error = of(r#"{"template_name": "T", "min_moss": 3, "settings": {"extends": "BAES"}}"#).unwrap_err();
         assert!(error.contains("`min_moss`") && error.contains("did you mean `BASE`?"), "{error}");
         let error = of(r#"{"min_mos": 9, "settings": {"hold": "1s", "max_download_time": 2}}"#).unwrap_err();

@@ -142,11 +142,9 @@ fn flattened(name: &str, written: &BTreeMap<&str, &Node>) -> Result<Node, Vec<Fa
 }
 
 fn template(name: &str, node: &Node) -> Result<Template, Vec<Fault>> {
-    let written: Written = document::read(node)?;
-    let faults = range_faults(&written, node);
-    if !faults.is_empty() {
-        return Err(faults);
-    }
+    let (written, mut faults) = document::read_on::<Written>(node);
+    faults.extend(written.iter().flat_map(|written| range_faults(written, node)));
+    let Some(written) = written.filter(|_| faults.is_empty()) else { return Err(faults) };
     Ok(Template {
         name: name.to_owned(),
         timeout: Seconds(written.timeout.0),

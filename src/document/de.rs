@@ -13,9 +13,17 @@ const SECRET: [&str; 3] = ["password", "bearer_token", "headers"];
 /// Rounds of reading on after a bad value.
 const MAX_ROUNDS: usize = 50;
 
-/// Reads `node` as a `T`. All unknown keys and all bad values are told, not only the first: a bad value is left out
-/// and the rest read again.
+/// Reads `node` as a `T`. All unknown keys and all bad values are told, not only the first.
 pub fn read<T: DeserializeOwned>(node: &Node) -> Result<T, Vec<Fault>> {
+    match read_on(node) {
+        (Some(value), faults) if faults.is_empty() => Ok(value),
+        (_, faults) => Err(faults),
+    }
+}
+
+/// The same for who goes on checking: a bad value is left out and the rest read again. Nothing where something required
+/// is left out.
+pub fn read_on<T: DeserializeOwned>(node: &Node) -> (Option<T>, Vec<Fault>) {
     let unknown = RefCell::default();
     let mut dropped = BTreeSet::new();
     let mut faults = Vec::new();
@@ -38,10 +46,7 @@ pub fn read<T: DeserializeOwned>(node: &Node) -> Result<T, Vec<Fault>> {
         }
     }
     faults.extend(unknown.into_inner().into_values());
-    match whole {
-        Some(value) if faults.is_empty() => Ok(value),
-        _ => Err(faults),
-    }
+    (whole, faults)
 }
 
 struct Context<'a> {

@@ -10,7 +10,7 @@ mod problem;
 #[cfg(test)]
 mod tests;
 
-pub use de::read;
+pub use de::{read, read_on};
 pub use length::Length;
 pub use node::{Key, Node, Spot, Value};
 pub use problem::{Errors, Fault, MAX_SHOWN, Problem, nearest, suggestion};

@@ -54,6 +54,8 @@ pub struct ChannelFilter {
 /// One row of an import and where it stood.
 #[derive(Debug, Clone)]
 pub struct Row {
+    /// What can't be read of it; the columns are without that.
+    pub wrong: Vec<String>,
     pub line: usize,
     pub columns: Map<String, Value>,
 }
@@ -116,6 +118,12 @@ impl Store {
                 "a code can't change; create another channel and disable this",
             ));
         }
+        for (name, id) in [("template_name", "template_id"), ("probe_name", "probe_id")] {
+            let other = columns.get(name).is_some_and(|given| before.document.get(name) != Some(given));
+            if merge && other && !columns.contains_key(id) {
+                return Err(StoreError::field(name, format!("is read-only; write `{id}`")));
+            }
+        }
         let mut whole = match before.document {
             Value::Object(before) if merge => writable(before),
             _ => Map::new(),
@@ -164,8 +172,10 @@ impl Store {
             "SELECT channel_code, {DOCUMENT} {FROM} WHERE channel_code = ANY($1) ORDER BY c.id FOR UPDATE OF c"
         );
         let before: Vec<(String, Value)> = sqlx::query_as(&sql).bind(&codes).fetch_all(&mut *transaction).await?;
-        let whole = merged(&rows, before.into_iter().collect())?;
-        references(&mut transaction, &rows).await?;
+        let (whole, mut problems) = merged(&rows, before.into_iter().collect())?;
+        problems.extend(references(&mut transaction, &rows).await?);
+        problems.sort_by_key(|problem| problem.position);
+        Errors(problems).or(()).map_err(StoreError::Invalid)?;
         let mut done = Imported::default();
         for part in whole.chunks(AT_ONCE) {
             let written = upsert(&mut transaction, part).await?;
@@ -183,7 +193,7 @@ impl Store {
 }
 
 /// Templates and probes that rows name and that aren't there, by line: the database would tell only the first.
-async fn references(connection: &mut PgConnection, rows: &[Row]) -> Result<(), StoreError> {
+async fn references(connection: &mut PgConnection, rows: &[Row]) -> Result<Vec<Problem>, StoreError> {
     let mut problems = Vec::new();
     for (column, table) in [("template_id", "templates"), ("probe_id", "probes")] {
         let named = || rows.iter().filter_map(|row| Some((row, row.columns.get(column)?.as_i64()?)));
@@ -195,17 +205,21 @@ async fn references(connection: &mut PgConnection, rows: &[Row]) -> Result<(), S
             problems.push(of_line(row.line, format!("{column}: {id} is not among the {table}")));
         }
     }
-    Errors(problems).or(()).map_err(StoreError::Invalid)
+    Ok(problems)
 }
 
 fn of_line(line: usize, message: String) -> Problem {
     Problem { source: "line".to_owned(), position: Some((line, 1)), message }
 }
 
-/// Creates and changes by code; of each row that wasn't there already as it is: whether it was created.
+/// Creates and changes by code; of each row that wasn't there already as it is: whether it was created. An id is drawn for
+/// new rows alone: else an import of 5,000 channels each minute would run out of them within a year.
 pub(super) async fn upsert(connection: &mut PgConnection, rows: &[Value]) -> Result<Vec<bool>, StoreError> {
     let sql = format!(
-        "INSERT INTO channels AS c ({COLUMNS}) {GIVEN} ON CONFLICT (channel_code) DO UPDATE
+        "INSERT INTO channels AS c (id, {COLUMNS})
+         SELECT coalesce(k.id, nextval(pg_get_serial_sequence('channels', 'id'))), g.*
+         FROM ({GIVEN}) g ({COLUMNS}) LEFT JOIN channels k ON k.channel_code = g.channel_code
+         ON CONFLICT (channel_code) DO UPDATE
            SET (channel_name, channel_type, tier, codec, resolution, fps, is_4k, is_hdr, probe_id, input_url, outputs,
                 ladder, template_id, enabled) = ROW({EXCLUDED})
            WHERE ({OWN}) IS DISTINCT FROM ({EXCLUDED})
@@ -234,13 +248,17 @@ pub(super) fn checked(columns: &Map<String, Value>, name: &str) -> Result<Map<St
     catalog::channel_columns(&document).map_err(StoreError::Invalid)
 }
 
-/// Each row over what the database has of its channel.
-fn merged(rows: &[Row], mut before: BTreeMap<String, Value>) -> Result<Vec<Value>, StoreError> {
+/// Each row over what the database has of its channel, and what is wrong in them.
+fn merged(rows: &[Row], mut before: BTreeMap<String, Value>) -> Result<(Vec<Value>, Vec<Problem>), StoreError> {
     let mut whole = Vec::with_capacity(rows.len());
     let mut lines: BTreeMap<&str, usize> = BTreeMap::new();
     let mut problems = Vec::new();
     for row in rows {
         let problem = |message: String| of_line(row.line, message);
+        problems.extend(row.wrong.iter().cloned().map(problem));
+        if row.columns.is_empty() && !row.wrong.is_empty() {
+            continue;
+        }
         let code = row.columns.get("channel_code").and_then(Value::as_str).unwrap_or_default();
         if let Some(first) = lines.insert(code, row.line) {
             problems.push(problem(format!("channel_code: `{code}` stands in line {first} already")));
@@ -256,5 +274,5 @@ fn merged(rows: &[Row], mut before: BTreeMap<String, Value>) -> Result<Vec<Value
             Err(other) => return Err(other),
         }
     }
-    Errors(problems).or(whole).map_err(StoreError::Invalid)
+    Ok((whole, problems))
 }

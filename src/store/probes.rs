@@ -82,8 +82,8 @@ impl Store {
 
 fn written(body: &Document) -> Result<Written, StoreError> {
     let root = body.root.without(&["id", "version", "created_at", "updated_at"]);
-    let written: Written = document::read(&root).map_err(|faults| StoreError::Invalid(body.errors(faults)))?;
-    let mut faults = Vec::new();
+    let (written, mut faults) = document::read_on::<Written>(&root);
+    let Some(written) = written else { return Err(StoreError::Invalid(body.errors(faults))) };
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     if !(1..=64).contains(&written.probe_name.len()) || !written.probe_name.bytes().all(plain) {
         faults.push(Fault::value(root.spot("probe_name"), "must be 1 to 64 letters, digits, `_`, `-`, `.`"));

@@ -189,8 +189,8 @@ pub fn app(state: &Arc<State>, security: &Arc<security::Security>, part: Part) -
         let redirect = get(move || std::future::ready(respond::redirect(&home)));
         Router::new().nest(&format!("{prefix}/"), routes).route("/", redirect.clone()).route(&prefix, redirect)
     };
-    app.fallback(respond::not_found)
-        .method_not_allowed_fallback(respond::wrong_method)
+    let app = if part == Part::Api { app.fallback(api::nothing) } else { app.fallback(respond::not_found) };
+    app.method_not_allowed_fallback(respond::wrong_method)
         .layer(axum::middleware::from_fn_with_state(guard, guard::guard))
 }
 

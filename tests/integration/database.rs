@@ -127,6 +127,7 @@ async fn a_channel_made_over_the_api_is_probed_discovered_and_disabled() {
     assert!(code == 2 && error.contains("unknown channel `CH_2`"), "{error}");
     let (status, report) = stack.get("/channels/CH_1/report").await;
     assert_eq!((status, &report["success"]), (200, &json!(true)), "{report}");
+    assert_eq!(stack.get("/channels/1/report").await.1["target"], "CH_1", "by its id too");
 
     stack
         .postgres
@@ -142,6 +143,12 @@ async fn a_channel_made_over_the_api_is_probed_discovered_and_disabled() {
     assert_eq!((&one["channel_code"], &one["template_name"]), (&json!("CH_1"), &json!("TPL_LIVE_HD")));
     let (status, body) = stack.json("PATCH", "/channels/CH_1", &json!({"tier": 2, "codec": null})).await;
     assert_eq!((status, &body["tier"], &body["codec"], &body["fps"]), (200, &json!(2), &json!(null), &json!(25)));
+    let read = json!({"template_name": "TPL_LIVE_HD", "version": 1});
+    assert_eq!(stack.json("PATCH", "/channels/CH_1", &read).await.0, 200, "what was read may be sent back");
+    let (status, body) = stack.json("PATCH", "/channels/1", &json!({"template_name": "TPL_LIVE_4K_HDR"})).await;
+    assert!(status == 422 && body["detail"].as_str().unwrap().ends_with("write `template_id`"), "{body}");
+    let (status, body) = stack.json("POST", "/channels?dry_run=true", &channel("CH_2", &url)).await;
+    assert!(status == 400 && body["detail"].as_str().unwrap().starts_with("unknown parameter"), "{body}");
     let stale =
         stack.request("PATCH", "/channels/1").header("content-type", "application/json").header("if-match", "\"1\"");
     assert_eq!(stack.send(stale.body("{\"tier\": 3}")).await.0, 412);
@@ -193,10 +200,21 @@ async fn an_import_is_all_or_nothing_idempotent_and_goes_round() {
     for part in ["\"line\":3", "fps: is 0", "`ftp:`", "stands in line 2 already"] {
         assert!(told.contains(part), "{part} in {told}");
     }
-    let (status, body) =
-        stack.csv("/channels/import", "channel_code,input_url,template_id\nNEW,http://a/b.m3u8,9\n").await;
-    assert!(status == 422 && body.to_string().contains("9 is not among the templates"), "{body}");
+    let every = "channel_code,input_url,tier,template_id\nA B,http://a/b.m3u8,x,1\nC,http://a/b.m3u8,1,9\n\"D\nE,\n";
+    let (_, body) = stack.csv("/channels/import", every).await;
+    let told: Vec<_> = body["errors"].as_array().unwrap().iter().map(|e| (e["line"].as_i64(), &e["detail"])).collect();
+    let [(Some(2), tier), (Some(2), code), (Some(3), template), (Some(4), _)] = told[..] else { panic!("{body}") };
+    assert_eq!(
+        (tier, template),
+        (&json!("tier: `x` is not a whole number"), &json!("template_id: 9 is not among the templates"))
+    );
+    assert!(code.as_str().unwrap().starts_with("channel_code: `A B` is not"), "{code}");
     assert_eq!(stack.postgres.sql("SELECT count(*) FROM channels"), "3");
+    let drawn = "SELECT last_value FROM pg_sequences WHERE sequencename = 'channels_id_seq'";
+    let before = stack.postgres.sql(drawn);
+    assert_eq!(counts(&stack.csv("/channels/import", guide).await.1), of(0, 1, 2));
+    assert_eq!(counts(&stack.csv("/channels/import", changed).await.1), of(0, 1, 0));
+    assert_eq!(stack.postgres.sql(drawn), before, "what is there already takes no id");
 
     let (_, export) = stack.get("/channels/export").await;
     assert_eq!(counts(&stack.csv("/channels/import", export.as_str().unwrap()).await.1), of(0, 0, 3), "{export}");

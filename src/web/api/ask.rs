@@ -70,7 +70,7 @@ impl Parameters {
     }
 }
 
-/// The key in a path: an id, code or name.
+/// The key in a path: an id, code or name. What is asked by key takes no parameters.
 pub struct Key(pub String);
 
 impl<S: Send + Sync> FromRequestParts<S> for Key {
@@ -82,6 +82,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Key {
         if key.len() > MAX_VALUE || key.contains('\0') {
             return Err(Problem::bad(format!("the key in the path has over {MAX_VALUE} bytes or a NUL")));
         }
+        Parameters::read(parts.uri.query())?.end()?;
         Ok(Self(key))
     }
 }

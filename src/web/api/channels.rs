@@ -4,7 +4,7 @@ use super::access::{Role, audit};
 use super::ask::{self, Key, Parameters};
 use super::openapi::{answers, schema};
 use super::problem::Problem;
-use super::{Answer, Shared, created, json, listed, shown};
+use super::{Answer, Shared, created, json, listed, page, shown};
 use crate::catalog::{self, Channel};
 use crate::store::{ChannelFilter, Page};
 use crate::web::State;
@@ -70,8 +70,9 @@ pub async fn one(Extract(state): Shared, Key(key): Key, headers: HeaderMap) -> A
 /// Creates a channel.
 #[utoipa::path(post, path = "/channels", tag = "channels", operation_id = "create_channel", request_body = schema::ChannelWritten,
     responses((status = 201, description = "Created", body = schema::ChannelDone, headers(("Location" = String))), answers::Writing, answers::Conflicting))]
-pub async fn create(Extract(state): Shared, headers: HeaderMap, body: Body) -> Answer {
+pub async fn create(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): RawQuery, body: Body) -> Answer {
     let who = state.may(&headers, Role::Admin)?;
+    Parameters::read(raw.as_deref())?.end()?;
     let columns = columns(&ask::document(&headers, body).await?)?;
     let code = columns.get("channel_code").and_then(Value::as_str).unwrap_or_default().to_owned();
     let id = state.store()?.create_channel(columns).await?;
@@ -118,17 +119,20 @@ pub async fn disable(Extract(state): Shared, Key(key): Key, headers: HeaderMap) 
 }
 
 /// The last probe's whole report.
-#[utoipa::path(get, path = "/channels/{key}/report", tag = "channels", operation_id = "channel_report", params(("key" = String, Path, description = "A code")),
+#[utoipa::path(get, path = "/channels/{key}/report", tag = "channels", operation_id = "channel_report", params(("key" = String, Path, description = "Id or code")),
     responses((status = 200, description = "The report", body = schema::Report), answers::Guarded, answers::Keyed))]
 pub async fn report(Extract(state): Shared, Key(key): Key, headers: HeaderMap) -> Answer {
     state.may(&headers, Role::Read)?;
-    match state.last_report(&key) {
-        Some(report) => Ok(json(StatusCode::OK, &serde_json::to_value(&*report).unwrap_or_default())),
-        None => {
-            let detail = format!("`{}` was not probed since the start; ask /probe?target= first", key.escape_debug());
-            Err(Problem::new(StatusCode::NOT_FOUND, detail))
-        }
+    let mut report = state.last_report(&key);
+    if let (None, Some(store)) = (&report, &state.api.store) {
+        let channel = store.channel(&key).await?.document;
+        report = channel.get("channel_code").and_then(Value::as_str).and_then(|code| state.last_report(code));
     }
+    let report = report.ok_or_else(|| {
+        let detail = format!("`{}` was not probed since the start; ask /probe?target= first", key.escape_debug());
+        Problem::new(StatusCode::NOT_FOUND, detail)
+    })?;
+    Ok(json(StatusCode::OK, &serde_json::to_value(&*report).unwrap_or_default()))
 }
 
 fn columns(body: &crate::document::Document) -> Result<Map<String, Value>, Problem> {
@@ -154,11 +158,8 @@ fn of_files(state: &State, filter: &ChannelFilter) -> Page {
             && filter.template.as_ref().is_none_or(|t| *t == c.template)
             && q.as_ref().is_none_or(|q| format!("{} {}", c.code, c.name).to_lowercase().contains(q.as_str()))
     };
-    let numbered = (1..).zip(loaded.snapshot.channels.values());
-    let mut left = numbered.filter(|(id, c)| *id > filter.after && fits(c));
-    let taken: Vec<_> = left.by_ref().take(filter.limit).collect();
-    let next = left.next().and_then(|_| taken.last().map(|(id, _)| *id));
-    Page { items: taken.into_iter().map(|(_, c)| document(c)).collect(), next }
+    let numbered = (1..).zip(loaded.snapshot.channels.values()).filter(|(_, c)| fits(c));
+    page(numbered, filter.after, filter.limit, |c| document(c))
 }
 
 fn document(channel: &Channel) -> Value {

@@ -34,13 +34,15 @@ struct Shards {
 pub async fn discovery(Extract(state): Shared, RawQuery(raw): RawQuery) -> Answer {
     let mut parameters = Parameters::read(raw.as_deref())?;
     let shards: u64 = parameters.value("shards", "a number from 1 to 1000")?.unwrap_or(1);
-    let shard: u64 = parameters.value("shard", "a number from 0, below `shards`")?.unwrap_or(0);
+    let shard: Option<u64> = parameters.value("shard", "a number from 0, below `shards`")?;
     let by = parameters.text("by");
     let probe = parameters.text("probe").or_else(|| state.api.probe_name.clone());
     parameters.end()?;
-    if !(1..=1000).contains(&shards) || shard >= shards {
+    // Without `shard` a part would pass for all of them.
+    let shard = shard.or((shards == 1).then_some(0)).filter(|shard| *shard < shards);
+    let Some(shard) = shard.filter(|_| (1..=1000).contains(&shards)) else {
         return Err(Problem::bad("`shards` must be 1 to 1000 and `shard` 0 to shards - 1"));
-    }
+    };
     let by_packager = match by.as_deref() {
         None | Some("channel") => false,
         Some("packager") => true,

@@ -6,7 +6,7 @@ use super::openapi::{answers, schema};
 use super::problem::Problem;
 use super::{Answer, Shared, json};
 use crate::document::{Document, Errors, Problem as Wrong};
-use crate::store::Row;
+use crate::store::{Row, StoreError};
 use axum::body::Body;
 use axum::extract::{RawQuery, State as Extract};
 use axum::response::IntoResponse;
@@ -49,14 +49,17 @@ pub async fn import(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): R
     parameters.end()?;
     let store = state.store()?;
     let (kind, text) = ask::text(&headers, body, &[CSV, LINES], MAX_BODY).await?;
-    let rows = rows_of(&text, kind == LINES).map_err(|errors| Problem::fields(&errors))?;
+    let rows = rows_of(&text, kind == LINES).map_err(|errors| Problem::lines(&errors))?;
     if rows.len() > MAX_ROWS {
         return Err(Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             format!("more than {MAX_ROWS} rows; send them in parts"),
         ));
     }
-    let done = store.import_channels(rows, dry_run, |_| {}).await?;
+    let done = store.import_channels(rows, dry_run, |_| {}).await.map_err(|error| match error {
+        StoreError::Invalid(errors) => Problem::lines(&errors),
+        other => other.into(),
+    })?;
     if !dry_run {
         audit(&who, "channels imported", &format!("{} created, {} updated", done.created, done.updated));
     }
@@ -79,29 +82,28 @@ pub async fn export(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): R
     Ok((StatusCode::OK, [kind], text).into_response())
 }
 
-/// Rows of CSV, or of JSON `lines`.
+/// Rows of CSV, or of JSON `lines`; what can't be read of a row is told with it.
 ///
 /// # Errors
-/// Every bad cell by its line.
+/// Every unknown column of the header.
 pub fn rows_of(text: &str, lines: bool) -> Result<Vec<Row>, Errors> {
-    if lines { of_lines(text) } else { of_csv(text) }
+    if lines { Ok(of_lines(text)) } else { of_csv(text) }
 }
 
 fn wrong(line: usize, message: impl Into<String>) -> Wrong {
     Wrong { source: "line".to_owned(), position: Some((line, 1)), message: message.into() }
 }
 
-fn of_lines(text: &str) -> Result<Vec<Row>, Errors> {
-    let mut rows = Vec::new();
-    let mut problems = Vec::new();
-    for (line, text) in (1..).zip(text.lines()).filter(|(_, text)| !text.trim().is_empty()) {
-        match strict(text) {
-            Ok(Value::Object(columns)) => rows.push(Row { line, columns }),
-            Ok(_) => problems.push(wrong(line, "expected a channel's keys")),
-            Err(why) => problems.push(wrong(line, why)),
-        }
-    }
-    Errors(problems).or(rows)
+fn of_lines(text: &str) -> Vec<Row> {
+    let bad = |line, why| Row { line, wrong: vec![why], columns: Map::new() };
+    let lines = (1..).zip(text.lines()).filter(|(_, text)| !text.trim().is_empty());
+    lines
+        .map(|(line, text)| match strict(text) {
+            Ok(Value::Object(columns)) => Row { line, wrong: Vec::new(), columns },
+            Ok(_) => bad(line, "expected a channel's keys".to_owned()),
+            Err(why) => bad(line, why),
+        })
+        .collect()
 }
 
 /// An empty cell says nothing: the channel keeps what it has, or gets the default.
@@ -115,29 +117,26 @@ fn of_csv(text: &str) -> Result<Vec<Row>, Errors> {
         .map(|name| wrong(1, format!("unknown column `{}`; known: {}", name.escape_debug(), COLUMNS.join(", "))))
         .collect();
     Errors(unknown).or(())?;
+    let line_of = |at: Option<&csv::Position>| at.map_or(0, |at| usize::try_from(at.line()).unwrap_or(0));
     let mut rows = Vec::new();
-    let mut problems = Vec::new();
     for record in reader.records() {
         let record = match record {
             Ok(record) => record,
             Err(e) => {
-                let line = e.position().map_or(0, csv::Position::line);
-                problems.push(wrong(usize::try_from(line).unwrap_or(0), e.to_string()));
+                rows.push(Row { line: line_of(e.position()), wrong: vec![e.to_string()], columns: Map::new() });
                 continue;
             }
         };
-        let line = record.position().map_or(0, csv::Position::line);
-        let line = usize::try_from(line).unwrap_or(0);
-        let mut columns = Map::new();
+        let (mut columns, mut wrong) = (Map::new(), Vec::new());
         for (name, cell) in header.iter().zip(&record).filter(|(_, cell)| !cell.is_empty()) {
             match parsed(name, cell) {
                 Ok(value) => drop(columns.insert(name.to_owned(), value)),
-                Err(why) => problems.push(wrong(line, format!("{name}: {why}"))),
+                Err(why) => wrong.push(format!("{name}: {why}")),
             }
         }
-        rows.push(Row { line, columns });
+        rows.push(Row { line: line_of(record.position()), wrong, columns });
     }
-    Errors(problems).or(rows)
+    Ok(rows)
 }
 
 fn parsed(name: &str, cell: &str) -> Result<Value, String> {
@@ -208,10 +207,12 @@ mod tests {
 
     #[test]
     fn each_bad_cell_is_named_by_line_and_column() {
-        let error = of_csv("channel_code,tier,fps,is_4k\nA,one,x,maybe\nB,1\n").unwrap_err().to_string();
-        for part in ["line:2:1: tier: `one`", "line:2:1: fps: `x`", "is_4k: `maybe`", "line:3:1: "] {
-            assert!(error.contains(part), "{part} in {error}");
-        }
+        let rows = of_csv("channel_code,tier,fps,is_4k\nA,one,x,maybe\nB,1\n").unwrap();
+        let told: Vec<(usize, String)> = rows.iter().map(|row| (row.line, row.wrong.join("; "))).collect();
+        let cells =
+            "tier: `one` is not a whole number; fps: `x` is not a number; is_4k: `maybe` is neither true nor false";
+        assert_eq!(told[0], (2, cells.to_owned()));
+        assert!(told[1].0 == 3 && told[1].1.contains("2 fields"), "{told:?}");
         assert!(of_csv("channel_code,fsp\n").unwrap_err().to_string().contains("unknown column `fsp`"));
     }
 }

@@ -23,7 +23,7 @@ pub use silence::Alertmanager;
 pub use token_file::TokenFile;
 
 use super::State;
-use crate::store::{Shown, Store};
+use crate::store::{Page, Shown, Store};
 use crate::zabbix::Zabbix;
 use axum::Router;
 use axum::body::Body;
@@ -93,7 +93,7 @@ pub(super) fn problem(status: StatusCode, detail: &str) -> Response {
     Problem::new(status, detail).into_response()
 }
 
-async fn nothing() -> Problem {
+pub(super) async fn nothing() -> impl IntoResponse {
     Problem::new(StatusCode::NOT_FOUND, "nothing is at this path; /api/v1/openapi.json says what is")
 }
 
@@ -135,7 +135,15 @@ fn shown(shown: &Shown) -> Response {
     response
 }
 
-fn listed(name: &str, page: crate::store::Page) -> Response {
+/// A page of what the files have; the number is its place there.
+fn page<T>(numbered: impl Iterator<Item = (i64, T)>, after: i64, limit: usize, shown: impl Fn(T) -> Value) -> Page {
+    let mut left = numbered.filter(|(number, _)| *number > after);
+    let taken: Vec<(i64, T)> = left.by_ref().take(limit).collect();
+    let next = left.next().and_then(|_| taken.last().map(|(number, _)| *number));
+    Page { items: taken.into_iter().map(|(_, entry)| shown(entry)).collect(), next }
+}
+
+fn listed(name: &str, page: Page) -> Response {
     let next = page.next.map_or(Value::Null, |id| id.to_string().into());
     let mut body = serde_json::Map::new();
     body.insert(name.to_owned(), page.items.into());

@@ -31,8 +31,9 @@ pub async fn one(Extract(state): Shared, Key(key): Key, headers: HeaderMap) -> A
 /// Creates a probe.
 #[utoipa::path(post, path = "/probes", tag = "probes", operation_id = "create_probe", request_body = schema::ProbeWritten,
     responses((status = 201, description = "Created", body = schema::ProbeDone, headers(("Location" = String))), answers::Writing, answers::Conflicting))]
-pub async fn create(Extract(state): Shared, headers: HeaderMap, body: Body) -> Answer {
+pub async fn create(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): RawQuery, body: Body) -> Answer {
     let who = state.may(&headers, Role::Admin)?;
+    Parameters::read(raw.as_deref())?.end()?;
     let id = state.store()?.create_probe(&ask::document(&headers, body).await?).await?;
     audit(&who, "probe created", &id.to_string());
     let answer = value!({"status": "ok", "probe_id": id, "message": "Probe created successfully"});

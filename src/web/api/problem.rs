@@ -1,6 +1,6 @@
 //! Errors as problem documents (RFC 9457).
 
-use crate::document::Errors;
+use crate::document::{self, Errors};
 use crate::store::StoreError;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -30,14 +30,19 @@ impl Problem {
 
     /// Every bad field.
     pub fn fields(errors: &Errors) -> Self {
-        let all: Vec<Value> = errors
-            .0
-            .iter()
-            .map(|e| match e.position {
-                Some((line, column)) => json!({"line": line, "column": column, "detail": e.message}),
-                None => json!({"detail": e.message}),
-            })
-            .collect();
+        Self::listing(errors, |e| match e.position {
+            Some((line, column)) => json!({"line": line, "column": column, "detail": e.message}),
+            None => json!({"detail": e.message}),
+        })
+    }
+
+    /// Every bad row.
+    pub fn lines(errors: &Errors) -> Self {
+        Self::listing(errors, |e| json!({"line": e.position.map(|(line, _)| line), "detail": e.message}))
+    }
+
+    fn listing(errors: &Errors, shown: impl Fn(&document::Problem) -> Value) -> Self {
+        let all: Vec<Value> = errors.0.iter().map(shown).collect();
         let first = errors.0.first().map(|e| e.message.clone()).unwrap_or_default();
         let more = if all.len() > 1 { format!(" (and {} more)", all.len() - 1) } else { String::new() };
         let detail = format!("{first}{more}");

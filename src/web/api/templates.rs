@@ -3,11 +3,13 @@
 use super::access::{Role, audit};
 use super::ask::{self, Key, Parameters};
 use super::openapi::{answers, schema};
-use super::{Answer, Shared, created, json, listed, shown};
+use super::problem::Problem;
+use super::{Answer, Shared, created, json, listed, page, shown};
+use crate::catalog::Template;
 use axum::body::Body;
 use axum::extract::{RawQuery, State as Extract};
 use http::{HeaderMap, StatusCode};
-use serde_json::json as value;
+use serde_json::{Value, json as value};
 
 /// Templates by id, a page at a time.
 #[utoipa::path(get, path = "/templates", tag = "templates", operation_id = "list_templates", params(schema::Pages),
@@ -17,7 +19,14 @@ pub async fn list(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): Raw
     let mut parameters = Parameters::read(raw.as_deref())?;
     let (limit, after) = parameters.page()?;
     parameters.end()?;
-    Ok(listed("templates", state.store()?.templates(after.unwrap_or(0), limit).await?))
+    let page = match &state.api.store {
+        Some(store) => store.templates(after.unwrap_or(0), limit).await?,
+        None => {
+            let loaded = (state.backend.in_force)();
+            page((1..).zip(loaded.snapshot.templates.values()), after.unwrap_or(0), limit, |t| document(t))
+        }
+    };
+    Ok(listed("templates", page))
 }
 
 /// One template.
@@ -25,14 +34,21 @@ pub async fn list(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): Raw
     responses((status = 200, description = "The template", body = schema::Template, headers(("ETag" = String, description = "Of this version; for If-Match"))), answers::Reading, answers::Keyed))]
 pub async fn one(Extract(state): Shared, Key(key): Key, headers: HeaderMap) -> Answer {
     state.may(&headers, Role::Read)?;
-    Ok(shown(&state.store()?.template(&key).await?))
+    if let Some(store) = &state.api.store {
+        return Ok(shown(&store.template(&key).await?));
+    }
+    let loaded = (state.backend.in_force)();
+    let template = loaded.snapshot.templates.get(&key);
+    let missing = || Problem::new(StatusCode::NOT_FOUND, format!("there is no template `{}`", key.escape_debug()));
+    Ok(json(StatusCode::OK, &document(template.ok_or_else(missing)?)))
 }
 
 /// Creates a template.
 #[utoipa::path(post, path = "/templates", tag = "templates", operation_id = "create_template", request_body = schema::TemplateWritten,
     responses((status = 201, description = "Created", body = schema::TemplateDone, headers(("Location" = String))), answers::Writing, answers::Conflicting))]
-pub async fn create(Extract(state): Shared, headers: HeaderMap, body: Body) -> Answer {
+pub async fn create(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): RawQuery, body: Body) -> Answer {
     let who = state.may(&headers, Role::Admin)?;
+    Parameters::read(raw.as_deref())?.end()?;
     let id = state.store()?.create_template(&ask::document(&headers, body).await?).await?;
     audit(&who, "template created", &id.to_string());
     let answer = value!({"status": "ok", "template_id": id, "message": "Template created successfully"});
@@ -60,4 +76,19 @@ pub async fn delete(Extract(state): Shared, Key(key): Key, headers: HeaderMap) -
     state.store()?.delete_template(&key, expected).await?;
     audit(&who, "template deleted", &key);
     Ok(json(StatusCode::OK, &value!({"status": "ok", "message": "Template deleted"})))
+}
+
+/// A template of the files, with all that it extends: the thresholds as the table's columns, everything else in `settings`.
+fn document(template: &Template) -> Value {
+    let mut shown = value!({"template_name": template.name});
+    let columns = serde_json::to_value(&template.thresholds).unwrap_or_default();
+    let mut settings = serde_json::to_value(template).unwrap_or_default();
+    if let (Value::Object(shown), Value::Object(columns), Value::Object(settings)) =
+        (&mut shown, columns, &mut settings)
+    {
+        settings.retain(|key, _| !columns.contains_key(key));
+        shown.extend(columns);
+        shown.insert("settings".to_owned(), Value::Object(std::mem::take(settings)));
+    }
+    shown
 }

@@ -24,7 +24,9 @@ fn listed(n: u32) -> Channel {
 /// 40 channels on three packagers; 7 is disabled.
 async fn server(ready: bool) -> Running {
     let channels = (0..40).map(|n| (format!("CH_{n:02}"), Arc::new(listed(n)))).collect();
-    let snapshot = Snapshot { channels, ..Snapshot::default() };
+    let (built_in, _) =
+        crate::catalog::load_rows("{}".into(), "{}".into(), &std::collections::BTreeMap::new()).unwrap();
+    let snapshot = Snapshot { channels, templates: built_in.templates };
     let loaded = Arc::new(Loaded { snapshot, ..Loaded::default() });
     let ready = move || if ready { Ok(()) } else { Err("no probe can be answered yet".to_owned()) };
     Running::plain(Backend {
@@ -84,10 +86,31 @@ async fn the_files_channels_are_listed_in_pages_and_by_each_filter() {
 #[tokio::test]
 async fn what_needs_the_database_says_how_to_set_it() {
     let server = server(true).await;
-    for path in ["/templates", "/probes/1", "/alerts", "/alerts/active", "/channels/export"] {
+    for path in ["/probes", "/probes/1", "/alerts", "/alerts/active", "/channels/export"] {
         let (status, problem) = server.api(path).await;
         assert_eq!((status, &problem["status"]), (503, &json!(503)), "{path}");
         assert!(problem["detail"].as_str().unwrap().contains("set DATABASE_URL="), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn the_files_templates_are_read_as_the_tables_are() {
+    let server = server(true).await;
+    let (status, one) = server.api("/templates/default").await;
+    assert_eq!((status, &one["template_name"]), (200, &json!("default")));
+    assert!(one["max_download_time"].is_number() && one.get("min_mos").is_some(), "{one}");
+    assert!(one["settings"]["checks"].is_object() && one["settings"].get("max_download_time").is_none(), "{one}");
+    let (_, all) = server.api("/templates").await;
+    assert_eq!(all, json!({"templates": [one], "next_cursor": null}));
+    assert_eq!(server.api("/templates/none").await.0, 404);
+}
+
+#[tokio::test]
+async fn what_an_endpoint_does_not_take_is_refused() {
+    let server = server(true).await;
+    for path in ["/channels/CH_01?dry_run=true", "/templates/default?tier=1", "/channels/CH_01/report?x=1"] {
+        let (status, problem) = server.api(path).await;
+        assert!(status == 400 && problem["detail"].as_str().unwrap().starts_with("unknown parameter"), "{problem}");
     }
 }
 
@@ -123,7 +146,7 @@ async fn shards_part_the_channels_and_by_packager_keep_its_channels_together() {
         assert!(by == "channel" || packagers.len() == 3, "a packager is in one shard: {packagers:?}");
     }
     assert_eq!(server.codes("/sd?shards=3&shard=0").await, server.codes("/sd?shards=3&shard=0").await);
-    for bad in ["shards=0", "shards=3&shard=3", "shards=1001", "shard=x", "by=host", "shrads=2"] {
+    for bad in ["shards=0", "shards=3", "shards=3&shard=3", "shards=1001", "shard=x", "by=host", "shrads=2"] {
         assert_eq!(server.api(&format!("/sd?{bad}")).await.0, 400, "{bad}");
     }
 }
