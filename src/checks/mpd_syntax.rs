@@ -1,13 +1,15 @@
 use super::input::{NO_MANIFEST, capped, defect};
 use super::{Context, Group, Meta, Verdict};
-use crate::finding::{DefectKind, Severity};
+use crate::dash::REMOTE;
+use crate::finding::{Defect, DefectKind, Severity};
 
 pub const META: Meta = Meta {
     id: "mpd_syntax",
     severity: Severity::Major,
     group: Group::Dash,
     help: "fails when an MPD can't be read or breaks its standard: not well-formed XML, a document type, a required attribute \
-           missing, a bad duration or date, a template or timeline that names no segments, a remote element that isn't followed",
+           missing, a bad duration or date, a template or timeline that names no segments, no video without an EssentialProperty that \
+           players don't know; minor for a remote element, which isn't followed",
     reference: "ISO/IEC 23009-1 5.3",
     needs_history: false,
 };
@@ -20,17 +22,30 @@ pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
         return Verdict::NotRun(NO_MANIFEST);
     }
     let wrong = output.defects.iter().filter(|d| d.kind == DefectKind::Mpd);
-    Verdict::Ran(capped(wrong.map(|d| defect(&output.url, d)).collect()))
+    let violation = |d: &Defect| match d.reference == REMOTE {
+        true => defect(&output.url, d).severity(Severity::Minor),
+        false => defect(&output.url, d),
+    };
+    Verdict::Ran(capped(wrong.map(violation).collect()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::testing::*;
     use super::*;
-    use crate::finding::{Defect, Position};
+    use crate::finding::Position;
 
     fn run(scene: &Scene) -> Verdict {
         check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn a_remote_element_is_minor() {
+        let mut scene = Scene::dash(&paced());
+        scene.output.defects.push(Defect { reference: REMOTE, ..wrong(DefectKind::Mpd) });
+        assert_eq!(violations(run(&scene))[0].severity, Some(Severity::Minor));
+        scene.output.defects[0].reference = "";
+        assert_eq!(violations(run(&scene))[0].severity, None);
     }
 
     fn wrong(kind: DefectKind) -> Defect {

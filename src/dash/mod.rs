@@ -45,6 +45,8 @@ use url::Url;
 pub const MAX_DEFECTS: usize = 128;
 /// Representations kept of one Period: the first.
 pub const MAX_REPRESENTATIONS: usize = 1_000;
+/// Where a remote element (`xlink:href`) is spoken of.
+pub const REMOTE: &str = "ISO/IEC 23009-1 5.5";
 /// Segments of one rendition that become [`crate::stream::Segment`]s: the newest.
 pub const MAX_SEGMENTS: usize = 512;
 

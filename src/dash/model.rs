@@ -72,8 +72,10 @@ pub struct Period {
 pub struct AdaptationSet {
     pub id: Option<String>,
     pub media: Media,
-    /// For trick play only: no rung of the ladder.
+    /// For trick play, or pictures for seeking, only: no rung of the ladder.
     pub trick: bool,
+    /// An EssentialProperty that players can't be expected to know, by its scheme: they pass over the set.
+    pub foreign: Option<String>,
     pub language: Option<String>,
     pub label: Option<String>,
     pub roles: Vec<Descriptor>,
@@ -133,6 +135,8 @@ pub struct Representation {
     pub protections: Vec<Protection>,
     pub base: Url,
     pub addressing: Addressing,
+    /// As that of the set.
+    pub foreign: Option<String>,
     pub line: u32,
 }
 

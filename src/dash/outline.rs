@@ -67,11 +67,12 @@ pub fn playing(mpd: &Mpd, now: Timestamp) -> Option<&Period> {
     newest_first().find(has_segments).or_else(|| newest_first().next()).or_else(soon)
 }
 
-/// Trick play and pictures for seeking are no rungs.
+/// Trick play and pictures for seeking are no rungs, nor is what players have to pass over.
 pub fn rungs(period: &Period) -> impl Iterator<Item = (&AdaptationSet, &Representation)> {
     let image = |r: &Representation| r.mime_type.as_deref().is_some_and(|m| m.starts_with("image/"));
-    let sets = period.sets.iter().filter(|set| !set.trick);
-    sets.flat_map(|set| set.representations.iter().map(move |r| (set, r))).filter(move |(_, r)| !image(r))
+    let sets = period.sets.iter().filter(|set| !set.trick && set.foreign.is_none());
+    let all = sets.flat_map(|set| set.representations.iter().map(move |r| (set, r)));
+    all.filter(move |(_, r)| !image(r) && r.foreign.is_none())
 }
 
 fn begun(mpd: &Mpd, period: &Period, now: Timestamp) -> bool {

@@ -2,7 +2,7 @@
 
 use super::addressing::{self, Timelines};
 use super::descriptors;
-use super::model::{AdaptationSet, Period, Representation};
+use super::model::{AdaptationSet, Descriptor, Period, Representation};
 use super::notes::{Notes, Shown};
 use super::values::{attribute, bounded, child, children, frame_rate, number, string, words};
 use crate::stream::{Media, Resolution};
@@ -11,7 +11,15 @@ use roxmltree::Node;
 use url::Url;
 
 const REPRESENTATION: &str = "ISO/IEC 23009-1 5.3.5.2";
-const TRICK: &str = "http://dashif.org/guidelines/trickmode";
+/// Of trick play, and of pictures for seeking (DASH-IF IOP 4.3, 3.2.9 and 6.2.6).
+const TRICK: &[&str] = &[
+    "http://dashif.org/guidelines/trickmode",
+    "http://dashif.org/guidelines/thumbnail_tile",
+    "http://dashif.org/thumbnail_tile",
+];
+/// Properties that players know, as far as is asked of them: colours, tiles, what plays together, fonts, and encryption.
+const KNOWN: &[&str] =
+    &["urn:mpeg:mpegB:cicp:", "urn:mpeg:dash:", "urn:dvb:dash:", "urn:scte:dash:", "http://dashif.org/"];
 
 /// From the beginning of the presentation.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +51,8 @@ impl<'n, 't> Reader<'n, 't> {
         self.count = 0;
         self.unfollowed(node);
         let base = self::base(node, base, self.notes);
-        let sets = children(node, "AdaptationSet").map(|set| self.set(&[set, node], &base)).collect();
+        let sets: Vec<_> = children(node, "AdaptationSet").map(|set| self.set(&[set, node], &base)).collect();
+        self.unplayable(node, &sets);
         if self.count > super::MAX_REPRESENTATIONS {
             let (count, limit) = (self.count, super::MAX_REPRESENTATIONS);
             let what = format_args!("{count} Representations in a Period; the first {limit} are read");
@@ -76,7 +85,8 @@ impl<'n, 't> Reader<'n, 't> {
         AdaptationSet {
             id: string(node, "id"),
             media: media(node, &representations),
-            trick: essential.iter().chain(&supplemental).any(|d| d.scheme == TRICK),
+            trick: essential.iter().chain(&supplemental).any(|d| TRICK.contains(&d.scheme.as_str())),
+            foreign: foreign(&essential),
             language: string(node, "lang").filter(|l| !l.is_empty() && l != "und"),
             label: child(node, "Label").and_then(|l| l.text()).map(|text| bounded(text.trim())),
             roles: descriptors::all(node, "Role", self.notes),
@@ -108,9 +118,29 @@ impl<'n, 't> Reader<'n, 't> {
             frame_rate: frame_rate(own("frameRate"), notes),
             channels: channels.and_then(|c| descriptors::descriptor(c, notes)),
             protections: descriptors::protections(node, notes),
+            foreign: foreign(&descriptors::all(node, "EssentialProperty", notes)),
             addressing: addressing::read(way, &base, &mut self.timelines, notes),
             line: notes.line(node),
             base,
+        }
+    }
+
+    /// Video that nobody may play.
+    fn unplayable(&mut self, period: Node<'_, '_>, sets: &[AdaptationSet]) {
+        let foreign = |set: &AdaptationSet| {
+            let each: Option<Vec<_>> = set.representations.iter().map(|r| r.foreign.as_ref()).collect();
+            set.foreign.clone().or_else(|| each?.first().map(|scheme| (*scheme).clone()))
+        };
+        let video =
+            || sets.iter().filter(|set| set.media == Media::Video && !set.trick && !set.representations.is_empty());
+        let schemes: Option<Vec<String>> = video().map(foreign).collect();
+        if let Some(scheme) = schemes.as_ref().and_then(|schemes| schemes.first()) {
+            let what = format_args!(
+                "no video is left in this Period: each AdaptationSet has an EssentialProperty that players don't know, such as {}, \
+                 and must pass over it",
+                Shown(scheme)
+            );
+            self.notes.wrong(period, "ISO/IEC 23009-1 5.8.4.8", what);
         }
     }
 
@@ -142,9 +172,16 @@ impl<'n, 't> Reader<'n, 't> {
             let name = node.tag_name().name();
             let what =
                 format_args!("{name}@xlink:href {} is not followed: what it stands for isn't probed", Shown(href));
-            self.notes.wrong(node, "ISO/IEC 23009-1 5.5", what);
+            self.notes.wrong(node, super::REMOTE, what);
         }
     }
+}
+
+/// The scheme of the first EssentialProperty that no player can be expected to know: it passes over what has it
+/// (ISO/IEC 23009-1 5.8.4.8).
+fn foreign(essential: &[Descriptor]) -> Option<String> {
+    let known = |scheme: &str| KNOWN.iter().any(|begin| scheme.starts_with(begin));
+    essential.iter().map(|d| &d.scheme).find(|scheme| !known(scheme)).cloned()
 }
 
 /// The first BaseURL of this element: the others are alternatives.

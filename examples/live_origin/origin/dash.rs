@@ -82,6 +82,9 @@ pub fn mpd(timeline: &Timeline, form: Form, file: &str, now_ms: i64, turn: u64) 
         let _ = write!(text, " id=\"{}\"", updates::ID);
     }
     let _ = writeln!(text, " timeShiftBufferDepth=\"PT{depth}S\" maxSegmentDuration=\"PT{longest}S\">");
+    if let Some(latency) = updates::latency(file, timeline.effect) {
+        text.push_str(&latency);
+    }
     if file == updates::MPD {
         text.push_str(&updates::addresses(listing.published_ms));
     }
@@ -144,6 +147,9 @@ fn period(text: &mut String, timeline: &Timeline, form: Form, span: Span, events
             text.push_str("<InbandEventStream schemeIdUri=\"urn:scte:scte35:2013:bin\" value=\"1001\"/>\n");
         }
         text.push_str(&cenc::protection(timeline.cipher, timeline.base, timeline.effect));
+        if timeline.effect == Some(Effect::MpdEssential) && kind == "video" {
+            text.push_str("<EssentialProperty schemeIdUri=\"urn:example:holograms\" value=\"1\"/>\n");
+        }
         if timeline.ladder == Ladder::Captioned && kind == "video" {
             text.push_str(captions::ACCESSIBILITY);
         }

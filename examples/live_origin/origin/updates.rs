@@ -35,6 +35,16 @@ fn patch_location(published_ms: i64) -> String {
     format!("<PatchLocation ttl=\"{}\">{PATCH}?from={published_ms}</PatchLocation>", TTL_MS / 1000)
 }
 
+/// What players of the service are to keep to.
+pub fn latency(file: &str, effect: Option<Effect>) -> Option<String> {
+    let target = if effect == Some(Effect::MpdLatency) { 60_000 } else { 8000 };
+    let text = format!(
+        "<ServiceDescription id=\"0\"><Latency target=\"{target}\" min=\"2000\" max=\"{}\"/></ServiceDescription>\n",
+        target + 8000
+    );
+    (file == MPD).then_some(text)
+}
+
 pub fn events(effect: Option<Effect>) -> String {
     let timescale = if effect == Some(Effect::EventsTimeless) { 0 } else { 1000 };
     let second = if effect == Some(Effect::EventsBack) { 500 } else { 2500 };

@@ -224,3 +224,30 @@ fn closed_captions_are_announced_by_accessibility() {
     assert_eq!(announced("urn:scte:dash:cc:cea-708:2015"), Some(true));
     assert_eq!(announced("urn:tva:metadata:cs:AudioPurposeCS:2007"), None);
 }
+
+/// Renditions that are left with this in the AdaptationSet, and the defects.
+fn with_property(scheme: &str, place: &str) -> (usize, Vec<Defect>) {
+    let property = format!("<EssentialProperty schemeIdUri=\"{scheme}\" value=\"1\"/>");
+    let text = timeline("<S t=\"50000\" d=\"2000\" r=\"4\"/>");
+    let (mpd, defects) = read(&text.replacen(place, &format!("{property}{place}"), 1));
+    (outline(&mpd, at(NOW)).len(), defects)
+}
+
+#[test]
+fn what_has_an_essential_property_that_nobody_knows_is_no_rung() {
+    for place in ["<Representation", "<SegmentTemplate"] {
+        let (left, defects) = with_property("urn:example:holograms", place);
+        assert_eq!((left, defects.len()), (0, 1), "{place}");
+        assert!(defects[0].message.starts_with("no video is left in this Period"), "{defects:?}");
+        assert_eq!(with_property("urn:mpeg:mpegB:cicp:TransferCharacteristics", place), (1, vec![]));
+    }
+    for scheme in ["http://dashif.org/guidelines/trickmode", "http://dashif.org/guidelines/thumbnail_tile"] {
+        assert_eq!(with_property(scheme, "<Representation").0, 0, "{scheme}");
+    }
+    let beside = timeline("<S t=\"50000\" d=\"2000\" r=\"4\"/>").replace(
+        "</Period>",
+        "<AdaptationSet mimeType=\"video/mp4\"><EssentialProperty schemeIdUri=\"urn:example:holograms\"/>\
+         <Representation id=\"h\" bandwidth=\"1\" codecs=\"avc1.64001f\"/></AdaptationSet></Period>",
+    );
+    assert_eq!(read(&beside).1, [], "other video is left");
+}
