@@ -8,8 +8,8 @@ pub const META: Meta = Meta {
     severity: Severity::Major,
     group: Group::Dash,
     help: "fails when an MPD can't be read or breaks its standard: not well-formed XML, a document type, a required attribute \
-           missing, a bad duration or date, a template or timeline that names no segments, no video without an EssentialProperty that \
-           players don't know; minor for a remote element, which isn't followed",
+           missing, a bad duration or date, a template or timeline that names no segments, an index of SegmentBase that isn't there or \
+           names none, no video without an EssentialProperty that players don't know; minor for a remote element, which isn't followed",
     reference: "ISO/IEC 23009-1 5.3",
     needs_history: false,
 };

@@ -40,7 +40,7 @@ pub(super) fn each(context: &Context<'_>, judge: impl Fn(&Rung<'_>) -> Vec<Viola
 }
 
 impl Rung<'_> {
-    /// Its SegmentTimeline; `None` where its segments come at a fixed pace.
+    /// Its SegmentTimeline; `None` where its segments come at a fixed pace, or are the parts of one file.
     pub fn runs(&self) -> Option<&[Run]> {
         self.representation.addressing.segments.runs()
     }

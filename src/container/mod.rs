@@ -21,6 +21,7 @@ use crate::units::{MPEG_TIMESCALE, MediaTime, Seconds};
 use audio::PackedAudio;
 use defects::Defects;
 use mp4::Mp4;
+pub use mp4::{IndexedPart, SegmentIndex, segment_index};
 pub use protection::{Pattern, Protection};
 use serde::Serialize;
 use sniff::Kind;

@@ -7,6 +7,7 @@ mod addressing;
 mod descriptors;
 mod events;
 mod groups;
+mod index;
 mod keys;
 mod model;
 mod mpd;
@@ -26,6 +27,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub use index::{MAX_INDEX_BYTES, Wanted, resolve, wanted};
 pub use model::{
     AdaptationSet, Addressing, Descriptor, Event, EventStream, Latency, Listing, Mpd, Pace, PatchLocation, Period,
     Protection, Representation, Resource, Run, Segments, Source,

@@ -166,7 +166,7 @@ pub enum Segments {
 }
 
 impl Segments {
-    /// Its SegmentTimeline; `None` where segments come at a fixed pace, or there is but one.
+    /// Its SegmentTimeline; `None` where segments come at a fixed pace, or are the parts of one file.
     #[must_use]
     pub fn runs(&self) -> Option<&[Run]> {
         match self {
@@ -191,6 +191,8 @@ pub enum Pace {
     Fixed(u64),
     /// SegmentTimeline.
     Runs(Arc<[Run]>),
+    /// The parts of one file, from its index. They are all there; a player comes to each in its time.
+    Indexed(Arc<[Run]>),
 }
 
 /// One S of a SegmentTimeline: segments of one duration, one after the other.

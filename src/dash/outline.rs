@@ -210,7 +210,13 @@ fn stretch(mpd: &Mpd, period: &Period, addressing: &Addressing, now: Timestamp) 
     }
     let elapsed = Seconds::between(mpd.availability_start?, now) - start;
     let from = mpd.time_shift_buffer_depth.map_or(-FAR, |depth| ticks(elapsed - depth));
-    Some(Stretch { from, until: ticks(elapsed + timing::early(addressing)), end })
+    let early = if is_indexed(addressing) { Seconds::ZERO } else { timing::early(addressing) };
+    Some(Stretch { from, until: ticks(elapsed + early), end })
+}
+
+/// However early all of a file is there, a player comes to each of its parts in time.
+fn is_indexed(addressing: &Addressing) -> bool {
+    matches!(&addressing.segments, Segments::Listed(Listing { pace: Pace::Indexed(_), .. }))
 }
 
 fn names_its_end(addressing: &Addressing) -> bool {

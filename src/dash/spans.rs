@@ -23,7 +23,7 @@ impl Span {
 pub struct Stretch {
     /// Segments that end after this.
     pub from: i128,
-    /// Of those whose times are only computed (a fixed duration, an open run): the ones whole by then.
+    /// Of those whose times are only computed (a fixed duration, an open run), and of a file's parts: the ones over by then.
     pub until: i128,
     /// The Period's end: nothing starts there or later.
     pub end: i128,
@@ -51,7 +51,7 @@ pub fn spans(addressing: &Addressing, stretch: Stretch, most: usize) -> (Vec<Spa
 
 fn runs(listing: &Listing, offset: u64) -> std::borrow::Cow<'_, [Run]> {
     match &listing.pace {
-        Pace::Runs(runs) => (&**runs).into(),
+        Pace::Runs(runs) | Pace::Indexed(runs) => (&**runs).into(),
         Pace::Fixed(duration) => {
             let number = listing.start_number;
             vec![Run { number, start: offset, duration: *duration, count: None, apart: 0 }].into()
@@ -64,7 +64,11 @@ fn places(run: &Run, listing: &Listing, stretch: Stretch) -> Range<u64> {
     let (start, duration) = (i128::from(run.start), i128::from(run.duration.max(1)));
     let fit = |until: i128| (until - start).div_euclid(duration);
     let wanted = if stretch.from <= start { 0 } else { fit(stretch.from).max(0) };
-    let written = run.count.map_or_else(|| fit(stretch.until), i128::from);
+    let written = match (run.count, &listing.pace) {
+        (Some(count), Pace::Indexed(_)) => fit(stretch.until).min(i128::from(count)),
+        (Some(count), _) => i128::from(count),
+        (None, _) => fit(stretch.until),
+    };
     let whole = start.saturating_add(written.saturating_mul(duration)) <= stretch.end;
     let within = if whole { written } else { written.min(fit(stretch.end + duration - 1)) };
     let end = within.min(i128::from(named(run, listing))).max(wanted);

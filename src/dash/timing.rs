@@ -77,6 +77,19 @@ pub fn availability(mpd: &Mpd, period: &Period, addressing: &Addressing, span: S
     Some(Availability { from, until })
 }
 
+/// Whether anything of a Period may be played at that moment.
+#[must_use]
+pub fn in_window(mpd: &Mpd, period: &Period, now: Timestamp) -> bool {
+    let Some(start) = period.start else { return false };
+    if !mpd.dynamic {
+        return true;
+    }
+    let Some(elapsed) = mpd.availability_start.map(|begin| Seconds::between(begin, now)) else { return false };
+    let gone =
+        period.duration.zip(mpd.time_shift_buffer_depth).is_some_and(|(lasts, kept)| start + lasts + kept < elapsed);
+    start <= elapsed && !gone
+}
+
 /// How much earlier than by its media time a segment is whole: one that is still growing isn't.
 #[must_use]
 pub fn early(addressing: &Addressing) -> Seconds {

@@ -126,6 +126,8 @@ fn one(mpd: &Mpd, period: &Period, addressing: &Addressing) -> Option<Listed> {
             let begun = period.start?.after(mpd.availability_start?);
             Some(Listed::Paced { zero: Seconds(-(listing.start_number as f64) * duration.0).after(begun), duration })
         }
+        // A file doesn't change: what of it is to be played follows from the clock.
+        Pace::Indexed(_) => None,
         // An open run ends by the clock: nothing of it stands still or goes back.
         Pace::Runs(runs) => {
             let (first, end) = (runs.first()?, runs.last().and_then(Run::end)?);

@@ -9,6 +9,7 @@ mod in_band;
 mod init;
 mod protection;
 mod sample_entry;
+mod segment_index;
 mod subtitles;
 mod track;
 
@@ -19,6 +20,7 @@ use crate::finding::DefectKind;
 use beside::Beside;
 use boxes::{Boxed, Header, name};
 use fragment::Fragments;
+pub use segment_index::{IndexedPart, SegmentIndex, segment_index};
 
 /// A larger `moov` or `moof` isn't read. Real ones have a few kilobytes.
 const BUFFER_MAX: u64 = 4 << 20;

@@ -1,5 +1,6 @@
 mod bounds;
 mod fixtures;
+mod index;
 mod rules;
 mod splices;
 mod timing;

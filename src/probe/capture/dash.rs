@@ -3,9 +3,10 @@
 use super::{Capturer, PLAYLIST_PATIENCE, RENDITIONS_AT_ONCE, Variables, inconclusive, unasked, updates};
 use crate::catalog::Coverage;
 use crate::dash::timing::{self, Source};
-use crate::dash::{self, Descriptor, Mpd, Outline};
+use crate::dash::{self, Descriptor, MAX_INDEX_BYTES, Mpd, Outline, Wanted};
 use crate::facts::{ClockFacts, DashFacts, Fetched, OutputFacts, RenditionFacts};
 use crate::fetch::Ask;
+use crate::finding::Defect;
 use crate::history::Known;
 use crate::stream::Protocol;
 use crate::units::{Seconds, Timestamp};
@@ -35,14 +36,17 @@ impl Capturer<'_> {
         facts.parsed = true;
         let clock = self.utc(&mpd, &base).await;
         let patchable = updates::patchable(&mpd, body);
-        let mut dash = DashFacts { clock, mpd: mpd.clone(), asked_at, location: None, patch: None, patchable };
+        let mut dash = DashFacts { clock, mpd, asked_at, location: None, patch: None, patchable };
         let mpds_now = dash.ahead().after(self.clock.now());
         let now = Seconds(-EDGE.0).after(mpds_now);
+        let (all_read, defects) = self.indexes(Arc::make_mut(&mut dash.mpd), now).await;
+        facts.defects.extend(defects);
+        let mpd = dash.mpd.clone();
         let outlines = dash::outline(&mpd, now);
         let arrived = Instant::now();
         let all = outlines.len();
         let captures = outlines.into_iter().enumerate().map(|(n, outline)| {
-            let facts = listed(outline, &facts.manifest, asked_at);
+            let facts = if all_read { listed(outline, &facts.manifest, asked_at) } else { unasked(outline.rendition) };
             self.representation(facts, known, self.share(n, all))
         });
         let patchable = dash.patchable.clone();
@@ -60,6 +64,30 @@ impl Capturer<'_> {
     async fn representation(&self, mut facts: RenditionFacts, known: &Known, coverage: Coverage) -> RenditionFacts {
         self.media(&mut facts, &Variables::new(), known, coverage).await;
         facts
+    }
+
+    /// What SegmentBase names as its segments takes its place; what isn't there or says nothing of use is told. False: the
+    /// probe's own time was up before all were read, so that nothing can be said of what is listed.
+    async fn indexes(&self, mpd: &mut Mpd, now: Timestamp) -> (bool, Vec<Defect>) {
+        let asked = dash::wanted(mpd, now).into_iter().map(async |wanted| (self.index(&wanted).await, wanted));
+        let answers: Vec<_> = stream::iter(asked).buffered(RENDITIONS_AT_ONCE).collect().await;
+        let all_read = answers.iter().all(|(read, _)| read.is_some());
+        let read = answers.into_iter().filter_map(|(read, wanted)| Some((read?, wanted)));
+        (all_read, read.filter_map(|(read, wanted)| dash::resolve(mpd, &wanted, read)).collect())
+    }
+
+    /// `None`: the probe's own time was up.
+    async fn index(&self, wanted: &Wanted) -> Option<Result<Vec<u8>, String>> {
+        if wanted.range.length > MAX_INDEX_BYTES {
+            return Some(Err(format!("more than {MAX_INDEX_BYTES} bytes, which aren't asked for")));
+        }
+        let (began, mut bytes) = (Instant::now(), Vec::new());
+        let ask = Ask { range: Some(wanted.range), ..self.ask(&wanted.url) };
+        let fetched = self.client.get(ask, self.budget.playlists(), |piece| bytes.extend_from_slice(piece)).await;
+        if inconclusive(&fetched, began, PLAYLIST_PATIENCE) {
+            return None;
+        }
+        Some(fetched.problem().map_or(Ok(bytes), Err))
     }
 
     async fn utc(&self, mpd: &Mpd, base: &Url) -> Option<ClockFacts> {
