@@ -254,6 +254,11 @@ fn clean_channels() -> Vec<(String, String, &'static str)> {
             "live/CM1/breaks.mpd",
             "Every other Period an ad, with Representations, numbers and media times of its own",
         ),
+        (
+            "CM1 as DASH with ads in files",
+            "live/CM1/files.mpd",
+            "The same, each Representation of an ad one file with a segment index (SegmentBase)",
+        ),
         ("CB1 as DASH", "live/CB1/time.mpd", "The segments of CB1, under cbcs, in an MPD with ContentProtection"),
         ("LL1 as DASH", "live/LL1/low_latency.mpd", "The segments of LL1, by number, to be asked for while they grow"),
         ("CT1 as DASH", "live/CT1/time.mpd", "Closed captions announced by Accessibility, subtitles as wvtt and stpp"),

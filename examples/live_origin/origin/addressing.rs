@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::dash::{Form, PERIOD, folder, ticks, timescale};
 use super::faults::Effect;
+use super::indexed;
 use super::low_latency::PART_MS;
 use super::media::UNIT_MS;
 use super::timeline::{Rendition, Segment, TARGET, Timeline};
@@ -18,9 +19,9 @@ pub struct Span {
 }
 
 impl Span {
-    /// Every other Period of `breaks.mpd` is an ad: its Representations, numbers and media times are its own.
+    /// Every other Period of `breaks.mpd` and `files.mpd` is an ad: its Representations, numbers and media times are its own.
     pub fn is_ad(self, form: Form) -> bool {
-        form == Form::Breaks && self.from.div_euclid(PERIOD) % 2 == 1
+        matches!(form, Form::Breaks | Form::Files) && self.from.div_euclid(PERIOD) % 2 == 1
     }
 }
 
@@ -32,6 +33,7 @@ pub fn write(text: &mut String, timeline: &Timeline, rendition: Rendition, form:
         _ => false,
     };
     match form {
+        Form::Files if span.is_ad(form) => indexed::write(text, timeline, rendition, span),
         _ if paced => self::paced(text, timeline, rendition, form, span),
         Form::List => list(text, timeline, rendition, span),
         _ => template(text, timeline, rendition, form, span),

@@ -18,8 +18,8 @@ use super::route::{Mode, Resource, Route};
 use super::state::State;
 use super::timeline::{EPOCH_MS, Rendition, TARGET, Timeline};
 use super::{
-    body, cenc, dash, events, i_frames, low_latency, mp4, packager, playlist, sample_aes, sound, subtitles, texts, ts,
-    updates,
+    body, cenc, dash, events, i_frames, indexed, low_latency, mp4, packager, playlist, sample_aes, sound, subtitles,
+    texts, ts, updates,
 };
 
 pub const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
@@ -94,6 +94,7 @@ async fn reply(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64) -> Reply {
         Resource::Playlist(rendition) => media_playlist(ask, timeline, now_ms, *rendition).await,
         Resource::IFrames(rendition) => i_frame_playlist(ask, timeline, now_ms, *rendition),
         Resource::Init(rendition) => init(timeline, now_ms, *rendition),
+        Resource::File(rendition, from) => file(timeline, *rendition, *from),
         Resource::Key(number) => key(timeline.effect, *number),
         Resource::Segment(rendition, name) => segment(ask, timeline, now_ms, *rendition, name).await,
         Resource::Part(rendition, number, at) => part(ask, timeline, now_ms, *rendition, (*number, *at)).await,
@@ -252,6 +253,15 @@ fn init(timeline: &Timeline, now_ms: i64, rendition: Rendition) -> Reply {
 
 fn kind_of(rendition: Rendition) -> mp4::Kind {
     if rendition == Rendition::Audio { mp4::Kind::Audio } else { mp4::Kind::Video }
+}
+
+/// A file that was there before the channel began.
+fn file(timeline: &Timeline, rendition: Rendition, from: i64) -> Reply {
+    if timeline.effect == Some(Effect::IndexMissing) && rendition == TARGET {
+        return not_found();
+    }
+    let kind = if rendition == Rendition::Audio { "audio/mp4" } else { "video/mp4" };
+    whole(kind, indexed::file(timeline, rendition, from).into(), Some(EPOCH_MS))
 }
 
 fn key(effect: Option<Effect>, number: i64) -> Reply {

@@ -24,6 +24,8 @@ pub enum Form {
     Periods,
     /// `breaks.mpd`: every other Period is an ad, with Representations, numbers and media times of its own.
     Breaks,
+    /// `files.mpd`: as `breaks.mpd`, and each Representation of an ad is one file with an index.
+    Files,
     /// `runs.mpd`: `$Number$` with a SegmentTimeline whose S repeat.
     Runs,
     /// `open.mpd`: `$Time$`, and an S that repeats up to whatever is there by now.
@@ -45,6 +47,7 @@ pub fn form(file: &str) -> Option<Form> {
         "time.mpd" | MESSAGES | updates::MPD => Some(Form::Time),
         "periods.mpd" => Some(Form::Periods),
         "breaks.mpd" => Some(Form::Breaks),
+        "files.mpd" => Some(Form::Files),
         "runs.mpd" => Some(Form::Runs),
         "open.mpd" => Some(Form::Open),
         "list.mpd" => Some(Form::List),
@@ -119,7 +122,7 @@ pub fn mpd(timeline: &Timeline, form: Form, file: &str, now_ms: i64, turn: u64) 
 fn periods(form: Form, listed: &[Segment]) -> Vec<i64> {
     let first = |s: &Segment| s.index.div_euclid(PERIOD) * PERIOD;
     let mut periods: Vec<i64> = match form {
-        Form::Periods | Form::Breaks => listed.iter().map(first).collect(),
+        Form::Periods | Form::Breaks | Form::Files => listed.iter().map(first).collect(),
         _ => vec![0],
     };
     periods.dedup();

@@ -201,6 +201,12 @@ pub enum Effect {
     MpdOverlap,
     /// A SegmentList lacks its third newest SegmentURL.
     ListShort,
+    /// indexRange begins 16 bytes late.
+    IndexElsewhere,
+    /// Each part of the index is 100 bytes too long.
+    IndexShifted,
+    /// The file with the index answers 404.
+    IndexMissing,
     /// startNumber is one too low.
     NumbersShifted,
     /// No presentationTimeOffset.
@@ -706,6 +712,12 @@ static FAULTS: &[Fault] = &[
         &["mpd_syntax", "dash_time_mismatch"], &["segment_rewritten", "rendition_alignment"]) },
     Fault { path: "list.mpd", ..fault("dash_list_missing", Effect::NewestMissing, "CM1", "The newest segment of a SegmentList answers 404.",
         &["segment_available"], &[]) },
+    Fault { path: "files.mpd", ..fault("dash_index_elsewhere", Effect::IndexElsewhere, "CM1", "indexRange of the ads' 720p begins inside of the index.",
+        &["mpd_syntax"], &[]) },
+    Fault { path: "files.mpd", ..fault("dash_index_missing", Effect::IndexMissing, "CM1", "The ads' 720p, a file with an index, answers 404.",
+        &["mpd_syntax"], &[]) },
+    Fault { path: "files.mpd", ..fault("dash_index_shifted", Effect::IndexShifted, "CM1", "Parts of the index of the ads' 720p are longer than those of the file.",
+        &["container_valid"], &[]) },
     Fault { path: "periods.mpd", ..fault("dash_period_offset", Effect::PeriodOffset, "CM1", "Periods have no presentationTimeOffset: their media are far in the future.",
         &["dash_live_edge"], &[]) },
     Fault { path: "breaks.mpd", ..fault("dash_period_gap", Effect::PeriodShort, "CM1", "Periods of ads begin 2 s after the media of the Period before end, and so do those behind them.",

@@ -6,7 +6,7 @@
 //! * `/live/CM1/number.mpd`, `time.mpd`, `periods.mpd`: the same segments as DASH, for channels of CMAF (`messages.mpd`: without an
 //!   EventStream);
 //! * `/live/CM1/runs.mpd`, `open.mpd`, `list.mpd`, `breaks.mpd`: with S that repeat, that repeat without end, with SegmentLists, with
-//!   Periods of ads;
+//!   Periods of ads (`files.mpd`: each in a file with an index);
 //! * `/live/LL1/low_latency.mpd`: with segments that grow;
 //! * `/live/CM1/updates.mpd`: with Location, PatchLocation (`updates.mpp`) and EventStream;
 //! * `/fault/segment_404/TV1/master.m3u8`: the same channel with one defect;
@@ -43,6 +43,7 @@ mod dash;
 mod events;
 mod faults;
 mod i_frames;
+mod indexed;
 mod low_latency;
 mod media;
 mod packager;

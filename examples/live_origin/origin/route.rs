@@ -5,7 +5,7 @@ use super::dash::{self, Form};
 use super::faults::{self, Fault};
 use super::odd::Style;
 use super::timeline::Rendition;
-use super::{i_frames, low_latency, updates};
+use super::{i_frames, indexed, low_latency, updates};
 use super::{subtitles, texts};
 
 /// A path under a channel.
@@ -41,6 +41,8 @@ pub enum Resource {
     Playlist(Rendition),
     IFrames(Rendition),
     Init(Rendition),
+    /// An ad in a file with an index, by the first segment of its Period.
+    File(Rendition, i64),
     /// By its number.
     Key(i64),
     /// By its name without the extension.
@@ -101,6 +103,7 @@ fn resource(channel: &str, rest: &[&str]) -> Option<Resource> {
         "index.m3u8" => Resource::Playlist(rendition),
         "iframes.m3u8" => Resource::IFrames(rendition),
         "init.mp4" => Resource::Init(rendition),
+        _ if file.ends_with(".mp4") => Resource::File(rendition, indexed::place(file)?),
         _ if file.ends_with(".bin") => Resource::Key(file.strip_prefix("key_")?.strip_suffix(".bin")?.parse().ok()?),
         _ => {
             let (name, _) =
@@ -127,9 +130,11 @@ fn in_folder(file: &str) -> Option<(&str, Resource)> {
 fn fits(channel: &Channel, resource: &Resource) -> bool {
     match resource {
         Resource::Init(Rendition::Text | Rendition::Ttml) => texts::has(channel),
-        Resource::Playlist(Rendition::Audio) | Resource::Segment(Rendition::Audio, _) | Resource::Init(_) => {
-            channel.format == Format::Cmaf
-        }
+        Resource::File(Rendition::Text | Rendition::Ttml, _) => false,
+        Resource::Playlist(Rendition::Audio)
+        | Resource::Segment(Rendition::Audio, _)
+        | Resource::Init(_)
+        | Resource::File(..) => channel.format == Format::Cmaf,
         Resource::Playlist(Rendition::Text) | Resource::Segment(Rendition::Text, _) => {
             subtitles::has(channel) || texts::has(channel)
         }

@@ -1,0 +1,72 @@
+//! Ads as they come from a library: a Period's media in one file with an index, as SegmentBase addresses it
+//! (ISO/IEC 14496-12 8.16.3).
+
+use std::fmt::Write;
+
+use super::addressing::Span;
+use super::dash::{self, PERIOD, ticks, timescale};
+use super::faults::Effect;
+use super::media;
+use super::mp4::{self, Kind};
+use super::timeline::{Rendition, TARGET, Timeline};
+
+/// Length of a `sidx` of version 0, by its parts.
+const INDEX_BYTES: usize = 32 + 12 * PERIOD as usize;
+
+/// The name of a Period's file.
+pub fn name(from: i64) -> String {
+    format!("file{from}.mp4")
+}
+
+/// The Period whose file it is.
+pub fn place(file: &str) -> Option<i64> {
+    let from = file.strip_prefix("file")?.strip_suffix(".mp4")?.parse().ok()?;
+    (0..1 << 40).contains(&from).then_some(from)
+}
+
+pub fn write(text: &mut String, timeline: &Timeline, rendition: Rendition, span: Span) {
+    let (first, scale) = (init(timeline, rendition).len(), timescale(rendition));
+    let late = if spoilt(timeline, rendition) == Some(Effect::IndexElsewhere) { 16 } else { 0 };
+    let (from, to) = (first + late, first + INDEX_BYTES - 1);
+    let (folder, file) = (dash::folder(timeline, rendition), name(span.from));
+    let _ = writeln!(
+        text,
+        "<BaseURL>{folder}/{file}</BaseURL>\n<SegmentBase timescale=\"{scale}\" indexRange=\"{from}-{to}\" indexRangeExact=\"true\">\
+         <Initialization range=\"0-{}\"/></SegmentBase>",
+        first - 1
+    );
+}
+
+fn init(timeline: &Timeline, rendition: Rendition) -> &'static [u8] {
+    match rendition {
+        Rendition::Rung(at) => media::media().track(timeline.ladder, at).init,
+        _ => media::media().audio.init,
+    }
+}
+
+fn spoilt(timeline: &Timeline, rendition: Rendition) -> Option<Effect> {
+    timeline.effect.filter(|_| rendition == TARGET)
+}
+
+/// The media of the file begin at 0.
+pub fn file(timeline: &Timeline, rendition: Rendition, from: i64) -> Vec<u8> {
+    let (track, kind) = match rendition {
+        Rendition::Rung(at) => (media::media().track(timeline.ladder, at), Kind::Video),
+        _ => (&media::media().audio, Kind::Audio),
+    };
+    let begin = timeline.start_unit(from);
+    let (mut entries, mut segments): (Vec<u32>, Vec<u8>) = (Vec::new(), Vec::new());
+    for index in from..from + PERIOD {
+        let segment = timeline.segment(index, 0, rendition, index);
+        let unit = segment.media_unit - begin;
+        let bytes = mp4::segment(track, kind, unit, segment.units, 0, None);
+        let longer = if spoilt(timeline, rendition) == Some(Effect::IndexShifted) { 100 } else { 0 };
+        let duration = ticks(rendition, unit + segment.units) - ticks(rendition, unit);
+        // Each begins with a key frame (SAP of type 1).
+        entries.extend([bytes.len() as u32 + longer, duration as u32, 0x9000_0000]);
+        segments.extend(bytes);
+    }
+    let head = [0, 1, timescale(rendition) as u32, 0, 0, PERIOD as u32];
+    let fields: Vec<u8> = head.into_iter().chain(entries).flat_map(u32::to_be_bytes).collect();
+    [init(timeline, rendition), &mp4::boxed(b"sidx", &[&fields]), &segments].concat()
+}
