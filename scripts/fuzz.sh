@@ -36,7 +36,13 @@ for path in $(sed -n 's/^  \(\/[^ ,]*\).*/\1/p' "$work/origin.log"); do
       from=$(get "$path" | sed -n 's/.*updates.mpp?from=\([0-9]*\).*/\1/p')
       { get "${path%/*}/updates.mpp?from=$((from - 6000))"; printf '\0'; get "$path"; } | head -c $longest | seed patch "$(tr / _ <<<"$path")"
       continue ;;
-    *.mpd) get "$path" | head -c $longest | seed mpd "$(tr / _ <<<"$path")"; continue ;;
+    *.mpd)
+      get "$path" | head -c $longest | seed mpd "$(tr / _ <<<"$path")"
+      # A file with an index, where the MPD names one.
+      for file in $(get "$path" | grep -o '[^<>"]*file[0-9]*\.mp4' | head -n 1); do
+        { printf '\3'; get "${path%/*}/$file" | head -c $longest; } | seed segment "$(tr / _ <<<"$path")"
+      done
+      continue ;;
     *.m3u8) get "$path" | head -c $longest | seed playlist "$(tr / _ <<<"$path")" ;;
   esac
   case $path in /live/*) ;; *) continue ;; esac
