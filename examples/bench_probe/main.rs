@@ -53,6 +53,7 @@ fn main() {
         ["memory", base, count] => runtime.block_on(memory::child(base, count.parse().expect("a count"))),
         ["hostile", base, fault] => runtime.block_on(hostile::child(base, fault)),
         ["history", outputs] => runtime.block_on(history::child(outputs.parse().expect("a count"))),
+        ["inspection"] => println!("{}", inspection::measure()),
         ["dash"] => println!("{}", dash::measure(&runtime, &stand::Origin::start())),
         ["api"] => println!("{}", api::measure(&runtime)),
         ["pace"] => println!("{}", pace::measure(&runtime, &stand::Origin::start())),

@@ -22,8 +22,9 @@ pub const LIMITS: &str = "## What limits these figures
   made at once on purpose: made later it would need the whole report kept, which is larger than the text.
 * **Inspection of transport streams.** Each packet of 188 bytes has its header, counter and clock read, so two of its three cache lines are
   touched. Start codes are searched for up to the first slice of a picture, which is all that is asked for; only of a stream
-  that puts several pictures into one PES packet every byte is searched (`container/ts/habit.rs`). CMAF needs the boxes and
-  the first 2 KB of each fragment.
+  that puts several pictures into one PES packet every byte is searched (`container/ts/habit.rs`). More than half
+  of the time is the walk over those headers, and their way from memory. CMAF needs the boxes and the first 2 KB of each fragment: the bytes
+  between aren't touched, so from a file its speed is that of the reading.
 * **Memory in flight.** Nothing grows with the size of a segment. What a request in flight holds is its connection's read
   buffer, which hyper lets grow with what arrives at once, and the inspection's state of a few kB.
 * **Memory of the history.** It is the segments inspected within `hold`: it grows with renditions × hold ÷ segment
