@@ -80,3 +80,22 @@ async fn a_threshold_written_in_psql_counts_within_a_second() {
         asked = changed.elapsed();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exporter_with_a_name_lists_the_channels_of_its_probe_alone() {
+    let stack = Stack::start(&["--probe.name", "PRB_EDGE"]).await;
+    let (status, edge) = stack.json("POST", "/probes", &json!({"probe_name": "PRB_EDGE", "kind": "exporter"})).await;
+    assert_eq!(status, 201, "{edge}");
+    let mut own = channel("CH_OWN", "https://origin.example/own/master.m3u8");
+    own["probe_id"] = edge["probe_id"].clone();
+    for body in [own, channel("CH_OTHER", "https://origin.example/other/master.m3u8")] {
+        assert_eq!(stack.json("POST", "/channels", &body).await.0, 201);
+    }
+    let listed = async |path: &str| {
+        let (_, targets) = stack.get(path).await;
+        let codes = targets.as_array().unwrap().iter();
+        codes.map(|target| target["labels"]["channel"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    stack.until("discovery has its own", async || listed("/sd").await == ["CH_OWN"]).await;
+    assert_eq!(listed("/sd?probe=packager").await, ["CH_OTHER"], "the other probe's are had by its name");
+}
