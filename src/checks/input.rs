@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use url::Url;
 
 pub(super) const NO_MANIFEST: &str = "the manifest could not be read";
-pub(super) const NO_PLAYLIST: &str = "no media playlist could be read";
+pub(super) const NO_PLAYLIST: &str = "no media playlist or MPD could be read";
 pub(super) const NO_PARTS: &str = "no playlist lists parts";
 pub(super) const NO_SEGMENT: &str = "no segment was inspected";
 pub(super) const FIRST: &str = "first observation";
