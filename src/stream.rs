@@ -32,6 +32,15 @@ impl Protocol {
         if mpd { Self::Dash } else { Self::Hls }
     }
 
+    /// What lists the segments, as this protocol calls it.
+    #[must_use]
+    pub const fn listing(self) -> &'static str {
+        match self {
+            Self::Hls => "playlist",
+            Self::Dash => "MPD",
+        }
+    }
+
     /// `hls`, `dash`.
     #[must_use]
     pub const fn name(self) -> &'static str {

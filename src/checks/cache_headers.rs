@@ -23,32 +23,32 @@ params! {
 }
 
 pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    input::each(context, NO_MANIFEST, |facts, past| judge(facts, past, params))
+    input::each(context, NO_MANIFEST, |facts, past| judge(facts, past, context.output.protocol.listing(), params))
 }
 
-fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Option<Vec<Violation>> {
+fn judge(facts: &RenditionFacts, past: &RenditionPast, listing: &str, params: &Params) -> Option<Vec<Violation>> {
     let timeline = facts.timeline.as_deref()?;
     let exchange = facts.playlist.as_ref()?.ok()?;
     let mut found = Vec::new();
     if let Some(target) = input::target_duration(timeline).filter(|_| !timeline.ended) {
-        found.extend(playlist(exchange, target.0, params));
+        found.extend(listed(exchange, listing, target.0, params));
     }
     found.extend(segments(facts, past));
     Some(found)
 }
 
-fn playlist(exchange: &Exchange, target: f64, params: &Params) -> Option<Violation> {
+fn listed(exchange: &Exchange, listing: &str, target: f64, params: &Params) -> Option<Violation> {
     let (fresh, age) = (freshness(exchange), header(exchange, "age").and_then(|a| a.trim().parse::<f64>().ok()));
     let allowed = (params.playlist_targets * target).max(1.0);
     let oldest = (params.age_targets * target).max(1.0);
     let message = match (fresh, age) {
         (Some(kept), _) if kept > allowed => {
             format!(
-                "caches may keep the live playlist for {kept} s, at most {allowed} s of a target duration of {target} s are sound"
+                "caches may keep the live {listing} for {kept} s, at most {allowed} s of a target duration of {target} s are sound"
             )
         }
         (_, Some(old)) if old > oldest => {
-            format!("a cache answered with a playlist {old} s old; the target duration is {target} s")
+            format!("a cache answered with a {listing} {old} s old; the target duration is {target} s")
         }
         _ => return None,
     };
@@ -126,6 +126,13 @@ mod tests {
         assert_holds(run(&answered_with(&[("cache-control", "public, max-age=3")])));
         let message = messages(run(&answered_with(&[("cache-control", "public, Max-Age=4")])));
         assert!(message.starts_with("caches may keep the live playlist for 4 s, at most 3 s"), "{message}");
+    }
+
+    #[test]
+    fn what_lists_the_segments_is_named_as_its_protocol_does() {
+        let mut scene = answered_with(&[("cache-control", "max-age=4")]);
+        scene.output.protocol = crate::stream::Protocol::Dash;
+        assert!(messages(run(&scene)).contains("the live MPD for 4 s"));
     }
 
     #[test]

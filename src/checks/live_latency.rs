@@ -20,8 +20,10 @@ params! {
     max: f64 = 45.0,
 }
 
+const UNDATED: &str = "no live playlist carries EXT-X-PROGRAM-DATE-TIME, and no live MPD has an availabilityStartTime";
+
 pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    input::each(context, "no live playlist carries EXT-X-PROGRAM-DATE-TIME", |facts, _| {
+    input::each(context, UNDATED, |facts, _| {
         let timeline = facts.timeline.as_deref().filter(|t| !t.ended)?;
         let latency = Seconds::between(timeline.live_edge()?, context.now);
         let found = judge(timeline, latency, params).or_else(|| described(context, timeline, latency));
@@ -91,11 +93,10 @@ mod tests {
 
     #[test]
     fn without_dates_or_after_the_end_it_does_not_run() {
-        let why = "no live playlist carries EXT-X-PROGRAM-DATE-TIME";
-        assert_not_run(run(&Scene::live()), why);
+        assert_not_run(run(&Scene::live()), UNDATED);
         let mut scene = behind(100.0);
         scene.timeline().ended = true;
-        assert_not_run(run(&scene), why);
+        assert_not_run(run(&scene), UNDATED);
     }
 
     #[test]

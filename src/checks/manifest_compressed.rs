@@ -22,22 +22,23 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
     if output.manifest.ok().is_none() {
         return Verdict::NotRun(NO_MANIFEST);
     }
-    let mut found: Vec<_> = violation(&output.manifest, params).into_iter().collect();
+    let listing = output.protocol.listing();
+    let mut found: Vec<_> = violation(&output.manifest, listing, params).into_iter().collect();
     for facts in output.renditions.iter().filter(|_| output.has_playlists()) {
-        let large = facts.playlist.as_ref().and_then(|p| violation(p, params));
+        let large = facts.playlist.as_ref().and_then(|p| violation(p, listing, params));
         found.extend(large.map(|v| v.of(&facts.rendition.name)));
     }
     Verdict::Ran(found)
 }
 
-fn violation(fetched: &Fetched, params: &Params) -> Option<Violation> {
+fn violation(fetched: &Fetched, listing: &str, params: &Params) -> Option<Violation> {
     let exchange = fetched.ok()?;
     let plain = exchange.content_encoding.as_deref().is_none_or(|e| e.trim().eq_ignore_ascii_case("identity"));
     if !plain || exchange.body_bytes < params.min_bytes {
         return None;
     }
     let message =
-        format!("a playlist of {} bytes is sent without gzip; it is fetched again and again", exchange.body_bytes);
+        format!("the {listing} of {} bytes is sent without gzip; it is fetched again and again", exchange.body_bytes);
     Some(Violation::new(message).with("url", shown(&fetched.url)).with("bytes", exchange.body_bytes))
 }
 

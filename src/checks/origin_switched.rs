@@ -35,7 +35,10 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
     let steps = states.iter().zip(states.iter().skip(1));
     let recent = steps.filter(|(_, later)| Seconds::between(later.first_seen, context.now) <= context.hold);
     let mut found: Vec<_> = recent.rev().filter_map(|(earlier, later)| switched(earlier, later)).collect();
-    found.extend(ages.iter().filter_map(|(r, updated)| updated.violation(params).map(|v| v.of(&r.rendition.name))));
+    let listing = context.output.protocol.listing();
+    found.extend(
+        ages.iter().filter_map(|(r, updated)| updated.violation(listing, params).map(|v| v.of(&r.rendition.name))),
+    );
     Verdict::Ran(found)
 }
 
@@ -55,7 +58,7 @@ fn switched(earlier: &SeenInputs, later: &SeenInputs) -> Option<Violation> {
     Some(violation.with("seen_at", later.first_seen.to_string()))
 }
 
-/// What a live media playlist's answer says of its age.
+/// What the answer of a live media playlist or MPD says of its age.
 struct Updated<'a> {
     exchange: &'a Exchange,
     updated: Timestamp,
@@ -74,13 +77,13 @@ impl<'a> Updated<'a> {
         Some(Self { exchange, updated, age: Seconds::between(updated, answered), target })
     }
 
-    fn violation(&self, params: &Params) -> Option<Violation> {
+    fn violation(&self, listing: &str, params: &Params) -> Option<Violation> {
         let bound = params.updated_within * self.target.0;
         if self.age.0 < bound {
             return None;
         }
         let message = format!(
-            "the packager says that it last updated the playlist {:.1} s before it answered, {bound:.1} s are allowed",
+            "the packager says that it last updated the {listing} {:.1} s before it answered, {bound:.1} s are allowed",
             self.age.0
         );
         let violation = Violation::new(message).with("url", input::shown(&self.exchange.final_url));
