@@ -11,6 +11,10 @@ use tokio::time::Instant;
 pub type Key = (String, String, Option<String>);
 type Answer = Result<Arc<Report>, Refused>;
 
+/// Part of its time by which a capture may end after an asker's deadline: two who ask at the same moment don't reach this place in the
+/// order of their deadlines. A capture has done all waiting when 3 % are left ([`Budget::segments`](super::budget::Budget::segments)).
+const SPARE: f64 = 0.01;
+
 /// Captures under way. Two scrapers and a person who ask at the same time share one, and get the same verdict.
 #[derive(Debug, Default)]
 pub struct Flights {
@@ -32,10 +36,11 @@ impl Flights {
         deadline: Instant,
         capture: impl Future<Output = Answer> + Send + 'static,
     ) -> (Answer, bool) {
+        let spare = deadline.saturating_duration_since(Instant::now()).mul_f64(SPARE);
         let (answer, shared) = {
             let mut running = self.lock();
             match running.get(&key) {
-                Some(flight) if flight.deadline <= deadline => (flight.answer.clone(), true),
+                Some(flight) if flight.deadline <= deadline + spare => (flight.answer.clone(), true),
                 Some(_) => (Self::launch(capture, None), false),
                 None => {
                     let landing = Landing { flights: self.clone(), key: key.clone() };
@@ -122,6 +127,24 @@ mod tests {
         assert_eq!((said(first), said(second)), (("first".into(), false), ("first".into(), true)));
         landed(&flights).await;
         assert_eq!(said(flights.share(key(), soon, async { answer("third") }).await), ("third".into(), false));
+    }
+
+    #[tokio::test]
+    async fn askers_at_the_same_moment_share_it_in_whatever_order_they_come() {
+        let flights = Arc::new(Flights::default());
+        let soon = Instant::now() + Duration::from_secs(100);
+        let (end, ended) = oneshot::channel::<()>();
+        let first = flights.share(key(), soon, async move {
+            let _ = ended.await;
+            answer("first")
+        });
+        let second = async {
+            let joined = flights.share(key(), soon - Duration::from_millis(500), async { answer("second") });
+            let (joined, ()) = tokio::join!(joined, async { end.send(()).unwrap() });
+            joined
+        };
+        let (first, second) = tokio::join!(first, second);
+        assert_eq!((said(first), said(second)), (("first".into(), false), ("first".into(), true)));
     }
 
     #[tokio::test]
