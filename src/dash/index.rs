@@ -12,6 +12,8 @@ use url::Url;
 pub const MAX_INDEXES: usize = 64;
 /// Of one index: a subsegment is 12 bytes.
 pub const MAX_INDEX_BYTES: u64 = 1 << 20;
+/// Of all of them: what is made of a subsegment takes some 200 bytes.
+const MAX_ALL_BYTES: u64 = 4 << 20;
 
 const INDEX: &str = "ISO/IEC 23009-1 5.3.9.2";
 
@@ -38,6 +40,10 @@ pub fn wanted(mpd: &Mpd, now: Timestamp) -> Vec<Wanted> {
         }
     }
     wanted.truncate(MAX_INDEXES);
+    let mut left = MAX_ALL_BYTES;
+    let room = |w: &Wanted| left.checked_sub(w.range.length.min(MAX_INDEX_BYTES)).map(|rest| left = rest);
+    let many = wanted.iter().map_while(room).count();
+    wanted.truncate(many);
     wanted
 }
 

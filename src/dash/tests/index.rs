@@ -95,6 +95,26 @@ fn a_file_without_an_index_and_one_that_may_not_be_played_yet_are_not_asked_for(
     assert_eq!(wanted(&file("indexRange=\"700-799\"", ""), at("2025-12-31T23:59:59Z")).len(), 0);
 }
 
+#[test]
+fn all_indexes_together_are_bounded() {
+    let set = "<AdaptationSet contentType=\"video\" mimeType=\"video/mp4\">";
+    let large = |n: usize| {
+        let one = |n| {
+            format!(
+                "<Representation id=\"{n}\" bandwidth=\"1\"><BaseURL>{n}.mp4</BaseURL><SegmentBase indexRange=\"700-1048000\"/></Representation>"
+            )
+        };
+        let all: String = (0..n).map(one).collect();
+        let period = format!("<Period id=\"p\" start=\"PT0S\" duration=\"PT60S\">{set}{all}</AdaptationSet></Period>");
+        let mpd = format!(
+            "<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" type=\"dynamic\" availabilityStartTime=\"2026-01-01T00:00:00Z\" \
+             minimumUpdatePeriod=\"PT2S\" publishTime=\"2026-01-01T00:00:00Z\" profiles=\"p\" minBufferTime=\"PT2S\">{period}</MPD>"
+        );
+        wanted(&read(&mpd).0, at("2026-01-01T00:00:05Z")).len()
+    };
+    assert_eq!((large(3), large(5)), (3, 4));
+}
+
 /// Times and sizes whose sums no number holds.
 #[test]
 fn extremes_do_not_overflow() {

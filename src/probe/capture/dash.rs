@@ -11,6 +11,7 @@ use crate::history::Known;
 use crate::stream::Protocol;
 use crate::units::{Seconds, Timestamp};
 use futures_util::stream::{self, StreamExt};
+use std::pin::pin;
 use std::sync::Arc;
 use tokio::time::Instant;
 use url::Url;
@@ -70,10 +71,15 @@ impl Capturer<'_> {
     /// probe's own time was up before all were read, so that nothing can be said of what is listed.
     async fn indexes(&self, mpd: &mut Mpd, now: Timestamp) -> (bool, Vec<Defect>) {
         let asked = dash::wanted(mpd, now).into_iter().map(async |wanted| (self.index(&wanted).await, wanted));
-        let answers: Vec<_> = stream::iter(asked).buffered(RENDITIONS_AT_ONCE).collect().await;
-        let all_read = answers.iter().all(|(read, _)| read.is_some());
-        let read = answers.into_iter().filter_map(|(read, wanted)| Some((read?, wanted)));
-        (all_read, read.filter_map(|(read, wanted)| dash::resolve(mpd, &wanted, read)).collect())
+        let mut answers = pin!(stream::iter(asked).buffered(RENDITIONS_AT_ONCE));
+        let (mut all_read, mut defects) = (true, Vec::new());
+        while let Some((read, wanted)) = answers.next().await {
+            match read {
+                Some(read) => defects.extend(dash::resolve(mpd, &wanted, read)),
+                None => all_read = false,
+            }
+        }
+        (all_read, defects)
     }
 
     /// `None`: the probe's own time was up.
@@ -83,7 +89,13 @@ impl Capturer<'_> {
         }
         let (began, mut bytes) = (Instant::now(), Vec::new());
         let ask = Ask { range: Some(wanted.range), ..self.ask(&wanted.url) };
-        let fetched = self.client.get(ask, self.budget.playlists(), |piece| bytes.extend_from_slice(piece)).await;
+        // A 206 may go on and on.
+        let keep = |piece: &[u8]| {
+            let room = wanted.range.length.saturating_sub(bytes.len() as u64);
+            let room = usize::try_from(room).unwrap_or(usize::MAX);
+            bytes.extend_from_slice(piece.get(..room).unwrap_or(piece));
+        };
+        let fetched = self.client.get(ask, self.budget.playlists(), keep).await;
         if inconclusive(&fetched, began, PLAYLIST_PATIENCE) {
             return None;
         }
