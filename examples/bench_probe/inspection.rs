@@ -55,7 +55,7 @@ pub fn measure() -> String {
         }
     }
     out.push_str(
-        "\nThe aim is a fiftieth of ffprobe's time. A file can't be read much faster than it is inspected, so that the reading bounds the last column: \
+        "\nThe aim is a fiftieth of ffprobe's time. Reading bounds the last column: \
          ffprobe's row over that of the reading alone is the most that could be had there. ffprobe prints a line for each packet with `-show_packets`; \
          it decodes nothing in either row, nor does the inspection.\n",
     );

@@ -91,4 +91,11 @@ impl Client {
         let result = Box::pin(follow::follow(&self.0, &ask, deadline, &mut sink)).await;
         Fetched { url: ask.url.clone(), result }
     }
+
+    /// The same, and the body of a 2xx answer, whole, as far as it came; empty of any other.
+    pub async fn body(&self, ask: Ask<'_>, deadline: Instant) -> (Fetched, Vec<u8>) {
+        let mut body = Vec::new();
+        let fetched = self.get(ask, deadline, |piece| body.extend_from_slice(piece)).await;
+        (fetched, body)
+    }
 }

@@ -28,9 +28,7 @@ pub async fn programs(settings: &Fetch, inspector: &Inspector) -> Result<Vec<Val
         compressed: true,
         headers_only: false,
     };
-    let mut body = Vec::new();
-    let fetched =
-        client.get(ask, Instant::now() + inspector.timeout.duration(), |piece| body.extend_from_slice(piece)).await;
+    let (fetched, body) = client.body(ask, Instant::now() + inspector.timeout.duration()).await;
     if let Some(problem) = fetched.problem() {
         return Err(told(&problem, fetched.result.as_ref().map_or(0, |answer| answer.status)));
     }

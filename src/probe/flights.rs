@@ -109,22 +109,28 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn askers_at_the_same_time_share_one_capture_and_the_next_starts_another() {
-        let flights = Arc::new(Flights::default());
-        let soon = Instant::now() + Duration::from_secs(10);
+    /// What the first is told, and one who asks while the first's capture is under way.
+    async fn two(flights: &Arc<Flights>, first: Instant, second: Instant) -> [(String, bool); 2] {
         let (end, ended) = oneshot::channel::<()>();
-        let first = flights.share(key(), soon, async move {
+        let first = flights.share(key(), first, async move {
             let _ = ended.await;
             answer("first")
         });
         let second = async {
-            let joined = flights.share(key(), soon + Duration::from_secs(1), async { answer("second") });
+            let joined = flights.share(key(), second, async { answer("second") });
             let (joined, ()) = tokio::join!(joined, async { end.send(()).unwrap() });
             joined
         };
         let (first, second) = tokio::join!(first, second);
-        assert_eq!((said(first), said(second)), (("first".into(), false), ("first".into(), true)));
+        [said(first), said(second)]
+    }
+
+    #[tokio::test]
+    async fn askers_at_the_same_time_share_one_capture_and_the_next_starts_another() {
+        let flights = Arc::new(Flights::default());
+        let soon = Instant::now() + Duration::from_secs(10);
+        let told = two(&flights, soon, soon + Duration::from_secs(1)).await;
+        assert_eq!(told, [("first".into(), false), ("first".into(), true)]);
         landed(&flights).await;
         assert_eq!(said(flights.share(key(), soon, async { answer("third") }).await), ("third".into(), false));
     }
@@ -133,18 +139,8 @@ mod tests {
     async fn askers_at_the_same_moment_share_it_in_whatever_order_they_come() {
         let flights = Arc::new(Flights::default());
         let soon = Instant::now() + Duration::from_secs(100);
-        let (end, ended) = oneshot::channel::<()>();
-        let first = flights.share(key(), soon, async move {
-            let _ = ended.await;
-            answer("first")
-        });
-        let second = async {
-            let joined = flights.share(key(), soon - Duration::from_millis(500), async { answer("second") });
-            let (joined, ()) = tokio::join!(joined, async { end.send(()).unwrap() });
-            joined
-        };
-        let (first, second) = tokio::join!(first, second);
-        assert_eq!((said(first), said(second)), (("first".into(), false), ("first".into(), true)));
+        let told = two(&flights, soon, soon - Duration::from_millis(500)).await;
+        assert_eq!(told, [("first".into(), false), ("first".into(), true)]);
     }
 
     #[tokio::test]

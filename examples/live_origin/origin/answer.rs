@@ -255,13 +255,16 @@ fn kind_of(rendition: Rendition) -> mp4::Kind {
     if rendition == Rendition::Audio { mp4::Kind::Audio } else { mp4::Kind::Video }
 }
 
+fn media_type(rendition: Rendition) -> &'static str {
+    if rendition == Rendition::Audio { "audio/mp4" } else { "video/mp4" }
+}
+
 /// A file that was there before the channel began.
 fn file(timeline: &Timeline, rendition: Rendition, from: i64) -> Reply {
     if timeline.effect == Some(Effect::IndexMissing) && rendition == TARGET {
         return not_found();
     }
-    let kind = if rendition == Rendition::Audio { "audio/mp4" } else { "video/mp4" };
-    whole(kind, indexed::file(timeline, rendition, from).into(), Some(EPOCH_MS))
+    whole(media_type(rendition), indexed::file(timeline, rendition, from).into(), Some(EPOCH_MS))
 }
 
 fn key(effect: Option<Effect>, number: i64) -> Reply {
@@ -336,13 +339,12 @@ async fn part(
     if !low_latency::part_comes(ask, timeline, now_ms, index, at).await {
         return not_found();
     }
-    let kind = if rendition == Rendition::Audio { "audio/mp4" } else { "video/mp4" };
     let clear = low_latency::part_bytes(timeline, index, rendition, at);
     let bytes = match timeline.cipher {
         Cipher::Aes128 => crypt::encrypt(&clear, index, timeline.base, timeline.effect),
         _ => clear,
     };
-    whole(kind, bytes.into(), None)
+    whole(media_type(rendition), bytes.into(), None)
 }
 
 /// The segment that isn't whole yet, as far as it is there; and one part more, where that is asked for.
@@ -360,7 +362,7 @@ async fn growing(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, rendition: Ren
         }
         bytes = low_latency::bytes(timeline, index, rendition, parts + 1);
     }
-    whole(if rendition == Rendition::Audio { "audio/mp4" } else { "video/mp4" }, bytes.into(), None)
+    whole(media_type(rendition), bytes.into(), None)
 }
 
 /// Of the range that is asked for.

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::addressing::Span;
 use super::dash::{self, PERIOD, ticks, timescale};
 use super::faults::Effect;
-use super::media;
+use super::media::{self, Track};
 use super::mp4::{self, Kind};
 use super::timeline::{Rendition, TARGET, Timeline};
 
@@ -25,7 +25,7 @@ pub fn place(file: &str) -> Option<i64> {
 }
 
 pub fn write(text: &mut String, timeline: &Timeline, rendition: Rendition, span: Span) {
-    let (first, scale) = (init(timeline, rendition).len(), timescale(rendition));
+    let (first, scale) = (track(timeline, rendition).0.init.len(), timescale(rendition));
     let late = if spoilt(timeline, rendition) == Some(Effect::IndexElsewhere) { 16 } else { 0 };
     let (from, to) = (first + late, first + INDEX_BYTES - 1);
     let (folder, file) = (dash::folder(timeline, rendition), name(span.from));
@@ -37,10 +37,10 @@ pub fn write(text: &mut String, timeline: &Timeline, rendition: Rendition, span:
     );
 }
 
-fn init(timeline: &Timeline, rendition: Rendition) -> &'static [u8] {
+fn track(timeline: &Timeline, rendition: Rendition) -> (&'static Track, Kind) {
     match rendition {
-        Rendition::Rung(at) => media::media().track(timeline.ladder, at).init,
-        _ => media::media().audio.init,
+        Rendition::Rung(at) => (media::media().track(timeline.ladder, at), Kind::Video),
+        _ => (&media::media().audio, Kind::Audio),
     }
 }
 
@@ -50,10 +50,7 @@ fn spoilt(timeline: &Timeline, rendition: Rendition) -> Option<Effect> {
 
 /// The media of the file begin at 0.
 pub fn file(timeline: &Timeline, rendition: Rendition, from: i64) -> Vec<u8> {
-    let (track, kind) = match rendition {
-        Rendition::Rung(at) => (media::media().track(timeline.ladder, at), Kind::Video),
-        _ => (&media::media().audio, Kind::Audio),
-    };
+    let (track, kind) = track(timeline, rendition);
     let begin = timeline.start_unit(from);
     let (mut entries, mut segments): (Vec<u32>, Vec<u8>) = (Vec::new(), Vec::new());
     for index in from..from + PERIOD {
@@ -68,5 +65,5 @@ pub fn file(timeline: &Timeline, rendition: Rendition, from: i64) -> Vec<u8> {
     }
     let head = [0, 1, timescale(rendition) as u32, 0, 0, PERIOD as u32];
     let fields: Vec<u8> = head.into_iter().chain(entries).flat_map(u32::to_be_bytes).collect();
-    [init(timeline, rendition), &mp4::boxed(b"sidx", &[&fields]), &segments].concat()
+    [track.init, &mp4::boxed(b"sidx", &[&fields]), &segments].concat()
 }

@@ -38,9 +38,7 @@ pub(super) async fn get(client: &Client, ask: Ask<'_>) -> (Fetched, Vec<u8>) {
 }
 
 pub(super) async fn within(client: &Client, ask: Ask<'_>, time: Duration) -> (Fetched, Vec<u8>) {
-    let mut body = Vec::new();
-    let fetched = client.get(ask, Instant::now() + time, |piece| body.extend_from_slice(piece)).await;
-    (fetched, body)
+    client.body(ask, Instant::now() + time).await
 }
 
 pub(super) async fn exchange(client: &Client, ask: Ask<'_>) -> (Exchange, Vec<u8>) {

@@ -135,9 +135,8 @@ impl Capturer<'_> {
     /// `None`: the probe's own time was up.
     async fn time(&self, url: &Url, headers_only: bool) -> (Option<Fetched>, Vec<u8>) {
         let began = Instant::now();
-        let mut body = Vec::new();
         let ask = Ask { max_bytes: MAX_TIME_BYTES, headers_only, ..self.ask(url) };
-        let fetched = self.client.get(ask, self.budget.manifest(), |piece| body.extend_from_slice(piece)).await;
+        let (fetched, body) = self.client.body(ask, self.budget.manifest()).await;
         (Some(fetched).filter(|f| !inconclusive(f, began, PLAYLIST_PATIENCE)), body)
     }
 }

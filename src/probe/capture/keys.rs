@@ -83,9 +83,8 @@ impl Capturer<'_> {
     async fn fetch_key(&self, key: &Key, url: &Url) -> Option<Arc<KeyFacts>> {
         let (began, asked_at) = (Instant::now(), self.clock.now());
         let plain = key.format() == "identity";
-        let mut body = Vec::new();
         let ask = Ask { max_bytes: MAX_BYTES, headers_only: !plain, ..self.ask(url) };
-        let fetched = self.client.get(ask, self.budget.segments(), |piece| body.extend_from_slice(piece)).await;
+        let (fetched, body) = self.client.body(ask, self.budget.segments()).await;
         if inconclusive(&fetched, began, PLAYLIST_PATIENCE) {
             return None;
         }

@@ -177,10 +177,8 @@ impl Capturer<'_> {
 
     /// A playlist's text, whole; empty where there was none.
     async fn text(&self, url: &Url, deadline: Instant) -> (Fetched, Vec<u8>) {
-        let mut body = Vec::new();
         let ask = Ask { max_bytes: self.bounds.max_manifest_bytes, compressed: true, ..self.ask(url) };
-        let fetched = self.client.get(ask, deadline, |piece| body.extend_from_slice(piece)).await;
-        (fetched, body)
+        self.client.body(ask, deadline).await
     }
 
     /// Credentials and custom headers go only where the channel's own outputs are: a playlist may name any host.
