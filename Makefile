@@ -1,60 +1,63 @@
-# `make demo` and `make test` do all set-up themselves on a Debian machine with Rust.
+# `make demo` and `make test` install what they need on a Debian machine with Rust. `make` lists all targets.
 
 CARGO ?= cargo
 RUST_FILES = $(shell git ls-files --cached --others --exclude-standard '*.rs')
 
-.PHONY: demo quiet test check fmt lint deny advisories unit docs detection bench tools
+.DEFAULT_GOAL := help
+.PHONY: help demo quiet test check fmt fmt-check lint deny advisories msrv unit docs detection bench tools
 
-## A live origin, the exporter and channels to probe; over PostgreSQL where it is installed. Ends with Ctrl-C.
-demo:
+help: ## List these targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Start a live origin with healthy and faulty channels and the exporter, and show what it finds. Ctrl-C ends it.
 	$(CARGO) build --locked --bin packager_exporter --example live_origin
 	examples/demo/run.sh
 
-## The demo's clean channels with database, rules, Alertmanager and whom it tells: nothing may alert. QUIET_SECONDS=3600 make quiet
-quiet: tools
-	QUIET_SECONDS=$${QUIET_SECONDS:-600} $(CARGO) test --locked --test integration -- the_demo_without_its_faults --nocapture
+test: tools unit ## Install the test tools (apt, pip, npm) and run every test.
 
-## Installs what the tests need and runs everything.
-test: tools check
+check: tools fmt-check lint deny unit ## Run `make test`, and check format, lints and licences.
 
-check: fmt lint deny unit
+fmt: ## Format the code.
+	rustfmt --edition 2024 $(RUST_FILES)
 
-tools:
-	scripts/install_test_tools.sh
-
-# rustfmt doesn't follow modules that a macro declares, so every file is named.
-fmt:
+# Every file is named: rustfmt doesn't follow modules that a macro declares.
+fmt-check: ## Check the format of the code.
 	rustfmt --edition 2024 --check $(RUST_FILES)
 
-lint:
-	$(CARGO) clippy --locked --all-targets -- -D warnings
+lint: ## Run clippy; every warning is an error.
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
-deny:
+deny: ## Check licences, sources and duplicates of the dependencies.
 	scripts/cargo_deny.sh check licenses bans sources
 
-## Known vulnerabilities; needs the internet.
-advisories:
+advisories: ## Check the dependencies for known vulnerabilities. Needs the internet.
 	scripts/cargo_deny.sh check advisories
 
-# The long tests wait for a minute or two of real time; more threads than processors let them wait together.
-unit:
-	RUST_TEST_THREADS=8 $(CARGO) test --locked --all-targets
+msrv: ## Compile everything with the oldest supported Rust.
+	scripts/msrv.sh
 
-## Writes the generated documentation.
-docs:
+# Some tests wait for a minute or two of real time: with more threads than processors they wait at the same time.
+unit: ## Run every test; the test tools must be installed.
+	RUST_TEST_THREADS=8 $(CARGO) test --locked --workspace --all-targets
+
+docs: ## Write the generated documentation and the dashboards' JSON.
 	$(CARGO) run --locked -q -- list-checks --format markdown > docs/checks.md
 	$(CARGO) run --locked -q -- list-metrics > docs/metrics.md
 	$(CARGO) run --locked -q --example dashboards
 
-## Measures detection: every fault of the live origin, and clean streams of real packagers. About four minutes.
-detection: tools
+detection: tools ## Play every fault and clean streams of real packagers, and write docs/detection.md. Four minutes.
 	$(CARGO) run --locked -q --release --example detection > docs/detection.md.new
 	mv docs/detection.md.new docs/detection.md
 
-## Speed and memory against a plain download in the same run, then the criterion benches.
-bench:
+bench: ## Measure speed and memory, and write docs/performance.md.
 	mkdir -p docs
 	$(CARGO) build --locked --release --bin packager_exporter --example live_origin
 	$(CARGO) run --locked -q --release --example bench_probe > docs/performance.md.new
 	mv docs/performance.md.new docs/performance.md
 	$(CARGO) bench --locked
+
+quiet: tools ## Run healthy channels for QUIET_SECONDS (600) with Prometheus and Alertmanager: nothing may alert.
+	QUIET_SECONDS=$${QUIET_SECONDS:-600} $(CARGO) test --locked --test integration -- the_demo_without_its_faults --nocapture
+
+tools: ## Install the test tools that are missing.
+	scripts/install_test_tools.sh
