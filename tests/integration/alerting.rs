@@ -183,7 +183,7 @@ async fn a_channel_and_a_rendition(stand: &Stand, origin: &Origin) {
     for part in [
         "#fpt-play-alerts\n[FIRING critical] ChannelDown LONE (tier 1)\nhttps://",
         "/runbooks/ChannelDown.md\n*LONE is down*\n",
-        "probe_success is 0. Failed, with the number of violations: manifest_available (hls) 1",
+        "(probe_success is 0). Failed checks with their number of violations: manifest_available (hls) 1",
         "|runbook>",
     ] {
         assert!(page.contains(part), "{part} is not in {page}");
