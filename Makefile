@@ -1,7 +1,6 @@
 # `make demo` and `make test` install what they need on a Debian machine with Rust. `make` lists all targets.
 
 CARGO ?= cargo
-RUST_FILES = $(shell git ls-files --cached --others --exclude-standard '*.rs')
 
 .DEFAULT_GOAL := help
 .PHONY: help demo quiet test check fmt fmt-check lint deny advisories msrv unit docs detection bench tools
@@ -10,7 +9,7 @@ help: ## List these targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Start a live origin with healthy and faulty channels and the exporter, and show what it finds. Ctrl-C ends it.
-	$(CARGO) build --locked --bin packager_exporter --example live_origin
+	$(CARGO) build --locked --package packager_exporter --package packager_testbed --bins
 	examples/demo/run.sh
 
 test: tools unit ## Install the test tools (apt, pip, npm) and run every test.
@@ -18,11 +17,10 @@ test: tools unit ## Install the test tools (apt, pip, npm) and run every test.
 check: tools fmt-check lint deny unit ## Run `make test`, and check format, lints and licences.
 
 fmt: ## Format the code.
-	rustfmt --edition 2024 $(RUST_FILES)
+	$(CARGO) fmt --all
 
-# Every file is named: rustfmt doesn't follow modules that a macro declares.
 fmt-check: ## Check the format of the code.
-	rustfmt --edition 2024 --check $(RUST_FILES)
+	$(CARGO) fmt --all --check
 
 lint: ## Run clippy; every warning is an error.
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
@@ -43,18 +41,18 @@ unit: ## Run every test; the test tools must be installed.
 docs: ## Write the generated documentation and the dashboards' JSON.
 	$(CARGO) run --locked -q -- list-checks --format markdown > docs/checks.md
 	$(CARGO) run --locked -q -- list-metrics > docs/metrics.md
-	$(CARGO) run --locked -q --example dashboards
+	$(CARGO) xtask dashboards
 
 detection: tools ## Play every fault and clean streams of real packagers, and write docs/detection.md. Four minutes.
-	$(CARGO) run --locked -q --release --example detection > docs/detection.md.new
+	$(CARGO) run --locked -q --release --package xtask -- detection > docs/detection.md.new
 	mv docs/detection.md.new docs/detection.md
 
 bench: ## Measure speed and memory, and write docs/performance.md.
 	mkdir -p docs
-	$(CARGO) build --locked --release --bin packager_exporter --example live_origin
-	$(CARGO) run --locked -q --release --example bench_probe > docs/performance.md.new
+	$(CARGO) build --locked --release --package packager_exporter --package packager_testbed --package xtask --bins
+	$(CARGO) run --locked -q --release --package xtask -- bench > docs/performance.md.new
 	mv docs/performance.md.new docs/performance.md
-	$(CARGO) bench --locked
+	$(CARGO) bench --locked --workspace --features packager_exporter/testing
 
 quiet: tools ## Run healthy channels for QUIET_SECONDS (600) with Prometheus and Alertmanager: nothing may alert.
 	QUIET_SECONDS=$${QUIET_SECONDS:-600} $(CARGO) test --locked --test integration -- the_demo_without_its_faults --nocapture

@@ -1,13 +1,8 @@
 //! The contract's case, 2 outputs of 6 renditions and 80 checks each: under 1 ms, and under 150 kB (a unit test).
 
-// The hand-made reports are shared with the unit tests; these names let their `crate::` paths resolve here.
-use packager_exporter::{catalog, checks, container, facts, finding, metrics, report, stream, units};
-
-#[allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing)]
-#[path = "../src/report/testing.rs"]
-mod testing;
-
 use criterion::{Criterion, criterion_group, criterion_main};
+use packager_exporter::metrics;
+use packager_exporter::report::testing;
 use std::hint::black_box;
 
 fn exposition(c: &mut Criterion) {

@@ -14,10 +14,10 @@ target_dir=${CARGO_TARGET_DIR:-target}
 longest=32768
 
 command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
-cargo build --locked --example live_origin
+cargo build --locked --package packager_testbed --bin live_origin
 work=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$work"' EXIT
-"$target_dir/debug/examples/live_origin" --listen 127.0.0.1:0 >"$work/origin.log" &
+"$target_dir/debug/live_origin" --listen 127.0.0.1:0 >"$work/origin.log" &
 until [ -s "$work/origin.log" ]; do sleep 0.1; done
 origin=$(sed -n '1s/.* //p' "$work/origin.log")
 

@@ -10,11 +10,11 @@ pub use dash::{ClockFacts, DashFacts, LocationFacts, PatchFacts, Patchable};
 pub use i_frames::IFrameFacts;
 pub use low_latency::{DeltaFacts, HintFacts, LowLatencyFacts, PartFacts, ReloadFacts};
 
-use crate::container::Inspection;
-use crate::crypt::{Misfit, Secret};
-use crate::finding::Defect;
-use crate::stream::{Key, Map, Protocol, Rendition, Segment, Timeline};
-use crate::units::{Seconds, Timestamp};
+use packager_media::container::Inspection;
+use packager_media::crypt::{Misfit, Secret};
+use packager_media::defect::Defect;
+use packager_media::stream::{Key, Map, Protocol, Rendition, Segment, Timeline};
+use packager_media::units::{Seconds, Timestamp};
 use serde::Serialize;
 use std::sync::Arc;
 use url::Url;

@@ -1,20 +1,10 @@
-//! Probes live HLS channels for Prometheus: manifests, ladder, segment continuity and container.
+//! Probes live HLS and DASH channels for Prometheus: manifests, ladder, segment continuity and container.
 //!
 //! The modules stand bottom-up: each may use only those above it in this list (`tests/integration/layers.rs`).
 
 #![forbid(unsafe_code)]
 
-pub mod units;
-pub mod splice;
-pub mod drm;
-pub mod stream;
 pub mod finding;
-pub mod xml;
-pub mod codec;
-pub mod crypt;
-pub mod container;
-pub mod hls;
-pub mod dash;
 pub mod facts;
 pub mod history;
 pub mod checks;

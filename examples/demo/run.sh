@@ -14,7 +14,7 @@ trap 'exit 0' INT TERM
 
 cp examples/demo/config/*.yml "$work/"
 sed -i "s/127.0.0.1:18085/$origin_address/" "$work/channels.yml"
-"$target/examples/live_origin" --listen "$origin_address" >"$work/origin.log" 2>&1 &
+"$target/live_origin" --listen "$origin_address" >"$work/origin.log" 2>&1 &
 origin=$!
 if database_start "$work"; then export DATABASE_URL=$database_url; else unset DATABASE_URL; fi
 "$target/packager_exporter" serve --config.file "$work/exporter.yml" --web.listen-address "$exporter_address" \
@@ -46,7 +46,7 @@ Open:
   http://$exporter_address/metrics                                      the exporter's own metrics
   http://$origin_address/                                              every channel and fault of the origin
 At a terminal:
-  $target/packager_exporter probe http://$origin_address/fault/playlist_stale/TV1/master.m3u8 --every 2s --for 20s
+  $target/packager_exporter probe http://$origin_address/fault/hls_playlist_stale/TV1/master.m3u8 --every 2s --for 20s
 TEXT
 if [ -n "${DATABASE_URL:-}" ]; then
   cat <<TEXT

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use packager_exporter::codec::{aac, av1, h264, hevc, opus, rfc6381, sei, ttml};
+use packager_media::codec::{aac, av1, h264, hevc, opus, rfc6381, sei, ttml};
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((&which, bytes)) = bytes.split_first() else { return };

@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use packager_exporter::dash;
-use packager_exporter::units::Timestamp;
+use packager_media::dash;
+use packager_media::units::Timestamp;
 use url::Url;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use packager_exporter::dash;
+use packager_media::dash;
 
 fuzz_target!(|bytes: &[u8]| {
     let divide = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use libfuzzer_sys::fuzz_target;
-use packager_exporter::hls::{self, Playlist};
+use packager_media::hls::{self, Playlist};
 use url::Url;
 
 fuzz_target!(|bytes: &[u8]| {

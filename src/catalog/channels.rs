@@ -6,7 +6,7 @@ mod sections;
 use super::{Channel, Output, RequestSettings};
 use crate::checks::Ladder;
 use crate::document::{self, Document, Fault, MAX_SHOWN, Node, Spot, Value};
-use crate::stream::Resolution;
+use packager_media::stream::Resolution;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -2,7 +2,7 @@
 
 use super::{Channel, Output, RequestSettings, Snapshot, Template};
 use crate::document::nearest;
-use crate::stream::Protocol;
+use packager_media::stream::Protocol;
 use std::sync::Arc;
 use url::Url;
 

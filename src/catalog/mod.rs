@@ -18,8 +18,8 @@ pub use rows::{channel_columns, given_columns, load_rows, template_columns};
 pub use templates::BUILT_IN;
 
 use crate::checks::{Expected, Ladder, Settings, Thresholds};
-use crate::stream::Resolution;
-use crate::units::Seconds;
+use packager_media::stream::Resolution;
+use packager_media::units::Seconds;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -3,7 +3,7 @@
 use super::{Coverage, CoverageMode, Template};
 use crate::checks::{Ladder, Settings, Thresholds};
 use crate::document::{self, Fault, Key, Length, Node, Value, suggestion};
-use crate::units::Seconds;
+use packager_media::units::Seconds;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;

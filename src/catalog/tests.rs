@@ -1,6 +1,6 @@
 use super::*;
 use crate::document::Errors;
-use crate::stream::Resolution;
+use packager_media::stream::Resolution;
 use std::path::Path;
 
 mod shipped;
@@ -282,16 +282,16 @@ fn a_template_reads_the_guides_columns_and_lengths_of_time() {
 #[test]
 fn a_template_extends_another_key_by_key() {
     let text = "\
-BASE: {min_mos: 3.5, hold: 10, checks: {segment_duration: {allowed_ratio: 0.5, severity: minor}}, segments: {mode: newest, count: 2}}
-MIDDLE: {extends: BASE, hold: 20, checks: {segment_duration: {severity: critical}}}
+BASE: {min_mos: 3.5, hold: 10, checks: {segment_duration_off_target: {allowed_ratio: 0.5, severity: minor}}, segments: {mode: newest, count: 2}}
+MIDDLE: {extends: BASE, hold: 20, checks: {segment_duration_off_target: {severity: critical}}}
 TOP: {extends: MIDDLE, min_mos: null, segments: {count: 3}}
 ";
     let snapshot = templates(text).unwrap();
     let top = snapshot.template("TOP").unwrap();
     assert_eq!((top.hold, top.thresholds.min_mos), (Seconds(20.0), None));
     assert_eq!(top.segments, Coverage { mode: CoverageMode::Newest, count: 3, oldest: true });
-    assert_eq!(top.checks.segment_duration.allowed_ratio, 0.5);
-    assert_eq!(top.checks.segment_duration.severity, Some(crate::finding::Severity::Critical));
+    assert_eq!(top.checks.segment_duration_off_target.allowed_ratio, 0.5);
+    assert_eq!(top.checks.segment_duration_off_target.severity, Some(crate::finding::Severity::Critical));
 }
 
 #[test]
@@ -334,7 +334,7 @@ TPL_LIVE_HD:
     );
     assert!(
         lines[3].starts_with(
-            ":7:5: unknown key `segment_durations` in TPL_LIVE_HD.checks; did you mean `segment_duration`?"
+            ":7:5: unknown key `segment_durations` in TPL_LIVE_HD.checks; did you mean `segment_duration_off_target`?"
         ),
         "{error}"
     );
@@ -456,14 +456,14 @@ fn unknown_names_are_answered_with_the_nearest() {
 #[test]
 fn numbers_are_the_thresholds_and_the_parameters_of_enabled_checks() {
     let snapshot =
-        templates("T: {min_mos: 3.5}\nOFF: {extends: T, checks: {segment_duration: {enabled: false}}}\n").unwrap();
+        templates("T: {min_mos: 3.5}\nOFF: {extends: T, checks: {segment_duration_off_target: {enabled: false}}}\n").unwrap();
     let numbers = snapshot.template("T").unwrap().numbers();
     let value = |name: &str| numbers.iter().find(|(n, _)| n == name).map(|(_, v)| *v);
     assert_eq!(value("min_mos"), Some(3.5));
     assert_eq!(value("max_download_time"), Some(2.0));
-    assert_eq!(value("segment_duration_allowed_ratio"), Some(0.0));
+    assert_eq!(value("segment_duration_off_target_allowed_ratio"), Some(0.0));
     assert_eq!(value("loudness_target"), None, "not set, so not a number");
     assert!(!numbers.iter().any(|(name, _)| name.starts_with("segments") || name == "timeout"));
     let off = snapshot.template("OFF").unwrap().numbers();
-    assert!(!off.iter().any(|(name, _)| name == "segment_duration_allowed_ratio"));
+    assert!(!off.iter().any(|(name, _)| name == "segment_duration_off_target_allowed_ratio"));
 }

@@ -5,97 +5,100 @@
 use crate::facts::{OutputFacts, RenditionFacts};
 use crate::finding::{Finding, Severity};
 use crate::history::{OutputPast, RenditionPast};
-use crate::stream::{Protocol, Resolution};
-use crate::units::{BitsPerSecond, Seconds, Timestamp};
+use packager_media::stream::{Protocol, Resolution};
+use packager_media::units::{BitsPerSecond, Seconds, Timestamp};
 use serde::{Deserialize, Serialize};
 
 #[macro_use]
-mod define;
-mod dolby_vision;
-mod input;
-mod relation;
-mod representations;
-mod standing;
+mod macros;
+pub mod dash;
+pub mod delivery;
+pub mod hls;
+pub mod ladder;
+pub mod outputs;
+pub mod over_time;
+pub mod segments;
+pub(crate) mod support;
 #[cfg(test)]
 mod testing;
-mod updates;
+pub mod timeline;
 
-catalogue! {
-    manifest_available,
-    rendition_available,
-    segment_available,
-    segment_download_time,
-    content_type,
-    cache_headers,
-    cors,
-    manifest_compressed,
-    tls_expiry,
-    live_ended,
-    ladder_complete,
-    ladder_attributes,
-    ladder_groups,
-    ladder_spacing,
-    bandwidth_exceeded,
-    bitrate_collapsed,
-    ladder_changed,
-    hdr_signalled,
-    mpd_syntax,
-    mpd_stale,
-    mpd_regressed,
-    mpd_patch_events,
-    timeline_gap,
-    dash_time_mismatch,
-    dash_live_edge,
-    utc_timing,
-    dash_buffer_depth,
-    max_segment_duration,
-    hls_syntax,
-    hls_version,
-    hls_target_duration,
-    segment_duration,
-    playlist_stale,
-    media_sequence_regressed,
-    media_sequence_jump,
-    segment_rewritten,
-    discontinuity_sequence,
-    window_too_short,
-    program_date_time,
-    live_latency,
-    discontinuity_excess,
-    gap_segments,
-    rendition_skew,
-    playlists_disagree,
-    i_frame_playlists,
-    ll_hls_part_duration,
-    ll_hls_parts_sum,
-    ll_hls_hold_back,
-    ll_hls_preload_hint,
-    ll_hls_rendition_reports,
-    ll_hls_blocking_reload,
-    ll_hls_delta_update,
-    encryption,
-    container_valid,
-    ts_continuity,
-    ts_tables,
-    ts_clock,
-    init_segment,
-    keyframe_start,
-    ll_hls_part_content,
-    timestamp_continuity,
-    segment_duration_measured,
-    segment_bit_rate,
-    av_offset,
-    tracks_present,
-    captions_present,
-    codec_matches,
-    rendition_alignment,
-    scte35,
-    packager_restarted,
-    origins_out_of_step,
-    origin_switched,
-    ad_break_stuck,
-    output_skew,
-    output_ladders,
+check_list! {
+    delivery::manifest_unavailable,
+    delivery::rendition_unavailable,
+    delivery::segment_unavailable,
+    delivery::segment_download_slow,
+    delivery::content_type_wrong,
+    delivery::cache_headers_wrong,
+    delivery::cors_missing,
+    delivery::manifest_uncompressed,
+    delivery::certificate_expiring,
+    delivery::live_ended,
+    ladder::ladder_incomplete,
+    ladder::ladder_attributes_invalid,
+    ladder::ladder_groups_invalid,
+    ladder::ladder_spacing_uneven,
+    ladder::bandwidth_exceeded,
+    ladder::bitrate_collapsed,
+    ladder::ladder_changed,
+    ladder::hdr_mismatch,
+    dash::dash_syntax_error,
+    dash::dash_mpd_stale,
+    dash::dash_mpd_regressed,
+    dash::mpd_patch_events,
+    dash::dash_timeline_gap,
+    dash::dash_time_mismatch,
+    dash::dash_live_edge_unavailable,
+    dash::dash_clock_wrong,
+    dash::dash_buffer_depth_short,
+    dash::dash_max_segment_duration_exceeded,
+    hls::hls_syntax_error,
+    hls::hls_version_too_low,
+    hls::hls_target_duration_exceeded,
+    timeline::segment_duration_off_target,
+    hls::hls_playlist_stale,
+    hls::hls_media_sequence_regressed,
+    hls::hls_media_sequence_jump,
+    timeline::segment_rewritten,
+    hls::hls_discontinuity_sequence_wrong,
+    hls::hls_window_too_short,
+    hls::hls_program_date_time_wrong,
+    timeline::live_latency_high,
+    timeline::discontinuity_excess,
+    hls::hls_gap,
+    timeline::rendition_skew,
+    hls::hls_playlists_disagree,
+    hls::hls_i_frame_playlist_broken,
+    hls::ll_hls_part_duration_wrong,
+    hls::ll_hls_parts_sum_mismatch,
+    hls::ll_hls_hold_back_short,
+    hls::ll_hls_preload_hint_wrong,
+    hls::ll_hls_rendition_report_wrong,
+    hls::ll_hls_blocking_reload_failed,
+    hls::ll_hls_delta_update_wrong,
+    segments::encryption,
+    segments::container_invalid,
+    segments::ts_continuity_error,
+    segments::ts_tables_invalid,
+    segments::ts_pcr_wrong,
+    segments::init_segment_invalid,
+    segments::keyframe_missing,
+    hls::ll_hls_part_invalid,
+    segments::timestamp_discontinuity,
+    segments::segment_duration_mismatch,
+    hls::hls_bitrate_mismatch,
+    segments::av_out_of_sync,
+    segments::tracks_missing,
+    segments::captions_missing,
+    segments::codec_matches,
+    segments::renditions_misaligned,
+    segments::scte35,
+    over_time::packager_restarted,
+    over_time::origins_out_of_step,
+    over_time::origin_switched,
+    over_time::ad_break_stuck,
+    outputs::output_skew,
+    outputs::output_ladders_differ,
 }
 
 /// What a check is, for documentation and exposition.
@@ -347,20 +350,18 @@ fn finding(meta: &Meta, base: Severity, set: Option<Severity>, v: Violation, out
 mod tests {
     use super::testing::*;
     use super::*;
-    use crate::stream::RenditionReport;
+    use packager_media::stream::RenditionReport;
     use std::collections::BTreeSet;
 
-    /// Files of the folder that are not checks.
-    const OTHERS: &[&str] =
-        &["mod", "define", "dolby_vision", "input", "relation", "representations", "standing", "testing", "updates"];
-
     #[test]
-    fn the_folder_equals_the_list() {
+    fn the_folders_of_the_groups_equal_the_list() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/checks");
-        let files: BTreeSet<String> = std::fs::read_dir(folder)
-            .unwrap()
+        let groups = ["dash", "delivery", "hls", "ladder", "outputs", "over_time", "segments", "timeline"];
+        let files: BTreeSet<String> = groups
+            .iter()
+            .flat_map(|group| std::fs::read_dir(folder.join(group)).unwrap())
             .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
-            .filter(|name| !OTHERS.contains(&name.as_str()))
+            .filter(|name| name != "mod")
             .collect();
         let listed: BTreeSet<String> = list().iter().map(|l| l.meta.id.to_owned()).collect();
         assert_eq!(files, listed);
@@ -396,13 +397,17 @@ mod tests {
         scene.output.manifest.result.as_mut().unwrap().certificate_expiry = Some(time(1e7));
         scene.observe([dated(observation(-3, 9, 14), -15.0), dated(observation(-1, 10, 15), -13.0)]);
         scene.past().edge_since = Some(time(-1.0));
-        let back = crate::stream::ads::Marker { kind: crate::stream::ads::MarkerKind::In, number: 10, line: 7 };
+        let back = packager_media::stream::ads::Marker {
+            kind: packager_media::stream::ads::MarkerKind::In,
+            number: 10,
+            line: 7,
+        };
         scene.timeline().markers.push(back);
         for (n, segment) in scene.timeline().segments.iter_mut().enumerate() {
             segment.program_date_time = Some(time(-13.0 + 2.0 * n as f64));
         }
         scene.remember((10..16).map(|n| clocked(ts_segment(n, 2.0 * n as f64, 2.0))));
-        let map = crate::stream::Map { uri: url("init.ts"), byte_range: None, key: None };
+        let map = packager_media::stream::Map { uri: url("init.ts"), byte_range: None, key: None };
         let inspection = ts_segment(1, 0.0, 2.0).inspection;
         let init = crate::facts::InitFacts {
             map,
@@ -428,12 +433,12 @@ mod tests {
         scene
     }
 
-    fn i_frames(timeline: crate::stream::Timeline) -> crate::facts::IFrameFacts {
+    fn i_frames(timeline: packager_media::stream::Timeline) -> crate::facts::IFrameFacts {
         crate::facts::IFrameFacts {
             rendition: rendition("iframe-720p-300k").rendition,
             playlist: Some(answered("720p/iframes.m3u8", "application/vnd.apple.mpegurl")),
             playlist_at: Some(time(0.0)),
-            timeline: Some(crate::stream::Timeline { i_frames_only: true, ..timeline }),
+            timeline: Some(packager_media::stream::Timeline { i_frames_only: true, ..timeline }),
             defects: Vec::new(),
             newest: None,
         }
@@ -452,7 +457,7 @@ mod tests {
         // Browsers are expected only where a template says so; there are no subtitles and no other output.
         let not_run = |o: &&Outcome| {
             o.result == CheckResult::NotRun
-                && matches!(o.check, "cors" | "captions_present" | "output_skew" | "output_ladders")
+                && matches!(o.check, "cors_missing" | "captions_missing" | "output_skew" | "output_ladders_differ")
         };
         assert!(wrong.iter().all(not_run), "{wrong:#?}");
         let of_hls = list().iter().filter(|l| l.meta.group.judges(Protocol::Hls)).count();
@@ -464,7 +469,11 @@ mod tests {
         let mut scene = healthy();
         scene.output.protocol = Protocol::Dash;
         let asked: Vec<_> = run(&scene.context(), &Settings::default()).iter().map(|o| o.check).collect();
-        assert!(asked.contains(&"mpd_syntax") && asked.contains(&"mpd_stale") && !asked.contains(&"hls_syntax"));
+        assert!(
+            asked.contains(&"dash_syntax_error")
+                && asked.contains(&"dash_mpd_stale")
+                && !asked.contains(&"hls_syntax_error")
+        );
     }
 
     #[test]
@@ -473,17 +482,17 @@ mod tests {
         scene.output.manifest = failed("master.m3u8", crate::facts::FailureKind::Timeout);
         let outcomes = run(&scene.context(), &Settings::default());
         let ran: Vec<_> = outcomes.iter().filter(|o| o.result != CheckResult::NotRun).map(|o| o.check).collect();
-        assert_eq!(ran, ["manifest_available"]);
+        assert_eq!(ran, ["manifest_unavailable"]);
     }
 
     #[test]
     fn a_template_switches_checks_off_and_sets_severities() {
-        let yaml = "live_ended: { severity: minor }\nlive_latency: { enabled: false }\n";
+        let yaml = "live_ended: { severity: minor }\nlive_latency_high: { enabled: false }\n";
         let settings: Settings = serde_yaml::from_str(yaml).unwrap();
         let mut scene = Scene::live();
         scene.timeline().ended = true;
         let outcomes = run(&scene.context(), &settings);
-        assert!(outcomes.iter().all(|o| o.check != "live_latency"));
+        assert!(outcomes.iter().all(|o| o.check != "live_latency_high"));
         let ended = outcomes.iter().find(|o| o.check == "live_ended").unwrap();
         assert_eq!((ended.severity, ended.findings[0].severity), (Severity::Minor, Severity::Minor));
         assert!(serde_yaml::from_str::<Settings>("live_ended: { max: 1 }").is_err());
@@ -494,7 +503,7 @@ mod tests {
     fn the_worst_finding_is_the_outcomes_severity() {
         let found =
             vec![Violation::new("a").severity(Severity::Warning), Violation::new("b").severity(Severity::Critical)];
-        let outcome = outcome(&live_latency::META, None, Verdict::Ran(found), "hls");
+        let outcome = outcome(&timeline::live_latency_high::META, None, Verdict::Ran(found), "hls");
         assert_eq!((outcome.severity, outcome.findings[0].severity), (Severity::Critical, Severity::Warning));
     }
 }

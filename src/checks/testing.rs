@@ -3,19 +3,19 @@
 //! `now` is second 0; other times are given in seconds from it. Segments last 2 s.
 
 use super::{Context, Expected, Thresholds, Verdict, Violation};
-use crate::codec::parameters::{Parameters, Picture, Sound};
-use crate::codec::rfc6381::Codec;
-use crate::container::{Container, Counter, Inspection, Track, TsFacts};
-use crate::dash;
 use crate::facts::{
     DashFacts, DeltaFacts, Exchange, Failure, FailureKind, Fetched, HintFacts, LowLatencyFacts, OutputFacts, PartFacts,
     ReloadFacts, RenditionFacts, SegmentFacts, Timings,
 };
 use crate::history::{Listed, Observation, OutputPast, Remembered, RenditionPast, SeenMpd, SeenPeriod};
-use crate::stream::{
+use packager_media::codec::parameters::{Parameters, Picture, Sound};
+use packager_media::codec::rfc6381::Codec;
+use packager_media::container::{Container, Counter, Inspection, Track, TsFacts};
+use packager_media::dash;
+use packager_media::stream::{
     HintKind, LowLatency, Media, Part, PreloadHint, Protocol, Rendition, Resolution, Segment, ServerControl, Timeline,
 };
-use crate::units::{BitsPerSecond, MPEG_TIMESCALE, MediaTime, Seconds, Timestamp};
+use packager_media::units::{BitsPerSecond, MPEG_TIMESCALE, MediaTime, Seconds, Timestamp};
 use std::sync::Arc;
 use url::Url;
 

@@ -8,9 +8,9 @@ use crate::metrics::{Own, ProbeResult};
 use crate::probe::{Ask, Clock, Probed, Prober, Refused};
 use crate::report::{self, Report};
 use crate::store::{Health, Store};
-use crate::units::{Seconds, Timestamp};
 use crate::web::Backend;
 use crate::zabbix::{self, Zabbix};
+use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -10,7 +10,7 @@ use crate::metrics;
 use crate::probe::{Ask, Clock, Prober};
 use crate::report::{self, Report};
 use crate::store::Store;
-use crate::units::Timestamp;
+use packager_media::units::Timestamp;
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::sync::Arc;

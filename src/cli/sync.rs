@@ -5,7 +5,7 @@ use super::{Exit, database, logging, out};
 use crate::config::{Inspector, Live};
 use crate::inspector;
 use crate::store::{Store, Synced};
-use crate::units::Timestamp;
+use packager_media::units::Timestamp;
 use serde_json::Value;
 use std::fmt::Write as _;
 

@@ -4,7 +4,7 @@ use super::load::load_looking;
 use super::{Loaded, Source};
 use crate::catalog::Snapshot;
 use crate::document::{Errors, MAX_FILE_BYTES};
-use crate::units::Timestamp;
+use packager_media::units::Timestamp;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 use super::*;
 use crate::document::Errors;
-use crate::units::{Seconds, Timestamp};
+use packager_media::units::{Seconds, Timestamp};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;

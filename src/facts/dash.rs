@@ -1,10 +1,10 @@
 //! What was learned of an MPD beside its renditions.
 
 use super::Fetched;
-use crate::dash::timing::Source;
-use crate::dash::{Descriptor, Mpd, Patch, PatchLocation};
-use crate::finding::Defect;
-use crate::units::{Seconds, Timestamp};
+use packager_media::dash::timing::Source;
+use packager_media::dash::{Descriptor, Mpd, Patch, PatchLocation};
+use packager_media::defect::Defect;
+use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
 
 #[derive(Debug, Clone)]

@@ -1,9 +1,9 @@
 //! What was learned of an I-frame playlist: looked at lightly, since only trick play uses it.
 
 use super::Fetched;
-use crate::finding::Defect;
-use crate::stream::{Rendition, Segment, Timeline};
-use crate::units::Timestamp;
+use packager_media::defect::Defect;
+use packager_media::stream::{Rendition, Segment, Timeline};
+use packager_media::units::Timestamp;
 
 #[derive(Debug, Clone)]
 pub struct IFrameFacts {

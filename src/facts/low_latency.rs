@@ -1,6 +1,6 @@
 use super::Fetched;
-use crate::container::Inspection;
-use crate::stream::{Part, PreloadHint, Timeline};
+use packager_media::container::Inspection;
+use packager_media::stream::{Part, PreloadHint, Timeline};
 use std::sync::Arc;
 
 /// What was asked of a rendition as its low-latency players do (RFC 8216bis 6.2.5, 6.2.6), each once. `None` where the

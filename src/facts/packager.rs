@@ -1,7 +1,7 @@
 //! What a packager says of itself in the headers of its answers.
 
 use super::Exchange;
-use crate::units::Timestamp;
+use packager_media::units::Timestamp;
 
 /// AWS Elemental MediaPackage, v2 and v1.
 const ACTIVE_INPUT: [&str; 2] = ["x-amzn-mediapackage-active-input", "x-mediapackage-active-input"];

@@ -1,5 +1,5 @@
 use super::RenditionFacts;
-use crate::drm::System;
+use packager_media::drm::System;
 use std::collections::BTreeSet;
 
 impl RenditionFacts {

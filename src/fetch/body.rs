@@ -3,11 +3,11 @@
 use crate::facts::{Failure, FailureKind};
 use crate::fetch::failure;
 use crate::fetch::headers::range_text;
-use crate::stream::ByteRange;
 use async_compression::tokio::bufread::{BrotliDecoder, GzipDecoder};
 use bytes::{Buf, Bytes};
 use futures_util::Stream;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
+use packager_media::stream::ByteRange;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;

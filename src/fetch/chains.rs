@@ -1,6 +1,6 @@
 //! When the certificates of a server's chain end: seen once at the handshake, known for as long as the connection lives.
 
-use crate::units::Timestamp;
+use packager_media::units::Timestamp;
 use rustls_pki_types::CertificateDer;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -4,7 +4,7 @@ use crate::facts::{Failure, FailureKind};
 use crate::fetch::resolve::Stopped;
 use crate::fetch::shown::printable;
 use crate::fetch::trail::{ConnectTimeout, Marks, Phase};
-use crate::units::Timestamp;
+use packager_media::units::Timestamp;
 use rustls::CertificateError;
 use rustls_pki_types::UnixTime;
 use std::error::Error;

@@ -4,8 +4,8 @@ use crate::catalog::Auth;
 use crate::facts::{Failure, FailureKind};
 use crate::fetch::Ask;
 use crate::fetch::shown::printable;
-use crate::stream::ByteRange;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RANGE, USER_AGENT};
+use packager_media::stream::ByteRange;
 use url::Url;
 
 /// The connection's own business: setting them would break the request's framing.

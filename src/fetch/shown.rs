@@ -1,6 +1,6 @@
 //! URLs and foreign text made fit to print: no secrets, no control characters, bounded.
 
-use crate::stream;
+use packager_media::stream;
 use url::Url;
 
 /// Longest URL that a message shows.

@@ -1,7 +1,7 @@
 use crate::facts::SegmentFacts;
-use crate::stream::Timeline;
-use crate::stream::ads::{self, AdBreak, AdRange, BreakState, MarkerKind, Source, Told};
-use crate::units::{Seconds, Timestamp};
+use packager_media::stream::Timeline;
+use packager_media::stream::ads::{self, AdBreak, AdRange, BreakState, MarkerKind, Source, Told};
+use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
 
 /// What is remembered of a rendition's ad breaks: longer than `hold`, for a break lasts minutes, and its

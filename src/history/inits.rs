@@ -1,7 +1,7 @@
 use super::identity;
 use crate::facts::{InitFacts, RenditionFacts};
-use crate::stream::{ByteRange, Map, Timeline};
-use crate::units::{Seconds, Timestamp};
+use packager_media::stream::{ByteRange, Map, Timeline};
+use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
 
 /// One content of an initialization segment, and the time over which its URI answered with it.

@@ -1,5 +1,5 @@
 use crate::facts::{Exchange, Fetched, OutputFacts};
-use crate::units::{Seconds, Timestamp};
+use packager_media::units::{Seconds, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
-use crate::crypt::Secret;
-use crate::drm::Id;
 use crate::facts::RenditionFacts;
-use crate::stream::{Segment, Timeline};
-use crate::units::{Seconds, Timestamp};
+use packager_media::crypt::Secret;
+use packager_media::drm::Id;
+use packager_media::stream::{Segment, Timeline};
+use packager_media::units::{Seconds, Timestamp};
 
 /// For how long the newest segments have had the same key: longer than `hold`, for keys stay for hours.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,7 +85,7 @@ fn alike(timeline: &Timeline, newest: &Segment) -> Seconds {
 mod tests {
     use super::*;
     use crate::facts::{Failure, FailureKind, Fetched, KeyFacts};
-    use crate::stream::{Key, Media, Rendition};
+    use packager_media::stream::{Key, Media, Rendition};
     use std::sync::Arc;
     use url::Url;
 
@@ -203,8 +203,9 @@ mod tests {
             let head =
                 format!("<MPD type=\"dynamic\" availabilityStartTime=\"{}\" timeShiftBufferDepth=\"PT60S\">", at(0));
             let base = Url::parse("http://packager/tv.mpd").unwrap();
-            let mpd = crate::dash::parse(format!("{head}{}</MPD>", periods.concat()).as_bytes(), &base).0.unwrap();
-            crate::dash::outline(&mpd, at(second)).remove(0).timeline
+            let mpd =
+                packager_media::dash::parse(format!("{head}{}</MPD>", periods.concat()).as_bytes(), &base).0.unwrap();
+            packager_media::dash::outline(&mpd, at(second)).remove(0).timeline
         };
         let (first, second) = (period("a", 0, 1), period("b", 30, 2));
         let facts = facts(&[]);

@@ -1,7 +1,7 @@
 use super::Keep;
 use crate::facts::OutputFacts;
-use crate::stream::Rendition;
-use crate::units::{Seconds, Timestamp};
+use packager_media::stream::Rendition;
+use packager_media::units::{Seconds, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -25,7 +25,7 @@ pub use mpds::{Listed, SeenMpd, SeenPeriod};
 pub use observation::{MAX_REMEMBERED_SEGMENTS, Observation, Remembered, identity};
 
 use crate::facts::{KeyFacts, SegmentFacts};
-use crate::units::Timestamp;
+use packager_media::units::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
 

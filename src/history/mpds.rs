@@ -1,8 +1,8 @@
-use crate::dash::timing::presented;
-use crate::dash::{Addressing, Mpd, Pace, Period, Run, Segments, Span, rungs};
 use crate::facts::OutputFacts;
-use crate::stream::Media;
-use crate::units::{Seconds, Timestamp};
+use packager_media::dash::timing::presented;
+use packager_media::dash::{Addressing, Mpd, Pace, Period, Run, Segments, Span, rungs};
+use packager_media::stream::Media;
+use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
 
 /// One state of a live MPD, as far as an update may not change it, and the time over which it was seen.
@@ -139,7 +139,7 @@ fn one(mpd: &Mpd, period: &Period, addressing: &Addressing) -> Option<Listed> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dash;
+    use packager_media::dash;
     use url::Url;
 
     fn listed(inside: &str) -> Option<Listed> {

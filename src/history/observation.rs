@@ -1,5 +1,5 @@
-use crate::stream::{ByteRange, Key, Segment, Timeline};
-use crate::units::{Seconds, Timestamp};
+use packager_media::stream::{ByteRange, Key, Segment, Timeline};
+use packager_media::units::{Seconds, Timestamp};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use url::Url;

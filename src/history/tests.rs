@@ -1,6 +1,6 @@
 use super::*;
 use crate::facts::{Exchange, Failure, FailureKind, Fetched, InitFacts, Timings};
-use crate::stream::{Map, Media, Protocol, Rendition};
+use packager_media::stream::{Map, Media, Protocol, Rendition};
 use url::Url;
 
 const KEEP: Keep = Keep { hold: Seconds(60.0), query_identifies: false };
@@ -298,7 +298,7 @@ fn a_ladder_is_news_when_its_kinds_change_and_stays_for_hold() {
 mod ads {
     use super::*;
     use crate::history::AdPast;
-    use crate::stream::ads::{Marker, MarkerKind};
+    use packager_media::stream::ads::{Marker, MarkerKind};
 
     const OUT: MarkerKind = MarkerKind::Out { announced: Some(Seconds(30.0)) };
 
@@ -334,12 +334,12 @@ mod ads {
 
 mod events {
     use super::*;
-    use crate::container::{Container, Event, Inspector};
     use crate::history::AdPast;
-    use crate::splice::{Cue, Section, Turn};
-    use crate::stream::MediaStart;
-    use crate::stream::ads::{AdRange, BreakState, Marker, MarkerKind, Source, breaks};
-    use crate::units::{MPEG_TIMESCALE, MediaTime};
+    use packager_media::container::{Container, Event, Inspector};
+    use packager_media::splice::{Cue, Section, Turn};
+    use packager_media::stream::MediaStart;
+    use packager_media::stream::ads::{AdRange, BreakState, Marker, MarkerKind, Source, breaks};
+    use packager_media::units::{MPEG_TIMESCALE, MediaTime};
 
     /// Of DASH: segment `number` begins that many seconds after the epoch, its media 100 s later.
     fn dated(number: u64) -> Segment {
@@ -466,7 +466,7 @@ fn an_mpd_that_was_asked_for_before_the_newest_had_come_is_no_news() {
         let text =
             format!("<MPD type=\"dynamic\" availabilityStartTime=\"{}\" publishTime=\"{}\"/>", at(0), at(published));
         let base = Url::parse("http://packager/live/TV1.mpd").unwrap();
-        let mpd = Arc::new(crate::dash::parse(text.as_bytes(), &base).0.unwrap());
+        let mpd = Arc::new(packager_media::dash::parse(text.as_bytes(), &base).0.unwrap());
         let dash = Some(crate::facts::DashFacts {
             mpd,
             asked_at: at(when),
@@ -495,7 +495,7 @@ fn of_mpds_that_can_be_patched_the_newest_and_the_one_before_are_kept() {
         let attributes = "type=\"dynamic\" availabilityStartTime=\"2026-01-01T00:00:00Z\"";
         let text =
             format!("<MPD {attributes} profiles=\"p\" minBufferTime=\"PT2S\" publishTime=\"2026-01-01T00:00:00Z\"/>");
-        let mpd = std::sync::Arc::new(crate::dash::parse(text.as_bytes(), &url).0.unwrap());
+        let mpd = std::sync::Arc::new(packager_media::dash::parse(text.as_bytes(), &url).0.unwrap());
         let patchable = published.map(|published| {
             let (id, publish_time) = (Some(id.to_owned()), at(published));
             std::sync::Arc::new(crate::facts::Patchable { id, publish_time, locations: Vec::new(), text: Vec::new() })

@@ -64,7 +64,7 @@ impl Writer<'_> {
         let counts = |o: &&Outcome| {
             let group = checks::list().iter().find(|l| l.meta.id == o.check).map(|l| l.meta.group);
             let judged = matches!(group, Some(Group::Ladder | Group::Timeline | Group::Hls | Group::Dash));
-            let delivery = ["manifest_available", "rendition_available", "live_ended"].contains(&o.check);
+            let delivery = ["manifest_unavailable", "rendition_unavailable", "live_ended"].contains(&o.check);
             o.output == output && (judged || delivery)
         };
         let failed = |o: &&Outcome| o.result == CheckResult::Failed && o.severity > Severity::Warning;

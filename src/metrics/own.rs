@@ -3,7 +3,7 @@
 mod sinks;
 mod syncs;
 
-use crate::units::{Seconds, Timestamp};
+use packager_media::units::{Seconds, Timestamp};
 use prometheus::{Error, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
 use prometheus::{Registry, TextEncoder};
 use sinks::Sinks;

@@ -1,6 +1,6 @@
 use super::*;
 use crate::report::testing::{self, broken, clean, large};
-use crate::units::{Seconds, Timestamp};
+use packager_media::units::{Seconds, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -153,17 +153,17 @@ fn a_promised_media_that_the_manifest_does_not_list_counts_zero() {
 fn a_check_that_did_not_run_is_neither_ok_nor_failed() {
     let text = exposition(&clean());
     assert_eq!(
-        value(&text, "packager_check_ran", &[("check", "media_sequence_regressed"), ("output", "hls")]),
+        value(&text, "packager_check_ran", &[("check", "hls_media_sequence_regressed"), ("output", "hls")]),
         Some(0.0)
     );
-    assert!(!text.contains("packager_check_ok{check=\"media_sequence_regressed\""));
+    assert!(!text.contains("packager_check_ok{check=\"hls_media_sequence_regressed\""));
     assert!(!text.contains("packager_check_violations{"), "only where there are any");
 }
 
 #[test]
 fn violations_are_counted_by_rendition() {
     let labels = |rendition| {
-        [("check", "rendition_available"), ("severity", "major"), ("output", "hls"), ("rendition", rendition)]
+        [("check", "rendition_unavailable"), ("severity", "major"), ("output", "hls"), ("rendition", rendition)]
     };
     let text = exposition(&broken());
     assert_eq!(value(&text, "packager_check_violations", &labels("1080p-4500k")), Some(1.0));

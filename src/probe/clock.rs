@@ -1,4 +1,4 @@
-use crate::units::Timestamp;
+use packager_media::units::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 

@@ -17,12 +17,12 @@ use crate::fetch::{Client, ClientError};
 use crate::finding::Severity;
 use crate::history::{History, OutputPast};
 use crate::report::Report;
-use crate::stream::Timeline;
-use crate::units::{Seconds, Timestamp};
 use budget::Budget;
 use capture::{Capturer, Ring, Shelf};
 use flights::Flights;
 use lookup::{Subject, lookup};
+use packager_media::stream::Timeline;
+use packager_media::units::{Seconds, Timestamp};
 use places::Places;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -264,7 +264,7 @@ mod tests {
     use super::*;
     use crate::facts::{Failure, FailureKind, Fetched, Stages};
     use crate::finding::Finding;
-    use crate::stream::Protocol;
+    use packager_media::stream::Protocol;
 
     fn capture(outputs: &[&str]) -> Capture {
         let url = url::Url::parse("http://packager/a").unwrap();

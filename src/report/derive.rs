@@ -1,9 +1,9 @@
 //! Numbers that come from several facts at once.
 
-use crate::container::{Container, Inspection, Track};
 use crate::facts::{RenditionFacts, SegmentFacts};
-use crate::stream::Media;
-use crate::units::{MediaTime, Seconds};
+use packager_media::container::{Container, Inspection, Track};
+use packager_media::stream::Media;
+use packager_media::units::{MediaTime, Seconds};
 
 /// Finite numbers only: JSON has no NaN, and a gauge that is NaN says nothing.
 pub fn finite(seconds: Seconds) -> Option<f64> {

@@ -4,9 +4,9 @@ use super::segment::tracks;
 use super::{Report, clean};
 use crate::checks::{CheckResult, Outcome};
 use crate::facts::{Fetched, IFrameFacts, OutputFacts, RenditionFacts};
-use crate::finding::Defect;
-use crate::stream::{masked, shown};
-use crate::units::Seconds;
+use packager_media::defect::Defect;
+use packager_media::stream::{masked, shown};
+use packager_media::units::Seconds;
 use std::fmt::Write;
 
 /// Defects of one resource that are written out; the rest is counted.

@@ -3,7 +3,7 @@
 use crate::catalog::{Channel, Template};
 use crate::checks::Outcome;
 use crate::facts::Capture;
-use crate::units::{Seconds, Timestamp};
+use packager_media::units::{Seconds, Timestamp};
 use serde::{Serialize, Serializer};
 use std::sync::Arc;
 
@@ -16,8 +16,8 @@ mod output;
 mod playlist;
 mod rendition;
 mod segment;
-#[cfg(test)]
-pub(crate) mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -2,10 +2,10 @@ use super::derive::{self, finite};
 use super::measured::unmeasured;
 use super::{RenditionView, Report};
 use crate::checks::Ladder;
-use crate::container::Container;
 use crate::facts::{OutputFacts, RenditionFacts, Timings};
-use crate::stream::{Media, Segment, Timeline, shown};
-use crate::units::{Seconds, Timestamp};
+use packager_media::container::Container;
+use packager_media::stream::{Media, Segment, Timeline, shown};
+use packager_media::units::{Seconds, Timestamp};
 use serde::Serialize;
 use std::collections::HashMap;
 

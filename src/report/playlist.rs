@@ -1,7 +1,7 @@
 use super::derive::finite;
 use crate::facts::{Fetched, RenditionFacts};
-use crate::stream::Timeline;
-use crate::units::{Seconds, Timestamp};
+use packager_media::stream::Timeline;
+use packager_media::units::{Seconds, Timestamp};
 
 measured! {
     /// The media playlist: how it was answered, and what it lists.

@@ -2,10 +2,10 @@ use super::derive;
 use super::measured::unmeasured;
 use super::segment::{TrackView, tracks};
 use super::{ContinuityView, PlaylistView, SegmentView};
-use crate::drm::System;
 use crate::facts::{FailureKind, Fetched, RenditionFacts};
-use crate::stream::{Media, Timeline};
-use crate::units::{BitsPerSecond, Seconds, Timestamp};
+use packager_media::drm::System;
+use packager_media::stream::{Media, Timeline};
+use packager_media::units::{BitsPerSecond, Seconds, Timestamp};
 use serde::Serialize;
 use std::collections::BTreeSet;
 

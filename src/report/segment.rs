@@ -1,9 +1,9 @@
 use super::derive::{self, finite, inspections};
 use super::measured::unmeasured;
-use crate::codec::parameters::Parameters;
-use crate::container::{Protection, TsFacts};
 use crate::facts::{RenditionFacts, SegmentFacts};
-use crate::stream::Media;
+use packager_media::codec::parameters::Parameters;
+use packager_media::container::{Protection, TsFacts};
+use packager_media::stream::Media;
 use serde::Serialize;
 
 measured! {
@@ -114,10 +114,10 @@ impl ContinuityView {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::parameters::{Picture, Ratio};
-    use crate::codec::rfc6381::Codec;
-    use crate::drm::{Id, Scheme};
-    use crate::stream::Resolution;
+    use packager_media::codec::parameters::{Picture, Ratio};
+    use packager_media::codec::rfc6381::Codec;
+    use packager_media::drm::{Id, Scheme};
+    use packager_media::stream::Resolution;
     use serde_json::json;
 
     #[test]

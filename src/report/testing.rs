@@ -1,15 +1,18 @@
-//! Reports made by hand, for tests and for benches/exposition.rs (which includes this file by its path).
+//! Reports made by hand, for tests and benches (feature `testing`).
+
+// Only tests and benches run it.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use crate::catalog::{Channel, Coverage, CoverageMode, Output, RequestSettings, Template};
 use crate::checks::{CheckResult, Ladder, Outcome, Rung, Settings, Thresholds};
-use crate::container::{Container, Inspection, Track, TsFacts};
 use crate::facts::{
     Capture, Exchange, Failure, FailureKind, Fetched, OutputFacts, RenditionFacts, SegmentFacts, Stages, Timings,
 };
 use crate::finding::{Finding, Severity};
 use crate::report::Report;
-use crate::stream::{Media, Protocol, Rendition, Resolution, Segment, Timeline};
-use crate::units::{BitsPerSecond, MediaTime, Seconds, Timestamp};
+use packager_media::container::{Container, Inspection, Track, TsFacts};
+use packager_media::stream::{Media, Protocol, Rendition, Resolution, Segment, Timeline};
+use packager_media::units::{BitsPerSecond, MediaTime, Seconds, Timestamp};
 use std::sync::Arc;
 use url::Url;
 
@@ -25,9 +28,9 @@ pub fn clean() -> Report {
         .collect();
     report.ad_break = vec![("hls".into(), false)];
     report.outcomes = vec![
-        outcome("manifest_available", Severity::Critical, "hls", CheckResult::Ok),
-        outcome("segment_duration", Severity::Major, "hls", CheckResult::Ok),
-        not_run("media_sequence_regressed", "hls", "first observation"),
+        outcome("manifest_unavailable", Severity::Critical, "hls", CheckResult::Ok),
+        outcome("segment_duration_off_target", Severity::Major, "hls", CheckResult::Ok),
+        not_run("hls_media_sequence_regressed", "hls", "first observation"),
     ];
     report
 }
@@ -53,18 +56,18 @@ pub fn broken() -> Report {
 }
 
 fn troubles() -> Vec<Outcome> {
-    let mut lost = outcome("manifest_available", Severity::Critical, "backup", CheckResult::Failed);
+    let mut lost = outcome("manifest_unavailable", Severity::Critical, "backup", CheckResult::Failed);
     lost.findings =
         vec![finding(&lost, None, "GET https://user:p4ssw0rd@backup.example/m.m3u8?token=s3cret: connection refused")];
     lost.findings[0].evidence.insert("url".into(), "https://backup.example/m.m3u8?token=s3cret".into());
     lost.findings[0].evidence.insert("attempts".into(), serde_json::json!([1, { "uri": "m.m3u8?sig=s3cret" }]));
-    let mut renditions = outcome("rendition_available", Severity::Major, "hls", CheckResult::Failed);
+    let mut renditions = outcome("rendition_unavailable", Severity::Major, "hls", CheckResult::Failed);
     renditions.findings = vec![
         finding(&renditions, Some("1080p-4500k"), "HTTP status 404"),
         finding(&renditions, Some("720p-2500k"), "HTML instead of a playlist: `<title>\u{1b}[2JOops</title>`"),
         finding(&renditions, Some("720p-2500k"), "no EXTM3U"),
     ];
-    vec![lost, renditions, not_run("ts_continuity", "backup", "no segment was fetched")]
+    vec![lost, renditions, not_run("ts_continuity_error", "backup", "no segment was fetched")]
 }
 
 /// For cost: every gauge of every rendition filled, and `checks` outcomes an output.

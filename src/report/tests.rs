@@ -1,11 +1,12 @@
 use super::testing::{audio, broken, clean, cut, finding, outcome, output, report, unreachable, video};
 use super::*;
 use crate::checks::CheckResult;
-use crate::container::Container;
 use crate::facts::{Failure, FailureKind};
-use crate::finding::{Defect, DefectKind, Position, Severity};
-use crate::stream::Key;
-use crate::units::MediaTime;
+use crate::finding::Severity;
+use packager_media::container::Container;
+use packager_media::defect::{Defect, DefectKind, Position};
+use packager_media::stream::Key;
+use packager_media::units::MediaTime;
 use serde_json::Value;
 
 fn json(report: &Report) -> Value {
@@ -27,12 +28,12 @@ fn json_has_the_contracts_shape() {
     assert_eq!(json["started_at"], "2026-03-01T12:00:00Z");
     assert_eq!(json["outputs"][0]["protocol"], "hls");
     let not_run = serde_json::json!({
-        "check": "ts_continuity", "severity": "critical", "output": "backup", "result": "not_run",
+        "check": "ts_continuity_error", "severity": "critical", "output": "backup", "result": "not_run",
         "reason": "no segment was fetched",
     });
     assert_eq!(json["checks"][2], not_run);
     let found = &json["findings"][1];
-    assert_eq!(found["check"], "rendition_available");
+    assert_eq!(found["check"], "rendition_unavailable");
     assert_eq!(found["rendition"], "1080p-4500k");
     assert_eq!(found["reference"], "RFC 9110 15");
     assert_eq!(json["findings"].as_array().unwrap().len(), 4);
@@ -66,10 +67,10 @@ fn the_text_says_verdict_renditions_and_what_failed_with_its_evidence() {
     );
     assert!(text.contains("2 of 3 checks failed, 1 not run, 1.25 s, cut short by the deadline"), "{text}");
     assert!(text.contains("192.0.2.7:443 refused the connection"), "{text}");
-    assert!(text.contains("\nmajor  rendition_available  hls\n  1080p-4500k: HTTP status 404\n"), "{text}");
+    assert!(text.contains("\nmajor  rendition_unavailable  hls\n  1080p-4500k: HTTP status 404\n"), "{text}");
     assert!(text.contains("    url=https://backup.example/m.m3u8?token=***"), "{text}");
     assert!(text.contains("  reference: RFC 9110 15"), "{text}");
-    assert!(text.contains("\nnot run, backup, no segment was fetched: ts_continuity\n"), "{text}");
+    assert!(text.contains("\nnot run, backup, no segment was fetched: ts_continuity_error\n"), "{text}");
 }
 
 #[test]
@@ -94,7 +95,7 @@ fn colour_is_only_where_it_is_asked_for() {
 #[test]
 fn a_thousand_violations_of_one_check_do_not_bury_the_rest() {
     let mut report = clean();
-    let mut many = outcome("segment_duration", Severity::Major, "hls", CheckResult::Failed);
+    let mut many = outcome("segment_duration_off_target", Severity::Major, "hls", CheckResult::Failed);
     many.findings = (0..1_000).map(|n| finding(&many, None, &format!("violation {n}"))).collect();
     report.outcomes.push(many);
     let text = text(&report, false);
@@ -118,7 +119,7 @@ fn the_log_tells_each_request_defect_and_outcome_with_its_time() {
     assert!(line("at=+0.125s msg=playlist output=hls rendition=1080p-4500k").contains("problem=\"HTTP status 404\""));
     assert!(line("at=+1.000s msg=segment output=hls rendition=360p-800k segment=8450004").contains("bytes=600000"));
     assert!(line("at=+0.125s msg=defect output=hls position=\"line 7, column 2\"").contains("BANDWIDTH is missing"));
-    assert!(line("at=+1.250s msg=\"check failed\" output=hls check=rendition_available").contains("violations=3"));
+    assert!(line("at=+1.250s msg=\"check failed\" output=hls check=rendition_unavailable").contains("violations=3"));
     assert!(line("at=+1.250s msg=\"check not run\"").contains("no segment was fetched"));
     assert!(log.ends_with("msg=\"probe ends\" success=false deadline_exceeded=true\n"), "{log}");
 }

@@ -4,7 +4,7 @@ use super::view::mask_value;
 use super::{OutputView, RenditionView, Report, View, clean};
 use crate::checks::{CheckResult, Outcome};
 use crate::finding::{Finding, Severity};
-use crate::stream::masked;
+use packager_media::stream::masked;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 

@@ -4,7 +4,7 @@ use crate::catalog::{Channel, Template};
 use crate::checks::Outcome;
 use crate::facts::Stages;
 use crate::finding::{Finding, Severity};
-use crate::stream::masked;
+use packager_media::stream::masked;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;

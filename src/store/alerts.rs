@@ -2,7 +2,7 @@
 
 use super::narrowed::Narrowed;
 use super::{Page, Store, StoreError, Writer, alone};
-use crate::units::Timestamp;
+use packager_media::units::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::PgConnection;

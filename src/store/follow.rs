@@ -4,7 +4,7 @@ use super::{Health, Store, StoreError};
 use crate::catalog::{self, Snapshot};
 use crate::config::Live;
 use crate::document::Errors;
-use crate::units::Timestamp;
+use packager_media::units::Timestamp;
 use sqlx::postgres::PgListener;
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -5,10 +5,10 @@ use super::recent::Entry;
 use super::{State, events, params, respond};
 use crate::probe::Refused;
 use crate::report::Report;
-use crate::stream;
 use axum::extract;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
+use packager_media::stream;
 use std::sync::Arc;
 
 /// Probes a channel; what it found is metrics, whatever that is.

@@ -1,7 +1,7 @@
 //! The last probes, for the page. Failures outlive successes: what one looks for at 3 a.m. is the failure
 //! before the last hundred good probes.
 
-use crate::units::{Seconds, Timestamp};
+use packager_media::units::{Seconds, Timestamp};
 use std::collections::VecDeque;
 use std::sync::Arc;
 

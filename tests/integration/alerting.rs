@@ -7,8 +7,8 @@ mod stand;
 
 pub use faster::{FASTER, faster, rules};
 
-use crate::harness::origin::Origin;
 use crate::prometheus::shipped;
+use packager_testbed::origin::Origin;
 use serde_json::json;
 use stand::{Stand, origin};
 use std::process::Command;
@@ -183,7 +183,7 @@ async fn a_channel_and_a_rendition(stand: &Stand, origin: &Origin) {
     for part in [
         "#fpt-play-alerts\n[FIRING critical] ChannelDown LONE (tier 1)\nhttps://",
         "/runbooks/ChannelDown.md\n*LONE is down*\n",
-        "(probe_success is 0). Failed checks with their number of violations: manifest_available (hls) 1",
+        "(probe_success is 0). Failed checks with their number of violations: manifest_unavailable (hls) 1",
         "|runbook>",
     ] {
         assert!(page.contains(part), "{part} is not in {page}");
@@ -192,7 +192,7 @@ async fn a_channel_and_a_rendition(stand: &Stand, origin: &Origin) {
     for part in [
         "Subject: [FIRING critical] ChannelDown LONE (tier 1)",
         "LONE is down",
-        "manifest_available (hls) 1",
+        "manifest_unavailable (hls) 1",
         "What to do: https://",
     ] {
         assert!(mail.contains(part), "{part} is not in {mail}");

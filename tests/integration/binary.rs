@@ -1,7 +1,7 @@
 //! The program as an operator runs it.
 
 use crate::exporter::{Exporter, Files, catalogue, command, ended, failed, live_origin, run, value};
-use crate::harness::origin::Origin;
+use packager_testbed::origin::Origin;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
@@ -32,7 +32,7 @@ async fn a_probe_answers_for_live_dead_and_unknown_channels() {
     assert_eq!((status, value(&text, "probe_success"), failed(&text)), (200, Some(1.0), vec![]), "{text}");
     let (status, text) = exporter.get("/probe?target=DEAD").await;
     assert_eq!((status, value(&text, "probe_success")), (200, Some(0.0)), "{text}");
-    assert_eq!(failed(&text), ["manifest_available"]);
+    assert_eq!(failed(&text), ["manifest_unavailable"]);
     let (status, text) = exporter.get("/probe?target=CLEAM_1").await;
     assert!(status == 400 && text.contains("`CLEAN_1`"), "{status}: {text}");
 
@@ -63,7 +63,7 @@ async fn two_scrapers_and_a_person_at_the_same_time_get_one_captures_verdict() {
     };
     assert_eq!(verdict(&a.1), verdict(&b.1));
     assert_eq!(verdict(&a.1), verdict(&c.1));
-    assert_eq!(failed(&a.1), ["segment_download_time"], "{}", a.1);
+    assert_eq!(failed(&a.1), ["segment_download_slow"], "{}", a.1);
     assert_eq!(origin.requests().iter().filter(|r| r.path.ends_with("master.m3u8")).count(), 1);
 }
 
@@ -159,7 +159,7 @@ async fn a_probe_at_a_terminal_ends_with_its_verdict() {
     let (code, out, why) = run_beside(&files, &["probe", "CLEAN_1"]).await;
     assert_eq!(code, 0, "{out}{why}");
     let (code, out, _) = run_beside(&files, &["probe", "BROKEN"]).await;
-    assert!(code == 1 && out.contains("container_valid"), "{code} {out}");
+    assert!(code == 1 && out.contains("container_invalid"), "{code} {out}");
     let (code, _, why) = run_beside(&files, &["probe", "CLEAM_1"]).await;
     assert!(code == 2 && why.contains("`CLEAN_1`"), "{code} {why}");
     let elsewhere = tempfile::tempdir().unwrap();
@@ -174,7 +174,7 @@ async fn a_probe_at_a_terminal_ends_with_its_verdict() {
         let json: serde_json::Value = serde_json::from_str(&out).unwrap();
         assert_eq!(json["success"], expected == 0);
         let (code, out, _) = run_beside(&files, &of("text")).await;
-        assert_eq!((code, out.contains("container_valid")), (expected, expected == 1), "{out}");
+        assert_eq!((code, out.contains("container_invalid")), (expected, expected == 1), "{out}");
         let (code, out, _) = run_beside(&files, &of("prometheus")).await;
         assert_eq!((code, value(&out, "probe_success")), (expected, Some(f64::from(1 - expected))), "{out}");
     }
@@ -201,9 +201,9 @@ async fn the_runbooks_commands_tell_a_faulty_channel_from_a_clean_one() {
             ended(&tokio::task::block_in_place(|| shell.output().unwrap()))
         };
         let (_, found, error) = pasted(through_the_exporter);
-        assert_eq!((found.contains("container_valid"), found.is_empty()), (faulty, !faulty), "{found}{error}");
+        assert_eq!((found.contains("container_invalid"), found.is_empty()), (faulty, !faulty), "{found}{error}");
         let (exit, report, error) = pasted(by_itself);
-        assert_eq!((exit, report.contains("container_valid  ")), (i32::from(faulty), faulty), "{report}{error}");
+        assert_eq!((exit, report.contains("container_invalid  ")), (i32::from(faulty), faulty), "{report}{error}");
     }
 }
 
@@ -240,7 +240,7 @@ async fn a_probe_that_is_repeated_prints_one_json_report_a_line() {
     assert!(reports.iter().all(|r| r["success"] == true && r["target"] == "CLEAN_1"), "{out}");
     let ran = |report: &serde_json::Value| {
         let checks = report["checks"].as_array().unwrap();
-        checks.iter().find(|c| c["check"] == "media_sequence_regressed").unwrap()["result"].clone()
+        checks.iter().find(|c| c["check"] == "hls_media_sequence_regressed").unwrap()["result"].clone()
     };
     assert_eq!((ran(&reports[0]), ran(&reports[1])), ("not_run".into(), "ok".into()), "the second one compares");
 }

@@ -2,10 +2,10 @@
 
 use crate::alerting::{FASTER, faster, rules};
 use crate::exporter::{Exporter, Files, PATIENCE, live_origin};
-use crate::grafana::{Dashboard, described};
-use crate::harness::TEMPLATES;
-use crate::harness::origin::Origin;
 use crate::prometheus::{Prometheus, Sample, free_port, shipped};
+use packager_testbed::grafana::{Dashboard, described};
+use packager_testbed::harness::TEMPLATES;
+use packager_testbed::origin::Origin;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -192,7 +192,7 @@ fn compare(text: &str) {
 }
 
 fn queries(dashboard: &Dashboard) -> Vec<(String, String)> {
-    let of = |panel: &crate::grafana::Panel| {
+    let of = |panel: &packager_testbed::grafana::Panel| {
         panel.queries.iter().map(|query| (panel.title.clone(), query.expression())).collect::<Vec<_>>()
     };
     dashboard.panels().flat_map(of).collect()
@@ -232,7 +232,7 @@ const CHANNELS: [(&str, &str); 5] = [
     ("CLEAN_1", "live/TV1/master.m3u8"),
     ("CLEAN_2", "live/TV2/master.m3u8"),
     ("NO_RUNG", "fault/rendition_404/TV1/master.m3u8"),
-    ("LOSSES", "fault/ts_continuity/TV1/master.m3u8"),
+    ("LOSSES", "fault/ts_continuity_error/TV1/master.m3u8"),
     ("DEAD", "fault/master_404/TV1/master.m3u8"),
 ];
 

@@ -1,8 +1,8 @@
 //! Catalogue, API and alerts on a real PostgreSQL.
 
 use crate::exporter::{Exporter, Files, PATIENCE, command, ended, live_origin, value};
-use crate::postgres::Postgres;
 use futures_util::future::join_all;
+use packager_testbed::postgres::Postgres;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 

@@ -1,10 +1,10 @@
 //! What `make detection` writes into docs/detection.md, measured again and judged: each fault is found by the checks
 //! that are made for it, and nothing is said that isn't so.
 
-use crate::harness::{Channel, Stage, TEMPLATES};
-use crate::markdown;
-use crate::matrix::{self, CleanRow, FaultRow};
 use packager_exporter::checks::{self, CheckResult};
+use packager_testbed::harness::{Channel, Stage, TEMPLATES};
+use packager_testbed::markdown;
+use packager_testbed::matrix::{self, CleanRow, FaultRow};
 use std::path::Path;
 use std::time::Duration;
 use tokio::sync::OnceCell;
@@ -51,7 +51,7 @@ async fn a_consequence_is_claimed_only_where_it_is_seen_or_waits_for_its_check()
         idle.extend(checks.map(|check| (row.fault.id, *check)));
     }
     // They come later than the probes of this matrix reach, or between them.
-    let later = [("hls_target_duration", "playlist_stale"), ("playlist_stale", "live_latency")];
+    let later = [("hls_target_duration_exceeded", "hls_playlist_stale"), ("hls_playlist_stale", "live_latency_high")];
     assert_eq!(idle, later, "a `follows` that never shows hides a false finding");
 }
 
@@ -121,4 +121,5 @@ async fn watch_odd(name: &str, path: &str) -> Vec<String> {
 }
 
 /// Checks that judge each of them.
-const RUNS: [&str; 4] = ["hls_syntax", "segment_available", "timestamp_continuity", "program_date_time"];
+const RUNS: [&str; 4] =
+    ["hls_syntax_error", "segment_unavailable", "timestamp_discontinuity", "hls_program_date_time_wrong"];

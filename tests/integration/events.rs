@@ -66,7 +66,11 @@ async fn probes_and_alert_changes_are_told_whoever_made_them() {
         ("probe", &json!("CH_1"), &json!("TPL_LIVE_HD"))
     );
     // Its segments have 2 s, its template expects 6.
-    assert_eq!((&probe["success"], &probe["failed"]), (&json!(true), &json!(["segment_duration"])), "{probe}");
+    assert_eq!(
+        (&probe["success"], &probe["failed"]),
+        (&json!(true), &json!(["segment_duration_off_target"])),
+        "{probe}"
+    );
 
     let other = json!({"status": "firing", "labels": {"alertname": "X", "channel": "CH_2"}, "annotations": {},
         "startsAt": EVENING, "endsAt": "0001-01-01T00:00:00Z", "fingerprint": "f0"});

@@ -1,7 +1,7 @@
 //! The real program in a process of its own, and a catalogue for it.
 
-use crate::harness::TEMPLATES;
-use crate::harness::origin::{Clock, Origin};
+use packager_testbed::harness::TEMPLATES;
+use packager_testbed::origin::{Clock, Origin};
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! What ffmpeg recorded, inspected here and read by ffprobe: both have to say the same.
 
-use packager_exporter::container::{Inspection, Inspector, Track};
-use packager_exporter::stream::Media;
+use packager_media::container::{Inspection, Inspector, Track};
+use packager_media::stream::Media;
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;

@@ -2,7 +2,6 @@
 
 use crate::discovery::discovering;
 use crate::exporter::{Exporter, Files, command, ended, live_origin};
-use crate::postgres::Postgres;
 use crate::prometheus::{Prometheus, free_port};
 use crate::silences::alertmanager;
 use async_compression::tokio::bufread::GzipDecoder;
@@ -10,6 +9,7 @@ use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Form, Router};
 use http::{HeaderMap, StatusCode};
+use packager_testbed::postgres::Postgres;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};

@@ -1,20 +1,20 @@
 //! Answers that would exhaust or hang a careless client, against the real program: its memory is that of nothing else.
 
 use crate::exporter::{Exporter, Files, failed, live_origin, value};
-use crate::static_files::StaticFiles;
+use packager_testbed::static_files::StaticFiles;
 use std::time::{Duration, Instant};
 
 /// The origin's fault, the check that fails, and words of its reason.
 const HOSTILE: [(&str, &str, &str); 9] = [
-    ("master_404", "manifest_available", "status 404"),
-    ("renditions_all_404", "rendition_available", "status 404"),
-    ("manifest_html", "manifest_available", "HTML"),
-    ("manifest_empty", "manifest_available", "empty"),
-    ("manifest_huge", "manifest_available", "8388608"),
-    ("gzip_bomb", "manifest_available", "8388608"),
-    ("redirect_loop", "manifest_available", "redirect"),
-    ("silent", "manifest_available", "no answer"),
-    ("lines_10m", "manifest_available", "8388608"),
+    ("master_404", "manifest_unavailable", "status 404"),
+    ("renditions_all_404", "rendition_unavailable", "status 404"),
+    ("manifest_html", "manifest_unavailable", "HTML"),
+    ("manifest_empty", "manifest_unavailable", "empty"),
+    ("manifest_huge", "manifest_unavailable", "8388608"),
+    ("gzip_bomb", "manifest_unavailable", "8388608"),
+    ("redirect_loop", "manifest_unavailable", "redirect"),
+    ("silent", "manifest_unavailable", "no answer"),
+    ("lines_10m", "manifest_unavailable", "8388608"),
 ];
 const SCRAPE_TIMEOUT: Duration = Duration::from_secs(5);
 const MOST_MEMORY: u64 = 100 << 20;
@@ -34,9 +34,9 @@ async fn hostile_answers_are_failed_checks_in_time_and_in_bounded_memory() {
 
 /// The file, the check that fails, and words of its reason.
 const HOSTILE_MPDS: [(&str, &str, &str); 3] = [
-    ("bomb", "mpd_syntax", "a document type declaration"),
-    ("deep", "mpd_syntax", "nest more than 48 deep"),
-    ("huge", "manifest_available", "8388608"),
+    ("bomb", "dash_syntax_error", "a document type declaration"),
+    ("deep", "dash_syntax_error", "nest more than 48 deep"),
+    ("huge", "manifest_unavailable", "8388608"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! No list reads a whole table: the plans of PostgreSQL, as it made them for the API's own statements.
 
 use crate::database::Stack;
-use crate::postgres::Postgres;
+use packager_testbed::postgres::Postgres;
 
 const CHANNELS: &str = "INSERT INTO channels (channel_code, channel_name, tier, is_4k, enabled, input_url, template_id)
   SELECT 'CH_' || n, 'Channel ' || n, n % 3 + 1, n % 100 = 0, n % 250 <> 0, 'http://a/' || n, n % 2 + 1

@@ -1,7 +1,7 @@
 //! Inspector LIVE's programs become channels: a TLS server in its place, the real program, a real PostgreSQL.
 
 use crate::exporter::{Exporter, Files, PATIENCE, command, ended};
-use crate::postgres::Postgres;
+use packager_testbed::postgres::Postgres;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls_pki_types::PrivateKeyDer;
 use serde_json::{Value, json};

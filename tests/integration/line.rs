@@ -1,11 +1,11 @@
 //! The straight line, request to report, against the live origin.
 
-use crate::harness::{Channel, Stage, TEMPLATES};
 use packager_exporter::checks::CheckResult;
 use packager_exporter::facts::SegmentFacts;
 use packager_exporter::probe::Refused;
 use packager_exporter::report::Report;
-use packager_exporter::stream::Rendition;
+use packager_media::stream::Rendition;
+use packager_testbed::harness::{Channel, Stage, TEMPLATES};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -111,7 +111,7 @@ async fn an_origin_that_says_nothing_is_a_failed_check_before_the_deadline() {
     let report = stage.ask("S", Duration::from_secs(2)).await.unwrap().report;
     assert!(began.elapsed() < Duration::from_secs(2), "took {:?}", began.elapsed());
     assert!(!report.success);
-    assert_eq!(failed(&report), ["manifest_available"]);
+    assert_eq!(failed(&report), ["manifest_unavailable"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -167,7 +167,8 @@ async fn credentials_go_to_the_channels_own_origin_and_to_no_host_that_its_playl
     let catalogue = format!(
         "channels:\n  - {{channel_code: A, input_url: '{master}', template: T2, request: {{bearer_token: SECRET, headers: {{x-key: K}}}}}}\n"
     );
-    let (prober, _files) = crate::harness::prober(&catalogue, TEMPLATES, "", packager_exporter::probe::Clock::System);
+    let (prober, _files) =
+        packager_testbed::harness::prober(&catalogue, TEMPLATES, "", packager_exporter::probe::Clock::System);
     let ask = packager_exporter::probe::Ask { target: "A".to_owned(), template: None, output: None };
     let report = prober.probe(ask, Duration::from_secs(10)).await.unwrap().report;
     assert_eq!(report.capture.outputs[0].manifest.problem(), None);
@@ -199,7 +200,7 @@ async fn a_blocking_reload_that_outlasts_the_probe_is_not_run() {
     let began = Instant::now();
     let report = stage.ask("LL1", Duration::from_secs(1)).await.unwrap().report;
     assert!(began.elapsed() < Duration::from_secs(1));
-    let reload = report.outcomes.iter().find(|o| o.check == "ll_hls_blocking_reload").unwrap();
+    let reload = report.outcomes.iter().find(|o| o.check == "ll_hls_blocking_reload_failed").unwrap();
     assert_eq!((reload.result, report.capture.deadline_exceeded), (CheckResult::NotRun, true));
     assert_eq!(failed(&report), [""; 0]);
 }

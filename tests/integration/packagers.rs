@@ -1,15 +1,15 @@
 //! Real packagers: each is clean while it runs; that ffmpeg stops and starts again is noticed.
 
 use crate::exporter::PATIENCE;
-use crate::ffmpeg::{Ffmpeg, Kind, MASTER, SEGMENT};
-use crate::ffmpeg_dash::{Feed, FfmpegDash, MPD, Names};
-use crate::nginx_rtmp::{self, NginxRtmp};
-use crate::shaka::{self, Encryption, Form, Shaka};
-use crate::static_files::StaticFiles;
 use crate::watch::{EVERY, HOLD, Watch, edge_age, failures, worst};
 use packager_exporter::finding::Severity;
 use packager_exporter::report::Report;
-use packager_exporter::units::Seconds;
+use packager_media::units::Seconds;
+use packager_testbed::ffmpeg::{Ffmpeg, Kind, MASTER, SEGMENT};
+use packager_testbed::ffmpeg_dash::{Feed, FfmpegDash, MPD, Names};
+use packager_testbed::nginx_rtmp::{self, NginxRtmp};
+use packager_testbed::shaka::{self, Encryption, Form, Shaka};
+use packager_testbed::static_files::StaticFiles;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -70,7 +70,7 @@ async fn nginx_rtmps_dash_is_clean_then_stale() {
     clean(&mut watch).await;
     packager.stop();
     // What it has of the segment it was writing, it publishes.
-    mpd_goes_stale(&mut watch, &["segment_duration"]).await;
+    mpd_goes_stale(&mut watch, &["segment_duration_off_target"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,7 +149,8 @@ async fn mpd_goes_stale(watch: &mut Watch, cut: &[&str]) {
 }
 
 /// What a packager that stopped leads to: an old MPD, and segments that are due by the clock and not there.
-const STOPPED: [&str; 4] = ["playlist_stale", "mpd_stale", "dash_live_edge", "segment_available"];
+const STOPPED: [&str; 4] =
+    ["hls_playlist_stale", "dash_mpd_stale", "dash_live_edge_unavailable", "segment_unavailable"];
 
 async fn shaka(form: Form, encryption: Encryption) {
     let folder = tempfile::tempdir().unwrap();
@@ -178,7 +179,7 @@ async fn life(kind: Kind) {
     ffmpeg.stop();
     goes_stale(&mut watch).await;
     ffmpeg.restart().unwrap();
-    restart_comes_once_and_goes(&mut watch, &["playlist_stale"]).await;
+    restart_comes_once_and_goes(&mut watch, &["hls_playlist_stale"]).await;
     for _ in 0..5 {
         watch.clean().await;
     }
@@ -198,8 +199,8 @@ async fn goes_stale(watch: &mut Watch) {
             targets if targets > 1.5 => Some(Severity::Major),
             _ => None,
         };
-        assert_eq!(worst(&report, "playlist_stale"), expected, "{age} s: {:?}", failures(&report));
-        assert!(failures(&report).iter().all(|f| f.starts_with("playlist_stale")), "{:?}", failures(&report));
+        assert_eq!(worst(&report, "hls_playlist_stale"), expected, "{age} s: {:?}", failures(&report));
+        assert!(failures(&report).iter().all(|f| f.starts_with("hls_playlist_stale")), "{:?}", failures(&report));
         assert_eq!(report.success, expected != Some(Severity::Critical));
         seen.push(expected);
     }
@@ -229,12 +230,12 @@ async fn restart_comes_once_and_goes(watch: &mut Watch, stopped: &[&str]) {
 
 /// Segments that were due by the clock between the runs stay events for the template's hold.
 fn was_missing(failure: &str, stopped: &[&str]) -> bool {
-    stopped.contains(&"segment_available") && failure.starts_with("segment_available")
+    stopped.contains(&"segment_unavailable") && failure.starts_with("segment_unavailable")
 }
 
 /// Besides the old manifest: ffmpeg empties the initialization segments at its start and fills them with its first
 /// segment. Whoever begins to watch meanwhile gets nothing.
 fn between_runs(failure: &str, stopped: &[&str]) -> bool {
-    let emptied = failure.starts_with("init_segment") && failure.contains("the body is empty");
+    let emptied = failure.starts_with("init_segment_invalid") && failure.contains("the body is empty");
     emptied || stopped.iter().any(|check| failure.starts_with(check))
 }

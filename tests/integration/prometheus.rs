@@ -1,7 +1,7 @@
 //! Debian's Prometheus with the scrape configuration that is shipped.
 
 use crate::exporter::{Exporter, Files, PATIENCE, command, follow, live_origin};
-use crate::harness::origin::Origin;
+use packager_testbed::origin::Origin;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufReader;
@@ -25,7 +25,8 @@ const CLEAN: [(&str, &str, &str); 8] = [
     ("CLEAN_TOKEN", "token/TV3/master.m3u8", "T2"),
 ];
 /// Code and fault; the first breaks playback.
-const FAULTY: [(&str, &str); 2] = [("FAULTY_CONTAINER", "container_invalid"), ("FAULTY_COUNTERS", "ts_continuity")];
+const FAULTY: [(&str, &str); 2] =
+    [("FAULTY_CONTAINER", "container_invalid"), ("FAULTY_COUNTERS", "ts_continuity_error")];
 
 pub fn shipped() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config"))
@@ -134,7 +135,7 @@ async fn verdicts(prometheus: &Prometheus) {
     let broken = prometheus.query("max_over_time(probe_success[5m]) == 0").await;
     assert_eq!(codes(broken), BTreeSet::from(["FAULTY_CONTAINER".to_owned()]));
     let failed = prometheus.query("packager_check_ok{channel=~\"FAULTY.*\"} == 0").await;
-    for (code, check) in [("FAULTY_CONTAINER", "container_valid"), ("FAULTY_COUNTERS", "ts_continuity")] {
+    for (code, check) in [("FAULTY_CONTAINER", "container_invalid"), ("FAULTY_COUNTERS", "ts_continuity_error")] {
         assert!(failed.iter().any(|s| s.labels["channel"] == code && s.labels["check"] == check), "{failed:#?}");
     }
 }

@@ -151,7 +151,7 @@ fn a_dead_channel_pages_within_a_minute_and_one_bad_scrape_does_not() {
 fn every_check_is_alerted_on_by_its_own_alert_or_by_its_severity() {
     let known: BTreeSet<String> = checks::list().iter().map(|listed| listed.meta.id.to_owned()).collect();
     // By a gauge instead of a verdict.
-    let mut own = BTreeSet::from(["rendition_available".to_owned()]);
+    let mut own = BTreeSet::from(["rendition_unavailable".to_owned()]);
     let (catch_all, others): (Vec<_>, Vec<_>) =
         alerts().into_iter().partition(|alert| CATCH_ALL.contains(&alert.name.as_str()));
     own.extend(others.iter().flat_map(|alert| named(&alert.expr, "check=")));
@@ -175,7 +175,7 @@ fn what_makes_a_playlist_invalid_is_what_the_guide_called_so() {
     for listed in checks::list() {
         let (id, group) = (listed.meta.id, listed.meta.group);
         let judged = matches!(group, Group::Ladder | Group::Timeline | Group::Hls | Group::Dash)
-            || ["manifest_available", "rendition_available", "live_ended"].contains(&id);
+            || ["manifest_unavailable", "rendition_unavailable", "live_ended"].contains(&id);
         assert_eq!(matches(id), judged, "rules/legacy_names.rules.yml: {id} of {group:?}");
     }
 }

@@ -2,7 +2,7 @@
 //! and a backup taken from a running exporter brings everything back.
 
 use crate::database::{Stack, channel};
-use crate::postgres::Postgres;
+use packager_testbed::postgres::Postgres;
 use serde_json::json;
 use sqlx::migrate::Migrator;
 

@@ -1,13 +1,13 @@
 //! One channel of a real packager, probed every two seconds.
 
 use crate::exporter::Files;
-use crate::ffmpeg::SEGMENT;
 use packager_exporter::checks::CheckResult;
 use packager_exporter::config::{Live, Source};
 use packager_exporter::finding::Severity;
 use packager_exporter::probe::{Ask, Clock, Prober};
 use packager_exporter::report::Report;
-use packager_exporter::units::{Seconds, Timestamp};
+use packager_media::units::{Seconds, Timestamp};
+use packager_testbed::ffmpeg::SEGMENT;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,11 +21,11 @@ DATED:
   hold: 10s
   ladder: {minimum_video: 3}
   checks:
-    program_date_time: {expected: true}
+    hls_program_date_time_wrong: {expected: true}
 UNDATED:
   extends: DATED
   checks:
-    program_date_time: {expected: false}
+    hls_program_date_time_wrong: {expected: false}
 SINGLE:
   extends: DATED
   ladder: {minimum_video: 1}
@@ -81,7 +81,7 @@ impl Watch {
 
     /// Findings of the last probe that aren't so: on a machine that is busy with other tests the packager itself may fall behind.
     pub fn untrue(&self, report: &Report) -> Vec<String> {
-        failures(report).into_iter().filter(|f| !(self.late && f.starts_with("playlist_stale"))).collect()
+        failures(report).into_iter().filter(|f| !(self.late && f.starts_with("hls_playlist_stale"))).collect()
     }
 
     pub async fn clean(&mut self) {

@@ -1,7 +1,7 @@
 //! The sections of channels.yml: a list or a map under `channels`, with `defaults` laid below each.
 
 use crate::document::{Fault, Key, Node, Spot, Value, suggestion};
-use crate::stream::Protocol;
+use packager_media::stream::Protocol;
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 use std::fmt;

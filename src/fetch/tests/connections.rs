@@ -3,7 +3,7 @@ use super::{LONG, SHORT, ask, client, exchange, get, within};
 use crate::config;
 use crate::facts::FailureKind;
 use crate::fetch::{Ask, Client};
-use crate::stream::ByteRange;
+use packager_media::stream::ByteRange;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::AsyncWriteExt;

@@ -3,7 +3,7 @@ use super::{ask, client, exchange};
 use crate::catalog::{Auth, RequestSettings};
 use crate::facts::FailureKind;
 use crate::fetch::Ask;
-use crate::stream::ByteRange;
+use packager_media::stream::ByteRange;
 
 #[tokio::test]
 async fn an_answer_becomes_facts() {

@@ -1,7 +1,7 @@
 //! How it stands with the sources that channels are synchronised from. A source is there from its first synchronisation on.
 
 use super::{Own, unix, whole};
-use crate::units::Timestamp;
+use packager_media::units::Timestamp;
 use prometheus::core::Collector;
 use prometheus::{Error, GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 

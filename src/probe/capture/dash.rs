@@ -2,15 +2,15 @@
 
 use super::{Capturer, PLAYLIST_PATIENCE, RENDITIONS_AT_ONCE, Variables, inconclusive, unasked, updates};
 use crate::catalog::Coverage;
-use crate::dash::timing::{self, Source};
-use crate::dash::{self, Descriptor, MAX_INDEX_BYTES, Mpd, Outline, Wanted};
 use crate::facts::{ClockFacts, DashFacts, Fetched, OutputFacts, RenditionFacts};
 use crate::fetch::Ask;
-use crate::finding::Defect;
 use crate::history::Known;
-use crate::stream::Protocol;
-use crate::units::{Seconds, Timestamp};
 use futures_util::stream::{self, StreamExt};
+use packager_media::dash::timing::{self, Source};
+use packager_media::dash::{self, Descriptor, MAX_INDEX_BYTES, Mpd, Outline, Wanted};
+use packager_media::defect::Defect;
+use packager_media::stream::Protocol;
+use packager_media::units::{Seconds, Timestamp};
 use std::pin::pin;
 use std::sync::Arc;
 use tokio::time::Instant;

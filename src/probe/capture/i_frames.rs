@@ -3,8 +3,8 @@
 use super::{Capturer, PLAYLIST_PATIENCE, Variables, inconclusive, media_playlist};
 use crate::facts::{Fetched, IFrameFacts};
 use crate::fetch::Ask;
-use crate::stream::{ByteRange, Rendition, Segment, Timeline};
 use futures_util::stream::{self, StreamExt};
+use packager_media::stream::{ByteRange, Rendition, Segment, Timeline};
 use tokio::time::Instant;
 
 /// Of one output, at the same time: trick play must not take the connections of what viewers watch.
@@ -13,7 +13,7 @@ const AT_ONCE: usize = 4;
 impl Capturer<'_> {
     /// None where the template doesn't want them judged.
     pub(super) async fn i_frames(&self, listed: Vec<Rendition>, variables: &Variables) -> Vec<IFrameFacts> {
-        if !self.template.checks.i_frame_playlists.enabled {
+        if !self.template.checks.hls_i_frame_playlist_broken.enabled {
             return Vec::new();
         }
         let asked = listed.into_iter().map(|rendition| self.i_frame_playlist(rendition, variables));

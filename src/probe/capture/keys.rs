@@ -1,11 +1,11 @@
 //! Keys: each asked for once in a probe, by whichever rendition needs it first, and remembered for `hold`.
 
 use super::{Capturer, PLAYLIST_PATIENCE, inconclusive};
-use crate::crypt::{Decryptor, Secret, Vector};
 use crate::facts::KeyFacts;
 use crate::fetch::Ask;
 use crate::history::Known;
-use crate::stream::{Key, Segment, Timeline};
+use packager_media::crypt::{Decryptor, Secret, Vector};
+use packager_media::stream::{Key, Segment, Timeline};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;

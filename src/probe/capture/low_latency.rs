@@ -6,13 +6,13 @@ use super::media::Inits;
 use super::reader::{Read, Reader};
 use super::{Capturer, PLAYLIST_PATIENCE, Variables, inconclusive, media_playlist};
 use crate::catalog::CoverageMode;
-use crate::checks::ll_hls_blocking_reload;
-use crate::container::Init;
+use crate::checks::hls::ll_hls_blocking_reload_failed;
 use crate::facts::{Decryption, DeltaFacts, HintFacts, LowLatencyFacts, PartFacts, ReloadFacts};
 use crate::fetch::Ask;
 use crate::history::Known;
-use crate::stream::{ByteRange, HintKind, Key, Part, PreloadHint, Timeline};
-use crate::units::Seconds;
+use packager_media::container::Init;
+use packager_media::stream::{ByteRange, HintKind, Key, Part, PreloadHint, Timeline};
+use packager_media::units::Seconds;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -116,7 +116,8 @@ impl Capturer<'_> {
 
     /// Until when to wait for the next part, and from when on its lateness is the server's fault.
     fn wait(&self, part_target: Seconds) -> Result<(Instant, Seconds), OutOfTime> {
-        let patience = ll_hls_blocking_reload::late_after(&self.template.checks.ll_hls_blocking_reload, part_target);
+        let patience =
+            ll_hls_blocking_reload_failed::late_after(&self.template.checks.ll_hls_blocking_reload_failed, part_target);
         let (now, deadline) = (Instant::now(), self.budget.segments());
         let part = Duration::try_from_secs_f64(part_target.0).map_err(|_| OutOfTime)?;
         if now + part >= deadline {

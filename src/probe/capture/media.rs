@@ -6,13 +6,13 @@ use super::reader::{Read, Reader};
 use super::shelf::Body;
 use super::{Capturer, PLAYLIST_PATIENCE, Variables, inconclusive, media_playlist};
 use crate::catalog::Coverage;
-use crate::checks::segment_download_time::SHORTEST_PLAY;
-use crate::container::Init;
+use crate::checks::delivery::segment_download_slow::SHORTEST_PLAY;
 use crate::facts::{Fetched, InitFacts, LowLatencyFacts, OldestFacts, PartFacts, RenditionFacts, SegmentFacts};
 use crate::fetch::Ask;
 use crate::history::Known;
-use crate::stream::{ByteRange, Map, Segment, Timeline};
-use crate::units::Seconds;
+use packager_media::container::Init;
+use packager_media::stream::{ByteRange, Map, Segment, Timeline};
+use packager_media::units::Seconds;
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -201,7 +201,7 @@ impl Capturer<'_> {
         Some(again.is_none_or(|timeline| timeline.segments.iter().any(|s| s.number == segment.number)))
     }
 
-    /// How long a download may take before its length is the stream's fault: what `segment_download_time` allows.
+    /// How long a download may take before its length is the stream's fault: what `segment_download_slow` allows.
     fn patience(&self, segment: &Segment) -> Seconds {
         Seconds(self.template.thresholds.max_download_time.min(segment.duration.0.max(SHORTEST_PLAY)))
     }

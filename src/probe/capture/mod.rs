@@ -20,10 +20,10 @@ use crate::config;
 use crate::facts::{Capture, Failure, FailureKind, Fetched, OutputFacts, RenditionFacts, Stages};
 use crate::fetch::{Ask, Client};
 use crate::history::{History, Keep, Key, Known};
-use crate::hls::{self, Playlist};
-use crate::stream::{Media, Protocol, Rendition, Timeline};
-use crate::units::{Seconds, Timestamp};
 use futures_util::stream::{self, StreamExt};
+use packager_media::hls::{self, Playlist};
+use packager_media::stream::{Media, Protocol, Rendition, Timeline};
+use packager_media::units::{Seconds, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,7 +96,7 @@ impl Capturer<'_> {
     /// Reads the top manifest and what it leads to; answers when the last playlist was there.
     async fn read(&self, facts: &mut OutputFacts, body: &[u8], asked_at: Timestamp, known: &Known) -> Option<Instant> {
         let base = facts.manifest.ok()?.final_url.clone();
-        if crate::dash::looks_like(body) {
+        if packager_media::dash::looks_like(body) {
             return self.dash(facts, body, asked_at, known).await;
         }
         let (playlist, defects) = hls::parse(body, &base);
@@ -212,7 +212,11 @@ fn too_little_time(had: Duration) -> Failure {
     Failure { kind: FailureKind::Deadline, message }
 }
 
-fn media_playlist(body: &[u8], base: &Url, variables: &Variables) -> (Option<Timeline>, Vec<crate::finding::Defect>) {
+fn media_playlist(
+    body: &[u8],
+    base: &Url,
+    variables: &Variables,
+) -> (Option<Timeline>, Vec<packager_media::defect::Defect>) {
     match hls::parse_rendition(body, base, variables) {
         (Playlist::Media(timeline), defects) => (Some(timeline), defects),
         (_, defects) => (None, defects),

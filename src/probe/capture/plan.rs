@@ -1,6 +1,6 @@
 use crate::catalog::{Coverage, CoverageMode};
 use crate::history::Known;
-use crate::stream::{Map, Segment, Timeline};
+use packager_media::stream::{Map, Segment, Timeline};
 
 /// Which of a rendition's listed segments this probe downloads.
 #[derive(Debug, PartialEq)]
@@ -50,8 +50,8 @@ mod tests {
     use super::*;
     use crate::facts::{Failure, FailureKind, Fetched, OutputFacts, SegmentFacts};
     use crate::history::{History, Keep, Key};
-    use crate::stream::Protocol;
-    use crate::units::{Seconds, Timestamp};
+    use packager_media::stream::Protocol;
+    use packager_media::units::{Seconds, Timestamp};
     use std::sync::Arc;
     use url::Url;
 

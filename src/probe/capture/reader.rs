@@ -1,9 +1,9 @@
 //! A body on its way to the inspector, decrypted where it is encrypted as a whole.
 
 use super::keys::Lock;
-use crate::container::{self, Clear, Container, Init, Inspection, Inspector};
-use crate::crypt::{Decryptor, Misfit};
 use crate::facts::Decryption;
+use packager_media::container::{self, Clear, Container, Init, Inspection, Inspector};
+use packager_media::crypt::{Decryptor, Misfit};
 
 pub(super) struct Reader {
     inspector: Inspector,
@@ -142,10 +142,10 @@ fn noise(opening: &[u8]) -> Misfit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypt::{Secret, Vector};
     use aes::Aes128;
     use cbc::cipher::block_padding::Pkcs7;
     use cbc::cipher::{BlockModeEncrypt, KeyIvInit};
+    use packager_media::crypt::{Secret, Vector};
 
     const KEY: [u8; 16] = [7; 16];
 

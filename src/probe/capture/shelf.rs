@@ -1,9 +1,9 @@
 //! What several outputs list is downloaded once in a probe: by whichever of them wants it first.
 
 use super::media::ReadInit;
-use crate::container::Inspection;
 use crate::facts::{Decryption, Fetched};
-use crate::stream::{ByteRange, Key, Map, Segment};
+use packager_media::container::Inspection;
+use packager_media::stream::{ByteRange, Key, Map, Segment};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};

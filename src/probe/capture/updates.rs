@@ -1,10 +1,10 @@
 //! Where an MPD's next state is, asked as a player would: its Location, and a patch of an earlier state.
 
 use super::{Capturer, PLAYLIST_PATIENCE, inconclusive};
-use crate::dash::{self, Mpd};
 use crate::facts::{Fetched, LocationFacts, PatchFacts, Patchable};
 use crate::history::Known;
-use crate::units::{Seconds, Timestamp};
+use packager_media::dash::{self, Mpd};
+use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
 use tokio::time::Instant;
 use url::Url;

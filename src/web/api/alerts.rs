@@ -7,10 +7,10 @@ use super::problem::Problem;
 use super::{Answer, Shared, json, listed};
 use crate::document::{self, Document};
 use crate::store::AlertFilter;
-use crate::units::Timestamp;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{RawQuery, State as Extract};
 use http::{HeaderMap, StatusCode};
+use packager_media::units::Timestamp;
 use serde::Deserialize;
 use std::time::Duration;
 

@@ -4,10 +4,10 @@ use super::Shared;
 use super::json;
 use super::openapi::schema;
 use crate::store::Health;
-use crate::units::Timestamp;
 use axum::extract::State as Extract;
 use axum::response::Response;
 use http::StatusCode;
+use packager_media::units::Timestamp;
 use serde_json::json as value;
 use std::sync::atomic::Ordering;
 

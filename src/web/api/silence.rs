@@ -2,7 +2,7 @@
 
 use crate::fetch::{bounded, service_client};
 use crate::store::{Silenced, Store};
-use crate::units::{Seconds, Timestamp};
+use packager_media::units::{Seconds, Timestamp};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

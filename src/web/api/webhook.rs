@@ -6,10 +6,10 @@ use super::openapi::{answers, schema};
 use super::problem::Problem;
 use super::{Answer, Shared, json};
 use crate::store::Notification;
-use crate::units::Timestamp;
 use axum::body::Body;
 use axum::extract::State as Extract;
 use http::{HeaderMap, StatusCode};
+use packager_media::units::Timestamp;
 use serde::Deserialize;
 use serde_json::json as value;
 

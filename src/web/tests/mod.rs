@@ -15,7 +15,7 @@ use crate::checks::{Ladder, Settings as Checks, Thresholds};
 use crate::facts::{Capture, Stages};
 use crate::probe::{Ask, Refused};
 use crate::report::Report;
-use crate::units::{Seconds, Timestamp};
+use packager_media::units::{Seconds, Timestamp};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;

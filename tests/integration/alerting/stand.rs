@@ -3,10 +3,10 @@
 use super::faster::{faster, rules};
 use super::receivers::{Received, mail_server, webhook};
 use crate::exporter::{Exporter, Files, command, follow};
-use crate::harness::origin::{Clock, Origin};
-use crate::postgres::Postgres;
 use crate::prometheus::{Prometheus, free_port, shipped};
 use crate::zabbix::Trapper;
+use packager_testbed::origin::{Clock, Origin};
+use packager_testbed::postgres::Postgres;
 use serde_json::Value;
 use std::io::BufReader;
 use std::path::Path;

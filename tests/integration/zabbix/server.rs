@@ -1,7 +1,7 @@
 //! Debian's Zabbix server and frontend on a database of this test's own, with the shipped template on a host.
 
-use crate::postgres::Postgres;
 use crate::prometheus::{free_port, shipped};
+use packager_testbed::postgres::Postgres;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

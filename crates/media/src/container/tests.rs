@@ -1,0 +1,49 @@
+mod beside;
+mod damage;
+mod mp4;
+mod other;
+mod protection;
+mod subtitles;
+mod surgery;
+mod ts;
+
+use super::*;
+use crate::defect::Position;
+
+/// Media of `tests/fixtures/container`, made by its `make.sh`.
+fn fixture(name: &str) -> Vec<u8> {
+    std::fs::read(format!("{}/tests/fixtures/container/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+fn inspect(bytes: &[u8]) -> Inspection {
+    inspect_with(None, bytes)
+}
+
+fn inspect_with(init: Option<&Init>, bytes: &[u8]) -> Inspection {
+    let mut inspector = Inspector::new(init);
+    inspector.push(bytes);
+    inspector.finish().0
+}
+
+fn init_of(name: &str) -> Init {
+    let mut inspector = Inspector::new(None);
+    inspector.push(&fixture(name));
+    inspector.finish().1.unwrap()
+}
+
+/// A track's start, presentation start, end in ticks, samples, key frames, begins with a key frame.
+fn summary(track: &Track) -> (i64, i64, i64, u64, u64, Option<bool>) {
+    let ticks = |time: Option<MediaTime>| time.unwrap().ticks;
+    let (start, presentation, end) = (ticks(track.start), ticks(track.presentation_start), ticks(track.end));
+    (start, presentation, end, track.samples, track.keyframes, track.starts_with_keyframe)
+}
+
+/// Kind, byte and message of each defect.
+fn defects(inspection: &Inspection) -> Vec<(DefectKind, u64, String)> {
+    let byte = |at| if let Position::Byte(at) = at { at } else { u64::MAX };
+    inspection.defects.iter().map(|d| (d.kind, byte(d.at), d.message.clone())).collect()
+}
+
+fn millis(seconds: Option<Seconds>) -> Option<i64> {
+    seconds.map(|s| (s.0 * 1000.0).round() as i64)
+}

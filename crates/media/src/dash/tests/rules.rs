@@ -1,0 +1,253 @@
+//! What is wrong is named with its line, and what can be read is read all the same.
+
+use super::super::{Pace, Segments};
+use super::*;
+use crate::defect::DefectKind;
+
+const NOW: &str = "2026-01-01T00:01:00Z";
+
+fn timeline(inside: &str) -> String {
+    live(&format!(
+        r#"<SegmentTemplate media="$Time$.m4s" timescale="1000"><SegmentTimeline>
+{inside}</SegmentTimeline></SegmentTemplate>"#
+    ))
+}
+
+/// Starts, in ticks, of what is listed; numbers of the runs; ticks between runs.
+fn runs(inside: &str) -> (Vec<u64>, Vec<u64>, Vec<i64>) {
+    let (mpd, _) = read(&timeline(inside));
+    let Segments::Listed(listing) = &mpd.periods[0].sets[0].representations[0].addressing.segments else { panic!() };
+    let Pace::Runs(runs) = &listing.pace else { panic!() };
+    let starts = outline(&mpd, at(NOW))[0].timeline.segments.iter().map(|s| s.number).collect();
+    (starts, runs.iter().map(|r| r.number).collect(), runs.iter().map(|r| r.apart).collect())
+}
+
+#[test]
+fn a_timeline_counts_repetitions_and_numbers() {
+    let (starts, numbers, apart) = runs(r#"<S t="1000" d="2000" r="2"/><S d="500"/><S n="9" d="500"/>"#);
+    assert_eq!(starts, [1000, 3000, 5000, 7000, 7500]);
+    assert_eq!((numbers, apart), (vec![1, 4, 9], vec![0, 0, 0]));
+}
+
+#[test]
+fn gaps_and_overlaps_are_kept_as_they_are() {
+    let (starts, _, apart) = runs(r#"<S t="0" d="2000"/><S t="3000" d="2000"/><S t="4500" d="2000"/>"#);
+    assert_eq!((starts, apart), (vec![0, 3000, 4500], vec![0, 1000, -500]));
+}
+
+#[test]
+fn a_negative_repetition_ends_at_the_next_s_or_now() {
+    let (starts, numbers, _) = runs(r#"<S t="50000" d="2000" r="-1"/><S t="54000" d="2000" r="-1"/>"#);
+    assert_eq!(starts, [50_000, 52_000, 54_000, 56_000, 58_000]);
+    assert_eq!(numbers, [1, 3]);
+}
+
+#[test]
+fn an_s_that_says_too_little_is_left_out_with_its_line() {
+    let (mpd, defects) = read(&timeline("<S t=\"0\" d=\"2000\"/>\n<S/>\n<S d=\"0\"/>\n<S d=\"x\"/><S d=\"1000\"/>"));
+    assert_eq!(lines(&defects), [5, 6, 7, 7]);
+    assert_eq!(outline(&mpd, at(NOW))[0].timeline.segments.len(), 2);
+}
+
+#[test]
+fn missing_and_malformed_attributes_are_named() {
+    let (_, defects) = read("<MPD type=\"dynamic\" minimumUpdatePeriod=\"2s\">\n<Period/></MPD>");
+    let messages: Vec<_> = defects.iter().map(|d| d.message.as_str()).collect();
+    let missing = |name: &str| format!("MPD@{name} is missing; a dynamic MPD must have it");
+    assert_eq!(messages[0], "MPD@minimumUpdatePeriod is `2s`: not a duration such as PT6.0S");
+    let expected = ["profiles", "minBufferTime", "availabilityStartTime", "publishTime"].map(missing);
+    assert_eq!(messages[1..], expected);
+}
+
+#[test]
+fn what_a_player_chooses_by_is_an_attribute_s_defect() {
+    let (_, defects) = read(
+        r#"<MPD profiles="p" minBufferTime="PT1S"><Period><AdaptationSet><Representation id="1"><BaseURL>a</BaseURL>
+</Representation></AdaptationSet></Period></MPD>"#,
+    );
+    let kinds: Vec<_> = defects.iter().map(|d| (d.kind, d.message.as_str())).collect();
+    let missing = ["bandwidth", "mimeType", "codecs"].map(|n| format!("Representation `1`: @{n} is missing"));
+    assert_eq!(kinds, missing.each_ref().map(|m| (DefectKind::Attribute, m.as_str())));
+}
+
+#[test]
+fn templates_that_name_nothing_are_defects() {
+    for (inside, message) in [
+        ("<SegmentTemplate duration=\"2\"/>", "SegmentTemplate@media is missing"),
+        ("<SegmentTemplate media=\"$Number$\"/>", "SegmentTemplate with neither @duration nor SegmentTimeline"),
+        (
+            "<SegmentTemplate media=\"a.m4s\" duration=\"2\"/>",
+            "SegmentTemplate@media must have one of $Number$ and $Time$ to tell segments apart",
+        ),
+        (
+            "<SegmentTemplate media=\"$Nr$\" duration=\"2\"/>",
+            "SegmentTemplate@media: `$Nr$` is no identifier that can be filled in",
+        ),
+        ("<SegmentList duration=\"2\"/>", "SegmentList without SegmentURL"),
+        (
+            "<SegmentList><SegmentTimeline><S d=\"2\" r=\"1\"/></SegmentTimeline><SegmentURL media=\"1\"/></SegmentList>",
+            "SegmentList with 1 SegmentURL for the 2 segments of its SegmentTimeline",
+        ),
+    ] {
+        let (_, defects) = read(&live(inside));
+        assert_eq!(defects.iter().map(|d| d.message.as_str()).collect::<Vec<_>>(), [message], "{inside}");
+    }
+}
+
+#[test]
+fn what_stands_further_out_is_inherited_attribute_by_attribute() {
+    let (mpd, defects) = read(
+        r#"<MPD type="dynamic" profiles="p" minBufferTime="PT2S" availabilityStartTime="2026-01-01T00:00:00Z"
+publishTime="2026-01-01T00:00:00Z" timeShiftBufferDepth="PT4S"><BaseURL>/a/</BaseURL><Period start="PT0S">
+<SegmentTemplate timescale="10" duration="20" startNumber="0"/><AdaptationSet mimeType="video/mp4" codecs="avc1"><BaseURL>b/</BaseURL>
+<SegmentTemplate initialization="i$Bandwidth$.mp4"/><Representation id="v" bandwidth="7"><BaseURL>c/</BaseURL>
+<SegmentTemplate media="$Number$.m4s"/></Representation></AdaptationSet></Period></MPD>"#,
+    );
+    assert_eq!(defects, []);
+    let [video] = &outline(&mpd, at("2026-01-01T00:00:10Z"))[..] else { panic!() };
+    assert_eq!(paths(video), ["/a/b/c/3.m4s", "/a/b/c/4.m4s"]);
+    assert_eq!(video.timeline.segments[0].map.as_ref().unwrap().uri.path(), "/a/b/c/i7.mp4");
+}
+
+#[test]
+fn a_remote_element_is_named_and_left_alone() {
+    let text = live(r#"<SegmentTemplate media="$Number$" duration="2"/>"#)
+        .replace("<Period ", r#"<Period xmlns:xlink="http://www.w3.org/1999/xlink" xlink:href="http://ads/p.xml" "#);
+    let (_, defects) = read(&text);
+    let message = "Period@xlink:href `http://ads/p.xml` is not followed: what it stands for isn't probed";
+    assert_eq!(defects.iter().map(|d| d.message.as_str()).collect::<Vec<_>>(), [message]);
+}
+
+#[test]
+fn a_period_to_come_is_no_ladder_yet() {
+    let (mpd, _) = read(&live(r#"<SegmentTemplate media="$Number$.m4s" duration="2"/>"#).replace(
+        "</MPD>",
+        r#"<Period start="PT90S"><AdaptationSet mimeType="video/mp4"><Representation id="v" bandwidth="9" codecs="avc1">
+<SegmentTemplate media="ad$Number$.m4s" duration="2"/></Representation></AdaptationSet></Period></MPD>"#,
+    ));
+    let last = |now| paths(&outline(&mpd, at(now))[0]).pop().unwrap();
+    assert_eq!(last("2026-01-01T00:01:00Z"), "ch1/30.m4s");
+    assert_eq!(last("2026-01-01T00:01:31Z"), "ch1/45.m4s", "the next Period has begun and has no segment yet");
+    assert_eq!(last("2026-01-01T00:01:32Z"), "ch1/ad1.m4s");
+}
+
+/// A set under these elements; what its segment's keys are.
+fn keys(inside: &str) -> (Vec<crate::stream::Key>, Vec<Defect>) {
+    let template = r#"<SegmentTemplate media="$Number$" duration="2"/>"#;
+    let (mpd, defects) = read(&live(template).replace("<Representation", &format!("{inside}<Representation")));
+    let outlines = outline(&mpd, at("2026-01-01T00:01:00Z"));
+    (outlines[0].timeline.segments[0].keys.to_vec(), defects)
+}
+
+const COMMON: &str = r#"<ContentProtection schemeIdUri="urn:mpeg:dash:mp4protection:2011" value="cbcs" cenc:default_KID="10000000-1000-1000-1000-100000000001" xmlns:cenc="urn:mpeg:cenc:2013"/>"#;
+
+/// A box of Widevine without data, of version 0.
+const PSSH: &str = "AAAAIHBzc2gAAAAA7e+LqXnWSs6jyCfc1R0h7QAAAAA=";
+
+fn system(id: &str, pssh: &str) -> String {
+    format!(r#"<ContentProtection schemeIdUri="urn:uuid:{id}"><pssh>{pssh}</pssh></ContentProtection>"#)
+}
+
+const WIDEVINE: &str = "EDEF8BA9-79D6-4ACE-A3C8-27DCD51D21ED";
+
+#[test]
+fn content_protection_becomes_a_key_for_the_scheme_and_one_for_each_system() {
+    let playready =
+        r#"<ContentProtection schemeIdUri="urn:uuid:9a04f079-9840-4286-ab92-e65be0885f95" value="MSPR 2.0"/>"#;
+    let (keys, defects) = keys(&format!("{COMMON}{}{playready}", system(WIDEVINE, PSSH)));
+    assert_eq!(defects, []);
+    let kid = crate::drm::Id::written("10000000-1000-1000-1000-100000000001");
+    assert!(keys.iter().all(|k| (k.method.as_str(), k.key_id) == ("cbcs", kid)), "{keys:?}");
+    let systems: Vec<_> = keys.iter().filter_map(|k| k.system()).collect();
+    assert_eq!((keys.len(), systems), (3, vec![crate::drm::System::Widevine, crate::drm::System::PlayReady]));
+    assert!(keys[1].uri.is_some() && keys[2].uri.is_none());
+    assert_eq!(self::keys("").0, []);
+}
+
+#[test]
+fn of_several_key_identifiers_none_is_the_one() {
+    let two = COMMON.replace("100000000001\"", "100000000001 10000000-1000-1000-1000-100000000002\"");
+    assert_eq!(keys(&two).0[0].key_id, None);
+}
+
+#[test]
+fn a_pssh_that_no_player_could_use_is_a_defect() {
+    let said = |inside: &str| keys(inside).1.first().map(|d| d.message.clone()).unwrap_or_default();
+    assert!(said(&system(WIDEVINE, "bm9ib3g=")).ends_with("is no `pssh` box in Base64"));
+    assert!(said(&system(WIDEVINE, "***")).ends_with("is no `pssh` box in Base64"));
+    let other = "9a04f079-9840-4286-ab92-e65be0885f95";
+    assert!(said(&system(other, PSSH)).ends_with("is a `pssh` of another DRM system"));
+    assert!(said(&system(WIDEVINE, &"A".repeat(70_000))).ends_with("is longer than 64 kB"));
+}
+
+#[test]
+fn a_presentation_that_begins_soon_has_its_rungs() {
+    let (mpd, _) = read(&live(
+        r#"<SegmentTemplate media="$Time$.m4s"><SegmentTimeline><S t="0" d="2" r="1"/></SegmentTimeline></SegmentTemplate>"#,
+    ));
+    let soon = outline(&mpd, at("2025-12-31T23:59:50Z"));
+    assert_eq!(paths(&soon[0]), ["ch1/0.m4s", "ch1/2.m4s"]);
+    assert!(!soon[0].timeline.ended);
+    assert!(outline(&mpd, at("2025-12-31T23:59:49Z")).is_empty());
+}
+
+#[test]
+fn ids_stand_once_in_a_period() {
+    let set = |id: &str, representation: &str| {
+        format!(
+            "<AdaptationSet id=\"{id}\" mimeType=\"video/mp4\"><Representation id=\"{representation}\" bandwidth=\"1\" codecs=\"avc1\">\
+             <SegmentTemplate media=\"$Number$\" duration=\"2\"/></Representation></AdaptationSet>"
+        )
+    };
+    let told = |sets: &[String], again: &str| {
+        let (before, after) = ("<Period id=\"a\" start=\"PT0S\">", "</Period>");
+        let periods = format!("{before}{}{after}<Period id=\"b\" start=\"PT9S\">{again}{after}", sets.concat());
+        let head = "<MPD type=\"dynamic\" profiles=\"p\" minBufferTime=\"PT2S\" availabilityStartTime=\"2026-01-01T00:00:00Z\"";
+        let (_, defects) = read(&format!("{head} publishTime=\"2026-01-01T00:00:00Z\">{periods}</MPD>"));
+        assert!(defects.iter().all(|d| d.kind == DefectKind::Groups), "{defects:?}");
+        defects.into_iter().map(|d| d.message).collect::<Vec<_>>()
+    };
+    let nothing: [&str; 0] = [];
+    assert_eq!(told(&[set("1", "a"), set("2", "b")], &set("1", "a")), nothing, "in another Period");
+    assert_eq!(told(&[set("1", "a"), set("1", "b")], ""), ["AdaptationSet@id `1` stands twice in its Period"]);
+    assert_eq!(told(&[set("1", "a"), set("2", "a")], ""), ["Representation@id `a` stands twice in its Period"]);
+}
+
+#[test]
+fn closed_captions_are_announced_by_accessibility() {
+    let announced = |scheme: &str| {
+        let descriptor = format!("<Accessibility schemeIdUri=\"{scheme}\" value=\"CC1=eng\"/>\n<Representation");
+        let text = timeline("<S t=\"50000\" d=\"2000\" r=\"4\"/>").replace("<Representation", &descriptor);
+        outline(&read(&text).0, at(NOW))[0].rendition.captions
+    };
+    assert_eq!(announced("urn:scte:dash:cc:cea-608:2015"), Some(true));
+    assert_eq!(announced("urn:scte:dash:cc:cea-708:2015"), Some(true));
+    assert_eq!(announced("urn:tva:metadata:cs:AudioPurposeCS:2007"), None);
+}
+
+/// Renditions that are left with this in the AdaptationSet, and the defects.
+fn with_property(scheme: &str, place: &str) -> (usize, Vec<Defect>) {
+    let property = format!("<EssentialProperty schemeIdUri=\"{scheme}\" value=\"1\"/>");
+    let text = timeline("<S t=\"50000\" d=\"2000\" r=\"4\"/>");
+    let (mpd, defects) = read(&text.replacen(place, &format!("{property}{place}"), 1));
+    (outline(&mpd, at(NOW)).len(), defects)
+}
+
+#[test]
+fn what_has_an_essential_property_that_nobody_knows_is_no_rung() {
+    for place in ["<Representation", "<SegmentTemplate"] {
+        let (left, defects) = with_property("urn:example:holograms", place);
+        assert_eq!((left, defects.len()), (0, 1), "{place}");
+        assert!(defects[0].message.starts_with("no video is left in this Period"), "{defects:?}");
+        assert_eq!(with_property("urn:mpeg:mpegB:cicp:TransferCharacteristics", place), (1, vec![]));
+    }
+    for scheme in ["http://dashif.org/guidelines/trickmode", "http://dashif.org/guidelines/thumbnail_tile"] {
+        assert_eq!(with_property(scheme, "<Representation").0, 0, "{scheme}");
+    }
+    let beside = timeline("<S t=\"50000\" d=\"2000\" r=\"4\"/>").replace(
+        "</Period>",
+        "<AdaptationSet mimeType=\"video/mp4\"><EssentialProperty schemeIdUri=\"urn:example:holograms\"/>\
+         <Representation id=\"h\" bandwidth=\"1\" codecs=\"avc1.64001f\"/></AdaptationSet></Period>",
+    );
+    assert_eq!(read(&beside).1, [], "other video is left");
+}

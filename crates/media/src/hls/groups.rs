@@ -1,0 +1,90 @@
+//! Groups of renditions: what the EXT-X-MEDIA tags of a playlist define and its variants refer to (RFC 8216bis 4.4.6.1.1).
+
+use super::attributes::List;
+use super::defects::{Defects, Shown};
+use crate::defect::DefectKind::{GroupHabit, Groups as Broken};
+use std::collections::{BTreeMap, BTreeSet};
+
+const GROUPS: &str = "RFC 8216bis 4.4.6.1.1";
+const REFERENCES: &str = "RFC 8216bis 4.4.6.2";
+const TYPES: [&str; 4] = ["AUDIO", "VIDEO", "SUBTITLES", "CLOSED-CAPTIONS"];
+
+type At = (u32, u32);
+
+/// Of one type and GROUP-ID.
+#[derive(Default)]
+struct Group<'a> {
+    at: At,
+    names: BTreeSet<&'a str>,
+    /// A NAME that stands twice.
+    twice: Option<(&'a str, At)>,
+    defaults: u32,
+    autoselected: bool,
+}
+
+#[derive(Default)]
+pub(super) struct Groups<'a> {
+    defined: BTreeMap<(&'a str, &'a str), Group<'a>>,
+    /// Where each group is first named by a variant.
+    named: BTreeMap<(&'static str, &'a str), At>,
+}
+
+impl<'a> Groups<'a> {
+    /// An EXT-X-MEDIA.
+    pub fn member(&mut self, list: &List<'a>, at: At) {
+        let (Some(kind), Some(id), Some(name)) = (list.get("TYPE"), list.quoted("GROUP-ID"), list.quoted("NAME"))
+        else {
+            return;
+        };
+        let group = self.defined.entry((kind, id)).or_insert_with(|| Group { at, ..Group::default() });
+        if !group.names.insert(name) {
+            group.twice.get_or_insert((name, at));
+        }
+        group.defaults += u32::from(list.get("DEFAULT") == Some("YES"));
+        group.autoselected |= list.get("AUTOSELECT") == Some("YES");
+    }
+
+    /// An EXT-X-STREAM-INF or EXT-X-I-FRAME-STREAM-INF.
+    pub fn references(&mut self, list: &List<'a>, at: At) {
+        for kind in TYPES {
+            if let Some(id) = list.quoted(kind).filter(|id| !id.is_empty()) {
+                self.named.entry((kind, id)).or_insert(at);
+            }
+        }
+    }
+
+    pub fn finish(&self, defects: &mut Defects) {
+        for (&(kind, id), at) in self.named.iter().filter(|(key, _)| !self.defined.contains_key(*key)) {
+            let what = format_args!("{kind} names group {}, which no EXT-X-MEDIA with TYPE={kind} defines", Shown(id));
+            defects.add_at(Broken, *at, REFERENCES, what);
+        }
+        for (&(kind, id), group) in &self.defined {
+            let of = format!("of {kind} group {}", Shown(id));
+            if let Some((name, at)) = group.twice {
+                let what = format_args!("NAME {} stands twice among the members {of}", Shown(name));
+                defects.add_at(Broken, at, GROUPS, what);
+            }
+            if group.defaults > 1 {
+                let what = format_args!("{} members {of} have DEFAULT=YES; one may", group.defaults);
+                defects.add_at(Broken, group.at, GROUPS, what);
+            }
+            if kind == "AUDIO" && group.defaults == 0 && !group.autoselected {
+                let what = format_args!("no member {of} has DEFAULT=YES or AUTOSELECT=YES: a player may choose none");
+                defects.add_at(GroupHabit, group.at, "RFC 8216bis 4.4.6.1", what);
+            }
+        }
+        self.members(defects);
+    }
+
+    /// Groups of one type have the same members: a player that goes from one to the other goes on with the same.
+    fn members(&self, defects: &mut Defects) {
+        let mut first: BTreeMap<&str, (&str, &BTreeSet<&str>)> = BTreeMap::new();
+        for (&(kind, id), group) in &self.defined {
+            let &mut (other, names) = first.entry(kind).or_insert((id, &group.names));
+            if *names != group.names {
+                let what = format_args!("{kind} groups {} and {} have other members", Shown(other), Shown(id));
+                defects.add_at(GroupHabit, group.at, GROUPS, what);
+            }
+        }
+    }
+}

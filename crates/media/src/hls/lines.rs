@@ -1,0 +1,92 @@
+//! Text → lines: blank, comment, tag or URI (RFC 8216bis 4.1).
+
+use crate::defect::Position;
+
+/// One line, without its terminator.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Line<'a> {
+    /// From 1.
+    pub number: u32,
+    raw: &'a str,
+    /// Bytes of whitespace before the content.
+    pub indent: usize,
+    pub content: Content<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Content<'a> {
+    /// Empty, or nothing but whitespace.
+    Blank,
+    Comment,
+    /// `#EXT…`. `name` is without the `#`; `rest` is all behind it, from its colon on.
+    Tag {
+        name: &'a str,
+        rest: &'a str,
+    },
+    Uri(&'a str),
+    TooLong,
+}
+
+/// The lines of `text`. A line ends at LF or CR LF; spaces and tabs around its content are left out.
+pub(super) fn of(text: &str) -> impl Iterator<Item = Line<'_>> {
+    text.split('\n').zip(1..).map(|(raw, number)| {
+        let raw = raw.strip_suffix('\r').unwrap_or(raw);
+        let content = raw.trim_ascii_start();
+        Line { number, raw, indent: raw.len() - content.len(), content: content_of(content.trim_ascii_end()) }
+    })
+}
+
+fn content_of(text: &str) -> Content<'_> {
+    if text.len() > super::MAX_LINE {
+        return Content::TooLong;
+    }
+    match text.strip_prefix('#') {
+        None if text.is_empty() => Content::Blank,
+        None => Content::Uri(text),
+        Some(tag) if tag.starts_with("EXT") => {
+            let end = tag.find([':', ' ', '\t']).unwrap_or(tag.len());
+            let (name, rest) = tag.split_at(end);
+            Content::Tag { name, rest }
+        }
+        Some(_) => Content::Comment,
+    }
+}
+
+impl<'a> Line<'a> {
+    /// Column (characters, from 1) of a byte offset.
+    pub fn position(&self, offset: usize) -> Position {
+        let before = self.raw.get(..offset).unwrap_or(self.raw).chars().count();
+        Position::Line { line: self.number, column: u32::try_from(before + 1).unwrap_or(u32::MAX) }
+    }
+
+    /// Line and column of its content.
+    pub fn start(&self) -> (u32, u32) {
+        match self.position(self.indent) {
+            Position::Line { line, column } => (line, column),
+            _ => (self.number, 1),
+        }
+    }
+
+    /// The line from its content on.
+    pub fn tag_text(&self) -> &'a str {
+        self.raw.get(self.indent..).unwrap_or(self.raw)
+    }
+
+    /// All of it, whitespace included.
+    pub fn raw(&self) -> &'a str {
+        self.raw
+    }
+
+    pub fn is_ascii(&self) -> bool {
+        self.raw.is_ascii()
+    }
+
+    pub fn raw_indices(&self) -> impl Iterator<Item = (usize, char)> {
+        self.raw.char_indices()
+    }
+
+    /// Byte offset in the line of a `part` that was cut out of it.
+    pub fn offset_of(&self, part: &'a str) -> usize {
+        (part.as_ptr() as usize).wrapping_sub(self.raw.as_ptr() as usize).min(self.raw.len())
+    }
+}

@@ -1,0 +1,217 @@
+//! Ad markers: date ranges with SCTE 35 attributes, and the cue tags that packagers write without a standard.
+//!
+//! The cue tags' forms are those that Elemental, Unified, Wowza and their kin write: a bare number, `8.3/30`, or
+//! attributes (`DURATION=30`, `ElapsedTime=8.3,Duration=30,SCTE35=/DA…`), in any case of letters.
+
+use super::attributes::List;
+use super::defects::{Defects, Shown};
+use super::lines::{Content, Line};
+use super::types;
+use crate::defect::DefectKind::AdMarker;
+use crate::splice::{self, Section};
+use crate::stream::ads::{AdRange, Marker, MarkerKind, Source};
+use crate::stream::date;
+use crate::units::Seconds;
+use std::collections::VecDeque;
+use std::fmt;
+
+/// Markers kept of one playlist: the newest.
+const MAX_MARKERS: usize = 4096;
+const MAX_ID: usize = 128;
+
+const CUE: &str = "EXT-X-CUE-OUT and kin as packagers write them; no clause of RFC 8216bis";
+const RANGE: &str = "RFC 8216bis 4.4.5.1; ANSI/SCTE 35";
+const SECTION: &str = "ANSI/SCTE 35, splice_info_section";
+
+#[derive(Debug, Default)]
+pub(super) struct Markers(VecDeque<Marker>);
+
+impl Markers {
+    /// A cue tag, if it is one. `count`: segments before it.
+    pub fn tag(&mut self, line: &Line<'_>, count: u64, defects: &mut Defects) {
+        let Content::Tag { name, rest } = line.content else { return };
+        let value = rest.strip_prefix(':').unwrap_or(rest).trim_ascii();
+        let mut cue = Cue { name, line, defects };
+        let kind = match name {
+            "EXT-X-CUE-OUT" => cue.out(value),
+            "EXT-X-CUE-OUT-CONT" => cue.goes_on(value),
+            "EXT-X-CUE-IN" => Some(MarkerKind::In),
+            "EXT-OATCLS-SCTE35" | "EXT-X-SPLICEPOINT-SCTE35" => cue.base64(value).map(splice),
+            "EXT-X-SCTE35" => cue.scte35(value),
+            "EXT-X-ASSET" => return cue.asset(value),
+            _ => return,
+        };
+        self.0.extend(kind.map(|kind| Marker { kind, number: count, line: line.number }));
+        self.trim();
+    }
+
+    /// EXT-X-DATERANGE, where it has an SCTE 35 attribute.
+    pub fn date_range<'a>(&mut self, list: &List<'a>, line: &Line<'a>, count: u64, defects: &mut Defects) {
+        let sections = ["SCTE35-OUT", "SCTE35-IN", "SCTE35-CMD"].map(|name| list.get(name));
+        let Some(id) = list.get("ID").filter(|_| sections.iter().any(Option::is_some)) else { return };
+        let mut cue = Cue { name: "EXT-X-DATERANGE", line, defects };
+        let [out, _, command] = sections.map(|text| text.and_then(|text| cue.hexadecimal(text)));
+        let opening = |section: &Option<Section>| section.as_ref().and_then(Section::opening).copied();
+        let date = |name| list.get(name).and_then(date::parse).map(|d| d.at);
+        let seconds = |name| list.get(name).and_then(types::float).map(Seconds);
+        let range = AdRange {
+            source: Source::DateRange,
+            id: id.chars().take(MAX_ID).collect(),
+            start: date("START-DATE"),
+            end: date("END-DATE"),
+            duration: seconds("DURATION"),
+            planned: seconds("PLANNED-DURATION"),
+            out: list.has("SCTE35-OUT") || opening(&command).is_some(),
+            returned: list.has("SCTE35-IN") || command.as_ref().is_some_and(returns_only),
+            end_on_next: list.has("END-ON-NEXT"),
+            coded: opening(&out).or(opening(&command)).and_then(|cue| cue.duration),
+            auto_return: None,
+            line: line.number,
+        };
+        self.0.push_back(Marker { kind: MarkerKind::Range(Box::new(range)), number: count, line: line.number });
+        self.trim();
+    }
+
+    fn trim(&mut self) {
+        let excess = self.0.len().saturating_sub(MAX_MARKERS);
+        self.0.drain(..excess);
+    }
+
+    pub fn finish(self, media_sequence: u64) -> Vec<Marker> {
+        let numbered = |marker: Marker| Marker { number: marker.number.saturating_add(media_sequence), ..marker };
+        self.0.into_iter().map(numbered).collect()
+    }
+}
+
+/// A section that ends one advertisement and begins the next leads out.
+fn returns_only(section: &Section) -> bool {
+    section.returns() && section.opening().is_none()
+}
+
+fn splice(section: Section) -> MarkerKind {
+    MarkerKind::Splice(Box::new(section))
+}
+
+/// One tag that is being read.
+struct Cue<'c, 'l, 'a> {
+    name: &'c str,
+    line: &'l Line<'a>,
+    defects: &'c mut Defects,
+}
+
+/// What a cue tag's value tells, in whichever form.
+#[derive(Debug, Default)]
+struct Told {
+    elapsed: Option<Seconds>,
+    announced: Option<Seconds>,
+    out: Option<String>,
+    back: bool,
+    section: Option<Section>,
+}
+
+impl Cue<'_, '_, '_> {
+    fn out(&mut self, value: &str) -> Option<MarkerKind> {
+        let told = self.told(value, false);
+        Some(MarkerKind::Out { announced: told.announced })
+    }
+
+    fn goes_on(&mut self, value: &str) -> Option<MarkerKind> {
+        let Told { elapsed, announced, .. } = self.told(value, true);
+        Some(MarkerKind::Continues { elapsed, announced })
+    }
+
+    /// `#EXT-X-SCTE35:CUE="/DA…",CUE-OUT=YES,DURATION=30`; without CUE-OUT and CUE-IN a bare section.
+    fn scte35(&mut self, value: &str) -> Option<MarkerKind> {
+        let told = self.told(value, false);
+        let (elapsed, announced) = (told.elapsed, told.announced);
+        match told.out.as_deref() {
+            Some("CONT") => Some(MarkerKind::Continues { elapsed, announced }),
+            Some("YES") => Some(MarkerKind::Out { announced }),
+            _ if told.back => Some(MarkerKind::In),
+            _ => told.section.map(splice),
+        }
+    }
+
+    /// `#EXT-X-ASSET:CAID=0x0000000020FB6501` beside EXT-X-CUE-OUT: which asset follows, in hexadecimal.
+    fn asset(&mut self, value: &str) {
+        let ids = value.split(',').filter_map(|part| part.trim_ascii().strip_prefix("CAID="));
+        for id in ids.map(|id| id.trim_matches('"')) {
+            let digits = id.strip_prefix("0x").or(id.strip_prefix("0X")).unwrap_or(id);
+            if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+                self.complain(CUE, format_args!("CAID is {}, which is no hexadecimal number", Shown(id)));
+            }
+        }
+    }
+
+    /// `continued`: a bare number is what has elapsed, not the whole.
+    fn told(&mut self, value: &str, continued: bool) -> Told {
+        let mut told = Told::default();
+        for part in value.split(',').map(str::trim_ascii).filter(|p| !p.is_empty()) {
+            match part.split_once('=') {
+                Some((key, text)) => self.attribute(&mut told, key.trim_ascii(), text.trim_ascii().trim_matches('"')),
+                None => self.bare(&mut told, part, continued),
+            }
+        }
+        // Some write 0 where they don't know it.
+        told.announced = told.announced.filter(|s| s.0 > 0.0);
+        told
+    }
+
+    fn attribute(&mut self, told: &mut Told, key: &str, text: &str) {
+        match key.to_ascii_uppercase().as_str() {
+            "DURATION" => told.announced = self.seconds(text),
+            "ELAPSEDTIME" | "ELAPSED" => told.elapsed = self.seconds(text),
+            "SCTE35" | "CUE" => told.section = self.base64(text),
+            "CUE-OUT" => told.out = Some(text.to_ascii_uppercase()),
+            "CUE-IN" => told.back = text.eq_ignore_ascii_case("YES"),
+            _ => {}
+        }
+    }
+
+    fn bare(&mut self, told: &mut Told, text: &str, continued: bool) {
+        match text.split_once('/') {
+            Some((elapsed, announced)) => {
+                (told.elapsed, told.announced) = (self.seconds(elapsed), self.seconds(announced));
+            }
+            None if continued => told.elapsed = self.seconds(text),
+            None => told.announced = self.seconds(text),
+        }
+    }
+
+    fn seconds(&mut self, text: &str) -> Option<Seconds> {
+        let seconds = types::float(text).map(Seconds);
+        if seconds.is_none() {
+            let what = format_args!("{} is no number of seconds such as 30 or 8.308", Shown(text));
+            self.complain(CUE, what);
+        }
+        seconds
+    }
+
+    fn base64(&mut self, text: &str) -> Option<Section> {
+        let text = text.trim_matches('"');
+        let Some(bytes) = splice::base64(text) else {
+            self.complain(SECTION, format_args!("{} is no base64", Shown(text)));
+            return None;
+        };
+        self.section(&bytes, SECTION)
+    }
+
+    /// `0x` and digits, as the lint has seen.
+    fn hexadecimal(&mut self, text: &str) -> Option<Section> {
+        let digits = text.get(2..).unwrap_or_default().as_bytes();
+        let nibble = |b: &u8| char::from(*b).to_digit(16).unwrap_or(0) as u8;
+        let pairs = digits.chunks(2).take(splice::MAX);
+        let bytes: Vec<u8> = pairs.map(|pair| pair.iter().fold(0, |byte, d| byte << 4 | nibble(d))).collect();
+        self.section(&bytes, RANGE)
+    }
+
+    fn section(&mut self, bytes: &[u8], reference: &'static str) -> Option<Section> {
+        let read = splice::parse(bytes);
+        read.map_err(|fault| self.complain(reference, format_args!("no readable splice_info_section: {fault}"))).ok()
+    }
+
+    fn complain(&mut self, reference: &'static str, what: fmt::Arguments<'_>) {
+        let (name, at) = (self.name, (self.line, self.line.indent));
+        self.defects.add(AdMarker, at, reference, format_args!("{name}: {what}"));
+    }
+}

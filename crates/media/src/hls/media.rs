@@ -1,0 +1,264 @@
+//! A media playlist's sound lines → [`Timeline`].
+
+use super::defects::{Defects, Shown};
+use super::lines::Line;
+use super::lint::{Sound, Statement};
+use super::m3u8::{self, Feed};
+use super::markers::Markers;
+use super::parts::{Parent, Parts};
+use super::protection::Protection;
+use super::uris;
+use super::values::Reading;
+use crate::defect::DefectKind::Syntax;
+use crate::stream::{ByteRange, Segment, Timeline};
+use crate::units::{BitsPerSecond, Seconds, Timestamp};
+use std::collections::VecDeque;
+use std::mem;
+use url::Url;
+
+/// Text kept in a timeline's segments: each holds its own copy of its key and map, so that one long URI in a
+/// hostile playlist would otherwise be kept a hundred thousand times.
+const MAX_TEXT: usize = 64 * 1024 * 1024;
+
+pub(super) struct Builder<'b> {
+    base: &'b Url,
+    /// Segments at the beginning that are counted only, since the newest matter.
+    surplus: usize,
+    header: Header,
+    next: Next,
+    protection: Protection,
+    parts: Parts,
+    /// The URI that the segment before is a range of, and where that range ends.
+    last_range: Option<(String, u64)>,
+    /// Segments so far.
+    count: u64,
+    discontinuities: u64,
+    /// EXT-X-BITRATE of the segments that follow.
+    bit_rate: Option<BitsPerSecond>,
+    segments: VecDeque<Segment>,
+    text: usize,
+    dropped: u64,
+    markers: Markers,
+}
+
+#[derive(Default)]
+struct Header {
+    feed: Feed,
+    has_target_duration: bool,
+    i_frames_only: bool,
+}
+
+/// What the lines since the last URI said of the next segment.
+#[derive(Default)]
+struct Next {
+    duration: Seconds,
+    range: Option<Range>,
+    discontinuities: u64,
+    program_date_time: Option<Timestamp>,
+    gap: bool,
+}
+
+struct Range {
+    length: u64,
+    offset: Option<u64>,
+    at: (u32, u32),
+}
+
+impl<'b> Builder<'b> {
+    pub fn new(base: &'b Url, surplus: usize) -> Self {
+        Self {
+            base,
+            surplus,
+            header: Header::default(),
+            next: Next::default(),
+            protection: Protection::default(),
+            parts: Parts::default(),
+            last_range: None,
+            count: 0,
+            discontinuities: 0,
+            bit_rate: None,
+            segments: VecDeque::new(),
+            text: 0,
+            dropped: 0,
+            markers: Markers::default(),
+        }
+    }
+
+    /// A cue tag of a packager's own, which the lint passes over.
+    pub fn cue(&mut self, line: &Line<'_>, defects: &mut Defects) {
+        self.markers.tag(line, self.count, defects);
+    }
+
+    pub fn take(&mut self, statement: Statement<'_, '_>, defects: &mut Defects) {
+        let line = statement.line;
+        match statement.content {
+            Sound::Uri(uri) => self.segment(uri, line, defects),
+            Sound::Tag(name, reading) => self.tag(name, reading, line, defects),
+        }
+    }
+
+    fn tag<'a>(&mut self, name: &str, reading: Reading<'a>, line: &Line<'a>, defects: &mut Defects) {
+        match (name, reading) {
+            ("EXTINF", Reading::Duration(duration)) => self.next.duration = duration,
+            ("EXT-X-BYTERANGE", Reading::Range(length, offset)) => {
+                self.next.range = Some(Range { length, offset, at: line.start() });
+            }
+            ("EXT-X-DISCONTINUITY", _) => self.next.discontinuities += 1,
+            ("EXT-X-PROGRAM-DATE-TIME", Reading::Date(at)) => self.next.program_date_time = Some(at),
+            ("EXT-X-BITRATE", Reading::Integer(kilobits)) => {
+                self.bit_rate = Some(BitsPerSecond(kilobits.saturating_mul(1000)));
+            }
+            ("EXT-X-GAP", _) => self.next.gap = true,
+            ("EXT-X-KEY", Reading::Attributes(list)) => self.protection.key(&list, self.base),
+            ("EXT-X-MAP", Reading::Attributes(list)) => self.protection.map(&list, self.base, line, defects),
+            ("EXT-X-PART", Reading::Attributes(list)) => {
+                self.parts.part(&list, self.parent(), (self.base, line), defects);
+            }
+            ("EXT-X-SKIP", Reading::Attributes(list)) => {
+                self.count = self.count.saturating_add(self.parts.skip(&list));
+            }
+            ("EXT-X-DATERANGE", Reading::Attributes(list)) => {
+                self.markers.date_range(&list, line, self.count, defects);
+            }
+            (_, Reading::Attributes(list)) => self.parts.take(name, &list, (self.base, line), defects),
+            (_, reading) => self.header.take(name, &reading),
+        }
+    }
+
+    fn parent(&self) -> Parent {
+        let discontinuity = self.next.discontinuities > 0;
+        Parent { place: self.count, program_date_time: self.next.program_date_time, discontinuity }
+    }
+
+    /// A segment that can't be kept still has its number.
+    fn segment<'a>(&mut self, uri: &'a str, line: &Line<'a>, defects: &mut Defects) {
+        let next = mem::take(&mut self.next);
+        let number = self.count;
+        self.count = self.count.saturating_add(1);
+        self.discontinuities = self.discontinuities.saturating_add(next.discontinuities);
+        let range = self.range(uri, next.range.as_ref(), defects);
+        if self.surplus > 0 {
+            self.surplus -= 1;
+            self.dropped += 1;
+            return;
+        }
+        let Some(read) = m3u8::segment(uri, range, next.discontinuities > 0) else { return };
+        let Some(url) = uris::resolve(self.base, uri, line, defects) else { return };
+        let byte_range = read.byte_range.and_then(|r| Some(ByteRange { offset: r.offset?, length: r.length }));
+        self.push(Segment {
+            number,
+            after: None,
+            discontinuity_sequence: self.discontinuities,
+            uri: url,
+            byte_range,
+            duration: next.duration,
+            bit_rate: self.bit_rate,
+            media_start: None,
+            discontinuity: read.discontinuity,
+            program_date_time: next.program_date_time,
+            gap: next.gap,
+            map: self.protection.in_force_map(),
+            key: self.protection.in_force_key(),
+            keys: self.protection.in_force(),
+            line: line.number,
+        });
+    }
+
+    /// Length and offset. One without an offset goes on where the range before it ended (RFC 8216bis 4.4.4.2).
+    fn range(&mut self, uri: &str, range: Option<&Range>, defects: &mut Defects) -> Option<(u64, u64)> {
+        let before = self.last_range.take();
+        let range = range?;
+        let continued = before.filter(|(of, _)| of == uri).map(|(_, end)| end);
+        let Some(offset) = range.offset.or(continued) else {
+            let what = format_args!("gives no offset, and the segment before is no range of {}", Shown(uri));
+            defects.add_at(Syntax, range.at, RANGE, format_args!("EXT-X-BYTERANGE {what}"));
+            return None;
+        };
+        let Some(end) = offset.checked_add(range.length) else {
+            let what = "EXT-X-BYTERANGE ends beyond 2^64-1, carried on from the segments before";
+            defects.add_at(Syntax, range.at, RANGE, format_args!("{what}"));
+            return None;
+        };
+        self.last_range = Some((uri.to_owned(), end));
+        Some((range.length, offset))
+    }
+
+    fn push(&mut self, segment: Segment) {
+        self.text += text_of(&segment);
+        self.segments.push_back(segment);
+        while self.text > MAX_TEXT && self.segments.len() > 1 {
+            let oldest = self.segments.pop_front();
+            self.text -= oldest.as_ref().map_or(0, text_of);
+            self.dropped += 1;
+        }
+    }
+
+    pub fn finish(self, defects: &mut Defects) -> Timeline {
+        if self.dropped > 0 {
+            let (dropped, kept) = (self.dropped, self.segments.len());
+            let what =
+                format_args!("too long to be kept whole: the oldest {dropped} segments were left out, {kept} stay");
+            defects.add_at(Syntax, (1, 1), "RFC 8216bis 4.1", what);
+        }
+        let i_frames_only = self.header.i_frames_only;
+        let mut timeline = Timeline { i_frames_only, ..self.header.timeline() };
+        timeline.segments = self.segments.into();
+        timeline.low_latency = self.parts.finish(timeline.media_sequence);
+        if timeline.is_low_latency() {
+            timeline.low_latency.map = self.protection.in_force_map();
+            timeline.low_latency.key = self.protection.in_force_key();
+        }
+        timeline.markers = self.markers.finish(timeline.media_sequence);
+        for segment in &mut timeline.segments {
+            segment.number = segment.number.saturating_add(timeline.media_sequence);
+            segment.after = segment.number.checked_sub(1);
+            let sequence = &mut segment.discontinuity_sequence;
+            *sequence = sequence.saturating_add(timeline.discontinuity_sequence);
+        }
+        timeline
+    }
+}
+
+const RANGE: &str = "RFC 8216bis 4.4.4.2";
+
+fn text_of(segment: &Segment) -> usize {
+    let map = segment.map.as_ref().map_or(0, |m| m.uri.as_str().len());
+    let key = segment.key.as_ref().map_or(0, |k| {
+        let parts = [Some(&k.method), k.uri.as_ref(), k.iv.as_ref(), k.key_format.as_ref()];
+        parts.into_iter().flatten().map(String::len).sum()
+    });
+    segment.uri.as_str().len() + map + key
+}
+
+impl Header {
+    fn take(&mut self, name: &str, reading: &Reading<'_>) {
+        match (name, reading) {
+            ("EXT-X-ENDLIST" | "EXT-X-INDEPENDENT-SEGMENTS", Reading::Nothing) => self.feed.tag(name),
+            ("EXT-X-I-FRAMES-ONLY", Reading::Nothing) => self.i_frames_only = true,
+            ("EXT-X-PLAYLIST-TYPE", Reading::Word(word)) => self.feed.value(name, word),
+            (
+                "EXT-X-VERSION" | "EXT-X-TARGETDURATION" | "EXT-X-MEDIA-SEQUENCE" | "EXT-X-DISCONTINUITY-SEQUENCE",
+                Reading::Integer(n),
+            ) => {
+                self.has_target_duration |= name == "EXT-X-TARGETDURATION";
+                self.feed.value(name, n);
+            }
+            _ => {}
+        }
+    }
+
+    fn timeline(&self) -> Timeline {
+        let read = self.feed.media().unwrap_or_default();
+        Timeline {
+            version: read.version.and_then(|v| u32::try_from(v).ok()),
+            media_sequence: read.media_sequence,
+            discontinuity_sequence: read.discontinuity_sequence,
+            // It says 0 where there is none.
+            target_duration: self.has_target_duration.then_some(Seconds(read.target_duration as f64)),
+            ended: read.end_list,
+            playlist_type: read.playlist_type.map(|t| t.to_string()),
+            independent_segments: read.independent_segments,
+            ..Timeline::default()
+        }
+    }
+}

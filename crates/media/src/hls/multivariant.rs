@@ -1,0 +1,289 @@
+//! A multivariant playlist's sound lines → [`Presentation`].
+
+use super::attributes::List;
+use super::defects::Defects;
+use super::groups::Groups;
+use super::lines::Line;
+use super::lint::{Sound, Statement};
+use super::m3u8;
+use super::uris;
+use super::values::Reading;
+use crate::defect::DefectKind::Syntax;
+use crate::stream::names;
+use crate::stream::{Media, Presentation, Rendition, Resolution};
+use crate::units::BitsPerSecond;
+use m3u8_rs::{AlternativeMediaType, VariantStream};
+use std::collections::HashMap;
+use url::Url;
+
+/// Declarations read of one playlist: many may name the same rendition.
+const MAX_DECLARATIONS: usize = 10 * super::MAX_RENDITIONS;
+
+pub(super) struct Builder<'a, 'b> {
+    base: &'b Url,
+    declarations: usize,
+    /// The variant whose URI is still to come, and its line.
+    waiting: Option<(List<'a>, u32)>,
+    drafts: Vec<Draft>,
+    by_uri: HashMap<Url, usize>,
+    i_frames: Vec<Rendition>,
+    groups: Groups<'a>,
+    /// How many were beyond the bound, and the line of the first.
+    surplus: Option<(u64, u32)>,
+}
+
+/// A rendition with what it will be named after.
+struct Draft {
+    rendition: Rendition,
+    label: String,
+}
+
+impl<'a, 'b> Builder<'a, 'b> {
+    pub fn new(base: &'b Url) -> Self {
+        Self {
+            base,
+            declarations: 0,
+            waiting: None,
+            drafts: Vec::new(),
+            by_uri: HashMap::new(),
+            i_frames: Vec::new(),
+            groups: Groups::default(),
+            surplus: None,
+        }
+    }
+
+    pub fn take(&mut self, statement: Statement<'_, 'a>, defects: &mut Defects) {
+        let line = statement.line;
+        match statement.content {
+            Sound::Tag("EXT-X-STREAM-INF", Reading::Attributes(list)) => {
+                self.without_uri();
+                self.groups.references(&list, line.start());
+                self.waiting = Some((list, line.number));
+            }
+            Sound::Tag("EXT-X-I-FRAME-STREAM-INF", Reading::Attributes(list)) => {
+                self.groups.references(&list, line.start());
+                self.i_frames(&list, line, defects);
+            }
+            Sound::Tag("EXT-X-MEDIA", Reading::Attributes(list)) => {
+                self.groups.member(&list, line.start());
+                self.alternative(&list, line, defects);
+            }
+            Sound::Tag(..) => {}
+            Sound::Uri(uri) => {
+                let Some((list, declared)) = self.waiting.take() else { return };
+                let url = uris::resolve(self.base, uri, line, defects);
+                self.variant(&list, uri, url, declared);
+            }
+        }
+    }
+
+    /// A variant that no URI followed is still a promise of the ladder.
+    fn without_uri(&mut self) {
+        if let Some((list, line)) = self.waiting.take() {
+            self.variant(&list, "", None, line);
+        }
+    }
+
+    fn variant(&mut self, list: &List<'_>, uri: &str, url: Option<Url>, line: u32) {
+        if !self.has_room(line) {
+            return;
+        }
+        let Some(read) = m3u8::variant(list, uri) else { return };
+        let label = list.quoted("NAME").unwrap_or_default().to_owned();
+        self.add(Draft { label, rendition: of_variant(read, list, url, line) });
+    }
+
+    /// One playlist is listed once, however many variants name it. Trick play isn't worth a defect for more than are read.
+    fn i_frames(&mut self, list: &List<'_>, line: &Line<'a>, defects: &mut Defects) {
+        let Some(uri) = list.quoted("URI").filter(|_| self.i_frames.len() < super::MAX_I_FRAMES) else { return };
+        let (Some(url), Some(read)) = (uris::resolve(self.base, uri, line, defects), m3u8::variant(list, uri)) else {
+            return;
+        };
+        if self.i_frames.iter().any(|known| known.uri.as_ref() == Some(&url)) {
+            return;
+        }
+        let rendition = Rendition { media: Media::Video, ..of_variant(read, list, Some(url), line.number) };
+        let name = format!("iframe-{}", names::base_name(&rendition, ""));
+        self.i_frames.push(Rendition { name, ..rendition });
+    }
+
+    /// Without a URI it is inside the variants' own segments, and CLOSED-CAPTIONS always are (RFC 8216bis 4.4.6.2.1).
+    fn alternative(&mut self, list: &List<'a>, line: &Line<'a>, defects: &mut Defects) {
+        let Some(uri) = list.quoted("URI").filter(|uri| !uri.is_empty()) else { return };
+        if !self.has_room(line.number) {
+            return;
+        }
+        let Some(read) = m3u8::alternative(list) else { return };
+        let media = match read.media_type {
+            AlternativeMediaType::Audio => Media::Audio,
+            AlternativeMediaType::Video => Media::Video,
+            AlternativeMediaType::Subtitles => Media::Text,
+            AlternativeMediaType::ClosedCaptions | AlternativeMediaType::Other(_) => return,
+        };
+        let name = list.quoted("NAME");
+        let rendition = Rendition {
+            uri: uris::resolve(self.base, uri, line, defects),
+            id: id_of(list.quoted("STABLE-RENDITION-ID").or(name)),
+            language: read.language.as_deref().map(bounded),
+            group: list.quoted("GROUP-ID").map(bounded),
+            channels: list.quoted("CHANNELS").map(bounded),
+            ..blank(media, line.number)
+        };
+        let label = read.language.as_deref().or(name).unwrap_or_default();
+        self.add(Draft { label: label.to_owned(), rendition });
+    }
+
+    /// One playlist is one rendition, however many groups and variants name it: the first, completed by the others.
+    fn add(&mut self, draft: Draft) {
+        let known = draft.rendition.uri.as_ref().and_then(|uri| self.by_uri.get(uri));
+        if let Some(first) = known.and_then(|index| self.drafts.get_mut(*index)) {
+            first.complete(draft.rendition);
+            return;
+        }
+        if self.drafts.len() >= super::MAX_RENDITIONS {
+            self.leave_out(draft.rendition.line.unwrap_or(1));
+            return;
+        }
+        if let Some(uri) = draft.rendition.uri.clone() {
+            self.by_uri.insert(uri, self.drafts.len());
+        }
+        self.drafts.push(draft);
+    }
+
+    fn has_room(&mut self, line: u32) -> bool {
+        self.declarations += 1;
+        let room = self.declarations <= MAX_DECLARATIONS;
+        if !room {
+            self.leave_out(line);
+        }
+        room
+    }
+
+    fn leave_out(&mut self, line: u32) {
+        let (count, _) = self.surplus.get_or_insert((0, line));
+        *count += 1;
+    }
+
+    pub fn finish(mut self, defects: &mut Defects) -> Presentation {
+        self.without_uri();
+        self.groups.finish(defects);
+        if let Some((count, line)) = self.surplus {
+            let limit = super::MAX_RENDITIONS;
+            let what = format_args!("{count} renditions from here on were left out; {limit} are read");
+            defects.add_at(Syntax, (line, 1), "RFC 8216bis 4.4.6", what);
+        }
+        let mut renditions: Vec<Rendition> = self.drafts.into_iter().map(Draft::named).collect();
+        names::make_unique(&mut renditions);
+        names::make_unique(&mut self.i_frames);
+        Presentation { renditions, i_frames: self.i_frames, ..Presentation::default() }
+    }
+}
+
+impl Draft {
+    fn named(self) -> Rendition {
+        let name = names::base_name(&self.rendition, &self.label);
+        Rendition { name, ..self.rendition }
+    }
+
+    /// An audio playlist is often declared twice: as a rendition with its language, as a variant with its bit rate.
+    fn complete(&mut self, other: Rendition) {
+        let first = &mut self.rendition;
+        first.bandwidth = first.bandwidth.or(other.bandwidth);
+        first.average_bandwidth = first.average_bandwidth.or(other.average_bandwidth);
+        if first.codecs.is_empty() {
+            first.codecs = other.codecs;
+        }
+        first.resolution = first.resolution.or(other.resolution);
+        first.frame_rate = first.frame_rate.or(other.frame_rate);
+        first.captions = first.captions.or(other.captions);
+        first.language = first.language.take().or(other.language);
+    }
+}
+
+fn blank(media: Media, line: u32) -> Rendition {
+    Rendition {
+        name: String::new(),
+        media,
+        uri: None,
+        id: None,
+        bandwidth: None,
+        average_bandwidth: None,
+        codecs: Vec::new(),
+        resolution: None,
+        frame_rate: None,
+        language: None,
+        group: None,
+        video_range: None,
+        captions: None,
+        supplemental: Vec::new(),
+        channels: None,
+        line: Some(line),
+    }
+}
+
+fn of_variant(read: VariantStream, list: &List<'_>, uri: Option<Url>, line: u32) -> Rendition {
+    let supplemental = codecs(list.quoted("SUPPLEMENTAL-CODECS").unwrap_or_default());
+    let codecs = codecs(read.codecs.as_deref().unwrap_or_default());
+    let resolution = read
+        .resolution
+        .and_then(|r| Some(Resolution { width: u32::try_from(r.width).ok()?, height: u32::try_from(r.height).ok()? }));
+    let media = media_of(&codecs, resolution);
+    Rendition {
+        uri,
+        codecs,
+        id: id_of(list.quoted("STABLE-VARIANT-ID").or(list.quoted("NAME"))),
+        bandwidth: list.get("BANDWIDTH").map(|_| BitsPerSecond(read.bandwidth)),
+        average_bandwidth: read.average_bandwidth.map(BitsPerSecond),
+        resolution,
+        frame_rate: read.frame_rate,
+        group: read.audio.as_deref().map(bounded),
+        video_range: list.get("VIDEO-RANGE").map(str::to_owned),
+        captions: captions(list),
+        supplemental,
+        ..blank(media, line)
+    }
+}
+
+/// CLOSED-CAPTIONS: a quoted group, or NONE (RFC 8216bis 4.4.6.2).
+fn captions(list: &List<'_>) -> Option<bool> {
+    match list.quoted("CLOSED-CAPTIONS") {
+        Some(_) => Some(true),
+        None => list.get("CLOSED-CAPTIONS").filter(|said| *said == "NONE").map(|_| false),
+    }
+}
+
+/// A variant is audio where all its codecs are and it has no picture size; text beside audio doesn't change that.
+fn media_of(codecs: &[String], resolution: Option<Resolution>) -> Media {
+    let audio = codecs.iter().filter(|c| is_audio(c)).count();
+    let text = codecs.iter().filter(|c| ["stpp", "wvtt"].contains(&sample_entry(c).as_str())).count();
+    if resolution.is_some() || codecs.is_empty() || audio + text < codecs.len() {
+        return Media::Video;
+    }
+    if audio > 0 { Media::Audio } else { Media::Text }
+}
+
+/// Sample entries of audio (MP4 Registration Authority), lower case.
+fn is_audio(codec: &str) -> bool {
+    const AUDIO: [&str; 24] = [
+        "mp4a", "ac-3", "ec-3", "ac-4", "opus", "flac", "alac", "mp3", "vorbis", "dtsc", "dtse", "dtsh", "dtsl",
+        "dtsx", "dtsy", "mha1", "mha2", "mhm1", "mhm2", "iamf", "apac", "ipcm", "fpcm", "usac",
+    ];
+    AUDIO.contains(&sample_entry(codec).as_str())
+}
+
+fn sample_entry(codec: &str) -> String {
+    codec.split('.').next().unwrap_or_default().to_ascii_lowercase()
+}
+
+/// At most 16: a real variant has two to four.
+fn codecs(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|c| !c.is_empty()).take(16).map(bounded).collect()
+}
+
+fn id_of(text: Option<&str>) -> Option<String> {
+    text.map(names::clean).filter(|id| !id.is_empty())
+}
+
+fn bounded(text: &str) -> String {
+    text.chars().take(128).collect()
+}

@@ -1,0 +1,148 @@
+//! The tags of low latency and of delivery directives → [`LowLatency`].
+//!
+//! `m3u8-rs` 6.0.1 knows none of them.
+
+use super::attributes::List;
+use super::defects::{Defects, Shown};
+use super::lines::Line;
+use super::types;
+use super::uris;
+use crate::defect::DefectKind::Syntax;
+use crate::stream::{ByteRange, HintKind, LowLatency, Part, PreloadHint, RenditionReport, ServerControl};
+use crate::units::{Seconds, Timestamp};
+use std::collections::VecDeque;
+use url::Url;
+
+/// Parts kept: the newest. Ten of them a second are as many as any packager makes, and a playlist drops them after
+/// three target durations (RFC 8216bis 6.2.2).
+pub const MAX_PARTS: usize = 1_000;
+/// Hints kept: the first. A playlist should have one of each TYPE (6.2.6).
+const MAX_HINTS: usize = 16;
+
+#[derive(Default)]
+pub(super) struct Parts {
+    read: LowLatency,
+    parts: VecDeque<Part>,
+    /// The segment that the last part belongs to, how many parts of it there were, and where its byte range ended.
+    open: Option<(u64, u64)>,
+    range_end: Option<(String, u64)>,
+}
+
+/// Where a part stands: what the lines before it said of its segment.
+pub(super) struct Parent {
+    /// How many segments stand before it.
+    pub place: u64,
+    pub program_date_time: Option<Timestamp>,
+    pub discontinuity: bool,
+}
+
+impl Parts {
+    pub fn take<'a>(&mut self, name: &str, list: &List<'a>, at: (&Url, &Line<'a>), defects: &mut Defects) {
+        let seconds = |name| list.get(name).and_then(types::float).map(Seconds);
+        match name {
+            "EXT-X-PART-INF" => self.read.part_target = seconds("PART-TARGET"),
+            "EXT-X-SERVER-CONTROL" => {
+                self.read.control = Some(ServerControl {
+                    can_block_reload: yes(list, "CAN-BLOCK-RELOAD"),
+                    can_skip_until: seconds("CAN-SKIP-UNTIL"),
+                    can_skip_dateranges: yes(list, "CAN-SKIP-DATERANGES"),
+                    hold_back: seconds("HOLD-BACK"),
+                    part_hold_back: seconds("PART-HOLD-BACK"),
+                });
+            }
+            "EXT-X-PRELOAD-HINT" if self.read.hints.len() < MAX_HINTS => {
+                self.read.hints.extend(hint(list, at, defects));
+            }
+            "EXT-X-RENDITION-REPORT" if self.read.reports.len() < super::MAX_RENDITIONS => {
+                let (base, line) = at;
+                self.read.reports.push(RenditionReport {
+                    uri: list.get("URI").and_then(|uri| uris::resolve(base, uri, line, defects)),
+                    last_segment: integer(list, "LAST-MSN"),
+                    last_part: integer(list, "LAST-PART"),
+                    line: line.number,
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// EXT-X-SKIP: how many segments it stands for.
+    pub fn skip(&mut self, list: &List<'_>) -> u64 {
+        let skipped = integer(list, "SKIPPED-SEGMENTS");
+        self.read.skipped = skipped;
+        skipped.unwrap_or(0)
+    }
+
+    /// A part that can't be kept still has its index.
+    pub fn part<'a>(&mut self, list: &List<'a>, parent: Parent, at: (&Url, &Line<'a>), defects: &mut Defects) {
+        let index = match self.open {
+            Some((place, count)) if place == parent.place => count,
+            _ => {
+                self.range_end = None;
+                0
+            }
+        };
+        self.open = Some((parent.place, index.saturating_add(1)));
+        let (base, line) = at;
+        let byte_range = self.range(list, line, defects);
+        let (Some(duration), Some(uri)) = (list.get("DURATION").and_then(types::float), list.get("URI")) else {
+            return;
+        };
+        let Some(uri) = uris::resolve(base, uri, line, defects) else { return };
+        self.parts.push_back(Part {
+            segment: parent.place,
+            index,
+            uri,
+            byte_range,
+            duration: Seconds(duration),
+            independent: yes(list, "INDEPENDENT"),
+            gap: yes(list, "GAP"),
+            program_date_time: parent.program_date_time.filter(|_| index == 0),
+            discontinuity: parent.discontinuity && index == 0,
+            line: line.number,
+        });
+        if self.parts.len() > MAX_PARTS {
+            self.parts.pop_front();
+        }
+    }
+
+    /// One without an offset goes on where the part before it, of the same segment, ended (4.4.4.9).
+    fn range<'a>(&mut self, list: &List<'a>, line: &Line<'a>, defects: &mut Defects) -> Option<ByteRange> {
+        let before = self.range_end.take();
+        let (length, offset) = list.get("BYTERANGE").and_then(types::range)?;
+        let uri = list.get("URI")?;
+        let offset = offset.or_else(|| before.filter(|(of, _)| of == uri).map(|(_, end)| end)).unwrap_or_else(|| {
+            let what = format_args!("BYTERANGE gives no offset, and the part before is no range of {}", Shown(uri));
+            defects.add_at(Syntax, line.start(), "RFC 8216bis 4.4.4.9", what);
+            0
+        });
+        let end = offset.checked_add(length)?;
+        self.range_end = Some((uri.to_owned(), end));
+        Some(ByteRange { offset, length })
+    }
+
+    /// `first` is the number of the playlist's first segment.
+    pub fn finish(self, first: u64) -> LowLatency {
+        let mut read = self.read;
+        read.parts = self.parts.into();
+        for part in &mut read.parts {
+            part.segment = part.segment.saturating_add(first);
+        }
+        read
+    }
+}
+
+fn hint<'a>(list: &List<'a>, (base, line): (&Url, &Line<'a>), defects: &mut Defects) -> Option<PreloadHint> {
+    let kind = if list.get("TYPE")? == "MAP" { HintKind::Map } else { HintKind::Part };
+    let uri = uris::resolve(base, list.get("URI")?, line, defects)?;
+    let start = integer(list, "BYTERANGE-START");
+    Some(PreloadHint { kind, uri, start, length: integer(list, "BYTERANGE-LENGTH"), line: line.number })
+}
+
+fn yes(list: &List<'_>, name: &str) -> bool {
+    list.get(name) == Some("YES")
+}
+
+fn integer(list: &List<'_>, name: &str) -> Option<u64> {
+    list.get(name).and_then(types::integer)
+}

@@ -1,0 +1,211 @@
+//! Date ranges: what EXT-X-DATERANGE tags say together (RFC 8216bis 4.4.5.1; interstitials: Appendix D; preload: F).
+
+use super::attributes::{List, Pair};
+use super::defects::{Defects, Shown};
+use super::tags::{Attribute, INTERSTITIAL, PRELOAD};
+use super::types::{float, is_hexadecimal};
+use super::values::Report;
+use crate::defect::DefectKind::Metadata;
+use crate::stream::date;
+use crate::units::{Seconds, Timestamp};
+use std::collections::BTreeMap;
+use std::fmt;
+use url::Url;
+
+const REFERENCE: &str = "RFC 8216bis 4.4.5.1";
+const INTERSTITIALS: &str = "RFC 8216bis Appendix D.2";
+const PRELOADS: &str = "RFC 8216bis Appendix F";
+/// Dates and durations are written in milliseconds: half of one each is lost to rounding.
+const ROUNDING: f64 = 0.002;
+
+/// Of one ID: what all its tags say.
+struct Range<'a> {
+    attributes: BTreeMap<&'a str, &'a str>,
+    /// Its last tag.
+    at: (u32, u32),
+    /// The line of its first.
+    first: u32,
+}
+
+#[derive(Default)]
+pub(super) struct Ranges<'a> {
+    by_id: BTreeMap<&'a str, Range<'a>>,
+    first: Option<(u32, u32)>,
+}
+
+impl<'a> Ranges<'a> {
+    pub fn take(&mut self, list: &List<'a>, report: &mut Report<'_, '_, 'a>) {
+        let at = report.line.start();
+        self.first.get_or_insert(at);
+        list.0.iter().for_each(|pair| extension(pair, report));
+        let Some(id) = list.get("ID") else { return };
+        let new = || Range { attributes: BTreeMap::new(), at, first: at.0 };
+        let range = self.by_id.entry(id).or_insert_with(new);
+        range.at = at;
+        for pair in list.0.iter().filter(|p| p.sound && p.name != "ID") {
+            let before = *range.attributes.entry(pair.name).or_insert(pair.value);
+            if !same(before, pair.value) {
+                let first = range.first;
+                let what = "the same attribute must have the same value";
+                let of = format_args!("{} of date range {} is {}", pair.name, Shown(id), Shown(pair.value));
+                report.attribute(pair.name, format_args!("{of} and {} from line {first} on; {what}", Shown(before)));
+            }
+        }
+        if !range.attributes.contains_key("START-DATE") && !list.has("START-DATE") {
+            let line = report.line.tag_text();
+            let what = "which the first tag with its ID must have";
+            report.attribute(line, format_args!("EXT-X-DATERANGE has no START-DATE, {what}"));
+        }
+        if let Some(known) = of_class(range.attributes.get("CLASS").copied()) {
+            list.0.iter().for_each(|pair| of_kind(pair, known, report));
+        }
+    }
+
+    /// `dated`: the playlist has EXT-X-PROGRAM-DATE-TIME.
+    pub fn finish(self, dated: bool, defects: &mut Defects) {
+        if let Some(at) = self.first.filter(|_| !dated) {
+            let what = "a playlist with EXT-X-DATERANGE must have EXT-X-PROGRAM-DATE-TIME, and this has none";
+            defects.add_at(Metadata, at, REFERENCE, format_args!("{what}"));
+        }
+        for (id, range) in &self.by_id {
+            range.judge(id, defects);
+        }
+        self.overlaps(defects);
+    }
+
+    /// Ranges of a class of which one ends where the next begins must not overlap.
+    fn overlaps(&self, defects: &mut Defects) {
+        let mut classes: BTreeMap<&str, Vec<(Timestamp, &str, &Range<'a>)>> = BTreeMap::new();
+        for (id, range) in &self.by_id {
+            if let (Some(class), Some(start)) = (range.text("CLASS"), range.date("START-DATE")) {
+                classes.entry(class).or_default().push((start, id, range));
+            }
+        }
+        for (class, mut ranges) in classes {
+            if !ranges.iter().any(|(.., range)| range.has("END-ON-NEXT")) {
+                continue;
+            }
+            ranges.sort_by_key(|(start, ..)| *start);
+            for two in ranges.windows(2) {
+                let [(_, id, range), (next, other, after)] = two else { continue };
+                if range.end().is_some_and(|end| Seconds::between(*next, end).0 > ROUNDING) {
+                    let what = format_args!("date ranges {} and {} of CLASS {}", Shown(id), Shown(other), Shown(class));
+                    let why = "overlap, which they must not where one has END-ON-NEXT";
+                    defects.add_at(Metadata, after.at, REFERENCE, format_args!("{what} {why}"));
+                }
+            }
+        }
+    }
+}
+
+impl<'a> Range<'a> {
+    fn text(&self, name: &str) -> Option<&'a str> {
+        self.attributes.get(name).copied()
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.attributes.contains_key(name)
+    }
+
+    fn date(&self, name: &str) -> Option<Timestamp> {
+        date::parse(self.text(name)?).map(|date| date.at)
+    }
+
+    fn seconds(&self, name: &str) -> Option<Seconds> {
+        float(self.text(name)?).map(Seconds)
+    }
+
+    fn end(&self) -> Option<Timestamp> {
+        self.date("END-DATE").or_else(|| Some(self.seconds("DURATION")?.after(self.date("START-DATE")?)))
+    }
+
+    fn judge(&self, id: &str, defects: &mut Defects) {
+        let mut say = |reference, what: fmt::Arguments<'_>| {
+            defects.add_at(Metadata, self.at, reference, format_args!("date range {} {what}", Shown(id)));
+        };
+        let cue = |word: &str| self.text("CUE").is_some_and(|cue| cue.split(',').any(|w| w == word));
+        if cue("PRE") && cue("POST") {
+            say(REFERENCE, format_args!("has PRE and POST in its CUE; it must not have both"));
+        }
+        if self.has("END-ON-NEXT") {
+            if !self.has("CLASS") {
+                say(REFERENCE, format_args!("has END-ON-NEXT without CLASS, which is required then"));
+            }
+            if self.has("DURATION") || self.has("END-DATE") {
+                say(REFERENCE, format_args!("has DURATION or END-DATE beside END-ON-NEXT, which forbids them"));
+            }
+        }
+        if let (Some(start), Some(end)) = (self.date("START-DATE"), self.date("END-DATE")) {
+            let lasts = Seconds::between(start, end).0;
+            let said = self.seconds("DURATION").map(|d| d.0).filter(|said| (said - lasts).abs() > ROUNDING);
+            if lasts < 0.0 {
+                say(REFERENCE, format_args!("ends before it begins"));
+            } else if let Some(said) = said {
+                say(REFERENCE, format_args!("lasts {lasts} s by its dates and {said} s by its DURATION"));
+            }
+        }
+        match self.text("CLASS") {
+            Some("com.apple.hls.interstitial") => self.interstitial(&mut say),
+            Some("com.apple.hls.preload") => self.preload(&mut say),
+            _ => {}
+        }
+    }
+
+    fn interstitial(&self, say: &mut impl FnMut(&'static str, fmt::Arguments<'_>)) {
+        let assets = ["X-ASSET-URI", "X-ASSET-LIST"].into_iter().filter(|name| self.has(name)).count();
+        if assets != 1 {
+            let count = if assets == 2 { "both" } else { "neither" };
+            say(INTERSTITIALS, format_args!("must have either X-ASSET-URI or X-ASSET-LIST; it has {count}"));
+        }
+        if self.text("X-ASSET-URI").is_some_and(|uri| Url::parse(uri).is_err()) {
+            say(INTERSTITIALS, format_args!("has a relative X-ASSET-URI; it must be absolute"));
+        }
+    }
+
+    fn preload(&self, say: &mut impl FnMut(&'static str, fmt::Arguments<'_>)) {
+        for name in ["X-URI", "X-TARGET-ID", "X-TARGET-CLASS"].into_iter().filter(|name| !self.has(name)) {
+            say(PRELOADS, format_args!("is a preload without {name}, which is required"));
+        }
+        if !self.has("DURATION") && !self.has("END-DATE") {
+            say(PRELOADS, format_args!("is a preload with neither DURATION nor END-DATE; it must have one"));
+        }
+        for name in ["CUE", "END-ON-NEXT"].into_iter().filter(|name| self.has(name)) {
+            say(PRELOADS, format_args!("is a preload with {name}, which it must not have"));
+        }
+    }
+}
+
+fn of_class(class: Option<&str>) -> Option<&'static [Attribute]> {
+    match class? {
+        "com.apple.hls.interstitial" => Some(INTERSTITIAL),
+        "com.apple.hls.preload" => Some(PRELOAD),
+        _ => None,
+    }
+}
+
+fn of_kind<'a>(pair: &Pair<'a>, known: &[Attribute], report: &mut Report<'_, '_, 'a>) {
+    let Some(attribute) = known.iter().find(|a| a.name == pair.name) else { return };
+    if !attribute.kind.fits(pair) && fits_an_extension(pair) {
+        let kind = attribute.kind;
+        report.attribute(pair.name, format_args!("{} is {}; it must be {kind}", pair.name, Shown(pair.value)));
+    }
+}
+
+fn extension<'a>(pair: &Pair<'a>, report: &mut Report<'_, '_, 'a>) {
+    if pair.sound && pair.name.starts_with("X-") && !fits_an_extension(pair) {
+        let what = "a string in quotes, a hexadecimal number or a decimal number";
+        report.attribute(pair.name, format_args!("{} is {}; it must be {what}", pair.name, Shown(pair.value)));
+    }
+}
+
+fn fits_an_extension(pair: &Pair<'_>) -> bool {
+    let number = float(pair.value.strip_prefix('-').unwrap_or(pair.value)).is_some();
+    pair.quoted || is_hexadecimal(pair.value) || number
+}
+
+/// As it is written, or as the instant or number that it is.
+fn same(a: &str, b: &str) -> bool {
+    let dates = || Some(date::parse(a)?.at == date::parse(b)?.at);
+    let numbers = || Some(float(a)? == float(b)?);
+    a == b || dates().or_else(numbers).unwrap_or(false)
+}

@@ -1,0 +1,67 @@
+mod bounds;
+mod damage;
+mod delta;
+mod fixtures;
+mod groups_versions;
+mod low_latency;
+mod markers;
+mod media_model;
+mod multivariant_model;
+mod rules;
+mod violations;
+
+use super::Playlist;
+use crate::defect::{Defect, DefectKind, Position};
+use crate::stream::{Presentation, Timeline};
+use crate::units::Seconds;
+use std::path::{Path, PathBuf};
+use url::Url;
+
+fn base() -> Url {
+    Url::parse("https://origin.example.com/live/ch1/index.m3u8?token=1").unwrap()
+}
+
+/// Without the defects of groups and versions, which have tests of their own: the rules' examples are short.
+fn parse(bytes: &[u8], base: &Url) -> (Playlist, Vec<Defect>) {
+    let (playlist, mut defects) = super::parse(bytes, base);
+    defects.retain(|d| matches!(d.kind, DefectKind::Syntax | DefectKind::Metadata | DefectKind::Attribute));
+    (playlist, defects)
+}
+
+fn timeline(text: &str) -> (Timeline, Vec<Defect>) {
+    match parse(text.as_bytes(), &base()) {
+        (Playlist::Media(timeline), defects) => (timeline, defects),
+        other => panic!("no media playlist: {other:?}"),
+    }
+}
+
+fn presentation(text: &str) -> (Presentation, Vec<Defect>) {
+    match parse(text.as_bytes(), &base()) {
+        (Playlist::Multivariant(presentation), defects) => (presentation, defects),
+        other => panic!("no multivariant playlist: {other:?}"),
+    }
+}
+
+/// Kind, line and column of each defect, and its message for the person who reads a failure.
+fn places(defects: &[Defect]) -> Vec<(DefectKind, u32, u32)> {
+    let place = |d: &Defect| match d.at {
+        Position::Line { line, column } => (d.kind, line, column),
+        other => panic!("{other:?} of {}", d.message),
+    };
+    defects.iter().map(place).collect()
+}
+
+/// Every playlist under `tests/fixtures/hls`, with its path.
+fn fixtures() -> Vec<(PathBuf, Vec<u8>)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/hls");
+    let mut found = Vec::new();
+    for folder in std::fs::read_dir(root).unwrap() {
+        for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
+            let path = file.unwrap().path();
+            let bytes = std::fs::read(&path).unwrap();
+            found.push((path, bytes));
+        }
+    }
+    found.sort();
+    found
+}

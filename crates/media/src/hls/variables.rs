@@ -1,0 +1,206 @@
+//! Variables of EXT-X-DEFINE, put in place of the references to them before anything else reads the playlist
+//! (RFC 8216bis 4.3, 4.4.2.3, 6.3.1).
+
+use super::attributes::{self, List};
+use super::census::Kind;
+use super::columns::Columns;
+use super::defects::{Defects, Shown};
+use super::forms::is_variable;
+use super::lines::{self, Content, Line};
+use super::tags::{self, Value};
+use super::types::Type;
+use super::values::Report;
+use crate::defect::DefectKind::Syntax;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use url::{Url, form_urlencoded};
+
+const REFERENCE: &str = "RFC 8216bis 4.4.2.3";
+/// By how much the variables may lengthen one playlist: a short reference may stand for a long value a thousand times.
+const MAX_GROWTH: usize = 4 * 1024 * 1024;
+
+/// Names and values.
+pub(super) type Variables = BTreeMap<String, String>;
+
+/// A playlist in which every reference to a variable has become its value.
+pub(super) struct Replaced<'t> {
+    pub text: Cow<'t, str>,
+    /// From columns of `text` to those of the playlist as it came.
+    pub columns: Columns,
+    pub variables: Variables,
+}
+
+/// Where a playlist's definitions come from.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub kind: Kind,
+    /// The playlist's address, for its query parameters.
+    pub base: &'a Url,
+    /// The variables of the multivariant playlist that led here.
+    pub imported: Option<&'a Variables>,
+}
+
+pub(super) fn replace<'t>(text: &'t str, source: Source<'_>, defects: &mut Defects) -> Replaced<'t> {
+    let mut pass = Pass { source, variables: Variables::new(), columns: Columns::default(), growth: 0, defects };
+    if !text.contains("{$") && !text.contains("#EXT-X-DEFINE") {
+        return Replaced { text: Cow::Borrowed(text), columns: pass.columns, variables: pass.variables };
+    }
+    let mut out = String::with_capacity(text.len());
+    for (raw, line) in text.split_inclusive('\n').zip(lines::of(text)) {
+        pass.line(raw, &line, &mut out);
+    }
+    Replaced { text: Cow::Owned(out), columns: pass.columns, variables: pass.variables }
+}
+
+struct Pass<'d, 's> {
+    source: Source<'s>,
+    variables: Variables,
+    columns: Columns,
+    growth: usize,
+    defects: &'d mut Defects,
+}
+
+impl Pass<'_, '_> {
+    /// `raw` is the line with its terminator.
+    fn line(&mut self, raw: &str, line: &Line<'_>, out: &mut String) {
+        let begin = out.len();
+        match line.content {
+            Content::Uri(uri) if raw.contains("{$") => self.parts(raw, line, &[uri], out),
+            Content::Tag { name, rest } if name == "EXT-X-DEFINE" || raw.contains("{$") => {
+                self.parts(raw, line, &subject(name, rest), out);
+            }
+            _ => out.push_str(raw),
+        }
+        if let Content::Tag { name: "EXT-X-DEFINE", .. } = line.content
+            && let Some(Content::Tag { rest, .. }) =
+                lines::of(out.get(begin..).unwrap_or_default()).next().map(|l| l.content)
+        {
+            self.define(&list(rest), line);
+        }
+    }
+
+    /// Copies `raw`, with the references in `parts` of it replaced.
+    fn parts(&mut self, raw: &str, line: &Line<'_>, parts: &[&str], out: &mut String) {
+        let mut done = 0;
+        for part in parts {
+            let at = line.offset_of(part);
+            out.push_str(raw.get(done..at).unwrap_or_default());
+            self.references(raw, part, at, line, out);
+            done = at + part.len();
+        }
+        out.push_str(raw.get(done..).unwrap_or_default());
+    }
+
+    fn references(&mut self, raw: &str, part: &str, at: usize, line: &Line<'_>, out: &mut String) {
+        let mut rest = part;
+        while let Some(start) = rest.find("{$") {
+            let (before, reference) = rest.split_at(start);
+            out.push_str(before);
+            let name =
+                reference.get(2..).and_then(|r| r.split_once('}')).map(|(name, _)| name).filter(|n| is_variable(n));
+            let offset = at + part.len() - reference.len();
+            match name.and_then(|name| Some((name, self.variables.get(name)?.clone()))) {
+                Some((name, value)) if self.fits(&value, line, offset) => {
+                    let length = name.len() + 3;
+                    let column = |text: &str| u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
+                    let before = column(raw.get(..offset).unwrap_or_default());
+                    self.columns.add(
+                        line.number,
+                        before + 1,
+                        column(&value),
+                        u32::try_from(length).unwrap_or(u32::MAX),
+                    );
+                    out.push_str(&value);
+                    rest = reference.get(length..).unwrap_or_default();
+                }
+                other => {
+                    if let (None, Some(name)) = (other, name) {
+                        let what = format_args!("variable {} is not defined before it is used", Shown(name));
+                        self.defects.add(Syntax, (line, offset), "RFC 8216bis 6.3.1", what);
+                    }
+                    out.push_str("{$");
+                    rest = reference.get(2..).unwrap_or_default();
+                }
+            }
+        }
+        out.push_str(rest);
+    }
+
+    fn fits(&mut self, value: &str, line: &Line<'_>, offset: usize) -> bool {
+        let grown = self.growth.saturating_add(value.len());
+        if self.growth <= MAX_GROWTH && grown > MAX_GROWTH {
+            let limit = MAX_GROWTH / 1024 / 1024;
+            let what = format_args!("variables add more than {limit} MiB; from here on none is replaced");
+            self.defects.add(Syntax, (line, offset), "RFC 8216bis 4.3", what);
+        }
+        self.growth = grown;
+        grown <= MAX_GROWTH
+    }
+
+    /// What is missing or malformed in the tag itself is the lint's to tell.
+    fn define(&mut self, list: &List<'_>, line: &Line<'_>) {
+        let named = ["NAME", "IMPORT", "QUERYPARAM"].map(|attribute| list.quoted(attribute).filter(|n| is_variable(n)));
+        let (name, value) = match named {
+            [Some(name), None, None] => (name, list.quoted("VALUE").map(str::to_owned)),
+            [None, Some(name), None] => (name, self.import(name, line)),
+            [None, None, Some(name)] => (name, self.parameter(name, line)),
+            _ => return,
+        };
+        match (self.variables.entry(name.to_owned()), value) {
+            (Entry::Occupied(_), _) => {
+                let what = format_args!("variable {} is defined twice; a name must be defined once", Shown(name));
+                self.defects.add(Syntax, (line, line.indent), REFERENCE, what);
+            }
+            // An empty value for what couldn't be had: one defect is enough for all its references.
+            (Entry::Vacant(vacant), value) => drop(vacant.insert(value.unwrap_or_default())),
+        }
+    }
+
+    fn import(&mut self, name: &str, line: &Line<'_>) -> Option<String> {
+        let name = Shown(name);
+        let why = match (self.source.kind, self.source.imported) {
+            (Kind::Multivariant, _) => "is imported in a multivariant playlist; only media playlists may import",
+            (Kind::Media, None) => "is imported, but no multivariant playlist led to this one",
+            (Kind::Media, Some(variables)) => match variables.get(name.0) {
+                Some(value) => return Some(value.clone()),
+                None => "is imported, but the multivariant playlist does not define it",
+            },
+        };
+        self.defects.add(Syntax, (line, line.indent), REFERENCE, format_args!("variable {name} {why}"));
+        None
+    }
+
+    fn parameter(&mut self, name: &str, line: &Line<'_>) -> Option<String> {
+        // Form decoding would also turn a plus sign into a space.
+        let query = self.source.base.query().unwrap_or_default().replace('+', "%2B");
+        let value = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value);
+        let why = match value {
+            Some(value) if value.is_empty() => "which has no value in the playlist's address",
+            Some(value) if value.contains(['"', '\r', '\n']) => "whose value has a quote or a line end in it",
+            Some(value) => return Some(value.into_owned()),
+            None => "which is not in the playlist's address",
+        };
+        let what = format_args!("variable {} is a query parameter {why}", Shown(name));
+        self.defects.add(Syntax, (line, line.indent), REFERENCE, what);
+        None
+    }
+}
+
+/// The parts of a tag in which references count: quoted strings, and hexadecimal numbers.
+fn subject<'a>(name: &str, rest: &'a str) -> Vec<&'a str> {
+    let Some((_, tag)) = tags::find(name) else { return Vec::new() };
+    let Value::Attributes(known) = tag.value else { return Vec::new() };
+    let hexadecimal =
+        |name: &str| known.iter().any(|a| a.name == name && matches!(a.kind, Type::Hexadecimal | Type::Iv));
+    let pairs = list(rest).0;
+    pairs.iter().filter(|pair| pair.quoted || hexadecimal(pair.name)).map(|pair| pair.value).collect()
+}
+
+/// Its defects are told when the lint reads it.
+fn list(rest: &str) -> List<'_> {
+    let value = rest.strip_prefix(':').and_then(|value| lines::of(value).next());
+    let (Some(line), Some((_, tag))) = (value, tags::find("EXT-X-DEFINE")) else { return List::default() };
+    let mut unheard = Defects::default();
+    attributes::split(line.tag_text().trim_ascii_end(), &mut Report { defects: &mut unheard, line: &line, tag })
+}

@@ -1,0 +1,74 @@
+//! Rules between the tags of one playlist that are neither order nor groups.
+
+use super::attributes::List;
+use super::defects::{Defects, Shown};
+use super::keys::Keys;
+use super::ranges::Ranges;
+use super::values::Report;
+use crate::defect::DefectKind::Attribute;
+use std::collections::{BTreeMap, BTreeSet};
+
+type At = (u32, u32);
+
+#[derive(Default)]
+pub(super) struct Whole<'a> {
+    keys: Keys<'a>,
+    ranges: Ranges<'a>,
+    /// DATA-ID and LANGUAGE of each EXT-X-SESSION-DATA, with its line.
+    session_data: BTreeMap<(&'a str, Option<&'a str>), u32>,
+    /// The first EXT-X-STREAM-INF with CLOSED-CAPTIONS=NONE, and the first without.
+    without_captions: Option<At>,
+    with_captions: Option<At>,
+    pathways: BTreeSet<&'a str>,
+    /// PATHWAY-ID of EXT-X-CONTENT-STEERING.
+    steered: Option<(&'a str, At)>,
+}
+
+impl<'a> Whole<'a> {
+    pub fn take(&mut self, list: &List<'a>, report: &mut Report<'_, '_, 'a>) {
+        self.keys.take(list, report);
+        let at = report.line.start();
+        match report.tag.name {
+            "EXT-X-DATERANGE" => self.ranges.take(list, report),
+            "EXT-X-SESSION-DATA" => self.session_data(list, report),
+            "EXT-X-STREAM-INF" => {
+                self.captions(list, at);
+                self.pathways.insert(list.quoted("PATHWAY-ID").unwrap_or("."));
+            }
+            "EXT-X-CONTENT-STEERING" => self.steered = list.get("PATHWAY-ID").map(|id| (id, at)),
+            _ => {}
+        }
+    }
+
+    /// Captions are in the pictures: packagers say nothing of them for a variant without any, and that misleads no player.
+    fn captions(&mut self, list: &List<'a>, at: At) {
+        match list.get("CLOSED-CAPTIONS") {
+            Some("NONE") if list.quoted("CLOSED-CAPTIONS").is_none() => drop(self.without_captions.get_or_insert(at)),
+            None if !list.has("RESOLUTION") => {}
+            _ => drop(self.with_captions.get_or_insert(at)),
+        }
+    }
+
+    fn session_data(&mut self, list: &List<'a>, report: &mut Report<'_, '_, 'a>) {
+        let Some(id) = list.get("DATA-ID") else { return };
+        let (here, line) = (report.line.tag_text(), report.line.number);
+        let first = *self.session_data.entry((id, list.get("LANGUAGE"))).or_insert(line);
+        if first != line {
+            let what = "has the same DATA-ID and LANGUAGE; they must differ in one";
+            report.tag(here, format_args!("the EXT-X-SESSION-DATA in line {first} {what}"));
+        }
+    }
+
+    /// `dated`: the playlist has EXT-X-PROGRAM-DATE-TIME.
+    pub fn finish(self, dated: bool, defects: &mut Defects) {
+        self.ranges.finish(dated, defects);
+        if let (Some(_), Some(at)) = (self.without_captions, self.with_captions) {
+            let what = "this EXT-X-STREAM-INF has no CLOSED-CAPTIONS=NONE, which others have; all must have it or none";
+            defects.add_at(Attribute, at, "RFC 8216bis 4.4.6.2", format_args!("{what}"));
+        }
+        if let Some((id, at)) = self.steered.filter(|(id, _)| !self.pathways.contains(id)) {
+            let what = format_args!("PATHWAY-ID is {}, which no EXT-X-STREAM-INF names", Shown(id));
+            defects.add_at(crate::defect::DefectKind::Syntax, at, "RFC 8216bis 4.4.6.6", what);
+        }
+    }
+}

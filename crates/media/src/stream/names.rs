@@ -1,0 +1,50 @@
+//! Names of renditions: readable, the same in every probe, unique in their output.
+
+use crate::stream::{Media, Rendition};
+use std::collections::{HashMap, HashSet};
+
+const MAX_NAME: usize = 64;
+
+/// ASCII letters, digits, `-`, `_` and `.`, at most 64 of them; what else there is becomes one `-`.
+pub fn clean(text: &str) -> String {
+    let mut clean = String::new();
+    for c in text.chars() {
+        if clean.len() >= MAX_NAME {
+            break;
+        }
+        match c {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '.' => clean.push(c),
+            _ if clean.is_empty() || clean.ends_with('-') => {}
+            _ => clean.push('-'),
+        }
+    }
+    clean.trim_end_matches('-').to_owned()
+}
+
+/// Before uniqueness. `label` is the language or what the packager calls it; it names audio and text.
+pub fn base_name(rendition: &Rendition, label: &str) -> String {
+    let label = Some(clean(label)).filter(|l| !l.is_empty());
+    let rate = rendition.bandwidth.map(|b| format!("{}k", b.0.saturating_add(500) / 1000));
+    let height = rendition.resolution.map(|r| format!("{}p", r.height));
+    let media = Some(rendition.media.as_str().to_owned());
+    let parts = match rendition.media {
+        Media::Video if height.is_some() || rate.is_some() => [height, rate, None],
+        Media::Video | Media::Text => [media, label, None],
+        Media::Audio => [media, label, rate],
+    };
+    parts.into_iter().flatten().collect::<Vec<String>>().join("-")
+}
+
+/// The second of one name gets `-2`, the third `-3`, in the order of the manifest.
+pub fn make_unique(renditions: &mut [Rendition]) {
+    let mut taken: HashSet<String> = HashSet::new();
+    let mut next: HashMap<String, u32> = HashMap::new();
+    for rendition in renditions {
+        let base = rendition.name.clone();
+        while !taken.insert(rendition.name.clone()) {
+            let number = next.entry(base.clone()).or_insert(1);
+            *number += 1;
+            rendition.name = format!("{base}-{number}");
+        }
+    }
+}

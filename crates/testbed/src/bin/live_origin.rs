@@ -1,0 +1,30 @@
+//! Serves the live origin until it is interrupted: `cargo run -p packager_testbed --bin live_origin -- --listen 127.0.0.1:8090`.
+
+use packager_testbed::origin;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+
+use clap::Parser;
+use tokio::net::TcpListener;
+
+/// Live HLS channels, clean and with every fault, for tests and demos.
+#[derive(Parser)]
+struct Args {
+    /// Address to listen on; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+}
+
+#[tokio::main]
+async fn main() -> io::Result<()> {
+    let args = Args::parse();
+    let listener = TcpListener::bind(args.listen).await?;
+    let origin = origin::Origin::start(listener, origin::Clock::system());
+    {
+        let mut out = io::stdout().lock();
+        writeln!(out, "live origin listening on http://{}", origin.addr)?;
+        out.write_all(origin::index().as_bytes())?;
+        out.flush()?;
+    }
+    tokio::signal::ctrl_c().await
+}

@@ -1,0 +1,165 @@
+//! The line itself against the live origin, in one process and on one clock that is set by hand: a minute of probes
+//! takes as long as the requests take.
+
+use crate::origin::{self, Origin};
+use packager_exporter::config::{Live, Source};
+use packager_exporter::probe::{Ask, Clock, Probed, Prober, Refused};
+use packager_exporter::report::Report;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+/// Where the clock starts: any instant does, and the same one every time.
+pub const START_MS: i64 = 1_780_000_000_000;
+
+/// An origin, an exporter's prober, and their clock.
+pub struct Stage {
+    pub origin: Origin,
+    pub prober: Prober,
+    origin_clock: origin::Clock,
+    clock: Arc<AtomicI64>,
+    _files: TempDir,
+}
+
+/// What `channels.yml` says of one channel beside its URL on the origin.
+pub struct Channel<'a> {
+    pub code: &'a str,
+    /// Below the origin: `live/TV1/master.m3u8`; with a second one behind a space, the channel has that output too.
+    pub path: &'a str,
+    pub template: &'a str,
+}
+
+/// The templates of the detection figures: the guide's thresholds, for segments of 2 s and of 6 s.
+pub const TEMPLATES: &str = "
+T2:
+  timeout: 4s
+  segment_duration_target: 2.0
+  segments: {mode: every, count: 10, oldest: true}
+  hold: 60s
+  ladder: {minimum_video: 1}
+  checks:
+    hls_program_date_time_wrong: {expected: true}
+    cors_missing: {expected: true}
+T6:
+  extends: T2
+  segment_duration_target: 6.0
+TH:
+  extends: T2
+TO:
+  extends: T2
+  ladder: {minimum_video: 0}
+TA:
+  extends: T2
+  checks:
+    ad_break_stuck: {cue_within: 30.0}
+TC:
+  extends: T2
+  checks:
+    encryption: {drm: [fairplay, widevine]}
+TW:
+  extends: T2
+  checks:
+    encryption: {drm: [widevine]}
+TR:
+  extends: T2
+  checks:
+    encryption: {rotation_within: 15.0}
+";
+
+impl Stage {
+    /// Starts both; `channels` make the catalogue, `templates` is a templates.yml, `exporter` an exporter.yml.
+    pub async fn new(channels: &[Channel<'_>], templates: &str, exporter: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let origin_clock = origin::Clock::manual(START_MS);
+        let origin = Origin::start(listener, origin_clock.clone());
+        Self::on(origin, origin_clock, START_MS, channels, templates, exporter)
+    }
+
+    /// Over HTTPS, with a certificate that ends so many days from now. Whoever checks one goes by the system's clock,
+    /// so this stage's clock begins in the current hour.
+    pub async fn secured(channels: &[Channel<'_>], templates: &str, days: u64) -> Self {
+        const HOUR_MS: i64 = 3_600_000;
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let hours = (Clock::System.now().as_millisecond() - START_MS).div_euclid(HOUR_MS);
+        let start_ms = START_MS + hours * HOUR_MS;
+        let origin_clock = origin::Clock::manual(start_ms);
+        let origin = Origin::secured(listener, origin_clock.clone(), days);
+        Self::on(origin, origin_clock, start_ms, channels, templates, "")
+    }
+
+    fn on(
+        origin: Origin,
+        origin_clock: origin::Clock,
+        start_ms: i64,
+        channels: &[Channel<'_>],
+        templates: &str,
+        exporter: &str,
+    ) -> Self {
+        let trusted = origin.authority.as_ref().map_or("", |_| "defaults: {request: {ca_file: ca.pem}}\n");
+        let mut catalogue = format!("{trusted}channels:\n");
+        for channel in channels {
+            let (path, beside) = channel.path.split_once(' ').unwrap_or((channel.path, ""));
+            let url = origin.url(path);
+            let beside = match beside {
+                "" => String::new(),
+                path => format!("outputs: {{beside: '{}'}}, ", origin.url(path)),
+            };
+            let Channel { code, template, .. } = channel;
+            let promised = match *template {
+                "TO" => "",
+                "TH" => "is_hdr: true, resolution: 1920x1080, fps: 25, ",
+                _ => "resolution: 1920x1080, fps: 25, ",
+            };
+            let _ = writeln!(
+                catalogue,
+                "  - {{channel_code: {code}, input_url: '{url}', template: {template}, {promised}{beside}channel_type: LIVE}}"
+            );
+        }
+        let clock = Arc::new(AtomicI64::new(start_ms));
+        let authority = origin.authority.as_deref();
+        let (prober, files) = trusting(authority, &catalogue, templates, exporter, Clock::Manual(clock.clone()));
+        Self { origin, prober, origin_clock, clock, _files: files }
+    }
+
+    /// Both clocks at once.
+    pub fn advance(&self, by: Duration) {
+        let now = self.clock.fetch_add(by.as_millis() as i64, Ordering::SeqCst) + by.as_millis() as i64;
+        self.origin_clock.set(now);
+    }
+
+    /// One probe, with ten seconds of time.
+    pub async fn probe(&self, code: &str) -> Arc<Report> {
+        self.ask(code, Duration::from_secs(10)).await.expect("a channel of the catalogue").report
+    }
+
+    pub async fn ask(&self, target: &str, timeout: Duration) -> Result<Probed, Refused> {
+        self.prober.probe(Ask { target: target.to_owned(), template: None, output: None }, timeout).await
+    }
+}
+
+/// A prober on configuration files, which live in the folder.
+pub fn prober(catalogue: &str, templates: &str, exporter: &str, clock: Clock) -> (Prober, TempDir) {
+    trusting(None, catalogue, templates, exporter, clock)
+}
+
+/// With a certificate in `ca.pem`, for channels that name it.
+fn trusting(
+    authority: Option<&str>,
+    catalogue: &str,
+    templates: &str,
+    exporter: &str,
+    clock: Clock,
+) -> (Prober, TempDir) {
+    let files = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(files.path().join(name), text).expect("a file");
+    write("ca.pem", authority.unwrap_or_default());
+    write("channels.yml", catalogue);
+    write("templates.yml", templates);
+    write("exporter.yml", exporter);
+    let source = Source { file: Some(files.path().join("exporter.yml")), ..Source::default() };
+    let live = Live::start(source, clock.now()).expect("a sound configuration");
+    (Prober::new(Arc::new(live), clock).expect("a client"), files)
+}

@@ -1,0 +1,28 @@
+//! A deterministic live origin with every fault, real packagers, and the harness that probes them.
+//!
+//! For integration tests, benchmarks and the demo; never part of the exporter.
+
+// A broken set-up has to stop a test at once, and says best where it stands.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+pub mod ffmpeg;
+pub mod ffmpeg_dash;
+pub mod grafana;
+pub mod harness;
+pub mod markdown;
+pub mod matrix;
+pub mod mpds;
+pub mod nginx_rtmp;
+pub mod origin;
+pub mod packagers;
+pub mod postgres;
+pub mod running;
+pub mod shaka;
+pub mod static_files;

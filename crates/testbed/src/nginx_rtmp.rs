@@ -1,0 +1,173 @@
+//! nginx with its RTMP module, fed by ffmpeg: HLS and DASH written and served by nginx itself, on ports of its own.
+
+use crate::ffmpeg::{LADDER, encode, rate, source};
+use crate::running::{Running, listed, quiet, until};
+use std::fmt::Write as _;
+use std::io;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// Debian's packages, unpacked there: installed ones would start a web server on this machine.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/tools/nginx");
+
+/// What is probed of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Hls,
+    /// `$Time$` with a SegmentTimeline; one MPD for each stream that is sent.
+    Dash,
+}
+
+/// A running server with its encoder; both end when this is dropped.
+#[derive(Debug)]
+pub struct NginxRtmp {
+    form: Form,
+    folder: PathBuf,
+    http: u16,
+    programs: Vec<Running>,
+}
+
+impl NginxRtmp {
+    /// Begins to write into `folder`, which exists, and to serve it.
+    ///
+    /// # Errors
+    /// When one of the two programs isn't there, or no ports can be had, or nginx doesn't listen within 10 s.
+    pub async fn start(form: Form, folder: &Path) -> io::Result<Self> {
+        let (http, rtmp) = free_ports()?;
+        std::fs::create_dir_all(folder.join("hls"))?;
+        std::fs::create_dir_all(folder.join("dash"))?;
+        std::fs::write(folder.join("nginx.conf"), configuration(folder, http, rtmp)?)?;
+        let mut server = quiet(&format!("{ROOT}/usr/sbin/nginx"));
+        server.arg("-p").arg(folder).arg("-c").arg(folder.join("nginx.conf")).args(["-e", "stderr"]);
+        let server = Running::start(&mut server)?;
+        listens(rtmp).await?;
+        let encoder = Running::start(&mut encoder(form, rtmp))?;
+        Ok(Self { form, folder: folder.to_owned(), http, programs: vec![server, encoder] })
+    }
+
+    /// The encoder stops sending; nginx goes on serving what it has.
+    pub fn stop(&mut self) {
+        self.programs.truncate(1);
+    }
+
+    /// The multivariant playlist's address, or that of the first stream's MPD.
+    pub fn url(&self) -> String {
+        let path = match self.form {
+            Form::Hls => "hls/tv.m3u8".to_owned(),
+            Form::Dash => format!("dash/tv_{}/index.mpd", LADDER[0].0),
+        };
+        format!("http://127.0.0.1:{}/{path}", self.http)
+    }
+
+    /// The media playlists, or the first stream's MPD.
+    pub fn playlists(&self) -> Vec<PathBuf> {
+        match self.form {
+            Form::Hls => {
+                LADDER.iter().map(|(height, _)| self.folder.join(format!("hls/tv_{height}/index.m3u8"))).collect()
+            }
+            Form::Dash => vec![self.folder.join(format!("dash/tv_{}/index.mpd", LADDER[0].0))],
+        }
+    }
+
+    /// Waits until all playlists list so many segments.
+    ///
+    /// # Errors
+    /// When that takes longer than `within`, or a program ended: with what it said.
+    pub async fn ready(&mut self, segments: usize, within: Duration) -> io::Result<()> {
+        let playlists = self.playlists();
+        if self.form == Form::Dash {
+            // The pictures and their sound.
+            let listed = |path: &PathBuf| std::fs::read_to_string(path).unwrap_or_default().matches("<S ").count();
+            return until(&mut self.programs, within, segments, || playlists.iter().all(|p| listed(p) >= 2 * segments))
+                .await;
+        }
+        listed(&mut self.programs, &playlists, segments, within).await
+    }
+}
+
+/// Two that were free a moment ago: nginx doesn't tell which ones it would choose.
+fn free_ports() -> io::Result<(u16, u16)> {
+    let (one, two) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
+    Ok((one.local_addr()?.port(), two.local_addr()?.port()))
+}
+
+async fn listens(port: u16) -> io::Result<()> {
+    for _ in 0..200 {
+        if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Err(io::Error::other(format!("nginx doesn't listen on port {port}")))
+}
+
+/// One push for each rendition: nginx makes variants of streams whose names differ in their ends.
+fn encoder(form: Form, rtmp: u16) -> Command {
+    let mut command = source();
+    for (place, (height, bits)) in LADDER.iter().enumerate() {
+        command.args(["-map", &format!("[v{place}]"), "-map", "1:a"]);
+        rate(&mut command, 0, *bits);
+        encode(&mut command);
+        if form == Form::Dash {
+            // The module writes one channel into each MPD, however many there are.
+            command.args(["-ac", "1"]);
+        }
+        command.args(["-f", "flv", &format!("rtmp://127.0.0.1:{rtmp}/live/tv_{height}")]);
+    }
+    command
+}
+
+fn configuration(folder: &Path, http: u16, rtmp: u16) -> io::Result<String> {
+    let folder = folder.to_str().ok_or_else(|| io::Error::other("a folder whose name is no UTF-8"))?;
+    let mut variants = String::new();
+    for (height, bits) in LADDER {
+        let width = (height * 16).div_ceil(9).next_multiple_of(2);
+        let attributes = format!("RESOLUTION={width}x{height},FRAME-RATE=25.000,CODECS=\"avc1.42c01e,mp4a.40.2\"");
+        let _ = writeln!(variants, "hls_variant _{height} BANDWIDTH={},{attributes};", bits * 3 / 2 + 200_000);
+    }
+    let modules = format!("{ROOT}/usr/lib/nginx/modules");
+    Ok(format!(
+        "load_module {modules}/ngx_rtmp_module.so;
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+events {{}}
+rtmp {{
+  access_log off;
+  server {{
+    listen 127.0.0.1:{rtmp};
+    application live {{
+      live on;
+      hls on;
+      hls_path {folder}/hls;
+      hls_nested on;
+      hls_fragment 2s;
+      hls_playlist_length 16s;
+      {variants}
+      dash on;
+      dash_path {folder}/dash;
+      dash_nested on;
+      dash_fragment 2s;
+      dash_playlist_length 16s;
+    }}
+  }}
+}}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  scgi_temp_path {folder}/scgi;
+  types {{ application/vnd.apple.mpegurl m3u8; video/mp2t ts; application/dash+xml mpd; video/mp4 m4v; audio/mp4 m4a; }}
+  add_header Access-Control-Allow-Origin *;
+  server {{
+    listen 127.0.0.1:{http};
+    root {folder};
+  }}
+}}
+"
+    ))
+}

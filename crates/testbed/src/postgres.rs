@@ -1,0 +1,159 @@
+//! A PostgreSQL server of this test's own, on a free port.
+
+use std::fs::File;
+use std::io::{Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Time that a server on a busy machine may take to start or to answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct Postgres {
+    folder: TempDir,
+    port: u16,
+    child: Child,
+}
+
+impl Postgres {
+    /// With the deployment guide's user and an empty database of its name.
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        if root() {
+            run(Command::new("chown").arg("postgres").arg(folder.path()));
+        }
+        let data = folder.path().join("data");
+        let mut initdb = server("initdb", folder.path());
+        initdb.args(["--username=monitor_app", "--auth=trust", "--encoding=UTF8", "--no-sync", "-D"]).arg(&data);
+        run(&mut initdb);
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let child = spawn(folder.path(), port);
+        let postgres = Self { folder, port, child };
+        postgres.wait();
+        postgres.psql("postgres", "CREATE DATABASE fpt_play_monitoring");
+        postgres
+    }
+
+    pub fn url(&self) -> String {
+        format!("postgres://monitor_app@127.0.0.1:{}/fpt_play_monitoring", self.port)
+    }
+
+    /// Runs SQL as the guide does; the answer's bare values.
+    pub fn sql(&self, sql: &str) -> String {
+        self.psql("fpt_play_monitoring", sql)
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Another database of this server, filled by this SQL.
+    pub fn database(&self, name: &str, sql: &str) {
+        self.psql("postgres", &format!("CREATE DATABASE {name}"));
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(sql.as_bytes()).unwrap();
+        file.rewind().unwrap();
+        let mut psql = self.client(name);
+        run(psql.args(["-q", "-v", "ON_ERROR_STOP=1"]).stdin(file));
+    }
+
+    /// As `sql`, in another database.
+    pub fn sql_in(&self, database: &str, sql: &str) -> String {
+        self.psql(database, sql)
+    }
+
+    /// What a command-line tool of PostgreSQL prints, with the database's connection and `input` on its standard input.
+    pub fn tool(&self, program: &str, database: &str, arguments: &[&str], input: &str) -> String {
+        let mut command = Command::new(program);
+        command.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "monitor_app", "-d", database]);
+        let mut child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{program} {arguments:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Ends it at once, as a machine that fails does.
+    pub fn stop(&mut self) {
+        run(Command::new("kill").args(["-s", "QUIT", &self.child.id().to_string()]));
+        self.child.wait().unwrap();
+    }
+
+    /// The same database again, on the same port.
+    pub fn start_again(&mut self) {
+        self.child = spawn(self.folder.path(), self.port);
+        self.wait();
+    }
+
+    fn psql(&self, database: &str, sql: &str) -> String {
+        let output = self.client(database).args(["-At", "-v", "ON_ERROR_STOP=1", "-c", sql]).output().unwrap();
+        let (text, error) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        assert!(output.status.success(), "{sql}: {error}");
+        text.trim_end().to_owned()
+    }
+
+    fn client(&self, database: &str) -> Command {
+        let mut psql = Command::new("psql");
+        psql.args(["-X", "-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "monitor_app", "-d", database]);
+        psql
+    }
+
+    fn wait(&self) {
+        let began = Instant::now();
+        while !self.client("postgres").args(["-c", "SELECT 1"]).output().unwrap().status.success() {
+            assert!(began.elapsed() < PATIENCE, "PostgreSQL doesn't answer");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").args(["-s", "QUIT", &self.child.id().to_string()]).status();
+        let _ = self.child.wait();
+    }
+}
+
+fn spawn(folder: &Path, port: u16) -> Child {
+    let mut server = server("postgres", folder);
+    server.arg("-D").arg(folder.join("data")).arg("-k").arg(folder).args(["-h", "127.0.0.1", "-p", &port.to_string()]);
+    server.args(["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1"]);
+    let log = File::options().create(true).append(true).open(folder.join("log")).unwrap();
+    server.stdout(Stdio::null()).stderr(log).spawn().unwrap()
+}
+
+/// PostgreSQL refuses to run as root.
+fn server(program: &str, folder: &Path) -> Command {
+    let program = programs().expect("PostgreSQL; scripts/install_test_tools.sh").join(program);
+    let mut command = if root() {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(program);
+        command
+    } else {
+        Command::new(program)
+    };
+    command.current_dir(folder).env("LC_ALL", "C");
+    command
+}
+
+fn root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Its newest version on this machine. Debian keeps the servers of all versions beside each other.
+pub fn programs() -> Option<PathBuf> {
+    let versions =
+        std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|e| e.path().join("bin"));
+    versions.filter(|bin| bin.join("initdb").exists()).max()
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}

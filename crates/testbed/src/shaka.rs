@@ -1,0 +1,151 @@
+//! Shaka Packager, live, fed by ffmpeg through a pipe: three pictures and their sound as a rendition of its own.
+
+use crate::ffmpeg::{LADDER, MASTER, encode, rate, source};
+use crate::running::{Running, listed, quiet, until};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/tools/bin/packager");
+
+/// What it writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// HLS.
+    Ts,
+    /// HLS.
+    Fmp4,
+    /// `$Time$` with a SegmentTimeline.
+    Dash,
+}
+
+/// The MPD, below the folder.
+pub const MPD: &str = "manifest.mpd";
+
+/// Whether it encrypts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encryption {
+    Clear,
+    /// Samples, with the scheme `cbcs` (in transport streams SAMPLE-AES), for three DRM systems and with one key.
+    Cbcs {
+        /// Seconds at the beginning that stay clear.
+        clear_lead: u32,
+    },
+    /// Whole samples, with the scheme `cenc`, for two DRM systems and with one key.
+    Cenc,
+}
+
+/// A running packager with its encoder; both end when this is dropped.
+#[derive(Debug)]
+pub struct Shaka {
+    form: Form,
+    folder: PathBuf,
+    programs: Vec<Running>,
+}
+
+impl Shaka {
+    /// Begins to write into `folder`, which exists.
+    ///
+    /// # Errors
+    /// When one of the two programs isn't there or can't be started.
+    pub fn start(form: Form, encryption: Encryption, folder: &Path) -> io::Result<Self> {
+        let mut encoder = Running::start(&mut encoder())?;
+        let pipe = encoder.output().map_or_else(Stdio::null, Stdio::from);
+        let mut command = packager(form);
+        encrypt(&mut command, encryption);
+        let packager = Running::start(command.current_dir(folder).stdin(pipe))?;
+        Ok(Self { form, folder: folder.to_owned(), programs: vec![packager, encoder] })
+    }
+
+    /// Stops as a crash would.
+    pub fn stop(&mut self) {
+        self.programs.clear();
+    }
+
+    /// The media playlists, or the MPD.
+    pub fn playlists(&self) -> Vec<PathBuf> {
+        if self.form == Form::Dash {
+            return vec![self.folder.join(MPD)];
+        }
+        streams().map(|name| self.folder.join(name).join("index.m3u8")).collect()
+    }
+
+    /// Waits until all playlists list so many segments.
+    ///
+    /// # Errors
+    /// When that takes longer than `within`, or a program ended: with what it said.
+    pub async fn ready(&mut self, segments: usize, within: Duration) -> io::Result<()> {
+        let playlists = self.playlists();
+        if self.form == Form::Dash {
+            let there = |name: String| fs::read_dir(self.folder.join(name)).map_or(0, Iterator::count) > segments;
+            return until(&mut self.programs, within, segments, || {
+                playlists.iter().all(|p| p.exists()) && streams().all(there)
+            })
+            .await;
+        }
+        listed(&mut self.programs, &playlists, segments, within).await
+    }
+}
+
+fn encoder() -> Command {
+    let mut command = source();
+    for (place, (_, bits)) in LADDER.iter().enumerate() {
+        command.args(["-map", &format!("[v{place}]")]);
+        rate(&mut command, place, *bits);
+    }
+    command.args(["-map", "1:a"]);
+    encode(&mut command);
+    // Shaka cuts sound at multiples of the segments' length: beginning at ffmpeg's 1.4 s its first would be short.
+    command.args(["-f", "mpegts", "-muxdelay", "0", "-muxpreload", "0", "-"]).stdout(Stdio::piped());
+    command
+}
+
+/// Names of the renditions in the order of the input's streams: the pictures, then the sound.
+fn streams() -> impl Iterator<Item = String> {
+    (0..LADDER.len()).map(|place| format!("v{place}")).chain(["audio".to_owned()])
+}
+
+fn packager(form: Form) -> Command {
+    let mut command = quiet(PROGRAM);
+    for (number, name) in streams().enumerate() {
+        let (init, sound) = (format!("init_segment={name}/init.mp4"), name == "audio");
+        let files = match form {
+            Form::Ts => format!("segment_template={name}/$Number$.ts"),
+            Form::Fmp4 => format!("{init},segment_template={name}/$Number$.m4s"),
+            Form::Dash => format!("{init},segment_template={name}/$Time$.m4s"),
+        };
+        let playlist = match (form, sound) {
+            (Form::Dash, _) => String::new(),
+            (_, false) => format!(",playlist_name={name}/index.m3u8"),
+            (_, true) => format!(",playlist_name={name}/index.m3u8,hls_group_id=audio,hls_name=Vietnamese"),
+        };
+        command.arg(format!("in=/dev/stdin,stream={number},{files}{playlist}"));
+    }
+    command.arg("--quiet");
+    if form == Form::Dash {
+        command.args(["--mpd_output", MPD, "--minimum_update_period", "2", "--suggested_presentation_delay", "6"]);
+        command.args(["--utc_timings", "urn:mpeg:dash:utc:http-xsdate:2014=/time"]);
+    } else {
+        command.args(["--hls_master_playlist_output", MASTER, "--hls_playlist_type", "LIVE"]);
+    }
+    command.args(["--segment_duration", "2", "--time_shift_buffer_depth", "16"]);
+    command.args(["--preserved_segments_outside_live_window", "8", "--default_language", "vi"]);
+    // Its first window begins at EXT-X-MEDIA-SEQUENCE 0, and each later one at the number in its first segment's name:
+    // from 1 on, as it names them by itself, every number changes its segment once.
+    command.args(["--start_segment_number", "0"]);
+    command
+}
+
+fn encrypt(command: &mut Command, encryption: Encryption) {
+    let (scheme, systems, clear_lead) = match encryption {
+        Encryption::Clear => return,
+        Encryption::Cbcs { clear_lead } => ("cbcs", "Widevine,PlayReady,FairPlay", clear_lead),
+        Encryption::Cenc => ("cenc", "Widevine,PlayReady", 0),
+    };
+    let key = "label=:key_id=00112233445566778899aabbccddeeff:key=ffeeddccbbaa99887766554433221100";
+    command.args(["--enable_raw_key_encryption", "--keys", key, "--protection_scheme", scheme]);
+    command.args(["--protection_systems", systems, "--hls_key_uri", "skd://key"]);
+    command.args(["--clear_lead", &clear_lead.to_string()]);
+}

@@ -1,0 +1,96 @@
+use crate::checks::support::representations::STATIC;
+use crate::checks::support::select::NO_MANIFEST;
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::finding::Severity;
+use packager_media::dash::Latency;
+
+pub const META: Meta = Meta {
+    id: "dash_buffer_depth_short",
+    severity: Severity::Minor,
+    group: Group::Dash,
+    help: "fails when timeShiftBufferDepth is shorter than `min`, than suggestedPresentationDelay or than ServiceDescription's target of \
+           latency: a player that keeps it asks for what is gone; or when that target isn't between its min and its max",
+    reference: "ISO/IEC 23009-1 5.3.1.2, annex K.3.2",
+    needs_history: false,
+};
+
+params! {
+    /// Seconds that the time-shift buffer has to hold.
+    min: f64 = 0.0,
+}
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    let Some(dash) = &context.output.dash else { return Verdict::NotRun(NO_MANIFEST) };
+    if !dash.mpd.dynamic {
+        return Verdict::NotRun(STATIC);
+    }
+    if let Some(message) = dash.mpd.latency.as_ref().and_then(contradiction) {
+        return Verdict::Ran(vec![Violation::new(message)]);
+    }
+    let Some(depth) = dash.mpd.time_shift_buffer_depth else { return Verdict::Ran(Vec::new()) };
+    let delay = dash.mpd.suggested_presentation_delay.map_or(0.0, |d| d.0);
+    let target = dash.mpd.latency.and_then(|l| l.target).map_or(0.0, |t| t.0);
+    let message = if depth.0 < target {
+        format!("timeShiftBufferDepth is {} s, ServiceDescription has players stay {target} s behind", depth.0)
+    } else if depth.0 < delay {
+        format!("timeShiftBufferDepth is {} s, suggestedPresentationDelay {delay} s", depth.0)
+    } else if depth.0 < params.min {
+        format!("timeShiftBufferDepth is {} s; {} s are expected", depth.0, params.min)
+    } else {
+        return Verdict::Ran(Vec::new());
+    };
+    Verdict::Ran(vec![Violation::new(message).with("depth_seconds", depth.0).with("delay_seconds", delay)])
+}
+
+fn contradiction(latency: &Latency) -> Option<String> {
+    let Latency { target, min, max } = *latency;
+    let order = [("min", min, "target", target), ("target", target, "max", max), ("min", min, "max", max)];
+    order.into_iter().find_map(|(lesser, a, greater, b)| {
+        let (a, b) = (a?.0, b?.0);
+        (a > b)
+            .then(|| format!("ServiceDescription contradicts itself: Latency@{lesser} is {a} s, @{greater} is {b} s"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+
+    fn run(depth: f64, delay: f64, min: f64) -> Verdict {
+        let mut scene = Scene::dash(&paced());
+        let mpd = std::sync::Arc::make_mut(&mut scene.output.dash.as_mut().unwrap().mpd);
+        mpd.time_shift_buffer_depth = Some(packager_media::units::Seconds(depth));
+        mpd.suggested_presentation_delay = Some(packager_media::units::Seconds(delay));
+        check(&scene.context(), &Params { min, ..Params::default() })
+    }
+
+    #[test]
+    fn the_buffer_holds_the_delay_and_what_the_template_asks() {
+        assert_holds(run(6.0, 6.0, 6.0));
+        assert_eq!(
+            violations(run(5.9, 6.0, 0.0))[0].message,
+            "timeShiftBufferDepth is 5.9 s, suggestedPresentationDelay 6 s"
+        );
+        assert_eq!(violations(run(29.9, 6.0, 30.0))[0].message, "timeShiftBufferDepth is 29.9 s; 30 s are expected");
+    }
+
+    fn described(target: f64, min: f64, max: f64) -> Verdict {
+        let mut scene = Scene::dash(&paced());
+        let mpd = std::sync::Arc::make_mut(&mut scene.output.dash.as_mut().unwrap().mpd);
+        mpd.time_shift_buffer_depth = Some(packager_media::units::Seconds(30.0));
+        let [target, min, max] = [target, min, max].map(|s| Some(packager_media::units::Seconds(s)));
+        mpd.latency = Some(Latency { target, min, max });
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn the_target_of_latency_lies_in_the_buffer_and_between_its_bounds() {
+        assert_holds(described(30.0, 30.0, 30.0));
+        let message = "timeShiftBufferDepth is 30 s, ServiceDescription has players stay 31 s behind";
+        assert_eq!(messages(described(31.0, 2.0, 40.0)), message);
+        let message = "ServiceDescription contradicts itself: Latency@min is 4 s, @target is 3 s";
+        assert_eq!(messages(described(3.0, 4.0, 8.0)), message);
+        assert!(messages(described(9.0, 4.0, 8.0)).ends_with("Latency@target is 9 s, @max is 8 s"));
+    }
+}

@@ -1,0 +1,123 @@
+use crate::checks::support::representations::STATIC;
+use crate::checks::support::select::{NO_MANIFEST, out_of_time, shown};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::facts::ClockFacts;
+use crate::finding::Severity;
+use packager_media::dash::{Mpd, Pace, Segments, rungs, timing::Source};
+
+pub const META: Meta = Meta {
+    id: "dash_clock_wrong",
+    severity: Severity::Major,
+    group: Group::Dash,
+    help: "fails when the clock of UTCTiming can't be read or is apart from the exporter's by more than `max`; a warning when a live MPD \
+           without SegmentTimeline has none: players then count by their own clocks",
+    reference: "ISO/IEC 23009-1 5.8.4.11; DASH-IF IOP 4.3",
+    needs_history: false,
+};
+
+const NTP: &str = "UTCTiming names clocks by NTP only, which aren't asked";
+
+params! {
+    /// Seconds between the two clocks.
+    max: f64 = 2.0,
+}
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    let Some(dash) = &context.output.dash else { return Verdict::NotRun(NO_MANIFEST) };
+    if !dash.mpd.dynamic {
+        return Verdict::NotRun(STATIC);
+    }
+    // Nothing but HTTP is spoken here, and of an NTP timestamp over HTTP no form is standard.
+    if dash.clock.as_ref().is_some_and(|clock| clock.source == Some(Source::Network)) {
+        return Verdict::NotRun(NTP);
+    }
+    let found = match &dash.clock {
+        Some(clock) => read(clock, params),
+        None => by_clock(&dash.mpd).then(|| {
+            let message =
+                "no UTCTiming, and no SegmentTimeline: which segment is the newest depends on each player's clock";
+            Violation::new(message).severity(Severity::Warning)
+        }),
+    };
+    Verdict::Ran(found.into_iter().collect())
+}
+
+fn by_clock(mpd: &Mpd) -> bool {
+    let paced = |s: &Segments| matches!(s, Segments::Listed(l) if matches!(l.pace, Pace::Fixed(_)));
+    mpd.periods.iter().flat_map(rungs).any(|(_, r)| paced(&r.addressing.segments))
+}
+
+fn read(clock: &ClockFacts, params: &Params) -> Option<Violation> {
+    let scheme = &clock.timing.scheme;
+    let told = |message: String| Violation::new(message).with("scheme", scheme.as_str());
+    if clock.source.is_none() {
+        let value = clock.timing.value.as_deref().unwrap_or_default();
+        return Some(told(format!("UTCTiming has a scheme that nobody knows, or no value: `{scheme}` `{value}`")));
+    }
+    if let Some(ahead) = clock.ahead {
+        return (ahead.0.abs() > params.max).then(|| {
+            let way = if ahead.0 > 0.0 { "ahead of" } else { "behind" };
+            let message = format!(
+                "the clock of UTCTiming is {:.1} s {way} the exporter's; one of the two is wrong (check NTP on both)",
+                ahead.0.abs()
+            );
+            told(message).with("ahead_seconds", ahead.0).with("max_seconds", params.max)
+        });
+    }
+    // `direct` and NTP give nothing to compare with.
+    let asked = matches!(clock.source, Some(Source::Date(_) | Source::Body(_)));
+    let fetched = clock.fetched.as_ref().filter(|f| asked && !out_of_time(f))?;
+    let why = fetched.problem().unwrap_or_else(|| "its answer is no time".to_owned());
+    Some(told(format!("the clock of UTCTiming gives no time: {why}")).with("url", shown(&fetched.url)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use packager_media::dash::Descriptor;
+    use packager_media::units::Seconds;
+
+    fn run(clock: Option<ClockFacts>, mpd: &str) -> Verdict {
+        let mut scene = Scene::dash(mpd);
+        scene.output.dash.as_mut().unwrap().clock = clock;
+        check(&scene.context(), &Params::default())
+    }
+
+    fn clock(ahead: Option<f64>, status: u16) -> ClockFacts {
+        let mut fetched = answered("time", "text/plain");
+        fetched.result.as_mut().unwrap().status = status;
+        ClockFacts {
+            timing: Descriptor { scheme: "urn:mpeg:dash:utc:http-xsdate:2014".into(), value: Some("time".into()) },
+            source: Some(Source::Body(fetched.url.clone())),
+            fetched: Some(fetched),
+            ahead: ahead.map(Seconds),
+        }
+    }
+
+    #[test]
+    fn the_two_clocks_may_be_apart_by_two_seconds() {
+        let mpd = timed("<S t=\"990000\" d=\"2000\" r=\"4\"/>");
+        assert_holds(run(Some(clock(Some(-2.0), 200)), &mpd));
+        let found = violations(run(Some(clock(Some(-2.1), 200)), &mpd));
+        assert!(found[0].message.starts_with("the clock of UTCTiming is 2.1 s behind the exporter's"), "{found:?}");
+        assert_eq!(violations(run(Some(clock(Some(2.1), 200)), &mpd)).len(), 1);
+    }
+
+    #[test]
+    fn a_clock_that_gives_no_time_fails_and_one_that_is_not_asked_does_not() {
+        let mpd = timed("<S t=\"990000\" d=\"2000\" r=\"4\"/>");
+        assert!(violations(run(Some(clock(None, 404)), &mpd))[0].message.contains("HTTP status 404"));
+        assert!(violations(run(Some(clock(None, 200)), &mpd))[0].message.contains("no time"));
+        let ntp = ClockFacts { source: Some(Source::Network), fetched: None, ..clock(None, 200) };
+        assert_not_run(run(Some(ntp), &mpd), NTP);
+        let strange = ClockFacts { source: None, fetched: None, ..clock(None, 200) };
+        assert_eq!(violations(run(Some(strange), &mpd)).len(), 1);
+    }
+
+    #[test]
+    fn without_one_a_fixed_pace_is_a_warning_and_a_timeline_is_nothing() {
+        assert_eq!(violations(run(None, &paced()))[0].severity, Some(Severity::Warning));
+        assert_holds(run(None, &timed("<S t=\"990000\" d=\"2000\" r=\"4\"/>")));
+    }
+}

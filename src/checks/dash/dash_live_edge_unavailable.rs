@@ -1,0 +1,146 @@
+use crate::checks::support::representations::{self, Rung};
+use crate::checks::support::select::out_of_time;
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::finding::Severity;
+use packager_media::dash::{Run, timing};
+use packager_media::stream::Media;
+use packager_media::units::Seconds;
+
+pub const META: Meta = Meta {
+    id: "dash_live_edge_unavailable",
+    severity: Severity::Critical,
+    group: Group::Dash,
+    help: "fails when by the wall clock (corrected by UTCTiming) no segment of a SegmentTimeline is available, or the newest one of a fixed \
+           pace or an open S (r=-1) should be there and isn't; major for one rung while others play, and when segments are listed before their time",
+    reference: "ISO/IEC 23009-1 5.3.9.5; DASH-IF IOP 4.3",
+    needs_history: false,
+};
+
+params! {
+    /// Seconds by which a segment may be late.
+    late: f64 = 2.0,
+    /// Seconds, beside its own duration, by which a listed segment may be early: ffmpeg looks at its input for 5 s before it dates the presentation.
+    early: f64 = 8.0,
+    /// Seconds after the Period's beginning in which nothing has to be there yet.
+    grace: f64 = 20.0,
+}
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    let video = || context.output.renditions.iter().filter(|r| r.rendition.media == Media::Video);
+    let plays = video().any(|r| r.timeline.as_deref().is_some_and(|t| !t.segments.is_empty()));
+    representations::each(context, |rung| {
+        let found = match rung.runs() {
+            // It goes on by the clock, as a fixed pace does.
+            Some(runs) if runs.last().is_some_and(|run| run.count.is_none()) => missing(rung, params),
+            Some(_) => nothing(rung, plays, params).or_else(|| early(rung, params)),
+            None => missing(rung, params),
+        };
+        found.into_iter().collect()
+    })
+}
+
+/// A SegmentTimeline that the time-shift buffer has passed: a player finds nothing to play.
+fn nothing(rung: &Rung<'_>, others_play: bool, params: &Params) -> Option<Violation> {
+    if !rung.facts.timeline.as_deref()?.segments.is_empty() {
+        return None;
+    }
+    let begun = rung.period.start?.after(rung.mpd.availability_start?);
+    if Seconds::between(begun, rung.now).0 <= params.grace {
+        return None;
+    }
+    let last = rung.runs()?.last().and_then(Run::end).and_then(|end| rung.at(end));
+    let depth = rung.mpd.time_shift_buffer_depth.map_or(f64::INFINITY, |d| d.0);
+    let message = match last.map(|ended| Seconds::between(ended, rung.now).0) {
+        Some(ago) => format!(
+            "no segment is available: the newest listed ended {ago:.1} s ago, the time-shift buffer holds {depth} s"
+        ),
+        None => "no segment is listed".to_owned(),
+    };
+    let behind = last.map(|ended| Seconds::between(ended, rung.now).0);
+    let violation = Violation::new(message).with("behind_seconds", behind).with("line", rung.representation.line);
+    Some(if others_play { violation.severity(Severity::Major) } else { violation })
+}
+
+/// The packager's clock or availabilityStartTime is off: a player that keeps to the clock asks later than it could, or
+/// waits for what is there.
+fn early(rung: &Rung<'_>, params: &Params) -> Option<Violation> {
+    let last = rung.runs()?.last()?;
+    let available = rung.at(last.end()?)?;
+    let ahead = Seconds::between(rung.now, available) - timing::early(&rung.representation.addressing);
+    let allowed = rung.seconds(i128::from(last.duration)) + params.early;
+    (ahead.0 > allowed).then(|| {
+        let message = format!(
+            "the newest segment is listed {:.1} s before its time; availabilityStartTime or a clock is off",
+            ahead.0
+        );
+        Violation::new(message)
+            .with("early_seconds", ahead.0)
+            .with("allowed_seconds", allowed)
+            .severity(Severity::Major)
+    })
+}
+
+/// A fixed pace and an S that repeats without end list nothing: which segment is the newest follows from the clock alone.
+fn missing(rung: &Rung<'_>, params: &Params) -> Option<Violation> {
+    let newest = rung.facts.timeline.as_deref()?.segments.last()?;
+    let asked = rung.facts.segments.iter().find(|s| s.segment.number == newest.number)?;
+    let status = asked.fetched.result.as_ref().ok().filter(|_| !out_of_time(&asked.fetched))?.status;
+    let due = newest.duration.after(newest.program_date_time?);
+    let late = Seconds::between(due, rung.now) + timing::early(&rung.representation.addressing);
+    (matches!(status, 404 | 410 | 425) && late.0 > params.late).then(|| {
+        let message =
+            format!("by the clock the newest segment has been there for {:.1} s; it answers {status}", late.0);
+        let violation = Violation::new(message).with("url", packager_media::stream::shown(&newest.uri));
+        violation.with("late_seconds", late.0).with("due", due.to_string())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+
+    fn run(scene: &Scene) -> Verdict {
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn a_timeline_that_the_buffer_has_passed_is_critical() {
+        // The buffer holds 60 s; now is at 1000 s.
+        assert_holds(run(&Scene::dash(&timed("<S t=\"930000\" d=\"2000\" r=\"5\"/>"))));
+        let found = violations(run(&Scene::dash(&timed("<S t=\"900000\" d=\"2000\" r=\"9\"/>"))));
+        assert!(
+            found[0].message.starts_with("no segment is available: the newest listed ended 80.0 s ago"),
+            "{found:?}"
+        );
+        assert_eq!(found[0].severity, None);
+    }
+
+    #[test]
+    fn a_segment_listed_long_before_its_time_is_major() {
+        assert_holds(run(&Scene::dash(&timed("<S t=\"990000\" d=\"2000\" r=\"9\"/>"))));
+        let found = violations(run(&Scene::dash(&timed("<S t=\"990100\" d=\"2000\" r=\"9\"/>"))));
+        assert_eq!(found[0].severity, Some(Severity::Major));
+        assert!(found[0].message.contains("10.1 s before its time"), "{found:?}");
+    }
+
+    #[test]
+    fn at_a_fixed_pace_or_in_an_open_run_the_newest_by_the_clock_has_to_answer() {
+        let promised = paced().replace(" duration=", " availabilityTimeOffset=\"15\" duration=");
+        for mpd in [paced(), promised, timed("<S t=\"980000\" d=\"2000\" r=\"-1\"/>")] {
+            newest_has_to_answer(&mpd);
+        }
+    }
+
+    fn newest_has_to_answer(mpd: &str) {
+        let mut scene = Scene::dash(mpd);
+        let newest = scene.output.renditions[0].timeline.as_ref().unwrap().segments.last().unwrap().clone();
+        let mut asked = crate::facts::SegmentFacts { segment: newest, ..ts_segment(1, 0.0, 2.0) };
+        assert_holds(run(&scene));
+        asked.fetched.result.as_mut().unwrap().status = 404;
+        scene.output.renditions[0].segments = vec![std::sync::Arc::new(asked)];
+        assert_holds(run(&scene));
+        let found = violations(check(&scene.context(), &Params { late: -0.1, ..Params::default() }));
+        assert!(found[0].message.contains("it answers 404"), "{found:?}");
+    }
+}

@@ -1,0 +1,104 @@
+use crate::checks::support::mpd_step::{self, Back, Change, Update};
+use crate::checks::support::representations::STATIC;
+use crate::checks::support::select::{FIRST, NO_MANIFEST, capped};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::finding::Severity;
+use packager_media::units::Timestamp;
+
+pub const META: Meta = Meta {
+    id: "dash_mpd_regressed",
+    severity: Severity::Critical,
+    group: Group::Dash,
+    help: "fails when an update of a live MPD takes back what players already have: another availabilityStartTime under a timeline that goes \
+           on, an older newest segment, a Period that is moved or gone; minor where only publishTime is older. A packager restart \
+           is packager_restarted",
+    reference: "ISO/IEC 23009-1 5.4.1, 5.3.1.2",
+    needs_history: true,
+};
+
+params! {}
+
+pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
+    match &context.output.dash {
+        None => return Verdict::NotRun(NO_MANIFEST),
+        Some(dash) if !dash.mpd.dynamic => return Verdict::NotRun(STATIC),
+        Some(_) => {}
+    }
+    let Some(updates) = mpd_step::recent(context) else { return Verdict::NotRun(FIRST) };
+    Verdict::Ran(capped(updates.iter().rev().filter_map(violation).collect()))
+}
+
+fn violation(update: &Update<'_>) -> Option<Violation> {
+    let Change::Regressed(back) = update.change else { return None };
+    let (a, b) = (update.earlier, update.later);
+    let shown = |at: Option<Timestamp>| at.map_or_else(|| "none".to_owned(), |at| at.to_string());
+    let message = match back {
+        Back::Start(by) => format!(
+            "availabilityStartTime changed from {} to {} ({:+.3} s) while the presentation goes on, or back to one seen before: players \
+             seek segments at the wrong time",
+            shown(a.availability_start),
+            shown(b.availability_start),
+            by.0
+        ),
+        Back::Edge(by) => format!(
+            "the newest listed segment is {:.3} s older than in the MPD before: a stale cache, or two origins out of step",
+            by.0
+        ),
+        Back::Period(at) => {
+            let id = a.periods.get(at).and_then(|p| p.id.as_deref()).unwrap_or("without an id");
+            format!("the Period {id} had begun, and is gone or begins at another time: players lose their place")
+        }
+        Back::Published(by) => format!(
+            "publishTime went back by {:.1} s and the timeline didn't: two origins publish the same at other times, or a clock was set back",
+            by.0
+        ),
+    };
+    let violation = Violation::new(message)
+        .with("before_published", shown(a.publish_time))
+        .with("after_published", shown(b.publish_time))
+        .with("seen_at", b.first_seen.to_string());
+    Some(if matches!(back, Back::Published(_)) { violation.severity(Severity::Minor) } else { violation })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use crate::history::SeenMpd;
+
+    fn run(states: impl IntoIterator<Item = SeenMpd>) -> Verdict {
+        let mut scene = Scene::dash(&timed("<S t=\"980000\" d=\"2000\" r=\"9\"/>"));
+        scene.published(states);
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn an_update_goes_on() {
+        assert_holds(run([mpd(-20, 980.0), mpd(-10, 990.0)]));
+    }
+
+    #[test]
+    fn an_older_edge_and_another_start_are_critical_and_publish_time_alone_is_minor() {
+        let found = violations(run([mpd(-20, 980.0), mpd(-10, 974.0)]));
+        assert_eq!(found[0].severity, None);
+        assert!(found[0].message.starts_with("the newest listed segment is 6.000 s older"), "{found:?}");
+        let moved = SeenMpd { availability_start: Some(time(-985.0)), ..mpd(-10, 990.0) };
+        assert!(messages(run([mpd(-20, 980.0), moved])).contains("(+15.000 s)"));
+        let older = SeenMpd { publish_time: Some(time(-25.0)), ..mpd(-10, 990.0) };
+        assert_eq!(violations(run([mpd(-20, 980.0), older]))[0].severity, Some(Severity::Minor));
+    }
+
+    #[test]
+    fn a_restart_is_not_a_step_back_and_an_event_is_gone_after_hold() {
+        assert_holds(run([mpd(-20, 980.0), mpd(-10, 4.0)]));
+        assert_eq!(violations(run([mpd(-320, 700.0), mpd(-300, 694.0)])).len(), 1);
+        assert_holds(run([mpd(-320, 700.0), mpd(-301, 694.0)]));
+    }
+
+    #[test]
+    fn the_first_mpd_and_a_static_one_say_nothing() {
+        assert_not_run(run([mpd(0, 980.0)]), FIRST);
+        let fixed = timed("").replace("type=\"dynamic\"", "type=\"static\"");
+        assert_not_run(check(&Scene::dash(&fixed).context(), &Params::default()), STATIC);
+    }
+}

@@ -1,0 +1,156 @@
+use crate::checks::support::live_edge_age::{self, Limits, Made, Unit};
+use crate::checks::support::representations::STATIC;
+use crate::checks::support::select;
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::facts::RenditionFacts;
+use crate::finding::Severity;
+use packager_media::dash::{Mpd, Representation, playing, rungs};
+use packager_media::stream::{Timeline, names};
+use packager_media::units::Seconds;
+
+pub const META: Meta = Meta {
+    id: "dash_mpd_stale",
+    severity: Severity::Major,
+    group: Group::Dash,
+    help: "fails when a SegmentTimeline of a live MPD has not got a new segment for 1.5 times the longer of its longest segment and \
+           minimumUpdatePeriod, critical after 3; on a first probe from publishTime or Last-Modified. At a fixed pace segments come by the \
+           clock: there dash_live_edge_unavailable judges",
+    reference: "ISO/IEC 23009-1 5.4.1, 5.3.1.2",
+    needs_history: false,
+};
+
+params! {
+    /// Longest segments (or minimumUpdatePeriods, where that is longer) without a new segment from which on it fails.
+    major_after: f64 = 1.5,
+    /// The same, from which on it is critical.
+    critical_after: f64 = 3.0,
+    /// Seconds by which the newest segment may be behind the clock and be latency. Used only before the MPD was seen to advance, without publishTime and Last-Modified.
+    date_allowance: f64 = 120.0,
+}
+
+const NO_TIMELINE: &str = "no SegmentTimeline with a history was read";
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    let Some(dash) = &context.output.dash else { return Verdict::NotRun(select::NO_MANIFEST) };
+    if !dash.mpd.dynamic {
+        return Verdict::NotRun(STATIC);
+    }
+    let Params { major_after, critical_after, date_allowance, .. } = *params;
+    let limits = Limits { major_after, critical_after, date_allowance };
+    let period = playing(&dash.mpd, dash.ahead().after(context.now));
+    let listed: Vec<_> = period.into_iter().flat_map(rungs).filter(|(_, r)| lists_its_end(r)).collect();
+    select::each(context, NO_TIMELINE, |facts, past| {
+        let id = facts.rendition.id.as_deref();
+        let same = |r: &Representation| Some(names::clean(&r.id).as_str()) == id;
+        listed.iter().find(|(set, r)| set.media == facts.rendition.media && same(r))?;
+        let timeline = facts.timeline.as_deref().filter(|t| !t.ended)?;
+        let unit = unit(&dash.mpd, timeline)?;
+        let made = made(&dash.mpd, facts);
+        let found = live_edge_age::judge(context, (facts, past, timeline), &unit, &made, &limits)?;
+        Some(found.into_iter().map(|v| with_publication(v, context)).collect())
+    })
+}
+
+/// An open run ends by the clock.
+fn lists_its_end(representation: &Representation) -> bool {
+    let runs = representation.addressing.segments.runs().unwrap_or_default();
+    runs.last().is_some_and(|run| run.count.is_some())
+}
+
+/// Between two updates nothing new can be listed.
+fn unit(mpd: &Mpd, timeline: &Timeline) -> Option<Unit> {
+    let longest = live_edge_age::target_duration(timeline)?.length;
+    let period = mpd.minimum_update_period.unwrap_or(Seconds::ZERO);
+    let length = if period > longest { period } else { longest };
+    Some(Unit { length, name: if period > longest { "minimum update period" } else { "segment duration" } })
+}
+
+/// The later of publishTime and Last-Modified: some packagers set the one once and for all, some the other.
+fn made(mpd: &Mpd, facts: &RenditionFacts) -> Made {
+    let modified = live_edge_age::last_modified(facts);
+    match mpd.publish_time {
+        Some(at) if modified.at.is_none_or(|modified| modified < at) => Made { at: Some(at), source: "publishTime" },
+        _ => modified,
+    }
+}
+
+/// Whether the packager still publishes tells its own end from that of its input.
+fn with_publication(mut violation: Violation, context: &Context<'_>) -> Violation {
+    let [.., a, b] = context.past.mpds.as_slice() else { return violation };
+    if a.listed.is_some() && a.listed == b.listed && a.publish_time < b.publish_time {
+        violation.message.push_str("; publishTime goes on: the packager lives, look at its input");
+    }
+    violation.with("published", b.publish_time.map(|at| at.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+
+    const LISTED: &str = "<S t=\"980000\" d=\"2000\" r=\"9\"/>";
+
+    /// Advanced for the last time `seconds` ago.
+    fn still(mpd: &str, seconds: f64) -> Scene {
+        let mut scene = Scene::dash(mpd);
+        let name = scene.rendition().rendition.name.clone();
+        scene.observe([observation(-100, 9, 14), observation(-50, 10, 15)]);
+        scene.past().edge_since = Some(time(-seconds));
+        let past = scene.past().clone();
+        scene.history.renditions.insert(name, past);
+        scene
+    }
+
+    fn run(scene: &Scene) -> Verdict {
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn major_above_one_and_a_half_and_critical_above_three_segments() {
+        assert_holds(run(&still(&timed(LISTED), 3.0)));
+        assert_eq!(violations(run(&still(&timed(LISTED), 3.01)))[0].severity, None);
+        let found = violations(run(&still(&timed(LISTED), 6.01)));
+        assert_eq!(found[0].severity, Some(Severity::Critical));
+        assert_eq!(found[0].message, "no new segment for 6.0 s: 3.0 segment durations of 2 s; the newest is 998000");
+    }
+
+    #[test]
+    fn a_longer_minimum_update_period_is_what_counts() {
+        let mpd = timed(LISTED).replace("minimumUpdatePeriod=\"PT2S\"", "minimumUpdatePeriod=\"PT10S\"");
+        assert_holds(run(&still(&mpd, 15.0)));
+        assert!(messages(run(&still(&mpd, 15.1))).contains("1.5 minimum update periods of 10 s"));
+    }
+
+    #[test]
+    fn an_mpd_that_is_published_anew_without_new_segments_says_so() {
+        let mut scene = still(&timed(LISTED), 5.0);
+        scene.published([mpd(-10, 1000.0), mpd(-2, 1000.0)]);
+        assert!(messages(run(&scene)).ends_with("publishTime goes on: the packager lives, look at its input"));
+    }
+
+    #[test]
+    fn the_first_probe_believes_publish_time_unless_the_edge_contradicts() {
+        let published = |seconds: f64, timeline: &str| {
+            let mpd =
+                timed(timeline).replace("minBufferTime", &format!("publishTime=\"{}\" minBufferTime", time(-seconds)));
+            let mut scene = still(&mpd, 0.0);
+            let past = scene.history.renditions.values_mut();
+            past.for_each(|p| p.observations.truncate(1));
+            run(&scene)
+        };
+        let old = "<S t=\"940000\" d=\"2000\" r=\"9\"/>";
+        assert_holds(published(3.0, old));
+        let found = violations(published(30.0, old));
+        assert_eq!(
+            (found[0].severity, &found[0].evidence["source"]),
+            (Some(Severity::Critical), &"publishTime".into())
+        );
+        assert_holds(published(5000.0, LISTED));
+    }
+
+    #[test]
+    fn what_comes_by_the_clock_is_not_judged() {
+        assert_not_run(run(&still(&paced(), 100.0)), NO_TIMELINE);
+        assert_not_run(run(&still(&timed("<S t=\"0\" d=\"2000\" r=\"-1\"/>"), 100.0)), NO_TIMELINE);
+    }
+}

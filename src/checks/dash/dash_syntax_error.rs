@@ -1,0 +1,73 @@
+use crate::checks::support::select::{NO_MANIFEST, capped, defect};
+use crate::checks::{Context, Group, Meta, Verdict};
+use crate::finding::Severity;
+use packager_media::dash::REMOTE;
+use packager_media::defect::{Defect, DefectKind};
+
+pub const META: Meta = Meta {
+    id: "dash_syntax_error",
+    severity: Severity::Major,
+    group: Group::Dash,
+    help: "fails when an MPD can't be read or breaks its standard: not well-formed XML, a document type, a required attribute \
+           missing, a bad duration or date, a template or timeline that names no segments, an index of SegmentBase that isn't there or \
+           names none, no video without an EssentialProperty that players don't know; minor for a remote element, which isn't followed",
+    reference: "ISO/IEC 23009-1 5.3",
+    needs_history: false,
+};
+
+params! {}
+
+pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
+    let output = context.output;
+    if output.manifest.ok().is_none_or(|e| e.body_bytes == 0) {
+        return Verdict::NotRun(NO_MANIFEST);
+    }
+    let wrong = output.defects.iter().filter(|d| d.kind == DefectKind::Mpd);
+    let violation = |d: &Defect| match d.reference == REMOTE {
+        true => defect(&output.url, d).severity(Severity::Minor),
+        false => defect(&output.url, d),
+    };
+    Verdict::Ran(capped(wrong.map(violation).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use packager_media::defect::Position;
+
+    fn run(scene: &Scene) -> Verdict {
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn a_remote_element_is_minor() {
+        let mut scene = Scene::dash(&paced());
+        scene.output.defects.push(Defect { reference: REMOTE, ..wrong(DefectKind::Mpd) });
+        assert_eq!(violations(run(&scene))[0].severity, Some(Severity::Minor));
+        scene.output.defects[0].reference = "";
+        assert_eq!(violations(run(&scene))[0].severity, None);
+    }
+
+    fn wrong(kind: DefectKind) -> Defect {
+        let at = Position::Line { line: 7, column: 3 };
+        Defect { kind, at, message: "S@d is missing".to_owned(), reference: "ISO/IEC 23009-1 5.3.9.6" }
+    }
+
+    #[test]
+    fn every_defect_of_the_mpd_is_a_violation_with_its_line() {
+        let mut scene = Scene::live();
+        assert_holds(run(&scene));
+        scene.output.defects = vec![wrong(DefectKind::Mpd), wrong(DefectKind::Attribute)];
+        let found = violations(run(&scene));
+        assert_eq!(found.len(), 1, "attributes of the ladder have a check of their own");
+        assert_eq!(found[0].evidence["line"], 7);
+    }
+
+    #[test]
+    fn without_a_manifest_it_does_not_run() {
+        let mut scene = Scene::live();
+        scene.output.manifest.result.as_mut().unwrap().status = 404;
+        assert_not_run(run(&scene), NO_MANIFEST);
+    }
+}

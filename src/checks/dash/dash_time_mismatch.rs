@@ -1,0 +1,127 @@
+use crate::checks::support::select::{self, about, sound};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::facts::SegmentFacts;
+use crate::finding::Severity;
+use packager_media::container::{Container, Track};
+use packager_media::stream::Media;
+
+pub const META: Meta = Meta {
+    id: "dash_time_mismatch",
+    severity: Severity::Major,
+    group: Group::Dash,
+    help: "fails when the media of a segment begin (tfdt, or the earliest presentation time) at another media time than the MPD says: \
+           SegmentTimeline's t, or by its number at the pace of @duration from presentationTimeOffset on, from which they may be \
+           half a segment away",
+    reference: "ISO/IEC 23009-1 5.3.9.6, 5.3.9.2; DASH-IF IOP 4.3 3.2.7.1",
+    needs_history: false,
+};
+
+params! {
+    /// Seconds by which the media may begin earlier or later than a SegmentTimeline says: players take a segment that far away for another, or leave a gap. Within one sample it is never reported.
+    tolerance: f64 = 0.1,
+    /// At a fixed pace: ratio of a segment's duration by which the media may be away besides.
+    nominal_ratio: f64 = 0.5,
+}
+
+const NONE: &str = "no fragmented segment of an MPD with times was inspected";
+/// Timescales of MPD and media round differently.
+const ROUNDING: f64 = 0.001;
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    select::each(context, NONE, |facts, past| {
+        let media = facts.rendition.media;
+        let segments = select::inspected(facts, past)?;
+        let mut judged = segments.iter().rev().filter_map(|s| Some((s, apart(s, media)?))).peekable();
+        judged.peek()?;
+        Some(judged.filter_map(|(segment, (off, sample))| violation(segment, off, sample, params)).collect())
+    })
+}
+
+/// Seconds by which the media begin after what the MPD says, and the longest sample. Some packagers write the first decode
+/// time, some the earliest presentation time into the MPD: the nearer one counts.
+fn apart(facts: &SegmentFacts, media: Media) -> Option<(f64, f64)> {
+    let said = facts.segment.media_start?.at;
+    let inspection = sound(facts).filter(|i| i.container == Container::Cmaf)?;
+    let of = |t: &&Track| t.media == Some(media) && t.samples > 0 && media != Media::Text;
+    let track = inspection.tracks.iter().find(of)?;
+    let offs = [track.start, track.presentation_start].into_iter().flatten().map(|at| at.since(said).0);
+    let off = offs.reduce(|a, b| if b.abs() < a.abs() { b } else { a })?;
+    Some((off, track.sample_gap_max.map_or(0.0, |gap| gap.0)))
+}
+
+fn violation(facts: &SegmentFacts, off: f64, sample: f64, params: &Params) -> Option<Violation> {
+    let said = facts.segment.media_start?;
+    let least = params.tolerance.max(sample);
+    let drift = if said.nominal { params.nominal_ratio * facts.segment.duration.0 } else { 0.0 };
+    let allowed = least + drift;
+    if off.abs() <= allowed + ROUNDING {
+        return None;
+    }
+    let (by, where_) = (off.abs(), if off > 0.0 { "after" } else { "before" });
+    let what = if said.nominal { "its number says" } else { "the SegmentTimeline says" };
+    let at = said.at.seconds().0;
+    let message = format!(
+        "segment {}: the media begin {by:.3} s {where_} the time that {what} ({at:.3} s of media time); {allowed:.3} s are allowed",
+        facts.segment.number
+    );
+    Some(about(facts, message).with("off_seconds", off).with("media_time_seconds", at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use packager_media::stream::MediaStart;
+    use packager_media::units::{MediaTime, Seconds};
+    use std::num::NonZeroU32;
+
+    /// Said to begin at 10 s; the media begin `off` seconds later, and are presented 80 ms after that.
+    fn segment(off: f64, nominal: bool) -> SegmentFacts {
+        let mut segment = ts_segment(5, 10.0 + off, 2.0);
+        let at = MediaTime::new(10_000, NonZeroU32::new(1000).unwrap());
+        segment.segment.media_start = Some(MediaStart { at, nominal });
+        let inspection = segment.inspection.as_mut().unwrap();
+        inspection.container = Container::Cmaf;
+        let track = &mut inspection.tracks[0];
+        track.presentation_start = Some(MediaTime { ticks: track.start.unwrap().ticks + 7200, ..track.start.unwrap() });
+        segment
+    }
+
+    fn run(segment: SegmentFacts) -> Verdict {
+        let mut scene = Scene::live();
+        scene.remember([segment]);
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn a_timeline_names_the_decode_time_or_the_presentation_time() {
+        for holds in [0.0, 0.1, -0.08, -0.18] {
+            assert_holds(run(segment(holds, false)));
+        }
+        let found = messages(run(segment(0.102, false)));
+        assert!(found.contains("begin 0.102 s after the time that the SegmentTimeline says (10.000 s"), "{found}");
+        assert!(messages(run(segment(-0.182, false))).contains("0.102 s before"));
+    }
+
+    #[test]
+    fn a_long_sample_widens_the_tolerance() {
+        let mut slow = segment(0.5, false);
+        slow.inspection.as_mut().unwrap().tracks[0].sample_gap_max = Some(Seconds(0.5));
+        assert_holds(run(slow));
+    }
+
+    #[test]
+    fn a_number_allows_half_a_segment() {
+        assert_holds(run(segment(1.1, true)));
+        assert!(messages(run(segment(1.11, true))).contains("its number says"));
+        assert!(messages(run(segment(-1.19, true))).contains("1.110 s before"));
+    }
+
+    #[test]
+    fn what_has_no_time_in_the_mpd_or_none_of_its_own_is_not_judged() {
+        assert_not_run(run(ts_segment(5, 99.0, 2.0)), NONE);
+        let mut text = segment(9.0, false);
+        text.inspection.as_mut().unwrap().tracks.clear();
+        assert_not_run(run(text), NONE);
+    }
+}

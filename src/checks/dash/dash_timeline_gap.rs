@@ -1,0 +1,114 @@
+use crate::checks::support::representations::{self, Rung};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::finding::Severity;
+use packager_media::dash::Run;
+
+pub const META: Meta = Meta {
+    id: "dash_timeline_gap",
+    severity: Severity::Major,
+    group: Group::Dash,
+    help: "fails when near the live edge a SegmentTimeline has a gap or overlap, or ends before the next Period begins",
+    reference: "ISO/IEC 23009-1 5.3.9.6",
+    needs_history: false,
+};
+
+params! {
+    /// Seconds that segments may lie apart or over each other: packagers round to their timescale.
+    tolerance: f64 = 0.1,
+    /// Seconds behind the live edge that are looked at. A gap stays in the time-shift buffer long after viewers are past it.
+    within: f64 = 60.0,
+}
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    representations::each(context, |rung| {
+        let mut found = inside(rung, params);
+        found.extend(before_next(context, rung, params));
+        found
+    })
+}
+
+fn inside(rung: &Rung<'_>, params: &Params) -> Vec<Violation> {
+    let runs = rung.runs().unwrap_or_default();
+    let edge = runs.last().map_or(0, |last| last.end().unwrap_or(last.start));
+    let near = |run: &&Run| rung.seconds(i128::from(edge) - i128::from(run.start)) <= params.within;
+    let apart = |run: &Run| rung.seconds(i128::from(run.apart));
+    let wrong = runs.iter().filter(near).filter(|run| apart(run).abs() > params.tolerance);
+    wrong.map(|run| told(rung, run, apart(run))).collect()
+}
+
+fn told(rung: &Rung<'_>, run: &Run, apart: f64) -> Violation {
+    let what = if apart > 0.0 { "a gap" } else { "an overlap" };
+    let message = format!("{what} of {:.3} s before the segment at t={}", apart.abs(), run.start);
+    let violation = Violation::new(message).with("apart_seconds", apart).with("time", run.start);
+    violation.with("number", run.number).with("line", rung.representation.line)
+}
+
+/// The Period before the one that is playing, where its end is near.
+fn before_next(context: &Context<'_>, rung: &Rung<'_>, params: &Params) -> Option<Violation> {
+    let periods = &context.output.dash.as_ref()?.mpd.periods;
+    let at = periods.iter().position(|p| std::ptr::eq(p, rung.period))?;
+    let period = periods.get(at.checked_sub(1)?)?;
+    let rungs = || packager_media::dash::rungs(period);
+    let same = rungs().find(|(_, r)| r.id == rung.representation.id);
+    // An ad has Representations of its own.
+    let media = rung.facts.rendition.media;
+    let representation = same.or_else(|| rungs().find(|(set, _)| set.media == media))?.1;
+    let own = Rung { period, representation, ..*rung };
+    let ended = own.at(own.runs()?.last()?.end()?)?;
+    let begins = rung.period.start?.after(rung.mpd.availability_start?);
+    let gap = packager_media::units::Seconds::between(ended, begins).0;
+    let past = packager_media::units::Seconds::between(begins, rung.now).0;
+    (gap > params.tolerance && past <= params.within).then(|| {
+        let message = format!("the last segment ends {gap:.3} s before the next Period begins");
+        Violation::new(message).with("apart_seconds", gap).with("line", representation.line)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+
+    fn run(timeline: &str) -> Verdict {
+        check(&Scene::dash(&timed(timeline)).context(), &Params::default())
+    }
+
+    #[test]
+    fn gaps_and_overlaps_near_the_edge_beyond_the_tolerance_fail() {
+        assert_holds(run("<S t=\"980000\" d=\"2000\" r=\"9\"/>"));
+        assert_holds(run("<S t=\"980000\" d=\"2000\" r=\"8\"/><S t=\"998100\" d=\"1900\"/>"));
+        let found = violations(run("<S t=\"980000\" d=\"2000\" r=\"7\"/><S t=\"998000\" d=\"2000\"/>"));
+        assert_eq!(found[0].message, "a gap of 2.000 s before the segment at t=998000");
+        let found = violations(run("<S t=\"980000\" d=\"2000\" r=\"8\"/><S t=\"997899\" d=\"2000\"/>"));
+        assert_eq!(found[0].message, "an overlap of 0.101 s before the segment at t=997899");
+    }
+
+    #[test]
+    fn a_gap_that_viewers_are_past_is_past() {
+        let at = |start: u32| {
+            run(&format!(
+                "<S t=\"900000\" d=\"1000\"/><S t=\"{start}\" d=\"1000\" r=\"{}\"/>",
+                (1_000_000 - start) / 1000 - 1
+            ))
+        };
+        assert_eq!(violations(at(940_000)).len(), 1);
+        assert_holds(at(939_000));
+    }
+
+    #[test]
+    fn a_period_has_media_up_to_the_next() {
+        let of = |r: u32| {
+            let first = period("p0", 0, &format!("<S t=\"900000\" d=\"2000\" r=\"{r}\"/>"));
+            check(
+                &Scene::dash(&dynamic(&(first + &period("p1", 980, "<S t=\"0\" d=\"2000\" r=\"9\"/>")))).context(),
+                &Params::default(),
+            )
+        };
+        assert_holds(of(39));
+        let ad = period("p0", 0, "<S t=\"900000\" d=\"2000\" r=\"38\"/>")
+            .replace("<Representation id=\"", "<Representation id=\"ad-");
+        let both = dynamic(&(ad + &period("p1", 980, "<S t=\"0\" d=\"2000\" r=\"9\"/>")));
+        assert_eq!(violations(check(&Scene::dash(&both).context(), &Params::default())).len(), 1);
+        assert_eq!(violations(of(38))[0].message, "the last segment ends 2.000 s before the next Period begins");
+    }
+}

@@ -1,0 +1,260 @@
+use crate::checks::support::select::{NO_MANIFEST, capped, defect, out_of_time, shown};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::facts::{LocationFacts, PatchFacts};
+use crate::finding::Severity;
+use packager_media::dash::{Mpd, Patch};
+use packager_media::defect::DefectKind;
+use packager_media::units::Seconds;
+
+pub const META: Meta = Meta {
+    id: "mpd_patch_events",
+    severity: Severity::Warning,
+    group: Group::Dash,
+    help: "fails when an MPD's Location doesn't answer with an MPD of the same presentation, a patch of it is missing within its ttl, is for \
+           another MPD or doesn't fit it, or an EventStream is without scheme, has no timescale or its events aren't in order: players \
+           fetch whole MPDs instead, lose the channel at an update, or miss events",
+    reference: "ISO/IEC 23009-1 5.3.1.2, 5.10.2, 5.15",
+    needs_history: false,
+};
+
+params! {}
+
+/// Start times further apart are another presentation's; packagers round them.
+const SAME_START: f64 = 1.0;
+/// What a server answers where there is no patch: none, no longer, not yet.
+const NONE_THERE: &[u16] = &[204, 304, 404, 410, 425];
+
+pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
+    let output = context.output;
+    let Some(dash) = &output.dash else { return Verdict::NotRun(NO_MANIFEST) };
+    let wrong = output.defects.iter().filter(|d| d.kind == DefectKind::Update);
+    let mut found: Vec<_> = wrong.map(|d| defect(&output.url, d)).collect();
+    found.extend(dash.location.as_ref().and_then(|location| elsewhere(location, &dash.mpd)));
+    if let Some(facts) = &dash.patch {
+        found.extend(unanswered(facts));
+        found.extend(facts.patch.as_ref().and_then(|patch| misfit(facts, patch)));
+        found.extend(facts.defects.iter().map(|d| within(facts, defect(&facts.fetched.url, d))));
+    }
+    Verdict::Ran(capped(found))
+}
+
+fn elsewhere(facts: &LocationFacts, mpd: &Mpd) -> Option<Violation> {
+    if out_of_time(&facts.fetched) {
+        return None;
+    }
+    let problem = match (facts.fetched.problem(), &facts.mpd) {
+        (Some(problem), _) => format!("doesn't answer: {problem}"),
+        (None, None) => "answers with something that is no MPD".to_owned(),
+        (None, Some(there)) => format!("answers with {}", another(mpd, there)?),
+    };
+    let message = format!("Location {problem}; players that go there for updates lose the channel");
+    Some(Violation::new(message).with("url", shown(&facts.fetched.url)))
+}
+
+/// How it is not the same presentation.
+fn another(mpd: &Mpd, there: &Mpd) -> Option<String> {
+    let start = mpd.availability_start.zip(there.availability_start).map(|(a, b)| Seconds::between(a, b));
+    match (&mpd.id, &there.id) {
+        (Some(own), Some(other)) if own != other => {
+            Some(format!("the MPD of another presentation: its id is `{other}`, not `{own}`"))
+        }
+        _ if mpd.dynamic && !there.dynamic => Some("a static MPD".to_owned()),
+        _ => start.filter(|by| by.0.abs() > SAME_START).map(|by| {
+            let way = if by.0 > 0.0 { "later" } else { "earlier" };
+            format!("another presentation: its availabilityStartTime is {:.1} s {way}", by.0.abs())
+        }),
+    }
+}
+
+/// No patch where one should be.
+fn unanswered(facts: &PatchFacts) -> Option<Violation> {
+    if out_of_time(&facts.fetched) || facts.whole || facts.patch.is_some() {
+        return None;
+    }
+    let status = facts.fetched.result.as_ref().ok().map(|e| e.status);
+    let none = status.is_some_and(|status| NONE_THERE.contains(&status));
+    let promised = facts.ttl.filter(|_| facts.outdated);
+    let message = match (facts.fetched.problem(), promised) {
+        (_, None) if none => return None,
+        (_, Some(ttl)) if none => format!(
+            "there is no patch of the MPD published at {} (HTTP status {}), though it was updated since and its ttl is {:.0} s: \
+             players fetch the whole MPD",
+            facts.of.publish_time,
+            status.unwrap_or_default(),
+            ttl.0
+        ),
+        (Some(problem), _) => format!("PatchLocation doesn't answer: {problem}"),
+        // What came is no patch: its one defect says so, or it is empty.
+        (None, _) if facts.defects.is_empty() => "PatchLocation answers with nothing".to_owned(),
+        (None, _) => return None,
+    };
+    Some(within(facts, Violation::new(message)))
+}
+
+/// It is a patch of something else.
+fn misfit(facts: &PatchFacts, patch: &Patch) -> Option<Violation> {
+    let of = &facts.of;
+    let other_id = patch.mpd_id.as_ref().filter(|id| of.id.as_ref().is_some_and(|own| own != *id));
+    let other_time = patch.original_publish_time.filter(|time| *time != of.publish_time);
+    // Some answer with an empty patch where there is no update yet.
+    let back = patch.publish_time.filter(|time| match patch.operations {
+        0 => *time < of.publish_time,
+        _ => *time <= of.publish_time,
+    });
+    let message = match (other_id, other_time, back) {
+        (Some(id), ..) => {
+            format!("the patch is for an MPD with the id `{id}`, not `{}`", of.id.as_deref().unwrap_or(""))
+        }
+        (None, Some(time), _) => {
+            format!(
+                "the patch is for the MPD published at {time}, the one that names it was published at {}",
+                of.publish_time
+            )
+        }
+        (None, None, Some(time)) => {
+            format!("the patch leads to publishTime {time}, which isn't after {} that it is for", of.publish_time)
+        }
+        (None, None, None) => return None,
+    };
+    Some(within(facts, Violation::new(message)))
+}
+
+fn within(facts: &PatchFacts, violation: Violation) -> Violation {
+    violation.with("url", shown(&facts.fetched.url)).with("original_publish_time", facts.of.publish_time.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use crate::facts::{FailureKind, Fetched, Patchable};
+    use packager_media::dash::PatchLocation;
+    use packager_media::defect::{Defect, Position};
+    use std::sync::Arc;
+
+    fn scene() -> Scene {
+        Scene::dash(&timed("<S t=\"990000\" d=\"2000\" r=\"4\"/>"))
+    }
+
+    fn run(scene: &Scene) -> Verdict {
+        check(&scene.context(), &Params::default())
+    }
+
+    fn located(fetched: Fetched, change: impl FnOnce(&mut Mpd)) -> Verdict {
+        let mut scene = scene();
+        let dash = scene.output.dash.as_mut().unwrap();
+        Arc::make_mut(&mut dash.mpd).id = Some("tv1".to_owned());
+        let mut mpd = (*dash.mpd).clone();
+        change(&mut mpd);
+        dash.location = Some(LocationFacts { fetched, mpd: Some(Box::new(mpd)) });
+        run(&scene)
+    }
+
+    fn there() -> Fetched {
+        answered("session/7.mpd", "application/dash+xml")
+    }
+
+    #[test]
+    fn a_location_has_the_same_presentation() {
+        assert_holds(run(&scene()));
+        assert_holds(located(there(), |_| {}));
+        assert_holds(located(there(), |mpd| mpd.id = None));
+        assert!(messages(located(there(), |mpd| mpd.id = Some("tv2".into()))).contains("its id is `tv2`, not `tv1`"));
+        assert!(messages(located(there(), |mpd| mpd.dynamic = false)).contains("a static MPD"));
+        let moved = |by: f64| located(there(), |mpd| mpd.availability_start = Some(time(-1000.0 + by)));
+        assert_holds(moved(1.0));
+        assert_holds(moved(-1.0));
+        assert!(messages(moved(1.1)).contains("is 1.1 s later") && messages(moved(-1.1)).contains("earlier"));
+    }
+
+    #[test]
+    fn a_location_that_is_not_there_fails_and_one_without_time_does_not() {
+        let missing = messages(located(with(404), |_| {}));
+        assert!(missing.starts_with("Location doesn't answer: HTTP status 404"), "{missing}");
+        assert_eq!(violations(located(failed("x", FailureKind::Refused), |_| {})).len(), 1);
+        assert_holds(located(failed("x", FailureKind::Deadline), |_| {}));
+        let mut scene = scene();
+        scene.output.dash.as_mut().unwrap().location = Some(LocationFacts { fetched: there(), mpd: None });
+        assert!(messages(run(&scene)).contains("no MPD"));
+    }
+
+    fn with(status: u16) -> Fetched {
+        let mut fetched = answered("tv.mpp", "application/dash-patch+xml");
+        fetched.result.as_mut().unwrap().status = status;
+        fetched
+    }
+
+    /// Of an MPD published 20 s ago and updated since.
+    fn facts(status: u16) -> PatchFacts {
+        let ttl = Some(Seconds(60.0));
+        let locations = vec![PatchLocation { url: url("tv.mpp"), ttl }];
+        let of = Patchable { id: Some("tv1".into()), publish_time: time(-20.0), locations, text: Vec::new() };
+        let patch = (status == 200).then(|| Patch {
+            mpd_id: Some("tv1".to_owned()),
+            original_publish_time: Some(time(-20.0)),
+            publish_time: Some(time(-18.0)),
+            operations: 1,
+        });
+        let (of, fetched) = (Arc::new(of), with(status));
+        PatchFacts { of, outdated: true, ttl, fetched, patch, whole: false, defects: Vec::new() }
+    }
+
+    fn patched(facts: PatchFacts) -> Verdict {
+        let mut scene = scene();
+        scene.output.dash.as_mut().unwrap().patch = Some(facts);
+        run(&scene)
+    }
+
+    #[test]
+    fn a_patch_is_there_within_its_ttl_once_the_mpd_was_updated() {
+        assert_holds(patched(facts(200)));
+        for status in [204, 404, 410, 425] {
+            assert!(messages(patched(facts(status))).contains("there is no patch of the MPD published at"), "{status}");
+            assert_holds(patched(PatchFacts { outdated: false, ..facts(status) }));
+            assert_holds(patched(PatchFacts { ttl: None, ..facts(status) }));
+        }
+        for status in [403, 500] {
+            let found = messages(patched(PatchFacts { outdated: false, ..facts(status) }));
+            assert!(found.starts_with("PatchLocation doesn't answer: HTTP status"), "{found}");
+        }
+        assert_holds(patched(PatchFacts { fetched: failed("tv.mpp", FailureKind::Deadline), ..facts(404) }));
+    }
+
+    #[test]
+    fn what_came_is_a_patch_or_a_whole_mpd() {
+        let nothing = PatchFacts { patch: None, ..facts(200) };
+        assert_holds(patched(PatchFacts { whole: true, ..nothing.clone() }));
+        assert_eq!(messages(patched(nothing.clone())), "PatchLocation answers with nothing");
+        let at = Position::Line { line: 1, column: 1 };
+        let page = Defect { kind: DefectKind::Update, at, message: "not a patch".into(), reference: "" };
+        assert_eq!(messages(patched(PatchFacts { defects: vec![page], ..nothing })), "line 1, column 1: not a patch");
+    }
+
+    fn changed(change: impl FnOnce(&mut Patch)) -> Verdict {
+        let mut facts = facts(200);
+        change(facts.patch.as_mut().unwrap());
+        patched(facts)
+    }
+
+    #[test]
+    fn a_patch_is_for_the_mpd_that_names_it_and_leads_on() {
+        assert!(messages(changed(|p| p.mpd_id = Some("tv2".into()))).contains("the id `tv2`, not `tv1`"));
+        assert!(
+            messages(changed(|p| p.original_publish_time = Some(time(-22.0)))).starts_with("the patch is for the MPD")
+        );
+        assert!(messages(changed(|p| p.publish_time = Some(time(-20.0)))).contains("which isn't after"));
+        assert_holds(changed(|p| (p.publish_time, p.operations) = (Some(time(-20.0)), 0)));
+        assert_eq!(violations(changed(|p| (p.publish_time, p.operations) = (Some(time(-20.5)), 0))).len(), 1);
+    }
+
+    #[test]
+    fn defects_of_locations_and_events_are_its_own() {
+        let mut scene = scene();
+        let at = Position::Line { line: 3, column: 1 };
+        let wrong = |kind| Defect { kind, at, message: "EventStream without schemeIdUri".into(), reference: "" };
+        scene.output.defects = vec![wrong(DefectKind::Update), wrong(DefectKind::Mpd)];
+        assert_eq!(violations(run(&scene)).len(), 1);
+        scene.output.dash = None;
+        assert_not_run(run(&scene), NO_MANIFEST);
+    }
+}

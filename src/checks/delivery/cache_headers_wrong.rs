@@ -1,0 +1,197 @@
+use crate::checks::support::select::{self, NO_MANIFEST, shown};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::facts::{Exchange, RenditionFacts};
+use crate::finding::Severity;
+use crate::history::RenditionPast;
+use packager_media::units::{Seconds, Timestamp};
+
+pub const META: Meta = Meta {
+    id: "cache_headers_wrong",
+    severity: Severity::Warning,
+    group: Group::Delivery,
+    help: "fails when caches may keep a live media playlist for longer than half a target duration, kept it for longer than a target \
+           duration, or may not keep segments",
+    reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.3.4; RFC 9111 4.2, 5.1, 5.2.2; HLS authoring specification 7",
+    needs_history: false,
+};
+
+params! {
+    /// Most target durations that a live media playlist may be kept. Headers count whole seconds: one second is always allowed.
+    playlist_targets: f64 = 0.5,
+    /// Most target durations that a cache's answer may be old (its `Age`).
+    age_targets: f64 = 1.0,
+}
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    select::each(context, NO_MANIFEST, |facts, past| judge(facts, past, context.output.protocol.listing(), params))
+}
+
+fn judge(facts: &RenditionFacts, past: &RenditionPast, listing: &str, params: &Params) -> Option<Vec<Violation>> {
+    let timeline = facts.timeline.as_deref()?;
+    let exchange = facts.playlist.as_ref()?.ok()?;
+    let mut found = Vec::new();
+    if let Some(target) = select::target_duration(timeline).filter(|_| !timeline.ended) {
+        found.extend(listed(exchange, listing, target.0, params));
+    }
+    found.extend(segments(facts, past));
+    Some(found)
+}
+
+fn listed(exchange: &Exchange, listing: &str, target: f64, params: &Params) -> Option<Violation> {
+    let (fresh, age) = (freshness(exchange), header(exchange, "age").and_then(|a| a.trim().parse::<f64>().ok()));
+    let allowed = (params.playlist_targets * target).max(1.0);
+    let oldest = (params.age_targets * target).max(1.0);
+    let message = match (fresh, age) {
+        (Some(kept), _) if kept > allowed => {
+            format!(
+                "caches may keep the live {listing} for {kept} s, at most {allowed} s of a target duration of {target} s are sound"
+            )
+        }
+        (_, Some(old)) if old > oldest => {
+            format!("a cache answered with a {listing} {old} s old; the target duration is {target} s")
+        }
+        _ => return None,
+    };
+    let violation = Violation::new(message).with("url", shown(&exchange.final_url));
+    let control = header(exchange, "cache-control").map(str::to_owned);
+    Some(violation.with("cache_control", control).with("fresh_seconds", fresh).with("age_seconds", age))
+}
+
+/// How long a shared cache may use the answer; `None` where no header says it.
+fn freshness(exchange: &Exchange) -> Option<f64> {
+    let directives = directives(exchange);
+    let has = |name: &str| directives.iter().any(|d| d.eq_ignore_ascii_case(name));
+    if has("no-store") || has("no-cache") || has("private") {
+        return Some(0.0);
+    }
+    let seconds = |name: &str| {
+        let values = directives.iter().filter_map(|d| d.split_once('='));
+        let mut named = values.filter(|(n, _)| n.trim().eq_ignore_ascii_case(name));
+        named.next()?.1.trim().trim_matches('"').parse::<f64>().ok()
+    };
+    seconds("s-maxage").or_else(|| seconds("max-age")).or_else(|| expires(exchange))
+}
+
+fn expires(exchange: &Exchange) -> Option<f64> {
+    let text = header(exchange, "expires")?;
+    let at = httpdate::parse_http_date(text).ok().and_then(|t| Timestamp::try_from(t).ok());
+    // RFC 9111 5.3: what is no date, such as `0` or `-1`, is in the past.
+    let Some(at) = at else { return Some(0.0) };
+    Some(Seconds::between(exchange.date?, at).0.max(0.0))
+}
+
+/// The newest segment that may not be kept at all. `no-cache` lets a cache keep it and ask again.
+fn segments(facts: &RenditionFacts, past: &RenditionPast) -> Option<Violation> {
+    let segments = select::inspected(facts, past)?;
+    let (segment, directive) = segments.iter().rev().find_map(|s| Some((s, refused(s.fetched.ok()?)?.to_owned())))?;
+    let message =
+        format!("segments are answered with Cache-Control: {directive}: each viewer's request reaches the origin");
+    Some(select::about(segment, message).with("directive", directive))
+}
+
+fn refused(exchange: &Exchange) -> Option<&str> {
+    let refuses = |d: &&str| d.eq_ignore_ascii_case("no-store") || d.eq_ignore_ascii_case("private");
+    directives(exchange).into_iter().find(refuses)
+}
+
+fn directives(exchange: &Exchange) -> Vec<&str> {
+    header(exchange, "cache-control").map_or_else(Vec::new, |v| v.split(',').map(str::trim).collect())
+}
+
+fn header<'a>(exchange: &'a Exchange, name: &str) -> Option<&'a str> {
+    exchange.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+
+    fn run(scene: &Scene) -> Verdict {
+        check(&scene.context(), &Params::default())
+    }
+
+    /// The target duration is 6 s.
+    fn answered_with(headers: &[(&str, &str)]) -> Scene {
+        let mut scene = Scene::live();
+        scene.timeline().target_duration = Some(Seconds(6.0));
+        let exchange = scene.rendition().playlist.as_mut().unwrap().result.as_mut().unwrap();
+        exchange.date = Some(time(0.0));
+        exchange.headers = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        scene
+    }
+
+    #[test]
+    fn half_a_target_duration_holds_and_a_second_more_fails() {
+        assert_holds(run(&answered_with(&[("cache-control", "public, max-age=3")])));
+        let message = messages(run(&answered_with(&[("cache-control", "public, Max-Age=4")])));
+        assert!(message.starts_with("caches may keep the live playlist for 4 s, at most 3 s"), "{message}");
+    }
+
+    #[test]
+    fn what_lists_the_segments_is_named_as_its_protocol_does() {
+        let mut scene = answered_with(&[("cache-control", "max-age=4")]);
+        scene.output.protocol = packager_media::stream::Protocol::Dash;
+        assert!(messages(run(&scene)).contains("the live MPD for 4 s"));
+    }
+
+    #[test]
+    fn what_says_nothing_or_forbids_keeping_holds() {
+        for headers in [&[][..], &[("cache-control", "no-cache, max-age=60")], &[("cache-control", "max-age=x")]] {
+            assert_holds(run(&answered_with(headers)));
+        }
+        assert_holds(run(&answered_with(&[("expires", "0")])));
+    }
+
+    #[test]
+    fn the_shared_caches_age_goes_before_and_expires_comes_last() {
+        assert_holds(run(&answered_with(&[("cache-control", "max-age=60, s-maxage=1")])));
+        assert_eq!(violations(run(&answered_with(&[("cache-control", "max-age=1, s-maxage=60")]))).len(), 1);
+        // `now` of the scene is 2027-01-15T08:00:00Z.
+        assert_holds(run(&answered_with(&[("expires", "Fri, 15 Jan 2027 08:00:03 GMT")])));
+        assert_eq!(violations(run(&answered_with(&[("expires", "Fri, 15 Jan 2027 08:00:04 GMT")]))).len(), 1);
+    }
+
+    #[test]
+    fn one_second_is_always_allowed() {
+        let mut scene = answered_with(&[("cache-control", "max-age=1")]);
+        scene.timeline().target_duration = Some(Seconds(1.0));
+        assert_holds(run(&scene));
+    }
+
+    #[test]
+    fn an_old_copy_fails() {
+        assert_holds(run(&answered_with(&[("age", "6")])));
+        assert!(messages(run(&answered_with(&[("age", "7")]))).contains("a playlist 7 s old"));
+    }
+
+    #[test]
+    fn an_ended_playlist_may_be_kept() {
+        let mut scene = answered_with(&[("cache-control", "max-age=3600")]);
+        scene.timeline().ended = true;
+        assert_holds(run(&scene));
+    }
+
+    #[test]
+    fn segments_that_may_not_be_kept_fail_once() {
+        let mut scene = Scene::live();
+        let segment = |n| {
+            let mut segment = ts_segment(n, 0.0, 2.0);
+            let exchange = segment.fetched.result.as_mut().unwrap();
+            exchange.headers.push(("cache-control".to_owned(), "no-cache, no-store".to_owned()));
+            segment
+        };
+        scene.remember((1..4).map(segment));
+        assert!(messages(run(&scene)).starts_with("segments are answered with Cache-Control: no-store"));
+        let mut scene = Scene::live();
+        let mut asked_again = segment(1);
+        asked_again.fetched.result.as_mut().unwrap().headers[0].1 = "no-cache".to_owned();
+        scene.remember([asked_again]);
+        assert_holds(run(&scene));
+    }
+
+    #[test]
+    fn without_a_playlist_it_does_not_run() {
+        assert_not_run(run(&Scene::unreadable()), NO_MANIFEST);
+    }
+}

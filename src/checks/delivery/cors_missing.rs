@@ -1,0 +1,104 @@
+use crate::checks::support::select::{self, NO_MANIFEST, shown};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::facts::{Fetched, RenditionFacts};
+use crate::finding::Severity;
+use crate::history::RenditionPast;
+
+pub const META: Meta = Meta {
+    id: "cors_missing",
+    severity: Severity::Warning,
+    group: Group::Delivery,
+    help: "fails when expected is set and a playlist, initialization segment or segment has no Access-Control-Allow-Origin: \
+           browsers refuse it",
+    reference: "Fetch Standard 3.3 (CORS protocol)",
+    needs_history: false,
+};
+
+params! {
+    /// Players in browsers are expected.
+    expected: bool = false,
+}
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    if !params.expected {
+        return Verdict::NotRun("no browsers are expected (checks.cors_missing.expected)");
+    }
+    let output = context.output;
+    if output.manifest.ok().is_none() {
+        return Verdict::NotRun(NO_MANIFEST);
+    }
+    let mut found: Vec<_> = violation("the manifest", &output.manifest).into_iter().collect();
+    if let Verdict::Ran(more) =
+        select::each(context, NO_MANIFEST, |facts, past| judge(facts, past, !output.has_playlists()))
+    {
+        found.extend(more);
+    }
+    Verdict::Ran(found)
+}
+
+/// One violation a kind of resource: the server is configured once.
+fn judge(facts: &RenditionFacts, past: &RenditionPast, direct: bool) -> Option<Vec<Violation>> {
+    let playlist = facts.playlist.iter().filter(|_| !direct).find_map(|p| violation("the media playlist", p));
+    let init = facts.inits.iter().find_map(|i| violation("the initialization segment", &i.fetched));
+    let segments = select::inspected(facts, past).unwrap_or_default();
+    let segment = segments.iter().rev().find_map(|s| violation("a segment", &s.fetched));
+    Some([playlist, init, segment].into_iter().flatten().collect())
+}
+
+fn violation(what: &str, fetched: &Fetched) -> Option<Violation> {
+    let exchange = fetched.ok()?;
+    if exchange.headers.iter().any(|(name, _)| name == "access-control-allow-origin") {
+        return None;
+    }
+    let message = format!("{what} is answered without Access-Control-Allow-Origin: players in browsers can't read it");
+    Some(Violation::new(message).with("url", shown(&fetched.url)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+
+    fn run(scene: &Scene) -> Verdict {
+        check(&scene.context(), &Params { expected: true, ..Params::default() })
+    }
+
+    fn allow(fetched: &mut Fetched) {
+        let exchange = fetched.result.as_mut().unwrap();
+        exchange.headers.push(("access-control-allow-origin".to_owned(), "*".to_owned()));
+    }
+
+    #[test]
+    fn only_where_browsers_are_expected() {
+        let verdict = check(&Scene::live().context(), &Params::default());
+        assert_not_run(verdict, "no browsers are expected (checks.cors_missing.expected)");
+    }
+
+    #[test]
+    fn each_kind_of_resource_needs_the_header() {
+        let mut scene = Scene::live();
+        scene.remember([ts_segment(5, 0.0, 2.0), ts_segment(6, 2.0, 2.0)]);
+        assert_eq!(violations(run(&scene)).len(), 3, "manifest, media playlist, segments");
+        allow(&mut scene.output.manifest);
+        allow(scene.rendition().playlist.as_mut().unwrap());
+        assert!(messages(run(&scene)).starts_with("a segment is answered without"));
+        let mut allowed = [ts_segment(5, 0.0, 2.0), ts_segment(6, 2.0, 2.0)];
+        allowed.iter_mut().for_each(|s| allow(&mut s.fetched));
+        scene.remember(allowed);
+        assert_holds(run(&scene));
+    }
+
+    #[test]
+    fn a_media_playlist_given_directly_is_one_resource() {
+        let mut scene = Scene::live();
+        scene.output.direct = true;
+        assert_eq!(violations(run(&scene)).len(), 1);
+    }
+
+    #[test]
+    fn without_an_answer_it_does_not_run() {
+        let mut scene = Scene::unreadable();
+        scene.output.manifest = failed("master.m3u8", crate::facts::FailureKind::Connect);
+        assert_not_run(run(&scene), NO_MANIFEST);
+    }
+}

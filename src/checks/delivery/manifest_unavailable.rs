@@ -1,0 +1,118 @@
+use crate::checks::support::select::{out_of_time, shown};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::facts::OutputFacts;
+use crate::finding::Severity;
+
+pub const META: Meta = Meta {
+    id: "manifest_unavailable",
+    severity: Severity::Critical,
+    group: Group::Delivery,
+    help: "fails when the top manifest has no answer in time, a DNS or TLS failure, a status other than 2xx, an empty body, \
+           a body over the size bound, or a body that isn't a playlist",
+    reference: "RFC 9110 15; draft-pantos-hls-rfc8216bis-22 4, 4.1",
+    needs_history: false,
+};
+
+params! {}
+
+pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
+    let manifest = &context.output.manifest;
+    if out_of_time(manifest) {
+        return Verdict::NotRun("the probe's own time was up before the manifest could be judged");
+    }
+    let Some(problem) = problem(context.output) else { return Verdict::Ran(Vec::new()) };
+    let mut violation = Violation::new(format!("manifest: {problem}")).with("url", shown(&manifest.url));
+    if let Ok(exchange) = &manifest.result {
+        violation = violation.with("status", exchange.status).with("bytes", exchange.body_bytes);
+        if exchange.final_url != manifest.url {
+            violation = violation.with("final_url", shown(&exchange.final_url));
+        }
+    }
+    Verdict::Ran(vec![violation])
+}
+
+fn problem(output: &OutputFacts) -> Option<String> {
+    match output.manifest.ok() {
+        None => Some(output.manifest.problem().unwrap_or_else(|| "no answer".to_owned())),
+        Some(exchange) if exchange.body_bytes == 0 => {
+            Some(format!("HTTP status {}, but the body is empty", exchange.status))
+        }
+        Some(exchange) if !output.parsed => {
+            let what = output.defects.first().map_or("it could not be read", |d| d.message.as_str());
+            Some(format!("HTTP status {}, but the body is not a playlist: {what}", exchange.status))
+        }
+        Some(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use crate::facts::FailureKind;
+    use packager_media::defect::{Defect, DefectKind, Position};
+
+    fn run(scene: &Scene) -> Verdict {
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn a_playlist_holds() {
+        assert_holds(run(&Scene::live()));
+    }
+
+    #[test]
+    fn no_answer_fails_whatever_the_reason() {
+        use FailureKind::{Connect, Dns, Refused, Timeout, Tls};
+        for kind in [Refused, Dns, Connect, Tls, Timeout] {
+            let mut scene = Scene::unreadable();
+            scene.output.manifest = failed("master.m3u8", kind);
+            assert_eq!(messages(run(&scene)), format!("manifest: {kind:?}"));
+        }
+    }
+
+    #[test]
+    fn a_probe_without_time_for_the_manifest_says_nothing_about_it() {
+        let mut scene = Scene::unreadable();
+        scene.output.manifest = failed("master.m3u8", FailureKind::Deadline);
+        assert!(matches!(run(&scene), Verdict::NotRun(_)));
+    }
+
+    #[test]
+    fn only_2xx_is_an_answer() {
+        for (status, count) in [(199, 1), (200, 0), (299, 0), (300, 1), (404, 1), (503, 1)] {
+            let mut scene = Scene::live();
+            scene.output.manifest.result.as_mut().unwrap().status = status;
+            assert_eq!(violations(run(&scene)).len(), count, "{status}");
+        }
+    }
+
+    #[test]
+    fn empty_and_oversized_bodies_fail() {
+        let mut scene = Scene::unreadable();
+        scene.output.manifest.result.as_mut().unwrap().body_bytes = 0;
+        assert!(messages(run(&scene)).contains("empty"));
+        let mut scene = Scene::unreadable();
+        scene.output.manifest.result.as_mut().unwrap().broken = Some(failure(FailureKind::TooLarge));
+        assert_eq!(messages(run(&scene)), "manifest: TooLarge");
+    }
+
+    #[test]
+    fn a_page_with_status_200_is_no_manifest() {
+        let mut scene = Scene::unreadable();
+        scene.output.defects.push(Defect {
+            kind: DefectKind::Syntax,
+            at: Position::Line { line: 1, column: 1 },
+            message: "an HTML page".to_owned(),
+            reference: "",
+        });
+        assert_eq!(messages(run(&scene)), "manifest: HTTP status 200, but the body is not a playlist: an HTML page");
+    }
+
+    #[test]
+    fn the_evidence_shows_no_token() {
+        let mut scene = Scene::live();
+        scene.output.manifest = failed("master.m3u8?token=secret", FailureKind::Dns);
+        assert_eq!(violations(run(&scene))[0].evidence["url"], "https://packager.example/tv1/master.m3u8?token=***");
+    }
+}

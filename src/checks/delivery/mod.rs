@@ -1,0 +1,10 @@
+pub mod cache_headers_wrong;
+pub mod certificate_expiring;
+pub mod content_type_wrong;
+pub mod cors_missing;
+pub mod live_ended;
+pub mod manifest_unavailable;
+pub mod manifest_uncompressed;
+pub mod rendition_unavailable;
+pub mod segment_download_slow;
+pub mod segment_unavailable;

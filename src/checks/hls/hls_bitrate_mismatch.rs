@@ -1,0 +1,87 @@
+use crate::checks::support::select::{self, about};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::facts::SegmentFacts;
+use crate::finding::Severity;
+
+pub const META: Meta = Meta {
+    id: "hls_bitrate_mismatch",
+    severity: Severity::Minor,
+    group: Group::Hls,
+    help: "fails when a segment's bit rate is not within 10 % of what EXT-X-BITRATE says of it: players that go by it choose the \
+           wrong rung",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.8",
+    needs_history: false,
+};
+
+params! {
+    /// Allowed distance of EXT-X-BITRATE from the segment's own bit rate, as a ratio to that.
+    tolerance: f64 = 0.1,
+}
+
+/// EXT-X-BITRATE is written in whole kilobits a second.
+const ROUNDING: f64 = 500.0;
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    select::each(context, "no segment with EXT-X-BITRATE was inspected", |facts, past| {
+        let measured = select::measured(facts, past)?;
+        let mut said = measured.iter().rev().filter_map(|s| declared(s)).peekable();
+        said.peek()?;
+        Some(said.filter_map(|(segment, declared)| violation(segment, declared, params)).collect())
+    })
+}
+
+/// The tag says nothing of a segment that is a byte range.
+fn declared<'a>(segment: &&'a SegmentFacts) -> Option<(&'a SegmentFacts, f64)> {
+    let rate = segment.segment.bit_rate.filter(|_| segment.segment.byte_range.is_none())?;
+    Some((segment, rate.0 as f64))
+}
+
+fn violation(segment: &SegmentFacts, declared: f64, params: &Params) -> Option<Violation> {
+    let rate = select::bit_rate([segment]).filter(|r| *r > 0.0)?;
+    if (declared - rate).abs() <= params.tolerance * rate + ROUNDING {
+        return None;
+    }
+    let message = format!(
+        "segment {}: EXT-X-BITRATE says {:.0} kbit/s, it has {:.0} kbit/s",
+        segment.segment.number,
+        declared / 1000.0,
+        rate / 1000.0
+    );
+    Some(about(segment, message).with("declared", declared).with("bits_per_second", rate))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use packager_media::stream::ByteRange;
+    use packager_media::units::BitsPerSecond;
+
+    /// A segment of 2 s with so many bytes, of which so many bits a second are declared.
+    fn run(bytes: u64, declared: Option<u64>, byte_range: Option<ByteRange>) -> Verdict {
+        let mut segment = ts_segment(15, 0.0, 2.0);
+        segment.fetched.result.as_mut().unwrap().body_bytes = bytes;
+        segment.segment.bit_rate = declared.map(BitsPerSecond);
+        segment.segment.byte_range = byte_range;
+        let mut scene = Scene::live();
+        scene.remember([segment]);
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn ten_percent_and_half_a_kilobit_are_the_boundary() {
+        for declared in [3_599_500, 4_000_000, 4_400_500] {
+            assert_holds(run(1_000_000, Some(declared), None));
+        }
+        for declared in [3_599_499, 4_400_501] {
+            assert_eq!(violations(run(1_000_000, Some(declared), None)).len(), 1, "{declared}");
+        }
+    }
+
+    #[test]
+    fn a_segment_without_the_tag_or_of_a_byte_range_is_not_judged() {
+        let none = "no segment with EXT-X-BITRATE was inspected";
+        assert_not_run(run(1_000_000, None, None), none);
+        assert_not_run(run(1_000_000, Some(1), Some(ByteRange { offset: 0, length: 10 })), none);
+    }
+}

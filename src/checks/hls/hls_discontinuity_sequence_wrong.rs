@@ -1,0 +1,175 @@
+use crate::checks::support::playlist_step::{self, Relation, Step};
+use crate::checks::support::select::{self, FIRST};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::finding::Severity;
+use crate::history::{Observation, RenditionPast};
+
+pub const META: Meta = Meta {
+    id: "hls_discontinuity_sequence_wrong",
+    severity: Severity::Major,
+    group: Group::Hls,
+    help: "fails when the discontinuity sequence went down, didn't follow the discontinuities that left the window, or is missing \
+           although one left",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.3, 6.2.2",
+    needs_history: true,
+};
+
+params! {}
+
+pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
+    select::each(context, FIRST, |facts, past| {
+        let steps = playlist_step::recent(context, facts, past)?;
+        let breaks: Vec<_> =
+            playlist_step::all(past).iter().filter(|s| s.relation != Relation::Continued).map(|s| s.index).collect();
+        Some(steps.iter().rev().filter_map(|s| judge(s, past, &breaks)).collect())
+    })
+}
+
+fn judge(step: &Step<'_>, past: &RenditionPast, breaks: &[usize]) -> Option<Violation> {
+    if step.relation != Relation::Continued {
+        return None;
+    }
+    let (a, b) = (step.earlier, step.later);
+    let message = match expected(step, past, breaks) {
+        _ if b.discontinuity_sequence < a.discontinuity_sequence => {
+            format!(
+                "discontinuity sequence went down from {} to {}",
+                a.discontinuity_sequence, b.discontinuity_sequence
+            )
+        }
+        Some(due) if b.discontinuity_sequence == 0 => {
+            format!(
+                "a discontinuity left the window, but EXT-X-DISCONTINUITY-SEQUENCE is missing or 0; it should be {due}"
+            )
+        }
+        Some(due) => format!(
+            "discontinuity sequence is {} where the discontinuities that left the window make it {due}",
+            b.discontinuity_sequence
+        ),
+        None => return None,
+    };
+    let violation = Violation::new(message)
+        .with("before", a.discontinuity_sequence)
+        .with("after", b.discontinuity_sequence)
+        .with("media_sequence", b.media_sequence);
+    Some(violation.with("seen_at", b.first_seen.to_string()))
+}
+
+/// What the tag should say, where it says something else.
+///
+/// RFC 8216bis 6.2.2: a segment keeps its discontinuity sequence number. While the tag stands before the
+/// window's first segment, packagers differ on whether it is already counted; so the comparison is between
+/// windows whose first segment has none, and goes back to the last such window.
+fn expected(step: &Step<'_>, past: &RenditionPast, breaks: &[usize]) -> Option<u64> {
+    let b = step.later;
+    if b.starts_with_discontinuity {
+        return None;
+    }
+    let a = baseline(step, past, breaks)?;
+    let due = match playlist_step::shared(a, b).next() {
+        Some((old, new)) => {
+            let moved = i128::from(old.discontinuity_sequence) - i128::from(new.discontinuity_sequence);
+            u64::try_from(i128::from(b.discontinuity_sequence) + moved).ok()?
+        }
+        // Nothing in common: it can't be lower than that of the newest segment seen before.
+        None => a.segments.last()?.discontinuity_sequence.max(b.discontinuity_sequence),
+    };
+    (due != b.discontinuity_sequence).then_some(due)
+}
+
+/// The newest earlier window of the same run whose first segment carries no tag. `breaks`: where runs begin.
+fn baseline<'a>(step: &Step<'_>, past: &'a RenditionPast, breaks: &[usize]) -> Option<&'a Observation> {
+    let begin = breaks.iter().copied().filter(|index| *index < step.index).max().unwrap_or(0);
+    let run = past.observations.get(begin..step.index)?;
+    run.iter().rev().map(AsRef::as_ref).find(|o| !o.segments.is_empty() && !o.starts_with_discontinuity)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use std::sync::Arc;
+
+    /// A window with a discontinuity before each of `tags` and the tag's value `sequence`.
+    fn window(seconds: i64, first: u64, last: u64, sequence: u64, tags: &[u64]) -> Observation {
+        let mut observation = observation(seconds, first, last);
+        observation.discontinuity_sequence = sequence;
+        let mut current = sequence;
+        for segment in observation.segments.iter_mut().map(Arc::make_mut) {
+            segment.discontinuity = tags.contains(&segment.number);
+            current += u64::from(segment.discontinuity);
+            segment.discontinuity_sequence = current;
+        }
+        observation.starts_with_discontinuity = tags.contains(&first);
+        observation
+    }
+
+    fn run(observations: impl IntoIterator<Item = Observation>) -> Verdict {
+        let mut scene = Scene::live();
+        scene.observe(observations);
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn a_counted_discontinuity_holds() {
+        assert_holds(run([window(-20, 10, 15, 3, &[12]), window(-10, 11, 16, 3, &[12]), window(0, 13, 18, 4, &[])]));
+    }
+
+    #[test]
+    fn a_packager_may_count_it_while_it_stands_first() {
+        assert_holds(run([window(-20, 11, 15, 3, &[12]), window(-10, 12, 16, 4, &[12]), window(0, 13, 17, 4, &[])]));
+        assert_holds(run([window(-20, 11, 15, 3, &[12]), window(-10, 12, 16, 4, &[]), window(0, 13, 17, 4, &[])]));
+    }
+
+    #[test]
+    fn a_tag_before_the_segments_remembered_of_a_long_window_stands_first_too() {
+        let long = |seconds, first, counted, tag_first| {
+            let all = window(seconds, first, first + 5, counted, if tag_first { &[12] } else { &[] });
+            Observation { segments: all.segments.into_iter().skip(2).collect(), ..all }
+        };
+        assert_holds(run([long(-20, 11, 4, false), long(-10, 12, 4, true), long(0, 13, 4, false)]));
+    }
+
+    #[test]
+    fn one_that_was_not_counted_fails_once() {
+        let steps = [
+            window(-30, 11, 15, 0, &[12]),
+            window(-20, 12, 16, 0, &[12]),
+            window(-10, 13, 17, 0, &[]),
+            window(0, 14, 18, 0, &[]),
+        ];
+        assert_eq!(
+            messages(run(steps)),
+            "a discontinuity left the window, but EXT-X-DISCONTINUITY-SEQUENCE is missing or 0; it should be 1"
+        );
+    }
+
+    #[test]
+    fn a_step_without_reason_fails() {
+        let message = messages(run([window(-20, 10, 15, 3, &[]), window(-10, 11, 16, 5, &[])]));
+        assert!(message.starts_with("discontinuity sequence is 5 where"), "{message}");
+        assert!(message.ends_with("make it 3"), "{message}");
+    }
+
+    #[test]
+    fn down_fails() {
+        let message = messages(run([window(-20, 10, 15, 3, &[]), window(-10, 11, 16, 2, &[])]));
+        assert_eq!(message, "discontinuity sequence went down from 3 to 2");
+    }
+
+    #[test]
+    fn windows_without_a_common_segment_have_a_lower_bound_only() {
+        assert_holds(run([window(-60, 10, 15, 3, &[12]), window(-10, 30, 35, 6, &[])]));
+        assert_eq!(violations(run([window(-60, 10, 15, 3, &[12]), window(-10, 30, 35, 3, &[])])).len(), 1);
+    }
+
+    #[test]
+    fn a_restart_begins_anew() {
+        assert_holds(run([window(-20, 100, 105, 7, &[]), window(-10, 0, 2, 0, &[]), window(0, 1, 6, 0, &[])]));
+    }
+
+    #[test]
+    fn the_first_observation_says_nothing() {
+        assert_not_run(run([window(0, 10, 15, 3, &[])]), FIRST);
+    }
+}

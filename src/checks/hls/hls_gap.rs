@@ -1,0 +1,75 @@
+use crate::checks::support::select::{self, NO_PLAYLIST};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::finding::Severity;
+use packager_media::stream::Timeline;
+
+pub const META: Meta = Meta {
+    id: "hls_gap",
+    severity: Severity::Major,
+    group: Group::Hls,
+    help: "fails when the window has segments marked EXT-X-GAP, which aren't there; listed segments that are missing without the mark \
+           are segment_unavailable's",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.7",
+    needs_history: false,
+};
+
+params! {
+    /// Gaps that a window may have.
+    max: usize = 0,
+}
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    select::each(context, NO_PLAYLIST, |facts, _| {
+        Some(violation(facts.timeline.as_deref()?, params).into_iter().collect())
+    })
+}
+
+fn violation(timeline: &Timeline, params: &Params) -> Option<Violation> {
+    let gaps: Vec<_> = timeline.segments.iter().filter(|s| s.gap).collect();
+    if gaps.len() <= params.max {
+        return None;
+    }
+    let newest = gaps.last()?;
+    let seconds: f64 = gaps.iter().map(|s| s.duration.0).sum();
+    let message = format!(
+        "{} of {} segments in the window are gaps (EXT-X-GAP), {seconds:.1} s in all; the newest is segment {}",
+        gaps.len(),
+        timeline.segments.len(),
+        newest.number
+    );
+    let violation = Violation::new(message).with("gaps", gaps.len()).with("seconds", seconds);
+    Some(violation.with("number", newest.number).with("line", newest.line))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+
+    fn run(gaps: usize, params: &Params) -> Verdict {
+        let mut scene = Scene::live();
+        scene.timeline().segments.iter_mut().take(gaps).for_each(|s| s.gap = true);
+        check(&scene.context(), params)
+    }
+
+    #[test]
+    fn a_gap_fails_and_none_holds() {
+        assert_holds(run(0, &Params::default()));
+        let message = "1 of 6 segments in the window are gaps (EXT-X-GAP), 2.0 s in all; the newest is segment 10";
+        assert_eq!(messages(run(1, &Params::default())), message);
+    }
+
+    #[test]
+    fn a_template_may_allow_some() {
+        let params = Params { max: 1, ..Params::default() };
+        assert_holds(run(1, &params));
+        assert_eq!(violations(run(2, &params)).len(), 1);
+    }
+
+    #[test]
+    fn without_a_playlist_it_does_not_run() {
+        let mut scene = Scene::live();
+        scene.rendition().timeline = None;
+        assert_not_run(check(&scene.context(), &Params::default()), NO_PLAYLIST);
+    }
+}

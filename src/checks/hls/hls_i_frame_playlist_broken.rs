@@ -1,0 +1,192 @@
+use crate::checks::support::select::{self, NO_MANIFEST, capped, defect, out_of_time};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::facts::{Fetched, IFrameFacts};
+use crate::finding::Severity;
+use packager_media::defect::DefectKind;
+use packager_media::stream::{Media, Timeline};
+use packager_media::units::{Seconds, Timestamp};
+use url::Url;
+
+pub const META: Meta = Meta {
+    id: "hls_i_frame_playlist_broken",
+    severity: Severity::Minor,
+    group: Group::Hls,
+    help: "fails when an I-frame playlist (EXT-X-I-FRAME-STREAM-INF) doesn't answer, breaks the format, lacks EXT-X-I-FRAMES-ONLY, \
+           lists a newest I-frame that isn't there, has ended, or falls behind the video: trick play breaks, watching doesn't",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.6, 4.4.6.3",
+    needs_history: false,
+};
+
+params! {
+    /// The video's target durations that the live edge may be behind the video's, by their dates.
+    behind_targets: f64 = 3.0,
+}
+
+const NONE: &str = "no I-frame playlist is listed";
+const UNASKED: &str = "there was no time to ask for an I-frame playlist";
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    let output = context.output;
+    if !output.parsed {
+        return Verdict::NotRun(NO_MANIFEST);
+    }
+    if output.i_frames.is_empty() {
+        return Verdict::NotRun(NONE);
+    }
+    let asked = |f: &Fetched| !out_of_time(f);
+    let mut all =
+        output.i_frames.iter().filter_map(|f| Some((f, f.playlist.as_ref().filter(|p| asked(p))?))).peekable();
+    if all.peek().is_none() {
+        return Verdict::NotRun(UNASKED);
+    }
+    let video = Video::of(context);
+    let judged = all.flat_map(|(facts, playlist)| {
+        let found = judge(facts, playlist, video.as_ref(), params);
+        capped(found).into_iter().map(|v| v.of(&facts.rendition.name))
+    });
+    Verdict::Ran(judged.collect())
+}
+
+fn judge(facts: &IFrameFacts, playlist: &Fetched, video: Option<&Video>, params: &Params) -> Vec<Violation> {
+    let about = |url: &Url, message: String| Violation::new(message).with("url", select::shown(url));
+    if let Some(problem) = playlist.problem() {
+        return vec![about(&playlist.url, format!("the I-frame playlist doesn't answer: {problem}"))];
+    }
+    let syntax = facts.defects.iter().filter(|d| matches!(d.kind, DefectKind::Syntax | DefectKind::Version));
+    let mut found: Vec<_> = syntax.map(|d| defect(&playlist.url, d)).collect();
+    let Some(timeline) = &facts.timeline else {
+        if found.is_empty() {
+            found.push(about(&playlist.url, "it is no media playlist".to_owned()));
+        }
+        return found;
+    };
+    if !timeline.i_frames_only {
+        let message = "the playlist has no EXT-X-I-FRAMES-ONLY: players take its ranges for whole segments";
+        found.push(about(&playlist.url, message.to_owned()));
+    }
+    if let Some((segment, fetched)) = facts.newest.as_ref().filter(|(_, f)| !out_of_time(f))
+        && let Some(problem) = fetched.problem()
+    {
+        let message = format!("the newest I-frame, of segment {}, isn't there: {problem}", segment.number);
+        found.push(about(&fetched.url, message).with("line", segment.line));
+    }
+    found.extend(video.and_then(|v| behind(timeline, v, params)).map(|m| about(&playlist.url, m)));
+    found
+}
+
+/// The live edge of the video, the furthest of all.
+struct Video {
+    edge: Option<Timestamp>,
+    target: Seconds,
+}
+
+impl Video {
+    /// `None` where no video is live.
+    fn of(context: &Context<'_>) -> Option<Self> {
+        let video = context.output.renditions.iter().filter(|r| r.rendition.media == Media::Video);
+        let live: Vec<&Timeline> = video.filter_map(|r| r.timeline.as_deref()).filter(|t| !t.ended).collect();
+        let target = live.iter().filter_map(|t| select::target_duration(t)).map(|t| t.0).reduce(f64::max)?;
+        Some(Self { edge: live.iter().filter_map(|t| t.segments_edge()).max(), target: Seconds(target) })
+    }
+}
+
+fn behind(timeline: &Timeline, video: &Video, params: &Params) -> Option<String> {
+    if timeline.ended {
+        return Some("the I-frame playlist has EXT-X-ENDLIST while the video goes on".to_owned());
+    }
+    let behind = Seconds::between(timeline.segments_edge()?, video.edge?).0;
+    let bound = params.behind_targets * video.target.0;
+    (behind > bound).then(|| format!("the live edge is {behind:.1} s behind the video's, {bound:.1} s are allowed"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use crate::facts::FailureKind;
+    use packager_media::defect::{Defect, Position};
+    use std::sync::Arc;
+
+    /// Dated segments of 2 s; the last one ends `edge` seconds from now.
+    fn dated_to(edge: f64) -> Timeline {
+        let mut dated = timeline(10, 15);
+        let start = edge - 2.0 * dated.segments.len() as f64;
+        for (n, segment) in dated.segments.iter_mut().enumerate() {
+            segment.program_date_time = Some(time(start + 2.0 * n as f64));
+        }
+        dated
+    }
+
+    fn run(change: impl FnOnce(&mut IFrameFacts)) -> Verdict {
+        let mut scene = Scene::live();
+        scene.rendition().timeline = Some(Arc::new(dated_to(-1.0)));
+        let timeline = Timeline { i_frames_only: true, ..dated_to(-1.0) };
+        let mut facts = IFrameFacts {
+            rendition: rendition("iframe-720p-300k").rendition,
+            playlist: Some(answered("720p/iframes.m3u8", "application/vnd.apple.mpegurl")),
+            playlist_at: Some(time(0.0)),
+            newest: Some((segment(15), answered("720p/15.ts", "video/mp2t"))),
+            timeline: Some(timeline),
+            defects: Vec::new(),
+        };
+        change(&mut facts);
+        scene.output.i_frames = vec![facts];
+        check(&scene.context(), &Params::default())
+    }
+
+    fn status(code: u16) -> Fetched {
+        let mut fetched = answered("720p/iframes.m3u8", "text/plain");
+        fetched.result.as_mut().unwrap().status = code;
+        fetched
+    }
+
+    #[test]
+    fn a_playlist_in_step_holds() {
+        assert_holds(run(|_| {}));
+    }
+
+    #[test]
+    fn one_that_does_not_answer_or_is_something_else_fails() {
+        let found = violations(run(|f| (f.playlist, f.timeline) = (Some(status(404)), None)));
+        assert_eq!((found.len(), found[0].rendition.as_deref()), (1, Some("iframe-720p-300k")));
+        assert!(found[0].message.ends_with("HTTP status 404"), "{}", found[0].message);
+        assert!(messages(run(|f| f.timeline = None)).contains("no media playlist"));
+    }
+
+    #[test]
+    fn what_the_standard_demands_is_demanded() {
+        assert!(messages(run(|f| f.timeline.as_mut().unwrap().i_frames_only = false)).contains("I-FRAMES-ONLY"));
+        let defect = |kind| {
+            let at = Position::Line { line: 3, column: 1 };
+            run(move |f| f.defects.push(Defect { kind, at, message: "odd".to_owned(), reference: "4" }))
+        };
+        assert_eq!(messages(defect(DefectKind::Syntax)), "line 3, column 1: odd");
+        assert_holds(defect(DefectKind::Attribute));
+    }
+
+    #[test]
+    fn the_newest_i_frame_has_to_be_there() {
+        let found = messages(run(|f| f.newest = Some((segment(15), status(404)))));
+        assert_eq!(found, "the newest I-frame, of segment 15, isn't there: HTTP status 404");
+        assert_holds(run(|f| f.newest = Some((segment(15), failed("15.ts", FailureKind::Deadline)))));
+        assert_holds(run(|f| f.newest = None));
+    }
+
+    #[test]
+    fn three_target_durations_behind_the_video_are_the_boundary() {
+        let edge = |edge: f64| run(move |f| f.timeline = Some(Timeline { i_frames_only: true, ..dated_to(edge) }));
+        assert_holds(edge(-7.0));
+        assert!(messages(edge(-7.001)).starts_with("the live edge is 6.0 s behind"));
+        assert_holds(edge(5.0));
+        assert_holds(run(|f| f.timeline = Some(Timeline { i_frames_only: true, ..timeline(1, 5) })));
+        assert!(messages(run(|f| f.timeline.as_mut().unwrap().ended = true)).contains("EXT-X-ENDLIST"));
+    }
+
+    #[test]
+    fn what_was_not_asked_for_is_not_run() {
+        assert_not_run(run(|f| f.playlist = None), UNASKED);
+        assert_not_run(run(|f| f.playlist = Some(failed("i.m3u8", FailureKind::Deadline))), UNASKED);
+        assert_not_run(check(&Scene::live().context(), &Params::default()), NONE);
+        assert_not_run(check(&Scene::unreadable().context(), &Params::default()), NO_MANIFEST);
+    }
+}

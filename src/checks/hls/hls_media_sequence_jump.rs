@@ -1,0 +1,106 @@
+use crate::checks::support::playlist_step::{self, Relation, Step, last_number};
+use crate::checks::support::select::{self, FIRST};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::finding::Severity;
+use crate::history::{Observation, RenditionPast};
+use packager_media::units::Seconds;
+
+pub const META: Meta = Meta {
+    id: "hls_media_sequence_jump",
+    severity: Severity::Major,
+    group: Group::Hls,
+    help: "fails when a playlist advanced by more segments than the time that passed explains",
+    reference: "draft-pantos-hls-rfc8216bis-22 6.2.2",
+    needs_history: true,
+};
+
+params! {
+    /// Segments by which a playlist may run ahead of the time that passed: a packager that catches up after a hiccup.
+    slack_segments: f64 = 3.0,
+    /// Factor by which segments may come faster than their durations say.
+    speed: f64 = 1.5,
+}
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    select::each(context, FIRST, |facts, past| {
+        let steps = playlist_step::recent(context, facts, past)?;
+        Some(steps.iter().rev().filter_map(|s| jump(s, past, params)).collect())
+    })
+}
+
+fn jump(step: &Step<'_>, past: &RenditionPast, params: &Params) -> Option<Violation> {
+    let (a, b) = (step.earlier, step.later);
+    let advanced = last_number(b).saturating_sub(last_number(a));
+    // A step forward that only makes good a step back is explained by what was seen before that.
+    let mut before = past.observations.iter().take(step.index);
+    if step.relation != Relation::Continued || before.any(|o| explained(o, b, params)) {
+        return None;
+    }
+    let elapsed = Seconds::between(a.first_seen, b.first_seen).0;
+    let message = format!(
+        "{advanced} segments ahead after {elapsed:.1} s: {}–{} became {}–{}; viewers miss what lies between",
+        a.media_sequence,
+        last_number(a),
+        b.media_sequence,
+        last_number(b),
+    );
+    let violation = Violation::new(message)
+        .with("before_last", last_number(a))
+        .with("after_first", b.media_sequence)
+        .with("after_last", last_number(b))
+        .with("advanced_segments", advanced);
+    Some(violation.with("elapsed_seconds", elapsed).with("seen_at", b.first_seen.to_string()))
+}
+
+/// The time since `a`'s edge was first seen is enough for the segments between.
+fn explained(a: &Observation, b: &Observation, params: &Params) -> bool {
+    let count = b.segments.len() as f64;
+    let mean = b.segments.iter().map(|s| s.duration.0).sum::<f64>() / count;
+    if mean.is_nan() || mean <= 0.0 {
+        return true;
+    }
+    let advanced = last_number(b).saturating_sub(last_number(a)) as f64;
+    let elapsed = Seconds::between(a.first_seen, b.first_seen).0.max(0.0);
+    advanced <= elapsed / mean * params.speed + params.slack_segments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+
+    fn run(observations: impl IntoIterator<Item = Observation>) -> Verdict {
+        let mut scene = Scene::live();
+        scene.observe(observations);
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn ten_seconds_explain_seven_segments_of_two_and_three_more() {
+        assert_holds(run([observation(-20, 10, 15), observation(-10, 20, 25)]));
+        let message = messages(run([observation(-20, 10, 15), observation(-10, 21, 26)]));
+        assert!(message.starts_with("11 segments ahead after 10.0 s: 10–15 became 21–26"), "{message}");
+    }
+
+    #[test]
+    fn a_burst_after_a_standstill_is_explained() {
+        let stood = Observation { last_seen: time(-11.0), ..observation(-60, 10, 15) };
+        assert_holds(run([stood, observation(-10, 30, 35)]));
+    }
+
+    #[test]
+    fn coming_back_after_a_step_back_is_no_jump() {
+        let steps = [observation(-60, 100, 105), observation(-50, 60, 65), observation(-49, 105, 110)];
+        assert_holds(run(steps));
+    }
+
+    #[test]
+    fn a_restart_is_no_jump() {
+        assert_holds(run([observation(-20, 100, 105), observation(-10, 0, 2)]));
+    }
+
+    #[test]
+    fn the_first_observation_says_nothing() {
+        assert_not_run(run([observation(0, 10, 15)]), FIRST);
+    }
+}

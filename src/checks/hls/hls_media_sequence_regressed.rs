@@ -1,0 +1,82 @@
+use crate::checks::support::playlist_step::{self, Relation, Step, last_number};
+use crate::checks::support::select::{self, FIRST};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::finding::Severity;
+
+pub const META: Meta = Meta {
+    id: "hls_media_sequence_regressed",
+    severity: Severity::Critical,
+    group: Group::Hls,
+    help: "fails when the window of a playlist went back over segments already listed: a stale cache, or two origins out of step; \
+           a packager restart is packager_restarted",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.2, 6.2.2",
+    needs_history: true,
+};
+
+params! {}
+
+pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
+    select::each(context, FIRST, |facts, past| {
+        let steps = playlist_step::recent(context, facts, past)?;
+        Some(steps.iter().rev().filter(|s| s.relation == Relation::Regressed).map(violation).collect())
+    })
+}
+
+fn violation(step: &Step<'_>) -> Violation {
+    let (a, b) = (step.earlier, step.later);
+    let message = format!(
+        "media sequence went back from {}–{} to {}–{}: a stale cache, or two origins out of step",
+        a.media_sequence,
+        last_number(a),
+        b.media_sequence,
+        last_number(b),
+    );
+    Violation::new(message)
+        .with("before_first", a.media_sequence)
+        .with("before_last", last_number(a))
+        .with("after_first", b.media_sequence)
+        .with("after_last", last_number(b))
+        .with("shared_segments", playlist_step::shared(a, b).count())
+        .with("seen_at", b.first_seen.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use crate::history::Observation;
+
+    fn run(observations: impl IntoIterator<Item = Observation>) -> Verdict {
+        let mut scene = Scene::live();
+        scene.observe(observations);
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn forward_and_standing_still_hold() {
+        assert_holds(run([observation(-20, 10, 15), observation(-10, 10, 16), observation(0, 12, 17)]));
+    }
+
+    #[test]
+    fn one_step_back_fails() {
+        let message = messages(run([observation(-20, 10, 15), observation(-10, 9, 14)]));
+        assert!(message.starts_with("media sequence went back from 10–15 to 9–14"), "{message}");
+    }
+
+    #[test]
+    fn a_restart_is_not_a_step_back() {
+        assert_holds(run([observation(-20, 100, 105), observation(-10, 0, 2)]));
+    }
+
+    #[test]
+    fn an_event_is_gone_after_hold() {
+        assert_eq!(violations(run([observation(-320, 10, 15), observation(-300, 9, 14)])).len(), 1);
+        assert_holds(run([observation(-320, 10, 15), observation(-301, 9, 14)]));
+    }
+
+    #[test]
+    fn the_first_observation_says_nothing() {
+        assert_not_run(run([observation(0, 10, 15)]), FIRST);
+        assert_not_run(run([]), FIRST);
+    }
+}

@@ -1,0 +1,133 @@
+use crate::checks::support::live_edge_age::{self, Limits};
+use crate::checks::support::select;
+use crate::checks::{Context, Group, Meta, Verdict};
+use crate::finding::Severity;
+
+pub const META: Meta = Meta {
+    id: "hls_playlist_stale",
+    severity: Severity::Major,
+    group: Group::Hls,
+    help: "fails when a live playlist has not got a new segment for 1.5 target durations, critical after 3; on a first probe from \
+           Last-Modified, or from a PROGRAM-DATE-TIME far in the past",
+    reference: "draft-pantos-hls-rfc8216bis-22 6.2.1",
+    needs_history: false,
+};
+
+params! {
+    /// Target durations without a new segment from which on it fails.
+    major_after: f64 = 1.5,
+    /// Target durations without a new segment from which on it is critical.
+    critical_after: f64 = 3.0,
+    /// Seconds by which the newest date may be behind the clock and be latency. Used only before the playlist was seen to advance, without Last-Modified.
+    date_allowance: f64 = 120.0,
+}
+
+const NO_LIVE: &str = "no live playlist with a history was read";
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    let Params { major_after, critical_after, date_allowance, .. } = *params;
+    let limits = Limits { major_after, critical_after, date_allowance };
+    select::each(context, NO_LIVE, |facts, past| {
+        let timeline = facts.timeline.as_deref().filter(|t| !t.ended)?;
+        let (unit, made) = (live_edge_age::target_duration(timeline)?, live_edge_age::last_modified(facts));
+        live_edge_age::judge(context, (facts, past, timeline), &unit, &made, &limits)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+
+    fn run(scene: &Scene) -> Verdict {
+        check(&scene.context(), &Params::default())
+    }
+
+    /// Advanced for the last time `seconds` ago; segments last 2 s.
+    fn still(seconds: f64) -> Scene {
+        let mut scene = Scene::live();
+        scene.observe([observation(-200, 9, 14), observation(-100, 10, 15)]);
+        scene.past().edge_since = Some(time(-seconds));
+        scene
+    }
+
+    fn first_seen() -> Scene {
+        let mut scene = Scene::live();
+        scene.observe([observation(0, 10, 15)]);
+        scene.past().edge_since = Some(time(0.0));
+        scene
+    }
+
+    fn modified(scene: &mut Scene, seconds: f64) {
+        let exchange = scene.rendition().playlist.as_mut().unwrap().result.as_mut().unwrap();
+        (exchange.last_modified, exchange.date) = (Some(time(1000.0 - seconds)), Some(time(1000.0)));
+    }
+
+    #[test]
+    fn major_above_one_and_a_half_and_critical_above_three_target_durations() {
+        assert_holds(run(&still(3.0)));
+        assert_eq!(violations(run(&still(3.01)))[0].severity, None);
+        assert_eq!(violations(run(&still(6.0)))[0].severity, None);
+        let found = violations(run(&still(6.01)));
+        assert_eq!(found[0].severity, Some(Severity::Critical));
+        assert_eq!(found[0].message, "no new segment for 6.0 s: 3.0 target durations of 2 s; the newest is 15");
+    }
+
+    #[test]
+    fn a_missing_target_duration_is_replaced_by_the_longest_segment() {
+        let mut scene = still(3.01);
+        scene.timeline().target_duration = None;
+        assert_eq!(violations(run(&scene)).len(), 1);
+    }
+
+    #[test]
+    fn an_ended_playlist_is_not_judged() {
+        let mut scene = still(100.0);
+        scene.timeline().ended = true;
+        assert_not_run(run(&scene), NO_LIVE);
+    }
+
+    #[test]
+    fn the_first_probe_believes_last_modified_by_the_servers_clock() {
+        let mut scene = first_seen();
+        modified(&mut scene, 3.0);
+        assert_holds(run(&scene));
+        modified(&mut scene, 7.0);
+        let found = violations(run(&scene));
+        assert_eq!(
+            (found[0].severity, &found[0].evidence["source"]),
+            (Some(Severity::Critical), &"Last-Modified".into())
+        );
+    }
+
+    #[test]
+    fn once_seen_to_advance_last_modified_no_longer_counts() {
+        let mut scene = still(1.0);
+        modified(&mut scene, 5000.0);
+        assert_holds(run(&scene));
+    }
+
+    #[test]
+    fn a_live_edge_at_the_clock_contradicts_last_modified() {
+        let mut scene = first_seen();
+        modified(&mut scene, 5000.0);
+        scene.timeline().segments[5].program_date_time = Some(time(-4.0));
+        assert_holds(run(&scene));
+    }
+
+    #[test]
+    fn a_date_alone_counts_beyond_the_allowance_and_never_as_critical() {
+        let mut scene = first_seen();
+        for (behind, count) in [(123.0, 0), (123.1, 1), (9000.0, 1)] {
+            scene.timeline().segments[5].program_date_time = Some(time(-behind - 2.0));
+            let found = violations(run(&scene));
+            assert_eq!(found.len(), count, "{behind}");
+            assert!(found.iter().all(|v| v.severity.is_none()));
+        }
+    }
+
+    #[test]
+    fn a_playlist_never_remembered_is_not_judged() {
+        assert_not_run(run(&Scene::live()), NO_LIVE);
+    }
+}

@@ -1,0 +1,238 @@
+use crate::checks::support::select::{self, NO_MANIFEST};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::facts::RenditionFacts;
+use crate::finding::Severity;
+use crate::history::RenditionPast;
+use packager_media::stream::{Media, Segment, Timeline};
+use packager_media::units::Seconds;
+
+pub const META: Meta = Meta {
+    id: "hls_playlists_disagree",
+    severity: Severity::Minor,
+    group: Group::Hls,
+    help: "fails when the audio and video playlists of one output differ in target duration, playlist type, discontinuities, dates or \
+           EXT-X-ENDLIST",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.5, 6.2.4",
+    needs_history: false,
+};
+
+params! {
+    /// Most seconds between the target durations of audio and of video, whose segments can't be cut at the same places.
+    audio_target_tolerance: f64 = 1.0,
+}
+
+const FEW: &str = "fewer than two media playlists were read";
+
+#[derive(Clone, Copy)]
+struct Subject<'a> {
+    facts: &'a RenditionFacts,
+    past: &'a RenditionPast,
+    timeline: &'a Timeline,
+}
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    if !context.output.parsed {
+        return Verdict::NotRun(NO_MANIFEST);
+    }
+    let subjects: Vec<_> = context
+        .renditions()
+        .filter(|(r, _)| r.rendition.media != Media::Text)
+        .filter_map(|(facts, past)| Some(Subject { facts, past, timeline: facts.timeline.as_deref()? }))
+        .collect();
+    if subjects.len() < 2 {
+        return Verdict::NotRun(FEW);
+    }
+    let mut found = targets(&subjects, params);
+    found.extend(odd(
+        &subjects,
+        |s| s.timeline.playlist_type.clone(),
+        |s, r| {
+            let said = |t: &Timeline| t.playlist_type.clone().unwrap_or_else(|| "none".to_owned());
+            format!("EXT-X-PLAYLIST-TYPE is {}, that of {} is {}", said(s.timeline), name(r), said(r.timeline))
+        },
+    ));
+    found.extend(odd(
+        &subjects,
+        |s| is_dated(s.timeline),
+        |s, r| {
+            let (has, other) = if is_dated(s.timeline) { ("has", "has none") } else { ("has no", "has some") };
+            format!("the playlist {has} EXT-X-PROGRAM-DATE-TIME, that of {} {other}", name(r))
+        },
+    ));
+    found.extend(subjects.iter().filter_map(|s| ended(context, s, &subjects)));
+    found.extend(discontinuities(&subjects));
+    Verdict::Ran(found)
+}
+
+fn name<'a>(subject: &Subject<'a>) -> &'a str {
+    &subject.facts.rendition.name
+}
+
+fn about(subject: &Subject<'_>, message: String) -> Violation {
+    let url = subject.facts.playlist.as_ref().map(|p| select::shown(&p.url));
+    Violation::new(message).of(name(subject)).with("url", url)
+}
+
+/// Those that differ from what most have, with one that has it.
+fn odd<T: PartialEq>(
+    subjects: &[Subject<'_>],
+    value: impl Fn(&Subject<'_>) -> T,
+    say: impl Fn(&Subject<'_>, &Subject<'_>) -> String,
+) -> Vec<Violation> {
+    let alike = |s: &Subject<'_>| subjects.iter().filter(|o| value(o) == value(s)).count();
+    // Of equally many the first.
+    let most = subjects.iter().rev().max_by_key(|s| alike(s));
+    let Some(usual) = most else { return Vec::new() };
+    subjects.iter().filter(|s| value(s) != value(usual)).map(|s| about(s, say(s, usual))).collect()
+}
+
+fn targets(subjects: &[Subject<'_>], params: &Params) -> Vec<Violation> {
+    let target = |s: &Subject<'_>| s.timeline.target_duration.map(|t| t.0);
+    let say = |s: &Subject<'_>, r: &Subject<'_>| {
+        let said = |s: &Subject<'_>| target(s).map_or_else(|| "missing".to_owned(), |t| format!("{t} s"));
+        format!("EXT-X-TARGETDURATION is {}, that of {} is {}", said(s), name(r), said(r))
+    };
+    let of =
+        |media: Media| -> Vec<_> { subjects.iter().copied().filter(|s| s.facts.rendition.media == media).collect() };
+    let (video, audio) = (of(Media::Video), of(Media::Audio));
+    let mut found = odd(&video, target, say);
+    found.extend(odd(&audio, target, say));
+    if let (true, Some(v), Some(a)) = (found.is_empty(), video.first(), audio.first())
+        && let (Some(video), Some(audio)) = (target(v), target(a))
+        && (video - audio).abs() > params.audio_target_tolerance
+    {
+        found.push(about(a, say(a, v)));
+    }
+    found
+}
+
+fn is_dated(timeline: &Timeline) -> bool {
+    timeline.segments.iter().any(|s| s.program_date_time.is_some())
+}
+
+/// Ended for a target duration already, while another goes on.
+fn ended(context: &Context<'_>, subject: &Subject<'_>, subjects: &[Subject<'_>]) -> Option<Violation> {
+    let goes_on = subjects.iter().find(|s| !s.timeline.ended).filter(|_| subject.timeline.ended)?;
+    let since = subject.past.observations.last().filter(|o| o.ended)?.first_seen;
+    let target = select::target_duration(subject.timeline)?;
+    let long = Seconds::between(since, context.now) >= target;
+    long.then(|| about(subject, format!("the playlist has EXT-X-ENDLIST, that of {} goes on", name(goes_on))))
+}
+
+/// Of segments with the same date, those that belong to another discontinuity: one a rendition.
+fn discontinuities(subjects: &[Subject<'_>]) -> Vec<Violation> {
+    let Some((reference, others)) = subjects.split_first() else { return Vec::new() };
+    let differs = |s: &Subject<'_>| {
+        let pairs = same_dates(&s.timeline.segments, &reference.timeline.segments);
+        let (ours, theirs) =
+            pairs.into_iter().rev().find(|(a, b)| a.discontinuity_sequence != b.discontinuity_sequence)?;
+        let message = format!(
+            "segment {} has discontinuity sequence {}, the same segment of {} has {}",
+            ours.number,
+            ours.discontinuity_sequence,
+            name(reference),
+            theirs.discontinuity_sequence
+        );
+        Some(about(s, message).with("number", ours.number).with("line", ours.line))
+    };
+    others.iter().filter_map(differs).collect()
+}
+
+/// Pairs of segments that date from the same moment, by their own dates; both lists in the order of time.
+fn same_dates<'a>(a: &'a [Segment], b: &'a [Segment]) -> Vec<(&'a Segment, &'a Segment)> {
+    let mut rest = b.iter().filter_map(|s| Some((s, s.program_date_time?))).peekable();
+    let mut pairs = Vec::new();
+    for (segment, at) in a.iter().filter_map(|s| Some((s, s.program_date_time?))) {
+        let near = 0.25 * segment.duration.0;
+        while rest.next_if(|(_, other)| Seconds::between(*other, at).0 > near).is_some() {}
+        if let Some((other, date)) = rest.peek()
+            && Seconds::between(*date, at).0.abs() <= near
+        {
+            pairs.push((segment, *other));
+        }
+    }
+    pairs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use crate::history::Observation;
+    use std::sync::Arc;
+
+    /// Three renditions; the first is video, `change` is done to the last.
+    fn run(change: impl FnOnce(&mut RenditionFacts)) -> Verdict {
+        let mut scene = Scene::live();
+        scene.output.renditions.push(rendition("second"));
+        scene.output.renditions.push(rendition("third"));
+        for facts in &mut scene.output.renditions {
+            for (n, segment) in lines(facts).segments.iter_mut().enumerate() {
+                segment.program_date_time = Some(time(2.0 * n as f64));
+            }
+        }
+        change(&mut scene.output.renditions[2]);
+        check(&scene.context(), &Params::default())
+    }
+
+    fn lines(facts: &mut RenditionFacts) -> &mut Timeline {
+        Arc::make_mut(facts.timeline.as_mut().unwrap())
+    }
+
+    #[test]
+    fn playlists_alike_hold_wherever_their_numbers_begin() {
+        assert_holds(run(|_| {}));
+        assert_holds(run(|f| lines(f).segments.iter_mut().for_each(|s| s.number += 1000)));
+        assert_holds(run(|f| drop(lines(f).segments.remove(0))));
+    }
+
+    #[test]
+    fn the_odd_target_duration_fails() {
+        let found = violations(run(|f| lines(f).target_duration = Some(Seconds(3.0))));
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].message, format!("EXT-X-TARGETDURATION is 3 s, that of {NAME} is 2 s"));
+        assert_eq!(found[0].rendition.as_deref(), Some("third"));
+    }
+
+    #[test]
+    fn audio_may_be_a_second_off() {
+        let audio = |target: f64| {
+            run(move |f| {
+                f.rendition.media = Media::Audio;
+                lines(f).target_duration = Some(Seconds(target));
+            })
+        };
+        assert_holds(audio(3.0));
+        assert_eq!(violations(audio(4.0)).len(), 1);
+    }
+
+    #[test]
+    fn type_dates_and_discontinuities_are_the_same_in_all() {
+        assert!(messages(run(|f| lines(f).playlist_type = Some("EVENT".to_owned()))).contains("TYPE is EVENT"));
+        let undated = |f: &mut RenditionFacts| lines(f).segments.iter_mut().for_each(|s| s.program_date_time = None);
+        assert!(messages(run(undated)).starts_with("the playlist has no EXT-X-PROGRAM-DATE-TIME"));
+        let other = messages(run(|f| lines(f).segments[3].discontinuity_sequence = 7));
+        assert_eq!(other, format!("segment 13 has discontinuity sequence 7, the same segment of {NAME} has 0"));
+    }
+
+    #[test]
+    fn an_end_has_to_last_while_others_go_on() {
+        for (seconds, fails) in [(-1, 0), (-2, 1)] {
+            let mut scene = Scene::live();
+            scene.output.renditions.push(rendition("second"));
+            scene.timeline().ended = true;
+            scene.observe([Observation { ended: true, ..observation(seconds, 10, 15) }]);
+            assert_eq!(violations(check(&scene.context(), &Params::default())).len(), fails, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn text_may_differ_and_one_playlist_has_nothing_to_compare() {
+        assert_holds(run(|f| {
+            f.rendition.media = Media::Text;
+            lines(f).target_duration = Some(Seconds(60.0));
+        }));
+        assert_not_run(check(&Scene::live().context(), &Params::default()), FEW);
+        assert_not_run(check(&Scene::unreadable().context(), &Params::default()), NO_MANIFEST);
+    }
+}

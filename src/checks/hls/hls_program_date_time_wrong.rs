@@ -1,0 +1,208 @@
+use crate::checks::support::select::{self, NO_PLAYLIST};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::finding::Severity;
+use packager_media::stream::{Segment, Timeline};
+use packager_media::units::{Seconds, Timestamp};
+
+pub const META: Meta = Meta {
+    id: "hls_program_date_time_wrong",
+    severity: Severity::Major,
+    group: Group::Hls,
+    help: "fails when EXT-X-PROGRAM-DATE-TIME is missing where expected, jumps by what EXTINF doesn't explain, repeats, or lies in \
+           the future",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.6, 6.2.1",
+    needs_history: false,
+};
+
+params! {
+    /// Every playlist has to carry dates. Off, because the standard leaves it to the packager.
+    expected: bool = false,
+    /// Seconds by which a date may differ from the one before it plus the durations between (the standard allows less than 1).
+    jump_tolerance: f64 = 1.0,
+    /// Seconds by which the newest segment's start may lie in the future: the clocks' difference.
+    future_tolerance: f64 = 5.0,
+}
+
+const UNDATED: &str = "no playlist carries EXT-X-PROGRAM-DATE-TIME, and it is not expected";
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    let read = context.output.renditions.iter().any(|r| r.timeline.is_some());
+    let missing = if read { UNDATED } else { NO_PLAYLIST };
+    select::each(context, missing, |facts, _| {
+        let timeline = facts.timeline.as_deref().filter(|t| !t.segments.is_empty())?;
+        if timeline.segments.iter().all(|s| s.program_date_time.is_none()) {
+            return params.expected.then(|| vec![absent(timeline)]);
+        }
+        let mut found: Vec<_> = future(context.now, timeline, params).into_iter().collect();
+        found.extend(jumps(timeline, params));
+        Some(found)
+    })
+}
+
+fn absent(timeline: &Timeline) -> Violation {
+    Violation::new("no EXT-X-PROGRAM-DATE-TIME; switch it on in the packager, or set `expected: false`")
+        .with("segments", timeline.segments.len())
+}
+
+fn future(now: Timestamp, timeline: &Timeline, params: &Params) -> Option<Violation> {
+    let newest = timeline.segments.last()?;
+    let start = Seconds(-newest.duration.0).after(timeline.segments_edge()?);
+    let ahead = Seconds::between(now, start).0;
+    (ahead > params.future_tolerance).then(|| {
+        let message =
+            format!("the newest segment {} starts {ahead:.1} s in the future; compare the clocks (NTP)", newest.number);
+        about(newest, message).with("date", start.to_string()).with("now", now.to_string())
+    })
+}
+
+/// Consecutive explicit dates, with the durations between them.
+fn jumps(timeline: &Timeline, params: &Params) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let mut last: Option<(&Segment, Timestamp)> = None;
+    let mut between = Between::default();
+    for segment in &timeline.segments {
+        between.discontinuity |= segment.discontinuity;
+        if let Some(date) = segment.program_date_time {
+            found.extend(last.and_then(|(before, was)| between.judge((before, was), (segment, date), params)));
+            last = Some((segment, date));
+            between = Between::default();
+        }
+        between.add(segment);
+    }
+    found
+}
+
+#[derive(Default)]
+struct Between {
+    duration: Seconds,
+    /// EXTINF written as whole seconds may be off by half a second each (4.4.4.1).
+    rounding: f64,
+    discontinuity: bool,
+}
+
+impl Between {
+    fn add(&mut self, segment: &Segment) {
+        self.duration = self.duration + segment.duration;
+        self.rounding += if segment.duration.0.fract() == 0.0 { 0.5 } else { 0.0 };
+    }
+
+    fn judge(
+        &self,
+        (before, was): (&Segment, Timestamp),
+        (segment, is): (&Segment, Timestamp),
+        params: &Params,
+    ) -> Option<Violation> {
+        let off = Seconds::between(was, is).0 - self.duration.0;
+        let allowed = params.jump_tolerance.max(self.rounding);
+        let message = if is == was && self.duration.0 > 0.0 {
+            format!("segments {} and {} carry the same date {is}", before.number, segment.number)
+        } else if !self.discontinuity && off.abs() > allowed {
+            let way = if off > 0.0 { "forward" } else { "back" };
+            format!("the date of segment {} jumps {way} by {:.3} s against EXTINF", segment.number, off.abs())
+        } else {
+            return None;
+        };
+        Some(
+            about(segment, message)
+                .with("date", is.to_string())
+                .with("before", was.to_string())
+                .with("off_seconds", off),
+        )
+    }
+}
+
+fn about(segment: &Segment, message: String) -> Violation {
+    Violation::new(message)
+        .with("number", segment.number)
+        .with("line", segment.line)
+        .with("url", select::shown(&segment.uri))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+
+    fn run(scene: &Scene) -> Verdict {
+        check(&scene.context(), &Params::default())
+    }
+
+    /// Every segment of 10 to 15 dated; the first starts 14 s ago, of durations that are no whole seconds.
+    fn dated(change: impl FnOnce(&mut Timeline)) -> Scene {
+        let mut scene = Scene::live();
+        for (n, segment) in scene.timeline().segments.iter_mut().enumerate() {
+            segment.duration = Seconds(2.002);
+            segment.program_date_time = Some(time(-14.0 + 2.002 * n as f64));
+        }
+        change(scene.timeline());
+        scene
+    }
+
+    fn date(timeline: &mut Timeline, n: usize, seconds: f64) {
+        timeline.segments[n].program_date_time = Some(time(seconds));
+    }
+
+    #[test]
+    fn continuous_dates_hold_and_so_do_sparse_ones() {
+        assert_holds(run(&dated(|_| {})));
+        assert_holds(run(&dated(|t| t.segments.iter_mut().skip(1).take(4).for_each(|s| s.program_date_time = None))));
+    }
+
+    #[test]
+    fn a_jump_beyond_the_tolerance_fails() {
+        assert_holds(run(&dated(|t| date(t, 5, -14.0 + 10.01 + 0.999))));
+        let message = messages(run(&dated(|t| date(t, 5, -14.0 + 10.01 + 1.001))));
+        assert_eq!(message, "the date of segment 15 jumps forward by 1.001 s against EXTINF");
+        let message = messages(run(&dated(|t| date(t, 5, -14.0 + 10.01 - 1.5))));
+        assert_eq!(message, "the date of segment 15 jumps back by 1.500 s against EXTINF");
+    }
+
+    #[test]
+    fn a_discontinuity_may_jump_but_not_repeat() {
+        assert_holds(run(&dated(|t| {
+            t.segments[5].discontinuity = true;
+            date(t, 5, -100.0);
+        })));
+        let message = messages(run(&dated(|t| {
+            t.segments[1].discontinuity = true;
+            date(t, 1, -14.0);
+            t.segments.truncate(2);
+        })));
+        assert!(message.starts_with("segments 10 and 11 carry the same date"), "{message}");
+    }
+
+    #[test]
+    fn whole_seconds_may_be_rounded() {
+        let scene = |off: f64| {
+            let mut scene = Scene::live();
+            date(scene.timeline(), 0, -14.0);
+            date(scene.timeline(), 4, -14.0 + 8.0 + off);
+            scene
+        };
+        assert_holds(run(&scene(2.0)));
+        assert_eq!(violations(run(&scene(2.1))).len(), 1);
+    }
+
+    #[test]
+    fn the_newest_segment_may_not_start_in_the_future() {
+        let ahead = |seconds: f64| dated(|t| (0..6).for_each(|n| date(t, n, seconds - 2.002 * (5 - n) as f64)));
+        assert_holds(run(&ahead(5.0)));
+        let message = messages(run(&ahead(5.1)));
+        assert_eq!(message, "the newest segment 15 starts 5.1 s in the future; compare the clocks (NTP)");
+    }
+
+    #[test]
+    fn no_dates_fail_only_where_they_are_expected() {
+        let scene = Scene::live();
+        assert_not_run(run(&scene), UNDATED);
+        let params = Params { expected: true, ..Params::default() };
+        assert!(messages(check(&scene.context(), &params)).starts_with("no EXT-X-PROGRAM-DATE-TIME"));
+    }
+
+    #[test]
+    fn without_a_playlist_it_does_not_run() {
+        let mut scene = Scene::live();
+        scene.rendition().timeline = None;
+        assert_not_run(run(&scene), NO_PLAYLIST);
+    }
+}

@@ -1,0 +1,131 @@
+use crate::checks::support::select::{self, NO_MANIFEST, capped, defect};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::facts::RenditionFacts;
+use crate::finding::Severity;
+use packager_media::defect::{Defect, DefectKind};
+use url::Url;
+
+pub const META: Meta = Meta {
+    id: "hls_syntax_error",
+    severity: Severity::Major,
+    group: Group::Hls,
+    help: "fails when a playlist breaks the format: not UTF-8, no EXTM3U, a BOM, a repeated attribute, a tag out of place, \
+           a missing required tag or URI, a bad number; minor for what players pass over: a malformed date range, text \
+           that isn't in normalization form C",
+    reference: "draft-pantos-hls-rfc8216bis-22 4",
+    needs_history: false,
+};
+
+params! {}
+
+pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
+    let output = context.output;
+    if output.manifest.ok().is_none_or(|e| e.body_bytes == 0) {
+        return Verdict::NotRun(NO_MANIFEST);
+    }
+    let mut found = capped(syntax(&output.url, &output.defects));
+    let direct = found.clone();
+    if let Verdict::Ran(more) = select::each(context, NO_MANIFEST, |facts, _| judge(facts, &output.url)) {
+        // Given directly, the media playlist is the manifest: its defects are reported once.
+        let known = |v: &Violation| output.direct && direct.iter().any(|d| d.message == v.message);
+        found.extend(more.into_iter().filter(|v| !known(v)));
+    }
+    Verdict::Ran(found)
+}
+
+fn judge(facts: &RenditionFacts, manifest: &Url) -> Option<Vec<Violation>> {
+    let url = facts.playlist.as_ref().map_or(manifest, |p| &p.url);
+    Some(syntax(url, &facts.defects))
+}
+
+fn syntax(url: &Url, defects: &[Defect]) -> Vec<Violation> {
+    let of = |d: &Defect| match d.kind {
+        DefectKind::Syntax => Some(defect(url, d)),
+        DefectKind::Metadata => Some(defect(url, d).severity(Severity::Minor)),
+        _ => None,
+    };
+    defects.iter().filter_map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use packager_media::defect::Position;
+
+    fn run(scene: &Scene) -> Verdict {
+        check(&scene.context(), &Params::default())
+    }
+
+    fn wrong(line: u32) -> Defect {
+        Defect {
+            kind: DefectKind::Syntax,
+            at: Position::Line { line, column: 8 },
+            message: "`6,5` is not a number".to_owned(),
+            reference: "4.4.4.1",
+        }
+    }
+
+    #[test]
+    fn clean_playlists_hold() {
+        assert_holds(run(&Scene::live()));
+    }
+
+    #[test]
+    fn defects_are_reported_with_their_place_and_clause() {
+        let mut scene = Scene::live();
+        scene.output.defects.push(wrong(2));
+        scene.rendition().defects.push(wrong(7));
+        let found = violations(run(&scene));
+        assert_eq!(found.len(), 2);
+        assert_eq!((found[0].rendition.as_deref(), found[1].rendition.as_deref()), (None, Some(NAME)));
+        assert_eq!(found[1].message, "line 7, column 8: `6,5` is not a number");
+        assert_eq!((&found[1].evidence["line"], &found[1].evidence["reference"]), (&7.into(), &"4.4.4.1".into()));
+    }
+
+    #[test]
+    fn a_malformed_date_range_is_minor() {
+        let mut scene = Scene::live();
+        scene.rendition().defects.push(Defect { kind: DefectKind::Metadata, ..wrong(7) });
+        assert_eq!(violations(run(&scene))[0].severity, Some(Severity::Minor));
+    }
+
+    #[test]
+    fn other_kinds_belong_to_other_checks() {
+        let mut scene = Scene::live();
+        scene.output.defects.push(Defect { kind: DefectKind::Attribute, ..wrong(2) });
+        assert_holds(run(&scene));
+    }
+
+    #[test]
+    fn a_broken_playlist_does_not_flood() {
+        let mut scene = Scene::live();
+        scene.rendition().defects = (0..17).map(wrong).collect();
+        let found = violations(run(&scene));
+        assert_eq!(found.len(), 16);
+        assert!(found[15].message.ends_with("(and 1 more like these)"));
+    }
+
+    #[test]
+    fn a_direct_playlists_defects_are_reported_once() {
+        let mut scene = Scene::live();
+        scene.output.direct = true;
+        scene.output.defects.push(wrong(2));
+        scene.rendition().defects.push(wrong(2));
+        assert_eq!(violations(run(&scene)).len(), 1);
+    }
+
+    #[test]
+    fn what_is_no_playlist_is_told_too() {
+        let mut scene = Scene::unreadable();
+        scene.output.defects.push(Defect { at: Position::Whole, message: "an HTML page".to_owned(), ..wrong(1) });
+        assert_eq!(messages(run(&scene)), "an HTML page");
+    }
+
+    #[test]
+    fn without_a_text_it_does_not_run() {
+        let mut scene = Scene::unreadable();
+        scene.output.manifest.result.as_mut().unwrap().status = 404;
+        assert_not_run(run(&scene), NO_MANIFEST);
+    }
+}

@@ -1,0 +1,114 @@
+use crate::checks::support::playlist_step::{self, Relation};
+use crate::checks::support::select;
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::finding::Severity;
+use crate::history::RenditionPast;
+use packager_media::stream::Timeline;
+
+pub const META: Meta = Meta {
+    id: "hls_window_too_short",
+    severity: Severity::Minor,
+    group: Group::Hls,
+    help: "fails when a live playlist lists fewer than 3 target durations (major) or fewer than 6 segments (warning); one that is \
+           still filling after a start is not judged",
+    reference: "draft-pantos-hls-rfc8216bis-22 6.2.2; HLS authoring specification 8",
+    needs_history: false,
+};
+
+params! {
+    /// Target durations that a live window has to hold.
+    target_durations: f64 = 3.0,
+    /// Segments that a live window should hold.
+    segments: u32 = 6,
+}
+
+const NO_FULL: &str = "no live playlist with a full window was read";
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    select::each(context, NO_FULL, |facts, past| {
+        let timeline = facts.timeline.as_deref()?;
+        let url = facts.playlist.as_ref().map(|p| select::shown(&p.url));
+        let judged = !timeline.ended && !filling(timeline, past);
+        judged.then(|| judge(timeline, params).map(|v| v.with("url", url)).into_iter().collect())
+    })
+}
+
+/// Nothing has left the window since the packager started.
+fn filling(timeline: &Timeline, past: &RenditionPast) -> bool {
+    let restarted = || playlist_step::all(past).iter().any(|s| s.relation == Relation::Restarted);
+    timeline.media_sequence <= 1 || restarted()
+}
+
+fn judge(timeline: &Timeline, params: &Params) -> Option<Violation> {
+    let window = timeline.window().0;
+    let listed = timeline.segments.len();
+    let target = timeline.target_duration.map_or(0.0, |t| t.0);
+    // A target duration is rounded to a whole second (4.4.3.1): segments of 5.5 s are segments of 6.
+    let least = params.target_durations * (target - 0.5);
+    let (message, severity) = if window < least {
+        let text = format!(
+            "the window holds {window:.1} s: less than {} target durations of {target} s",
+            params.target_durations
+        );
+        (text, Severity::Major)
+    } else if listed < params.segments as usize {
+        (format!("the window lists {listed} segments; {} or more are recommended", params.segments), Severity::Warning)
+    } else {
+        return None;
+    };
+    let violation = Violation::new(message).with("window_seconds", window).with("segments", listed);
+    Some(violation.with("target_duration_seconds", target).severity(severity))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use packager_media::units::Seconds;
+
+    fn run(scene: &Scene) -> Verdict {
+        check(&scene.context(), &Params::default())
+    }
+
+    fn listing(first: u64, last: u64) -> Scene {
+        let mut scene = Scene::live();
+        *scene.timeline() = timeline(first, last);
+        scene
+    }
+
+    #[test]
+    fn six_segments_hold_five_are_a_warning() {
+        assert_holds(run(&listing(10, 15)));
+        let found = violations(run(&listing(10, 14)));
+        assert_eq!(found[0].severity, Some(Severity::Warning));
+        assert_eq!(found[0].message, "the window lists 5 segments; 6 or more are recommended");
+    }
+
+    #[test]
+    fn three_target_durations_are_the_least_but_for_rounding() {
+        let mut scene = listing(10, 12);
+        assert_eq!(violations(run(&scene))[0].severity, Some(Severity::Warning));
+        scene.timeline().segments.iter_mut().for_each(|s| s.duration = Seconds(1.5));
+        assert_eq!(violations(run(&scene))[0].severity, Some(Severity::Warning));
+        scene.timeline().segments[0].duration = Seconds(1.49);
+        assert_eq!(violations(run(&scene))[0].severity, Some(Severity::Major));
+        assert_eq!(violations(run(&listing(10, 11)))[0].severity, Some(Severity::Major));
+    }
+
+    #[test]
+    fn a_window_that_is_still_filling_is_not_judged() {
+        assert_not_run(run(&listing(0, 1)), NO_FULL);
+        assert_not_run(run(&listing(1, 2)), NO_FULL);
+        assert_eq!(violations(run(&listing(2, 3))).len(), 1);
+        let mut restarted = listing(7, 8);
+        restarted.observe([observation(-60, 900, 905), observation(-10, 7, 8)]);
+        assert_not_run(run(&restarted), NO_FULL);
+    }
+
+    #[test]
+    fn an_ended_playlist_may_be_short() {
+        let mut scene = listing(10, 10);
+        scene.timeline().ended = true;
+        assert_not_run(run(&scene), NO_FULL);
+    }
+}

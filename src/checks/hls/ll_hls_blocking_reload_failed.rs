@@ -1,0 +1,149 @@
+use crate::checks::support::select;
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::facts::{ReloadFacts, RenditionFacts};
+use crate::finding::Severity;
+use packager_media::stream::Timeline;
+use packager_media::units::Seconds;
+
+pub const META: Meta = Meta {
+    id: "ll_hls_blocking_reload_failed",
+    severity: Severity::Major,
+    group: Group::Hls,
+    help: "fails when a playlist with CAN-BLOCK-RELOAD=YES, asked for its next part, gives no playlist, one without that part, or the part \
+           later than 3 part targets after the request",
+    reference: "draft-pantos-hls-rfc8216bis-22 6.2.5.2, 4.4.3.8",
+    needs_history: false,
+};
+
+params! {
+    /// Part target durations after which the next part is late: players that keep the recommended PART-HOLD-BACK have run dry.
+    part_targets: f64 = 3.0,
+}
+
+/// Less than this is the network's, in seconds.
+const LEAST: f64 = 1.0;
+const NONE: &str = "no playlist with parts and CAN-BLOCK-RELOAD=YES could be asked for its next part in time";
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    select::each(context, NONE, |facts, _| {
+        let reload = facts.low_latency.as_ref()?.reload.as_ref()?;
+        let problem = problem(reload).or_else(|| late(facts, reload, params));
+        Some(problem.into_iter().map(|v| about(v, reload)).collect())
+    })
+}
+
+/// From when on the next part is late, counted from the request for it.
+#[must_use]
+pub fn late_after(params: &Params, part_target: Seconds) -> Seconds {
+    Seconds((params.part_targets * part_target.0).max(LEAST))
+}
+
+fn about(violation: Violation, reload: &ReloadFacts) -> Violation {
+    let took = reload.fetched.result.as_ref().ok().map(|e| e.timings.total.0);
+    let violation = violation.with("url", select::shown(&reload.fetched.url)).with("seconds", took);
+    violation.with("number", reload.segment).with("part", reload.part)
+}
+
+fn problem(reload: &ReloadFacts) -> Option<Violation> {
+    let (segment, part) = (reload.segment, reload.part);
+    if let Some(why) = reload.fetched.problem() {
+        return Some(Violation::new(format!("the blocking reload for part {part} of segment {segment} failed: {why}")));
+    }
+    let Some(timeline) = reload.timeline.as_deref() else {
+        return Some(Violation::new("the blocking reload was answered with something that isn't a media playlist"));
+    };
+    (!timeline.ended && newest(timeline) < (segment, part)).then(|| {
+        let (number, newest) = newest(timeline);
+        let text = format!(
+            "asked for part {part} of segment {segment}, the server answered with a playlist that ends at part {newest} of \
+             segment {number}: it doesn't wait"
+        );
+        Violation::new(text).with("last_number", number).with("last_part", newest)
+    })
+}
+
+/// The newest part, or all parts of the newest whole segment.
+fn newest(timeline: &Timeline) -> (u64, u64) {
+    let part = timeline.low_latency.parts.last().map(|p| (p.segment, p.index));
+    let segment = timeline.last_number().map(|n| (n, u64::MAX));
+    part.max(segment).unwrap_or((timeline.media_sequence, 0))
+}
+
+fn late(facts: &RenditionFacts, reload: &ReloadFacts, params: &Params) -> Option<Violation> {
+    let target = facts.timeline.as_deref()?.low_latency.part_target?;
+    let (took, allowed) = (reload.fetched.ok()?.timings.total, late_after(params, target));
+    (took > allowed).then(|| {
+        let text = format!(
+            "the next part was listed {:.2} s after it was asked for; parts last {} s, and after {:.2} s players stall",
+            took.0, target.0, allowed.0
+        );
+        Violation::new(text).with("allowed_seconds", allowed.0).with("part_target_seconds", target.0)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use crate::facts::FailureKind;
+    use std::sync::Arc;
+
+    fn run(change: impl FnOnce(&mut ReloadFacts)) -> Verdict {
+        let mut scene = Scene::low_latency();
+        change(scene.rendition().low_latency.as_mut().unwrap().reload.as_mut().unwrap());
+        check(&scene.context(), &Params::default())
+    }
+
+    fn answered_with(reload: &mut ReloadFacts) -> &mut Timeline {
+        Arc::make_mut(reload.timeline.as_mut().unwrap())
+    }
+
+    #[test]
+    fn the_part_that_was_asked_for_holds_and_so_do_later_ones() {
+        assert_holds(run(|_| {}));
+        assert_holds(run(|r| answered_with(r).low_latency.parts.push(part(16, 3))));
+        assert_holds(run(|r| answered_with(r).low_latency.parts.push(part(17, 0))));
+    }
+
+    #[test]
+    fn the_segment_as_a_whole_holds_its_parts() {
+        assert_holds(run(|r| {
+            answered_with(r).low_latency.parts.clear();
+            answered_with(r).segments.push(segment(16));
+        }));
+    }
+
+    #[test]
+    fn an_answer_without_the_part_did_not_wait() {
+        let message = messages(run(|r| drop(answered_with(r).low_latency.parts.pop())));
+        assert!(message.starts_with("asked for part 2 of segment 16"), "{message}");
+        assert!(message.ends_with("ends at part 1 of segment 16: it doesn't wait"), "{message}");
+        assert_holds(run(|r| {
+            answered_with(r).low_latency.parts.pop();
+            answered_with(r).ended = true;
+        }));
+    }
+
+    #[test]
+    fn three_part_targets_are_in_time_and_a_second_always_is() {
+        let after = |seconds: f64| run(move |r| r.fetched.result.as_mut().unwrap().timings.total = Seconds(seconds));
+        assert_holds(after(1.5));
+        assert!(messages(after(1.51)).starts_with("the next part was listed 1.51 s after it was asked for"));
+        assert_eq!(late_after(&Params::default(), Seconds(0.2)), Seconds(1.0));
+    }
+
+    #[test]
+    fn no_answer_and_no_playlist_fail() {
+        let message = messages(run(|r| r.fetched = failed("720p/index.m3u8", FailureKind::Timeout)));
+        assert_eq!(message, "the blocking reload for part 2 of segment 16 failed: Timeout");
+        assert!(messages(run(|r| r.timeline = None)).ends_with("isn't a media playlist"));
+    }
+
+    #[test]
+    fn what_was_not_asked_is_not_judged() {
+        let mut scene = Scene::low_latency();
+        scene.rendition().low_latency.as_mut().unwrap().reload = None;
+        assert_not_run(check(&scene.context(), &Params::default()), NONE);
+        assert_not_run(check(&Scene::live().context(), &Params::default()), NONE);
+    }
+}

@@ -1,0 +1,85 @@
+use crate::checks::support::select;
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::finding::Severity;
+use packager_media::stream::{Part, Segment, Timeline};
+
+pub const META: Meta = Meta {
+    id: "ll_hls_parts_sum_mismatch",
+    severity: Severity::Major,
+    group: Group::Hls,
+    help: "fails when the parts of a segment together last otherwise than its EXTINF says: players at the live edge miss or repeat media",
+    reference: "draft-pantos-hls-rfc8216bis-22 3.2, 4.4.4.1, 4.4.4.9",
+    needs_history: false,
+};
+
+params! {
+    /// Seconds by which the sum may differ from EXTINF: each duration is rounded.
+    tolerance: f64 = 0.05,
+}
+
+/// Tolerances are decimal fractions.
+const ROUNDING: f64 = 1e-6;
+const NO_SEGMENT: &str = "no segment is listed together with its parts";
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    select::each(context, NO_SEGMENT, |facts, _| {
+        let timeline = facts.timeline.as_deref()?;
+        let segments: Vec<_> = whole(timeline);
+        let url = facts.playlist.as_ref().map(|p| select::shown(&p.url));
+        let judged = segments.iter().rev().filter_map(|(s, parts)| one(s, parts, params));
+        (!segments.is_empty()).then(|| judged.map(|v| v.with("url", url.clone())).collect())
+    })
+}
+
+/// The listed segments with all of their parts. Of the oldest with parts some may have been dropped already (6.2.2).
+fn whole(timeline: &Timeline) -> Vec<(&Segment, &[Part])> {
+    let groups = timeline.low_latency.parts.chunk_by(|a, b| a.segment == b.segment);
+    let listed = |number: u64| timeline.segments.iter().find(|s| s.number == number);
+    groups.skip(1).filter_map(|parts| Some((listed(parts.first()?.segment)?, parts))).collect()
+}
+
+fn one(segment: &Segment, parts: &[Part], params: &Params) -> Option<Violation> {
+    let (sum, declared) = (parts.iter().map(|p| p.duration.0).sum::<f64>(), segment.duration.0);
+    let off = sum - declared;
+    (off.abs() > params.tolerance + ROUNDING).then(|| {
+        let (number, count) = (segment.number, parts.len());
+        let message =
+            format!("the {count} parts of segment {number} last {sum:.3} s together, its EXTINF is {declared:.3} s");
+        let violation = Violation::new(message).with("number", number).with("line", segment.line);
+        violation.with("parts", count).with("parts_seconds", sum).with("declared_seconds", declared)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use packager_media::units::Seconds;
+
+    fn run(change: impl FnOnce(&mut Timeline)) -> Verdict {
+        let mut scene = Scene::low_latency();
+        change(scene.timeline());
+        check(&scene.context(), &Params::default())
+    }
+
+    /// Parts of segments 14 (its last two), 15 (all four) and 16 (open).
+    #[test]
+    fn parts_that_add_up_within_the_tolerance_hold() {
+        assert_holds(run(|_| {}));
+        assert_holds(run(|t| t.segments[5].duration = Seconds(2.05)));
+        let message = messages(run(|t| t.segments[5].duration = Seconds(2.051)));
+        assert_eq!(message, "the 4 parts of segment 15 last 2.000 s together, its EXTINF is 2.051 s");
+    }
+
+    #[test]
+    fn a_lost_part_fails() {
+        assert!(messages(run(|t| drop(t.low_latency.parts.remove(3)))).contains("last 1.500 s together"));
+    }
+
+    #[test]
+    fn the_oldest_segment_with_parts_may_have_lost_some() {
+        let only_one = |t: &mut Timeline| t.low_latency.parts.retain(|p| p.segment > 14);
+        assert_not_run(run(only_one), NO_SEGMENT);
+        assert_not_run(check(&Scene::live().context(), &Params::default()), NO_SEGMENT);
+    }
+}

@@ -1,0 +1,235 @@
+use crate::checks::support::select::{self, about};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::facts::{RenditionFacts, SegmentFacts};
+use crate::finding::Severity;
+use crate::history::RenditionPast;
+use packager_media::units::Seconds;
+
+pub const META: Meta = Meta {
+    id: "bandwidth_exceeded",
+    severity: Severity::Major,
+    group: Group::Ladder,
+    help: "fails when a segment's bit rate is above 125 % of BANDWIDTH, or the mean of at least ten segments above 110 % of \
+           AVERAGE-BANDWIDTH: players that chose the rung by it stall. In an MPD: when consecutive segments have over 110 % of what \
+           arrives at bandwidth until they are played, minBufferTime included",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.1, 4.4.6.2; HLS authoring specification 1.28, 1.29; ISO/IEC 23009-1 5.3.5.4",
+    needs_history: false,
+};
+
+params! {
+    /// Most that a segment may have, as a ratio to BANDWIDTH.
+    peak_ratio: f64 = 1.25,
+    /// Most that the mean may be, as a ratio to AVERAGE-BANDWIDTH; of an MPD, consecutive segments as a ratio to what arrives at bandwidth.
+    mean_ratio: f64 = 1.1,
+    /// Inspected segments that a mean needs.
+    mean_segments: usize = 10,
+}
+
+/// A separate audio rendition is part of the variant's BANDWIDTH; the video's own segments alone may not exceed it
+/// either, so that they are judged without it.
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    let mpd = context.output.dash.as_ref().map(|dash| &dash.mpd);
+    select::each(context, "no segment of a variant with BANDWIDTH was inspected", |facts, past| match mpd {
+        Some(mpd) => delivered(facts, past, mpd.min_buffer_time.unwrap_or(Seconds::ZERO), params),
+        None => judge(facts, past, params),
+    })
+}
+
+/// Of an MPD bandwidth is no peak: at that rate, with minBufferTime's worth of it received before playing, nothing may
+/// come late from any segment on.
+fn delivered(facts: &RenditionFacts, past: &RenditionPast, buffer: Seconds, params: &Params) -> Option<Vec<Violation>> {
+    let bandwidth = facts.rendition.bandwidth.map(|b| b.0 as f64).filter(|b| *b > 0.0)?;
+    let mut measured = select::measured(facts, past)?;
+    measured.sort_by_key(|s| s.segment.number);
+    let mut worst: Option<Stretch<'_>> = None;
+    let mut here: Option<Stretch<'_>> = None;
+    for segment in measured {
+        let bits = segment.fetched.ok().map_or(0.0, |e| e.body_bytes as f64 * 8.0);
+        let one = Stretch { first: segment, last: segment, bits, seconds: segment.segment.duration.0 };
+        let joins = |h: &Stretch<'_>| segment.segment.after == Some(h.last.segment.number);
+        let over = |h: &Stretch<'_>| h.over(bandwidth, params.mean_ratio);
+        // What came before only counts where it was late itself.
+        let on = match here.filter(|h| joins(h) && over(h) > 0.0) {
+            Some(h) => Stretch { first: h.first, last: segment, bits: h.bits + bits, seconds: h.seconds + one.seconds },
+            None => one,
+        };
+        here = Some(on);
+        worst = worst.filter(|w| over(w) >= over(&on)).or(Some(on));
+    }
+    let worst = worst?;
+    let ratio = worst.bits / (bandwidth * (worst.seconds + buffer.0));
+    Some((ratio > params.mean_ratio).then(|| worst.violation(bandwidth, buffer, ratio)).into_iter().collect())
+}
+
+/// Consecutive segments.
+#[derive(Clone, Copy)]
+struct Stretch<'a> {
+    first: &'a SegmentFacts,
+    last: &'a SegmentFacts,
+    bits: f64,
+    seconds: f64,
+}
+
+impl Stretch<'_> {
+    /// Bits that didn't arrive in the time that the segments play.
+    fn over(&self, bandwidth: f64, ratio: f64) -> f64 {
+        self.bits - ratio * bandwidth * self.seconds
+    }
+
+    fn violation(&self, bandwidth: f64, buffer: Seconds, ratio: f64) -> Violation {
+        let rate = self.bits / self.seconds;
+        let message = format!(
+            "segments {} to {} have {:.0} kbit/s: {:.0} % of what arrives at the bandwidth of {:.0} kbit/s until they are played, \
+             minBufferTime of {} s included",
+            self.first.segment.number,
+            self.last.segment.number,
+            rate / 1000.0,
+            ratio * 100.0,
+            bandwidth / 1000.0,
+            buffer.0
+        );
+        let violation = about(self.last, message).with("bits_per_second", rate).with("bandwidth", bandwidth);
+        violation.with("ratio", ratio).with("seconds", self.seconds)
+    }
+}
+
+fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Option<Vec<Violation>> {
+    let peak = facts.rendition.bandwidth.map(|b| b.0 as f64).filter(|b| *b > 0.0)?;
+    let measured = select::measured(facts, past)?;
+    let target = facts.timeline.as_deref().and_then(select::target_duration).map_or(0.0, |t| t.0);
+    // RFC 8216bis 4.1: the peak is that of any set of segments between 0.5 and 1.5 target durations long.
+    let counts = |s: &&SegmentFacts| s.segment.duration.0 >= 0.5 * target;
+    let mut found: Vec<_> =
+        measured.iter().rev().copied().filter(counts).filter_map(|s| too_high(s, peak, params)).collect();
+    found.extend(mean(facts, &measured, params));
+    Some(found)
+}
+
+fn too_high(segment: &SegmentFacts, peak: f64, params: &Params) -> Option<Violation> {
+    let rate = select::bit_rate([segment])?;
+    let ratio = rate / peak;
+    if ratio <= params.peak_ratio {
+        return None;
+    }
+    let message = format!(
+        "segment {}: {:.0} kbit/s are {:.0} % of BANDWIDTH ({:.0} kbit/s)",
+        segment.segment.number,
+        rate / 1000.0,
+        ratio * 100.0,
+        peak / 1000.0
+    );
+    Some(about(segment, message).with("bits_per_second", rate).with("bandwidth", peak).with("ratio", ratio))
+}
+
+fn mean(facts: &RenditionFacts, measured: &[&SegmentFacts], params: &Params) -> Option<Violation> {
+    let average = facts.rendition.average_bandwidth.map(|b| b.0 as f64).filter(|b| *b > 0.0)?;
+    if measured.len() < params.mean_segments.max(1) {
+        return None;
+    }
+    let rate = select::bit_rate(measured.iter().copied())?;
+    let ratio = rate / average;
+    if ratio <= params.mean_ratio {
+        return None;
+    }
+    let message = format!(
+        "the mean of {} segments, {:.0} kbit/s, is {:.0} % of AVERAGE-BANDWIDTH ({:.0} kbit/s)",
+        measured.len(),
+        rate / 1000.0,
+        ratio * 100.0,
+        average / 1000.0
+    );
+    let violation = Violation::new(message).with("bits_per_second", rate).with("average_bandwidth", average);
+    Some(violation.with("ratio", ratio).with("segments", measured.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use packager_media::units::BitsPerSecond;
+
+    /// Segments of 2 s with so many bytes; BANDWIDTH is 8000, AVERAGE-BANDWIDTH 4000 bits per second.
+    fn run(bytes: &[u64]) -> Verdict {
+        let mut scene = Scene::live();
+        scene.rendition().rendition.bandwidth = Some(BitsPerSecond(8000));
+        scene.rendition().rendition.average_bandwidth = Some(BitsPerSecond(4000));
+        let segment = |(n, bytes): (u64, &u64)| {
+            let mut segment = ts_segment(n, 2.0 * n as f64, 2.0);
+            segment.fetched.result.as_mut().unwrap().body_bytes = *bytes;
+            segment
+        };
+        scene.remember((1..).zip(bytes).map(segment));
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn a_segment_at_125_percent_holds_and_above_fails() {
+        assert_holds(run(&[2500]));
+        assert_eq!(messages(run(&[2504, 1000])), "segment 1: 10 kbit/s are 125 % of BANDWIDTH (8 kbit/s)");
+    }
+
+    #[test]
+    fn the_mean_counts_from_ten_segments_on() {
+        assert_holds(run(&[1100; 10]));
+        assert_holds(run(&[1104; 9]));
+        assert_eq!(
+            messages(run(&[1104; 10])),
+            "the mean of 10 segments, 4 kbit/s, is 110 % of AVERAGE-BANDWIDTH (4 kbit/s)"
+        );
+    }
+
+    /// As [`run`], of an MPD with a minBufferTime of 2 s; `0` leaves a segment out.
+    fn run_mpd(bytes: &[u64]) -> Verdict {
+        let mut scene = Scene::dash(&timed("<S t=\"990000\" d=\"2000\" r=\"4\"/>"));
+        scene.rendition().rendition.bandwidth = Some(BitsPerSecond(8000));
+        let name = scene.rendition().rendition.name.clone();
+        let segment = |(n, bytes): (u64, &u64)| {
+            let mut segment = ts_segment(n, 2.0 * n as f64, 2.0);
+            segment.fetched.result.as_mut().unwrap().body_bytes = *bytes;
+            std::sync::Arc::new(segment)
+        };
+        let segments = (1..).zip(bytes).filter(|(_, bytes)| **bytes > 0).map(segment).collect();
+        scene.history.renditions.insert(name, RenditionPast { segments, ..RenditionPast::default() });
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn in_an_mpd_the_buffer_at_the_start_carries_a_peak() {
+        // 4 s at 8 kbit/s are 4000 bytes, of which 110 % are allowed.
+        assert_holds(run_mpd(&[1000, 4400, 1000]));
+        assert_eq!(
+            messages(run_mpd(&[1000, 4440, 1000])),
+            "segments 2 to 2 have 18 kbit/s: 111 % of what arrives at the bandwidth of 8 kbit/s until they are played, minBufferTime \
+             of 2 s included"
+        );
+        // 6 s are 6000 bytes.
+        assert_holds(run_mpd(&[3300, 3300]));
+        assert!(messages(run_mpd(&[3300, 3310])).starts_with("segments 1 to 2 have"));
+        assert_holds(run_mpd(&[3300, 0, 3310]));
+        assert_holds(run_mpd(&[2200; 30]));
+        assert_eq!(violations(run_mpd(&[2300; 30])).len(), 1);
+    }
+
+    #[test]
+    fn a_short_rest_before_a_discontinuity_has_no_peak() {
+        let mut scene = Scene::live();
+        scene.rendition().rendition.bandwidth = Some(BitsPerSecond(3999));
+        let rest = |duration| SegmentFacts { ..ts_segment(5, 0.0, duration) };
+        scene.remember([rest(0.9)]);
+        assert_holds(check(&scene.context(), &Params::default()));
+        scene.remember([rest(1.0)]);
+        assert_eq!(violations(check(&scene.context(), &Params::default())).len(), 1);
+    }
+
+    #[test]
+    fn damaged_segments_are_not_measured() {
+        let mut scene = Scene::live();
+        scene.rendition().rendition.bandwidth = Some(BitsPerSecond(1));
+        scene.remember([broken(ts_segment(5, 0.0, 2.0), crate::facts::FailureKind::Cut)]);
+        let missing = "no segment of a variant with BANDWIDTH was inspected";
+        assert_not_run(check(&scene.context(), &Params::default()), missing);
+        scene.remember([ts_segment(5, 0.0, 2.0)]);
+        scene.rendition().rendition.bandwidth = None;
+        assert_not_run(check(&scene.context(), &Params::default()), missing);
+    }
+}

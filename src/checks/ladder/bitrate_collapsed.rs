@@ -1,0 +1,106 @@
+use crate::checks::support::select;
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::facts::RenditionFacts;
+use crate::finding::Severity;
+use crate::history::RenditionPast;
+
+pub const META: Meta = Meta {
+    id: "bitrate_collapsed",
+    severity: Severity::Major,
+    group: Group::Ladder,
+    help: "fails when the newest segments of a variant together have a small part of the bit rate declared: the encoder feeds black, a \
+           still picture, or nothing",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.2; HLS authoring specification 1.28",
+    needs_history: false,
+};
+
+params! {
+    /// Least ratio of the measured mean to AVERAGE-BANDWIDTH; half of it to BANDWIDTH where that is missing.
+    min_ratio: f64 = 0.2,
+    /// Newest segments that are measured together; with fewer inspected it does not run.
+    segments: usize = 5,
+}
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    let missing = "too few segments of a variant with a declared bit rate were inspected";
+    select::each(context, missing, |facts, past| judge(facts, past, params))
+}
+
+fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Option<Vec<Violation>> {
+    let rendition = &facts.rendition;
+    let (declared, name, least) = match (rendition.average_bandwidth, rendition.bandwidth) {
+        (Some(average), _) => (average.0 as f64, "AVERAGE-BANDWIDTH", params.min_ratio),
+        (None, Some(peak)) => (peak.0 as f64, "BANDWIDTH", params.min_ratio / 2.0),
+        (None, None) => return None,
+    };
+    let measured = select::measured(facts, past)?;
+    let count = params.segments.max(1);
+    if declared <= 0.0 || measured.len() < count {
+        return None;
+    }
+    let rate = select::bit_rate(measured.iter().rev().take(count).copied())?;
+    let ratio = rate / declared;
+    if ratio >= least {
+        return Some(Vec::new());
+    }
+    let message = format!(
+        "the newest {count} segments have {:.0} kbit/s, {:.1} % of {name} ({:.0} kbit/s): is the picture black or still?",
+        rate / 1000.0,
+        ratio * 100.0,
+        declared / 1000.0
+    );
+    let violation = Violation::new(message).with("bits_per_second", rate).with("declared", declared);
+    Some(vec![violation.with("ratio", ratio).with("segments", count)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use packager_media::units::BitsPerSecond;
+
+    const FEW: &str = "too few segments of a variant with a declared bit rate were inspected";
+
+    /// Segments of 2 s and 1000 bytes: 4000 bits per second.
+    fn run(average: Option<u64>, peak: u64, count: u64) -> Verdict {
+        let mut scene = Scene::live();
+        scene.rendition().rendition.bandwidth = Some(BitsPerSecond(peak));
+        scene.rendition().rendition.average_bandwidth = average.map(BitsPerSecond);
+        scene.remember((1..=count).map(|n| ts_segment(n, 2.0 * n as f64, 2.0)));
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn a_fifth_of_the_average_holds_and_less_fails() {
+        assert_holds(run(Some(20_000), 1_000_000, 5));
+        let message = messages(run(Some(20_020), 1_000_000, 5));
+        assert!(message.starts_with("the newest 5 segments have 4 kbit/s, 20.0 % of AVERAGE-BANDWIDTH"), "{message}");
+    }
+
+    #[test]
+    fn a_tenth_of_the_peak_where_there_is_no_average() {
+        assert_holds(run(None, 40_000, 5));
+        assert_eq!(violations(run(None, 40_040, 5)).len(), 1);
+    }
+
+    #[test]
+    fn pages_instead_of_media_have_no_bit_rate() {
+        let mut scene = Scene::live();
+        let page = |n| {
+            let mut segment = ts_segment(n, 2.0 * n as f64, 2.0);
+            segment.inspection.as_mut().unwrap().container = packager_media::container::Container::Unknown;
+            segment
+        };
+        scene.remember((1..9).map(page));
+        assert_not_run(check(&scene.context(), &Params::default()), FEW);
+    }
+
+    #[test]
+    fn a_few_segments_are_not_enough() {
+        assert_not_run(run(Some(1_000_000), 1_000_000, 4), FEW);
+        let mut scene = Scene::live();
+        scene.rendition().rendition.bandwidth = None;
+        scene.remember((1..9).map(|n| ts_segment(n, 2.0 * n as f64, 2.0)));
+        assert_not_run(check(&scene.context(), &Params::default()), FEW);
+    }
+}

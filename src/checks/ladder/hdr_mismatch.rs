@@ -1,0 +1,270 @@
+use crate::checks::support::select::{self, NO_MANIFEST, about};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::facts::{RenditionFacts, SegmentFacts};
+use crate::finding::Severity;
+use crate::history::RenditionPast;
+use packager_media::codec::parameters::Range;
+use packager_media::stream::{Media, Protocol, Rendition};
+
+pub const META: Meta = Meta {
+    id: "hdr_mismatch",
+    severity: Severity::Major,
+    group: Group::Ladder,
+    help: "fails when a channel with is_hdr has no rung with VIDEO-RANGE PQ or HLG, one without it has some, Dolby Vision profile 5 \
+           isn't announced as PQ, or the bitstream's transfer characteristics say another range than VIDEO-RANGE (or, of a media \
+           playlist by itself, than is_hdr). In an MPD the property TransferCharacteristics stands for VIDEO-RANGE, and where it is \
+           missing the bitstream has to be what is_hdr says",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.2 (VIDEO-RANGE); ISO/IEC 23091-2 8.2; DASH-IF IOP 4.3 10.3",
+    needs_history: false,
+};
+
+params! {}
+
+pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
+    if !context.output.parsed {
+        return Verdict::NotRun(NO_MANIFEST);
+    }
+    let renditions = context.output.renditions.iter().map(|r| &r.rendition);
+    let video: Vec<_> = renditions.filter(|r| r.media == Media::Video).collect();
+    if context.output.direct {
+        return alone(context);
+    }
+    if video.is_empty() {
+        return Verdict::NotRun("no variant with video is listed");
+    }
+    let name = signal(context.output.protocol);
+    // An MPD may leave it to the bitstream.
+    let silent = |r: &Rendition| context.output.protocol == Protocol::Dash && r.video_range.is_none();
+    let mut found: Vec<_> = video.iter().filter(|r| !silent(r)).filter_map(|r| dolby_vision(r)).collect();
+    match context.expected.hdr {
+        Some(true) if video.iter().all(|r| silent(r)) => {}
+        Some(true) if !video.iter().any(|r| is_hdr(r)) => {
+            let message = format!("the channel is HDR, but no variant has {name} PQ or HLG: players show it as SDR");
+            found.push(Violation::new(message));
+        }
+        Some(false) => found.extend(video.iter().filter(|r| is_hdr(r)).map(|r| unexpected(name, r))),
+        _ => {}
+    }
+    let rungs = context.renditions().filter(|(facts, _)| facts.rendition.media == Media::Video);
+    let known: Vec<_> = rungs.filter_map(|(facts, past)| newest_range(facts, past).map(|n| (facts, n))).collect();
+    let some_hdr = known.iter().any(|(facts, (_, actual))| is_hdr(&facts.rendition) || *actual != Range::Sdr);
+    found.extend(known.iter().filter_map(|(facts, (segment, actual))| match context.expected.hdr {
+        // There are rungs in SDR beside.
+        Some(true) if silent(&facts.rendition) && some_hdr => None,
+        hdr if silent(&facts.rendition) => against_channel(facts, segment, *actual, hdr?),
+        _ => bitstream(name, &facts.rendition, segment, *actual),
+    }));
+    Verdict::Ran(found)
+}
+
+/// By what the range is announced.
+fn signal(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Hls => "VIDEO-RANGE",
+        Protocol::Dash => "TransferCharacteristics",
+    }
+}
+
+/// A media playlist by itself has no VIDEO-RANGE: the bitstream has to be what the channel is.
+fn alone(context: &Context<'_>) -> Verdict {
+    let known = context.renditions().find_map(|(facts, past)| {
+        let (segment, actual) = newest_range(facts, past)?;
+        Some((facts, segment, actual))
+    });
+    let (Some((facts, segment, actual)), Some(hdr)) = (known, context.expected.hdr) else {
+        return Verdict::NotRun("no variant is listed, and no segment says its dynamic range");
+    };
+    Verdict::Ran(against_channel(facts, segment, actual, hdr).into_iter().collect())
+}
+
+fn against_channel(facts: &RenditionFacts, segment: &SegmentFacts, actual: Range, hdr: bool) -> Option<Violation> {
+    if hdr == (actual != Range::Sdr) {
+        return None;
+    }
+    let (number, actual) = (segment.segment.number, actual.as_str());
+    let expected = if hdr { "the channel is HDR" } else { "the channel isn't HDR (is_hdr)" };
+    let message = format!("the bitstream of segment {number} is {actual}, {expected}");
+    Some(about(segment, message).of(&facts.rendition.name).with("actual", actual))
+}
+
+/// Transfer characteristics of the newest segment against VIDEO-RANGE, which is SDR where it is missing.
+fn bitstream(name: &str, rendition: &Rendition, segment: &SegmentFacts, actual: Range) -> Option<Violation> {
+    let declared = rendition.video_range.as_deref().unwrap_or("SDR");
+    if actual.as_str() == declared {
+        return None;
+    }
+    let range = if rendition.video_range.is_some() { declared } else { "missing, which means SDR" };
+    let (number, actual) = (segment.segment.number, actual.as_str());
+    let message = format!("{name} is {range}, the bitstream of segment {number} is {actual}");
+    let violation = about(segment, message).of(&rendition.name).with("declared", declared);
+    Some(violation.with("actual", actual).with("line", rendition.line))
+}
+
+fn newest_range<'a>(facts: &RenditionFacts, past: &'a RenditionPast) -> Option<(&'a SegmentFacts, Range)> {
+    let segments = select::inspected(facts, past)?;
+    segments.into_iter().rev().find_map(|s| Some((s, range(s)?)))
+}
+
+fn range(segment: &SegmentFacts) -> Option<Range> {
+    let tracks = &select::sound(segment)?.tracks;
+    tracks.iter().find_map(|t| t.parameters.as_ref()?.picture?.range())
+}
+
+fn is_hdr(rendition: &Rendition) -> bool {
+    matches!(rendition.video_range.as_deref(), Some("PQ" | "HLG"))
+}
+
+fn unexpected(name: &str, rendition: &Rendition) -> Violation {
+    let range = rendition.video_range.clone().unwrap_or_default();
+    let message = format!("{name} is {range}, but the channel isn't HDR (is_hdr)");
+    Violation::new(message).of(&rendition.name).with("video_range", range).with("line", rendition.line)
+}
+
+/// Profile 5 has no base layer that is SDR or HLG.
+fn dolby_vision(rendition: &Rendition) -> Option<Violation> {
+    let codec = rendition.codecs.iter().find(|c| c.starts_with("dvh1.05") || c.starts_with("dvhe.05"))?;
+    if rendition.video_range.as_deref() == Some("PQ") {
+        return None;
+    }
+    let range = rendition.video_range.clone().unwrap_or_else(|| "SDR by its absence".to_owned());
+    let message = format!("{codec} is PQ, VIDEO-RANGE is {range}");
+    Some(Violation::new(message).of(&rendition.name).with("line", rendition.line))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use packager_media::codec::parameters::{Colour, Parameters, Picture};
+    use packager_media::codec::rfc6381::Codec;
+    use std::sync::Arc;
+
+    fn run(range: Option<&str>, hdr: Option<bool>, codec: &str) -> Verdict {
+        let mut scene = Scene::live();
+        scene.expected.hdr = hdr;
+        scene.rendition().rendition.video_range = range.map(str::to_owned);
+        scene.rendition().rendition.codecs = vec![codec.to_owned()];
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn range_and_channel_agree() {
+        for (range, hdr) in [(None, Some(false)), (Some("SDR"), Some(false)), (Some("PQ"), Some(true))] {
+            assert_holds(run(range, hdr, "hvc1.2.4.L153"));
+        }
+        assert_holds(run(Some("HLG"), Some(true), "hvc1.2.4.L153"));
+        assert_holds(run(Some("HLG"), None, "hvc1.2.4.L153"));
+        assert!(messages(run(None, Some(true), "hvc1.2.4.L153")).starts_with("the channel is HDR"));
+        assert!(messages(run(Some("PQ"), Some(false), "hvc1.2.4.L153")).starts_with("VIDEO-RANGE is PQ"));
+    }
+
+    #[test]
+    fn dolby_vision_profile_5_is_pq() {
+        assert_holds(run(Some("PQ"), Some(true), "dvh1.05.06"));
+        assert_eq!(messages(run(None, None, "dvh1.05.06")), "dvh1.05.06 is PQ, VIDEO-RANGE is SDR by its absence");
+    }
+
+    fn with_transfer(range: Option<&str>, hdr: Option<bool>, transfer: u16) -> Verdict {
+        let mut scene = Scene::live();
+        scene.expected.hdr = hdr;
+        scene.rendition().rendition.video_range = range.map(str::to_owned);
+        let mut segment = ts_segment(5, 10.0, 2.0);
+        let colour = Some(Colour { primaries: 9, transfer, matrix: 9 });
+        let codec = Codec::parse("hvc1.2.4.L153.B0").unwrap();
+        let parameters = Parameters::of_picture(codec, Picture { colour, ..Picture::default() });
+        segment.inspection.as_mut().unwrap().tracks[0].parameters = Some(Arc::new(parameters));
+        scene.remember([segment]);
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn the_bitstream_and_the_range_agree() {
+        for (range, transfer) in [(Some("PQ"), 16), (Some("HLG"), 18), (Some("SDR"), 1), (None, 1), (None, 2)] {
+            assert_holds(with_transfer(range, None, transfer));
+        }
+        assert_holds(with_transfer(Some("HLG"), None, 14));
+        let unsaid = "VIDEO-RANGE is missing, which means SDR, the bitstream of segment 5 is PQ";
+        assert_eq!(messages(with_transfer(None, Some(false), 16)), unsaid);
+        assert_eq!(
+            messages(with_transfer(Some("PQ"), None, 18)),
+            "VIDEO-RANGE is PQ, the bitstream of segment 5 is HLG"
+        );
+        let sdr = "VIDEO-RANGE is PQ, the bitstream of segment 5 is SDR";
+        assert_eq!(messages(with_transfer(Some("PQ"), Some(true), 1)), sdr);
+    }
+
+    #[test]
+    fn a_media_playlist_by_itself_is_what_the_channel_is() {
+        let run = |hdr, transfer: Option<u16>| {
+            let mut scene = Scene::live();
+            scene.output.direct = true;
+            scene.expected.hdr = Some(hdr);
+            let mut segment = ts_segment(5, 10.0, 2.0);
+            let colour = transfer.map(|transfer| Colour { primaries: 9, transfer, matrix: 9 });
+            let codec = Codec::parse("hvc1.2.4.L153.B0").unwrap();
+            let parameters = Parameters::of_picture(codec, Picture { colour, ..Picture::default() });
+            segment.inspection.as_mut().unwrap().tracks[0].parameters = Some(Arc::new(parameters));
+            scene.remember([segment]);
+            check(&scene.context(), &Params::default())
+        };
+        assert_holds(run(true, Some(18)));
+        assert_holds(run(false, Some(1)));
+        assert_eq!(messages(run(true, Some(1))), "the bitstream of segment 5 is SDR, the channel is HDR");
+        assert_eq!(messages(run(false, Some(16))), "the bitstream of segment 5 is PQ, the channel isn't HDR (is_hdr)");
+        assert_not_run(run(true, None), "no variant is listed, and no segment says its dynamic range");
+    }
+
+    #[test]
+    fn an_mpd_may_leave_the_range_to_the_bitstream() {
+        let run = |range: Option<&str>, hdr: Option<bool>, transfer: u16, beside: Option<u16>| {
+            let mut scene = Scene::live();
+            scene.output.protocol = Protocol::Dash;
+            scene.expected.hdr = hdr;
+            let codec = Codec::parse("hvc1.2.4.L153.B0").unwrap();
+            let of = |transfer| {
+                let mut segment = ts_segment(5, 10.0, 2.0);
+                let colour = Some(Colour { primaries: 9, transfer, matrix: 9 });
+                let parameters = Parameters::of_picture(codec, Picture { colour, ..Picture::default() });
+                segment.inspection.as_mut().unwrap().tracks[0].parameters = Some(Arc::new(parameters));
+                segment
+            };
+            scene.rendition().rendition.video_range = range.map(str::to_owned);
+            scene.remember([of(transfer)]);
+            if let Some(transfer) = beside {
+                scene.output.renditions.push(rendition("beside"));
+                let segments = vec![Arc::new(of(transfer))];
+                scene.history.renditions.insert("beside".to_owned(), RenditionPast { segments, ..Default::default() });
+            }
+            check(&scene.context(), &Params::default())
+        };
+        for hdr in [None, Some(true)] {
+            assert_holds(run(None, hdr, 16, None));
+        }
+        assert_holds(run(None, Some(true), 1, Some(16)));
+        assert_holds(run(None, Some(false), 1, None));
+        assert_eq!(messages(run(None, Some(true), 1, None)), "the bitstream of segment 5 is SDR, the channel is HDR");
+        let pq = "the bitstream of segment 5 is PQ, the channel isn't HDR (is_hdr)";
+        assert_eq!(messages(run(None, Some(false), 16, None)), pq);
+        assert_eq!(
+            messages(run(Some("PQ"), None, 18, None)),
+            "TransferCharacteristics is PQ, the bitstream of segment 5 is HLG"
+        );
+    }
+
+    #[test]
+    fn one_hdr_rung_beside_others_is_enough() {
+        let mut scene = Scene::live();
+        scene.expected.hdr = Some(true);
+        scene.output.renditions.push(rendition("hdr"));
+        scene.output.renditions[1].rendition.video_range = Some("PQ".to_owned());
+        assert_holds(check(&scene.context(), &Params::default()));
+    }
+
+    #[test]
+    fn without_video_it_does_not_run() {
+        assert_not_run(check(&Scene::unreadable().context(), &Params::default()), NO_MANIFEST);
+        let mut scene = Scene::live();
+        scene.rendition().rendition.media = Media::Audio;
+        assert_not_run(check(&scene.context(), &Params::default()), "no variant with video is listed");
+    }
+}

@@ -1,0 +1,126 @@
+use crate::checks::support::select::{NO_MANIFEST, capped, defect};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::finding::Severity;
+use packager_media::defect::{Defect, DefectKind, Position};
+use packager_media::stream::{Media, Rendition};
+
+pub const META: Meta = Meta {
+    id: "ladder_attributes_invalid",
+    severity: Severity::Minor,
+    group: Group::Ladder,
+    help: "fails when BANDWIDTH, CODECS or RESOLUTION of a variant is missing or malformed (FRAME-RATE where require_frame_rate is set)",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.2; HLS authoring specification 9",
+    needs_history: false,
+};
+
+params! {
+    /// FRAME-RATE has to be there too. Off, because common packagers leave it out.
+    require_frame_rate: bool = false,
+}
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    let output = context.output;
+    if !output.parsed {
+        return Verdict::NotRun(NO_MANIFEST);
+    }
+    if output.direct {
+        return Verdict::NotRun("a media playlist given directly has no ladder");
+    }
+    let malformed: Vec<_> = output.defects.iter().filter(|d| d.kind == DefectKind::Attribute).collect();
+    let mut found = capped(malformed.iter().map(|d| defect(&output.url, d)).collect());
+    for rendition in output.renditions.iter().map(|r| &r.rendition).filter(|r| r.media == Media::Video) {
+        let missing = missing(rendition, params).into_iter().filter(|name| !reported(&malformed, rendition, name));
+        found.extend(missing.map(|name| violation(rendition, name)));
+    }
+    Verdict::Ran(found)
+}
+
+fn missing(rendition: &Rendition, params: &Params) -> Vec<&'static str> {
+    let absent = [
+        ("BANDWIDTH", rendition.bandwidth.is_none()),
+        ("CODECS", rendition.codecs.is_empty()),
+        ("RESOLUTION", rendition.resolution.is_none()),
+        ("FRAME-RATE", params.require_frame_rate && rendition.frame_rate.is_none()),
+    ];
+    absent.into_iter().filter(|(_, absent)| *absent).map(|(name, _)| name).collect()
+}
+
+/// The parser has already said so of this line.
+fn reported(malformed: &[&Defect], rendition: &Rendition, name: &str) -> bool {
+    malformed.iter().any(|d| {
+        let here = matches!(d.at, Position::Line { line, .. } if Some(line) == rendition.line);
+        here && d.message.contains(name)
+    })
+}
+
+fn violation(rendition: &Rendition, name: &str) -> Violation {
+    let message = match rendition.line {
+        Some(line) => format!("line {line}: EXT-X-STREAM-INF has no {name}"),
+        None => format!("the variant has no {name}"),
+    };
+    Violation::new(message).of(&rendition.name).with("attribute", name).with("line", rendition.line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+
+    fn run(scene: &Scene) -> Verdict {
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn a_full_variant_holds() {
+        assert_holds(run(&Scene::live()));
+    }
+
+    #[test]
+    fn each_missing_attribute_fails() {
+        let mut scene = Scene::live();
+        let declared = &mut scene.rendition().rendition;
+        (declared.bandwidth, declared.codecs, declared.resolution) = (None, Vec::new(), None);
+        let found = violations(run(&scene));
+        assert_eq!(found.len(), 3);
+        assert_eq!(found[0].message, "line 4: EXT-X-STREAM-INF has no BANDWIDTH");
+        assert_eq!(found[0].rendition.as_deref(), Some(NAME));
+    }
+
+    #[test]
+    fn the_frame_rate_only_where_it_is_asked_for() {
+        let mut scene = Scene::live();
+        scene.rendition().rendition.frame_rate = None;
+        assert_holds(run(&scene));
+        let params = Params { require_frame_rate: true, ..Params::default() };
+        assert_eq!(messages(check(&scene.context(), &params)), "line 4: EXT-X-STREAM-INF has no FRAME-RATE");
+    }
+
+    #[test]
+    fn audio_has_no_resolution() {
+        let mut scene = Scene::live();
+        scene.rendition().rendition.media = Media::Audio;
+        scene.rendition().rendition.resolution = None;
+        assert_holds(run(&scene));
+    }
+
+    #[test]
+    fn what_the_parser_said_is_not_said_again() {
+        let mut scene = Scene::live();
+        scene.rendition().rendition.resolution = None;
+        scene.output.defects.push(Defect {
+            kind: DefectKind::Attribute,
+            at: Position::Line { line: 4, column: 30 },
+            message: "RESOLUTION `1280*720` is not <width>x<height>".to_owned(),
+            reference: "4.4.6.2",
+        });
+        assert_eq!(messages(run(&scene)), "line 4, column 30: RESOLUTION `1280*720` is not <width>x<height>");
+    }
+
+    #[test]
+    fn without_a_multivariant_playlist_it_does_not_run() {
+        assert_not_run(run(&Scene::unreadable()), NO_MANIFEST);
+        let mut scene = Scene::live();
+        scene.output.direct = true;
+        assert!(matches!(run(&scene), Verdict::NotRun(_)));
+    }
+}

@@ -1,0 +1,72 @@
+use crate::checks::support::select::{NO_MANIFEST, capped, defect};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::finding::Severity;
+use packager_media::defect::DefectKind;
+
+pub const META: Meta = Meta {
+    id: "ladder_groups_invalid",
+    severity: Severity::Major,
+    group: Group::Ladder,
+    help: "fails when a variant names a group that isn't defined, or a group has a NAME twice or several defaults; a warning when \
+           groups of one type have other members or an audio group has nothing to choose by itself. In an MPD: when the id of an \
+           AdaptationSet or a Representation stands twice in a Period",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.1, 4.4.6.1.1, 4.4.6.2; ISO/IEC 23009-1 5.3.3.2, 5.3.5.2",
+    needs_history: false,
+};
+
+params! {}
+
+pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
+    let output = context.output;
+    if !output.parsed {
+        return Verdict::NotRun(NO_MANIFEST);
+    }
+    if output.direct {
+        return Verdict::NotRun("a media playlist given directly has no groups");
+    }
+    let of = |kind: DefectKind| output.defects.iter().filter(move |d| d.kind == kind).map(|d| defect(&output.url, d));
+    let mut found: Vec<Violation> = of(DefectKind::Groups).collect();
+    found.extend(of(DefectKind::GroupHabit).map(|v| v.severity(Severity::Warning)));
+    Verdict::Ran(capped(found))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use packager_media::defect::{Defect, Position};
+
+    fn run(kinds: &[DefectKind]) -> Verdict {
+        let mut scene = Scene::live();
+        let defect = |kind: &DefectKind| Defect {
+            kind: *kind,
+            at: Position::Line { line: 2, column: 1 },
+            message: format!("{kind:?}"),
+            reference: "",
+        };
+        scene.output.defects = kinds.iter().map(defect).collect();
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn groups_in_order_hold_and_other_defects_are_others() {
+        assert_holds(run(&[]));
+        assert_holds(run(&[DefectKind::Syntax, DefectKind::Attribute, DefectKind::Version]));
+    }
+
+    #[test]
+    fn broken_groups_fail_and_habits_are_warnings() {
+        let found = violations(run(&[DefectKind::GroupHabit, DefectKind::Groups]));
+        let said: Vec<_> = found.iter().map(|v| (v.message.as_str(), v.severity)).collect();
+        let warning = Some(Severity::Warning);
+        assert_eq!(said, [("line 2, column 1: Groups", None), ("line 2, column 1: GroupHabit", warning)]);
+    }
+
+    #[test]
+    fn without_a_multivariant_playlist_it_does_not_run() {
+        assert_not_run(check(&Scene::unreadable().context(), &Params::default()), NO_MANIFEST);
+        let mut scene = Scene::live();
+        scene.output.direct = true;
+        assert_not_run(check(&scene.context(), &Params::default()), "a media playlist given directly has no groups");
+    }
+}

@@ -1,0 +1,2 @@
+pub mod output_ladders_differ;
+pub mod output_skew;

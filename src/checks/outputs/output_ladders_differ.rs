@@ -1,0 +1,131 @@
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::facts::OutputFacts;
+use crate::finding::Severity;
+use packager_media::stream::Media;
+use std::collections::BTreeSet;
+
+pub const META: Meta = Meta {
+    id: "output_ladders_differ",
+    severity: Severity::Minor,
+    group: Group::Outputs,
+    help: "fails when an output lacks a resolution or an audio language that another output of the channel offers",
+    reference: "design of the ladder (template)",
+    needs_history: false,
+};
+
+params! {
+    /// Resolutions that one output may have for itself, such as `3840x2160` where only DASH has UHD.
+    except: Vec<String> = Vec::new(),
+}
+
+const ALONE: &str = "the channel has no other output";
+const UNREAD: &str = "fewer than two outputs have renditions that could be compared";
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    let mut others = context.others().peekable();
+    if others.peek().is_none() {
+        return Verdict::NotRun(ALONE);
+    }
+    let mut readable = others.filter(|o| o.parsed && !o.direct).peekable();
+    if readable.peek().is_none() || !context.output.parsed || context.output.direct {
+        return Verdict::NotRun(UNREAD);
+    }
+    let own = (resolutions(context.output), languages(context.output));
+    let lacking = readable.flat_map(|other| {
+        let resolutions = missing(&own.0, resolutions(other), |r| !own.0.is_empty() && !params.except.contains(r));
+        // A code of another length may be the same language (ISO 639-1 `en`, 639-2 `eng`).
+        let languages = missing(&own.1, languages(other), |tag| own.1.iter().any(|o| o.len() == tag.len()));
+        let resolutions = resolutions.map(|list| violation("resolution", &list, &other.name));
+        resolutions.into_iter().chain(languages.map(|list| violation("audio language", &list, &other.name)))
+    });
+    Verdict::Ran(lacking.collect())
+}
+
+fn violation(what: &str, list: &[String], other: &str) -> Violation {
+    let message = format!("{what} {} isn't there; output {other} has it", list.join(", "));
+    Violation::new(message).with("missing", list.to_vec()).with("reference_output", other)
+}
+
+/// What only the other has, of that which `matters`.
+fn missing(own: &BTreeSet<String>, other: BTreeSet<String>, matters: impl Fn(&String) -> bool) -> Option<Vec<String>> {
+    let lacking: Vec<String> = other.into_iter().filter(|item| !own.contains(item) && matters(item)).collect();
+    (!lacking.is_empty()).then_some(lacking)
+}
+
+fn resolutions(output: &OutputFacts) -> BTreeSet<String> {
+    let video = output.renditions.iter().filter(|r| r.rendition.media == Media::Video);
+    video.filter_map(|r| r.rendition.resolution.map(|r| r.to_string())).collect()
+}
+
+/// Primary subtags in lower case: packagers write `en` in one manifest and `en-US` in the other.
+fn languages(output: &OutputFacts) -> BTreeSet<String> {
+    let audio = output.renditions.iter().filter(|r| r.rendition.media == Media::Audio);
+    let primary = |tag: &str| tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
+    audio.filter_map(|r| r.rendition.language.as_deref().map(primary)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use packager_media::stream::Resolution;
+
+    fn video(name: &str, height: u32) -> crate::facts::RenditionFacts {
+        let mut facts = rendition(name);
+        facts.rendition.resolution = Some(Resolution { width: height * 16 / 9, height });
+        facts
+    }
+
+    fn audio(language: Option<&str>) -> crate::facts::RenditionFacts {
+        let mut facts = rendition("audio");
+        facts.rendition.media = Media::Audio;
+        facts.rendition.language = language.map(str::to_owned);
+        facts
+    }
+
+    /// The output's renditions, and those of another.
+    fn scene(own: Vec<crate::facts::RenditionFacts>, other: Vec<crate::facts::RenditionFacts>) -> Scene {
+        let mut scene = Scene::live();
+        scene.output.renditions = own;
+        let mut dash = scene.output.clone();
+        (dash.name, dash.renditions) = ("dash".to_owned(), other);
+        scene.others = vec![dash];
+        scene
+    }
+
+    fn run(scene: &Scene) -> Verdict {
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn the_output_that_lacks_a_rung_is_told_and_the_other_is_not() {
+        let (full, less) = (vec![video("a", 1080), video("b", 720)], vec![video("a", 1080)]);
+        assert_eq!(
+            messages(run(&scene(less.clone(), full.clone()))),
+            "resolution 1280x720 isn't there; output dash has it"
+        );
+        assert_holds(run(&scene(full.clone(), less.clone())));
+        assert_holds(run(&scene(full.clone(), full.clone())));
+        let params = Params { except: vec!["1280x720".to_owned()], ..Params::default() };
+        assert_holds(check(&scene(less, full).context(), &params));
+    }
+
+    #[test]
+    fn languages_are_compared_by_their_primary_subtag_where_both_name_them() {
+        let of = |tags: &[Option<&str>]| tags.iter().map(|tag| audio(*tag)).collect::<Vec<_>>();
+        let (both, one) = (of(&[Some("en-US"), Some("vi")]), of(&[Some("en")]));
+        assert_eq!(messages(run(&scene(one.clone(), both))), "audio language vi isn't there; output dash has it");
+        assert_holds(run(&scene(of(&[None]), one)));
+    }
+
+    #[test]
+    fn a_channel_with_one_output_or_one_that_is_unreadable_is_not_judged() {
+        assert_not_run(run(&Scene::live()), ALONE);
+        let mut unreadable = scene(vec![video("a", 1080)], vec![video("a", 720)]);
+        unreadable.others[0].parsed = false;
+        assert_not_run(run(&unreadable), UNREAD);
+        let mut direct = scene(vec![video("a", 1080)], vec![video("a", 720)]);
+        direct.output.direct = true;
+        assert_not_run(run(&direct), UNREAD);
+    }
+}

@@ -1,0 +1,155 @@
+use crate::checks::support::mpd_step::{self, Back, Change, Update};
+use crate::checks::support::playlist_step::{self, Relation, Step, last_number};
+use crate::checks::support::select::{self, FIRST};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::finding::Severity;
+
+pub const META: Meta = Meta {
+    id: "origins_out_of_step",
+    severity: Severity::Major,
+    group: Group::OverTime,
+    help: "fails when answers alternate between two states: the window of a playlist or MPD went back and forward again at least twice, as when \
+           two origins behind one address are out of step",
+    reference: "draft-pantos-hls-rfc8216bis-22 6.2.2; HLS authoring specification 7; ISO/IEC 23009-1 5.4.1",
+    needs_history: true,
+};
+
+params! {
+    /// How often the window has to go back and return within the template's hold time.
+    returns: usize = 2,
+}
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    if context.output.dash.is_some() {
+        let Some(updates) = mpd_step::recent(context) else { return Verdict::NotRun(FIRST) };
+        return Verdict::Ran(of_mpd(&updates, params).into_iter().collect());
+    }
+    select::each(context, FIRST, |facts, past| {
+        let steps = playlist_step::recent(context, facts, past)?;
+        Some(violation(&returns(&steps), params).into_iter().collect())
+    })
+}
+
+/// Each step back with the step that returned to where the window had been, or beyond.
+fn returns<'a, 's>(steps: &'s [Step<'a>]) -> Vec<(&'s Step<'a>, &'s Step<'a>)> {
+    let mut found = Vec::new();
+    let mut back: Option<&Step<'_>> = None;
+    for step in steps {
+        match (step.relation, back) {
+            (Relation::Regressed, None) => back = Some(step),
+            (Relation::Continued, Some(went)) if last_number(step.later) >= last_number(went.earlier) => {
+                found.push((went, step));
+                back = None;
+            }
+            (Relation::Restarted, _) => back = None,
+            _ => {}
+        }
+    }
+    found
+}
+
+/// How often an MPD went back and was later where it had been, or beyond. publishTime alone harms no player.
+fn of_mpd(updates: &[Update<'_>], params: &Params) -> Option<Violation> {
+    let (mut count, mut back): (usize, Option<&Update<'_>>) = (0, None);
+    let mut last = None;
+    for update in updates {
+        match (update.change, back) {
+            (Change::Restarted, _) => back = None,
+            (_, Some(went)) if mpd_step::reached(went.earlier, update.later) => {
+                (count, back, last) = (count + 1, None, Some(update));
+            }
+            (Change::Regressed(Back::Published(_)), _) => {}
+            (Change::Regressed(_), None) => back = Some(update),
+            _ => {}
+        }
+    }
+    let last = last.filter(|_| count >= params.returns.max(1))?;
+    let message = format!(
+        "MPDs of two states alternate, {count} times by now: two origins (or caches) behind one address are out of step"
+    );
+    Some(Violation::new(message).with("returns", count).with("seen_at", last.later.first_seen.to_string()))
+}
+
+fn violation(returns: &[(&Step<'_>, &Step<'_>)], params: &Params) -> Option<Violation> {
+    if returns.len() < params.returns.max(1) {
+        return None;
+    }
+    let (went, came) = returns.last()?;
+    let (ahead, behind) = (last_number(went.earlier), last_number(went.later));
+    let message = format!(
+        "answers alternate between two states, {} times by now: the newest segment was {ahead}, then {behind}, then {}; two origins \
+         (or caches) behind one address are out of step",
+        returns.len(),
+        last_number(came.later)
+    );
+    let violation = Violation::new(message).with("returns", returns.len()).with("ahead", ahead).with("behind", behind);
+    Some(violation.with("seen_at", came.later.first_seen.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use crate::history::Observation;
+
+    fn run(observations: impl IntoIterator<Item = Observation>) -> Verdict {
+        let mut scene = Scene::live();
+        scene.observe(observations);
+        check(&scene.context(), &Params::default())
+    }
+
+    /// The newest segments, a probe each 10 s, the last one 10 s ago.
+    fn edges(edges: &[u64]) -> Vec<Observation> {
+        let count = edges.len() as i64;
+        (0..).zip(edges).map(|(n, last)| observation(10 * (n - count), last - 5, *last)).collect()
+    }
+
+    #[test]
+    fn forward_holds() {
+        assert_holds(run(edges(&[15, 16, 16, 20])));
+    }
+
+    #[test]
+    fn going_back_and_returning_twice_fails() {
+        assert_holds(run(edges(&[15, 13, 16, 17])));
+        assert_holds(run(edges(&[15, 13, 16, 14])));
+        let message = messages(run(edges(&[15, 13, 16, 14, 17])));
+        assert!(message.contains("2 times by now: the newest segment was 16, then 14, then 17"), "{message}");
+    }
+
+    #[test]
+    fn a_window_that_went_back_and_goes_on_from_there_has_not_returned() {
+        assert_holds(run(edges(&[15, 12, 13, 11, 12])));
+    }
+
+    #[test]
+    fn a_restart_is_no_return() {
+        let restart = [observation(-40, 100, 105), observation(-30, 0, 2), observation(-20, 3, 8)];
+        assert_holds(run(restart));
+    }
+
+    #[test]
+    fn it_is_gone_after_hold() {
+        let mut seen = edges(&[15, 13, 16, 14, 17]);
+        seen.iter_mut().take(2).for_each(|o| o.first_seen = time(-301.0));
+        assert_holds(run(seen));
+    }
+
+    #[test]
+    fn mpds_that_alternate_fail_from_the_second_return_on() {
+        let run = |edges: &[f64]| {
+            let mut scene = Scene::dash(&timed("<S t=\"980000\" d=\"2000\" r=\"9\"/>"));
+            scene.published((0..).zip(edges).map(|(n, edge)| mpd(-100 + 10 * n, *edge)));
+            check(&scene.context(), &Params::default())
+        };
+        assert_holds(run(&[980.0, 976.0, 982.0, 984.0]));
+        assert_holds(run(&[980.0, 976.0, 982.0, 978.0]));
+        assert!(messages(run(&[980.0, 976.0, 982.0, 978.0, 984.0])).contains("2 times by now"));
+        assert_holds(run(&[980.0, 974.0, 976.0, 972.0, 974.0]));
+    }
+
+    #[test]
+    fn the_first_observation_says_nothing() {
+        assert_not_run(run(edges(&[15])), FIRST);
+    }
+}

@@ -1,0 +1,111 @@
+use crate::checks::support::mpd_step::{self, Change, Update};
+use crate::checks::support::playlist_step::{self, Relation, Step, last_number};
+use crate::checks::support::select::{self, FIRST};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::finding::Severity;
+use packager_media::units::Timestamp;
+
+pub const META: Meta = Meta {
+    id: "packager_restarted",
+    severity: Severity::Major,
+    group: Group::OverTime,
+    help: "fails when new segments came under media sequence numbers, or an MPD's presentation time, that began again: reported for the \
+           template's hold time, then the new run is the baseline",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.2, 6.2.2; ISO/IEC 23009-1 5.4.1",
+    needs_history: true,
+};
+
+params! {}
+
+pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
+    if context.output.dash.is_some() {
+        let Some(updates) = mpd_step::recent(context) else { return Verdict::NotRun(FIRST) };
+        return Verdict::Ran(updates.iter().rev().filter(|u| u.change == Change::Restarted).map(of_mpd).collect());
+    }
+    select::each(context, FIRST, |facts, past| {
+        let steps = playlist_step::recent(context, facts, past)?;
+        Some(steps.iter().rev().filter(|s| s.relation == Relation::Restarted).map(violation).collect())
+    })
+}
+
+fn of_mpd(update: &Update<'_>) -> Violation {
+    let (a, b) = (update.earlier, update.later);
+    let shown = |at: Option<Timestamp>| at.map_or_else(|| "none".to_owned(), |at| at.to_string());
+    let message = format!(
+        "the packager began again: presentation time starts anew, availabilityStartTime was {} and is {}; players that were watching \
+         lose the stream",
+        shown(a.availability_start),
+        shown(b.availability_start)
+    );
+    Violation::new(message).with("before_seen_until", a.last_seen.to_string()).with("seen_at", b.first_seen.to_string())
+}
+
+fn violation(step: &Step<'_>) -> Violation {
+    let (a, b) = (step.earlier, step.later);
+    let message = format!(
+        "the packager began again: media sequence {}–{} became {}–{} with other segments; players that were watching lose the stream",
+        a.media_sequence,
+        last_number(a),
+        b.media_sequence,
+        last_number(b),
+    );
+    Violation::new(message)
+        .with("before_first", a.media_sequence)
+        .with("before_last", last_number(a))
+        .with("after_first", b.media_sequence)
+        .with("after_last", last_number(b))
+        .with("before_seen_until", a.last_seen.to_string())
+        .with("seen_at", b.first_seen.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use crate::history::Observation;
+
+    fn run(observations: impl IntoIterator<Item = Observation>) -> Verdict {
+        let mut scene = Scene::live();
+        scene.observe(observations);
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn a_playlist_that_goes_on_holds() {
+        assert_holds(run([observation(-20, 10, 15), observation(-10, 12, 17)]));
+    }
+
+    #[test]
+    fn a_restart_is_reported_once_and_then_the_baseline() {
+        let steps = [observation(-30, 900, 905), observation(-20, 0, 2), observation(-10, 3, 8)];
+        let found = violations(run(steps));
+        assert_eq!(found.len(), 1);
+        assert!(found[0].message.contains("media sequence 900–905 became 0–2"), "{}", found[0].message);
+        assert_holds(run([observation(-330, 900, 905), observation(-301, 0, 2), observation(-10, 3, 8)]));
+    }
+
+    #[test]
+    fn origins_out_of_step_are_no_restart() {
+        assert_holds(run([observation(-20, 10, 15), observation(-10, 9, 14)]));
+    }
+
+    fn run_mpd(states: impl IntoIterator<Item = crate::history::SeenMpd>) -> Verdict {
+        let mut scene = Scene::dash(&timed("<S t=\"980000\" d=\"2000\" r=\"9\"/>"));
+        scene.published(states);
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn an_mpd_whose_time_began_again_is_reported_for_hold() {
+        assert_holds(run_mpd([mpd(-20, 980.0), mpd(-10, 990.0)]));
+        assert_holds(run_mpd([mpd(-20, 980.0), mpd(-10, 974.0)]));
+        assert!(messages(run_mpd([mpd(-320, 680.0), mpd(-300, 4.0)])).contains("presentation time starts anew"));
+        assert_holds(run_mpd([mpd(-320, 680.0), mpd(-301, 4.0), mpd(-10, 290.0)]));
+        assert_not_run(run_mpd([mpd(0, 980.0)]), FIRST);
+    }
+
+    #[test]
+    fn the_first_observation_says_nothing() {
+        assert_not_run(run([observation(0, 0, 2)]), FIRST);
+    }
+}

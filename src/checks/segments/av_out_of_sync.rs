@@ -1,0 +1,231 @@
+use crate::checks::support::mpd_step;
+use crate::checks::support::select::{self, about, sound};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::facts::{RenditionFacts, SegmentFacts};
+use crate::finding::Severity;
+use crate::history::RenditionPast;
+use packager_media::container::{Container, Inspection, Track};
+use packager_media::stream::Media;
+use packager_media::units::{MPEG_TIMESCALE, MediaTime, Seconds, Timestamp};
+
+pub const META: Meta = Meta {
+    id: "av_out_of_sync",
+    severity: Severity::Major,
+    group: Group::Segments,
+    help: "fails when audio and video of one segment, or of the segments that an audio playlist and a video playlist list for the same \
+           time, start further apart than the template allows",
+    reference: "draft-pantos-hls-rfc8216bis-22 3; ISO/IEC 13818-1 2.7.5; HLS authoring specification 7",
+    needs_history: false,
+};
+
+params! {
+    /// Most seconds between the first presentation times of audio and video. Packagers put some frames of audio into the segment before or after.
+    max: f64 = 0.5,
+}
+
+const NONE: &str = "no segment with both audio and video, and no pair of segments of the same time was inspected";
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    let together = select::each(context, NONE, |facts, past| judge(facts, past, params));
+    let apart: Vec<_> =
+        context.renditions().filter_map(|(facts, past)| separate(context, facts, past, params)).collect();
+    match (together, apart.is_empty()) {
+        (together, true) => together,
+        (Verdict::Ran(found), _) => Verdict::Ran(found.into_iter().chain(apart.into_iter().flatten()).collect()),
+        (_, false) => Verdict::Ran(apart.into_iter().flatten().collect()),
+    }
+}
+
+fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Option<Vec<Violation>> {
+    let segments = select::inspected(facts, past)?;
+    let mut offsets = segments.iter().rev().filter_map(|s| Some((*s, offset(s)?))).peekable();
+    offsets.peek()?;
+    Some(offsets.filter(|(_, off)| off.abs() > params.max).map(|(s, off)| violation(s, off)).collect())
+}
+
+/// An audio rendition against the first video rendition that names its group. `None` where there are none of the same time.
+fn separate(
+    context: &Context<'_>,
+    facts: &RenditionFacts,
+    past: &RenditionPast,
+    params: &Params,
+) -> Option<Vec<Violation>> {
+    let group = facts.rendition.group.as_ref().filter(|_| facts.rendition.media == Media::Audio)?;
+    let named = |f: &RenditionFacts| f.rendition.media == Media::Video && f.rendition.group.as_ref() == Some(group);
+    let videos = context.renditions().filter(|(f, _)| named(f));
+    let (name, pictures, mut restarts) = videos
+        .filter_map(|(f, past)| {
+            let pictures = starts(f, past, Media::Video)?;
+            Some((&f.rendition.name, pictures, select::restarts(past)))
+        })
+        .next()?;
+    restarts.extend(select::restarts(past));
+    restarts.extend(mpd_step::redated(context));
+    let sounds = starts(facts, past, Media::Audio)?;
+    let off = |sound: &Start<'_>| pictures.iter().rev().find_map(|picture| sound.after(picture, &restarts));
+    let offsets: Vec<_> = sounds.iter().rev().filter_map(|s| Some((s.segment, off(s)?))).collect();
+    let far = offsets.iter().filter(|(_, off)| off.abs() > params.max);
+    let found =
+        far.map(|(s, off)| violation(s, *off).of(&facts.rendition.name).with("reference_rendition", name.as_str()));
+    (!offsets.is_empty()).then(|| select::capped(found.collect()))
+}
+
+/// Where a segment's only medium begins.
+struct Start<'a> {
+    segment: &'a SegmentFacts,
+    container: Container,
+    at: MediaTime,
+}
+
+fn starts<'a>(facts: &RenditionFacts, past: &'a RenditionPast, media: Media) -> Option<Vec<Start<'a>>> {
+    let only = |segment: &'a SegmentFacts| {
+        let inspection = sound(segment)?;
+        let [track] = inspection.tracks.as_slice() else { return None };
+        let at = track.presentation_start.filter(|_| track.media == Some(media) && track.samples > 0)?;
+        Some(Start { segment, container: inspection.container, at })
+    };
+    let starts: Vec<_> = select::inspected(facts, past)?.into_iter().filter_map(only).collect();
+    (!starts.is_empty()).then_some(starts)
+}
+
+impl Start<'_> {
+    /// Seconds by which this starts later than the playlists' dates say. `None` where it isn't of the same time.
+    ///
+    /// Without dates only the number tells the time, and numbers of playlists may be independent (RFC 8216bis 6.3.2):
+    /// a distance of half a segment may be another segment then.
+    fn after(&self, video: &Self, restarts: &[Timestamp]) -> Option<f64> {
+        let (a, b) = (&self.segment.segment, &video.segment.segment);
+        let (at, video_at) = (self.segment.inspected_at, video.segment.inspected_at);
+        let runs = restarts.iter().any(|began| (at < *began) != (video_at < *began));
+        if runs || a.discontinuity_sequence != b.discontinuity_sequence {
+            return None;
+        }
+        let near = 0.5 * a.duration.0.min(b.duration.0);
+        let off = self.since(video)?;
+        match (a.program_date_time, b.program_date_time) {
+            (Some(a), Some(b)) => {
+                let later = Seconds::between(b, a).0;
+                (later.abs() < near).then_some(off - later)
+            }
+            _ => (a.number == b.number && off.abs() < near).then_some(off),
+        }
+    }
+
+    /// Both are on the clock of MPEG, or neither.
+    fn since(&self, video: &Self) -> Option<f64> {
+        let mpeg = |start: &Self| start.container != Container::Cmaf && start.at.timescale == MPEG_TIMESCALE;
+        match (mpeg(self), mpeg(video)) {
+            (true, true) => Some(self.at.mpeg_since(video.at).0),
+            (false, false) => Some(self.at.since(video.at).0),
+            _ => None,
+        }
+    }
+}
+
+/// Seconds by which audio starts after video; of several audio tracks the one furthest off.
+fn offset(segment: &SegmentFacts) -> Option<f64> {
+    let inspection = sound(segment)?;
+    let of = |media: Media| inspection.tracks.iter().filter(move |t| t.media == Some(media) && t.samples > 0);
+    let video = of(Media::Video).next()?;
+    of(Media::Audio).filter_map(|a| between(inspection, video, a)).max_by(|a, b| a.abs().total_cmp(&b.abs()))
+}
+
+fn between(inspection: &Inspection, video: &Track, audio: &Track) -> Option<f64> {
+    let (video, audio) = (video.presentation_start?, audio.presentation_start?);
+    let mpeg = inspection.container == Container::MpegTs && audio.timescale == MPEG_TIMESCALE;
+    Some(if mpeg { audio.mpeg_since(video).0 } else { audio.since(video).0 })
+}
+
+fn violation(segment: &SegmentFacts, offset: f64) -> Violation {
+    let side = if offset > 0.0 { "after" } else { "before" };
+    let message = format!("segment {}: audio starts {:.3} s {side} video", segment.segment.number, offset.abs());
+    about(segment, message).with("offset_seconds", offset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+
+    fn segment(video: f64, audio: f64) -> SegmentFacts {
+        let mut segment = ts_segment(5, 0.0, 2.0);
+        let tracks = vec![track(256, Media::Video, video, 2.0), track(257, Media::Audio, audio, 2.0)];
+        segment.inspection.as_mut().unwrap().tracks = tracks;
+        segment
+    }
+
+    fn run(segments: impl IntoIterator<Item = SegmentFacts>) -> Verdict {
+        let mut scene = Scene::live();
+        scene.remember(segments);
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn half_a_second_holds_on_both_sides_and_more_fails() {
+        assert_holds(run([segment(10.0, 10.5)]));
+        assert_holds(run([segment(10.0, 9.5)]));
+        assert_eq!(messages(run([segment(10.0, 10.51)])), "segment 5: audio starts 0.510 s after video");
+        assert_eq!(messages(run([segment(10.0, 9.0)])), "segment 5: audio starts 1.000 s before video");
+    }
+
+    #[test]
+    fn the_clock_may_wrap_between_them() {
+        let wrap = (1u64 << 33) as f64 / 90_000.0;
+        assert_holds(run([segment(wrap - 0.1, 0.1)]));
+    }
+
+    #[test]
+    fn separate_or_empty_tracks_are_not_compared() {
+        let mut alone = segment(10.0, 20.0);
+        alone.inspection.as_mut().unwrap().tracks.truncate(1);
+        assert_not_run(run([alone]), NONE);
+        let mut empty = segment(10.0, 20.0);
+        empty.inspection.as_mut().unwrap().tracks[1].samples = 0;
+        assert_not_run(run([empty]), NONE);
+    }
+
+    /// A video and an audio playlist of one group, each with segment 5 at these times and dates.
+    fn apart(video: (f64, Option<f64>), audio: (f64, Option<f64>)) -> Scene {
+        let mut scene = Scene::live();
+        scene.output.renditions.push(rendition("audio"));
+        let alone = |media, (start, date): (f64, Option<f64>)| {
+            let mut segment = ts_segment(5, start, 2.0);
+            segment.segment.program_date_time = date.map(time);
+            let inspection = segment.inspection.as_mut().unwrap();
+            inspection.container = Container::Cmaf;
+            inspection.tracks.retain(|t| t.media == Some(media));
+            RenditionPast { segments: vec![std::sync::Arc::new(segment)], ..RenditionPast::default() }
+        };
+        let pasts = [(Media::Video, alone(Media::Video, video)), (Media::Audio, alone(Media::Audio, audio))];
+        for (facts, (media, past)) in scene.output.renditions.iter_mut().zip(pasts) {
+            facts.rendition.media = media;
+            facts.rendition.group = Some("aac".to_owned());
+            scene.history.renditions.insert(facts.rendition.name.clone(), past);
+        }
+        scene
+    }
+
+    fn run_apart(video: (f64, Option<f64>), audio: (f64, Option<f64>)) -> Verdict {
+        check(&apart(video, audio).context(), &Params::default())
+    }
+
+    #[test]
+    fn separate_playlists_are_compared_by_their_dates() {
+        assert_holds(run_apart((10.0, Some(0.0)), (10.02, Some(0.02))));
+        assert_holds(run_apart((10.0, Some(0.0)), (10.9, Some(0.9))));
+        let message = messages(run_apart((10.0, Some(0.0)), (11.0, Some(0.0))));
+        assert_eq!(message, "segment 5: audio starts 1.000 s after video");
+        assert!(messages(run_apart((10.0, Some(0.0)), (10.0, Some(0.9)))).contains("0.900 s before"));
+        assert_not_run(run_apart((10.0, Some(0.0)), (10.0, Some(1.0))), NONE);
+    }
+
+    #[test]
+    fn without_dates_they_are_compared_by_their_numbers_where_times_are_near() {
+        assert_holds(run_apart((10.0, None), (10.5, None)));
+        assert!(messages(run_apart((10.0, None), (10.9, None))).contains("0.900 s after"));
+        assert_not_run(run_apart((10.0, None), (11.0, None)), NONE);
+        let mut other = apart((10.0, None), (10.9, None));
+        other.output.renditions[1].rendition.group = Some("other".to_owned());
+        assert_not_run(check(&other.context(), &Params::default()), NONE);
+    }
+}

@@ -1,0 +1,290 @@
+mod fragmented;
+
+use crate::checks::support::select::{self, about, sound};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::facts::{RenditionFacts, SegmentFacts};
+use crate::finding::Severity;
+use crate::history::RenditionPast;
+use packager_media::container::{Container, Cues};
+use packager_media::defect::DefectKind;
+use packager_media::stream::{Media, Protocol};
+use packager_media::units::{MPEG_TIMESCALE, MediaTime, Seconds, Timestamp};
+
+pub const META: Meta = Meta {
+    id: "captions_missing",
+    severity: Severity::Minor,
+    group: Group::Segments,
+    help: "fails when WebVTT subtitles can't be read, or when X-TIMESTAMP-MAP puts all cues of a segment outside of the video of the \
+           same time (judged beside transport streams, whose clock it names); when subtitles in MP4 (stpp, wvtt) have no samples, samples \
+           that are no TTML document or no cues, or TTML cues outside of their samples; or when a variant or an AdaptationSet announces \
+           closed captions (CEA-608 or CEA-708) and no picture that was looked at has any",
+    reference: "RFC 8216 3.5; RFC 8216bis 4.4.6.2; W3C WebVTT 4.1; W3C TTML2; ISO/IEC 14496-30; ATSC A/53 part 4, 6.2; SCTE 214-1 (CEA-608 \
+                and CEA-708 in DASH)",
+    needs_history: false,
+};
+
+params! {
+    /// Seconds by which a segment's cues may lie outside of its time.
+    tolerance: f64 = 2.0,
+    /// Seconds for which announced closed captions, or every sample of subtitles, may be missing; captions may pause in inserted ads.
+    closed_captions_timeout: f64 = 30.0,
+}
+
+const NONE: &str = "no segment of subtitles was inspected, nor enough video with closed captions announced";
+/// Segments without closed captions that are the least to judge by.
+const SEGMENTS: usize = 3;
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    let video = context.renditions().find_map(|(facts, past)| Video::of(facts, past));
+    select::each(context, NONE, |facts, past| judge(context, facts, past, video.as_ref(), params))
+}
+
+fn judge(
+    context: &Context<'_>,
+    facts: &RenditionFacts,
+    past: &RenditionPast,
+    video: Option<&Video<'_>>,
+    params: &Params,
+) -> Option<Vec<Violation>> {
+    let restarts = select::restarts(past);
+    let segments = select::inspected(facts, past)?;
+    let mut texts = segments.iter().rev().filter_map(|s| Some((*s, text(s)?))).peekable();
+    if texts.peek().is_none() {
+        return fragmented::judge(context, facts, &segments, params)
+            .or_else(|| closed(context.output.protocol, facts, &segments, params));
+    }
+    let judged = texts.map(|(segment, cues)| {
+        unreadable(segment).or_else(|| misplaced(segment, cues, video?.beside(segment, &restarts)?, params))
+    });
+    Some(judged.flatten().collect())
+}
+
+/// Closed captions inside the pictures: any segment that has them is enough, and a few without say nothing.
+fn closed(
+    protocol: Protocol,
+    facts: &RenditionFacts,
+    segments: &[&SegmentFacts],
+    params: &Params,
+) -> Option<Vec<Violation>> {
+    facts.rendition.captions.filter(|announced| *announced)?;
+    let looked: Vec<_> = segments.iter().filter_map(|s| Some((*s, carried(s)?))).collect();
+    if looked.iter().any(|(_, carried)| *carried) {
+        return Some(Vec::new());
+    }
+    let ((first, _), (last, _)) = (looked.first()?, looked.last()?);
+    let media: f64 = looked.iter().map(|(s, _)| s.segment.duration.0).sum();
+    let seconds = Seconds::between(first.inspected_at, last.inspected_at).0.max(media);
+    if looked.len() < SEGMENTS || seconds < params.closed_captions_timeout {
+        return None;
+    }
+    let count = looked.len();
+    let by = if protocol == Protocol::Dash { "Accessibility" } else { "CLOSED-CAPTIONS" };
+    let message =
+        format!("{by} announces captions, and none of {count} segments within {seconds:.0} s has CEA-608 or CEA-708");
+    Some(vec![about(last, message).with("segments", count)])
+}
+
+/// Closed captions come with the pictures; `None` where that can't be told.
+fn carried(segment: &SegmentFacts) -> Option<bool> {
+    let video = sound(segment)?.tracks.iter().find(|t| t.media == Some(Media::Video))?;
+    // What is encrypted may hide them.
+    video.captions.filter(|carried| *carried || video.protection.is_none())
+}
+
+fn text(segment: &SegmentFacts) -> Option<&Cues> {
+    select::whole(segment)?.cues.as_ref()
+}
+
+fn unreadable(segment: &SegmentFacts) -> Option<Violation> {
+    let inspection = segment.inspection.as_ref()?;
+    let defect = inspection.defects.iter().find(|d| d.kind == DefectKind::Cues)?;
+    let message = format!("segment {}: {}", segment.segment.number, defect.message);
+    Some(about(segment, message).with("defects", inspection.defects_total))
+}
+
+/// Where the video is: the segments of one rendition of transport streams.
+struct Video<'a> {
+    starts: Vec<(&'a SegmentFacts, MediaTime)>,
+    restarts: Vec<Timestamp>,
+}
+
+impl<'a> Video<'a> {
+    fn of(facts: &RenditionFacts, past: &'a RenditionPast) -> Option<Self> {
+        let start = |segment: &'a SegmentFacts| {
+            let inspection = sound(segment).filter(|i| i.container == Container::MpegTs)?;
+            let mut pictures = inspection.tracks.iter().filter(|t| t.media == Some(Media::Video));
+            let at = pictures.next()?.presentation_start.filter(|at| at.timescale == MPEG_TIMESCALE)?;
+            Some((segment, at))
+        };
+        let starts: Vec<_> = select::inspected(facts, past)?.into_iter().filter_map(start).collect();
+        (!starts.is_empty()).then(|| Self { starts, restarts: select::restarts(past) })
+    }
+
+    /// The video segment of the same time, and by how many seconds the text segment begins later.
+    ///
+    /// Without dates only the number tells the time.
+    fn beside(&self, text: &SegmentFacts, restarts: &[Timestamp]) -> Option<(MediaTime, f64)> {
+        self.starts.iter().rev().find_map(|(video, at)| {
+            let (a, b) = (&text.segment, &video.segment);
+            let (seen, video_seen) = (text.inspected_at, video.inspected_at);
+            let mut began = restarts.iter().chain(&self.restarts);
+            if began.any(|at| (seen < *at) != (video_seen < *at))
+                || a.discontinuity_sequence != b.discontinuity_sequence
+            {
+                return None;
+            }
+            match (a.program_date_time, b.program_date_time) {
+                (Some(a_date), Some(b_date)) => {
+                    let later = Seconds::between(b_date, a_date).0;
+                    (later.abs() < b.duration.0).then_some((*at, later))
+                }
+                _ => (a.number == b.number).then_some((*at, 0.0)),
+            }
+        })
+    }
+}
+
+/// Cues that go on over several segments are in each of them: one that reaches into the segment's time is enough.
+fn misplaced(
+    segment: &SegmentFacts,
+    cues: &Cues,
+    (video, later): (MediaTime, f64),
+    params: &Params,
+) -> Option<Violation> {
+    let begin = cues.begin()?.mpeg_since(video).0 - later;
+    let end = begin + cues.length()?.0;
+    let duration = segment.segment.duration.0;
+    let (off, side) = match () {
+        () if begin > duration + params.tolerance => (begin - duration, "after"),
+        () if end < -params.tolerance => (-end, "before"),
+        () => return None,
+    };
+    let cause = match cues.map {
+        Some(_) => "by X-TIMESTAMP-MAP",
+        None => "without X-TIMESTAMP-MAP, which puts cue time 0 at time stamp 0,",
+    };
+    let number = segment.segment.number;
+    let message = format!("segment {number}: {cause} its cues appear {off:.1} s {side} the video of the same time");
+    Some(about(segment, message).with("offset_seconds", if side == "after" { off } else { -off }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use packager_media::container::TimestampMap;
+    use packager_media::defect::{Defect, Position};
+    use std::sync::Arc;
+
+    /// Text beside a video segment that begins at 10 s, both 2 s long: cues at these times of a clock that is 10 s less.
+    fn run(from: f64, to: f64, change: impl FnOnce(&mut SegmentFacts)) -> Verdict {
+        let mut scene = Scene::live();
+        scene.remember([ts_segment(5, 10.0, 2.0)]);
+        let mut text = ts_segment(5, 0.0, 2.0);
+        let inspection = text.inspection.as_mut().unwrap();
+        (inspection.container, inspection.ts) = (Container::WebVtt, None);
+        inspection.tracks.clear();
+        let map = Some(TimestampMap { local: Seconds(0.0), mpeg: 900_000 });
+        inspection.cues = Some(Cues { map, span: Some((Seconds(from), Seconds(to))) });
+        change(&mut text);
+        let mut subtitles = rendition("text-en");
+        subtitles.rendition.media = Media::Text;
+        scene.output.renditions.push(subtitles);
+        scene.history.renditions.entry("text-en".to_owned()).or_default().segments = vec![Arc::new(text)];
+        check(&scene.context(), &Params::default())
+    }
+
+    fn cues(segment: &mut SegmentFacts) -> &mut Cues {
+        segment.inspection.as_mut().unwrap().cues.as_mut().unwrap()
+    }
+
+    #[test]
+    fn cues_within_two_seconds_of_the_segment_hold() {
+        for (from, to) in [(0.5, 1.5), (4.0, 5.0), (-4.0, -2.0), (-100.0, 100.0)] {
+            assert_holds(run(from, to, |_| {}));
+        }
+        assert_holds(run(0.0, 0.0, |text| cues(text).span = None));
+    }
+
+    #[test]
+    fn cues_elsewhere_fail_whichever_way_round() {
+        let message = "segment 5: by X-TIMESTAMP-MAP its cues appear 8.5 s after the video of the same time";
+        assert_eq!(messages(run(10.5, 11.0, |_| {})), message);
+        assert!(messages(run(4.01, 5.0, |_| {})).contains("2.0 s after"));
+        assert!(messages(run(-4.0, -2.01, |_| {})).contains("2.0 s before"));
+        let unmapped = messages(run(0.5, 1.5, |text| cues(text).map = None));
+        assert!(unmapped.contains("without X-TIMESTAMP-MAP") && unmapped.contains("before the video"), "{unmapped}");
+    }
+
+    #[test]
+    fn a_wrapped_clock_is_no_distance() {
+        let wrapped = |text: &mut SegmentFacts| {
+            cues(text).map = Some(TimestampMap { local: Seconds(100_000.0), mpeg: (1 << 33) + 900_000 });
+        };
+        assert_holds(run(100_000.5, 100_001.5, wrapped));
+    }
+
+    #[test]
+    fn what_cannot_be_read_fails_wherever_it_is() {
+        let broken = |text: &mut SegmentFacts| {
+            let message = "the cue at byte 8 ends before it begins".to_owned();
+            let defect = Defect { kind: DefectKind::Cues, at: Position::Byte(8), message, reference: "" };
+            text.inspection.as_mut().unwrap().defects.push(defect);
+        };
+        assert_eq!(messages(run(0.5, 1.5, broken)), "segment 5: the cue at byte 8 ends before it begins");
+    }
+
+    #[test]
+    fn another_segment_or_a_discontinuity_between_is_not_compared() {
+        assert_holds(run(50.0, 51.0, |text| text.segment.number = 6));
+        assert_holds(run(50.0, 51.0, |text| text.segment.discontinuity_sequence = 1));
+    }
+
+    /// Video segments of 2 s, inspected every 2 s, of a variant that says so of its captions.
+    fn closed(announced: Option<bool>, carried: &[Option<bool>]) -> Verdict {
+        let mut scene = Scene::live();
+        scene.output.renditions[0].rendition.captions = announced;
+        let count = carried.len() as u64;
+        scene.remember((0..count).zip(carried).map(|(n, carried)| {
+            let mut segment = at(ts_segment(n, 2.0 * n as f64, 2.0), 2 * n as i64 - 60);
+            segment.inspection.as_mut().unwrap().tracks[0].captions = *carried;
+            segment
+        }));
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn announced_closed_captions_fail_after_half_a_minute_without_any() {
+        let fourteen = [Some(false); 14];
+        assert_not_run(closed(Some(true), &fourteen), NONE);
+        let message = messages(closed(Some(true), &[Some(false); 15]));
+        assert!(message.contains("none of 15 segments within 30 s"), "{message}");
+        assert_holds(closed(Some(true), &[&fourteen[..], &[Some(true)]].concat()));
+        assert_not_run(closed(Some(true), &[None; 30]), NONE);
+        let seldom = |count: u64| {
+            let mut scene = Scene::live();
+            scene.output.renditions[0].rendition.captions = Some(true);
+            scene.remember((0..count).map(|n| {
+                let mut segment = at(ts_segment(n, 2.0 * n as f64, 2.0), 30 * n as i64 - 60);
+                segment.inspection.as_mut().unwrap().tracks[0].captions = Some(false);
+                segment
+            }));
+            check(&scene.context(), &Params::default())
+        };
+        assert_not_run(seldom(2), NONE);
+        assert!(messages(seldom(3)).contains("none of 3 segments within 60 s"));
+    }
+
+    #[test]
+    fn what_is_not_announced_is_not_missed_and_may_be_there() {
+        assert_not_run(closed(None, &[Some(false); 20]), NONE);
+        assert_not_run(closed(Some(false), &[Some(true); 20]), NONE);
+    }
+
+    #[test]
+    fn without_subtitles_it_has_not_run() {
+        let mut scene = Scene::live();
+        scene.remember([ts_segment(5, 10.0, 2.0)]);
+        assert_not_run(check(&scene.context(), &Params::default()), NONE);
+    }
+}

@@ -1,0 +1,195 @@
+//! Subtitles in fragmented MP4: TTML documents (`stpp`) and WebVTT in boxes (`wvtt`).
+
+use super::{Params, SEGMENTS, unreadable};
+use crate::checks::support::select::{self, about};
+use crate::checks::{Context, Violation};
+use crate::facts::{RenditionFacts, SegmentFacts};
+use packager_media::container::{Container, Track};
+use packager_media::stream::{Media, Protocol};
+use packager_media::units::Seconds;
+
+const FORMS: [&str; 2] = ["stpp", "wvtt"];
+
+/// `None`: none of these segments is MP4 of subtitles in the clear.
+pub fn judge(
+    context: &Context<'_>,
+    facts: &RenditionFacts,
+    segments: &[&SegmentFacts],
+    params: &Params,
+) -> Option<Vec<Violation>> {
+    if facts.rendition.media != Media::Text {
+        return None;
+    }
+    let looked: Vec<_> = segments.iter().filter_map(|s| Some((*s, text(s)?))).collect();
+    let (last, track) = looked.last()?;
+    if let Some(announced) =
+        announced(facts).filter(|form| FORMS.contains(&track.codec.as_str()) && *form != track.codec)
+    {
+        let message = format!("the subtitles are announced as {announced}, their track is {}", track.codec);
+        return Some(vec![about(last, message)]);
+    }
+    if looked.iter().all(|(_, track)| track.samples == 0) {
+        return empty(&looked, params);
+    }
+    let judged = looked.iter().rev().map(|(s, track)| unreadable(s).or_else(|| misplaced(context, s, track, params)));
+    Some(judged.flatten().collect())
+}
+
+fn text(segment: &SegmentFacts) -> Option<&Track> {
+    let inspection = select::sound(segment).filter(|i| i.container == Container::Cmaf)?;
+    inspection.tracks.iter().find(|t| t.media == Some(Media::Text) && t.protection.is_none())
+}
+
+/// `stpp` of `stpp.ttml.im1t`.
+fn announced(facts: &RenditionFacts) -> Option<&'static str> {
+    let codecs = || facts.rendition.codecs.iter().filter_map(|c| c.split('.').next());
+    FORMS.into_iter().find(|form| codecs().any(|codec| codec == *form))
+}
+
+/// Where there is nothing to say a sample says so: a segment without any is a packager that lost its subtitles.
+fn empty(looked: &[(&SegmentFacts, &Track)], params: &Params) -> Option<Vec<Violation>> {
+    let ((first, _), (last, track)) = (looked.first()?, looked.last()?);
+    let media: f64 = looked.iter().map(|(s, _)| s.segment.duration.0).sum();
+    let seconds = Seconds::between(first.inspected_at, last.inspected_at).0.max(media);
+    if looked.len() < SEGMENTS || seconds < params.closed_captions_timeout {
+        return None;
+    }
+    let (count, codec) = (looked.len(), &track.codec);
+    let message =
+        format!("none of {count} segments within {seconds:.0} s has a sample in its track of subtitles ({codec})");
+    Some(vec![about(last, message).with("segments", count)])
+}
+
+/// What is outside of the sample that carries it is never shown (ISO/IEC 14496-30 5.6).
+fn misplaced(context: &Context<'_>, segment: &SegmentFacts, track: &Track, params: &Params) -> Option<Violation> {
+    let subtitles = track.subtitles.filter(|s| s.cues > 0)?;
+    let ((first, last), start, end) = (subtitles.span?, track.presentation_start?, track.end?);
+    let (from, to) = (start.seconds().0, end.seconds().0);
+    let inside = |begin: f64| first.0 <= begin + (to - from) + params.tolerance && last.0 >= begin - params.tolerance;
+    let number = segment.segment.number;
+    let allowed = match context.output.protocol {
+        Protocol::Hls => inside(from),
+        // Some writers count from where the Period begins instead of in media time; of several that isn't known here.
+        Protocol::Dash => {
+            let alone = context.output.dash.as_ref().is_some_and(|d| d.mpd.periods.len() == 1);
+            !alone || inside(from) || inside(number as f64 / 1000.0)
+        }
+    };
+    let message = || {
+        format!(
+            "segment {number}: its TTML cues are from {:.1} s to {:.1} s, the samples that carry them from {from:.1} s to {to:.1} s \
+             of the same clock: no player shows them",
+            first.0, last.0
+        )
+    };
+    (!allowed).then(|| about(segment, message()).with("first_cue_seconds", first.0).with("sample_seconds", from))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{META, NONE, check};
+    use super::*;
+    use crate::checks::Verdict;
+    use crate::checks::testing::*;
+    use packager_media::container::Subtitles;
+    use packager_media::defect::{Defect, DefectKind, Position};
+    use std::sync::Arc;
+
+    /// Segments of 2 s of subtitles; the first begins at 10 s of its track.
+    fn segments(count: u64, codec: &str, change: impl Fn(&mut SegmentFacts)) -> Vec<SegmentFacts> {
+        let one = |n: u64| {
+            let mut segment = at(ts_segment(n, 10.0 + 2.0 * n as f64, 2.0), 2 * n as i64 - 60);
+            let inspection = segment.inspection.as_mut().unwrap();
+            (inspection.container, inspection.ts) = (Container::Cmaf, None);
+            inspection.tracks.truncate(1);
+            let track = &mut inspection.tracks[0];
+            (track.media, track.codec) = (Some(Media::Text), codec.to_owned());
+            track.subtitles = Some(Subtitles { samples: 1, cues: 1, span: None });
+            change(&mut segment);
+            segment
+        };
+        (0..count).map(one).collect()
+    }
+
+    fn track(segment: &mut SegmentFacts) -> &mut Track {
+        &mut segment.inspection.as_mut().unwrap().tracks[0]
+    }
+
+    fn run(announced: &str, segments: Vec<SegmentFacts>) -> Verdict {
+        let mut scene = Scene::live();
+        let facts = scene.rendition();
+        facts.rendition.media = Media::Text;
+        facts.rendition.codecs = vec![announced.to_owned()];
+        scene.past().segments = segments.into_iter().map(Arc::new).collect();
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn samples_that_can_be_read_hold_with_or_without_a_cue() {
+        assert_holds(run("wvtt", segments(3, "wvtt", |_| {})));
+        assert_holds(run("stpp.ttml.im1t", segments(3, "stpp", |s| track(s).subtitles.as_mut().unwrap().cues = 0)));
+        assert_eq!(META.id, "captions_missing");
+    }
+
+    #[test]
+    fn a_track_without_samples_fails_after_half_a_minute() {
+        let empty = |s: &mut SegmentFacts| (track(s).samples, track(s).subtitles) = (0, None);
+        assert_not_run(run("wvtt", segments(14, "wvtt", empty)), NONE);
+        let message = "none of 15 segments within 30 s has a sample in its track of subtitles (wvtt)";
+        assert_eq!(messages(run("wvtt", segments(15, "wvtt", empty))), message);
+        let mut one = segments(15, "wvtt", empty);
+        one[7] = segments(8, "wvtt", |_| {}).remove(7);
+        assert_holds(run("wvtt", one));
+    }
+
+    #[test]
+    fn another_form_than_announced_fails() {
+        let message = "the subtitles are announced as stpp, their track is wvtt";
+        assert_eq!(messages(run("stpp.ttml.im1t", segments(1, "wvtt", |_| {}))), message);
+        assert_holds(run("stpp.ttml.im1t", segments(1, "tx3g", |_| {})));
+    }
+
+    #[test]
+    fn what_can_not_be_read_fails() {
+        let broken = |s: &mut SegmentFacts| {
+            let (kind, message) = (DefectKind::Cues, "the sample at byte 96 is no TTML document".to_owned());
+            s.inspection.as_mut().unwrap().defects.push(Defect {
+                kind,
+                at: Position::Byte(96),
+                message,
+                reference: "",
+            });
+        };
+        let found = messages(run("stpp", segments(1, "stpp", broken)));
+        assert_eq!(found, "segment 0: the sample at byte 96 is no TTML document");
+    }
+
+    #[test]
+    fn cues_outside_of_their_sample_fail() {
+        let shown = |from: f64, to: f64| {
+            run(
+                "stpp",
+                segments(1, "stpp", |s| {
+                    track(s).subtitles.as_mut().unwrap().span = Some((Seconds(from), Seconds(to)));
+                }),
+            )
+        };
+        // The sample lasts from 10 s to 12 s.
+        for (from, to) in [(10.0, 12.0), (14.0, 15.0), (0.0, 8.0), (0.0, f64::INFINITY)] {
+            assert_holds(shown(from, to));
+        }
+        let message = "segment 0: its TTML cues are from 0.0 s to 7.9 s, the samples that carry them from 10.0 s to 12.0 s of the \
+                       same clock: no player shows them";
+        assert_eq!(messages(shown(0.0, 7.9)), message);
+        assert_eq!(violations(shown(14.1, 15.0)).len(), 1);
+    }
+
+    #[test]
+    fn encrypted_subtitles_are_not_judged() {
+        let hidden = |s: &mut SegmentFacts| {
+            track(s).protection = Some(Arc::default());
+            track(s).samples = 0;
+        };
+        assert_not_run(run("wvtt", segments(20, "wvtt", hidden)), NONE);
+    }
+}

@@ -1,0 +1,268 @@
+use crate::checks::support::select::{self, NO_SEGMENT, about, out_of_time};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::facts::{Exchange, FailureKind, RenditionFacts, SegmentFacts};
+use crate::finding::Severity;
+use crate::history::RenditionPast;
+use packager_media::container::{Container, Inspection};
+use packager_media::defect::DefectKind;
+
+pub const META: Meta = Meta {
+    id: "container_invalid",
+    severity: Severity::Critical,
+    group: Group::Segments,
+    help: "fails when a media segment isn't the container announced, is empty, cut, over the size bound, or structurally broken: sync \
+           lost, truncated, a box past its parent (initialization segments are init_segment's); minor where only an event message \
+           (`emsg`), `prft`, `sidx` or ID3 tag breaks its rules",
+    reference: "draft-pantos-hls-rfc8216bis-22 3.1, 4.4.4.5; ISO/IEC 13818-1 2.4.3.2; ISO/IEC 14496-12 4.2, 8.16; ISO/IEC 23009-1 5.10.3.3; RFC 9110 8.6",
+    needs_history: false,
+};
+
+params! {}
+
+pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
+    select::each(context, NO_SEGMENT, judge)
+}
+
+fn judge(facts: &RenditionFacts, past: &RenditionPast) -> Option<Vec<Violation>> {
+    let segments = select::inspected(facts, past).unwrap_or_default();
+    let mut judged = segments.iter().rev().filter_map(|s| judge_segment(s, facts)).peekable();
+    judged.peek()?;
+    Some(judged.flatten().collect())
+}
+
+/// The outer `None`: nothing can be said of its container. The inner one: it is sound.
+fn judge_segment(segment: &SegmentFacts, facts: &RenditionFacts) -> Option<Option<Violation>> {
+    let exchange = segment.fetched.result.as_ref().ok().filter(|e| (200..300).contains(&e.status))?;
+    if out_of_time(&segment.fetched) || exchange.broken.as_ref().is_some_and(|f| f.kind == FailureKind::Timeout) {
+        return None;
+    }
+    let problem = body(exchange).or_else(|| match &segment.inspection {
+        // A body that doesn't decrypt is encryption's.
+        None if segment.segment.wholly_encrypted() => None,
+        _ if headless_text(segment, facts) => None,
+        None => Some("the body could not be inspected".to_owned()),
+        Some(inspection) => structure(inspection).or_else(|| announced(segment, inspection, facts)),
+    });
+    let violation = |p: String| evidence(segment, exchange, format!("segment {}: {p}", segment.segment.number));
+    let beside = || Some(violation(beside(segment.inspection.as_ref()?)?).severity(Severity::Minor));
+    Some(problem.map(violation).or_else(beside))
+}
+
+/// What players play on with: event messages, the index, timed metadata.
+fn beside(inspection: &Inspection) -> Option<String> {
+    let defect = inspection.defects.iter().find(|d| d.kind == DefectKind::SideBox)?;
+    Some(format!("{}: {}", defect.at, defect.message))
+}
+
+/// WebVTT cues whose header is the initialization section (RFC 8216bis 3.1.4) begin with anything.
+fn headless_text(segment: &SegmentFacts, facts: &RenditionFacts) -> bool {
+    let unknown = segment.inspection.as_ref().is_some_and(|i| i.container == Container::Unknown);
+    unknown && init_of(segment, facts).is_some_and(|init| init.container == Container::WebVtt)
+}
+
+fn init_of<'a>(segment: &SegmentFacts, facts: &'a RenditionFacts) -> Option<&'a Inspection> {
+    let map = segment.segment.map.as_ref()?;
+    facts.inits.iter().find(|i| i.map == *map)?.inspection.as_ref()
+}
+
+fn body(exchange: &Exchange) -> Option<String> {
+    if let Some(broken) = &exchange.broken {
+        return Some(format!("{} (after {} bytes)", broken.message, exchange.body_bytes));
+    }
+    (exchange.body_bytes == 0).then(|| "the body is empty".to_owned())
+}
+
+fn structure(inspection: &Inspection) -> Option<String> {
+    if inspection.container == Container::Unknown {
+        return Some(format!("not a media container: begins with {}", begins(&inspection.head)));
+    }
+    let defect = inspection.defects.iter().find(|d| d.kind == DefectKind::Container)?;
+    Some(format!("{}: {}", defect.at, defect.message))
+}
+
+fn begins(head: &[u8]) -> String {
+    let text = std::str::from_utf8(head)
+        .ok()
+        .filter(|t| !t.is_empty() && !t.contains(|c: char| c.is_control() && !c.is_whitespace()));
+    match text {
+        Some(text) => format!("{text:?}"),
+        None => head.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(" "),
+    }
+}
+
+/// A transport stream may have an EXT-X-MAP too (3.1.1), so only the map's own container contradicts it.
+fn announced(segment: &SegmentFacts, inspection: &Inspection, facts: &RenditionFacts) -> Option<String> {
+    let map = segment.segment.map.as_ref();
+    match (inspection.container, init_of(segment, facts).map(|i| i.container)) {
+        (Container::Cmaf, _) if map.is_none() => {
+            Some("a fragmented MP4 segment without EXT-X-MAP: players can't initialize".to_owned())
+        }
+        (Container::MpegTs, Some(Container::Cmaf)) => {
+            Some("a transport stream under the EXT-X-MAP of a fragmented MP4".to_owned())
+        }
+        (Container::Cmaf, Some(Container::MpegTs)) => {
+            Some("a fragmented MP4 segment under the EXT-X-MAP of a transport stream".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn evidence(segment: &SegmentFacts, exchange: &Exchange, message: String) -> Violation {
+    let mut violation = about(segment, message)
+        .with("bytes", exchange.body_bytes)
+        .with("content_length", exchange.content_length)
+        .with("content_type", exchange.content_type.clone());
+    if let Some(inspection) = &segment.inspection {
+        violation = violation
+            .with("container", serde_json::to_value(inspection.container).unwrap_or_default())
+            .with("defects", inspection.defects_total);
+    }
+    violation
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use crate::facts::InitFacts;
+    use packager_media::defect::{Defect, Position};
+    use packager_media::stream::{Key, Map};
+    use std::sync::Arc;
+
+    fn run(segment: SegmentFacts) -> Verdict {
+        run_with(segment, |_| {})
+    }
+
+    fn run_with(segment: SegmentFacts, change: impl FnOnce(&mut RenditionFacts)) -> Verdict {
+        let mut scene = Scene::live();
+        scene.remember([segment]);
+        change(scene.rendition());
+        check(&scene.context(), &Params::default())
+    }
+
+    fn inspected(change: impl FnOnce(&mut Inspection)) -> SegmentFacts {
+        let mut segment = ts_segment(5, 0.0, 2.0);
+        change(segment.inspection.as_mut().unwrap());
+        segment
+    }
+
+    fn map() -> Map {
+        Map { uri: url("init.mp4"), byte_range: None, key: None }
+    }
+
+    fn init_segment(change: impl FnOnce(&mut Inspection)) -> Arc<InitFacts> {
+        let mut inspection = inspected(|i| i.container = Container::Cmaf).inspection.unwrap();
+        change(&mut inspection);
+        Arc::new(InitFacts {
+            map: map(),
+            fetched: answered("init.mp4", "video/mp4"),
+            inspection: Some(inspection),
+            decryption: None,
+            digest: None,
+        })
+    }
+
+    fn lost_sync() -> Defect {
+        Defect { kind: DefectKind::Container, at: Position::Byte(376), message: "sync lost".to_owned(), reference: "" }
+    }
+
+    #[test]
+    fn a_sound_segment_holds() {
+        assert_holds(run(ts_segment(5, 0.0, 2.0)));
+    }
+
+    #[test]
+    fn a_cut_oversized_or_empty_body_fails() {
+        assert_eq!(
+            messages(run(broken(ts_segment(5, 0.0, 2.0), FailureKind::Cut))),
+            "segment 5: Cut (after 1000 bytes)"
+        );
+        assert_eq!(violations(run(broken(ts_segment(5, 0.0, 2.0), FailureKind::TooLarge))).len(), 1);
+        let mut empty = ts_segment(5, 0.0, 2.0);
+        empty.fetched.result.as_mut().unwrap().body_bytes = 0;
+        assert_eq!(messages(run(empty)), "segment 5: the body is empty");
+    }
+
+    #[test]
+    fn webvtt_cues_under_their_header_as_map_hold() {
+        let mut cues = inspected(|i| i.container = Container::Unknown);
+        cues.segment.map = Some(map());
+        let header = init_segment(|i| i.container = Container::WebVtt);
+        assert_holds(run_with(cues.clone(), |r| r.inits = vec![header]));
+        assert_eq!(violations(run_with(cues, |r| r.inits = vec![init_segment(|_| {})])).len(), 1);
+    }
+
+    #[test]
+    fn a_box_beside_the_media_is_minor_and_a_broken_structure_goes_before() {
+        let beside = || Defect { kind: DefectKind::SideBox, message: "box `emsg`".to_owned(), ..lost_sync() };
+        let found = violations(run(inspected(|i| i.defects.push(beside()))));
+        assert_eq!(
+            (found[0].message.as_str(), found[0].severity),
+            ("segment 5: byte 376: box `emsg`", Some(Severity::Minor))
+        );
+        let both = violations(run(inspected(|i| i.defects.extend([beside(), lost_sync()]))));
+        assert_eq!((both[0].message.as_str(), both[0].severity), ("segment 5: byte 376: sync lost", None));
+    }
+
+    #[test]
+    fn slow_missing_or_unfinished_segments_belong_to_others() {
+        assert_not_run(run(broken(ts_segment(5, 0.0, 2.0), FailureKind::Timeout)), NO_SEGMENT);
+        assert_not_run(run(broken(ts_segment(5, 0.0, 2.0), FailureKind::Deadline)), NO_SEGMENT);
+        assert_not_run(run(with_status(ts_segment(5, 0.0, 2.0), 404)), NO_SEGMENT);
+    }
+
+    #[test]
+    fn structural_defects_fail_with_their_place() {
+        assert_eq!(messages(run(inspected(|i| i.defects.push(lost_sync())))), "segment 5: byte 376: sync lost");
+        assert_holds(run(inspected(|i| i.defects.push(Defect { kind: DefectKind::Continuity, ..lost_sync() }))));
+    }
+
+    #[test]
+    fn a_page_instead_of_media_shows_how_it_begins() {
+        let html = inspected(|i| (i.container, i.head) = (Container::Unknown, b"<html>".to_vec()));
+        assert_eq!(messages(run(html)), "segment 5: not a media container: begins with \"<html>\"");
+        let noise = inspected(|i| (i.container, i.head) = (Container::Unknown, vec![0, 0xff]));
+        assert!(messages(run(noise)).ends_with("00 ff"));
+    }
+
+    #[test]
+    fn what_does_not_decrypt_shows_no_container_and_what_does_is_judged() {
+        let mut segment = inspected(|i| i.defects.push(lost_sync()));
+        segment.segment.key =
+            Some(Key { method: "AES-128".to_owned(), uri: None, iv: None, key_format: None, key_id: None });
+        assert_eq!(messages(run(segment.clone())), "segment 5: byte 376: sync lost");
+        segment.inspection = None;
+        assert_holds(run(segment.clone()));
+        segment.segment.key.as_mut().unwrap().method = "SAMPLE-AES".to_owned();
+        assert_eq!(messages(run(segment)), "segment 5: the body could not be inspected");
+    }
+
+    #[test]
+    fn fragments_need_a_map() {
+        let mut fragment = inspected(|i| i.container = Container::Cmaf);
+        assert!(messages(run(fragment.clone())).contains("without EXT-X-MAP"));
+        fragment.segment.map = Some(map());
+        assert_holds(run(fragment));
+    }
+
+    #[test]
+    fn a_transport_stream_under_a_fragments_map_fails() {
+        let mut segment = ts_segment(5, 0.0, 2.0);
+        segment.segment.map = Some(map());
+        assert_holds(run(segment.clone()));
+        let verdict = run_with(segment, |r| r.inits = vec![init_segment(|_| {})]);
+        assert!(messages(verdict).contains("under the EXT-X-MAP of a fragmented MP4"));
+    }
+
+    #[test]
+    fn a_broken_initialization_segment_and_what_does_not_fit_it_belong_to_init_segment() {
+        let defect = Defect { kind: DefectKind::Initialization, message: "no moov".to_owned(), ..lost_sync() };
+        let broken = init_segment(|i| i.defects.push(defect.clone()));
+        assert_holds(run_with(inspected(|i| i.defects.push(defect)), |r| r.inits = vec![broken]));
+    }
+
+    #[test]
+    fn without_segments_it_does_not_run() {
+        assert_not_run(check(&Scene::live().context(), &Params::default()), NO_SEGMENT);
+    }
+}

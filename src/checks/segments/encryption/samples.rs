@@ -1,0 +1,163 @@
+//! Encryption inside the container: what the playlist announces against what the segment says of itself.
+
+use packager_media::container::{Container, Inspection, Protection};
+use packager_media::drm::{Id, Scheme};
+use packager_media::stream::{Key, Segment};
+
+/// How the manifest announces encryption.
+pub(super) struct Announced {
+    pub tag: &'static str,
+    /// Samples may be clear where it is announced.
+    pub may_be_clear: bool,
+}
+
+pub(super) fn fault(segment: &Segment, inspection: &Inspection, told: &Announced) -> Option<String> {
+    let method = segment.key.as_ref().map(|k| k.method.as_str());
+    let announced = matches!(method, Some("SAMPLE-AES" | "SAMPLE-AES-CTR")) || method.is_some_and(of_mpd);
+    match (method, inspection.encrypted) {
+        (_, true) if inspection.ts.as_ref().is_some_and(|ts| ts.scrambled > 0) => {
+            Some("has scrambled packets (transport_scrambling_control), which no key of HLS or DASH undoes".to_owned())
+        }
+        (None, true) => {
+            Some(format!("is encrypted and no {} says so: players don't ask for a key, and show nothing", told.tag))
+        }
+        (Some(method), false) if announced && !told.may_be_clear && shows_encryption(inspection) => {
+            Some(format!("is announced as {method} and is clear"))
+        }
+        (Some(method), true) if announced => {
+            let mut tracks = inspection.tracks.iter().filter_map(|t| t.protection.as_deref());
+            tracks.find_map(|track| wrong_scheme(method, track).or_else(|| wrong_key(segment, track, told.tag)))
+        }
+        _ => None,
+    }
+}
+
+/// The container says whether samples are encrypted, and has some that could be.
+fn shows_encryption(inspection: &Inspection) -> bool {
+    matches!(inspection.container, Container::MpegTs | Container::Cmaf)
+        && inspection
+            .tracks
+            .iter()
+            .any(|t| t.samples > 0 && matches!(t.codec.as_str(), "h264" | "hevc" | "av1" | "aac" | "ac-3" | "ec-3"))
+}
+
+/// RFC 8216bis 4.4.4.4: each METHOD stands for one scheme of common encryption.
+fn wrong_scheme(method: &str, track: &Protection) -> Option<String> {
+    let meant = match method {
+        "SAMPLE-AES" => Scheme::CBCS,
+        "SAMPLE-AES-CTR" => Scheme::CENC,
+        named => Scheme(named.as_bytes().try_into().ok()?),
+    };
+    let scheme = track.scheme.filter(|s| *s != meant)?;
+    let said = if of_mpd(method) { format!("the MPD says {meant}") } else { format!("{method} stands for {meant}") };
+    Some(format!("is encrypted with the scheme {scheme}; {said}, and players decrypt it into noise"))
+}
+
+/// ContentProtection names the scheme itself.
+fn of_mpd(method: &str) -> bool {
+    method == "common encryption" || method.as_bytes().try_into().is_ok_and(|name| Scheme(name).is_common())
+}
+
+fn wrong_key(segment: &Segment, track: &Protection, tag: &str) -> Option<String> {
+    let kid = track.kid?;
+    segment.keys.iter().find_map(|key| {
+        let named = key.kids();
+        let misses = !named.is_empty() && !named.contains(&kid);
+        misses.then(|| format!("needs the key {kid}, the {tag} of {} names {}", owner(key), list(&named)))
+    })
+}
+
+fn owner(key: &Key) -> String {
+    if key.format() == "urn:mpeg:dash:mp4protection:2011" {
+        return "common encryption".to_owned();
+    }
+    key.system().map_or_else(|| key.format().to_owned(), |system| system.to_string())
+}
+
+/// As many as a person reads.
+fn list(ids: &[Id]) -> String {
+    let shown: Vec<_> = ids.iter().take(3).map(Id::to_string).collect();
+    let more = if ids.len() > shown.len() { ", …" } else { "" };
+    shown.join(", ") + more
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use packager_media::container::TsFacts;
+    use std::sync::Arc;
+
+    const HLS: Announced = Announced { tag: "EXT-X-KEY", may_be_clear: false };
+    const KID: &str = "0x07070707070707070707070707070707";
+
+    fn key(method: &str, format: &str, kid: Option<&str>) -> Key {
+        let key_id = kid.and_then(Id::written);
+        Key { method: method.to_owned(), uri: None, iv: None, key_format: Some(format.to_owned()), key_id }
+    }
+
+    /// A segment of common encryption under these keys.
+    fn run(scheme: [u8; 4], kid: Option<&str>, keys: &[Key]) -> Option<String> {
+        let facts = ts_segment(5, 0.0, 2.0);
+        let (mut segment, mut inspection) = (facts.segment, facts.inspection.unwrap());
+        segment.key = keys.first().cloned();
+        segment.keys = keys.into();
+        inspection.encrypted = true;
+        let kid = kid.and_then(Id::written);
+        let protection = Protection { scheme: Some(Scheme(scheme)), kid, ..Protection::default() };
+        inspection.tracks[0].protection = Some(Arc::new(protection));
+        fault(&segment, &inspection, &HLS)
+    }
+
+    #[test]
+    fn each_method_stands_for_one_scheme() {
+        let under =
+            |method, scheme: &[u8; 4]| run(*scheme, None, &[key(method, "com.apple.streamingkeydelivery", None)]);
+        assert_eq!([under("SAMPLE-AES", b"cbcs"), under("SAMPLE-AES-CTR", b"cenc")], [None, None]);
+        assert!(under("SAMPLE-AES", b"cenc").unwrap().contains("the scheme cenc; SAMPLE-AES stands for cbcs"));
+        assert!(under("SAMPLE-AES-CTR", b"cbcs").unwrap().contains("SAMPLE-AES-CTR stands for cenc"));
+    }
+
+    #[test]
+    fn the_key_that_samples_need_is_the_one_that_is_named() {
+        let fairplay = || key("SAMPLE-AES", "com.apple.streamingkeydelivery", None);
+        let widevine = "urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed";
+        let run = |kid, named| run(*b"cbcs", kid, &[fairplay(), key("SAMPLE-AES", widevine, named)]);
+        assert_eq!(run(Some(KID), Some(KID)), None);
+        assert_eq!([run(Some(KID), None), run(None, Some(KID))], [None, None], "one of the two isn't known");
+        let other = format!("0x{}", "08".repeat(16));
+        let message = run(Some(KID), Some(&other)).unwrap();
+        assert!(message.contains("needs the key 07070707-0707") && message.contains("of Widevine names 08080808-"));
+    }
+
+    #[test]
+    fn content_protection_names_its_scheme() {
+        let under =
+            |method, scheme: &[u8; 4]| run(*scheme, None, &[key(method, "urn:mpeg:dash:mp4protection:2011", None)]);
+        assert_eq!([under("cbcs", b"cbcs"), under("common encryption", b"cens")], [None, None]);
+        assert!(under("cenc", b"cbcs").unwrap().contains("the scheme cbcs; the MPD says cenc"));
+    }
+
+    #[test]
+    fn a_clear_lead_is_no_fault_where_the_header_is_protected() {
+        let facts = ts_segment(5, 0.0, 2.0);
+        let clear = facts.inspection.unwrap();
+        let segment = Segment { key: Some(key("cenc", "urn:mpeg:dash:mp4protection:2011", None)), ..facts.segment };
+        let dash = |may_be_clear| Announced { tag: "ContentProtection", may_be_clear };
+        assert_eq!(fault(&segment, &clear, &dash(true)), None);
+        assert_eq!(fault(&segment, &clear, &dash(false)).unwrap(), "is announced as cenc and is clear");
+        let silent = Segment { key: None, ..segment };
+        let encrypted = Inspection { encrypted: true, ..clear };
+        assert!(fault(&silent, &encrypted, &dash(false)).unwrap().contains("no ContentProtection says so"));
+    }
+
+    #[test]
+    fn scrambled_packets_are_no_encryption_of_hls() {
+        let facts = ts_segment(5, 0.0, 2.0);
+        let mut inspection = facts.inspection.unwrap();
+        inspection.encrypted = true;
+        inspection.ts = Some(TsFacts { scrambled: 1, ..TsFacts::default() });
+        let announced = Segment { key: Some(key("SAMPLE-AES", "identity", None)), ..facts.segment };
+        assert!(fault(&announced, &inspection, &HLS).unwrap().contains("transport_scrambling_control"));
+    }
+}

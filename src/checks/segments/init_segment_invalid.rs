@@ -1,0 +1,283 @@
+use crate::checks::support::select::{self, about, out_of_time, shown, whole};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::facts::{InitFacts, RenditionFacts, SegmentFacts};
+use crate::finding::Severity;
+use crate::history::{RenditionPast, SeenInit};
+use packager_media::container::{Container, Inspection};
+use packager_media::defect::DefectKind;
+use packager_media::units::Seconds;
+
+pub const META: Meta = Meta {
+    id: "init_segment_invalid",
+    severity: Severity::Critical,
+    group: Group::Segments,
+    help: "fails when an initialization segment is cut, empty, no media container or without a readable movie box, fragments don't fit \
+           it, or its content changes under the same URI without a discontinuity (a warning where tracks and codecs stay the same); one \
+           that doesn't answer is rendition_unavailable's",
+    reference: "draft-pantos-hls-rfc8216bis-22 3.1.2, 4.4.4.5; ISO/IEC 14496-12 8.2, 8.8; ISO/IEC 23000-19 7.3.1",
+    needs_history: false,
+};
+
+params! {}
+
+pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
+    select::each(context, "no initialization segment was read", |facts, past| judge(context, facts, past))
+}
+
+fn judge(context: &Context<'_>, facts: &RenditionFacts, past: &RenditionPast) -> Option<Vec<Violation>> {
+    let answered = |i: &&InitFacts| i.fetched.result.as_ref().is_ok_and(|e| (200..300).contains(&e.status));
+    let inits: Vec<_> =
+        facts.inits.iter().map(AsRef::as_ref).filter(answered).filter(|i| !out_of_time(&i.fetched)).collect();
+    let segments = select::inspected(facts, past).unwrap_or_default();
+    let fragments: Vec<_> = segments.iter().rev().filter(|s| s.segment.map.is_some()).collect();
+    if inits.is_empty() && fragments.is_empty() {
+        return None;
+    }
+    let mut found: Vec<_> = inits.iter().filter_map(|i| unplayable(i)).collect();
+    // Fragments can't fit what is broken itself.
+    if found.is_empty() {
+        found.extend(fragments.iter().filter_map(|s| strangers(s)));
+        found.extend(replaced(context, past));
+    }
+    Some(found)
+}
+
+/// Contents that took another's place under one URI: players fetch it once. A packager that began again is
+/// packager_restarted's; it writes the initialization segment before the playlist, so that the next playlist is waited for.
+fn replaced(context: &Context<'_>, past: &RenditionPast) -> Vec<Violation> {
+    let restarts = select::restarts(past);
+    let steps = past.inits.iter().enumerate().filter_map(|(at, later)| {
+        let earlier = past.inits.iter().take(at).rfind(|s| s.same_place(later))?;
+        Some((earlier, later))
+    });
+    let unexplained = steps.filter(|(earlier, later)| {
+        let Some(next) = past.observations.iter().find(|o| o.first_seen > later.first_seen) else { return false };
+        let restarted = restarts.iter().any(|at| *at > earlier.last_seen && *at <= next.first_seen);
+        let recent = Seconds::between(later.first_seen, context.now) <= context.hold;
+        recent && !restarted && earlier.discontinuity_sequence == later.discontinuity_sequence
+    });
+    unexplained.map(|(earlier, later)| replacement(earlier, later)).collect()
+}
+
+fn replacement(earlier: &SeenInit, later: &SeenInit) -> Violation {
+    let tracks = |seen: &SeenInit| seen.facts.inspection.as_ref().map(|i| i.tracks.clone());
+    let same = tracks(earlier) == tracks(later);
+    let what = match same {
+        true => "its tracks and codecs are the same",
+        false => "players that hold the former decode with it what the new one is for",
+    };
+    let message = format!(
+        "initialization segment: the content changed under the same URI, and no discontinuity was announced; {what}"
+    );
+    let violation = Violation::new(message)
+        .with("url", shown(&later.facts.map.uri))
+        .with("seen_at", later.first_seen.to_string())
+        .with("before_until", earlier.last_seen.to_string());
+    if same { violation.severity(Severity::Warning) } else { violation }
+}
+
+fn unplayable(init: &InitFacts) -> Option<Violation> {
+    let exchange = init.fetched.result.as_ref().ok()?;
+    let problem = match (&exchange.broken, &init.inspection) {
+        (Some(failure), _) => Some(format!("{} (after {} bytes)", failure.message, exchange.body_bytes)),
+        _ if exchange.body_bytes == 0 => Some("the body is empty".to_owned()),
+        (None, Some(inspection)) => unreadable(inspection),
+        (None, None) => None,
+    }?;
+    let violation = Violation::new(format!("initialization segment: {problem}; nothing after it can be played"));
+    Some(violation.with("url", shown(&init.map.uri)).with("bytes", exchange.body_bytes))
+}
+
+fn unreadable(inspection: &Inspection) -> Option<String> {
+    let defect = inspection
+        .defects
+        .iter()
+        .find(|d| matches!(d.kind, DefectKind::Container | DefectKind::Initialization))
+        .map(|d| format!("{}: {}", d.at, d.message));
+    match inspection.container {
+        Container::Cmaf if inspection.tracks.is_empty() && defect.is_none() => {
+            Some("it has no movie box (`moov`) with a track".to_owned())
+        }
+        _ => defect,
+    }
+}
+
+/// Fragments of tracks that the initialization segment doesn't have.
+fn strangers(segment: &SegmentFacts) -> Option<Violation> {
+    let defect = whole(segment)?.defects.iter().find(|d| d.kind == DefectKind::Initialization)?;
+    let message = format!("segment {}: {}: {}", segment.segment.number, defect.at, defect.message);
+    let map = segment.segment.map.as_ref().map(|m| shown(&m.uri));
+    Some(about(segment, message).with("map", map).with("reference", defect.reference))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use crate::facts::FailureKind;
+    use packager_media::defect::{Defect, Position};
+    use packager_media::stream::Map;
+    use std::sync::Arc;
+
+    const NONE: &str = "no initialization segment was read";
+
+    fn map() -> Map {
+        Map { uri: url("init.mp4"), byte_range: None, key: None }
+    }
+
+    fn fragment(number: u64) -> SegmentFacts {
+        let mut segment = ts_segment(number, 0.0, 2.0);
+        segment.segment.map = Some(map());
+        let inspection = segment.inspection.as_mut().unwrap();
+        (inspection.container, inspection.ts) = (Container::Cmaf, None);
+        segment
+    }
+
+    fn stranger() -> Defect {
+        let message = "the `traf` belongs to track 7".to_owned();
+        Defect { kind: DefectKind::Initialization, at: Position::Byte(24), message, reference: "" }
+    }
+
+    fn run(change: impl FnOnce(&mut InitFacts), segment: SegmentFacts) -> Verdict {
+        let inspection = fragment(1).inspection;
+        let mut init = InitFacts {
+            map: map(),
+            fetched: answered("init.mp4", "video/mp4"),
+            inspection,
+            decryption: None,
+            digest: None,
+        };
+        change(&mut init);
+        let mut scene = Scene::live();
+        scene.rendition().inits = vec![Arc::new(init)];
+        scene.remember([segment]);
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn fragments_that_fit_hold() {
+        assert_holds(run(|_| {}, fragment(5)));
+    }
+
+    #[test]
+    fn a_cut_empty_or_broken_one_fails() {
+        let cut = |i: &mut InitFacts| i.fetched.result.as_mut().unwrap().broken = Some(failure(FailureKind::Cut));
+        assert!(messages(run(cut, fragment(5))).starts_with("initialization segment: Cut (after 1000 bytes)"));
+        let empty = |i: &mut InitFacts| i.fetched.result.as_mut().unwrap().body_bytes = 0;
+        assert!(messages(run(empty, fragment(5))).contains("the body is empty"));
+        for kind in [DefectKind::Container, DefectKind::Initialization] {
+            let defect = Defect { kind, ..stranger() };
+            let broken = |i: &mut InitFacts| i.inspection.as_mut().unwrap().defects.push(defect);
+            assert!(messages(run(broken, fragment(5))).contains("byte 24: the `traf`"));
+        }
+    }
+
+    #[test]
+    fn a_movie_without_tracks_fails_and_a_transport_stream_has_none() {
+        let no_movie = |i: &mut InitFacts| i.inspection.as_mut().unwrap().tracks.clear();
+        assert!(messages(run(no_movie, fragment(5))).contains("no movie box"));
+        let tables = |i: &mut InitFacts| {
+            let inspection = i.inspection.as_mut().unwrap();
+            inspection.tracks.clear();
+            inspection.container = Container::MpegTs;
+        };
+        assert_holds(run(tables, fragment(5)));
+    }
+
+    #[test]
+    fn fragments_of_other_tracks_fail_unless_the_initialization_segment_does() {
+        let mut other = fragment(5);
+        other.inspection.as_mut().unwrap().defects.push(stranger());
+        assert_eq!(messages(run(|_| {}, other.clone())), "segment 5: byte 24: the `traf` belongs to track 7");
+        let broken = |i: &mut InitFacts| i.inspection.as_mut().unwrap().defects.push(stranger());
+        assert_eq!(violations(run(broken, other)).len(), 1);
+    }
+
+    /// Two contents under one URI, the second from `since` on; `change` is done to it.
+    fn replaced_since(since: f64, change: impl FnOnce(&mut SeenInit)) -> Scene {
+        let init = |digest| InitFacts {
+            map: map(),
+            fetched: answered("init.mp4", "video/mp4"),
+            inspection: fragment(1).inspection,
+            decryption: None,
+            digest: Some(digest),
+        };
+        let earlier = SeenInit::of(init(1), time(-100.0), time(since - 2.0), 0);
+        let mut later = SeenInit::of(init(2), time(since), time(0.0), 0);
+        let tracks = |seen: &mut SeenInit| {
+            let facts = Arc::make_mut(&mut seen.facts);
+            facts.inspection.as_mut().unwrap().tracks.truncate(1);
+        };
+        tracks(&mut later);
+        change(&mut later);
+        let mut scene = Scene::live();
+        scene.rendition().inits = vec![later.facts.clone()];
+        scene.past().inits = vec![earlier, later];
+        scene.observe([observation(since as i64 - 2, 10, 15), observation(since as i64 + 2, 11, 16)]);
+        scene
+    }
+
+    fn judged(scene: &Scene) -> Vec<Violation> {
+        violations(check(&scene.context(), &Params::default()))
+    }
+
+    #[test]
+    fn another_content_under_the_same_uri_fails_for_hold() {
+        let found = judged(&replaced_since(-300.0, |_| {}));
+        assert_eq!(found.len(), 1);
+        assert!(found[0].message.contains("the content changed under the same URI"), "{}", found[0].message);
+        assert_eq!((found[0].severity, &found[0].evidence["seen_at"]), (None, &time(-300.0).to_string().into()));
+        assert_eq!(judged(&replaced_since(-301.0, |_| {})), []);
+    }
+
+    #[test]
+    fn the_same_tracks_in_other_bytes_are_a_warning() {
+        let alike = |later: &mut SeenInit| {
+            Arc::make_mut(&mut later.facts).inspection = fragment(1).inspection;
+        };
+        let found = judged(&replaced_since(-10.0, alike));
+        assert_eq!(found[0].severity, Some(Severity::Warning));
+        assert!(found[0].message.ends_with("its tracks and codecs are the same"));
+    }
+
+    #[test]
+    fn another_uri_a_discontinuity_or_a_restart_explain_it() {
+        assert_eq!(judged(&replaced_since(-10.0, |later| later.discontinuity_sequence = 1)), []);
+        let elsewhere = |later: &mut SeenInit| {
+            let mut facts = (*later.facts).clone();
+            facts.map.uri = url("init2.mp4");
+            *later = SeenInit::of(facts, later.first_seen, later.last_seen, 0);
+        };
+        assert_eq!(judged(&replaced_since(-10.0, elsewhere)), []);
+        for restarted in [-11, -8] {
+            let mut scene = replaced_since(-10.0, |_| {});
+            scene.observe([observation(-30, 100, 105), observation(restarted, 0, 2), observation(-6, 0, 3)]);
+            assert_eq!(judged(&scene), [], "{restarted}");
+        }
+    }
+
+    #[test]
+    fn it_is_judged_by_the_next_playlist() {
+        let mut scene = replaced_since(-10.0, |_| {});
+        scene.observe([observation(-12, 10, 15)]);
+        assert_eq!(judged(&scene), []);
+        scene.observe([observation(-12, 10, 15), observation(-9, 11, 16)]);
+        assert_eq!(judged(&scene).len(), 1);
+    }
+
+    #[test]
+    fn without_one_it_does_not_run() {
+        let mut scene = Scene::live();
+        scene.remember([ts_segment(5, 0.0, 2.0)]);
+        assert_not_run(check(&scene.context(), &Params::default()), NONE);
+        let missing = InitFacts {
+            map: map(),
+            fetched: failed("init.mp4", FailureKind::Connect),
+            inspection: None,
+            decryption: None,
+            digest: None,
+        };
+        scene.rendition().inits = vec![Arc::new(missing)];
+        assert_not_run(check(&scene.context(), &Params::default()), NONE);
+    }
+}

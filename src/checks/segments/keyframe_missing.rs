@@ -1,0 +1,108 @@
+use crate::checks::support::select::{self, about, whole};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::facts::{RenditionFacts, SegmentFacts};
+use crate::finding::Severity;
+use crate::history::RenditionPast;
+use packager_media::container::Track;
+use packager_media::stream::Media;
+
+pub const META: Meta = Meta {
+    id: "keyframe_missing",
+    severity: Severity::Major,
+    group: Group::Segments,
+    help: "fails when a segment's video doesn't start with a random access point, or key frames are further apart than max_interval",
+    reference: "draft-pantos-hls-rfc8216bis-22 3, 4.4.2.1; ISO/IEC 23000-19 7.3.2.2",
+    needs_history: false,
+};
+
+params! {
+    /// Most seconds between key frames.
+    max_interval: Option<f64> = None,
+}
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    select::each(context, "no segment with readable video was inspected", |facts, past| judge(facts, past, params))
+}
+
+fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Option<Vec<Violation>> {
+    let segments = select::inspected(facts, past)?;
+    let mut tracks = segments.iter().rev().filter_map(|s| Some((*s, video(s)?))).peekable();
+    tracks.peek()?;
+    Some(tracks.filter_map(|(s, track)| violation(s, track, params)).collect())
+}
+
+/// Encrypted video can't be judged.
+fn video(segment: &SegmentFacts) -> Option<&Track> {
+    let tracks = &whole(segment)?.tracks;
+    tracks.iter().find(|t| t.media == Some(Media::Video) && t.starts_with_keyframe.is_some())
+}
+
+fn violation(segment: &SegmentFacts, track: &Track, params: &Params) -> Option<Violation> {
+    let number = segment.segment.number;
+    let interval = track.keyframe_interval_max.map(|i| i.0);
+    let message = match (interval, params.max_interval) {
+        _ if track.starts_with_keyframe == Some(false) => {
+            let there = if track.keyframes == 0 { "and has none at all" } else { "though it has some later" };
+            format!(
+                "segment {number}: the video doesn't start with a key frame, {there}: players can't switch or join here"
+            )
+        }
+        (Some(is), Some(most)) if is > most => {
+            format!("segment {number}: {is:.3} s between key frames; at most {most:.3} s are allowed")
+        }
+        _ => return None,
+    };
+    Some(
+        about(segment, message)
+            .with("track", track.id)
+            .with("keyframes", track.keyframes)
+            .with("interval_seconds", interval),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use packager_media::units::Seconds;
+
+    fn run(change: impl FnOnce(&mut Track), params: &Params) -> Verdict {
+        let mut segment = ts_segment(5, 0.0, 2.0);
+        change(&mut segment.inspection.as_mut().unwrap().tracks[0]);
+        let mut scene = Scene::live();
+        scene.remember([segment]);
+        check(&scene.context(), params)
+    }
+
+    #[test]
+    fn a_key_frame_at_the_start_holds() {
+        assert_holds(run(|_| {}, &Params::default()));
+    }
+
+    #[test]
+    fn none_at_the_start_fails() {
+        let late = messages(run(|t| t.starts_with_keyframe = Some(false), &Params::default()));
+        assert!(late.contains("though it has some later"), "{late}");
+        let none = messages(run(|t| (t.starts_with_keyframe, t.keyframes) = (Some(false), 0), &Params::default()));
+        assert!(none.contains("none at all"), "{none}");
+    }
+
+    #[test]
+    fn the_longest_interval_is_the_templates() {
+        let every = |seconds| move |t: &mut Track| t.keyframe_interval_max = Some(Seconds(seconds));
+        let params = Params { max_interval: Some(2.0), ..Params::default() };
+        assert_holds(run(every(2.0), &params));
+        assert_eq!(
+            messages(run(every(2.04), &params)),
+            "segment 5: 2.040 s between key frames; at most 2.000 s are allowed"
+        );
+        assert_holds(run(every(10.0), &Params::default()));
+    }
+
+    #[test]
+    fn encrypted_video_and_audio_are_not_judged() {
+        let why = "no segment with readable video was inspected";
+        assert_not_run(run(|t| t.starts_with_keyframe = None, &Params::default()), why);
+        assert_not_run(run(|t| t.media = Some(Media::Audio), &Params::default()), why);
+    }
+}

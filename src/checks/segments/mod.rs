@@ -1,0 +1,15 @@
+pub mod av_out_of_sync;
+pub mod captions_missing;
+pub mod codec_matches;
+pub mod container_invalid;
+pub mod encryption;
+pub mod init_segment_invalid;
+pub mod keyframe_missing;
+pub mod renditions_misaligned;
+pub mod scte35;
+pub mod segment_duration_mismatch;
+pub mod timestamp_discontinuity;
+pub mod tracks_missing;
+pub mod ts_continuity_error;
+pub mod ts_pcr_wrong;
+pub mod ts_tables_invalid;

@@ -1,0 +1,258 @@
+use crate::checks::support::mpd_step;
+use crate::checks::support::select::{self, NO_MANIFEST, about, sound};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::facts::SegmentFacts;
+use crate::finding::Severity;
+use packager_media::container::{Container, Track};
+use packager_media::stream::Media;
+use packager_media::units::{MPEG_TIMESCALE, Seconds, Timestamp};
+
+pub const META: Meta = Meta {
+    id: "renditions_misaligned",
+    severity: Severity::Major,
+    group: Group::Segments,
+    help: "fails when the same segment of different video renditions starts at different media times, or key frames inside segments \
+           do: players that switch repeat or skip pictures",
+    reference: "draft-pantos-hls-rfc8216bis-22 6.2.4; HLS authoring specification 1.20, 7",
+    needs_history: false,
+};
+
+params! {
+    /// Frames by which the starts may differ, of the slower rendition's frame rate.
+    frames: f64 = 1.0,
+}
+
+const FEW: &str = "no segment was inspected in two video renditions";
+
+/// A segment of a rendition and its video.
+type Place<'a> = (&'a SegmentFacts, &'a Track);
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    if !context.output.parsed {
+        return Verdict::NotRun(NO_MANIFEST);
+    }
+    let video = context.renditions().filter(|(facts, _)| facts.rendition.media == Media::Video);
+    let mut renditions = video.filter_map(|(facts, past)| {
+        let segments = select::inspected(facts, past)?;
+        let places: Vec<Place<'_>> = segments.into_iter().filter_map(|s| Some((s, track(s)?))).collect();
+        (!places.is_empty()).then(|| (&facts.rendition.name, places, select::restarts(past)))
+    });
+    let Some((name, reference, began)) = renditions.next() else { return Verdict::NotRun(FEW) };
+    let (mut compared, mut found) = (false, Vec::new());
+    for (other, places, mut restarts) in renditions {
+        restarts.extend(&began);
+        restarts.extend(mpd_step::redated(context));
+        let pairs: Vec<_> =
+            places.iter().rev().filter_map(|p| Some((p, matching(p, &reference, &restarts)?))).collect();
+        compared |= !pairs.is_empty();
+        found.extend(keyframes(&pairs, name, params).map(|v| v.of(other)));
+        let off = pairs.into_iter().filter_map(|(p, r)| violation(p, r, name, params)).collect();
+        found.extend(select::capped(off).into_iter().map(|v| v.of(other)));
+    }
+    if compared { Verdict::Ran(found) } else { Verdict::NotRun(FEW) }
+}
+
+fn track(segment: &SegmentFacts) -> Option<&Track> {
+    let tracks = &sound(segment)?.tracks;
+    tracks.iter().find(|t| t.media == Some(Media::Video) && t.presentation_start.is_some() && t.samples > 0)
+}
+
+/// The same segment of the reference: by its date where both have one, else by its number. Numbers of renditions may
+/// be independent (RFC 8216bis 6.3.2), so without dates a number only counts where the times are near.
+fn matching<'p, 'a>(place: &Place<'_>, reference: &'p [Place<'a>], restarts: &[Timestamp]) -> Option<&'p Place<'a>> {
+    let near = 0.5 * place.0.segment.duration.0;
+    let fits = |other: &&Place<'_>| {
+        let (a, b) = (&place.0.segment, &other.0.segment);
+        let (at, other_at) = (place.0.inspected_at, other.0.inspected_at);
+        // Timestamps of a new run are others.
+        if restarts.iter().any(|began| (at < *began) != (other_at < *began)) {
+            return false;
+        }
+        if a.discontinuity_sequence != b.discontinuity_sequence || (a.duration.0 - b.duration.0).abs() >= near {
+            return false;
+        }
+        match (a.program_date_time, b.program_date_time) {
+            (Some(a), Some(b)) => Seconds::between(a, b).0.abs() < near,
+            _ => a.number == b.number && apart(place, other).is_some_and(|off| off.abs() < near),
+        }
+    };
+    reference.iter().rev().find(fits)
+}
+
+/// Seconds by which `place` starts after `other`.
+fn apart(place: &Place<'_>, other: &Place<'_>) -> Option<f64> {
+    let (a, b) = (place.1.presentation_start?, other.1.presentation_start?);
+    let ts = |p: &Place<'_>| sound(p.0).is_some_and(|i| i.container == Container::MpegTs);
+    match (ts(place), ts(other)) {
+        (true, true) if a.timescale == MPEG_TIMESCALE => Some(a.mpeg_since(b).0),
+        (false, false) => Some(a.since(b).0),
+        _ => None,
+    }
+}
+
+/// Key frames inside segments, of which one rendition may have more than the other: those at changes of scene. Where most of
+/// them are apart, the groups of pictures are.
+fn keyframes(pairs: &[(&Place<'_>, &Place<'_>)], name: &str, params: &Params) -> Option<Violation> {
+    let (mut all, mut apart) = (0, Vec::new());
+    for (place, reference) in pairs {
+        let (Some(own), Some(others)) = (inner(place), inner(reference)) else { continue };
+        let slack = params.frames * frame(place, reference) + 0.001;
+        let (few, many) = if own.len() <= others.len() { (own, others) } else { (others, own) };
+        let lonely = few.iter().copied().filter(|a| many.iter().all(|b| (a - b).abs() > slack));
+        all += few.len();
+        apart.extend(lonely.map(|at| (*place, at)));
+    }
+    let (place, at) = apart.first().filter(|_| all >= FEWEST && 2 * apart.len() > all)?;
+    let (number, count) = (place.0.segment.number, apart.len());
+    let message = format!(
+        "{count} of {all} key frames inside segments stand at other times than in {name}, as {at:.3} s into segment {number}"
+    );
+    Some(about(place.0, message).with("reference_rendition", name).with("keyframes", count).with("of", all))
+}
+
+/// Fewer key frames may all be at changes of scene.
+const FEWEST: usize = 3;
+
+/// Seconds from the segment's first picture to each key frame but the first. `None` where not all of them are known.
+fn inner(place: &Place<'_>) -> Option<Vec<f64>> {
+    let track = place.1;
+    let start = track.presentation_start?;
+    let known = track.keyframes_at.len() as u64 == track.keyframes && track.starts_with_keyframe == Some(true);
+    known.then(|| track.keyframes_at.iter().skip(1).map(|time| time.since(start).0).collect())
+}
+
+/// Seconds of a picture, of the slower one.
+fn frame(place: &Place<'_>, reference: &Place<'_>) -> f64 {
+    [place, reference].iter().filter_map(|p| Some(p.1.duration()?.0 / p.1.samples as f64)).fold(0.0, f64::max)
+}
+
+fn violation(place: &Place<'_>, reference: &Place<'_>, name: &str, params: &Params) -> Option<Violation> {
+    let off = apart(place, reference)?;
+    // A millisecond for timescales that don't hold a frame's length.
+    if off.abs() <= params.frames * frame(place, reference) + 0.001 {
+        return None;
+    }
+    let side = if off > 0.0 { "after" } else { "before" };
+    let number = place.0.segment.number;
+    let message = format!("segment {number} starts {:.3} s {side} the same segment of {name}", off.abs());
+    let violation = about(place.0, message).with("reference_rendition", name).with("off_seconds", off);
+    Some(violation.with("reference_number", reference.0.segment.number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use crate::history::RenditionPast;
+    use packager_media::units::MediaTime;
+    use std::sync::Arc;
+
+    /// Two renditions at 25 frames a second, with these segments: number, start, and date where there is one.
+    fn scene(reference: &[(u64, f64, Option<f64>)], other: &[(u64, f64, Option<f64>)]) -> Scene {
+        let mut scene = Scene::live();
+        scene.output.renditions.push(rendition("other"));
+        let segment = |(n, start, date): &(u64, f64, Option<f64>)| {
+            let mut segment = ts_segment(*n, *start, 2.0);
+            segment.segment.program_date_time = date.map(time);
+            Arc::new(segment)
+        };
+        let past =
+            |list: &[_]| RenditionPast { segments: list.iter().map(segment).collect(), ..RenditionPast::default() };
+        scene.history.renditions = [(NAME.to_owned(), past(reference)), ("other".to_owned(), past(other))].into();
+        scene
+    }
+
+    fn run(reference: &[(u64, f64, Option<f64>)], other: &[(u64, f64, Option<f64>)]) -> Verdict {
+        check(&scene(reference, other).context(), &Params::default())
+    }
+
+    #[test]
+    fn a_frame_holds_and_more_fails() {
+        assert_holds(run(&[(5, 10.0, None)], &[(5, 10.04, None)]));
+        let message = messages(run(&[(5, 10.0, None)], &[(5, 10.08, None)]));
+        assert_eq!(message, format!("segment 5 starts 0.080 s after the same segment of {NAME}"));
+        assert!(messages(run(&[(5, 10.0, None)], &[(5, 9.5, None)])).contains("0.500 s before"));
+    }
+
+    /// Segments 5 and 6 of both renditions, with these key frames behind the first.
+    fn with_keyframes(own: &[f64], other: &[f64]) -> Verdict {
+        let times = [(5, 10.0, None), (6, 12.0, None)];
+        let mut scene = scene(&times, &times);
+        for (name, inside) in [(NAME, own), ("other", other)] {
+            for segment in &mut scene.history.renditions.get_mut(name).unwrap().segments {
+                let video = &mut Arc::make_mut(segment).inspection.as_mut().unwrap().tracks[0];
+                let start = video.presentation_start.unwrap();
+                let at = |s: &f64| MediaTime::new(start.ticks + (s * 90_000.0) as i64, MPEG_TIMESCALE);
+                video.keyframes_at = [0.0].iter().chain(inside).map(at).collect();
+                video.keyframes = video.keyframes_at.len() as u64;
+            }
+        }
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn key_frames_inside_segments_are_aligned() {
+        assert_holds(with_keyframes(&[0.5, 1.0, 1.5], &[0.5, 1.04, 1.5]));
+        let message = messages(with_keyframes(&[0.5, 1.5], &[0.6, 1.6]));
+        assert_eq!(
+            message,
+            format!("4 of 4 key frames inside segments stand at other times than in {NAME}, as 0.600 s into segment 6")
+        );
+    }
+
+    #[test]
+    fn key_frames_at_changes_of_scene_are_no_fault() {
+        assert_holds(with_keyframes(&[0.5, 1.0, 1.5], &[1.0]));
+        assert_holds(with_keyframes(&[], &[0.3]));
+        assert_holds(with_keyframes(&[0.5, 1.0, 1.3], &[0.5, 1.0, 1.7]));
+        assert_holds(with_keyframes(&[0.3], &[0.9]));
+    }
+
+    #[test]
+    fn numbers_may_be_independent() {
+        assert_not_run(run(&[(5, 10.0, None)], &[(5, 16.0, None)]), FEW);
+        assert_holds(run(&[(5, 10.0, Some(0.0))], &[(900, 10.0, Some(0.01))]));
+    }
+
+    #[test]
+    fn dates_find_the_segment_however_far_its_times_are_off() {
+        let found = violations(run(&[(5, 10.0, Some(0.0))], &[(6, 50.0, Some(0.2))]));
+        assert_eq!(
+            (&found[0].evidence["off_seconds"], &found[0].evidence["reference_number"]),
+            (&40.0.into(), &5.into())
+        );
+        assert_not_run(run(&[(5, 10.0, Some(0.0))], &[(5, 10.0, Some(1.0))]), FEW);
+    }
+
+    #[test]
+    fn another_discontinuity_is_another_time_line() {
+        let mut scene = scene(&[(5, 10.0, None)], &[(5, 10.5, None)]);
+        let past = scene.history.renditions.get_mut("other").unwrap();
+        Arc::make_mut(&mut past.segments[0]).segment.discontinuity_sequence = 1;
+        assert_not_run(check(&scene.context(), &Params::default()), FEW);
+    }
+
+    #[test]
+    fn a_restart_between_their_inspections_begins_another_time_line() {
+        for (began, runs) in [(-20, true), (-5, false)] {
+            let mut scene = scene(&[(5, 10.0, Some(0.0))], &[(5, 50.0, Some(0.0))]);
+            let past = scene.past();
+            past.segments = past.segments.iter().map(|s| Arc::new(at((**s).clone(), -10))).collect();
+            scene.observe([observation(-40, 100, 105), observation(began, 0, 2)]);
+            let verdict = check(&scene.context(), &Params::default());
+            assert_eq!(matches!(verdict, Verdict::Ran(found) if found.len() == 1), runs, "{began}");
+        }
+    }
+
+    #[test]
+    fn a_wrap_of_the_clock_is_no_difference() {
+        let wrap = (1u64 << 33) as f64 / 90_000.0;
+        assert_holds(run(&[(5, wrap - 0.01, None)], &[(5, 0.01, None)]));
+    }
+
+    #[test]
+    fn one_rendition_has_nothing_to_compare() {
+        assert_not_run(check(&Scene::live().context(), &Params::default()), FEW);
+        assert_not_run(check(&Scene::unreadable().context(), &Params::default()), NO_MANIFEST);
+    }
+}

@@ -1,0 +1,226 @@
+use crate::checks::support::select::{self, NO_SEGMENT, about, sound};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::facts::{RenditionFacts, SegmentFacts};
+use crate::finding::Severity;
+use crate::history::RenditionPast;
+use packager_media::container::{Container, Track};
+use packager_media::stream::Media;
+use packager_media::units::{MPEG_TIMESCALE, Seconds};
+
+pub const META: Meta = Meta {
+    id: "timestamp_discontinuity",
+    severity: Severity::Major,
+    group: Group::Segments,
+    help: "fails when decode times jump or overlap between consecutive segments, or jump within one, with no discontinuity announced",
+    reference: "draft-pantos-hls-rfc8216bis-22 3, 4.4.4.3; ISO/IEC 13818-1 2.4.3.7; ISO/IEC 14496-12 8.8.12",
+    needs_history: false,
+};
+
+params! {
+    /// Seconds by which a segment may start away from the end of the one before it; at least the longest sample distance in them.
+    tolerance: f64 = 0.1,
+    /// Most seconds between two samples of one track within a segment.
+    max_sample_gap: f64 = 1.0,
+    /// The same for sound whose every frame is known (AAC, AC-3, E-AC-3, MPEG layers): its frames last some hundredths of a second.
+    max_audio_gap: f64 = 0.2,
+}
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    select::each(context, NO_SEGMENT, |facts, past| judge(facts, past, params))
+}
+
+fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Option<Vec<Violation>> {
+    let segments = select::inspected(facts, past)?;
+    if !segments.iter().any(|s| tracks(s).next().is_some()) {
+        return None;
+    }
+    let mut found: Vec<_> = segments.iter().rev().filter_map(|s| within(s, params)).collect();
+    found.extend(select::consecutive(&segments, past).iter().rev().flat_map(|(a, b)| between(a, b, params)));
+    Some(found)
+}
+
+/// Text and metadata are sparse by nature.
+fn tracks(segment: &SegmentFacts) -> impl Iterator<Item = &Track> {
+    let tracks = sound(segment).map_or(&[][..], |i| i.tracks.as_slice());
+    tracks.iter().filter(|t| matches!(t.media, Some(Media::Video | Media::Audio)) && t.start.is_some())
+}
+
+fn within(segment: &SegmentFacts, params: &Params) -> Option<Violation> {
+    let (track, gap) = tracks(segment)
+        .filter_map(|t| Some((t, t.sample_gap_max?.0)))
+        .filter(|(track, gap)| *gap > most(track, params))
+        .max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let name = name(track);
+    let message = format!(
+        "segment {}: {name} decode time jumps forward by {gap:.3} s within the segment",
+        segment.segment.number
+    );
+    Some(about(segment, message).with("track", track.id).with("gap_seconds", gap))
+}
+
+fn most(track: &Track, params: &Params) -> f64 {
+    let counted = matches!(track.codec.as_str(), "aac" | "ac-3" | "ec-3" | "mp2" | "mp3");
+    if counted { params.max_audio_gap.min(params.max_sample_gap) } else { params.max_sample_gap }
+}
+
+fn between(before: &SegmentFacts, next: &SegmentFacts, params: &Params) -> Vec<Violation> {
+    let same = |t: &Track| tracks(before).find(|b| b.id == t.id && b.media == t.media);
+    let pairs = tracks(next).filter_map(|t| Some((same(t)?, t)));
+    pairs
+        .filter_map(|(b, t)| Some((t, off(before, b, t, params)?)))
+        .map(|(t, off)| violation(before, next, t, off))
+        .collect()
+}
+
+/// How far the track starts from where the segment before it ended, where that is too far.
+fn off(segment: &SegmentFacts, before: &Track, next: &Track, params: &Params) -> Option<Seconds> {
+    let (end, start) = (before.end?, next.start?);
+    // Transport streams and packed audio count on the 33-bit clock, which wraps every 26.5 hours.
+    let mpeg = sound(segment).is_some_and(|i| matches!(i.container, Container::MpegTs | Container::PackedAudio));
+    let off = if mpeg && start.timescale == MPEG_TIMESCALE { start.mpeg_since(end) } else { start.since(end) };
+    // The duration of the last sample is an estimate, as good as the samples are regular.
+    let irregular = [before, next].iter().filter_map(|t| t.sample_gap_max).map(|g| g.0).fold(0.0, f64::max);
+    (off.0.abs() > params.tolerance.max(irregular.min(1.0))).then_some(off)
+}
+
+fn violation(before: &SegmentFacts, next: &SegmentFacts, track: &Track, off: Seconds) -> Violation {
+    let (number, name) = (next.segment.number, name(track));
+    let what = match off.0 {
+        ahead if ahead > 0.0 => format!("{name} jumps forward by {ahead:.3} s"),
+        back if -back < next.segment.duration.0 => format!("{name} overlaps by {:.3} s", -back),
+        back => format!("{name} jumps back by {:.3} s", -back),
+    };
+    let message =
+        format!("segment {number}: {what} after segment {} with no discontinuity announced", before.segment.number);
+    about(next, message).with("track", track.id).with("off_seconds", off.0)
+}
+
+fn name(track: &Track) -> &'static str {
+    track.media.map_or("the track", Media::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use packager_media::units::MediaTime;
+
+    fn run(segments: impl IntoIterator<Item = SegmentFacts>) -> Verdict {
+        let mut scene = Scene::live();
+        scene.remember(segments);
+        check(&scene.context(), &Params::default())
+    }
+
+    /// Segment 6 starts `off` seconds from the end of segment 5.
+    fn pair(off: f64) -> [SegmentFacts; 2] {
+        [ts_segment(5, 10.0, 2.0), ts_segment(6, 12.0 + off, 2.0)]
+    }
+
+    #[test]
+    fn continuous_and_nearly_continuous_times_hold() {
+        assert_holds(run(pair(0.0)));
+        assert_holds(run(pair(0.1)));
+        assert_holds(run(pair(-0.1)));
+    }
+
+    #[test]
+    fn each_track_that_jumps_or_overlaps_fails() {
+        let text = messages(run(pair(10.0)));
+        let video = "segment 6: video jumps forward by 10.000 s after segment 5 with no discontinuity announced";
+        assert_eq!(text, format!("{video}\n{}", video.replace("video", "audio")));
+        assert!(messages(run(pair(0.101))).contains("jumps forward by 0.101 s"));
+        assert!(messages(run(pair(-0.5))).contains("overlaps by 0.500 s"));
+        assert!(messages(run(pair(-9.0))).contains("jumps back by 9.000 s"));
+    }
+
+    #[test]
+    fn an_announced_discontinuity_may_jump() {
+        let [a, mut b] = pair(10.0);
+        b.segment.discontinuity = true;
+        assert_holds(run([a, b]));
+    }
+
+    #[test]
+    fn segments_that_are_not_neighbours_are_not_compared() {
+        let [a, _] = pair(0.0);
+        assert_holds(run([a, ts_segment(7, 100.0, 2.0)]));
+    }
+
+    #[test]
+    fn a_restart_explains_a_jump() {
+        let mut scene = Scene::live();
+        scene.remember([at(ts_segment(1, 500.0, 2.0), -31), at(ts_segment(2, 0.0, 2.0), -9)]);
+        scene.observe([observation(-30, 0, 5), observation(-10, 0, 2)]);
+        assert_holds(check(&scene.context(), &Params::default()));
+    }
+
+    #[test]
+    fn the_mpeg_clock_may_wrap() {
+        let wrap = (1u64 << 33) as f64 / 90_000.0;
+        let mut segments = [ts_segment(5, wrap - 2.0, 2.0), ts_segment(6, 0.0, 2.0)];
+        assert_holds(run(segments.clone()));
+        segments.iter_mut().for_each(|s| s.inspection.as_mut().unwrap().container = Container::Cmaf);
+        assert_eq!(violations(run(segments)).len(), 2);
+    }
+
+    #[test]
+    fn sparse_samples_widen_the_tolerance() {
+        let mut segments = pair(0.5);
+        for segment in &mut segments {
+            let tracks = &mut segment.inspection.as_mut().unwrap().tracks;
+            tracks.truncate(1);
+            tracks.iter_mut().for_each(|t| t.sample_gap_max = Some(Seconds(0.6)));
+        }
+        assert_holds(run(segments));
+    }
+
+    #[test]
+    fn a_jump_within_a_segment_fails() {
+        let with = |gap| {
+            let mut segment = ts_segment(5, 10.0, 2.0);
+            segment.inspection.as_mut().unwrap().tracks[0].sample_gap_max = Some(Seconds(gap));
+            segment
+        };
+        assert_holds(run([with(1.0)]));
+        let mut silent = with(0.04);
+        let track = &mut silent.inspection.as_mut().unwrap().tracks[1];
+        track.sample_gap_max = Some(Seconds(0.2));
+        assert_holds(run([silent.clone()]));
+        silent.inspection.as_mut().unwrap().tracks[1].sample_gap_max = Some(Seconds(0.235));
+        assert!(messages(run([silent.clone()])).contains("audio decode time jumps forward by 0.235 s within"));
+        silent.inspection.as_mut().unwrap().tracks[1].codec = "aac_latm".to_owned();
+        assert_holds(run([silent]));
+        assert_eq!(
+            messages(run([with(1.2)])),
+            "segment 5: video decode time jumps forward by 1.200 s within the segment"
+        );
+    }
+
+    #[test]
+    fn damaged_segments_are_left_to_the_checks_that_report_the_damage() {
+        let [mut a, b] = pair(10.0);
+        a.inspection.as_mut().unwrap().defects.push(packager_media::defect::Defect {
+            kind: packager_media::defect::DefectKind::Container,
+            at: packager_media::defect::Position::Byte(376),
+            message: "sync lost".to_owned(),
+            reference: "",
+        });
+        assert_holds(run([a, b]));
+    }
+
+    #[test]
+    fn text_is_sparse() {
+        let mut segments = pair(10.0);
+        for segment in &mut segments {
+            segment.inspection.as_mut().unwrap().tracks.iter_mut().for_each(|t| t.media = Some(Media::Text));
+        }
+        assert_not_run(run(segments), NO_SEGMENT);
+    }
+
+    #[test]
+    fn a_track_without_times_is_not_compared() {
+        let [mut a, b] = pair(10.0);
+        a.inspection.as_mut().unwrap().tracks.iter_mut().for_each(|t| t.end = None::<MediaTime>);
+        assert_holds(run([a, b]));
+    }
+}

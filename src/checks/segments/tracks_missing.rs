@@ -1,0 +1,203 @@
+use crate::checks::support::select::{self, about, sound};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::facts::{OutputFacts, RenditionFacts, SegmentFacts};
+use crate::finding::Severity;
+use crate::history::RenditionPast;
+use packager_media::container::{Container, Inspection};
+use packager_media::defect::DefectKind;
+use packager_media::stream::Media;
+
+pub const META: Meta = Meta {
+    id: "tracks_missing",
+    severity: Severity::Critical,
+    group: Group::Segments,
+    help: "fails when the audio or video that CODECS (or the rendition's TYPE) announces isn't in a segment, or has no samples there",
+    reference: "draft-pantos-hls-rfc8216bis-22 3, 4.4.6.1, 4.4.6.2",
+    needs_history: false,
+};
+
+params! {
+    /// Segments shorter than this, in seconds, may lack a track: the rest before a discontinuity can be shorter than an audio frame.
+    min_duration: f64 = 0.5,
+}
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    let output = context.output;
+    select::each(context, "no segment with announced tracks was inspected", |facts, past| {
+        judge(facts, past, output, params)
+    })
+}
+
+fn judge(
+    facts: &RenditionFacts,
+    past: &RenditionPast,
+    output: &OutputFacts,
+    params: &Params,
+) -> Option<Vec<Violation>> {
+    let announced = announced(facts, output);
+    if announced.is_empty() {
+        return None;
+    }
+    let mut segments = select::inspected(facts, past)?;
+    segments.retain(|s| s.segment.duration.0 >= params.min_duration);
+    let mut readable = segments.iter().rev().filter_map(|s| Some((*s, readable(s)?))).peekable();
+    readable.peek()?;
+    Some(readable.filter_map(|(s, i)| violation(s, i, &announced)).collect())
+}
+
+/// What the rendition's own segments have to hold. An audio group with playlists of its own takes the audio out of
+/// the variant's segments; an undefined group says nothing, and is ladder_groups_invalid'.
+fn announced(facts: &RenditionFacts, output: &OutputFacts) -> Vec<Media> {
+    let rendition = &facts.rendition;
+    if rendition.media != Media::Video {
+        return [rendition.media].into_iter().filter(|m| *m == Media::Audio).collect();
+    }
+    let separate = output.renditions.iter().any(|r| r.rendition.media == Media::Audio)
+        || output.defects.iter().any(|d| d.kind == DefectKind::Groups);
+    let mut announced = Vec::new();
+    for codec in &rendition.codecs {
+        announced.extend(media_of(codec).filter(|m| *m == Media::Video || rendition.group.is_none() || !separate));
+    }
+    announced.sort();
+    announced.dedup();
+    announced
+}
+
+/// Of the sample entries that are common in HLS; others announce nothing here.
+fn media_of(codec: &str) -> Option<Media> {
+    let family = codec.split('.').next().unwrap_or_default().to_ascii_lowercase();
+    match family.as_str() {
+        "avc1" | "avc3" | "hvc1" | "hev1" | "dvh1" | "dvhe" | "dva1" | "dvav" | "dav1" | "av01" | "vp09" | "mp4v" => {
+            Some(Media::Video)
+        }
+        "mp4a" | "ac-3" | "ec-3" | "ac-4" | "opus" | "flac" | "alac" => Some(Media::Audio),
+        _ => None,
+    }
+}
+
+/// A segment whose tracks are known: not damaged, its tables or its movie box read.
+fn readable(segment: &SegmentFacts) -> Option<&Inspection> {
+    let inspection = sound(segment)?;
+    let untold = inspection.defects.iter().any(|d| d.kind == DefectKind::Tables)
+        || inspection.tracks.iter().any(|t| t.media.is_none() && inspection.container == Container::Cmaf);
+    let media = !matches!(inspection.container, Container::Unknown | Container::WebVtt);
+    (media && !untold).then_some(inspection)
+}
+
+fn violation(segment: &SegmentFacts, inspection: &Inspection, announced: &[Media]) -> Option<Violation> {
+    let of = |media: Media| inspection.tracks.iter().filter(move |t| t.media == Some(media));
+    let missing = announced.iter().find(|m| of(**m).all(|t| t.samples == 0))?;
+    let name = missing.as_str();
+    let what = match of(*missing).next() {
+        None => format!("the announced {name} isn't there"),
+        Some(track) => format!("the announced {name} ({}, track {}) has no samples", track.codec, track.id),
+    };
+    let there: Vec<_> = inspection.tracks.iter().map(|t| format!("{}: {} samples", t.codec, t.samples)).collect();
+    let there = if there.is_empty() { "nothing".to_owned() } else { there.join(", ") };
+    let message = format!("segment {}: {what}; it holds {there}", segment.segment.number);
+    Some(about(segment, message).with("missing", name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use packager_media::defect::{Defect, Position};
+
+    const NONE: &str = "no segment with announced tracks was inspected";
+
+    fn run(change: impl FnOnce(&mut Inspection)) -> Verdict {
+        run_with(change, |_| {})
+    }
+
+    fn run_with(change: impl FnOnce(&mut Inspection), scenery: impl FnOnce(&mut Scene)) -> Verdict {
+        let mut scene = Scene::live();
+        let mut segment = ts_segment(5, 10.0, 2.0);
+        change(segment.inspection.as_mut().unwrap());
+        scene.remember([segment]);
+        scenery(&mut scene);
+        check(&scene.context(), &Params::default())
+    }
+
+    fn video_only(inspection: &mut Inspection) {
+        inspection.tracks.retain(|t| t.media == Some(Media::Video));
+    }
+
+    fn audio_rendition(scene: &mut Scene) {
+        scene.rendition().rendition.group = Some("aac".to_owned());
+        let mut audio = rendition("audio-en");
+        (audio.rendition.media, audio.rendition.codecs) = (Media::Audio, Vec::new());
+        scene.output.renditions.push(audio);
+    }
+
+    #[test]
+    fn what_is_announced_and_there_holds() {
+        assert_holds(run(|_| {}));
+    }
+
+    #[test]
+    fn announced_audio_that_is_missing_or_empty_fails() {
+        let message = "segment 5: the announced audio isn't there; it holds h264: 50 samples";
+        assert_eq!(messages(run(video_only)), message);
+        let empty = messages(run(|i| i.tracks[1].samples = 0));
+        assert!(empty.starts_with("segment 5: the announced audio (aac, track 257) has no samples"), "{empty}");
+        assert!(messages(run(|i| i.tracks.clear())).contains("the announced video isn't there; it holds nothing"));
+        assert_holds(run(|i| i.tracks[1].samples = 1));
+    }
+
+    #[test]
+    fn audio_of_a_group_with_playlists_is_not_expected_beside_the_video() {
+        assert_holds(run_with(video_only, audio_rendition));
+        let muxed = |scene: &mut Scene| scene.rendition().rendition.group = Some("aac".to_owned());
+        assert_eq!(violations(run_with(video_only, muxed)).len(), 1, "the group's members have no URI");
+    }
+
+    #[test]
+    fn a_short_rest_may_lack_a_track() {
+        let mut scene = Scene::live();
+        let rest = |duration| {
+            let mut segment = ts_segment(5, 10.0, duration);
+            video_only(segment.inspection.as_mut().unwrap());
+            segment
+        };
+        scene.remember([rest(0.5)]);
+        assert_eq!(violations(check(&scene.context(), &Params::default())).len(), 1);
+        scene.remember([rest(0.49)]);
+        assert_not_run(check(&scene.context(), &Params::default()), NONE);
+    }
+
+    #[test]
+    fn an_undefined_group_says_nothing() {
+        let undefined = |scene: &mut Scene| {
+            scene.rendition().rendition.group = Some("aac".to_owned());
+            let at = Position::Line { line: 2, column: 1 };
+            scene.output.defects.push(Defect { kind: DefectKind::Groups, at, message: String::new(), reference: "" });
+        };
+        assert_holds(run_with(video_only, undefined));
+    }
+
+    #[test]
+    fn an_audio_rendition_has_audio() {
+        let audio = |scene: &mut Scene| scene.rendition().rendition.media = Media::Audio;
+        assert_holds(run_with(|i| i.tracks.retain(|t| t.media == Some(Media::Audio)), audio));
+        assert_eq!(violations(run_with(video_only, audio)).len(), 1);
+    }
+
+    #[test]
+    fn tables_that_could_not_be_read_say_nothing_of_tracks() {
+        let defect =
+            Defect { kind: DefectKind::Tables, at: Position::Whole, message: "no PAT".to_owned(), reference: "" };
+        assert_not_run(run(|i| (i.tracks, i.defects) = (Vec::new(), vec![defect])), NONE);
+        let untold = |i: &mut Inspection| {
+            i.container = Container::Cmaf;
+            i.tracks.iter_mut().for_each(|t| t.media = None);
+        };
+        assert_not_run(run(untold), NONE);
+    }
+
+    #[test]
+    fn without_codecs_nothing_is_announced() {
+        let none = |scene: &mut Scene| scene.rendition().rendition.codecs.clear();
+        assert_not_run(run_with(video_only, none), NONE);
+    }
+}

@@ -1,0 +1,165 @@
+use crate::checks::support::select::{self, about, sound, whole};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::facts::{RenditionFacts, SegmentFacts};
+use crate::finding::Severity;
+use crate::history::RenditionPast;
+use packager_media::container::{Container, Inspection};
+use packager_media::defect::DefectKind;
+use std::collections::BTreeSet;
+
+pub const META: Meta = Meta {
+    id: "ts_tables_invalid",
+    severity: Severity::Major,
+    group: Group::Segments,
+    help: "fails when a transport stream segment has no PAT and PMT before its media, one with a wrong CRC, or another program than the \
+           segment before it with no discontinuity announced",
+    reference: "draft-pantos-hls-rfc8216bis-22 3.1.1, 4.4.4.3; ISO/IEC 13818-1 2.4.4.3, 2.4.4.8",
+    needs_history: false,
+};
+
+params! {}
+
+pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
+    select::each(context, "no transport stream segment was inspected", judge)
+}
+
+fn judge(facts: &RenditionFacts, past: &RenditionPast) -> Option<Vec<Violation>> {
+    let segments = select::inspected(facts, past)?;
+    let mut streams = segments.iter().rev().filter_map(|s| Some((*s, transport_stream(s)?))).peekable();
+    streams.peek()?;
+    let mut found: Vec<_> = streams.filter_map(|(s, i)| misfit(s, i, facts)).collect();
+    found.extend(select::consecutive(&segments, past).iter().rev().filter_map(|(a, b)| changed(a, b)));
+    Some(found)
+}
+
+fn transport_stream(segment: &SegmentFacts) -> Option<&Inspection> {
+    whole(segment).filter(|i| i.ts.as_ref().is_some_and(|ts| ts.packets > 0))
+}
+
+/// The tables may stand in an EXT-X-MAP instead (RFC 8216bis 3.1.1); packets that were lost take them along.
+fn misfit(segment: &SegmentFacts, inspection: &Inspection, facts: &RenditionFacts) -> Option<Violation> {
+    let map = segment.segment.map.as_ref();
+    let init = map.and_then(|m| facts.inits.iter().find(|i| i.map == *m)).and_then(|i| i.inspection.as_ref());
+    if init.is_some_and(|i| i.container == Container::MpegTs) || sound(segment).is_none() {
+        return None;
+    }
+    let mut defects = inspection.defects.iter().filter(|d| d.kind == DefectKind::Tables);
+    let first = defects.next()?;
+    let message = format!("segment {}: {}: {}", segment.segment.number, first.at, first.message);
+    Some(about(segment, message).with("defects", 1 + defects.count()).with("reference", first.reference))
+}
+
+fn changed(before: &SegmentFacts, next: &SegmentFacts) -> Option<Violation> {
+    let (old, new) = (program(before)?, program(next)?);
+    if old == new {
+        return None;
+    }
+    let message = format!(
+        "segment {}: the PMT lists {} after {} in segment {}, with no EXT-X-DISCONTINUITY",
+        next.segment.number,
+        shown(&new),
+        shown(&old),
+        before.segment.number
+    );
+    Some(about(next, message))
+}
+
+/// PIDs and codecs, where the segment's own PMT names them.
+fn program(segment: &SegmentFacts) -> Option<BTreeSet<(u32, &str)>> {
+    let inspection = transport_stream(segment)?;
+    let told = inspection.ts.as_ref()?.pmt_at.is_some();
+    let damaged = inspection.defects.iter().any(|d| d.kind == DefectKind::Tables);
+    (told && !damaged).then(|| inspection.tracks.iter().map(|t| (t.id, t.codec.as_str())).collect())
+}
+
+fn shown(program: &BTreeSet<(u32, &str)>) -> String {
+    program.iter().take(8).map(|(pid, codec)| format!("{codec} on PID {pid}")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use crate::facts::InitFacts;
+    use packager_media::defect::{Defect, Position};
+    use packager_media::stream::Map;
+    use std::sync::Arc;
+
+    const NONE: &str = "no transport stream segment was inspected";
+
+    fn inspection(segment: &mut SegmentFacts) -> &mut Inspection {
+        segment.inspection.as_mut().unwrap()
+    }
+
+    fn segment(number: u64) -> SegmentFacts {
+        let mut segment = ts_segment(number, 2.0 * number as f64, 2.0);
+        let ts = inspection(&mut segment).ts.as_mut().unwrap();
+        (ts.pat_at, ts.pmt_at) = (Some(0), Some(188));
+        segment
+    }
+
+    fn without_pat(mut segment: SegmentFacts) -> SegmentFacts {
+        let message = "the segment has no PAT".to_owned();
+        let defect = Defect { kind: DefectKind::Tables, at: Position::Byte(0), message, reference: "" };
+        inspection(&mut segment).defects.push(defect);
+        segment
+    }
+
+    fn run(segments: impl IntoIterator<Item = SegmentFacts>) -> Verdict {
+        let mut scene = Scene::live();
+        scene.remember(segments);
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn tables_that_stay_hold() {
+        assert_holds(run([segment(5), segment(6)]));
+    }
+
+    #[test]
+    fn broken_tables_fail_with_their_place() {
+        assert_eq!(messages(run([without_pat(segment(5))])), "segment 5: byte 0: the segment has no PAT");
+    }
+
+    #[test]
+    fn lost_packets_take_the_tables_along() {
+        let mut lossy = without_pat(segment(5));
+        inspection(&mut lossy).ts.as_mut().unwrap().continuity_errors = 1;
+        assert_holds(run([lossy]));
+    }
+
+    #[test]
+    fn an_initialization_section_may_hold_the_tables() {
+        let mut scene = Scene::live();
+        let map = Map { uri: url("tables.ts"), byte_range: None, key: None };
+        let mut segment = without_pat(segment(5));
+        segment.segment.map = Some(map.clone());
+        scene.remember([segment.clone()]);
+        assert_eq!(violations(check(&scene.context(), &Params::default())).len(), 1);
+        let fetched = answered("tables.ts", "video/mp2t");
+        scene.rendition().inits =
+            vec![Arc::new(InitFacts { map, fetched, inspection: segment.inspection, decryption: None, digest: None })];
+        assert_holds(check(&scene.context(), &Params::default()));
+    }
+
+    #[test]
+    fn another_program_needs_a_discontinuity() {
+        let mut other = segment(6);
+        inspection(&mut other).tracks[0].codec = "hevc".to_owned();
+        let message = messages(run([segment(5), other.clone()]));
+        assert!(
+            message.starts_with("segment 6: the PMT lists hevc on PID 256, aac on PID 257 after h264"),
+            "{message}"
+        );
+        other.segment.discontinuity = true;
+        assert_holds(run([segment(5), other]));
+    }
+
+    #[test]
+    fn other_containers_have_no_tables() {
+        let mut fragment = segment(5);
+        (inspection(&mut fragment).container, inspection(&mut fragment).ts) = (Container::Cmaf, None);
+        assert_not_run(run([fragment]), NONE);
+        assert_not_run(run([]), NONE);
+    }
+}

@@ -1,0 +1,242 @@
+//! How a state of a live MPD follows the one before it: it went on, went back, or began again.
+//!
+//! The counterpart of [`crate::checks::support::playlist_step`]. What a playlist lists, an MPD partly leaves to the clock, so its renditions
+//! can't be compared by what they list at two instants: that would accuse the packager of every slip of a clock.
+
+use crate::checks::Context;
+use crate::history::{Listed, SeenMpd};
+use packager_media::units::{Seconds, Timestamp};
+
+/// Times further apart than this are others: packagers write them with three digits, or none.
+const SAME: f64 = 1.0;
+/// Segments that end so close to each other end together.
+const CLOSE: f64 = 0.1;
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::checks) enum Change {
+    Continued,
+    /// An MPD older than one already seen, or one that moves what players have already fetched.
+    Regressed(Back),
+    /// Presentation time began again.
+    Restarted,
+}
+
+/// What went back; the worst of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::checks) enum Back {
+    /// availabilityStartTime is another under the same timeline, or one that was seen before.
+    Start(Seconds),
+    /// The newest segment is an older one.
+    Edge(Seconds),
+    /// A Period that had begun is gone, or begins at another time; its place in the earlier state.
+    Period(usize),
+    /// publishTime alone.
+    Published(Seconds),
+}
+
+/// Two consecutive states.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::checks) struct Update<'a> {
+    pub earlier: &'a SeenMpd,
+    pub later: &'a SeenMpd,
+    pub change: Change,
+}
+
+/// Those whose later state was first seen within `hold`. `None` where the MPD was seen once, or is missing from this probe.
+pub(in crate::checks) fn recent<'a>(context: &Context<'a>) -> Option<Vec<Update<'a>>> {
+    context.output.dash.as_ref()?;
+    let states = &context.past.mpds;
+    let twice = states.len() > 1 || states.first().is_some_and(|s| s.last_seen > s.first_seen);
+    let within = |u: &Update<'_>| Seconds::between(u.later.first_seen, context.now) <= context.hold;
+    let pairs = states.iter().zip(states.iter().skip(1)).enumerate();
+    let updates = pairs.map(|(n, (earlier, later))| {
+        let before: Vec<&SeenMpd> = states.iter().take(n).map(AsRef::as_ref).collect();
+        Update { earlier, later, change: change(&before, earlier, later) }
+    });
+    twice.then(|| updates.filter(within).collect())
+}
+
+/// When availabilityStartTime was first seen to be another: dates of segments before and after can't be compared.
+pub(in crate::checks) fn redated(context: &Context<'_>) -> Vec<Timestamp> {
+    let states = &context.past.mpds;
+    let pairs = states.iter().zip(states.iter().skip(1));
+    pairs.filter(|(a, b)| a.availability_start != b.availability_start).map(|(_, b)| b.first_seen).collect()
+}
+
+/// `b` has come to where `a` was, or beyond.
+pub(in crate::checks) fn reached(a: &SeenMpd, b: &SeenMpd) -> bool {
+    let edge = match (a.listed, b.listed) {
+        (Some(Listed::Timeline { end: was, .. }), Some(Listed::Timeline { end: is, .. })) => is.0 >= was.0 - CLOSE,
+        _ => true,
+    };
+    let start = start_moved(a, b).is_none_or(|moved| moved.0.abs() <= SAME);
+    start && edge && published_back(a, b).is_none()
+}
+
+fn change(before: &[&SeenMpd], a: &SeenMpd, b: &SeenMpd) -> Change {
+    let published = published_back(a, b);
+    if let Some(moved) = start_moved(a, b).filter(|moved| moved.0.abs() > SAME) {
+        let seen = before.iter().any(|o| start_moved(o, b).is_some_and(|m| m.0.abs() <= SAME));
+        let anew = moved.0 > 0.0 && published.is_none() && !seen && (!goes_on(a, b) || begun_since(a, b));
+        return if anew { Change::Restarted } else { Change::Regressed(Back::Start(moved)) };
+    }
+    if let Some(by) = edge_back(a, b) {
+        let seen = before.iter().any(|o| edge_back(o, b).is_none() && overlap(o, b));
+        let anew = published.is_none() && !seen && !overlap(a, b);
+        return if anew { Change::Restarted } else { Change::Regressed(Back::Edge(by)) };
+    }
+    let back = period_back(a, b).map(Back::Period).or(published.map(Back::Published));
+    back.map_or(Change::Continued, Change::Regressed)
+}
+
+fn start_moved(a: &SeenMpd, b: &SeenMpd) -> Option<Seconds> {
+    Some(Seconds::between(a.availability_start?, b.availability_start?))
+}
+
+fn published_back(a: &SeenMpd, b: &SeenMpd) -> Option<Seconds> {
+    Some(Seconds::between(b.publish_time?, a.publish_time?)).filter(|by| by.0 > SAME)
+}
+
+fn edge_back(a: &SeenMpd, b: &SeenMpd) -> Option<Seconds> {
+    match (a.listed?, b.listed?) {
+        (Listed::Timeline { end: was, .. }, Listed::Timeline { end: is, .. }) => {
+            Some(was - is).filter(|by| by.0 > CLOSE)
+        }
+        _ => None,
+    }
+}
+
+fn overlap(a: &SeenMpd, b: &SeenMpd) -> bool {
+    match (a.listed, b.listed) {
+        (Some(Listed::Timeline { start, end, .. }), Some(Listed::Timeline { start: from, end: until, .. })) => {
+            until.0 > start.0 + CLOSE && from.0 < end.0 - CLOSE
+        }
+        _ => false,
+    }
+}
+
+/// The same segments, whatever availabilityStartTime says: media time or numbers go on.
+fn goes_on(a: &SeenMpd, b: &SeenMpd) -> bool {
+    match (a.listed, b.listed) {
+        (Some(Listed::Timeline { media_end: was, .. }), Some(Listed::Timeline { media_end: is, .. })) => {
+            is.0 >= was.0 - CLOSE
+        }
+        (Some(Listed::Paced { zero: was, duration }), Some(Listed::Paced { zero: is, .. })) => {
+            Seconds::between(was, is).0.abs() <= duration.0
+        }
+        _ => false,
+    }
+}
+
+/// The later run began after the earlier one was last seen: media times may go on, as those of a source's time code do.
+fn begun_since(a: &SeenMpd, b: &SeenMpd) -> bool {
+    b.availability_start.is_some_and(|start| Seconds::between(a.last_seen, start).0 >= -SAME)
+}
+
+/// A Period that had begun when `a` was seen is moved, or gone while one that began before it is the newest.
+fn period_back(a: &SeenMpd, b: &SeenMpd) -> Option<usize> {
+    let begun = |start: Seconds| a.availability_start.is_some_and(|at| start.after(at) <= a.last_seen);
+    let newest = b.periods.iter().map(|p| p.start.0).fold(f64::MIN, f64::max);
+    a.periods.iter().position(|period| {
+        let same = b.periods.iter().find(|p| p.id.is_some() && p.id == period.id);
+        let moved = same.is_some_and(|p| (p.start - period.start).0.abs() > SAME);
+        let gone = same.is_none() && newest < period.start.0 - SAME;
+        begun(period.start) && (moved || gone)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Back::{Edge, Period, Published, Start};
+    use super::Change::{Continued, Regressed, Restarted};
+    use super::*;
+    use crate::checks::testing::*;
+    use crate::history::SeenPeriod;
+
+    fn changes(states: impl IntoIterator<Item = SeenMpd>) -> Vec<Change> {
+        let mut scene = Scene::dash(&timed("<S t=\"980000\" d=\"2000\" r=\"9\"/>"));
+        scene.published(states);
+        recent(&scene.context()).unwrap().iter().map(|u| u.change).collect()
+    }
+
+    #[test]
+    fn an_mpd_that_is_updated_goes_on() {
+        assert_eq!(changes([mpd(-20, 980.0), mpd(-10, 990.0), mpd(0, 990.0)]), [Continued; 2]);
+    }
+
+    #[test]
+    fn an_older_edge_is_regressed_and_returns() {
+        let steps = [mpd(-30, 980.0), mpd(-20, 974.0), mpd(-10, 986.0)];
+        assert_eq!(changes(steps.clone()), [Regressed(Edge(Seconds(6.0))), Continued]);
+        assert!(reached(&steps[0], &steps[2]) && !reached(&steps[0], &steps[1]));
+        assert_eq!(changes([mpd(-30, 980.0), mpd(-20, 979.95)]), [Continued], "rounded");
+    }
+
+    #[test]
+    fn a_time_that_began_again_under_the_same_start_is_a_restart() {
+        assert_eq!(changes([mpd(-30, 980.0), mpd(-20, 10.0)]), [Restarted]);
+        let stale = SeenMpd { publish_time: Some(time(-60.0)), ..mpd(-20, 10.0) };
+        assert_eq!(changes([mpd(-30, 980.0), stale]), [Regressed(Edge(Seconds(970.0)))]);
+        let again = [mpd(-50, 900.0), mpd(-30, 980.0), mpd(-20, 900.0)];
+        assert_eq!(changes(again)[1], Regressed(Edge(Seconds(80.0))), "seen before");
+    }
+
+    /// Another availabilityStartTime, later by `moved`.
+    fn moved(state: SeenMpd, moved: f64) -> SeenMpd {
+        SeenMpd { availability_start: Some(time(-1000.0 + moved)), ..state }
+    }
+
+    #[test]
+    fn another_start_is_a_restart_where_media_time_began_again() {
+        assert_eq!(changes([mpd(-30, 980.0), moved(mpd(-20, 10.0), 970.0)]), [Restarted]);
+        assert_eq!(
+            changes([mpd(-30, 980.0), moved(mpd(-20, 990.0), 970.0)]),
+            [Restarted],
+            "times go on, the run is new"
+        );
+        assert_eq!(changes([mpd(-30, 980.0), moved(mpd(-20, 990.0), 15.0)]), [Regressed(Start(Seconds(15.0)))]);
+        assert_eq!(changes([mpd(-30, 980.0), moved(mpd(-20, 10.0), -15.0)]), [Regressed(Start(Seconds(-15.0)))]);
+        assert_eq!(changes([mpd(-30, 980.0), moved(mpd(-20, 990.0), 1.0)]), [Continued], "rounded");
+        let back = [mpd(-40, 980.0), moved(mpd(-30, 10.0), 970.0), mpd(-20, 990.0)];
+        assert_eq!(changes(back)[1], Regressed(Start(Seconds(-970.0))));
+        let twice = [moved(mpd(-50, 20.0), 970.0), mpd(-30, 980.0), moved(mpd(-20, 30.0), 970.0)];
+        assert_eq!(changes(twice)[1], Regressed(Start(Seconds(970.0))), "two origins");
+    }
+
+    #[test]
+    fn at_a_fixed_pace_numbers_tell_whether_it_goes_on() {
+        let paced = |state: SeenMpd, zero: f64| SeenMpd {
+            listed: Some(Listed::Paced { zero: time(zero), duration: Seconds(2.0) }),
+            ..state
+        };
+        let first = || paced(mpd(-500, 0.0), -1000.0);
+        assert_eq!(changes([first(), paced(moved(mpd(-20, 0.0), 400.0), -600.0)]), [Restarted]);
+        let goes_on = paced(moved(mpd(-20, 0.0), 400.0), -999.0);
+        assert_eq!(changes([first(), goes_on]), [Regressed(Start(Seconds(400.0)))]);
+        assert_eq!(changes([first(), paced(mpd(-20, 0.0), -1000.0)]), [Continued]);
+    }
+
+    #[test]
+    fn a_period_may_not_move_or_go_back() {
+        let with = |second: i64, periods: &[(&str, f64)]| SeenMpd {
+            periods: periods
+                .iter()
+                .map(|(id, s)| SeenPeriod { id: Some((*id).to_owned()), start: Seconds(*s) })
+                .collect(),
+            ..mpd(second, 980.0)
+        };
+        let first = || with(-30, &[("a", 0.0), ("b", 900.0)]);
+        assert_eq!(changes([first(), with(-20, &[("b", 900.0), ("c", 980.0)])]), [Continued]);
+        assert_eq!(changes([first(), with(-20, &[("a", 0.0), ("b", 902.0)])]), [Regressed(Period(1))]);
+        assert_eq!(changes([first(), with(-20, &[("a", 0.0)])]), [Regressed(Period(1))]);
+        let ahead = with(-30, &[("a", 0.0), ("b", 2000.0)]);
+        assert_eq!(changes([ahead, with(-20, &[("a", 0.0)])]), [Continued], "announced and taken back");
+    }
+
+    #[test]
+    fn publish_time_alone_counts_beyond_a_second() {
+        let at = |second: i64, published: f64| SeenMpd { publish_time: Some(time(published)), ..mpd(second, 980.0) };
+        assert_eq!(changes([at(-20, -20.0), at(-10, -21.0)]), [Continued]);
+        assert_eq!(changes([at(-20, -20.0), at(-10, -21.5)]), [Regressed(Published(Seconds(1.5)))]);
+    }
+}

@@ -1,0 +1,245 @@
+//! How an observation of a playlist follows the one before it: it went on, went back, or began again.
+//!
+//! Every check that compares observations asks here, so that one event (a restart, a stale origin) is
+//! reported by the one check it belongs to and explained to all others.
+
+use crate::checks::Context;
+use crate::facts::RenditionFacts;
+use crate::history::{Observation, Remembered, RenditionPast};
+use packager_media::units::Seconds;
+use std::sync::Arc;
+
+/// Dates of one segment further apart than this are dates of two segments. RFC 8216bis 6.2.1 lets a packager
+/// correct its mapping by less than a second.
+const SAME_DATE: f64 = 2.0;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::checks) enum Relation {
+    /// The window stayed or moved forward.
+    Continued,
+    /// The window went back over segments already seen: a stale cache, or two origins out of step.
+    Regressed,
+    /// New segments under numbers that began again.
+    Restarted,
+}
+
+/// Two consecutive observations.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::checks) struct Step<'a> {
+    pub earlier: &'a Observation,
+    pub later: &'a Observation,
+    pub relation: Relation,
+    /// Position of `later` in the observations.
+    pub index: usize,
+}
+
+/// The steps whose later member was first seen within `hold`. `None` for a rendition seen for the first time,
+/// or whose playlist is missing from this probe.
+pub(in crate::checks) fn recent<'a>(
+    context: &Context<'_>,
+    facts: &RenditionFacts,
+    past: &'a RenditionPast,
+) -> Option<Vec<Step<'a>>> {
+    facts.timeline.as_ref()?;
+    let seen_twice =
+        past.observations.len() > 1 || past.observations.first().is_some_and(|o| o.last_seen > o.first_seen);
+    let within = |s: &Step<'_>| Seconds::between(s.later.first_seen, context.now) <= context.hold;
+    seen_twice.then(|| all(past).into_iter().filter(within).collect())
+}
+
+/// Every step in memory, oldest first. An empty window says nothing and is passed over.
+pub(in crate::checks) fn all(past: &RenditionPast) -> Vec<Step<'_>> {
+    let seen: Vec<_> =
+        past.observations.iter().map(AsRef::as_ref).enumerate().filter(|(_, o)| !o.segments.is_empty()).collect();
+    let pairs = seen.iter().zip(seen.iter().skip(1)).enumerate();
+    pairs
+        .map(|(n, ((_, earlier), (index, later)))| {
+            let before = seen.iter().take(n).map(|(_, o)| *o);
+            Step { earlier, later, relation: relation(before, earlier, later), index: *index }
+        })
+        .collect()
+}
+
+/// Number of the newest segment; for an empty window the one before its first.
+pub(in crate::checks) fn last_number(observation: &Observation) -> u64 {
+    observation.segments.last().map_or(observation.media_sequence.saturating_sub(1), |s| s.number)
+}
+
+/// Segments listed in both under the same number.
+pub(in crate::checks) fn shared<'a>(
+    a: &'a Observation,
+    b: &'a Observation,
+) -> impl Iterator<Item = (&'a Remembered, &'a Remembered)> {
+    let mut rest = b.segments.iter().map(Arc::as_ref).peekable();
+    a.segments.iter().map(Arc::as_ref).filter_map(move |old| {
+        while rest.next_if(|new| new.number < old.number).is_some() {}
+        rest.next_if(|new| new.number == old.number).map(|new| (old, new))
+    })
+}
+
+fn relation<'a>(before: impl Iterator<Item = &'a Observation>, a: &Observation, b: &Observation) -> Relation {
+    let back = b.media_sequence < a.media_sequence || last_number(b) < last_number(a);
+    match back {
+        _ if new_dates_under_old_numbers(a, b) => Relation::Restarted,
+        false => Relation::Continued,
+        true if began_anew(a, b) => Relation::Restarted,
+        true if shared(a, b).any(|(old, new)| same(old, new)) || renumbered(a, b) => Relation::Regressed,
+        true => match newer_content(a, b) {
+            Some(true) => Relation::Restarted,
+            Some(false) => Relation::Regressed,
+            None if seen_before(before, b) && !producible(a, b) => Relation::Regressed,
+            None => Relation::Restarted,
+        },
+    }
+}
+
+/// Each number listed in both dates from after everything the earlier window held: files overwritten by a new run.
+fn new_dates_under_old_numbers(a: &Observation, b: &Observation) -> bool {
+    let Some(newest) = a.segments.iter().filter_map(|s| s.program_date_time).max() else { return false };
+    let mut moved = shared(a, b).map(|(old, new)| match (old.program_date_time, new.program_date_time) {
+        (Some(was), Some(is)) => Seconds::between(was, is).0 > SAME_DATE && is >= newest,
+        _ => false,
+    });
+    moved.next().is_some_and(|first| first && moved.all(|m| m))
+}
+
+/// The numbers start at the beginning and the window is filling again.
+fn began_anew(a: &Observation, b: &Observation) -> bool {
+    b.media_sequence <= 1 && b.segments.len() < a.segments.len() && last_number(b) < last_number(a)
+}
+
+fn same(old: &Remembered, new: &Remembered) -> bool {
+    old.identity == new.identity && old.byte_range == new.byte_range && dates_agree(old, new)
+}
+
+fn dates_agree(old: &Remembered, new: &Remembered) -> bool {
+    match (old.program_date_time, new.program_date_time) {
+        (Some(was), Some(is)) => Seconds::between(was, is).0.abs() <= SAME_DATE,
+        _ => true,
+    }
+}
+
+/// The same segments under lower numbers.
+fn renumbered(a: &Observation, b: &Observation) -> bool {
+    b.media_sequence > 1 && b.segments.iter().any(|new| a.segments.iter().any(|old| same(old, new)))
+}
+
+/// `None` where the dates don't say.
+fn newer_content(a: &Observation, b: &Observation) -> Option<bool> {
+    let newest = |o: &Observation| o.segments.iter().filter_map(|s| s.program_date_time).max();
+    Some(newest(b)? > newest(a)?)
+}
+
+fn seen_before<'a>(mut before: impl Iterator<Item = &'a Observation>, b: &Observation) -> bool {
+    before.any(|o| shared(o, b).any(|(old, new)| same(old, new)))
+}
+
+/// A run that began at number 0 after `a` was last seen can have come as far as `b`.
+fn producible(a: &Observation, b: &Observation) -> bool {
+    let count = b.segments.len().max(1) as f64;
+    let segment = b.segments.iter().map(|s| s.duration.0).sum::<f64>() / count;
+    (last_number(b) as f64 + 1.0) * segment <= Seconds::between(a.last_seen, b.first_seen).0 + 2.0 * segment
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Relation::{Continued, Regressed, Restarted};
+    use super::*;
+    use crate::checks::testing::*;
+
+    fn relations(observations: impl IntoIterator<Item = Observation>) -> Vec<Relation> {
+        let mut scene = Scene::live();
+        scene.observe(observations);
+        let (_, past) = scene.context().renditions().next().unwrap();
+        all(past).iter().map(|s| s.relation).collect()
+    }
+
+    #[test]
+    fn forward_is_continued() {
+        assert_eq!(
+            relations([observation(-20, 10, 15), observation(-10, 12, 17), observation(0, 500, 505)]),
+            [Continued; 2]
+        );
+    }
+
+    #[test]
+    fn origins_out_of_step_go_back_and_forth() {
+        let steps = [observation(-30, 10, 15), observation(-20, 9, 14), observation(-10, 11, 16)];
+        assert_eq!(relations(steps), [Regressed, Continued]);
+    }
+
+    #[test]
+    fn the_newest_segment_withdrawn_is_regressed() {
+        assert_eq!(relations([observation(-30, 10, 15), observation(-20, 10, 14)]), [Regressed]);
+    }
+
+    #[test]
+    fn numbers_far_back_are_a_restart_even_with_the_same_names() {
+        assert_eq!(relations([observation(-20, 1000, 1005), observation(-10, 0, 3)]), [Restarted]);
+        assert_eq!(relations([observation(-60, 1000, 1005), observation(-10, 20, 25)]), [Restarted]);
+    }
+
+    #[test]
+    fn a_window_that_fills_again_from_the_beginning_is_a_restart() {
+        assert_eq!(relations([observation(-20, 0, 5), observation(-10, 0, 1)]), [Restarted]);
+        assert_eq!(relations([observation(-20, 2, 7), observation(-10, 1, 6)]), [Regressed]);
+    }
+
+    #[test]
+    fn a_stale_origin_beyond_the_window_is_known_from_memory() {
+        let steps = [observation(-40, 100, 105), observation(-20, 110, 115), observation(-10, 100, 105)];
+        assert_eq!(relations(steps), [Continued, Regressed]);
+    }
+
+    #[test]
+    fn an_empty_window_says_nothing() {
+        let empty = |seconds| Observation { segments: Vec::new(), media_sequence: 0, ..observation(seconds, 0, 0) };
+        assert_eq!(relations([observation(-30, 50, 55), empty(-20), observation(-10, 52, 57)]), [Continued]);
+        assert_eq!(relations([observation(-30, 50, 55), empty(-20), observation(-10, 0, 2)]), [Restarted]);
+    }
+
+    #[test]
+    fn dates_tell_new_content_from_old() {
+        let a = dated(observation(-30, 50, 55), -12.0);
+        assert_eq!(relations([a.clone(), dated(observation(-10, 49, 54), 10.0)]), [Restarted]);
+        assert_eq!(relations([a.clone(), dated(observation(-10, 50, 55), 10.0)]), [Restarted]);
+        assert_eq!(relations([a.clone(), dated(observation(-10, 30, 35), 10.0)]), [Restarted]);
+        assert_eq!(relations([a.clone(), dated(observation(-10, 30, 35), -52.0)]), [Regressed]);
+        assert_eq!(relations([a, dated(observation(-10, 49, 54), -14.0)]), [Regressed]);
+    }
+
+    #[test]
+    fn the_same_files_under_lower_numbers_are_regressed() {
+        let a = observation(-30, 50, 55);
+        let mut b = observation(-20, 40, 45);
+        for (new, old) in b.segments.iter_mut().zip(&a.segments) {
+            Arc::make_mut(new).identity = old.identity;
+        }
+        assert_eq!(relations([a, b]), [Regressed]);
+    }
+
+    #[test]
+    fn an_unchanged_playlist_seen_twice_has_history() {
+        let mut scene = Scene::live();
+        scene.observe([observation(-10, 1, 5)]);
+        let context = scene.context();
+        let (facts, past) = context.renditions().next().unwrap();
+        assert!(recent(&context, facts, past).is_none());
+        scene.past().observations =
+            vec![std::sync::Arc::new(Observation { last_seen: time(0.0), ..observation(-10, 1, 5) })];
+        let context = scene.context();
+        let (facts, past) = context.renditions().next().unwrap();
+        assert!(recent(&context, facts, past).unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_event_is_recent_until_hold_has_passed() {
+        for (seconds, count) in [(-300, 1), (-301, 0)] {
+            let mut scene = Scene::live();
+            scene.observe([observation(-400, 1, 5), observation(seconds, 2, 6)]);
+            let context = scene.context();
+            let (facts, past) = context.renditions().next().unwrap();
+            assert_eq!(recent(&context, facts, past).unwrap().len(), count);
+        }
+    }
+}

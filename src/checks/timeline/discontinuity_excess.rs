@@ -1,0 +1,73 @@
+use crate::checks::support::select::{self, NO_PLAYLIST};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::finding::Severity;
+use packager_media::stream::Timeline;
+
+pub const META: Meta = Meta {
+    id: "discontinuity_excess",
+    severity: Severity::Major,
+    group: Group::Timeline,
+    help: "fails when the window has more discontinuities than the template allows: each makes players start their decoders anew",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.3",
+    needs_history: false,
+};
+
+params! {
+    /// Discontinuities that any window may have.
+    max: u64 = 3,
+    /// Discontinuities that it may have for each minute of its length, where that is more: breaks of spots of ten seconds have six.
+    max_per_minute: f64 = 6.0,
+}
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    select::each(context, NO_PLAYLIST, |facts, _| {
+        Some(violation(facts.timeline.as_deref()?, params).into_iter().collect())
+    })
+}
+
+fn violation(timeline: &Timeline, params: &Params) -> Option<Violation> {
+    let count = timeline.segments.iter().filter(|s| s.discontinuity).count();
+    let window = timeline.window().0;
+    let allowed = (params.max as f64).max(params.max_per_minute * window / 60.0);
+    if count as f64 <= allowed {
+        return None;
+    }
+    let segments = timeline.segments.len();
+    let message =
+        format!("{count} discontinuities in a window of {segments} segments ({window:.0} s); {allowed:.0} are allowed");
+    let lines: Vec<u32> = timeline.segments.iter().filter(|s| s.discontinuity).map(|s| s.line).take(16).collect();
+    Some(Violation::new(message).with("discontinuities", count).with("allowed", allowed).with("lines", lines))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+
+    /// Segments of 2 s, so many of them after a discontinuity.
+    fn run(segments: u64, discontinuities: usize) -> Verdict {
+        let mut scene = Scene::live();
+        *scene.timeline() = timeline(1, segments);
+        scene.timeline().segments.iter_mut().take(discontinuities).for_each(|s| s.discontinuity = true);
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn three_hold_in_a_short_window_and_four_fail() {
+        assert_holds(run(6, 3));
+        assert_eq!(messages(run(6, 4)), "4 discontinuities in a window of 6 segments (12 s); 3 are allowed");
+    }
+
+    #[test]
+    fn a_longer_window_may_have_more() {
+        assert_holds(run(60, 12));
+        assert_eq!(violations(run(60, 13)).len(), 1);
+    }
+
+    #[test]
+    fn without_a_playlist_it_does_not_run() {
+        let mut scene = Scene::live();
+        scene.rendition().timeline = None;
+        assert_not_run(check(&scene.context(), &Params::default()), NO_PLAYLIST);
+    }
+}

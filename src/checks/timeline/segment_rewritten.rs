@@ -1,0 +1,176 @@
+use crate::checks::support::playlist_step::{self, Relation, Step};
+use crate::checks::support::select::{self, FIRST};
+use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::finding::Severity;
+use crate::history::{Remembered, RenditionPast};
+use packager_media::units::Seconds;
+
+pub const META: Meta = Meta {
+    id: "segment_rewritten",
+    severity: Severity::Major,
+    group: Group::Timeline,
+    help: "fails when the same media sequence number came back with another URI, duration, key, byte range or date-time",
+    reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.2.2",
+    needs_history: true,
+};
+
+params! {
+    /// Compare URIs. Where each probe gets other names for all segments (a session or token in paths), they are not compared anyway.
+    uris: bool = true,
+    /// Seconds by which EXTINF may change.
+    duration_tolerance: f64 = 0.01,
+    /// Seconds by which PROGRAM-DATE-TIME may change.
+    date_tolerance: f64 = 0.5,
+}
+
+/// Tolerances are decimal fractions.
+const ROUNDING: f64 = 1e-6;
+
+pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+    select::each(context, FIRST, |facts, past| {
+        let steps = playlist_step::recent(context, facts, past)?;
+        // A step back or a restart is reported as what it is, not once for each segment.
+        let continued = steps.iter().rev().filter(|s| s.relation == Relation::Continued);
+        // In DASH a date is availabilityStartTime's: where that moves, dash_mpd_regressed says so.
+        let date_tolerance = if context.output.dash.is_some() { f64::INFINITY } else { params.date_tolerance };
+        let params = Params { uris: params.uris && names_last(past), date_tolerance, ..params.clone() };
+        Some(continued.filter_map(|s| rewritten(s, &params)).collect())
+    })
+}
+
+/// A packager or CDN that writes the viewer's session into its URIs (`media_w1234_7.ts`) names all segments anew
+/// for each probe: where no segment was ever seen twice under one name, names say nothing.
+fn names_last(past: &RenditionPast) -> bool {
+    playlist_step::all(past)
+        .iter()
+        .any(|step| playlist_step::shared(step.earlier, step.later).any(|(a, b)| a.identity == b.identity))
+}
+
+fn rewritten(step: &Step<'_>, params: &Params) -> Option<Violation> {
+    let changes =
+        playlist_step::shared(step.earlier, step.later).filter_map(|(a, b)| Some((b.number, changes(a, b, params)?)));
+    let changes: Vec<_> = changes.collect();
+    let (number, what) = changes.last()?;
+    let others = match changes.len() {
+        1 => String::new(),
+        n => format!("; {n} segments were rewritten at once"),
+    };
+    let violation = Violation::new(format!("segment {number} came back with {what}{others}"))
+        .with("number", *number)
+        .with("segments", changes.len())
+        .with("before_seen_until", step.earlier.last_seen.to_string());
+    Some(violation.with("seen_at", step.later.first_seen.to_string()))
+}
+
+fn changes(a: &Remembered, b: &Remembered, params: &Params) -> Option<String> {
+    let dates = a.program_date_time.zip(b.program_date_time).map_or(0.0, |(was, is)| Seconds::between(was, is).0);
+    let parts = [
+        (params.uris && a.identity != b.identity).then(|| "another URI".to_owned()),
+        ((a.duration - b.duration).0.abs() > params.duration_tolerance + ROUNDING)
+            .then(|| format!("another duration ({:.3} s, was {:.3} s)", b.duration.0, a.duration.0)),
+        (a.byte_range != b.byte_range).then(|| "another byte range".to_owned()),
+        (a.key != b.key).then(|| "another key".to_owned()),
+        (dates.abs() > params.date_tolerance + ROUNDING).then(|| format!("a date-time moved by {dates:.3} s")),
+    ];
+    let text = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use crate::history::Observation;
+    use packager_media::stream::ByteRange;
+    use std::sync::Arc;
+
+    fn scene(change: impl FnOnce(&mut Observation)) -> Scene {
+        let mut later = dated(observation(-10, 11, 16), -18.0);
+        change(&mut later);
+        let mut scene = Scene::live();
+        scene.observe([dated(observation(-20, 10, 15), -20.0), later]);
+        scene
+    }
+
+    fn run(change: impl FnOnce(&mut Observation)) -> Verdict {
+        check(&scene(change).context(), &Params::default())
+    }
+
+    #[test]
+    fn the_same_segments_hold() {
+        assert_holds(run(|_| {}));
+    }
+
+    #[test]
+    fn each_property_counts() {
+        let message = |change: fn(&mut Remembered)| messages(run(|o| change(Arc::make_mut(&mut o.segments[2]))));
+        assert_eq!(message(|s| s.identity = 1), "segment 13 came back with another URI");
+        assert_eq!(message(|s| s.key = 1), "segment 13 came back with another key");
+        let range = Some(ByteRange { offset: 0, length: 1 });
+        assert_eq!(
+            messages(run(|o| Arc::make_mut(&mut o.segments[2]).byte_range = range)),
+            "segment 13 came back with another byte range"
+        );
+    }
+
+    #[test]
+    fn durations_and_dates_have_tolerances() {
+        assert_holds(run(|o| Arc::make_mut(&mut o.segments[0]).duration = Seconds(2.01)));
+        assert_eq!(
+            messages(run(|o| Arc::make_mut(&mut o.segments[0]).duration = Seconds(2.011))),
+            "segment 11 came back with another duration (2.011 s, was 2.000 s)"
+        );
+        assert_holds(run(|o| Arc::make_mut(&mut o.segments[0]).program_date_time = Some(time(-17.5))));
+        assert_eq!(
+            violations(run(|o| Arc::make_mut(&mut o.segments[0]).program_date_time = Some(time(-17.499)))).len(),
+            1
+        );
+        assert_holds(run(|o| Arc::make_mut(&mut o.segments[0]).program_date_time = None));
+    }
+
+    #[test]
+    fn a_new_segment_is_not_compared() {
+        assert_holds(run(|o| Arc::make_mut(&mut o.segments[5]).identity = 1));
+    }
+
+    #[test]
+    fn many_at_once_are_one_event_and_uris_may_be_left_out() {
+        let mut scene = scene(|o| o.segments.iter_mut().for_each(|s| Arc::make_mut(s).identity += 1000));
+        let mut next = dated(observation(-5, 12, 17), -16.0);
+        next.segments.iter_mut().for_each(|s| Arc::make_mut(s).identity += 1000);
+        scene.past().observations.push(std::sync::Arc::new(next));
+        let found = violations(check(&scene.context(), &Params::default()));
+        assert_eq!((found.len(), &found[0].evidence["segments"]), (1, &5.into()));
+        assert_holds(check(&scene.context(), &Params { uris: false, ..Params::default() }));
+    }
+
+    #[test]
+    fn a_session_in_every_name_rewrites_nothing() {
+        let mut scene = Scene::live();
+        let session = |n: u64| {
+            let mut seen = observation(-30 + 10 * n as i64, 10 + n, 15 + n);
+            seen.segments.iter_mut().for_each(|s| Arc::make_mut(s).identity += 1000 * n);
+            seen
+        };
+        scene.observe([session(0), session(1), session(2)]);
+        assert_holds(check(&scene.context(), &Params::default()));
+        let mut changed = session(3);
+        Arc::make_mut(&mut changed.segments[1]).duration = Seconds(3.0);
+        scene.past().observations.push(std::sync::Arc::new(changed));
+        assert!(messages(check(&scene.context(), &Params::default())).contains("another duration"));
+    }
+
+    #[test]
+    fn a_restart_rewrites_nothing() {
+        let mut scene = Scene::live();
+        let mut later = observation(-10, 0, 2);
+        later.segments.iter_mut().for_each(|s| Arc::make_mut(s).identity = 1);
+        scene.observe([observation(-20, 0, 5), later]);
+        assert_holds(check(&scene.context(), &Params::default()));
+    }
+
+    #[test]
+    fn the_first_observation_says_nothing() {
+        assert_not_run(check(&Scene::live().context(), &Params::default()), FIRST);
+    }
+}

@@ -1,0 +1,64 @@
+//! CPU of a probe of large MPDs: the whole line, over HTTP, down to the verdicts.
+
+use crate::bench::meter;
+use crate::bench::stand::{Origin, Stand, strangers};
+use packager_exporter::checks::CheckResult;
+use packager_media::dash;
+use packager_media::units::Timestamp;
+use packager_testbed::mpds::{FORMS, Form};
+use static_files::StaticFiles;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use url::Url;
+
+use packager_testbed::static_files;
+
+const PROBES: usize = 30;
+const BUDGET: Duration = Duration::from_secs(10);
+
+pub fn measure(runtime: &Runtime, origin: &Origin) -> String {
+    let mut out = format!(
+        "## DASH: large MPDs\n\nFour video Representations and one of audio, segments of 2 s. Reading is parsing and laying \
+         out the segments at the moment; a probe is the whole line, its segments fetched and inspected, every check run, \
+         the serving of the MPD by this process included. Medians of {PROBES}; CPU is user and system time of all \
+         threads. Aim: under 50 ms of CPU.\n\n| MPD | size | reading | CPU: probe | wall: probe | failed checks |\n|---|---|---|---|---|---|\n"
+    );
+    for form in &FORMS {
+        out.push_str(&row(runtime, origin, form));
+    }
+    out
+}
+
+fn row(runtime: &Runtime, origin: &Origin, form: &Form) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let channel = origin.url("live/CM1/");
+    let server = runtime.block_on(StaticFiles::serve(folder.path())).expect("a port");
+    let stand = Stand::new(&strangers(&server.url("live.mpd"), PROBES), "");
+    let base = Url::parse(&channel).expect("a URL");
+    let (mut cpu, mut wall, mut reading, mut size, mut failed) = (vec![], vec![], vec![], 0, vec![]);
+    for probe in 0..PROBES {
+        let now = Timestamp::now();
+        let text = form.text(&channel, now.as_second());
+        size = text.len();
+        std::fs::write(folder.path().join("live.mpd"), &text).expect("room");
+        reading.push(meter::median_of(1, || {
+            let mpd = dash::parse(text.as_bytes(), &base).0.expect("an MPD");
+            dash::outline(&mpd, now)
+        }));
+        let (began, before) = (std::time::Instant::now(), meter::cpu());
+        let report = runtime.block_on(stand.probe(&format!("CH{probe}"), BUDGET));
+        wall.push(began.elapsed());
+        cpu.push(meter::cpu().saturating_sub(before));
+        failed = report.outcomes.iter().filter(|o| o.result == CheckResult::Failed).map(|o| o.check).collect();
+    }
+    failed.sort_unstable();
+    format!(
+        "| {} | {} kB | {} | **{}** | {} | {} |\n",
+        form.what,
+        size / 1000,
+        meter::shown(meter::median(&reading)),
+        meter::shown(meter::median(&cpu)),
+        meter::shown(meter::median(&wall)),
+        if failed.is_empty() { "none".to_owned() } else { failed.join(", ") }
+    )
+}

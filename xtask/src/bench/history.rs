@@ -1,0 +1,43 @@
+//! What remembering 1,000 channels costs: the same probes with a history that keeps them all, and with one that
+//! keeps a single one, on a clock set by hand.
+
+use crate::bench::{meter, stand};
+use harness::{Channel, Stage, TEMPLATES};
+use std::time::Duration;
+
+#[allow(dead_code)]
+use packager_testbed::harness;
+
+const CHANNELS: usize = 1000;
+const ROUNDS: usize = 5;
+const EVERY: Duration = Duration::from_secs(15);
+
+pub fn measure() -> String {
+    let run = |outputs: usize| -> u64 { stand::child(&["history", &outputs.to_string()]).parse().expect("bytes") };
+    let (all, one) = (run(CHANNELS), run(1));
+    let kept = all.saturating_sub(one);
+    format!(
+        "## History\n\n{CHANNELS} channels of four renditions (ten segments of 2 s listed, every segment inspected), each \
+         probed {ROUNDS} times {} s apart: **{}** for {CHANNELS} channels, {:.0} kB a channel (resident memory with \
+         all remembered, less that of the same probes with one remembered).\n",
+        EVERY.as_secs(),
+        meter::megabytes(kept),
+        kept as f64 / 1e3 / CHANNELS as f64
+    )
+}
+
+/// Prints resident memory in bytes.
+pub async fn child(outputs: usize) {
+    let names: Vec<(String, String)> =
+        (1..=CHANNELS).map(|n| (format!("TV{n}"), format!("live/TV{n}/master.m3u8"))).collect();
+    let channels: Vec<_> = names.iter().map(|(code, path)| Channel { code, path, template: "T2" }).collect();
+    let exporter = format!("history: {{max_outputs: {outputs}}}\n");
+    let stage = Stage::new(&channels, TEMPLATES, &exporter).await;
+    for _ in 0..ROUNDS {
+        for (code, _) in &names {
+            stage.probe(code).await;
+        }
+        stage.advance(EVERY);
+    }
+    println!("{}", meter::memory());
+}

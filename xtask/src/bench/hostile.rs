@@ -1,0 +1,54 @@
+//! Answers that would hurt a careless client, each in a process of its own: how long, how much memory, what is said.
+
+use crate::bench::meter;
+use crate::bench::stand::{self, Origin, Stand};
+use std::time::{Duration, Instant};
+
+const FAULTS: [&str; 9] = [
+    "master_404",
+    "renditions_all_404",
+    "manifest_html",
+    "manifest_empty",
+    "manifest_huge",
+    "gzip_bomb",
+    "redirect_loop",
+    "silent",
+    "lines_10m",
+];
+
+/// What a scrape leaves a probe.
+const BUDGET: Duration = Duration::from_secs(5);
+
+pub fn measure(origin: &Origin) -> String {
+    let mut out = format!(
+        "## Hostile answers\n\nOne probe with a budget of {} s, a process a case. Memory is the peak, and what the \
+         probe added to the process at rest.\n\n\
+         | fault of the origin | time | peak | added | what the probe says |\n|---|---|---|---|---|\n",
+        BUDGET.as_secs()
+    );
+    for fault in FAULTS {
+        let line = stand::child(&["hostile", &origin.base, fault]);
+        out.push_str(&format!("| `{fault}` | {} |\n", line.replace(origin.base.as_str(), "http://origin")));
+    }
+    out
+}
+
+/// Prints the end of a row.
+pub async fn child(base: &str, fault: &str) {
+    let url = format!("{base}/fault/{fault}/TV1/master.m3u8");
+    let stand = Stand::new(&[("CH".to_owned(), url)], "");
+    let rest = meter::peak_memory();
+    let began = Instant::now();
+    let report = stand.probe("CH", BUDGET).await;
+    let (took, peak) = (began.elapsed(), meter::peak_memory());
+    assert!(took < BUDGET, "{fault}: the answer came after its time");
+    let worst = report.outcomes.iter().flat_map(|o| &o.findings).max_by_key(|f| f.severity);
+    let (check, message) = worst.map_or(("none", "nothing"), |f| (f.check, f.message.as_str()));
+    let added = meter::megabytes(peak.saturating_sub(rest));
+    println!(
+        "{} | {} | {added} | {check}: {}",
+        meter::shown(took),
+        meter::megabytes(peak),
+        message.replace('|', "\\|")
+    );
+}

@@ -1,0 +1,77 @@
+//! Speed and memory of a probe, measured against a plain download in the same run; writes docs/performance.md.
+//!
+//! `make bench` builds the origin and the exporter first: both run as processes of their own beside this one.
+
+use packager_exporter::{metrics, report::testing};
+use std::time::Duration;
+
+mod api;
+mod capacity;
+mod dash;
+mod history;
+mod hostile;
+mod inspection;
+mod memory;
+mod meter;
+mod pace;
+mod page;
+mod raw;
+mod stand;
+
+/// Runs the measurement that `arguments` name, or all of them, and prints the page.
+pub fn run(arguments: &[String]) {
+    // reqwest is built without a TLS provider of its own.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["memory", base, count] => runtime.block_on(memory::child(base, count.parse().expect("a count"))),
+        ["hostile", base, fault] => runtime.block_on(hostile::child(base, fault)),
+        ["history", outputs] => runtime.block_on(history::child(outputs.parse().expect("a count"))),
+        ["inspection"] => println!("{}", inspection::measure()),
+        ["dash"] => println!("{}", dash::measure(&runtime, &stand::Origin::start())),
+        ["api"] => println!("{}", api::measure(&runtime)),
+        ["pace"] => println!("{}", pace::measure(&runtime, &stand::Origin::start())),
+        _ => all(&runtime),
+    }
+}
+
+fn all(runtime: &tokio::runtime::Runtime) {
+    let origin = stand::Origin::start();
+    // The origin takes its fixtures apart at the first request.
+    runtime.block_on(raw::Raw::new().download(&origin.url("live/TV1/master.m3u8")));
+    let parts = [
+        page::HEAD.to_owned(),
+        step("pace", || pace::measure(runtime, &origin)),
+        step("capacity", || capacity::measure(runtime, &origin)),
+        step("dash", || dash::measure(runtime, &origin)),
+        step("memory", || memory::measure(&origin)),
+        step("history", history::measure),
+        step("hostile", || hostile::measure(&origin)),
+        step("api", || api::measure(runtime)),
+        step("encoding", encoding),
+        step("inspection", inspection::measure),
+        page::LIMITS.to_owned(),
+    ];
+    print!("{}", parts.join("\n"));
+}
+
+fn step(name: &str, measure: impl FnOnce() -> String) -> String {
+    eprintln!("bench: {name} …");
+    measure()
+}
+
+/// The contract's case, made of hand-written facts: the largest answer that is promised to be small and quick.
+fn encoding() -> String {
+    let large = testing::large(2, 6, 80);
+    let size = metrics::exposition(&large).len();
+    let time = meter::median_of(400, || metrics::exposition(&large));
+    format!(
+        "## Encoding the answer\n\n2 outputs of 6 renditions and 80 checks each, as text exposition 0.0.4:\n\n\
+         | | measured | contract |\n|---|---|---|\n| size | {} kB | < 150 kB |\n| time | {} | < 1 ms |\n",
+        size / 1000,
+        meter::shown(time),
+    )
+}
+
+/// How long nothing is measured before the first sample.
+const WARM_UP: Duration = Duration::from_secs(1);

@@ -1,0 +1,102 @@
+//! Wall and CPU time of a probe beside the plain download of the same bytes, in turn.
+
+use crate::bench::raw::Raw;
+use crate::bench::stand::{Origin, Stand, strangers};
+use crate::bench::{WARM_UP, meter};
+use packager_exporter::{metrics, report};
+use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
+
+const PAIRS: usize = 400;
+const CASES: [(&str, &str); 2] = [("TV1", "2 s segments"), ("HD1", "6 s segments")];
+
+#[derive(Default)]
+struct Samples {
+    wall: Vec<Duration>,
+    cpu: Vec<Duration>,
+}
+
+impl Samples {
+    fn take<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let (began, cpu) = (Instant::now(), meter::cpu());
+        let done = work();
+        self.wall.push(began.elapsed());
+        self.cpu.push(meter::cpu().saturating_sub(cpu));
+        done
+    }
+}
+
+pub fn measure(runtime: &Runtime, origin: &Origin) -> String {
+    let mut out = format!(
+        "## A probe beside a plain download\n\n{PAIRS} pairs a channel, the two in turn; wall time as medians, CPU \
+         (user and system) as means. Aim: at most 1.10 of the wall time.\n\n\
+         | channel | bytes | wall: probe | download | **ratio** | the same at 1 Gbit/s | CPU: probe | download | **ratio** |\n\
+         |---|---|---|---|---|---|---|---|---|\n"
+    );
+    let mut own = String::new();
+    for (channel, what) in CASES {
+        let url = origin.url(&format!("live/{channel}/master.m3u8"));
+        let (row, after) = case(runtime, &url);
+        out.push_str(&format!("| four renditions, {what} | {row} |\n"));
+        own.push_str(&format!("| four renditions, {what} | {after} |\n"));
+    }
+    format!(
+        "{out}\n*The same at 1 Gbit/s* is reckoned, not measured: what the probe takes longer here, on top of the time that the \
+         bytes need on such a wire.\n\nWhat follows a probe in `/probe`, medians:\n\n| channel | exposition | text kept for the page |\n\
+         |---|---|---|\n{own}"
+    )
+}
+
+fn case(runtime: &Runtime, url: &str) -> (String, String) {
+    let stand = std::sync::Arc::new(Stand::new(&strangers(url, PAIRS * 4), ""));
+    let raw = Raw::new();
+    let mut code = 0;
+    let mut probe = || {
+        code += 1;
+        let (stand, code) = (stand.clone(), format!("CH{code}"));
+        let task = async move { stand.probe(&code, Duration::from_secs(10)).await };
+        runtime.block_on(async { tokio::spawn(task).await.expect("a report") })
+    };
+    let download = || {
+        let (raw, url) = (raw.clone(), url.to_owned());
+        runtime.block_on(async { tokio::spawn(async move { raw.download(&url).await }).await.expect("bytes") })
+    };
+    let until = Instant::now() + WARM_UP;
+    while Instant::now() < until {
+        assert!(probe().success, "the origin's clean channel has to be clean");
+        download();
+    }
+    let (mut probes, mut downloads) = (Samples::default(), Samples::default());
+    let mut bytes = Vec::new();
+    for pair in 0..PAIRS {
+        if pair % 2 == 0 {
+            drop(probes.take(&mut probe));
+        }
+        bytes.push(downloads.take(download));
+        if pair % 2 == 1 {
+            drop(probes.take(&mut probe));
+        }
+    }
+    let report = probe();
+    let exposition = meter::median_of(200, || metrics::exposition(&report));
+    let text = meter::median_of(200, || (report::log(&report), report.template.to_yaml()));
+    (row(meter::median(&bytes), &probes, &downloads), format!("{} | {}", meter::shown(exposition), meter::shown(text)))
+}
+
+fn row(bytes: u64, probes: &Samples, downloads: &Samples) -> String {
+    let (wall, plain) = (meter::median(&probes.wall), meter::median(&downloads.wall));
+    let (cpu, plain_cpu) = (meter::mean(&probes.cpu), meter::mean(&downloads.cpu));
+    let wire = Duration::from_secs_f64(bytes as f64 * 8.0 / 1e9);
+    let ratio = |a: Duration, b: Duration| a.as_secs_f64() / b.as_secs_f64();
+    format!(
+        "{} | {} | {} | **{:.2}** | {:.2} | {} | {} | **{:.2}**",
+        meter::megabytes(bytes),
+        meter::shown(wall),
+        meter::shown(plain),
+        ratio(wall, plain),
+        ratio(wire + wall.saturating_sub(plain), wire),
+        meter::shown(cpu),
+        meter::shown(plain_cpu),
+        ratio(cpu, plain_cpu)
+    )
+}

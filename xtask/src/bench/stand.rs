@@ -1,0 +1,107 @@
+//! The origin as a process of its own, and probers of it.
+
+use packager_exporter::config::{Live, Source};
+use packager_exporter::probe::{Ask, Clock, Prober};
+use packager_exporter::report::Report;
+use packager_media::units::Timestamp;
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Ends with this value.
+pub struct Origin {
+    child: Child,
+    pub base: String,
+    _output: BufReader<ChildStdout>,
+}
+
+impl Origin {
+    pub fn start() -> Self {
+        let program = std::env::current_exe().expect("this program").with_file_name("live_origin");
+        let started = Command::new(&program).stdout(Stdio::piped()).spawn();
+        let mut child =
+            started.unwrap_or_else(|e| panic!("{}: {e}; run `make bench`, which builds it", program.display()));
+        let mut output = BufReader::new(child.stdout.take().expect("it is piped"));
+        let mut line = String::new();
+        output.read_line(&mut line).expect("its first line");
+        let base = line.trim().rsplit(' ').next().expect("its address").to_owned();
+        Self { child, base, _output: output }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("{}/{path}", self.base)
+    }
+}
+
+impl Drop for Origin {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A channel of the catalogue: its code, and its URL.
+pub type Channel = (String, String);
+
+/// The guide's thresholds; a probe looks at the newest segment and at a byte of the oldest, as `raw` does.
+const TEMPLATES: &str = "
+T:
+  timeout: 60s
+  segments: {mode: newest, count: 1, oldest: true}
+  hold: 60s
+  ladder: {minimum_video: 1}
+";
+
+/// A prober, and the folder of its configuration.
+pub struct Stand {
+    pub prober: Prober,
+    _folder: TempDir,
+}
+
+/// Writes a catalogue of `channels` to `folder`.
+pub fn configure(folder: &Path, channels: &[Channel], exporter: &str) {
+    let mut catalogue = String::from("channels:\n");
+    for (code, url) in channels {
+        let _ = writeln!(
+            catalogue,
+            "  - {{channel_code: {code}, input_url: '{url}', template: T, resolution: 1920x1080, fps: 25, channel_type: LIVE}}"
+        );
+    }
+    for (name, text) in [("channels.yml", catalogue.as_str()), ("templates.yml", TEMPLATES), ("exporter.yml", exporter)]
+    {
+        std::fs::write(folder.join(name), text).expect("a file");
+    }
+}
+
+impl Stand {
+    pub fn new(channels: &[Channel], exporter: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        configure(folder.path(), channels, exporter);
+        let source = Source { file: Some(folder.path().join("exporter.yml")), ..Source::default() };
+        let live = Live::start(source, Timestamp::now()).unwrap_or_else(|e| panic!("{e}"));
+        let prober = Prober::new(Arc::new(live), Clock::System).expect("a client");
+        Self { prober, _folder: folder }
+    }
+
+    pub async fn probe(&self, code: &str, timeout: Duration) -> Arc<Report> {
+        let ask = Ask { target: code.to_owned(), template: None, output: None };
+        self.prober.probe(ask, timeout).await.expect("a known channel").report
+    }
+}
+
+/// Many codes for one URL: each is a stranger to the history, so that a probe skips nothing.
+pub fn strangers(url: &str, count: usize) -> Vec<Channel> {
+    (0..count).map(|n| (format!("CH{n}"), url.to_owned())).collect()
+}
+
+/// This program again, for one case: the last line that it prints.
+pub fn child(arguments: &[&str]) -> String {
+    let program = std::env::current_exe().expect("this program");
+    let output = Command::new(program).arg("bench").args(arguments).stderr(Stdio::inherit()).output().expect("it runs");
+    assert!(output.status.success(), "the case {arguments:?} ended with {}", output.status);
+    String::from_utf8_lossy(&output.stdout).lines().last().unwrap_or_default().to_owned()
+}

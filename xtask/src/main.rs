@@ -1,0 +1,30 @@
+//! What `make` runs: `cargo xtask bench`, `cargo xtask detection`, `cargo xtask dashboards`.
+
+// A program for people at a terminal: where its own set-up fails there is nothing to carry on with.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+mod bench;
+mod dashboards;
+mod detection;
+
+const USAGE: &str = "usage: cargo xtask bench [MEASUREMENT] | detection [FAULT...] | dashboards";
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.split_first() {
+        Some((task, rest)) if task == "bench" => bench::run(rest),
+        Some((task, rest)) if task == "detection" => {
+            tokio::runtime::Runtime::new()?.block_on(detection::run(rest))?;
+        }
+        Some((task, [])) if task == "dashboards" => dashboards::write()?,
+        _ => return Err(USAGE.into()),
+    }
+    Ok(())
+}
