@@ -156,9 +156,11 @@ impl Reader<'_, '_, '_, '_> {
         let Some(timed) = counts.map(|c| c.into_iter().fold(0, u64::saturating_add)) else { return };
         let named = urls.len() as u64;
         if timed != named && self.timelines.kept < MAX_URLS && self.timelines.compared.insert(list.id()) {
-            let what =
-                format_args!("SegmentList with {named} SegmentURL for the {timed} segments of its SegmentTimeline");
-            self.notes.wrong(list, LIST, what);
+            self.notes.wrong(
+                list,
+                LIST,
+                format_args!("SegmentList with {named} SegmentURL for the {timed} segments of its SegmentTimeline"),
+            );
         }
     }
 

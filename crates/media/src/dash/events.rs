@@ -15,8 +15,11 @@ pub(super) fn ordered(root: Node<'_, '_>, notes: &mut Notes<'_>) {
             let time = attribute(event, "presentationTime").map_or(Some(0), |t| t.parse::<u64>().ok());
             let Some(time) = time else { continue };
             if time < before {
-                let what = format_args!("an Event at {time} stands after one at {before}: times may not go back");
-                notes.wrong(event, ORDER, what);
+                notes.wrong(
+                    event,
+                    ORDER,
+                    format_args!("an Event at {time} stands after one at {before}: times may not go back"),
+                );
                 break;
             }
             before = time;

@@ -19,8 +19,11 @@ pub(super) fn told_apart(root: Node<'_, '_>, notes: &mut Notes<'_>) {
             }
             for one in children(set, "Representation") {
                 if let Some(id) = attribute(one, "id").filter(|id| !representations.insert(*id)) {
-                    let what = format_args!("Representation@id {} stands twice in its Period", Shown(id));
-                    notes.group(one, REPRESENTATION, what);
+                    notes.group(
+                        one,
+                        REPRESENTATION,
+                        format_args!("Representation@id {} stands twice in its Period", Shown(id)),
+                    );
                 }
             }
         }

@@ -83,8 +83,7 @@ fn periods(root: Node<'_, '_>, base: &Url, mpd: &Mpd, notes: &mut Notes<'_>) -> 
     let times = times(root, mpd, notes);
     let surplus = count.saturating_sub(MAX_PERIODS);
     if surplus > 0 {
-        let what = format_args!("the oldest {surplus} Periods were left out; {MAX_PERIODS} are read");
-        notes.wrong(root, PERIOD, what);
+        notes.wrong(root, PERIOD, format_args!("the oldest {surplus} Periods were left out; {MAX_PERIODS} are read"));
     }
     let mut reader = period::Reader::new(notes);
     let all = children(root, "Period").zip(times).skip(surplus);

@@ -79,7 +79,10 @@ fn published(root: Node<'_, '_>, patch: &Patch, document: &Document, notes: &mut
     let (Some(announced), 1..) = (patch.publish_time, patch.operations) else { return };
     if becomes.and_then(|text| date::parse(text.trim())).map(|d| d.at) != Some(announced) {
         let becomes = Shown(becomes.unwrap_or_default());
-        let what = format_args!("after all operations MPD@publishTime is {becomes}, Patch@publishTime is another");
-        notes.wrong(root, PATCH, what);
+        notes.wrong(
+            root,
+            PATCH,
+            format_args!("after all operations MPD@publishTime is {becomes}, Patch@publishTime is another"),
+        );
     }
 }

@@ -55,8 +55,11 @@ impl<'n, 't> Reader<'n, 't> {
         self.unplayable(node, &sets);
         if self.count > super::MAX_REPRESENTATIONS {
             let (count, limit) = (self.count, super::MAX_REPRESENTATIONS);
-            let what = format_args!("{count} Representations in a Period; the first {limit} are read");
-            self.notes.wrong(node, REPRESENTATION, what);
+            self.notes.wrong(
+                node,
+                REPRESENTATION,
+                format_args!("{count} Representations in a Period; the first {limit} are read"),
+            );
         }
         Period {
             id: string(node, "id"),
@@ -135,12 +138,11 @@ impl<'n, 't> Reader<'n, 't> {
             || sets.iter().filter(|set| set.media == Media::Video && !set.trick && !set.representations.is_empty());
         let schemes: Option<Vec<String>> = video().map(foreign).collect();
         if let Some(scheme) = schemes.as_ref().and_then(|schemes| schemes.first()) {
-            let what = format_args!(
+            self.notes.wrong(period, "ISO/IEC 23009-1 5.8.4.8", format_args!(
                 "no video is left in this Period: each AdaptationSet has an EssentialProperty that players don't know, such as {}, \
                  and must pass over it",
                 Shown(scheme)
-            );
-            self.notes.wrong(period, "ISO/IEC 23009-1 5.8.4.8", what);
+            ));
         }
     }
 
@@ -170,9 +172,11 @@ impl<'n, 't> Reader<'n, 't> {
         let Some(href) = attribute(node, "href").filter(|_| attribute(node, "bandwidth").is_none()) else { return };
         if href != "urn:mpeg:dash:resolve-to-zero:2013" {
             let name = node.tag_name().name();
-            let what =
-                format_args!("{name}@xlink:href {} is not followed: what it stands for isn't probed", Shown(href));
-            self.notes.wrong(node, super::REMOTE, what);
+            self.notes.wrong(
+                node,
+                super::REMOTE,
+                format_args!("{name}@xlink:href {} is not followed: what it stands for isn't probed", Shown(href)),
+            );
         }
     }
 }

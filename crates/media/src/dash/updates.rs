@@ -23,8 +23,11 @@ pub(super) fn patches(root: Node<'_, '_>, base: &Url, notes: &mut Notes<'_>) -> 
     let mut found = Vec::new();
     for node in children(root, "PatchLocation").take(MAX_LOCATIONS) {
         for name in ["id", "publishTime"].iter().filter(|name| attribute(root, name).is_none()) {
-            let what = format_args!("PatchLocation in an MPD without {name}: a patch can't say which MPD it is for");
-            notes.wrong(node, PATCHES, what);
+            notes.wrong(
+                node,
+                PATCHES,
+                format_args!("PatchLocation in an MPD without {name}: a patch can't say which MPD it is for"),
+            );
         }
         let ttl = offset(node, "ttl", notes);
         if ttl.is_some_and(|ttl| ttl.0 <= 0.0) {

@@ -74,8 +74,7 @@ fn next_pair<'a>(text: &'a str, report: &mut Report<'_, '_, 'a>) -> (Option<Pair
     let end = text.find(['=', ',']).unwrap_or(text.len());
     let (written, rest) = text.split_at(end);
     let Some(value) = rest.strip_prefix('=') else {
-        let what = format_args!("{} is no attribute; write NAME=value", Shown(written));
-        report.list(written, what);
+        report.list(written, format_args!("{} is no attribute; write NAME=value", Shown(written)));
         return (None, rest.strip_prefix(',').unwrap_or(rest));
     };
     let name = written.trim_ascii();
@@ -98,8 +97,7 @@ fn check_name<'a>(written: &'a str, name: &'a str, report: &mut Report<'_, '_, '
         report.list(written, format_args!("whitespace around attribute name {}; leave it out", Shown(name)));
     }
     if name.is_empty() || !name.bytes().all(legal) {
-        let what = format_args!("{} is no attribute name; only A-Z, 0-9 and - may be in one", Shown(name));
-        report.list(written, what);
+        report.list(written, format_args!("{} is no attribute name; only A-Z, 0-9 and - may be in one", Shown(name)));
     }
 }
 

@@ -55,22 +55,38 @@ impl<'a> Groups<'a> {
 
     pub fn finish(&self, defects: &mut Defects) {
         for (&(kind, id), at) in self.named.iter().filter(|(key, _)| !self.defined.contains_key(*key)) {
-            let what = format_args!("{kind} names group {}, which no EXT-X-MEDIA with TYPE={kind} defines", Shown(id));
-            defects.add_at(Broken, *at, REFERENCES, what);
+            defects.add_at(
+                Broken,
+                *at,
+                REFERENCES,
+                format_args!("{kind} names group {}, which no EXT-X-MEDIA with TYPE={kind} defines", Shown(id)),
+            );
         }
         for (&(kind, id), group) in &self.defined {
             let of = format!("of {kind} group {}", Shown(id));
             if let Some((name, at)) = group.twice {
-                let what = format_args!("NAME {} stands twice among the members {of}", Shown(name));
-                defects.add_at(Broken, at, GROUPS, what);
+                defects.add_at(
+                    Broken,
+                    at,
+                    GROUPS,
+                    format_args!("NAME {} stands twice among the members {of}", Shown(name)),
+                );
             }
             if group.defaults > 1 {
-                let what = format_args!("{} members {of} have DEFAULT=YES; one may", group.defaults);
-                defects.add_at(Broken, group.at, GROUPS, what);
+                defects.add_at(
+                    Broken,
+                    group.at,
+                    GROUPS,
+                    format_args!("{} members {of} have DEFAULT=YES; one may", group.defaults),
+                );
             }
             if kind == "AUDIO" && group.defaults == 0 && !group.autoselected {
-                let what = format_args!("no member {of} has DEFAULT=YES or AUTOSELECT=YES: a player may choose none");
-                defects.add_at(GroupHabit, group.at, "RFC 8216bis 4.4.6.1", what);
+                defects.add_at(
+                    GroupHabit,
+                    group.at,
+                    "RFC 8216bis 4.4.6.1",
+                    format_args!("no member {of} has DEFAULT=YES or AUTOSELECT=YES: a player may choose none"),
+                );
             }
         }
         self.members(defects);
@@ -82,8 +98,12 @@ impl<'a> Groups<'a> {
         for (&(kind, id), group) in &self.defined {
             let &mut (other, names) = first.entry(kind).or_insert((id, &group.names));
             if *names != group.names {
-                let what = format_args!("{kind} groups {} and {} have other members", Shown(other), Shown(id));
-                defects.add_at(GroupHabit, group.at, GROUPS, what);
+                defects.add_at(
+                    GroupHabit,
+                    group.at,
+                    GROUPS,
+                    format_args!("{kind} groups {} and {} have other members", Shown(other), Shown(id)),
+                );
             }
         }
     }

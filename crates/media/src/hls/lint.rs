@@ -56,8 +56,12 @@ impl<'a> Lint<'a> {
             Content::Blank | Content::Comment => None,
             Content::TooLong => {
                 let limit = super::MAX_LINE / 1024;
-                let what = format_args!("the line is longer than {limit} KiB and was skipped");
-                defects.add(Syntax, (line, 0), "RFC 8216bis 4.1", what);
+                defects.add(
+                    Syntax,
+                    (line, 0),
+                    "RFC 8216bis 4.1",
+                    format_args!("the line is longer than {limit} KiB and was skipped"),
+                );
                 None
             }
             Content::Uri(uri) => self.uri(line, uri, defects).then_some(Sound::Uri(uri)),
@@ -144,8 +148,12 @@ impl<'a> Lint<'a> {
             Kind::Multivariant => ("EXT-X-STREAM-INF", "RFC 8216bis 4.4.6.2"),
         };
         if self.waiting.take().is_none() {
-            let what = format_args!("{} is neither tag nor comment, and no {needs} stands before it", Shown(uri));
-            defects.add(Syntax, (line, line.indent), reference, what);
+            defects.add(
+                Syntax,
+                (line, line.indent),
+                reference,
+                format_args!("{} is neither tag nor comment, and no {needs} stands before it", Shown(uri)),
+            );
         }
         self.first_segment |= inside;
         inside

@@ -181,8 +181,7 @@ impl Cue<'_, '_, '_> {
     fn seconds(&mut self, text: &str) -> Option<Seconds> {
         let seconds = types::float(text).map(Seconds);
         if seconds.is_none() {
-            let what = format_args!("{} is no number of seconds such as 30 or 8.308", Shown(text));
-            self.complain(CUE, what);
+            self.complain(CUE, format_args!("{} is no number of seconds such as 30 or 8.308", Shown(text)));
         }
         seconds
     }

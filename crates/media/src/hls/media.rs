@@ -170,8 +170,12 @@ impl<'b> Builder<'b> {
         let range = range?;
         let continued = before.filter(|(of, _)| of == uri).map(|(_, end)| end);
         let Some(offset) = range.offset.or(continued) else {
-            let what = format_args!("gives no offset, and the segment before is no range of {}", Shown(uri));
-            defects.add_at(Syntax, range.at, RANGE, format_args!("EXT-X-BYTERANGE {what}"));
+            defects.add_at(
+                Syntax,
+                range.at,
+                RANGE,
+                format_args!("EXT-X-BYTERANGE gives no offset, and the segment before is no range of {}", Shown(uri)),
+            );
             return None;
         };
         let Some(end) = offset.checked_add(range.length) else {
@@ -196,9 +200,12 @@ impl<'b> Builder<'b> {
     pub fn finish(self, defects: &mut Defects) -> Timeline {
         if self.dropped > 0 {
             let (dropped, kept) = (self.dropped, self.segments.len());
-            let what =
-                format_args!("too long to be kept whole: the oldest {dropped} segments were left out, {kept} stay");
-            defects.add_at(Syntax, (1, 1), "RFC 8216bis 4.1", what);
+            defects.add_at(
+                Syntax,
+                (1, 1),
+                "RFC 8216bis 4.1",
+                format_args!("too long to be kept whole: the oldest {dropped} segments were left out, {kept} stay"),
+            );
         }
         let i_frames_only = self.header.i_frames_only;
         let mut timeline = Timeline { i_frames_only, ..self.header.timeline() };

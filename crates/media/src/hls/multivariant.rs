@@ -169,8 +169,12 @@ impl<'a, 'b> Builder<'a, 'b> {
         self.groups.finish(defects);
         if let Some((count, line)) = self.surplus {
             let limit = super::MAX_RENDITIONS;
-            let what = format_args!("{count} renditions from here on were left out; {limit} are read");
-            defects.add_at(Syntax, (line, 1), "RFC 8216bis 4.4.6", what);
+            defects.add_at(
+                Syntax,
+                (line, 1),
+                "RFC 8216bis 4.4.6",
+                format_args!("{count} renditions from here on were left out; {limit} are read"),
+            );
         }
         let mut renditions: Vec<Rendition> = self.drafts.into_iter().map(Draft::named).collect();
         names::make_unique(&mut renditions);

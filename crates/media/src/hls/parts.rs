@@ -112,8 +112,12 @@ impl Parts {
         let (length, offset) = list.get("BYTERANGE").and_then(types::range)?;
         let uri = list.get("URI")?;
         let offset = offset.or_else(|| before.filter(|(of, _)| of == uri).map(|(_, end)| end)).unwrap_or_else(|| {
-            let what = format_args!("BYTERANGE gives no offset, and the part before is no range of {}", Shown(uri));
-            defects.add_at(Syntax, line.start(), "RFC 8216bis 4.4.4.9", what);
+            defects.add_at(
+                Syntax,
+                line.start(),
+                "RFC 8216bis 4.4.4.9",
+                format_args!("BYTERANGE gives no offset, and the part before is no range of {}", Shown(uri)),
+            );
             0
         });
         let end = offset.checked_add(length)?;

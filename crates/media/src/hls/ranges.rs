@@ -47,8 +47,14 @@ impl<'a> Ranges<'a> {
             if !same(before, pair.value) {
                 let first = range.first;
                 let what = "the same attribute must have the same value";
-                let of = format_args!("{} of date range {} is {}", pair.name, Shown(id), Shown(pair.value));
-                report.attribute(pair.name, format_args!("{of} and {} from line {first} on; {what}", Shown(before)));
+                let (id, value, before) = (Shown(id), Shown(pair.value), Shown(before));
+                report.attribute(
+                    pair.name,
+                    format_args!(
+                        "{} of date range {id} is {value} and {before} from line {first} on; {what}",
+                        pair.name
+                    ),
+                );
             }
         }
         if !range.attributes.contains_key("START-DATE") && !list.has("START-DATE") {
@@ -89,9 +95,14 @@ impl<'a> Ranges<'a> {
             for two in ranges.windows(2) {
                 let [(_, id, range), (next, other, after)] = two else { continue };
                 if range.end().is_some_and(|end| Seconds::between(*next, end).0 > ROUNDING) {
-                    let what = format_args!("date ranges {} and {} of CLASS {}", Shown(id), Shown(other), Shown(class));
+                    let (id, other, class) = (Shown(id), Shown(other), Shown(class));
                     let why = "overlap, which they must not where one has END-ON-NEXT";
-                    defects.add_at(Metadata, after.at, REFERENCE, format_args!("{what} {why}"));
+                    defects.add_at(
+                        Metadata,
+                        after.at,
+                        REFERENCE,
+                        format_args!("date ranges {id} and {other} of CLASS {class} {why}"),
+                    );
                 }
             }
         }

@@ -116,8 +116,12 @@ impl Pass<'_, '_> {
                 }
                 other => {
                     if let (None, Some(name)) = (other, name) {
-                        let what = format_args!("variable {} is not defined before it is used", Shown(name));
-                        self.defects.add(Syntax, (line, offset), "RFC 8216bis 6.3.1", what);
+                        self.defects.add(
+                            Syntax,
+                            (line, offset),
+                            "RFC 8216bis 6.3.1",
+                            format_args!("variable {} is not defined before it is used", Shown(name)),
+                        );
                     }
                     out.push_str("{$");
                     rest = reference.get(2..).unwrap_or_default();
@@ -131,8 +135,12 @@ impl Pass<'_, '_> {
         let grown = self.growth.saturating_add(value.len());
         if self.growth <= MAX_GROWTH && grown > MAX_GROWTH {
             let limit = MAX_GROWTH / 1024 / 1024;
-            let what = format_args!("variables add more than {limit} MiB; from here on none is replaced");
-            self.defects.add(Syntax, (line, offset), "RFC 8216bis 4.3", what);
+            self.defects.add(
+                Syntax,
+                (line, offset),
+                "RFC 8216bis 4.3",
+                format_args!("variables add more than {limit} MiB; from here on none is replaced"),
+            );
         }
         self.growth = grown;
         grown <= MAX_GROWTH
@@ -149,8 +157,12 @@ impl Pass<'_, '_> {
         };
         match (self.variables.entry(name.to_owned()), value) {
             (Entry::Occupied(_), _) => {
-                let what = format_args!("variable {} is defined twice; a name must be defined once", Shown(name));
-                self.defects.add(Syntax, (line, line.indent), REFERENCE, what);
+                self.defects.add(
+                    Syntax,
+                    (line, line.indent),
+                    REFERENCE,
+                    format_args!("variable {} is defined twice; a name must be defined once", Shown(name)),
+                );
             }
             // An empty value for what couldn't be had: one defect is enough for all its references.
             (Entry::Vacant(vacant), value) => drop(vacant.insert(value.unwrap_or_default())),
@@ -181,8 +193,12 @@ impl Pass<'_, '_> {
             Some(value) => return Some(value.into_owned()),
             None => "which is not in the playlist's address",
         };
-        let what = format_args!("variable {} is a query parameter {why}", Shown(name));
-        self.defects.add(Syntax, (line, line.indent), REFERENCE, what);
+        self.defects.add(
+            Syntax,
+            (line, line.indent),
+            REFERENCE,
+            format_args!("variable {} is a query parameter {why}", Shown(name)),
+        );
         None
     }
 }

@@ -73,13 +73,20 @@ impl Versions {
         match self.declared {
             Some(declared) if declared >= needed => {}
             Some(declared) => {
-                let message =
-                    format_args!("{what} needs EXT-X-VERSION {needed} or higher; the playlist says {declared}");
-                defects.add_at(Version, at, "RFC 8216bis 8", message);
+                defects.add_at(
+                    Version,
+                    at,
+                    "RFC 8216bis 8",
+                    format_args!("{what} needs EXT-X-VERSION {needed} or higher; the playlist says {declared}"),
+                );
             }
             None => {
-                let message = format_args!("{what} needs EXT-X-VERSION {needed} or higher; the playlist has none");
-                defects.add_at(Version, at, "RFC 8216bis 8", message);
+                defects.add_at(
+                    Version,
+                    at,
+                    "RFC 8216bis 8",
+                    format_args!("{what} needs EXT-X-VERSION {needed} or higher; the playlist has none"),
+                );
             }
         }
     }

@@ -67,8 +67,12 @@ impl<'a> Whole<'a> {
             defects.add_at(Attribute, at, "RFC 8216bis 4.4.6.2", format_args!("{what}"));
         }
         if let Some((id, at)) = self.steered.filter(|(id, _)| !self.pathways.contains(id)) {
-            let what = format_args!("PATHWAY-ID is {}, which no EXT-X-STREAM-INF names", Shown(id));
-            defects.add_at(crate::defect::DefectKind::Syntax, at, "RFC 8216bis 4.4.6.6", what);
+            defects.add_at(
+                crate::defect::DefectKind::Syntax,
+                at,
+                "RFC 8216bis 4.4.6.6",
+                format_args!("PATHWAY-ID is {}, which no EXT-X-STREAM-INF names", Shown(id)),
+            );
         }
     }
 }

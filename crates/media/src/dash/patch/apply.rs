@@ -62,8 +62,11 @@ fn missed(operation: Node<'_, '_>, path: &str, miss: &Miss, notes: &mut Notes<'_
             notes.wrong(operation, OPERATION, format_args!("sel of {name} is {path}: nothing in the MPD is there"));
         }
         Miss::Count(count) => {
-            let what = format_args!("sel of {name} is {path}: {count} nodes in the MPD instead of one");
-            notes.wrong(operation, OPERATION, what);
+            notes.wrong(
+                operation,
+                OPERATION,
+                format_args!("sel of {name} is {path}: {count} nodes in the MPD instead of one"),
+            );
         }
         Miss::Unknown | Miss::Costly => {}
     }
