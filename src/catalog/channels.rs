@@ -4,7 +4,7 @@ mod request;
 mod sections;
 
 use super::{Channel, Output, RequestSettings};
-use crate::checks::Ladder;
+use crate::checks::ExpectedLadder;
 use crate::document::{self, Document, Fault, MAX_SHOWN, Node, Spot, Value};
 use packager_media::stream::Resolution;
 use serde::Deserialize;
@@ -35,7 +35,7 @@ struct Written {
     #[serde(rename = "input_url")]
     _input_url: Option<String>,
     outputs: sections::Outputs,
-    ladder: Option<Ladder>,
+    ladder: Option<ExpectedLadder>,
     request: request::Written,
 }
 

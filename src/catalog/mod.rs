@@ -17,7 +17,7 @@ pub use lookup::Unknown;
 pub use rows::{channel_columns, given_columns, load_rows, template_columns};
 pub use templates::BUILT_IN;
 
-use crate::checks::{Expected, Ladder, Settings, Thresholds};
+use crate::checks::{CheckSettings, Expectations, ExpectedLadder, Thresholds};
 use packager_media::stream::Resolution;
 use packager_media::units::Seconds;
 use serde::{Deserialize, Serialize};
@@ -52,7 +52,7 @@ pub struct Channel {
     /// At least one; the first is the reference for skew between outputs.
     pub outputs: Vec<Output>,
     /// Overrides the template's ladder.
-    pub ladder: Option<Ladder>,
+    pub ladder: Option<ExpectedLadder>,
     pub request: RequestSettings,
 }
 
@@ -98,12 +98,12 @@ pub struct Template {
     #[serde(flatten)]
     pub thresholds: Thresholds,
     pub segments: Coverage,
-    pub ladder: Ladder,
+    pub ladder: ExpectedLadder,
     /// How long an event (restart, jump, bad segment) stays reported.
     pub hold: Seconds,
     /// A segment's query string is part of its identity (off: tokens change on every request).
     pub query_identifies: bool,
-    pub checks: Settings,
+    pub checks: CheckSettings,
 }
 
 /// Which segments a probe downloads, in each rendition.
@@ -138,8 +138,8 @@ impl Default for Coverage {
 impl Channel {
     /// What the checks hold this channel to.
     #[must_use]
-    pub fn expected(&self, template: &Template) -> Expected {
-        Expected {
+    pub fn expected(&self, template: &Template) -> Expectations {
+        Expectations {
             live: self.channel_type.eq_ignore_ascii_case("live"),
             resolution: self.resolution,
             frame_rate: self.fps,

@@ -1,7 +1,7 @@
 //! templates.yml: what a template promises, built on another where it says so.
 
 use super::{Coverage, CoverageMode, Template};
-use crate::checks::{Ladder, Settings, Thresholds};
+use crate::checks::{CheckSettings, ExpectedLadder, Thresholds};
 use crate::document::{self, Fault, Key, Length, Node, Value, suggestion};
 use packager_media::units::Seconds;
 use serde::Deserialize;
@@ -30,10 +30,10 @@ struct Written {
     segment_duration_tolerance: f64,
     max_download_time: Length,
     segments: Coverage,
-    ladder: Ladder,
+    ladder: ExpectedLadder,
     hold: Length,
     query_identifies: bool,
-    checks: Settings,
+    checks: CheckSettings,
 }
 
 impl Default for Written {
@@ -51,10 +51,10 @@ impl Default for Written {
             segment_duration_tolerance: thresholds.segment_duration_tolerance,
             max_download_time: Length(thresholds.max_download_time),
             segments: Coverage::default(),
-            ladder: Ladder::default(),
+            ladder: ExpectedLadder::default(),
             hold: Length(60.0),
             query_identifies: false,
-            checks: Settings::default(),
+            checks: CheckSettings::default(),
         }
     }
 }

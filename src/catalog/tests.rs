@@ -456,7 +456,8 @@ fn unknown_names_are_answered_with_the_nearest() {
 #[test]
 fn numbers_are_the_thresholds_and_the_parameters_of_enabled_checks() {
     let snapshot =
-        templates("T: {min_mos: 3.5}\nOFF: {extends: T, checks: {segment_duration_off_target: {enabled: false}}}\n").unwrap();
+        templates("T: {min_mos: 3.5}\nOFF: {extends: T, checks: {segment_duration_off_target: {enabled: false}}}\n")
+            .unwrap();
     let numbers = snapshot.template("T").unwrap().numbers();
     let value = |name: &str| numbers.iter().find(|(n, _)| n == name).map(|(_, v)| *v);
     assert_eq!(value("min_mos"), Some(3.5));

@@ -23,8 +23,8 @@ macro_rules! params {
 
         impl Params {
             /// Each parameter with its default and help, for documentation.
-            pub fn describe() -> Vec<crate::checks::Parameter> {
-                vec![$( crate::checks::Parameter {
+            pub fn describe() -> Vec<crate::checks::CheckParameter> {
+                vec![$( crate::checks::CheckParameter {
                     name: stringify!($name),
                     default: serde_json::to_value::<$ty>($default).unwrap_or_default(),
                     help: $help.trim_ascii(),
@@ -40,19 +40,19 @@ macro_rules! check_list {
         /// A template's `checks:` section: one entry a check.
         #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(deny_unknown_fields, default)]
-        pub struct Settings {
+        pub struct CheckSettings {
             $( pub $id: $group::$id::Params, )*
         }
 
         /// Every check, in the order of the list.
         #[must_use]
-        pub fn list() -> Vec<Listed> {
-            vec![$( Listed { meta: $group::$id::META, parameters: $group::$id::Params::describe() }, )*]
+        pub fn list() -> Vec<CheckDescription> {
+            vec![$( CheckDescription { meta: $group::$id::META, parameters: $group::$id::Params::describe() }, )*]
         }
 
         /// Runs every check that `settings` leaves on and that is one of the output's protocol.
         #[must_use]
-        pub fn run(context: &Context<'_>, settings: &Settings) -> Vec<Outcome> {
+        pub fn run(context: &CheckContext<'_>, settings: &CheckSettings) -> Vec<CheckOutcome> {
             let mut outcomes = Vec::new();
             $( if settings.$id.enabled && $group::$id::META.group.judges(context.output.protocol) {
                 let verdict = $group::$id::check(context, &settings.$id);

@@ -103,10 +103,10 @@ check_list! {
 
 /// What a check is, for documentation and exposition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Meta {
+pub struct CheckMeta {
     pub id: &'static str,
     pub severity: Severity,
-    pub group: Group,
+    pub group: CheckGroup,
     /// One sentence: fails when …
     pub help: &'static str,
     /// Standard and clause.
@@ -117,7 +117,7 @@ pub struct Meta {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Group {
+pub enum CheckGroup {
     Delivery,
     Ladder,
     /// The listed segments and their live edge, by playlist or MPD.
@@ -130,7 +130,7 @@ pub enum Group {
     Outputs,
 }
 
-impl Group {
+impl CheckGroup {
     /// Its checks judge what is written by `protocol`.
     #[must_use]
     pub fn judges(self, protocol: Protocol) -> bool {
@@ -144,9 +144,9 @@ impl Group {
 
 /// Everything a check may look at: one output of one channel.
 #[derive(Debug, Clone, Copy)]
-pub struct Context<'a> {
+pub struct CheckContext<'a> {
     pub now: Timestamp,
-    pub expected: &'a Expected,
+    pub expected: &'a Expectations,
     pub thresholds: &'a Thresholds,
     pub output: &'a OutputFacts,
     /// Every output of the probe.
@@ -156,7 +156,7 @@ pub struct Context<'a> {
     pub hold: Seconds,
 }
 
-impl<'a> Context<'a> {
+impl<'a> CheckContext<'a> {
     /// The channel's outputs but this one.
     pub fn others(&self) -> impl Iterator<Item = &'a OutputFacts> + use<'a> {
         let own = &self.output.name;
@@ -173,7 +173,7 @@ impl<'a> Context<'a> {
 
 /// What channel and template promise.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Expected {
+pub struct Expectations {
     /// A LIVE channel (ENDLIST is a fault).
     pub live: bool,
     /// The channel's own top rung.
@@ -182,15 +182,15 @@ pub struct Expected {
     /// `h264`, `hevc`, `av1` (the guide's `H.264`, `HEVC` are read as these).
     pub codec: Option<String>,
     pub hdr: Option<bool>,
-    pub ladder: Ladder,
+    pub ladder: ExpectedLadder,
 }
 
 /// The template's promise of a ladder; a channel may override it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Ladder {
+pub struct ExpectedLadder {
     /// Promised video rungs, any order.
-    pub video: Vec<Rung>,
+    pub video: Vec<ExpectedRung>,
     /// Promised audio languages (BCP 47).
     pub audio_languages: Vec<String>,
     /// Promised text languages.
@@ -201,7 +201,7 @@ pub struct Ladder {
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Rung {
+pub struct ExpectedRung {
     pub resolution: Option<Resolution>,
     pub bandwidth: Option<BitsPerSecond>,
     /// Allowed distance from `bandwidth`, as a ratio.
@@ -241,7 +241,7 @@ impl Default for Thresholds {
 
 /// What a check's function answers.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Verdict {
+pub enum CheckVerdict {
     /// Its input is missing (first probe, out of time, manifest unreadable): neither passed nor failed.
     NotRun(&'static str),
     /// Empty: it held.
@@ -265,7 +265,7 @@ impl Violation {
     }
 
     #[must_use]
-    pub fn of(mut self, rendition: &str) -> Self {
+    pub fn in_rendition(mut self, rendition: &str) -> Self {
         self.rendition = Some(rendition.to_owned());
         self
     }
@@ -285,7 +285,7 @@ impl Violation {
 
 /// One check's result on one output.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Outcome {
+pub struct CheckOutcome {
     pub check: &'static str,
     /// Of the worst finding, or the check's own where it held.
     pub severity: Severity,
@@ -308,33 +308,33 @@ pub enum CheckResult {
 
 /// A check as documentation sees it.
 #[derive(Debug, Clone, Serialize)]
-pub struct Listed {
-    pub meta: Meta,
-    pub parameters: Vec<Parameter>,
+pub struct CheckDescription {
+    pub meta: CheckMeta,
+    pub parameters: Vec<CheckParameter>,
 }
 
 #[derive(Debug, Clone, Serialize)]
-pub struct Parameter {
+pub struct CheckParameter {
     pub name: &'static str,
     pub default: serde_json::Value,
     pub help: &'static str,
 }
 
-fn outcome(meta: &Meta, severity: Option<Severity>, verdict: Verdict, output: &str) -> Outcome {
+fn outcome(meta: &CheckMeta, severity: Option<Severity>, verdict: CheckVerdict, output: &str) -> CheckOutcome {
     let base = severity.unwrap_or(meta.severity);
     let (result, findings, reason) = match verdict {
-        Verdict::NotRun(why) => (CheckResult::NotRun, Vec::new(), Some(why)),
-        Verdict::Ran(found) if found.is_empty() => (CheckResult::Ok, Vec::new(), None),
-        Verdict::Ran(found) => {
+        CheckVerdict::NotRun(why) => (CheckResult::NotRun, Vec::new(), Some(why)),
+        CheckVerdict::Ran(found) if found.is_empty() => (CheckResult::Ok, Vec::new(), None),
+        CheckVerdict::Ran(found) => {
             (CheckResult::Failed, found.into_iter().map(|v| finding(meta, base, severity, v, output)).collect(), None)
         }
     };
     let worst = findings.iter().map(|f: &Finding| f.severity).max().unwrap_or(base);
-    Outcome { check: meta.id, severity: worst, output: output.to_owned(), result, findings, reason }
+    CheckOutcome { check: meta.id, severity: worst, output: output.to_owned(), result, findings, reason }
 }
 
 /// A severity that the template sets holds for every violation; otherwise a violation may carry its own.
-fn finding(meta: &Meta, base: Severity, set: Option<Severity>, v: Violation, output: &str) -> Finding {
+fn finding(meta: &CheckMeta, base: Severity, set: Option<Severity>, v: Violation, output: &str) -> Finding {
     Finding {
         check: meta.id,
         severity: set.or(v.severity).unwrap_or(base),
@@ -370,14 +370,14 @@ mod tests {
 
     #[test]
     fn an_id_is_the_name_of_its_file_and_of_its_setting() {
-        let settings = serde_json::to_value(Settings::default()).unwrap();
+        let settings = serde_json::to_value(CheckSettings::default()).unwrap();
         let names: Vec<_> = settings.as_object().unwrap().keys().cloned().collect();
         assert_eq!(names, list().iter().map(|l| l.meta.id.to_owned()).collect::<Vec<_>>());
     }
 
     #[test]
     fn every_check_and_parameter_is_documented() {
-        for Listed { meta, parameters } in list() {
+        for CheckDescription { meta, parameters } in list() {
             assert!(meta.help.starts_with("fails when ") && !meta.help.contains("  "), "{}: {}", meta.id, meta.help);
             assert!(!meta.reference.is_empty(), "{}", meta.id);
             assert!(parameters.iter().all(|p| !p.help.is_empty()), "{}", meta.id);
@@ -452,10 +452,10 @@ mod tests {
 
     #[test]
     fn a_healthy_channel_violates_nothing() {
-        let outcomes = run(&healthy().context(), &Settings::default());
+        let outcomes = run(&healthy().context(), &CheckSettings::default());
         let wrong: Vec<_> = outcomes.iter().filter(|o| o.result != CheckResult::Ok).collect();
         // Browsers are expected only where a template says so; there are no subtitles and no other output.
-        let not_run = |o: &&Outcome| {
+        let not_run = |o: &&CheckOutcome| {
             o.result == CheckResult::NotRun
                 && matches!(o.check, "cors_missing" | "captions_missing" | "output_skew" | "output_ladders_differ")
         };
@@ -468,7 +468,7 @@ mod tests {
     fn checks_of_the_other_protocol_are_not_asked() {
         let mut scene = healthy();
         scene.output.protocol = Protocol::Dash;
-        let asked: Vec<_> = run(&scene.context(), &Settings::default()).iter().map(|o| o.check).collect();
+        let asked: Vec<_> = run(&scene.context(), &CheckSettings::default()).iter().map(|o| o.check).collect();
         assert!(
             asked.contains(&"dash_syntax_error")
                 && asked.contains(&"dash_mpd_stale")
@@ -480,7 +480,7 @@ mod tests {
     fn a_hung_origin_fails_the_manifest_and_nothing_else_runs() {
         let mut scene = Scene::unreadable();
         scene.output.manifest = failed("master.m3u8", crate::facts::FailureKind::Timeout);
-        let outcomes = run(&scene.context(), &Settings::default());
+        let outcomes = run(&scene.context(), &CheckSettings::default());
         let ran: Vec<_> = outcomes.iter().filter(|o| o.result != CheckResult::NotRun).map(|o| o.check).collect();
         assert_eq!(ran, ["manifest_unavailable"]);
     }
@@ -488,22 +488,22 @@ mod tests {
     #[test]
     fn a_template_switches_checks_off_and_sets_severities() {
         let yaml = "live_ended: { severity: minor }\nlive_latency_high: { enabled: false }\n";
-        let settings: Settings = serde_yaml::from_str(yaml).unwrap();
+        let settings: CheckSettings = serde_yaml::from_str(yaml).unwrap();
         let mut scene = Scene::live();
         scene.timeline().ended = true;
         let outcomes = run(&scene.context(), &settings);
         assert!(outcomes.iter().all(|o| o.check != "live_latency_high"));
         let ended = outcomes.iter().find(|o| o.check == "live_ended").unwrap();
         assert_eq!((ended.severity, ended.findings[0].severity), (Severity::Minor, Severity::Minor));
-        assert!(serde_yaml::from_str::<Settings>("live_ended: { max: 1 }").is_err());
-        assert!(serde_yaml::from_str::<Settings>("live_endet: {}").is_err());
+        assert!(serde_yaml::from_str::<CheckSettings>("live_ended: { max: 1 }").is_err());
+        assert!(serde_yaml::from_str::<CheckSettings>("live_endet: {}").is_err());
     }
 
     #[test]
     fn the_worst_finding_is_the_outcomes_severity() {
         let found =
             vec![Violation::new("a").severity(Severity::Warning), Violation::new("b").severity(Severity::Critical)];
-        let outcome = outcome(&timeline::live_latency_high::META, None, Verdict::Ran(found), "hls");
+        let outcome = outcome(&timeline::live_latency_high::META, None, CheckVerdict::Ran(found), "hls");
         assert_eq!((outcome.severity, outcome.findings[0].severity), (Severity::Critical, Severity::Warning));
     }
 }

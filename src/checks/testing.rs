@@ -2,7 +2,7 @@
 //!
 //! `now` is second 0; other times are given in seconds from it. Segments last 2 s.
 
-use super::{Context, Expected, Thresholds, Verdict, Violation};
+use super::{CheckContext, CheckVerdict, Expectations, Thresholds, Violation};
 use crate::facts::{
     DashFacts, DeltaFacts, Exchange, Failure, FailureKind, Fetched, HintFacts, LowLatencyFacts, OutputFacts, PartFacts,
     ReloadFacts, RenditionFacts, SegmentFacts, Timings,
@@ -276,7 +276,7 @@ fn answered_well(timeline: Timeline) -> LowLatencyFacts {
 
 /// One output with one healthy rendition, never seen before.
 pub struct Scene {
-    pub expected: Expected,
+    pub expected: Expectations,
     pub thresholds: Thresholds,
     pub output: OutputFacts,
     pub history: OutputPast,
@@ -287,7 +287,7 @@ pub struct Scene {
 impl Scene {
     pub fn live() -> Self {
         Self {
-            expected: Expected { live: true, ..Expected::default() },
+            expected: Expectations { live: true, ..Expectations::default() },
             thresholds: Thresholds::default(),
             output: OutputFacts {
                 name: "hls".to_owned(),
@@ -368,8 +368,8 @@ impl Scene {
         scene
     }
 
-    pub fn context(&self) -> Context<'_> {
-        Context {
+    pub fn context(&self) -> CheckContext<'_> {
+        CheckContext {
             now: time(0.0),
             expected: &self.expected,
             thresholds: &self.thresholds,
@@ -456,25 +456,25 @@ pub fn paced() -> String {
 }
 
 #[track_caller]
-pub fn violations(verdict: Verdict) -> Vec<Violation> {
+pub fn violations(verdict: CheckVerdict) -> Vec<Violation> {
     match verdict {
-        Verdict::Ran(found) => found,
-        Verdict::NotRun(why) => panic!("not run: {why}"),
+        CheckVerdict::Ran(found) => found,
+        CheckVerdict::NotRun(why) => panic!("not run: {why}"),
     }
 }
 
 /// The messages, one a line.
 #[track_caller]
-pub fn messages(verdict: Verdict) -> String {
+pub fn messages(verdict: CheckVerdict) -> String {
     violations(verdict).iter().map(|v| v.message.as_str()).collect::<Vec<_>>().join("\n")
 }
 
 #[track_caller]
-pub fn assert_holds(verdict: Verdict) {
-    assert_eq!(verdict, Verdict::Ran(Vec::new()));
+pub fn assert_holds(verdict: CheckVerdict) {
+    assert_eq!(verdict, CheckVerdict::Ran(Vec::new()));
 }
 
 #[track_caller]
-pub fn assert_not_run(verdict: Verdict, why: &str) {
-    assert!(matches!(verdict, Verdict::NotRun(reason) if reason == why), "{verdict:?}");
+pub fn assert_not_run(verdict: CheckVerdict, why: &str) {
+    assert!(matches!(verdict, CheckVerdict::NotRun(reason) if reason == why), "{verdict:?}");
 }

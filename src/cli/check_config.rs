@@ -1,7 +1,7 @@
 //! `check-config`: are the files right, what do they come to, and what is probably not meant.
 
 use crate::catalog::{BUILT_IN, CoverageMode, Snapshot, Template};
-use crate::checks::{self, Group};
+use crate::checks::{self, CheckGroup};
 use crate::config::{self, Source};
 use crate::document::Errors;
 use std::collections::{BTreeMap, BTreeSet};
@@ -100,7 +100,8 @@ fn idle_checks(template: &Template) -> Option<String> {
     if listed.iter().all(|l| off.contains(l.meta.id)) {
         return Some("every check is switched off".to_owned());
     }
-    let wants_segments = |l: &&checks::Listed| l.meta.group == Group::Segments && !off.contains(l.meta.id);
+    let wants_segments =
+        |l: &&checks::CheckDescription| l.meta.group == CheckGroup::Segments && !off.contains(l.meta.id);
     let idle = listed.iter().filter(wants_segments).count();
     let none = template.segments.mode == CoverageMode::None;
     (none && idle > 0).then(|| format!("segments.mode is none, so {idle} checks of segments are on and never run"))

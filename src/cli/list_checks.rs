@@ -1,7 +1,7 @@
 //! `list-checks`: every check with its parameters, for a terminal, for docs/checks.md or for a program.
 
 use super::args::ListFormat;
-use crate::checks::{self, Group, Listed, Meta, Parameter};
+use crate::checks::{self, CheckDescription, CheckGroup, CheckMeta, CheckParameter};
 use std::fmt::Write as _;
 
 /// The catalogue of checks, ending with a line end.
@@ -15,7 +15,7 @@ pub fn list_checks(format: ListFormat) -> String {
     }
 }
 
-fn text(listed: &Listed) -> String {
+fn text(listed: &CheckDescription) -> String {
     let meta = listed.meta;
     let history = if meta.needs_history { ", from the second probe on" } else { "" };
     let mut out = format!("{} ({}{history})\n    fails when {}\n", meta.id, meta.severity.as_str(), condition(&meta));
@@ -27,9 +27,9 @@ fn text(listed: &Listed) -> String {
     out
 }
 
-fn markdown(listed: &[Listed]) -> String {
+fn markdown(listed: &[CheckDescription]) -> String {
     let mut out = String::from(INTRODUCTION);
-    let mut groups: Vec<Group> = listed.iter().map(|l| l.meta.group).collect();
+    let mut groups: Vec<CheckGroup> = listed.iter().map(|l| l.meta.group).collect();
     groups.sort_unstable();
     groups.dedup();
     for group in groups {
@@ -54,29 +54,29 @@ them. A critical violation makes `probe_success` 0. A check marked ² compares w
 the first.
 ";
 
-fn title(group: Group) -> &'static str {
+fn title(group: CheckGroup) -> &'static str {
     match group {
-        Group::Delivery => "Reachability and delivery",
-        Group::Ladder => "Ladder",
-        Group::Timeline => "Listed segments",
-        Group::Hls => "HLS playlists",
-        Group::Dash => "DASH manifests",
-        Group::Segments => "Segments",
-        Group::OverTime => "Over time",
-        Group::Outputs => "Between outputs",
+        CheckGroup::Delivery => "Reachability and delivery",
+        CheckGroup::Ladder => "Ladder",
+        CheckGroup::Timeline => "Listed segments",
+        CheckGroup::Hls => "HLS playlists",
+        CheckGroup::Dash => "DASH manifests",
+        CheckGroup::Segments => "Segments",
+        CheckGroup::OverTime => "Over time",
+        CheckGroup::Outputs => "Between outputs",
     }
 }
 
-fn parameter(p: &Parameter) -> String {
+fn parameter(p: &CheckParameter) -> String {
     format!("`{}` = `{}`: {}", p.name, cell(&default(p)), cell(p.help))
 }
 
 /// The help without the words that stand above it already.
-fn condition(meta: &Meta) -> &'static str {
+fn condition(meta: &CheckMeta) -> &'static str {
     meta.help.strip_prefix("fails when ").unwrap_or(meta.help)
 }
 
-fn default(p: &Parameter) -> String {
+fn default(p: &CheckParameter) -> String {
     p.default.to_string()
 }
 
@@ -85,7 +85,7 @@ fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }
 
-fn how_to_set(listed: &[Listed]) -> String {
+fn how_to_set(listed: &[CheckDescription]) -> String {
     let mut out = String::from(
         "
 ## How to set them
@@ -98,7 +98,7 @@ TPL_LIVE_HD:
   checks:
 ",
     );
-    let number = |l: &Listed| l.parameters.iter().find(|p| p.default.is_number()).cloned();
+    let number = |l: &CheckDescription| l.parameters.iter().find(|p| p.default.is_number()).cloned();
     let shown = listed.iter().find_map(|l| number(l).map(|p| (l.meta.id, p)));
     if let Some((id, p)) = &shown {
         let _ = writeln!(out, "    {id}:\n      severity: warning\n      {}: {}", p.name, p.default);

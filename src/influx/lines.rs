@@ -1,7 +1,7 @@
 //! A report as line protocol: `probe`, `segment_metric`, `abr_ladder` and `playlist_validation`, each with `channel`.
 
 use super::Lines;
-use crate::checks::{self, CheckResult, Group, Outcome};
+use crate::checks::{self, CheckGroup, CheckOutcome, CheckResult};
 use crate::facts::SegmentFacts;
 use crate::finding::Severity;
 use crate::report::{OutputView, RenditionView, Report};
@@ -60,15 +60,16 @@ impl Writer<'_> {
     }
 
     /// Manifest, ladder and playlists: what the guide's monitor counted as validation, and `legacy_names.rules.yml` does.
-    fn validation(&mut self, output: &str, outcomes: &[Outcome]) {
-        let counts = |o: &&Outcome| {
+    fn validation(&mut self, output: &str, outcomes: &[CheckOutcome]) {
+        let counts = |o: &&CheckOutcome| {
             let group = checks::list().iter().find(|l| l.meta.id == o.check).map(|l| l.meta.group);
-            let judged = matches!(group, Some(Group::Ladder | Group::Timeline | Group::Hls | Group::Dash));
+            let judged =
+                matches!(group, Some(CheckGroup::Ladder | CheckGroup::Timeline | CheckGroup::Hls | CheckGroup::Dash));
             let delivery = ["manifest_unavailable", "rendition_unavailable", "live_ended"].contains(&o.check);
             o.output == output && (judged || delivery)
         };
-        let failed = |o: &&Outcome| o.result == CheckResult::Failed && o.severity > Severity::Warning;
-        let failed: Vec<&Outcome> = outcomes.iter().filter(counts).filter(failed).collect();
+        let failed = |o: &&CheckOutcome| o.result == CheckResult::Failed && o.severity > Severity::Warning;
+        let failed: Vec<&CheckOutcome> = outcomes.iter().filter(counts).filter(failed).collect();
         let errors: usize = failed.iter().map(|o| o.findings.len()).sum();
         self.line("playlist_validation", &[("output", output)], 0, |line| {
             line.field("is_valid", i64::from(failed.is_empty())).field("error_count", whole(errors as u64))

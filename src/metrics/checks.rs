@@ -1,6 +1,6 @@
 use super::series::{Series, flag};
 use super::{Gauge, gauge};
-use crate::checks::{CheckResult, Outcome};
+use crate::checks::{CheckOutcome, CheckResult};
 use crate::report::View;
 use std::collections::BTreeMap;
 
@@ -53,7 +53,7 @@ fn violations(view: &View<'_>, series: &mut Series<'_>) {
     }
 }
 
-fn counted(outcome: &Outcome) -> BTreeMap<(crate::finding::Severity, &str), f64> {
+fn counted(outcome: &CheckOutcome) -> BTreeMap<(crate::finding::Severity, &str), f64> {
     let mut counts = BTreeMap::new();
     for finding in &outcome.findings {
         *counts.entry((finding.severity, finding.rendition.as_deref().unwrap_or_default())).or_insert(0.0) += 1.0;

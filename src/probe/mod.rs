@@ -10,7 +10,7 @@ mod places;
 pub use clock::Clock;
 
 use crate::catalog::{Channel, Template};
-use crate::checks::{self, CheckResult, Context, Outcome};
+use crate::checks::{self, CheckContext, CheckOutcome, CheckResult};
 use crate::config::{self, Live, Loaded};
 use crate::facts::{Capture, OutputFacts, RenditionFacts};
 use crate::fetch::{Client, ClientError};
@@ -209,11 +209,11 @@ fn judge(
     channel: &Channel,
     template: &Template,
     now: Timestamp,
-) -> Vec<Outcome> {
+) -> Vec<CheckOutcome> {
     let expected = channel.expected(template);
     let thresholds = &template.thresholds;
     let outputs = capture.outputs.iter().zip(pasts);
-    let contexts = outputs.map(|(output, past)| Context {
+    let contexts = outputs.map(|(output, past)| CheckContext {
         now,
         expected: &expected,
         thresholds,
@@ -226,7 +226,7 @@ fn judge(
 }
 
 /// No critical check failed, and of each output something was judged: silence is no success.
-fn succeeded(capture: &Capture, outcomes: &[Outcome]) -> bool {
+fn succeeded(capture: &Capture, outcomes: &[CheckOutcome]) -> bool {
     let critical = outcomes.iter().flat_map(|o| &o.findings).any(|f| f.severity == Severity::Critical);
     let judged = |name: &str| outcomes.iter().any(|o| o.output == name && o.result != CheckResult::NotRun);
     !critical && !capture.outputs.is_empty() && capture.outputs.iter().all(|o| judged(&o.name))
@@ -287,7 +287,7 @@ mod tests {
         Capture { started_at, deadline_exceeded: true, outputs: outputs.iter().map(output).collect(), stages }
     }
 
-    fn outcome(output: &str, result: CheckResult, severity: Severity) -> Outcome {
+    fn outcome(output: &str, result: CheckResult, severity: Severity) -> CheckOutcome {
         let finding = Finding {
             check: "c",
             severity,
@@ -298,14 +298,14 @@ mod tests {
             reference: "",
         };
         let findings = if result == CheckResult::Failed { vec![finding] } else { Vec::new() };
-        Outcome { check: "c", severity, output: output.to_owned(), result, findings, reason: None }
+        CheckOutcome { check: "c", severity, output: output.to_owned(), result, findings, reason: None }
     }
 
     #[test]
     fn success_is_that_every_output_was_judged_and_none_failed_critically() {
         use CheckResult::{Failed, NotRun, Ok};
         use Severity::{Critical, Major};
-        let of = |outcomes: &[Outcome]| succeeded(&capture(&["hls", "backup"]), outcomes);
+        let of = |outcomes: &[CheckOutcome]| succeeded(&capture(&["hls", "backup"]), outcomes);
         let fine = outcome("hls", Ok, Critical);
         assert!(of(&[fine.clone(), outcome("backup", Ok, Critical)]));
         assert!(of(&[fine.clone(), outcome("backup", Failed, Major)]));

@@ -2,7 +2,7 @@
 
 use super::segment::tracks;
 use super::{Report, clean};
-use crate::checks::{CheckResult, Outcome};
+use crate::checks::{CheckOutcome, CheckResult};
 use crate::facts::{Fetched, IFrameFacts, OutputFacts, RenditionFacts};
 use packager_media::defect::Defect;
 use packager_media::stream::{masked, shown};
@@ -162,7 +162,7 @@ impl Log<'_> {
         }
     }
 
-    fn outcome(&mut self, outcome: &Outcome) {
+    fn outcome(&mut self, outcome: &CheckOutcome) {
         let at = self.report.duration;
         let check = [("output", outcome.output.clone()), ("check", outcome.check.to_owned())];
         match outcome.result {

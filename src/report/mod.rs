@@ -1,7 +1,7 @@
 //! One probe's result: the facts, the checks' outcomes, and what they come to.
 
 use crate::catalog::{Channel, Template};
-use crate::checks::Outcome;
+use crate::checks::CheckOutcome;
 use crate::facts::Capture;
 use packager_media::units::{Seconds, Timestamp};
 use serde::{Serialize, Serializer};
@@ -45,7 +45,7 @@ pub struct Report {
     pub success: bool,
     pub capture: Capture,
     /// Every check that the template leaves on, per output.
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Vec<CheckOutcome>,
     /// Per output: time since the live edge advanced, by rendition. Derived from history.
     pub edge_age: Vec<(String, String, Seconds)>,
     /// Whether the live edge of an output is in an ad break, where its playlists tell. Derived from history.

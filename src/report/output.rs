@@ -1,7 +1,7 @@
 use super::derive::{self, finite};
 use super::measured::unmeasured;
 use super::{RenditionView, Report};
-use crate::checks::Ladder;
+use crate::checks::ExpectedLadder;
 use crate::facts::{OutputFacts, RenditionFacts, Timings};
 use packager_media::container::Container;
 use packager_media::stream::{Media, Segment, Timeline, shown};
@@ -61,7 +61,7 @@ measured! {
 }
 
 impl<'a> OutputView<'a> {
-    pub fn new(report: &'a Report, facts: &'a OutputFacts, ladder: &Ladder) -> Self {
+    pub fn new(report: &'a Report, facts: &'a OutputFacts, ladder: &ExpectedLadder) -> Self {
         let exchange = facts.manifest.result.as_ref().ok();
         let renditions = renditions(report, facts);
         let expected = MediaCounts::expected(ladder);
@@ -126,7 +126,7 @@ impl PhasesView {
 
 impl MediaCounts {
     /// What the ladder promises; a media that it says nothing of is absent.
-    fn expected(ladder: &Ladder) -> Self {
+    fn expected(ladder: &ExpectedLadder) -> Self {
         let promised = |count: usize| Some(count as u64).filter(|n| *n > 0);
         Self {
             video: promised(ladder.video.len()),

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use crate::catalog::{Channel, Coverage, CoverageMode, Output, RequestSettings, Template};
-use crate::checks::{CheckResult, Ladder, Outcome, Rung, Settings, Thresholds};
+use crate::checks::{CheckOutcome, CheckResult, CheckSettings, ExpectedLadder, ExpectedRung, Thresholds};
 use crate::facts::{
     Capture, Exchange, Failure, FailureKind, Fetched, OutputFacts, RenditionFacts, SegmentFacts, Stages, Timings,
 };
@@ -55,7 +55,7 @@ pub fn broken() -> Report {
     report
 }
 
-fn troubles() -> Vec<Outcome> {
+fn troubles() -> Vec<CheckOutcome> {
     let mut lost = outcome("manifest_unavailable", Severity::Critical, "backup", CheckResult::Failed);
     lost.findings =
         vec![finding(&lost, None, "GET https://user:p4ssw0rd@backup.example/m.m3u8?token=s3cret: connection refused")];
@@ -92,10 +92,10 @@ pub fn large(outputs: usize, renditions: usize, checks: usize) -> Report {
 }
 
 pub fn report(outputs: Vec<OutputFacts>) -> Report {
-    let ladder = Ladder {
-        video: vec![Rung::default(), Rung::default()],
+    let ladder = ExpectedLadder {
+        video: vec![ExpectedRung::default(), ExpectedRung::default()],
         audio_languages: vec!["vi".into()],
-        ..Ladder::default()
+        ..ExpectedLadder::default()
     };
     let channel = Channel {
         code: "CH_TV_HD_001".into(),
@@ -138,7 +138,7 @@ pub fn report(outputs: Vec<OutputFacts>) -> Report {
     }
 }
 
-fn template(ladder: Ladder) -> Template {
+fn template(ladder: ExpectedLadder) -> Template {
     let thresholds = Thresholds { segment_duration_target: Some(6.0), ..Thresholds::default() };
     Template {
         name: "TPL_LIVE_HD".into(),
@@ -148,7 +148,7 @@ fn template(ladder: Ladder) -> Template {
         ladder,
         hold: Seconds(300.0),
         query_identifies: false,
-        checks: Settings::default(),
+        checks: CheckSettings::default(),
     }
 }
 
@@ -381,15 +381,15 @@ pub fn cut(facts: &mut RenditionFacts) {
         Some(Failure { kind: FailureKind::Cut, message: "the body ended after 1,000 of 600,000 bytes".into() });
 }
 
-pub fn outcome(check: &'static str, severity: Severity, output: &str, result: CheckResult) -> Outcome {
-    Outcome { check, severity, output: output.into(), result, findings: Vec::new(), reason: None }
+pub fn outcome(check: &'static str, severity: Severity, output: &str, result: CheckResult) -> CheckOutcome {
+    CheckOutcome { check, severity, output: output.into(), result, findings: Vec::new(), reason: None }
 }
 
-pub fn not_run(check: &'static str, output: &str, why: &'static str) -> Outcome {
-    Outcome { reason: Some(why), ..outcome(check, Severity::Critical, output, CheckResult::NotRun) }
+pub fn not_run(check: &'static str, output: &str, why: &'static str) -> CheckOutcome {
+    CheckOutcome { reason: Some(why), ..outcome(check, Severity::Critical, output, CheckResult::NotRun) }
 }
 
-pub fn finding(outcome: &Outcome, rendition: Option<&str>, message: &str) -> Finding {
+pub fn finding(outcome: &CheckOutcome, rendition: Option<&str>, message: &str) -> Finding {
     Finding {
         check: outcome.check,
         severity: outcome.severity,

@@ -2,7 +2,7 @@
 
 use super::view::mask_value;
 use super::{OutputView, RenditionView, Report, View, clean};
-use crate::checks::{CheckResult, Outcome};
+use crate::checks::{CheckOutcome, CheckResult};
 use crate::finding::{Finding, Severity};
 use packager_media::stream::masked;
 use std::collections::BTreeSet;
@@ -155,7 +155,7 @@ fn size(bytes: u64) -> String {
     }
 }
 
-fn failed(outcome: &Outcome, paint: Paint) -> String {
+fn failed(outcome: &CheckOutcome, paint: Paint) -> String {
     let mut out = format!("\n{}  {}  {}\n", paint.severity(outcome.severity), outcome.check, plain(&outcome.output));
     for finding in outcome.findings.iter().take(MAX_VIOLATIONS) {
         out.push_str(&violation(finding));
@@ -188,7 +188,7 @@ fn shown(value: &serde_json::Value) -> String {
     }
 }
 
-fn not_run(outcomes: &[Outcome]) -> String {
+fn not_run(outcomes: &[CheckOutcome]) -> String {
     let mut reasons: Vec<(&str, &str, Vec<&str>)> = Vec::new();
     for outcome in outcomes.iter().filter(|o| o.result == CheckResult::NotRun) {
         let (output, reason) = (outcome.output.as_str(), outcome.reason.unwrap_or("no reason given"));

@@ -1,7 +1,7 @@
 use super::derive::finite;
 use super::{OutputView, Report};
 use crate::catalog::{Channel, Template};
-use crate::checks::Outcome;
+use crate::checks::CheckOutcome;
 use crate::facts::Stages;
 use crate::finding::{Finding, Severity};
 use packager_media::stream::masked;
@@ -25,7 +25,7 @@ pub struct View<'a> {
     pub channel_info: ChannelInfoView<'a>,
     pub threshold: BTreeMap<String, f64>,
     pub outputs: Vec<OutputView<'a>>,
-    pub checks: &'a [Outcome],
+    pub checks: &'a [CheckOutcome],
     pub findings: Vec<FindingView<'a>>,
 }
 

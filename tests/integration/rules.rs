@@ -1,6 +1,6 @@
 //! The alert and recording rules that are shipped: Prometheus's own tools, the runbooks, and the checks they cover.
 
-use packager_exporter::checks::{self, Group};
+use packager_exporter::checks::{self, CheckGroup};
 use serde_yaml::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -174,7 +174,7 @@ fn what_makes_a_playlist_invalid_is_what_the_guide_called_so() {
     };
     for listed in checks::list() {
         let (id, group) = (listed.meta.id, listed.meta.group);
-        let judged = matches!(group, Group::Ladder | Group::Timeline | Group::Hls | Group::Dash)
+        let judged = matches!(group, CheckGroup::Ladder | CheckGroup::Timeline | CheckGroup::Hls | CheckGroup::Dash)
             || ["manifest_unavailable", "rendition_unavailable", "live_ended"].contains(&id);
         assert_eq!(matches(id), judged, "rules/legacy_names.rules.yml: {id} of {group:?}");
     }

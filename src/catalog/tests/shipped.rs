@@ -49,7 +49,8 @@ fn the_commented_examples_of_the_templates_load() {
             .map(|l| format!("    {}\n", l.strip_prefix("  #   ").unwrap()))
             .collect()
     };
-    let text = format!("T:\n  ladder:\n{}  checks:\n{}", block("  #   video:"), block("  #   segment_duration_off_target:"));
+    let text =
+        format!("T:\n  ladder:\n{}  checks:\n{}", block("  #   video:"), block("  #   segment_duration_off_target:"));
     let snapshot = templates(&text).unwrap();
     let t = snapshot.template("T").unwrap();
     assert_eq!((t.ladder.video.len(), t.ladder.minimum_video), (2, Some(1)));

@@ -1,13 +1,13 @@
-use crate::checks::support::representations::STATIC;
+use crate::checks::support::representations::STATIC_MPD;
 use crate::checks::support::select::NO_MANIFEST;
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::dash::Latency;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "dash_buffer_depth_short",
     severity: Severity::Minor,
-    group: Group::Dash,
+    group: CheckGroup::Dash,
     help: "fails when timeShiftBufferDepth is shorter than `min`, than suggestedPresentationDelay or than ServiceDescription's target of \
            latency: a player that keeps it asks for what is gone; or when that target isn't between its min and its max",
     reference: "ISO/IEC 23009-1 5.3.1.2, annex K.3.2",
@@ -19,15 +19,15 @@ params! {
     min: f64 = 0.0,
 }
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    let Some(dash) = &context.output.dash else { return Verdict::NotRun(NO_MANIFEST) };
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    let Some(dash) = &context.output.dash else { return CheckVerdict::NotRun(NO_MANIFEST) };
     if !dash.mpd.dynamic {
-        return Verdict::NotRun(STATIC);
+        return CheckVerdict::NotRun(STATIC_MPD);
     }
     if let Some(message) = dash.mpd.latency.as_ref().and_then(contradiction) {
-        return Verdict::Ran(vec![Violation::new(message)]);
+        return CheckVerdict::Ran(vec![Violation::new(message)]);
     }
-    let Some(depth) = dash.mpd.time_shift_buffer_depth else { return Verdict::Ran(Vec::new()) };
+    let Some(depth) = dash.mpd.time_shift_buffer_depth else { return CheckVerdict::Ran(Vec::new()) };
     let delay = dash.mpd.suggested_presentation_delay.map_or(0.0, |d| d.0);
     let target = dash.mpd.latency.and_then(|l| l.target).map_or(0.0, |t| t.0);
     let message = if depth.0 < target {
@@ -37,9 +37,9 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
     } else if depth.0 < params.min {
         format!("timeShiftBufferDepth is {} s; {} s are expected", depth.0, params.min)
     } else {
-        return Verdict::Ran(Vec::new());
+        return CheckVerdict::Ran(Vec::new());
     };
-    Verdict::Ran(vec![Violation::new(message).with("depth_seconds", depth.0).with("delay_seconds", delay)])
+    CheckVerdict::Ran(vec![Violation::new(message).with("depth_seconds", depth.0).with("delay_seconds", delay)])
 }
 
 fn contradiction(latency: &Latency) -> Option<String> {
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
 
-    fn run(depth: f64, delay: f64, min: f64) -> Verdict {
+    fn run(depth: f64, delay: f64, min: f64) -> CheckVerdict {
         let mut scene = Scene::dash(&paced());
         let mpd = std::sync::Arc::make_mut(&mut scene.output.dash.as_mut().unwrap().mpd);
         mpd.time_shift_buffer_depth = Some(packager_media::units::Seconds(depth));
@@ -75,7 +75,7 @@ mod tests {
         assert_eq!(violations(run(29.9, 6.0, 30.0))[0].message, "timeShiftBufferDepth is 29.9 s; 30 s are expected");
     }
 
-    fn described(target: f64, min: f64, max: f64) -> Verdict {
+    fn described(target: f64, min: f64, max: f64) -> CheckVerdict {
         let mut scene = Scene::dash(&paced());
         let mpd = std::sync::Arc::make_mut(&mut scene.output.dash.as_mut().unwrap().mpd);
         mpd.time_shift_buffer_depth = Some(packager_media::units::Seconds(30.0));

@@ -1,14 +1,14 @@
-use crate::checks::support::representations::STATIC;
-use crate::checks::support::select::{NO_MANIFEST, out_of_time, shown};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::representations::STATIC_MPD;
+use crate::checks::support::select::{NO_MANIFEST, probe_timed_out, shown};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::ClockFacts;
 use crate::finding::Severity;
 use packager_media::dash::{Mpd, Pace, Segments, rungs, timing::Source};
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "dash_clock_wrong",
     severity: Severity::Major,
-    group: Group::Dash,
+    group: CheckGroup::Dash,
     help: "fails when the clock of UTCTiming can't be read or is apart from the exporter's by more than `max`; a warning when a live MPD \
            without SegmentTimeline has none: players then count by their own clocks",
     reference: "ISO/IEC 23009-1 5.8.4.11; DASH-IF IOP 4.3",
@@ -22,14 +22,14 @@ params! {
     max: f64 = 2.0,
 }
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    let Some(dash) = &context.output.dash else { return Verdict::NotRun(NO_MANIFEST) };
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    let Some(dash) = &context.output.dash else { return CheckVerdict::NotRun(NO_MANIFEST) };
     if !dash.mpd.dynamic {
-        return Verdict::NotRun(STATIC);
+        return CheckVerdict::NotRun(STATIC_MPD);
     }
     // Nothing but HTTP is spoken here, and of an NTP timestamp over HTTP no form is standard.
     if dash.clock.as_ref().is_some_and(|clock| clock.source == Some(Source::Network)) {
-        return Verdict::NotRun(NTP);
+        return CheckVerdict::NotRun(NTP);
     }
     let found = match &dash.clock {
         Some(clock) => read(clock, params),
@@ -39,7 +39,7 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
             Violation::new(message).severity(Severity::Warning)
         }),
     };
-    Verdict::Ran(found.into_iter().collect())
+    CheckVerdict::Ran(found.into_iter().collect())
 }
 
 fn by_clock(mpd: &Mpd) -> bool {
@@ -66,7 +66,7 @@ fn read(clock: &ClockFacts, params: &Params) -> Option<Violation> {
     }
     // `direct` and NTP give nothing to compare with.
     let asked = matches!(clock.source, Some(Source::Date(_) | Source::Body(_)));
-    let fetched = clock.fetched.as_ref().filter(|f| asked && !out_of_time(f))?;
+    let fetched = clock.fetched.as_ref().filter(|f| asked && !probe_timed_out(f))?;
     let why = fetched.problem().unwrap_or_else(|| "its answer is no time".to_owned());
     Some(told(format!("the clock of UTCTiming gives no time: {why}")).with("url", shown(&fetched.url)))
 }
@@ -78,7 +78,7 @@ mod tests {
     use packager_media::dash::Descriptor;
     use packager_media::units::Seconds;
 
-    fn run(clock: Option<ClockFacts>, mpd: &str) -> Verdict {
+    fn run(clock: Option<ClockFacts>, mpd: &str) -> CheckVerdict {
         let mut scene = Scene::dash(mpd);
         scene.output.dash.as_mut().unwrap().clock = clock;
         check(&scene.context(), &Params::default())

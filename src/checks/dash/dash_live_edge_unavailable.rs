@@ -1,15 +1,15 @@
-use crate::checks::support::representations::{self, Rung};
-use crate::checks::support::select::out_of_time;
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::representations::{self, LiveRepresentation};
+use crate::checks::support::select::probe_timed_out;
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::dash::{Run, timing};
 use packager_media::stream::Media;
 use packager_media::units::Seconds;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "dash_live_edge_unavailable",
     severity: Severity::Critical,
-    group: Group::Dash,
+    group: CheckGroup::Dash,
     help: "fails when by the wall clock (corrected by UTCTiming) no segment of a SegmentTimeline is available, or the newest one of a fixed \
            pace or an open S (r=-1) should be there and isn't; major for one rung while others play, and when segments are listed before their time",
     reference: "ISO/IEC 23009-1 5.3.9.5; DASH-IF IOP 4.3",
@@ -25,11 +25,11 @@ params! {
     grace: f64 = 20.0,
 }
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let video = || context.output.renditions.iter().filter(|r| r.rendition.media == Media::Video);
     let plays = video().any(|r| r.timeline.as_deref().is_some_and(|t| !t.segments.is_empty()));
-    representations::each(context, |rung| {
-        let found = match rung.runs() {
+    representations::judge_live_representations(context, |rung| {
+        let found = match rung.timeline_runs() {
             // It goes on by the clock, as a fixed pace does.
             Some(runs) if runs.last().is_some_and(|run| run.count.is_none()) => missing(rung, params),
             Some(_) => nothing(rung, plays, params).or_else(|| early(rung, params)),
@@ -40,7 +40,7 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
 }
 
 /// A SegmentTimeline that the time-shift buffer has passed: a player finds nothing to play.
-fn nothing(rung: &Rung<'_>, others_play: bool, params: &Params) -> Option<Violation> {
+fn nothing(rung: &LiveRepresentation<'_>, others_play: bool, params: &Params) -> Option<Violation> {
     if !rung.facts.timeline.as_deref()?.segments.is_empty() {
         return None;
     }
@@ -48,7 +48,7 @@ fn nothing(rung: &Rung<'_>, others_play: bool, params: &Params) -> Option<Violat
     if Seconds::between(begun, rung.now).0 <= params.grace {
         return None;
     }
-    let last = rung.runs()?.last().and_then(Run::end).and_then(|end| rung.at(end));
+    let last = rung.timeline_runs()?.last().and_then(Run::end).and_then(|end| rung.wall_clock_time(end));
     let depth = rung.mpd.time_shift_buffer_depth.map_or(f64::INFINITY, |d| d.0);
     let message = match last.map(|ended| Seconds::between(ended, rung.now).0) {
         Some(ago) => format!(
@@ -63,9 +63,9 @@ fn nothing(rung: &Rung<'_>, others_play: bool, params: &Params) -> Option<Violat
 
 /// The packager's clock or availabilityStartTime is off: a player that keeps to the clock asks later than it could, or
 /// waits for what is there.
-fn early(rung: &Rung<'_>, params: &Params) -> Option<Violation> {
-    let last = rung.runs()?.last()?;
-    let available = rung.at(last.end()?)?;
+fn early(rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> {
+    let last = rung.timeline_runs()?.last()?;
+    let available = rung.wall_clock_time(last.end()?)?;
     let ahead = Seconds::between(rung.now, available) - timing::early(&rung.representation.addressing);
     let allowed = rung.seconds(i128::from(last.duration)) + params.early;
     (ahead.0 > allowed).then(|| {
@@ -81,10 +81,10 @@ fn early(rung: &Rung<'_>, params: &Params) -> Option<Violation> {
 }
 
 /// A fixed pace and an S that repeats without end list nothing: which segment is the newest follows from the clock alone.
-fn missing(rung: &Rung<'_>, params: &Params) -> Option<Violation> {
+fn missing(rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> {
     let newest = rung.facts.timeline.as_deref()?.segments.last()?;
     let asked = rung.facts.segments.iter().find(|s| s.segment.number == newest.number)?;
-    let status = asked.fetched.result.as_ref().ok().filter(|_| !out_of_time(&asked.fetched))?.status;
+    let status = asked.fetched.result.as_ref().ok().filter(|_| !probe_timed_out(&asked.fetched))?.status;
     let due = newest.duration.after(newest.program_date_time?);
     let late = Seconds::between(due, rung.now) + timing::early(&rung.representation.addressing);
     (matches!(status, 404 | 410 | 425) && late.0 > params.late).then(|| {
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
 
-    fn run(scene: &Scene) -> Verdict {
+    fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
     }
 

@@ -1,12 +1,12 @@
-use crate::checks::support::representations::{self, Rung};
+use crate::checks::support::representations::{self, LiveRepresentation};
 use crate::checks::support::select::NO_MANIFEST;
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "dash_max_segment_duration_exceeded",
     severity: Severity::Minor,
-    group: Group::Dash,
+    group: CheckGroup::Dash,
     help: "fails when a listed segment is longer than the MPD's maxSegmentDuration",
     reference: "ISO/IEC 23009-1 5.3.1.2",
     needs_history: false,
@@ -17,15 +17,15 @@ params! {
     tolerance: f64 = 0.5,
 }
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    let Some(dash) = &context.output.dash else { return Verdict::NotRun(NO_MANIFEST) };
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    let Some(dash) = &context.output.dash else { return CheckVerdict::NotRun(NO_MANIFEST) };
     if dash.mpd.max_segment_duration.is_none() {
-        return Verdict::NotRun("the MPD has no maxSegmentDuration");
+        return CheckVerdict::NotRun("the MPD has no maxSegmentDuration");
     }
-    representations::each(context, |rung| judge(rung, params).into_iter().collect())
+    representations::judge_live_representations(context, |rung| judge(rung, params).into_iter().collect())
 }
 
-fn judge(rung: &Rung<'_>, params: &Params) -> Option<Violation> {
+fn judge(rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> {
     let max = rung.mpd.max_segment_duration?.0;
     let timeline = rung.facts.timeline.as_deref()?;
     let longest = timeline.segments.iter().max_by(|a, b| a.duration.0.total_cmp(&b.duration.0))?;

@@ -1,14 +1,14 @@
-use crate::checks::support::mpd_step::{self, Back, Change, Update};
-use crate::checks::support::representations::STATIC;
-use crate::checks::support::select::{FIRST, NO_MANIFEST, capped};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::mpd_step::{self, MpdChange, MpdRegression, MpdStep};
+use crate::checks::support::representations::STATIC_MPD;
+use crate::checks::support::select::{FIRST_OBSERVATION, NO_MANIFEST, cap_violations};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::units::Timestamp;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "dash_mpd_regressed",
     severity: Severity::Critical,
-    group: Group::Dash,
+    group: CheckGroup::Dash,
     help: "fails when an update of a live MPD takes back what players already have: another availabilityStartTime under a timeline that goes \
            on, an older newest segment, a Period that is moved or gone; minor where only publishTime is older. A packager restart \
            is packager_restarted",
@@ -18,37 +18,37 @@ pub const META: Meta = Meta {
 
 params! {}
 
-pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     match &context.output.dash {
-        None => return Verdict::NotRun(NO_MANIFEST),
-        Some(dash) if !dash.mpd.dynamic => return Verdict::NotRun(STATIC),
+        None => return CheckVerdict::NotRun(NO_MANIFEST),
+        Some(dash) if !dash.mpd.dynamic => return CheckVerdict::NotRun(STATIC_MPD),
         Some(_) => {}
     }
-    let Some(updates) = mpd_step::recent(context) else { return Verdict::NotRun(FIRST) };
-    Verdict::Ran(capped(updates.iter().rev().filter_map(violation).collect()))
+    let Some(updates) = mpd_step::recent_steps(context) else { return CheckVerdict::NotRun(FIRST_OBSERVATION) };
+    CheckVerdict::Ran(cap_violations(updates.iter().rev().filter_map(violation).collect()))
 }
 
-fn violation(update: &Update<'_>) -> Option<Violation> {
-    let Change::Regressed(back) = update.change else { return None };
+fn violation(update: &MpdStep<'_>) -> Option<Violation> {
+    let MpdChange::Regressed(back) = update.change else { return None };
     let (a, b) = (update.earlier, update.later);
     let shown = |at: Option<Timestamp>| at.map_or_else(|| "none".to_owned(), |at| at.to_string());
     let message = match back {
-        Back::Start(by) => format!(
+        MpdRegression::Start(by) => format!(
             "availabilityStartTime changed from {} to {} ({:+.3} s) while the presentation goes on, or back to one seen before: players \
              seek segments at the wrong time",
             shown(a.availability_start),
             shown(b.availability_start),
             by.0
         ),
-        Back::Edge(by) => format!(
+        MpdRegression::Edge(by) => format!(
             "the newest listed segment is {:.3} s older than in the MPD before: a stale cache, or two origins out of step",
             by.0
         ),
-        Back::Period(at) => {
+        MpdRegression::Period(at) => {
             let id = a.periods.get(at).and_then(|p| p.id.as_deref()).unwrap_or("without an id");
             format!("the Period {id} had begun, and is gone or begins at another time: players lose their place")
         }
-        Back::Published(by) => format!(
+        MpdRegression::Published(by) => format!(
             "publishTime went back by {:.1} s and the timeline didn't: two origins publish the same at other times, or a clock was set back",
             by.0
         ),
@@ -57,7 +57,7 @@ fn violation(update: &Update<'_>) -> Option<Violation> {
         .with("before_published", shown(a.publish_time))
         .with("after_published", shown(b.publish_time))
         .with("seen_at", b.first_seen.to_string());
-    Some(if matches!(back, Back::Published(_)) { violation.severity(Severity::Minor) } else { violation })
+    Some(if matches!(back, MpdRegression::Published(_)) { violation.severity(Severity::Minor) } else { violation })
 }
 
 #[cfg(test)]
@@ -66,7 +66,7 @@ mod tests {
     use crate::checks::testing::*;
     use crate::history::SeenMpd;
 
-    fn run(states: impl IntoIterator<Item = SeenMpd>) -> Verdict {
+    fn run(states: impl IntoIterator<Item = SeenMpd>) -> CheckVerdict {
         let mut scene = Scene::dash(&timed("<S t=\"980000\" d=\"2000\" r=\"9\"/>"));
         scene.published(states);
         check(&scene.context(), &Params::default())
@@ -97,8 +97,8 @@ mod tests {
 
     #[test]
     fn the_first_mpd_and_a_static_one_say_nothing() {
-        assert_not_run(run([mpd(0, 980.0)]), FIRST);
+        assert_not_run(run([mpd(0, 980.0)]), FIRST_OBSERVATION);
         let fixed = timed("").replace("type=\"dynamic\"", "type=\"static\"");
-        assert_not_run(check(&Scene::dash(&fixed).context(), &Params::default()), STATIC);
+        assert_not_run(check(&Scene::dash(&fixed).context(), &Params::default()), STATIC_MPD);
     }
 }

@@ -1,17 +1,17 @@
-use crate::checks::support::live_edge_age::{self, Limits, Made, Unit};
-use crate::checks::support::representations::STATIC;
+use crate::checks::support::live_edge_age::{self, AgeLimits, AgeUnit, PublishedAt};
+use crate::checks::support::representations::STATIC_MPD;
 use crate::checks::support::select;
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
 use packager_media::dash::{Mpd, Representation, playing, rungs};
 use packager_media::stream::{Timeline, names};
 use packager_media::units::Seconds;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "dash_mpd_stale",
     severity: Severity::Major,
-    group: Group::Dash,
+    group: CheckGroup::Dash,
     help: "fails when a SegmentTimeline of a live MPD has not got a new segment for 1.5 times the longer of its longest segment and \
            minimumUpdatePeriod, critical after 3; on a first probe from publishTime or Last-Modified. At a fixed pace segments come by the \
            clock: there dash_live_edge_unavailable judges",
@@ -30,16 +30,16 @@ params! {
 
 const NO_TIMELINE: &str = "no SegmentTimeline with a history was read";
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    let Some(dash) = &context.output.dash else { return Verdict::NotRun(select::NO_MANIFEST) };
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    let Some(dash) = &context.output.dash else { return CheckVerdict::NotRun(select::NO_MANIFEST) };
     if !dash.mpd.dynamic {
-        return Verdict::NotRun(STATIC);
+        return CheckVerdict::NotRun(STATIC_MPD);
     }
     let Params { major_after, critical_after, date_allowance, .. } = *params;
-    let limits = Limits { major_after, critical_after, date_allowance };
+    let limits = AgeLimits { major_after, critical_after, date_allowance };
     let period = playing(&dash.mpd, dash.ahead().after(context.now));
     let listed: Vec<_> = period.into_iter().flat_map(rungs).filter(|(_, r)| lists_its_end(r)).collect();
-    select::each(context, NO_TIMELINE, |facts, past| {
+    select::judge_renditions(context, NO_TIMELINE, |facts, past| {
         let id = facts.rendition.id.as_deref();
         let same = |r: &Representation| Some(names::clean(&r.id).as_str()) == id;
         listed.iter().find(|(set, r)| set.media == facts.rendition.media && same(r))?;
@@ -58,24 +58,26 @@ fn lists_its_end(representation: &Representation) -> bool {
 }
 
 /// Between two updates nothing new can be listed.
-fn unit(mpd: &Mpd, timeline: &Timeline) -> Option<Unit> {
-    let longest = live_edge_age::target_duration(timeline)?.length;
+fn unit(mpd: &Mpd, timeline: &Timeline) -> Option<AgeUnit> {
+    let longest = live_edge_age::target_duration_unit(timeline)?.length;
     let period = mpd.minimum_update_period.unwrap_or(Seconds::ZERO);
     let length = if period > longest { period } else { longest };
-    Some(Unit { length, name: if period > longest { "minimum update period" } else { "segment duration" } })
+    Some(AgeUnit { length, name: if period > longest { "minimum update period" } else { "segment duration" } })
 }
 
 /// The later of publishTime and Last-Modified: some packagers set the one once and for all, some the other.
-fn made(mpd: &Mpd, facts: &RenditionFacts) -> Made {
+fn made(mpd: &Mpd, facts: &RenditionFacts) -> PublishedAt {
     let modified = live_edge_age::last_modified(facts);
     match mpd.publish_time {
-        Some(at) if modified.at.is_none_or(|modified| modified < at) => Made { at: Some(at), source: "publishTime" },
+        Some(at) if modified.at.is_none_or(|modified| modified < at) => {
+            PublishedAt { at: Some(at), source: "publishTime" }
+        }
         _ => modified,
     }
 }
 
 /// Whether the packager still publishes tells its own end from that of its input.
-fn with_publication(mut violation: Violation, context: &Context<'_>) -> Violation {
+fn with_publication(mut violation: Violation, context: &CheckContext<'_>) -> Violation {
     let [.., a, b] = context.past.mpds.as_slice() else { return violation };
     if a.listed.is_some() && a.listed == b.listed && a.publish_time < b.publish_time {
         violation.message.push_str("; publishTime goes on: the packager lives, look at its input");
@@ -101,7 +103,7 @@ mod tests {
         scene
     }
 
-    fn run(scene: &Scene) -> Verdict {
+    fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
     }
 

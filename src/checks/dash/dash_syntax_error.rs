@@ -1,13 +1,13 @@
-use crate::checks::support::select::{NO_MANIFEST, capped, defect};
-use crate::checks::{Context, Group, Meta, Verdict};
+use crate::checks::support::select::{NO_MANIFEST, cap_violations, defect_violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict};
 use crate::finding::Severity;
 use packager_media::dash::REMOTE;
 use packager_media::defect::{Defect, DefectKind};
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "dash_syntax_error",
     severity: Severity::Major,
-    group: Group::Dash,
+    group: CheckGroup::Dash,
     help: "fails when an MPD can't be read or breaks its standard: not well-formed XML, a document type, a required attribute \
            missing, a bad duration or date, a template or timeline that names no segments, an index of SegmentBase that isn't there or \
            names none, no video without an EssentialProperty that players don't know; minor for a remote element, which isn't followed",
@@ -17,17 +17,17 @@ pub const META: Meta = Meta {
 
 params! {}
 
-pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     let output = context.output;
     if output.manifest.ok().is_none_or(|e| e.body_bytes == 0) {
-        return Verdict::NotRun(NO_MANIFEST);
+        return CheckVerdict::NotRun(NO_MANIFEST);
     }
     let wrong = output.defects.iter().filter(|d| d.kind == DefectKind::Mpd);
     let violation = |d: &Defect| match d.reference == REMOTE {
-        true => defect(&output.url, d).severity(Severity::Minor),
-        false => defect(&output.url, d),
+        true => defect_violation(&output.url, d).severity(Severity::Minor),
+        false => defect_violation(&output.url, d),
     };
-    Verdict::Ran(capped(wrong.map(violation).collect()))
+    CheckVerdict::Ran(cap_violations(wrong.map(violation).collect()))
 }
 
 #[cfg(test)]
@@ -36,7 +36,7 @@ mod tests {
     use crate::checks::testing::*;
     use packager_media::defect::Position;
 
-    fn run(scene: &Scene) -> Verdict {
+    fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
     }
 

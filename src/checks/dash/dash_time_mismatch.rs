@@ -1,14 +1,14 @@
-use crate::checks::support::select::{self, about, sound};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::select::{self, segment_violation, undamaged_inspection};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::SegmentFacts;
 use crate::finding::Severity;
 use packager_media::container::{Container, Track};
 use packager_media::stream::Media;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "dash_time_mismatch",
     severity: Severity::Major,
-    group: Group::Dash,
+    group: CheckGroup::Dash,
     help: "fails when the media of a segment begin (tfdt, or the earliest presentation time) at another media time than the MPD says: \
            SegmentTimeline's t, or by its number at the pace of @duration from presentationTimeOffset on, from which they may be \
            half a segment away",
@@ -27,10 +27,10 @@ const NONE: &str = "no fragmented segment of an MPD with times was inspected";
 /// Timescales of MPD and media round differently.
 const ROUNDING: f64 = 0.001;
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    select::each(context, NONE, |facts, past| {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, NONE, |facts, past| {
         let media = facts.rendition.media;
-        let segments = select::inspected(facts, past)?;
+        let segments = select::inspected_segments(facts, past)?;
         let mut judged = segments.iter().rev().filter_map(|s| Some((s, apart(s, media)?))).peekable();
         judged.peek()?;
         Some(judged.filter_map(|(segment, (off, sample))| violation(segment, off, sample, params)).collect())
@@ -41,7 +41,7 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
 /// time, some the earliest presentation time into the MPD: the nearer one counts.
 fn apart(facts: &SegmentFacts, media: Media) -> Option<(f64, f64)> {
     let said = facts.segment.media_start?.at;
-    let inspection = sound(facts).filter(|i| i.container == Container::Cmaf)?;
+    let inspection = undamaged_inspection(facts).filter(|i| i.container == Container::Cmaf)?;
     let of = |t: &&Track| t.media == Some(media) && t.samples > 0 && media != Media::Text;
     let track = inspection.tracks.iter().find(of)?;
     let offs = [track.start, track.presentation_start].into_iter().flatten().map(|at| at.since(said).0);
@@ -64,7 +64,7 @@ fn violation(facts: &SegmentFacts, off: f64, sample: f64, params: &Params) -> Op
         "segment {}: the media begin {by:.3} s {where_} the time that {what} ({at:.3} s of media time); {allowed:.3} s are allowed",
         facts.segment.number
     );
-    Some(about(facts, message).with("off_seconds", off).with("media_time_seconds", at))
+    Some(segment_violation(facts, message).with("off_seconds", off).with("media_time_seconds", at))
 }
 
 #[cfg(test)]
@@ -87,7 +87,7 @@ mod tests {
         segment
     }
 
-    fn run(segment: SegmentFacts) -> Verdict {
+    fn run(segment: SegmentFacts) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.remember([segment]);
         check(&scene.context(), &Params::default())

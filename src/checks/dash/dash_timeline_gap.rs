@@ -1,12 +1,12 @@
-use crate::checks::support::representations::{self, Rung};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::representations::{self, LiveRepresentation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::dash::Run;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "dash_timeline_gap",
     severity: Severity::Major,
-    group: Group::Dash,
+    group: CheckGroup::Dash,
     help: "fails when near the live edge a SegmentTimeline has a gap or overlap, or ends before the next Period begins",
     reference: "ISO/IEC 23009-1 5.3.9.6",
     needs_history: false,
@@ -19,16 +19,16 @@ params! {
     within: f64 = 60.0,
 }
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    representations::each(context, |rung| {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    representations::judge_live_representations(context, |rung| {
         let mut found = inside(rung, params);
         found.extend(before_next(context, rung, params));
         found
     })
 }
 
-fn inside(rung: &Rung<'_>, params: &Params) -> Vec<Violation> {
-    let runs = rung.runs().unwrap_or_default();
+fn inside(rung: &LiveRepresentation<'_>, params: &Params) -> Vec<Violation> {
+    let runs = rung.timeline_runs().unwrap_or_default();
     let edge = runs.last().map_or(0, |last| last.end().unwrap_or(last.start));
     let near = |run: &&Run| rung.seconds(i128::from(edge) - i128::from(run.start)) <= params.within;
     let apart = |run: &Run| rung.seconds(i128::from(run.apart));
@@ -36,7 +36,7 @@ fn inside(rung: &Rung<'_>, params: &Params) -> Vec<Violation> {
     wrong.map(|run| told(rung, run, apart(run))).collect()
 }
 
-fn told(rung: &Rung<'_>, run: &Run, apart: f64) -> Violation {
+fn told(rung: &LiveRepresentation<'_>, run: &Run, apart: f64) -> Violation {
     let what = if apart > 0.0 { "a gap" } else { "an overlap" };
     let message = format!("{what} of {:.3} s before the segment at t={}", apart.abs(), run.start);
     let violation = Violation::new(message).with("apart_seconds", apart).with("time", run.start);
@@ -44,7 +44,7 @@ fn told(rung: &Rung<'_>, run: &Run, apart: f64) -> Violation {
 }
 
 /// The Period before the one that is playing, where its end is near.
-fn before_next(context: &Context<'_>, rung: &Rung<'_>, params: &Params) -> Option<Violation> {
+fn before_next(context: &CheckContext<'_>, rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> {
     let periods = &context.output.dash.as_ref()?.mpd.periods;
     let at = periods.iter().position(|p| std::ptr::eq(p, rung.period))?;
     let period = periods.get(at.checked_sub(1)?)?;
@@ -53,8 +53,8 @@ fn before_next(context: &Context<'_>, rung: &Rung<'_>, params: &Params) -> Optio
     // An ad has Representations of its own.
     let media = rung.facts.rendition.media;
     let representation = same.or_else(|| rungs().find(|(set, _)| set.media == media))?.1;
-    let own = Rung { period, representation, ..*rung };
-    let ended = own.at(own.runs()?.last()?.end()?)?;
+    let own = LiveRepresentation { period, representation, ..*rung };
+    let ended = own.wall_clock_time(own.timeline_runs()?.last()?.end()?)?;
     let begins = rung.period.start?.after(rung.mpd.availability_start?);
     let gap = packager_media::units::Seconds::between(ended, begins).0;
     let past = packager_media::units::Seconds::between(begins, rung.now).0;
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
 
-    fn run(timeline: &str) -> Verdict {
+    fn run(timeline: &str) -> CheckVerdict {
         check(&Scene::dash(&timed(timeline)).context(), &Params::default())
     }
 

@@ -1,15 +1,15 @@
-use crate::checks::support::select::{NO_MANIFEST, capped, defect, out_of_time, shown};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::select::{NO_MANIFEST, cap_violations, defect_violation, probe_timed_out, shown};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{LocationFacts, PatchFacts};
 use crate::finding::Severity;
 use packager_media::dash::{Mpd, Patch};
 use packager_media::defect::DefectKind;
 use packager_media::units::Seconds;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "mpd_patch_events",
     severity: Severity::Warning,
-    group: Group::Dash,
+    group: CheckGroup::Dash,
     help: "fails when an MPD's Location doesn't answer with an MPD of the same presentation, a patch of it is missing within its ttl, is for \
            another MPD or doesn't fit it, or an EventStream is without scheme, has no timescale or its events aren't in order: players \
            fetch whole MPDs instead, lose the channel at an update, or miss events",
@@ -24,22 +24,22 @@ const SAME_START: f64 = 1.0;
 /// What a server answers where there is no patch: none, no longer, not yet.
 const NONE_THERE: &[u16] = &[204, 304, 404, 410, 425];
 
-pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     let output = context.output;
-    let Some(dash) = &output.dash else { return Verdict::NotRun(NO_MANIFEST) };
+    let Some(dash) = &output.dash else { return CheckVerdict::NotRun(NO_MANIFEST) };
     let wrong = output.defects.iter().filter(|d| d.kind == DefectKind::Update);
-    let mut found: Vec<_> = wrong.map(|d| defect(&output.url, d)).collect();
+    let mut found: Vec<_> = wrong.map(|d| defect_violation(&output.url, d)).collect();
     found.extend(dash.location.as_ref().and_then(|location| elsewhere(location, &dash.mpd)));
     if let Some(facts) = &dash.patch {
         found.extend(unanswered(facts));
         found.extend(facts.patch.as_ref().and_then(|patch| misfit(facts, patch)));
-        found.extend(facts.defects.iter().map(|d| within(facts, defect(&facts.fetched.url, d))));
+        found.extend(facts.defects.iter().map(|d| within(facts, defect_violation(&facts.fetched.url, d))));
     }
-    Verdict::Ran(capped(found))
+    CheckVerdict::Ran(cap_violations(found))
 }
 
 fn elsewhere(facts: &LocationFacts, mpd: &Mpd) -> Option<Violation> {
-    if out_of_time(&facts.fetched) {
+    if probe_timed_out(&facts.fetched) {
         return None;
     }
     let problem = match (facts.fetched.problem(), &facts.mpd) {
@@ -68,7 +68,7 @@ fn another(mpd: &Mpd, there: &Mpd) -> Option<String> {
 
 /// No patch where one should be.
 fn unanswered(facts: &PatchFacts) -> Option<Violation> {
-    if out_of_time(&facts.fetched) || facts.whole || facts.patch.is_some() {
+    if probe_timed_out(&facts.fetched) || facts.whole || facts.patch.is_some() {
         return None;
     }
     let status = facts.fetched.result.as_ref().ok().map(|e| e.status);
@@ -136,11 +136,11 @@ mod tests {
         Scene::dash(&timed("<S t=\"990000\" d=\"2000\" r=\"4\"/>"))
     }
 
-    fn run(scene: &Scene) -> Verdict {
+    fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
     }
 
-    fn located(fetched: Fetched, change: impl FnOnce(&mut Mpd)) -> Verdict {
+    fn located(fetched: Fetched, change: impl FnOnce(&mut Mpd)) -> CheckVerdict {
         let mut scene = scene();
         let dash = scene.output.dash.as_mut().unwrap();
         Arc::make_mut(&mut dash.mpd).id = Some("tv1".to_owned());
@@ -199,7 +199,7 @@ mod tests {
         PatchFacts { of, outdated: true, ttl, fetched, patch, whole: false, defects: Vec::new() }
     }
 
-    fn patched(facts: PatchFacts) -> Verdict {
+    fn patched(facts: PatchFacts) -> CheckVerdict {
         let mut scene = scene();
         scene.output.dash.as_mut().unwrap().patch = Some(facts);
         run(&scene)
@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(messages(patched(PatchFacts { defects: vec![page], ..nothing })), "line 1, column 1: not a patch");
     }
 
-    fn changed(change: impl FnOnce(&mut Patch)) -> Verdict {
+    fn changed(change: impl FnOnce(&mut Patch)) -> CheckVerdict {
         let mut facts = facts(200);
         change(facts.patch.as_mut().unwrap());
         patched(facts)

@@ -1,14 +1,14 @@
 use crate::checks::support::select::{self, NO_MANIFEST, shown};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{Exchange, RenditionFacts};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
 use packager_media::units::{Seconds, Timestamp};
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "cache_headers_wrong",
     severity: Severity::Warning,
-    group: Group::Delivery,
+    group: CheckGroup::Delivery,
     help: "fails when caches may keep a live media playlist for longer than half a target duration, kept it for longer than a target \
            duration, or may not keep segments",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.3.4; RFC 9111 4.2, 5.1, 5.2.2; HLS authoring specification 7",
@@ -22,8 +22,10 @@ params! {
     age_targets: f64 = 1.0,
 }
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    select::each(context, NO_MANIFEST, |facts, past| judge(facts, past, context.output.protocol.listing(), params))
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, NO_MANIFEST, |facts, past| {
+        judge(facts, past, context.output.protocol.listing(), params)
+    })
 }
 
 fn judge(facts: &RenditionFacts, past: &RenditionPast, listing: &str, params: &Params) -> Option<Vec<Violation>> {
@@ -82,11 +84,11 @@ fn expires(exchange: &Exchange) -> Option<f64> {
 
 /// The newest segment that may not be kept at all. `no-cache` lets a cache keep it and ask again.
 fn segments(facts: &RenditionFacts, past: &RenditionPast) -> Option<Violation> {
-    let segments = select::inspected(facts, past)?;
+    let segments = select::inspected_segments(facts, past)?;
     let (segment, directive) = segments.iter().rev().find_map(|s| Some((s, refused(s.fetched.ok()?)?.to_owned())))?;
     let message =
         format!("segments are answered with Cache-Control: {directive}: each viewer's request reaches the origin");
-    Some(select::about(segment, message).with("directive", directive))
+    Some(select::segment_violation(segment, message).with("directive", directive))
 }
 
 fn refused(exchange: &Exchange) -> Option<&str> {
@@ -107,7 +109,7 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
 
-    fn run(scene: &Scene) -> Verdict {
+    fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
     }
 

@@ -1,14 +1,14 @@
 use crate::checks::support::select;
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::Fetched;
 use crate::finding::Severity;
 use packager_media::units::{Seconds, Timestamp};
 use std::collections::BTreeMap;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "certificate_expiring",
     severity: Severity::Major,
-    group: Group::Delivery,
+    group: CheckGroup::Delivery,
     help: "fails when a certificate of a server that answered ends within the template's days",
     reference: "RFC 5280 4.1.2.5",
     needs_history: false,
@@ -21,7 +21,7 @@ params! {
 
 const NONE: &str = "no answer came over TLS";
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let output = context.output;
     let renditions = output.renditions.iter().flat_map(|r| {
         let segments = r.segments.iter().map(|s| &s.fetched);
@@ -36,9 +36,11 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
         }
     }
     if ends.is_empty() {
-        return Verdict::NotRun(NONE);
+        return CheckVerdict::NotRun(NONE);
     }
-    Verdict::Ran(ends.iter().filter_map(|(host, (end, fetched))| judge(context, params, host, *end, fetched)).collect())
+    CheckVerdict::Ran(
+        ends.iter().filter_map(|(host, (end, fetched))| judge(context, params, host, *end, fetched)).collect(),
+    )
 }
 
 /// Host and end of the certificate that answered last, redirects followed.
@@ -47,7 +49,13 @@ fn certificate(fetched: &Fetched) -> Option<(String, Timestamp)> {
     Some((exchange.final_url.host_str()?.to_owned(), exchange.certificate_expiry?))
 }
 
-fn judge(context: &Context<'_>, params: &Params, host: &str, end: Timestamp, fetched: &Fetched) -> Option<Violation> {
+fn judge(
+    context: &CheckContext<'_>,
+    params: &Params,
+    host: &str,
+    end: Timestamp,
+    fetched: &Fetched,
+) -> Option<Violation> {
     let days = Seconds::between(context.now, end).0 / 86_400.0;
     if days > params.days {
         return None;
@@ -67,7 +75,7 @@ mod tests {
 
     const DAY: f64 = 86_400.0;
 
-    fn run(scene: &Scene) -> Verdict {
+    fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
     }
 

@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, NO_MANIFEST, shown};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{Fetched, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
@@ -7,10 +7,10 @@ use packager_media::container::Container;
 use packager_media::stream::Protocol;
 use std::collections::BTreeMap;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "content_type_wrong",
     severity: Severity::Warning,
-    group: Group::Delivery,
+    group: CheckGroup::Delivery,
     help: "fails when a playlist or segment is served without a media type, or with another than those registered for what it is",
     reference: "draft-pantos-hls-rfc8216bis-22 4, 11.1; RFC 3555 4.2; ISO/IEC 23009-1 Annex C; ISO/IEC 14496-12 Annex O; HLS authoring specification 9",
     needs_history: false,
@@ -30,16 +30,18 @@ const PACKED: &[&str] =
     &["audio/aac", "audio/aacp", "audio/x-aac", "audio/mpeg", "audio/mp3", "audio/ac3", "audio/eac3"];
 const TEXT: &[&str] = &["text/vtt"];
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let output = context.output;
     let registered = if output.protocol == Protocol::Dash { MPD } else { PLAYLIST };
     let mut found: Vec<_> = violation("manifest", &output.manifest, registered, params).into_iter().collect();
-    match select::each(context, NO_MANIFEST, |facts, past| judge(facts, past, !output.has_playlists(), params)) {
-        Verdict::Ran(more) => found.extend(more),
-        Verdict::NotRun(why) if output.manifest.ok().is_none() => return Verdict::NotRun(why),
-        Verdict::NotRun(_) => {}
+    match select::judge_renditions(context, NO_MANIFEST, |facts, past| {
+        judge(facts, past, !output.has_playlists(), params)
+    }) {
+        CheckVerdict::Ran(more) => found.extend(more),
+        CheckVerdict::NotRun(why) if output.manifest.ok().is_none() => return CheckVerdict::NotRun(why),
+        CheckVerdict::NotRun(_) => {}
     }
-    Verdict::Ran(found)
+    CheckVerdict::Ran(found)
 }
 
 fn judge(facts: &RenditionFacts, past: &RenditionPast, direct: bool, params: &Params) -> Option<Vec<Violation>> {
@@ -50,7 +52,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionPast, direct: bool, params: &Pa
     }
     // One violation a type, not one a segment: the server is configured once.
     let mut by_type = BTreeMap::new();
-    for segment in select::inspected(facts, past).unwrap_or_default() {
+    for segment in select::inspected_segments(facts, past).unwrap_or_default() {
         by_type.insert(given(&segment.fetched), segment);
     }
     found.extend(by_type.into_values().filter_map(|s| violation("segments", &s.fetched, &allowed(s), params)));
@@ -94,7 +96,7 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
 
-    fn run(scene: &Scene) -> Verdict {
+    fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
     }
 

@@ -1,13 +1,13 @@
 use crate::checks::support::select::{self, NO_MANIFEST, shown};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{Fetched, RenditionFacts};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "cors_missing",
     severity: Severity::Warning,
-    group: Group::Delivery,
+    group: CheckGroup::Delivery,
     help: "fails when expected is set and a playlist, initialization segment or segment has no Access-Control-Allow-Origin: \
            browsers refuse it",
     reference: "Fetch Standard 3.3 (CORS protocol)",
@@ -19,28 +19,28 @@ params! {
     expected: bool = false,
 }
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     if !params.expected {
-        return Verdict::NotRun("no browsers are expected (checks.cors_missing.expected)");
+        return CheckVerdict::NotRun("no browsers are expected (checks.cors_missing.expected)");
     }
     let output = context.output;
     if output.manifest.ok().is_none() {
-        return Verdict::NotRun(NO_MANIFEST);
+        return CheckVerdict::NotRun(NO_MANIFEST);
     }
     let mut found: Vec<_> = violation("the manifest", &output.manifest).into_iter().collect();
-    if let Verdict::Ran(more) =
-        select::each(context, NO_MANIFEST, |facts, past| judge(facts, past, !output.has_playlists()))
+    if let CheckVerdict::Ran(more) =
+        select::judge_renditions(context, NO_MANIFEST, |facts, past| judge(facts, past, !output.has_playlists()))
     {
         found.extend(more);
     }
-    Verdict::Ran(found)
+    CheckVerdict::Ran(found)
 }
 
 /// One violation a kind of resource: the server is configured once.
 fn judge(facts: &RenditionFacts, past: &RenditionPast, direct: bool) -> Option<Vec<Violation>> {
     let playlist = facts.playlist.iter().filter(|_| !direct).find_map(|p| violation("the media playlist", p));
     let init = facts.inits.iter().find_map(|i| violation("the initialization segment", &i.fetched));
-    let segments = select::inspected(facts, past).unwrap_or_default();
+    let segments = select::inspected_segments(facts, past).unwrap_or_default();
     let segment = segments.iter().rev().find_map(|s| violation("a segment", &s.fetched));
     Some([playlist, init, segment].into_iter().flatten().collect())
 }
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
 
-    fn run(scene: &Scene) -> Verdict {
+    fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params { expected: true, ..Params::default() })
     }
 

@@ -1,13 +1,13 @@
 use crate::checks::support::select::{self, NO_PLAYLIST};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
 use packager_media::stream::{Protocol, Timeline};
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "live_ended",
     severity: Severity::Critical,
-    group: Group::Delivery,
+    group: CheckGroup::Delivery,
     help: "fails when a LIVE channel's playlist carries EXT-X-ENDLIST or the playlist type VOD, or its MPD is static: players stop at its end",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.4, 4.4.3.5, 6.2.2; ISO/IEC 23009-1 5.3.1.2",
     needs_history: false,
@@ -15,11 +15,13 @@ pub const META: Meta = Meta {
 
 params! {}
 
-pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     if !context.expected.live {
-        return Verdict::NotRun("not a LIVE channel");
+        return CheckVerdict::NotRun("not a LIVE channel");
     }
-    select::each(context, NO_PLAYLIST, |facts, _| Some(judge(context.output.protocol, facts, facts.timeline.as_ref()?)))
+    select::judge_renditions(context, NO_PLAYLIST, |facts, _| {
+        Some(judge(context.output.protocol, facts, facts.timeline.as_ref()?))
+    })
 }
 
 fn judge(protocol: Protocol, facts: &RenditionFacts, timeline: &Timeline) -> Vec<Violation> {
@@ -45,7 +47,7 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
 
-    fn run(scene: &Scene) -> Verdict {
+    fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
     }
 

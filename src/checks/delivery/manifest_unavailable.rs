@@ -1,12 +1,12 @@
-use crate::checks::support::select::{out_of_time, shown};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::select::{probe_timed_out, shown};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::OutputFacts;
 use crate::finding::Severity;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "manifest_unavailable",
     severity: Severity::Critical,
-    group: Group::Delivery,
+    group: CheckGroup::Delivery,
     help: "fails when the top manifest has no answer in time, a DNS or TLS failure, a status other than 2xx, an empty body, \
            a body over the size bound, or a body that isn't a playlist",
     reference: "RFC 9110 15; draft-pantos-hls-rfc8216bis-22 4, 4.1",
@@ -15,12 +15,12 @@ pub const META: Meta = Meta {
 
 params! {}
 
-pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     let manifest = &context.output.manifest;
-    if out_of_time(manifest) {
-        return Verdict::NotRun("the probe's own time was up before the manifest could be judged");
+    if probe_timed_out(manifest) {
+        return CheckVerdict::NotRun("the probe's own time was up before the manifest could be judged");
     }
-    let Some(problem) = problem(context.output) else { return Verdict::Ran(Vec::new()) };
+    let Some(problem) = problem(context.output) else { return CheckVerdict::Ran(Vec::new()) };
     let mut violation = Violation::new(format!("manifest: {problem}")).with("url", shown(&manifest.url));
     if let Ok(exchange) = &manifest.result {
         violation = violation.with("status", exchange.status).with("bytes", exchange.body_bytes);
@@ -28,7 +28,7 @@ pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
             violation = violation.with("final_url", shown(&exchange.final_url));
         }
     }
-    Verdict::Ran(vec![violation])
+    CheckVerdict::Ran(vec![violation])
 }
 
 fn problem(output: &OutputFacts) -> Option<String> {
@@ -52,7 +52,7 @@ mod tests {
     use crate::facts::FailureKind;
     use packager_media::defect::{Defect, DefectKind, Position};
 
-    fn run(scene: &Scene) -> Verdict {
+    fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
     }
 
@@ -75,7 +75,7 @@ mod tests {
     fn a_probe_without_time_for_the_manifest_says_nothing_about_it() {
         let mut scene = Scene::unreadable();
         scene.output.manifest = failed("master.m3u8", FailureKind::Deadline);
-        assert!(matches!(run(&scene), Verdict::NotRun(_)));
+        assert!(matches!(run(&scene), CheckVerdict::NotRun(_)));
     }
 
     #[test]

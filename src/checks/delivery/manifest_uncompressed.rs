@@ -1,12 +1,12 @@
 use crate::checks::support::select::{NO_MANIFEST, shown};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::Fetched;
 use crate::finding::Severity;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "manifest_uncompressed",
     severity: Severity::Warning,
-    group: Group::Delivery,
+    group: CheckGroup::Delivery,
     help: "fails when a large playlist is sent without content encoding although gzip was offered",
     reference: "draft-pantos-hls-rfc8216bis-22 10; HLS authoring specification 7",
     needs_history: false,
@@ -17,18 +17,18 @@ params! {
     min_bytes: u64 = 65_536,
 }
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let output = context.output;
     if output.manifest.ok().is_none() {
-        return Verdict::NotRun(NO_MANIFEST);
+        return CheckVerdict::NotRun(NO_MANIFEST);
     }
     let listing = output.protocol.listing();
     let mut found: Vec<_> = violation(&output.manifest, listing, params).into_iter().collect();
     for facts in output.renditions.iter().filter(|_| output.has_playlists()) {
         let large = facts.playlist.as_ref().and_then(|p| violation(p, listing, params));
-        found.extend(large.map(|v| v.of(&facts.rendition.name)));
+        found.extend(large.map(|v| v.in_rendition(&facts.rendition.name)));
     }
-    Verdict::Ran(found)
+    CheckVerdict::Ran(found)
 }
 
 fn violation(fetched: &Fetched, listing: &str, params: &Params) -> Option<Violation> {
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
 
-    fn run(bytes: u64, encoding: Option<&str>) -> Verdict {
+    fn run(bytes: u64, encoding: Option<&str>) -> CheckVerdict {
         let mut scene = Scene::live();
         let exchange = scene.rendition().playlist.as_mut().unwrap().result.as_mut().unwrap();
         (exchange.body_bytes, exchange.content_encoding) = (bytes, encoding.map(str::to_owned));

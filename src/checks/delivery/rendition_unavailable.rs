@@ -1,13 +1,13 @@
-use crate::checks::support::select::{self, NO_PLAYLIST, out_of_time, shown};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::select::{self, NO_PLAYLIST, probe_timed_out, shown};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{Fetched, RenditionFacts};
 use crate::finding::Severity;
 use packager_media::stream::Media;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "rendition_unavailable",
     severity: Severity::Major,
-    group: Group::Delivery,
+    group: CheckGroup::Delivery,
     help: "fails when a media playlist or an initialization segment doesn't answer or can't be read; critical when no rendition is left",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1",
     needs_history: false,
@@ -15,11 +15,11 @@ pub const META: Meta = Meta {
 
 params! {}
 
-pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
-    let verdict = select::each(context, NO_PLAYLIST, |facts, _| judge(facts));
+pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
+    let verdict = select::judge_renditions(context, NO_PLAYLIST, |facts, _| judge(facts));
     match verdict {
-        Verdict::Ran(found) if none_left(context) => {
-            Verdict::Ran(found.into_iter().map(|v| v.severity(Severity::Critical)).collect())
+        CheckVerdict::Ran(found) if none_left(context) => {
+            CheckVerdict::Ran(found.into_iter().map(|v| v.severity(Severity::Critical)).collect())
         }
         other => other,
     }
@@ -27,11 +27,11 @@ pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
 
 /// `None` where the deadline came first, or no playlist is named.
 fn judge(facts: &RenditionFacts) -> Option<Vec<Violation>> {
-    let playlist = facts.playlist.as_ref().filter(|p| !out_of_time(p))?;
+    let playlist = facts.playlist.as_ref().filter(|p| !probe_timed_out(p))?;
     let unreadable = || facts.timeline.is_none().then(|| unreadable(facts));
     let mut problems: Vec<_> =
         playlist.problem().or_else(unreadable).map(|p| violation("media playlist", playlist, &p)).into_iter().collect();
-    for init in facts.inits.iter().filter(|i| !out_of_time(&i.fetched)) {
+    for init in facts.inits.iter().filter(|i| !probe_timed_out(&i.fetched)) {
         problems.extend(init.fetched.problem().map(|p| violation("initialization segment", &init.fetched, &p)));
     }
     Some(problems)
@@ -51,7 +51,7 @@ fn violation(what: &str, fetched: &Fetched, problem: &str) -> Violation {
 }
 
 /// Every rendition that a viewer needs (video; of a radio channel all) was judged and failed.
-fn none_left(context: &Context<'_>) -> bool {
+fn none_left(context: &CheckContext<'_>) -> bool {
     let renditions = || context.output.renditions.iter();
     let video = renditions().any(|r| r.rendition.media == Media::Video);
     let mut needed = renditions().filter(|r| !video || r.rendition.media == Media::Video).peekable();
@@ -66,7 +66,7 @@ mod tests {
     use packager_media::stream::Map;
     use std::sync::Arc;
 
-    fn run(scene: &Scene) -> Verdict {
+    fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
     }
 

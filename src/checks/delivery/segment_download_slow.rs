@@ -1,13 +1,13 @@
 use crate::checks::support::select::{self, NO_SEGMENT};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{Exchange, FailureKind, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "segment_download_slow",
     severity: Severity::Major,
-    group: Group::Delivery,
+    group: CheckGroup::Delivery,
     help: "fails when a segment takes longer to download than max_download_time, or longer than it plays (slower than real time)",
     reference: "template: max_download_time; draft-pantos-hls-rfc8216bis-22 6.2.1",
     needs_history: false,
@@ -19,13 +19,13 @@ params! {}
 /// into a stall by the time that a request takes anyway.
 pub const SHORTEST_PLAY: f64 = 1.0;
 
-pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     let most = context.thresholds.max_download_time;
-    select::each(context, NO_SEGMENT, |facts, past| judge(facts, past, most))
+    select::judge_renditions(context, NO_SEGMENT, |facts, past| judge(facts, past, most))
 }
 
 fn judge(facts: &RenditionFacts, past: &RenditionPast, most: f64) -> Option<Vec<Violation>> {
-    let segments = select::inspected(facts, past)?;
+    let segments = select::inspected_segments(facts, past)?;
     let mut judged = segments.iter().rev().filter_map(|s| slow(s, most)).peekable();
     judged.peek()?;
     Some(judged.flatten().collect())
@@ -55,7 +55,7 @@ fn slow(segment: &SegmentFacts, most: f64) -> Option<Option<Violation>> {
 }
 
 fn evidence(segment: &SegmentFacts, exchange: &Exchange, message: String) -> Violation {
-    select::about(segment, message)
+    select::segment_violation(segment, message)
         .with("seconds", exchange.timings.total.0)
         .with("first_byte_seconds", exchange.timings.first_byte.0)
         .with("duration_seconds", segment.segment.duration.0)
@@ -74,7 +74,7 @@ mod tests {
         segment
     }
 
-    fn run(segment: SegmentFacts) -> Verdict {
+    fn run(segment: SegmentFacts) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.remember([segment]);
         check(&scene.context(), &Params::default())

@@ -1,13 +1,13 @@
-use crate::checks::support::select::{self, NO_SEGMENT, out_of_time};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::select::{self, NO_SEGMENT, probe_timed_out};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{Exchange, FailureKind, Fetched, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "segment_unavailable",
     severity: Severity::Critical,
-    group: Group::Delivery,
+    group: CheckGroup::Delivery,
     help: "fails when a listed segment, newest or oldest of the window, isn't there: no answer, or a status other than 2xx",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.2.2",
     needs_history: false,
@@ -15,15 +15,15 @@ pub const META: Meta = Meta {
 
 params! {}
 
-pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
-    select::each(context, NO_SEGMENT, judge)
+pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, NO_SEGMENT, judge)
 }
 
 fn judge(facts: &RenditionFacts, past: &RenditionPast) -> Option<Vec<Violation>> {
-    let segments = select::inspected(facts, past).unwrap_or_default();
-    let oldest = facts.oldest.as_ref().filter(|o| !o.segment.gap && !out_of_time(&o.fetched));
+    let segments = select::inspected_segments(facts, past).unwrap_or_default();
+    let oldest = facts.oldest.as_ref().filter(|o| !o.segment.gap && !probe_timed_out(&o.fetched));
     // EXT-X-GAP says itself that the segment isn't there (RFC 8216bis 4.4.4.7).
-    let mut asked = segments.into_iter().filter(|s| !s.segment.gap && !out_of_time(&s.fetched)).peekable();
+    let mut asked = segments.into_iter().filter(|s| !s.segment.gap && !probe_timed_out(&s.fetched)).peekable();
     if oldest.is_none() && asked.peek().is_none() {
         return None;
     }
@@ -45,7 +45,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionPast) -> Option<Vec<Violation>>
 
 fn violation(segment: &SegmentFacts, problem: &str) -> Violation {
     let which = if segment.newest { "newest segment" } else { "segment" };
-    select::about(segment, format!("{which} {}: {problem}", segment.segment.number))
+    select::segment_violation(segment, format!("{which} {}: {problem}", segment.segment.number))
         .with("status", status(&segment.fetched))
 }
 
@@ -68,7 +68,7 @@ mod tests {
     use crate::checks::testing::*;
     use crate::facts::OldestFacts;
 
-    fn run(scene: &Scene) -> Verdict {
+    fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
     }
 

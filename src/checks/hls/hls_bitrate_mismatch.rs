@@ -1,12 +1,12 @@
-use crate::checks::support::select::{self, about};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::select::{self, segment_violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::SegmentFacts;
 use crate::finding::Severity;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "hls_bitrate_mismatch",
     severity: Severity::Minor,
-    group: Group::Hls,
+    group: CheckGroup::Hls,
     help: "fails when a segment's bit rate is not within 10 % of what EXT-X-BITRATE says of it: players that go by it choose the \
            wrong rung",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.8",
@@ -21,9 +21,9 @@ params! {
 /// EXT-X-BITRATE is written in whole kilobits a second.
 const ROUNDING: f64 = 500.0;
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    select::each(context, "no segment with EXT-X-BITRATE was inspected", |facts, past| {
-        let measured = select::measured(facts, past)?;
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, "no segment with EXT-X-BITRATE was inspected", |facts, past| {
+        let measured = select::measurable_segments(facts, past)?;
         let mut said = measured.iter().rev().filter_map(|s| declared(s)).peekable();
         said.peek()?;
         Some(said.filter_map(|(segment, declared)| violation(segment, declared, params)).collect())
@@ -37,7 +37,7 @@ fn declared<'a>(segment: &&'a SegmentFacts) -> Option<(&'a SegmentFacts, f64)> {
 }
 
 fn violation(segment: &SegmentFacts, declared: f64, params: &Params) -> Option<Violation> {
-    let rate = select::bit_rate([segment]).filter(|r| *r > 0.0)?;
+    let rate = select::mean_bit_rate([segment]).filter(|r| *r > 0.0)?;
     if (declared - rate).abs() <= params.tolerance * rate + ROUNDING {
         return None;
     }
@@ -47,7 +47,7 @@ fn violation(segment: &SegmentFacts, declared: f64, params: &Params) -> Option<V
         declared / 1000.0,
         rate / 1000.0
     );
-    Some(about(segment, message).with("declared", declared).with("bits_per_second", rate))
+    Some(segment_violation(segment, message).with("declared", declared).with("bits_per_second", rate))
 }
 
 #[cfg(test)]
@@ -58,7 +58,7 @@ mod tests {
     use packager_media::units::BitsPerSecond;
 
     /// A segment of 2 s with so many bytes, of which so many bits a second are declared.
-    fn run(bytes: u64, declared: Option<u64>, byte_range: Option<ByteRange>) -> Verdict {
+    fn run(bytes: u64, declared: Option<u64>, byte_range: Option<ByteRange>) -> CheckVerdict {
         let mut segment = ts_segment(15, 0.0, 2.0);
         segment.fetched.result.as_mut().unwrap().body_bytes = bytes;
         segment.segment.bit_rate = declared.map(BitsPerSecond);

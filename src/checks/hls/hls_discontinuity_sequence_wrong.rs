@@ -1,13 +1,13 @@
-use crate::checks::support::playlist_step::{self, Relation, Step};
-use crate::checks::support::select::{self, FIRST};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::playlist_step::{self, PlaylistChange, PlaylistStep};
+use crate::checks::support::select::{self, FIRST_OBSERVATION};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
 use crate::history::{Observation, RenditionPast};
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "hls_discontinuity_sequence_wrong",
     severity: Severity::Major,
-    group: Group::Hls,
+    group: CheckGroup::Hls,
     help: "fails when the discontinuity sequence went down, didn't follow the discontinuities that left the window, or is missing \
            although one left",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.3, 6.2.2",
@@ -16,17 +16,20 @@ pub const META: Meta = Meta {
 
 params! {}
 
-pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
-    select::each(context, FIRST, |facts, past| {
-        let steps = playlist_step::recent(context, facts, past)?;
-        let breaks: Vec<_> =
-            playlist_step::all(past).iter().filter(|s| s.relation != Relation::Continued).map(|s| s.index).collect();
+pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, FIRST_OBSERVATION, |facts, past| {
+        let steps = playlist_step::recent_steps(context, facts, past)?;
+        let breaks: Vec<_> = playlist_step::all_steps(past)
+            .iter()
+            .filter(|s| s.change != PlaylistChange::Continued)
+            .map(|s| s.index)
+            .collect();
         Some(steps.iter().rev().filter_map(|s| judge(s, past, &breaks)).collect())
     })
 }
 
-fn judge(step: &Step<'_>, past: &RenditionPast, breaks: &[usize]) -> Option<Violation> {
-    if step.relation != Relation::Continued {
+fn judge(step: &PlaylistStep<'_>, past: &RenditionPast, breaks: &[usize]) -> Option<Violation> {
+    if step.change != PlaylistChange::Continued {
         return None;
     }
     let (a, b) = (step.earlier, step.later);
@@ -60,13 +63,13 @@ fn judge(step: &Step<'_>, past: &RenditionPast, breaks: &[usize]) -> Option<Viol
 /// RFC 8216bis 6.2.2: a segment keeps its discontinuity sequence number. While the tag stands before the
 /// window's first segment, packagers differ on whether it is already counted; so the comparison is between
 /// windows whose first segment has none, and goes back to the last such window.
-fn expected(step: &Step<'_>, past: &RenditionPast, breaks: &[usize]) -> Option<u64> {
+fn expected(step: &PlaylistStep<'_>, past: &RenditionPast, breaks: &[usize]) -> Option<u64> {
     let b = step.later;
     if b.starts_with_discontinuity {
         return None;
     }
     let a = baseline(step, past, breaks)?;
-    let due = match playlist_step::shared(a, b).next() {
+    let due = match playlist_step::common_segments(a, b).next() {
         Some((old, new)) => {
             let moved = i128::from(old.discontinuity_sequence) - i128::from(new.discontinuity_sequence);
             u64::try_from(i128::from(b.discontinuity_sequence) + moved).ok()?
@@ -78,7 +81,7 @@ fn expected(step: &Step<'_>, past: &RenditionPast, breaks: &[usize]) -> Option<u
 }
 
 /// The newest earlier window of the same run whose first segment carries no tag. `breaks`: where runs begin.
-fn baseline<'a>(step: &Step<'_>, past: &'a RenditionPast, breaks: &[usize]) -> Option<&'a Observation> {
+fn baseline<'a>(step: &PlaylistStep<'_>, past: &'a RenditionPast, breaks: &[usize]) -> Option<&'a Observation> {
     let begin = breaks.iter().copied().filter(|index| *index < step.index).max().unwrap_or(0);
     let run = past.observations.get(begin..step.index)?;
     run.iter().rev().map(AsRef::as_ref).find(|o| !o.segments.is_empty() && !o.starts_with_discontinuity)
@@ -104,7 +107,7 @@ mod tests {
         observation
     }
 
-    fn run(observations: impl IntoIterator<Item = Observation>) -> Verdict {
+    fn run(observations: impl IntoIterator<Item = Observation>) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.observe(observations);
         check(&scene.context(), &Params::default())
@@ -170,6 +173,6 @@ mod tests {
 
     #[test]
     fn the_first_observation_says_nothing() {
-        assert_not_run(run([window(0, 10, 15, 3, &[])]), FIRST);
+        assert_not_run(run([window(0, 10, 15, 3, &[])]), FIRST_OBSERVATION);
     }
 }

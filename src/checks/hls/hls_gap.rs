@@ -1,12 +1,12 @@
 use crate::checks::support::select::{self, NO_PLAYLIST};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::stream::Timeline;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "hls_gap",
     severity: Severity::Major,
-    group: Group::Hls,
+    group: CheckGroup::Hls,
     help: "fails when the window has segments marked EXT-X-GAP, which aren't there; listed segments that are missing without the mark \
            are segment_unavailable's",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.7",
@@ -18,8 +18,8 @@ params! {
     max: usize = 0,
 }
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    select::each(context, NO_PLAYLIST, |facts, _| {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, NO_PLAYLIST, |facts, _| {
         Some(violation(facts.timeline.as_deref()?, params).into_iter().collect())
     })
 }
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
 
-    fn run(gaps: usize, params: &Params) -> Verdict {
+    fn run(gaps: usize, params: &Params) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.timeline().segments.iter_mut().take(gaps).for_each(|s| s.gap = true);
         check(&scene.context(), params)

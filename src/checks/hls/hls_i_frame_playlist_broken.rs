@@ -1,5 +1,5 @@
-use crate::checks::support::select::{self, NO_MANIFEST, capped, defect, out_of_time};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::select::{self, NO_MANIFEST, cap_violations, defect_violation, probe_timed_out};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{Fetched, IFrameFacts};
 use crate::finding::Severity;
 use packager_media::defect::DefectKind;
@@ -7,10 +7,10 @@ use packager_media::stream::{Media, Timeline};
 use packager_media::units::{Seconds, Timestamp};
 use url::Url;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "hls_i_frame_playlist_broken",
     severity: Severity::Minor,
-    group: Group::Hls,
+    group: CheckGroup::Hls,
     help: "fails when an I-frame playlist (EXT-X-I-FRAME-STREAM-INF) doesn't answer, breaks the format, lacks EXT-X-I-FRAMES-ONLY, \
            lists a newest I-frame that isn't there, has ended, or falls behind the video: trick play breaks, watching doesn't",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.6, 4.4.6.3",
@@ -25,26 +25,26 @@ params! {
 const NONE: &str = "no I-frame playlist is listed";
 const UNASKED: &str = "there was no time to ask for an I-frame playlist";
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let output = context.output;
     if !output.parsed {
-        return Verdict::NotRun(NO_MANIFEST);
+        return CheckVerdict::NotRun(NO_MANIFEST);
     }
     if output.i_frames.is_empty() {
-        return Verdict::NotRun(NONE);
+        return CheckVerdict::NotRun(NONE);
     }
-    let asked = |f: &Fetched| !out_of_time(f);
+    let asked = |f: &Fetched| !probe_timed_out(f);
     let mut all =
         output.i_frames.iter().filter_map(|f| Some((f, f.playlist.as_ref().filter(|p| asked(p))?))).peekable();
     if all.peek().is_none() {
-        return Verdict::NotRun(UNASKED);
+        return CheckVerdict::NotRun(UNASKED);
     }
     let video = Video::of(context);
     let judged = all.flat_map(|(facts, playlist)| {
         let found = judge(facts, playlist, video.as_ref(), params);
-        capped(found).into_iter().map(|v| v.of(&facts.rendition.name))
+        cap_violations(found).into_iter().map(|v| v.in_rendition(&facts.rendition.name))
     });
-    Verdict::Ran(judged.collect())
+    CheckVerdict::Ran(judged.collect())
 }
 
 fn judge(facts: &IFrameFacts, playlist: &Fetched, video: Option<&Video>, params: &Params) -> Vec<Violation> {
@@ -53,7 +53,7 @@ fn judge(facts: &IFrameFacts, playlist: &Fetched, video: Option<&Video>, params:
         return vec![about(&playlist.url, format!("the I-frame playlist doesn't answer: {problem}"))];
     }
     let syntax = facts.defects.iter().filter(|d| matches!(d.kind, DefectKind::Syntax | DefectKind::Version));
-    let mut found: Vec<_> = syntax.map(|d| defect(&playlist.url, d)).collect();
+    let mut found: Vec<_> = syntax.map(|d| defect_violation(&playlist.url, d)).collect();
     let Some(timeline) = &facts.timeline else {
         if found.is_empty() {
             found.push(about(&playlist.url, "it is no media playlist".to_owned()));
@@ -64,7 +64,7 @@ fn judge(facts: &IFrameFacts, playlist: &Fetched, video: Option<&Video>, params:
         let message = "the playlist has no EXT-X-I-FRAMES-ONLY: players take its ranges for whole segments";
         found.push(about(&playlist.url, message.to_owned()));
     }
-    if let Some((segment, fetched)) = facts.newest.as_ref().filter(|(_, f)| !out_of_time(f))
+    if let Some((segment, fetched)) = facts.newest.as_ref().filter(|(_, f)| !probe_timed_out(f))
         && let Some(problem) = fetched.problem()
     {
         let message = format!("the newest I-frame, of segment {}, isn't there: {problem}", segment.number);
@@ -82,7 +82,7 @@ struct Video {
 
 impl Video {
     /// `None` where no video is live.
-    fn of(context: &Context<'_>) -> Option<Self> {
+    fn of(context: &CheckContext<'_>) -> Option<Self> {
         let video = context.output.renditions.iter().filter(|r| r.rendition.media == Media::Video);
         let live: Vec<&Timeline> = video.filter_map(|r| r.timeline.as_deref()).filter(|t| !t.ended).collect();
         let target = live.iter().filter_map(|t| select::target_duration(t)).map(|t| t.0).reduce(f64::max)?;
@@ -117,7 +117,7 @@ mod tests {
         dated
     }
 
-    fn run(change: impl FnOnce(&mut IFrameFacts)) -> Verdict {
+    fn run(change: impl FnOnce(&mut IFrameFacts)) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.rendition().timeline = Some(Arc::new(dated_to(-1.0)));
         let timeline = Timeline { i_frames_only: true, ..dated_to(-1.0) };

@@ -1,14 +1,14 @@
-use crate::checks::support::playlist_step::{self, Relation, Step, last_number};
-use crate::checks::support::select::{self, FIRST};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::playlist_step::{self, PlaylistChange, PlaylistStep, newest_number};
+use crate::checks::support::select::{self, FIRST_OBSERVATION};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
 use crate::history::{Observation, RenditionPast};
 use packager_media::units::Seconds;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "hls_media_sequence_jump",
     severity: Severity::Major,
-    group: Group::Hls,
+    group: CheckGroup::Hls,
     help: "fails when a playlist advanced by more segments than the time that passed explains",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.2",
     needs_history: true,
@@ -21,33 +21,33 @@ params! {
     speed: f64 = 1.5,
 }
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    select::each(context, FIRST, |facts, past| {
-        let steps = playlist_step::recent(context, facts, past)?;
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, FIRST_OBSERVATION, |facts, past| {
+        let steps = playlist_step::recent_steps(context, facts, past)?;
         Some(steps.iter().rev().filter_map(|s| jump(s, past, params)).collect())
     })
 }
 
-fn jump(step: &Step<'_>, past: &RenditionPast, params: &Params) -> Option<Violation> {
+fn jump(step: &PlaylistStep<'_>, past: &RenditionPast, params: &Params) -> Option<Violation> {
     let (a, b) = (step.earlier, step.later);
-    let advanced = last_number(b).saturating_sub(last_number(a));
+    let advanced = newest_number(b).saturating_sub(newest_number(a));
     // A step forward that only makes good a step back is explained by what was seen before that.
     let mut before = past.observations.iter().take(step.index);
-    if step.relation != Relation::Continued || before.any(|o| explained(o, b, params)) {
+    if step.change != PlaylistChange::Continued || before.any(|o| explained(o, b, params)) {
         return None;
     }
     let elapsed = Seconds::between(a.first_seen, b.first_seen).0;
     let message = format!(
         "{advanced} segments ahead after {elapsed:.1} s: {}–{} became {}–{}; viewers miss what lies between",
         a.media_sequence,
-        last_number(a),
+        newest_number(a),
         b.media_sequence,
-        last_number(b),
+        newest_number(b),
     );
     let violation = Violation::new(message)
-        .with("before_last", last_number(a))
+        .with("before_last", newest_number(a))
         .with("after_first", b.media_sequence)
-        .with("after_last", last_number(b))
+        .with("after_last", newest_number(b))
         .with("advanced_segments", advanced);
     Some(violation.with("elapsed_seconds", elapsed).with("seen_at", b.first_seen.to_string()))
 }
@@ -59,7 +59,7 @@ fn explained(a: &Observation, b: &Observation, params: &Params) -> bool {
     if mean.is_nan() || mean <= 0.0 {
         return true;
     }
-    let advanced = last_number(b).saturating_sub(last_number(a)) as f64;
+    let advanced = newest_number(b).saturating_sub(newest_number(a)) as f64;
     let elapsed = Seconds::between(a.first_seen, b.first_seen).0.max(0.0);
     advanced <= elapsed / mean * params.speed + params.slack_segments
 }
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
 
-    fn run(observations: impl IntoIterator<Item = Observation>) -> Verdict {
+    fn run(observations: impl IntoIterator<Item = Observation>) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.observe(observations);
         check(&scene.context(), &Params::default())
@@ -101,6 +101,6 @@ mod tests {
 
     #[test]
     fn the_first_observation_says_nothing() {
-        assert_not_run(run([observation(0, 10, 15)]), FIRST);
+        assert_not_run(run([observation(0, 10, 15)]), FIRST_OBSERVATION);
     }
 }

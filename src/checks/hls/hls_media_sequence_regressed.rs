@@ -1,12 +1,12 @@
-use crate::checks::support::playlist_step::{self, Relation, Step, last_number};
-use crate::checks::support::select::{self, FIRST};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::playlist_step::{self, PlaylistChange, PlaylistStep, newest_number};
+use crate::checks::support::select::{self, FIRST_OBSERVATION};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "hls_media_sequence_regressed",
     severity: Severity::Critical,
-    group: Group::Hls,
+    group: CheckGroup::Hls,
     help: "fails when the window of a playlist went back over segments already listed: a stale cache, or two origins out of step; \
            a packager restart is packager_restarted",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.2, 6.2.2",
@@ -15,28 +15,28 @@ pub const META: Meta = Meta {
 
 params! {}
 
-pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
-    select::each(context, FIRST, |facts, past| {
-        let steps = playlist_step::recent(context, facts, past)?;
-        Some(steps.iter().rev().filter(|s| s.relation == Relation::Regressed).map(violation).collect())
+pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, FIRST_OBSERVATION, |facts, past| {
+        let steps = playlist_step::recent_steps(context, facts, past)?;
+        Some(steps.iter().rev().filter(|s| s.change == PlaylistChange::Regressed).map(violation).collect())
     })
 }
 
-fn violation(step: &Step<'_>) -> Violation {
+fn violation(step: &PlaylistStep<'_>) -> Violation {
     let (a, b) = (step.earlier, step.later);
     let message = format!(
         "media sequence went back from {}–{} to {}–{}: a stale cache, or two origins out of step",
         a.media_sequence,
-        last_number(a),
+        newest_number(a),
         b.media_sequence,
-        last_number(b),
+        newest_number(b),
     );
     Violation::new(message)
         .with("before_first", a.media_sequence)
-        .with("before_last", last_number(a))
+        .with("before_last", newest_number(a))
         .with("after_first", b.media_sequence)
-        .with("after_last", last_number(b))
-        .with("shared_segments", playlist_step::shared(a, b).count())
+        .with("after_last", newest_number(b))
+        .with("shared_segments", playlist_step::common_segments(a, b).count())
         .with("seen_at", b.first_seen.to_string())
 }
 
@@ -46,7 +46,7 @@ mod tests {
     use crate::checks::testing::*;
     use crate::history::Observation;
 
-    fn run(observations: impl IntoIterator<Item = Observation>) -> Verdict {
+    fn run(observations: impl IntoIterator<Item = Observation>) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.observe(observations);
         check(&scene.context(), &Params::default())
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn the_first_observation_says_nothing() {
-        assert_not_run(run([observation(0, 10, 15)]), FIRST);
-        assert_not_run(run([]), FIRST);
+        assert_not_run(run([observation(0, 10, 15)]), FIRST_OBSERVATION);
+        assert_not_run(run([]), FIRST_OBSERVATION);
     }
 }

@@ -1,12 +1,12 @@
-use crate::checks::support::live_edge_age::{self, Limits};
+use crate::checks::support::live_edge_age::{self, AgeLimits};
 use crate::checks::support::select;
-use crate::checks::{Context, Group, Meta, Verdict};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict};
 use crate::finding::Severity;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "hls_playlist_stale",
     severity: Severity::Major,
-    group: Group::Hls,
+    group: CheckGroup::Hls,
     help: "fails when a live playlist has not got a new segment for 1.5 target durations, critical after 3; on a first probe from \
            Last-Modified, or from a PROGRAM-DATE-TIME far in the past",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1",
@@ -24,12 +24,12 @@ params! {
 
 const NO_LIVE: &str = "no live playlist with a history was read";
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let Params { major_after, critical_after, date_allowance, .. } = *params;
-    let limits = Limits { major_after, critical_after, date_allowance };
-    select::each(context, NO_LIVE, |facts, past| {
+    let limits = AgeLimits { major_after, critical_after, date_allowance };
+    select::judge_renditions(context, NO_LIVE, |facts, past| {
         let timeline = facts.timeline.as_deref().filter(|t| !t.ended)?;
-        let (unit, made) = (live_edge_age::target_duration(timeline)?, live_edge_age::last_modified(facts));
+        let (unit, made) = (live_edge_age::target_duration_unit(timeline)?, live_edge_age::last_modified(facts));
         live_edge_age::judge(context, (facts, past, timeline), &unit, &made, &limits)
     })
 }
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
 
-    fn run(scene: &Scene) -> Verdict {
+    fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
     }
 

@@ -1,15 +1,15 @@
 use crate::checks::support::select::{self, NO_MANIFEST};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
 use crate::history::RenditionPast;
 use packager_media::stream::{Media, Segment, Timeline};
 use packager_media::units::Seconds;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "hls_playlists_disagree",
     severity: Severity::Minor,
-    group: Group::Hls,
+    group: CheckGroup::Hls,
     help: "fails when the audio and video playlists of one output differ in target duration, playlist type, discontinuities, dates or \
            EXT-X-ENDLIST",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.5, 6.2.4",
@@ -30,9 +30,9 @@ struct Subject<'a> {
     timeline: &'a Timeline,
 }
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     if !context.output.parsed {
-        return Verdict::NotRun(NO_MANIFEST);
+        return CheckVerdict::NotRun(NO_MANIFEST);
     }
     let subjects: Vec<_> = context
         .renditions()
@@ -40,7 +40,7 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
         .filter_map(|(facts, past)| Some(Subject { facts, past, timeline: facts.timeline.as_deref()? }))
         .collect();
     if subjects.len() < 2 {
-        return Verdict::NotRun(FEW);
+        return CheckVerdict::NotRun(FEW);
     }
     let mut found = targets(&subjects, params);
     found.extend(odd(
@@ -61,7 +61,7 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
     ));
     found.extend(subjects.iter().filter_map(|s| ended(context, s, &subjects)));
     found.extend(discontinuities(&subjects));
-    Verdict::Ran(found)
+    CheckVerdict::Ran(found)
 }
 
 fn name<'a>(subject: &Subject<'a>) -> &'a str {
@@ -70,7 +70,7 @@ fn name<'a>(subject: &Subject<'a>) -> &'a str {
 
 fn about(subject: &Subject<'_>, message: String) -> Violation {
     let url = subject.facts.playlist.as_ref().map(|p| select::shown(&p.url));
-    Violation::new(message).of(name(subject)).with("url", url)
+    Violation::new(message).in_rendition(name(subject)).with("url", url)
 }
 
 /// Those that differ from what most have, with one that has it.
@@ -111,7 +111,7 @@ fn is_dated(timeline: &Timeline) -> bool {
 }
 
 /// Ended for a target duration already, while another goes on.
-fn ended(context: &Context<'_>, subject: &Subject<'_>, subjects: &[Subject<'_>]) -> Option<Violation> {
+fn ended(context: &CheckContext<'_>, subject: &Subject<'_>, subjects: &[Subject<'_>]) -> Option<Violation> {
     let goes_on = subjects.iter().find(|s| !s.timeline.ended).filter(|_| subject.timeline.ended)?;
     let since = subject.past.observations.last().filter(|o| o.ended)?.first_seen;
     let target = select::target_duration(subject.timeline)?;
@@ -162,7 +162,7 @@ mod tests {
     use std::sync::Arc;
 
     /// Three renditions; the first is video, `change` is done to the last.
-    fn run(change: impl FnOnce(&mut RenditionFacts)) -> Verdict {
+    fn run(change: impl FnOnce(&mut RenditionFacts)) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.output.renditions.push(rendition("second"));
         scene.output.renditions.push(rendition("third"));

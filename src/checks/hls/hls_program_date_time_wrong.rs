@@ -1,13 +1,13 @@
 use crate::checks::support::select::{self, NO_PLAYLIST};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::stream::{Segment, Timeline};
 use packager_media::units::{Seconds, Timestamp};
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "hls_program_date_time_wrong",
     severity: Severity::Major,
-    group: Group::Hls,
+    group: CheckGroup::Hls,
     help: "fails when EXT-X-PROGRAM-DATE-TIME is missing where expected, jumps by what EXTINF doesn't explain, repeats, or lies in \
            the future",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.6, 6.2.1",
@@ -25,10 +25,10 @@ params! {
 
 const UNDATED: &str = "no playlist carries EXT-X-PROGRAM-DATE-TIME, and it is not expected";
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let read = context.output.renditions.iter().any(|r| r.timeline.is_some());
     let missing = if read { UNDATED } else { NO_PLAYLIST };
-    select::each(context, missing, |facts, _| {
+    select::judge_renditions(context, missing, |facts, _| {
         let timeline = facts.timeline.as_deref().filter(|t| !t.segments.is_empty())?;
         if timeline.segments.iter().all(|s| s.program_date_time.is_none()) {
             return params.expected.then(|| vec![absent(timeline)]);
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
 
-    fn run(scene: &Scene) -> Verdict {
+    fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
     }
 

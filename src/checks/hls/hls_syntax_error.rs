@@ -1,14 +1,14 @@
-use crate::checks::support::select::{self, NO_MANIFEST, capped, defect};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::select::{self, NO_MANIFEST, cap_violations, defect_violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
 use packager_media::defect::{Defect, DefectKind};
 use url::Url;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "hls_syntax_error",
     severity: Severity::Major,
-    group: Group::Hls,
+    group: CheckGroup::Hls,
     help: "fails when a playlist breaks the format: not UTF-8, no EXTM3U, a BOM, a repeated attribute, a tag out of place, \
            a missing required tag or URI, a bad number; minor for what players pass over: a malformed date range, text \
            that isn't in normalization form C",
@@ -18,19 +18,21 @@ pub const META: Meta = Meta {
 
 params! {}
 
-pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     let output = context.output;
     if output.manifest.ok().is_none_or(|e| e.body_bytes == 0) {
-        return Verdict::NotRun(NO_MANIFEST);
+        return CheckVerdict::NotRun(NO_MANIFEST);
     }
-    let mut found = capped(syntax(&output.url, &output.defects));
+    let mut found = cap_violations(syntax(&output.url, &output.defects));
     let direct = found.clone();
-    if let Verdict::Ran(more) = select::each(context, NO_MANIFEST, |facts, _| judge(facts, &output.url)) {
+    if let CheckVerdict::Ran(more) =
+        select::judge_renditions(context, NO_MANIFEST, |facts, _| judge(facts, &output.url))
+    {
         // Given directly, the media playlist is the manifest: its defects are reported once.
         let known = |v: &Violation| output.direct && direct.iter().any(|d| d.message == v.message);
         found.extend(more.into_iter().filter(|v| !known(v)));
     }
-    Verdict::Ran(found)
+    CheckVerdict::Ran(found)
 }
 
 fn judge(facts: &RenditionFacts, manifest: &Url) -> Option<Vec<Violation>> {
@@ -40,8 +42,8 @@ fn judge(facts: &RenditionFacts, manifest: &Url) -> Option<Vec<Violation>> {
 
 fn syntax(url: &Url, defects: &[Defect]) -> Vec<Violation> {
     let of = |d: &Defect| match d.kind {
-        DefectKind::Syntax => Some(defect(url, d)),
-        DefectKind::Metadata => Some(defect(url, d).severity(Severity::Minor)),
+        DefectKind::Syntax => Some(defect_violation(url, d)),
+        DefectKind::Metadata => Some(defect_violation(url, d).severity(Severity::Minor)),
         _ => None,
     };
     defects.iter().filter_map(of).collect()
@@ -53,7 +55,7 @@ mod tests {
     use crate::checks::testing::*;
     use packager_media::defect::Position;
 
-    fn run(scene: &Scene) -> Verdict {
+    fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
     }
 

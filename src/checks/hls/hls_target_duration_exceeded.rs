@@ -1,13 +1,13 @@
-use crate::checks::support::playlist_step::{self, Relation, Step};
+use crate::checks::support::playlist_step::{self, PlaylistChange, PlaylistStep};
 use crate::checks::support::select::{self, NO_PLAYLIST};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::stream::Timeline;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "hls_target_duration_exceeded",
     severity: Severity::Major,
-    group: Group::Hls,
+    group: CheckGroup::Hls,
     help: "fails when an EXTINF, rounded to the nearest second, is above EXT-X-TARGETDURATION, or the target duration changed",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.1, 6.2.1",
     needs_history: false,
@@ -18,11 +18,11 @@ params! {
     changes: bool = true,
 }
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    select::each(context, NO_PLAYLIST, |facts, past| {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, NO_PLAYLIST, |facts, past| {
         let mut found: Vec<_> = too_long(facts.timeline.as_ref()?).into_iter().collect();
         if params.changes {
-            let steps = playlist_step::recent(context, facts, past).unwrap_or_default();
+            let steps = playlist_step::recent_steps(context, facts, past).unwrap_or_default();
             found.extend(steps.iter().filter_map(changed));
         }
         Some(found)
@@ -48,9 +48,9 @@ fn too_long(timeline: &Timeline) -> Option<Violation> {
     Some(violation.with("target_duration_seconds", target).with("segments", count))
 }
 
-fn changed(step: &Step<'_>) -> Option<Violation> {
+fn changed(step: &PlaylistStep<'_>) -> Option<Violation> {
     let (was, is) = (step.earlier.target_duration?.0, step.later.target_duration?.0);
-    (step.relation != Relation::Restarted && was != is).then(|| {
+    (step.change != PlaylistChange::Restarted && was != is).then(|| {
         Violation::new(format!("EXT-X-TARGETDURATION changed from {was} to {is}; fix it to one value in the packager"))
             .with("before_seconds", was)
             .with("after_seconds", is)
@@ -65,7 +65,7 @@ mod tests {
     use crate::history::Observation;
     use packager_media::units::Seconds;
 
-    fn run(scene: &Scene) -> Verdict {
+    fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
     }
 

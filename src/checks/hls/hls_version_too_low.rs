@@ -1,13 +1,13 @@
-use crate::checks::support::select::{NO_MANIFEST, defect};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::select::{NO_MANIFEST, defect_violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::defect::{Defect, DefectKind};
 use url::Url;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "hls_version_too_low",
     severity: Severity::Minor,
-    group: Group::Hls,
+    group: CheckGroup::Hls,
     help: "fails when EXT-X-VERSION is lower than what a playlist's tags and attributes need, or missing where they need it",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.1.2, 8",
     needs_history: false,
@@ -15,21 +15,21 @@ pub const META: Meta = Meta {
 
 params! {}
 
-pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     let output = context.output;
     if !output.parsed {
-        return Verdict::NotRun(NO_MANIFEST);
+        return CheckVerdict::NotRun(NO_MANIFEST);
     }
     let mut found: Vec<_> = lower(&output.url, &output.defects).collect();
     for facts in &output.renditions {
         let url = facts.playlist.as_ref().map_or(&output.url, |p| &p.url);
-        found.extend(lower(url, &facts.defects).map(|v| v.of(&facts.rendition.name)));
+        found.extend(lower(url, &facts.defects).map(|v| v.in_rendition(&facts.rendition.name)));
     }
-    Verdict::Ran(found)
+    CheckVerdict::Ran(found)
 }
 
 fn lower<'a>(url: &'a Url, defects: &'a [Defect]) -> impl Iterator<Item = Violation> + use<'a> {
-    defects.iter().filter(|d| d.kind == DefectKind::Version).map(|d| defect(url, d))
+    defects.iter().filter(|d| d.kind == DefectKind::Version).map(|d| defect_violation(url, d))
 }
 
 #[cfg(test)]

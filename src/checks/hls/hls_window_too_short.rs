@@ -1,14 +1,14 @@
-use crate::checks::support::playlist_step::{self, Relation};
+use crate::checks::support::playlist_step::{self, PlaylistChange};
 use crate::checks::support::select;
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
 use packager_media::stream::Timeline;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "hls_window_too_short",
     severity: Severity::Minor,
-    group: Group::Hls,
+    group: CheckGroup::Hls,
     help: "fails when a live playlist lists fewer than 3 target durations (major) or fewer than 6 segments (warning); one that is \
            still filling after a start is not judged",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.2; HLS authoring specification 8",
@@ -24,8 +24,8 @@ params! {
 
 const NO_FULL: &str = "no live playlist with a full window was read";
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    select::each(context, NO_FULL, |facts, past| {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, NO_FULL, |facts, past| {
         let timeline = facts.timeline.as_deref()?;
         let url = facts.playlist.as_ref().map(|p| select::shown(&p.url));
         let judged = !timeline.ended && !filling(timeline, past);
@@ -35,7 +35,7 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
 
 /// Nothing has left the window since the packager started.
 fn filling(timeline: &Timeline, past: &RenditionPast) -> bool {
-    let restarted = || playlist_step::all(past).iter().any(|s| s.relation == Relation::Restarted);
+    let restarted = || playlist_step::all_steps(past).iter().any(|s| s.change == PlaylistChange::Restarted);
     timeline.media_sequence <= 1 || restarted()
 }
 
@@ -66,7 +66,7 @@ mod tests {
     use crate::checks::testing::*;
     use packager_media::units::Seconds;
 
-    fn run(scene: &Scene) -> Verdict {
+    fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
     }
 

@@ -1,14 +1,14 @@
 use crate::checks::support::select;
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{ReloadFacts, RenditionFacts};
 use crate::finding::Severity;
 use packager_media::stream::Timeline;
 use packager_media::units::Seconds;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "ll_hls_blocking_reload_failed",
     severity: Severity::Major,
-    group: Group::Hls,
+    group: CheckGroup::Hls,
     help: "fails when a playlist with CAN-BLOCK-RELOAD=YES, asked for its next part, gives no playlist, one without that part, or the part \
            later than 3 part targets after the request",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.5.2, 4.4.3.8",
@@ -24,8 +24,8 @@ params! {
 const LEAST: f64 = 1.0;
 const NONE: &str = "no playlist with parts and CAN-BLOCK-RELOAD=YES could be asked for its next part in time";
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    select::each(context, NONE, |facts, _| {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, NONE, |facts, _| {
         let reload = facts.low_latency.as_ref()?.reload.as_ref()?;
         let problem = problem(reload).or_else(|| late(facts, reload, params));
         Some(problem.into_iter().map(|v| about(v, reload)).collect())
@@ -88,7 +88,7 @@ mod tests {
     use crate::facts::FailureKind;
     use std::sync::Arc;
 
-    fn run(change: impl FnOnce(&mut ReloadFacts)) -> Verdict {
+    fn run(change: impl FnOnce(&mut ReloadFacts)) -> CheckVerdict {
         let mut scene = Scene::low_latency();
         change(scene.rendition().low_latency.as_mut().unwrap().reload.as_mut().unwrap());
         check(&scene.context(), &Params::default())

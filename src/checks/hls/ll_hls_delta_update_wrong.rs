@@ -1,15 +1,15 @@
 use crate::checks::support::select;
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::DeltaFacts;
 use crate::finding::Severity;
 use packager_media::hls;
 use packager_media::stream::{Segment, Timeline};
 use packager_media::units::Seconds;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "ll_hls_delta_update_wrong",
     severity: Severity::Major,
-    group: Group::Hls,
+    group: CheckGroup::Hls,
     help: "fails when the playlist that answers _HLS_skip=YES doesn't rebuild the whole one, or isn't a delta update; CAN-SKIP-UNTIL under 6 \
            target durations, or segments skipped within it, are minor",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.8, 4.4.5.2, 6.2.5.1, 6.3.7",
@@ -27,8 +27,8 @@ params! {
 const ROUNDING: f64 = 1e-6;
 const NONE: &str = "no playlist with CAN-SKIP-UNTIL could be asked for a delta update in time";
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    select::each(context, NONE, |facts, _| {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, NONE, |facts, _| {
         let delta = facts.low_latency.as_ref()?.delta.as_ref()?;
         let whole = facts.timeline.as_deref()?;
         let boundary = whole.low_latency.control?.can_skip_until?;
@@ -136,7 +136,7 @@ mod tests {
     use std::sync::Arc;
 
     /// Segments 1 to 15 of 2 s; CAN-SKIP-UNTIL is 12 s, so 10 to 15 are sent.
-    fn run(change: impl FnOnce(&mut DeltaFacts)) -> Verdict {
+    fn run(change: impl FnOnce(&mut DeltaFacts)) -> CheckVerdict {
         let mut scene = Scene::low_latency();
         let delta = scene.rendition().low_latency.as_mut().unwrap().delta.as_mut().unwrap();
         (update(delta).media_sequence, update(delta).low_latency.skipped) = (1, Some(9));

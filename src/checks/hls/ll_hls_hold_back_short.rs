@@ -1,13 +1,13 @@
 use crate::checks::support::select;
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
 use packager_media::stream::{ServerControl, Timeline};
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "ll_hls_hold_back_short",
     severity: Severity::Major,
-    group: Group::Hls,
+    group: CheckGroup::Hls,
     help: "fails when PART-HOLD-BACK is missing beside parts or under 2 part targets, or HOLD-BACK is under 3 target durations; under 3 \
            part targets, or with another EXT-X-SERVER-CONTROL than the other renditions, it is a warning",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.8, 6.2.4",
@@ -27,11 +27,11 @@ params! {
 const ROUNDING: f64 = 0.001;
 const NO_CONTROL: &str = "no playlist has parts or EXT-X-SERVER-CONTROL";
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let live = |r: &RenditionFacts| r.timeline.as_deref().and_then(|t| t.low_latency.part_target).map(|t| t.0);
     let longest_part = context.output.renditions.iter().filter_map(live).fold(0.0, f64::max);
     let usual = context.output.renditions.iter().find_map(|r| Some((&r.rendition.name, control(r)?)));
-    select::each(context, NO_CONTROL, |facts, _| {
+    select::judge_renditions(context, NO_CONTROL, |facts, _| {
         let timeline = facts.timeline.as_deref()?;
         if !timeline.is_low_latency() && usual.is_none() {
             return None;
@@ -99,7 +99,7 @@ mod tests {
     use crate::checks::testing::*;
     use packager_media::units::Seconds;
 
-    fn run(change: impl FnOnce(&mut ServerControl)) -> Verdict {
+    fn run(change: impl FnOnce(&mut ServerControl)) -> CheckVerdict {
         let mut scene = Scene::low_latency();
         change(scene.timeline().low_latency.control.as_mut().unwrap());
         check(&scene.context(), &Params::default())

@@ -1,12 +1,12 @@
 use crate::checks::support::select;
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::stream::{Part, Timeline};
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "ll_hls_part_duration_wrong",
     severity: Severity::Major,
-    group: Group::Hls,
+    group: CheckGroup::Hls,
     help: "fails when a part of a low-latency playlist is longer than PART-TARGET, or shorter than 85 % of it without being the last of \
            its segment, independent or before a gap; or PART-TARGET is missing",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.7, 4.4.4.9",
@@ -23,8 +23,8 @@ const LEAST: f64 = 0.85;
 /// Tolerances are decimal fractions.
 const ROUNDING: f64 = 1e-6;
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    select::each(context, select::NO_PARTS, |facts, _| {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, select::NO_PARTS, |facts, _| {
         let timeline = facts.timeline.as_deref().filter(|t| !t.low_latency.parts.is_empty())?;
         let url = facts.playlist.as_ref().map(|p| select::shown(&p.url));
         Some(judge(timeline, params).into_iter().map(|v| v.with("url", url.clone())).collect())
@@ -69,7 +69,7 @@ mod tests {
     use crate::checks::testing::*;
     use packager_media::units::Seconds;
 
-    fn run(change: impl FnOnce(&mut Timeline)) -> Verdict {
+    fn run(change: impl FnOnce(&mut Timeline)) -> CheckVerdict {
         let mut scene = Scene::low_latency();
         change(scene.timeline());
         check(&scene.context(), &Params::default())

@@ -1,15 +1,15 @@
 use crate::checks::support::select;
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::PartFacts;
 use crate::finding::Severity;
 use packager_media::container::{Container, Inspection, Track};
 use packager_media::defect::DefectKind;
 use packager_media::stream::Media;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "ll_hls_part_invalid",
     severity: Severity::Major,
-    group: Group::Hls,
+    group: CheckGroup::Hls,
     help: "fails when one of the newest listed parts can't be fetched, is no sound media, lasts otherwise than its DURATION says, or is \
            INDEPENDENT without a key frame",
     reference: "draft-pantos-hls-rfc8216bis-22 3.2, 4.4.4.9, 6.2.6",
@@ -27,8 +27,8 @@ params! {
 const ROUNDING: f64 = 1e-6;
 const NONE: &str = "no part was inspected";
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    select::each(context, NONE, |facts, _| {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, NONE, |facts, _| {
         let parts = &facts.low_latency.as_ref()?.parts;
         (!parts.is_empty()).then(|| parts.iter().rev().flat_map(|p| judge(p, params)).collect())
     })
@@ -89,13 +89,13 @@ mod tests {
     use packager_media::defect::{Defect, Position};
 
     /// The newest part lasts 0.5 s and isn't independent.
-    fn run(change: impl FnOnce(&mut PartFacts)) -> Verdict {
+    fn run(change: impl FnOnce(&mut PartFacts)) -> CheckVerdict {
         let mut scene = Scene::low_latency();
         change(&mut scene.rendition().low_latency.as_mut().unwrap().parts[0]);
         check(&scene.context(), &Params::default())
     }
 
-    fn lasting(seconds: f64) -> Verdict {
+    fn lasting(seconds: f64) -> CheckVerdict {
         run(|p| p.inspection = ts_segment(16, 100.0, seconds).inspection)
     }
 

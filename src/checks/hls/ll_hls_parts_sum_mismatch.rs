@@ -1,12 +1,12 @@
 use crate::checks::support::select;
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::stream::{Part, Segment, Timeline};
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "ll_hls_parts_sum_mismatch",
     severity: Severity::Major,
-    group: Group::Hls,
+    group: CheckGroup::Hls,
     help: "fails when the parts of a segment together last otherwise than its EXTINF says: players at the live edge miss or repeat media",
     reference: "draft-pantos-hls-rfc8216bis-22 3.2, 4.4.4.1, 4.4.4.9",
     needs_history: false,
@@ -21,8 +21,8 @@ params! {
 const ROUNDING: f64 = 1e-6;
 const NO_SEGMENT: &str = "no segment is listed together with its parts";
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    select::each(context, NO_SEGMENT, |facts, _| {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, NO_SEGMENT, |facts, _| {
         let timeline = facts.timeline.as_deref()?;
         let segments: Vec<_> = whole(timeline);
         let url = facts.playlist.as_ref().map(|p| select::shown(&p.url));
@@ -56,7 +56,7 @@ mod tests {
     use crate::checks::testing::*;
     use packager_media::units::Seconds;
 
-    fn run(change: impl FnOnce(&mut Timeline)) -> Verdict {
+    fn run(change: impl FnOnce(&mut Timeline)) -> CheckVerdict {
         let mut scene = Scene::low_latency();
         change(scene.timeline());
         check(&scene.context(), &Params::default())

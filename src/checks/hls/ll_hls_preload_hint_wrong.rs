@@ -1,13 +1,13 @@
 use crate::checks::support::select;
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{HintFacts, ReloadFacts};
 use crate::finding::Severity;
 use packager_media::stream::{HintKind, Part, PreloadHint, Timeline};
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "ll_hls_preload_hint_wrong",
     severity: Severity::Major,
-    group: Group::Hls,
+    group: CheckGroup::Hls,
     help: "fails when a low-latency playlist doesn't hint its next part, hints one that is listed already, or one that can't be fetched, \
            comes late or is listed under another name; two hints of one TYPE are a warning",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.5.3, 6.2.6, B.1",
@@ -22,8 +22,8 @@ params! {
 /// Less than this is the network's, in seconds.
 const LEAST: f64 = 1.0;
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    select::each(context, select::NO_PARTS, |facts, _| {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, select::NO_PARTS, |facts, _| {
         let timeline = facts.timeline.as_deref().filter(|t| !t.low_latency.parts.is_empty() && !t.ended)?;
         let url = facts.playlist.as_ref().map(|p| select::shown(&p.url));
         let mut found = listed(timeline);
@@ -109,7 +109,7 @@ mod tests {
     use packager_media::stream::ByteRange;
     use packager_media::units::Seconds;
 
-    fn run(change: impl FnOnce(&mut Timeline)) -> Verdict {
+    fn run(change: impl FnOnce(&mut Timeline)) -> CheckVerdict {
         let mut scene = Scene::low_latency();
         change(scene.timeline());
         check(&scene.context(), &Params::default())
@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(violations(run(doubled))[0].severity, Some(Severity::Warning));
     }
 
-    fn asked(change: impl FnOnce(&mut crate::facts::LowLatencyFacts)) -> Verdict {
+    fn asked(change: impl FnOnce(&mut crate::facts::LowLatencyFacts)) -> CheckVerdict {
         let mut scene = Scene::low_latency();
         change(scene.rendition().low_latency.as_mut().unwrap());
         check(&scene.context(), &Params::default())

@@ -1,15 +1,15 @@
 use crate::checks::support::select::{self, NO_MANIFEST};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
 use packager_media::stream::{RenditionReport, Timeline};
 use packager_media::units::Seconds;
 use url::Url;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "ll_hls_rendition_report_wrong",
     severity: Severity::Major,
-    group: Group::Hls,
+    group: CheckGroup::Hls,
     help: "fails when a low-latency playlist has no EXT-X-RENDITION-REPORT of another one, or one that is behind that playlist and its \
            own: players that switch renditions fall back",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.5.4, B.1",
@@ -30,16 +30,16 @@ struct Subject<'a> {
     url: &'a Url,
 }
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     if !context.output.parsed {
-        return Verdict::NotRun(NO_MANIFEST);
+        return CheckVerdict::NotRun(NO_MANIFEST);
     }
     let subjects: Vec<_> = context.output.renditions.iter().filter_map(subject).collect();
     let distinct = |s: &Subject<'_>| subjects.iter().any(|o| o.url.path() != s.url.path());
     if !subjects.iter().any(distinct) {
-        return Verdict::NotRun(FEW);
+        return CheckVerdict::NotRun(FEW);
     }
-    Verdict::Ran(subjects.iter().flat_map(|s| judge(*s, &subjects, params)).collect())
+    CheckVerdict::Ran(subjects.iter().flat_map(|s| judge(*s, &subjects, params)).collect())
 }
 
 fn subject(facts: &RenditionFacts) -> Option<Subject<'_>> {
@@ -60,7 +60,7 @@ fn judge(subject: Subject<'_>, all: &[Subject<'_>], params: &Params) -> Vec<Viol
         reports.iter().filter(|(_, r)| r.is_none()).map(|(o, _)| o.facts.rendition.name.as_str()).collect();
     let lags = reports.iter().filter_map(|(o, r)| Some((*o, (*r)?, behind(subject, **o, (*r)?, params)?)));
     let most = lags.reduce(|a, b| if b.2 > a.2 { b } else { a });
-    let about = |v: Violation| v.of(&subject.facts.rendition.name).with("url", select::shown(subject.url));
+    let about = |v: Violation| v.in_rendition(&subject.facts.rendition.name).with("url", select::shown(subject.url));
     let mut found = Vec::new();
     if !missing.is_empty() {
         let message = format!("there is no EXT-X-RENDITION-REPORT of {}", missing.join(", "));
@@ -109,7 +109,7 @@ mod tests {
     use std::sync::Arc;
 
     /// Three playlists with reports of one another: part 1 of segment 16.
-    fn scene(change: impl FnOnce(&mut Scene)) -> Verdict {
+    fn scene(change: impl FnOnce(&mut Scene)) -> CheckVerdict {
         let mut scene = Scene::low_latency();
         scene.timeline().segments[5].program_date_time = Some(time(-4.0));
         let names = ["720p", "540p", "360p"];

@@ -1,14 +1,14 @@
-use crate::checks::support::select::{self, about};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::select::{self, segment_violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
 use packager_media::units::Seconds;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "bandwidth_exceeded",
     severity: Severity::Major,
-    group: Group::Ladder,
+    group: CheckGroup::Ladder,
     help: "fails when a segment's bit rate is above 125 % of BANDWIDTH, or the mean of at least ten segments above 110 % of \
            AVERAGE-BANDWIDTH: players that chose the rung by it stall. In an MPD: when consecutive segments have over 110 % of what \
            arrives at bandwidth until they are played, minBufferTime included",
@@ -27,9 +27,9 @@ params! {
 
 /// A separate audio rendition is part of the variant's BANDWIDTH; the video's own segments alone may not exceed it
 /// either, so that they are judged without it.
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let mpd = context.output.dash.as_ref().map(|dash| &dash.mpd);
-    select::each(context, "no segment of a variant with BANDWIDTH was inspected", |facts, past| match mpd {
+    select::judge_renditions(context, "no segment of a variant with BANDWIDTH was inspected", |facts, past| match mpd {
         Some(mpd) => delivered(facts, past, mpd.min_buffer_time.unwrap_or(Seconds::ZERO), params),
         None => judge(facts, past, params),
     })
@@ -39,7 +39,7 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
 /// come late from any segment on.
 fn delivered(facts: &RenditionFacts, past: &RenditionPast, buffer: Seconds, params: &Params) -> Option<Vec<Violation>> {
     let bandwidth = facts.rendition.bandwidth.map(|b| b.0 as f64).filter(|b| *b > 0.0)?;
-    let mut measured = select::measured(facts, past)?;
+    let mut measured = select::measurable_segments(facts, past)?;
     measured.sort_by_key(|s| s.segment.number);
     let mut worst: Option<Stretch<'_>> = None;
     let mut here: Option<Stretch<'_>> = None;
@@ -88,14 +88,15 @@ impl Stretch<'_> {
             bandwidth / 1000.0,
             buffer.0
         );
-        let violation = about(self.last, message).with("bits_per_second", rate).with("bandwidth", bandwidth);
+        let violation =
+            segment_violation(self.last, message).with("bits_per_second", rate).with("bandwidth", bandwidth);
         violation.with("ratio", ratio).with("seconds", self.seconds)
     }
 }
 
 fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Option<Vec<Violation>> {
     let peak = facts.rendition.bandwidth.map(|b| b.0 as f64).filter(|b| *b > 0.0)?;
-    let measured = select::measured(facts, past)?;
+    let measured = select::measurable_segments(facts, past)?;
     let target = facts.timeline.as_deref().and_then(select::target_duration).map_or(0.0, |t| t.0);
     // RFC 8216bis 4.1: the peak is that of any set of segments between 0.5 and 1.5 target durations long.
     let counts = |s: &&SegmentFacts| s.segment.duration.0 >= 0.5 * target;
@@ -106,7 +107,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Optio
 }
 
 fn too_high(segment: &SegmentFacts, peak: f64, params: &Params) -> Option<Violation> {
-    let rate = select::bit_rate([segment])?;
+    let rate = select::mean_bit_rate([segment])?;
     let ratio = rate / peak;
     if ratio <= params.peak_ratio {
         return None;
@@ -118,7 +119,7 @@ fn too_high(segment: &SegmentFacts, peak: f64, params: &Params) -> Option<Violat
         ratio * 100.0,
         peak / 1000.0
     );
-    Some(about(segment, message).with("bits_per_second", rate).with("bandwidth", peak).with("ratio", ratio))
+    Some(segment_violation(segment, message).with("bits_per_second", rate).with("bandwidth", peak).with("ratio", ratio))
 }
 
 fn mean(facts: &RenditionFacts, measured: &[&SegmentFacts], params: &Params) -> Option<Violation> {
@@ -126,7 +127,7 @@ fn mean(facts: &RenditionFacts, measured: &[&SegmentFacts], params: &Params) -> 
     if measured.len() < params.mean_segments.max(1) {
         return None;
     }
-    let rate = select::bit_rate(measured.iter().copied())?;
+    let rate = select::mean_bit_rate(measured.iter().copied())?;
     let ratio = rate / average;
     if ratio <= params.mean_ratio {
         return None;
@@ -149,7 +150,7 @@ mod tests {
     use packager_media::units::BitsPerSecond;
 
     /// Segments of 2 s with so many bytes; BANDWIDTH is 8000, AVERAGE-BANDWIDTH 4000 bits per second.
-    fn run(bytes: &[u64]) -> Verdict {
+    fn run(bytes: &[u64]) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.rendition().rendition.bandwidth = Some(BitsPerSecond(8000));
         scene.rendition().rendition.average_bandwidth = Some(BitsPerSecond(4000));
@@ -179,7 +180,7 @@ mod tests {
     }
 
     /// As [`run`], of an MPD with a minBufferTime of 2 s; `0` leaves a segment out.
-    fn run_mpd(bytes: &[u64]) -> Verdict {
+    fn run_mpd(bytes: &[u64]) -> CheckVerdict {
         let mut scene = Scene::dash(&timed("<S t=\"990000\" d=\"2000\" r=\"4\"/>"));
         scene.rendition().rendition.bandwidth = Some(BitsPerSecond(8000));
         let name = scene.rendition().rendition.name.clone();

@@ -1,13 +1,13 @@
 use crate::checks::support::select;
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
 use crate::history::RenditionPast;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "bitrate_collapsed",
     severity: Severity::Major,
-    group: Group::Ladder,
+    group: CheckGroup::Ladder,
     help: "fails when the newest segments of a variant together have a small part of the bit rate declared: the encoder feeds black, a \
            still picture, or nothing",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.2; HLS authoring specification 1.28",
@@ -21,9 +21,9 @@ params! {
     segments: usize = 5,
 }
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let missing = "too few segments of a variant with a declared bit rate were inspected";
-    select::each(context, missing, |facts, past| judge(facts, past, params))
+    select::judge_renditions(context, missing, |facts, past| judge(facts, past, params))
 }
 
 fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Option<Vec<Violation>> {
@@ -33,12 +33,12 @@ fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Optio
         (None, Some(peak)) => (peak.0 as f64, "BANDWIDTH", params.min_ratio / 2.0),
         (None, None) => return None,
     };
-    let measured = select::measured(facts, past)?;
+    let measured = select::measurable_segments(facts, past)?;
     let count = params.segments.max(1);
     if declared <= 0.0 || measured.len() < count {
         return None;
     }
-    let rate = select::bit_rate(measured.iter().rev().take(count).copied())?;
+    let rate = select::mean_bit_rate(measured.iter().rev().take(count).copied())?;
     let ratio = rate / declared;
     if ratio >= least {
         return Some(Vec::new());
@@ -62,7 +62,7 @@ mod tests {
     const FEW: &str = "too few segments of a variant with a declared bit rate were inspected";
 
     /// Segments of 2 s and 1000 bytes: 4000 bits per second.
-    fn run(average: Option<u64>, peak: u64, count: u64) -> Verdict {
+    fn run(average: Option<u64>, peak: u64, count: u64) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.rendition().rendition.bandwidth = Some(BitsPerSecond(peak));
         scene.rendition().rendition.average_bandwidth = average.map(BitsPerSecond);

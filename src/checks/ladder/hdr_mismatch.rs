@@ -1,15 +1,15 @@
-use crate::checks::support::select::{self, NO_MANIFEST, about};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::select::{self, NO_MANIFEST, segment_violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
 use packager_media::codec::parameters::Range;
 use packager_media::stream::{Media, Protocol, Rendition};
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "hdr_mismatch",
     severity: Severity::Major,
-    group: Group::Ladder,
+    group: CheckGroup::Ladder,
     help: "fails when a channel with is_hdr has no rung with VIDEO-RANGE PQ or HLG, one without it has some, Dolby Vision profile 5 \
            isn't announced as PQ, or the bitstream's transfer characteristics say another range than VIDEO-RANGE (or, of a media \
            playlist by itself, than is_hdr). In an MPD the property TransferCharacteristics stands for VIDEO-RANGE, and where it is \
@@ -20,9 +20,9 @@ pub const META: Meta = Meta {
 
 params! {}
 
-pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     if !context.output.parsed {
-        return Verdict::NotRun(NO_MANIFEST);
+        return CheckVerdict::NotRun(NO_MANIFEST);
     }
     let renditions = context.output.renditions.iter().map(|r| &r.rendition);
     let video: Vec<_> = renditions.filter(|r| r.media == Media::Video).collect();
@@ -30,7 +30,7 @@ pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
         return alone(context);
     }
     if video.is_empty() {
-        return Verdict::NotRun("no variant with video is listed");
+        return CheckVerdict::NotRun("no variant with video is listed");
     }
     let name = signal(context.output.protocol);
     // An MPD may leave it to the bitstream.
@@ -54,7 +54,7 @@ pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
         hdr if silent(&facts.rendition) => against_channel(facts, segment, *actual, hdr?),
         _ => bitstream(name, &facts.rendition, segment, *actual),
     }));
-    Verdict::Ran(found)
+    CheckVerdict::Ran(found)
 }
 
 /// By what the range is announced.
@@ -66,15 +66,15 @@ fn signal(protocol: Protocol) -> &'static str {
 }
 
 /// A media playlist by itself has no VIDEO-RANGE: the bitstream has to be what the channel is.
-fn alone(context: &Context<'_>) -> Verdict {
+fn alone(context: &CheckContext<'_>) -> CheckVerdict {
     let known = context.renditions().find_map(|(facts, past)| {
         let (segment, actual) = newest_range(facts, past)?;
         Some((facts, segment, actual))
     });
     let (Some((facts, segment, actual)), Some(hdr)) = (known, context.expected.hdr) else {
-        return Verdict::NotRun("no variant is listed, and no segment says its dynamic range");
+        return CheckVerdict::NotRun("no variant is listed, and no segment says its dynamic range");
     };
-    Verdict::Ran(against_channel(facts, segment, actual, hdr).into_iter().collect())
+    CheckVerdict::Ran(against_channel(facts, segment, actual, hdr).into_iter().collect())
 }
 
 fn against_channel(facts: &RenditionFacts, segment: &SegmentFacts, actual: Range, hdr: bool) -> Option<Violation> {
@@ -84,7 +84,7 @@ fn against_channel(facts: &RenditionFacts, segment: &SegmentFacts, actual: Range
     let (number, actual) = (segment.segment.number, actual.as_str());
     let expected = if hdr { "the channel is HDR" } else { "the channel isn't HDR (is_hdr)" };
     let message = format!("the bitstream of segment {number} is {actual}, {expected}");
-    Some(about(segment, message).of(&facts.rendition.name).with("actual", actual))
+    Some(segment_violation(segment, message).in_rendition(&facts.rendition.name).with("actual", actual))
 }
 
 /// Transfer characteristics of the newest segment against VIDEO-RANGE, which is SDR where it is missing.
@@ -96,17 +96,17 @@ fn bitstream(name: &str, rendition: &Rendition, segment: &SegmentFacts, actual: 
     let range = if rendition.video_range.is_some() { declared } else { "missing, which means SDR" };
     let (number, actual) = (segment.segment.number, actual.as_str());
     let message = format!("{name} is {range}, the bitstream of segment {number} is {actual}");
-    let violation = about(segment, message).of(&rendition.name).with("declared", declared);
+    let violation = segment_violation(segment, message).in_rendition(&rendition.name).with("declared", declared);
     Some(violation.with("actual", actual).with("line", rendition.line))
 }
 
 fn newest_range<'a>(facts: &RenditionFacts, past: &'a RenditionPast) -> Option<(&'a SegmentFacts, Range)> {
-    let segments = select::inspected(facts, past)?;
+    let segments = select::inspected_segments(facts, past)?;
     segments.into_iter().rev().find_map(|s| Some((s, range(s)?)))
 }
 
 fn range(segment: &SegmentFacts) -> Option<Range> {
-    let tracks = &select::sound(segment)?.tracks;
+    let tracks = &select::undamaged_inspection(segment)?.tracks;
     tracks.iter().find_map(|t| t.parameters.as_ref()?.picture?.range())
 }
 
@@ -117,7 +117,7 @@ fn is_hdr(rendition: &Rendition) -> bool {
 fn unexpected(name: &str, rendition: &Rendition) -> Violation {
     let range = rendition.video_range.clone().unwrap_or_default();
     let message = format!("{name} is {range}, but the channel isn't HDR (is_hdr)");
-    Violation::new(message).of(&rendition.name).with("video_range", range).with("line", rendition.line)
+    Violation::new(message).in_rendition(&rendition.name).with("video_range", range).with("line", rendition.line)
 }
 
 /// Profile 5 has no base layer that is SDR or HLG.
@@ -128,7 +128,7 @@ fn dolby_vision(rendition: &Rendition) -> Option<Violation> {
     }
     let range = rendition.video_range.clone().unwrap_or_else(|| "SDR by its absence".to_owned());
     let message = format!("{codec} is PQ, VIDEO-RANGE is {range}");
-    Some(Violation::new(message).of(&rendition.name).with("line", rendition.line))
+    Some(Violation::new(message).in_rendition(&rendition.name).with("line", rendition.line))
 }
 
 #[cfg(test)]
@@ -139,7 +139,7 @@ mod tests {
     use packager_media::codec::rfc6381::Codec;
     use std::sync::Arc;
 
-    fn run(range: Option<&str>, hdr: Option<bool>, codec: &str) -> Verdict {
+    fn run(range: Option<&str>, hdr: Option<bool>, codec: &str) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.expected.hdr = hdr;
         scene.rendition().rendition.video_range = range.map(str::to_owned);
@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(messages(run(None, None, "dvh1.05.06")), "dvh1.05.06 is PQ, VIDEO-RANGE is SDR by its absence");
     }
 
-    fn with_transfer(range: Option<&str>, hdr: Option<bool>, transfer: u16) -> Verdict {
+    fn with_transfer(range: Option<&str>, hdr: Option<bool>, transfer: u16) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.expected.hdr = hdr;
         scene.rendition().rendition.video_range = range.map(str::to_owned);

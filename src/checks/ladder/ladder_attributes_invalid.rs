@@ -1,13 +1,13 @@
-use crate::checks::support::select::{NO_MANIFEST, capped, defect};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::select::{NO_MANIFEST, cap_violations, defect_violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::defect::{Defect, DefectKind, Position};
 use packager_media::stream::{Media, Rendition};
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "ladder_attributes_invalid",
     severity: Severity::Minor,
-    group: Group::Ladder,
+    group: CheckGroup::Ladder,
     help: "fails when BANDWIDTH, CODECS or RESOLUTION of a variant is missing or malformed (FRAME-RATE where require_frame_rate is set)",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.2; HLS authoring specification 9",
     needs_history: false,
@@ -18,21 +18,21 @@ params! {
     require_frame_rate: bool = false,
 }
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let output = context.output;
     if !output.parsed {
-        return Verdict::NotRun(NO_MANIFEST);
+        return CheckVerdict::NotRun(NO_MANIFEST);
     }
     if output.direct {
-        return Verdict::NotRun("a media playlist given directly has no ladder");
+        return CheckVerdict::NotRun("a media playlist given directly has no ladder");
     }
     let malformed: Vec<_> = output.defects.iter().filter(|d| d.kind == DefectKind::Attribute).collect();
-    let mut found = capped(malformed.iter().map(|d| defect(&output.url, d)).collect());
+    let mut found = cap_violations(malformed.iter().map(|d| defect_violation(&output.url, d)).collect());
     for rendition in output.renditions.iter().map(|r| &r.rendition).filter(|r| r.media == Media::Video) {
         let missing = missing(rendition, params).into_iter().filter(|name| !reported(&malformed, rendition, name));
         found.extend(missing.map(|name| violation(rendition, name)));
     }
-    Verdict::Ran(found)
+    CheckVerdict::Ran(found)
 }
 
 fn missing(rendition: &Rendition, params: &Params) -> Vec<&'static str> {
@@ -58,7 +58,7 @@ fn violation(rendition: &Rendition, name: &str) -> Violation {
         Some(line) => format!("line {line}: EXT-X-STREAM-INF has no {name}"),
         None => format!("the variant has no {name}"),
     };
-    Violation::new(message).of(&rendition.name).with("attribute", name).with("line", rendition.line)
+    Violation::new(message).in_rendition(&rendition.name).with("attribute", name).with("line", rendition.line)
 }
 
 #[cfg(test)]
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
 
-    fn run(scene: &Scene) -> Verdict {
+    fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
     }
 
@@ -121,6 +121,6 @@ mod tests {
         assert_not_run(run(&Scene::unreadable()), NO_MANIFEST);
         let mut scene = Scene::live();
         scene.output.direct = true;
-        assert!(matches!(run(&scene), Verdict::NotRun(_)));
+        assert!(matches!(run(&scene), CheckVerdict::NotRun(_)));
     }
 }

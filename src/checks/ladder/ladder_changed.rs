@@ -1,13 +1,13 @@
-use crate::checks::support::select::{FIRST, NO_MANIFEST};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::select::{FIRST_OBSERVATION, NO_MANIFEST};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
 use crate::history::SeenLadder;
 use packager_media::units::Seconds;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "ladder_changed",
     severity: Severity::Warning,
-    group: Group::Ladder,
+    group: CheckGroup::Ladder,
     help: "fails when renditions appeared in or vanished from the manifest; bit rates may change",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.6",
     needs_history: true,
@@ -15,21 +15,21 @@ pub const META: Meta = Meta {
 
 params! {}
 
-pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     if !context.output.parsed {
-        return Verdict::NotRun(NO_MANIFEST);
+        return CheckVerdict::NotRun(NO_MANIFEST);
     }
     if context.output.direct {
-        return Verdict::NotRun("a media playlist given directly has no ladder");
+        return CheckVerdict::NotRun("a media playlist given directly has no ladder");
     }
     let ladders = &context.past.ladders;
     let seen_before = |l: &SeenLadder| l.first_seen < context.now;
     if !ladders.first().is_some_and(|l| seen_before(l)) {
-        return Verdict::NotRun(FIRST);
+        return CheckVerdict::NotRun(FIRST_OBSERVATION);
     }
     let steps = ladders.iter().zip(ladders.iter().skip(1));
     let recent = steps.filter(|(_, later)| Seconds::between(later.first_seen, context.now) <= context.hold);
-    Verdict::Ran(recent.map(|(earlier, later)| violation(earlier, later)).rev().collect())
+    CheckVerdict::Ran(recent.map(|(earlier, later)| violation(earlier, later)).rev().collect())
 }
 
 fn violation(earlier: &SeenLadder, later: &SeenLadder) -> Violation {
@@ -64,7 +64,7 @@ mod tests {
         Arc::new(SeenLadder { first_seen: time(seconds), rungs })
     }
 
-    fn run(ladders: Vec<Arc<SeenLadder>>) -> Verdict {
+    fn run(ladders: Vec<Arc<SeenLadder>>) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.history.ladders = ladders;
         check(&scene.context(), &Params::default())
@@ -93,8 +93,8 @@ mod tests {
 
     #[test]
     fn the_first_observation_says_nothing() {
-        assert_not_run(run(vec![ladder(0.0, &["video"])]), FIRST);
-        assert_not_run(run(vec![]), FIRST);
+        assert_not_run(run(vec![ladder(0.0, &["video"])]), FIRST_OBSERVATION);
+        assert_not_run(run(vec![]), FIRST_OBSERVATION);
         assert_not_run(check(&Scene::unreadable().context(), &Params::default()), NO_MANIFEST);
     }
 }

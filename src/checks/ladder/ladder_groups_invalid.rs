@@ -1,12 +1,12 @@
-use crate::checks::support::select::{NO_MANIFEST, capped, defect};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::select::{NO_MANIFEST, cap_violations, defect_violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::defect::DefectKind;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "ladder_groups_invalid",
     severity: Severity::Major,
-    group: Group::Ladder,
+    group: CheckGroup::Ladder,
     help: "fails when a variant names a group that isn't defined, or a group has a NAME twice or several defaults; a warning when \
            groups of one type have other members or an audio group has nothing to choose by itself. In an MPD: when the id of an \
            AdaptationSet or a Representation stands twice in a Period",
@@ -16,18 +16,20 @@ pub const META: Meta = Meta {
 
 params! {}
 
-pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     let output = context.output;
     if !output.parsed {
-        return Verdict::NotRun(NO_MANIFEST);
+        return CheckVerdict::NotRun(NO_MANIFEST);
     }
     if output.direct {
-        return Verdict::NotRun("a media playlist given directly has no groups");
+        return CheckVerdict::NotRun("a media playlist given directly has no groups");
     }
-    let of = |kind: DefectKind| output.defects.iter().filter(move |d| d.kind == kind).map(|d| defect(&output.url, d));
+    let of = |kind: DefectKind| {
+        output.defects.iter().filter(move |d| d.kind == kind).map(|d| defect_violation(&output.url, d))
+    };
     let mut found: Vec<Violation> = of(DefectKind::Groups).collect();
     found.extend(of(DefectKind::GroupHabit).map(|v| v.severity(Severity::Warning)));
-    Verdict::Ran(capped(found))
+    CheckVerdict::Ran(cap_violations(found))
 }
 
 #[cfg(test)]
@@ -36,7 +38,7 @@ mod tests {
     use crate::checks::testing::*;
     use packager_media::defect::{Defect, Position};
 
-    fn run(kinds: &[DefectKind]) -> Verdict {
+    fn run(kinds: &[DefectKind]) -> CheckVerdict {
         let mut scene = Scene::live();
         let defect = |kind: &DefectKind| Defect {
             kind: *kind,

@@ -1,13 +1,13 @@
 use crate::checks::support::select::NO_MANIFEST;
-use crate::checks::{Context, Group, Ladder, Meta, Rung, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, ExpectedLadder, ExpectedRung, Violation};
 use crate::finding::Severity;
 use packager_media::stream::{Media, Rendition};
 use std::collections::BTreeSet;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "ladder_incomplete",
     severity: Severity::Major,
-    group: Group::Ladder,
+    group: CheckGroup::Ladder,
     help: "fails when a promised rung, resolution, bit rate, codec, frame rate or language is missing; critical below the \
            template's minimum of video rungs",
     reference: "template: ladder; draft-pantos-hls-rfc8216bis-22 4.4.6.1, 4.4.6.2",
@@ -21,17 +21,17 @@ params! {
     frame_rate_tolerance: f64 = 0.5,
 }
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     if !context.output.parsed {
-        return Verdict::NotRun(NO_MANIFEST);
+        return CheckVerdict::NotRun(NO_MANIFEST);
     }
     if context.output.direct {
-        return Verdict::NotRun("a media playlist given directly has no ladder");
+        return CheckVerdict::NotRun("a media playlist given directly has no ladder");
     }
     let expected = context.expected;
     let channel = expected.resolution.is_some() || expected.frame_rate.is_some() || expected.codec.is_some();
-    if !channel && expected.ladder == Ladder::default() {
-        return Verdict::NotRun(
+    if !channel && expected.ladder == ExpectedLadder::default() {
+        return CheckVerdict::NotRun(
             "nothing is promised: neither a ladder nor the channel's resolution, frame rate or codec",
         );
     }
@@ -42,10 +42,10 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
     found.extend(missing_languages(&listed, Media::Audio, &expected.ladder.audio_languages));
     found.extend(missing_languages(&listed, Media::Text, &expected.ladder.text_languages));
     found.extend(channel_promise(context, &video, params));
-    Verdict::Ran(found)
+    CheckVerdict::Ran(found)
 }
 
-fn too_few(video: &[&Rendition], ladder: &Ladder) -> Option<Violation> {
+fn too_few(video: &[&Rendition], ladder: &ExpectedLadder) -> Option<Violation> {
     // A backup stream of the same rung doesn't make the ladder longer.
     let name = |r: &Rendition| r.bandwidth.is_none().then(|| r.name.clone());
     let rungs: BTreeSet<_> = video.iter().map(|r| (r.resolution, r.bandwidth, name(r))).collect();
@@ -56,7 +56,7 @@ fn too_few(video: &[&Rendition], ladder: &Ladder) -> Option<Violation> {
 }
 
 /// Each rung needs a rendition of its own: a maximum matching, so that the order of the lists doesn't matter.
-fn missing_rungs(video: &[&Rendition], rungs: &[Rung], params: &Params) -> Vec<Violation> {
+fn missing_rungs(video: &[&Rendition], rungs: &[ExpectedRung], params: &Params) -> Vec<Violation> {
     let mut taken: Vec<Option<usize>> = vec![None; video.len()];
     for rung in 0..rungs.len() {
         let mut tried = vec![false; video.len()];
@@ -68,7 +68,7 @@ fn missing_rungs(video: &[&Rendition], rungs: &[Rung], params: &Params) -> Vec<V
 
 fn place(
     rung: usize,
-    rungs: &[Rung],
+    rungs: &[ExpectedRung],
     video: &[&Rendition],
     params: &Params,
     taken: &mut [Option<usize>],
@@ -91,7 +91,7 @@ fn place(
     false
 }
 
-fn fits(rung: &Rung, rendition: &Rendition, params: &Params) -> bool {
+fn fits(rung: &ExpectedRung, rendition: &Rendition, params: &Params) -> bool {
     let bandwidth = |promised: f64| {
         let tolerance = rung.bandwidth_tolerance.unwrap_or(params.bandwidth_tolerance) * promised;
         rendition.bandwidth.is_some_and(|b| (b.0 as f64 - promised).abs() <= tolerance)
@@ -106,7 +106,7 @@ fn near(declared: Option<f64>, promised: f64, params: &Params) -> bool {
     declared.is_some_and(|d| (d - promised).abs() <= params.frame_rate_tolerance)
 }
 
-fn describe(rung: &Rung) -> String {
+fn describe(rung: &ExpectedRung) -> String {
     let parts = [
         rung.resolution.map(|r| r.to_string()),
         rung.bandwidth.map(|b| format!("{} bit/s", b.0)),
@@ -137,7 +137,7 @@ fn speaks(declared: &str, wanted: &str) -> bool {
 }
 
 /// What the channel itself promises is judged only where any rendition declares such a thing at all.
-fn channel_promise(context: &Context<'_>, video: &[&Rendition], params: &Params) -> Vec<Violation> {
+fn channel_promise(context: &CheckContext<'_>, video: &[&Rendition], params: &Params) -> Vec<Violation> {
     let expected = context.expected;
     let resolutions: Vec<_> = video.iter().filter_map(|r| r.resolution).collect();
     let rates: Vec<_> = video.iter().filter_map(|r| r.frame_rate).collect();
@@ -186,7 +186,7 @@ mod tests {
     use packager_media::stream::Resolution;
     use packager_media::units::BitsPerSecond;
 
-    fn run(scene: &Scene) -> Verdict {
+    fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
     }
 
@@ -194,8 +194,8 @@ mod tests {
         Resolution { width, height }
     }
 
-    fn rung(resolution: Option<Resolution>, bandwidth: Option<u64>) -> Rung {
-        Rung { resolution, bandwidth: bandwidth.map(BitsPerSecond), ..Rung::default() }
+    fn rung(resolution: Option<Resolution>, bandwidth: Option<u64>) -> ExpectedRung {
+        ExpectedRung { resolution, bandwidth: bandwidth.map(BitsPerSecond), ..ExpectedRung::default() }
     }
 
     /// 720p at 3 Mbit/s and 1080p at 5 Mbit/s.
@@ -229,9 +229,9 @@ mod tests {
     #[test]
     fn each_rung_needs_its_own_rendition_in_any_order() {
         let mut scene = two_rungs();
-        scene.expected.ladder.video = vec![Rung::default(), rung(Some(size(1280, 720)), None)];
+        scene.expected.ladder.video = vec![ExpectedRung::default(), rung(Some(size(1280, 720)), None)];
         assert_holds(run(&scene));
-        scene.expected.ladder.video.push(Rung::default());
+        scene.expected.ladder.video.push(ExpectedRung::default());
         assert_eq!(violations(run(&scene)).len(), 1);
     }
 
@@ -247,9 +247,9 @@ mod tests {
     #[test]
     fn a_rungs_codec_and_frame_rate_count() {
         let mut scene = Scene::live();
-        scene.expected.ladder.video = vec![Rung { codec: Some("hvc1".to_owned()), ..Rung::default() }];
+        scene.expected.ladder.video = vec![ExpectedRung { codec: Some("hvc1".to_owned()), ..ExpectedRung::default() }];
         assert_eq!(messages(run(&scene)), "promised rung is missing: hvc1");
-        scene.expected.ladder.video = vec![Rung { frame_rate: Some(50.0), ..Rung::default() }];
+        scene.expected.ladder.video = vec![ExpectedRung { frame_rate: Some(50.0), ..ExpectedRung::default() }];
         assert_eq!(messages(run(&scene)), "promised rung is missing: 50 fps");
     }
 
@@ -270,7 +270,7 @@ mod tests {
         scene.rendition().rendition.language = Some("en-GB".to_owned());
         scene.expected.ladder.audio_languages = vec!["en".to_owned(), "vie".to_owned()];
         assert_eq!(messages(run(&scene)), "promised audio language is missing: vie");
-        scene.expected.ladder = Ladder { text_languages: vec!["en".to_owned()], ..Ladder::default() };
+        scene.expected.ladder = ExpectedLadder { text_languages: vec!["en".to_owned()], ..ExpectedLadder::default() };
         assert_eq!(messages(run(&scene)), "promised text language is missing: en");
     }
 
@@ -299,10 +299,10 @@ mod tests {
     #[test]
     fn without_a_promise_or_a_ladder_it_does_not_run() {
         let mut scene = Scene::live();
-        assert!(matches!(run(&scene), Verdict::NotRun(why) if why.starts_with("nothing is promised")));
+        assert!(matches!(run(&scene), CheckVerdict::NotRun(why) if why.starts_with("nothing is promised")));
         scene.expected.resolution = Some(size(1920, 1080));
         scene.output.direct = true;
-        assert!(matches!(run(&scene), Verdict::NotRun(_)));
+        assert!(matches!(run(&scene), CheckVerdict::NotRun(_)));
         assert_not_run(run(&Scene::unreadable()), NO_MANIFEST);
     }
 }

@@ -1,13 +1,13 @@
 use crate::checks::support::select::NO_MANIFEST;
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::stream::{Media, Rendition};
 use std::collections::BTreeMap;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "ladder_spacing_uneven",
     severity: Severity::Warning,
-    group: Group::Ladder,
+    group: CheckGroup::Ladder,
     help: "fails when neighbouring video rungs of one codec and range are closer or wider apart in bit rate than the template allows",
     reference: "HLS authoring specification 1.24 (neighbours differ by a factor of 1.5 to 2)",
     needs_history: false,
@@ -20,9 +20,9 @@ params! {
     widest: f64 = 2.5,
 }
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     if !context.output.parsed {
-        return Verdict::NotRun(NO_MANIFEST);
+        return CheckVerdict::NotRun(NO_MANIFEST);
     }
     let mut ladders: BTreeMap<_, Vec<(f64, &Rendition)>> = BTreeMap::new();
     let renditions = context.output.renditions.iter().map(|r| &r.rendition);
@@ -35,9 +35,9 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
         }
     }
     if ladders.values().all(|rungs| rungs.len() < 2) {
-        return Verdict::NotRun("fewer than two video rungs with a bit rate");
+        return CheckVerdict::NotRun("fewer than two video rungs with a bit rate");
     }
-    Verdict::Ran(ladders.into_values().flat_map(|rungs| judge(rungs, params)).collect())
+    CheckVerdict::Ran(ladders.into_values().flat_map(|rungs| judge(rungs, params)).collect())
 }
 
 /// Rungs between which a player goes up and down: of one video codec and range.
@@ -67,7 +67,7 @@ fn apart(low: &(f64, &Rendition), high: &(f64, &Rendition), params: &Params) -> 
         "{} has {what} {ratio:.2} times the bit rate of {}, the next lower rung; the bound is {allowed}",
         high.1.name, low.1.name
     );
-    let violation = Violation::new(message).of(&high.1.name);
+    let violation = Violation::new(message).in_rendition(&high.1.name);
     Some(violation.with("lower", low.1.name.clone()).with("ratio", ratio).with("bound", allowed))
 }
 
@@ -88,7 +88,7 @@ mod tests {
         scene
     }
 
-    fn run(rates: &[u64]) -> Verdict {
+    fn run(rates: &[u64]) -> CheckVerdict {
         check(&scene(rates).context(), &Params::default())
     }
 

@@ -1,13 +1,13 @@
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::OutputFacts;
 use crate::finding::Severity;
 use packager_media::stream::Media;
 use std::collections::BTreeSet;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "output_ladders_differ",
     severity: Severity::Minor,
-    group: Group::Outputs,
+    group: CheckGroup::Outputs,
     help: "fails when an output lacks a resolution or an audio language that another output of the channel offers",
     reference: "design of the ladder (template)",
     needs_history: false,
@@ -21,14 +21,14 @@ params! {
 const ALONE: &str = "the channel has no other output";
 const UNREAD: &str = "fewer than two outputs have renditions that could be compared";
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let mut others = context.others().peekable();
     if others.peek().is_none() {
-        return Verdict::NotRun(ALONE);
+        return CheckVerdict::NotRun(ALONE);
     }
     let mut readable = others.filter(|o| o.parsed && !o.direct).peekable();
     if readable.peek().is_none() || !context.output.parsed || context.output.direct {
-        return Verdict::NotRun(UNREAD);
+        return CheckVerdict::NotRun(UNREAD);
     }
     let own = (resolutions(context.output), languages(context.output));
     let lacking = readable.flat_map(|other| {
@@ -38,7 +38,7 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
         let resolutions = resolutions.map(|list| violation("resolution", &list, &other.name));
         resolutions.into_iter().chain(languages.map(|list| violation("audio language", &list, &other.name)))
     });
-    Verdict::Ran(lacking.collect())
+    CheckVerdict::Ran(lacking.collect())
 }
 
 fn violation(what: &str, list: &[String], other: &str) -> Violation {
@@ -93,7 +93,7 @@ mod tests {
         scene
     }
 
-    fn run(scene: &Scene) -> Verdict {
+    fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
     }
 

@@ -1,13 +1,13 @@
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::OutputFacts;
 use crate::finding::Severity;
 use packager_media::stream::Media;
 use packager_media::units::{Seconds, Timestamp};
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "output_skew",
     severity: Severity::Major,
-    group: Group::Outputs,
+    group: CheckGroup::Outputs,
     help: "fails when the live edge of an output (HLS, DASH or backup) is behind that of another output of the channel by more than \
            `max`, by EXT-X-PROGRAM-DATE-TIME and the MPD's availabilityStartTime",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.6; ISO/IEC 23009-1 5.3.1.2; template",
@@ -22,14 +22,16 @@ params! {
 const ALONE: &str = "the channel has no other output";
 const UNDATED: &str = "fewer than two live outputs say where their live edge is on the wall clock";
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let mut others = context.others().peekable();
     if others.peek().is_none() {
-        return Verdict::NotRun(ALONE);
+        return CheckVerdict::NotRun(ALONE);
     }
     let foremost = others.filter_map(|o| Some((edge(o)?, o.name.as_str()))).max();
-    let (Some(own), Some((ahead, name))) = (edge(context.output), foremost) else { return Verdict::NotRun(UNDATED) };
-    Verdict::Ran(judge(own, ahead, name, params).into_iter().collect())
+    let (Some(own), Some((ahead, name))) = (edge(context.output), foremost) else {
+        return CheckVerdict::NotRun(UNDATED);
+    };
+    CheckVerdict::Ran(judge(own, ahead, name, params).into_iter().collect())
 }
 
 fn judge(own: Timestamp, ahead: Timestamp, name: &str, params: &Params) -> Option<Violation> {
@@ -65,7 +67,7 @@ mod tests {
         scene
     }
 
-    fn run(scene: &Scene) -> Verdict {
+    fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
     }
 

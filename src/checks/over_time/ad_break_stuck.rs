@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, NO_PLAYLIST};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
 use crate::history::RenditionPast;
@@ -7,10 +7,10 @@ use packager_media::stream::ads::{self, AdBreak, BreakState, Source};
 use packager_media::stream::{Media, Timeline};
 use packager_media::units::{Seconds, Timestamp};
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "ad_break_stuck",
     severity: Severity::Minor,
-    group: Group::OverTime,
+    group: CheckGroup::OverTime,
     help: "fails when an ad break stays open longer than it was announced (or than a break may last, where nothing was announced), or \
            when no ad break began for as long as the template allows",
     reference: "EXT-X-CUE-OUT and EXT-X-CUE-IN as packagers write them; draft-pantos-hls-rfc8216bis-22 4.4.5.1; ANSI/SCTE 35 9.8; \
@@ -27,8 +27,8 @@ params! {
     cue_within: Option<f64> = None,
 }
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    select::each(context, NO_PLAYLIST, |facts, past| {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, NO_PLAYLIST, |facts, past| {
         let timeline = facts.timeline.as_deref()?;
         let open = by_cue(past).into_iter().chain(by_range(timeline)).chain(by_event(context, facts, past));
         let stuck = open.filter_map(|open| stuck(&open, timeline, params));
@@ -38,7 +38,7 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
 }
 
 /// Ad markers can be expected of it: sound and subtitles beside a video may go without.
-fn marked(context: &Context<'_>, facts: &RenditionFacts, past: &RenditionPast) -> bool {
+fn marked(context: &CheckContext<'_>, facts: &RenditionFacts, past: &RenditionPast) -> bool {
     let is_video = |facts: &RenditionFacts| facts.rendition.media == Media::Video;
     is_video(facts) || last_marker(past).is_some() || !context.output.renditions.iter().any(is_video)
 }
@@ -70,7 +70,7 @@ fn by_range(timeline: &Timeline) -> Vec<Open> {
 }
 
 /// Of events those that await another one: an MPD's for the first of the renditions that share them.
-fn by_event(context: &Context<'_>, facts: &RenditionFacts, past: &RenditionPast) -> Vec<Open> {
+fn by_event(context: &CheckContext<'_>, facts: &RenditionFacts, past: &RenditionPast) -> Vec<Open> {
     let edge = facts.timeline.as_deref().and_then(Timeline::live_edge);
     let marked = |name: &str| context.past.renditions.get(name).is_some_and(|p| !p.ads.events.is_empty());
     let first = context.output.renditions.iter().map(|r| &r.rendition.name).find(|name| marked(name));
@@ -131,7 +131,7 @@ mod tests {
         scene
     }
 
-    fn run(scene: &Scene) -> Verdict {
+    fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
     }
 

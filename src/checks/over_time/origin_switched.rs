@@ -1,14 +1,14 @@
-use crate::checks::support::select::{self, FIRST, NO_MANIFEST};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::select::{self, FIRST_OBSERVATION, NO_MANIFEST};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{Exchange, RenditionFacts};
 use crate::finding::Severity;
 use crate::history::SeenInputs;
 use packager_media::units::{Seconds, Timestamp};
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "origin_switched",
     severity: Severity::Warning,
-    group: Group::OverTime,
+    group: CheckGroup::OverTime,
     help: "fails when the packager's own headers (AWS Elemental MediaPackage) name another active input than before, or say that a \
            playlist was last updated several target durations ago",
     reference: "AWS Elemental MediaPackage: X-Amzn-Mediapackage-Active-Input, X-MediaPackage-Manifest-Last-Updated",
@@ -22,24 +22,25 @@ params! {
 
 const NONE: &str = "no answer has the packager's headers";
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     if !context.output.parsed {
-        return Verdict::NotRun(NO_MANIFEST);
+        return CheckVerdict::NotRun(NO_MANIFEST);
     }
     let states = &context.past.inputs;
     let ages: Vec<_> = context.output.renditions.iter().filter_map(|r| Some((r, Updated::of(r)?))).collect();
     let compared = states.first().is_some_and(|s| s.first_seen < context.now);
     if !compared && ages.is_empty() {
-        return Verdict::NotRun(if states.is_empty() { NONE } else { FIRST });
+        return CheckVerdict::NotRun(if states.is_empty() { NONE } else { FIRST_OBSERVATION });
     }
     let steps = states.iter().zip(states.iter().skip(1));
     let recent = steps.filter(|(_, later)| Seconds::between(later.first_seen, context.now) <= context.hold);
     let mut found: Vec<_> = recent.rev().filter_map(|(earlier, later)| switched(earlier, later)).collect();
     let listing = context.output.protocol.listing();
     found.extend(
-        ages.iter().filter_map(|(r, updated)| updated.violation(listing, params).map(|v| v.of(&r.rendition.name))),
+        ages.iter()
+            .filter_map(|(r, updated)| updated.violation(listing, params).map(|v| v.in_rendition(&r.rendition.name))),
     );
-    Verdict::Ran(found)
+    CheckVerdict::Ran(found)
 }
 
 /// An input that is gone is no news of its own: the one that took its place is.
@@ -97,7 +98,7 @@ mod tests {
     use crate::checks::testing::*;
     use std::sync::Arc;
 
-    fn run(scene: &Scene) -> Verdict {
+    fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
     }
 
@@ -167,7 +168,7 @@ mod tests {
     #[test]
     fn without_headers_or_an_earlier_probe_there_is_nothing_to_compare() {
         assert_not_run(run(&Scene::live()), NONE);
-        assert_not_run(run(&with(vec![seen(0.0, &["1"])])), FIRST);
+        assert_not_run(run(&with(vec![seen(0.0, &["1"])])), FIRST_OBSERVATION);
         assert_not_run(run(&Scene::unreadable()), NO_MANIFEST);
     }
 }

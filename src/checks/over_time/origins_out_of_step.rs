@@ -1,13 +1,13 @@
-use crate::checks::support::mpd_step::{self, Back, Change, Update};
-use crate::checks::support::playlist_step::{self, Relation, Step, last_number};
-use crate::checks::support::select::{self, FIRST};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::mpd_step::{self, MpdChange, MpdRegression, MpdStep};
+use crate::checks::support::playlist_step::{self, PlaylistChange, PlaylistStep, newest_number};
+use crate::checks::support::select::{self, FIRST_OBSERVATION};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "origins_out_of_step",
     severity: Severity::Major,
-    group: Group::OverTime,
+    group: CheckGroup::OverTime,
     help: "fails when answers alternate between two states: the window of a playlist or MPD went back and forward again at least twice, as when \
            two origins behind one address are out of step",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.2; HLS authoring specification 7; ISO/IEC 23009-1 5.4.1",
@@ -19,29 +19,29 @@ params! {
     returns: usize = 2,
 }
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     if context.output.dash.is_some() {
-        let Some(updates) = mpd_step::recent(context) else { return Verdict::NotRun(FIRST) };
-        return Verdict::Ran(of_mpd(&updates, params).into_iter().collect());
+        let Some(updates) = mpd_step::recent_steps(context) else { return CheckVerdict::NotRun(FIRST_OBSERVATION) };
+        return CheckVerdict::Ran(of_mpd(&updates, params).into_iter().collect());
     }
-    select::each(context, FIRST, |facts, past| {
-        let steps = playlist_step::recent(context, facts, past)?;
+    select::judge_renditions(context, FIRST_OBSERVATION, |facts, past| {
+        let steps = playlist_step::recent_steps(context, facts, past)?;
         Some(violation(&returns(&steps), params).into_iter().collect())
     })
 }
 
 /// Each step back with the step that returned to where the window had been, or beyond.
-fn returns<'a, 's>(steps: &'s [Step<'a>]) -> Vec<(&'s Step<'a>, &'s Step<'a>)> {
+fn returns<'a, 's>(steps: &'s [PlaylistStep<'a>]) -> Vec<(&'s PlaylistStep<'a>, &'s PlaylistStep<'a>)> {
     let mut found = Vec::new();
-    let mut back: Option<&Step<'_>> = None;
+    let mut back: Option<&PlaylistStep<'_>> = None;
     for step in steps {
-        match (step.relation, back) {
-            (Relation::Regressed, None) => back = Some(step),
-            (Relation::Continued, Some(went)) if last_number(step.later) >= last_number(went.earlier) => {
+        match (step.change, back) {
+            (PlaylistChange::Regressed, None) => back = Some(step),
+            (PlaylistChange::Continued, Some(went)) if newest_number(step.later) >= newest_number(went.earlier) => {
                 found.push((went, step));
                 back = None;
             }
-            (Relation::Restarted, _) => back = None,
+            (PlaylistChange::Restarted, _) => back = None,
             _ => {}
         }
     }
@@ -49,17 +49,17 @@ fn returns<'a, 's>(steps: &'s [Step<'a>]) -> Vec<(&'s Step<'a>, &'s Step<'a>)> {
 }
 
 /// How often an MPD went back and was later where it had been, or beyond. publishTime alone harms no player.
-fn of_mpd(updates: &[Update<'_>], params: &Params) -> Option<Violation> {
-    let (mut count, mut back): (usize, Option<&Update<'_>>) = (0, None);
+fn of_mpd(updates: &[MpdStep<'_>], params: &Params) -> Option<Violation> {
+    let (mut count, mut back): (usize, Option<&MpdStep<'_>>) = (0, None);
     let mut last = None;
     for update in updates {
         match (update.change, back) {
-            (Change::Restarted, _) => back = None,
-            (_, Some(went)) if mpd_step::reached(went.earlier, update.later) => {
+            (MpdChange::Restarted, _) => back = None,
+            (_, Some(went)) if mpd_step::has_caught_up(went.earlier, update.later) => {
                 (count, back, last) = (count + 1, None, Some(update));
             }
-            (Change::Regressed(Back::Published(_)), _) => {}
-            (Change::Regressed(_), None) => back = Some(update),
+            (MpdChange::Regressed(MpdRegression::Published(_)), _) => {}
+            (MpdChange::Regressed(_), None) => back = Some(update),
             _ => {}
         }
     }
@@ -70,17 +70,17 @@ fn of_mpd(updates: &[Update<'_>], params: &Params) -> Option<Violation> {
     Some(Violation::new(message).with("returns", count).with("seen_at", last.later.first_seen.to_string()))
 }
 
-fn violation(returns: &[(&Step<'_>, &Step<'_>)], params: &Params) -> Option<Violation> {
+fn violation(returns: &[(&PlaylistStep<'_>, &PlaylistStep<'_>)], params: &Params) -> Option<Violation> {
     if returns.len() < params.returns.max(1) {
         return None;
     }
     let (went, came) = returns.last()?;
-    let (ahead, behind) = (last_number(went.earlier), last_number(went.later));
+    let (ahead, behind) = (newest_number(went.earlier), newest_number(went.later));
     let message = format!(
         "answers alternate between two states, {} times by now: the newest segment was {ahead}, then {behind}, then {}; two origins \
          (or caches) behind one address are out of step",
         returns.len(),
-        last_number(came.later)
+        newest_number(came.later)
     );
     let violation = Violation::new(message).with("returns", returns.len()).with("ahead", ahead).with("behind", behind);
     Some(violation.with("seen_at", came.later.first_seen.to_string()))
@@ -92,7 +92,7 @@ mod tests {
     use crate::checks::testing::*;
     use crate::history::Observation;
 
-    fn run(observations: impl IntoIterator<Item = Observation>) -> Verdict {
+    fn run(observations: impl IntoIterator<Item = Observation>) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.observe(observations);
         check(&scene.context(), &Params::default())
@@ -150,6 +150,6 @@ mod tests {
 
     #[test]
     fn the_first_observation_says_nothing() {
-        assert_not_run(run(edges(&[15])), FIRST);
+        assert_not_run(run(edges(&[15])), FIRST_OBSERVATION);
     }
 }

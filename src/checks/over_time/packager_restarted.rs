@@ -1,14 +1,14 @@
-use crate::checks::support::mpd_step::{self, Change, Update};
-use crate::checks::support::playlist_step::{self, Relation, Step, last_number};
-use crate::checks::support::select::{self, FIRST};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::mpd_step::{self, MpdChange, MpdStep};
+use crate::checks::support::playlist_step::{self, PlaylistChange, PlaylistStep, newest_number};
+use crate::checks::support::select::{self, FIRST_OBSERVATION};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::units::Timestamp;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "packager_restarted",
     severity: Severity::Major,
-    group: Group::OverTime,
+    group: CheckGroup::OverTime,
     help: "fails when new segments came under media sequence numbers, or an MPD's presentation time, that began again: reported for the \
            template's hold time, then the new run is the baseline",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.2, 6.2.2; ISO/IEC 23009-1 5.4.1",
@@ -17,18 +17,20 @@ pub const META: Meta = Meta {
 
 params! {}
 
-pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     if context.output.dash.is_some() {
-        let Some(updates) = mpd_step::recent(context) else { return Verdict::NotRun(FIRST) };
-        return Verdict::Ran(updates.iter().rev().filter(|u| u.change == Change::Restarted).map(of_mpd).collect());
+        let Some(updates) = mpd_step::recent_steps(context) else { return CheckVerdict::NotRun(FIRST_OBSERVATION) };
+        return CheckVerdict::Ran(
+            updates.iter().rev().filter(|u| u.change == MpdChange::Restarted).map(of_mpd).collect(),
+        );
     }
-    select::each(context, FIRST, |facts, past| {
-        let steps = playlist_step::recent(context, facts, past)?;
-        Some(steps.iter().rev().filter(|s| s.relation == Relation::Restarted).map(violation).collect())
+    select::judge_renditions(context, FIRST_OBSERVATION, |facts, past| {
+        let steps = playlist_step::recent_steps(context, facts, past)?;
+        Some(steps.iter().rev().filter(|s| s.change == PlaylistChange::Restarted).map(violation).collect())
     })
 }
 
-fn of_mpd(update: &Update<'_>) -> Violation {
+fn of_mpd(update: &MpdStep<'_>) -> Violation {
     let (a, b) = (update.earlier, update.later);
     let shown = |at: Option<Timestamp>| at.map_or_else(|| "none".to_owned(), |at| at.to_string());
     let message = format!(
@@ -40,20 +42,20 @@ fn of_mpd(update: &Update<'_>) -> Violation {
     Violation::new(message).with("before_seen_until", a.last_seen.to_string()).with("seen_at", b.first_seen.to_string())
 }
 
-fn violation(step: &Step<'_>) -> Violation {
+fn violation(step: &PlaylistStep<'_>) -> Violation {
     let (a, b) = (step.earlier, step.later);
     let message = format!(
         "the packager began again: media sequence {}–{} became {}–{} with other segments; players that were watching lose the stream",
         a.media_sequence,
-        last_number(a),
+        newest_number(a),
         b.media_sequence,
-        last_number(b),
+        newest_number(b),
     );
     Violation::new(message)
         .with("before_first", a.media_sequence)
-        .with("before_last", last_number(a))
+        .with("before_last", newest_number(a))
         .with("after_first", b.media_sequence)
-        .with("after_last", last_number(b))
+        .with("after_last", newest_number(b))
         .with("before_seen_until", a.last_seen.to_string())
         .with("seen_at", b.first_seen.to_string())
 }
@@ -64,7 +66,7 @@ mod tests {
     use crate::checks::testing::*;
     use crate::history::Observation;
 
-    fn run(observations: impl IntoIterator<Item = Observation>) -> Verdict {
+    fn run(observations: impl IntoIterator<Item = Observation>) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.observe(observations);
         check(&scene.context(), &Params::default())
@@ -89,7 +91,7 @@ mod tests {
         assert_holds(run([observation(-20, 10, 15), observation(-10, 9, 14)]));
     }
 
-    fn run_mpd(states: impl IntoIterator<Item = crate::history::SeenMpd>) -> Verdict {
+    fn run_mpd(states: impl IntoIterator<Item = crate::history::SeenMpd>) -> CheckVerdict {
         let mut scene = Scene::dash(&timed("<S t=\"980000\" d=\"2000\" r=\"9\"/>"));
         scene.published(states);
         check(&scene.context(), &Params::default())
@@ -101,11 +103,11 @@ mod tests {
         assert_holds(run_mpd([mpd(-20, 980.0), mpd(-10, 974.0)]));
         assert!(messages(run_mpd([mpd(-320, 680.0), mpd(-300, 4.0)])).contains("presentation time starts anew"));
         assert_holds(run_mpd([mpd(-320, 680.0), mpd(-301, 4.0), mpd(-10, 290.0)]));
-        assert_not_run(run_mpd([mpd(0, 980.0)]), FIRST);
+        assert_not_run(run_mpd([mpd(0, 980.0)]), FIRST_OBSERVATION);
     }
 
     #[test]
     fn the_first_observation_says_nothing() {
-        assert_not_run(run([observation(0, 0, 2)]), FIRST);
+        assert_not_run(run([observation(0, 0, 2)]), FIRST_OBSERVATION);
     }
 }

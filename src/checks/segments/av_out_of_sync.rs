@@ -1,6 +1,6 @@
 use crate::checks::support::mpd_step;
-use crate::checks::support::select::{self, about, sound};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::select::{self, segment_violation, undamaged_inspection};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
@@ -8,10 +8,10 @@ use packager_media::container::{Container, Inspection, Track};
 use packager_media::stream::Media;
 use packager_media::units::{MPEG_TIMESCALE, MediaTime, Seconds, Timestamp};
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "av_out_of_sync",
     severity: Severity::Major,
-    group: Group::Segments,
+    group: CheckGroup::Segments,
     help: "fails when audio and video of one segment, or of the segments that an audio playlist and a video playlist list for the same \
            time, start further apart than the template allows",
     reference: "draft-pantos-hls-rfc8216bis-22 3; ISO/IEC 13818-1 2.7.5; HLS authoring specification 7",
@@ -25,19 +25,21 @@ params! {
 
 const NONE: &str = "no segment with both audio and video, and no pair of segments of the same time was inspected";
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    let together = select::each(context, NONE, |facts, past| judge(facts, past, params));
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    let together = select::judge_renditions(context, NONE, |facts, past| judge(facts, past, params));
     let apart: Vec<_> =
         context.renditions().filter_map(|(facts, past)| separate(context, facts, past, params)).collect();
     match (together, apart.is_empty()) {
         (together, true) => together,
-        (Verdict::Ran(found), _) => Verdict::Ran(found.into_iter().chain(apart.into_iter().flatten()).collect()),
-        (_, false) => Verdict::Ran(apart.into_iter().flatten().collect()),
+        (CheckVerdict::Ran(found), _) => {
+            CheckVerdict::Ran(found.into_iter().chain(apart.into_iter().flatten()).collect())
+        }
+        (_, false) => CheckVerdict::Ran(apart.into_iter().flatten().collect()),
     }
 }
 
 fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Option<Vec<Violation>> {
-    let segments = select::inspected(facts, past)?;
+    let segments = select::inspected_segments(facts, past)?;
     let mut offsets = segments.iter().rev().filter_map(|s| Some((*s, offset(s)?))).peekable();
     offsets.peek()?;
     Some(offsets.filter(|(_, off)| off.abs() > params.max).map(|(s, off)| violation(s, off)).collect())
@@ -45,7 +47,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Optio
 
 /// An audio rendition against the first video rendition that names its group. `None` where there are none of the same time.
 fn separate(
-    context: &Context<'_>,
+    context: &CheckContext<'_>,
     facts: &RenditionFacts,
     past: &RenditionPast,
     params: &Params,
@@ -56,18 +58,19 @@ fn separate(
     let (name, pictures, mut restarts) = videos
         .filter_map(|(f, past)| {
             let pictures = starts(f, past, Media::Video)?;
-            Some((&f.rendition.name, pictures, select::restarts(past)))
+            Some((&f.rendition.name, pictures, select::restart_times(past)))
         })
         .next()?;
-    restarts.extend(select::restarts(past));
-    restarts.extend(mpd_step::redated(context));
+    restarts.extend(select::restart_times(past));
+    restarts.extend(mpd_step::availability_start_changes(context));
     let sounds = starts(facts, past, Media::Audio)?;
     let off = |sound: &Start<'_>| pictures.iter().rev().find_map(|picture| sound.after(picture, &restarts));
     let offsets: Vec<_> = sounds.iter().rev().filter_map(|s| Some((s.segment, off(s)?))).collect();
     let far = offsets.iter().filter(|(_, off)| off.abs() > params.max);
-    let found =
-        far.map(|(s, off)| violation(s, *off).of(&facts.rendition.name).with("reference_rendition", name.as_str()));
-    (!offsets.is_empty()).then(|| select::capped(found.collect()))
+    let found = far.map(|(s, off)| {
+        violation(s, *off).in_rendition(&facts.rendition.name).with("reference_rendition", name.as_str())
+    });
+    (!offsets.is_empty()).then(|| select::cap_violations(found.collect()))
 }
 
 /// Where a segment's only medium begins.
@@ -79,12 +82,12 @@ struct Start<'a> {
 
 fn starts<'a>(facts: &RenditionFacts, past: &'a RenditionPast, media: Media) -> Option<Vec<Start<'a>>> {
     let only = |segment: &'a SegmentFacts| {
-        let inspection = sound(segment)?;
+        let inspection = undamaged_inspection(segment)?;
         let [track] = inspection.tracks.as_slice() else { return None };
         let at = track.presentation_start.filter(|_| track.media == Some(media) && track.samples > 0)?;
         Some(Start { segment, container: inspection.container, at })
     };
-    let starts: Vec<_> = select::inspected(facts, past)?.into_iter().filter_map(only).collect();
+    let starts: Vec<_> = select::inspected_segments(facts, past)?.into_iter().filter_map(only).collect();
     (!starts.is_empty()).then_some(starts)
 }
 
@@ -124,7 +127,7 @@ impl Start<'_> {
 
 /// Seconds by which audio starts after video; of several audio tracks the one furthest off.
 fn offset(segment: &SegmentFacts) -> Option<f64> {
-    let inspection = sound(segment)?;
+    let inspection = undamaged_inspection(segment)?;
     let of = |media: Media| inspection.tracks.iter().filter(move |t| t.media == Some(media) && t.samples > 0);
     let video = of(Media::Video).next()?;
     of(Media::Audio).filter_map(|a| between(inspection, video, a)).max_by(|a, b| a.abs().total_cmp(&b.abs()))
@@ -139,7 +142,7 @@ fn between(inspection: &Inspection, video: &Track, audio: &Track) -> Option<f64>
 fn violation(segment: &SegmentFacts, offset: f64) -> Violation {
     let side = if offset > 0.0 { "after" } else { "before" };
     let message = format!("segment {}: audio starts {:.3} s {side} video", segment.segment.number, offset.abs());
-    about(segment, message).with("offset_seconds", offset)
+    segment_violation(segment, message).with("offset_seconds", offset)
 }
 
 #[cfg(test)]
@@ -154,7 +157,7 @@ mod tests {
         segment
     }
 
-    fn run(segments: impl IntoIterator<Item = SegmentFacts>) -> Verdict {
+    fn run(segments: impl IntoIterator<Item = SegmentFacts>) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.remember(segments);
         check(&scene.context(), &Params::default())
@@ -205,7 +208,7 @@ mod tests {
         scene
     }
 
-    fn run_apart(video: (f64, Option<f64>), audio: (f64, Option<f64>)) -> Verdict {
+    fn run_apart(video: (f64, Option<f64>), audio: (f64, Option<f64>)) -> CheckVerdict {
         check(&apart(video, audio).context(), &Params::default())
     }
 

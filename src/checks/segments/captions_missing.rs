@@ -1,7 +1,7 @@
 mod fragmented;
 
-use crate::checks::support::select::{self, about, sound};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::select::{self, segment_violation, undamaged_inspection};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
@@ -10,10 +10,10 @@ use packager_media::defect::DefectKind;
 use packager_media::stream::{Media, Protocol};
 use packager_media::units::{MPEG_TIMESCALE, MediaTime, Seconds, Timestamp};
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "captions_missing",
     severity: Severity::Minor,
-    group: Group::Segments,
+    group: CheckGroup::Segments,
     help: "fails when WebVTT subtitles can't be read, or when X-TIMESTAMP-MAP puts all cues of a segment outside of the video of the \
            same time (judged beside transport streams, whose clock it names); when subtitles in MP4 (stpp, wvtt) have no samples, samples \
            that are no TTML document or no cues, or TTML cues outside of their samples; or when a variant or an AdaptationSet announces \
@@ -34,20 +34,20 @@ const NONE: &str = "no segment of subtitles was inspected, nor enough video with
 /// Segments without closed captions that are the least to judge by.
 const SEGMENTS: usize = 3;
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let video = context.renditions().find_map(|(facts, past)| Video::of(facts, past));
-    select::each(context, NONE, |facts, past| judge(context, facts, past, video.as_ref(), params))
+    select::judge_renditions(context, NONE, |facts, past| judge(context, facts, past, video.as_ref(), params))
 }
 
 fn judge(
-    context: &Context<'_>,
+    context: &CheckContext<'_>,
     facts: &RenditionFacts,
     past: &RenditionPast,
     video: Option<&Video<'_>>,
     params: &Params,
 ) -> Option<Vec<Violation>> {
-    let restarts = select::restarts(past);
-    let segments = select::inspected(facts, past)?;
+    let restarts = select::restart_times(past);
+    let segments = select::inspected_segments(facts, past)?;
     let mut texts = segments.iter().rev().filter_map(|s| Some((*s, text(s)?))).peekable();
     if texts.peek().is_none() {
         return fragmented::judge(context, facts, &segments, params)
@@ -81,25 +81,25 @@ fn closed(
     let by = if protocol == Protocol::Dash { "Accessibility" } else { "CLOSED-CAPTIONS" };
     let message =
         format!("{by} announces captions, and none of {count} segments within {seconds:.0} s has CEA-608 or CEA-708");
-    Some(vec![about(last, message).with("segments", count)])
+    Some(vec![segment_violation(last, message).with("segments", count)])
 }
 
 /// Closed captions come with the pictures; `None` where that can't be told.
 fn carried(segment: &SegmentFacts) -> Option<bool> {
-    let video = sound(segment)?.tracks.iter().find(|t| t.media == Some(Media::Video))?;
+    let video = undamaged_inspection(segment)?.tracks.iter().find(|t| t.media == Some(Media::Video))?;
     // What is encrypted may hide them.
     video.captions.filter(|carried| *carried || video.protection.is_none())
 }
 
 fn text(segment: &SegmentFacts) -> Option<&Cues> {
-    select::whole(segment)?.cues.as_ref()
+    select::complete_inspection(segment)?.cues.as_ref()
 }
 
 fn unreadable(segment: &SegmentFacts) -> Option<Violation> {
     let inspection = segment.inspection.as_ref()?;
     let defect = inspection.defects.iter().find(|d| d.kind == DefectKind::Cues)?;
     let message = format!("segment {}: {}", segment.segment.number, defect.message);
-    Some(about(segment, message).with("defects", inspection.defects_total))
+    Some(segment_violation(segment, message).with("defects", inspection.defects_total))
 }
 
 /// Where the video is: the segments of one rendition of transport streams.
@@ -111,13 +111,13 @@ struct Video<'a> {
 impl<'a> Video<'a> {
     fn of(facts: &RenditionFacts, past: &'a RenditionPast) -> Option<Self> {
         let start = |segment: &'a SegmentFacts| {
-            let inspection = sound(segment).filter(|i| i.container == Container::MpegTs)?;
+            let inspection = undamaged_inspection(segment).filter(|i| i.container == Container::MpegTs)?;
             let mut pictures = inspection.tracks.iter().filter(|t| t.media == Some(Media::Video));
             let at = pictures.next()?.presentation_start.filter(|at| at.timescale == MPEG_TIMESCALE)?;
             Some((segment, at))
         };
-        let starts: Vec<_> = select::inspected(facts, past)?.into_iter().filter_map(start).collect();
-        (!starts.is_empty()).then(|| Self { starts, restarts: select::restarts(past) })
+        let starts: Vec<_> = select::inspected_segments(facts, past)?.into_iter().filter_map(start).collect();
+        (!starts.is_empty()).then(|| Self { starts, restarts: select::restart_times(past) })
     }
 
     /// The video segment of the same time, and by how many seconds the text segment begins later.
@@ -165,7 +165,7 @@ fn misplaced(
     };
     let number = segment.segment.number;
     let message = format!("segment {number}: {cause} its cues appear {off:.1} s {side} the video of the same time");
-    Some(about(segment, message).with("offset_seconds", if side == "after" { off } else { -off }))
+    Some(segment_violation(segment, message).with("offset_seconds", if side == "after" { off } else { -off }))
 }
 
 #[cfg(test)]
@@ -177,7 +177,7 @@ mod tests {
     use std::sync::Arc;
 
     /// Text beside a video segment that begins at 10 s, both 2 s long: cues at these times of a clock that is 10 s less.
-    fn run(from: f64, to: f64, change: impl FnOnce(&mut SegmentFacts)) -> Verdict {
+    fn run(from: f64, to: f64, change: impl FnOnce(&mut SegmentFacts)) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.remember([ts_segment(5, 10.0, 2.0)]);
         let mut text = ts_segment(5, 0.0, 2.0);
@@ -241,7 +241,7 @@ mod tests {
     }
 
     /// Video segments of 2 s, inspected every 2 s, of a variant that says so of its captions.
-    fn closed(announced: Option<bool>, carried: &[Option<bool>]) -> Verdict {
+    fn closed(announced: Option<bool>, carried: &[Option<bool>]) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.output.renditions[0].rendition.captions = announced;
         let count = carried.len() as u64;

@@ -1,6 +1,6 @@
 use crate::checks::support::dolby_vision;
-use crate::checks::support::select::{self, about, sound};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::select::{self, segment_violation, undamaged_inspection};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{OutputFacts, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
@@ -9,10 +9,10 @@ use packager_media::codec::rfc6381::{Codec, Hevc};
 use packager_media::container::Track;
 use packager_media::stream::{Media, Rendition, Resolution};
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "codec_matches",
     severity: Severity::Major,
-    group: Group::Segments,
+    group: CheckGroup::Segments,
     help: "fails when CODECS, SUPPLEMENTAL-CODECS (Dolby Vision), RESOLUTION, FRAME-RATE or CHANNELS differ from what the bitstream says (a higher profile or level than needed \
            is no fault), or resolution, range, sample rate or channels change between segments or inside one without a discontinuity",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.3, 4.4.6.1, 4.4.6.2; RFC 6381 3.3, 3.4",
@@ -28,9 +28,9 @@ params! {
     min_duration: f64 = 1.0,
 }
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let output = context.output;
-    select::each(context, "no segment with readable codec parameters was inspected", |facts, past| {
+    select::judge_renditions(context, "no segment with readable codec parameters was inspected", |facts, past| {
         judge(facts, past, output, params)
     })
 }
@@ -41,7 +41,7 @@ fn judge(
     output: &OutputFacts,
     params: &Params,
 ) -> Option<Vec<Violation>> {
-    let segments = select::inspected(facts, past)?;
+    let segments = select::inspected_segments(facts, past)?;
     let seen: Vec<Seen<'_>> = segments.iter().rev().flat_map(|s| readable(s)).collect();
     if seen.is_empty() {
         return None;
@@ -58,7 +58,7 @@ fn judge(
     found.extend(frame_rate(&seen, &facts.rendition, params));
     found.extend(channels(&seen, &facts.rendition));
     found.extend(newest(&inside));
-    found.extend(select::consecutive(&segments, past).into_iter().rev().find_map(|(a, b)| changed(a, b)));
+    found.extend(select::consecutive_pairs(&segments, past).into_iter().rev().find_map(|(a, b)| changed(a, b)));
     Some(found)
 }
 
@@ -73,12 +73,15 @@ impl Seen<'_> {
     fn violation(&self, attribute: &str, declared: &str, actual: &str) -> Violation {
         let number = self.segment.segment.number;
         let message = format!("{attribute} is {declared}, the bitstream of segment {number} says {actual}");
-        about(self.segment, message).with("attribute", attribute).with("declared", declared).with("actual", actual)
+        segment_violation(self.segment, message)
+            .with("attribute", attribute)
+            .with("declared", declared)
+            .with("actual", actual)
     }
 }
 
 fn readable(segment: &SegmentFacts) -> Vec<Seen<'_>> {
-    let tracks = sound(segment).map_or(&[][..], |i| &i.tracks);
+    let tracks = undamaged_inspection(segment).map_or(&[][..], |i| &i.tracks);
     let read = |track: &'_ Track| track.parameters.is_some() && track.samples > 0;
     let tracks = tracks.iter().filter(|t| read(t));
     tracks.filter_map(|track| Some(Seen { segment, track, parameters: track.parameters.as_deref()? })).collect()
@@ -268,7 +271,7 @@ fn inside(seen: &Seen<'_>) -> Option<Violation> {
     let (a, b) = difference(seen.parameters, seen.track.changed.as_deref()?)?;
     let number = seen.segment.segment.number;
     let message = format!("segment {number} begins with {a} and goes on with {b}, without a discontinuity");
-    Some(about(seen.segment, message).with("declared", a).with("actual", b))
+    Some(segment_violation(seen.segment, message).with("declared", a).with("actual", b))
 }
 
 /// Between two segments that are played one after the other they do.
@@ -279,7 +282,7 @@ fn changed(before: &SegmentFacts, next: &SegmentFacts) -> Option<Violation> {
         let (a, b) = difference(then.parameters, now.parameters)?;
         let (number, last) = (next.segment.number, before.segment.number);
         let message = format!("segment {number} has {b}, segment {last} before it {a}, without a discontinuity");
-        Some(about(next, message).with("declared", a).with("actual", b))
+        Some(segment_violation(next, message).with("declared", a).with("actual", b))
     })
 }
 
@@ -327,14 +330,14 @@ mod tests {
         segment
     }
 
-    fn run(video: Parameters, audio: Parameters, change: impl FnOnce(&mut Rendition)) -> Verdict {
+    fn run(video: Parameters, audio: Parameters, change: impl FnOnce(&mut Rendition)) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.remember([holding(5, video, audio)]);
         change(&mut scene.rendition().rendition);
         check(&scene.context(), &Params::default())
     }
 
-    fn with_codecs(actual: &str, sound: &str, declared: &[&str]) -> Verdict {
+    fn with_codecs(actual: &str, sound: &str, declared: &[&str]) -> CheckVerdict {
         let declared = declared.iter().map(|c| (*c).to_owned()).collect();
         run(video(actual), audio(sound, 2, 48_000), |r| r.codecs = declared)
     }
@@ -396,7 +399,7 @@ mod tests {
         assert_eq!(violations(run(5, "dvh1.05.05")).len(), 1);
     }
 
-    fn sized(width: u32, height: u32, aspect: Option<Ratio>) -> Verdict {
+    fn sized(width: u32, height: u32, aspect: Option<Ratio>) -> CheckVerdict {
         let mut actual = video("avc1.64001f");
         let picture = actual.picture.as_mut().unwrap();
         (picture.resolution, picture.sample_aspect) = (Some(Resolution { width, height }), aspect);
@@ -414,7 +417,7 @@ mod tests {
         assert_eq!(violations(sized(960, 720, None)).len(), 1);
     }
 
-    fn timed(declared: f64, own: Option<Ratio>, samples: u64, interlaced: bool) -> Verdict {
+    fn timed(declared: f64, own: Option<Ratio>, samples: u64, interlaced: bool) -> CheckVerdict {
         let mut actual = video("avc1.64001f");
         let picture = actual.picture.as_mut().unwrap();
         (picture.frame_rate, picture.interlaced) = (own, interlaced);
@@ -445,7 +448,7 @@ mod tests {
         assert_eq!(violations(timed(100.0, None, 50, true)).len(), 1);
     }
 
-    fn group(codec: &str, actual: u16, rate: u32, declared: &str) -> Verdict {
+    fn group(codec: &str, actual: u16, rate: u32, declared: &str) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.rendition().rendition.group = Some("a".to_owned());
         let mut facts = rendition("audio-en");
@@ -474,7 +477,7 @@ mod tests {
 
     #[test]
     fn dolby_may_carry_fewer_channels_and_objects_are_not_counted() {
-        let channels = |v: Verdict| violations(v).iter().filter(|v| v.message.starts_with("CHANNELS")).count();
+        let channels = |v: CheckVerdict| violations(v).iter().filter(|v| v.message.starts_with("CHANNELS")).count();
         assert_eq!(channels(group("ac-3", 2, 48_000, "6")), 0);
         assert_eq!(channels(group("ac-3", 6, 48_000, "2")), 1);
         assert_eq!(channels(group("ec-3", 6, 48_000, "16/JOC")), 0);

@@ -1,15 +1,15 @@
-use crate::checks::support::select::{self, NO_SEGMENT, about, out_of_time};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::select::{self, NO_SEGMENT, probe_timed_out, segment_violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{Exchange, FailureKind, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
 use packager_media::container::{Container, Inspection};
 use packager_media::defect::DefectKind;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "container_invalid",
     severity: Severity::Critical,
-    group: Group::Segments,
+    group: CheckGroup::Segments,
     help: "fails when a media segment isn't the container announced, is empty, cut, over the size bound, or structurally broken: sync \
            lost, truncated, a box past its parent (initialization segments are init_segment's); minor where only an event message \
            (`emsg`), `prft`, `sidx` or ID3 tag breaks its rules",
@@ -19,12 +19,12 @@ pub const META: Meta = Meta {
 
 params! {}
 
-pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
-    select::each(context, NO_SEGMENT, judge)
+pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, NO_SEGMENT, judge)
 }
 
 fn judge(facts: &RenditionFacts, past: &RenditionPast) -> Option<Vec<Violation>> {
-    let segments = select::inspected(facts, past).unwrap_or_default();
+    let segments = select::inspected_segments(facts, past).unwrap_or_default();
     let mut judged = segments.iter().rev().filter_map(|s| judge_segment(s, facts)).peekable();
     judged.peek()?;
     Some(judged.flatten().collect())
@@ -33,7 +33,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionPast) -> Option<Vec<Violation>>
 /// The outer `None`: nothing can be said of its container. The inner one: it is sound.
 fn judge_segment(segment: &SegmentFacts, facts: &RenditionFacts) -> Option<Option<Violation>> {
     let exchange = segment.fetched.result.as_ref().ok().filter(|e| (200..300).contains(&e.status))?;
-    if out_of_time(&segment.fetched) || exchange.broken.as_ref().is_some_and(|f| f.kind == FailureKind::Timeout) {
+    if probe_timed_out(&segment.fetched) || exchange.broken.as_ref().is_some_and(|f| f.kind == FailureKind::Timeout) {
         return None;
     }
     let problem = body(exchange).or_else(|| match &segment.inspection {
@@ -108,7 +108,7 @@ fn announced(segment: &SegmentFacts, inspection: &Inspection, facts: &RenditionF
 }
 
 fn evidence(segment: &SegmentFacts, exchange: &Exchange, message: String) -> Violation {
-    let mut violation = about(segment, message)
+    let mut violation = segment_violation(segment, message)
         .with("bytes", exchange.body_bytes)
         .with("content_length", exchange.content_length)
         .with("content_type", exchange.content_type.clone());
@@ -129,11 +129,11 @@ mod tests {
     use packager_media::stream::{Key, Map};
     use std::sync::Arc;
 
-    fn run(segment: SegmentFacts) -> Verdict {
+    fn run(segment: SegmentFacts) -> CheckVerdict {
         run_with(segment, |_| {})
     }
 
-    fn run_with(segment: SegmentFacts, change: impl FnOnce(&mut RenditionFacts)) -> Verdict {
+    fn run_with(segment: SegmentFacts, change: impl FnOnce(&mut RenditionFacts)) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.remember([segment]);
         change(scene.rendition());

@@ -2,8 +2,8 @@ mod rotation;
 mod samples;
 mod systems;
 
-use crate::checks::support::select::{self, about, out_of_time, shown, whole};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::select::{self, complete_inspection, probe_timed_out, segment_violation, shown};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{Decryption, InitFacts, KeyFacts, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
@@ -13,10 +13,10 @@ use packager_media::drm::System;
 use packager_media::stream::{Key, Protocol};
 use std::sync::Arc;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "encryption",
     severity: Severity::Critical,
-    group: Group::Segments,
+    group: CheckGroup::Segments,
     help: "fails when a segment is announced as encrypted and is clear, or the other way round, doesn't decrypt with its AES-128 key and \
            initialization vector, is encrypted with another scheme or key than playlist or MPD name, when a key doesn't answer, hasn't 16 \
            bytes or isn't replaced in time, or a DRM system is missing that the template expects",
@@ -33,8 +33,8 @@ params! {
     rotation_within: Option<f64> = None,
 }
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    select::each(context, NOTHING, |facts, past| {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, NOTHING, |facts, past| {
         let judged = judge(context.output.protocol, facts, past, params);
         let promised = systems::faults(context.output.protocol, facts, &params.drm);
         let rotated = rotation::judge(past, params.rotation_within);
@@ -53,7 +53,7 @@ fn tag(protocol: Protocol) -> &'static str {
 }
 
 fn judge(protocol: Protocol, facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Option<Vec<Violation>> {
-    let segments = select::inspected(facts, past).unwrap_or_default();
+    let segments = select::inspected_segments(facts, past).unwrap_or_default();
     let known = |s: &&SegmentFacts| s.inspection.is_some() || s.decryption.is_some();
     if facts.keys.is_empty() && !segments.iter().any(known) {
         return None;
@@ -72,7 +72,7 @@ fn judge(protocol: Protocol, facts: &RenditionFacts, past: &RenditionPast, param
 fn key_fault(facts: &KeyFacts, params: &Params) -> Option<Violation> {
     let exchange = facts.fetched.result.as_ref().ok();
     let status = exchange.map(|e| e.status);
-    if facts.usable() || out_of_time(&facts.fetched) || (params.forbidden_ok && matches!(status, Some(401 | 403))) {
+    if facts.usable() || probe_timed_out(&facts.fetched) || (params.forbidden_ok && matches!(status, Some(401 | 403))) {
         return None;
     }
     let what = if facts.key.format() == "identity" { "key" } else { "licence address" };
@@ -109,16 +109,18 @@ fn segment_fault(facts: &SegmentFacts, announced: &samples::Announced) -> Option
         Some(Decryption::Clear) => format!("is announced as {method} and is clear: players decrypt it into noise"),
         Some(Decryption::Failed(misfit)) => format!("doesn't decrypt: {misfit}"),
         Some(_) => return None,
-        None => samples::fault(&facts.segment, whole(facts)?, announced)?,
+        None => samples::fault(&facts.segment, complete_inspection(facts)?, announced)?,
     };
-    let violation = about(facts, format!("segment {} {problem}", facts.segment.number)).with("method", method);
+    let violation =
+        segment_violation(facts, format!("segment {} {problem}", facts.segment.number)).with("method", method);
     Some(violation.with("vector", key.map(vector)))
 }
 
 /// Bodies encrypted as a whole look like noise of whole blocks. One may be chance or damage, so all have to.
 fn unannounced(segments: &[&SegmentFacts], tag: &str) -> Option<Violation> {
     let noise = |s: &SegmentFacts| {
-        let unknown = whole(s).is_some_and(|i| i.container == Container::Unknown && !i.head.iter().all(u8::is_ascii));
+        let unknown = complete_inspection(s)
+            .is_some_and(|i| i.container == Container::Unknown && !i.head.iter().all(u8::is_ascii));
         let bytes = s.fetched.ok().map_or(0, |e| e.body_bytes);
         unknown && s.segment.key.is_none() && bytes > 0 && bytes.is_multiple_of(SIZE as u64)
     };
@@ -126,7 +128,7 @@ fn unannounced(segments: &[&SegmentFacts], tag: &str) -> Option<Violation> {
     let last = arrived.last().filter(|_| arrived.len() >= 2 && arrived.iter().all(|s| noise(s)))?;
     let message =
         format!("segments are noise in whole blocks of 16 bytes, as AES-128 leaves them, and no {tag} says so");
-    Some(about(last, message))
+    Some(segment_violation(last, message))
 }
 
 /// Which initialization vector a player takes.
@@ -159,13 +161,13 @@ mod tests {
         segment
     }
 
-    fn run(segments: impl IntoIterator<Item = SegmentFacts>) -> Verdict {
+    fn run(segments: impl IntoIterator<Item = SegmentFacts>) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.remember(segments);
         check(&scene.context(), &Params::default())
     }
 
-    fn run_key(facts: KeyFacts, params: &Params) -> Verdict {
+    fn run_key(facts: KeyFacts, params: &Params) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.rendition().keys = vec![Arc::new(facts)];
         check(&scene.context(), params)

@@ -1,5 +1,5 @@
-use crate::checks::support::select::{self, about, out_of_time, shown, whole};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::select::{self, complete_inspection, probe_timed_out, segment_violation, shown};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{InitFacts, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::{RenditionPast, SeenInit};
@@ -7,10 +7,10 @@ use packager_media::container::{Container, Inspection};
 use packager_media::defect::DefectKind;
 use packager_media::units::Seconds;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "init_segment_invalid",
     severity: Severity::Critical,
-    group: Group::Segments,
+    group: CheckGroup::Segments,
     help: "fails when an initialization segment is cut, empty, no media container or without a readable movie box, fragments don't fit \
            it, or its content changes under the same URI without a discontinuity (a warning where tracks and codecs stay the same); one \
            that doesn't answer is rendition_unavailable's",
@@ -20,15 +20,15 @@ pub const META: Meta = Meta {
 
 params! {}
 
-pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
-    select::each(context, "no initialization segment was read", |facts, past| judge(context, facts, past))
+pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, "no initialization segment was read", |facts, past| judge(context, facts, past))
 }
 
-fn judge(context: &Context<'_>, facts: &RenditionFacts, past: &RenditionPast) -> Option<Vec<Violation>> {
+fn judge(context: &CheckContext<'_>, facts: &RenditionFacts, past: &RenditionPast) -> Option<Vec<Violation>> {
     let answered = |i: &&InitFacts| i.fetched.result.as_ref().is_ok_and(|e| (200..300).contains(&e.status));
     let inits: Vec<_> =
-        facts.inits.iter().map(AsRef::as_ref).filter(answered).filter(|i| !out_of_time(&i.fetched)).collect();
-    let segments = select::inspected(facts, past).unwrap_or_default();
+        facts.inits.iter().map(AsRef::as_ref).filter(answered).filter(|i| !probe_timed_out(&i.fetched)).collect();
+    let segments = select::inspected_segments(facts, past).unwrap_or_default();
     let fragments: Vec<_> = segments.iter().rev().filter(|s| s.segment.map.is_some()).collect();
     if inits.is_empty() && fragments.is_empty() {
         return None;
@@ -44,8 +44,8 @@ fn judge(context: &Context<'_>, facts: &RenditionFacts, past: &RenditionPast) ->
 
 /// Contents that took another's place under one URI: players fetch it once. A packager that began again is
 /// packager_restarted's; it writes the initialization segment before the playlist, so that the next playlist is waited for.
-fn replaced(context: &Context<'_>, past: &RenditionPast) -> Vec<Violation> {
-    let restarts = select::restarts(past);
+fn replaced(context: &CheckContext<'_>, past: &RenditionPast) -> Vec<Violation> {
+    let restarts = select::restart_times(past);
     let steps = past.inits.iter().enumerate().filter_map(|(at, later)| {
         let earlier = past.inits.iter().take(at).rfind(|s| s.same_place(later))?;
         Some((earlier, later))
@@ -104,10 +104,10 @@ fn unreadable(inspection: &Inspection) -> Option<String> {
 
 /// Fragments of tracks that the initialization segment doesn't have.
 fn strangers(segment: &SegmentFacts) -> Option<Violation> {
-    let defect = whole(segment)?.defects.iter().find(|d| d.kind == DefectKind::Initialization)?;
+    let defect = complete_inspection(segment)?.defects.iter().find(|d| d.kind == DefectKind::Initialization)?;
     let message = format!("segment {}: {}: {}", segment.segment.number, defect.at, defect.message);
     let map = segment.segment.map.as_ref().map(|m| shown(&m.uri));
-    Some(about(segment, message).with("map", map).with("reference", defect.reference))
+    Some(segment_violation(segment, message).with("map", map).with("reference", defect.reference))
 }
 
 #[cfg(test)]
@@ -138,7 +138,7 @@ mod tests {
         Defect { kind: DefectKind::Initialization, at: Position::Byte(24), message, reference: "" }
     }
 
-    fn run(change: impl FnOnce(&mut InitFacts), segment: SegmentFacts) -> Verdict {
+    fn run(change: impl FnOnce(&mut InitFacts), segment: SegmentFacts) -> CheckVerdict {
         let inspection = fragment(1).inspection;
         let mut init = InitFacts {
             map: map(),

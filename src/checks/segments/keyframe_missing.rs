@@ -1,15 +1,15 @@
-use crate::checks::support::select::{self, about, whole};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::select::{self, complete_inspection, segment_violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
 use packager_media::container::Track;
 use packager_media::stream::Media;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "keyframe_missing",
     severity: Severity::Major,
-    group: Group::Segments,
+    group: CheckGroup::Segments,
     help: "fails when a segment's video doesn't start with a random access point, or key frames are further apart than max_interval",
     reference: "draft-pantos-hls-rfc8216bis-22 3, 4.4.2.1; ISO/IEC 23000-19 7.3.2.2",
     needs_history: false,
@@ -20,12 +20,14 @@ params! {
     max_interval: Option<f64> = None,
 }
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    select::each(context, "no segment with readable video was inspected", |facts, past| judge(facts, past, params))
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, "no segment with readable video was inspected", |facts, past| {
+        judge(facts, past, params)
+    })
 }
 
 fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Option<Vec<Violation>> {
-    let segments = select::inspected(facts, past)?;
+    let segments = select::inspected_segments(facts, past)?;
     let mut tracks = segments.iter().rev().filter_map(|s| Some((*s, video(s)?))).peekable();
     tracks.peek()?;
     Some(tracks.filter_map(|(s, track)| violation(s, track, params)).collect())
@@ -33,7 +35,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Optio
 
 /// Encrypted video can't be judged.
 fn video(segment: &SegmentFacts) -> Option<&Track> {
-    let tracks = &whole(segment)?.tracks;
+    let tracks = &complete_inspection(segment)?.tracks;
     tracks.iter().find(|t| t.media == Some(Media::Video) && t.starts_with_keyframe.is_some())
 }
 
@@ -53,7 +55,7 @@ fn violation(segment: &SegmentFacts, track: &Track, params: &Params) -> Option<V
         _ => return None,
     };
     Some(
-        about(segment, message)
+        segment_violation(segment, message)
             .with("track", track.id)
             .with("keyframes", track.keyframes)
             .with("interval_seconds", interval),
@@ -66,7 +68,7 @@ mod tests {
     use crate::checks::testing::*;
     use packager_media::units::Seconds;
 
-    fn run(change: impl FnOnce(&mut Track), params: &Params) -> Verdict {
+    fn run(change: impl FnOnce(&mut Track), params: &Params) -> CheckVerdict {
         let mut segment = ts_segment(5, 0.0, 2.0);
         change(&mut segment.inspection.as_mut().unwrap().tracks[0]);
         let mut scene = Scene::live();

@@ -1,16 +1,16 @@
 use crate::checks::support::mpd_step;
-use crate::checks::support::select::{self, NO_MANIFEST, about, sound};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::select::{self, NO_MANIFEST, segment_violation, undamaged_inspection};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::SegmentFacts;
 use crate::finding::Severity;
 use packager_media::container::{Container, Track};
 use packager_media::stream::Media;
 use packager_media::units::{MPEG_TIMESCALE, Seconds, Timestamp};
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "renditions_misaligned",
     severity: Severity::Major,
-    group: Group::Segments,
+    group: CheckGroup::Segments,
     help: "fails when the same segment of different video renditions starts at different media times, or key frames inside segments \
            do: players that switch repeat or skip pictures",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.4; HLS authoring specification 1.20, 7",
@@ -27,33 +27,33 @@ const FEW: &str = "no segment was inspected in two video renditions";
 /// A segment of a rendition and its video.
 type Place<'a> = (&'a SegmentFacts, &'a Track);
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     if !context.output.parsed {
-        return Verdict::NotRun(NO_MANIFEST);
+        return CheckVerdict::NotRun(NO_MANIFEST);
     }
     let video = context.renditions().filter(|(facts, _)| facts.rendition.media == Media::Video);
     let mut renditions = video.filter_map(|(facts, past)| {
-        let segments = select::inspected(facts, past)?;
+        let segments = select::inspected_segments(facts, past)?;
         let places: Vec<Place<'_>> = segments.into_iter().filter_map(|s| Some((s, track(s)?))).collect();
-        (!places.is_empty()).then(|| (&facts.rendition.name, places, select::restarts(past)))
+        (!places.is_empty()).then(|| (&facts.rendition.name, places, select::restart_times(past)))
     });
-    let Some((name, reference, began)) = renditions.next() else { return Verdict::NotRun(FEW) };
+    let Some((name, reference, began)) = renditions.next() else { return CheckVerdict::NotRun(FEW) };
     let (mut compared, mut found) = (false, Vec::new());
     for (other, places, mut restarts) in renditions {
         restarts.extend(&began);
-        restarts.extend(mpd_step::redated(context));
+        restarts.extend(mpd_step::availability_start_changes(context));
         let pairs: Vec<_> =
             places.iter().rev().filter_map(|p| Some((p, matching(p, &reference, &restarts)?))).collect();
         compared |= !pairs.is_empty();
-        found.extend(keyframes(&pairs, name, params).map(|v| v.of(other)));
+        found.extend(keyframes(&pairs, name, params).map(|v| v.in_rendition(other)));
         let off = pairs.into_iter().filter_map(|(p, r)| violation(p, r, name, params)).collect();
-        found.extend(select::capped(off).into_iter().map(|v| v.of(other)));
+        found.extend(select::cap_violations(off).into_iter().map(|v| v.in_rendition(other)));
     }
-    if compared { Verdict::Ran(found) } else { Verdict::NotRun(FEW) }
+    if compared { CheckVerdict::Ran(found) } else { CheckVerdict::NotRun(FEW) }
 }
 
 fn track(segment: &SegmentFacts) -> Option<&Track> {
-    let tracks = &sound(segment)?.tracks;
+    let tracks = &undamaged_inspection(segment)?.tracks;
     tracks.iter().find(|t| t.media == Some(Media::Video) && t.presentation_start.is_some() && t.samples > 0)
 }
 
@@ -82,7 +82,7 @@ fn matching<'p, 'a>(place: &Place<'_>, reference: &'p [Place<'a>], restarts: &[T
 /// Seconds by which `place` starts after `other`.
 fn apart(place: &Place<'_>, other: &Place<'_>) -> Option<f64> {
     let (a, b) = (place.1.presentation_start?, other.1.presentation_start?);
-    let ts = |p: &Place<'_>| sound(p.0).is_some_and(|i| i.container == Container::MpegTs);
+    let ts = |p: &Place<'_>| undamaged_inspection(p.0).is_some_and(|i| i.container == Container::MpegTs);
     match (ts(place), ts(other)) {
         (true, true) if a.timescale == MPEG_TIMESCALE => Some(a.mpeg_since(b).0),
         (false, false) => Some(a.since(b).0),
@@ -107,7 +107,7 @@ fn keyframes(pairs: &[(&Place<'_>, &Place<'_>)], name: &str, params: &Params) ->
     let message = format!(
         "{count} of {all} key frames inside segments stand at other times than in {name}, as {at:.3} s into segment {number}"
     );
-    Some(about(place.0, message).with("reference_rendition", name).with("keyframes", count).with("of", all))
+    Some(segment_violation(place.0, message).with("reference_rendition", name).with("keyframes", count).with("of", all))
 }
 
 /// Fewer key frames may all be at changes of scene.
@@ -135,7 +135,7 @@ fn violation(place: &Place<'_>, reference: &Place<'_>, name: &str, params: &Para
     let side = if off > 0.0 { "after" } else { "before" };
     let number = place.0.segment.number;
     let message = format!("segment {number} starts {:.3} s {side} the same segment of {name}", off.abs());
-    let violation = about(place.0, message).with("reference_rendition", name).with("off_seconds", off);
+    let violation = segment_violation(place.0, message).with("reference_rendition", name).with("off_seconds", off);
     Some(violation.with("reference_number", reference.0.segment.number))
 }
 
@@ -162,7 +162,7 @@ mod tests {
         scene
     }
 
-    fn run(reference: &[(u64, f64, Option<f64>)], other: &[(u64, f64, Option<f64>)]) -> Verdict {
+    fn run(reference: &[(u64, f64, Option<f64>)], other: &[(u64, f64, Option<f64>)]) -> CheckVerdict {
         check(&scene(reference, other).context(), &Params::default())
     }
 
@@ -175,7 +175,7 @@ mod tests {
     }
 
     /// Segments 5 and 6 of both renditions, with these key frames behind the first.
-    fn with_keyframes(own: &[f64], other: &[f64]) -> Verdict {
+    fn with_keyframes(own: &[f64], other: &[f64]) -> CheckVerdict {
         let times = [(5, 10.0, None), (6, 12.0, None)];
         let mut scene = scene(&times, &times);
         for (name, inside) in [(NAME, own), ("other", other)] {
@@ -240,7 +240,7 @@ mod tests {
             past.segments = past.segments.iter().map(|s| Arc::new(at((**s).clone(), -10))).collect();
             scene.observe([observation(-40, 100, 105), observation(began, 0, 2)]);
             let verdict = check(&scene.context(), &Params::default());
-            assert_eq!(matches!(verdict, Verdict::Ran(found) if found.len() == 1), runs, "{began}");
+            assert_eq!(matches!(verdict, CheckVerdict::Ran(found) if found.len() == 1), runs, "{began}");
         }
     }
 

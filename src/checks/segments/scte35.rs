@@ -2,7 +2,7 @@ mod events;
 mod renditions;
 
 use crate::checks::support::select;
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
@@ -13,10 +13,10 @@ use packager_media::stream::ads::{AdBreak, AdRange, BreakState, Marker, MarkerKi
 use packager_media::stream::{Media, Timeline};
 use packager_media::units::{MediaTime, Seconds, Timestamp};
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "scte35",
     severity: Severity::Minor,
-    group: Group::Segments,
+    group: CheckGroup::Segments,
     help: "fails when an ad marker can't be read, segments carry a splice that the playlist doesn't announce (where it announces any), \
            an ad break begins inside one that wasn't closed, EXT-X-CUE-OUT and EXT-X-DATERANGE tell of different breaks, the \
            renditions of an output tell of different ones, or an ID is used for two; in DASH also when the MPD's events and the event \
@@ -37,12 +37,12 @@ params! {
 
 const NO_MARKER: &str = "no ad marker was seen";
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     if let Some(dash) = &context.output.dash {
         return events::check(context, dash, params);
     }
-    let mut verdict = select::each(context, NO_MARKER, |facts, past| judge(facts, past, params));
-    if let Verdict::Ran(found) = &mut verdict {
+    let mut verdict = select::judge_renditions(context, NO_MARKER, |facts, past| judge(facts, past, params));
+    if let CheckVerdict::Ran(found) = &mut verdict {
         found.extend(renditions::apart(context, params));
     }
     verdict
@@ -50,9 +50,9 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
 
 fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Option<Vec<Violation>> {
     let timeline = facts.timeline.as_deref()?;
-    let segments = select::inspected(facts, past).unwrap_or_default();
+    let segments = select::inspected_segments(facts, past).unwrap_or_default();
     let mut found = unreadable(facts, &segments);
-    let carried = segments.iter().filter_map(|s| select::whole(s)).any(|i| i.splices() > 0);
+    let carried = segments.iter().filter_map(|s| select::complete_inspection(s)).any(|i| i.splices() > 0);
     if timeline.markers.is_empty() && !carried && found.is_empty() {
         return None;
     }
@@ -73,7 +73,7 @@ fn unreadable(facts: &RenditionFacts, segments: &[&SegmentFacts]) -> Vec<Violati
     let listed = facts.playlist.iter().flat_map(|p| facts.defects.iter().filter(unread).map(|d| (&p.url, d)));
     let inspected = segments.iter().filter_map(|s| Some((&s.segment.uri, s.inspection.as_ref()?)));
     let carried = inspected.flat_map(|(url, i)| i.defects.iter().filter(unread).map(move |d| (url, d)));
-    listed.chain(carried).map(|(url, d)| select::defect(url, d)).collect()
+    listed.chain(carried).map(|(url, d)| select::defect_violation(url, d)).collect()
 }
 
 /// Ways out of the programme that segments carry and no marker of the playlist tells of.
@@ -102,7 +102,8 @@ fn unannounced(
                  tells of it",
                 segment.segment.number, carried.place, cue.event
             );
-            let violation = select::about(segment, message).with("byte", carried.byte).with("event", cue.event);
+            let violation =
+                select::segment_violation(segment, message).with("byte", carried.byte).with("event", cue.event);
             found.push(violation.with("announced_seconds", cue.duration.map(|d| d.0)));
         }
     }
@@ -139,7 +140,7 @@ impl Carried {
 fn openings<'a>(segments: &[&'a SegmentFacts]) -> Vec<(&'a SegmentFacts, Carried, &'a Cue)> {
     let of = |s: &&'a SegmentFacts| {
         let segment: &'a SegmentFacts = s;
-        let sections = select::whole(segment).into_iter().flat_map(Carried::of);
+        let sections = select::complete_inspection(segment).into_iter().flat_map(Carried::of);
         sections.filter_map(move |(carried, section)| Some((segment, carried, section.opening()?)))
     };
     segments.iter().flat_map(of).collect()
@@ -150,7 +151,7 @@ fn openings<'a>(segments: &[&'a SegmentFacts]) -> Vec<(&'a SegmentFacts, Carried
 fn target(carrier: &SegmentFacts, carried: &Carried, segments: &[&SegmentFacts]) -> Option<u64> {
     let Some(at) = carried.at else { return Some(carrier.segment.number) };
     let holds = |s: &&&SegmentFacts| {
-        let tracks = select::sound(s).map_or(&[][..], |i| &i.tracks);
+        let tracks = select::undamaged_inspection(s).map_or(&[][..], |i| &i.tracks);
         let times = tracks.iter().filter(|t| t.media == Some(Media::Video)).filter_map(|t| Some((t.start?, t.end?)));
         // By decode times: pictures are reordered by less than the segment by which a marker may be off.
         times.into_iter().any(|(start, end)| carried.since(at, start) >= 0.0 && carried.since(at, end) < 0.0)
@@ -306,7 +307,7 @@ mod tests {
         scene
     }
 
-    fn run(markers: Vec<(u64, MarkerKind)>) -> Verdict {
+    fn run(markers: Vec<(u64, MarkerKind)>) -> CheckVerdict {
         check(&with(markers).context(), &Params::default())
     }
 

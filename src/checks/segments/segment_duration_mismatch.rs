@@ -1,15 +1,15 @@
-use crate::checks::support::select::{self, about, sound};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::select::{self, segment_violation, undamaged_inspection};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
 use packager_media::container::Track;
 use packager_media::stream::Media;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "segment_duration_mismatch",
     severity: Severity::Major,
-    group: Group::Segments,
+    group: CheckGroup::Segments,
     help: "fails when a segment's timestamps say another duration than its EXTINF, by more than one frame and more than 5 %",
     reference: "draft-pantos-hls-rfc8216bis-22 3, 4.4.4.1",
     needs_history: false,
@@ -27,12 +27,14 @@ const WHOLE_SECONDS: f64 = 0.5;
 /// Tolerances are decimal fractions.
 const ROUNDING: f64 = 1e-6;
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    select::each(context, "no segment with readable timestamps was inspected", |facts, past| judge(facts, past, params))
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, "no segment with readable timestamps was inspected", |facts, past| {
+        judge(facts, past, params)
+    })
 }
 
 fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Option<Vec<Violation>> {
-    let segments = select::inspected(facts, past)?;
+    let segments = select::inspected_segments(facts, past)?;
     let mut measured = segments.iter().rev().filter_map(|s| Some((*s, leading(s)?))).peekable();
     measured.peek()?;
     Some(measured.filter_map(|(s, track)| violation(s, track, params)).collect())
@@ -40,7 +42,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Optio
 
 /// The track whose duration EXTINF is: video before audio (RFC 8216bis 3). Not of a damaged segment.
 fn leading(segment: &SegmentFacts) -> Option<&Track> {
-    let inspection = sound(segment)?;
+    let inspection = undamaged_inspection(segment)?;
     let of = |media| inspection.tracks.iter().find(|t| t.media == Some(media));
     let track = of(Media::Video).or_else(|| of(Media::Audio))?;
     (!segment.segment.gap && track.samples > 1 && track.duration().is_some()).then_some(track)
@@ -58,7 +60,7 @@ fn violation(segment: &SegmentFacts, track: &Track, params: &Params) -> Option<V
             segment.segment.number,
             track.media.map_or("media", Media::as_str),
         );
-        about(segment, message)
+        segment_violation(segment, message)
             .with("measured_seconds", measured)
             .with("declared_seconds", declared)
             .with("allowed_seconds", allowed)
@@ -78,7 +80,7 @@ mod tests {
         segment
     }
 
-    fn run(segment: SegmentFacts) -> Verdict {
+    fn run(segment: SegmentFacts) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.remember([segment]);
         check(&scene.context(), &Params::default())

@@ -1,5 +1,5 @@
-use crate::checks::support::select::{self, NO_SEGMENT, about, sound};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::select::{self, NO_SEGMENT, segment_violation, undamaged_inspection};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
@@ -7,10 +7,10 @@ use packager_media::container::{Container, Track};
 use packager_media::stream::Media;
 use packager_media::units::{MPEG_TIMESCALE, Seconds};
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "timestamp_discontinuity",
     severity: Severity::Major,
-    group: Group::Segments,
+    group: CheckGroup::Segments,
     help: "fails when decode times jump or overlap between consecutive segments, or jump within one, with no discontinuity announced",
     reference: "draft-pantos-hls-rfc8216bis-22 3, 4.4.4.3; ISO/IEC 13818-1 2.4.3.7; ISO/IEC 14496-12 8.8.12",
     needs_history: false,
@@ -25,23 +25,23 @@ params! {
     max_audio_gap: f64 = 0.2,
 }
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    select::each(context, NO_SEGMENT, |facts, past| judge(facts, past, params))
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, NO_SEGMENT, |facts, past| judge(facts, past, params))
 }
 
 fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Option<Vec<Violation>> {
-    let segments = select::inspected(facts, past)?;
+    let segments = select::inspected_segments(facts, past)?;
     if !segments.iter().any(|s| tracks(s).next().is_some()) {
         return None;
     }
     let mut found: Vec<_> = segments.iter().rev().filter_map(|s| within(s, params)).collect();
-    found.extend(select::consecutive(&segments, past).iter().rev().flat_map(|(a, b)| between(a, b, params)));
+    found.extend(select::consecutive_pairs(&segments, past).iter().rev().flat_map(|(a, b)| between(a, b, params)));
     Some(found)
 }
 
 /// Text and metadata are sparse by nature.
 fn tracks(segment: &SegmentFacts) -> impl Iterator<Item = &Track> {
-    let tracks = sound(segment).map_or(&[][..], |i| i.tracks.as_slice());
+    let tracks = undamaged_inspection(segment).map_or(&[][..], |i| i.tracks.as_slice());
     tracks.iter().filter(|t| matches!(t.media, Some(Media::Video | Media::Audio)) && t.start.is_some())
 }
 
@@ -55,7 +55,7 @@ fn within(segment: &SegmentFacts, params: &Params) -> Option<Violation> {
         "segment {}: {name} decode time jumps forward by {gap:.3} s within the segment",
         segment.segment.number
     );
-    Some(about(segment, message).with("track", track.id).with("gap_seconds", gap))
+    Some(segment_violation(segment, message).with("track", track.id).with("gap_seconds", gap))
 }
 
 fn most(track: &Track, params: &Params) -> f64 {
@@ -76,7 +76,8 @@ fn between(before: &SegmentFacts, next: &SegmentFacts, params: &Params) -> Vec<V
 fn off(segment: &SegmentFacts, before: &Track, next: &Track, params: &Params) -> Option<Seconds> {
     let (end, start) = (before.end?, next.start?);
     // Transport streams and packed audio count on the 33-bit clock, which wraps every 26.5 hours.
-    let mpeg = sound(segment).is_some_and(|i| matches!(i.container, Container::MpegTs | Container::PackedAudio));
+    let mpeg = undamaged_inspection(segment)
+        .is_some_and(|i| matches!(i.container, Container::MpegTs | Container::PackedAudio));
     let off = if mpeg && start.timescale == MPEG_TIMESCALE { start.mpeg_since(end) } else { start.since(end) };
     // The duration of the last sample is an estimate, as good as the samples are regular.
     let irregular = [before, next].iter().filter_map(|t| t.sample_gap_max).map(|g| g.0).fold(0.0, f64::max);
@@ -92,7 +93,7 @@ fn violation(before: &SegmentFacts, next: &SegmentFacts, track: &Track, off: Sec
     };
     let message =
         format!("segment {number}: {what} after segment {} with no discontinuity announced", before.segment.number);
-    about(next, message).with("track", track.id).with("off_seconds", off.0)
+    segment_violation(next, message).with("track", track.id).with("off_seconds", off.0)
 }
 
 fn name(track: &Track) -> &'static str {
@@ -105,7 +106,7 @@ mod tests {
     use crate::checks::testing::*;
     use packager_media::units::MediaTime;
 
-    fn run(segments: impl IntoIterator<Item = SegmentFacts>) -> Verdict {
+    fn run(segments: impl IntoIterator<Item = SegmentFacts>) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.remember(segments);
         check(&scene.context(), &Params::default())

@@ -1,5 +1,5 @@
-use crate::checks::support::select::{self, about, sound};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::select::{self, segment_violation, undamaged_inspection};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{OutputFacts, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
@@ -7,10 +7,10 @@ use packager_media::container::{Container, Inspection};
 use packager_media::defect::DefectKind;
 use packager_media::stream::Media;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "tracks_missing",
     severity: Severity::Critical,
-    group: Group::Segments,
+    group: CheckGroup::Segments,
     help: "fails when the audio or video that CODECS (or the rendition's TYPE) announces isn't in a segment, or has no samples there",
     reference: "draft-pantos-hls-rfc8216bis-22 3, 4.4.6.1, 4.4.6.2",
     needs_history: false,
@@ -21,9 +21,9 @@ params! {
     min_duration: f64 = 0.5,
 }
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let output = context.output;
-    select::each(context, "no segment with announced tracks was inspected", |facts, past| {
+    select::judge_renditions(context, "no segment with announced tracks was inspected", |facts, past| {
         judge(facts, past, output, params)
     })
 }
@@ -38,7 +38,7 @@ fn judge(
     if announced.is_empty() {
         return None;
     }
-    let mut segments = select::inspected(facts, past)?;
+    let mut segments = select::inspected_segments(facts, past)?;
     segments.retain(|s| s.segment.duration.0 >= params.min_duration);
     let mut readable = segments.iter().rev().filter_map(|s| Some((*s, readable(s)?))).peekable();
     readable.peek()?;
@@ -77,7 +77,7 @@ fn media_of(codec: &str) -> Option<Media> {
 
 /// A segment whose tracks are known: not damaged, its tables or its movie box read.
 fn readable(segment: &SegmentFacts) -> Option<&Inspection> {
-    let inspection = sound(segment)?;
+    let inspection = undamaged_inspection(segment)?;
     let untold = inspection.defects.iter().any(|d| d.kind == DefectKind::Tables)
         || inspection.tracks.iter().any(|t| t.media.is_none() && inspection.container == Container::Cmaf);
     let media = !matches!(inspection.container, Container::Unknown | Container::WebVtt);
@@ -95,7 +95,7 @@ fn violation(segment: &SegmentFacts, inspection: &Inspection, announced: &[Media
     let there: Vec<_> = inspection.tracks.iter().map(|t| format!("{}: {} samples", t.codec, t.samples)).collect();
     let there = if there.is_empty() { "nothing".to_owned() } else { there.join(", ") };
     let message = format!("segment {}: {what}; it holds {there}", segment.segment.number);
-    Some(about(segment, message).with("missing", name))
+    Some(segment_violation(segment, message).with("missing", name))
 }
 
 #[cfg(test)]
@@ -106,11 +106,11 @@ mod tests {
 
     const NONE: &str = "no segment with announced tracks was inspected";
 
-    fn run(change: impl FnOnce(&mut Inspection)) -> Verdict {
+    fn run(change: impl FnOnce(&mut Inspection)) -> CheckVerdict {
         run_with(change, |_| {})
     }
 
-    fn run_with(change: impl FnOnce(&mut Inspection), scenery: impl FnOnce(&mut Scene)) -> Verdict {
+    fn run_with(change: impl FnOnce(&mut Inspection), scenery: impl FnOnce(&mut Scene)) -> CheckVerdict {
         let mut scene = Scene::live();
         let mut segment = ts_segment(5, 10.0, 2.0);
         change(segment.inspection.as_mut().unwrap());

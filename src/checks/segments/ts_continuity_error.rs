@@ -1,5 +1,5 @@
-use crate::checks::support::select::{self, NO_SEGMENT, about, whole};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::select::{self, NO_SEGMENT, complete_inspection, segment_violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
@@ -7,10 +7,10 @@ use packager_media::container::{Counter, Inspection, TsFacts};
 use packager_media::defect::DefectKind;
 use std::collections::BTreeMap;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "ts_continuity_error",
     severity: Severity::Major,
-    group: Group::Segments,
+    group: CheckGroup::Segments,
     help: "fails when a transport stream's continuity counters break within a segment or across consecutive segments, or the \
            transport error indicator is set",
     reference: "ISO/IEC 13818-1 2.4.3.3; ETSI TR 101 290 5.2.1 (1.4), 5.2.2 (2.1); draft-pantos-hls-rfc8216bis-22 3",
@@ -24,19 +24,19 @@ params! {
 
 type Pair<'a> = (&'a SegmentFacts, &'a SegmentFacts);
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let missing = "no transport stream segment was inspected";
     let none = context.output.renditions.iter().all(|r| r.segments.is_empty() && !r.covered);
-    select::each(context, if none { NO_SEGMENT } else { missing }, |facts, past| judge(facts, past, params))
+    select::judge_renditions(context, if none { NO_SEGMENT } else { missing }, |facts, past| judge(facts, past, params))
 }
 
 fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Option<Vec<Violation>> {
-    let segments = select::inspected(facts, past)?;
-    let mut within = segments.iter().rev().filter_map(|s| Some((s, whole(s)?.ts.as_ref()?))).peekable();
+    let segments = select::inspected_segments(facts, past)?;
+    let mut within = segments.iter().rev().filter_map(|s| Some((s, complete_inspection(s)?.ts.as_ref()?))).peekable();
     within.peek()?;
     let mut found: Vec<_> = within.filter_map(|(s, ts)| broken(s, ts)).collect();
     if params.across {
-        let pairs = select::consecutive(&segments, past);
+        let pairs = select::consecutive_pairs(&segments, past);
         found.extend(pairs.iter().rev().filter_map(|pair| across(pair, &pairs)));
         found.extend(habit(&pairs));
     }
@@ -55,7 +55,7 @@ fn broken(segment: &SegmentFacts, ts: &TsFacts) -> Option<Violation> {
     let first = segment.inspection.iter().flat_map(|i| &i.defects).find(|d| d.kind == DefectKind::Continuity);
     let place = first.map_or_else(String::new, |d| format!("; the first at {}: {}", d.at, d.message));
     let message = format!("segment {}: {} in {} packets{place}", segment.segment.number, text.join(", "), ts.packets);
-    let violation = about(segment, message).with("continuity_errors", ts.continuity_errors);
+    let violation = segment_violation(segment, message).with("continuity_errors", ts.continuity_errors);
     Some(violation.with("transport_errors", ts.transport_errors))
 }
 
@@ -75,7 +75,13 @@ fn across(pair: &Pair<'_>, pairs: &[Pair<'_>]) -> Option<Violation> {
         "segment {segment}: the continuity counter of PID {pid} begins with {first} after segment {before} ended with {last}{others}: \
          packets are missing between them"
     );
-    Some(about(pair.1, message).with("pid", *pid).with("last", *last).with("first", *first).with("pids", breaks.len()))
+    Some(
+        segment_violation(pair.1, message)
+            .with("pid", *pid)
+            .with("last", *last)
+            .with("first", *first)
+            .with("pids", breaks.len()),
+    )
 }
 
 /// The counters of each elementary stream at the boundary. PAT and PMT are repeated in each segment, and
@@ -114,7 +120,7 @@ fn habit(pairs: &[Pair<'_>]) -> Option<Violation> {
             "continuity counters begin again in each segment ({count} of {} boundaries); RFC 8216bis wants them to go on",
             pairs.len()
         );
-        about(newest, message).severity(Severity::Warning)
+        segment_violation(newest, message).severity(Severity::Warning)
     })
 }
 
@@ -124,7 +130,7 @@ mod tests {
     use crate::checks::testing::*;
     use packager_media::container::Container;
 
-    fn run(segments: impl IntoIterator<Item = SegmentFacts>) -> Verdict {
+    fn run(segments: impl IntoIterator<Item = SegmentFacts>) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.remember(segments);
         check(&scene.context(), &Params::default())

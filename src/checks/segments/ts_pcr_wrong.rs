@@ -1,15 +1,15 @@
-use crate::checks::support::select::{self, about, sound};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::select::{self, segment_violation, undamaged_inspection};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
 use packager_media::container::{Inspection, TsFacts};
 use packager_media::stream::Media;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "ts_pcr_wrong",
     severity: Severity::Major,
-    group: Group::Segments,
+    group: CheckGroup::Segments,
     help: "fails when a transport stream segment has no PCR, PCRs further apart than the packager otherwise writes them, or a PCR far \
            from the decode times",
     reference: "ISO/IEC 13818-1 2.4.2.1, 2.4.3.5, 2.7.2; ETSI TR 101 290 5.2.2 (2.3); draft-pantos-hls-rfc8216bis-22 3.1.1",
@@ -25,12 +25,14 @@ params! {
     max_lag: f64 = 1.0,
 }
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    select::each(context, "no transport stream segment was inspected", |facts, past| judge(facts, past, params))
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, "no transport stream segment was inspected", |facts, past| {
+        judge(facts, past, params)
+    })
 }
 
 fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Option<Vec<Violation>> {
-    let segments = select::inspected(facts, past)?;
+    let segments = select::inspected_segments(facts, past)?;
     let clocks: Vec<_> = segments.iter().rev().filter_map(|s| clock(s)).collect();
     if clocks.is_empty() {
         return None;
@@ -43,7 +45,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Optio
 }
 
 fn clock(segment: &SegmentFacts) -> Option<(&SegmentFacts, &Inspection, &TsFacts)> {
-    let inspection = sound(segment)?;
+    let inspection = undamaged_inspection(segment)?;
     let ts = inspection.ts.as_ref().filter(|ts| ts.packets > 0)?;
     let timed = inspection.tracks.iter().any(|t| matches!(t.media, Some(Media::Video | Media::Audio)) && t.samples > 0);
     timed.then_some((segment, inspection, ts))
@@ -65,7 +67,8 @@ fn violation(
         (_, Some(lead)) if -lead > params.max_lag => format!("decode times are {:.3} s before the PCR", -lead),
         _ => return None,
     };
-    let violation = about(segment, format!("segment {}: {what}", segment.segment.number)).with("pcrs", ts.pcrs);
+    let violation =
+        segment_violation(segment, format!("segment {}: {what}", segment.segment.number)).with("pcrs", ts.pcrs);
     Some(violation.with("interval_seconds", interval).with("lead_seconds", lead))
 }
 
@@ -94,7 +97,7 @@ mod tests {
         segment
     }
 
-    fn run(segments: impl IntoIterator<Item = SegmentFacts>) -> Verdict {
+    fn run(segments: impl IntoIterator<Item = SegmentFacts>) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.remember(segments);
         check(&scene.context(), &Params::default())

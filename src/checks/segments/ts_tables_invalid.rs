@@ -1,5 +1,5 @@
-use crate::checks::support::select::{self, about, sound, whole};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::select::{self, complete_inspection, segment_violation, undamaged_inspection};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
@@ -7,10 +7,10 @@ use packager_media::container::{Container, Inspection};
 use packager_media::defect::DefectKind;
 use std::collections::BTreeSet;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "ts_tables_invalid",
     severity: Severity::Major,
-    group: Group::Segments,
+    group: CheckGroup::Segments,
     help: "fails when a transport stream segment has no PAT and PMT before its media, one with a wrong CRC, or another program than the \
            segment before it with no discontinuity announced",
     reference: "draft-pantos-hls-rfc8216bis-22 3.1.1, 4.4.4.3; ISO/IEC 13818-1 2.4.4.3, 2.4.4.8",
@@ -19,34 +19,34 @@ pub const META: Meta = Meta {
 
 params! {}
 
-pub fn check(context: &Context<'_>, _params: &Params) -> Verdict {
-    select::each(context, "no transport stream segment was inspected", judge)
+pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, "no transport stream segment was inspected", judge)
 }
 
 fn judge(facts: &RenditionFacts, past: &RenditionPast) -> Option<Vec<Violation>> {
-    let segments = select::inspected(facts, past)?;
+    let segments = select::inspected_segments(facts, past)?;
     let mut streams = segments.iter().rev().filter_map(|s| Some((*s, transport_stream(s)?))).peekable();
     streams.peek()?;
     let mut found: Vec<_> = streams.filter_map(|(s, i)| misfit(s, i, facts)).collect();
-    found.extend(select::consecutive(&segments, past).iter().rev().filter_map(|(a, b)| changed(a, b)));
+    found.extend(select::consecutive_pairs(&segments, past).iter().rev().filter_map(|(a, b)| changed(a, b)));
     Some(found)
 }
 
 fn transport_stream(segment: &SegmentFacts) -> Option<&Inspection> {
-    whole(segment).filter(|i| i.ts.as_ref().is_some_and(|ts| ts.packets > 0))
+    complete_inspection(segment).filter(|i| i.ts.as_ref().is_some_and(|ts| ts.packets > 0))
 }
 
 /// The tables may stand in an EXT-X-MAP instead (RFC 8216bis 3.1.1); packets that were lost take them along.
 fn misfit(segment: &SegmentFacts, inspection: &Inspection, facts: &RenditionFacts) -> Option<Violation> {
     let map = segment.segment.map.as_ref();
     let init = map.and_then(|m| facts.inits.iter().find(|i| i.map == *m)).and_then(|i| i.inspection.as_ref());
-    if init.is_some_and(|i| i.container == Container::MpegTs) || sound(segment).is_none() {
+    if init.is_some_and(|i| i.container == Container::MpegTs) || undamaged_inspection(segment).is_none() {
         return None;
     }
     let mut defects = inspection.defects.iter().filter(|d| d.kind == DefectKind::Tables);
     let first = defects.next()?;
     let message = format!("segment {}: {}: {}", segment.segment.number, first.at, first.message);
-    Some(about(segment, message).with("defects", 1 + defects.count()).with("reference", first.reference))
+    Some(segment_violation(segment, message).with("defects", 1 + defects.count()).with("reference", first.reference))
 }
 
 fn changed(before: &SegmentFacts, next: &SegmentFacts) -> Option<Violation> {
@@ -61,7 +61,7 @@ fn changed(before: &SegmentFacts, next: &SegmentFacts) -> Option<Violation> {
         shown(&old),
         before.segment.number
     );
-    Some(about(next, message))
+    Some(segment_violation(next, message))
 }
 
 /// PIDs and codecs, where the segment's own PMT names them.
@@ -105,7 +105,7 @@ mod tests {
         segment
     }
 
-    fn run(segments: impl IntoIterator<Item = SegmentFacts>) -> Verdict {
+    fn run(segments: impl IntoIterator<Item = SegmentFacts>) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.remember(segments);
         check(&scene.context(), &Params::default())

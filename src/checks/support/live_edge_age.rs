@@ -1,14 +1,14 @@
 //! How long a live edge has stood still, and how bad that is: for a playlist and for an MPD alike.
 
 use crate::checks::support::select::{self, shown};
-use crate::checks::{Context, Violation};
+use crate::checks::{CheckContext, Violation};
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
 use crate::history::RenditionPast;
 use packager_media::stream::Timeline;
 use packager_media::units::{Seconds, Timestamp};
 
-pub(in crate::checks) struct Limits {
+pub(in crate::checks) struct AgeLimits {
     /// In units.
     pub major_after: f64,
     pub critical_after: f64,
@@ -17,45 +17,45 @@ pub(in crate::checks) struct Limits {
 }
 
 /// In what its age is counted, and how that is called.
-pub(in crate::checks) struct Unit {
+pub(in crate::checks) struct AgeUnit {
     pub length: Seconds,
     pub name: &'static str,
 }
 
 /// What the origin itself says of when the manifest was last made.
-pub(in crate::checks) struct Made {
+pub(in crate::checks) struct PublishedAt {
     pub at: Option<Timestamp>,
     pub source: &'static str,
 }
 
 /// How long the live edge has stood still at least, and what says so.
-struct Still {
+struct EdgeAge {
     age: Seconds,
     source: &'static str,
     /// A date may be wrong by itself: alone it is not enough for a critical verdict.
-    sure: bool,
+    certain: bool,
 }
 
 /// `None`: never remembered.
 pub(in crate::checks) fn judge(
-    context: &Context<'_>,
+    context: &CheckContext<'_>,
     (facts, past, timeline): (&RenditionFacts, &RenditionPast, &Timeline),
-    unit: &Unit,
-    made: &Made,
-    limits: &Limits,
+    unit: &AgeUnit,
+    made: &PublishedAt,
+    limits: &AgeLimits,
 ) -> Option<Vec<Violation>> {
-    let still = still(context, facts, past, timeline, made, limits)?;
+    let still = edge_age(context, facts, past, timeline, made, limits)?;
     Some(violation(facts, timeline, unit, &still, limits).into_iter().collect())
 }
 
 fn violation(
     facts: &RenditionFacts,
     timeline: &Timeline,
-    unit: &Unit,
-    still: &Still,
-    limits: &Limits,
+    unit: &AgeUnit,
+    still: &EdgeAge,
+    limits: &AgeLimits,
 ) -> Option<Violation> {
-    let (Unit { length, name }, units) = (unit, still.age.0 / unit.length.0);
+    let (AgeUnit { length, name }, units) = (unit, still.age.0 / unit.length.0);
     if units <= limits.major_after {
         return None;
     }
@@ -71,32 +71,32 @@ fn violation(
         .with(&format!("{}_seconds", name.replace(' ', "_")), length.0)
         .with("last_number", timeline.last_number())
         .with("source", still.source);
-    let critical = still.sure && units > limits.critical_after;
+    let critical = still.certain && units > limits.critical_after;
     Some(if critical { violation.severity(Severity::Critical) } else { violation })
 }
 
 /// What we saw ourselves counts. Only while the live edge has never been seen to advance may headers and dates make it
 /// older than that: once it advances they are either right or irrelevant.
-fn still(
-    context: &Context<'_>,
+fn edge_age(
+    context: &CheckContext<'_>,
     facts: &RenditionFacts,
     past: &RenditionPast,
     timeline: &Timeline,
-    made: &Made,
-    limits: &Limits,
-) -> Option<Still> {
-    let seen = Still { age: Seconds::between(past.edge_since?, context.now), source: "observed", sure: true };
+    made: &PublishedAt,
+    limits: &AgeLimits,
+) -> Option<EdgeAge> {
+    let seen = EdgeAge { age: Seconds::between(past.edge_since?, context.now), source: "observed", certain: true };
     if past.observations.len() > 1 {
         return Some(seen);
     }
     let latency = timeline.live_edge().map(|edge| Seconds::between(edge, context.now));
     let source = made.source;
-    let claimed = match (unmodified(context, facts, made), latency) {
+    let claimed = match (manifest_age(context, facts, made), latency) {
         // A live edge near the clock contradicts what a server has set once and for all.
-        (Some(age), Some(latency)) if latency.0 < age.0 => Still { age: latency, source, sure: true },
-        (Some(age), _) => Still { age, source, sure: true },
+        (Some(age), Some(latency)) if latency.0 < age.0 => EdgeAge { age: latency, source, certain: true },
+        (Some(age), _) => EdgeAge { age, source, certain: true },
         (None, Some(latency)) => {
-            Still { age: latency - Seconds(limits.date_allowance), source: "PROGRAM-DATE-TIME", sure: false }
+            EdgeAge { age: latency - Seconds(limits.date_allowance), source: "PROGRAM-DATE-TIME", certain: false }
         }
         (None, None) => return Some(seen),
     };
@@ -104,18 +104,18 @@ fn still(
 }
 
 /// Age of the manifest by its server's own clock.
-fn unmodified(context: &Context<'_>, facts: &RenditionFacts, made: &Made) -> Option<Seconds> {
+fn manifest_age(context: &CheckContext<'_>, facts: &RenditionFacts, made: &PublishedAt) -> Option<Seconds> {
     let exchange = facts.playlist.as_ref()?.ok()?;
     Some(Seconds::between(made.at?, exchange.date.unwrap_or(context.now)))
 }
 
 /// When its server says that it was last modified.
-pub(in crate::checks) fn last_modified(facts: &RenditionFacts) -> Made {
+pub(in crate::checks) fn last_modified(facts: &RenditionFacts) -> PublishedAt {
     let exchange = facts.playlist.as_ref().and_then(|p| p.ok());
-    Made { at: exchange.and_then(|e| e.last_modified), source: "Last-Modified" }
+    PublishedAt { at: exchange.and_then(|e| e.last_modified), source: "Last-Modified" }
 }
 
 /// EXT-X-TARGETDURATION, or the longest listed segment.
-pub(in crate::checks) fn target_duration(timeline: &Timeline) -> Option<Unit> {
-    Some(Unit { length: select::target_duration(timeline)?, name: "target duration" })
+pub(in crate::checks) fn target_duration_unit(timeline: &Timeline) -> Option<AgeUnit> {
+    Some(AgeUnit { length: select::target_duration(timeline)?, name: "target duration" })
 }

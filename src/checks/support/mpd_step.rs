@@ -3,7 +3,7 @@
 //! The counterpart of [`crate::checks::support::playlist_step`]. What a playlist lists, an MPD partly leaves to the clock, so its renditions
 //! can't be compared by what they list at two instants: that would accuse the packager of every slip of a clock.
 
-use crate::checks::Context;
+use crate::checks::CheckContext;
 use crate::history::{Listed, SeenMpd};
 use packager_media::units::{Seconds, Timestamp};
 
@@ -13,17 +13,17 @@ const SAME: f64 = 1.0;
 const CLOSE: f64 = 0.1;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::checks) enum Change {
+pub(in crate::checks) enum MpdChange {
     Continued,
     /// An MPD older than one already seen, or one that moves what players have already fetched.
-    Regressed(Back),
+    Regressed(MpdRegression),
     /// Presentation time began again.
     Restarted,
 }
 
 /// What went back; the worst of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::checks) enum Back {
+pub(in crate::checks) enum MpdRegression {
     /// availabilityStartTime is another under the same timeline, or one that was seen before.
     Start(Seconds),
     /// The newest segment is an older one.
@@ -36,68 +36,68 @@ pub(in crate::checks) enum Back {
 
 /// Two consecutive states.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::checks) struct Update<'a> {
+pub(in crate::checks) struct MpdStep<'a> {
     pub earlier: &'a SeenMpd,
     pub later: &'a SeenMpd,
-    pub change: Change,
+    pub change: MpdChange,
 }
 
 /// Those whose later state was first seen within `hold`. `None` where the MPD was seen once, or is missing from this probe.
-pub(in crate::checks) fn recent<'a>(context: &Context<'a>) -> Option<Vec<Update<'a>>> {
+pub(in crate::checks) fn recent_steps<'a>(context: &CheckContext<'a>) -> Option<Vec<MpdStep<'a>>> {
     context.output.dash.as_ref()?;
     let states = &context.past.mpds;
     let twice = states.len() > 1 || states.first().is_some_and(|s| s.last_seen > s.first_seen);
-    let within = |u: &Update<'_>| Seconds::between(u.later.first_seen, context.now) <= context.hold;
+    let within = |u: &MpdStep<'_>| Seconds::between(u.later.first_seen, context.now) <= context.hold;
     let pairs = states.iter().zip(states.iter().skip(1)).enumerate();
     let updates = pairs.map(|(n, (earlier, later))| {
         let before: Vec<&SeenMpd> = states.iter().take(n).map(AsRef::as_ref).collect();
-        Update { earlier, later, change: change(&before, earlier, later) }
+        MpdStep { earlier, later, change: change_between(&before, earlier, later) }
     });
     twice.then(|| updates.filter(within).collect())
 }
 
 /// When availabilityStartTime was first seen to be another: dates of segments before and after can't be compared.
-pub(in crate::checks) fn redated(context: &Context<'_>) -> Vec<Timestamp> {
+pub(in crate::checks) fn availability_start_changes(context: &CheckContext<'_>) -> Vec<Timestamp> {
     let states = &context.past.mpds;
     let pairs = states.iter().zip(states.iter().skip(1));
     pairs.filter(|(a, b)| a.availability_start != b.availability_start).map(|(_, b)| b.first_seen).collect()
 }
 
 /// `b` has come to where `a` was, or beyond.
-pub(in crate::checks) fn reached(a: &SeenMpd, b: &SeenMpd) -> bool {
+pub(in crate::checks) fn has_caught_up(a: &SeenMpd, b: &SeenMpd) -> bool {
     let edge = match (a.listed, b.listed) {
         (Some(Listed::Timeline { end: was, .. }), Some(Listed::Timeline { end: is, .. })) => is.0 >= was.0 - CLOSE,
         _ => true,
     };
     let start = start_moved(a, b).is_none_or(|moved| moved.0.abs() <= SAME);
-    start && edge && published_back(a, b).is_none()
+    start && edge && publish_time_decrease(a, b).is_none()
 }
 
-fn change(before: &[&SeenMpd], a: &SeenMpd, b: &SeenMpd) -> Change {
-    let published = published_back(a, b);
+fn change_between(before: &[&SeenMpd], a: &SeenMpd, b: &SeenMpd) -> MpdChange {
+    let published = publish_time_decrease(a, b);
     if let Some(moved) = start_moved(a, b).filter(|moved| moved.0.abs() > SAME) {
         let seen = before.iter().any(|o| start_moved(o, b).is_some_and(|m| m.0.abs() <= SAME));
-        let anew = moved.0 > 0.0 && published.is_none() && !seen && (!goes_on(a, b) || begun_since(a, b));
-        return if anew { Change::Restarted } else { Change::Regressed(Back::Start(moved)) };
+        let anew = moved.0 > 0.0 && published.is_none() && !seen && (!timeline_continues(a, b) || started_after(a, b));
+        return if anew { MpdChange::Restarted } else { MpdChange::Regressed(MpdRegression::Start(moved)) };
     }
-    if let Some(by) = edge_back(a, b) {
-        let seen = before.iter().any(|o| edge_back(o, b).is_none() && overlap(o, b));
-        let anew = published.is_none() && !seen && !overlap(a, b);
-        return if anew { Change::Restarted } else { Change::Regressed(Back::Edge(by)) };
+    if let Some(by) = live_edge_decrease(a, b) {
+        let seen = before.iter().any(|o| live_edge_decrease(o, b).is_none() && windows_overlap(o, b));
+        let anew = published.is_none() && !seen && !windows_overlap(a, b);
+        return if anew { MpdChange::Restarted } else { MpdChange::Regressed(MpdRegression::Edge(by)) };
     }
-    let back = period_back(a, b).map(Back::Period).or(published.map(Back::Published));
-    back.map_or(Change::Continued, Change::Regressed)
+    let back = regressed_period(a, b).map(MpdRegression::Period).or(published.map(MpdRegression::Published));
+    back.map_or(MpdChange::Continued, MpdChange::Regressed)
 }
 
 fn start_moved(a: &SeenMpd, b: &SeenMpd) -> Option<Seconds> {
     Some(Seconds::between(a.availability_start?, b.availability_start?))
 }
 
-fn published_back(a: &SeenMpd, b: &SeenMpd) -> Option<Seconds> {
+fn publish_time_decrease(a: &SeenMpd, b: &SeenMpd) -> Option<Seconds> {
     Some(Seconds::between(b.publish_time?, a.publish_time?)).filter(|by| by.0 > SAME)
 }
 
-fn edge_back(a: &SeenMpd, b: &SeenMpd) -> Option<Seconds> {
+fn live_edge_decrease(a: &SeenMpd, b: &SeenMpd) -> Option<Seconds> {
     match (a.listed?, b.listed?) {
         (Listed::Timeline { end: was, .. }, Listed::Timeline { end: is, .. }) => {
             Some(was - is).filter(|by| by.0 > CLOSE)
@@ -106,7 +106,7 @@ fn edge_back(a: &SeenMpd, b: &SeenMpd) -> Option<Seconds> {
     }
 }
 
-fn overlap(a: &SeenMpd, b: &SeenMpd) -> bool {
+fn windows_overlap(a: &SeenMpd, b: &SeenMpd) -> bool {
     match (a.listed, b.listed) {
         (Some(Listed::Timeline { start, end, .. }), Some(Listed::Timeline { start: from, end: until, .. })) => {
             until.0 > start.0 + CLOSE && from.0 < end.0 - CLOSE
@@ -116,7 +116,7 @@ fn overlap(a: &SeenMpd, b: &SeenMpd) -> bool {
 }
 
 /// The same segments, whatever availabilityStartTime says: media time or numbers go on.
-fn goes_on(a: &SeenMpd, b: &SeenMpd) -> bool {
+fn timeline_continues(a: &SeenMpd, b: &SeenMpd) -> bool {
     match (a.listed, b.listed) {
         (Some(Listed::Timeline { media_end: was, .. }), Some(Listed::Timeline { media_end: is, .. })) => {
             is.0 >= was.0 - CLOSE
@@ -129,12 +129,12 @@ fn goes_on(a: &SeenMpd, b: &SeenMpd) -> bool {
 }
 
 /// The later run began after the earlier one was last seen: media times may go on, as those of a source's time code do.
-fn begun_since(a: &SeenMpd, b: &SeenMpd) -> bool {
+fn started_after(a: &SeenMpd, b: &SeenMpd) -> bool {
     b.availability_start.is_some_and(|start| Seconds::between(a.last_seen, start).0 >= -SAME)
 }
 
 /// A Period that had begun when `a` was seen is moved, or gone while one that began before it is the newest.
-fn period_back(a: &SeenMpd, b: &SeenMpd) -> Option<usize> {
+fn regressed_period(a: &SeenMpd, b: &SeenMpd) -> Option<usize> {
     let begun = |start: Seconds| a.availability_start.is_some_and(|at| start.after(at) <= a.last_seen);
     let newest = b.periods.iter().map(|p| p.start.0).fold(f64::MIN, f64::max);
     a.periods.iter().position(|period| {
@@ -147,16 +147,16 @@ fn period_back(a: &SeenMpd, b: &SeenMpd) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::Back::{Edge, Period, Published, Start};
-    use super::Change::{Continued, Regressed, Restarted};
+    use super::MpdChange::{Continued, Regressed, Restarted};
+    use super::MpdRegression::{Edge, Period, Published, Start};
     use super::*;
     use crate::checks::testing::*;
     use crate::history::SeenPeriod;
 
-    fn changes(states: impl IntoIterator<Item = SeenMpd>) -> Vec<Change> {
+    fn changes(states: impl IntoIterator<Item = SeenMpd>) -> Vec<MpdChange> {
         let mut scene = Scene::dash(&timed("<S t=\"980000\" d=\"2000\" r=\"9\"/>"));
         scene.published(states);
-        recent(&scene.context()).unwrap().iter().map(|u| u.change).collect()
+        recent_steps(&scene.context()).unwrap().iter().map(|u| u.change).collect()
     }
 
     #[test]
@@ -168,7 +168,7 @@ mod tests {
     fn an_older_edge_is_regressed_and_returns() {
         let steps = [mpd(-30, 980.0), mpd(-20, 974.0), mpd(-10, 986.0)];
         assert_eq!(changes(steps.clone()), [Regressed(Edge(Seconds(6.0))), Continued]);
-        assert!(reached(&steps[0], &steps[2]) && !reached(&steps[0], &steps[1]));
+        assert!(has_caught_up(&steps[0], &steps[2]) && !has_caught_up(&steps[0], &steps[1]));
         assert_eq!(changes([mpd(-30, 980.0), mpd(-20, 979.95)]), [Continued], "rounded");
     }
 

@@ -3,7 +3,7 @@
 //! Every check that compares observations asks here, so that one event (a restart, a stale origin) is
 //! reported by the one check it belongs to and explained to all others.
 
-use crate::checks::Context;
+use crate::checks::CheckContext;
 use crate::facts::RenditionFacts;
 use crate::history::{Observation, Remembered, RenditionPast};
 use packager_media::units::Seconds;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 const SAME_DATE: f64 = 2.0;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::checks) enum Relation {
+pub(in crate::checks) enum PlaylistChange {
     /// The window stayed or moved forward.
     Continued,
     /// The window went back over segments already seen: a stale cache, or two origins out of step.
@@ -25,48 +25,48 @@ pub(in crate::checks) enum Relation {
 
 /// Two consecutive observations.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::checks) struct Step<'a> {
+pub(in crate::checks) struct PlaylistStep<'a> {
     pub earlier: &'a Observation,
     pub later: &'a Observation,
-    pub relation: Relation,
+    pub change: PlaylistChange,
     /// Position of `later` in the observations.
     pub index: usize,
 }
 
 /// The steps whose later member was first seen within `hold`. `None` for a rendition seen for the first time,
 /// or whose playlist is missing from this probe.
-pub(in crate::checks) fn recent<'a>(
-    context: &Context<'_>,
+pub(in crate::checks) fn recent_steps<'a>(
+    context: &CheckContext<'_>,
     facts: &RenditionFacts,
     past: &'a RenditionPast,
-) -> Option<Vec<Step<'a>>> {
+) -> Option<Vec<PlaylistStep<'a>>> {
     facts.timeline.as_ref()?;
     let seen_twice =
         past.observations.len() > 1 || past.observations.first().is_some_and(|o| o.last_seen > o.first_seen);
-    let within = |s: &Step<'_>| Seconds::between(s.later.first_seen, context.now) <= context.hold;
-    seen_twice.then(|| all(past).into_iter().filter(within).collect())
+    let within = |s: &PlaylistStep<'_>| Seconds::between(s.later.first_seen, context.now) <= context.hold;
+    seen_twice.then(|| all_steps(past).into_iter().filter(within).collect())
 }
 
 /// Every step in memory, oldest first. An empty window says nothing and is passed over.
-pub(in crate::checks) fn all(past: &RenditionPast) -> Vec<Step<'_>> {
+pub(in crate::checks) fn all_steps(past: &RenditionPast) -> Vec<PlaylistStep<'_>> {
     let seen: Vec<_> =
         past.observations.iter().map(AsRef::as_ref).enumerate().filter(|(_, o)| !o.segments.is_empty()).collect();
     let pairs = seen.iter().zip(seen.iter().skip(1)).enumerate();
     pairs
         .map(|(n, ((_, earlier), (index, later)))| {
             let before = seen.iter().take(n).map(|(_, o)| *o);
-            Step { earlier, later, relation: relation(before, earlier, later), index: *index }
+            PlaylistStep { earlier, later, change: change_between(before, earlier, later), index: *index }
         })
         .collect()
 }
 
 /// Number of the newest segment; for an empty window the one before its first.
-pub(in crate::checks) fn last_number(observation: &Observation) -> u64 {
+pub(in crate::checks) fn newest_number(observation: &Observation) -> u64 {
     observation.segments.last().map_or(observation.media_sequence.saturating_sub(1), |s| s.number)
 }
 
 /// Segments listed in both under the same number.
-pub(in crate::checks) fn shared<'a>(
+pub(in crate::checks) fn common_segments<'a>(
     a: &'a Observation,
     b: &'a Observation,
 ) -> impl Iterator<Item = (&'a Remembered, &'a Remembered)> {
@@ -77,18 +77,26 @@ pub(in crate::checks) fn shared<'a>(
     })
 }
 
-fn relation<'a>(before: impl Iterator<Item = &'a Observation>, a: &Observation, b: &Observation) -> Relation {
-    let back = b.media_sequence < a.media_sequence || last_number(b) < last_number(a);
+fn change_between<'a>(
+    before: impl Iterator<Item = &'a Observation>,
+    a: &Observation,
+    b: &Observation,
+) -> PlaylistChange {
+    let back = b.media_sequence < a.media_sequence || newest_number(b) < newest_number(a);
     match back {
-        _ if new_dates_under_old_numbers(a, b) => Relation::Restarted,
-        false => Relation::Continued,
-        true if began_anew(a, b) => Relation::Restarted,
-        true if shared(a, b).any(|(old, new)| same(old, new)) || renumbered(a, b) => Relation::Regressed,
-        true => match newer_content(a, b) {
-            Some(true) => Relation::Restarted,
-            Some(false) => Relation::Regressed,
-            None if seen_before(before, b) && !producible(a, b) => Relation::Regressed,
-            None => Relation::Restarted,
+        _ if new_dates_under_old_numbers(a, b) => PlaylistChange::Restarted,
+        false => PlaylistChange::Continued,
+        true if window_refills_from_start(a, b) => PlaylistChange::Restarted,
+        true if common_segments(a, b).any(|(old, new)| is_same_segment(old, new))
+            || lists_same_segments_renumbered(a, b) =>
+        {
+            PlaylistChange::Regressed
+        }
+        true => match has_newer_dates(a, b) {
+            Some(true) => PlaylistChange::Restarted,
+            Some(false) => PlaylistChange::Regressed,
+            None if seen_before(before, b) && !new_run_could_reach(a, b) => PlaylistChange::Regressed,
+            None => PlaylistChange::Restarted,
         },
     }
 }
@@ -96,7 +104,7 @@ fn relation<'a>(before: impl Iterator<Item = &'a Observation>, a: &Observation, 
 /// Each number listed in both dates from after everything the earlier window held: files overwritten by a new run.
 fn new_dates_under_old_numbers(a: &Observation, b: &Observation) -> bool {
     let Some(newest) = a.segments.iter().filter_map(|s| s.program_date_time).max() else { return false };
-    let mut moved = shared(a, b).map(|(old, new)| match (old.program_date_time, new.program_date_time) {
+    let mut moved = common_segments(a, b).map(|(old, new)| match (old.program_date_time, new.program_date_time) {
         (Some(was), Some(is)) => Seconds::between(was, is).0 > SAME_DATE && is >= newest,
         _ => false,
     });
@@ -104,11 +112,11 @@ fn new_dates_under_old_numbers(a: &Observation, b: &Observation) -> bool {
 }
 
 /// The numbers start at the beginning and the window is filling again.
-fn began_anew(a: &Observation, b: &Observation) -> bool {
-    b.media_sequence <= 1 && b.segments.len() < a.segments.len() && last_number(b) < last_number(a)
+fn window_refills_from_start(a: &Observation, b: &Observation) -> bool {
+    b.media_sequence <= 1 && b.segments.len() < a.segments.len() && newest_number(b) < newest_number(a)
 }
 
-fn same(old: &Remembered, new: &Remembered) -> bool {
+fn is_same_segment(old: &Remembered, new: &Remembered) -> bool {
     old.identity == new.identity && old.byte_range == new.byte_range && dates_agree(old, new)
 }
 
@@ -120,38 +128,38 @@ fn dates_agree(old: &Remembered, new: &Remembered) -> bool {
 }
 
 /// The same segments under lower numbers.
-fn renumbered(a: &Observation, b: &Observation) -> bool {
-    b.media_sequence > 1 && b.segments.iter().any(|new| a.segments.iter().any(|old| same(old, new)))
+fn lists_same_segments_renumbered(a: &Observation, b: &Observation) -> bool {
+    b.media_sequence > 1 && b.segments.iter().any(|new| a.segments.iter().any(|old| is_same_segment(old, new)))
 }
 
 /// `None` where the dates don't say.
-fn newer_content(a: &Observation, b: &Observation) -> Option<bool> {
+fn has_newer_dates(a: &Observation, b: &Observation) -> Option<bool> {
     let newest = |o: &Observation| o.segments.iter().filter_map(|s| s.program_date_time).max();
     Some(newest(b)? > newest(a)?)
 }
 
 fn seen_before<'a>(mut before: impl Iterator<Item = &'a Observation>, b: &Observation) -> bool {
-    before.any(|o| shared(o, b).any(|(old, new)| same(old, new)))
+    before.any(|o| common_segments(o, b).any(|(old, new)| is_same_segment(old, new)))
 }
 
 /// A run that began at number 0 after `a` was last seen can have come as far as `b`.
-fn producible(a: &Observation, b: &Observation) -> bool {
+fn new_run_could_reach(a: &Observation, b: &Observation) -> bool {
     let count = b.segments.len().max(1) as f64;
     let segment = b.segments.iter().map(|s| s.duration.0).sum::<f64>() / count;
-    (last_number(b) as f64 + 1.0) * segment <= Seconds::between(a.last_seen, b.first_seen).0 + 2.0 * segment
+    (newest_number(b) as f64 + 1.0) * segment <= Seconds::between(a.last_seen, b.first_seen).0 + 2.0 * segment
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Relation::{Continued, Regressed, Restarted};
+    use super::PlaylistChange::{Continued, Regressed, Restarted};
     use super::*;
     use crate::checks::testing::*;
 
-    fn relations(observations: impl IntoIterator<Item = Observation>) -> Vec<Relation> {
+    fn relations(observations: impl IntoIterator<Item = Observation>) -> Vec<PlaylistChange> {
         let mut scene = Scene::live();
         scene.observe(observations);
         let (_, past) = scene.context().renditions().next().unwrap();
-        all(past).iter().map(|s| s.relation).collect()
+        all_steps(past).iter().map(|s| s.change).collect()
     }
 
     #[test]
@@ -224,12 +232,12 @@ mod tests {
         scene.observe([observation(-10, 1, 5)]);
         let context = scene.context();
         let (facts, past) = context.renditions().next().unwrap();
-        assert!(recent(&context, facts, past).is_none());
+        assert!(recent_steps(&context, facts, past).is_none());
         scene.past().observations =
             vec![std::sync::Arc::new(Observation { last_seen: time(0.0), ..observation(-10, 1, 5) })];
         let context = scene.context();
         let (facts, past) = context.renditions().next().unwrap();
-        assert!(recent(&context, facts, past).unwrap().is_empty());
+        assert!(recent_steps(&context, facts, past).unwrap().is_empty());
     }
 
     #[test]
@@ -239,7 +247,7 @@ mod tests {
             scene.observe([observation(-400, 1, 5), observation(seconds, 2, 6)]);
             let context = scene.context();
             let (facts, past) = context.renditions().next().unwrap();
-            assert_eq!(recent(&context, facts, past).unwrap().len(), count);
+            assert_eq!(recent_steps(&context, facts, past).unwrap().len(), count);
         }
     }
 }

@@ -1,16 +1,16 @@
 //! What several DASH checks look at in the same way: the rungs of the Period that is playing, and the renditions they are.
 
-use crate::checks::support::select::{NO_MANIFEST, capped};
-use crate::checks::{Context, Verdict, Violation};
+use crate::checks::support::select::{NO_MANIFEST, cap_violations};
+use crate::checks::{CheckContext, CheckVerdict, Violation};
 use crate::facts::RenditionFacts;
 use packager_media::dash::{self, Mpd, Period, Representation, Run, timing};
 use packager_media::stream::names;
 use packager_media::units::{Seconds, Timestamp};
 
-pub(in crate::checks) const STATIC: &str = "the MPD is static";
+pub(in crate::checks) const STATIC_MPD: &str = "the MPD is static";
 
 /// One rung at one instant.
-pub(in crate::checks) struct Rung<'a> {
+pub(in crate::checks) struct LiveRepresentation<'a> {
     pub mpd: &'a Mpd,
     pub period: &'a Period,
     pub representation: &'a Representation,
@@ -21,27 +21,30 @@ pub(in crate::checks) struct Rung<'a> {
 }
 
 /// Judges each rung of the Period that is playing in a live MPD.
-pub(in crate::checks) fn each(context: &Context<'_>, judge: impl Fn(&Rung<'_>) -> Vec<Violation>) -> Verdict {
-    let Some(dash) = &context.output.dash else { return Verdict::NotRun(NO_MANIFEST) };
+pub(in crate::checks) fn judge_live_representations(
+    context: &CheckContext<'_>,
+    judge: impl Fn(&LiveRepresentation<'_>) -> Vec<Violation>,
+) -> CheckVerdict {
+    let Some(dash) = &context.output.dash else { return CheckVerdict::NotRun(NO_MANIFEST) };
     if !dash.mpd.dynamic {
-        return Verdict::NotRun(STATIC);
+        return CheckVerdict::NotRun(STATIC_MPD);
     }
     let now = dash.ahead().after(context.now);
-    let Some(period) = dash::playing(&dash.mpd, now) else { return Verdict::NotRun("no Period has begun") };
+    let Some(period) = dash::playing(&dash.mpd, now) else { return CheckVerdict::NotRun("no Period has begun") };
     let mut found = Vec::new();
     for (set, representation) in dash::rungs(period) {
         let id = names::clean(&representation.id);
         let same = |r: &&RenditionFacts| r.rendition.media == set.media && r.rendition.id.as_ref() == Some(&id);
         let Some(facts) = context.output.renditions.iter().find(same) else { continue };
-        let violations = judge(&Rung { mpd: &dash.mpd, period, representation, facts, now });
-        found.extend(capped(violations).into_iter().map(|v| v.of(&facts.rendition.name)));
+        let violations = judge(&LiveRepresentation { mpd: &dash.mpd, period, representation, facts, now });
+        found.extend(cap_violations(violations).into_iter().map(|v| v.in_rendition(&facts.rendition.name)));
     }
-    Verdict::Ran(found)
+    CheckVerdict::Ran(found)
 }
 
-impl Rung<'_> {
+impl LiveRepresentation<'_> {
     /// Its SegmentTimeline; `None` where its segments come at a fixed pace, or are the parts of one file.
-    pub fn runs(&self) -> Option<&[Run]> {
+    pub fn timeline_runs(&self) -> Option<&[Run]> {
         self.representation.addressing.segments.runs()
     }
 
@@ -50,7 +53,7 @@ impl Rung<'_> {
     }
 
     /// Where a media time lies on the wall clock.
-    pub fn at(&self, ticks: u64) -> Option<Timestamp> {
+    pub fn wall_clock_time(&self, ticks: u64) -> Option<Timestamp> {
         let span = dash::Span { number: 0, start: ticks, duration: 0 };
         let presented: Seconds = timing::presented(self.period, &self.representation.addressing, span)?;
         Some(presented.after(self.mpd.availability_start?))

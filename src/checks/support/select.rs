@@ -1,7 +1,7 @@
 //! What several checks look at in the same way: renditions that can be judged, inspected segments, consecutive pairs.
 
-use crate::checks::support::playlist_step::{self, Relation};
-use crate::checks::{Context, Verdict, Violation};
+use crate::checks::support::playlist_step::{self, PlaylistChange};
+use crate::checks::{CheckContext, CheckVerdict, Violation};
 use crate::facts::{FailureKind, Fetched, RenditionFacts, SegmentFacts};
 use crate::history::RenditionPast;
 use packager_media::container::{Container, Inspection};
@@ -16,36 +16,36 @@ pub(in crate::checks) const NO_MANIFEST: &str = "the manifest could not be read"
 pub(in crate::checks) const NO_PLAYLIST: &str = "no media playlist or MPD could be read";
 pub(in crate::checks) const NO_PARTS: &str = "no playlist lists parts";
 pub(in crate::checks) const NO_SEGMENT: &str = "no segment was inspected";
-pub(in crate::checks) const FIRST: &str = "first observation";
+pub(in crate::checks) const FIRST_OBSERVATION: &str = "first observation";
 
 /// Most violations that one check reports of one rendition; the last one says how many more there are.
-pub(in crate::checks) const MOST: usize = 16;
+pub(in crate::checks) const MAX_VIOLATIONS: usize = 16;
 
 /// Judges each rendition on its own. `None` leaves a rendition out because its input is missing; with all of
 /// them left out the check has not run, for the reason `missing`.
-pub(in crate::checks) fn each<'a>(
-    context: &Context<'a>,
+pub(in crate::checks) fn judge_renditions<'a>(
+    context: &CheckContext<'a>,
     missing: &'static str,
     judge: impl Fn(&'a RenditionFacts, &'a RenditionPast) -> Option<Vec<Violation>>,
-) -> Verdict {
+) -> CheckVerdict {
     let mut ran = false;
     let mut found = Vec::new();
     for (facts, past) in context.renditions() {
         let Some(violations) = judge(facts, past) else { continue };
         ran = true;
-        found.extend(capped(violations).into_iter().map(|v| v.of(&facts.rendition.name)));
+        found.extend(cap_violations(violations).into_iter().map(|v| v.in_rendition(&facts.rendition.name)));
     }
     match ran {
-        true => Verdict::Ran(found),
-        false if context.output.parsed => Verdict::NotRun(missing),
-        false => Verdict::NotRun(NO_MANIFEST),
+        true => CheckVerdict::Ran(found),
+        false if context.output.parsed => CheckVerdict::NotRun(missing),
+        false => CheckVerdict::NotRun(NO_MANIFEST),
     }
 }
 
 /// The first [`MOST`]; what is cut is said by the last.
-pub(in crate::checks) fn capped(mut violations: Vec<Violation>) -> Vec<Violation> {
-    let more = violations.len().saturating_sub(MOST);
-    violations.truncate(MOST);
+pub(in crate::checks) fn cap_violations(mut violations: Vec<Violation>) -> Vec<Violation> {
+    let more = violations.len().saturating_sub(MAX_VIOLATIONS);
+    violations.truncate(MAX_VIOLATIONS);
     if let Some(last) = violations.last_mut().filter(|_| more > 0) {
         last.message.push_str(&format!(" (and {more} more like these)"));
         last.evidence.insert("more".to_owned(), more.into());
@@ -54,7 +54,7 @@ pub(in crate::checks) fn capped(mut violations: Vec<Violation>) -> Vec<Violation
 }
 
 /// The probe's own deadline ended this request: it says nothing about the stream.
-pub(in crate::checks) fn out_of_time(fetched: &Fetched) -> bool {
+pub(in crate::checks) fn probe_timed_out(fetched: &Fetched) -> bool {
     let failure = match &fetched.result {
         Err(failure) => Some(failure),
         Ok(exchange) => exchange.broken.as_ref(),
@@ -70,7 +70,7 @@ pub(in crate::checks) fn target_duration(timeline: &Timeline) -> Option<Seconds>
 
 /// The segments of a rendition that a check judges: those inspected within `hold`, each once, in the order of
 /// inspection. `None` where this probe could not make sure that they are what the template asks for.
-pub(in crate::checks) fn inspected<'a>(
+pub(in crate::checks) fn inspected_segments<'a>(
     facts: &RenditionFacts,
     past: &'a RenditionPast,
 ) -> Option<Vec<&'a SegmentFacts>> {
@@ -83,7 +83,7 @@ pub(in crate::checks) fn inspected<'a>(
         let key = (segment.segment.number, &segment.segment.uri, segment.segment.byte_range);
         let place = *places.entry(key).or_insert(segments.len());
         match segments.get_mut(place) {
-            Some(known) if rank(segment) > rank(known) => *known = segment,
+            Some(known) if fetch_rank(segment) > fetch_rank(known) => *known = segment,
             Some(_) => {}
             None => segments.push(segment),
         }
@@ -92,8 +92,8 @@ pub(in crate::checks) fn inspected<'a>(
 }
 
 /// Of two fetches of one segment the more telling one counts: a failure is an event, a deadline is nothing.
-fn rank(segment: &SegmentFacts) -> u8 {
-    match (out_of_time(&segment.fetched), segment.fetched.ok().is_some()) {
+fn fetch_rank(segment: &SegmentFacts) -> u8 {
+    match (probe_timed_out(&segment.fetched), segment.fetched.ok().is_some()) {
         (true, _) => 0,
         (false, true) => 1,
         (false, false) => 2,
@@ -101,72 +101,72 @@ fn rank(segment: &SegmentFacts) -> u8 {
 }
 
 /// The segments whose bytes can be counted as media: they arrived whole, have a duration and are no HTML page.
-pub(in crate::checks) fn measured<'a>(
+pub(in crate::checks) fn measurable_segments<'a>(
     facts: &RenditionFacts,
     past: &'a RenditionPast,
 ) -> Option<Vec<&'a SegmentFacts>> {
     let media = |s: &SegmentFacts| s.inspection.as_ref().is_none_or(|i| i.container != Container::Unknown);
     let bytes = |s: &SegmentFacts| s.fetched.ok().is_some_and(|e| e.body_bytes > 0);
     let counts = |s: &&SegmentFacts| bytes(s) && media(s) && s.segment.duration.0 > 0.0;
-    let measured: Vec<_> = inspected(facts, past)?.into_iter().filter(counts).collect();
+    let measured: Vec<_> = inspected_segments(facts, past)?.into_iter().filter(counts).collect();
     (!measured.is_empty()).then_some(measured)
 }
 
 /// Bits per second of segments together, by the durations that the playlist gives them.
-pub(in crate::checks) fn bit_rate<'a>(segments: impl IntoIterator<Item = &'a SegmentFacts>) -> Option<f64> {
+pub(in crate::checks) fn mean_bit_rate<'a>(segments: impl IntoIterator<Item = &'a SegmentFacts>) -> Option<f64> {
     let sizes = segments.into_iter().filter_map(|s| Some((s.fetched.ok()?.body_bytes as f64, s.segment.duration.0)));
     let (bytes, seconds) = sizes.fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
     (seconds > 0.0).then(|| bytes * 8.0 / seconds)
 }
 
 /// What was learned of a segment that arrived whole.
-pub(in crate::checks) fn whole(segment: &SegmentFacts) -> Option<&Inspection> {
+pub(in crate::checks) fn complete_inspection(segment: &SegmentFacts) -> Option<&Inspection> {
     segment.fetched.ok()?;
     segment.inspection.as_ref()
 }
 
 /// What was learned of a segment that is not damaged. Times and counters of a damaged one are off for a reason
 /// that other checks report, and say nothing about its neighbours.
-pub(in crate::checks) fn sound(segment: &SegmentFacts) -> Option<&Inspection> {
+pub(in crate::checks) fn undamaged_inspection(segment: &SegmentFacts) -> Option<&Inspection> {
     let damaged = |i: &Inspection| {
         let packets = i.ts.as_ref().is_some_and(|t| t.continuity_errors > 0 || t.transport_errors > 0);
         packets || i.defects.iter().any(|d| matches!(d.kind, DefectKind::Container | DefectKind::Initialization))
     };
-    whole(segment).filter(|i| !damaged(i))
+    complete_inspection(segment).filter(|i| !damaged(i))
 }
 
 /// Pairs of segments that a player plays one after the other: consecutive numbers, no discontinuity announced,
 /// the same initialization section, both undamaged, and no packager restart between their inspections.
-pub(in crate::checks) fn consecutive<'a>(
+pub(in crate::checks) fn consecutive_pairs<'a>(
     segments: &[&'a SegmentFacts],
     past: &RenditionPast,
 ) -> Vec<(&'a SegmentFacts, &'a SegmentFacts)> {
-    let restarts = restarts(past);
+    let restarts = restart_times(past);
     let mut latest: HashMap<u64, &'a SegmentFacts> = HashMap::new();
     let mut pairs = Vec::new();
     for &next in segments {
         let before = next.segment.after.and_then(|n| latest.get(&n));
-        pairs.extend(before.filter(|b| continues(b, next, &restarts)).map(|&b| (b, next)));
+        pairs.extend(before.filter(|b| plays_on(b, next, &restarts)).map(|&b| (b, next)));
         latest.insert(next.segment.number, next);
     }
     pairs
 }
 
 /// When each new run was first seen.
-pub(in crate::checks) fn restarts(past: &RenditionPast) -> Vec<Timestamp> {
-    let steps = playlist_step::all(past).into_iter();
-    steps.filter(|s| s.relation == Relation::Restarted).map(|s| s.later.first_seen).collect()
+pub(in crate::checks) fn restart_times(past: &RenditionPast) -> Vec<Timestamp> {
+    let steps = playlist_step::all_steps(past).into_iter();
+    steps.filter(|s| s.change == PlaylistChange::Restarted).map(|s| s.later.first_seen).collect()
 }
 
-fn continues(before: &SegmentFacts, next: &SegmentFacts, restarts: &[Timestamp]) -> bool {
+fn plays_on(before: &SegmentFacts, next: &SegmentFacts, restarts: &[Timestamp]) -> bool {
     // A playlist is observed before its segments are fetched.
     let restarted = restarts.iter().any(|at| before.inspected_at < *at && next.inspected_at >= *at);
     !next.segment.discontinuity
         && !restarted
         && before.segment.discontinuity_sequence == next.segment.discontinuity_sequence
         && same_map(before.segment.map.as_ref(), next.segment.map.as_ref())
-        && sound(before).is_some()
-        && sound(next).is_some()
+        && undamaged_inspection(before).is_some()
+        && undamaged_inspection(next).is_some()
 }
 
 /// Query strings carry tokens that change on every request.
@@ -176,7 +176,7 @@ fn same_map(a: Option<&Map>, b: Option<&Map>) -> bool {
 }
 
 /// A violation with the evidence that leads to the segment.
-pub(in crate::checks) fn about(segment: &SegmentFacts, message: impl Into<String>) -> Violation {
+pub(in crate::checks) fn segment_violation(segment: &SegmentFacts, message: impl Into<String>) -> Violation {
     Violation::new(message)
         .with("number", segment.segment.number)
         .with("url", shown(&segment.segment.uri))
@@ -185,7 +185,7 @@ pub(in crate::checks) fn about(segment: &SegmentFacts, message: impl Into<String
 }
 
 /// A violation from a parser's defect.
-pub(in crate::checks) fn defect(url: &Url, defect: &Defect) -> Violation {
+pub(in crate::checks) fn defect_violation(url: &Url, defect: &Defect) -> Violation {
     let place = match defect.at {
         Position::Whole => String::new(),
         at => format!("{at}: "),
@@ -208,8 +208,8 @@ mod tests {
     #[test]
     fn what_is_cut_is_said() {
         let many = (0..20).map(|n| Violation::new(format!("{n}"))).collect();
-        let kept = capped(many);
-        assert_eq!(kept.len(), MOST);
+        let kept = cap_violations(many);
+        assert_eq!(kept.len(), MAX_VIOLATIONS);
         assert_eq!(kept[15].message, "15 (and 4 more like these)");
         assert_eq!(kept[15].evidence["more"], 4);
     }
@@ -220,7 +220,7 @@ mod tests {
         let (good, bad) = (ts_segment(5, 10.0, 2.0), with_status(ts_segment(5, 10.0, 2.0), 404));
         scene.remember([good.clone(), bad, good]);
         let (facts, past) = scene.context().renditions().next().unwrap();
-        let seen = inspected(facts, past).unwrap();
+        let seen = inspected_segments(facts, past).unwrap();
         assert_eq!(seen.len(), 1);
         assert!(seen[0].fetched.ok().is_none());
     }
@@ -235,7 +235,7 @@ mod tests {
         };
         scene.remember([under(4, "init.mp4?t=1"), under(5, "init.mp4?t=2"), under(6, "init2.mp4?t=2")]);
         let (facts, past) = scene.context().renditions().next().unwrap();
-        let pairs = consecutive(&inspected(facts, past).unwrap(), past);
+        let pairs = consecutive_pairs(&inspected_segments(facts, past).unwrap(), past);
         assert_eq!(pairs.iter().map(|(_, n)| n.segment.number).collect::<Vec<_>>(), [5]);
     }
 
@@ -246,13 +246,13 @@ mod tests {
         cut.segment.discontinuity = true;
         scene.remember([ts_segment(4, 8.0, 2.0), ts_segment(5, 10.0, 2.0), cut]);
         let (facts, past) = scene.context().renditions().next().unwrap();
-        let pairs = consecutive(&inspected(facts, past).unwrap(), past);
+        let pairs = consecutive_pairs(&inspected_segments(facts, past).unwrap(), past);
         assert_eq!(pairs.iter().map(|(_, n)| n.segment.number).collect::<Vec<_>>(), [5]);
 
         let mut scene = Scene::live();
         scene.observe([observation(-30, 2, 5), observation(-10, 0, 2)]);
         scene.remember([at(ts_segment(1, 0.0, 2.0), -31), at(ts_segment(2, 0.0, 2.0), -9)]);
         let (facts, past) = scene.context().renditions().next().unwrap();
-        assert!(consecutive(&inspected(facts, past).unwrap(), past).is_empty());
+        assert!(consecutive_pairs(&inspected_segments(facts, past).unwrap(), past).is_empty());
     }
 }

@@ -1,12 +1,12 @@
 use crate::checks::support::select::{self, NO_PLAYLIST};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::stream::Timeline;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "discontinuity_excess",
     severity: Severity::Major,
-    group: Group::Timeline,
+    group: CheckGroup::Timeline,
     help: "fails when the window has more discontinuities than the template allows: each makes players start their decoders anew",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.3",
     needs_history: false,
@@ -19,8 +19,8 @@ params! {
     max_per_minute: f64 = 6.0,
 }
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    select::each(context, NO_PLAYLIST, |facts, _| {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, NO_PLAYLIST, |facts, _| {
         Some(violation(facts.timeline.as_deref()?, params).into_iter().collect())
     })
 }
@@ -45,7 +45,7 @@ mod tests {
     use crate::checks::testing::*;
 
     /// Segments of 2 s, so many of them after a discontinuity.
-    fn run(segments: u64, discontinuities: usize) -> Verdict {
+    fn run(segments: u64, discontinuities: usize) -> CheckVerdict {
         let mut scene = Scene::live();
         *scene.timeline() = timeline(1, segments);
         scene.timeline().segments.iter_mut().take(discontinuities).for_each(|s| s.discontinuity = true);

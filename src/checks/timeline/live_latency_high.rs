@@ -1,14 +1,14 @@
 use crate::checks::support::select;
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::dash::rungs;
 use packager_media::stream::Timeline;
 use packager_media::units::Seconds;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "live_latency_high",
     severity: Severity::Major,
-    group: Group::Timeline,
+    group: CheckGroup::Timeline,
     help: "fails when the live edge (the newest segment's end by EXT-X-PROGRAM-DATE-TIME) is behind the wall clock by more than `max`, \
            or in DASH by a segment more than the most that ServiceDescription's Latency allows players",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.6, 6.2.1; ISO/IEC 23009-1 annex K.3.2; template",
@@ -22,8 +22,8 @@ params! {
 
 const UNDATED: &str = "no live playlist carries EXT-X-PROGRAM-DATE-TIME, and no live MPD has an availabilityStartTime";
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    select::each(context, UNDATED, |facts, _| {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, UNDATED, |facts, _| {
         let timeline = facts.timeline.as_deref().filter(|t| !t.ended)?;
         let latency = Seconds::between(timeline.live_edge()?, context.now);
         let found = judge(timeline, latency, params).or_else(|| described(context, timeline, latency));
@@ -35,7 +35,7 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
 const EDGE: Seconds = Seconds(1.0);
 
 /// No player can keep to ServiceDescription: even what comes next will be too old. Chunks come earlier than their segment.
-fn described(context: &Context<'_>, timeline: &Timeline, latency: Seconds) -> Option<Violation> {
+fn described(context: &CheckContext<'_>, timeline: &Timeline, latency: Seconds) -> Option<Violation> {
     let mpd = &context.output.dash.as_ref()?.mpd;
     let max = mpd.latency?.max?;
     let early = mpd.periods.iter().flat_map(rungs).map(|(_, r)| r.addressing.availability_time_offset.0);
@@ -73,7 +73,7 @@ mod tests {
         scene
     }
 
-    fn run(scene: &Scene) -> Verdict {
+    fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
     }
 

@@ -1,5 +1,5 @@
-use crate::checks::support::select::{self, FIRST, NO_MANIFEST};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::select::{self, FIRST_OBSERVATION, NO_MANIFEST};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::{Observation, RenditionPast};
@@ -7,10 +7,10 @@ use packager_media::container::Container;
 use packager_media::stream::{Media, Timeline};
 use packager_media::units::{Seconds, Timestamp};
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "rendition_skew",
     severity: Severity::Major,
-    group: Group::Timeline,
+    group: CheckGroup::Timeline,
     help: "fails when the live edge of an audio or video rendition stays behind that of another by more than a segment and a target \
            duration, in media time: players that switch stall",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.2.4",
@@ -40,9 +40,9 @@ enum Basis {
     Media,
 }
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     if !context.output.parsed {
-        return Verdict::NotRun(NO_MANIFEST);
+        return CheckVerdict::NotRun(NO_MANIFEST);
     }
     let live = context.renditions().filter(|(r, _)| r.rendition.media != Media::Text);
     let subjects: Vec<_> = live
@@ -50,17 +50,17 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
         .filter(|s| !s.timeline.ended)
         .collect();
     let targets = subjects.iter().filter_map(|s| select::target_duration(s.timeline));
-    let Some(target) = targets.map(|t| t.0).reduce(f64::max) else { return Verdict::NotRun(FEW) };
+    let Some(target) = targets.map(|t| t.0).reduce(f64::max) else { return CheckVerdict::NotRun(FEW) };
     let before = Seconds(-target).after(context.now);
     let Some((basis, now)) =
         [Basis::Dates, Basis::Media].into_iter().find_map(|b| Some((b, edges(&subjects, b, None)?)))
     else {
-        return Verdict::NotRun(FEW);
+        return CheckVerdict::NotRun(FEW);
     };
-    let Some(earlier) = edges(&subjects, basis, Some(before)) else { return Verdict::NotRun(FIRST) };
+    let Some(earlier) = edges(&subjects, basis, Some(before)) else { return CheckVerdict::NotRun(FIRST_OBSERVATION) };
     let longest = subjects.iter().flat_map(|s| &s.timeline.segments).map(|s| s.duration.0).fold(0.0, f64::max);
     let allowed = longest + params.extra_targets * target;
-    Verdict::Ran(judge(&subjects, &now, &earlier, allowed, basis))
+    CheckVerdict::Ran(judge(&subjects, &now, &earlier, allowed, basis))
 }
 
 /// Behind now, and behind already a target duration ago.
@@ -74,7 +74,8 @@ fn judge(subjects: &[Subject<'_>], now: &[f64], earlier: &[f64], allowed: f64, b
         }
         let leader = subjects.get(ahead.0).map_or("", |s| &s.facts.rendition.name);
         let message = format!("the live edge is {behind:.1} s behind that of {leader}; {allowed:.1} s are allowed");
-        let violation = Violation::new(message).of(&subject.facts.rendition.name).with("behind_seconds", behind);
+        let violation =
+            Violation::new(message).in_rendition(&subject.facts.rendition.name).with("behind_seconds", behind);
         let violation = violation.with("reference_rendition", leader).with("allowed_seconds", allowed);
         Some(violation.with("last_number", subject.timeline.last_number()))
     })
@@ -110,7 +111,7 @@ fn edges(subjects: &[Subject<'_>], basis: Basis, at: Option<Timestamp>) -> Optio
 
 /// Of one family: MPEG clocks, or `tfdt`.
 fn container(past: &RenditionPast) -> Option<bool> {
-    let inspection = past.segments.iter().rev().find_map(|s| select::sound(s))?;
+    let inspection = past.segments.iter().rev().find_map(|s| select::undamaged_inspection(s))?;
     Some(matches!(inspection.container, Container::MpegTs | Container::PackedAudio))
 }
 
@@ -138,7 +139,7 @@ fn edge(past: &RenditionPast, basis: Basis, at: Option<Timestamp>) -> Option<f64
 
 /// Where the segment's media ends, by the track that the rendition is for.
 fn end(segment: &SegmentFacts) -> Option<f64> {
-    let tracks = &select::sound(segment)?.tracks;
+    let tracks = &select::undamaged_inspection(segment)?.tracks;
     let of = |media: Media| tracks.iter().find(|t| t.media == Some(media) && t.end.is_some());
     let track = of(Media::Video).or_else(|| of(Media::Audio))?;
     Some(track.end?.seconds().0)
@@ -165,7 +166,7 @@ mod tests {
         scene
     }
 
-    fn run(scene: &Scene) -> Verdict {
+    fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
     }
 
@@ -214,7 +215,7 @@ mod tests {
     fn the_first_observation_says_nothing() {
         let mut scene = dated_scene(6.0, 6.0);
         scene.history.renditions.values_mut().for_each(|past| drop(past.observations.remove(0)));
-        assert_not_run(run(&scene), FIRST);
+        assert_not_run(run(&scene), FIRST_OBSERVATION);
         assert_not_run(run(&Scene::unreadable()), NO_MANIFEST);
     }
 }

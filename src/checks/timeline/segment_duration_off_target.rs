@@ -1,12 +1,12 @@
 use crate::checks::support::select::{self, NO_PLAYLIST};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::stream::{Segment, Timeline};
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "segment_duration_off_target",
     severity: Severity::Major,
-    group: Group::Timeline,
+    group: CheckGroup::Timeline,
     help: "fails when a listed segment is outside segment_duration_target ± segment_duration_tolerance; the last before a \
            discontinuity or before the end is exempt",
     reference: "template: segment_duration_target; draft-pantos-hls-rfc8216bis-22 4.4.4.1",
@@ -21,12 +21,12 @@ params! {
 /// Durations are decimal fractions: 5.4 s must count as 6.0 s − 10 %.
 const ROUNDING: f64 = 1e-6;
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let Some(target) = context.thresholds.segment_duration_target else {
-        return Verdict::NotRun("the template sets no segment_duration_target");
+        return CheckVerdict::NotRun("the template sets no segment_duration_target");
     };
     let tolerance = context.thresholds.segment_duration_tolerance * target;
-    select::each(context, NO_PLAYLIST, |facts, _| {
+    select::judge_renditions(context, NO_PLAYLIST, |facts, _| {
         let timeline = facts.timeline.as_ref()?;
         Some(judge(timeline, target, tolerance, params.allowed_ratio).into_iter().collect())
     })
@@ -69,7 +69,7 @@ mod tests {
     use crate::checks::testing::*;
     use packager_media::units::Seconds;
 
-    fn run(durations: &[f64], change: impl FnOnce(&mut Timeline)) -> Verdict {
+    fn run(durations: &[f64], change: impl FnOnce(&mut Timeline)) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.thresholds.segment_duration_target = Some(6.0);
         *scene.timeline() = timeline(10, 9 + durations.len() as u64);

@@ -1,14 +1,14 @@
-use crate::checks::support::playlist_step::{self, Relation, Step};
-use crate::checks::support::select::{self, FIRST};
-use crate::checks::{Context, Group, Meta, Verdict, Violation};
+use crate::checks::support::playlist_step::{self, PlaylistChange, PlaylistStep};
+use crate::checks::support::select::{self, FIRST_OBSERVATION};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
 use crate::history::{Remembered, RenditionPast};
 use packager_media::units::Seconds;
 
-pub const META: Meta = Meta {
+pub const META: CheckMeta = CheckMeta {
     id: "segment_rewritten",
     severity: Severity::Major,
-    group: Group::Timeline,
+    group: CheckGroup::Timeline,
     help: "fails when the same media sequence number came back with another URI, duration, key, byte range or date-time",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.2.2",
     needs_history: true,
@@ -26,11 +26,11 @@ params! {
 /// Tolerances are decimal fractions.
 const ROUNDING: f64 = 1e-6;
 
-pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
-    select::each(context, FIRST, |facts, past| {
-        let steps = playlist_step::recent(context, facts, past)?;
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, FIRST_OBSERVATION, |facts, past| {
+        let steps = playlist_step::recent_steps(context, facts, past)?;
         // A step back or a restart is reported as what it is, not once for each segment.
-        let continued = steps.iter().rev().filter(|s| s.relation == Relation::Continued);
+        let continued = steps.iter().rev().filter(|s| s.change == PlaylistChange::Continued);
         // In DASH a date is availabilityStartTime's: where that moves, dash_mpd_regressed says so.
         let date_tolerance = if context.output.dash.is_some() { f64::INFINITY } else { params.date_tolerance };
         let params = Params { uris: params.uris && names_last(past), date_tolerance, ..params.clone() };
@@ -41,14 +41,14 @@ pub fn check(context: &Context<'_>, params: &Params) -> Verdict {
 /// A packager or CDN that writes the viewer's session into its URIs (`media_w1234_7.ts`) names all segments anew
 /// for each probe: where no segment was ever seen twice under one name, names say nothing.
 fn names_last(past: &RenditionPast) -> bool {
-    playlist_step::all(past)
+    playlist_step::all_steps(past)
         .iter()
-        .any(|step| playlist_step::shared(step.earlier, step.later).any(|(a, b)| a.identity == b.identity))
+        .any(|step| playlist_step::common_segments(step.earlier, step.later).any(|(a, b)| a.identity == b.identity))
 }
 
-fn rewritten(step: &Step<'_>, params: &Params) -> Option<Violation> {
-    let changes =
-        playlist_step::shared(step.earlier, step.later).filter_map(|(a, b)| Some((b.number, changes(a, b, params)?)));
+fn rewritten(step: &PlaylistStep<'_>, params: &Params) -> Option<Violation> {
+    let changes = playlist_step::common_segments(step.earlier, step.later)
+        .filter_map(|(a, b)| Some((b.number, changes(a, b, params)?)));
     let changes: Vec<_> = changes.collect();
     let (number, what) = changes.last()?;
     let others = match changes.len() {
@@ -92,7 +92,7 @@ mod tests {
         scene
     }
 
-    fn run(change: impl FnOnce(&mut Observation)) -> Verdict {
+    fn run(change: impl FnOnce(&mut Observation)) -> CheckVerdict {
         check(&scene(change).context(), &Params::default())
     }
 
@@ -171,6 +171,6 @@ mod tests {
 
     #[test]
     fn the_first_observation_says_nothing() {
-        assert_not_run(check(&Scene::live().context(), &Params::default()), FIRST);
+        assert_not_run(check(&Scene::live().context(), &Params::default()), FIRST_OBSERVATION);
     }
 }

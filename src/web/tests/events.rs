@@ -1,6 +1,6 @@
 use super::*;
 use crate::catalog::Snapshot;
-use crate::checks::{CheckResult, Outcome};
+use crate::checks::{CheckOutcome, CheckResult};
 use crate::config::Loaded;
 use crate::finding::Severity;
 use crate::web::events::MAX_LISTENERS;
@@ -22,7 +22,7 @@ fn state() -> Arc<State> {
 fn failing(ask: &Ask, timeout: Duration) -> Result<Report, Refused> {
     let mut report = answers(ask, timeout)?;
     if !report.success {
-        let outcome = |output: &str| Outcome {
+        let outcome = |output: &str| CheckOutcome {
             check: "playlist_fetch",
             severity: Severity::Critical,
             reason: None,

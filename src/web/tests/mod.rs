@@ -11,7 +11,7 @@ use super::security::Security;
 use super::server::{Bounds, serve};
 use super::{Backend, Part, Settings, State, app};
 use crate::catalog::{Channel, Coverage, CoverageMode, RequestSettings, Template};
-use crate::checks::{Ladder, Settings as Checks, Thresholds};
+use crate::checks::{CheckSettings, ExpectedLadder, Thresholds};
 use crate::facts::{Capture, Stages};
 use crate::probe::{Ask, Refused};
 use crate::report::Report;
@@ -145,9 +145,9 @@ fn template(name: &str) -> Template {
         timeout: Seconds(20.0),
         thresholds: Thresholds::default(),
         segments: Coverage { mode: CoverageMode::Newest, count: 1, oldest: false },
-        ladder: Ladder::default(),
+        ladder: ExpectedLadder::default(),
         hold: Seconds(300.0),
         query_identifies: false,
-        checks: Checks::default(),
+        checks: CheckSettings::default(),
     }
 }

@@ -1,8 +1,8 @@
 //! Subtitles in fragmented MP4: TTML documents (`stpp`) and WebVTT in boxes (`wvtt`).
 
 use super::{Params, SEGMENTS, unreadable};
-use crate::checks::support::select::{self, about};
-use crate::checks::{Context, Violation};
+use crate::checks::support::select::{self, segment_violation};
+use crate::checks::{CheckContext, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use packager_media::container::{Container, Track};
 use packager_media::stream::{Media, Protocol};
@@ -12,7 +12,7 @@ const FORMS: [&str; 2] = ["stpp", "wvtt"];
 
 /// `None`: none of these segments is MP4 of subtitles in the clear.
 pub fn judge(
-    context: &Context<'_>,
+    context: &CheckContext<'_>,
     facts: &RenditionFacts,
     segments: &[&SegmentFacts],
     params: &Params,
@@ -26,7 +26,7 @@ pub fn judge(
         announced(facts).filter(|form| FORMS.contains(&track.codec.as_str()) && *form != track.codec)
     {
         let message = format!("the subtitles are announced as {announced}, their track is {}", track.codec);
-        return Some(vec![about(last, message)]);
+        return Some(vec![segment_violation(last, message)]);
     }
     if looked.iter().all(|(_, track)| track.samples == 0) {
         return empty(&looked, params);
@@ -36,7 +36,7 @@ pub fn judge(
 }
 
 fn text(segment: &SegmentFacts) -> Option<&Track> {
-    let inspection = select::sound(segment).filter(|i| i.container == Container::Cmaf)?;
+    let inspection = select::undamaged_inspection(segment).filter(|i| i.container == Container::Cmaf)?;
     inspection.tracks.iter().find(|t| t.media == Some(Media::Text) && t.protection.is_none())
 }
 
@@ -57,11 +57,11 @@ fn empty(looked: &[(&SegmentFacts, &Track)], params: &Params) -> Option<Vec<Viol
     let (count, codec) = (looked.len(), &track.codec);
     let message =
         format!("none of {count} segments within {seconds:.0} s has a sample in its track of subtitles ({codec})");
-    Some(vec![about(last, message).with("segments", count)])
+    Some(vec![segment_violation(last, message).with("segments", count)])
 }
 
 /// What is outside of the sample that carries it is never shown (ISO/IEC 14496-30 5.6).
-fn misplaced(context: &Context<'_>, segment: &SegmentFacts, track: &Track, params: &Params) -> Option<Violation> {
+fn misplaced(context: &CheckContext<'_>, segment: &SegmentFacts, track: &Track, params: &Params) -> Option<Violation> {
     let subtitles = track.subtitles.filter(|s| s.cues > 0)?;
     let ((first, last), start, end) = (subtitles.span?, track.presentation_start?, track.end?);
     let (from, to) = (start.seconds().0, end.seconds().0);
@@ -82,14 +82,15 @@ fn misplaced(context: &Context<'_>, segment: &SegmentFacts, track: &Track, param
             first.0, last.0
         )
     };
-    (!allowed).then(|| about(segment, message()).with("first_cue_seconds", first.0).with("sample_seconds", from))
+    (!allowed)
+        .then(|| segment_violation(segment, message()).with("first_cue_seconds", first.0).with("sample_seconds", from))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::{META, NONE, check};
     use super::*;
-    use crate::checks::Verdict;
+    use crate::checks::CheckVerdict;
     use crate::checks::testing::*;
     use packager_media::container::Subtitles;
     use packager_media::defect::{Defect, DefectKind, Position};
@@ -115,7 +116,7 @@ mod tests {
         &mut segment.inspection.as_mut().unwrap().tracks[0]
     }
 
-    fn run(announced: &str, segments: Vec<SegmentFacts>) -> Verdict {
+    fn run(announced: &str, segments: Vec<SegmentFacts>) -> CheckVerdict {
         let mut scene = Scene::live();
         let facts = scene.rendition();
         facts.rendition.media = Media::Text;

@@ -2,7 +2,7 @@
 
 use super::{NO_MARKER, Params, announced, unannounced};
 use crate::checks::support::select;
-use crate::checks::{Context, Verdict, Violation};
+use crate::checks::{CheckContext, CheckVerdict, Violation};
 use crate::facts::{DashFacts, RenditionFacts};
 use crate::history::RenditionPast;
 use packager_media::dash::{self, AdaptationSet, is_scte35};
@@ -15,26 +15,26 @@ use packager_media::units::Seconds;
 const LEAD: Seconds = Seconds(30.0);
 const INBAND: &str = "urn:scte:scte35:2013:bin";
 
-pub fn check(context: &Context<'_>, dash: &DashFacts, params: &Params) -> Verdict {
+pub fn check(context: &CheckContext<'_>, dash: &DashFacts, params: &Params) -> CheckVerdict {
     let output = context.output;
     let unread = output.defects.iter().filter(|d| d.kind == DefectKind::AdMarker);
-    let mut found = select::capped(unread.map(|d| select::defect(&output.url, d)).collect());
+    let mut found = select::cap_violations(unread.map(|d| select::defect_violation(&output.url, d)).collect());
     let marked = output.renditions.iter().filter_map(|r| r.timeline.as_deref()).find(|t| !t.markers.is_empty());
     let listed: Vec<AdRange> = marked.into_iter().flat_map(Timeline::event_ranges).cloned().collect();
     found.extend(listed.iter().filter_map(|range| coded_otherwise(range, params)));
     let now = dash.ahead().after(context.now);
     let sets: Vec<_> = dash::playing(&dash.mpd, now).into_iter().flat_map(dash::rungs).collect();
-    let each = select::each(context, NO_MARKER, |facts, past| {
+    let each = select::judge_renditions(context, NO_MARKER, |facts, past| {
         let same = |id: &str| facts.rendition.id.as_deref() == Some(&names::clean(id));
         let set = sets.iter().find(|(set, r)| set.media == facts.rendition.media && same(&r.id));
         judge(facts, past, set.map(|(set, _)| *set), dash, params)
     });
     match each {
-        Verdict::Ran(more) => found.extend(more),
+        CheckVerdict::Ran(more) => found.extend(more),
         not_run if found.is_empty() && listed.is_empty() => return not_run,
         _ => {}
     }
-    Verdict::Ran(found)
+    CheckVerdict::Ran(found)
 }
 
 fn judge(
@@ -45,14 +45,14 @@ fn judge(
     params: &Params,
 ) -> Option<Vec<Violation>> {
     let timeline = facts.timeline.as_deref()?;
-    let segments = select::inspected(facts, past).unwrap_or_default();
+    let segments = select::inspected_segments(facts, past).unwrap_or_default();
     let mut found = Vec::new();
     for segment in &segments {
         let unread = segment.inspection.iter().flat_map(|i| &i.defects).filter(|d| d.kind == DefectKind::AdMarker);
-        found.extend(unread.map(|d| select::defect(&segment.segment.uri, d)));
+        found.extend(unread.map(|d| select::defect_violation(&segment.segment.uri, d)));
     }
     let opening = |s: &&super::SegmentFacts| {
-        let messages = select::whole(s).map_or(&[][..], |i| &i.events);
+        let messages = select::complete_inspection(s).map_or(&[][..], |i| &i.events);
         messages.iter().any(|e| e.section.as_ref().is_some_and(|s| s.opening().is_some()))
     };
     let carrier = segments.iter().find(|s| opening(s));
@@ -66,7 +66,7 @@ fn judge(
             "segments have SCTE-35 event messages, no InbandEventStream of {INBAND} declares them and no EventStream tells of the \
              same: players pass over them"
         );
-        found.push(select::about(carrier, message));
+        found.push(select::segment_violation(carrier, message));
     }
     if params.expected || !timeline.markers.is_empty() || past.ads.last_cue.is_some() {
         found.extend(unannounced(&segments, &timeline.ad_breaks(), timeline, "Event of the MPD"));
@@ -159,7 +159,7 @@ mod tests {
         scene
     }
 
-    fn run(scene: &Scene) -> Verdict {
+    fn run(scene: &Scene) -> CheckVerdict {
         super::super::check(&scene.context(), &Params::default())
     }
 

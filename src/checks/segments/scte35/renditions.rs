@@ -3,7 +3,7 @@
 
 use super::{Params, announced};
 use crate::checks::support::select;
-use crate::checks::{Context, Violation};
+use crate::checks::{CheckContext, Violation};
 use crate::facts::RenditionFacts;
 use packager_media::stream::ads::{AdBreak, Marker, MarkerKind, Source};
 use packager_media::stream::{Media, Timeline};
@@ -29,7 +29,7 @@ struct Common {
 }
 
 /// One violation a rendition that differs from the first; where that differs from all others, it is the odd one.
-pub fn apart(context: &Context<'_>, params: &Params) -> Vec<Violation> {
+pub fn apart(context: &CheckContext<'_>, params: &Params) -> Vec<Violation> {
     let sides: Vec<_> = context.renditions().filter_map(|(facts, _)| Side::of(facts)).collect();
     let Some((first, others)) = sides.split_first() else { return Vec::new() };
     let differing: Vec<_> = others.iter().filter_map(|other| Some((other, other.against(first, params)?))).collect();
@@ -43,7 +43,7 @@ pub fn apart(context: &Context<'_>, params: &Params) -> Vec<Violation> {
 
 fn about(side: &Side<'_>, message: String) -> Violation {
     let url = side.facts.playlist.as_ref().map(|p| select::shown(&p.url));
-    Violation::new(message).of(&side.facts.rendition.name).with("url", url)
+    Violation::new(message).in_rendition(&side.facts.rendition.name).with("url", url)
 }
 
 impl<'a> Side<'a> {
