@@ -1,4 +1,4 @@
-//! channels.yml: which channels there are, where their outputs are, and how to ask for them.
+//! Reads channels.yml: the channels, the URLs of their outputs, and the settings of their requests.
 
 mod request;
 mod sections;
@@ -15,7 +15,7 @@ use url::Url;
 const MAX_CODE_BYTES: usize = 64;
 const MAX_NAME_CHARS: usize = 256;
 
-/// A channel as it is written, `defaults` below it.
+/// The keys of a channel as the file has them, merged over `defaults`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Written {
@@ -31,7 +31,7 @@ struct Written {
     template: Option<String>,
     probe: Option<String>,
     enabled: Option<bool>,
-    /// Becomes the output `hls` or `dash` before this is read; named here so that it is known.
+    /// Moved into `outputs` before this struct is read; named here so that the key is known.
     #[serde(rename = "input_url")]
     _input_url: Option<String>,
     outputs: sections::Outputs,
@@ -39,13 +39,13 @@ struct Written {
     request: request::Written,
 }
 
-/// A channel of the file, and where its template's name stands.
+/// A channel of the file, with the node of its template's name for later faults.
 pub(super) struct Found {
     pub channel: Channel,
     pub template_at: Spot,
 }
 
-/// The channels of a file in its order. Secret files are read, relative to `folder`.
+/// The channels of a document in its order, and every fault. Secret files are read relative to `folder`.
 pub(super) fn read(document: &Document, folder: &Path) -> (Vec<Found>, Vec<Fault>) {
     let (sections, mut faults) = sections::split(&document.root);
     let mut first: BTreeMap<String, Spot> = BTreeMap::new();
@@ -65,7 +65,7 @@ pub(super) fn read(document: &Document, folder: &Path) -> (Vec<Found>, Vec<Fault
             Err(more) => faults.extend(more),
         }
     }
-    // Each costs a pass over the file to find the first one's line.
+    // Each repeated code costs a pass over the file, to find the line of the first.
     for (code, at, again) in twice.into_iter().take(MAX_SHOWN) {
         let line = document.position(at).map_or(0, |(line, _)| line);
         faults.push(Fault::value(again, format!("channel `{code}` is given twice, first in line {line}")));
@@ -73,7 +73,7 @@ pub(super) fn read(document: &Document, folder: &Path) -> (Vec<Found>, Vec<Fault
     (found, faults)
 }
 
-/// What is wrong with one channel's keys.
+/// Every fault of the keys of one channel.
 pub(super) fn faults(keys: &Node) -> Vec<Fault> {
     let section = match sections::single(keys) {
         Ok(section) => section,
@@ -177,7 +177,7 @@ fn outputs(written: &sections::Outputs, node: &Node, code: &str) -> (Vec<Output>
     (outputs, faults)
 }
 
-/// `{code}` in a URL is the channel's code.
+/// Replaces `{code}` in a URL by the channel's code. Any other placeholder is an error.
 fn filled(text: &str, code: &str) -> Result<String, String> {
     let filled = text.replace("{code}", code);
     match filled.split_once('{').and_then(|(_, rest)| rest.split_once('}')) {
@@ -186,7 +186,8 @@ fn filled(text: &str, code: &str) -> Result<String, String> {
     }
 }
 
-/// 1 to 64 of `A-Z a-z 0-9 _ . -`, with a letter or digit among them (`..` would climb in a URL).
+/// Checks a channel's code: 1 to 64 of `A-Z a-z 0-9 _ . -`, with at least one letter or digit (`..` would climb in a
+/// URL's path).
 pub(super) fn code(code: &str) -> Result<(), String> {
     let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     let good =
@@ -206,7 +207,7 @@ fn output_name(name: &str) -> Result<(), String> {
     if good { Ok(()) } else { Err("an output's name is 1 to 32 letters, digits, `_`, `-`".to_owned()) }
 }
 
-/// An http or https URL with a host and without credentials.
+/// Parses an http or https URL with a host and without credentials. The error says what is wrong and what to write.
 pub(super) fn url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|e| format!("`{}` is not a URL: {e}; write http://host/path", bounded(text)))?;
     if !matches!(url.scheme(), "http" | "https") {

@@ -1,16 +1,17 @@
-//! The environment variables of the deployment guide's `.env`.
+//! Channels and thresholds from environment variables: PACKAGER_URL, CHANNELS and the thresholds of the built-in
+//! template.
 
 use super::{Channel, Output, RequestSettings};
 use crate::document::Problem;
 use std::collections::BTreeMap;
 use url::Url;
 
-/// What the environment says about the catalogue.
+/// The part of the catalogue that environment variables define.
 #[derive(Debug, Default)]
 pub struct Environment {
     pub packager: Option<Url>,
     pub codes: Vec<String>,
-    /// Keys of the built-in template.
+    /// Threshold keys of the built-in template with their values.
     pub thresholds: Vec<(&'static str, f64)>,
 }
 
@@ -21,7 +22,8 @@ const THRESHOLDS: [(&str, &str); 3] = [
 ];
 
 impl Environment {
-    /// Reads `PACKAGER_URL`, `CHANNELS` and the thresholds. An empty variable counts as unset.
+    /// Reads `PACKAGER_URL`, `CHANNELS` and the thresholds from `variables`, and lists every bad value. An empty
+    /// variable counts as unset.
     pub fn read(variables: &BTreeMap<String, String>) -> (Self, Vec<Problem>) {
         let mut problems = Vec::new();
         let mut environment = Self::default();
@@ -42,7 +44,7 @@ impl Environment {
         (environment, problems)
     }
 
-    /// `<PACKAGER_URL>/live/<code>/master.m3u8` for each of `CHANNELS`.
+    /// One channel for each code in `CHANNELS`, with the URL `<PACKAGER_URL>/live/<code>/master.m3u8`.
     pub fn channels(&self) -> Result<Vec<Channel>, Problem> {
         let Some(packager) = &self.packager else {
             let why = "is set without PACKAGER_URL; set PACKAGER_URL=http://packager-01.internal";
@@ -65,7 +67,7 @@ fn channel(base: &str, code: &str) -> Result<Channel, Problem> {
     })
 }
 
-/// The guide writes a comment behind a value; `docker run --env-file` hands it over as part of the value.
+/// `docker run --env-file` passes a comment behind a value as a part of the value, so it is cut off here.
 fn value<'a>(variables: &'a BTreeMap<String, String>, name: &str) -> Option<&'a str> {
     let text = variables.get(name)?;
     let text = text.split_once(" #").map_or(text.as_str(), |(value, _)| value).trim();

@@ -1,4 +1,4 @@
-//! Files and environment become one snapshot, or a list of everything that is wrong.
+//! Builds one catalogue from the files and the environment, or lists every fault.
 
 use super::{Environment, Snapshot, channels, templates};
 use crate::document::{Document, Errors, Fault, Node, Value, suggestion};
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Where the catalogue is. A file that is `None` isn't used.
+/// Paths of the catalogue's files. A path that is `None` is not read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Files {
     pub channels: Option<PathBuf>,
@@ -16,12 +16,12 @@ pub struct Files {
 #[derive(Debug, Clone, Default)]
 pub struct Loaded {
     pub snapshot: Snapshot,
-    /// What is allowed but probably not meant, a sentence each.
+    /// Settings that are allowed but probably not intended, one sentence each.
     pub warnings: Vec<String>,
 }
 
-/// Reads both files and `variables` (the process environment, or a test's). Channels of the file win over `CHANNELS`;
-/// the thresholds of the environment apply to the built-in template alone.
+/// Reads both files and the environment `variables`. Channels of the file take precedence over `CHANNELS`;
+/// thresholds of the environment apply to the built-in template alone.
 pub fn load(files: &Files, variables: &BTreeMap<String, String>) -> Result<Loaded, Errors> {
     let (environment, mut problems) = Environment::read(variables);
     let mut warnings = Vec::new();
@@ -79,7 +79,7 @@ pub(super) fn missing_template(
     Some(Fault { hint, ..Fault::value(found.template_at, format!("there is no template `{name}`")) })
 }
 
-/// The file's own built-in template lies over the environment's thresholds.
+/// Warnings for thresholds of the environment that the file's own `default` template overrides.
 fn overridden(root: &Node, environment: &Environment) -> Vec<String> {
     let own = root.get(super::BUILT_IN).filter(|node| matches!(node.value, Value::Map(_)));
     let hidden = environment.thresholds.iter().filter(|(key, _)| own.is_some_and(|node| node.get(key).is_some()));

@@ -1,4 +1,4 @@
-//! Names to channels and templates; a wrong name is answered with the nearest right one.
+//! Looks up channels and templates by name. The error for an unknown name suggests the nearest known one.
 
 use super::{Channel, Output, RequestSettings, Snapshot, Template};
 use crate::document::nearest;
@@ -6,13 +6,13 @@ use packager_media::stream::Protocol;
 use std::sync::Arc;
 use url::Url;
 
-/// A name that the catalogue doesn't have.
+/// A channel or template that the catalogue does not have; the message suggests the nearest known name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unknown(pub String);
 
 impl Snapshot {
-    /// The channel of this code, enabled or not.
+    /// The channel with the code `code`, enabled or disabled.
     pub fn channel(&self, code: &str) -> Result<&Arc<Channel>, Unknown> {
         self.channels.get(code).ok_or_else(|| {
             if self.channels.is_empty() {
@@ -25,14 +25,15 @@ impl Snapshot {
         })
     }
 
-    /// The template of this name.
+    /// The template with the name `name`.
     pub fn template(&self, name: &str) -> Result<&Arc<Template>, Unknown> {
         self.templates.get(name).ok_or_else(|| unknown("template", name, self.templates.keys()))
     }
 }
 
 impl Channel {
-    /// A channel that is only a URL: probed by hand, in no catalogue. Its code is the URL without the query.
+    /// A channel for a URL that is in no catalogue. Its code is the URL without the query, and nothing is expected of
+    /// its ladder.
     #[must_use]
     pub fn of_url(url: Url, template: &str) -> Self {
         let mut code = url.clone();
@@ -64,7 +65,7 @@ fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a String>) 
     Unknown(format!("unknown {kind} `{}`{hint}", shown(name)))
 }
 
-/// A name from a request, fit for a message.
+/// A name from a request, shortened and escaped for an error message.
 fn shown(name: &str) -> String {
     name.chars().take(128).flat_map(char::escape_debug).collect()
 }

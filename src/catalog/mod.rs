@@ -1,5 +1,6 @@
-//! Which channels there are and what each promises: one snapshot from files, from the environment or from
-//! rows of a database.
+//! The catalogue: channels and templates as one consistent snapshot, from files, from the environment or from the
+//! rows
+//! of a database.
 
 mod channels;
 mod environment;
@@ -26,7 +27,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use url::Url;
 
-/// One consistent state of the catalogue.
+/// One consistent state of the catalogue: channels by code, templates by name.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     pub channels: BTreeMap<String, Arc<Channel>>,
@@ -37,7 +38,7 @@ pub struct Snapshot {
 pub struct Channel {
     pub code: String,
     pub name: String,
-    /// `LIVE` or another type; only LIVE channels are refused an ENDLIST.
+    /// `LIVE` or another type. Only for a LIVE channel is EXT-X-ENDLIST a fault.
     pub channel_type: String,
     pub tier: Option<u32>,
     pub codec: Option<String>,
@@ -46,12 +47,12 @@ pub struct Channel {
     pub is_4k: bool,
     pub is_hdr: bool,
     pub template: String,
-    /// The exporter that watches it.
+    /// Name of the exporter that probes the channel. `None`: any exporter may.
     pub probe: Option<String>,
     pub enabled: bool,
-    /// At least one; the first is the reference for skew between outputs.
+    /// The outputs, at least one. The first is the reference for the skew between outputs.
     pub outputs: Vec<Output>,
-    /// Overrides the template's ladder.
+    /// Ladder that replaces the template's. `None`: the template's ladder applies.
     pub ladder: Option<ExpectedLadder>,
     pub request: RequestSettings,
 }
@@ -59,12 +60,12 @@ pub struct Channel {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Output {
     pub name: String,
-    /// Shown without the values of its query: tokens stand there.
+    /// URL of the output's manifest. It is serialized without the values of its query, which may be tokens.
     #[serde(serialize_with = "show::url")]
     pub url: Url,
 }
 
-/// How a channel's packager wants to be asked.
+/// Settings of the requests to a channel's packager: headers, user agent, credentials, certificate authority.
 #[derive(Clone, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct RequestSettings {
     #[serde(serialize_with = "show::headers")]
@@ -75,7 +76,7 @@ pub struct RequestSettings {
 }
 
 impl RequestSettings {
-    /// For a host that isn't the channel's: no custom headers, no credentials.
+    /// A copy for hosts other than the channel's own: without custom headers and without credentials.
     #[must_use]
     pub fn without_secrets(&self) -> Self {
         Self { headers: Vec::new(), auth: None, ..self.clone() }
@@ -90,53 +91,56 @@ pub enum Auth {
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Template {
-    /// Not among the keys of a template: it stands in front of them.
+    /// Name of the template; in a file it is the key of the template's section.
     #[serde(skip)]
     pub name: String,
-    /// A probe's own bound; the scrape timeout may be shorter.
+    /// Longest time of a probe. The scrape timeout of the request may shorten it.
     pub timeout: Seconds,
     #[serde(flatten)]
     pub thresholds: Thresholds,
     pub segments: Coverage,
     pub ladder: ExpectedLadder,
-    /// How long an event (restart, jump, bad segment) stays reported.
+    /// Time for which an event (restart, jump, bad segment) stays reported.
     pub hold: Seconds,
-    /// A segment's query string is part of its identity (off: tokens change on every request).
+    /// `true`: the query string is a part of a segment's identity. `false` (the default) suits tokens that change
+    /// with every request.
     pub query_identifies: bool,
     pub checks: CheckSettings,
 }
 
-/// Which segments a probe downloads, in each rendition.
+/// Which segments of each rendition a probe downloads and inspects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Coverage {
     pub mode: CoverageMode,
-    /// `newest`: how many. `every`: the most in one probe; what is skipped is said.
+    /// Number of segments with `newest`; largest number in one probe with `every`, where skipped segments are
+    /// reported.
     pub count: u32,
-    /// Ask for the window's oldest segment too (one byte of it).
+    /// `true`: one byte of the window's oldest segment is requested, too, to see that it is still available.
     pub oldest: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CoverageMode {
-    /// The newest `count` of the playlist.
+    /// The newest `count` segments of the playlist.
     Newest,
     /// Every segment since the last probe.
     Every,
-    /// None: manifests only.
+    /// No segment: manifests and playlists only.
     None,
 }
 
 impl Default for Coverage {
-    /// Six segments of 6 s outlast a scrape interval of 30 s, so that nothing is skipped in healthy running.
+    /// Six segments of 6 s last longer than a scrape interval of 30 s, so that no segment of a healthy channel is
+    /// skipped.
     fn default() -> Self {
         Self { mode: CoverageMode::Every, count: 6, oldest: true }
     }
 }
 
 impl Channel {
-    /// What the checks hold this channel to.
+    /// The expectations that the checks compare this channel with.
     #[must_use]
     pub fn expected(&self, template: &Template) -> Expectations {
         Expectations {
@@ -150,7 +154,7 @@ impl Channel {
     }
 }
 
-/// Headers carry keys too: their names show, their values don't.
+/// Header values may be secrets, so only the names of headers are printed.
 impl std::fmt::Debug for RequestSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let headers: Vec<&String> = self.headers.iter().map(|(name, _)| name).collect();

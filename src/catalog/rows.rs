@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// What a channel's JSON may say.
+/// Keys that the JSON of a channel may set.
 const WRITABLE: [&str; 15] = [
     "channel_code",
     "channel_name",
@@ -26,10 +26,10 @@ const WRITABLE: [&str; 15] = [
     "template_id",
     "enabled",
 ];
-/// How channels.yml names what stands in a column of another name here.
+/// Keys of channels.yml whose database column has another name, with that name.
 const OTHERWISE: [(&str, &str); 3] =
     [("request", FILE_ONLY), ("template", "write `template_id`"), ("probe", "write `probe_id`")];
-/// A channel's columns beside those keys that channels.yml has too.
+/// Columns of a channel that are no keys of channels.yml.
 const COLUMNS: [&str; 10] = [
     "id",
     "probe_id",
@@ -42,20 +42,21 @@ const COLUMNS: [&str; 10] = [
     "created_at",
     "updated_at",
 ];
-/// Read-only: accepted, so that what was read may be sent back, and left alone.
+/// Read-only columns: accepted and ignored, so that a client may send back what it read.
 const READ_ONLY: [&str; 6] = ["id", "probe_name", "template_name", "version", "created_at", "updated_at"];
-/// Of these what no other column says.
+/// Read-only columns that repeat no other column.
 const KEPT: [&str; 4] = ["id", "version", "created_at", "updated_at"];
-/// The same of a channel alone: which synchronisation brought it.
+/// Read-only columns of a channel that name the synchronisation which created it.
 const PROVENANCE: [&str; 2] = ["source", "missing_since"];
-/// Their secrets would stand in the table and in every answer.
+/// Sections with secrets are refused, because the secrets would be readable in the table and in every answer.
 const FILE_ONLY: &str = "is for channels.yml alone: its secrets would stand readable in the database";
 
-/// Reads `{name: keys}` and `[channel]`, both JSON. A row with a mistake is left out and told; the others come into
-/// force.
+/// Builds a catalogue from database rows: templates as `{name: keys}` and channels as `[channel]`, both JSON. A
+/// faulty row is left
+/// out and listed in the errors; the others are part of the catalogue.
 ///
 /// # Errors
-/// Texts that are no JSON.
+/// Fails where a text is no JSON.
 pub fn load_rows(
     templates: String,
     channels: String,
@@ -78,10 +79,10 @@ pub fn load_rows(
     Ok((snapshot, Errors(problems)))
 }
 
-/// The columns that a channel's JSON sets, checked as channels.yml is.
+/// The columns that the JSON of a channel sets, checked by the same rules as channels.yml.
 ///
 /// # Errors
-/// Every unknown key and every bad value.
+/// Lists every unknown key and every bad value.
 pub fn channel_columns(document: &Document) -> Result<Map<String, serde_json::Value>, Errors> {
     let root = &document.root;
     let mut faults = not_a_mapping(root, "expected a channel's keys");
@@ -107,19 +108,20 @@ pub fn channel_columns(document: &Document) -> Result<Map<String, serde_json::Va
     document.errors(faults).or(columns(&root.without(&READ_ONLY).without(&PROVENANCE)))
 }
 
-/// The columns that a channel's JSON names, not checked yet: for what is laid over a row first.
+/// The columns that the JSON of a channel names, unchecked, for a caller that merges them over a row first.
 ///
 /// # Errors
-/// It is no JSON object.
+/// Fails where the document is no JSON object.
 pub fn given_columns(document: &Document) -> Result<Map<String, serde_json::Value>, Errors> {
     let faults = not_a_mapping(&document.root, "expected a channel's keys");
     document.errors(faults).or(columns(&document.root.without(&KEPT).without(&PROVENANCE)))
 }
 
-/// The columns that a template's JSON sets, checked against `others` (`{name: keys}`), which it may extend.
+/// The columns that the JSON of a template sets, checked together with `others` (`{name: keys}`), the templates that
+/// it may extend.
 ///
 /// # Errors
-/// Every unknown key and every bad value.
+/// Lists every unknown key and every bad value.
 pub fn template_columns(document: &Document, others: &Document) -> Result<Map<String, serde_json::Value>, Errors> {
     let root = &document.root;
     let mut faults = not_a_mapping(root, "expected a template's keys");
@@ -162,7 +164,7 @@ fn whole(node: &Node) -> bool {
     }
 }
 
-/// Without what is `null`: an entry may say so of what it doesn't have.
+/// A copy without the entries whose value is `null`, which clients send for keys that are not set.
 fn given(root: &Node) -> Node {
     let some = root.entries().iter().filter(|(_, node)| node.value != Value::Null).cloned();
     Node { at: root.at, value: Value::Map(some.collect()) }

@@ -1,4 +1,4 @@
-//! Channels and templates as a person or a gauge sees them: secrets masked.
+//! Channels and templates as YAML and as gauges, with secrets masked.
 
 use super::{Snapshot, Template};
 use crate::checks;
@@ -28,7 +28,7 @@ pub(super) fn url<S: Serializer>(url: &Url, s: S) -> Result<S::Ok, S::Error> {
 }
 
 impl Snapshot {
-    /// Templates and channels in force, as one YAML section each.
+    /// The templates and the channels as two YAML sections, with secrets masked.
     #[must_use]
     pub fn to_yaml(&self) -> String {
         #[derive(Serialize)]
@@ -44,13 +44,14 @@ impl Snapshot {
 }
 
 impl Template {
-    /// The effective template under its name, with every key: it may be pasted into templates.yml.
+    /// The effective template under its name, with every key, in a form that can be pasted into templates.yml.
     #[must_use]
     pub fn to_yaml(&self) -> String {
         yaml(&BTreeMap::from([(&self.name, self)]))
     }
 
-    /// Every numeric threshold: the named ones as they are, the parameters of enabled checks as `<check>_<parameter>`.
+    /// Every numeric threshold: the template's own by their keys, the parameters of enabled checks as
+    /// `<check>_<parameter>`.
     #[must_use]
     pub fn numbers(&self) -> Vec<(String, f64)> {
         let mut numbers = numbers_in("", &self.thresholds);
@@ -63,7 +64,7 @@ impl Template {
         numbers
     }
 
-    /// Ids of the checks that this template switches off.
+    /// Ids of the checks that this template disables.
     #[must_use]
     pub fn disabled(&self) -> Vec<&'static str> {
         let settings = serde_json::to_value(&self.checks).unwrap_or_default();

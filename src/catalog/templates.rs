@@ -1,4 +1,4 @@
-//! templates.yml: what a template promises, built on another where it says so.
+//! Reads templates.yml: thresholds, ladder and checks of each template, merged over the template that it extends.
 
 use super::{Coverage, CoverageMode, Template};
 use crate::checks::{CheckSettings, ExpectedLadder, Thresholds};
@@ -9,12 +9,13 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-/// The template that always exists. A file may set its keys; the environment's thresholds apply to it alone.
+/// Name of the template that always exists. A file may set its keys; thresholds of the environment apply to this
+/// template alone.
 pub const BUILT_IN: &str = "default";
 const MAX_NAME_BYTES: usize = 64;
 const MAX_LEVELS: usize = 16;
 
-/// A template as it is written.
+/// The keys of a template as the file has them, merged over the templates that it extends.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Written {
@@ -59,7 +60,7 @@ impl Default for Written {
     }
 }
 
-/// The templates of a file, and the built-in one with `thresholds` of the environment.
+/// The templates of a document, with the built-in template and its `thresholds` of the environment, and every fault.
 pub(super) fn read(root: &Node, thresholds: &[(&'static str, f64)]) -> (BTreeMap<String, Arc<Template>>, Vec<Fault>) {
     let mut faults = Vec::new();
     if !matches!(root.value, Value::Map(_) | Value::Null) {
@@ -82,7 +83,7 @@ pub(super) fn read(root: &Node, thresholds: &[(&'static str, f64)]) -> (BTreeMap
     (templates, faults)
 }
 
-/// What is wrong with one template's keys, laid over those of `others` that it extends.
+/// Every fault of the keys of the template `name`, merged over the templates of `others` that it extends.
 pub(super) fn faults(name: &str, keys: &Node, others: &Node) -> Vec<Fault> {
     let from_environment = built_in(&[]);
     let mut written: BTreeMap<&str, &Node> = BTreeMap::from([(BUILT_IN, &from_environment)]);
@@ -94,7 +95,7 @@ pub(super) fn faults(name: &str, keys: &Node, others: &Node) -> Vec<Fault> {
     faults
 }
 
-/// The keys that the database has a column for.
+/// Answers whether the database has a column for the template's key `key`.
 pub(super) fn is_column(key: &str) -> bool {
     !matches!(key, "timeout" | "hold") && RANGES.iter().any(|(name, ..)| *name == key)
 }
@@ -113,7 +114,7 @@ fn name_fault(key: &Key) -> Option<Fault> {
     (!good).then(|| Fault::key(key.at, format!("{message}; `{}` is not", key.name.escape_debug())))
 }
 
-/// The template's keys laid over those of the templates that it extends.
+/// The template's keys merged over those of the templates that it extends.
 fn flattened(name: &str, written: &BTreeMap<&str, &Node>) -> Result<Node, Vec<Fault>> {
     let mut chain: Vec<&str> = vec![name];
     let mut node = written.get(name).map_or(Node::made(Value::Null), |n| (*n).clone());
@@ -179,7 +180,8 @@ const RANGES: [(&str, RangeInclusive<f64>, &str); 10] = [
     ("freeze_threshold_ms", 0.0..=600_000.0, "milliseconds"),
 ];
 
-/// What is allowed for `key`, where `number` isn't.
+/// The allowed range of `key` as text where `number` is outside of it. `None`: the number is allowed, or the key has
+/// no range.
 pub(super) fn out_of_range(key: &str, number: f64) -> Option<String> {
     let (_, range, unit) = RANGES.iter().find(|(name, ..)| *name == key)?;
     (!range.contains(&number)).then(|| format!("allowed is {} to {} ({unit})", range.start(), range.end()))

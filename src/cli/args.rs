@@ -1,4 +1,4 @@
-//! Every flag and its default.
+//! The command line: every subcommand and flag with its default.
 
 use super::logging::{Format, Level};
 use crate::config::Source;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
 
-/// Each kept probe has up to 64 KiB of text.
+/// Each kept probe holds up to 64 KiB of text.
 const MAX_HISTORY: u64 = 10_000;
 
 /// Probes live HLS and DASH channels for Prometheus.
@@ -29,41 +29,42 @@ pub struct Cli {
 pub enum Command {
     /// Answer scrapes (the default)
     Serve(Box<Serve>),
-    /// Probe one channel now and print what was found: exit 0 healthy, 1 a critical or major check failed, 2 usage
+    /// Probe one channel now and print the findings. Exit code: 0 healthy, 1 a critical or major check failed, 2
+    /// wrong usage
     Probe(Probe),
-    /// Read the configuration and say what is wrong in it
+    /// Check the configuration files and list every fault
     CheckConfig(CheckConfig),
-    /// Bring the database of DATABASE_URL to this version's schema; `serve` does so too
+    /// Migrate the database of DATABASE_URL to the schema of this version (`serve` does this at its start, too)
     Migrate(Migrate),
-    /// Create and change channels in the database from a CSV file or JSON lines, all or none
+    /// Create and update channels in the database from a CSV or JSON lines file: all or none
     Import(Import),
-    /// Bring another system's channels into the database
+    /// Synchronise the database's channels with another system
     Sync {
         #[command(subcommand)]
         command: SyncCommand,
     },
     /// Print the database's channels as CSV
     Export(Export),
-    /// Tokens for the API
+    /// Manage the tokens of the API
     Token {
         #[command(subcommand)]
         command: TokenCommand,
     },
-    /// Every check with its severity, parameters and standard
+    /// List every check with its severity, parameters and standard
     ListChecks(ListChecks),
-    /// Every metric, as docs/metrics.md has it
+    /// List every metric, in the form of docs/metrics.md
     ListMetrics,
 }
 
 #[derive(Debug, Clone, Args)]
 pub struct Config {
-    /// The exporter's configuration [default: config/exporter.yml, where there is one]
+    /// Configuration file of the exporter [default: config/exporter.yml if it exists]
     #[arg(long = "config.file", value_name = "FILE")]
     pub file: Option<PathBuf>,
 }
 
 impl Config {
-    /// The file and the environment.
+    /// The configuration's sources: the file of the flag, and the environment.
     pub fn source(&self) -> Source {
         Source { file: self.file.clone(), variables: std::env::vars().collect() }
     }
@@ -71,10 +72,10 @@ impl Config {
 
 #[derive(Debug, Clone, Args)]
 pub struct Log {
-    /// Least severity that is logged
+    /// Lowest severity to log
     #[arg(long = "log.level", value_enum, default_value = "info")]
     pub level: Level,
-    /// Log lines as logfmt or JSON
+    /// Format of log lines
     #[arg(long = "log.format", value_enum, default_value = "logfmt")]
     pub format: Format,
 }
@@ -83,7 +84,7 @@ pub struct Log {
 pub struct Serve {
     #[command(flatten)]
     pub config: Config,
-    /// Read the configuration, say whether it is good, and end
+    /// Check the configuration and exit
     #[arg(long = "config.check")]
     pub config_check: bool,
     #[command(flatten)]
@@ -91,59 +92,60 @@ pub struct Serve {
     /// Address to listen on; may be repeated
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10115")]
     pub listen: Vec<ListenAddress>,
-    /// TLS and users, in exporter-toolkit's format; read again when it changes
+    /// File with TLS settings and users, in the format of Prometheus's exporter-toolkit; it is read again when it
+    /// changes
     #[arg(long = "web.config.file", value_name = "FILE")]
     pub web_config: Option<PathBuf>,
-    /// Where the routes begin [default: the path of --web.external-url]
+    /// Prefix of all routes [default: the path of --web.external-url]
     #[arg(long = "web.route-prefix", value_name = "PATH", value_parser = prefix)]
     pub route_prefix: Option<String>,
-    /// The URL under which browsers reach the exporter, such as a reverse proxy's
+    /// URL under which browsers reach the exporter, for example through a reverse proxy
     #[arg(long = "web.external-url", value_name = "URL", value_parser = external_url)]
     pub external_url: Option<Url>,
-    /// Serve the API and its page here instead of beside /probe; may be repeated
+    /// Address for the API and the page, instead of --web.listen-address; may be repeated
     #[arg(long = "api.listen-address", value_name = "ADDRESS")]
     pub api_listen: Vec<ListenAddress>,
-    /// Hashes of the tokens that may use the API; see `packager_exporter token`
+    /// File with the hashes of the API's tokens; see `packager_exporter token`
     #[arg(long = "api.tokens-file", value_name = "FILE")]
     pub tokens: Option<PathBuf>,
-    /// This exporter's name in the table `probes`: /api/v1/sd shows its channels alone
+    /// Name of this exporter in the table `probes`: /api/v1/sd lists only its channels
     #[arg(long = "probe.name", value_name = "NAME")]
     pub probe_name: Option<String>,
-    /// Alertmanager's address; an acknowledged alert is silenced there
+    /// Address of Alertmanager, where acknowledged alerts are silenced
     #[arg(long = "alertmanager.url", value_name = "URL", value_parser = external_url)]
     pub alertmanager: Option<Url>,
-    /// How long resolved alerts are kept
+    /// Retention of resolved alerts
     #[arg(long = "alerts.retention", value_name = "DURATION", default_value = "90d", value_parser = period)]
     pub alerts_kept: Duration,
-    /// Seconds taken off Prometheus's scrape timeout, so that the answer is in time
+    /// Seconds to subtract from Prometheus's scrape timeout, so that the answer arrives in time
     #[arg(long = "timeout-offset", value_name = "SECONDS", default_value = "0.5", value_parser = seconds)]
     pub timeout_offset: Duration,
-    /// Probes kept for the page at /; failures as many again
+    /// Number of probes kept for the page at /, and as many failed ones in addition
     #[arg(long = "history.limit", value_name = "N", default_value_t = 100, value_parser = RangedU64ValueParser::<usize>::new().range(..=MAX_HISTORY))]
     pub history_limit: usize,
 }
 
 #[derive(Debug, Clone, Args)]
 pub struct Probe {
-    /// A channel's code, or a manifest's URL
+    /// Code of a channel, or URL of a manifest
     #[arg(value_name = "CODE|URL")]
     pub target: String,
-    /// Another template than the channel's own
+    /// Template to use instead of the channel's own
     #[arg(long, value_name = "NAME")]
     pub template: Option<String>,
-    /// Only this output
+    /// Probe only this output of the channel
     #[arg(long, value_name = "NAME")]
     pub output: Option<String>,
-    /// Probe again each this long (2s, 1m); checks that compare need it
+    /// Probe repeatedly at this interval (2s, 1m). Checks that compare two probes need it
     #[arg(long, value_name = "DURATION", value_parser = period)]
     pub every: Option<Duration>,
-    /// With --every: for how long [default: until interrupted]
+    /// Total time of --every [default: until interrupted]
     #[arg(long = "for", value_name = "DURATION", value_parser = period, requires = "every")]
     pub lasting: Option<Duration>,
-    /// How long one probe may take
+    /// Timeout of one probe
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = period)]
     pub timeout: Duration,
-    /// The report as text for a person, as JSON or as the metrics that a scrape would get
+    /// Format of the report: text, JSON, or the metrics that a scrape gets
     #[arg(long, value_enum, default_value = "text")]
     pub format: ReportFormat,
     #[command(flatten)]
@@ -158,25 +160,26 @@ pub struct Export {}
 
 #[derive(Debug, Clone, Args)]
 pub struct Import {
-    /// channels.csv with a header line, or channels.jsonl
+    /// CSV file with a header line, or JSON lines (.jsonl, .ndjson)
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Say what would change, and change nothing
+    /// Print the changes without making them
     #[arg(long)]
     pub dry_run: bool,
 }
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum SyncCommand {
-    /// Programs of Inspector LIVE (`inspector_live` in exporter.yml) become channels: exit 1 where one was left out, 2 where nothing could be read
+    /// Create and update channels from the programs of Inspector LIVE (`inspector_live` in exporter.yml). Exit code:
+    /// 1 a program was left out, 2 no list could be read
     Inspector(SyncInspector),
 }
 
 #[derive(Debug, Clone, Args)]
 pub struct SyncInspector {
-    /// One of `inspector_live` [default: all]
+    /// Name of one source in `inspector_live` [default: all]
     pub name: Option<String>,
-    /// Say what would change, and change nothing
+    /// Print the changes without making them
     #[arg(long)]
     pub dry_run: bool,
     #[command(flatten)]
@@ -187,29 +190,29 @@ pub struct SyncInspector {
 
 #[derive(Debug, Clone, Args)]
 pub struct TokensFile {
-    /// The file that --api.tokens-file names
+    /// File with the hashes of the API's tokens
     #[arg(long = "api.tokens-file", value_name = "FILE")]
     pub path: PathBuf,
 }
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum TokenCommand {
-    /// Make a token and print it, this once
+    /// Create a token and print it; it can not be printed again
     Create {
         #[command(flatten)]
         file: TokensFile,
-        /// Who has it; stands in the audit lines
+        /// Name of the token's holder; it appears in audit log lines
         name: String,
-        /// read, operate (alerts too) or admin (everything)
+        /// Role: read, operate (read, and work on alerts) or admin (everything)
         #[arg(long, value_enum, default_value = "read")]
         role: Role,
     },
-    /// Names and roles
+    /// List the names and roles of all tokens
     List {
         #[command(flatten)]
         file: TokensFile,
     },
-    /// Take a token away
+    /// Revoke a token
     Revoke {
         #[command(flatten)]
         file: TokensFile,
@@ -225,7 +228,7 @@ pub struct CheckConfig {
 
 #[derive(Debug, Clone, Args)]
 pub struct ListChecks {
-    /// The list as text for a person, as docs/checks.md or as JSON
+    /// Format of the list: text, the Markdown of docs/checks.md, or JSON
     #[arg(long, value_enum, default_value = "text")]
     pub format: ListFormat,
 }
@@ -233,7 +236,7 @@ pub struct ListChecks {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
     Text,
-    /// One report a line
+    /// JSON, one report a line
     Json,
     Prometheus,
 }
@@ -255,7 +258,7 @@ fn period(text: &str) -> Result<Duration, String> {
     if period.is_zero() { Err("must be longer than nothing".to_owned()) } else { Ok(period) }
 }
 
-/// `/prefix` without a slash at its end; `/` is empty.
+/// A route prefix without a slash at its end; empty for `/`.
 fn prefix(text: &str) -> Result<String, String> {
     let inner = text.trim_matches('/');
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~/".contains(c);
@@ -275,7 +278,7 @@ fn external_url(text: &str) -> Result<Url, String> {
 }
 
 impl Serve {
-    /// Where the routes are, and where links point.
+    /// The prefix of the routes, and the prefix of links in pages.
     pub fn prefixes(&self) -> (String, String) {
         let path = self.external_url.as_ref().map(|u| u.path().trim_end_matches('/').to_owned());
         let route = self.route_prefix.clone().or_else(|| path.clone()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What the web layer asks of the rest, each closure with its function.
+//! Connects the web layer to the configuration, the prober, the metrics and the sinks.
 
 use crate::config::{Live, Source};
 use crate::influx::Influx;
@@ -14,15 +14,16 @@ use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// At the end. More than a retry's first pauses, less than a service manager waits.
+/// Longest wait for the sinks at the end: longer than the first pauses between retries, shorter than a service
+/// manager's patience.
 const FLUSH: Duration = Duration::from_secs(5);
-/// How often the configuration's files are looked at.
+/// Interval at which the configuration's files are checked for changes.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
 
-/// Loads the configuration and begins to watch its files.
+/// Loads the configuration and starts to watch its files.
 ///
 /// # Errors
-/// What is wrong in the configuration, with file and line; or why HTTP can't be set up.
+/// Lists every fault of the configuration with file and line, or says why the HTTP client can not be set up.
 pub fn backend(source: Source, store: Option<Store>) -> Result<(Backend, Sinks), String> {
     let variables = source.variables.clone();
     let live = Arc::new(Live::start(source, Timestamp::now()).map_err(|errors| errors.to_string())?);
@@ -52,14 +53,14 @@ pub fn backend(source: Source, store: Option<Store>) -> Result<(Backend, Sinks),
     Ok((wired(live, prober, own, influx, store), sinks))
 }
 
-/// Whom probes and alerts are told to beside Prometheus.
+/// The outputs in addition to Prometheus: InfluxDB for reports, Zabbix for alerts.
 pub struct Sinks {
     influx: Influx,
     pub zabbix: Zabbix,
 }
 
 impl Sinks {
-    /// Waits for what was taken to be told, but not long: who is away now can't be waited for.
+    /// Waits until queued reports and alerts are delivered, for a few seconds at most.
     pub async fn flush(&self) {
         let all = async { tokio::join!(self.influx.flush(), self.zabbix.flush()) };
         if tokio::time::timeout(FLUSH, all).await.is_err() {

@@ -1,4 +1,4 @@
-//! `check-config`: are the files right, what do they come to, and what is probably not meant.
+//! `check-config`: checks the files, sums up what they define, and warns of what is probably not intended.
 
 use crate::catalog::{BUILT_IN, CoverageMode, Snapshot, Template};
 use crate::checks::{self, CheckGroup};
@@ -8,19 +8,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
-/// What a configuration comes to; its text is for a person.
+/// Summary of a configuration; its display is text for a person.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
     pub files: Vec<PathBuf>,
     pub channels: usize,
     pub enabled: usize,
     pub outputs: usize,
-    /// Channels by template, those without any included.
+    /// Number of channels by template, templates without channels included.
     pub templates: BTreeMap<String, usize>,
     pub warnings: Vec<String>,
 }
 
-/// Loads everything as the exporter would, without touching the network.
+/// Loads the configuration as `serve` does, without any access to the network.
 pub fn check_config(source: &Source) -> Result<Summary, Errors> {
     let loaded = config::load(source)?;
     let snapshot = &loaded.snapshot;
@@ -93,7 +93,7 @@ fn about_templates(snapshot: &Snapshot, used: &BTreeMap<String, usize>, for_urls
     warnings
 }
 
-/// Checks that are on and can't run.
+/// A warning for enabled checks that can not run with this template. `None` where there is none.
 fn idle_checks(template: &Template) -> Option<String> {
     let off: BTreeSet<&str> = template.disabled().into_iter().collect();
     let listed = checks::list();

@@ -1,4 +1,4 @@
-//! The API's work from a terminal: migrate, import, export, tokens.
+//! Database commands for a terminal: migrate, import, export, token.
 
 use super::args::{Export, Import, Migrate, TokenCommand};
 use super::{Exit, out};
@@ -11,18 +11,18 @@ use std::future::Future;
 use std::io::Write as _;
 use std::path::Path;
 
-/// A file of 50,000 channels has 10 MB.
+/// Largest import file in bytes; one of 50,000 channels has 10 MB.
 const MAX_FILE: u64 = 32 << 20;
 
-/// The store that `DATABASE_URL` names.
+/// The store of `DATABASE_URL`.
 ///
 /// # Errors
-/// It is not set, or no URL of PostgreSQL.
+/// Fails where the variable is not set, or is no URL of a PostgreSQL database.
 pub(super) fn store() -> Result<Store, String> {
     if_set()?.ok_or_else(|| "set DATABASE_URL=postgres://user:password@host:5432/database".to_owned())
 }
 
-/// The same where it is set. An empty variable counts as unset.
+/// The store of `DATABASE_URL`. `None` where the variable is unset or empty.
 pub(super) fn if_set() -> Result<Option<Store>, String> {
     let url = std::env::var("DATABASE_URL").ok().filter(|url| !url.trim().is_empty());
     url.map(|url| Store::new(url.trim())).transpose()
@@ -47,7 +47,7 @@ pub fn migrate(_: &Migrate) -> Result<Exit, String> {
     out::print(&format!("The schema is up to date at version {after}: {applied}.\n")).map(|()| Exit::Healthy)
 }
 
-/// CSV, or a JSON object a line where the name ends in `.jsonl` or `.ndjson`.
+/// Imports a CSV file, or JSON lines where its name ends in `.jsonl` or `.ndjson`.
 pub fn import(args: &Import) -> Result<Exit, String> {
     let name = args.file.display();
     let text = crate::document::read_text(&args.file, MAX_FILE).map_err(|e| format!("{name} {e}"))?;
@@ -72,7 +72,7 @@ pub fn import(args: &Import) -> Result<Exit, String> {
     out::print(&summary).map(|()| Exit::Healthy)
 }
 
-/// Problems of rows begin with `line:`.
+/// Adds the file's name to each problem that begins with a line number.
 fn told(file: &Path, problems: &str) -> String {
     let named = problems.lines().map(|line| match line.strip_prefix("line:") {
         Some(rest) => format!("{}:{rest}", file.display()),
@@ -132,7 +132,7 @@ fn revoke(file: &Path, name: &str) -> Result<String, String> {
     Ok(format!("Token `{name}` is revoked. A running exporter shuts it out within seconds.\n"))
 }
 
-/// All or nothing: a half-written file would shut everyone out.
+/// Replaces the file in one step: a half-written one would lock everyone out.
 fn write(file: &Path, tokens: &Tokens) -> Result<(), String> {
     let why = |e: &dyn std::fmt::Display| format!("{} can't be written: {e}", file.display());
     let text = serde_yaml::to_string(&serde_json::json!({ "tokens": tokens.0 })).map_err(|e| why(&e))?;

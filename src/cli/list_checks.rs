@@ -1,10 +1,10 @@
-//! `list-checks`: every check with its parameters, for a terminal, for docs/checks.md or for a program.
+//! `list-checks`: lists every check with its parameters, as text, as Markdown for docs/checks.md, or as JSON.
 
 use super::args::ListFormat;
 use crate::checks::{self, CheckDescription, CheckGroup, CheckMeta, CheckParameter};
 use std::fmt::Write as _;
 
-/// The catalogue of checks, ending with a line end.
+/// The list of checks in `format`, with a line end at its end.
 #[must_use]
 pub fn list_checks(format: ListFormat) -> String {
     let listed = checks::list();
@@ -71,7 +71,7 @@ fn parameter(p: &CheckParameter) -> String {
     format!("`{}` = `{}`: {}", p.name, cell(&default(p)), cell(p.help))
 }
 
-/// The help without the words that stand above it already.
+/// The help sentence of a check without "fails when", which the column's title says.
 fn condition(meta: &CheckMeta) -> &'static str {
     meta.help.strip_prefix("fails when ").unwrap_or(meta.help)
 }
@@ -80,7 +80,7 @@ fn default(p: &CheckParameter) -> String {
     p.default.to_string()
 }
 
-/// A bar would end the cell.
+/// Escapes `|`, which would end a cell of a Markdown table.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }

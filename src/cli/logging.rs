@@ -25,7 +25,7 @@ pub enum Format {
 }
 
 impl Level {
-    /// Libraries speak up from warnings on only: their debugging is not an operator's.
+    /// Libraries log from warnings on only, whatever the level of the exporter.
     fn filter(self) -> &'static str {
         match self {
             Self::Debug => "warn,packager_exporter=debug",
@@ -36,7 +36,7 @@ impl Level {
     }
 }
 
-/// From now on what is logged goes to standard error. A second call changes nothing.
+/// Starts logging to standard error. A second call has no effect.
 pub fn start(level: Level, format: Format) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(level.filter()))
@@ -58,7 +58,7 @@ impl FormatTime for Utc {
     }
 }
 
-/// `ts=… level=… msg="…" key=value`, as Prometheus and its exporters write it.
+/// Formatter for logfmt lines as Prometheus writes them: `ts=… level=… msg="…" key=value`.
 struct Logfmt;
 
 impl<S, N> FormatEvent<S, N> for Logfmt
@@ -103,7 +103,7 @@ impl Visit for Fields {
     }
 }
 
-/// The value as one word; in quotes with escapes where it isn't one, so that a hostile value stays on its line.
+/// The value as one logfmt word, quoted and escaped where necessary, so that a hostile value stays on its line.
 fn quoted(value: &str) -> String {
     let bare = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '"' | '=' | '\\');
     if !value.is_empty() && value.chars().all(bare) {

@@ -1,4 +1,4 @@
-//! The command line: flags as Prometheus's own components name them, and what each subcommand answers with.
+//! The command line: subcommands, flags in the style of Prometheus's own components, and exit codes.
 
 mod args;
 mod backend;
@@ -18,14 +18,14 @@ use clap::Parser;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-/// What a command comes to; scripts and cron jobs branch on it.
+/// Exit code of a command, for scripts and cron jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// Done, or: the channel is healthy.
+    /// The command succeeded, or the channel is healthy.
     Healthy = 0,
-    /// A critical or major check failed.
+    /// A critical or major check of the channel failed.
     Unhealthy = 1,
-    /// Wrong flags, unknown channel or template, bad configuration.
+    /// Wrong flags, an unknown channel or template, or a faulty configuration.
     Usage = 2,
 }
 
@@ -35,7 +35,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Runs the command that `arguments` (the program's name first) ask for.
+/// Runs the command line `arguments`, whose first element is the program's name.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
@@ -50,7 +50,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Help and version come as "errors" that belong on standard output.
+/// clap returns help and version as errors; they belong on standard output.
 fn usage(error: &clap::Error) -> Exit {
     let text = error.render().to_string();
     if error.use_stderr() {

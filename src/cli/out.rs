@@ -1,14 +1,14 @@
-//! Standard output and error. A reader that has gone (`| head`) is no failure of ours.
+//! Standard output and standard error. A reader that has closed its pipe (`| head`) is no error.
 
 use std::io::{self, Write};
 
 /// # Errors
-/// Standard output can't be written, such as on a full disk; the reason.
+/// Fails with the reason where standard output can not be written, such as on a full disk.
 pub fn print(text: &str) -> Result<(), String> {
     write(&mut io::stdout().lock(), text.as_bytes()).map_err(|e| format!("can't write to standard output: {e}"))
 }
 
-/// Best effort: there is nowhere left to complain.
+/// Writes to standard error; a failure to do so is ignored.
 pub fn error(text: &str) {
     let _ = write(&mut io::stderr().lock(), text.as_bytes());
 }

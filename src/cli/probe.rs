@@ -1,4 +1,4 @@
-//! `probe CODE|URL`: the line that a scrape runs, printed for a person.
+//! `probe CODE|URL`: runs the same probe as a scrape and prints its report.
 
 use super::args::{Probe, ReportFormat};
 use super::{Exit, database, out};
@@ -17,12 +17,13 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use url::Url;
 
-/// What a terminal in another folder than the exporter's lacks.
+/// Hint for a terminal in another folder than that of the exporter's configuration.
 const NOTHING_READ: &str =
     "; no configuration is here: name the exporter's with --config.file, or set its DATABASE_URL";
 
 /// # Errors
-/// An unknown channel or template, a bad configuration, a database that is away, or an output that can't be written.
+/// Fails for an unknown channel or template, a faulty configuration, an unreachable database, or an output that can
+/// not be written.
 pub fn run(args: &Probe) -> Result<Exit, String> {
     let runtime = tokio::runtime::Runtime::new().map_err(|e| format!("can't start threads: {e}"))?;
     let ended = runtime.block_on(async {
@@ -38,10 +39,10 @@ pub fn run(args: &Probe) -> Result<Exit, String> {
     ended
 }
 
-/// What came of the probes until now, however they end.
+/// Result of the probes so far, kept for an interrupted run, too.
 #[derive(Default)]
 struct Seen {
-    /// The worst so far; `None` before the first probe has ended.
+    /// The worst exit code so far. `None` before the first probe has ended.
     exit: Option<Exit>,
     shown: Shown,
 }
@@ -74,7 +75,7 @@ async fn probes(args: &Probe, seen: &mut Seen) -> Result<(), String> {
     }
 }
 
-/// The catalogue that `serve` has over this database.
+/// The catalogue that `serve` would have over this database.
 async fn rows(store: &Store, variables: &BTreeMap<String, String>, target: &str) -> Result<Snapshot, String> {
     let read = store.catalogue(variables).await;
     let (snapshot, bad) =
@@ -85,7 +86,8 @@ async fn rows(store: &Store, variables: &BTreeMap<String, String>, target: &str)
     Ok(snapshot)
 }
 
-/// Whoever sits at this terminal may ask any host; the settings' list is for those who come over HTTP.
+/// Allows any host as a URL target: the list in the settings restricts requests over HTTP, not a person at a
+/// terminal.
 fn permit(mut loaded: Loaded, target: &str) -> Loaded {
     if let Some(host) = Url::parse(target).ok().and_then(|url| url.host_str().map(str::to_owned)) {
         let targets = &mut loaded.exporter.probe.url_targets;
@@ -99,7 +101,7 @@ fn unhealthy(report: &Report) -> bool {
     report.outcomes.iter().any(|o| o.result == CheckResult::Failed && o.severity >= Severity::Major)
 }
 
-/// What the terminal shows already: with `--every` a report is printed only when other checks fail than before.
+/// State of the terminal's output: with `--every` a report is printed only when the set of failed checks changes.
 #[derive(Default)]
 struct Shown {
     probes: u64,
@@ -142,7 +144,7 @@ impl Shown {
         self.progress = true;
     }
 
-    /// Leaves the progress line as it stands.
+    /// Ends the progress line, so that the next output begins on a new line.
     fn end(&mut self) {
         if std::mem::take(&mut self.progress) {
             out::error("\n");

@@ -1,4 +1,4 @@
-//! `serve`: listeners, signals, and the end.
+//! `serve`: listeners, signals and shutdown.
 
 use super::args::Serve;
 use super::{Exit, backend, database, logging};
@@ -16,15 +16,15 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
-/// How often acknowledged alerts are looked up in Alertmanager.
+/// Interval at which acknowledged alerts are looked up in Alertmanager.
 const SILENCED_EVERY: Duration = Duration::from_secs(5);
-/// How often --api.tokens-file is looked at.
+/// Interval at which --api.tokens-file is checked for changes.
 const TOKENS_EVERY: Duration = Duration::from_secs(1);
 
-/// Serves until SIGTERM or SIGINT; a second one ends it at once.
+/// Serves until SIGTERM or SIGINT. A second signal ends the process at once.
 ///
 /// # Errors
-/// What keeps it from starting: configuration, web configuration, an address that can't be bound.
+/// Says what prevents the start: the configuration, the web configuration, or an address that can not be bound.
 pub fn run(args: &Serve) -> Result<Exit, String> {
     logging::start(args.log.level, args.log.format);
     let runtime = tokio::runtime::Runtime::new().map_err(|e| format!("can't start threads: {e}"))?;
@@ -55,7 +55,7 @@ pub fn run(args: &Serve) -> Result<Exit, String> {
     ended.map(|()| Exit::Healthy)
 }
 
-/// `flush` comes after the last request.
+/// Serves requests until shutdown, then runs `flush`.
 async fn served(
     args: &Serve,
     backend: Backend,
@@ -114,12 +114,12 @@ fn settings(args: &Serve) -> Settings {
     Settings { route_prefix, link_prefix, timeout_offset: args.timeout_offset, history_limit: args.history_limit }
 }
 
-/// The first address that other machines reach.
+/// The first listening address that other machines can reach. `None`: all are loopback addresses.
 fn beyond_loopback(listeners: &[TcpListener]) -> Option<SocketAddr> {
     listeners.iter().filter_map(|l| l.local_addr().ok()).find(|a| !a.ip().to_canonical().is_loopback())
 }
 
-/// Takes old alerts away, each hour.
+/// Deletes resolved alerts older than `kept`, every hour.
 async fn forget(store: Store, kept: Duration) {
     // Not at once: on a first start the tables are still being made.
     let mut ticks = tokio::time::interval_at(Instant::now() + Duration::from_secs(60), Duration::from_secs(3600));
@@ -160,7 +160,7 @@ impl Signals {
         })
     }
 
-    /// Resolves at SIGTERM or SIGINT; until then each SIGHUP reloads.
+    /// Completes at SIGTERM or SIGINT. Until then each SIGHUP reloads the configuration.
     async fn end(&mut self, state: &Arc<State>) {
         loop {
             tokio::select! {

@@ -1,4 +1,4 @@
-//! `sync inspector`: once, at a terminal or from cron, with every difference.
+//! `sync inspector`: synchronises once, for a terminal or cron, and prints every difference.
 
 use super::args::SyncInspector;
 use super::{Exit, database, logging, out};
@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::fmt::Write as _;
 
 /// # Errors
-/// What is wrong in the configuration, or a source that couldn't be read: the others were written.
+/// Lists the faults of the configuration, or the sources that could not be read; the other sources were written.
 pub fn run(args: &SyncInspector) -> Result<Exit, String> {
     logging::start(args.log.level, args.log.format);
     let live = Live::start(args.config.source(), Timestamp::now()).map_err(|errors| errors.to_string())?;
@@ -57,7 +57,7 @@ async fn each(live: &Live, store: &Store, sources: &[Inspector], dry_run: bool) 
     if failed.is_empty() { Ok(exit) } else { Err(failed.join("\n")) }
 }
 
-/// As a difference is read: `+` added, `~` changed, `-` disabled, `!` to look at.
+/// The differences as lines: `+` added, `~` changed, `-` disabled, `!` needs attention.
 fn told(source: &str, done: &Synced, dry_run: bool) -> String {
     let mut text = format!("{source}{}\n", if dry_run { " (dry run: nothing is written)" } else { "" });
     for code in &done.added {

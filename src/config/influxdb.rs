@@ -1,4 +1,4 @@
-//! Where reports are written to: InfluxDB of version 2 (organization, bucket, token) or 1 (database, user).
+//! Settings of the InfluxDB output: version 2 (organization, bucket, token) or version 1 (database, user, password).
 
 use crate::document::{Fault, Node, read_text};
 use base64::Engine as _;
@@ -9,7 +9,6 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use url::Url;
 
-/// The deployment guide's.
 const ORG: &str = "fpt-play";
 const BUCKET: &str = "packager_metrics";
 const MAX_SECRET_BYTES: u64 = 64 << 10;
@@ -17,19 +16,20 @@ const MAX_SECRET_BYTES: u64 = 64 << 10;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Influxdb {
-    /// `http://influxdb:8086`. Without it nothing is written.
+    /// Base URL of the InfluxDB server, such as `http://influxdb:8086`. `None`: no report is written.
     pub url: Option<Url>,
-    /// Version 2.
+    /// Organization of InfluxDB 2; ignored where `database` is set.
     pub org: String,
     pub bucket: String,
     pub token_file: Option<PathBuf>,
-    /// Version 1, in place of `org` and `bucket`.
+    /// Database of InfluxDB 1, used in place of `org` and `bucket`.
     pub database: Option<String>,
     pub username: Option<String>,
     pub password_file: Option<PathBuf>,
-    /// Probes that wait while InfluxDB is away; more are dropped and counted.
+    /// Largest number of probe reports that wait while InfluxDB is unreachable; further reports are dropped and
+    /// counted.
     pub queue_probes: usize,
-    /// Out of the file that holds it, or of the environment.
+    /// The token or password, read from its file or from the environment; never serialized in the clear.
     #[serde(skip_deserializing, skip_serializing_if = "Secret::is_empty")]
     secret: Secret,
 }
@@ -72,7 +72,7 @@ impl Default for Influxdb {
 }
 
 impl Influxdb {
-    /// Where a batch goes; times in it are nanoseconds.
+    /// The URL that a batch of lines is posted to, with precision set to nanoseconds. `None` without `url`.
     #[must_use]
     pub fn write_url(&self) -> Option<Url> {
         let mut url = self.url.clone()?;
@@ -85,7 +85,7 @@ impl Influxdb {
         Some(url)
     }
 
-    /// The Authorization header's value.
+    /// Value of the Authorization header. `None` where no token or user is set.
     #[must_use]
     pub fn authorization(&self) -> Option<String> {
         let secret = &self.secret.0;

@@ -1,4 +1,5 @@
-//! Where Inspector LIVE says which programs there are, and what becomes of each as a channel.
+//! Settings of the synchronisation with Inspector LIVE: where its list of programs is, and how a program becomes a
+//! channel.
 
 use crate::document::{Fault, Length, Node, Value};
 use regex::Regex;
@@ -7,44 +8,46 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use url::Url;
 
-/// The column is a signed 32-bit number.
+/// The database's column `tier` is a signed 32-bit integer.
 const MAX_TIER: u32 = i32::MAX as u32;
 
-/// One Inspector LIVE. What isn't set is as the deployment guide has it.
+/// Settings of one Inspector LIVE server. Every key has a default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Inspector {
-    /// Stands with each channel that it brought.
+    /// Name of this source; it is stored with each channel that the source created.
     pub name: String,
-    /// `https://live-packager-01:8443/api/v1/programs`.
+    /// Address of the list of programs, such as `https://live-packager-01:8443/api/v1/programs`.
     pub url: Option<Url>,
-    /// Relative to the folder of exporter.yml; read at each synchronisation.
+    /// File with the bearer token, relative to the folder of exporter.yml. It is read at each synchronisation.
     pub token_file: Option<PathBuf>,
-    /// Certificates trusted beside the system's.
+    /// File of certificates that are trusted in addition to the system's.
     pub ca_file: Option<PathBuf>,
-    /// How often `serve` synchronises; without it only `packager_exporter sync inspector` does.
+    /// Interval between synchronisations by `serve`. `None`: only `packager_exporter sync inspector` synchronises.
     pub every: Option<Length>,
     pub timeout: Length,
     pub max_bytes: u64,
     pub max_programs: usize,
-    /// Where the list of programs stands in the answer; a dot leads into an object.
+    /// Path of the list of programs in the JSON answer; a dot separates the keys of nested objects.
     pub programs: String,
     pub fields: Fields,
-    /// What a channel gets that no rule says otherwise.
+    /// Keys of a new channel that no rule sets.
     pub channel: Defaults,
-    /// Of the rules that fit a program, the first that sets a key decides it.
+    /// Rules in order of precedence: a key takes its value from the first matching rule that sets it.
     pub rules: Vec<Rule>,
-    /// Keys that follow the Inspector for ever; the others are written when a channel is created and then belong to people.
+    /// Keys that every synchronisation overwrites. The other keys are written when the channel is created and are
+    /// then edited by people only.
     pub owns: Vec<Owned>,
-    /// Take over channels of the same code that no source brought.
+    /// `true`: a channel of the same code that no source created is taken over.
     pub adopt: bool,
-    /// Disable channels of this source that the answer no longer has.
+    /// `true`: channels of this source that the answer no longer lists are disabled.
     pub disable_missing: bool,
-    /// Of this source's enabled channels; more missing at once disable none.
+    /// Largest share (0 to 1) of this source's enabled channels that one synchronisation may disable. When more are
+    /// missing, none is disabled.
     pub max_disabled: f64,
 }
 
-/// Names of a program's fields on the other side; a dot leads into an object.
+/// Names of a program's fields in Inspector LIVE's answer; a dot separates the keys of nested objects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Fields {
@@ -58,22 +61,22 @@ pub struct Fields {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Defaults {
-    /// `{id}` and any other field of the program in braces.
+    /// Pattern of the channel's code: `{id}`, or any other field of the program in braces.
     pub channel_code: String,
-    /// The same; values are escaped.
+    /// Pattern of the channel's URL, with fields in braces; their values are percent-encoded.
     pub input_url: String,
     pub channel_type: String,
     pub tier: Option<u32>,
-    /// By their names in the database.
+    /// Name of the probe (exporter) in the database's table `probes`.
     pub probe: Option<String>,
     pub template: String,
 }
 
-/// `{field: name, contains: 4K, set: {template: TPL_LIVE_4K_HDR}}`.
+/// A rule over the fields of a program: `{field: name, contains: 4K, set: {template: TPL_LIVE_4K_HDR}}`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rule {
-    /// As the other side names it.
+    /// Name of the field in Inspector LIVE's answer.
     pub field: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contains: Option<String>,
@@ -81,7 +84,7 @@ pub struct Rule {
     pub equals: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matches: Option<Pattern>,
-    /// Such a program becomes no channel.
+    /// `true`: a matching program does not become a channel.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub skip: bool,
     pub set: Set,
@@ -112,7 +115,7 @@ pub struct Set {
     pub is_hdr: Option<bool>,
 }
 
-/// A key of a channel that a source may own.
+/// A key of a channel that a synchronisation may overwrite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Owned {
@@ -131,7 +134,7 @@ pub enum Owned {
 }
 
 impl Owned {
-    /// The column of the database.
+    /// Name of the key's column in the table `channels`.
     #[must_use]
     pub fn column(self) -> &'static str {
         match self {
@@ -150,7 +153,7 @@ impl Owned {
     }
 }
 
-/// A regular expression of the crate `regex`: its time is bounded by the text's length.
+/// A regular expression of the crate `regex`, whose matching time is bounded by the length of the text.
 #[derive(Debug, Clone)]
 pub struct Pattern(pub Regex);
 
@@ -235,7 +238,7 @@ impl Default for Defaults {
     }
 }
 
-/// Makes the files' paths whole, and says what is wrong in the list.
+/// Resolves the sources' file paths against `folder`, and answers with every fault in the sources' settings.
 pub(super) fn complete(sources: &mut [Inspector], folder: &Path, root: &Node) -> Vec<Fault> {
     let nodes = match root.get("inspector_live").map(|node| &node.value) {
         Some(Value::List(nodes)) => nodes.as_slice(),
@@ -314,7 +317,7 @@ impl Rule {
         None
     }
 
-    /// The rule is about a program whose field has this text.
+    /// Answers whether the rule matches a program whose field has the value `text`.
     #[must_use]
     pub fn fits(&self, text: &str) -> bool {
         let contains = self.contains.as_ref().is_some_and(|part| text.contains(part));

@@ -1,4 +1,4 @@
-//! What is in force now: loaded at start, again on request and when a file's content changes.
+//! The configuration in force: loaded at start, on request, and when a file's content changes.
 
 use super::load::load_looking;
 use super::{Loaded, Source};
@@ -12,12 +12,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 
-/// Holds what is in force. A reload is all or nothing: a bad file changes nothing but [`Live::last_reload`].
+/// Shared handle on the configuration in force. A reload is all or nothing: a faulty file changes nothing but
+/// [`Live::last_reload`].
 #[derive(Debug)]
 pub struct Live {
     source: Source,
     current: watch::Sender<Arc<Loaded>>,
-    /// Locked while loading: reloads run one after the other.
+    /// Locked during a load, so that reloads run one after the other.
     state: Mutex<State>,
 }
 
@@ -25,17 +26,18 @@ pub struct Live {
 struct State {
     last: Reload,
     seen: Seen,
-    /// From a database; in force in place of the files' catalogue.
+    /// Catalogue of the database, in force in place of the files' catalogue. `None`: the files' catalogue is in
+    /// force.
     catalogue: Option<Snapshot>,
 }
 
-/// How the last load went.
+/// Result of the last attempt to load the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reload {
     pub at: Timestamp,
-    /// When what is in force was loaded.
+    /// Instant at which the configuration in force was loaded.
     pub succeeded_at: Timestamp,
-    /// Why the last load was refused.
+    /// Why the last load was refused. `None`: it succeeded.
     pub error: Option<Errors>,
 }
 
@@ -47,7 +49,7 @@ impl Reload {
 }
 
 impl Live {
-    /// Loads for the first time.
+    /// Loads the configuration for the first time. The errors list every fault of the files and the environment.
     pub fn start(source: Source, now: Timestamp) -> Result<Self, Errors> {
         let (seen, loaded) = Seen::loading(&source);
         let last = Reload { at: now, succeeded_at: now, error: None };
@@ -55,7 +57,7 @@ impl Live {
         Ok(Self { source, current, state: Mutex::new(State { last, seen, catalogue: None }) })
     }
 
-    /// Holds what was loaded elsewhere, for a single run.
+    /// A handle on a configuration that never changes, for commands that run once.
     #[must_use]
     pub fn fixed(loaded: Loaded, now: Timestamp) -> Self {
         let last = Reload { at: now, succeeded_at: now, error: None };
@@ -63,13 +65,13 @@ impl Live {
         Self { source: Source::default(), current: watch::Sender::new(Arc::new(loaded)), state: Mutex::new(state) }
     }
 
-    /// What is in force.
+    /// The configuration in force at this moment.
     #[must_use]
     pub fn current(&self) -> Arc<Loaded> {
         self.current.borrow().clone()
     }
 
-    /// Tells of each successful reload.
+    /// A receiver that is notified of each configuration that comes into force.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Arc<Loaded>> {
         self.current.subscribe()
@@ -80,12 +82,14 @@ impl Live {
         self.state().last.clone()
     }
 
-    /// Loads again. Blocks on the disk; the error is remembered and returned, not logged.
+    /// Loads the files again; blocks on the disk. An error leaves the configuration in force, and is kept for
+    /// [`Live::last_reload`].
     pub fn reload(&self, now: Timestamp) -> Result<(), Errors> {
         self.reload_under(&mut self.state(), now)
     }
 
-    /// Loads again if a file's content changed since the last attempt, good or bad. `None`: nothing changed.
+    /// Loads the files again if the content of one changed since the last attempt, successful or not. `None`: no
+    /// content changed.
     pub fn reload_if_changed(&self, now: Timestamp) -> Option<Result<(), Errors>> {
         let mut state = self.state();
         let files: Vec<PathBuf> = state.seen.files.iter().map(|f| f.path.clone()).collect();
@@ -100,7 +104,8 @@ impl Live {
         Some(self.reload_under(&mut state, now))
     }
 
-    /// From now on `catalogue` is in force in place of the files'; the exporter's own settings stay theirs.
+    /// Puts `catalogue` into force in place of the files' catalogue. The exporter's own settings still come from its
+    /// file.
     pub fn put_catalogue(&self, catalogue: Snapshot, now: Timestamp) {
         let mut state = self.state();
         let loaded = Loaded { snapshot: catalogue.clone(), ..(*self.current()).clone() };
@@ -109,7 +114,8 @@ impl Live {
         self.current.send_replace(Arc::new(loaded));
     }
 
-    /// Looks every `every` for changed files, until dropped. Logs what comes of a change.
+    /// Looks for changed files at the interval `every` until the future is dropped, and logs the result of each
+    /// reload.
     pub async fn watch(self: Arc<Self>, every: Duration, now: fn() -> Timestamp) {
         let mut ticks = tokio::time::interval(every);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -146,13 +152,13 @@ impl Live {
         }
     }
 
-    /// A panic while holding the lock leaves a state that the next reload replaces.
+    /// After a panic under the lock the state is still consistent: the next reload replaces it.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Which files a load looked at, and how they were just before.
+/// Fingerprints of the files that a load read, taken just before it read them.
 #[derive(Debug, Default)]
 struct Seen {
     files: Vec<SeenFile>,
@@ -165,7 +171,8 @@ struct SeenFile {
     content: Option<u64>,
 }
 
-/// What tells cheaply that a file may have changed. Default: there is no such file.
+/// Size and modification time of a file: a cheap sign that it may have changed. The default value stands for a file
+/// that does not exist.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Stamp {
     modified: Option<SystemTime>,
@@ -180,7 +187,7 @@ impl Stamp {
 }
 
 impl SeenFile {
-    /// The stamp before the content: a write in between is seen at the next look.
+    /// The stamp is taken before the content, so that a write in between is noticed at the next look.
     fn of(path: &Path) -> Self {
         Self { stamp: Stamp::of(path), content: content(path), path: path.to_owned() }
     }

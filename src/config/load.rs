@@ -1,4 +1,4 @@
-//! exporter.yml and the catalogue that it names, loaded together: all or nothing.
+//! Loads exporter.yml together with the catalogue's files that it names: all or nothing.
 
 use super::{Exporter, UrlTargets, inspector};
 use crate::catalog::{self, Channel, Files, Snapshot, Template, Unknown};
@@ -9,35 +9,36 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use url::Url;
 
-/// Where settings are looked for when nobody says where.
+/// Path of exporter.yml when no path is given.
 pub const DEFAULT_FILE: &str = "config/exporter.yml";
 
-/// Where everything comes from.
+/// The sources of a configuration: the path of exporter.yml and the environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Source {
-    /// exporter.yml. A file that is named must exist; [`DEFAULT_FILE`] is used where there is one.
+    /// Path of exporter.yml, which must exist. `None`: [`DEFAULT_FILE`] is read if it exists.
     pub file: Option<PathBuf>,
-    /// The environment.
+    /// Environment variables by name.
     pub variables: BTreeMap<String, String>,
 }
 
-/// Everything in force at one instant.
+/// A whole configuration: settings, channels and templates that were valid together.
 #[derive(Debug, Clone, Default)]
 pub struct Loaded {
     pub exporter: Exporter,
     pub snapshot: Snapshot,
-    /// What is allowed but probably not meant, a sentence each.
+    /// Settings that are allowed but probably not intended, one sentence each.
     pub warnings: Vec<String>,
-    /// Files that it was read from.
+    /// Paths of the files that the configuration was read from.
     pub files: Vec<PathBuf>,
 }
 
-/// Reads everything that `source` names.
+/// Reads exporter.yml and the catalogue of `source`. The errors list every fault with its file, line and column.
 pub fn load(source: &Source) -> Result<Loaded, Errors> {
     load_looking(source, |_| ())
 }
 
-/// `look` is called with each file that makes the result what it is, before that is read, there or not.
+/// Loads like [`load`], and calls `look` with the path of each file that the result depends on, before the file is
+/// read and whether or not it exists.
 pub(super) fn load_looking(source: &Source, mut look: impl FnMut(&Path)) -> Result<Loaded, Errors> {
     let file = source.file.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
     look(file);
@@ -113,7 +114,7 @@ impl Loaded {
         Ok(Channel::of_url(url, &targets.template))
     }
 
-    /// Everything in force as YAML, secrets masked.
+    /// The configuration as YAML, with all secrets masked.
     #[must_use]
     pub fn to_yaml(&self) -> String {
         #[derive(Serialize)]

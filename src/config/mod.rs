@@ -1,6 +1,6 @@
-//! config/exporter.yml: the exporter's own settings, and everything in force at one instant.
+//! The exporter's own settings (config/exporter.yml), and the configuration in force.
 //!
-//! Unknown keys are errors with file, line and the nearest known name.
+//! An unknown key is an error with file, line and the nearest known name.
 
 mod influxdb;
 mod inspector;
@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use url::Url;
 
-/// The exporter's settings; every key has a default.
+/// Settings of exporter.yml. Every key has a default.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Exporter {
@@ -32,59 +32,62 @@ pub struct Exporter {
     pub catalog: Catalog,
     pub influxdb: Influxdb,
     pub zabbix: Zabbix,
-    /// Programs of each become channels of the database.
+    /// Inspector LIVE servers whose programs become channels of the database.
     pub inspector_live: Vec<Inspector>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Probe {
-    /// Further probes are refused with 503.
+    /// Largest number of probes at the same time. A further probe waits for a while, and is then refused with 503.
     pub max_in_flight: usize,
-    /// Segments that one probe downloads, over all renditions and outputs, whatever the template asks of each.
+    /// Largest number of segments that one probe downloads, over all renditions and outputs, whatever the template
+    /// asks for.
     pub max_segments: usize,
     pub url_targets: UrlTargets,
 }
 
-/// `target=http://…`: probing what is in no catalogue.
+/// Settings of probes by URL (`target=http://…`) of streams that are in no catalogue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct UrlTargets {
     pub enabled: bool,
-    /// Names such as `packager-01.internal`, or `*.example.net` for every name below `example.net`.
+    /// Host names such as `packager-01.internal`, addresses, or `*.example.net` for every name below `example.net`.
     pub allowed_hosts: Vec<String>,
-    /// For requests that name no template.
+    /// Name of the template for requests that name none.
     pub template: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct History {
-    /// Outputs remembered between probes; the one longest unseen goes first.
+    /// Largest number of outputs whose history is kept. The output that was not probed for longest is forgotten
+    /// first.
     pub max_outputs: usize,
 }
 
-/// Files of the catalogue, relative to the folder of exporter.yml.
+/// Paths of the catalogue's files, relative to the folder of exporter.yml.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Catalog {
-    /// Without it `channels.yml`, where there is one.
+    /// Path of the channels' file. `None`: `channels.yml`, if it exists.
     pub channels: Option<PathBuf>,
-    /// Without it `templates.yml`, where there is one.
+    /// Path of the templates' file. `None`: `templates.yml`, if it exists.
     pub templates: Option<PathBuf>,
 }
 
-/// Bounds and habits of fetching.
+/// Bounds and settings of all HTTP requests to channels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Fetch {
-    /// Private, loopback and unique-local addresses may be probed. Link-local and metadata addresses never are.
+    /// `true`: private, loopback and unique-local addresses may be probed. Link-local and metadata addresses are
+    /// never requested.
     pub allow_private_addresses: bool,
     pub max_manifest_bytes: u64,
     pub max_segment_bytes: u64,
     pub max_redirects: u32,
     pub max_connections_per_host: usize,
-    /// Seconds.
+    /// Longest time to connect, in seconds.
     pub connect_timeout: f64,
     pub user_agent: String,
 }
@@ -122,7 +125,7 @@ impl Default for History {
 }
 
 impl UrlTargets {
-    /// The URL may be probed by hand.
+    /// Answers whether `url` may be the target of a probe.
     #[must_use]
     pub fn allows(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default().trim_end_matches('.');
@@ -134,7 +137,8 @@ impl UrlTargets {
     }
 }
 
-/// `*.example.net` fits every name below `example.net`, not that itself.
+/// Answers whether `host` matches `pattern`. `*.example.net` matches every name below `example.net`, not
+/// `example.net` itself.
 fn fits(pattern: &str, host: &str) -> bool {
     match pattern.strip_prefix('*') {
         // The URL's host is in lower case already.
@@ -144,7 +148,7 @@ fn fits(pattern: &str, host: &str) -> bool {
 }
 
 impl Exporter {
-    /// Values that parse and make no sense.
+    /// Faults of values that have the right type and are outside of their range.
     fn faults(&self, root: &Node) -> Vec<Fault> {
         let mut faults = Vec::new();
         let whole = [
@@ -192,7 +196,7 @@ impl UrlTargets {
     }
 }
 
-/// A host name or address, without port and path; `*.` only in front.
+/// Answers whether `pattern` is a host name or address without port and path, with `*.` only at its beginning.
 fn sound(pattern: &str) -> bool {
     let name = pattern.strip_prefix("*.").unwrap_or(pattern);
     !name.is_empty()
@@ -201,7 +205,7 @@ fn sound(pattern: &str) -> bool {
         && url::Host::parse(name).is_ok()
 }
 
-/// At the deepest part of `path` that the file has.
+/// A fault at the deepest node of `path` that the file has.
 fn fault(root: &Node, path: &[&str], message: String) -> Fault {
     let node = path.iter().try_fold(root, |node, key| node.get(key).ok_or(node));
     let missing = path.last().filter(|_| node.is_err());

@@ -1,4 +1,4 @@
-//! Where alerts are sent to as Zabbix's trapper values.
+//! Settings of the Zabbix output, which sends alerts as trapper values.
 
 use crate::document::{Fault, Node};
 use serde::{Deserialize, Serialize};
@@ -8,11 +8,12 @@ const PORT: u16 = 10_051;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Zabbix {
-    /// `zabbix.internal:10051`, the server's or a proxy's trapper port. Without it nothing is sent.
+    /// Trapper address of the Zabbix server or proxy, such as `zabbix.internal:10051`. `None`: nothing is sent.
     pub server: Option<String>,
-    /// The host in Zabbix that the template is linked to.
+    /// Name of the host in Zabbix that the template is linked to.
     pub host: String,
-    /// Notifications that wait while Zabbix is away; more are refused, and Alertmanager tells them again.
+    /// Largest number of notifications that wait while Zabbix is unreachable. Further ones are refused, and
+    /// Alertmanager sends them again.
     pub queue_notifications: usize,
 }
 
@@ -23,7 +24,7 @@ impl Default for Zabbix {
 }
 
 impl Zabbix {
-    /// Host and port.
+    /// Host and port of the server. `None` where it is unset or no address.
     #[must_use]
     pub fn address(&self) -> Option<(String, u16)> {
         let server = self.server.as_deref()?;

@@ -1,4 +1,4 @@
-//! A tree becomes a value through serde, and every refusal keeps its spot.
+//! Deserializes a tree of nodes through serde, keeping the position of every fault.
 
 use super::{Fault, Node, Spot, Value, suggestion};
 use serde::de::value::{MapDeserializer, SeqDeserializer};
@@ -8,12 +8,12 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// Values under these keys never appear in a message.
+/// Keys whose values never appear in a message.
 const SECRET: [&str; 3] = ["password", "bearer_token", "headers"];
-/// Rounds of reading on after a bad value.
+/// Largest number of bad values that are skipped to find further faults.
 const MAX_ROUNDS: usize = 50;
 
-/// Reads `node` as a `T`. All unknown keys and all bad values are told, not only the first.
+/// Deserializes `node` as a `T`. The error lists all unknown keys and all bad values, not only the first.
 pub fn read<T: DeserializeOwned>(node: &Node) -> Result<T, Vec<Fault>> {
     match read_on(node) {
         (Some(value), faults) if faults.is_empty() => Ok(value),
@@ -21,8 +21,9 @@ pub fn read<T: DeserializeOwned>(node: &Node) -> Result<T, Vec<Fault>> {
     }
 }
 
-/// The same for who goes on checking: a bad value is left out and the rest read again. Nothing where something required
-/// is left out.
+/// Deserializes `node` as far as possible: a bad value is left out and the rest is read again. `None` where a
+/// required value was
+/// left out. All faults are listed.
 pub fn read_on<T: DeserializeOwned>(node: &Node) -> (Option<T>, Vec<Fault>) {
     let unknown = RefCell::default();
     let mut dropped = BTreeSet::new();
@@ -34,7 +35,7 @@ pub fn read_on<T: DeserializeOwned>(node: &Node) -> (Option<T>, Vec<Fault>) {
                 whole = Some(value);
                 break;
             }
-            // Missing because it was bad and left out.
+            // The required value is missing because it was bad and left out.
             Err(fault) if fault.missing && !dropped.is_empty() => break,
             Err(fault) => {
                 let at = fault.at.unwrap_or(node.at);
@@ -134,7 +135,7 @@ impl<'de> Deserializer<'de> for De<'_> {
         read.map_err(|fault| self.at(fault))
     }
 
-    /// A section without anything in it (`checks:`) is an empty one.
+    /// A key without a value (`checks:`) is an empty section.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
@@ -216,7 +217,7 @@ impl Error for Fault {
     }
 }
 
-/// serde names Rust's types; say what to write instead.
+/// serde names Rust's types; the message says what to write in the file.
 fn plain(expected: &dyn Expected) -> String {
     match expected.to_string().as_str() {
         "f64" | "f32" => "a number".to_owned(),

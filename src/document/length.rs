@@ -1,14 +1,14 @@
-//! A length of time as people write it.
+//! A length of time in a configuration file.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::time::Duration;
 
-/// Seconds, written as a number, or as text such as `10s`, `500ms`, `1m 30s`.
+/// A length of time in seconds, written as a number of seconds or as text such as `10s`, `500ms`, `1m 30s`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Length(pub f64);
 
 impl Length {
-    /// Nothing for what is no length: negative, or beyond all bounds.
+    /// The length as a `Duration`; zero for a negative or unrepresentable one.
     #[must_use]
     pub fn duration(self) -> Duration {
         Duration::try_from_secs_f64(self.0).unwrap_or_default()

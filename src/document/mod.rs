@@ -1,4 +1,5 @@
-//! YAML files and JSON bodies read strictly: every unknown key and every bad value of a file is named with line and column.
+//! Strict reading of YAML files and JSON bodies: every unknown key and every bad value is reported with line and
+//! column.
 //!
 //! A file becomes a tree of [`Node`]s first. Trees can be laid over each other (`extends`, `defaults`) and still know
 //! where each key stood; then a tree becomes a value through serde, and what serde refuses becomes a [`Problem`].
@@ -18,13 +19,13 @@ pub use problem::{Errors, Fault, MAX_SHOWN, Problem, nearest, suggestion};
 use std::io::Read as _;
 use std::path::Path;
 
-/// A larger file is refused. 20,000 channels with a name and a second output each take 2.3 MB.
+/// Largest file that is read, in bytes. 20,000 channels with a name and a second output each take 2.3 MB.
 pub const MAX_FILE_BYTES: u64 = 16 << 20;
 
-/// A parsed file.
+/// A parsed YAML or JSON document, with its text for the positions of faults.
 #[derive(Debug, Clone)]
 pub struct Document {
-    /// As messages name it.
+    /// Name of the document in messages: a path, or what the text is.
     pub name: String,
     text: String,
     form: node::Form,
@@ -32,19 +33,20 @@ pub struct Document {
 }
 
 impl Document {
-    /// Reads and parses a file of at most [`MAX_FILE_BYTES`]. Not UTF-8, not YAML or a key given twice are errors.
+    /// Reads and parses a YAML file of at most [`MAX_FILE_BYTES`]. A text that is not UTF-8 or not YAML, and a key
+    /// given twice, are errors.
     pub fn open(path: &Path) -> Result<Self, Errors> {
         let name = path.display().to_string();
         let text = read_text(path, MAX_FILE_BYTES).map_err(|message| Problem::of(&name, message))?;
         Self::parse(name, text)
     }
 
-    /// Parses `text`; `name` is what messages call it.
+    /// Parses the YAML `text`; messages call it `name`.
     pub fn parse(name: String, text: String) -> Result<Self, Errors> {
         Self::written_in(node::Form::Yaml, name, text)
     }
 
-    /// The same of JSON.
+    /// Parses the JSON `text`; messages call it `name`.
     pub fn parse_json(name: String, text: String) -> Result<Self, Errors> {
         Self::written_in(node::Form::Json, name, text)
     }
@@ -63,20 +65,20 @@ impl Document {
         Err(document.errors(faults.collect()))
     }
 
-    /// Turns faults into errors with file, line, column and path. One spot is reported once.
+    /// Turns faults into errors with file, line, column and path. Each node is reported once.
     #[must_use]
     pub fn errors(&self, faults: Vec<Fault>) -> Errors {
         problem::locate_all(self, faults)
     }
 
-    /// Line and column of a node or key, both from 1.
+    /// Line and column of a node or key, both from 1. `None` for a node that is not in the document.
     #[must_use]
     pub fn position(&self, at: Spot) -> Option<(usize, usize)> {
         node::locate(&self.text, self.form, at)
     }
 }
 
-/// A regular file's text. The error says what is wrong, without the path.
+/// Reads the text of a regular file of at most `max_bytes`. The error says what is wrong, without the path.
 pub fn read_text(path: &Path, max_bytes: u64) -> Result<String, String> {
     let file = std::fs::File::open(path).map_err(|e| format!("can't be opened: {e}"))?;
     let regular = file.metadata().map_err(|e| format!("can't be read: {e}"))?.is_file();

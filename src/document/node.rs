@@ -7,10 +7,10 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use std::collections::HashMap;
 use std::fmt;
 
-/// Number of a node or key in its file, in order of appearance.
+/// Index of a node or key in its document, in order of appearance.
 pub type Spot = usize;
 
-/// Aliases are copied out, so a small file can describe a huge tree; these bound the tree.
+/// YAML aliases are expanded, so a small file can describe a huge tree; the two bounds limit the tree.
 const MAX_NODES: usize = 2_000_000;
 const MAX_TEXT_BYTES: usize = 64 << 20;
 
@@ -39,13 +39,13 @@ pub struct Key {
 }
 
 impl Node {
-    /// A node that stands in no file.
+    /// A node that was made by the program and has no position in a document.
     #[must_use]
     pub fn made(value: Value) -> Self {
         Self { at: Spot::MAX, value }
     }
 
-    /// The entries of a mapping; none for anything else.
+    /// The entries of a mapping. Empty for a node that is no mapping.
     #[must_use]
     pub fn entries(&self) -> &[(Key, Node)] {
         match &self.value {
@@ -54,13 +54,13 @@ impl Node {
         }
     }
 
-    /// The value under `name`, where this is a mapping that has it.
+    /// The value of the key `name`. `None` where the node is no mapping or lacks the key.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Node> {
         self.entries().iter().find(|(key, _)| key.name == name).map(|(_, node)| node)
     }
 
-    /// Where the value under `name` stands, or else this node.
+    /// Index of the value of the key `name`, or of this node where it lacks the key.
     #[must_use]
     pub fn spot(&self, name: &str) -> Spot {
         self.get(name).map_or(self.at, |node| node.at)
@@ -74,14 +74,15 @@ impl Node {
         }
     }
 
-    /// The entries without those of these names.
+    /// A copy of the mapping without the entries whose keys are in `names`.
     #[must_use]
     pub fn without(&self, names: &[&str]) -> Self {
         let kept = self.entries().iter().filter(|(key, _)| !names.contains(&key.name.as_str())).cloned();
         Self { at: self.at, value: Value::Map(kept.collect()) }
     }
 
-    /// This tree laid over `base`: mappings merge key by key (`base`'s order first), everything else replaces.
+    /// This tree merged over `base`: mappings are merged key by key, in the order of `base`; every other value
+    /// replaces that of `base`.
     #[must_use]
     pub fn over(&self, base: &Self) -> Self {
         let (Value::Map(own), Value::Map(below)) = (&self.value, &base.value) else {
@@ -99,7 +100,7 @@ impl Node {
     }
 }
 
-/// A key that a mapping has twice.
+/// A key that occurs twice in one mapping.
 #[derive(Debug)]
 pub(super) struct Twice {
     pub first: Spot,
@@ -107,28 +108,28 @@ pub(super) struct Twice {
     pub name: String,
 }
 
-/// How a text is written.
+/// Syntax of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     Yaml,
     Json,
 }
 
-/// Why a text has no tree, and where: line and column, both from 1.
+/// Why a text could not be parsed, with line and column, both from 1.
 #[derive(Debug)]
 pub(super) struct Broken {
     pub position: Option<(usize, usize)>,
     pub message: String,
 }
 
-/// The tree of a text, and keys given twice (the first counts).
+/// Parses `text` into a tree, and lists the keys that occur twice in one mapping (the first occurrence counts).
 pub(super) fn build(text: &str, form: Form) -> Result<(Node, Vec<Twice>), Broken> {
     let mut builder = Builder { json: form == Form::Json, ..Builder::default() };
     let node = visit(&mut builder, text, form)?;
     Ok((node, builder.repeated))
 }
 
-/// Line and column of a spot, both from 1; in JSON that of the value's end.
+/// Line and column of the node `at`, both from 1. In JSON they are those of the value's end.
 pub(super) fn locate(text: &str, form: Form, at: Spot) -> Option<(usize, usize)> {
     let mut builder = Builder { stop: Some(at), ..Builder::default() };
     visit(&mut builder, text, form).err()?.position
@@ -166,7 +167,7 @@ impl Builder {
         self.count - 1
     }
 
-    /// Fails at the spot that is looked for, and past the bounds.
+    /// Fails at the node that [`locate`] looks for, and beyond the bounds.
     fn check<E: serde::de::Error>(&mut self, at: Spot, text_bytes: usize) -> Result<(), E> {
         self.text_bytes += text_bytes;
         if self.stop == Some(at) {

@@ -1,35 +1,35 @@
-//! What is wrong with a file, for the person who edits it.
+//! Faults of a document, worded for the person who edits it.
 
 use super::node::{Broken, Form};
 use super::{Document, Node, Spot, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// Problems shown of one file: each costs another pass over it, and nobody reads a thousand.
+/// Largest number of problems reported of one document. Each costs another pass over the text to find its line.
 pub const MAX_SHOWN: usize = 20;
 
-/// One thing that is wrong, by its spot in a tree.
+/// A fault of a document, with the index of the node that it belongs to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
-    /// `None` until the value is known that it belongs to.
+    /// Index of the faulty node. `None` until the node is known.
     pub at: Option<Spot>,
-    /// About a key: the path shown is that of the section it stands in.
+    /// `true`: the fault is about a key, and the reported path is that of the section which contains the key.
     pub about_key: bool,
     pub message: String,
-    /// The names that would have been right, after the message and path.
+    /// Suggestion that follows the message and the path: the nearest names that are valid there.
     pub hint: String,
-    /// serde misses a required key.
+    /// `true`: a required key is missing.
     pub missing: bool,
 }
 
 impl Fault {
-    /// About the value at a spot.
+    /// A fault of the value at the node `at`.
     #[must_use]
     pub fn value(at: Spot, message: impl Into<String>) -> Self {
         Self { at: Some(at), ..Self::floating(message) }
     }
 
-    /// About the key at a spot.
+    /// A fault of the key at the node `at`.
     #[must_use]
     pub fn key(at: Spot, message: impl Into<String>) -> Self {
         Self { at: Some(at), about_key: true, ..Self::floating(message) }
@@ -40,12 +40,12 @@ impl Fault {
     }
 }
 
-/// One thing that is wrong, as a person reads it: `file:line:column: what`.
+/// A fault as a person reads it: `file:line:column: message`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// A file, or the name of an environment variable.
+    /// Path of the file, or name of the environment variable.
     pub source: String,
-    /// Line and column, from 1.
+    /// Line and column, both from 1. `None` where the fault has no position, such as that of an environment variable.
     pub position: Option<(usize, usize)>,
     pub message: String,
 }
@@ -74,7 +74,7 @@ impl Problem {
     }
 }
 
-/// Whether what Python and JavaScript print for a number that is none stands at this column, counted in bytes from 1.
+/// Answers whether NaN or Infinity, as Python and JavaScript print them, begins at `column` (in bytes, from 1).
 fn starts_with_no_number(line: &str, column: usize) -> bool {
     let rest = column.checked_sub(1).and_then(|at| line.get(at..)).unwrap_or_default();
     ["NaN", "Infinity"].iter().any(|word| rest.starts_with(word))
@@ -90,12 +90,12 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong, one problem a line.
+/// All problems of one or more documents; displayed as one line each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Errors(pub Vec<Problem>);
 
 impl Errors {
-    /// `value`, unless something is wrong.
+    /// `Ok(value)` where there is no problem, else the problems.
     pub fn or<T>(self, value: T) -> Result<T, Self> {
         if self.0.is_empty() { Ok(value) } else { Err(self) }
     }
@@ -119,7 +119,8 @@ impl From<Problem> for Errors {
     }
 }
 
-/// The candidate that `word` probably means. None for a word too long to be a slip of the keyboard.
+/// The candidate that is nearest to `word` by edit distance. `None` where none is near enough, or `word` is too long
+/// for a typing error.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let bound = (word.chars().count() / 3).clamp(1, 4);
     if word.len() > 128 {
@@ -134,7 +135,8 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, c)| c)
 }
 
-/// `; did you mean …? Known: …`, as much of it as there is.
+/// The suggestion `; did you mean …? Known: …`: the nearest of `names` and the list of all; empty where there are no
+/// names.
 #[must_use]
 pub fn suggestion(word: &str, known: &[&str]) -> String {
     let meant = nearest(word, known.iter().copied()).map_or(String::new(), |n| format!("; did you mean `{n}`?"));
@@ -171,7 +173,7 @@ fn problem(document: &Document, at: Spot, fault: Fault) -> Problem {
     Problem { source: document.name.clone(), position: document.position(at), message: message + &fault.hint }
 }
 
-/// `TPL_LIVE_HD.ladder.video[2]`; for a key, of the section it stands in.
+/// Path of the node `at`, such as `TPL_LIVE_HD.ladder.video[2]`; for a key, the path of the section that contains it.
 fn path(node: &Node, at: Spot, key: bool) -> Option<String> {
     match &node.value {
         _ if !key && node.at == at => Some(String::new()),

@@ -1,4 +1,4 @@
-//! `request:` of a channel: headers, credentials, the authority that signed its certificate.
+//! The section `request` of a channel: headers, credentials, and the certificate authority of its servers.
 
 use crate::catalog::{Auth, RequestSettings};
 use crate::document::{Fault, Node, read_text};
@@ -28,7 +28,7 @@ struct BasicAuth {
     password_file: Option<PathBuf>,
 }
 
-/// Secret files, each read once a load however many channels name it.
+/// Cache of the secret files of one load: each is read once, however many channels name it.
 pub(super) struct Secrets<'a> {
     folder: &'a Path,
     read: HashMap<PathBuf, Result<String, String>>,
@@ -39,7 +39,7 @@ impl<'a> Secrets<'a> {
         Self { folder, read: HashMap::new() }
     }
 
-    /// The file's text without the line end that editors put there.
+    /// Text of the secret file `path`, without the line end that editors add.
     fn get(&mut self, path: &Path) -> Result<String, String> {
         let path = self.folder.join(path);
         self.read.entry(path).or_insert_with_key(|path| secret(path)).clone()
@@ -54,7 +54,7 @@ fn secret(path: &Path) -> Result<String, String> {
     }
 }
 
-/// What the fetcher needs; `node` is the section, for the spots.
+/// Checks the section and turns it into request settings; `node` is the section, for the positions of faults.
 pub(super) fn settings(
     written: Written,
     node: &Node,

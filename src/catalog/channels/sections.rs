@@ -1,4 +1,4 @@
-//! The sections of channels.yml: a list or a map under `channels`, with `defaults` laid below each.
+//! Splits channels.yml into one section a channel: a list or a map under `channels`, each merged over `defaults`.
 
 use crate::document::{Fault, Key, Node, Spot, Value, suggestion};
 use packager_media::stream::Protocol;
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 use std::fmt;
 
-/// One channel's keys over the defaults, `input_url` moved to the output `hls` or `dash`.
+/// Keys of one channel merged over the defaults, with `input_url` moved into `outputs` as `hls` or `dash`.
 pub(super) struct Section {
     pub node: Node,
     pub code_at: Spot,
@@ -38,7 +38,7 @@ pub(super) fn split(root: &Node) -> (Vec<Section>, Vec<Fault>) {
     (sections, faults)
 }
 
-/// A channel that stands alone.
+/// The section of a single channel, without defaults.
 pub(super) fn single(keys: &Node) -> Result<Section, Fault> {
     Ok(Section { node: with_output(keys)?, code_at: keys.spot("channel_code") })
 }
@@ -58,7 +58,7 @@ fn defaults(node: &Node, faults: &mut Vec<Fault>) -> Node {
     })
 }
 
-/// Each channel's own keys, the code among them, and where the code stands.
+/// The keys of each channel, its code included, with the index of the code's node.
 fn given(node: &Node, faults: &mut Vec<Fault>) -> Vec<(Node, Spot)> {
     match &node.value {
         Value::Null => Vec::new(),
@@ -79,7 +79,7 @@ fn listed(own: &Node, faults: &mut Vec<Fault>) -> Option<(Node, Spot)> {
     Some((own.clone(), own.spot("channel_code")))
 }
 
-/// In a map the key is the code.
+/// In a map of channels the key is the channel's code.
 fn keyed(key: &Key, own: &Node, faults: &mut Vec<Fault>) -> Option<(Node, Spot)> {
     if !matches!(own.value, Value::Map(_) | Value::Null) {
         faults.push(Fault::value(own.at, "expected a channel's keys"));
@@ -95,7 +95,7 @@ fn keyed(key: &Key, own: &Node, faults: &mut Vec<Fault>) -> Option<(Node, Spot)>
     Some((Node { at: own.at, value: Value::Map(entries) }, key.at))
 }
 
-/// The name of the output that `input_url` is: `dash` where it is an MPD's address, `hls` otherwise.
+/// Name of the output that `input_url` defines: `dash` for the address of an MPD, else `hls`.
 fn first_output(node: Option<&Node>) -> Option<&'static str> {
     match &node?.get("input_url")?.value {
         Value::Text(url) => Some(Protocol::of_address(url).name()),
@@ -103,7 +103,8 @@ fn first_output(node: Option<&Node>) -> Option<&'static str> {
     }
 }
 
-/// The defaults for a channel whose `input_url` is of another protocol: it takes the place of theirs.
+/// The defaults for a channel whose `input_url` has another protocol than that of the defaults: the channel's URL
+/// replaces theirs.
 fn renamed(defaults: &Node, from: Option<&str>, to: Option<&str>) -> Node {
     let (Some(from), Some(to), Value::Map(entries)) = (from, to, &defaults.value) else { return defaults.clone() };
     let mut entries = entries.clone();
@@ -115,7 +116,8 @@ fn renamed(defaults: &Node, from: Option<&str>, to: Option<&str>) -> Node {
     Node { at: defaults.at, value: Value::Map(entries) }
 }
 
-/// `input_url` is the first output. So a channel may replace or remove (`null`) what the defaults give either way.
+/// Moves `input_url` into `outputs` as the first output. A channel may so replace or remove (`null`) the output of
+/// the defaults in either form.
 fn with_output(node: &Node) -> Result<Node, Fault> {
     let Some((url, name)) = node.get("input_url").zip(first_output(Some(node))) else { return Ok(node.clone()) };
     let outputs = node.get("outputs");
@@ -135,7 +137,7 @@ fn with_output(node: &Node) -> Result<Node, Fault> {
     Ok(Node { at: node.at, value: Value::Map(entries) })
 }
 
-/// URLs by output name, in the file's order; `null` takes one of the defaults away.
+/// URLs by output name, in the order of the file. `null` removes an output of the defaults.
 #[derive(Debug, Default)]
 pub(super) struct Outputs(Vec<(String, Option<String>)>);
 
