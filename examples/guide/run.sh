@@ -51,10 +51,10 @@ sys.exit(not holds(json.loads(sys.argv[1]), json.loads(sys.argv[2])))
 PYTHON
   printf 'ok      %s\n' "$what"
 }
-# eventually WHAT EXPECTED COMMAND...: the same, within half a minute.
+# eventually WHAT EXPECTED COMMAND...: the same, within three minutes.
 eventually() {
   local expected=$2
-  for _ in $(seq 60); do
+  for _ in $(seq 360); do
     "${@:3}" 2>&1 | grep -qF -- "$expected" && break
     sleep 0.5
   done

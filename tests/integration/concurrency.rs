@@ -1,4 +1,4 @@
-//! Many people and machines at once.
+//! Many clients that write at the same time.
 
 use crate::database::{EVENING, LATER, Stack, alert, channel};
 use futures_util::future::join_all;
@@ -21,7 +21,7 @@ async fn read_change_write_with_if_match_loses_no_update() {
             let write = stack.request("PATCH", "/channels/CH_1").header("if-match", tag);
             match stack.send(write.header("content-type", "application/json").body(next)).await {
                 (200, _) => return,
-                (412, _) => {}
+                (412 | 503, _) => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -35,8 +35,12 @@ async fn read_change_write_with_if_match_loses_no_update() {
         async move {
             let csv = format!("channel_code,tier\nCH_1,{n}\n");
             let json = format!("{{\"channel_code\": \"CH_1\", \"codec\": \"C{n}\"}}\n");
-            let lines = stack.request("POST", "/channels/import").header("content-type", "application/x-ndjson");
-            (stack.csv("/channels/import", &csv).await.0, stack.send(lines.body(json)).await.0)
+            let import_lines = async || {
+                let request = stack.request("POST", "/channels/import").header("content-type", "application/x-ndjson");
+                stack.send(request.body(json.clone())).await
+            };
+            let imported = stack.retry(async || stack.csv("/channels/import", &csv).await).await.0;
+            (imported, stack.retry(import_lines).await.0)
         }
     }));
     assert_eq!(imports.await, [(200, 200); CLIENTS]);
@@ -47,10 +51,10 @@ async fn read_change_write_with_if_match_loses_no_update() {
 #[tokio::test(flavor = "multi_thread")]
 async fn acknowledge_resolve_and_notifications_at_once_end_in_one_history() {
     let stack = Stack::start(&[]).await;
-    let told = |status: &str, starts_at: &str| -> Vec<Value> {
+    let alerts_in = |status: &str, starts_at: &str| -> Vec<Value> {
         (0..20).map(|i| alert(&format!("f{i}"), status, starts_at)).collect()
     };
-    assert_eq!(stack.webhook(&told("firing", EVENING)).await.0, 200);
+    assert_eq!(stack.webhook(&alerts_in("firing", EVENING)).await.0, 200);
     let work = join_all((0..CLIENTS).map(|client| {
         let stack = &stack;
         async move {
@@ -58,20 +62,20 @@ async fn acknowledge_resolve_and_notifications_at_once_end_in_one_history() {
             for round in 0..5 {
                 let id = (client * 7 + round * 3) % 20 + 1;
                 let by = json!({"by": format!("c{client}")});
-                let path = |what: &str| format!("/alerts/{id}/{what}");
+                let path = |action: &str| format!("/alerts/{id}/{action}");
                 seen.push(match (client + round) % 4 {
-                    0 => stack.json("POST", &path("acknowledge"), &by).await.0,
-                    1 => stack.json("POST", &path("resolve"), &by).await.0,
+                    0 => stack.retry(async || stack.json("POST", &path("acknowledge"), &by).await).await.0,
+                    1 => stack.retry(async || stack.json("POST", &path("resolve"), &by).await).await.0,
                     2 => {
-                        let mut alerts = told("firing", EVENING);
+                        let mut alerts = alerts_in("firing", EVENING);
                         alerts.rotate_left(client % 20);
-                        stack.webhook(&alerts).await.0
+                        stack.retry(async || stack.webhook(&alerts).await).await.0
                     }
                     _ => {
-                        let mut alerts = told("firing", LATER);
+                        let mut alerts = alerts_in("firing", LATER);
                         alerts.rotate_left((client * 3) % 20);
                         alerts.truncate(5);
-                        stack.webhook(&alerts).await.0
+                        stack.retry(async || stack.webhook(&alerts).await).await.0
                     }
                 });
             }
@@ -80,8 +84,8 @@ async fn acknowledge_resolve_and_notifications_at_once_end_in_one_history() {
     }));
     let seen: Vec<u16> = work.await.into_iter().flatten().collect();
     assert!(seen.iter().all(|status| [200, 409].contains(status)), "409: acknowledged after its end; {seen:?}");
-    let mut end = told("resolved", EVENING);
-    end.extend(told("resolved", LATER));
+    let mut end = alerts_in("resolved", EVENING);
+    end.extend(alerts_in("resolved", LATER));
     assert_eq!(stack.webhook(&end).await.0, 200);
     let counts = "SELECT count(*), count(DISTINCT (fingerprint, starts_at)), count(*) FILTER (WHERE status = 'resolved'
                   AND resolved_by = 'alertmanager') FROM alerts";

@@ -1,10 +1,10 @@
 //! Every query of every dashboard against a Prometheus that scrapes channels with and without faults.
 
-use crate::alerting::{FASTER, faster, rules};
+use crate::alerting::{factor, faster, rules};
 use crate::exporter::{Exporter, Files, PATIENCE, live_origin};
 use crate::prometheus::{Prometheus, Sample, free_port, shipped};
-use packager_testbed::grafana::{Dashboard, described};
-use packager_testbed::harness::TEMPLATES;
+use packager_testbed::grafana::{Dashboard, read_descriptions};
+use packager_testbed::harness::{TEMPLATES, with_patience};
 use packager_testbed::origin::Origin;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -19,15 +19,15 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("dashboards")
 }
 
-fn updating() -> bool {
+fn is_update() -> bool {
     std::env::var_os("UPDATE_GOLDEN").is_some()
 }
 
 #[test]
 fn grafana_reads_what_is_described() {
-    for dashboard in described(&folder()).unwrap() {
+    for dashboard in read_descriptions(&folder()).unwrap() {
         let file = folder().join("grafana").join(format!("{}.json", dashboard.uid));
-        if updating() {
+        if is_update() {
             std::fs::write(&file, dashboard.json()).unwrap();
         }
         let written = std::fs::read_to_string(&file).unwrap_or_default();
@@ -38,7 +38,7 @@ fn grafana_reads_what_is_described() {
 /// What Grafana would accept silently and show wrongly.
 #[test]
 fn every_dashboard_is_whole() {
-    let dashboards = described(&folder()).unwrap();
+    let dashboards = read_descriptions(&folder()).unwrap();
     let uids: BTreeSet<&str> = dashboards.iter().map(|dashboard| dashboard.uid.as_str()).collect();
     assert_eq!(uids.len(), 5);
     for dashboard in &dashboards {
@@ -67,28 +67,28 @@ fn grafana_knows_every_key_and_value() {
             .expect("scripts/install_test_tools.sh has to run first");
     }
     let check = |files: &[PathBuf]| {
-        let output = Command::new("node").arg(installed.join("check.mjs")).args(files).output().unwrap();
-        (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+        let node = Command::new("node").arg(installed.join("check.mjs")).args(files).output().unwrap();
+        (node.status.success(), String::from_utf8_lossy(&[node.stdout, node.stderr].concat()).into_owned())
     };
-    let dashboards = described(&folder()).unwrap();
+    let dashboards = read_descriptions(&folder()).unwrap();
     let files: Vec<_> = dashboards.iter().map(|d| folder().join("grafana").join(format!("{}.json", d.uid))).collect();
-    let (accepted, said) = check(&files);
-    assert!(accepted, "{said}");
+    let (accepted, output) = check(&files);
+    assert!(accepted, "{output}");
 
     let scratch = tempfile::tempdir().unwrap();
     let mut wrong: Value = serde_json::from_str(&dashboards[0].json()).unwrap();
     wrong["refesh"] = "15s".into();
     wrong["panels"][1]["options"]["cellHeight"] = "small".into();
     std::fs::write(scratch.path().join("wrong.json"), wrong.to_string()).unwrap();
-    let (accepted, said) = check(&[scratch.path().join("wrong.json")]);
+    let (accepted, output) = check(&[scratch.path().join("wrong.json")]);
     assert!(
-        !accepted && said.contains("refesh") && said.contains("Rungs/options/cellHeight"),
-        "the check sees nothing: {said}"
+        !accepted && output.contains("refesh") && output.contains("Rungs/options/cellHeight"),
+        "the check sees nothing: {output}"
     );
 }
 
 /// What the deployment guide lists under each dashboard.
-const NAMED: [(&str, &[&str]); 4] = [
+const REQUIRED_PANELS: [(&str, &[&str]); 4] = [
     (
         "packager-overview",
         &[
@@ -111,8 +111,8 @@ const NAMED: [(&str, &[&str]); 4] = [
 
 #[test]
 fn every_panel_that_the_guide_names_is_there_and_channels_lead_to_their_detail() {
-    let dashboards = described(&folder()).unwrap();
-    for (uid, titles) in NAMED {
+    let dashboards = read_descriptions(&folder()).unwrap();
+    for (uid, titles) in REQUIRED_PANELS {
         let dashboard = dashboards.iter().find(|dashboard| dashboard.uid == uid).unwrap();
         let there: Vec<&str> = dashboard.panels().map(|panel| panel.title.as_str()).collect();
         assert!(titles.iter().all(|title| there.contains(title)), "{uid}: {titles:?} of {there:?}");
@@ -143,22 +143,22 @@ async fn every_panel_shows_something() {
     let origin = live_origin().await;
     let files = Files::new(&[]);
     files.write("channels.yml", &channels(&origin));
-    files.write("templates.yml", &format!("{TEMPLATES}{PROMISING}"));
+    files.write("templates.yml", &with_patience(&format!("{TEMPLATES}{EXPECTED_LADDER}")));
     let exporter = Exporter::start(files.folder()).await;
-    let prometheus = scraping(&exporter).await;
+    let prometheus = start_prometheus(&exporter).await;
     prometheus.until("count(count_over_time(probe_success[5m]) >= 5)", 5.0, PATIENCE).await;
     let firing = "count(ALERTS{alertname=\"ChannelDown\", alertstate=\"firing\"})";
     prometheus.until(firing, 1.0, PATIENCE).await;
 
-    let (mut text, mut empty) = (String::from(BEGIN), Vec::new());
-    for dashboard in described(&folder()).unwrap() {
+    let (mut text, mut empty) = (String::from(HEAD), Vec::new());
+    for dashboard in read_descriptions(&folder()).unwrap() {
         let _ = write!(
             text,
             "\n## {}\n\n{}\n\n| panel | query | a sample |\n|---|---|---|\n",
             dashboard.title, dashboard.description
         );
         for (title, expression) in queries(&dashboard) {
-            let found = answer(&prometheus, &chosen(&expression)).await;
+            let found = wait_for_answer(&prometheus, &with_all_selected(&expression)).await;
             let Some(first) = found.first() else {
                 empty.push(format!("{}: {title}: {expression}", dashboard.title));
                 continue;
@@ -171,16 +171,17 @@ async fn every_panel_shows_something() {
 }
 
 /// What the ladder has, for the panels that compare with it.
-const PROMISING: &str = "\nTD: {extends: T2, ladder: {video: [{resolution: 1920x1080}, {resolution: 1280x720}]}}\n";
+const EXPECTED_LADDER: &str =
+    "\nTD: {extends: T2, ladder: {video: [{resolution: 1920x1080}, {resolution: 1280x720}]}}\n";
 
-const BEGIN: &str = "# Dashboards\n\nA test generates this file: it sends every query to a real Prometheus. `dashboards/*.yml` describes the \
+const HEAD: &str = "# Dashboards\n\nA test generates this file: it sends every query to a real Prometheus. `dashboards/*.yml` describes the \
 dashboards, `make docs` writes them for Grafana into `dashboards/grafana/*.json`, and Grafana loads them with the files in \
 `dashboards/provisioning`. The samples come from one run of a live origin with faults.\n";
 
 /// All but the samples has to be what is committed.
 fn compare(text: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/dashboards.md");
-    if updating() {
+    if is_update() {
         std::fs::write(&file, text).unwrap();
     }
     let fixed = |text: &str| {
@@ -192,14 +193,14 @@ fn compare(text: &str) {
 }
 
 fn queries(dashboard: &Dashboard) -> Vec<(String, String)> {
-    let of = |panel: &packager_testbed::grafana::Panel| {
+    let expressions = |panel: &packager_testbed::grafana::Panel| {
         panel.queries.iter().map(|query| (panel.title.clone(), query.expression())).collect::<Vec<_>>()
     };
-    dashboard.panels().flat_map(of).collect()
+    dashboard.panels().flat_map(expressions).collect()
 }
 
 /// Rules are evaluated after the scrapes: what isn't there yet may come.
-async fn answer(prometheus: &Prometheus, expression: &str) -> Vec<Sample> {
+async fn wait_for_answer(prometheus: &Prometheus, expression: &str) -> Vec<Sample> {
     let began = Instant::now();
     loop {
         let found = prometheus.query(expression).await;
@@ -211,7 +212,7 @@ async fn answer(prometheus: &Prometheus, expression: &str) -> Vec<Sample> {
 }
 
 /// As Grafana asks with everything chosen.
-fn chosen(expression: &str) -> String {
+fn with_all_selected(expression: &str) -> String {
     ["$tier", "$packager", "$channel"].iter().fold(expression.to_owned(), |text, name| text.replace(name, ".*"))
 }
 
@@ -236,12 +237,12 @@ const CHANNELS: [(&str, &str); 5] = [
     ("DEAD", "fault/master_404/TV1/master.m3u8"),
 ];
 
-async fn scraping(exporter: &Exporter) -> Prometheus {
+async fn start_prometheus(exporter: &Exporter) -> Prometheus {
     let address = format!("127.0.0.1:{}", free_port());
     let text = std::fs::read_to_string(shipped().join("prometheus.yml")).unwrap();
     let text = text.replace("127.0.0.1:10115", &exporter.address).replace("127.0.0.1:9090", &address);
     let codes: Vec<&str> = CHANNELS.iter().map(|(code, _)| *code).collect();
     let targets = format!("- {{targets: [{}], labels: {{tier: '1', packager: packager-01}}}}\n", codes.join(", "));
-    let text = faster(&text.replace("../rules/", "rules/"), FASTER);
-    Prometheus::listening(&address, &text, &targets, &rules(FASTER)).await
+    let text = faster(&text.replace("../rules/", "rules/"), factor());
+    Prometheus::listening(&address, &text, &targets, &rules(factor())).await
 }

@@ -2,9 +2,10 @@
 //! that are made for it, and nothing is said that isn't so.
 
 use packager_exporter::checks::{self, CheckResult};
-use packager_testbed::harness::{Channel, Stage, TEMPLATES};
-use packager_testbed::markdown;
-use packager_testbed::matrix::{self, CleanRow, FaultRow};
+use packager_testbed::detection_page;
+use packager_testbed::harness::{ChannelSpec, Harness, TEMPLATES};
+use packager_testbed::matrix::{self, CleanResult, FaultResult};
+use packager_testbed::pace;
 use std::path::Path;
 use std::time::Duration;
 use tokio::sync::OnceCell;
@@ -12,22 +13,22 @@ use tokio::sync::OnceCell;
 /// Minor findings and warnings that a clean channel may show: stream, check and reason.
 const TOLERATED: &[(&str, &str, &str)] = &[];
 
-async fn played() -> &'static [FaultRow] {
-    static PLAYED: OnceCell<Vec<FaultRow>> = OnceCell::const_new();
-    PLAYED.get_or_init(matrix::play).await
+async fn fault_results() -> &'static [FaultResult] {
+    static RESULTS: OnceCell<Vec<FaultResult>> = OnceCell::const_new();
+    RESULTS.get_or_init(matrix::probe_faults).await
 }
 
-async fn watched() -> &'static [CleanRow] {
-    static WATCHED: OnceCell<Vec<CleanRow>> = OnceCell::const_new();
-    WATCHED.get_or_init(matrix::watch_clean).await
+async fn clean_results() -> &'static [CleanResult] {
+    static RESULTS: OnceCell<Vec<CleanResult>> = OnceCell::const_new();
+    RESULTS.get_or_init(matrix::probe_clean_streams).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_fault_fails_the_checks_made_for_it_and_no_others_but_its_consequences() {
     let mut wrong = Vec::new();
-    for row in played().await {
-        wrong.extend(row.missing().iter().map(|check| format!("{}: {check} didn't fail", row.fault.id)));
-        let unexpected = row.unexpected().into_iter();
+    for row in fault_results().await {
+        wrong.extend(row.missing_checks().iter().map(|check| format!("{}: {check} didn't fail", row.fault.id)));
+        let unexpected = row.unexpected_checks().into_iter();
         wrong.extend(unexpected.map(|s| format!("{}: {} failed: {}", row.fault.id, s.check, s.message)));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -35,8 +36,8 @@ async fn every_fault_fails_the_checks_made_for_it_and_no_others_but_its_conseque
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_check_has_a_fault_made_for_it() {
-    let rows = played().await;
-    let made = |id: &str| rows.iter().any(|row| row.fault.expect.contains(&id) && row.seen.shows(id));
+    let rows = fault_results().await;
+    let made = |id: &str| rows.iter().any(|row| row.fault.expected.contains(&id) && row.result.has_failed(id));
     let excused = |id: &str| matrix::WITHOUT_FAULT.iter().any(|(check, _)| *check == id);
     let without: Vec<_> =
         checks::list().into_iter().map(|l| l.meta.id).filter(|id| !made(id) && !excused(id)).collect();
@@ -46,8 +47,9 @@ async fn every_check_has_a_fault_made_for_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_consequence_is_claimed_only_where_it_is_seen_or_waits_for_its_check() {
     let mut idle = Vec::new();
-    for row in played().await {
-        let checks = row.fault.follows.iter().filter(|check| matrix::exists(check) && !row.seen.shows(check));
+    for row in fault_results().await {
+        let checks =
+            row.fault.consequences.iter().filter(|check| matrix::check_exists(check) && !row.result.has_failed(check));
         idle.extend(checks.map(|check| (row.fault.id, *check)));
     }
     // They come later than the probes of this matrix reach, or between them.
@@ -58,10 +60,10 @@ async fn a_consequence_is_claimed_only_where_it_is_seen_or_waits_for_its_check()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clean_channel_has_no_finding() {
     let mut wrong = Vec::new();
-    for row in watched().await {
+    for row in clean_results().await {
         let tolerated = |check: &str| TOLERATED.iter().any(|(name, id, _)| *name == row.name && *id == check);
-        let mild = row.seen.mild().filter(|s| !tolerated(s.check));
-        let false_ones = row.seen.serious().chain(mild);
+        let minor = row.result.minor_failures().filter(|s| !tolerated(s.check));
+        let false_ones = row.result.serious_failures().chain(minor);
         wrong.extend(false_ones.map(|s| format!("{}: {} in {} probes: {}", row.name, s.check, s.probes, s.message)));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -71,9 +73,10 @@ async fn a_clean_channel_has_no_finding() {
 async fn the_document_says_what_is_measured() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/detection.md");
     let document = std::fs::read_to_string(&file).unwrap_or_default();
-    let measured = markdown::repeatable(played().await, watched().await);
+    let measured = detection_page::reproducible_part(fault_results().await, clean_results().await);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        let packagers = document.find(markdown::REAL).and_then(|at| document.get(at..)).unwrap_or_default();
+        let packagers =
+            document.find(detection_page::PACKAGERS_HEADING).and_then(|at| document.get(at..)).unwrap_or_default();
         return std::fs::write(file, measured + packagers).expect("docs/detection.md can be written");
     }
     let old = measured.lines().find(|line| !document.lines().any(|known| known == *line));
@@ -82,44 +85,57 @@ async fn the_document_says_what_is_measured() {
 }
 
 /// What packagers write differently and may: stream and path.
-const ODD: &[(&str, &str)] = &[
-    ("loose", "odd/loose/TV1/master.m3u8"),
-    ("dated", "odd/dated/TV1/master.m3u8"),
-    ("rich", "odd/rich/TV1/master.m3u8"),
-    ("event", "odd/event/TV1/master.m3u8"),
-    ("discontinuities, loose", "odd/loose/DI1/master.m3u8"),
-    ("CMAF, event", "odd/event/CM1/master.m3u8"),
-    ("one media playlist", "odd/dated/TV1/1080p/index.m3u8"),
+const DIALECTS: &[(&str, &str)] = &[
+    ("loose", "dialect/loose/TV1/master.m3u8"),
+    ("dated", "dialect/dated/TV1/master.m3u8"),
+    ("rich", "dialect/rich/TV1/master.m3u8"),
+    ("event", "dialect/event/TV1/master.m3u8"),
+    ("discontinuities, loose", "dialect/loose/DI1/master.m3u8"),
+    ("CMAF, event", "dialect/event/CM1/master.m3u8"),
+    ("one media playlist", "dialect/dated/TV1/1080p/index.m3u8"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_minutes_of_what_packagers_write_differently_have_no_finding() {
-    let watched = ODD.iter().map(|(name, path)| tokio::spawn(watch_odd(name, path)));
+    let streams = DIALECTS.iter().map(|(name, path)| tokio::spawn(probe_dialect(name, path)));
     let mut wrong = Vec::new();
-    for found in watched.collect::<Vec<_>>() {
+    for found in streams.collect::<Vec<_>>() {
         wrong.extend(found.await.unwrap());
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-async fn watch_odd(name: &str, path: &str) -> Vec<String> {
+/// Probes a dialect for ten minutes of its clock, again when a busy machine may be the reason of a finding.
+async fn probe_dialect(name: &str, path: &str) -> Vec<String> {
+    for _ in 0..3 {
+        let wrong = probe_dialect_once(name, path).await;
+        if wrong.is_empty() || tokio::task::block_in_place(pace::slowdown) < 1.5 {
+            return wrong;
+        }
+        println!("{name}: probed again on a busy machine after {wrong:?}");
+    }
+    probe_dialect_once(name, path).await
+}
+
+async fn probe_dialect_once(name: &str, path: &str) -> Vec<String> {
     let templates = format!("{TEMPLATES}TN:\n  extends: T2\n  segments: {{mode: newest, count: 1, oldest: true}}\n");
-    let stage = Stage::new(&[Channel { code: "CH", path, template: "TN" }], &templates, "").await;
+    let harness = Harness::new(&[ChannelSpec { code: "CH", path, template: "TN" }], &templates, "").await;
     let mut wrong = Vec::new();
     for probe in 0..30 {
-        let report = stage.probe("CH").await;
+        let report = harness.probe("CH").await;
         for outcome in &report.outcomes {
-            let idle = outcome.result != CheckResult::Ok && RUNS.contains(&outcome.check);
+            let idle = outcome.result != CheckResult::Ok && MUST_PASS.contains(&outcome.check);
             if outcome.result == CheckResult::Failed || idle {
-                let said = outcome.findings.first().map(|f| f.message.as_str()).or(outcome.reason).unwrap_or_default();
-                wrong.push(format!("{name}, probe {probe}: {}: {said}", outcome.check));
+                let message =
+                    outcome.findings.first().map(|f| f.message.as_str()).or(outcome.reason).unwrap_or_default();
+                wrong.push(format!("{name}, probe {probe}: {}: {message}", outcome.check));
             }
         }
-        stage.advance(Duration::from_secs(20));
+        harness.advance(Duration::from_secs(20));
     }
     wrong
 }
 
 /// Checks that judge each of them.
-const RUNS: [&str; 4] =
+const MUST_PASS: [&str; 4] =
     ["hls_syntax_error", "segment_unavailable", "timestamp_discontinuity", "hls_program_date_time_wrong"];

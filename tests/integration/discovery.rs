@@ -1,8 +1,9 @@
 //! The catalogue in the database while everything runs: Prometheus finds the channels by itself, and a threshold counts at once.
 
 use crate::database::{Stack, channel};
-use crate::exporter::{live_origin, value};
+use crate::exporter::{PATIENCE, live_origin, value};
 use crate::prometheus::{Prometheus, free_port, shipped};
+use packager_testbed::pace;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -41,7 +42,7 @@ async fn prometheus_finds_a_channel_made_over_the_api_and_drops_a_disabled_one()
     };
     assert_eq!(found().await, [""; 0]);
     // The refresh interval of 1 s, and 5 s in which Prometheus gathers what its discoveries found.
-    let within = Duration::from_secs(12);
+    let within = pace::patience(Duration::from_secs(12));
     for code in ["CH_1", "CH_2"] {
         let body = channel(code, &origin.url("live/TV1/master.m3u8"));
         assert_eq!(stack.json("POST", "/channels", &body).await.0, 201);
@@ -49,7 +50,7 @@ async fn prometheus_finds_a_channel_made_over_the_api_and_drops_a_disabled_one()
     let began = Instant::now();
     stack.until("it finds both", async || found().await.len() == 2).await;
     assert!(began.elapsed() < within, "{:?}", began.elapsed());
-    prometheus.until("probe_success{channel=\"CH_1\", tier=\"1\"}", 1.0, within).await;
+    prometheus.until("probe_success{channel=\"CH_1\", tier=\"1\"}", 1.0, PATIENCE).await;
 
     assert_eq!(stack.send(stack.request("DELETE", "/channels/CH_1")).await.0, 200);
     let began = Instant::now();
@@ -65,18 +66,17 @@ async fn a_threshold_written_in_psql_counts_within_a_second() {
     stack.until("discovery has it", async || stack.get("/sd").await.1 != json!([])).await;
     let verdict = async || {
         let (_, text) = stack.exporter.get("/probe?target=CH_1").await;
-        let check = text.lines().find(|line| line.starts_with("packager_check_ok{check=\"segment_duration\","));
+        let check =
+            text.lines().find(|line| line.starts_with("packager_check_ok{check=\"segment_duration_off_target\","));
         check.and_then(|line| value(&text, line.rsplit_once(' ')?.0))
     };
     assert_eq!(verdict().await, Some(0.0), "segments of 2 s where the template says 6");
     stack.postgres.sql("UPDATE templates SET segment_duration_target = 2 WHERE template_name = 'TPL_LIVE_HD'");
+    let within = pace::patience(Duration::from_secs(1));
     let changed = Instant::now();
     let mut asked = changed.elapsed();
     while verdict().await != Some(1.0) {
-        assert!(
-            asked < Duration::from_secs(1),
-            "a probe asked for {asked:?} after the UPDATE still has the old threshold"
-        );
+        assert!(asked < within, "a probe asked for {asked:?} after the UPDATE still has the old threshold");
         asked = changed.elapsed();
     }
 }

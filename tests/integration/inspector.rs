@@ -1,6 +1,7 @@
 //! Inspector LIVE's programs become channels: a TLS server in its place, the real program, a real PostgreSQL.
 
 use crate::exporter::{Exporter, Files, PATIENCE, command, ended};
+use packager_testbed::pace;
 use packager_testbed::postgres::Postgres;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls_pki_types::PrivateKeyDer;
@@ -99,9 +100,10 @@ impl Stack {
 
     fn configure(&self, more: &str) {
         let port = self.inspector.port;
+        let timeout = pace::patience(Duration::from_secs(2)).as_millis();
         let text = format!(
             "{}inspector_live:\n  - name: live-packager-01\n    url: https://127.0.0.1:{port}/api/v1/programs\n    \
-             token_file: inspector.token\n    ca_file: ca.pem\n    timeout: 2s\n{more}",
+             token_file: inspector.token\n    ca_file: ca.pem\n    timeout: {timeout}ms\n{more}",
             if more.contains("closed") { "fetch: {allow_private_addresses: false}\n" } else { "" }
         );
         self.files.write("exporter.yml", &text);

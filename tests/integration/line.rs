@@ -5,20 +5,24 @@ use packager_exporter::facts::SegmentFacts;
 use packager_exporter::probe::Refused;
 use packager_exporter::report::Report;
 use packager_media::stream::Rendition;
-use packager_testbed::harness::{Channel, Stage, TEMPLATES};
+use packager_testbed::harness::{ChannelSpec, Harness, TEMPLATES};
+use packager_testbed::pace;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-fn channel<'a>(code: &'a str, path: &'a str) -> Channel<'a> {
-    Channel { code, path, template: "T2" }
+/// T2 with a timeout that no test waits for: the scrape's own timeout bounds the probe.
+const PATIENT: &str = "\nPATIENT:\n  extends: T2\n  timeout: 10m\n";
+
+fn channel<'a>(code: &'a str, path: &'a str) -> ChannelSpec<'a> {
+    ChannelSpec { code, path, template: "T2" }
 }
 
 fn failed(report: &Report) -> Vec<&'static str> {
     report.outcomes.iter().filter(|o| o.result == CheckResult::Failed).map(|o| o.check).collect()
 }
 
-fn downloads(stage: &Stage) -> usize {
-    stage
+fn downloads(harness: &Harness) -> usize {
+    harness
         .origin
         .requests()
         .iter()
@@ -28,64 +32,68 @@ fn downloads(stage: &Stage) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn probes_at_the_same_time_share_one_capture_and_its_verdict() {
-    let stage = Stage::new(&[channel("TV1", "live/TV1/master.m3u8")], TEMPLATES, "").await;
+    let harness = Harness::new(&[channel("TV1", "live/TV1/master.m3u8")], TEMPLATES, "").await;
     let timeout = Duration::from_secs(10);
-    let (a, b, c) = tokio::join!(stage.ask("TV1", timeout), stage.ask("TV1", timeout), stage.ask("TV1", timeout));
+    let (a, b, c) = tokio::join!(
+        harness.probe_within("TV1", timeout),
+        harness.probe_within("TV1", timeout),
+        harness.probe_within("TV1", timeout)
+    );
     let reports = [a.unwrap(), b.unwrap(), c.unwrap()];
     assert_eq!(reports.iter().filter(|p| p.shared).count(), 2);
     assert!(reports.iter().all(|p| std::sync::Arc::ptr_eq(&p.report, &reports[0].report)));
-    let masters = stage.origin.requests().iter().filter(|r| r.path.ends_with("master.m3u8")).count();
+    let masters = harness.origin.requests().iter().filter(|r| r.path.ends_with("master.m3u8")).count();
     assert_eq!(masters, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_segment_is_downloaded_once_and_every_new_one_is() {
-    let stage = Stage::new(&[channel("TV1", "live/TV1/master.m3u8")], TEMPLATES, "").await;
-    stage.probe("TV1").await;
-    assert_eq!(downloads(&stage), 4, "the newest of each of four rungs");
-    stage.probe("TV1").await;
-    assert_eq!(downloads(&stage), 4, "nothing new");
-    stage.advance(Duration::from_secs(6));
-    let report = stage.probe("TV1").await;
-    assert_eq!(downloads(&stage), 16, "three new segments in each rung");
+    let harness = Harness::new(&[channel("TV1", "live/TV1/master.m3u8")], TEMPLATES, "").await;
+    harness.probe("TV1").await;
+    assert_eq!(downloads(&harness), 4, "the newest of each of four rungs");
+    harness.probe("TV1").await;
+    assert_eq!(downloads(&harness), 4, "nothing new");
+    harness.advance(Duration::from_secs(6));
+    let report = harness.probe("TV1").await;
+    assert_eq!(downloads(&harness), 16, "three new segments in each rung");
     assert_eq!(failed(&report), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_asked_for_once_while_it_is_remembered_and_opens_what_it_encrypts() {
     let templates = format!("{TEMPLATES}\nNEWEST:\n  extends: T2\n  segments: {{mode: newest, count: 1}}\n");
-    let channel = Channel { template: "NEWEST", ..channel("AE1", "live/AE1/master.m3u8") };
-    let stage = Stage::new(&[channel], &templates, "").await;
-    let report = stage.probe("AE1").await;
+    let channel = ChannelSpec { template: "NEWEST", ..channel("AE1", "live/AE1/master.m3u8") };
+    let harness = Harness::new(&[channel], &templates, "").await;
+    let report = harness.probe("AE1").await;
     assert_eq!(failed(&report), [""; 0]);
     let inspected = report.capture.outputs.iter().flat_map(|o| &o.renditions).flat_map(|r| &r.segments);
     assert!(inspected.clone().all(|s| s.inspection.as_ref().is_some_and(|i| i.tracks.len() == 2)));
-    stage.probe("AE1").await;
-    let keys = || stage.origin.requests().iter().filter(|r| r.path.contains("/key_")).count();
+    harness.probe("AE1").await;
+    let keys = || harness.origin.requests().iter().filter(|r| r.path.contains("/key_")).count();
     assert_eq!(keys(), 4, "one in the folder of each of four rungs");
-    stage.origin.forget_requests();
-    stage.advance(Duration::from_secs(21));
-    stage.probe("AE1").await;
+    harness.origin.clear_requests();
+    harness.advance(Duration::from_secs(21));
+    harness.probe("AE1").await;
     assert_eq!(keys(), 4, "another key by now");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn when_the_window_passed_between_two_probes_all_that_is_listed_is_inspected() {
-    let stage = Stage::new(&[channel("TV1", "live/TV1/master.m3u8")], TEMPLATES, "").await;
-    stage.probe("TV1").await;
-    stage.advance(Duration::from_secs(60));
-    stage.probe("TV1").await;
-    assert_eq!(downloads(&stage), 4 + 40, "the window's ten in each of four rungs, none of which was seen before");
+    let harness = Harness::new(&[channel("TV1", "live/TV1/master.m3u8")], TEMPLATES, "").await;
+    harness.probe("TV1").await;
+    harness.advance(Duration::from_secs(60));
+    harness.probe("TV1").await;
+    assert_eq!(downloads(&harness), 4 + 40, "the window's ten in each of four rungs, none of which was seen before");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_renditions_of_a_probe_share_one_bound_on_segments_and_what_is_skipped_is_said() {
     let channels = [channel("TV1", "live/TV1/master.m3u8")];
-    let stage = Stage::new(&channels, TEMPLATES, "probe: {max_segments: 6}").await;
-    stage.probe("TV1").await;
-    stage.advance(Duration::from_secs(6));
-    let report = stage.probe("TV1").await;
-    assert_eq!(downloads(&stage), 4 + 6, "of the three new segments in each of four rungs");
+    let harness = Harness::new(&channels, TEMPLATES, "probe: {max_segments: 6}").await;
+    harness.probe("TV1").await;
+    harness.advance(Duration::from_secs(6));
+    let report = harness.probe("TV1").await;
+    assert_eq!(downloads(&harness), 4 + 6, "of the three new segments in each of four rungs");
     let renditions = &report.capture.outputs[0].renditions;
     assert_eq!(renditions.iter().map(|r| r.skipped).collect::<Vec<_>>(), [1, 1, 2, 2]);
     assert_eq!((failed(&report), report.capture.deadline_exceeded), (vec![], false));
@@ -95,61 +103,65 @@ async fn all_renditions_of_a_probe_share_one_bound_on_segments_and_what_is_skipp
 async fn two_channels_in_one_folder_do_not_mix_and_changing_tokens_rewrite_nothing() {
     let channels =
         [channel("A", "folder/TV1.m3u8"), channel("B", "folder/TV2.m3u8"), channel("TOKEN", "token/TV1/master.m3u8")];
-    let stage = Stage::new(&channels, TEMPLATES, "").await;
+    let harness = Harness::new(&channels, TEMPLATES, "").await;
     for _ in 0..10 {
         for code in ["A", "B", "TOKEN"] {
-            assert_eq!(failed(&*stage.probe(code).await), [""; 0], "{code}");
+            assert_eq!(failed(&*harness.probe(code).await), [""; 0], "{code}");
         }
-        stage.advance(Duration::from_secs(2));
+        harness.advance(Duration::from_secs(2));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_origin_that_says_nothing_is_a_failed_check_before_the_deadline() {
-    let stage = Stage::new(&[channel("S", "fault/silent/TV1/master.m3u8")], TEMPLATES, "").await;
+    let silent = ChannelSpec { template: "PATIENT", ..channel("S", "fault/silent/TV1/master.m3u8") };
+    let harness = Harness::new(&[silent], &format!("{TEMPLATES}{PATIENT}"), "").await;
+    let timeout = pace::patience(Duration::from_secs(2));
     let began = Instant::now();
-    let report = stage.ask("S", Duration::from_secs(2)).await.unwrap().report;
-    assert!(began.elapsed() < Duration::from_secs(2), "took {:?}", began.elapsed());
+    let report = harness.probe_within("S", timeout).await.unwrap().report;
+    assert!(began.elapsed() < timeout, "took {:?} of {timeout:?}", began.elapsed());
     assert!(!report.success);
     assert_eq!(failed(&report), ["manifest_unavailable"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn beyond_the_bound_a_probe_waits_and_is_then_refused_while_the_first_goes_on() {
-    let channels = [channel("S", "fault/silent/TV1/master.m3u8"), channel("TV1", "live/TV1/master.m3u8")];
-    let stage = Stage::new(&channels, TEMPLATES, "probe: {max_in_flight: 1}").await;
-    let slow = stage.ask("S", Duration::from_secs(3));
+    let patient = |code, path| ChannelSpec { template: "PATIENT", ..channel(code, path) };
+    let channels = [patient("S", "fault/silent/TV1/master.m3u8"), patient("TV1", "live/TV1/master.m3u8")];
+    let harness = Harness::new(&channels, &format!("{TEMPLATES}{PATIENT}"), "probe: {max_in_flight: 1}").await;
+    let timeout = pace::patience(Duration::from_millis(500));
+    let slow = harness.probe_within("S", 6 * timeout);
     let refused = async {
-        // The slow one holds the only place once its request is at the origin.
-        while stage.origin.requests().is_empty() {
+        // The slow probe holds the only permit once its request is at the origin.
+        while harness.origin.requests().is_empty() {
             tokio::task::yield_now().await;
         }
         let began = Instant::now();
-        (stage.ask("TV1", Duration::from_millis(500)).await, began.elapsed())
+        (harness.probe_within("TV1", timeout).await, began.elapsed())
     };
     let (slow, (refused, waited)) = tokio::join!(slow, refused);
     assert!(matches!(refused, Err(Refused::Overloaded(_))), "{refused:?}");
-    assert!(waited < Duration::from_millis(500), "refused before its own deadline: {waited:?}");
+    assert!(waited < timeout, "refused before its own deadline: {waited:?}");
     assert!(!slow.unwrap().report.success);
-    assert!(stage.probe("TV1").await.success, "and the place is free again");
+    assert!(harness.probe("TV1").await.success, "the permit is free again");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_url_is_a_target_only_where_the_settings_allow_its_host() {
-    let stage = Stage::new(&[channel("TV1", "live/TV1/master.m3u8")], TEMPLATES, "").await;
-    let url = stage.origin.url("live/TV1/master.m3u8");
-    let refused = stage.ask(&url, Duration::from_secs(5)).await;
+    let harness = Harness::new(&[channel("TV1", "live/TV1/master.m3u8")], TEMPLATES, "").await;
+    let url = harness.origin.url("live/TV1/master.m3u8");
+    let refused = harness.probe_within(&url, Duration::from_secs(5)).await;
     assert!(matches!(&refused, Err(Refused::BadRequest(why)) if why.contains("url_targets")), "{refused:?}");
 
     let allowed = "probe: {url_targets: {enabled: true, allowed_hosts: [127.0.0.1], template: T2}}";
-    let stage = Stage::new(&[], TEMPLATES, allowed).await;
-    let url = stage.origin.url("live/TV1/master.m3u8");
-    assert!(stage.ask(&url, Duration::from_secs(5)).await.unwrap().report.success);
+    let harness = Harness::new(&[], TEMPLATES, allowed).await;
+    let url = harness.origin.url("live/TV1/master.m3u8");
+    assert!(harness.probe_within(&url, Duration::from_secs(5)).await.unwrap().report.success);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn credentials_go_to_the_channels_own_origin_and_to_no_host_that_its_playlist_names() {
-    let elsewhere = Stage::new(&[], TEMPLATES, "").await;
+    let elsewhere = Harness::new(&[], TEMPLATES, "").await;
     let named = elsewhere.origin.url("live/TV1/360p/index.m3u8");
     let own = axum::Router::new().route(
         "/master.m3u8",
@@ -182,9 +194,9 @@ async fn credentials_go_to_the_channels_own_origin_and_to_no_host_that_its_playl
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_low_latency_rendition_is_asked_what_its_players_ask_once_a_probe() {
-    let stage = Stage::new(&[channel("LL1", "live/LL1/master.m3u8")], TEMPLATES, "").await;
-    assert_eq!(failed(&*stage.probe("LL1").await), [""; 0]);
-    let requests = stage.origin.requests();
+    let harness = Harness::new(&[channel("LL1", "live/LL1/master.m3u8")], TEMPLATES, "").await;
+    assert_eq!(failed(&*harness.probe("LL1").await), [""; 0]);
+    let requests = harness.origin.requests();
     let asked = |directive: &str| {
         requests.iter().filter(|r| r.query.as_deref().is_some_and(|query| query.contains(directive))).count()
     };
@@ -196,10 +208,8 @@ async fn a_low_latency_rendition_is_asked_what_its_players_ask_once_a_probe() {
 /// Its answer takes 1.5 s, and is late from 1.2 s on: a probe of a second can't tell.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_blocking_reload_that_outlasts_the_probe_is_not_run() {
-    let stage = Stage::new(&[channel("LL1", "fault/ll_reload_late/LL1/master.m3u8")], TEMPLATES, "").await;
-    let began = Instant::now();
-    let report = stage.ask("LL1", Duration::from_secs(1)).await.unwrap().report;
-    assert!(began.elapsed() < Duration::from_secs(1));
+    let harness = Harness::new(&[channel("LL1", "fault/ll_reload_late/LL1/master.m3u8")], TEMPLATES, "").await;
+    let report = harness.probe_within("LL1", Duration::from_secs(1)).await.unwrap().report;
     let reload = report.outcomes.iter().find(|o| o.check == "ll_hls_blocking_reload_failed").unwrap();
     assert_eq!((reload.result, report.capture.deadline_exceeded), (CheckResult::NotRun, true));
     assert_eq!(failed(&report), [""; 0]);
@@ -210,38 +220,38 @@ async fn an_mpds_updates_are_asked_for_once_a_probe_and_not_where_the_template_s
     let templates =
         format!("{TEMPLATES}\nSPARED:\n  extends: T2\n  checks: {{mpd_patch_events: {{enabled: false}}}}\n");
     let own = channel("CM1", "live/CM1/updates.mpd");
-    let spared = Channel { template: "SPARED", ..channel("CM2", "live/CM1/updates.mpd") };
-    let stage = Stage::new(&[own, spared], &templates, "").await;
+    let spared = ChannelSpec { template: "SPARED", ..channel("CM2", "live/CM1/updates.mpd") };
+    let harness = Harness::new(&[own, spared], &templates, "").await;
     let asked = || {
-        let requests = stage.origin.requests();
+        let requests = harness.origin.requests();
         let queries = |file: &str| {
             let of = requests.iter().filter(|r| r.path.ends_with(file)).filter_map(|r| r.query.clone());
             of.filter(|query| !query.contains("clock")).collect::<Vec<_>>()
         };
         (queries("updates.mpd"), queries("updates.mpp"))
     };
-    assert_eq!(failed(&*stage.probe("CM1").await), [""; 0]);
+    assert_eq!(failed(&*harness.probe("CM1").await), [""; 0]);
     let (locations, first) = asked();
     assert_eq!((locations.len(), first.len()), (1, 1));
-    stage.advance(Duration::from_secs(10));
-    assert_eq!(failed(&*stage.probe("CM1").await), [""; 0]);
+    harness.advance(Duration::from_secs(10));
+    assert_eq!(failed(&*harness.probe("CM1").await), [""; 0]);
     let (locations, second) = asked();
     assert_eq!((locations.len(), second.len()), (2, 2));
     assert_eq!(second[0], second[1], "the patch of the MPD seen before, which there is by now");
-    stage.probe("CM2").await;
+    harness.probe("CM2").await;
     assert_eq!((asked().0.len(), asked().1.len()), (2, 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn outputs_that_list_the_same_segments_download_them_once() {
-    let stage = Stage::new(&[channel("CM1", "live/CM1/master.m3u8 live/CM1/runs.mpd")], TEMPLATES, "").await;
+    let harness = Harness::new(&[channel("CM1", "live/CM1/master.m3u8 live/CM1/runs.mpd")], TEMPLATES, "").await;
     for (after, segments) in [(0, 5), (10, 25)] {
-        stage.advance(Duration::from_secs(after));
-        stage.origin.forget_requests();
-        let report = stage.probe("CM1").await;
+        harness.advance(Duration::from_secs(after));
+        harness.origin.clear_requests();
+        let report = harness.probe("CM1").await;
         assert_eq!(failed(&report), [""; 0]);
-        assert_eq!(downloads(&stage), segments, "four rungs and the sound");
-        let inits = stage.origin.requests().iter().filter(|r| r.path.ends_with("init.mp4")).count();
+        assert_eq!(downloads(&harness), segments, "four rungs and the sound");
+        let inits = harness.origin.requests().iter().filter(|r| r.path.ends_with("init.mp4")).count();
         assert_eq!(inits, 5);
         for output in &report.capture.outputs {
             let inspected = output.renditions.iter().flat_map(|r| &r.segments).filter(|s| s.inspection.is_some());
@@ -254,12 +264,12 @@ async fn outputs_that_list_the_same_segments_download_them_once() {
 async fn hls_and_dash_of_the_same_segments_are_the_same_renditions_with_the_same_measures() {
     let hls = channel("HLS", "live/CM1/master.m3u8");
     let dash = channel("DASH", "live/CM1/runs.mpd");
-    let stage = Stage::new(&[hls, dash], TEMPLATES, "").await;
+    let harness = Harness::new(&[hls, dash], TEMPLATES, "").await;
     let (mut of_hls, mut of_dash) = (Vec::new(), Vec::new());
     for _ in 0..3 {
-        of_hls.extend(measured(&*stage.probe("HLS").await));
-        of_dash.extend(measured(&*stage.probe("DASH").await));
-        stage.advance(Duration::from_secs(4));
+        of_hls.extend(measured(&*harness.probe("HLS").await));
+        of_dash.extend(measured(&*harness.probe("DASH").await));
+        harness.advance(Duration::from_secs(4));
     }
     of_hls.sort();
     of_dash.sort();

@@ -8,7 +8,7 @@ use std::path::Path;
 /// When a description can not be read, or a file can not be written.
 pub fn write() -> Result<(), Box<dyn std::error::Error>> {
     let folder = Path::new("dashboards");
-    for dashboard in grafana::described(folder)? {
+    for dashboard in grafana::read_descriptions(folder)? {
         let file = folder.join("grafana").join(format!("{}.json", dashboard.uid));
         std::fs::write(file, dashboard.json())?;
     }

@@ -2,7 +2,7 @@
 //! said on standard error too; the tests judge it. With arguments it plays only the faults and clean channels whose
 //! names begin so (`-- mpd_ CM1`), and prints what each was found by.
 
-use packager_testbed::{markdown, matrix, packagers};
+use packager_testbed::{detection_page, matrix, packagers};
 use std::io::{self, Write as _};
 
 /// # Errors
@@ -11,24 +11,26 @@ use std::io::{self, Write as _};
 pub async fn run(only: &[String]) -> io::Result<()> {
     let mut log = io::stderr();
     if !only.is_empty() {
-        return some(only).await;
+        return named(only).await;
     }
     writeln!(log, "every fault of the live origin …")?;
-    let faults = matrix::play().await;
+    let faults = matrix::probe_faults().await;
     writeln!(log, "its clean channels …")?;
-    let clean = matrix::watch_clean().await;
+    let clean = matrix::probe_clean_streams().await;
     writeln!(log, "real packagers, for four minutes …")?;
     let packagers = packagers::watch().await?;
-    io::stdout().write_all(markdown::document(&faults, &clean, &packagers).as_bytes())?;
+    io::stdout().write_all(detection_page::document(&faults, &clean, &packagers).as_bytes())?;
 
-    let streams = clean.iter().map(|row| (row.name.as_str(), &row.seen));
-    let streams = streams.chain(packagers.iter().map(|row| (row.name, &row.seen)));
+    let streams = clean.iter().map(|row| (row.name.as_str(), &row.result));
+    let streams = streams.chain(packagers.iter().map(|row| (row.name, &row.result)));
     let mut wrong: Vec<String> = streams
-        .flat_map(|(name, seen)| seen.shown.iter().map(move |s| format!("false: {} on {name}: {}", s.check, s.message)))
+        .flat_map(|(name, result)| {
+            result.failed_checks.iter().map(move |s| format!("false: {} on {name}: {}", s.check, s.message))
+        })
         .collect();
     for row in &faults {
-        wrong.extend(row.missing().iter().map(|check| format!("not found: {} by {check}", row.fault.id)));
-        let unexpected = row.unexpected().into_iter();
+        wrong.extend(row.missing_checks().iter().map(|check| format!("not found: {} by {check}", row.fault.id)));
+        let unexpected = row.unexpected_checks().into_iter();
         wrong.extend(unexpected.map(|s| format!("false: {} on {}: {}", s.check, row.fault.id, s.message)));
     }
     for line in &wrong {
@@ -37,24 +39,28 @@ pub async fn run(only: &[String]) -> io::Result<()> {
     Ok(())
 }
 
-async fn some(only: &[String]) -> io::Result<()> {
-    let named = |name: &str| only.iter().any(|begin| name.starts_with(begin.as_str()));
+async fn named(only: &[String]) -> io::Result<()> {
+    let matches = |name: &str| only.iter().any(|begin| name.starts_with(begin.as_str()));
     let mut out = io::stdout();
-    for row in matrix::play_some(named).await {
-        let verdict = if row.found() && row.unexpected().is_empty() { "found" } else { "WRONG" };
-        writeln!(out, "{verdict} {} (expected {:?}, follows {:?})", row.fault.id, row.fault.expect, row.fault.follows)?;
-        print(&mut out, &row.seen)?;
+    for row in matrix::probe_faults_named(matches).await {
+        let verdict = if row.is_found() && row.unexpected_checks().is_empty() { "found" } else { "WRONG" };
+        writeln!(
+            out,
+            "{verdict} {} (expected {:?}, follows {:?})",
+            row.fault.id, row.fault.expected, row.fault.consequences
+        )?;
+        print_failed_checks(&mut out, &row.result)?;
     }
-    for row in matrix::watch_some(named).await {
-        writeln!(out, "{} {}", if row.seen.shown.is_empty() { "clean" } else { "WRONG" }, row.name)?;
-        print(&mut out, &row.seen)?;
+    for row in matrix::probe_clean_streams_named(matches).await {
+        writeln!(out, "{} {}", if row.result.failed_checks.is_empty() { "clean" } else { "WRONG" }, row.name)?;
+        print_failed_checks(&mut out, &row.result)?;
     }
     Ok(())
 }
 
-fn print(out: &mut io::Stdout, seen: &matrix::Seen) -> io::Result<()> {
-    for s in &seen.shown {
-        writeln!(out, "  {:?} {} in {} of {}: {}", s.severity, s.check, s.probes, seen.probes, s.message)?;
+fn print_failed_checks(out: &mut io::Stdout, result: &matrix::StreamResult) -> io::Result<()> {
+    for s in &result.failed_checks {
+        writeln!(out, "  {:?} {} in {} of {}: {}", s.severity, s.check, s.probes, result.probes, s.message)?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! ffmpeg: a test picture and a tone in three renditions, in real time; as a live packager itself, and as the encoder
 //! that feeds another.
 
-use crate::running::{Running, listed, quiet};
+use crate::child_process::{ChildProcess, command_without_stdio, wait_for_segments};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// What the segments are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum SegmentFormat {
     Ts,
     Fmp4,
 }
@@ -27,9 +27,9 @@ const TONE: &str = "sine=frequency=440:sample_rate=48000";
 /// A running packager; it ends when this is dropped. It keeps the folder's files.
 #[derive(Debug)]
 pub struct Ffmpeg {
-    kind: Kind,
+    format: SegmentFormat,
     folder: PathBuf,
-    running: Vec<Running>,
+    processes: Vec<ChildProcess>,
 }
 
 impl Ffmpeg {
@@ -37,15 +37,15 @@ impl Ffmpeg {
     ///
     /// # Errors
     /// When the program `ffmpeg` isn't there or can't be started.
-    pub fn start(kind: Kind, folder: &Path) -> io::Result<Self> {
-        let mut packager = Self { kind, folder: folder.to_owned(), running: Vec::new() };
+    pub fn start(format: SegmentFormat, folder: &Path) -> io::Result<Self> {
+        let mut packager = Self { format, folder: folder.to_owned(), processes: Vec::new() };
         packager.restart()?;
         Ok(packager)
     }
 
     /// Stops as a crash would: the playlists stay as they are, without EXT-X-ENDLIST.
     pub fn stop(&mut self) {
-        self.running.clear();
+        self.processes.clear();
     }
 
     /// Starts anew: numbers and timestamps begin again at 0, over the files of the run before.
@@ -54,76 +54,81 @@ impl Ffmpeg {
     /// When the program can't be started.
     pub fn restart(&mut self) -> io::Result<()> {
         self.stop();
-        self.running.push(Running::start(&mut command(self.kind, &self.folder))?);
+        self.processes.push(ChildProcess::start(&mut command(self.format, &self.folder))?);
         Ok(())
     }
 
     /// The media playlists.
     pub fn playlists(&self) -> Vec<PathBuf> {
-        (0..LADDER.len()).map(|place| self.folder.join(format!("v{place}/index.m3u8"))).collect()
+        (0..LADDER.len()).map(|index| self.folder.join(format!("v{index}/index.m3u8"))).collect()
     }
 
     /// Waits until all playlists list so many segments.
     ///
     /// # Errors
-    /// When that takes longer than `within`, or ffmpeg ended: with what it said.
-    pub async fn ready(&mut self, segments: usize, within: Duration) -> io::Result<()> {
+    /// When that takes longer than `timeout`, or ffmpeg ended: with what it said.
+    pub async fn ready(&mut self, segments: usize, timeout: Duration) -> io::Result<()> {
         let playlists = self.playlists();
-        listed(&mut self.running, &playlists, segments, within).await
+        wait_for_segments(&mut self.processes, &playlists, segments, timeout).await
     }
 }
 
 /// The pictures `[v0]`, `[v1]` … of the ladder and the tone `1:a`, as they would come from a camera.
-pub fn source() -> Command {
-    let mut command = quiet("ffmpeg");
+pub fn encoder_source() -> Command {
+    let mut command = command_without_stdio("ffmpeg");
     command.args(["-hide_banner", "-loglevel", "error", "-nostdin", "-y"]);
     command.args(["-re", "-f", "lavfi", "-i", PICTURE, "-re", "-f", "lavfi", "-i", TONE]);
-    command.args(["-filter_complex", &scaled()]);
+    command.args(["-filter_complex", &scale_filter()]);
     command
 }
 
 /// Encoders of an output: a key frame at each segment's start.
-pub fn encode(command: &mut Command) {
+pub fn set_encoders(command: &mut Command) {
     command.args(["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-threads", "1"]);
     command.args(["-pix_fmt", "yuv420p", "-g", "50", "-keyint_min", "50", "-sc_threshold", "0"]);
     command.args(["-c:a", "aac", "-b:a", "64k", "-ac", "2"]);
 }
 
-/// The bit rate of the output's picture `place`.
-pub fn rate(command: &mut Command, place: usize, rate: u32) {
+/// The bit rate of the output's picture `index`.
+pub fn set_bit_rate(command: &mut Command, index: usize, rate: u32) {
     for option in ["b", "maxrate", "bufsize"] {
-        command.args([format!("-{option}:v:{place}"), rate.to_string()]);
+        command.args([format!("-{option}:v:{index}"), rate.to_string()]);
     }
 }
 
-fn command(kind: Kind, folder: &Path) -> Command {
-    let mut command = source();
+fn command(format: SegmentFormat, folder: &Path) -> Command {
+    let mut command = encoder_source();
     command.current_dir(folder);
-    for (place, (_, bits)) in LADDER.iter().enumerate() {
-        command.args(["-map", &format!("[v{place}]"), "-map", "1:a"]);
-        rate(&mut command, place, *bits);
+    for (index, (_, bits)) in LADDER.iter().enumerate() {
+        command.args(["-map", &format!("[v{index}]"), "-map", "1:a"]);
+        set_bit_rate(&mut command, index, *bits);
     }
-    encode(&mut command);
-    let (segment_type, extension) = match kind {
-        Kind::Ts => ("mpegts", "ts"),
-        Kind::Fmp4 => ("fmp4", "m4s"),
+    set_encoders(&mut command);
+    let (segment_type, extension) = match format {
+        SegmentFormat::Ts => ("mpegts", "ts"),
+        SegmentFormat::Fmp4 => ("fmp4", "m4s"),
     };
     command.args(["-f", "hls", "-hls_time", "2", "-hls_list_size", "8", "-hls_delete_threshold", "4"]);
     command.args(["-hls_flags", "delete_segments+program_date_time+independent_segments+temp_file"]);
     command.args(["-hls_segment_type", segment_type, "-master_pl_name", MASTER]);
-    command.args(["-var_stream_map", &variants(), "-hls_segment_filename", &format!("v%v/seg_%d.{extension}")]);
+    command.args([
+        "-var_stream_map",
+        &variant_stream_map(),
+        "-hls_segment_filename",
+        &format!("v%v/seg_%d.{extension}"),
+    ]);
     command.arg("v%v/index.m3u8");
     command
 }
 
-fn scaled() -> String {
-    let copies: String = (0..LADDER.len()).map(|place| format!("[c{place}]")).collect();
-    let scale = |(place, (height, _)): (usize, &(u32, u32))| format!(";[c{place}]scale=-2:{height}[v{place}]");
+fn scale_filter() -> String {
+    let copies: String = (0..LADDER.len()).map(|index| format!("[c{index}]")).collect();
+    let scale = |(index, (height, _)): (usize, &(u32, u32))| format!(";[c{index}]scale=-2:{height}[v{index}]");
     let scales: String = LADDER.iter().enumerate().map(scale).collect();
     format!("[0:v]split={}{copies}{scales}", LADDER.len())
 }
 
-fn variants() -> String {
-    let pairs: Vec<String> = (0..LADDER.len()).map(|place| format!("v:{place},a:{place}")).collect();
+fn variant_stream_map() -> String {
+    let pairs: Vec<String> = (0..LADDER.len()).map(|index| format!("v:{index},a:{index}")).collect();
     pairs.join(" ")
 }

@@ -1,8 +1,8 @@
 //! ffmpeg's DASH muxer, live: it repackages what an encoder sends it through a pipe, as transport streams or as
 //! fragmented MP4.
 
-use crate::ffmpeg::{LADDER, encode, rate, source};
-use crate::running::{Running, quiet, until};
+use crate::child_process::{ChildProcess, command_without_stdio, wait_until};
+use crate::ffmpeg::{LADDER, encoder_source, set_bit_rate, set_encoders};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,14 @@ use std::time::Duration;
 
 /// What the encoder sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Feed {
+pub enum EncoderFeed {
     Ts,
     Fmp4,
 }
 
 /// How the MPD tells its segments apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Names {
+pub enum SegmentNaming {
     /// `$Number$` with a duration.
     Number,
     /// `$Time$` with a SegmentTimeline.
@@ -31,10 +31,10 @@ pub const MPD: &str = "manifest.mpd";
 /// A running packager with its encoder; both end when this is dropped. It keeps the folder's files.
 #[derive(Debug)]
 pub struct FfmpegDash {
-    feed: Feed,
-    names: Names,
+    feed: EncoderFeed,
+    naming: SegmentNaming,
     folder: PathBuf,
-    programs: Vec<Running>,
+    processes: Vec<ChildProcess>,
 }
 
 impl FfmpegDash {
@@ -42,15 +42,15 @@ impl FfmpegDash {
     ///
     /// # Errors
     /// When the program `ffmpeg` isn't there or can't be started.
-    pub fn start(feed: Feed, names: Names, folder: &Path) -> io::Result<Self> {
-        let mut packager = Self { feed, names, folder: folder.to_owned(), programs: Vec::new() };
+    pub fn start(feed: EncoderFeed, naming: SegmentNaming, folder: &Path) -> io::Result<Self> {
+        let mut packager = Self { feed, naming, folder: folder.to_owned(), processes: Vec::new() };
         packager.restart()?;
         Ok(packager)
     }
 
     /// Stops as a crash would: the MPD stays as it is.
     pub fn stop(&mut self) {
-        self.programs.clear();
+        self.processes.clear();
     }
 
     /// Starts anew: availabilityStartTime is now, numbers and times begin again, over the files of the run before.
@@ -59,10 +59,10 @@ impl FfmpegDash {
     /// When a program can't be started.
     pub fn restart(&mut self) -> io::Result<()> {
         self.stop();
-        let mut encoder = Running::start(&mut encoder(self.feed))?;
+        let mut encoder = ChildProcess::start(&mut encoder(self.feed))?;
         let pipe = encoder.output().map_or_else(Stdio::null, Stdio::from);
-        let packager = Running::start(packager(self.feed, self.names).current_dir(&self.folder).stdin(pipe))?;
-        self.programs = vec![packager, encoder];
+        let packager = ChildProcess::start(packager(self.feed, self.naming).current_dir(&self.folder).stdin(pipe))?;
+        self.processes = vec![packager, encoder];
         Ok(())
     }
 
@@ -73,47 +73,47 @@ impl FfmpegDash {
     /// Waits until there are so many segments of each rendition.
     ///
     /// # Errors
-    /// When that takes longer than `within`, or a program ended: with what it said.
-    pub async fn ready(&mut self, segments: usize, within: Duration) -> io::Result<()> {
+    /// When that takes longer than `timeout`, or a program ended: with what it said.
+    pub async fn ready(&mut self, segments: usize, timeout: Duration) -> io::Result<()> {
         let (folder, mpd) = (self.folder.clone(), self.mpd());
         let named = |entry: &fs::DirEntry| entry.file_name().into_string().unwrap_or_default();
         let whole = |name: &String| name.starts_with("chunk") && name.ends_with(".m4s");
         let count = || fs::read_dir(&folder).map_or(0, |all| all.flatten().map(|e| named(&e)).filter(whole).count());
         // Of the pictures and their sound.
         let wanted = segments * (LADDER.len() + 1);
-        until(&mut self.programs, within, segments, || mpd.exists() && count() >= wanted).await
+        wait_until(&mut self.processes, timeout, segments, || mpd.exists() && count() >= wanted).await
     }
 }
 
-fn encoder(feed: Feed) -> Command {
-    let mut command = source();
-    for (place, (_, bits)) in LADDER.iter().enumerate() {
-        command.args(["-map", &format!("[v{place}]")]);
-        rate(&mut command, place, *bits);
+fn encoder(feed: EncoderFeed) -> Command {
+    let mut command = encoder_source();
+    for (index, (_, bits)) in LADDER.iter().enumerate() {
+        command.args(["-map", &format!("[v{index}]")]);
+        set_bit_rate(&mut command, index, *bits);
     }
     command.args(["-map", "1:a"]);
-    encode(&mut command);
+    set_encoders(&mut command);
     match feed {
-        Feed::Ts => command.args(["-f", "mpegts", "-muxdelay", "0", "-muxpreload", "0"]),
+        EncoderFeed::Ts => command.args(["-f", "mpegts", "-muxdelay", "0", "-muxpreload", "0"]),
         // Without its edit list the first picture would be longer by the sound's priming, and the frame rate in the MPD
         // with it.
-        Feed::Fmp4 => command.args(["-f", "mp4", "-movflags", "frag_keyframe+delay_moov+default_base_moof"]),
+        EncoderFeed::Fmp4 => command.args(["-f", "mp4", "-movflags", "frag_keyframe+delay_moov+default_base_moof"]),
     };
     command.arg("-").stdout(Stdio::piped());
     command
 }
 
-fn packager(feed: Feed, names: Names) -> Command {
-    let mut command = quiet("ffmpeg");
+fn packager(feed: EncoderFeed, naming: SegmentNaming) -> Command {
+    let mut command = command_without_stdio("ffmpeg");
     command.args(["-hide_banner", "-loglevel", "error", "-y", "-i", "pipe:0", "-map", "0", "-c", "copy"]);
-    if feed == Feed::Ts {
+    if feed == EncoderFeed::Ts {
         // What a transport stream calls its codecs isn't what MP4 does.
         command.args(["-tag:v", "avc1", "-tag:a", "mp4a", "-bsf:a", "aac_adtstoasc"]);
     }
     command.args(["-f", "dash", "-seg_duration", "2", "-window_size", "8", "-extra_window_size", "8"]);
-    let (timeline, name) = match names {
-        Names::Number => ("0", "$Number$"),
-        Names::Time => ("1", "$Time$"),
+    let (timeline, name) = match naming {
+        SegmentNaming::Number => ("0", "$Number$"),
+        SegmentNaming::Time => ("1", "$Time$"),
     };
     command.args(["-use_template", "1", "-use_timeline", timeline, "-utc_timing_url", "/time"]);
     command.args(["-media_seg_name", &format!("chunk-$RepresentationID$-{name}.m4s")]);

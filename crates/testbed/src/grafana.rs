@@ -70,7 +70,7 @@ impl Query {
 }
 
 /// Every description in the folder, by file name.
-pub fn described(folder: &Path) -> Result<Vec<Dashboard>, Box<dyn std::error::Error>> {
+pub fn read_descriptions(folder: &Path) -> Result<Vec<Dashboard>, Box<dyn std::error::Error>> {
     let mut files =
         std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, std::io::Error>>()?;
     files.retain(|file| file.extension().is_some_and(|end| end == "yml"));
@@ -79,7 +79,6 @@ pub fn described(folder: &Path) -> Result<Vec<Dashboard>, Box<dyn std::error::Er
 }
 
 impl Dashboard {
-    #[allow(dead_code)]
     pub fn panels(&self) -> impl Iterator<Item = &Panel> {
         self.panels.iter().filter_map(|item| match item {
             Item::Panel(panel) => Some(panel.as_ref()),
@@ -94,31 +93,31 @@ impl Dashboard {
             "uid": self.uid, "title": self.title, "description": self.description, "tags": ["packager_exporter"],
             "schemaVersion": 39, "version": 1, "editable": true, "graphTooltip": 1, "refresh": "15s",
             "timezone": "browser", "time": {"from": "now-1h", "to": "now"}, "annotations": {"list": []},
-            "links": [link], "templating": {"list": variables()}, "panels": self.placed(),
+            "links": [link], "templating": {"list": variables()}, "panels": self.laid_out(),
         });
         format!("{dashboard:#}\n")
     }
 
     /// Panels from left to right, each line as high as its highest.
-    fn placed(&self) -> Vec<Value> {
-        let (mut x, mut y, mut line) = (0, 0, 0);
-        let place = |(index, item): (usize, &Item)| {
+    fn laid_out(&self) -> Vec<Value> {
+        let (mut x, mut y, mut line_height) = (0, 0, 0);
+        let panel_json = |(index, item): (usize, &Item)| {
             let (width, height) = match item {
                 Item::Row(_) => (COLUMNS, 1),
                 Item::Panel(panel) => (panel.width, panel.height),
             };
             if x + width > COLUMNS {
-                (x, y, line) = (0, y + line, 0);
+                (x, y, line_height) = (0, y + line_height, 0);
             }
             let position = json!({"x": x, "y": y, "w": width, "h": height});
-            (x, line) = (x + width, line.max(height));
+            (x, line_height) = (x + width, line_height.max(height));
             match item {
                 Item::Row(row) => json!({"id": index + 1, "type": "row", "title": row.row, "collapsed": false,
                     "gridPos": position, "panels": []}),
                 Item::Panel(panel) => panel.json(index + 1, &position),
             }
         };
-        self.panels.iter().enumerate().map(place).collect()
+        self.panels.iter().enumerate().map(panel_json).collect()
     }
 }
 

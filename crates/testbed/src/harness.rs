@@ -2,6 +2,7 @@
 //! takes as long as the requests take.
 
 use crate::origin::{self, Origin};
+use crate::pace;
 use packager_exporter::config::{Live, Source};
 use packager_exporter::probe::{Ask, Clock, Probed, Prober, Refused};
 use packager_exporter::report::Report;
@@ -16,7 +17,7 @@ use tokio::net::TcpListener;
 pub const START_MS: i64 = 1_780_000_000_000;
 
 /// An origin, an exporter's prober, and their clock.
-pub struct Stage {
+pub struct Harness {
     pub origin: Origin,
     pub prober: Prober,
     origin_clock: origin::Clock,
@@ -24,13 +25,24 @@ pub struct Stage {
     _files: TempDir,
 }
 
-/// What `channels.yml` says of one channel beside its URL on the origin.
-pub struct Channel<'a> {
+/// What `channels.yml` says of one channel second_output its URL on the origin.
+pub struct ChannelSpec<'a> {
     pub code: &'a str,
     /// Below the origin: `live/TV1/master.m3u8`; with a second one behind a space, the channel has that output too.
     pub path: &'a str,
     pub template: &'a str,
 }
+
+/// `templates` with the timeout of [`TEMPLATES`] scaled to the pace of this machine, so that a busy one completes its
+/// probes too.
+#[must_use]
+pub fn with_patience(templates: &str) -> String {
+    let timeout = pace::patience(TIMEOUT).as_millis();
+    templates.replace(&format!("timeout: {}s\n", TIMEOUT.as_secs()), &format!("timeout: {timeout}ms\n"))
+}
+
+/// Timeout of the templates on an idle machine.
+const TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The templates of the detection figures: the guide's thresholds, for segments of 2 s and of 6 s.
 pub const TEMPLATES: &str = "
@@ -69,58 +81,58 @@ TR:
     encryption: {rotation_within: 15.0}
 ";
 
-impl Stage {
+impl Harness {
     /// Starts both; `channels` make the catalogue, `templates` is a templates.yml, `exporter` an exporter.yml.
-    pub async fn new(channels: &[Channel<'_>], templates: &str, exporter: &str) -> Self {
+    pub async fn new(channels: &[ChannelSpec<'_>], templates: &str, exporter: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let origin_clock = origin::Clock::manual(START_MS);
         let origin = Origin::start(listener, origin_clock.clone());
-        Self::on(origin, origin_clock, START_MS, channels, templates, exporter)
+        Self::with_origin(origin, origin_clock, START_MS, channels, templates, exporter)
     }
 
     /// Over HTTPS, with a certificate that ends so many days from now. Whoever checks one goes by the system's clock,
-    /// so this stage's clock begins in the current hour.
-    pub async fn secured(channels: &[Channel<'_>], templates: &str, days: u64) -> Self {
+    /// so this harness's clock begins in the current hour.
+    pub async fn with_tls(channels: &[ChannelSpec<'_>], templates: &str, days: u64) -> Self {
         const HOUR_MS: i64 = 3_600_000;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let hours = (Clock::System.now().as_millisecond() - START_MS).div_euclid(HOUR_MS);
         let start_ms = START_MS + hours * HOUR_MS;
         let origin_clock = origin::Clock::manual(start_ms);
-        let origin = Origin::secured(listener, origin_clock.clone(), days);
-        Self::on(origin, origin_clock, start_ms, channels, templates, "")
+        let origin = Origin::start_tls(listener, origin_clock.clone(), days);
+        Self::with_origin(origin, origin_clock, start_ms, channels, templates, "")
     }
 
-    fn on(
+    fn with_origin(
         origin: Origin,
         origin_clock: origin::Clock,
         start_ms: i64,
-        channels: &[Channel<'_>],
+        channels: &[ChannelSpec<'_>],
         templates: &str,
         exporter: &str,
     ) -> Self {
-        let trusted = origin.authority.as_ref().map_or("", |_| "defaults: {request: {ca_file: ca.pem}}\n");
-        let mut catalogue = format!("{trusted}channels:\n");
+        let ca_file = origin.authority.as_ref().map_or("", |_| "defaults: {request: {ca_file: ca.pem}}\n");
+        let mut catalogue = format!("{ca_file}channels:\n");
         for channel in channels {
-            let (path, beside) = channel.path.split_once(' ').unwrap_or((channel.path, ""));
+            let (path, second_output) = channel.path.split_once(' ').unwrap_or((channel.path, ""));
             let url = origin.url(path);
-            let beside = match beside {
+            let second_output = match second_output {
                 "" => String::new(),
-                path => format!("outputs: {{beside: '{}'}}, ", origin.url(path)),
+                path => format!("outputs: {{second_output: '{}'}}, ", origin.url(path)),
             };
-            let Channel { code, template, .. } = channel;
-            let promised = match *template {
+            let ChannelSpec { code, template, .. } = channel;
+            let expected = match *template {
                 "TO" => "",
                 "TH" => "is_hdr: true, resolution: 1920x1080, fps: 25, ",
                 _ => "resolution: 1920x1080, fps: 25, ",
             };
             let _ = writeln!(
                 catalogue,
-                "  - {{channel_code: {code}, input_url: '{url}', template: {template}, {promised}{beside}channel_type: LIVE}}"
+                "  - {{channel_code: {code}, input_url: '{url}', template: {template}, {expected}{second_output}channel_type: LIVE}}"
             );
         }
         let clock = Arc::new(AtomicI64::new(start_ms));
         let authority = origin.authority.as_deref();
-        let (prober, files) = trusting(authority, &catalogue, templates, exporter, Clock::Manual(clock.clone()));
+        let (prober, files) = prober_trusting(authority, &catalogue, templates, exporter, Clock::Manual(clock.clone()));
         Self { origin, prober, origin_clock, clock, _files: files }
     }
 
@@ -130,23 +142,23 @@ impl Stage {
         self.origin_clock.set(now);
     }
 
-    /// One probe, with ten seconds of time.
+    /// Probes a channel; the template's timeout is the bound of its time.
     pub async fn probe(&self, code: &str) -> Arc<Report> {
-        self.ask(code, Duration::from_secs(10)).await.expect("a channel of the catalogue").report
+        self.probe_within(code, Duration::from_secs(600)).await.expect("a channel of the catalogue").report
     }
 
-    pub async fn ask(&self, target: &str, timeout: Duration) -> Result<Probed, Refused> {
+    pub async fn probe_within(&self, target: &str, timeout: Duration) -> Result<Probed, Refused> {
         self.prober.probe(Ask { target: target.to_owned(), template: None, output: None }, timeout).await
     }
 }
 
 /// A prober on configuration files, which live in the folder.
 pub fn prober(catalogue: &str, templates: &str, exporter: &str, clock: Clock) -> (Prober, TempDir) {
-    trusting(None, catalogue, templates, exporter, clock)
+    prober_trusting(None, catalogue, templates, exporter, clock)
 }
 
 /// With a certificate in `ca.pem`, for channels that name it.
-fn trusting(
+fn prober_trusting(
     authority: Option<&str>,
     catalogue: &str,
     templates: &str,
@@ -157,7 +169,7 @@ fn trusting(
     let write = |name: &str, text: &str| std::fs::write(files.path().join(name), text).expect("a file");
     write("ca.pem", authority.unwrap_or_default());
     write("channels.yml", catalogue);
-    write("templates.yml", templates);
+    write("templates.yml", &with_patience(templates));
     write("exporter.yml", exporter);
     let source = Source { file: Some(files.path().join("exporter.yml")), ..Source::default() };
     let live = Live::start(source, clock.now()).expect("a sound configuration");

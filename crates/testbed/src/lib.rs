@@ -12,17 +12,18 @@
     clippy::print_stderr
 )]
 
+pub mod child_process;
+pub mod detection_page;
 pub mod ffmpeg;
 pub mod ffmpeg_dash;
 pub mod grafana;
 pub mod harness;
-pub mod markdown;
+pub mod large_mpds;
 pub mod matrix;
-pub mod mpds;
 pub mod nginx_rtmp;
 pub mod origin;
+pub mod pace;
 pub mod packagers;
 pub mod postgres;
-pub mod running;
 pub mod shaka;
 pub mod static_files;

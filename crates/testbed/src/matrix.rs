@@ -1,13 +1,14 @@
-//! Every fault of the origin against every check, and the clean channels against all of them.
+//! The detection matrix: every fault of the origin against every check, and every clean channel against all checks.
 //!
-//! Each stream has a stage of its own, so none sees another's history or waits for another's requests. The clock is
-//! set by hand; only what is slow by nature takes its time.
+//! Each stream has a harness of its own, so that no stream sees another's history or waits for another's requests. The
+//! clock is set by hand; only a fault that is slow by nature takes real time.
 
 // A figure of a broken set-up would be worse than none.
 #![allow(clippy::expect_used)]
 
-use crate::harness::{Channel, Stage, TEMPLATES};
+use crate::harness::{ChannelSpec, Harness, TEMPLATES};
 use crate::origin::{Fault, faults};
+use crate::pace;
 use futures_util::StreamExt;
 use futures_util::stream;
 use packager_exporter::checks::{self, CheckResult};
@@ -15,130 +16,145 @@ use packager_exporter::finding::Severity;
 use packager_exporter::report::Report;
 use std::time::Duration;
 
-/// A check that failed on a stream.
+/// A check that failed in at least one probe of a stream.
 #[derive(Debug, Clone)]
-pub struct Shown {
+pub struct FailedCheck {
+    /// Id of the check.
     pub check: &'static str,
-    /// The worst that was seen.
+    /// The worst severity over all probes.
     pub severity: Severity,
-    /// How many probes showed it, and the first that did, from 0.
+    /// Number of probes in which the check failed.
     pub probes: usize,
+    /// Index of the first probe in which the check failed, from 0.
     pub first: usize,
-    /// What the first of them said.
+    /// Message of the first finding in that probe.
     pub message: String,
 }
 
-/// What a stream's probes came to.
+/// Outcome of all probes of one stream.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct StreamResult {
+    /// Number of probes.
     pub probes: usize,
+    /// Time between two probes.
     pub every: Duration,
-    /// In the order of the catalogue.
-    pub shown: Vec<Shown>,
+    /// Checks that failed; after [`Self::sort`] in the order of the list of checks.
+    pub failed_checks: Vec<FailedCheck>,
 }
 
+/// Outcome of the probes of one fault.
 #[derive(Debug, Clone)]
-pub struct FaultRow {
+pub struct FaultResult {
     pub fault: &'static Fault,
-    pub seen: Seen,
+    pub result: StreamResult,
 }
 
+/// Outcome of the probes of one clean stream of the origin.
 #[derive(Debug, Clone)]
-pub struct CleanRow {
+pub struct CleanResult {
+    /// Name of the stream, such as `CM1 as DASH`.
     pub name: String,
+    /// Description of the stream.
     pub help: &'static str,
-    pub seen: Seen,
+    pub result: StreamResult,
 }
 
+/// Outcome of the probes of one real packager.
 #[derive(Debug)]
-pub struct PackagerRow {
+pub struct PackagerResult {
+    /// Name of the packager with its output format.
     pub name: &'static str,
-    pub seen: Seen,
+    pub result: StreamResult,
 }
 
-impl Seen {
+impl StreamResult {
+    /// A result without probes; `every` is the time between two of them.
     pub fn new(every: Duration) -> Self {
-        Self { probes: 0, every, shown: Vec::new() }
+        Self { probes: 0, every, failed_checks: Vec::new() }
     }
 
-    /// Takes in one more probe.
-    pub fn take(&mut self, report: &Report) {
+    /// Adds the next probe's report.
+    pub fn record(&mut self, report: &Report) {
         for outcome in report.outcomes.iter().filter(|o| o.result == CheckResult::Failed) {
             let (check, first) = (outcome.check, self.probes);
             let message = || outcome.findings.first().map(|f| f.message.clone()).unwrap_or_default();
-            match self.shown.iter_mut().find(|s| s.check == check) {
+            match self.failed_checks.iter_mut().find(|failed| failed.check == check) {
                 Some(known) => {
                     known.probes += 1;
                     known.severity = known.severity.max(outcome.severity);
                 }
                 None => {
                     let severity = outcome.severity;
-                    self.shown.push(Shown { check, severity, probes: 1, first, message: message() });
+                    self.failed_checks.push(FailedCheck { check, severity, probes: 1, first, message: message() });
                 }
             }
         }
         self.probes += 1;
     }
 
-    /// Into the order of the catalogue.
+    /// Sorts the failed checks into the order of the list of checks.
     pub fn sort(&mut self) {
-        let place = |check: &str| checks::list().iter().position(|listed| listed.meta.id == check);
-        self.shown.sort_by_key(|shown| place(shown.check));
+        let position = |check: &str| checks::list().iter().position(|listed| listed.meta.id == check);
+        self.failed_checks.sort_by_key(|failed| position(failed.check));
     }
 
-    pub fn shows(&self, check: &str) -> bool {
-        self.shown.iter().any(|s| s.check == check)
+    /// Whether the check failed in at least one probe.
+    pub fn has_failed(&self, check: &str) -> bool {
+        self.failed_checks.iter().any(|failed| failed.check == check)
     }
 
     /// Failed checks of severity critical or major.
-    pub fn serious(&self) -> impl Iterator<Item = &Shown> {
-        self.shown.iter().filter(|s| s.severity >= Severity::Major)
+    pub fn serious_failures(&self) -> impl Iterator<Item = &FailedCheck> {
+        self.failed_checks.iter().filter(|failed| failed.severity >= Severity::Major)
     }
 
-    /// Failed checks that say no more than minor or warning.
-    pub fn mild(&self) -> impl Iterator<Item = &Shown> {
-        self.shown.iter().filter(|s| s.severity < Severity::Major)
+    /// Failed checks of severity minor or warning.
+    pub fn minor_failures(&self) -> impl Iterator<Item = &FailedCheck> {
+        self.failed_checks.iter().filter(|failed| failed.severity < Severity::Major)
     }
 }
 
-impl FaultRow {
-    /// A check that this fault is made for doesn't exist yet.
-    pub fn waits(&self) -> bool {
-        self.fault.expect.iter().any(|check| !exists(check))
+impl FaultResult {
+    /// Whether a check that should find this fault doesn't exist yet.
+    pub fn awaits_check(&self) -> bool {
+        self.fault.expected.iter().any(|check| !check_exists(check))
     }
 
-    /// Expected and not seen.
-    pub fn missing(&self) -> Vec<&'static str> {
-        self.fault.expect.iter().copied().filter(|check| exists(check) && !self.seen.shows(check)).collect()
+    /// Checks that should have failed and did not.
+    pub fn missing_checks(&self) -> Vec<&'static str> {
+        let missing = |check: &&str| check_exists(check) && !self.result.has_failed(check);
+        self.fault.expected.iter().copied().filter(missing).collect()
     }
 
-    /// Critical or major, and neither expected nor a consequence.
-    pub fn unexpected(&self) -> Vec<&Shown> {
-        let explained = |check: &str| self.fault.expect.contains(&check) || self.fault.follows.contains(&check);
-        self.seen.serious().filter(|s| !explained(s.check)).collect()
+    /// Checks of severity critical or major that failed although the fault neither is made for them nor leads to them.
+    pub fn unexpected_checks(&self) -> Vec<&FailedCheck> {
+        let is_explained =
+            |check: &str| self.fault.expected.contains(&check) || self.fault.consequences.contains(&check);
+        self.result.serious_failures().filter(|failed| !is_explained(failed.check)).collect()
     }
 
-    pub fn found(&self) -> bool {
-        !self.waits() && self.missing().is_empty()
+    /// Whether every check that should find this fault failed.
+    pub fn is_found(&self) -> bool {
+        !self.awaits_check() && self.missing_checks().is_empty()
     }
 
-    /// Time from the first probe until every expected check had failed.
+    /// Time from the first probe until every expected check had failed; `None` when one of them never failed.
     pub fn found_after(&self) -> Option<Duration> {
-        let first = |check: &&str| self.seen.shown.iter().find(|s| s.check == *check).map(|s| s.first);
-        let last = self.fault.expect.iter().map(first).collect::<Option<Vec<_>>>()?.into_iter().max()?;
-        u32::try_from(last).ok().map(|probes| self.seen.every * probes)
+        let first = |check: &&str| self.result.failed_checks.iter().find(|s| s.check == *check).map(|s| s.first);
+        let last = self.fault.expected.iter().map(first).collect::<Option<Vec<_>>>()?.into_iter().max()?;
+        u32::try_from(last).ok().map(|probes| self.result.every * probes)
     }
 }
 
-/// Checks that no fault can make fail here, and why.
+/// Checks that no fault of the origin can make fail, each with the reason.
 pub const WITHOUT_FAULT: &[(&str, &str)] = &[];
 
-pub fn exists(check: &str) -> bool {
+/// Whether the exporter has a check of this id.
+pub fn check_exists(check: &str) -> bool {
     checks::list().iter().any(|listed| listed.meta.id == check)
 }
 
-/// Streams that are probed at the same time: as many as there are cores to inspect their segments, and some more
-/// that only wait.
+/// Number of streams that are probed at the same time: one for each of two cores, and some more that only wait.
 const AT_ONCE: usize = 2;
 const SLOW_AT_ONCE: usize = 4;
 
@@ -163,45 +179,56 @@ const EVERY: Duration = Duration::from_secs(2);
 const SCRAPES: usize = 13;
 const SCRAPE: Duration = Duration::from_secs(15);
 
-/// Plays every fault.
-pub async fn play() -> Vec<FaultRow> {
-    play_some(|_| true).await
+/// A stream is probed again, at most so many times in all, when the machine was too slow to trust a surprising result.
+const ATTEMPTS: usize = 4;
+/// From this slowdown on (see [`pace::slowdown`]) a surprising result counts as the machine's.
+const BUSY: f64 = 1.5;
+
+/// Probes every fault.
+pub async fn probe_faults() -> Vec<FaultResult> {
+    probe_faults_named(|_| true).await
 }
 
-/// Those whose id `named` is true of.
-pub async fn play_some(named: impl Fn(&str) -> bool) -> Vec<FaultRow> {
-    let chosen = faults().iter().filter(|fault| named(fault.id));
+/// Probes the faults whose id satisfies `matches`.
+pub async fn probe_faults_named(matches: impl Fn(&str) -> bool) -> Vec<FaultResult> {
+    let chosen = faults().iter().filter(|fault| matches(fault.id));
     let (slow, fast): (Vec<_>, Vec<_>) = chosen.partition(|fault| SLOW.contains(&fault.id));
-    let (slow, fast) = tokio::join!(run(slow, SLOW_AT_ONCE), run(fast, AT_ONCE));
+    let (slow, fast) = tokio::join!(probe_at_once(slow, SLOW_AT_ONCE), probe_at_once(fast, AT_ONCE));
     let mut rows: Vec<_> = slow.into_iter().chain(fast).collect();
     rows.sort_by_key(|row| faults().iter().position(|fault| fault.id == row.fault.id));
     rows
 }
 
-async fn run(faults: Vec<&'static Fault>, at_once: usize) -> Vec<FaultRow> {
-    let running = stream::iter(faults).map(|fault| tokio::spawn(row(fault)));
+async fn probe_at_once(faults: Vec<&'static Fault>, at_once: usize) -> Vec<FaultResult> {
+    let running = stream::iter(faults).map(|fault| tokio::spawn(probe_fault(fault)));
     running.buffered(at_once).map(|row| row.expect("a probe doesn't panic")).collect().await
 }
 
-async fn row(fault: &'static Fault) -> FaultRow {
-    let path = format!("fault/{}/{}/{} {}", fault.id, fault.channel, fault.path, fault.beside);
+async fn probe_fault(fault: &'static Fault) -> FaultResult {
+    let path = format!("fault/{}/{}/{} {}", fault.id, fault.channel, fault.path, fault.second_output);
     let probes = if SLOW.contains(&fault.id) { SLOW_PROBES } else { PROBES };
     let (template, every) = match fault.id {
         "dash_encryption_rotation" => ("TR", EVERY),
-        _ => pace(fault.channel),
+        _ => template_and_interval(fault.channel),
     };
-    FaultRow { fault, seen: watch(fault.id, path, template, probes, every).await }
+    let is_explained = |check: &str| fault.expected.contains(&check) || fault.consequences.contains(&check);
+    let is_surprising = |result: &StreamResult| {
+        let missing = fault.expected.iter().any(|check| check_exists(check) && !result.has_failed(check));
+        missing || result.failed_checks.iter().any(|failed| !is_explained(failed.check))
+    };
+    FaultResult { fault, result: probe_stream(fault.id, &path, template, (probes, every), is_surprising).await }
 }
 
-/// Template and time between the probes: a channel with segments of 6 s is watched for as many segments.
-fn pace(channel: &str) -> (&'static str, Duration) {
+/// The template of a channel and the time between its probes: a channel with segments of 6 s is probed for as many
+/// segments as one with segments of 2 s.
+fn template_and_interval(channel: &str) -> (&'static str, Duration) {
     match channel.get(..2) {
         Some("HD" | "CH") => ("T6", 3 * EVERY),
         Some("AD" | "AM") => ("TA", EVERY),
         Some("HV") => ("TH", EVERY),
         Some("AU" | "AT") => ("TO", EVERY),
         Some("AE") => ("TR", EVERY),
-        // FairPlay is HLS's.
+        // FairPlay is for HLS only.
         Some("CB") if channel.ends_with("as DASH") => ("TW", EVERY),
         Some("CB") => ("TC", EVERY),
         Some("CE") => ("TW", EVERY),
@@ -209,79 +236,108 @@ fn pace(channel: &str) -> (&'static str, Duration) {
     }
 }
 
-/// Probes each clean channel for a minute, and those with the shortest window as rarely as Prometheus does.
-pub async fn watch_clean() -> Vec<CleanRow> {
-    watch_some(|_| true).await
+/// Probes each clean channel for a minute, and the channels with the shortest window once more at Prometheus's interval.
+pub async fn probe_clean_streams() -> Vec<CleanResult> {
+    probe_clean_streams_named(|_| true).await
 }
 
-/// Those whose name `named` is true of.
-pub async fn watch_some(named: impl Fn(&str) -> bool) -> Vec<CleanRow> {
+/// Probes the clean channels whose name satisfies `matches`.
+pub async fn probe_clean_streams_named(matches: impl Fn(&str) -> bool) -> Vec<CleanResult> {
     let all = clean_channels().into_iter().map(|channel| (channel, EVERY, CLEAN_PROBES));
-    let rare = |name: &str| ["TV1", "CM1", "DI1"].contains(&name);
-    let rarely = clean_channels().into_iter().filter(|(name, ..)| rare(name));
-    let rarely = rarely.map(|channel| (channel, SCRAPE, SCRAPES));
-    let running = stream::iter(all.chain(rarely).filter(|((name, ..), ..)| named(name)).collect::<Vec<_>>()).map(
-        |((name, path, help), every, probes)| {
-            tokio::spawn(async move {
-                let seen = watch(&name, path, pace(&name).0, probes, every).await;
-                CleanRow { name, help, seen }
-            })
-        },
-    );
+    let has_short_window = |name: &str| ["TV1", "CM1", "DI1"].contains(&name);
+    let scraped = clean_channels().into_iter().filter(|(name, ..)| has_short_window(name));
+    let scraped = scraped.map(|channel| (channel, SCRAPE, SCRAPES));
+    let chosen: Vec<_> = all.chain(scraped).filter(|((name, ..), ..)| matches(name)).collect();
+    let running = stream::iter(chosen).map(|((name, path, help), every, probes)| {
+        tokio::spawn(async move {
+            let (template, _) = template_and_interval(&name);
+            let is_surprising = |result: &StreamResult| !result.failed_checks.is_empty();
+            let result = probe_stream(&name, &path, template, (probes, every), is_surprising).await;
+            CleanResult { name, help, result }
+        })
+    });
     running.buffered(AT_ONCE).map(|row| row.expect("a probe doesn't panic")).collect().await
 }
 
-/// Name, path and what it is.
+/// Name, path on the origin and description of each clean stream.
 fn clean_channels() -> Vec<(String, String, &'static str)> {
     let own = crate::origin::channels().iter();
     let own = own.map(|c| (c.name.to_owned(), format!("live/{}/master.m3u8", c.name), c.help));
     let others = [
-        ("TV1 with tokens", "token/TV1/master.m3u8", "As TV1, with another token on each URI of each playlist"),
-        ("TV1 over HTTPS", "live/TV1/master.m3u8", "As TV1, with a certificate that ends in ninety days"),
+        ("TV1 with tokens", "token/TV1/master.m3u8", "Like TV1, with a new token on every URI of every playlist"),
+        ("TV1 over HTTPS", "live/TV1/master.m3u8", "Like TV1, with a certificate that expires in ninety days"),
         ("CM1 as DASH", "live/CM1/number.mpd", "The segments of CM1 in an MPD with $Number$ and a duration"),
         ("CM1 as DASH by time", "live/CM1/time.mpd", "The segments of CM1 in an MPD with $Time$ and a SegmentTimeline"),
-        ("CM1 as DASH in Periods", "live/CM1/periods.mpd", "The same in Periods of five segments"),
-        ("CM1 as DASH with patches", "live/CM1/updates.mpd", "By time, with Location, PatchLocation and EventStream"),
+        ("CM1 as DASH in Periods", "live/CM1/periods.mpd", "Like CM1 as DASH, in Periods of five segments"),
+        (
+            "CM1 as DASH with patches",
+            "live/CM1/updates.mpd",
+            "By time, with Location, PatchLocation and an EventStream",
+        ),
         ("AM1 as DASH", "live/AM1/time.mpd", "Ad breaks in an EventStream (xml+bin) and in event messages"),
-        ("AM1 as DASH by number", "live/AM1/number.mpd", "The same with an EventStream in XML"),
-        ("AM1 as DASH in Periods", "live/AM1/periods.mpd", "The same, each event in its Period"),
-        ("AM1 as DASH with messages", "live/AM1/messages.mpd", "Ad breaks in event messages only"),
-        ("CM1 as DASH in runs", "live/CM1/runs.mpd", "By number, with a SegmentTimeline whose S repeat"),
-        ("CM1 as DASH without end", "live/CM1/open.mpd", "By time, with an S that repeats up to the live edge (r=-1)"),
+        ("AM1 as DASH by number", "live/AM1/number.mpd", "Like AM1 as DASH, with an EventStream in XML"),
+        (
+            "AM1 as DASH in Periods",
+            "live/AM1/periods.mpd",
+            "Like AM1 as DASH, in Periods, with each event in its Period",
+        ),
+        ("AM1 as DASH with messages", "live/AM1/messages.mpd", "Ad breaks in event messages (emsg) only"),
+        ("CM1 as DASH in runs", "live/CM1/runs.mpd", "By number, with a SegmentTimeline whose S elements repeat"),
+        (
+            "CM1 as DASH without end",
+            "live/CM1/open.mpd",
+            "By time, with an S element that repeats up to the live edge (r=-1)",
+        ),
         ("CM1 as DASH in lists", "live/CM1/list.mpd", "SegmentLists with SegmentTimelines"),
         (
             "CM1 as DASH with ads",
             "live/CM1/breaks.mpd",
-            "Every other Period an ad, with Representations, numbers and media times of its own",
+            "Every second Period is an ad, with Representations, numbers and media times of its own",
         ),
         (
             "CM1 as DASH with ads in files",
             "live/CM1/files.mpd",
-            "The same, each Representation of an ad one file with a segment index (SegmentBase)",
+            "Like CM1 as DASH with ads; each Representation of an ad is one file with a segment index (SegmentBase)",
         ),
-        ("CB1 as DASH", "live/CB1/time.mpd", "The segments of CB1, under cbcs, in an MPD with ContentProtection"),
-        ("LL1 as DASH", "live/LL1/low_latency.mpd", "The segments of LL1, by number, to be asked for while they grow"),
-        ("CT1 as DASH", "live/CT1/time.mpd", "Closed captions announced by Accessibility, subtitles as wvtt and stpp"),
-        ("CT1 as DASH in Periods", "live/CT1/periods.mpd", "The same in Periods of five segments"),
-        ("CE1 as DASH", "live/CE1/time.mpd", "The segments of CE1, under cenc, in an MPD with ContentProtection"),
+        (
+            "CB1 as DASH",
+            "live/CB1/time.mpd",
+            "The segments of CB1, encrypted with cbcs, in an MPD with ContentProtection",
+        ),
+        (
+            "LL1 as DASH",
+            "live/LL1/low_latency.mpd",
+            "The segments of LL1, by number, requested while they are still being written",
+        ),
+        (
+            "CT1 as DASH",
+            "live/CT1/time.mpd",
+            "Closed captions announced by Accessibility, and subtitles as wvtt and stpp",
+        ),
+        ("CT1 as DASH in Periods", "live/CT1/periods.mpd", "Like CT1 as DASH, in Periods of five segments"),
+        (
+            "CE1 as DASH",
+            "live/CE1/time.mpd",
+            "The segments of CE1, encrypted with cenc, in an MPD with ContentProtection",
+        ),
         (
             "HV1 as DASH",
             "live/HV1/time.mpd",
-            "The segments of HV1, HDR10 in HEVC, in an MPD that leaves the range to them",
+            "The segments of HV1, HDR10 in HEVC, in an MPD that doesn't signal the range itself",
         ),
         (
             "CM1 as HLS and DASH",
             "live/CM1/master.m3u8 live/CM1/time.mpd",
             "Both outputs of CM1, probed and compared together",
         ),
-        ("TV1 in a folder", "folder/TV1.m3u8", "A media playlist, beside those of other channels in one folder"),
+        ("TV1 in a folder", "folder/TV1.m3u8", "A media playlist in a folder with the playlists of other channels"),
     ];
     let others = others.map(|(name, path, help)| (name.to_owned(), path.to_owned(), help));
     own.chain(others).collect()
 }
 
-/// Days until the certificate of a fault or a clean channel over HTTPS ends.
-fn certificate(name: &str) -> Option<u64> {
+/// Days until the certificate of a fault or of a clean channel over HTTPS ends; `None` for plain HTTP.
+fn certificate_days(name: &str) -> Option<u64> {
     match name {
         "certificate_expiring" | "dash_tls_expiry" => Some(2),
         "TV1 over HTTPS" => Some(90),
@@ -289,17 +345,46 @@ fn certificate(name: &str) -> Option<u64> {
     }
 }
 
-async fn watch(name: &str, path: String, template: &'static str, probes: usize, every: Duration) -> Seen {
-    let channel = Channel { code: "CH", path: path.trim_end(), template };
-    let stage = match certificate(name) {
-        Some(days) => Stage::secured(&[channel], TEMPLATES, days).await,
-        None => Stage::new(&[channel], TEMPLATES, "").await,
-    };
-    let mut seen = Seen::new(every);
-    for _ in 0..probes {
-        seen.take(&*stage.probe("CH").await);
-        stage.advance(every);
+/// Probes a stream so many times at that interval. When the result is surprising and the machine is busy the stream is
+/// probed again: a clean segment that a busy machine delivers late is slow by every measure.
+async fn probe_stream(
+    name: &str,
+    path: &str,
+    template: &'static str,
+    (probes, every): (usize, Duration),
+    is_surprising: impl Fn(&StreamResult) -> bool,
+) -> StreamResult {
+    let mut attempt = 1;
+    loop {
+        let result = probe_stream_once(name, path, template, (probes, every)).await;
+        if attempt == ATTEMPTS || !is_surprising(&result) {
+            return result;
+        }
+        let slowdown = tokio::task::block_in_place(pace::slowdown);
+        if slowdown < BUSY {
+            return result;
+        }
+        eprintln!("{name}: probed again, this machine works {slowdown:.1} times slower than an idle one");
+        attempt += 1;
     }
-    seen.sort();
-    seen
+}
+
+async fn probe_stream_once(
+    name: &str,
+    path: &str,
+    template: &'static str,
+    (probes, every): (usize, Duration),
+) -> StreamResult {
+    let channel = ChannelSpec { code: "CH", path: path.trim_end(), template };
+    let harness = match certificate_days(name) {
+        Some(days) => Harness::with_tls(&[channel], TEMPLATES, days).await,
+        None => Harness::new(&[channel], TEMPLATES, "").await,
+    };
+    let mut result = StreamResult::new(every);
+    for _ in 0..probes {
+        result.record(&*harness.probe("CH").await);
+        harness.advance(every);
+    }
+    result.sort();
+    result
 }

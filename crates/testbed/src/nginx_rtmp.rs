@@ -1,7 +1,7 @@
 //! nginx with its RTMP module, fed by ffmpeg: HLS and DASH written and served by nginx itself, on ports of its own.
 
-use crate::ffmpeg::{LADDER, encode, rate, source};
-use crate::running::{Running, listed, quiet, until};
+use crate::child_process::{ChildProcess, command_without_stdio, wait_for_segments, wait_until};
+use crate::ffmpeg::{LADDER, encoder_source, set_bit_rate, set_encoders};
 use std::fmt::Write as _;
 use std::io;
 use std::net::TcpListener;
@@ -14,7 +14,7 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/tools/ngin
 
 /// What is probed of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum OutputFormat {
     Hls,
     /// `$Time$` with a SegmentTimeline; one MPD for each stream that is sent.
     Dash,
@@ -23,67 +23,69 @@ pub enum Form {
 /// A running server with its encoder; both end when this is dropped.
 #[derive(Debug)]
 pub struct NginxRtmp {
-    form: Form,
+    format: OutputFormat,
     folder: PathBuf,
     http: u16,
-    programs: Vec<Running>,
+    processes: Vec<ChildProcess>,
 }
 
 impl NginxRtmp {
     /// Begins to write into `folder`, which exists, and to serve it.
     ///
     /// # Errors
-    /// When one of the two programs isn't there, or no ports can be had, or nginx doesn't listen within 10 s.
-    pub async fn start(form: Form, folder: &Path) -> io::Result<Self> {
+    /// When one of the two processes isn't there, or no ports can be had, or nginx doesn't listen within 10 s.
+    pub async fn start(format: OutputFormat, folder: &Path) -> io::Result<Self> {
         let (http, rtmp) = free_ports()?;
         std::fs::create_dir_all(folder.join("hls"))?;
         std::fs::create_dir_all(folder.join("dash"))?;
         std::fs::write(folder.join("nginx.conf"), configuration(folder, http, rtmp)?)?;
-        let mut server = quiet(&format!("{ROOT}/usr/sbin/nginx"));
+        let mut server = command_without_stdio(&format!("{ROOT}/usr/sbin/nginx"));
         server.arg("-p").arg(folder).arg("-c").arg(folder.join("nginx.conf")).args(["-e", "stderr"]);
-        let server = Running::start(&mut server)?;
-        listens(rtmp).await?;
-        let encoder = Running::start(&mut encoder(form, rtmp))?;
-        Ok(Self { form, folder: folder.to_owned(), http, programs: vec![server, encoder] })
+        let server = ChildProcess::start(&mut server)?;
+        wait_for_port(rtmp).await?;
+        let encoder = ChildProcess::start(&mut encoder(format, rtmp))?;
+        Ok(Self { format, folder: folder.to_owned(), http, processes: vec![server, encoder] })
     }
 
     /// The encoder stops sending; nginx goes on serving what it has.
     pub fn stop(&mut self) {
-        self.programs.truncate(1);
+        self.processes.truncate(1);
     }
 
     /// The multivariant playlist's address, or that of the first stream's MPD.
     pub fn url(&self) -> String {
-        let path = match self.form {
-            Form::Hls => "hls/tv.m3u8".to_owned(),
-            Form::Dash => format!("dash/tv_{}/index.mpd", LADDER[0].0),
+        let path = match self.format {
+            OutputFormat::Hls => "hls/tv.m3u8".to_owned(),
+            OutputFormat::Dash => format!("dash/tv_{}/index.mpd", LADDER[0].0),
         };
         format!("http://127.0.0.1:{}/{path}", self.http)
     }
 
     /// The media playlists, or the first stream's MPD.
     pub fn playlists(&self) -> Vec<PathBuf> {
-        match self.form {
-            Form::Hls => {
+        match self.format {
+            OutputFormat::Hls => {
                 LADDER.iter().map(|(height, _)| self.folder.join(format!("hls/tv_{height}/index.m3u8"))).collect()
             }
-            Form::Dash => vec![self.folder.join(format!("dash/tv_{}/index.mpd", LADDER[0].0))],
+            OutputFormat::Dash => vec![self.folder.join(format!("dash/tv_{}/index.mpd", LADDER[0].0))],
         }
     }
 
     /// Waits until all playlists list so many segments.
     ///
     /// # Errors
-    /// When that takes longer than `within`, or a program ended: with what it said.
-    pub async fn ready(&mut self, segments: usize, within: Duration) -> io::Result<()> {
+    /// When that takes longer than `timeout`, or a program ended: with what it said.
+    pub async fn ready(&mut self, segments: usize, timeout: Duration) -> io::Result<()> {
         let playlists = self.playlists();
-        if self.form == Form::Dash {
+        if self.format == OutputFormat::Dash {
             // The pictures and their sound.
-            let listed = |path: &PathBuf| std::fs::read_to_string(path).unwrap_or_default().matches("<S ").count();
-            return until(&mut self.programs, within, segments, || playlists.iter().all(|p| listed(p) >= 2 * segments))
-                .await;
+            let segments_in = |path: &PathBuf| std::fs::read_to_string(path).unwrap_or_default().matches("<S ").count();
+            return wait_until(&mut self.processes, timeout, segments, || {
+                playlists.iter().all(|p| segments_in(p) >= 2 * segments)
+            })
+            .await;
         }
-        listed(&mut self.programs, &playlists, segments, within).await
+        wait_for_segments(&mut self.processes, &playlists, segments, timeout).await
     }
 }
 
@@ -93,7 +95,7 @@ fn free_ports() -> io::Result<(u16, u16)> {
     Ok((one.local_addr()?.port(), two.local_addr()?.port()))
 }
 
-async fn listens(port: u16) -> io::Result<()> {
+async fn wait_for_port(port: u16) -> io::Result<()> {
     for _ in 0..200 {
         if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
             return Ok(());
@@ -104,13 +106,13 @@ async fn listens(port: u16) -> io::Result<()> {
 }
 
 /// One push for each rendition: nginx makes variants of streams whose names differ in their ends.
-fn encoder(form: Form, rtmp: u16) -> Command {
-    let mut command = source();
-    for (place, (height, bits)) in LADDER.iter().enumerate() {
-        command.args(["-map", &format!("[v{place}]"), "-map", "1:a"]);
-        rate(&mut command, 0, *bits);
-        encode(&mut command);
-        if form == Form::Dash {
+fn encoder(format: OutputFormat, rtmp: u16) -> Command {
+    let mut command = encoder_source();
+    for (index, (height, bits)) in LADDER.iter().enumerate() {
+        command.args(["-map", &format!("[v{index}]"), "-map", "1:a"]);
+        set_bit_rate(&mut command, 0, *bits);
+        set_encoders(&mut command);
+        if format == OutputFormat::Dash {
             // The module writes one channel into each MPD, however many there are.
             command.args(["-ac", "1"]);
         }

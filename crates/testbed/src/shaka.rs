@@ -1,7 +1,7 @@
 //! Shaka Packager, live, fed by ffmpeg through a pipe: three pictures and their sound as a rendition of its own.
 
-use crate::ffmpeg::{LADDER, MASTER, encode, rate, source};
-use crate::running::{Running, listed, quiet, until};
+use crate::child_process::{ChildProcess, command_without_stdio, wait_for_segments, wait_until};
+use crate::ffmpeg::{LADDER, MASTER, encoder_source, set_bit_rate, set_encoders};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/tools/b
 
 /// What it writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum OutputFormat {
     /// HLS.
     Ts,
     /// HLS.
@@ -40,91 +40,91 @@ pub enum Encryption {
 /// A running packager with its encoder; both end when this is dropped.
 #[derive(Debug)]
 pub struct Shaka {
-    form: Form,
+    format: OutputFormat,
     folder: PathBuf,
-    programs: Vec<Running>,
+    processes: Vec<ChildProcess>,
 }
 
 impl Shaka {
     /// Begins to write into `folder`, which exists.
     ///
     /// # Errors
-    /// When one of the two programs isn't there or can't be started.
-    pub fn start(form: Form, encryption: Encryption, folder: &Path) -> io::Result<Self> {
-        let mut encoder = Running::start(&mut encoder())?;
+    /// When one of the two processes isn't there or can't be started.
+    pub fn start(format: OutputFormat, encryption: Encryption, folder: &Path) -> io::Result<Self> {
+        let mut encoder = ChildProcess::start(&mut encoder())?;
         let pipe = encoder.output().map_or_else(Stdio::null, Stdio::from);
-        let mut command = packager(form);
-        encrypt(&mut command, encryption);
-        let packager = Running::start(command.current_dir(folder).stdin(pipe))?;
-        Ok(Self { form, folder: folder.to_owned(), programs: vec![packager, encoder] })
+        let mut command = packager(format);
+        set_encryption(&mut command, encryption);
+        let packager = ChildProcess::start(command.current_dir(folder).stdin(pipe))?;
+        Ok(Self { format, folder: folder.to_owned(), processes: vec![packager, encoder] })
     }
 
     /// Stops as a crash would.
     pub fn stop(&mut self) {
-        self.programs.clear();
+        self.processes.clear();
     }
 
     /// The media playlists, or the MPD.
     pub fn playlists(&self) -> Vec<PathBuf> {
-        if self.form == Form::Dash {
+        if self.format == OutputFormat::Dash {
             return vec![self.folder.join(MPD)];
         }
-        streams().map(|name| self.folder.join(name).join("index.m3u8")).collect()
+        stream_names().map(|name| self.folder.join(name).join("index.m3u8")).collect()
     }
 
     /// Waits until all playlists list so many segments.
     ///
     /// # Errors
-    /// When that takes longer than `within`, or a program ended: with what it said.
-    pub async fn ready(&mut self, segments: usize, within: Duration) -> io::Result<()> {
+    /// When that takes longer than `timeout`, or a program ended: with what it said.
+    pub async fn ready(&mut self, segments: usize, timeout: Duration) -> io::Result<()> {
         let playlists = self.playlists();
-        if self.form == Form::Dash {
+        if self.format == OutputFormat::Dash {
             let there = |name: String| fs::read_dir(self.folder.join(name)).map_or(0, Iterator::count) > segments;
-            return until(&mut self.programs, within, segments, || {
-                playlists.iter().all(|p| p.exists()) && streams().all(there)
+            return wait_until(&mut self.processes, timeout, segments, || {
+                playlists.iter().all(|p| p.exists()) && stream_names().all(there)
             })
             .await;
         }
-        listed(&mut self.programs, &playlists, segments, within).await
+        wait_for_segments(&mut self.processes, &playlists, segments, timeout).await
     }
 }
 
 fn encoder() -> Command {
-    let mut command = source();
-    for (place, (_, bits)) in LADDER.iter().enumerate() {
-        command.args(["-map", &format!("[v{place}]")]);
-        rate(&mut command, place, *bits);
+    let mut command = encoder_source();
+    for (index, (_, bits)) in LADDER.iter().enumerate() {
+        command.args(["-map", &format!("[v{index}]")]);
+        set_bit_rate(&mut command, index, *bits);
     }
     command.args(["-map", "1:a"]);
-    encode(&mut command);
+    set_encoders(&mut command);
     // Shaka cuts sound at multiples of the segments' length: beginning at ffmpeg's 1.4 s its first would be short.
     command.args(["-f", "mpegts", "-muxdelay", "0", "-muxpreload", "0", "-"]).stdout(Stdio::piped());
     command
 }
 
 /// Names of the renditions in the order of the input's streams: the pictures, then the sound.
-fn streams() -> impl Iterator<Item = String> {
-    (0..LADDER.len()).map(|place| format!("v{place}")).chain(["audio".to_owned()])
+fn stream_names() -> impl Iterator<Item = String> {
+    (0..LADDER.len()).map(|index| format!("v{index}")).chain(["audio".to_owned()])
 }
 
-fn packager(form: Form) -> Command {
-    let mut command = quiet(PROGRAM);
-    for (number, name) in streams().enumerate() {
+fn packager(format: OutputFormat) -> Command {
+    let mut command = command_without_stdio(PROGRAM);
+    for (number, name) in stream_names().enumerate() {
         let (init, sound) = (format!("init_segment={name}/init.mp4"), name == "audio");
-        let files = match form {
-            Form::Ts => format!("segment_template={name}/$Number$.ts"),
-            Form::Fmp4 => format!("{init},segment_template={name}/$Number$.m4s"),
-            Form::Dash => format!("{init},segment_template={name}/$Time$.m4s"),
+        let files = match format {
+            OutputFormat::Ts => format!("segment_template={name}/$Number$.ts"),
+            OutputFormat::Fmp4 => format!("{init},segment_template={name}/$Number$.m4s"),
+            OutputFormat::Dash => format!("{init},segment_template={name}/$Time$.m4s"),
         };
-        let playlist = match (form, sound) {
-            (Form::Dash, _) => String::new(),
+        let playlist = match (format, sound) {
+            (OutputFormat::Dash, _) => String::new(),
             (_, false) => format!(",playlist_name={name}/index.m3u8"),
             (_, true) => format!(",playlist_name={name}/index.m3u8,hls_group_id=audio,hls_name=Vietnamese"),
         };
         command.arg(format!("in=/dev/stdin,stream={number},{files}{playlist}"));
     }
     command.arg("--quiet");
-    if form == Form::Dash {
+    if format == OutputFormat::Dash {
         command.args(["--mpd_output", MPD, "--minimum_update_period", "2", "--suggested_presentation_delay", "6"]);
         command.args(["--utc_timings", "urn:mpeg:dash:utc:http-xsdate:2014=/time"]);
     } else {
@@ -138,7 +138,7 @@ fn packager(form: Form) -> Command {
     command
 }
 
-fn encrypt(command: &mut Command, encryption: Encryption) {
+fn set_encryption(command: &mut Command, encryption: Encryption) {
     let (scheme, systems, clear_lead) = match encryption {
         Encryption::Clear => return,
         Encryption::Cbcs { clear_lead } => ("cbcs", "Widevine,PlayReady,FairPlay", clear_lead),

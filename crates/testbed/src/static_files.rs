@@ -1,4 +1,4 @@
-//! A folder over HTTP, as a plain web server set up for players shows it: media types by extension, Last-Modified,
+//! A folder over HTTP, as a stays_below web server set up for players shows it: media types by extension, Last-Modified,
 //! ranges, open to browsers.
 
 use axum::Router;
@@ -32,7 +32,7 @@ impl StaticFiles {
         Ok(Self { addr, task })
     }
 
-    /// The address of a file below the folder.
+    /// The address of a file path_below the folder.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}/{}", self.addr, path.trim_start_matches('/'))
     }
@@ -51,11 +51,11 @@ async fn answer(State(folder): State<PathBuf>, request: Request) -> Response<Bod
     if request.uri().path() == TIME {
         return respond(StatusCode::OK, HeaderMap::new(), jiff::Timestamp::now().to_string().into_bytes());
     }
-    let below = Path::new(request.uri().path().trim_start_matches('/'));
-    let plain = below.components().all(|part| matches!(part, Component::Normal(_)));
-    let path = folder.join(below);
+    let path_below = Path::new(request.uri().path().trim_start_matches('/'));
+    let stays_below = path_below.components().all(|part| matches!(part, Component::Normal(_)));
+    let path = folder.join(path_below);
     let read = async { io::Result::Ok((tokio::fs::metadata(&path).await?, tokio::fs::read(&path).await?)) };
-    let Some((metadata, bytes)) = (if plain { read.await.ok() } else { None }) else {
+    let Some((metadata, bytes)) = (if stays_below { read.await.ok() } else { None }) else {
         return respond(StatusCode::NOT_FOUND, HeaderMap::new(), b"not found\n".to_vec());
     };
     let mut headers = HeaderMap::new();
@@ -66,11 +66,11 @@ async fn answer(State(folder): State<PathBuf>, request: Request) -> Response<Bod
         put_date(&mut headers, header::LAST_MODIFIED, modified);
     }
     let size = bytes.len();
-    let asked = request.headers().get(header::RANGE).and_then(|value| span(value, size));
-    let Some((span, bytes)) = asked.and_then(|span| Some((span.clone(), bytes.get(span)?.to_vec()))) else {
+    let asked = request.headers().get(header::RANGE).and_then(|value| byte_range(value, size));
+    let Some((range, bytes)) = asked.and_then(|range| Some((range.clone(), bytes.get(range)?.to_vec()))) else {
         return respond(StatusCode::OK, headers, bytes);
     };
-    if let Ok(range) = HeaderValue::from_str(&format!("bytes {}-{}/{size}", span.start, span.end - 1)) {
+    if let Ok(range) = HeaderValue::from_str(&format!("bytes {}-{}/{size}", range.start, range.end - 1)) {
         headers.insert(header::CONTENT_RANGE, range);
     }
     respond(StatusCode::PARTIAL_CONTENT, headers, bytes)
@@ -100,7 +100,7 @@ fn media_type(path: &Path) -> &'static str {
 }
 
 /// `bytes=FROM-TO` and `bytes=FROM-`; any other range is answered whole (RFC 9110 14.2).
-fn span(value: &HeaderValue, size: usize) -> Option<Range<usize>> {
+fn byte_range(value: &HeaderValue, size: usize) -> Option<Range<usize>> {
     let (from, to) = value.to_str().ok()?.strip_prefix("bytes=")?.split_once('-')?;
     let from: usize = from.parse().ok()?;
     let end = if to.is_empty() { size } else { to.parse::<usize>().ok()?.saturating_add(1).min(size) };

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// The server reads its configuration for some seconds, and the database is large.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Users and their rights. All the rest, Zabbix's own templates, takes a minute and nobody needs it here.
 const NEEDED: [&str; 7] = ["role", "role_rule", "users", "usrgrp", "users_groups", "hstgrp", "config"];

@@ -10,10 +10,10 @@ use tokio::runtime::Runtime;
 
 const CHANNELS: usize = 5_000;
 /// Alerts that have ended, beside these that fire.
-const HISTORY: usize = 100_000;
-const FIRING: usize = 50;
+const RESOLVED_ALERTS: usize = 100_000;
+const FIRING_ALERTS: usize = 50;
 /// Requests of which the median is shown.
-const ASKED: usize = 51;
+const REQUESTS: usize = 51;
 
 /// What is asked for, its path, and the contract in milliseconds.
 const LISTS: [(&str, &str, u32); 9] = [
@@ -35,35 +35,40 @@ pub fn measure(runtime: &Runtime) -> String {
         );
     }
     let postgres = Postgres::start();
-    runtime.block_on(measured(&postgres))
+    runtime.block_on(measure_lists(&postgres))
 }
 
-async fn measured(postgres: &Postgres) -> String {
+async fn measure_lists(postgres: &Postgres) -> String {
     let folder = tempfile::tempdir().expect("a folder");
-    crate::bench::stand::configure(folder.path(), &[], "");
+    crate::bench::setup::configure(folder.path(), &[], "");
     let exporter = Exporter::launch(folder, &[("DATABASE_URL", &postgres.url())]).await;
-    until(|| async { exporter.get("api/v1/health").await.contains("\"healthy\"") }).await;
+    wait_until(|| async { exporter.get("api/v1/health").await.contains("\"healthy\"") }).await;
     let csv = csv();
     let new = import(&exporter, &csv).await;
     let same = import(&exporter, &csv).await;
-    until(|| async { exporter.get("api/v1/sd").await.matches("\"targets\"").count() == CHANNELS }).await;
+    wait_until(|| async { exporter.get("api/v1/sd").await.matches("\"targets\"").count() == CHANNELS }).await;
     postgres.sql(&alerts());
     let mut out = format!(
         "## The API with {CHANNELS} channels\n\nThe exporter and PostgreSQL as processes on the same two cores; {CHANNELS} channels, \
-         {HISTORY} alerts that have ended and {FIRING} that fire. Over HTTP, medians of {ASKED} requests one after the other; an import once.\n\n\
+         {RESOLVED_ALERTS} alerts that have ended and {FIRING_ALERTS} that fire. Over HTTP, medians of {REQUESTS} requests one after the other; an import once.\n\n\
          | | size | time | contract |\n|---|---|---|---|\n"
     );
-    for (what, time) in [("import of all as CSV, all new", new), ("the same again, nothing changes", same)] {
-        let _ = writeln!(out, "| {what} | {} kB | {} | < 10 s |", csv.len() / 1000, meter::shown(time));
+    for (label, time) in [("import of all as CSV, all new", new), ("the same again, nothing changes", same)] {
+        let _ = writeln!(out, "| {label} | {} kB | {} | < 10 s |", csv.len() / 1000, meter::format_duration(time));
     }
-    for (what, path, most) in LISTS {
-        let (size, time) = asked(&exporter, path).await;
-        let _ = writeln!(out, "| {what} | {} kB | {} | < {most} ms |", size.div_ceil(1000), meter::shown(time));
+    for (label, path, limit_ms) in LISTS {
+        let (size, time) = time_requests(&exporter, path).await;
+        let _ = writeln!(
+            out,
+            "| {label} | {} kB | {} | < {limit_ms} ms |",
+            size.div_ceil(1000),
+            meter::format_duration(time)
+        );
     }
     out
 }
 
-async fn until<F: Future<Output = bool>>(done: impl Fn() -> F) {
+async fn wait_until<F: Future<Output = bool>>(done: impl Fn() -> F) {
     let began = Instant::now();
     while !done().await {
         assert!(began.elapsed() < Duration::from_secs(60), "the exporter doesn't get there");
@@ -81,10 +86,10 @@ async fn import(exporter: &Exporter, csv: &str) -> Duration {
     began.elapsed()
 }
 
-async fn asked(exporter: &Exporter, path: &str) -> (usize, Duration) {
+async fn time_requests(exporter: &Exporter, path: &str) -> (usize, Duration) {
     let mut times = Vec::new();
     let mut size = 0;
-    for _ in 0..ASKED {
+    for _ in 0..REQUESTS {
         let began = Instant::now();
         let text = exporter.get(&format!("api/v1/{path}")).await;
         times.push(began.elapsed());
@@ -111,14 +116,14 @@ fn csv() -> String {
 }
 
 fn alerts() -> String {
-    let all = HISTORY + FIRING;
+    let all = RESOLVED_ALERTS + FIRING_ALERTS;
     format!(
         "INSERT INTO alerts (fingerprint, alertname, severity, status, labels, annotations, starts_at, ends_at)
          SELECT to_hex(n), 'RenditionDown', (ARRAY['critical', 'major', 'minor'])[n % 3 + 1],
-                CASE WHEN n > {HISTORY} THEN 'firing' ELSE 'resolved' END,
+                CASE WHEN n > {RESOLVED_ALERTS} THEN 'firing' ELSE 'resolved' END,
                 jsonb_build_object('alertname', 'RenditionDown', 'channel', 'CH_' || lpad((n % {CHANNELS})::text, 4, '0')),
                 '{{\"summary\": \"a rendition is down\"}}', now() - make_interval(mins => {all} - n),
-                CASE WHEN n <= {HISTORY} THEN now() END
+                CASE WHEN n <= {RESOLVED_ALERTS} THEN now() END
          FROM generate_series(1, {all}) n; ANALYZE"
     )
 }

@@ -1,7 +1,7 @@
 //! The exporter itself, as it runs in a plant: CPU of a whole scrape, and channels a core.
 
 use crate::bench::meter;
-use crate::bench::stand::{self, Channel, Origin};
+use crate::bench::setup::{self, Channel, Origin};
 use reqwest::Client;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -89,7 +89,7 @@ impl Drop for Exporter {
 impl Exporter {
     async fn start(origin: &Origin) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        stand::configure(folder.path(), &channels(origin), "");
+        setup::configure(folder.path(), &channels(origin), "");
         Self::launch(folder, &[]).await
     }
 

@@ -1,17 +1,15 @@
 //! CPU of a probe of large MPDs: the whole line, over HTTP, down to the verdicts.
 
 use crate::bench::meter;
-use crate::bench::stand::{Origin, Stand, strangers};
+use crate::bench::setup::{Origin, ProbeSetup, unseen_channels};
 use packager_exporter::checks::CheckResult;
 use packager_media::dash;
 use packager_media::units::Timestamp;
-use packager_testbed::mpds::{FORMS, Form};
-use static_files::StaticFiles;
+use packager_testbed::large_mpds::{LARGE_MPDS, LargeMpd};
+use packager_testbed::static_files::StaticFiles;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use url::Url;
-
-use packager_testbed::static_files;
 
 const PROBES: usize = 30;
 const BUDGET: Duration = Duration::from_secs(10);
@@ -23,30 +21,30 @@ pub fn measure(runtime: &Runtime, origin: &Origin) -> String {
          the serving of the MPD by this process included. Medians of {PROBES}; CPU is user and system time of all \
          threads. Aim: under 50 ms of CPU.\n\n| MPD | size | reading | CPU: probe | wall: probe | failed checks |\n|---|---|---|---|---|---|\n"
     );
-    for form in &FORMS {
-        out.push_str(&row(runtime, origin, form));
+    for mpd in &LARGE_MPDS {
+        out.push_str(&row(runtime, origin, mpd));
     }
     out
 }
 
-fn row(runtime: &Runtime, origin: &Origin, form: &Form) -> String {
+fn row(runtime: &Runtime, origin: &Origin, mpd: &LargeMpd) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let channel = origin.url("live/CM1/");
     let server = runtime.block_on(StaticFiles::serve(folder.path())).expect("a port");
-    let stand = Stand::new(&strangers(&server.url("live.mpd"), PROBES), "");
+    let setup = ProbeSetup::new(&unseen_channels(&server.url("live.mpd"), PROBES), "");
     let base = Url::parse(&channel).expect("a URL");
     let (mut cpu, mut wall, mut reading, mut size, mut failed) = (vec![], vec![], vec![], 0, vec![]);
     for probe in 0..PROBES {
         let now = Timestamp::now();
-        let text = form.text(&channel, now.as_second());
+        let text = mpd.text(&channel, now.as_second());
         size = text.len();
         std::fs::write(folder.path().join("live.mpd"), &text).expect("room");
         reading.push(meter::median_of(1, || {
-            let mpd = dash::parse(text.as_bytes(), &base).0.expect("an MPD");
-            dash::outline(&mpd, now)
+            let parsed = dash::parse(text.as_bytes(), &base).0.expect("an MPD");
+            dash::outline(&parsed, now)
         }));
         let (began, before) = (std::time::Instant::now(), meter::cpu());
-        let report = runtime.block_on(stand.probe(&format!("CH{probe}"), BUDGET));
+        let report = runtime.block_on(setup.probe(&format!("CH{probe}"), BUDGET));
         wall.push(began.elapsed());
         cpu.push(meter::cpu().saturating_sub(before));
         failed = report.outcomes.iter().filter(|o| o.result == CheckResult::Failed).map(|o| o.check).collect();
@@ -54,11 +52,11 @@ fn row(runtime: &Runtime, origin: &Origin, form: &Form) -> String {
     failed.sort_unstable();
     format!(
         "| {} | {} kB | {} | **{}** | {} | {} |\n",
-        form.what,
+        mpd.description,
         size / 1000,
-        meter::shown(meter::median(&reading)),
-        meter::shown(meter::median(&cpu)),
-        meter::shown(meter::median(&wall)),
+        meter::format_duration(meter::median(&reading)),
+        meter::format_duration(meter::median(&cpu)),
+        meter::format_duration(meter::median(&wall)),
         if failed.is_empty() { "none".to_owned() } else { failed.join(", ") }
     )
 }

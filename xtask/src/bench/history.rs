@@ -1,19 +1,17 @@
 //! What remembering 1,000 channels costs: the same probes with a history that keeps them all, and with one that
 //! keeps a single one, on a clock set by hand.
 
-use crate::bench::{meter, stand};
-use harness::{Channel, Stage, TEMPLATES};
+use crate::bench::{meter, setup};
+use packager_testbed::harness::{ChannelSpec, Harness, TEMPLATES};
 use std::time::Duration;
-
-#[allow(dead_code)]
-use packager_testbed::harness;
 
 const CHANNELS: usize = 1000;
 const ROUNDS: usize = 5;
 const EVERY: Duration = Duration::from_secs(15);
 
 pub fn measure() -> String {
-    let run = |outputs: usize| -> u64 { stand::child(&["history", &outputs.to_string()]).parse().expect("bytes") };
+    let run =
+        |outputs: usize| -> u64 { setup::run_in_child(&["history", &outputs.to_string()]).parse().expect("bytes") };
     let (all, one) = (run(CHANNELS), run(1));
     let kept = all.saturating_sub(one);
     format!(
@@ -30,14 +28,14 @@ pub fn measure() -> String {
 pub async fn child(outputs: usize) {
     let names: Vec<(String, String)> =
         (1..=CHANNELS).map(|n| (format!("TV{n}"), format!("live/TV{n}/master.m3u8"))).collect();
-    let channels: Vec<_> = names.iter().map(|(code, path)| Channel { code, path, template: "T2" }).collect();
+    let channels: Vec<_> = names.iter().map(|(code, path)| ChannelSpec { code, path, template: "T2" }).collect();
     let exporter = format!("history: {{max_outputs: {outputs}}}\n");
-    let stage = Stage::new(&channels, TEMPLATES, &exporter).await;
+    let harness = Harness::new(&channels, TEMPLATES, &exporter).await;
     for _ in 0..ROUNDS {
         for (code, _) in &names {
-            stage.probe(code).await;
+            harness.probe(code).await;
         }
-        stage.advance(EVERY);
+        harness.advance(EVERY);
     }
     println!("{}", meter::memory());
 }

@@ -1,7 +1,7 @@
 //! Answers that would hurt a careless client, each in a process of its own: how long, how much memory, what is said.
 
 use crate::bench::meter;
-use crate::bench::stand::{self, Origin, Stand};
+use crate::bench::setup::{self, Origin, ProbeSetup};
 use std::time::{Duration, Instant};
 
 const FAULTS: [&str; 9] = [
@@ -27,7 +27,7 @@ pub fn measure(origin: &Origin) -> String {
         BUDGET.as_secs()
     );
     for fault in FAULTS {
-        let line = stand::child(&["hostile", &origin.base, fault]);
+        let line = setup::run_in_child(&["hostile", &origin.base, fault]);
         out.push_str(&format!("| `{fault}` | {} |\n", line.replace(origin.base.as_str(), "http://origin")));
     }
     out
@@ -36,10 +36,10 @@ pub fn measure(origin: &Origin) -> String {
 /// Prints the end of a row.
 pub async fn child(base: &str, fault: &str) {
     let url = format!("{base}/fault/{fault}/TV1/master.m3u8");
-    let stand = Stand::new(&[("CH".to_owned(), url)], "");
+    let setup = ProbeSetup::new(&[("CH".to_owned(), url)], "");
     let rest = meter::peak_memory();
     let began = Instant::now();
-    let report = stand.probe("CH", BUDGET).await;
+    let report = setup.probe("CH", BUDGET).await;
     let (took, peak) = (began.elapsed(), meter::peak_memory());
     assert!(took < BUDGET, "{fault}: the answer came after its time");
     let worst = report.outcomes.iter().flat_map(|o| &o.findings).max_by_key(|f| f.severity);
@@ -47,7 +47,7 @@ pub async fn child(base: &str, fault: &str) {
     let added = meter::megabytes(peak.saturating_sub(rest));
     println!(
         "{} | {} | {added} | {check}: {}",
-        meter::shown(took),
+        meter::format_duration(took),
         meter::megabytes(peak),
         message.replace('|', "\\|")
     );

@@ -60,7 +60,7 @@ pub fn median_of<T>(count: usize, mut call: impl FnMut() -> T) -> Duration {
     median(&(0..count).map(|_| timed()).collect::<Vec<_>>())
 }
 
-pub fn shown(time: Duration) -> String {
+pub fn format_duration(time: Duration) -> String {
     match time.as_secs_f64() {
         s if s >= 1.0 => format!("{s:.2} s"),
         s if s >= 1e-3 => format!("{:.2} ms", s * 1e3),

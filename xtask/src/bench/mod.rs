@@ -13,10 +13,10 @@ mod hostile;
 mod inspection;
 mod memory;
 mod meter;
-mod pace;
+mod probe_cost;
 mod page;
-mod raw;
-mod stand;
+mod plain_download;
+mod setup;
 
 /// Runs the measurement that `arguments` name, or all of them, and prints the page.
 pub fn run(arguments: &[String]) {
@@ -28,20 +28,20 @@ pub fn run(arguments: &[String]) {
         ["hostile", base, fault] => runtime.block_on(hostile::child(base, fault)),
         ["history", outputs] => runtime.block_on(history::child(outputs.parse().expect("a count"))),
         ["inspection"] => println!("{}", inspection::measure()),
-        ["dash"] => println!("{}", dash::measure(&runtime, &stand::Origin::start())),
+        ["dash"] => println!("{}", dash::measure(&runtime, &setup::Origin::start())),
         ["api"] => println!("{}", api::measure(&runtime)),
-        ["pace"] => println!("{}", pace::measure(&runtime, &stand::Origin::start())),
+        ["probe_cost"] => println!("{}", probe_cost::measure(&runtime, &setup::Origin::start())),
         _ => all(&runtime),
     }
 }
 
 fn all(runtime: &tokio::runtime::Runtime) {
-    let origin = stand::Origin::start();
+    let origin = setup::Origin::start();
     // The origin takes its fixtures apart at the first request.
-    runtime.block_on(raw::Raw::new().download(&origin.url("live/TV1/master.m3u8")));
+    runtime.block_on(plain_download::PlainDownload::new().download(&origin.url("live/TV1/master.m3u8")));
     let parts = [
         page::HEAD.to_owned(),
-        step("pace", || pace::measure(runtime, &origin)),
+        step("probe_cost", || probe_cost::measure(runtime, &origin)),
         step("capacity", || capacity::measure(runtime, &origin)),
         step("dash", || dash::measure(runtime, &origin)),
         step("memory", || memory::measure(&origin)),
@@ -69,7 +69,7 @@ fn encoding() -> String {
         "## Encoding the answer\n\n2 outputs of 6 renditions and 80 checks each, as text exposition 0.0.4:\n\n\
          | | measured | contract |\n|---|---|---|\n| size | {} kB | < 150 kB |\n| time | {} | < 1 ms |\n",
         size / 1000,
-        meter::shown(time),
+        meter::format_duration(time),
     )
 }
 

@@ -17,7 +17,7 @@ pub const LIMITS: &str = "## What limits these figures
   inspection reads them, and the inspection has no wait to hide behind. The column for 1 Gbit/s gives an idea of a
   network, without its round trips, which both pay alike. All renditions of a probe are inspected in one task, on one
   core; that keeps the line simple and other cores free for other probes.
-* **CPU.** Above the download's own cost (system calls and copies of the kernel) stand the inspection at the rate above, and
+* **CPU.** Above the download's own cost (system calls and copies of the kernel) setup the inspection at the rate above, and
   for each probe the parsing of its playlists, the checks, the exposition and the text kept for the page. That text is
   made at once on purpose: made later it would need the whole report kept, which is larger than the text.
 * **Inspection of transport streams.** Each packet of 188 bytes has its header, counter and clock read, so two of its three cache lines are

@@ -1,51 +1,53 @@
-//! How an MPD tells its segments apart: template, timeline, list (ISO/IEC 23009-1 5.3.9).
+//! Segment addressing in an MPD: template, timeline and list (ISO/IEC 23009-1 5.3.9).
 
 use std::fmt::Write;
 
-use super::dash::{Form, PERIOD, folder, ticks, timescale};
+use super::dash::{MpdVariant, PERIOD, folder, ticks, timescale};
 use super::faults::Effect;
-use super::indexed;
+use super::fixtures::UNIT_MS;
 use super::low_latency::PART_MS;
-use super::media::UNIT_MS;
+use super::segment_base;
 use super::timeline::{Rendition, Segment, TARGET, Timeline};
 
-/// Which segments of a Period, and when it is asked for.
+/// The segments `from..until` of a Period, without an end for `None`, and the request that they are listed for: its time,
+/// and the number of requests before it.
 #[derive(Clone, Copy)]
-pub struct Span {
+pub struct PeriodRange {
     pub from: i64,
     pub until: Option<i64>,
     pub now_ms: i64,
     pub turn: u64,
 }
 
-impl Span {
-    /// Every other Period of `breaks.mpd` and `files.mpd` is an ad: its Representations, numbers and media times are its own.
-    pub fn is_ad(self, form: Form) -> bool {
-        matches!(form, Form::Breaks | Form::Files) && self.from.div_euclid(PERIOD) % 2 == 1
+impl PeriodRange {
+    /// Whether the Period is an ad, which has Representations, numbers and media times of its own: every second Period of
+    /// `breaks.mpd` and `files.mpd` is one.
+    pub fn is_ad(self, variant: MpdVariant) -> bool {
+        matches!(variant, MpdVariant::Breaks | MpdVariant::Files) && self.from.div_euclid(PERIOD) % 2 == 1
     }
 }
 
-pub fn write(text: &mut String, timeline: &Timeline, rendition: Rendition, form: Form, span: Span) {
-    // The frames of the sound make no segments of one length.
-    let paced = match form {
-        Form::Number | Form::LowLatency => true,
-        Form::Open => rendition == Rendition::Audio,
+pub fn write(text: &mut String, timeline: &Timeline, rendition: Rendition, variant: MpdVariant, span: PeriodRange) {
+    // Whole audio frames don't make segments of equal duration.
+    let has_constant_duration = match variant {
+        MpdVariant::Number | MpdVariant::LowLatency => true,
+        MpdVariant::Open => rendition == Rendition::Audio,
         _ => false,
     };
-    match form {
-        Form::Files if span.is_ad(form) => indexed::write(text, timeline, rendition, span),
-        _ if paced => self::paced(text, timeline, rendition, form, span),
-        Form::List => list(text, timeline, rendition, span),
-        _ => template(text, timeline, rendition, form, span),
+    match variant {
+        MpdVariant::Files if span.is_ad(variant) => segment_base::write(text, timeline, rendition, span),
+        _ if has_constant_duration => by_duration(text, timeline, rendition, variant, span),
+        MpdVariant::List => segment_list(text, timeline, rendition, span),
+        _ => segment_template(text, timeline, rendition, variant, span),
     }
 }
 
-fn paced(text: &mut String, timeline: &Timeline, rendition: Rendition, form: Form, span: Span) {
+fn by_duration(text: &mut String, timeline: &Timeline, rendition: Rendition, variant: MpdVariant, span: PeriodRange) {
     let (scale, number) = (timescale(rendition), span.from + timeline.base);
     let ticks = timeline.layout[0] * UNIT_MS * scale / 1000;
-    open(text, rendition, "$RepresentationID$/seg_$Number$");
-    match (form, timeline.effect) {
-        (Form::LowLatency, _) => {
+    open_segment_template(text, rendition, "$RepresentationID$/seg_$Number$");
+    match (variant, timeline.effect) {
+        (MpdVariant::LowLatency, _) => {
             let early = (timeline.layout[0] * UNIT_MS - PART_MS) as f64 / 1000.0;
             let _ = write!(text, " availabilityTimeOffset=\"{early}\" availabilityTimeComplete=\"false\"");
         }
@@ -55,27 +57,34 @@ fn paced(text: &mut String, timeline: &Timeline, rendition: Rendition, form: For
     let _ = writeln!(text, " startNumber=\"{number}\" duration=\"{ticks}\"/>");
 }
 
-fn template(text: &mut String, timeline: &Timeline, rendition: Rendition, form: Form, span: Span) {
-    let listed = listed(timeline, rendition, span);
-    let (media, number) = match form {
-        _ if span.is_ad(form) => {
-            let place = listed.first().map_or(0, |s| s.index - span.from);
-            (format!("{}/ad{}_$Number$", folder(timeline, rendition), span.from), place + 1)
+fn segment_template(
+    text: &mut String,
+    timeline: &Timeline,
+    rendition: Rendition,
+    variant: MpdVariant,
+    span: PeriodRange,
+) {
+    let listed = listed_segments(timeline, rendition, span);
+    let (media, number) = match variant {
+        _ if span.is_ad(variant) => {
+            let position = listed.first().map_or(0, |s| s.index - span.from);
+            (format!("{}/ad{}_$Number$", folder(timeline, rendition), span.from), position + 1)
         }
-        Form::Time | Form::Open => ("$RepresentationID$/t_$Time$".to_owned(), span.from + timeline.base),
+        MpdVariant::Time | MpdVariant::Open => ("$RepresentationID$/t_$Time$".to_owned(), span.from + timeline.base),
         _ => {
             let first = listed.first().map_or(span.from, |s| s.index) + timeline.base;
             let shifted = i64::from(timeline.effect == Some(Effect::NumbersShifted));
             ("$RepresentationID$/seg_$Number$".to_owned(), first - shifted)
         }
     };
-    open(text, rendition, &media);
-    let _ = writeln!(text, " startNumber=\"{number}\"{}>", offset(timeline, rendition, form, span));
-    runs(text, timeline, rendition, form, span, &listed);
+    open_segment_template(text, rendition, &media);
+    let _ =
+        writeln!(text, " startNumber=\"{number}\"{}>", presentation_time_offset(timeline, rendition, variant, span));
+    write_segment_timeline(text, timeline, rendition, variant, span, &listed);
     text.push_str("</SegmentTemplate>\n");
 }
 
-fn open(text: &mut String, rendition: Rendition, media: &str) {
+fn open_segment_template(text: &mut String, rendition: Rendition, media: &str) {
     let (scale, folder) = (timescale(rendition), media.split('/').next().unwrap_or_default());
     let _ = write!(
         text,
@@ -83,11 +92,11 @@ fn open(text: &mut String, rendition: Rendition, media: &str) {
     );
 }
 
-fn list(text: &mut String, timeline: &Timeline, rendition: Rendition, span: Span) {
-    let listed = listed(timeline, rendition, span);
+fn segment_list(text: &mut String, timeline: &Timeline, rendition: Rendition, span: PeriodRange) {
+    let listed = listed_segments(timeline, rendition, span);
     let (scale, folder) = (timescale(rendition), folder(timeline, rendition));
     let _ = writeln!(text, "<SegmentList timescale=\"{scale}\"><Initialization sourceURL=\"{folder}/init.mp4\"/>");
-    runs(text, timeline, rendition, Form::List, span, &listed);
+    write_segment_timeline(text, timeline, rendition, MpdVariant::List, span, &listed);
     let short = timeline.effect == Some(Effect::ListShort) && rendition == TARGET;
     let left_out = if short { listed.len().checked_sub(3) } else { None };
     for (_, segment) in listed.iter().enumerate().filter(|(at, _)| Some(*at) != left_out) {
@@ -96,16 +105,21 @@ fn list(text: &mut String, timeline: &Timeline, rendition: Rendition, span: Span
     text.push_str("</SegmentList>\n");
 }
 
-/// The media time at the Period's start.
-fn offset(timeline: &Timeline, rendition: Rendition, form: Form, span: Span) -> String {
-    if span.is_ad(form) || timeline.effect == Some(Effect::PeriodOffset) {
+/// The attribute presentationTimeOffset: the media time at the Period's start.
+fn presentation_time_offset(
+    timeline: &Timeline,
+    rendition: Rendition,
+    variant: MpdVariant,
+    span: PeriodRange,
+) -> String {
+    if span.is_ad(variant) || timeline.effect == Some(Effect::PeriodOffset) {
         return String::new();
     }
     let ticks = timeline.start_unit(span.from) * UNIT_MS * timescale(rendition) / 1000;
     format!(" presentationTimeOffset=\"{ticks}\"")
 }
 
-fn listed(timeline: &Timeline, rendition: Rendition, span: Span) -> Vec<Segment> {
+fn listed_segments(timeline: &Timeline, rendition: Rendition, span: PeriodRange) -> Vec<Segment> {
     let within = |s: &Segment| s.index >= span.from && span.until.is_none_or(|until| s.index < until);
     let mut listed = timeline.listing(span.now_ms, rendition, span.turn).segments;
     listed.retain(within);
@@ -118,33 +132,40 @@ fn listed(timeline: &Timeline, rendition: Rendition, span: Span) -> Vec<Segment>
     listed
 }
 
-fn runs(text: &mut String, timeline: &Timeline, rendition: Rendition, form: Form, span: Span, listed: &[Segment]) {
+fn write_segment_timeline(
+    text: &mut String,
+    timeline: &Timeline,
+    rendition: Rendition,
+    variant: MpdVariant,
+    span: PeriodRange,
+    listed: &[Segment],
+) {
     text.push_str("<SegmentTimeline>\n");
-    let before = if span.is_ad(form) { timeline.start_unit(span.from) } else { 0 };
-    let place = |s: &Segment| {
+    let before = if span.is_ad(variant) { timeline.start_unit(span.from) } else { 0 };
+    let media_span = |s: &Segment| {
         let unit = s.media_unit - before;
         (ticks(rendition, unit), ticks(rendition, unit + s.units))
     };
-    let spoilt = timeline.effect.filter(|_| rendition == TARGET);
+    let target_effect = timeline.effect.filter(|_| rendition == TARGET);
     let mut at = 0;
     while let Some(segment) = listed.get(at) {
-        let (start, end) = place(segment);
-        let goes_on = |(n, s): (usize, &Segment)| {
-            let (next, after) = place(s);
+        let (start, end) = media_span(segment);
+        let continues_run = |(n, s): (usize, &Segment)| {
+            let (next, after) = media_span(s);
             next == start + (n as i64 + 1) * (end - start) && after - next == end - start
         };
         let rest = listed.iter().skip(at + 1).enumerate();
-        let single = form == Form::Time || spoilt == Some(Effect::MpdOverlap);
-        let repeated = if single { 0 } else { rest.take_while(|next| goes_on(*next)).count() };
-        let third = at + 3 == listed.len() && spoilt == Some(Effect::MpdOverlap);
+        let single = variant == MpdVariant::Time || target_effect == Some(Effect::MpdOverlap);
+        let repeated = if single { 0 } else { rest.take_while(|next| continues_run(*next)).count() };
+        let third = at + 3 == listed.len() && target_effect == Some(Effect::MpdOverlap);
         let early = if third { timescale(rendition) / 2 } else { 0 };
-        let length = match spoilt {
-            Some(Effect::MpdLength) => String::new(),
+        let length = match target_effect {
+            Some(Effect::TimelineDurationMissing) => String::new(),
             _ => format!(" d=\"{}\"", end - start + early),
         };
         let repeat = match repeated {
             0 => String::new(),
-            _ if form == Form::Open => " r=\"-1\"".to_owned(),
+            _ if variant == MpdVariant::Open => " r=\"-1\"".to_owned(),
             more => format!(" r=\"{more}\""),
         };
         let _ = writeln!(text, "<S t=\"{}\"{length}{repeat}/>", start - early);

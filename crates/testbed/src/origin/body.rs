@@ -1,4 +1,4 @@
-//! Bodies that misbehave: too long, endless, slow, cut or reset.
+//! Response bodies that misbehave: too long, endless, slow, cut off or reset.
 
 use std::io;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tokio::sync::OnceCell;
 pub const HUGE: u64 = 2_000_000_000;
 const CHUNK: usize = 1 << 16;
 
-/// `limit` bytes of a playlist that holds comments only, or an endless one.
+/// A playlist of comments that is `limit` bytes long; endless for `None`.
 pub fn comments(limit: Option<u64>) -> Body {
     let mut chunk = b"# and so on, and so on, and so on\n".repeat(CHUNK / 34);
     chunk.splice(..8, *b"#EXTM3U\n");
@@ -44,8 +44,8 @@ fn repeated(chunk: Bytes, limit: u64) -> Body {
     }))
 }
 
-/// Gzip of a playlist that expands to 2 GB. The checksum at its end is missing: no one should get there.
-pub async fn bomb() -> Body {
+/// A gzip stream that expands to a playlist of 2 GB. Its checksum is missing: no client should read that far.
+pub async fn gzip_bomb() -> Body {
     static PARTS: OnceCell<(Bytes, Bytes)> = OnceCell::const_new();
     let (head, repeat) = PARTS.get_or_init(|| async { bomb_parts().await.expect("memory takes it all") }).await;
     let count = HUGE / BOMB_STEP as u64;
@@ -53,11 +53,11 @@ pub async fn bomb() -> Body {
     Body::from_stream(stream::iter([head.clone()]).chain(rest).map(Ok::<_, io::Error>))
 }
 
-/// Bytes that one repetition expands to.
+/// Bytes to which one repeated part expands.
 const BOMB_STEP: usize = 4 << 20;
 
-/// The beginning of a gzip stream, and a part that may follow any number of times: a flush ends each part
-/// at a byte, and the only history that it refers to is one byte value, repeated.
+/// The beginning of a gzip stream, and a part that may follow any number of times: a flush ends each part at a byte
+/// boundary, and a part refers only to a run of one byte value.
 async fn bomb_parts() -> io::Result<(Bytes, Bytes)> {
     let mut encoder = GzipEncoder::new(Vec::new());
     encoder.write_all(b"#EXTM3U\n").await?;
@@ -70,7 +70,7 @@ async fn bomb_parts() -> io::Result<(Bytes, Bytes)> {
     Ok((all.slice(..head), all.slice(head..)))
 }
 
-/// The whole content, spread evenly over a time.
+/// The whole content, sent in equal pieces over the time `over`.
 pub fn trickle(content: Bytes, over: Duration) -> Body {
     const STEPS: usize = 20;
     let step = content.len().div_ceil(STEPS).max(1);
@@ -84,7 +84,7 @@ pub fn trickle(content: Bytes, over: Duration) -> Body {
     }))
 }
 
-/// Half of the content; then the connection is closed, or reset if `reset` is given.
+/// Half of the content, after which the connection is closed, or reset when `reset` is given.
 pub fn cut(content: Bytes, reset: Option<Arc<AtomicBool>>) -> Body {
     let half = content.slice(..content.len() / 2);
     Body::from_stream(stream::unfold(Some(half), move |half| {
@@ -93,7 +93,7 @@ pub fn cut(content: Bytes, reset: Option<Arc<AtomicBool>>) -> Body {
             if let Some(half) = half {
                 return Some((Ok(half), None));
             }
-            // Let the half reach the client: a reset discards what wasn't read yet.
+            // A reset discards what the client hasn't read yet.
             tokio::time::sleep(Duration::from_millis(100)).await;
             if let Some(reset) = reset {
                 reset.store(true, Ordering::SeqCst);

@@ -1,5 +1,5 @@
-//! CMAF tracks under common encryption (ISO/IEC 23001-7), with the scheme `cbcs` or `cenc`: sample entries, `senc` and
-//! the samples themselves.
+//! CMAF tracks with common encryption (ISO/IEC 23001-7), scheme `cbcs` or `cenc`: sample entries, `senc` boxes and
+//! encrypted samples.
 
 use aes::Aes128;
 use base64::Engine;
@@ -7,32 +7,33 @@ use base64::engine::general_purpose::STANDARD;
 use cbc::cipher::array::Array;
 use cbc::cipher::{BlockCipherEncrypt, BlockModeEncrypt, KeyInit, KeyIvInit};
 
-use super::crypt::Cipher;
+use super::encryption::Cipher;
 use super::faults::Effect;
-use super::mp4::{Kind, boxed, boxes, find, read_u32, write_u32};
+use super::mp4::{TrackKind, boxes, find, mp4_box, read_u32, write_u32};
 
 const KEY: [u8; 16] = *b"of the live orig";
 const VECTOR: [u8; 16] = *b"constant vector.";
 const WIDEVINE: u128 = 0xedef_8ba9_79d6_4ace_a3c8_27dc_d51d_21ed;
 const BLOCK: usize = 16;
-/// Of `cenc`: bytes of each sample's own initialization vector.
+/// Bytes of a sample's initialization vector in the scheme `cenc`.
 const VECTOR_SIZE: u8 = 8;
-/// Of ten blocks of video the first is encrypted; of sound all are.
+/// Encrypted and clear blocks of the video pattern; audio has no pattern.
 const PATTERN: [usize; 2] = [1, 9];
-/// Bytes of a slice that stay clear, its length and header among them.
+/// Clear bytes at the beginning of a slice, including its length and header.
 const LEAD: usize = 36;
 const PATH: [&[u8; 4]; 6] = [b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd"];
 
-/// The key identifier of a channel, by the base of its numbers.
-pub fn kid(base: i64) -> [u8; 16] {
+/// Key identifier of the channel whose segment numbers begin at `base`.
+pub fn key_id(base: i64) -> [u8; 16] {
     (0x0b1e_55ed_0000_4000_8000_0000_0000_0000_u128 + base as u128).to_be_bytes()
 }
 
-/// The playlist's tags: `cbcs` for FairPlay and Widevine, `cenc`, which FairPlay doesn't know, for Widevine.
-pub fn tags(cipher: Cipher, base: i64, effect: Option<Effect>) -> String {
+/// The EXT-X-KEY tags of a playlist: FairPlay and Widevine for `cbcs`, Widevine only for `cenc`, which FairPlay doesn't
+/// support.
+pub fn key_tags(cipher: Cipher, base: i64, effect: Option<Effect>) -> String {
     let counter = (cipher == Cipher::Cenc) != (effect == Some(Effect::MethodWrong));
     let method = if counter { "SAMPLE-AES-CTR" } else { "SAMPLE-AES" };
-    let kid = kid(if effect == Some(Effect::KidWrong) { base + 500 } else { base });
+    let kid = key_id(if effect == Some(Effect::KidWrong) { base + 500 } else { base });
     let hex: String = kid.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut text = String::new();
     if cipher == Cipher::Cbcs {
@@ -41,7 +42,7 @@ pub fn tags(cipher: Cipher, base: i64, effect: Option<Effect>) -> String {
              KEYFORMATVERSIONS=\"1\"\n"
         );
     }
-    if effect != Some(Effect::SystemMissing) {
+    if effect != Some(Effect::DrmSystemMissing) {
         text.push_str(&format!(
             "#EXT-X-KEY:METHOD={method},URI=\"data:text/plain;base64,{}\",KEYID=0x{hex},\
              KEYFORMAT=\"urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed\",KEYFORMATVERSIONS=\"1\"\n",
@@ -51,21 +52,21 @@ pub fn tags(cipher: Cipher, base: i64, effect: Option<Effect>) -> String {
     text
 }
 
-/// ContentProtection of an MPD: the same as [`tags`].
-pub fn protection(cipher: Cipher, base: i64, effect: Option<Effect>) -> String {
-    if !cipher.common() || effect == Some(Effect::EncryptionSilent) {
+/// The ContentProtection descriptors of an MPD, with the same content as [`key_tags`].
+pub fn content_protection(cipher: Cipher, base: i64, effect: Option<Effect>) -> String {
+    if !cipher.is_common_encryption() || effect == Some(Effect::EncryptionUnannounced) {
         return String::new();
     }
     let counter = (cipher == Cipher::Cenc) != (effect == Some(Effect::MethodWrong));
     let scheme = if counter { "cenc" } else { "cbcs" };
-    let kid = kid(if effect == Some(Effect::KidWrong) { base + 500 } else { base });
+    let kid = key_id(if effect == Some(Effect::KidWrong) { base + 500 } else { base });
     let hex: String = kid.iter().map(|byte| format!("{byte:02x}")).collect();
     let uuid = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-");
     let mut text = format!(
         "<ContentProtection schemeIdUri=\"urn:mpeg:dash:mp4protection:2011\" value=\"{scheme}\" \
          xmlns:cenc=\"urn:mpeg:cenc:2013\" cenc:default_KID=\"{uuid}\"/>\n"
     );
-    if effect == Some(Effect::SystemNowhere) {
+    if effect == Some(Effect::DrmSystemMissingEverywhere) {
         return text;
     }
     text.push_str(&format!(
@@ -77,33 +78,33 @@ pub fn protection(cipher: Cipher, base: i64, effect: Option<Effect>) -> String {
 }
 
 fn pssh(kid: [u8; 16]) -> Vec<u8> {
-    boxed(b"pssh", &[&[1, 0, 0, 0], &WIDEVINE.to_be_bytes(), &[0, 0, 0, 1], &kid, &[0; 4]])
+    mp4_box(b"pssh", &[&[1, 0, 0, 0], &WIDEVINE.to_be_bytes(), &[0, 0, 0, 1], &kid, &[0; 4]])
 }
 
-/// A header whose sample entry is protected, and which has the `pssh` unless `effect` leaves it out.
-pub fn init(cipher: Cipher, clear: &[u8], kind: Kind, base: i64, effect: Option<Effect>) -> Vec<u8> {
+/// An initialization segment with a protected sample entry and a `pssh`, which the fault may leave out.
+pub fn init(cipher: Cipher, clear: &[u8], kind: TrackKind, base: i64, effect: Option<Effect>) -> Vec<u8> {
     let mut bytes = clear.to_vec();
     let stsd = find(&bytes, &PATH).expect("every header has a sample entry");
     let entry = stsd + 16;
     let format: [u8; 4] = bytes[entry + 4..entry + 8].try_into().expect("four bytes");
-    bytes[entry + 4..entry + 8].copy_from_slice(if kind == Kind::Video { b"encv" } else { b"enca" });
-    let pattern = if kind == Kind::Video { (PATTERN[0] << 4 | PATTERN[1]) as u8 } else { 0 };
+    bytes[entry + 4..entry + 8].copy_from_slice(if kind == TrackKind::Video { b"encv" } else { b"enca" });
+    let pattern = if kind == TrackKind::Video { (PATTERN[0] << 4 | PATTERN[1]) as u8 } else { 0 };
     let (scheme, tenc) = match cipher {
-        Cipher::Cenc => (b"cenc", boxed(b"tenc", &[&[0, 0, 0, 0, 0, 0, 1, VECTOR_SIZE], &kid(base)])),
-        _ => (b"cbcs", boxed(b"tenc", &[&[1, 0, 0, 0, 0, pattern, 1, 0], &kid(base), &[16], &VECTOR])),
+        Cipher::Cenc => (b"cenc", mp4_box(b"tenc", &[&[0, 0, 0, 0, 0, 0, 1, VECTOR_SIZE], &key_id(base)])),
+        _ => (b"cbcs", mp4_box(b"tenc", &[&[1, 0, 0, 0, 0, pattern, 1, 0], &key_id(base), &[16], &VECTOR])),
     };
-    let schm = boxed(b"schm", &[&[0; 4], scheme, &[0, 1, 0, 0]]);
-    let sinf = boxed(b"sinf", &[&boxed(b"frma", &[&format]), &schm, &boxed(b"schi", &[&tenc])]);
+    let schm = mp4_box(b"schm", &[&[0; 4], scheme, &[0, 1, 0, 0]]);
+    let sinf = mp4_box(b"sinf", &[&mp4_box(b"frma", &[&format]), &schm, &mp4_box(b"schi", &[&tenc])]);
     let end = entry + read_u32(&bytes, entry) as usize;
     let mut parents: Vec<usize> = (1..=PATH.len()).filter_map(|depth| find(&bytes, &PATH[..depth])).collect();
     parents.push(entry);
     insert(&mut bytes, end, &sinf, &parents);
-    if effect == Some(Effect::SystemNowhere) {
+    if effect == Some(Effect::DrmSystemMissingEverywhere) {
         return bytes;
     }
     let moov = parents[0];
     let end = moov + read_u32(&bytes, moov) as usize;
-    insert(&mut bytes, end, &pssh(kid(base)), &[moov]);
+    insert(&mut bytes, end, &pssh(key_id(base)), &[moov]);
     bytes
 }
 
@@ -115,8 +116,8 @@ fn insert(bytes: &mut Vec<u8>, at: usize, content: &[u8], parents: &[usize]) {
     }
 }
 
-/// Fragments with their samples encrypted.
-pub fn encrypt(cipher: Cipher, clear: &[u8], kind: Kind, effect: Option<Effect>) -> Vec<u8> {
+/// Encrypts the samples of every fragment.
+pub fn encrypt(cipher: Cipher, clear: &[u8], kind: TrackKind, effect: Option<Effect>) -> Vec<u8> {
     let mut out = Vec::new();
     let mut moof = 0;
     for (name, start, end) in boxes(clear, 0, clear.len()) {
@@ -129,14 +130,14 @@ pub fn encrypt(cipher: Cipher, clear: &[u8], kind: Kind, effect: Option<Effect>)
     out
 }
 
-/// What `senc` says of a sample.
-struct Entry {
+/// Entry of a sample in the `senc` box.
+struct SampleEncryption {
     vector: Vec<u8>,
-    /// Clear and encrypted bytes in turn; none where all are encrypted alike.
+    /// Sizes of clear and encrypted bytes in turn; empty when the whole sample is encrypted.
     spans: Vec<(u16, u32)>,
 }
 
-fn fragment(cipher: Cipher, clear: &[u8], kind: Kind, effect: Option<Effect>) -> Vec<u8> {
+fn fragment(cipher: Cipher, clear: &[u8], kind: TrackKind, effect: Option<Effect>) -> Vec<u8> {
     let mut bytes = clear.to_vec();
     let trun = find(&bytes, &[b"moof", b"traf", b"trun"]).expect("every fragment has a trun");
     let mfhd = find(&bytes, &[b"moof", b"mfhd"]).expect("every fragment has an mfhd");
@@ -151,29 +152,30 @@ fn fragment(cipher: Cipher, clear: &[u8], kind: Kind, effect: Option<Effect>) ->
         let sample = &mut bytes[at..at + size];
         let mut counter = Counter { vector: sequence << 16 | n as u64, block: 0 };
         let spans = match (cipher, kind) {
-            (Cipher::Cenc, Kind::Video) => pictures(sample, BLOCK, &mut |span| counter.encrypt(span)),
-            (Cipher::Cenc, Kind::Audio) => {
+            (Cipher::Cenc, TrackKind::Video) => encrypt_slices(sample, BLOCK, &mut |span| counter.encrypt(span)),
+            (Cipher::Cenc, TrackKind::Audio) => {
                 counter.encrypt(sample);
                 Vec::new()
             }
-            (_, Kind::Video) => pictures(sample, 1, &mut |span| blocks(span, PATTERN)),
-            (_, Kind::Audio) => {
-                blocks(sample, [1, 0]);
+            (_, TrackKind::Video) => encrypt_slices(sample, 1, &mut |span| encrypt_pattern(span, PATTERN)),
+            (_, TrackKind::Audio) => {
+                encrypt_pattern(sample, [1, 0]);
                 Vec::new()
             }
         };
         let vector = if cipher == Cipher::Cenc { counter.vector.to_be_bytes().to_vec() } else { Vec::new() };
-        entries.push(Entry { vector, spans });
+        entries.push(SampleEncryption { vector, spans });
         at += size;
     }
-    if cipher == Cipher::Cenc || kind == Kind::Video {
-        describe(&mut bytes, trun, &entries, effect);
+    if cipher == Cipher::Cenc || kind == TrackKind::Video {
+        insert_sample_encryption(&mut bytes, trun, &entries, effect);
     }
     bytes
 }
 
-/// Encrypts the slices of a sample, as much of each as is a multiple of `unit`; its clear and encrypted spans in turn.
-fn pictures(sample: &mut [u8], unit: usize, encrypt: &mut dyn FnMut(&mut [u8])) -> Vec<(u16, u32)> {
+/// Encrypts the slices of a sample, of each a multiple of `unit` bytes at its end, and returns the sizes of clear and
+/// encrypted bytes in turn.
+fn encrypt_slices(sample: &mut [u8], unit: usize, encrypt: &mut dyn FnMut(&mut [u8])) -> Vec<(u16, u32)> {
     let (mut spans, mut clear, mut at) = (Vec::new(), 0, 0);
     while at + 5 <= sample.len() {
         let size = 4 + read_u32(sample, at) as usize;
@@ -193,7 +195,7 @@ fn pictures(sample: &mut [u8], unit: usize, encrypt: &mut dyn FnMut(&mut [u8])) 
     spans
 }
 
-/// AES in counter mode, one sample's: its blocks are counted over all of its spans.
+/// AES in counter mode for one sample; the block counter runs over all of its spans.
 struct Counter {
     vector: u64,
     block: u64,
@@ -211,8 +213,8 @@ impl Counter {
     }
 }
 
-/// Whole blocks by the pattern: so many encrypted, so many left; what is no whole block stays clear.
-fn blocks(span: &mut [u8], [crypt, skip]: [usize; 2]) {
+/// Encrypts whole blocks by a pattern of encrypted and skipped blocks; an incomplete block stays clear.
+fn encrypt_pattern(span: &mut [u8], [crypt, skip]: [usize; 2]) {
     let mut cipher = cbc::Encryptor::<Aes128>::new(&KEY.into(), &VECTOR.into());
     for turn in span.chunks_mut(BLOCK * (crypt + skip)) {
         let end = turn.len().min(BLOCK * crypt);
@@ -221,18 +223,18 @@ fn blocks(span: &mut [u8], [crypt, skip]: [usize; 2]) {
     }
 }
 
-/// Adds `senc`, `saiz` and `saio`, and moves the data offset behind them.
-fn describe(bytes: &mut Vec<u8>, trun: usize, entries: &[Entry], effect: Option<Effect>) {
+/// Adds the boxes `senc`, `saiz` and `saio`, and moves the data offset of `trun` accordingly.
+fn insert_sample_encryption(bytes: &mut Vec<u8>, trun: usize, entries: &[SampleEncryption], effect: Option<Effect>) {
     let divided = entries.iter().any(|entry| !entry.spans.is_empty());
     let (mut content, mut sizes) = (Vec::new(), Vec::new());
-    for Entry { vector, spans } in entries {
+    for SampleEncryption { vector, spans } in entries {
         let begin = content.len();
         content.extend(vector);
         if divided {
             content.extend((spans.len() as u16).to_be_bytes());
         }
         for (clear, protected) in spans {
-            let clear = clear + u16::from(effect == Some(Effect::SpansWrong));
+            let clear = clear + u16::from(effect == Some(Effect::SubsampleSpansWrong));
             content.extend(clear.to_be_bytes());
             content.extend(protected.to_be_bytes());
         }
@@ -243,9 +245,9 @@ fn describe(bytes: &mut Vec<u8>, trun: usize, entries: &[Entry], effect: Option<
     let end = traf + read_u32(bytes, traf) as usize;
     let first = end as u32 + 16;
     let added = [
-        boxed(b"senc", &[&[0, 0, 0, if divided { 2 } else { 0 }], &count, &content]),
-        boxed(b"saiz", &[&[0; 5], &count, &sizes]),
-        boxed(b"saio", &[&[0; 4], &[0, 0, 0, 1], &first.to_be_bytes()]),
+        mp4_box(b"senc", &[&[0, 0, 0, if divided { 2 } else { 0 }], &count, &content]),
+        mp4_box(b"saiz", &[&[0; 5], &count, &sizes]),
+        mp4_box(b"saio", &[&[0; 4], &[0, 0, 0, 1], &first.to_be_bytes()]),
     ]
     .concat();
     let offset = read_u32(bytes, trun + 16) + added.len() as u32;

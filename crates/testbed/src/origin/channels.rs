@@ -1,23 +1,23 @@
-//! The clean channels. The letters of a name choose the kind, the number after them one of many.
+//! The clean channels. The letters of a channel's name choose its kind, and its number tells it from others of that kind.
 
-use super::crypt::Cipher;
-use super::{captions, i_frames, packager, subtitles};
+use super::encryption::Cipher;
+use super::{captions, i_frames, packager_headers, webvtt};
 
-/// A kind of clean channel, under the name of its first.
+/// A kind of clean channel, with the name of the first channel of that kind.
 #[derive(Debug)]
 pub struct Channel {
     pub name: &'static str,
     pub help: &'static str,
     pub(super) prefix: &'static str,
     pub(super) format: Format,
-    /// Units of 2 s in a segment, and segments in the window.
+    /// Units of 2 s in a segment.
     pub(super) units: i64,
     pub(super) window: i64,
-    /// Segments between announced discontinuities.
-    pub(super) reset: Option<i64>,
-    /// Low-latency: segments in parts.
+    /// Segments from one announced discontinuity to the next; `None` for none.
+    pub(super) discontinuity_every: Option<i64>,
+    /// Whether playlists are low-latency and list parts.
     pub(super) parts: bool,
-    /// It has ad breaks.
+    /// Whether the channel has ad breaks.
     pub(super) ads: bool,
     pub(super) cipher: Cipher,
 }
@@ -26,24 +26,24 @@ pub struct Channel {
 pub enum Format {
     Ts,
     Cmaf,
-    /// Bare audio frames behind an ID3 tag.
+    /// Packed audio: AAC frames after an ID3 tag.
     Packed,
 }
 
-/// What the rungs of a channel are.
+/// Codec and content of a channel's rungs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ladder {
     Avc,
-    /// The same with closed captions.
+    /// H.264 with closed captions.
     Captioned,
-    /// Main 10 with PQ.
+    /// HEVC Main 10 with PQ.
     Hevc,
-    /// AAC alone.
-    Sound,
+    /// AAC without video.
+    AudioOnly,
 }
 
 impl Channel {
-    /// Parts are byte ranges of the segment that they make up.
+    /// Whether parts are byte ranges of their segment.
     pub(super) fn ranged(&self) -> bool {
         self.prefix == "LB"
     }
@@ -51,7 +51,7 @@ impl Channel {
     pub(super) fn ladder(&self) -> Ladder {
         match self.prefix {
             "HV" => Ladder::Hevc,
-            "AU" | "AT" => Ladder::Sound,
+            "AU" | "AT" => Ladder::AudioOnly,
             captions::TRANSPORT | captions::CMAF => Ladder::Captioned,
             _ => Ladder::Avc,
         }
@@ -66,7 +66,7 @@ static CHANNELS: [Channel; 22] = [
         format: Format::Ts,
         units: 1,
         window: 10,
-        reset: None,
+        discontinuity_every: None,
         parts: false,
         ads: false,
         cipher: Cipher::Clear,
@@ -78,7 +78,7 @@ static CHANNELS: [Channel; 22] = [
         format: Format::Ts,
         units: 3,
         window: 6,
-        reset: None,
+        discontinuity_every: None,
         parts: false,
         ads: false,
         cipher: Cipher::Clear,
@@ -90,7 +90,7 @@ static CHANNELS: [Channel; 22] = [
         format: Format::Cmaf,
         units: 1,
         window: 10,
-        reset: None,
+        discontinuity_every: None,
         parts: false,
         ads: false,
         cipher: Cipher::Clear,
@@ -102,7 +102,7 @@ static CHANNELS: [Channel; 22] = [
         format: Format::Cmaf,
         units: 3,
         window: 6,
-        reset: None,
+        discontinuity_every: None,
         parts: false,
         ads: false,
         cipher: Cipher::Clear,
@@ -114,7 +114,7 @@ static CHANNELS: [Channel; 22] = [
         format: Format::Ts,
         units: 1,
         window: 10,
-        reset: Some(10),
+        discontinuity_every: Some(10),
         parts: false,
         ads: false,
         cipher: Cipher::Clear,
@@ -126,7 +126,7 @@ static CHANNELS: [Channel; 22] = [
         format: Format::Cmaf,
         units: 1,
         window: 15,
-        reset: None,
+        discontinuity_every: None,
         parts: true,
         ads: false,
         cipher: Cipher::Clear,
@@ -138,7 +138,7 @@ static CHANNELS: [Channel; 22] = [
         format: Format::Cmaf,
         units: 1,
         window: 15,
-        reset: None,
+        discontinuity_every: None,
         parts: true,
         ads: false,
         cipher: Cipher::Clear,
@@ -150,7 +150,7 @@ static CHANNELS: [Channel; 22] = [
         format: Format::Ts,
         units: 1,
         window: 10,
-        reset: None,
+        discontinuity_every: None,
         parts: false,
         ads: true,
         cipher: Cipher::Clear,
@@ -162,7 +162,7 @@ static CHANNELS: [Channel; 22] = [
         format: Format::Cmaf,
         units: 1,
         window: 10,
-        reset: None,
+        discontinuity_every: None,
         parts: false,
         ads: true,
         cipher: Cipher::Clear,
@@ -174,7 +174,7 @@ static CHANNELS: [Channel; 22] = [
         format: Format::Ts,
         units: 1,
         window: 10,
-        reset: None,
+        discontinuity_every: None,
         parts: false,
         ads: false,
         cipher: Cipher::Aes128,
@@ -186,7 +186,7 @@ static CHANNELS: [Channel; 22] = [
         format: Format::Cmaf,
         units: 1,
         window: 10,
-        reset: None,
+        discontinuity_every: None,
         parts: false,
         ads: false,
         cipher: Cipher::Cbcs,
@@ -198,7 +198,7 @@ static CHANNELS: [Channel; 22] = [
         format: Format::Cmaf,
         units: 1,
         window: 10,
-        reset: None,
+        discontinuity_every: None,
         parts: false,
         ads: false,
         cipher: Cipher::Cenc,
@@ -210,7 +210,7 @@ static CHANNELS: [Channel; 22] = [
         format: Format::Ts,
         units: 1,
         window: 10,
-        reset: None,
+        discontinuity_every: None,
         parts: false,
         ads: false,
         cipher: Cipher::SampleAes,
@@ -222,7 +222,7 @@ static CHANNELS: [Channel; 22] = [
         format: Format::Cmaf,
         units: 1,
         window: 15,
-        reset: None,
+        discontinuity_every: None,
         parts: true,
         ads: false,
         cipher: Cipher::Aes128,
@@ -234,31 +234,31 @@ static CHANNELS: [Channel; 22] = [
         format: Format::Ts,
         units: 1,
         window: 10,
-        reset: None,
+        discontinuity_every: None,
         parts: false,
         ads: false,
         cipher: Cipher::Clear,
     },
     Channel {
-        name: subtitles::CHANNEL,
+        name: webvtt::CHANNEL,
         help: "As TV1, with WebVTT subtitles",
         prefix: "SU",
         format: Format::Ts,
         units: 1,
         window: 10,
-        reset: None,
+        discontinuity_every: None,
         parts: false,
         ads: false,
         cipher: Cipher::Clear,
     },
     Channel {
-        name: packager::CHANNEL,
+        name: packager_headers::CHANNEL,
         help: "As TV1, from a packager whose headers name its active input and when it wrote each playlist",
         prefix: "MP",
         format: Format::Ts,
         units: 1,
         window: 10,
-        reset: None,
+        discontinuity_every: None,
         parts: false,
         ads: false,
         cipher: Cipher::Clear,
@@ -270,7 +270,7 @@ static CHANNELS: [Channel; 22] = [
         format: Format::Cmaf,
         units: 1,
         window: 10,
-        reset: None,
+        discontinuity_every: None,
         parts: false,
         ads: false,
         cipher: Cipher::Clear,
@@ -282,7 +282,7 @@ static CHANNELS: [Channel; 22] = [
         format: Format::Packed,
         units: 1,
         window: 10,
-        reset: None,
+        discontinuity_every: None,
         parts: false,
         ads: false,
         cipher: Cipher::Clear,
@@ -294,7 +294,7 @@ static CHANNELS: [Channel; 22] = [
         format: Format::Ts,
         units: 1,
         window: 10,
-        reset: None,
+        discontinuity_every: None,
         parts: false,
         ads: false,
         cipher: Cipher::Clear,
@@ -306,7 +306,7 @@ static CHANNELS: [Channel; 22] = [
         format: Format::Ts,
         units: 1,
         window: 10,
-        reset: None,
+        discontinuity_every: None,
         parts: false,
         ads: false,
         cipher: Cipher::Clear,
@@ -318,19 +318,19 @@ static CHANNELS: [Channel; 22] = [
         format: Format::Cmaf,
         units: 1,
         window: 10,
-        reset: None,
+        discontinuity_every: None,
         parts: false,
         ads: false,
         cipher: Cipher::Clear,
     },
 ];
 
-/// The clean channels; `TV2`, `TV3`… are further ones of the kind of `TV1`.
+/// The first channel of each kind; `TV2`, `TV3` and so on are further channels of the kind of `TV1`.
 pub fn channels() -> &'static [Channel] {
     &CHANNELS
 }
 
-/// A channel's kind and its number, from 1.
+/// Kind and number, from 1, of the channel of that name; `None` when no channel has it.
 pub fn find(name: &str) -> Option<(&'static Channel, i64)> {
     CHANNELS.iter().find_map(|channel| {
         let number: i64 = name.strip_prefix(channel.prefix)?.parse().ok()?;

@@ -1,10 +1,10 @@
-//! Time as an argument: the wall clock, or a hand that a test moves.
+//! The origin's clock: the system's, or one that a test sets.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Where the origin takes "now" from. Clones of a manual clock share one hand.
+/// The clock of an origin. Clones of a manual clock show the same time.
 #[derive(Clone, Debug)]
 pub struct Clock(Option<Arc<AtomicI64>>);
 
@@ -26,14 +26,14 @@ impl Clock {
         }
     }
 
-    /// Moves a manual clock to an instant; a system clock doesn't listen.
+    /// Sets a manual clock, in milliseconds of Unix time; a system clock ignores it.
     pub fn set(&self, unix_ms: i64) {
         if let Some(hand) = &self.0 {
             hand.store(unix_ms, Ordering::SeqCst);
         }
     }
 
-    /// Moves a manual clock on; a system clock doesn't listen.
+    /// Moves a manual clock forward by so many milliseconds; a system clock ignores it.
     pub fn advance(&self, ms: i64) {
         if let Some(hand) = &self.0 {
             hand.fetch_add(ms, Ordering::SeqCst);

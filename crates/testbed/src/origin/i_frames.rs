@@ -1,46 +1,46 @@
-//! I-frame playlists (RFC 8216bis 4.4.3.6): the beginning of each segment, where its key frame is.
+//! I-frame playlists (RFC 8216bis 4.4.3.6), which list the beginning of each segment with its key frame.
 
 use std::fmt::Write;
 
 use super::channels::Channel;
 use super::faults::Effect;
-use super::media::{self, LOOP_UNITS, Rung, UNIT_MS};
+use super::fixtures::{self, LOOP_UNITS, Rung, UNIT_MS};
 use super::playlist::date;
 use super::timeline::{Listing, Rendition, Timeline};
 
-/// The channel that has them.
+/// The channel that has I-frame playlists.
 pub const CHANNEL: &str = "IF1";
 
-/// Packets of a segment that are said to be its I-frame: tables and the first of the picture.
+/// Bytes of a segment that are listed as its I-frame: the tables and the first packets of the picture.
 const BYTES: usize = 20 * 188;
-/// How late the fault that lags is: more than three segments.
+/// How far behind I-frame playlists are under the fault: more than three segments.
 const LATE_MS: i64 = 10_000;
 
-pub fn has(channel: &Channel) -> bool {
+pub fn is_offered_by(channel: &Channel) -> bool {
     CHANNEL.starts_with(channel.prefix)
 }
 
-pub fn declaration(text: &mut String, rung: &Rung, suffix: &str) {
+pub fn write_stream_tag(text: &mut String, rung: &Rung, suffix: &str) {
     let rate = BYTES * 8 / 2;
     let _ = write!(text, "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH={rate},CODECS=\"{}\",", rung.codec);
     let _ = writeln!(text, "RESOLUTION={}x{},URI=\"{}/iframes.m3u8{suffix}\"", rung.width, rung.height, rung.name);
 }
 
-/// EXT-X-BITRATE of a segment, which is one unit here.
+/// EXT-X-BITRATE of a segment of one unit, in kbit/s.
 pub fn kilobits(timeline: &Timeline, rendition: Rendition, unit: i64) -> usize {
     let Rendition::Rung(at) = rendition else { return 0 };
-    let [units, _] = media::media().transport(timeline.ladder, at, None);
+    let [units, _] = fixtures::fixtures().transport(timeline.ladder, at, None);
     let bytes = units[unit.rem_euclid(LOOP_UNITS) as usize].bytes.len();
     let kilobits = bytes * 8 / UNIT_MS as usize;
     if timeline.effect == Some(Effect::BitRateWrong) { kilobits * 115 / 100 } else { kilobits }
 }
 
-/// When the listing is from that is asked for at `now_ms`.
-pub fn shown_ms(effect: Option<Effect>, now_ms: i64) -> i64 {
+/// The instant whose listing answers a request at `now_ms`.
+pub fn listing_time_ms(effect: Option<Effect>, now_ms: i64) -> i64 {
     if effect == Some(Effect::IFramesBehind) { now_ms - LATE_MS } else { now_ms }
 }
 
-pub fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
+pub fn media_playlist(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
     let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:4\n");
     let _ = writeln!(text, "#EXT-X-TARGETDURATION:{}", listing.target_duration);
     let _ = writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{}", listing.sequence);

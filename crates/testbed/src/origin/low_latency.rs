@@ -1,35 +1,35 @@
 //! Low-Latency HLS: parts of 0.4 s, hints, reports, blocking reloads and delta updates (RFC 8216bis 6.2.5, 6.2.6, B.1).
 //!
-//! A request for what isn't there yet waits for it. On a manual clock, which nobody moves meanwhile, and at a fixed
-//! instant it is answered at once, as if the time had come.
+//! A request for a part or playlist of the near future waits for it. On a manual clock, which nobody moves meanwhile, and
+//! at a fixed instant it is answered at once, as if the time had come.
 
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::answer::Ask;
 use super::faults::Effect;
-use super::media::{self, AAC_FRAME, AUDIO_TIMESCALE, RUNGS, UNIT_MS};
+use super::fixtures::{self, AAC_FRAME, AUDIO_TIMESCALE, RUNGS, UNIT_MS};
 use super::mp4::{self, AUDIO_PART, PARTS};
+use super::response::RequestContext;
 use super::timeline::{ENCODER_LATENCY_MS, EPOCH_MS, Rendition, TARGET, Timeline};
 
 pub const PART_MS: i64 = UNIT_MS / PARTS;
-/// Of whole segments the newest so many are listed with their parts.
+/// Number of complete segments, the newest ones, that are listed with their parts.
 const WITH_PARTS: i64 = 3;
 /// CAN-SKIP-UNTIL in segments: six target durations (4.4.3.8).
 const SKIP_UNTIL: i64 = 6;
 
-/// What a low-latency playlist lists besides its segments.
+/// The live edge of a low-latency playlist: the segment that is still being written.
 #[derive(Clone, Copy, Debug)]
-pub struct Live {
+pub struct LiveEdge {
     pub rendition: Rendition,
-    /// The segment that isn't whole yet, and how many of its parts are there.
+    /// Index of the incomplete segment.
     pub open: i64,
     pub parts: i64,
-    /// Segments replaced by EXT-X-SKIP.
+    /// Number of segments that EXT-X-SKIP replaces.
     pub skipped: i64,
 }
 
-impl Live {
+impl LiveEdge {
     pub fn at(timeline: &Timeline, now_ms: i64, rendition: Rendition) -> Self {
         let open = timeline.edge(now_ms);
         let parts = (now_ms - ENCODER_LATENCY_MS - EPOCH_MS - timeline.start_unit(open) * UNIT_MS).div_euclid(PART_MS);
@@ -41,12 +41,12 @@ impl Live {
     }
 }
 
-/// When a part is listed.
+/// The instant from which a part is listed, in milliseconds of Unix time.
 fn published_ms(timeline: &Timeline, index: i64, part: i64) -> i64 {
     EPOCH_MS + timeline.start_unit(index) * UNIT_MS + (part + 1) * PART_MS + ENCODER_LATENCY_MS
 }
 
-/// Delivery directives of a playlist's query (6.2.5).
+/// Delivery directives in the query of a playlist request (6.2.5).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Directives {
     pub msn: Option<i64>,
@@ -67,8 +67,13 @@ pub fn directives(query: Option<&str>) -> Directives {
     found
 }
 
-/// The instant whose playlist answers the request: now, or when what it asks for is there. `None`: it asks for too much.
-pub async fn reload(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, asked: Directives) -> Option<i64> {
+/// Waits for the playlist that a request asks for, and returns its instant; `None` when the request is too far ahead.
+pub async fn blocking_reload(
+    request: &RequestContext<'_>,
+    timeline: &Timeline,
+    now_ms: i64,
+    asked: Directives,
+) -> Option<i64> {
     let Some(msn) = asked.msn else { return asked.part.is_none().then_some(now_ms) };
     match timeline.effect {
         Some(Effect::ReloadEarly) => return Some(now_ms),
@@ -84,11 +89,17 @@ pub async fn reload(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, asked: Dire
         Some(part) => (index, part),
         None => (index, PARTS - 1),
     };
-    Some(wait(ask, now_ms, published_ms(timeline, index, part)).await)
+    Some(wait(request, now_ms, published_ms(timeline, index, part)).await)
 }
 
-/// Whether a part may be asked for, and is there once this has come back: it is listed, or it is the hinted next one.
-pub async fn part_comes(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, index: i64, part: i64) -> bool {
+/// Waits for a part that is listed or hinted; `false` at once when it is neither.
+pub async fn wait_for_part(
+    request: &RequestContext<'_>,
+    timeline: &Timeline,
+    now_ms: i64,
+    index: i64,
+    part: i64,
+) -> bool {
     let there_ms = published_ms(timeline, index, part);
     let known = (0..PARTS).contains(&part) && index > timeline.edge(now_ms) - WITH_PARTS - timeline.window;
     let missing = match timeline.effect {
@@ -96,48 +107,50 @@ pub async fn part_comes(ask: &Ask<'_>, timeline: &Timeline, now_ms: i64, index: 
         Some(Effect::PartsMissing) => there_ms <= now_ms && there_ms > now_ms - 2 * PART_MS,
         _ => false,
     };
-    let comes = known && !missing && there_ms - now_ms <= PART_MS;
-    if comes {
-        wait(ask, now_ms, there_ms).await;
+    let available = known && !missing && there_ms - now_ms <= PART_MS;
+    if available {
+        wait(request, now_ms, there_ms).await;
     }
-    comes
+    available
 }
 
-async fn wait(ask: &Ask<'_>, now_ms: i64, until_ms: i64) -> i64 {
+async fn wait(request: &RequestContext<'_>, now_ms: i64, until_ms: i64) -> i64 {
     let ahead = until_ms - now_ms;
-    if ahead > 0 && !ask.state.clock.is_manual() && ask.route.at_ms.is_none() {
+    if ahead > 0 && !request.state.clock.is_manual() && request.route.at_ms.is_none() {
         tokio::time::sleep(Duration::from_millis(ahead.unsigned_abs())).await;
     }
     now_ms.max(until_ms)
 }
 
 pub fn part_bytes(timeline: &Timeline, index: i64, rendition: Rendition, at: i64) -> Vec<u8> {
-    let (media, unit) = (media::media(), timeline.start_unit(index));
+    let (media, unit) = (fixtures::fixtures(), timeline.start_unit(index));
     match rendition {
-        Rendition::Rung(rung) => mp4::part(&media.video[rung], mp4::Kind::Video, unit, at),
-        Rendition::Audio | Rendition::Text | Rendition::Ttml => mp4::part(&media.audio, mp4::Kind::Audio, unit, at),
+        Rendition::Rung(rung) => mp4::part(&media.video[rung], mp4::TrackKind::Video, unit, at),
+        Rendition::Audio | Rendition::WebVtt | Rendition::Ttml => {
+            mp4::part(&media.audio, mp4::TrackKind::Audio, unit, at)
+        }
     }
 }
 
-/// The first so many parts of a segment, one behind the other.
-pub fn bytes(timeline: &Timeline, index: i64, rendition: Rendition, parts: i64) -> Vec<u8> {
+/// The first `parts` parts of a segment, concatenated.
+pub fn first_parts(timeline: &Timeline, index: i64, rendition: Rendition, parts: i64) -> Vec<u8> {
     (0..parts).flat_map(|at| part_bytes(timeline, index, rendition, at)).collect()
 }
 
-/// Segment and part of a part's name; or of the name that only a wrong hint gives it.
-pub fn place(name: &str) -> Option<(&str, &str)> {
+/// Segment number and part number in the name of a part, also in the wrong name that a fault hints at.
+pub fn parse_part_name(name: &str) -> Option<(&str, &str)> {
     name.strip_prefix("part_").or_else(|| name.strip_prefix("next_"))?.split_once('_')
 }
 
-/// How many of `listed` segments a delta update leaves out.
+/// Number of segments that a delta update leaves out of so many listed ones.
 pub fn skippable(listed: usize) -> i64 {
     (listed as i64 - SKIP_UNTIL).max(0)
 }
 
 /// Target duration of a rendition's parts, in seconds.
-fn target(rendition: Rendition) -> f64 {
+fn part_target_s(rendition: Rendition) -> f64 {
     match rendition {
-        Rendition::Rung(_) | Rendition::Text | Rendition::Ttml => PART_MS as f64 / 1000.0,
+        Rendition::Rung(_) | Rendition::WebVtt | Rendition::Ttml => PART_MS as f64 / 1000.0,
         Rendition::Audio => audio_part_s(AUDIO_PART),
     }
 }
@@ -147,19 +160,19 @@ fn audio_part_s(frames: i64) -> f64 {
 }
 
 /// Duration of a part in seconds; the last of an audio segment is shorter than the others.
-fn duration(timeline: &Timeline, rendition: Rendition, index: i64, part: i64) -> f64 {
+fn part_duration_s(timeline: &Timeline, rendition: Rendition, index: i64, part: i64) -> f64 {
     match rendition {
         Rendition::Audio if part == PARTS - 1 => {
-            audio_part_s(media::audio_frames(timeline.start_unit(index)) - AUDIO_PART * (PARTS - 1))
+            audio_part_s(fixtures::audio_frames(timeline.start_unit(index)) - AUDIO_PART * (PARTS - 1))
         }
-        _ => target(rendition),
+        _ => part_target_s(rendition),
     }
 }
 
-pub fn header(text: &mut String, timeline: &Timeline, live: &Live) {
+pub fn write_header(text: &mut String, timeline: &Timeline, live: &LiveEdge) {
     let target = match timeline.effect {
         Some(Effect::PartTarget) => 0.3,
-        _ => (target(live.rendition) * 1e5).ceil() / 1e5,
+        _ => (part_target_s(live.rendition) * 1e5).ceil() / 1e5,
     };
     let hold_back = if timeline.effect == Some(Effect::PartHoldBack) { 0.6 } else { 1.3 };
     let _ = writeln!(text, "#EXT-X-PART-INF:PART-TARGET={target:.5}");
@@ -168,26 +181,26 @@ pub fn header(text: &mut String, timeline: &Timeline, live: &Live) {
     let _ = writeln!(text, "CAN-SKIP-UNTIL={skip}.0,HOLD-BACK=6.0,PART-HOLD-BACK={hold_back:.1}");
 }
 
-/// The parts of a listed segment.
-pub fn parts_of(timeline: &Timeline, live: &Live, index: i64, suffix: &str) -> String {
+/// The EXT-X-PART tags of a listed segment; empty for an older one.
+pub fn parts_of(timeline: &Timeline, live: &LiveEdge, index: i64, suffix: &str) -> String {
     let mut text = String::new();
     if index >= live.open - WITH_PARTS {
         let lost = i64::from(timeline.effect == Some(Effect::PartsSum));
-        parts(&mut text, timeline, live, index, PARTS - lost, suffix);
+        write_parts(&mut text, timeline, live, index, PARTS - lost, suffix);
     }
     text
 }
 
-fn parts(text: &mut String, timeline: &Timeline, live: &Live, index: i64, count: i64, suffix: &str) {
+fn write_parts(text: &mut String, timeline: &Timeline, live: &LiveEdge, index: i64, count: i64, suffix: &str) {
     let number = index + timeline.base;
     for part in 0..count {
-        let seconds = duration(timeline, live.rendition, index, part);
+        let seconds = part_duration_s(timeline, live.rendition, index, part);
         let all = live.rendition == Rendition::Audio || timeline.effect == Some(Effect::PartsIndependent);
         let independent = if all || part == 0 { ",INDEPENDENT=YES" } else { "" };
         let _ = write!(text, "#EXT-X-PART:DURATION={seconds:.5},");
         if timeline.ranged {
             let _ = write!(text, "URI=\"{}{number}.m4s{suffix}\",", timeline.stem);
-            range(text, timeline, live.rendition, index, part);
+            part_byte_range(text, timeline, live.rendition, index, part);
         } else {
             let _ = write!(text, "URI=\"part_{number}_{part}.m4s{suffix}\"");
         }
@@ -195,18 +208,18 @@ fn parts(text: &mut String, timeline: &Timeline, live: &Live, index: i64, count:
     }
 }
 
-/// Only the first has an offset: each of the others goes on where the one before it ended (4.4.4.9).
-fn range(text: &mut String, timeline: &Timeline, rendition: Rendition, index: i64, part: i64) {
+/// Writes BYTERANGE. Only the first part has an offset: each other part begins where the part before it ends (4.4.4.9).
+fn part_byte_range(text: &mut String, timeline: &Timeline, rendition: Rendition, index: i64, part: i64) {
     let lost = if timeline.effect == Some(Effect::PartRangeShort) { 100 } else { 0 };
     let length = part_bytes(timeline, index, rendition, part).len() - lost;
     let offset = if part == 0 { "@0" } else { "" };
     let _ = write!(text, "BYTERANGE=\"{length}{offset}\"");
 }
 
-fn hint(text: &mut String, timeline: &Timeline, live: &Live, number: i64, suffix: &str) {
+fn write_preload_hint(text: &mut String, timeline: &Timeline, live: &LiveEdge, number: i64, suffix: &str) {
     text.push_str("#EXT-X-PRELOAD-HINT:TYPE=PART,");
     if timeline.ranged {
-        let before = bytes(timeline, live.open, live.rendition, live.parts).len();
+        let before = first_parts(timeline, live.open, live.rendition, live.parts).len();
         let start = if timeline.effect == Some(Effect::HintStart) { before + 100 } else { before };
         let _ = writeln!(text, "URI=\"{}{number}.m4s{suffix}\",BYTERANGE-START={start}", timeline.stem);
     } else {
@@ -215,14 +228,14 @@ fn hint(text: &mut String, timeline: &Timeline, live: &Live, number: i64, suffix
     }
 }
 
-/// What stands behind the last whole segment: the parts of the next, the hint, and where the other renditions are.
-pub fn tail(text: &mut String, timeline: &Timeline, live: &Live, suffix: &str) {
-    parts(text, timeline, live, live.open, live.parts, suffix);
+/// Writes what follows the last complete segment: the parts of the next one, the preload hint and the rendition reports.
+pub fn write_edge(text: &mut String, timeline: &Timeline, live: &LiveEdge, suffix: &str) {
+    write_parts(text, timeline, live, live.open, live.parts, suffix);
     let number = live.open + timeline.base;
     if timeline.effect != Some(Effect::HintMissing) {
-        hint(text, timeline, live, number, suffix);
+        write_preload_hint(text, timeline, live, number, suffix);
     }
-    // All renditions are published together.
+    // All renditions are published at the same time.
     let (mut msn, mut part) = if live.parts == 0 { (number - 1, PARTS - 1) } else { (number, live.parts - 1) };
     if timeline.effect == Some(Effect::ReportsBehind) {
         (msn, part) = (msn - 2, part.min(PARTS - 1));
@@ -233,8 +246,8 @@ pub fn tail(text: &mut String, timeline: &Timeline, live: &Live, suffix: &str) {
         let folder = match other {
             Rendition::Rung(at) => RUNGS[at].name,
             Rendition::Audio => "audio",
-            Rendition::Text => super::subtitles::FOLDER,
-            Rendition::Ttml => super::texts::TTML,
+            Rendition::WebVtt => super::webvtt::FOLDER,
+            Rendition::Ttml => super::mp4_subtitles::TTML,
         };
         let _ = write!(text, "#EXT-X-RENDITION-REPORT:URI=\"../{folder}/index.m3u8{suffix}\"");
         let _ = writeln!(text, ",LAST-MSN={msn},LAST-PART={part}");

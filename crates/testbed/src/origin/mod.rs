@@ -1,19 +1,19 @@
-//! A deterministic live origin: HLS and DASH channels that stay clean for ever, and faults that are part of the path.
+//! A deterministic live origin: HLS and DASH channels that never have a fault, and faults that are part of the path.
 //!
-//! Playlists and segments follow from the time alone, so that any instant can be asked for:
+//! Playlists and segments depend on the time only, so that any instant can be requested:
 //!
 //! * `/live/TV1/master.m3u8`: a clean channel by the origin's clock;
-//! * `/live/CM1/number.mpd`, `time.mpd`, `periods.mpd`: the same segments as DASH, for channels of CMAF (`messages.mpd`: without an
+//! * `/live/CM1/number.mpd`, `time.mpd`, `periods.mpd`: the segments of a CMAF channel as DASH (`messages.mpd`: without an
 //!   EventStream);
-//! * `/live/CM1/runs.mpd`, `open.mpd`, `list.mpd`, `breaks.mpd`: with S that repeat, that repeat without end, with SegmentLists, with
-//!   Periods of ads (`files.mpd`: each in a file with an index);
-//! * `/live/LL1/low_latency.mpd`: with segments that grow;
-//! * `/live/CM1/updates.mpd`: with Location, PatchLocation (`updates.mpp`) and EventStream;
-//! * `/fault/segment_404/TV1/master.m3u8`: the same channel with one defect;
-//! * `/token/TV1/master.m3u8`: clean, with another token on each URI of each playlist;
+//! * `/live/CM1/runs.mpd`, `open.mpd`, `list.mpd`, `breaks.mpd`: with S elements that repeat, or repeat without end, with
+//!   SegmentLists, with Periods of ads (`files.mpd`: each ad in a file with a segment index);
+//! * `/live/LL1/low_latency.mpd`: with segments that are still being written;
+//! * `/live/CM1/updates.mpd`: with Location, PatchLocation (`updates.mpp`) and an EventStream;
+//! * `/fault/segment_404/TV1/master.m3u8`: the channel `TV1` with one defect;
+//! * `/token/TV1/master.m3u8`: a clean channel with a new token on every URI of every playlist;
 //! * `/folder/TV1.m3u8`, `/folder/TV2.m3u8`: media playlists of several channels in one folder;
-//! * `/odd/loose/TV1/master.m3u8`: clean, as some packagers write it (`odd`);
-//! * `/at/<unix ms>/…`: any of these at a fixed instant;
+//! * `/dialect/loose/TV1/master.m3u8`: a clean channel in the dialect of some packagers (see `dialects`);
+//! * `/at/<unix ms>/…`: any of these paths at a fixed instant;
 //! * `POST /control/TV1/segment_404`: plays the fault on `/live/TV1/`, until `DELETE /control/TV1`.
 
 #![allow(
@@ -24,37 +24,37 @@
 )]
 
 mod addressing;
-mod ads;
-mod answer;
+mod ad_breaks;
+mod response;
 mod body;
 mod cenc;
 mod captions;
 mod channels;
 mod clock;
-mod crypt;
+mod encryption;
 mod dash;
-mod events;
+mod side_boxes;
 mod faults;
 mod i_frames;
-mod indexed;
+mod segment_base;
 mod low_latency;
-mod media;
-mod packager;
+mod fixtures;
+mod packager_headers;
 mod mp4;
-mod odd;
+mod dialects;
 mod playlist;
 mod route;
-mod secure;
+mod tls;
 mod sample_aes;
-mod serve;
-mod sound;
+mod server;
+mod audio_only;
 mod state;
-mod subtitles;
-mod texts;
+mod webvtt;
+mod mp4_subtitles;
 mod timeline;
 mod ts;
-mod updates;
-mod wire;
+mod mpd_updates;
+mod resettable;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -65,34 +65,34 @@ use tokio::task::JoinHandle;
 pub use channels::{Channel, channels};
 pub use clock::Clock;
 pub use faults::{Fault, faults};
-pub use serve::index;
+pub use server::index;
 pub use state::LoggedRequest;
 
-/// A running origin; it ends, connections and all, when this is dropped.
+/// A running origin. It ends, and closes its connections, when this value is dropped.
 pub struct Origin {
     pub addr: SocketAddr,
-    /// The certificate that clients of an HTTPS origin have to trust, in PEM.
+    /// Certificate authority of an HTTPS origin, in PEM; `None` for plain HTTP.
     pub authority: Option<String>,
-    state: Arc<state::State>,
+    state: Arc<state::OriginState>,
     task: JoinHandle<()>,
 }
 
 impl Origin {
-    /// Serves on a bound listener. Must be called inside a tokio runtime.
+    /// Serves on a bound listener, inside a Tokio runtime.
     pub fn start(listener: TcpListener, clock: Clock) -> Self {
-        Self::serving(listener, clock, None)
+        Self::start_with(listener, clock, None)
     }
 
-    /// The same over HTTPS, with a certificate that ends so many days from now.
-    pub fn secured(listener: TcpListener, clock: Clock, days: u64) -> Self {
-        Self::serving(listener, clock, Some(secure::ending_in(days)))
+    /// Serves over HTTPS, with a certificate that expires in so many days by the system's clock.
+    pub fn start_tls(listener: TcpListener, clock: Clock, days: u64) -> Self {
+        Self::start_with(listener, clock, Some(tls::certificate_for_days(days)))
     }
 
-    fn serving(listener: TcpListener, clock: Clock, secure: Option<secure::Secure>) -> Self {
+    fn start_with(listener: TcpListener, clock: Clock, identity: Option<tls::TlsIdentity>) -> Self {
         let addr = listener.local_addr().expect("a bound listener has an address");
-        let state = Arc::new(state::State::new(clock));
-        let (acceptor, authority) = secure.map(|s| (s.acceptor, s.authority)).unzip();
-        let task = tokio::spawn(serve::accept(listener, state.clone(), acceptor));
+        let state = Arc::new(state::OriginState::new(clock));
+        let (acceptor, authority) = identity.map(|s| (s.acceptor, s.authority)).unzip();
+        let task = tokio::spawn(server::accept(listener, state.clone(), acceptor));
         Self { addr, authority, state, task }
     }
 
@@ -101,18 +101,18 @@ impl Origin {
         format!("{scheme}://{}/{}", self.addr, path.trim_start_matches('/'))
     }
 
-    /// The address of a fault's playlist on the channel it is meant for.
+    /// URL of the manifest of a fault, on the fault's own channel.
     pub fn fault_url(&self, fault: &Fault) -> String {
         self.url(&format!("fault/{}/{}/{}", fault.id, fault.channel, fault.path))
     }
 
-    /// Plays a fault on `/live/<channel>/`, or ends it. False if there is no such fault.
-    pub fn switch(&self, channel: &str, fault: Option<&str>) -> bool {
+    /// Plays a fault on `/live/<channel>/`, or ends it for `None`. Returns `false` when there is no fault of that id.
+    pub fn set_fault(&self, channel: &str, fault: Option<&str>) -> bool {
         let found = fault.map(faults::find);
         if matches!(found, Some(None)) {
             return false;
         }
-        self.state.switch(channel, found.flatten());
+        self.state.set_fault(channel, found.flatten());
         true
     }
 
@@ -121,11 +121,11 @@ impl Origin {
         self.state.requests()
     }
 
-    pub fn forget_requests(&self) {
-        self.state.forget_requests();
+    pub fn clear_requests(&self) {
+        self.state.clear_requests();
     }
 
-    /// The most requests that waited for their answer's head at the same time.
+    /// The largest number of requests that waited for the head of their response at the same time.
     pub fn most_in_flight(&self) -> usize {
         self.state.most_in_flight()
     }

@@ -1,7 +1,7 @@
 //! CMAF fragments, rewritten for their place in an endless track (ISO/IEC 14496-12).
 
 use super::faults::Effect;
-use super::media::{AUDIO_TIMESCALE, LOOP_UNITS, Track, VIDEO_TIMESCALE};
+use super::fixtures::{AUDIO_TIMESCALE, LOOP_UNITS, Track, VIDEO_TIMESCALE};
 
 /// Parts of a unit, and how many samples each has; the last of an audio unit has fewer.
 pub const PARTS: i64 = 5;
@@ -42,14 +42,14 @@ fn parts(fragment: &[u8]) -> Vec<Vec<u8>> {
         let mut part_tfdt = fragment[tfdt..tfdt + 20].to_vec();
         add_time(&mut part_tfdt[12..], (n * each) as i64 * ticks);
         let flags = (first_flags && n == 0).then(|| fragment[trun + 20..trun + 24].to_vec());
-        let part_trun = run(sizes, flags);
-        let traf = boxed(b"traf", &[&fragment[tfhd..tfhd + 32], &part_tfdt, &part_trun]);
-        let mut moof = boxed(b"moof", &[&fragment[mfhd..mfhd + 16], &traf]);
+        let part_trun = track_run(sizes, flags);
+        let traf = mp4_box(b"traf", &[&fragment[tfhd..tfhd + 32], &part_tfdt, &part_trun]);
+        let mut moof = mp4_box(b"moof", &[&fragment[mfhd..mfhd + 16], &traf]);
         let head = moof.len() as u32 + 8;
         let offset = find(&moof, &[b"moof", b"traf", b"trun"]).expect("just written") + 16;
         write_u32(&mut moof, offset, head);
         let length = sizes.iter().sum::<usize>();
-        moof.extend(boxed(b"mdat", &[&fragment[data..data + length]]));
+        moof.extend(mp4_box(b"mdat", &[&fragment[data..data + length]]));
         data += length;
         out.push(moof);
     }
@@ -57,16 +57,16 @@ fn parts(fragment: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// A trun with a data offset still to be filled in, flags of the first sample where they differ, and sizes (8.8.8).
-fn run(sizes: &[usize], first_flags: Option<Vec<u8>>) -> Vec<u8> {
+fn track_run(sizes: &[usize], first_flags: Option<Vec<u8>>) -> Vec<u8> {
     let mut fields = (0x201 | if first_flags.is_some() { 4 } else { 0_u32 }).to_be_bytes().to_vec();
     fields.extend((sizes.len() as u32).to_be_bytes());
     fields.extend(0_u32.to_be_bytes());
     fields.extend(first_flags.unwrap_or_default());
     fields.extend(sizes.iter().flat_map(|size| (*size as u32).to_be_bytes()));
-    boxed(b"trun", &[&fields])
+    mp4_box(b"trun", &[&fields])
 }
 
-pub fn boxed(kind: &[u8; 4], content: &[&[u8]]) -> Vec<u8> {
+pub fn mp4_box(kind: &[u8; 4], content: &[&[u8]]) -> Vec<u8> {
     let size = 8 + content.iter().map(|part| part.len()).sum::<usize>();
     let mut out = (size as u32).to_be_bytes().to_vec();
     out.extend(kind);
@@ -75,29 +75,36 @@ pub fn boxed(kind: &[u8; 4], content: &[&[u8]]) -> Vec<u8> {
 }
 
 /// One part of a unit.
-pub fn part(track: &Track, kind: Kind, unit: i64, part: i64) -> Vec<u8> {
-    let timescale = if kind == Kind::Video { VIDEO_TIMESCALE } else { AUDIO_TIMESCALE };
+pub fn part(track: &Track, kind: TrackKind, unit: i64, part: i64) -> Vec<u8> {
+    let timescale = if kind == TrackKind::Video { VIDEO_TIMESCALE } else { AUDIO_TIMESCALE };
     let mut bytes = track.parts[unit.rem_euclid(LOOP_UNITS) as usize][part as usize].clone();
-    place(&mut bytes, unit * PARTS + part, unit.div_euclid(LOOP_UNITS) * 8 * timescale);
+    set_position(&mut bytes, unit * PARTS + part, unit.div_euclid(LOOP_UNITS) * 8 * timescale);
     bytes
 }
 
 /// What a track is, as far as rewriting it goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum TrackKind {
     Video,
     Audio,
 }
 
-pub fn segment(track: &Track, kind: Kind, first: i64, count: i64, shift_ms: i64, effect: Option<Effect>) -> Vec<u8> {
-    let timescale = if kind == Kind::Video { VIDEO_TIMESCALE } else { AUDIO_TIMESCALE };
-    let late = if kind == Kind::Audio && effect == Some(Effect::AvOffset) { 1000 } else { 0 };
+pub fn segment(
+    track: &Track,
+    kind: TrackKind,
+    first: i64,
+    count: i64,
+    shift_ms: i64,
+    effect: Option<Effect>,
+) -> Vec<u8> {
+    let timescale = if kind == TrackKind::Video { VIDEO_TIMESCALE } else { AUDIO_TIMESCALE };
+    let late = if kind == TrackKind::Audio && effect == Some(Effect::AvOffset) { 1000 } else { 0 };
     let mut out = Vec::new();
     for unit in first..first + count {
         let mut bytes = track.units[unit.rem_euclid(LOOP_UNITS) as usize].to_vec();
         let loops = unit.div_euclid(LOOP_UNITS) * 8 * timescale;
-        place(&mut bytes, unit, loops + (shift_ms + late) * timescale / 1000);
-        if unit == first && kind == Kind::Video && effect == Some(Effect::KeyframeStart) {
+        set_position(&mut bytes, unit, loops + (shift_ms + late) * timescale / 1000);
+        if unit == first && kind == TrackKind::Video && effect == Some(Effect::KeyframeMissing) {
             demote_first_picture(&mut bytes);
         }
         if effect == Some(Effect::Fmp4Invalid) {
@@ -123,7 +130,7 @@ pub fn broken_init(track: &Track) -> Vec<u8> {
 }
 
 /// The header with other transfer characteristics in its colour box (12.1.5).
-pub fn transfer(track: &Track, characteristics: u8) -> Vec<u8> {
+pub fn init_with_transfer(track: &Track, characteristics: u8) -> Vec<u8> {
     const COLOUR: &[u8] = b"colrnclx";
     let mut bytes = track.init.to_vec();
     if let Some(at) = bytes.windows(COLOUR.len()).position(|w| w == COLOUR) {
@@ -133,7 +140,7 @@ pub fn transfer(track: &Track, characteristics: u8) -> Vec<u8> {
 }
 
 /// The fragment's number and its decode time.
-fn place(fragment: &mut [u8], unit: i64, shift: i64) {
+fn set_position(fragment: &mut [u8], unit: i64, shift: i64) {
     let mfhd = find(fragment, &[b"moof", b"mfhd"]).expect("every fragment has an mfhd");
     write_u32(fragment, mfhd + 12, (unit + 1) as u32);
     let tfdt = find(fragment, &[b"moof", b"traf", b"tfdt"]).expect("every fragment has a tfdt");

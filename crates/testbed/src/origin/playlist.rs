@@ -2,35 +2,35 @@
 
 use std::fmt::Write;
 
-use super::ads;
+use super::ad_breaks;
+use super::audio_only;
 use super::cenc;
 use super::channels::{Format, Ladder};
-use super::crypt::{self, Cipher};
+use super::encryption::{self, Cipher};
 use super::faults::Effect;
+use super::fixtures::{self, Rung};
 use super::i_frames;
 use super::low_latency;
-use super::media::{self, Rung};
 use super::sample_aes;
-use super::sound;
 use super::timeline::{Listing, Rendition, Segment, TARGET, Timeline};
-use super::{captions, subtitles, texts};
+use super::{captions, mp4_subtitles, webvtt};
 
 /// The multivariant playlist. `suffix` follows each URI.
-pub fn master(timeline: &Timeline, now_ms: i64, suffix: &str) -> String {
+pub fn multivariant(timeline: &Timeline, now_ms: i64, suffix: &str) -> String {
     let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n");
-    let grouped = timeline.format == Format::Cmaf;
-    if grouped && timeline.effect != Some(Effect::LadderGroups) {
+    let has_audio_group = timeline.format == Format::Cmaf;
+    if has_audio_group && timeline.effect != Some(Effect::LadderGroups) {
         text.push_str("#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"aac\",LANGUAGE=\"en\",NAME=\"English\",");
-        let channels = if timeline.effect == Some(Effect::ChannelsMatch) { 6 } else { 2 };
+        let channels = if timeline.effect == Some(Effect::ChannelCountMismatch) { 6 } else { 2 };
         let _ = writeln!(text, "DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"{channels}\",URI=\"audio/index.m3u8{suffix}\"");
     }
-    if timeline.subtitles {
-        text.push_str(&subtitles::declaration(suffix));
+    if timeline.webvtt {
+        text.push_str(&webvtt::media_tag(suffix));
     }
-    if timeline.texts {
-        text.push_str(&texts::declaration(suffix));
+    if timeline.mp4_subtitles {
+        text.push_str(&mp4_subtitles::media_tags(suffix));
     }
-    if captioned(timeline) {
+    if announces_captions(timeline) {
         text.push_str(captions::MEDIA);
     }
     if let Some(Effect::MasterLine(line)) = timeline.effect {
@@ -38,18 +38,18 @@ pub fn master(timeline: &Timeline, now_ms: i64, suffix: &str) -> String {
     }
     for (at, rung) in timeline.ladder.rungs().iter().enumerate() {
         if is_listed(timeline.effect, at, now_ms) {
-            variant(&mut text, timeline, at, rung, grouped);
+            write_variant(&mut text, timeline, at, rung, has_audio_group);
             let _ = writeln!(text, "{}/index.m3u8{suffix}", rung.name);
         }
     }
     for rung in timeline.ladder.rungs().iter().filter(|_| timeline.i_frames) {
-        i_frames::declaration(&mut text, rung, suffix);
+        i_frames::write_stream_tag(&mut text, rung, suffix);
     }
     text
 }
 
 /// Closed captions are announced.
-fn captioned(timeline: &Timeline) -> bool {
+fn announces_captions(timeline: &Timeline) -> bool {
     timeline.ladder == Ladder::Captioned || timeline.effect == Some(Effect::CaptionsMissing)
 }
 
@@ -63,58 +63,59 @@ pub fn is_listed(effect: Option<Effect>, at: usize, now_ms: i64) -> bool {
     }
 }
 
-fn variant(text: &mut String, timeline: &Timeline, at: usize, rung: &Rung, grouped: bool) {
-    let (peak, mean) = declared(timeline, at);
+fn write_variant(text: &mut String, timeline: &Timeline, at: usize, rung: &Rung, has_audio_group: bool) {
+    let (peak, mean) = declared_bandwidth(timeline, at);
     let _ = write!(text, "#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={mean}");
     if timeline.effect == Some(Effect::LadderAttributes) && Rendition::Rung(at) == TARGET {
         text.push_str(",FRAME-RATE=fast");
     } else {
         let codec = match (timeline.effect, timeline.ladder) {
-            (Some(Effect::CodecMatches), Ladder::Avc | Ladder::Captioned) => "avc1.4d4028",
-            (Some(Effect::CodecMatches), Ladder::Hevc) => "hvc1.1.6.L120.90",
-            (Some(Effect::CodecMatches), Ladder::Sound) => "ac-3",
+            (Some(Effect::CodecMismatch), Ladder::Avc | Ladder::Captioned) => "avc1.4d4028",
+            (Some(Effect::CodecMismatch), Ladder::Hevc) => "hvc1.1.6.L120.90",
+            (Some(Effect::CodecMismatch), Ladder::AudioOnly) => "ac-3",
             _ => rung.codec,
         };
-        if timeline.ladder == Ladder::Sound {
+        if timeline.ladder == Ladder::AudioOnly {
             let _ = writeln!(text, ",CODECS=\"{codec}\"");
             return;
         }
-        let more = if timeline.texts { ",wvtt,stpp.ttml.im1t" } else { "" };
+        let more = if timeline.mp4_subtitles { ",wvtt,stpp.ttml.im1t" } else { "" };
         let _ = write!(text, ",CODECS=\"{codec},mp4a.40.2{more}\"");
-        let spoilt = timeline.effect.filter(|_| Rendition::Rung(at) == TARGET);
-        let height = if spoilt == Some(Effect::ResolutionMatches) { 800 } else { rung.height };
-        let rate = if spoilt == Some(Effect::FrameRateMatches) { 50 } else { 25 };
+        let target_effect = timeline.effect.filter(|_| Rendition::Rung(at) == TARGET);
+        let height = if target_effect == Some(Effect::ResolutionMismatch) { 800 } else { rung.height };
+        let rate = if target_effect == Some(Effect::FrameRateMismatch) { 50 } else { 25 };
         let _ = write!(text, ",RESOLUTION={}x{height},FRAME-RATE={rate}.000", rung.width);
     }
-    let hdr = timeline.ladder == Ladder::Hevc && timeline.effect != Some(Effect::RangeDropped);
-    if hdr || timeline.effect == Some(Effect::VideoRange) {
+    let hdr = timeline.ladder == Ladder::Hevc && timeline.effect != Some(Effect::VideoRangeMissing);
+    if hdr || timeline.effect == Some(Effect::VideoRangeWrong) {
         text.push_str(",VIDEO-RANGE=PQ");
     }
-    if timeline.subtitles || timeline.texts {
+    if timeline.webvtt || timeline.mp4_subtitles {
         text.push_str(",SUBTITLES=\"sub\"");
     }
-    text.push_str(if grouped { ",AUDIO=\"aac\"" } else { "" });
-    text.push_str(if captioned(timeline) { ",CLOSED-CAPTIONS=\"cc\"\n" } else { ",CLOSED-CAPTIONS=NONE\n" });
+    text.push_str(if has_audio_group { ",AUDIO=\"aac\"" } else { "" });
+    text.push_str(if announces_captions(timeline) { ",CLOSED-CAPTIONS=\"cc\"\n" } else { ",CLOSED-CAPTIONS=NONE\n" });
 }
 
 /// BANDWIDTH and AVERAGE-BANDWIDTH, from the sizes of the fixtures.
-fn declared(timeline: &Timeline, at: usize) -> (u64, u64) {
-    let media = media::media();
+fn declared_bandwidth(timeline: &Timeline, at: usize) -> (u64, u64) {
+    let media = fixtures::fixtures();
     let (peak, mean) = match timeline.format {
         Format::Ts => {
             let [units, _] = media.transport(timeline.ladder, at, None);
             let sizes: Vec<usize> = units.iter().map(|unit| unit.bytes.len()).collect();
-            media::bit_rates(&sizes, &timeline.layout)
+            fixtures::bit_rates(&sizes, &timeline.layout)
         }
         Format::Packed => {
-            let sizes: Vec<usize> =
-                (0..4).map(|unit| sound::packed(&media.sound[at], unit, 1, 0, None).len()).collect();
-            media::bit_rates(&sizes, &timeline.layout)
+            let sizes: Vec<usize> = (0..4)
+                .map(|unit| audio_only::packed_aac(&media.audio_frames_by_rung[at], unit, 1, 0, None).len())
+                .collect();
+            fixtures::bit_rates(&sizes, &timeline.layout)
         }
         Format::Cmaf => {
             let sizes = |units: &[&[u8]]| units.iter().map(|unit| unit.len()).collect::<Vec<_>>();
-            let video = media::bit_rates(&sizes(&media.track(timeline.ladder, at).units), &timeline.layout);
-            let audio = media::bit_rates(&sizes(&media.audio.units), &timeline.layout);
+            let video = fixtures::bit_rates(&sizes(&media.track(timeline.ladder, at).units), &timeline.layout);
+            let audio = fixtures::bit_rates(&sizes(&media.audio.units), &timeline.layout);
             (video.0 + audio.0, video.1 + audio.1)
         }
     };
@@ -149,15 +150,15 @@ pub fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
     }
     let skipped = listing.live.map_or(0, |live| live.skipped);
     if let Some(live) = &listing.live {
-        low_latency::header(&mut text, timeline, live);
+        low_latency::write_header(&mut text, timeline, live);
     }
     if skipped > 0 {
-        let said = skipped - i64::from(effect == Some(Effect::DeltaCount));
-        let _ = writeln!(text, "#EXT-X-SKIP:SKIPPED-SEGMENTS={said}");
+        let skipped_count = skipped - i64::from(effect == Some(Effect::DeltaCount));
+        let _ = writeln!(text, "#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped_count}");
     } else if cmaf {
         let _ = writeln!(text, "#EXT-X-MAP:URI=\"init.mp4{suffix}\"");
     }
-    if effect == Some(Effect::EncryptionClear) {
+    if effect == Some(Effect::AnnouncedButClear) {
         let _ = writeln!(text, "#EXT-X-KEY:METHOD=AES-128,URI=\"key_0.bin{suffix}\"");
     }
     if let Some(Effect::MediaLine(line)) = effect {
@@ -168,9 +169,9 @@ pub fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
         text.push_str(&line.repeat(1000));
     }
     match timeline.cipher {
-        _ if effect == Some(Effect::EncryptionSilent) => {}
-        cipher @ (Cipher::Cbcs | Cipher::Cenc) => text.push_str(&cenc::tags(cipher, timeline.base, effect)),
-        Cipher::SampleAes => text.push_str(&sample_aes::tag(timeline.base)),
+        _ if effect == Some(Effect::EncryptionUnannounced) => {}
+        cipher @ (Cipher::Cbcs | Cipher::Cenc) => text.push_str(&cenc::key_tags(cipher, timeline.base, effect)),
+        Cipher::SampleAes => text.push_str(&sample_aes::key_tag(timeline.base)),
         Cipher::Clear | Cipher::Aes128 => {}
     }
     for (at, segment) in listing.segments.iter().enumerate().skip(skipped as usize) {
@@ -178,15 +179,15 @@ pub fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
             let _ = writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{}", listing.sequence);
         }
         let before = at.checked_sub(1).and_then(|at| listing.segments.get(at)).map(|before| before.index);
-        key(&mut text, timeline, before, segment.index, suffix);
+        write_key_tag(&mut text, timeline, before, segment.index, suffix);
         let parts = listing.live.map(|live| low_latency::parts_of(timeline, &live, segment.index, suffix));
-        entry(&mut text, timeline, listing.rendition, segment, &parts.unwrap_or_default(), suffix);
+        write_segment(&mut text, timeline, listing.rendition, segment, &parts.unwrap_or_default(), suffix);
     }
     if let Some(live) = &listing.live {
-        key(&mut text, timeline, listing.segments.last().map(|last| last.index), live.open, suffix);
+        write_key_tag(&mut text, timeline, listing.segments.last().map(|last| last.index), live.open, suffix);
         let open = timeline.segment(live.open, 0, live.rendition, live.open);
         let _ = writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{}", date(open.date_ms));
-        low_latency::tail(&mut text, timeline, live, suffix);
+        low_latency::write_edge(&mut text, timeline, live, suffix);
     }
     if effect == Some(Effect::LiveEnded) {
         text.push_str("#EXT-X-ENDLIST\n");
@@ -195,28 +196,35 @@ pub fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
 }
 
 /// The key tag, where another key begins than that of the segment before.
-fn key(text: &mut String, timeline: &Timeline, before: Option<i64>, index: i64, suffix: &str) {
-    let number = |index: i64| crypt::key_number(index, timeline.effect);
+fn write_key_tag(text: &mut String, timeline: &Timeline, before: Option<i64>, index: i64, suffix: &str) {
+    let number = |index: i64| encryption::key_number(index, timeline.effect);
     let changes = before.is_none_or(|before| number(before) != number(index));
-    let announced = timeline.effect != Some(Effect::EncryptionSilent);
+    let announced = timeline.effect != Some(Effect::EncryptionUnannounced);
     if timeline.cipher == Cipher::Aes128 && changes && announced {
         let number = number(index);
         let _ = write!(text, "#EXT-X-KEY:METHOD=AES-128,URI=\"key_{number}.bin{suffix}\"");
-        let vector = crypt::written_vector(number).map(|vector| format!(",IV=0x{vector:032x}"));
+        let vector = encryption::explicit_vector(number).map(|vector| format!(",IV=0x{vector:032x}"));
         text.push_str(&vector.unwrap_or_default());
         text.push('\n');
     }
 }
 
-fn entry(text: &mut String, timeline: &Timeline, rendition: Rendition, segment: &Segment, parts: &str, suffix: &str) {
+fn write_segment(
+    text: &mut String,
+    timeline: &Timeline,
+    rendition: Rendition,
+    segment: &Segment,
+    parts: &str,
+    suffix: &str,
+) {
     if segment.discontinuity {
         text.push_str("#EXT-X-DISCONTINUITY\n");
     }
     if segment.gap {
         text.push_str("#EXT-X-GAP\n");
     }
-    ads::tags(text, timeline, rendition, segment);
-    if timeline.effect != Some(Effect::NoDate) {
+    ad_breaks::tags(text, timeline, rendition, segment);
+    if timeline.effect != Some(Effect::ProgramDateTimeMissing) {
         let _ = writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{}", date(segment.date_ms));
     }
     if let Some(kilobits) = segment.kilobits {
@@ -224,7 +232,7 @@ fn entry(text: &mut String, timeline: &Timeline, rendition: Rendition, segment: 
     }
     let extension = match (rendition, timeline.format) {
         (_, Format::Cmaf) => "m4s",
-        (Rendition::Text | Rendition::Ttml, _) => subtitles::EXTENSION,
+        (Rendition::WebVtt | Rendition::Ttml, _) => webvtt::EXTENSION,
         (_, Format::Ts) => "ts",
         (_, Format::Packed) => "aac",
     };

@@ -1,12 +1,12 @@
 //! What a path asks for.
 
 use super::channels::{self, Channel, Format};
-use super::dash::{self, Form};
+use super::dash::{self, MpdVariant};
+use super::dialects::Dialect;
 use super::faults::{self, Fault};
-use super::odd::Style;
 use super::timeline::Rendition;
-use super::{i_frames, indexed, low_latency, updates};
-use super::{subtitles, texts};
+use super::{i_frames, low_latency, mpd_updates, segment_base};
+use super::{mp4_subtitles, webvtt};
 
 /// A path under a channel.
 pub struct Route {
@@ -28,21 +28,21 @@ pub enum Mode {
     /// Media playlists of several channels in one folder.
     Folder,
     /// Playlists that are written otherwise.
-    Odd(Style),
+    Dialect(Dialect),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resource {
     Master,
     /// With the file's name.
-    Mpd(Form, String),
+    Mpd(MpdVariant, String),
     /// Of the MPD with patches.
     Patch,
     Playlist(Rendition),
     IFrames(Rendition),
     Init(Rendition),
     /// An ad in a file with an index, by the first segment of its Period.
-    File(Rendition, i64),
+    IndexedFile(Rendition, i64),
     /// By its number.
     Key(i64),
     /// By its name without the extension.
@@ -69,31 +69,31 @@ pub fn parse(path: &str) -> Option<Route> {
     let (mode, name, resource) = match parts.as_slice() {
         ["live", name, rest @ ..] => (Mode::Live, *name, resource(name, rest)?),
         ["token", name, rest @ ..] => (Mode::Token, *name, resource(name, rest)?),
-        ["odd", style, name, rest @ ..] => (Mode::Odd(Style::find(style)?), *name, resource(name, rest)?),
+        ["dialect", dialect, name, rest @ ..] => (Mode::Dialect(Dialect::find(dialect)?), *name, resource(name, rest)?),
         ["fault", fault, name, rest @ ..] => (Mode::Fault(faults::find(fault)?), *name, resource(name, rest)?),
         ["folder", file] => {
-            let (name, resource) = in_folder(file)?;
+            let (name, resource) = parse_folder_file(file)?;
             (Mode::Folder, name, resource)
         }
         _ => return None,
     };
     let (channel, number) = channels::find(name)?;
-    fits(channel, &resource).then(|| Route { at_ms, mode, name: name.to_owned(), channel, number, resource })
+    is_offered(channel, &resource).then(|| Route { at_ms, mode, name: name.to_owned(), channel, number, resource })
 }
 
 fn resource(channel: &str, rest: &[&str]) -> Option<Resource> {
     let (folder, file) = match rest {
         ["master.m3u8"] => return Some(Resource::Master),
-        [updates::PATCH] => return Some(Resource::Patch),
-        [file] => return Some(Resource::Mpd(dash::form(file)?, (*file).to_owned())),
+        [mpd_updates::PATCH] => return Some(Resource::Patch),
+        [file] => return Some(Resource::Mpd(dash::variant_of_file(file)?, (*file).to_owned())),
         [folder, file] => (*folder, *file),
         _ => return None,
     };
     let rendition = if folder == "audio" {
         Rendition::Audio
-    } else if folder == subtitles::FOLDER {
-        Rendition::Text
-    } else if folder == texts::TTML {
+    } else if folder == webvtt::FOLDER {
+        Rendition::WebVtt
+    } else if folder == mp4_subtitles::TTML {
         Rendition::Ttml
     } else {
         let (channel, _) = channels::find(channel)?;
@@ -103,12 +103,12 @@ fn resource(channel: &str, rest: &[&str]) -> Option<Resource> {
         "index.m3u8" => Resource::Playlist(rendition),
         "iframes.m3u8" => Resource::IFrames(rendition),
         "init.mp4" => Resource::Init(rendition),
-        _ if file.ends_with(".mp4") => Resource::File(rendition, indexed::place(file)?),
+        _ if file.ends_with(".mp4") => Resource::IndexedFile(rendition, segment_base::period_of_file(file)?),
         _ if file.ends_with(".bin") => Resource::Key(file.strip_prefix("key_")?.strip_suffix(".bin")?.parse().ok()?),
         _ => {
             let (name, _) =
-                file.rsplit_once('.').filter(|(_, end)| matches!(*end, "ts" | "m4s" | "aac" | subtitles::EXTENSION))?;
-            if let Some((number, part)) = low_latency::place(name) {
+                file.rsplit_once('.').filter(|(_, end)| matches!(*end, "ts" | "m4s" | "aac" | webvtt::EXTENSION))?;
+            if let Some((number, part)) = low_latency::parse_part_name(name) {
                 return Some(Resource::Part(rendition, number.parse().ok()?, part.parse().ok()?));
             }
             Resource::Segment(rendition, name.to_owned())
@@ -117,7 +117,7 @@ fn resource(channel: &str, rest: &[&str]) -> Option<Resource> {
 }
 
 /// `TV1.m3u8` and `TV1_123.ts`.
-fn in_folder(file: &str) -> Option<(&str, Resource)> {
+fn parse_folder_file(file: &str) -> Option<(&str, Resource)> {
     let rendition = Rendition::Rung(0);
     if let Some(name) = file.strip_suffix(".m3u8") {
         return Some((name, Resource::Playlist(rendition)));
@@ -127,22 +127,26 @@ fn in_folder(file: &str) -> Option<(&str, Resource)> {
     Some((name, Resource::Segment(rendition, segment.to_owned())))
 }
 
-fn fits(channel: &Channel, resource: &Resource) -> bool {
+fn is_offered(channel: &Channel, resource: &Resource) -> bool {
     match resource {
-        Resource::Init(Rendition::Text | Rendition::Ttml) => texts::has(channel),
-        Resource::File(Rendition::Text | Rendition::Ttml, _) => false,
+        Resource::Init(Rendition::WebVtt | Rendition::Ttml) => mp4_subtitles::is_offered_by(channel),
+        Resource::IndexedFile(Rendition::WebVtt | Rendition::Ttml, _) => false,
         Resource::Playlist(Rendition::Audio)
         | Resource::Segment(Rendition::Audio, _)
         | Resource::Init(_)
-        | Resource::File(..) => channel.format == Format::Cmaf,
-        Resource::Playlist(Rendition::Text) | Resource::Segment(Rendition::Text, _) => {
-            subtitles::has(channel) || texts::has(channel)
+        | Resource::IndexedFile(..) => channel.format == Format::Cmaf,
+        Resource::Playlist(Rendition::WebVtt) | Resource::Segment(Rendition::WebVtt, _) => {
+            webvtt::is_offered_by(channel) || mp4_subtitles::is_offered_by(channel)
         }
-        Resource::Playlist(Rendition::Ttml) | Resource::Segment(Rendition::Ttml, _) => texts::has(channel),
-        Resource::Mpd(form, _) => channel.format == Format::Cmaf && channel.parts == (*form == Form::LowLatency),
+        Resource::Playlist(Rendition::Ttml) | Resource::Segment(Rendition::Ttml, _) => {
+            mp4_subtitles::is_offered_by(channel)
+        }
+        Resource::Mpd(variant, _) => {
+            channel.format == Format::Cmaf && channel.parts == (*variant == MpdVariant::LowLatency)
+        }
         Resource::Patch => channel.format == Format::Cmaf && !channel.parts,
         Resource::Part(..) => channel.parts,
-        Resource::IFrames(rendition) => i_frames::has(channel) && matches!(rendition, Rendition::Rung(_)),
+        Resource::IFrames(rendition) => i_frames::is_offered_by(channel) && matches!(rendition, Rendition::Rung(_)),
         _ => true,
     }
 }

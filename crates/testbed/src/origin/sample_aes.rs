@@ -1,11 +1,11 @@
 //! SAMPLE-AES in transport streams, as Apple's "MPEG-2 Stream Encryption Format for HTTP Live Streaming" has it: other
-//! stream types in the PMT, and H.264 slices and AAC frames encrypted in their places.
+//! stream types in the PMT, and H.264 slices and AAC frames encrypted in their offsets.
 
 use aes::Aes128;
 use cbc::cipher::array::Array;
 use cbc::cipher::{BlockModeEncrypt, KeyIvInit};
 
-use super::ads;
+use super::ad_breaks;
 use super::ts::{AUDIO_PID, PACKET, PMT_PID, VIDEO_PID, payload_start, pid};
 
 const KEY: [u8; 16] = *b"sample aes, live";
@@ -19,7 +19,7 @@ const ADTS: usize = 7;
 const SLICE_PERIOD: usize = 10 * BLOCK;
 
 /// The playlist's tag.
-pub fn tag(number: i64) -> String {
+pub fn key_tag(number: i64) -> String {
     let vector = u128::from_be_bytes(vector(number));
     format!(
         "#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"skd://sample-aes-{number}\",IV=0x{vector:032x},\
@@ -33,15 +33,15 @@ fn vector(number: i64) -> [u8; 16] {
 
 /// A segment, encrypted.
 pub fn encrypt(mut bytes: Vec<u8>, number: i64) -> Vec<u8> {
-    bytes.chunks_exact_mut(PACKET).filter(|packet| pid(packet) == PMT_PID).for_each(announce);
+    bytes.chunks_exact_mut(PACKET).filter(|packet| pid(packet) == PMT_PID).for_each(declare_encrypted_streams);
     let vector = vector(number);
-    stream(&mut bytes, VIDEO_PID, |payload| slices(payload, &vector));
-    stream(&mut bytes, AUDIO_PID, |payload| frames(payload, &vector));
+    for_each_pes_payload(&mut bytes, VIDEO_PID, |payload| encrypt_slices(payload, &vector));
+    for_each_pes_payload(&mut bytes, AUDIO_PID, |payload| encrypt_frames(payload, &vector));
     bytes
 }
 
 /// Other stream types, each with its private data indicator.
-fn announce(packet: &mut [u8]) {
+fn declare_encrypted_streams(packet: &mut [u8]) {
     let section = payload_start(packet) + 1;
     let length = usize::from(packet[section + 1] & 0x0f) << 8 | usize::from(packet[section + 2]);
     let mut changed = packet[section..section + 12].to_vec();
@@ -51,30 +51,30 @@ fn announce(packet: &mut [u8]) {
         changed.extend(indicator);
     }
     changed[2] = (changed.len() + 4 - 3) as u8;
-    changed.extend(ads::crc32(&changed).to_be_bytes());
+    changed.extend(ad_breaks::crc32(&changed).to_be_bytes());
     packet[section..section + changed.len()].copy_from_slice(&changed);
 }
 
 /// Hands the payload of each PES packet of a stream to `change`, and puts it back.
-fn stream(bytes: &mut [u8], wanted: u16, change: impl Fn(&mut [u8])) {
-    let mut places: Vec<Vec<usize>> = Vec::new();
+fn for_each_pes_payload(bytes: &mut [u8], wanted: u16, change: impl Fn(&mut [u8])) {
+    let mut offsets: Vec<Vec<usize>> = Vec::new();
     for (at, packet) in bytes.chunks_exact(PACKET).enumerate().filter(|(_, packet)| pid(packet) == wanted) {
         let mut start = payload_start(packet);
         if packet[1] & 0x40 != 0 {
             start += 9 + usize::from(packet[start + 8]);
-            places.push(Vec::new());
+            offsets.push(Vec::new());
         }
-        places.last_mut().expect("each unit begins with a PES packet").extend(at * PACKET + start..(at + 1) * PACKET);
+        offsets.last_mut().expect("each unit begins with a PES packet").extend(at * PACKET + start..(at + 1) * PACKET);
     }
-    for places in places {
-        let mut payload: Vec<u8> = places.iter().map(|at| bytes[*at]).collect();
+    for offsets in offsets {
+        let mut payload: Vec<u8> = offsets.iter().map(|at| bytes[*at]).collect();
         change(&mut payload);
-        places.iter().zip(payload).for_each(|(at, byte)| bytes[*at] = byte);
+        offsets.iter().zip(payload).for_each(|(at, byte)| bytes[*at] = byte);
     }
 }
 
 /// Whole blocks of an AAC frame behind its header and lead.
-fn frames(payload: &mut [u8], vector: &[u8; 16]) {
+fn encrypt_frames(payload: &mut [u8], vector: &[u8; 16]) {
     let mut at = 0;
     while at + ADTS < payload.len() {
         let size = usize::from(payload[at + 3] & 3) << 11
@@ -82,7 +82,7 @@ fn frames(payload: &mut [u8], vector: &[u8; 16]) {
             | usize::from(payload[at + 5] >> 5);
         let end = (at + size).min(payload.len());
         if let Some(rest) = payload.get_mut(at + ADTS + FRAME_LEAD..end) {
-            blocks(rest, &mut cipher(vector));
+            encrypt_whole_blocks(rest, &mut cipher(vector));
         }
         at += size;
     }
@@ -90,7 +90,7 @@ fn frames(payload: &mut [u8], vector: &[u8; 16]) {
 
 /// Slices of a picture. Emulation prevention comes off before and on again after; what it saves becomes zeros behind
 /// the unit, and it never takes more, for the key is chosen so.
-fn slices(payload: &mut [u8], vector: &[u8; 16]) {
+fn encrypt_slices(payload: &mut [u8], vector: &[u8; 16]) {
     let starts: Vec<usize> = memchr::memmem::find_iter(payload, &[0, 0, 1]).map(|at| at + 3).collect();
     for (n, &start) in starts.iter().enumerate() {
         let next = starts.get(n + 1).map_or(payload.len(), |next| next - 3);
@@ -103,7 +103,7 @@ fn slices(payload: &mut [u8], vector: &[u8; 16]) {
         let mut cipher = cipher(vector);
         let end = clear.len();
         for turn in clear[SLICE_LEAD..end].chunks_mut(SLICE_PERIOD).filter(|turn| turn.len() > BLOCK) {
-            blocks(&mut turn[..BLOCK], &mut cipher);
+            encrypt_whole_blocks(&mut turn[..BLOCK], &mut cipher);
         }
         let mut written = escaped(&clear);
         assert!(written.len() <= unit.len(), "another key is needed");
@@ -116,7 +116,7 @@ fn cipher(vector: &[u8; 16]) -> cbc::Encryptor<Aes128> {
     cbc::Encryptor::<Aes128>::new(&KEY.into(), &(*vector).into())
 }
 
-fn blocks(span: &mut [u8], cipher: &mut cbc::Encryptor<Aes128>) {
+fn encrypt_whole_blocks(span: &mut [u8], cipher: &mut cbc::Encryptor<Aes128>) {
     let whole = span.len() / BLOCK * BLOCK;
     let (blocks, _) = Array::slice_as_chunks_mut(&mut span[..whole]);
     cipher.encrypt_blocks(blocks);

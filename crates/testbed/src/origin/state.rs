@@ -1,4 +1,4 @@
-//! The little that the origin remembers: faults switched on, counters, and a log of requests.
+//! The little that the origin remembers: faults active_faults on, counters, and a log of requests.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -26,55 +26,55 @@ pub struct LoggedRequest {
     pub unix_ms: i64,
 }
 
-pub struct State {
+pub struct OriginState {
     pub clock: Clock,
     stale_since_ms: i64,
-    memory: Mutex<Memory>,
+    inner: Mutex<Inner>,
 }
 
 #[derive(Default)]
-struct Memory {
-    switched: HashMap<String, (&'static Fault, i64)>,
-    turns: HashMap<String, u64>,
+struct Inner {
+    active_faults: HashMap<String, (&'static Fault, i64)>,
+    request_numbers: HashMap<String, u64>,
     log: VecDeque<LoggedRequest>,
     in_flight: usize,
     most_in_flight: usize,
 }
 
-impl State {
+impl OriginState {
     pub fn new(clock: Clock) -> Self {
         let grace = if clock.is_manual() { STALE_AFTER_MS } else { 0 };
-        Self { stale_since_ms: clock.now_ms() + grace, clock, memory: Mutex::default() }
+        Self { stale_since_ms: clock.now_ms() + grace, clock, inner: Mutex::default() }
     }
 
     /// The fault a request meets, and since when.
     pub fn effect_of(&self, route: &Route) -> (Option<Effect>, i64) {
-        let switched = match route.mode {
-            Mode::Live => self.memory().switched.get(&route.name).copied(),
+        let active_faults = match route.mode {
+            Mode::Live => self.inner().active_faults.get(&route.name).copied(),
             Mode::Fault(fault) => Some((fault, self.stale_since_ms)),
-            Mode::Token | Mode::Folder | Mode::Odd(_) => None,
+            Mode::Token | Mode::Folder | Mode::Dialect(_) => None,
         };
-        match switched {
+        match active_faults {
             Some((fault, since_ms)) => (Some(fault.effect), since_ms),
             None => (None, self.stale_since_ms),
         }
     }
 
-    pub fn switch(&self, channel: &str, fault: Option<&'static Fault>) {
+    pub fn set_fault(&self, channel: &str, fault: Option<&'static Fault>) {
         let since_ms = self.clock.now_ms();
-        let switched = &mut self.memory().switched;
+        let active_faults = &mut self.inner().active_faults;
         match fault {
-            Some(fault) => switched.insert(channel.to_owned(), (fault, since_ms)),
-            None => switched.remove(channel),
+            Some(fault) => active_faults.insert(channel.to_owned(), (fault, since_ms)),
+            None => active_faults.remove(channel),
         };
     }
 
     /// Counts the calls for a name, from 0.
-    pub fn turn(&self, name: &str) -> u64 {
-        let mut memory = self.memory();
-        let turn = memory.turns.entry(name.to_owned()).or_default();
-        *turn += 1;
-        *turn - 1
+    pub fn next_request_number(&self, name: &str) -> u64 {
+        let mut inner = self.inner();
+        let number = inner.request_numbers.entry(name.to_owned()).or_default();
+        *number += 1;
+        *number - 1
     }
 
     pub fn log(&self, method: &Method, uri: &http::Uri, headers: &HeaderMap) {
@@ -88,44 +88,44 @@ impl State {
                 .collect(),
             unix_ms: self.clock.now_ms(),
         };
-        let mut memory = self.memory();
-        if memory.log.len() == LOG_LIMIT {
-            memory.log.pop_front();
+        let mut inner = self.inner();
+        if inner.log.len() == LOG_LIMIT {
+            inner.log.pop_front();
         }
-        memory.log.push_back(entry);
+        inner.log.push_back(entry);
     }
 
     pub fn requests(&self) -> Vec<LoggedRequest> {
-        self.memory().log.iter().cloned().collect()
+        self.inner().log.iter().cloned().collect()
     }
 
-    pub fn forget_requests(&self) {
-        let mut memory = self.memory();
-        memory.log.clear();
-        memory.most_in_flight = memory.in_flight;
+    pub fn clear_requests(&self) {
+        let mut inner = self.inner();
+        inner.log.clear();
+        inner.most_in_flight = inner.in_flight;
     }
 
     /// Counts a request as being answered until the guard goes.
-    pub fn enter(&self) -> InFlight<'_> {
-        let mut memory = self.memory();
-        memory.in_flight += 1;
-        memory.most_in_flight = memory.most_in_flight.max(memory.in_flight);
+    pub fn begin_request(&self) -> InFlight<'_> {
+        let mut inner = self.inner();
+        inner.in_flight += 1;
+        inner.most_in_flight = inner.most_in_flight.max(inner.in_flight);
         InFlight(self)
     }
 
     pub fn most_in_flight(&self) -> usize {
-        self.memory().most_in_flight
+        self.inner().most_in_flight
     }
 
-    fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-pub struct InFlight<'a>(&'a State);
+pub struct InFlight<'a>(&'a OriginState);
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.0.memory().in_flight -= 1;
+        self.0.inner().in_flight -= 1;
     }
 }

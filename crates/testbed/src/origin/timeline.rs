@@ -2,12 +2,12 @@
 //! all of it follows from the time, the channel and the fault.
 
 use super::channels::{Channel, Format, Ladder};
-use super::crypt::Cipher;
+use super::encryption::Cipher;
 use super::faults::Effect;
+use super::fixtures::{self, AUDIO_TIMESCALE, UNIT_MS};
 use super::i_frames;
-use super::low_latency::Live;
-use super::media::{self, AUDIO_TIMESCALE, UNIT_MS};
-use super::{subtitles, texts};
+use super::low_latency::LiveEdge;
+use super::{mp4_subtitles, webvtt};
 
 /// 2024-01-01T00:00:00Z, the start of unit 0 of every channel.
 pub const EPOCH_MS: i64 = 1_704_067_200_000;
@@ -23,11 +23,11 @@ const STEP_BACK: i64 = 3;
 /// What a rendition is, as far as the timeline goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rendition {
-    /// By its place in the ladder.
+    /// By its position in the ladder.
     Rung(usize),
     Audio,
     /// Subtitles.
-    Text,
+    WebVtt,
     /// The same as TTML, in MP4.
     Ttml,
 }
@@ -49,22 +49,22 @@ pub struct Timeline {
     pub base: i64,
     /// What stands before the number in a segment's name.
     pub stem: String,
-    reset: Option<i64>,
+    discontinuity_every: Option<i64>,
     /// Low-latency.
     pub parts: bool,
     /// They are byte ranges.
     pub ranged: bool,
     pub ads: bool,
     pub i_frames: bool,
-    pub subtitles: bool,
+    pub webvtt: bool,
     /// Subtitles in MP4.
-    pub texts: bool,
+    pub mp4_subtitles: bool,
 }
 
-/// A segment in its place.
+/// A segment in its position.
 #[derive(Clone, Debug)]
 pub struct Segment {
-    /// The place since the epoch, whatever number the playlist gives it.
+    /// The position since the epoch, whatever number the playlist gives it.
     pub index: i64,
     pub name: String,
     pub discontinuity: bool,
@@ -88,7 +88,7 @@ pub struct Listing {
     pub discontinuity_sequence: Option<i64>,
     pub target_duration: i64,
     pub segments: Vec<Segment>,
-    pub live: Option<Live>,
+    pub live: Option<LiveEdge>,
     /// When the playlist came to be as it is. One that lags is written as often as any other.
     pub published_ms: i64,
 }
@@ -100,10 +100,10 @@ impl Timeline {
             Some(Effect::SegmentDuration) => [2, 4],
             _ => [channel.units; 2],
         };
-        let reset = match effect {
+        let discontinuity_every = match effect {
             Some(Effect::DiscontinuityExcess) => Some(2),
             Some(Effect::DiscontinuityStuck | Effect::DiscontinuityDown) => Some(CYCLE),
-            _ => channel.reset,
+            _ => channel.discontinuity_every,
         };
         Self {
             format: channel.format,
@@ -114,30 +114,30 @@ impl Timeline {
             window: if effect == Some(Effect::WindowTooShort) { 2 } else { channel.window },
             base: 1000 * (number - 1),
             stem: "seg_".to_owned(),
-            reset,
+            discontinuity_every,
             parts: channel.parts,
             ranged: channel.ranged(),
             ads: channel.ads,
-            i_frames: i_frames::has(channel),
-            subtitles: subtitles::has(channel),
-            texts: texts::has(channel),
+            i_frames: i_frames::is_offered_by(channel),
+            webvtt: webvtt::is_offered_by(channel),
+            mp4_subtitles: mp4_subtitles::is_offered_by(channel),
         }
     }
 
-    /// The list at an instant. `turn` counts the requests for this playlist.
-    pub fn listing(&self, now_ms: i64, rendition: Rendition, turn: u64) -> Listing {
+    /// The list at an instant. `request_number` counts the requests for this playlist.
+    pub fn listing(&self, now_ms: i64, rendition: Rendition, request_number: u64) -> Listing {
         let edge = self.edge(now_ms);
-        let shown = (edge - self.behind(edge, rendition, turn)).max(1);
-        let first = (shown - self.window).max(0);
-        let run = self.run_at(shown);
-        let live = self.parts.then(|| Live::at(self, now_ms, rendition));
+        let listed_end = (edge - self.segments_behind(edge, rendition, request_number)).max(1);
+        let first = (listed_end - self.window).max(0);
+        let run = self.run_at(listed_end);
+        let live = self.parts.then(|| LiveEdge::at(self, now_ms, rendition));
         let whole_ms = EPOCH_MS + self.start_unit(edge) * UNIT_MS + ENCODER_LATENCY_MS;
         Listing {
             rendition,
-            sequence: self.sequence(first, shown, run),
+            sequence: self.sequence(first, listed_end, run),
             discontinuity_sequence: self.discontinuity_sequence(first),
             target_duration: self.target_duration(edge, rendition),
-            segments: (first..shown).map(|index| self.segment(index, run, rendition, shown)).collect(),
+            segments: (first..listed_end).map(|index| self.segment(index, run, rendition, listed_end)).collect(),
             published_ms: live.map_or(whole_ms, |live| live.published_ms(self)),
             live,
         }
@@ -145,13 +145,13 @@ impl Timeline {
 
     /// The segment of a name, if it is there at that instant: in the window, or not longer out of it than
     /// a window.
-    pub fn named(&self, name: &str, now_ms: i64, rendition: Rendition) -> Option<Segment> {
+    pub fn segment_by_name(&self, name: &str, now_ms: i64, rendition: Rendition) -> Option<Segment> {
         let (run, index) = self.parse(name)?;
         let edge = self.edge(now_ms);
         let there = index >= 0 && index < edge && index >= edge - 2 * self.window - STEP_BACK - 1;
         let missing = match self.effect {
-            Some(Effect::NewestMissing) => index + 1 >= self.edge(now_ms - 1000),
-            Some(Effect::OldestMissing) => index <= self.edge(now_ms + 1000) - self.window,
+            Some(Effect::NewestSegmentMissing) => index + 1 >= self.edge(now_ms - 1000),
+            Some(Effect::OldestSegmentMissing) => index <= self.edge(now_ms + 1000) - self.window,
             Some(Effect::Gap) => self.is_gap(index),
             _ => false,
         };
@@ -162,8 +162,8 @@ impl Timeline {
     pub fn edge(&self, now_ms: i64) -> i64 {
         let units = (now_ms - ENCODER_LATENCY_MS - EPOCH_MS).div_euclid(UNIT_MS);
         let pair = self.layout[0] + self.layout[1];
-        let odd = i64::from(units.rem_euclid(pair) >= self.layout[0]);
-        units.div_euclid(pair) * 2 + odd
+        let second_of_pair = i64::from(units.rem_euclid(pair) >= self.layout[0]);
+        units.div_euclid(pair) * 2 + second_of_pair
     }
 
     pub fn start_unit(&self, index: i64) -> i64 {
@@ -176,17 +176,17 @@ impl Timeline {
     }
 
     /// Segments that the answer lacks at its newer end.
-    fn behind(&self, edge: i64, rendition: Rendition, turn: u64) -> i64 {
+    fn segments_behind(&self, edge: i64, rendition: Rendition, request_number: u64) -> i64 {
         match self.effect {
             Some(Effect::SequenceRegressed) if edge.rem_euclid(CYCLE) < 3 => STEP_BACK + 1,
-            Some(Effect::TwoOrigins) if turn % 2 == 1 => STEP_BACK,
+            Some(Effect::TwoOrigins) if request_number % 2 == 1 => STEP_BACK,
             Some(Effect::RenditionSkew) if rendition == TARGET => STEP_BACK,
             _ => 0,
         }
     }
 
-    fn run_at(&self, shown: i64) -> i64 {
-        if self.effect == Some(Effect::Restarted) { shown.div_euclid(RUN) } else { 0 }
+    fn run_at(&self, listed_end: i64) -> i64 {
+        if self.effect == Some(Effect::Restarted) { listed_end.div_euclid(RUN) } else { 0 }
     }
 
     /// Where the packager's present run begins, in units: presentation time and media count from there.
@@ -198,29 +198,29 @@ impl Timeline {
     }
 
     /// The name of the segment that begins so many segments into the present run.
-    pub fn name_in_run(&self, place: i64, now_ms: i64) -> String {
+    pub fn name_in_run(&self, position: i64, now_ms: i64) -> String {
         let run = self.run_at(self.edge(now_ms));
-        let index = if self.effect == Some(Effect::Restarted) { place + run * RUN - self.window } else { place };
+        let index = if self.effect == Some(Effect::Restarted) { position + run * RUN - self.window } else { position };
         self.name(index, run, 0)
     }
 
-    fn sequence(&self, first: i64, shown: i64, run: i64) -> i64 {
+    fn sequence(&self, first: i64, listed_end: i64, run: i64) -> i64 {
         match self.effect {
-            Some(Effect::Restarted) => self.in_run(first, run),
-            Some(Effect::SequenceJump) => first + self.base + 50 * shown.div_euclid(CYCLE),
+            Some(Effect::Restarted) => self.number_in_run(first, run),
+            Some(Effect::SequenceJump) => first + self.base + 50 * listed_end.div_euclid(CYCLE),
             _ => first + self.base,
         }
     }
 
     /// A run begins with a whole window, as if the packager had been started a window earlier.
-    fn in_run(&self, index: i64, run: i64) -> i64 {
+    fn number_in_run(&self, index: i64, run: i64) -> i64 {
         index - run * RUN + self.window
     }
 
     /// RFC 8216bis 6.2.2: the count of discontinuities that left the window. One before the first segment
     /// that is still listed hasn't left.
     fn discontinuity_sequence(&self, first: i64) -> Option<i64> {
-        let left = (first + self.reset? - 1).div_euclid(self.reset?);
+        let left = (first + self.discontinuity_every? - 1).div_euclid(self.discontinuity_every?);
         Some(match self.effect {
             Some(Effect::DiscontinuityStuck) => 7,
             Some(Effect::DiscontinuityDown) => 1_000_000_000 - left,
@@ -229,29 +229,29 @@ impl Timeline {
     }
 
     fn target_duration(&self, edge: i64, rendition: Rendition) -> i64 {
-        let honest = self.layout[0].max(self.layout[1]) * UNIT_MS / 1000;
+        let target = self.layout[0].max(self.layout[1]) * UNIT_MS / 1000;
         match self.effect {
-            Some(Effect::TargetTooLow) => honest - 1,
-            Some(Effect::TargetChanged) if edge.rem_euclid(CYCLE) < CYCLE / 2 => honest + 1,
-            Some(Effect::PlaylistsDisagree) if rendition == TARGET => honest + 1,
-            _ => honest,
+            Some(Effect::TargetTooLow) => target - 1,
+            Some(Effect::TargetChanged) if edge.rem_euclid(CYCLE) < CYCLE / 2 => target + 1,
+            Some(Effect::PlaylistsDisagree) if rendition == TARGET => target + 1,
+            _ => target,
         }
     }
 
-    pub fn segment(&self, index: i64, run: i64, rendition: Rendition, shown: i64) -> Segment {
+    pub fn segment(&self, index: i64, run: i64, rendition: Rendition, listed_end: i64) -> Segment {
         let (start, units) = (self.start_unit(index), self.units(index));
-        let media_unit = match (self.effect, self.reset) {
-            (Some(Effect::Restarted), _) => self.start_unit(self.in_run(index, run)),
+        let media_unit = match (self.effect, self.discontinuity_every) {
+            (Some(Effect::Restarted), _) => self.start_unit(self.number_in_run(index, run)),
             (_, Some(every)) => start - self.start_unit(index - index.rem_euclid(every)),
             _ => start,
         };
-        let sound = if self.ladder == Ladder::Sound { Rendition::Audio } else { rendition };
-        let (late_ms, duration_ms) = extent(sound, media_unit, units);
+        let sound = if self.ladder == Ladder::AudioOnly { Rendition::Audio } else { rendition };
+        let (late_ms, duration_ms) = media_extent(sound, media_unit, units);
         let (stretch_before, stretch) = self.stretch(index);
         Segment {
             index,
-            name: self.name(index, run, shown),
-            discontinuity: self.reset.is_some_and(|every| index.rem_euclid(every) == 0),
+            name: self.name(index, run, listed_end),
+            discontinuity: self.discontinuity_every.is_some_and(|every| index.rem_euclid(every) == 0),
             gap: self.is_gap(index),
             kilobits: self.i_frames.then(|| i_frames::kilobits(self, rendition, media_unit)),
             media_unit,
@@ -263,11 +263,11 @@ impl Timeline {
         }
     }
 
-    fn name(&self, index: i64, run: i64, shown: i64) -> String {
+    fn name(&self, index: i64, run: i64, listed_end: i64) -> String {
         let number = index + self.base;
         match self.effect {
-            Some(Effect::Restarted) => format!("run{run}_{}", self.in_run(index, run)),
-            Some(Effect::Rewritten) if index % 5 == 0 && index < shown - 3 => {
+            Some(Effect::Restarted) => format!("run{run}_{}", self.number_in_run(index, run)),
+            Some(Effect::Rewritten) if index % 5 == 0 && index < listed_end - 3 => {
                 format!("alt_{number}")
             }
             _ => format!("{}{number}", self.stem),
@@ -276,10 +276,10 @@ impl Timeline {
 
     fn parse(&self, name: &str) -> Option<(i64, i64)> {
         if self.effect == Some(Effect::Restarted) {
-            let (run, place) = name.strip_prefix("run")?.split_once('_')?;
+            let (run, position) = name.strip_prefix("run")?.split_once('_')?;
             let run: i64 = run.parse().ok().filter(|run| (0..1 << 40).contains(run))?;
-            let place: i64 = place.parse().ok().filter(|place| (0..RUN + self.window).contains(place))?;
-            return Some((run, place + run * RUN - self.window));
+            let position: i64 = position.parse().ok().filter(|position| (0..RUN + self.window).contains(position))?;
+            return Some((run, position + run * RUN - self.window));
         }
         let number = name.strip_prefix(&self.stem).or_else(|| name.strip_prefix("alt_"))?;
         let number: i64 = number.parse().ok().filter(|number| (0..1 << 40).contains(number))?;
@@ -301,7 +301,7 @@ impl Timeline {
 
     /// By how much EXTINF lies before this segment, and in it, in milliseconds.
     fn stretch(&self, index: i64) -> (f64, f64) {
-        if self.effect != Some(Effect::MeasuredDuration) {
+        if self.effect != Some(Effect::DurationMismatch) {
             return (0.0, 0.0);
         }
         let part = (self.units(index) * UNIT_MS) as f64 * 0.075;
@@ -319,12 +319,12 @@ impl Timeline {
 
 /// How late after its unit a segment's media begins, and how long it is, in milliseconds: audio frames
 /// don't end where pictures do.
-fn extent(rendition: Rendition, media_unit: i64, units: i64) -> (f64, f64) {
+fn media_extent(rendition: Rendition, media_unit: i64, units: i64) -> (f64, f64) {
     match rendition {
-        Rendition::Rung(_) | Rendition::Text | Rendition::Ttml => (0.0, (units * UNIT_MS) as f64),
+        Rendition::Rung(_) | Rendition::WebVtt | Rendition::Ttml => (0.0, (units * UNIT_MS) as f64),
         Rendition::Audio => {
             let ms = |ticks: i64| ticks as f64 * 1000.0 / AUDIO_TIMESCALE as f64;
-            let (start, end) = (media::audio_start(media_unit), media::audio_start(media_unit + units));
+            let (start, end) = (fixtures::audio_start(media_unit), fixtures::audio_start(media_unit + units));
             let nominal = media_unit * UNIT_MS * AUDIO_TIMESCALE / 1000;
             (ms(start - nominal), ms(end - start))
         }

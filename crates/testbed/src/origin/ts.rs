@@ -1,8 +1,8 @@
 //! Transport stream units, rewritten for their place in an endless stream (ISO/IEC 13818-1).
 
-use super::ads;
+use super::ad_breaks;
 use super::faults::Effect;
-use super::media::LOOP_UNITS;
+use super::fixtures::LOOP_UNITS;
 
 pub const PACKET: usize = 188;
 pub const VIDEO_PID: u16 = 0x100;
@@ -30,10 +30,10 @@ pub fn units(files: &[impl AsRef<[u8]>]) -> Vec<Unit> {
     for file in files {
         // ffmpeg puts an SDT before the PAT, and a segment should begin with the PAT.
         let mut bytes = file.as_ref().to_vec();
-        keep(&mut bytes, |pid| pid != SDT_PID);
+        retain_pids(&mut bytes, |pid| pid != SDT_PID);
         let before = sum;
         for packet in bytes.chunks_exact(PACKET).filter(|packet| has_payload(packet)) {
-            sum[slot(packet)] += 1;
+            sum[pid_index(packet)] += 1;
         }
         units.push(Unit { bytes, before, in_loop: [0; 4] });
     }
@@ -44,9 +44,9 @@ pub fn units(files: &[impl AsRef<[u8]>]) -> Vec<Unit> {
 }
 
 /// The units from `first` on, `count` of them, with timestamps and counters as if the loop never ended.
-/// `other`: what the second unit of each segment is made of under a fault.
+/// `second_units`: what the second unit of each segment is made of under a fault.
 pub fn segment(
-    [units, other]: [&[Unit]; 2],
+    [units, second_units]: [&[Unit]; 2],
     first: i64,
     count: i64,
     shift_ms: i64,
@@ -60,7 +60,7 @@ pub fn segment(
     let mut out = Vec::new();
     for unit in first..first + count {
         let shift = unit.div_euclid(LOOP_UNITS) * LOOP_TICKS + shift_ms * 90;
-        let source = if unit == first + 1 { other } else { units };
+        let source = if unit == first + 1 { second_units } else { units };
         let begin = out.len();
         for packet in source[unit.rem_euclid(LOOP_UNITS) as usize].bytes.chunks_exact(PACKET) {
             let mut packet: [u8; PACKET] = packet.try_into().expect("chunks_exact");
@@ -68,37 +68,37 @@ pub fn segment(
             shift_clocks(&mut packet, shift, audio_shift(effect));
             out.extend_from_slice(&packet);
         }
-        if unit > first && effect == Some(Effect::KeyframesApart) {
+        if unit > first && effect == Some(Effect::KeyframesMisaligned) {
             delay_key_frame(&mut out[begin..]);
         }
         if ads {
-            splice(&mut out, units, unit, effect);
+            insert_splice_packets(&mut out, units, unit, effect);
         }
     }
-    spoil(&mut out, effect);
+    apply_fault(&mut out, effect);
     out
 }
 
 /// Announces the PID of SCTE 35 sections in the last unit's PMTs, and puts its section behind the first of them.
-fn splice(out: &mut Vec<u8>, units: &[Unit], unit: i64, effect: Option<Effect>) {
+fn insert_splice_packets(out: &mut Vec<u8>, units: &[Unit], unit: i64, effect: Option<Effect>) {
     let begin = out.len() - units[unit.rem_euclid(LOOP_UNITS) as usize].bytes.len();
-    out[begin..].chunks_exact_mut(PACKET).filter(|packet| pid(packet) == PMT_PID).for_each(announce);
+    out[begin..].chunks_exact_mut(PACKET).filter(|packet| pid(packet) == PMT_PID).for_each(declare_streams);
     let first = out[begin..].chunks_exact(PACKET).position(|packet| pid(packet) == PMT_PID);
     let behind = begin + (first.expect("each unit has a PMT") + 1) * PACKET;
-    let start = first_stamp(&units[0].bytes);
-    let section = ads::carried(unit, effect, |index| start + index * LOOP_TICKS / LOOP_UNITS);
+    let start = first_pts(&units[0].bytes);
+    let section = ad_breaks::section_at(unit, effect, |index| start + index * LOOP_TICKS / LOOP_UNITS);
     let mut packet = [0xff; PACKET];
     packet[..5].copy_from_slice(&[0x47, 0x40 | (SPLICE_PID >> 8) as u8, SPLICE_PID as u8, 0, 0]);
     packet[3] = 0x10 | unit.rem_euclid(16) as u8;
     packet[5..5 + section.len()].copy_from_slice(&section);
-    let metadata = metadata(unit, start + unit * LOOP_TICKS / LOOP_UNITS, effect);
+    let metadata = id3_packet(unit, start + unit * LOOP_TICKS / LOOP_UNITS, effect);
     out.splice(behind..behind, packet.into_iter().chain(metadata));
 }
 
 /// An ID3 tag with a text frame, in one PES packet.
-fn metadata(unit: i64, pts: i64, effect: Option<Effect>) -> [u8; PACKET] {
+fn id3_packet(unit: i64, pts: i64, effect: Option<Effect>) -> [u8; PACKET] {
     let mut tag = *b"ID3\x04\0\0\0\0\0\x0fTXXX\0\0\0\x05\0\0\x03\0one";
-    if effect == Some(Effect::TagMissing) {
+    if effect == Some(Effect::Id3TagMissing) {
         tag[..3].copy_from_slice(b"AD3");
     }
     let at = [pts >> 29 & 0x0e | 0x21, pts >> 22, pts >> 14 | 1, pts >> 7, pts << 1 | 1].map(|bits| bits as u8);
@@ -113,7 +113,7 @@ fn metadata(unit: i64, pts: i64, effect: Option<Effect>) -> [u8; PACKET] {
 }
 
 /// Two more streams in a PMT: stream_type 0x86 with the registration `CUEI`, and 0x15 with ID3 tags.
-fn announce(packet: &mut [u8]) {
+fn declare_streams(packet: &mut [u8]) {
     let section = payload_start(packet) + 1;
     let length = usize::from(packet[section + 1] & 0x0f) << 8 | usize::from(packet[section + 2]);
     let end = section + 3 + length - 4;
@@ -123,17 +123,17 @@ fn announce(packet: &mut [u8]) {
     packet[end..end + stream.len()].copy_from_slice(&stream);
     packet[section + 2] = (length + stream.len()) as u8;
     let end = end + stream.len();
-    let crc = ads::crc32(&packet[section..end]);
+    let crc = ad_breaks::crc32(&packet[section..end]);
     packet[end..end + 4].copy_from_slice(&crc.to_be_bytes());
 }
 
 /// Presentation time of the first picture of a unit in the endless stream.
 pub fn presentation_start(units: &[Unit], unit: i64, shift_ms: i64) -> i64 {
-    first_stamp(&units[0].bytes) + unit * (LOOP_TICKS / LOOP_UNITS) + shift_ms * 90
+    first_pts(&units[0].bytes) + unit * (LOOP_TICKS / LOOP_UNITS) + shift_ms * 90
 }
 
 /// Presentation time of the first picture.
-fn first_stamp(bytes: &[u8]) -> i64 {
+fn first_pts(bytes: &[u8]) -> i64 {
     let first = bytes.chunks_exact(PACKET).find(|packet| pid(packet) == VIDEO_PID && packet[1] & 0x40 != 0);
     let packet = first.expect("each unit has pictures");
     let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(|at| i64::from(packet[payload_start(packet) + 9 + at]));
@@ -151,7 +151,7 @@ fn counters_before(units: &[Unit], first: i64) -> [i64; 4] {
 }
 
 fn count_packet(packet: &mut [u8], counters: &mut [i64; 4]) {
-    let counter = &mut counters[slot(packet)];
+    let counter = &mut counters[pid_index(packet)];
     // 2.4.3.3: the counter doesn't advance on a packet without payload.
     if has_payload(packet) {
         packet[3] = packet[3] & 0xf0 | counter.rem_euclid(16) as u8;
@@ -174,10 +174,10 @@ fn shift_clocks(packet: &mut [u8], shift: i64, audio_shift: i64) {
     let pes = &mut packet[start..];
     let flags = pes[7];
     if flags & 0x80 != 0 {
-        shift_stamp(&mut pes[9..14], shift);
+        shift_timestamp(&mut pes[9..14], shift);
     }
     if flags & 0x40 != 0 {
-        shift_stamp(&mut pes[14..19], shift);
+        shift_timestamp(&mut pes[14..19], shift);
     }
 }
 
@@ -190,28 +190,28 @@ fn shift_pcr(field: &mut [u8], shift: i64) {
 }
 
 /// 2.4.3.7: 33 bits in three groups with marker bits between them.
-fn shift_stamp(field: &mut [u8], shift: i64) {
+fn shift_timestamp(field: &mut [u8], shift: i64) {
     let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(|at| i64::from(field[at]));
-    let stamp = (a >> 1 & 7) << 30 | b << 22 | (c >> 1) << 15 | d << 7 | e >> 1;
-    let stamp = (stamp + shift).rem_euclid(1 << 33);
-    field[0] = field[0] & 0xf1 | ((stamp >> 30 & 7) as u8) << 1;
-    field[1] = (stamp >> 22) as u8;
-    field[2] = ((stamp >> 15) as u8) << 1 | 1;
-    field[3] = (stamp >> 7) as u8;
-    field[4] = (stamp as u8) << 1 | 1;
+    let pts = (a >> 1 & 7) << 30 | b << 22 | (c >> 1) << 15 | d << 7 | e >> 1;
+    let pts = (pts + shift).rem_euclid(1 << 33);
+    field[0] = field[0] & 0xf1 | ((pts >> 30 & 7) as u8) << 1;
+    field[1] = (pts >> 22) as u8;
+    field[2] = ((pts >> 15) as u8) << 1 | 1;
+    field[3] = (pts >> 7) as u8;
+    field[4] = (pts as u8) << 1 | 1;
 }
 
 /// Does to a finished segment what a fault wants.
-fn spoil(out: &mut Vec<u8>, effect: Option<Effect>) {
+fn apply_fault(out: &mut Vec<u8>, effect: Option<Effect>) {
     match effect {
         Some(Effect::ContainerInvalid) => noise(out),
         Some(Effect::ContinuityWithin) => drop_packet(out),
-        Some(Effect::KeyframeStart) => demote_first_picture(out),
-        Some(Effect::TablesCrc) => each_packet(out, break_pat_crc),
-        Some(Effect::TablesMissing) => keep(out, |pid| pid != PAT_PID && pid != PMT_PID),
-        Some(Effect::ClockMissing) => each_packet(out, remove_pcr),
+        Some(Effect::KeyframeMissing) => demote_first_picture(out),
+        Some(Effect::PatCrcWrong) => each_packet(out, break_pat_crc),
+        Some(Effect::PatAndPmtMissing) => retain_pids(out, |pid| pid != PAT_PID && pid != PMT_PID),
+        Some(Effect::PcrMissing) => each_packet(out, remove_pcr),
         Some(Effect::Scrambled) => each_packet(out, scramble),
-        Some(Effect::TracksPresent) => keep(out, |pid| pid != AUDIO_PID),
+        Some(Effect::AudioTrackMissing) => retain_pids(out, |pid| pid != AUDIO_PID),
         _ => {}
     }
 }
@@ -268,13 +268,13 @@ fn demote_first_picture(out: &mut [u8]) {
 }
 
 /// Pictures by which a key frame is late.
-const LATE: usize = 10;
+const LATE_PICTURES: usize = 10;
 
 /// The first picture of a unit becomes none to begin at, the one 0.4 s later does.
 fn delay_key_frame(unit: &mut [u8]) {
     demote_first_picture(unit);
     let starts = |packet: &[u8]| pid(packet) == VIDEO_PID && packet[1] & 0x40 != 0;
-    let at = unit.chunks_exact(PACKET).enumerate().filter(|(_, packet)| starts(packet)).nth(LATE);
+    let at = unit.chunks_exact(PACKET).enumerate().filter(|(_, packet)| starts(packet)).nth(LATE_PICTURES);
     let (at, _) = at.expect("a unit has 50 pictures");
     let mut last = [0xff_u8; 3];
     let pictures = unit[at * PACKET..].chunks_exact_mut(PACKET).filter(|packet| pid(packet) == VIDEO_PID);
@@ -318,7 +318,7 @@ fn each_packet(out: &mut [u8], change: impl Fn(&mut [u8])) {
     out.chunks_exact_mut(PACKET).for_each(change);
 }
 
-fn keep(out: &mut Vec<u8>, wanted: impl Fn(u16) -> bool) {
+fn retain_pids(out: &mut Vec<u8>, wanted: impl Fn(u16) -> bool) {
     *out = out.chunks_exact(PACKET).filter(|packet| wanted(pid(packet))).flatten().copied().collect();
 }
 
@@ -326,7 +326,7 @@ pub fn pid(packet: &[u8]) -> u16 {
     u16::from_be_bytes([packet[1] & 0x1f, packet[2]])
 }
 
-fn slot(packet: &[u8]) -> usize {
+fn pid_index(packet: &[u8]) -> usize {
     let pid = pid(packet);
     PIDS.iter().position(|&known| known == pid).expect("four PIDs are sent")
 }

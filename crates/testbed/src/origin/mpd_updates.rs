@@ -11,10 +11,10 @@ pub const MPD: &str = "updates.mpd";
 pub const PATCH: &str = "updates.mpp";
 pub const ID: &str = "cm";
 /// The query of Location's address.
-pub const ELSEWHERE: &str = "session=1";
+pub const LOCATION_QUERY: &str = "session=1";
 const TTL_MS: i64 = 60_000;
 
-pub enum Answer {
+pub enum PatchAnswer {
     /// The text, and when the MPD that it leads to was published.
     Patch(String, i64),
     TooEarly,
@@ -22,12 +22,12 @@ pub enum Answer {
     Missing,
 }
 
-pub fn gone(effect: Option<Effect>) -> bool {
+pub fn location_is_missing(effect: Option<Effect>) -> bool {
     effect == Some(Effect::LocationMissing)
 }
 
-pub fn addresses(published_ms: i64) -> String {
-    let location = format!("<Location>{MPD}?{ELSEWHERE}</Location>\n");
+pub fn locations(published_ms: i64) -> String {
+    let location = format!("<Location>{MPD}?{LOCATION_QUERY}</Location>\n");
     location + &patch_location(published_ms) + "\n"
 }
 
@@ -36,7 +36,7 @@ fn patch_location(published_ms: i64) -> String {
 }
 
 /// What players of the service are to keep to.
-pub fn latency(file: &str, effect: Option<Effect>) -> Option<String> {
+pub fn service_description(file: &str, effect: Option<Effect>) -> Option<String> {
     let target = if effect == Some(Effect::MpdLatency) { 60_000 } else { 8000 };
     let text = format!(
         "<ServiceDescription id=\"0\"><Latency target=\"{target}\" min=\"2000\" max=\"{}\"/></ServiceDescription>\n",
@@ -45,9 +45,9 @@ pub fn latency(file: &str, effect: Option<Effect>) -> Option<String> {
     (file == MPD).then_some(text)
 }
 
-pub fn events(effect: Option<Effect>) -> String {
-    let timescale = if effect == Some(Effect::EventsTimeless) { 0 } else { 1000 };
-    let second = if effect == Some(Effect::EventsBack) { 500 } else { 2500 };
+pub fn event_stream(effect: Option<Effect>) -> String {
+    let timescale = if effect == Some(Effect::MpdEventTimescaleZero) { 0 } else { 1000 };
+    let second = if effect == Some(Effect::MpdEventsOutOfOrder) { 500 } else { 2500 };
     format!(
         "<EventStream schemeIdUri=\"urn:example:news\" timescale=\"{timescale}\"><Event id=\"1\" presentationTime=\"1000\"/>\
          <Event id=\"2\" presentationTime=\"{second}\" duration=\"500\"/></EventStream>\n"
@@ -55,13 +55,13 @@ pub fn events(effect: Option<Effect>) -> String {
 }
 
 /// From the MPD that was published at `from_ms` to that of now.
-pub fn patch(timeline: &Timeline, from_ms: i64, now_ms: i64) -> Answer {
+pub fn patch(timeline: &Timeline, from_ms: i64, now_ms: i64) -> PatchAnswer {
     let listing = |at_ms: i64, rendition| timeline.listing(at_ms, rendition, 0);
     let published_ms = listing(now_ms, Rendition::Rung(0)).published_ms;
     match () {
-        () if timeline.effect == Some(Effect::PatchMissing) => return Answer::Missing,
-        () if from_ms >= published_ms => return Answer::TooEarly,
-        () if now_ms - from_ms > TTL_MS => return Answer::Gone,
+        () if timeline.effect == Some(Effect::PatchMissing) => return PatchAnswer::Missing,
+        () if from_ms >= published_ms => return PatchAnswer::TooEarly,
+        () if now_ms - from_ms > TTL_MS => return PatchAnswer::Gone,
         () => {}
     }
     let original_ms = from_ms - if timeline.effect == Some(Effect::PatchOriginal) { 10_000 } else { 0 };
@@ -80,14 +80,14 @@ pub fn patch(timeline: &Timeline, from_ms: i64, now_ms: i64) -> Answer {
             "/MPD/Period[@id='{period}']/AdaptationSet[@id='{set}']/Representation[@id='{name}']/SegmentTemplate"
         );
         let (before, after) = (listing(from_ms, rendition).segments, listing(now_ms, rendition).segments);
-        window(&mut text, timeline, &template, rendition, (&before, &after));
+        patch_segment_timeline(&mut text, timeline, &template, rendition, (&before, &after));
     }
     text.push_str("</Patch>\n");
-    Answer::Patch(text, published_ms)
+    PatchAnswer::Patch(text, published_ms)
 }
 
 /// One SegmentTimeline.
-fn window(
+fn patch_segment_timeline(
     text: &mut String,
     timeline: &Timeline,
     template: &str,

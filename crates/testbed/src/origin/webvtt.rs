@@ -2,7 +2,7 @@
 
 use super::channels::Channel;
 use super::faults::Effect;
-use super::media::UNIT_MS;
+use super::fixtures::UNIT_MS;
 use super::timeline::Segment;
 
 /// The channel that has them.
@@ -11,12 +11,12 @@ pub const CHANNEL: &str = "SU1";
 pub const FOLDER: &str = "text";
 pub const EXTENSION: &str = "vtt";
 
-pub fn has(channel: &Channel) -> bool {
+pub fn is_offered_by(channel: &Channel) -> bool {
     CHANNEL.starts_with(channel.prefix)
 }
 
 /// The EXT-X-MEDIA tag.
-pub fn declaration(suffix: &str) -> String {
+pub fn media_tag(suffix: &str) -> String {
     let group =
         "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"sub\",LANGUAGE=\"en\",NAME=\"English\",DEFAULT=YES,AUTOSELECT=YES";
     format!("{group},URI=\"{FOLDER}/index.m3u8{suffix}\"\n")
@@ -25,7 +25,7 @@ pub fn declaration(suffix: &str) -> String {
 /// `start`: the time stamp at which the video of this segment begins.
 pub fn segment(segment: &Segment, start: i64, effect: Option<Effect>) -> Vec<u8> {
     let local = segment.media_unit * UNIT_MS;
-    let stamp = if effect == Some(Effect::CuesElsewhere) { start + 900_000 } else { start };
+    let stamp = if effect == Some(Effect::CueTimesWrong) { start + 900_000 } else { start };
     let point = if effect == Some(Effect::CuesUnreadable) { ',' } else { '.' };
     let [zero, from, to] = [(0, '.'), (200, point), (1800, point)].map(|(later, point)| clock(local + later, point));
     let number = segment.index;

@@ -1,7 +1,7 @@
 //! Wall and CPU time of a probe beside the plain download of the same bytes, in turn.
 
-use crate::bench::raw::Raw;
-use crate::bench::stand::{Origin, Stand, strangers};
+use crate::bench::plain_download::PlainDownload;
+use crate::bench::setup::{Origin, ProbeSetup, unseen_channels};
 use crate::bench::{WARM_UP, meter};
 use packager_exporter::{metrics, report};
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ struct Samples {
 }
 
 impl Samples {
-    fn take<T>(&mut self, work: impl FnOnce() -> T) -> T {
+    fn measure<T>(&mut self, work: impl FnOnce() -> T) -> T {
         let (began, cpu) = (Instant::now(), meter::cpu());
         let done = work();
         self.wall.push(began.elapsed());
@@ -48,18 +48,19 @@ pub fn measure(runtime: &Runtime, origin: &Origin) -> String {
 }
 
 fn case(runtime: &Runtime, url: &str) -> (String, String) {
-    let stand = std::sync::Arc::new(Stand::new(&strangers(url, PAIRS * 4), ""));
-    let raw = Raw::new();
+    let setup = std::sync::Arc::new(ProbeSetup::new(&unseen_channels(url, PAIRS * 4), ""));
+    let download_client = PlainDownload::new();
     let mut code = 0;
     let mut probe = || {
         code += 1;
-        let (stand, code) = (stand.clone(), format!("CH{code}"));
-        let task = async move { stand.probe(&code, Duration::from_secs(10)).await };
+        let (setup, code) = (setup.clone(), format!("CH{code}"));
+        let task = async move { setup.probe(&code, Duration::from_secs(10)).await };
         runtime.block_on(async { tokio::spawn(task).await.expect("a report") })
     };
     let download = || {
-        let (raw, url) = (raw.clone(), url.to_owned());
-        runtime.block_on(async { tokio::spawn(async move { raw.download(&url).await }).await.expect("bytes") })
+        let (download_client, url) = (download_client.clone(), url.to_owned());
+        runtime
+            .block_on(async { tokio::spawn(async move { download_client.download(&url).await }).await.expect("bytes") })
     };
     let until = Instant::now() + WARM_UP;
     while Instant::now() < until {
@@ -70,17 +71,20 @@ fn case(runtime: &Runtime, url: &str) -> (String, String) {
     let mut bytes = Vec::new();
     for pair in 0..PAIRS {
         if pair % 2 == 0 {
-            drop(probes.take(&mut probe));
+            drop(probes.measure(&mut probe));
         }
-        bytes.push(downloads.take(download));
+        bytes.push(downloads.measure(download));
         if pair % 2 == 1 {
-            drop(probes.take(&mut probe));
+            drop(probes.measure(&mut probe));
         }
     }
     let report = probe();
     let exposition = meter::median_of(200, || metrics::exposition(&report));
     let text = meter::median_of(200, || (report::log(&report), report.template.to_yaml()));
-    (row(meter::median(&bytes), &probes, &downloads), format!("{} | {}", meter::shown(exposition), meter::shown(text)))
+    (
+        row(meter::median(&bytes), &probes, &downloads),
+        format!("{} | {}", meter::format_duration(exposition), meter::format_duration(text)),
+    )
 }
 
 fn row(bytes: u64, probes: &Samples, downloads: &Samples) -> String {
@@ -91,12 +95,12 @@ fn row(bytes: u64, probes: &Samples, downloads: &Samples) -> String {
     format!(
         "{} | {} | {} | **{:.2}** | {:.2} | {} | {} | **{:.2}**",
         meter::megabytes(bytes),
-        meter::shown(wall),
-        meter::shown(plain),
+        meter::format_duration(wall),
+        meter::format_duration(plain),
         ratio(wall, plain),
         ratio(wire + wall.saturating_sub(plain), wire),
-        meter::shown(cpu),
-        meter::shown(plain_cpu),
+        meter::format_duration(cpu),
+        meter::format_duration(plain_cpu),
         ratio(cpu, plain_cpu)
     )
 }

@@ -57,7 +57,7 @@ T:
 ";
 
 /// A prober, and the folder of its configuration.
-pub struct Stand {
+pub struct ProbeSetup {
     pub prober: Prober,
     _folder: TempDir,
 }
@@ -77,7 +77,7 @@ pub fn configure(folder: &Path, channels: &[Channel], exporter: &str) {
     }
 }
 
-impl Stand {
+impl ProbeSetup {
     pub fn new(channels: &[Channel], exporter: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         configure(folder.path(), channels, exporter);
@@ -94,12 +94,12 @@ impl Stand {
 }
 
 /// Many codes for one URL: each is a stranger to the history, so that a probe skips nothing.
-pub fn strangers(url: &str, count: usize) -> Vec<Channel> {
+pub fn unseen_channels(url: &str, count: usize) -> Vec<Channel> {
     (0..count).map(|n| (format!("CH{n}"), url.to_owned())).collect()
 }
 
 /// This program again, for one case: the last line that it prints.
-pub fn child(arguments: &[&str]) -> String {
+pub fn run_in_child(arguments: &[&str]) -> String {
     let program = std::env::current_exe().expect("this program");
     let output = Command::new(program).arg("bench").args(arguments).stderr(Stdio::inherit()).output().expect("it runs");
     assert!(output.status.success(), "the case {arguments:?} ended with {}", output.status);

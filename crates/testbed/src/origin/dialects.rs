@@ -1,4 +1,4 @@
-//! What packagers write differently, all of it allowed: the playlists of a clean channel, rewritten line by line.
+//! Dialects of packagers, all of them valid: the playlists of a clean channel, rewritten line by line.
 
 use std::fmt::Write;
 
@@ -6,21 +6,21 @@ use super::playlist::date;
 use super::timeline::{EPOCH_MS, Timeline};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Style {
-    /// Line ends, comments, blank lines, titles, unknown tags and attributes, absolute URIs with tokens that change.
+pub enum Dialect {
+    /// CRLF, comments, blank lines, titles, unknown tags and attributes, and absolute URIs with changing tokens.
     Loose,
-    /// Dates only now and then, in local time and a little off; a generous target duration, durations that are rounded.
+    /// Occasional dates in local time and a few milliseconds off, a generous target duration, and rounded durations.
     Dated,
-    /// Audio in the video's segments under a name of its own; variables, session data, a start, interstitials.
+    /// Muxed audio announced by EXT-X-MEDIA, variables, session data, EXT-X-START and interstitials.
     Rich,
-    /// An event: nothing leaves the playlist.
+    /// An event playlist, which no segment leaves.
     Event,
 }
 
-/// Segments of an event.
+/// Segments after which an event begins again.
 const EVENT: i64 = 1000;
 
-impl Style {
+impl Dialect {
     pub fn find(name: &str) -> Option<Self> {
         match name {
             "loose" => Some(Self::Loose),
@@ -37,7 +37,7 @@ impl Style {
         }
     }
 
-    /// `folder`: the absolute URL of the playlist's folder. `turn` counts the requests for it.
+    /// Rewrites a playlist. `folder` is the absolute URL of its folder, and `turn` counts the requests for it.
     pub fn rewrite(self, text: &str, folder: &str, turn: u64) -> String {
         match self {
             Self::Loose => loose(text, folder, turn),
@@ -66,7 +66,7 @@ fn loose(text: &str, folder: &str, turn: u64) -> String {
     lines.join("\r\n")
 }
 
-/// The place of each segment follows from its date, so that what is said of it doesn't change.
+/// Derives what it writes about a segment from the segment's date, so that it stays the same in every playlist.
 fn dated(text: &str) -> String {
     let (mut out, mut first, mut place) = (String::new(), true, 0);
     for line in text.lines() {
@@ -92,7 +92,7 @@ fn dated(text: &str) -> String {
     out
 }
 
-/// Seven hours east, as an offset.
+/// The instant in UTC+07:00.
 fn local(unix_ms: i64) -> String {
     date(unix_ms + 7 * 3_600_000).replace('Z', "+07:00")
 }

@@ -4,31 +4,55 @@ use std::fmt::Write;
 
 /// What the MPD is for, and how it lists its segments.
 #[derive(Clone, Copy, Debug)]
-pub struct Form {
-    pub what: &'static str,
+pub struct LargeMpd {
+    pub description: &'static str,
     /// Lengths of the Periods in segments, from the oldest on, over and over.
     periods: &'static [i64],
     count: i64,
     /// A run of equal segments is one `S` with `r`.
-    runs: bool,
-    fixed: bool,
+    repeats: bool,
+    is_static: bool,
 }
 
 /// 24 h of segments of two seconds.
 const DAY: i64 = 43_200;
 
-pub const FORMS: [Form; 5] = [
-    Form { what: "static, 2 h, an `S` a segment", periods: &[3600], count: 1, runs: false, fixed: true },
-    Form {
-        what: "live, 48 Periods: five minutes of programme, half a minute of ads",
+pub const LARGE_MPDS: [LargeMpd; 5] = [
+    LargeMpd {
+        description: "static, 2 h, an `S` a segment",
+        periods: &[3600],
+        count: 1,
+        repeats: false,
+        is_static: true,
+    },
+    LargeMpd {
+        description: "live, 48 Periods: five minutes of programme, half a minute of ads",
         periods: &[150, 15],
         count: 48,
-        runs: false,
-        fixed: false,
+        repeats: false,
+        is_static: false,
     },
-    Form { what: "live, 1,000 Periods of ten seconds", periods: &[5], count: 1000, runs: false, fixed: false },
-    Form { what: "live, 24 h, runs with `r`", periods: &[DAY], count: 1, runs: true, fixed: false },
-    Form { what: "live, 24 h, an `S` a segment", periods: &[DAY], count: 1, runs: false, fixed: false },
+    LargeMpd {
+        description: "live, 1,000 Periods of ten seconds",
+        periods: &[5],
+        count: 1000,
+        repeats: false,
+        is_static: false,
+    },
+    LargeMpd {
+        description: "live, 24 h, repeats with `r`",
+        periods: &[DAY],
+        count: 1,
+        repeats: true,
+        is_static: false,
+    },
+    LargeMpd {
+        description: "live, 24 h, an `S` a segment",
+        periods: &[DAY],
+        count: 1,
+        repeats: false,
+        is_static: false,
+    },
 ];
 
 /// 2024-01-01, in seconds of Unix time: where the origin's media time is zero.
@@ -44,7 +68,7 @@ const RUNGS: [(&str, &str, u32, u32, u32); 4] = [
     ("360p", "avc1.64001e", 640, 360, 266_000),
 ];
 
-impl Form {
+impl LargeMpd {
     /// The MPD at `now`, in seconds of Unix time. Segments and clock are asked of `channel`, a URL that ends in `/`.
     pub fn text(&self, channel: &str, now: i64) -> String {
         let lengths = || self.periods.iter().copied().cycle().take(usize::try_from(self.count).unwrap_or_default());
@@ -66,7 +90,7 @@ impl Form {
     fn head(&self, channel: &str, now: i64, length: i64) -> String {
         let date = |seconds: i64| jiff::Timestamp::from_second(seconds).unwrap_or_default();
         let seconds = length * SEGMENT;
-        let kind = if self.fixed {
+        let kind = if self.is_static {
             format!("type=\"static\" mediaPresentationDuration=\"PT{seconds}S\"")
         } else {
             format!(
@@ -85,7 +109,7 @@ impl Form {
 
     fn period(&self, text: &mut String, first: i64, length: i64) {
         // A static presentation begins at zero, wherever its media times do.
-        let start = if self.fixed { 0 } else { first * SEGMENT };
+        let start = if self.is_static { 0 } else { first * SEGMENT };
         let _ = writeln!(text, "<Period id=\"p{first}\" start=\"PT{start}S\">");
         text.push_str(
             "<AdaptationSet id=\"1\" contentType=\"video\" mimeType=\"video/mp4\" segmentAlignment=\"true\">\n",
@@ -120,8 +144,9 @@ impl Form {
         let mut segment = first;
         while segment < first + length {
             let ticks = at(segment + 1) - at(segment);
-            let equal =
-                (segment + 1..first + length).take_while(|s| self.runs && at(s + 1) - at(*s) == ticks).count() as i64;
+            let equal = (segment + 1..first + length)
+                .take_while(|s| self.repeats && at(s + 1) - at(*s) == ticks)
+                .count() as i64;
             let _ = match equal {
                 0 => writeln!(text, "<S t=\"{}\" d=\"{ticks}\"/>", at(segment)),
                 more => writeln!(text, "<S t=\"{}\" d=\"{ticks}\" r=\"{more}\"/>", at(segment)),

@@ -17,13 +17,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use super::answer::{Ask, answer};
-use super::state::State;
-use super::wire::Wire;
+use super::resettable::ResettableStream;
+use super::response::{RequestContext, answer};
+use super::state::OriginState;
 use super::{channels, faults, route};
 
 /// Accepts until it is cancelled; its connections are cancelled with it.
-pub async fn accept(listener: TcpListener, state: Arc<State>, secure: Option<TlsAcceptor>) {
+pub async fn accept(listener: TcpListener, state: Arc<OriginState>, secure: Option<TlsAcceptor>) {
     let mut connections = JoinSet::new();
     loop {
         match listener.accept().await {
@@ -37,11 +37,11 @@ pub async fn accept(listener: TcpListener, state: Arc<State>, secure: Option<Tls
     }
 }
 
-async fn connection(stream: TcpStream, state: Arc<State>, secure: Option<TlsAcceptor>) {
+async fn connection(stream: TcpStream, state: Arc<OriginState>, secure: Option<TlsAcceptor>) {
     let _ = stream.set_nodelay(true);
     let reset = Arc::new(AtomicBool::new(false));
     match secure {
-        None => requests(Wire::new(stream, reset.clone()), state, reset).await,
+        None => requests(ResettableStream::new(stream, reset.clone()), state, reset).await,
         // A client that doesn't trust the certificate ends here.
         Some(acceptor) => {
             if let Ok(stream) = acceptor.accept(stream).await {
@@ -51,7 +51,7 @@ async fn connection(stream: TcpStream, state: Arc<State>, secure: Option<TlsAcce
     }
 }
 
-async fn requests(wire: impl AsyncRead + AsyncWrite + Unpin, state: Arc<State>, reset: Arc<AtomicBool>) {
+async fn requests(wire: impl AsyncRead + AsyncWrite + Unpin, state: Arc<OriginState>, reset: Arc<AtomicBool>) {
     let service = service_fn(move |request: Request<Incoming>| {
         let (state, reset) = (state.clone(), reset.clone());
         async move { Ok::<_, Infallible>(handle(&state, reset, &request).await) }
@@ -60,8 +60,8 @@ async fn requests(wire: impl AsyncRead + AsyncWrite + Unpin, state: Arc<State>, 
     let _ = http1::Builder::new().serve_connection(TokioIo::new(wire), service).await;
 }
 
-async fn handle(state: &State, reset: Arc<AtomicBool>, request: &Request<Incoming>) -> Response<Body> {
-    let _in_flight = state.enter();
+async fn handle(state: &OriginState, reset: Arc<AtomicBool>, request: &Request<Incoming>) -> Response<Body> {
+    let _in_flight = state.begin_request();
     let (method, path, headers) = (request.method(), request.uri().path(), request.headers());
     let query = request.uri().query();
     state.log(method, request.uri(), headers);
@@ -69,40 +69,41 @@ async fn handle(state: &State, reset: Arc<AtomicBool>, request: &Request<Incomin
         return control(state, method, rest);
     }
     if *method != Method::GET && *method != Method::HEAD {
-        return plain(StatusCode::METHOD_NOT_ALLOWED, "GET and HEAD only\n".to_owned());
+        return plain_text(StatusCode::METHOD_NOT_ALLOWED, "GET and HEAD only\n".to_owned());
     }
     if path == "/" {
-        return plain(StatusCode::OK, index());
+        return plain_text(StatusCode::OK, index());
     }
     match route::parse(path) {
-        Some(route) => answer(&Ask { state, route: &route, path, query, method, headers, reset }).await,
-        None => plain(StatusCode::NOT_FOUND, format!("no such path: {path}\n")),
+        Some(route) => answer(&RequestContext { state, route: &route, path, query, method, headers, reset }).await,
+        None => plain_text(StatusCode::NOT_FOUND, format!("no such path: {path}\n")),
     }
 }
 
-fn control(state: &State, method: &Method, rest: &str) -> Response<Body> {
+fn control(state: &OriginState, method: &Method, rest: &str) -> Response<Body> {
     let (channel, fault) = match rest.split_once('/') {
         Some((channel, fault)) => (channel, Some(fault)),
         None => (rest, None),
     };
     if channels::find(channel).is_none() {
-        return plain(StatusCode::NOT_FOUND, format!("no such channel: {channel}\n"));
+        return plain_text(StatusCode::NOT_FOUND, format!("no such channel: {channel}\n"));
     }
     match (method.as_str(), fault) {
         ("DELETE", None) => {
-            state.switch(channel, None);
-            plain(StatusCode::OK, format!("{channel} is clean\n"))
+            state.set_fault(channel, None);
+            plain_text(StatusCode::OK, format!("{channel} is clean\n"))
         }
         ("POST" | "PUT", Some(id)) => match faults::find(id) {
             Some(fault) => {
-                state.switch(channel, Some(fault));
-                plain(StatusCode::OK, format!("{channel}: {}\n", fault.help))
+                state.set_fault(channel, Some(fault));
+                plain_text(StatusCode::OK, format!("{channel}: {}\n", fault.description))
             }
-            None => plain(StatusCode::NOT_FOUND, format!("no such fault: {id}\n")),
+            None => plain_text(StatusCode::NOT_FOUND, format!("no such fault: {id}\n")),
         },
-        _ => {
-            plain(StatusCode::METHOD_NOT_ALLOWED, "POST /control/CHANNEL/FAULT or DELETE /control/CHANNEL\n".to_owned())
-        }
+        _ => plain_text(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "POST /control/CHANNEL/FAULT or DELETE /control/CHANNEL\n".to_owned(),
+        ),
     }
 }
 
@@ -116,12 +117,12 @@ pub fn index() -> String {
     text.push_str("  /folder/TV1.m3u8, /folder/TV2.m3u8  Media playlists of two channels in one folder\n");
     text.push_str("Faults:\n");
     for fault in faults::faults() {
-        let _ = writeln!(text, "  /fault/{}/{}/{}  {}", fault.id, fault.channel, fault.path, fault.help);
+        let _ = writeln!(text, "  /fault/{}/{}/{}  {}", fault.id, fault.channel, fault.path, fault.description);
     }
     text
 }
 
-fn plain(status: StatusCode, text: String) -> Response<Body> {
+fn plain_text(status: StatusCode, text: String) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     let kind = http::HeaderValue::from_static("text/plain; charset=utf-8");

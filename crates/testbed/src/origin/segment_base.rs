@@ -3,11 +3,11 @@
 
 use std::fmt::Write;
 
-use super::addressing::Span;
+use super::addressing::PeriodRange;
 use super::dash::{self, PERIOD, ticks, timescale};
 use super::faults::Effect;
-use super::media::{self, Track};
-use super::mp4::{self, Kind};
+use super::fixtures::{self, Track};
+use super::mp4::{self, TrackKind};
 use super::timeline::{Rendition, TARGET, Timeline};
 
 /// Length of a `sidx` of version 0, by its parts.
@@ -19,14 +19,14 @@ pub fn name(from: i64) -> String {
 }
 
 /// The Period whose file it is.
-pub fn place(file: &str) -> Option<i64> {
+pub fn period_of_file(file: &str) -> Option<i64> {
     let from = file.strip_prefix("file")?.strip_suffix(".mp4")?.parse().ok()?;
     (0..1 << 40).contains(&from).then_some(from)
 }
 
-pub fn write(text: &mut String, timeline: &Timeline, rendition: Rendition, span: Span) {
+pub fn write(text: &mut String, timeline: &Timeline, rendition: Rendition, span: PeriodRange) {
     let (first, scale) = (track(timeline, rendition).0.init.len(), timescale(rendition));
-    let late = if spoilt(timeline, rendition) == Some(Effect::IndexElsewhere) { 16 } else { 0 };
+    let late = if target_effect(timeline, rendition) == Some(Effect::IndexRangeWrong) { 16 } else { 0 };
     let (from, to) = (first + late, first + INDEX_BYTES - 1);
     let (folder, file) = (dash::folder(timeline, rendition), name(span.from));
     let _ = writeln!(
@@ -37,14 +37,14 @@ pub fn write(text: &mut String, timeline: &Timeline, rendition: Rendition, span:
     );
 }
 
-fn track(timeline: &Timeline, rendition: Rendition) -> (&'static Track, Kind) {
+fn track(timeline: &Timeline, rendition: Rendition) -> (&'static Track, TrackKind) {
     match rendition {
-        Rendition::Rung(at) => (media::media().track(timeline.ladder, at), Kind::Video),
-        _ => (&media::media().audio, Kind::Audio),
+        Rendition::Rung(at) => (fixtures::fixtures().track(timeline.ladder, at), TrackKind::Video),
+        _ => (&fixtures::fixtures().audio, TrackKind::Audio),
     }
 }
 
-fn spoilt(timeline: &Timeline, rendition: Rendition) -> Option<Effect> {
+fn target_effect(timeline: &Timeline, rendition: Rendition) -> Option<Effect> {
     timeline.effect.filter(|_| rendition == TARGET)
 }
 
@@ -57,7 +57,7 @@ pub fn file(timeline: &Timeline, rendition: Rendition, from: i64) -> Vec<u8> {
         let segment = timeline.segment(index, 0, rendition, index);
         let unit = segment.media_unit - begin;
         let bytes = mp4::segment(track, kind, unit, segment.units, 0, None);
-        let longer = if spoilt(timeline, rendition) == Some(Effect::IndexShifted) { 100 } else { 0 };
+        let longer = if target_effect(timeline, rendition) == Some(Effect::IndexSizesWrong) { 100 } else { 0 };
         let duration = ticks(rendition, unit + segment.units) - ticks(rendition, unit);
         // Each begins with a key frame (SAP of type 1).
         entries.extend([bytes.len() as u32 + longer, duration as u32, 0x9000_0000]);
@@ -65,5 +65,5 @@ pub fn file(timeline: &Timeline, rendition: Rendition, from: i64) -> Vec<u8> {
     }
     let head = [0, 1, timescale(rendition) as u32, 0, 0, PERIOD as u32];
     let fields: Vec<u8> = head.into_iter().chain(entries).flat_map(u32::to_be_bytes).collect();
-    [track.init, &mp4::boxed(b"sidx", &[&fields]), &segments].concat()
+    [track.init, &mp4::mp4_box(b"sidx", &[&fields]), &segments].concat()
 }

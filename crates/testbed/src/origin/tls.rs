@@ -9,14 +9,14 @@ use rustls_pki_types::PrivateKeyDer;
 use tokio_rustls::TlsAcceptor;
 
 /// What a TLS origin serves with, and what its clients have to trust.
-pub struct Secure {
+pub struct TlsIdentity {
     pub acceptor: TlsAcceptor,
     /// The authority's certificate, in PEM.
     pub authority: String,
 }
 
 /// For 127.0.0.1, ending so many days from now by the system's clock: clients check it by theirs.
-pub fn ending_in(days: u64) -> Secure {
+pub fn certificate_for_days(days: u64) -> TlsIdentity {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, "Live origin CA");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -34,5 +34,5 @@ pub fn ending_in(days: u64) -> Secure {
         .with_no_client_auth()
         .with_single_cert(vec![leaf.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).expect("a key"))
         .expect("key and certificate fit");
-    Secure { acceptor: TlsAcceptor::from(Arc::new(config)), authority: authority.pem() }
+    TlsIdentity { acceptor: TlsAcceptor::from(Arc::new(config)), authority: authority.pem() }
 }

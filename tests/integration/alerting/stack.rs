@@ -1,4 +1,4 @@
-//! Everything between a fault and a person, running: origins, database, exporter, Prometheus, Alertmanager, and who is told.
+//! Every program between a fault and a person: origins, database, exporter, Prometheus, Alertmanager, and the receivers.
 
 use super::faster::{faster, rules};
 use super::receivers::{Received, mail_server, webhook};
@@ -14,10 +14,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// Longer than anything takes here, also on a busy machine: only a test that would fail meets it.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+/// Longer than any wait of these tests takes on a machine that is ten times slower than an idle one: only a test that
+/// would fail reaches it.
+pub const PATIENCE: Duration = Duration::from_secs(600);
 
-pub struct Stand {
+pub struct AlertingStack {
     pub prometheus: Prometheus,
     pub alertmanager: Alertmanager,
     pub postgres: Postgres,
@@ -31,8 +32,9 @@ pub struct Stand {
     files: Files,
 }
 
-impl Stand {
-    /// With every time divided by `times`. Channels are made over the API, and Prometheus discovers them.
+impl AlertingStack {
+    /// Starts every program with the shipped times divided by `times`. Channels are created over the API, and Prometheus
+    /// discovers them.
     pub async fn start(times: u64) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (postgres, files) = (Postgres::start(), Files::new(&[]));
@@ -44,24 +46,24 @@ impl Stand {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let prometheus = prometheus(&address, &alertmanager.address, times).await;
         let exporter = Some(exporter);
-        let stand = Self { prometheus, alertmanager, postgres, exporter, zabbix, address, posts, mails, client, files };
-        stand
+        let stack = Self { prometheus, alertmanager, postgres, exporter, zabbix, address, posts, mails, client, files };
+        stack
             .until("the database is followed", async || {
-                let health = stand.api("GET", "/health", &Value::Null).await;
+                let health = stack.api("GET", "/health", &Value::Null).await;
                 if health["status"] == "healthy" { Ok(()) } else { Err(health.to_string()) }
             })
             .await;
-        stand
+        stack
     }
 
-    /// Makes a template or a channel.
-    pub async fn make(&self, path: &str, body: &Value) -> Value {
+    /// Creates a template or a channel and returns the answer.
+    pub async fn create(&self, path: &str, body: &Value) -> Value {
         let made = self.api("POST", path, body).await;
         assert!(made["status"] == "ok", "{body}: {made}");
         made
     }
 
-    /// The answer's JSON, whatever the status.
+    /// The JSON of the answer, whatever its status; its text when it is no JSON.
     pub async fn api(&self, method: &str, path: &str, body: &Value) -> Value {
         let request = self.client.request(method.parse().unwrap(), format!("http://{}/api/v1{path}", self.address));
         let request = request.header("content-type", "application/json").body(body.to_string());
@@ -81,8 +83,8 @@ impl Stand {
         self.exporter = Some(exporter(&self.files, &self.postgres, &self.address, &self.alertmanager.address).await);
     }
 
-    /// Waits until so many alerts are in this state in Alertmanager; they.
-    pub async fn alerts(&self, filter: &str, state: &str, count: usize) -> Vec<Value> {
+    /// Waits until Alertmanager has so many alerts in this state, and returns them.
+    pub async fn wait_for_alerts(&self, filter: &str, state: &str, count: usize) -> Vec<Value> {
         let url = url::Url::parse_with_params(
             &format!("http://{}/api/v2/alerts", self.alertmanager.address),
             [("filter", filter)],
@@ -98,8 +100,8 @@ impl Stand {
         .await
     }
 
-    /// Waits until the database has the newest alert of this name and channel (or none) in this state.
-    pub async fn kept(&self, alert: &str, channel: Option<&str>, status: &str) -> Value {
+    /// Waits until the newest alert of this name and channel in the database has this status, and returns its row.
+    pub async fn wait_for_row(&self, alert: &str, channel: Option<&str>, status: &str) -> Value {
         self.until(&format!("{alert} of {channel:?} is {status} in the database"), async || {
             let all = self.api("GET", "/alerts", &Value::Null).await;
             let mut rows = all["alerts"].as_array().into_iter().flatten();
@@ -109,8 +111,8 @@ impl Stand {
         .await
     }
 
-    /// Waits until Zabbix's item has had these values, one after the other and no other.
-    pub async fn valued(&self, channel: &str, alert: &str, values: &[&str]) {
+    /// Waits until Zabbix's item has had exactly these values, one after the other.
+    pub async fn wait_for_zabbix(&self, channel: &str, alert: &str, values: &[&str]) {
         let key = format!("packager.alert[{channel},{alert}]");
         self.until(&format!("{key} has been {values:?} in Zabbix"), async || {
             if self.zabbix.values(&key) == values { Ok(()) } else { Err(format!("{:?}", self.zabbix)) }
@@ -118,49 +120,50 @@ impl Stand {
         .await;
     }
 
-    /// What Slack shows of one status and about one thing: channel, title, its link and text, each in a line.
-    pub fn told(&self, status: &str, about: &str) -> Vec<String> {
+    /// Slack messages of one status that contain `about`: channel, title, link and text of each, one a line.
+    pub fn slack_messages(&self, status: &str, about: &str) -> Vec<String> {
         let posts = self.posts.lock().unwrap();
-        let shown = |post: &String| {
+        let message = |post: &String| {
             let body: Value = serde_json::from_str(post.strip_prefix("/slack ")?).unwrap();
             let part = |name: &str| body["attachments"][0][name].as_str().unwrap_or_default().to_owned();
             let channel = body["channel"].as_str().unwrap_or_default();
             Some(format!("{channel}\n{}\n{}\n{}", part("title"), part("title_link"), part("text")))
         };
-        let texts = posts.iter().filter_map(shown);
+        let texts = posts.iter().filter_map(message);
         texts.filter(|text| text.contains(&format!("\n[{status}")) && text.contains(about)).collect()
     }
 
-    pub async fn message(&self, status: &str, about: &str) -> String {
+    pub async fn wait_for_slack(&self, status: &str, about: &str) -> String {
         self.until(&format!("Slack is told {status} {about}"), async || {
-            self.told(status, about).first().cloned().ok_or_else(|| format!("{:#?}", self.told("", "")))
+            self.slack_messages(status, about)
+                .first()
+                .cloned()
+                .ok_or_else(|| format!("{:#?}", self.slack_messages("", "")))
         })
         .await
     }
 
-    /// Mails about one thing, with what quoted-printable (RFC 2045 6.7) wrapped put together again.
-    pub fn mailed(&self, about: &str) -> Vec<String> {
+    /// Mails that contain `about`, with the lines joined again that quoted-printable (RFC 2045 6.7) wrapped.
+    pub fn mails_about(&self, about: &str) -> Vec<String> {
         let mails = self.mails.lock().unwrap();
         let plain = |mail: &String| mail.replace("=\r\n", "").replace("=3D", "=").replace("\r\n", "\n");
         mails.iter().map(plain).filter(|mail| mail.contains(about)).collect()
     }
 
-    pub async fn mail(&self, about: &str) -> String {
+    pub async fn wait_for_mail(&self, about: &str) -> String {
         self.until(&format!("a mail says {about}"), async || {
-            self.mailed(about).first().cloned().ok_or_else(|| format!("{:#?}", self.mailed("")))
+            self.mails_about(about).first().cloned().ok_or_else(|| format!("{:#?}", self.mails_about("")))
         })
         .await
     }
 
     pub async fn until<T>(&self, what: &str, ask: impl AsyncFn() -> Result<T, String>) -> T {
         let log = || self.exporter.as_ref().map(Exporter::log);
-        wait(what, ask)
-            .await
-            .unwrap_or_else(|instead| panic!("not within {PATIENCE:?}: {what}: {instead}\n{:?}", log()))
+        wait(ask).await.unwrap_or_else(|instead| panic!("not within {PATIENCE:?}: {what}: {instead}\n{:?}", log()))
     }
 }
 
-async fn wait<T>(_what: &str, ask: impl AsyncFn() -> Result<T, String>) -> Result<T, String> {
+async fn wait<T>(ask: impl AsyncFn() -> Result<T, String>) -> Result<T, String> {
     let began = Instant::now();
     loop {
         match ask().await {
@@ -225,15 +228,15 @@ impl Alertmanager {
         command.arg(format!("--web.listen-address={address}")).arg("--cluster.listen-address=");
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         let mut child = child.expect("alertmanager (Debian: apt-get install prometheus-alertmanager) must be in PATH");
-        let said = follow(BufReader::new(child.stderr.take().unwrap()));
+        let log = follow(BufReader::new(child.stderr.take().unwrap()));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let alertmanager = Self { address, child, _folder: folder };
         let url = format!("http://{}/-/ready", alertmanager.address);
         let ready = async || {
             let ready = client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success());
-            ready.then_some(()).ok_or_else(|| said.lock().unwrap().clone())
+            ready.then_some(()).ok_or_else(|| log.lock().unwrap().clone())
         };
-        wait("Alertmanager is ready", ready).await.unwrap();
+        wait(ready).await.unwrap();
         alertmanager
     }
 }

@@ -1,4 +1,4 @@
-//! The fixtures: one loop of 8 s in four units of 2 s, as muxed transport streams and as CMAF tracks.
+//! Media fixtures: one loop of 8 s in four units of 2 s, as muxed transport streams and as CMAF tracks.
 //! `media/make.sh` makes them.
 
 use std::ops::Range;
@@ -6,25 +6,25 @@ use std::sync::OnceLock;
 
 use super::channels::Ladder;
 use super::faults::Effect;
-use super::{captions, mp4, sound, ts};
+use super::{audio_only, captions, mp4, ts};
 
-/// Units in the loop, and the length of one.
+/// Units in the loop, and the duration of a unit in milliseconds.
 pub const LOOP_UNITS: i64 = 4;
 pub const UNIT_MS: i64 = 2000;
 
 pub const VIDEO_TIMESCALE: i64 = 90_000;
 pub const AUDIO_TIMESCALE: i64 = 48_000;
 
-/// Where each audio unit of the CMAF track begins, in AAC frames: the first at or after each 2 s.
+/// First AAC frame of each unit of the CMAF audio track: the first frame at or after a multiple of 2 s.
 const AUDIO_UNIT_FRAMES: [i64; 4] = [0, 94, 188, 282];
 pub const AAC_FRAME: i64 = 1024;
 
-/// One rung of the ladder.
+/// A rung of the ladder with its files.
 pub struct Rung {
     pub name: &'static str,
     pub width: u32,
     pub height: u32,
-    /// The first part of CODECS, as the bitstream says it.
+    /// Codec string (RFC 6381) of the video, or of the audio in an audio-only rung.
     pub codec: &'static str,
     ts: [&'static [u8]; 4],
     mp4: &'static [u8],
@@ -59,7 +59,7 @@ macro_rules! rung {
             adts: &[],
         }
     };
-    (sound $name:literal) => {
+    (audio $name:literal) => {
         Rung {
             name: $name,
             width: 0,
@@ -86,88 +86,91 @@ pub static HEVC_RUNGS: [Rung; 4] = [
     rung!(hevc "360p", 640, 360, "hvc1.2.4.L63.90"),
 ];
 
-pub static SOUND_RUNGS: [Rung; 3] = [rung!(sound "128k"), rung!(sound "64k"), rung!(sound "32k")];
+pub static AUDIO_RUNGS: [Rung; 3] = [rung!(audio "128k"), rung!(audio "64k"), rung!(audio "32k")];
 
 impl Ladder {
     pub fn rungs(self) -> &'static [Rung] {
         match self {
             Self::Avc | Self::Captioned => &RUNGS,
             Self::Hevc => &HEVC_RUNGS,
-            Self::Sound => &SOUND_RUNGS,
+            Self::AudioOnly => &AUDIO_RUNGS,
         }
     }
 }
 
 static AUDIO_MP4: &[u8] = include_bytes!("../../media/audio.mp4");
 
-/// A CMAF track: its header and its fragments, one a unit; and each of these in parts that are fragments too.
+/// A CMAF track: its initialization segment, a fragment for each unit, and the smaller fragments that are a unit's parts.
 pub struct Track {
     pub init: &'static [u8],
     pub units: Vec<&'static [u8]>,
     pub parts: Vec<Vec<Vec<u8>>>,
 }
 
-/// The fixtures, taken apart once.
-pub struct Media {
+/// The fixtures, split into units.
+pub struct Fixtures {
     pub ts: Vec<Vec<ts::Unit>>,
     pub video: Vec<Track>,
     pub hevc: Vec<Track>,
-    /// Both with closed captions.
+    /// Units with closed captions.
     pub captioned_ts: Vec<Vec<ts::Unit>>,
     pub captioned: Vec<Track>,
     pub audio: Track,
-    /// Frames of the loop, and the units of a transport stream that holds nothing else.
-    pub sound: Vec<Vec<&'static [u8]>>,
-    pub sound_ts: Vec<Vec<ts::Unit>>,
-    /// The same with frames missing in each unit.
-    pub sound_gap_ts: Vec<Vec<ts::Unit>>,
+    /// AAC frames of the loop by rung, and the units of an audio-only transport stream.
+    pub audio_frames_by_rung: Vec<Vec<&'static [u8]>>,
+    pub audio_only_ts: Vec<Vec<ts::Unit>>,
+    /// Units of an audio-only transport stream in which frames are missing.
+    pub audio_gap_ts: Vec<Vec<ts::Unit>>,
 }
 
-impl Media {
-    /// The transport stream of a rung, and what the second unit of its segments is taken from.
+impl Fixtures {
+    /// Units of a rung's transport stream, and the units from which the second unit of a segment is taken.
     pub fn transport(&self, ladder: Ladder, rung: usize, effect: Option<Effect>) -> [&[ts::Unit]; 2] {
         match (ladder, effect) {
-            (Ladder::Sound, Some(Effect::SoundGap)) => [&self.sound_gap_ts[rung]; 2],
-            (Ladder::Sound, _) => [&self.sound_ts[rung]; 2],
+            (Ladder::AudioOnly, Some(Effect::AudioGap)) => [&self.audio_gap_ts[rung]; 2],
+            (Ladder::AudioOnly, _) => [&self.audio_only_ts[rung]; 2],
             (Ladder::Captioned, effect) if effect != Some(Effect::CaptionsMissing) => [&self.captioned_ts[rung]; 2],
-            (_, Some(Effect::OtherPicture)) => [&self.ts[rung], &self.ts[rung + 1]],
+            (_, Some(Effect::ResolutionChangeInside)) => [&self.ts[rung], &self.ts[rung + 1]],
             _ => [&self.ts[rung]; 2],
         }
     }
 
-    /// The CMAF track of a rung.
+    /// CMAF track of a rung.
     pub fn track(&self, ladder: Ladder, rung: usize) -> &Track {
         match ladder {
             Ladder::Hevc => &self.hevc[rung],
             Ladder::Captioned => &self.captioned[rung],
-            Ladder::Avc | Ladder::Sound => &self.video[rung],
+            Ladder::Avc | Ladder::AudioOnly => &self.video[rung],
         }
     }
 }
 
-pub fn media() -> &'static Media {
-    static MEDIA: OnceLock<Media> = OnceLock::new();
-    MEDIA.get_or_init(|| Media {
+pub fn fixtures() -> &'static Fixtures {
+    static FIXTURES: OnceLock<Fixtures> = OnceLock::new();
+    FIXTURES.get_or_init(|| Fixtures {
         ts: RUNGS.iter().map(|rung| ts::units(&rung.ts)).collect(),
         video: RUNGS.iter().map(|rung| mp4::split(rung.mp4)).collect(),
         hevc: HEVC_RUNGS.iter().map(|rung| mp4::split(rung.mp4)).collect(),
-        captioned_ts: RUNGS.iter().map(|rung| ts::units(&rung.ts.map(captions::transport))).collect(),
-        captioned: RUNGS.iter().map(|rung| captioned(mp4::split(rung.mp4))).collect(),
+        captioned_ts: RUNGS.iter().map(|rung| ts::units(&rung.ts.map(captions::add_to_transport_stream))).collect(),
+        captioned: RUNGS.iter().map(|rung| with_captions(mp4::split(rung.mp4))).collect(),
         audio: mp4::split(AUDIO_MP4),
-        sound: SOUND_RUNGS.iter().map(|rung| sound::frames(rung.adts)).collect(),
-        sound_ts: sound_units(false),
-        sound_gap_ts: sound_units(true),
+        audio_frames_by_rung: AUDIO_RUNGS.iter().map(|rung| audio_only::frames(rung.adts)).collect(),
+        audio_only_ts: audio_units(false),
+        audio_gap_ts: audio_units(true),
     })
 }
 
-/// Made once, and kept for as long as the program runs, as the fixtures are.
-fn captioned(track: Track) -> Track {
-    let units = track.units.iter().map(|unit| &*captions::fragment(unit).leak()).collect();
+/// Adds closed captions to a track. Its units live as long as the program, as the fixtures do.
+fn with_captions(track: Track) -> Track {
+    let units = track.units.iter().map(|unit| &*captions::add_to_fragment(unit).leak()).collect();
     Track { units, ..track }
 }
 
-fn sound_units(gap: bool) -> Vec<Vec<ts::Unit>> {
-    SOUND_RUNGS.iter().map(|rung| ts::units(&sound::transport(&sound::frames(rung.adts), gap))).collect()
+fn audio_units(gap: bool) -> Vec<Vec<ts::Unit>> {
+    AUDIO_RUNGS
+        .iter()
+        .map(|rung| ts::units(&audio_only::transport_units(&audio_only::frames(rung.adts), gap)))
+        .collect()
 }
 
 /// Start of a unit on the endless audio track, in ticks of 48 kHz.
@@ -176,12 +179,12 @@ pub fn audio_start(unit: i64) -> i64 {
     unit.div_euclid(LOOP_UNITS) * 375 * AAC_FRAME + frames * AAC_FRAME
 }
 
-/// AAC frames in a unit of the CMAF track.
+/// Number of AAC frames in a unit of the CMAF track.
 pub fn audio_frames(unit: i64) -> i64 {
     (audio_start(unit + 1) - audio_start(unit)) / AAC_FRAME
 }
 
-/// Peak and mean bit rate over the loop, when segments take the given numbers of units in turn.
+/// Peak and mean bit rate over the loop in bit/s, for units of these sizes and segments of these numbers of units.
 pub fn bit_rates(sizes: &[usize], layout: &[i64]) -> (u64, u64) {
     let total: usize = sizes.iter().sum();
     let mean = total as u64 * 8 / 8;

@@ -4,11 +4,11 @@ use futures_util::future::join_all;
 use reqwest::{Client, Response, Url, header};
 
 #[derive(Clone)]
-pub struct Raw {
+pub struct PlainDownload {
     client: Client,
 }
 
-impl Raw {
+impl PlainDownload {
     pub fn new() -> Self {
         Self { client: Client::builder().no_proxy().build().expect("a client") }
     }

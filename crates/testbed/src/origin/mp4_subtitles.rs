@@ -3,15 +3,15 @@
 use super::captions;
 use super::channels::Channel;
 use super::faults::Effect;
-use super::media::{UNIT_MS, VIDEO_TIMESCALE};
-use super::mp4::{boxed, find, write_u32};
+use super::fixtures::{UNIT_MS, VIDEO_TIMESCALE};
+use super::mp4::{find, mp4_box, write_u32};
 use super::timeline::{Rendition, Segment};
 
-/// Folder of the TTML; that of WebVTT is [`super::subtitles::FOLDER`].
+/// Folder of the TTML; that of WebVTT is [`super::webvtt::FOLDER`].
 pub const TTML: &str = "ttml";
 pub const TIMESCALE: i64 = VIDEO_TIMESCALE;
 
-pub fn has(channel: &Channel) -> bool {
+pub fn is_offered_by(channel: &Channel) -> bool {
     channel.prefix == captions::CMAF
 }
 
@@ -21,25 +21,25 @@ pub fn codec(rendition: Rendition) -> &'static str {
 }
 
 /// The EXT-X-MEDIA tags.
-pub fn declaration(suffix: &str) -> String {
+pub fn media_tags(suffix: &str) -> String {
     let tag = |name: &str, folder: &str, default: &str| {
         format!(
             "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"sub\",LANGUAGE=\"en\",NAME=\"{name}\",DEFAULT={default},AUTOSELECT=YES,\
              URI=\"{folder}/index.m3u8{suffix}\"\n"
         )
     };
-    tag("English", super::subtitles::FOLDER, "YES") + &tag("English in IMSC", TTML, "NO")
+    tag("English", super::webvtt::FOLDER, "YES") + &tag("English in IMSC", TTML, "NO")
 }
 
 /// What is served under a fault that announces the one and has the other.
-fn form(rendition: Rendition, effect: Option<Effect>) -> Rendition {
-    if effect == Some(Effect::TextOther) { Rendition::Text } else { rendition }
+fn served_format(rendition: Rendition, effect: Option<Effect>) -> Rendition {
+    if effect == Some(Effect::SubtitleFormatMismatch) { Rendition::WebVtt } else { rendition }
 }
 
 /// The initialization segment.
 pub fn init(rendition: Rendition, effect: Option<Effect>) -> Vec<u8> {
-    let ttml = form(rendition, effect) == Rendition::Ttml;
-    let full = |kind: &[u8; 4], fields: &[u8]| boxed(kind, &[&[0; 4], fields]);
+    let ttml = served_format(rendition, effect) == Rendition::Ttml;
+    let full = |kind: &[u8; 4], fields: &[u8]| mp4_box(kind, &[&[0; 4], fields]);
     let words = |all: &[u32]| all.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<u8>>();
     let matrix = words(&[0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000]);
     let movie =
@@ -48,11 +48,11 @@ pub fn init(rendition: Rendition, effect: Option<Effect>) -> Vec<u8> {
     let header = [words(&[0, 0, TIMESCALE as u32, 0]), vec![0x15, 0xc7, 0, 0]].concat();
     let handler = [&[0; 4][..], if ttml { b"subt" } else { b"text" }, &[0; 12], b"text\0"].concat();
     let entry = match ttml {
-        true => boxed(b"stpp", &[&[0, 0, 0, 0, 0, 0, 0, 1], b"http://www.w3.org/ns/ttml\0\0\0"]),
-        false => boxed(b"wvtt", &[&[0, 0, 0, 0, 0, 0, 0, 1], &boxed(b"vttC", &[b"WEBVTT"])]),
+        true => mp4_box(b"stpp", &[&[0, 0, 0, 0, 0, 0, 0, 1], b"http://www.w3.org/ns/ttml\0\0\0"]),
+        false => mp4_box(b"wvtt", &[&[0, 0, 0, 0, 0, 0, 0, 1], &mp4_box(b"vttC", &[b"WEBVTT"])]),
     };
-    let reference = full(b"dref", &[&words(&[1])[..], &boxed(b"url ", &[&[0, 0, 0, 1]])].concat());
-    let table = boxed(
+    let reference = full(b"dref", &[&words(&[1])[..], &mp4_box(b"url ", &[&[0, 0, 0, 1]])].concat());
+    let table = mp4_box(
         b"stbl",
         &[
             &full(b"stsd", &[&words(&[1])[..], &entry].concat()),
@@ -63,23 +63,23 @@ pub fn init(rendition: Rendition, effect: Option<Effect>) -> Vec<u8> {
         ],
     );
     let information =
-        boxed(b"minf", &[&full(if ttml { b"sthd" } else { b"nmhd" }, &[]), &boxed(b"dinf", &[&reference]), &table]);
-    let media = boxed(b"mdia", &[&full(b"mdhd", &header), &full(b"hdlr", &handler), &information]);
-    let extends = boxed(b"mvex", &[&full(b"trex", &words(&[1, 1, 0, 0, 0]))]);
-    let moov = boxed(
+        mp4_box(b"minf", &[&full(if ttml { b"sthd" } else { b"nmhd" }, &[]), &mp4_box(b"dinf", &[&reference]), &table]);
+    let media = mp4_box(b"mdia", &[&full(b"mdhd", &header), &full(b"hdlr", &handler), &information]);
+    let extends = mp4_box(b"mvex", &[&full(b"trex", &words(&[1, 1, 0, 0, 0]))]);
+    let moov = mp4_box(
         b"moov",
-        &[&full(b"mvhd", &movie), &boxed(b"trak", &[&boxed(b"tkhd", &[&[0, 0, 0, 7], &track]), &media]), &extends],
+        &[&full(b"mvhd", &movie), &mp4_box(b"trak", &[&mp4_box(b"tkhd", &[&[0, 0, 0, 7], &track]), &media]), &extends],
     );
-    [boxed(b"ftyp", &[b"cmfc\0\0\0\0cmfciso6"]), moov].concat()
+    [mp4_box(b"ftyp", &[b"cmfc\0\0\0\0cmfciso6"]), moov].concat()
 }
 
 /// One fragment: its samples, each with the milliseconds that it lasts.
 pub fn segment(rendition: Rendition, segment: &Segment, effect: Option<Effect>) -> Vec<u8> {
     let start_ms = segment.media_unit * UNIT_MS + segment.shift_ms;
-    let samples: Vec<(i64, Vec<u8>)> = match form(rendition, effect) {
-        _ if effect == Some(Effect::TextEmpty) => Vec::new(),
-        Rendition::Ttml => vec![(segment.units * UNIT_MS, document(start_ms, segment, effect))],
-        _ => cues(segment, effect),
+    let samples: Vec<(i64, Vec<u8>)> = match served_format(rendition, effect) {
+        _ if effect == Some(Effect::SubtitlesEmpty) => Vec::new(),
+        Rendition::Ttml => vec![(segment.units * UNIT_MS, ttml_document(start_ms, segment, effect))],
+        _ => webvtt_samples(segment, effect),
     };
     let number = (segment.index + 1) as u32;
     let entries: Vec<u8> = samples
@@ -88,38 +88,38 @@ pub fn segment(rendition: Rendition, segment: &Segment, effect: Option<Effect>) 
         .collect();
     let time = (start_ms * TIMESCALE / 1000).to_be_bytes();
     let run = [&(samples.len() as u32).to_be_bytes()[..], &[0; 4], &entries].concat();
-    let traf = boxed(
+    let traf = mp4_box(
         b"traf",
         &[
-            &boxed(b"tfhd", &[&[0, 2, 0, 0], &1_u32.to_be_bytes()]),
-            &boxed(b"tfdt", &[&[1, 0, 0, 0], &time]),
-            &boxed(b"trun", &[&[0, 0, 3, 1], &run]),
+            &mp4_box(b"tfhd", &[&[0, 2, 0, 0], &1_u32.to_be_bytes()]),
+            &mp4_box(b"tfdt", &[&[1, 0, 0, 0], &time]),
+            &mp4_box(b"trun", &[&[0, 0, 3, 1], &run]),
         ],
     );
-    let mut bytes = boxed(b"moof", &[&boxed(b"mfhd", &[&[0; 4], &number.to_be_bytes()]), &traf]);
+    let mut bytes = mp4_box(b"moof", &[&mp4_box(b"mfhd", &[&[0; 4], &number.to_be_bytes()]), &traf]);
     let offset = bytes.len() as u32 + 8;
     let trun = find(&bytes, &[b"moof", b"traf", b"trun"]).expect("just written");
     write_u32(&mut bytes, trun + 16, offset);
     let data: Vec<&[u8]> = samples.iter().map(|(_, bytes)| &bytes[..]).collect();
-    bytes.extend(boxed(b"mdat", &data));
+    bytes.extend(mp4_box(b"mdat", &data));
     bytes
 }
 
 /// A cue in the middle of each unit, and pauses around it.
-fn cues(segment: &Segment, effect: Option<Effect>) -> Vec<(i64, Vec<u8>)> {
-    let pause = boxed(b"vtte", &[]);
+fn webvtt_samples(segment: &Segment, effect: Option<Effect>) -> Vec<(i64, Vec<u8>)> {
+    let pause = mp4_box(b"vtte", &[]);
     let text = format!("This is segment {}", segment.index);
     let cue = match effect {
         Some(Effect::CuesUnreadable) => text.into_bytes(),
-        _ => boxed(b"vttc", &[&boxed(b"sttg", &[b"line:85%"]), &boxed(b"payl", &[text.as_bytes()])]),
+        _ => mp4_box(b"vttc", &[&mp4_box(b"sttg", &[b"line:85%"]), &mp4_box(b"payl", &[text.as_bytes()])]),
     };
     (0..segment.units)
         .flat_map(|_| [(200, pause.clone()), (UNIT_MS - 400, cue.clone()), (200, pause.clone())])
         .collect()
 }
 
-fn document(start_ms: i64, segment: &Segment, effect: Option<Effect>) -> Vec<u8> {
-    let begin = if effect == Some(Effect::CuesElsewhere) { 0 } else { start_ms };
+fn ttml_document(start_ms: i64, segment: &Segment, effect: Option<Effect>) -> Vec<u8> {
+    let begin = if effect == Some(Effect::CueTimesWrong) { 0 } else { start_ms };
     let [from, to] = [200, segment.units * UNIT_MS - 200].map(|later| clock(begin + later));
     let end = if effect == Some(Effect::CuesUnreadable) { "</div></body>" } else { "</p></div></body></tt>" };
     format!(

@@ -1,21 +1,21 @@
-//! AAC alone: frames behind an ID3 time stamp (RFC 8216 3.4), and in a transport stream of their own (ISO/IEC 13818-1).
+//! Audio-only segments of AAC: frames after an ID3 timestamp (RFC 8216 3.4), and transport streams (ISO/IEC 13818-1).
 
-use super::ads;
+use super::ad_breaks;
 use super::faults::Effect;
-use super::media::{self, AAC_FRAME, AUDIO_TIMESCALE, LOOP_UNITS};
+use super::fixtures::{self, AAC_FRAME, AUDIO_TIMESCALE, LOOP_UNITS};
 
 const PACKET: usize = 188;
 const PID: u16 = 0x101;
 const PMT_PID: u16 = 0x1000;
-/// Of the first frame, in ticks of 90 kHz; its clock is as much before it as ffmpeg's is.
+/// Presentation time of the first frame in ticks of 90 kHz, and how much earlier its PCR is: the values of ffmpeg.
 const START: i64 = 126_000;
-const AHEAD: i64 = 63_000;
-/// Frames in a PES packet: 85 ms, and a clock with each.
-const TOGETHER: usize = 4;
+const PCR_LEAD: i64 = 63_000;
+/// Frames in a PES packet, which last 85 ms; every packet has a PCR.
+const FRAMES_PER_PES: usize = 4;
 /// Frames that a fault leaves out of each unit: 0.21 s.
-const MISSING: std::ops::Range<usize> = 40..50;
+const MISSING_FRAMES: std::ops::Range<usize> = 40..50;
 
-/// Takes a file apart: frames by the lengths in their ADTS headers.
+/// Splits a file into frames, by the lengths in their ADTS headers.
 pub fn frames(file: &'static [u8]) -> Vec<&'static [u8]> {
     let (mut rest, mut frames) = (file, Vec::new());
     while rest.len() >= 7 {
@@ -27,9 +27,9 @@ pub fn frames(file: &'static [u8]) -> Vec<&'static [u8]> {
     frames
 }
 
-/// The frames of a unit in the loop.
-fn of_unit(unit: i64) -> std::ops::Range<usize> {
-    let at = |unit: i64| (media::audio_start(unit) / AAC_FRAME) as usize;
+/// Indices of a unit's frames in the loop.
+fn frame_range(unit: i64) -> std::ops::Range<usize> {
+    let at = |unit: i64| (fixtures::audio_start(unit) / AAC_FRAME) as usize;
     at(unit)..at(unit + 1)
 }
 
@@ -37,13 +37,13 @@ fn ticks(samples: i64) -> i64 {
     samples * 90_000 / AUDIO_TIMESCALE
 }
 
-/// A segment of bare frames.
-pub fn packed(frames: &[&[u8]], first: i64, count: i64, shift_ms: i64, effect: Option<Effect>) -> Vec<u8> {
-    let start = START + ticks(media::audio_start(first)) + shift_ms * 90;
-    let mut out = if effect == Some(Effect::SoundClock) { Vec::new() } else { tag(start) };
+/// A segment of packed AAC.
+pub fn packed_aac(frames: &[&[u8]], first: i64, count: i64, shift_ms: i64, effect: Option<Effect>) -> Vec<u8> {
+    let start = START + ticks(fixtures::audio_start(first)) + shift_ms * 90;
+    let mut out = if effect == Some(Effect::AudioTimestampMissing) { Vec::new() } else { id3_timestamp(start) };
     for unit in first..first + count {
-        let frames = &frames[of_unit(unit.rem_euclid(LOOP_UNITS))];
-        let kept = |n: usize| effect != Some(Effect::SoundGap) || !MISSING.contains(&n);
+        let frames = &frames[frame_range(unit.rem_euclid(LOOP_UNITS))];
+        let kept = |n: usize| effect != Some(Effect::AudioGap) || !MISSING_FRAMES.contains(&n);
         frames.iter().enumerate().filter(|(n, _)| kept(*n)).for_each(|(_, frame)| out.extend_from_slice(frame));
     }
     if effect == Some(Effect::ContainerInvalid) {
@@ -53,54 +53,54 @@ pub fn packed(frames: &[&[u8]], first: i64, count: i64, shift_ms: i64, effect: O
     out
 }
 
-/// ID3v2.4 with one PRIV frame: the 33-bit time stamp.
-fn tag(stamp: i64) -> Vec<u8> {
+/// An ID3v2.4 tag with one PRIV frame, which holds the 33-bit timestamp.
+fn id3_timestamp(stamp: i64) -> Vec<u8> {
     const OWNER: &[u8] = b"com.apple.streaming.transportStreamTimestamp\0";
     let body = [OWNER, &(stamp.rem_euclid(1 << 33)).to_be_bytes()].concat();
     let length = body.len() as u8;
     [b"ID3\x04\0\0\0\0\0", &[length + 10][..], b"PRIV\0\0\0", &[length, 0, 0], &body].concat()
 }
 
-/// The loop's units as transport streams of one elementary stream.
-pub fn transport(frames: &[&[u8]], gap: bool) -> Vec<Vec<u8>> {
+/// The loop's units as transport streams with one elementary stream; with `gap`, frames are missing in each.
+pub fn transport_units(frames: &[&[u8]], gap: bool) -> Vec<Vec<u8>> {
     (0..LOOP_UNITS).map(|unit| transport_unit(frames, unit, gap)).collect()
 }
 
 fn transport_unit(frames: &[&[u8]], unit: i64, gap: bool) -> Vec<u8> {
-    let mut out = table(0, &[0, 0xb0, 13, 0, 1, 0xc1, 0, 0, 0, 1, 0xf0, 0]);
+    let mut out = table_packet(0, &[0, 0xb0, 13, 0, 1, 0xc1, 0, 0, 0, 1, 0xf0, 0]);
     let pmt = [2, 0xb0, 18, 0, 1, 0xc1, 0, 0, 0xe1, 1, 0xf0, 0, 0x0f, 0xe1, 1, 0xf0, 0];
-    out.extend(table(PMT_PID, &pmt));
-    let range = of_unit(unit);
-    let numbers: Vec<usize> = range.clone().filter(|n| !gap || !MISSING.contains(&(n - range.start))).collect();
-    // A PES packet has frames in a row.
+    out.extend(table_packet(PMT_PID, &pmt));
+    let range = frame_range(unit);
+    let numbers: Vec<usize> = range.clone().filter(|n| !gap || !MISSING_FRAMES.contains(&(n - range.start))).collect();
+    // A PES packet holds consecutive frames only.
     for run in numbers.chunk_by(|a, b| a + 1 == *b) {
-        for together in run.chunks(TOGETHER) {
-            let stamp = START + ticks(together[0] as i64 * AAC_FRAME);
-            let body: Vec<u8> = together.iter().flat_map(|n| frames[*n]).copied().collect();
-            pes(&mut out, stamp, &body);
+        for pes_frames in run.chunks(FRAMES_PER_PES) {
+            let stamp = START + ticks(pes_frames[0] as i64 * AAC_FRAME);
+            let body: Vec<u8> = pes_frames.iter().flat_map(|n| frames[*n]).copied().collect();
+            write_pes_packet(&mut out, stamp, &body);
         }
     }
     out
 }
 
-/// One section in a packet of its own; its counters are filled in later.
-fn table(pid: u16, section: &[u8]) -> Vec<u8> {
+/// A packet with one PSI section. Its continuity counter is filled in later.
+fn table_packet(pid: u16, section: &[u8]) -> Vec<u8> {
     let mut packet = vec![0x47, 0x40 | (pid >> 8) as u8, pid as u8, 0x10, 0];
     packet.extend_from_slice(section);
-    packet.extend(ads::crc32(section).to_be_bytes());
+    packet.extend(ad_breaks::crc32(section).to_be_bytes());
     packet.resize(PACKET, 0xff);
     packet
 }
 
-/// A PES packet with a presentation time (2.4.3.6), the clock in its first packet (2.4.3.4).
-fn pes(out: &mut Vec<u8>, stamp: i64, body: &[u8]) {
+/// Writes a PES packet with a presentation time (2.4.3.6), and a PCR in its first transport packet (2.4.3.4).
+fn write_pes_packet(out: &mut Vec<u8>, stamp: i64, body: &[u8]) {
     let mut rest = vec![0, 0, 1, 0xc0];
     rest.extend(((body.len() + 8) as u16).to_be_bytes());
     rest.extend([0x80, 0x80, 5]);
     rest.extend([0x21 | ((stamp >> 30 & 7) as u8) << 1, (stamp >> 22) as u8, ((stamp >> 15) as u8) << 1 | 1]);
     rest.extend([(stamp >> 7) as u8, (stamp as u8) << 1 | 1]);
     rest.extend_from_slice(body);
-    let base = stamp - AHEAD;
+    let base = stamp - PCR_LEAD;
     let mut adaptation = vec![0x50];
     adaptation.extend(((base >> 1) as u32).to_be_bytes());
     adaptation.extend([((base & 1) as u8) << 7 | 0x7e, 0]);
@@ -114,7 +114,7 @@ fn pes(out: &mut Vec<u8>, stamp: i64, body: &[u8]) {
         let full = adaptation.is_empty() && stuffing == 0;
         out.push(if full { 0x10 } else { 0x30 });
         if !full {
-            pad(&mut adaptation, stuffing);
+            pad_adaptation_field(&mut adaptation, stuffing);
             out.extend_from_slice(&adaptation);
         }
         out.extend_from_slice(&rest[..take]);
@@ -124,8 +124,8 @@ fn pes(out: &mut Vec<u8>, stamp: i64, body: &[u8]) {
     }
 }
 
-/// Completes an adaptation field: its length before it, `stuffing` bytes more than it has.
-fn pad(field: &mut Vec<u8>, stuffing: usize) {
+/// Completes an adaptation field: adds its length in front and `stuffing` bytes at the end.
+fn pad_adaptation_field(field: &mut Vec<u8>, stuffing: usize) {
     match (field.is_empty(), stuffing) {
         (true, 1) => field.push(0),
         (true, _) => {

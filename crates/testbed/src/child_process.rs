@@ -7,23 +7,23 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 #[derive(Debug)]
-pub struct Running {
+pub struct ChildProcess {
     program: String,
     child: Child,
     /// What it says on standard error: in a file, since a pipe that no one reads stops whoever fills it.
-    said: File,
+    stderr: File,
 }
 
-impl Running {
+impl ChildProcess {
     /// # Errors
     /// When it can't be started: with its name, since that it isn't installed is the likeliest reason.
     pub fn start(command: &mut Command) -> io::Result<Self> {
         let program = command.get_program().to_string_lossy().into_owned();
-        let said = tempfile::tempfile()?;
-        let child = command.stderr(said.try_clone()?).spawn().map_err(|why| {
+        let stderr = tempfile::tempfile()?;
+        let child = command.stderr(stderr.try_clone()?).spawn().map_err(|why| {
             io::Error::new(why.kind(), format!("{program}: {why}; scripts/install_test_tools.sh installs it"))
         })?;
-        Ok(Self { program, child, said })
+        Ok(Self { program, child, stderr })
     }
 
     /// What it writes on standard output, if that is a pipe: for the next program.
@@ -31,17 +31,17 @@ impl Running {
         self.child.stdout.take()
     }
 
-    /// How it ended and what it said, if it isn't running any more.
-    fn ended(&mut self) -> io::Result<Option<String>> {
+    /// How it ended and what it stderr, if it isn't running any more.
+    fn exit_message(&mut self) -> io::Result<Option<String>> {
         let Some(status) = self.child.try_wait()? else { return Ok(None) };
-        let mut said = String::new();
-        self.said.rewind()?;
-        self.said.read_to_string(&mut said)?;
-        Ok(Some(format!("{} ended with {status}: {}", self.program, said.trim())))
+        let mut stderr = String::new();
+        self.stderr.rewind()?;
+        self.stderr.read_to_string(&mut stderr)?;
+        Ok(Some(format!("{} ended with {status}: {}", self.program, stderr.trim())))
     }
 }
 
-impl Drop for Running {
+impl Drop for ChildProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -49,7 +49,7 @@ impl Drop for Running {
 }
 
 /// A command without standard input and output.
-pub fn quiet(program: &str) -> Command {
+pub fn command_without_stdio(program: &str) -> Command {
     let mut command = Command::new(program);
     command.stdin(Stdio::null()).stdout(Stdio::null());
     command
@@ -58,36 +58,36 @@ pub fn quiet(program: &str) -> Command {
 /// Waits until every file of `playlists` lists so many segments: a whole window, so that players can start.
 ///
 /// # Errors
-/// As [`until`].
-pub async fn listed(
-    programs: &mut [Running],
+/// As [`wait_until`].
+pub async fn wait_for_segments(
+    processes: &mut [ChildProcess],
     playlists: &[PathBuf],
     segments: usize,
-    within: Duration,
+    timeout: Duration,
 ) -> io::Result<()> {
     let count = |path: &PathBuf| fs::read_to_string(path).unwrap_or_default().matches("#EXTINF").count();
-    until(programs, within, segments, || playlists.iter().all(|path| count(path) >= segments)).await
+    wait_until(processes, timeout, segments, || playlists.iter().all(|path| count(path) >= segments)).await
 }
 
 /// Waits until `ready`: until there are so many segments.
 ///
 /// # Errors
-/// When that takes longer than `within`, or one of `programs` ended: with what it said.
-pub async fn until(
-    programs: &mut [Running],
-    within: Duration,
+/// When that takes longer than `timeout`, or one of `processes` ended: with what it stderr.
+pub async fn wait_until(
+    processes: &mut [ChildProcess],
+    timeout: Duration,
     segments: usize,
     ready: impl Fn() -> bool,
 ) -> io::Result<()> {
     let began = Instant::now();
     while !ready() {
-        for program in programs.iter_mut() {
-            if let Some(why) = program.ended()? {
+        for program in processes.iter_mut() {
+            if let Some(why) = program.exit_message()? {
                 return Err(io::Error::other(why));
             }
         }
-        if began.elapsed() > within {
-            return Err(io::Error::other(format!("no {segments} segments within {within:?}")));
+        if began.elapsed() > timeout {
+            return Err(io::Error::other(format!("no {segments} segments timeout {timeout:?}")));
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

@@ -1,0 +1,45 @@
+//! The pace of this machine: how much slower it works at the moment than when it is idle. Deadlines of tests scale
+//! with it, so that a busy machine fails no test.
+
+use rustix::time::{ClockId, clock_gettime};
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+/// CPU time of one measurement: longer than the kernel lets one thread run while others wait.
+const SAMPLE: Duration = Duration::from_millis(20);
+
+/// How many times longer than on an idle machine a fixed piece of work takes now: 1.0 on an idle machine, never less.
+/// With four busy loops on two cores it is about 2.5.
+#[must_use]
+pub fn slowdown() -> f64 {
+    let (began, cpu) = (Instant::now(), thread_time());
+    let mut used = Duration::ZERO;
+    while used < SAMPLE {
+        black_box((0..10_000_u32).fold(0_u32, |sum, n| black_box(sum.wrapping_mul(31) ^ n)));
+        used = thread_time().saturating_sub(cpu);
+    }
+    (began.elapsed().as_secs_f64() / used.as_secs_f64()).max(1.0)
+}
+
+/// `idle`, a time that is enough on an idle machine, made as much longer as this machine is slower now.
+#[must_use]
+pub fn patience(idle: Duration) -> Duration {
+    idle.mul_f64(slowdown())
+}
+
+/// User and system time of this thread.
+fn thread_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_is_never_shorter_than_on_an_idle_machine() {
+        let idle = Duration::from_secs(2);
+        assert!(patience(idle) >= idle);
+    }
+}

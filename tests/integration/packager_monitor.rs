@@ -1,0 +1,154 @@
+//! One channel of a real packager, probed every two seconds, and whether the packager keeps real time meanwhile.
+
+use crate::exporter::Files;
+use packager_exporter::checks::CheckResult;
+use packager_exporter::config::{Live, Source};
+use packager_exporter::finding::Severity;
+use packager_exporter::probe::{Ask, Clock, Prober};
+use packager_exporter::report::Report;
+use packager_media::units::{Seconds, Timestamp};
+use packager_testbed::ffmpeg::SEGMENT;
+use packager_testbed::pace;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::time::MissedTickBehavior;
+
+const TEMPLATES: &str = "
+DATED:
+  timeout: 10s
+  segment_duration_target: 2.0
+  segments: {mode: every, count: 10, oldest: true}
+  hold: 10s
+  ladder: {minimum_video: 3}
+  checks:
+    hls_program_date_time_wrong: {expected: true}
+UNDATED:
+  extends: DATED
+  checks:
+    hls_program_date_time_wrong: {expected: false}
+SINGLE:
+  extends: DATED
+  ladder: {minimum_video: 1}
+";
+/// Seconds for which the template keeps an event.
+pub const HOLD: f64 = 10.0;
+pub const EVERY: Duration = Duration::from_secs(2);
+
+/// Checks that fail rightly when the packager or the server in front of it gets too little of the processors.
+const TIMING: [&str; 7] = [
+    "hls_playlist_stale",
+    "dash_mpd_stale",
+    "dash_live_edge_unavailable",
+    "live_latency_high",
+    "rendition_skew",
+    "segment_download_slow",
+    "segment_unavailable",
+];
+/// From this slowdown on (see [`pace::slowdown`]) an encoder may not keep real time.
+const BUSY: f64 = 1.5;
+
+/// A prober of one real packager that also watches how well the packager keeps real time.
+pub struct PackagerMonitor {
+    prober: Prober,
+    ticks: tokio::time::Interval,
+    /// The media playlists, or the MPD, where the packager writes them.
+    playlists: Vec<PathBuf>,
+    /// When the files were last older than a live playlist's may be, or the machine was busy.
+    fell_behind: Option<Instant>,
+    /// End of the last probe.
+    last_probe: Option<Instant>,
+    /// Seconds between the ends of the last two probes: [`EVERY`] on an idle machine.
+    interval: f64,
+    _files: Files,
+}
+
+impl PackagerMonitor {
+    /// A monitor of a packager that writes EXT-X-PROGRAM-DATE-TIME.
+    pub fn new(url: String, playlists: Vec<PathBuf>) -> Self {
+        Self::with_template(url, playlists, "DATED")
+    }
+
+    /// A monitor of a packager that writes no EXT-X-PROGRAM-DATE-TIME.
+    pub fn undated(url: String, playlists: Vec<PathBuf>) -> Self {
+        Self::with_template(url, playlists, "UNDATED")
+    }
+
+    /// A monitor of a packager with one video rendition.
+    pub fn single(url: String, playlists: Vec<PathBuf>) -> Self {
+        Self::with_template(url, playlists, "SINGLE")
+    }
+
+    fn with_template(url: String, playlists: Vec<PathBuf>, template: &str) -> Self {
+        let files = Files::new(&[("TV", url, template)]);
+        files.write("templates.yml", TEMPLATES);
+        let source = Source { file: Some(files.path("exporter.yml")), ..Source::default() };
+        let live = Live::start(source, Timestamp::now()).unwrap();
+        let prober = Prober::new(Arc::new(live), Clock::System).unwrap();
+        let mut ticks = tokio::time::interval(EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let interval = EVERY.as_secs_f64();
+        Self { prober, ticks, playlists, fell_behind: None, last_probe: None, interval, _files: files }
+    }
+
+    /// Waits for the next tick and probes.
+    pub async fn probe(&mut self) -> Arc<Report> {
+        self.ticks.tick().await;
+        let age = self.oldest_playlist_age();
+        let ask = Ask { target: "TV".to_owned(), template: None, output: None };
+        let report = self.prober.probe(ask, Duration::from_secs(10)).await.unwrap().report;
+        let now = Instant::now();
+        self.interval = self.last_probe.replace(now).map_or(self.interval, |last| (now - last).as_secs_f64());
+        let late = age > 1.5 * SEGMENT.as_secs_f64() || self.interval > 1.5 * EVERY.as_secs_f64();
+        if late || tokio::task::block_in_place(pace::slowdown) > BUSY {
+            self.fell_behind = Some(now);
+        }
+        report
+    }
+
+    /// Findings of the last probe, except those that come from a packager that didn't keep real time: these are printed.
+    /// An event stays in the report for [`HOLD`], and so does the excuse.
+    pub fn false_findings(&self, report: &Report) -> Vec<String> {
+        let excused = self.fell_behind.is_some_and(|at| at.elapsed().as_secs_f64() < HOLD + 2.0 * self.interval);
+        let is_timing = |finding: &String| excused && TIMING.iter().any(|check| finding.starts_with(check));
+        let (timing, others): (Vec<_>, Vec<_>) = failures(report).into_iter().partition(is_timing);
+        for finding in timing {
+            println!("the machine was too busy for the packager to keep real time: {finding}");
+        }
+        others
+    }
+
+    /// Probes once more, and panics when a finding isn't so.
+    pub async fn assert_clean(&mut self) {
+        let report = self.probe().await;
+        assert_eq!(self.false_findings(&report), [""; 0], "{}", packager_exporter::report::log(&report));
+    }
+
+    /// Seconds since the packager last wrote the playlist that it left alone for the longest.
+    pub fn oldest_playlist_age(&self) -> f64 {
+        let age = |path: &PathBuf| Seconds::from(path.metadata().unwrap().modified().unwrap().elapsed().unwrap()).0;
+        self.playlists.iter().map(age).fold(0.0, f64::max)
+    }
+
+    /// Seconds between the ends of the last two probes.
+    pub fn interval(&self) -> f64 {
+        self.interval
+    }
+}
+
+/// `check (rendition): message` of every finding, warnings included.
+pub fn failures(report: &Report) -> Vec<String> {
+    let findings = report.outcomes.iter().filter(|o| o.result == CheckResult::Failed).flat_map(|o| &o.findings);
+    findings.map(|f| format!("{} ({:?}): {}", f.check, f.rendition, f.message)).collect()
+}
+
+/// The worst severity that a check found; `None` when it found nothing.
+pub fn worst(report: &Report, check: &str) -> Option<Severity> {
+    let findings = report.outcomes.iter().flat_map(|o| &o.findings);
+    findings.filter(|f| f.check == check).map(|f| f.severity).max()
+}
+
+/// Seconds since the live edge of a rendition last moved, of the rendition for which that is longest.
+pub fn edge_age(report: &Report) -> f64 {
+    report.edge_age.iter().map(|(_, _, age)| age.0).fold(0.0, f64::max)
+}
