@@ -6,6 +6,7 @@ mod sections;
 use super::{Channel, Output, RequestSettings};
 use crate::checks::ExpectedLadder;
 use crate::document::{self, Document, Fault, MAX_SHOWN, Node, Spot, Value};
+use packager_media::redact;
 use packager_media::stream::Resolution;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -195,9 +196,9 @@ pub(super) fn code(code: &str) -> Result<(), String> {
     if good {
         return Ok(());
     }
-    let shown: String = code.chars().take(MAX_CODE_BYTES + 1).flat_map(char::escape_debug).collect();
+    let code = redact::escape(code, MAX_CODE_BYTES + 1);
     Err(format!(
-        "`{shown}` is not a channel code: 1 to {MAX_CODE_BYTES} letters, digits, `_`, `.`, `-`, with a letter or digit"
+        "`{code}` is not a channel code: 1 to {MAX_CODE_BYTES} letters, digits, `_`, `.`, `-`, with a letter or digit"
     ))
 }
 
@@ -209,7 +210,8 @@ fn output_name(name: &str) -> Result<(), String> {
 
 /// Parses an http or https URL with a host and without credentials. The error says what is wrong and what to write.
 pub(super) fn url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|e| format!("`{}` is not a URL: {e}; write http://host/path", bounded(text)))?;
+    let url = Url::parse(text)
+        .map_err(|e| format!("`{}` is not a URL: {e}; write http://host/path", redact::escape(text, 200)))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(format!("`{}:` can't be probed; the URL must start with http:// or https://", url.scheme()));
     }
@@ -217,8 +219,4 @@ pub(super) fn url(text: &str) -> Result<Url, String> {
         return Err("credentials don't belong into a URL; set request.basic_auth".to_owned());
     }
     Ok(url)
-}
-
-fn bounded(text: &str) -> String {
-    text.chars().take(200).flat_map(char::escape_debug).collect()
 }

@@ -2,9 +2,13 @@
 
 use super::{Channel, Output, RequestSettings, Snapshot, Template};
 use crate::document::nearest;
+use packager_media::redact;
 use packager_media::stream::Protocol;
 use std::sync::Arc;
 use url::Url;
+
+/// Longest part of a request that an error message repeats, in characters.
+const MAX_SHOWN_CHARS: usize = 128;
 
 /// A channel or template that the catalogue does not have; the message suggests the nearest known name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,7 +22,7 @@ impl Snapshot {
             if self.channels.is_empty() {
                 return Unknown(format!(
                     "unknown channel `{}`: the catalogue is empty; list channels in channels.yml, or set PACKAGER_URL and CHANNELS",
-                    shown(code)
+                    redact::escape(code, MAX_SHOWN_CHARS)
                 ));
             }
             unknown("channel", code, self.channels.keys())
@@ -62,10 +66,5 @@ impl Channel {
 fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a String>) -> Unknown {
     let meant = nearest(name, known.map(String::as_str));
     let hint = meant.map_or(String::new(), |n| format!("; did you mean `{n}`?"));
-    Unknown(format!("unknown {kind} `{}`{hint}", shown(name)))
-}
-
-/// A name from a request, shortened and escaped for an error message.
-fn shown(name: &str) -> String {
-    name.chars().take(128).flat_map(char::escape_debug).collect()
+    Unknown(format!("unknown {kind} `{}`{hint}", redact::escape(name, MAX_SHOWN_CHARS)))
 }

@@ -1,6 +1,7 @@
 //! Deserializes a tree of nodes through serde, keeping the position of every fault.
 
 use super::{Fault, Node, Spot, Value, suggestion};
+use packager_media::redact;
 use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{DeserializeOwned, Deserializer, Error, Expected, IntoDeserializer, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
@@ -258,7 +259,7 @@ fn found(value: &Value) -> String {
 }
 
 fn shortened(text: &str) -> String {
-    let mut short: String = text.chars().take(80).flat_map(char::escape_debug).collect();
+    let mut short = redact::escape(text, 80);
     if text.chars().nth(80).is_some() {
         short.push('…');
     }

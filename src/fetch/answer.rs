@@ -4,9 +4,9 @@ use crate::facts::{Exchange, Failure, FailureKind, Timings};
 use crate::fetch::body::{self, Bounds, Reading};
 use crate::fetch::headers::range_text;
 use crate::fetch::hop::Hop;
-use crate::fetch::shown::printable;
 use crate::fetch::{Ask, Parts};
 use http::header::{self, HeaderMap, HeaderName};
+use packager_media::redact;
 use packager_media::units::Timestamp;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -99,7 +99,7 @@ fn wrong_range(ask: &Ask<'_>, exchange: &Exchange) -> Option<Failure> {
 /// What status line and headers say; body and timings are still to come.
 fn head(parts: &Parts, hop: &Hop, url: Url) -> Exchange {
     let headers = hop.response.headers();
-    let text = |name: HeaderName| headers.get(name).map(|v| clean(v.as_bytes()));
+    let text = |name: HeaderName| headers.get(name).map(|v| header_text(v.as_bytes()));
     let leaf = hop.response.extensions().get::<reqwest::tls::TlsInfo>().and_then(|info| info.peer_certificate());
     Exchange {
         final_url: url,
@@ -122,11 +122,11 @@ fn head(parts: &Parts, hop: &Hop, url: Url) -> Exchange {
 fn kept(headers: &HeaderMap) -> Vec<(String, String)> {
     let wanted = |name: &str| KEPT.contains(&name) || KEPT_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
     let all = headers.iter().filter(|(name, _)| wanted(name.as_str())).take(MAX_KEPT);
-    all.map(|(name, value)| (name.as_str().to_owned(), clean(value.as_bytes()))).collect()
+    all.map(|(name, value)| (name.as_str().to_owned(), header_text(value.as_bytes()))).collect()
 }
 
-fn clean(value: &[u8]) -> String {
-    printable(&String::from_utf8_lossy(value), MAX_VALUE)
+fn header_text(value: &[u8]) -> String {
+    redact::sanitize_line(&String::from_utf8_lossy(value), MAX_VALUE)
 }
 
 fn instant(text: &str) -> Option<Timestamp> {

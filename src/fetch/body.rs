@@ -191,7 +191,7 @@ impl Decoder {
             "gzip" | "x-gzip" => Ok(Self::Gzip),
             "br" => Ok(Self::Brotli),
             other => {
-                let name = crate::fetch::shown::printable(other, 64);
+                let name = packager_media::redact::sanitize_line(other, 64);
                 let message = format!("Content-Encoding `{name}` is none of gzip, br and identity");
                 Err(Failure::new(FailureKind::Encoding, message))
             }

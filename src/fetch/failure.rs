@@ -2,8 +2,8 @@
 
 use crate::facts::{Failure, FailureKind};
 use crate::fetch::resolve::Stopped;
-use crate::fetch::shown::printable;
 use crate::fetch::trail::{ConnectTimeout, Marks, Phase};
+use packager_media::redact;
 use packager_media::units::Timestamp;
 use rustls::CertificateError;
 use rustls_pki_types::UnixTime;
@@ -35,7 +35,7 @@ pub(super) fn of_request(error: &reqwest::Error, url: &Url, marks: &Marks, began
     if let Some(tls) = find::<rustls::Error>(error) {
         return Failure::new(FailureKind::Tls, format!("TLS: {}", of_tls(tls, url)));
     }
-    let text = printable(&innermost(error).to_string(), MAX_TEXT);
+    let text = redact::sanitize_line(&innermost(error).to_string(), MAX_TEXT);
     match marks.phase() {
         Phase::Tcp | Phase::Dns => of_connect(find_io(error), &text, url, marks),
         Phase::Tls => {
@@ -57,7 +57,7 @@ pub(super) fn is_decoding(error: &io::Error) -> bool {
 
 /// Why a body ended early; `expected` is its Content-Length.
 pub(super) fn of_body(error: &io::Error, received: u64, expected: Option<u64>) -> Failure {
-    let text = printable(&innermost(error).to_string(), MAX_TEXT);
+    let text = redact::sanitize_line(&innermost(error).to_string(), MAX_TEXT);
     if is_decoding(error) {
         return Failure::new(FailureKind::Encoding, format!("the body doesn't decompress: {text}"));
     }
@@ -135,8 +135,8 @@ fn of_tls(error: &rustls::Error, url: &Url) -> String {
         rustls::Error::InvalidCertificate(why) => of_certificate(why, &host),
         rustls::Error::AlertReceived(alert) => format!("{host} refused the handshake with the alert {alert:?}"),
         rustls::Error::InvalidMessage(_) => format!("{host} doesn't speak TLS on this port (http instead of https?)"),
-        rustls::Error::General(text) => printable(text, MAX_TEXT),
-        other => format!("{host}: {}", printable(&other.to_string(), MAX_TEXT)),
+        rustls::Error::General(text) => redact::sanitize_line(text, MAX_TEXT),
+        other => format!("{host}: {}", redact::sanitize_line(&other.to_string(), MAX_TEXT)),
     }
 }
 
@@ -161,9 +161,11 @@ fn of_certificate(why: &CertificateError, host: &str) -> String {
         CertificateError::NotValidForName => format!("the certificate of {host} is for another name"),
         CertificateError::NotValidForNameContext { presented, .. } => {
             let names = presented.iter().take(MAX_LISTED).cloned().collect::<Vec<_>>().join(", ");
-            format!("the certificate of {host} is for another name: {}", printable(&names, MAX_TEXT))
+            format!("the certificate of {host} is for another name: {}", redact::sanitize_line(&names, MAX_TEXT))
         }
-        other => format!("the certificate of {host} is refused: {}", printable(&other.to_string(), MAX_TEXT)),
+        other => {
+            format!("the certificate of {host} is refused: {}", redact::sanitize_line(&other.to_string(), MAX_TEXT))
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use crate::facts::{Exchange, Failure, FailureKind};
 use crate::fetch::headers::Headers;
 use crate::fetch::hop::Hop;
-use crate::fetch::shown::{printable, shown};
 use crate::fetch::{Ask, Parts, answer, body};
+use packager_media::redact;
 use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
@@ -53,7 +53,7 @@ impl Trip {
         if count <= most as usize {
             return Ok(());
         }
-        let chain: Vec<String> = self.urls.iter().chain([next]).take(8).map(shown).collect();
+        let chain: Vec<String> = self.urls.iter().chain([next]).take(8).map(redact::bounded_url).collect();
         let message = format!("redirected {count} times (at most {most}): {}", chain.join(" → "));
         Err(Failure::new(FailureKind::Redirect, message))
     }
@@ -61,9 +61,10 @@ impl Trip {
     /// A failure behind a redirect says who sent us there.
     fn explained(&self, failure: Failure) -> Failure {
         match self.urls.last() {
-            Some(from) => {
-                Failure { message: format!("{} (redirected by {})", failure.message, shown(from)), ..failure }
-            }
+            Some(from) => Failure {
+                message: format!("{} (redirected by {})", failure.message, redact::bounded_url(from)),
+                ..failure
+            },
             None => failure,
         }
     }
@@ -76,13 +77,15 @@ fn target(response: &reqwest::Response, here: &Url) -> Result<Option<Url>, Failu
         return Ok(None);
     }
     let broken = |why: &str| {
-        let message = format!("{} answered {status} {why}", shown(here));
+        let message = format!("{} answered {status} {why}", redact::bounded_url(here));
         Failure::new(FailureKind::Redirect, message)
     };
     let location = response.headers().get(http::header::LOCATION).ok_or_else(|| broken("without a Location"))?;
     // Non-ASCII bytes appear in the wild; browsers read them as UTF-8.
     let text = String::from_utf8_lossy(location.as_bytes());
-    let mut next = here.join(&text).map_err(|e| broken(&printable(&format!("with an unusable Location: {e}"), 200)))?;
+    let mut next = here
+        .join(&text)
+        .map_err(|e| broken(&redact::sanitize_line(&format!("with an unusable Location: {e}"), 200)))?;
     next.set_fragment(None);
     Ok(Some(next))
 }

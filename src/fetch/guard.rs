@@ -1,7 +1,7 @@
 //! Which addresses may be asked: an exporter that fetches by request must not become a door into the network.
 
 use crate::facts::{Failure, FailureKind};
-use crate::fetch::shown::shown;
+use packager_media::redact;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use url::{Host, Url};
 
@@ -31,10 +31,10 @@ impl Guard {
     /// Scheme and host of a URL; a host that is a name is judged after DNS, by [`Guard::address`].
     pub fn url(self, url: &Url) -> Result<(), Failure> {
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(refused(format!("{}: only http and https are fetched", shown(url))));
+            return Err(refused(format!("{}: only http and https are fetched", redact::bounded_url(url))));
         }
         let judged = match url.host() {
-            None => return Err(refused(format!("{}: no host", shown(url)))),
+            None => return Err(refused(format!("{}: no host", redact::bounded_url(url)))),
             Some(Host::Domain(_)) => Ok(()),
             Some(Host::Ipv4(ip)) => self.address(ip.into()),
             Some(Host::Ipv6(ip)) => self.address(ip.into()),

@@ -3,8 +3,8 @@
 use crate::catalog::Auth;
 use crate::facts::{Failure, FailureKind};
 use crate::fetch::Ask;
-use crate::fetch::shown::printable;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RANGE, USER_AGENT};
+use packager_media::redact;
 use packager_media::stream::ByteRange;
 use url::Url;
 
@@ -85,6 +85,6 @@ fn value(name: &str, text: &str) -> Result<HeaderValue, Failure> {
 }
 
 fn invalid(name: &str) -> Failure {
-    let name = printable(name, 64);
+    let name = redact::sanitize_line(name, 64);
     Failure::new(FailureKind::Protocol, format!("request header `{name}` can't be sent; correct it in the catalogue"))
 }

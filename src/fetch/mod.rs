@@ -10,7 +10,6 @@ mod guard;
 mod headers;
 mod hop;
 mod resolve;
-mod shown;
 mod slots;
 mod tls;
 mod trail;

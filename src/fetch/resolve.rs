@@ -2,8 +2,8 @@
 
 use crate::facts::{Failure, FailureKind};
 use crate::fetch::guard::Guard;
-use crate::fetch::shown::printable;
 use crate::fetch::trail;
+use packager_media::redact;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -68,6 +68,7 @@ async fn lookup(host: String, lookups: Arc<Semaphore>) -> io::Result<Vec<IpAddr>
 fn unknown(host: &str, error: &io::Error) -> Stopped {
     let text = error.to_string();
     let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
-    let message = format!("no address for {host}: {}; check the name and this host's DNS", printable(text, 200));
+    let message =
+        format!("no address for {host}: {}; check the name and this host's DNS", redact::sanitize_line(text, 200));
     Stopped(Failure { kind: FailureKind::Dns, message })
 }

@@ -2,6 +2,7 @@
 
 use crate::config::{Inspector, Set};
 use crate::store::Wanted;
+use packager_media::redact;
 use regex::Regex;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,7 +41,7 @@ pub fn mapped(inspector: &Inspector, programs: Vec<Value>) -> Result<Mapped, Str
                 continue;
             }
         };
-        let at = format!("{at} {}", shown(&code));
+        let at = format!("{at} {}", redact::escape(&code, MAX_SHOWN_CHARS));
         if let Some(first) = first.insert(code.clone(), i) {
             mapped.bad.push((at, format!("its code stands in {}[{first}] already", inspector.programs)));
             continue;
@@ -60,10 +61,6 @@ pub fn mapped(inspector: &Inspector, programs: Vec<Value>) -> Result<Mapped, Str
         }
         _ => Ok(mapped),
     }
-}
-
-fn shown(text: &str) -> String {
-    text.chars().take(MAX_SHOWN_CHARS).collect::<String>().escape_debug().to_string()
 }
 
 struct Program(Value);
@@ -138,7 +135,7 @@ impl Program {
         let rate = over.trim().parse::<f64>().ok().zip(under.trim().parse::<f64>().ok()).map(|(a, b)| a / b);
         let rate = rate
             .filter(|rate| rate.is_finite())
-            .ok_or_else(|| format!("`{field}`: `{}` is no frame rate", shown(&text)))?;
+            .ok_or_else(|| format!("`{field}`: `{}` is no frame rate", redact::escape(&text, MAX_SHOWN_CHARS)))?;
         Ok(Some(rate))
     }
 

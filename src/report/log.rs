@@ -1,11 +1,11 @@
 //! The probe's log, told from its facts after the event: nothing is buffered while a probe runs.
 
+use super::Report;
 use super::segment::tracks;
-use super::{Report, clean};
 use crate::checks::{CheckOutcome, CheckResult};
 use crate::facts::{Fetched, IFrameFacts, OutputFacts, RenditionFacts};
 use packager_media::defect::Defect;
-use packager_media::stream::{masked, shown};
+use packager_media::redact;
 use packager_media::units::Seconds;
 use std::fmt::Write;
 
@@ -121,7 +121,7 @@ impl Log<'_> {
 
     fn exchange(&mut self, at: Seconds, msg: &str, names: &[(&str, String)], fetched: &Fetched) {
         let mut fields = names.to_vec();
-        fields.push(("url", shown(&fetched.url)));
+        fields.push(("url", redact::url(&fetched.url)));
         if let Ok(e) = &fetched.result {
             let t = &e.timings;
             let phase = |length: Option<Seconds>| length.map(seconds).unwrap_or_default();
@@ -140,7 +140,7 @@ impl Log<'_> {
                 ("total", seconds(t.total)),
             ]);
             if e.final_url != fetched.url {
-                fields.push(("final_url", shown(&e.final_url)));
+                fields.push(("final_url", redact::url(&e.final_url)));
             }
         }
         fields.push(("problem", fetched.problem().unwrap_or_default()));
@@ -194,7 +194,7 @@ fn seconds(length: Seconds) -> String {
 
 /// A logfmt value: cleaned, secrets masked, quoted where it has to be.
 fn value(text: &str) -> String {
-    let text = masked(text);
-    let text = clean(&text, MAX_CHARACTERS);
+    let text = redact::text(text);
+    let text = redact::sanitize_label(&text, MAX_CHARACTERS);
     if text.contains([' ', '"', '=']) { format!("{text:?}") } else { text.into_owned() }
 }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 #[macro_use]
 mod measured;
-mod clean;
 mod derive;
 mod log;
 mod output;
@@ -23,7 +22,6 @@ mod tests;
 mod text;
 mod view;
 
-pub use clean::clean;
 pub use log::log;
 pub use output::{InfoView as OutputInfoView, MediaCounts, OutputView, PhasesView};
 pub use playlist::PlaylistView;

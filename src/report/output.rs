@@ -4,7 +4,8 @@ use super::{RenditionView, Report};
 use crate::checks::ExpectedLadder;
 use crate::facts::{OutputFacts, RenditionFacts, Timings};
 use packager_media::container::Container;
-use packager_media::stream::{Media, Segment, Timeline, shown};
+use packager_media::redact;
+use packager_media::stream::{Media, Segment, Timeline};
 use packager_media::units::{Seconds, Timestamp};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -70,7 +71,7 @@ impl<'a> OutputView<'a> {
         Self {
             name: &facts.name,
             protocol: facts.protocol.name(),
-            url: shown(&facts.url),
+            url: redact::url(&facts.url),
             output_info: InfoView::new(facts),
             http: HttpView {
                 http_status_code: exchange.map(|e| e.status),

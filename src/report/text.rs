@@ -1,10 +1,10 @@
 //! A report for a person at a terminal.
 
 use super::view::mask_value;
-use super::{OutputView, RenditionView, Report, View, clean};
+use super::{OutputView, RenditionView, Report, View};
 use crate::checks::{CheckOutcome, CheckResult};
 use crate::finding::{Finding, Severity};
-use packager_media::stream::masked;
+use packager_media::redact;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -82,7 +82,7 @@ fn output_lines(output: &OutputView<'_>, report: &Report) -> String {
     let facts = report.capture.outputs.iter().find(|o| o.name == output.name);
     let problem = facts.and_then(|o| o.manifest.problem());
     let state = match (problem, output.http.http_status_code) {
-        (Some(problem), _) => plain(&masked(&problem)),
+        (Some(problem), _) => plain(&redact::text(&problem)),
         (None, Some(status)) => format!("HTTP {status}"),
         (None, None) => String::new(),
     };
@@ -130,7 +130,7 @@ fn cells(r: &RenditionView<'_>) -> [String; 10] {
     let duration = r.segment.segment_duration_seconds;
     let transfer = &r.segment.transfer;
     [
-        clean(r.name, MAX_NAME).into_owned(),
+        redact::sanitize_label(r.name, MAX_NAME).into_owned(),
         Some(r.rendition_info.resolution.clone()).filter(|s| !s.is_empty()).unwrap_or_else(|| "-".to_owned()),
         seconds(r.playlist.playlist_target_duration_seconds),
         seconds(r.playlist.playlist_window_seconds),
@@ -172,16 +172,16 @@ fn failed(outcome: &CheckOutcome, paint: Paint) -> String {
 
 fn violation(finding: &Finding) -> String {
     let rendition = finding.rendition.as_deref().map(|r| format!("{}: ", plain(r))).unwrap_or_default();
-    let mut out = format!("  {rendition}{}\n", plain(&masked(&finding.message)));
+    let mut out = format!("  {rendition}{}\n", plain(&redact::text(&finding.message)));
     let evidence: Vec<String> =
-        finding.evidence.iter().map(|(name, value)| format!("{name}={}", shown(value))).collect();
+        finding.evidence.iter().map(|(name, value)| format!("{name}={}", evidence(value))).collect();
     if !evidence.is_empty() {
         let _ = writeln!(out, "    {}", evidence.join("  "));
     }
     out
 }
 
-fn shown(value: &serde_json::Value) -> String {
+fn evidence(value: &serde_json::Value) -> String {
     match mask_value(value) {
         serde_json::Value::String(text) => plain(&text),
         other => plain(&other.to_string()),
@@ -204,5 +204,5 @@ fn not_run(outcomes: &[CheckOutcome]) -> String {
 }
 
 fn plain(text: &str) -> String {
-    clean(text, MAX_CHARACTERS).into_owned()
+    redact::sanitize_label(text, MAX_CHARACTERS).into_owned()
 }

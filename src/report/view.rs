@@ -4,7 +4,7 @@ use crate::catalog::{Channel, Template};
 use crate::checks::CheckOutcome;
 use crate::facts::Stages;
 use crate::finding::{Finding, Severity};
-use packager_media::stream::masked;
+use packager_media::redact;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -116,7 +116,7 @@ impl Serialize for FindingView<'_> {
         }
         let f = self.0;
         let evidence = f.evidence.iter().map(|(name, value)| (name.clone(), mask_value(value))).collect();
-        let message = &masked(&f.message);
+        let message = &redact::text(&f.message);
         let rendition = f.rendition.as_deref();
         Shown {
             check: f.check,
@@ -134,7 +134,7 @@ impl Serialize for FindingView<'_> {
 /// Evidence as it may leave the exporter. Nested values are a check's own making, so their depth is small.
 pub fn mask_value(value: &Value) -> Value {
     match value {
-        Value::String(text) => Value::String(masked(text).into_owned()),
+        Value::String(text) => Value::String(redact::text(text).into_owned()),
         Value::Array(items) => items.iter().map(mask_value).collect(),
         Value::Object(fields) => fields.iter().map(|(name, field)| (name.clone(), mask_value(field))).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),

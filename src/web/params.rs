@@ -3,6 +3,7 @@
 
 use crate::probe::Ask;
 use http::HeaderMap;
+use packager_media::redact;
 use std::time::Duration;
 
 const KNOWN: [&str; 4] = ["target", "template", "output", "debug"];
@@ -12,6 +13,8 @@ const MAX_VALUE: usize = 4096;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// No scrape waits longer; also keeps the number inside what a clock can hold.
 const MAX_TIMEOUT: f64 = 3600.0;
+/// Longest part of a request that an error message repeats, in characters.
+const MAX_SHOWN_CHARS: usize = 60;
 /// What is left of a timeout that the offset would eat up.
 const FLOOR: f64 = 0.1;
 const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
@@ -65,19 +68,16 @@ fn flag(value: Option<&str>) -> Result<bool, String> {
     match value {
         None | Some("false" | "0") => Ok(false),
         Some("true" | "1") => Ok(true),
-        Some(other) => Err(format!("parameter `debug` is `{}`; write true or false", shown(other))),
+        Some(other) => {
+            Err(format!("parameter `debug` is `{}`; write true or false", redact::escape(other, MAX_SHOWN_CHARS)))
+        }
     }
 }
 
 fn unknown(name: &str) -> String {
     let near = KNOWN.iter().find(|k| strsim::damerau_levenshtein(k, name) <= 2);
     let hint = near.map(|k| format!(" (did you mean `{k}`?)")).unwrap_or_default();
-    format!("unknown parameter `{}`{hint}; /probe knows {}", shown(name), KNOWN.join(", "))
-}
-
-/// Readable and short, whatever was sent.
-fn shown(text: &str) -> String {
-    text.chars().take(60).flat_map(char::escape_debug).collect()
+    format!("unknown parameter `{}`{hint}; /probe knows {}", redact::escape(name, MAX_SHOWN_CHARS), KNOWN.join(", "))
 }
 
 /// How long the probe may take: the scrape timeout less `offset`, never nothing.
@@ -88,7 +88,7 @@ pub fn timeout(headers: &HeaderMap, offset: Duration) -> Result<Duration, String
     let Some(value) = headers.get(TIMEOUT_HEADER) else { return Ok(DEFAULT_TIMEOUT) };
     let seconds = value.to_str().ok().and_then(|v| v.trim().parse::<f64>().ok());
     let seconds = seconds.filter(|s| s.is_finite() && *s > 0.0).ok_or_else(|| {
-        let value = shown(&String::from_utf8_lossy(value.as_bytes()));
+        let value = redact::escape(&String::from_utf8_lossy(value.as_bytes()), MAX_SHOWN_CHARS);
         format!("header X-Prometheus-Scrape-Timeout-Seconds is `{value}`; it must be a positive number of seconds")
     })?;
     let seconds = seconds.min(MAX_TIMEOUT);

@@ -8,7 +8,7 @@ use crate::report::Report;
 use axum::extract;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use packager_media::stream;
+use packager_media::redact;
 use std::sync::Arc;
 
 /// Probes a channel; what it found is metrics, whatever that is.
@@ -61,7 +61,7 @@ fn entry(target: String, output: Option<String>, report: &Report, text: &str) ->
     Entry {
         id: 0,
         // A URL's token is no business of everyone who may see the page.
-        target: stream::masked(&target).into_owned(),
+        target: redact::text(&target).into_owned(),
         template: report.template.name.clone(),
         output,
         success: report.success,

@@ -9,7 +9,6 @@ pub use low_latency::{HintKind, LowLatency, Part, PreloadHint, RenditionReport, 
 use crate::drm::{self, Id, System};
 use crate::units::{BitsPerSecond, MediaTime, Seconds, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use url::Url;
@@ -312,103 +311,5 @@ impl Key {
     pub fn kids(&self) -> Vec<Id> {
         let boxes = self.uri.as_deref().map(drm::in_data_uri).unwrap_or_default();
         self.key_id.into_iter().chain(boxes.into_iter().flat_map(|pssh| pssh.kids)).collect()
-    }
-}
-
-/// Words that mark a path segment as an access token (Akamai `hdnts=…~hmac=…` and kin).
-const TOKEN_WORDS: [&str; 6] = ["hmac=", "token=", "signature=", "sig=", "hdnts=", "hdntl="];
-
-/// A URL for people: user information, query values and token-like path segments are `***`, for they carry
-/// passwords and tokens; the fragment, which is never sent, is left out.
-#[must_use]
-pub fn shown(url: &Url) -> String {
-    let text = url.as_str();
-    mask_word(text.split('#').next().unwrap_or(text))
-}
-
-/// `text` masked in the same way in every URL (or relative reference) in it.
-#[must_use]
-pub fn masked(text: &str) -> Cow<'_, str> {
-    if !text.contains(['?', '@']) && !is_token(text) {
-        return Cow::Borrowed(text);
-    }
-    let ends_word = |c: char| c.is_whitespace() || "\"`<>".contains(c);
-    Cow::Owned(text.split_inclusive(ends_word).map(mask_word).collect())
-}
-
-fn mask_word(word: &str) -> String {
-    match word.split_once('?') {
-        Some((path, query)) => format!("{}?{}", mask_path(&mask_user(path)), keeping_tail(query, mask_query)),
-        None => keeping_tail(word, |word| mask_path(&mask_user(word))),
-    }
-}
-
-fn mask_user(path: &str) -> String {
-    let Some((scheme, rest)) = path.split_once("://") else { return path.to_owned() };
-    let authority = rest.split(['/', '#']).next().unwrap_or_default();
-    match authority.rsplit_once('@') {
-        Some((user, _)) => format!("{scheme}://***{}", rest.get(user.len()..).unwrap_or_default()),
-        None => path.to_owned(),
-    }
-}
-
-fn mask_path(path: &str) -> String {
-    path.split('/').map(|part| if is_token(part) { "***" } else { part }).collect::<Vec<_>>().join("/")
-}
-
-fn is_token(text: &str) -> bool {
-    let lower = text.to_ascii_lowercase();
-    TOKEN_WORDS.iter().any(|word| lower.contains(word))
-}
-
-fn mask_query(query: &str) -> String {
-    let value = |pair: &str| match pair.split_once('=') {
-        Some((name, _)) => format!("{name}=***"),
-        None if pair.is_empty() => String::new(),
-        None => "***".to_owned(),
-    };
-    query.split('&').map(value).collect::<Vec<_>>().join("&")
-}
-
-/// What ends the sentence or the word stays as it is.
-fn keeping_tail(text: &str, mask: impl FnOnce(&str) -> String) -> String {
-    let inner = text.trim_end_matches(|c: char| c.is_whitespace() || "\"`<>.,:;)'".contains(c));
-    mask(inner) + text.get(inner.len()..).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_shown_url_keeps_no_secret() {
-        let url = Url::parse("https://bob:p4ss@cdn.example/live/a.m3u8?token=s3cret&x=1~hmac=beef").unwrap();
-        assert_eq!(shown(&url), "https://***@cdn.example/live/a.m3u8?token=***&x=***");
-    }
-
-    #[test]
-    fn a_token_that_is_the_whole_query_is_masked() {
-        let url = Url::parse("http://h/a?s3cret").unwrap();
-        assert_eq!(shown(&url), "http://h/a?***");
-    }
-
-    #[test]
-    fn a_token_in_the_path_is_masked_and_the_fragment_left_out() {
-        let url = Url::parse("https://h/hdntl=exp=1~hmac=ff/x.ts#t=1").unwrap();
-        assert_eq!(shown(&url), "https://h/***/x.ts");
-        assert_eq!(masked("GET /hdnts=exp=1~hmac=ff/x.ts, `token=ab` then"), "GET /***/x.ts, `***` then");
-        assert_eq!(masked("nothing secret: 1/2, a/b."), "nothing secret: 1/2, a/b.");
-    }
-
-    #[test]
-    fn urls_within_a_sentence_and_relative_ones_are_masked() {
-        let text = "GET http://u:p@h/x?t=1: refused, `seg_1.ts?auth=abc` too; why? write to a@b";
-        let expected = "GET http://***@h/x?t=***: refused, `seg_1.ts?auth=***` too; why? write to a@b";
-        assert_eq!(masked(text), expected);
-    }
-
-    #[test]
-    fn a_secret_with_word_breaks_in_it_does_not_leak_its_tail() {
-        assert_eq!(masked("http://h/x?t=a,b&u='c'(d/e after"), "http://h/x?t=***&u=*** after");
     }
 }

@@ -1,9 +1,10 @@
 use crate::checks::support::representations::STATIC_MPD;
-use crate::checks::support::select::{NO_MANIFEST, probe_timed_out, shown};
+use crate::checks::support::select::{NO_MANIFEST, probe_timed_out};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::ClockFacts;
 use crate::finding::Severity;
 use packager_media::dash::{Mpd, Pace, Segments, rungs, timing::Source};
+use packager_media::redact;
 
 pub const META: CheckMeta = CheckMeta {
     id: "dash_clock_wrong",
@@ -68,7 +69,7 @@ fn read(clock: &ClockFacts, params: &Params) -> Option<Violation> {
     let asked = matches!(clock.source, Some(Source::Date(_) | Source::Body(_)));
     let fetched = clock.fetched.as_ref().filter(|f| asked && !probe_timed_out(f))?;
     let why = fetched.problem().unwrap_or_else(|| "its answer is no time".to_owned());
-    Some(told(format!("the clock of UTCTiming gives no time: {why}")).with("url", shown(&fetched.url)))
+    Some(told(format!("the clock of UTCTiming gives no time: {why}")).with("url", redact::url(&fetched.url)))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@ use crate::checks::support::select::probe_timed_out;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::dash::{Run, timing};
+use packager_media::redact;
 use packager_media::stream::Media;
 use packager_media::units::Seconds;
 
@@ -90,7 +91,7 @@ fn missing(rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> 
     (matches!(status, 404 | 410 | 425) && late.0 > params.late).then(|| {
         let message =
             format!("by the clock the newest segment has been there for {:.1} s; it answers {status}", late.0);
-        let violation = Violation::new(message).with("url", packager_media::stream::shown(&newest.uri));
+        let violation = Violation::new(message).with("url", redact::url(&newest.uri));
         violation.with("late_seconds", late.0).with("due", due.to_string())
     })
 }

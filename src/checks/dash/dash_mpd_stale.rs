@@ -41,7 +41,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let listed: Vec<_> = period.into_iter().flat_map(rungs).filter(|(_, r)| lists_its_end(r)).collect();
     select::judge_renditions(context, NO_TIMELINE, |facts, past| {
         let id = facts.rendition.id.as_deref();
-        let same = |r: &Representation| Some(names::clean(&r.id).as_str()) == id;
+        let same = |r: &Representation| Some(names::slug(&r.id).as_str()) == id;
         listed.iter().find(|(set, r)| set.media == facts.rendition.media && same(r))?;
         let timeline = facts.timeline.as_deref().filter(|t| !t.ended)?;
         let unit = unit(&dash.mpd, timeline)?;

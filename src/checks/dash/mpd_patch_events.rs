@@ -1,9 +1,10 @@
-use crate::checks::support::select::{NO_MANIFEST, cap_violations, defect_violation, probe_timed_out, shown};
+use crate::checks::support::select::{NO_MANIFEST, cap_violations, defect_violation, probe_timed_out};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{LocationFacts, PatchFacts};
 use crate::finding::Severity;
 use packager_media::dash::{Mpd, Patch};
 use packager_media::defect::DefectKind;
+use packager_media::redact;
 use packager_media::units::Seconds;
 
 pub const META: CheckMeta = CheckMeta {
@@ -48,7 +49,7 @@ fn elsewhere(facts: &LocationFacts, mpd: &Mpd) -> Option<Violation> {
         (None, Some(there)) => format!("answers with {}", another(mpd, there)?),
     };
     let message = format!("Location {problem}; players that go there for updates lose the channel");
-    Some(Violation::new(message).with("url", shown(&facts.fetched.url)))
+    Some(Violation::new(message).with("url", redact::url(&facts.fetched.url)))
 }
 
 /// How it is not the same presentation.
@@ -120,7 +121,9 @@ fn misfit(facts: &PatchFacts, patch: &Patch) -> Option<Violation> {
 }
 
 fn within(facts: &PatchFacts, violation: Violation) -> Violation {
-    violation.with("url", shown(&facts.fetched.url)).with("original_publish_time", facts.of.publish_time.to_string())
+    violation
+        .with("url", redact::url(&facts.fetched.url))
+        .with("original_publish_time", facts.of.publish_time.to_string())
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
-use crate::checks::support::select::{self, NO_MANIFEST, shown};
+use crate::checks::support::select::{self, NO_MANIFEST};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{Exchange, RenditionFacts};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
+use packager_media::redact;
 use packager_media::units::{Seconds, Timestamp};
 
 pub const META: CheckMeta = CheckMeta {
@@ -54,7 +55,7 @@ fn listed(exchange: &Exchange, listing: &str, target: f64, params: &Params) -> O
         }
         _ => return None,
     };
-    let violation = Violation::new(message).with("url", shown(&exchange.final_url));
+    let violation = Violation::new(message).with("url", redact::url(&exchange.final_url));
     let control = header(exchange, "cache-control").map(str::to_owned);
     Some(violation.with("cache_control", control).with("fresh_seconds", fresh).with("age_seconds", age))
 }

@@ -1,7 +1,7 @@
-use crate::checks::support::select;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::Fetched;
 use crate::finding::Severity;
+use packager_media::redact;
 use packager_media::units::{Seconds, Timestamp};
 use std::collections::BTreeMap;
 
@@ -64,7 +64,7 @@ fn judge(
         left if left > 0.0 => format!("the certificate of {host} ends in {left:.1} days, at {end}: renew it"),
         _ => format!("the certificate of {host} ended at {end}"),
     };
-    let violation = Violation::new(message).with("url", select::shown(&fetched.url)).with("host", host);
+    let violation = Violation::new(message).with("url", redact::url(&fetched.url)).with("host", host);
     Some(violation.with("not_after", end.to_string()).with("days", days))
 }
 

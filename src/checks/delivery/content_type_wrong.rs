@@ -1,9 +1,10 @@
-use crate::checks::support::select::{self, NO_MANIFEST, shown};
+use crate::checks::support::select::{self, NO_MANIFEST};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{Fetched, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
 use packager_media::container::Container;
+use packager_media::redact;
 use packager_media::stream::Protocol;
 use std::collections::BTreeMap;
 
@@ -84,7 +85,7 @@ fn violation(what: &str, fetched: &Fetched, allowed: &[&str], params: &Params) -
         Some(t) => format!("{what}: served as {t}; configure {}", preferred(allowed)),
         None => format!("{what}: served without Content-Type; configure {}", preferred(allowed)),
     };
-    Some(Violation::new(message).with("url", shown(&fetched.url)).with("content_type", given))
+    Some(Violation::new(message).with("url", redact::url(&fetched.url)).with("content_type", given))
 }
 
 fn preferred(allowed: &[&str]) -> String {

@@ -1,8 +1,9 @@
-use crate::checks::support::select::{self, NO_MANIFEST, shown};
+use crate::checks::support::select::{self, NO_MANIFEST};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{Fetched, RenditionFacts};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
+use packager_media::redact;
 
 pub const META: CheckMeta = CheckMeta {
     id: "cors_missing",
@@ -51,7 +52,7 @@ fn violation(what: &str, fetched: &Fetched) -> Option<Violation> {
         return None;
     }
     let message = format!("{what} is answered without Access-Control-Allow-Origin: players in browsers can't read it");
-    Some(Violation::new(message).with("url", shown(&fetched.url)))
+    Some(Violation::new(message).with("url", redact::url(&fetched.url)))
 }
 
 #[cfg(test)]

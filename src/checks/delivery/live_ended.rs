@@ -2,6 +2,7 @@ use crate::checks::support::select::{self, NO_PLAYLIST};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
+use packager_media::redact;
 use packager_media::stream::{Protocol, Timeline};
 
 pub const META: CheckMeta = CheckMeta {
@@ -38,7 +39,7 @@ fn judge(protocol: Protocol, facts: &RenditionFacts, timeline: &Timeline) -> Vec
         (false, true) => "EXT-X-PLAYLIST-TYPE:VOD on a LIVE channel: players don't reload the playlist",
         (false, false) => return Vec::new(),
     };
-    let url = facts.playlist.as_ref().map(|p| select::shown(&p.url));
+    let url = facts.playlist.as_ref().map(|p| redact::url(&p.url));
     vec![Violation::new(message).with("url", url).with("last_number", timeline.last_number())]
 }
 

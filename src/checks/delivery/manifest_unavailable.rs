@@ -1,7 +1,8 @@
-use crate::checks::support::select::{probe_timed_out, shown};
+use crate::checks::support::select::probe_timed_out;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::OutputFacts;
 use crate::finding::Severity;
+use packager_media::redact;
 
 pub const META: CheckMeta = CheckMeta {
     id: "manifest_unavailable",
@@ -21,11 +22,11 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
         return CheckVerdict::NotRun("the probe's own time was up before the manifest could be judged");
     }
     let Some(problem) = problem(context.output) else { return CheckVerdict::Ran(Vec::new()) };
-    let mut violation = Violation::new(format!("manifest: {problem}")).with("url", shown(&manifest.url));
+    let mut violation = Violation::new(format!("manifest: {problem}")).with("url", redact::url(&manifest.url));
     if let Ok(exchange) = &manifest.result {
         violation = violation.with("status", exchange.status).with("bytes", exchange.body_bytes);
         if exchange.final_url != manifest.url {
-            violation = violation.with("final_url", shown(&exchange.final_url));
+            violation = violation.with("final_url", redact::url(&exchange.final_url));
         }
     }
     CheckVerdict::Ran(vec![violation])

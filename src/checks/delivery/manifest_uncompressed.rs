@@ -1,7 +1,8 @@
-use crate::checks::support::select::{NO_MANIFEST, shown};
+use crate::checks::support::select::NO_MANIFEST;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::Fetched;
 use crate::finding::Severity;
+use packager_media::redact;
 
 pub const META: CheckMeta = CheckMeta {
     id: "manifest_uncompressed",
@@ -39,7 +40,7 @@ fn violation(fetched: &Fetched, listing: &str, params: &Params) -> Option<Violat
     }
     let message =
         format!("the {listing} of {} bytes is sent without gzip; it is fetched again and again", exchange.body_bytes);
-    Some(Violation::new(message).with("url", shown(&fetched.url)).with("bytes", exchange.body_bytes))
+    Some(Violation::new(message).with("url", redact::url(&fetched.url)).with("bytes", exchange.body_bytes))
 }
 
 #[cfg(test)]

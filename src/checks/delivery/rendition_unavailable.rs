@@ -1,7 +1,8 @@
-use crate::checks::support::select::{self, NO_PLAYLIST, probe_timed_out, shown};
+use crate::checks::support::select::{self, NO_PLAYLIST, probe_timed_out};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{Fetched, RenditionFacts};
 use crate::finding::Severity;
+use packager_media::redact;
 use packager_media::stream::Media;
 
 pub const META: CheckMeta = CheckMeta {
@@ -43,7 +44,7 @@ fn unreadable(facts: &RenditionFacts) -> String {
 }
 
 fn violation(what: &str, fetched: &Fetched, problem: &str) -> Violation {
-    let violation = Violation::new(format!("{what}: {problem}")).with("url", shown(&fetched.url));
+    let violation = Violation::new(format!("{what}: {problem}")).with("url", redact::url(&fetched.url));
     match &fetched.result {
         Ok(exchange) => violation.with("status", exchange.status),
         Err(failure) => violation.with("failure", serde_json::to_value(failure.kind).unwrap_or_default()),

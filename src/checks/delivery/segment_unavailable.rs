@@ -3,6 +3,7 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation
 use crate::facts::{Exchange, FailureKind, Fetched, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
+use packager_media::redact;
 
 pub const META: CheckMeta = CheckMeta {
     id: "segment_unavailable",
@@ -32,7 +33,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionPast) -> Option<Vec<Violation>>
         .map(|(o, problem)| {
             Violation::new(format!("oldest listed segment {}: {problem}", o.segment.number))
                 .with("number", o.segment.number)
-                .with("url", select::shown(&o.segment.uri))
+                .with("url", redact::url(&o.segment.uri))
                 .with("line", o.segment.line)
                 .with("status", status(&o.fetched))
         })

@@ -3,6 +3,7 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation
 use crate::facts::{Fetched, IFrameFacts};
 use crate::finding::Severity;
 use packager_media::defect::DefectKind;
+use packager_media::redact;
 use packager_media::stream::{Media, Timeline};
 use packager_media::units::{Seconds, Timestamp};
 use url::Url;
@@ -48,7 +49,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
 }
 
 fn judge(facts: &IFrameFacts, playlist: &Fetched, video: Option<&Video>, params: &Params) -> Vec<Violation> {
-    let about = |url: &Url, message: String| Violation::new(message).with("url", select::shown(url));
+    let about = |url: &Url, message: String| Violation::new(message).with("url", redact::url(url));
     if let Some(problem) = playlist.problem() {
         return vec![about(&playlist.url, format!("the I-frame playlist doesn't answer: {problem}"))];
     }

@@ -3,6 +3,7 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
 use crate::history::RenditionPast;
+use packager_media::redact;
 use packager_media::stream::{Media, Segment, Timeline};
 use packager_media::units::Seconds;
 
@@ -69,7 +70,7 @@ fn name<'a>(subject: &Subject<'a>) -> &'a str {
 }
 
 fn about(subject: &Subject<'_>, message: String) -> Violation {
-    let url = subject.facts.playlist.as_ref().map(|p| select::shown(&p.url));
+    let url = subject.facts.playlist.as_ref().map(|p| redact::url(&p.url));
     Violation::new(message).in_rendition(name(subject)).with("url", url)
 }
 

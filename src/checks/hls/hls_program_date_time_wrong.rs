@@ -1,6 +1,7 @@
 use crate::checks::support::select::{self, NO_PLAYLIST};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
+use packager_media::redact;
 use packager_media::stream::{Segment, Timeline};
 use packager_media::units::{Seconds, Timestamp};
 
@@ -115,7 +116,7 @@ fn about(segment: &Segment, message: String) -> Violation {
     Violation::new(message)
         .with("number", segment.number)
         .with("line", segment.line)
-        .with("url", select::shown(&segment.uri))
+        .with("url", redact::url(&segment.uri))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@ use crate::checks::support::playlist_step::{self, PlaylistChange, PlaylistStep};
 use crate::checks::support::select::{self, NO_PLAYLIST};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
+use packager_media::redact;
 use packager_media::stream::Timeline;
 
 pub const META: CheckMeta = CheckMeta {
@@ -43,7 +44,7 @@ fn too_long(timeline: &Timeline) -> Option<Violation> {
     let violation = Violation::new(message)
         .with("number", worst.number)
         .with("line", worst.line)
-        .with("url", select::shown(&worst.uri))
+        .with("url", redact::url(&worst.uri))
         .with("duration_seconds", worst.duration.0);
     Some(violation.with("target_duration_seconds", target).with("segments", count))
 }

@@ -3,6 +3,7 @@ use crate::checks::support::select;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
+use packager_media::redact;
 use packager_media::stream::Timeline;
 
 pub const META: CheckMeta = CheckMeta {
@@ -27,7 +28,7 @@ const NO_FULL: &str = "no live playlist with a full window was read";
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     select::judge_renditions(context, NO_FULL, |facts, past| {
         let timeline = facts.timeline.as_deref()?;
-        let url = facts.playlist.as_ref().map(|p| select::shown(&p.url));
+        let url = facts.playlist.as_ref().map(|p| redact::url(&p.url));
         let judged = !timeline.ended && !filling(timeline, past);
         judged.then(|| judge(timeline, params).map(|v| v.with("url", url)).into_iter().collect())
     })

@@ -2,6 +2,7 @@ use crate::checks::support::select;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{ReloadFacts, RenditionFacts};
 use crate::finding::Severity;
+use packager_media::redact;
 use packager_media::stream::Timeline;
 use packager_media::units::Seconds;
 
@@ -40,7 +41,7 @@ pub fn late_after(params: &Params, part_target: Seconds) -> Seconds {
 
 fn about(violation: Violation, reload: &ReloadFacts) -> Violation {
     let took = reload.fetched.result.as_ref().ok().map(|e| e.timings.total.0);
-    let violation = violation.with("url", select::shown(&reload.fetched.url)).with("seconds", took);
+    let violation = violation.with("url", redact::url(&reload.fetched.url)).with("seconds", took);
     violation.with("number", reload.segment).with("part", reload.part)
 }
 

@@ -3,6 +3,7 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation
 use crate::facts::DeltaFacts;
 use crate::finding::Severity;
 use packager_media::hls;
+use packager_media::redact;
 use packager_media::stream::{Segment, Timeline};
 use packager_media::units::Seconds;
 
@@ -34,7 +35,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         let boundary = whole.low_latency.control?.can_skip_until?;
         let mut found: Vec<_> = answer(delta, whole, boundary, params).into_iter().collect();
         found.extend(boundary_too_near(whole, boundary, params));
-        Some(found.into_iter().map(|v| v.with("url", select::shown(&delta.fetched.url))).collect())
+        Some(found.into_iter().map(|v| v.with("url", redact::url(&delta.fetched.url))).collect())
     })
 }
 

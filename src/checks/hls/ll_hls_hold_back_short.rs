@@ -2,6 +2,7 @@ use crate::checks::support::select;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
+use packager_media::redact;
 use packager_media::stream::{ServerControl, Timeline};
 
 pub const META: CheckMeta = CheckMeta {
@@ -39,7 +40,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         let mut found = hold_back(timeline, params);
         found.extend(part_hold_back(timeline, longest_part, params));
         found.extend(usual.and_then(|(name, usual)| differs(control(facts), name, usual)));
-        let url = facts.playlist.as_ref().map(|p| select::shown(&p.url));
+        let url = facts.playlist.as_ref().map(|p| redact::url(&p.url));
         Some(found.into_iter().map(|v| v.with("url", url.clone())).collect())
     })
 }

@@ -1,6 +1,7 @@
 use crate::checks::support::select;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
+use packager_media::redact;
 use packager_media::stream::{Part, Timeline};
 
 pub const META: CheckMeta = CheckMeta {
@@ -26,7 +27,7 @@ const ROUNDING: f64 = 1e-6;
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     select::judge_renditions(context, select::NO_PARTS, |facts, _| {
         let timeline = facts.timeline.as_deref().filter(|t| !t.low_latency.parts.is_empty())?;
-        let url = facts.playlist.as_ref().map(|p| select::shown(&p.url));
+        let url = facts.playlist.as_ref().map(|p| redact::url(&p.url));
         Some(judge(timeline, params).into_iter().map(|v| v.with("url", url.clone())).collect())
     })
 }

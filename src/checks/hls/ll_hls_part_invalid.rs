@@ -4,6 +4,7 @@ use crate::facts::PartFacts;
 use crate::finding::Severity;
 use packager_media::container::{Container, Inspection, Track};
 use packager_media::defect::DefectKind;
+use packager_media::redact;
 use packager_media::stream::Media;
 
 pub const META: CheckMeta = CheckMeta {
@@ -37,7 +38,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
 fn judge(part: &PartFacts, params: &Params) -> Vec<Violation> {
     let name = format!("part {} of segment {}", part.part.index, part.part.segment);
     let about = |text: String| {
-        let violation = Violation::new(format!("{name} {text}")).with("url", select::shown(&part.part.uri));
+        let violation = Violation::new(format!("{name} {text}")).with("url", redact::url(&part.part.uri));
         violation.with("line", part.part.line).with("number", part.part.segment).with("part", part.part.index)
     };
     if let Some(why) = part.fetched.problem() {

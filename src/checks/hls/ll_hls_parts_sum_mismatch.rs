@@ -1,6 +1,7 @@
 use crate::checks::support::select;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
+use packager_media::redact;
 use packager_media::stream::{Part, Segment, Timeline};
 
 pub const META: CheckMeta = CheckMeta {
@@ -25,7 +26,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     select::judge_renditions(context, NO_SEGMENT, |facts, _| {
         let timeline = facts.timeline.as_deref()?;
         let segments: Vec<_> = whole(timeline);
-        let url = facts.playlist.as_ref().map(|p| select::shown(&p.url));
+        let url = facts.playlist.as_ref().map(|p| redact::url(&p.url));
         let judged = segments.iter().rev().filter_map(|(s, parts)| one(s, parts, params));
         (!segments.is_empty()).then(|| judged.map(|v| v.with("url", url.clone())).collect())
     })

@@ -2,6 +2,7 @@ use crate::checks::support::select;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{HintFacts, ReloadFacts};
 use crate::finding::Severity;
+use packager_media::redact;
 use packager_media::stream::{HintKind, Part, PreloadHint, Timeline};
 
 pub const META: CheckMeta = CheckMeta {
@@ -25,7 +26,7 @@ const LEAST: f64 = 1.0;
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     select::judge_renditions(context, select::NO_PARTS, |facts, _| {
         let timeline = facts.timeline.as_deref().filter(|t| !t.low_latency.parts.is_empty() && !t.ended)?;
-        let url = facts.playlist.as_ref().map(|p| select::shown(&p.url));
+        let url = facts.playlist.as_ref().map(|p| redact::url(&p.url));
         let mut found = listed(timeline);
         let asked = facts.low_latency.as_ref().and_then(|l| Some((l.hint.as_ref()?, l.reload.as_ref())));
         found.extend(asked.and_then(|(hint, reload)| fetched(timeline, hint, reload, params)));
@@ -36,7 +37,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
 /// What came of asking for it.
 fn fetched(timeline: &Timeline, asked: &HintFacts, reload: Option<&ReloadFacts>, params: &Params) -> Option<Violation> {
     let about =
-        |text: String| Violation::new(text).with("line", asked.hint.line).with("hint", select::shown(&asked.hint.uri));
+        |text: String| Violation::new(text).with("line", asked.hint.line).with("hint", redact::url(&asked.hint.uri));
     let next = reload.and_then(listed_next).filter(|_| !reload.is_some_and(|r| lists(r, &asked.hint)));
     // What was planned and isn't made need not be there: an early return from a break, as its discontinuity shows (6.2.6).
     if next.is_some_and(|part| part.discontinuity) {
@@ -49,7 +50,7 @@ fn fetched(timeline: &Timeline, asked: &HintFacts, reload: Option<&ReloadFacts>,
         let moved = part.uri.path() == asked.hint.uri.path();
         let what = if moved { "from another byte on" } else { "under another name" };
         let text = format!("the hinted part was then listed {what}: players fetch it twice");
-        return Some(about(text).with("listed", select::shown(&part.uri)));
+        return Some(about(text).with("listed", redact::url(&part.uri)));
     }
     let (timings, target) = (asked.fetched.ok()?.timings, timeline.low_latency.part_target?);
     let (took, allowed) = (timings.total - timings.body, (params.part_targets * target.0).max(LEAST));
@@ -99,7 +100,7 @@ fn stale(hint: &PreloadHint, parts: &[Part]) -> Option<Violation> {
         "the hint names part {} of segment {}, which is listed already, not the next",
         part.index, part.segment
     );
-    Some(Violation::new(message).with("line", hint.line).with("hint", select::shown(&hint.uri)))
+    Some(Violation::new(message).with("line", hint.line).with("hint", redact::url(&hint.uri)))
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
-use crate::checks::support::select::{self, NO_MANIFEST};
+use crate::checks::support::select::NO_MANIFEST;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
+use packager_media::redact;
 use packager_media::stream::{RenditionReport, Timeline};
 use packager_media::units::Seconds;
 use url::Url;
@@ -60,7 +61,7 @@ fn judge(subject: Subject<'_>, all: &[Subject<'_>], params: &Params) -> Vec<Viol
         reports.iter().filter(|(_, r)| r.is_none()).map(|(o, _)| o.facts.rendition.name.as_str()).collect();
     let lags = reports.iter().filter_map(|(o, r)| Some((*o, (*r)?, behind(subject, **o, (*r)?, params)?)));
     let most = lags.reduce(|a, b| if b.2 > a.2 { b } else { a });
-    let about = |v: Violation| v.in_rendition(&subject.facts.rendition.name).with("url", select::shown(subject.url));
+    let about = |v: Violation| v.in_rendition(&subject.facts.rendition.name).with("url", redact::url(subject.url));
     let mut found = Vec::new();
     if !missing.is_empty() {
         let message = format!("there is no EXT-X-RENDITION-REPORT of {}", missing.join(", "));

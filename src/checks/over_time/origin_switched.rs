@@ -3,6 +3,7 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation
 use crate::facts::{Exchange, RenditionFacts};
 use crate::finding::Severity;
 use crate::history::SeenInputs;
+use packager_media::redact;
 use packager_media::units::{Seconds, Timestamp};
 
 pub const META: CheckMeta = CheckMeta {
@@ -87,7 +88,7 @@ impl<'a> Updated<'a> {
             "the packager says that it last updated the {listing} {:.1} s before it answered, {bound:.1} s are allowed",
             self.age.0
         );
-        let violation = Violation::new(message).with("url", select::shown(&self.exchange.final_url));
+        let violation = Violation::new(message).with("url", redact::url(&self.exchange.final_url));
         Some(violation.with("last_updated", self.updated.to_string()).with("age", self.age.0))
     }
 }

@@ -2,7 +2,7 @@ mod rotation;
 mod samples;
 mod systems;
 
-use crate::checks::support::select::{self, complete_inspection, probe_timed_out, segment_violation, shown};
+use crate::checks::support::select::{self, complete_inspection, probe_timed_out, segment_violation};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{Decryption, InitFacts, KeyFacts, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
@@ -10,6 +10,7 @@ use crate::history::RenditionPast;
 use packager_media::container::Container;
 use packager_media::crypt::SIZE;
 use packager_media::drm::System;
+use packager_media::redact;
 use packager_media::stream::{Key, Protocol};
 use std::sync::Arc;
 
@@ -86,7 +87,8 @@ fn key_fault(facts: &KeyFacts, params: &Params) -> Option<Violation> {
             format!("the key has {bytes} bytes instead of {SIZE}: nothing can be decrypted with it")
         }
     };
-    let violation = Violation::new(message).with("url", shown(&facts.fetched.url)).with("method", &*facts.key.method);
+    let violation =
+        Violation::new(message).with("url", redact::url(&facts.fetched.url)).with("method", &*facts.key.method);
     Some(
         violation
             .with("key_format", facts.key.format())
@@ -98,7 +100,7 @@ fn key_fault(facts: &KeyFacts, params: &Params) -> Option<Violation> {
 fn init_fault(facts: &InitFacts) -> Option<Violation> {
     let Some(Decryption::Failed(misfit)) = facts.decryption else { return None };
     let violation = Violation::new(format!("the initialization segment doesn't decrypt: {misfit}"));
-    Some(violation.with("url", shown(&facts.map.uri)).with("vector", facts.map.key.as_ref().map(vector)))
+    Some(violation.with("url", redact::url(&facts.map.uri)).with("vector", facts.map.key.as_ref().map(vector)))
 }
 
 fn segment_fault(facts: &SegmentFacts, announced: &samples::Announced) -> Option<Violation> {

@@ -1,10 +1,11 @@
-use crate::checks::support::select::{self, complete_inspection, probe_timed_out, segment_violation, shown};
+use crate::checks::support::select::{self, complete_inspection, probe_timed_out, segment_violation};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{InitFacts, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::{RenditionPast, SeenInit};
 use packager_media::container::{Container, Inspection};
 use packager_media::defect::DefectKind;
+use packager_media::redact;
 use packager_media::units::Seconds;
 
 pub const META: CheckMeta = CheckMeta {
@@ -70,7 +71,7 @@ fn replacement(earlier: &SeenInit, later: &SeenInit) -> Violation {
         "initialization segment: the content changed under the same URI, and no discontinuity was announced; {what}"
     );
     let violation = Violation::new(message)
-        .with("url", shown(&later.facts.map.uri))
+        .with("url", redact::url(&later.facts.map.uri))
         .with("seen_at", later.first_seen.to_string())
         .with("before_until", earlier.last_seen.to_string());
     if same { violation.severity(Severity::Warning) } else { violation }
@@ -85,7 +86,7 @@ fn unplayable(init: &InitFacts) -> Option<Violation> {
         (None, None) => None,
     }?;
     let violation = Violation::new(format!("initialization segment: {problem}; nothing after it can be played"));
-    Some(violation.with("url", shown(&init.map.uri)).with("bytes", exchange.body_bytes))
+    Some(violation.with("url", redact::url(&init.map.uri)).with("bytes", exchange.body_bytes))
 }
 
 fn unreadable(inspection: &Inspection) -> Option<String> {
@@ -106,7 +107,7 @@ fn unreadable(inspection: &Inspection) -> Option<String> {
 fn strangers(segment: &SegmentFacts) -> Option<Violation> {
     let defect = complete_inspection(segment)?.defects.iter().find(|d| d.kind == DefectKind::Initialization)?;
     let message = format!("segment {}: {}: {}", segment.segment.number, defect.at, defect.message);
-    let map = segment.segment.map.as_ref().map(|m| shown(&m.uri));
+    let map = segment.segment.map.as_ref().map(|m| redact::url(&m.uri));
     Some(segment_violation(segment, message).with("map", map).with("reference", defect.reference))
 }
 

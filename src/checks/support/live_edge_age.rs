@@ -1,10 +1,11 @@
 //! How long a live edge has stood still, and how bad that is: for a playlist and for an MPD alike.
 
-use crate::checks::support::select::{self, shown};
+use crate::checks::support::select;
 use crate::checks::{CheckContext, Violation};
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
 use crate::history::RenditionPast;
+use packager_media::redact;
 use packager_media::stream::Timeline;
 use packager_media::units::{Seconds, Timestamp};
 
@@ -66,7 +67,7 @@ fn violation(
         timeline.last_number().map_or_else(|| "none".to_owned(), |n| n.to_string()),
     );
     let violation = Violation::new(message)
-        .with("url", facts.playlist.as_ref().map(|p| shown(&p.url)))
+        .with("url", facts.playlist.as_ref().map(|p| redact::url(&p.url)))
         .with("age_seconds", still.age.0)
         .with(&format!("{}_seconds", name.replace(' ', "_")), length.0)
         .with("last_number", timeline.last_number())

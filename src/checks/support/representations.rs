@@ -33,7 +33,7 @@ pub(in crate::checks) fn judge_live_representations(
     let Some(period) = dash::playing(&dash.mpd, now) else { return CheckVerdict::NotRun("no Period has begun") };
     let mut found = Vec::new();
     for (set, representation) in dash::rungs(period) {
-        let id = names::clean(&representation.id);
+        let id = names::slug(&representation.id);
         let same = |r: &&RenditionFacts| r.rendition.media == set.media && r.rendition.id.as_ref() == Some(&id);
         let Some(facts) = context.output.renditions.iter().find(same) else { continue };
         let violations = judge(&LiveRepresentation { mpd: &dash.mpd, period, representation, facts, now });

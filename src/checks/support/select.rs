@@ -6,7 +6,7 @@ use crate::facts::{FailureKind, Fetched, RenditionFacts, SegmentFacts};
 use crate::history::RenditionPast;
 use packager_media::container::{Container, Inspection};
 use packager_media::defect::{Defect, DefectKind, Position};
-pub(in crate::checks) use packager_media::stream::shown;
+use packager_media::redact;
 use packager_media::stream::{ByteRange, Map, Timeline};
 use packager_media::units::{Seconds, Timestamp};
 use std::collections::HashMap;
@@ -179,7 +179,7 @@ fn same_map(a: Option<&Map>, b: Option<&Map>) -> bool {
 pub(in crate::checks) fn segment_violation(segment: &SegmentFacts, message: impl Into<String>) -> Violation {
     Violation::new(message)
         .with("number", segment.segment.number)
-        .with("url", shown(&segment.segment.uri))
+        .with("url", redact::url(&segment.segment.uri))
         .with("line", segment.segment.line)
         .with("inspected_at", segment.inspected_at.to_string())
 }
@@ -191,7 +191,7 @@ pub(in crate::checks) fn defect_violation(url: &Url, defect: &Defect) -> Violati
         at => format!("{at}: "),
     };
     let violation = Violation::new(format!("{place}{}", defect.message))
-        .with("url", shown(url))
+        .with("url", redact::url(url))
         .with("reference", defect.reference);
     match defect.at {
         Position::Line { line, column } => violation.with("line", line).with("column", column),

@@ -1,6 +1,7 @@
 use crate::checks::support::select::{self, NO_PLAYLIST};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
+use packager_media::redact;
 use packager_media::stream::{Segment, Timeline};
 
 pub const META: CheckMeta = CheckMeta {
@@ -51,7 +52,7 @@ fn judge(timeline: &Timeline, target: f64, tolerance: f64, allowed_ratio: f64) -
     let violation = Violation::new(message)
         .with("number", worst.number)
         .with("line", worst.line)
-        .with("url", select::shown(&worst.uri))
+        .with("url", redact::url(&worst.uri))
         .with("duration_seconds", worst.duration.0);
     Some(violation.with("target_seconds", target).with("tolerance_seconds", tolerance).with("segments", outside.len()))
 }

@@ -7,6 +7,7 @@ use axum::extract::{FromRequestParts, Path};
 use http::header::{CONTENT_TYPE, IF_MATCH};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
+use packager_media::redact;
 use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
@@ -65,8 +66,7 @@ impl Parameters {
     pub fn end(self) -> Result<(), Problem> {
         let Some(name) = self.left.keys().next() else { return Ok(()) };
         let hint = suggestion(name, &self.known);
-        let name: String = name.chars().take(60).flat_map(char::escape_debug).collect();
-        Err(Problem::bad(format!("unknown parameter `{name}`{hint}")))
+        Err(Problem::bad(format!("unknown parameter `{}`{hint}", redact::escape(name, 60))))
     }
 }
 

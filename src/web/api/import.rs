@@ -12,6 +12,7 @@ use axum::extract::{RawQuery, State as Extract};
 use axum::response::IntoResponse;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use packager_media::redact;
 use serde_json::{Map, Value, json as value};
 
 const MAX_BODY: usize = 32 << 20;
@@ -140,19 +141,19 @@ fn of_csv(text: &str) -> Result<Vec<Row>, Errors> {
 }
 
 fn parsed(name: &str, cell: &str) -> Result<Value, String> {
-    let shown = || cell.chars().take(60).flat_map(char::escape_debug).collect::<String>();
+    let escaped = || redact::escape(cell, 60);
     match name {
         "tier" | "probe_id" | "template_id" => {
-            cell.parse::<u32>().map(Value::from).map_err(|_| format!("`{}` is not a whole number", shown()))
+            cell.parse::<u32>().map(Value::from).map_err(|_| format!("`{}` is not a whole number", escaped()))
         }
         "fps" => {
             let fps = cell.parse::<f64>().ok().filter(|fps| fps.is_finite());
-            fps.map(Value::from).ok_or_else(|| format!("`{}` is not a number", shown()))
+            fps.map(Value::from).ok_or_else(|| format!("`{}` is not a number", escaped()))
         }
         "is_4k" | "is_hdr" | "enabled" => match cell.to_ascii_lowercase().as_str() {
             "true" | "t" | "1" | "yes" => Ok(true.into()),
             "false" | "f" | "0" | "no" => Ok(false.into()),
-            _ => Err(format!("`{}` is neither true nor false", shown())),
+            _ => Err(format!("`{}` is neither true nor false", escaped())),
         },
         "outputs" => strict(cell),
         _ => Ok(cell.into()),

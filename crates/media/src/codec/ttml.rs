@@ -2,6 +2,7 @@
 //!
 //! What a player would lay out isn't read: neither styles nor regions.
 
+use crate::redact;
 use crate::units::Seconds;
 use crate::xml;
 use roxmltree::Node;
@@ -31,9 +32,9 @@ pub fn document(bytes: &[u8]) -> Result<Document, String> {
     let root = tree.root_element();
     let namespace = root.tag_name().namespace();
     if root.tag_name().name() != "tt" || namespace != Some(NAMESPACE) {
-        let shown = |text: &str| text.chars().filter(|c| !c.is_control()).take(60).collect::<String>();
-        let (name, of) = (shown(root.tag_name().name()), shown(namespace.unwrap_or_default()));
-        return Err(format!("its root is `{name}` of the namespace `{of}`, not `tt` of {NAMESPACE}"));
+        let name = redact::sanitize_label(root.tag_name().name(), 60);
+        let namespace = redact::sanitize_label(namespace.unwrap_or_default(), 60);
+        return Err(format!("its root is `{name}` of the namespace `{namespace}`, not `tt` of {NAMESPACE}"));
     }
     let clock = Clock::of(root);
     let mut found = Document::default();
@@ -115,7 +116,7 @@ impl Clock {
         let read = |name: &str| match node.attribute(name) {
             None => Ok(None),
             Some(text) => self.seconds(text.trim()).map(Some).ok_or_else(|| {
-                let text: String = text.chars().filter(|c| !c.is_control()).take(40).collect();
+                let text = redact::sanitize_label(text, 40);
                 format!("{name} is `{text}`, which is no time of TTML")
             }),
         };

@@ -3,9 +3,12 @@
 use super::defects::Defects;
 use super::{Cues, Inspection, TimestampMap, Track};
 use crate::defect::DefectKind;
+use crate::redact;
 use crate::stream::Media;
 use crate::units::Seconds;
 
+/// Longest part of a segment that the message of a defect repeats, in characters.
+const MAX_SHOWN_CHARS: usize = 60;
 /// Bytes kept of a line: cue settings and text beyond are not read.
 const LINE_MAX: usize = 256;
 const MAP: &str = "X-TIMESTAMP-MAP";
@@ -68,7 +71,10 @@ impl WebVtt {
         match timestamp_map(written) {
             Some(map) => self.cues.map = Some(map),
             None => self.defects.add(DefectKind::Cues, self.began, "RFC 8216 3.5", || {
-                format!("{MAP}{} can't be read; it is {MAP}=LOCAL:hh:mm:ss.mmm,MPEGTS:number", shown(written))
+                format!(
+                    "{MAP}{} can't be read; it is {MAP}=LOCAL:hh:mm:ss.mmm,MPEGTS:number",
+                    redact::sanitize_label(written, MAX_SHOWN_CHARS)
+                )
             }),
         }
     }
@@ -92,16 +98,11 @@ impl WebVtt {
             format!(
                 "the cue at byte {} {what}: {} {ARROW} {}; players drop it",
                 self.began,
-                shown(from.trim()),
-                shown(end)
+                redact::sanitize_label(from.trim(), MAX_SHOWN_CHARS),
+                redact::sanitize_label(end, MAX_SHOWN_CHARS)
             )
         });
     }
-}
-
-/// As much of untrusted text as a message bears.
-fn shown(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(60).collect()
 }
 
 /// `=LOCAL:00:00:00.000,MPEGTS:900000`, in either order.

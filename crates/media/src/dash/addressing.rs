@@ -1,10 +1,11 @@
 //! SegmentTemplate, SegmentList and SegmentBase with what they inherit (ISO/IEC 23009-1 5.3.9).
 
 use super::model::{Addressing, Listing, Pace, Resource, Run, Segments, Source};
-use super::notes::{Notes, Shown};
+use super::notes::Notes;
 use super::runs;
 use super::template::{Template, Values};
 use super::values::{attribute, boolean, child, children, number, offset, range, string, timescale};
+use crate::redact::Quoted;
 use crate::units::Seconds;
 use roxmltree::{Node, NodeId};
 use std::collections::{HashMap, HashSet};
@@ -208,7 +209,7 @@ impl Reader<'_, '_, '_, '_> {
     fn resource(&mut self, node: Node<'_, '_>, url: &'static str, bytes: &'static str) -> Resource {
         let text = attribute(node, url).unwrap_or_default();
         let url = self.base.join(text).unwrap_or_else(|e| {
-            self.notes.wrong(node, LIST, format_args!("{} is no URL: {e}", Shown(text)));
+            self.notes.wrong(node, LIST, format_args!("{} is no URL: {e}", Quoted(text)));
             self.base.clone()
         });
         Resource { url, range: range(node, bytes, self.notes) }

@@ -5,6 +5,7 @@ use super::notes::Notes;
 use super::splices;
 use super::values::{attribute, child, children, number, string, timescale};
 use crate::drm::{self, Id};
+use crate::redact::Quoted;
 use roxmltree::Node;
 use std::num::NonZeroU32;
 
@@ -42,7 +43,7 @@ pub(super) fn protections(node: Node<'_, '_>, notes: &mut Notes<'_>) -> Vec<Prot
         let Some(Descriptor { scheme, value }) = descriptor(one, notes) else { continue };
         let default_kid = string(one, "default_KID");
         for kid in default_kid.iter().flat_map(|list| list.split_whitespace()).filter(|kid| !is_uuid(kid)) {
-            let kid = super::notes::Shown(kid);
+            let kid = Quoted(kid);
             notes.wrong(one, PROTECTION, format_args!("ContentProtection@default_KID {kid} is no UUID"));
         }
         let pssh = pssh(one, &scheme, notes);
@@ -63,7 +64,7 @@ fn pssh(protection: Node<'_, '_>, scheme: &str, notes: &mut Notes<'_>) -> Option
         Some(first) if meant.is_some_and(|meant| meant != first.system) => "is a `pssh` of another DRM system",
         Some(_) => return Some(text),
     };
-    notes.wrong(node, PSSH, format_args!("cenc:pssh of {} {wrong}", super::notes::Shown(scheme)));
+    notes.wrong(node, PSSH, format_args!("cenc:pssh of {} {wrong}", Quoted(scheme)));
     None
 }
 

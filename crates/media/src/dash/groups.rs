@@ -1,7 +1,8 @@
 //! Adaptation Sets and Representations that can't be told apart.
 
-use super::notes::{Notes, Shown};
+use super::notes::Notes;
 use super::values::{attribute, children};
+use crate::redact::Quoted;
 use roxmltree::Node;
 use std::collections::HashSet;
 
@@ -15,14 +16,14 @@ pub(super) fn told_apart(root: Node<'_, '_>, notes: &mut Notes<'_>) {
         let (mut sets, mut representations) = (HashSet::new(), HashSet::new());
         for set in children(period, "AdaptationSet") {
             if let Some(id) = attribute(set, "id").filter(|id| !sets.insert(*id)) {
-                notes.group(set, SET, format_args!("AdaptationSet@id {} stands twice in its Period", Shown(id)));
+                notes.group(set, SET, format_args!("AdaptationSet@id {} stands twice in its Period", Quoted(id)));
             }
             for one in children(set, "Representation") {
                 if let Some(id) = attribute(one, "id").filter(|id| !representations.insert(*id)) {
                     notes.group(
                         one,
                         REPRESENTATION,
-                        format_args!("Representation@id {} stands twice in its Period", Shown(id)),
+                        format_args!("Representation@id {} stands twice in its Period", Quoted(id)),
                     );
                 }
             }

@@ -39,6 +39,7 @@ pub use splices::is_scte35;
 pub use template::{Template, Values};
 
 use crate::defect::{Defect, DefectKind, Position};
+use crate::redact::Quoted;
 use crate::xml;
 use notes::Notes;
 use url::Url;
@@ -78,7 +79,7 @@ fn read(bytes: &[u8], base: &Url) -> Result<(Mpd, Vec<Defect>), xml::Refused> {
     let tree = xml::tree(text)?;
     let root = tree.root_element();
     if !values::is(root, "MPD") {
-        let name = notes::Shown(root.tag_name().name());
+        let name = Quoted(root.tag_name().name());
         return Err(((1, 1), format!("not an MPD: the document is a {name}")));
     }
     let mut notes = Notes::new(text);

@@ -2,10 +2,11 @@
 
 use super::descriptors;
 use super::model::{Latency, Mpd, Period};
-use super::notes::{Notes, Shown};
+use super::notes::Notes;
 use super::period;
 use super::values::{attribute, child, children, duration, instant, number, string, words};
 use super::{events, groups, updates};
+use crate::redact::Quoted;
 use crate::units::Seconds;
 use roxmltree::Node;
 use url::Url;
@@ -47,7 +48,7 @@ fn dynamic(root: Node<'_, '_>, notes: &mut Notes<'_>) -> bool {
         None | Some("static") => false,
         Some("dynamic") => true,
         Some(other) => {
-            notes.wrong(root, MPD, format_args!("MPD@type is {}: neither static nor dynamic", Shown(other)));
+            notes.wrong(root, MPD, format_args!("MPD@type is {}: neither static nor dynamic", Quoted(other)));
             false
         }
     }

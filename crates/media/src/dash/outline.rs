@@ -229,7 +229,7 @@ fn rendition(set: &AdaptationSet, representation: &Representation) -> Rendition 
         name: String::new(),
         media: set.media,
         uri: None,
-        id: Some(names::clean(&representation.id)).filter(|id| !id.is_empty()),
+        id: Some(names::slug(&representation.id)).filter(|id| !id.is_empty()),
         bandwidth: representation.bandwidth.map(BitsPerSecond),
         average_bandwidth: None,
         codecs: representation.codecs.clone(),

@@ -4,9 +4,10 @@ mod apply;
 mod document;
 mod selector;
 
-use super::notes::{Notes, Shown};
+use super::notes::Notes;
 use super::values::{self, instant};
 use crate::defect::{Defect, DefectKind, Position};
+use crate::redact::Quoted;
 use crate::stream::date;
 use crate::units::Timestamp;
 use crate::xml;
@@ -46,7 +47,7 @@ fn read(bytes: &[u8], mpd: &[u8]) -> Result<(Patch, Vec<Defect>), xml::Refused> 
     let tree = xml::tree(text)?;
     let root = tree.root_element();
     if !values::is(root, "Patch") {
-        return Err(((1, 1), format!("not a patch: the document is a {}", Shown(root.tag_name().name()))));
+        return Err(((1, 1), format!("not a patch: the document is a {}", Quoted(root.tag_name().name()))));
     }
     let mut notes = Notes::of_update(text);
     let patch = Patch {
@@ -56,7 +57,7 @@ fn read(bytes: &[u8], mpd: &[u8]) -> Result<(Patch, Vec<Defect>), xml::Refused> 
         operations: root.children().filter(Node::is_element).count(),
     };
     if root.tag_name().namespace() != Some(NAMESPACE) {
-        let namespace = Shown(root.tag_name().namespace().unwrap_or_default());
+        let namespace = Quoted(root.tag_name().namespace().unwrap_or_default());
         notes.wrong(root, PATCH, format_args!("Patch is in the namespace {namespace}; players look for {NAMESPACE}"));
     }
     for name in ["mpdId", "originalPublishTime", "publishTime"] {
@@ -78,7 +79,7 @@ fn published(root: Node<'_, '_>, patch: &Patch, document: &Document, notes: &mut
     let becomes = document.attribute(Document::ROOT, "publishTime");
     let (Some(announced), 1..) = (patch.publish_time, patch.operations) else { return };
     if becomes.and_then(|text| date::parse(text.trim())).map(|d| d.at) != Some(announced) {
-        let becomes = Shown(becomes.unwrap_or_default());
+        let becomes = Quoted(becomes.unwrap_or_default());
         notes.wrong(
             root,
             PATCH,

@@ -3,8 +3,9 @@
 use super::addressing::{self, Timelines};
 use super::descriptors;
 use super::model::{AdaptationSet, Descriptor, Period, Representation};
-use super::notes::{Notes, Shown};
+use super::notes::Notes;
 use super::values::{attribute, bounded, child, children, frame_rate, number, string, words};
+use crate::redact::Quoted;
 use crate::stream::{Media, Resolution};
 use crate::units::Seconds;
 use roxmltree::Node;
@@ -141,7 +142,7 @@ impl<'n, 't> Reader<'n, 't> {
             self.notes.wrong(period, "ISO/IEC 23009-1 5.8.4.8", format_args!(
                 "no video is left in this Period: each AdaptationSet has an EssentialProperty that players don't know, such as {}, \
                  and must pass over it",
-                Shown(scheme)
+                Quoted(scheme)
             ));
         }
     }
@@ -164,7 +165,7 @@ impl<'n, 't> Reader<'n, 't> {
     }
 
     fn attribute(&mut self, node: Node<'_, '_>, id: &str, name: &str) {
-        self.notes.attribute(node, REPRESENTATION, format_args!("Representation {}: @{name} is missing", Shown(id)));
+        self.notes.attribute(node, REPRESENTATION, format_args!("Representation {}: @{name} is missing", Quoted(id)));
     }
 
     /// A remote element: what it stands for isn't fetched.
@@ -175,7 +176,7 @@ impl<'n, 't> Reader<'n, 't> {
             self.notes.wrong(
                 node,
                 super::REMOTE,
-                format_args!("{name}@xlink:href {} is not followed: what it stands for isn't probed", Shown(href)),
+                format_args!("{name}@xlink:href {} is not followed: what it stands for isn't probed", Quoted(href)),
             );
         }
     }
@@ -193,7 +194,7 @@ pub(super) fn base(node: Node<'_, '_>, outer: &Url, notes: &mut Notes<'_>) -> Ur
     let Some(found) = child(node, "BaseURL") else { return outer.clone() };
     let text = found.text().unwrap_or_default().trim();
     outer.join(text).unwrap_or_else(|e| {
-        notes.wrong(found, "ISO/IEC 23009-1 5.6.4", format_args!("BaseURL {} is no URL: {e}", Shown(text)));
+        notes.wrong(found, "ISO/IEC 23009-1 5.6.4", format_args!("BaseURL {} is no URL: {e}", Quoted(text)));
         outer.clone()
     })
 }

@@ -2,8 +2,9 @@
 //! its Period.
 
 use super::model::{Event, EventStream, Mpd, Period};
-use super::notes::{Notes, Shown};
+use super::notes::Notes;
 use super::values::{attribute, is};
+use crate::redact::Quoted;
 use crate::splice::{self, Cue, Section, Turn};
 use crate::stream::ads::{AdRange, Marker, MarkerKind, Source, Told, join};
 use crate::units::{MediaTime, Seconds, Timestamp};
@@ -31,12 +32,12 @@ pub(super) fn section(event: Node<'_, '_>, scheme: &str, notes: &mut Notes<'_>) 
         }
         (None, None) => Err("has neither a Binary nor a SpliceInfoSection".to_owned()),
     };
-    read.map_err(|why| notes.marker(event, SIGNAL, format_args!("this Event of {} {why}", Shown(scheme)))).ok()
+    read.map_err(|why| notes.marker(event, SIGNAL, format_args!("this Event of {} {why}", Quoted(scheme)))).ok()
 }
 
 fn coded(text: &str) -> Result<Section, String> {
     let text: String = text.chars().filter(|c| !c.is_whitespace()).take(2 * splice::MAX).collect();
-    let bytes = splice::base64(&text).ok_or_else(|| format!("has {}, which is no Base64", Shown(&text)))?;
+    let bytes = splice::base64(&text).ok_or_else(|| format!("has {}, which is no Base64", Quoted(&text)))?;
     splice::parse(&bytes).map_err(|fault| format!("has no readable splice_info_section: {fault}"))
 }
 
@@ -79,7 +80,7 @@ fn written(node: Node<'_, '_>) -> Result<Section, String> {
 fn optional<T: std::str::FromStr>(node: Node<'_, '_>, name: &'static str) -> Result<Option<T>, String> {
     let Some(text) = attribute(node, name) else { return Ok(None) };
     let number = text.parse().ok();
-    number.map(Some).ok_or_else(|| format!("has the {name} {}, which is no whole number in its range", Shown(text)))
+    number.map(Some).ok_or_else(|| format!("has the {name} {}, which is no whole number in its range", Quoted(text)))
 }
 
 fn flag(node: Node<'_, '_>, name: &str) -> bool {

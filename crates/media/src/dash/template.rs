@@ -1,5 +1,6 @@
 //! Identifiers of a SegmentTemplate: `$Number%05d$`, `$Time$` … (ISO/IEC 23009-1 5.3.9.4.4).
 
+use crate::redact;
 use std::fmt::Write;
 
 /// Characters of a template, and of what it becomes.
@@ -91,8 +92,8 @@ fn identified(identifier: &str) -> Result<Piece, String> {
 }
 
 fn unknown(identifier: &str) -> String {
-    let shown: String = identifier.chars().filter(|c| !c.is_control()).take(40).collect();
-    format!("`${shown}$` is no identifier that can be filled in")
+    let identifier = redact::sanitize_label(identifier, 40);
+    format!("`${identifier}$` is no identifier that can be filled in")
 }
 
 /// `05d` → 5.

@@ -1,8 +1,9 @@
 //! Where the next state of an MPD is: Location and PatchLocation.
 
 use super::model::PatchLocation;
-use super::notes::{Notes, Shown};
+use super::notes::Notes;
 use super::values::{attribute, children, offset};
+use crate::redact::Quoted;
 use roxmltree::Node;
 use url::Url;
 
@@ -45,10 +46,14 @@ fn url(node: Node<'_, '_>, reference: &'static str, base: &Url, notes: &mut Note
     match base.join(text) {
         Ok(url) if !text.is_empty() && matches!(url.scheme(), "http" | "https") => return Some(url),
         Ok(url) if !text.is_empty() => {
-            let scheme = Shown(url.scheme());
-            notes.wrong(node, reference, format_args!("{name} {} is of the scheme {scheme}: not http(s)", Shown(text)));
+            let scheme = Quoted(url.scheme());
+            notes.wrong(
+                node,
+                reference,
+                format_args!("{name} {} is of the scheme {scheme}: not http(s)", Quoted(text)),
+            );
         }
-        _ => notes.wrong(node, reference, format_args!("{name} {} is no URL", Shown(text))),
+        _ => notes.wrong(node, reference, format_args!("{name} {} is no URL", Quoted(text))),
     }
     None
 }

@@ -1,6 +1,7 @@
 //! Values of attributes. One that is malformed is a defect, and as good as not there.
 
-use super::notes::{Notes, Shown};
+use super::notes::Notes;
+use crate::redact::Quoted;
 use crate::stream::{ByteRange, date};
 use crate::units::{Seconds, Timestamp};
 use roxmltree::Node;
@@ -138,7 +139,7 @@ fn value<T>(
     let value = parse(text);
     if value.is_none() {
         let element = node.tag_name().name();
-        notes.wrong(node, TYPES, format_args!("{element}@{name} is {}: not {what}", Shown(text)));
+        notes.wrong(node, TYPES, format_args!("{element}@{name} is {}: not {what}", Quoted(text)));
     }
     value
 }

@@ -1,7 +1,7 @@
 //! Attribute lists: `NAME=value,NAME="value"` (RFC 8216bis 4.2).
 
-use super::defects::Shown;
 use super::values::Report;
+use crate::redact::Quoted;
 use std::collections::HashSet;
 
 pub(super) const REFERENCE: &str = "RFC 8216bis 4.2";
@@ -60,7 +60,7 @@ pub(super) fn split<'a>(text: &'a str, report: &mut Report<'_, '_, 'a>) -> List<
         if names.insert(pair.name) {
             list.0.push(pair);
         } else {
-            report.list(pair.name, format_args!("attribute {} is here twice; write it once", Shown(pair.name)));
+            report.list(pair.name, format_args!("attribute {} is here twice; write it once", Quoted(pair.name)));
         }
     }
     if let Some(comma) = text.strip_suffix(',').and_then(|most| text.get(most.len()..)) {
@@ -74,7 +74,7 @@ fn next_pair<'a>(text: &'a str, report: &mut Report<'_, '_, 'a>) -> (Option<Pair
     let end = text.find(['=', ',']).unwrap_or(text.len());
     let (written, rest) = text.split_at(end);
     let Some(value) = rest.strip_prefix('=') else {
-        report.list(written, format_args!("{} is no attribute; write NAME=value", Shown(written)));
+        report.list(written, format_args!("{} is no attribute; write NAME=value", Quoted(written)));
         return (None, rest.strip_prefix(',').unwrap_or(rest));
     };
     let name = written.trim_ascii();
@@ -83,7 +83,7 @@ fn next_pair<'a>(text: &'a str, report: &mut Report<'_, '_, 'a>) -> (Option<Pair
     match spaced.strip_prefix('"') {
         Some(inner) => {
             if spaced.len() != value.len() {
-                report.list(value, format_args!("whitespace before the value of {}; leave it out", Shown(name)));
+                report.list(value, format_args!("whitespace before the value of {}; leave it out", Quoted(name)));
             }
             quoted(name, inner, report)
         }
@@ -94,16 +94,16 @@ fn next_pair<'a>(text: &'a str, report: &mut Report<'_, '_, 'a>) -> (Option<Pair
 fn check_name<'a>(written: &'a str, name: &'a str, report: &mut Report<'_, '_, 'a>) {
     let legal = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'-';
     if written.len() != name.len() {
-        report.list(written, format_args!("whitespace around attribute name {}; leave it out", Shown(name)));
+        report.list(written, format_args!("whitespace around attribute name {}; leave it out", Quoted(name)));
     }
     if name.is_empty() || !name.bytes().all(legal) {
-        report.list(written, format_args!("{} is no attribute name; only A-Z, 0-9 and - may be in one", Shown(name)));
+        report.list(written, format_args!("{} is no attribute name; only A-Z, 0-9 and - may be in one", Quoted(name)));
     }
 }
 
 fn quoted<'a>(name: &'a str, inner: &'a str, report: &mut Report<'_, '_, 'a>) -> (Option<Pair<'a>>, &'a str) {
     let Some((value, after)) = inner.split_once('"') else {
-        report.list(name, format_args!("the string of {} has no closing quote", Shown(name)));
+        report.list(name, format_args!("the string of {} has no closing quote", Quoted(name)));
         return (Some(Pair { name, value: inner, quoted: true, sound: false }), "");
     };
     let pair = Pair { name, value, quoted: true, sound: true };
@@ -112,11 +112,11 @@ fn quoted<'a>(name: &'a str, inner: &'a str, report: &mut Report<'_, '_, 'a>) ->
         Some(next) if rest.len() == after.len() => (Some(pair), next),
         None if rest.is_empty() => (Some(pair), rest),
         Some(next) => {
-            report.list(after, format_args!("whitespace after the value of {}; leave it out", Shown(name)));
+            report.list(after, format_args!("whitespace after the value of {}; leave it out", Quoted(name)));
             (Some(pair), next)
         }
         None => {
-            report.list(after, format_args!("no comma after the value of {}", Shown(name)));
+            report.list(after, format_args!("no comma after the value of {}", Quoted(name)));
             (Some(pair), rest)
         }
     }
@@ -127,7 +127,7 @@ fn unquoted<'a>(name: &'a str, value: &'a str, report: &mut Report<'_, '_, 'a>) 
     let (written, rest) = value.split_at(end);
     let value = written.trim_ascii();
     if value.len() != written.len() {
-        report.list(written, format_args!("whitespace around the value of {}; leave it out", Shown(name)));
+        report.list(written, format_args!("whitespace around the value of {}; leave it out", Quoted(name)));
     }
     (Some(Pair { name, value, quoted: false, sound: true }), rest.strip_prefix(',').unwrap_or(rest))
 }

@@ -99,15 +99,3 @@ impl Kept {
         Some(Defect { kind: first.kind, at, message, reference: first.reference })
     }
 }
-
-/// Text of the playlist inside a message: quoted, cut at 60 characters, control characters replaced.
-pub(super) struct Shown<'a>(pub &'a str);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = self.0.chars();
-        let clean: String = rest.by_ref().take(60).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-        let more = if rest.next().is_some() { "…" } else { "" };
-        write!(f, "`{clean}{more}`")
-    }
-}

@@ -1,8 +1,9 @@
 //! Groups of renditions: what the EXT-X-MEDIA tags of a playlist define and its variants refer to (RFC 8216bis 4.4.6.1.1).
 
 use super::attributes::List;
-use super::defects::{Defects, Shown};
+use super::defects::Defects;
 use crate::defect::DefectKind::{GroupHabit, Groups as Broken};
+use crate::redact::Quoted;
 use std::collections::{BTreeMap, BTreeSet};
 
 const GROUPS: &str = "RFC 8216bis 4.4.6.1.1";
@@ -59,17 +60,17 @@ impl<'a> Groups<'a> {
                 Broken,
                 *at,
                 REFERENCES,
-                format_args!("{kind} names group {}, which no EXT-X-MEDIA with TYPE={kind} defines", Shown(id)),
+                format_args!("{kind} names group {}, which no EXT-X-MEDIA with TYPE={kind} defines", Quoted(id)),
             );
         }
         for (&(kind, id), group) in &self.defined {
-            let of = format!("of {kind} group {}", Shown(id));
+            let of = format!("of {kind} group {}", Quoted(id));
             if let Some((name, at)) = group.twice {
                 defects.add_at(
                     Broken,
                     at,
                     GROUPS,
-                    format_args!("NAME {} stands twice among the members {of}", Shown(name)),
+                    format_args!("NAME {} stands twice among the members {of}", Quoted(name)),
                 );
             }
             if group.defaults > 1 {
@@ -102,7 +103,7 @@ impl<'a> Groups<'a> {
                     GroupHabit,
                     group.at,
                     GROUPS,
-                    format_args!("{kind} groups {} and {} have other members", Shown(other), Shown(id)),
+                    format_args!("{kind} groups {} and {} have other members", Quoted(other), Quoted(id)),
                 );
             }
         }

@@ -2,7 +2,7 @@
 //! defect, what is sound goes on to the model.
 
 use super::census::{Census, Kind};
-use super::defects::{Defects, Shown};
+use super::defects::Defects;
 use super::lines::{Content, Line};
 use super::rules;
 use super::tags::{self, Place, TAGS, Tag};
@@ -10,6 +10,7 @@ use super::values::{self, Reading, Report};
 use super::versions::Versions;
 use super::whole::Whole;
 use crate::defect::DefectKind::Syntax;
+use crate::redact::Quoted;
 
 /// A line that the model can use.
 pub(super) struct Statement<'l, 'a> {
@@ -152,7 +153,7 @@ impl<'a> Lint<'a> {
                 Syntax,
                 (line, line.indent),
                 reference,
-                format_args!("{} is neither tag nor comment, and no {needs} stands before it", Shown(uri)),
+                format_args!("{} is neither tag nor comment, and no {needs} stands before it", Quoted(uri)),
             );
         }
         self.first_segment |= inside;

@@ -4,10 +4,11 @@
 //! attributes (`DURATION=30`, `ElapsedTime=8.3,Duration=30,SCTE35=/DA…`), in any case of letters.
 
 use super::attributes::List;
-use super::defects::{Defects, Shown};
+use super::defects::Defects;
 use super::lines::{Content, Line};
 use super::types;
 use crate::defect::DefectKind::AdMarker;
+use crate::redact::Quoted;
 use crate::splice::{self, Section};
 use crate::stream::ads::{AdRange, Marker, MarkerKind, Source};
 use crate::stream::date;
@@ -138,7 +139,7 @@ impl Cue<'_, '_, '_> {
         for id in ids.map(|id| id.trim_matches('"')) {
             let digits = id.strip_prefix("0x").or(id.strip_prefix("0X")).unwrap_or(id);
             if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-                self.complain(CUE, format_args!("CAID is {}, which is no hexadecimal number", Shown(id)));
+                self.complain(CUE, format_args!("CAID is {}, which is no hexadecimal number", Quoted(id)));
             }
         }
     }
@@ -181,7 +182,7 @@ impl Cue<'_, '_, '_> {
     fn seconds(&mut self, text: &str) -> Option<Seconds> {
         let seconds = types::float(text).map(Seconds);
         if seconds.is_none() {
-            self.complain(CUE, format_args!("{} is no number of seconds such as 30 or 8.308", Shown(text)));
+            self.complain(CUE, format_args!("{} is no number of seconds such as 30 or 8.308", Quoted(text)));
         }
         seconds
     }
@@ -189,7 +190,7 @@ impl Cue<'_, '_, '_> {
     fn base64(&mut self, text: &str) -> Option<Section> {
         let text = text.trim_matches('"');
         let Some(bytes) = splice::base64(text) else {
-            self.complain(SECTION, format_args!("{} is no base64", Shown(text)));
+            self.complain(SECTION, format_args!("{} is no base64", Quoted(text)));
             return None;
         };
         self.section(&bytes, SECTION)

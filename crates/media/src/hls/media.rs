@@ -1,6 +1,6 @@
 //! A media playlist's sound lines → [`Timeline`].
 
-use super::defects::{Defects, Shown};
+use super::defects::Defects;
 use super::lines::Line;
 use super::lint::{Sound, Statement};
 use super::m3u8::{self, Feed};
@@ -10,6 +10,7 @@ use super::protection::Protection;
 use super::uris;
 use super::values::Reading;
 use crate::defect::DefectKind::Syntax;
+use crate::redact::Quoted;
 use crate::stream::{ByteRange, Segment, Timeline};
 use crate::units::{BitsPerSecond, Seconds, Timestamp};
 use std::collections::VecDeque;
@@ -174,7 +175,7 @@ impl<'b> Builder<'b> {
                 Syntax,
                 range.at,
                 RANGE,
-                format_args!("EXT-X-BYTERANGE gives no offset, and the segment before is no range of {}", Shown(uri)),
+                format_args!("EXT-X-BYTERANGE gives no offset, and the segment before is no range of {}", Quoted(uri)),
             );
             return None;
         };

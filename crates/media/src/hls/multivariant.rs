@@ -285,7 +285,7 @@ fn codecs(text: &str) -> Vec<String> {
 }
 
 fn id_of(text: Option<&str>) -> Option<String> {
-    text.map(names::clean).filter(|id| !id.is_empty())
+    text.map(names::slug).filter(|id| !id.is_empty())
 }
 
 fn bounded(text: &str) -> String {

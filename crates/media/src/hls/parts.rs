@@ -3,11 +3,12 @@
 //! `m3u8-rs` 6.0.1 knows none of them.
 
 use super::attributes::List;
-use super::defects::{Defects, Shown};
+use super::defects::Defects;
 use super::lines::Line;
 use super::types;
 use super::uris;
 use crate::defect::DefectKind::Syntax;
+use crate::redact::Quoted;
 use crate::stream::{ByteRange, HintKind, LowLatency, Part, PreloadHint, RenditionReport, ServerControl};
 use crate::units::{Seconds, Timestamp};
 use std::collections::VecDeque;
@@ -116,7 +117,7 @@ impl Parts {
                 Syntax,
                 line.start(),
                 "RFC 8216bis 4.4.4.9",
-                format_args!("BYTERANGE gives no offset, and the part before is no range of {}", Shown(uri)),
+                format_args!("BYTERANGE gives no offset, and the part before is no range of {}", Quoted(uri)),
             );
             0
         });

@@ -1,11 +1,12 @@
 //! Date ranges: what EXT-X-DATERANGE tags say together (RFC 8216bis 4.4.5.1; interstitials: Appendix D; preload: F).
 
 use super::attributes::{List, Pair};
-use super::defects::{Defects, Shown};
+use super::defects::Defects;
 use super::tags::{Attribute, INTERSTITIAL, PRELOAD};
 use super::types::{float, is_hexadecimal};
 use super::values::Report;
 use crate::defect::DefectKind::Metadata;
+use crate::redact::Quoted;
 use crate::stream::date;
 use crate::units::{Seconds, Timestamp};
 use std::collections::BTreeMap;
@@ -47,7 +48,7 @@ impl<'a> Ranges<'a> {
             if !same(before, pair.value) {
                 let first = range.first;
                 let what = "the same attribute must have the same value";
-                let (id, value, before) = (Shown(id), Shown(pair.value), Shown(before));
+                let (id, value, before) = (Quoted(id), Quoted(pair.value), Quoted(before));
                 report.attribute(
                     pair.name,
                     format_args!(
@@ -95,7 +96,7 @@ impl<'a> Ranges<'a> {
             for two in ranges.windows(2) {
                 let [(_, id, range), (next, other, after)] = two else { continue };
                 if range.end().is_some_and(|end| Seconds::between(*next, end).0 > ROUNDING) {
-                    let (id, other, class) = (Shown(id), Shown(other), Shown(class));
+                    let (id, other, class) = (Quoted(id), Quoted(other), Quoted(class));
                     let why = "overlap, which they must not where one has END-ON-NEXT";
                     defects.add_at(
                         Metadata,
@@ -132,7 +133,7 @@ impl<'a> Range<'a> {
 
     fn judge(&self, id: &str, defects: &mut Defects) {
         let mut say = |reference, what: fmt::Arguments<'_>| {
-            defects.add_at(Metadata, self.at, reference, format_args!("date range {} {what}", Shown(id)));
+            defects.add_at(Metadata, self.at, reference, format_args!("date range {} {what}", Quoted(id)));
         };
         let cue = |word: &str| self.text("CUE").is_some_and(|cue| cue.split(',').any(|w| w == word));
         if cue("PRE") && cue("POST") {
@@ -198,14 +199,14 @@ fn of_kind<'a>(pair: &Pair<'a>, known: &[Attribute], report: &mut Report<'_, '_,
     let Some(attribute) = known.iter().find(|a| a.name == pair.name) else { return };
     if !attribute.kind.fits(pair) && fits_an_extension(pair) {
         let kind = attribute.kind;
-        report.attribute(pair.name, format_args!("{} is {}; it must be {kind}", pair.name, Shown(pair.value)));
+        report.attribute(pair.name, format_args!("{} is {}; it must be {kind}", pair.name, Quoted(pair.value)));
     }
 }
 
 fn extension<'a>(pair: &Pair<'a>, report: &mut Report<'_, '_, 'a>) {
     if pair.sound && pair.name.starts_with("X-") && !fits_an_extension(pair) {
         let what = "a string in quotes, a hexadecimal number or a decimal number";
-        report.attribute(pair.name, format_args!("{} is {}; it must be {what}", pair.name, Shown(pair.value)));
+        report.attribute(pair.name, format_args!("{} is {}; it must be {what}", pair.name, Quoted(pair.value)));
     }
 }
 

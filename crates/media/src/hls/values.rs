@@ -1,11 +1,12 @@
 //! A tag's value, read after the table: what the model's builders take.
 
 use super::attributes::{self, List};
-use super::defects::{Defects, Shown};
+use super::defects::Defects;
 use super::lines::Line;
 use super::tags::{Attribute, Place, Tag, Value};
 use super::types;
 use crate::defect::DefectKind;
+use crate::redact::Quoted;
 use crate::stream::date;
 use crate::units::{Seconds, Timestamp};
 use std::fmt;
@@ -69,7 +70,7 @@ pub(super) fn read<'a>(rest: &'a str, report: &mut Report<'_, '_, 'a>) -> Option
     let value = match (&report.tag.value, rest.strip_prefix(':')) {
         (Value::Nothing, _) => {
             if !rest.is_empty() {
-                report.tag(rest, format_args!("{name} takes no value, but {} follows it", Shown(rest)));
+                report.tag(rest, format_args!("{name} takes no value, but {} follows it", Quoted(rest)));
             }
             return Some(Reading::Nothing);
         }
@@ -97,7 +98,7 @@ fn plain<'a>(text: &'a str, value: &Value, report: &mut Report<'_, '_, 'a>) -> O
     if reading.is_none() {
         let name = report.tag.name;
         let what = Allowed(value);
-        report.tag(text, format_args!("the value of {name} is {}; it must be {what}", Shown(text)));
+        report.tag(text, format_args!("the value of {name} is {}; it must be {what}", Quoted(text)));
     }
     reading
 }
@@ -106,7 +107,7 @@ fn plain<'a>(text: &'a str, value: &Value, report: &mut Report<'_, '_, 'a>) -> O
 fn duration<'a>(text: &'a str, report: &mut Report<'_, '_, 'a>) -> Option<Reading<'a>> {
     let (number, comma) = text.find(',').map_or((text, false), |at| (text.get(..at).unwrap_or(text), true));
     let Some(seconds) = types::float(number) else {
-        let shown = Shown(number);
+        let shown = Quoted(number);
         report
             .tag(text, format_args!("the duration of EXTINF is {shown}; it must be a number of seconds such as 6.006"));
         return None;
@@ -120,12 +121,12 @@ fn duration<'a>(text: &'a str, report: &mut Report<'_, '_, 'a>) -> Option<Readin
 
 fn program_date_time<'a>(text: &'a str, report: &mut Report<'_, '_, 'a>) -> Option<Reading<'a>> {
     let Some(date) = date::parse(text) else {
-        let shown = Shown(text);
+        let shown = Quoted(text);
         report.tag(text, format_args!("{shown} is no ISO 8601 date and time; write it as 2024-03-05T07:08:09.250Z"));
         return None;
     };
     if !date.zoned {
-        let shown = Shown(text);
+        let shown = Quoted(text);
         report.tag(text, format_args!("{shown} names no time zone and is read as UTC; end it with Z or an offset"));
     }
     Some(Reading::Date(date.at))
@@ -152,7 +153,7 @@ fn attribute_list<'a>(text: &'a str, known: &'static [Attribute], report: &mut R
         let Some(attribute) = known.iter().find(|a| a.name == pair.name) else { continue };
         if pair.sound && !attribute.kind.fits(pair) {
             pair.sound = false;
-            let (kind, shown) = (attribute.kind, Shown(pair.value));
+            let (kind, shown) = (attribute.kind, Quoted(pair.value));
             let quotes = if pair.quoted { " in quotes" } else { "" };
             report.attribute(pair.name, format_args!("{} is {shown}{quotes}; it must be {kind}", pair.name));
         }

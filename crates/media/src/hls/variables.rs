@@ -4,13 +4,14 @@
 use super::attributes::{self, List};
 use super::census::Kind;
 use super::columns::Columns;
-use super::defects::{Defects, Shown};
+use super::defects::Defects;
 use super::forms::is_variable;
 use super::lines::{self, Content, Line};
 use super::tags::{self, Value};
 use super::types::Type;
 use super::values::Report;
 use crate::defect::DefectKind::Syntax;
+use crate::redact::Quoted;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -120,7 +121,7 @@ impl Pass<'_, '_> {
                             Syntax,
                             (line, offset),
                             "RFC 8216bis 6.3.1",
-                            format_args!("variable {} is not defined before it is used", Shown(name)),
+                            format_args!("variable {} is not defined before it is used", Quoted(name)),
                         );
                     }
                     out.push_str("{$");
@@ -161,7 +162,7 @@ impl Pass<'_, '_> {
                     Syntax,
                     (line, line.indent),
                     REFERENCE,
-                    format_args!("variable {} is defined twice; a name must be defined once", Shown(name)),
+                    format_args!("variable {} is defined twice; a name must be defined once", Quoted(name)),
                 );
             }
             // An empty value for what couldn't be had: one defect is enough for all its references.
@@ -170,7 +171,7 @@ impl Pass<'_, '_> {
     }
 
     fn import(&mut self, name: &str, line: &Line<'_>) -> Option<String> {
-        let name = Shown(name);
+        let name = Quoted(name);
         let why = match (self.source.kind, self.source.imported) {
             (Kind::Multivariant, _) => "is imported in a multivariant playlist; only media playlists may import",
             (Kind::Media, None) => "is imported, but no multivariant playlist led to this one",
@@ -197,7 +198,7 @@ impl Pass<'_, '_> {
             Syntax,
             (line, line.indent),
             REFERENCE,
-            format_args!("variable {} is a query parameter {why}", Shown(name)),
+            format_args!("variable {} is a query parameter {why}", Quoted(name)),
         );
         None
     }

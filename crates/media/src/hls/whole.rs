@@ -1,11 +1,12 @@
 //! Rules between the tags of one playlist that are neither order nor groups.
 
 use super::attributes::List;
-use super::defects::{Defects, Shown};
+use super::defects::Defects;
 use super::keys::Keys;
 use super::ranges::Ranges;
 use super::values::Report;
 use crate::defect::DefectKind::Attribute;
+use crate::redact::Quoted;
 use std::collections::{BTreeMap, BTreeSet};
 
 type At = (u32, u32);
@@ -71,7 +72,7 @@ impl<'a> Whole<'a> {
                 crate::defect::DefectKind::Syntax,
                 at,
                 "RFC 8216bis 4.4.6.6",
-                format_args!("PATHWAY-ID is {}, which no EXT-X-STREAM-INF names", Shown(id)),
+                format_args!("PATHWAY-ID is {}, which no EXT-X-STREAM-INF names", Quoted(id)),
             );
         }
     }

@@ -6,24 +6,24 @@ use std::collections::{HashMap, HashSet};
 const MAX_NAME: usize = 64;
 
 /// ASCII letters, digits, `-`, `_` and `.`, at most 64 of them; what else there is becomes one `-`.
-pub fn clean(text: &str) -> String {
-    let mut clean = String::new();
+pub fn slug(text: &str) -> String {
+    let mut slug = String::new();
     for c in text.chars() {
-        if clean.len() >= MAX_NAME {
+        if slug.len() >= MAX_NAME {
             break;
         }
         match c {
-            'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '.' => clean.push(c),
-            _ if clean.is_empty() || clean.ends_with('-') => {}
-            _ => clean.push('-'),
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '.' => slug.push(c),
+            _ if slug.is_empty() || slug.ends_with('-') => {}
+            _ => slug.push('-'),
         }
     }
-    clean.trim_end_matches('-').to_owned()
+    slug.trim_end_matches('-').to_owned()
 }
 
 /// Before uniqueness. `label` is the language or what the packager calls it; it names audio and text.
 pub fn base_name(rendition: &Rendition, label: &str) -> String {
-    let label = Some(clean(label)).filter(|l| !l.is_empty());
+    let label = Some(slug(label)).filter(|l| !l.is_empty());
     let rate = rendition.bandwidth.map(|b| format!("{}k", b.0.saturating_add(500) / 1000));
     let height = rendition.resolution.map(|r| format!("{}p", r.height));
     let media = Some(rendition.media.as_str().to_owned());

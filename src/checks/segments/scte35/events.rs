@@ -25,7 +25,7 @@ pub fn check(context: &CheckContext<'_>, dash: &DashFacts, params: &Params) -> C
     let now = dash.ahead().after(context.now);
     let sets: Vec<_> = dash::playing(&dash.mpd, now).into_iter().flat_map(dash::rungs).collect();
     let each = select::judge_renditions(context, NO_MARKER, |facts, past| {
-        let same = |id: &str| facts.rendition.id.as_deref() == Some(&names::clean(id));
+        let same = |id: &str| facts.rendition.id.as_deref() == Some(&names::slug(id));
         let set = sets.iter().find(|(set, r)| set.media == facts.rendition.media && same(&r.id));
         judge(facts, past, set.map(|(set, _)| *set), dash, params)
     });

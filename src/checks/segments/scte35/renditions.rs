@@ -5,6 +5,7 @@ use super::{Params, announced};
 use crate::checks::support::select;
 use crate::checks::{CheckContext, Violation};
 use crate::facts::RenditionFacts;
+use packager_media::redact;
 use packager_media::stream::ads::{AdBreak, Marker, MarkerKind, Source};
 use packager_media::stream::{Media, Timeline};
 use packager_media::units::{Seconds, Timestamp};
@@ -42,7 +43,7 @@ pub fn apart(context: &CheckContext<'_>, params: &Params) -> Vec<Violation> {
 }
 
 fn about(side: &Side<'_>, message: String) -> Violation {
-    let url = side.facts.playlist.as_ref().map(|p| select::shown(&p.url));
+    let url = side.facts.playlist.as_ref().map(|p| redact::url(&p.url));
     Violation::new(message).in_rendition(&side.facts.rendition.name).with("url", url)
 }
 

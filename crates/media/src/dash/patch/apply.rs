@@ -1,9 +1,10 @@
 //! The operations of a patch, in their order: each sees what those before it made (RFC 5261 4).
 
-use super::super::notes::{Notes, Shown};
+use super::super::notes::Notes;
 use super::super::values::attribute;
 use super::document::Document;
 use super::selector::{Miss, Target, resolve};
+use crate::redact::Quoted;
 use roxmltree::Node;
 
 const OPERATION: &str = "ISO/IEC 23009-1 5.15.3; RFC 5261 4";
@@ -27,7 +28,7 @@ pub(super) fn all(patch: Node<'_, '_>, document: &mut Document, notes: &mut Note
 fn one(operation: Node<'_, '_>, document: &mut Document, notes: &mut Notes<'_>, effort: &mut usize) -> bool {
     let name = operation.tag_name().name();
     if !matches!(name, "add" | "replace" | "remove") {
-        notes.wrong(operation, OPERATION, format_args!("{} is no operation: add, replace, remove", Shown(name)));
+        notes.wrong(operation, OPERATION, format_args!("{} is no operation: add, replace, remove", Quoted(name)));
         return false;
     }
     let Some(path) = attribute(operation, "sel") else {
@@ -47,13 +48,13 @@ fn one(operation: Node<'_, '_>, document: &mut Document, notes: &mut Notes<'_>, 
         _ => remove(target, document),
     };
     if let Some(wrong) = wrong {
-        notes.wrong(operation, OPERATION, format_args!("{name} of {}: {wrong}", Shown(path)));
+        notes.wrong(operation, OPERATION, format_args!("{name} of {}: {wrong}", Quoted(path)));
     }
     wrong.is_none()
 }
 
 fn missed(operation: Node<'_, '_>, path: &str, miss: &Miss, notes: &mut Notes<'_>) {
-    let (name, path) = (operation.tag_name().name(), Shown(path));
+    let (name, path) = (operation.tag_name().name(), Quoted(path));
     match miss {
         Miss::Malformed => {
             notes.wrong(operation, OPERATION, format_args!("sel of {name} is {path}: no path that a patch may have"));
