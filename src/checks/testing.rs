@@ -15,7 +15,7 @@ use packager_media::dash;
 use packager_media::stream::{
     HintKind, LowLatency, Media, Part, PreloadHint, Protocol, Rendition, Resolution, Segment, ServerControl, Timeline,
 };
-use packager_media::units::{BitsPerSecond, MPEG_TIMESCALE, MediaTime, Seconds, Timestamp};
+use packager_media::units::{BitsPerSecond, MediaTime, Seconds, Timestamp};
 use std::sync::Arc;
 use url::Url;
 
@@ -146,7 +146,7 @@ pub fn dated(mut observation: Observation, start: f64) -> Observation {
 
 pub fn track(id: u32, media: Media, start: f64, duration: f64) -> Track {
     let rate = if media == Media::Video { 25.0 } else { 46.875 };
-    let ticks = |seconds: f64| Some(MediaTime::new((seconds * 90_000.0).round() as i64, MPEG_TIMESCALE));
+    let ticks = |seconds: f64| Some(MediaTime::mpeg_unwrapped((seconds * 90_000.0).round() as i64));
     Track {
         id,
         media: Some(media),
@@ -177,6 +177,17 @@ pub fn parameters(media: Media) -> Parameters {
     }
     let sound = Sound { channels: Some(2), sample_rate: Some(48_000), ..Sound::default() };
     Parameters::of_sound(Codec::Aac { object_type: 2 }, sound)
+}
+
+/// Makes fragmented MP4 of a segment: the same counts, on a clock that doesn't wrap.
+pub fn to_fragmented(segment: &mut SegmentFacts) {
+    let inspection = segment.inspection.as_mut().unwrap();
+    (inspection.container, inspection.ts) = (Container::Cmaf, None);
+    for track in &mut inspection.tracks {
+        let bounds = [&mut track.start, &mut track.presentation_start, &mut track.end];
+        let times = bounds.into_iter().flatten().chain(&mut track.keyframes_at);
+        times.for_each(|time| *time = MediaTime::new(time.ticks, time.timescale()));
+    }
 }
 
 /// A healthy transport stream segment, inspected now; its counters go on from number to number.

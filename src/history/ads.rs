@@ -110,7 +110,8 @@ impl AdPast {
             self.inspected = Some(Inspected { from, to: segment.duration.after(start), last: segment.number });
             for event in &inspection.events {
                 let Some((section, time)) = event.section.as_ref().zip(event.time) else { continue };
-                let at = time.since(media.at).after(start);
+                let Some(later) = time.since(media.at) else { continue };
+                let at = later.after(start);
                 let told = Told { source: Source::Message, at, duration: None, section, line: 0 };
                 let ranges = told.ranges();
                 if ranges.iter().any(|r| r.out) {

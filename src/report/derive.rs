@@ -1,9 +1,9 @@
 //! Numbers that come from several facts at once.
 
 use crate::facts::{RenditionFacts, SegmentFacts};
-use packager_media::container::{Container, Inspection, Track};
+use packager_media::container::{Inspection, Track};
 use packager_media::stream::Media;
-use packager_media::units::{MediaTime, Seconds};
+use packager_media::units::Seconds;
 
 /// Finite numbers only: JSON has no NaN, and a gauge that is NaN says nothing.
 pub fn finite(seconds: Seconds) -> Option<f64> {
@@ -26,15 +26,14 @@ pub fn measured_bandwidth(segments: &[std::sync::Arc<SegmentFacts>]) -> Option<f
 /// Media duration of a segment: its video track's, else that of the first track that has one.
 pub fn measured_duration(inspection: &Inspection) -> Option<f64> {
     let video = inspection.tracks.iter().filter(|t| t.media == Some(Media::Video));
-    let duration = |t: &Track| Some(since(inspection.container, t.end?, t.start?));
-    video.chain(&inspection.tracks).find_map(duration).and_then(finite)
+    video.chain(&inspection.tracks).find_map(Track::duration).and_then(finite)
 }
 
 /// Presentation start of audio minus that of video: positive when audio begins later.
 pub fn av_offset(inspection: &Inspection) -> Option<f64> {
     let start =
         |media| inspection.tracks.iter().filter(move |t| t.media == Some(media)).find_map(|t| t.presentation_start);
-    finite(since(inspection.container, start(Media::Audio)?, start(Media::Video)?))
+    finite(start(Media::Audio)?.since(start(Media::Video)?)?)
 }
 
 /// The largest distance, as an absolute value, between the end of a segment and the start of the next one in
@@ -53,20 +52,9 @@ fn pair_gap(before: &SegmentFacts, after: &SegmentFacts) -> Option<f64> {
     let (ended, began) = (before.inspection.as_ref()?, after.inspection.as_ref()?);
     let gap = |track: &Track| {
         let next = began.tracks.iter().find(|t| t.id == track.id && t.media == track.media)?;
-        finite(since(began.container, next.start?, track.end?).abs())
+        finite(next.start?.since(track.end?)?.abs())
     };
     ended.tracks.iter().filter_map(gap).reduce(f64::max)
-}
-
-/// Exact where both have one timescale.
-fn since(container: Container, later: MediaTime, earlier: MediaTime) -> Seconds {
-    match container {
-        Container::MpegTs => later.mpeg_since(earlier),
-        _ if later.timescale == earlier.timescale => {
-            MediaTime::new(later.ticks.saturating_sub(earlier.ticks), later.timescale).seconds()
-        }
-        _ => later.since(earlier),
-    }
 }
 
 /// Longest distance between key frames in the segments inspected now.

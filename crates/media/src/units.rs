@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::num::NonZeroU32;
 use std::ops::{Add, Sub};
 
-/// A wall-clock instant (UTC). Never read below `probe`: it arrives as an argument.
+/// A wall-clock instant (UTC). No reader of this crate asks a clock: an instant is an argument.
 pub use jiff::Timestamp;
 
 /// A length of time in seconds, as playlists and metrics write it.
@@ -13,21 +13,23 @@ pub use jiff::Timestamp;
 pub struct Seconds(pub f64);
 
 impl Seconds {
+    /// No time at all.
     pub const ZERO: Self = Self(0.0);
 
-    /// From `earlier` to `later`; negative when they are the other way round.
+    /// The length from `earlier` to `later`; negative when `later` is the earlier one.
     #[must_use]
     pub fn between(earlier: Timestamp, later: Timestamp) -> Self {
         Self(later.duration_since(earlier).as_secs_f64())
     }
 
-    /// `at` moved by this length; clamped at the ends of representable time.
+    /// The instant this long after `at`; clamped at the ends of what a [`Timestamp`] can say.
     #[must_use]
     pub fn after(self, at: Timestamp) -> Timestamp {
         let nanos = (self.0 * 1e9) as i64;
         at.saturating_add(jiff::SignedDuration::from_nanos(nanos)).unwrap_or(at)
     }
 
+    /// The same length without its sign.
     #[must_use]
     pub fn abs(self) -> Self {
         Self(self.0.abs())
@@ -60,53 +62,110 @@ impl From<std::time::Duration> for Seconds {
     }
 }
 
-/// An instant or length on a media timeline, in ticks of `timescale` per second.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct MediaTime {
-    pub ticks: i64,
-    pub timescale: NonZeroU32,
-}
-
-/// MPEG-2 systems clock, ISO/IEC 13818-1 2.4.3.7: PTS and DTS count 90 000 a second and wrap at 2^33.
+/// 90 000 ticks a second: the rate of PTS and DTS (ISO/IEC 13818-1 2.4.3.7). Fragmented MP4 may have the same rate without
+/// being on that clock.
 pub const MPEG_TIMESCALE: NonZeroU32 = match NonZeroU32::new(90_000) {
     Some(n) => n,
     None => NonZeroU32::MIN,
 };
 const MPEG_WRAP: i64 = 1 << 33;
 
+/// The clock on which a [`MediaTime`] counts: it decides what a difference is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaClock {
+    /// The 33-bit MPEG clock of transport streams and packed audio: [`MPEG_TIMESCALE`], beginning again at 2^33 ticks, every
+    /// 26.5 hours (ISO/IEC 13818-1 2.4.3.7).
+    Mpeg,
+    /// Ticks of so many a second that never begin again: `tfdt` of fragmented MP4, and times of an MPD.
+    Ticks(NonZeroU32),
+}
+
+/// An instant on the media timeline of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MediaTime {
+    /// Count of the clock. On the MPEG clock it may lie outside of 33 bits, where a reader put the times of one segment in
+    /// order across the clock's wrap.
+    pub ticks: i64,
+    /// The clock that counts.
+    pub clock: MediaClock,
+}
+
 impl MediaTime {
+    /// An instant on a clock of `timescale` ticks a second that never wraps.
     #[must_use]
     pub fn new(ticks: i64, timescale: NonZeroU32) -> Self {
-        Self { ticks, timescale }
+        Self { ticks, clock: MediaClock::Ticks(timescale) }
     }
 
-    /// A 33-bit MPEG time stamp.
+    /// An instant on the MPEG clock; bits beyond 33 are cut off.
     #[must_use]
     pub fn mpeg(ticks: u64) -> Self {
-        Self { ticks: (ticks & 0x1_ffff_ffff) as i64, timescale: MPEG_TIMESCALE }
+        Self::mpeg_unwrapped((ticks & 0x1_ffff_ffff) as i64)
     }
 
+    /// An instant on the MPEG clock whose count goes on across the wrap: it may be negative or exceed 33 bits.
+    #[must_use]
+    pub fn mpeg_unwrapped(ticks: i64) -> Self {
+        Self { ticks, clock: MediaClock::Mpeg }
+    }
+
+    /// Ticks a second.
+    #[must_use]
+    pub fn timescale(self) -> NonZeroU32 {
+        match self.clock {
+            MediaClock::Mpeg => MPEG_TIMESCALE,
+            MediaClock::Ticks(timescale) => timescale,
+        }
+    }
+
+    /// Seconds since the clock's zero, as counted: for display. A difference is [`MediaTime::since`].
     #[must_use]
     pub fn seconds(self) -> Seconds {
-        Seconds(self.ticks as f64 / f64::from(self.timescale.get()))
+        Seconds(self.ticks as f64 / f64::from(self.timescale().get()))
     }
 
-    /// `self - earlier` on the 33-bit MPEG clock: the shorter way round, so that a wrap is no jump.
+    /// `self - earlier`, negative when `self` is the earlier one. On the MPEG clock it is the shorter way round, so that a
+    /// wrap is no jump. Two clocks that never wrap are compared in seconds, whatever their timescales. `None`: one instant is
+    /// on the MPEG clock and the other isn't.
     #[must_use]
-    pub fn mpeg_since(self, earlier: Self) -> Seconds {
-        let d = (self.ticks - earlier.ticks).rem_euclid(MPEG_WRAP);
-        let d = if d >= MPEG_WRAP / 2 { d - MPEG_WRAP } else { d };
-        Self { ticks: d, timescale: self.timescale }.seconds()
+    pub fn since(self, earlier: Self) -> Option<Seconds> {
+        match (self.clock, earlier.clock) {
+            (MediaClock::Mpeg, MediaClock::Mpeg) => {
+                let ticks = mpeg_difference(self.ticks, earlier.ticks);
+                Some(Self::mpeg_unwrapped(ticks).seconds())
+            }
+            (MediaClock::Ticks(own), MediaClock::Ticks(other)) => {
+                Some(Seconds(difference((self.ticks, own), (earlier.ticks, other))))
+            }
+            _ => None,
+        }
     }
 
-    /// `self - earlier` on an unbounded timeline (ISO BMFF tfdt).
+    /// This instant moved by `length`, to the nearest tick; clamped at the ends of what a count can say.
     #[must_use]
-    pub fn since(self, earlier: Self) -> Seconds {
-        self.seconds() - earlier.seconds()
+    pub fn moved_by(self, length: Seconds) -> Self {
+        let ticks = (length.0 * f64::from(self.timescale().get())).round() as i64;
+        Self { ticks: self.ticks.saturating_add(ticks), ..self }
     }
 }
 
-/// A bit rate.
+/// `later - earlier` in ticks of the MPEG clock, the shorter way round: from -2^32 to 2^32 - 1.
+pub(crate) fn mpeg_difference(later: i64, earlier: i64) -> i64 {
+    let ahead = later.wrapping_sub(earlier).rem_euclid(MPEG_WRAP);
+    if ahead >= MPEG_WRAP / 2 { ahead - MPEG_WRAP } else { ahead }
+}
+
+/// Seconds from one count of ticks at a timescale to another: exact up to the one division.
+fn difference((later, own): (i64, NonZeroU32), (earlier, other): (i64, NonZeroU32)) -> f64 {
+    let (later, earlier) = (i128::from(later), i128::from(earlier));
+    if own == other {
+        return (later - earlier) as f64 / f64::from(own.get());
+    }
+    let ticks = later * i128::from(other.get()) - earlier * i128::from(own.get());
+    ticks as f64 / (f64::from(own.get()) * f64::from(other.get()))
+}
+
+/// A bit rate in bits per second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct BitsPerSecond(pub u64);
@@ -115,11 +174,72 @@ pub struct BitsPerSecond(pub u64);
 mod tests {
     use super::*;
 
+    fn scale(timescale: u32) -> NonZeroU32 {
+        NonZeroU32::new(timescale).unwrap()
+    }
+
     #[test]
     fn a_wrap_of_the_mpeg_clock_is_no_jump() {
         let before = MediaTime::mpeg((1 << 33) - 90_000);
         let after = MediaTime::mpeg(90_000);
-        assert_eq!(after.mpeg_since(before), Seconds(2.0));
-        assert_eq!(before.mpeg_since(after), Seconds(-2.0));
+        assert_eq!(after.since(before), Some(Seconds(2.0)));
+        assert_eq!(before.since(after), Some(Seconds(-2.0)));
+    }
+
+    #[test]
+    fn a_count_that_goes_on_beyond_33_bits_is_the_same_instant() {
+        let (wrapped, unwrapped) = (MediaTime::mpeg(90_000), MediaTime::mpeg_unwrapped((1 << 33) + 90_000));
+        assert_eq!(unwrapped.since(wrapped), Some(Seconds(0.0)));
+        assert_eq!(MediaTime::mpeg((1 << 33) + 90_000), wrapped);
+        assert_eq!(MediaTime::mpeg_unwrapped(-90_000).since(wrapped), Some(Seconds(-2.0)));
+    }
+
+    #[test]
+    fn half_the_range_of_the_mpeg_clock_is_the_furthest_back_that_a_difference_says() {
+        assert_eq!(mpeg_difference(1 << 32, 0), -(1 << 32));
+        assert_eq!(mpeg_difference((1 << 32) - 1, 0), (1 << 32) - 1);
+        assert_eq!(mpeg_difference(i64::MIN, i64::MAX), 1, "no count overflows");
+    }
+
+    #[test]
+    fn the_decode_time_of_fragmented_mp4_at_90_khz_does_not_wrap() {
+        let start = MediaTime::new(0, MPEG_TIMESCALE);
+        let late = MediaTime::new((1 << 33) + 90_000, MPEG_TIMESCALE);
+        assert_eq!(late.since(start), Some(Seconds(((1i64 << 33) + 90_000) as f64 / 90_000.0)));
+        assert_eq!(late.since(MediaTime::mpeg(90_000)), None, "they are two clocks");
+        assert_eq!(MediaTime::mpeg(90_000).since(late), None);
+    }
+
+    #[test]
+    fn clocks_of_two_timescales_are_compared_in_seconds() {
+        let (milliseconds, ticks) = (MediaTime::new(10_500, scale(1000)), MediaTime::new(900_000, scale(90_000)));
+        assert_eq!(milliseconds.since(ticks), Some(Seconds(0.5)));
+        assert_eq!(ticks.since(milliseconds), Some(Seconds(-0.5)));
+        let far = MediaTime::new(i64::MAX, scale(u32::MAX));
+        assert!(far.since(MediaTime::new(i64::MIN, scale(1))).unwrap().0 > 9e18);
+    }
+
+    #[test]
+    fn a_difference_of_one_tick_of_a_long_running_clock_is_exact() {
+        let now = 1_800_000_000i64 * 10_000_000;
+        let at = |ticks| MediaTime::new(ticks, scale(10_000_000));
+        assert_eq!(at(now + 1).since(at(now)), Some(Seconds(1e-7)));
+    }
+
+    #[test]
+    fn an_instant_moves_to_the_nearest_tick_of_its_own_clock() {
+        assert_eq!(MediaTime::new(10, scale(1000)).moved_by(Seconds(0.0016)), MediaTime::new(12, scale(1000)));
+        assert_eq!(MediaTime::mpeg(0).moved_by(Seconds(-1.0)), MediaTime::mpeg_unwrapped(-90_000));
+        assert_eq!(MediaTime::new(i64::MAX, scale(1)).moved_by(Seconds(1.0)).ticks, i64::MAX);
+    }
+
+    #[test]
+    fn wall_clock_arithmetic_goes_both_ways() {
+        let at = Timestamp::from_second(1_800_000_000).unwrap();
+        let later = Seconds(2.5).after(at);
+        assert_eq!(Seconds::between(at, later), Seconds(2.5));
+        assert_eq!(Seconds::between(later, at), Seconds(-2.5));
+        assert_eq!(Seconds(f64::INFINITY).after(at), Seconds(f64::MAX).after(at), "clamped, not wrapped");
+        assert_eq!(Seconds(-3.0).abs(), Seconds(3.0));
     }
 }

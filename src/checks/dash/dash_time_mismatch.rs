@@ -44,7 +44,7 @@ fn apart(facts: &SegmentFacts, media: Media) -> Option<(f64, f64)> {
     let inspection = undamaged_inspection(facts).filter(|i| i.container == Container::Cmaf)?;
     let of = |t: &&Track| t.media == Some(media) && t.samples > 0 && media != Media::Text;
     let track = inspection.tracks.iter().find(of)?;
-    let offs = [track.start, track.presentation_start].into_iter().flatten().map(|at| at.since(said).0);
+    let offs = [track.start, track.presentation_start].into_iter().flatten().filter_map(|at| Some(at.since(said)?.0));
     let off = offs.reduce(|a, b| if b.abs() < a.abs() { b } else { a })?;
     Some((off, track.sample_gap_max.map_or(0.0, |gap| gap.0)))
 }
@@ -80,8 +80,8 @@ mod tests {
         let mut segment = ts_segment(5, 10.0 + off, 2.0);
         let at = MediaTime::new(10_000, NonZeroU32::new(1000).unwrap());
         segment.segment.media_start = Some(MediaStart { at, nominal });
+        to_fragmented(&mut segment);
         let inspection = segment.inspection.as_mut().unwrap();
-        inspection.container = Container::Cmaf;
         let track = &mut inspection.tracks[0];
         track.presentation_start = Some(MediaTime { ticks: track.start.unwrap().ticks + 7200, ..track.start.unwrap() });
         segment

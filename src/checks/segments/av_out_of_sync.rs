@@ -4,9 +4,9 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
-use packager_media::container::{Container, Inspection, Track};
+use packager_media::container::Track;
 use packager_media::stream::Media;
-use packager_media::units::{MPEG_TIMESCALE, MediaTime, Seconds, Timestamp};
+use packager_media::units::{MediaTime, Seconds, Timestamp};
 
 pub const META: CheckMeta = CheckMeta {
     id: "av_out_of_sync",
@@ -76,7 +76,6 @@ fn separate(
 /// Where a segment's only medium begins.
 struct Start<'a> {
     segment: &'a SegmentFacts,
-    container: Container,
     at: MediaTime,
 }
 
@@ -85,7 +84,7 @@ fn starts<'a>(facts: &RenditionFacts, past: &'a RenditionPast, media: Media) -> 
         let inspection = undamaged_inspection(segment)?;
         let [track] = inspection.tracks.as_slice() else { return None };
         let at = track.presentation_start.filter(|_| track.media == Some(media) && track.samples > 0)?;
-        Some(Start { segment, container: inspection.container, at })
+        Some(Start { segment, at })
     };
     let starts: Vec<_> = select::inspected_segments(facts, past)?.into_iter().filter_map(only).collect();
     (!starts.is_empty()).then_some(starts)
@@ -104,23 +103,13 @@ impl Start<'_> {
             return None;
         }
         let near = 0.5 * a.duration.0.min(b.duration.0);
-        let off = self.since(video)?;
+        let off = self.at.since(video.at)?.0;
         match (a.program_date_time, b.program_date_time) {
             (Some(a), Some(b)) => {
                 let later = Seconds::between(b, a).0;
                 (later.abs() < near).then_some(off - later)
             }
             _ => (a.number == b.number && off.abs() < near).then_some(off),
-        }
-    }
-
-    /// Both are on the clock of MPEG, or neither.
-    fn since(&self, video: &Self) -> Option<f64> {
-        let mpeg = |start: &Self| start.container != Container::Cmaf && start.at.timescale == MPEG_TIMESCALE;
-        match (mpeg(self), mpeg(video)) {
-            (true, true) => Some(self.at.mpeg_since(video.at).0),
-            (false, false) => Some(self.at.since(video.at).0),
-            _ => None,
         }
     }
 }
@@ -130,13 +119,11 @@ fn offset(segment: &SegmentFacts) -> Option<f64> {
     let inspection = undamaged_inspection(segment)?;
     let of = |media: Media| inspection.tracks.iter().filter(move |t| t.media == Some(media) && t.samples > 0);
     let video = of(Media::Video).next()?;
-    of(Media::Audio).filter_map(|a| between(inspection, video, a)).max_by(|a, b| a.abs().total_cmp(&b.abs()))
+    of(Media::Audio).filter_map(|audio| between(video, audio)).max_by(|a, b| a.abs().total_cmp(&b.abs()))
 }
 
-fn between(inspection: &Inspection, video: &Track, audio: &Track) -> Option<f64> {
-    let (video, audio) = (video.presentation_start?, audio.presentation_start?);
-    let mpeg = inspection.container == Container::MpegTs && audio.timescale == MPEG_TIMESCALE;
-    Some(if mpeg { audio.mpeg_since(video).0 } else { audio.since(video).0 })
+fn between(video: &Track, audio: &Track) -> Option<f64> {
+    Some(audio.presentation_start?.since(video.presentation_start?)?.0)
 }
 
 fn violation(segment: &SegmentFacts, offset: f64) -> Violation {
@@ -175,6 +162,9 @@ mod tests {
     fn the_clock_may_wrap_between_them() {
         let wrap = (1u64 << 33) as f64 / 90_000.0;
         assert_holds(run([segment(wrap - 0.1, 0.1)]));
+        let mut fragmented = segment(wrap - 0.1, 0.1);
+        to_fragmented(&mut fragmented);
+        assert_eq!(violations(run([fragmented])).len(), 1, "decode times of fragmented MP4 do not wrap");
     }
 
     #[test]
@@ -194,8 +184,8 @@ mod tests {
         let alone = |media, (start, date): (f64, Option<f64>)| {
             let mut segment = ts_segment(5, start, 2.0);
             segment.segment.program_date_time = date.map(time);
+            to_fragmented(&mut segment);
             let inspection = segment.inspection.as_mut().unwrap();
-            inspection.container = Container::Cmaf;
             inspection.tracks.retain(|t| t.media == Some(media));
             RenditionPast { segments: vec![std::sync::Arc::new(segment)], ..RenditionPast::default() }
         };

@@ -8,7 +8,7 @@ use crate::history::RenditionPast;
 use packager_media::container::{Container, Cues};
 use packager_media::defect::DefectKind;
 use packager_media::stream::{Media, Protocol};
-use packager_media::units::{MPEG_TIMESCALE, MediaTime, Seconds, Timestamp};
+use packager_media::units::{MediaTime, Seconds, Timestamp};
 
 pub const META: CheckMeta = CheckMeta {
     id: "captions_missing",
@@ -113,7 +113,7 @@ impl<'a> Video<'a> {
         let start = |segment: &'a SegmentFacts| {
             let inspection = undamaged_inspection(segment).filter(|i| i.container == Container::MpegTs)?;
             let mut pictures = inspection.tracks.iter().filter(|t| t.media == Some(Media::Video));
-            let at = pictures.next()?.presentation_start.filter(|at| at.timescale == MPEG_TIMESCALE)?;
+            let at = pictures.next()?.presentation_start?;
             Some((segment, at))
         };
         let starts: Vec<_> = select::inspected_segments(facts, past)?.into_iter().filter_map(start).collect();
@@ -151,7 +151,7 @@ fn misplaced(
     (video, later): (MediaTime, f64),
     params: &Params,
 ) -> Option<Violation> {
-    let begin = cues.begin()?.mpeg_since(video).0 - later;
+    let begin = cues.begin()?.since(video)?.0 - later;
     let end = begin + cues.length()?.0;
     let duration = segment.segment.duration.0;
     let (off, side) = match () {

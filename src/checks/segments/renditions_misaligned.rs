@@ -3,9 +3,9 @@ use crate::checks::support::select::{self, NO_MANIFEST, segment_violation, undam
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::SegmentFacts;
 use crate::finding::Severity;
-use packager_media::container::{Container, Track};
+use packager_media::container::Track;
 use packager_media::stream::Media;
-use packager_media::units::{MPEG_TIMESCALE, Seconds, Timestamp};
+use packager_media::units::{Seconds, Timestamp};
 
 pub const META: CheckMeta = CheckMeta {
     id: "renditions_misaligned",
@@ -81,13 +81,7 @@ fn matching<'p, 'a>(place: &Place<'_>, reference: &'p [Place<'a>], restarts: &[T
 
 /// Seconds by which `place` starts after `other`.
 fn apart(place: &Place<'_>, other: &Place<'_>) -> Option<f64> {
-    let (a, b) = (place.1.presentation_start?, other.1.presentation_start?);
-    let ts = |p: &Place<'_>| undamaged_inspection(p.0).is_some_and(|i| i.container == Container::MpegTs);
-    match (ts(place), ts(other)) {
-        (true, true) if a.timescale == MPEG_TIMESCALE => Some(a.mpeg_since(b).0),
-        (false, false) => Some(a.since(b).0),
-        _ => None,
-    }
+    Some(place.1.presentation_start?.since(other.1.presentation_start?)?.0)
 }
 
 /// Key frames inside segments, of which one rendition may have more than the other: those at changes of scene. Where most of
@@ -118,7 +112,8 @@ fn inner(place: &Place<'_>) -> Option<Vec<f64>> {
     let track = place.1;
     let start = track.presentation_start?;
     let known = track.keyframes_at.len() as u64 == track.keyframes && track.starts_with_keyframe == Some(true);
-    known.then(|| track.keyframes_at.iter().skip(1).map(|time| time.since(start).0).collect())
+    let inside = track.keyframes_at.iter().skip(1);
+    known.then(|| inside.filter_map(|time| Some(time.since(start)?.0)).collect())
 }
 
 /// Seconds of a picture, of the slower one.
@@ -144,7 +139,6 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
     use crate::history::RenditionPast;
-    use packager_media::units::MediaTime;
     use std::sync::Arc;
 
     /// Two renditions at 25 frames a second, with these segments: number, start, and date where there is one.
@@ -182,7 +176,7 @@ mod tests {
             for segment in &mut scene.history.renditions.get_mut(name).unwrap().segments {
                 let video = &mut Arc::make_mut(segment).inspection.as_mut().unwrap().tracks[0];
                 let start = video.presentation_start.unwrap();
-                let at = |s: &f64| MediaTime::new(start.ticks + (s * 90_000.0) as i64, MPEG_TIMESCALE);
+                let at = |s: &f64| start.moved_by(Seconds(*s));
                 video.keyframes_at = [0.0].iter().chain(inside).map(at).collect();
                 video.keyframes = video.keyframes_at.len() as u64;
             }

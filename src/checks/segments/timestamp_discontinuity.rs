@@ -3,9 +3,9 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
-use packager_media::container::{Container, Track};
+use packager_media::container::Track;
 use packager_media::stream::Media;
-use packager_media::units::{MPEG_TIMESCALE, Seconds};
+use packager_media::units::Seconds;
 
 pub const META: CheckMeta = CheckMeta {
     id: "timestamp_discontinuity",
@@ -66,19 +66,13 @@ fn most(track: &Track, params: &Params) -> f64 {
 fn between(before: &SegmentFacts, next: &SegmentFacts, params: &Params) -> Vec<Violation> {
     let same = |t: &Track| tracks(before).find(|b| b.id == t.id && b.media == t.media);
     let pairs = tracks(next).filter_map(|t| Some((same(t)?, t)));
-    pairs
-        .filter_map(|(b, t)| Some((t, off(before, b, t, params)?)))
-        .map(|(t, off)| violation(before, next, t, off))
-        .collect()
+    pairs.filter_map(|(b, t)| Some((t, off(b, t, params)?))).map(|(t, off)| violation(before, next, t, off)).collect()
 }
 
 /// How far the track starts from where the segment before it ended, where that is too far.
-fn off(segment: &SegmentFacts, before: &Track, next: &Track, params: &Params) -> Option<Seconds> {
+fn off(before: &Track, next: &Track, params: &Params) -> Option<Seconds> {
     let (end, start) = (before.end?, next.start?);
-    // Transport streams and packed audio count on the 33-bit clock, which wraps every 26.5 hours.
-    let mpeg = undamaged_inspection(segment)
-        .is_some_and(|i| matches!(i.container, Container::MpegTs | Container::PackedAudio));
-    let off = if mpeg && start.timescale == MPEG_TIMESCALE { start.mpeg_since(end) } else { start.since(end) };
+    let off = start.since(end)?;
     // The duration of the last sample is an estimate, as good as the samples are regular.
     let irregular = [before, next].iter().filter_map(|t| t.sample_gap_max).map(|g| g.0).fold(0.0, f64::max);
     (off.0.abs() > params.tolerance.max(irregular.min(1.0))).then_some(off)
@@ -160,7 +154,7 @@ mod tests {
         let wrap = (1u64 << 33) as f64 / 90_000.0;
         let mut segments = [ts_segment(5, wrap - 2.0, 2.0), ts_segment(6, 0.0, 2.0)];
         assert_holds(run(segments.clone()));
-        segments.iter_mut().for_each(|s| s.inspection.as_mut().unwrap().container = Container::Cmaf);
+        segments.iter_mut().for_each(to_fragmented);
         assert_eq!(violations(run(segments)).len(), 2);
     }
 

@@ -76,7 +76,7 @@ fn violation(
 fn lead(inspection: &Inspection, ts: &TsFacts) -> Option<f64> {
     let first = ts.pcr_first?;
     let starts = inspection.tracks.iter().filter(|t| matches!(t.media, Some(Media::Video | Media::Audio)));
-    starts.filter_map(|t| Some(t.start?.mpeg_since(first).0)).min_by(f64::total_cmp)
+    starts.filter_map(|t| Some(t.start?.since(first)?.0)).min_by(f64::total_cmp)
 }
 
 #[cfg(test)]

@@ -3,9 +3,8 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::{Observation, RenditionPast};
-use packager_media::container::Container;
 use packager_media::stream::{Media, Timeline};
-use packager_media::units::{Seconds, Timestamp};
+use packager_media::units::{MediaTime, Seconds, Timestamp};
 
 pub const META: CheckMeta = CheckMeta {
     id: "rendition_skew",
@@ -24,20 +23,42 @@ params! {
 
 const FEW: &str = "fewer than two live renditions whose edges can be compared";
 
-/// Where PTS and DTS begin again, in seconds.
-const WRAP: f64 = (1u64 << 33) as f64 / 90_000.0;
-
 struct Subject<'a> {
     facts: &'a RenditionFacts,
     past: &'a RenditionPast,
     timeline: &'a Timeline,
 }
 
-/// How edges are told: all by their dates, or all by the media time of inspected segments.
+/// What live edges are compared by: all by their dates, or all by the media time of inspected segments.
 #[derive(Clone, Copy, PartialEq)]
 enum Basis {
     Dates,
     Media,
+}
+
+/// Where the newest segment of a rendition ends.
+#[derive(Clone, Copy)]
+enum Edge {
+    Date(Timestamp),
+    Media(MediaTime),
+}
+
+impl Edge {
+    fn moved_by(self, length: Seconds) -> Self {
+        match self {
+            Self::Date(at) => Self::Date(length.after(at)),
+            Self::Media(at) => Self::Media(at.moved_by(length)),
+        }
+    }
+
+    /// Seconds from `earlier` to this edge; `None` for edges of different clocks.
+    fn since(self, earlier: Self) -> Option<f64> {
+        match (self, earlier) {
+            (Self::Date(later), Self::Date(earlier)) => Some(Seconds::between(earlier, later).0),
+            (Self::Media(later), Self::Media(earlier)) => Some(later.since(earlier)?.0),
+            _ => None,
+        }
+    }
 }
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
@@ -60,16 +81,16 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let Some(earlier) = edges(&subjects, basis, Some(before)) else { return CheckVerdict::NotRun(FIRST_OBSERVATION) };
     let longest = subjects.iter().flat_map(|s| &s.timeline.segments).map(|s| s.duration.0).fold(0.0, f64::max);
     let allowed = longest + params.extra_targets * target;
-    CheckVerdict::Ran(judge(&subjects, &now, &earlier, allowed, basis))
+    CheckVerdict::Ran(judge(&subjects, &now, &earlier, allowed))
 }
 
 /// Behind now, and behind already a target duration ago.
-fn judge(subjects: &[Subject<'_>], now: &[f64], earlier: &[f64], allowed: f64, basis: Basis) -> Vec<Violation> {
-    let (Some(ahead), Some(was_ahead)) = (foremost(now, basis), foremost(earlier, basis)) else { return Vec::new() };
+fn judge(subjects: &[Subject<'_>], now: &[Edge], earlier: &[Edge], allowed: f64) -> Vec<Violation> {
+    let (Some(ahead), Some(was_ahead)) = (furthest_ahead(now), furthest_ahead(earlier)) else { return Vec::new() };
     let each = subjects.iter().zip(now.iter().zip(earlier));
     each.filter_map(|(subject, (edge, was))| {
-        let behind = later(ahead.1, *edge, basis);
-        if behind <= allowed || later(was_ahead.1, *was, basis) <= allowed {
+        let behind = ahead.1.since(*edge)?;
+        if behind <= allowed || was_ahead.1.since(*was)? <= allowed {
             return None;
         }
         let leader = subjects.get(ahead.0).map_or("", |s| &s.facts.rendition.name);
@@ -82,67 +103,46 @@ fn judge(subjects: &[Subject<'_>], now: &[f64], earlier: &[f64], allowed: f64, b
     .collect()
 }
 
-fn foremost(edges: &[f64], basis: Basis) -> Option<(usize, f64)> {
-    let ahead = |a: (usize, f64), b: (usize, f64)| if later(b.1, a.1, basis) > 0.0 { b } else { a };
+fn furthest_ahead(edges: &[Edge]) -> Option<(usize, Edge)> {
+    let ahead = |a: (usize, Edge), b: (usize, Edge)| if b.1.since(a.1).is_some_and(|by| by > 0.0) { b } else { a };
     edges.iter().copied().enumerate().reduce(ahead)
 }
 
-/// `a - b`; media times the shorter way round the clock.
-fn later(a: f64, b: f64, basis: Basis) -> f64 {
-    match basis {
-        Basis::Dates => a - b,
-        Basis::Media => (a - b + WRAP / 2.0).rem_euclid(WRAP) - WRAP / 2.0,
-    }
+/// The live edge of each subject as it was known at `at`, or is known now. `None` where there are fewer than two, one isn't
+/// known, or one is on another clock than the others.
+fn edges(subjects: &[Subject<'_>], basis: Basis, at: Option<Timestamp>) -> Option<Vec<Edge>> {
+    let edges: Vec<Edge> = subjects.iter().map(|s| edge(s.past, basis, at)).collect::<Option<_>>()?;
+    let first = edges.first().filter(|_| edges.len() > 1)?;
+    edges.iter().all(|edge| edge.since(*first).is_some()).then_some(edges)
 }
 
-/// The edge of each subject as it was known at `at`, or is known now. `None` where there are fewer than two, or one
-/// can't be told.
-fn edges(subjects: &[Subject<'_>], basis: Basis, at: Option<Timestamp>) -> Option<Vec<f64>> {
-    if subjects.len() < 2 {
-        return None;
-    }
-    let containers: Vec<_> = subjects.iter().filter_map(|s| container(s.past)).collect();
-    let mixed = containers.iter().any(|c| Some(c) != containers.first());
-    if basis == Basis::Media && mixed {
-        return None;
-    }
-    subjects.iter().map(|s| edge(s.past, basis, at)).collect()
-}
-
-/// Of one family: MPEG clocks, or `tfdt`.
-fn container(past: &RenditionPast) -> Option<bool> {
-    let inspection = past.segments.iter().rev().find_map(|s| select::undamaged_inspection(s))?;
-    Some(matches!(inspection.container, Container::MpegTs | Container::PackedAudio))
-}
-
-fn edge(past: &RenditionPast, basis: Basis, at: Option<Timestamp>) -> Option<f64> {
+fn edge(past: &RenditionPast, basis: Basis, at: Option<Timestamp>) -> Option<Edge> {
     let known = |o: &Observation| at.is_none_or(|at| o.first_seen <= at);
     let observation = past.observations.iter().rev().find(|o| known(o))?;
-    let mut tail = 0.0;
+    let mut tail = Seconds::ZERO;
     for segment in observation.segments.iter().rev() {
         let found = match basis {
-            Basis::Dates => segment.program_date_time.map(|d| d.as_millisecond() as f64 / 1000.0 + segment.duration.0),
+            Basis::Dates => segment.program_date_time.map(|date| Edge::Date(segment.duration.after(date))),
             Basis::Media => {
-                past.segments.iter().rev().find(|s| s.segment.number == segment.number).and_then(|s| end(s))
+                past.segments.iter().rev().find(|s| s.segment.number == segment.number).and_then(|s| media_end(s))
             }
         };
         if let Some(end) = found {
-            return Some(end + tail);
+            return Some(end.moved_by(tail));
         }
         if segment.discontinuity {
             return None;
         }
-        tail += segment.duration.0;
+        tail = tail + segment.duration;
     }
     None
 }
 
-/// Where the segment's media ends, by the track that the rendition is for.
-fn end(segment: &SegmentFacts) -> Option<f64> {
+/// Where the media of a segment ends, by its video track, else by its audio track.
+fn media_end(segment: &SegmentFacts) -> Option<Edge> {
     let tracks = &select::undamaged_inspection(segment)?.tracks;
-    let of = |media: Media| tracks.iter().find(|t| t.media == Some(media) && t.end.is_some());
-    let track = of(Media::Video).or_else(|| of(Media::Audio))?;
-    Some(track.end?.seconds().0)
+    let of = |media: Media| tracks.iter().filter(move |t| t.media == Some(media)).find_map(|t| t.end);
+    of(Media::Video).or_else(|| of(Media::Audio)).map(Edge::Media)
 }
 
 #[cfg(test)]
@@ -189,9 +189,10 @@ mod tests {
 
     #[test]
     fn without_dates_inspected_media_tells() {
+        let wrap = (1u64 << 33) as f64 / 90_000.0;
         for (behind, fails) in [(0.0, 0), (6.0, 1)] {
             let mut scene = dated_scene(0.0, 0.0);
-            for (name, start) in [(NAME, 0.0), ("other", WRAP - behind)] {
+            for (name, start) in [(NAME, 0.0), ("other", wrap - behind)] {
                 let past = scene.history.renditions.get_mut(name).unwrap();
                 let seen = [observation(-2, 9, 14), observation(0, 10, 15)];
                 past.observations = seen.map(Arc::new).to_vec();
@@ -199,6 +200,29 @@ mod tests {
             }
             assert_eq!(violations(run(&scene)).len(), fails, "{behind}");
         }
+    }
+
+    #[test]
+    fn decode_times_of_fragmented_mp4_do_not_wrap_and_are_not_compared_with_transport_streams() {
+        let wrap = (1u64 << 33) as f64 / 90_000.0;
+        let run = |starts: [f64; 2], fragmented: [bool; 2]| {
+            let mut scene = dated_scene(0.0, 0.0);
+            for (name, (start, fragmented)) in [NAME, "other"].into_iter().zip(starts.into_iter().zip(fragmented)) {
+                let past = scene.history.renditions.get_mut(name).unwrap();
+                past.observations = [observation(-2, 9, 14), observation(0, 10, 15)].map(Arc::new).to_vec();
+                let mut segment = ts_segment(13, start, 2.0);
+                if fragmented {
+                    to_fragmented(&mut segment);
+                }
+                past.segments = vec![Arc::new(segment)];
+            }
+            run(&scene)
+        };
+        assert_holds(run([0.0, wrap], [false, false]));
+        let found = violations(run([0.0, wrap], [true, true]));
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].rendition.as_deref(), Some(NAME), "it is 26.5 hours behind");
+        assert_not_run(run([0.0, 0.0], [true, false]), FEW);
     }
 
     #[test]

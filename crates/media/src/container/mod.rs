@@ -199,7 +199,7 @@ impl Track {
     /// Media duration: from the first decode time to where the next segment goes on.
     #[must_use]
     pub fn duration(&self) -> Option<Seconds> {
-        Some(self.end?.since(self.start?))
+        self.end?.since(self.start?)
     }
 }
 

@@ -2,9 +2,8 @@
 
 use super::{MAX_KEYFRAMES, Track};
 use crate::stream::Media;
-use crate::units::{MPEG_TIMESCALE, MediaTime, Seconds};
+use crate::units::{self, MediaTime, Seconds};
 
-const WRAP: i64 = 1 << 33;
 /// Sample distances remembered for the usual one.
 const RECENT: usize = 32;
 
@@ -59,10 +58,10 @@ impl Timeline {
     /// A new group with its 33-bit stamps.
     pub fn stamp(&mut self, pts: u64, dts: u64) {
         let dts = match self.group {
-            Some(group) => group.dts + shortest(dts as i64 - group.dts),
+            Some(group) => group.dts + units::mpeg_difference(dts as i64, group.dts),
             None => dts as i64,
         };
-        let pts = dts + shortest(pts as i64 - dts);
+        let pts = dts + units::mpeg_difference(pts as i64, dts);
         self.close(Some(dts));
         self.group = Some(Group { dts, pts, samples: 0, pcm: 0, rate: 0, last_pcm: 0 });
         self.start = Some(self.start.map_or(dts, |s| s.min(dts)));
@@ -153,7 +152,7 @@ impl Timeline {
     /// Fills the track's measured fields.
     pub fn finish(mut self, track: &mut Track) {
         self.close(None);
-        let at = |ticks| MediaTime::new(ticks, MPEG_TIMESCALE);
+        let at = MediaTime::mpeg_unwrapped;
         let seconds = |ticks| at(ticks).seconds();
         track.start = self.start.map(at);
         track.presentation_start = self.presentation_start.map(at);
@@ -167,12 +166,6 @@ impl Timeline {
         track.keyframes_at = self.keys.at.iter().map(|t| at(*t)).collect();
         track.keyframe_interval_max = self.keys.interval_max.map(seconds).filter(|s| *s > Seconds::ZERO);
     }
-}
-
-/// The nearest of the values that are equal modulo 2^33.
-fn shortest(difference: i64) -> i64 {
-    let d = difference.rem_euclid(WRAP);
-    if d >= WRAP / 2 { d - WRAP } else { d }
 }
 
 fn ticks(pcm: u64, rate: u32) -> i64 {

@@ -133,7 +133,7 @@ mod tests {
     use crate::checks::testing::*;
     use crate::facts::SegmentFacts;
     use crate::history::Inspected;
-    use packager_media::container::{Container, Event};
+    use packager_media::container::Event;
     use packager_media::defect::{Defect, Position};
     use packager_media::splice::{Cue, Section, Turn};
     use packager_media::stream::ads::{Marker, MarkerKind, Source};
@@ -213,8 +213,7 @@ mod tests {
             let start = 980.0 + 2.0 * place as f64;
             let mut facts: SegmentFacts = ts_segment(0, start, 2.0);
             facts.segment = listed[place].clone();
-            let inspection = facts.inspection.as_mut().unwrap();
-            (inspection.container, inspection.ts) = (Container::Cmaf, None);
+            to_fragmented(&mut facts);
             facts
         };
         let mut segments: Vec<_> = (0..10).map(inspected).collect();

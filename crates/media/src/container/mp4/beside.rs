@@ -150,7 +150,7 @@ impl Beside {
     #[must_use]
     pub fn finish(self, tracks: &[Track]) -> Vec<Event> {
         let starts = tracks.iter().filter_map(|t| t.presentation_start);
-        let earliest = starts.reduce(|a, b| if b.since(a).0 < 0.0 { b } else { a });
+        let earliest = starts.reduce(|a, b| if b.since(a).is_some_and(|later| later.0 < 0.0) { b } else { a });
         let timed = |Message { event, delta }: Message| match (delta, earliest) {
             (Some(delta), Some(earliest)) => Event { time: Some(later(earliest, delta)), ..event },
             _ => event,
@@ -169,9 +169,9 @@ fn first_offset(index: &Sidx) -> u64 {
 
 /// On the clock of `by`, which may be another than the track's.
 fn later(start: MediaTime, by: MediaTime) -> MediaTime {
-    let from = i128::from(start.ticks) * i128::from(by.timescale.get()) / i128::from(start.timescale.get());
+    let from = i128::from(start.ticks) * i128::from(by.timescale().get()) / i128::from(start.timescale().get());
     let ticks = i64::try_from(from.saturating_add(by.ticks.into())).unwrap_or(i64::MAX);
-    MediaTime::new(ticks, by.timescale)
+    MediaTime::new(ticks, by.timescale())
 }
 
 fn reference_time(found: &Boxed<'_>, init: Option<&Init>) -> Result<(), String> {

@@ -48,7 +48,7 @@ fn a_splice_in_an_event_message_is_read_with_its_time() {
         let [event] = seen.events.as_slice() else { panic!("{:?}", seen.events) };
         assert_eq!((event.at, event.id, event.scheme.as_str()), (SIDX as u64, 9, SCTE35));
         // The first picture is presented 80 ms after the timeline's beginning.
-        assert_eq!(event.time.map(|t| (t.ticks, t.timescale.get())), Some((expected, 1000)));
+        assert_eq!(event.time.map(|t| (t.ticks, t.timescale().get())), Some((expected, 1000)));
         let cue = event.section.as_ref().unwrap().opening().unwrap();
         assert_eq!((cue.turn, cue.duration, seen.splices()), (Turn::Out, Some(crate::units::Seconds(30.0)), 1));
     }

@@ -43,7 +43,7 @@ fn segments_are_measured_against_their_initialization() {
         let seen = inspect_with(Some(&init), &bytes);
         assert_eq!((defects(&seen), seen.encrypted), (vec![], false), "{name}");
         let [track] = seen.tracks.as_slice() else { panic!("{name}") };
-        assert_eq!((summary(track), track.start.unwrap().timescale.get()), (numbers, timescale), "{name}");
+        assert_eq!((summary(track), track.start.unwrap().timescale().get()), (numbers, timescale), "{name}");
         assert_eq!(millis(track.keyframe_interval_max), interval, "{name}");
     }
 }
