@@ -1,4 +1,4 @@
-//! What careless and hostile clients of the API send: each a problem document, and nothing of it takes effect.
+//! Requests of careless and hostile clients of the API: each is answered with a problem document and changes nothing.
 
 use crate::database::{EVENING, Stack, alert, channel};
 use serde_json::{Value, json};
@@ -25,9 +25,9 @@ async fn sql_in_a_text_is_a_text() {
     assert_eq!(list("/alerts", "status", INJECTION).await.0, 400);
     let csv = format!("channel_code,channel_name,input_url\nCH_2,\"{INJECTION}\",http://a/c.m3u8\n");
     assert_eq!(stack.csv("/channels/import", &csv).await.0, 200);
-    let mut told = alert(INJECTION, "firing", EVENING);
-    told["labels"]["channel"] = json!(INJECTION);
-    assert_eq!(stack.webhook(&[told]).await.0, 200);
+    let mut notification = alert(INJECTION, "firing", EVENING);
+    notification["labels"]["channel"] = json!(INJECTION);
+    assert_eq!(stack.webhook(&[notification]).await.0, 200);
     let by = json!({"by": INJECTION, "comment": INJECTION});
     assert_eq!(stack.json("POST", "/alerts/1/acknowledge", &by).await.0, 200);
     let kept = stack.alert(&json!(1)).await;
@@ -83,10 +83,10 @@ async fn bodies_that_are_no_bodies_change_nothing() {
         ("/probes", json, b"{\"probe_name\": \"P\", \"kind\": \"dog\"}".to_vec(), 422),
     ];
     for (path, kind, body, expected) in cases {
-        let shown = String::from_utf8_lossy(&body[..body.len().min(80)]).into_owned();
+        let excerpt = String::from_utf8_lossy(&body[..body.len().min(80)]).into_owned();
         let request = stack.request("POST", path).header("content-type", kind).body(body);
         let (status, answer) = stack.send(request).await;
-        assert_eq!(status, expected, "{path} {shown}: {answer}");
+        assert_eq!(status, expected, "{path} {excerpt}: {answer}");
     }
     let kept = "SELECT (SELECT count(*) FROM channels), (SELECT string_agg(status, '') FROM alerts),
                        (SELECT count(*) FROM templates), (SELECT count(*) FROM probes)";

@@ -1,13 +1,13 @@
 //! The program as an operator runs it.
 
-use crate::exporter::{Exporter, Files, catalogue, command, ended, failed, live_origin, run, value};
+use crate::exporter::{Exporter, Files, catalogue, command, exit_and_output, failed, live_origin, run, value};
 use packager_testbed::origin::Origin;
 use packager_testbed::pace;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// Nothing listens there.
+/// A URL at which nothing listens.
 const DEAD: &str = "http://127.0.0.1:1/master.m3u8";
 const T2: &str = "T2";
 
@@ -19,7 +19,7 @@ fn fault(origin: &Origin, id: &str) -> String {
     origin.url(&format!("fault/{id}/TV1/master.m3u8"))
 }
 
-/// `file:line:` of a mistake.
+/// Whether the text names the line of a mistake in channels.yml.
 fn names_the_line(text: &str, line: usize) -> bool {
     text.contains(&format!("channels.yml:{line}:"))
 }
@@ -145,11 +145,11 @@ fn a_configuration_is_checked_without_serving() {
     assert!(code == 2 && names_the_line(&why, 2), "serving refuses it too: {code} {why}");
 }
 
-/// As [`run`], while the origin in this process goes on answering.
-async fn run_beside(files: &Files, arguments: &[&str]) -> (i32, String, String) {
+/// Like [`run`], while the origin in this process keeps answering.
+async fn run_concurrently(files: &Files, arguments: &[&str]) -> (i32, String, String) {
     let mut command = command(files.folder());
     command.args(arguments);
-    ended(&tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap())
+    exit_and_output(&tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,11 +158,11 @@ async fn a_probe_at_a_terminal_ends_with_its_verdict() {
     let broken = fault(&origin, "container_invalid");
     let files = Files::new(&[("CLEAN_1", clean(&origin), T2), ("BROKEN", broken.clone(), T2)]);
 
-    let (code, out, why) = run_beside(&files, &["probe", "CLEAN_1"]).await;
+    let (code, out, why) = run_concurrently(&files, &["probe", "CLEAN_1"]).await;
     assert_eq!(code, 0, "{out}{why}");
-    let (code, out, _) = run_beside(&files, &["probe", "BROKEN"]).await;
+    let (code, out, _) = run_concurrently(&files, &["probe", "BROKEN"]).await;
     assert!(code == 1 && out.contains("container_invalid"), "{code} {out}");
-    let (code, _, why) = run_beside(&files, &["probe", "CLEAM_1"]).await;
+    let (code, _, why) = run_concurrently(&files, &["probe", "CLEAM_1"]).await;
     assert!(code == 2 && why.contains("`CLEAN_1`"), "{code} {why}");
     let elsewhere = tempfile::tempdir().unwrap();
     let (code, _, why) = run(elsewhere.path(), &["probe", "CLEAN_1"]);
@@ -170,21 +170,21 @@ async fn a_probe_at_a_terminal_ends_with_its_verdict() {
 
     let url = clean(&origin);
     for (target, expected) in [(&url, 0), (&broken, 1)] {
-        let of = |format: &'static str| ["probe", target, "--template", T2, "--format", format];
-        let (code, out, why) = run_beside(&files, &of("json")).await;
+        let with_format = |format: &'static str| ["probe", target, "--template", T2, "--format", format];
+        let (code, out, why) = run_concurrently(&files, &with_format("json")).await;
         assert_eq!(code, expected, "{out}{why}");
         let json: serde_json::Value = serde_json::from_str(&out).unwrap();
         assert_eq!(json["success"], expected == 0);
-        let (code, out, _) = run_beside(&files, &of("text")).await;
+        let (code, out, _) = run_concurrently(&files, &with_format("text")).await;
         assert_eq!((code, out.contains("container_invalid")), (expected, expected == 1), "{out}");
-        let (code, out, _) = run_beside(&files, &of("prometheus")).await;
+        let (code, out, _) = run_concurrently(&files, &with_format("prometheus")).await;
         assert_eq!((code, value(&out, "probe_success")), (expected, Some(f64::from(1 - expected))), "{out}");
     }
 }
 
-/// As it is pasted at night, here with the names of this test.
+/// Runs the commands of a runbook with the names of this test.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_runbooks_commands_tell_a_faulty_channel_from_a_clean_one() {
+async fn the_runbooks_commands_distinguish_a_faulty_from_a_clean_channel() {
     let origin = live_origin().await;
     let files = Files::new(&[("CLEAN_1", clean(&origin), T2), ("BROKEN", fault(&origin, "container_invalid"), T2)]);
     files.write("exporter.yml", "{}\n");
@@ -200,7 +200,7 @@ async fn the_runbooks_commands_tell_a_faulty_channel_from_a_clean_one() {
             let command = command.replace("packager_exporter probe", "\"$PROGRAM\" probe");
             let mut shell = Command::new("sh");
             shell.current_dir(files.folder()).env("PROGRAM", crate::exporter::PROGRAM).args(["-c", &command]);
-            ended(&tokio::task::block_in_place(|| shell.output().unwrap()))
+            exit_and_output(&tokio::task::block_in_place(|| shell.output().unwrap()))
         };
         let (_, found, error) = pasted(through_the_exporter);
         assert_eq!((found.contains("container_invalid"), found.is_empty()), (faulty, !faulty), "{found}{error}");
@@ -209,8 +209,8 @@ async fn the_runbooks_commands_tell_a_faulty_channel_from_a_clean_one() {
     }
 }
 
-/// The program's report, then Ctrl-C; what it ends with.
-fn interrupted(files: &Files, code: &str) -> (Option<i32>, String) {
+/// Exit code and first report of a repeated probe that is interrupted after that report.
+fn interrupt_after_report(files: &Files, code: &str) -> (Option<i32>, String) {
     let mut command = command(files.folder());
     command.args(["probe", code, "--every", "1h", "--format", "json"]);
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
@@ -221,12 +221,12 @@ fn interrupted(files: &Files, code: &str) -> (Option<i32>, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_probe_ended_by_a_person_says_what_it_saw_until_then() {
+async fn an_interrupted_probe_exits_by_its_last_verdict() {
     let origin = live_origin().await;
     let files = Files::new(&[("CLEAN_1", clean(&origin), T2), ("BROKEN", fault(&origin, "container_invalid"), T2)]);
     for (code, exit) in [("CLEAN_1", 0), ("BROKEN", 1)] {
-        let (ended, line) = tokio::task::block_in_place(|| interrupted(&files, code));
-        assert_eq!(ended, Some(exit), "{code}: {line}");
+        let (code_at_end, line) = tokio::task::block_in_place(|| interrupt_after_report(&files, code));
+        assert_eq!(code_at_end, Some(exit), "{code}: {line}");
     }
 }
 
@@ -237,7 +237,7 @@ async fn a_probe_that_is_repeated_prints_one_json_report_a_line() {
     let seconds = pace::patience(Duration::from_secs(6)).as_secs();
     let lasting = format!("{seconds}s");
     let arguments = ["probe", "CLEAN_1", "--every", "2s", "--for", &lasting, "--format", "json"];
-    let (code, out, why) = run_beside(&files, &arguments).await;
+    let (code, out, why) = run_concurrently(&files, &arguments).await;
     assert_eq!(code, 0, "{out}{why}");
     let reports: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!((2..=seconds as usize / 2).contains(&reports.len()), "{} reports in {lasting}", reports.len());

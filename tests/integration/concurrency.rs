@@ -12,7 +12,7 @@ async fn read_change_write_with_if_match_loses_no_update() {
     let mut body = channel("CH_1", "http://a/b.m3u8");
     body["tier"] = json!(0);
     stack.json("POST", "/channels", &body).await;
-    let one_more = async || {
+    let increment_tier = async || {
         for _ in 0..1000 {
             let answer = stack.request("GET", "/channels/CH_1").send().await.unwrap();
             let tag = answer.headers()["etag"].clone();
@@ -27,7 +27,7 @@ async fn read_change_write_with_if_match_loses_no_update() {
         }
         panic!("never the fastest");
     };
-    join_all((0..CLIENTS).map(|_| one_more())).await;
+    join_all((0..CLIENTS).map(|_| increment_tier())).await;
     let (_, after) = stack.get("/channels/CH_1").await;
     assert_eq!((&after["tier"], &after["version"]), (&json!(CLIENTS), &json!(CLIENTS + 1)));
     let imports = join_all((0..CLIENTS).map(|n| {

@@ -24,7 +24,7 @@ fn is_update() -> bool {
 }
 
 #[test]
-fn grafana_reads_what_is_described() {
+fn the_json_of_every_dashboard_matches_its_description() {
     for dashboard in read_descriptions(&folder()).unwrap() {
         let file = folder().join("grafana").join(format!("{}.json", dashboard.uid));
         if is_update() {
@@ -35,7 +35,7 @@ fn grafana_reads_what_is_described() {
     }
 }
 
-/// What Grafana would accept silently and show wrongly.
+/// Mistakes that Grafana would accept silently and show wrongly.
 #[test]
 fn every_dashboard_is_whole() {
     let dashboards = read_descriptions(&folder()).unwrap();
@@ -57,7 +57,7 @@ fn every_dashboard_is_whole() {
     }
 }
 
-/// By Grafana's own types (`scripts/grafana`): keys, options and values that it doesn't know it would pass over in silence.
+/// Checks keys, options and values with Grafana's own types (`scripts/grafana`), since Grafana ignores unknown ones.
 #[test]
 fn grafana_knows_every_key_and_value() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -87,7 +87,7 @@ fn grafana_knows_every_key_and_value() {
     );
 }
 
-/// What the deployment guide lists under each dashboard.
+/// Panels that each dashboard must have.
 const REQUIRED_PANELS: [(&str, &[&str]); 4] = [
     (
         "packager-overview",
@@ -110,7 +110,7 @@ const REQUIRED_PANELS: [(&str, &[&str]); 4] = [
 ];
 
 #[test]
-fn every_panel_that_the_guide_names_is_there_and_channels_lead_to_their_detail() {
+fn every_required_panel_exists_and_channels_link_to_their_detail() {
     let dashboards = read_descriptions(&folder()).unwrap();
     for (uid, titles) in REQUIRED_PANELS {
         let dashboard = dashboards.iter().find(|dashboard| dashboard.uid == uid).unwrap();
@@ -170,7 +170,7 @@ async fn every_panel_shows_something() {
     compare(&text);
 }
 
-/// What the ladder has, for the panels that compare with it.
+/// A template with an expected ladder, for the panels that compare with it.
 const EXPECTED_LADDER: &str =
     "\nTD: {extends: T2, ladder: {video: [{resolution: 1920x1080}, {resolution: 1280x720}]}}\n";
 
@@ -178,7 +178,7 @@ const HEAD: &str = "# Dashboards\n\nA test generates this file: it sends every q
 dashboards, `make docs` writes them for Grafana into `dashboards/grafana/*.json`, and Grafana loads them with the files in \
 `dashboards/provisioning`. The samples come from one run of a live origin with faults.\n";
 
-/// All but the samples has to be what is committed.
+/// Compares everything except the samples with the committed page.
 fn compare(text: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/dashboards.md");
     if is_update() {
@@ -199,7 +199,7 @@ fn queries(dashboard: &Dashboard) -> Vec<(String, String)> {
     dashboard.panels().flat_map(expressions).collect()
 }
 
-/// Rules are evaluated after the scrapes: what isn't there yet may come.
+/// Repeats a query until it has an answer, since rules are evaluated after the scrapes.
 async fn wait_for_answer(prometheus: &Prometheus, expression: &str) -> Vec<Sample> {
     let began = Instant::now();
     loop {
@@ -211,7 +211,7 @@ async fn wait_for_answer(prometheus: &Prometheus, expression: &str) -> Vec<Sampl
     }
 }
 
-/// As Grafana asks with everything chosen.
+/// The expression that Grafana sends when every value of every variable is selected.
 fn with_all_selected(expression: &str) -> String {
     ["$tier", "$packager", "$channel"].iter().fold(expression.to_owned(), |text, name| text.replace(name, ".*"))
 }

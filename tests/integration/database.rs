@@ -1,6 +1,6 @@
 //! Catalogue, API and alerts on a real PostgreSQL.
 
-use crate::exporter::{Exporter, Files, PATIENCE, command, ended, live_origin, value};
+use crate::exporter::{Exporter, Files, PATIENCE, command, exit_and_output, live_origin, value};
 use futures_util::future::join_all;
 use packager_testbed::postgres::Postgres;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ impl Stack {
         Self::on(Postgres::start(), arguments).await
     }
 
-    /// Until its catalogue is the database's.
+    /// Starts an exporter on this database, and waits until its catalogue is in force.
     pub async fn on(postgres: Postgres, arguments: &[&str]) -> Self {
         let files = Files::new(&[]);
         let mut program = command(files.folder());
@@ -73,8 +73,8 @@ impl Stack {
         }
     }
 
-    /// Sends until the answer isn't 503, as a client does that heeds Retry-After: a busy machine may keep every connection to
-    /// the database in use for longer than a request waits for one.
+    /// Sends until the answer isn't 503, as a client does that heeds Retry-After: a busy machine may keep every
+    /// connection to the database in use for longer than a request waits for one.
     pub async fn retry(&self, send: impl AsyncFn() -> (u16, Value)) -> (u16, Value) {
         let began = Instant::now();
         loop {
@@ -128,15 +128,15 @@ async fn a_channel_made_over_the_api_is_probed_discovered_and_disabled() {
     let (_, text) = stack.exporter.get("/probe?target=CH_1").await;
     assert_eq!(value(&text, "probe_success"), Some(1.0), "{text}");
     let elsewhere = tempfile::tempdir().unwrap();
-    let by_hand = |code: &str| {
+    let probe_in_terminal = |code: &str| {
         let mut program = command(elsewhere.path());
         program.env("DATABASE_URL", stack.postgres.url()).args(["probe", code]);
-        ended(&tokio::task::block_in_place(|| program.output().unwrap()))
+        exit_and_output(&tokio::task::block_in_place(|| program.output().unwrap()))
     };
-    let (code, text, _) = by_hand("CH_1");
+    let (code, text, _) = probe_in_terminal("CH_1");
     // One of severity major fails: the template wants segments of another duration.
     assert!(code == 1 && text.starts_with("DEGRADED  CH_1 (FPT CH_1), template TPL_LIVE_HD"), "{text}");
-    let (code, _, error) = by_hand("CH_2");
+    let (code, _, error) = probe_in_terminal("CH_2");
     assert!(code == 2 && error.contains("unknown channel `CH_2`"), "{error}");
     let (status, report) = stack.get("/channels/CH_1/report").await;
     assert_eq!((status, &report["success"]), (200, &json!(true)), "{report}");
@@ -188,35 +188,36 @@ async fn a_template_is_made_replaced_and_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_import_is_all_or_nothing_idempotent_and_goes_round() {
+async fn an_import_is_all_or_nothing_and_idempotent_and_reads_an_export() {
     let stack = Stack::start(&[]).await;
     let guide = "channel_code,channel_name,channel_type,tier,codec,resolution,fps,is_4k,is_hdr,probe_id,input_url,template_id\n\
         CH_TV_HD_001,FPT Channel 1,LIVE,1,H.264,1920x1080,25,false,false,3,http://packager-01/live/CH_TV_HD_001/master.m3u8,1\n\
         CH_TV_HD_002,FPT Channel 2,LIVE,1,H.264,1920x1080,25,false,false,3,http://packager-01/live/CH_TV_HD_002/master.m3u8,1\n\
         CH_TV_4K_001,FPT 4K Channel,LIVE,1,HEVC,3840x2160,25,true,true,3,http://packager-01/live/CH_TV_4K_001/master.m3u8,2\n";
     let counts = |body: &Value| (body["created"].clone(), body["updated"].clone(), body["unchanged"].clone());
-    let of = |a: i32, b: i32, c: i32| (json!(a), json!(b), json!(c));
+    let expected = |a: i32, b: i32, c: i32| (json!(a), json!(b), json!(c));
     let (status, body) = stack.csv("/channels/import?dry_run=true", guide).await;
-    assert_eq!((status, counts(&body)), (200, of(3, 0, 0)), "{body}");
+    assert_eq!((status, counts(&body)), (200, expected(3, 0, 0)), "{body}");
     assert_eq!(stack.postgres.sql("SELECT count(*) FROM channels"), "0");
-    assert_eq!(counts(&stack.csv("/channels/import", guide).await.1), of(3, 0, 0));
-    assert_eq!(counts(&stack.csv("/channels/import", guide).await.1), of(0, 0, 3), "again");
+    assert_eq!(counts(&stack.csv("/channels/import", guide).await.1), expected(3, 0, 0));
+    assert_eq!(counts(&stack.csv("/channels/import", guide).await.1), expected(0, 0, 3), "again");
     let changed = "channel_code,tier\nCH_TV_HD_002,2\n";
-    assert_eq!(counts(&stack.csv("/channels/import", changed).await.1), of(0, 1, 0));
+    assert_eq!(counts(&stack.csv("/channels/import", changed).await.1), expected(0, 1, 0));
     let (_, two) = stack.get("/channels/CH_TV_HD_002").await;
     assert_eq!((&two["tier"], &two["codec"]), (&json!(2), &json!("H.264")), "the rest stays");
 
     let bad = "channel_code,input_url,fps,template_id\nNEW,http://a/b.m3u8,25,1\nBAD,ftp://a/b,0,9\nNEW,http://a/c.m3u8,25,1\n";
     let (status, body) = stack.csv("/channels/import", bad).await;
-    let told = body["errors"].to_string();
+    let errors = body["errors"].to_string();
     assert_eq!(status, 422, "{body}");
     for part in ["\"line\":3", "fps: is 0", "`ftp:`", "stands in line 2 already"] {
-        assert!(told.contains(part), "{part} in {told}");
+        assert!(errors.contains(part), "{part} in {errors}");
     }
     let every = "channel_code,input_url,tier,template_id\nA B,http://a/b.m3u8,x,1\nC,http://a/b.m3u8,1,9\n\"D\nE,\n";
     let (_, body) = stack.csv("/channels/import", every).await;
-    let told: Vec<_> = body["errors"].as_array().unwrap().iter().map(|e| (e["line"].as_i64(), &e["detail"])).collect();
-    let [(Some(2), tier), (Some(2), code), (Some(3), template), (Some(4), _)] = told[..] else { panic!("{body}") };
+    let errors: Vec<_> =
+        body["errors"].as_array().unwrap().iter().map(|e| (e["line"].as_i64(), &e["detail"])).collect();
+    let [(Some(2), tier), (Some(2), code), (Some(3), template), (Some(4), _)] = errors[..] else { panic!("{body}") };
     assert_eq!(
         (tier, template),
         (&json!("tier: `x` is not a whole number"), &json!("template_id: 9 is not among the templates"))
@@ -225,12 +226,12 @@ async fn an_import_is_all_or_nothing_idempotent_and_goes_round() {
     assert_eq!(stack.postgres.sql("SELECT count(*) FROM channels"), "3");
     let drawn = "SELECT last_value FROM pg_sequences WHERE sequencename = 'channels_id_seq'";
     let before = stack.postgres.sql(drawn);
-    assert_eq!(counts(&stack.csv("/channels/import", guide).await.1), of(0, 1, 2));
-    assert_eq!(counts(&stack.csv("/channels/import", changed).await.1), of(0, 1, 0));
+    assert_eq!(counts(&stack.csv("/channels/import", guide).await.1), expected(0, 1, 2));
+    assert_eq!(counts(&stack.csv("/channels/import", changed).await.1), expected(0, 1, 0));
     assert_eq!(stack.postgres.sql(drawn), before, "what is there already takes no id");
 
     let (_, export) = stack.get("/channels/export").await;
-    assert_eq!(counts(&stack.csv("/channels/import", export.as_str().unwrap()).await.1), of(0, 0, 3), "{export}");
+    assert_eq!(counts(&stack.csv("/channels/import", export.as_str().unwrap()).await.1), expected(0, 0, 3), "{export}");
     let (_, first) = stack.get("/channels?limit=2").await;
     let (_, second) = stack.get(&format!("/channels?limit=2&cursor={}", first["next_cursor"].as_str().unwrap())).await;
     let codes = |page: &Value| {
@@ -244,7 +245,7 @@ async fn an_import_is_all_or_nothing_idempotent_and_goes_round() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_alert_lives_from_its_first_notification_to_its_end_in_any_order() {
+async fn notifications_of_an_alert_may_arrive_in_any_order() {
     let stack = Stack::start(&[]).await;
     stack.json("POST", "/channels", &channel("CH_1", "http://127.0.0.1:1/m.m3u8")).await;
     assert_eq!(stack.webhook(&[alert("f1", "firing", EVENING)]).await.0, 200);
@@ -255,8 +256,8 @@ async fn an_alert_lives_from_its_first_notification_to_its_end_in_any_order() {
     let id = active[0]["id"].clone();
     assert_eq!((&active[0]["channel_id"], &active[0]["summary"]), (&json!(1), &json!("CH_1 is down")));
 
-    let said = json!({"by": "lan", "comment": "packager restarts", "for": "2h"});
-    let (status, body) = stack.json("POST", &format!("/alerts/{id}/acknowledge"), &said).await;
+    let acknowledgement = json!({"by": "lan", "comment": "packager restarts", "for": "2h"});
+    let (status, body) = stack.json("POST", &format!("/alerts/{id}/acknowledge"), &acknowledgement).await;
     assert_eq!((status, &body["status"], &body["acknowledged_by"]), (200, &json!("acknowledged"), &json!("lan")));
     stack.webhook(&[alert("f1", "firing", EVENING)]).await;
     assert_eq!(stack.alert(&id).await["status"], "acknowledged", "a repeat doesn't take it back");
@@ -387,7 +388,7 @@ async fn the_terminal_imports_exports_and_makes_tokens() {
     let folder = tempfile::tempdir().unwrap();
     let run = |arguments: &[&str]| {
         let mut program = command(folder.path());
-        ended(&program.env("DATABASE_URL", stack.postgres.url()).args(arguments).output().unwrap())
+        exit_and_output(&program.env("DATABASE_URL", stack.postgres.url()).args(arguments).output().unwrap())
     };
     let (code, text, _) = run(&["migrate"]);
     assert!(
@@ -406,13 +407,13 @@ async fn the_terminal_imports_exports_and_makes_tokens() {
     let (code, text, _) = run(&["import", "c.jsonl", "--dry-run"]);
     assert_eq!((code, text.as_str()), (0, "1 rows: 1 channels would be created, 0 would be updated, 0 unchanged\n"));
     assert_eq!(run(&["import", "c.jsonl"]).0, 0);
-    let (_, text, told) = run(&["export"]);
+    let (_, text, stderr) = run(&["export"]);
     assert!(text.starts_with("channel_code,channel_name,") && text.contains("\nA,A,LIVE,"), "{text}");
-    assert_eq!(told, "1 channels exported\n");
+    assert_eq!(stderr, "1 channels exported\n");
     let rows: String = (0..5001).map(|n| format!("M{n},http://a/{n}.m3u8\n")).collect();
     std::fs::write(folder.path().join("many.csv"), format!("channel_code,input_url\n{rows}")).unwrap();
-    let (code, text, told) = run(&["import", "many.csv"]);
-    assert_eq!((code, told.as_str()), (0, "5000 of 5001 rows\n"), "{text}");
+    let (code, text, stderr) = run(&["import", "many.csv"]);
+    assert_eq!((code, stderr.as_str()), (0, "5000 of 5001 rows\n"), "{text}");
     assert_eq!(text, "5001 rows: 5001 channels created, 0 updated, 0 unchanged\n");
     assert_eq!(run(&["export"]).1.lines().count(), 5003, "a header, A, and these");
 
@@ -467,7 +468,7 @@ async fn many_at_once_lose_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_may_do_what_its_role_says() {
+async fn the_role_of_a_token_limits_its_requests() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("tokens.yml");
     let hash = |token: &str| packager_exporter::web::api::hash(token);
@@ -489,8 +490,8 @@ async fn a_token_may_do_what_its_role_says() {
         };
         assert_eq!(stack.send(with("GET", "/channels")).await.0, list, "{token}");
         assert_eq!(stack.send(with("POST", "/channels").body(body.clone())).await.0, write, "{token}");
-        let told = json!({"version": "4", "alerts": [alert("f1", "firing", EVENING)]}).to_string();
-        assert_eq!(stack.send(with("POST", "/alerts/webhook").body(told)).await.0, tell, "{token}");
+        let body = json!({"version": "4", "alerts": [alert("f1", "firing", EVENING)]}).to_string();
+        assert_eq!(stack.send(with("POST", "/alerts/webhook").body(body)).await.0, tell, "{token}");
     }
     assert_eq!(stack.get("/sd").await.0, 200);
     assert!(

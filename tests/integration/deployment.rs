@@ -1,7 +1,7 @@
-//! The examples of deployment: what they mount is there, their flags are the program's, and nginx lets nobody write.
+//! The examples of deployment: their mounts exist, their flags are valid, and nginx lets nobody write.
 
 use crate::discovery::by_discovery;
-use crate::exporter::{Exporter, Files, PATIENCE, ended, run};
+use crate::exporter::{Exporter, Files, PATIENCE, exit_and_output, run};
 use crate::prometheus::{free_port, shipped};
 use reqwest::StatusCode;
 use serde::Deserialize as _;
@@ -26,14 +26,15 @@ fn strings(list: &Value) -> Vec<&str> {
     list.as_sequence().unwrap().iter().map(|item| item.as_str().unwrap()).collect()
 }
 
-/// The program takes these arguments, with the shipped configuration where that of the container would be.
-fn taken(arguments: &[&str]) {
+/// Runs the program with these arguments and `--config.check`, with the shipped configuration in place of the
+/// container's.
+fn assert_flags_valid(arguments: &[&str]) {
     let file = format!("--config.file={}", shipped().join("exporter.yml").display());
     assert!(arguments.iter().any(|argument| argument.starts_with("--config.file")), "{arguments:?}");
     let own = arguments.iter().map(|a| if a.starts_with("--config.file=") { file.as_str() } else { *a });
     let all: Vec<&str> = own.chain(["--config.check"]).collect();
-    let (code, said, error) = run(Files::new(&[]).folder(), &all);
-    assert_eq!(code, 0, "{all:?}: {said}{error}");
+    let (code, output, error) = run(Files::new(&[]).folder(), &all);
+    assert_eq!(code, 0, "{all:?}: {output}{error}");
 }
 
 /// Names of the variables in `${…}`.
@@ -48,7 +49,7 @@ fn compose_has_every_service_its_files_and_its_variables() {
     let names: Vec<&str> = services.keys().map(|name| name.as_str().unwrap()).collect();
     assert_eq!(names, ["postgres", "influxdb", "exporter", "prometheus", "alertmanager", "grafana", "nginx"]);
     for (name, service) in services {
-        // Made by who deploys: certificates, and named volumes.
+        // Certificates and named volumes come from the operator.
         let mounts = strings(&service["volumes"]).into_iter().map(|mount| mount.split(':').next().unwrap());
         for from in mounts.filter(|from| from.starts_with('.') && *from != "./ssl") {
             assert!(examples("compose").join(from).exists(), "{name:?}: {from}");
@@ -59,7 +60,7 @@ fn compose_has_every_service_its_files_and_its_variables() {
         }
         assert_eq!(service["network_mode"], "host", "{name:?}: the shipped files name 127.0.0.1");
     }
-    taken(&strings(&compose["services"]["exporter"]["command"]));
+    assert_flags_valid(&strings(&compose["services"]["exporter"]["command"]));
     let build = &compose["services"]["exporter"]["build"];
     assert!(
         examples("compose")
@@ -74,7 +75,7 @@ fn compose_has_every_service_its_files_and_its_variables() {
 }
 
 #[test]
-fn docker_compose_takes_it_with_the_example_filled_in() {
+fn docker_compose_accepts_the_filled_in_example() {
     let folder = tempfile::tempdir().unwrap();
     let compose = |filled: &str| {
         let environment = folder.path().join("env");
@@ -91,12 +92,12 @@ fn docker_compose_takes_it_with_the_example_filled_in() {
             .arg("--env-file")
             .arg(environment)
             .args(["config", "-q"]);
-        ended(&compose.output().expect("docker-compose; scripts/install_test_tools.sh"))
+        exit_and_output(&compose.output().expect("docker-compose; scripts/install_test_tools.sh"))
     };
-    let (code, _, said) = compose("/x");
-    assert_eq!(code, 0, "{said}");
-    let (code, _, said) = compose("");
-    assert!(code != 0 && said.contains("copy .env.example to .env and set it"), "{said}");
+    let (code, _, output) = compose("/x");
+    assert_eq!(code, 0, "{output}");
+    let (code, _, output) = compose("");
+    assert!(code != 0 && output.contains("copy .env.example to .env and set it"), "{output}");
 }
 
 #[test]
@@ -127,7 +128,7 @@ fn kubernetes_mounts_what_it_names() {
     for path in arguments.iter().filter_map(|argument| argument.split_once("=/").map(|(_, path)| format!("/{path}"))) {
         assert!(mounts.iter().any(|mount| path.starts_with(&format!("{mount}/"))), "{path}");
     }
-    taken(&arguments);
+    assert_flags_valid(&arguments);
     for file in text("kubernetes/packager_exporter.yml").split("--from-file=config/").skip(1) {
         let file = file.split_whitespace().next().unwrap();
         assert!(shipped().join(file).exists(), "{file}");
@@ -135,13 +136,13 @@ fn kubernetes_mounts_what_it_names() {
 }
 
 #[test]
-fn systemd_starts_it_with_its_flags() {
+fn the_systemd_unit_has_valid_flags() {
     let unit = text("systemd/packager_exporter.service");
     let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/packager_exporter ")).unwrap();
-    taken(&start.replace("--config.file ", "--config.file=").split(' ').collect::<Vec<_>>());
+    assert_flags_valid(&start.replace("--config.file ", "--config.file=").split(' ').collect::<Vec<_>>());
 }
 
-/// Killed when this is dropped.
+/// A running nginx; it is killed when this value is dropped.
 struct Nginx(std::process::Child);
 
 impl Drop for Nginx {
@@ -151,7 +152,7 @@ impl Drop for Nginx {
     }
 }
 
-/// The shipped file, on free ports, before this exporter.
+/// The shipped nginx.conf on free ports, in front of this exporter.
 fn configuration(folder: &Path, https: u16, exporter: &str) -> String {
     let mut text = text("nginx/nginx.conf");
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
@@ -188,8 +189,8 @@ async fn nginx_shows_the_api_and_lets_nobody_write() {
         nginx.arg("-p").arg(folder.path()).arg("-c").arg(&file).args(["-e", "stderr"]).stdin(Stdio::null());
         nginx
     };
-    let (code, _, said) = ended(&nginx().arg("-t").output().unwrap());
-    assert!(code == 0 && !said.contains("[warn]"), "{said}");
+    let (code, _, output) = exit_and_output(&nginx().arg("-t").output().unwrap());
+    assert!(code == 0 && !output.contains("[warn]"), "{output}");
 
     let _server = Nginx(nginx().stderr(Stdio::null()).spawn().unwrap());
     let client = reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).build().unwrap();

@@ -1,5 +1,4 @@
-//! What `make detection` writes into docs/detection.md, measured again and judged: each fault is found by the checks
-//! that are made for it, and nothing is said that isn't so.
+//! The results of docs/detection.md, measured again: every fault is found by its checks, and nothing else is found.
 
 use packager_exporter::checks::{self, CheckResult};
 use packager_testbed::detection_page;
@@ -10,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
-/// Minor findings and warnings that a clean channel may show: stream, check and reason.
+/// Minor findings and warnings that a clean stream may have: stream, check and reason.
 const TOLERATED: &[(&str, &str, &str)] = &[];
 
 async fn fault_results() -> &'static [FaultResult] {
@@ -45,16 +44,16 @@ async fn every_check_has_a_fault_made_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_consequence_is_claimed_only_where_it_is_seen_or_waits_for_its_check() {
+async fn every_listed_consequence_of_a_fault_shows_or_has_no_check_yet() {
     let mut idle = Vec::new();
     for row in fault_results().await {
         let checks =
             row.fault.consequences.iter().filter(|check| matrix::check_exists(check) && !row.result.has_failed(check));
         idle.extend(checks.map(|check| (row.fault.id, *check)));
     }
-    // They come later than the probes of this matrix reach, or between them.
+    // These come after the last probe of the matrix, or between two probes.
     let later = [("hls_target_duration_exceeded", "hls_playlist_stale"), ("hls_playlist_stale", "live_latency_high")];
-    assert_eq!(idle, later, "a `follows` that never shows hides a false finding");
+    assert_eq!(idle, later, "a consequence that never shows hides a false finding");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,7 +69,7 @@ async fn a_clean_channel_has_no_finding() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_document_says_what_is_measured() {
+async fn the_page_matches_the_measurement() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/detection.md");
     let document = std::fs::read_to_string(&file).unwrap_or_default();
     let measured = detection_page::reproducible_part(fault_results().await, clean_results().await);
@@ -84,7 +83,7 @@ async fn the_document_says_what_is_measured() {
     assert!(document.starts_with(&measured), "docs/detection.md is out of date; run `make detection`");
 }
 
-/// What packagers write differently and may: stream and path.
+/// Name and path of streams in valid dialects of packagers.
 const DIALECTS: &[(&str, &str)] = &[
     ("loose", "dialect/loose/TV1/master.m3u8"),
     ("dated", "dialect/dated/TV1/master.m3u8"),
@@ -96,7 +95,7 @@ const DIALECTS: &[(&str, &str)] = &[
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_minutes_of_what_packagers_write_differently_have_no_finding() {
+async fn ten_minutes_of_every_dialect_have_no_finding() {
     let streams = DIALECTS.iter().map(|(name, path)| tokio::spawn(probe_dialect(name, path)));
     let mut wrong = Vec::new();
     for found in streams.collect::<Vec<_>>() {
@@ -136,6 +135,6 @@ async fn probe_dialect_once(name: &str, path: &str) -> Vec<String> {
     wrong
 }
 
-/// Checks that judge each of them.
+/// Checks that must pass in every probe of a dialect.
 const MUST_PASS: [&str; 4] =
     ["hls_syntax_error", "segment_unavailable", "timestamp_discontinuity", "hls_program_date_time_wrong"];

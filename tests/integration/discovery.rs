@@ -1,4 +1,4 @@
-//! The catalogue in the database while everything runs: Prometheus finds the channels by itself, and a threshold counts at once.
+//! Changes of the catalogue in the database: Prometheus discovers channels, and a new threshold applies at once.
 
 use crate::database::{Stack, channel};
 use crate::exporter::{PATIENCE, live_origin, value};
@@ -7,7 +7,7 @@ use packager_testbed::pace;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
-/// The shipped file with its other way of finding channels.
+/// The shipped prometheus.yml with HTTP discovery in place of files.
 pub fn by_discovery() -> String {
     let text = std::fs::read_to_string(shipped().join("prometheus.yml")).unwrap();
     let files = "    file_sd_configs:\n      - files: [channels/*.yml]\n        refresh_interval: 30s\n";
@@ -20,7 +20,7 @@ pub fn by_discovery() -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The same for this exporter, and everything each second.
+/// The configuration of [`by_discovery`] for this exporter, with every interval a second.
 pub fn discovering(exporter: &str) -> String {
     let text = by_discovery().replace("127.0.0.1:10115", exporter);
     text.replace("refresh_interval: 30s", "refresh_interval: 1s")
@@ -59,7 +59,7 @@ async fn prometheus_finds_a_channel_made_over_the_api_and_drops_a_disabled_one()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_threshold_written_in_psql_counts_within_a_second() {
+async fn a_threshold_written_in_psql_applies_within_a_second() {
     let origin = live_origin().await;
     let stack = Stack::start(&[]).await;
     stack.json("POST", "/channels", &channel("CH_1", &origin.url("live/TV1/master.m3u8"))).await;

@@ -1,4 +1,4 @@
-//! The documents against the program they describe.
+//! The documents agree with the program that they describe.
 
 use crate::exporter::run;
 use std::collections::BTreeSet;
@@ -8,19 +8,19 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn said(arguments: &[&str]) -> String {
+fn stdout(arguments: &[&str]) -> String {
     let (code, out, why) = run(root(), arguments);
     assert_eq!(code, 0, "{why}");
     out
 }
 
 #[test]
-fn the_generated_documents_are_what_the_program_says() {
+fn the_generated_documents_match_the_program() {
     for (file, arguments) in
         [("docs/checks.md", &["list-checks", "--format", "markdown"][..]), ("docs/metrics.md", &["list-metrics"])]
     {
         let written = std::fs::read_to_string(root().join(file)).unwrap_or_default();
-        assert!(written == said(arguments), "{file} is not what the program says: run `make docs`");
+        assert!(written == stdout(arguments), "{file} is not what the program says: run `make docs`");
     }
 }
 
@@ -30,21 +30,21 @@ fn every_metric_that_a_document_or_a_configuration_names_exists() {
     let mut files: Vec<PathBuf> =
         ["config", "dashboards", "docs", "rules"].iter().flat_map(|folder| texts(&root().join(folder))).collect();
     files.push(root().join("README.md"));
-    let mut strange = Vec::new();
+    let mut unknown = Vec::new();
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap_or_default();
         let names = names(&text).filter(|name| !known.contains(name));
-        strange.extend(names.map(|name| format!("{}: {name}", file.display())));
+        unknown.extend(names.map(|name| format!("{}: {name}", file.display())));
     }
-    assert!(strange.is_empty(), "no such metric:\n{}", strange.join("\n"));
+    assert!(unknown.is_empty(), "no such metric:\n{}", unknown.join("\n"));
 }
 
-/// Metrics with the series of a histogram; checks; the program, the scrape job of its channels, the bucket in InfluxDB and
-/// what the database notifies.
+/// Names that documents may use: metrics with the series of histograms, checks, the program, the scrape job of
+/// channels, the bucket in InfluxDB, and the database's notification channel.
 fn known() -> BTreeSet<String> {
     let mut known: BTreeSet<String> =
         ["packager_exporter", "packager_channels", "packager_metrics", "packager_catalogue"].map(str::to_owned).into();
-    let metrics = said(&["list-metrics"]);
+    let metrics = stdout(&["list-metrics"]);
     for row in metrics.lines().filter(|line| line.starts_with("| `")) {
         let name = row.split('`').nth(1).unwrap();
         known.insert(name.to_owned());
@@ -57,7 +57,8 @@ fn known() -> BTreeSet<String> {
     known
 }
 
-/// Words that look like one of our metrics. A name that ends in `_` stands for a group, such as `packager_check_*`.
+/// Words that look like one of our metrics. A name that ends in `_` is the beginning of several, as in
+/// `packager_check_*`.
 fn names(text: &str) -> impl Iterator<Item = String> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     words.filter(|word| word.starts_with("packager_") && !word.ends_with('_')).map(str::to_owned)

@@ -1,16 +1,16 @@
-//! Server-sent events: probes and alerts as they happen.
+//! Server-sent events of probes and alerts.
 
 use crate::database::{EVENING, Stack, alert, channel};
 use crate::exporter::{PATIENCE, live_origin};
 use serde_json::{Value, json};
 use std::time::Instant;
 
-struct Stream {
+struct EventStream {
     response: reqwest::Response,
     read: String,
 }
 
-impl Stream {
+impl EventStream {
     async fn open(stack: &Stack, path: &str) -> Self {
         let response = stack.request("GET", path).send().await.unwrap();
         assert_eq!(response.status(), 200);
@@ -19,7 +19,7 @@ impl Stream {
         stream
     }
 
-    /// Up to an empty line.
+    /// The next block, up to an empty line.
     async fn block(&mut self) -> String {
         loop {
             if let Some((block, rest)) = self.read.split_once("\n\n") {
@@ -32,7 +32,7 @@ impl Stream {
         }
     }
 
-    /// The next event that is no comment: its name and data.
+    /// Name and data of the next event.
     async fn event(&mut self) -> (String, Value) {
         let began = Instant::now();
         loop {
@@ -45,7 +45,8 @@ impl Stream {
         }
     }
 
-    async fn change(&mut self) -> (Value, Value, Value) {
+    /// Change, fingerprint and status of the next event, which must be of an alert.
+    async fn alert_change(&mut self) -> (Value, Value, Value) {
         let (name, data) = self.event().await;
         assert_eq!(name, "alert", "{data}");
         (data["change"].clone(), data["alert"]["fingerprint"].clone(), data["alert"]["status"].clone())
@@ -53,12 +54,12 @@ impl Stream {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn probes_and_alert_changes_are_told_whoever_made_them() {
+async fn probes_and_alert_changes_are_events_whoever_made_them() {
     let origin = live_origin().await;
     let mut stack = Stack::start(&[]).await;
     stack.json("POST", "/channels", &channel("CH_1", &origin.url("live/TV1/master.m3u8"))).await;
     stack.until("it is in force", async || stack.get("/sd").await.1[0]["targets"] == json!(["CH_1"])).await;
-    let mut events = Stream::open(&stack, "/events?channel=CH_1").await;
+    let mut events = EventStream::open(&stack, "/events?channel=CH_1").await;
     stack.exporter.get("/probe?target=CH_1").await;
     let (name, probe) = events.event().await;
     assert_eq!(
@@ -75,16 +76,16 @@ async fn probes_and_alert_changes_are_told_whoever_made_them() {
     let other = json!({"status": "firing", "labels": {"alertname": "X", "channel": "CH_2"}, "annotations": {},
         "startsAt": EVENING, "endsAt": "0001-01-01T00:00:00Z", "fingerprint": "f0"});
     stack.webhook(&[other, alert("f1", "firing", EVENING)]).await;
-    let of = |change: &str, status: &str| (json!(change), json!("f1"), json!(status));
-    assert_eq!(events.change().await, of("fired", "firing"), "CH_2's is another's");
+    let expected = |change: &str, status: &str| (json!(change), json!("f1"), json!(status));
+    assert_eq!(events.alert_change().await, expected("fired", "firing"), "CH_2's is another's");
     stack.webhook(&[alert("f1", "firing", EVENING)]).await;
     let id = stack.get("/alerts/active?channel=CH_1").await.1["alerts"][0]["id"].clone();
     stack.json("POST", &format!("/alerts/{id}/acknowledge"), &json!({"by": "lan"})).await;
-    assert_eq!(events.change().await, of("acknowledged", "acknowledged"), "a repeat is no change");
+    assert_eq!(events.alert_change().await, expected("acknowledged", "acknowledged"), "a repeat is no change");
     stack.webhook(&[alert("f1", "resolved", EVENING)]).await;
-    assert_eq!(events.change().await, of("resolved", "resolved"));
+    assert_eq!(events.alert_change().await, expected("resolved", "resolved"));
     stack.postgres.sql(&format!("UPDATE alerts SET status = 'firing' WHERE id = {id}"));
-    assert_eq!(events.change().await, of("fired", "firing"), "by psql");
+    assert_eq!(events.alert_change().await, expected("fired", "firing"), "by psql");
 
     stack.postgres.stop();
     stack.postgres.start_again();
@@ -93,5 +94,5 @@ async fn probes_and_alert_changes_are_told_whoever_made_them() {
     stack
         .until("alerts are taken again", async || stack.webhook(&[alert("f1", "resolved", EVENING)]).await.0 == 200)
         .await;
-    assert_eq!(events.change().await, of("resolved", "resolved"));
+    assert_eq!(events.alert_change().await, expected("resolved", "resolved"));
 }

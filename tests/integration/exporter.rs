@@ -1,4 +1,4 @@
-//! The real program in a process of its own, and a catalogue for it.
+//! The program in a process of its own, with its configuration files.
 
 use packager_testbed::harness::{TEMPLATES, with_patience};
 use packager_testbed::origin::{Clock, Origin};
@@ -21,30 +21,31 @@ pub async fn live_origin() -> Origin {
     Origin::start(listener, Clock::system())
 }
 
-/// The program in `folder` with nothing of this process's environment.
+/// A command for the program in `folder` with an empty environment.
 pub fn command(folder: &Path) -> Command {
     let mut command = Command::new(PROGRAM);
     command.current_dir(folder).env_clear().stdin(Stdio::null());
     command
 }
 
-/// Runs it to its end.
+/// Runs the program to its end, and returns exit code, standard output and standard error.
 pub fn run(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
-    ended(&command(folder).args(arguments).output().unwrap())
+    exit_and_output(&command(folder).args(arguments).output().unwrap())
 }
 
-pub fn ended(output: &Output) -> (i32, String, String) {
+/// Exit code, standard output and standard error.
+pub fn exit_and_output(output: &Output) -> (i32, String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }
 
-/// A folder with `config/`, where the program finds it by itself.
+/// A folder with `config/`, where the program looks for its configuration.
 pub struct Files {
     folder: TempDir,
 }
 
 impl Files {
-    /// `channels`: code, URL and template of each.
+    /// Configuration files with `channels`: code, URL and template of each.
     pub fn new(channels: &[(&str, String, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("config")).unwrap();
@@ -68,6 +69,7 @@ impl Files {
     }
 }
 
+/// A channels.yml with `channels`: code, URL and template of each.
 pub fn catalogue(channels: &[(&str, String, &str)]) -> String {
     let mut text = String::from("defaults: {channel_type: LIVE, tier: 1}\nchannels:\n");
     for (code, url, template) in channels {
@@ -76,9 +78,9 @@ pub fn catalogue(channels: &[(&str, String, &str)]) -> String {
     text
 }
 
-/// A running `serve` on a free port; it is killed when this is dropped.
+/// A running `serve` on a free port; it is killed when this value is dropped.
 pub struct Exporter {
-    /// `127.0.0.1:40123`.
+    /// Address of the web server, such as `127.0.0.1:40123`.
     pub address: String,
     pub child: Child,
     log: Arc<Mutex<String>>,
@@ -90,16 +92,16 @@ impl Exporter {
         Self::spawn(&mut command(folder), &[]).await
     }
 
-    /// `command` is the program with folder and environment.
+    /// Starts `command`, the program with folder and environment, on a free port.
     pub async fn spawn(command: &mut Command, arguments: &[&str]) -> Self {
         Self::spawn_at("127.0.0.1:0", command, arguments).await
     }
 
-    /// At an address that was known before it.
+    /// Starts `command` at this address.
     pub async fn spawn_at(address: &str, command: &mut Command, arguments: &[&str]) -> Self {
         command.args(["serve", "--web.listen-address", address]).args(arguments);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let log = follow(BufReader::new(child.stderr.take().unwrap()));
+        let log = collect_lines(BufReader::new(child.stderr.take().unwrap()));
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let mut exporter = Self { address: String::new(), child, log, client };
@@ -121,7 +123,7 @@ impl Exporter {
         }
     }
 
-    /// What it has logged so far.
+    /// The log so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
@@ -131,7 +133,7 @@ impl Exporter {
         self.send(self.client.get(self.url(path))).await
     }
 
-    /// As Prometheus asks, which gives up after `timeout`.
+    /// Status and text of `GET path` with the header of a Prometheus scrape with this timeout.
     pub async fn scrape(&self, path: &str, timeout: Duration) -> (u16, String) {
         let request = self.client.get(self.url(path));
         self.send(request.header("X-Prometheus-Scrape-Timeout-Seconds", timeout.as_secs_f64().to_string())).await
@@ -150,7 +152,7 @@ impl Exporter {
         format!("http://{}{path}", self.address)
     }
 
-    /// Asks for `path` until the answer is as wanted.
+    /// Requests `path` until `wanted` accepts status and text, and returns the text.
     pub async fn until(&self, path: &str, wanted: impl Fn(u16, &str) -> bool) -> String {
         let began = Instant::now();
         loop {
@@ -163,13 +165,13 @@ impl Exporter {
         }
     }
 
-    /// `HUP`, `TERM`.
+    /// Sends the signal of that name, such as `HUP`.
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
 
-    /// Sends a signal that ends it; how it ended.
+    /// Sends a signal that ends the program, and returns its exit status.
     pub async fn end(&mut self, signal: &str) -> ExitStatus {
         self.signal(signal);
         let began = Instant::now();
@@ -190,18 +192,18 @@ impl Drop for Exporter {
     }
 }
 
-/// Gathers what a program says, as it says it: a pipe that nobody reads would stop it.
-pub fn follow(lines: impl BufRead + Send + 'static) -> Arc<Mutex<String>> {
-    let said = Arc::new(Mutex::new(String::new()));
-    let to = said.clone();
+/// Collects the output of a program in a thread: a full pipe that nobody reads would stop the program.
+pub fn collect_lines(lines: impl BufRead + Send + 'static) -> Arc<Mutex<String>> {
+    let text = Arc::new(Mutex::new(String::new()));
+    let to = text.clone();
     std::thread::spawn(move || {
         for line in lines.lines().map_while(Result::ok) {
-            let mut said = to.lock().unwrap();
-            said.push_str(&line);
-            said.push('\n');
+            let mut text = to.lock().unwrap();
+            text.push_str(&line);
+            text.push('\n');
         }
     });
-    said
+    text
 }
 
 /// The value of a series without labels.
@@ -210,7 +212,7 @@ pub fn value(exposition: &str, name: &str) -> Option<f64> {
     line.trim().parse().ok()
 }
 
-/// Checks that failed by the exposition, sorted.
+/// Ids of the checks that failed in an exposition, sorted.
 pub fn failed(exposition: &str) -> Vec<&str> {
     let held = exposition.lines().filter_map(|line| line.strip_prefix("packager_check_ok{check=\""));
     let failed = held.filter(|rest| rest.ends_with("} 0")).filter_map(|rest| rest.split('"').next());

@@ -1,4 +1,4 @@
-//! What ffmpeg recorded, inspected here and read by ffprobe: both have to say the same.
+//! Recordings of ffmpeg: the inspection and ffprobe must agree on them.
 
 use packager_media::container::{Inspection, Inspector, Track};
 use packager_media::stream::Media;
@@ -9,7 +9,7 @@ use std::process::Command;
 const TEST_PICTURE: &str = "testsrc2=size=320x180:duration=1.2:rate=";
 const TONE: &str = "sine=frequency=440:duration=1.2:sample_rate=";
 
-/// One recording: ffmpeg's input, the encoder with its options, and the containers it goes into.
+/// A recording: ffmpeg's input, encoder options, containers by file name extension, and the expected video range.
 struct Recording {
     source: String,
     encoder: &'static str,
@@ -60,7 +60,7 @@ fn recordings() -> Vec<Recording> {
 }
 
 #[test]
-fn the_bitstream_says_what_ffprobe_says() {
+fn the_inspection_agrees_with_ffprobe() {
     let folder = tempfile::tempdir().unwrap();
     for recording in recordings() {
         for kind in recording.into {
@@ -68,9 +68,9 @@ fn the_bitstream_says_what_ffprobe_says() {
             record(&recording, &file);
             let inspection = inspect(&file);
             let [track] = inspection.tracks.as_slice() else { panic!("{}: {inspection:?}", recording.encoder) };
-            let told = probe(&file);
+            let reference = probe(&file);
             let name = format!("{} in {kind}", recording.encoder);
-            compare(&name, track, &told);
+            compare(&name, track, &reference);
             let range = track.parameters.as_ref().unwrap().picture.and_then(|p| p.range()).map(|r| r.as_str());
             assert_eq!(range, recording.range, "{name}");
         }
@@ -78,7 +78,7 @@ fn the_bitstream_says_what_ffprobe_says() {
 }
 
 #[test]
-fn hdr10_has_the_light_that_ffprobe_says() {
+fn light_levels_of_hdr10_agree_with_ffprobe() {
     let folder = tempfile::tempdir().unwrap();
     let encoder = "-c:v libx265 -preset ultrafast -pix_fmt yuv420p10le -tag:v hvc1 -x265-params \
                    log-level=0:hdr10=1:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc:max-cll=1000,400:\
@@ -90,14 +90,14 @@ fn hdr10_has_the_light_that_ffprobe_says() {
         let (mastering, light) = (picture.mastering.unwrap(), picture.content_light.unwrap());
         let mut command = Command::new("ffprobe");
         command.args(["-loglevel", "error", "-of", "json", "-show_frames", "-read_intervals", "%+#1"]).arg(&file);
-        let told: Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
-        let told = &told["frames"][0]["side_data_list"];
-        let of = |key: &str| told.as_array().unwrap().iter().find_map(|data| data.get(key)).unwrap();
-        let near = |ours: u32, key: &str| (f64::from(ours) / 10_000.0 - ratio(of(key)).unwrap()).abs() < 1e-4;
-        assert!(near(mastering.brightest, "max_luminance"), "{kind}: {mastering:?} {told}");
-        assert!(near(mastering.darkest, "min_luminance"), "{kind}: {mastering:?} {told}");
-        let said = (of("max_content").as_u64(), of("max_average").as_u64());
-        assert_eq!((Some(light.max.into()), Some(light.frame_average.into())), said, "{kind}");
+        let reference: Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
+        let reference = &reference["frames"][0]["side_data_list"];
+        let field = |key: &str| reference.as_array().unwrap().iter().find_map(|data| data.get(key)).unwrap();
+        let near = |ours: u32, key: &str| (f64::from(ours) / 10_000.0 - ratio(field(key)).unwrap()).abs() < 1e-4;
+        assert!(near(mastering.brightest, "max_luminance"), "{kind}: {mastering:?} {reference}");
+        assert!(near(mastering.darkest, "min_luminance"), "{kind}: {mastering:?} {reference}");
+        let reported = (field("max_content").as_u64(), field("max_average").as_u64());
+        assert_eq!((Some(light.max.into()), Some(light.frame_average.into())), reported, "{kind}");
     }
 }
 
@@ -118,7 +118,7 @@ fn inspect(file: &Path) -> Inspection {
     inspection
 }
 
-/// The stream and its packets as ffprobe shows them.
+/// Stream and packets in ffprobe's JSON.
 fn probe(file: &Path) -> Value {
     let mut command = Command::new("ffprobe");
     command.args(["-loglevel", "error", "-of", "json", "-show_streams", "-show_packets"]).arg(file);
@@ -134,8 +134,8 @@ fn ratio(value: &Value) -> Option<f64> {
     Some(a.parse::<f64>().ok()? / b.parse::<f64>().ok()?)
 }
 
-fn compare(name: &str, track: &Track, told: &Value) {
-    let stream = &told["streams"][0];
+fn compare(name: &str, track: &Track, reference: &Value) {
+    let stream = &reference["streams"][0];
     let parameters = track.parameters.as_ref().unwrap_or_else(|| panic!("{name}: no parameters"));
     if track.media == Some(Media::Video) {
         let picture = parameters.picture.unwrap();
@@ -154,7 +154,7 @@ fn compare(name: &str, track: &Track, told: &Value) {
         }
         assert_eq!(sound.sample_rate.map(f64::from), number(&stream["sample_rate"]), "{name}");
     }
-    timestamps(name, track, told["packets"].as_array().unwrap());
+    timestamps(name, track, reference["packets"].as_array().unwrap());
 }
 
 fn timestamps(name: &str, track: &Track, packets: &[Value]) {
@@ -166,13 +166,13 @@ fn timestamps(name: &str, track: &Track, packets: &[Value]) {
     let end = last + whole;
     let start = track.start.unwrap().seconds().0;
     let duration = track.duration().unwrap().0;
-    let shown = track.presentation_start.unwrap().seconds().0;
+    let presented = track.presentation_start.unwrap().seconds().0;
     assert_eq!(track.samples, packets.len() as u64, "{name}");
-    assert!((shown - least("pts_time")).abs() < 0.002, "{name}: shown from {shown}, {}", least("pts_time"));
+    assert!((presented - least("pts_time")).abs() < 0.002, "{name}: presented from {presented}, {}", least("pts_time"));
     // ffmpeg cuts the last sound frame of a fragmented file where the sound ends, ffprobe shows it whole.
     let cut = if track.media == Some(Media::Audio) { whole } else { 0.002 };
     assert!((duration - (end - first)).abs() < cut, "{name}: {duration} s and {} s", end - first);
     // ffprobe moves decode times by the edit list, too; here they are the track's own.
-    let moved = (shown - start) - (least("pts_time") - first);
+    let moved = (presented - start) - (least("pts_time") - first);
     assert!(moved.abs() < 0.2, "{name}: decoded from {start}, {first}");
 }

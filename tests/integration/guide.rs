@@ -1,7 +1,8 @@
-//! The deployment guide's commands, all of them, against the exporter with PostgreSQL, Prometheus and Alertmanager, and a stand-in for InfluxDB 2.
+//! Every command of examples/guide/run.sh against the exporter with PostgreSQL, Prometheus and Alertmanager, and a mock
+//! of InfluxDB 2.
 
 use crate::discovery::discovering;
-use crate::exporter::{Exporter, Files, command, ended, live_origin};
+use crate::exporter::{Exporter, Files, command, exit_and_output, live_origin};
 use crate::prometheus::{Prometheus, free_port};
 use crate::silences::alertmanager;
 use async_compression::tokio::bufread::GzipDecoder;
@@ -17,7 +18,8 @@ use tokio::io::AsyncReadExt as _;
 
 type Lines = Arc<Mutex<String>>;
 
-/// Version 2's paths: it keeps what is written, and answers a query with the lines that have each text of its filters.
+/// A mock of InfluxDB 2: it keeps the lines that are written, and answers a query with the lines that contain every
+/// text of its filters.
 async fn influxdb() -> String {
     fn known(headers: &HeaderMap) -> Result<(), StatusCode> {
         let known = headers.get("authorization").is_some_and(|token| token == "Token guide-token");
@@ -63,7 +65,7 @@ async fn influxdb() -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_step_of_the_deployment_guide_answers_as_it_says() {
+async fn every_step_of_the_guide_script_succeeds() {
     let (origin, postgres, influxdb) = (live_origin().await, Postgres::start(), influxdb().await);
     let files = Files::new(&[]);
     let mut program = command(files.folder());
@@ -87,7 +89,7 @@ async fn every_step_of_the_deployment_guide_answers_as_it_says() {
     run.env("INFLUXDB_URL", influxdb).env("INFLUXDB_TOKEN", "guide-token");
     run.env("INPUT_URL", origin.url("live/HD1/master.m3u8"));
     let output = tokio::task::spawn_blocking(move || run.output().unwrap()).await.unwrap();
-    let (code, text, error) = ended(&output);
+    let (code, text, error) = exit_and_output(&output);
     assert_eq!(code, 0, "{text}{error}");
     assert!(text.ends_with("All steps of the guide answer as it says.\n") && !text.contains("skipped"), "{text}");
     assert!(text.matches("ok ").count() > 55, "{text}");

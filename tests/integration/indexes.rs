@@ -1,4 +1,4 @@
-//! No list reads a whole table: the plans of PostgreSQL, as it made them for the API's own statements.
+//! No list of the API reads a whole table: PostgreSQL's plans of the API's statements use indexes.
 
 use crate::database::Stack;
 use packager_testbed::postgres::Postgres;
@@ -12,7 +12,7 @@ const ALERTS: &str = "INSERT INTO alerts (fingerprint, alertname, severity, stat
     timestamptz '2026-01-31T18:00:00Z' + make_interval(mins => n)
   FROM generate_series(1, 20000) n";
 
-/// PostgreSQL plans a statement anew five times, then decides whether one plan does for all values.
+/// Number of requests: PostgreSQL plans a statement five times before it may choose one plan for all values.
 const ASKED: usize = 8;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,7 +55,7 @@ async fn no_list_reads_a_whole_table() {
     }
 }
 
-/// Of the statements that read a page.
+/// Plans of the statements that read a page.
 fn plans(stack: &Stack) -> Vec<String> {
     let log = stack.postgres.log();
     let pages = log.split("LOG:  ").filter(|entry| entry.contains("Query Text: SELECT") && entry.contains(" LIMIT $"));

@@ -1,4 +1,4 @@
-//! What is written to InfluxDB: version 1 as Debian has it, and version 2's endpoint as VictoriaMetrics takes it.
+//! Writes to InfluxDB: version 1 with Debian's server, and the endpoint of version 2 with VictoriaMetrics.
 
 use crate::exporter::{Exporter, Files, PATIENCE, live_origin, value};
 use serde_json::Value;
@@ -82,7 +82,7 @@ fn lines(metrics: &str, result: &str) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn version_one_has_every_measurement_and_gets_what_waited_while_it_was_away() {
+async fn version_one_gets_every_measurement_and_the_queued_ones_after_an_outage() {
     let mut server = Server::start(influxd).await;
     server.influxql("CREATE DATABASE tv").await;
     let origin = live_origin().await;
@@ -97,7 +97,7 @@ async fn version_one_has_every_measurement_and_gets_what_waited_while_it_was_awa
     until("segments are there", async || server.rows("SELECT * FROM segment_metric WHERE channel = 'CH_1'").await > 1)
         .await;
     for query in [
-        // The deployment guide's two queries, which are Flux, in the language of version 1.
+        // The queries that the manual gives in Flux, in the language of version 1.
         "SELECT * FROM segment_metric WHERE time > now() - 1h AND channel = 'CH_1'",
         "SELECT * FROM abr_ladder WHERE time > now() - 1h",
         "SELECT download_time_ms, size_bytes, declared_duration FROM segment_metric WHERE channel = 'CH_1' AND http_status = '200'",
@@ -138,7 +138,7 @@ async fn version_one_has_every_measurement_and_gets_what_waited_while_it_was_awa
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn version_twos_endpoint_takes_the_same_from_the_environment() {
+async fn the_endpoint_of_version_two_is_configured_by_the_environment() {
     let server = Server::start(victoria).await;
     let origin = live_origin().await;
     let files = Files::new(&[("CH_1", origin.url("live/TV1/master.m3u8"), "T2")]);

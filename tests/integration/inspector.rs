@@ -1,6 +1,6 @@
-//! Inspector LIVE's programs become channels: a TLS server in its place, the real program, a real PostgreSQL.
+//! Programs of Inspector LIVE become channels: a mock server with TLS, the program, and a real PostgreSQL.
 
-use crate::exporter::{Exporter, Files, PATIENCE, command, ended};
+use crate::exporter::{Exporter, Files, PATIENCE, command, exit_and_output};
 use packager_testbed::pace;
 use packager_testbed::postgres::Postgres;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::TlsAcceptor;
 
-/// What it answers with, and what it was asked.
+/// The answer of the mock, and the heads of the requests so far.
 #[derive(Default)]
-struct Desk {
-    /// Status and body; nothing: it says nothing at all.
+struct MockState {
+    /// Status and body of the answer; `None` for no answer at all.
     answer: Option<(u16, String)>,
     heads: Vec<String>,
 }
@@ -22,7 +22,7 @@ struct Desk {
 struct Inspector {
     port: u16,
     ca: String,
-    desk: Arc<Mutex<Desk>>,
+    state: Arc<Mutex<MockState>>,
 }
 
 impl Inspector {
@@ -39,11 +39,11 @@ impl Inspector {
             .with_single_cert(vec![leaf.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
             .unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (port, desk) = (listener.local_addr().unwrap().port(), Arc::new(Mutex::new(Desk::default())));
-        let (acceptor, answering) = (TlsAcceptor::from(Arc::new(config)), desk.clone());
+        let (port, state) = (listener.local_addr().unwrap().port(), Arc::new(Mutex::new(MockState::default())));
+        let (acceptor, answering) = (TlsAcceptor::from(Arc::new(config)), state.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (acceptor, desk) = (acceptor.clone(), answering.clone());
+                let (acceptor, state) = (acceptor.clone(), answering.clone());
                 tokio::spawn(async move {
                     let Ok(mut stream) = acceptor.accept(stream).await else { return };
                     let mut head = Vec::new();
@@ -52,9 +52,9 @@ impl Inspector {
                         head.push(byte);
                     }
                     let answer = {
-                        let mut desk = desk.lock().unwrap();
-                        desk.heads.push(String::from_utf8(head).unwrap());
-                        desk.answer.clone()
+                        let mut state = state.lock().unwrap();
+                        state.heads.push(String::from_utf8(head).unwrap());
+                        state.answer.clone()
                     };
                     let Some((status, body)) = answer else { return std::future::pending().await };
                     let head = format!(
@@ -67,19 +67,19 @@ impl Inspector {
                 });
             }
         });
-        Self { port, ca: issuer.pem(), desk }
+        Self { port, ca: issuer.pem(), state }
     }
 
-    fn says(&self, status: u16, body: impl Into<String>) {
-        self.desk.lock().unwrap().answer = Some((status, body.into()));
+    fn answer_with(&self, status: u16, body: impl Into<String>) {
+        self.state.lock().unwrap().answer = Some((status, body.into()));
     }
 
-    fn has(&self, programs: &Value) {
-        self.says(200, json!({"programs": programs}).to_string());
+    fn serve_programs(&self, programs: &Value) {
+        self.answer_with(200, json!({"programs": programs}).to_string());
     }
 
     fn heads(&self) -> Vec<String> {
-        self.desk.lock().unwrap().heads.clone()
+        self.state.lock().unwrap().heads.clone()
     }
 }
 
@@ -109,11 +109,11 @@ impl Stack {
         self.files.write("exporter.yml", &text);
     }
 
-    /// In a thread of its own: the Inspector answers in this one.
+    /// Runs `sync inspector` in a thread of its own, since the mock answers in this one.
     async fn sync(&self, arguments: &[&str]) -> (i32, String, String) {
         let mut program = command(self.files.folder());
         program.env("DATABASE_URL", self.postgres.url()).args(["sync", "inspector"]).args(arguments);
-        tokio::task::spawn_blocking(move || ended(&program.output().unwrap())).await.unwrap()
+        tokio::task::spawn_blocking(move || exit_and_output(&program.output().unwrap())).await.unwrap()
     }
 
     fn sql(&self, sql: &str) -> String {
@@ -125,7 +125,7 @@ fn program(id: &str, name: &str) -> Value {
     json!({"id": id, "name": name, "codec": "H.264", "resolution": "1920x1080", "fps": 25})
 }
 
-fn guide() -> Value {
+fn example_programs() -> Value {
     json!([
         program("CH_TV_HD_001", "FPT Channel 1"),
         program("CH_TV_HD_002", "FPT Channel 2"),
@@ -134,19 +134,19 @@ fn guide() -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_guides_programs_become_channels_and_a_dry_run_only_says_so() {
+async fn programs_become_channels_and_a_dry_run_changes_nothing() {
     let stack = Stack::start().await;
-    stack.inspector.has(&guide());
-    let (code, said, error) = stack.sync(&["--dry-run"]).await;
-    assert_eq!(code, 0, "{said}{error}");
-    assert!(said.contains("+ CH_TV_4K_001") && said.contains("3 added, 0 changed, 0 unchanged"), "{said}");
+    stack.inspector.serve_programs(&example_programs());
+    let (code, output, error) = stack.sync(&["--dry-run"]).await;
+    assert_eq!(code, 0, "{output}{error}");
+    assert!(output.contains("+ CH_TV_4K_001") && output.contains("3 added, 0 changed, 0 unchanged"), "{output}");
     assert_eq!(stack.sql("SELECT count(*) FROM channels"), "0");
     let head = stack.inspector.heads().pop().unwrap();
     assert!(head.starts_with("GET /api/v1/programs HTTP/1.1\r\n"), "{head}");
     assert!(head.to_lowercase().contains("authorization: bearer s3cret-one\r\n"), "{head}");
 
-    let (code, said, error) = stack.sync(&[]).await;
-    assert_eq!(code, 0, "{said}{error}");
+    let (code, output, error) = stack.sync(&[]).await;
+    assert_eq!(code, 0, "{output}{error}");
     let audit = "who=inspector_live/live-packager-01 what=\"channel created\" key=CH_TV_HD_001";
     assert!(error.contains(audit), "{error}");
     let row = "SELECT channel_name, channel_type, tier, codec, resolution, fps, is_4k, is_hdr, probe_id, input_url, template_id, \
@@ -157,28 +157,28 @@ async fn the_guides_programs_become_channels_and_a_dry_run_only_says_so() {
          inspector_live/live-packager-01"
     );
     assert!(stack.sql(&format!("{row}'CH_TV_HD_001'")).contains("|25|f|f|3|"));
-    let (_, said, _) = stack.sync(&[]).await;
-    assert!(said.contains("0 added, 0 changed, 3 unchanged"), "{said}");
+    let (_, output, _) = stack.sync(&[]).await;
+    assert!(output.contains("0 added, 0 changed, 3 unchanged"), "{output}");
     assert_eq!(stack.sql("SELECT max(version) FROM channels"), "2", "what is unchanged is not written");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn people_keep_what_the_source_does_not_own() {
     let stack = Stack::start().await;
-    stack.inspector.has(&guide());
+    stack.inspector.serve_programs(&example_programs());
     stack.sync(&[]).await;
     stack.sql(
         "UPDATE channels SET tier = 2, template_id = 2, input_url = 'http://p-9/x.m3u8' WHERE channel_code = 'CH_TV_HD_001';
          UPDATE channels SET enabled = false WHERE channel_code = 'CH_TV_HD_002';
          INSERT INTO channels (channel_code, channel_name, input_url) VALUES ('MINE', 'Mine', 'http://p-1/m.m3u8')",
     );
-    let mut programs = guide();
+    let mut programs = example_programs();
     programs[0]["name"] = json!("FPT One");
     programs[0]["fps"] = json!(50);
     programs.as_array_mut().unwrap().push(program("MINE", "Theirs"));
-    stack.inspector.has(&programs);
-    let (code, said, _) = stack.sync(&[]).await;
-    assert_eq!(code, 0, "{said}");
+    stack.inspector.serve_programs(&programs);
+    let (code, output, _) = stack.sync(&[]).await;
+    assert_eq!(code, 0, "{output}");
     for line in [
         "  ~ CH_TV_HD_001\n",
         "channel_name: \"FPT Channel 1\" -> \"FPT One\"\n",
@@ -186,7 +186,7 @@ async fn people_keep_what_the_source_does_not_own() {
         "! MINE: left alone, it is of no source (`adopt: true` takes it over)\n",
         "0 added, 1 changed, 2 unchanged, 0 disabled, 0 no longer there, 1 left alone, 0 left out\n",
     ] {
-        assert!(said.contains(line), "{line}: {said}");
+        assert!(output.contains(line), "{line}: {output}");
     }
     assert_eq!(
         stack.sql(
@@ -198,16 +198,16 @@ async fn people_keep_what_the_source_does_not_own() {
     assert_eq!(stack.sql("SELECT channel_name FROM channels WHERE channel_code = 'MINE'"), "Mine");
 
     stack.configure("    adopt: true\n");
-    let (_, said, _) = stack.sync(&["live-packager-01"]).await;
-    assert!(said.contains("~ MINE") && said.contains("1 changed, 3 unchanged"), "{said}");
+    let (_, output, _) = stack.sync(&["live-packager-01"]).await;
+    assert!(output.contains("~ MINE") && output.contains("1 changed, 3 unchanged"), "{output}");
     assert_eq!(stack.sql("SELECT channel_name, source IS NULL FROM channels WHERE channel_code = 'MINE'"), "Theirs|f");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_vanished_is_disabled_only_where_told_to_and_never_many_at_once() {
+async fn missing_programs_are_disabled_only_on_request_and_never_many_at_once() {
     let stack = Stack::start().await;
     let all: Vec<Value> = (0..10).map(|i| program(&format!("CH_{i}"), &format!("Channel {i}"))).collect();
-    stack.inspector.has(&json!(all));
+    stack.inspector.serve_programs(&json!(all));
     stack.sync(&[]).await;
     stack.sql(
         "INSERT INTO channels (channel_code, channel_name, input_url) VALUES ('MINE', 'Mine', 'http://p-1/m.m3u8')",
@@ -218,31 +218,31 @@ async fn what_vanished_is_disabled_only_where_told_to_and_never_many_at_once() {
         )
     };
 
-    stack.inspector.has(&json!(all[2..]));
-    let (code, said, _) = stack.sync(&[]).await;
-    assert!(code == 0 && said.contains("! CH_0: no longer there, stays in force"), "{said}");
+    stack.inspector.serve_programs(&json!(all[2..]));
+    let (code, output, _) = stack.sync(&[]).await;
+    assert!(code == 0 && output.contains("! CH_0: no longer there, stays in force"), "{output}");
     assert_eq!(disabled(), "");
 
     stack.configure("    disable_missing: true\n");
-    stack.inspector.has(&json!(all[3..]));
-    let (code, said, _) = stack.sync(&[]).await;
-    assert!(code == 1 && said.contains("3 of 10 channels are gone at once"), "{code} {said}");
+    stack.inspector.serve_programs(&json!(all[3..]));
+    let (code, output, _) = stack.sync(&[]).await;
+    assert!(code == 1 && output.contains("3 of 10 channels are gone at once"), "{code} {output}");
     assert_eq!(disabled(), "");
 
-    stack.inspector.has(&json!([&all[2..], &[json!({"name": "no id"})]].concat()));
-    let (code, said, _) = stack.sync(&[]).await;
-    assert!(code == 1 && said.contains("without a readable id"), "{code} {said}");
+    stack.inspector.serve_programs(&json!([&all[2..], &[json!({"name": "no id"})]].concat()));
+    let (code, output, _) = stack.sync(&[]).await;
+    assert!(code == 1 && output.contains("without a readable id"), "{code} {output}");
     assert_eq!(disabled(), "");
 
     let broken = json!({"id": "CH_1", "name": {}});
-    stack.inspector.has(&json!([&all[2..], &[broken]].concat()));
-    let (code, said, _) = stack.sync(&[]).await;
-    assert!(code == 1 && said.contains("- CH_0: no longer there, disabled"), "{code} {said}");
+    stack.inspector.serve_programs(&json!([&all[2..], &[broken]].concat()));
+    let (code, output, _) = stack.sync(&[]).await;
+    assert!(code == 1 && output.contains("- CH_0: no longer there, disabled"), "{code} {output}");
     assert_eq!(disabled(), "CH_0", "a program that can't be read is there all the same");
 
-    stack.inspector.has(&json!(all));
-    let (_, said, _) = stack.sync(&[]).await;
-    assert!(said.contains("enabled: false -> true"), "{said}");
+    stack.inspector.serve_programs(&json!(all));
+    let (_, output, _) = stack.sync(&[]).await;
+    assert!(output.contains("enabled: false -> true"), "{output}");
     assert_eq!(disabled(), "");
     assert_eq!(stack.sql("SELECT count(*) FROM channels WHERE missing_since IS NOT NULL"), "0");
 }
@@ -251,7 +251,7 @@ async fn what_vanished_is_disabled_only_where_told_to_and_never_many_at_once() {
 async fn no_bad_answer_changes_anything() {
     let stack = Stack::start().await;
     stack.configure("    disable_missing: true\n    max_disabled: 1\n    max_bytes: 4096\n    max_programs: 5\n");
-    stack.inspector.has(&guide());
+    stack.inspector.serve_programs(&example_programs());
     stack.sync(&[]).await;
     let rows = || stack.sql("SELECT string_agg(channel_code || version || enabled, ',' ORDER BY id) FROM channels");
     let before = rows();
@@ -268,13 +268,13 @@ async fn no_bad_answer_changes_anything() {
         (200, json!({"programs": [{"id": {}}]}).to_string(), "none of the 1 programs"),
     ];
     for (status, body, expected) in answers {
-        stack.inspector.says(status, body);
+        stack.inspector.answer_with(status, body);
         let (code, _, error) = stack.sync(&[]).await;
         assert!(code == 2 && error.contains(expected), "{expected}: {code} {error}");
         assert!(!error.contains("s3cret"), "{error}");
         assert_eq!(rows(), before, "{expected}");
     }
-    stack.inspector.desk.lock().unwrap().answer = None;
+    stack.inspector.state.lock().unwrap().answer = None;
     let (code, _, error) = stack.sync(&[]).await;
     assert_eq!((code, rows()), (2, before.clone()), "{error}");
 
@@ -282,7 +282,7 @@ async fn no_bad_answer_changes_anything() {
     let (code, _, error) = stack.sync(&[]).await;
     assert!(code == 2 && error.contains("must hold one token"), "{error}");
     stack.files.write("inspector.token", "s3cret-two");
-    stack.inspector.has(&guide());
+    stack.inspector.serve_programs(&example_programs());
     assert_eq!(stack.sync(&[]).await.0, 0);
     assert!(stack.inspector.heads().pop().unwrap().contains("Bearer s3cret-two"), "the file is read each time");
     stack.configure("    programs: programs # closed\n");
@@ -296,30 +296,30 @@ async fn no_bad_answer_changes_anything() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn serve_synchronises_by_itself_and_says_how_it_goes() {
+async fn serve_synchronises_by_itself_and_reports_success_and_failure() {
     let stack = Stack::start().await;
     stack.configure("    every: 10s\n");
-    stack.inspector.has(&guide());
+    stack.inspector.serve_programs(&example_programs());
     let mut serve = command(stack.files.folder());
     serve.env("DATABASE_URL", stack.postgres.url());
     let exporter = Exporter::spawn(&mut serve, &[]).await;
-    until(&exporter, "probes know the channel", "/metrics", "packager_exporter_catalog_channels 3").await;
+    wait_until(&exporter, "probes know the channel", "/metrics", "packager_exporter_catalog_channels 3").await;
     let name = "{source=\"live-packager-01\"}";
-    until(&exporter, "it succeeded", "/metrics", &format!("packager_exporter_sync_successful{name} 1")).await;
+    wait_until(&exporter, "it succeeded", "/metrics", &format!("packager_exporter_sync_successful{name} 1")).await;
     let created = "packager_exporter_sync_changes_total{change=\"created\",source=\"live-packager-01\"} 3";
-    until(&exporter, "what was written", "/metrics", created).await;
+    wait_until(&exporter, "what was written", "/metrics", created).await;
 
-    stack.inspector.says(401, "{}");
-    until(&exporter, "it failed", "/metrics", &format!("packager_exporter_sync_successful{name} 0")).await;
+    stack.inspector.answer_with(401, "{}");
+    wait_until(&exporter, "it failed", "/metrics", &format!("packager_exporter_sync_successful{name} 0")).await;
     assert!(exporter.log().contains("synchronisation failed; nothing was changed"), "{}", exporter.log());
     assert!(!exporter.log().contains("s3cret"));
 
-    // What changes in exporter.yml begins anew, without waiting for the interval.
-    let mut programs = guide();
+    // A change of exporter.yml starts a synchronisation without waiting for the interval.
+    let mut programs = example_programs();
     programs.as_array_mut().unwrap().push(program("CH_NEW", "New"));
-    stack.inspector.has(&programs);
+    stack.inspector.serve_programs(&programs);
     stack.configure("    every: 1h\n");
-    until(&exporter, "the new channel", "/metrics", "packager_exporter_catalog_channels 4").await;
+    wait_until(&exporter, "the new channel", "/metrics", "packager_exporter_catalog_channels 4").await;
     stack.files.write("exporter.yml", "");
     let began = Instant::now();
     while exporter.get("/metrics").await.1.contains("packager_exporter_sync_successful{") {
@@ -328,7 +328,7 @@ async fn serve_synchronises_by_itself_and_says_how_it_goes() {
     }
 }
 
-async fn until(exporter: &Exporter, what: &str, path: &str, part: &str) {
+async fn wait_until(exporter: &Exporter, what: &str, path: &str, part: &str) {
     let began = Instant::now();
     loop {
         let (_, text) = exporter.get(path).await;

@@ -1,4 +1,5 @@
-//! `src/lib.rs` and `crates/media/src/lib.rs` list their modules bottom-up; a module may use only those above it in its list.
+//! `src/lib.rs` and `crates/media/src/lib.rs` list their modules bottom-up; a module may use only those above it in its
+//! list.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ fn files_below(path: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn no_module_uses_one_that_stands_below_it_in_its_lib_rs() {
+fn no_module_uses_a_module_that_its_lib_rs_lists_later() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let upward: Vec<String> = ["src", "crates/media/src"].iter().flat_map(|src| upward_uses(&root.join(src))).collect();
     assert!(upward.is_empty(), "a module may use only those above it in lib.rs:\n{}", upward.join("\n"));

@@ -1,4 +1,4 @@
-//! The straight line, request to report, against the live origin.
+//! The way of a probe from the request to the report, against the live origin.
 
 use packager_exporter::checks::CheckResult;
 use packager_exporter::facts::SegmentFacts;
@@ -60,7 +60,7 @@ async fn a_segment_is_downloaded_once_and_every_new_one_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_is_asked_for_once_while_it_is_remembered_and_opens_what_it_encrypts() {
+async fn a_key_is_requested_once_while_it_is_cached_and_decrypts_its_segments() {
     let templates = format!("{TEMPLATES}\nNEWEST:\n  extends: T2\n  segments: {{mode: newest, count: 1}}\n");
     let channel = ChannelSpec { template: "NEWEST", ..channel("AE1", "live/AE1/master.m3u8") };
     let harness = Harness::new(&[channel], &templates, "").await;
@@ -78,7 +78,7 @@ async fn a_key_is_asked_for_once_while_it_is_remembered_and_opens_what_it_encryp
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_the_window_passed_between_two_probes_all_that_is_listed_is_inspected() {
+async fn every_listed_segment_is_inspected_when_the_whole_window_is_new() {
     let harness = Harness::new(&[channel("TV1", "live/TV1/master.m3u8")], TEMPLATES, "").await;
     harness.probe("TV1").await;
     harness.advance(Duration::from_secs(60));
@@ -87,7 +87,7 @@ async fn when_the_window_passed_between_two_probes_all_that_is_listed_is_inspect
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_renditions_of_a_probe_share_one_bound_on_segments_and_what_is_skipped_is_said() {
+async fn all_renditions_of_a_probe_share_one_limit_of_segments_and_count_the_skipped_ones() {
     let channels = [channel("TV1", "live/TV1/master.m3u8")];
     let harness = Harness::new(&channels, TEMPLATES, "probe: {max_segments: 6}").await;
     harness.probe("TV1").await;
@@ -193,7 +193,7 @@ async fn credentials_go_to_the_channels_own_origin_and_to_no_host_that_its_playl
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_low_latency_rendition_is_asked_what_its_players_ask_once_a_probe() {
+async fn a_low_latency_rendition_gets_the_requests_of_a_player_once_per_probe() {
     let harness = Harness::new(&[channel("LL1", "live/LL1/master.m3u8")], TEMPLATES, "").await;
     assert_eq!(failed(&*harness.probe("LL1").await), [""; 0]);
     let requests = harness.origin.requests();
@@ -205,7 +205,7 @@ async fn a_low_latency_rendition_is_asked_what_its_players_ask_once_a_probe() {
     assert_eq!(parts, 5 * 3, "the hinted one and the two newest");
 }
 
-/// Its answer takes 1.5 s, and is late from 1.2 s on: a probe of a second can't tell.
+/// The response takes 1.5 s and counts as late from 1.2 s on, which a probe of a second can't judge.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_blocking_reload_that_outlasts_the_probe_is_not_run() {
     let harness = Harness::new(&[channel("LL1", "fault/ll_reload_late/LL1/master.m3u8")], TEMPLATES, "").await;
@@ -216,17 +216,17 @@ async fn a_blocking_reload_that_outlasts_the_probe_is_not_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_mpds_updates_are_asked_for_once_a_probe_and_not_where_the_template_spares_them() {
+async fn updates_of_an_mpd_are_requested_once_per_probe_unless_the_check_is_disabled() {
     let templates =
-        format!("{TEMPLATES}\nSPARED:\n  extends: T2\n  checks: {{mpd_patch_events: {{enabled: false}}}}\n");
+        format!("{TEMPLATES}\nNO_UPDATES:\n  extends: T2\n  checks: {{mpd_patch_events: {{enabled: false}}}}\n");
     let own = channel("CM1", "live/CM1/updates.mpd");
-    let spared = ChannelSpec { template: "SPARED", ..channel("CM2", "live/CM1/updates.mpd") };
-    let harness = Harness::new(&[own, spared], &templates, "").await;
+    let no_updates = ChannelSpec { template: "NO_UPDATES", ..channel("CM2", "live/CM1/updates.mpd") };
+    let harness = Harness::new(&[own, no_updates], &templates, "").await;
     let asked = || {
         let requests = harness.origin.requests();
         let queries = |file: &str| {
-            let of = requests.iter().filter(|r| r.path.ends_with(file)).filter_map(|r| r.query.clone());
-            of.filter(|query| !query.contains("clock")).collect::<Vec<_>>()
+            let matching = requests.iter().filter(|r| r.path.ends_with(file)).filter_map(|r| r.query.clone());
+            matching.filter(|query| !query.contains("clock")).collect::<Vec<_>>()
         };
         (queries("updates.mpd"), queries("updates.mpp"))
     };
@@ -265,24 +265,24 @@ async fn hls_and_dash_of_the_same_segments_are_the_same_renditions_with_the_same
     let hls = channel("HLS", "live/CM1/master.m3u8");
     let dash = channel("DASH", "live/CM1/runs.mpd");
     let harness = Harness::new(&[hls, dash], TEMPLATES, "").await;
-    let (mut of_hls, mut of_dash) = (Vec::new(), Vec::new());
+    let (mut hls_measures, mut dash_measures) = (Vec::new(), Vec::new());
     for _ in 0..3 {
-        of_hls.extend(measured(&*harness.probe("HLS").await));
-        of_dash.extend(measured(&*harness.probe("DASH").await));
+        hls_measures.extend(segment_measures(&*harness.probe("HLS").await));
+        dash_measures.extend(segment_measures(&*harness.probe("DASH").await));
         harness.advance(Duration::from_secs(4));
     }
-    of_hls.sort();
-    of_dash.sort();
-    assert_eq!(of_hls.len(), 5 * (1 + 2 + 2));
-    assert_eq!(of_hls, of_dash);
+    hls_measures.sort();
+    dash_measures.sort();
+    assert_eq!(hls_measures.len(), 5 * (1 + 2 + 2));
+    assert_eq!(hls_measures, dash_measures);
 }
 
-/// Of each segment: its rendition, its path, its declared milliseconds, and what was measured in it.
-fn measured(report: &Report) -> Vec<[String; 4]> {
+/// Rendition, path, declared milliseconds and measured tracks of each segment.
+fn segment_measures(report: &Report) -> Vec<[String; 4]> {
     let renditions = report.capture.outputs.iter().flat_map(|o| &o.renditions);
     let each = renditions.flat_map(|r| r.segments.iter().map(move |s| (&r.rendition, s)));
-    let of = |(rendition, facts): (&Rendition, &Arc<SegmentFacts>)| {
-        // Bit rates, and names with them, count a variant's sound in HLS only.
+    let measures = |(rendition, facts): (&Rendition, &Arc<SegmentFacts>)| {
+        // Only in HLS the bit rate of a variant, which is in its name, includes the audio.
         let Rendition { media, resolution, frame_rate, language, .. } = rendition;
         let declared = (facts.segment.duration.0 * 1000.0).round();
         let tracks = &facts.inspection.as_ref().unwrap().tracks;
@@ -294,5 +294,5 @@ fn measured(report: &Report) -> Vec<[String; 4]> {
             format!("{:?}", times.collect::<Vec<_>>()),
         ]
     };
-    each.map(of).collect()
+    each.map(measures).collect()
 }

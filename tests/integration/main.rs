@@ -1,6 +1,6 @@
-//! Everything that needs more than one module, or a real server.
+//! Tests that need more than one module, or a real server.
 
-// Helpers of tests may give up where a test does.
+// Helpers of tests may panic as tests do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout)]
 
 mod abuse;

@@ -1,4 +1,4 @@
-//! The OpenAPI document: the same set as the routes, and kept by what is answered.
+//! The OpenAPI document names exactly the routes, and the responses match it.
 
 use crate::database::{Stack, alert, channel};
 use serde_json::Value;
@@ -17,7 +17,7 @@ fn documented(document: &Value) -> Vec<(String, BTreeSet<String>)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_document_names_exactly_what_is_served() {
+async fn the_document_names_exactly_the_routes() {
     let stack = Stack::start(&[]).await;
     let (status, document) = stack.get("/openapi.json").await;
     assert_eq!((status, &document["openapi"]), (200, &Value::from("3.1.0")));
@@ -45,7 +45,7 @@ async fn the_document_names_exactly_what_is_served() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_is_asked_is_answered_as_documented() {
+async fn every_response_is_as_documented() {
     let stack = Stack::start(&[]).await;
     assert_eq!(stack.json("POST", "/channels", &channel("CH_1", "http://127.0.0.1:1/m.m3u8")).await.0, 201);
     assert_eq!(stack.webhook(&[alert("f1", "firing", crate::database::EVENING)]).await.0, 200);
@@ -59,10 +59,10 @@ async fn whatever_is_asked_is_answered_as_documented() {
     run.args(["run", "--exclude-path-regex", "zab", "--exclude-path", "/api/v1/events"]);
     run.arg(format!("http://{}/api/v1/openapi.json", stack.exporter.address));
     let output = tokio::task::spawn_blocking(move || run.output().unwrap()).await.unwrap();
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{told}\n{}\n{}", String::from_utf8_lossy(&output.stderr), stack.exporter.log());
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{report}\n{}\n{}", String::from_utf8_lossy(&output.stderr), stack.exporter.log());
     let number =
-        |name: &str| told.split(name).nth(1).and_then(|rest| rest.split(['/', '\n']).next()?.trim().parse().ok());
+        |name: &str| report.split(name).nth(1).and_then(|rest| rest.split(['/', '\n']).next()?.trim().parse().ok());
     let selected: Option<u32> = number("Selected: ");
-    assert!(selected > Some(30) && number("Tested: ") == selected, "every operation: {told}");
+    assert!(selected > Some(30) && number("Tested: ") == selected, "every operation: {report}");
 }

@@ -1,4 +1,4 @@
-//! The database fails while everybody is at work.
+//! The database fails while clients probe, write and send alerts.
 
 use crate::database::{EVENING, Stack, alert, channel};
 use crate::exporter::{PATIENCE, live_origin, value};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 const WRITERS: usize = 4;
 
-/// How long the database stays away at least; OUTAGE_SECONDS.
+/// Shortest outage of the database; OUTAGE_SECONDS.
 fn outage() -> Duration {
     let seconds = std::env::var("OUTAGE_SECONDS").map_or(0, |text| text.parse().expect("OUTAGE_SECONDS"));
     Duration::from_secs(seconds)
@@ -21,11 +21,11 @@ async fn a_database_that_fails_under_load_loses_nothing_it_acknowledged_and_fail
     let mut stack = Stack::start(&[]).await;
     stack.json("POST", "/channels", &channel("CH_1", &origin.url("live/TV1/master.m3u8"))).await;
     stack.until("it is in force", async || stack.get("/sd").await.1[0]["targets"] == json!(["CH_1"])).await;
-    let load = Load { base: format!("http://{}", stack.exporter.address), ..Load::default() };
+    let load = LoadGenerator { base: format!("http://{}", stack.exporter.address), ..LoadGenerator::default() };
     let load = std::sync::Arc::new(load);
-    let probes = tokio::spawn(probe(load.clone()));
-    let writers: Vec<_> = (0..WRITERS).map(|n| tokio::spawn(write(load.clone(), n))).collect();
-    let tellers: Vec<_> = (0..WRITERS).map(|n| tokio::spawn(tell(load.clone(), n))).collect();
+    let probes = tokio::spawn(probe_repeatedly(load.clone()));
+    let writers: Vec<_> = (0..WRITERS).map(|n| tokio::spawn(create_channels(load.clone(), n))).collect();
+    let senders: Vec<_> = (0..WRITERS).map(|n| tokio::spawn(send_alerts(load.clone(), n))).collect();
     let probed = || load.probes.load(Ordering::Relaxed);
 
     stack.until("all are at work", async || probed() > 3 && load.done.load(Ordering::Relaxed) > 20).await;
@@ -50,17 +50,17 @@ async fn a_database_that_fails_under_load_loses_nothing_it_acknowledged_and_fail
     let kept = stack.postgres.sql("SELECT string_agg(channel_code, ' ') FROM channels");
     let kept: BTreeSet<String> = kept.split(' ').map(str::to_owned).collect();
     assert!(channels.is_subset(&kept), "acknowledged and lost: {:?}", channels.difference(&kept));
-    let mut told = 0;
-    for teller in tellers {
-        told += teller.await.unwrap();
+    let mut sent = 0;
+    for sender in senders {
+        sent += sender.await.unwrap();
     }
     let alerts = stack.postgres.sql("SELECT count(*), count(DISTINCT fingerprint) FROM alerts");
-    assert_eq!(alerts, format!("{told}|{told}"), "every alert once");
+    assert_eq!(alerts, format!("{sent}|{sent}"), "every alert once");
     stack.until("the catalogue is followed again", async || stack.get("/health").await.1["status"] == "healthy").await;
 }
 
 #[derive(Default)]
-struct Load {
+struct LoadGenerator {
     base: String,
     client: reqwest::Client,
     over: AtomicBool,
@@ -69,13 +69,13 @@ struct Load {
     refused: AtomicUsize,
 }
 
-impl Load {
-    fn goes_on(&self, began: Instant) -> bool {
+impl LoadGenerator {
+    fn is_running(&self, began: Instant) -> bool {
         assert!(began.elapsed() < 3 * PATIENCE + outage(), "it takes too long");
         !self.over.load(Ordering::Relaxed)
     }
 
-    /// 503 has its reason; nothing else but success and `also` may come.
+    /// Posts a body and returns the status: 503 with Retry-After, success, or `also`.
     async fn post(&self, path: &str, body: &Value, also: u16) -> u16 {
         let request =
             self.client.post(format!("{}/api/v1{path}", self.base)).header("content-type", "application/json");
@@ -92,10 +92,10 @@ impl Load {
     }
 }
 
-/// Every probe answers as ever.
-async fn probe(load: std::sync::Arc<Load>) {
+/// Probes until the end, and expects every probe to succeed.
+async fn probe_repeatedly(load: std::sync::Arc<LoadGenerator>) {
     let began = Instant::now();
-    while load.goes_on(began) {
+    while load.is_running(began) {
         let answer = load.client.get(format!("{}/probe?target=CH_1", load.base)).send().await.unwrap();
         let text = answer.text().await.unwrap();
         assert_eq!(value(&text, "probe_success"), Some(1.0), "{text}");
@@ -104,12 +104,12 @@ async fn probe(load: std::sync::Arc<Load>) {
     }
 }
 
-/// Creates one channel after the other; the codes that were acknowledged.
-async fn write(load: std::sync::Arc<Load>, writer: usize) -> Vec<String> {
+/// Creates one channel after the other, and returns the codes that were acknowledged.
+async fn create_channels(load: std::sync::Arc<LoadGenerator>, writer: usize) -> Vec<String> {
     let began = Instant::now();
     let mut acknowledged = Vec::new();
     for n in 0.. {
-        if !load.goes_on(began) {
+        if !load.is_running(began) {
             break;
         }
         let code = format!("W{writer}_{n}");
@@ -121,19 +121,19 @@ async fn write(load: std::sync::Arc<Load>, writer: usize) -> Vec<String> {
     acknowledged
 }
 
-/// Tells one alert after the other, each until it is taken, as Alertmanager does; how many.
-async fn tell(load: std::sync::Arc<Load>, teller: usize) -> usize {
+/// Sends one alert after the other, each until it is accepted, as Alertmanager does. Returns their number.
+async fn send_alerts(load: std::sync::Arc<LoadGenerator>, sender: usize) -> usize {
     let began = Instant::now();
-    let mut told = 0;
-    while load.goes_on(began) {
-        let alerts = [alert(&format!("t{teller}_{told}"), "firing", EVENING)];
+    let mut sent = 0;
+    while load.is_running(began) {
+        let alerts = [alert(&format!("t{sender}_{sent}"), "firing", EVENING)];
         let body = json!({"version": "4", "alerts": alerts});
         while load.post("/alerts/webhook", &body, 200).await != 200 {
             assert!(began.elapsed() < 3 * PATIENCE + outage(), "the webhook is never taken");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        told += 1;
+        sent += 1;
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    told
+    sent
 }

@@ -1,6 +1,6 @@
-//! Debian's Prometheus with the scrape configuration that is shipped.
+//! Prometheus with the shipped scrape configuration.
 
-use crate::exporter::{Exporter, Files, PATIENCE, command, follow, live_origin};
+use crate::exporter::{Exporter, Files, PATIENCE, collect_lines, command, live_origin};
 use packager_testbed::origin::Origin;
 use packager_testbed::pace;
 use serde_json::Value;
@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use url::Url;
 
-/// Code, path on the origin, template.
+/// Code, path on the origin and template of each clean channel.
 const CLEAN: [(&str, &str, &str); 8] = [
     ("CLEAN_TV1", "live/TV1/master.m3u8", "T2"),
     ("CLEAN_TV2", "live/TV2/master.m3u8", "T2"),
@@ -25,7 +25,7 @@ const CLEAN: [(&str, &str, &str); 8] = [
     ("CLEAN_DI1", "live/DI1/master.m3u8", "T2"),
     ("CLEAN_TOKEN", "token/TV3/master.m3u8", "T2"),
 ];
-/// Code and fault; the first breaks playback.
+/// Code and fault of each faulty channel; the first fault breaks playback.
 const FAULTY: [(&str, &str); 2] =
     [("FAULTY_CONTAINER", "container_invalid"), ("FAULTY_COUNTERS", "ts_continuity_error")];
 
@@ -38,13 +38,16 @@ fn promtool_accepts_the_shipped_configuration() {
     for file in ["prometheus.yml", "prometheus.sharded.yml"] {
         let output = Command::new("promtool").args(["check", "config"]).arg(shipped().join(file)).output();
         let output = output.expect("promtool (of Prometheus; Debian: apt-get install prometheus) must be in PATH");
-        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        assert!(output.status.success() && said.contains("SUCCESS") && !said.contains("WARNING"), "{file}: {said}");
-        assert!(said.contains("7 rule files found"), "{file}: {said}");
+        let report = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(
+            output.status.success() && report.contains("SUCCESS") && !report.contains("WARNING"),
+            "{file}: {report}"
+        );
+        assert!(report.contains("7 rule files found"), "{file}: {report}");
     }
 }
 
-/// Each channel is in one shard, and with it its whole packager: else PackagerDown would see half of it.
+/// All channels of a packager are in one shard: otherwise PackagerDown would see half of them.
 #[test]
 fn two_shards_part_the_channels_by_packager() {
     let folder = tempfile::tempdir().unwrap();
@@ -62,8 +65,8 @@ fn two_shards_part_the_channels_by_packager() {
             .args(["check", "service-discovery", "--timeout=2s"])
             .arg(file)
             .arg("packager_channels");
-        let said = promtool.output().unwrap().stdout;
-        let found: Vec<Value> = serde_json::from_slice(&said).unwrap();
+        let output = promtool.output().unwrap().stdout;
+        let found: Vec<Value> = serde_json::from_slice(&output).unwrap();
         found.iter().filter_map(|target| target["labels"]["channel"].as_str()).map(str::to_owned).collect()
     };
     let (first, second) = (shard(0), shard(1));
@@ -97,7 +100,7 @@ async fn prometheus_scrapes_ten_channels_for_two_minutes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn prometheus_comes_in_over_tls_with_its_password_and_not_without() {
+async fn prometheus_scrapes_over_tls_with_its_password_and_not_without() {
     let files = Files::new(&[]);
     let certificate = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
     files.write("cert.pem", &certificate.cert.pem());
@@ -114,18 +117,18 @@ async fn prometheus_comes_in_over_tls_with_its_password_and_not_without() {
         let user = format!("basic_auth: {{username: prometheus, password: {password}}}");
         format!("  - {{job_name: {name}, {tls}, {user}, static_configs: [{{targets: ['{address}']}}]}}\n")
     };
-    let jobs = job("known", "pass-word") + &job("stranger", "guess");
+    let jobs = job("known", "pass-word") + &job("intruder", "guess");
     let text = format!("global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n{jobs}");
     let prometheus = Prometheus::start(&text).await;
 
     prometheus.until("count(up)", 2.0, PATIENCE).await;
     prometheus.until("up{job=\"known\"}", 1.0, PATIENCE).await;
-    assert_eq!(prometheus.one("max_over_time(up{job=\"stranger\"}[1m])").await, Some(0.0));
+    assert_eq!(prometheus.one("max_over_time(up{job=\"intruder\"}[1m])").await, Some(0.0));
     let build = prometheus.query("packager_exporter_build_info").await;
     assert!(build.len() == 1 && build[0].labels["job"] == "known", "{build:?}");
 }
 
-/// Clean channels stayed clean all the time, the faulty ones failed by what is wrong in them.
+/// Expects that clean channels never failed, and that each faulty channel failed by the check of its fault.
 async fn verdicts(prometheus: &Prometheus) {
     let codes =
         |samples: Vec<Sample>| samples.into_iter().map(|s| s.labels["channel"].clone()).collect::<BTreeSet<_>>();
@@ -149,7 +152,7 @@ async fn verdicts(prometheus: &Prometheus) {
     }
 }
 
-/// Whoever writes a rule finds the channel on every series, and each of our labels under its own name.
+/// Expects the label `channel` on every series of a channel, and no renamed label.
 async fn labels(prometheus: &Prometheus) {
     for name in ["probe_success", "packager_check_ok", "packager_rendition_info", "packager_segment_size_bytes"] {
         let channels = prometheus.one(&format!("count(count by (channel) ({name}))")).await;
@@ -176,23 +179,24 @@ pub struct Sample {
     pub value: f64,
 }
 
-/// A running Prometheus on the shipped configuration; it is killed when this is dropped.
+/// A running Prometheus; it is killed when this value is dropped.
 pub struct Prometheus {
     child: Child,
     address: String,
-    said: Arc<Mutex<String>>,
+    log: Arc<Mutex<String>>,
     client: reqwest::Client,
     _folder: tempfile::TempDir,
 }
 
 impl Prometheus {
-    /// `configuration` finds the ten channels in `channels/` beside itself.
+    /// Starts Prometheus with this configuration and the ten channels in `channels/`.
     async fn start(configuration: &str) -> Self {
         let address = format!("127.0.0.1:{}", free_port());
         Self::listening(&address, configuration, &ten_channels(), &[]).await
     }
 
-    /// `rules` are files, by name, in `rules/` beside the configuration; `channels` is a file of targets.
+    /// Starts Prometheus at `address`. `channels` is the text of a file of targets, `rules` are names and texts of rule
+    /// files.
     pub async fn listening(address: &str, configuration: &str, channels: &str, rules: &[(String, String)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("prometheus.yml"), configuration).unwrap();
@@ -208,9 +212,9 @@ impl Prometheus {
         command.arg(format!("--web.listen-address={address}"));
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         let mut child = child.expect("prometheus (Debian: apt-get install prometheus) must be in PATH");
-        let said = follow(BufReader::new(child.stderr.take().unwrap()));
+        let log = collect_lines(BufReader::new(child.stderr.take().unwrap()));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let mut prometheus = Self { child, address: address.to_owned(), said, client, _folder: folder };
+        let mut prometheus = Self { child, address: address.to_owned(), log, client, _folder: folder };
         prometheus.ready().await;
         prometheus
     }
@@ -221,7 +225,7 @@ impl Prometheus {
         while !self.client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
             let ended = self.child.try_wait().unwrap();
             let waits = ended.is_none() && began.elapsed() < PATIENCE;
-            assert!(waits, "Prometheus doesn't get ready ({ended:?}): {}", self.said.lock().unwrap());
+            assert!(waits, "Prometheus doesn't get ready ({ended:?}): {}", self.log.lock().unwrap());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -252,7 +256,7 @@ impl Prometheus {
         serde_json::from_value(self.ask("series", "match[]", selector).await).unwrap()
     }
 
-    /// Asks again until the answer is `wanted`.
+    /// Repeats a query until its first sample has the value `wanted`.
     pub async fn until(&self, expression: &str, wanted: f64, within: Duration) {
         let began = Instant::now();
         loop {
@@ -273,7 +277,7 @@ impl Drop for Prometheus {
     }
 }
 
-/// What is shipped, but for the exporter's address.
+/// The shipped configuration with this exporter's address.
 fn configuration(exporter: &str) -> String {
     let text = std::fs::read_to_string(shipped().join("prometheus.yml")).unwrap();
     // Channels, the exporter itself, and discovery in a comment.
@@ -281,7 +285,7 @@ fn configuration(exporter: &str) -> String {
     text.replace("127.0.0.1:10115", exporter)
 }
 
-/// The shipped example with the codes of these channels.
+/// The shipped example of targets with the codes of these channels.
 fn ten_channels() -> String {
     let codes: Vec<&str> = CLEAN.iter().map(|(code, ..)| *code).chain(FAULTY.iter().map(|(code, _)| *code)).collect();
     let example = std::fs::read_to_string(shipped().join("channels/example.yml")).unwrap();
@@ -289,7 +293,7 @@ fn ten_channels() -> String {
     example.replace("CH_TV_HD_001", &codes.join(", "))
 }
 
-/// Below the range that connections and listeners of the other tests get theirs from, and never the same twice.
+/// A port below the range from which the system takes free ports; never the same twice.
 pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 20_000 + (std::process::id() % 5_000) as u16;

@@ -24,9 +24,9 @@ fn ending(folder: &str, end: &str) -> Vec<PathBuf> {
 fn promtool(arguments: &[&str], files: &[PathBuf]) -> String {
     let output = Command::new("promtool").args(arguments).args(files).output();
     let output = output.expect("promtool (of Prometheus; Debian: apt-get install prometheus) must be in PATH");
-    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(output.status.success(), "{said}");
-    said
+    let report = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "{report}");
+    report
 }
 
 struct Alert {
@@ -58,7 +58,7 @@ fn promtool_accepts_every_rule_and_each_fires_and_ends_when_it_should() {
     promtool(&["test", "rules"], &ending("rules/tests", ".test.yml"));
 }
 
-/// A line each, as they are pasted into Prometheus.
+/// Every line of a promql block is a query.
 #[test]
 fn prometheus_understands_every_query_of_the_documents() {
     let mut rules = Vec::new();
@@ -91,21 +91,24 @@ fn every_alert_has_a_runbook_and_a_test_and_no_runbook_is_left_over() {
             assert!(text.contains(part), "docs/runbooks/{name}.md lacks {part}");
         }
         // ChannelNotProbed is about the exporter's answer to Prometheus, which the terminal doesn't ask for.
-        let of_a_channel = annotations["summary"].as_str().unwrap_or_default().contains("$labels.channel");
-        let confirmed = text.contains("packager_exporter probe") || name == "ChannelNotProbed";
-        assert!(confirmed || !of_a_channel, "docs/runbooks/{name}.md doesn't say how to probe the channel");
+        let is_about_channel = annotations["summary"].as_str().unwrap_or_default().contains("$labels.channel");
+        let names_probe_command = text.contains("packager_exporter probe") || name == "ChannelNotProbed";
+        assert!(
+            names_probe_command || !is_about_channel,
+            "docs/runbooks/{name}.md doesn't say how to probe the channel"
+        );
     }
     let names: BTreeSet<String> = alerts.into_iter().map(|alert| alert.name).collect();
     assert_eq!(names, pages);
 }
 
 #[test]
-fn every_alert_says_how_bad_it_is_and_what_was_measured() {
+fn every_alert_has_a_severity_and_a_measured_value() {
     for Alert { name, expr, severity, annotations } in alerts() {
         let known = ["critical", "major", "minor", "warning", "none"];
         let inherited = expr.contains(", severity)");
-        let said = severity.as_deref().map_or(inherited, |said| known.contains(&said) && !inherited);
-        assert!(said, "{name}: a severity of its own or, of its check, by label");
+        let is_valid = severity.as_deref().map_or(inherited, |own| known.contains(&own) && !inherited);
+        assert!(is_valid, "{name}: a severity of its own or, of its check, by label");
         assert!(annotations["summary"].is_string(), "{name}");
         let description = annotations["description"].as_str().unwrap_or_default();
         assert!(
@@ -115,7 +118,7 @@ fn every_alert_says_how_bad_it_is_and_what_was_measured() {
     }
 }
 
-/// Whoever reads the message knows which channel, and which of its renditions.
+/// The message names the channel, and its renditions where the alert is about renditions.
 #[test]
 fn an_alert_on_a_channel_names_it_and_its_renditions() {
     for Alert { name, expr, annotations, .. } in alerts() {
@@ -131,7 +134,8 @@ fn an_alert_on_a_channel_names_it_and_its_renditions() {
     }
 }
 
-/// The longest way: just after a scrape it dies, just after an evaluation that is seen, and the group is new.
+/// The longest delay: the channel fails just after a scrape, the scrape comes just after an evaluation, and the group
+/// is new.
 #[test]
 fn a_dead_channel_pages_within_a_minute_and_one_bad_scrape_does_not() {
     let read =
@@ -150,7 +154,7 @@ fn a_dead_channel_pages_within_a_minute_and_one_bad_scrape_does_not() {
 #[test]
 fn every_check_is_alerted_on_by_its_own_alert_or_by_its_severity() {
     let known: BTreeSet<String> = checks::list().iter().map(|listed| listed.meta.id.to_owned()).collect();
-    // By a gauge instead of a verdict.
+    // RenditionDown uses a gauge instead of the check.
     let mut own = BTreeSet::from(["rendition_unavailable".to_owned()]);
     let (catch_all, others): (Vec<_>, Vec<_>) =
         alerts().into_iter().partition(|alert| CATCH_ALL.contains(&alert.name.as_str()));
@@ -163,9 +167,9 @@ fn every_check_is_alerted_on_by_its_own_alert_or_by_its_severity() {
     }
 }
 
-/// The two ways to ask the guide's question, Prometheus and InfluxDB, mean the same checks.
+/// The recording rule and the InfluxDB measurement of an invalid playlist mean the same checks.
 #[test]
-fn what_makes_a_playlist_invalid_is_what_the_guide_called_so() {
+fn the_recording_rule_of_invalid_playlists_names_the_checks_of_manifest_and_playlists() {
     let text = std::fs::read_to_string(root().join("rules/legacy_names.rules.yml")).unwrap();
     let patterns: Vec<&str> = text.split("check=~\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     assert!(patterns.len() == 2 && patterns[0] == patterns[1], "{patterns:?}");
@@ -180,9 +184,9 @@ fn what_makes_a_playlist_invalid_is_what_the_guide_called_so() {
     }
 }
 
-/// Silent at the last evaluation before the first at which it fires, and silent again later.
+/// An alert is tested to be silent at the evaluation before the first at which it fires, and silent again later.
 #[test]
-fn every_alert_is_tested_at_its_very_beginning_and_at_its_end() {
+fn every_alert_is_tested_at_its_beginning_and_at_its_end() {
     let mut tested = BTreeSet::new();
     for file in ending("rules/tests", ".test.yml") {
         let document: Value = serde_yaml::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
@@ -217,7 +221,7 @@ fn seconds(text: &str) -> u64 {
     humantime::parse_duration(text).unwrap().as_secs()
 }
 
-/// The names in `check="a"`, `check=~"a|b"`, or with `check!` those in `check!~"a|b"`.
+/// Ids in the matchers that begin so: `check=` for `check="a"` and `check=~"a|b"`, `check!` for `check!~"a|b"`.
 fn named<'a>(expression: &'a str, begin: &str) -> impl Iterator<Item = String> + 'a {
     let parts: Vec<&str> = expression.split(begin).skip(1).collect();
     let quoted = parts.into_iter().filter_map(|rest| rest.trim_start_matches('~').strip_prefix('"')?.split('"').next());

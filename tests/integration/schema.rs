@@ -1,12 +1,13 @@
-//! The schema over time: each earlier version is brought up to date with its rows, an older exporter goes on beside a newer one,
-//! and a backup taken from a running exporter brings everything back.
+//! Versions of the schema: each earlier one is migrated with its rows, an older exporter works next to a newer one, and
+//! a backup of a running exporter can be restored.
 
 use crate::database::{Stack, channel};
 use packager_testbed::postgres::Postgres;
 use serde_json::json;
 use sqlx::migrate::Migrator;
 
-/// What an exporter of the first version wrote: every column that it knew. Whoever writes so goes on doing it for a release.
+/// Rows of an exporter of the first version, with every column that it knew. An exporter that writes like this must
+/// work for another release.
 const ROWS: &str = "
 INSERT INTO probes (probe_name, location, kind, url, enabled) VALUES ('edge', 'Hanoi', 'inspector_live', 'https://i:8443/', true);
 INSERT INTO templates (template_name, min_mos, loudness_target, loudness_tolerance, macroblocking_threshold,
@@ -30,7 +31,7 @@ async fn migrated(postgres: &Postgres, versions: usize) {
     pool.close().await;
 }
 
-/// Everything that the first version knew, without what a migration adds.
+/// Rows with the columns of the first version, without those that a migration added.
 fn rows(postgres: &Postgres) -> String {
     let select = [
         "SELECT probe_name, location, kind, url, enabled FROM probes ORDER BY id",
@@ -63,7 +64,7 @@ async fn every_earlier_version_is_brought_up_to_date_with_its_rows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_older_exporter_goes_on_beside_a_newer_one() {
+async fn an_older_exporter_works_next_to_a_newer_one() {
     let stack = Stack::start(&[]).await;
     // What it writes is still taken.
     stack.postgres.sql(ROWS);
@@ -84,7 +85,7 @@ async fn an_older_exporter_goes_on_beside_a_newer_one() {
     assert_eq!(status, 201, "{body}");
 }
 
-/// A migration that was released is in databases: it never changes. What is missing goes into a new file.
+/// A released migration is in databases and never changes; a change goes into a new file.
 #[test]
 fn released_migrations_stay_as_they_are() {
     let released = [
@@ -103,7 +104,7 @@ fn released_migrations_stay_as_they_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_of_a_running_exporter_brings_everything_back() {
+async fn a_backup_of_a_running_exporter_can_be_restored() {
     let stack = Stack::start(&[]).await;
     stack.postgres.sql(ROWS);
     let before = rows(&stack.postgres);

@@ -1,10 +1,10 @@
-//! Acknowledged alerts, silenced in a real Alertmanager.
+//! Acknowledged alerts are silenced in a real Alertmanager.
 
 use crate::database::{EVENING, Stack, alert};
 use crate::prometheus::free_port;
 use serde_json::{Value, json};
 
-/// Alertmanager with nothing but the exporter's webhook; it is killed when this is dropped.
+/// An Alertmanager whose only receiver is the exporter's webhook; it is killed when this value is dropped.
 pub struct Alertmanager {
     child: std::process::Child,
     _folder: tempfile::TempDir,
@@ -21,7 +21,7 @@ fn free_address() -> String {
     format!("127.0.0.1:{}", free_port())
 }
 
-/// Without what it knew before.
+/// Starts an Alertmanager without data.
 pub fn alertmanager(address: &str, exporter: &str) -> Alertmanager {
     let folder = tempfile::tempdir().unwrap();
     let text = format!(
@@ -46,15 +46,15 @@ fn labels() -> Value {
     json!({"alertname": "RenditionDown", "severity": "major", "channel": "CH_1"})
 }
 
-/// Gives Alertmanager an alert; whether it took it.
-async fn tell(stack: &Stack, url: &str, alert: Value) -> bool {
+/// Posts an alert to Alertmanager, and returns whether it was accepted.
+async fn post_alert(stack: &Stack, url: &str, alert: Value) -> bool {
     let post = stack.client.post(format!("{url}/api/v2/alerts")).header("content-type", "application/json");
     post.body(json!([alert]).to_string()).send().await.is_ok_and(|answer| answer.status().is_success())
 }
 
-/// Tells [`labels`] to Alertmanager until it answers, and acknowledges what comes of it.
-async fn acknowledged(stack: &Stack, url: &str) -> Value {
-    stack.until("Alertmanager answers", async || tell(stack, url, json!({"labels": labels()})).await).await;
+/// Posts an alert with [`labels`] until Alertmanager accepts it, acknowledges it in the API, and returns its id.
+async fn acknowledge_new_alert(stack: &Stack, url: &str) -> Value {
+    stack.until("Alertmanager answers", async || post_alert(stack, url, json!({"labels": labels()})).await).await;
     let active = async || stack.get("/alerts/active?severity=major&channel=CH_1").await.1["alerts"][0].clone();
     stack.until("the webhook told", async || active().await["status"] == "firing").await;
     let id = active().await["id"].clone();
@@ -64,10 +64,10 @@ async fn acknowledged(stack: &Stack, url: &str) -> Value {
     id
 }
 
-/// Ends what [`acknowledged`] told, and waits until that is found out.
-async fn end(stack: &Stack, url: &str, id: &Value) {
+/// Ends the alert of [`acknowledge_new_alert`] in Alertmanager, and waits until the exporter has found that out.
+async fn end_alert(stack: &Stack, url: &str, id: &Value) {
     let ended = json!({"labels": labels(), "endsAt": "2026-01-31T18:00:00Z", "startsAt": "2026-01-31T17:00:00Z"});
-    assert!(tell(stack, url, ended).await, "its end, of which Alertmanager tells no webhook");
+    assert!(post_alert(stack, url, ended).await, "its end, of which Alertmanager tells no webhook");
     stack.until("its end is found out", async || stack.alert(id).await["status"] == "resolved").await;
 }
 
@@ -82,7 +82,7 @@ async fn an_acknowledged_alert_is_silenced_in_alertmanager_until_it_ends() {
     assert_eq!(stack.alert(&json!(1)).await["status"], "firing");
 
     let _alertmanager = alertmanager(&address, &stack.exporter.address);
-    let id = acknowledged(&stack, &url).await;
+    let id = acknowledge_new_alert(&stack, &url).await;
     let ask = async |path: &str| {
         let text = stack.client.get(format!("{url}{path}")).send().await.unwrap().text().await.unwrap();
         serde_json::from_str::<Value>(&text).unwrap()
@@ -90,7 +90,7 @@ async fn an_acknowledged_alert_is_silenced_in_alertmanager_until_it_ends() {
     let state = async || ask("/api/v2/alerts").await[0]["status"]["state"].clone();
     stack.until("it is silenced", async || state().await == "suppressed").await;
 
-    end(&stack, &url, &id).await;
+    end_alert(&stack, &url, &id).await;
     assert_eq!(stack.alert(&id).await["resolved_by"], "alertmanager");
     let silence = async || ask("/api/v2/silences").await[0]["status"]["state"].clone();
     stack.until("the silence is ended", async || silence().await == "expired").await;
@@ -109,8 +109,8 @@ async fn an_alertmanager_that_has_just_started_ends_no_acknowledged_alert() {
     drop(first);
 
     let _second = alertmanager(&address, &stack.exporter.address);
-    let later = acknowledged(&stack, &url).await;
-    end(&stack, &url, &later).await;
+    let later = acknowledge_new_alert(&stack, &url).await;
+    end_alert(&stack, &url, &later).await;
     let before = stack.alert(&json!(1)).await;
     assert_eq!(before["status"], "acknowledged", "it forgot the alert, which Prometheus sends again: {before}");
 }

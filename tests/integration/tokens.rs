@@ -1,18 +1,18 @@
-//! `--api.tokens-file` is followed while the exporter runs.
+//! Changes of `--api.tokens-file` while the exporter runs.
 
 use crate::database::Stack;
-use crate::exporter::{command, ended};
+use crate::exporter::{command, exit_and_output};
 use std::path::Path;
 
 fn token(folder: &Path, arguments: &[&str]) -> String {
     let mut program = command(folder);
-    let (code, text, error) = ended(&program.arg("token").args(arguments).output().unwrap());
+    let (code, text, error) = exit_and_output(&program.arg("token").args(arguments).output().unwrap());
     assert_eq!(code, 0, "{arguments:?}: {error}");
     text
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_counts_as_soon_as_it_is_made_and_no_longer_when_it_is_revoked() {
+async fn a_token_is_valid_from_its_creation_until_it_is_revoked() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("t.yml");
     let named = file.to_str().unwrap();

@@ -1,4 +1,4 @@
-//! What goes to Zabbix: to a server that speaks the sender protocol and keeps what it was told, and to Debian's Zabbix with the template.
+//! Alerts in Zabbix: a mock server that speaks the sender protocol, and Debian's Zabbix with the shipped template.
 
 mod server;
 
@@ -10,60 +10,60 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// From the discovery of a pair to its items; Zabbix takes up to a minute.
+/// Time from the discovery of an alert to its items; Zabbix itself needs up to a minute.
 const MAKING_ITEMS: Duration = Duration::from_millis(1_500);
-/// A channel for which no item is ever made.
-const HOPELESS: &str = "CH_0";
+/// A channel for which Zabbix never makes items.
+const CHANNEL_WITHOUT_ITEMS: &str = "CH_0";
 
 #[derive(Debug, Default)]
-struct Told {
+struct Received {
     /// The last value of each key.
     values: BTreeMap<String, String>,
-    /// Every value that differed from the one before it.
+    /// Every value of each key that differed from the value before it.
     changes: BTreeMap<String, Vec<String>>,
-    /// Ends of keys, and since when they were discovered.
+    /// End of each discovered key, and when it was discovered.
     discovered: BTreeMap<String, Instant>,
     refused: usize,
 }
 
-/// A Zabbix server's trapper port.
+/// A mock of a Zabbix server's trapper port.
 pub struct Trapper {
     pub address: String,
-    told: Arc<Mutex<Told>>,
+    received: Arc<Mutex<Received>>,
 }
 
 impl std::fmt::Debug for Trapper {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.told.lock().unwrap().fmt(f)
+        self.received.lock().unwrap().fmt(f)
     }
 }
 
 impl Trapper {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (address, told) = (listener.local_addr().unwrap().to_string(), Arc::default());
-        tokio::spawn(serve(listener, Arc::clone(&told)));
-        Self { address, told }
+        let (address, received) = (listener.local_addr().unwrap().to_string(), Arc::default());
+        tokio::spawn(serve(listener, Arc::clone(&received)));
+        Self { address, received }
     }
 
     /// The last value of an item.
     pub fn value(&self, key: &str) -> Option<String> {
-        self.told.lock().unwrap().values.get(key).cloned()
+        self.received.lock().unwrap().values.get(key).cloned()
     }
 
-    /// The values that an item has had, each as often as it changed to it.
+    /// The values that an item has had, one for each change.
     pub fn values(&self, key: &str) -> Vec<String> {
-        self.told.lock().unwrap().changes.get(key).cloned().unwrap_or_default()
+        self.received.lock().unwrap().changes.get(key).cloned().unwrap_or_default()
     }
 }
 
-async fn serve(listener: TcpListener, told: Arc<Mutex<Told>>) {
+async fn serve(listener: TcpListener, received: Arc<Mutex<Received>>) {
     while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(answer(stream, told.clone()));
+        tokio::spawn(answer(stream, received.clone()));
     }
 }
 
-async fn answer(mut stream: TcpStream, told: Arc<Mutex<Told>>) {
+async fn answer(mut stream: TcpStream, received: Arc<Mutex<Received>>) {
     let mut head = [0; 13];
     stream.read_exact(&mut head).await.unwrap();
     assert_eq!(&head[..5], b"ZBXD\x01");
@@ -71,42 +71,42 @@ async fn answer(mut stream: TcpStream, told: Arc<Mutex<Told>>) {
     stream.read_exact(&mut body).await.unwrap();
     let request: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(request["request"], "sender data");
-    let answer = take(&mut told.lock().unwrap(), request["data"].as_array().unwrap());
+    let answer = store_values(&mut received.lock().unwrap(), request["data"].as_array().unwrap());
     stream.write_all(b"ZBXD\x01").await.unwrap();
     stream.write_all(&(answer.len() as u64).to_le_bytes()).await.unwrap();
     stream.write_all(answer.as_bytes()).await.unwrap();
 }
 
-fn take(told: &mut Told, data: &[Value]) -> String {
+fn store_values(received: &mut Received, data: &[Value]) -> String {
     let mut failed = 0;
     for item in data {
         assert_eq!(item["host"], "packager_exporter");
         let (key, value) = (item["key"].as_str().unwrap(), item["value"].as_str().unwrap());
         if key == "packager.alerts.discovery" {
             let pairs: Vec<BTreeMap<String, String>> = serde_json::from_str(value).unwrap();
-            for pair in pairs.iter().filter(|pair| pair["{#CHANNEL}"] != HOPELESS) {
+            for pair in pairs.iter().filter(|pair| pair["{#CHANNEL}"] != CHANNEL_WITHOUT_ITEMS) {
                 let end = format!("[{},{}]", pair["{#CHANNEL}"], pair["{#ALERT}"]);
-                told.discovered.entry(end).or_insert_with(Instant::now);
+                received.discovered.entry(end).or_insert_with(Instant::now);
             }
             continue;
         }
-        let made = told.discovered.iter().any(|(end, since)| key.ends_with(end) && since.elapsed() > MAKING_ITEMS);
+        let made = received.discovered.iter().any(|(end, since)| key.ends_with(end) && since.elapsed() > MAKING_ITEMS);
         if made || key == "packager.alerting.alive" {
-            let before = told.values.insert(key.to_owned(), value.to_owned());
+            let before = received.values.insert(key.to_owned(), value.to_owned());
             if before.as_deref() != Some(value) {
-                told.changes.entry(key.to_owned()).or_default().push(value.to_owned());
+                received.changes.entry(key.to_owned()).or_default().push(value.to_owned());
             }
         } else {
             failed += 1;
         }
     }
-    told.refused += failed;
+    received.refused += failed;
     let info =
         format!("processed: {}; failed: {failed}; total: {}; seconds spent: 0.000030", data.len() - failed, data.len());
     json!({"response": "success", "info": info}).to_string()
 }
 
-async fn tell(exporter: &Exporter, path: &str, alerts: &[Value]) -> u16 {
+async fn post_alerts(exporter: &Exporter, path: &str, alerts: &[Value]) -> u16 {
     let body = json!({"version": "4", "status": "firing", "receiver": "zabbix", "alerts": alerts}).to_string();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let post = client.post(format!("http://{}{path}", exporter.address)).header("content-type", "application/json");
@@ -119,10 +119,10 @@ fn alert(status: &str, severity: &str, rendition: &str) -> Value {
         "annotations": {"summary": format!("{rendition} is down")}})
 }
 
-async fn until(what: &str, told: &Mutex<Told>, done: impl Fn(&Told) -> bool) {
+async fn wait_until(what: &str, received: &Mutex<Received>, done: impl Fn(&Received) -> bool) {
     let began = Instant::now();
-    while !done(&told.lock().unwrap()) {
-        assert!(began.elapsed() < PATIENCE, "not in time: {what}: {:?}", told.lock().unwrap());
+    while !done(&received.lock().unwrap()) {
+        assert!(began.elapsed() < PATIENCE, "not in time: {what}: {:?}", received.lock().unwrap());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -131,50 +131,59 @@ async fn until(what: &str, told: &Mutex<Told>, done: impl Fn(&Told) -> bool) {
 async fn an_alert_is_a_value_of_its_channel_from_its_beginning_to_its_end() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let told: Arc<Mutex<Told>> = Arc::default();
-    let serving = tokio::spawn(serve(listener, told.clone()));
+    let received: Arc<Mutex<Received>> = Arc::default();
+    let serving = tokio::spawn(serve(listener, received.clone()));
     let files = Files::new(&[]);
     files.write("exporter.yml", &format!("zabbix: {{server: '{address}'}}\n"));
     let mut exporter = Exporter::spawn(&mut command(files.folder()), &[]).await;
 
-    let mut hopeless = alert("firing", "major", "1080p");
-    hopeless["labels"]["channel"] = json!(HOPELESS);
-    assert_eq!(tell(&exporter, "/api/zabixtrigger", &[hopeless]).await, 202);
+    let mut without_items = alert("firing", "major", "1080p");
+    without_items["labels"]["channel"] = json!(CHANNEL_WITHOUT_ITEMS);
+    assert_eq!(post_alerts(&exporter, "/api/zabixtrigger", &[without_items]).await, 202);
     let both = [alert("firing", "minor", "480p"), alert("firing", "major", "1080p")];
-    assert_eq!(tell(&exporter, "/api/zabixtrigger", &both).await, 202);
+    assert_eq!(post_alerts(&exporter, "/api/zabixtrigger", &both).await, 202);
     let key = "packager.alert[CH_1,RenditionDown]";
-    let value = |told: &Told| told.values.get(key).cloned().unwrap_or_default();
-    until("the worse of the two is told, once its item is there", &told, |told| value(told) == "3").await;
-    assert!(told.lock().unwrap().refused > 0, "it was tried again");
-    assert!(!told.lock().unwrap().values.keys().any(|key| key.contains(HOPELESS)), "and that held up nothing else");
+    let value = |received: &Received| received.values.get(key).cloned().unwrap_or_default();
+    wait_until("the worse of the two is received, once its item is there", &received, |received| {
+        value(received) == "3"
+    })
+    .await;
+    assert!(received.lock().unwrap().refused > 0, "it was tried again");
+    assert!(
+        !received.lock().unwrap().values.keys().any(|key| key.contains(CHANNEL_WITHOUT_ITEMS)),
+        "and that held up nothing else"
+    );
     let watchdog = json!({"status": "firing", "fingerprint": "w", "startsAt": "2026-01-31T18:00:00Z",
         "labels": {"alertname": "Watchdog", "severity": "none"}});
-    assert_eq!(tell(&exporter, "/api/zabixtrigger", &[watchdog]).await, 202);
-    until("the heartbeat is told", &told, |told| told.values.contains_key("packager.alerting.alive")).await;
-    assert_eq!(told.lock().unwrap().values["packager.alert.text[CH_1,RenditionDown]"], "1080p is down");
+    assert_eq!(post_alerts(&exporter, "/api/zabixtrigger", &[watchdog]).await, 202);
+    wait_until("the heartbeat is received", &received, |received| {
+        received.values.contains_key("packager.alerting.alive")
+    })
+    .await;
+    assert_eq!(received.lock().unwrap().values["packager.alert.text[CH_1,RenditionDown]"], "1080p is down");
 
     serving.abort();
     let _ = serving.await;
     let ended = [alert("resolved", "minor", "480p"), alert("resolved", "major", "1080p")];
-    assert_eq!(tell(&exporter, "/api/v1/alerts/zabbix", &ended).await, 202, "it waits");
+    assert_eq!(post_alerts(&exporter, "/api/v1/alerts/zabbix", &ended).await, 202, "it waits");
     let listener = TcpListener::bind(address).await.unwrap();
-    let serving = tokio::spawn(serve(listener, told.clone()));
-    until("the end is told after Zabbix was away", &told, |told| value(told) == "0").await;
-    until_metric(&exporter, "packager_exporter_zabbix_up", 1.0).await;
+    let serving = tokio::spawn(serve(listener, received.clone()));
+    wait_until("the end is received after Zabbix was away", &received, |received| value(received) == "0").await;
+    wait_for_metric(&exporter, "packager_exporter_zabbix_up", 1.0).await;
 
     serving.abort();
     let _ = serving.await;
     let before = exporter.log().len();
-    assert_eq!(tell(&exporter, "/api/zabixtrigger", &[alert("firing", "critical", "1080p")]).await, 202);
-    until_metric(&exporter, "packager_exporter_zabbix_up", 0.0).await;
+    assert_eq!(post_alerts(&exporter, "/api/zabixtrigger", &[alert("firing", "critical", "1080p")]).await, 202);
+    wait_for_metric(&exporter, "packager_exporter_zabbix_up", 0.0).await;
     exporter.until("/-/healthy", |_, _| exporter.log()[before..].contains("retry_in=4s")).await;
     let listener = TcpListener::bind(address).await.unwrap();
-    tokio::spawn(serve(listener, told.clone()));
+    tokio::spawn(serve(listener, received.clone()));
     exporter.end("TERM").await;
-    assert_eq!(value(&told.lock().unwrap()), "4", "told at the end instead of four seconds later");
+    assert_eq!(value(&received.lock().unwrap()), "4", "received at the end instead of four seconds later");
 }
 
-async fn until_metric(exporter: &Exporter, name: &str, wanted: f64) {
+async fn wait_for_metric(exporter: &Exporter, name: &str, wanted: f64) {
     exporter.until("/metrics", |_, text| crate::exporter::value(text, name) == Some(wanted)).await;
 }
 
@@ -183,14 +192,14 @@ async fn beyond_loopback_nobody_writes_without_a_token() {
     let files = Files::new(&[]);
     files.write("exporter.yml", "zabbix: {server: 127.0.0.1}\n");
     let exporter = Exporter::spawn(&mut command(files.folder()), &["--web.listen-address", "0.0.0.0:0"]).await;
-    assert_eq!(tell(&exporter, "/api/zabixtrigger", &[alert("firing", "major", "1080p")]).await, 403);
+    assert_eq!(post_alerts(&exporter, "/api/zabixtrigger", &[alert("firing", "major", "1080p")]).await, 403);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_server_alertmanager_is_told_so() {
+async fn without_a_server_alertmanager_gets_an_error() {
     let files = Files::new(&[]);
     let exporter = Exporter::start(files.folder()).await;
-    assert_eq!(tell(&exporter, "/api/zabixtrigger", &[alert("firing", "major", "1080p")]).await, 503);
+    assert_eq!(post_alerts(&exporter, "/api/zabixtrigger", &[alert("firing", "major", "1080p")]).await, 503);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -199,20 +208,20 @@ async fn zabbix_makes_items_and_problems_of_alerts_by_the_template() {
     let files = Files::new(&[]);
     files.write("exporter.yml", &format!("zabbix: {{server: '{}'}}\n", zabbix.address));
     let exporter = Exporter::spawn(&mut command(files.folder()), &[]).await;
-    let told = async |alert: Value| assert_eq!(tell(&exporter, "/api/zabixtrigger", &[alert]).await, 202);
+    let post = async |alert: Value| assert_eq!(post_alerts(&exporter, "/api/zabixtrigger", &[alert]).await, 202);
 
-    told(alert("firing", "major", "1080p")).await;
+    post(alert("firing", "major", "1080p")).await;
     zabbix.start();
     zabbix.until("RenditionDown of CH_1 (major)", "CH_1: RenditionDown (major)|1").await;
     assert_eq!(zabbix.value("history_uint", "packager.alert[CH_1,RenditionDown]"), "3");
     zabbix.until("its text", "packager.alert.text[CH_1,RenditionDown]|1080p is down").await;
-    told(alert("firing", "critical", "1080p")).await;
+    post(alert("firing", "critical", "1080p")).await;
     zabbix.until("it got worse", "CH_1: RenditionDown (critical)|1").await;
     assert!(zabbix.problems().contains("CH_1: RenditionDown (major)|0"), "{}", zabbix.problems());
 
     zabbix.stop();
-    told(alert("resolved", "critical", "1080p")).await;
-    told(json!({"status": "firing", "fingerprint": "w", "startsAt": "2026-01-31T18:00:00Z",
+    post(alert("resolved", "critical", "1080p")).await;
+    post(json!({"status": "firing", "fingerprint": "w", "startsAt": "2026-01-31T18:00:00Z",
         "labels": {"alertname": "Watchdog", "severity": "none"}}))
     .await;
     zabbix.start();

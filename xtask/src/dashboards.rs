@@ -1,11 +1,12 @@
-//! Writes Grafana's JSON from the dashboards' descriptions: `cargo xtask dashboards` in the project's folder.
+//! `cargo xtask dashboards`: writes Grafana's JSON from the descriptions in `dashboards/`, in the project's folder.
 
 use packager_testbed::grafana;
 use std::path::Path;
 
-/// # Errors
+/// Writes the JSON of every dashboard.
 ///
-/// When a description can not be read, or a file can not be written.
+/// # Errors
+/// When a description can't be read, or a file can't be written.
 pub fn write() -> Result<(), Box<dyn std::error::Error>> {
     let folder = Path::new("dashboards");
     for dashboard in grafana::read_descriptions(folder)? {

@@ -1,21 +1,22 @@
-//! Detection, measured: `make detection` writes what this prints to docs/detection.md. What is missed or false is
-//! said on standard error too; the tests judge it. With arguments it plays only the faults and clean channels whose
-//! names begin so (`-- mpd_ CM1`), and prints what each was found by.
+//! `cargo xtask detection`: prints docs/detection.md, and missed faults and false findings on standard error. With
+//! arguments it probes only the faults and clean streams whose names begin with one of them (`-- mpd_ CM1`), and prints
+//! the checks that failed.
 
 use packager_testbed::{detection_page, matrix, packagers};
 use std::io::{self, Write as _};
 
-/// # Errors
+/// Prints the page, or the results of the named faults and streams.
 ///
-/// When a packager can not be started, or the page can not be written.
+/// # Errors
+/// When a packager can't be started, or the page can't be written.
 pub async fn run(only: &[String]) -> io::Result<()> {
     let mut log = io::stderr();
     if !only.is_empty() {
         return named(only).await;
     }
-    writeln!(log, "every fault of the live origin …")?;
+    writeln!(log, "faults of the live origin …")?;
     let faults = matrix::probe_faults().await;
-    writeln!(log, "its clean channels …")?;
+    writeln!(log, "clean streams of the live origin …")?;
     let clean = matrix::probe_clean_streams().await;
     writeln!(log, "real packagers, for four minutes …")?;
     let packagers = packagers::watch().await?;

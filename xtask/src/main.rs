@@ -1,6 +1,6 @@
-//! What `make` runs: `cargo xtask bench`, `cargo xtask detection`, `cargo xtask dashboards`.
+//! Tasks of the Makefile: `cargo xtask bench`, `cargo xtask detection` and `cargo xtask dashboards`.
 
-// A program for people at a terminal: where its own set-up fails there is nothing to carry on with.
+// A program for a terminal: when its own set-up fails it can only stop.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! A program that runs until it is dropped, and the wait for the playlists that it writes.
+//! A program that runs until it is dropped, and waits for the playlists that it writes.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek};
@@ -6,17 +6,20 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// A running program; it is killed when this value is dropped.
 #[derive(Debug)]
 pub struct ChildProcess {
     program: String,
     child: Child,
-    /// What it says on standard error: in a file, since a pipe that no one reads stops whoever fills it.
+    /// Standard error, in a file: a full pipe that nobody reads would stop the program.
     stderr: File,
 }
 
 impl ChildProcess {
+    /// Starts a program.
+    ///
     /// # Errors
-    /// When it can't be started: with its name, since that it isn't installed is the likeliest reason.
+    /// When the program can't be started; the message names it, since it is most likely not installed.
     pub fn start(command: &mut Command) -> io::Result<Self> {
         let program = command.get_program().to_string_lossy().into_owned();
         let stderr = tempfile::tempfile()?;
@@ -26,12 +29,12 @@ impl ChildProcess {
         Ok(Self { program, child, stderr })
     }
 
-    /// What it writes on standard output, if that is a pipe: for the next program.
+    /// Standard output for the next program's input; `None` when it isn't a pipe.
     pub fn output(&mut self) -> Option<ChildStdout> {
         self.child.stdout.take()
     }
 
-    /// How it ended and what it stderr, if it isn't running any more.
+    /// Exit status and standard error; `None` while the program runs.
     fn exit_message(&mut self) -> io::Result<Option<String>> {
         let Some(status) = self.child.try_wait()? else { return Ok(None) };
         let mut stderr = String::new();
@@ -55,10 +58,10 @@ pub fn command_without_stdio(program: &str) -> Command {
     command
 }
 
-/// Waits until every file of `playlists` lists so many segments: a whole window, so that players can start.
+/// Waits until every file of `playlists` lists so many segments.
 ///
 /// # Errors
-/// As [`wait_until`].
+/// The same as those of [`wait_until`].
 pub async fn wait_for_segments(
     processes: &mut [ChildProcess],
     playlists: &[PathBuf],
@@ -69,10 +72,10 @@ pub async fn wait_for_segments(
     wait_until(processes, timeout, segments, || playlists.iter().all(|path| count(path) >= segments)).await
 }
 
-/// Waits until `ready`: until there are so many segments.
+/// Waits until `ready` returns `true`, which means that there are so many segments.
 ///
 /// # Errors
-/// When that takes longer than `timeout`, or one of `processes` ended: with what it stderr.
+/// When that takes longer than `timeout`, or when one of `processes` ended; the message has its standard error.
 pub async fn wait_until(
     processes: &mut [ChildProcess],
     timeout: Duration,

@@ -1,4 +1,4 @@
-//! docs/detection.md. All but the real packagers' section comes out the same each time.
+//! The text of docs/detection.md. Every run gives the same text, except for the section about real packagers.
 
 use crate::matrix::{CleanResult, FailedCheck, FaultResult, PackagerResult, StreamResult, WITHOUT_FAULT};
 use packager_exporter::checks;
@@ -7,24 +7,25 @@ use std::fmt::Write as _;
 const HEAD: &str = "\
 # Detection
 
-Written by `make detection`; don't edit it by hand. A test measures the faults and the clean streams again and compares.
+`make detection` writes this page; don't edit it by hand. A test measures the faults and the clean streams again and
+compares.
 
-What is measured: the exporter's own line (request, capture, history, checks, report) probes the live origin of
-`crates/testbed`, whose faults are single defects of otherwise clean channels. Each fault is probed 25 times, as
-often as its segments last (2 s or 6 s); those that take their time, such as a silent server, 3 times. A fault counts as
-found when every check that is made for it failed. A finding is false when a check of severity critical or major failed
-that is neither made for the fault nor a true consequence of it; on a clean stream every finding is false.
+The exporter's own code (request, capture, history, checks, report) probes the live origin of `crates/testbed`, whose
+faults are single defects of otherwise clean channels. Each fault is probed 25 times at the interval of its segments (2 s
+or 6 s), and 3 times when a probe takes real time, as with a server that never answers. A fault counts as found when every
+check that should find it failed. A finding is false when a check of severity critical or major failed that neither should
+find the fault nor is a true consequence of it. On a clean stream every finding is false.
 ";
 
-/// Where the section begins that comes out differently each time.
+/// Heading of the section that differs from run to run.
 pub const PACKAGERS_HEADING: &str = "## Real packagers\n";
 
-/// The whole document.
+/// The whole page.
 pub fn document(faults: &[FaultResult], clean: &[CleanResult], packagers: &[PackagerResult]) -> String {
     reproducible_part(faults, clean) + &packager_table(packagers)
 }
 
-/// What a test compares: all before the real packagers.
+/// The part of the page before the real packagers, which a test compares.
 pub fn reproducible_part(faults: &[FaultResult], clean: &[CleanResult]) -> String {
     let totals = totals(faults, clean);
     [
@@ -47,9 +48,9 @@ fn totals(faults: &[FaultResult], clean: &[CleanResult]) -> String {
     format!(
         "| | |\n|---|---|\n\
          | Faults found | {found} of {} |\n\
-         | Faults that wait for their check | {} |\n\
-         | False findings beside them, critical or major | {false_findings} |\n\
-         | Checks that a fault makes fail | {covered} of {} |\n\
+         | Faults whose check doesn't exist yet | {} |\n\
+         | False findings of severity critical or major on faults | {false_findings} |\n\
+         | Checks that fail on a fault | {covered} of {} |\n\
          {}",
         judged.clone().count(),
         faults.len() - judged.count(),
@@ -58,15 +59,15 @@ fn totals(faults: &[FaultResult], clean: &[CleanResult]) -> String {
     )
 }
 
-/// The totals of clean streams, as rows.
+/// Table rows with the totals of clean streams.
 fn probes<'a>(streams: impl Iterator<Item = &'a StreamResult> + Clone) -> String {
     let probes: usize = streams.clone().map(|result| result.probes).sum();
     let serious: usize = streams.clone().map(|result| count(result.serious_failures())).sum();
     let minor: usize = streams.clone().map(|result| count(result.minor_failures())).sum();
     format!(
         "| Probes of clean streams | {probes}, of {} streams |\n\
-         | False findings on them, critical or major | {serious} |\n\
-         | False findings on them, minor or warning | {minor} |\n",
+         | False findings of severity critical or major on clean streams | {serious} |\n\
+         | False findings of severity minor or warning on clean streams | {minor} |\n",
         streams.count(),
     )
 }
@@ -77,9 +78,9 @@ fn count<'a>(shown: impl Iterator<Item = &'a FailedCheck>) -> usize {
 
 fn fault_table(faults: &[FaultResult]) -> String {
     let mut text = String::from(
-        "## Faults\n\nIn bold the checks that are made for the fault, the others are its consequences. The time is that from the \
-         first probe until they had failed; a fault that comes and goes begins some seconds after it.\n\n\
-         | Fault | What it is | Failed checks | After | Found |\n|---|---|---|---|---|\n",
+        "## Faults\n\nChecks that should find the fault are bold, the others are its consequences. The time is from the first probe \
+         until all bold checks had failed; a fault that comes and goes begins some seconds later.\n\n\
+         | Fault | Description | Failed checks | Time | Found |\n|---|---|---|---|---|\n",
     );
     for row in faults.iter().filter(|row| !row.awaits_check()) {
         let after = row.found_after().map_or_else(String::new, |after| format!("{} s", after.as_secs()));
@@ -89,7 +90,7 @@ fn fault_table(faults: &[FaultResult]) -> String {
     text + &wrong_findings(faults)
 }
 
-/// Each failed check with its severity: what is made for the fault in bold, what is false marked.
+/// The failed checks of a fault with their severity: expected ones are bold, false ones are marked.
 fn failed_checks(row: &FaultResult) -> String {
     let unexpected: Vec<&str> = row.unexpected_checks().iter().map(|s| s.check).collect();
     let shown = row.result.failed_checks.iter().map(|s| match s.check {
@@ -119,7 +120,7 @@ fn wrong_findings(faults: &[FaultResult]) -> String {
 
 fn check_table(faults: &[FaultResult]) -> String {
     let mut text = String::from(
-        "## Checks\n\nThe faults that make each check fail; in bold those that it is made for.\n\n\
+        "## Checks\n\nThe faults on which each check fails; those that it should find are bold.\n\n\
          | Check | Severity | Faults |\n|---|---|---|\n",
     );
     for listed in checks::list() {
@@ -139,9 +140,9 @@ fn check_table(faults: &[FaultResult]) -> String {
 
 fn awaiting_table(faults: &[FaultResult]) -> String {
     let mut text = String::from(
-        "## Faults that wait for their check\n\nThe origin can play them; the check that is made for them doesn't exist yet, so \
-         they count neither as found nor as missed. What fails today is a consequence.\n\n\
-         | Fault | What it is | Waits for | Failed checks |\n|---|---|---|---|\n",
+        "## Faults whose check doesn't exist yet\n\nThe origin can play these faults, but the check that should find them doesn't exist, so \
+         they count neither as found nor as missed. The checks that fail are consequences.\n\n\
+         | Fault | Description | Missing check | Failed checks |\n|---|---|---|---|\n",
     );
     for row in faults.iter().filter(|row| row.awaits_check()) {
         let fault = row.fault;
@@ -157,8 +158,8 @@ fn awaiting_table(faults: &[FaultResult]) -> String {
     text
 }
 
-const STREAM_TABLE_HEAD: &str = "| Stream | Probes | Probes with a false finding, critical or major | Probes with one, minor or \
-                       warning |\n|---|---|---|---|\n";
+const STREAM_TABLE_HEAD: &str = "| Stream | Probes | Probes with a false finding, critical or major | Probes with a false finding, \
+                       minor or warning |\n|---|---|---|---|\n";
 
 fn clean_table(clean: &[CleanResult]) -> String {
     let mut text = format!("## Clean streams of the origin\n\n{STREAM_TABLE_HEAD}");
@@ -171,8 +172,8 @@ fn clean_table(clean: &[CleanResult]) -> String {
 
 fn packager_table(packagers: &[PackagerResult]) -> String {
     let mut text = format!(
-        "{PACKAGERS_HEADING}\nThree renditions of a test picture and a tone, encoded by ffmpeg in segments of 2 s, served as plain files \
-         (nginx-rtmp: by its nginx); probed in real time, two at once, while the same machine encodes them.\n\n| | |\n|---|---|\n{}\n{STREAM_TABLE_HEAD}",
+        "{PACKAGERS_HEADING}\nThree renditions of a test picture and a tone, encoded by ffmpeg in segments of 2 s and served as static files \
+         (with nginx-rtmp by nginx). Two packagers at a time are probed in real time, while the same machine encodes.\n\n| | |\n|---|---|\n{}\n{STREAM_TABLE_HEAD}",
         probes(packagers.iter().map(|row| &row.result)),
     );
     for row in packagers {

@@ -1,5 +1,5 @@
-//! ffmpeg's DASH muxer, live: it repackages what an encoder sends it through a pipe, as transport streams or as
-//! fragmented MP4.
+//! ffmpeg as a live DASH packager: it repackages the transport stream or fragmented MP4 that an encoder sends through a
+//! pipe.
 
 use crate::child_process::{ChildProcess, command_without_stdio, wait_until};
 use crate::ffmpeg::{LADDER, encoder_source, set_bit_rate, set_encoders};
@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// What the encoder sends.
+/// Format of the encoder's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EncoderFeed {
     Ts,
     Fmp4,
 }
 
-/// How the MPD tells its segments apart.
+/// Segment addressing of the MPD.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SegmentNaming {
     /// `$Number$` with a duration.
@@ -25,10 +25,10 @@ pub enum SegmentNaming {
     Time,
 }
 
-/// The MPD, below the folder.
+/// Path of the MPD in the folder.
 pub const MPD: &str = "manifest.mpd";
 
-/// A running packager with its encoder; both end when this is dropped. It keeps the folder's files.
+/// A running packager with its encoder. Both end when this value is dropped; the files stay in the folder.
 #[derive(Debug)]
 pub struct FfmpegDash {
     feed: EncoderFeed,
@@ -38,22 +38,22 @@ pub struct FfmpegDash {
 }
 
 impl FfmpegDash {
-    /// Begins to write into `folder`, which exists.
+    /// Starts to write into `folder`, which exists.
     ///
     /// # Errors
-    /// When the program `ffmpeg` isn't there or can't be started.
+    /// When `ffmpeg` isn't installed or can't be started.
     pub fn start(feed: EncoderFeed, naming: SegmentNaming, folder: &Path) -> io::Result<Self> {
         let mut packager = Self { feed, naming, folder: folder.to_owned(), processes: Vec::new() };
         packager.restart()?;
         Ok(packager)
     }
 
-    /// Stops as a crash would: the MPD stays as it is.
+    /// Stops like a crash: the MPD stays as it is.
     pub fn stop(&mut self) {
         self.processes.clear();
     }
 
-    /// Starts anew: availabilityStartTime is now, numbers and times begin again, over the files of the run before.
+    /// Starts again: availabilityStartTime is now, numbers and times begin again, over the files of the run before.
     ///
     /// # Errors
     /// When a program can't be started.
@@ -66,20 +66,21 @@ impl FfmpegDash {
         Ok(())
     }
 
+    /// File of the MPD.
     pub fn mpd(&self) -> PathBuf {
         self.folder.join(MPD)
     }
 
-    /// Waits until there are so many segments of each rendition.
+    /// Waits until every rendition has so many segments.
     ///
     /// # Errors
-    /// When that takes longer than `timeout`, or a program ended: with what it said.
+    /// When that takes longer than `timeout`, or when a program ended; the message has its standard error.
     pub async fn ready(&mut self, segments: usize, timeout: Duration) -> io::Result<()> {
         let (folder, mpd) = (self.folder.clone(), self.mpd());
         let named = |entry: &fs::DirEntry| entry.file_name().into_string().unwrap_or_default();
         let whole = |name: &String| name.starts_with("chunk") && name.ends_with(".m4s");
         let count = || fs::read_dir(&folder).map_or(0, |all| all.flatten().map(|e| named(&e)).filter(whole).count());
-        // Of the pictures and their sound.
+        // Every video rendition and the audio.
         let wanted = segments * (LADDER.len() + 1);
         wait_until(&mut self.processes, timeout, segments, || mpd.exists() && count() >= wanted).await
     }
@@ -95,8 +96,8 @@ fn encoder(feed: EncoderFeed) -> Command {
     set_encoders(&mut command);
     match feed {
         EncoderFeed::Ts => command.args(["-f", "mpegts", "-muxdelay", "0", "-muxpreload", "0"]),
-        // Without its edit list the first picture would be longer by the sound's priming, and the frame rate in the MPD
-        // with it.
+        // Without its edit list the first picture would last longer by the audio's priming, which would change the
+        // frame rate in the MPD.
         EncoderFeed::Fmp4 => command.args(["-f", "mp4", "-movflags", "frag_keyframe+delay_moov+default_base_moof"]),
     };
     command.arg("-").stdout(Stdio::piped());
@@ -107,7 +108,7 @@ fn packager(feed: EncoderFeed, naming: SegmentNaming) -> Command {
     let mut command = command_without_stdio("ffmpeg");
     command.args(["-hide_banner", "-loglevel", "error", "-y", "-i", "pipe:0", "-map", "0", "-c", "copy"]);
     if feed == EncoderFeed::Ts {
-        // What a transport stream calls its codecs isn't what MP4 does.
+        // The codec tags of a transport stream differ from those of MP4.
         command.args(["-tag:v", "avc1", "-tag:a", "mp4a", "-bsf:a", "aac_adtstoasc"]);
     }
     command.args(["-f", "dash", "-seg_duration", "2", "-window_size", "8", "-extra_window_size", "8"]);

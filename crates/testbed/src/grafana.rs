@@ -1,16 +1,17 @@
-//! From what a person reviews (`dashboards/*.yml`) to what Grafana reads: layout, variables, links and options.
+//! Grafana's JSON of the dashboards that `dashboards/*.yml` describe: layout, variables, links and options.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// Grafana's grid.
+/// Columns of Grafana's grid.
 const COLUMNS: u64 = 24;
-/// Stands in expressions for the variables' matchers.
+/// End of a selector in a description that gets the variables' matchers.
 const SELECTION: &str = "%}";
 const MATCHERS: &str = r#"tier=~"$tier",packager=~"$packager",channel=~"$channel"}"#;
 const VARIABLES: [&str; 3] = ["tier", "packager", "channel"];
 
+/// Description of a dashboard.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dashboard {
@@ -33,6 +34,7 @@ struct Row {
     row: String,
 }
 
+/// Description of a panel.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Panel {
@@ -41,19 +43,20 @@ pub struct Panel {
     kind: String,
     width: u64,
     height: u64,
-    /// One of Grafana's unit ids.
+    /// Grafana's id of the unit.
     #[serde(default)]
     unit: Option<String>,
     pub description: String,
-    /// Colours and the values from which on they hold; without a value from the lowest.
+    /// The value from which each colour applies; without one, the colour of the lowest values.
     #[serde(default)]
     thresholds: serde_json::Map<String, Value>,
-    /// The label whose value leads to Channel Detail.
+    /// The label whose value links to the dashboard Channel Detail.
     #[serde(default)]
     link: Option<String>,
     pub queries: Vec<Query>,
 }
 
+/// A query of a panel.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Query {
@@ -69,7 +72,10 @@ impl Query {
     }
 }
 
-/// Every description in the folder, by file name.
+/// Reads every description in the folder, in the order of file names.
+///
+/// # Errors
+/// When a file can't be read, or isn't a description.
 pub fn read_descriptions(folder: &Path) -> Result<Vec<Dashboard>, Box<dyn std::error::Error>> {
     let mut files =
         std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, std::io::Error>>()?;
@@ -79,6 +85,7 @@ pub fn read_descriptions(folder: &Path) -> Result<Vec<Dashboard>, Box<dyn std::e
 }
 
 impl Dashboard {
+    /// The panels without the row titles.
     pub fn panels(&self) -> impl Iterator<Item = &Panel> {
         self.panels.iter().filter_map(|item| match item {
             Item::Panel(panel) => Some(panel.as_ref()),
@@ -86,6 +93,7 @@ impl Dashboard {
         })
     }
 
+    /// The dashboard as Grafana loads it.
     pub fn json(&self) -> String {
         let link = json!({"type": "dashboards", "title": "Packagers", "tags": ["packager_exporter"], "asDropdown": true,
             "includeVars": true, "keepTime": true, "icon": "external link", "targetBlank": false, "tooltip": "", "url": ""});
@@ -98,7 +106,7 @@ impl Dashboard {
         format!("{dashboard:#}\n")
     }
 
-    /// Panels from left to right, each line as high as its highest.
+    /// JSON of the panels, placed from left to right; a line is as high as its highest panel.
     fn laid_out(&self) -> Vec<Value> {
         let (mut x, mut y, mut line_height) = (0, 0, 0);
         let panel_json = |(index, item): (usize, &Item)| {
@@ -135,7 +143,7 @@ impl Panel {
         if self.kind == "statetimeline" { "state-timeline" } else { &self.kind }
     }
 
-    /// Shows the newest value only.
+    /// Whether the panel shows the newest value only.
     fn is_instant(&self) -> bool {
         ["stat", "table", "bargauge", "histogram"].contains(&self.kind.as_str())
     }
@@ -209,7 +217,7 @@ impl Panel {
         }
     }
 
-    /// A table's columns are labels; time and the constant 1 are none.
+    /// Transformations that leave the columns `Time` out of tables, whose columns are labels.
     fn transformations(&self) -> Value {
         if self.kind == "table" {
             json!([{"id": "organize", "options": {"excludeByName": {"Time": true}, "indexByName": {}, "renameByName": {}}}])
@@ -228,7 +236,7 @@ fn datasource() -> Value {
     json!({"type": "prometheus", "uid": "${datasource}"})
 }
 
-/// Each offers what the ones before it leave.
+/// The variables; each offers the values that the selection of the variables before it leaves.
 fn variables() -> Vec<Value> {
     let source = json!({"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus",
         "hide": 0, "refresh": 1, "regex": "", "multi": false, "includeAll": false, "options": []});

@@ -1,5 +1,5 @@
-//! The line itself against the live origin, in one process and on one clock that is set by hand: a minute of probes
-//! takes as long as the requests take.
+//! The exporter's prober against the live origin, in one process and on one clock that is set by hand: a minute of
+//! probes takes as long as the requests take.
 
 use crate::origin::{self, Origin};
 use crate::pace;
@@ -13,10 +13,10 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-/// Where the clock starts: any instant does, and the same one every time.
+/// Start of the clock in milliseconds of Unix time: an arbitrary instant, the same in every run.
 pub const START_MS: i64 = 1_780_000_000_000;
 
-/// An origin, an exporter's prober, and their clock.
+/// An origin, an exporter's prober, and the clock that both share.
 pub struct Harness {
     pub origin: Origin,
     pub prober: Prober,
@@ -25,10 +25,11 @@ pub struct Harness {
     _files: TempDir,
 }
 
-/// What `channels.yml` says of one channel second_output its URL on the origin.
+/// A channel of the harness's catalogue.
 pub struct ChannelSpec<'a> {
     pub code: &'a str,
-    /// Below the origin: `live/TV1/master.m3u8`; with a second one behind a space, the channel has that output too.
+    /// Path on the origin, such as `live/TV1/master.m3u8`. A second path after a space is another output of the
+    /// channel.
     pub path: &'a str,
     pub template: &'a str,
 }
@@ -44,7 +45,8 @@ pub fn with_patience(templates: &str) -> String {
 /// Timeout of the templates on an idle machine.
 const TIMEOUT: Duration = Duration::from_secs(4);
 
-/// The templates of the detection figures: the guide's thresholds, for segments of 2 s and of 6 s.
+/// The templates of the detection figures, with default thresholds: `T2` is for segments of 2 s, `T6` of 6 s, and the
+/// others promise what a kind of channel has, such as HDR, ad breaks or DRM systems.
 pub const TEMPLATES: &str = "
 T2:
   timeout: 4s
@@ -82,7 +84,8 @@ TR:
 ";
 
 impl Harness {
-    /// Starts both; `channels` make the catalogue, `templates` is a templates.yml, `exporter` an exporter.yml.
+    /// Starts an origin and a prober. `channels` make the catalogue, `templates` is the text of templates.yml,
+    /// `exporter` that of exporter.yml.
     pub async fn new(channels: &[ChannelSpec<'_>], templates: &str, exporter: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let origin_clock = origin::Clock::manual(START_MS);
@@ -90,8 +93,8 @@ impl Harness {
         Self::with_origin(origin, origin_clock, START_MS, channels, templates, exporter)
     }
 
-    /// Over HTTPS, with a certificate that ends so many days from now. Whoever checks one goes by the system's clock,
-    /// so this harness's clock begins in the current hour.
+    /// Starts an HTTPS origin whose certificate expires in so many days. TLS checks it by the system's clock, so the
+    /// clock of this harness begins in the current hour.
     pub async fn with_tls(channels: &[ChannelSpec<'_>], templates: &str, days: u64) -> Self {
         const HOUR_MS: i64 = 3_600_000;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -136,7 +139,7 @@ impl Harness {
         Self { origin, prober, origin_clock, clock, _files: files }
     }
 
-    /// Both clocks at once.
+    /// Moves the clock of origin and prober forward.
     pub fn advance(&self, by: Duration) {
         let now = self.clock.fetch_add(by.as_millis() as i64, Ordering::SeqCst) + by.as_millis() as i64;
         self.origin_clock.set(now);
@@ -147,17 +150,21 @@ impl Harness {
         self.probe_within(code, Duration::from_secs(600)).await.expect("a channel of the catalogue").report
     }
 
+    /// Probes a target as a scrape with this timeout does.
+    ///
+    /// # Errors
+    /// When the target is unknown, or the prober is overloaded.
     pub async fn probe_within(&self, target: &str, timeout: Duration) -> Result<Probed, Refused> {
         self.prober.probe(Ask { target: target.to_owned(), template: None, output: None }, timeout).await
     }
 }
 
-/// A prober on configuration files, which live in the folder.
+/// A prober with these configuration files, which are in the returned folder.
 pub fn prober(catalogue: &str, templates: &str, exporter: &str, clock: Clock) -> (Prober, TempDir) {
     prober_trusting(None, catalogue, templates, exporter, clock)
 }
 
-/// With a certificate in `ca.pem`, for channels that name it.
+/// A prober whose folder also has the certificate `ca.pem`, for channels that name it.
 fn prober_trusting(
     authority: Option<&str>,
     catalogue: &str,

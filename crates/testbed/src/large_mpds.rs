@@ -1,20 +1,20 @@
-//! Large MPDs over the segments of the origin's channel CM1, whose media times count from its epoch.
+//! Large MPDs with the segments of the origin's channel CM1, whose media times count from its epoch.
 
 use std::fmt::Write;
 
-/// What the MPD is for, and how it lists its segments.
+/// A large MPD, by its Periods and by how it lists segments.
 #[derive(Clone, Copy, Debug)]
 pub struct LargeMpd {
     pub description: &'static str,
-    /// Lengths of the Periods in segments, from the oldest on, over and over.
+    /// Segments in each Period from the oldest on; the list repeats.
     periods: &'static [i64],
     count: i64,
-    /// A run of equal segments is one `S` with `r`.
+    /// Whether a run of equal segments is one `S` with `r`.
     repeats: bool,
     is_static: bool,
 }
 
-/// 24 h of segments of two seconds.
+/// Segments of 2 s in 24 h.
 const DAY: i64 = 43_200;
 
 pub const LARGE_MPDS: [LargeMpd; 5] = [
@@ -55,9 +55,9 @@ pub const LARGE_MPDS: [LargeMpd; 5] = [
     },
 ];
 
-/// 2024-01-01, in seconds of Unix time: where the origin's media time is zero.
+/// 2024-01-01 in seconds of Unix time, when the origin's media time is zero.
 const EPOCH: i64 = 1_704_067_200;
-/// How long after its end the origin lists a segment.
+/// Seconds from the end of a segment until the origin lists it.
 const LATENCY: i64 = 1;
 const SEGMENT: i64 = 2;
 const FRAME: i64 = 1024;
@@ -69,7 +69,7 @@ const RUNGS: [(&str, &str, u32, u32, u32); 4] = [
 ];
 
 impl LargeMpd {
-    /// The MPD at `now`, in seconds of Unix time. Segments and clock are asked of `channel`, a URL that ends in `/`.
+    /// Text of the MPD at `now`, in seconds of Unix time. Segments and clock are at `channel`, a URL that ends in `/`.
     pub fn text(&self, channel: &str, now: i64) -> String {
         let lengths = || self.periods.iter().copied().cycle().take(usize::try_from(self.count).unwrap_or_default());
         let length: i64 = lengths().sum();

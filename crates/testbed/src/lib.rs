@@ -1,8 +1,8 @@
 //! A deterministic live origin with every fault, real packagers, and the harness that probes them.
 //!
-//! For integration tests, benchmarks and the demo; never part of the exporter.
+//! Integration tests, benchmarks and the demo use it; it is never part of the exporter.
 
-// A broken set-up has to stop a test at once, and says best where it stands.
+// A broken set-up has to stop a test at once, with the place in the code.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! nginx with its RTMP module, fed by ffmpeg: HLS and DASH written and served by nginx itself, on ports of its own.
+//! nginx with its RTMP module, which ffmpeg feeds: nginx itself writes and serves HLS and DASH, on ports of its own.
 
 use crate::child_process::{ChildProcess, command_without_stdio, wait_for_segments, wait_until};
 use crate::ffmpeg::{LADDER, encoder_source, set_bit_rate, set_encoders};
@@ -9,18 +9,18 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-/// Debian's packages, unpacked there: installed ones would start a web server on this machine.
+/// Folder of Debian's packages, unpacked: installed ones would start a web server on this machine.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/tools/nginx");
 
-/// What is probed of it.
+/// The output that is probed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutputFormat {
     Hls,
-    /// `$Time$` with a SegmentTimeline; one MPD for each stream that is sent.
+    /// DASH, by `$Time$` with a SegmentTimeline; every stream has an MPD of its own.
     Dash,
 }
 
-/// A running server with its encoder; both end when this is dropped.
+/// A running server with its encoder. Both end when this value is dropped.
 #[derive(Debug)]
 pub struct NginxRtmp {
     format: OutputFormat,
@@ -30,7 +30,7 @@ pub struct NginxRtmp {
 }
 
 impl NginxRtmp {
-    /// Begins to write into `folder`, which exists, and to serve it.
+    /// Starts to write into `folder`, which exists, and to serve it.
     ///
     /// # Errors
     /// When one of the two processes isn't there, or no ports can be had, or nginx doesn't listen within 10 s.
@@ -47,12 +47,12 @@ impl NginxRtmp {
         Ok(Self { format, folder: folder.to_owned(), http, processes: vec![server, encoder] })
     }
 
-    /// The encoder stops sending; nginx goes on serving what it has.
+    /// Stops the encoder; nginx keeps serving what it has.
     pub fn stop(&mut self) {
         self.processes.truncate(1);
     }
 
-    /// The multivariant playlist's address, or that of the first stream's MPD.
+    /// URL of the multivariant playlist, or of the first stream's MPD.
     pub fn url(&self) -> String {
         let path = match self.format {
             OutputFormat::Hls => "hls/tv.m3u8".to_owned(),
@@ -61,7 +61,7 @@ impl NginxRtmp {
         format!("http://127.0.0.1:{}/{path}", self.http)
     }
 
-    /// The media playlists, or the first stream's MPD.
+    /// Files of the media playlists, or of the first stream's MPD.
     pub fn playlists(&self) -> Vec<PathBuf> {
         match self.format {
             OutputFormat::Hls => {
@@ -71,14 +71,14 @@ impl NginxRtmp {
         }
     }
 
-    /// Waits until all playlists list so many segments.
+    /// Waits until every playlist lists so many segments.
     ///
     /// # Errors
-    /// When that takes longer than `timeout`, or a program ended: with what it said.
+    /// When that takes longer than `timeout`, or when a program ended; the message has its standard error.
     pub async fn ready(&mut self, segments: usize, timeout: Duration) -> io::Result<()> {
         let playlists = self.playlists();
         if self.format == OutputFormat::Dash {
-            // The pictures and their sound.
+            // Video and audio.
             let segments_in = |path: &PathBuf| std::fs::read_to_string(path).unwrap_or_default().matches("<S ").count();
             return wait_until(&mut self.processes, timeout, segments, || {
                 playlists.iter().all(|p| segments_in(p) >= 2 * segments)
@@ -89,14 +89,14 @@ impl NginxRtmp {
     }
 }
 
-/// Two that were free a moment ago: nginx doesn't tell which ones it would choose.
+/// Two ports that were free a moment ago: nginx can't choose free ports and report them.
 fn free_ports() -> io::Result<(u16, u16)> {
     let (one, two) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
     Ok((one.local_addr()?.port(), two.local_addr()?.port()))
 }
 
 async fn wait_for_port(port: u16) -> io::Result<()> {
-    for _ in 0..200 {
+    for _ in 0..1200 {
         if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
             return Ok(());
         }
@@ -105,7 +105,8 @@ async fn wait_for_port(port: u16) -> io::Result<()> {
     Err(io::Error::other(format!("nginx doesn't listen on port {port}")))
 }
 
-/// One push for each rendition: nginx makes variants of streams whose names differ in their ends.
+/// An encoder that pushes every rendition as a stream: nginx makes variants of streams whose names differ in their
+/// suffix.
 fn encoder(format: OutputFormat, rtmp: u16) -> Command {
     let mut command = encoder_source();
     for (index, (height, bits)) in LADDER.iter().enumerate() {
@@ -113,7 +114,7 @@ fn encoder(format: OutputFormat, rtmp: u16) -> Command {
         set_bit_rate(&mut command, 0, *bits);
         set_encoders(&mut command);
         if format == OutputFormat::Dash {
-            // The module writes one channel into each MPD, however many there are.
+            // The module announces one audio channel in every MPD, however many there are.
             command.args(["-ac", "1"]);
         }
         command.args(["-f", "flv", &format!("rtmp://127.0.0.1:{rtmp}/live/tv_{height}")]);

@@ -14,12 +14,13 @@ use std::time::Duration;
 const EVERY: Duration = Duration::from_secs(2);
 /// A minute of probes.
 const PROBES: usize = 31;
-/// As many segments as its window lists; the shortest window that no check complains of is 6.
+/// Segments that a packager lists before it is probed: the shortest window that passes every check.
 const WINDOW: usize = 6;
 const PATIENCE: Duration = Duration::from_secs(180);
-/// Ends while the packager is watched.
+/// Encryption that begins while the packager is probed.
 const LEAD: Encryption = Encryption::Cbcs { clear_lead: 30 };
-/// nginx-rtmp writes no dates, and Shaka Packager one at most: that of the very first segment.
+/// A template for packagers without dates: nginx-rtmp writes none, and Shaka Packager at most that of the very first
+/// segment.
 const UNDATED: &str = "
 UNDATED:
   extends: T2
@@ -27,7 +28,7 @@ UNDATED:
     hls_program_date_time_wrong: {expected: false}
 ";
 
-/// Probes each for a minute: two at once, since each brings an encoder of its own.
+/// Probes every packager for a minute, two at the same time, since each has an encoder of its own.
 ///
 /// # Errors
 /// When a packager can't be started or lists no segments in time.

@@ -1,4 +1,4 @@
-//! A PostgreSQL server of this test's own, on a free port.
+//! A PostgreSQL server for one test, on a free port.
 
 use std::fs::File;
 use std::io::{Seek as _, Write as _};
@@ -7,9 +7,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// Time that a server on a busy machine may take to start or to answer.
+/// Longest time that a server on a busy machine may take to start.
 const PATIENCE: Duration = Duration::from_secs(180);
 
+/// A running PostgreSQL server with its data in a temporary folder; it ends when this value is dropped.
 pub struct Postgres {
     folder: TempDir,
     port: u16,
@@ -17,7 +18,7 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// With the deployment guide's user and an empty database of its name.
+    /// Starts a server with the user and the empty database that docs/operations.md names.
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         if root() {
@@ -35,25 +36,27 @@ impl Postgres {
         postgres
     }
 
+    /// Connection URL of the database.
     pub fn url(&self) -> String {
         format!("postgres://monitor_app@127.0.0.1:{}/fpt_play_monitoring", self.port)
     }
 
-    /// Runs SQL as the guide does; the answer's bare values.
+    /// Runs SQL with psql and returns the values, with `|` between columns.
     pub fn sql(&self, sql: &str) -> String {
         self.psql("fpt_play_monitoring", sql)
     }
 
-    /// What it has logged so far.
+    /// The server's log so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 
+    /// TCP port of the server.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Another database of this server, filled by this SQL.
+    /// Creates another database on this server and runs `sql` in it.
     pub fn database(&self, name: &str, sql: &str) {
         self.psql("postgres", &format!("CREATE DATABASE {name}"));
         let mut file = tempfile::tempfile().unwrap();
@@ -63,12 +66,13 @@ impl Postgres {
         run(psql.args(["-q", "-v", "ON_ERROR_STOP=1"]).stdin(file));
     }
 
-    /// As `sql`, in another database.
+    /// Like [`Self::sql`], in another database.
     pub fn sql_in(&self, database: &str, sql: &str) -> String {
         self.psql(database, sql)
     }
 
-    /// What a command-line tool of PostgreSQL prints, with the database's connection and `input` on its standard input.
+    /// Runs a command-line tool of PostgreSQL with the connection to a database and `input` on standard input, and
+    /// returns its output.
     pub fn tool(&self, program: &str, database: &str, arguments: &[&str], input: &str) -> String {
         let mut command = Command::new(program);
         command.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "monitor_app", "-d", database]);
@@ -79,13 +83,13 @@ impl Postgres {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Ends it at once, as a machine that fails does.
+    /// Stops the server at once, like a failed machine.
     pub fn stop(&mut self) {
         run(Command::new("kill").args(["-s", "QUIT", &self.child.id().to_string()]));
         self.child.wait().unwrap();
     }
 
-    /// The same database again, on the same port.
+    /// Starts the stopped server again, with the same data and port.
     pub fn start_again(&mut self) {
         self.child = spawn(self.folder.path(), self.port);
         self.wait();
@@ -146,7 +150,8 @@ fn root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Its newest version on this machine. Debian keeps the servers of all versions beside each other.
+/// Folder of the programs of the newest PostgreSQL on this machine; `None` when none is installed. Debian installs
+/// every version in a folder of its own.
 pub fn programs() -> Option<PathBuf> {
     let versions =
         std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|e| e.path().join("bin"));

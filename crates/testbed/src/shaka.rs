@@ -1,4 +1,4 @@
-//! Shaka Packager, live, fed by ffmpeg through a pipe: three pictures and their sound as a rendition of its own.
+//! Shaka Packager as a live packager, which ffmpeg feeds through a pipe: three video renditions and one of audio.
 
 use crate::child_process::{ChildProcess, command_without_stdio, wait_for_segments, wait_until};
 use crate::ffmpeg::{LADDER, MASTER, encoder_source, set_bit_rate, set_encoders};
@@ -10,34 +10,34 @@ use std::time::Duration;
 
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/tools/bin/packager");
 
-/// What it writes.
+/// Format of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutputFormat {
-    /// HLS.
+    /// HLS with transport streams.
     Ts,
-    /// HLS.
+    /// HLS with fragmented MP4.
     Fmp4,
-    /// `$Time$` with a SegmentTimeline.
+    /// DASH, by `$Time$` with a SegmentTimeline.
     Dash,
 }
 
-/// The MPD, below the folder.
+/// Path of the MPD in the folder.
 pub const MPD: &str = "manifest.mpd";
 
-/// Whether it encrypts.
+/// Encryption of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encryption {
     Clear,
-    /// Samples, with the scheme `cbcs` (in transport streams SAMPLE-AES), for three DRM systems and with one key.
+    /// Scheme `cbcs` (SAMPLE-AES in transport streams), for three DRM systems and with one key.
     Cbcs {
-        /// Seconds at the beginning that stay clear.
+        /// Seconds at the beginning that aren't encrypted.
         clear_lead: u32,
     },
-    /// Whole samples, with the scheme `cenc`, for two DRM systems and with one key.
+    /// Scheme `cenc`, for two DRM systems and with one key.
     Cenc,
 }
 
-/// A running packager with its encoder; both end when this is dropped.
+/// A running packager with its encoder. Both end when this value is dropped.
 #[derive(Debug)]
 pub struct Shaka {
     format: OutputFormat,
@@ -46,7 +46,7 @@ pub struct Shaka {
 }
 
 impl Shaka {
-    /// Begins to write into `folder`, which exists.
+    /// Starts to write into `folder`, which exists.
     ///
     /// # Errors
     /// When one of the two processes isn't there or can't be started.
@@ -59,12 +59,12 @@ impl Shaka {
         Ok(Self { format, folder: folder.to_owned(), processes: vec![packager, encoder] })
     }
 
-    /// Stops as a crash would.
+    /// Stops like a crash.
     pub fn stop(&mut self) {
         self.processes.clear();
     }
 
-    /// The media playlists, or the MPD.
+    /// Files of the media playlists, or of the MPD.
     pub fn playlists(&self) -> Vec<PathBuf> {
         if self.format == OutputFormat::Dash {
             return vec![self.folder.join(MPD)];
@@ -72,10 +72,10 @@ impl Shaka {
         stream_names().map(|name| self.folder.join(name).join("index.m3u8")).collect()
     }
 
-    /// Waits until all playlists list so many segments.
+    /// Waits until every playlist lists so many segments.
     ///
     /// # Errors
-    /// When that takes longer than `timeout`, or a program ended: with what it said.
+    /// When that takes longer than `timeout`, or when a program ended; the message has its standard error.
     pub async fn ready(&mut self, segments: usize, timeout: Duration) -> io::Result<()> {
         let playlists = self.playlists();
         if self.format == OutputFormat::Dash {
@@ -97,12 +97,13 @@ fn encoder() -> Command {
     }
     command.args(["-map", "1:a"]);
     set_encoders(&mut command);
-    // Shaka cuts sound at multiples of the segments' length: beginning at ffmpeg's 1.4 s its first would be short.
+    // Shaka Packager cuts audio at multiples of the segment duration: with ffmpeg's start at 1.4 s the first segment
+    // would be short.
     command.args(["-f", "mpegts", "-muxdelay", "0", "-muxpreload", "0", "-"]).stdout(Stdio::piped());
     command
 }
 
-/// Names of the renditions in the order of the input's streams: the pictures, then the sound.
+/// Names of the renditions in the order of the input's streams: video, then audio.
 fn stream_names() -> impl Iterator<Item = String> {
     (0..LADDER.len()).map(|index| format!("v{index}")).chain(["audio".to_owned()])
 }
@@ -132,8 +133,8 @@ fn packager(format: OutputFormat) -> Command {
     }
     command.args(["--segment_duration", "2", "--time_shift_buffer_depth", "16"]);
     command.args(["--preserved_segments_outside_live_window", "8", "--default_language", "vi"]);
-    // Its first window begins at EXT-X-MEDIA-SEQUENCE 0, and each later one at the number in its first segment's name:
-    // from 1 on, as it names them by itself, every number changes its segment once.
+    // The first window begins at EXT-X-MEDIA-SEQUENCE 0, and each later one at the number in its first segment's name.
+    // By default names begin at 1, and every number would change its segment once.
     command.args(["--start_segment_number", "0"]);
     command
 }

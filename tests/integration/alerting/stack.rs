@@ -1,8 +1,9 @@
-//! Every program between a fault and a person: origins, database, exporter, Prometheus, Alertmanager, and the receivers.
+//! Every program between a fault and a person: origins, database, exporter, Prometheus, Alertmanager, and the
+//! receivers.
 
 use super::faster::{faster, rules};
 use super::receivers::{Received, mail_server, webhook};
-use crate::exporter::{Exporter, Files, command, follow};
+use crate::exporter::{Exporter, Files, collect_lines, command};
 use crate::prometheus::{Prometheus, free_port, shipped};
 use crate::zabbix::Trapper;
 use packager_testbed::origin::{Clock, Origin};
@@ -33,8 +34,8 @@ pub struct AlertingStack {
 }
 
 impl AlertingStack {
-    /// Starts every program with the shipped times divided by `times`. Channels are created over the API, and Prometheus
-    /// discovers them.
+    /// Starts every program with the shipped times divided by `times`. Channels are created over the API, and
+    /// Prometheus discovers them.
     pub async fn start(times: u64) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (postgres, files) = (Postgres::start(), Files::new(&[]));
@@ -228,7 +229,7 @@ impl Alertmanager {
         command.arg(format!("--web.listen-address={address}")).arg("--cluster.listen-address=");
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         let mut child = child.expect("alertmanager (Debian: apt-get install prometheus-alertmanager) must be in PATH");
-        let log = follow(BufReader::new(child.stderr.take().unwrap()));
+        let log = collect_lines(BufReader::new(child.stderr.take().unwrap()));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let alertmanager = Self { address, child, _folder: folder };
         let url = format!("http://{}/-/ready", alertmanager.address);

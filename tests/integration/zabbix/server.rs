@@ -1,4 +1,4 @@
-//! Debian's Zabbix server and frontend on a database of this test's own, with the shipped template on a host.
+//! Debian's Zabbix server and frontend on a temporary database, with the shipped template on a host.
 
 use crate::prometheus::{free_port, shipped};
 use packager_testbed::postgres::Postgres;
@@ -8,14 +8,14 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// The server reads its configuration for some seconds, and the database is large.
+/// Longest wait for the server, which first reads its configuration from a large database.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Users and their rights. All the rest, Zabbix's own templates, takes a minute and nobody needs it here.
+/// Tables of users and rights. The rest, Zabbix's own templates, takes a minute to load and isn't needed.
 const NEEDED: [&str; 7] = ["role", "role_rule", "users", "usrgrp", "users_groups", "hstgrp", "config"];
 
 pub struct Zabbix {
-    /// Of the trapper.
+    /// Address of the trapper.
     pub address: String,
     postgres: Postgres,
     folder: TempDir,
@@ -23,7 +23,8 @@ pub struct Zabbix {
 }
 
 impl Zabbix {
-    /// As docs/operations.md says: template imported, host made, template linked. The server doesn't run yet.
+    /// Imports the template, creates a host and links the template, as docs/operations.md describes. The server isn't
+    /// started.
     pub async fn prepare() -> Self {
         let postgres = Postgres::start();
         let own = unpacked("data");
@@ -78,7 +79,7 @@ impl Zabbix {
         )
     }
 
-    /// Every trigger of the host with 1 where it is a problem, and every newest value.
+    /// Every trigger of the host, with 1 for a problem, and the newest value of every item.
     pub fn problems(&self) -> String {
         let triggers = "SELECT DISTINCT t.description, t.value FROM triggers t JOIN functions USING (triggerid)
              JOIN items USING (itemid) JOIN hosts h USING (hostid) WHERE h.host = 'packager_exporter' AND h.status = 0";
@@ -92,7 +93,7 @@ impl Zabbix {
         all.map(|sql| self.postgres.sql_in("zabbix", &sql)).join("\n")
     }
 
-    /// Waits for this line of `problems`.
+    /// Waits until [`Self::problems`] has this line.
     pub async fn until(&self, what: &str, line: &str) {
         let began = Instant::now();
         loop {
@@ -124,7 +125,7 @@ fn installed() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/zabbix/usr")
 }
 
-/// The web site, for its API.
+/// Zabbix's web frontend, which has the API.
 struct Frontend {
     child: Child,
     url: String,

@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 const CHANNELS: usize = 5_000;
-/// Alerts that have ended, beside these that fire.
+/// Number of resolved alerts in the database.
 const RESOLVED_ALERTS: usize = 100_000;
 const FIRING_ALERTS: usize = 50;
-/// Requests of which the median is shown.
+/// Number of requests of which the median is shown.
 const REQUESTS: usize = 51;
 
-/// What is asked for, its path, and the contract in milliseconds.
+/// Name and path of each request, and its limit in milliseconds.
 const LISTS: [(&str, &str, u32); 9] = [
     ("service discovery, all channels", "sd", 100),
     ("service discovery, a shard of three", "sd?shards=3&shard=0", 100),
@@ -31,7 +31,7 @@ const LISTS: [(&str, &str, u32); 9] = [
 pub fn measure(runtime: &Runtime) -> String {
     if postgres::programs().is_none() {
         return format!(
-            "## The API with {CHANNELS} channels\n\nNot measured: no PostgreSQL here; `make tools` installs it.\n"
+            "## The API with {CHANNELS} channels\n\nNot measured: PostgreSQL isn't installed; `make tools` installs it.\n"
         );
     }
     let postgres = Postgres::start();
@@ -49,11 +49,13 @@ async fn measure_lists(postgres: &Postgres) -> String {
     wait_until(|| async { exporter.get("api/v1/sd").await.matches("\"targets\"").count() == CHANNELS }).await;
     postgres.sql(&alerts());
     let mut out = format!(
-        "## The API with {CHANNELS} channels\n\nThe exporter and PostgreSQL as processes on the same two cores; {CHANNELS} channels, \
-         {RESOLVED_ALERTS} alerts that have ended and {FIRING_ALERTS} that fire. Over HTTP, medians of {REQUESTS} requests one after the other; an import once.\n\n\
-         | | size | time | contract |\n|---|---|---|---|\n"
+        "## The API with {CHANNELS} channels\n\nThe exporter and PostgreSQL run as processes on the same two cores, with {CHANNELS} channels, \
+         {RESOLVED_ALERTS} resolved alerts and {FIRING_ALERTS} firing ones. Medians of {REQUESTS} requests over HTTP, one after the other; each import runs once.\n\n\
+         | | size | time | limit |\n|---|---|---|---|\n"
     );
-    for (label, time) in [("import of all as CSV, all new", new), ("the same again, nothing changes", same)] {
+    for (label, time) in
+        [("import of all channels as CSV, all new", new), ("the same import again, nothing changes", same)]
+    {
         let _ = writeln!(out, "| {label} | {} kB | {} | < 10 s |", csv.len() / 1000, meter::format_duration(time));
     }
     for (label, path, limit_ms) in LISTS {
@@ -99,7 +101,7 @@ async fn time_requests(exporter: &Exporter, path: &str) -> (usize, Duration) {
     (size, meter::median(&times))
 }
 
-/// With the guide's header.
+/// A CSV file with every column of the import.
 fn csv() -> String {
     let mut csv = String::from(
         "channel_code,channel_name,channel_type,tier,codec,resolution,fps,is_4k,is_hdr,probe_id,input_url,template_id\n",

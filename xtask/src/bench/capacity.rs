@@ -1,4 +1,4 @@
-//! The exporter itself, as it runs in a plant: CPU of a whole scrape, and channels a core.
+//! The exporter as a process: CPU time of a whole scrape, and the channels that one core can probe.
 
 use crate::bench::meter;
 use crate::bench::setup::{self, Channel, Origin};
@@ -9,20 +9,20 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 const KINDS: [(&str, &str); 2] = [("TV", "2 s segments"), ("HD", "6 s segments")];
-/// Scrapes of one kind that follow each other, and how often each kind has its turn.
+/// Consecutive scrapes of one kind of channel, and the number of such blocks for each kind.
 const BLOCK: usize = 20;
 const BLOCKS: usize = 31;
 const INTERVAL: f64 = 15.0;
-/// A whole ladder, every segment inspected.
+/// Bit rate of a whole ladder in Mbit/s.
 const LADDER_MBIT: f64 = 15.0;
 
 pub fn measure(runtime: &Runtime, origin: &Origin) -> String {
     let points = runtime.block_on(points(origin));
     let mut out = format!(
-        "## Channels a core\n\nThe exporter as a process, `/probe` over HTTP, one scrape after the other and another channel each, \
-         the two kinds in turn; its own CPU from /proc, median of {BLOCKS} blocks of {BLOCK}. Channels a core = {INTERVAL} s \
-         scrape interval ÷ CPU of a scrape.\n\n\
-         | channel | MB a scrape | CPU a scrape | channels a core at {INTERVAL} s |\n|---|---|---|---|\n"
+        "## Channels per core\n\nThe exporter runs as a process and answers `/probe` over HTTP: one scrape after the other, each of another channel, \
+         the two kinds in turn. CPU time is the exporter's own from /proc, the median of {BLOCKS} blocks of {BLOCK} scrapes. \
+         Channels per core = scrape interval of {INTERVAL} s ÷ CPU time of a scrape.\n\n\
+         | channel | MB per scrape | CPU per scrape | channels per core at {INTERVAL} s |\n|---|---|---|---|\n"
     );
     for ((_, what), (megabytes, ms)) in KINDS.iter().zip(points) {
         let channels = INTERVAL * 1e3 / ms;
@@ -31,7 +31,7 @@ pub fn measure(runtime: &Runtime, origin: &Origin) -> String {
     out + &every_segment(points)
 }
 
-/// The line through both points, drawn out to a whole ladder.
+/// Estimate for a whole ladder with every segment, on the line through both points.
 fn every_segment([(small, few), (large, more)]: [(f64, f64); 2]) -> String {
     let slope = (more - few) / (large - small);
     let fixed = few - slope * small;
@@ -39,16 +39,16 @@ fn every_segment([(small, few), (large, more)]: [(f64, f64); 2]) -> String {
     let scrape = fixed + slope * megabytes;
     let channels = INTERVAL * 1e3 / scrape;
     format!(
-        "\nThe line through both: {fixed:.1} ms a scrape and {slope:.2} ms a megabyte. With *every* segment inspected, a ladder of \
-         {LADDER_MBIT} Mbit/s in all brings {LADDER_MBIT} Mbit/s × {INTERVAL} s ÷ 8 = {megabytes:.0} MB a scrape: {fixed:.1} + \
-         {megabytes:.0} × {slope:.2} = {scrape:.0} ms, so {INTERVAL} s ÷ {scrape:.0} ms = **{channels:.0} channels a core**, \
-         reckoned from the line, not measured; leave half of it free. The network is the nearer bound: {channels:.0} such \
-         channels are {:.1} Gbit/s.\n",
+        "\nThe line through both: {fixed:.1} ms per scrape and {slope:.2} ms per megabyte. With *every* segment inspected, a ladder of \
+         {LADDER_MBIT} Mbit/s in total has {LADDER_MBIT} Mbit/s × {INTERVAL} s ÷ 8 = {megabytes:.0} MB per scrape: {fixed:.1} + \
+         {megabytes:.0} × {slope:.2} = {scrape:.0} ms, so {INTERVAL} s ÷ {scrape:.0} ms = **{channels:.0} channels per core**. \
+         This is calculated from the line, not measured; leave half of it free. The network is the closer limit: {channels:.0} such \
+         channels need {:.1} Gbit/s.\n",
         channels * LADDER_MBIT / 1e3
     )
 }
 
-/// Megabytes and milliseconds of CPU of a scrape, of each kind.
+/// Megabytes and milliseconds of CPU time of a scrape of each kind.
 async fn points(origin: &Origin) -> [(f64, f64); 2] {
     let exporter = Exporter::start(origin).await;
     let mut times: [Vec<Duration>; 2] = Default::default();
@@ -71,7 +71,7 @@ async fn points(origin: &Origin) -> [(f64, f64); 2] {
     [0, 1].map(|at| (bytes[at] as f64 / 1e6 / (BLOCKS * BLOCK) as f64, meter::median(&times[at]).as_secs_f64() * 1e3))
 }
 
-/// `packager_exporter serve`; ends with this value.
+/// A running `packager_exporter serve`; it ends when this value is dropped.
 pub struct Exporter {
     process: Child,
     address: String,
@@ -93,7 +93,7 @@ impl Exporter {
         Self::launch(folder, &[]).await
     }
 
-    /// With the configuration in `folder` and `variables` of the environment.
+    /// Starts the exporter with the configuration in `folder` and `variables` in its environment.
     pub async fn launch(folder: TempDir, variables: &[(&str, &str)]) -> Self {
         let address = free_address();
         let program = std::env::current_exe().expect("this program").with_file_name("packager_exporter");
@@ -130,7 +130,7 @@ impl Exporter {
         assert!(text.contains("\nprobe_success 1"), "the origin's clean channel has to be clean");
     }
 
-    /// Bytes that its probes have fetched.
+    /// Bytes that the exporter's probes have fetched.
     async fn fetched(&self) -> u64 {
         let text = self.get("metrics").await;
         let line = text.lines().find(|line| line.starts_with("packager_exporter_fetched_bytes_total "));
@@ -139,7 +139,7 @@ impl Exporter {
     }
 }
 
-/// A code for each scrape, so that none is known to the history.
+/// A channel for each scrape, so that none is in the history.
 fn channels(origin: &Origin) -> Vec<Channel> {
     let of = |kind: &str| {
         let url = origin.url(&format!("live/{kind}1/master.m3u8"));

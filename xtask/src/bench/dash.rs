@@ -1,4 +1,4 @@
-//! CPU of a probe of large MPDs: the whole line, over HTTP, down to the verdicts.
+//! CPU time of a probe of large MPDs, from the request over HTTP to the verdicts.
 
 use crate::bench::meter;
 use crate::bench::setup::{Origin, ProbeSetup, unseen_channels};
@@ -16,10 +16,10 @@ const BUDGET: Duration = Duration::from_secs(10);
 
 pub fn measure(runtime: &Runtime, origin: &Origin) -> String {
     let mut out = format!(
-        "## DASH: large MPDs\n\nFour video Representations and one of audio, segments of 2 s. Reading is parsing and laying \
-         out the segments at the moment; a probe is the whole line, its segments fetched and inspected, every check run, \
-         the serving of the MPD by this process included. Medians of {PROBES}; CPU is user and system time of all \
-         threads. Aim: under 50 ms of CPU.\n\n| MPD | size | reading | CPU: probe | wall: probe | failed checks |\n|---|---|---|---|---|---|\n"
+        "## DASH: large MPDs\n\nFour video Representations and one of audio, segments of 2 s. Reading means parsing the MPD and \
+         computing the segments of the moment. A probe fetches and inspects segments and runs every check; its time includes \
+         serving the MPD, which this process does. Medians of {PROBES}; CPU is user and system time of all threads. Target: \
+         under 50 ms of CPU.\n\n| MPD | size | reading | CPU: probe | wall: probe | failed checks |\n|---|---|---|---|---|---|\n"
     );
     for mpd in &LARGE_MPDS {
         out.push_str(&row(runtime, origin, mpd));

@@ -1,5 +1,5 @@
-//! What remembering 1,000 channels costs: the same probes with a history that keeps them all, and with one that
-//! keeps a single one, on a clock set by hand.
+//! Memory of the history of 1,000 channels: the same probes with a history that keeps all of them, and with one that
+//! keeps a single channel, on a clock that is set by hand.
 
 use crate::bench::{meter, setup};
 use packager_testbed::harness::{ChannelSpec, Harness, TEMPLATES};
@@ -17,14 +17,14 @@ pub fn measure() -> String {
     format!(
         "## History\n\n{CHANNELS} channels of four renditions (ten segments of 2 s listed, every segment inspected), each \
          probed {ROUNDS} times {} s apart: **{}** for {CHANNELS} channels, {:.0} kB a channel (resident memory with \
-         all remembered, less that of the same probes with one remembered).\n",
+         all channels in the history, less that of the same probes with one).\n",
         EVERY.as_secs(),
         meter::megabytes(kept),
         kept as f64 / 1e3 / CHANNELS as f64
     )
 }
 
-/// Prints resident memory in bytes.
+/// Probes every channel and prints the resident memory in bytes.
 pub async fn child(outputs: usize) {
     let names: Vec<(String, String)> =
         (1..=CHANNELS).map(|n| (format!("TV{n}"), format!("live/TV{n}/master.m3u8"))).collect();

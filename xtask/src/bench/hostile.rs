@@ -1,4 +1,4 @@
-//! Answers that would hurt a careless client, each in a process of its own: how long, how much memory, what is said.
+//! Responses that would harm a careless client: time, memory and finding of a probe, each in a process of its own.
 
 use crate::bench::meter;
 use crate::bench::setup::{self, Origin, ProbeSetup};
@@ -16,14 +16,14 @@ const FAULTS: [&str; 9] = [
     "lines_10m",
 ];
 
-/// What a scrape leaves a probe.
+/// Time budget of a probe.
 const BUDGET: Duration = Duration::from_secs(5);
 
 pub fn measure(origin: &Origin) -> String {
     let mut out = format!(
-        "## Hostile answers\n\nOne probe with a budget of {} s, a process a case. Memory is the peak, and what the \
-         probe added to the process at rest.\n\n\
-         | fault of the origin | time | peak | added | what the probe says |\n|---|---|---|---|---|\n",
+        "## Hostile responses\n\nOne probe with a budget of {} s, each in a process of its own. Memory is the peak, and the part of \
+         it that the probe added.\n\n\
+         | fault of the origin | time | peak | added | worst finding |\n|---|---|---|---|---|\n",
         BUDGET.as_secs()
     );
     for fault in FAULTS {
@@ -33,7 +33,7 @@ pub fn measure(origin: &Origin) -> String {
     out
 }
 
-/// Prints the end of a row.
+/// Probes one fault and prints the end of its table row.
 pub async fn child(base: &str, fault: &str) {
     let url = format!("{base}/fault/{fault}/TV1/master.m3u8");
     let setup = ProbeSetup::new(&[("CH".to_owned(), url)], "");

@@ -1,4 +1,4 @@
-//! Bytes a second of inspection, and the same file read by `ffprobe`.
+//! Speed of the inspection, and of `ffprobe` with the same file.
 
 use crate::bench::meter;
 use packager_media::container::{Init, Inspector};
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 const TOTAL: usize = 64 << 20;
-/// What a network read brings.
+/// Bytes of one read from the network.
 const PIECE: usize = 64 << 10;
 const RUNS: usize = 7;
 
@@ -23,8 +23,9 @@ pub fn measure() -> String {
     write(&cmaf, header, fragments);
     let files = [("MPEG-TS (H.264, AAC)", ts, None, 0), ("CMAF (H.264)", cmaf, init, header.len() as u64)];
     let mut out = format!(
-        "## Inspection\n\nA file of {} MB in the page cache, in pieces of 64 KiB, one core, median of {RUNS}: its bytes in memory, as a network \
-         read leaves them; read from the file, as ffprobe must; the reading alone; and the same file read by ffprobe.\n\n\
+        "## Inspection\n\nMedians of {RUNS} runs on one core with a file of {} MB in the page cache, in pieces of 64 KiB. The rows are: inspection \
+         of bytes in memory, like those of a network read; inspection of the file; reading the file without inspection; and \
+         ffprobe with the same file.\n\n\
          | | GB/s | time, in memory = 1 | time, from the file = 1 |\n|---|---|---|---|\n",
         TOTAL / 1_000_000,
     );
@@ -47,7 +48,7 @@ pub fn measure() -> String {
                 |theirs| row(&format!("`{name}`"), theirs),
             ));
         }
-        // Over and over, a transport stream breaks off; fragments don't.
+        // A repeated transport stream is discontinuous, repeated fragments aren't.
         if init.is_some()
             && let Some(packets) = packets(&file)
         {
@@ -55,9 +56,8 @@ pub fn measure() -> String {
         }
     }
     out.push_str(
-        "\nThe aim is a fiftieth of ffprobe's time. Reading bounds the last column: \
-         ffprobe's row over that of the reading alone is the most that could be had there. ffprobe prints a line for each packet with `-show_packets`; \
-         it decodes nothing in either row, nor does the inspection.\n",
+        "\nThe target is 1/50 of ffprobe's time. Reading limits the last column: no inspection of a file can be faster than \
+         reading it. With `-show_packets` ffprobe prints a line for each packet. Neither ffprobe nor the inspection decodes anything.\n",
     );
     out
 }
@@ -66,7 +66,7 @@ fn rate(time: Duration) -> f64 {
     TOTAL as f64 / 1e9 / time.as_secs_f64()
 }
 
-/// The second prints next to nothing: what is left is reading.
+/// Arguments of ffprobe. The second form prints almost nothing, so it mostly reads.
 const FFPROBE: [(&str, &[&str]); 2] = [
     ("ffprobe -show_packets", &["-show_packets"]),
     ("ffprobe -count_packets", &["-count_packets", "-show_entries", "stream=nb_read_packets"]),
@@ -83,7 +83,7 @@ fn init(header: &[u8]) -> Option<Init> {
     inspector.finish().1
 }
 
-/// `TOTAL` bytes of `content`, over and over, after `header`.
+/// Writes `header` and then `content` repeatedly, up to [`TOTAL`] bytes.
 fn write(path: &Path, header: &[u8], content: &[u8]) {
     let mut file = std::fs::File::create(path).expect("a file");
     file.write_all(header).expect("room");
@@ -92,7 +92,7 @@ fn write(path: &Path, header: &[u8], content: &[u8]) {
     }
 }
 
-/// From that byte on; the samples found.
+/// Inspects a file from that byte on, and returns the number of samples.
 fn run(path: &Path, init: Option<&Init>, from: u64) -> u64 {
     let mut inspector = Inspector::new(init);
     read(path, from, |piece| inspector.push(piece));
@@ -128,7 +128,7 @@ fn time(mut work: impl FnMut() -> u64) -> (Duration, u64) {
     (meter::median_of(RUNS, &mut work), samples)
 }
 
-/// As ffprobe counts them; none where it isn't installed.
+/// Number of packets that ffprobe counts; `None` when it isn't installed.
 fn packets(path: &Path) -> Option<u64> {
     let mut command = Command::new("ffprobe");
     command.args(["-v", "quiet", "-count_packets", "-show_entries", "stream=nb_read_packets", "-of", "csv=p=0"]);

@@ -1,4 +1,4 @@
-//! Most memory with one and with 200 probes in flight, each case in a process of its own.
+//! Peak memory with one and with 200 probes in flight, each case in a process of its own.
 
 use crate::bench::meter;
 use crate::bench::setup::{self, Channel, Origin, ProbeSetup};
@@ -9,9 +9,10 @@ const IN_FLIGHT: usize = 200;
 
 pub fn measure(origin: &Origin) -> String {
     let mut out = String::from(
-        "## Memory\n\nMost memory resident (VmHWM), a process a case. Every channel is another one of four renditions whose \
-         newest segments trickle in over 3 s, so that all probes are in flight at the same time. Aim: under 100 MB.\n\n\
-         | probes in flight | at rest before | peak | time |\n|---|---|---|---|\n",
+        "## Memory\n\nPeak resident memory (VmHWM), each case in a process of its own. Every probe is of another channel with four \
+         renditions, whose newest segments arrive over 3 s, so that all probes are in flight at the same time. Target: under \
+         100 MB.\n\n\
+         | probes in flight | before | peak | time |\n|---|---|---|---|\n",
     );
     for count in [1, IN_FLIGHT] {
         let line = setup::run_in_child(&["memory", &origin.base, &count.to_string()]);
@@ -20,7 +21,7 @@ pub fn measure(origin: &Origin) -> String {
     out
 }
 
-/// Prints the end of a row.
+/// Probes `count` channels at once and prints the end of the table row.
 pub async fn child(base: &str, count: usize) {
     let slow = |n| format!("{base}/fault/segment_slow/TV{n}/master.m3u8");
     let channels: Vec<Channel> = (1..=count).map(|n| (format!("CH{n}"), slow(n))).collect();

@@ -1,4 +1,4 @@
-//! What this process has used, and medians.
+//! CPU time and memory of processes, and medians.
 
 use rustix::time::{ClockId, clock_gettime};
 use std::hint::black_box;
@@ -21,12 +21,12 @@ pub fn cpu_of(pid: u32) -> Duration {
     Duration::from_nanos(times.sum())
 }
 
-/// Most memory this process has had resident, in bytes.
+/// Peak resident memory of this process, in bytes.
 pub fn peak_memory() -> u64 {
     status("VmHWM:")
 }
 
-/// Resident memory now, in bytes.
+/// Resident memory of this process, in bytes.
 pub fn memory() -> u64 {
     status("VmRSS:")
 }
@@ -47,7 +47,7 @@ pub fn mean(samples: &[Duration]) -> Duration {
     samples.iter().sum::<Duration>() / samples.len() as u32
 }
 
-/// Median time of `count` calls, the result's release included.
+/// Median time of `count` calls, including the drop of the result.
 pub fn median_of<T>(count: usize, mut call: impl FnMut() -> T) -> Duration {
     let mut timed = || {
         let began = Instant::now();

@@ -1,6 +1,7 @@
-//! Speed and memory of a probe, measured against a plain download in the same run; writes docs/performance.md.
+//! `cargo xtask bench`: measures speed and memory of a probe against a plain download in the same run, and prints
+//! docs/performance.md.
 //!
-//! `make bench` builds the origin and the exporter first: both run as processes of their own beside this one.
+//! `make bench` builds the origin and the exporter first; both run as processes of their own.
 
 use packager_exporter::{metrics, report::testing};
 use std::time::Duration;
@@ -37,7 +38,7 @@ pub fn run(arguments: &[String]) {
 
 fn all(runtime: &tokio::runtime::Runtime) {
     let origin = setup::Origin::start();
-    // The origin takes its fixtures apart at the first request.
+    // The origin splits its fixtures at the first request.
     runtime.block_on(plain_download::PlainDownload::new().download(&origin.url("live/TV1/master.m3u8")));
     let parts = [
         page::HEAD.to_owned(),
@@ -60,18 +61,18 @@ fn step(name: &str, measure: impl FnOnce() -> String) -> String {
     measure()
 }
 
-/// The contract's case, made of hand-written facts: the largest answer that is promised to be small and quick.
+/// Size and time of the largest exposition for which a limit is promised, from a made-up report.
 fn encoding() -> String {
     let large = testing::large(2, 6, 80);
     let size = metrics::exposition(&large).len();
     let time = meter::median_of(400, || metrics::exposition(&large));
     format!(
-        "## Encoding the answer\n\n2 outputs of 6 renditions and 80 checks each, as text exposition 0.0.4:\n\n\
-         | | measured | contract |\n|---|---|---|\n| size | {} kB | < 150 kB |\n| time | {} | < 1 ms |\n",
+        "## Encoding the answer\n\nThe text exposition (version 0.0.4) of 2 outputs with 6 renditions and 80 checks each:\n\n\
+         | | measured | limit |\n|---|---|---|\n| size | {} kB | < 150 kB |\n| time | {} | < 1 ms |\n",
         size / 1000,
         meter::format_duration(time),
     )
 }
 
-/// How long nothing is measured before the first sample.
+/// Time before the first sample.
 const WARM_UP: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! The yardstick: the bytes a probe needs, in the same order of dependence, by a client that does nothing with them.
+//! A client that downloads the bytes of a probe in the same order and discards them, to compare the probe with.
 
 use futures_util::future::join_all;
 use reqwest::{Client, Response, Url, header};
@@ -13,7 +13,8 @@ impl PlainDownload {
         Self { client: Client::builder().no_proxy().build().expect("a client") }
     }
 
-    /// Master, then all playlists at once, then of each the newest segment and a byte of the oldest. Bytes received.
+    /// Downloads the multivariant playlist, then all media playlists at once, then the newest segment and one byte of
+    /// the oldest segment of each. Returns the number of bytes.
     pub async fn download(&self, master: &str) -> u64 {
         let url = Url::parse(master).expect("a URL");
         let text = self.text(url.clone()).await;

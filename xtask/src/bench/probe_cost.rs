@@ -1,4 +1,4 @@
-//! Wall and CPU time of a probe beside the plain download of the same bytes, in turn.
+//! Wall and CPU time of a probe, and of the plain download of the same bytes, measured in turn.
 
 use crate::bench::plain_download::PlainDownload;
 use crate::bench::setup::{Origin, ProbeSetup, unseen_channels};
@@ -28,8 +28,8 @@ impl Samples {
 
 pub fn measure(runtime: &Runtime, origin: &Origin) -> String {
     let mut out = format!(
-        "## A probe beside a plain download\n\n{PAIRS} pairs a channel, the two in turn; wall time as medians, CPU \
-         (user and system) as means. Aim: at most 1.10 of the wall time.\n\n\
+        "## A probe compared with a plain download\n\n{PAIRS} pairs for each channel, the two in turn; wall times are medians, \
+         CPU times (user and system) are means. Target: at most 1.10 of the wall time.\n\n\
          | channel | bytes | wall: probe | download | **ratio** | the same at 1 Gbit/s | CPU: probe | download | **ratio** |\n\
          |---|---|---|---|---|---|---|---|---|\n"
     );
@@ -41,8 +41,8 @@ pub fn measure(runtime: &Runtime, origin: &Origin) -> String {
         own.push_str(&format!("| four renditions, {what} | {after} |\n"));
     }
     format!(
-        "{out}\n*The same at 1 Gbit/s* is reckoned, not measured: what the probe takes longer here, on top of the time that the \
-         bytes need on such a wire.\n\nWhat follows a probe in `/probe`, medians:\n\n| channel | exposition | text kept for the page |\n\
+        "{out}\n*The same at 1 Gbit/s* is calculated, not measured: the extra time of the probe is added to the time that the bytes need \
+         at that rate.\n\nMedian times of the steps that follow a probe in `/probe`:\n\n| channel | exposition | text kept for the page |\n\
          |---|---|---|\n{own}"
     )
 }

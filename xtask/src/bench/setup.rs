@@ -1,4 +1,4 @@
-//! The origin as a process of its own, and probers of it.
+//! The origin as a process of its own, and probers.
 
 use packager_exporter::config::{Live, Source};
 use packager_exporter::probe::{Ask, Clock, Prober};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// Ends with this value.
+/// A running `live_origin`; it ends when this value is dropped.
 pub struct Origin {
     child: Child,
     pub base: String,
@@ -44,10 +44,11 @@ impl Drop for Origin {
     }
 }
 
-/// A channel of the catalogue: its code, and its URL.
+/// Code and URL of a channel of the catalogue.
 pub type Channel = (String, String);
 
-/// The guide's thresholds; a probe looks at the newest segment and at a byte of the oldest, as `raw` does.
+/// A template with default thresholds. A probe fetches the newest segment and a byte of the oldest, as
+/// [`super::plain_download`] does.
 const TEMPLATES: &str = "
 T:
   timeout: 60s
@@ -56,7 +57,7 @@ T:
   ladder: {minimum_video: 1}
 ";
 
-/// A prober, and the folder of its configuration.
+/// A prober with the folder of its configuration.
 pub struct ProbeSetup {
     pub prober: Prober,
     _folder: TempDir,
@@ -93,12 +94,12 @@ impl ProbeSetup {
     }
 }
 
-/// Many codes for one URL: each is a stranger to the history, so that a probe skips nothing.
+/// Many channels with one URL: none is in the history, so a probe skips nothing.
 pub fn unseen_channels(url: &str, count: usize) -> Vec<Channel> {
     (0..count).map(|n| (format!("CH{n}"), url.to_owned())).collect()
 }
 
-/// This program again, for one case: the last line that it prints.
+/// Runs this program again for one case, and returns the last line that it prints.
 pub fn run_in_child(arguments: &[&str]) -> String {
     let program = std::env::current_exe().expect("this program");
     let output = Command::new(program).arg("bench").args(arguments).stderr(Stdio::inherit()).output().expect("it runs");

@@ -1,4 +1,5 @@
-//! Serves the live origin until it is interrupted: `cargo run -p packager_testbed --bin live_origin -- --listen 127.0.0.1:8090`.
+//! Serves the live origin until it is interrupted: `cargo run -p packager_testbed --bin live_origin -- --listen
+//! 127.0.0.1:8090`.
 
 use packager_testbed::origin;
 use std::io::{self, Write};
@@ -7,7 +8,7 @@ use std::net::SocketAddr;
 use clap::Parser;
 use tokio::net::TcpListener;
 
-/// Live HLS channels, clean and with every fault, for tests and demos.
+/// Serves live HLS and DASH channels, clean and with every fault, for tests and demos.
 #[derive(Parser)]
 struct Args {
     /// Address to listen on; port 0 takes a free one.

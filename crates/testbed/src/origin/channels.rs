@@ -1,4 +1,5 @@
-//! The clean channels. The letters of a channel's name choose its kind, and its number tells it from others of that kind.
+//! The clean channels. The letters of a channel's name choose its kind, and its number tells it from others of that
+//! kind.
 
 use super::encryption::Cipher;
 use super::{captions, i_frames, packager_headers, webvtt};
@@ -61,7 +62,7 @@ impl Channel {
 static CHANNELS: [Channel; 22] = [
     Channel {
         name: "TV1",
-        help: "HLS with muxed transport streams, four rungs, segments of 2 s, ten in the window",
+        help: "HLS with muxed transport streams, four rungs, segments of 2 s, a window of ten",
         prefix: "TV",
         format: Format::Ts,
         units: 1,
@@ -73,7 +74,7 @@ static CHANNELS: [Channel; 22] = [
     },
     Channel {
         name: "HD1",
-        help: "HLS with muxed transport streams, four rungs, segments of 6 s, six in the window",
+        help: "HLS with muxed transport streams, four rungs, segments of 6 s, a window of six",
         prefix: "HD",
         format: Format::Ts,
         units: 3,
@@ -85,7 +86,7 @@ static CHANNELS: [Channel; 22] = [
     },
     Channel {
         name: "CM1",
-        help: "HLS with CMAF, four rungs and an audio rendition, segments of 2 s, ten in the window",
+        help: "HLS with CMAF, four rungs and an audio rendition, segments of 2 s, a window of ten",
         prefix: "CM",
         format: Format::Cmaf,
         units: 1,
@@ -97,7 +98,7 @@ static CHANNELS: [Channel; 22] = [
     },
     Channel {
         name: "CH1",
-        help: "HLS with CMAF, four rungs and an audio rendition, segments of 6 s, six in the window",
+        help: "HLS with CMAF, four rungs and an audio rendition, segments of 6 s, a window of six",
         prefix: "CH",
         format: Format::Cmaf,
         units: 3,
@@ -109,7 +110,7 @@ static CHANNELS: [Channel; 22] = [
     },
     Channel {
         name: "DI1",
-        help: "As TV1, with a properly announced discontinuity every 20 s, where timestamps begin again",
+        help: "Like TV1, with a correctly announced discontinuity every 20 s, at which timestamps begin again",
         prefix: "DI",
         format: Format::Ts,
         units: 1,
@@ -133,7 +134,7 @@ static CHANNELS: [Channel; 22] = [
     },
     Channel {
         name: "LB1",
-        help: "As LL1, with parts that are byte ranges of their segment",
+        help: "Like LL1, with parts that are byte ranges of their segment",
         prefix: "LB",
         format: Format::Cmaf,
         units: 1,
@@ -145,7 +146,7 @@ static CHANNELS: [Channel; 22] = [
     },
     Channel {
         name: "AD1",
-        help: "As TV1, with an ad break of 10 s every 24 s, announced by cue tags, date ranges and SCTE-35; with ID3 tags",
+        help: "Like TV1, with an ad break of 10 s every 24 s, announced by cue tags, date ranges and SCTE-35, and with ID3 tags",
         prefix: "AD",
         format: Format::Ts,
         units: 1,
@@ -157,7 +158,7 @@ static CHANNELS: [Channel; 22] = [
     },
     Channel {
         name: "AM1",
-        help: "As CM1, with the ad breaks of AD1, SCTE-35 in event messages; with index and producer reference times",
+        help: "Like CM1, with the ad breaks of AD1, with SCTE-35 in event messages, segment indexes and producer reference times",
         prefix: "AM",
         format: Format::Cmaf,
         units: 1,
@@ -169,7 +170,7 @@ static CHANNELS: [Channel; 22] = [
     },
     Channel {
         name: "AE1",
-        help: "As TV1, encrypted with AES-128, with another key every five segments",
+        help: "Like TV1, encrypted with AES-128, with a new key every five segments",
         prefix: "AE",
         format: Format::Ts,
         units: 1,
@@ -181,7 +182,7 @@ static CHANNELS: [Channel; 22] = [
     },
     Channel {
         name: "CB1",
-        help: "As CM1, its samples encrypted with cbcs, for FairPlay and Widevine",
+        help: "Like CM1, with samples encrypted with cbcs, for FairPlay and Widevine",
         prefix: "CB",
         format: Format::Cmaf,
         units: 1,
@@ -193,7 +194,7 @@ static CHANNELS: [Channel; 22] = [
     },
     Channel {
         name: "CE1",
-        help: "As CM1, its samples encrypted with cenc, for Widevine",
+        help: "Like CM1, with samples encrypted with cenc, for Widevine",
         prefix: "CE",
         format: Format::Cmaf,
         units: 1,
@@ -205,7 +206,7 @@ static CHANNELS: [Channel; 22] = [
     },
     Channel {
         name: "SA1",
-        help: "As TV1, its samples encrypted with SAMPLE-AES, for FairPlay",
+        help: "Like TV1, with samples encrypted with SAMPLE-AES, for FairPlay",
         prefix: "SA",
         format: Format::Ts,
         units: 1,
@@ -217,7 +218,7 @@ static CHANNELS: [Channel; 22] = [
     },
     Channel {
         name: "LE1",
-        help: "As LL1, segments and parts encrypted with AES-128, with another key every five segments",
+        help: "Like LL1, segments and parts encrypted with AES-128, with a new key every five segments",
         prefix: "LE",
         format: Format::Cmaf,
         units: 1,
@@ -229,7 +230,7 @@ static CHANNELS: [Channel; 22] = [
     },
     Channel {
         name: i_frames::CHANNEL,
-        help: "As TV1, with an I-frame playlist for each rung and EXT-X-BITRATE",
+        help: "Like TV1, with an I-frame playlist for each rung and EXT-X-BITRATE",
         prefix: "IF",
         format: Format::Ts,
         units: 1,
@@ -241,7 +242,7 @@ static CHANNELS: [Channel; 22] = [
     },
     Channel {
         name: webvtt::CHANNEL,
-        help: "As TV1, with WebVTT subtitles",
+        help: "Like TV1, with WebVTT subtitles",
         prefix: "SU",
         format: Format::Ts,
         units: 1,
@@ -253,7 +254,7 @@ static CHANNELS: [Channel; 22] = [
     },
     Channel {
         name: packager_headers::CHANNEL,
-        help: "As TV1, from a packager whose headers name its active input and when it wrote each playlist",
+        help: "Like TV1, from a packager whose headers name its active input and the time of each playlist",
         prefix: "MP",
         format: Format::Ts,
         units: 1,
@@ -265,7 +266,7 @@ static CHANNELS: [Channel; 22] = [
     },
     Channel {
         name: "HV1",
-        help: "As CM1 in HEVC, HDR10",
+        help: "Like CM1, in HEVC with HDR10",
         prefix: "HV",
         format: Format::Cmaf,
         units: 1,
@@ -277,7 +278,7 @@ static CHANNELS: [Channel; 22] = [
     },
     Channel {
         name: "AU1",
-        help: "Audio alone: three rungs of packed AAC, segments of 2 s, ten in the window",
+        help: "Audio only: three rungs of packed AAC, segments of 2 s, a window of ten",
         prefix: "AU",
         format: Format::Packed,
         units: 1,
@@ -289,7 +290,7 @@ static CHANNELS: [Channel; 22] = [
     },
     Channel {
         name: "AT1",
-        help: "Audio alone: three rungs of AAC in transport streams, segments of 2 s, ten in the window",
+        help: "Audio only: three rungs of AAC in transport streams, segments of 2 s, a window of ten",
         prefix: "AT",
         format: Format::Ts,
         units: 1,
@@ -301,7 +302,7 @@ static CHANNELS: [Channel; 22] = [
     },
     Channel {
         name: "CC1",
-        help: "As TV1, with CEA-608 and CEA-708 in every picture",
+        help: "Like TV1, with CEA-608 and CEA-708 in every picture",
         prefix: "CC",
         format: Format::Ts,
         units: 1,
@@ -313,7 +314,7 @@ static CHANNELS: [Channel; 22] = [
     },
     Channel {
         name: "CT1",
-        help: "As CM1, with CEA-608 and CEA-708 in every picture, and subtitles in MP4 as WebVTT and as TTML",
+        help: "Like CM1, with CEA-608 and CEA-708 in every picture, and subtitles in MP4 as WebVTT and as TTML",
         prefix: "CT",
         format: Format::Cmaf,
         units: 1,

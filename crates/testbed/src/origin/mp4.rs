@@ -1,14 +1,14 @@
-//! CMAF fragments, rewritten for their place in an endless track (ISO/IEC 14496-12).
+//! CMAF fragments, rewritten for their position in an endless track (ISO/IEC 14496-12).
 
 use super::faults::Effect;
 use super::fixtures::{AUDIO_TIMESCALE, LOOP_UNITS, Track, VIDEO_TIMESCALE};
 
-/// Parts of a unit, and how many samples each has; the last of an audio unit has fewer.
+/// Number of parts in a unit.
 pub const PARTS: i64 = 5;
 const VIDEO_PART: i64 = 10;
 pub const AUDIO_PART: i64 = 19;
 
-/// Takes a fragmented file apart: the header, then each moof with its mdat.
+/// Splits a fragmented file into its initialization segment and its fragments, each a moof with its mdat.
 pub fn split(file: &'static [u8]) -> Track {
     let mut track = Track { init: &[], units: Vec::new(), parts: Vec::new() };
     let mut fragment = 0;
@@ -24,7 +24,7 @@ pub fn split(file: &'static [u8]) -> Track {
     track
 }
 
-/// A fragment in smaller ones. Its samples have their sizes, and a duration in common.
+/// Splits a fragment into parts. Its samples have sizes of their own and share one duration.
 fn parts(fragment: &[u8]) -> Vec<Vec<u8>> {
     let at = |path: &[&[u8; 4]]| find(fragment, path).expect("the fixtures' boxes");
     let (moof, tfhd) = (at(&[b"moof"]), at(&[b"moof", b"traf", b"tfhd"]));
@@ -56,7 +56,8 @@ fn parts(fragment: &[u8]) -> Vec<Vec<u8>> {
     out
 }
 
-/// A trun with a data offset still to be filled in, flags of the first sample where they differ, and sizes (8.8.8).
+/// A trun box with sample sizes and, where given, the flags of the first sample; its data offset is filled in later
+/// (8.8.8).
 fn track_run(sizes: &[usize], first_flags: Option<Vec<u8>>) -> Vec<u8> {
     let mut fields = (0x201 | if first_flags.is_some() { 4 } else { 0_u32 }).to_be_bytes().to_vec();
     fields.extend((sizes.len() as u32).to_be_bytes());
@@ -74,7 +75,7 @@ pub fn mp4_box(kind: &[u8; 4], content: &[&[u8]]) -> Vec<u8> {
     out
 }
 
-/// One part of a unit.
+/// Part `part` of a unit, with its number and decode time in the endless track.
 pub fn part(track: &Track, kind: TrackKind, unit: i64, part: i64) -> Vec<u8> {
     let timescale = if kind == TrackKind::Video { VIDEO_TIMESCALE } else { AUDIO_TIMESCALE };
     let mut bytes = track.parts[unit.rem_euclid(LOOP_UNITS) as usize][part as usize].clone();
@@ -82,7 +83,7 @@ pub fn part(track: &Track, kind: TrackKind, unit: i64, part: i64) -> Vec<u8> {
     bytes
 }
 
-/// What a track is, as far as rewriting it goes.
+/// Media type of a track.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TrackKind {
     Video,
@@ -113,13 +114,13 @@ pub fn segment(
         out.extend_from_slice(&bytes);
     }
     if effect == Some(Effect::ContainerInvalid) {
-        // The mdat says more than is there.
+        // The size of mdat is larger than the body.
         out.truncate(out.len() / 2);
     }
     out
 }
 
-/// The header under a fault of its own: the track box is cut short inside.
+/// The initialization segment with a track box that is too short for its content.
 pub fn broken_init(track: &Track) -> Vec<u8> {
     let mut bytes = track.init.to_vec();
     if let Some(at) = find(&bytes, &[b"moov", b"trak"]) {
@@ -129,7 +130,7 @@ pub fn broken_init(track: &Track) -> Vec<u8> {
     bytes
 }
 
-/// The header with other transfer characteristics in its colour box (12.1.5).
+/// The initialization segment with other transfer characteristics in its colour box (12.1.5).
 pub fn init_with_transfer(track: &Track, characteristics: u8) -> Vec<u8> {
     const COLOUR: &[u8] = b"colrnclx";
     let mut bytes = track.init.to_vec();
@@ -139,7 +140,7 @@ pub fn init_with_transfer(track: &Track, characteristics: u8) -> Vec<u8> {
     bytes
 }
 
-/// The fragment's number and its decode time.
+/// Sets a fragment's sequence number, and moves its decode time by `shift` ticks.
 fn set_position(fragment: &mut [u8], unit: i64, shift: i64) {
     let mfhd = find(fragment, &[b"moof", b"mfhd"]).expect("every fragment has an mfhd");
     write_u32(fragment, mfhd + 12, (unit + 1) as u32);
@@ -152,7 +153,7 @@ fn add_time(field: &mut [u8], shift: i64) {
     field.copy_from_slice(&(time + shift).to_be_bytes());
 }
 
-/// The first sample is no sync sample any more, by its flags and by its NAL units.
+/// Turns the first sample into one that isn't a sync sample, in its flags and in its NAL units.
 fn demote_first_picture(fragment: &mut [u8]) {
     let trun = find(fragment, &[b"moof", b"traf", b"trun"]).expect("every fragment has a trun");
     // The fixtures' trun: flags, count, data offset, first sample flags, then sizes (8.8.8).
@@ -173,7 +174,7 @@ fn demote_first_picture(fragment: &mut [u8]) {
     }
 }
 
-/// The track run says it is longer than the track fragment around it.
+/// Makes the size of trun larger than the traf that contains it.
 fn overrun_parent(fragment: &mut [u8]) {
     let trun = find(fragment, &[b"moof", b"traf", b"trun"]).expect("every fragment has a trun");
     let size = read_u32(fragment, trun);

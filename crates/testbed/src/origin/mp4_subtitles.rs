@@ -1,4 +1,4 @@
-//! Subtitles in fragmented MP4 (ISO/IEC 14496-30), written as they are asked for: WebVTT in boxes, and TTML documents.
+//! Subtitles in fragmented MP4 (ISO/IEC 14496-30), generated on request: WebVTT in boxes, and TTML documents.
 
 use super::captions;
 use super::channels::Channel;
@@ -7,7 +7,7 @@ use super::fixtures::{UNIT_MS, VIDEO_TIMESCALE};
 use super::mp4::{find, mp4_box, write_u32};
 use super::timeline::{Rendition, Segment};
 
-/// Folder of the TTML; that of WebVTT is [`super::webvtt::FOLDER`].
+/// Folder of the TTML segments; WebVTT segments are in [`super::webvtt::FOLDER`].
 pub const TTML: &str = "ttml";
 pub const TIMESCALE: i64 = VIDEO_TIMESCALE;
 
@@ -15,12 +15,12 @@ pub fn is_offered_by(channel: &Channel) -> bool {
     channel.prefix == captions::CMAF
 }
 
-/// What their codecs are called.
+/// Codec string (RFC 6381) of a subtitle rendition.
 pub fn codec(rendition: Rendition) -> &'static str {
     if rendition == Rendition::Ttml { "stpp.ttml.im1t" } else { "wvtt" }
 }
 
-/// The EXT-X-MEDIA tags.
+/// The EXT-X-MEDIA tags of both subtitle renditions.
 pub fn media_tags(suffix: &str) -> String {
     let tag = |name: &str, folder: &str, default: &str| {
         format!(
@@ -31,12 +31,12 @@ pub fn media_tags(suffix: &str) -> String {
     tag("English", super::webvtt::FOLDER, "YES") + &tag("English in IMSC", TTML, "NO")
 }
 
-/// What is served under a fault that announces the one and has the other.
+/// The format that is served, which a fault makes another than the announced one.
 fn served_format(rendition: Rendition, effect: Option<Effect>) -> Rendition {
     if effect == Some(Effect::SubtitleFormatMismatch) { Rendition::WebVtt } else { rendition }
 }
 
-/// The initialization segment.
+/// The initialization segment of a subtitle rendition.
 pub fn init(rendition: Rendition, effect: Option<Effect>) -> Vec<u8> {
     let ttml = served_format(rendition, effect) == Rendition::Ttml;
     let full = |kind: &[u8; 4], fields: &[u8]| mp4_box(kind, &[&[0; 4], fields]);
@@ -73,7 +73,7 @@ pub fn init(rendition: Rendition, effect: Option<Effect>) -> Vec<u8> {
     [mp4_box(b"ftyp", &[b"cmfc\0\0\0\0cmfciso6"]), moov].concat()
 }
 
-/// One fragment: its samples, each with the milliseconds that it lasts.
+/// A segment of one fragment.
 pub fn segment(rendition: Rendition, segment: &Segment, effect: Option<Effect>) -> Vec<u8> {
     let start_ms = segment.media_unit * UNIT_MS + segment.shift_ms;
     let samples: Vec<(i64, Vec<u8>)> = match served_format(rendition, effect) {
@@ -105,7 +105,7 @@ pub fn segment(rendition: Rendition, segment: &Segment, effect: Option<Effect>) 
     bytes
 }
 
-/// A cue in the middle of each unit, and pauses around it.
+/// Samples with their durations in milliseconds: a cue in the middle of each unit, and empty samples around it.
 fn webvtt_samples(segment: &Segment, effect: Option<Effect>) -> Vec<(i64, Vec<u8>)> {
     let pause = mp4_box(b"vtte", &[]);
     let text = format!("This is segment {}", segment.index);

@@ -1,4 +1,4 @@
-//! Where the next state of an MPD is: Location, PatchLocation and the patches (ISO/IEC 23009-1 5.15); and an EventStream.
+//! Updates of an MPD: Location, PatchLocation and patches (ISO/IEC 23009-1 5.15), and an EventStream.
 
 use std::fmt::Write;
 
@@ -10,12 +10,12 @@ use super::timeline::{Rendition, Segment, Timeline};
 pub const MPD: &str = "updates.mpd";
 pub const PATCH: &str = "updates.mpp";
 pub const ID: &str = "cm";
-/// The query of Location's address.
+/// Query of the URL in Location.
 pub const LOCATION_QUERY: &str = "session=1";
 const TTL_MS: i64 = 60_000;
 
 pub enum PatchAnswer {
-    /// The text, and when the MPD that it leads to was published.
+    /// Text of the patch, and the publish time of the patched MPD in milliseconds of Unix time.
     Patch(String, i64),
     TooEarly,
     Gone,
@@ -35,7 +35,7 @@ fn patch_location(published_ms: i64) -> String {
     format!("<PatchLocation ttl=\"{}\">{PATCH}?from={published_ms}</PatchLocation>", TTL_MS / 1000)
 }
 
-/// What players of the service are to keep to.
+/// The ServiceDescription of the MPD with updates; `None` for any other MPD.
 pub fn service_description(file: &str, effect: Option<Effect>) -> Option<String> {
     let target = if effect == Some(Effect::MpdLatency) { 60_000 } else { 8000 };
     let text = format!(
@@ -54,7 +54,7 @@ pub fn event_stream(effect: Option<Effect>) -> String {
     )
 }
 
-/// From the MPD that was published at `from_ms` to that of now.
+/// The patch from the MPD that was published at `from_ms` to the MPD of now.
 pub fn patch(timeline: &Timeline, from_ms: i64, now_ms: i64) -> PatchAnswer {
     let listing = |at_ms: i64, rendition| timeline.listing(at_ms, rendition, 0);
     let published_ms = listing(now_ms, Rendition::Rung(0)).published_ms;
@@ -86,7 +86,7 @@ pub fn patch(timeline: &Timeline, from_ms: i64, now_ms: i64) -> PatchAnswer {
     PatchAnswer::Patch(text, published_ms)
 }
 
-/// One SegmentTimeline.
+/// Writes the changes of one SegmentTimeline, from the segments listed before to those listed after.
 fn patch_segment_timeline(
     text: &mut String,
     timeline: &Timeline,

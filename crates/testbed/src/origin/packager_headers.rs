@@ -1,11 +1,11 @@
-//! What a packager says of itself in headers, as AWS Elemental MediaPackage does.
+//! Response headers in which a packager describes its state, as AWS Elemental MediaPackage does.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::faults::Effect;
 use super::route::{Resource, Route};
 
-/// The channel whose packager does.
+/// The channel whose packager sends these headers.
 pub const CHANNEL: &str = "MP1";
 
 const ACTIVE_INPUT: HeaderName = HeaderName::from_static("x-amzn-mediapackage-active-input");
@@ -13,7 +13,7 @@ const LAST_UPDATED: HeaderName = HeaderName::from_static("x-mediapackage-manifes
 const SWITCH_EVERY_MS: i64 = 20_000;
 const LONG_AGO_MS: i64 = 30_000;
 
-/// Adds them to a playlist's answer.
+/// Adds the headers to the response with a playlist of [`CHANNEL`]'s kind.
 pub fn headers(headers: &mut HeaderMap, route: &Route, effect: Option<Effect>, now_ms: i64, published_ms: Option<i64>) {
     if !CHANNEL.starts_with(route.channel.prefix) || !route.resource.is_playlist() {
         return;

@@ -1,4 +1,4 @@
-//! Playlist text (RFC 8216bis).
+//! Text of HLS playlists (RFC 8216bis).
 
 use std::fmt::Write;
 
@@ -15,7 +15,7 @@ use super::sample_aes;
 use super::timeline::{Listing, Rendition, Segment, TARGET, Timeline};
 use super::{captions, mp4_subtitles, webvtt};
 
-/// The multivariant playlist. `suffix` follows each URI.
+/// The multivariant playlist. `suffix` is appended to every URI.
 pub fn multivariant(timeline: &Timeline, now_ms: i64, suffix: &str) -> String {
     let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n");
     let has_audio_group = timeline.format == Format::Cmaf;
@@ -48,12 +48,12 @@ pub fn multivariant(timeline: &Timeline, now_ms: i64, suffix: &str) -> String {
     text
 }
 
-/// Closed captions are announced.
+/// Whether closed captions are announced.
 fn announces_captions(timeline: &Timeline) -> bool {
     timeline.ladder == Ladder::Captioned || timeline.effect == Some(Effect::CaptionsMissing)
 }
 
-/// The rung of that place is in the ladder now.
+/// Whether the rung of that index is in the ladder at that instant.
 pub fn is_listed(effect: Option<Effect>, at: usize, now_ms: i64) -> bool {
     match effect {
         Some(Effect::LadderMissingRung) => at != 0,
@@ -97,7 +97,7 @@ fn write_variant(text: &mut String, timeline: &Timeline, at: usize, rung: &Rung,
     text.push_str(if announces_captions(timeline) { ",CLOSED-CAPTIONS=\"cc\"\n" } else { ",CLOSED-CAPTIONS=NONE\n" });
 }
 
-/// BANDWIDTH and AVERAGE-BANDWIDTH, from the sizes of the fixtures.
+/// BANDWIDTH and AVERAGE-BANDWIDTH in bit/s, from the sizes of the fixtures.
 fn declared_bandwidth(timeline: &Timeline, at: usize) -> (u64, u64) {
     let media = fixtures::fixtures();
     let (peak, mean) = match timeline.format {
@@ -127,7 +127,7 @@ fn declared_bandwidth(timeline: &Timeline, at: usize) -> (u64, u64) {
     }
 }
 
-/// A media playlist.
+/// A media playlist. `suffix` is appended to every URI.
 pub fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
     let effect = timeline.effect;
     let cmaf = timeline.format == Format::Cmaf;
@@ -195,7 +195,7 @@ pub fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
     text
 }
 
-/// The key tag, where another key begins than that of the segment before.
+/// Writes EXT-X-KEY where a segment has another key than the segment before it.
 fn write_key_tag(text: &mut String, timeline: &Timeline, before: Option<i64>, index: i64, suffix: &str) {
     let number = |index: i64| encryption::key_number(index, timeline.effect);
     let changes = before.is_none_or(|before| number(before) != number(index));

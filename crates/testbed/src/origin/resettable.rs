@@ -1,4 +1,4 @@
-//! A connection that can end with a TCP reset.
+//! A TCP connection that can end with a reset.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 
 pub struct ResettableStream {
     stream: TcpStream,
-    /// Set when the connection should be reset instead of closed.
+    /// Set when the connection is to be reset instead of closed.
     reset: Arc<AtomicBool>,
 }
 

@@ -1,4 +1,4 @@
-//! From a request to its answer, faults included.
+//! Responses to requests, faults included.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -25,7 +25,7 @@ use super::{
 pub const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
 const PAGE: &str = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>\n";
 
-/// One request under its channel and fault.
+/// A request to a channel, with the state of the origin.
 pub struct RequestContext<'a> {
     pub state: &'a OriginState,
     pub route: &'a Route,
@@ -33,11 +33,11 @@ pub struct RequestContext<'a> {
     pub query: Option<&'a str>,
     pub method: &'a Method,
     pub headers: &'a HeaderMap,
-    /// Set to reset the connection when the body ends.
+    /// Set when the connection is to be reset at the end of the body.
     pub reset: Arc<AtomicBool>,
 }
 
-/// An answer before the headers that all have in common.
+/// A response without the headers that all responses have.
 struct Reply {
     status: StatusCode,
     kind: &'static str,
@@ -47,7 +47,7 @@ struct Reply {
 
 enum Content {
     Whole(Bytes),
-    /// A body that misbehaves, with the length it announces and its coding.
+    /// A body that misbehaves, with its announced length and its content coding.
     Stream(Body, Option<u64>, Option<&'static str>),
 }
 
@@ -94,7 +94,7 @@ async fn reply(request: &RequestContext<'_>, timeline: &Timeline, now_ms: i64) -
             not_found()
         }
         Resource::Mpd(variant, file) => {
-            // Whoever asks for the time only is no player.
+            // A request for the clock is not a player's.
             let request_number =
                 if request.query == Some("clock") { 0 } else { request.state.next_request_number(request.path) };
             let reply = mpd(timeline, *variant, file, now_ms, request_number);
@@ -139,7 +139,7 @@ async fn master(request: &RequestContext<'_>, timeline: &Timeline, now_ms: i64) 
     }
 }
 
-/// Playlists that are written otherwise.
+/// Rewrites a playlist in the dialect of the request's path.
 fn apply_dialect(request: &RequestContext<'_>, reply: &mut Reply) {
     let (Mode::Dialect(style), Content::Whole(bytes)) = (request.route.mode, &reply.body) else { return };
     if !request.route.resource.is_playlist() || !reply.status.is_success() {
@@ -165,7 +165,7 @@ fn mpd(timeline: &Timeline, variant: dash::MpdVariant, file: &str, now_ms: i64, 
     }
 }
 
-/// What the address of Location answers.
+/// The response at the URL in Location, which a fault makes another presentation's.
 fn location_reply(effect: Option<Effect>, mut reply: Reply) -> Reply {
     if let (Some(Effect::LocationOther), Content::Whole(bytes)) = (effect, &reply.body) {
         let id = format!("id=\"{}\"", mpd_updates::ID);
@@ -186,7 +186,7 @@ fn patch(request: &RequestContext<'_>, timeline: &Timeline, now_ms: i64) -> Repl
     }
 }
 
-/// What follows each URI of a playlist.
+/// Text that is appended to every URI of a playlist.
 fn suffix(request: &RequestContext<'_>) -> String {
     match request.route.mode {
         Mode::Token => format!("?token={}", request.state.next_request_number("token")),
@@ -230,7 +230,7 @@ fn i_frame_playlist(request: &RequestContext<'_>, timeline: &Timeline, now_ms: i
     ok(PLAYLIST_TYPE, text.into(), Some(listing.published_ms))
 }
 
-/// Where the announced audio isn't there, video is.
+/// The rendition that is served: video in place of the announced audio under the fault that leaves it out.
 fn served_rendition(timeline: &Timeline, rendition: Rendition) -> Rendition {
     let missing = timeline.effect == Some(Effect::AudioTrackMissing) && timeline.format == Format::Cmaf;
     if missing && rendition == Rendition::Audio { Rendition::Rung(0) } else { rendition }
@@ -272,7 +272,7 @@ fn media_type(rendition: Rendition) -> &'static str {
     if rendition == Rendition::Audio { "audio/mp4" } else { "video/mp4" }
 }
 
-/// A file that was there before the channel began.
+/// The file of an ad, with a segment index.
 fn indexed_file(timeline: &Timeline, rendition: Rendition, from: i64) -> Reply {
     if timeline.effect == Some(Effect::IndexMissing) && rendition == TARGET {
         return not_found();
@@ -369,7 +369,8 @@ async fn part(
     ok(media_type(rendition), bytes.into(), None)
 }
 
-/// The segment that isn't whole yet, as far as it is there; and one part more, where that is asked for.
+/// The complete parts of the segment that is still being written, and the next part where the requested range begins
+/// there.
 async fn incomplete_segment(
     request: &RequestContext<'_>,
     timeline: &Timeline,
@@ -393,13 +394,13 @@ async fn incomplete_segment(
     ok(media_type(rendition), bytes.into(), None)
 }
 
-/// Of the range that is asked for.
+/// First byte of the requested range; `None` without one.
 fn range_start(request: &RequestContext<'_>) -> Option<usize> {
     let asked = request.headers.get(header::RANGE)?.to_str().ok()?;
     asked.strip_prefix("bytes=")?.split_once('-')?.0.parse().ok()
 }
 
-/// What happens to a segment on its way.
+/// Applies a fault of delivery to a segment: slow, cut off, reset, empty or another body.
 async fn apply_delivery_fault(request: &RequestContext<'_>, effect: Option<Effect>, units: i64, reply: &mut Reply) {
     let Content::Whole(bytes) = &reply.body else {
         return;
@@ -483,7 +484,7 @@ fn put_date(headers: &mut HeaderMap, name: header::HeaderName, unix_ms: i64) {
     }
 }
 
-/// One range of a whole body (RFC 9110, 14.2); anything else asked for is ignored or answered 416.
+/// Cuts one range out of a body (RFC 9110, 14.2). Other ranges are ignored or answered with 416.
 fn range(request: &RequestContext<'_>, headers: &mut HeaderMap, reply: &mut Reply) {
     let Content::Whole(bytes) = &reply.body else {
         return;

@@ -1,4 +1,4 @@
-//! What a path asks for.
+//! Paths of the origin.
 
 use super::channels::{self, Channel, Format};
 use super::dash::{self, MpdVariant};
@@ -8,9 +8,9 @@ use super::timeline::Rendition;
 use super::{i_frames, low_latency, mpd_updates, segment_base};
 use super::{mp4_subtitles, webvtt};
 
-/// A path under a channel.
+/// A path of a channel.
 pub struct Route {
-    /// The instant, where the path names one.
+    /// The instant in the path, in milliseconds of Unix time; `None` for now.
     pub at_ms: Option<i64>,
     pub mode: Mode,
     pub name: String,
@@ -23,31 +23,31 @@ pub struct Route {
 pub enum Mode {
     Live,
     Fault(&'static Fault),
-    /// Each playlist writes another token on each URI.
+    /// Every playlist appends a new token to its URIs.
     Token,
     /// Media playlists of several channels in one folder.
     Folder,
-    /// Playlists that are written otherwise.
+    /// Playlists in the dialect of some packagers.
     Dialect(Dialect),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resource {
     Master,
-    /// With the file's name.
+    /// An MPD, with its file name.
     Mpd(MpdVariant, String),
-    /// Of the MPD with patches.
+    /// The patch of the MPD with updates.
     Patch,
     Playlist(Rendition),
     IFrames(Rendition),
     Init(Rendition),
-    /// An ad in a file with an index, by the first segment of its Period.
+    /// A file with a segment index, by the index of its Period's first segment.
     IndexedFile(Rendition, i64),
-    /// By its number.
+    /// A key, by its number.
     Key(i64),
-    /// By its name without the extension.
+    /// A segment, by its name without the extension.
     Segment(Rendition, String),
-    /// Media sequence number, and place in its segment.
+    /// A part, by the media sequence number of its segment and its index in it.
     Part(Rendition, i64, i64),
 }
 
@@ -116,7 +116,7 @@ fn resource(channel: &str, rest: &[&str]) -> Option<Resource> {
     })
 }
 
-/// `TV1.m3u8` and `TV1_123.ts`.
+/// Channel and resource of a file in the folder of several channels: `TV1.m3u8` or `TV1_123.ts`.
 fn parse_folder_file(file: &str) -> Option<(&str, Resource)> {
     let rendition = Rendition::Rung(0);
     if let Some(name) = file.strip_suffix(".m3u8") {

@@ -1,4 +1,4 @@
-//! Ads as they come from a library: a Period's media in one file with an index, as SegmentBase addresses it
+//! Ads from a library: the media of a Period in one file with a segment index, addressed by SegmentBase
 //! (ISO/IEC 14496-12 8.16.3).
 
 use std::fmt::Write;
@@ -10,15 +10,15 @@ use super::fixtures::{self, Track};
 use super::mp4::{self, TrackKind};
 use super::timeline::{Rendition, TARGET, Timeline};
 
-/// Length of a `sidx` of version 0, by its parts.
+/// Bytes of a `sidx` box of version 0 with an entry for each segment of a Period.
 const INDEX_BYTES: usize = 32 + 12 * PERIOD as usize;
 
-/// The name of a Period's file.
+/// Name of the file of the Period that begins with that segment.
 pub fn name(from: i64) -> String {
     format!("file{from}.mp4")
 }
 
-/// The Period whose file it is.
+/// Index of the first segment of the Period whose file has that name.
 pub fn period_of_file(file: &str) -> Option<i64> {
     let from = file.strip_prefix("file")?.strip_suffix(".mp4")?.parse().ok()?;
     (0..1 << 40).contains(&from).then_some(from)
@@ -48,7 +48,7 @@ fn target_effect(timeline: &Timeline, rendition: Rendition) -> Option<Effect> {
     timeline.effect.filter(|_| rendition == TARGET)
 }
 
-/// The media of the file begin at 0.
+/// The file of a rendition in a Period. Its media times begin at 0.
 pub fn file(timeline: &Timeline, rendition: Rendition, from: i64) -> Vec<u8> {
     let (track, kind) = track(timeline, rendition);
     let begin = timeline.start_unit(from);

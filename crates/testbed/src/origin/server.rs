@@ -22,7 +22,7 @@ use super::response::{RequestContext, answer};
 use super::state::OriginState;
 use super::{channels, faults, route};
 
-/// Accepts until it is cancelled; its connections are cancelled with it.
+/// Accepts connections until it is cancelled, which also closes them.
 pub async fn accept(listener: TcpListener, state: Arc<OriginState>, secure: Option<TlsAcceptor>) {
     let mut connections = JoinSet::new();
     loop {
@@ -42,7 +42,7 @@ async fn connection(stream: TcpStream, state: Arc<OriginState>, secure: Option<T
     let reset = Arc::new(AtomicBool::new(false));
     match secure {
         None => requests(ResettableStream::new(stream, reset.clone()), state, reset).await,
-        // A client that doesn't trust the certificate ends here.
+        // The handshake fails with a client that doesn't trust the certificate.
         Some(acceptor) => {
             if let Ok(stream) = acceptor.accept(stream).await {
                 requests(stream, state, reset).await;
@@ -56,7 +56,7 @@ async fn requests(wire: impl AsyncRead + AsyncWrite + Unpin, state: Arc<OriginSt
         let (state, reset) = (state.clone(), reset.clone());
         async move { Ok::<_, Infallible>(handle(&state, reset, &request).await) }
     });
-    // A client that goes away, and a body that a fault cut, both end here.
+    // A client that disconnects and a body that a fault cuts off are errors that mean nothing here.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(wire), service).await;
 }
 
@@ -107,13 +107,13 @@ fn control(state: &OriginState, method: &Method, rest: &str) -> Response<Body> {
     }
 }
 
-/// Channels and faults, one a line.
+/// The index page: channels and faults, one a line.
 pub fn index() -> String {
     let mut text = String::from("Channels:\n");
     for channel in channels::channels() {
         let _ = writeln!(text, "  /live/{}/master.m3u8  {}", channel.name, channel.help);
     }
-    text.push_str("  /token/TV1/master.m3u8  As TV1, with another token on each URI of each playlist\n");
+    text.push_str("  /token/TV1/master.m3u8  Like TV1, with a new token on every URI of every playlist\n");
     text.push_str("  /folder/TV1.m3u8, /folder/TV2.m3u8  Media playlists of two channels in one folder\n");
     text.push_str("Faults:\n");
     for fault in faults::faults() {

@@ -1,4 +1,4 @@
-//! The little that the origin remembers: faults active_faults on, counters, and a log of requests.
+//! State of the origin: active faults, request counters, and a log of requests.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,20 +9,20 @@ use super::clock::Clock;
 use super::faults::{Effect, Fault};
 use super::route::{Mode, Route};
 
-/// Requests remembered; older ones are forgotten.
+/// Number of requests in the log; older ones are dropped.
 const LOG_LIMIT: usize = 20_000;
-/// On a manual clock, playlists stand still from this long after the start.
+/// Milliseconds after the start at which stale playlists stop on a manual clock.
 const STALE_AFTER_MS: i64 = 10_000;
 
-/// One request, as it came in.
+/// A request in the log.
 #[derive(Clone, Debug)]
 pub struct LoggedRequest {
     pub method: String,
     pub path: String,
     pub query: Option<String>,
-    /// Names in lower case.
+    /// Headers in the order of the request, with names in lower case.
     pub headers: Vec<(String, String)>,
-    /// When, on the origin's clock.
+    /// Time of the request on the origin's clock, in milliseconds of Unix time.
     pub unix_ms: i64,
 }
 
@@ -47,7 +47,7 @@ impl OriginState {
         Self { stale_since_ms: clock.now_ms() + grace, clock, inner: Mutex::default() }
     }
 
-    /// The fault a request meets, and since when.
+    /// The fault of a request, and the time from which it is active, in milliseconds of Unix time.
     pub fn effect_of(&self, route: &Route) -> (Option<Effect>, i64) {
         let active_faults = match route.mode {
             Mode::Live => self.inner().active_faults.get(&route.name).copied(),
@@ -69,7 +69,7 @@ impl OriginState {
         };
     }
 
-    /// Counts the calls for a name, from 0.
+    /// Number of earlier calls with this name.
     pub fn next_request_number(&self, name: &str) -> u64 {
         let mut inner = self.inner();
         let number = inner.request_numbers.entry(name.to_owned()).or_default();
@@ -105,7 +105,7 @@ impl OriginState {
         inner.most_in_flight = inner.in_flight;
     }
 
-    /// Counts a request as being answered until the guard goes.
+    /// Counts a request as in flight until the guard is dropped.
     pub fn begin_request(&self) -> InFlight<'_> {
         let mut inner = self.inner();
         inner.in_flight += 1;

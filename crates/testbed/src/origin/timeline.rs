@@ -1,5 +1,5 @@
-//! Which segments a playlist lists at an instant, and where each lies on the media. Nothing is remembered:
-//! all of it follows from the time, the channel and the fault.
+//! The segments that a playlist lists at an instant, and the media of each. Nothing is remembered: all of it follows
+//! from the time, the channel and the fault.
 
 use super::channels::{Channel, Format, Ladder};
 use super::encryption::Cipher;
@@ -9,79 +9,79 @@ use super::i_frames;
 use super::low_latency::LiveEdge;
 use super::{mp4_subtitles, webvtt};
 
-/// 2024-01-01T00:00:00Z, the start of unit 0 of every channel.
+/// 2024-01-01T00:00:00Z, the start of unit 0 of every channel, in milliseconds of Unix time.
 pub const EPOCH_MS: i64 = 1_704_067_200_000;
-/// A segment is listed this long after its end.
+/// Milliseconds from the end of a segment until it is listed.
 pub const ENCODER_LATENCY_MS: i64 = 1000;
-/// Faults that come and go do so every so many segments.
+/// Segments after which a fault that comes and goes begins again.
 const CYCLE: i64 = 10;
 /// Segments between restarts of the packager.
 const RUN: i64 = 20;
-/// How far back the window steps, and the distance of two origins.
+/// Segments by which a window steps back, and by which two origins differ.
 const STEP_BACK: i64 = 3;
 
-/// What a rendition is, as far as the timeline goes.
+/// A rendition of a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rendition {
-    /// By its position in the ladder.
+    /// A rung of the ladder, by its index from the highest.
     Rung(usize),
     Audio,
-    /// Subtitles.
+    /// WebVTT subtitles.
     WebVtt,
-    /// The same as TTML, in MP4.
+    /// TTML subtitles in MP4.
     Ttml,
 }
 
-/// The rendition that faults of a single rendition spoil: 720p.
+/// The rendition that faults of a single rendition change: 720p.
 pub const TARGET: Rendition = Rendition::Rung(1);
 
-/// A channel under a fault.
+/// The timeline of a channel with a fault.
 #[derive(Clone, Debug)]
 pub struct Timeline {
     pub format: Format,
     pub ladder: Ladder,
     pub cipher: Cipher,
     pub effect: Option<Effect>,
-    /// Units in even and in odd segments.
+    /// Numbers of units in segments with an even and with an odd index.
     pub layout: [i64; 2],
     pub window: i64,
-    /// Added to every number.
+    /// Offset of every media sequence number.
     pub base: i64,
-    /// What stands before the number in a segment's name.
+    /// Text before the number in a segment's name.
     pub stem: String,
     discontinuity_every: Option<i64>,
-    /// Low-latency.
+    /// Whether playlists list parts (Low-Latency HLS).
     pub parts: bool,
-    /// They are byte ranges.
+    /// Whether parts are byte ranges of their segment.
     pub ranged: bool,
     pub ads: bool,
     pub i_frames: bool,
     pub webvtt: bool,
-    /// Subtitles in MP4.
+    /// Whether the channel has subtitles in MP4.
     pub mp4_subtitles: bool,
 }
 
-/// A segment in its position.
+/// A segment of a rendition.
 #[derive(Clone, Debug)]
 pub struct Segment {
-    /// The position since the epoch, whatever number the playlist gives it.
+    /// Number of segments since the epoch, whatever number the playlist gives the segment.
     pub index: i64,
     pub name: String,
     pub discontinuity: bool,
     pub gap: bool,
-    /// Where its media begins on the endless media timeline, and how far it reaches, in units.
+    /// First unit of the segment's media on the endless media timeline.
     pub media_unit: i64,
     pub units: i64,
-    /// Added to its timestamps.
+    /// Offset of the segment's timestamps in milliseconds.
     pub shift_ms: i64,
     pub duration_s: f64,
     pub date_ms: i64,
     pub published_ms: i64,
-    /// EXT-X-BITRATE, in kbit/s.
+    /// EXT-X-BITRATE in kbit/s; `None` without that tag.
     pub kilobits: Option<usize>,
 }
 
-/// What a media playlist lists.
+/// The content of a media playlist.
 pub struct Listing {
     pub rendition: Rendition,
     pub sequence: i64,
@@ -89,7 +89,8 @@ pub struct Listing {
     pub target_duration: i64,
     pub segments: Vec<Segment>,
     pub live: Option<LiveEdge>,
-    /// When the playlist came to be as it is. One that lags is written as often as any other.
+    /// When the playlist last changed, in milliseconds of Unix time. A playlist that lags is written as often as any
+    /// other.
     pub published_ms: i64,
 }
 
@@ -124,7 +125,7 @@ impl Timeline {
         }
     }
 
-    /// The list at an instant. `request_number` counts the requests for this playlist.
+    /// The media playlist's content at an instant. `request_number` counts the requests for this playlist.
     pub fn listing(&self, now_ms: i64, rendition: Rendition, request_number: u64) -> Listing {
         let edge = self.edge(now_ms);
         let listed_end = (edge - self.segments_behind(edge, rendition, request_number)).max(1);
@@ -143,8 +144,8 @@ impl Timeline {
         }
     }
 
-    /// The segment of a name, if it is there at that instant: in the window, or not longer out of it than
-    /// a window.
+    /// The segment of a name, if it is available at that instant: while it is in the window and for another window's
+    /// duration after it.
     pub fn segment_by_name(&self, name: &str, now_ms: i64, rendition: Rendition) -> Option<Segment> {
         let (run, index) = self.parse(name)?;
         let edge = self.edge(now_ms);
@@ -158,7 +159,7 @@ impl Timeline {
         (there && !missing).then(|| self.segment(index, run, rendition, edge))
     }
 
-    /// How many segments are complete and listed.
+    /// Number of segments since the epoch that are complete and listed.
     pub fn edge(&self, now_ms: i64) -> i64 {
         let units = (now_ms - ENCODER_LATENCY_MS - EPOCH_MS).div_euclid(UNIT_MS);
         let pair = self.layout[0] + self.layout[1];
@@ -175,7 +176,7 @@ impl Timeline {
         self.layout[index.rem_euclid(2) as usize]
     }
 
-    /// Segments that the answer lacks at its newer end.
+    /// Number of the newest segments that a fault leaves out of the list.
     fn segments_behind(&self, edge: i64, rendition: Rendition, request_number: u64) -> i64 {
         match self.effect {
             Some(Effect::SequenceRegressed) if edge.rem_euclid(CYCLE) < 3 => STEP_BACK + 1,
@@ -189,7 +190,7 @@ impl Timeline {
         if self.effect == Some(Effect::Restarted) { listed_end.div_euclid(RUN) } else { 0 }
     }
 
-    /// Where the packager's present run begins, in units: presentation time and media count from there.
+    /// First unit of the packager's present run, from which presentation and media time count.
     pub fn run_start(&self, now_ms: i64) -> i64 {
         match self.effect {
             Some(Effect::Restarted) => self.start_unit(self.edge(now_ms).div_euclid(RUN) * RUN - self.window),
@@ -197,7 +198,7 @@ impl Timeline {
         }
     }
 
-    /// The name of the segment that begins so many segments into the present run.
+    /// Name of the segment with that number in the present run.
     pub fn name_in_run(&self, position: i64, now_ms: i64) -> String {
         let run = self.run_at(self.edge(now_ms));
         let index = if self.effect == Some(Effect::Restarted) { position + run * RUN - self.window } else { position };
@@ -212,13 +213,13 @@ impl Timeline {
         }
     }
 
-    /// A run begins with a whole window, as if the packager had been started a window earlier.
+    /// Number of a segment in a run, which begins with a whole window as if the packager had started a window earlier.
     fn number_in_run(&self, index: i64, run: i64) -> i64 {
         index - run * RUN + self.window
     }
 
-    /// RFC 8216bis 6.2.2: the count of discontinuities that left the window. One before the first segment
-    /// that is still listed hasn't left.
+    /// EXT-X-DISCONTINUITY-SEQUENCE: the number of discontinuities that have left the window (RFC 8216bis 6.2.2). The
+    /// discontinuity before the first listed segment hasn't left; `None` for channels without discontinuities.
     fn discontinuity_sequence(&self, first: i64) -> Option<i64> {
         let left = (first + self.discontinuity_every? - 1).div_euclid(self.discontinuity_every?);
         Some(match self.effect {
@@ -299,7 +300,7 @@ impl Timeline {
         }
     }
 
-    /// By how much EXTINF lies before this segment, and in it, in milliseconds.
+    /// Error of EXTINF in milliseconds, summed up before this segment and in it.
     fn stretch(&self, index: i64) -> (f64, f64) {
         if self.effect != Some(Effect::DurationMismatch) {
             return (0.0, 0.0);
@@ -317,8 +318,8 @@ impl Timeline {
     }
 }
 
-/// How late after its unit a segment's media begins, and how long it is, in milliseconds: audio frames
-/// don't end where pictures do.
+/// Delay of a segment's media after the start of its unit, and duration of the media, in milliseconds: audio frames
+/// don't end where video frames do.
 fn media_extent(rendition: Rendition, media_unit: i64, units: i64) -> (f64, f64) {
     match rendition {
         Rendition::Rung(_) | Rendition::WebVtt | Rendition::Ttml => (0.0, (units * UNIT_MS) as f64),

@@ -1,4 +1,4 @@
-//! HTTPS with a certificate made on the fly.
+//! HTTPS with a generated certificate.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -8,14 +8,14 @@ use rustls::ServerConfig;
 use rustls_pki_types::PrivateKeyDer;
 use tokio_rustls::TlsAcceptor;
 
-/// What a TLS origin serves with, and what its clients have to trust.
+/// The certificate that an HTTPS origin serves with, and its authority.
 pub struct TlsIdentity {
     pub acceptor: TlsAcceptor,
-    /// The authority's certificate, in PEM.
+    /// Certificate of the authority, in PEM.
     pub authority: String,
 }
 
-/// For 127.0.0.1, ending so many days from now by the system's clock: clients check it by theirs.
+/// A certificate for 127.0.0.1 that expires in so many days by the system's clock, which clients check it by.
 pub fn certificate_for_days(days: u64) -> TlsIdentity {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, "Live origin CA");

@@ -1,13 +1,13 @@
-//! WebVTT subtitles beside transport streams (RFC 8216 3.5): one cue a segment.
+//! WebVTT subtitles of channels with transport streams (RFC 8216 3.5): one cue in each segment.
 
 use super::channels::Channel;
 use super::faults::Effect;
 use super::fixtures::UNIT_MS;
 use super::timeline::Segment;
 
-/// The channel that has them.
+/// The channel that has WebVTT subtitles.
 pub const CHANNEL: &str = "SU1";
-/// Folder of the playlist, and extension of its segments.
+/// Folder of the playlist and its segments.
 pub const FOLDER: &str = "text";
 pub const EXTENSION: &str = "vtt";
 
@@ -15,14 +15,14 @@ pub fn is_offered_by(channel: &Channel) -> bool {
     CHANNEL.starts_with(channel.prefix)
 }
 
-/// The EXT-X-MEDIA tag.
+/// The EXT-X-MEDIA tag of the subtitles.
 pub fn media_tag(suffix: &str) -> String {
     let group =
         "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"sub\",LANGUAGE=\"en\",NAME=\"English\",DEFAULT=YES,AUTOSELECT=YES";
     format!("{group},URI=\"{FOLDER}/index.m3u8{suffix}\"\n")
 }
 
-/// `start`: the time stamp at which the video of this segment begins.
+/// A segment with one cue. `start` is the 90 kHz timestamp at which its video begins.
 pub fn segment(segment: &Segment, start: i64, effect: Option<Effect>) -> Vec<u8> {
     let local = segment.media_unit * UNIT_MS;
     let stamp = if effect == Some(Effect::CueTimesWrong) { start + 900_000 } else { start };
