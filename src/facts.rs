@@ -1,6 +1,7 @@
 //! What one capture of a channel learned: plain data, no verdicts.
 
 mod dash;
+pub(crate) mod derived;
 mod i_frames;
 mod low_latency;
 mod packager;

@@ -1,15 +1,15 @@
 //! Connects the web layer to the configuration, the prober, the metrics and the sinks.
 
 use crate::config::{Live, Source};
-use crate::influx::Influx;
-use crate::inspector::{self, News};
+use crate::influx::InfluxQueue;
+use crate::inspector::{self, SyncEvent};
 use crate::metrics;
-use crate::metrics::{Own, ProbeResult};
-use crate::probe::{Ask, Clock, Probed, Prober, Refused};
+use crate::metrics::{ProbeResult, SelfMetrics};
+use crate::probe::{Clock, ProbeAnswer, ProbeError, ProbeRequest, Prober};
 use crate::report::{self, Report};
 use crate::store::{Health, Store};
 use crate::web::Backend;
-use crate::zabbix::{self, Zabbix};
+use crate::zabbix::{self, ZabbixQueue};
 use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ pub fn backend(source: Source, store: Option<Store>) -> Result<(Backend, Sinks),
         tracing::warn!("{warning}");
     }
     let prober = Prober::new(live.clone(), Clock::System).map_err(|e| e.to_string())?;
-    let own = Own::new().map_err(|e| e.to_string())?;
+    let own = SelfMetrics::new().map_err(|e| e.to_string())?;
     if let Some(store) = store.clone() {
         let told = own.clone();
         tokio::spawn(inspector::follow(
@@ -45,18 +45,18 @@ pub fn backend(source: Source, store: Option<Store>) -> Result<(Backend, Sinks),
     }
     let counting = own.clone();
     let influx =
-        Influx::start(live.clone(), Arc::new(move |fate, lines| counting.influxdb_lines(fate.as_str(), lines)))?;
+        InfluxQueue::start(live.clone(), Arc::new(move |fate, lines| counting.influxdb_lines(fate.as_str(), lines)))?;
     tokio::spawn(live.clone().watch(LOOK_EVERY, Timestamp::now));
     let telling = own.clone();
-    let zabbix = Zabbix::start(live.clone(), Arc::new(move |news| tell_of_zabbix(&telling, news)));
+    let zabbix = ZabbixQueue::start(live.clone(), Arc::new(move |news| tell_of_zabbix(&telling, news)));
     let sinks = Sinks { influx: influx.clone(), zabbix };
     Ok((wired(live, prober, own, influx, store), sinks))
 }
 
 /// The outputs in addition to Prometheus: InfluxDB for reports, Zabbix for alerts.
 pub struct Sinks {
-    influx: Influx,
-    pub zabbix: Zabbix,
+    influx: InfluxQueue,
+    pub zabbix: ZabbixQueue,
 }
 
 impl Sinks {
@@ -69,7 +69,7 @@ impl Sinks {
     }
 }
 
-fn wired(live: Arc<Live>, prober: Prober, own: Own, influx: Influx, store: Option<Store>) -> Backend {
+fn wired(live: Arc<Live>, prober: Prober, own: SelfMetrics, influx: InfluxQueue, store: Option<Store>) -> Backend {
     let (configured, catalogue, reloaded, in_force) = (live.clone(), live.clone(), live.clone(), live.clone());
     let (probing, counting) = (prober.clone(), own.clone());
     Backend {
@@ -87,19 +87,19 @@ fn wired(live: Arc<Live>, prober: Prober, own: Own, influx: Influx, store: Optio
     }
 }
 
-fn tell_of_zabbix(own: &Own, news: zabbix::News) {
+fn tell_of_zabbix(own: &SelfMetrics, news: zabbix::DeliveryEvent) {
     match news {
-        zabbix::News::Reached(reached) => own.zabbix_reached(reached),
-        zabbix::News::Placed(alerts) => own.zabbix_alerts("placed", alerts),
-        zabbix::News::GivenUp(alerts) => own.zabbix_alerts("given_up", alerts),
+        zabbix::DeliveryEvent::Reached(reached) => own.zabbix_reached(reached),
+        zabbix::DeliveryEvent::Placed(alerts) => own.zabbix_alerts("placed", alerts),
+        zabbix::DeliveryEvent::GivenUp(alerts) => own.zabbix_alerts("given_up", alerts),
     }
 }
 
-fn tell(own: &Own, name: &str, news: News<'_>) {
+fn tell(own: &SelfMetrics, name: &str, news: SyncEvent<'_>) {
     match news {
-        News::Failed => own.sync_failed(name),
-        News::Gone => own.sync_gone(name),
-        News::Synced(done) => {
+        SyncEvent::Failed => own.sync_failed(name),
+        SyncEvent::Gone => own.sync_gone(name),
+        SyncEvent::Synced(done) => {
             let taken = done.added.len() + done.changed.len() + done.unchanged;
             let left = [done.bad.len(), done.foreign.len(), done.missing.len()];
             own.synced(name, taken, left, done.held.is_some(), Timestamp::now());
@@ -108,12 +108,18 @@ fn tell(own: &Own, name: &str, news: News<'_>) {
     }
 }
 
-async fn probe(prober: Prober, own: Own, influx: Influx, ask: Ask, timeout: Duration) -> Result<Arc<Report>, Refused> {
+async fn probe(
+    prober: Prober,
+    own: SelfMetrics,
+    influx: InfluxQueue,
+    ask: ProbeRequest,
+    timeout: Duration,
+) -> Result<Arc<Report>, ProbeError> {
     let _in_flight = own.probe_begins();
     let began = Instant::now();
     let answer = prober.probe(ask, timeout).await;
     own.probe_finished(result(&answer), Seconds::from(began.elapsed()));
-    let Probed { report, shared } = answer?;
+    let ProbeAnswer { report, shared } = answer?;
     if shared {
         own.probe_shared();
     } else {
@@ -123,16 +129,16 @@ async fn probe(prober: Prober, own: Own, influx: Influx, ask: Ask, timeout: Dura
     Ok(report)
 }
 
-fn result(answer: &Result<Probed, Refused>) -> ProbeResult {
+fn result(answer: &Result<ProbeAnswer, ProbeError>) -> ProbeResult {
     match answer {
         Ok(probed) if probed.report.success => ProbeResult::Success,
         Ok(_) => ProbeResult::Failure,
-        Err(Refused::Overloaded(_)) => ProbeResult::Refused,
-        Err(Refused::BadRequest(_)) => ProbeResult::BadRequest,
+        Err(ProbeError::Overloaded(_)) => ProbeResult::Refused,
+        Err(ProbeError::BadRequest(_)) => ProbeResult::BadRequest,
     }
 }
 
-fn own_metrics(live: &Live, prober: &Prober, own: &Own, store: Option<&Store>) -> Vec<u8> {
+fn own_metrics(live: &Live, prober: &Prober, own: &SelfMetrics, store: Option<&Store>) -> Vec<u8> {
     match store.map(Store::health) {
         Some(Health::Connected { bad_rows }) => own.database(true, bad_rows.len()),
         Some(Health::Starting | Health::Away { .. }) => own.database(false, 0),
@@ -145,6 +151,6 @@ fn own_metrics(live: &Live, prober: &Prober, own: &Own, store: Option<&Store>) -
     if !last.successful() {
         own.reload_failed();
     }
-    own.history_outputs(prober.remembered());
+    own.history_outputs(prober.remembered_outputs());
     own.encode().into_bytes()
 }

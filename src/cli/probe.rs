@@ -7,7 +7,7 @@ use crate::checks::CheckResult;
 use crate::config::{self, Live, Loaded};
 use crate::finding::Severity;
 use crate::metrics;
-use crate::probe::{Ask, Clock, Prober};
+use crate::probe::{Clock, ProbeRequest, Prober};
 use crate::report::{self, Report};
 use crate::store::Store;
 use packager_media::units::Timestamp;
@@ -57,7 +57,8 @@ async fn probes(args: &Probe, seen: &mut Seen) -> Result<(), String> {
     }
     let live = Arc::new(Live::fixed(permit(loaded, &args.target), Timestamp::now()));
     let prober = Prober::new(live, Clock::System).map_err(|e| e.to_string())?;
-    let ask = Ask { target: args.target.clone(), template: args.template.clone(), output: args.output.clone() };
+    let ask =
+        ProbeRequest { target: args.target.clone(), template: args.template.clone(), output: args.output.clone() };
     let began = Instant::now();
     loop {
         let next = args.every.map(|every| Instant::now() + every);

@@ -183,7 +183,7 @@ async fn reloaded(reload: impl Future<Output = Result<(), String>>) {
 mod tests {
     use super::*;
     use crate::cli::args::Cli;
-    use crate::probe::Refused;
+    use crate::probe::ProbeError;
     use clap::Parser;
     use tokio::sync::mpsc;
 
@@ -196,7 +196,7 @@ mod tests {
     async fn sighup_reloads_and_sigterm_ends() {
         let (reloads, mut reloaded) = mpsc::unbounded_channel();
         let backend = Backend {
-            probe: Arc::new(|_, _| Box::pin(async { Err(Refused::Overloaded("no probes here".to_owned())) })),
+            probe: Arc::new(|_, _| Box::pin(async { Err(ProbeError::Overloaded("no probes here".to_owned())) })),
             exposition: Arc::new(|_| Vec::new()),
             log_text: Arc::new(|_| String::new()),
             own_metrics: Arc::new(Vec::new),

@@ -1,10 +1,10 @@
-//! An answer's headers and body, as plain facts.
+//! Headers and body of an answer, as plain facts.
 
 use crate::facts::{Exchange, Failure, FailureKind, Timings};
-use crate::fetch::body::{self, Bounds, Reading};
+use crate::fetch::body::{self, BodyBounds, BodyResult};
 use crate::fetch::headers::range_text;
-use crate::fetch::hop::Hop;
-use crate::fetch::{Ask, Parts};
+use crate::fetch::hop::HopAnswer;
+use crate::fetch::{ClientParts, FetchRequest};
 use http::header::{self, HeaderMap, HeaderName};
 use packager_media::redact;
 use packager_media::units::Timestamp;
@@ -12,8 +12,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-/// Headers that say how the answer came to be: caches, packager, server.
-const KEPT: [&str; 19] = [
+/// Response headers that are kept in the facts: they describe caches, packager and server.
+const KEPT_HEADERS: [&str; 19] = [
     "accept-ranges",
     "access-control-allow-origin",
     "age",
@@ -38,19 +38,20 @@ const KEPT_PREFIXES: [&str; 3] = ["x-mediapackage-", "x-amzn-mediapackage-", "x-
 const MAX_KEPT: usize = 32;
 const MAX_VALUE: usize = 256;
 
-/// Reads the body as `ask` wants it. `before`: redirects so far, and their time.
-pub(super) async fn finish(
-    parts: &Parts,
-    ask: &Ask<'_>,
-    hop: Hop,
+/// Reads the body as the request wants it. `before` is the number of redirects that led here and the time that they
+/// took.
+pub(super) async fn read_answer(
+    parts: &ClientParts,
+    request: &FetchRequest<'_>,
+    hop: HopAnswer,
     url: Url,
     before: (usize, Duration),
     deadline: Instant,
     sink: &mut (impl FnMut(&[u8]) + Send),
 ) -> Exchange {
-    let mut exchange = head(parts, &hop, url);
+    let mut exchange = read_head(parts, &hop, url);
     exchange.redirects = u32::try_from(before.0).unwrap_or(u32::MAX);
-    let reading = read(ask, &exchange, hop.response, deadline, sink).await;
+    let reading = read_body(request, &exchange, hop.response, deadline, sink).await;
     let done = Instant::now();
     exchange.timings = Timings {
         dns: hop.marks.dns().map(Into::into),
@@ -62,65 +63,66 @@ pub(super) async fn finish(
     };
     exchange.body_bytes = reading.bytes;
     exchange.broken = reading.broken;
-    drop(hop.slot);
+    drop(hop.permit);
     exchange
 }
 
-async fn read(
-    ask: &Ask<'_>,
+async fn read_body(
+    request: &FetchRequest<'_>,
     exchange: &Exchange,
     response: reqwest::Response,
     deadline: Instant,
     sink: &mut (impl FnMut(&[u8]) + Send),
-) -> Reading {
-    if ask.headers_only || !(200..300).contains(&exchange.status) {
-        return Reading { bytes: body::drain(response, deadline).await, broken: None };
+) -> BodyResult {
+    if request.headers_only || !(200..300).contains(&exchange.status) {
+        return BodyResult { bytes: body::drain(response, deadline).await, broken: None };
     }
-    if let Some(wrong) = wrong_range(ask, exchange) {
-        return Reading { bytes: 0, broken: Some(wrong) };
+    if let Some(wrong) = range_mismatch(request, exchange) {
+        return BodyResult { bytes: 0, broken: Some(wrong) };
     }
-    // 200 to a range request: the server sends the whole, of which the range is cut out here.
-    let cut = ask.range.filter(|_| exchange.status != 206);
-    body::read(response, Bounds { max: ask.max_bytes, deadline, cut }, sink).await
+    // A server that answers 200 to a range request sends the whole resource; the range is cut out here.
+    let cut = request.range.filter(|_| exchange.status != 206);
+    body::read(response, BodyBounds { max: request.max_bytes, deadline, cut }, sink).await
 }
 
-/// A 206 that holds other bytes than those asked for (RFC 9110 14.4).
-fn wrong_range(ask: &Ask<'_>, exchange: &Exchange) -> Option<Failure> {
-    let asked = ask.range.filter(|_| exchange.status == 206)?;
+/// The failure of a 206 answer that holds other bytes than the requested ones (RFC 9110 14.4).
+fn range_mismatch(request: &FetchRequest<'_>, exchange: &Exchange) -> Option<Failure> {
+    let asked = request.range.filter(|_| exchange.status == 206)?;
     let (_, got) = exchange.headers.iter().find(|(name, _)| name == "content-range")?;
     let start = got.trim_start().strip_prefix("bytes")?.trim_start().split('-').next()?.trim();
     if start.parse() == Ok(asked.offset) {
         return None;
     }
-    let message = format!("asked for bytes {}, the server answered with `{got}`", range_text(asked));
+    let message = format!("bytes {} were asked for, but the server answered with `{got}`", range_text(asked));
     Some(Failure::new(FailureKind::Protocol, message))
 }
 
-/// What status line and headers say; body and timings are still to come.
-fn head(parts: &Parts, hop: &Hop, url: Url) -> Exchange {
+/// The facts in status line and headers. Body and timings are filled in later.
+fn read_head(parts: &ClientParts, hop: &HopAnswer, url: Url) -> Exchange {
     let headers = hop.response.headers();
     let text = |name: HeaderName| headers.get(name).map(|v| header_text(v.as_bytes()));
     let leaf = hop.response.extensions().get::<reqwest::tls::TlsInfo>().and_then(|info| info.peer_certificate());
     Exchange {
         final_url: url,
         status: hop.response.status().as_u16(),
-        version: version(hop.response.version()),
+        version: version_name(hop.response.version()),
         redirects: 0,
         timings: Timings::default(),
         content_type: text(header::CONTENT_TYPE),
         content_encoding: text(header::CONTENT_ENCODING),
-        content_length: body::length(headers),
-        last_modified: text(header::LAST_MODIFIED).and_then(|t| instant(&t)),
-        date: text(header::DATE).and_then(|t| instant(&t)),
-        headers: kept(headers),
+        content_length: body::content_length(headers),
+        last_modified: text(header::LAST_MODIFIED).and_then(|t| parse_http_date(&t)),
+        date: text(header::DATE).and_then(|t| parse_http_date(&t)),
+        headers: kept_headers(headers),
         body_bytes: 0,
         certificate_expiry: leaf.and_then(|der| parts.agents.chains.expiry(der)),
         broken: None,
     }
 }
 
-fn kept(headers: &HeaderMap) -> Vec<(String, String)> {
-    let wanted = |name: &str| KEPT.contains(&name) || KEPT_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+fn kept_headers(headers: &HeaderMap) -> Vec<(String, String)> {
+    let wanted =
+        |name: &str| KEPT_HEADERS.contains(&name) || KEPT_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
     let all = headers.iter().filter(|(name, _)| wanted(name.as_str())).take(MAX_KEPT);
     all.map(|(name, value)| (name.as_str().to_owned(), header_text(value.as_bytes()))).collect()
 }
@@ -129,16 +131,96 @@ fn header_text(value: &[u8]) -> String {
     redact::sanitize_line(&String::from_utf8_lossy(value), MAX_VALUE)
 }
 
-fn instant(text: &str) -> Option<Timestamp> {
+fn parse_http_date(text: &str) -> Option<Timestamp> {
     Timestamp::try_from(httpdate::parse_http_date(text).ok()?).ok()
 }
 
-fn version(version: http::Version) -> &'static str {
+fn version_name(version: http::Version) -> &'static str {
     match version {
         http::Version::HTTP_09 => "HTTP/0.9",
         http::Version::HTTP_10 => "HTTP/1.0",
         http::Version::HTTP_11 => "HTTP/1.1",
         http::Version::HTTP_2 => "HTTP/2.0",
         _ => "HTTP/3.0",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use packager_media::stream::ByteRange;
+
+    fn headers(lines: &[(&str, &str)]) -> HeaderMap {
+        HeaderMap::from_iter(
+            lines.iter().map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap())),
+        )
+    }
+
+    fn exchange(status: u16, content_range: &str) -> Exchange {
+        Exchange {
+            final_url: Url::parse("http://h/").unwrap(),
+            status,
+            version: "HTTP/1.1",
+            redirects: 0,
+            timings: Timings::default(),
+            content_type: None,
+            content_encoding: None,
+            content_length: None,
+            last_modified: None,
+            date: None,
+            headers: vec![("content-range".to_owned(), content_range.to_owned())],
+            body_bytes: 0,
+            certificate_expiry: None,
+            broken: None,
+        }
+    }
+
+    #[test]
+    fn a_partial_answer_must_begin_at_the_requested_byte() {
+        let (url, settings) = (Url::parse("http://h/").unwrap(), crate::catalog::RequestSettings::default());
+        let range = Some(ByteRange { offset: 100, length: 50 });
+        let request = FetchRequest {
+            url: &url,
+            settings: &settings,
+            range,
+            max_bytes: 1,
+            compressed: false,
+            headers_only: false,
+        };
+        let accepted = |status, text: &str| range_mismatch(&request, &exchange(status, text)).is_none();
+        assert!(accepted(206, "bytes 100-149/1000") && accepted(206, " bytes  100-149/*"));
+        assert!(!accepted(206, "bytes 101-149/1000") && !accepted(206, "bytes 10-149/1000"));
+        assert!(!accepted(206, "pages 100-149/1000") && !accepted(206, "bytes */1000"));
+        assert!(accepted(200, "bytes 0-1/2"), "the whole resource is cut here");
+        let whole = FetchRequest { range: None, ..request };
+        assert!(range_mismatch(&whole, &exchange(206, "bytes 0-1/2")).is_none());
+    }
+
+    #[test]
+    fn headers_of_caches_and_packagers_are_kept_within_bounds() {
+        let kept = kept_headers(&headers(&[
+            ("x-cache", "hit\tfrom"),
+            ("x-mediapackage-request-id", "1"),
+            ("x-amz-cf-pop", "2"),
+            ("x-amz-request-id", "3"),
+            ("set-cookie", "secret"),
+            ("via", &"v".repeat(MAX_VALUE + 1)),
+        ]));
+        let names: Vec<&str> = kept.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["x-cache", "x-mediapackage-request-id", "x-amz-cf-pop", "via"]);
+        assert_eq!(kept[0].1, "hit from");
+        assert_eq!(kept[3].1.chars().count(), MAX_VALUE + 1, "cut, and marked as cut");
+        let many: Vec<String> = (0..40).map(|n| format!("x-amz-cf-{n}")).collect();
+        let many: Vec<(&str, &str)> = many.iter().map(|name| (name.as_str(), "1")).collect();
+        assert_eq!(kept_headers(&headers(&many)).len(), MAX_KEPT);
+    }
+
+    #[test]
+    fn dates_and_versions_are_read() {
+        assert_eq!(parse_http_date("Tue, 15 Nov 1994 12:45:26 GMT").unwrap().to_string(), "1994-11-15T12:45:26Z");
+        assert_eq!(parse_http_date("yesterday"), None);
+        let versions = [http::Version::HTTP_09, http::Version::HTTP_10, http::Version::HTTP_11, http::Version::HTTP_2];
+        assert_eq!(versions.map(version_name), ["HTTP/0.9", "HTTP/1.0", "HTTP/1.1", "HTTP/2.0"]);
+        assert_eq!(version_name(http::Version::HTTP_3), "HTTP/3.0");
     }
 }

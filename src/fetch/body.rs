@@ -1,4 +1,4 @@
-//! The body piece by piece: decoded, counted, bounded in bytes and time.
+//! Bodies of answers: they are decoded piece by piece, counted, and bounded in bytes and time.
 
 use crate::facts::{Failure, FailureKind};
 use crate::fetch::failure;
@@ -7,6 +7,7 @@ use async_compression::tokio::bufread::{BrotliDecoder, GzipDecoder};
 use bytes::{Buf, Bytes};
 use futures_util::Stream;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
+use packager_media::redact;
 use packager_media::stream::ByteRange;
 use std::io;
 use std::pin::Pin;
@@ -17,73 +18,76 @@ use std::time::Duration;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, BufReader, ReadBuf};
 use tokio::time::{Instant, timeout_at};
 
-/// Decoded bytes held at a time; what isn't encoded is read where it arrived.
+/// The number of decoded bytes that are held at a time. A body without content encoding isn't copied.
 const PIECE: usize = 32 << 10;
-/// An unwanted body is read up to this, in bytes and time, to keep its connection usable.
+/// An unwanted body is read up to these bounds, so that its connection can be used again.
 const DRAIN_BYTES: u64 = 64 << 10;
 const DRAIN_TIME: Duration = Duration::from_millis(250);
 
+/// What may be read of a body.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bounds {
-    /// Most decoded bytes.
-    pub max: u64,
-    pub deadline: Instant,
-    /// The part of the body that is wanted; `None`: all.
-    pub cut: Option<ByteRange>,
+pub(super) struct BodyBounds {
+    /// The largest number of decoded bytes.
+    pub(crate) max: u64,
+    pub(crate) deadline: Instant,
+    /// The part of the body that is wanted. `None` means the whole body.
+    pub(crate) cut: Option<ByteRange>,
 }
 
+/// What was read of a body.
 #[derive(Debug, Default)]
-pub(super) struct Reading {
-    /// Bytes given to the sink.
-    pub bytes: u64,
-    pub broken: Option<Failure>,
+pub(super) struct BodyResult {
+    /// The number of decoded bytes that the sink got.
+    pub(crate) bytes: u64,
+    /// Why the body is incomplete. `None` means that it arrived whole.
+    pub(crate) broken: Option<Failure>,
 }
 
-/// Content-Length, RFC 9110 8.6.
-pub(super) fn length(headers: &HeaderMap) -> Option<u64> {
+/// The value of Content-Length in bytes (RFC 9110 8.6). `None` means that it is absent or unreadable.
+pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
-/// Hands the decoded body to `sink`, up to the bounds.
+/// Hands the decoded body to `sink` until it ends or a bound is reached.
 pub(super) async fn read(
     response: reqwest::Response,
-    bounds: Bounds,
+    bounds: BodyBounds,
     sink: &mut (impl FnMut(&[u8]) + Send),
-) -> Reading {
-    let expected = length(response.headers());
-    let decoder = match Decoder::of(response.headers()) {
+) -> BodyResult {
+    let expected = content_length(response.headers());
+    let decoder = match ContentDecoder::of(response.headers()) {
         Ok(decoder) => decoder,
-        Err(broken) => return Reading { bytes: 0, broken: Some(broken) },
+        Err(broken) => return BodyResult { bytes: 0, broken: Some(broken) },
     };
-    if let Some(broken) = hopeless(&bounds, decoder, expected) {
-        return Reading { bytes: 0, broken: Some(broken) };
+    if let Some(broken) = announced_too_large(&bounds, decoder, expected) {
+        return BodyResult { bytes: 0, broken: Some(broken) };
     }
     let wire = Arc::new(AtomicU64::new(0));
-    let mut source = decoder.over(Pieces::new(response, Arc::clone(&wire)));
-    let mut tally = Tally { bounds, seen: 0, given: 0 };
+    let mut source = decoder.over(WireBody::new(response, Arc::clone(&wire)));
+    let mut tally = BodyCounter { bounds, seen: 0, given: 0 };
     let began = Instant::now();
     let broken = loop {
-        let read = match next(&mut source, bounds.deadline).await {
-            None => break Some(out_of_time(wire.load(Ordering::Relaxed), expected, began)),
-            // No bytes at all are no broken gzip either: an empty answer, which its reader will judge.
-            Some(Err(e)) if failure::is_decoding(&e) && wire.load(Ordering::Relaxed) == 0 => break tally.end(),
-            Some(Err(e)) => break Some(failure::of_body(&e, wire.load(Ordering::Relaxed), expected)),
+        let read = match next_piece(&mut source, bounds.deadline).await {
+            None => break Some(body_timeout(wire.load(Ordering::Relaxed), expected, began)),
+            // An empty body is no broken gzip: whoever reads the body judges that it is empty.
+            Some(Err(e)) if failure::is_decoding_error(&e) && wire.load(Ordering::Relaxed) == 0 => break tally.end(),
+            Some(Err(e)) => break Some(failure::body_failure(&e, wire.load(Ordering::Relaxed), expected)),
             Some(Ok([])) => break tally.end(),
             Some(Ok(data)) => match tally.take(data, sink) {
-                Step::More => data.len(),
-                Step::Enough => break None,
-                Step::TooMuch => break Some(too_large(bounds.max)),
+                AfterPiece::More => data.len(),
+                AfterPiece::Enough => break None,
+                AfterPiece::TooMuch => break Some(too_large(bounds.max)),
             },
         };
         source.consume(read);
     };
-    Reading { bytes: tally.given, broken }
+    BodyResult { bytes: tally.given, broken }
 }
 
-/// Reads what little is left of an unwanted body, so that its connection can be used again. Bytes read.
+/// Reads a short unwanted body to its end, so that its connection can be used again, and returns the number of bytes.
 pub(super) async fn drain(mut response: reqwest::Response, deadline: Instant) -> u64 {
     let mut read = 0;
-    if length(response.headers()).is_some_and(|n| n > DRAIN_BYTES) {
+    if content_length(response.headers()).is_some_and(|n| n > DRAIN_BYTES) {
         return read;
     }
     let until = deadline.min(Instant::now() + DRAIN_TIME);
@@ -96,9 +100,9 @@ pub(super) async fn drain(mut response: reqwest::Response, deadline: Instant) ->
     read
 }
 
-/// One piece; empty at the end, `None` out of time. The clock is looked at each time: a source that always has
-/// something would never let the timer come first.
-async fn next(source: &mut Source, deadline: Instant) -> Option<io::Result<&[u8]>> {
+/// The next piece of a body. It is empty at the end of the body, and `None` when the deadline has passed. The clock is
+/// read for each piece, because a body that always has data never lets the timer fire.
+async fn next_piece(source: &mut DecodedBody, deadline: Instant) -> Option<io::Result<&[u8]>> {
     tokio::task::coop::consume_budget().await;
     if Instant::now() >= deadline {
         return None;
@@ -106,84 +110,99 @@ async fn next(source: &mut Source, deadline: Instant) -> Option<io::Result<&[u8]
     timeout_at(deadline, source.fill_buf()).await.ok()
 }
 
-/// Announced to break the bound: not worth a byte of traffic.
-fn hopeless(bounds: &Bounds, decoder: Decoder, expected: Option<u64>) -> Option<Failure> {
+/// The failure of a body whose headers announce more than the bound, so that nothing of it has to be read.
+fn announced_too_large(bounds: &BodyBounds, decoder: ContentDecoder, expected: Option<u64>) -> Option<Failure> {
     let max = bounds.max;
     if let Some(range) = bounds.cut
         && range.offset.saturating_add(range.length) > max
     {
-        let message = format!("the server ignores Range (bytes {}), which lies beyond {max} bytes", range_text(range));
+        let message = format!(
+            "the server ignores the Range header, and bytes {} lie beyond the bound of {max} bytes",
+            range_text(range)
+        );
         return Some(Failure::new(FailureKind::TooLarge, message));
     }
-    let announced = expected.filter(|n| *n > max && bounds.cut.is_none() && matches!(decoder, Decoder::Identity))?;
-    let message = format!("the server announces {announced} bytes, more than the {max} allowed; not read");
+    let announced =
+        expected.filter(|n| *n > max && bounds.cut.is_none() && matches!(decoder, ContentDecoder::Identity))?;
+    let message =
+        format!("the server announces {announced} bytes, more than the {max} that are allowed; the body was not read");
     Some(Failure::new(FailureKind::TooLarge, message))
 }
 
 fn too_large(max: u64) -> Failure {
-    Failure::new(FailureKind::TooLarge, format!("more than {max} bytes; stopped reading"))
+    Failure::new(FailureKind::TooLarge, format!("the body is longer than {max} bytes; the rest was not read"))
 }
 
-fn out_of_time(received: u64, expected: Option<u64>, began: Instant) -> Failure {
+fn body_timeout(received: u64, expected: Option<u64>, began: Instant) -> Failure {
     let of = expected.map(|n| format!(" of {n}")).unwrap_or_default();
-    let time = failure::seconds(began.elapsed());
-    Failure::new(FailureKind::Timeout, format!("out of time in the body: {received}{of} bytes came within {time}"))
+    let time = failure::format_seconds(began.elapsed());
+    Failure::new(
+        FailureKind::Timeout,
+        format!("the time ended within the body: {received}{of} bytes arrived within {time}"),
+    )
 }
 
-/// What has been decoded, and how much of it was wanted.
-struct Tally {
-    bounds: Bounds,
+/// Counts the decoded bytes of a body, and hands on those that are wanted.
+struct BodyCounter {
+    bounds: BodyBounds,
+    /// The number of decoded bytes so far.
     seen: u64,
+    /// The number of bytes that the sink got.
     given: u64,
 }
 
-enum Step {
+/// Whether reading goes on after a piece.
+enum AfterPiece {
     More,
+    /// Everything that is wanted has arrived.
     Enough,
+    /// The body is longer than its bound.
     TooMuch,
 }
 
-impl Tally {
-    fn take(&mut self, data: &[u8], sink: &mut impl FnMut(&[u8])) -> Step {
+impl BodyCounter {
+    fn take(&mut self, data: &[u8], sink: &mut impl FnMut(&[u8])) -> AfterPiece {
         let at = self.seen;
         self.seen += data.len() as u64;
         let (from, to) = self.bounds.cut.map_or((0, u64::MAX), |r| (r.offset, r.offset.saturating_add(r.length)));
-        let wanted = within(data, at, from, to.min(self.bounds.max));
+        let wanted = slice_between(data, at, from, to.min(self.bounds.max));
         if !wanted.is_empty() {
             self.given += wanted.len() as u64;
             sink(wanted);
         }
         match self.seen {
-            seen if seen >= to => Step::Enough,
-            seen if seen > self.bounds.max => Step::TooMuch,
-            _ => Step::More,
+            seen if seen >= to => AfterPiece::Enough,
+            seen if seen > self.bounds.max => AfterPiece::TooMuch,
+            _ => AfterPiece::More,
         }
     }
 
+    /// The failure of a body that ended before the requested range did.
     fn end(&self) -> Option<Failure> {
         let range = self.bounds.cut.filter(|r| self.given < r.length)?;
-        let message = format!("the whole has {} bytes, bytes {} were asked for", self.seen, range_text(range));
+        let message = format!("the resource has {} bytes, but bytes {} were asked for", self.seen, range_text(range));
         Some(Failure::new(FailureKind::Cut, message))
     }
 }
 
-/// The part of `data`, which starts at byte `at` of the body, that lies in `from..to`.
-fn within(data: &[u8], at: u64, from: u64, to: u64) -> &[u8] {
+/// The part of `data` that lies in bytes `from..to` of the body. `data` starts at byte `at` of the body.
+fn slice_between(data: &[u8], at: u64, from: u64, to: u64) -> &[u8] {
     let clamp = |edge: u64| usize::try_from(edge.saturating_sub(at)).unwrap_or(usize::MAX).min(data.len());
     data.get(clamp(from)..clamp(to)).unwrap_or_default()
 }
 
-type Source = Pin<Box<dyn AsyncBufRead + Send>>;
+type DecodedBody = Pin<Box<dyn AsyncBufRead + Send>>;
 
 #[derive(Debug, Clone, Copy)]
-enum Decoder {
+enum ContentDecoder {
     Identity,
     Gzip,
     Brotli,
 }
 
-impl Decoder {
-    /// RFC 9110 8.4. Decodes what it can even where it wasn't asked for: players do.
+impl ContentDecoder {
+    /// The decoder for the answer's Content-Encoding (RFC 9110 8.4). An encoding that the request didn't accept is
+    /// decoded too, as players do.
     fn of(headers: &HeaderMap) -> Result<Self, Failure> {
         let value = headers.get(CONTENT_ENCODING).map(|v| String::from_utf8_lossy(v.as_bytes()).to_ascii_lowercase());
         match value.as_deref().map_or("", str::trim) {
@@ -191,14 +210,14 @@ impl Decoder {
             "gzip" | "x-gzip" => Ok(Self::Gzip),
             "br" => Ok(Self::Brotli),
             other => {
-                let name = packager_media::redact::sanitize_line(other, 64);
-                let message = format!("Content-Encoding `{name}` is none of gzip, br and identity");
+                let name = redact::sanitize_line(other, 64);
+                let message = format!("Content-Encoding `{name}` is not supported; use gzip, br or identity");
                 Err(Failure::new(FailureKind::Encoding, message))
             }
         }
     }
 
-    fn over(self, pieces: Pieces) -> Source {
+    fn over(self, pieces: WireBody) -> DecodedBody {
         match self {
             Self::Identity => Box::pin(pieces),
             Self::Gzip => {
@@ -211,20 +230,20 @@ impl Decoder {
     }
 }
 
-/// The body as it comes from the wire, counted.
-struct Pieces {
+/// A body as it arrives from the connection; its encoded bytes are counted.
+struct WireBody {
     stream: Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send>>,
     piece: Bytes,
     wire: Arc<AtomicU64>,
 }
 
-impl Pieces {
+impl WireBody {
     fn new(response: reqwest::Response, wire: Arc<AtomicU64>) -> Self {
         Self { stream: Box::pin(response.bytes_stream()), piece: Bytes::new(), wire }
     }
 }
 
-impl AsyncBufRead for Pieces {
+impl AsyncBufRead for WireBody {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let this = self.get_mut();
         while this.piece.is_empty() {
@@ -246,12 +265,112 @@ impl AsyncBufRead for Pieces {
     }
 }
 
-impl AsyncRead for Pieces {
+impl AsyncRead for WireBody {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let available = ready!(self.as_mut().poll_fill_buf(cx))?;
         let n = available.len().min(buf.remaining());
         buf.put_slice(available.get(..n).unwrap_or_default());
         self.consume(n);
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RANGE: ByteRange = ByteRange { offset: 4, length: 3 };
+
+    fn bounds(max: u64, cut: Option<ByteRange>) -> BodyBounds {
+        BodyBounds { max, deadline: Instant::now(), cut }
+    }
+
+    /// What the sink got of the pieces, and the last step: `+` more, `=` enough, `!` too much.
+    fn counted(bounds: BodyBounds, pieces: &[&[u8]]) -> (Vec<u8>, char, BodyCounter) {
+        let mut counter = BodyCounter { bounds, seen: 0, given: 0 };
+        let (mut got, mut last) = (Vec::new(), ' ');
+        for piece in pieces {
+            last = match counter.take(piece, &mut |data| got.extend_from_slice(data)) {
+                AfterPiece::More => '+',
+                AfterPiece::Enough => '=',
+                AfterPiece::TooMuch => '!',
+            };
+        }
+        assert_eq!(counter.given, got.len() as u64);
+        (got, last, counter)
+    }
+
+    fn headers(name: http::HeaderName, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(name, value.parse().unwrap())])
+    }
+
+    #[test]
+    fn a_body_at_its_bound_is_whole_and_one_byte_more_is_too_much() {
+        let (got, last, counter) = counted(bounds(6, None), &[b"abc", b"def"]);
+        assert_eq!((got.as_slice(), last, counter.seen), (&b"abcdef"[..], '+', 6));
+        let (got, last, counter) = counted(bounds(6, None), &[b"abc", b"defg"]);
+        assert_eq!((got.as_slice(), last, counter.seen), (&b"abcdef"[..], '!', 7));
+    }
+
+    #[test]
+    fn a_range_is_cut_out_across_pieces_and_ends_the_reading_with_its_last_byte() {
+        let (got, last, counter) = counted(bounds(100, Some(RANGE)), &[b"abcde", b"f"]);
+        assert_eq!((got.as_slice(), last), (&b"ef"[..], '+'));
+        assert_eq!(
+            counter.end().map(|f| (f.kind, f.message)),
+            Some((FailureKind::Cut, "the resource has 6 bytes, but bytes 4-6 were asked for".to_owned()))
+        );
+        let (got, last, counter) = counted(bounds(100, Some(RANGE)), &[b"abcde", b"fghi"]);
+        assert_eq!((got.as_slice(), last, counter.end()), (&b"efg"[..], '=', None));
+        let (got, last, _) = counted(bounds(100, Some(RANGE)), &[b"abcdefg"]);
+        assert_eq!((got.as_slice(), last), (&b"efg"[..], '='));
+    }
+
+    #[test]
+    fn a_slice_lies_between_two_positions_of_the_body() {
+        assert_eq!(slice_between(b"cdef", 2, 0, 4), b"cd");
+        assert_eq!(slice_between(b"cdef", 2, 3, 5), b"de");
+        assert_eq!(slice_between(b"cdef", 2, 4, u64::MAX), b"ef");
+        assert_eq!(slice_between(b"cdef", 2, 6, 9), b"");
+        assert_eq!(slice_between(b"cdef", 2, 0, 2), b"");
+    }
+
+    #[test]
+    fn a_length_is_too_large_only_above_the_bound_and_only_without_content_encoding() {
+        let refused = |decoder, expected| announced_too_large(&bounds(10, None), decoder, expected).is_some();
+        assert!(!refused(ContentDecoder::Identity, None));
+        assert!(!refused(ContentDecoder::Identity, Some(10)));
+        assert!(refused(ContentDecoder::Identity, Some(11)));
+        assert!(!refused(ContentDecoder::Gzip, Some(11)), "the bound is on decoded bytes");
+    }
+
+    #[test]
+    fn a_range_out_of_a_whole_body_must_end_within_the_bound() {
+        let failure = |max| announced_too_large(&bounds(max, Some(RANGE)), ContentDecoder::Identity, Some(1_000));
+        assert_eq!(failure(7), None);
+        let refused = failure(6).unwrap();
+        assert_eq!(refused.kind, FailureKind::TooLarge);
+        assert_eq!(
+            refused.message,
+            "the server ignores the Range header, and bytes 4-6 lie beyond the bound of 6 bytes"
+        );
+    }
+
+    #[test]
+    fn content_encodings_are_read_in_any_case() {
+        let decoder = |value: &str| ContentDecoder::of(&headers(CONTENT_ENCODING, value));
+        assert!(matches!(decoder("GZip "), Ok(ContentDecoder::Gzip)));
+        assert!(matches!(decoder("x-gzip"), Ok(ContentDecoder::Gzip)));
+        assert!(matches!(decoder("BR"), Ok(ContentDecoder::Brotli)));
+        assert!(matches!(decoder("identity"), Ok(ContentDecoder::Identity)));
+        assert!(matches!(ContentDecoder::of(&HeaderMap::new()), Ok(ContentDecoder::Identity)));
+        assert_eq!(decoder("gzip, br").unwrap_err().kind, FailureKind::Encoding);
+    }
+
+    #[test]
+    fn a_content_length_is_a_whole_number_or_absent() {
+        let length = |value: &str| content_length(&headers(CONTENT_LENGTH, value));
+        assert_eq!((length("12"), length(" 0 "), length("-1"), length("1.5")), (Some(12), Some(0), None, None));
+        assert_eq!(content_length(&HeaderMap::new()), None);
     }
 }

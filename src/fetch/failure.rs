@@ -1,8 +1,9 @@
-//! What a library's error means to the engineer on call: which party, which address, what to look at.
+//! Errors of libraries as failures that an engineer on call understands: which party failed, at which address, and what
+//! to check next.
 
 use crate::facts::{Failure, FailureKind};
-use crate::fetch::resolve::Stopped;
-use crate::fetch::trail::{ConnectTimeout, Marks, Phase};
+use crate::fetch::connect_trace::{ConnectTimeout, PhaseMarks, RequestPhase};
+use crate::fetch::resolve::ResolveFailure;
 use packager_media::redact;
 use packager_media::units::Timestamp;
 use rustls::CertificateError;
@@ -13,9 +14,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-/// Longest text taken over from a library, which may quote the server.
+/// The largest number of characters that are taken over from a library's error, which may quote the server.
 const MAX_TEXT: usize = 200;
-/// Addresses and certificate names listed in one message.
+/// The largest number of addresses or certificate names in one message.
 const MAX_LISTED: usize = 4;
 
 impl Failure {
@@ -24,96 +25,104 @@ impl Failure {
     }
 }
 
-/// Why a request got no headers.
-pub(super) fn of_request(error: &reqwest::Error, url: &Url, marks: &Marks, began: Instant) -> Failure {
-    if let Some(Stopped(failure)) = find::<Stopped>(error) {
+/// The failure of a request whose answer's headers never arrived.
+pub(super) fn request_failure(error: &reqwest::Error, url: &Url, marks: &PhaseMarks, began: Instant) -> Failure {
+    if let Some(ResolveFailure(failure)) = find_error::<ResolveFailure>(error) {
         return failure.clone();
     }
-    if find::<ConnectTimeout>(error).is_some() {
-        return Failure::new(connect_kind(marks.phase()), waited(url, marks, began));
+    if find_error::<ConnectTimeout>(error).is_some() {
+        return Failure::new(connect_timeout_kind(marks.phase()), timeout_message(url, marks, began));
     }
-    if let Some(tls) = find::<rustls::Error>(error) {
-        return Failure::new(FailureKind::Tls, format!("TLS: {}", of_tls(tls, url)));
+    if let Some(tls) = find_error::<rustls::Error>(error) {
+        return Failure::new(FailureKind::Tls, format!("TLS: {}", tls_message(tls, url)));
     }
-    let text = redact::sanitize_line(&innermost(error).to_string(), MAX_TEXT);
+    let text = redact::sanitize_line(&innermost_error(error).to_string(), MAX_TEXT);
     match marks.phase() {
-        Phase::Tcp | Phase::Dns => of_connect(find_io(error), &text, url, marks),
-        Phase::Tls => {
-            Failure::new(FailureKind::Tls, format!("TLS: {} broke off the handshake: {text}", host_port(url)))
+        RequestPhase::Tcp | RequestPhase::Dns => connect_failure(find_io_error(error), &text, url, marks),
+        RequestPhase::Tls => {
+            Failure::new(FailureKind::Tls, format!("TLS: {} ended the handshake: {text}", host_port(url)))
         }
-        Phase::Answer => of_answer(error, &text, url),
+        RequestPhase::Answer => answer_failure(error, &text, url),
     }
 }
 
-/// The deadline came before the headers.
-pub(super) fn out_of_time(url: &Url, marks: &Marks, began: Instant) -> Failure {
-    Failure::new(FailureKind::Timeout, waited(url, marks, began))
+/// The failure of a request whose deadline passed before the answer's headers arrived.
+pub(super) fn header_timeout(url: &Url, marks: &PhaseMarks, began: Instant) -> Failure {
+    Failure::new(FailureKind::Timeout, timeout_message(url, marks, began))
 }
 
-/// The body came whole, as far as it came, and isn't what its Content-Encoding says.
-pub(super) fn is_decoding(error: &io::Error) -> bool {
-    find::<reqwest::Error>(error).is_none()
+/// Whether a body's error is of its content encoding and not of its connection.
+pub(super) fn is_decoding_error(error: &io::Error) -> bool {
+    find_error::<reqwest::Error>(error).is_none()
 }
 
-/// Why a body ended early; `expected` is its Content-Length.
-pub(super) fn of_body(error: &io::Error, received: u64, expected: Option<u64>) -> Failure {
-    let text = redact::sanitize_line(&innermost(error).to_string(), MAX_TEXT);
-    if is_decoding(error) {
-        return Failure::new(FailureKind::Encoding, format!("the body doesn't decompress: {text}"));
+/// The failure of a body that ended early. `expected` is its Content-Length in bytes.
+pub(super) fn body_failure(error: &io::Error, received: u64, expected: Option<u64>) -> Failure {
+    let text = redact::sanitize_line(&innermost_error(error).to_string(), MAX_TEXT);
+    if is_decoding_error(error) {
+        return Failure::new(FailureKind::Encoding, format!("the body can't be decompressed: {text}"));
     }
     let of = expected.map(|n| format!(" of {n}")).unwrap_or_default();
-    let closed = find_io(error).is_some_and(|e| e.kind() == io::ErrorKind::UnexpectedEof);
+    let closed = find_io_error(error).is_some_and(|e| e.kind() == io::ErrorKind::UnexpectedEof);
     let why = match (closed, expected) {
         (true, Some(_)) => String::new(),
         (true, None) => ": the connection was closed before the last chunk".to_owned(),
         (false, _) => format!(": {text}"),
     };
-    Failure::new(FailureKind::Cut, format!("body ended after {received}{of} bytes{why}"))
+    Failure::new(FailureKind::Cut, format!("the body ended after {received}{of} bytes{why}"))
 }
 
-fn connect_kind(phase: Phase) -> FailureKind {
+fn connect_timeout_kind(phase: RequestPhase) -> FailureKind {
     match phase {
-        Phase::Dns => FailureKind::Dns,
-        Phase::Tcp => FailureKind::Connect,
-        Phase::Tls => FailureKind::Tls,
-        Phase::Answer => FailureKind::Timeout,
+        RequestPhase::Dns => FailureKind::Dns,
+        RequestPhase::Tcp => FailureKind::Connect,
+        RequestPhase::Tls => FailureKind::Tls,
+        RequestPhase::Answer => FailureKind::Timeout,
     }
 }
 
-fn waited(url: &Url, marks: &Marks, began: Instant) -> String {
+fn timeout_message(url: &Url, marks: &PhaseMarks, began: Instant) -> String {
     let host = url.host_str().unwrap_or_default();
-    let time = seconds(began.elapsed());
+    let time = format_seconds(began.elapsed());
     match (marks.phase(), marks.connected) {
-        (Phase::Dns, _) => format!("DNS gave no answer for {host} within {time}; check this host's name servers"),
-        (Phase::Tcp, _) => {
-            let peers = peers(url, marks);
-            format!("no connection to {peers} within {time}: host down, or a firewall or route drops the packets")
+        (RequestPhase::Dns, _) => {
+            format!("the DNS lookup of {host} got no answer within {time}; check the exporter host's name servers")
         }
-        (Phase::Tls, _) => format!("TLS handshake with {} not finished within {time}", host_port(url)),
-        (Phase::Answer, Some(connected)) => {
-            format!("no answer from {} within {} after connecting", host_port(url), seconds(connected.elapsed()))
+        (RequestPhase::Tcp, _) => {
+            let peers = peer_addresses(url, marks);
+            format!(
+                "no connection to {peers} within {time}: the host is down, or a firewall or route drops the packets"
+            )
         }
-        (Phase::Answer, None) => format!("no answer from {} within {time} on a kept-alive connection", host_port(url)),
+        (RequestPhase::Tls, _) => format!("the TLS handshake with {} didn't finish within {time}", host_port(url)),
+        (RequestPhase::Answer, Some(connected)) => {
+            format!("no answer from {} within {} after connecting", host_port(url), format_seconds(connected.elapsed()))
+        }
+        (RequestPhase::Answer, None) => {
+            format!("no answer from {} within {time} on a kept-alive connection", host_port(url))
+        }
     }
 }
 
-fn of_connect(error: Option<&io::Error>, text: &str, url: &Url, marks: &Marks) -> Failure {
+fn connect_failure(error: Option<&io::Error>, text: &str, url: &Url, marks: &PhaseMarks) -> Failure {
     use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable, TimedOut};
-    let peers = peers(url, marks);
+    let peers = peer_addresses(url, marks);
     let message = match error.map(io::Error::kind) {
         Some(ConnectionRefused) => {
-            format!("connection refused by {peers}: nothing listens there (service down, wrong port)")
+            format!("connection refused by {peers}: no service listens on this port; check the service and the port")
         }
         Some(HostUnreachable | NetworkUnreachable) => format!("no route to {peers}: {text}"),
-        Some(TimedOut) => format!("no connection to {peers}: host down, or a firewall or route drops the packets"),
+        Some(TimedOut) => {
+            format!("no connection to {peers}: the host is down, or a firewall or route drops the packets")
+        }
         _ => format!("no connection to {peers}: {text}"),
     };
     Failure::new(FailureKind::Connect, message)
 }
 
-fn of_answer(error: &reqwest::Error, text: &str, url: &Url) -> Failure {
+fn answer_failure(error: &reqwest::Error, text: &str, url: &Url) -> Failure {
     let server = host_port(url);
-    let hyper = find::<hyper::Error>(error);
+    let hyper = find_error::<hyper::Error>(error);
     if hyper.is_some_and(hyper::Error::is_incomplete_message) {
         return Failure::new(
             FailureKind::Cut,
@@ -123,39 +132,48 @@ fn of_answer(error: &reqwest::Error, text: &str, url: &Url) -> Failure {
     if hyper.is_some_and(hyper::Error::is_parse) {
         return Failure::new(FailureKind::Protocol, format!("{server} answered something that isn't HTTP: {text}"));
     }
-    match find_io(error) {
-        Some(_) => Failure::new(FailureKind::Cut, format!("connection to {server} lost before the answer: {text}")),
+    match find_io_error(error) {
+        Some(_) => {
+            Failure::new(FailureKind::Cut, format!("the connection to {server} was lost before the answer: {text}"))
+        }
         None => Failure::new(FailureKind::Protocol, format!("no valid answer from {server}: {text}")),
     }
 }
 
-fn of_tls(error: &rustls::Error, url: &Url) -> String {
+fn tls_message(error: &rustls::Error, url: &Url) -> String {
     let host = host_port(url);
     match error {
-        rustls::Error::InvalidCertificate(why) => of_certificate(why, &host),
+        rustls::Error::InvalidCertificate(why) => certificate_message(why, &host),
         rustls::Error::AlertReceived(alert) => format!("{host} refused the handshake with the alert {alert:?}"),
-        rustls::Error::InvalidMessage(_) => format!("{host} doesn't speak TLS on this port (http instead of https?)"),
+        rustls::Error::InvalidMessage(_) => {
+            format!("{host} doesn't speak TLS on this port; should the URL begin with http://?")
+        }
         rustls::Error::General(text) => redact::sanitize_line(text, MAX_TEXT),
         other => format!("{host}: {}", redact::sanitize_line(&other.to_string(), MAX_TEXT)),
     }
 }
 
-fn of_certificate(why: &CertificateError, host: &str) -> String {
+fn certificate_message(why: &CertificateError, host: &str) -> String {
     match why {
         CertificateError::Expired => format!("a certificate of {host} has expired"),
         CertificateError::ExpiredContext { not_after, .. } => {
-            format!("a certificate of {host} expired on {}", date(*not_after))
+            format!("a certificate of {host} expired on {}", format_date(*not_after))
         }
-        CertificateError::NotValidYet => format!("a certificate of {host} is not valid yet; check the clocks"),
+        CertificateError::NotValidYet => {
+            format!("a certificate of {host} is not valid yet; check the clocks of both hosts")
+        }
         CertificateError::NotValidYetContext { not_before, .. } => {
-            format!("a certificate of {host} is not valid before {}; check the clocks", date(*not_before))
+            format!(
+                "a certificate of {host} is not valid before {}; check the clocks of both hosts",
+                format_date(*not_before)
+            )
         }
         CertificateError::UnknownIssuer => format!(
-            "unknown issuer of the certificate of {host}: set ca_file to its CA, or let the server send its \
+            "unknown issuer of the certificate of {host}: set ca_file to its CA, or configure the server to send its \
              intermediate certificates"
         ),
         CertificateError::BadSignature => format!(
-            "the signature on a certificate of {host} doesn't fit the key of the trusted CA of that name: update \
+            "the signature of a certificate of {host} doesn't match the key of the trusted CA with that name: update \
              ca_file if the CA was renewed"
         ),
         CertificateError::NotValidForName => format!("the certificate of {host} is for another name"),
@@ -169,13 +187,13 @@ fn of_certificate(why: &CertificateError, host: &str) -> String {
     }
 }
 
-fn date(at: UnixTime) -> String {
+fn format_date(at: UnixTime) -> String {
     let at = i64::try_from(at.as_secs()).ok().and_then(|s| Timestamp::from_second(s).ok());
     at.map_or_else(|| "an unknown date".to_owned(), |t| t.to_string())
 }
 
-/// The addresses that the connection went to.
-fn peers(url: &Url, marks: &Marks) -> String {
+/// The addresses to which a connection was attempted, with the host's name.
+fn peer_addresses(url: &Url, marks: &PhaseMarks) -> String {
     let port = url.port_or_known_default().unwrap_or_default();
     if marks.addresses.is_empty() {
         return host_port(url);
@@ -188,32 +206,170 @@ pub(super) fn host_port(url: &Url) -> String {
     format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default())
 }
 
-pub(super) fn seconds(time: Duration) -> String {
+pub(super) fn format_seconds(time: Duration) -> String {
     let s = time.as_secs_f64();
     if s < 1.0 { format!("{s:.2} s") } else { format!("{s:.1} s") }
 }
 
-/// `error` and what lies below it. A custom error inside an `io::Error` isn't its source but its content.
-fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |e| below(*e)).take(32)
+/// An error with all its causes. A custom error inside an `io::Error` is its content and not its source, and counts as
+/// a cause here.
+fn error_chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |e| inner_error(*e)).take(32)
 }
 
-fn below<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+fn inner_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
     match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
         Some(inner) => Some(inner),
         None => error.source(),
     }
 }
 
-fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
-    chain(error).find_map(|e| e.downcast_ref())
+fn find_error<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    error_chain(error).find_map(|e| e.downcast_ref())
 }
 
-/// The innermost `io::Error`: the operating system's own, where there is one.
-fn find_io<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
-    chain(error).filter_map(|e| e.downcast_ref()).last()
+/// The innermost `io::Error`, which is the operating system's own error when there is one.
+fn find_io_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
+    error_chain(error).filter_map(|e| e.downcast_ref()).last()
 }
 
-fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
-    chain(error).last().unwrap_or(error)
+fn innermost_error<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    error_chain(error).last().unwrap_or(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url() -> Url {
+        Url::parse("https://packager-01/tv.m3u8").unwrap()
+    }
+
+    /// Marks of a request that waits in `phase`.
+    fn marks(phase: RequestPhase) -> PhaseMarks {
+        let now = Some(Instant::now());
+        let addresses = vec!["192.0.2.1".parse().unwrap()];
+        let resolved =
+            PhaseMarks { connecting: now, resolving: now, resolved: now, addresses, ..PhaseMarks::default() };
+        let marks = match phase {
+            RequestPhase::Dns => PhaseMarks { connecting: now, resolving: now, ..PhaseMarks::default() },
+            RequestPhase::Tcp => resolved,
+            RequestPhase::Tls => PhaseMarks { hello: now, ..resolved },
+            RequestPhase::Answer => PhaseMarks { hello: now, connected: now, ..resolved },
+        };
+        assert_eq!(marks.phase(), phase);
+        marks
+    }
+
+    #[test]
+    fn seconds_have_two_digits_below_one_and_one_from_there() {
+        let text = |ms| format_seconds(Duration::from_millis(ms));
+        assert_eq!(
+            (text(4), text(994), text(1_000), text(1_250)),
+            ("0.00 s".into(), "0.99 s".into(), "1.0 s".into(), "1.2 s".into())
+        );
+    }
+
+    #[test]
+    fn a_timeout_names_the_phase_in_which_the_time_ended() {
+        let message = |phase| header_timeout(&url(), &marks(phase), Instant::now());
+        assert_eq!(message(RequestPhase::Dns).kind, FailureKind::Timeout);
+        let dns = "the DNS lookup of packager-01 got no answer within 0.00 s; check the exporter host's name servers";
+        assert_eq!(message(RequestPhase::Dns).message, dns);
+        let tcp = "no connection to 192.0.2.1:443 (packager-01) within 0.00 s: the host is down, or a firewall or route \
+                   drops the packets";
+        assert_eq!(message(RequestPhase::Tcp).message, tcp);
+        assert_eq!(
+            message(RequestPhase::Tls).message,
+            "the TLS handshake with packager-01:443 didn't finish within 0.00 s"
+        );
+        assert_eq!(
+            message(RequestPhase::Answer).message,
+            "no answer from packager-01:443 within 0.00 s after connecting"
+        );
+        let kept = header_timeout(&url(), &PhaseMarks::default(), Instant::now());
+        assert_eq!(kept.message, "no answer from packager-01:443 within 0.00 s on a kept-alive connection");
+    }
+
+    #[test]
+    fn a_connect_timeout_is_of_its_phase() {
+        use RequestPhase::{Answer, Dns, Tcp, Tls};
+        let kinds = [Dns, Tcp, Tls, Answer].map(connect_timeout_kind);
+        assert_eq!(kinds, [FailureKind::Dns, FailureKind::Connect, FailureKind::Tls, FailureKind::Timeout]);
+    }
+
+    #[test]
+    fn an_error_of_the_operating_system_says_what_to_check() {
+        let failure = |kind: io::ErrorKind| {
+            let failure = connect_failure(Some(&kind.into()), "text", &url(), &marks(RequestPhase::Tcp));
+            assert_eq!(failure.kind, FailureKind::Connect);
+            failure.message
+        };
+        let refused = "connection refused by 192.0.2.1:443 (packager-01): no service listens on this port";
+        assert!(failure(io::ErrorKind::ConnectionRefused).starts_with(refused));
+        for kind in [io::ErrorKind::HostUnreachable, io::ErrorKind::NetworkUnreachable] {
+            assert_eq!(failure(kind), "no route to 192.0.2.1:443 (packager-01): text");
+        }
+        assert!(failure(io::ErrorKind::TimedOut).contains("the host is down"));
+        assert_eq!(failure(io::ErrorKind::Other), "no connection to 192.0.2.1:443 (packager-01): text");
+    }
+
+    #[test]
+    fn a_body_that_ended_early_says_how_many_bytes_arrived() {
+        let body = |error: io::Error, expected| {
+            let failure = body_failure(&error, 3, expected);
+            (failure.kind, failure.message)
+        };
+        let decoding = body(io::Error::new(io::ErrorKind::InvalidData, "bad header"), Some(9));
+        assert_eq!(decoding, (FailureKind::Encoding, "the body can't be decompressed: bad header".to_owned()));
+        assert!(is_decoding_error(&io::ErrorKind::InvalidData.into()));
+    }
+
+    #[test]
+    fn at_most_four_addresses_are_listed() {
+        let addresses: Vec<_> = (1..=5).map(|n| std::net::IpAddr::from([192, 0, 2, n])).collect();
+        let listed = |count: usize| {
+            peer_addresses(&url(), &PhaseMarks { addresses: addresses[..count].to_vec(), ..PhaseMarks::default() })
+        };
+        assert_eq!(listed(0), "packager-01:443");
+        assert_eq!(listed(2), "192.0.2.1:443, 192.0.2.2:443 (packager-01)");
+        assert_eq!(listed(5), "192.0.2.1:443, 192.0.2.2:443, 192.0.2.3:443, 192.0.2.4:443 (packager-01)");
+    }
+
+    #[test]
+    fn a_refused_certificate_says_why_and_when() {
+        let at = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        let message = |why: CertificateError| certificate_message(&why, "h:443");
+        assert_eq!(message(CertificateError::Expired), "a certificate of h:443 has expired");
+        let expired = CertificateError::ExpiredContext { time: at(2), not_after: at(86_400) };
+        assert_eq!(message(expired), "a certificate of h:443 expired on 1970-01-02T00:00:00Z");
+        let early = CertificateError::NotValidYetContext { time: at(2), not_before: at(86_400) };
+        let expected =
+            "a certificate of h:443 is not valid before 1970-01-02T00:00:00Z; check the clocks of both hosts";
+        assert_eq!(message(early), expected);
+        assert!(message(CertificateError::NotValidYet).contains("not valid yet"));
+        assert!(message(CertificateError::UnknownIssuer).contains("set ca_file to its CA"));
+        assert!(message(CertificateError::BadSignature).contains("update ca_file"));
+        assert_eq!(message(CertificateError::NotValidForName), "the certificate of h:443 is for another name");
+        assert!(message(CertificateError::Revoked).starts_with("the certificate of h:443 is refused: "));
+    }
+
+    #[test]
+    fn a_tls_error_names_the_server() {
+        let message = |error| tls_message(&error, &url());
+        let alert = rustls::Error::AlertReceived(rustls::AlertDescription::HandshakeFailure);
+        assert_eq!(message(alert), "packager-01:443 refused the handshake with the alert HandshakeFailure");
+        assert_eq!(message(rustls::Error::General("no CA".to_owned())), "no CA");
+        assert!(message(rustls::Error::HandshakeNotComplete).starts_with("packager-01:443: "));
+    }
+
+    #[test]
+    fn an_error_is_searched_with_all_its_causes() {
+        let inner = io::Error::new(io::ErrorKind::ConnectionReset, ConnectTimeout);
+        let outer = io::Error::other(inner);
+        assert!(find_error::<ConnectTimeout>(&outer).is_some());
+        assert_eq!(find_io_error(&outer).map(io::Error::kind), Some(io::ErrorKind::ConnectionReset));
+        assert_eq!(innermost_error(&outer).to_string(), ConnectTimeout.to_string());
+        assert!(find_error::<rustls::Error>(&outer).is_none());
+    }
 }

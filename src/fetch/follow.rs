@@ -1,54 +1,54 @@
-//! From what was asked for to the last answer: redirects followed by hand, each judged like the first URL.
+//! Redirects, which are followed by hand so that the address guard judges each target like the first URL.
 
 use crate::facts::{Exchange, Failure, FailureKind};
-use crate::fetch::headers::Headers;
-use crate::fetch::hop::Hop;
-use crate::fetch::{Ask, Parts, answer, body};
+use crate::fetch::headers::RequestHeaders;
+use crate::fetch::hop::HopAnswer;
+use crate::fetch::{ClientParts, FetchRequest, answer, body};
 use packager_media::redact;
 use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-/// The hops so far; the last is the one to ask next.
-struct Trip {
+/// The redirects that a request has followed so far.
+struct RedirectChain {
     urls: Vec<Url>,
-    /// Time of the hops that are done.
-    spent: Duration,
+    /// Time that the hops before the current one took together.
+    elapsed: Duration,
 }
 
 pub(super) async fn follow(
-    parts: &Parts,
-    ask: &Ask<'_>,
+    parts: &ClientParts,
+    request: &FetchRequest<'_>,
     deadline: Instant,
     sink: &mut (impl FnMut(&[u8]) + Send),
 ) -> Result<Exchange, Failure> {
-    let mut headers = Headers::new(ask, &parts.user_agent)?;
-    let mut trip = Trip { urls: Vec::new(), spent: Duration::ZERO };
-    let mut here = ask.url.clone();
+    let mut headers = RequestHeaders::new(request, &parts.user_agent)?;
+    let mut trip = RedirectChain { urls: Vec::new(), elapsed: Duration::ZERO };
+    let mut here = request.url.clone();
     loop {
-        let hop = parts.hop(&here, &headers, ask.settings.ca_file.as_deref(), deadline).await;
-        let hop = hop.map_err(|f| trip.explained(f))?;
-        let Some(next) = target(&hop.response, &here)? else {
+        let hop = parts.hop(&here, &headers, request.settings.ca_file.as_deref(), deadline).await;
+        let hop = hop.map_err(|f| trip.explain(f))?;
+        let Some(next) = redirect_target(&hop.response, &here)? else {
             let redirects = trip.urls.len();
-            return Ok(answer::finish(parts, ask, hop, here, (redirects, trip.spent), deadline, sink).await);
+            return Ok(answer::read_answer(parts, request, hop, here, (redirects, trip.elapsed), deadline, sink).await);
         };
         if next.origin() != here.origin() {
-            headers.drop_private();
+            headers.drop_credentials();
         }
-        trip.leave(here, hop, deadline).await;
-        trip.bounded(&next, parts.max_redirects)?;
+        trip.finish_hop(here, hop, deadline).await;
+        trip.check_bound(&next, parts.max_redirects)?;
         here = next;
     }
 }
 
-impl Trip {
-    async fn leave(&mut self, url: Url, hop: Hop, deadline: Instant) {
+impl RedirectChain {
+    async fn finish_hop(&mut self, url: Url, hop: HopAnswer, deadline: Instant) {
         body::drain(hop.response, deadline).await;
-        self.spent += hop.began.elapsed();
+        self.elapsed += hop.began.elapsed();
         self.urls.push(url);
     }
 
-    fn bounded(&self, next: &Url, most: u32) -> Result<(), Failure> {
+    fn check_bound(&self, next: &Url, most: u32) -> Result<(), Failure> {
         let count = self.urls.len();
         if count <= most as usize {
             return Ok(());
@@ -58,8 +58,8 @@ impl Trip {
         Err(Failure::new(FailureKind::Redirect, message))
     }
 
-    /// A failure behind a redirect says who sent us there.
-    fn explained(&self, failure: Failure) -> Failure {
+    /// Adds the redirecting URL to the text of a failure that happened behind a redirect.
+    fn explain(&self, failure: Failure) -> Failure {
         match self.urls.last() {
             Some(from) => Failure {
                 message: format!("{} (redirected by {})", failure.message, redact::bounded_url(from)),
@@ -70,8 +70,8 @@ impl Trip {
     }
 }
 
-/// Where `response` sends the client (RFC 9110 15.4); `None` for an answer that is no redirect.
-fn target(response: &reqwest::Response, here: &Url) -> Result<Option<Url>, Failure> {
+/// Target of a redirect (RFC 9110 15.4). `None` means that `response` isn't a redirect.
+fn redirect_target(response: &reqwest::Response, here: &Url) -> Result<Option<Url>, Failure> {
     let status = response.status().as_u16();
     if !matches!(status, 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
@@ -81,11 +81,69 @@ fn target(response: &reqwest::Response, here: &Url) -> Result<Option<Url>, Failu
         Failure::new(FailureKind::Redirect, message)
     };
     let location = response.headers().get(http::header::LOCATION).ok_or_else(|| broken("without a Location"))?;
-    // Non-ASCII bytes appear in the wild; browsers read them as UTF-8.
+    // Some servers send non-ASCII bytes; browsers read them as UTF-8.
     let text = String::from_utf8_lossy(location.as_bytes());
     let mut next = here
         .join(&text)
         .map_err(|e| broken(&redact::sanitize_line(&format!("with an unusable Location: {e}"), 200)))?;
     next.set_fragment(None);
     Ok(Some(next))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    fn target(status: u16, location: Option<&[u8]>) -> Result<Option<Url>, Failure> {
+        let mut response = http::Response::builder().status(status);
+        if let Some(location) = location {
+            response = response.header("location", location);
+        }
+        redirect_target(&response.body("").unwrap().into(), &url("http://h/a/b?c=d"))
+    }
+
+    #[test]
+    fn only_the_statuses_of_a_redirect_are_followed() {
+        for status in [301, 302, 303, 307, 308] {
+            assert_eq!(target(status, Some(b"/x")).unwrap(), Some(url("http://h/x")), "{status}");
+        }
+        for status in [200, 206, 300, 304, 305, 306, 309, 404] {
+            assert_eq!(target(status, Some(b"/x")).unwrap(), None, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_location_is_resolved_against_the_current_url_without_its_fragment() {
+        assert_eq!(target(302, Some(b"c?e=f#g")).unwrap(), Some(url("http://h/a/c?e=f")));
+        assert_eq!(target(302, Some(b"//other/x")).unwrap(), Some(url("http://other/x")));
+        assert_eq!(target(302, Some("/ü".as_bytes())).unwrap(), Some(url("http://h/%C3%BC")));
+        assert_eq!(target(302, None).unwrap_err().message, "http://h/a/b?c=*** answered 302 without a Location");
+        assert_eq!(target(302, Some(b"http://[bad")).unwrap_err().kind, FailureKind::Redirect);
+    }
+
+    #[test]
+    fn the_number_of_redirects_may_equal_the_bound() {
+        let chain = |hops: usize| RedirectChain { urls: vec![url("http://h/a"); hops], elapsed: Duration::ZERO };
+        assert_eq!(chain(3).check_bound(&url("http://h/b"), 3), Ok(()));
+        let refused = chain(4).check_bound(&url("http://h/b"), 3).unwrap_err();
+        assert_eq!(refused.kind, FailureKind::Redirect);
+        let way = "http://h/a → http://h/a → http://h/a → http://h/a → http://h/b";
+        assert_eq!(refused.message, format!("redirected 4 times (at most 3): {way}"));
+    }
+
+    #[test]
+    fn a_failure_names_the_redirect_that_led_to_it() {
+        let failure = || Failure::new(FailureKind::Dns, "no address".to_owned());
+        let chain = |urls| RedirectChain { urls, elapsed: Duration::ZERO };
+        assert_eq!(chain(Vec::new()).explain(failure()), failure());
+        let explained = chain(vec![url("http://h/a"), url("http://h/b")]).explain(failure());
+        assert_eq!(
+            (explained.kind, explained.message.as_str()),
+            (FailureKind::Dns, "no address (redirected by http://h/b)")
+        );
+    }
 }

@@ -1,65 +1,68 @@
-//! Which addresses may be asked: an exporter that fetches by request must not become a door into the network.
+//! The address guard. An exporter that fetches URLs on request must not give its callers access to the internal
+//! network.
 
 use crate::facts::{Failure, FailureKind};
 use packager_media::redact;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use url::{Host, Url};
 
+/// Decides which addresses may be asked.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Guard {
-    pub allow_private: bool,
+pub(super) struct AddressGuard {
+    /// Whether private and loopback addresses may be asked (`fetch.allow_private_addresses`).
+    pub(crate) allow_private: bool,
 }
 
-/// What an address belongs to, as far as the guard cares.
+/// The class of an address, by which the guard decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reach {
+enum AddressClass {
     Public,
     Private,
     Never(&'static str),
 }
 
-const LINK_LOCAL: Reach = Reach::Never("a link-local address");
-const METADATA: Reach = Reach::Never("a cloud metadata address");
-const MULTICAST: Reach = Reach::Never("a multicast address");
-const UNSPECIFIED: Reach = Reach::Never("an unspecified address");
+const LINK_LOCAL: AddressClass = AddressClass::Never("a link-local address");
+const METADATA: AddressClass = AddressClass::Never("a cloud metadata address");
+const MULTICAST: AddressClass = AddressClass::Never("a multicast address");
+const UNSPECIFIED: AddressClass = AddressClass::Never("an unspecified address");
 
-/// Platform services outside the link-local range: Alibaba, Oracle, Azure.
+/// Metadata services outside the link-local range: Alibaba, Oracle, Azure.
 const METADATA_V4: [Ipv4Addr; 3] =
     [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(192, 0, 0, 192), Ipv4Addr::new(168, 63, 129, 16)];
 
-impl Guard {
-    /// Scheme and host of a URL; a host that is a name is judged after DNS, by [`Guard::address`].
-    pub fn url(self, url: &Url) -> Result<(), Failure> {
+impl AddressGuard {
+    /// Judges scheme and literal address of a URL. A host name is judged after DNS, by [`AddressGuard::check_address`].
+    pub(crate) fn check_url(self, url: &Url) -> Result<(), Failure> {
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(refused(format!("{}: only http and https are fetched", redact::bounded_url(url))));
+            return Err(refused(format!("{}: only http and https URLs are fetched", redact::bounded_url(url))));
         }
         let judged = match url.host() {
             None => return Err(refused(format!("{}: no host", redact::bounded_url(url)))),
             Some(Host::Domain(_)) => Ok(()),
-            Some(Host::Ipv4(ip)) => self.address(ip.into()),
-            Some(Host::Ipv6(ip)) => self.address(ip.into()),
+            Some(Host::Ipv4(ip)) => self.check_address(ip.into()),
+            Some(Host::Ipv6(ip)) => self.check_address(ip.into()),
         };
         judged.map_err(|why| refused(format!("{} {why}", url.host_str().unwrap_or_default())))
     }
 
-    /// `Err` says why not, to follow the address in a sentence.
-    pub fn address(self, ip: IpAddr) -> Result<(), String> {
-        match reach(ip) {
-            Reach::Public => Ok(()),
-            Reach::Private if self.allow_private => Ok(()),
-            Reach::Private => {
+    /// Judges an address. The error says why the address is refused, as the end of a sentence that begins with it.
+    pub(crate) fn check_address(self, ip: IpAddr) -> Result<(), String> {
+        match classify(ip) {
+            AddressClass::Public => Ok(()),
+            AddressClass::Private if self.allow_private => Ok(()),
+            AddressClass::Private => {
                 Err("is a private or loopback address; set fetch.allow_private_addresses to probe it".to_owned())
             }
-            Reach::Never(what) => Err(format!("is {what}, which is never probed")),
+            AddressClass::Never(what) => Err(format!("is {what}, which is never probed")),
         }
     }
 
-    /// The addresses of `host` that may be asked; refused when there were some and none may.
-    pub fn filter(self, host: &str, found: Vec<IpAddr>) -> Result<Vec<IpAddr>, Failure> {
+    /// Returns the addresses of `host` that may be asked, or the failure when all of its addresses are refused.
+    pub(crate) fn filter_addresses(self, host: &str, found: Vec<IpAddr>) -> Result<Vec<IpAddr>, Failure> {
         let mut reason = None;
         let mut kept = found;
         kept.retain(|ip| {
-            let judged = self.address(*ip);
+            let judged = self.check_address(*ip);
             let fine = judged.is_ok();
             reason = reason.take().or(judged.err().map(|why| format!("{host} resolves to {ip}, which {why}")));
             fine
@@ -75,44 +78,46 @@ fn refused(why: String) -> Failure {
     Failure { kind: FailureKind::Refused, message: format!("refused: {why}") }
 }
 
-fn reach(ip: IpAddr) -> Reach {
+fn classify(ip: IpAddr) -> AddressClass {
     match ip {
-        IpAddr::V4(v4) => reach_v4(v4),
-        IpAddr::V6(v6) => embedded(v6).map_or_else(|| reach_v6(v6), reach_v4),
+        IpAddr::V4(v4) => classify_v4(v4),
+        IpAddr::V6(v6) => embedded_v4(v6).map_or_else(|| classify_v6(v6), classify_v4),
     }
 }
 
-fn reach_v4(ip: Ipv4Addr) -> Reach {
+fn classify_v4(ip: Ipv4Addr) -> AddressClass {
     match ip.octets() {
         _ if METADATA_V4.contains(&ip) => METADATA,
         [169, 254, 169, 254] => METADATA,
         [169, 254, ..] => LINK_LOCAL,
         [0, ..] => UNSPECIFIED,
         [224..=239, ..] => MULTICAST,
-        [255, 255, 255, 255] => Reach::Never("the broadcast address"),
-        [10 | 127, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] => Reach::Private,
-        // Reserved (RFC 1112 4) and benchmarking (RFC 2544) blocks: in use inside some networks, never on the Internet.
-        [240..=255, ..] | [198, 18 | 19, ..] => Reach::Private,
-        _ => Reach::Public,
+        [255, 255, 255, 255] => AddressClass::Never("the broadcast address"),
+        [10 | 127, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] => AddressClass::Private,
+        // Reserved (RFC 1112 4) and benchmarking (RFC 2544) blocks: some networks use them internally, the Internet
+        // never does.
+        [240..=255, ..] | [198, 18 | 19, ..] => AddressClass::Private,
+        _ => AddressClass::Public,
     }
 }
 
-fn reach_v6(ip: Ipv6Addr) -> Reach {
+fn classify_v6(ip: Ipv6Addr) -> AddressClass {
     match ip.segments() {
         [0, 0, 0, 0, 0, 0, 0, 0] => UNSPECIFIED,
-        [0, 0, 0, 0, 0, 0, 0, 1] => Reach::Private,
+        [0, 0, 0, 0, 0, 0, 0, 1] => AddressClass::Private,
         // AWS instance services (metadata, time, pod identity) and Google's metadata server.
         [0xfd00, 0x0ec2, ..] | [0xfd20, 0x00ce, ..] => METADATA,
         [0xfe80..=0xfebf, ..] => LINK_LOCAL,
-        [0xfec0..=0xfeff, ..] | [0xfc00..=0xfdff, ..] => Reach::Private,
+        [0xfec0..=0xfeff, ..] | [0xfc00..=0xfdff, ..] => AddressClass::Private,
         [0xff00..=0xffff, ..] => MULTICAST,
-        _ => Reach::Public,
+        _ => AddressClass::Public,
     }
 }
 
-/// The IPv4 address that a transition format carries and a gateway would unpack: mapped and compatible (RFC 4291
-/// 2.5.5), translated (RFC 2765 2.1), NAT64 (RFC 6052 2.1, RFC 8215), 6to4 (RFC 3056 2), Teredo (RFC 4380 4).
-fn embedded(ip: Ipv6Addr) -> Option<Ipv4Addr> {
+/// The IPv4 address inside an IPv6 address of a transition format, to which a gateway would forward: mapped and
+/// compatible (RFC 4291 2.5.5), translated (RFC 2765 2.1), NAT64 (RFC 6052 2.1, RFC 8215), 6to4 (RFC 3056 2), Teredo
+/// (RFC 4380 4).
+fn embedded_v4(ip: Ipv6Addr) -> Option<Ipv4Addr> {
     let v4 = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     match ip.segments() {
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
@@ -128,11 +133,11 @@ fn embedded(ip: Ipv6Addr) -> Option<Ipv4Addr> {
 mod tests {
     use super::*;
 
-    const OPEN: Guard = Guard { allow_private: true };
-    const CLOSED: Guard = Guard { allow_private: false };
+    const OPEN: AddressGuard = AddressGuard { allow_private: true };
+    const CLOSED: AddressGuard = AddressGuard { allow_private: false };
 
-    fn url(guard: Guard, text: &str) -> Result<(), String> {
-        guard.url(&Url::parse(text).unwrap()).map_err(|f| f.message)
+    fn url(guard: AddressGuard, text: &str) -> Result<(), String> {
+        guard.check_url(&Url::parse(text).unwrap()).map_err(|f| f.message)
     }
 
     #[test]
@@ -206,6 +211,63 @@ mod tests {
     }
 
     #[test]
+    fn every_block_ends_where_its_rfc_ends_it() {
+        use AddressClass::{Private, Public};
+        let class = |text: &str| classify(text.parse().unwrap());
+        let edges = [
+            ("1.0.0.0", Public),
+            ("9.255.255.255", Public),
+            ("10.0.0.0", Private),
+            ("10.255.255.255", Private),
+            ("11.0.0.0", Public),
+            ("100.63.255.255", Public),
+            ("100.64.0.0", Private),
+            ("100.127.255.255", Private),
+            ("126.255.255.255", Public),
+            ("127.0.0.0", Private),
+            ("128.0.0.0", Public),
+            ("169.253.255.255", Public),
+            ("169.254.0.0", LINK_LOCAL),
+            ("169.254.255.255", LINK_LOCAL),
+            ("169.255.0.0", Public),
+            ("172.15.255.255", Public),
+            ("172.16.0.0", Private),
+            ("172.31.255.255", Private),
+            ("192.168.0.0", Private),
+            ("192.169.0.0", Public),
+            ("198.17.255.255", Public),
+            ("198.18.0.0", Private),
+            ("198.19.255.255", Private),
+            ("198.20.0.0", Public),
+            ("223.255.255.255", Public),
+            ("224.0.0.0", MULTICAST),
+            ("239.255.255.255", MULTICAST),
+            ("240.0.0.0", Private),
+            ("255.255.255.254", Private),
+            ("0.255.255.255", UNSPECIFIED),
+            ("fbff::1", Public),
+            ("fc00::", Private),
+            ("fdff::", Private),
+            ("fe7f::1", Public),
+            ("fe80::", LINK_LOCAL),
+            ("febf::1", LINK_LOCAL),
+            ("fec0::", Private),
+            ("feff::1", Private),
+            ("ff00::", MULTICAST),
+            ("fd00:ec1::254", Private),
+            ("::1", Private),
+            ("::2", UNSPECIFIED),
+            ("64:ff9b:2::1", Public),
+            ("2002:0a00:0001::", Private),
+            ("2001:0:1::f5ff:fffe", Private),
+            ("2001:1::f5ff:fffe", Public),
+        ];
+        for (text, expected) in edges {
+            assert_eq!(class(text), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn other_schemes_are_refused() {
         assert!(url(OPEN, "file:///etc/passwd").unwrap_err().contains("only http and https"));
         assert!(url(OPEN, "ftp://h/").is_err());
@@ -214,8 +276,8 @@ mod tests {
     #[test]
     fn a_name_loses_its_refused_addresses_and_keeps_the_others() {
         let found: Vec<IpAddr> = vec!["169.254.169.254".parse().unwrap(), "8.8.8.8".parse().unwrap()];
-        assert_eq!(CLOSED.filter("h", found).unwrap(), vec!["8.8.8.8".parse::<IpAddr>().unwrap()]);
-        let failure = OPEN.filter("evil.example", vec!["169.254.169.254".parse().unwrap()]).unwrap_err();
+        assert_eq!(CLOSED.filter_addresses("h", found).unwrap(), vec!["8.8.8.8".parse::<IpAddr>().unwrap()]);
+        let failure = OPEN.filter_addresses("evil.example", vec!["169.254.169.254".parse().unwrap()]).unwrap_err();
         assert_eq!(failure.kind, FailureKind::Refused);
         assert!(failure.message.contains("evil.example resolves to 169.254.169.254"), "{}", failure.message);
     }

@@ -1,59 +1,61 @@
-//! Request headers: those for every server, and those meant for the channel's own origin only.
+//! Request headers: some are sent to every server, custom headers and credentials to the channel's own origin only.
 
 use crate::catalog::Auth;
 use crate::facts::{Failure, FailureKind};
-use crate::fetch::Ask;
+use crate::fetch::FetchRequest;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RANGE, USER_AGENT};
 use packager_media::redact;
 use packager_media::stream::ByteRange;
 use url::Url;
 
-/// The connection's own business: setting them would break the request's framing.
+/// Headers that a channel may not set, because the connection sets them: a wrong value would break the request's
+/// framing.
 const RESERVED: [&str; 6] = ["connection", "content-length", "te", "trailer", "transfer-encoding", "upgrade"];
 
+/// Headers of one request and of the requests that its redirects cause.
 #[derive(Debug)]
-pub(super) struct Headers {
+pub(super) struct RequestHeaders {
     everywhere: HeaderMap,
-    /// Custom headers and credentials: dropped for good at a redirect to another origin.
-    private: Option<(HeaderMap, Option<Auth>)>,
+    /// Custom headers and credentials. `None` after a redirect to another origin, and then for all that follow.
+    origin_only: Option<(HeaderMap, Option<Auth>)>,
     default_agent: HeaderValue,
 }
 
-impl Headers {
-    pub fn new(ask: &Ask<'_>, default_agent: &HeaderValue) -> Result<Self, Failure> {
+impl RequestHeaders {
+    pub(crate) fn new(request: &FetchRequest<'_>, default_agent: &HeaderValue) -> Result<Self, Failure> {
         let mut everywhere = HeaderMap::new();
-        let encodings = if ask.compressed && ask.range.is_none() { "gzip, br" } else { "identity" };
+        let encodings = if request.compressed && request.range.is_none() { "gzip, br" } else { "identity" };
         everywhere.insert(ACCEPT_ENCODING, HeaderValue::from_static(encodings));
-        if let Some(range) = ask.range {
-            everywhere.insert(RANGE, value("range", &format!("bytes={}", range_text(range)))?);
+        if let Some(range) = request.range {
+            everywhere.insert(RANGE, header_value("range", &format!("bytes={}", range_text(range)))?);
         }
-        if let Some(agent) = &ask.settings.user_agent {
-            everywhere.insert(USER_AGENT, value("user-agent", agent)?);
+        if let Some(agent) = &request.settings.user_agent {
+            everywhere.insert(USER_AGENT, header_value("user-agent", agent)?);
         }
         let mut custom = HeaderMap::new();
-        for (name, text) in &ask.settings.headers {
-            custom.append(self::name(name)?, value(name, text)?);
+        for (name, text) in &request.settings.headers {
+            custom.append(self::header_name(name)?, header_value(name, text)?);
         }
-        let auth = ask.settings.auth.clone();
-        Ok(Self { everywhere, private: Some((custom, auth)), default_agent: default_agent.clone() })
+        let auth = request.settings.auth.clone();
+        Ok(Self { everywhere, origin_only: Some((custom, auth)), default_agent: default_agent.clone() })
     }
 
-    /// What follows goes to another origin.
-    pub fn drop_private(&mut self) {
-        self.private = None;
+    /// Drops custom headers and credentials, because the next request goes to another origin.
+    pub(crate) fn drop_credentials(&mut self) {
+        self.origin_only = None;
     }
 
-    pub fn request(&self, agent: &reqwest::Client, url: &Url) -> Result<reqwest::Request, Failure> {
+    pub(crate) fn request(&self, agent: &reqwest::Client, url: &Url) -> Result<reqwest::Request, Failure> {
         let mut url = url.clone();
         let mut all = HeaderMap::new();
         all.insert(USER_AGENT, self.default_agent.clone());
-        let (custom, auth) = self.private.as_ref().map_or((None, None), |(c, a)| (Some(c), a.as_ref()));
+        let (custom, auth) = self.origin_only.as_ref().map_or((None, None), |(c, a)| (Some(c), a.as_ref()));
         if let Some(custom) = custom {
             all.extend(custom.clone());
         }
         all.extend(self.everywhere.clone());
         if auth.is_some() {
-            // The channel's setting goes before what its URL or headers say.
+            // The channel's `auth` setting takes precedence over credentials in its URL or headers.
             all.remove(AUTHORIZATION);
             let _ = url.set_username("");
             let _ = url.set_password(None);
@@ -64,27 +66,120 @@ impl Headers {
             Some(Auth::Bearer { token }) => request.bearer_auth(token),
             None => request,
         };
-        request.build().map_err(|_| invalid("authorization"))
+        request.build().map_err(|_| invalid_header("authorization"))
     }
 }
 
-/// RFC 9110 14.1.2: first and last byte position, both inclusive.
+/// A byte range as first and last byte position, both inclusive (RFC 9110 14.1.2).
 pub(super) fn range_text(range: ByteRange) -> String {
     format!("{}-{}", range.offset, range.offset.saturating_add(range.length.max(1) - 1))
 }
 
-fn name(text: &str) -> Result<HeaderName, Failure> {
-    let name = HeaderName::from_bytes(text.as_bytes()).map_err(|_| invalid(text))?;
-    if RESERVED.contains(&name.as_str()) { Err(invalid(text)) } else { Ok(name) }
+fn header_name(text: &str) -> Result<HeaderName, Failure> {
+    let name = HeaderName::from_bytes(text.as_bytes()).map_err(|_| invalid_header(text))?;
+    if RESERVED.contains(&name.as_str()) { Err(invalid_header(text)) } else { Ok(name) }
 }
 
-fn value(name: &str, text: &str) -> Result<HeaderValue, Failure> {
-    let mut value = HeaderValue::from_str(text).map_err(|_| invalid(name))?;
+fn header_value(name: &str, text: &str) -> Result<HeaderValue, Failure> {
+    let mut value = HeaderValue::from_str(text).map_err(|_| invalid_header(name))?;
     value.set_sensitive(true);
     Ok(value)
 }
 
-fn invalid(name: &str) -> Failure {
+fn invalid_header(name: &str) -> Failure {
     let name = redact::sanitize_line(name, 64);
-    Failure::new(FailureKind::Protocol, format!("request header `{name}` can't be sent; correct it in the catalogue"))
+    Failure::new(
+        FailureKind::Protocol,
+        format!("request header `{name}` can't be sent; correct it in the channel's settings"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::RequestSettings;
+
+    /// The headers of a request, with and without those for the channel's own origin.
+    fn sent(settings: &RequestSettings, range: Option<ByteRange>, compressed: bool) -> [HeaderMap; 2] {
+        let url = Url::parse("http://h/").unwrap();
+        let request = FetchRequest { url: &url, settings, range, max_bytes: 1, compressed, headers_only: false };
+        let mut headers = RequestHeaders::new(&request, &HeaderValue::from_static("exporter/1")).unwrap();
+        let client = crate::fetch::service_client(std::time::Duration::from_secs(1)).unwrap();
+        let own = headers.request(&client, &url).unwrap().headers().clone();
+        headers.drop_credentials();
+        [own, headers.request(&client, &url).unwrap().headers().clone()]
+    }
+
+    fn named(headers: &[(&str, &str)]) -> RequestSettings {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        RequestSettings { headers, ..RequestSettings::default() }
+    }
+
+    #[test]
+    fn a_range_names_its_first_and_its_last_byte() {
+        assert_eq!(range_text(ByteRange { offset: 0, length: 1 }), "0-0");
+        assert_eq!(range_text(ByteRange { offset: 100, length: 50 }), "100-149");
+        assert_eq!(range_text(ByteRange { offset: 5, length: 0 }), "5-5");
+        assert_eq!(range_text(ByteRange { offset: u64::MAX, length: 9 }), format!("{0}-{0}", u64::MAX));
+    }
+
+    #[test]
+    fn compression_is_accepted_for_whole_playlists_only() {
+        let range = Some(ByteRange { offset: 2, length: 3 });
+        let encodings =
+            |range, compressed| sent(&RequestSettings::default(), range, compressed)[0][ACCEPT_ENCODING].clone();
+        assert_eq!(encodings(None, true), "gzip, br");
+        assert_eq!(encodings(None, false), "identity");
+        assert_eq!(encodings(range, true), "identity", "a range is of the encoded bytes");
+        assert_eq!(sent(&RequestSettings::default(), range, false)[0][RANGE], "bytes=2-4");
+        assert!(!sent(&RequestSettings::default(), None, false)[0].contains_key(RANGE));
+    }
+
+    #[test]
+    fn custom_headers_and_credentials_are_for_the_channels_own_origin() {
+        let mut settings = named(&[("X-Key", "a"), ("x-key", "b"), ("authorization", "mine")]);
+        settings.auth = Some(Auth::Bearer { token: "t".to_owned() });
+        let [own, other] = sent(&settings, None, false);
+        assert_eq!(own.get_all("x-key").iter().collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(own.get_all(AUTHORIZATION).iter().collect::<Vec<_>>(), ["Bearer t"]);
+        assert!(!other.contains_key("x-key") && !other.contains_key(AUTHORIZATION));
+        assert_eq!(own[USER_AGENT], "exporter/1");
+        assert_eq!(other[USER_AGENT], "exporter/1");
+    }
+
+    #[test]
+    fn the_channels_user_agent_is_for_every_server_and_a_custom_header_for_its_own() {
+        let settings =
+            RequestSettings { user_agent: Some("player/1".to_owned()), ..named(&[("User-Agent", "other/1")]) };
+        let [own, other] = sent(&settings, None, false);
+        assert_eq!(own[USER_AGENT], "player/1");
+        assert_eq!(other[USER_AGENT], "player/1");
+        let [own, other] = sent(&named(&[("User-Agent", "other/1")]), None, false);
+        assert_eq!(own[USER_AGENT], "other/1");
+        assert_eq!(other[USER_AGENT], "exporter/1");
+    }
+
+    #[test]
+    fn a_header_that_would_break_the_request_is_refused_by_name() {
+        let url = Url::parse("http://h/").unwrap();
+        for name in ["Connection", "content-length", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "a b", ""] {
+            let settings = named(&[(name, "v")]);
+            let request = FetchRequest {
+                url: &url,
+                settings: &settings,
+                range: None,
+                max_bytes: 1,
+                compressed: false,
+                headers_only: false,
+            };
+            let refused = RequestHeaders::new(&request, &HeaderValue::from_static("x")).unwrap_err();
+            assert_eq!(refused.kind, FailureKind::Protocol);
+            assert!(
+                refused.message.starts_with(&format!("request header `{name}` can't be sent")),
+                "{}",
+                refused.message
+            );
+        }
+        assert!(header_value("x", "a\nb").is_err() && header_value("x", "a\tb").is_ok());
+    }
 }

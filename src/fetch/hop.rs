@@ -1,9 +1,9 @@
-//! One request to one server, up to its headers.
+//! One request to one server, up to the headers of its answer.
 
 use crate::facts::{Failure, FailureKind};
-use crate::fetch::headers::Headers;
-use crate::fetch::trail::{self, Marks, Trail};
-use crate::fetch::{Parts, failure};
+use crate::fetch::connect_trace::{self, ConnectTrace, PhaseMarks};
+use crate::fetch::headers::RequestHeaders;
+use crate::fetch::{ClientParts, failure};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,70 +11,78 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-/// An answer whose headers are here. The slot is taken until the body is done with.
-pub(super) struct Hop {
-    pub response: reqwest::Response,
-    pub marks: Marks,
-    pub began: Instant,
-    pub answered: Instant,
-    pub slot: OwnedSemaphorePermit,
+/// An answer whose headers have arrived. Its permit counts against the host's limit until the body is finished.
+pub(super) struct HopAnswer {
+    pub(crate) response: reqwest::Response,
+    pub(crate) marks: PhaseMarks,
+    pub(crate) began: Instant,
+    pub(crate) answered: Instant,
+    pub(crate) permit: OwnedSemaphorePermit,
 }
 
-impl Parts {
-    pub async fn hop(
+impl ClientParts {
+    pub(crate) async fn hop(
         &self,
         url: &Url,
-        headers: &Headers,
+        headers: &RequestHeaders,
         ca_file: Option<&Path>,
         deadline: Instant,
-    ) -> Result<Hop, Failure> {
-        self.guard.url(url)?;
+    ) -> Result<HopAnswer, Failure> {
+        self.guard.check_url(url)?;
         if Instant::now() >= deadline {
-            return Err(Failure::new(FailureKind::Deadline, "no time was left to ask".to_owned()));
+            return Err(Failure::new(
+                FailureKind::Deadline,
+                "no time was left for this request; raise the scrape timeout or the template's timeout".to_owned(),
+            ));
         }
-        let agent = self.agent(url, ca_file, deadline).await?;
+        let agent = self.http_client(url, ca_file, deadline).await?;
         let asked = Instant::now();
-        let slot = self.slot(url, deadline).await?;
+        let slot = self.acquire_permit(url, deadline).await?;
         let waited = asked.elapsed();
-        let result = self.with_slot(&agent, url, headers, deadline, slot).await;
-        result.map_err(|failure| own_fault(failure, waited, asked.elapsed()))
+        let result = self.send_with_permit(&agent, url, headers, deadline, slot).await;
+        result.map_err(|failure| blame_connection_wait(failure, waited, asked.elapsed()))
     }
 
-    async fn with_slot(
+    async fn send_with_permit(
         &self,
         agent: &reqwest::Client,
         url: &Url,
-        headers: &Headers,
+        headers: &RequestHeaders,
         deadline: Instant,
         slot: OwnedSemaphorePermit,
-    ) -> Result<Hop, Failure> {
-        match attempt(agent, url, headers, deadline).await {
+    ) -> Result<HopAnswer, Failure> {
+        match send_once(agent, url, headers, deadline).await {
             Ok(answer) => Ok(answer.into_hop(slot)),
-            Err(Missed { stale: true, .. }) => {
-                // RFC 9112 9.3.1: a server may close a kept-alive connection just when it is used again; a GET may
-                // be repeated.
-                attempt(agent, url, headers, deadline).await.map(|a| a.into_hop(slot)).map_err(|m| m.failure)
+            Err(AttemptError { stale: true, .. }) => {
+                // A server may close a kept-alive connection at the moment at which it is used again, and a GET may be
+                // repeated (RFC 9112 9.3.1).
+                send_once(agent, url, headers, deadline).await.map(|a| a.into_hop(slot)).map_err(|m| m.failure)
             }
             Err(missed) => Err(missed.failure),
         }
     }
 
-    async fn agent(&self, url: &Url, ca_file: Option<&Path>, deadline: Instant) -> Result<reqwest::Client, Failure> {
+    async fn http_client(
+        &self,
+        url: &Url,
+        ca_file: Option<&Path>,
+        deadline: Instant,
+    ) -> Result<reqwest::Client, Failure> {
         let Some(file) = ca_file.filter(|_| url.scheme() == "https") else { return Ok(self.agents.system().clone()) };
         timeout_at(deadline, self.agents.trusting(file)).await.unwrap_or_else(|_| {
-            let message = format!("ca_file {} could not be read in time", file.display());
+            let message = format!("ca_file {} could not be read within the probe's time", file.display());
             Err(Failure::new(FailureKind::Deadline, message))
         })
     }
 
-    async fn slot(&self, url: &Url, deadline: Instant) -> Result<OwnedSemaphorePermit, Failure> {
+    async fn acquire_permit(&self, url: &Url, deadline: Instant) -> Result<OwnedSemaphorePermit, Failure> {
         let began = Instant::now();
-        timeout_at(deadline, self.slots.take(url)).await.ok().flatten().ok_or_else(|| {
+        timeout_at(deadline, self.host_limits.acquire(url)).await.ok().flatten().ok_or_else(|| {
             let message = format!(
-                "waited {} for one of the {} connections to {}: it answers too slowly, or raise \
-                 fetch.max_connections_per_host",
-                failure::seconds(began.elapsed()),
-                self.slots.each,
+                "no connection became free within {}: all {} connections to {} were in use; the server answers slowly, \
+                 or fetch.max_connections_per_host is too low",
+                failure::format_seconds(began.elapsed()),
+                self.host_limits.per_host,
                 failure::host_port(url)
             );
             Failure::new(FailureKind::Deadline, message)
@@ -82,51 +90,82 @@ impl Parts {
     }
 }
 
-/// A server that had less of the time than the wait for a free connection took isn't to blame.
-fn own_fault(failure: Failure, waited: Duration, all: Duration) -> Failure {
+/// Makes a timeout a failure of kind `Deadline` when the wait for a free connection took at least half of the time: the
+/// server isn't to blame then.
+fn blame_connection_wait(failure: Failure, waited: Duration, all: Duration) -> Failure {
     if failure.kind != FailureKind::Timeout || waited * 2 < all {
         return failure;
     }
-    let waited = failure::seconds(waited);
-    Failure::new(FailureKind::Deadline, format!("{}, after {waited} of waiting for a connection", failure.message))
+    let waited = failure::format_seconds(waited);
+    Failure::new(FailureKind::Deadline, format!("{}, after a wait of {waited} for a free connection", failure.message))
 }
 
-struct Answer {
+struct AttemptAnswer {
     response: reqwest::Response,
-    marks: Marks,
+    marks: PhaseMarks,
     began: Instant,
 }
 
-impl Answer {
-    fn into_hop(self, slot: OwnedSemaphorePermit) -> Hop {
-        Hop { response: self.response, marks: self.marks, began: self.began, answered: Instant::now(), slot }
+impl AttemptAnswer {
+    fn into_hop(self, slot: OwnedSemaphorePermit) -> HopAnswer {
+        HopAnswer {
+            response: self.response,
+            marks: self.marks,
+            began: self.began,
+            answered: Instant::now(),
+            permit: slot,
+        }
     }
 }
 
-struct Missed {
+struct AttemptError {
     failure: Failure,
-    /// It was tried on a kept-alive connection, whose end may have nothing to do with this request.
+    /// Whether the request was sent on a kept-alive connection, whose end may have nothing to do with this request.
     stale: bool,
 }
 
-impl From<Failure> for Missed {
+impl From<Failure> for AttemptError {
     fn from(failure: Failure) -> Self {
         Self { failure, stale: false }
     }
 }
 
-async fn attempt(agent: &reqwest::Client, url: &Url, headers: &Headers, deadline: Instant) -> Result<Answer, Missed> {
+/// Sends the request once.
+async fn send_once(
+    agent: &reqwest::Client,
+    url: &Url,
+    headers: &RequestHeaders,
+    deadline: Instant,
+) -> Result<AttemptAnswer, AttemptError> {
     let request = headers.request(agent, url)?;
-    let trail = Arc::new(Trail::default());
+    let trail = Arc::new(ConnectTrace::default());
     let began = Instant::now();
-    let sent = timeout_at(deadline, trail::followed(&trail, agent.execute(request))).await;
+    let sent = timeout_at(deadline, connect_trace::with_trace(&trail, agent.execute(request))).await;
     let marks = trail.marks();
     match sent {
-        Ok(Ok(response)) => Ok(Answer { response, marks, began }),
+        Ok(Ok(response)) => Ok(AttemptAnswer { response, marks, began }),
         Ok(Err(error)) => {
             let stale = marks.connecting.is_none();
-            Err(Missed { failure: failure::of_request(&error, url, &marks, began), stale })
+            Err(AttemptError { failure: failure::request_failure(&error, url, &marks, began), stale })
         }
-        Err(_) => Err(failure::out_of_time(url, &marks, began).into()),
+        Err(_) => Err(failure::header_timeout(url, &marks, began).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_is_the_exporters_own_when_half_of_the_time_was_a_wait_for_a_connection() {
+        let judged = |kind, waited: u64, all: u64| {
+            let failure = Failure::new(kind, "no answer".to_owned());
+            blame_connection_wait(failure, Duration::from_millis(waited), Duration::from_millis(all))
+        };
+        assert_eq!(judged(FailureKind::Timeout, 499, 1000).kind, FailureKind::Timeout);
+        let own = judged(FailureKind::Timeout, 500, 1000);
+        assert_eq!(own.kind, FailureKind::Deadline);
+        assert_eq!(own.message, "no answer, after a wait of 0.50 s for a free connection");
+        assert_eq!(judged(FailureKind::Connect, 900, 1000).kind, FailureKind::Connect);
     }
 }

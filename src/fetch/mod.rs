@@ -1,18 +1,19 @@
-//! HTTP with phase timings and bounds: one function, the body handed on as it arrives.
+//! The HTTP client of the probes. It measures the phases of a request, bounds every body in bytes and time, and hands
+//! the body on as it arrives.
 
-mod agents;
+mod http_clients;
 mod answer;
 mod body;
-mod chains;
+mod chain_expiries;
 mod failure;
 mod follow;
 mod guard;
 mod headers;
 mod hop;
 mod resolve;
-mod slots;
+mod host_limits;
 mod tls;
-mod trail;
+mod connect_trace;
 
 #[cfg(test)]
 mod tests;
@@ -20,81 +21,91 @@ mod tests;
 use crate::catalog::RequestSettings;
 use crate::config;
 use crate::facts::Fetched;
-use agents::Agents;
-pub use agents::{bounded, service_client};
-use guard::Guard;
+use guard::AddressGuard;
+use host_limits::HostLimits;
+use http_clients::HttpClients;
+pub(crate) use http_clients::{read_service_answer, service_client};
 use packager_media::stream::ByteRange;
-use slots::Slots;
 use std::sync::Arc;
 use tokio::time::Instant;
 use url::Url;
 
-/// What to ask for.
+/// A GET request for one resource of a stream.
 #[derive(Debug, Clone, Copy)]
-pub struct Ask<'a> {
-    pub url: &'a Url,
-    pub settings: &'a RequestSettings,
-    pub range: Option<ByteRange>,
-    /// Most decoded body bytes; more is a failure `TooLarge`.
-    pub max_bytes: u64,
-    /// Accept gzip and brotli (playlists); media is asked for as it is.
-    pub compressed: bool,
-    /// Look at status and headers, read no body.
-    pub headers_only: bool,
+pub(crate) struct FetchRequest<'a> {
+    pub(crate) url: &'a Url,
+    /// Headers, credentials and CA file with which the channel wants to be asked.
+    pub(crate) settings: &'a RequestSettings,
+    /// The bytes that are wanted; `None` asks for the whole resource.
+    pub(crate) range: Option<ByteRange>,
+    /// The largest number of decoded body bytes that are read. A longer body is a failure of kind `TooLarge`.
+    pub(crate) max_bytes: u64,
+    /// Whether the request accepts gzip and brotli. Playlists do; media is asked for without content encoding.
+    pub(crate) compressed: bool,
+    /// Whether only status and headers are wanted and the body stays unread.
+    pub(crate) headers_only: bool,
 }
 
-/// Keeps connections alive across probes; cheap to clone.
+/// The HTTP client, which keeps connections alive across probes. Its clones share the connections.
 #[derive(Debug, Clone)]
-pub struct Client(Arc<Parts>);
+pub(crate) struct Client(Arc<ClientParts>);
 
 #[derive(Debug)]
-struct Parts {
-    agents: Agents,
-    guard: Guard,
-    slots: Slots,
+struct ClientParts {
+    agents: HttpClients,
+    guard: AddressGuard,
+    host_limits: HostLimits,
     max_redirects: u32,
     user_agent: http::HeaderValue,
 }
 
+/// A setting with which no HTTP client can be made; the text names the setting.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct ClientError(pub String);
 
 impl Client {
-    /// Reads the system's CA certificates, once.
+    /// Makes a client from the settings, and reads the system's CA certificates once.
     ///
     /// # Errors
-    /// A setting that no request could be made with: names the setting.
-    pub fn new(settings: &config::Fetch) -> Result<Self, ClientError> {
-        let guard = Guard { allow_private: settings.allow_private_addresses };
+    /// Returns the name of the setting with which no request could be made.
+    pub(crate) fn new(settings: &config::Fetch) -> Result<Self, ClientError> {
+        let guard = AddressGuard { allow_private: settings.allow_private_addresses };
         let user_agent = http::HeaderValue::from_str(&settings.user_agent)
             .map_err(|_| ClientError("fetch.user_agent: may hold printable ASCII only".to_owned()))?;
-        Ok(Self(Arc::new(Parts {
-            agents: Agents::new(settings, guard)?,
+        Ok(Self(Arc::new(ClientParts {
+            agents: HttpClients::new(settings, guard)?,
             guard,
-            slots: Slots::new(settings.max_connections_per_host),
+            host_limits: HostLimits::new(settings.max_connections_per_host),
             max_redirects: settings.max_redirects,
             user_agent,
         })))
     }
 
-    /// GETs `ask.url`, hands each piece of a 2xx answer's decoded body to `sink`, and says how it went. Never
-    /// later than `deadline`.
+    /// Sends the request, follows redirects, hands each piece of a 2xx answer's decoded body to `sink`, and returns the
+    /// answer or the failure no later than `deadline`.
     ///
-    /// Bodies of other answers stay unread, but for a few bytes that keep the connection usable. Where nothing
-    /// could even be tried before the deadline (it had passed, or every connection to the host was taken), the
-    /// failure is `Deadline`: it says nothing about the server. A server that didn't answer in time is `Timeout`.
-    pub async fn get(&self, ask: Ask<'_>, deadline: Instant, mut sink: impl FnMut(&[u8]) + Send) -> Fetched {
-        // On the heap for as long as it lasts: a rendition's capture has a dozen places that ask, and held all their
-        // states at once (25 kB a rendition in flight).
-        let result = Box::pin(follow::follow(&self.0, &ask, deadline, &mut sink)).await;
-        Fetched { url: ask.url.clone(), result }
+    /// The body of an answer outside 2xx stays unread, apart from a few bytes that keep the connection usable. When
+    /// nothing could be tried before the deadline (it had passed, or every connection to the host was in use), the
+    /// failure is of kind `Deadline`, which says nothing about the server. A server that didn't answer in time is a
+    /// failure of kind `Timeout`.
+    pub(crate) async fn get(
+        &self,
+        request: FetchRequest<'_>,
+        deadline: Instant,
+        mut sink: impl FnMut(&[u8]) + Send,
+    ) -> Fetched {
+        // The future is boxed because a rendition's capture awaits it in a dozen places, and would otherwise hold room
+        // for all of them at once (25 kB for each rendition in flight).
+        let result = Box::pin(follow::follow(&self.0, &request, deadline, &mut sink)).await;
+        Fetched { url: request.url.clone(), result }
     }
 
-    /// The same, and the body of a 2xx answer, whole, as far as it came; empty of any other.
-    pub async fn body(&self, ask: Ask<'_>, deadline: Instant) -> (Fetched, Vec<u8>) {
+    /// Does what [`Self::get`] does and returns the body too. The body of a 2xx answer is returned as far as it
+    /// arrived; it is empty for every other answer.
+    pub(crate) async fn body(&self, request: FetchRequest<'_>, deadline: Instant) -> (Fetched, Vec<u8>) {
         let mut body = Vec::new();
-        let fetched = self.get(ask, deadline, |piece| body.extend_from_slice(piece)).await;
+        let fetched = self.get(request, deadline, |piece| body.extend_from_slice(piece)).await;
         (fetched, body)
     }
 }

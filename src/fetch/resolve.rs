@@ -1,8 +1,8 @@
-//! DNS: one lookup a connection, its answers filtered by the guard before anything connects.
+//! DNS lookups: one for each new connection. The address guard filters the answer before a connection is opened.
 
 use crate::facts::{Failure, FailureKind};
-use crate::fetch::guard::Guard;
-use crate::fetch::trail;
+use crate::fetch::connect_trace;
+use crate::fetch::guard::AddressGuard;
 use packager_media::redact;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::io;
@@ -11,25 +11,25 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-/// Lookups under way at once. The system's resolver blocks a thread for as long as a dead name server lets it, and
-/// goes on after the request gave up; file access shares those threads (512).
+/// The largest number of DNS lookups at the same time. A lookup blocks a thread until the name server answers, even
+/// after the request has given up, and file access needs threads of the same pool (512).
 const MAX_LOOKUPS: usize = 256;
-/// Addresses taken from one answer.
+/// The largest number of addresses that are used of one DNS answer.
 const MAX_ADDRESSES: usize = 16;
 
-/// A failure found below the HTTP client, on its way up through it.
+/// A failure of the resolver, as the error that the HTTP client passes on unchanged.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.message)]
-pub(super) struct Stopped(pub Failure);
+pub(super) struct ResolveFailure(pub Failure);
 
 #[derive(Debug)]
 pub(super) struct Resolver {
-    guard: Guard,
+    guard: AddressGuard,
     lookups: Arc<Semaphore>,
 }
 
 impl Resolver {
-    pub fn new(guard: Guard) -> Self {
+    pub(crate) fn new(guard: AddressGuard) -> Self {
         Self { guard, lookups: Arc::new(Semaphore::new(MAX_LOOKUPS)) }
     }
 }
@@ -38,23 +38,24 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let (guard, lookups) = (self.guard, Arc::clone(&self.lookups));
         Box::pin(async move {
-            trail::note(|marks| marks.resolving = Some(Instant::now()));
-            let found = lookup(name.as_str().to_owned(), lookups).await.map_err(|e| unknown(name.as_str(), &e))?;
-            let kept = guard.filter(name.as_str(), found).map_err(Stopped)?;
+            connect_trace::mark(|marks| marks.resolving = Some(Instant::now()));
+            let found = lookup(name.as_str().to_owned(), lookups).await.map_err(|e| no_address(name.as_str(), &e))?;
+            let kept = guard.filter_addresses(name.as_str(), found).map_err(ResolveFailure)?;
             if kept.is_empty() {
-                return Err(unknown(name.as_str(), &io::Error::other("an empty answer")).into());
+                return Err(no_address(name.as_str(), &io::Error::other("an empty answer")).into());
             }
-            trail::note(|marks| {
+            connect_trace::mark(|marks| {
                 marks.resolved = Some(Instant::now());
                 marks.addresses.clone_from(&kept);
             });
-            // Port 0 stands for the URL's own.
+            // The HTTP client replaces port 0 by the URL's port.
             Ok(Box::new(kept.into_iter().map(|ip| SocketAddr::new(ip, 0))) as Addrs)
         })
     }
 }
 
-/// In a task of its own, so that the count holds until the thread is back, even if the request is long gone.
+/// Looks up a name in a task of its own, so that the lookup counts until its thread is free, even when the request has
+/// given up before.
 async fn lookup(host: String, lookups: Arc<Semaphore>) -> io::Result<Vec<IpAddr>> {
     let slot = lookups.acquire_owned().await.map_err(io::Error::other)?;
     let task = tokio::spawn(async move {
@@ -65,10 +66,10 @@ async fn lookup(host: String, lookups: Arc<Semaphore>) -> io::Result<Vec<IpAddr>
     task.await.map_err(io::Error::other)?
 }
 
-fn unknown(host: &str, error: &io::Error) -> Stopped {
+fn no_address(host: &str, error: &io::Error) -> ResolveFailure {
     let text = error.to_string();
     let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
     let message =
         format!("no address for {host}: {}; check the name and this host's DNS", redact::sanitize_line(text, 200));
-    Stopped(Failure { kind: FailureKind::Dns, message })
+    ResolveFailure(Failure { kind: FailureKind::Dns, message })
 }

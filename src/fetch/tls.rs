@@ -1,7 +1,8 @@
-//! TLS as a new viewer meets it: every connection verifies the server's whole chain, none resumes a session.
+//! TLS settings. Every connection verifies the server's whole certificate chain and none resumes a session, so that the
+//! exporter sees what a new viewer sees.
 
-use crate::fetch::chains::Chains;
-use crate::fetch::trail;
+use crate::fetch::chain_expiries::ChainExpiries;
+use crate::fetch::connect_trace;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue};
 use rustls::client::{VerifierBuilderError, WebPkiServerVerifier};
@@ -11,16 +12,18 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use std::sync::Arc;
 use tokio::time::Instant;
 
+/// Makes the TLS configuration of the probes' HTTP client.
+///
 /// # Errors
-/// What the TLS library says of the roots or its own cipher suites.
-pub(super) fn settings(roots: RootCertStore, chains: Arc<Chains>) -> Result<ClientConfig, String> {
+/// Returns the TLS library's error when it can't use the CA certificates or its own cipher suites.
+pub(super) fn client_config(roots: RootCertStore, chains: Arc<ChainExpiries>) -> Result<ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let inner = match WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build() {
         Ok(verifier) => Some(verifier),
         Err(VerifierBuilderError::NoRootAnchors) => None,
         Err(e) => return Err(e.to_string()),
     };
-    let verifier = Watching { inner, provider: Arc::clone(&provider), chains };
+    let verifier = ChainExpiryVerifier { inner, provider: Arc::clone(&provider), chains };
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|e| e.to_string())?
@@ -28,20 +31,20 @@ pub(super) fn settings(roots: RootCertStore, chains: Arc<Chains>) -> Result<Clie
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    config.resumption = Resumption::store(Arc::new(Hello));
+    config.resumption = Resumption::store(Arc::new(NoSessionStore));
     Ok(config)
 }
 
-/// The standard verification, after a look at when the chain ends.
+/// The standard certificate verification. It also records when the chain expires, valid or not.
 #[derive(Debug)]
-struct Watching {
-    /// `None`: there isn't one trusted root.
+struct ChainExpiryVerifier {
+    /// `None` when there is no trusted CA certificate at all.
     inner: Option<Arc<WebPkiServerVerifier>>,
     provider: Arc<CryptoProvider>,
-    chains: Arc<Chains>,
+    chains: Arc<ChainExpiries>,
 }
 
-impl Watching {
+impl ChainExpiryVerifier {
     fn inner(&self) -> Result<&WebPkiServerVerifier, Error> {
         self.inner.as_deref().ok_or_else(|| {
             Error::General("this system has no CA certificates: install ca-certificates, or set ca_file".to_owned())
@@ -49,7 +52,7 @@ impl Watching {
     }
 }
 
-impl ServerCertVerifier for Watching {
+impl ServerCertVerifier for ChainExpiryVerifier {
     fn verify_server_cert(
         &self,
         leaf: &CertificateDer<'_>,
@@ -58,7 +61,7 @@ impl ServerCertVerifier for Watching {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.chains.seen(leaf, intermediates);
+        self.chains.record(leaf, intermediates);
         self.inner()?.verify_server_cert(leaf, intermediates, name, ocsp, now)
     }
 
@@ -85,14 +88,14 @@ impl ServerCertVerifier for Watching {
     }
 }
 
-/// A session store that keeps nothing: a resumed session would skip the certificate, which is to be judged. It is
-/// asked for a hint while the ClientHello is made, and that moment parts TCP from TLS.
+/// A TLS session store that keeps nothing, because a resumed session would skip the certificate's verification. rustls
+/// asks the store for a hint while it makes the ClientHello, and that instant separates TCP from TLS time.
 #[derive(Debug)]
-struct Hello;
+struct NoSessionStore;
 
-impl ClientSessionStore for Hello {
+impl ClientSessionStore for NoSessionStore {
     fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
-        trail::note(|marks| marks.hello = marks.hello.or(Some(Instant::now())));
+        connect_trace::mark(|marks| marks.hello = marks.hello.or(Some(Instant::now())));
         None
     }
 

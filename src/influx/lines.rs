@@ -1,6 +1,6 @@
 //! A report as line protocol: `probe`, `segment_metric`, `abr_ladder` and `playlist_validation`, each with `channel`.
 
-use super::Lines;
+use super::LineBatch;
 use crate::checks::{self, CheckGroup, CheckOutcome, CheckResult};
 use crate::facts::SegmentFacts;
 use crate::finding::Severity;
@@ -8,12 +8,12 @@ use crate::report::{OutputView, RenditionView, Report};
 use influxdb_line_protocol::LineProtocolBuilder;
 use influxdb_line_protocol::builder::{AfterField, AfterMeasurement, FieldValue};
 
-type Begun = LineProtocolBuilder<Vec<u8>, AfterMeasurement>;
-type Field = LineProtocolBuilder<Vec<u8>, AfterField>;
+type LineStart = LineProtocolBuilder<Vec<u8>, AfterMeasurement>;
+type LineWithField = LineProtocolBuilder<Vec<u8>, AfterField>;
 
-pub fn of(report: &Report) -> Lines {
+pub(crate) fn report_lines(report: &Report) -> LineBatch {
     let view = report.view();
-    let mut writer = Writer {
+    let mut writer = LineWriter {
         text: Vec::with_capacity(4096),
         count: 0,
         channel: &report.channel.code,
@@ -32,10 +32,10 @@ pub fn of(report: &Report) -> Lines {
             }
         }
     }
-    Lines { text: writer.text, count: writer.count, written: None }
+    LineBatch { text: writer.text, count: writer.count, written: None }
 }
 
-struct Writer<'a> {
+struct LineWriter<'a> {
     text: Vec<u8>,
     count: u64,
     channel: &'a str,
@@ -43,13 +43,20 @@ struct Writer<'a> {
     nanos: i64,
 }
 
-impl Writer<'_> {
-    /// `nth` keeps points apart that have the same tags: one of the same nanosecond would replace the other.
-    fn line(&mut self, measurement: &str, tags: &[(&str, &str)], nth: i64, fields: impl FnOnce(Begun) -> Field) {
+impl LineWriter<'_> {
+    /// Adds one line. `nth` is added to the timestamp in nanoseconds, because a point with the same tags and the same
+    /// timestamp would replace the one before.
+    fn line(
+        &mut self,
+        measurement: &str,
+        tags: &[(&str, &str)],
+        nth: i64,
+        fields: impl FnOnce(LineStart) -> LineWithField,
+    ) {
         let mut line = LineProtocolBuilder::new_with(std::mem::take(&mut self.text)).measurement(measurement);
         line = line.tag("channel", self.channel);
         let tier = self.tier.as_deref().unwrap_or_default();
-        // An empty value is no tag, and a line end would end the line.
+        // Line protocol has no empty tag values, and a line end would end the line.
         for (name, value) in
             tags.iter().chain(&[("tier", tier)]).filter(|(_, v)| !v.is_empty() && !v.contains(['\n', '\r']))
         {
@@ -59,7 +66,7 @@ impl Writer<'_> {
         self.count += 1;
     }
 
-    /// Manifest, ladder and playlists: what the guide's monitor counted as validation, and `legacy_names.rules.yml` does.
+    /// Adds the validation of manifest, ladder and playlists. It counts the same checks as `legacy_names.rules.yml`.
     fn validation(&mut self, output: &str, outcomes: &[CheckOutcome]) {
         let counts = |o: &&CheckOutcome| {
             let group = checks::list().iter().find(|l| l.meta.id == o.check).map(|l| l.meta.group);
@@ -92,7 +99,7 @@ impl Writer<'_> {
         let info = &rendition.rendition_info;
         let tags = [("output", output), ("rendition", rendition.name), ("resolution", &info.resolution)];
         let bandwidth = rendition.rendition_bandwidth_bits_per_second;
-        // One of them has to be there: a line without fields is none.
+        // A line needs at least one field.
         let Some(available) = rendition.answers() else { return };
         self.line("abr_ladder", &tags, 0, |line| {
             let line = line.field("available", i64::from(available));
@@ -115,8 +122,8 @@ impl Writer<'_> {
     }
 }
 
-/// Numbers that are none have no place in line protocol.
-fn optional<T: FieldValue + Finite>(line: Field, name: &str, value: Option<T>) -> Field {
+/// Adds a field if there is a value and it is finite, since line protocol has no other numbers.
+fn optional<T: FieldValue + Finite>(line: LineWithField, name: &str, value: Option<T>) -> LineWithField {
     match value.filter(Finite::finite) {
         Some(value) => line.field(name, value),
         None => line,
@@ -141,4 +148,66 @@ impl Finite for i64 {
 
 fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::testing::{broken, clean};
+
+    fn lines(report: &Report) -> Vec<String> {
+        let batch = report_lines(report);
+        let text = String::from_utf8(batch.text).unwrap();
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        assert_eq!(lines.len() as u64, batch.count);
+        lines
+    }
+
+    fn line(lines: &[String], start: &str) -> String {
+        lines.iter().find(|l| l.starts_with(start)).unwrap_or_else(|| panic!("{start}: {lines:#?}")).clone()
+    }
+
+    #[test]
+    fn a_report_becomes_lines_with_channel_tier_and_time() {
+        let lines = lines(&clean());
+        let probe =
+            "probe,channel=CH_TV_HD_001,template=TPL_LIVE_HD,tier=1 success=1i,duration_ms=1250 1772366400000000000";
+        assert_eq!(line(&lines, "probe,"), probe);
+        let ladder = line(&lines, "abr_ladder,channel=CH_TV_HD_001,output=hls,tier=1 ");
+        assert!(ladder.contains(" rung_count=2i,rungs_expected=2i,rungs_available=2i "), "{ladder}");
+        let rung =
+            line(&lines, "abr_ladder,channel=CH_TV_HD_001,output=hls,rendition=1080p-4500k,resolution=1920x1080,");
+        assert!(
+            rung.contains(" available=1i,bandwidth=4500000i,bandwidth_measured=4500000,playlist_age_seconds=1.5 "),
+            "{rung}"
+        );
+        let segments: Vec<_> =
+            lines.iter().filter(|l| l.starts_with("segment_metric,") && l.contains("1080p")).collect();
+        assert_eq!(segments.len(), 2);
+        assert!(segments[0].ends_with("media_sequence=8450004i 1772366400000000000"), "{segments:?}");
+        assert!(segments[1].ends_with("media_sequence=8450005i 1772366400000000001"), "{segments:?}");
+        assert!(segments[0].contains(" declared_duration=6,download_time_ms=250,size_bytes=3375000i,"), "{segments:?}");
+    }
+
+    #[test]
+    fn validation_counts_the_violations_of_major_checks_of_its_output() {
+        let lines = lines(&broken());
+        let validation =
+            |output: &str| line(&lines, &format!("playlist_validation,channel=CH_TV_HD_001,output={output},tier=1 "));
+        assert!(validation("hls").contains(" is_valid=0i,error_count=3i "));
+        assert!(validation("backup").contains(" is_valid=0i,error_count=1i "));
+        let valid = self::lines(&clean());
+        assert!(line(&valid, "playlist_validation,").contains(" is_valid=1i,error_count=0i "));
+    }
+
+    #[test]
+    fn a_value_that_was_not_measured_is_no_field() {
+        let lines = lines(&broken());
+        let lost = line(&lines, "abr_ladder,channel=CH_TV_HD_001,output=hls,rendition=1080p-4500k,");
+        assert!(lost.contains(" available=0i,bandwidth=4500000i 1"), "{lost}");
+        assert!(
+            !lines.iter().any(|l| l.contains("rendition=540p-1500k") && l.starts_with("abr_ladder")),
+            "nobody knows"
+        );
+    }
 }

@@ -1,4 +1,5 @@
-//! InfluxDB: each probe's report as line protocol, beside the scrape and never in its way.
+//! Export to InfluxDB: each report is queued as line protocol and sent in the background, so that a probe never waits
+//! for it.
 
 mod lines;
 mod send;
@@ -8,20 +9,22 @@ use crate::report::Report;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
-/// Counts lines by what became of them.
-pub type Count = Arc<dyn Fn(Fate, u64) + Send + Sync>;
+/// Called with a result and the number of lines that had it.
+pub type CountLines = Arc<dyn Fn(LineResult, u64) + Send + Sync>;
 
-/// What became of lines.
+/// The result of sending lines to InfluxDB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum LineResult {
+    /// InfluxDB accepted the lines.
     Written,
-    /// The queue was full: InfluxDB was away for too long, or is too slow.
+    /// The queue was full, because InfluxDB was unreachable for too long or is too slow.
     Dropped,
-    /// InfluxDB didn't want them.
+    /// InfluxDB refused the lines.
     Refused,
 }
 
-impl Fate {
+impl LineResult {
+    /// The value of the metric's `result` label.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -32,52 +35,53 @@ impl Fate {
     }
 }
 
-/// Lines of one probe.
+/// Lines of one or more probes, ready to be sent.
 #[derive(Debug, Default)]
-struct Lines {
+struct LineBatch {
     text: Vec<u8>,
     count: u64,
-    /// Dropped once these and all before them are written.
+    /// Dropped when these lines and all before them have been sent.
     written: Option<oneshot::Sender<()>>,
 }
 
-/// The way in; cheap to clone.
+/// The queue of lines for InfluxDB. Its clones share one queue.
 #[derive(Clone)]
-pub struct Influx {
+pub struct InfluxQueue {
     live: Arc<Live>,
-    queue: mpsc::Sender<Lines>,
-    count: Count,
+    queue: mpsc::Sender<LineBatch>,
+    count: CountLines,
 }
 
-impl Influx {
-    /// Begins to write what is offered. Where to is read anew for each batch; the queue's size is that of the start.
+impl InfluxQueue {
+    /// Starts the task that sends queued lines. The address is read from the configuration for each batch, so a reload
+    /// changes it; the queue's size is that of the start.
     ///
     /// # Errors
-    /// No HTTP client can be set up.
-    pub fn start(live: Arc<Live>, count: Count) -> Result<Self, String> {
+    /// Returns the reason when no HTTP client can be made.
+    pub fn start(live: Arc<Live>, count: CountLines) -> Result<Self, String> {
         let (queue, offered) = mpsc::channel(live.current().exporter.influxdb.queue_probes);
-        let sender = send::Sender::new(live.clone(), count.clone())?;
+        let sender = send::BatchSender::new(live.clone(), count.clone())?;
         tokio::spawn(sender.run(offered));
         Ok(Self { live, queue, count })
     }
 
-    /// Takes a report if there is room; never waits.
+    /// Queues a report if the queue has room, and never waits.
     pub fn offer(&self, report: &Report) {
         let settings: &Influxdb = &self.live.current().exporter.influxdb;
         if settings.url.is_none() {
             return;
         }
-        let lines = lines::of(report);
+        let lines = lines::report_lines(report);
         let count = lines.count;
         if self.queue.try_send(lines).is_err() {
-            (self.count)(Fate::Dropped, count);
+            (self.count)(LineResult::Dropped, count);
         }
     }
 
-    /// Waits until everything that was offered is written or refused: for long, while InfluxDB is away.
+    /// Waits until all queued lines are written or refused, which takes long while InfluxDB is unreachable.
     pub async fn flush(&self) {
         let (written, done) = oneshot::channel();
-        if self.queue.send(Lines { written: Some(written), ..Lines::default() }).await.is_ok() {
+        if self.queue.send(LineBatch { written: Some(written), ..LineBatch::default() }).await.is_ok() {
             let _ = done.await;
         }
     }

@@ -1,8 +1,8 @@
-//! Batches to InfluxDB: `/api/v2/write` with a token, or `/write` of version 1.
+//! Sends batches of lines to InfluxDB: to `/api/v2/write` with a token, or to `/write` of version 1.
 
-use super::{Count, Fate, Lines};
+use super::{CountLines, LineBatch, LineResult};
 use crate::config::{Influxdb, Live};
-use crate::fetch::{bounded, service_client};
+use crate::fetch::{read_service_answer, service_client};
 use async_compression::tokio::write::GzipEncoder;
 use bytes::Bytes;
 use http::StatusCode;
@@ -13,62 +13,64 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout_at};
 
+/// The timeout of one write request.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// InfluxDB's own advice for a batch.
+/// The number of lines at which a batch is sent, as InfluxDB recommends.
 const BATCH_LINES: u64 = 5_000;
 const BATCH_BYTES: usize = 4 << 20;
-/// A batch that isn't full goes after this.
+/// The time after which a batch is sent that isn't full.
 const FLUSH: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_millis(500);
 const RETRY_AT_MOST: Duration = Duration::from_secs(30);
-/// Most of an answer that is read, to be logged.
+/// The largest number of bytes of an answer that are read for the log.
 const MAX_ANSWER: usize = 64 << 10;
 
-pub struct Sender {
+pub(crate) struct BatchSender {
     live: Arc<Live>,
     client: reqwest::Client,
-    count: Count,
+    count: CountLines,
 }
 
-/// Why a batch isn't there.
-enum Failure {
-    /// It may be there later, not before so long where the answer says it.
-    Again(String, Duration),
-    /// It never will.
-    Refused(String),
+/// Why a batch was not written.
+enum WriteError {
+    /// The batch may be written later, at the earliest after the given time, which is the answer's Retry-After.
+    Temporary(String, Duration),
+    /// InfluxDB will never accept the batch.
+    Permanent(String),
 }
 
-impl Sender {
-    pub fn new(live: Arc<Live>, count: Count) -> Result<Self, String> {
+impl BatchSender {
+    pub(crate) fn new(live: Arc<Live>, count: CountLines) -> Result<Self, String> {
         let client = service_client(PATIENCE).map_err(|e| format!("no HTTP client for InfluxDB: {e}"))?;
         Ok(Self { live, client, count })
     }
 
-    /// Writes until nobody can offer any more.
-    pub async fn run(self, mut offered: mpsc::Receiver<Lines>) {
-        while let Some(batch) = gather(&mut offered).await {
+    /// Sends batches until the queue is closed.
+    pub(crate) async fn run(self, mut offered: mpsc::Receiver<LineBatch>) {
+        while let Some(batch) = next_batch(&mut offered).await {
             self.deliver(batch).await;
         }
     }
 
-    /// Tries until it is written or refused. Meanwhile the queue takes what is offered, and drops what is too much.
-    async fn deliver(&self, batch: Lines) {
+    /// Sends a batch until it is written or refused. Meanwhile the queue fills up, and drops reports when it is full.
+    async fn deliver(&self, batch: LineBatch) {
         if batch.count == 0 {
             return;
         }
-        let Ok(body) = gzip(&batch.text).await else { return (self.count)(Fate::Refused, batch.count) };
+        let Ok(body) = gzip(&batch.text).await else { return (self.count)(LineResult::Refused, batch.count) };
         let mut wait = RETRY;
         loop {
             let loaded = self.live.current();
             match self.post(&loaded.exporter.influxdb, body.clone()).await {
-                Ok(()) => return (self.count)(Fate::Written, batch.count),
-                Err(Failure::Refused(why)) => {
-                    tracing::error!(why, lines = batch.count, "InfluxDB refused a batch");
-                    return (self.count)(Fate::Refused, batch.count);
+                Ok(()) => return (self.count)(LineResult::Written, batch.count),
+                Err(WriteError::Permanent(why)) => {
+                    tracing::error!(why, lines = batch.count, "InfluxDB refused a batch of lines; they are lost");
+                    return (self.count)(LineResult::Refused, batch.count);
                 }
-                Err(Failure::Again(why, least)) => {
+                Err(WriteError::Temporary(why, least)) => {
                     let pause = wait.max(least);
-                    tracing::warn!(why, retry_in = ?pause, "InfluxDB takes nothing");
+                    tracing::warn!(why, retry_in = ?pause, "InfluxDB did not accept the lines; they will be \
+                         sent again");
                     sleep(pause).await;
                     wait = (wait * 2).min(RETRY_AT_MOST);
                 }
@@ -76,24 +78,27 @@ impl Sender {
         }
     }
 
-    async fn post(&self, settings: &Influxdb, body: Bytes) -> Result<(), Failure> {
-        let Some(url) = settings.write_url() else { return Err(Failure::Refused("it was taken out".to_owned())) };
+    async fn post(&self, settings: &Influxdb, body: Bytes) -> Result<(), WriteError> {
+        let Some(url) = settings.write_url() else {
+            return Err(WriteError::Permanent("influxdb.url was removed from exporter.yml".to_owned()));
+        };
         let mut request = self.client.post(url).header(CONTENT_ENCODING, "gzip").body(body);
         request = request.header(CONTENT_TYPE, "text/plain; charset=utf-8");
         if let Some(value) = settings.authorization() {
             request = request.header(AUTHORIZATION, value);
         }
-        let response = request.send().await.map_err(|e| Failure::Again(shown(&e.without_url()), Duration::ZERO))?;
+        let response =
+            request.send().await.map_err(|e| WriteError::Temporary(with_causes(&e.without_url()), Duration::ZERO))?;
         let status = response.status();
         if status.is_success() {
             return Ok(());
         }
-        // RFC 9110 10.2.3; InfluxDB says seconds.
+        // Retry-After (RFC 9110 10.2.3); InfluxDB gives it in seconds.
         let least = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let least = Duration::from_secs(least.unwrap_or(0)).min(RETRY_AT_MOST);
-        let text = bounded(response, MAX_ANSWER).await.unwrap_or_default();
+        let text = read_service_answer(response, MAX_ANSWER).await.unwrap_or_default();
         let why = format!("{status}: {}", String::from_utf8_lossy(&text).chars().take(300).collect::<String>().trim());
-        // A wrong token, a bucket that isn't there: somebody may put it right.
+        // An operator may correct a wrong token or create a missing bucket, so these are tried again.
         let later = status.is_server_error()
             || matches!(
                 status,
@@ -103,11 +108,11 @@ impl Sender {
                     | StatusCode::FORBIDDEN
                     | StatusCode::NOT_FOUND
             );
-        Err(if later { Failure::Again(why, least) } else { Failure::Refused(why) })
+        Err(if later { WriteError::Temporary(why, least) } else { WriteError::Permanent(why) })
     }
 }
 
-async fn gather(offered: &mut mpsc::Receiver<Lines>) -> Option<Lines> {
+async fn next_batch(offered: &mut mpsc::Receiver<LineBatch>) -> Option<LineBatch> {
     let mut batch = offered.recv().await?;
     let flush = Instant::now() + FLUSH;
     while batch.count < BATCH_LINES && batch.text.len() < BATCH_BYTES && batch.written.is_none() {
@@ -119,8 +124,8 @@ async fn gather(offered: &mut mpsc::Receiver<Lines>) -> Option<Lines> {
     Some(batch)
 }
 
-/// With its causes: reqwest's own text is only that it couldn't send.
-fn shown(error: &dyn std::error::Error) -> String {
+/// An error's text with its causes, because reqwest's own text names no cause.
+fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

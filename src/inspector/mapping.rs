@@ -1,4 +1,4 @@
-//! What becomes of a program: the configured fields, defaults and rules, as columns of a channel.
+//! The mapping of programs to channels, by the configured fields, defaults and rules.
 
 use crate::config::{Inspector, Set};
 use crate::store::Wanted;
@@ -9,25 +9,30 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-/// Of any text of a program that is used.
+/// The largest number of bytes of a program's text that is used.
 const MAX_TEXT_BYTES: usize = 1024;
 const MAX_SHOWN_CHARS: usize = 64;
 
+/// The programs of a source as channels.
 #[derive(Debug, Default)]
-pub struct Mapped {
-    pub wanted: Vec<Wanted>,
-    /// Codes of programs that can't be used: they are there all the same.
-    pub present: BTreeSet<String>,
-    /// Where it stood, and why it is left out.
-    pub bad: Vec<(String, String)>,
-    /// No program is without a code: what isn't among the codes is gone.
-    pub all_named: bool,
+pub(crate) struct MappedPrograms {
+    /// The channels as they should be.
+    pub(crate) wanted: Vec<Wanted>,
+    /// The codes of programs that can't be used. Their channels count as present.
+    pub(crate) present: BTreeSet<String>,
+    /// The place of each left-out program in the answer, and the reason.
+    pub(crate) bad: Vec<(String, String)>,
+    /// Whether every program has a code, so that a channel that isn't in the answer is really gone.
+    pub(crate) all_named: bool,
 }
 
+/// Maps programs to channels.
+///
 /// # Errors
-/// Not one program can be used: such an answer says nothing of any channel.
-pub fn mapped(inspector: &Inspector, programs: Vec<Value>) -> Result<Mapped, String> {
-    let mut mapped = Mapped { all_named: true, ..Mapped::default() };
+/// Returns the first program's problem when no program can be used, because such an answer says nothing about any
+/// channel.
+pub(crate) fn map_programs(inspector: &Inspector, programs: Vec<Value>) -> Result<MappedPrograms, String> {
+    let mut mapped = MappedPrograms { all_named: true, ..MappedPrograms::default() };
     let mut first: BTreeMap<String, usize> = BTreeMap::new();
     let total = programs.len();
     for (i, program) in programs.into_iter().enumerate() {
@@ -43,7 +48,7 @@ pub fn mapped(inspector: &Inspector, programs: Vec<Value>) -> Result<Mapped, Str
         };
         let at = format!("{at} {}", redact::escape(&code, MAX_SHOWN_CHARS));
         if let Some(first) = first.insert(code.clone(), i) {
-            mapped.bad.push((at, format!("its code stands in {}[{first}] already", inspector.programs)));
+            mapped.bad.push((at, format!("{}[{first}] has the same code", inspector.programs)));
             continue;
         }
         match program.columns(inspector, &code) {
@@ -68,12 +73,12 @@ struct Program(Value);
 impl Program {
     fn code(&self, inspector: &Inspector) -> Result<String, String> {
         match self.text(&inspector.fields.id)? {
-            Some(id) if !id.trim().is_empty() => self.filled(&inspector.channel.channel_code, str::to_owned),
-            _ => Err(format!("it has no `{}`", inspector.fields.id)),
+            Some(id) if !id.trim().is_empty() => self.fill_pattern(&inspector.channel.channel_code, str::to_owned),
+            _ => Err(format!("the program has no `{}`", inspector.fields.id)),
         }
     }
 
-    /// Nothing where a rule skips it.
+    /// The program's columns. `None` when a rule skips the program.
     fn columns(&self, inspector: &Inspector, code: &str) -> Result<Option<Map<String, Value>>, String> {
         let (fields, usual) = (&inspector.fields, &inspector.channel);
         let mut set = Set::default();
@@ -83,7 +88,7 @@ impl Program {
                 if rule.skip {
                     return Ok(None);
                 }
-                first(&mut set, &rule.set);
+                set_missing(&mut set, &rule.set);
             }
         }
         let mut columns = Map::new();
@@ -94,24 +99,25 @@ impl Program {
         };
         let text = |given: Option<String>| given.map(|text| Value::from(text.trim())).filter(|t| t != "");
         let fps = set.fps.map_or_else(|| self.rate(&fields.fps), |fps| Ok(Some(fps)))?;
-        let told = self.text(&fields.resolution)?;
+        let resolution = self.text(&fields.resolution)?;
         let url = set.input_url.as_ref().unwrap_or(&usual.input_url);
         put("channel_code", Some(code.into()));
         put("channel_name", text(self.text(&fields.name)?));
         put("channel_type", text(set.channel_type.or_else(|| Some(usual.channel_type.clone()))));
         put("tier", set.tier.or(usual.tier).map(Value::from));
         put("codec", text(set.codec.map_or_else(|| self.text(&fields.codec), |codec| Ok(Some(codec)))?));
-        put("resolution", text(set.resolution.or_else(|| told.and_then(|told| picture(&told)))));
+        put("resolution", text(set.resolution.or_else(|| resolution.and_then(|text| parse_resolution(&text)))));
         put("fps", fps.map(Value::from));
         put("is_4k", Some(set.is_4k.unwrap_or(false).into()));
         put("is_hdr", Some(set.is_hdr.unwrap_or(false).into()));
         put("probe", text(set.probe.or_else(|| usual.probe.clone())));
-        put("input_url", Some(self.filled(url, escaped)?.into()));
+        put("input_url", Some(self.fill_pattern(url, percent_encode)?.into()));
         put("template", text(set.template.or_else(|| Some(usual.template.clone()))));
         Ok(Some(columns))
     }
 
-    /// A field as text; a dot leads into an object.
+    /// A field as text. A dot in the field's name separates the keys of nested objects. `None` when the field is
+    /// absent.
     fn text(&self, field: &str) -> Result<Option<String>, String> {
         let found = field.split('.').try_fold(&self.0, |value, key| value.get(key));
         let text = match found {
@@ -127,7 +133,7 @@ impl Program {
         Ok(Some(text))
     }
 
-    /// `25`, `"25"`, `"29.97"`, `"30000/1001"`, `"50p"`.
+    /// A frame rate in frames per second, from values such as `25`, `"25"`, `"29.97"`, `"30000/1001"` and `"50p"`.
     fn rate(&self, field: &str) -> Result<Option<f64>, String> {
         let Some(text) = self.text(field)?.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
         let number = text.trim().trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
@@ -135,18 +141,20 @@ impl Program {
         let rate = over.trim().parse::<f64>().ok().zip(under.trim().parse::<f64>().ok()).map(|(a, b)| a / b);
         let rate = rate
             .filter(|rate| rate.is_finite())
-            .ok_or_else(|| format!("`{field}`: `{}` is no frame rate", redact::escape(&text, MAX_SHOWN_CHARS)))?;
+            .ok_or_else(|| format!("`{field}`: `{}` is not a frame rate", redact::escape(&text, MAX_SHOWN_CHARS)))?;
         Ok(Some(rate))
     }
 
-    /// `pattern` with the fields in braces.
-    fn filled(&self, pattern: &str, written: impl Fn(&str) -> String) -> Result<String, String> {
+    /// The pattern with each field name in braces replaced by the field's text.
+    fn fill_pattern(&self, pattern: &str, written: impl Fn(&str) -> String) -> Result<String, String> {
         let mut out = String::new();
         let mut rest = pattern;
         while let Some((before, after)) = rest.split_once('{') {
-            let (field, behind) =
-                after.split_once('}').ok_or_else(|| format!("`{pattern}` has a brace without its end"))?;
-            let value = self.text(field)?.ok_or_else(|| format!("it has no `{field}`, which `{pattern}` asks for"))?;
+            let (field, behind) = after
+                .split_once('}')
+                .ok_or_else(|| format!("`{pattern}` has an opening brace without a closing one"))?;
+            let value =
+                self.text(field)?.ok_or_else(|| format!("the program has no `{field}`, which `{pattern}` needs"))?;
             out.push_str(before);
             out.push_str(&written(value.trim()));
             rest = behind;
@@ -156,8 +164,8 @@ impl Program {
     }
 }
 
-/// What an earlier rule has set stays.
-fn first(set: &mut Set, later: &Set) {
+/// Sets what no earlier rule has set.
+fn set_missing(set: &mut Set, later: &Set) {
     let Set { channel_type, tier, template, probe, input_url, codec, resolution, fps, is_4k, is_hdr } = later;
     set.channel_type = set.channel_type.take().or_else(|| channel_type.clone());
     set.tier = set.tier.or(*tier);
@@ -171,8 +179,8 @@ fn first(set: &mut Set, later: &Set) {
     set.is_hdr = set.is_hdr.or(*is_hdr);
 }
 
-/// Unreserved characters as they are (RFC 3986, 2.3), so that a value is one path segment and nothing else.
-fn escaped(text: &str) -> String {
+/// Percent-encodes everything but unreserved characters (RFC 3986 2.3), so that a value is exactly one path segment.
+fn percent_encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
@@ -183,8 +191,9 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// Width and height out of `1920x1080`, `UHD 3840×2160`, `1080i`, `UHD`; nothing out of a name that has several.
-fn picture(text: &str) -> Option<String> {
+/// Width and height from texts such as `1920x1080`, `UHD 3840×2160`, `1080i` and `UHD`. `None` when the text names no
+/// known resolution.
+fn parse_resolution(text: &str) -> Option<String> {
     static PAIR: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(\d{2,5})\s*[xX×*]\s*(\d{2,5})").ok());
     if let Some(found) = PAIR.as_ref().and_then(|pair| pair.captures(text)) {
         return Some(format!("{}x{}", found.get(1)?.as_str(), found.get(2)?.as_str()));
@@ -206,12 +215,12 @@ mod tests {
     }
 
     fn one(inspector: &Inspector, program: Value) -> Value {
-        let mapped = mapped(inspector, vec![program]).unwrap();
+        let mapped = map_programs(inspector, vec![program]).unwrap();
         mapped.wanted.first().map_or(Value::Null, |wanted| Value::Object(wanted.columns.clone()))
     }
 
     #[test]
-    fn the_guides_mapping_is_the_default() {
+    fn the_default_mapping_takes_inspector_lives_own_field_names() {
         let program = json!({"id": "CH_TV_4K_001", "name": "FPT 4K Channel", "codec": "HEVC", "resolution": "UHD 3840x2160", "fps": 50});
         let expected = json!({"channel_code": "CH_TV_4K_001", "channel_name": "FPT 4K Channel", "channel_type": "LIVE",
             "tier": 1, "codec": "HEVC", "resolution": "3840x2160", "fps": 50.0, "is_4k": true, "is_hdr": false,
@@ -223,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn of_the_rules_that_fit_the_first_decides_and_one_may_skip() {
+    fn the_first_matching_rule_decides_and_a_rule_may_skip_a_program() {
         let rules = "fields: {id: meta.code, name: title}
 channel: {channel_code: 'CH_{meta.code}', input_url: 'http://{host}/{meta.code}/{title}.m3u8', template: T, probe: null, tier: null}
 rules:
@@ -245,7 +254,7 @@ rules:
     }
 
     #[test]
-    fn a_bad_program_is_named_and_the_others_are_taken() {
+    fn a_bad_program_is_named_and_the_others_are_mapped() {
         let programs = vec![
             json!({"id": "A", "name": "A"}),
             json!({"id": "B", "name": ["x"]}),
@@ -256,34 +265,34 @@ rules:
             json!({"id": "D", "name": "D", "fps": "fast"}),
             json!({"id": "E", "name": "x".repeat(2000)}),
         ];
-        let mapped = mapped(&inspector(""), programs).unwrap();
+        let mapped = map_programs(&inspector(""), programs).unwrap();
         assert_eq!(mapped.wanted.iter().map(|w| w.code.as_str()).collect::<Vec<_>>(), ["A"]);
         let bad: Vec<String> = mapped.bad.iter().map(|(at, why)| format!("{at}: {why}")).collect();
         let parts = [
             "programs[1] B: `name` is neither",
             "programs[2] C: `name` must have",
-            "programs[3]: it has no `id`",
-            "programs[4]: it has no `id`",
-            "programs[5] A: its code stands in programs[0]",
-            "programs[6] D: `fps`: `fast` is no frame rate",
+            "programs[3]: the program has no `id`",
+            "programs[4]: the program has no `id`",
+            "programs[5] A: programs[0] has the same code",
+            "programs[6] D: `fps`: `fast` is not a frame rate",
             "programs[7] E: `name` must have at most 1024",
         ];
         assert_eq!(bad.len(), parts.len(), "{bad:?}");
         for (part, bad) in parts.iter().zip(&bad) {
             assert!(bad.starts_with(part), "{part}: {bad}");
         }
-        assert!(!mapped.all_named, "one of those without an id could be any channel");
+        assert!(!mapped.all_named, "a program without an id could be any channel");
         assert_eq!(mapped.present.iter().collect::<Vec<_>>(), ["B", "C", "D", "E"]);
     }
 
     #[test]
-    fn an_answer_of_bad_programs_alone_says_nothing() {
-        let error = mapped(&inspector(""), vec![json!({"id": 1, "name": {}}), json!({})]).unwrap_err();
+    fn an_answer_with_bad_programs_only_is_an_error() {
+        let error = map_programs(&inspector(""), vec![json!({"id": 1, "name": {}}), json!({})]).unwrap_err();
         assert!(error.contains("none of the 2 programs") && error.contains("programs[0] 1: `name`"), "{error}");
     }
 
     #[test]
-    fn resolutions_and_rates_are_read_as_they_are_written() {
+    fn resolutions_and_frame_rates_are_read_in_their_usual_forms() {
         let pictures = [
             ("1920x1080", Some("1920x1080")),
             ("UHD 3840 × 2160p50", Some("3840x2160")),
@@ -293,7 +302,7 @@ rules:
             ("HD", None),
         ];
         for (text, expected) in pictures {
-            assert_eq!(picture(text).as_deref(), expected, "{text}");
+            assert_eq!(parse_resolution(text).as_deref(), expected, "{text}");
         }
         let rate = |value: Value| Program(json!({"fps": value})).rate("fps");
         assert_eq!(rate(json!("30000/1001")).unwrap().map(|r| (r * 100.0).round()), Some(2997.0));

@@ -1,6 +1,6 @@
-//! Inspector LIVE: its programs become channels of the database, once or again and again.
+//! Synchronisation from Inspector LIVE: its programs become channels of the database, once or at an interval.
 
-mod ask;
+mod programs;
 mod mapping;
 
 use crate::config::{Inspector, Live};
@@ -10,36 +10,38 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::AbortHandle;
 
-/// After a failure; doubled with each that follows, up to the source's own interval.
+/// The pause after a failed synchronisation. It is doubled with each further failure, up to the source's own interval.
 const RETRY: Duration = Duration::from_secs(10);
-/// Lines of the log that one synchronisation may fill with programs it left out.
-const MAX_TOLD: usize = 20;
+/// The largest number of left-out programs that one synchronisation logs.
+const MAX_LOGGED: usize = 20;
 
-/// Told of what became of a source, by its name.
-pub type Tell = Arc<dyn Fn(&str, News<'_>) + Send + std::marker::Sync>;
+/// Called with the name of a source and what happened to it.
+pub type OnSyncEvent = Arc<dyn Fn(&str, SyncEvent<'_>) + Send + std::marker::Sync>;
 
+/// What happened to a source.
 #[derive(Debug, Clone, Copy)]
-pub enum News<'a> {
+pub enum SyncEvent<'a> {
+    /// The source was synchronised.
     Synced(&'a Synced),
-    /// Nothing was changed.
+    /// The synchronisation failed and changed nothing.
     Failed,
-    /// It is no longer configured.
+    /// The source is no longer configured.
     Gone,
 }
 
-/// As it stands in the table and in audit lines.
+/// The name of a source in the database and in audit lines.
 #[must_use]
 pub fn source(inspector: &Inspector) -> String {
     format!("inspector_live/{}", inspector.name)
 }
 
-/// Asks for the programs and writes what changed; with `dry_run` only says it.
+/// Fetches the programs of a source and writes the changed channels. With `dry_run` the changes are only returned.
 ///
 /// # Errors
-/// Why nothing was changed: no answer, one that can't be right, or no database.
+/// Returns why nothing was changed: no answer, an implausible answer, or no database.
 pub async fn sync(live: &Live, store: &Store, inspector: &Inspector, dry_run: bool) -> Result<Synced, String> {
-    let programs = ask::programs(&live.current().exporter.fetch, inspector).await?;
-    let mapped = mapping::mapped(inspector, programs)?;
+    let programs = programs::fetch_programs(&live.current().exporter.fetch, inspector).await?;
+    let mapped = mapping::map_programs(inspector, programs)?;
     let source = source(inspector);
     let sync = Sync {
         source: &source,
@@ -52,28 +54,34 @@ pub async fn sync(live: &Live, store: &Store, inspector: &Inspector, dry_run: bo
     let mut done = store.sync_channels(&sync, dry_run).await.map_err(|e| e.to_string())?;
     done.bad.splice(..0, mapped.bad);
     if inspector.disable_missing && !mapped.all_named && !done.missing.is_empty() {
-        done.held = Some("a program without a readable id could be one of those missing: none is disabled".to_owned());
+        done.held = Some(
+            "a program without a readable id could be one of the missing channels, so no channel is disabled"
+                .to_owned(),
+        );
     }
     Ok(done)
 }
 
-/// Synchronises every source that has an interval, each in a task of its own, until dropped. A change of exporter.yml begins anew.
-pub async fn follow(live: Arc<Live>, store: Store, tell: Tell) {
+/// Synchronises every source that has an interval, each in a task of its own, until the future is dropped. A change of
+/// a source in exporter.yml restarts its task.
+pub async fn follow(live: Arc<Live>, store: Store, tell: OnSyncEvent) {
     let mut changes = live.subscribe();
-    let mut running: BTreeMap<String, (Inspector, Job)> = BTreeMap::new();
+    let mut running: BTreeMap<String, (Inspector, AbortOnDrop)> = BTreeMap::new();
     loop {
         let sources = live.current().exporter.inspector_live.clone();
         let sources: Vec<Inspector> = sources.into_iter().filter(|source| source.every.is_some()).collect();
         running.retain(|name, (inspector, _)| {
             let named = sources.iter().any(|source| source.name == *name);
             if !named {
-                tell(name, News::Gone);
+                tell(name, SyncEvent::Gone);
             }
             sources.contains(inspector)
         });
         for inspector in sources {
             let job = || {
-                Job(tokio::spawn(repeat(live.clone(), store.clone(), inspector.clone(), tell.clone())).abort_handle())
+                AbortOnDrop(
+                    tokio::spawn(repeat(live.clone(), store.clone(), inspector.clone(), tell.clone())).abort_handle(),
+                )
             };
             running.entry(inspector.name.clone()).or_insert_with(|| (inspector.clone(), job()));
         }
@@ -83,16 +91,16 @@ pub async fn follow(live: Arc<Live>, store: Store, tell: Tell) {
     }
 }
 
-/// Ends its task when dropped; a transaction under way is rolled back.
-struct Job(AbortHandle);
+/// Ends its task when it is dropped. A transaction that is running then is rolled back.
+struct AbortOnDrop(AbortHandle);
 
-impl Drop for Job {
+impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();
     }
 }
 
-async fn repeat(live: Arc<Live>, store: Store, inspector: Inspector, tell: Tell) {
+async fn repeat(live: Arc<Live>, store: Store, inspector: Inspector, tell: OnSyncEvent) {
     let every = inspector.every.map_or(Duration::MAX, |every| every.duration());
     let source = source(&inspector);
     let mut retry = RETRY.min(every);
@@ -100,13 +108,13 @@ async fn repeat(live: Arc<Live>, store: Store, inspector: Inspector, tell: Tell)
         match sync(&live, &store, &inspector, false).await {
             Ok(done) => {
                 log(&source, &done);
-                tell(&inspector.name, News::Synced(&done));
+                tell(&inspector.name, SyncEvent::Synced(&done));
                 retry = RETRY.min(every);
                 tokio::time::sleep(every).await;
             }
             Err(why) => {
                 tracing::error!(source, why, retry_in = ?retry, "synchronisation failed; nothing was changed");
-                tell(&inspector.name, News::Failed);
+                tell(&inspector.name, SyncEvent::Failed);
                 tokio::time::sleep(retry).await;
                 retry = (retry * 2).min(every);
             }
@@ -114,7 +122,7 @@ async fn repeat(live: Arc<Live>, store: Store, inspector: Inspector, tell: Tell)
     }
 }
 
-/// An audit line for each channel that was written, as the API's; and what a person has to look at.
+/// Logs an audit line for each written channel, as the API does, and warnings for what an operator has to look at.
 pub fn log(source: &str, done: &Synced) {
     let audit = |what: &str, key: &str| tracing::info!(who = source, what, key, "audit");
     done.added.iter().for_each(|code| audit("channel created", code));
@@ -130,8 +138,8 @@ pub fn log(source: &str, done: &Synced) {
         );
     }
     done.disabled.iter().for_each(|code| audit("channel disabled", code));
-    for (at, why) in done.bad.iter().take(MAX_TOLD) {
-        tracing::warn!(source, at, why, "a program was left out");
+    for (at, why) in done.bad.iter().take(MAX_LOGGED) {
+        tracing::warn!(source, at, why, "a program was left out because it can't be used");
     }
     if let Some(why) = &done.held {
         tracing::warn!(source, why, "missing channels stay in force");

@@ -1,15 +1,17 @@
+//! Gauges of the checks.
+
 use super::series::{Series, flag};
 use super::{Gauge, gauge};
 use crate::checks::{CheckOutcome, CheckResult};
-use crate::report::View;
+use crate::report::ReportView;
 use std::collections::BTreeMap;
 
-/// Verdicts, and the thresholds that they were made with.
-pub const GAUGES: &[Gauge] = &[
+/// Gauges of the checks' results and of the thresholds that they were judged by.
+pub(crate) const GAUGES: &[Gauge] = &[
     gauge(
         "packager_check_ok",
         &["check", "severity", "output"],
-        "1 when the check held, 0 when it failed; absent when it couldn't run.",
+        "1 if the check passed, 0 if it failed. Absent if the check didn't run.",
         |v, s| {
             for outcome in v.checks.iter().filter(|o| o.result != CheckResult::NotRun) {
                 let held = outcome.result == CheckResult::Ok;
@@ -20,7 +22,8 @@ pub const GAUGES: &[Gauge] = &[
     gauge(
         "packager_check_ran",
         &["check", "output"],
-        "1 when the check ran, 0 when its input was missing or out of time.",
+        "1 if the check ran, 0 if its input was missing or didn't arrive in time. Absent if the template disables \
+         the check.",
         |v, s| {
             for outcome in v.checks {
                 s.set(&[outcome.check, &outcome.output], flag(outcome.result != CheckResult::NotRun));
@@ -30,13 +33,14 @@ pub const GAUGES: &[Gauge] = &[
     gauge(
         "packager_check_violations",
         &["check", "severity", "output", "rendition"],
-        "Number of violations that the check found; no rendition label where they concern the whole output.",
+        "Number of violations that the check found. The rendition label is empty for violations of the whole output. \
+         Absent without violations.",
         violations,
     ),
     gauge(
         "packager_threshold",
         &["name"],
-        "A threshold of the effective template, in the unit of what it is compared with.",
+        "A threshold of the template in force, in the unit of the value that it is compared with.",
         |v, s| {
             for (name, threshold) in &v.threshold {
                 s.set(&[name], Some(*threshold));
@@ -45,7 +49,7 @@ pub const GAUGES: &[Gauge] = &[
     ),
 ];
 
-fn violations(view: &View<'_>, series: &mut Series<'_>) {
+fn violations(view: &ReportView<'_>, series: &mut Series<'_>) {
     for outcome in view.checks {
         for ((severity, rendition), count) in counted(outcome) {
             series.set(&[outcome.check, severity.as_str(), &outcome.output, rendition], Some(count));

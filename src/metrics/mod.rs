@@ -1,8 +1,8 @@
-//! `/probe` and `/metrics`: a report as gauges, and the exporter's own metrics.
+//! Metrics: a report as gauges for `/probe`, and the exporter's own metrics for `/metrics`.
 
 mod checks;
 mod output;
-mod own;
+mod self_metrics;
 mod playlist;
 mod probe;
 mod reference;
@@ -12,20 +12,20 @@ mod series;
 #[cfg(test)]
 mod tests;
 
-pub use own::{InFlight, Own, ProbeResult};
-pub use reference::reference;
+pub(crate) use reference::reference;
+pub use self_metrics::{InFlightGuard, ProbeResult, SelfMetrics};
 
-use crate::report::{Report, View};
+use crate::report::{Report, ReportView};
 use prometheus::TextEncoder;
-use series::{Room, Series};
+use series::{Series, SeriesBudget};
 
-/// Content type of what [`exposition`] and [`Own::encode`] answer.
+/// The content type of the text that [`exposition`] and [`SelfMetrics::encode`] return.
 pub use prometheus::TEXT_FORMAT;
 
-/// Most series of one probe, [`SERIES_DROPPED`] included.
+/// The largest number of series of one probe, [`SERIES_DROPPED`] included.
 const MAX_SERIES: usize = 2_000;
 
-/// One gauge of `/probe`: its name as it is scraped, and what fills it.
+/// One gauge of `/probe`, with the function that sets its series.
 struct Gauge {
     name: &'static str,
     labels: &'static [&'static str],
@@ -33,7 +33,7 @@ struct Gauge {
     fill: Fill,
 }
 
-type Fill = fn(&View<'_>, &mut Series<'_>);
+type Fill = fn(&ReportView<'_>, &mut Series<'_>);
 
 const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str, fill: Fill) -> Gauge {
     Gauge { name, labels, help, fill }
@@ -42,7 +42,7 @@ const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'stat
 const OUTPUT: &[&str] = &["output"];
 const RENDITION: &[&str] = &["output", "rendition"];
 
-/// Every gauge in the order of the exposition: what is cut when a stream is too large stands last.
+/// Every gauge in the order of the exposition. The gauges that a too large stream loses first are last.
 fn gauges() -> impl Iterator<Item = &'static Gauge> {
     [probe::GAUGES, checks::GAUGES, output::GAUGES, rendition::GAUGES, playlist::GAUGES, segment::GAUGES]
         .into_iter()
@@ -52,15 +52,16 @@ fn gauges() -> impl Iterator<Item = &'static Gauge> {
 const SERIES_DROPPED: Gauge = gauge(
     "packager_series_dropped",
     &[],
-    "Number of series left out of this answer: over the bound of 2000, or of the same labels as another.",
+    "Number of series that are left out of this answer, because it would have more than 2000 series or two with the \
+     same labels.",
     |_, _| {},
 );
 
-/// The report in text exposition 0.0.4. What this probe didn't measure is absent.
+/// A report in Prometheus' text exposition format 0.0.4. A value that this probe didn't measure is absent.
 #[must_use]
 pub fn exposition(report: &Report) -> String {
     let view = report.view();
-    let mut room = Room::new(MAX_SERIES - 1, &view);
+    let mut room = SeriesBudget::new(MAX_SERIES - 1, &view);
     let mut families: Vec<_> = gauges().filter_map(|gauge| series::family(gauge, &view, &mut room)).collect();
     families.push(series::single(&SERIES_DROPPED, room.dropped()));
     let mut out = String::new();

@@ -1,15 +1,18 @@
+//! Gauges of a channel and its outputs.
+
 use super::series::{Series, count};
 use super::{Gauge, OUTPUT, gauge};
-use crate::report::{MediaCounts, OutputView, View};
+use crate::report::{MediaCounts, OutputView, ReportView};
 
 const MEDIA: &[&str] = &["output", "media"];
 
-/// The channel, and each of its outputs.
-pub const GAUGES: &[Gauge] = &[
+/// Gauges of the channel and of each of its outputs.
+pub(crate) const GAUGES: &[Gauge] = &[
     gauge(
         "packager_channel_info",
         &["code", "name", "type", "tier", "codec", "resolution", "fps", "hdr", "template"],
-        "1, its labels being what the catalogue says of the channel.",
+        "Always 1. The labels describe the channel as the catalogue has it; a label is empty if the catalogue \
+         doesn't set it.",
         |v, s| {
             let i = &v.channel_info;
             let resolution = &i.resolution;
@@ -22,7 +25,8 @@ pub const GAUGES: &[Gauge] = &[
     gauge(
         "packager_output_info",
         &["output", "protocol", "container", "low_latency", "encrypted"],
-        "1, its labels being how the output is delivered; container is of the segments inspected in this probe.",
+        "Always 1. The labels describe how the output is delivered; a label is empty if this probe couldn't find it \
+         out. The container is that of the segments inspected in this probe.",
         |v, s| {
             for o in &v.outputs {
                 let info = &o.output_info;
@@ -30,43 +34,52 @@ pub const GAUGES: &[Gauge] = &[
             }
         },
     ),
-    gauge("packager_renditions", MEDIA, "Number of renditions that the manifest lists.", |v, s| {
-        by_media(v, s, |o| o.listed);
-    }),
+    gauge(
+        "packager_renditions",
+        MEDIA,
+        "Number of renditions that the manifest lists. Absent if the manifest couldn't be read.",
+        |v, s| {
+            by_media(v, s, |o| o.listed);
+        },
+    ),
     gauge(
         "packager_renditions_expected",
         MEDIA,
-        "Number of renditions that the template or the channel promises; absent where they promise none.",
+        "Number of renditions that the template or the channel expects. Absent if they expect none.",
         |v, s| by_media(v, s, |o| o.renditions_expected),
     ),
     gauge(
         "packager_renditions_available",
         MEDIA,
-        "Number of renditions whose playlist and newest segment answered; absent when one couldn't be asked in time.",
+        "Number of renditions whose playlist and newest segment are available. Absent if there was no time to \
+         request one of them.",
         |v, s| by_media(v, s, |o| o.renditions_available),
     ),
     gauge(
         "packager_rendition_skew_seconds",
         OUTPUT,
-        "Distance in seconds between the first and the last live edge of the renditions, by program date-time.",
+        "Time in seconds between the first and the last live edge of the renditions, by program date-time. Absent if \
+         fewer than two live edges are known.",
         |v, s| s.outputs(v, |o| o.rendition_skew_seconds),
     ),
     gauge(
         "packager_scte35_splices",
         OUTPUT,
-        "Beginnings and ends of ad breaks: those that the playlist's window tells of, or that the segments inspected in this \
-         probe carry as SCTE-35 where these are more; of the rendition with the most.",
+        "Number of ad break starts and ends in the playlist's window, or as SCTE-35 in the segments inspected in \
+         this probe, whichever is larger. The value is that of the rendition with the most. Absent if no media \
+         playlist could be read.",
         |v, s| s.outputs(v, |o| count(o.scte35_splices)),
     ),
     gauge(
         "packager_ad_break",
         OUTPUT,
-        "1 while a rendition's live edge is in an ad break by its playlist, also after the tag that began it has left the window.",
+        "1 while the live edge of any rendition is in an ad break, 0 otherwise. It stays 1 after the tag that began \
+         the break has left the window. Absent if no media playlist could be read.",
         |v, s| s.outputs(v, |o| o.ad_break.map(|within| if within { 1.0 } else { 0.0 })),
     ),
 ];
 
-fn by_media(view: &View<'_>, series: &mut Series<'_>, counts: impl Fn(&OutputView<'_>) -> MediaCounts) {
+fn by_media(view: &ReportView<'_>, series: &mut Series<'_>, counts: impl Fn(&OutputView<'_>) -> MediaCounts) {
     for output in &view.outputs {
         let MediaCounts { video, audio, text } = counts(output);
         series.set(&[output.name, "video"], count(video));

@@ -1,24 +1,36 @@
+//! Gauges of a probe and of its top manifests.
+
 use super::series::flag;
 use super::{Gauge, OUTPUT, gauge};
 
-/// The probe as a whole, and its top manifests, as blackbox_exporter names them.
-pub const GAUGES: &[Gauge] = &[
-    gauge("probe_success", &[], "1 when the probe ran and no critical check failed, else 0.", |v, s| {
-        s.set(&[], flag(v.success));
-    }),
-    gauge("probe_duration_seconds", &[], "How long the whole probe took, in seconds.", |v, s| {
+/// Gauges of the whole probe and of each top manifest, with blackbox_exporter's names.
+pub(crate) const GAUGES: &[Gauge] = &[
+    gauge(
+        "probe_success",
+        &[],
+        "1 if no critical check failed and at least one check ran for each output, 0 otherwise.",
+        |v, s| {
+            s.set(&[], flag(v.success));
+        },
+    ),
+    gauge("probe_duration_seconds", &[], "Duration of the whole probe in seconds.", |v, s| {
         s.set(&[], Some(v.duration_seconds));
     }),
-    gauge("probe_timeout_seconds", &[], "How long the probe was allowed to take, in seconds.", |v, s| {
+    gauge("probe_timeout_seconds", &[], "Time in seconds that the probe was allowed to take.", |v, s| {
         s.set(&[], Some(v.timeout_seconds));
     }),
-    gauge("probe_deadline_exceeded", &[], "1 when something was left out for lack of time, else 0.", |v, s| {
-        s.set(&[], flag(v.deadline_exceeded));
-    }),
+    gauge(
+        "probe_deadline_exceeded",
+        &[],
+        "1 if the deadline passed before the probe had fetched everything, 0 otherwise.",
+        |v, s| {
+            s.set(&[], flag(v.deadline_exceeded));
+        },
+    ),
     gauge(
         "probe_stage_duration_seconds",
         &["stage"],
-        "How long each stage of the probe took, in seconds: manifest, playlists, segments, checks.",
+        "Duration in seconds of each stage of the probe: manifest, playlists, segments and checks.",
         |v, s| {
             let stages = &v.stage_duration_seconds;
             s.set(&["manifest"], stages.manifest);
@@ -30,17 +42,22 @@ pub const GAUGES: &[Gauge] = &[
     gauge(
         "probe_http_status_code",
         OUTPUT,
-        "HTTP status code of the top manifest; absent when no answer came.",
+        "HTTP status code of the top manifest. Absent if no answer arrived.",
         |v, s| s.outputs(v, |o| o.http.http_status_code.map(f64::from)),
     ),
-    gauge("probe_http_redirects", OUTPUT, "Number of redirects followed to the top manifest.", |v, s| {
-        s.outputs(v, |o| o.http.http_redirects.map(f64::from));
-    }),
+    gauge(
+        "probe_http_redirects",
+        OUTPUT,
+        "Number of redirects that led to the top manifest. Absent if no answer arrived.",
+        |v, s| {
+            s.outputs(v, |o| o.http.http_redirects.map(f64::from));
+        },
+    ),
     gauge(
         "probe_http_duration_seconds",
         &["output", "phase"],
-        "Phases of the top manifest's last request, in seconds: resolve, connect, tls, processing, transfer; \
-         a kept-alive connection has no first three.",
+        "Duration in seconds of each phase of the top manifest's last request: resolve, connect, tls, processing and \
+         transfer. The first three are absent on a kept-alive connection, and all if no answer arrived.",
         |v, s| {
             for output in &v.outputs {
                 let phases = &output.http_duration_seconds;
@@ -55,7 +72,8 @@ pub const GAUGES: &[Gauge] = &[
     gauge(
         "probe_ssl_earliest_cert_expiry",
         OUTPUT,
-        "When the first certificate of the top manifest's chain ends, in seconds since 1970-01-01 UTC.",
+        "Time at which the first certificate in the top manifest's chain expires, in seconds since 1970-01-01 UTC. \
+         Absent without TLS.",
         |v, s| s.outputs(v, |o| o.http.ssl_earliest_cert_expiry.map(|at| at as f64)),
     ),
 ];

@@ -1,23 +1,26 @@
-use super::{Own, SERIES_DROPPED, gauges};
+//! The reference of all metrics.
+
+use super::{SERIES_DROPPED, SelfMetrics, gauges};
 use prometheus::proto::{MetricFamily, MetricType};
 use std::fmt::Write;
 
-/// docs/metrics.md: every metric with labels and meaning, from what the exporter itself answers with.
+/// The text of docs/metrics.md: every metric with labels and meaning. It is made from the tables that fill the
+/// expositions.
 #[must_use]
-pub fn reference() -> String {
+pub(crate) fn reference() -> String {
     let mut out = String::from(
-        "# Metrics\n\nGenerated from the exporter's own tables.\n\n## `/probe`\n\n\
-         Gauges, measured anew by every probe. What a probe didn't measure is absent: never 0, never the last value. \
-         At most 2000 series a probe.\n\n| name | labels | meaning |\n|---|---|---|\n",
+        "# Metrics\n\nGenerated from the exporter's own tables by `packager_exporter list-metrics`.\n\n## `/probe`\n\n\
+         Gauges that every probe measures anew. A value that the probe didn't measure is absent; it is never 0 and never \
+         the last value. A probe has at most 2000 series.\n\n| name | labels | meaning |\n|---|---|---|\n",
     );
     for gauge in gauges().chain([&SERIES_DROPPED]) {
         row(&mut out, gauge.name, gauge.labels.iter().copied(), gauge.help);
     }
     out.push_str(
-        "\n## `/metrics`\n\nThe exporter's own, and on Linux the usual `process_*` metrics.\n\n\
+        "\n## `/metrics`\n\nThe exporter's own metrics, and on Linux the usual `process_*` metrics.\n\n\
          | name | type | labels | meaning |\n|---|---|---|---|\n",
     );
-    let families = Own::new().map(|own| own.families()).unwrap_or_default();
+    let families = SelfMetrics::new().map(|own| own.families()).unwrap_or_default();
     for family in families.iter().filter(|f| f.name().starts_with("packager_exporter_")) {
         own_row(&mut out, family);
     }

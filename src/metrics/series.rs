@@ -1,60 +1,62 @@
-//! Label sets and values of one gauge, as the prometheus crate's encoder takes them.
+//! The series of one gauge, in the form that the prometheus crate's encoder takes.
 //!
-//! The families are built directly, not through `GaugeVec` and `Registry`: what those add (locks, hashed lookup,
-//! descriptors that outlive a probe) serves metrics that live on; for the contract's 933 series
-//! it took 2.5 times as long (10.2 ms to 4.0 ms, both unoptimised).
+//! The families are built directly and not through `GaugeVec` and `Registry`: their locks, hashed lookup and
+//! descriptors serve metrics that outlive a probe. For 933 series they took 2.5 times as long (10.2 ms instead of 4.0
+//! ms, both unoptimised).
 
 use super::Gauge;
-use crate::report::{OutputView, RenditionView, View};
+use crate::report::{OutputView, RenditionView, ReportView};
 use packager_media::redact;
 use prometheus::proto::{self, LabelPair, MetricFamily, MetricType};
 use std::collections::HashSet;
 
-/// Most characters of a label value. A stream can't choose one freely.
+/// The largest number of characters of a label value, so that a stream can't choose one freely.
 const MAX_LABEL: usize = 128;
 
-/// How many series a probe may still answer with, and which renditions may not answer.
+/// The number of series that an answer may still have, and the renditions that may have none.
 #[derive(Debug)]
-pub struct Room {
+pub(crate) struct SeriesBudget {
     left: usize,
     dropped: u64,
-    /// Renditions (by their place in the report) whose labels an earlier one has. Without this their values would
-    /// fill in for what the earlier one didn't measure.
-    twins: HashSet<usize>,
+    /// The renditions, by their place in the report, whose labels an earlier rendition has. Without this set their
+    /// values would stand in for values that the earlier rendition didn't measure.
+    duplicates: HashSet<usize>,
 }
 
-impl Room {
-    pub fn new(series: usize, view: &View<'_>) -> Self {
+impl SeriesBudget {
+    pub(crate) fn new(series: usize, view: &ReportView<'_>) -> Self {
         let mut seen = HashSet::new();
         let names = renditions(view).map(|(at, output, rendition)| (at, key(&[output.name, rendition.name])));
         let twins = names.filter_map(|(at, name)| (!seen.insert(name)).then_some(at)).collect();
-        Self { left: series, dropped: 0, twins }
+        Self { left: series, dropped: 0, duplicates: twins }
     }
 
-    /// As a gauge's value.
-    pub fn dropped(&self) -> f64 {
+    /// The number of dropped series, as a gauge's value.
+    pub(crate) fn dropped(&self) -> f64 {
         self.dropped as f64
     }
 }
 
-/// Cleaned label values in one string. NUL is cleaned out of each, so that it can't be forged as the separator.
+/// Sanitised label values joined by NUL. Sanitising removes NUL from each value, so that a stream can't forge the
+/// separator.
 fn key(values: &[&str]) -> String {
     values.iter().map(|v| redact::sanitize_label(v, MAX_LABEL)).collect::<Vec<_>>().join("\0")
 }
 
-/// One gauge's series while they are gathered.
+/// The series of one gauge while they are collected.
 #[derive(Debug)]
-pub struct Series<'a> {
+pub(crate) struct Series<'a> {
     labels: &'static [&'static str],
     metrics: Vec<proto::Metric>,
     seen: HashSet<String>,
-    room: &'a mut Room,
+    room: &'a mut SeriesBudget,
 }
 
 impl Series<'_> {
-    /// `values` in the order of the gauge's labels. Nothing for a value that is absent or not finite; a label set
-    /// that was there before is dropped and counted, as is what finds no room.
-    pub fn set(&mut self, values: &[&str], value: Option<f64>) {
+    /// Sets one series. `values` are the label values in the order of the gauge's labels. A value that is absent or not
+    /// finite sets nothing. A series with the same labels as an earlier one, or beyond the bound, is dropped and
+    /// counted.
+    pub(crate) fn set(&mut self, values: &[&str], value: Option<f64>) {
         let Some(value) = value.filter(|v| v.is_finite()) else { return };
         let cleaned: Vec<_> = values.iter().map(|v| redact::sanitize_label(v, MAX_LABEL)).collect();
         if self.room.left == 0 || !self.seen.insert(cleaned.join("\0")) {
@@ -66,34 +68,34 @@ impl Series<'_> {
         self.metrics.push(metric(pairs.collect(), value));
     }
 
-    pub fn outputs(&mut self, view: &View<'_>, value: impl Fn(&OutputView<'_>) -> Option<f64>) {
+    pub(crate) fn outputs(&mut self, view: &ReportView<'_>, value: impl Fn(&OutputView<'_>) -> Option<f64>) {
         for output in &view.outputs {
             self.set(&[output.name], value(output));
         }
     }
 
-    pub fn renditions(&mut self, view: &View<'_>, value: impl Fn(&RenditionView<'_>) -> Option<f64>) {
+    pub(crate) fn renditions(&mut self, view: &ReportView<'_>, value: impl Fn(&RenditionView<'_>) -> Option<f64>) {
         for (at, output, rendition) in renditions(view) {
-            self.of_rendition(at, &[output.name, rendition.name], value(rendition));
+            self.set_of_rendition(at, &[output.name, rendition.name], value(rendition));
         }
     }
 
-    /// One series a kind: the third label's value, and the gauge's.
-    pub fn kinds<const N: usize>(
+    /// Sets one series of each rendition for each kind, which is the value of the third label.
+    pub(crate) fn kinds<const N: usize>(
         &mut self,
-        view: &View<'_>,
+        view: &ReportView<'_>,
         values: impl Fn(&RenditionView<'_>) -> [(&'static str, Option<f64>); N],
     ) {
         for (at, output, rendition) in renditions(view) {
             for (kind, value) in values(rendition) {
-                self.of_rendition(at, &[output.name, rendition.name, kind], value);
+                self.set_of_rendition(at, &[output.name, rendition.name, kind], value);
             }
         }
     }
 
-    /// `at`: the rendition's place in the report.
-    pub fn of_rendition(&mut self, at: usize, values: &[&str], value: Option<f64>) {
-        if self.room.twins.contains(&at) {
+    /// Sets a series of the rendition at place `at` of the report, unless an earlier rendition has the same labels.
+    pub(crate) fn set_of_rendition(&mut self, at: usize, values: &[&str], value: Option<f64>) {
+        if self.room.duplicates.contains(&at) {
             self.room.dropped += u64::from(value.is_some());
         } else {
             self.set(values, value);
@@ -101,21 +103,23 @@ impl Series<'_> {
     }
 }
 
-/// Every rendition with its place in the report.
-pub fn renditions<'v>(view: &'v View<'_>) -> impl Iterator<Item = (usize, &'v OutputView<'v>, &'v RenditionView<'v>)> {
+/// Every rendition with its output and its place in the report.
+pub(crate) fn renditions<'v>(
+    view: &'v ReportView<'_>,
+) -> impl Iterator<Item = (usize, &'v OutputView<'v>, &'v RenditionView<'v>)> {
     let each =
         view.outputs.iter().flat_map(|output| output.renditions.iter().map(move |rendition| (output, rendition)));
     each.enumerate().map(|(at, (output, rendition))| (at, output, rendition))
 }
 
-/// `None` for a gauge without a single series: the format knows no empty family.
-pub fn family(gauge: &Gauge, view: &View<'_>, room: &mut Room) -> Option<MetricFamily> {
+/// The family of one gauge. `None` for a gauge without series, because the format has no empty families.
+pub(crate) fn family(gauge: &Gauge, view: &ReportView<'_>, room: &mut SeriesBudget) -> Option<MetricFamily> {
     let mut series = Series { labels: gauge.labels, metrics: Vec::new(), seen: HashSet::new(), room };
     (gauge.fill)(view, &mut series);
     Some(series.metrics).filter(|m| !m.is_empty()).map(|metrics| of_gauge(gauge, metrics))
 }
 
-pub fn single(gauge: &Gauge, value: f64) -> MetricFamily {
+pub(crate) fn single(gauge: &Gauge, value: f64) -> MetricFamily {
     of_gauge(gauge, vec![metric(Vec::new(), value)])
 }
 
@@ -143,12 +147,12 @@ fn pair(name: &str, value: String) -> LabelPair {
     pair
 }
 
-/// A count as a gauge's value.
-pub fn count(n: Option<u64>) -> Option<f64> {
+/// A number as a gauge's value.
+pub(crate) fn count(n: Option<u64>) -> Option<f64> {
     n.map(|n| n as f64)
 }
 
-/// 1 or 0.
-pub fn flag(yes: bool) -> Option<f64> {
+/// A truth value as a gauge's value: 1 or 0.
+pub(crate) fn flag(yes: bool) -> Option<f64> {
     Some(f64::from(u8::from(yes)))
 }

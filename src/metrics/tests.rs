@@ -109,7 +109,7 @@ fn what_was_not_measured_is_absent_and_never_zero() {
 }
 
 #[test]
-fn a_probe_that_found_no_new_segment_says_nothing_of_segments_but_the_rendition_is_there() {
+fn a_probe_without_a_new_segment_has_gauges_of_the_rendition_and_none_of_segments() {
     let mut report = clean();
     for rendition in &mut report.capture.outputs[0].renditions {
         rendition.segments.clear();
@@ -171,7 +171,7 @@ fn violations_are_counted_by_rendition() {
 }
 
 #[test]
-fn two_renditions_of_one_name_give_one_series_and_the_other_is_said_to_be_dropped() {
+fn of_two_renditions_with_one_name_the_second_is_counted_as_dropped() {
     let mut report = clean();
     let twin = report.capture.outputs[0].renditions[0].clone();
     report.capture.outputs[0].renditions.push(twin);
@@ -207,7 +207,7 @@ fn a_stream_cannot_choose_a_label_freely() {
 const MAX_LABEL_ESCAPED: usize = 129;
 
 #[test]
-fn numbers_that_are_none_are_left_out() {
+fn numbers_that_are_not_finite_are_left_out() {
     let mut report = clean();
     report.edge_age[0].2 = Seconds(f64::NAN);
     report.capture.outputs[0].renditions[0].rendition.frame_rate = Some(f64::INFINITY);
@@ -221,13 +221,13 @@ fn numbers_that_are_none_are_left_out() {
 }
 
 #[test]
-fn the_contracts_case_stays_under_150_kilobytes() {
+fn twelve_renditions_with_80_checks_stay_under_150_kilobytes() {
     let text = exposition(&large(2, 6, 80));
     assert!(text.len() < 150_000, "{} bytes", text.len());
     assert_eq!(value(&text, "packager_series_dropped", &[]), Some(0.0));
 }
 
-/// Gauges that JSON says otherwise: verdicts are its `checks` and `findings`, and nothing is cut from it.
+/// Gauges without a JSON field of their name: JSON has the verdicts in `checks` and `findings`, and nothing is cut from it.
 const NOT_IN_JSON: [&str; 4] =
     ["packager_check_ok", "packager_check_ran", "packager_check_violations", "packager_series_dropped"];
 
@@ -279,12 +279,12 @@ fn number(value: &Value) -> Option<f64> {
     value.as_bool().map(|b| f64::from(u8::from(b))).or(value.as_f64())
 }
 
-fn own() -> Own {
-    Own::new().unwrap()
+fn own() -> SelfMetrics {
+    SelfMetrics::new().unwrap()
 }
 
 #[test]
-fn the_exporters_own_metrics_say_what_happened() {
+fn the_exporters_own_metrics_count_what_happened() {
     let own = own();
     let held = own.probe_begins();
     drop(own.probe_begins());

@@ -1,16 +1,20 @@
+//! The wall clock of probes, which tests replace.
+
 use packager_media::units::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// Where a probe gets its `now`; everything below `probe` is handed it.
+/// The wall clock of a probe. Modules below `probe` read no clock and get `now` as an argument.
 #[derive(Debug, Clone)]
 pub enum Clock {
+    /// The system's clock.
     System,
-    /// Unix milliseconds, set from outside: any instant of any stream replays.
+    /// A clock that a test sets, in Unix milliseconds, so that any instant of a stream can be replayed.
     Manual(Arc<AtomicI64>),
 }
 
 impl Clock {
+    /// The current instant.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         match self {

@@ -3,9 +3,9 @@
 mod budget;
 mod capture;
 mod clock;
-mod flights;
+mod shared_captures;
 mod lookup;
-mod places;
+mod admission;
 
 pub use clock::Clock;
 
@@ -17,46 +17,49 @@ use crate::fetch::{Client, ClientError};
 use crate::finding::Severity;
 use crate::history::{History, OutputPast};
 use crate::report::Report;
-use budget::Budget;
-use capture::{Capturer, Ring, Shelf};
-use flights::Flights;
-use lookup::{Subject, lookup};
+use admission::Admission;
+use budget::TimeBudget;
+use capture::{Capturer, Downloads, KeyCache};
+use lookup::{ProbeSubject, lookup};
 use packager_media::stream::Timeline;
 use packager_media::units::{Seconds, Timestamp};
-use places::Places;
+use shared_captures::SharedCaptures;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What a scrape or a person asks for.
+/// A request to probe one channel, from a scrape or a person.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Ask {
-    /// Channel code, or a URL where the configuration allows it.
+pub struct ProbeRequest {
+    /// The channel's code, or a URL if the configuration allows URLs.
     pub target: String,
-    /// Without it the channel's own.
+    /// Name of the template to judge by. `None` means the channel's own template.
     pub template: Option<String>,
-    /// Only this output of the channel.
+    /// Name of the only output to probe. `None` means all outputs of the channel.
     pub output: Option<String>,
 }
 
-/// A broken request, or an exporter that can't do its work; never a broken stream.
+/// Why a probe has no report: the request is wrong, or the exporter can't do its work. A broken stream is never an
+/// error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum ProbeError {
+    /// The target, template or output isn't known or allowed; the text is for the caller.
     #[error("{0}")]
     BadRequest(String),
+    /// The exporter had no capacity or no time for the probe; the text says what to change.
     #[error("{0}")]
     Overloaded(String),
 }
 
-/// An answered probe.
+/// The report of a probe, and whether other requests share it.
 #[derive(Debug, Clone)]
-pub struct Probed {
+pub struct ProbeAnswer {
     pub report: Arc<Report>,
-    /// It was answered by a capture that was already under way.
+    /// Whether a capture that was already running answered this request.
     pub shared: bool,
 }
 
-/// Holds what probes share; cheap to clone.
+/// Runs probes. It owns what they share: history, HTTP client and admission. Its clones share the same state.
 #[derive(Debug, Clone)]
 pub struct Prober {
     shared: Arc<Shared>,
@@ -65,17 +68,19 @@ pub struct Prober {
 #[derive(Debug)]
 struct Shared {
     live: Arc<Live>,
-    /// With the settings it was built from: a reload may change them.
+    /// The HTTP client with the settings that it was built from, which a reload may change.
     client: RwLock<(config::Fetch, Client)>,
     history: History,
     clock: Clock,
-    flights: Arc<Flights>,
-    places: Places,
+    captures: Arc<SharedCaptures>,
+    admission: Admission,
 }
 
 impl Prober {
+    /// Makes a prober with an empty history.
+    ///
     /// # Errors
-    /// When the HTTP client can't be set up (no root certificates).
+    /// Returns the name of the fetch setting with which no HTTP client can be made.
     pub fn new(live: Arc<Live>, clock: Clock) -> Result<Self, ClientError> {
         let exporter = live.current().exporter.clone();
         let client = Client::new(&exporter.fetch)?;
@@ -84,57 +89,58 @@ impl Prober {
             client: RwLock::new((exporter.fetch, client)),
             live,
             clock,
-            flights: Arc::default(),
-            places: Places::new(exporter.probe.max_in_flight),
+            captures: Arc::default(),
+            admission: Admission::new(exporter.probe.max_in_flight),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Answers before `timeout` has passed, whatever the stream does.
+    /// Probes a channel and returns the report before `timeout` has passed, whatever the stream does.
     ///
     /// # Errors
-    /// [`Refused::BadRequest`] for a target, template or output that isn't known or allowed,
-    /// [`Refused::Overloaded`] when no place among the probes in flight came free in time.
-    pub async fn probe(&self, ask: Ask, timeout: Duration) -> Result<Probed, Refused> {
+    /// [`ProbeError::BadRequest`] when the target, template or output isn't known or allowed,
+    /// [`ProbeError::Overloaded`] when `probe.max_in_flight` other probes were running and none ended in time.
+    pub async fn probe(&self, request: ProbeRequest, timeout: Duration) -> Result<ProbeAnswer, ProbeError> {
         let loaded = self.shared.live.current();
-        self.shared.bound(&loaded.exporter);
-        let subject = lookup(&loaded, &ask)?;
+        self.shared.apply_bounds(&loaded.exporter);
+        let subject = lookup(&loaded, &request)?;
         let cap = Duration::try_from_secs_f64(subject.template.timeout.0).unwrap_or(timeout);
-        let budget = Budget::new(Instant::now(), timeout.min(cap));
-        let key = (ask.target, subject.template.name.clone(), ask.output);
+        let budget = TimeBudget::new(Instant::now(), timeout.min(cap));
+        let key = (request.target, subject.template.name.clone(), request.output);
         let shared = self.shared.clone();
         let line = async move {
-            let _place = shared.place(&budget).await?;
+            let _place = shared.admit(&budget).await?;
             Ok(Arc::new(shared.line(&loaded, subject, budget).await))
         };
-        let answered = self.shared.flights.share(key, budget.deadline(), line);
+        let answered = self.shared.captures.share(key, budget.deadline(), line);
         match tokio::time::timeout_at(budget.deadline(), answered).await {
-            Ok((answer, shared)) => answer.map(|report| Probed { report, shared }),
-            // Every wait in the line is bounded; what is not is the time a starved processor takes.
-            Err(_) => Err(Refused::Overloaded(format!(
-                "the probe did not end within {:.1} s although its requests did: the exporter lacks CPU",
+            Ok((answer, shared)) => answer.map(|report| ProbeAnswer { report, shared }),
+            // Every wait of a probe is bounded, so only a lack of processor time can exceed the deadline.
+            Err(_) => Err(ProbeError::Overloaded(format!(
+                "the probe did not end within {:.1} s although its requests did: the exporter has too little CPU time",
                 budget.total().as_secs_f64()
             ))),
         }
     }
 
-    /// Outputs in the history.
+    /// The number of outputs in the history.
     #[must_use]
-    pub fn remembered(&self) -> usize {
+    pub fn remembered_outputs(&self) -> usize {
         self.shared.history.len()
     }
 }
 
 impl Shared {
-    /// The bounds in force: a reload may have changed them.
-    fn bound(&self, exporter: &config::Exporter) {
-        self.places.resize(exporter.probe.max_in_flight);
+    /// Applies the bounds in force, which a reload may have changed.
+    fn apply_bounds(&self, exporter: &config::Exporter) {
+        self.admission.resize(exporter.probe.max_in_flight);
         self.history.bound(exporter.history.max_outputs);
     }
 
-    /// capture → history → checks → report. Nothing in here fails: a broken stream is what it reports.
-    async fn line(&self, loaded: &Loaded, subject: Subject, budget: Budget) -> Report {
-        let Subject { channel, template } = subject;
+    /// Runs one probe: capture → history → checks → report. Nothing in it fails, because a broken stream is a report
+    /// too.
+    async fn line(&self, loaded: &Loaded, subject: ProbeSubject, budget: TimeBudget) -> Report {
+        let ProbeSubject { channel, template } = subject;
         let began = Instant::now();
         let now = self.clock.now();
         let client = self.client(&loaded.exporter.fetch);
@@ -145,24 +151,24 @@ impl Shared {
             history: &self.history,
             clock: &self.clock,
             channel: &channel,
-            elsewhere: &channel.request.without_secrets(),
+            foreign_settings: &channel.request.without_secrets(),
             template: &template,
             budget,
-            keys: Ring::default(),
-            shelf: Shelf::default(),
+            keys: KeyCache::default(),
+            downloads: Downloads::default(),
         };
         let mut capture = capturer.capture(now).await;
         let captured = Instant::now();
         let pasts = self.remember(&capture, &channel, &template, now);
-        let outcomes = judge(&capture, &pasts, &channel, &template, now);
+        let outcomes = run_checks(&capture, &pasts, &channel, &template, now);
         capture.stages.checks = captured.elapsed().into();
         Report {
             started_at: now,
             duration: began.elapsed().into(),
             timeout: budget.total().into(),
             success: succeeded(&capture, &outcomes),
-            edge_age: edge_age(&capture, &pasts, now),
-            ad_break: ad_break(&capture, &pasts),
+            edge_age: live_edge_ages(&capture, &pasts, now),
+            ad_break: ad_breaks(&capture, &pasts),
             channel,
             template,
             capture,
@@ -172,21 +178,25 @@ impl Shared {
 
     fn remember(&self, capture: &Capture, channel: &Channel, template: &Template, now: Timestamp) -> Vec<OutputPast> {
         let outputs = capture.outputs.iter().zip(&channel.outputs);
-        let keep = capture::keep(template);
-        outputs.map(|(facts, output)| self.history.record(&capture::key(channel, output), facts, now, keep)).collect()
+        let keep = capture::retention(template);
+        outputs
+            .map(|(facts, output)| self.history.record(&capture::history_key(channel, output), facts, now, keep))
+            .collect()
     }
 
-    async fn place(&self, budget: &Budget) -> Result<tokio::sync::SemaphorePermit<'_>, Refused> {
-        match tokio::time::timeout_at(budget.admission(), self.places.acquire()).await {
+    async fn admit(&self, budget: &TimeBudget) -> Result<tokio::sync::SemaphorePermit<'_>, ProbeError> {
+        match tokio::time::timeout_at(budget.admission(), self.admission.acquire()).await {
             Ok(Some(place)) => Ok(place),
-            _ => Err(Refused::Overloaded(format!(
-                "{} probes are in flight and none ended in time; raise probe.max_in_flight, scrape less often, or shard the channels",
-                self.places.size()
+            _ => Err(ProbeError::Overloaded(format!(
+                "{} probes are in flight and none ended in time; raise probe.max_in_flight, scrape less often, \
+                 or shard the channels",
+                self.admission.size()
             ))),
         }
     }
 
-    /// The client in force; a new one when a reload changed the settings. If that can't be built, the old one stays.
+    /// The HTTP client for the settings in force. When a reload has changed them a new client is built; if that fails,
+    /// the old client stays.
     fn client(&self, settings: &config::Fetch) -> Client {
         {
             let current = self.client.read().unwrap_or_else(PoisonError::into_inner);
@@ -197,13 +207,14 @@ impl Shared {
         let mut current = self.client.write().unwrap_or_else(PoisonError::into_inner);
         match Client::new(settings) {
             Ok(client) => *current = (settings.clone(), client),
-            Err(e) => tracing::error!(error = %e, "the new fetch settings can't be used; the old ones stay"),
+            Err(e) => tracing::error!(error = %e, "the new fetch settings can't be used; the old settings stay \
+                 in force"),
         }
         current.1.clone()
     }
 }
 
-fn judge(
+fn run_checks(
     capture: &Capture,
     pasts: &[OutputPast],
     channel: &Channel,
@@ -225,15 +236,15 @@ fn judge(
     contexts.flat_map(|context| checks::run(&context, &template.checks)).collect()
 }
 
-/// No critical check failed, and of each output something was judged: silence is no success.
+/// Whether the probe succeeded: no critical check failed, and at least one check ran for each output.
 fn succeeded(capture: &Capture, outcomes: &[CheckOutcome]) -> bool {
     let critical = outcomes.iter().flat_map(|o| &o.findings).any(|f| f.severity == Severity::Critical);
     let judged = |name: &str| outcomes.iter().any(|o| o.output == name && o.result != CheckResult::NotRun);
     !critical && !capture.outputs.is_empty() && capture.outputs.iter().all(|o| judged(&o.name))
 }
 
-/// How long each rendition's live edge has stood still, as far as was seen.
-fn edge_age(capture: &Capture, pasts: &[OutputPast], now: Timestamp) -> Vec<(String, String, Seconds)> {
+/// Time since the live edge of each rendition last advanced, by output and rendition name. It is at least 0.
+fn live_edge_ages(capture: &Capture, pasts: &[OutputPast], now: Timestamp) -> Vec<(String, String, Seconds)> {
     let mut ages = Vec::new();
     for (output, past) in capture.outputs.iter().zip(pasts) {
         for facts in output.renditions.iter().filter(|r| r.timeline.is_some()) {
@@ -246,8 +257,9 @@ fn edge_age(capture: &Capture, pasts: &[OutputPast], now: Timestamp) -> Vec<(Str
     ages
 }
 
-/// Whether a rendition's live edge is in an ad break, of each output with a playlist that could be read.
-fn ad_break(capture: &Capture, pasts: &[OutputPast]) -> Vec<(String, bool)> {
+/// Whether the live edge of any rendition is in an ad break, by output name. An output without a readable media
+/// playlist is absent.
+fn ad_breaks(capture: &Capture, pasts: &[OutputPast]) -> Vec<(String, bool)> {
     let within = |(output, past): (&OutputFacts, &OutputPast)| {
         let read = || output.renditions.iter().filter(|r| r.timeline.is_some());
         let edge = |r: &RenditionFacts| r.timeline.as_deref().and_then(Timeline::live_edge);
@@ -310,7 +322,7 @@ mod tests {
         assert!(of(&[fine.clone(), outcome("backup", Ok, Critical)]));
         assert!(of(&[fine.clone(), outcome("backup", Failed, Major)]));
         assert!(!of(&[fine.clone(), outcome("backup", Failed, Critical)]));
-        assert!(!of(&[fine.clone(), outcome("backup", NotRun, Critical)]), "nothing of it was judged");
+        assert!(!of(&[fine.clone(), outcome("backup", NotRun, Critical)]), "no check ran for the output");
         assert!(!succeeded(&capture(&[]), &[]));
     }
 }

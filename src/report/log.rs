@@ -1,4 +1,4 @@
-//! The probe's log, told from its facts after the event: nothing is buffered while a probe runs.
+//! The log of a probe. It is written from the report after the probe, so that nothing is buffered while a probe runs.
 
 use super::Report;
 use super::segment::tracks;
@@ -9,12 +9,12 @@ use packager_media::redact;
 use packager_media::units::Seconds;
 use std::fmt::Write;
 
-/// Defects of one resource that are written out; the rest is counted.
+/// The number of defects of one resource that are written out; further ones are counted.
 const MAX_DEFECTS: usize = 50;
 const MAX_CHARACTERS: usize = 2_000;
 
-/// One line an event in logfmt; `at` is seconds since the probe began (of a playlist that wasn't timed, of its
-/// stage). Secrets masked.
+/// The log of a probe in logfmt, one line for each event, with secrets masked. `at` is the time since the probe began;
+/// an event whose time isn't known has the beginning of its stage.
 #[must_use]
 pub fn log(report: &Report) -> String {
     let mut log = Log { out: String::new(), report };
@@ -97,7 +97,7 @@ impl Log<'_> {
 
     fn media(&mut self, names: &[(&str, String)], facts: &RenditionFacts, stage: Seconds) {
         for init in &facts.inits {
-            self.exchange(stage, "initialization segment (now or earlier)", names, &init.fetched);
+            self.exchange(stage, "initialization segment (this probe or an earlier one)", names, &init.fetched);
             self.defects(stage, names, init.inspection.as_ref().map_or(&[], |i| &i.defects));
         }
         for segment in &facts.segments {
@@ -166,7 +166,7 @@ impl Log<'_> {
         let at = self.report.duration;
         let check = [("output", outcome.output.clone()), ("check", outcome.check.to_owned())];
         match outcome.result {
-            CheckResult::Ok => self.line(at, "check held", &check),
+            CheckResult::Ok => self.line(at, "check passed", &check),
             CheckResult::NotRun => {
                 let why = outcome.reason.unwrap_or_default().to_owned();
                 self.line(at, "check not run", &[&check[..], &[("reason", why)]].concat());
@@ -192,7 +192,7 @@ fn seconds(length: Seconds) -> String {
     format!("{:.3}s", length.0)
 }
 
-/// A logfmt value: cleaned, secrets masked, quoted where it has to be.
+/// A logfmt value: without control characters, with secrets masked, and quoted when it has to be.
 fn value(text: &str) -> String {
     let text = redact::text(text);
     let text = redact::sanitize_label(&text, MAX_CHARACTERS);

@@ -1,4 +1,6 @@
-/// A struct of facts, each absent in JSON where this probe didn't measure it.
+//! Structs whose fields are absent when they were not measured.
+
+/// Declares a struct of values. A value that this probe didn't measure is `None` and absent in JSON.
 macro_rules! measured {
     ($( #[doc = $doc:literal] )* $name:ident { $( $field:ident : $ty:ty ),* $(,)? }) => {
         $( #[doc = $doc] )*
@@ -9,7 +11,7 @@ macro_rules! measured {
     };
 }
 
-/// For `skip_serializing_if`: an object without a single fact is left out too.
-pub fn unmeasured<T: Default + PartialEq>(facts: &T) -> bool {
+/// Whether no value of a struct was measured. Used as `skip_serializing_if`, so that the whole object is absent then.
+pub(crate) fn unmeasured<T: Default + PartialEq>(facts: &T) -> bool {
     *facts == T::default()
 }

@@ -1,4 +1,4 @@
-//! One probe's result: the facts, the checks' outcomes, and what they come to.
+//! The report of a probe: facts, outcomes of the checks, and the values derived from them; as JSON, text and log.
 
 use crate::catalog::{Channel, Template};
 use crate::checks::CheckOutcome;
@@ -23,42 +23,48 @@ mod text;
 mod view;
 
 pub use log::log;
-pub use output::{InfoView as OutputInfoView, MediaCounts, OutputView, PhasesView};
+pub use output::{MediaCounts, OutputInfoView, OutputView, PhasesView};
 pub use playlist::PlaylistView;
-pub use rendition::{BandwidthView, InfoView as RenditionInfoView, RenditionView};
+pub use rendition::{BandwidthView, RenditionInfoView, RenditionView};
 pub use segment::{ContinuityView, DurationView, SegmentView};
 pub use text::text;
-pub use view::{ChannelInfoView, FindingView, StagesView, View};
+pub use view::{ChannelInfoView, FindingView, ReportView, StagesView};
 
-/// What a probe answers; gauges, JSON, text and the debug page are all made from it.
+/// The result of one probe, from which gauges, JSON, text and log are made.
 #[derive(Debug, Clone)]
 pub struct Report {
+    /// The channel as it was in force when the probe began.
     pub channel: Arc<Channel>,
+    /// The template that the channel was judged by.
     pub template: Arc<Template>,
+    /// When the probe began.
     pub started_at: Timestamp,
+    /// How long the probe took.
     pub duration: Seconds,
-    /// The budget this probe had.
+    /// How long the probe was allowed to take.
     pub timeout: Seconds,
-    /// No critical check failed, and at least one ran.
+    /// Whether no critical check failed and at least one check ran for each output.
     pub success: bool,
+    /// Everything that was fetched and read.
     pub capture: Capture,
-    /// Every check that the template leaves on, per output.
+    /// The outcome of every enabled check, for each output.
     pub outcomes: Vec<CheckOutcome>,
-    /// Per output: time since the live edge advanced, by rendition. Derived from history.
+    /// Time since the live edge last advanced, by output and rendition name. It is derived from the history.
     pub edge_age: Vec<(String, String, Seconds)>,
-    /// Whether the live edge of an output is in an ad break, where its playlists tell. Derived from history.
+    /// Whether the live edge is in an ad break, by output name. It is derived from the history. An output without a
+    /// readable media playlist is absent.
     pub ad_break: Vec<(String, bool)>,
 }
 
 impl Report {
-    /// The report's facts under the names that gauges and JSON share.
+    /// The values of the report under the names that gauges and JSON share.
     #[must_use]
-    pub fn view(&self) -> View<'_> {
-        View::new(self)
+    pub fn view(&self) -> ReportView<'_> {
+        ReportView::new(self)
     }
 }
 
-/// One JSON object; secrets masked, numbers always finite.
+/// A report is one JSON object. Secrets in it are masked, and its numbers are finite.
 impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.view().serialize(serializer)

@@ -1,3 +1,5 @@
+//! The values of one output.
+
 use super::derive::{self, finite};
 use super::measured::unmeasured;
 use super::{RenditionView, Report};
@@ -10,14 +12,14 @@ use packager_media::units::{Seconds, Timestamp};
 use serde::Serialize;
 use std::collections::HashMap;
 
-/// One output's facts, each named as its gauge without `packager_` or `probe_`.
+/// The values of one output. Each field has the name of its gauge without `packager_` or `probe_`.
 #[derive(Debug, Serialize)]
 pub struct OutputView<'a> {
     pub name: &'a str,
     pub protocol: &'static str,
-    /// User information and query values masked.
+    /// The output's URL, with user information and query values masked.
     pub url: String,
-    pub output_info: InfoView,
+    pub output_info: OutputInfoView,
     #[serde(flatten)]
     pub http: HttpView,
     #[serde(skip_serializing_if = "unmeasured")]
@@ -33,31 +35,32 @@ pub struct OutputView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ad_break: Option<bool>,
     pub renditions: Vec<RenditionView<'a>>,
-    /// How many renditions the manifest lists; `None` where it couldn't be read.
+    /// The number of renditions that the manifest lists. `None` when the manifest couldn't be read.
     #[serde(skip)]
     pub listed: MediaCounts,
 }
 
-/// The empty string where this probe couldn't tell.
+/// How an output is delivered. A value is the empty string when this probe couldn't find it out.
 #[derive(Debug, Serialize)]
-pub struct InfoView {
+pub struct OutputInfoView {
     pub container: &'static str,
     pub low_latency: &'static str,
     pub encrypted: &'static str,
 }
 
 measured! {
-    /// The top manifest's answer, as blackbox_exporter names its parts.
+    /// The answer to the top manifest's request, under the names of blackbox_exporter.
     HttpView { http_status_code: u16, http_redirects: u32, ssl_earliest_cert_expiry: i64 }
 }
 
 measured! {
-    /// Phases of the top manifest's last hop; those that a kept-alive connection spared are absent.
+    /// Seconds in each phase of the top manifest's last request. A kept-alive connection has no resolve, connect and
+    /// tls phase.
     PhasesView { resolve: f64, connect: f64, tls: f64, processing: f64, transfer: f64 }
 }
 
 measured! {
-    /// A number of renditions by media.
+    /// A number of renditions for each media type.
     MediaCounts { video: u64, audio: u64, text: u64 }
 }
 
@@ -72,7 +75,7 @@ impl<'a> OutputView<'a> {
             name: &facts.name,
             protocol: facts.protocol.name(),
             url: redact::url(&facts.url),
-            output_info: InfoView::new(facts),
+            output_info: OutputInfoView::new(facts),
             http: HttpView {
                 http_status_code: exchange.map(|e| e.status),
                 http_redirects: exchange.map(|e| e.redirects),
@@ -97,7 +100,7 @@ fn renditions<'a>(report: &'a Report, facts: &'a OutputFacts) -> Vec<RenditionVi
     facts.renditions.iter().map(view).collect()
 }
 
-/// Spread of the live edges where at least two are known.
+/// Seconds between the first and the last live edge of the renditions. `None` when fewer than two are known.
 fn skew(renditions: &[RenditionView<'_>]) -> Option<f64> {
     let edges = || renditions.iter().filter_map(|r| r.live_edge);
     if edges().count() < 2 {
@@ -106,7 +109,8 @@ fn skew(renditions: &[RenditionView<'_>]) -> Option<f64> {
     finite(Seconds::between(edges().min()?, edges().max()?))
 }
 
-/// Of the rendition with the most, by its playlist or by the segments inspected now.
+/// The number of splice points of the rendition with the most, by its playlist or by its segments inspected in this
+/// probe, whichever has more.
 fn splices(facts: &OutputFacts) -> Option<u64> {
     let carried = |r: &RenditionFacts| derive::inspections(r).map(|i| i.splices()).sum();
     let most = |r: &RenditionFacts| Some(r.timeline.as_deref()?.splices().max(carried(r)) as u64);
@@ -126,7 +130,7 @@ impl PhasesView {
 }
 
 impl MediaCounts {
-    /// What the ladder promises; a media that it says nothing of is absent.
+    /// The number of renditions that the ladder promises. A media type that it doesn't mention is absent.
     fn expected(ladder: &ExpectedLadder) -> Self {
         let promised = |count: usize| Some(count as u64).filter(|n| *n > 0);
         Self {
@@ -136,8 +140,8 @@ impl MediaCounts {
         }
     }
 
-    /// Counts by media; 0 is said only of a media that the manifest lists or the ladder promises, and nothing of
-    /// one with a rendition that couldn't be asked.
+    /// Counts the renditions of each media type. The count is 0 only for a media type that the manifest lists or the
+    /// ladder promises, and absent when `counted` is `None` for any rendition of the media type.
     fn of(
         parsed: bool,
         renditions: &[RenditionView<'_>],
@@ -158,7 +162,7 @@ impl MediaCounts {
     }
 }
 
-impl InfoView {
+impl OutputInfoView {
     fn new(facts: &OutputFacts) -> Self {
         let mut seen = facts.renditions.iter().flat_map(derive::inspections).map(|i| i.container);
         let container = seen.find(|c| *c != Container::Unknown);

@@ -1,10 +1,12 @@
+//! The values of a rendition's media playlist.
+
 use super::derive::finite;
-use crate::facts::{Fetched, RenditionFacts};
+use crate::facts::{Fetched, RenditionFacts, derived};
 use packager_media::stream::Timeline;
 use packager_media::units::{Seconds, Timestamp};
 
 measured! {
-    /// The media playlist: how it was answered, and what it lists.
+    /// The media playlist's answer and content. For DASH the MPD is the playlist of each rendition.
     PlaylistView {
         playlist_http_status_code: u16,
         playlist_fetch_duration_seconds: f64,
@@ -21,13 +23,12 @@ measured! {
 }
 
 impl PlaylistView {
-    /// `age`: time since the live edge advanced. `now`: stands in for the instant at which the playlist was asked for.
+    /// Makes the values of a rendition's playlist. `age` is the time since its live edge last advanced; `now` is used
+    /// when the instant of the playlist's request isn't known.
     pub fn new(facts: &RenditionFacts, age: Option<Seconds>, now: Timestamp) -> Self {
         let exchange = facts.playlist.as_ref().and_then(|f| f.result.as_ref().ok());
         let whole = facts.playlist.as_ref().and_then(Fetched::ok);
         let listed = facts.timeline.as_deref();
-        let now = facts.playlist_at.unwrap_or(now);
-        let latency = |edge| Seconds::between(edge, now);
         Self {
             playlist_http_status_code: exchange.map(|e| e.status),
             playlist_fetch_duration_seconds: exchange.filter(|e| e.complete()).and_then(|e| finite(e.timings.total)),
@@ -39,7 +40,7 @@ impl PlaylistView {
             playlist_window_seconds: listed.map(Timeline::window).and_then(finite),
             playlist_segments: listed.map(|t| t.segments.len() as u64),
             playlist_discontinuities: listed.map(discontinuities),
-            live_edge_latency_seconds: listed.and_then(Timeline::live_edge).map(latency).and_then(finite),
+            live_edge_latency_seconds: derived::live_edge_latency(facts, now).and_then(finite),
         }
     }
 }

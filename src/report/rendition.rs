@@ -1,3 +1,5 @@
+//! The values of one rendition.
+
 use super::derive;
 use super::measured::unmeasured;
 use super::segment::{TrackView, tracks};
@@ -9,12 +11,12 @@ use packager_media::units::{BitsPerSecond, Seconds, Timestamp};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
-/// One rendition's facts, each named as its gauge without `packager_`.
+/// The values of one rendition. Each field has the name of its gauge without `packager_`.
 #[derive(Debug, Serialize)]
 pub struct RenditionView<'a> {
     pub name: &'a str,
     pub media: &'static str,
-    pub rendition_info: InfoView<'a>,
+    pub rendition_info: RenditionInfoView<'a>,
     #[serde(flatten)]
     pub ladder: LadderView,
     #[serde(skip_serializing_if = "unmeasured")]
@@ -25,22 +27,22 @@ pub struct RenditionView<'a> {
     pub segment: SegmentView,
     #[serde(flatten)]
     pub continuity: ContinuityView,
-    /// What the bitstream of the newest segment says.
+    /// The tracks in the newest segment fetched in this probe.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tracks: Vec<TrackView<'a>>,
-    /// DRM systems that its playlist or its media name.
+    /// The DRM systems that the rendition's playlist or media name.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub drm: BTreeSet<System>,
     #[serde(skip)]
     pub live_edge: Option<Timestamp>,
-    /// It has no playlist of its own: captions or audio that travel inside the video.
+    /// Whether the rendition has no playlist of its own, because it is captions or audio inside the video.
     #[serde(skip)]
     pub embedded: bool,
 }
 
-/// What the manifest says of a rendition; the empty string where it says nothing.
+/// A rendition as the manifest describes it. A value is the empty string when the manifest doesn't give it.
 #[derive(Debug, Serialize)]
-pub struct InfoView<'a> {
+pub struct RenditionInfoView<'a> {
     pub codecs: String,
     pub resolution: String,
     pub frame_rate: String,
@@ -49,12 +51,13 @@ pub struct InfoView<'a> {
 }
 
 measured! {
-    /// `measured` is of the rendition's own segments, without the audio group that `declared` counts in.
+    /// Bit rates of a rendition in bits per second. `measured` is that of its own segments, without the audio group
+    /// that `declared` includes.
     BandwidthView { declared: u64, average: u64, measured: f64 }
 }
 
 measured! {
-    /// The rung itself, and how far this probe got with it.
+    /// The rendition's place in the ladder, and how much of it this probe inspected.
     LadderView {
         rendition_available: bool,
         rendition_height_pixels: u32,
@@ -69,7 +72,7 @@ impl<'a> RenditionView<'a> {
         Self {
             name: &facts.rendition.name,
             media: facts.rendition.media.as_str(),
-            rendition_info: InfoView::new(facts),
+            rendition_info: RenditionInfoView::new(facts),
             ladder: LadderView::new(facts),
             rendition_bandwidth_bits_per_second: BandwidthView::new(facts),
             playlist: PlaylistView::new(facts, age, now),
@@ -84,13 +87,14 @@ impl<'a> RenditionView<'a> {
         }
     }
 
-    /// It can be had, on its own or inside the video; `None` where it couldn't be asked.
+    /// Whether the rendition is available, with a playlist of its own or inside the video. `None` when there was no
+    /// time to find out.
     pub fn answers(&self) -> Option<bool> {
         if self.embedded { Some(true) } else { self.ladder.rendition_available }
     }
 }
 
-impl<'a> InfoView<'a> {
+impl<'a> RenditionInfoView<'a> {
     fn new(facts: &'a RenditionFacts) -> Self {
         let r = &facts.rendition;
         Self {
@@ -127,8 +131,8 @@ impl BandwidthView {
     }
 }
 
-/// Its playlist and newest segment answered. `None` where the probe's own deadline, and not the stream, is why
-/// something is missing, and where no playlist is named.
+/// Whether the rendition's playlist and newest segment answered. `None` when something is missing because the probe's
+/// own deadline passed, and when the rendition has no playlist.
 fn available(facts: &RenditionFacts) -> Option<bool> {
     let playlist = facts.playlist.as_ref().filter(|p| !out_of_time(p))?;
     if playlist.ok().is_none() || facts.timeline.is_none() {

@@ -1,17 +1,19 @@
+//! The values of a rendition's segments.
+
 use super::derive::{self, finite, inspections};
 use super::measured::unmeasured;
-use crate::facts::{RenditionFacts, SegmentFacts};
+use crate::facts::{RenditionFacts, SegmentFacts, derived};
 use packager_media::codec::parameters::Parameters;
 use packager_media::container::{Protection, TsFacts};
 use packager_media::stream::Media;
 use serde::Serialize;
 
 measured! {
-    /// As the playlist declares it, and as the timestamps say.
+    /// The duration of a segment in seconds: as the playlist declares it, and as its timestamps measure it.
     DurationView { declared: f64, measured: f64 }
 }
 
-/// The newest segment fetched in this probe.
+/// The values of the newest segment fetched in this probe.
 #[derive(Debug, Default, Serialize)]
 pub struct SegmentView {
     #[serde(skip_serializing_if = "unmeasured")]
@@ -21,7 +23,7 @@ pub struct SegmentView {
 }
 
 measured! {
-    /// How the newest segment arrived.
+    /// The transfer of the newest segment fetched in this probe.
     TransferView {
         segment_number: u64,
         segment_http_status_code: u16,
@@ -34,7 +36,7 @@ measured! {
 }
 
 measured! {
-    /// What the segments inspected in this probe say together.
+    /// Values of all segments inspected in this probe together.
     ContinuityView {
         ts_continuity_errors: u64,
         ts_transport_errors: u64,
@@ -45,7 +47,7 @@ measured! {
     }
 }
 
-/// A track, and what its headers say of it.
+/// A track of a segment, with the parameters in its headers.
 #[derive(Debug, Serialize)]
 pub struct TrackView<'a> {
     pub id: u32,
@@ -54,13 +56,13 @@ pub struct TrackView<'a> {
     pub format: &'a str,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<&'a Parameters>,
-    /// How its samples are encrypted.
+    /// The encryption of the track's samples. `None` means that they are clear.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protection: Option<&'a Protection>,
 }
 
-/// The tracks of a segment that was inspected.
-pub fn tracks(facts: &SegmentFacts) -> Vec<TrackView<'_>> {
+/// The tracks of an inspected segment.
+pub(crate) fn tracks(facts: &SegmentFacts) -> Vec<TrackView<'_>> {
     let tracks = facts.inspection.iter().flat_map(|i| &i.tracks);
     tracks
         .map(|t| {
@@ -79,7 +81,7 @@ impl SegmentView {
 }
 
 impl TransferView {
-    /// Sizes and times only of a segment that arrived whole: half a body is no size.
+    /// Sizes and times are present only when the segment arrived whole, because a partial body has no meaningful size.
     fn new(facts: &SegmentFacts) -> Self {
         let whole = facts.fetched.ok();
         let declared = facts.segment.duration.0;
@@ -89,7 +91,7 @@ impl TransferView {
             segment_download_duration_seconds: whole.and_then(|e| finite(e.timings.total)),
             segment_time_to_first_byte_seconds: whole.and_then(|e| finite(e.timings.first_byte)),
             segment_size_bytes: whole.map(|e| e.body_bytes),
-            segment_bitrate_bits_per_second: whole.and_then(|e| derive::ratio(e.body_bytes as f64 * 8.0, declared)),
+            segment_bitrate_bits_per_second: derived::bit_rate([facts]),
             segment_download_ratio: whole.and_then(|e| derive::ratio(e.timings.total.0, declared)),
         }
     }
@@ -106,7 +108,7 @@ impl ContinuityView {
             ts_pcr_interval_max_seconds: ts().filter_map(|t| t.pcr_interval_max).filter_map(finite).reduce(f64::max),
             keyframe_interval_max_seconds: derive::keyframe_interval_max(facts),
             timestamp_gap_seconds: derive::timestamp_gap(&facts.segments),
-            av_offset_seconds: newest.and_then(derive::av_offset),
+            av_offset_seconds: newest.and_then(derived::av_offset).and_then(finite),
         }
     }
 }
@@ -121,7 +123,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_track_shows_what_its_headers_say_and_no_more() {
+    fn a_track_shows_the_parameters_in_its_headers_and_nothing_else() {
         let codec = Codec::Avc { profile: 100, constraints: 0, level: 31 };
         let resolution = Some(Resolution { width: 1280, height: 720 });
         let picture = Picture { resolution, frame_rate: Ratio::new(50, 2), ..Picture::default() };

@@ -1,12 +1,12 @@
 use super::testing::{audio, broken, clean, cut, finding, outcome, output, report, unreachable, video};
 use super::*;
 use crate::checks::CheckResult;
-use crate::facts::{Failure, FailureKind};
+use crate::facts::{Failure, FailureKind, SegmentFacts, derived};
 use crate::finding::Severity;
-use packager_media::container::Container;
+use packager_media::container::{Container, Inspection};
 use packager_media::defect::{Defect, DefectKind, Position};
 use packager_media::stream::Key;
-use packager_media::units::MediaTime;
+use packager_media::units::{MPEG_TIMESCALE, MediaTime};
 use serde_json::Value;
 
 fn json(report: &Report) -> Value {
@@ -18,7 +18,7 @@ fn first(report: &Report) -> Value {
 }
 
 #[test]
-fn json_has_the_contracts_shape() {
+fn json_has_the_documented_shape() {
     let json = json(&broken());
     let keys: Vec<&String> = json.as_object().unwrap().keys().collect();
     for key in ["target", "template", "started_at", "duration_seconds", "success", "deadline_exceeded", "outputs"] {
@@ -59,7 +59,7 @@ fn a_stream_cannot_send_escape_sequences_to_the_terminal() {
 }
 
 #[test]
-fn the_text_says_verdict_renditions_and_what_failed_with_its_evidence() {
+fn the_text_has_the_verdict_the_renditions_and_failed_checks_with_evidence() {
     let text = text(&broken(), false);
     assert!(
         text.starts_with("FAILED  CH_TV_HD_001 (Đà Nẵng TV), template TPL_LIVE_HD, 2026-03-01T12:00:00.000Z: "),
@@ -74,7 +74,7 @@ fn the_text_says_verdict_renditions_and_what_failed_with_its_evidence() {
 }
 
 #[test]
-fn the_table_aligns_and_shows_a_dash_for_what_was_not_measured() {
+fn the_table_is_aligned_and_has_a_dash_for_a_value_that_was_not_measured() {
     let text = text(&broken(), false);
     let table: Vec<&str> = text.lines().filter(|l| l.contains("rendition  ") || l.contains("p-")).take(5).collect();
     assert!(table[0].starts_with("  rendition    resolution"), "{text}");
@@ -104,7 +104,7 @@ fn a_thousand_violations_of_one_check_do_not_bury_the_rest() {
 }
 
 #[test]
-fn the_log_tells_each_request_defect_and_outcome_with_its_time() {
+fn the_log_has_each_request_defect_and_outcome_with_its_time() {
     let mut report = broken();
     report.capture.outputs[0].defects.push(Defect {
         kind: DefectKind::Syntax,
@@ -142,7 +142,9 @@ fn a_gap_between_consecutive_segments_is_measured_and_one_at_a_discontinuity_is_
         "an overlap is a distance too"
     );
     assert_eq!(gap(|s| s.segment.discontinuity = true), None);
-    assert_eq!(gap(|s| s.segment.number += 1), None, "not consecutive");
+    assert_eq!(gap(|s| s.segment.after = s.segment.after.map(|n| n + 1)), None, "not consecutive");
+    assert_eq!(gap(|s| s.segment.discontinuity_sequence += 1), None);
+    assert_eq!(gap(|s| s.segment.number += 6_000), Some(0.0), "numbers of DASH are milliseconds");
 }
 
 #[test]
@@ -193,7 +195,7 @@ fn latency_is_taken_at_the_instant_the_playlist_was_asked_for() {
 }
 
 #[test]
-fn a_playlist_that_the_deadline_cut_says_nothing_of_the_rendition() {
+fn a_playlist_that_the_deadline_cut_says_nothing_about_the_rendition() {
     let mut report = clean();
     let facts = &mut report.capture.outputs[0].renditions[0];
     facts.timeline = None;
@@ -206,7 +208,7 @@ fn a_playlist_that_the_deadline_cut_says_nothing_of_the_rendition() {
 }
 
 #[test]
-fn the_output_says_container_and_encryption_only_where_it_knows() {
+fn an_outputs_container_and_encryption_are_empty_when_unknown() {
     let mut report = report(vec![output("hls", vec![video(720, 2500)]), unreachable("backup")]);
     let info = |report: &Report, output: usize| json(report)["outputs"][output]["output_info"].clone();
     assert_eq!(
@@ -235,4 +237,187 @@ fn drm_systems_are_named_once_for_all() {
     }
     assert_eq!(first(&report)["drm"], serde_json::json!(["playready", "fairplay"]));
     assert!(text(&report, false).contains("\nencrypted for PlayReady, FairPlay\n"));
+}
+
+/// The newest segment of the first rendition, to be changed.
+fn newest(report: &mut Report) -> &mut SegmentFacts {
+    Arc::make_mut(report.capture.outputs[0].renditions[0].segments.last_mut().unwrap())
+}
+
+fn inspection(report: &mut Report) -> &mut Inspection {
+    newest(report).inspection.as_mut().unwrap()
+}
+
+#[test]
+fn the_bit_rate_is_that_of_all_segments_together() {
+    let mut segments: Vec<SegmentFacts> =
+        clean().capture.outputs[0].renditions[0].segments.iter().map(|s| (**s).clone()).collect();
+    for (segment, (bytes, seconds)) in segments.iter_mut().zip([(1_000, 2.0), (3_000, 6.0)]) {
+        segment.fetched.result.as_mut().unwrap().body_bytes = bytes;
+        segment.segment.duration = Seconds(seconds);
+    }
+    assert_eq!(derived::bit_rate(&segments), Some(4_000.0));
+    assert_eq!(derived::bit_rate(&segments[..1]), Some(4_000.0));
+    segments[1].fetched.result.as_mut().unwrap().body_bytes = 6_000;
+    assert_eq!(derived::bit_rate(&segments), Some(7_000.0));
+    segments[1].fetched.result.as_mut().unwrap().status = 404;
+    assert_eq!(derived::bit_rate(&segments), Some(4_000.0), "an error page is no segment");
+    segments[0].segment.duration = Seconds::ZERO;
+    assert_eq!(derived::bit_rate(&segments), None, "divided by nothing");
+    assert_eq!(derived::bit_rate(&[]), None);
+}
+
+#[test]
+fn the_av_offset_is_of_the_audio_track_furthest_off_and_negative_when_audio_is_first() {
+    let mut report = clean();
+    let offset = |report: &Report| first(report)["av_offset_seconds"].as_f64();
+    assert_eq!(offset(&report), Some(0.02));
+    let inspection = inspection(&mut report);
+    let mut second = inspection.tracks[1].clone();
+    second.presentation_start =
+        inspection.tracks[0].presentation_start.map(|t| MediaTime::mpeg(t.ticks as u64 - 9_000));
+    inspection.tracks.push(second);
+    assert_eq!(offset(&report), Some(-0.1));
+    self::inspection(&mut report).tracks[2].samples = 0;
+    assert_eq!(offset(&report), Some(0.02), "a track without samples starts nowhere");
+    self::inspection(&mut report).tracks[0].samples = 0;
+    assert_eq!(offset(&report), None);
+}
+
+#[test]
+fn the_mpeg_clock_wraps_and_that_of_fragments_does_not() {
+    let gap = |time: fn(i64) -> MediaTime| {
+        let mut report = clean();
+        let segments = &mut report.capture.outputs[0].renditions[0].segments;
+        for (segment, at) in segments.iter_mut().zip([(1 << 33) - 900, 0]) {
+            let inspection = Arc::make_mut(segment).inspection.as_mut().unwrap();
+            inspection.tracks.truncate(1);
+            inspection.tracks[0].end = Some(time(at));
+            inspection.tracks[0].start = Some(time(at));
+        }
+        first(&report)["timestamp_gap_seconds"].as_f64()
+    };
+    assert_eq!(gap(MediaTime::mpeg_unwrapped), Some(0.01));
+    assert!(gap(|at| MediaTime::new(at, MPEG_TIMESCALE)).unwrap() > 95_000.0);
+}
+
+#[test]
+fn a_segments_measured_duration_is_its_videos() {
+    let mut report = clean();
+    let measured = |report: &Report| first(report)["segment_duration_seconds"]["measured"].as_f64();
+    inspection(&mut report).tracks[1].end = None;
+    assert_eq!(measured(&report), Some(6.0));
+    let tracks = &mut inspection(&mut report).tracks;
+    tracks[1].end = tracks[1].start.map(|t| MediaTime::mpeg(t.ticks as u64 + 450_000));
+    assert_eq!(measured(&report), Some(6.0));
+    inspection(&mut report).tracks[0].end = None;
+    assert_eq!(measured(&report), Some(5.0), "without video's end it is audio's");
+    inspection(&mut report).tracks.clear();
+    assert_eq!(measured(&report), None);
+}
+
+#[test]
+fn a_segments_transfer_is_as_its_answer_says() {
+    let mut report = clean();
+    newest(&mut report).segment.duration = Seconds(4.0);
+    let exchange = newest(&mut report).fetched.result.as_mut().unwrap();
+    exchange.body_bytes = 3_000;
+    exchange.timings.first_byte = Seconds(0.5);
+    exchange.timings.body = Seconds(1.0);
+    exchange.timings.total = Seconds(2.0);
+    let values = first(&report);
+    assert_eq!(values["segment_number"], testing::FIRST + 5);
+    assert_eq!(values["segment_http_status_code"], 200);
+    assert_eq!(values["segment_download_duration_seconds"], 2.0);
+    assert_eq!(values["segment_time_to_first_byte_seconds"], 0.5);
+    assert_eq!(values["segment_size_bytes"], 3_000);
+    assert_eq!(values["segment_bitrate_bits_per_second"], 6_000.0);
+    assert_eq!(values["segment_download_ratio"], 0.5);
+    newest(&mut report).fetched.result.as_mut().unwrap().status = 503;
+    let values = first(&report);
+    assert_eq!(values["segment_http_status_code"], 503);
+    for name in ["segment_download_duration_seconds", "segment_size_bytes", "segment_bitrate_bits_per_second"] {
+        assert_eq!(values.get(name), None, "{name}");
+    }
+}
+
+#[test]
+fn errors_within_segments_add_up_and_intervals_are_the_longest() {
+    let mut report = clean();
+    for (n, segment) in (1..).zip(&mut report.capture.outputs[0].renditions[0].segments) {
+        let inspection = Arc::make_mut(segment).inspection.as_mut().unwrap();
+        let ts = inspection.ts.as_mut().unwrap();
+        (ts.continuity_errors, ts.transport_errors) = (n, 10 * n);
+        ts.pcr_interval_max = Some(Seconds(0.1 * n as f64));
+        inspection.tracks[0].keyframe_interval_max = Some(Seconds(3.0 - n as f64));
+    }
+    let values = first(&report);
+    assert_eq!((&values["ts_continuity_errors"], &values["ts_transport_errors"]), (&3.into(), &30.into()));
+    assert_eq!(
+        (&values["ts_pcr_interval_max_seconds"], &values["keyframe_interval_max_seconds"]),
+        (&0.2.into(), &2.0.into())
+    );
+}
+
+#[test]
+fn the_playlists_values_are_those_of_its_answer_and_its_list() {
+    let mut report = clean();
+    let facts = &mut report.capture.outputs[0].renditions[0];
+    let timeline = Arc::make_mut(facts.timeline.as_mut().unwrap());
+    timeline.segments[2].discontinuity = true;
+    timeline.segments[0].duration = Seconds(5.0);
+    let values = first(&report);
+    assert_eq!(values["playlist_http_status_code"], 200);
+    assert_eq!(values["playlist_fetch_duration_seconds"], 0.25);
+    assert_eq!(values["playlist_size_bytes"], 480);
+    assert_eq!(values["playlist_age_seconds"], 1.5);
+    assert_eq!(values["playlist_media_sequence"], testing::FIRST);
+    assert_eq!(values["playlist_discontinuity_sequence"], 3);
+    assert_eq!(values["playlist_target_duration_seconds"], 6.0);
+    assert_eq!(values["playlist_window_seconds"], 35.0);
+    assert_eq!((&values["playlist_segments"], &values["playlist_discontinuities"]), (&6.into(), &1.into()));
+    assert_eq!((&values["segments_inspected"], &values["segments_skipped"]), (&2.into(), &0.into()));
+}
+
+#[test]
+fn a_phase_of_the_manifests_request_is_under_its_own_name() {
+    let mut report = clean();
+    let timings = &mut report.capture.outputs[0].manifest.result.as_mut().unwrap().timings;
+    (timings.dns, timings.connect, timings.tls) = (Some(Seconds(1.0)), Some(Seconds(2.0)), Some(Seconds(3.0)));
+    (timings.first_byte, timings.body) = (Seconds(4.0), Seconds(5.0));
+    let phases = serde_json::json!({"resolve": 1.0, "connect": 2.0, "tls": 3.0, "processing": 4.0, "transfer": 5.0});
+    assert_eq!(json(&report)["outputs"][0]["http_duration_seconds"], phases);
+}
+
+#[test]
+fn sizes_in_the_table_change_their_unit_at_a_thousand() {
+    let mut report = clean();
+    let mut shown = |bytes| {
+        newest(&mut report).fetched.result.as_mut().unwrap().body_bytes = bytes;
+        text(&report, false)
+    };
+    for (bytes, expected) in [
+        (999, " 999 B "),
+        (1_000, " 1.0 kB "),
+        (999_900, " 999.9 kB "),
+        (1_000_000, " 1.00 MB "),
+        (2_345_000, " 2.35 MB "),
+    ] {
+        let text = shown(bytes);
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+}
+
+#[test]
+fn a_value_in_the_log_is_quoted_when_it_has_to_be() {
+    let mut report = clean();
+    let mut line = |message: &str| {
+        report.outcomes[2].reason = Some(Box::leak(message.to_owned().into_boxed_str()));
+        let log = log(&report);
+        log.lines().find(|l| l.contains("check not run")).unwrap().rsplit_once("reason=").unwrap().1.to_owned()
+    };
+    assert_eq!(line("plain"), "plain");
+    assert_eq!(line("two words"), "\"two words\"");
+    assert_eq!(line("a=b"), "\"a=b\"");
+    assert_eq!(line("say \"x\""), "\"say \\\"x\\\"\"");
 }

@@ -1,20 +1,21 @@
 //! A report for a person at a terminal.
 
 use super::view::mask_value;
-use super::{OutputView, RenditionView, Report, View};
+use super::{OutputView, RenditionView, Report, ReportView};
 use crate::checks::{CheckOutcome, CheckResult};
 use crate::finding::{Finding, Severity};
 use packager_media::redact;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-/// Violations of one check that are written out; the rest is counted.
+/// The number of violations of one check that are written out; further ones are counted.
 const MAX_VIOLATIONS: usize = 5;
 const MAX_CHARACTERS: usize = 2_000;
-/// Wider names would push the numbers off the screen.
+/// The largest number of characters of a rendition's name in the table; longer names would push the numbers off the
+/// screen.
 const MAX_NAME: usize = 40;
 
-/// Several lines, the verdict first, ending with a line break; secrets masked. `colour`: ANSI colours.
+/// The report as lines of text, the verdict first, with secrets masked. `colour` adds ANSI colours.
 #[must_use]
 pub fn text(report: &Report, colour: bool) -> String {
     let (view, paint) = (report.view(), Paint(colour));
@@ -43,7 +44,7 @@ impl Paint {
     }
 }
 
-fn verdict(view: &View<'_>, report: &Report, paint: Paint) -> String {
+fn verdict(view: &ReportView<'_>, report: &Report, paint: Paint) -> String {
     let count = |result| view.checks.iter().filter(|o| o.result == result).count();
     let mut out = format!(
         "{}  {}, template {}, {:.3}: {} of {} checks failed, {} not run, {:.2} s{}\n",
@@ -58,13 +59,13 @@ fn verdict(view: &View<'_>, report: &Report, paint: Paint) -> String {
         if view.deadline_exceeded { ", cut short by the deadline" } else { "" },
     );
     if view.outputs.is_empty() {
-        out.push_str("no output was probed: the channel has none, or none of the name that was asked for\n");
+        out.push_str("no output was probed: the channel has no output, or no output with the requested name\n");
     }
     out
 }
 
-/// `DEGRADED`: some viewers suffer, the channel can be watched.
-fn word(view: &View<'_>, paint: Paint) -> String {
+/// The verdict in one word. `DEGRADED` means that a major check failed and no critical one did.
+fn word(view: &ReportView<'_>, paint: Paint) -> String {
     let failed = view.checks.iter().filter(|o| o.result == CheckResult::Failed);
     match (view.success, failed.map(|o| o.severity).max()) {
         (false, _) => paint.as_colour("1;31", "FAILED"),
@@ -73,7 +74,7 @@ fn word(view: &View<'_>, paint: Paint) -> String {
     }
 }
 
-fn subject(view: &View<'_>) -> String {
+fn subject(view: &ReportView<'_>) -> String {
     let (target, name) = (plain(view.target), plain(view.channel_info.name));
     if target == name { target } else { format!("{target} ({name})") }
 }
@@ -94,7 +95,7 @@ fn output_lines(output: &OutputView<'_>, report: &Report) -> String {
     out
 }
 
-/// The DRM systems of all renditions, where there are any.
+/// The line with the DRM systems of all renditions; empty when there are none.
 fn systems(renditions: &[RenditionView<'_>]) -> String {
     let all: BTreeSet<_> = renditions.iter().flat_map(|r| &r.drm).collect();
     let names: Vec<_> = all.into_iter().map(ToString::to_string).collect();
@@ -116,7 +117,7 @@ fn table(renditions: &[RenditionView<'_>]) -> String {
     rows.iter().map(|row| line(row, &widths)).collect()
 }
 
-/// The name to the left, numbers to the right.
+/// One line of the table: the name is aligned to the left, numbers to the right.
 fn line(row: &[String; 10], widths: &[usize; 10]) -> String {
     let mut out = String::from(" ");
     for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
@@ -174,14 +175,14 @@ fn violation(finding: &Finding) -> String {
     let rendition = finding.rendition.as_deref().map(|r| format!("{}: ", plain(r))).unwrap_or_default();
     let mut out = format!("  {rendition}{}\n", plain(&redact::text(&finding.message)));
     let evidence: Vec<String> =
-        finding.evidence.iter().map(|(name, value)| format!("{name}={}", evidence(value))).collect();
+        finding.evidence.iter().map(|(name, value)| format!("{name}={}", format_evidence(value))).collect();
     if !evidence.is_empty() {
         let _ = writeln!(out, "    {}", evidence.join("  "));
     }
     out
 }
 
-fn evidence(value: &serde_json::Value) -> String {
+fn format_evidence(value: &serde_json::Value) -> String {
     match mask_value(value) {
         serde_json::Value::String(text) => plain(&text),
         other => plain(&other.to_string()),

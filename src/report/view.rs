@@ -1,3 +1,5 @@
+//! The values of a report under the names that gauges and JSON share.
+
 use super::derive::finite;
 use super::{OutputView, Report};
 use crate::catalog::{Channel, Template};
@@ -9,13 +11,13 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// A report's facts under the names that gauges and JSON share: a gauge is named `packager_` or `probe_` and
-/// the field's name. Both are made from this, so that they can't disagree.
+/// The values of a report. A gauge has the name of a field with `packager_` or `probe_` before it. Gauges, JSON, text
+/// and line protocol are made from this one struct, so that they can't differ.
 #[derive(Debug, Serialize)]
-pub struct View<'a> {
+pub struct ReportView<'a> {
     pub target: &'a str,
     pub template: &'a str,
-    /// RFC 3339.
+    /// When the probe began, in RFC 3339.
     pub started_at: String,
     pub duration_seconds: f64,
     pub timeout_seconds: f64,
@@ -30,11 +32,11 @@ pub struct View<'a> {
 }
 
 measured! {
-    /// Seconds in each stage of the probe.
+    /// Seconds in each stage of a probe.
     StagesView { manifest: f64, playlists: f64, segments: f64, checks: f64 }
 }
 
-/// What the catalogue says of the channel; the empty string where it says nothing.
+/// The channel as the catalogue describes it. A value is the empty string when the catalogue doesn't set it.
 #[derive(Debug, Serialize)]
 pub struct ChannelInfoView<'a> {
     pub code: &'a str,
@@ -49,11 +51,11 @@ pub struct ChannelInfoView<'a> {
     pub template: &'a str,
 }
 
-/// A finding with its secrets masked.
+/// A finding that is serialised with its secrets masked.
 #[derive(Debug)]
 pub struct FindingView<'a>(pub &'a Finding);
 
-impl<'a> View<'a> {
+impl<'a> ReportView<'a> {
     pub(super) fn new(report: &'a Report) -> Self {
         let ladder = report.channel.expected(&report.template).ladder;
         let outputs = report.capture.outputs.iter().map(|o| OutputView::new(report, o, &ladder)).collect();
@@ -131,8 +133,9 @@ impl Serialize for FindingView<'_> {
     }
 }
 
-/// Evidence as it may leave the exporter. Nested values are a check's own making, so their depth is small.
-pub fn mask_value(value: &Value) -> Value {
+/// Evidence with its secrets masked, as it may leave the exporter. The depth of nested values is small, because only
+/// checks make them.
+pub(crate) fn mask_value(value: &Value) -> Value {
     match value {
         Value::String(text) => Value::String(redact::text(text).into_owned()),
         Value::Array(items) => items.iter().map(mask_value).collect(),

@@ -18,7 +18,7 @@ mod tests;
 
 use crate::catalog::Channel;
 use crate::config::Loaded;
-use crate::probe::{Ask, Refused};
+use crate::probe::{ProbeError, ProbeRequest};
 use crate::report::Report;
 use api::Api;
 use axum::routing::get;
@@ -32,8 +32,9 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// The answer to an [`Ask`] within the time given.
-pub type Probe = Arc<dyn Fn(Ask, Duration) -> BoxFuture<'static, Result<Arc<Report>, Refused>> + Send + Sync>;
+/// The answer to an [`ProbeRequest`] within the time given.
+pub type Probe =
+    Arc<dyn Fn(ProbeRequest, Duration) -> BoxFuture<'static, Result<Arc<Report>, ProbeError>> + Send + Sync>;
 
 /// A report made into something to show.
 pub type Render<T> = Arc<dyn Fn(&Report) -> T + Send + Sync>;

@@ -1,7 +1,7 @@
 //! `/probe`'s parameters and its scrape timeout. A typo must not probe something else than was meant, so an
 //! unknown or repeated parameter is refused rather than ignored.
 
-use crate::probe::Ask;
+use crate::probe::ProbeRequest;
 use http::HeaderMap;
 use packager_media::redact;
 use std::time::Duration;
@@ -39,7 +39,7 @@ pub struct Documented {
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct Query {
-    pub ask: Ask,
+    pub ask: ProbeRequest,
     pub debug: bool,
 }
 
@@ -61,7 +61,7 @@ pub fn query(raw: &str) -> Result<Query, String> {
     }
     let [target, template, output, debug] = values.map(|v| v.filter(|v| !v.is_empty()));
     let target = target.ok_or("parameter `target` is missing; ask as /probe?target=CHANNEL_CODE")?;
-    Ok(Query { ask: Ask { target, template, output }, debug: flag(debug.as_deref())? })
+    Ok(Query { ask: ProbeRequest { target, template, output }, debug: flag(debug.as_deref())? })
 }
 
 fn flag(value: Option<&str>) -> Result<bool, String> {
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn parameters_become_an_ask() {
         let q = query("target=CH%201&template=&output=hls&debug=true").unwrap();
-        assert_eq!(q.ask, Ask { target: "CH 1".into(), template: None, output: Some("hls".into()) });
+        assert_eq!(q.ask, ProbeRequest { target: "CH 1".into(), template: None, output: Some("hls".into()) });
         assert!(q.debug);
     }
 

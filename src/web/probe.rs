@@ -3,7 +3,7 @@
 use super::api::openapi::answers;
 use super::recent::Entry;
 use super::{State, events, params, respond};
-use crate::probe::Refused;
+use crate::probe::ProbeError;
 use crate::report::Report;
 use axum::extract;
 use axum::response::Response;
@@ -31,8 +31,8 @@ pub async fn probe(
     };
     let report = match (state.backend.probe)(query.ask.clone(), timeout).await {
         Ok(report) => report,
-        Err(Refused::BadRequest(why)) => return respond::text(StatusCode::BAD_REQUEST, why),
-        Err(Refused::Overloaded(why)) => return respond::text(StatusCode::SERVICE_UNAVAILABLE, why),
+        Err(ProbeError::BadRequest(why)) => return respond::text(StatusCode::BAD_REQUEST, why),
+        Err(ProbeError::Overloaded(why)) => return respond::text(StatusCode::SERVICE_UNAVAILABLE, why),
     };
     state.answered(&report, query.ask.output.as_deref());
     let metrics = (state.backend.exposition)(&report);

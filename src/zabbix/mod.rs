@@ -1,4 +1,5 @@
-//! Alerts as values for Zabbix's trapper, over the sender protocol. Items come by low-level discovery.
+//! Export of alerts to Zabbix: they are sent as trapper values over the sender protocol, and low-level discovery
+//! creates their items.
 
 mod outbox;
 mod sender;
@@ -9,108 +10,116 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-/// How an alert stands on a channel.
+/// The state of one alert on one channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct State {
-    /// A channel's code, or `-` for what concerns no channel.
+pub struct AlertState {
+    /// The channel's code, or `-` for an alert that concerns no channel.
     pub channel: String,
+    /// The alert's name.
     pub alert: String,
-    /// 0 resolved, 1 warning, 2 minor, 3 major, 4 critical.
+    /// The alert's severity as a number: 0 resolved, 1 warning, 2 minor, 3 major, 4 critical.
     pub severity: u8,
-    /// For a person; empty when resolved.
+    /// The alert's text for a person; empty when the alert is resolved.
     pub text: String,
 }
 
-/// What a notification says.
+/// The content of one notification from Alertmanager.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Told {
-    pub states: Vec<State>,
-    /// The watchdog was among it: alerts get through.
+pub struct AlertNotification {
+    /// The states of the alerts in the notification.
+    pub states: Vec<AlertState>,
+    /// Whether the watchdog alert is in the notification, which shows that alerts arrive.
     pub alive: bool,
 }
 
-/// What became of states, and of Zabbix.
+/// What happened when states were sent to Zabbix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum News {
-    /// Whether Zabbix took the last request.
+pub enum DeliveryEvent {
+    /// Whether Zabbix answered the last request.
     Reached(bool),
-    /// So many states have their value in Zabbix.
+    /// The number of states whose values Zabbix stored.
     Placed(u64),
-    /// So many never will: Zabbix has no item for them.
+    /// The number of states that were given up because Zabbix has no item for them.
     GivenUp(u64),
 }
 
-pub type Tell = Arc<dyn Fn(News) + Send + Sync>;
+/// Called with each delivery event.
+pub type OnDelivery = Arc<dyn Fn(DeliveryEvent) + Send + Sync>;
 
-/// The way in; cheap to clone.
+/// The queue of notifications for Zabbix. Its clones share one queue.
 #[derive(Debug, Clone)]
-pub struct Zabbix {
+pub struct ZabbixQueue {
     live: Arc<Live>,
-    queue: mpsc::Sender<Order>,
+    queue: mpsc::Sender<QueueItem>,
 }
 
 #[derive(Debug)]
-enum Order {
-    Tell(Told),
-    /// Dropped once all before it was sent or couldn't be.
+enum QueueItem {
+    Notification(AlertNotification),
+    /// Dropped when everything before it was sent or couldn't be sent.
     Flush(oneshot::Sender<()>),
 }
 
-/// Why states aren't taken.
+/// Why a notification wasn't queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    #[error("no Zabbix server is known; set zabbix.server in exporter.yml")]
+pub enum OfferError {
+    /// No Zabbix server is configured.
+    #[error("no Zabbix server is configured; set zabbix.server in exporter.yml")]
     Off,
-    #[error("Zabbix takes nothing and the queue is full; see the exporter's log")]
+    /// The queue is full.
+    #[error("the queue for Zabbix is full because Zabbix accepts nothing; see the exporter's log")]
     Full,
 }
 
-impl Zabbix {
-    /// Begins to send what is offered. Where to is read anew each time; the queue's size is that of the start.
+impl ZabbixQueue {
+    /// Starts the task that sends queued notifications. The address is read from the configuration for each request, so
+    /// a reload changes it; the queue's size is that of the start.
     #[must_use]
-    pub fn start(live: Arc<Live>, tell: Tell) -> Self {
+    pub fn start(live: Arc<Live>, tell: OnDelivery) -> Self {
         let (queue, orders) = mpsc::channel(live.current().exporter.zabbix.queue_notifications);
         tokio::spawn(run(live.clone(), orders, tell));
         Self { live, queue }
     }
 
-    /// Takes a notification, all of it or nothing; never waits.
+    /// Queues a notification, all of it or nothing, and never waits.
     ///
     /// # Errors
-    /// There is no server, or no room: Alertmanager tells it again.
-    pub fn offer(&self, told: Told) -> Result<(), Refused> {
+    /// Returns the reason when no server is configured or the queue is full; Alertmanager repeats the notification
+    /// then.
+    pub fn offer(&self, notification: AlertNotification) -> Result<(), OfferError> {
         if self.live.current().exporter.zabbix.server.is_none() {
-            return Err(Refused::Off);
+            return Err(OfferError::Off);
         }
-        self.queue.try_send(Order::Tell(told)).map_err(|_| Refused::Full)
+        self.queue.try_send(QueueItem::Notification(notification)).map_err(|_| OfferError::Full)
     }
 
-    /// Waits until what was taken is sent, or Zabbix can't take it now. Alertmanager doesn't tell it again for hours.
+    /// Waits until all queued notifications were sent or couldn't be sent. Alertmanager repeats a notification only
+    /// after hours, so the exporter flushes before it ends.
     pub async fn flush(&self) {
         let (done, sent) = oneshot::channel();
-        if self.queue.send(Order::Flush(done)).await.is_ok() {
+        if self.queue.send(QueueItem::Flush(done)).await.is_ok() {
             let _ = sent.await;
         }
     }
 }
 
-async fn run(live: Arc<Live>, mut orders: mpsc::Receiver<Order>, tell: Tell) {
+async fn run(live: Arc<Live>, mut orders: mpsc::Receiver<QueueItem>, tell: OnDelivery) {
     let mut outbox = Outbox::default();
     loop {
         let mut flush = None;
         tokio::select! {
             order = orders.recv(), if outbox.has_room() => match order {
-                Some(Order::Tell(told)) => outbox.take(told),
-                Some(Order::Flush(done)) => flush = Some(done),
+                Some(QueueItem::Notification(notification)) => outbox.take(notification),
+                Some(QueueItem::Flush(done)) => flush = Some(done),
                 None => return,
             },
             () = sleep_until(outbox.due().unwrap_or_else(Instant::now)), if outbox.due().is_some() => {}
         }
-        if outbox.may_send() || flush.is_some() {
+        if outbox.may_send_now() || flush.is_some() {
             outbox.send(&live, &tell).await;
         }
         if flush.is_some() && outbox.len() > 0 {
-            tracing::warn!(states = outbox.len(), "Zabbix hasn't taken these alerts yet");
+            tracing::warn!(states = outbox.len(), "Zabbix has not accepted these alerts before the exporter ends");
         }
     }
 }

@@ -1,119 +1,125 @@
-//! What Zabbix hasn't taken yet.
+//! The alert states that Zabbix hasn't stored yet.
 //!
-//! Zabbix says how many values of a request it could place, not which. So what it can't place waits by itself, and holds
-//! up nothing else.
+//! Zabbix says how many values of a request it couldn't store, but not which. So such states are sent again one by one,
+//! and delay no others.
 
-use super::sender::Sender;
-use super::{News, State, Tell, Told};
+use super::sender::TrapperSender;
+use super::{AlertNotification, AlertState, DeliveryEvent, OnDelivery};
 use crate::config::Live;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Key of the discovery rule; keys of its item prototypes are `packager.alert[{#CHANNEL},{#ALERT}]` and
+/// The key of the discovery rule. The keys of its item prototypes are `packager.alert[{#CHANNEL},{#ALERT}]` and
 /// `packager.alert.text[{#CHANNEL},{#ALERT}]`.
 const DISCOVERY: &str = "packager.alerts.discovery";
-/// Key of the item that is 1 whenever the watchdog's notification arrives; the template raises the alarm when it stops.
+/// The key of the item that gets a 1 with each notification of the watchdog. The Zabbix template raises a problem when
+/// no value arrives any more.
 const ALIVE: &str = "packager.alerting.alive";
 const RETRY: Duration = Duration::from_secs(1);
 const RETRY_AT_MOST: Duration = Duration::from_secs(30);
-/// Zabbix makes discovered items within a minute; what it still doesn't know after these tries has no item.
+/// The number of attempts to send a state. Zabbix creates discovered items within a minute, so a state that it can't
+/// store after these attempts has no item.
 const TRIES: u32 = 10;
-/// Pairs that are told in one discovery, and that wait at the same time.
+/// The largest number of alerts in one discovery, and of alerts that wait at the same time.
 const MAX_PAIRS: usize = 20_000;
-/// Pairs of one request.
+/// The largest number of alerts in one request.
 const AT_ONCE: usize = 1_000;
 
-type Pair = (String, String);
+/// Channel code and alert name.
+type AlertKey = (String, String);
 
 #[derive(Debug)]
-struct Waiting {
+struct PendingState {
     severity: u8,
     text: String,
     tries: u32,
     due: Instant,
 }
 
-/// What Zabbix hasn't taken yet.
+/// The alert states that Zabbix hasn't stored yet, and when they are sent.
 #[derive(Debug, Default)]
-pub struct Outbox {
-    /// For the discovery: every pair of this run.
-    known: BTreeSet<Pair>,
+pub(crate) struct Outbox {
+    /// Every alert since the exporter's start, for the discovery.
+    known: BTreeSet<AlertKey>,
     discover: bool,
-    /// The newest state of each pair: what was true while Zabbix was away and is over is told no more.
-    waiting: BTreeMap<Pair, Waiting>,
+    /// The newest state of each alert. A state that ended while Zabbix was unreachable is not sent.
+    pending: BTreeMap<AlertKey, PendingState>,
     alive: bool,
-    /// While Zabbix is away: when it is tried again, and how long that pause is.
+    /// When the next attempt may begin. `None` unless Zabbix is unreachable.
     not_before: Option<Instant>,
     pause: Duration,
 }
 
 impl Outbox {
-    pub fn take(&mut self, told: Told) {
-        self.alive |= told.alive;
-        for State { channel, alert, severity, text } in told.states {
+    /// Takes the states of a notification.
+    pub(crate) fn take(&mut self, notification: AlertNotification) {
+        self.alive |= notification.alive;
+        for AlertState { channel, alert, severity, text } in notification.states {
             let pair = (channel, alert);
             self.discover |= self.known.insert(pair.clone());
-            self.waiting.insert(pair, Waiting { severity, text, tries: 0, due: Instant::now() });
+            self.pending.insert(pair, PendingState { severity, text, tries: 0, due: Instant::now() });
         }
         while self.known.len() > MAX_PAIRS {
             self.known.pop_first();
         }
     }
 
-    /// States that Zabbix hasn't placed.
-    pub fn len(&self) -> usize {
-        self.waiting.len()
+    /// The number of states that Zabbix hasn't stored.
+    pub(crate) fn len(&self) -> usize {
+        self.pending.len()
     }
 
-    /// Whether more may be taken.
-    pub fn has_room(&self) -> bool {
-        self.waiting.len() < MAX_PAIRS
+    /// Whether another notification may be taken.
+    pub(crate) fn has_room(&self) -> bool {
+        self.pending.len() < MAX_PAIRS
     }
 
-    /// Not while it rests after a failure.
-    pub fn may_send(&self) -> bool {
+    /// Whether sending is allowed now, which it isn't during the pause after a failure.
+    pub(crate) fn may_send_now(&self) -> bool {
         self.not_before.is_none_or(|instant| instant <= Instant::now())
     }
 
-    /// When there is something to do without anything new.
-    pub fn due(&self) -> Option<Instant> {
+    /// When the next send is due if no notification arrives. `None` when nothing waits.
+    pub(crate) fn due(&self) -> Option<Instant> {
         if self.not_before.is_some() {
             return self.not_before;
         }
-        let earliest = self.waiting.values().map(|waiting| waiting.due).min();
+        let earliest = self.pending.values().map(|waiting| waiting.due).min();
         if self.alive || self.discover { Some(Instant::now()) } else { earliest }
     }
 
-    /// Sends what is due; what Zabbix doesn't take waits.
-    pub async fn send(&mut self, live: &Live, tell: &Tell) {
+    /// Sends the states that are due. States that Zabbix doesn't store wait for the next attempt.
+    pub(crate) async fn send(&mut self, live: &Live, tell: &OnDelivery) {
         let loaded = live.current();
         let settings = &loaded.exporter.zabbix;
         let Some((server, port)) = settings.address() else {
             *self = Self::default();
             return;
         };
-        let to = Sender { server, port, host: &settings.host };
-        match self.told(&to, tell).await {
+        let to = TrapperSender { server, port, host: &settings.host };
+        match self.send_due(&to, tell).await {
             Ok(false) => self.not_before = None,
             Ok(true) => {
                 (self.not_before, self.pause) = (None, Duration::ZERO);
-                tell(News::Reached(true));
+                tell(DeliveryEvent::Reached(true));
             }
             Err(why) => {
-                tell(News::Reached(false));
+                tell(DeliveryEvent::Reached(false));
                 self.pause = (self.pause * 2).clamp(RETRY, RETRY_AT_MOST);
                 self.not_before = Some(Instant::now() + self.pause);
-                tracing::warn!(why, retry_in = ?self.pause, "Zabbix takes nothing");
+                tracing::warn!(why, retry_in = ?self.pause, "Zabbix did not accept the alerts; they will be \
+                     sent again");
             }
         }
     }
 
-    /// Whether there was anything to send.
-    async fn told(&mut self, to: &Sender<'_>, tell: &Tell) -> Result<bool, String> {
+    /// Sends the states that are due, and returns whether there were any.
+    async fn send_due(&mut self, to: &TrapperSender<'_>, tell: &OnDelivery) -> Result<bool, String> {
         let now = Instant::now();
-        let due: Vec<Pair> = self.waiting.iter().filter(|(_, w)| w.due <= now).map(|(pair, _)| pair.clone()).collect();
+        let due: Vec<AlertKey> =
+            self.pending.iter().filter(|(_, w)| w.due <= now).map(|(pair, _)| pair.clone()).collect();
         if !self.alive && !self.discover && due.is_empty() {
             return Ok(false);
         }
@@ -121,7 +127,7 @@ impl Outbox {
             to.send(&[(ALIVE.to_owned(), "1".to_owned())]).await?;
             self.alive = false;
         }
-        let again = due.iter().any(|pair| self.waiting.get(pair).is_some_and(|w| w.tries > 0));
+        let again = due.iter().any(|pair| self.pending.get(pair).is_some_and(|w| w.tries > 0));
         if self.discover || again {
             to.send(&[(DISCOVERY.to_owned(), discovery(&self.known))]).await?;
             self.discover = false;
@@ -129,8 +135,8 @@ impl Outbox {
         for some in due.chunks(AT_ONCE) {
             let all: Vec<_> = some.iter().flat_map(|pair| self.values(pair)).collect();
             if to.send(&all).await? {
-                some.iter().for_each(|pair| drop(self.waiting.remove(pair)));
-                tell(News::Placed(some.len() as u64));
+                some.iter().for_each(|pair| drop(self.pending.remove(pair)));
+                tell(DeliveryEvent::Placed(some.len() as u64));
                 continue;
             }
             for pair in some {
@@ -141,9 +147,9 @@ impl Outbox {
         Ok(true)
     }
 
-    fn values(&self, pair: &Pair) -> Vec<(String, String)> {
+    fn values(&self, pair: &AlertKey) -> Vec<(String, String)> {
         let (channel, alert) = pair;
-        let waiting = self.waiting.get(pair).map(|w| (w.severity, w.text.clone()));
+        let waiting = self.pending.get(pair).map(|w| (w.severity, w.text.clone()));
         let of = |(severity, text): (u8, String)| {
             [
                 (format!("packager.alert[{channel},{alert}]"), severity.to_string()),
@@ -153,25 +159,93 @@ impl Outbox {
         waiting.into_iter().flat_map(of).collect()
     }
 
-    /// What Zabbix can't place is tried again for as long as discovery may last.
-    fn settle(&mut self, pair: &Pair, placed: bool, host: &str, tell: &Tell) {
+    /// Keeps a state that Zabbix couldn't store for another attempt, for as long as discovery may take.
+    fn settle(&mut self, pair: &AlertKey, placed: bool, host: &str, tell: &OnDelivery) {
         if placed {
-            self.waiting.remove(pair);
-            return tell(News::Placed(1));
+            self.pending.remove(pair);
+            return tell(DeliveryEvent::Placed(1));
         }
-        let Some(waiting) = self.waiting.get_mut(pair) else { return };
+        let Some(waiting) = self.pending.get_mut(pair) else { return };
         waiting.due = Instant::now() + (RETRY * 2u32.pow(waiting.tries.min(5))).min(RETRY_AT_MOST);
         waiting.tries += 1;
         if waiting.tries > TRIES {
             let (channel, alert) = pair;
-            tracing::error!(channel, alert, host, "Zabbix has no item for it; is the template linked to this host?");
-            self.waiting.remove(pair);
-            tell(News::GivenUp(1));
+            tracing::error!(channel, alert, host, "Zabbix has no item for this alert; link the template to this host");
+            self.pending.remove(pair);
+            tell(DeliveryEvent::GivenUp(1));
         }
     }
 }
 
-fn discovery(known: &BTreeSet<Pair>) -> String {
-    let pair = |(channel, alert): &Pair| json!({"{#CHANNEL}": channel, "{#ALERT}": alert});
+fn discovery(known: &BTreeSet<AlertKey>) -> String {
+    let pair = |(channel, alert): &AlertKey| json!({"{#CHANNEL}": channel, "{#ALERT}": alert});
     known.iter().map(pair).collect::<serde_json::Value>().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+
+    fn outbox() -> (Outbox, AlertKey) {
+        let mut outbox = Outbox::default();
+        let state =
+            AlertState { channel: "TV1".to_owned(), alert: "Down".to_owned(), severity: 4, text: "why".to_owned() };
+        outbox.take(AlertNotification { states: vec![state], alive: false });
+        (outbox, ("TV1".to_owned(), "Down".to_owned()))
+    }
+
+    fn recorder() -> (OnDelivery, Arc<Mutex<Vec<DeliveryEvent>>>) {
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&events);
+        (Arc::new(move |event| sink.lock().unwrap().push(event)), events)
+    }
+
+    #[test]
+    fn a_state_becomes_its_two_values() {
+        let (outbox, key) = outbox();
+        let expected = [("packager.alert[TV1,Down]", "4"), ("packager.alert.text[TV1,Down]", "why")];
+        assert_eq!(outbox.values(&key), expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        assert_eq!(discovery(&outbox.known), r##"[{"{#CHANNEL}":"TV1","{#ALERT}":"Down"}]"##);
+    }
+
+    #[test]
+    fn a_state_that_zabbix_cannot_store_is_tried_ten_times_with_growing_pauses() {
+        let (mut outbox, key) = outbox();
+        let (on_delivery, events) = recorder();
+        let mut pauses = Vec::new();
+        for _ in 0..TRIES {
+            let began = Instant::now();
+            outbox.settle(&key, false, "host", &on_delivery);
+            pauses.push((outbox.pending[&key].due - began).as_secs());
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 30, 30, 30, 30, 30]);
+        assert!(events.lock().unwrap().is_empty());
+        outbox.settle(&key, false, "host", &on_delivery);
+        assert_eq!((outbox.len(), events.lock().unwrap().as_slice()), (0, &[DeliveryEvent::GivenUp(1)][..]));
+    }
+
+    #[test]
+    fn a_stored_state_is_counted_and_a_newer_one_starts_over() {
+        let (mut outbox, key) = outbox();
+        let (on_delivery, events) = recorder();
+        outbox.settle(&key, false, "host", &on_delivery);
+        let state = AlertState { channel: key.0.clone(), alert: key.1.clone(), severity: 0, text: String::new() };
+        outbox.take(AlertNotification { states: vec![state], alive: true });
+        assert_eq!((outbox.len(), outbox.pending[&key].tries, outbox.pending[&key].severity), (1, 0, 0));
+        outbox.settle(&key, true, "host", &on_delivery);
+        assert_eq!((outbox.len(), events.lock().unwrap().as_slice()), (0, &[DeliveryEvent::Placed(1)][..]));
+        assert!(outbox.due().is_some_and(|due| due <= Instant::now()), "the watchdog's value is due");
+    }
+
+    #[test]
+    fn nothing_is_sent_during_the_pause_after_a_failure() {
+        let (mut outbox, _) = outbox();
+        assert!(outbox.may_send_now() && outbox.has_room());
+        let later = Instant::now() + Duration::from_secs(60);
+        outbox.not_before = Some(later);
+        assert!(!outbox.may_send_now());
+        assert_eq!(outbox.due(), Some(later));
+        assert_eq!(Outbox::default().due(), None);
+    }
 }

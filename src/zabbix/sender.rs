@@ -1,4 +1,5 @@
-//! Zabbix's sender protocol, by hand: the crate `zbx_sender` reserves as much memory as an answer says it is long.
+//! Zabbix's sender protocol. It is written by hand because the crate `zbx_sender` allocates as much memory as an answer
+//! claims to have.
 //! <https://www.zabbix.com/documentation/current/en/manual/appendix/protocols/zabbix_sender>.
 
 use serde::{Deserialize, Serialize};
@@ -8,50 +9,51 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// Connecting, the request and its answer.
+/// The time for connecting, the request and its answer together.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// "ZBXD", and the flag of the protocol without compression; lengths of 4 bytes and 4 reserved ones follow.
+/// The first bytes of a message: "ZBXD" and the flag of the protocol without compression. A length of 4 bytes and 4
+/// reserved bytes follow.
 const MAGIC: [u8; 5] = *b"ZBXD\x01";
-/// An answer is a line of counts.
+/// The largest answer in bytes that is read; a real answer is one line of counts.
 const MAX_ANSWER: u32 = 64 << 10;
 
-/// A server's or a proxy's trapper port, and the host there whose items are meant.
-pub struct Sender<'a> {
-    pub server: String,
-    pub port: u16,
-    pub host: &'a str,
+/// The trapper port of a Zabbix server or proxy, and the host whose items get the values.
+pub(crate) struct TrapperSender<'a> {
+    pub(crate) server: String,
+    pub(crate) port: u16,
+    pub(crate) host: &'a str,
 }
 
 #[derive(Serialize)]
-struct Request<'a> {
+struct SenderRequest<'a> {
     request: &'static str,
-    data: Vec<Value<'a>>,
+    data: Vec<ItemValue<'a>>,
 }
 
 #[derive(Serialize)]
-struct Value<'a> {
+struct ItemValue<'a> {
     host: &'a str,
     key: &'a str,
     value: &'a str,
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct SenderAnswer {
     response: String,
     #[serde(default)]
     info: String,
 }
 
-impl Sender<'_> {
-    /// Sends keys with values; whether Zabbix placed all of them.
+impl TrapperSender<'_> {
+    /// Sends item keys with values, and returns whether Zabbix stored all of them.
     ///
     /// # Errors
-    /// Zabbix isn't reached, doesn't answer in time, or answers something else.
-    pub async fn send(&self, values: &[(String, String)]) -> Result<bool, String> {
-        let data = values.iter().map(|(key, value)| Value { host: self.host, key, value }).collect();
-        let request = serde_json::to_vec(&Request { request: "sender data", data }).map_err(|e| e.to_string())?;
+    /// Returns the reason when Zabbix can't be reached, doesn't answer in time, or gives another answer.
+    pub(crate) async fn send(&self, values: &[(String, String)]) -> Result<bool, String> {
+        let data = values.iter().map(|(key, value)| ItemValue { host: self.host, key, value }).collect();
+        let request = serde_json::to_vec(&SenderRequest { request: "sender data", data }).map_err(|e| e.to_string())?;
         match timeout(PATIENCE, self.exchange(&request)).await {
-            Ok(Ok(answer)) => placed(&answer),
+            Ok(Ok(answer)) => parse_answer(&answer),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err(format!("no answer within {PATIENCE:?}")),
         }
@@ -66,7 +68,7 @@ impl Sender<'_> {
         let length = stream.read_u32_le().await?;
         stream.read_exact(&mut reserved).await?;
         if magic != MAGIC || reserved != [0; 4] || length > MAX_ANSWER {
-            return Err(io::Error::other("it doesn't answer as Zabbix does; is this its trapper port?"));
+            return Err(io::Error::other("the server doesn't answer like Zabbix; is this Zabbix's trapper port?"));
         }
         let mut answer = Vec::new();
         stream.take(length.into()).read_to_end(&mut answer).await?;
@@ -74,15 +76,17 @@ impl Sender<'_> {
     }
 }
 
+/// Whether the answer says that all values were stored. An answer is
 /// `{"response": "success", "info": "processed: 1; failed: 0; total: 1; seconds spent: 0.000253"}`.
-fn placed(answer: &[u8]) -> Result<bool, String> {
+fn parse_answer(answer: &[u8]) -> Result<bool, String> {
     let text = || String::from_utf8_lossy(answer).chars().take(200).collect::<String>();
-    let read: Answer = serde_json::from_slice(answer).map_err(|e| format!("{e} in its answer: {}", text()))?;
+    let read: SenderAnswer =
+        serde_json::from_slice(answer).map_err(|e| format!("the answer isn't valid JSON ({e}): {}", text()))?;
     if read.response != "success" {
-        return Err(format!("it answers: {}", text()));
+        return Err(format!("Zabbix answered: {}", text()));
     }
     let failed = read.info.split(';').find_map(|part| part.trim().strip_prefix("failed: ")?.parse::<u64>().ok());
-    failed.map(|failed| failed == 0).ok_or_else(|| format!("its answer doesn't say how many failed: {}", text()))
+    failed.map(|failed| failed == 0).ok_or_else(|| format!("the answer doesn't say how many values failed: {}", text()))
 }
 
 #[cfg(test)]
@@ -90,7 +94,7 @@ mod tests {
     use super::*;
     use tokio::net::TcpListener;
 
-    /// What comes of a server that answers with these bytes.
+    /// The result of sending to a server that answers with these bytes.
     async fn answered(bytes: Vec<u8>) -> Result<bool, String> {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -104,7 +108,7 @@ mod tests {
             stream.write_all(&bytes).await.unwrap();
             body
         });
-        let sender = Sender { server: "127.0.0.1".to_owned(), port, host: "h" };
+        let sender = TrapperSender { server: "127.0.0.1".to_owned(), port, host: "h" };
         let answer = sender.send(&[("k".to_owned(), "v".to_owned())]).await;
         let asked: serde_json::Value = serde_json::from_slice(&serving.await.unwrap()).unwrap();
         let data = serde_json::json!([{"host": "h", "key": "k", "value": "v"}]);
@@ -116,28 +120,28 @@ mod tests {
         [b"ZBXD\x01", &length.to_le_bytes()[..], text.as_bytes()].concat()
     }
 
-    async fn said(text: &str) -> Result<bool, String> {
+    async fn answered_with(text: &str) -> Result<bool, String> {
         answered(framed(text.len() as u64, text)).await
     }
 
     #[tokio::test]
-    async fn zabbix_says_how_many_values_it_could_not_place() {
+    async fn zabbix_says_how_many_values_it_could_not_store() {
         let all = r#"{"response":"success","info":"processed: 1; failed: 0; total: 1; seconds spent: 0.000253"}"#;
-        assert_eq!(said(all).await, Ok(true));
-        assert_eq!(said(&all.replace("failed: 0", "failed: 1")).await, Ok(false));
+        assert_eq!(answered_with(all).await, Ok(true));
+        assert_eq!(answered_with(&all.replace("failed: 0", "failed: 1")).await, Ok(false));
     }
 
     #[tokio::test]
-    async fn what_zabbix_would_not_say_is_an_error_that_shows_it() {
+    async fn an_answer_that_is_not_zabbixs_is_an_error_that_shows_it() {
         for text in [r#"{"response":"failed","info":"no"}"#, r#"{"response":"success"}"#, "nothing"] {
-            let error = said(text).await.unwrap_err();
+            let error = answered_with(text).await.unwrap_err();
             assert!(error.contains(text), "{error}");
         }
         assert!(answered(framed(5, "{}")).await.is_err(), "cut off");
     }
 
     #[tokio::test]
-    async fn an_answer_is_not_believed_to_be_large() {
+    async fn an_answer_that_claims_to_be_large_is_refused() {
         for length in [u64::MAX, 1 << 32, u64::from(MAX_ANSWER) + 1] {
             let error = answered(framed(length, "{}")).await.unwrap_err();
             assert!(error.contains("trapper port"), "{error}");

@@ -2,7 +2,7 @@
 
 use packager_exporter::checks::CheckResult;
 use packager_exporter::facts::SegmentFacts;
-use packager_exporter::probe::Refused;
+use packager_exporter::probe::ProbeError;
 use packager_exporter::report::Report;
 use packager_media::stream::Rendition;
 use packager_testbed::harness::{ChannelSpec, Harness, TEMPLATES};
@@ -140,7 +140,7 @@ async fn beyond_the_bound_a_probe_waits_and_is_then_refused_while_the_first_goes
         (harness.probe_within("TV1", timeout).await, began.elapsed())
     };
     let (slow, (refused, waited)) = tokio::join!(slow, refused);
-    assert!(matches!(refused, Err(Refused::Overloaded(_))), "{refused:?}");
+    assert!(matches!(refused, Err(ProbeError::Overloaded(_))), "{refused:?}");
     assert!(waited < timeout, "refused before its own deadline: {waited:?}");
     assert!(!slow.unwrap().report.success);
     assert!(harness.probe("TV1").await.success, "the permit is free again");
@@ -151,7 +151,7 @@ async fn a_url_is_a_target_only_where_the_settings_allow_its_host() {
     let harness = Harness::new(&[channel("TV1", "live/TV1/master.m3u8")], TEMPLATES, "").await;
     let url = harness.origin.url("live/TV1/master.m3u8");
     let refused = harness.probe_within(&url, Duration::from_secs(5)).await;
-    assert!(matches!(&refused, Err(Refused::BadRequest(why)) if why.contains("url_targets")), "{refused:?}");
+    assert!(matches!(&refused, Err(ProbeError::BadRequest(why)) if why.contains("url_targets")), "{refused:?}");
 
     let allowed = "probe: {url_targets: {enabled: true, allowed_hosts: [127.0.0.1], template: T2}}";
     let harness = Harness::new(&[], TEMPLATES, allowed).await;
@@ -181,7 +181,7 @@ async fn credentials_go_to_the_channels_own_origin_and_to_no_host_that_its_playl
     );
     let (prober, _files) =
         packager_testbed::harness::prober(&catalogue, TEMPLATES, "", packager_exporter::probe::Clock::System);
-    let ask = packager_exporter::probe::Ask { target: "A".to_owned(), template: None, output: None };
+    let ask = packager_exporter::probe::ProbeRequest { target: "A".to_owned(), template: None, output: None };
     let report = prober.probe(ask, Duration::from_secs(10)).await.unwrap().report;
     assert_eq!(report.capture.outputs[0].manifest.problem(), None);
     let requests = elsewhere.origin.requests();

@@ -4,7 +4,7 @@ use crate::exporter::Files;
 use packager_exporter::checks::CheckResult;
 use packager_exporter::config::{Live, Source};
 use packager_exporter::finding::Severity;
-use packager_exporter::probe::{Ask, Clock, Prober};
+use packager_exporter::probe::{Clock, ProbeRequest, Prober};
 use packager_exporter::report::Report;
 use packager_media::units::{Seconds, Timestamp};
 use packager_testbed::ffmpeg::SEGMENT;
@@ -95,7 +95,7 @@ impl PackagerMonitor {
     pub async fn probe(&mut self) -> Arc<Report> {
         self.ticks.tick().await;
         let age = self.oldest_playlist_age();
-        let ask = Ask { target: "TV".to_owned(), template: None, output: None };
+        let ask = ProbeRequest { target: "TV".to_owned(), template: None, output: None };
         let report = self.prober.probe(ask, Duration::from_secs(10)).await.unwrap().report;
         let now = Instant::now();
         self.interval = self.last_probe.replace(now).map_or(self.interval, |last| (now - last).as_secs_f64());

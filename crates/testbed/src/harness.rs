@@ -4,7 +4,7 @@
 use crate::origin::{self, Origin};
 use crate::pace;
 use packager_exporter::config::{Live, Source};
-use packager_exporter::probe::{Ask, Clock, Probed, Prober, Refused};
+use packager_exporter::probe::{ProbeRequest, Clock, ProbeAnswer, Prober, ProbeError};
 use packager_exporter::report::Report;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -154,8 +154,8 @@ impl Harness {
     ///
     /// # Errors
     /// When the target is unknown, or the prober is overloaded.
-    pub async fn probe_within(&self, target: &str, timeout: Duration) -> Result<Probed, Refused> {
-        self.prober.probe(Ask { target: target.to_owned(), template: None, output: None }, timeout).await
+    pub async fn probe_within(&self, target: &str, timeout: Duration) -> Result<ProbeAnswer, ProbeError> {
+        self.prober.probe(ProbeRequest { target: target.to_owned(), template: None, output: None }, timeout).await
     }
 }
 

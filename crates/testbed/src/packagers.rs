@@ -7,7 +7,7 @@ use crate::matrix::{PackagerResult, StreamResult};
 use crate::nginx_rtmp::{self, NginxRtmp};
 use crate::shaka::{self, Encryption, OutputFormat, Shaka};
 use crate::static_files::StaticFiles;
-use packager_exporter::probe::{Ask, Clock};
+use packager_exporter::probe::{Clock, ProbeRequest};
 use std::io;
 use std::time::Duration;
 
@@ -98,7 +98,7 @@ async fn probe_for_a_minute(name: &'static str, url: &str, template: &str) -> io
     let mut tick = tokio::time::interval(EVERY);
     for _ in 0..PROBES {
         tick.tick().await;
-        let ask = Ask { target: "TV".to_owned(), template: None, output: None };
+        let ask = ProbeRequest { target: "TV".to_owned(), template: None, output: None };
         let probed = prober.probe(ask, 2 * EVERY).await.map_err(io::Error::other)?;
         result.record(&probed.report);
     }

@@ -1,6 +1,6 @@
 use crate::checks::support::select::{self, segment_violation};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
-use crate::facts::SegmentFacts;
+use crate::facts::{SegmentFacts, derived};
 use crate::finding::Severity;
 
 pub const META: CheckMeta = CheckMeta {
@@ -37,7 +37,7 @@ fn declared<'a>(segment: &&'a SegmentFacts) -> Option<(&'a SegmentFacts, f64)> {
 }
 
 fn violation(segment: &SegmentFacts, declared: f64, params: &Params) -> Option<Violation> {
-    let rate = select::mean_bit_rate([segment]).filter(|r| *r > 0.0)?;
+    let rate = derived::bit_rate([segment]).filter(|r| *r > 0.0)?;
     if (declared - rate).abs() <= params.tolerance * rate + ROUNDING {
         return None;
     }

@@ -1,6 +1,6 @@
 use crate::checks::support::select::{self, segment_violation};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
-use crate::facts::{RenditionFacts, SegmentFacts};
+use crate::facts::{RenditionFacts, SegmentFacts, derived};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
 use packager_media::units::Seconds;
@@ -44,7 +44,7 @@ fn delivered(facts: &RenditionFacts, past: &RenditionPast, buffer: Seconds, para
     let mut worst: Option<Stretch<'_>> = None;
     let mut here: Option<Stretch<'_>> = None;
     for segment in measured {
-        let bits = segment.fetched.ok().map_or(0.0, |e| e.body_bytes as f64 * 8.0);
+        let bits = derived::bits(segment).unwrap_or_default();
         let one = Stretch { first: segment, last: segment, bits, seconds: segment.segment.duration.0 };
         let joins = |h: &Stretch<'_>| segment.segment.after == Some(h.last.segment.number);
         let over = |h: &Stretch<'_>| h.over(bandwidth, params.mean_ratio);
@@ -107,7 +107,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Optio
 }
 
 fn too_high(segment: &SegmentFacts, peak: f64, params: &Params) -> Option<Violation> {
-    let rate = select::mean_bit_rate([segment])?;
+    let rate = derived::bit_rate([segment])?;
     let ratio = rate / peak;
     if ratio <= params.peak_ratio {
         return None;
@@ -127,7 +127,7 @@ fn mean(facts: &RenditionFacts, measured: &[&SegmentFacts], params: &Params) -> 
     if measured.len() < params.mean_segments.max(1) {
         return None;
     }
-    let rate = select::mean_bit_rate(measured.iter().copied())?;
+    let rate = derived::bit_rate(measured.iter().copied())?;
     let ratio = rate / average;
     if ratio <= params.mean_ratio {
         return None;

@@ -1,6 +1,6 @@
 use crate::checks::support::select;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
-use crate::facts::RenditionFacts;
+use crate::facts::{RenditionFacts, derived};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
 
@@ -38,7 +38,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Optio
     if declared <= 0.0 || measured.len() < count {
         return None;
     }
-    let rate = select::mean_bit_rate(measured.iter().rev().take(count).copied())?;
+    let rate = derived::bit_rate(measured.iter().rev().take(count).copied())?;
     let ratio = rate / declared;
     if ratio >= least {
         return Some(Vec::new());

@@ -1,10 +1,9 @@
 use crate::checks::support::mpd_step;
 use crate::checks::support::select::{self, segment_violation, undamaged_inspection};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
-use crate::facts::{RenditionFacts, SegmentFacts};
+use crate::facts::{RenditionFacts, SegmentFacts, derived};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
-use packager_media::container::Track;
 use packager_media::stream::Media;
 use packager_media::units::{MediaTime, Seconds, Timestamp};
 
@@ -114,16 +113,9 @@ impl Start<'_> {
     }
 }
 
-/// Seconds by which audio starts after video; of several audio tracks the one furthest off.
+/// The A/V offset of an undamaged segment in seconds. `None` unless it has samples of audio and video.
 fn offset(segment: &SegmentFacts) -> Option<f64> {
-    let inspection = undamaged_inspection(segment)?;
-    let of = |media: Media| inspection.tracks.iter().filter(move |t| t.media == Some(media) && t.samples > 0);
-    let video = of(Media::Video).next()?;
-    of(Media::Audio).filter_map(|audio| between(video, audio)).max_by(|a, b| a.abs().total_cmp(&b.abs()))
-}
-
-fn between(video: &Track, audio: &Track) -> Option<f64> {
-    Some(audio.presentation_start?.since(video.presentation_start?)?.0)
+    derived::av_offset(undamaged_inspection(segment)?).map(|offset| offset.0)
 }
 
 fn violation(segment: &SegmentFacts, offset: f64) -> Violation {

@@ -1,6 +1,6 @@
 use crate::checks::support::select::{self, NO_SEGMENT, segment_violation, undamaged_inspection};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
-use crate::facts::{RenditionFacts, SegmentFacts};
+use crate::facts::{RenditionFacts, SegmentFacts, derived};
 use crate::finding::Severity;
 use crate::history::RenditionPast;
 use packager_media::container::Track;
@@ -71,8 +71,7 @@ fn between(before: &SegmentFacts, next: &SegmentFacts, params: &Params) -> Vec<V
 
 /// How far the track starts from where the segment before it ended, where that is too far.
 fn off(before: &Track, next: &Track, params: &Params) -> Option<Seconds> {
-    let (end, start) = (before.end?, next.start?);
-    let off = start.since(end)?;
+    let off = derived::track_gap(before, next)?;
     // The duration of the last sample is an estimate, as good as the samples are regular.
     let irregular = [before, next].iter().filter_map(|t| t.sample_gap_max).map(|g| g.0).fold(0.0, f64::max);
     (off.0.abs() > params.tolerance.max(irregular.min(1.0))).then_some(off)

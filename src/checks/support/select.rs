@@ -112,13 +112,6 @@ pub(in crate::checks) fn measurable_segments<'a>(
     (!measured.is_empty()).then_some(measured)
 }
 
-/// Bits per second of segments together, by the durations that the playlist gives them.
-pub(in crate::checks) fn mean_bit_rate<'a>(segments: impl IntoIterator<Item = &'a SegmentFacts>) -> Option<f64> {
-    let sizes = segments.into_iter().filter_map(|s| Some((s.fetched.ok()?.body_bytes as f64, s.segment.duration.0)));
-    let (bytes, seconds) = sizes.fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-    (seconds > 0.0).then(|| bytes * 8.0 / seconds)
-}
-
 /// What was learned of a segment that arrived whole.
 pub(in crate::checks) fn complete_inspection(segment: &SegmentFacts) -> Option<&Inspection> {
     segment.fetched.ok()?;

@@ -1,5 +1,6 @@
 use crate::checks::support::select;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::facts::derived;
 use crate::finding::Severity;
 use packager_media::dash::rungs;
 use packager_media::stream::Timeline;
@@ -25,7 +26,7 @@ const UNDATED: &str = "no live playlist carries EXT-X-PROGRAM-DATE-TIME, and no 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     select::judge_renditions(context, UNDATED, |facts, _| {
         let timeline = facts.timeline.as_deref().filter(|t| !t.ended)?;
-        let latency = Seconds::between(timeline.live_edge()?, context.now);
+        let latency = derived::live_edge_latency(facts, context.now)?;
         let found = judge(timeline, latency, params).or_else(|| described(context, timeline, latency));
         Some(found.into_iter().collect())
     })

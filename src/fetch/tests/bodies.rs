@@ -1,7 +1,7 @@
 use super::origin::{Origin, head, ok, with};
-use super::{SHORT, ask, client, exchange, get, within};
+use super::{SHORT, client, exchange, get, request, within};
 use crate::facts::{Failure, FailureKind};
-use crate::fetch::Ask;
+use crate::fetch::FetchRequest;
 use async_compression::tokio::write::{BrotliEncoder, GzipEncoder};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,7 +25,7 @@ async fn brotli(data: &[u8]) -> Vec<u8> {
 async fn broken(answer: Vec<u8>) -> (Vec<u8>, Option<Failure>) {
     let origin = Origin::once(answer).await;
     let url = origin.url("/");
-    let (got, body) = exchange(&client(), Ask { compressed: true, max_bytes: 100_000, ..ask(&url) }).await;
+    let (got, body) = exchange(&client(), FetchRequest { compressed: true, max_bytes: 100_000, ..request(&url) }).await;
     assert_eq!(got.body_bytes, body.len() as u64);
     (body, got.broken)
 }
@@ -54,16 +54,16 @@ async fn an_empty_body_is_no_fault() {
 }
 
 #[tokio::test]
-async fn what_does_not_decompress_is_said() {
+async fn a_body_that_cannot_be_decompressed_is_an_encoding_failure() {
     let (_, fault) = broken(with("content-encoding: gzip\r\n", b"#EXTM3U, not gzip at all")).await;
     let fault = fault.unwrap();
     assert_eq!(fault.kind, FailureKind::Encoding);
-    assert!(fault.message.starts_with("the body doesn't decompress: "), "{}", fault.message);
+    assert!(fault.message.starts_with("the body can't be decompressed: "), "{}", fault.message);
     let whole = gzip(&b"#EXTM3U\n".repeat(1000)).await;
     let (_, fault) = broken(with("content-encoding: gzip\r\n", &whole[..whole.len() - 9])).await;
     assert_eq!(fault.unwrap().kind, FailureKind::Encoding);
     let (_, fault) = broken(with("content-encoding: zstd\r\n", b"x")).await;
-    is(fault, FailureKind::Encoding, "Content-Encoding `zstd` is none of gzip, br and identity");
+    is(fault, FailureKind::Encoding, "Content-Encoding `zstd` is not supported; use gzip, br or identity");
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn a_gzip_bomb_stops_at_the_bound() {
     assert!(bomb.len() < 100_000, "the bound on what is sent would do");
     let (body, fault) = broken(with("content-encoding: gzip\r\n", &bomb)).await;
     assert_eq!(body.len(), 100_000);
-    is(fault, FailureKind::TooLarge, "more than 100000 bytes; stopped reading");
+    is(fault, FailureKind::TooLarge, "the body is longer than 100000 bytes; the rest was not read");
 }
 
 #[tokio::test]
@@ -93,9 +93,9 @@ async fn an_endless_body_stops_at_the_bound_and_its_connection_is_closed() {
     })
     .await;
     let url = origin.url("/");
-    let (got, body) = exchange(&client(), ask(&url)).await;
+    let (got, body) = exchange(&client(), request(&url)).await;
     assert_eq!((got.body_bytes, body.len()), (1 << 20, 1 << 20));
-    is(got.broken, FailureKind::TooLarge, "more than 1048576 bytes; stopped reading");
+    is(got.broken, FailureKind::TooLarge, "the body is longer than 1048576 bytes; the rest was not read");
     end.recv().await.unwrap();
     assert!(sent.load(Ordering::SeqCst) < 64 << 20);
 }
@@ -104,29 +104,29 @@ async fn an_endless_body_stops_at_the_bound_and_its_connection_is_closed() {
 async fn a_body_announced_as_too_long_is_not_read() {
     let origin = Origin::once("HTTP/1.1 200 OK\r\ncontent-length: 9000000\r\n\r\nx").await;
     let url = origin.url("/");
-    let (got, body) = exchange(&client(), ask(&url)).await;
+    let (got, body) = exchange(&client(), request(&url)).await;
     assert_eq!((got.content_length, body.len()), (Some(9_000_000), 0));
     is(
         got.broken,
         FailureKind::TooLarge,
-        "the server announces 9000000 bytes, more than the 1048576 allowed; not read",
+        "the server announces 9000000 bytes, more than the 1048576 that are allowed; the body was not read",
     );
 }
 
 #[tokio::test]
-async fn a_cut_body_says_how_much_came() {
+async fn a_cut_body_is_reported_with_its_length() {
     let mut cut = b"HTTP/1.1 200 OK\r\ncontent-length: 4000\r\n\r\n".to_vec();
     cut.extend_from_slice(&[b'x'; 1000]);
     let (body, fault) = broken(cut).await;
     assert_eq!(body.len(), 1000);
-    is(fault, FailureKind::Cut, "body ended after 1000 of 4000 bytes");
+    is(fault, FailureKind::Cut, "the body ended after 1000 of 4000 bytes");
     let (body, fault) = broken(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n".to_vec()).await;
     assert_eq!(body, b"abc");
-    is(fault, FailureKind::Cut, "body ended after 3 bytes: the connection was closed before the last chunk");
+    is(fault, FailureKind::Cut, "the body ended after 3 bytes: the connection was closed before the last chunk");
 }
 
 #[tokio::test]
-async fn a_body_that_stalls_ends_at_the_deadline_and_keeps_what_came() {
+async fn a_body_that_stalls_ends_at_the_deadline_and_keeps_what_arrived() {
     let origin = Origin::raw(|mut stream, _| async move {
         head(&mut stream).await;
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc").await.unwrap();
@@ -134,18 +134,22 @@ async fn a_body_that_stalls_ends_at_the_deadline_and_keeps_what_came() {
     })
     .await;
     let url = origin.url("/");
-    let (fetched, body) = within(&client(), ask(&url), SHORT).await;
+    let (fetched, body) = within(&client(), request(&url), SHORT).await;
     assert_eq!(body, b"abc");
     let fault = fetched.result.unwrap().broken.unwrap();
     assert_eq!(fault.kind, FailureKind::Timeout);
-    assert!(fault.message.starts_with("out of time in the body: 3 of 10 bytes came within "), "{}", fault.message);
+    assert!(
+        fault.message.starts_with("the time ended within the body: 3 of 10 bytes arrived within "),
+        "{}",
+        fault.message
+    );
 }
 
 #[tokio::test]
 async fn only_the_body_of_a_2xx_answer_reaches_the_sink() {
     let origin = Origin::once("HTTP/1.1 404 Not Found\r\ncontent-length: 6\r\n\r\n<html>").await;
     let url = origin.url("/");
-    let (fetched, body) = get(&client(), ask(&url)).await;
+    let (fetched, body) = get(&client(), request(&url)).await;
     assert!(body.is_empty());
     assert_eq!(fetched.problem().as_deref(), Some("HTTP status 404"));
     assert!(fetched.ok().is_none() && fetched.result.unwrap().complete());

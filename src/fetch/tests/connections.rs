@@ -1,8 +1,8 @@
 use super::origin::{Origin, head, ok};
-use super::{LONG, SHORT, ask, client, exchange, get, within};
+use super::{LONG, SHORT, client, exchange, get, request, within};
 use crate::config;
 use crate::facts::FailureKind;
-use crate::fetch::{Ask, Client};
+use crate::fetch::{Client, FetchRequest};
 use packager_media::stream::ByteRange;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,8 +15,8 @@ async fn a_kept_alive_connection_spares_its_phases() {
     let origin = Origin::answering(|_| ok(b"hello")).await;
     let url = Url::parse(&format!("http://localhost:{}/", origin.address.port())).unwrap();
     let client = client();
-    let (first, _) = exchange(&client, ask(&url)).await;
-    let (again, _) = exchange(&client, ask(&url)).await;
+    let (first, _) = exchange(&client, request(&url)).await;
+    let (again, _) = exchange(&client, request(&url)).await;
     assert_eq!(origin.connections(), 1);
     assert!(first.timings.dns.is_some() && first.timings.connect.is_some() && first.timings.tls.is_none());
     assert_eq!((again.timings.dns, again.timings.connect, again.timings.tls), (None, None, None));
@@ -29,7 +29,7 @@ async fn a_kept_alive_connection_spares_its_phases() {
 async fn an_address_in_the_url_has_no_dns_phase() {
     let origin = Origin::answering(|_| ok(b"")).await;
     let url = origin.url("/");
-    let (got, _) = exchange(&client(), ask(&url)).await;
+    let (got, _) = exchange(&client(), request(&url)).await;
     assert!(got.timings.dns.is_none() && got.timings.connect.is_some());
 }
 
@@ -45,13 +45,13 @@ async fn errors_redirects_and_single_bytes_keep_the_connection() {
     let client = client();
     for path in ["/gone", "/moved", "/", "/"] {
         let url = origin.url(path);
-        exchange(&client, ask(&url)).await;
+        exchange(&client, request(&url)).await;
     }
     let url = origin.url("/part");
     let range = Some(ByteRange { offset: 0, length: 1 });
-    let (got, body) = exchange(&client, Ask { range, headers_only: true, ..ask(&url) }).await;
+    let (got, body) = exchange(&client, FetchRequest { range, headers_only: true, ..request(&url) }).await;
     assert_eq!((got.status, body.len(), got.complete()), (206, 0, true));
-    exchange(&client, ask(&url)).await;
+    exchange(&client, request(&url)).await;
     assert_eq!(origin.connections(), 1);
 }
 
@@ -64,7 +64,7 @@ async fn headers_only_leaves_a_long_body_alone() {
     })
     .await;
     let url = origin.url("/");
-    let (got, body) = exchange(&client(), Ask { headers_only: true, ..ask(&url) }).await;
+    let (got, body) = exchange(&client(), FetchRequest { headers_only: true, ..request(&url) }).await;
     assert_eq!((got.status, got.broken, body.len()), (200, None, 0));
     assert_eq!(got.content_length, Some(9_000_000));
 }
@@ -81,7 +81,7 @@ async fn a_kept_alive_connection_that_closes_under_a_request_is_no_failure() {
     let url = origin.url("/");
     let client = client();
     for _ in 0..3 {
-        let (fetched, body) = get(&client, ask(&url)).await;
+        let (fetched, body) = get(&client, request(&url)).await;
         assert!(fetched.ok().is_some(), "{:?}", fetched.problem());
         assert_eq!(body, b"hello");
     }
@@ -106,7 +106,7 @@ async fn a_host_gets_no_more_requests_at_once_than_allowed() {
     .await;
     let url = origin.url("/");
     let client = Client::new(&config::Fetch { max_connections_per_host: 2, ..config::Fetch::default() }).unwrap();
-    let all = (0..8).map(|_| get(&client, ask(&url)));
+    let all = (0..8).map(|_| get(&client, request(&url)));
     for (fetched, _) in futures_util::future::join_all(all).await {
         assert!(fetched.ok().is_some(), "{:?}", fetched.problem());
     }
@@ -114,14 +114,14 @@ async fn a_host_gets_no_more_requests_at_once_than_allowed() {
 }
 
 #[tokio::test]
-async fn waiting_for_a_connection_that_never_frees_says_nothing_of_the_server() {
+async fn a_wait_for_a_connection_that_never_becomes_free_says_nothing_about_the_server() {
     let asked = Arc::new(Notify::new());
-    let told = Arc::clone(&asked);
+    let signal = Arc::clone(&asked);
     let origin = Origin::raw(move |mut stream, _| {
-        let told = Arc::clone(&told);
+        let signal = Arc::clone(&signal);
         async move {
             head(&mut stream).await;
-            told.notify_one();
+            signal.notify_one();
             std::future::pending::<()>().await;
         }
     })
@@ -129,10 +129,10 @@ async fn waiting_for_a_connection_that_never_frees_says_nothing_of_the_server() 
     let url = origin.url("/");
     let client = Client::new(&config::Fetch { max_connections_per_host: 1, ..config::Fetch::default() }).unwrap();
     let (holder, held) = (client.clone(), url.clone());
-    let holding = tokio::spawn(async move { within(&holder, ask(&held), LONG).await });
+    let holding = tokio::spawn(async move { within(&holder, request(&held), LONG).await });
     asked.notified().await;
-    let failed = within(&client, ask(&url), SHORT).await.0.result.unwrap_err();
+    let failed = within(&client, request(&url), SHORT).await.0.result.unwrap_err();
     assert_eq!(failed.kind, FailureKind::Deadline);
-    assert!(failed.message.contains("one of the 1 connections to 127.0.0.1:"), "{}", failed.message);
+    assert!(failed.message.contains("all 1 connections to 127.0.0.1:"), "{}", failed.message);
     holding.abort();
 }

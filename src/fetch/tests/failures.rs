@@ -1,5 +1,5 @@
 use super::origin::{Origin, head};
-use super::{LONG, SHORT, ask, client, failure, get, within};
+use super::{LONG, SHORT, client, failure, get, request, within};
 use crate::config;
 use crate::facts::FailureKind;
 use crate::fetch::Client;
@@ -14,7 +14,8 @@ async fn a_refused_connection_names_the_address() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let failed = failure(&client(), &format!("http://{free}/x?token=hush")).await;
     assert_eq!(failed.kind, FailureKind::Connect);
-    let message = format!("connection refused by {free}: nothing listens there (service down, wrong port)");
+    let message =
+        format!("connection refused by {free}: no service listens on this port; check the service and the port");
     assert_eq!(failed.message, message);
     let by_name = failure(&client(), &format!("http://localhost:{}/", free.port())).await;
     assert!(by_name.message.contains(&format!("{free} (localhost)")), "{}", by_name.message);
@@ -49,7 +50,7 @@ async fn a_silent_server_times_out_at_the_deadline() {
     .await;
     let url = origin.url("/");
     let began = Instant::now();
-    let failed = within(&client(), ask(&url), SHORT).await.0.result.unwrap_err();
+    let failed = within(&client(), request(&url), SHORT).await.0.result.unwrap_err();
     assert!(began.elapsed() < LONG / 2);
     assert_eq!(failed.kind, FailureKind::Timeout);
     let expected = format!("no answer from {} within ", origin.address);
@@ -64,7 +65,7 @@ async fn a_silent_server_times_out_at_the_deadline() {
 async fn a_passed_deadline_is_no_fault_of_the_server() {
     let origin = Origin::once("").await;
     let url = origin.url("/");
-    let failed = within(&client(), ask(&url), Duration::ZERO).await.0.result.unwrap_err();
+    let failed = within(&client(), request(&url), Duration::ZERO).await.0.result.unwrap_err();
     assert_eq!(failed.kind, FailureKind::Deadline);
     assert_eq!(origin.connections(), 0);
 }
@@ -72,7 +73,7 @@ async fn a_passed_deadline_is_no_fault_of_the_server() {
 /// A listener whose backlog is full drops further SYNs, as a firewall does.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn the_connect_timeout_says_that_packets_get_lost() {
+async fn a_connect_timeout_names_the_address() {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let full = socket.listen(0).unwrap();
@@ -97,13 +98,13 @@ async fn a_tls_handshake_that_hangs_is_named() {
     .await;
     let url = Url::parse(&format!("https://{}/", origin.address)).unwrap();
     let client = Client::new(&config::Fetch { connect_timeout: 0.15, ..config::Fetch::default() }).unwrap();
-    let failed = get(&client, ask(&url)).await.0.result.unwrap_err();
+    let failed = get(&client, request(&url)).await.0.result.unwrap_err();
     assert_eq!(failed.kind, FailureKind::Tls);
-    assert!(failed.message.starts_with("TLS handshake with 127.0.0.1:"), "{}", failed.message);
+    assert!(failed.message.starts_with("the TLS handshake with 127.0.0.1:"), "{}", failed.message);
 }
 
 #[tokio::test]
-async fn what_is_not_http_is_said() {
+async fn an_answer_that_is_not_http_is_a_protocol_failure() {
     let origin = Origin::once("SSH-2.0-OpenSSH_9.6\r\n").await;
     let failed = failure(&client(), origin.url("/").as_str()).await;
     assert_eq!(failed.kind, FailureKind::Protocol);

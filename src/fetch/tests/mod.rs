@@ -11,7 +11,7 @@ mod secure;
 use crate::catalog::RequestSettings;
 use crate::config;
 use crate::facts::{Exchange, Failure, Fetched};
-use crate::fetch::{Ask, Client};
+use crate::fetch::{Client, FetchRequest};
 use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
@@ -28,25 +28,25 @@ pub(super) fn plain() -> &'static RequestSettings {
     PLAIN.get_or_init(RequestSettings::default)
 }
 
-pub(super) fn ask(url: &Url) -> Ask<'_> {
-    Ask { url, settings: plain(), range: None, max_bytes: 1 << 20, compressed: false, headers_only: false }
+pub(super) fn request(url: &Url) -> FetchRequest<'_> {
+    FetchRequest { url, settings: plain(), range: None, max_bytes: 1 << 20, compressed: false, headers_only: false }
 }
 
 /// What came back, and the body.
-pub(super) async fn get(client: &Client, ask: Ask<'_>) -> (Fetched, Vec<u8>) {
-    within(client, ask, LONG).await
+pub(super) async fn get(client: &Client, request: FetchRequest<'_>) -> (Fetched, Vec<u8>) {
+    within(client, request, LONG).await
 }
 
-pub(super) async fn within(client: &Client, ask: Ask<'_>, time: Duration) -> (Fetched, Vec<u8>) {
-    client.body(ask, Instant::now() + time).await
+pub(super) async fn within(client: &Client, request: FetchRequest<'_>, time: Duration) -> (Fetched, Vec<u8>) {
+    client.body(request, Instant::now() + time).await
 }
 
-pub(super) async fn exchange(client: &Client, ask: Ask<'_>) -> (Exchange, Vec<u8>) {
-    let (fetched, body) = get(client, ask).await;
+pub(super) async fn exchange(client: &Client, request: FetchRequest<'_>) -> (Exchange, Vec<u8>) {
+    let (fetched, body) = get(client, request).await;
     (fetched.result.unwrap(), body)
 }
 
 pub(super) async fn failure(client: &Client, url: &str) -> Failure {
     let url = Url::parse(url).unwrap();
-    get(client, ask(&url)).await.0.result.unwrap_err()
+    get(client, request(&url)).await.0.result.unwrap_err()
 }

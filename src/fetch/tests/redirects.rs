@@ -1,8 +1,8 @@
 use super::origin::{Origin, ok, redirect};
-use super::{ask, client, exchange, failure};
+use super::{client, exchange, failure, request};
 use crate::catalog::{Auth, RequestSettings};
 use crate::facts::FailureKind;
-use crate::fetch::Ask;
+use crate::fetch::FetchRequest;
 
 #[tokio::test]
 async fn redirects_are_followed_and_counted() {
@@ -13,7 +13,7 @@ async fn redirects_are_followed_and_counted() {
     })
     .await;
     let url = origin.url("/a/one");
-    let (got, body) = exchange(&client(), ask(&url)).await;
+    let (got, body) = exchange(&client(), request(&url)).await;
     assert_eq!(
         (got.redirects, got.final_url.as_str(), body.as_slice()),
         (2, origin.url("/three").as_str(), &b"here"[..])
@@ -43,7 +43,7 @@ async fn a_redirect_to_a_refused_address_is_refused() {
 }
 
 #[tokio::test]
-async fn a_redirect_without_a_usable_location_is_said() {
+async fn a_redirect_without_a_usable_location_is_a_failure() {
     let origin = Origin::once("HTTP/1.1 302 Found\r\ncontent-length: 0\r\n\r\n").await;
     let failed = failure(&client(), origin.url("/a?k=v").as_str()).await;
     assert_eq!(failed.kind, FailureKind::Redirect);
@@ -66,7 +66,7 @@ async fn credentials_stay_with_their_origin() {
         ca_file: None,
     };
     let url = origin.url("/a");
-    exchange(&client(), Ask { settings: &settings, ..ask(&url) }).await;
+    exchange(&client(), FetchRequest { settings: &settings, ..request(&url) }).await;
     assert!(origin.heads().iter().all(|h| h.contains("authorization: bearer tkn") && h.contains("x-api-key: k")));
     assert_eq!(origin.heads().len(), 2);
     let head = &other.heads()[0];
@@ -83,6 +83,6 @@ async fn credentials_dropped_once_do_not_come_back() {
     let settings =
         RequestSettings { auth: Some(Auth::Bearer { token: "tkn".to_owned() }), ..RequestSettings::default() };
     let url = origin.url("/");
-    exchange(&client(), Ask { settings: &settings, ..ask(&url) }).await;
+    exchange(&client(), FetchRequest { settings: &settings, ..request(&url) }).await;
     assert!(!first.heads()[0].contains("authorization"));
 }

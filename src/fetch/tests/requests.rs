@@ -1,8 +1,8 @@
 use super::origin::{Origin, ok, with};
-use super::{ask, client, exchange};
+use super::{client, exchange, request};
 use crate::catalog::{Auth, RequestSettings};
 use crate::facts::FailureKind;
-use crate::fetch::Ask;
+use crate::fetch::FetchRequest;
 use packager_media::stream::ByteRange;
 
 #[tokio::test]
@@ -12,7 +12,7 @@ async fn an_answer_becomes_facts() {
         x-mediapackage-manifest-last-sequence: 7\r\nset-cookie: secret=1\r\netag: \"a\tb\"\r\n";
     let origin = Origin::answering(move |_| with(headers, b"#EXTM3U\n")).await;
     let url = origin.url("/a.m3u8");
-    let (got, body) = exchange(&client(), ask(&url)).await;
+    let (got, body) = exchange(&client(), request(&url)).await;
     assert_eq!((got.status, got.version, body.as_slice()), (200, "HTTP/1.1", b"#EXTM3U\n".as_slice()));
     assert_eq!((got.body_bytes, got.content_length), (8, Some(8)));
     assert_eq!(got.content_type.as_deref(), Some("application/vnd.apple.mpegurl"));
@@ -25,7 +25,7 @@ async fn an_answer_becomes_facts() {
 }
 
 #[tokio::test]
-async fn the_channel_says_how_it_wants_to_be_asked() {
+async fn the_channels_headers_and_credentials_are_sent() {
     let origin = Origin::answering(|_| ok(b"")).await;
     let url = origin.url("/");
     let settings = RequestSettings {
@@ -34,9 +34,9 @@ async fn the_channel_says_how_it_wants_to_be_asked() {
         auth: Some(Auth::Basic { username: "u".to_owned(), password: "p".to_owned() }),
         ca_file: None,
     };
-    exchange(&client(), Ask { settings: &settings, compressed: true, ..ask(&url) }).await;
+    exchange(&client(), FetchRequest { settings: &settings, compressed: true, ..request(&url) }).await;
     let bearer = RequestSettings { auth: Some(Auth::Bearer { token: "tkn".to_owned() }), ..RequestSettings::default() };
-    exchange(&client(), Ask { settings: &bearer, ..ask(&url) }).await;
+    exchange(&client(), FetchRequest { settings: &bearer, ..request(&url) }).await;
     let heads = origin.heads();
     for line in ["x-tenant: blue", "user-agent: player/1", "authorization: basic dtpw", "accept-encoding: gzip, br"] {
         assert!(heads[0].contains(line), "{line}: {}", heads[0]);
@@ -51,13 +51,13 @@ async fn the_channels_credentials_go_before_those_in_its_url() {
     let origin = Origin::answering(|_| ok(b"")).await;
     let mut url = origin.url("/");
     url.set_username("other").unwrap();
-    exchange(&client(), ask(&url)).await;
+    exchange(&client(), request(&url)).await;
     let bearer = RequestSettings {
         headers: vec![("authorization".to_owned(), "from headers".to_owned())],
         auth: Some(Auth::Bearer { token: "tkn".to_owned() }),
         ..RequestSettings::default()
     };
-    exchange(&client(), Ask { settings: &bearer, ..ask(&url) }).await;
+    exchange(&client(), FetchRequest { settings: &bearer, ..request(&url) }).await;
     let heads = origin.heads();
     assert!(heads[0].contains("authorization: basic"), "{}", heads[0]);
     assert_eq!(heads[1].matches("authorization:").count(), 1);
@@ -71,7 +71,8 @@ async fn a_header_that_cannot_be_sent_is_named() {
     for name in ["x y", "Transfer-Encoding"] {
         let settings =
             RequestSettings { headers: vec![(name.to_owned(), "v".to_owned())], ..RequestSettings::default() };
-        let failed = super::get(&client(), Ask { settings: &settings, ..ask(&url) }).await.0.result.unwrap_err();
+        let failed =
+            super::get(&client(), FetchRequest { settings: &settings, ..request(&url) }).await.0.result.unwrap_err();
         assert_eq!(failed.kind, FailureKind::Protocol);
         assert!(failed.message.contains(name), "{}", failed.message);
     }
@@ -91,14 +92,14 @@ async fn a_range_is_asked_for_and_cut_out_of_a_whole() {
     let range = Some(ByteRange { offset: 2, length: 3 });
     for path in ["/partial", "/whole"] {
         let url = origin.url(path);
-        let (got, body) = exchange(&client(), Ask { range, ..ask(&url) }).await;
+        let (got, body) = exchange(&client(), FetchRequest { range, ..request(&url) }).await;
         assert_eq!((body.as_slice(), got.body_bytes, got.broken), (b"cde".as_slice(), 3, None), "{path}");
     }
     assert!(origin.heads().iter().all(|head| head.contains("range: bytes=2-4\r\n")));
 }
 
 #[tokio::test]
-async fn a_range_that_the_server_gets_wrong_is_said() {
+async fn a_wrong_answer_to_a_range_request_is_a_failure() {
     let origin = Origin::answering(|head| {
         if head.starts_with("get /other") {
             b"HTTP/1.1 206 Partial Content\r\ncontent-range: bytes 0-2/10\r\ncontent-length: 3\r\n\r\nabc".to_vec()
@@ -109,15 +110,15 @@ async fn a_range_that_the_server_gets_wrong_is_said() {
     .await;
     let broken = async |path: &str, range: ByteRange| {
         let url = origin.url(path);
-        exchange(&client(), Ask { range: Some(range), ..ask(&url) }).await.0.broken.unwrap()
+        exchange(&client(), FetchRequest { range: Some(range), ..request(&url) }).await.0.broken.unwrap()
     };
     let wrong = broken("/other", ByteRange { offset: 2, length: 3 }).await;
     assert_eq!(wrong.kind, FailureKind::Protocol);
-    assert_eq!(wrong.message, "asked for bytes 2-4, the server answered with `bytes 0-2/10`");
+    assert_eq!(wrong.message, "bytes 2-4 were asked for, but the server answered with `bytes 0-2/10`");
     let short = broken("/whole", ByteRange { offset: 3, length: 3 }).await;
     assert_eq!(
         (short.kind, short.message.as_str()),
-        (FailureKind::Cut, "the whole has 4 bytes, bytes 3-5 were asked for")
+        (FailureKind::Cut, "the resource has 4 bytes, but bytes 3-5 were asked for")
     );
     let far = broken("/whole", ByteRange { offset: u64::MAX - 1, length: 9 }).await;
     assert_eq!(far.kind, FailureKind::TooLarge);

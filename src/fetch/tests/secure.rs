@@ -1,7 +1,7 @@
-use super::{LONG, SHORT, ask, client, exchange, get, within};
+use super::{LONG, SHORT, client, exchange, get, request, within};
 use crate::catalog::RequestSettings;
 use crate::facts::{Failure, FailureKind};
-use crate::fetch::Ask;
+use crate::fetch::FetchRequest;
 use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::{Body, Frame, Incoming};
@@ -149,8 +149,8 @@ impl Body for Cut {
     }
 }
 
-async fn refused(ask: Ask<'_>) -> Failure {
-    let failed = get(&client(), ask).await.0.result.unwrap_err();
+async fn refused(request: FetchRequest<'_>) -> Failure {
+    let failed = get(&client(), request).await.0.result.unwrap_err();
     assert_eq!(failed.kind, FailureKind::Tls, "{}", failed.message);
     failed
 }
@@ -160,10 +160,10 @@ async fn http2_is_spoken_over_one_connection_with_phases_and_expiry() {
     let authority = Authority::new();
     let server = authority.server("localhost", 2035).await;
     let (url, settings, client) = (server.url("/"), authority.settings(), client());
-    let (first, body) = exchange(&client, Ask { settings: &settings, ..ask(&url) }).await;
+    let (first, body) = exchange(&client, FetchRequest { settings: &settings, ..request(&url) }).await;
     assert_eq!((first.version, first.status, body.as_slice()), ("HTTP/2.0", 200, &b"hello"[..]));
     assert!(first.timings.dns.is_some() && first.timings.connect.is_some() && first.timings.tls.unwrap().0 > 0.0);
-    let (again, _) = exchange(&client, Ask { settings: &settings, ..ask(&url) }).await;
+    let (again, _) = exchange(&client, FetchRequest { settings: &settings, ..request(&url) }).await;
     assert!(again.timings.tls.is_none() && again.timings.connect.is_none());
     assert_eq!(server.handshakes.load(Ordering::SeqCst), 1);
     for got in [first, again] {
@@ -176,7 +176,7 @@ async fn a_server_without_http2_is_asked_in_http1() {
     let authority = Authority::new();
     let server = Server::new(&authority.root, "localhost", 2035, &[], &[b"http/1.1"]).await;
     let (url, settings) = (server.url("/"), authority.settings());
-    let (got, _) = exchange(&client(), Ask { settings: &settings, ..ask(&url) }).await;
+    let (got, _) = exchange(&client(), FetchRequest { settings: &settings, ..request(&url) }).await;
     assert_eq!((got.version, got.complete()), ("HTTP/1.1", true));
 }
 
@@ -187,7 +187,7 @@ async fn the_expiry_is_that_of_the_certificate_that_ends_first() {
     let middle = Issuer::signed_by(self::authority("Middle CA", 2031), key, &authority.root).unwrap();
     let server = Server::new(&middle, "localhost", 2038, &[middle.der().clone()], &[b"h2"]).await;
     let (url, settings) = (server.url("/"), authority.settings());
-    let (got, _) = exchange(&client(), Ask { settings: &settings, ..ask(&url) }).await;
+    let (got, _) = exchange(&client(), FetchRequest { settings: &settings, ..request(&url) }).await;
     assert_eq!(got.certificate_expiry.unwrap().to_string(), "2031-12-31T00:00:00Z");
 }
 
@@ -195,28 +195,29 @@ async fn the_expiry_is_that_of_the_certificate_that_ends_first() {
 async fn an_unknown_issuer_is_refused_and_the_way_out_named() {
     let server = Authority::new().server("localhost", 2035).await;
     let url = server.url("/");
-    let message = refused(ask(&url)).await.message;
+    let message = refused(request(&url)).await.message;
     let expected = format!("TLS: unknown issuer of the certificate of localhost:{}: set ca_file", server.port);
     // Where the system has no CA certificates at all, that is what the message says.
     assert!(message.starts_with(&expected) || message.contains("install ca-certificates"), "{message}");
-    let message = refused(Ask { settings: &Authority::named("Other CA").settings(), ..ask(&url) }).await.message;
+    let message =
+        refused(FetchRequest { settings: &Authority::named("Other CA").settings(), ..request(&url) }).await.message;
     assert!(message.starts_with(&expected), "{message}");
 }
 
 #[tokio::test]
-async fn a_ca_with_the_trusted_name_and_another_key_is_told_from_an_unknown_one() {
+async fn a_ca_with_the_trusted_name_and_another_key_has_its_own_message() {
     let server = Authority::new().server("localhost", 2035).await;
     let (url, renewed) = (server.url("/"), Authority::new());
-    let message = refused(Ask { settings: &renewed.settings(), ..ask(&url) }).await.message;
-    assert!(message.contains("doesn't fit the key of the trusted CA of that name"), "{message}");
+    let message = refused(FetchRequest { settings: &renewed.settings(), ..request(&url) }).await.message;
+    assert!(message.contains("doesn't match the key of the trusted CA with that name"), "{message}");
 }
 
 #[tokio::test]
-async fn an_expired_certificate_says_since_when() {
+async fn an_expired_certificate_is_named_with_its_date() {
     let authority = Authority::new();
     let server = authority.server("localhost", 2020).await;
     let (url, settings) = (server.url("/"), authority.settings());
-    let message = refused(Ask { settings: &settings, ..ask(&url) }).await.message;
+    let message = refused(FetchRequest { settings: &settings, ..request(&url) }).await.message;
     let expected = format!("TLS: a certificate of localhost:{} expired on 2020-12-31T00:00:00Z", server.port);
     assert_eq!(message, expected);
 }
@@ -226,7 +227,7 @@ async fn a_certificate_for_another_name_is_refused() {
     let authority = Authority::new();
     let server = authority.server("other.example", 2035).await;
     let (url, settings) = (server.url("/"), authority.settings());
-    let message = refused(Ask { settings: &settings, ..ask(&url) }).await.message;
+    let message = refused(FetchRequest { settings: &settings, ..request(&url) }).await.message;
     assert!(message.contains("is for another name") && message.contains("other.example"), "{message}");
 }
 
@@ -238,16 +239,16 @@ async fn a_ca_file_that_cannot_be_used_is_named() {
     let folder = tempfile::tempdir().unwrap();
     for (name, content, why) in [
         ("missing.pem", None, "No such file"),
-        ("empty.pem", Some(""), "holds no certificate"),
+        ("empty.pem", Some(""), "contains no certificate"),
         ("text.pem", Some("-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n"), "not PEM"),
-        ("junk.pem", Some("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), "unusable"),
+        ("junk.pem", Some("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), "can't be used"),
     ] {
         let file = folder.path().join(name);
         if let Some(content) = content {
             std::fs::write(&file, content).unwrap();
         }
         let settings = RequestSettings { ca_file: Some(file), ..RequestSettings::default() };
-        let message = refused(Ask { settings: &settings, ..ask(&url) }).await.message;
+        let message = refused(FetchRequest { settings: &settings, ..request(&url) }).await.message;
         assert!(message.contains(name) && message.contains(why), "{message}");
     }
 }
@@ -257,10 +258,10 @@ async fn a_changed_ca_file_is_read_again() {
     let (authority, next) = (Authority::new(), Authority::new());
     let server = next.server("localhost", 2035).await;
     let (url, settings, client) = (server.url("/"), authority.settings(), client());
-    let ask = Ask { settings: &settings, ..ask(&url) };
-    assert_eq!(get(&client, ask).await.0.result.unwrap_err().kind, FailureKind::Tls);
+    let request = FetchRequest { settings: &settings, ..request(&url) };
+    assert_eq!(get(&client, request).await.0.result.unwrap_err().kind, FailureKind::Tls);
     std::fs::write(authority.file(), format!("{}{}", authority.root.pem(), next.root.pem())).unwrap();
-    assert!(get(&client, ask).await.0.ok().is_some());
+    assert!(get(&client, request).await.0.ok().is_some());
 }
 
 #[tokio::test]
@@ -268,7 +269,7 @@ async fn a_silent_http2_stream_times_out_and_leaves_the_connection_to_others() {
     let authority = Authority::new();
     let server = authority.server("localhost", 2035).await;
     let (silent, fine, settings, client) = (server.url("/silent"), server.url("/"), authority.settings(), client());
-    let ask_for = |url| Ask { settings: &settings, ..ask(url) };
+    let ask_for = |url| FetchRequest { settings: &settings, ..request(url) };
     exchange(&client, ask_for(&fine)).await;
     let failed = within(&client, ask_for(&silent), SHORT).await.0.result.unwrap_err();
     assert_eq!(failed.kind, FailureKind::Timeout);
@@ -278,26 +279,26 @@ async fn a_silent_http2_stream_times_out_and_leaves_the_connection_to_others() {
 }
 
 #[tokio::test]
-async fn a_stream_that_http2_resets_is_said() {
+async fn a_reset_http2_stream_is_a_failure() {
     let authority = Authority::new();
     let server = authority.server("localhost", 2035).await;
     let (url, settings) = (server.url("/reset"), authority.settings());
-    let failed = get(&client(), Ask { settings: &settings, ..ask(&url) }).await.0.result.unwrap_err();
+    let failed = get(&client(), FetchRequest { settings: &settings, ..request(&url) }).await.0.result.unwrap_err();
     assert_eq!(failed.kind, FailureKind::Protocol);
     let expected = format!("no valid answer from localhost:{}: stream error received: ", server.port);
     assert!(failed.message.starts_with(&expected), "{}", failed.message);
 }
 
 #[tokio::test]
-async fn an_http2_body_that_is_cut_says_how_much_came() {
+async fn a_cut_http2_body_is_reported_with_its_length() {
     let authority = Authority::new();
     let server = authority.server("localhost", 2035).await;
     let (url, settings) = (server.url("/cut"), authority.settings());
-    let ask = Ask { settings: &settings, ..ask(&url) };
-    let fetched = client().get(ask, Instant::now() + LONG, |_| drop(server.down.send(()))).await;
+    let request = FetchRequest { settings: &settings, ..request(&url) };
+    let fetched = client().get(request, Instant::now() + LONG, |_| drop(server.down.send(()))).await;
     let fault = fetched.result.unwrap().broken.unwrap();
     assert_eq!(fault.kind, FailureKind::Cut);
-    assert!(fault.message.starts_with("body ended after 3 of 5 bytes"), "{}", fault.message);
+    assert!(fault.message.starts_with("the body ended after 3 of 5 bytes"), "{}", fault.message);
 }
 
 #[tokio::test]
@@ -306,7 +307,7 @@ async fn an_http2_connection_lost_between_requests_is_no_failure() {
     let server = authority.server("localhost", 2035).await;
     let (url, settings, client) = (server.url("/"), authority.settings(), client());
     for _ in 0..3 {
-        exchange(&client, Ask { settings: &settings, ..ask(&url) }).await;
+        exchange(&client, FetchRequest { settings: &settings, ..request(&url) }).await;
         server.down.send(()).unwrap();
     }
     assert_eq!(server.handshakes.load(Ordering::SeqCst), 3);
@@ -323,7 +324,7 @@ async fn an_http2_connection_lost_under_a_request_is_cut() {
         }
         server.down.send(()).unwrap();
     };
-    let ((fetched, _), ()) = tokio::join!(get(&client, Ask { settings: &settings, ..ask(&url) }), lost);
+    let ((fetched, _), ()) = tokio::join!(get(&client, FetchRequest { settings: &settings, ..request(&url) }), lost);
     let failed = fetched.result.unwrap_err();
     assert_eq!(failed.kind, FailureKind::Cut, "{}", failed.message);
 }

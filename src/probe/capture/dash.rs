@@ -1,9 +1,11 @@
-//! An MPD: the clock it names, and at that time its renditions with their media.
+//! Capture of an MPD: its clock, and by that clock its renditions with their media.
 
-use super::{Capturer, PLAYLIST_PATIENCE, RENDITIONS_AT_ONCE, Variables, inconclusive, unasked, updates};
+use super::{
+    Capturer, MIN_PLAYLIST_TIME, RENDITIONS_AT_ONCE, Variables, cut_by_budget, unrequested_rendition, updates,
+};
 use crate::catalog::Coverage;
 use crate::facts::{ClockFacts, DashFacts, Fetched, OutputFacts, RenditionFacts};
-use crate::fetch::Ask;
+use crate::fetch::FetchRequest;
 use crate::history::Known;
 use futures_util::stream::{self, StreamExt};
 use packager_media::dash::timing::{self, Source};
@@ -16,13 +18,14 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use url::Url;
 
-/// A segment whose time is only computed is asked for that much after it: clocks differ, and packagers write files.
-const EDGE: Seconds = Seconds(1.0);
+/// Time after its computed availability at which a segment is first requested, because clocks differ and packagers need
+/// time to write files.
+const EDGE_MARGIN: Seconds = Seconds(1.0);
 const MAX_TIME_BYTES: u64 = 4096;
 
 impl Capturer<'_> {
-    /// Reads the MPD and what it leads to; answers when it was read. `None`: it is no MPD.
-    pub(super) async fn dash(
+    /// Reads the MPD and captures what it names. Returns when the MPD had been read; `None` means that it is no MPD.
+    pub(super) async fn capture_mpd(
         &self,
         facts: &mut OutputFacts,
         body: &[u8],
@@ -35,26 +38,30 @@ impl Capturer<'_> {
         facts.defects = defects;
         let mpd = Arc::new(mpd?);
         facts.parsed = true;
-        let clock = self.utc(&mpd, &base).await;
+        let clock = self.read_clock(&mpd, &base).await;
         let patchable = updates::patchable(&mpd, body);
         let mut dash = DashFacts { clock, mpd, asked_at, location: None, patch: None, patchable };
         let mpds_now = dash.ahead().after(self.clock.now());
-        let now = Seconds(-EDGE.0).after(mpds_now);
-        let (all_read, defects) = self.indexes(Arc::make_mut(&mut dash.mpd), now).await;
+        let now = Seconds(-EDGE_MARGIN.0).after(mpds_now);
+        let (all_read, defects) = self.read_indexes(Arc::make_mut(&mut dash.mpd), now).await;
         facts.defects.extend(defects);
         let mpd = dash.mpd.clone();
         let outlines = dash::outline(&mpd, now);
         let arrived = Instant::now();
         let all = outlines.len();
         let captures = outlines.into_iter().enumerate().map(|(n, outline)| {
-            let facts = if all_read { listed(outline, &facts.manifest, asked_at) } else { unasked(outline.rendition) };
-            self.representation(facts, known, self.share(n, all))
+            let facts = if all_read {
+                listed_rendition(outline, &facts.manifest, asked_at)
+            } else {
+                unrequested_rendition(outline.rendition)
+            };
+            self.capture_representation(facts, known, self.coverage_share(n, all))
         });
         let patchable = dash.patchable.clone();
         let (renditions, location, patch) = tokio::join!(
             stream::iter(captures).buffered(RENDITIONS_AT_ONCE).collect(),
-            self.location(&mpd, &facts.manifest),
-            self.patch(patchable.as_ref(), known, mpds_now)
+            self.fetch_location(&mpd, &facts.manifest),
+            self.fetch_patch(patchable.as_ref(), known, mpds_now)
         );
         facts.renditions = renditions;
         (dash.location, dash.patch) = (location, patch);
@@ -62,15 +69,21 @@ impl Capturer<'_> {
         Some(arrived)
     }
 
-    async fn representation(&self, mut facts: RenditionFacts, known: &Known, coverage: Coverage) -> RenditionFacts {
-        self.media(&mut facts, &Variables::new(), known, coverage).await;
+    async fn capture_representation(
+        &self,
+        mut facts: RenditionFacts,
+        known: &Known,
+        coverage: Coverage,
+    ) -> RenditionFacts {
+        self.capture_media(&mut facts, &Variables::new(), known, coverage).await;
         facts
     }
 
-    /// What SegmentBase names as its segments takes its place; what isn't there or says nothing of use is told. False: the
-    /// probe's own time was up before all were read, so that nothing can be said of what is listed.
-    async fn indexes(&self, mpd: &mut Mpd, now: Timestamp) -> (bool, Vec<Defect>) {
-        let asked = dash::wanted(mpd, now).into_iter().map(async |wanted| (self.index(&wanted).await, wanted));
+    /// Replaces each SegmentBase by the segments in its index, and returns the defects of indexes that are missing or
+    /// unusable. `false` means that the probe's time ended before all indexes were read, so that the segments are
+    /// unknown.
+    async fn read_indexes(&self, mpd: &mut Mpd, now: Timestamp) -> (bool, Vec<Defect>) {
+        let asked = dash::wanted(mpd, now).into_iter().map(async |wanted| (self.fetch_index(&wanted).await, wanted));
         let mut answers = pin!(stream::iter(asked).buffered(RENDITIONS_AT_ONCE));
         let (mut all_read, mut defects) = (true, Vec::new());
         while let Some((read, wanted)) = answers.next().await {
@@ -82,68 +95,68 @@ impl Capturer<'_> {
         (all_read, defects)
     }
 
-    /// `None`: the probe's own time was up.
-    async fn index(&self, wanted: &Wanted) -> Option<Result<Vec<u8>, String>> {
+    /// Fetches the index of one SegmentBase. `None` means that the probe's time ended first.
+    async fn fetch_index(&self, wanted: &Wanted) -> Option<Result<Vec<u8>, String>> {
         if wanted.range.length > MAX_INDEX_BYTES {
-            return Some(Err(format!("more than {MAX_INDEX_BYTES} bytes, which aren't asked for")));
+            return Some(Err(format!("the index has more than {MAX_INDEX_BYTES} bytes and was not fetched")));
         }
         let (began, mut bytes) = (Instant::now(), Vec::new());
-        let ask = Ask { range: Some(wanted.range), ..self.ask(&wanted.url) };
-        // A 206 may go on and on.
+        let request = FetchRequest { range: Some(wanted.range), ..self.request(&wanted.url) };
+        // A server may send more bytes than the range has.
         let keep = |piece: &[u8]| {
             let room = wanted.range.length.saturating_sub(bytes.len() as u64);
             let room = usize::try_from(room).unwrap_or(usize::MAX);
             bytes.extend_from_slice(piece.get(..room).unwrap_or(piece));
         };
-        let fetched = self.client.get(ask, self.budget.playlists(), keep).await;
-        if inconclusive(&fetched, began, PLAYLIST_PATIENCE) {
+        let fetched = self.client.get(request, self.budget.playlists(), keep).await;
+        if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
             return None;
         }
         Some(fetched.problem().map_or(Ok(bytes), Err))
     }
 
-    async fn utc(&self, mpd: &Mpd, base: &Url) -> Option<ClockFacts> {
+    async fn read_clock(&self, mpd: &Mpd, base: &Url) -> Option<ClockFacts> {
         let read = |timing: &Descriptor| (timing.clone(), timing::source(timing, base));
         let readable = |s: &Option<Source>| s.as_ref().is_some_and(|s| *s != Source::Network);
         let all: Vec<_> = mpd.utc_timings.iter().map(read).collect();
         let (timing, source) = all.iter().find(|(_, s)| readable(s)).or(all.first())?.clone();
         let began = self.clock.now();
         let (fetched, time) = match &source {
-            // As of the MPD's making: with publishTime it would only say how old that is.
+            // `direct` gives the time at which the MPD was made, which says nothing about the current time.
             Some(Source::Direct(_) | Source::Network) | None => (None, None),
-            Some(Source::Date(url)) => self.dated(url).await,
-            Some(Source::Body(url)) => self.told(url).await,
+            Some(Source::Date(url)) => self.time_by_date_header(url).await,
+            Some(Source::Body(url)) => self.time_by_body(url).await,
         };
         let half = Seconds(Seconds::between(began, self.clock.now()).0 / 2.0);
         let ahead = time.map(|time| Seconds::between(half.after(began), time));
         Some(ClockFacts { timing, source, fetched, ahead })
     }
 
-    /// By the Date header, which counts whole seconds.
-    async fn dated(&self, url: &Url) -> (Option<Fetched>, Option<Timestamp>) {
-        let (fetched, _) = self.time(url, true).await;
+    /// The server's time by its Date header. The header counts whole seconds, so half a second is added.
+    async fn time_by_date_header(&self, url: &Url) -> (Option<Fetched>, Option<Timestamp>) {
+        let (fetched, _) = self.fetch_time(url, true).await;
         let date = fetched.as_ref().and_then(|f| f.ok()?.date);
         (fetched, date.map(|date| Seconds(0.5).after(date)))
     }
 
-    async fn told(&self, url: &Url) -> (Option<Fetched>, Option<Timestamp>) {
-        let (fetched, body) = self.time(url, false).await;
+    async fn time_by_body(&self, url: &Url) -> (Option<Fetched>, Option<Timestamp>) {
+        let (fetched, body) = self.fetch_time(url, false).await;
         let there = fetched.as_ref().is_some_and(|f| f.ok().is_some());
         (fetched, timing::read_time(&body).filter(|_| there))
     }
 
-    /// `None`: the probe's own time was up.
-    async fn time(&self, url: &Url, headers_only: bool) -> (Option<Fetched>, Vec<u8>) {
+    /// Fetches a time resource. `None` means that the probe's time ended first.
+    async fn fetch_time(&self, url: &Url, headers_only: bool) -> (Option<Fetched>, Vec<u8>) {
         let began = Instant::now();
-        let ask = Ask { max_bytes: MAX_TIME_BYTES, headers_only, ..self.ask(url) };
-        let (fetched, body) = self.client.body(ask, self.budget.manifest()).await;
-        (Some(fetched).filter(|f| !inconclusive(f, began, PLAYLIST_PATIENCE)), body)
+        let request = FetchRequest { max_bytes: MAX_TIME_BYTES, headers_only, ..self.request(url) };
+        let (fetched, body) = self.client.body(request, self.budget.manifest()).await;
+        (Some(fetched).filter(|f| !cut_by_budget(f, began, MIN_PLAYLIST_TIME)), body)
     }
 }
 
-/// The MPD is its renditions' playlist.
-fn listed(outline: Outline, manifest: &Fetched, asked_at: Timestamp) -> RenditionFacts {
-    let mut facts = unasked(outline.rendition);
+/// A rendition of an MPD, for which the MPD stands in as the playlist.
+fn listed_rendition(outline: Outline, manifest: &Fetched, asked_at: Timestamp) -> RenditionFacts {
+    let mut facts = unrequested_rendition(outline.rendition);
     facts.playlist = Some(manifest.clone());
     facts.playlist_at = Some(asked_at);
     facts.timeline = Some(Arc::new(outline.timeline));

@@ -1,8 +1,9 @@
-//! Keys: each asked for once in a probe, by whichever rendition needs it first, and remembered for `hold`.
+//! Decryption keys. The rendition that needs a key first fetches it for the whole probe, and the history remembers it
+//! for the template's `hold`.
 
-use super::{Capturer, PLAYLIST_PATIENCE, inconclusive};
+use super::{Capturer, MIN_PLAYLIST_TIME, cut_by_budget};
 use crate::facts::KeyFacts;
-use crate::fetch::Ask;
+use crate::fetch::FetchRequest;
 use crate::history::Known;
 use packager_media::crypt::{Decryptor, Secret, Vector};
 use packager_media::stream::{Key, Segment, Timeline};
@@ -12,20 +13,20 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use url::Url;
 
-/// A key has 16; more are read to say how many came instead.
+/// The largest number of bytes that are read of a key. A key has 16; more are read to report the real length.
 const MAX_BYTES: u64 = 1024;
-/// Keys asked for in one probe. More are no channel's.
+/// The largest number of keys in one probe. No real channel has more.
 const MAX_KEYS: usize = 64;
 
-type Answer = Arc<OnceCell<Option<Arc<KeyFacts>>>>;
+type KeyCell = Arc<OnceCell<Option<Arc<KeyFacts>>>>;
 
-/// The keys of one probe.
+/// The keys of one probe, by URI and key format.
 #[derive(Debug, Default)]
-pub struct Ring(Mutex<HashMap<(String, String), Answer>>);
+pub(crate) struct KeyCache(Mutex<HashMap<(String, String), KeyCell>>);
 
-impl Ring {
-    /// The place of one key; `None` when there are too many.
-    fn place(&self, key: &Key, uri: &str) -> Option<Answer> {
+impl KeyCache {
+    /// The cell that holds one key's answer. `None` means that the probe has too many keys.
+    fn cell(&self, key: &Key, uri: &str) -> Option<KeyCell> {
         let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let name = (uri.to_owned(), key.format().to_owned());
         let full = keys.len() >= MAX_KEYS && !keys.contains_key(&name);
@@ -33,21 +34,28 @@ impl Ring {
     }
 }
 
-/// What opens a body that is encrypted as a whole.
-pub(super) enum Lock {
-    Open(Box<Decryptor>),
-    /// No key came, or it is none for this exporter.
-    Shut,
-    /// The probe's own time was up before the key came.
+/// Access to a body that is encrypted as a whole.
+pub(super) enum Access {
+    /// The key is known and decrypts the body.
+    Key(Box<Decryptor>),
+    /// No key arrived, or its format is for a player's DRM only.
+    NoKey,
+    /// The probe's time ended before the key arrived.
     OutOfTime,
 }
 
 impl Capturer<'_> {
-    /// The keys of the newest listed and of the planned segments that have an http(s) URI; all of them at once.
-    pub(super) async fn keys(&self, timeline: &Timeline, planned: &[&Segment], known: &Known) -> Vec<Arc<KeyFacts>> {
+    /// Fetches the keys of the planned segments and of the newest listed one, all at the same time. Keys without an
+    /// http(s) URI are left out.
+    pub(super) async fn fetch_keys(
+        &self,
+        timeline: &Timeline,
+        planned: &[&Segment],
+        known: &Known,
+    ) -> Vec<Arc<KeyFacts>> {
         let mut wanted: Vec<&Key> = Vec::new();
         for key in planned.iter().copied().chain(timeline.segments.last()).flat_map(|s| s.keys.iter()) {
-            if address(key).is_some() && !wanted.iter().any(|k| k.same_source(key)) && wanted.len() < MAX_KEYS {
+            if http_url(key).is_some() && !wanted.iter().any(|k| k.same_source(key)) && wanted.len() < MAX_KEYS {
                 wanted.push(key);
             }
         }
@@ -55,37 +63,38 @@ impl Capturer<'_> {
         asked.into_iter().flatten().collect()
     }
 
-    /// What opens a body under `key`; `number` is the segment's, where it may stand for the IV attribute.
-    pub(super) async fn lock(&self, key: &Key, number: Option<u64>, known: &Known) -> Lock {
+    /// Access to a body that is encrypted with `key`. `number` is the segment's media sequence number, which is the
+    /// initialization vector when the playlist gives none.
+    pub(super) async fn access(&self, key: &Key, number: Option<u64>, known: &Known) -> Access {
         let vector = match (&key.iv, number) {
             (Some(written), _) => Vector::written(written),
             (None, number) => number.map(Vector::of_number),
         };
-        let (true, Some(vector)) = (is_plain(key) && address(key).is_some(), vector) else { return Lock::Shut };
-        let Some(facts) = self.key(key, known).await else { return Lock::OutOfTime };
+        let (true, Some(vector)) = (is_aes_128(key) && http_url(key).is_some(), vector) else { return Access::NoKey };
+        let Some(facts) = self.key(key, known).await else { return Access::OutOfTime };
         match &facts.secret {
-            Some(secret) => Lock::Open(Box::new(Decryptor::new(secret, vector))),
-            None => Lock::Shut,
+            Some(secret) => Access::Key(Box::new(Decryptor::new(secret, vector))),
+            None => Access::NoKey,
         }
     }
 
-    /// `None`: not a key that can be asked for, or no time to.
+    /// The facts of one key. `None` means that the key has no http(s) URI, or that the probe's time ended first.
     async fn key(&self, key: &Key, known: &Known) -> Option<Arc<KeyFacts>> {
-        let url = address(key)?;
-        let place = self.keys.place(key, url.as_str())?;
-        let ask = async || match known.key(key, self.clock.now(), self.template.hold) {
+        let url = http_url(key)?;
+        let place = self.keys.cell(key, url.as_str())?;
+        let fetch = async || match known.key(key, self.clock.now(), self.template.hold) {
             Some(remembered) => Some(remembered),
             None => self.fetch_key(key, &url).await,
         };
-        place.get_or_init(ask).await.clone()
+        place.get_or_init(fetch).await.clone()
     }
 
     async fn fetch_key(&self, key: &Key, url: &Url) -> Option<Arc<KeyFacts>> {
         let (began, asked_at) = (Instant::now(), self.clock.now());
         let plain = key.format() == "identity";
-        let ask = Ask { max_bytes: MAX_BYTES, headers_only: !plain, ..self.ask(url) };
-        let (fetched, body) = self.client.body(ask, self.budget.segments()).await;
-        if inconclusive(&fetched, began, PLAYLIST_PATIENCE) {
+        let request = FetchRequest { max_bytes: MAX_BYTES, headers_only: !plain, ..self.request(url) };
+        let (fetched, body) = self.client.body(request, self.budget.segments()).await;
+        if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
             return None;
         }
         let secret = fetched.ok().filter(|_| plain).and_then(|_| Secret::new(&body));
@@ -93,12 +102,12 @@ impl Capturer<'_> {
     }
 }
 
-/// A key that is a file of 16 bytes, and opens whole bodies.
-fn is_plain(key: &Key) -> bool {
+/// Whether the key is a file of 16 bytes that decrypts whole bodies.
+fn is_aes_128(key: &Key) -> bool {
     key.method == "AES-128" && key.format() == "identity"
 }
 
-/// Other schemes (`skd:`, `data:`) are for the player's own DRM.
-fn address(key: &Key) -> Option<Url> {
+/// The key's http(s) URL. `None` for other schemes (`skd:`, `data:`), which only the player's DRM understands.
+fn http_url(key: &Key) -> Option<Url> {
     Url::parse(key.uri.as_deref()?).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
 }

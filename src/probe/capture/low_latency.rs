@@ -1,14 +1,14 @@
-//! What a player of low latency asks beyond the playlist: its next state, which the server holds back until it is there;
-//! the hinted part, held back as well; and the playlist without what the player knows. All at the same time, each once a
-//! probe, so that a clean stream costs one part's duration at most.
+//! Requests of a low-latency player: a blocking reload of the playlist, the hinted part, and a delta update. The server
+//! holds back the first two until they are available. All are sent at the same time and once a probe, so that a healthy
+//! stream costs at most one part's duration.
 
-use super::media::Inits;
-use super::reader::{Read, Reader};
-use super::{Capturer, PLAYLIST_PATIENCE, Variables, inconclusive, media_playlist};
+use super::media::ReadInits;
+use super::reader::{BodyReader, ReadBody};
+use super::{Capturer, MIN_PLAYLIST_TIME, Variables, cut_by_budget, parse_media_playlist};
 use crate::catalog::CoverageMode;
 use crate::checks::hls::ll_hls_blocking_reload_failed;
 use crate::facts::{Decryption, DeltaFacts, HintFacts, LowLatencyFacts, PartFacts, ReloadFacts};
-use crate::fetch::Ask;
+use crate::fetch::FetchRequest;
 use crate::history::Known;
 use packager_media::container::Init;
 use packager_media::stream::{ByteRange, HintKind, Key, Part, PreloadHint, Timeline};
@@ -18,19 +18,20 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-/// Newest parts that are inspected.
+/// The number of newest parts that are inspected.
 const PARTS: usize = 2;
-/// Waited beyond what is late already: so late an answer still tells how late it was.
+/// Extra wait for an answer that is already late, so that the report can say how late it was.
 const LATE: Duration = Duration::from_millis(500);
-/// The last byte position to ask for where a resource's length isn't known yet (RFC 8216bis 4.4.5.3).
+/// The last byte position of a request when a resource's length isn't known yet (RFC 8216bis 4.4.5.3).
 const LAST_BYTE: u64 = (1 << 53) - 1;
 
-/// What can't be said for lack of time.
+/// The probe's time ended before the answer said anything about the stream.
 struct OutOfTime;
 
 impl Capturer<'_> {
-    /// `None` for a playlist that offers none of it.
-    pub(super) async fn low_latency(
+    /// Sends a low-latency player's requests. `None` for a playlist without parts and delivery directives, and for one
+    /// that has ended.
+    pub(super) async fn capture_low_latency(
         &self,
         url: Option<&Url>,
         timeline: &Timeline,
@@ -41,17 +42,18 @@ impl Capturer<'_> {
             return None;
         }
         let (reload, hint, delta) = tokio::join!(
-            self.reload(url, timeline, variables),
-            self.hint(timeline),
-            self.delta(url, timeline, variables)
+            self.fetch_blocking_reload(url, timeline, variables),
+            self.fetch_hinted_part(timeline),
+            self.fetch_delta_update(url, timeline, variables)
         );
         let cut_short = reload.is_err() || hint.is_err() || delta.is_err();
         let (reload, hint, delta) = (reload.unwrap_or_default(), hint.unwrap_or_default(), delta.unwrap_or_default());
         Some(LowLatencyFacts { cut_short, reload, hint, parts: Vec::new(), delta })
     }
 
-    /// The part after the newest. Of the final part of a segment the server makes the first of the next (6.2.5.2).
-    async fn reload(
+    /// Asks for the playlist with the part after the newest one. After a segment's last part the server answers with
+    /// the first part of the next segment (RFC 8216bis 6.2.5.2).
+    async fn fetch_blocking_reload(
         &self,
         url: &Url,
         timeline: &Timeline,
@@ -65,36 +67,36 @@ impl Capturer<'_> {
         let (segment, part) = (newest.segment, newest.index.saturating_add(1));
         let mut url = url.clone();
         url.query_pairs_mut().append_pair("_HLS_msn", &segment.to_string()).append_pair("_HLS_part", &part.to_string());
-        let (deadline, patience) = self.wait(target)?;
+        let (deadline, patience) = self.hold_time(target)?;
         let began = Instant::now();
-        let (fetched, body) = self.text(&url, deadline).await;
-        if inconclusive(&fetched, began, patience) {
+        let (fetched, body) = self.fetch_text(&url, deadline).await;
+        if cut_by_budget(&fetched, began, patience) {
             return Err(OutOfTime);
         }
-        let read = fetched.ok().and_then(|e| media_playlist(&body, &e.final_url, variables).0);
+        let read = fetched.ok().and_then(|e| parse_media_playlist(&body, &e.final_url, variables).0);
         Ok(Some(ReloadFacts { segment, part, fetched, timeline: read.map(Arc::new) }))
     }
 
-    async fn hint(&self, timeline: &Timeline) -> Result<Option<HintFacts>, OutOfTime> {
+    async fn fetch_hinted_part(&self, timeline: &Timeline) -> Result<Option<HintFacts>, OutOfTime> {
         let live = &timeline.low_latency;
         let hint = live.hints.iter().find(|h| h.kind == HintKind::Part);
         let (Some(hint), Some(target)) = (hint, live.part_target) else { return Ok(None) };
         if self.template.segments.mode == CoverageMode::None {
             return Ok(None);
         }
-        let (deadline, patience) = self.wait(target)?;
+        let (deadline, patience) = self.hold_time(target)?;
         let began = Instant::now();
-        // A resource without an end yet holds the parts after this one as well: its headers do.
+        // A resource without an end yet contains the parts that follow as well, so only its headers are read.
         let headers_only = hint.start.is_some() && hint.length.is_none();
-        let ask = Ask { range: range(hint), headers_only, ..self.ask(&hint.uri) };
-        let fetched = self.client.get(ask, deadline, |_| {}).await;
-        if inconclusive(&fetched, began, patience) {
+        let request = FetchRequest { range: hint_range(hint), headers_only, ..self.request(&hint.uri) };
+        let fetched = self.client.get(request, deadline, |_| {}).await;
+        if cut_by_budget(&fetched, began, patience) {
             return Err(OutOfTime);
         }
         Ok(Some(HintFacts { hint: hint.clone(), fetched }))
     }
 
-    async fn delta(
+    async fn fetch_delta_update(
         &self,
         url: &Url,
         timeline: &Timeline,
@@ -106,16 +108,16 @@ impl Capturer<'_> {
         let mut url = url.clone();
         url.query_pairs_mut().append_pair("_HLS_skip", "YES");
         let began = Instant::now();
-        let (fetched, body) = self.text(&url, self.budget.segments()).await;
-        if inconclusive(&fetched, began, PLAYLIST_PATIENCE) {
+        let (fetched, body) = self.fetch_text(&url, self.budget.segments()).await;
+        if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
             return Err(OutOfTime);
         }
-        let read = fetched.ok().and_then(|e| media_playlist(&body, &e.final_url, variables).0);
+        let read = fetched.ok().and_then(|e| parse_media_playlist(&body, &e.final_url, variables).0);
         Ok(Some(DeltaFacts { fetched, timeline: read.map(Arc::new) }))
     }
 
-    /// Until when to wait for the next part, and from when on its lateness is the server's fault.
-    fn wait(&self, part_target: Seconds) -> Result<(Instant, Seconds), OutOfTime> {
+    /// The deadline of the wait for the next part, and the time after which its lateness is the server's fault.
+    fn hold_time(&self, part_target: Seconds) -> Result<(Instant, Seconds), OutOfTime> {
         let patience =
             ll_hls_blocking_reload_failed::late_after(&self.template.checks.ll_hls_blocking_reload_failed, part_target);
         let (now, deadline) = (Instant::now(), self.budget.segments());
@@ -127,8 +129,8 @@ impl Capturer<'_> {
         Ok((deadline.min(now + wait), patience))
     }
 
-    /// The newest parts, inspected; oldest first.
-    pub(super) async fn parts(&self, timeline: &Timeline, inits: &Inits, known: &Known) -> Vec<PartFacts> {
+    /// Fetches and inspects the newest parts; returns them oldest first.
+    pub(super) async fn inspect_parts(&self, timeline: &Timeline, inits: &ReadInits, known: &Known) -> Vec<PartFacts> {
         let live = &timeline.low_latency;
         if self.template.segments.mode == CoverageMode::None {
             return Vec::new();
@@ -137,35 +139,42 @@ impl Capturer<'_> {
             None => None,
             Some(map) => match inits.iter().find(|(init, _)| init.map == *map) {
                 Some((_, Some(init))) => Some(init),
-                // Without its initialization section a part would only look broken.
+                // Without its initialization section a part can't be inspected.
                 _ => return Vec::new(),
             },
         };
         let mut inspected = Vec::new();
-        for part in newest(timeline) {
-            let Some(facts) = self.part(part, timeline, init, known).await else { break };
+        for part in newest_parts(timeline) {
+            let Some(facts) = self.inspect_part(part, timeline, init, known).await else { break };
             inspected.push(facts);
         }
         inspected.reverse();
         inspected
     }
 
-    async fn part(&self, part: &Part, timeline: &Timeline, init: Option<&Init>, known: &Known) -> Option<PartFacts> {
-        let lock = match key_of(part, timeline).filter(|k| k.encrypts_wholly()) {
-            Some(key) => Some(self.lock(key, Some(part.segment), known).await),
+    async fn inspect_part(
+        &self,
+        part: &Part,
+        timeline: &Timeline,
+        init: Option<&Init>,
+        known: &Known,
+    ) -> Option<PartFacts> {
+        let lock = match part_key(part, timeline).filter(|k| k.encrypts_wholly()) {
+            Some(key) => Some(self.access(key, Some(part.segment), known).await),
             None => None,
         };
         let locked = lock.is_some();
         let began = Instant::now();
-        let mut reader = Reader::new(init, lock);
-        let ask = Ask { range: part.byte_range, ..self.ask(&part.uri) };
-        let fetched = self.client.get(ask, self.budget.segments(), |piece| reader.push(piece)).await;
-        if inconclusive(&fetched, began, PLAYLIST_PATIENCE) {
+        let mut reader = BodyReader::new(init, lock);
+        let request = FetchRequest { range: part.byte_range, ..self.request(&part.uri) };
+        let fetched = self.client.get(request, self.budget.segments(), |piece| reader.push(piece)).await;
+        if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
             return None;
         }
         let read = fetched.ok().map(|_| reader.finish(true));
-        // One that doesn't open cleanly by itself may be a range of its segment's cipher text: that is judged as a whole.
-        let open = |read: &Read| match &read.decryption {
+        // A part that can't be decrypted by itself may be a range of its segment's cipher text, which is judged as a
+        // whole.
+        let open = |read: &ReadBody| match &read.decryption {
             Some(done) => *done == Decryption::Done && read.inspection.as_ref().is_some_and(|i| i.defects.is_empty()),
             None => !locked,
         };
@@ -174,20 +183,20 @@ impl Capturer<'_> {
     }
 }
 
-/// Of the newest part's segment, whose key and map are known, the newest first.
-fn newest(timeline: &Timeline) -> impl Iterator<Item = &Part> {
+/// The newest parts of the newest part's segment, whose key and map are known; newest first.
+fn newest_parts(timeline: &Timeline) -> impl Iterator<Item = &Part> {
     let parts = &timeline.low_latency.parts;
     let segment = parts.last().map(|p| p.segment);
     parts.iter().rev().take_while(move |p| Some(p.segment) == segment).filter(|p| !p.gap).take(PARTS)
 }
 
-/// The segment's own, where it is complete; else the one in force at the playlist's end.
-fn key_of<'t>(part: &Part, timeline: &'t Timeline) -> Option<&'t Key> {
+/// The key of a part: its segment's when the segment is complete, otherwise the key in force at the playlist's end.
+fn part_key<'t>(part: &Part, timeline: &'t Timeline) -> Option<&'t Key> {
     let complete = timeline.segments.iter().rev().find(|s| s.number == part.segment);
     complete.map_or(timeline.low_latency.key.as_ref(), |segment| segment.key.as_ref())
 }
 
-fn range(hint: &PreloadHint) -> Option<ByteRange> {
+fn hint_range(hint: &PreloadHint) -> Option<ByteRange> {
     let offset = hint.start.unwrap_or(0);
     match (hint.start, hint.length) {
         (None, None) => None,

@@ -1,4 +1,5 @@
-//! Fetch, parse, fetch, inspect: the one bend of the line. It never fails; a broken stream is data.
+//! The capture of a channel: fetch, parse, fetch what the playlists name, inspect. It never fails, because a broken
+//! stream is data.
 
 mod dash;
 mod i_frames;
@@ -7,18 +8,18 @@ mod low_latency;
 mod media;
 mod plan;
 mod reader;
-mod shelf;
+mod downloads;
 mod updates;
 
-pub use keys::Ring;
-pub use shelf::Shelf;
+pub(crate) use downloads::Downloads;
+pub(crate) use keys::KeyCache;
 
-use super::budget::Budget;
+use super::budget::TimeBudget;
 use super::clock::Clock;
 use crate::catalog::{Channel, Coverage, Output, RequestSettings, Template};
 use crate::config;
 use crate::facts::{Capture, Failure, FailureKind, Fetched, OutputFacts, RenditionFacts, Stages};
-use crate::fetch::{Ask, Client};
+use crate::fetch::{Client, FetchRequest};
 use crate::history::{History, Keep, Key, Known};
 use futures_util::stream::{self, StreamExt};
 use packager_media::hls::{self, Playlist};
@@ -30,48 +31,53 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-/// What a multivariant playlist defines for its media playlists (RFC 8216bis 4.4.2.3, EXT-X-DEFINE).
+/// Variables that a multivariant playlist defines for its media playlists (RFC 8216bis 4.4.2.3, EXT-X-DEFINE).
 type Variables = BTreeMap<String, String>;
 
-/// What one capture works with.
-pub struct Capturer<'a> {
-    pub client: &'a Client,
-    pub bounds: &'a config::Fetch,
-    /// Segments to download in all.
-    pub max_segments: usize,
-    pub history: &'a History,
-    pub clock: &'a Clock,
-    pub channel: &'a Channel,
-    /// The channel's request settings without what is secret, for other hosts.
-    pub elsewhere: &'a RequestSettings,
-    pub template: &'a Template,
-    pub budget: Budget,
-    pub keys: Ring,
-    pub shelf: Shelf,
+/// Captures a channel once. The fields are what one capture works with.
+pub(crate) struct Capturer<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) bounds: &'a config::Fetch,
+    /// The largest number of segments that the capture downloads.
+    pub(crate) max_segments: usize,
+    pub(crate) history: &'a History,
+    pub(crate) clock: &'a Clock,
+    pub(crate) channel: &'a Channel,
+    /// The channel's request settings without credentials and custom headers, for other hosts.
+    pub(crate) foreign_settings: &'a RequestSettings,
+    pub(crate) template: &'a Template,
+    pub(crate) budget: TimeBudget,
+    pub(crate) keys: KeyCache,
+    pub(crate) downloads: Downloads,
 }
 
-/// Renditions of one output asked at the same time.
+/// The number of renditions of one output that are captured at the same time.
 const RENDITIONS_AT_ONCE: usize = 32;
 
 impl Capturer<'_> {
-    /// All outputs of the channel, at the same time.
-    pub async fn capture(&self, started_at: Timestamp) -> Capture {
-        let outputs = self.channel.outputs.iter().map(|output| self.output(output));
+    /// Captures all outputs of the channel at the same time.
+    pub(crate) async fn capture(&self, started_at: Timestamp) -> Capture {
+        let outputs = self.channel.outputs.iter().map(|output| self.capture_output(output));
         let (outputs, stages): (Vec<_>, Vec<_>) = futures_util::future::join_all(outputs).await.into_iter().unzip();
-        Capture { started_at, deadline_exceeded: outputs.iter().any(left_out), outputs, stages: longest(&stages) }
+        Capture {
+            started_at,
+            deadline_exceeded: outputs.iter().any(is_incomplete),
+            outputs,
+            stages: longest_stages(&stages),
+        }
     }
 
-    async fn output(&self, output: &Output) -> (OutputFacts, Stages) {
+    async fn capture_output(&self, output: &Output) -> (OutputFacts, Stages) {
         let began = Instant::now();
         let asked_at = self.clock.now();
-        let (mut manifest, body) = self.text(&output.url, self.budget.manifest()).await;
+        let (mut manifest, body) = self.fetch_text(&output.url, self.budget.manifest()).await;
         let manifest_done = Instant::now();
-        if inconclusive(&manifest, began, PLAYLIST_PATIENCE) {
-            manifest.result = Err(too_little_time(manifest_done - began));
+        if cut_by_budget(&manifest, began, MIN_PLAYLIST_TIME) {
+            manifest.result = Err(budget_failure(manifest_done - began));
         }
         let mut facts = OutputFacts {
             name: output.name.clone(),
-            // Until its first answer says more.
+            // The first answer may correct this.
             protocol: Protocol::of_address(output.url.path()),
             url: output.url.clone(),
             manifest,
@@ -82,8 +88,8 @@ impl Capturer<'_> {
             i_frames: Vec::new(),
             dash: None,
         };
-        let known = self.history.known(&key(self.channel, output), keep(self.template));
-        let playlists_done = self.read(&mut facts, &body, asked_at, &known).await.unwrap_or(manifest_done);
+        let known = self.history.known(&history_key(self.channel, output), retention(self.template));
+        let playlists_done = self.capture_manifest(&mut facts, &body, asked_at, &known).await.unwrap_or(manifest_done);
         let stages = Stages {
             manifest: (manifest_done - began).into(),
             playlists: (playlists_done - manifest_done).into(),
@@ -93,15 +99,24 @@ impl Capturer<'_> {
         (facts, stages)
     }
 
-    /// Reads the top manifest and what it leads to; answers when the last playlist was there.
-    async fn read(&self, facts: &mut OutputFacts, body: &[u8], asked_at: Timestamp, known: &Known) -> Option<Instant> {
+    /// Reads the top manifest and captures what it names. Returns when the last playlist had arrived; `None` means that
+    /// the manifest couldn't be read.
+    async fn capture_manifest(
+        &self,
+        facts: &mut OutputFacts,
+        body: &[u8],
+        asked_at: Timestamp,
+        known: &Known,
+    ) -> Option<Instant> {
         let base = facts.manifest.ok()?.final_url.clone();
         if packager_media::dash::looks_like(body) {
-            return self.dash(facts, body, asked_at, known).await;
+            return self.capture_mpd(facts, body, asked_at, known).await;
         }
         let (playlist, defects) = hls::parse(body, &base);
         match playlist {
-            Playlist::Unreadable if facts.protocol == Protocol::Dash => self.dash(facts, body, asked_at, known).await,
+            Playlist::Unreadable if facts.protocol == Protocol::Dash => {
+                self.capture_mpd(facts, body, asked_at, known).await
+            }
             Playlist::Unreadable => {
                 facts.defects = defects;
                 None
@@ -110,13 +125,13 @@ impl Capturer<'_> {
                 facts.protocol = Protocol::Hls;
                 facts.parsed = true;
                 facts.direct = true;
-                let mut rendition = unasked(direct_rendition(&base));
+                let mut rendition = unrequested_rendition(direct_rendition(&base));
                 rendition.playlist = Some(facts.manifest.clone());
                 rendition.playlist_at = Some(asked_at);
                 rendition.timeline = Some(Arc::new(timeline));
                 rendition.defects = defects;
                 let arrived = Instant::now();
-                self.media(&mut rendition, &Variables::new(), known, self.share(0, 1)).await;
+                self.capture_media(&mut rendition, &Variables::new(), known, self.coverage_share(0, 1)).await;
                 facts.renditions.push(rendition);
                 Some(arrived)
             }
@@ -126,11 +141,12 @@ impl Capturer<'_> {
                 facts.defects = defects;
                 let all = presentation.renditions.len();
                 let captures = presentation.renditions.into_iter().enumerate();
-                let captures =
-                    captures.map(|(n, r)| self.rendition(r, &presentation.variables, known, self.share(n, all)));
+                let captures = captures.map(|(n, r)| {
+                    self.capture_rendition(r, &presentation.variables, known, self.coverage_share(n, all))
+                });
                 let (done, i_frames) = tokio::join!(
                     stream::iter(captures).buffered(RENDITIONS_AT_ONCE).collect::<Vec<_>>(),
-                    self.i_frames(presentation.i_frames, &presentation.variables)
+                    self.capture_i_frames(presentation.i_frames, &presentation.variables)
                 );
                 facts.i_frames = i_frames;
                 let (renditions, arrived): (Vec<_>, Vec<_>) = done.into_iter().unzip();
@@ -140,79 +156,83 @@ impl Capturer<'_> {
         }
     }
 
-    /// What the template asks of one of its output's renditions, bounded by an equal share of [`Self::max_segments`].
-    fn share(&self, rendition: usize, renditions: usize) -> Coverage {
+    /// The template's coverage for one rendition of an output, bounded by an equal share of [`Self::max_segments`].
+    fn coverage_share(&self, rendition: usize, renditions: usize) -> Coverage {
         let coverage = self.template.segments;
         let output = self.max_segments / self.channel.outputs.len().max(1);
         let share = output / renditions.max(1) + usize::from(rendition < output % renditions.max(1));
         Coverage { count: coverage.count.min(u32::try_from(share).unwrap_or(u32::MAX)), ..coverage }
     }
 
-    async fn rendition(
+    async fn capture_rendition(
         &self,
         rendition: Rendition,
         variables: &Variables,
         known: &Known,
         coverage: Coverage,
     ) -> (RenditionFacts, Instant) {
-        let mut facts = unasked(rendition);
+        let mut facts = unrequested_rendition(rendition);
         let Some(url) = facts.rendition.uri.clone() else { return (facts, Instant::now()) };
         let asked_at = self.clock.now();
         let began = Instant::now();
-        let (fetched, body) = self.text(&url, self.budget.playlists()).await;
+        let (fetched, body) = self.fetch_text(&url, self.budget.playlists()).await;
         let arrived = Instant::now();
-        if inconclusive(&fetched, began, PLAYLIST_PATIENCE) {
+        if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
             return (facts, arrived);
         }
         if let Some(exchange) = fetched.ok() {
-            let (timeline, defects) = media_playlist(&body, &exchange.final_url, variables);
+            let (timeline, defects) = parse_media_playlist(&body, &exchange.final_url, variables);
             facts.timeline = timeline.map(Arc::new);
             facts.defects = defects;
         }
         facts.playlist_at = Some(asked_at);
         facts.playlist = Some(fetched);
-        self.media(&mut facts, variables, known, coverage).await;
+        self.capture_media(&mut facts, variables, known, coverage).await;
         (facts, arrived)
     }
 
-    /// A playlist's text, whole; empty where there was none.
-    async fn text(&self, url: &Url, deadline: Instant) -> (Fetched, Vec<u8>) {
-        let ask = Ask { max_bytes: self.bounds.max_manifest_bytes, compressed: true, ..self.ask(url) };
-        self.client.body(ask, deadline).await
+    /// Fetches a playlist. The text is empty when there was no answer.
+    async fn fetch_text(&self, url: &Url, deadline: Instant) -> (Fetched, Vec<u8>) {
+        let request = FetchRequest { max_bytes: self.bounds.max_manifest_bytes, compressed: true, ..self.request(url) };
+        self.client.body(request, deadline).await
     }
 
-    /// Credentials and custom headers go only where the channel's own outputs are: a playlist may name any host.
-    fn ask<'u>(&'u self, url: &'u Url) -> Ask<'u> {
+    /// A request for a URL of the channel. Credentials and custom headers are sent only to the origins of the channel's
+    /// own outputs, because a playlist may name any host.
+    fn request<'u>(&'u self, url: &'u Url) -> FetchRequest<'u> {
         let own = self.channel.outputs.iter().any(|output| output.url.origin() == url.origin());
-        let settings = if own { &self.channel.request } else { self.elsewhere };
+        let settings = if own { &self.channel.request } else { self.foreign_settings };
         let max_bytes = self.bounds.max_segment_bytes;
-        Ask { url, settings, range: None, max_bytes, compressed: false, headers_only: false }
+        FetchRequest { url, settings, range: None, max_bytes, compressed: false, headers_only: false }
     }
 }
 
-/// Less time than this for a playlist, cut by the probe's own budget, says nothing about the stream.
-const PLAYLIST_PATIENCE: Seconds = Seconds(1.0);
+/// The shortest time for a playlist that says something about the stream. A request that the probe's budget ended
+/// sooner is inconclusive.
+const MIN_PLAYLIST_TIME: Seconds = Seconds(1.0);
 
-/// The probe's own deadline ended it before a viewer would have complained.
-fn inconclusive(fetched: &Fetched, began: Instant, patience: Seconds) -> bool {
+/// Whether the probe's own deadline ended the request before it had `patience` seconds, so that it says nothing about
+/// the stream.
+fn cut_by_budget(fetched: &Fetched, began: Instant, patience: Seconds) -> bool {
     use crate::facts::FailureKind::{Deadline, Timeout};
     let (failure, took) = match &fetched.result {
         Err(failure) => (Some(failure), began.elapsed().into()),
-        // Without the wait for a connection, which is the exporter's own.
+        // The total excludes the wait for a free connection, which is the exporter's own.
         Ok(exchange) => (exchange.broken.as_ref(), exchange.timings.total),
     };
     failure.is_some_and(|f| f.kind == Deadline || (f.kind == Timeout && took < patience))
 }
 
-fn too_little_time(had: Duration) -> Failure {
+fn budget_failure(had: Duration) -> Failure {
     let message = format!(
-        "no answer yet when the probe's own time was up after {:.2} s: raise the scrape timeout or the template's timeout",
+        "no answer had arrived when the probe's own time ended after {:.2} s: raise the scrape timeout or the \
+         template's timeout",
         had.as_secs_f64()
     );
     Failure { kind: FailureKind::Deadline, message }
 }
 
-fn media_playlist(
+fn parse_media_playlist(
     body: &[u8],
     base: &Url,
     variables: &Variables,
@@ -223,8 +243,8 @@ fn media_playlist(
     }
 }
 
-/// Something was left out for time.
-fn left_out(output: &OutputFacts) -> bool {
+/// Whether the deadline left out a part of the output.
+fn is_incomplete(output: &OutputFacts) -> bool {
     let manifest = output.manifest.result.as_ref().err().is_some_and(|f| f.kind == FailureKind::Deadline);
     let cut_short = |r: &RenditionFacts| r.low_latency.as_ref().is_some_and(|l| l.cut_short);
     let partial =
@@ -233,7 +253,7 @@ fn left_out(output: &OutputFacts) -> bool {
     manifest || i_frames || output.renditions.iter().any(partial)
 }
 
-fn longest(stages: &[Stages]) -> Stages {
+fn longest_stages(stages: &[Stages]) -> Stages {
     stages.iter().fold(Stages::default(), |a, b| Stages {
         manifest: if a.manifest < b.manifest { b.manifest } else { a.manifest },
         playlists: if a.playlists < b.playlists { b.playlists } else { a.playlists },
@@ -242,7 +262,7 @@ fn longest(stages: &[Stages]) -> Stages {
     })
 }
 
-fn unasked(rendition: Rendition) -> RenditionFacts {
+fn unrequested_rendition(rendition: Rendition) -> RenditionFacts {
     RenditionFacts {
         rendition,
         playlist: None,
@@ -259,7 +279,7 @@ fn unasked(rendition: Rendition) -> RenditionFacts {
     }
 }
 
-/// The only rendition of an output whose manifest is a media playlist.
+/// The rendition of an output whose manifest is a media playlist.
 fn direct_rendition(url: &Url) -> Rendition {
     Rendition {
         name: "media".to_owned(),
@@ -281,11 +301,11 @@ fn direct_rendition(url: &Url) -> Rendition {
     }
 }
 
-pub fn key(channel: &Channel, output: &Output) -> Key {
+pub(crate) fn history_key(channel: &Channel, output: &Output) -> Key {
     Key { channel: channel.code.clone(), output: output.name.clone() }
 }
 
-pub fn keep(template: &Template) -> Keep {
+pub(crate) fn retention(template: &Template) -> Keep {
     Keep { hold: template.hold, query_identifies: template.query_identifies }
 }
 
@@ -322,10 +342,10 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_server_is_to_blame_only_after_patience() {
+    fn a_silent_server_is_to_blame_only_after_the_shortest_time() {
         use FailureKind::{Connect, Deadline, Timeout};
         let now = Instant::now();
-        let judged = |kind, began| inconclusive(&fetched(Err(failure(kind))), began, Seconds(1.0));
+        let judged = |kind, began| cut_by_budget(&fetched(Err(failure(kind))), began, Seconds(1.0));
         assert!(judged(Timeout, now) && judged(Deadline, now) && !judged(Connect, now));
         let long_ago = now - Duration::from_secs(1);
         assert!(!judged(Timeout, long_ago) && judged(Deadline, long_ago));
@@ -335,7 +355,7 @@ mod tests {
     fn a_body_is_judged_by_its_own_time_not_by_the_wait_for_a_connection() {
         use FailureKind::{Cut, Timeout};
         let began = Instant::now();
-        let judged = |fetched| inconclusive(&fetched, began, Seconds(1.0));
+        let judged = |fetched| cut_by_budget(&fetched, began, Seconds(1.0));
         assert!(judged(cut_after(0.99, Timeout)) && !judged(cut_after(1.0, Timeout)) && !judged(cut_after(0.1, Cut)));
     }
 }

@@ -1,23 +1,31 @@
+//! The choice of the segments that a probe downloads.
+
 use crate::catalog::{Coverage, CoverageMode};
 use crate::history::Known;
 use packager_media::stream::{Map, Segment, Timeline};
 
-/// Which of a rendition's listed segments this probe downloads.
+/// The listed segments of a rendition that a probe downloads.
 #[derive(Debug, PartialEq)]
-pub struct Plan<'a> {
-    /// Oldest first.
-    pub segments: Vec<&'a Segment>,
-    /// Wanted, but over the bound.
-    pub skipped: u64,
-    /// Initialization segments that the newest and the planned segments need.
-    pub maps: Vec<&'a Map>,
+pub(crate) struct DownloadPlan<'a> {
+    /// The segments to download, oldest first.
+    pub(crate) segments: Vec<&'a Segment>,
+    /// The number of segments that the coverage wants and its bound leaves out.
+    pub(crate) skipped: u64,
+    /// The initialization segments that the planned segments and the newest listed one need.
+    pub(crate) maps: Vec<&'a Map>,
 }
 
-/// A segment inspected before isn't planned again; EXT-X-GAP segments don't exist (RFC 8216bis 4.4.4.7).
-/// On the first probe `every` has no earlier one to go on from and takes the newest. Where none of the listed was
-/// inspected later on (the window passed between two scrapes, or the packager began again), all of them are new.
+/// Plans the downloads of one rendition. A segment that an earlier probe inspected isn't planned again, and EXT-X-GAP
+/// segments don't exist (RFC 8216bis 4.4.4.7). The coverage `every` takes the newest segment in the first probe. When a
+/// later probe finds no inspected segment in the list (the whole window passed, or the packager restarted), all listed
+/// segments are new.
 #[must_use]
-pub fn plan<'a>(timeline: &'a Timeline, rendition: &str, known: &Known, coverage: Coverage) -> Plan<'a> {
+pub(crate) fn plan_downloads<'a>(
+    timeline: &'a Timeline,
+    rendition: &str,
+    known: &Known,
+    coverage: Coverage,
+) -> DownloadPlan<'a> {
     let count = coverage.count as usize;
     let there = timeline.segments.iter().filter(|s| !s.gap);
     let wanted: Vec<&Segment> = match (coverage.mode, known.last_inspected(rendition, timeline)) {
@@ -35,10 +43,10 @@ pub fn plan<'a>(timeline: &'a Timeline, rendition: &str, known: &Known, coverage
             maps.push(map);
         }
     }
-    Plan { segments, skipped, maps }
+    DownloadPlan { segments, skipped, maps }
 }
 
-/// The last `count`, and how many were left out.
+/// The last `count` segments, and the number of the others.
 fn last(mut segments: Vec<&Segment>, count: usize) -> (Vec<&Segment>, u64) {
     let excess = segments.len().saturating_sub(count);
     segments.drain(..excess);
@@ -95,7 +103,7 @@ mod tests {
         }
     }
 
-    /// What is known once these segments of `timeline` were inspected.
+    /// What the history knows after the segments `numbers` of `timeline` were inspected.
     fn known(timeline: &Timeline, numbers: &[u64]) -> Known {
         let nothing = || {
             let failure = Failure { kind: FailureKind::Timeout, message: String::new() };
@@ -113,7 +121,7 @@ mod tests {
                 newest: true,
             })
         };
-        let mut rendition = super::super::unasked(super::super::direct_rendition(&url("index.m3u8")));
+        let mut rendition = super::super::unrequested_rendition(super::super::direct_rendition(&url("index.m3u8")));
         rendition.timeline = Some(Arc::new(timeline.clone()));
         rendition.segments = timeline.segments.iter().filter(|s| numbers.contains(&s.number)).map(inspected).collect();
         let facts = OutputFacts {
@@ -135,7 +143,7 @@ mod tests {
 
     fn planned(timeline: &Timeline, known: &Known, mode: CoverageMode, count: u32) -> (Vec<u64>, u64) {
         let coverage = Coverage { mode, count, ..Coverage::default() };
-        let plan = plan(timeline, "media", known, coverage);
+        let plan = plan_downloads(timeline, "media", known, coverage);
         (plan.segments.iter().map(|s| s.number).collect(), plan.skipped)
     }
 
@@ -169,15 +177,20 @@ mod tests {
         timeline.segments[5] = segment(15, "init2.mp4");
         let maps = |known: &Known, count| {
             let coverage = Coverage { mode: CoverageMode::Newest, count, ..Coverage::default() };
-            let plan = plan(&timeline, "media", known, coverage);
+            let plan = plan_downloads(&timeline, "media", known, coverage);
             plan.maps.iter().map(|m| m.uri.path().to_owned()).collect::<Vec<_>>()
         };
         assert_eq!(maps(&Known::default(), 3), ["/tv1/init.mp4", "/tv1/init2.mp4"]);
         assert_eq!(maps(&known(&timeline, &[15]), 1), ["/tv1/init2.mp4"]);
         assert!(
-            plan(&Timeline { segments: vec![], ..timeline.clone() }, "media", &Known::default(), Coverage::default())
-                .maps
-                .is_empty()
+            plan_downloads(
+                &Timeline { segments: vec![], ..timeline.clone() },
+                "media",
+                &Known::default(),
+                Coverage::default()
+            )
+            .maps
+            .is_empty()
         );
     }
 }

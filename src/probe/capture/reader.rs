@@ -1,46 +1,47 @@
-//! A body on its way to the inspector, decrypted where it is encrypted as a whole.
+//! A body on its way to the inspector. A body that is encrypted as a whole is decrypted first.
 
-use super::keys::Lock;
+use super::keys::Access;
 use crate::facts::Decryption;
 use packager_media::container::{self, Clear, Container, Init, Inspection, Inspector};
 use packager_media::crypt::{Decryptor, Misfit};
 
-pub(super) struct Reader {
+/// Decrypts and inspects one body as it arrives.
+pub(super) struct BodyReader {
     inspector: Inspector,
-    state: State,
-    /// The first decrypted bytes.
+    state: ReaderState,
+    /// The first decrypted bytes, by which a wrong key is told from a wrong initialization vector.
     opening: Vec<u8>,
 }
 
-/// Of a transport stream, in bytes.
-const PACKET: usize = 188;
+/// The length of a transport stream packet in bytes.
+const TS_PACKET: usize = 188;
 
-enum State {
-    /// Announced as clear.
-    Plain,
-    /// Announced as encrypted; the first bytes say whether it is.
-    Head(Vec<u8>, Option<Box<Decryptor>>),
-    Open(Box<Decryptor>),
-    /// Not encrypted after all.
-    Bare(Clear),
-    Shut,
+enum ReaderState {
+    /// The playlist announces no encryption.
+    Unencrypted,
+    /// The playlist announces encryption, and the first bytes, which decide whether it is true, haven't all arrived.
+    Undecided(Vec<u8>, Option<Box<Decryptor>>),
+    Decrypting(Box<Decryptor>),
+    /// The body isn't encrypted although the playlist announces it.
+    FoundClear(Clear),
+    Undecryptable,
 }
 
-/// What a whole body came to.
-pub(super) struct Read {
-    /// `None` where nothing is known of the inside.
-    pub inspection: Option<Inspection>,
-    pub init: Option<Init>,
-    pub decryption: Option<Decryption>,
+/// The result of reading a body.
+pub(super) struct ReadBody {
+    /// `None` when the content is unknown, because it couldn't be decrypted.
+    pub(crate) inspection: Option<Inspection>,
+    pub(crate) init: Option<Init>,
+    pub(crate) decryption: Option<Decryption>,
 }
 
-impl Reader {
-    /// `lock`: `None` for a body that isn't encrypted as a whole.
-    pub(super) fn new(init: Option<&Init>, lock: Option<Lock>) -> Self {
+impl BodyReader {
+    /// Makes a reader. `lock` is `None` for a body that isn't encrypted as a whole.
+    pub(super) fn new(init: Option<&Init>, lock: Option<Access>) -> Self {
         let state = match lock {
-            None => State::Plain,
-            Some(Lock::Open(decryptor)) => State::Head(Vec::new(), Some(decryptor)),
-            Some(Lock::Shut | Lock::OutOfTime) => State::Head(Vec::new(), None),
+            None => ReaderState::Unencrypted,
+            Some(Access::Key(decryptor)) => ReaderState::Undecided(Vec::new(), Some(decryptor)),
+            Some(Access::NoKey | Access::OutOfTime) => ReaderState::Undecided(Vec::new(), None),
         };
         Self { inspector: Inspector::new(init), state, opening: Vec::new() }
     }
@@ -48,13 +49,13 @@ impl Reader {
     pub(super) fn push(&mut self, bytes: &[u8]) {
         let Self { inspector, state, opening } = self;
         match state {
-            State::Plain | State::Bare(_) => inspector.push(bytes),
-            State::Open(decryptor) => decryptor.push(bytes, &mut |clear| {
-                note(opening, clear);
+            ReaderState::Unencrypted | ReaderState::FoundClear(_) => inspector.push(bytes),
+            ReaderState::Decrypting(decryptor) => decryptor.push(bytes, &mut |clear| {
+                keep_opening(opening, clear);
                 inspector.push(clear);
             }),
-            State::Shut => {}
-            State::Head(head, _) => {
+            ReaderState::Undecryptable => {}
+            ReaderState::Undecided(head, _) => {
                 let (now, later) = bytes.split_at(bytes.len().min(container::WINDOW - head.len()));
                 head.extend_from_slice(now);
                 if head.len() == container::WINDOW {
@@ -65,75 +66,76 @@ impl Reader {
         }
     }
 
-    /// Chooses by the first bytes and hands them on.
+    /// Decides by the first bytes whether the body is encrypted, and reads them.
     fn decide(&mut self) {
-        let (head, decryptor) = match std::mem::replace(&mut self.state, State::Shut) {
-            State::Head(head, decryptor) => (head, decryptor),
+        let (head, decryptor) = match std::mem::replace(&mut self.state, ReaderState::Undecryptable) {
+            ReaderState::Undecided(head, decryptor) => (head, decryptor),
             decided => return self.state = decided,
         };
         self.state = match (container::clear(&head), decryptor) {
-            (Some(clear), _) => State::Bare(clear),
-            (None, Some(decryptor)) => State::Open(decryptor),
-            (None, None) => State::Shut,
+            (Some(clear), _) => ReaderState::FoundClear(clear),
+            (None, Some(decryptor)) => ReaderState::Decrypting(decryptor),
+            (None, None) => ReaderState::Undecryptable,
         };
         self.push(&head);
     }
 
-    /// `complete`: the whole body arrived; of a part nothing can be said but what is inside.
-    pub(super) fn finish(mut self, complete: bool) -> Read {
+    /// Ends the body. `complete` says whether the whole body arrived; an incomplete one isn't judged, only inspected.
+    pub(super) fn finish(mut self, complete: bool) -> ReadBody {
         self.decide();
         let Self { mut inspector, state, mut opening } = self;
         let decryption = match state {
-            State::Plain | State::Head(..) => None,
-            State::Bare(Clear::Media) => Some(Decryption::Clear),
-            State::Bare(Clear::Text) => Some(Decryption::Text),
-            State::Shut => Some(Decryption::Locked),
-            State::Open(decryptor) => {
+            ReaderState::Unencrypted | ReaderState::Undecided(..) => None,
+            ReaderState::FoundClear(Clear::Media) => Some(Decryption::Clear),
+            ReaderState::FoundClear(Clear::Text) => Some(Decryption::Text),
+            ReaderState::Undecryptable => Some(Decryption::Locked),
+            ReaderState::Decrypting(decryptor) => {
                 let rest = &mut |clear: &[u8]| {
-                    note(&mut opening, clear);
+                    keep_opening(&mut opening, clear);
                     inspector.push(clear);
                 };
                 let end = decryptor.finish(rest).err();
-                return opened(inspector.finish(), end, &opening, complete);
+                return judge_decrypted(inspector.finish(), end, &opening, complete);
             }
         };
         let (inspection, init) = inspector.finish();
-        Read { inspection: Some(inspection).filter(|_| decryption != Some(Decryption::Locked)), init, decryption }
+        ReadBody { inspection: Some(inspection).filter(|_| decryption != Some(Decryption::Locked)), init, decryption }
     }
 }
 
-/// Keeps the first bytes.
-fn note(opening: &mut Vec<u8>, clear: &[u8]) {
+/// Keeps the first decrypted bytes.
+fn keep_opening(opening: &mut Vec<u8>, clear: &[u8]) {
     opening.extend(clear.iter().take(container::WINDOW - opening.len()));
 }
 
-/// Judges what a decryption brought out.
-fn opened(seen: (Inspection, Option<Init>), end: Option<Misfit>, opening: &[u8], complete: bool) -> Read {
+/// Judges the result of a decryption.
+fn judge_decrypted(seen: (Inspection, Option<Init>), end: Option<Misfit>, opening: &[u8], complete: bool) -> ReadBody {
     let (inspection, init) = seen;
-    let inside = readable(&inspection);
+    let inside = is_media_or_text(&inspection);
     let decryption = match end {
         _ if !complete => None,
-        // An empty body: whether it is encrypted is no question.
+        // An empty body is neither encrypted nor clear.
         Some(Misfit::Length(0)) => None,
         Some(Misfit::Length(bytes)) => Some(Decryption::Failed(Misfit::Length(bytes))),
-        _ if !inside => Some(Decryption::Failed(noise(opening))),
+        _ if !inside => Some(Decryption::Failed(misfit_of_noise(opening))),
         Some(misfit) => Some(Decryption::Failed(misfit)),
         None => Some(Decryption::Done),
     };
-    // A wrong padding spoils nothing of the media before it.
+    // A wrong padding leaves the media before it intact.
     let sound = matches!(decryption, Some(Decryption::Done | Decryption::Failed(Misfit::Padding)));
     let kept = inside && (sound || !complete);
-    Read { inspection: Some(inspection).filter(|_| kept), init: init.filter(|_| kept), decryption }
+    ReadBody { inspection: Some(inspection).filter(|_| kept), init: init.filter(|_| kept), decryption }
 }
 
-/// What came out of a decryption is media or text, and no noise.
-fn readable(inspection: &Inspection) -> bool {
+/// Whether decrypted content is media or text, and not noise.
+fn is_media_or_text(inspection: &Inspection) -> bool {
     inspection.container != Container::Unknown || container::clear(&inspection.head).is_some()
 }
 
-/// A wrong vector spoils the first block only, and with it the first packet of a transport stream.
-fn noise(opening: &[u8]) -> Misfit {
-    match opening.get(PACKET..).and_then(container::clear) {
+/// The reason for noise: a wrong initialization vector spoils the first block only, and with it the first packet of a
+/// transport stream; a wrong key spoils everything.
+fn misfit_of_noise(opening: &[u8]) -> Misfit {
+    match opening.get(TS_PACKET..).and_then(container::clear) {
         Some(Clear::Media) => Misfit::Vector,
         _ => Misfit::Key,
     }
@@ -158,23 +160,23 @@ mod tests {
         cipher.encrypt_padded_vec::<Pkcs7>(clear)
     }
 
-    fn open(key: [u8; 16], number: u64) -> Lock {
+    fn open(key: [u8; 16], number: u64) -> Access {
         under(key, Vector::of_number(number))
     }
 
-    fn under(key: [u8; 16], vector: Vector) -> Lock {
-        Lock::Open(Box::new(Decryptor::new(&Secret::new(&key).unwrap(), vector)))
+    fn under(key: [u8; 16], vector: Vector) -> Access {
+        Access::Key(Box::new(Decryptor::new(&Secret::new(&key).unwrap(), vector)))
     }
 
-    fn read(lock: Option<Lock>, body: &[u8], complete: bool) -> (Option<Container>, Option<Decryption>) {
-        let mut reader = Reader::new(None, lock);
+    fn read(lock: Option<Access>, body: &[u8], complete: bool) -> (Option<Container>, Option<Decryption>) {
+        let mut reader = BodyReader::new(None, lock);
         body.chunks(100).for_each(|piece| reader.push(piece));
         let read = reader.finish(complete);
         (read.inspection.map(|i| i.container), read.decryption)
     }
 
     #[test]
-    fn what_is_inside_is_inspected() {
+    fn decrypted_content_is_inspected() {
         let (media, body) = (packets(), encrypted(&packets()));
         assert_eq!(read(None, &media, true), (Some(Container::MpegTs), None));
         assert_eq!(read(Some(open(KEY, 5)), &body, true), (Some(Container::MpegTs), Some(Decryption::Done)));
@@ -184,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_key_a_wrong_vector_and_a_wrong_end_are_told_apart() {
+    fn a_wrong_key_a_wrong_vector_and_a_wrong_end_are_distinguished() {
         let body = encrypted(&packets());
         let failed = |misfit| Some(Decryption::Failed(misfit));
         assert_eq!(read(Some(open([8; 16], 5)), &body, true), (None, failed(Misfit::Key)));
@@ -198,8 +200,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_clear_is_inspected_as_it_is_with_and_without_a_key() {
-        for lock in [open(KEY, 5), Lock::Shut] {
+    fn a_clear_body_is_inspected_with_and_without_a_key() {
+        for lock in [open(KEY, 5), Access::NoKey] {
             assert_eq!(read(Some(lock), &packets(), true), (Some(Container::MpegTs), Some(Decryption::Clear)));
         }
         let page = b"<!DOCTYPE html><html><head><title>Sign in</title></head></html>";
@@ -207,12 +209,12 @@ mod tests {
     }
 
     #[test]
-    fn without_a_key_nothing_is_said_of_the_inside() {
-        assert_eq!(read(Some(Lock::Shut), &encrypted(&packets()), true), (None, Some(Decryption::Locked)));
+    fn without_a_key_the_content_is_unknown() {
+        assert_eq!(read(Some(Access::NoKey), &encrypted(&packets()), true), (None, Some(Decryption::Locked)));
     }
 
     #[test]
-    fn an_empty_body_is_not_encryption_s() {
+    fn an_empty_body_is_neither_encrypted_nor_clear() {
         assert_eq!(read(Some(open(KEY, 5)), b"", true), (None, None));
     }
 }

@@ -1,6 +1,6 @@
-//! Where an MPD's next state is, asked as a player would: its Location, and a patch of an earlier state.
+//! Updates of an MPD, fetched as a player fetches them: from its Location, and as a patch of an earlier MPD.
 
-use super::{Capturer, PLAYLIST_PATIENCE, inconclusive};
+use super::{Capturer, MIN_PLAYLIST_TIME, cut_by_budget};
 use crate::facts::{Fetched, LocationFacts, PatchFacts, Patchable};
 use crate::history::Known;
 use packager_media::dash::{self, Mpd};
@@ -9,25 +9,27 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use url::Url;
 
-/// A longer MPD isn't kept for its patches.
+/// The largest MPD in bytes that is kept so that its patches can be tried.
 const MAX_KEPT: usize = 256 * 1024;
-/// Patches whose time is over so soon aren't asked for: clocks differ.
+/// Time before the end of a patch's validity after which the patch isn't fetched, because clocks differ.
 const MARGIN: Seconds = Seconds(2.0);
 
 impl Capturer<'_> {
-    /// `None` also where it is the address that was just asked, or the probe's own time was up.
-    pub(super) async fn location(&self, mpd: &Mpd, manifest: &Fetched) -> Option<LocationFacts> {
+    /// Fetches the MPD from its first Location. `None` when the MPD has no Location, when that is the address just
+    /// fetched, or when the probe's time ended first.
+    pub(super) async fn fetch_location(&self, mpd: &Mpd, manifest: &Fetched) -> Option<LocationFacts> {
         let asked = [Some(&manifest.url), manifest.ok().map(|e| &e.final_url)];
         let url =
             mpd.locations.first().filter(|url| mpd.dynamic && self.updates_wanted() && !asked.contains(&Some(*url)));
-        let (fetched, body) = self.update(url?).await?;
+        let (fetched, body) = self.fetch_update(url?).await?;
         let base = fetched.ok().map(|e| e.final_url.clone());
         let mpd = base.and_then(|base| dash::parse(&body, &base).0).map(Box::new);
         Some(LocationFacts { fetched, mpd })
     }
 
-    /// Of the state before the newest that is known, so that there is something to patch; else of the newest.
-    pub(super) async fn patch(
+    /// Fetches a patch of the known MPD before the newest one, so that there is something to patch; of the newest MPD
+    /// when there is no older one. `None` when no patch is offered or the probe's time ended first.
+    pub(super) async fn fetch_patch(
         &self,
         newest: Option<&Arc<Patchable>>,
         known: &Known,
@@ -36,10 +38,10 @@ impl Capturer<'_> {
         let newest = newest.filter(|_| self.updates_wanted())?;
         let before = known.patchable.iter().rev();
         let before = before.filter(|p| p.id == newest.id && p.publish_time < newest.publish_time);
-        let there = |p: &&Arc<Patchable>| p.locations.iter().any(|l| left(p, l.ttl, now));
+        let there = |p: &&Arc<Patchable>| p.locations.iter().any(|l| is_alive(p, l.ttl, now));
         let of = before.chain([newest]).find(there)?.clone();
-        let location = of.locations.iter().find(|l| left(&of, l.ttl, now))?.clone();
-        let (fetched, body) = self.update(&location.url).await?;
+        let location = of.locations.iter().find(|l| is_alive(&of, l.ttl, now))?.clone();
+        let (fetched, body) = self.fetch_update(&location.url).await?;
         let came = fetched.ok().is_some() && !body.is_empty();
         let whole = came && dash::looks_like(&body);
         let (patch, defects) = match came && !whole {
@@ -50,24 +52,25 @@ impl Capturer<'_> {
         Some(PatchFacts { of, outdated, ttl: location.ttl, fetched, patch, whole, defects })
     }
 
-    /// A template that switches the check off spares its requests.
+    /// Whether updates are fetched: a template that disables their check avoids the requests.
     fn updates_wanted(&self) -> bool {
         self.template.checks.mpd_patch_events.enabled
     }
 
-    async fn update(&self, url: &Url) -> Option<(Fetched, Vec<u8>)> {
+    async fn fetch_update(&self, url: &Url) -> Option<(Fetched, Vec<u8>)> {
         let began = Instant::now();
-        let (fetched, body) = self.text(url, self.budget.playlists()).await;
-        (!inconclusive(&fetched, began, PLAYLIST_PATIENCE)).then_some((fetched, body))
+        let (fetched, body) = self.fetch_text(url, self.budget.playlists()).await;
+        (!cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME)).then_some((fetched, body))
     }
 }
 
-/// `now` by the MPD's clock.
-fn left(of: &Patchable, ttl: Option<Seconds>, now: Timestamp) -> bool {
+/// Whether a patch of the MPD is still offered at `now` by the MPD's clock. `ttl` is the time after publication for
+/// which it is offered; `None` means without end.
+fn is_alive(of: &Patchable, ttl: Option<Seconds>, now: Timestamp) -> bool {
     ttl.is_none_or(|ttl| Seconds::between(of.publish_time, now) <= ttl - MARGIN)
 }
 
-/// `None`: no patch of it can be asked for.
+/// The MPD in the form that its patches need. `None` when no patch of it can be fetched.
 pub(super) fn patchable(mpd: &Mpd, body: &[u8]) -> Option<Arc<Patchable>> {
     let publish_time = mpd.publish_time.filter(|_| mpd.dynamic && !mpd.patch_locations.is_empty())?;
     let text = Some(body).filter(|body| body.len() <= MAX_KEPT)?.to_vec();
@@ -81,7 +84,7 @@ mod tests {
     fn of(ttl: f64, now: f64) -> bool {
         let publish_time = Timestamp::from_second(1_800_000_000).unwrap();
         let of = Patchable { id: None, publish_time, locations: Vec::new(), text: Vec::new() };
-        left(&of, Some(Seconds(ttl)), Seconds(now).after(publish_time)) && left(&of, None, publish_time)
+        is_alive(&of, Some(Seconds(ttl)), Seconds(now).after(publish_time)) && is_alive(&of, None, publish_time)
     }
 
     #[test]

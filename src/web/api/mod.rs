@@ -24,7 +24,7 @@ pub use token_file::TokenFile;
 
 use super::State;
 use crate::store::{Page, Shown, Store};
-use crate::zabbix::Zabbix;
+use crate::zabbix::ZabbixQueue;
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -50,7 +50,7 @@ pub struct Api {
     /// Where silences are set.
     pub alertmanager: Option<Alertmanager>,
     /// Where alerts go as trapper values.
-    pub zabbix: Option<Zabbix>,
+    pub zabbix: Option<ZabbixQueue>,
     /// This exporter's own, as the `probes` table has it: discovery shows its channels alone.
     pub probe_name: Option<String>,
 }

@@ -1,6 +1,6 @@
 //! Silences in Alertmanager, over its API v2.
 
-use crate::fetch::{bounded, service_client};
+use crate::fetch::{read_service_answer, service_client};
 use crate::store::{Silenced, Store};
 use packager_media::units::{Seconds, Timestamp};
 use serde::Deserialize;
@@ -161,6 +161,6 @@ impl Alertmanager {
 /// A JSON answer of Alertmanager, bounded.
 async fn answer<T: DeserializeOwned>(request: reqwest::RequestBuilder) -> Result<T, String> {
     let response = request.send().await.and_then(reqwest::Response::error_for_status).map_err(|e| e.to_string())?;
-    let body = bounded(response, MAX_ANSWER).await?;
+    let body = read_service_answer(response, MAX_ANSWER).await?;
     serde_json::from_slice(&body).map_err(|e| format!("its answer is not understood: {e}"))
 }

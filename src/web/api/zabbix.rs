@@ -5,7 +5,7 @@ use super::openapi::{answers, schema};
 use super::problem::Problem;
 use super::{Answer, Shared, json, webhook};
 use crate::store::Notification;
-use crate::zabbix::{State, Told};
+use crate::zabbix::{AlertNotification, AlertState};
 use axum::body::Body;
 use axum::extract::State as Extract;
 use http::{HeaderMap, StatusCode};
@@ -25,7 +25,9 @@ pub async fn trigger(Extract(state): Shared, headers: HeaderMap, body: Body) -> 
     let states = states(&alerts);
     let count = states.len();
     let zabbix = state.api.zabbix.as_ref().ok_or_else(|| unavailable("this exporter sends nothing to Zabbix"))?;
-    zabbix.offer(Told { states, alive: !beats.is_empty() }).map_err(|why| unavailable(&why.to_string()))?;
+    zabbix
+        .offer(AlertNotification { states, alive: !beats.is_empty() })
+        .map_err(|why| unavailable(&why.to_string()))?;
     Ok(json(StatusCode::ACCEPTED, &value!({"status": "ok", "values": count})))
 }
 
@@ -46,7 +48,7 @@ fn is_watchdog(alert: &Notification) -> bool {
 }
 
 /// The worst of each alert on each channel: several renditions of a channel may have the same.
-fn states(alerts: &[Notification]) -> Vec<State> {
+fn states(alerts: &[Notification]) -> Vec<AlertState> {
     let mut worst: BTreeMap<(String, String), (u8, String)> = BTreeMap::new();
     for alert in alerts {
         let label = |name: &str| alert.labels.get(name).map(|text| plain(text)).filter(|text| !text.is_empty());
@@ -61,7 +63,7 @@ fn states(alerts: &[Notification]) -> Vec<State> {
             *entry = (severity, text.unwrap_or_default());
         }
     }
-    let state = |((channel, alert), (severity, text))| State { channel, alert, severity, text };
+    let state = |((channel, alert), (severity, text))| AlertState { channel, alert, severity, text };
     worst.into_iter().map(state).collect()
 }
 

@@ -9,7 +9,7 @@ const GET: &[u8] = b"GET /probe?target=A HTTP/1.1\r\nHost: x\r\nConnection: clos
 fn gated() -> (Backend, Arc<Notify>, Arc<Notify>) {
     let (begun, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (b, g) = (Arc::clone(&begun), Arc::clone(&go));
-    let probe = move |ask: Ask, timeout: Duration| -> futures_util::future::BoxFuture<'static, _> {
+    let probe = move |ask: ProbeRequest, timeout: Duration| -> futures_util::future::BoxFuture<'static, _> {
         let (b, g) = (Arc::clone(&b), Arc::clone(&g));
         Box::pin(async move {
             b.notify_one();

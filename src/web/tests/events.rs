@@ -19,7 +19,7 @@ fn state() -> Arc<State> {
 }
 
 /// Two outputs fail the same check.
-fn failing(ask: &Ask, timeout: Duration) -> Result<Report, Refused> {
+fn failing(ask: &ProbeRequest, timeout: Duration) -> Result<Report, ProbeError> {
     let mut report = answers(ask, timeout)?;
     if !report.success {
         let outcome = |output: &str| CheckOutcome {

@@ -13,7 +13,7 @@ use super::{Backend, Part, Settings, State, app};
 use crate::catalog::{Channel, Coverage, CoverageMode, RequestSettings, Template};
 use crate::checks::{CheckSettings, ExpectedLadder, Thresholds};
 use crate::facts::{Capture, Stages};
-use crate::probe::{Ask, Refused};
+use crate::probe::{ProbeError, ProbeRequest};
 use crate::report::Report;
 use packager_media::units::{Seconds, Timestamp};
 use std::net::SocketAddr;
@@ -80,7 +80,7 @@ fn builder() -> reqwest::ClientBuilder {
 }
 
 /// A backend whose probe is `answer`, without waiting.
-fn backend(answer: fn(&Ask, Duration) -> Result<Report, Refused>) -> Backend {
+fn backend(answer: fn(&ProbeRequest, Duration) -> Result<Report, ProbeError>) -> Backend {
     Backend {
         probe: Arc::new(move |ask, timeout| Box::pin(async move { answer(&ask, timeout).map(Arc::new) })),
         exposition: Arc::new(|r| format!("probe_success {}\n", u8::from(r.success)).into_bytes()),
@@ -95,10 +95,10 @@ fn backend(answer: fn(&Ask, Duration) -> Result<Report, Refused>) -> Backend {
 }
 
 /// Any target is healthy; `down` has failed, `nobody` is unknown, `busy` has no room.
-fn answers(ask: &Ask, timeout: Duration) -> Result<Report, Refused> {
+fn answers(ask: &ProbeRequest, timeout: Duration) -> Result<Report, ProbeError> {
     match ask.target.as_str() {
-        "nobody" => Err(Refused::BadRequest("unknown channel `nobody`; see /config".to_owned())),
-        "busy" => Err(Refused::Overloaded("64 probes are in flight; raise max_probes".to_owned())),
+        "nobody" => Err(ProbeError::BadRequest("unknown channel `nobody`; see /config".to_owned())),
+        "busy" => Err(ProbeError::Overloaded("64 probes are in flight; raise max_probes".to_owned())),
         target => Ok(report(target, ask.template.as_deref().unwrap_or("TPL_HD"), timeout)),
     }
 }

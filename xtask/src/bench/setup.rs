@@ -1,7 +1,7 @@
 //! The origin as a process of its own, and probers.
 
 use packager_exporter::config::{Live, Source};
-use packager_exporter::probe::{Ask, Clock, Prober};
+use packager_exporter::probe::{Clock, ProbeRequest, Prober};
 use packager_exporter::report::Report;
 use packager_media::units::Timestamp;
 use std::fmt::Write as _;
@@ -89,7 +89,7 @@ impl ProbeSetup {
     }
 
     pub async fn probe(&self, code: &str, timeout: Duration) -> Arc<Report> {
-        let ask = Ask { target: code.to_owned(), template: None, output: None };
+        let ask = ProbeRequest { target: code.to_owned(), template: None, output: None };
         self.prober.probe(ask, timeout).await.expect("a known channel").report
     }
 }

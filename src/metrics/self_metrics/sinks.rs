@@ -1,38 +1,41 @@
-//! What became of what is told to others: lines for InfluxDB, alerts for Zabbix.
+//! Metrics of the exports: lines for InfluxDB and alerts for Zabbix.
 
-use super::Own;
+use super::SelfMetrics;
 use prometheus::{Error, IntCounterVec, IntGauge, Opts, Registry};
 
+/// The metrics of the exports.
 #[derive(Debug, Clone)]
-pub(super) struct Sinks {
+pub(super) struct SinkMetrics {
     influxdb_lines: IntCounterVec,
     zabbix_alerts: IntCounterVec,
-    /// In the registry as soon as Zabbix was asked.
+    /// This gauge is registered with the first request to Zabbix, and absent before.
     zabbix_up: IntGauge,
 }
 
-impl Sinks {
+impl SinkMetrics {
     pub fn new(registry: &Registry) -> Result<Self, Error> {
         let lines = Opts::new(
             "packager_exporter_influxdb_lines_total",
-            "Lines for InfluxDB by what became of them: written, dropped (InfluxDB away too long or too slow), refused.",
+            "Number of lines for InfluxDB by result: written, dropped (InfluxDB was unreachable for too long or is \
+             too slow) and refused.",
         );
         let alerts = Opts::new(
             "packager_exporter_zabbix_alerts_total",
-            "States of alerts for Zabbix by what became of them: placed, given_up (Zabbix has no item for it).",
+            "Number of alert states for Zabbix by result: placed (stored by Zabbix) and given_up (Zabbix has no item \
+             for the alert).",
         );
         Ok(Self {
             influxdb_lines: counted(registry, lines, &["written", "dropped", "refused"])?,
             zabbix_alerts: counted(registry, alerts, &["placed", "given_up"])?,
             zabbix_up: IntGauge::new(
                 "packager_exporter_zabbix_up",
-                "1 when Zabbix took the last request, 0 while it is away; absent before the first.",
+                "1 if Zabbix answered the last request, 0 while it is unreachable. Absent before the first request.",
             )?,
         })
     }
 }
 
-/// Every result is there from the start, so that `rate()` sees the first.
+/// A counter by result. Every result exists from the start, so that `rate()` sees the first increase.
 fn counted(registry: &Registry, opts: Opts, results: &[&str]) -> Result<IntCounterVec, Error> {
     let counter = IntCounterVec::new(opts, &["result"])?;
     for result in results {
@@ -42,20 +45,20 @@ fn counted(registry: &Registry, opts: Opts, results: &[&str]) -> Result<IntCount
     Ok(counter)
 }
 
-impl Own {
-    /// Lines for InfluxDB, by what became of them.
+impl SelfMetrics {
+    /// Counts lines for InfluxDB by their result.
     pub fn influxdb_lines(&self, fate: &str, lines: u64) {
         self.sinks.influxdb_lines.with_label_values(&[fate]).inc_by(lines);
     }
 
-    /// States of alerts for Zabbix, by what became of them.
+    /// Counts alert states for Zabbix by their result.
     pub fn zabbix_alerts(&self, result: &str, alerts: u64) {
         self.sinks.zabbix_alerts.with_label_values(&[result]).inc_by(alerts);
     }
 
-    /// Whether Zabbix took the last request.
+    /// Records whether Zabbix answered the last request.
     pub fn zabbix_reached(&self, reached: bool) {
-        // It is there from the second time on.
+        // An error means that the gauge is already registered.
         let _ = self.registry.register(Box::new(self.sinks.zabbix_up.clone()));
         self.sinks.zabbix_up.set(i64::from(reached));
     }

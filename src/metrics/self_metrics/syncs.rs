@@ -1,16 +1,16 @@
-//! How it stands with the sources that channels are synchronised from. A source is there from its first synchronisation on.
+//! Metrics of the sources from which channels are synchronised. A source has metrics from its first synchronisation on.
 
-use super::{Own, unix, whole};
+use super::{SelfMetrics, unix, whole};
 use packager_media::units::Timestamp;
 use prometheus::core::Collector;
 use prometheus::{Error, GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 
-/// What becomes of a program that isn't taken, in the order of [`Own::synced`].
+/// The results of programs that aren't taken, in the order of [`SelfMetrics::synced`].
 const LEFT: [&str; 3] = ["left_out", "left_alone", "missing"];
 const CHANGES: [&str; 3] = ["created", "changed", "disabled"];
 
 #[derive(Debug, Clone)]
-pub(super) struct Syncs {
+pub(super) struct SyncMetrics {
     successful: IntGaugeVec,
     succeeded_at: GaugeVec,
     programs: IntGaugeVec,
@@ -18,29 +18,31 @@ pub(super) struct Syncs {
     changes: IntCounterVec,
 }
 
-impl Syncs {
+impl SyncMetrics {
     pub fn new(registry: &Registry) -> Result<Self, Error> {
         let source = ["source"].as_slice();
         let successful = Opts::new(
             "packager_exporter_sync_successful",
-            "1 when the last synchronisation of this source succeeded, else 0.",
+            "1 if the last synchronisation of this source succeeded, 0 otherwise.",
         );
         let at = Opts::new(
             "packager_exporter_sync_success_timestamp_seconds",
-            "When this source was last synchronised with success, in seconds since 1970-01-01 UTC.",
+            "Time at which this source was last synchronised successfully, in seconds since 1970-01-01 UTC.",
         );
         let programs = Opts::new(
             "packager_exporter_sync_programs",
-            "Programs at the last synchronisation with success: taken, left_out (can't be read), left_alone (a channel that \
-             the source didn't bring), missing (no longer there, the channel stays in force).",
+            "Number of programs at the last successful synchronisation by result: taken, left_out (the program can't \
+             be used), left_alone (the channel wasn't created by this source) and missing (the program is gone, but \
+             its channel stays in force).",
         );
         let held = Opts::new(
             "packager_exporter_sync_held",
-            "1 when missing channels might be disabled and were too many at once, or not told for sure; else 0.",
+            "1 if missing channels were not disabled because they were too many at once or not certain to be gone, 0 \
+             otherwise.",
         );
         let changes = Opts::new(
             "packager_exporter_sync_changes_total",
-            "Channels written by synchronisation: created, changed, disabled.",
+            "Number of channels that synchronisation wrote, by change: created, changed and disabled.",
         );
         Ok(Self {
             successful: registered(registry, IntGaugeVec::new(successful, source)?)?,
@@ -57,8 +59,8 @@ fn registered<T: Collector + Clone + 'static>(registry: &Registry, collector: T)
     Ok(collector)
 }
 
-impl Own {
-    /// `left`: programs left out, left alone, missing.
+impl SelfMetrics {
+    /// Records a successful synchronisation. `left` is the number of programs left out, left alone and missing.
     pub fn synced(&self, source: &str, taken: usize, left: [usize; 3], held: bool, at: Timestamp) {
         let syncs = &self.syncs;
         syncs.successful.with_label_values(&[source]).set(1);
@@ -69,18 +71,19 @@ impl Own {
         }
     }
 
+    /// Counts the channels that a synchronisation wrote.
     pub fn sync_wrote(&self, source: &str, created: usize, changed: usize, disabled: usize) {
         for (change, channels) in CHANGES.into_iter().zip([created, changed, disabled]) {
             self.syncs.changes.with_label_values(&[source, change]).inc_by(channels as u64);
         }
     }
 
-    /// Nothing was changed; what was measured before stays.
+    /// Records a failed synchronisation. The other values of the source stay.
     pub fn sync_failed(&self, source: &str) {
         self.syncs.successful.with_label_values(&[source]).set(0);
     }
 
-    /// It is no longer configured.
+    /// Removes the metrics of a source that is no longer configured.
     pub fn sync_gone(&self, source: &str) {
         let syncs = &self.syncs;
         let _ = syncs.successful.remove_label_values(&[source]);

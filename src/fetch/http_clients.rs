@@ -1,13 +1,14 @@
-//! The HTTP clients with their connection pools: one for the system's CA certificates, one more for each `ca_file`.
+//! The HTTP clients with their connection pools: one trusts the system's CA certificates, and one for each `ca_file`
+//! trusts that file's certificates as well.
 
 use crate::config;
 use crate::facts::{Failure, FailureKind};
 use crate::fetch::ClientError;
-use crate::fetch::chains::Chains;
-use crate::fetch::guard::Guard;
+use crate::fetch::chain_expiries::ChainExpiries;
+use crate::fetch::connect_trace::ConnectTimerLayer;
+use crate::fetch::guard::AddressGuard;
 use crate::fetch::resolve::Resolver;
 use crate::fetch::tls;
-use crate::fetch::trail::Timed;
 use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -17,59 +18,61 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::io::AsyncReadExt;
 
-/// Idle connections kept for each host, and how long: a probe a minute of eight renditions, each asked for two segments
-/// at once, opens none; few enough for hundreds of hosts.
+/// The number of idle connections that are kept for each host, and their time. A probe each minute of eight renditions
+/// with two segments at once opens no new connection, and hundreds of hosts are affordable.
 const IDLE_PER_HOST: usize = 16;
 const IDLE_TIME: Duration = Duration::from_secs(75);
-/// A dead HTTP/2 connection would fail every probe of its host until TCP gives it up (minutes): ask it.
+/// The interval of pings on an HTTP/2 connection. Without them a dead connection fails every probe of its host until
+/// TCP gives it up, which takes minutes.
 const PING_EVERY: Duration = Duration::from_secs(10);
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
-/// Distinct `ca_file` settings kept at once.
+/// The largest number of distinct `ca_file` settings whose clients are kept.
 const MAX_AGENTS: usize = 64;
 const MAX_CA_BYTES: u64 = 1 << 20;
 
 #[derive(Debug)]
-pub(super) struct Agents {
+pub(super) struct HttpClients {
     system: reqwest::Client,
     roots: RootCertStore,
     connect_timeout: Duration,
     resolver: Arc<Resolver>,
-    pub chains: Arc<Chains>,
-    by_file: Mutex<HashMap<PathBuf, (Stamp, reqwest::Client)>>,
+    pub(crate) chains: Arc<ChainExpiries>,
+    by_file: Mutex<HashMap<PathBuf, (FileVersion, reqwest::Client)>>,
 }
 
-/// What tells one content of a file from the next.
-type Stamp = (Option<SystemTime>, u64);
+/// Modification time and size of a file. Another version means that the file was changed.
+type FileVersion = (Option<SystemTime>, u64);
 
-impl Agents {
-    pub fn new(settings: &config::Fetch, guard: Guard) -> Result<Self, ClientError> {
+impl HttpClients {
+    pub(crate) fn new(settings: &config::Fetch, guard: AddressGuard) -> Result<Self, ClientError> {
         let connect_timeout = Duration::try_from_secs_f64(settings.connect_timeout)
             .ok()
             .filter(|d| !d.is_zero())
             .ok_or_else(|| ClientError("fetch.connect_timeout: give a number of seconds above 0".to_owned()))?;
         let (roots, resolver, chains) = (system_roots(), Arc::new(Resolver::new(guard)), Arc::default());
-        let system = build(roots.clone(), connect_timeout, &resolver, &chains).map_err(ClientError)?;
+        let system = build_client(roots.clone(), connect_timeout, &resolver, &chains).map_err(ClientError)?;
         Ok(Self { system, roots, connect_timeout, resolver, chains, by_file: Mutex::default() })
     }
 
-    /// The client that trusts the system's CA certificates.
-    pub fn system(&self) -> &reqwest::Client {
+    /// The client that trusts the system's CA certificates only.
+    pub(crate) fn system(&self) -> &reqwest::Client {
         &self.system
     }
 
-    /// The client that trusts those in `file` as well; made again when the file has changed.
-    pub async fn trusting(&self, file: &Path) -> Result<reqwest::Client, Failure> {
+    /// The client that trusts the certificates in `file` as well as the system's. It is made anew when the file
+    /// changes.
+    pub(crate) async fn trusting(&self, file: &Path) -> Result<reqwest::Client, Failure> {
         let broken =
             |why: String| Failure { kind: FailureKind::Tls, message: format!("ca_file {}: {why}", file.display()) };
-        let stamp = stamp(file).await.map_err(|e| broken(e.to_string()))?;
+        let stamp = file_version(file).await.map_err(|e| broken(e.to_string()))?;
         if let Some((of, agent)) = self.files().get(file)
             && *of == stamp
         {
             return Ok(agent.clone());
         }
         let mut roots = self.roots.clone();
-        add_file(&mut roots, file).await.map_err(broken)?;
-        let agent = build(roots, self.connect_timeout, &self.resolver, &self.chains).map_err(broken)?;
+        add_ca_file(&mut roots, file).await.map_err(broken)?;
+        let agent = build_client(roots, self.connect_timeout, &self.resolver, &self.chains).map_err(broken)?;
         let mut files = self.files();
         if files.len() >= MAX_AGENTS && !files.contains_key(file) {
             files.clear();
@@ -78,27 +81,27 @@ impl Agents {
         Ok(agent)
     }
 
-    fn files(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, (Stamp, reqwest::Client)>> {
+    fn files(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, (FileVersion, reqwest::Client)>> {
         self.by_file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn stamp(file: &Path) -> std::io::Result<Stamp> {
+async fn file_version(file: &Path) -> std::io::Result<FileVersion> {
     let metadata = tokio::fs::metadata(file).await?;
     Ok((metadata.modified().ok(), metadata.len()))
 }
 
-async fn add_file(roots: &mut RootCertStore, file: &Path) -> Result<(), String> {
+async fn add_ca_file(roots: &mut RootCertStore, file: &Path) -> Result<(), String> {
     let mut text = Vec::new();
     let opened = tokio::fs::File::open(file).await.map_err(|e| e.to_string())?;
     opened.take(MAX_CA_BYTES).read_to_end(&mut text).await.map_err(|e| e.to_string())?;
     let before = roots.len();
     for certificate in CertificateDer::pem_slice_iter(&text) {
         let certificate = certificate.map_err(|e| format!("not PEM: {e}"))?;
-        roots.add(certificate).map_err(|e| format!("a certificate in it is unusable: {e}"))?;
+        roots.add(certificate).map_err(|e| format!("contains a certificate that can't be used: {e}"))?;
     }
     if roots.len() == before {
-        return Err("holds no certificate; it must be PEM with at least one BEGIN CERTIFICATE".to_owned());
+        return Err("contains no certificate; it must be PEM with at least one BEGIN CERTIFICATE".to_owned());
     }
     Ok(())
 }
@@ -109,16 +112,21 @@ fn system_roots() -> RootCertStore {
     roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
         let why = found.errors.first().map(ToString::to_string).unwrap_or_default();
-        tracing::warn!(why, "no CA certificates on this system: https works only for channels with a ca_file");
+        tracing::warn!(
+            why,
+            "this system has no CA certificates: https works only for channels with a ca_file; \
+             install ca-certificates"
+        );
     }
     roots
 }
 
-/// A client for the operator's own services (Alertmanager, InfluxDB): the system's authorities, no guard, no redirects.
+/// An HTTP client for the operator's own services (Alertmanager, InfluxDB). It trusts the system's CA certificates, has
+/// no address guard and follows no redirects; `timeout` bounds a whole request.
 ///
 /// # Errors
-/// What the TLS library says of this machine.
-pub fn service_client(timeout: Duration) -> Result<reqwest::Client, String> {
+/// Returns the TLS library's error when no client can be made on this machine.
+pub(crate) fn service_client(timeout: Duration) -> Result<reqwest::Client, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -129,11 +137,11 @@ pub fn service_client(timeout: Duration) -> Result<reqwest::Client, String> {
     client.tls_backend_preconfigured(tls).build().map_err(|e| e.to_string())
 }
 
-/// The body of a service's answer.
+/// Reads the body of a service's answer, of at most `at_most` bytes.
 ///
 /// # Errors
-/// It is cut off, or longer than that.
-pub async fn bounded(mut response: reqwest::Response, at_most: usize) -> Result<Vec<u8>, String> {
+/// Returns the reason when the body is cut off or longer than `at_most` bytes.
+pub(crate) async fn read_service_answer(mut response: reqwest::Response, at_most: usize) -> Result<Vec<u8>, String> {
     let mut body = Vec::new();
     while let Some(piece) = response.chunk().await.map_err(|e| e.without_url().to_string())? {
         if body.len() + piece.len() > at_most {
@@ -144,19 +152,19 @@ pub async fn bounded(mut response: reqwest::Response, at_most: usize) -> Result<
     Ok(body)
 }
 
-fn build(
+fn build_client(
     roots: RootCertStore,
     connect_timeout: Duration,
     resolver: &Arc<Resolver>,
-    chains: &Arc<Chains>,
+    chains: &Arc<ChainExpiries>,
 ) -> Result<reqwest::Client, String> {
-    let tls = tls::settings(roots, Arc::clone(chains))?;
+    let tls = tls::client_config(roots, Arc::clone(chains))?;
     reqwest::Client::builder()
-        // A proxy would connect where the guard can't see.
+        // A proxy would open connections that the address guard can't judge.
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .dns_resolver(Arc::clone(resolver))
-        .connector_layer(Timed(connect_timeout))
+        .connector_layer(ConnectTimerLayer(connect_timeout))
         .tls_backend_preconfigured(tls)
         .tls_info(true)
         .pool_max_idle_per_host(IDLE_PER_HOST)
@@ -164,7 +172,7 @@ fn build(
         .http2_keep_alive_interval(PING_EVERY)
         .http2_keep_alive_timeout(PING_TIMEOUT)
         .http2_keep_alive_while_idle(true)
-        // Players ignore a malformed header line too.
+        // Players ignore a malformed header line as well.
         .http1_ignore_invalid_headers_in_responses(true)
         .build()
         .map_err(|e| e.to_string())

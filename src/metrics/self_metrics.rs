@@ -1,4 +1,4 @@
-//! What `/metrics` says of the exporter itself. Unlike a probe's gauges these live as long as the process.
+//! The exporter's own metrics on `/metrics`. They live as long as the process, unlike the gauges of a probe.
 
 mod sinks;
 mod syncs;
@@ -6,25 +6,26 @@ mod syncs;
 use packager_media::units::{Seconds, Timestamp};
 use prometheus::{Error, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
 use prometheus::{Registry, TextEncoder};
-use sinks::Sinks;
-use syncs::Syncs;
+use sinks::SinkMetrics;
+use syncs::SyncMetrics;
 
 /// How a request for a probe ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProbeResult {
-    /// The probe ran, `probe_success` 1.
+    /// The probe ran and `probe_success` was 1.
     Success,
-    /// The probe ran, `probe_success` 0.
+    /// The probe ran and `probe_success` was 0.
     Failure,
-    /// Too many probes were in flight.
+    /// Too many probes were in flight, or the exporter had no time for the probe.
     Refused,
-    /// Unknown channel or template, or a bad parameter.
+    /// The channel or template is unknown, or a parameter is wrong.
     BadRequest,
 }
 
 impl ProbeResult {
     const ALL: [Self; 4] = [Self::Success, Self::Failure, Self::Refused, Self::BadRequest];
 
+    /// The value of the metric's `result` label.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -40,12 +41,12 @@ impl ProbeResult {
     }
 }
 
-/// A probe's way is dominated by the stream: from an answer out of the cache to the longest usual scrape timeout.
+/// A probe's duration is dominated by the stream: from an answer out of the cache to the longest usual scrape timeout.
 const DURATION_BUCKETS: [f64; 11] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 7.5, 10.0, 20.0, 30.0];
 
-/// The exporter's own metrics; cheap to clone.
+/// The exporter's own metrics. Its clones share the values.
 #[derive(Debug, Clone)]
-pub struct Own {
+pub struct SelfMetrics {
     registry: Registry,
     probes: IntCounterVec,
     in_flight: IntGauge,
@@ -58,64 +59,78 @@ pub struct Own {
     reload_successful: IntGauge,
     reload_succeeded_at: Gauge,
     history_outputs: IntGauge,
-    sinks: Sinks,
-    syncs: Syncs,
-    /// In the registry as soon as there is a database.
+    sinks: SinkMetrics,
+    syncs: SyncMetrics,
+    /// These are registered when there is a database, and absent otherwise.
     database: [IntGauge; 2],
 }
 
-impl Own {
-    /// Fails only where two metrics have one name, which the tests rule out.
+impl SelfMetrics {
+    /// Makes all metrics. An error means that two metrics have the same name, which the tests rule out.
     pub fn new() -> Result<Self, Error> {
         let registry = Registry::new();
         build_info(&registry)?;
         process(&registry)?;
         let own = Self {
             probes: probes(&registry)?,
-            in_flight: int_gauge(&registry, "packager_exporter_probes_in_flight", "Probes under way.")?,
+            in_flight: int_gauge(
+                &registry,
+                "packager_exporter_probes_in_flight",
+                "Number of probes that are running.",
+            )?,
             duration: duration(&registry)?,
             fetched_bytes: counter(
                 &registry,
                 "packager_exporter_fetched_bytes_total",
-                "Body bytes fetched by probes, content encoding undone.",
+                "Number of decoded body bytes that probes have fetched.",
             )?,
             shared_probes: counter(
                 &registry,
                 "packager_exporter_shared_probes_total",
-                "Probes answered by a capture that was already under way.",
+                "Number of probes that a capture answered which was already running.",
             )?,
-            channels: int_gauge(&registry, "packager_exporter_catalog_channels", "Channels in the catalogue.")?,
-            templates: int_gauge(&registry, "packager_exporter_catalog_templates", "Templates in the catalogue.")?,
+            channels: int_gauge(
+                &registry,
+                "packager_exporter_catalog_channels",
+                "Number of channels in the catalogue in force.",
+            )?,
+            templates: int_gauge(
+                &registry,
+                "packager_exporter_catalog_templates",
+                "Number of templates in the catalogue in force.",
+            )?,
             catalog_loaded: gauge(
                 &registry,
                 "packager_exporter_catalog_loaded_timestamp_seconds",
-                "When the catalogue in force was loaded, in seconds since 1970-01-01 UTC.",
+                "Time at which the catalogue in force was loaded, in seconds since 1970-01-01 UTC.",
             )?,
             reload_successful: int_gauge(
                 &registry,
                 "packager_exporter_config_last_reload_successful",
-                "1 when the last attempt to load the configuration succeeded, else 0.",
+                "1 if the last attempt to load the configuration succeeded, 0 otherwise.",
             )?,
             reload_succeeded_at: gauge(
                 &registry,
                 "packager_exporter_config_last_reload_success_timestamp_seconds",
-                "When the configuration was last loaded with success, in seconds since 1970-01-01 UTC.",
+                "Time at which the configuration was last loaded successfully, in seconds since 1970-01-01 UTC.",
             )?,
             history_outputs: int_gauge(
                 &registry,
                 "packager_exporter_history_outputs",
-                "Outputs whose earlier observations are remembered.",
+                "Number of outputs in the history.",
             )?,
-            sinks: Sinks::new(&registry)?,
-            syncs: Syncs::new(&registry)?,
+            sinks: SinkMetrics::new(&registry)?,
+            syncs: SyncMetrics::new(&registry)?,
             database: [
                 IntGauge::new(
                     "packager_exporter_database_up",
-                    "1 when the catalogue follows the database, 0 while that is away; absent without a database.",
+                    "1 if the catalogue follows the database, 0 while the database is unreachable. Absent without a \
+                     database.",
                 )?,
                 IntGauge::new(
                     "packager_exporter_catalog_bad_rows",
-                    "Rows of the database that can't be read and are not in force; absent without a database.",
+                    "Number of rows in the database that can't be read and are not in force. Absent without a \
+                     database.",
                 )?,
             ],
             registry,
@@ -123,14 +138,14 @@ impl Own {
         Ok(own)
     }
 
-    /// Counted as in flight until the answer is dropped.
+    /// Counts a probe as in flight until the returned guard is dropped.
     #[must_use]
-    pub fn probe_begins(&self) -> InFlight {
+    pub fn probe_begins(&self) -> InFlightGuard {
         self.in_flight.inc();
-        InFlight(self.in_flight.clone())
+        InFlightGuard(self.in_flight.clone())
     }
 
-    /// `duration` goes into the histogram only where the probe ran.
+    /// Counts a request for a probe by its result. `duration` is observed only if the probe ran.
     pub fn probe_finished(&self, result: ProbeResult, duration: Seconds) {
         self.probes.with_label_values(&[result.as_str()]).inc();
         if result.ran() {
@@ -138,49 +153,51 @@ impl Own {
         }
     }
 
-    /// The probe was answered by a capture already under way.
+    /// Counts a probe that a running capture answered.
     pub fn probe_shared(&self) {
         self.shared_probes.inc();
     }
 
+    /// Counts decoded body bytes that a probe has fetched.
     pub fn fetched(&self, bytes: u64) {
         self.fetched_bytes.inc_by(bytes);
     }
 
-    /// A catalogue came into force.
+    /// Records a catalogue that came into force.
     pub fn catalog_loaded(&self, channels: usize, templates: usize, at: Timestamp) {
         self.channels.set(whole(channels));
         self.templates.set(whole(templates));
         self.catalog_loaded.set(unix(at));
     }
 
-    /// The configuration came into force.
+    /// Records a configuration that came into force.
     pub fn reload_succeeded(&self, at: Timestamp) {
         self.reload_successful.set(1);
         self.reload_succeeded_at.set(unix(at));
     }
 
-    /// The configuration was refused; the one before stays.
+    /// Records a configuration that was refused, so that the previous one stays in force.
     pub fn reload_failed(&self) {
         self.reload_successful.set(0);
     }
 
-    /// How it stands with the database.
+    /// Records the state of the database: whether it is reachable, and the number of rows that can't be read.
     pub fn database(&self, up: bool, bad_rows: usize) {
         let [is_up, rows] = &self.database;
         for gauge in &self.database {
-            // It is there from the second time on.
+            // An error means that the gauge is already registered.
             let _ = self.registry.register(Box::new(gauge.clone()));
         }
         is_up.set(i64::from(up));
         rows.set(whole(bad_rows));
     }
 
+    /// Records the number of outputs in the history.
     pub fn history_outputs(&self, outputs: usize) {
         self.history_outputs.set(whole(outputs));
     }
 
-    /// Text exposition 0.0.4.
+    /// All metrics in Prometheus' text exposition format 0.0.4.
     #[must_use]
     pub fn encode(&self) -> String {
         let mut out = String::new();
@@ -190,7 +207,7 @@ impl Own {
         out
     }
 
-    /// All that there may be.
+    /// Every metric that the exporter may have, for the reference.
     pub(super) fn families(&self) -> Vec<prometheus::proto::MetricFamily> {
         self.database(false, 0);
         self.zabbix_reached(false);
@@ -200,11 +217,11 @@ impl Own {
     }
 }
 
-/// One probe under way.
+/// Counts one probe as in flight until it is dropped.
 #[derive(Debug)]
-pub struct InFlight(IntGauge);
+pub struct InFlightGuard(IntGauge);
 
-impl Drop for InFlight {
+impl Drop for InFlightGuard {
     fn drop(&mut self) {
         self.0.dec();
     }
@@ -212,7 +229,7 @@ impl Drop for InFlight {
 
 fn build_info(registry: &Registry) -> Result<(), Error> {
     let info = IntGaugeVec::new(
-        Opts::new("packager_exporter_build_info", "1, its labels being the build of this exporter."),
+        Opts::new("packager_exporter_build_info", "Always 1. The labels are version and revision of this exporter."),
         &["version", "revision"],
     )?;
     let revision = option_env!("PACKAGER_EXPORTER_REVISION").unwrap_or_default();
@@ -230,9 +247,10 @@ fn process(_registry: &Registry) -> Result<(), Error> {
     Ok(())
 }
 
-/// Every result is there from the start, so that `rate()` sees the first failure.
+/// The counter of probes. Every result exists from the start, so that `rate()` sees the first failure.
 fn probes(registry: &Registry) -> Result<IntCounterVec, Error> {
-    let help = "Requests for a probe by how they ended: success, failure, refused (too many in flight), bad_request.";
+    let help = "Number of requests for a probe by result: success, failure, refused (too many probes in flight) \
+         and bad_request.";
     let probes = IntCounterVec::new(Opts::new("packager_exporter_probes_total", help), &["result"])?;
     for result in ProbeResult::ALL {
         probes.with_label_values(&[result.as_str()]);
@@ -242,7 +260,7 @@ fn probes(registry: &Registry) -> Result<IntCounterVec, Error> {
 }
 
 fn duration(registry: &Registry) -> Result<Histogram, Error> {
-    let help = "How long probes took that ran, in seconds.";
+    let help = "Duration in seconds of the probes that ran.";
     let opts = HistogramOpts::new("packager_exporter_probe_duration_seconds", help).buckets(DURATION_BUCKETS.to_vec());
     let duration = Histogram::with_opts(opts)?;
     registry.register(Box::new(duration.clone()))?;

@@ -1,4 +1,5 @@
-//! When the certificates of a server's chain end: seen once at the handshake, known for as long as the connection lives.
+//! Expiry of servers' certificate chains. A chain is seen at the handshake only, but a kept-alive connection needs its
+//! expiry with every answer.
 
 use packager_media::units::Timestamp;
 use rustls_pki_types::CertificateDer;
@@ -6,17 +7,17 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// Chains remembered; a forgotten one falls back to the server's own certificate.
+/// The largest number of remembered chains. For a forgotten chain the expiry of the server's own certificate stands in.
 const MAX_CHAINS: usize = 4096;
-/// Certificates of a chain that are looked at.
+/// The largest number of certificates of one chain that are read.
 const MAX_DEPTH: usize = 10;
 
-/// End of a chain by its first certificate (DER).
+/// Expiry of each chain, by the DER bytes of the server's own certificate.
 #[derive(Debug, Default)]
-pub(super) struct Chains(Mutex<HashMap<Box<[u8]>, Timestamp>>);
+pub(super) struct ChainExpiries(Mutex<HashMap<Box<[u8]>, Timestamp>>);
 
-impl Chains {
-    pub fn seen(&self, leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) {
+impl ChainExpiries {
+    pub(crate) fn record(&self, leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) {
         let all = std::iter::once(leaf).chain(intermediates).take(MAX_DEPTH);
         let Some(earliest) = all.filter_map(|der| not_after(der)).min() else { return };
         let mut chains = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -26,8 +27,8 @@ impl Chains {
         chains.insert(leaf.as_ref().into(), earliest);
     }
 
-    /// `notAfter` of the certificate that ends first in the chain that `leaf` came with.
-    pub fn expiry(&self, leaf: &[u8]) -> Option<Timestamp> {
+    /// The earliest `notAfter` in the chain that the server sent with `leaf` (DER). `None` means that it can't be read.
+    pub(crate) fn expiry(&self, leaf: &[u8]) -> Option<Timestamp> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(leaf).copied();
         known.or_else(|| not_after(leaf))
     }

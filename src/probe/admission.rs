@@ -1,31 +1,32 @@
-//! Places among the captures in flight.
+//! Admission of probes: the bound on captures that run at the same time (`probe.max_in_flight`).
 
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// As many as the settings say; a reload may change the number while captures run.
+/// Admits captures up to a bound, which a reload may change while captures run.
 #[derive(Debug)]
-pub struct Places {
+pub(crate) struct Admission {
     free: Arc<Semaphore>,
     size: Mutex<usize>,
 }
 
-impl Places {
-    pub fn new(size: usize) -> Self {
+impl Admission {
+    pub(crate) fn new(size: usize) -> Self {
         Self { free: Arc::new(Semaphore::new(size)), size: Mutex::new(size) }
     }
 
-    pub fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         *self.size.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a free place. `None` never happens: they aren't closed.
-    pub async fn acquire(&self) -> Option<SemaphorePermit<'_>> {
+    /// Waits until another capture may run; it counts until the permit is dropped. `None` never happens, because the
+    /// semaphore is never closed.
+    pub(crate) async fn acquire(&self) -> Option<SemaphorePermit<'_>> {
         self.free.acquire().await.ok()
     }
 
-    /// Must be called inside a tokio runtime. Places that are to go and are taken go when their captures end.
-    pub fn resize(&self, to: usize) {
+    /// Changes the bound. A lower bound takes effect as running captures end. Must be called inside a tokio runtime.
+    pub(crate) fn resize(&self, to: usize) {
         let mut size = self.size.lock().unwrap_or_else(PoisonError::into_inner);
         let from = std::mem::replace(&mut *size, to);
         if to > from {
@@ -47,7 +48,7 @@ impl Places {
 mod tests {
     use super::*;
 
-    async fn settled(places: &Places, free: usize) {
+    async fn settled(places: &Admission, free: usize) {
         while places.free.available_permits() != free {
             tokio::task::yield_now().await;
         }
@@ -55,7 +56,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_taken_place_that_is_to_go_goes_when_its_capture_ends() {
-        let places = Places::new(2);
+        let places = Admission::new(2);
         let (a, b) = (places.acquire().await.unwrap(), places.acquire().await.unwrap());
         places.resize(1);
         tokio::task::yield_now().await;
@@ -68,7 +69,7 @@ mod tests {
 
     #[tokio::test]
     async fn more_places_are_there_at_once_also_for_those_who_wait() {
-        let places = Places::new(1);
+        let places = Admission::new(1);
         let first = places.acquire().await.unwrap();
         let mut second = Box::pin(places.acquire());
         assert!(futures_util::FutureExt::now_or_never(&mut second).is_none());

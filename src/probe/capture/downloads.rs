@@ -1,0 +1,60 @@
+//! Downloads that outputs share: a segment that several outputs list is downloaded once in a probe.
+
+use super::media::ReadInit;
+use crate::facts::{Decryption, Fetched};
+use packager_media::container::Inspection;
+use packager_media::stream::{ByteRange, Key, Map, Segment};
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::OnceCell;
+use url::Url;
+
+/// A downloaded segment. Outputs share it, but each has its own listing of it.
+#[derive(Debug, Clone)]
+pub(super) struct DownloadedBody {
+    pub(crate) fetched: Fetched,
+    pub(crate) inspection: Option<Inspection>,
+    pub(crate) decryption: Option<Decryption>,
+}
+
+/// The cell of one download. `None` in it means that the probe's time ended first.
+type DownloadCell<T> = Arc<OnceCell<Option<T>>>;
+
+/// The downloads of one probe: segments, whose number is bounded, and initialization segments.
+#[derive(Debug, Default)]
+pub(crate) struct Downloads {
+    segments: Mutex<HashMap<DownloadKey, DownloadCell<Arc<DownloadedBody>>>>,
+    inits: Mutex<HashMap<Map, DownloadCell<ReadInit>>>,
+}
+
+/// What two listings of a segment must have in common to share a download: the same bytes, read in the same way.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct DownloadKey {
+    uri: Url,
+    byte_range: Option<ByteRange>,
+    map: Option<Map>,
+    /// The key that encrypts the segment as a whole, and the segment's number, which may be the initialization vector.
+    key: Option<(Key, u64)>,
+}
+
+impl Downloads {
+    pub(super) fn segment(&self, segment: &Segment) -> DownloadCell<Arc<DownloadedBody>> {
+        let key = segment.key.as_ref().filter(|key| key.encrypts_wholly());
+        let whole = DownloadKey {
+            uri: segment.uri.clone(),
+            byte_range: segment.byte_range,
+            map: segment.map.clone(),
+            key: key.map(|key| (key.clone(), segment.number)),
+        };
+        cell(&self.segments, whole)
+    }
+
+    pub(super) fn init(&self, map: &Map) -> DownloadCell<ReadInit> {
+        cell(&self.inits, map.clone())
+    }
+}
+
+fn cell<K: Eq + Hash, T>(places: &Mutex<HashMap<K, DownloadCell<T>>>, what: K) -> DownloadCell<T> {
+    places.lock().unwrap_or_else(PoisonError::into_inner).entry(what).or_default().clone()
+}
