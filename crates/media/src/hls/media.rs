@@ -3,7 +3,6 @@
 use super::defects::Defects;
 use super::lines::Line;
 use super::lint::{Sound, Statement};
-use super::m3u8::{self, Feed};
 use super::markers::Markers;
 use super::parts::{Parent, Parts};
 use super::protection::Protection;
@@ -25,7 +24,8 @@ pub(super) struct Builder<'b> {
     base: &'b Url,
     /// Segments at the beginning that are counted only, since the newest matter.
     surplus: usize,
-    header: Header,
+    /// What the tags of the playlist itself say; its lists stay empty until [`Builder::finish`].
+    timeline: Timeline,
     next: Next,
     protection: Protection,
     parts: Parts,
@@ -40,13 +40,6 @@ pub(super) struct Builder<'b> {
     text: usize,
     dropped: u64,
     markers: Markers,
-}
-
-#[derive(Default)]
-struct Header {
-    feed: Feed,
-    has_target_duration: bool,
-    i_frames_only: bool,
 }
 
 /// What the lines since the last URI said of the next segment.
@@ -70,7 +63,7 @@ impl<'b> Builder<'b> {
         Self {
             base,
             surplus,
-            header: Header::default(),
+            timeline: Timeline::default(),
             next: Next::default(),
             protection: Protection::default(),
             parts: Parts::default(),
@@ -122,7 +115,7 @@ impl<'b> Builder<'b> {
                 self.markers.date_range(&list, line, self.count, defects);
             }
             (_, Reading::Attributes(list)) => self.parts.take(name, &list, (self.base, line), defects),
-            (_, reading) => self.header.take(name, &reading),
+            (_, reading) => self.header(name, &reading),
         }
     }
 
@@ -143,19 +136,17 @@ impl<'b> Builder<'b> {
             self.dropped += 1;
             return;
         }
-        let Some(read) = m3u8::segment(uri, range, next.discontinuities > 0) else { return };
         let Some(url) = uris::resolve(self.base, uri, line, defects) else { return };
-        let byte_range = read.byte_range.and_then(|r| Some(ByteRange { offset: r.offset?, length: r.length }));
         self.push(Segment {
             number,
             after: None,
             discontinuity_sequence: self.discontinuities,
             uri: url,
-            byte_range,
+            byte_range: range.map(|(length, offset)| ByteRange { offset, length }),
             duration: next.duration,
             bit_rate: self.bit_rate,
             media_start: None,
-            discontinuity: read.discontinuity,
+            discontinuity: next.discontinuities > 0,
             program_date_time: next.program_date_time,
             gap: next.gap,
             map: self.protection.in_force_map(),
@@ -188,6 +179,21 @@ impl<'b> Builder<'b> {
         Some((range.length, offset))
     }
 
+    fn header(&mut self, name: &str, reading: &Reading<'_>) {
+        let timeline = &mut self.timeline;
+        match (name, reading) {
+            ("EXT-X-ENDLIST", Reading::Nothing) => timeline.ended = true,
+            ("EXT-X-INDEPENDENT-SEGMENTS", Reading::Nothing) => timeline.independent_segments = true,
+            ("EXT-X-I-FRAMES-ONLY", Reading::Nothing) => timeline.i_frames_only = true,
+            ("EXT-X-PLAYLIST-TYPE", Reading::Word(word)) => timeline.playlist_type = Some((*word).to_owned()),
+            ("EXT-X-VERSION", Reading::Integer(version)) => timeline.version = u32::try_from(*version).ok(),
+            ("EXT-X-TARGETDURATION", Reading::Integer(n)) => timeline.target_duration = Some(Seconds(*n as f64)),
+            ("EXT-X-MEDIA-SEQUENCE", Reading::Integer(first)) => timeline.media_sequence = *first,
+            ("EXT-X-DISCONTINUITY-SEQUENCE", Reading::Integer(n)) => timeline.discontinuity_sequence = *n,
+            _ => {}
+        }
+    }
+
     fn push(&mut self, segment: Segment) {
         self.text += text_of(&segment);
         self.segments.push_back(segment);
@@ -208,8 +214,7 @@ impl<'b> Builder<'b> {
                 format_args!("too long to be kept whole: the oldest {dropped} segments were left out, {kept} stay"),
             );
         }
-        let i_frames_only = self.header.i_frames_only;
-        let mut timeline = Timeline { i_frames_only, ..self.header.timeline() };
+        let mut timeline = self.timeline;
         timeline.segments = self.segments.into();
         timeline.low_latency = self.parts.finish(timeline.media_sequence);
         if timeline.is_low_latency() {
@@ -236,37 +241,4 @@ fn text_of(segment: &Segment) -> usize {
         parts.into_iter().flatten().map(String::len).sum()
     });
     segment.uri.as_str().len() + map + key
-}
-
-impl Header {
-    fn take(&mut self, name: &str, reading: &Reading<'_>) {
-        match (name, reading) {
-            ("EXT-X-ENDLIST" | "EXT-X-INDEPENDENT-SEGMENTS", Reading::Nothing) => self.feed.tag(name),
-            ("EXT-X-I-FRAMES-ONLY", Reading::Nothing) => self.i_frames_only = true,
-            ("EXT-X-PLAYLIST-TYPE", Reading::Word(word)) => self.feed.value(name, word),
-            (
-                "EXT-X-VERSION" | "EXT-X-TARGETDURATION" | "EXT-X-MEDIA-SEQUENCE" | "EXT-X-DISCONTINUITY-SEQUENCE",
-                Reading::Integer(n),
-            ) => {
-                self.has_target_duration |= name == "EXT-X-TARGETDURATION";
-                self.feed.value(name, n);
-            }
-            _ => {}
-        }
-    }
-
-    fn timeline(&self) -> Timeline {
-        let read = self.feed.media().unwrap_or_default();
-        Timeline {
-            version: read.version.and_then(|v| u32::try_from(v).ok()),
-            media_sequence: read.media_sequence,
-            discontinuity_sequence: read.discontinuity_sequence,
-            // It says 0 where there is none.
-            target_duration: self.has_target_duration.then_some(Seconds(read.target_duration as f64)),
-            ended: read.end_list,
-            playlist_type: read.playlist_type.map(|t| t.to_string()),
-            independent_segments: read.independent_segments,
-            ..Timeline::default()
-        }
-    }
 }

@@ -88,7 +88,7 @@ impl<'a, 'b> Builder<'a, 'b> {
         if !self.has_room(line) {
             return;
         }
-        let Some(read) = m3u8::variant(list, uri) else { return };
+        let read = m3u8::variant(list, uri);
         let label = list.quoted("NAME").unwrap_or_default().to_owned();
         self.add(Draft { label, rendition: of_variant(read, list, url, line) });
     }
@@ -96,13 +96,11 @@ impl<'a, 'b> Builder<'a, 'b> {
     /// One playlist is listed once, however many variants name it. Trick play isn't worth a defect for more than are read.
     fn i_frames(&mut self, list: &List<'_>, line: &Line<'a>, defects: &mut Defects) {
         let Some(uri) = list.quoted("URI").filter(|_| self.i_frames.len() < super::MAX_I_FRAMES) else { return };
-        let (Some(url), Some(read)) = (uris::resolve(self.base, uri, line, defects), m3u8::variant(list, uri)) else {
-            return;
-        };
+        let Some(url) = uris::resolve(self.base, uri, line, defects) else { return };
         if self.i_frames.iter().any(|known| known.uri.as_ref() == Some(&url)) {
             return;
         }
-        let rendition = Rendition { media: Media::Video, ..of_variant(read, list, Some(url), line.number) };
+        let rendition = Rendition { media: Media::Video, ..of_variant(m3u8::variant(list, uri), list, Some(url), line.number) };
         let name = format!("iframe-{}", names::base_name(&rendition, ""));
         self.i_frames.push(Rendition { name, ..rendition });
     }

@@ -47,11 +47,10 @@ impl Protection {
 
     /// A map whose URI is no use leaves the segments without one.
     pub fn map<'a>(&mut self, list: &List<'a>, base: &Url, line: &Line<'a>, defects: &mut Defects) {
-        self.map = m3u8::map(list).and_then(|read| {
-            let uri = uris::resolve(base, list.quoted("URI")?, line, defects)?;
-            let range = read.byte_range.map(|r| ByteRange { offset: r.offset.unwrap_or(0), length: r.length });
-            Some(Map { uri, byte_range: range, key: None })
-        });
+        let byte_range = m3u8::map(list).byte_range;
+        let byte_range = byte_range.map(|r| ByteRange { offset: r.offset.unwrap_or(0), length: r.length });
+        let uri = list.quoted("URI").and_then(|uri| uris::resolve(base, uri, line, defects));
+        self.map = uri.map(|uri| Map { uri, byte_range, key: None });
         let key = self.in_force_key().filter(Key::encrypts_wholly);
         if let Some(map) = &mut self.map {
             map.key = key;
