@@ -14,6 +14,6 @@ fuzz_target!(|bytes: &[u8]| {
     let variables = BTreeMap::from([("a".to_owned(), "b/{$a}".to_owned())]);
     let _ = hls::parse_rendition(bytes, &base, &variables);
     if let Playlist::Media(timeline) = playlist {
-        let _ = hls::rebuild(&timeline, &timeline);
+        let _ = hls::apply_delta_update(&timeline, &timeline);
     }
 });

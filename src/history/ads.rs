@@ -1,6 +1,6 @@
 use crate::facts::SegmentFacts;
 use packager_media::stream::Timeline;
-use packager_media::stream::ads::{self, AdBreak, AdRange, BreakState, MarkerKind, Source, Told};
+use packager_media::stream::ads::{self, AdBreak, AdRange, AdSource, BreakState, MarkerKind, TimedSection};
 use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
 
@@ -65,7 +65,7 @@ impl AdPast {
         if timeline.markers.iter().any(|m| opens(&m.kind)) {
             self.last_cue = Some(at);
         }
-        let told = timeline.ad_breaks().into_iter().rfind(|b| b.source == Source::Cue);
+        let told = timeline.ad_breaks().into_iter().rfind(|b| b.source == AdSource::Cue);
         self.open = match told {
             Some(told) if told.state == BreakState::Open => Some(self.opened(&told, edge_since)),
             Some(_) => None,
@@ -86,7 +86,7 @@ impl AdPast {
         let told: Vec<&AdRange> = timeline.event_ranges().collect();
         let listed = |known: &AdRange| told.iter().any(|r| r.id == known.id && r.start == known.start);
         self.events.retain(|known| listed(known) || known.start.zip(first).is_some_and(|(start, first)| start < first));
-        told.into_iter().for_each(|range| ads::join(&mut self.events, range.clone()));
+        told.into_iter().for_each(|range| ads::merge_range(&mut self.events, range.clone()));
     }
 
     /// Takes in segments as they were inspected, oldest first. One that was missed may have ended a break.
@@ -112,12 +112,12 @@ impl AdPast {
                 let Some((section, time)) = event.section.as_ref().zip(event.time) else { continue };
                 let Some(later) = time.since(media.at) else { continue };
                 let at = later.after(start);
-                let told = Told { source: Source::Message, at, duration: None, section, line: 0 };
+                let told = TimedSection { source: AdSource::Message, at, duration: None, section, line: 0 };
                 let ranges = told.ranges();
                 if ranges.iter().any(|r| r.out) {
                     self.last_message = self.last_message.max(Some(facts.inspected_at));
                 }
-                ranges.into_iter().for_each(|range| ads::join(&mut self.messages, range));
+                ranges.into_iter().for_each(|range| ads::merge_range(&mut self.messages, range));
             }
         }
     }

@@ -338,7 +338,7 @@ mod events {
     use packager_media::container::{Container, Event, Inspector};
     use packager_media::splice::{Cue, Section, Turn};
     use packager_media::stream::MediaStart;
-    use packager_media::stream::ads::{AdRange, BreakState, Marker, MarkerKind, Source, breaks};
+    use packager_media::stream::ads::{AdRange, AdSource, BreakState, Marker, MarkerKind, breaks};
     use packager_media::units::{MPEG_TIMESCALE, MediaTime};
 
     /// Of DASH: segment `number` begins that many seconds after the epoch, its media 100 s later.
@@ -411,7 +411,7 @@ mod events {
     fn listed(history: &History, first: u64, outs: &[i64]) -> AdPast {
         let range = |start: &i64| {
             let start = Some(at(*start));
-            AdRange { source: Source::Event, id: "1".into(), start, out: true, ..AdRange::default() }
+            AdRange { source: AdSource::Event, id: "1".into(), start, out: true, ..AdRange::default() }
         };
         let marker = |start: &i64| Marker { kind: MarkerKind::Range(Box::new(range(start))), number: 0, line: 3 };
         let segments = (0..5).map(|n| dated(first + 2 * n)).collect();

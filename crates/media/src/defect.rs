@@ -1,64 +1,70 @@
-//! A defect of an input: what a parser found that the standard of the input forbids.
+//! Defects of inputs.
 
 use serde::Serialize;
 
-/// Something the input does that its standard forbids, found while parsing.
+/// A breach of a standard that a reader found in its input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Defect {
+    /// Kind of the defect.
     pub kind: DefectKind,
+    /// Position in the input.
     pub at: Position,
-    /// One sentence: what was found, what is allowed.
+    /// A sentence that says what was found and what is allowed.
     pub message: String,
-    /// Standard and clause.
+    /// Standard and clause that the input breaks.
     pub reference: &'static str,
 }
 
-/// Which check a defect feeds.
+/// The part of an input that a defect is in; each kind has its own check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DefectKind {
-    /// HLS playlist syntax.
+    /// Syntax of an HLS playlist.
     Syntax,
-    /// An MPD that can't be read, or breaks its schema or a rule of its standard.
+    /// An MPD that can't be read, or that breaks its schema or a rule of its standard.
     Mpd,
-    /// How an MPD is updated or what events it has: its Location, PatchLocation, EventStream, and the patch itself.
+    /// Updates and events of an MPD: Location, PatchLocation, EventStream, and the patch itself.
     Update,
-    /// What players pass over in a playlist: a malformed date range, text that isn't in normal form.
+    /// Parts of a playlist that players ignore if they are malformed: date ranges, and text that isn't in normalization form C.
     Metadata,
-    /// An attribute of a multivariant playlist's rendition is missing or malformed.
+    /// A missing or malformed attribute of a rendition in a multivariant playlist.
     Attribute,
-    /// Groups of renditions: undefined, or members that clash.
+    /// Groups of renditions that aren't defined or whose members contradict each other.
     Groups,
-    /// Groups of renditions that players cope with.
+    /// Groups of renditions that break a rule with which players cope.
     GroupHabit,
     /// EXT-X-VERSION is lower than what the playlist uses.
     Version,
-    /// The container's own structure: sync, boxes, truncation.
+    /// Structure of a container: lost sync, malformed boxes, truncation.
     Container,
-    /// Transport stream continuity counter or transport error indicator.
+    /// Continuity counter or transport error indicator of a transport stream.
     Continuity,
-    /// PAT or PMT.
+    /// PAT or PMT of a transport stream.
     Tables,
-    /// Initialization segment, or fragments that don't fit it.
+    /// An initialization segment, or fragments that don't fit it.
     Initialization,
-    /// WebVTT: its timestamp map, or a cue's times.
+    /// Timestamp map or cue times of WebVTT.
     Cues,
-    /// Boxes beside the media of fragmented MP4 (`emsg`, `prft`, `sidx`), timed metadata: players play on.
+    /// Boxes of fragmented MP4 beside its media (`emsg`, `prft`, `sidx`) and timed metadata; players continue without them.
     SideBox,
     /// An ad marker that can't be read.
     AdMarker,
 }
 
+/// Position of a defect in its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Position {
     /// Line and column of a text, both from 1.
     Line {
+        /// Line, from 1.
         line: u32,
+        /// Column in characters, from 1.
         column: u32,
     },
     /// Byte offset from the start of the resource.
     Byte(u64),
+    /// The resource as a whole.
     Whole,
 }
 

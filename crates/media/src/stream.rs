@@ -1,5 +1,6 @@
-//! What HLS and DASH both become: a presentation of renditions, each with a timeline of segments.
+//! The model of both protocols: a presentation of renditions, each with a timeline of segments.
 
+pub mod ads;
 pub(crate) mod date;
 mod low_latency;
 pub mod names;
@@ -13,17 +14,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use url::Url;
 
-pub mod ads;
-
+/// A streaming protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
+    /// HTTP Live Streaming (RFC 8216bis).
     Hls,
+    /// Dynamic Adaptive Streaming over HTTP (ISO/IEC 23009-1).
     Dash,
 }
 
 impl Protocol {
-    /// By an address, which may still have placeholders: that of an MPD ends in `.mpd`.
+    /// The protocol of a manifest's URL, which may have placeholders: DASH if its path ends in `.mpd`, else HLS.
     #[must_use]
     pub fn of_address(url: &str) -> Self {
         let path = url.split(['?', '#']).next().unwrap_or_default();
@@ -31,7 +33,7 @@ impl Protocol {
         if mpd { Self::Dash } else { Self::Hls }
     }
 
-    /// What lists the segments, as this protocol calls it.
+    /// The protocol's name for what lists the segments: `playlist`, `MPD`.
     #[must_use]
     pub const fn listing(self) -> &'static str {
         match self {
@@ -40,7 +42,7 @@ impl Protocol {
         }
     }
 
-    /// `hls`, `dash`.
+    /// Name in reports and labels: `hls`, `dash`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -50,15 +52,20 @@ impl Protocol {
     }
 }
 
+/// The kind of media of a rendition or track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Media {
+    /// Pictures.
     Video,
+    /// Sound.
     Audio,
+    /// Subtitles.
     Text,
 }
 
 impl Media {
+    /// Name in reports and labels: `video`, `audio`, `text`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -69,52 +76,62 @@ impl Media {
     }
 }
 
-/// The manifest that lists the renditions (HLS multivariant playlist, DASH MPD).
+/// The content of the manifest that lists the renditions: an HLS multivariant playlist, or an MPD.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Presentation {
+    /// Video, audio and text renditions in the order of the manifest.
     pub renditions: Vec<Rendition>,
-    /// HLS: EXT-X-I-FRAME-STREAM-INF, for trick play. They are no rungs of the ladder.
+    /// HLS: the playlists of EXT-X-I-FRAME-STREAM-INF, for trick play. They are no rungs of the ladder.
     pub i_frames: Vec<Rendition>,
-    /// HLS: names and values of EXT-X-DEFINE, which the media playlists may import.
+    /// HLS: names and values of EXT-X-DEFINE, which media playlists may import.
     pub variables: BTreeMap<String, String>,
 }
 
-/// One rung of the ladder, one audio or one text rendition.
+/// A video rendition (a rung of the ladder), an audio rendition or a text rendition.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rendition {
-    /// Stable, readable for a person, unique in its output: `1080p-4500k`, `audio-vie-128k`.
+    /// Readable name, stable and unique in its output: `1080p-4500k`, `audio-vie-128k`.
     pub name: String,
+    /// Kind of media; a variant of video may contain audio too.
     pub media: Media,
-    /// Where its own playlist is; `None` where the manifest itself carries it, or names none.
+    /// URL of its own playlist; `None` if the manifest lists its segments itself or names no usable URI.
     pub uri: Option<Url>,
-    /// The packager's own id, cleaned and bounded.
+    /// The packager's id as [`names::slug`] makes it; `None` without one.
     pub id: Option<String>,
+    /// Declared peak bit rate: BANDWIDTH, or `@bandwidth`.
     pub bandwidth: Option<BitsPerSecond>,
+    /// HLS: AVERAGE-BANDWIDTH.
     pub average_bandwidth: Option<BitsPerSecond>,
-    /// RFC 6381 strings, split at commas.
+    /// Declared codecs: RFC 6381 strings, split at commas.
     pub codecs: Vec<String>,
+    /// Declared size of the pictures.
     pub resolution: Option<Resolution>,
+    /// Declared frames a second.
     pub frame_rate: Option<f64>,
-    /// BCP 47.
+    /// Language tag (BCP 47).
     pub language: Option<String>,
-    /// HLS: the AUDIO group that a variant refers to, or the GROUP-ID that this rendition is a member of.
-    /// DASH: video and audio of one group have media times that can be compared.
+    /// HLS: the AUDIO group that a variant refers to, or the GROUP-ID of which this rendition is a member. DASH: a group of video
+    /// and audio whose media times can be compared.
     pub group: Option<String>,
+    /// HLS: VIDEO-RANGE (`SDR`, `HLG`, `PQ`).
     pub video_range: Option<String>,
-    /// Its pictures are said to have closed captions (`true`), or none (CLOSED-CAPTIONS=NONE).
+    /// Whether the manifest declares closed captions in the pictures; `None` if it says nothing.
     pub captions: Option<bool>,
-    /// HLS: SUPPLEMENTAL-CODECS, split at commas: `dvh1.08.07/db4h`.
+    /// HLS: SUPPLEMENTAL-CODECS such as `dvh1.08.07/db4h`, split at commas.
     pub supplemental: Vec<String>,
-    /// HLS: CHANNELS as written: `6`, `16/JOC`.
+    /// HLS: CHANNELS as written, such as `6` or `16/JOC`.
     pub channels: Option<String>,
     /// Line of the manifest that declares it, from 1.
     pub line: Option<u32>,
 }
 
+/// Size of pictures; as text `1920x1080`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Resolution {
+    /// Pixels in a row.
     pub width: u32,
+    /// Rows.
     pub height: u32,
 }
 
@@ -139,23 +156,30 @@ impl TryFrom<String> for Resolution {
     }
 }
 
-/// A rendition's segments as its playlist (or the MPD's timeline) lists them at one instant.
+/// The segments of a rendition as its playlist, or the MPD, lists them at an instant.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Timeline {
+    /// EXT-X-VERSION.
     pub version: Option<u32>,
+    /// EXT-X-MEDIA-SEQUENCE: number of the first segment; 0 without the tag.
     pub media_sequence: u64,
+    /// EXT-X-DISCONTINUITY-SEQUENCE; 0 without the tag.
     pub discontinuity_sequence: u64,
+    /// EXT-X-TARGETDURATION.
     pub target_duration: Option<Seconds>,
-    /// EXT-X-ENDLIST, or MPD@type="static".
+    /// The list is complete: EXT-X-ENDLIST, or `MPD@type="static"`.
     pub ended: bool,
     /// EXT-X-PLAYLIST-TYPE: `EVENT` or `VOD`.
     pub playlist_type: Option<String>,
+    /// EXT-X-INDEPENDENT-SEGMENTS.
     pub independent_segments: bool,
     /// EXT-X-I-FRAMES-ONLY.
     pub i_frames_only: bool,
+    /// The listed segments, oldest first.
     pub segments: Vec<Segment>,
+    /// Parts, hints and delivery directives of low-latency HLS.
     pub low_latency: LowLatency,
-    /// Ad markers in their order, the newest of too many.
+    /// Ad markers in their order; the newest ones if there are too many.
     pub markers: Vec<ads::Marker>,
 }
 
@@ -172,8 +196,8 @@ impl Timeline {
         self.segments.iter().map(|s| s.duration).sum()
     }
 
-    /// Where the live edge is on the wall clock: the end of the newest part, or segment. The newest explicit
-    /// program date-time, carried forward by the durations after it (RFC 8216bis 4.4.4.6).
+    /// The live edge on the wall clock: the end of the newest part or segment. It is the newest explicit program date-time, carried
+    /// forward by the durations after it (RFC 8216bis 4.4.4.6). `None` without such a date, or with a discontinuity after it.
     #[must_use]
     pub fn live_edge(&self) -> Option<Timestamp> {
         let mut tail = Seconds::ZERO;
@@ -189,13 +213,13 @@ impl Timeline {
         self.dated_edge(tail)
     }
 
-    /// Where the newest whole segment ends on the wall clock.
+    /// End of the newest whole segment on the wall clock; `None` as for [`Timeline::live_edge`].
     #[must_use]
     pub fn segments_edge(&self) -> Option<Timestamp> {
         self.dated_edge(Seconds::ZERO)
     }
 
-    /// `tail` lies behind the newest whole segment.
+    /// End of the newest whole segment plus `tail`.
     fn dated_edge(&self, mut tail: Seconds) -> Option<Timestamp> {
         for segment in self.segments.iter().rev() {
             tail = tail + segment.duration;
@@ -210,103 +234,120 @@ impl Timeline {
     }
 }
 
+/// A segment of a rendition as it is listed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Segment {
-    /// Media sequence number; in DASH its start in milliseconds on the presentation's timeline.
+    /// HLS: media sequence number. DASH: start on the presentation's timeline in milliseconds.
     pub number: u64,
-    /// Number of the segment it is listed after; one that was listed first may not say.
+    /// Number of the segment before this one; `None` if that is unknown, as for the first of a list may be.
     pub after: Option<u64>,
-    /// Discontinuity sequence number it belongs to.
+    /// Discontinuity sequence number.
     pub discontinuity_sequence: u64,
+    /// Absolute URL of its resource.
     pub uri: Url,
+    /// Bytes of the resource; `None`: all of it.
     pub byte_range: Option<ByteRange>,
+    /// Listed duration.
     pub duration: Seconds,
     /// EXT-X-BITRATE in force.
     pub bit_rate: Option<BitsPerSecond>,
-    /// DASH: where the MPD says that it begins in its own media time.
+    /// DASH: the beginning in the segment's own media time as the MPD gives it.
     pub media_start: Option<MediaStart>,
-    /// EXT-X-DISCONTINUITY stands before it.
+    /// EXT-X-DISCONTINUITY is before it.
     pub discontinuity: bool,
-    /// Only where the playlist says it for this very segment.
+    /// Date of its beginning, only where the playlist gives one for this segment.
     pub program_date_time: Option<Timestamp>,
+    /// EXT-X-GAP: the segment isn't available.
     pub gap: bool,
+    /// Initialization section; `None` without one.
     pub map: Option<Map>,
+    /// Key in force, that of KEYFORMAT identity first; `None` for a clear segment.
     pub key: Option<Key>,
-    /// Every key in force, one of each KEYFORMAT: all lead to the same media key.
+    /// All keys in force, one for each KEYFORMAT: they lead to the same media key.
     pub keys: Arc<[Key]>,
     /// Line of its URI, from 1.
     pub line: u32,
 }
 
-/// Of DASH: by a SegmentTimeline, or by the pace of SegmentTemplate@duration.
+/// Beginning of a DASH segment by a SegmentTimeline or by SegmentTemplate@duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MediaStart {
+    /// Beginning in the segment's own media time.
     pub at: MediaTime,
-    /// By a fixed pace, around which real segments may lie.
+    /// The time is a multiple of SegmentTemplate@duration: real segments may deviate from it.
     pub nominal: bool,
 }
 
 impl Segment {
-    /// AES-128 and AES-256-GCM encrypt the segment as a whole (RFC 8216bis 4.4.4.4): without the key nothing
-    /// inside can be read, not even what container it is.
+    /// Whether the segment is encrypted as a whole, by AES-128 or AES-256-GCM (RFC 8216bis 4.4.4.4): without the key not even its
+    /// container can be told.
     #[must_use]
     pub fn wholly_encrypted(&self) -> bool {
         self.key.as_ref().is_some_and(Key::encrypts_wholly)
     }
 }
 
+/// A range of bytes of a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ByteRange {
+    /// First byte.
     pub offset: u64,
+    /// Number of bytes.
     pub length: u64,
 }
 
-/// The media initialization section (EXT-X-MAP).
+/// The media initialization section of segments (EXT-X-MAP, or an initialization segment of DASH).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Map {
+    /// Absolute URL of its resource.
     pub uri: Url,
+    /// Bytes of the resource; `None`: all of it.
     pub byte_range: Option<ByteRange>,
-    /// The key that encrypts it as a whole: one whose tag stands before its own (RFC 8216bis 4.4.4.5).
+    /// The key that encrypts the section as a whole: one whose tag is before EXT-X-MAP (RFC 8216bis 4.4.4.5).
     pub key: Option<Key>,
 }
 
-/// EXT-X-KEY in force. `method` as written: `AES-128`, `SAMPLE-AES`, `SAMPLE-AES-CTR`.
+/// A key in force: EXT-X-KEY, or the content protection of DASH.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key {
+    /// METHOD as written: `AES-128`, `SAMPLE-AES`, `SAMPLE-AES-CTR`.
     pub method: String,
+    /// URI: absolute if it is one of http or https, else as written (`skd:`, `data:`).
     pub uri: Option<String>,
+    /// IV as written.
     pub iv: Option<String>,
+    /// KEYFORMAT as written; [`Key::format`] has the default.
     pub key_format: Option<String>,
-    /// KEYID, as packagers for Widevine write it.
+    /// KEYID, which packagers for Widevine write.
     pub key_id: Option<Id>,
 }
 
 impl Key {
-    /// Whole segments, and the parts of them, not only their samples.
+    /// Whether the key encrypts segments and parts as a whole, not only their samples.
     #[must_use]
     pub fn encrypts_wholly(&self) -> bool {
         self.method == "AES-128" || self.method == "AES-256-GCM"
     }
 
-    /// The same file or licence: tags differ by IV too.
+    /// Whether both are the same file or licence; their IVs may differ.
     #[must_use]
     pub fn same_source(&self, other: &Self) -> bool {
         self.uri == other.uri && self.format() == other.format()
     }
 
-    /// KEYFORMAT, or what it is where none is given.
+    /// KEYFORMAT, which is `identity` by default.
     #[must_use]
     pub fn format(&self) -> &str {
         self.key_format.as_deref().unwrap_or("identity")
     }
 
-    /// The DRM system that KEYFORMAT names.
+    /// The DRM system that KEYFORMAT names; `None` for another format.
     #[must_use]
     pub fn system(&self) -> Option<System> {
         System::of_key_format(self.format())
     }
 
-    /// The keys that it names, by KEYID or in the `pssh` of its `data:` URI. Empty where it names none.
+    /// Identifiers of the media keys, from KEYID and from the `pssh` box of a `data:` URI; empty if there are none.
     #[must_use]
     pub fn kids(&self) -> Vec<Id> {
         let boxes = self.uri.as_deref().map(drm::in_data_uri).unwrap_or_default();

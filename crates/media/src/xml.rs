@@ -3,32 +3,37 @@
 use memchr::{memchr, memmem};
 use roxmltree::{Document, ParsingOptions};
 
-/// Elements, texts and comments of one MPD: a day of 2 s segments listed one by one for each of six renditions.
+/// Most elements, texts and comments of a document: a day of segments of 2 s, listed one by one for six renditions.
 const MAX_NODES: u32 = 500_000;
-/// An MPD nests seven deep; events and protection data carry documents of their own.
+/// Deepest nesting of elements: an MPD needs seven, and its events and protection data may contain documents of their own.
 const MAX_DEPTH: usize = 48;
-/// The tree compares every attribute of an element with every other.
+/// Most attributes of an element: the parser compares each with each.
 const MAX_ATTRIBUTES: usize = 128;
-/// An element that declares a namespace holds a copy of all those in force.
+/// Most namespaces that the tree holds: an element that declares one copies all that are in force.
 const MAX_NAMESPACES: usize = 4_000_000;
 
-/// Why there is no tree: where (line and column from 1), and what.
-pub type Refused = ((u32, u32), String);
+/// Why a document was refused: the position (line and column, from 1) and the reason.
+pub type XmlError = ((u32, u32), String);
 
+/// The text of a document, without a byte order mark.
+///
 /// # Errors
-/// Not UTF-8, not well-formed, a document type declaration, or more than the bounds above allow.
-pub fn text(bytes: &[u8]) -> Result<&str, Refused> {
+/// The bytes aren't UTF-8.
+pub fn decode(bytes: &[u8]) -> Result<&str, XmlError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     std::str::from_utf8(bytes).map_err(|e| {
         let before = bytes.get(..e.valid_up_to()).unwrap_or_default();
-        (place(&String::from_utf8_lossy(before), e.valid_up_to()), "not UTF-8 from here on".to_owned())
+        (line_and_column(&String::from_utf8_lossy(before), e.valid_up_to()), "not UTF-8 from here on".to_owned())
     })
 }
 
+/// The tree of a document.
+///
 /// # Errors
-/// As [`text`].
-pub fn tree(text: &str) -> Result<Document<'_>, Refused> {
-    bounded(text).map_err(|(at, what)| (place(text, at), what.to_owned()))?;
+/// The text isn't well-formed, has a document type declaration, or exceeds 128 attributes of an element, 48 levels of nesting,
+/// 500 000 nodes or the bound on namespaces inside each other.
+pub fn parse(text: &str) -> Result<Document<'_>, XmlError> {
+    check_bounds(text).map_err(|(at, what)| (line_and_column(text, at), what.to_owned()))?;
     let options = ParsingOptions { allow_dtd: false, nodes_limit: MAX_NODES, ..ParsingOptions::default() };
     Document::parse_with_options(text, options).map_err(|e| {
         let message: String = e.to_string().chars().take(160).collect();
@@ -36,7 +41,8 @@ pub fn tree(text: &str) -> Result<Document<'_>, Refused> {
     })
 }
 
-pub fn place(text: &str, at: usize) -> (u32, u32) {
+/// Line and column, from 1, of a byte offset of `text`.
+pub fn line_and_column(text: &str, at: usize) -> (u32, u32) {
     let before = text.get(..at).unwrap_or(text);
     let line = before.bytes().filter(|b| *b == b'\n').count();
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count();
@@ -46,12 +52,12 @@ pub fn place(text: &str, at: usize) -> (u32, u32) {
     )
 }
 
-type Bounds = Result<(), (usize, &'static str)>;
+type BoundsResult = Result<(), (usize, &'static str)>;
 
-/// Walks over the tags without judging them: that is the parser's.
-fn bounded(text: &str) -> Bounds {
+/// Checks the bounds in a walk over the tags; whether they are well-formed is the parser's to say.
+fn check_bounds(text: &str) -> BoundsResult {
     let bytes = text.as_bytes();
-    let mut scan = Scan::default();
+    let mut scan = BoundsScan::default();
     let mut at = 0;
     while let Some(found) = bytes.get(at..).and_then(|rest| memchr(b'<', rest)) {
         at += found;
@@ -75,17 +81,17 @@ fn past(rest: &[u8], end: &[u8]) -> usize {
 }
 
 #[derive(Default)]
-struct Scan {
-    /// Namespaces in force in each open element.
+struct BoundsScan {
+    /// Number of namespaces in force in each open element.
     open: Vec<usize>,
-    /// Namespaces that the tree would hold.
+    /// Number of namespaces that the tree would hold.
     held: usize,
 }
 
-impl Scan {
-    /// Bytes of the tag that `rest` begins with.
+impl BoundsScan {
+    /// Length in bytes of the tag at the beginning of `rest`.
     fn tag(&mut self, rest: &[u8]) -> Result<usize, &'static str> {
-        let tag = Tag::of(rest);
+        let tag = ScannedTag::of(rest);
         if tag.attributes > MAX_ATTRIBUTES {
             return Err("an element has more than 128 attributes");
         }
@@ -109,14 +115,14 @@ impl Scan {
 }
 
 #[derive(Default)]
-struct Tag {
+struct ScannedTag {
     length: usize,
     attributes: usize,
     namespaces: usize,
     empty: bool,
 }
 
-impl Tag {
+impl ScannedTag {
     fn of(rest: &[u8]) -> Self {
         let mut tag = Self::default();
         let mut quote = None;

@@ -60,7 +60,7 @@ fn answer(delta: &DeltaFacts, whole: &Timeline, boundary: Seconds, params: &Para
         return None;
     }
     let Some(skipped) = update.low_latency.skipped else { return not_skipped(update, boundary) };
-    let Some(rebuilt) = hls::rebuild(whole, update) else {
+    let Some(rebuilt) = hls::apply_delta_update(whole, update) else {
         let first = update.media_sequence;
         let known = whole.segments.first().map_or(whole.media_sequence, |s| s.number);
         // A playlist too long to be kept whole can't be rebuilt here.

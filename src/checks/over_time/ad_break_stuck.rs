@@ -3,7 +3,7 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
 use crate::history::RenditionPast;
-use packager_media::stream::ads::{self, AdBreak, BreakState, Source};
+use packager_media::stream::ads::{self, AdBreak, AdSource, BreakState};
 use packager_media::stream::{Media, Timeline};
 use packager_media::units::{Seconds, Timestamp};
 
@@ -45,7 +45,7 @@ fn marked(context: &CheckContext<'_>, facts: &RenditionFacts, past: &RenditionPa
 
 /// A break that the live edge is in.
 struct Open {
-    source: Source,
+    source: AdSource,
     elapsed: Seconds,
     announced: Option<Seconds>,
     number: Option<u64>,
@@ -56,12 +56,13 @@ struct Open {
 fn by_cue(past: &RenditionPast) -> Option<Open> {
     let open = past.ads.open?;
     let elapsed = Seconds::between(open.opened, past.edge_since?);
-    Some(Open { source: Source::Cue, elapsed, announced: open.announced, number: open.from, line: None })
+    Some(Open { source: AdSource::Cue, elapsed, announced: open.announced, number: open.from, line: None })
 }
 
 /// Of date ranges only those without a length: the others end by themselves.
 fn by_range(timeline: &Timeline) -> Vec<Open> {
-    let endless = |b: &&AdBreak| b.source == Source::DateRange && b.state == BreakState::Open && b.announced.is_none();
+    let endless =
+        |b: &&AdBreak| b.source == AdSource::DateRange && b.state == BreakState::Open && b.announced.is_none();
     let breaks = timeline.ad_breaks();
     let told = breaks.iter().filter(endless).filter_map(|b| {
         Some(Open { source: b.source, elapsed: b.elapsed?, announced: None, number: None, line: Some(b.line) })
@@ -219,7 +220,7 @@ mod tests {
 
     /// A live MPD whose events, or whose messages, told of a break of 30 s that began so long before the live edge, and of an earlier
     /// one that was ended.
-    fn told(since: f64, source: Source, edge_after: f64) -> Scene {
+    fn told(since: f64, source: AdSource, edge_after: f64) -> Scene {
         let mut scene = Scene::dash(&timed("<S t=\"990000\" d=\"2000\" r=\"4\"/>"));
         let range = |start: f64, end: Option<f64>| AdRange {
             source,
@@ -235,7 +236,7 @@ mod tests {
         let ranges = vec![range(-2000.0, Some(-1970.0)), range(edge_after - since, None)];
         let name = scene.rendition().rendition.name.clone();
         let ads = match source {
-            Source::Event => AdPast { events: ranges, ..AdPast::default() },
+            AdSource::Event => AdPast { events: ranges, ..AdPast::default() },
             _ => AdPast { messages: ranges, ..AdPast::default() },
         };
         let past = crate::history::RenditionPast { ads, ..Default::default() };
@@ -246,13 +247,13 @@ mod tests {
     #[test]
     fn a_break_of_events_that_nothing_ends_fails() {
         // The live edge is where the newest segment ends: now.
-        assert_holds(run(&told(35.0, Source::Event, 0.0)));
+        assert_holds(run(&told(35.0, AdSource::Event, 0.0)));
         let message = "the ad break of EventStream has lasted for 35.1 s and isn't closed; 30 s were announced";
-        let found = violations(run(&told(35.1, Source::Event, 0.0)));
+        let found = violations(run(&told(35.1, AdSource::Event, 0.0)));
         assert_eq!((found[0].message.as_str(), found[0].evidence["line"].as_u64()), (message, Some(4)));
-        assert_holds(run(&told(35.0, Source::Message, 0.0)));
+        assert_holds(run(&told(35.0, AdSource::Message, 0.0)));
         let message = "the ad break of emsg has lasted for 35.1 s and isn't closed; 30 s were announced";
-        assert_eq!(messages(run(&told(35.1, Source::Message, 0.0))), message);
+        assert_eq!(messages(run(&told(35.1, AdSource::Message, 0.0))), message);
     }
 
     #[test]

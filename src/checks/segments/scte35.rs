@@ -9,7 +9,7 @@ use crate::history::RenditionPast;
 use packager_media::container::Inspection;
 use packager_media::defect::{Defect, DefectKind};
 use packager_media::splice::{Cue, Section};
-use packager_media::stream::ads::{AdBreak, AdRange, BreakState, Marker, MarkerKind, Source};
+use packager_media::stream::ads::{AdBreak, AdRange, AdSource, BreakState, Marker, MarkerKind};
 use packager_media::stream::{Media, Timeline};
 use packager_media::units::{MediaTime, Seconds, Timestamp};
 
@@ -164,11 +164,11 @@ fn told(number: u64, date: Option<Timestamp>, breaks: &[AdBreak], timeline: &Tim
     let bare = timeline.markers.iter().any(|m| section(m) && m.number + 4 >= number && m.number <= number + 1);
     let slack = select::target_duration(timeline).unwrap_or_default();
     bare || breaks.iter().any(|b| match b.source {
-        Source::Cue => {
+        AdSource::Cue => {
             let begun = b.from.is_none_or(|from| from <= number || near(from));
             begun && b.until.is_none_or(|until| number < until)
         }
-        Source::DateRange | Source::Event | Source::Message => b.start.zip(date).is_some_and(|(start, date)| {
+        AdSource::DateRange | AdSource::Event | AdSource::Message => b.start.zip(date).is_some_and(|(start, date)| {
             let since = Seconds::between(start, date).0;
             since >= -slack.0 && b.announced.is_none_or(|a| since <= a.0 + slack.0)
         }),
@@ -239,13 +239,13 @@ fn coded_otherwise(timeline: &Timeline, params: &Params) -> Vec<Violation> {
 /// Where both ways of announcing are in use, each break of the window is told by both, and told alike.
 fn apart(breaks: &[AdBreak], timeline: &Timeline, params: &Params) -> Vec<Violation> {
     let slack = Seconds(params.date_tolerance.max(select::target_duration(timeline).unwrap_or_default().0));
-    let of = |source: Source| breaks.iter().filter(move |b| b.source == source);
+    let of = |source: AdSource| breaks.iter().filter(move |b| b.source == source);
     let begins = |b: &&AdBreak| b.start.is_some_and(|start| inside(start, timeline, slack));
     let (cues, ranges): (Vec<_>, Vec<_>) = (
-        of(Source::Cue).filter(|b| b.from.is_some()).filter(begins).collect(),
-        of(Source::DateRange).filter(begins).collect(),
+        of(AdSource::Cue).filter(|b| b.from.is_some()).filter(begins).collect(),
+        of(AdSource::DateRange).filter(begins).collect(),
     );
-    if of(Source::Cue).next().is_none() || of(Source::DateRange).next().is_none() {
+    if of(AdSource::Cue).next().is_none() || of(AdSource::DateRange).next().is_none() {
         return Vec::new();
     }
     let meets =
@@ -254,11 +254,11 @@ fn apart(breaks: &[AdBreak], timeline: &Timeline, params: &Params) -> Vec<Violat
     for cue in &cues {
         match ranges.iter().find(|range| meets(cue, range)) {
             Some(range) => found.extend(told_otherwise(cue, range, params)),
-            None => found.push(alone(cue, Source::DateRange)),
+            None => found.push(alone(cue, AdSource::DateRange)),
         }
     }
-    let untold = ranges.iter().filter(|range| !of(Source::Cue).any(|cue| meets(cue, range)));
-    found.extend(untold.map(|range| alone(range, Source::Cue)));
+    let untold = ranges.iter().filter(|range| !of(AdSource::Cue).any(|cue| meets(cue, range)));
+    found.extend(untold.map(|range| alone(range, AdSource::Cue)));
     found
 }
 
@@ -279,7 +279,7 @@ fn told_otherwise(cue: &AdBreak, range: &AdBreak, params: &Params) -> Option<Vio
     differs.then(|| Violation::new(message).with("line", cue.line).with("id", range.id.clone()))
 }
 
-fn alone(told: &AdBreak, missing: Source) -> Violation {
+fn alone(told: &AdBreak, missing: AdSource) -> Violation {
     let (tag, other, line) = (told.source.tag(), missing.tag(), told.line);
     let at = told.start.map_or_else(String::new, |at| format!(" at {at}"));
     let message = format!("line {line}: {tag} begins an ad break{at} that no {other} tells of; the playlist uses both");

@@ -26,9 +26,9 @@ pub struct Document {
 /// What is no TTML document, with what is wrong with it.
 pub fn document(bytes: &[u8]) -> Result<Document, String> {
     let bytes = bytes.get(..end(bytes)).unwrap_or(bytes);
-    let refused = |((line, column), what): xml::Refused| format!("{what} (line {line}, column {column} of it)");
-    let text = xml::text(bytes).map_err(refused)?;
-    let tree = xml::tree(text).map_err(refused)?;
+    let refused = |((line, column), what): xml::XmlError| format!("{what} (line {line}, column {column} of it)");
+    let text = xml::decode(bytes).map_err(refused)?;
+    let tree = xml::parse(text).map_err(refused)?;
     let root = tree.root_element();
     let namespace = root.tag_name().namespace();
     if root.tag_name().name() != "tt" || namespace != Some(NAMESPACE) {

@@ -74,9 +74,9 @@ pub fn looks_like(bytes: &[u8]) -> bool {
     memchr::memchr_iter(b'<', head).any(tag) || memchr::memmem::find(head, b":MPD ").is_some()
 }
 
-fn read(bytes: &[u8], base: &Url) -> Result<(Mpd, Vec<Defect>), xml::Refused> {
-    let text = xml::text(bytes)?;
-    let tree = xml::tree(text)?;
+fn read(bytes: &[u8], base: &Url) -> Result<(Mpd, Vec<Defect>), xml::XmlError> {
+    let text = xml::decode(bytes)?;
+    let tree = xml::parse(text)?;
     let root = tree.root_element();
     if !values::is(root, "MPD") {
         let name = Quoted(root.tag_name().name());

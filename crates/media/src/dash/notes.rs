@@ -106,7 +106,7 @@ impl Kept {
             *count = count.saturating_add(1);
             return;
         }
-        let (line, column) = xml::place(at.0, at.1);
+        let (line, column) = xml::line_and_column(at.0, at.1);
         let at = Position::Line { line, column };
         if self.list.len() < KEPT {
             self.list.push(Defect { kind, at, message: message.to_string(), reference });

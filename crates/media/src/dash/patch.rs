@@ -42,9 +42,9 @@ pub fn patch(bytes: &[u8], mpd: &[u8]) -> (Option<Patch>, Vec<Defect>) {
     }
 }
 
-fn read(bytes: &[u8], mpd: &[u8]) -> Result<(Patch, Vec<Defect>), xml::Refused> {
-    let text = xml::text(bytes)?;
-    let tree = xml::tree(text)?;
+fn read(bytes: &[u8], mpd: &[u8]) -> Result<(Patch, Vec<Defect>), xml::XmlError> {
+    let text = xml::decode(bytes)?;
+    let tree = xml::parse(text)?;
     let root = tree.root_element();
     if !values::is(root, "Patch") {
         return Err(((1, 1), format!("not a patch: the document is a {}", Quoted(root.tag_name().name()))));
@@ -66,7 +66,7 @@ fn read(bytes: &[u8], mpd: &[u8]) -> Result<(Patch, Vec<Defect>), xml::Refused> 
         }
     }
     // The MPD's own defects are told where it is read.
-    if let Some(mut document) = xml::text(mpd).ok().and_then(Document::read)
+    if let Some(mut document) = xml::decode(mpd).ok().and_then(Document::read)
         && apply::all(root, &mut document, &mut notes)
     {
         published(root, &patch, &document, &mut notes);

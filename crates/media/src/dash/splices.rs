@@ -6,7 +6,7 @@ use super::notes::Notes;
 use super::values::{attribute, is};
 use crate::redact::Quoted;
 use crate::splice::{self, Cue, Section, Turn};
-use crate::stream::ads::{AdRange, Marker, MarkerKind, Source, Told, join};
+use crate::stream::ads::{AdRange, AdSource, Marker, MarkerKind, TimedSection, merge_range};
 use crate::units::{MediaTime, Seconds, Timestamp};
 use roxmltree::Node;
 
@@ -98,7 +98,7 @@ pub(super) fn markers(mpd: &Mpd) -> Vec<Marker> {
     for period in &mpd.periods {
         for stream in period.events.iter().filter(|stream| is_scte35(&stream.scheme)) {
             let told = stream.events.iter().filter_map(|event| told(start, period, stream, event));
-            told.flat_map(|told| told.ranges()).for_each(|range| join(&mut ranges, range));
+            told.flat_map(|told| told.ranges()).for_each(|range| merge_range(&mut ranges, range));
         }
     }
     let marker = |range: AdRange| {
@@ -109,11 +109,11 @@ pub(super) fn markers(mpd: &Mpd) -> Vec<Marker> {
     ranges.into_iter().map(marker).collect()
 }
 
-fn told<'e>(start: Timestamp, period: &Period, stream: &EventStream, event: &'e Event) -> Option<Told<'e>> {
+fn told<'e>(start: Timestamp, period: &Period, stream: &EventStream, event: &'e Event) -> Option<TimedSection<'e>> {
     let seconds = |ticks: i128| Seconds(ticks as f64 / f64::from(stream.timescale.get()));
     let since = seconds(i128::from(event.time) - i128::from(stream.presentation_time_offset));
-    Some(Told {
-        source: Source::Event,
+    Some(TimedSection {
+        source: AdSource::Event,
         at: (period.start? + since).after(start),
         duration: event.duration.filter(|d| *d > 0).map(|d| seconds(d.into())),
         section: event.section.as_deref()?,

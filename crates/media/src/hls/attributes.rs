@@ -1,56 +1,56 @@
 //! Attribute lists: `NAME=value,NAME="value"` (RFC 8216bis 4.2).
 
-use super::values::Report;
+use super::tag_values::TagReport;
 use crate::redact::Quoted;
 use std::collections::HashSet;
 
 pub(super) const REFERENCE: &str = "RFC 8216bis 4.2";
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pair<'a> {
+pub(super) struct AttributePair<'a> {
     pub name: &'a str,
-    /// Without its quotes.
+    /// The value without its quotes.
     pub value: &'a str,
     pub quoted: bool,
-    /// It is what its tag defines for that name.
+    /// The value is of the type that the tag defines for this name; an attribute that no tag defines is sound.
     pub sound: bool,
 }
 
 #[derive(Debug, Clone, Default)]
-pub(super) struct List<'a>(pub Vec<Pair<'a>>);
+pub(super) struct AttributeList<'a>(pub Vec<AttributePair<'a>>);
 
-impl<'a> List<'a> {
-    /// The value of a sound attribute.
+impl<'a> AttributeList<'a> {
+    /// The value of a sound attribute; `None` also for a malformed one.
     pub fn get(&self, name: &str) -> Option<&'a str> {
         self.0.iter().find(|p| p.sound && p.name == name).map(|p| p.value)
     }
 
-    /// The text of a quoted string, sound or not.
+    /// The text of a quoted attribute, sound or malformed.
     pub fn quoted(&self, name: &str) -> Option<&'a str> {
         self.0.iter().find(|p| p.quoted && p.name == name).map(|p| p.value)
     }
 
-    /// An unquoted word as it is written, sound or not.
+    /// An unquoted word as it is written, sound or malformed.
     pub fn written(&self, name: &str) -> Option<&'a str> {
         let word = |v: &str| !v.is_empty() && v.bytes().all(|b| b.is_ascii_graphic());
         self.0.iter().find(|p| p.name == name && !p.quoted && word(p.value)).map(|p| p.value)
     }
 
-    /// Where an attribute of that name stands, sound or not.
+    /// The attribute's name as a slice of the line, which locates a defect.
     pub fn name(&self, name: &str) -> Option<&'a str> {
         self.0.iter().find(|p| p.name == name).map(|p| p.name)
     }
 
-    /// Any attribute of that name, sound or not.
+    /// Whether there is an attribute of this name, sound or malformed.
     pub fn has(&self, name: &str) -> bool {
         self.0.iter().any(|p| p.name == name)
     }
 }
 
-/// Splits a list. What breaks the grammar is reported and read as well as it can be: the first of two attributes
-/// with one name stays, a missing comma is put in, a string without its closing quote ends with the line.
-pub(super) fn split<'a>(text: &'a str, report: &mut Report<'_, '_, 'a>) -> List<'a> {
-    let mut list = List::default();
+/// Splits an attribute list. What breaks the grammar is reported and read as well as possible: the first of two attributes
+/// with one name counts, a missing comma is assumed, and a string without its closing quote ends with the line.
+pub(super) fn split<'a>(text: &'a str, report: &mut TagReport<'_, '_, 'a>) -> AttributeList<'a> {
+    let mut list = AttributeList::default();
     let mut names = HashSet::new();
     let mut rest = text;
     while !rest.is_empty() {
@@ -69,8 +69,8 @@ pub(super) fn split<'a>(text: &'a str, report: &mut Report<'_, '_, 'a>) -> List<
     list
 }
 
-/// One pair and what follows its comma.
-fn next_pair<'a>(text: &'a str, report: &mut Report<'_, '_, 'a>) -> (Option<Pair<'a>>, &'a str) {
+/// The first pair of `text`, and the text after its comma.
+fn next_pair<'a>(text: &'a str, report: &mut TagReport<'_, '_, 'a>) -> (Option<AttributePair<'a>>, &'a str) {
     let end = text.find(['=', ',']).unwrap_or(text.len());
     let (written, rest) = text.split_at(end);
     let Some(value) = rest.strip_prefix('=') else {
@@ -91,7 +91,7 @@ fn next_pair<'a>(text: &'a str, report: &mut Report<'_, '_, 'a>) -> (Option<Pair
     }
 }
 
-fn check_name<'a>(written: &'a str, name: &'a str, report: &mut Report<'_, '_, 'a>) {
+fn check_name<'a>(written: &'a str, name: &'a str, report: &mut TagReport<'_, '_, 'a>) {
     let legal = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'-';
     if written.len() != name.len() {
         report.list(written, format_args!("whitespace around attribute name {}; leave it out", Quoted(name)));
@@ -101,12 +101,16 @@ fn check_name<'a>(written: &'a str, name: &'a str, report: &mut Report<'_, '_, '
     }
 }
 
-fn quoted<'a>(name: &'a str, inner: &'a str, report: &mut Report<'_, '_, 'a>) -> (Option<Pair<'a>>, &'a str) {
+fn quoted<'a>(
+    name: &'a str,
+    inner: &'a str,
+    report: &mut TagReport<'_, '_, 'a>,
+) -> (Option<AttributePair<'a>>, &'a str) {
     let Some((value, after)) = inner.split_once('"') else {
         report.list(name, format_args!("the string of {} has no closing quote", Quoted(name)));
-        return (Some(Pair { name, value: inner, quoted: true, sound: false }), "");
+        return (Some(AttributePair { name, value: inner, quoted: true, sound: false }), "");
     };
-    let pair = Pair { name, value, quoted: true, sound: true };
+    let pair = AttributePair { name, value, quoted: true, sound: true };
     let rest = after.trim_ascii_start();
     match rest.strip_prefix(',') {
         Some(next) if rest.len() == after.len() => (Some(pair), next),
@@ -122,12 +126,16 @@ fn quoted<'a>(name: &'a str, inner: &'a str, report: &mut Report<'_, '_, 'a>) ->
     }
 }
 
-fn unquoted<'a>(name: &'a str, value: &'a str, report: &mut Report<'_, '_, 'a>) -> (Option<Pair<'a>>, &'a str) {
+fn unquoted<'a>(
+    name: &'a str,
+    value: &'a str,
+    report: &mut TagReport<'_, '_, 'a>,
+) -> (Option<AttributePair<'a>>, &'a str) {
     let end = value.find(',').unwrap_or(value.len());
     let (written, rest) = value.split_at(end);
     let value = written.trim_ascii();
     if value.len() != written.len() {
         report.list(written, format_args!("whitespace around the value of {}; leave it out", Quoted(name)));
     }
-    (Some(Pair { name, value, quoted: false, sound: true }), rest.strip_prefix(',').unwrap_or(rest))
+    (Some(AttributePair { name, value, quoted: false, sound: true }), rest.strip_prefix(',').unwrap_or(rest))
 }

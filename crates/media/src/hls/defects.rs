@@ -1,46 +1,46 @@
-//! The bounded list of defects, and how a message shows hostile text.
+//! The bounded list of a playlist's defects.
 
-use super::columns::Columns;
-use super::lines::Line;
+use super::column_map::ColumnMap;
+use super::lines::PlaylistLine;
 use crate::defect::{Defect, DefectKind, Position};
 use std::fmt;
 
-/// Of each of the three kinds, with the one that counts the rest: together [`super::MAX_DEFECTS`]. Apart, so that a
-/// flood of one kind doesn't hide the only defect of another from its check.
+/// Most defects of each of the three lists; with one more in each that counts the rest they are [`super::MAX_DEFECTS`]. There are
+/// three so that many defects of one kind don't hide the only defect of another kind from its check.
 const KEPT: usize = super::MAX_DEFECTS / 3 - 1;
 
 #[derive(Debug, Default)]
-pub(super) struct Defects {
-    syntax: Kept,
-    attribute: Kept,
+pub(super) struct DefectList {
+    syntax: BoundedDefects,
+    attribute: BoundedDefects,
     /// Groups, versions and ad markers.
-    other: Kept,
-    /// Of the text that is being read.
-    columns: Columns,
+    other: BoundedDefects,
+    /// Column map of the text that is being read.
+    columns: ColumnMap,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct BoundedDefects {
     list: Vec<Defect>,
-    /// How many didn't fit, and where the first of them is.
+    /// Number of defects beyond the bound, and the position of the first of them.
     more: Option<(u64, Position)>,
 }
 
-impl Defects {
-    /// A defect at byte `offset` of `line`. Message and column are only made if the defect is kept.
+impl DefectList {
+    /// Adds a defect at byte `offset` of `line`. Message and column are computed only if the defect is kept.
     pub fn add(
         &mut self,
         kind: DefectKind,
-        (line, offset): (&Line<'_>, usize),
+        (line, offset): (&PlaylistLine<'_>, usize),
         reference: &'static str,
         message: fmt::Arguments<'_>,
     ) {
         let (kept, columns) = self.kept(kind);
-        let at = || columns.of(line.position(offset));
+        let at = || columns.original_position(line.position(offset));
         kept.add(|| Defect { kind, at: at(), message: message.to_string(), reference });
     }
 
-    /// A defect at a place that is no single line's, such as a missing tag.
+    /// Adds a defect at a line and column, such as line 1 for a missing tag.
     pub fn add_at(
         &mut self,
         kind: DefectKind,
@@ -49,16 +49,16 @@ impl Defects {
         message: fmt::Arguments<'_>,
     ) {
         let (kept, columns) = self.kept(kind);
-        let at = columns.of(Position::Line { line, column });
+        let at = columns.original_position(Position::Line { line, column });
         kept.add(|| Defect { kind, at, message: message.to_string(), reference });
     }
 
-    /// From here on places are those of a text whose variables were replaced.
-    pub fn read_by(&mut self, columns: Columns) {
+    /// From now on positions are those of a text whose variables were replaced; `columns` maps them back.
+    pub fn set_column_map(&mut self, columns: ColumnMap) {
         self.columns = columns;
     }
 
-    /// In the order of the lines, each kind's count of the rest at the end.
+    /// All defects in the order of their lines, followed by the counts of the defects that were not kept.
     pub fn finish(self) -> Vec<Defect> {
         let Self { syntax, attribute, other, .. } = self;
         let rest: Vec<Defect> = [syntax.rest(), attribute.rest(), other.rest()].into_iter().flatten().collect();
@@ -73,7 +73,7 @@ impl Defects {
         all
     }
 
-    fn kept(&mut self, kind: DefectKind) -> (&mut Kept, &Columns) {
+    fn kept(&mut self, kind: DefectKind) -> (&mut BoundedDefects, &ColumnMap) {
         let kept = match kind {
             DefectKind::Attribute => &mut self.attribute,
             DefectKind::Groups | DefectKind::GroupHabit | DefectKind::Version | DefectKind::AdMarker => &mut self.other,
@@ -83,7 +83,7 @@ impl Defects {
     }
 }
 
-impl Kept {
+impl BoundedDefects {
     fn add(&mut self, defect: impl FnOnce() -> Defect) {
         match &mut self.more {
             Some((count, _)) => *count = count.saturating_add(1),

@@ -1,9 +1,12 @@
+//! Delta updates (EXT-X-SKIP).
+
 use crate::stream::{Segment, Timeline};
 
-/// What a player holds that knew `known` and got the delta update `delta`: the skipped segments as it knew them, and the
-/// rest as it came (RFC 8216bis 6.3.7). `None` where a skipped one isn't known: the player has to load the whole playlist.
+/// The playlist that a player holds after the delta update `delta`: the skipped segments as in `known`, the playlist it had
+/// before, and the others as in the update (RFC 8216bis 6.3.7). `None`: a skipped segment isn't in `known`, so that the player
+/// has to load the full playlist.
 #[must_use]
-pub fn rebuild(known: &Timeline, delta: &Timeline) -> Option<Timeline> {
+pub fn apply_delta_update(known: &Timeline, delta: &Timeline) -> Option<Timeline> {
     let skipped = delta.low_latency.skipped.unwrap_or(0);
     let until = delta.media_sequence.checked_add(skipped)?;
     let within = |s: &&Segment| (delta.media_sequence..until).contains(&s.number);
@@ -14,15 +17,16 @@ pub fn rebuild(known: &Timeline, delta: &Timeline) -> Option<Timeline> {
     let last = segments.last().cloned();
     segments.extend(delta.segments.iter().cloned());
     if let Some(last) = last {
-        go_on(&mut segments, skipped, &last, delta.discontinuity_sequence);
+        carry_forward(&mut segments, skipped, &last, delta.discontinuity_sequence);
     }
     let mut rebuilt = Timeline { segments, ..delta.clone() };
     rebuilt.low_latency.skipped = None;
     Some(rebuilt)
 }
 
-/// What the skipped segments said holds on: their discontinuities, and the key and map in force until the next ones.
-fn go_on(segments: &mut [Segment], skipped: u64, last: &Segment, counted_from: u64) {
+/// Carries what the skipped segments said into the segments after them: the number of discontinuities, and the key and the
+/// map in force until other ones come.
+fn carry_forward(segments: &mut [Segment], skipped: u64, last: &Segment, counted_from: u64) {
     let missed = last.discontinuity_sequence.saturating_sub(counted_from);
     let rest = segments.iter_mut().skip(usize::try_from(skipped).unwrap_or(usize::MAX));
     let (mut map, mut key) = (last.map.as_ref(), last.key.as_ref());

@@ -1,7 +1,7 @@
 //! Groups of renditions: what the EXT-X-MEDIA tags of a playlist define and its variants refer to (RFC 8216bis 4.4.6.1.1).
 
-use super::attributes::List;
-use super::defects::Defects;
+use super::attributes::AttributeList;
+use super::defects::DefectList;
 use crate::defect::DefectKind::{GroupHabit, Groups as Broken};
 use crate::redact::Quoted;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,27 +12,27 @@ const TYPES: [&str; 4] = ["AUDIO", "VIDEO", "SUBTITLES", "CLOSED-CAPTIONS"];
 
 type At = (u32, u32);
 
-/// Of one type and GROUP-ID.
+/// The group of one TYPE and GROUP-ID.
 #[derive(Default)]
 struct Group<'a> {
     at: At,
     names: BTreeSet<&'a str>,
-    /// A NAME that stands twice.
+    /// The first NAME that two members have, with the position of the second.
     twice: Option<(&'a str, At)>,
     defaults: u32,
     autoselected: bool,
 }
 
 #[derive(Default)]
-pub(super) struct Groups<'a> {
+pub(super) struct RenditionGroups<'a> {
     defined: BTreeMap<(&'a str, &'a str), Group<'a>>,
-    /// Where each group is first named by a variant.
+    /// Position of the first variant that names each group.
     named: BTreeMap<(&'static str, &'a str), At>,
 }
 
-impl<'a> Groups<'a> {
-    /// An EXT-X-MEDIA.
-    pub fn member(&mut self, list: &List<'a>, at: At) {
+impl<'a> RenditionGroups<'a> {
+    /// Takes an EXT-X-MEDIA.
+    pub fn member(&mut self, list: &AttributeList<'a>, at: At) {
         let (Some(kind), Some(id), Some(name)) = (list.get("TYPE"), list.quoted("GROUP-ID"), list.quoted("NAME"))
         else {
             return;
@@ -45,8 +45,8 @@ impl<'a> Groups<'a> {
         group.autoselected |= list.get("AUTOSELECT") == Some("YES");
     }
 
-    /// An EXT-X-STREAM-INF or EXT-X-I-FRAME-STREAM-INF.
-    pub fn references(&mut self, list: &List<'a>, at: At) {
+    /// Takes an EXT-X-STREAM-INF or EXT-X-I-FRAME-STREAM-INF.
+    pub fn references(&mut self, list: &AttributeList<'a>, at: At) {
         for kind in TYPES {
             if let Some(id) = list.quoted(kind).filter(|id| !id.is_empty()) {
                 self.named.entry((kind, id)).or_insert(at);
@@ -54,7 +54,7 @@ impl<'a> Groups<'a> {
         }
     }
 
-    pub fn finish(&self, defects: &mut Defects) {
+    pub fn finish(&self, defects: &mut DefectList) {
         for (&(kind, id), at) in self.named.iter().filter(|(key, _)| !self.defined.contains_key(*key)) {
             defects.add_at(
                 Broken,
@@ -93,8 +93,8 @@ impl<'a> Groups<'a> {
         self.members(defects);
     }
 
-    /// Groups of one type have the same members: a player that goes from one to the other goes on with the same.
-    fn members(&self, defects: &mut Defects) {
+    /// Groups of one type must have the same members, so that a player that switches groups keeps its rendition.
+    fn members(&self, defects: &mut DefectList) {
         let mut first: BTreeMap<&str, (&str, &BTreeSet<&str>)> = BTreeMap::new();
         for (&(kind, id), group) in &self.defined {
             let &mut (other, names) = first.entry(kind).or_insert((id, &group.names));

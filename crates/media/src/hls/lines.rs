@@ -2,23 +2,23 @@
 
 use crate::defect::Position;
 
-/// One line, without its terminator.
+/// A line of a playlist without its terminator.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Line<'a> {
-    /// From 1.
+pub(super) struct PlaylistLine<'a> {
+    /// Line number, from 1.
     pub number: u32,
     raw: &'a str,
     /// Bytes of whitespace before the content.
     pub indent: usize,
-    pub content: Content<'a>,
+    pub content: LineContent<'a>,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Content<'a> {
-    /// Empty, or nothing but whitespace.
+pub(super) enum LineContent<'a> {
+    /// A line that is empty or only white space.
     Blank,
     Comment,
-    /// `#EXT…`. `name` is without the `#`; `rest` is all behind it, from its colon on.
+    /// A line that begins with `#EXT`. `name` is without the `#`, and `rest` begins with the colon.
     Tag {
         name: &'a str,
         rest: &'a str,
@@ -27,32 +27,32 @@ pub(super) enum Content<'a> {
     TooLong,
 }
 
-/// The lines of `text`. A line ends at LF or CR LF; spaces and tabs around its content are left out.
-pub(super) fn of(text: &str) -> impl Iterator<Item = Line<'_>> {
+/// The lines of `text`. A line ends at LF or CR LF; spaces and tabs around its content are removed.
+pub(super) fn split(text: &str) -> impl Iterator<Item = PlaylistLine<'_>> {
     text.split('\n').zip(1..).map(|(raw, number)| {
         let raw = raw.strip_suffix('\r').unwrap_or(raw);
         let content = raw.trim_ascii_start();
-        Line { number, raw, indent: raw.len() - content.len(), content: content_of(content.trim_ascii_end()) }
+        PlaylistLine { number, raw, indent: raw.len() - content.len(), content: content_of(content.trim_ascii_end()) }
     })
 }
 
-fn content_of(text: &str) -> Content<'_> {
+fn content_of(text: &str) -> LineContent<'_> {
     if text.len() > super::MAX_LINE {
-        return Content::TooLong;
+        return LineContent::TooLong;
     }
     match text.strip_prefix('#') {
-        None if text.is_empty() => Content::Blank,
-        None => Content::Uri(text),
+        None if text.is_empty() => LineContent::Blank,
+        None => LineContent::Uri(text),
         Some(tag) if tag.starts_with("EXT") => {
             let end = tag.find([':', ' ', '\t']).unwrap_or(tag.len());
             let (name, rest) = tag.split_at(end);
-            Content::Tag { name, rest }
+            LineContent::Tag { name, rest }
         }
-        Some(_) => Content::Comment,
+        Some(_) => LineContent::Comment,
     }
 }
 
-impl<'a> Line<'a> {
+impl<'a> PlaylistLine<'a> {
     /// Column (characters, from 1) of a byte offset.
     pub fn position(&self, offset: usize) -> Position {
         let before = self.raw.get(..offset).unwrap_or(self.raw).chars().count();
@@ -72,7 +72,7 @@ impl<'a> Line<'a> {
         self.raw.get(self.indent..).unwrap_or(self.raw)
     }
 
-    /// All of it, whitespace included.
+    /// The whole line, white space included.
     pub fn raw(&self) -> &'a str {
         self.raw
     }
@@ -85,7 +85,7 @@ impl<'a> Line<'a> {
         self.raw.char_indices()
     }
 
-    /// Byte offset in the line of a `part` that was cut out of it.
+    /// Byte offset of `part`, a slice of this line.
     pub fn offset_of(&self, part: &'a str) -> usize {
         (part.as_ptr() as usize).wrapping_sub(self.raw.as_ptr() as usize).min(self.raw.len())
     }

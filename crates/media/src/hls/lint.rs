@@ -1,61 +1,61 @@
-//! One pass over the lines against the rules of RFC 8216bis 4: what is malformed or out of place becomes a
-//! defect, what is sound goes on to the model.
+//! Checks each line against the rules of RFC 8216bis 4: malformed or misplaced lines become defects, sound ones statements of
+//! the model.
 
-use super::census::{Census, Kind};
-use super::defects::Defects;
-use super::lines::{Content, Line};
-use super::rules;
-use super::tags::{self, Place, TAGS, Tag};
-use super::values::{self, Reading, Report};
-use super::versions::Versions;
-use super::whole::Whole;
+use super::defects::DefectList;
+use super::lines::{LineContent, PlaylistLine};
+use super::playlist_kind::{PlaylistKind, TagCounts};
+use super::playlist_rules::PlaylistRules;
+use super::tag_rules;
+use super::tag_values::{self, TagReport, TagValue};
+use super::tags::{self, TAGS, TagDefinition, TagScope};
+use super::versions::RequiredVersion;
 use crate::defect::DefectKind::Syntax;
 use crate::redact::Quoted;
 
-/// A line that the model can use.
+/// A sound line for the model.
 pub(super) struct Statement<'l, 'a> {
-    pub line: &'l Line<'a>,
-    pub content: Sound<'a>,
+    pub line: &'l PlaylistLine<'a>,
+    pub content: StatementContent<'a>,
 }
 
-pub(super) enum Sound<'a> {
-    Tag(&'static str, Reading<'a>),
+pub(super) enum StatementContent<'a> {
+    Tag(&'static str, TagValue<'a>),
     Uri(&'a str),
 }
 
 pub(super) struct Lint<'a> {
-    census: Census,
-    kind: Kind,
-    /// Line of the first of each tag, in the table's order; 0: not seen.
+    counts: TagCounts,
+    kind: PlaylistKind,
+    /// Line of the first occurrence of each tag, in the order of [`TAGS`]; 0 if the tag has not occurred.
     seen: [u32; TAGS.len()],
-    /// The EXTINF or EXT-X-STREAM-INF whose URI is still to come, with its position.
-    waiting: Option<(&'static Tag, (u32, u32))>,
+    /// The last EXTINF or EXT-X-STREAM-INF, with its position, while no URI has followed it.
+    waiting: Option<(&'static TagDefinition, (u32, u32))>,
     first_segment: bool,
     first_discontinuity: bool,
-    versions: Versions,
-    whole: Whole<'a>,
+    versions: RequiredVersion,
+    playlist_rules: PlaylistRules<'a>,
 }
 
 impl<'a> Lint<'a> {
-    pub fn new(census: Census) -> Self {
+    pub fn new(counts: TagCounts) -> Self {
         let seen = [0; TAGS.len()];
-        let versions = Versions::default();
+        let versions = RequiredVersion::default();
         Self {
-            census,
-            kind: census.kind(),
+            counts,
+            kind: counts.kind(),
             seen,
             waiting: None,
             first_segment: false,
             first_discontinuity: false,
             versions,
-            whole: Whole::default(),
+            playlist_rules: PlaylistRules::default(),
         }
     }
 
-    pub fn check<'l>(&mut self, line: &'l Line<'a>, defects: &mut Defects) -> Option<Statement<'l, 'a>> {
+    pub fn check<'l>(&mut self, line: &'l PlaylistLine<'a>, defects: &mut DefectList) -> Option<Statement<'l, 'a>> {
         let content = match line.content {
-            Content::Blank | Content::Comment => None,
-            Content::TooLong => {
+            LineContent::Blank | LineContent::Comment => None,
+            LineContent::TooLong => {
                 let limit = super::MAX_LINE / 1024;
                 defects.add(
                     Syntax,
@@ -65,39 +65,45 @@ impl<'a> Lint<'a> {
                 );
                 None
             }
-            Content::Uri(uri) => self.uri(line, uri, defects).then_some(Sound::Uri(uri)),
-            Content::Tag { name, rest } => self.tag(line, name, rest, defects),
+            LineContent::Uri(uri) => self.uri(line, uri, defects).then_some(StatementContent::Uri(uri)),
+            LineContent::Tag { name, rest } => self.tag(line, name, rest, defects),
         };
         content.map(|content| Statement { line, content })
     }
 
-    /// Tags that no clause defines pass unread: clients must ignore them (RFC 8216bis 6.3.1).
-    fn tag(&mut self, line: &Line<'a>, name: &str, rest: &'a str, defects: &mut Defects) -> Option<Sound<'a>> {
+    /// Tags that no clause defines aren't checked: clients must ignore them (RFC 8216bis 6.3.1).
+    fn tag(
+        &mut self,
+        line: &PlaylistLine<'a>,
+        name: &str,
+        rest: &'a str,
+        defects: &mut DefectList,
+    ) -> Option<StatementContent<'a>> {
         let (index, tag) = tags::find(name)?;
-        let mut report = Report { defects, line, tag };
+        let mut report = TagReport { defects, line, tag };
         let in_place = self.place(&mut report);
         let alone = self.alone(index, &mut report);
         if in_place {
             self.order(&mut report);
         }
-        let reading = values::read(rest, &mut report);
+        let reading = tag_values::read(rest, &mut report);
         self.versions.take(tag.name, rest.strip_prefix(':').unwrap_or(rest), reading.as_ref(), line);
-        if let Some(Reading::Attributes(list)) = &reading {
-            rules::check(list, &mut report);
-            self.whole.take(list, &mut report);
+        if let Some(TagValue::Attributes(list)) = &reading {
+            tag_rules::check(list, &mut report);
+            self.playlist_rules.take(list, &mut report);
         }
-        if in_place && alone { Some(Sound::Tag(tag.name, reading?)) } else { None }
+        if in_place && alone { Some(StatementContent::Tag(tag.name, reading?)) } else { None }
     }
 
-    fn place(&self, report: &mut Report<'_, '_, '_>) -> bool {
+    fn place(&self, report: &mut TagReport<'_, '_, '_>) -> bool {
         let (here, name) = (report.line.tag_text(), report.tag.name);
         match (report.tag.place, self.kind) {
-            (Place::Multivariant, Kind::Media) => {
+            (TagScope::Multivariant, PlaylistKind::Media) => {
                 report
                     .tag(here, format_args!("{name} must not be in a media playlist, which this is by its other tags"));
                 false
             }
-            (Place::Media, Kind::Multivariant) => {
+            (TagScope::Media, PlaylistKind::Multivariant) => {
                 let what = "must not be in a multivariant playlist, which this is by its other tags";
                 report.tag(here, format_args!("{name} {what}"));
                 false
@@ -106,8 +112,8 @@ impl<'a> Lint<'a> {
         }
     }
 
-    /// It is the first of its name, or may be repeated.
-    fn alone(&mut self, index: usize, report: &mut Report<'_, '_, '_>) -> bool {
+    /// Whether the tag is the first of its name or may be repeated.
+    fn alone(&mut self, index: usize, report: &mut TagReport<'_, '_, '_>) -> bool {
         let Some(first) = self.seen.get_mut(index) else { return true };
         if *first == 0 {
             *first = report.line.number;
@@ -120,11 +126,11 @@ impl<'a> Lint<'a> {
         !report.tag.once
     }
 
-    fn order(&mut self, report: &mut Report<'_, '_, '_>) {
+    fn order(&mut self, report: &mut TagReport<'_, '_, '_>) {
         let (here, name) = (report.line.tag_text(), report.tag.name);
         match name {
             "EXTINF" | "EXT-X-STREAM-INF" => {
-                self.nothing_follows(report.defects);
+                self.report_missing_uri(report.defects);
                 self.waiting = Some((report.tag, report.line.start()));
             }
             "EXT-X-DISCONTINUITY" => self.first_discontinuity = true,
@@ -134,19 +140,19 @@ impl<'a> Lint<'a> {
             "EXT-X-DISCONTINUITY-SEQUENCE" if self.first_discontinuity => {
                 report.tag(here, format_args!("{name} is after EXT-X-DISCONTINUITY; it must be before the first"));
             }
-            "EXTM3U" if report.line.number != 1 && self.census.extm3u == Some(report.line.number) => {
+            "EXTM3U" if report.line.number != 1 && self.counts.extm3u == Some(report.line.number) => {
                 report.tag(here, format_args!("EXTM3U is here; it must be the first line"));
             }
             _ => {}
         }
     }
 
-    /// Whether the model may use the URI. What stands before EXTM3U is no part of the playlist.
-    fn uri(&mut self, line: &Line<'_>, uri: &str, defects: &mut Defects) -> bool {
-        let inside = self.census.extm3u.is_none_or(|start| line.number > start);
+    /// Whether the model may use the URI: lines before EXTM3U are no part of the playlist.
+    fn uri(&mut self, line: &PlaylistLine<'_>, uri: &str, defects: &mut DefectList) -> bool {
+        let inside = self.counts.extm3u.is_none_or(|start| line.number > start);
         let (needs, reference) = match self.kind {
-            Kind::Media => ("EXTINF", "RFC 8216bis 4.4.4.1"),
-            Kind::Multivariant => ("EXT-X-STREAM-INF", "RFC 8216bis 4.4.6.2"),
+            PlaylistKind::Media => ("EXTINF", "RFC 8216bis 4.4.4.1"),
+            PlaylistKind::Multivariant => ("EXT-X-STREAM-INF", "RFC 8216bis 4.4.6.2"),
         };
         if self.waiting.take().is_none() {
             defects.add(
@@ -160,26 +166,26 @@ impl<'a> Lint<'a> {
         inside
     }
 
-    /// The tag that waits for its URI gets none.
-    fn nothing_follows(&mut self, defects: &mut Defects) {
+    /// Reports the EXTINF or EXT-X-STREAM-INF that no URI followed.
+    fn report_missing_uri(&mut self, defects: &mut DefectList) {
         if let Some((tag, at)) = self.waiting.take() {
             let name = tag.name;
             defects.add_at(Syntax, at, tag.reference, format_args!("no URI follows this {name}; one is required"));
         }
     }
 
-    pub fn finish(mut self, defects: &mut Defects) {
-        self.nothing_follows(defects);
+    pub fn finish(mut self, defects: &mut DefectList) {
+        self.report_missing_uri(defects);
         self.versions.finish(defects);
         self.required("EXTM3U", "must be the first line", defects);
-        if self.kind == Kind::Media {
+        if self.kind == PlaylistKind::Media {
             self.required("EXT-X-TARGETDURATION", "is required in a media playlist", defects);
         }
         let dated = tags::find("EXT-X-PROGRAM-DATE-TIME").is_some_and(|(index, _)| self.seen.get(index) != Some(&0));
-        self.whole.finish(dated, defects);
+        self.playlist_rules.finish(dated, defects);
     }
 
-    fn required(&self, name: &str, why: &str, defects: &mut Defects) {
+    fn required(&self, name: &str, why: &str, defects: &mut DefectList) {
         let Some((index, tag)) = tags::find(name) else { return };
         if self.seen.get(index) == Some(&0) {
             defects.add_at(Syntax, (1, 1), tag.reference, format_args!("there is no {name}, which {why}"));

@@ -7,12 +7,12 @@
 //! last line without LF becomes a URI. A key or map is given to the first segment behind it only, and the last of several
 //! keys only. EXTINF is an `f32`, `METHOD=NONE` demands an IV, a date takes neither `+0000` nor a missing zone.
 
-use super::attributes::List;
+use super::attributes::AttributeList;
 use m3u8_rs::{AlternativeMedia, ByteRange, Key, Map, VariantStream};
 use std::str::FromStr;
 
 /// The statement of an EXT-X-KEY; `None` without a METHOD.
-pub(super) fn key(list: &List<'_>) -> Option<Key> {
+pub(super) fn key(list: &AttributeList<'_>) -> Option<Key> {
     Some(Key {
         method: list.written("METHOD")?.parse().ok()?,
         uri: string(list, "URI"),
@@ -23,8 +23,8 @@ pub(super) fn key(list: &List<'_>) -> Option<Key> {
 }
 
 /// The statement of an EXT-X-MAP, with no URI as an empty one.
-pub(super) fn map(list: &List<'_>) -> Map {
-    let range = list.get("BYTERANGE").and_then(super::types::range);
+pub(super) fn map(list: &AttributeList<'_>) -> Map {
+    let range = list.get("BYTERANGE").and_then(super::attribute_types::byte_range);
     Map {
         uri: string(list, "URI").unwrap_or_default(),
         byte_range: range.map(|(length, offset)| ByteRange { length, offset }),
@@ -33,7 +33,7 @@ pub(super) fn map(list: &List<'_>) -> Map {
 }
 
 /// The statement of an EXT-X-STREAM-INF or EXT-X-I-FRAME-STREAM-INF. Its bandwidth is 0 where the list has no sound one.
-pub(super) fn variant(list: &List<'_>, uri: &str) -> VariantStream {
+pub(super) fn variant(list: &AttributeList<'_>, uri: &str) -> VariantStream {
     VariantStream {
         uri: uri.to_owned(),
         bandwidth: value(list, "BANDWIDTH").unwrap_or_default(),
@@ -47,7 +47,7 @@ pub(super) fn variant(list: &List<'_>, uri: &str) -> VariantStream {
 }
 
 /// The statement of an EXT-X-MEDIA, with no NAME or GROUP-ID as empty ones; `None` without a sound TYPE.
-pub(super) fn alternative(list: &List<'_>) -> Option<AlternativeMedia> {
+pub(super) fn alternative(list: &AttributeList<'_>) -> Option<AlternativeMedia> {
     Some(AlternativeMedia {
         media_type: value(list, "TYPE")?,
         uri: string(list, "URI"),
@@ -60,11 +60,11 @@ pub(super) fn alternative(list: &List<'_>) -> Option<AlternativeMedia> {
 }
 
 /// The text of a quoted attribute that isn't empty, also where its content breaks a rule.
-fn string(list: &List<'_>, name: &str) -> Option<String> {
+fn string(list: &AttributeList<'_>, name: &str) -> Option<String> {
     list.quoted(name).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 /// The value of a sound attribute as its type in `m3u8-rs` reads it.
-fn value<T: FromStr>(list: &List<'_>, name: &str) -> Option<T> {
+fn value<T: FromStr>(list: &AttributeList<'_>, name: &str) -> Option<T> {
     list.get(name)?.parse().ok()
 }

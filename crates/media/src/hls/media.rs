@@ -1,13 +1,13 @@
-//! A media playlist's sound lines → [`Timeline`].
+//! Builds the [`Timeline`] of a media playlist from its sound lines.
 
-use super::defects::Defects;
-use super::lines::Line;
-use super::lint::{Sound, Statement};
-use super::markers::Markers;
-use super::parts::{Parent, Parts};
+use super::ad_markers::AdMarkers;
+use super::defects::DefectList;
+use super::lines::PlaylistLine;
+use super::lint::{Statement, StatementContent};
+use super::low_latency::{LowLatencyTags, PartPosition};
 use super::protection::Protection;
+use super::tag_values::TagValue;
 use super::uris;
-use super::values::Reading;
 use crate::defect::DefectKind::Syntax;
 use crate::redact::Quoted;
 use crate::stream::{ByteRange, Segment, Timeline};
@@ -16,57 +16,57 @@ use std::collections::VecDeque;
 use std::mem;
 use url::Url;
 
-/// Text kept in a timeline's segments: each holds its own copy of its key and map, so that one long URI in a
-/// hostile playlist would otherwise be kept a hundred thousand times.
+/// Most bytes of text kept in the segments of a timeline. Each segment has a copy of its key and map, so that a long URI in a
+/// hostile playlist could be kept a hundred thousand times.
 const MAX_TEXT: usize = 64 * 1024 * 1024;
 
-pub(super) struct Builder<'b> {
+pub(super) struct TimelineBuilder<'b> {
     base: &'b Url,
-    /// Segments at the beginning that are counted only, since the newest matter.
+    /// Number of segments at the beginning that are counted but not kept.
     surplus: usize,
-    /// What the tags of the playlist itself say; its lists stay empty until [`Builder::finish`].
+    /// What the tags of the playlist itself say; its lists stay empty until [`TimelineBuilder::finish`].
     timeline: Timeline,
-    next: Next,
+    next: PendingSegment,
     protection: Protection,
-    parts: Parts,
-    /// The URI that the segment before is a range of, and where that range ends.
+    parts: LowLatencyTags,
+    /// URI of the segment before, if it is a byte range, and the end of that range.
     last_range: Option<(String, u64)>,
-    /// Segments so far.
+    /// Number of segments so far.
     count: u64,
     discontinuities: u64,
-    /// EXT-X-BITRATE of the segments that follow.
+    /// EXT-X-BITRATE in force.
     bit_rate: Option<BitsPerSecond>,
     segments: VecDeque<Segment>,
     text: usize,
     dropped: u64,
-    markers: Markers,
+    markers: AdMarkers,
 }
 
-/// What the lines since the last URI said of the next segment.
+/// What the lines since the last URI say about the next segment.
 #[derive(Default)]
-struct Next {
+struct PendingSegment {
     duration: Seconds,
-    range: Option<Range>,
+    range: Option<PendingRange>,
     discontinuities: u64,
     program_date_time: Option<Timestamp>,
     gap: bool,
 }
 
-struct Range {
+struct PendingRange {
     length: u64,
     offset: Option<u64>,
     at: (u32, u32),
 }
 
-impl<'b> Builder<'b> {
+impl<'b> TimelineBuilder<'b> {
     pub fn new(base: &'b Url, surplus: usize) -> Self {
         Self {
             base,
             surplus,
             timeline: Timeline::default(),
-            next: Next::default(),
+            next: PendingSegment::default(),
             protection: Protection::default(),
-            parts: Parts::default(),
+            parts: LowLatencyTags::default(),
             last_range: None,
             count: 0,
             discontinuities: 0,
@@ -74,58 +74,58 @@ impl<'b> Builder<'b> {
             segments: VecDeque::new(),
             text: 0,
             dropped: 0,
-            markers: Markers::default(),
+            markers: AdMarkers::default(),
         }
     }
 
-    /// A cue tag of a packager's own, which the lint passes over.
-    pub fn cue(&mut self, line: &Line<'_>, defects: &mut Defects) {
+    /// Takes a cue tag, which no standard defines and the lint doesn't check.
+    pub fn cue(&mut self, line: &PlaylistLine<'_>, defects: &mut DefectList) {
         self.markers.tag(line, self.count, defects);
     }
 
-    pub fn take(&mut self, statement: Statement<'_, '_>, defects: &mut Defects) {
+    pub fn take(&mut self, statement: Statement<'_, '_>, defects: &mut DefectList) {
         let line = statement.line;
         match statement.content {
-            Sound::Uri(uri) => self.segment(uri, line, defects),
-            Sound::Tag(name, reading) => self.tag(name, reading, line, defects),
+            StatementContent::Uri(uri) => self.segment(uri, line, defects),
+            StatementContent::Tag(name, reading) => self.tag(name, reading, line, defects),
         }
     }
 
-    fn tag<'a>(&mut self, name: &str, reading: Reading<'a>, line: &Line<'a>, defects: &mut Defects) {
+    fn tag<'a>(&mut self, name: &str, reading: TagValue<'a>, line: &PlaylistLine<'a>, defects: &mut DefectList) {
         match (name, reading) {
-            ("EXTINF", Reading::Duration(duration)) => self.next.duration = duration,
-            ("EXT-X-BYTERANGE", Reading::Range(length, offset)) => {
-                self.next.range = Some(Range { length, offset, at: line.start() });
+            ("EXTINF", TagValue::Duration(duration)) => self.next.duration = duration,
+            ("EXT-X-BYTERANGE", TagValue::Range(length, offset)) => {
+                self.next.range = Some(PendingRange { length, offset, at: line.start() });
             }
             ("EXT-X-DISCONTINUITY", _) => self.next.discontinuities += 1,
-            ("EXT-X-PROGRAM-DATE-TIME", Reading::Date(at)) => self.next.program_date_time = Some(at),
-            ("EXT-X-BITRATE", Reading::Integer(kilobits)) => {
+            ("EXT-X-PROGRAM-DATE-TIME", TagValue::Date(at)) => self.next.program_date_time = Some(at),
+            ("EXT-X-BITRATE", TagValue::Integer(kilobits)) => {
                 self.bit_rate = Some(BitsPerSecond(kilobits.saturating_mul(1000)));
             }
             ("EXT-X-GAP", _) => self.next.gap = true,
-            ("EXT-X-KEY", Reading::Attributes(list)) => self.protection.key(&list, self.base),
-            ("EXT-X-MAP", Reading::Attributes(list)) => self.protection.map(&list, self.base, line, defects),
-            ("EXT-X-PART", Reading::Attributes(list)) => {
+            ("EXT-X-KEY", TagValue::Attributes(list)) => self.protection.key(&list, self.base),
+            ("EXT-X-MAP", TagValue::Attributes(list)) => self.protection.map(&list, self.base, line, defects),
+            ("EXT-X-PART", TagValue::Attributes(list)) => {
                 self.parts.part(&list, self.parent(), (self.base, line), defects);
             }
-            ("EXT-X-SKIP", Reading::Attributes(list)) => {
+            ("EXT-X-SKIP", TagValue::Attributes(list)) => {
                 self.count = self.count.saturating_add(self.parts.skip(&list));
             }
-            ("EXT-X-DATERANGE", Reading::Attributes(list)) => {
+            ("EXT-X-DATERANGE", TagValue::Attributes(list)) => {
                 self.markers.date_range(&list, line, self.count, defects);
             }
-            (_, Reading::Attributes(list)) => self.parts.take(name, &list, (self.base, line), defects),
+            (_, TagValue::Attributes(list)) => self.parts.take(name, &list, (self.base, line), defects),
             (_, reading) => self.header(name, &reading),
         }
     }
 
-    fn parent(&self) -> Parent {
+    fn parent(&self) -> PartPosition {
         let discontinuity = self.next.discontinuities > 0;
-        Parent { place: self.count, program_date_time: self.next.program_date_time, discontinuity }
+        PartPosition { place: self.count, program_date_time: self.next.program_date_time, discontinuity }
     }
 
-    /// A segment that can't be kept still has its number.
-    fn segment<'a>(&mut self, uri: &'a str, line: &Line<'a>, defects: &mut Defects) {
+    /// Takes the URI of a segment; one that can't be kept still counts in the numbers.
+    fn segment<'a>(&mut self, uri: &'a str, line: &PlaylistLine<'a>, defects: &mut DefectList) {
         let next = mem::take(&mut self.next);
         let number = self.count;
         self.count = self.count.saturating_add(1);
@@ -156,8 +156,9 @@ impl<'b> Builder<'b> {
         });
     }
 
-    /// Length and offset. One without an offset goes on where the range before it ended (RFC 8216bis 4.4.4.2).
-    fn range(&mut self, uri: &str, range: Option<&Range>, defects: &mut Defects) -> Option<(u64, u64)> {
+    /// Length and offset of a byte range. Without an offset it begins where the range of the segment before ended (RFC 8216bis
+    /// 4.4.4.2).
+    fn range(&mut self, uri: &str, range: Option<&PendingRange>, defects: &mut DefectList) -> Option<(u64, u64)> {
         let before = self.last_range.take();
         let range = range?;
         let continued = before.filter(|(of, _)| of == uri).map(|(_, end)| end);
@@ -179,17 +180,17 @@ impl<'b> Builder<'b> {
         Some((range.length, offset))
     }
 
-    fn header(&mut self, name: &str, reading: &Reading<'_>) {
+    fn header(&mut self, name: &str, reading: &TagValue<'_>) {
         let timeline = &mut self.timeline;
         match (name, reading) {
-            ("EXT-X-ENDLIST", Reading::Nothing) => timeline.ended = true,
-            ("EXT-X-INDEPENDENT-SEGMENTS", Reading::Nothing) => timeline.independent_segments = true,
-            ("EXT-X-I-FRAMES-ONLY", Reading::Nothing) => timeline.i_frames_only = true,
-            ("EXT-X-PLAYLIST-TYPE", Reading::Word(word)) => timeline.playlist_type = Some((*word).to_owned()),
-            ("EXT-X-VERSION", Reading::Integer(version)) => timeline.version = u32::try_from(*version).ok(),
-            ("EXT-X-TARGETDURATION", Reading::Integer(n)) => timeline.target_duration = Some(Seconds(*n as f64)),
-            ("EXT-X-MEDIA-SEQUENCE", Reading::Integer(first)) => timeline.media_sequence = *first,
-            ("EXT-X-DISCONTINUITY-SEQUENCE", Reading::Integer(n)) => timeline.discontinuity_sequence = *n,
+            ("EXT-X-ENDLIST", TagValue::Nothing) => timeline.ended = true,
+            ("EXT-X-INDEPENDENT-SEGMENTS", TagValue::Nothing) => timeline.independent_segments = true,
+            ("EXT-X-I-FRAMES-ONLY", TagValue::Nothing) => timeline.i_frames_only = true,
+            ("EXT-X-PLAYLIST-TYPE", TagValue::Word(word)) => timeline.playlist_type = Some((*word).to_owned()),
+            ("EXT-X-VERSION", TagValue::Integer(version)) => timeline.version = u32::try_from(*version).ok(),
+            ("EXT-X-TARGETDURATION", TagValue::Integer(n)) => timeline.target_duration = Some(Seconds(*n as f64)),
+            ("EXT-X-MEDIA-SEQUENCE", TagValue::Integer(first)) => timeline.media_sequence = *first,
+            ("EXT-X-DISCONTINUITY-SEQUENCE", TagValue::Integer(n)) => timeline.discontinuity_sequence = *n,
             _ => {}
         }
     }
@@ -204,7 +205,7 @@ impl<'b> Builder<'b> {
         }
     }
 
-    pub fn finish(self, defects: &mut Defects) -> Timeline {
+    pub fn finish(self, defects: &mut DefectList) -> Timeline {
         if self.dropped > 0 {
             let (dropped, kept) = (self.dropped, self.segments.len());
             defects.add_at(

@@ -1,109 +1,112 @@
 //! HLS playlists: text → [`Presentation`] or [`Timeline`], with every defect's line.
 //!
-//! The line: bytes → text → variables replaced → lines → lint (which knows the malformed ones) → model. The lint hands on only sound
-//! lines, and the model's builders have `m3u8-rs` read them a statement at a time (see `m3u8`), so that one bad
-//! tag never costs more than itself.
+//! The pipeline: bytes → text → variables replaced → lines → lint (which reports the malformed ones) → model. The lint hands on
+//! sound values only, and the model's builders take them one statement at a time, so that a bad tag never costs more than itself.
 
 mod attributes;
-mod census;
-mod columns;
+mod playlist_kind;
+mod column_map;
 mod defects;
 mod delta;
-mod forms;
+mod attribute_formats;
 mod groups;
-mod keys;
+mod key_rules;
 mod lines;
 mod lint;
-mod looks;
+mod sniff;
 mod m3u8;
-mod markers;
+mod ad_markers;
 mod media;
 mod multivariant;
-mod parts;
+mod low_latency;
 mod protection;
-mod ranges;
-mod rules;
+mod date_ranges;
+mod tag_rules;
 mod tags;
 mod text;
-mod types;
+mod attribute_types;
 mod uris;
-mod values;
+mod tag_values;
 mod variables;
 mod versions;
-mod whole;
+mod playlist_rules;
 
 #[cfg(test)]
 mod tests;
 
-pub use delta::rebuild;
+pub use delta::apply_delta_update;
 
 use crate::defect::{Defect, DefectKind, Position};
 use crate::stream::{Presentation, Timeline};
-use census::{Census, Kind};
-use defects::Defects;
+use defects::DefectList;
 use lint::Lint;
+use playlist_kind::{PlaylistKind, TagCounts};
 use std::collections::BTreeMap;
 use url::Url;
-use variables::{Replaced, Source, Variables};
+use variables::{DefinitionContext, Substituted, Variables};
 
-/// Segments kept of one media playlist: the newest.
+/// Most segments kept of one media playlist: the newest ones.
 pub const MAX_SEGMENTS: usize = 100_000;
-/// Renditions kept of one multivariant playlist: the first.
+/// Most renditions kept of one multivariant playlist: the first ones.
 pub const MAX_RENDITIONS: usize = 1_000;
-/// I-frame playlists kept of one multivariant playlist: the first.
+/// Most I-frame playlists kept of one multivariant playlist: the first ones.
 pub const MAX_I_FRAMES: usize = 32;
-/// Defects kept of one playlist; of each kind the last one says how many more there were.
+/// Most defects kept of one playlist. Where more were found, the last defect of each kind says how many.
 pub const MAX_DEFECTS: usize = 64;
-/// Bytes of one line; a longer one is a defect and skipped.
+/// Longest line of a playlist in bytes; a longer line is a defect and is skipped.
 pub const MAX_LINE: usize = 64 * 1024;
 
+/// A playlist as [`parse`] read it.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "there is one at a time, taken apart where it is made")]
 pub enum Playlist {
+    /// A multivariant playlist: the renditions that it declares.
     Multivariant(Presentation),
+    /// A media playlist: the segments that it lists.
     Media(Timeline),
-    /// Not a playlist: HTML, JSON, binary, empty. The one defect says what it looks like.
+    /// The input is no playlist but HTML, JSON, binary data or nothing; the only defect says what it looks like.
     Unreadable,
 }
 
-/// Reads a playlist. `base` is the URL it came from after redirects (RFC 8216bis 4.1: relative URIs resolve against it).
-/// Never fails: what can't be read is a defect with its line, and the rest is still read.
+/// Reads a playlist of either kind. `base` is the URL of the playlist after redirects, against which relative URIs resolve
+/// (RFC 8216bis 4.1). Reading never fails: what can't be read is a defect with its line, and the rest is still read.
 #[must_use]
 pub fn parse(bytes: &[u8], base: &Url) -> (Playlist, Vec<Defect>) {
     read(bytes, base, None)
 }
 
-/// The same for a media playlist that a multivariant playlist led to, whose `variables` it may import.
+/// Reads a media playlist that a multivariant playlist led to. `variables` are those of the multivariant playlist, which
+/// EXT-X-DEFINE may import; all else is as for [`parse`].
 #[must_use]
 pub fn parse_rendition(bytes: &[u8], base: &Url, variables: &BTreeMap<String, String>) -> (Playlist, Vec<Defect>) {
     read(bytes, base, Some(variables))
 }
 
 fn read(bytes: &[u8], base: &Url, imported: Option<&Variables>) -> (Playlist, Vec<Defect>) {
-    let mut defects = Defects::default();
+    let mut defects = DefectList::default();
     let decoded = text::decode(bytes, &mut defects);
-    let census = Census::of(&decoded);
-    if !census.is_playlist() {
+    let counts = TagCounts::count(&decoded);
+    if !counts.is_playlist() {
         return (Playlist::Unreadable, vec![not_a_playlist(bytes)]);
     }
-    let kind = census.kind();
-    let Replaced { text, columns, variables } =
-        variables::replace(&decoded, Source { kind, base, imported }, &mut defects);
-    defects.read_by(columns);
+    let kind = counts.kind();
+    let Substituted { text, columns, variables } =
+        variables::replace(&decoded, DefinitionContext { kind, base, imported }, &mut defects);
+    defects.set_column_map(columns);
     let playlist = match kind {
-        Kind::Multivariant => {
-            let presentation = multivariant(&text, base, census, &mut defects);
+        PlaylistKind::Multivariant => {
+            let presentation = multivariant(&text, base, counts, &mut defects);
             Playlist::Multivariant(Presentation { variables, ..presentation })
         }
-        Kind::Media => Playlist::Media(media(&text, base, census, &mut defects)),
+        PlaylistKind::Media => Playlist::Media(media(&text, base, counts, &mut defects)),
     };
     (playlist, defects.finish())
 }
 
-fn multivariant(text: &str, base: &Url, census: Census, defects: &mut Defects) -> Presentation {
-    let mut lint = Lint::new(census);
-    let mut builder = multivariant::Builder::new(base);
-    for line in lines::of(text) {
+fn multivariant(text: &str, base: &Url, counts: TagCounts, defects: &mut DefectList) -> Presentation {
+    let mut lint = Lint::new(counts);
+    let mut builder = multivariant::PresentationBuilder::new(base);
+    for line in lines::split(text) {
         if let Some(statement) = lint.check(&line, defects) {
             builder.take(statement, defects);
         }
@@ -112,11 +115,11 @@ fn multivariant(text: &str, base: &Url, census: Census, defects: &mut Defects) -
     builder.finish(defects)
 }
 
-fn media(text: &str, base: &Url, census: Census, defects: &mut Defects) -> Timeline {
-    let surplus = census.uris.saturating_sub(MAX_SEGMENTS);
-    let mut lint = Lint::new(census);
-    let mut builder = media::Builder::new(base, surplus);
-    for line in lines::of(text) {
+fn media(text: &str, base: &Url, counts: TagCounts, defects: &mut DefectList) -> Timeline {
+    let surplus = counts.uris.saturating_sub(MAX_SEGMENTS);
+    let mut lint = Lint::new(counts);
+    let mut builder = media::TimelineBuilder::new(base, surplus);
+    for line in lines::split(text) {
         builder.cue(&line, defects);
         if let Some(statement) = lint.check(&line, defects) {
             builder.take(statement, defects);
@@ -130,7 +133,7 @@ fn not_a_playlist(bytes: &[u8]) -> Defect {
     Defect {
         kind: DefectKind::Syntax,
         at: Position::Line { line: 1, column: 1 },
-        message: format!("not a playlist: {}; a playlist begins with #EXTM3U", looks::like(bytes)),
+        message: format!("not a playlist: {}; a playlist begins with #EXTM3U", sniff::describe(bytes)),
         reference: "RFC 8216bis 4.4.1.1",
     }
 }

@@ -1,13 +1,13 @@
-//! A multivariant playlist's sound lines → [`Presentation`].
+//! Builds the [`Presentation`] of a multivariant playlist from its sound lines.
 
-use super::attributes::List;
-use super::defects::Defects;
-use super::groups::Groups;
-use super::lines::Line;
-use super::lint::{Sound, Statement};
+use super::attributes::AttributeList;
+use super::defects::DefectList;
+use super::groups::RenditionGroups;
+use super::lines::PlaylistLine;
+use super::lint::{Statement, StatementContent};
 use super::m3u8;
+use super::tag_values::TagValue;
 use super::uris;
-use super::values::Reading;
 use crate::defect::DefectKind::Syntax;
 use crate::stream::names;
 use crate::stream::{Media, Presentation, Rendition, Resolution};
@@ -16,29 +16,29 @@ use m3u8_rs::{AlternativeMediaType, VariantStream};
 use std::collections::HashMap;
 use url::Url;
 
-/// Declarations read of one playlist: many may name the same rendition.
+/// Most declarations read of one playlist: several may name the same rendition.
 const MAX_DECLARATIONS: usize = 10 * super::MAX_RENDITIONS;
 
-pub(super) struct Builder<'a, 'b> {
+pub(super) struct PresentationBuilder<'a, 'b> {
     base: &'b Url,
     declarations: usize,
-    /// The variant whose URI is still to come, and its line.
-    waiting: Option<(List<'a>, u32)>,
-    drafts: Vec<Draft>,
+    /// The last variant and its line, while no URI has followed it.
+    waiting: Option<(AttributeList<'a>, u32)>,
+    drafts: Vec<RenditionDraft>,
     by_uri: HashMap<Url, usize>,
     i_frames: Vec<Rendition>,
-    groups: Groups<'a>,
-    /// How many were beyond the bound, and the line of the first.
+    groups: RenditionGroups<'a>,
+    /// Number of renditions beyond the bound, and the line of the first of them.
     surplus: Option<(u64, u32)>,
 }
 
-/// A rendition with what it will be named after.
-struct Draft {
+/// A rendition with the label that becomes part of its name.
+struct RenditionDraft {
     rendition: Rendition,
     label: String,
 }
 
-impl<'a, 'b> Builder<'a, 'b> {
+impl<'a, 'b> PresentationBuilder<'a, 'b> {
     pub fn new(base: &'b Url) -> Self {
         Self {
             base,
@@ -47,29 +47,29 @@ impl<'a, 'b> Builder<'a, 'b> {
             drafts: Vec::new(),
             by_uri: HashMap::new(),
             i_frames: Vec::new(),
-            groups: Groups::default(),
+            groups: RenditionGroups::default(),
             surplus: None,
         }
     }
 
-    pub fn take(&mut self, statement: Statement<'_, 'a>, defects: &mut Defects) {
+    pub fn take(&mut self, statement: Statement<'_, 'a>, defects: &mut DefectList) {
         let line = statement.line;
         match statement.content {
-            Sound::Tag("EXT-X-STREAM-INF", Reading::Attributes(list)) => {
+            StatementContent::Tag("EXT-X-STREAM-INF", TagValue::Attributes(list)) => {
                 self.without_uri();
                 self.groups.references(&list, line.start());
                 self.waiting = Some((list, line.number));
             }
-            Sound::Tag("EXT-X-I-FRAME-STREAM-INF", Reading::Attributes(list)) => {
+            StatementContent::Tag("EXT-X-I-FRAME-STREAM-INF", TagValue::Attributes(list)) => {
                 self.groups.references(&list, line.start());
                 self.i_frames(&list, line, defects);
             }
-            Sound::Tag("EXT-X-MEDIA", Reading::Attributes(list)) => {
+            StatementContent::Tag("EXT-X-MEDIA", TagValue::Attributes(list)) => {
                 self.groups.member(&list, line.start());
                 self.alternative(&list, line, defects);
             }
-            Sound::Tag(..) => {}
-            Sound::Uri(uri) => {
+            StatementContent::Tag(..) => {}
+            StatementContent::Uri(uri) => {
                 let Some((list, declared)) = self.waiting.take() else { return };
                 let url = uris::resolve(self.base, uri, line, defects);
                 self.variant(&list, uri, url, declared);
@@ -77,36 +77,38 @@ impl<'a, 'b> Builder<'a, 'b> {
         }
     }
 
-    /// A variant that no URI followed is still a promise of the ladder.
+    /// Keeps a variant that no URI followed: the ladder still promises it.
     fn without_uri(&mut self) {
         if let Some((list, line)) = self.waiting.take() {
             self.variant(&list, "", None, line);
         }
     }
 
-    fn variant(&mut self, list: &List<'_>, uri: &str, url: Option<Url>, line: u32) {
+    fn variant(&mut self, list: &AttributeList<'_>, uri: &str, url: Option<Url>, line: u32) {
         if !self.has_room(line) {
             return;
         }
         let read = m3u8::variant(list, uri);
         let label = list.quoted("NAME").unwrap_or_default().to_owned();
-        self.add(Draft { label, rendition: of_variant(read, list, url, line) });
+        self.add(RenditionDraft { label, rendition: of_variant(read, list, url, line) });
     }
 
-    /// One playlist is listed once, however many variants name it. Trick play isn't worth a defect for more than are read.
-    fn i_frames(&mut self, list: &List<'_>, line: &Line<'a>, defects: &mut Defects) {
+    /// Takes an I-frame variant; each playlist is listed once. More of them than the bound are no defect.
+    fn i_frames(&mut self, list: &AttributeList<'_>, line: &PlaylistLine<'a>, defects: &mut DefectList) {
         let Some(uri) = list.quoted("URI").filter(|_| self.i_frames.len() < super::MAX_I_FRAMES) else { return };
         let Some(url) = uris::resolve(self.base, uri, line, defects) else { return };
         if self.i_frames.iter().any(|known| known.uri.as_ref() == Some(&url)) {
             return;
         }
-        let rendition = Rendition { media: Media::Video, ..of_variant(m3u8::variant(list, uri), list, Some(url), line.number) };
+        let rendition =
+            Rendition { media: Media::Video, ..of_variant(m3u8::variant(list, uri), list, Some(url), line.number) };
         let name = format!("iframe-{}", names::base_name(&rendition, ""));
         self.i_frames.push(Rendition { name, ..rendition });
     }
 
-    /// Without a URI it is inside the variants' own segments, and CLOSED-CAPTIONS always are (RFC 8216bis 4.4.6.2.1).
-    fn alternative(&mut self, list: &List<'a>, line: &Line<'a>, defects: &mut Defects) {
+    /// Takes an EXT-X-MEDIA with a URI. Without one the media is inside the segments of the variants, as CLOSED-CAPTIONS always
+    /// are (RFC 8216bis 4.4.6.2.1).
+    fn alternative(&mut self, list: &AttributeList<'a>, line: &PlaylistLine<'a>, defects: &mut DefectList) {
         let Some(uri) = list.quoted("URI").filter(|uri| !uri.is_empty()) else { return };
         if !self.has_room(line.number) {
             return;
@@ -128,11 +130,11 @@ impl<'a, 'b> Builder<'a, 'b> {
             ..blank(media, line.number)
         };
         let label = read.language.as_deref().or(name).unwrap_or_default();
-        self.add(Draft { label: label.to_owned(), rendition });
+        self.add(RenditionDraft { label: label.to_owned(), rendition });
     }
 
-    /// One playlist is one rendition, however many groups and variants name it: the first, completed by the others.
-    fn add(&mut self, draft: Draft) {
+    /// Adds a rendition. Each playlist is one rendition: later declarations complete the first.
+    fn add(&mut self, draft: RenditionDraft) {
         let known = draft.rendition.uri.as_ref().and_then(|uri| self.by_uri.get(uri));
         if let Some(first) = known.and_then(|index| self.drafts.get_mut(*index)) {
             first.complete(draft.rendition);
@@ -162,7 +164,7 @@ impl<'a, 'b> Builder<'a, 'b> {
         *count += 1;
     }
 
-    pub fn finish(mut self, defects: &mut Defects) -> Presentation {
+    pub fn finish(mut self, defects: &mut DefectList) -> Presentation {
         self.without_uri();
         self.groups.finish(defects);
         if let Some((count, line)) = self.surplus {
@@ -174,20 +176,21 @@ impl<'a, 'b> Builder<'a, 'b> {
                 format_args!("{count} renditions from here on were left out; {limit} are read"),
             );
         }
-        let mut renditions: Vec<Rendition> = self.drafts.into_iter().map(Draft::named).collect();
+        let mut renditions: Vec<Rendition> = self.drafts.into_iter().map(RenditionDraft::named).collect();
         names::make_unique(&mut renditions);
         names::make_unique(&mut self.i_frames);
         Presentation { renditions, i_frames: self.i_frames, ..Presentation::default() }
     }
 }
 
-impl Draft {
+impl RenditionDraft {
     fn named(self) -> Rendition {
         let name = names::base_name(&self.rendition, &self.label);
         Rendition { name, ..self.rendition }
     }
 
-    /// An audio playlist is often declared twice: as a rendition with its language, as a variant with its bit rate.
+    /// Fills in what the first declaration lacks. An audio playlist is often declared twice: as a rendition with its language,
+    /// and as a variant with its bit rate.
     fn complete(&mut self, other: Rendition) {
         let first = &mut self.rendition;
         first.bandwidth = first.bandwidth.or(other.bandwidth);
@@ -223,7 +226,7 @@ fn blank(media: Media, line: u32) -> Rendition {
     }
 }
 
-fn of_variant(read: VariantStream, list: &List<'_>, uri: Option<Url>, line: u32) -> Rendition {
+fn of_variant(read: VariantStream, list: &AttributeList<'_>, uri: Option<Url>, line: u32) -> Rendition {
     let supplemental = codecs(list.quoted("SUPPLEMENTAL-CODECS").unwrap_or_default());
     let codecs = codecs(read.codecs.as_deref().unwrap_or_default());
     let resolution = read
@@ -246,15 +249,15 @@ fn of_variant(read: VariantStream, list: &List<'_>, uri: Option<Url>, line: u32)
     }
 }
 
-/// CLOSED-CAPTIONS: a quoted group, or NONE (RFC 8216bis 4.4.6.2).
-fn captions(list: &List<'_>) -> Option<bool> {
+/// Whether CLOSED-CAPTIONS names a group (`true`) or is NONE (`false`; RFC 8216bis 4.4.6.2); `None` without it.
+fn captions(list: &AttributeList<'_>) -> Option<bool> {
     match list.quoted("CLOSED-CAPTIONS") {
         Some(_) => Some(true),
         None => list.get("CLOSED-CAPTIONS").filter(|said| *said == "NONE").map(|_| false),
     }
 }
 
-/// A variant is audio where all its codecs are and it has no picture size; text beside audio doesn't change that.
+/// A variant is audio if it has no RESOLUTION and all its codecs are audio or text with at least one of audio.
 fn media_of(codecs: &[String], resolution: Option<Resolution>) -> Media {
     let audio = codecs.iter().filter(|c| is_audio(c)).count();
     let text = codecs.iter().filter(|c| ["stpp", "wvtt"].contains(&sample_entry(c).as_str())).count();
@@ -264,7 +267,7 @@ fn media_of(codecs: &[String], resolution: Option<Resolution>) -> Media {
     if audio > 0 { Media::Audio } else { Media::Text }
 }
 
-/// Sample entries of audio (MP4 Registration Authority), lower case.
+/// Whether the codec is a sample entry of audio (MP4 Registration Authority), in any case of letters.
 fn is_audio(codec: &str) -> bool {
     const AUDIO: [&str; 24] = [
         "mp4a", "ac-3", "ec-3", "ac-4", "opus", "flac", "alac", "mp3", "vorbis", "dtsc", "dtse", "dtsh", "dtsl",
@@ -277,7 +280,7 @@ fn sample_entry(codec: &str) -> String {
     codec.split('.').next().unwrap_or_default().to_ascii_lowercase()
 }
 
-/// At most 16: a real variant has two to four.
+/// The codecs of a list, at most 16: a real variant has two to four.
 fn codecs(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|c| !c.is_empty()).take(16).map(bounded).collect()
 }

@@ -1,8 +1,8 @@
 //! Keys and the initialization section in force for the segments that follow (RFC 8216bis 4.4.4.4, 4.4.4.5).
 
-use super::attributes::List;
-use super::defects::Defects;
-use super::lines::Line;
+use super::attributes::AttributeList;
+use super::defects::DefectList;
+use super::lines::PlaylistLine;
 use super::m3u8;
 use super::uris;
 use crate::drm::Id;
@@ -10,26 +10,26 @@ use crate::stream::{ByteRange, Key, Map};
 use std::sync::Arc;
 use url::Url;
 
-/// Key formats in force at once; more are no real stream's.
+/// Most key formats in force at once; no real stream has more.
 const MAX_KEYS: usize = 16;
 
 #[derive(Default)]
 pub(super) struct Protection {
-    /// One of each KEYFORMAT, in the order they came.
+    /// One key for each KEYFORMAT, in their order.
     keys: Vec<Key>,
-    /// The same for the segments that follow, which share it.
+    /// The same keys, shared by the segments that follow.
     shared: Arc<[Key]>,
     map: Option<Map>,
 }
 
 impl Protection {
-    /// A key replaces that of its KEYFORMAT; METHOD=NONE ends all.
-    pub fn key(&mut self, list: &List<'_>, base: &Url) {
+    /// Takes an EXT-X-KEY, which replaces the key of its KEYFORMAT; METHOD=NONE ends all keys.
+    pub fn key(&mut self, list: &AttributeList<'_>, base: &Url) {
         self.replace(list, base);
         self.shared = self.keys.as_slice().into();
     }
 
-    fn replace(&mut self, list: &List<'_>, base: &Url) {
+    fn replace(&mut self, list: &AttributeList<'_>, base: &Url) {
         if list.written("METHOD") == Some("NONE") {
             self.keys.clear();
             return;
@@ -45,8 +45,8 @@ impl Protection {
         }
     }
 
-    /// A map whose URI is no use leaves the segments without one.
-    pub fn map<'a>(&mut self, list: &List<'a>, base: &Url, line: &Line<'a>, defects: &mut Defects) {
+    /// Takes an EXT-X-MAP; one without a usable URI leaves the segments without a map.
+    pub fn map<'a>(&mut self, list: &AttributeList<'a>, base: &Url, line: &PlaylistLine<'a>, defects: &mut DefectList) {
         let byte_range = m3u8::map(list).byte_range;
         let byte_range = byte_range.map(|r| ByteRange { offset: r.offset.unwrap_or(0), length: r.length });
         let uri = list.quoted("URI").and_then(|uri| uris::resolve(base, uri, line, defects));
@@ -65,7 +65,7 @@ impl Protection {
         self.shared.clone()
     }
 
-    /// All of them lead to the same key: the one that is a plain file if there is one, else the first.
+    /// All keys in force lead to the same media key: this is the one of KEYFORMAT identity if there is one, else the first.
     pub fn in_force_key(&self) -> Option<Key> {
         self.keys.iter().find(|k| k.format() == "identity").or(self.keys.first()).cloned()
     }

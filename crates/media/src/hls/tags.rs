@@ -1,23 +1,23 @@
-//! The tags of RFC 8216bis 4.4: where each may stand, how often, and what its value is.
+//! The table of tags of RFC 8216bis 4.4: the kind of playlist, whether a tag may be repeated, and its value.
 
-use super::forms;
-use super::types::Type::{
+use super::attribute_formats;
+use super::attribute_types::AttributeType::{
     self, Codecs, Date, EmptyText, Float, Form, GroupOrNone, Hexadecimal, Integer, Iv, MapRange, Positive, Range,
     Resolution, SignedFloat, Text, Word,
 };
 
-pub(super) struct Tag {
+pub(super) struct TagDefinition {
     pub name: &'static str,
-    pub place: Place,
-    /// At most once in a playlist.
+    pub place: TagScope,
+    /// The tag may stand in a playlist only once.
     pub once: bool,
-    pub value: Value,
+    pub value: ValueType,
     pub reference: &'static str,
 }
 
 /// Which kind of playlist a tag belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum TagScope {
     Either,
     /// Media playlist tags (4.4.3) and media segment tags (4.4.4): never in a multivariant playlist.
     Media,
@@ -26,93 +26,93 @@ pub(super) enum Place {
     Multivariant,
 }
 
-pub(super) enum Value {
+pub(super) enum ValueType {
     Nothing,
-    /// Decimal integer, at least this.
+    /// A decimal integer that is at least this.
     Integer(u64),
     /// One of these words.
     Word(&'static [&'static str]),
-    /// `<duration>,[<title>]`
+    /// `<duration>,[<title>]`, as EXTINF has it.
     Duration,
-    /// `<n>[@<o>]`
+    /// `<n>[@<o>]`, as EXT-X-BYTERANGE has it.
     Range,
     Date,
-    Attributes(&'static [Attribute]),
+    Attributes(&'static [AttributeDefinition]),
 }
 
-pub(super) struct Attribute {
+pub(super) struct AttributeDefinition {
     pub name: &'static str,
-    pub kind: Type,
+    pub kind: AttributeType,
     pub required: bool,
 }
 
-/// The tag of that name (without `#`) and its place in [`TAGS`].
-pub(super) fn find(name: &str) -> Option<(usize, &'static Tag)> {
+/// The tag of this name (without `#`) and its index in [`TAGS`].
+pub(super) fn find(name: &str) -> Option<(usize, &'static TagDefinition)> {
     TAGS.iter().enumerate().find(|(_, tag)| tag.name == name)
 }
 
-const fn must(name: &'static str, kind: Type) -> Attribute {
-    Attribute { name, kind, required: true }
+const fn must(name: &'static str, kind: AttributeType) -> AttributeDefinition {
+    AttributeDefinition { name, kind, required: true }
 }
 
-const fn may(name: &'static str, kind: Type) -> Attribute {
-    Attribute { name, kind, required: false }
+const fn may(name: &'static str, kind: AttributeType) -> AttributeDefinition {
+    AttributeDefinition { name, kind, required: false }
 }
 
-const fn once(name: &'static str, place: Place, value: Value, reference: &'static str) -> Tag {
-    Tag { name, place, once: true, value, reference }
+const fn once(name: &'static str, place: TagScope, value: ValueType, reference: &'static str) -> TagDefinition {
+    TagDefinition { name, place, once: true, value, reference }
 }
 
-const fn many(name: &'static str, place: Place, value: Value, reference: &'static str) -> Tag {
-    Tag { name, place, once: false, value, reference }
+const fn many(name: &'static str, place: TagScope, value: ValueType, reference: &'static str) -> TagDefinition {
+    TagDefinition { name, place, once: false, value, reference }
 }
 
-const YES_NO: Type = Word(&["YES", "NO"]);
+const YES_NO: AttributeType = Word(&["YES", "NO"]);
 
-/// The most frequent first: the list is searched from its beginning for every line.
+/// The most frequent tags come first: the list is searched from its beginning for every line.
 #[rustfmt::skip]
-pub(super) static TAGS: [Tag; 32] = [
-    many("EXTINF", Place::Media, Value::Duration, "RFC 8216bis 4.4.4.1"),
-    many("EXT-X-PROGRAM-DATE-TIME", Place::Media, Value::Date, "RFC 8216bis 4.4.4.6"),
-    many("EXT-X-BYTERANGE", Place::Media, Value::Range, "RFC 8216bis 4.4.4.2"),
-    many("EXT-X-PART", Place::Media, Value::Attributes(PART), "RFC 8216bis 4.4.4.9"),
-    many("EXT-X-KEY", Place::Media, Value::Attributes(KEY), "RFC 8216bis 4.4.4.4"),
-    many("EXT-X-DISCONTINUITY", Place::Media, Value::Nothing, "RFC 8216bis 4.4.4.3"),
-    many("EXT-X-MAP", Place::Media, Value::Attributes(MAP), "RFC 8216bis 4.4.4.5"),
-    many("EXT-X-GAP", Place::Media, Value::Nothing, "RFC 8216bis 4.4.4.7"),
-    many("EXT-X-BITRATE", Place::Media, Value::Integer(0), "RFC 8216bis 4.4.4.8"),
-    many("EXT-X-DATERANGE", Place::Metadata, Value::Attributes(DATERANGE), "RFC 8216bis 4.4.5.1"),
-    once("EXTM3U", Place::Either, Value::Nothing, "RFC 8216bis 4.4.1.1"),
-    once("EXT-X-VERSION", Place::Either, Value::Integer(0), "RFC 8216bis 4.4.1.2"),
-    once("EXT-X-INDEPENDENT-SEGMENTS", Place::Either, Value::Nothing, "RFC 8216bis 4.4.2.1"),
-    once("EXT-X-START", Place::Either, Value::Attributes(START), "RFC 8216bis 4.4.2.2"),
-    many("EXT-X-DEFINE", Place::Either, Value::Attributes(DEFINE), "RFC 8216bis 4.4.2.3"),
-    once("EXT-X-TARGETDURATION", Place::Media, Value::Integer(1), "RFC 8216bis 4.4.3.1"),
-    once("EXT-X-MEDIA-SEQUENCE", Place::Media, Value::Integer(0), "RFC 8216bis 4.4.3.2"),
-    once("EXT-X-DISCONTINUITY-SEQUENCE", Place::Media, Value::Integer(0), "RFC 8216bis 4.4.3.3"),
-    once("EXT-X-ENDLIST", Place::Media, Value::Nothing, "RFC 8216bis 4.4.3.4"),
-    once("EXT-X-PLAYLIST-TYPE", Place::Media, Value::Word(&["EVENT", "VOD"]), "RFC 8216bis 4.4.3.5"),
-    once("EXT-X-I-FRAMES-ONLY", Place::Media, Value::Nothing, "RFC 8216bis 4.4.3.6"),
-    once("EXT-X-PART-INF", Place::Media, Value::Attributes(PART_INF), "RFC 8216bis 4.4.3.7"),
-    once("EXT-X-SERVER-CONTROL", Place::Media, Value::Attributes(SERVER_CONTROL), "RFC 8216bis 4.4.3.8"),
-    once("EXT-X-SKIP", Place::Metadata, Value::Attributes(SKIP), "RFC 8216bis 4.4.5.2"),
-    many("EXT-X-PRELOAD-HINT", Place::Metadata, Value::Attributes(PRELOAD_HINT), "RFC 8216bis 4.4.5.3"),
-    many("EXT-X-RENDITION-REPORT", Place::Metadata, Value::Attributes(RENDITION_REPORT), "RFC 8216bis 4.4.5.4"),
-    many("EXT-X-MEDIA", Place::Multivariant, Value::Attributes(MEDIA), "RFC 8216bis 4.4.6.1"),
-    many("EXT-X-STREAM-INF", Place::Multivariant, Value::Attributes(STREAM_INF), "RFC 8216bis 4.4.6.2"),
-    many("EXT-X-I-FRAME-STREAM-INF", Place::Multivariant, Value::Attributes(I_FRAME_STREAM_INF), "RFC 8216bis 4.4.6.3"),
-    many("EXT-X-SESSION-DATA", Place::Multivariant, Value::Attributes(SESSION_DATA), "RFC 8216bis 4.4.6.4"),
-    many("EXT-X-SESSION-KEY", Place::Multivariant, Value::Attributes(SESSION_KEY), "RFC 8216bis 4.4.6.5"),
-    once("EXT-X-CONTENT-STEERING", Place::Multivariant, Value::Attributes(CONTENT_STEERING), "RFC 8216bis 4.4.6.6"),
+pub(super) static TAGS: [TagDefinition; 32] = [
+    many("EXTINF", TagScope::Media, ValueType::Duration, "RFC 8216bis 4.4.4.1"),
+    many("EXT-X-PROGRAM-DATE-TIME", TagScope::Media, ValueType::Date, "RFC 8216bis 4.4.4.6"),
+    many("EXT-X-BYTERANGE", TagScope::Media, ValueType::Range, "RFC 8216bis 4.4.4.2"),
+    many("EXT-X-PART", TagScope::Media, ValueType::Attributes(PART), "RFC 8216bis 4.4.4.9"),
+    many("EXT-X-KEY", TagScope::Media, ValueType::Attributes(KEY), "RFC 8216bis 4.4.4.4"),
+    many("EXT-X-DISCONTINUITY", TagScope::Media, ValueType::Nothing, "RFC 8216bis 4.4.4.3"),
+    many("EXT-X-MAP", TagScope::Media, ValueType::Attributes(MAP), "RFC 8216bis 4.4.4.5"),
+    many("EXT-X-GAP", TagScope::Media, ValueType::Nothing, "RFC 8216bis 4.4.4.7"),
+    many("EXT-X-BITRATE", TagScope::Media, ValueType::Integer(0), "RFC 8216bis 4.4.4.8"),
+    many("EXT-X-DATERANGE", TagScope::Metadata, ValueType::Attributes(DATERANGE), "RFC 8216bis 4.4.5.1"),
+    once("EXTM3U", TagScope::Either, ValueType::Nothing, "RFC 8216bis 4.4.1.1"),
+    once("EXT-X-VERSION", TagScope::Either, ValueType::Integer(0), "RFC 8216bis 4.4.1.2"),
+    once("EXT-X-INDEPENDENT-SEGMENTS", TagScope::Either, ValueType::Nothing, "RFC 8216bis 4.4.2.1"),
+    once("EXT-X-START", TagScope::Either, ValueType::Attributes(START), "RFC 8216bis 4.4.2.2"),
+    many("EXT-X-DEFINE", TagScope::Either, ValueType::Attributes(DEFINE), "RFC 8216bis 4.4.2.3"),
+    once("EXT-X-TARGETDURATION", TagScope::Media, ValueType::Integer(1), "RFC 8216bis 4.4.3.1"),
+    once("EXT-X-MEDIA-SEQUENCE", TagScope::Media, ValueType::Integer(0), "RFC 8216bis 4.4.3.2"),
+    once("EXT-X-DISCONTINUITY-SEQUENCE", TagScope::Media, ValueType::Integer(0), "RFC 8216bis 4.4.3.3"),
+    once("EXT-X-ENDLIST", TagScope::Media, ValueType::Nothing, "RFC 8216bis 4.4.3.4"),
+    once("EXT-X-PLAYLIST-TYPE", TagScope::Media, ValueType::Word(&["EVENT", "VOD"]), "RFC 8216bis 4.4.3.5"),
+    once("EXT-X-I-FRAMES-ONLY", TagScope::Media, ValueType::Nothing, "RFC 8216bis 4.4.3.6"),
+    once("EXT-X-PART-INF", TagScope::Media, ValueType::Attributes(PART_INF), "RFC 8216bis 4.4.3.7"),
+    once("EXT-X-SERVER-CONTROL", TagScope::Media, ValueType::Attributes(SERVER_CONTROL), "RFC 8216bis 4.4.3.8"),
+    once("EXT-X-SKIP", TagScope::Metadata, ValueType::Attributes(SKIP), "RFC 8216bis 4.4.5.2"),
+    many("EXT-X-PRELOAD-HINT", TagScope::Metadata, ValueType::Attributes(PRELOAD_HINT), "RFC 8216bis 4.4.5.3"),
+    many("EXT-X-RENDITION-REPORT", TagScope::Metadata, ValueType::Attributes(RENDITION_REPORT), "RFC 8216bis 4.4.5.4"),
+    many("EXT-X-MEDIA", TagScope::Multivariant, ValueType::Attributes(MEDIA), "RFC 8216bis 4.4.6.1"),
+    many("EXT-X-STREAM-INF", TagScope::Multivariant, ValueType::Attributes(STREAM_INF), "RFC 8216bis 4.4.6.2"),
+    many("EXT-X-I-FRAME-STREAM-INF", TagScope::Multivariant, ValueType::Attributes(I_FRAME_STREAM_INF), "RFC 8216bis 4.4.6.3"),
+    many("EXT-X-SESSION-DATA", TagScope::Multivariant, ValueType::Attributes(SESSION_DATA), "RFC 8216bis 4.4.6.4"),
+    many("EXT-X-SESSION-KEY", TagScope::Multivariant, ValueType::Attributes(SESSION_KEY), "RFC 8216bis 4.4.6.5"),
+    once("EXT-X-CONTENT-STEERING", TagScope::Multivariant, ValueType::Attributes(CONTENT_STEERING), "RFC 8216bis 4.4.6.6"),
 ];
 
-const START: &[Attribute] = &[must("TIME-OFFSET", SignedFloat), may("PRECISE", YES_NO)];
-const VARIABLE: Type = Form(&forms::VARIABLE);
+const START: &[AttributeDefinition] = &[must("TIME-OFFSET", SignedFloat), may("PRECISE", YES_NO)];
+const VARIABLE: AttributeType = Form(&attribute_formats::VARIABLE);
 /// One of NAME, IMPORT and QUERYPARAM: see `rules`.
-const DEFINE: &[Attribute] =
+const DEFINE: &[AttributeDefinition] =
     &[may("NAME", VARIABLE), may("VALUE", EmptyText), may("IMPORT", VARIABLE), may("QUERYPARAM", VARIABLE)];
-const PART_INF: &[Attribute] = &[must("PART-TARGET", Float)];
-const SERVER_CONTROL: &[Attribute] = &[
+const PART_INF: &[AttributeDefinition] = &[must("PART-TARGET", Float)];
+const SERVER_CONTROL: &[AttributeDefinition] = &[
     may("CAN-SKIP-UNTIL", Float),
     may("CAN-SKIP-DATERANGES", YES_NO),
     may("HOLD-BACK", Float),
@@ -120,22 +120,22 @@ const SERVER_CONTROL: &[Attribute] = &[
     may("CAN-BLOCK-RELOAD", YES_NO),
 ];
 /// URI is required too, unless METHOD is NONE: see `rules`.
-const KEY: &[Attribute] = &[
+const KEY: &[AttributeDefinition] = &[
     must("METHOD", Word(&["NONE", "AES-128", "SAMPLE-AES", "SAMPLE-AES-CTR", "AES-256-GCM"])),
     may("URI", Text),
     may("IV", Iv),
     may("KEYFORMAT", Text),
-    may("KEYFORMATVERSIONS", Form(&forms::KEY_VERSIONS)),
+    may("KEYFORMATVERSIONS", Form(&attribute_formats::KEY_VERSIONS)),
 ];
-const SESSION_KEY: &[Attribute] = &[
+const SESSION_KEY: &[AttributeDefinition] = &[
     must("METHOD", Word(&["AES-128", "SAMPLE-AES", "SAMPLE-AES-CTR", "AES-256-GCM"])),
     must("URI", Text),
     may("IV", Iv),
     may("KEYFORMAT", Text),
-    may("KEYFORMATVERSIONS", Form(&forms::KEY_VERSIONS)),
+    may("KEYFORMATVERSIONS", Form(&attribute_formats::KEY_VERSIONS)),
 ];
-const MAP: &[Attribute] = &[must("URI", Text), may("BYTERANGE", MapRange)];
-const PART: &[Attribute] = &[
+const MAP: &[AttributeDefinition] = &[must("URI", Text), may("BYTERANGE", MapRange)];
+const PART: &[AttributeDefinition] = &[
     must("URI", Text),
     must("DURATION", Float),
     may("INDEPENDENT", YES_NO),
@@ -143,7 +143,7 @@ const PART: &[Attribute] = &[
     may("GAP", YES_NO),
 ];
 /// START-DATE is required only of the first tag with its ID.
-const DATERANGE: &[Attribute] = &[
+const DATERANGE: &[AttributeDefinition] = &[
     must("ID", Text),
     may("CLASS", Text),
     may("START-DATE", Date),
@@ -156,9 +156,9 @@ const DATERANGE: &[Attribute] = &[
     may("SCTE35-IN", Hexadecimal),
     may("END-ON-NEXT", Word(&["YES"])),
 ];
-const WORDS: Type = Form(&forms::WORDS);
-/// What CLASS `com.apple.hls.interstitial` defines beside (Appendix D).
-pub(super) const INTERSTITIAL: &[Attribute] = &[
+const WORDS: AttributeType = Form(&attribute_formats::WORDS);
+/// Attributes that CLASS `com.apple.hls.interstitial` adds (RFC 8216bis Appendix D).
+pub(super) const INTERSTITIAL: &[AttributeDefinition] = &[
     may("X-ASSET-URI", Text),
     may("X-ASSET-LIST", Text),
     may("X-RESUME-OFFSET", SignedFloat),
@@ -172,76 +172,80 @@ pub(super) const INTERSTITIAL: &[Attribute] = &[
     may("X-SKIP-CONTROL-DURATION", Integer),
     may("X-SKIP-CONTROL-LABEL-ID", Text),
 ];
-/// What CLASS `com.apple.hls.preload` defines beside (Appendix F).
-pub(super) const PRELOAD: &[Attribute] = &[may("X-URI", Text), may("X-TARGET-ID", Text), may("X-TARGET-CLASS", Text)];
-const SKIP: &[Attribute] = &[must("SKIPPED-SEGMENTS", Integer), may("RECENTLY-REMOVED-DATERANGES", EmptyText)];
-const PRELOAD_HINT: &[Attribute] = &[
+/// Attributes that CLASS `com.apple.hls.preload` adds (RFC 8216bis Appendix F).
+pub(super) const PRELOAD: &[AttributeDefinition] =
+    &[may("X-URI", Text), may("X-TARGET-ID", Text), may("X-TARGET-CLASS", Text)];
+const SKIP: &[AttributeDefinition] =
+    &[must("SKIPPED-SEGMENTS", Integer), may("RECENTLY-REMOVED-DATERANGES", EmptyText)];
+const PRELOAD_HINT: &[AttributeDefinition] = &[
     must("TYPE", Word(&["PART", "MAP"])),
     must("URI", Text),
     may("BYTERANGE-START", Integer),
     may("BYTERANGE-LENGTH", Integer),
 ];
-/// A server may leave out even mandatory attributes here.
-const RENDITION_REPORT: &[Attribute] = &[may("URI", Text), may("LAST-MSN", Integer), may("LAST-PART", Integer)];
-const MEDIA: &[Attribute] = &[
+/// No attribute is required here: a server may leave out even mandatory ones.
+const RENDITION_REPORT: &[AttributeDefinition] =
+    &[may("URI", Text), may("LAST-MSN", Integer), may("LAST-PART", Integer)];
+const MEDIA: &[AttributeDefinition] = &[
     must("TYPE", Word(&["AUDIO", "VIDEO", "SUBTITLES", "CLOSED-CAPTIONS"])),
     must("GROUP-ID", Text),
     must("NAME", Text),
     may("URI", Text),
-    may("LANGUAGE", Form(&forms::LANGUAGE)),
-    may("ASSOC-LANGUAGE", Form(&forms::LANGUAGE)),
-    may("STABLE-RENDITION-ID", Form(&forms::STABLE)),
+    may("LANGUAGE", Form(&attribute_formats::LANGUAGE)),
+    may("ASSOC-LANGUAGE", Form(&attribute_formats::LANGUAGE)),
+    may("STABLE-RENDITION-ID", Form(&attribute_formats::STABLE)),
     may("DEFAULT", YES_NO),
     may("AUTOSELECT", YES_NO),
     may("FORCED", YES_NO),
-    may("INSTREAM-ID", Form(&forms::INSTREAM)),
+    may("INSTREAM-ID", Form(&attribute_formats::INSTREAM)),
     may("BIT-DEPTH", Integer),
     may("SAMPLE-RATE", Integer),
     may("CHARACTERISTICS", Text),
-    may("CHANNELS", Form(&forms::CHANNELS)),
+    may("CHANNELS", Form(&attribute_formats::CHANNELS)),
 ];
-const STREAM_INF: &[Attribute] = &[
+const STREAM_INF: &[AttributeDefinition] = &[
     must("BANDWIDTH", Integer),
     may("AVERAGE-BANDWIDTH", Integer),
     may("SCORE", Positive),
     may("CODECS", Codecs),
-    may("SUPPLEMENTAL-CODECS", Form(&forms::SUPPLEMENTAL)),
+    may("SUPPLEMENTAL-CODECS", Form(&attribute_formats::SUPPLEMENTAL)),
     may("RESOLUTION", Resolution),
     may("FRAME-RATE", Float),
     may("HDCP-LEVEL", HDCP_LEVEL),
-    may("ALLOWED-CPC", Form(&forms::CPC)),
+    may("ALLOWED-CPC", Form(&attribute_formats::CPC)),
     may("VIDEO-RANGE", VIDEO_RANGE),
-    may("REQ-VIDEO-LAYOUT", Form(&forms::LAYOUT)),
-    may("STABLE-VARIANT-ID", Form(&forms::STABLE)),
+    may("REQ-VIDEO-LAYOUT", Form(&attribute_formats::LAYOUT)),
+    may("STABLE-VARIANT-ID", Form(&attribute_formats::STABLE)),
     may("AUDIO", Text),
     may("VIDEO", Text),
     may("SUBTITLES", Text),
     may("CLOSED-CAPTIONS", GroupOrNone),
-    may("PATHWAY-ID", Form(&forms::PATHWAY)),
+    may("PATHWAY-ID", Form(&attribute_formats::PATHWAY)),
 ];
-const I_FRAME_STREAM_INF: &[Attribute] = &[
+const I_FRAME_STREAM_INF: &[AttributeDefinition] = &[
     must("BANDWIDTH", Integer),
     must("URI", Text),
     may("AVERAGE-BANDWIDTH", Integer),
     may("SCORE", Positive),
     may("CODECS", Codecs),
-    may("SUPPLEMENTAL-CODECS", Form(&forms::SUPPLEMENTAL)),
+    may("SUPPLEMENTAL-CODECS", Form(&attribute_formats::SUPPLEMENTAL)),
     may("RESOLUTION", Resolution),
     may("HDCP-LEVEL", HDCP_LEVEL),
-    may("ALLOWED-CPC", Form(&forms::CPC)),
+    may("ALLOWED-CPC", Form(&attribute_formats::CPC)),
     may("VIDEO-RANGE", VIDEO_RANGE),
-    may("REQ-VIDEO-LAYOUT", Form(&forms::LAYOUT)),
-    may("STABLE-VARIANT-ID", Form(&forms::STABLE)),
+    may("REQ-VIDEO-LAYOUT", Form(&attribute_formats::LAYOUT)),
+    may("STABLE-VARIANT-ID", Form(&attribute_formats::STABLE)),
     may("VIDEO", Text),
-    may("PATHWAY-ID", Form(&forms::PATHWAY)),
+    may("PATHWAY-ID", Form(&attribute_formats::PATHWAY)),
 ];
-const HDCP_LEVEL: Type = Word(&["TYPE-0", "TYPE-1", "NONE"]);
-const VIDEO_RANGE: Type = Word(&["SDR", "HLG", "PQ"]);
-const SESSION_DATA: &[Attribute] = &[
+const HDCP_LEVEL: AttributeType = Word(&["TYPE-0", "TYPE-1", "NONE"]);
+const VIDEO_RANGE: AttributeType = Word(&["SDR", "HLG", "PQ"]);
+const SESSION_DATA: &[AttributeDefinition] = &[
     must("DATA-ID", Text),
     may("VALUE", Text),
     may("URI", Text),
     may("FORMAT", Word(&["JSON", "RAW"])),
-    may("LANGUAGE", Form(&forms::LANGUAGE)),
+    may("LANGUAGE", Form(&attribute_formats::LANGUAGE)),
 ];
-const CONTENT_STEERING: &[Attribute] = &[must("SERVER-URI", Text), may("PATHWAY-ID", Form(&forms::PATHWAY))];
+const CONTENT_STEERING: &[AttributeDefinition] =
+    &[must("SERVER-URI", Text), may("PATHWAY-ID", Form(&attribute_formats::PATHWAY))];

@@ -1,7 +1,7 @@
 //! Bytes → text, with the defects of the encoding (RFC 8216bis 4.1).
 
-use super::defects::Defects;
-use super::lines::{self, Content, Line};
+use super::defects::DefectList;
+use super::lines::{self, LineContent, PlaylistLine};
 use crate::defect::DefectKind::{Metadata, Syntax};
 use icu_normalizer::ComposingNormalizerBorrowed;
 use std::borrow::Cow;
@@ -9,8 +9,8 @@ use std::str;
 
 const REFERENCE: &str = "RFC 8216bis 4.1";
 
-/// What isn't UTF-8 becomes U+FFFD, so that a title in another encoding doesn't cost its segment.
-pub(super) fn decode<'a>(bytes: &'a [u8], defects: &mut Defects) -> Cow<'a, str> {
+/// The text of a playlist. Bytes that aren't UTF-8 become U+FFFD, so that a title in another encoding doesn't cost its segment.
+pub(super) fn decode<'a>(bytes: &'a [u8], defects: &mut DefectList) -> Cow<'a, str> {
     let body = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     if body.len() < bytes.len() {
         defects.add_at(Syntax, (1, 1), REFERENCE, format_args!("begins with a byte order mark; leave it out"));
@@ -19,14 +19,14 @@ pub(super) fn decode<'a>(bytes: &'a [u8], defects: &mut Defects) -> Cow<'a, str>
         not_utf8(body, defects);
     }
     let text = String::from_utf8_lossy(body);
-    for line in lines::of(&text) {
+    for line in lines::split(&text) {
         characters(&line, defects);
         normal_form(&line, defects);
     }
     text
 }
 
-fn not_utf8(body: &[u8], defects: &mut Defects) {
+fn not_utf8(body: &[u8], defects: &mut DefectList) {
     for (line, number) in body.split(|b| *b == b'\n').zip(1u32..) {
         let Err(error) = str::from_utf8(line) else { continue };
         let sound = line.get(..error.valid_up_to()).unwrap_or_default();
@@ -37,9 +37,9 @@ fn not_utf8(body: &[u8], defects: &mut Defects) {
     }
 }
 
-/// Players compare names byte by byte: what isn't in normal form C looks alike and differs. None stops over it.
-fn normal_form(line: &Line<'_>, defects: &mut Defects) {
-    if line.is_ascii() || matches!(line.content, Content::TooLong) {
+/// Players compare names byte by byte: text that isn't in normalization form C looks the same and differs. No player stops at it.
+fn normal_form(line: &PlaylistLine<'_>, defects: &mut DefectList) {
+    if line.is_ascii() || matches!(line.content, LineContent::TooLong) {
         return;
     }
     let (normal, rest) = ComposingNormalizerBorrowed::new_nfc().split_normalized(line.raw());
@@ -49,22 +49,22 @@ fn normal_form(line: &Line<'_>, defects: &mut Defects) {
     }
 }
 
-/// Control characters, a carriage return inside the line, whitespace before the content: the first of each.
-fn characters(line: &Line<'_>, defects: &mut Defects) {
+/// Reports the first control character of a line, and white space before its content.
+fn characters(line: &PlaylistLine<'_>, defects: &mut DefectList) {
     if let Some((offset, c)) = line.control_character() {
         let what = if c == '\r' { "a carriage return that ends no line" } else { "a control character" };
         let code = u32::from(c);
         defects.add(Syntax, (line, offset), REFERENCE, format_args!("{what} (U+{code:04X}); leave it out"));
     }
-    if line.indent > 0 && !matches!(line.content, Content::Blank | Content::TooLong) {
+    if line.indent > 0 && !matches!(line.content, LineContent::Blank | LineContent::TooLong) {
         defects.add(Syntax, (line, 0), REFERENCE, format_args!("whitespace before the line's content; leave it out"));
     }
 }
 
-impl Line<'_> {
-    /// Anything of U+0000–U+001F and U+007F–U+009F. The list of EXT-X-SKIP is tab-delimited (4.4.5.2).
+impl PlaylistLine<'_> {
+    /// The first character of U+0000 to U+001F and U+007F to U+009F. The list of EXT-X-SKIP is tab-delimited (4.4.5.2).
     fn control_character(&self) -> Option<(usize, char)> {
-        let tabs = matches!(self.content, Content::Tag { name: "EXT-X-SKIP", .. });
+        let tabs = matches!(self.content, LineContent::Tag { name: "EXT-X-SKIP", .. });
         self.raw_indices().find(|(_, c)| c.is_control() && !(tabs && *c == '\t'))
     }
 }

@@ -1,13 +1,13 @@
 //! URIs of a playlist → absolute addresses (RFC 8216bis 4.1, RFC 3986 5.2).
 
-use super::defects::Defects;
-use super::lines::Line;
+use super::defects::DefectList;
+use super::lines::PlaylistLine;
 use crate::defect::DefectKind::Syntax;
 use crate::redact::Quoted;
 use url::Url;
 
-/// `None`, with a defect, for what no address comes of, or one that isn't http or https.
-pub(super) fn resolve<'a>(base: &Url, uri: &'a str, line: &Line<'a>, defects: &mut Defects) -> Option<Url> {
+/// The absolute URL of `uri`. `None`, with a defect: it is no usable URI, or not of the scheme http or https.
+pub(super) fn resolve<'a>(base: &Url, uri: &'a str, line: &PlaylistLine<'a>, defects: &mut DefectList) -> Option<Url> {
     let at = (line, line.offset_of(uri));
     let reference = "RFC 8216bis 4.1";
     match base.join(uri) {

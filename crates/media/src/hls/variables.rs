@@ -1,15 +1,15 @@
-//! Variables of EXT-X-DEFINE, put in place of the references to them before anything else reads the playlist
-//! (RFC 8216bis 4.3, 4.4.2.3, 6.3.1).
+//! Replaces references to the variables of EXT-X-DEFINE before anything else reads the playlist (RFC 8216bis 4.3, 4.4.2.3,
+//! 6.3.1).
 
-use super::attributes::{self, List};
-use super::census::Kind;
-use super::columns::Columns;
-use super::defects::Defects;
-use super::forms::is_variable;
-use super::lines::{self, Content, Line};
-use super::tags::{self, Value};
-use super::types::Type;
-use super::values::Report;
+use super::attribute_formats::is_variable;
+use super::attribute_types::AttributeType;
+use super::attributes::{self, AttributeList};
+use super::column_map::ColumnMap;
+use super::defects::DefectList;
+use super::lines::{self, LineContent, PlaylistLine};
+use super::playlist_kind::PlaylistKind;
+use super::tag_values::TagReport;
+use super::tags::{self, ValueType};
 use crate::defect::DefectKind::Syntax;
 use crate::redact::Quoted;
 use std::borrow::Cow;
@@ -18,71 +18,72 @@ use std::collections::btree_map::Entry;
 use url::{Url, form_urlencoded};
 
 const REFERENCE: &str = "RFC 8216bis 4.4.2.3";
-/// By how much the variables may lengthen one playlist: a short reference may stand for a long value a thousand times.
+/// Most bytes by which variables may lengthen a playlist: a short reference may stand for a long value a thousand times.
 const MAX_GROWTH: usize = 4 * 1024 * 1024;
 
-/// Names and values.
+/// Names and values of variables.
 pub(super) type Variables = BTreeMap<String, String>;
 
-/// A playlist in which every reference to a variable has become its value.
-pub(super) struct Replaced<'t> {
+/// A playlist in which every reference to a variable is replaced by its value.
+pub(super) struct Substituted<'t> {
     pub text: Cow<'t, str>,
-    /// From columns of `text` to those of the playlist as it came.
-    pub columns: Columns,
+    /// Maps columns of `text` to those of the playlist as it was sent.
+    pub columns: ColumnMap,
     pub variables: Variables,
 }
 
-/// Where a playlist's definitions come from.
+/// The context that definitions of variables depend on.
 #[derive(Clone, Copy)]
-pub(super) struct Source<'a> {
-    pub kind: Kind,
-    /// The playlist's address, for its query parameters.
+pub(super) struct DefinitionContext<'a> {
+    pub kind: PlaylistKind,
+    /// URL of the playlist, for its query parameters.
     pub base: &'a Url,
     /// The variables of the multivariant playlist that led here.
     pub imported: Option<&'a Variables>,
 }
 
-pub(super) fn replace<'t>(text: &'t str, source: Source<'_>, defects: &mut Defects) -> Replaced<'t> {
-    let mut pass = Pass { source, variables: Variables::new(), columns: Columns::default(), growth: 0, defects };
+pub(super) fn replace<'t>(text: &'t str, source: DefinitionContext<'_>, defects: &mut DefectList) -> Substituted<'t> {
+    let mut pass =
+        Substitution { source, variables: Variables::new(), columns: ColumnMap::default(), growth: 0, defects };
     if !text.contains("{$") && !text.contains("#EXT-X-DEFINE") {
-        return Replaced { text: Cow::Borrowed(text), columns: pass.columns, variables: pass.variables };
+        return Substituted { text: Cow::Borrowed(text), columns: pass.columns, variables: pass.variables };
     }
     let mut out = String::with_capacity(text.len());
-    for (raw, line) in text.split_inclusive('\n').zip(lines::of(text)) {
+    for (raw, line) in text.split_inclusive('\n').zip(lines::split(text)) {
         pass.line(raw, &line, &mut out);
     }
-    Replaced { text: Cow::Owned(out), columns: pass.columns, variables: pass.variables }
+    Substituted { text: Cow::Owned(out), columns: pass.columns, variables: pass.variables }
 }
 
-struct Pass<'d, 's> {
-    source: Source<'s>,
+struct Substitution<'d, 's> {
+    source: DefinitionContext<'s>,
     variables: Variables,
-    columns: Columns,
+    columns: ColumnMap,
     growth: usize,
-    defects: &'d mut Defects,
+    defects: &'d mut DefectList,
 }
 
-impl Pass<'_, '_> {
-    /// `raw` is the line with its terminator.
-    fn line(&mut self, raw: &str, line: &Line<'_>, out: &mut String) {
+impl Substitution<'_, '_> {
+    /// Copies a line with its variables replaced; `raw` is the line with its terminator.
+    fn line(&mut self, raw: &str, line: &PlaylistLine<'_>, out: &mut String) {
         let begin = out.len();
         match line.content {
-            Content::Uri(uri) if raw.contains("{$") => self.parts(raw, line, &[uri], out),
-            Content::Tag { name, rest } if name == "EXT-X-DEFINE" || raw.contains("{$") => {
-                self.parts(raw, line, &subject(name, rest), out);
+            LineContent::Uri(uri) if raw.contains("{$") => self.parts(raw, line, &[uri], out),
+            LineContent::Tag { name, rest } if name == "EXT-X-DEFINE" || raw.contains("{$") => {
+                self.parts(raw, line, &substitutable_values(name, rest), out);
             }
             _ => out.push_str(raw),
         }
-        if let Content::Tag { name: "EXT-X-DEFINE", .. } = line.content
-            && let Some(Content::Tag { rest, .. }) =
-                lines::of(out.get(begin..).unwrap_or_default()).next().map(|l| l.content)
+        if let LineContent::Tag { name: "EXT-X-DEFINE", .. } = line.content
+            && let Some(LineContent::Tag { rest, .. }) =
+                lines::split(out.get(begin..).unwrap_or_default()).next().map(|l| l.content)
         {
             self.define(&list(rest), line);
         }
     }
 
-    /// Copies `raw`, with the references in `parts` of it replaced.
-    fn parts(&mut self, raw: &str, line: &Line<'_>, parts: &[&str], out: &mut String) {
+    /// Copies `raw` with the references in `parts`, slices of it, replaced.
+    fn parts(&mut self, raw: &str, line: &PlaylistLine<'_>, parts: &[&str], out: &mut String) {
         let mut done = 0;
         for part in parts {
             let at = line.offset_of(part);
@@ -93,7 +94,7 @@ impl Pass<'_, '_> {
         out.push_str(raw.get(done..).unwrap_or_default());
     }
 
-    fn references(&mut self, raw: &str, part: &str, at: usize, line: &Line<'_>, out: &mut String) {
+    fn references(&mut self, raw: &str, part: &str, at: usize, line: &PlaylistLine<'_>, out: &mut String) {
         let mut rest = part;
         while let Some(start) = rest.find("{$") {
             let (before, reference) = rest.split_at(start);
@@ -132,7 +133,7 @@ impl Pass<'_, '_> {
         out.push_str(rest);
     }
 
-    fn fits(&mut self, value: &str, line: &Line<'_>, offset: usize) -> bool {
+    fn fits(&mut self, value: &str, line: &PlaylistLine<'_>, offset: usize) -> bool {
         let grown = self.growth.saturating_add(value.len());
         if self.growth <= MAX_GROWTH && grown > MAX_GROWTH {
             let limit = MAX_GROWTH / 1024 / 1024;
@@ -148,7 +149,7 @@ impl Pass<'_, '_> {
     }
 
     /// What is missing or malformed in the tag itself is the lint's to tell.
-    fn define(&mut self, list: &List<'_>, line: &Line<'_>) {
+    fn define(&mut self, list: &AttributeList<'_>, line: &PlaylistLine<'_>) {
         let named = ["NAME", "IMPORT", "QUERYPARAM"].map(|attribute| list.quoted(attribute).filter(|n| is_variable(n)));
         let (name, value) = match named {
             [Some(name), None, None] => (name, list.quoted("VALUE").map(str::to_owned)),
@@ -170,12 +171,14 @@ impl Pass<'_, '_> {
         }
     }
 
-    fn import(&mut self, name: &str, line: &Line<'_>) -> Option<String> {
+    fn import(&mut self, name: &str, line: &PlaylistLine<'_>) -> Option<String> {
         let name = Quoted(name);
         let why = match (self.source.kind, self.source.imported) {
-            (Kind::Multivariant, _) => "is imported in a multivariant playlist; only media playlists may import",
-            (Kind::Media, None) => "is imported, but no multivariant playlist led to this one",
-            (Kind::Media, Some(variables)) => match variables.get(name.0) {
+            (PlaylistKind::Multivariant, _) => {
+                "is imported in a multivariant playlist; only media playlists may import"
+            }
+            (PlaylistKind::Media, None) => "is imported, but no multivariant playlist led to this one",
+            (PlaylistKind::Media, Some(variables)) => match variables.get(name.0) {
                 Some(value) => return Some(value.clone()),
                 None => "is imported, but the multivariant playlist does not define it",
             },
@@ -184,7 +187,7 @@ impl Pass<'_, '_> {
         None
     }
 
-    fn parameter(&mut self, name: &str, line: &Line<'_>) -> Option<String> {
+    fn parameter(&mut self, name: &str, line: &PlaylistLine<'_>) -> Option<String> {
         // Form decoding would also turn a plus sign into a space.
         let query = self.source.base.query().unwrap_or_default().replace('+', "%2B");
         let value = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value);
@@ -204,20 +207,21 @@ impl Pass<'_, '_> {
     }
 }
 
-/// The parts of a tag in which references count: quoted strings, and hexadecimal numbers.
-fn subject<'a>(name: &str, rest: &'a str) -> Vec<&'a str> {
+/// The values of a tag in which references are replaced: quoted strings and hexadecimal numbers.
+fn substitutable_values<'a>(name: &str, rest: &'a str) -> Vec<&'a str> {
     let Some((_, tag)) = tags::find(name) else { return Vec::new() };
-    let Value::Attributes(known) = tag.value else { return Vec::new() };
-    let hexadecimal =
-        |name: &str| known.iter().any(|a| a.name == name && matches!(a.kind, Type::Hexadecimal | Type::Iv));
+    let ValueType::Attributes(known) = tag.value else { return Vec::new() };
+    let hexadecimal = |name: &str| {
+        known.iter().any(|a| a.name == name && matches!(a.kind, AttributeType::Hexadecimal | AttributeType::Iv))
+    };
     let pairs = list(rest).0;
     pairs.iter().filter(|pair| pair.quoted || hexadecimal(pair.name)).map(|pair| pair.value).collect()
 }
 
-/// Its defects are told when the lint reads it.
-fn list(rest: &str) -> List<'_> {
-    let value = rest.strip_prefix(':').and_then(|value| lines::of(value).next());
-    let (Some(line), Some((_, tag))) = (value, tags::find("EXT-X-DEFINE")) else { return List::default() };
-    let mut unheard = Defects::default();
-    attributes::split(line.tag_text().trim_ascii_end(), &mut Report { defects: &mut unheard, line: &line, tag })
+/// The attribute list of a tag without its defects, which the lint reports later.
+fn list(rest: &str) -> AttributeList<'_> {
+    let value = rest.strip_prefix(':').and_then(|value| lines::split(value).next());
+    let (Some(line), Some((_, tag))) = (value, tags::find("EXT-X-DEFINE")) else { return AttributeList::default() };
+    let mut discarded = DefectList::default();
+    attributes::split(line.tag_text().trim_ascii_end(), &mut TagReport { defects: &mut discarded, line: &line, tag })
 }

@@ -1,26 +1,26 @@
 //! Which EXT-X-VERSION a playlist's tags and attributes need (RFC 8216bis 8).
 
-use super::attributes::List;
-use super::defects::Defects;
-use super::lines::Line;
-use super::values::Reading;
+use super::attributes::AttributeList;
+use super::defects::DefectList;
+use super::lines::PlaylistLine;
+use super::tag_values::TagValue;
 use crate::defect::DefectKind::Version;
 
 #[derive(Default)]
-pub(super) struct Versions {
+pub(super) struct RequiredVersion {
     declared: Option<u64>,
-    /// The highest, what needs it, and where that is first.
+    /// Highest version that is needed, what needs it, and the position of its first use.
     needs: Option<(u64, &'static str, (u32, u32))>,
     map: Option<(u32, u32)>,
     i_frames_only: bool,
 }
 
-impl Versions {
-    /// A tag; `rest` is all behind its name.
-    pub fn take(&mut self, name: &str, rest: &str, reading: Option<&Reading<'_>>, line: &Line<'_>) {
+impl RequiredVersion {
+    /// Takes a tag; `rest` is the text after its name and colon.
+    pub fn take(&mut self, name: &str, rest: &str, reading: Option<&TagValue<'_>>, line: &PlaylistLine<'_>) {
         let at = line.start();
         match (name, reading) {
-            ("EXT-X-VERSION", Some(Reading::Integer(version))) => self.declared = self.declared.or(Some(*version)),
+            ("EXT-X-VERSION", Some(TagValue::Integer(version))) => self.declared = self.declared.or(Some(*version)),
             ("EXTINF", _) if rest.split(',').next().is_some_and(|duration| duration.contains('.')) => {
                 self.need(3, "EXTINF with decimals", at);
             }
@@ -33,12 +33,12 @@ impl Versions {
                 self.map.get_or_insert(at);
                 self.need(5, "EXT-X-MAP", at);
             }
-            (_, Some(Reading::Attributes(list))) => self.attributes(name, list, at),
+            (_, Some(TagValue::Attributes(list))) => self.attributes(name, list, at),
             _ => {}
         }
     }
 
-    fn attributes(&mut self, name: &str, list: &List<'_>, at: (u32, u32)) {
+    fn attributes(&mut self, name: &str, list: &AttributeList<'_>, at: (u32, u32)) {
         let captions = list.get("TYPE") == Some("CLOSED-CAPTIONS");
         let service = list.quoted("INSTREAM-ID").is_some_and(|id| id.starts_with("SERVICE"));
         let needs = [
@@ -65,7 +65,7 @@ impl Versions {
         }
     }
 
-    pub fn finish(&mut self, defects: &mut Defects) {
+    pub fn finish(&mut self, defects: &mut DefectList) {
         if let Some(at) = self.map.filter(|_| !self.i_frames_only) {
             self.need(6, "EXT-X-MAP without EXT-X-I-FRAMES-ONLY", at);
         }

@@ -1,76 +1,86 @@
-//! Ad markers of a playlist, and the breaks that they come to. Two ways of announcing stand side by side: cue tags
-//! (EXT-X-CUE-OUT and kin, which no standard defines) and date ranges (EXT-X-DATERANGE with SCTE35 attributes). They
-//! are read apart, so that a check can compare them.
+//! Ad markers of a playlist and the ad breaks that they announce. A playlist may announce a break by cue tags (EXT-X-CUE-OUT and
+//! similar, which no standard defines), by date ranges (EXT-X-DATERANGE with SCTE35 attributes), or by both. Each is read on its
+//! own, so that a check can compare them.
 
 mod events;
 
-pub use events::{MAX_RANGES, Told, breaks, join};
+pub use events::{TimedSection, breaks, merge_range};
 
 use super::Timeline;
 use crate::splice::Section;
 use crate::units::{Seconds, Timestamp};
 
-/// One tag that announces something of an ad break.
+/// A tag that announces the beginning, continuation or end of an ad break.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Marker {
     pub kind: MarkerKind,
-    /// Media sequence number of the segment that follows it.
+    /// Media sequence number of the segment that follows the tag.
     pub number: u64,
-    /// From 1.
+    /// Line of the tag, from 1.
     pub line: u32,
 }
 
+/// What an ad marker says.
 #[derive(Debug, Clone, PartialEq)]
 pub enum MarkerKind {
     /// EXT-X-CUE-OUT: the break begins with the segment that follows.
     Out {
+        /// Duration of the break; `None` where the tag gives none.
         announced: Option<Seconds>,
     },
     /// EXT-X-CUE-OUT-CONT: the break goes on.
     Continues {
+        /// Time since the beginning of the break; `None` where the tag gives none.
         elapsed: Option<Seconds>,
+        /// Duration of the break; `None` where the tag gives none.
         announced: Option<Seconds>,
     },
     /// EXT-X-CUE-IN: the programme goes on with the segment that follows.
     In,
+    /// EXT-X-DATERANGE, or an event of DASH.
     Range(Box<AdRange>),
-    /// A section by itself: EXT-OATCLS-SCTE35, EXT-X-SCTE35.
+    /// An SCTE 35 section without a break around it: EXT-OATCLS-SCTE35, EXT-X-SCTE35.
     Splice(Box<Section>),
 }
 
-/// EXT-X-DATERANGE with an SCTE35 attribute (RFC 8216bis 4.4.5.1), or what events of DASH come to.
+/// EXT-X-DATERANGE with an SCTE35 attribute (RFC 8216bis 4.4.5.1), or the break that events of DASH announce.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AdRange {
-    pub source: Source,
-    /// That of the tag; of events that of their splice.
+    /// What announced the break.
+    pub source: AdSource,
+    /// ID of the tag, or the event number of the splice for events of DASH.
     pub id: String,
+    /// START-DATE, or when an event leaves the programme.
     pub start: Option<Timestamp>,
+    /// END-DATE, or when an event returns to the programme.
     pub end: Option<Timestamp>,
+    /// DURATION: how long the break lasted.
     pub duration: Option<Seconds>,
+    /// PLANNED-DURATION, or the duration of an event.
     pub planned: Option<Seconds>,
-    /// SCTE35-OUT is there.
+    /// The range leaves the programme: it has SCTE35-OUT, or a command that opens a break.
     pub out: bool,
-    /// SCTE35-IN is there.
+    /// The range returns to the programme: it has SCTE35-IN, or a command that only returns.
     pub returned: bool,
-    /// END-ON-NEXT: how long it lasts is told by the next one.
+    /// END-ON-NEXT: the range ends where the next one of its CLASS begins.
     pub end_on_next: bool,
-    /// How long the break is by the section that SCTE35-OUT, or the event, carries.
+    /// Duration of the break in the section that SCTE35-OUT or the event carries.
     pub coded: Option<Seconds>,
-    /// Of events: it is over after its duration without another one (auto_return). `None` where nothing says.
+    /// auto_return of an event: the break ends after its duration without another event. `None`: the section doesn't say.
     pub auto_return: Option<bool>,
-    /// Of the event that opened it; 0 where none has a line.
+    /// Line of the tag or event that opened the break, from 1; 0 for event messages of segments.
     pub line: u32,
 }
 
 impl AdRange {
-    /// How long the break is said to be; what it was in the end goes before what was planned.
+    /// Announced duration of the break: the actual one if it is known, else the planned one, else that of the section.
     #[must_use]
     pub fn announced(&self) -> Option<Seconds> {
         let span = || Some(Seconds::between(self.start?, self.end?));
         self.duration.or_else(span).or(self.planned).or(self.coded)
     }
 
-    /// What a later tag with the same ID adds (RFC 8216bis 4.4.5.1: attributes may be added, not changed).
+    /// Adds the attributes of a later tag with the same ID (RFC 8216bis 4.4.5.1: attributes may be added, not changed).
     fn merge(&mut self, later: &Self) {
         self.start = self.start.or(later.start);
         self.end = self.end.or(later.end);
@@ -84,18 +94,22 @@ impl AdRange {
     }
 }
 
+/// What announces an ad break.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Source {
+pub enum AdSource {
+    /// EXT-X-CUE-OUT and the other cue tags of a playlist.
     Cue,
+    /// EXT-X-DATERANGE.
     #[default]
     DateRange,
     /// An Event of an MPD.
     Event,
-    /// Event messages of segments.
+    /// An event message (`emsg`) of a segment.
     Message,
 }
 
-impl Source {
+impl AdSource {
+    /// Name of the tag, element or box that announces.
     #[must_use]
     pub fn tag(self) -> &'static str {
         match self {
@@ -107,45 +121,49 @@ impl Source {
     }
 }
 
-/// One break as one way of announcing tells it.
+/// An ad break as one source announces it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AdBreak {
-    pub source: Source,
-    /// ID of its date range.
+    /// What announced the break.
+    pub source: AdSource,
+    /// ID of its date range, or event number of its splice; `None` for cue tags.
     pub id: Option<String>,
-    /// Line of the tag that opened it, or of the first that tells of it; 0 of event messages.
+    /// Line of the tag that opened the break, or of the first tag that continues it; 0 for event messages.
     pub line: u32,
-    /// Its first segment; `None` where it began before the window, or by a date only.
+    /// Number of its first segment; `None` if the break began before the window or is announced by a date only.
     pub from: Option<u64>,
-    /// The first segment after it, where a cue tag tells.
+    /// Number of the first segment after the break, where a cue tag ends it.
     pub until: Option<u64>,
-    /// When it began, where dates tell.
+    /// When the break began, where dates say so.
     pub start: Option<Timestamp>,
+    /// Announced duration; `None` where nothing announces one.
     pub announced: Option<Seconds>,
-    /// Media from its beginning to its end, or to the live edge; `None` where that can't be told.
+    /// Media time from the beginning of the break to its end or to the live edge; `None` where that is unknown.
     pub elapsed: Option<Seconds>,
+    /// Whether the break is ahead, open or over.
     pub state: BreakState,
 }
 
+/// State of an ad break at the live edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BreakState {
-    /// Announced for later.
+    /// The break is announced and begins after the live edge.
     Ahead,
-    /// The live edge is in it.
+    /// The live edge is in the break.
     Open,
-    /// A tag, or a date range's own length, says that it is over.
+    /// The break is over by a tag or by the duration of its date range.
     Closed,
-    /// Another break opened before this one was closed.
+    /// Another break began before this one was ended.
     Overrun,
 }
 
 impl AdBreak {
-    /// Its beginning is listed, not only its going on.
+    /// Whether the beginning of the break is listed, not only its continuation.
     fn starts(&self) -> bool {
-        self.from.is_some() || self.source != Source::Cue
+        self.from.is_some() || self.source != AdSource::Cue
     }
 
-    /// `line 12: `; of event messages nothing.
+    /// The prefix `line 12: ` for a message; empty for event messages.
     #[must_use]
     pub fn place(&self) -> String {
         if self.line == 0 { String::new() } else { format!("line {}: ", self.line) }
@@ -153,7 +171,7 @@ impl AdBreak {
 }
 
 impl Timeline {
-    /// The breaks that the playlist tells of: by cue tags in their order, then by date ranges.
+    /// All ad breaks that the playlist announces: those of cue tags in their order, then those of date ranges, then those of events.
     #[must_use]
     pub fn ad_breaks(&self) -> Vec<AdBreak> {
         if self.markers.is_empty() {
@@ -169,38 +187,38 @@ impl Timeline {
         breaks
     }
 
-    /// Of an MPD's events.
+    /// The ranges that events of an MPD announce.
     pub fn event_ranges(&self) -> impl Iterator<Item = &AdRange> {
         self.markers.iter().filter_map(|marker| match &marker.kind {
-            MarkerKind::Range(range) if range.source == Source::Event => Some(range.as_ref()),
+            MarkerKind::Range(range) if range.source == AdSource::Event => Some(range.as_ref()),
             _ => None,
         })
     }
 
-    /// The live edge is in a break by what the playlist lists.
+    /// Whether the live edge is in an ad break that the playlist announces.
     #[must_use]
     pub fn in_ad_break(&self) -> bool {
         self.ad_breaks().iter().any(|b| b.state == BreakState::Open)
     }
 
-    /// Beginnings and ends of breaks that the playlist tells of: of the two ways of announcing, the one with more.
+    /// Number of beginnings and ends of breaks that the playlist announces, by the source that announces most.
     #[must_use]
     pub fn splices(&self) -> usize {
         let breaks = self.ad_breaks();
-        let of = |source: Source| {
+        let of = |source: AdSource| {
             let told = breaks.iter().filter(|b| b.source == source && b.state != BreakState::Ahead);
             told.map(|b| usize::from(b.starts()) + usize::from(b.state == BreakState::Closed)).sum::<usize>()
         };
-        of(Source::Cue).max(of(Source::DateRange)).max(of(Source::Event))
+        of(AdSource::Cue).max(of(AdSource::DateRange)).max(of(AdSource::Event))
     }
 
-    /// Date ranges of ads, tags with the same ID put together, with the line of the first.
+    /// Date ranges of ads, with the line of the first tag; tags with one ID are merged.
     #[must_use]
     pub fn ad_ranges(&self) -> Vec<(u32, AdRange)> {
         let mut ranges: Vec<(u32, AdRange)> = Vec::new();
         for marker in &self.markers {
             let MarkerKind::Range(range) = &marker.kind else { continue };
-            if range.source != Source::DateRange {
+            if range.source != AdSource::DateRange {
                 continue;
             }
             match ranges.iter_mut().find(|(_, known)| known.id == range.id) {
@@ -211,8 +229,8 @@ impl Timeline {
         ranges
     }
 
-    /// When each segment begins: explicit dates carried on by durations, and back before the first of them; never
-    /// across a discontinuity.
+    /// When each segment begins: explicit dates, carried forward and back by durations, but not across a discontinuity. `None`
+    /// for a segment without a date in reach.
     #[must_use]
     pub fn start_dates(&self) -> Vec<Option<Timestamp>> {
         let mut dates = Vec::with_capacity(self.segments.len());
@@ -273,7 +291,7 @@ impl Timeline {
         breaks
     }
 
-    /// A break ends where segment `number` begins.
+    /// Ends a break where segment `number` begins.
     fn end(&self, known: &mut AdBreak, number: u64, state: BreakState) {
         known.state = state;
         known.until = Some(number);
@@ -284,7 +302,7 @@ impl Timeline {
         };
     }
 
-    /// Listed media from segment `from` up to `to`.
+    /// Duration of the listed segments from number `from` to before `to`.
     fn media(&self, from: u64, to: u64) -> Seconds {
         self.segments.iter().filter(|s| (from..to).contains(&s.number)).map(|s| s.duration).sum()
     }
@@ -296,12 +314,12 @@ impl Timeline {
 }
 
 fn cue_break(marker: &Marker, from: Option<u64>, start: Option<Timestamp>, announced: Option<Seconds>) -> AdBreak {
-    let (source, line, state) = (Source::Cue, marker.line, BreakState::Open);
+    let (source, line, state) = (AdSource::Cue, marker.line, BreakState::Open);
     AdBreak { source, id: None, line, from, until: None, start, announced, elapsed: None, state }
 }
 
-/// Of ranges that open a break. One with a length ends with it, whether or not SCTE35-IN follows: packagers let
-/// breaks that return by themselves end so.
+/// The break of a date range; `None` if the range opens none. A break with a duration ends after it also without SCTE35-IN:
+/// packagers end breaks that return by themselves so.
 fn range_break(line: u32, range: &AdRange, edge: Option<Timestamp>) -> Option<AdBreak> {
     let (start, edge) = (range.start?, edge?);
     if !range.out || range.end_on_next {
@@ -316,7 +334,7 @@ fn range_break(line: u32, range: &AdRange, edge: Option<Timestamp>) -> Option<Ad
         (_, true, false) => (BreakState::Closed, None),
         (_, false, false) => (BreakState::Open, Some(since)),
     };
-    let (source, id) = (Source::DateRange, Some(range.id.clone()));
+    let (source, id) = (AdSource::DateRange, Some(range.id.clone()));
     Some(AdBreak { source, id, line, from: None, until: None, start: Some(start), announced, elapsed, state })
 }
 

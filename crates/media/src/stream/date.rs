@@ -6,11 +6,12 @@ use jiff::tz::Offset;
 
 pub(crate) struct Date {
     pub at: Timestamp,
-    /// It says its time zone; without one it is read as UTC (RFC 8216bis 4.4.4.6).
+    /// The text names its time zone; without one it is read as UTC (RFC 8216bis 4.4.4.6).
     pub zoned: bool,
 }
 
-/// With `Z`, `+07:00`, `+0700` or `+07`, with or without a fraction; `None` where it is no date.
+/// The instant of a date and time with `Z`, `+07:00`, `+0700`, `+07` or no zone, with or without a fraction of a second; `None`
+/// for text that is no date and time.
 pub(crate) fn parse(text: &str) -> Option<Date> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Some(Date { at, zoned: true });

@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 
 const MAX_NAME: usize = 64;
 
-/// ASCII letters, digits, `-`, `_` and `.`, at most 64 of them; what else there is becomes one `-`.
+/// `text` as an identifier of ASCII letters, digits, `-`, `_` and `.`, at most 64 of them. Every run of other characters becomes
+/// one `-`, and none stands at either end; the result is empty if nothing is left.
 pub fn slug(text: &str) -> String {
     let mut slug = String::new();
     for c in text.chars() {
@@ -21,7 +22,8 @@ pub fn slug(text: &str) -> String {
     slug.trim_end_matches('-').to_owned()
 }
 
-/// Before uniqueness. `label` is the language or what the packager calls it; it names audio and text.
+/// Name of a rendition before [`make_unique`]. `label` is its language, or the name that the packager gives it; it becomes part of
+/// the names of audio and text.
 pub fn base_name(rendition: &Rendition, label: &str) -> String {
     let label = Some(slug(label)).filter(|l| !l.is_empty());
     let rate = rendition.bandwidth.map(|b| format!("{}k", b.0.saturating_add(500) / 1000));
@@ -35,7 +37,7 @@ pub fn base_name(rendition: &Rendition, label: &str) -> String {
     parts.into_iter().flatten().collect::<Vec<String>>().join("-")
 }
 
-/// The second of one name gets `-2`, the third `-3`, in the order of the manifest.
+/// Makes names unique: the second rendition of one name gets `-2`, the third `-3`, in the order of the manifest.
 pub fn make_unique(renditions: &mut [Rendition]) {
     let mut taken: HashSet<String> = HashSet::new();
     let mut next: HashMap<String, u32> = HashMap::new();

@@ -136,10 +136,10 @@ mod tests {
     use packager_media::container::Event;
     use packager_media::defect::{Defect, Position};
     use packager_media::splice::{Cue, Section, Turn};
-    use packager_media::stream::ads::{Marker, MarkerKind, Source};
+    use packager_media::stream::ads::{AdSource, Marker, MarkerKind};
     use packager_media::units::{MPEG_TIMESCALE, MediaTime, Timestamp};
 
-    fn range(source: Source, start: f64, seconds: f64) -> AdRange {
+    fn range(source: AdSource, start: f64, seconds: f64) -> AdRange {
         let (start, coded) = (Some(time(start)), Some(Seconds(seconds)));
         AdRange { source, id: "1".to_owned(), start, coded, out: true, line: 4, ..AdRange::default() }
     }
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn events_and_messages_that_tell_alike_hold() {
         let told = |start, seconds| {
-            scene(vec![range(Source::Event, -10.0, 30.0)], vec![range(Source::Message, start, seconds)], None, true)
+            scene(vec![range(AdSource::Event, -10.0, 30.0)], vec![range(AdSource::Message, start, seconds)], None, true)
         };
         assert_holds(run(&told(-10.0, 30.5)));
         assert_holds(run(&told(-8.0, 30.0)));
@@ -177,20 +177,20 @@ mod tests {
     #[test]
     fn an_event_without_its_message_fails_where_every_segment_was_inspected() {
         let unsent = |inspected, declared| {
-            violations(run(&scene(vec![range(Source::Event, -10.0, 30.0)], vec![], inspected, declared))).len()
+            violations(run(&scene(vec![range(AdSource::Event, -10.0, 30.0)], vec![], inspected, declared))).len()
         };
         assert_eq!(unsent(Some((-40.0, -8.0)), true), 1);
         assert_eq!(unsent(Some((-39.9, -8.0)), true), 0, "the message may have come before");
         assert_eq!(unsent(Some((-40.0, -8.1)), true), 0, "the splice's own segment is still to come");
         assert_eq!(unsent(Some((-40.0, -8.0)), false), 0, "no message is announced");
         assert_eq!(unsent(None, true), 0);
-        let ahead = scene(vec![range(Source::Event, 1.0, 30.0)], vec![], Some((-60.0, 0.0)), true);
+        let ahead = scene(vec![range(AdSource::Event, 1.0, 30.0)], vec![], Some((-60.0, 0.0)), true);
         assert_holds(run(&ahead));
     }
 
     #[test]
     fn a_duration_that_the_section_contradicts_fails_once() {
-        let told = |planned: f64| AdRange { planned: Some(Seconds(planned)), ..range(Source::Event, -10.0, 30.0) };
+        let told = |planned: f64| AdRange { planned: Some(Seconds(planned)), ..range(AdSource::Event, -10.0, 30.0) };
         assert_holds(run(&scene(vec![told(30.5)], vec![], None, true)));
         let message = "line 4: Event@duration is 60 s, the splice_info_section in it says 30 s";
         assert_eq!(messages(run(&scene(vec![told(60.0)], vec![], None, true))), message);
@@ -240,8 +240,8 @@ mod tests {
 
     #[test]
     fn a_message_that_no_event_tells_of_fails_where_the_mpd_has_events() {
-        assert_holds(run(&carried(true, vec![range(Source::Event, -6.0, 4.0)])));
-        let found = messages(run(&carried(true, vec![range(Source::Event, -18.0, 4.0)])));
+        assert_holds(run(&carried(true, vec![range(AdSource::Event, -6.0, 4.0)])));
+        let found = messages(run(&carried(true, vec![range(AdSource::Event, -18.0, 4.0)])));
         let number = Seconds::between(second(-1000.0), second(-6.0)).0 * 1000.0;
         let expected =
             format!("leads out of the programme at segment {number} (event 7); no Event of the MPD tells of it");

@@ -6,7 +6,7 @@ use crate::checks::support::select;
 use crate::checks::{CheckContext, Violation};
 use crate::facts::RenditionFacts;
 use packager_media::redact;
-use packager_media::stream::ads::{AdBreak, Marker, MarkerKind, Source};
+use packager_media::stream::ads::{AdBreak, AdSource, Marker, MarkerKind};
 use packager_media::stream::{Media, Timeline};
 use packager_media::units::{Seconds, Timestamp};
 
@@ -100,7 +100,7 @@ impl<'a> Side<'a> {
     fn shows(&self, told: &AdBreak, common: Common) -> bool {
         let Some(start) = told.start else { return false };
         match (told.source, told.from) {
-            (Source::Cue, None) => self.continued(told, common),
+            (AdSource::Cue, None) => self.continued(told, common),
             _ => start > common.from && start < common.to,
         }
     }
@@ -160,7 +160,7 @@ impl<'a> Side<'a> {
 
 /// The same break, announced in the same way. What went before a continuation is told to the second only.
 fn meet(ours: &AdBreak, theirs: &AdBreak, common: Common) -> bool {
-    let listed = ours.source == Source::DateRange || (ours.from.is_some() && theirs.from.is_some());
+    let listed = ours.source == AdSource::DateRange || (ours.from.is_some() && theirs.from.is_some());
     let slack = if listed { common.slack } else { common.target };
     ours.source == theirs.source
         && ours.start.zip(theirs.start).is_some_and(|(a, b)| Seconds::between(a, b).abs() <= slack)

@@ -36,7 +36,7 @@ impl Document {
 
     /// `None`: it can't be read, which whoever reads it as an MPD has told.
     pub fn read(text: &str) -> Option<Self> {
-        let tree = xml::tree(text).ok()?;
+        let tree = xml::parse(text).ok()?;
         let mut document = Self { nodes: vec![Item { kind: Kind::Top, parent: Self::TOP, children: Vec::new() }] };
         let root = document.copy(tree.root_element(), Self::TOP);
         document.edit(Self::TOP, |children| children.push(root));

@@ -3,7 +3,7 @@
 use super::*;
 use crate::defect::DefectKind;
 use crate::splice;
-use crate::stream::ads::{AdRange, Source};
+use crate::stream::ads::{AdRange, AdSource};
 use crate::units::Seconds;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -54,7 +54,7 @@ fn a_break_has_its_beginning_its_length_and_its_end() {
     let (found, defects) = ranges(&stream("2014:xml+bin", "", &events));
     assert_eq!(defects, []);
     let expected = AdRange {
-        source: Source::Event,
+        source: AdSource::Event,
         id: "7".to_owned(),
         start: Some(at("2026-01-01T00:00:20Z")),
         end: Some(at("2026-01-01T00:00:45Z")),

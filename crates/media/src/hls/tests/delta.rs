@@ -1,7 +1,7 @@
 //! A known playlist and its delta update → the playlist as a player holds it then.
 
 use super::*;
-use crate::hls::rebuild;
+use crate::hls::apply_delta_update;
 
 const HEAD: &str = "#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-TARGETDURATION:2\n#EXT-X-DISCONTINUITY-SEQUENCE:5\n";
 
@@ -21,7 +21,7 @@ fn update(first: u64, skipped: u64, lines: &str) -> Timeline {
 #[test]
 fn skipped_segments_and_what_they_said_hold_on() {
     let delta = update(40, 2, "#EXTINF:2,\n42.mp4\n#EXTINF:2,\n43.mp4\n#EXT-X-MAP:URI=\"j.mp4\"\n#EXTINF:2,\n44.mp4\n");
-    let rebuilt = rebuild(&known(), &delta).unwrap();
+    let rebuilt = apply_delta_update(&known(), &delta).unwrap();
     let seen: Vec<_> = rebuilt.segments.iter().map(|s| (s.number, s.discontinuity_sequence, s.uri.path())).collect();
     let path = |n: u64| format!("/live/ch1/{n}.mp4");
     let paths: Vec<_> = (40..45).map(path).collect();
@@ -35,13 +35,13 @@ fn skipped_segments_and_what_they_said_hold_on() {
 
 #[test]
 fn an_update_that_skips_nothing_is_the_playlist() {
-    let rebuilt = rebuild(&known(), &update(43, 0, "#EXTINF:2,\n43.mp4\n")).unwrap();
+    let rebuilt = apply_delta_update(&known(), &update(43, 0, "#EXTINF:2,\n43.mp4\n")).unwrap();
     assert_eq!(rebuilt.segments.iter().map(|s| s.number).collect::<Vec<_>>(), [43]);
 }
 
 #[test]
 fn what_was_never_known_cannot_be_rebuilt() {
-    assert_eq!(rebuild(&known(), &update(39, 2, "#EXTINF:2,\n41.mp4\n")), None);
-    assert_eq!(rebuild(&known(), &update(42, 3, "#EXTINF:2,\n45.mp4\n")), None);
-    assert_eq!(rebuild(&known(), &update(40, u64::MAX, "#EXTINF:2,\n45.mp4\n")), None);
+    assert_eq!(apply_delta_update(&known(), &update(39, 2, "#EXTINF:2,\n41.mp4\n")), None);
+    assert_eq!(apply_delta_update(&known(), &update(42, 3, "#EXTINF:2,\n45.mp4\n")), None);
+    assert_eq!(apply_delta_update(&known(), &update(40, u64::MAX, "#EXTINF:2,\n45.mp4\n")), None);
 }

@@ -1,29 +1,33 @@
-//! Breaks of DASH: an Event of the MPD, or an event message of a segment, tells one splice; two of them make a break.
-//! Packagers number their splices as they like, also all alike, so that a way back is paired by number and time.
+//! Ad breaks of DASH. An Event of the MPD or an event message of a segment announces one splice, and two of them make a break.
+//! Packagers number their splices freely, also all alike, so that a return is paired by number and by time.
 
-use super::{AdBreak, AdRange, BreakState, Source};
+use super::{AdBreak, AdRange, AdSource, BreakState};
 use crate::splice::{Section, Turn};
 use crate::units::{Seconds, Timestamp};
 
-/// Two times of one splice: sections are repeated, and clocks rounded.
+/// Largest distance in seconds of two times that are one splice: sections are repeated, and clocks rounded.
 const SAME: f64 = 0.5;
-/// Kept of one rendition: the newest.
-pub const MAX_RANGES: usize = 64;
+/// Most ranges kept of one rendition: the newest ones.
+const MAX_RANGES: usize = 64;
 
-/// A section, and when what it announces happens.
+/// An SCTE 35 section with the time of the splice that it announces.
 #[derive(Debug, Clone, Copy)]
-pub struct Told<'a> {
-    pub source: Source,
+pub struct TimedSection<'a> {
+    /// What carried the section.
+    pub source: AdSource,
+    /// When the splice happens.
     pub at: Timestamp,
-    /// As the event around the section gives it.
+    /// Duration of the event around the section; `None` where it has none.
     pub duration: Option<Seconds>,
+    /// The section itself.
     pub section: &'a Section,
+    /// Line of the Event in the MPD, from 1; 0 for an event message.
     pub line: u32,
 }
 
-impl Told<'_> {
-    /// One for each way out; one without a beginning for a way back. A section that ends one advertisement and begins the
-    /// next leads out.
+impl TimedSection<'_> {
+    /// The range that the section opens or, without a start, ends; none for a section that does neither. A section that ends an
+    /// advertisement and begins the next opens one.
     #[must_use]
     pub fn ranges(&self) -> Vec<AdRange> {
         let opens = self.section.opening().is_some();
@@ -48,9 +52,9 @@ impl Told<'_> {
     }
 }
 
-/// Puts what one event tells to what the others did. A way back ends the newest break of its number that began before, or
-/// else the newest that is open.
-pub fn join(known: &mut Vec<AdRange>, told: AdRange) {
+/// Merges a range of [`TimedSection::ranges`] into the known ranges, which are in the order of their times. A return ends the
+/// newest open break with its event number, else the newest open break.
+pub fn merge_range(known: &mut Vec<AdRange>, told: AdRange) {
     let near = |a: Option<Timestamp>, b: Option<Timestamp>| {
         a.zip(b).is_some_and(|(a, b)| Seconds::between(a, b).abs().0 <= SAME)
     };
@@ -73,8 +77,8 @@ pub fn join(known: &mut Vec<AdRange>, told: AdRange) {
     known.drain(..known.len().saturating_sub(MAX_RANGES));
 }
 
-/// The breaks that they are with the live edge there. One with a duration ends with it, unless its section says that it
-/// doesn't return by itself and others of these were ended by a section: then one is to come.
+/// The ad breaks of `ranges` at the live edge; none without a live edge. A break ends after its duration, unless its section
+/// says that it doesn't return by itself and a section ended another of the breaks: then one is to come.
 pub fn breaks(ranges: &[AdRange], edge: Option<Timestamp>) -> impl Iterator<Item = AdBreak> {
     let ended = ranges.iter().any(|r| r.out && r.end.is_some());
     ranges.iter().filter_map(move |range| {
@@ -113,17 +117,25 @@ mod tests {
 
     fn out(id: &str, start: f64, auto_return: Option<bool>) -> AdRange {
         let (start, coded) = (Some(at(start)), Some(Seconds(30.0)));
-        AdRange { source: Source::Event, id: id.to_owned(), start, coded, auto_return, out: true, ..AdRange::default() }
+        AdRange {
+            source: AdSource::Event,
+            id: id.to_owned(),
+            start,
+            coded,
+            auto_return,
+            out: true,
+            ..AdRange::default()
+        }
     }
 
     fn back(id: &str, end: f64) -> AdRange {
         let end = Some(at(end));
-        AdRange { source: Source::Event, id: id.to_owned(), end, returned: true, ..AdRange::default() }
+        AdRange { source: AdSource::Event, id: id.to_owned(), end, returned: true, ..AdRange::default() }
     }
 
     fn joined(all: Vec<AdRange>) -> Vec<AdRange> {
         let mut known = Vec::new();
-        all.into_iter().for_each(|range| join(&mut known, range));
+        all.into_iter().for_each(|range| merge_range(&mut known, range));
         known
     }
 

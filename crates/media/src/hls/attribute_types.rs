@@ -1,48 +1,48 @@
-//! The value types of RFC 8216bis 4.2, and whether an attribute's value is one.
+//! Value types of attributes (RFC 8216bis 4.2), and whether the value of an attribute is of its type.
 
-use super::attributes::Pair;
-use super::forms::{Form, is_128_bits, is_positive};
+use super::attribute_formats::{AttributeFormat, is_128_bits, is_positive};
+use super::attributes::AttributePair;
 use crate::stream::date;
 use std::fmt;
 
 #[derive(Clone, Copy)]
-pub(super) enum Type {
-    /// decimal-integer
+pub(super) enum AttributeType {
+    /// decimal-integer of the grammar.
     Integer,
-    /// hexadecimal-sequence
+    /// hexadecimal-sequence of the grammar.
     Hexadecimal,
-    /// hexadecimal-sequence of at most 128 bits
+    /// hexadecimal-sequence of at most 128 bits.
     Iv,
-    /// decimal-floating-point
+    /// decimal-floating-point of the grammar.
     Float,
-    /// decimal-floating-point above 0
+    /// decimal-floating-point above 0.
     Positive,
-    /// signed-decimal-floating-point
+    /// signed-decimal-floating-point of the grammar.
     SignedFloat,
-    /// quoted-string
+    /// quoted-string with at least one character.
     Text,
-    /// quoted-string that may be empty
+    /// quoted-string that may be empty.
     EmptyText,
-    /// enumerated-string
+    /// enumerated-string: one of these words.
     Word(&'static [&'static str]),
-    /// decimal-resolution
+    /// decimal-resolution of the grammar.
     Resolution,
-    /// CODECS: quoted-string of RFC 6381 identifiers
+    /// quoted-string of RFC 6381 identifiers, as CODECS has it.
     Codecs,
-    /// CLOSED-CAPTIONS: a quoted group or NONE
+    /// A quoted group or the word NONE, as CLOSED-CAPTIONS has it.
     GroupOrNone,
-    /// quoted-string `<n>[@<o>]`
+    /// quoted-string `<n>[@<o>]`.
     Range,
-    /// quoted-string `<n>@<o>`
+    /// quoted-string `<n>@<o>`.
     MapRange,
-    /// quoted-string that is a date and time of ISO 8601
+    /// quoted-string that is a date and time of ISO 8601.
     Date,
-    /// quoted-string of a form of its own
-    Form(&'static Form),
+    /// quoted-string of a format of its own.
+    Form(&'static AttributeFormat),
 }
 
-impl Type {
-    pub fn fits(self, pair: &Pair<'_>) -> bool {
+impl AttributeType {
+    pub fn fits(self, pair: &AttributePair<'_>) -> bool {
         let text = pair.value;
         match self {
             Self::Integer => !pair.quoted && integer(text).is_some(),
@@ -63,16 +63,16 @@ impl Type {
                     text == "NONE"
                 }
             }
-            Self::Range => pair.quoted && range(text).is_some(),
-            Self::MapRange => pair.quoted && range(text).is_some_and(|(_, offset)| offset.is_some()),
+            Self::Range => pair.quoted && byte_range(text).is_some(),
+            Self::MapRange => pair.quoted && byte_range(text).is_some_and(|(_, offset)| offset.is_some()),
             Self::Date => pair.quoted && date::parse(text).is_some(),
             Self::Form(form) => pair.quoted && (form.fits)(text),
         }
     }
 }
 
-/// What is allowed, as it ends the sentence "… must be".
-impl fmt::Display for Type {
+/// The end of the sentence "it must be …": the values that the type allows.
+impl fmt::Display for AttributeType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Integer => "a whole number from 0 to 18446744073709551615 without quotes",
@@ -95,20 +95,20 @@ impl fmt::Display for Type {
     }
 }
 
-/// decimal-integer: 1 to 20 digits, up to 2^64-1.
+/// The value of a decimal-integer: 1 to 20 digits, at most 2^64-1.
 pub(super) fn integer(text: &str) -> Option<u64> {
     let digits = text.len() <= 20 && text.bytes().all(|b| b.is_ascii_digit());
     digits.then(|| text.parse().ok()).flatten()
 }
 
-/// decimal-floating-point: digits and at most one point.
+/// The value of a decimal-floating-point: digits and at most one point.
 pub(super) fn float(text: &str) -> Option<f64> {
     let plain = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     plain.then(|| text.parse().ok()).flatten().filter(|f: &f64| f.is_finite())
 }
 
-/// `<n>[@<o>]`, whose end must be a 64-bit offset too.
-pub(super) fn range(text: &str) -> Option<(u64, Option<u64>)> {
+/// Length and offset of a byte range `<n>[@<o>]`; `None` also where its end isn't a 64-bit offset.
+pub(super) fn byte_range(text: &str) -> Option<(u64, Option<u64>)> {
     let Some((length, offset)) = text.split_once('@') else { return Some((integer(text)?, None)) };
     let (length, offset) = (integer(length)?, integer(offset)?);
     offset.checked_add(length).map(|_| (length, Some(offset)))

@@ -1,11 +1,9 @@
-//! The tags of low latency and of delivery directives → [`LowLatency`].
-//!
-//! `m3u8-rs` 6.0.1 knows none of them.
+//! Reads the tags of low latency and of delivery directives, none of which `m3u8-rs` 6.0.1 knows.
 
-use super::attributes::List;
-use super::defects::Defects;
-use super::lines::Line;
-use super::types;
+use super::attribute_types;
+use super::attributes::AttributeList;
+use super::defects::DefectList;
+use super::lines::PlaylistLine;
 use super::uris;
 use crate::defect::DefectKind::Syntax;
 use crate::redact::Quoted;
@@ -14,32 +12,39 @@ use crate::units::{Seconds, Timestamp};
 use std::collections::VecDeque;
 use url::Url;
 
-/// Parts kept: the newest. Ten of them a second are as many as any packager makes, and a playlist drops them after
-/// three target durations (RFC 8216bis 6.2.2).
+/// Most parts kept of one playlist: the newest ones. Packagers make at most ten parts a second, and a playlist removes them
+/// after three target durations (RFC 8216bis 6.2.2).
 pub const MAX_PARTS: usize = 1_000;
-/// Hints kept: the first. A playlist should have one of each TYPE (6.2.6).
+/// Most hints kept of one playlist: the first ones. A playlist should have one of each TYPE (RFC 8216bis 6.2.6).
 const MAX_HINTS: usize = 16;
 
 #[derive(Default)]
-pub(super) struct Parts {
+pub(super) struct LowLatencyTags {
     read: LowLatency,
     parts: VecDeque<Part>,
-    /// The segment that the last part belongs to, how many parts of it there were, and where its byte range ended.
+    /// Number of the segment that the last part belongs to, and how many of its parts came so far.
     open: Option<(u64, u64)>,
+    /// URI of the last part and the end of its byte range.
     range_end: Option<(String, u64)>,
 }
 
-/// Where a part stands: what the lines before it said of its segment.
-pub(super) struct Parent {
-    /// How many segments stand before it.
+/// Position of a part: what the lines before it say about its segment.
+pub(super) struct PartPosition {
+    /// Number of segments before it.
     pub place: u64,
     pub program_date_time: Option<Timestamp>,
     pub discontinuity: bool,
 }
 
-impl Parts {
-    pub fn take<'a>(&mut self, name: &str, list: &List<'a>, at: (&Url, &Line<'a>), defects: &mut Defects) {
-        let seconds = |name| list.get(name).and_then(types::float).map(Seconds);
+impl LowLatencyTags {
+    pub fn take<'a>(
+        &mut self,
+        name: &str,
+        list: &AttributeList<'a>,
+        at: (&Url, &PlaylistLine<'a>),
+        defects: &mut DefectList,
+    ) {
+        let seconds = |name| list.get(name).and_then(attribute_types::float).map(Seconds);
         match name {
             "EXT-X-PART-INF" => self.read.part_target = seconds("PART-TARGET"),
             "EXT-X-SERVER-CONTROL" => {
@@ -67,15 +72,21 @@ impl Parts {
         }
     }
 
-    /// EXT-X-SKIP: how many segments it stands for.
-    pub fn skip(&mut self, list: &List<'_>) -> u64 {
+    /// Takes an EXT-X-SKIP, and gives the number of segments that it skips.
+    pub fn skip(&mut self, list: &AttributeList<'_>) -> u64 {
         let skipped = integer(list, "SKIPPED-SEGMENTS");
         self.read.skipped = skipped;
         skipped.unwrap_or(0)
     }
 
-    /// A part that can't be kept still has its index.
-    pub fn part<'a>(&mut self, list: &List<'a>, parent: Parent, at: (&Url, &Line<'a>), defects: &mut Defects) {
+    /// Takes an EXT-X-PART; one that can't be kept still counts in the index of the next.
+    pub fn part<'a>(
+        &mut self,
+        list: &AttributeList<'a>,
+        parent: PartPosition,
+        at: (&Url, &PlaylistLine<'a>),
+        defects: &mut DefectList,
+    ) {
         let index = match self.open {
             Some((place, count)) if place == parent.place => count,
             _ => {
@@ -86,7 +97,8 @@ impl Parts {
         self.open = Some((parent.place, index.saturating_add(1)));
         let (base, line) = at;
         let byte_range = self.range(list, line, defects);
-        let (Some(duration), Some(uri)) = (list.get("DURATION").and_then(types::float), list.get("URI")) else {
+        let (Some(duration), Some(uri)) = (list.get("DURATION").and_then(attribute_types::float), list.get("URI"))
+        else {
             return;
         };
         let Some(uri) = uris::resolve(base, uri, line, defects) else { return };
@@ -107,10 +119,16 @@ impl Parts {
         }
     }
 
-    /// One without an offset goes on where the part before it, of the same segment, ended (4.4.4.9).
-    fn range<'a>(&mut self, list: &List<'a>, line: &Line<'a>, defects: &mut Defects) -> Option<ByteRange> {
+    /// The byte range of a part. Without an offset it begins where the part before it of the same segment ended (RFC 8216bis
+    /// 4.4.4.9).
+    fn range<'a>(
+        &mut self,
+        list: &AttributeList<'a>,
+        line: &PlaylistLine<'a>,
+        defects: &mut DefectList,
+    ) -> Option<ByteRange> {
         let before = self.range_end.take();
-        let (length, offset) = list.get("BYTERANGE").and_then(types::range)?;
+        let (length, offset) = list.get("BYTERANGE").and_then(attribute_types::byte_range)?;
         let uri = list.get("URI")?;
         let offset = offset.or_else(|| before.filter(|(of, _)| of == uri).map(|(_, end)| end)).unwrap_or_else(|| {
             defects.add_at(
@@ -126,7 +144,7 @@ impl Parts {
         Some(ByteRange { offset, length })
     }
 
-    /// `first` is the number of the playlist's first segment.
+    /// The facts with their media sequence numbers; `first` is that of the playlist's first segment.
     pub fn finish(self, first: u64) -> LowLatency {
         let mut read = self.read;
         read.parts = self.parts.into();
@@ -137,17 +155,21 @@ impl Parts {
     }
 }
 
-fn hint<'a>(list: &List<'a>, (base, line): (&Url, &Line<'a>), defects: &mut Defects) -> Option<PreloadHint> {
+fn hint<'a>(
+    list: &AttributeList<'a>,
+    (base, line): (&Url, &PlaylistLine<'a>),
+    defects: &mut DefectList,
+) -> Option<PreloadHint> {
     let kind = if list.get("TYPE")? == "MAP" { HintKind::Map } else { HintKind::Part };
     let uri = uris::resolve(base, list.get("URI")?, line, defects)?;
     let start = integer(list, "BYTERANGE-START");
     Some(PreloadHint { kind, uri, start, length: integer(list, "BYTERANGE-LENGTH"), line: line.number })
 }
 
-fn yes(list: &List<'_>, name: &str) -> bool {
+fn yes(list: &AttributeList<'_>, name: &str) -> bool {
     list.get(name) == Some("YES")
 }
 
-fn integer(list: &List<'_>, name: &str) -> Option<u64> {
-    list.get(name).and_then(types::integer)
+fn integer(list: &AttributeList<'_>, name: &str) -> Option<u64> {
+    list.get(name).and_then(attribute_types::integer)
 }

@@ -1,34 +1,34 @@
-//! Columns of a playlist whose variables were replaced → columns of the playlist as it came.
+//! Maps columns of a playlist whose variables were replaced to columns of the playlist as it was sent.
 
 use crate::defect::Position;
 use std::collections::BTreeMap;
 
 #[derive(Debug, Default)]
-pub(super) struct Columns(BTreeMap<u32, Vec<Change>>);
+pub(super) struct ColumnMap(BTreeMap<u32, Vec<Change>>);
 
 #[derive(Debug)]
 struct Change {
-    /// The reference's first column in the playlist as it came.
+    /// First column of the reference in the playlist as it was sent.
     column: u32,
-    /// Characters of the value, and of the reference that it replaced.
+    /// Lengths of the value and of the reference that it replaced, in characters.
     value: u32,
     reference: u32,
 }
 
-impl Columns {
-    /// Of one line in the order of its columns.
+impl ColumnMap {
+    /// Adds a replacement; those of one line come in the order of their columns.
     pub fn add(&mut self, line: u32, column: u32, value: u32, reference: u32) {
         self.0.entry(line).or_default().push(Change { column, value, reference });
     }
 
-    pub fn of(&self, position: Position) -> Position {
+    pub fn original_position(&self, position: Position) -> Position {
         match position {
             Position::Line { line, column } => Position::Line { line, column: self.original(line, column) },
             other => other,
         }
     }
 
-    /// A column within a value becomes that of its reference.
+    /// A column inside a value maps to the first column of its reference.
     fn original(&self, line: u32, column: u32) -> u32 {
         let Some(changes) = self.0.get(&line) else { return column };
         let mut original = column;
@@ -51,7 +51,7 @@ mod tests {
     #[test]
     fn columns_before_within_and_behind_a_value() {
         // `ab{$x}cd{$y}e` with x = `1234567` and y empty becomes `ab1234567cde`.
-        let mut columns = Columns::default();
+        let mut columns = ColumnMap::default();
         columns.add(4, 3, 7, 4);
         columns.add(4, 9, 0, 4);
         let of = |column| columns.original(4, column);

@@ -1,7 +1,7 @@
-//! What an answer is that isn't a playlist, for the person who reads the defect.
+//! Describes an input that is no playlist, for the message of its defect.
 
-/// One clause: `it looks like an HTML page`.
-pub(super) fn like(bytes: &[u8]) -> &'static str {
+/// A clause such as `it looks like an HTML page`.
+pub(super) fn describe(bytes: &[u8]) -> &'static str {
     let start = bytes.get(..512).unwrap_or(bytes);
     binary(start, bytes.len()).unwrap_or_else(|| textual(start))
 }

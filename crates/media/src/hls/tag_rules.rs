@@ -1,13 +1,13 @@
-//! Rules between the attributes of one tag, which the table of tags can't say.
+//! Rules between the attributes of one tag, which the table of tags can't express.
 
-use super::attributes::List;
-use super::forms;
-use super::keys;
-use super::values::Report;
+use super::attribute_formats;
+use super::attributes::AttributeList;
+use super::key_rules;
+use super::tag_values::TagReport;
 
-pub(super) fn check<'a>(list: &List<'a>, report: &mut Report<'_, '_, 'a>) {
+pub(super) fn check<'a>(list: &AttributeList<'a>, report: &mut TagReport<'_, '_, 'a>) {
     match report.tag.name {
-        "EXT-X-KEY" | "EXT-X-SESSION-KEY" => keys::check(list, report),
+        "EXT-X-KEY" | "EXT-X-SESSION-KEY" => key_rules::check(list, report),
         "EXT-X-MEDIA" => member(list, report),
         "EXT-X-STREAM-INF" | "EXT-X-I-FRAME-STREAM-INF" => variant(list, report),
         "EXT-X-DEFINE" => definition(list, report),
@@ -16,7 +16,7 @@ pub(super) fn check<'a>(list: &List<'a>, report: &mut Report<'_, '_, 'a>) {
     }
 }
 
-fn member<'a>(list: &List<'a>, report: &mut Report<'_, '_, 'a>) {
+fn member<'a>(list: &AttributeList<'a>, report: &mut TagReport<'_, '_, 'a>) {
     let kind = list.get("TYPE");
     let line = report.line.tag_text();
     match kind {
@@ -37,7 +37,7 @@ fn member<'a>(list: &List<'a>, report: &mut Report<'_, '_, 'a>) {
     }
 }
 
-fn captions<'a>(list: &List<'a>, report: &mut Report<'_, '_, 'a>) {
+fn captions<'a>(list: &AttributeList<'a>, report: &mut TagReport<'_, '_, 'a>) {
     let line = report.line.tag_text();
     if list.has("URI") {
         report.attribute(line, format_args!("EXT-X-MEDIA has a URI, which TYPE=CLOSED-CAPTIONS forbids"));
@@ -47,7 +47,7 @@ fn captions<'a>(list: &List<'a>, report: &mut Report<'_, '_, 'a>) {
             let what = "EXT-X-MEDIA has no INSTREAM-ID, which is required for TYPE=CLOSED-CAPTIONS";
             report.attribute(line, format_args!("{what}"));
         }
-        Some(id) if !forms::is_caption(id) => {
+        Some(id) if !attribute_formats::is_caption(id) => {
             let what = "INSTREAM-ID of closed captions must be CC1 to CC4 or SERVICE1 to SERVICE63";
             report.attribute(id, format_args!("{what}"));
         }
@@ -55,7 +55,7 @@ fn captions<'a>(list: &List<'a>, report: &mut Report<'_, '_, 'a>) {
     }
 }
 
-fn of_other_types<'a>(kind: &str, list: &List<'a>, report: &mut Report<'_, '_, 'a>) {
+fn of_other_types<'a>(kind: &str, list: &AttributeList<'a>, report: &mut TagReport<'_, '_, 'a>) {
     let only = [("FORCED", "SUBTITLES"), ("BIT-DEPTH", "AUDIO"), ("SAMPLE-RATE", "AUDIO"), ("CHANNELS", "AUDIO")];
     for (name, of) in only.into_iter().filter(|(_, of)| *of != kind) {
         if let Some(at) = list.name(name) {
@@ -64,14 +64,14 @@ fn of_other_types<'a>(kind: &str, list: &List<'a>, report: &mut Report<'_, '_, '
     }
 }
 
-fn variant<'a>(list: &List<'a>, report: &mut Report<'_, '_, 'a>) {
+fn variant<'a>(list: &AttributeList<'a>, report: &mut TagReport<'_, '_, 'a>) {
     if let Some(at) = list.name("SUPPLEMENTAL-CODECS").filter(|_| !list.has("CODECS")) {
         let what = "SUPPLEMENTAL-CODECS without CODECS, which must declare the base layers";
         report.attribute(at, format_args!("{what}"));
     }
 }
 
-fn definition<'a>(list: &List<'a>, report: &mut Report<'_, '_, 'a>) {
+fn definition<'a>(list: &AttributeList<'a>, report: &mut TagReport<'_, '_, 'a>) {
     let line = report.line.tag_text();
     let given = ["NAME", "IMPORT", "QUERYPARAM"].into_iter().filter(|name| list.has(name)).count();
     if given != 1 {
@@ -82,7 +82,7 @@ fn definition<'a>(list: &List<'a>, report: &mut Report<'_, '_, 'a>) {
     }
 }
 
-fn session_data<'a>(list: &List<'a>, report: &mut Report<'_, '_, 'a>) {
+fn session_data<'a>(list: &AttributeList<'a>, report: &mut TagReport<'_, '_, 'a>) {
     let given = ["VALUE", "URI"].into_iter().filter(|name| list.has(name)).count();
     if given != 1 {
         let line = report.line.tag_text();

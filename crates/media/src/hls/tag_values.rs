@@ -1,10 +1,10 @@
-//! A tag's value, read after the table: what the model's builders take.
+//! Reads the value of a tag as the table of tags defines it.
 
-use super::attributes::{self, List};
-use super::defects::Defects;
-use super::lines::Line;
-use super::tags::{Attribute, Place, Tag, Value};
-use super::types;
+use super::attribute_types;
+use super::attributes::{self, AttributeList};
+use super::defects::DefectList;
+use super::lines::PlaylistLine;
+use super::tags::{AttributeDefinition, TagDefinition, TagScope, ValueType};
 use crate::defect::DefectKind;
 use crate::redact::Quoted;
 use crate::stream::date;
@@ -12,38 +12,38 @@ use crate::units::{Seconds, Timestamp};
 use std::fmt;
 
 #[derive(Debug, Clone)]
-pub(super) enum Reading<'a> {
+pub(super) enum TagValue<'a> {
     Nothing,
     Integer(u64),
     Word(&'a str),
     Duration(Seconds),
-    /// Length, and the offset where it is given.
+    /// Length and, where it is given, offset.
     Range(u64, Option<u64>),
     Date(Timestamp),
-    Attributes(List<'a>),
+    Attributes(AttributeList<'a>),
 }
 
-/// Where the defects of one line go.
-pub(super) struct Report<'d, 'l, 'a> {
-    pub defects: &'d mut Defects,
-    pub line: &'l Line<'a>,
-    pub tag: &'static Tag,
+/// Reports the defects of one tag line.
+pub(super) struct TagReport<'d, 'l, 'a> {
+    pub defects: &'d mut DefectList,
+    pub line: &'l PlaylistLine<'a>,
+    pub tag: &'static TagDefinition,
 }
 
-impl<'a> Report<'_, '_, 'a> {
-    /// A breach of the tag's own clause, at `part` of the line.
+impl<'a> TagReport<'_, '_, 'a> {
+    /// Reports a breach of the tag's own clause, at `part` of the line.
     pub fn tag(&mut self, part: &'a str, message: fmt::Arguments<'_>) {
         let at = (self.line, self.line.offset_of(part));
         self.defects.add(self.kind(), at, self.tag.reference, message);
     }
 
-    /// A breach of the grammar of attribute lists.
+    /// Reports a breach of the grammar of attribute lists, at `part` of the line.
     pub fn list(&mut self, part: &'a str, message: fmt::Arguments<'_>) {
         let at = (self.line, self.line.offset_of(part));
         self.defects.add(self.kind(), at, attributes::REFERENCE, message);
     }
 
-    /// A missing or malformed attribute; what a ladder is made of is a kind of its own.
+    /// Reports a missing or malformed attribute; those of the tags that declare the ladder have a defect kind of their own.
     pub fn attribute(&mut self, part: &'a str, message: fmt::Arguments<'_>) {
         let at = (self.line, self.line.offset_of(part));
         self.defects.add(self.attribute_kind(), at, self.tag.reference, message);
@@ -51,28 +51,28 @@ impl<'a> Report<'_, '_, 'a> {
 
     fn attribute_kind(&self) -> DefectKind {
         let ladder = ["EXT-X-STREAM-INF", "EXT-X-MEDIA", "EXT-X-I-FRAME-STREAM-INF"];
-        if self.tag.place == Place::Multivariant && ladder.contains(&self.tag.name) {
+        if self.tag.place == TagScope::Multivariant && ladder.contains(&self.tag.name) {
             DefectKind::Attribute
         } else {
             self.kind()
         }
     }
 
-    /// Clients pass over a malformed date range (RFC 8216bis 4.4.5.1): it is not as bad as other tags.
+    /// Clients ignore a malformed date range (RFC 8216bis 4.4.5.1), so that its defects are less severe than those of other tags.
     fn kind(&self) -> DefectKind {
         if self.tag.name == "EXT-X-DATERANGE" { DefectKind::Metadata } else { DefectKind::Syntax }
     }
 }
 
-/// `None` where the value is so malformed that the line says nothing. `rest` is all behind the tag's name.
-pub(super) fn read<'a>(rest: &'a str, report: &mut Report<'_, '_, 'a>) -> Option<Reading<'a>> {
+/// The value of a tag. `rest` is the line after the tag's name. `None`: the value is too malformed to be used.
+pub(super) fn read<'a>(rest: &'a str, report: &mut TagReport<'_, '_, 'a>) -> Option<TagValue<'a>> {
     let name = report.tag.name;
     let value = match (&report.tag.value, rest.strip_prefix(':')) {
-        (Value::Nothing, _) => {
+        (ValueType::Nothing, _) => {
             if !rest.is_empty() {
                 report.tag(rest, format_args!("{name} takes no value, but {} follows it", Quoted(rest)));
             }
-            return Some(Reading::Nothing);
+            return Some(TagValue::Nothing);
         }
         (_, Some(value)) => value,
         (_, None) => {
@@ -81,32 +81,32 @@ pub(super) fn read<'a>(rest: &'a str, report: &mut Report<'_, '_, 'a>) -> Option
         }
     };
     match &report.tag.value {
-        Value::Attributes(known) => Some(Reading::Attributes(attribute_list(value, known, report))),
+        ValueType::Attributes(known) => Some(TagValue::Attributes(attribute_list(value, known, report))),
         other => plain(value, other, report),
     }
 }
 
-fn plain<'a>(text: &'a str, value: &Value, report: &mut Report<'_, '_, 'a>) -> Option<Reading<'a>> {
+fn plain<'a>(text: &'a str, value: &ValueType, report: &mut TagReport<'_, '_, 'a>) -> Option<TagValue<'a>> {
     let reading = match value {
-        Value::Integer(least) => types::integer(text).filter(|n| n >= least).map(Reading::Integer),
-        Value::Word(words) => words.contains(&text).then_some(Reading::Word(text)),
-        Value::Duration => return duration(text, report),
-        Value::Range => types::range(text).map(|(length, offset)| Reading::Range(length, offset)),
-        Value::Date => return program_date_time(text, report),
-        Value::Nothing | Value::Attributes(_) => None,
+        ValueType::Integer(least) => attribute_types::integer(text).filter(|n| n >= least).map(TagValue::Integer),
+        ValueType::Word(words) => words.contains(&text).then_some(TagValue::Word(text)),
+        ValueType::Duration => return duration(text, report),
+        ValueType::Range => attribute_types::byte_range(text).map(|(length, offset)| TagValue::Range(length, offset)),
+        ValueType::Date => return program_date_time(text, report),
+        ValueType::Nothing | ValueType::Attributes(_) => None,
     };
     if reading.is_none() {
         let name = report.tag.name;
-        let what = Allowed(value);
+        let what = AllowedValue(value);
         report.tag(text, format_args!("the value of {name} is {}; it must be {what}", Quoted(text)));
     }
     reading
 }
 
 /// `<duration>,[<title>]`.
-fn duration<'a>(text: &'a str, report: &mut Report<'_, '_, 'a>) -> Option<Reading<'a>> {
+fn duration<'a>(text: &'a str, report: &mut TagReport<'_, '_, 'a>) -> Option<TagValue<'a>> {
     let (number, comma) = text.find(',').map_or((text, false), |at| (text.get(..at).unwrap_or(text), true));
-    let Some(seconds) = types::float(number) else {
+    let Some(seconds) = attribute_types::float(number) else {
         let shown = Quoted(number);
         report
             .tag(text, format_args!("the duration of EXTINF is {shown}; it must be a number of seconds such as 6.006"));
@@ -116,10 +116,10 @@ fn duration<'a>(text: &'a str, report: &mut Report<'_, '_, 'a>) -> Option<Readin
         let end = text.get(text.len()..).unwrap_or(text);
         report.tag(end, format_args!("EXTINF has no comma after its duration; write `#EXTINF:{seconds},`"));
     }
-    Some(Reading::Duration(Seconds(seconds)))
+    Some(TagValue::Duration(Seconds(seconds)))
 }
 
-fn program_date_time<'a>(text: &'a str, report: &mut Report<'_, '_, 'a>) -> Option<Reading<'a>> {
+fn program_date_time<'a>(text: &'a str, report: &mut TagReport<'_, '_, 'a>) -> Option<TagValue<'a>> {
     let Some(date) = date::parse(text) else {
         let shown = Quoted(text);
         report.tag(text, format_args!("{shown} is no ISO 8601 date and time; write it as 2024-03-05T07:08:09.250Z"));
@@ -129,25 +129,31 @@ fn program_date_time<'a>(text: &'a str, report: &mut Report<'_, '_, 'a>) -> Opti
         let shown = Quoted(text);
         report.tag(text, format_args!("{shown} names no time zone and is read as UTC; end it with Z or an offset"));
     }
-    Some(Reading::Date(date.at))
+    Some(TagValue::Date(date.at))
 }
 
-/// What a plain value may be, as it ends the sentence "it must be".
-struct Allowed<'a>(&'a Value);
+/// The end of the sentence "it must be …" for a value that is no attribute list.
+struct AllowedValue<'a>(&'a ValueType);
 
-impl fmt::Display for Allowed<'_> {
+impl fmt::Display for AllowedValue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Value::Integer(least) => write!(f, "a whole number from {least} to {}", u64::MAX),
-            Value::Word(words) => f.write_str(&words.join(" or ")),
-            Value::Range => f.write_str("a byte range such as 1024 or 1024@0"),
-            Value::Nothing | Value::Duration | Value::Date | Value::Attributes(_) => f.write_str("as its clause says"),
+            ValueType::Integer(least) => write!(f, "a whole number from {least} to {}", u64::MAX),
+            ValueType::Word(words) => f.write_str(&words.join(" or ")),
+            ValueType::Range => f.write_str("a byte range such as 1024 or 1024@0"),
+            ValueType::Nothing | ValueType::Duration | ValueType::Date | ValueType::Attributes(_) => {
+                f.write_str("as its clause says")
+            }
         }
     }
 }
 
-/// Attributes that the tag doesn't define pass unread: clients must ignore them (RFC 8216bis 6.3.1).
-fn attribute_list<'a>(text: &'a str, known: &'static [Attribute], report: &mut Report<'_, '_, 'a>) -> List<'a> {
+/// Attributes that the tag doesn't define aren't checked: clients must ignore them (RFC 8216bis 6.3.1).
+fn attribute_list<'a>(
+    text: &'a str,
+    known: &'static [AttributeDefinition],
+    report: &mut TagReport<'_, '_, 'a>,
+) -> AttributeList<'a> {
     let mut list = attributes::split(text, report);
     for pair in &mut list.0 {
         let Some(attribute) = known.iter().find(|a| a.name == pair.name) else { continue };

@@ -1,10 +1,10 @@
-//! Date ranges: what EXT-X-DATERANGE tags say together (RFC 8216bis 4.4.5.1; interstitials: Appendix D; preload: F).
+//! Rules of EXT-X-DATERANGE (RFC 8216bis 4.4.5.1; interstitials: Appendix D; preload: Appendix F).
 
-use super::attributes::{List, Pair};
-use super::defects::Defects;
-use super::tags::{Attribute, INTERSTITIAL, PRELOAD};
-use super::types::{float, is_hexadecimal};
-use super::values::Report;
+use super::attribute_types::{float, is_hexadecimal};
+use super::attributes::{AttributeList, AttributePair};
+use super::defects::DefectList;
+use super::tag_values::TagReport;
+use super::tags::{AttributeDefinition, INTERSTITIAL, PRELOAD};
 use crate::defect::DefectKind::Metadata;
 use crate::redact::Quoted;
 use crate::stream::date;
@@ -16,31 +16,31 @@ use url::Url;
 const REFERENCE: &str = "RFC 8216bis 4.4.5.1";
 const INTERSTITIALS: &str = "RFC 8216bis Appendix D.2";
 const PRELOADS: &str = "RFC 8216bis Appendix F";
-/// Dates and durations are written in milliseconds: half of one each is lost to rounding.
+/// Tolerance in seconds: dates and durations are written in milliseconds, and each is rounded.
 const ROUNDING: f64 = 0.002;
 
-/// Of one ID: what all its tags say.
-struct Range<'a> {
+/// A date range: the attributes of all tags with one ID.
+struct DateRange<'a> {
     attributes: BTreeMap<&'a str, &'a str>,
-    /// Its last tag.
+    /// Position of its last tag.
     at: (u32, u32),
-    /// The line of its first.
+    /// Line of its first tag.
     first: u32,
 }
 
 #[derive(Default)]
-pub(super) struct Ranges<'a> {
-    by_id: BTreeMap<&'a str, Range<'a>>,
+pub(super) struct DateRanges<'a> {
+    by_id: BTreeMap<&'a str, DateRange<'a>>,
     first: Option<(u32, u32)>,
 }
 
-impl<'a> Ranges<'a> {
-    pub fn take(&mut self, list: &List<'a>, report: &mut Report<'_, '_, 'a>) {
+impl<'a> DateRanges<'a> {
+    pub fn take(&mut self, list: &AttributeList<'a>, report: &mut TagReport<'_, '_, 'a>) {
         let at = report.line.start();
         self.first.get_or_insert(at);
         list.0.iter().for_each(|pair| extension(pair, report));
         let Some(id) = list.get("ID") else { return };
-        let new = || Range { attributes: BTreeMap::new(), at, first: at.0 };
+        let new = || DateRange { attributes: BTreeMap::new(), at, first: at.0 };
         let range = self.by_id.entry(id).or_insert_with(new);
         range.at = at;
         for pair in list.0.iter().filter(|p| p.sound && p.name != "ID") {
@@ -68,8 +68,8 @@ impl<'a> Ranges<'a> {
         }
     }
 
-    /// `dated`: the playlist has EXT-X-PROGRAM-DATE-TIME.
-    pub fn finish(self, dated: bool, defects: &mut Defects) {
+    /// Reports the rules that the date ranges break. `dated`: the playlist has EXT-X-PROGRAM-DATE-TIME.
+    pub fn finish(self, dated: bool, defects: &mut DefectList) {
         if let Some(at) = self.first.filter(|_| !dated) {
             let what = "a playlist with EXT-X-DATERANGE must have EXT-X-PROGRAM-DATE-TIME, and this has none";
             defects.add_at(Metadata, at, REFERENCE, format_args!("{what}"));
@@ -80,9 +80,9 @@ impl<'a> Ranges<'a> {
         self.overlaps(defects);
     }
 
-    /// Ranges of a class of which one ends where the next begins must not overlap.
-    fn overlaps(&self, defects: &mut Defects) {
-        let mut classes: BTreeMap<&str, Vec<(Timestamp, &str, &Range<'a>)>> = BTreeMap::new();
+    /// Ranges of a CLASS in which one has END-ON-NEXT must not overlap.
+    fn overlaps(&self, defects: &mut DefectList) {
+        let mut classes: BTreeMap<&str, Vec<(Timestamp, &str, &DateRange<'a>)>> = BTreeMap::new();
         for (id, range) in &self.by_id {
             if let (Some(class), Some(start)) = (range.text("CLASS"), range.date("START-DATE")) {
                 classes.entry(class).or_default().push((start, id, range));
@@ -110,7 +110,7 @@ impl<'a> Ranges<'a> {
     }
 }
 
-impl<'a> Range<'a> {
+impl<'a> DateRange<'a> {
     fn text(&self, name: &str) -> Option<&'a str> {
         self.attributes.get(name).copied()
     }
@@ -131,7 +131,7 @@ impl<'a> Range<'a> {
         self.date("END-DATE").or_else(|| Some(self.seconds("DURATION")?.after(self.date("START-DATE")?)))
     }
 
-    fn judge(&self, id: &str, defects: &mut Defects) {
+    fn judge(&self, id: &str, defects: &mut DefectList) {
         let mut say = |reference, what: fmt::Arguments<'_>| {
             defects.add_at(Metadata, self.at, reference, format_args!("date range {} {what}", Quoted(id)));
         };
@@ -187,7 +187,7 @@ impl<'a> Range<'a> {
     }
 }
 
-fn of_class(class: Option<&str>) -> Option<&'static [Attribute]> {
+fn of_class(class: Option<&str>) -> Option<&'static [AttributeDefinition]> {
     match class? {
         "com.apple.hls.interstitial" => Some(INTERSTITIAL),
         "com.apple.hls.preload" => Some(PRELOAD),
@@ -195,7 +195,7 @@ fn of_class(class: Option<&str>) -> Option<&'static [Attribute]> {
     }
 }
 
-fn of_kind<'a>(pair: &Pair<'a>, known: &[Attribute], report: &mut Report<'_, '_, 'a>) {
+fn of_kind<'a>(pair: &AttributePair<'a>, known: &[AttributeDefinition], report: &mut TagReport<'_, '_, 'a>) {
     let Some(attribute) = known.iter().find(|a| a.name == pair.name) else { return };
     if !attribute.kind.fits(pair) && fits_an_extension(pair) {
         let kind = attribute.kind;
@@ -203,19 +203,19 @@ fn of_kind<'a>(pair: &Pair<'a>, known: &[Attribute], report: &mut Report<'_, '_,
     }
 }
 
-fn extension<'a>(pair: &Pair<'a>, report: &mut Report<'_, '_, 'a>) {
+fn extension<'a>(pair: &AttributePair<'a>, report: &mut TagReport<'_, '_, 'a>) {
     if pair.sound && pair.name.starts_with("X-") && !fits_an_extension(pair) {
         let what = "a string in quotes, a hexadecimal number or a decimal number";
         report.attribute(pair.name, format_args!("{} is {}; it must be {what}", pair.name, Quoted(pair.value)));
     }
 }
 
-fn fits_an_extension(pair: &Pair<'_>) -> bool {
+fn fits_an_extension(pair: &AttributePair<'_>) -> bool {
     let number = float(pair.value.strip_prefix('-').unwrap_or(pair.value)).is_some();
     pair.quoted || is_hexadecimal(pair.value) || number
 }
 
-/// As it is written, or as the instant or number that it is.
+/// Whether two values are the same text, instant or number.
 fn same(a: &str, b: &str) -> bool {
     let dates = || Some(date::parse(a)?.at == date::parse(b)?.at);
     let numbers = || Some(float(a)? == float(b)?);

@@ -1,50 +1,58 @@
-//! What a quoted string or a number must look like inside, where RFC 8216bis says more of an attribute than its type.
+//! Formats of attribute values, where RFC 8216bis says more about the content of a string or number than its type.
 
-use super::types::{float, integer};
+use super::attribute_types::{float, integer};
 
-pub(super) struct Form {
+pub(super) struct AttributeFormat {
     pub fits: fn(&str) -> bool,
-    /// As it ends the sentence "it must be".
+    /// The end of the sentence "it must be …".
     pub what: &'static str,
 }
 
-/// 4.4.2.3
-pub(super) static VARIABLE: Form = Form { fits: is_variable, what: "of the characters a-z A-Z 0-9 - _ in quotes" };
-/// 4.4.4.4
-pub(super) static KEY_VERSIONS: Form =
-    Form { fits: is_versions, what: "positive numbers divided by / such as \"1/2\"" };
-/// 4.4.6.1, RFC 5646 2.1
-pub(super) static LANGUAGE: Form =
-    Form { fits: is_language, what: "a language tag of RFC 5646 such as \"vi\" or \"en-GB\"" };
-/// 4.4.6.1, 4.4.6.2
-pub(super) static STABLE: Form = Form { fits: is_stable, what: "of the characters a-z A-Z 0-9 + / = . - _ in quotes" };
-/// 4.4.6.1
-pub(super) static INSTREAM: Form = Form { fits: is_instream, what: "of the characters A-Z a-z 0-9 . in quotes" };
-/// 4.4.6.1
-pub(super) static CHANNELS: Form = Form {
+/// Format of RFC 8216bis 4.4.2.3.
+pub(super) static VARIABLE: AttributeFormat =
+    AttributeFormat { fits: is_variable, what: "of the characters a-z A-Z 0-9 - _ in quotes" };
+/// Format of RFC 8216bis 4.4.4.4.
+pub(super) static KEY_VERSIONS: AttributeFormat =
+    AttributeFormat { fits: is_versions, what: "positive numbers divided by / such as \"1/2\"" };
+/// Format of RFC 8216bis 4.4.6.1, RFC 5646 2.1.
+pub(super) static LANGUAGE: AttributeFormat =
+    AttributeFormat { fits: is_language, what: "a language tag of RFC 5646 such as \"vi\" or \"en-GB\"" };
+/// Format of RFC 8216bis 4.4.6.1, 4.4.6.2.
+pub(super) static STABLE: AttributeFormat =
+    AttributeFormat { fits: is_stable, what: "of the characters a-z A-Z 0-9 + / = . - _ in quotes" };
+/// Format of RFC 8216bis 4.4.6.1.
+pub(super) static INSTREAM: AttributeFormat =
+    AttributeFormat { fits: is_instream, what: "of the characters A-Z a-z 0-9 . in quotes" };
+/// Format of RFC 8216bis 4.4.6.1.
+pub(super) static CHANNELS: AttributeFormat = AttributeFormat {
     fits: is_channels,
     what: "a number of channels such as \"2\", with identifiers of A-Z 0-9 - behind slashes where there are any",
 };
-/// 4.4.6.2
-pub(super) static CPC: Form =
-    Form { fits: is_cpc, what: "entries such as \"com.example.drm:SMART-TV/PC\", divided by commas" };
-/// 4.4.6.2
-pub(super) static SUPPLEMENTAL: Form =
-    Form { fits: is_supplemental, what: "codecs with their brands such as \"dvh1.08.07/db4h\", divided by commas" };
-/// 4.4.6.2
-pub(super) static LAYOUT: Form =
-    Form { fits: is_layout, what: "entries of specifiers such as \"CH-STEREO/PROJ-RECT,CH-MONO\", none of them empty" };
-/// draft-pantos-content-steering
-pub(super) static PATHWAY: Form = Form { fits: is_pathway, what: "of the characters a-z A-Z 0-9 . - _ in quotes" };
-/// 4.2
-pub(super) static WORDS: Form =
-    Form { fits: is_words, what: "words in double quotes, divided by commas without spaces" };
+/// Format of RFC 8216bis 4.4.6.2.
+pub(super) static CPC: AttributeFormat =
+    AttributeFormat { fits: is_cpc, what: "entries such as \"com.example.drm:SMART-TV/PC\", divided by commas" };
+/// Format of RFC 8216bis 4.4.6.2.
+pub(super) static SUPPLEMENTAL: AttributeFormat = AttributeFormat {
+    fits: is_supplemental,
+    what: "codecs with their brands such as \"dvh1.08.07/db4h\", divided by commas",
+};
+/// Format of RFC 8216bis 4.4.6.2.
+pub(super) static LAYOUT: AttributeFormat = AttributeFormat {
+    fits: is_layout,
+    what: "entries of specifiers such as \"CH-STEREO/PROJ-RECT,CH-MONO\", none of them empty",
+};
+/// Format of draft-pantos-content-steering.
+pub(super) static PATHWAY: AttributeFormat =
+    AttributeFormat { fits: is_pathway, what: "of the characters a-z A-Z 0-9 . - _ in quotes" };
+/// Format of RFC 8216bis 4.2.
+pub(super) static WORDS: AttributeFormat =
+    AttributeFormat { fits: is_words, what: "words in double quotes, divided by commas without spaces" };
 
 pub(super) fn is_variable(text: &str) -> bool {
-    of(text, b"-_")
+    consists_of(text, b"-_")
 }
 
-fn of(text: &str, more: &[u8]) -> bool {
+fn consists_of(text: &str, more: &[u8]) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || more.contains(&b))
 }
 
@@ -52,20 +60,20 @@ fn is_versions(text: &str) -> bool {
     text.split('/').all(|version| integer(version).is_some_and(|n| n > 0))
 }
 
-/// Well-formed; that the subtags are registered is not asked.
+/// A well-formed language tag; whether its subtags are registered isn't checked.
 fn is_language(text: &str) -> bool {
     let mut subtags = text.split('-');
     let first = subtags.next().unwrap_or_default();
     let begins = (1..=8).contains(&first.len()) && first.bytes().all(|b| b.is_ascii_alphabetic());
-    begins && subtags.all(|tag| (1..=8).contains(&tag.len()) && of(tag, b""))
+    begins && subtags.all(|tag| (1..=8).contains(&tag.len()) && consists_of(tag, b""))
 }
 
 fn is_stable(text: &str) -> bool {
-    of(text, b"+/=.-_")
+    consists_of(text, b"+/=.-_")
 }
 
 fn is_instream(text: &str) -> bool {
-    of(text, b".")
+    consists_of(text, b".")
 }
 
 /// Line 21 channel or service block of closed captions (4.4.6.1).
@@ -87,7 +95,7 @@ fn is_label(byte: u8) -> bool {
     byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'-'
 }
 
-/// Spaces behind commas, as the standard's own example has one, are let pass.
+/// Spaces after commas are accepted, because an example of the standard has one.
 fn is_cpc(text: &str) -> bool {
     text.split(',').all(|entry| {
         let Some((format, labels)) = entry.trim_matches(' ').rsplit_once(':') else { return false };
@@ -100,7 +108,7 @@ fn is_supplemental(text: &str) -> bool {
     text.split(',').all(|element| element.trim_matches(' ').split('/').all(field))
 }
 
-/// Specifiers share a prefix up to their dash, and each stands once in an entry. What comes after is for clients to know.
+/// A specifier has a prefix up to its dash, and no two of an entry have the same one; what follows the dash isn't checked.
 fn is_layout(text: &str) -> bool {
     let known = |s: &str| s.split_once('-').is_some_and(|(kind, value)| !kind.is_empty() && !value.is_empty());
     text.split(',').all(|entry| {
@@ -112,7 +120,7 @@ fn is_layout(text: &str) -> bool {
 }
 
 pub(super) fn is_pathway(text: &str) -> bool {
-    of(text, b".-_")
+    consists_of(text, b".-_")
 }
 
 fn is_words(text: &str) -> bool {

@@ -1,22 +1,22 @@
-//! Ad markers: date ranges with SCTE 35 attributes, and the cue tags that packagers write without a standard.
+//! Reads ad markers: date ranges with SCTE 35 attributes, and the cue tags that packagers write without a standard.
 //!
-//! The cue tags' forms are those that Elemental, Unified, Wowza and their kin write: a bare number, `8.3/30`, or
+//! The formats of cue tags are those that Elemental, Unified, Wowza and others write: a bare number, `8.3/30`, or
 //! attributes (`DURATION=30`, `ElapsedTime=8.3,Duration=30,SCTE35=/DA…`), in any case of letters.
 
-use super::attributes::List;
-use super::defects::Defects;
-use super::lines::{Content, Line};
-use super::types;
+use super::attribute_types;
+use super::attributes::AttributeList;
+use super::defects::DefectList;
+use super::lines::{LineContent, PlaylistLine};
 use crate::defect::DefectKind::AdMarker;
 use crate::redact::Quoted;
 use crate::splice::{self, Section};
-use crate::stream::ads::{AdRange, Marker, MarkerKind, Source};
+use crate::stream::ads::{AdRange, AdSource, Marker, MarkerKind};
 use crate::stream::date;
 use crate::units::Seconds;
 use std::collections::VecDeque;
 use std::fmt;
 
-/// Markers kept of one playlist: the newest.
+/// Most ad markers kept of one playlist: the newest ones.
 const MAX_MARKERS: usize = 4096;
 const MAX_ID: usize = 128;
 
@@ -25,17 +25,17 @@ const RANGE: &str = "RFC 8216bis 4.4.5.1; ANSI/SCTE 35";
 const SECTION: &str = "ANSI/SCTE 35, splice_info_section";
 
 #[derive(Debug, Default)]
-pub(super) struct Markers(VecDeque<Marker>);
+pub(super) struct AdMarkers(VecDeque<Marker>);
 
-impl Markers {
-    /// A cue tag, if it is one. `count`: segments before it.
-    pub fn tag(&mut self, line: &Line<'_>, count: u64, defects: &mut Defects) {
-        let Content::Tag { name, rest } = line.content else { return };
+impl AdMarkers {
+    /// Takes a line if it is a cue tag; `count` is the number of segments before it.
+    pub fn tag(&mut self, line: &PlaylistLine<'_>, count: u64, defects: &mut DefectList) {
+        let LineContent::Tag { name, rest } = line.content else { return };
         let value = rest.strip_prefix(':').unwrap_or(rest).trim_ascii();
-        let mut cue = Cue { name, line, defects };
+        let mut cue = CueTag { name, line, defects };
         let kind = match name {
             "EXT-X-CUE-OUT" => cue.out(value),
-            "EXT-X-CUE-OUT-CONT" => cue.goes_on(value),
+            "EXT-X-CUE-OUT-CONT" => cue.continuation(value),
             "EXT-X-CUE-IN" => Some(MarkerKind::In),
             "EXT-OATCLS-SCTE35" | "EXT-X-SPLICEPOINT-SCTE35" => cue.base64(value).map(splice),
             "EXT-X-SCTE35" => cue.scte35(value),
@@ -46,17 +46,23 @@ impl Markers {
         self.trim();
     }
 
-    /// EXT-X-DATERANGE, where it has an SCTE 35 attribute.
-    pub fn date_range<'a>(&mut self, list: &List<'a>, line: &Line<'a>, count: u64, defects: &mut Defects) {
+    /// Takes an EXT-X-DATERANGE if it has an SCTE 35 attribute; `count` is the number of segments before it.
+    pub fn date_range<'a>(
+        &mut self,
+        list: &AttributeList<'a>,
+        line: &PlaylistLine<'a>,
+        count: u64,
+        defects: &mut DefectList,
+    ) {
         let sections = ["SCTE35-OUT", "SCTE35-IN", "SCTE35-CMD"].map(|name| list.get(name));
         let Some(id) = list.get("ID").filter(|_| sections.iter().any(Option::is_some)) else { return };
-        let mut cue = Cue { name: "EXT-X-DATERANGE", line, defects };
+        let mut cue = CueTag { name: "EXT-X-DATERANGE", line, defects };
         let [out, _, command] = sections.map(|text| text.and_then(|text| cue.hexadecimal(text)));
         let opening = |section: &Option<Section>| section.as_ref().and_then(Section::opening).copied();
         let date = |name| list.get(name).and_then(date::parse).map(|d| d.at);
-        let seconds = |name| list.get(name).and_then(types::float).map(Seconds);
+        let seconds = |name| list.get(name).and_then(attribute_types::float).map(Seconds);
         let range = AdRange {
-            source: Source::DateRange,
+            source: AdSource::DateRange,
             id: id.chars().take(MAX_ID).collect(),
             start: date("START-DATE"),
             end: date("END-DATE"),
@@ -84,7 +90,7 @@ impl Markers {
     }
 }
 
-/// A section that ends one advertisement and begins the next leads out.
+/// Whether a section only returns to the programme: one that ends an advertisement and begins the next doesn't.
 fn returns_only(section: &Section) -> bool {
     section.returns() && section.opening().is_none()
 }
@@ -93,16 +99,16 @@ fn splice(section: Section) -> MarkerKind {
     MarkerKind::Splice(Box::new(section))
 }
 
-/// One tag that is being read.
-struct Cue<'c, 'l, 'a> {
+/// A marker tag that is being read.
+struct CueTag<'c, 'l, 'a> {
     name: &'c str,
-    line: &'l Line<'a>,
-    defects: &'c mut Defects,
+    line: &'l PlaylistLine<'a>,
+    defects: &'c mut DefectList,
 }
 
-/// What a cue tag's value tells, in whichever form.
+/// The content of a cue tag's value in any of its formats.
 #[derive(Debug, Default)]
-struct Told {
+struct CueValue {
     elapsed: Option<Seconds>,
     announced: Option<Seconds>,
     out: Option<String>,
@@ -110,20 +116,20 @@ struct Told {
     section: Option<Section>,
 }
 
-impl Cue<'_, '_, '_> {
+impl CueTag<'_, '_, '_> {
     fn out(&mut self, value: &str) -> Option<MarkerKind> {
-        let told = self.told(value, false);
+        let told = self.value(value, false);
         Some(MarkerKind::Out { announced: told.announced })
     }
 
-    fn goes_on(&mut self, value: &str) -> Option<MarkerKind> {
-        let Told { elapsed, announced, .. } = self.told(value, true);
+    fn continuation(&mut self, value: &str) -> Option<MarkerKind> {
+        let CueValue { elapsed, announced, .. } = self.value(value, true);
         Some(MarkerKind::Continues { elapsed, announced })
     }
 
     /// `#EXT-X-SCTE35:CUE="/DA…",CUE-OUT=YES,DURATION=30`; without CUE-OUT and CUE-IN a bare section.
     fn scte35(&mut self, value: &str) -> Option<MarkerKind> {
-        let told = self.told(value, false);
+        let told = self.value(value, false);
         let (elapsed, announced) = (told.elapsed, told.announced);
         match told.out.as_deref() {
             Some("CONT") => Some(MarkerKind::Continues { elapsed, announced }),
@@ -144,21 +150,21 @@ impl Cue<'_, '_, '_> {
         }
     }
 
-    /// `continued`: a bare number is what has elapsed, not the whole.
-    fn told(&mut self, value: &str, continued: bool) -> Told {
-        let mut told = Told::default();
+    /// Reads the value of a cue tag. `continued`: a bare number is the elapsed time and not the duration of the break.
+    fn value(&mut self, value: &str, continued: bool) -> CueValue {
+        let mut told = CueValue::default();
         for part in value.split(',').map(str::trim_ascii).filter(|p| !p.is_empty()) {
             match part.split_once('=') {
                 Some((key, text)) => self.attribute(&mut told, key.trim_ascii(), text.trim_ascii().trim_matches('"')),
                 None => self.bare(&mut told, part, continued),
             }
         }
-        // Some write 0 where they don't know it.
+        // Some packagers write 0 for an unknown duration.
         told.announced = told.announced.filter(|s| s.0 > 0.0);
         told
     }
 
-    fn attribute(&mut self, told: &mut Told, key: &str, text: &str) {
+    fn attribute(&mut self, told: &mut CueValue, key: &str, text: &str) {
         match key.to_ascii_uppercase().as_str() {
             "DURATION" => told.announced = self.seconds(text),
             "ELAPSEDTIME" | "ELAPSED" => told.elapsed = self.seconds(text),
@@ -169,7 +175,7 @@ impl Cue<'_, '_, '_> {
         }
     }
 
-    fn bare(&mut self, told: &mut Told, text: &str, continued: bool) {
+    fn bare(&mut self, told: &mut CueValue, text: &str, continued: bool) {
         match text.split_once('/') {
             Some((elapsed, announced)) => {
                 (told.elapsed, told.announced) = (self.seconds(elapsed), self.seconds(announced));
@@ -180,7 +186,7 @@ impl Cue<'_, '_, '_> {
     }
 
     fn seconds(&mut self, text: &str) -> Option<Seconds> {
-        let seconds = types::float(text).map(Seconds);
+        let seconds = attribute_types::float(text).map(Seconds);
         if seconds.is_none() {
             self.complain(CUE, format_args!("{} is no number of seconds such as 30 or 8.308", Quoted(text)));
         }
@@ -196,7 +202,7 @@ impl Cue<'_, '_, '_> {
         self.section(&bytes, SECTION)
     }
 
-    /// `0x` and digits, as the lint has seen.
+    /// The section of a hexadecimal number, whose digits the lint has checked.
     fn hexadecimal(&mut self, text: &str) -> Option<Section> {
         let digits = text.get(2..).unwrap_or_default().as_bytes();
         let nibble = |b: &u8| char::from(*b).to_digit(16).unwrap_or(0) as u8;

@@ -1,11 +1,11 @@
 //! Rules of EXT-X-KEY and EXT-X-SESSION-KEY (RFC 8216bis 4.4.4.4, 4.4.6.5), and of an EXT-X-MAP under a key (4.4.4.5).
 
-use super::attributes::List;
-use super::values::Report;
+use super::attributes::AttributeList;
+use super::tag_values::TagReport;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Rules of the tag alone.
-pub(super) fn check<'a>(list: &List<'a>, report: &mut Report<'_, '_, 'a>) {
+/// Checks the rules between the attributes of one key.
+pub(super) fn check<'a>(list: &AttributeList<'a>, report: &mut TagReport<'_, '_, 'a>) {
     let Some(method) = list.get("METHOD") else { return };
     if method == "NONE" {
         for name in ["URI", "IV", "KEYFORMAT", "KEYFORMATVERSIONS"] {
@@ -25,16 +25,16 @@ pub(super) fn check<'a>(list: &List<'a>, report: &mut Report<'_, '_, 'a>) {
     }
 }
 
-/// What of the keys so far matters to the tags that follow.
+/// The keys so far, as far as rules about later tags need them.
 #[derive(Default)]
-pub(super) struct Keys<'a> {
-    /// Formats whose key in force is AES-128 without an IV.
+pub(super) struct KeyRules<'a> {
+    /// Line of the key in force for each KEYFORMAT whose METHOD is AES-128 and that has no IV.
     without_iv: BTreeMap<&'a str, u32>,
     session: BTreeSet<[Option<&'a str>; 5]>,
 }
 
-impl<'a> Keys<'a> {
-    pub fn take(&mut self, list: &List<'a>, report: &mut Report<'_, '_, 'a>) {
+impl<'a> KeyRules<'a> {
+    pub fn take(&mut self, list: &AttributeList<'a>, report: &mut TagReport<'_, '_, 'a>) {
         match report.tag.name {
             "EXT-X-KEY" => self.key(list, report.line.number),
             "EXT-X-MAP" => self.map(report),
@@ -43,7 +43,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    fn key(&mut self, list: &List<'a>, line: u32) {
+    fn key(&mut self, list: &AttributeList<'a>, line: u32) {
         let format = list.quoted("KEYFORMAT").unwrap_or("identity");
         match list.get("METHOD") {
             Some("NONE") => self.without_iv.clear(),
@@ -52,7 +52,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    fn map(&self, report: &mut Report<'_, '_, 'a>) {
+    fn map(&self, report: &mut TagReport<'_, '_, 'a>) {
         if let Some(line) = self.without_iv.values().next() {
             let here = report.line.tag_text();
             let what = "an EXT-X-MAP under METHOD=AES-128 requires the IV of its EXT-X-KEY";
@@ -60,7 +60,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    fn session(&mut self, list: &List<'a>, report: &mut Report<'_, '_, 'a>) {
+    fn session(&mut self, list: &AttributeList<'a>, report: &mut TagReport<'_, '_, 'a>) {
         let names = ["METHOD", "URI", "IV", "KEYFORMAT", "KEYFORMATVERSIONS"];
         if !self.session.insert(names.map(|name| list.get(name))) {
             let here = report.line.tag_text();

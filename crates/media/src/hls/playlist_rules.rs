@@ -1,10 +1,10 @@
-//! Rules between the tags of one playlist that are neither order nor groups.
+//! Rules between the tags of one playlist, other than their order and the groups of renditions.
 
-use super::attributes::List;
-use super::defects::Defects;
-use super::keys::Keys;
-use super::ranges::Ranges;
-use super::values::Report;
+use super::attributes::AttributeList;
+use super::date_ranges::DateRanges;
+use super::defects::DefectList;
+use super::key_rules::KeyRules;
+use super::tag_values::TagReport;
 use crate::defect::DefectKind::Attribute;
 use crate::redact::Quoted;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,21 +12,22 @@ use std::collections::{BTreeMap, BTreeSet};
 type At = (u32, u32);
 
 #[derive(Default)]
-pub(super) struct Whole<'a> {
-    keys: Keys<'a>,
-    ranges: Ranges<'a>,
-    /// DATA-ID and LANGUAGE of each EXT-X-SESSION-DATA, with its line.
+pub(super) struct PlaylistRules<'a> {
+    keys: KeyRules<'a>,
+    ranges: DateRanges<'a>,
+    /// Line of the first EXT-X-SESSION-DATA for each pair of DATA-ID and LANGUAGE.
     session_data: BTreeMap<(&'a str, Option<&'a str>), u32>,
-    /// The first EXT-X-STREAM-INF with CLOSED-CAPTIONS=NONE, and the first without.
+    /// Position of the first EXT-X-STREAM-INF with CLOSED-CAPTIONS=NONE.
     without_captions: Option<At>,
+    /// Position of the first EXT-X-STREAM-INF without CLOSED-CAPTIONS=NONE.
     with_captions: Option<At>,
     pathways: BTreeSet<&'a str>,
-    /// PATHWAY-ID of EXT-X-CONTENT-STEERING.
+    /// PATHWAY-ID of EXT-X-CONTENT-STEERING, and the position of the tag.
     steered: Option<(&'a str, At)>,
 }
 
-impl<'a> Whole<'a> {
-    pub fn take(&mut self, list: &List<'a>, report: &mut Report<'_, '_, 'a>) {
+impl<'a> PlaylistRules<'a> {
+    pub fn take(&mut self, list: &AttributeList<'a>, report: &mut TagReport<'_, '_, 'a>) {
         self.keys.take(list, report);
         let at = report.line.start();
         match report.tag.name {
@@ -41,8 +42,8 @@ impl<'a> Whole<'a> {
         }
     }
 
-    /// Captions are in the pictures: packagers say nothing of them for a variant without any, and that misleads no player.
-    fn captions(&mut self, list: &List<'a>, at: At) {
+    /// A variant without RESOLUTION isn't counted: it has no pictures to carry captions, and packagers leave the attribute out.
+    fn captions(&mut self, list: &AttributeList<'a>, at: At) {
         match list.get("CLOSED-CAPTIONS") {
             Some("NONE") if list.quoted("CLOSED-CAPTIONS").is_none() => drop(self.without_captions.get_or_insert(at)),
             None if !list.has("RESOLUTION") => {}
@@ -50,7 +51,7 @@ impl<'a> Whole<'a> {
         }
     }
 
-    fn session_data(&mut self, list: &List<'a>, report: &mut Report<'_, '_, 'a>) {
+    fn session_data(&mut self, list: &AttributeList<'a>, report: &mut TagReport<'_, '_, 'a>) {
         let Some(id) = list.get("DATA-ID") else { return };
         let (here, line) = (report.line.tag_text(), report.line.number);
         let first = *self.session_data.entry((id, list.get("LANGUAGE"))).or_insert(line);
@@ -60,8 +61,8 @@ impl<'a> Whole<'a> {
         }
     }
 
-    /// `dated`: the playlist has EXT-X-PROGRAM-DATE-TIME.
-    pub fn finish(self, dated: bool, defects: &mut Defects) {
+    /// Reports the rules that the whole playlist breaks. `dated`: the playlist has EXT-X-PROGRAM-DATE-TIME.
+    pub fn finish(self, dated: bool, defects: &mut DefectList) {
         self.ranges.finish(dated, defects);
         if let (Some(_), Some(at)) = (self.without_captions, self.with_captions) {
             let what = "this EXT-X-STREAM-INF has no CLOSED-CAPTIONS=NONE, which others have; all must have it or none";
