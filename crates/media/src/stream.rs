@@ -354,3 +354,86 @@ impl Key {
         self.key_id.into_iter().chain(boxes.into_iter().flat_map(|pssh| pssh.kids)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_protocol_of_a_url_is_by_the_end_of_its_path() {
+        for url in ["http://p/a.mpd", "http://p/a.MPD?x=1", "http://p/{code}.mpd#t=1", ".mpd"] {
+            assert_eq!(Protocol::of_address(url), Protocol::Dash, "{url}");
+        }
+        for url in ["http://p/a.m3u8", "http://p/mpd", "http://p/a?x=.mpd", "http://p/a.mpd/b", "", "é"] {
+            assert_eq!(Protocol::of_address(url), Protocol::Hls, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_resolution_is_two_numbers() {
+        let read = |text: &str| Resolution::try_from(text.to_owned());
+        assert_eq!(read("1920x1080"), Ok(Resolution { width: 1920, height: 1080 }));
+        assert_eq!(String::from(read("1x2").unwrap()), "1x2");
+        for text in ["1080p", "1920x", "x1080", "1920X1080", "1x2x3", "-1x1", "4294967296x1"] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+
+    fn key(method: &str, uri: Option<&str>, format: Option<&str>) -> Key {
+        let (uri, key_format) = (uri.map(str::to_owned), format.map(str::to_owned));
+        Key { method: method.to_owned(), uri, iv: None, key_format, key_id: None }
+    }
+
+    #[test]
+    fn only_two_methods_encrypt_a_segment_as_a_whole() {
+        let whole = |method| key(method, None, None).encrypts_wholly();
+        assert_eq!(
+            ["AES-128", "AES-256-GCM", "SAMPLE-AES", "SAMPLE-AES-CTR", "aes-128"].map(whole),
+            [true, true, false, false, false]
+        );
+    }
+
+    #[test]
+    fn keys_are_of_one_source_by_uri_and_format_and_the_default_format_is_identity() {
+        let plain = key("AES-128", Some("k"), None);
+        assert!(plain.same_source(&key("AES-128", Some("k"), Some("identity"))));
+        let vector = Key { iv: Some("0x1".to_owned()), ..plain.clone() };
+        assert!(plain.same_source(&vector));
+        assert!(!plain.same_source(&key("AES-128", Some("l"), None)));
+        assert!(!plain.same_source(&key("AES-128", Some("k"), Some("com.apple.streamingkeydelivery"))));
+    }
+
+    fn segment(date: Option<i64>, discontinuity: bool) -> Segment {
+        Segment {
+            number: 0,
+            after: None,
+            discontinuity_sequence: 0,
+            uri: Url::parse("http://packager/x").unwrap(),
+            byte_range: None,
+            duration: Seconds(2.0),
+            bit_rate: None,
+            media_start: None,
+            discontinuity,
+            program_date_time: date.map(|second| Timestamp::from_second(second).unwrap()),
+            gap: false,
+            map: None,
+            key: None,
+            keys: Arc::default(),
+            line: 1,
+        }
+    }
+
+    #[test]
+    fn the_edge_is_the_newest_date_and_the_durations_after_it_but_not_over_a_discontinuity() {
+        let edge = |segments: Vec<Segment>| {
+            let edge = Timeline { segments, ..Timeline::default() }.segments_edge();
+            edge.map(|at| at.as_second())
+        };
+        assert_eq!(edge(vec![]), None);
+        assert_eq!(edge(vec![segment(None, false)]), None);
+        assert_eq!(edge(vec![segment(Some(90), false), segment(Some(100), true), segment(None, false)]), Some(104));
+        assert_eq!(edge(vec![segment(Some(100), false), segment(None, true)]), None);
+        let timeline = Timeline { segments: vec![segment(None, false); 3], ..Timeline::default() };
+        assert_eq!((timeline.window(), timeline.last_number()), (Seconds(6.0), Some(0)));
+    }
+}

@@ -148,3 +148,55 @@ impl ScannedTag {
         tag
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> Option<((u32, u32), String)> {
+        parse(text).err()
+    }
+
+    #[test]
+    fn an_element_has_at_most_128_attributes() {
+        let element =
+            |count: usize| format!("<a {}/>", (0..count).map(|n| format!("a{n}='=\">' ")).collect::<String>());
+        assert_eq!(refused(&element(128)), None);
+        let (at, what) = refused(&format!("<r>\n {}</r>", element(129))).unwrap();
+        assert_eq!((at, what.as_str()), ((2, 2), "an element has more than 128 attributes"));
+    }
+
+    #[test]
+    fn elements_nest_at_most_48_deep() {
+        let nested = |depth: usize| format!("{}<b/>{}", "<a>".repeat(depth), "</a>".repeat(depth));
+        assert_eq!(refused(&nested(48)), None);
+        assert_eq!(refused(&nested(49)).unwrap().1, "elements nest more than 48 deep");
+        let siblings = format!("<r>{}</r>", "<a><b/></a>".repeat(100));
+        assert_eq!(refused(&siblings), None);
+    }
+
+    #[test]
+    fn a_document_type_is_refused_and_one_in_a_comment_or_text_is_not() {
+        assert!(refused("<!DOCTYPE a><a/>").unwrap().1.starts_with("a document type declaration"));
+        assert_eq!(refused("<a><!-- <!DOCTYPE a> --><![CDATA[<!DOCTYPE a>]]><?p <!DOCTYPE a>?></a>"), None);
+    }
+
+    #[test]
+    fn namespaces_inside_each_other_are_bounded() {
+        let declared = |count: usize| {
+            let all: String = (0..100).map(|n| format!("xmlns:n{n}='u' ")).collect();
+            format!("<r {all}>{}</r>", "<a xmlns='v'/>".repeat(count))
+        };
+        assert_eq!(refused(&declared(1000)), None);
+        assert_eq!(refused(&declared(40_000)).unwrap().1, "too many namespaces are declared inside each other");
+    }
+
+    #[test]
+    fn a_position_is_a_line_and_a_column_of_characters() {
+        assert_eq!(line_and_column("", 0), (1, 1));
+        assert_eq!(line_and_column("aé\nbc", 4), (2, 1));
+        assert_eq!(line_and_column("aé\nbc", 3), (1, 3));
+        assert_eq!(decode(b"\xef\xbb\xbf<a/>"), Ok("<a/>"));
+        assert_eq!(decode(b"<a>\n\xff"), Err(((2, 1), "not UTF-8 from here on".to_owned())));
+    }
+}

@@ -139,7 +139,7 @@ impl CueTag<'_, '_, '_> {
         }
     }
 
-    /// `#EXT-X-ASSET:CAID=0x0000000020FB6501` beside EXT-X-CUE-OUT: which asset follows, in hexadecimal.
+    /// `#EXT-X-ASSET:CAID=0x0000000020FB6501` next to EXT-X-CUE-OUT: the hexadecimal identifier of the asset that follows.
     fn asset(&mut self, value: &str) {
         let ids = value.split(',').filter_map(|part| part.trim_ascii().strip_prefix("CAID="));
         for id in ids.map(|id| id.trim_matches('"')) {

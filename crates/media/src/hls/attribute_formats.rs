@@ -137,3 +137,62 @@ pub(super) fn is_positive(text: &str) -> bool {
 pub(super) fn is_128_bits(text: &str) -> bool {
     text.get(2..).unwrap_or_default().trim_start_matches('0').len() <= 32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_initialization_vector_has_at_most_128_bits() {
+        assert!(is_128_bits(&format!("0x{}", "f".repeat(32))));
+        assert!(!is_128_bits(&format!("0x1{}", "f".repeat(32))));
+        assert!(is_128_bits(&format!("0x000{}", "f".repeat(32))), "leading zeros don't count");
+    }
+
+    #[test]
+    fn a_score_is_above_0() {
+        assert_eq!(["0", "0.0", "0.1", "1", "-1"].map(is_positive), [false, false, true, true, false]);
+    }
+
+    #[test]
+    fn closed_captions_have_4_channels_or_63_services() {
+        for id in ["CC1", "CC4", "SERVICE1", "SERVICE63"] {
+            assert!(is_caption(id), "{id}");
+        }
+        for id in ["CC0", "CC5", "SERVICE0", "SERVICE64", "SERVICE", "cc1"] {
+            assert!(!is_caption(id), "{id}");
+        }
+    }
+
+    #[test]
+    fn a_language_tag_has_subtags_of_1_to_8_characters() {
+        for tag in ["vi", "abcdefgh", "zh-Hans-CN", "x-abcdefgh", "de-1996"] {
+            assert!(is_language(tag), "{tag}");
+        }
+        for tag in ["", "abcdefghi", "vi-", "vi--VN", "vi-abcdefghi", "1a", "en_GB", "vi-Việt"] {
+            assert!(!is_language(tag), "{tag}");
+        }
+    }
+
+    #[test]
+    fn characters_beside_letters_and_digits_are_those_of_each_format() {
+        for (fits, allowed) in
+            [(VARIABLE.fits, "-_"), (STABLE.fits, "+/=.-_"), (INSTREAM.fits, "."), (PATHWAY.fits, ".-_")]
+        {
+            assert!(!fits(""));
+            for c in "+/=.-_ :".chars() {
+                assert_eq!(fits(&format!("aZ09{c}")), allowed.contains(c), "{allowed} {c}");
+            }
+        }
+    }
+
+    #[test]
+    fn versions_are_positive_and_words_are_not_empty() {
+        for (text, is) in [("1", true), ("1/2", true), ("0", false), ("1/", false), ("", false)] {
+            assert_eq!((KEY_VERSIONS.fits)(text), is, "{text}");
+        }
+        for (text, is) in [("PRE,ONCE", true), ("PRE", true), ("", false), ("PRE,", false), ("PRE, ONCE", false)] {
+            assert_eq!((WORDS.fits)(text), is, "{text}");
+        }
+    }
+}

@@ -128,3 +128,81 @@ pub(super) fn is_hexadecimal(text: &str) -> bool {
 fn is_codec(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_integer_has_1_to_20_digits_and_64_bits() {
+        assert_eq!(integer("00000000000000000007"), Some(7));
+        assert_eq!(integer("000000000000000000007"), None, "21 digits");
+        assert_eq!(integer("18446744073709551615"), Some(u64::MAX));
+        for text in ["", "18446744073709551616", "-1", "+1", "1.0", " 1", "٣"] {
+            assert_eq!(integer(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_float_has_digits_and_at_most_one_point() {
+        assert_eq!(
+            (float("29.97"), float("0"), float("6."), float(".5")),
+            (Some(29.97), Some(0.0), Some(6.0), Some(0.5))
+        );
+        for text in ["", ".", "1..2", "1e3", "-1", "inf", "NaN", &"9".repeat(400)] {
+            assert_eq!(float(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_byte_range_ends_within_64_bits() {
+        assert_eq!(byte_range("100"), Some((100, None)));
+        assert_eq!(byte_range("100@20"), Some((100, Some(20))));
+        assert_eq!(byte_range("1@18446744073709551614"), Some((1, Some(u64::MAX - 1))));
+        for text in ["", "@", "1@", "@1", "1@18446744073709551615", "1@2@3"] {
+            assert_eq!(byte_range(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn hexadecimal_digits_follow_the_prefix_in_any_case_of_letters() {
+        for (text, is) in [("0x1F", true), ("0Xab", true), ("0x", false), ("1F", false), ("0xG", false), ("", false)] {
+            assert_eq!(is_hexadecimal(text), is, "{text}");
+        }
+    }
+
+    #[test]
+    fn quotes_are_part_of_each_type() {
+        let fits =
+            |kind: AttributeType, value, quoted| kind.fits(&AttributePair { name: "A", value, quoted, sound: true });
+        for (kind, value) in [
+            (AttributeType::Integer, "1"),
+            (AttributeType::Hexadecimal, "0x1"),
+            (AttributeType::Iv, "0x1"),
+            (AttributeType::Float, "1"),
+            (AttributeType::Positive, "1"),
+            (AttributeType::SignedFloat, "-1"),
+            (AttributeType::Word(&["A", "B"]), "B"),
+            (AttributeType::Resolution, "1x1"),
+            (AttributeType::GroupOrNone, "NONE"),
+        ] {
+            assert!(fits(kind, value, false), "{kind}");
+            assert_eq!(fits(kind, value, true), matches!(kind, AttributeType::GroupOrNone), "{kind}");
+        }
+        for (kind, value) in [
+            (AttributeType::Text, "a"),
+            (AttributeType::EmptyText, ""),
+            (AttributeType::Codecs, "avc1.640028, mp4a.40.2"),
+            (AttributeType::GroupOrNone, "a"),
+            (AttributeType::Range, "1"),
+            (AttributeType::MapRange, "1@0"),
+            (AttributeType::Date, "2026-01-01T00:00:00Z"),
+        ] {
+            assert!(fits(kind, value, true), "{kind}");
+            assert!(!fits(kind, value, false), "{kind}");
+        }
+        assert!(!fits(AttributeType::Text, "", true) && !fits(AttributeType::GroupOrNone, "", true));
+        assert!(!fits(AttributeType::MapRange, "1", true), "a map's range has an offset");
+        assert!(!fits(AttributeType::SignedFloat, "--1", false));
+    }
+}

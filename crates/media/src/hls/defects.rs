@@ -99,3 +99,47 @@ impl BoundedDefects {
         Some(Defect { kind: first.kind, at, message, reference: first.reference })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(count: u32) -> Vec<Defect> {
+        let mut defects = DefectList::default();
+        for line in 1..=count {
+            defects.add_at(DefectKind::Version, (line, 1), "", format_args!("defect {line}"));
+        }
+        defects.finish()
+    }
+
+    #[test]
+    fn the_bound_is_kept_and_the_first_beyond_it_counts_the_rest() {
+        let bound = u32::try_from(KEPT).unwrap();
+        assert_eq!(found(0), []);
+        let all = found(bound);
+        assert_eq!(all.len(), KEPT);
+        assert_eq!(all.last().unwrap().message, format!("defect {bound}"));
+        for beyond in [1, 2] {
+            let all = found(bound + beyond);
+            assert_eq!(all.len(), KEPT + 1);
+            let last = all.last().unwrap();
+            assert!(last.message.starts_with(&format!("{beyond} more defects")), "{}", last.message);
+            assert_eq!((last.kind, last.at), (DefectKind::Version, Position::Line { line: bound + 1, column: 1 }));
+        }
+    }
+
+    #[test]
+    fn three_full_lists_are_the_bound_of_a_playlist() {
+        let mut defects = DefectList::default();
+        for line in 1..=100 {
+            for kind in [DefectKind::Syntax, DefectKind::Attribute, DefectKind::AdMarker] {
+                defects.add_at(kind, (line, 1), "", format_args!(""));
+            }
+        }
+        let all = defects.finish();
+        assert_eq!(all.len(), 3 * (KEPT + 1));
+        assert!(all.len() <= crate::hls::MAX_DEFECTS);
+        let lines = all.iter().filter_map(|d| if let Position::Line { line, .. } = d.at { Some(line) } else { None });
+        assert!(lines.take(3 * KEPT).is_sorted(), "in the order of the lines");
+    }
+}

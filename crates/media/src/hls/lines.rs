@@ -90,3 +90,45 @@ impl<'a> PlaylistLine<'a> {
         (part.as_ptr() as usize).wrapping_sub(self.raw.as_ptr() as usize).min(self.raw.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn only(text: &str) -> PlaylistLine<'_> {
+        split(text).next().unwrap()
+    }
+
+    #[test]
+    fn a_line_of_the_bound_is_read_and_a_longer_one_is_not() {
+        let uri = "u".repeat(crate::hls::MAX_LINE);
+        assert!(matches!(only(&uri).content, LineContent::Uri(read) if read == uri));
+        assert!(matches!(only(&format!("{uri}u")).content, LineContent::TooLong));
+        assert!(matches!(only(&format!(" {uri} \r\n")).content, LineContent::Uri(_)), "white space doesn't count");
+    }
+
+    #[test]
+    fn a_tags_name_ends_at_a_colon_or_white_space() {
+        for (text, expected) in [
+            ("#EXTINF:6,a:b", ("EXTINF", ":6,a:b")),
+            ("#EXTM3U", ("EXTM3U", "")),
+            ("#EXT-X-GAP x", ("EXT-X-GAP", " x")),
+            ("#EXT-X-GAP\tx", ("EXT-X-GAP", "\tx")),
+        ] {
+            let LineContent::Tag { name, rest } = only(text).content else { panic!("{text}") };
+            assert_eq!((name, rest), expected);
+        }
+        assert!(matches!(only("#ext").content, LineContent::Comment));
+        assert!(matches!(only(" \t").content, LineContent::Blank));
+    }
+
+    #[test]
+    fn columns_count_characters_from_the_beginning_of_the_line() {
+        let line = only("  #EXTINF:6,Tập");
+        assert_eq!((line.indent, line.start()), (2, (1, 3)));
+        let title = line.tag_text().split_once(',').unwrap().1;
+        assert_eq!(line.offset_of(title), 12);
+        assert_eq!(line.position(12 + "Tậ".len()), Position::Line { line: 1, column: 15 });
+        assert_eq!(split("a\n\nb").map(|line| line.number).collect::<Vec<_>>(), [1, 2, 3]);
+    }
+}

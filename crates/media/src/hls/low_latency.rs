@@ -14,7 +14,7 @@ use url::Url;
 
 /// Most parts kept of one playlist: the newest ones. Packagers make at most ten parts a second, and a playlist removes them
 /// after three target durations (RFC 8216bis 6.2.2).
-pub const MAX_PARTS: usize = 1_000;
+pub(super) const MAX_PARTS: usize = 1_000;
 /// Most hints kept of one playlist: the first ones. A playlist should have one of each TYPE (RFC 8216bis 6.2.6).
 const MAX_HINTS: usize = 16;
 

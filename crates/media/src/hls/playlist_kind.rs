@@ -1,4 +1,4 @@
-//! The kind of a playlist, told from a first pass that counts its tags.
+//! The kind of a playlist, determined by a first pass that counts its tags.
 
 use super::lines::{self, LineContent};
 use super::tags::{self, TagScope};
@@ -56,5 +56,37 @@ impl TagCounts {
     /// an empty multivariant playlist (RFC 8216bis 4.1).
     pub fn kind(&self) -> PlaylistKind {
         if self.media > self.multivariant { PlaylistKind::Media } else { PlaylistKind::Multivariant }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(text: &str) -> PlaylistKind {
+        TagCounts::count(text).kind()
+    }
+
+    #[test]
+    fn the_kind_with_more_tags_decides_and_of_as_many_it_is_multivariant() {
+        let (media, multivariant) = ("#EXT-X-GAP\n", "#EXT-X-STREAM-INF:\n");
+        assert_eq!(kind("#EXTM3U\n#EXT-X-VERSION:3\n"), PlaylistKind::Multivariant);
+        assert_eq!(kind(&[media, multivariant].concat()), PlaylistKind::Multivariant);
+        assert_eq!(kind(&[media, multivariant, media].concat()), PlaylistKind::Media);
+        assert_eq!(kind("#EXT-X-DATERANGE:\n"), PlaylistKind::Media);
+    }
+
+    #[test]
+    fn text_without_a_tag_of_hls_is_no_playlist() {
+        assert!(!TagCounts::count("a.ts\n#EXT-X-VENDOR\n# comment\n").is_playlist());
+        assert!(TagCounts::count("#EXTM3U").is_playlist());
+        assert!(TagCounts::count("#EXTINF:6,").is_playlist());
+    }
+
+    #[test]
+    fn uris_count_from_the_first_extm3u_on() {
+        let counts = TagCounts::count("junk\n#EXTM3U\na\n#EXTM3U\nb\n");
+        assert_eq!((counts.extm3u, counts.uris), (Some(2), 2));
+        assert_eq!(TagCounts::count("a\nb\n").uris, 2);
     }
 }

@@ -1,7 +1,7 @@
 //! Parts, hints, reports and delta updates → the timeline's low-latency part.
 
 use super::*;
-use crate::hls::parts::MAX_PARTS;
+use crate::hls::low_latency::MAX_PARTS;
 use crate::stream::{ByteRange, HintKind, LowLatency};
 use crate::units::Seconds;
 
