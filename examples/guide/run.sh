@@ -156,7 +156,7 @@ PYTHON
 }
 exactly 'the first row of the CSV is there already, the others are created' $'Row 0: 409\nRow 1: 201\nRow 2: 201' rows
 # A column with an empty cell makes pandas give every number a fraction, and NaN to the cell.
-step 'numbers as pandas writes them beside an empty cell' '"channel_id":' curl -s -X POST "$api/channels" -H 'Content-Type: application/json' \
+step 'numbers in the form of pandas, in a column with an empty cell' '"channel_id":' curl -s -X POST "$api/channels" -H 'Content-Type: application/json' \
   -d '{"channel_code": "CH_PANDAS", "channel_name": "Pandas", "channel_type": "LIVE", "tier": 1.0, "codec": "H.264", "resolution": "1920x1080",
   "fps": 25.0, "is_4k": false, "is_hdr": false, "probe_id": 3.0, "input_url": "http://packager-01/live/CH_PANDAS/master.m3u8", "template_id": 1.0}'
 step 'NaN is refused with what to do' 'NaN' curl -s -X POST "$api/channels" -H 'Content-Type: application/json' \
@@ -204,7 +204,7 @@ exactly 'disable it' '{"status":"ok","channel_id":1,"message":"Channel disabled"
 holds 'it is there and disabled' '{"channel_code": "CH_TV_HD_001", "enabled": false}' curl -s "$api/channels/1"
 holds 'and alone in that' '{"channels": [{"id": 1}]}' curl -s "$api/channels?enabled=false"
 holds 'no alert is active' '{"alerts": []}' curl -s "$api/alerts/active"
-step 'Alertmanager tells one' '"alerts":1' curl -s -X POST "$api/alerts/webhook" -H 'Content-Type: application/json' -d '{
+step 'Alertmanager sends an alert' '"alerts":1' curl -s -X POST "$api/alerts/webhook" -H 'Content-Type: application/json' -d '{
   "version": "4", "alerts": [{"status": "firing", "fingerprint": "guide", "startsAt": "2026-01-31T18:00:00Z",
   "labels": {"alertname": "TestAlert", "severity": "major"}, "annotations": {"description": "Test alert"}}]}'
 holds 'it is active' '{"alerts": [{"id": 1, "alertname": "TestAlert", "severity": "major", "status": "firing", "description": "Test alert"}]}' \
@@ -218,9 +218,9 @@ if [ -n "$alertmanager" ]; then
   step 'Alertmanager is well' '"versionInfo"' curl -s "$alertmanager/api/v2/status"
   alert='[{"labels": {"alertname": "TestAlert", "severity": "major"}, "annotations": {"description": "Test alert"}}]'
   # Alertmanager took version 1 of its API away in 0.27; the alert is the same.
-  version=$(curl -s -o "$work/told" -w '%{http_code}' -X POST "$alertmanager/api/v1/alerts" -H 'Content-Type: application/json' -d "$alert")
+  version=$(curl -s -o "$work/answer" -w '%{http_code}' -X POST "$alertmanager/api/v1/alerts" -H 'Content-Type: application/json' -d "$alert")
   if [ "$version" != 200 ]; then
-    version=$(curl -s -o "$work/told" -w '%{http_code}' -X POST "$alertmanager/api/v2/alerts" -H 'Content-Type: application/json' -d "$alert")
+    version=$(curl -s -o "$work/answer" -w '%{http_code}' -X POST "$alertmanager/api/v2/alerts" -H 'Content-Type: application/json' -d "$alert")
   fi
   step 'it takes a test alert' 200 echo "$version"
   eventually 'which becomes active' '"alertname":"TestAlert"' curl -s "$api/alerts/active"

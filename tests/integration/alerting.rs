@@ -1,5 +1,5 @@
-//! From a fault to a phone: live origins, PostgreSQL, exporter, Prometheus, Alertmanager, Slack, mail and Zabbix, all as
-//! shipped except for addresses and times. The times, the scrape interval included, are shorter by [`factor`].
+//! From a fault to a phone: live origins, PostgreSQL, exporter, Prometheus, Alertmanager, Slack, mail and Zabbix, all
+//! as shipped except for addresses and times. The times, the scrape interval included, are shorter by [`factor`].
 
 mod faster;
 mod receivers;

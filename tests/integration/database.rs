@@ -281,7 +281,7 @@ async fn notifications_of_an_alert_may_arrive_in_any_order() {
     stack.webhook(&[alert("f1", "firing", LATER)]).await;
     assert_eq!(stack.alert(&again).await["status"], "firing", "closed by hand and still firing: open again");
     stack.webhook(&[alert("f1", "firing", "2026-01-31T21:00:00Z")]).await;
-    assert_eq!(stack.alert(&again).await["status"], "resolved", "its end was not told");
+    assert_eq!(stack.alert(&again).await["status"], "resolved", "the notification of its end is missing");
     assert_eq!(
         stack.get("/alerts?status=resolved&since=2026-01-31T19:30:00Z").await.1["alerts"].as_array().unwrap().len(),
         1
@@ -321,7 +321,7 @@ async fn without_the_database_probing_goes_on_and_nothing_is_lost() {
         stack.exporter.get("/metrics").await.1.contains(&format!("packager_exporter_database_up {value}\n"))
     };
     stack.until("the exporter says so", async || up("0").await).await;
-    assert_eq!(stack.webhook(&[alert("f1", "firing", EVENING)]).await.0, 503, "Alertmanager tells it again");
+    assert_eq!(stack.webhook(&[alert("f1", "firing", EVENING)]).await.0, 503, "Alertmanager sends it again");
     assert_eq!(stack.json("POST", "/channels", &channel("CH_2", "http://a/b.m3u8")).await.0, 503);
 
     stack.postgres.start_again();
@@ -331,7 +331,7 @@ async fn without_the_database_probing_goes_on_and_nothing_is_lost() {
     assert_eq!(stack.postgres.sql("SELECT count(*) FROM alerts"), "1");
     stack.postgres.sql("UPDATE templates SET settings = '{\"hodl\": 1}' WHERE template_name = 'TPL_LIVE_4K_HDR'");
     stack
-        .until("a bad row is told", async || stack.get("/health").await.1["reasons"].to_string().contains("hodl"))
+        .until("a bad row is reported", async || stack.get("/health").await.1["reasons"].to_string().contains("hodl"))
         .await;
     assert!(stack.exporter.get("/metrics").await.1.contains("packager_exporter_catalog_bad_rows 1\n"));
     stack.postgres.sql("UPDATE channels SET enabled = false");
@@ -477,7 +477,7 @@ async fn the_role_of_a_token_limits_its_requests() {
     std::fs::write(&file, text).unwrap();
     let stack = Stack::start(&["--api.tokens-file", file.to_str().unwrap()]).await;
     let body = channel("CH_1", "http://a/b.m3u8").to_string();
-    for (token, list, write, tell) in [
+    for (token, list, write, notify) in [
         ("", 401, 401, 401),
         ("x", 401, 401, 401),
         ("reader", 200, 403, 403),
@@ -491,7 +491,7 @@ async fn the_role_of_a_token_limits_its_requests() {
         assert_eq!(stack.send(with("GET", "/channels")).await.0, list, "{token}");
         assert_eq!(stack.send(with("POST", "/channels").body(body.clone())).await.0, write, "{token}");
         let body = json!({"version": "4", "alerts": [alert("f1", "firing", EVENING)]}).to_string();
-        assert_eq!(stack.send(with("POST", "/alerts/webhook").body(body)).await.0, tell, "{token}");
+        assert_eq!(stack.send(with("POST", "/alerts/webhook").body(body)).await.0, notify, "{token}");
     }
     assert_eq!(stack.get("/sd").await.0, 200);
     assert!(

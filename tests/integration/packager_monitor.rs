@@ -33,7 +33,8 @@ SINGLE:
 ";
 /// Seconds for which the template keeps an event.
 pub const HOLD: f64 = 10.0;
-pub const EVERY: Duration = Duration::from_secs(2);
+/// Time between two probes.
+const EVERY: Duration = Duration::from_secs(2);
 
 /// Checks that fail rightly when the packager or the server in front of it gets too little of the processors.
 const TIMING: [&str; 7] = [
@@ -106,8 +107,8 @@ impl PackagerMonitor {
         report
     }
 
-    /// Findings of the last probe, except those that come from a packager that didn't keep real time: these are printed.
-    /// An event stays in the report for [`HOLD`], and so does the excuse.
+    /// Findings of the last probe, except those that come from a packager that didn't keep real time: these are
+    /// printed. An event stays in the report for [`HOLD`], and so does the excuse.
     pub fn false_findings(&self, report: &Report) -> Vec<String> {
         let excused = self.fell_behind.is_some_and(|at| at.elapsed().as_secs_f64() < HOLD + 2.0 * self.interval);
         let is_timing = |finding: &String| excused && TIMING.iter().any(|check| finding.starts_with(check));

@@ -1,7 +1,7 @@
 //! Real packagers: a running packager has no finding, and a packager that stops and starts again is noticed.
 
 use crate::exporter::PATIENCE;
-use crate::packager_monitor::{EVERY, HOLD, PackagerMonitor, edge_age, failures, worst};
+use crate::packager_monitor::{HOLD, PackagerMonitor, edge_age, failures, worst};
 use packager_exporter::finding::Severity;
 use packager_exporter::report::Report;
 use packager_media::units::Seconds;
@@ -212,7 +212,8 @@ async fn goes_stale(monitor: &mut PackagerMonitor) {
     assert!(seen.contains(&Some(Severity::Major)) || too_slow, "{seen:?}, probes up to {longest} s apart");
 }
 
-/// Expects findings of `stopped` until the new run lists a segment, then a restart for the template's hold, then nothing.
+/// Expects findings of `stopped` until the new run lists a segment, then a restart for the template's hold, then
+/// nothing.
 async fn restart_comes_once_and_goes(monitor: &mut PackagerMonitor, stopped: &[&str]) {
     let began = Instant::now();
     let mut report = monitor.probe().await;
@@ -236,7 +237,8 @@ async fn restart_comes_once_and_goes(monitor: &mut PackagerMonitor, stopped: &[&
     assert_eq!(monitor.false_findings(&report), [""; 0]);
 }
 
-/// Whether the finding is of a segment that was due by the clock between the runs: such an event stays for the template's hold.
+/// Whether the finding is of a segment that was due by the clock between the runs: such an event stays for the
+/// template's hold.
 fn is_missing_segment(failure: &str, stopped: &[&str]) -> bool {
     stopped.contains(&"segment_unavailable") && failure.starts_with("segment_unavailable")
 }

@@ -126,5 +126,5 @@ async fn a_backup_of_a_running_exporter_can_be_restored() {
     stack.until("they are back", async || stack.get("/sd").await.1[0]["targets"] == json!(["CH_OLD"])).await;
     let (status, body) = stack.json("POST", "/channels", &channel("CH_NEW", "http://packager-01/n.m3u8")).await;
     assert_eq!(status, 201, "{body}");
-    stack.until("changes are still told", async || stack.get("/sd").await.1.as_array().unwrap().len() == 2).await;
+    stack.until("changes still arrive", async || stack.get("/sd").await.1.as_array().unwrap().len() == 2).await;
 }

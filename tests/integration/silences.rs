@@ -56,7 +56,7 @@ async fn post_alert(stack: &Stack, url: &str, alert: Value) -> bool {
 async fn acknowledge_new_alert(stack: &Stack, url: &str) -> Value {
     stack.until("Alertmanager answers", async || post_alert(stack, url, json!({"labels": labels()})).await).await;
     let active = async || stack.get("/alerts/active?severity=major&channel=CH_1").await.1["alerts"][0].clone();
-    stack.until("the webhook told", async || active().await["status"] == "firing").await;
+    stack.until("the webhook delivered it", async || active().await["status"] == "firing").await;
     let id = active().await["id"].clone();
     let (status, body) =
         stack.json("POST", &format!("/alerts/{id}/acknowledge"), &json!({"by": "lan", "for": "2h"})).await;
@@ -67,7 +67,7 @@ async fn acknowledge_new_alert(stack: &Stack, url: &str) -> Value {
 /// Ends the alert of [`acknowledge_new_alert`] in Alertmanager, and waits until the exporter has found that out.
 async fn end_alert(stack: &Stack, url: &str, id: &Value) {
     let ended = json!({"labels": labels(), "endsAt": "2026-01-31T18:00:00Z", "startsAt": "2026-01-31T17:00:00Z"});
-    assert!(post_alert(stack, url, ended).await, "its end, of which Alertmanager tells no webhook");
+    assert!(post_alert(stack, url, ended).await, "the end is accepted, and no webhook is sent for a silenced alert");
     stack.until("its end is found out", async || stack.alert(id).await["status"] == "resolved").await;
 }
 

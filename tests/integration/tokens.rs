@@ -34,15 +34,15 @@ async fn a_token_is_valid_from_its_creation_until_it_is_revoked() {
     let good = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, "tokens:\n  - {name: second, rule: admin}\n").unwrap();
     let complaint = "tokens file is bad; the old tokens stay in force";
-    stack.until("the bad file is told", async || stack.exporter.log().contains(complaint)).await;
+    stack.until("the bad file is logged", async || stack.exporter.log().contains(complaint)).await;
     assert!(stack.exporter.log().contains("t.yml:2"), "{}", stack.exporter.log());
     assert_eq!((status(&second).await, status(&first).await), (200, 401), "a bad file changes nothing");
     std::fs::remove_file(&file).unwrap();
-    stack.until("the missing file is told", async || stack.exporter.log().matches(complaint).count() == 2).await;
+    stack.until("the missing file is logged", async || stack.exporter.log().matches(complaint).count() == 2).await;
     assert_eq!(status(&second).await, 200, "a file that is gone neither opens nor shuts");
 
     std::fs::write(&file, good).unwrap();
     let third = create("third");
     stack.until("the good file counts again", async || status(&third).await == 200).await;
-    assert_eq!(stack.exporter.log().matches(complaint).count(), 2, "each mistake is told once");
+    assert_eq!(stack.exporter.log().matches(complaint).count(), 2, "each mistake is logged once");
 }

@@ -72,8 +72,8 @@ fn probes<'a>(streams: impl Iterator<Item = &'a StreamResult> + Clone) -> String
     )
 }
 
-fn count<'a>(shown: impl Iterator<Item = &'a FailedCheck>) -> usize {
-    shown.map(|s| s.probes).sum()
+fn count<'a>(failed: impl Iterator<Item = &'a FailedCheck>) -> usize {
+    failed.map(|s| s.probes).sum()
 }
 
 fn fault_table(faults: &[FaultResult]) -> String {
@@ -93,12 +93,12 @@ fn fault_table(faults: &[FaultResult]) -> String {
 /// The failed checks of a fault with their severity: expected ones are bold, false ones are marked.
 fn failed_checks(row: &FaultResult) -> String {
     let unexpected: Vec<&str> = row.unexpected_checks().iter().map(|s| s.check).collect();
-    let shown = row.result.failed_checks.iter().map(|s| match s.check {
+    let checks = row.result.failed_checks.iter().map(|s| match s.check {
         check if row.fault.expected.contains(&check) => format!("**{check}** ({})", s.severity.as_str()),
         check if unexpected.contains(&check) => format!("✗ {check} ({})", s.severity.as_str()),
         check => format!("{check} ({})", s.severity.as_str()),
     });
-    comma_separated(shown.collect())
+    comma_separated(checks.collect())
 }
 
 fn comma_separated(items: Vec<String>) -> String {
@@ -111,8 +111,8 @@ fn wrong_findings(faults: &[FaultResult]) -> String {
         for check in row.missing_checks() {
             let _ = writeln!(text, "* Not found: {} by {check}.", row.fault.id);
         }
-        for shown in row.unexpected_checks() {
-            let _ = writeln!(text, "* False: {} on {}: {}", shown.check, row.fault.id, shown.message);
+        for failed in row.unexpected_checks() {
+            let _ = writeln!(text, "* False: {} on {}: {}", failed.check, row.fault.id, failed.message);
         }
     }
     if text.is_empty() { text } else { format!("\n{text}") }
@@ -185,7 +185,7 @@ fn packager_table(packagers: &[PackagerResult]) -> String {
 
 fn stream(text: &mut String, name: &str, result: &StreamResult) {
     let name_of = |s: &FailedCheck| format!("{} in {}", s.check, s.probes);
-    let cell = |shown: Vec<String>| if shown.is_empty() { "0".to_owned() } else { shown.join(", ") };
+    let cell = |checks: Vec<String>| if checks.is_empty() { "0".to_owned() } else { checks.join(", ") };
     let (serious, minor) =
         (cell(result.serious_failures().map(name_of).collect()), cell(result.minor_failures().map(name_of).collect()));
     let _ = writeln!(text, "| {name} | {} | {serious} | {minor} |", result.probes);

@@ -236,7 +236,8 @@ fn template_and_interval(channel: &str) -> (&'static str, Duration) {
     }
 }
 
-/// Probes each clean channel for a minute, and the channels with the shortest window once more at Prometheus's interval.
+/// Probes each clean channel for a minute, and the channels with the shortest window once more at Prometheus's
+/// interval.
 pub async fn probe_clean_streams() -> Vec<CleanResult> {
     probe_clean_streams_named(|_| true).await
 }

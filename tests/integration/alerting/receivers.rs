@@ -1,4 +1,4 @@
-//! Who is told: Slack's webhook, a mail relay, and Zabbix's trapper, each keeping what it was told.
+//! Mocks of the receivers: Slack's webhook and a mail relay, which keep what they receive.
 
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufStream};

@@ -135,7 +135,7 @@ impl AlertingStack {
     }
 
     pub async fn wait_for_slack(&self, status: &str, about: &str) -> String {
-        self.until(&format!("Slack is told {status} {about}"), async || {
+        self.until(&format!("Slack has {status} {about}"), async || {
             self.slack_messages(status, about)
                 .first()
                 .cloned()

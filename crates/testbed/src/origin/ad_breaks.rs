@@ -1,4 +1,5 @@
-//! Ad breaks: their regular plan, the tags that announce them in a playlist, and the SCTE-35 sections in tags and media.
+//! Ad breaks: their regular plan, the tags that announce them in a playlist, and the SCTE-35 sections in tags and
+//! media.
 
 use std::fmt::Write;
 
@@ -184,8 +185,8 @@ fn write_date_range(text: &mut String, timeline: &Timeline, index: i64, date_ms:
         if back { writeln!(text, "DURATION={seconds:.3},SCTE35-IN={hex}") } else { writeln!(text, "SCTE35-OUT={hex}") };
 }
 
-/// A splice_info_section with the splice_insert of an event (its number, and whether the programme is left) at `pts`, in
-/// 90 kHz; a splice_null, which is a heartbeat, for `None`.
+/// A splice_info_section with the splice_insert of an event (its number, and whether the programme is left) at `pts`,
+/// in 90 kHz; a splice_null, which is a heartbeat, for `None`.
 fn splice_section(event: Option<(i64, bool)>, seconds: f64, pts: i64) -> Vec<u8> {
     let mut command = Vec::new();
     if let Some((event, out)) = event {

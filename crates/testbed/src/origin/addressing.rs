@@ -9,8 +9,8 @@ use super::low_latency::PART_MS;
 use super::segment_base;
 use super::timeline::{Rendition, Segment, TARGET, Timeline};
 
-/// The segments `from..until` of a Period, without an end for `None`, and the request that they are listed for: its time,
-/// and the number of requests before it.
+/// The segments `from..until` of a Period, without an end for `None`, and the request that they are listed for: its
+/// time, and the number of requests before it.
 #[derive(Clone, Copy)]
 pub struct PeriodRange {
     pub from: i64,
@@ -20,8 +20,8 @@ pub struct PeriodRange {
 }
 
 impl PeriodRange {
-    /// Whether the Period is an ad, which has Representations, numbers and media times of its own: every second Period of
-    /// `breaks.mpd` and `files.mpd` is one.
+    /// Whether the Period is an ad, which has Representations, numbers and media times of its own: every second Period
+    /// of `breaks.mpd` and `files.mpd` is one.
     pub fn is_ad(self, variant: MpdVariant) -> bool {
         matches!(variant, MpdVariant::Breaks | MpdVariant::Files) && self.from.div_euclid(PERIOD) % 2 == 1
     }

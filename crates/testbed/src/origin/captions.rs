@@ -13,8 +13,8 @@ pub const MEDIA: &str =
 pub const ACCESSIBILITY: &str = "<Accessibility schemeIdUri=\"urn:scte:dash:cc:cea-608:2015\" value=\"CC1=eng\"/>\n\
                                  <Accessibility schemeIdUri=\"urn:scte:dash:cc:cea-708:2015\" value=\"1=lang:eng\"/>\n";
 
-/// CEA-608 byte pairs of the first field in a unit: roll-up mode with two rows, then a line of text. Parity is added when a
-/// pair is sent.
+/// CEA-608 byte pairs of the first field in a unit: roll-up mode with two rows, then a line of text. Parity is added
+/// when a pair is sent.
 const LINE: &[[u8; 2]] = &[[0x14, 0x25], [0x14, 0x2d], [0x14, 0x70], *b"Th", *b"is", *b" i", *b"s ", *b"li", *b"ve"];
 
 /// The SEI NAL unit of picture `number` in its unit, without start code or length.

@@ -100,7 +100,8 @@ impl Ladder {
 
 static AUDIO_MP4: &[u8] = include_bytes!("../../media/audio.mp4");
 
-/// A CMAF track: its initialization segment, a fragment for each unit, and the smaller fragments that are a unit's parts.
+/// A CMAF track: its initialization segment, a fragment for each unit, and the smaller fragments that are a unit's
+/// parts.
 pub struct Track {
     pub init: &'static [u8],
     pub units: Vec<&'static [u8]>,

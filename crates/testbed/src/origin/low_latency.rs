@@ -1,7 +1,7 @@
 //! Low-Latency HLS: parts of 0.4 s, hints, reports, blocking reloads and delta updates (RFC 8216bis 6.2.5, 6.2.6, B.1).
 //!
-//! A request for a part or playlist of the near future waits for it. On a manual clock, which nobody moves meanwhile, and
-//! at a fixed instant it is answered at once, as if the time had come.
+//! A request for a part or playlist of the near future waits for it. On a manual clock, which nobody moves meanwhile,
+//! and at a fixed instant it is answered at once, as if the time had come.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -228,7 +228,8 @@ fn write_preload_hint(text: &mut String, timeline: &Timeline, live: &LiveEdge, n
     }
 }
 
-/// Writes what follows the last complete segment: the parts of the next one, the preload hint and the rendition reports.
+/// Writes what follows the last complete segment: the parts of the next one, the preload hint and the rendition
+/// reports.
 pub fn write_edge(text: &mut String, timeline: &Timeline, live: &LiveEdge, suffix: &str) {
     write_parts(text, timeline, live, live.open, live.parts, suffix);
     let number = live.open + timeline.base;

@@ -3,10 +3,10 @@
 //! Playlists and segments depend on the time only, so that any instant can be requested:
 //!
 //! * `/live/TV1/master.m3u8`: a clean channel by the origin's clock;
-//! * `/live/CM1/number.mpd`, `time.mpd`, `periods.mpd`: the segments of a CMAF channel as DASH (`messages.mpd`: without an
-//!   EventStream);
-//! * `/live/CM1/runs.mpd`, `open.mpd`, `list.mpd`, `breaks.mpd`: with S elements that repeat, or repeat without end, with
-//!   SegmentLists, with Periods of ads (`files.mpd`: each ad in a file with a segment index);
+//! * `/live/CM1/number.mpd`, `time.mpd`, `periods.mpd`: the segments of a CMAF channel as DASH (`messages.mpd`: without
+//!   an EventStream);
+//! * `/live/CM1/runs.mpd`, `open.mpd`, `list.mpd`, `breaks.mpd`: with S elements that repeat, or repeat without end,
+//!   with SegmentLists, with Periods of ads (`files.mpd`: each ad in a file with a segment index);
 //! * `/live/LL1/low_latency.mpd`: with segments that are still being written;
 //! * `/live/CM1/updates.mpd`: with Location, PatchLocation (`updates.mpp`) and an EventStream;
 //! * `/fault/segment_404/TV1/master.m3u8`: the channel `TV1` with one defect;
