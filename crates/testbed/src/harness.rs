@@ -4,7 +4,7 @@
 use crate::origin::{self, Origin};
 use crate::pace;
 use packager_exporter::config::{Live, Source};
-use packager_exporter::probe::{ProbeRequest, Clock, ProbeAnswer, Prober, ProbeError};
+use packager_exporter::probe::{Clock, ProbeAnswer, ProbeError, ProbeRequest, Prober};
 use packager_exporter::report::Report;
 use std::fmt::Write as _;
 use std::sync::Arc;
