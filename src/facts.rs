@@ -1,4 +1,4 @@
-//! What one capture of a channel learned: plain data, no verdicts.
+//! Facts that one capture of a channel found: plain data without verdicts.
 
 mod dash;
 pub(crate) mod derived;
@@ -7,9 +7,9 @@ mod low_latency;
 mod packager;
 mod systems;
 
-pub use dash::{ClockFacts, DashFacts, LocationFacts, PatchFacts, Patchable};
+pub use dash::{ClockFacts, DashFacts, LocationFacts, PatchFacts, PatchableMpd};
 pub use i_frames::IFrameFacts;
-pub use low_latency::{DeltaFacts, HintFacts, LowLatencyFacts, PartFacts, ReloadFacts};
+pub use low_latency::{BlockingReloadFacts, DeltaUpdateFacts, LowLatencyFacts, PartFacts, PreloadHintFacts};
 
 use packager_media::container::Inspection;
 use packager_media::crypt::{Misfit, Secret};
@@ -20,20 +20,21 @@ use serde::Serialize;
 use std::sync::Arc;
 use url::Url;
 
-/// Everything one probe fetched and read of a channel.
+/// Everything that one probe fetched and read of a channel.
 #[derive(Debug, Clone)]
 pub struct Capture {
     pub started_at: Timestamp,
+    /// Whether the probe's deadline left something out that should have been fetched.
     pub deadline_exceeded: bool,
     pub outputs: Vec<OutputFacts>,
-    pub stages: Stages,
+    pub stages: StageDurations,
 }
 
 impl Capture {
-    /// Body bytes that were fetched for it, content encoding undone.
+    /// Body bytes of all answers after content decoding.
     #[must_use]
     pub fn body_bytes(&self) -> u64 {
-        let renditions = self.outputs.iter().flat_map(|o| o.renditions.iter().map(move |r| (o.protocol, r)));
+        let renditions = self.outputs.iter().flat_map(|o| o.renditions.iter().map(move |r| (o.protocol(), r)));
         let media = renditions.flat_map(|(protocol, r)| {
             let segments = r.segments.iter().map(|s| &s.fetched);
             let live = r.low_latency.iter().flat_map(LowLatencyFacts::fetched);
@@ -42,103 +43,146 @@ impl Capture {
             playlist.chain(keys).chain(r.inits.iter().map(|i| &i.fetched)).chain(segments).chain(live)
         });
         let i_frames = self.outputs.iter().flat_map(|o| &o.i_frames).flat_map(IFrameFacts::fetched);
-        let beside = self.outputs.iter().filter_map(|o| o.dash.as_ref()).flat_map(DashFacts::fetched);
-        let manifests = self.outputs.iter().filter(|o| !o.direct).map(|o| &o.manifest);
-        let fetched = manifests.chain(beside).chain(media).chain(i_frames);
+        let updates = self.outputs.iter().filter_map(OutputFacts::dash).flat_map(DashFacts::fetched);
+        let manifests = self.outputs.iter().filter(|o| !o.is_media_playlist()).map(|o| &o.manifest);
+        let fetched = manifests.chain(updates).chain(media).chain(i_frames);
         fetched.filter_map(|f| f.result.as_ref().ok()).map(|e| e.body_bytes).sum()
     }
 }
 
 /// Time spent in each stage of the probe.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct Stages {
+pub struct StageDurations {
     pub manifest: Seconds,
     pub playlists: Seconds,
     pub segments: Seconds,
     pub checks: Seconds,
 }
 
+/// Facts about one output of a channel: its top manifest and everything that the manifest refers to.
 #[derive(Debug, Clone)]
 pub struct OutputFacts {
+    /// Name of the output in its channel's configuration, such as `hls`.
     pub name: String,
-    pub protocol: Protocol,
     pub url: Url,
-    /// The top manifest as it was answered.
+    /// The request for the top manifest: multivariant playlist, MPD, or a media playlist in their place.
     pub manifest: Fetched,
-    /// The top manifest is a media playlist given directly.
-    pub direct: bool,
-    /// When the manifest could be read as one: it has renditions. `None`: not a playlist at all.
-    pub parsed: bool,
-    /// Defects of the multivariant playlist.
+    /// What the top manifest was read as.
+    pub content: ManifestFacts,
+    /// Defects of the multivariant playlist or of the MPD. Those of a media playlist belong to its rendition.
     pub defects: Vec<Defect>,
     pub renditions: Vec<RenditionFacts>,
-    /// Playlists for trick play, where the template has them looked at.
+    /// I-frame playlists (HLS), empty when the template does not have them probed.
     pub i_frames: Vec<IFrameFacts>,
-    /// `None` for HLS, or where there is no MPD.
-    pub dash: Option<DashFacts>,
+}
+
+/// What the top manifest of an output was read as.
+#[derive(Debug, Clone)]
+pub enum ManifestFacts {
+    /// The answer did not come, or is neither a playlist nor an MPD. The protocol is the one that the address or the
+    /// content indicates.
+    Unreadable(Protocol),
+    HlsMultivariant,
+    /// An HLS media playlist in place of a multivariant playlist: it is the output's only rendition.
+    HlsMedia,
+    Dash(Box<DashFacts>),
 }
 
 impl OutputFacts {
-    /// Its renditions have playlists of their own.
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        match self.content {
+            ManifestFacts::Unreadable(protocol) => protocol,
+            ManifestFacts::HlsMultivariant | ManifestFacts::HlsMedia => Protocol::Hls,
+            ManifestFacts::Dash(_) => Protocol::Dash,
+        }
+    }
+
+    /// Whether the top manifest was read as a playlist or an MPD, with whatever defects.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        !matches!(self.content, ManifestFacts::Unreadable(_))
+    }
+
+    /// Whether the top manifest is a media playlist.
+    #[must_use]
+    pub fn is_media_playlist(&self) -> bool {
+        matches!(self.content, ManifestFacts::HlsMedia)
+    }
+
+    /// Facts about the MPD; `None` for HLS and for an MPD that could not be read.
+    #[must_use]
+    pub fn dash(&self) -> Option<&DashFacts> {
+        match &self.content {
+            ManifestFacts::Dash(facts) => Some(facts),
+            _ => None,
+        }
+    }
+
+    /// Whether each rendition has a media playlist of its own, as it has under a multivariant playlist.
     #[must_use]
     pub fn has_playlists(&self) -> bool {
-        self.protocol == Protocol::Hls && !self.direct
+        self.protocol() == Protocol::Hls && !self.is_media_playlist()
     }
 }
 
+/// Facts about one rendition: its listing, and the segments, keys and initialization segments that were fetched.
 #[derive(Debug, Clone)]
 pub struct RenditionFacts {
     pub rendition: Rendition,
-    /// Its media playlist's exchange (the top manifest's, where that is the media playlist). `None`: out of time, or no URI.
+    /// The request for the media playlist, or for the top manifest that lists the segments. `None`: the probe ran out of
+    /// time, or the manifest gives no URI.
     pub playlist: Option<Fetched>,
-    /// When that playlist was asked for.
+    /// Time at which that playlist was requested.
     pub playlist_at: Option<Timestamp>,
+    /// The listed segments; `None` when the playlist did not arrive or cannot be read.
     pub timeline: Option<Arc<Timeline>>,
-    /// Defects of its media playlist.
+    /// Defects of the media playlist.
     pub defects: Vec<Defect>,
-    /// The initialization segments that its inspected segments need: fetched in this probe or before.
+    /// The initialization segments of the inspected segments, fetched in this probe or in an earlier one.
     pub inits: Vec<Arc<InitFacts>>,
-    /// The keys that its newest and its inspected segments need, those with an http(s) URI: asked for in this probe, or
-    /// remembered.
+    /// The keys with an http(s) URI of the newest and of the inspected segments, requested in this probe or remembered
+    /// from an earlier one.
     pub keys: Vec<Arc<KeyFacts>>,
     /// Segments inspected in this probe, oldest first.
     pub segments: Vec<Arc<SegmentFacts>>,
-    /// The window's oldest segment, asked for only to see that it is there.
-    pub oldest: Option<OldestFacts>,
-    /// `None` for a playlist without parts and delivery directives.
+    /// The oldest segment of the window, requested only to see whether it is available. `None`: not requested.
+    pub oldest: Option<OldestSegmentFacts>,
+    /// Answers to low-latency requests. `None` for a playlist without parts and delivery directives.
     pub low_latency: Option<LowLatencyFacts>,
-    /// Segments that the template's coverage wanted and bounds or the deadline left out.
+    /// Number of segments that the template's coverage includes and that a bound or the deadline left out.
     pub skipped: u64,
-    /// What the template's coverage asks for was inspected, in this probe or by an earlier one.
+    /// Whether all segments of the template's coverage were inspected, in this probe or in an earlier one.
     pub covered: bool,
 }
 
+/// Facts about one initialization segment.
 #[derive(Debug, Clone)]
 pub struct InitFacts {
     pub map: Map,
     pub fetched: Fetched,
-    /// Of what is inside, where it is encrypted as a whole.
+    /// The content, after decryption when the whole resource is encrypted. `None`: the content is unknown.
     pub inspection: Option<Inspection>,
-    /// Of one announced as encrypted as a whole.
+    /// Result of the decryption. `None`: the playlist does not announce whole-resource encryption.
     pub decryption: Option<Decryption>,
-    /// Of its bytes, to tell one content from another; `None` where it didn't arrive whole, has no movie box, or
-    /// is encrypted as a whole: that makes other bytes of the same content.
+    /// Hash of the content, by which two contents are compared. `None`: the resource is incomplete, has no movie box, or is
+    /// encrypted as a whole, so that the same content may have other bytes.
     pub digest: Option<u64>,
 }
 
-/// A key, or for formats of which that isn't known, whoever gives it out.
+/// The answer of a key server or, for DRM key formats, of the licence server.
 #[derive(Debug, Clone)]
 pub struct KeyFacts {
     pub key: Key,
     pub asked_at: Timestamp,
     pub fetched: Fetched,
-    /// The body where it is a key of 16 bytes.
+    /// The key. `None`: the body is not a key of 16 bytes.
     pub secret: Option<Secret>,
 }
 
 impl KeyFacts {
-    /// What a player needs of it came: 16 bytes of a key, or for other formats any answer, since a licence is asked for
-    /// in ways that only the DRM's own player knows.
+    /// Whether a player can use the answer. For the format `identity` it must be a key of 16 bytes. For other formats any
+    /// answer below status 500 counts, since only the player of the DRM system knows how to request a licence.
     #[must_use]
     pub fn usable(&self) -> bool {
         match self.key.format() {
@@ -148,61 +192,73 @@ impl KeyFacts {
     }
 }
 
-/// What became of a body that is announced as encrypted as a whole.
+/// Result of decrypting a body that the playlist announces as encrypted as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decryption {
     Done,
-    /// It is media already.
+    /// The body is clear media, not encrypted.
     Clear,
-    /// It is a page of text.
+    /// The body is text, such as an error page.
     Text,
-    /// There was no key, or none that this exporter can use: what is inside is unknown.
+    /// The key is missing or of a format that this exporter does not support, so that the content is unknown.
     Locked,
-    /// Key and initialization vector don't fit.
+    /// The key and the initialization vector do not decrypt the body.
     Failed(Misfit),
 }
 
+/// Facts about the oldest segment of the window, of which only the answer's head is read.
 #[derive(Debug, Clone)]
-pub struct OldestFacts {
+pub struct OldestSegmentFacts {
     pub segment: Segment,
     pub fetched: Fetched,
 }
 
+/// Facts about one segment that was downloaded.
 #[derive(Debug, Clone)]
 pub struct SegmentFacts {
-    /// As the playlist declared it.
+    /// The segment as the playlist or MPD lists it.
     pub segment: Segment,
     pub inspected_at: Timestamp,
     pub fetched: Fetched,
-    /// Of what is inside, where it is encrypted as a whole.
+    /// The content, after decryption when the whole segment is encrypted. `None`: the content is unknown.
     pub inspection: Option<Inspection>,
-    /// Of one announced as encrypted as a whole, where all of it arrived.
+    /// Result of the decryption. `None`: no whole-segment encryption is announced, or the segment is incomplete.
     pub decryption: Option<Decryption>,
-    /// It was the newest of its playlist when it was fetched.
+    /// Whether the segment was the newest of its playlist when it was fetched.
     pub newest: bool,
 }
 
-/// One HTTP request with its redirects.
+/// One HTTP request with its redirects, and its answer or failure.
 #[derive(Debug, Clone)]
 pub struct Fetched {
-    /// What was asked for.
+    /// URL of the request, before redirects.
     pub url: Url,
     pub result: Result<Exchange, Failure>,
 }
 
 impl Fetched {
-    /// A complete 2xx answer.
+    /// The answer when its status is a 2xx and its body is complete.
     #[must_use]
     pub fn ok(&self) -> Option<&Exchange> {
-        self.result.as_ref().ok().filter(|e| e.complete() && (200..300).contains(&e.status))
+        self.result.as_ref().ok().filter(|e| e.complete() && e.is_success())
     }
 
-    /// What went wrong, for a person; `None` when nothing did.
+    /// Whether the probe's own deadline ended the request, which says nothing about the stream.
+    #[must_use]
+    pub fn probe_timed_out(&self) -> bool {
+        let failure = match &self.result {
+            Err(failure) => Some(failure),
+            Ok(exchange) => exchange.broken.as_ref(),
+        };
+        failure.is_some_and(|f| f.kind == FailureKind::Deadline)
+    }
+
+    /// A sentence about the failure, for people. `None` for a complete 2xx answer.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         match &self.result {
             Err(failure) => Some(failure.message.clone()),
-            Ok(e) if !(200..300).contains(&e.status) => Some(format!("HTTP status {}", e.status)),
+            Ok(e) if !e.is_success() => Some(format!("HTTP status {}", e.status)),
             Ok(e) => e.broken.as_ref().map(|f| f.message.clone()),
         }
     }
@@ -211,10 +267,10 @@ impl Fetched {
 /// An HTTP answer whose headers arrived.
 #[derive(Debug, Clone)]
 pub struct Exchange {
-    /// After redirects.
+    /// URL that answered, after redirects.
     pub final_url: Url,
     pub status: u16,
-    /// `HTTP/1.1`, `HTTP/2.0`.
+    /// HTTP version: `HTTP/1.1` or `HTTP/2.0`.
     pub version: &'static str,
     pub redirects: u32,
     pub timings: Timings,
@@ -222,26 +278,33 @@ pub struct Exchange {
     pub content_encoding: Option<String>,
     pub content_length: Option<u64>,
     pub last_modified: Option<Timestamp>,
-    /// The server's own clock.
+    /// Date header: the time by the server's clock.
     pub date: Option<Timestamp>,
-    /// Other headers that checks read, lower-case names, bounded.
+    /// Other headers that checks read, with lower-case names and bounded values.
     pub headers: Vec<(String, String)>,
-    /// Decoded body bytes read.
+    /// Body bytes read, after content decoding.
     pub body_bytes: u64,
-    /// `notAfter` of the certificate that ends first in the chain the server sent.
+    /// Earliest `notAfter` in the certificate chain of the server. `None` without TLS.
     pub certificate_expiry: Option<Timestamp>,
-    /// The body could not be read to its end.
+    /// The failure that ended the body early. `None`: the body is complete.
     pub broken: Option<Failure>,
 }
 
 impl Exchange {
+    /// Whether the status is a 2xx.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// Whether the body was read to its end.
     #[must_use]
     pub fn complete(&self) -> bool {
         self.broken.is_none()
     }
 }
 
-/// Phases of the last hop; `total` covers all hops. A phase that a kept-alive connection spared is `None`.
+/// Durations of the request's phases on the last hop; `total` covers all hops. `None`: a reused connection had no such phase.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Timings {
     pub dns: Option<Seconds>,
@@ -252,26 +315,27 @@ pub struct Timings {
     pub total: Seconds,
 }
 
-/// Why there is no (whole) answer.
+/// The reason why a request has no answer, or no complete one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failure {
     pub kind: FailureKind,
-    /// One sentence with the address or bound concerned, and the next step where there is one.
+    /// One sentence with the address or bound concerned, and the next step for the operator if there is one.
     pub message: String,
 }
 
+/// The phase or rule in which a request failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
-    /// The address guard, or a URL that isn't http(s).
+    /// The address guard refused the address, or the URL is not http(s).
     Refused,
     Dns,
     Connect,
     Tls,
     Timeout,
-    /// The probe's own deadline came first: says nothing about the stream.
+    /// The probe's own deadline ended the request, which says nothing about the stream.
     Deadline,
-    /// The connection ended inside headers or body (reset, cut body).
+    /// The connection ended within the headers or the body.
     Cut,
     TooLarge,
     Redirect,

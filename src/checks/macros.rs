@@ -54,7 +54,7 @@ macro_rules! check_list {
         #[must_use]
         pub fn run(context: &CheckContext<'_>, settings: &CheckSettings) -> Vec<CheckOutcome> {
             let mut outcomes = Vec::new();
-            $( if settings.$id.enabled && $group::$id::META.group.judges(context.output.protocol) {
+            $( if settings.$id.enabled && $group::$id::META.group.judges(context.output.protocol()) {
                 let verdict = $group::$id::check(context, &settings.$id);
                 outcomes.push(outcome(&$group::$id::META, settings.$id.severity, verdict, &context.output.name));
             } )*

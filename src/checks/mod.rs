@@ -4,7 +4,7 @@
 
 use crate::facts::{OutputFacts, RenditionFacts};
 use crate::finding::{Finding, Severity};
-use crate::history::{OutputPast, RenditionPast};
+use crate::history::{OutputHistory, RenditionHistory};
 use packager_media::stream::{Protocol, Resolution};
 use packager_media::units::{BitsPerSecond, Seconds, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -151,7 +151,7 @@ pub struct CheckContext<'a> {
     pub output: &'a OutputFacts,
     /// Every output of the probe.
     pub outputs: &'a [OutputFacts],
-    pub past: &'a OutputPast,
+    pub past: &'a OutputHistory,
     /// How long an event stays reported.
     pub hold: Seconds,
 }
@@ -164,8 +164,8 @@ impl<'a> CheckContext<'a> {
     }
 
     /// Each rendition with its past (empty for one never seen).
-    pub fn renditions(&self) -> impl Iterator<Item = (&'a RenditionFacts, &'a RenditionPast)> + use<'a> {
-        static NONE: std::sync::LazyLock<RenditionPast> = std::sync::LazyLock::new(RenditionPast::default);
+    pub fn renditions(&self) -> impl Iterator<Item = (&'a RenditionFacts, &'a RenditionHistory)> + use<'a> {
+        static NONE: std::sync::LazyLock<RenditionHistory> = std::sync::LazyLock::new(RenditionHistory::default);
         let past = self.past;
         self.output.renditions.iter().map(move |r| (r, past.renditions.get(&r.rendition.name).unwrap_or(&NONE)))
     }
@@ -426,9 +426,9 @@ mod tests {
         let past = scene.past().clone();
         scene.history.renditions.insert("second".to_owned(), past);
         scene.output.i_frames = vec![i_frames(scene.timeline().clone())];
-        let ladder = crate::history::SeenLadder { first_seen: time(-3.0), rungs: [("video".to_owned(), 2)].into() };
+        let ladder = crate::history::LadderState { first_seen: time(-3.0), rungs: [("video".to_owned(), 2)].into() };
         scene.history.ladders = vec![std::sync::Arc::new(ladder)];
-        let inputs = crate::history::SeenInputs { first_seen: time(-3.0), inputs: ["1".to_owned()].into() };
+        let inputs = crate::history::InputState { first_seen: time(-3.0), inputs: ["1".to_owned()].into() };
         scene.history.inputs = vec![std::sync::Arc::new(inputs)];
         scene
     }
@@ -467,7 +467,7 @@ mod tests {
     #[test]
     fn checks_of_the_other_protocol_are_not_asked() {
         let mut scene = healthy();
-        scene.output.protocol = Protocol::Dash;
+        scene.become_dash();
         let asked: Vec<_> = run(&scene.context(), &CheckSettings::default()).iter().map(|o| o.check).collect();
         assert!(
             asked.contains(&"dash_syntax_error")

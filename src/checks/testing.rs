@@ -4,10 +4,10 @@
 
 use super::{CheckContext, CheckVerdict, Expectations, Thresholds, Violation};
 use crate::facts::{
-    DashFacts, DeltaFacts, Exchange, Failure, FailureKind, Fetched, HintFacts, LowLatencyFacts, OutputFacts, PartFacts,
-    ReloadFacts, RenditionFacts, SegmentFacts, Timings,
+    BlockingReloadFacts, DashFacts, DeltaUpdateFacts, Exchange, Failure, FailureKind, Fetched, LowLatencyFacts,
+    ManifestFacts, OutputFacts, PartFacts, PreloadHintFacts, RenditionFacts, SegmentFacts, Timings,
 };
-use crate::history::{Listed, Observation, OutputPast, Remembered, RenditionPast, SeenMpd, SeenPeriod};
+use crate::history::{ListedSegment, MpdState, MpdWindow, Observation, OutputHistory, PeriodStart, RenditionHistory};
 use packager_media::codec::parameters::{Parameters, Picture, Sound};
 use packager_media::codec::rfc6381::Codec;
 use packager_media::container::{Container, Counter, Inspection, Track, TsFacts};
@@ -112,9 +112,9 @@ pub fn part(segment: u64, index: u64) -> Part {
 
 /// First seen (and last seen) `seconds` from now.
 pub fn observation(seconds: i64, first: u64, last: u64) -> Observation {
-    let remembered = |number: u64| Remembered {
+    let remembered = |number: u64| ListedSegment {
         number,
-        identity: 7000 + number,
+        uri_identity: 7000 + number,
         duration: Seconds(2.0),
         byte_range: None,
         program_date_time: None,
@@ -278,10 +278,10 @@ fn answered_well(timeline: Timeline) -> LowLatencyFacts {
     let newest = PartFacts { part: part(16, 1), fetched: media(), inspection: ts_segment(16, 100.0, 0.5).inspection };
     LowLatencyFacts {
         cut_short: false,
-        reload: Some(ReloadFacts { segment: 16, part: 2, fetched: playlist(), timeline: Some(Arc::new(next)) }),
-        hint: Some(HintFacts { hint: timeline.low_latency.hints[0].clone(), fetched: media() }),
+        reload: Some(BlockingReloadFacts { segment: 16, part: 2, fetched: playlist(), timeline: Some(Arc::new(next)) }),
+        hint: Some(PreloadHintFacts { hint: timeline.low_latency.hints[0].clone(), fetched: media() }),
         parts: vec![newest],
-        delta: Some(DeltaFacts { fetched: playlist(), timeline: Some(Arc::new(timeline)) }),
+        delta: Some(DeltaUpdateFacts { fetched: playlist(), timeline: Some(Arc::new(timeline)) }),
     }
 }
 
@@ -290,7 +290,7 @@ pub struct Scene {
     pub expected: Expectations,
     pub thresholds: Thresholds,
     pub output: OutputFacts,
-    pub history: OutputPast,
+    pub history: OutputHistory,
     /// Other outputs of the channel.
     pub others: Vec<OutputFacts>,
 }
@@ -302,19 +302,16 @@ impl Scene {
             thresholds: Thresholds::default(),
             output: OutputFacts {
                 name: "hls".to_owned(),
-                protocol: Protocol::Hls,
                 url: url("master.m3u8"),
                 manifest: answered("master.m3u8", "application/vnd.apple.mpegurl"),
-                direct: false,
-                parsed: true,
+                content: ManifestFacts::HlsMultivariant,
                 defects: Vec::new(),
                 renditions: vec![rendition(NAME)],
                 i_frames: Vec::new(),
-                dash: None,
             },
             others: Vec::new(),
-            history: OutputPast {
-                renditions: [(NAME.to_owned(), RenditionPast::default())].into(),
+            history: OutputHistory {
+                renditions: [(NAME.to_owned(), RenditionHistory::default())].into(),
                 ladders: Vec::new(),
                 inputs: Vec::new(),
                 mpds: Vec::new(),
@@ -327,24 +324,29 @@ impl Scene {
         let mut scene = Self::live();
         let (mpd, _) = dash::parse(mpd.as_bytes(), &url("manifest.mpd"));
         let mpd = mpd.unwrap();
-        scene.output.protocol = Protocol::Dash;
-        scene.output.renditions = dash::outline(&mpd, time(0.0))
+        scene.output.renditions = dash::renditions_at(&mpd, time(0.0))
             .into_iter()
-            .map(|outline| RenditionFacts {
-                rendition: outline.rendition,
-                timeline: Some(Arc::new(outline.timeline)),
+            .map(|snapshot| RenditionFacts {
+                rendition: snapshot.rendition,
+                timeline: Some(Arc::new(snapshot.timeline)),
                 ..rendition(NAME)
             })
             .collect();
-        scene.output.dash = Some(DashFacts {
-            mpd: Arc::new(mpd),
-            asked_at: time(0.0),
-            clock: None,
-            location: None,
-            patch: None,
-            patchable: None,
-        });
+        scene.output.content = ManifestFacts::Dash(Box::new(DashFacts::new(Arc::new(mpd), time(0.0))));
         scene
+    }
+
+    /// Gives the output an MPD that says nothing, in place of its HLS playlist.
+    pub fn become_dash(&mut self) {
+        self.output.content = ManifestFacts::Dash(Box::new(DashFacts::new(Arc::default(), time(0.0))));
+    }
+
+    /// Facts about the MPD of a DASH output.
+    pub fn mpd_facts(&mut self) -> &mut DashFacts {
+        match &mut self.output.content {
+            ManifestFacts::Dash(facts) => facts,
+            other => panic!("{other:?} is no MPD"),
+        }
     }
 
     /// Parts of 0.5 s: the last two of segment 14, the four of 15, and two of 16, which isn't complete; 16.2 is hinted.
@@ -373,7 +375,7 @@ impl Scene {
     /// The manifest could not be read.
     pub fn unreadable() -> Self {
         let mut scene = Self::live();
-        scene.output.parsed = false;
+        scene.output.content = ManifestFacts::Unreadable(Protocol::Hls);
         scene.output.renditions.clear();
         scene.history.renditions.clear();
         scene
@@ -399,7 +401,7 @@ impl Scene {
         Arc::make_mut(self.rendition().timeline.as_mut().unwrap())
     }
 
-    pub fn past(&mut self) -> &mut RenditionPast {
+    pub fn past(&mut self) -> &mut RenditionHistory {
         self.history.renditions.get_mut(NAME).unwrap()
     }
 
@@ -408,7 +410,7 @@ impl Scene {
     }
 
     /// States of the MPD.
-    pub fn published(&mut self, states: impl IntoIterator<Item = SeenMpd>) {
+    pub fn published(&mut self, states: impl IntoIterator<Item = MpdState>) {
         self.history.mpds = states.into_iter().map(Arc::new).collect();
     }
 
@@ -418,16 +420,16 @@ impl Scene {
 }
 
 /// Seen and published at `second`; its window of 20 s ends `edge` seconds into the presentation, which began 1000 s ago.
-pub fn mpd(second: i64, edge: f64) -> SeenMpd {
+pub fn mpd(second: i64, edge: f64) -> MpdState {
     let at = time(second as f64);
     let (start, end) = (Seconds(edge - 20.0), Seconds(edge));
-    SeenMpd {
+    MpdState {
         first_seen: at,
         last_seen: at,
         availability_start: Some(time(-1000.0)),
         publish_time: Some(at),
-        listed: Some(Listed::Timeline { start, end, media_end: end }),
-        periods: vec![SeenPeriod { id: None, start: Seconds::ZERO }],
+        window: Some(MpdWindow::Timeline { start, end, media_end: end }),
+        periods: vec![PeriodStart { id: None, start: Seconds::ZERO }],
     }
 }
 

@@ -1,26 +1,27 @@
-//! What was learned of an I-frame playlist: looked at lightly, since only trick play uses it.
+//! Facts about an I-frame playlist, which only trick play uses.
 
 use super::Fetched;
 use packager_media::defect::Defect;
 use packager_media::stream::{Rendition, Segment, Timeline};
 use packager_media::units::Timestamp;
 
+/// Facts about one I-frame playlist.
 #[derive(Debug, Clone)]
 pub struct IFrameFacts {
     pub rendition: Rendition,
-    /// `None`: out of time.
+    /// The request for the playlist. `None`: the probe ran out of time.
     pub playlist: Option<Fetched>,
-    /// When that was asked for.
+    /// Time at which the playlist was requested.
     pub playlist_at: Option<Timestamp>,
     pub timeline: Option<Timeline>,
-    /// Defects of its playlist.
+    /// Defects of the playlist.
     pub defects: Vec<Defect>,
-    /// Its newest I-frame's first byte, asked for only to see that it is there.
+    /// The newest I-frame, of which one byte is requested to see whether it is available.
     pub newest: Option<(Segment, Fetched)>,
 }
 
 impl IFrameFacts {
-    /// Every request made for it.
+    /// Requests for the playlist and the newest I-frame.
     pub fn fetched(&self) -> impl Iterator<Item = &Fetched> {
         self.playlist.iter().chain(self.newest.as_ref().map(|(_, fetched)| fetched))
     }

@@ -1,19 +1,21 @@
+//! Facts about the low-latency delivery of an HLS rendition.
+
 use super::Fetched;
 use packager_media::container::Inspection;
 use packager_media::stream::{Part, PreloadHint, Timeline};
 use std::sync::Arc;
 
-/// What was asked of a rendition as its low-latency players do (RFC 8216bis 6.2.5, 6.2.6), each once. `None` where the
-/// playlist doesn't offer it or the probe's time was up.
+/// Answers to the requests that low-latency players make (RFC 8216bis 6.2.5, 6.2.6), one of each kind. `None`: the playlist
+/// does not offer it, or the probe ran out of time.
 #[derive(Debug, Clone, Default)]
 pub struct LowLatencyFacts {
-    /// Something was left out for time.
+    /// Whether the probe ran out of time before all requests were made.
     pub cut_short: bool,
-    pub reload: Option<ReloadFacts>,
-    pub hint: Option<HintFacts>,
+    pub reload: Option<BlockingReloadFacts>,
+    pub hint: Option<PreloadHintFacts>,
     /// The newest listed parts, oldest first.
     pub parts: Vec<PartFacts>,
-    pub delta: Option<DeltaFacts>,
+    pub delta: Option<DeltaUpdateFacts>,
 }
 
 impl LowLatencyFacts {
@@ -24,34 +26,37 @@ impl LowLatencyFacts {
     }
 }
 
-/// A blocking reload for the part after the newest listed one.
+/// The answer to a blocking playlist reload for the part after the newest listed one.
 #[derive(Debug, Clone)]
-pub struct ReloadFacts {
-    /// `_HLS_msn` and `_HLS_part`.
+pub struct BlockingReloadFacts {
+    /// `_HLS_msn`: the media sequence number requested.
     pub segment: u64,
+    /// `_HLS_part`: the part index requested.
     pub part: u64,
     pub fetched: Fetched,
     pub timeline: Option<Arc<Timeline>>,
 }
 
+/// The answer to a request for a preload hint.
 #[derive(Debug, Clone)]
-pub struct HintFacts {
+pub struct PreloadHintFacts {
     pub hint: PreloadHint,
     pub fetched: Fetched,
 }
 
+/// Facts about one partial segment that was downloaded.
 #[derive(Debug, Clone)]
 pub struct PartFacts {
-    /// As the playlist declared it.
+    /// The part as the playlist lists it.
     pub part: Part,
     pub fetched: Fetched,
-    /// `None` where it didn't arrive, or is encrypted as a whole and not to be opened.
+    /// `None`: the part did not arrive, or cannot be decrypted.
     pub inspection: Option<Inspection>,
 }
 
 /// The answer to `_HLS_skip=YES`.
 #[derive(Debug, Clone)]
-pub struct DeltaFacts {
+pub struct DeltaUpdateFacts {
     pub fetched: Fetched,
     pub timeline: Option<Arc<Timeline>>,
 }

@@ -1,4 +1,4 @@
-//! What a packager says of itself in the headers of its answers.
+//! Headers in which a packager describes its own state.
 
 use super::Exchange;
 use packager_media::units::Timestamp;
@@ -8,19 +8,20 @@ const ACTIVE_INPUT: [&str; 2] = ["x-amzn-mediapackage-active-input", "x-mediapac
 const LAST_UPDATED: [&str; 2] = ["x-mediapackage-manifest-last-updated", "x-amzn-mediapackage-manifest-last-updated"];
 
 impl Exchange {
-    /// A header that is kept, by its lower-case name.
+    /// Value of a kept header, by its lower-case name. `None`: the header is absent or not among those kept.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.trim())
     }
 
-    /// The input that the packager takes this output from.
+    /// Name of the input from which the packager produces the output (AWS Elemental MediaPackage). `None`: no such header.
     #[must_use]
     pub fn active_input(&self) -> Option<&str> {
         self.first(&ACTIVE_INPUT)
     }
 
-    /// When the packager wrote this playlist: milliseconds since 1970. `None` also for what is no such number.
+    /// Time at which the packager wrote the playlist, from a header with milliseconds since 1970. `None`: the header is
+    /// absent or no such number.
     #[must_use]
     pub fn manifest_updated(&self) -> Option<Timestamp> {
         Timestamp::from_millisecond(self.first(&LAST_UPDATED)?.parse().ok()?).ok()

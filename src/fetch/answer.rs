@@ -74,7 +74,7 @@ async fn read_body(
     deadline: Instant,
     sink: &mut (impl FnMut(&[u8]) + Send),
 ) -> BodyResult {
-    if request.headers_only || !(200..300).contains(&exchange.status) {
+    if request.headers_only || !exchange.is_success() {
         return BodyResult { bytes: body::drain(response, deadline).await, broken: None };
     }
     if let Some(wrong) = range_mismatch(request, exchange) {

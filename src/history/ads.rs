@@ -1,50 +1,56 @@
+//! Ad breaks of a rendition over several probes.
+
 use crate::facts::SegmentFacts;
 use packager_media::stream::Timeline;
 use packager_media::stream::ads::{self, AdBreak, AdRange, AdSource, BreakState, MarkerKind, TimedSection};
 use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
 
-/// What is remembered of a rendition's ad breaks: longer than `hold`, for a break lasts minutes, and its
-/// EXT-X-CUE-OUT leaves the window before it ends.
+/// Ad breaks of a rendition. They are remembered for longer than `hold`, since a break lasts minutes and its
+/// EXT-X-CUE-OUT leaves the window before the break ends.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct AdPast {
-    /// The break that cue tags have opened and not closed.
-    pub open: Option<OpenBreak>,
-    /// When a tag that opens a break or continues one was last listed.
+pub struct AdHistory {
+    /// The break that cue tags opened and did not close yet.
+    pub open: Option<OpenAdBreak>,
+    /// Time at which a tag that opens or continues a break was last listed.
     pub last_cue: Option<Timestamp>,
-    /// The first observation: cues may be missed since then.
+    /// Time of the first observation: cues before it are unknown.
     pub watched_since: Option<Timestamp>,
-    /// DASH: the breaks of the MPD's events, in their order; an open one also after it has left the MPD.
+    /// Breaks from the MPD's events (DASH), in their order. A break stays while it is open, even when its event has left
+    /// the MPD.
     pub events: Vec<AdRange>,
-    /// DASH: those of event messages, as far as every segment was inspected.
+    /// Breaks from event messages in segments (DASH), known as far as every segment was inspected.
     pub messages: Vec<AdRange>,
-    /// When a message that opens a break was last inspected.
+    /// Time at which a message that opens a break was last inspected.
     pub last_message: Option<Timestamp>,
-    /// Over which media every segment was inspected up to now, without a gap.
-    pub inspected: Option<Inspected>,
+    /// The newest stretch of media in which every segment was inspected.
+    pub inspected: Option<InspectedSpan>,
 }
 
-/// Consecutive segments that arrived.
+/// A stretch of consecutive segments that were all inspected.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Inspected {
-    /// When the first of them begins, and the last one ends, by the MPD.
+pub struct InspectedSpan {
+    /// Start of the first segment by the MPD.
     pub from: Timestamp,
+    /// End of the last segment by the MPD.
     pub to: Timestamp,
-    /// Number of the last.
+    /// Number of the last segment.
     last: u64,
 }
 
+/// An ad break that cue tags opened and did not close yet.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct OpenBreak {
-    /// When the live edge was where the break begins, by the exporter's clock.
+pub struct OpenAdBreak {
+    /// Time, by the exporter's clock, at which the live edge was where the break begins.
     pub opened: Timestamp,
+    /// Duration that the tag announces.
     pub announced: Option<Seconds>,
-    /// Its first segment, where the tag was seen.
+    /// Number of the first segment of the break; `None` when its opening tag was never listed in a probe.
     pub from: Option<u64>,
 }
 
-impl Inspected {
-    /// As if the last of them had the number 0.
+impl InspectedSpan {
+    /// A stretch whose last segment has the number 0.
     #[cfg(test)]
     #[must_use]
     pub fn of(from: Timestamp, to: Timestamp) -> Self {
@@ -52,16 +58,22 @@ impl Inspected {
     }
 }
 
-impl AdPast {
-    /// Takes in a playlist asked for at `at`, whose live edge is where it is since `edge_since`. `before`: the newest
-    /// segment of the observation before.
-    pub(super) fn take(&mut self, timeline: &Timeline, before: Option<u64>, at: Timestamp, edge_since: Timestamp) {
+impl AdHistory {
+    /// Adds a playlist that was requested at `at` and whose live edge has been where it is since `edge_since`. `before` is
+    /// the number of the newest segment in the previous observation.
+    pub(super) fn observe_playlist(
+        &mut self,
+        timeline: &Timeline,
+        before: Option<u64>,
+        at: Timestamp,
+        edge_since: Timestamp,
+    ) {
         self.watched_since.get_or_insert(at);
         if !joins(timeline, before) {
             self.open = None;
             self.events.clear();
         }
-        self.listed(timeline);
+        self.observe_events(timeline);
         if timeline.markers.iter().any(|m| opens(&m.kind)) {
             self.last_cue = Some(at);
         }
@@ -73,15 +85,15 @@ impl AdPast {
         };
     }
 
-    /// The live edge at `edge` is in a break that events opened.
+    /// Whether the live edge at `edge` is in a break that events or event messages opened.
     #[must_use]
-    pub fn in_break(&self, edge: Option<Timestamp>) -> bool {
+    pub fn is_in_break(&self, edge: Option<Timestamp>) -> bool {
         let told = ads::breaks(&self.events, edge).chain(ads::breaks(&self.messages, edge));
         told.into_iter().any(|b| b.state == BreakState::Open)
     }
 
-    /// An event that is gone while its time is still listed was withdrawn.
-    fn listed(&mut self, timeline: &Timeline) {
+    /// Adds the MPD's events. An event that is gone while its time is still listed was withdrawn.
+    fn observe_events(&mut self, timeline: &Timeline) {
         let first = timeline.segments.first().and_then(|s| s.program_date_time);
         let told: Vec<&AdRange> = timeline.event_ranges().collect();
         let listed = |known: &AdRange| told.iter().any(|r| r.id == known.id && r.start == known.start);
@@ -89,8 +101,8 @@ impl AdPast {
         told.into_iter().for_each(|range| ads::merge_range(&mut self.events, range.clone()));
     }
 
-    /// Takes in segments as they were inspected, oldest first. One that was missed may have ended a break.
-    pub(super) fn carried(&mut self, segments: &[Arc<SegmentFacts>]) {
+    /// Adds inspected segments, oldest first. A segment that was missed may have ended a break.
+    pub(super) fn observe_segments(&mut self, segments: &[Arc<SegmentFacts>]) {
         for facts in segments {
             let segment = &facts.segment;
             let Some((start, media)) = segment.program_date_time.zip(segment.media_start) else { continue };
@@ -102,12 +114,12 @@ impl AdPast {
                 (self.messages, self.inspected) = (Vec::new(), None);
                 continue;
             };
-            let before = known.filter(|i| segment.after == Some(i.last));
+            let before = known.filter(|i| segment.follows(i.last));
             if before.is_none() {
                 self.messages.clear();
             }
             let from = before.map_or(start, |i| i.from);
-            self.inspected = Some(Inspected { from, to: segment.duration.after(start), last: segment.number });
+            self.inspected = Some(InspectedSpan { from, to: segment.duration.after(start), last: segment.number });
             for event in &inspection.events {
                 let Some((section, time)) = event.section.as_ref().zip(event.time) else { continue };
                 let Some(later) = time.since(media.at) else { continue };
@@ -122,11 +134,11 @@ impl AdPast {
         }
     }
 
-    /// A break that was open before keeps its beginning: later tags know it no better.
-    fn opened(&self, told: &AdBreak, edge_since: Timestamp) -> OpenBreak {
+    /// The open break after a tag. A break that was open before keeps its start: later tags do not know it better.
+    fn opened(&self, told: &AdBreak, edge_since: Timestamp) -> OpenAdBreak {
         let same = self.open.filter(|known| told.from.is_none() || known.from == told.from);
         let elapsed = told.elapsed.unwrap_or_default();
-        OpenBreak {
+        OpenAdBreak {
             opened: same.map_or_else(|| Seconds(-elapsed.0).after(edge_since), |known| known.opened),
             announced: told.announced.or(same.and_then(|known| known.announced)),
             from: told.from.or(same.and_then(|known| known.from)),
@@ -134,10 +146,10 @@ impl AdPast {
     }
 }
 
-/// The window goes on where the one before ended: nothing that closes a break was missed.
+/// Whether the window overlaps the previous one or follows it, so that no tag that closes a break was missed.
 fn joins(timeline: &Timeline, before: Option<u64>) -> bool {
     let (Some(first), Some(last)) = (timeline.segments.first(), timeline.segments.last()) else { return true };
-    before.is_none_or(|b| first.number <= b.saturating_add(1) && last.number >= b)
+    before.is_none_or(|b| (first.number <= b || first.follows(b)) && last.number >= b)
 }
 
 fn opens(kind: &MarkerKind) -> bool {

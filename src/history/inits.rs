@@ -1,33 +1,36 @@
-use super::identity;
+//! Contents of initialization segments over several probes.
+
+use super::uri_identity;
 use crate::facts::{InitFacts, RenditionFacts};
 use packager_media::stream::{ByteRange, Map, Timeline};
 use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
 
-/// One content of an initialization segment, and the time over which its URI answered with it.
+/// One content of an initialization segment, and the time in which its URI answered with that content.
 #[derive(Debug, Clone)]
-pub struct SeenInit {
+pub struct InitState {
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
     pub facts: Arc<InitFacts>,
-    /// Of the newest listed segment that it is for.
+    /// Discontinuity sequence number of the newest listed segment that uses it.
     pub discontinuity_sequence: u64,
     place: Place,
 }
 
-/// Where it is: path (with the query where that identifies) and byte range.
+/// Identity of the URI and byte range.
 type Place = (u64, Option<ByteRange>);
 
-/// A packager that names each one anew makes many.
+/// Bound for packagers that give each initialization segment a new name.
 const MAX_STATES: usize = 16;
 
-impl SeenInit {
+impl InitState {
+    /// Whether both have the same URI and byte range.
     #[must_use]
     pub fn same_place(&self, other: &Self) -> bool {
         self.place == other.place
     }
 
-    /// A token in the URI is no other content.
+    /// Whether both have the same bytes. Tokens in the URI do not matter.
     #[must_use]
     pub fn same_content(&self, other: &InitFacts) -> bool {
         self.facts.digest == other.digest
@@ -41,13 +44,13 @@ impl SeenInit {
 }
 
 fn place(map: &Map, query_identifies: bool) -> Place {
-    (identity(&map.uri, query_identifies), map.byte_range)
+    (uri_identity(&map.uri, query_identifies), map.byte_range)
 }
 
-/// Adds what this probe's initialization segments are, where that is news. What has been replaced is forgotten when that is
-/// past `hold`; what hasn't stays, as the baseline of the next.
+/// Adds the contents that this probe found. A content is forgotten once it was replaced longer than `hold` ago; the current
+/// one stays as the baseline of the next.
 pub(super) fn record(
-    states: &mut Vec<SeenInit>,
+    states: &mut Vec<InitState>,
     facts: &RenditionFacts,
     now: Timestamp,
     hold: Seconds,
@@ -64,7 +67,7 @@ pub(super) fn record(
                 known.last_seen = now;
                 known.discontinuity_sequence = discontinuity_sequence.unwrap_or(known.discontinuity_sequence);
             }
-            _ => states.push(SeenInit {
+            _ => states.push(InitState {
                 first_seen: now,
                 last_seen: now,
                 facts: init.clone(),
@@ -74,7 +77,7 @@ pub(super) fn record(
         }
     }
     let horizon = Seconds(-hold.0).after(now);
-    let replaced = |(at, state): (usize, &SeenInit)| {
+    let replaced = |(at, state): (usize, &InitState)| {
         states.iter().skip(at + 1).find(|later| later.place == state.place).is_some_and(|l| l.first_seen < horizon)
     };
     let gone: Vec<bool> = states.iter().enumerate().map(replaced).collect();

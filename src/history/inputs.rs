@@ -1,26 +1,29 @@
+//! Active inputs of the packager over several probes.
+
 use crate::facts::{Exchange, Fetched, OutputFacts};
 use packager_media::units::{Seconds, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// The active inputs that a packager named in the answers of one probe, and since when it named just these.
+/// The set of active inputs that a packager named in the answers of one probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SeenInputs {
+pub struct InputState {
+    /// Time of the first probe with this set.
     pub first_seen: Timestamp,
-    /// One, but for the moment of a switch, or where two origins answer.
+    /// One input, except during a switch and when two origins answer.
     pub inputs: BTreeSet<String>,
 }
 
-/// A value has up to 256 characters, and who sends them may mean harm.
+/// Bound against hostile origins: a value may have up to 256 characters.
 const MAX_INPUTS: usize = 8;
 const MAX_STATES: usize = 16;
 
-/// Adds what this probe's playlists say where it is news, and forgets what is past `hold`.
-pub(super) fn record(states: &mut Vec<Arc<SeenInputs>>, facts: &OutputFacts, now: Timestamp, hold: Seconds) {
+/// Adds the inputs of this probe's answers when they differ from the newest state, and forgets states older than `hold`.
+pub(super) fn record(states: &mut Vec<Arc<InputState>>, facts: &OutputFacts, now: Timestamp, hold: Seconds) {
     let inputs = inputs(facts);
     let in_time = states.last().is_none_or(|last| last.first_seen <= now);
     if in_time && !inputs.is_empty() && states.last().is_none_or(|last| last.inputs != inputs) {
-        states.push(Arc::new(SeenInputs { first_seen: now, inputs }));
+        states.push(Arc::new(InputState { first_seen: now, inputs }));
     }
     let horizon = Seconds(-hold.0).after(now);
     let stale = states.iter().skip(1).take_while(|s| s.first_seen < horizon).count();

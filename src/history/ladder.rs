@@ -1,30 +1,33 @@
-use super::Keep;
+//! Ladders of an output over several probes.
+
+use super::Retention;
 use crate::facts::OutputFacts;
 use packager_media::stream::Rendition;
 use packager_media::units::{Seconds, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// What a manifest listed, and since when it listed just that.
+/// The kinds of renditions that a manifest lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SeenLadder {
+pub struct LadderState {
+    /// Time of the first probe with this ladder.
     pub first_seen: Timestamp,
-    /// How many renditions there are of each kind (`video 1920x1080`, `audio en`). Bit rates don't tell kinds apart:
-    /// some packagers measure and rewrite them.
+    /// Number of renditions of each kind (`video 1920x1080`, `audio en`). Bit rates are no part of a kind, since some
+    /// packagers measure and rewrite them.
     pub rungs: BTreeMap<String, usize>,
 }
 
 const MAX_LADDERS: usize = 64;
 
-/// Adds the ladder of this probe where it is news, and forgets what is past `hold`.
-pub(super) fn record(ladders: &mut Vec<Arc<SeenLadder>>, facts: &OutputFacts, now: Timestamp, keep: Keep) {
-    if facts.parsed && !facts.direct && ladders.last().is_none_or(|last| last.first_seen <= now) {
+/// Adds this probe's ladder when it differs from the newest one, and forgets ladders older than `hold`.
+pub(super) fn record(ladders: &mut Vec<Arc<LadderState>>, facts: &OutputFacts, now: Timestamp, retention: Retention) {
+    if facts.is_readable() && !facts.is_media_playlist() && ladders.last().is_none_or(|last| last.first_seen <= now) {
         let rungs = rungs(facts);
         if ladders.last().is_none_or(|last| last.rungs != rungs) {
-            ladders.push(Arc::new(SeenLadder { first_seen: now, rungs }));
+            ladders.push(Arc::new(LadderState { first_seen: now, rungs }));
         }
     }
-    let horizon = Seconds(-keep.hold.0).after(now);
+    let horizon = Seconds(-retention.hold.0).after(now);
     let stale = ladders.iter().skip(1).take_while(|l| l.first_seen < horizon).count();
     ladders.drain(..stale.max(ladders.len().saturating_sub(MAX_LADDERS)));
 }

@@ -1,81 +1,86 @@
+//! The memory of all outputs, its bounds, and what a probe takes from it.
+
 use super::inits;
-use super::inputs::{self, SeenInputs};
-use super::ladder::{self, SeenLadder};
-use super::mpds::{self, SeenMpd};
+use super::inputs::{self, InputState};
+use super::ladder::{self, LadderState};
+use super::mpds::{self, MpdState};
 use super::patchable;
-use super::{KeyUse, Observation, OutputPast, RenditionPast, identity};
-use crate::facts::{KeyFacts, OutputFacts, Patchable, RenditionFacts, SegmentFacts};
+use super::{KeyUsage, Observation, OutputHistory, RenditionHistory, uri_identity};
+use crate::facts::{KeyFacts, OutputFacts, PatchableMpd, RenditionFacts, SegmentFacts};
 use packager_media::stream::{Key as MediaKey, Segment, Timeline};
 use packager_media::units::{Seconds, Timestamp};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Bounded by outputs; the one longest unseen goes first.
+/// The memory of all outputs. When it holds its bound of outputs, the one that was not probed for longest is forgotten.
 #[derive(Debug)]
 pub struct History {
     max_outputs: AtomicUsize,
-    /// Templates that tell segments apart by other means see other segments: each way has a memory of its own.
-    outputs: Mutex<HashMap<(Key, QueryIdentifies), Memory>>,
+    // Templates that identify segments by the query too see other segments, so each way has a memory of its own.
+    outputs: Mutex<HashMap<(OutputKey, QueryIdentifies), Memory>>,
 }
 
 type QueryIdentifies = bool;
 
-/// Who the memory belongs to: channel code and output name.
+/// Channel code and output name: the key of an output's memory.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Key {
+pub struct OutputKey {
     pub channel: String,
     pub output: String,
 }
 
-/// How a template wants the memory kept.
+/// How a template has the memory kept.
 #[derive(Debug, Clone, Copy)]
-pub struct Keep {
+pub struct Retention {
+    /// Time for which states and inspected segments are remembered.
     pub hold: Seconds,
+    /// Whether the query of a URI identifies a segment, in addition to its path.
     pub query_identifies: bool,
 }
 
 #[derive(Debug, Default)]
 struct Memory {
-    /// The manifest's URL, its query only where that identifies; another one begins anew.
+    /// URL of the manifest, without its query unless `query_identifies`. The memory of another URL is discarded.
     url: String,
     touched: Timestamp,
-    /// The longest that any of its probes' templates asked for: a short one must not make the others forget.
+    /// The longest `hold` of the templates that probe the output: a template with a short one must not make others forget.
     hold: Seconds,
     renditions: HashMap<String, RenditionMemory>,
-    ladders: Vec<Arc<SeenLadder>>,
-    inputs: Vec<Arc<SeenInputs>>,
-    mpds: Vec<Arc<SeenMpd>>,
-    /// When the newest known MPD had arrived.
+    ladders: Vec<Arc<LadderState>>,
+    inputs: Vec<Arc<InputState>>,
+    mpds: Vec<Arc<MpdState>>,
+    /// Time at which the newest known MPD had arrived.
     mpd_arrived: Timestamp,
-    /// The newest MPD of which patches may be asked, and the one before.
-    patchable: Vec<Arc<Patchable>>,
+    /// The newest MPD whose patches may be requested, and the one before it.
+    patchable: Vec<Arc<PatchableMpd>>,
 }
 
 #[derive(Debug, Default)]
 struct RenditionMemory {
-    past: RenditionPast,
+    past: RenditionHistory,
     touched: Timestamp,
-    /// When the newest known playlist had arrived.
+    /// Time at which the newest known playlist had arrived.
     arrived: Timestamp,
 }
 
-/// A rendition that no manifest has listed for this long is forgotten.
+/// Time after which a rendition that no manifest lists any more is forgotten.
 const FORGET_RENDITION: Seconds = Seconds(3600.0);
 const MAX_RENDITIONS: usize = 64;
-/// No probe lasts as long: a playlist asked for so long before the newest known one means that the clock was set back.
+/// A probe that begins so long before the newest known one means that the clock was set back: no probe lasts as long.
 const CLOCK_SET_BACK: Seconds = Seconds(3700.0);
 const MAX_OBSERVATIONS: usize = 64;
 const MAX_SEGMENTS: usize = 32;
 const MAX_KEYS: usize = 32;
 
 impl History {
+    /// An empty memory for at most `max_outputs` outputs, at least one.
     #[must_use]
     pub fn new(max_outputs: usize) -> Self {
         Self { max_outputs: AtomicUsize::new(max_outputs.max(1)), outputs: Mutex::default() }
     }
 
-    /// Another bound from now on. Those over it go at once.
+    /// Sets another bound on the number of outputs, and forgets those above it at once.
     pub fn bound(&self, max_outputs: usize) {
         let bound = max_outputs.max(1);
         if self.max_outputs.swap(bound, Ordering::Relaxed) > bound {
@@ -83,7 +88,7 @@ impl History {
         }
     }
 
-    /// Number of outputs remembered.
+    /// Number of remembered outputs.
     #[must_use]
     pub fn len(&self) -> usize {
         self.lock().len()
@@ -94,35 +99,36 @@ impl History {
         self.len() == 0
     }
 
-    /// What earlier probes already inspected, for capture to skip. Empty for a stranger.
+    /// Segments and keys that earlier probes of the output inspected, and that a probe need not fetch again. Empty for an
+    /// output that was never probed.
     #[must_use]
-    pub fn known(&self, key: &Key, keep: Keep) -> Known {
+    pub fn already_inspected(&self, key: &OutputKey, retention: Retention) -> AlreadyInspected {
         let outputs = self.lock();
-        let Some(memory) = outputs.get(&(key.clone(), keep.query_identifies)) else {
-            return Known { query_identifies: keep.query_identifies, ..Known::default() };
+        let Some(memory) = outputs.get(&(key.clone(), retention.query_identifies)) else {
+            return AlreadyInspected { query_identifies: retention.query_identifies, ..AlreadyInspected::default() };
         };
         let segments = memory.renditions.iter().map(|(name, r)| (name.clone(), r.past.segments.clone()));
         let keys = memory.renditions.values().flat_map(|r| &r.past.keys);
-        Known {
+        AlreadyInspected {
             renditions: segments.collect(),
             keys: keys.filter(|k| k.usable()).cloned().collect(),
             patchable: memory.patchable.clone(),
-            query_identifies: keep.query_identifies,
+            query_identifies: retention.query_identifies,
         }
     }
 
-    /// Takes in this probe's facts, forgets what is past `hold`, and answers with what the checks compare.
-    /// An output whose URL (without query) changed begins anew.
-    pub fn record(&self, key: &Key, facts: &OutputFacts, now: Timestamp, keep: Keep) -> OutputPast {
+    /// Adds this probe's facts, forgets states older than `hold`, and returns the history that checks compare with. The
+    /// memory of an output whose URL changed (its query aside) is discarded first.
+    pub fn record(&self, key: &OutputKey, facts: &OutputFacts, now: Timestamp, retention: Retention) -> OutputHistory {
         let mut outputs = self.lock();
-        let key = (key.clone(), keep.query_identifies);
+        let key = (key.clone(), retention.query_identifies);
         if !outputs.contains_key(&key) {
             evict(&mut outputs, self.max_outputs.load(Ordering::Relaxed) - 1);
         }
         let memory = outputs.entry(key).or_default();
-        memory.begin(facts, now, keep);
+        memory.begin(facts, now, retention);
         let hold = memory.hold;
-        let kept = Keep { hold, ..keep };
+        let kept = Retention { hold, ..retention };
         ladder::record(&mut memory.ladders, facts, now, kept);
         inputs::record(&mut memory.inputs, facts, now, hold);
         mpds::record(&mut memory.mpds, &mut memory.mpd_arrived, facts, now, hold);
@@ -131,16 +137,16 @@ impl History {
             memory.renditions.entry(rendition.rendition.name.clone()).or_default().take(rendition, now, kept);
         }
         memory.forget(now);
-        memory.past(now, keep.hold)
+        memory.past(now, retention.hold)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(Key, QueryIdentifies), Memory>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<(OutputKey, QueryIdentifies), Memory>> {
         // The map is valid after every statement below, so a panic elsewhere leaves nothing half done.
         self.outputs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn evict(outputs: &mut HashMap<(Key, QueryIdentifies), Memory>, leave: usize) {
+fn evict(outputs: &mut HashMap<(OutputKey, QueryIdentifies), Memory>, leave: usize) {
     while outputs.len() > leave {
         let Some(oldest) = outputs.iter().min_by_key(|(_, m)| m.touched).map(|(k, _)| k.clone()) else { return };
         outputs.remove(&oldest);
@@ -148,9 +154,9 @@ fn evict(outputs: &mut HashMap<(Key, QueryIdentifies), Memory>, leave: usize) {
 }
 
 impl Memory {
-    fn begin(&mut self, facts: &OutputFacts, now: Timestamp, keep: Keep) {
+    fn begin(&mut self, facts: &OutputFacts, now: Timestamp, retention: Retention) {
         let mut url = facts.url.clone();
-        if !keep.query_identifies {
+        if !retention.query_identifies {
             url.set_query(None);
         }
         let set_back = Seconds::between(now, self.touched) > CLOCK_SET_BACK;
@@ -158,7 +164,7 @@ impl Memory {
             *self = Self { url: url.into(), ..Self::default() };
         }
         self.touched = self.touched.max(now);
-        self.hold = if self.hold < keep.hold { keep.hold } else { self.hold };
+        self.hold = if self.hold < retention.hold { retention.hold } else { self.hold };
     }
 
     fn forget(&mut self, now: Timestamp) {
@@ -171,7 +177,7 @@ impl Memory {
         }
     }
 
-    fn past(&self, now: Timestamp, hold: Seconds) -> OutputPast {
+    fn past(&self, now: Timestamp, hold: Seconds) -> OutputHistory {
         let past = |r: &RenditionMemory| {
             let mut past = r.past.clone();
             past.keep_segments(now, hold);
@@ -179,25 +185,25 @@ impl Memory {
         };
         let renditions = self.renditions.iter().map(|(name, r)| (name.clone(), past(r))).collect();
         let (ladders, inputs, mpds) = (self.ladders.clone(), self.inputs.clone(), self.mpds.clone());
-        OutputPast { renditions, ladders, inputs, mpds }
+        OutputHistory { renditions, ladders, inputs, mpds }
     }
 }
 
 impl RenditionMemory {
-    fn take(&mut self, facts: &RenditionFacts, now: Timestamp, keep: Keep) {
+    fn take(&mut self, facts: &RenditionFacts, now: Timestamp, retention: Retention) {
         self.touched = self.touched.max(now);
         if let (Some(timeline), Some(at)) = (&facts.timeline, facts.playlist_at) {
             let before = self.past.observations.last().and_then(|o| o.last_number());
-            let news = self.observe(Observation::of(timeline, at, keep.query_identifies), arrival(facts, at));
+            let news = self.observe(Observation::of(timeline, at, retention.query_identifies), arrival(facts, at));
             if let Some(edge_since) = self.past.edge_since.filter(|_| news) {
-                self.past.ads.take(timeline, before, at, edge_since);
-                self.past.key_use = KeyUse::next(self.past.key_use.take(), facts, timeline, edge_since);
+                self.past.ads.observe_playlist(timeline, before, at, edge_since);
+                self.past.key_use = KeyUsage::next(self.past.key_use.take(), facts, timeline, edge_since);
             }
         }
-        self.past.ads.carried(&facts.segments);
+        self.past.ads.observe_segments(&facts.segments);
         for segment in &facts.segments {
             let segments = &mut self.past.segments;
-            segments.retain(|known| !same_segment(known, &segment.segment, keep.query_identifies));
+            segments.retain(|known| !same_segment(known, &segment.segment, retention.query_identifies));
             segments.push(segment.clone());
         }
         for key in &facts.keys {
@@ -205,12 +211,12 @@ impl RenditionMemory {
             keys.retain(|known| !known.key.same_source(&key.key));
             keys.push(key.clone());
         }
-        inits::record(&mut self.past.inits, facts, now, keep.hold, keep.query_identifies);
-        self.trim(now, keep);
+        inits::record(&mut self.past.inits, facts, now, retention.hold, retention.query_identifies);
+        self.trim(now, retention);
     }
 
-    /// Probes with different templates overlap. A playlist asked for before the newest known one had arrived may be
-    /// older than that or newer: it is no news, and `false` is answered.
+    /// Adds an observation, and returns whether it was used. Probes with different templates overlap: a playlist that was
+    /// requested before the newest known one had arrived may be older or newer than that, and is ignored.
     fn observe(&mut self, mut seen: Observation, arrived: Timestamp) -> bool {
         let observations = &mut self.past.observations;
         if !observations.is_empty() && seen.first_seen < self.arrived {
@@ -234,14 +240,14 @@ impl RenditionMemory {
         true
     }
 
-    fn trim(&mut self, now: Timestamp, keep: Keep) {
-        let horizon = Seconds(-keep.hold.0).after(now);
+    fn trim(&mut self, now: Timestamp, retention: Retention) {
+        let horizon = Seconds(-retention.hold.0).after(now);
         let observations = &mut self.past.observations;
         let stale = observations.iter().skip(1).take_while(|o| o.first_seen < horizon).count();
         let excess = observations.len().saturating_sub(MAX_OBSERVATIONS);
         observations.drain(..stale.max(excess));
 
-        self.past.keep_segments(now, keep.hold);
+        self.past.keep_segments(now, retention.hold);
         let segments = &mut self.past.segments;
         let excess = segments.len().saturating_sub(MAX_SEGMENTS);
         segments.drain(..excess);
@@ -251,7 +257,7 @@ impl RenditionMemory {
     }
 }
 
-impl RenditionPast {
+impl RenditionHistory {
     fn keep_segments(&mut self, now: Timestamp, hold: Seconds) {
         let horizon = Seconds(-hold.0).after(now);
         let newest = self.observations.last().and_then(|o| o.last_number());
@@ -259,7 +265,7 @@ impl RenditionPast {
     }
 }
 
-/// When the playlist asked for at `at` had arrived.
+/// Time at which the playlist that was requested at `at` had arrived.
 fn arrival(facts: &RenditionFacts, at: Timestamp) -> Timestamp {
     let exchange = facts.playlist.as_ref().and_then(|p| p.result.as_ref().ok());
     exchange.map_or(at, |e| e.timings.total.after(at))
@@ -268,42 +274,43 @@ fn arrival(facts: &RenditionFacts, at: Timestamp) -> Timestamp {
 fn same_segment(known: &SegmentFacts, segment: &Segment, query_identifies: bool) -> bool {
     known.segment.number == segment.number
         && known.segment.byte_range == segment.byte_range
-        && identity(&known.segment.uri, query_identifies) == identity(&segment.uri, query_identifies)
+        && uri_identity(&known.segment.uri, query_identifies) == uri_identity(&segment.uri, query_identifies)
 }
 
-/// A copy of what capture needs of one output's memory.
+/// Segments, keys and MPDs of earlier probes of one output, which a probe need not fetch again.
 #[derive(Debug, Clone, Default)]
-pub struct Known {
+pub struct AlreadyInspected {
     renditions: HashMap<String, Vec<Arc<SegmentFacts>>>,
-    /// Those that a player can use.
+    /// Keys that a player can use.
     keys: Vec<Arc<KeyFacts>>,
     query_identifies: bool,
-    /// DASH: MPDs of which patches may be asked, oldest first.
-    pub patchable: Vec<Arc<Patchable>>,
+    /// MPDs whose patches may be requested (DASH), oldest first.
+    pub patchable: Vec<Arc<PatchableMpd>>,
 }
 
-impl Known {
-    /// The inspected facts of this very segment (same number, URI and byte range), if remembered.
+impl AlreadyInspected {
+    /// Facts about the segment with the same number, URI and byte range. `None`: it was not inspected, or is forgotten.
     #[must_use]
     pub fn segment(&self, rendition: &str, segment: &Segment) -> Option<Arc<SegmentFacts>> {
         let known = self.renditions.get(rendition)?;
         known.iter().find(|k| same_segment(k, segment, self.query_identifies)).cloned()
     }
 
-    /// This key's answer of less than `hold` ago. Its whole URI counts, query included: another key may stand behind it.
+    /// The key's answer that is younger than `hold`. URIs are compared as a whole, query included, since another query may
+    /// select another key.
     #[must_use]
     pub fn key(&self, key: &MediaKey, now: Timestamp, hold: Seconds) -> Option<Arc<KeyFacts>> {
         let fresh = |k: &&Arc<KeyFacts>| Seconds::between(k.asked_at, now) < hold;
         self.keys.iter().filter(fresh).find(|k| k.key.same_source(key)).cloned()
     }
 
-    /// Nothing of this rendition was ever inspected, or nothing is remembered of it.
+    /// Whether no inspected segment of the rendition is remembered.
     #[must_use]
     pub fn is_new(&self, rendition: &str) -> bool {
         self.renditions.get(rendition).is_none_or(Vec::is_empty)
     }
 
-    /// The highest number in `timeline` that was inspected before.
+    /// Number of the newest segment in `timeline` that was inspected before.
     #[must_use]
     pub fn last_inspected(&self, rendition: &str, timeline: &Timeline) -> Option<u64> {
         timeline.segments.iter().rev().find(|s| self.segment(rendition, s).is_some()).map(|s| s.number)

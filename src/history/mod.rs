@@ -1,63 +1,62 @@
-//! The only state across scrapes: a bounded, timestamped memory of each (channel, output).
+//! The only state across scrapes: a bounded memory of each output, in which every entry has its time.
 //!
-//! It compares by time, never by scrape count: two Prometheus replicas, a person with `debug=true` and the
-//! page all probe the same channel, and each must see the same verdict. So nothing is consumed by a probe:
+//! Comparison is by time and never by the number of scrapes: two Prometheus replicas, a person with `debug=true` and the
+//! web page all probe the same channel, and each must get the same verdict. So a probe consumes nothing:
 //! observations and inspected segments stay for the template's `hold` time, and a check compares *every*
-//! consecutive pair of observations in that time. A restart is thus reported for `hold`, then is the baseline.
+//! consecutive pair of observations in that time. A restart is thus reported for `hold` and is the baseline afterwards.
 
 mod ads;
 mod inits;
 mod inputs;
-mod key_use;
+mod key_usage;
 mod ladder;
 mod memory;
 mod mpds;
 mod observation;
 mod patchable;
 
-pub use ads::{AdPast, Inspected, OpenBreak};
-pub use inits::SeenInit;
-pub use inputs::SeenInputs;
-pub use key_use::KeyUse;
-pub use ladder::SeenLadder;
-pub use memory::{History, Keep, Key, Known};
-pub use mpds::{Listed, SeenMpd, SeenPeriod};
-pub use observation::{MAX_REMEMBERED_SEGMENTS, Observation, Remembered, identity};
+pub use ads::{AdHistory, InspectedSpan, OpenAdBreak};
+pub use inits::InitState;
+pub use inputs::InputState;
+pub use key_usage::KeyUsage;
+pub use ladder::LadderState;
+pub use memory::{AlreadyInspected, History, OutputKey, Retention};
+pub use mpds::{MpdState, MpdWindow, PeriodStart};
+pub use observation::{ListedSegment, MAX_LISTED_SEGMENTS, Observation, uri_identity};
 
 use crate::facts::{KeyFacts, SegmentFacts};
 use packager_media::units::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What happened to one output within `hold` before now, this probe's own observation included.
+/// States of one output within `hold` before now, including the state that this probe found.
 #[derive(Debug, Clone, Default)]
-pub struct OutputPast {
-    pub renditions: HashMap<String, RenditionPast>,
-    /// Distinct ladders, oldest first; the last is the newest known. As with observations, the first may be older
-    /// than `hold`.
-    pub ladders: Vec<Arc<SeenLadder>>,
-    /// Distinct active inputs that the packager named, in the same way.
-    pub inputs: Vec<Arc<SeenInputs>>,
-    /// DASH: distinct states of the live MPD, in the same way.
-    pub mpds: Vec<Arc<SeenMpd>>,
+pub struct OutputHistory {
+    pub renditions: HashMap<String, RenditionHistory>,
+    /// Distinct ladders, oldest first. The first may be older than `hold`: it is the baseline of the second.
+    pub ladders: Vec<Arc<LadderState>>,
+    /// Distinct sets of active inputs that the packager named, oldest first; the first may be older than `hold`.
+    pub inputs: Vec<Arc<InputState>>,
+    /// Distinct states of the live MPD (DASH), oldest first; the first may be older than `hold`.
+    pub mpds: Vec<Arc<MpdState>>,
 }
 
+/// States of one rendition within `hold` before now, including the state that this probe found.
 #[derive(Debug, Clone, Default)]
-pub struct RenditionPast {
-    /// Distinct observations, oldest first; the last is the newest known.
-    /// The first may be older than `hold`: the baseline that the next is compared with.
+pub struct RenditionHistory {
+    /// Distinct states of the listing, oldest first. The first may be older than `hold`: it is the baseline of the second.
     pub observations: Vec<Arc<Observation>>,
-    /// Segments inspected within `hold`, this probe's included, in order of inspection; and always the newest
-    /// listed one, if it was ever inspected.
+    /// Segments inspected within `hold`, in order of inspection. The newest listed segment is among them if it was ever
+    /// inspected.
     pub segments: Vec<Arc<SegmentFacts>>,
-    /// Keys asked for within `hold`, the newest answer of each URI.
+    /// The newest answer of each key URI that was requested within `hold`.
     pub keys: Vec<Arc<KeyFacts>>,
-    /// When the live edge was first seen where it is now: it has stood still at least since then.
-    /// `None` before the first observation; on the very first probe it is that probe's time.
+    /// Time at which the live edge was first seen where it is now. `None` before the first observation.
     pub edge_since: Option<Timestamp>,
-    pub ads: AdPast,
-    /// Contents of initialization segments, each with what it was before within `hold`; in the order in which they appeared.
-    pub inits: Vec<SeenInit>,
-    /// `None` while segments are clear.
-    pub key_use: Option<KeyUse>,
+    pub ads: AdHistory,
+    /// Contents of initialization segments in the order in which they appeared: the current ones, and those that were
+    /// replaced within `hold`.
+    pub inits: Vec<InitState>,
+    /// Use of the current key; `None` while segments are clear.
+    pub key_use: Option<KeyUsage>,
 }

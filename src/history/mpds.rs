@@ -1,41 +1,48 @@
+//! States of a live MPD over several probes.
+
 use crate::facts::OutputFacts;
-use packager_media::dash::timing::presented;
-use packager_media::dash::{Addressing, Mpd, Pace, Period, Run, Segments, Span, rungs};
+use packager_media::dash::timing::presentation_time;
+use packager_media::dash::{
+    Mpd, Period, SegmentAddressing, SegmentScheme, SegmentSpan, SegmentTiming, TimelineRun, playable_representations,
+};
 use packager_media::stream::Media;
 use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
 
-/// One state of a live MPD, as far as an update may not change it, and the time over which it was seen.
+/// The properties of a live MPD that an update may not change or move back, and the time in which they were seen.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SeenMpd {
+pub struct MpdState {
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
     pub availability_start: Option<Timestamp>,
     pub publish_time: Option<Timestamp>,
-    pub listed: Option<Listed>,
-    /// Those whose start is known, the newest of too many.
-    pub periods: Vec<SeenPeriod>,
+    pub window: Option<MpdWindow>,
+    /// Periods with a known start, oldest first, at most 16.
+    pub periods: Vec<PeriodStart>,
 }
 
-/// What a SegmentTimeline lists, or where a fixed pace counts from. Of video where there is any.
+/// The range that an MPD lists: ends of its SegmentTimelines, or the origin of a fixed segment duration. Of video if the MPD
+/// has video.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Listed {
+pub enum MpdWindow {
     Timeline {
-        /// Where the first and the last segment begin and end on the presentation's timeline.
+        /// Start of the first segment on the presentation's timeline.
         start: Seconds,
+        /// End of the last segment on the presentation's timeline.
         end: Seconds,
-        /// The end in media time.
+        /// End of the last segment in media time.
         media_end: Seconds,
     },
     Paced {
-        /// When segment number 0 began, or would have.
+        /// Time at which segment number 0 begins, or would begin.
         zero: Timestamp,
         duration: Seconds,
     },
 }
 
+/// Id and start of a Period, the start counted from the beginning of the presentation.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SeenPeriod {
+pub struct PeriodStart {
     pub id: Option<String>,
     pub start: Seconds,
 }
@@ -43,11 +50,11 @@ pub struct SeenPeriod {
 const MAX_STATES: usize = 64;
 const MAX_PERIODS: usize = 16;
 
-impl SeenMpd {
-    /// What `mpd` says, seen at `at`.
+impl MpdState {
+    /// The state of `mpd`, which was requested at `at`.
     #[must_use]
     pub fn of(mpd: &Mpd, at: Timestamp) -> Self {
-        let known = mpd.periods.iter().filter_map(|p| Some(SeenPeriod { id: p.id.clone(), start: p.start? }));
+        let known = mpd.periods.iter().filter_map(|p| Some(PeriodStart { id: p.id.clone(), start: p.start? }));
         let mut periods: Vec<_> = known.collect();
         periods.drain(..periods.len().saturating_sub(MAX_PERIODS));
         Self {
@@ -55,34 +62,34 @@ impl SeenMpd {
             last_seen: at,
             availability_start: mpd.availability_start,
             publish_time: mpd.publish_time,
-            listed: listed(mpd),
+            window: listed(mpd),
             periods,
         }
     }
 
     fn same_state(&self, other: &Self) -> bool {
-        let Self { first_seen: _, last_seen: _, availability_start, publish_time, listed, periods } = self;
+        let Self { first_seen: _, last_seen: _, availability_start, publish_time, window: listed, periods } = self;
         *availability_start == other.availability_start
             && *publish_time == other.publish_time
-            && *listed == other.listed
+            && *listed == other.window
             && *periods == other.periods
     }
 }
 
-/// Adds this probe's MPD where it is news, and forgets what is past `hold`. `arrived`: when the newest known one had come;
-/// one that was asked for before that may be older, and is no news.
+/// Adds this probe's MPD, and forgets states older than `hold`. `arrived` is when the newest known MPD had arrived: an MPD
+/// that was requested before that may be older, and is ignored.
 pub(super) fn record(
-    states: &mut Vec<Arc<SeenMpd>>,
+    states: &mut Vec<Arc<MpdState>>,
     arrived: &mut Timestamp,
     facts: &OutputFacts,
     now: Timestamp,
     hold: Seconds,
 ) {
-    let live = facts.dash.as_ref().filter(|d| d.mpd.dynamic);
+    let live = facts.dash().filter(|d| d.mpd.dynamic);
     if let Some(dash) = live.filter(|d| states.is_empty() || d.asked_at >= *arrived) {
         let took = facts.manifest.ok().map_or(Seconds::ZERO, |e| e.timings.total);
         *arrived = took.after(dash.asked_at);
-        let seen = SeenMpd::of(&dash.mpd, dash.asked_at);
+        let seen = MpdState::of(&dash.mpd, dash.asked_at);
         match states.last_mut() {
             Some(last) if last.same_state(&seen) => Arc::make_mut(last).last_seen = seen.last_seen,
             _ => states.push(Arc::new(seen)),
@@ -93,45 +100,45 @@ pub(super) fn record(
     states.drain(..stale.max(states.len().saturating_sub(MAX_STATES)));
 }
 
-/// The end of the newest Period that lists anything, the start of the oldest.
-fn listed(mpd: &Mpd) -> Option<Listed> {
+/// The range from the start of the oldest Period that lists segments to the end of the newest one.
+fn listed(mpd: &Mpd) -> Option<MpdWindow> {
     let of = |period: &Period| of_kind(mpd, period, true).or_else(|| of_kind(mpd, period, false));
     let newest = mpd.periods.iter().rev().find_map(of)?;
     let oldest = mpd.periods.iter().find_map(of);
     Some(match (newest, oldest) {
-        (Listed::Timeline { end, media_end, .. }, Some(Listed::Timeline { start, .. })) => {
-            Listed::Timeline { start, end, media_end }
+        (MpdWindow::Timeline { end, media_end, .. }, Some(MpdWindow::Timeline { start, .. })) => {
+            MpdWindow::Timeline { start, end, media_end }
         }
         _ => newest,
     })
 }
 
-/// Of several rungs the one that reaches furthest.
-fn of_kind(mpd: &Mpd, period: &Period, video: bool) -> Option<Listed> {
-    let kind = rungs(period).filter(|(set, _)| (set.media == Media::Video) == video);
+/// The range of the Representation that reaches furthest.
+fn of_kind(mpd: &Mpd, period: &Period, video: bool) -> Option<MpdWindow> {
+    let kind = playable_representations(period).filter(|(set, _)| (set.media == Media::Video) == video);
     let each = kind.filter_map(|(_, r)| one(mpd, period, &r.addressing));
     each.reduce(|a, b| match (a, b) {
-        (Listed::Timeline { end, .. }, Listed::Timeline { end: further, .. }) if further > end => b,
+        (MpdWindow::Timeline { end, .. }, MpdWindow::Timeline { end: further, .. }) if further > end => b,
         _ => a,
     })
 }
 
-fn one(mpd: &Mpd, period: &Period, addressing: &Addressing) -> Option<Listed> {
-    let Segments::Listed(listing) = &addressing.segments else { return None };
+fn one(mpd: &Mpd, period: &Period, addressing: &SegmentAddressing) -> Option<MpdWindow> {
+    let SegmentScheme::Listed(listing) = &addressing.segments else { return None };
     let seconds = |ticks: u64| Seconds(ticks as f64 / f64::from(addressing.timescale.get()));
-    let at = |start: u64| presented(period, addressing, Span { number: 0, start, duration: 0 });
-    match &listing.pace {
-        Pace::Fixed(duration) => {
+    let at = |start: u64| presentation_time(period, addressing, SegmentSpan { number: 0, start, duration: 0 });
+    match &listing.timing {
+        SegmentTiming::Fixed(duration) => {
             let duration = seconds(*duration);
             let begun = period.start?.after(mpd.availability_start?);
-            Some(Listed::Paced { zero: Seconds(-(listing.start_number as f64) * duration.0).after(begun), duration })
+            Some(MpdWindow::Paced { zero: Seconds(-(listing.start_number as f64) * duration.0).after(begun), duration })
         }
         // A file doesn't change: what of it is to be played follows from the clock.
-        Pace::Indexed(_) => None,
+        SegmentTiming::Indexed(_) => None,
         // An open run ends by the clock: nothing of it stands still or goes back.
-        Pace::Runs(runs) => {
-            let (first, end) = (runs.first()?, runs.last().and_then(Run::end)?);
-            Some(Listed::Timeline { start: at(first.start)?, end: at(end)?, media_end: seconds(end) })
+        SegmentTiming::Runs(runs) => {
+            let (first, end) = (runs.first()?, runs.last().and_then(TimelineRun::end)?);
+            Some(MpdWindow::Timeline { start: at(first.start)?, end: at(end)?, media_end: seconds(end) })
         }
     }
 }
@@ -142,7 +149,7 @@ mod tests {
     use packager_media::dash;
     use url::Url;
 
-    fn listed(inside: &str) -> Option<Listed> {
+    fn listed(inside: &str) -> Option<MpdWindow> {
         let base = Url::parse("http://packager/live/tv.mpd").unwrap();
         let period = |id: u32, start: u32, template: &str| {
             format!(
@@ -154,7 +161,7 @@ mod tests {
         let periods = period(1, 0, before) + &period(2, 10, inside) + &period(3, 20, "><SegmentTimeline/>");
         let mpd = format!("<MPD type=\"dynamic\" availabilityStartTime=\"2026-01-01T00:00:00Z\">{periods}</MPD>");
         let mpd = dash::parse(mpd.as_bytes(), &base).0.unwrap();
-        SeenMpd::of(&mpd, mpd.availability_start.unwrap()).listed
+        MpdState::of(&mpd, mpd.availability_start.unwrap()).window
     }
 
     #[test]
@@ -163,16 +170,16 @@ mod tests {
             "presentationTimeOffset=\"1000\"><SegmentTimeline><S t=\"1000\" d=\"20\" r=\"1\"/></SegmentTimeline>",
         );
         let media_end = Seconds(104.0);
-        assert_eq!(timeline, Some(Listed::Timeline { start: Seconds(0.0), end: Seconds(14.0), media_end }));
+        assert_eq!(timeline, Some(MpdWindow::Timeline { start: Seconds(0.0), end: Seconds(14.0), media_end }));
         // An open run ends by the clock; what is known is the Period before.
         let open = listed("><SegmentTimeline><S t=\"0\" d=\"20\" r=\"-1\"/></SegmentTimeline>");
-        assert!(matches!(open, Some(Listed::Timeline { end: Seconds(10.0), .. })), "{open:?}");
+        assert!(matches!(open, Some(MpdWindow::Timeline { end: Seconds(10.0), .. })), "{open:?}");
     }
 
     #[test]
     fn a_fixed_pace_is_when_number_0_began() {
         let paced = listed("duration=\"20\" startNumber=\"3\">");
         let zero = "2026-01-01T00:00:04Z".parse().unwrap();
-        assert_eq!(paced, Some(Listed::Paced { zero, duration: Seconds(2.0) }));
+        assert_eq!(paced, Some(MpdWindow::Paced { zero, duration: Seconds(2.0) }));
     }
 }

@@ -1,10 +1,12 @@
+//! States of a media playlist, or of an MPD's list of segments, over several probes.
+
 use packager_media::stream::{ByteRange, Key, Segment, Timeline};
 use packager_media::units::{Seconds, Timestamp};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use url::Url;
 
-/// One state of a media playlist, and the time over which it was seen unchanged.
+/// One state of a rendition's listing, and the time in which it was seen unchanged.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
     pub first_seen: Timestamp,
@@ -14,34 +16,34 @@ pub struct Observation {
     pub target_duration: Option<Seconds>,
     pub ended: bool,
     pub window: Seconds,
-    /// EXT-X-DISCONTINUITY stands before the window's first segment, which may be older than those remembered.
+    /// Whether EXT-X-DISCONTINUITY stands before the first segment of the window, which may be older than those in `segments`.
     pub starts_with_discontinuity: bool,
-    /// The newest segments, oldest first, at most [`MAX_REMEMBERED_SEGMENTS`]. Shared with the observation before:
-    /// of a long window most stays as it was.
-    pub segments: Vec<Arc<Remembered>>,
+    /// The newest segments, oldest first, at most [`MAX_LISTED_SEGMENTS`]. Segments that did not change are shared with the
+    /// previous observation, since most of a long window stays as it was.
+    pub segments: Vec<Arc<ListedSegment>>,
 }
 
-/// Enough for 25 minutes of 6 s segments; a longer window is compared at its live end only.
-pub const MAX_REMEMBERED_SEGMENTS: usize = 256;
+/// Most segments of an observation: 25 minutes of 6 s segments. A longer window is compared only at its live end.
+pub const MAX_LISTED_SEGMENTS: usize = 256;
 
-/// A listed segment, as much of it as is needed to see that it was rewritten.
+/// The properties of a listed segment that show whether it was rewritten.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Remembered {
+pub struct ListedSegment {
     pub number: u64,
-    /// [`identity`] of the URI.
-    pub identity: u64,
+    /// Hash of the URI by [`uri_identity`].
+    pub uri_identity: u64,
     pub duration: Seconds,
     pub byte_range: Option<ByteRange>,
     pub program_date_time: Option<Timestamp>,
     pub discontinuity: bool,
     pub discontinuity_sequence: u64,
-    /// Hash of key method, URI path and IV; 0 for a clear segment.
+    /// Hash of the key's method, URI path and IV; 0 for a clear segment.
     pub key: u64,
 }
 
 impl Observation {
     pub(super) fn of(timeline: &Timeline, at: Timestamp, query_identifies: bool) -> Self {
-        let skip = timeline.segments.len().saturating_sub(MAX_REMEMBERED_SEGMENTS);
+        let skip = timeline.segments.len().saturating_sub(MAX_LISTED_SEGMENTS);
         Self {
             first_seen: at,
             last_seen: at,
@@ -61,7 +63,7 @@ impl Observation {
         self.segments.last().map(|s| s.number)
     }
 
-    /// The same playlist, whenever it was seen.
+    /// Whether both are the same state of the listing, whenever they were seen.
     pub(super) fn same_state(&self, other: &Self) -> bool {
         // By name, so that a new field can't be left out of the comparison.
         let Self {
@@ -84,22 +86,22 @@ impl Observation {
             && *segments == other.segments
     }
 
-    /// Holds what `before` holds already only once.
+    /// Replaces segments that are equal in `before` by references to those.
     pub(super) fn share(&mut self, before: &Self) {
-        let Some(first) = before.segments.first().map(|s| s.number) else { return };
+        let mut known = before.segments.iter().peekable();
         for segment in &mut self.segments {
-            let place = segment.number.checked_sub(first).and_then(|n| usize::try_from(n).ok());
-            if let Some(known) = place.and_then(|n| before.segments.get(n)).filter(|known| *known == segment) {
-                *segment = Arc::clone(known);
+            while known.next_if(|k| k.number < segment.number).is_some() {}
+            if let Some(same) = known.peek().filter(|k| **k == segment) {
+                *segment = Arc::clone(same);
             }
         }
     }
 }
 
-fn remember(segment: &Segment, query_identifies: bool) -> Remembered {
-    Remembered {
+fn remember(segment: &Segment, query_identifies: bool) -> ListedSegment {
+    ListedSegment {
         number: segment.number,
-        identity: identity(&segment.uri, query_identifies),
+        uri_identity: uri_identity(&segment.uri, query_identifies),
         duration: segment.duration,
         byte_range: segment.byte_range,
         program_date_time: segment.program_date_time,
@@ -109,11 +111,10 @@ fn remember(segment: &Segment, query_identifies: bool) -> Remembered {
     }
 }
 
-/// What tells one segment's URI from another's: its path. The host may be another CDN node's after a redirect,
-/// and query strings carry tokens that change on every request, so neither counts; the query does where
-/// `query_identifies`.
+/// Hash of the part of a URI that identifies a segment: the path, and with `query_identifies` the query. The host may be
+/// another CDN node's after a redirect, and query strings often contain tokens that change with every request.
 #[must_use]
-pub fn identity(uri: &Url, query_identifies: bool) -> u64 {
+pub fn uri_identity(uri: &Url, query_identifies: bool) -> u64 {
     let mut hash = DefaultHasher::new();
     uri.path().hash(&mut hash);
     if query_identifies {

@@ -1,12 +1,15 @@
-use crate::facts::{OutputFacts, Patchable};
+//! MPDs whose patches later probes may request.
+
+use crate::facts::{OutputFacts, PatchableMpd};
 use std::sync::Arc;
 
-/// The newest and the one before: whoever asks again at the same time asks for the same patch.
+/// The newest MPD and the one before it: a second probe at the same time then requests the same patch.
 const KEPT: usize = 2;
 
-/// Keeps this probe's MPD where it is news, and forgets those of another presentation, or all once patches are over.
-pub(super) fn record(known: &mut Vec<Arc<Patchable>>, facts: &OutputFacts) {
-    let Some(dash) = &facts.dash else { return };
+/// Adds this probe's MPD when it is newer than those known. Forgets MPDs of another presentation, and all of them when the
+/// MPD has no PatchLocation any more.
+pub(super) fn record(known: &mut Vec<Arc<PatchableMpd>>, facts: &OutputFacts) {
+    let Some(dash) = facts.dash() else { return };
     let Some(newest) = &dash.patchable else {
         known.clear();
         return;

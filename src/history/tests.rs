@@ -1,16 +1,16 @@
 use super::*;
-use crate::facts::{Exchange, Failure, FailureKind, Fetched, InitFacts, Timings};
+use crate::facts::{DashFacts, Exchange, Failure, FailureKind, Fetched, InitFacts, ManifestFacts, Timings};
 use packager_media::stream::{Map, Media, Protocol, Rendition};
 use url::Url;
 
-const KEEP: Keep = Keep { hold: Seconds(60.0), query_identifies: false };
+const RETENTION: Retention = Retention { hold: Seconds(60.0), query_identifies: false };
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
 
-fn key() -> Key {
-    Key { channel: "TV1".into(), output: "hls".into() }
+fn key() -> OutputKey {
+    OutputKey { channel: "TV1".into(), output: "hls".into() }
 }
 
 fn segment(number: u64, query: &str) -> Segment {
@@ -120,20 +120,17 @@ fn facts(timeline: Timeline, when: i64, segments: Vec<Arc<SegmentFacts>>) -> Out
     };
     OutputFacts {
         name: "hls".into(),
-        protocol: Protocol::Hls,
         url: Url::parse("http://packager/live/TV1.m3u8?token=1").unwrap(),
         manifest: fetched(),
-        direct: true,
-        parsed: true,
+        content: ManifestFacts::HlsMedia,
         defects: vec![],
         renditions: vec![rendition],
         i_frames: vec![],
-        dash: None,
     }
 }
 
-fn record(history: &History, first: u64, when: i64) -> RenditionPast {
-    let past = history.record(&key(), &facts(timeline(first, 5, ""), when, vec![]), at(when), KEEP);
+fn record(history: &History, first: u64, when: i64) -> RenditionHistory {
+    let past = history.record(&key(), &facts(timeline(first, 5, ""), when, vec![]), at(when), RETENTION);
     past.renditions["1080p"].clone()
 }
 
@@ -154,7 +151,7 @@ fn an_event_stays_for_hold_and_then_is_the_baseline() {
     let history = History::new(10);
     record(&history, 100, 0);
     record(&history, 0, 10);
-    let sequence = |past: &RenditionPast| past.observations.iter().map(|o| o.media_sequence).collect::<Vec<_>>();
+    let sequence = |past: &RenditionHistory| past.observations.iter().map(|o| o.media_sequence).collect::<Vec<_>>();
     assert_eq!(sequence(&record(&history, 0, 70)), [100, 0], "still within hold at its very end");
     assert_eq!(sequence(&record(&history, 0, 71)), [0]);
 }
@@ -172,14 +169,14 @@ fn a_playlist_asked_for_earlier_is_no_news_when_its_probe_ends_later() {
 fn tokens_in_the_query_do_not_change_a_segment() {
     let history = History::new(10);
     let first = facts(timeline(10, 5, "?token=1"), 0, vec![inspected(14, "?token=1", 0)]);
-    history.record(&key(), &first, at(0), KEEP);
-    let past = history.record(&key(), &facts(timeline(10, 5, "?token=2"), 2, vec![]), at(2), KEEP);
+    history.record(&key(), &first, at(0), RETENTION);
+    let past = history.record(&key(), &facts(timeline(10, 5, "?token=2"), 2, vec![]), at(2), RETENTION);
     assert_eq!(past.renditions["1080p"].observations.len(), 1);
 
-    let known = history.known(&key(), KEEP);
+    let known = history.already_inspected(&key(), RETENTION);
     assert!(known.segment("1080p", &segment(14, "?token=2")).is_some());
     assert_eq!(known.last_inspected("1080p", &timeline(12, 5, "?token=3")), Some(14));
-    let strict = history.known(&key(), Keep { query_identifies: true, ..KEEP });
+    let strict = history.already_inspected(&key(), Retention { query_identifies: true, ..RETENTION });
     assert!(strict.segment("1080p", &segment(14, "?token=2")).is_none());
 }
 
@@ -187,7 +184,7 @@ fn tokens_in_the_query_do_not_change_a_segment() {
 fn inspected_segments_stay_for_hold_and_the_newest_listed_for_as_long_as_it_is() {
     let history = History::new(10);
     let segments = vec![inspected(13, "", 0), inspected(14, "", 0)];
-    history.record(&key(), &facts(timeline(10, 5, ""), 0, segments), at(0), KEEP);
+    history.record(&key(), &facts(timeline(10, 5, ""), 0, segments), at(0), RETENTION);
     let past = record(&history, 10, 61);
     assert_eq!(past.segments.iter().map(|s| s.segment.number).collect::<Vec<_>>(), [14]);
 }
@@ -202,7 +199,7 @@ fn a_segment_listed_again_unchanged_is_held_once() {
     assert_eq!((shared, now.segments.len()), (before.segments.len() - 2, before.segments.len()));
     let mut rewritten = timeline(12, now.segments.len() as u64, "");
     rewritten.segments[0].duration = Seconds(3.0);
-    let past = history.record(&key(), &facts(rewritten, 6, vec![]), at(6), KEEP);
+    let past = history.record(&key(), &facts(rewritten, 6, vec![]), at(6), RETENTION);
     let [.., last] = past.renditions.values().next().unwrap().observations.as_slice() else { panic!("three") };
     assert_eq!(last.segments[0].duration, Seconds(3.0));
 }
@@ -213,21 +210,21 @@ fn another_url_begins_anew_and_another_token_does_not() {
     record(&history, 100, 0);
     let mut moved = facts(timeline(5, 5, ""), 2, vec![]);
     moved.url.set_query(Some("token=2"));
-    assert_eq!(history.record(&key(), &moved, at(2), KEEP).renditions["1080p"].observations.len(), 2);
+    assert_eq!(history.record(&key(), &moved, at(2), RETENTION).renditions["1080p"].observations.len(), 2);
     moved.url.set_path("/elsewhere.m3u8");
-    assert_eq!(history.record(&key(), &moved, at(4), KEEP).renditions["1080p"].observations.len(), 1);
+    assert_eq!(history.record(&key(), &moved, at(4), RETENTION).renditions["1080p"].observations.len(), 1);
 }
 
 #[test]
 fn outputs_are_bounded_and_the_longest_unseen_goes() {
     let history = History::new(2);
     for (i, name) in ["a", "b", "c"].iter().enumerate() {
-        let key = Key { channel: (*name).into(), output: "hls".into() };
-        history.record(&key, &facts(timeline(1, 5, ""), i as i64, vec![inspected(5, "", 0)]), at(i as i64), KEEP);
+        let key = OutputKey { channel: (*name).into(), output: "hls".into() };
+        history.record(&key, &facts(timeline(1, 5, ""), i as i64, vec![inspected(5, "", 0)]), at(i as i64), RETENTION);
     }
     assert_eq!(history.len(), 2);
-    let gone = Key { channel: "a".into(), output: "hls".into() };
-    assert!(history.known(&gone, KEEP).segment("1080p", &segment(5, "")).is_none());
+    let gone = OutputKey { channel: "a".into(), output: "hls".into() };
+    assert!(history.already_inspected(&gone, RETENTION).segment("1080p", &segment(5, "")).is_none());
 
     history.bound(1);
     assert_eq!(history.len(), 1, "a lower bound holds at once");
@@ -236,9 +233,9 @@ fn outputs_are_bounded_and_the_longest_unseen_goes() {
 #[test]
 fn a_template_with_a_shorter_hold_does_not_make_the_others_forget() {
     let history = History::new(10);
-    history.record(&key(), &facts(timeline(100, 5, ""), 0, vec![inspected(103, "", 0)]), at(0), KEEP);
+    history.record(&key(), &facts(timeline(100, 5, ""), 0, vec![inspected(103, "", 0)]), at(0), RETENTION);
     record(&history, 0, 10);
-    let short = Keep { hold: Seconds(5.0), ..KEEP };
+    let short = Retention { hold: Seconds(5.0), ..RETENTION };
     let seen = history.record(&key(), &facts(timeline(0, 5, ""), 20, vec![]), at(20), short);
     assert!(seen.renditions["1080p"].segments.is_empty(), "103 is older than its own hold");
     let past = record(&history, 0, 30);
@@ -248,7 +245,7 @@ fn a_template_with_a_shorter_hold_does_not_make_the_others_forget() {
 #[test]
 fn templates_that_identify_segments_differently_have_memories_of_their_own() {
     let history = History::new(10);
-    let strict = Keep { query_identifies: true, ..KEEP };
+    let strict = Retention { query_identifies: true, ..RETENTION };
     record(&history, 10, 0);
     let past = history.record(&key(), &facts(timeline(10, 5, ""), 2, vec![]), at(2), strict);
     assert_eq!(past.renditions["1080p"].observations[0].first_seen, at(2));
@@ -263,10 +260,42 @@ fn a_playlist_asked_for_while_a_newer_one_was_on_its_way_is_no_news() {
     let history = History::new(10);
     let mut slow = facts(timeline(12, 5, ""), 0, vec![]);
     slow.renditions[0].playlist = Some(answered_after(Seconds(3.0)));
-    history.record(&key(), &slow, at(0), KEEP);
+    history.record(&key(), &slow, at(0), RETENTION);
     let past = record(&history, 11, 2);
     assert_eq!(past.observations.last().unwrap().media_sequence, 12, "both were under way: no step back");
     assert_eq!(record(&history, 13, 4).observations.len(), 2);
+}
+
+#[test]
+fn windows_of_an_mpd_share_the_segments_that_both_list() {
+    let window =
+        |first: u64| Timeline { segments: (first..first + 4).map(dash_segment).collect(), ..timeline(0, 0, "") };
+    let history = History::new(10);
+    history.record(&key(), &facts(window(10), 0, vec![]), at(0), RETENTION);
+    let past = history.record(&key(), &facts(window(12), 4, vec![]), at(4), RETENTION);
+    let [earlier, later] = &past.renditions["1080p"].observations[..] else { panic!() };
+    assert!(Arc::ptr_eq(&earlier.segments[2], &later.segments[0]));
+    assert!(Arc::ptr_eq(&earlier.segments[3], &later.segments[1]));
+    assert_eq!(later.segments.iter().map(|s| s.number).collect::<Vec<_>>(), [24_000, 26_000, 28_000, 30_000]);
+}
+
+/// The segment at `position` in an MPD, where numbers are milliseconds.
+fn dash_segment(position: u64) -> Segment {
+    let after = position.checked_sub(1).map(|before| before * 2000);
+    Segment { number: position * 2000, after, ..segment(position, "") }
+}
+
+#[test]
+fn a_segment_that_changed_is_not_shared_with_the_window_before() {
+    let history = History::new(10);
+    record(&history, 10, 0);
+    let mut changed = timeline(11, 5, "");
+    changed.segments[1].duration = Seconds(3.0);
+    let past = history.record(&key(), &facts(changed, 2, vec![]), at(2), RETENTION);
+    let [earlier, later] = &past.renditions["1080p"].observations[..] else { panic!() };
+    assert!(Arc::ptr_eq(&earlier.segments[1], &later.segments[0]));
+    assert!(!Arc::ptr_eq(&earlier.segments[2], &later.segments[1]));
+    assert_eq!((earlier.segments[2].duration, later.segments[1].duration), (Seconds(2.0), Seconds(3.0)));
 }
 
 #[test]
@@ -282,14 +311,18 @@ fn a_ladder_is_news_when_its_kinds_change_and_stays_for_hold() {
     let history = History::new(10);
     let seen = |change: fn(&mut OutputFacts), when: i64| {
         let mut facts = facts(timeline(1, 5, ""), when, vec![]);
-        (facts.direct, facts.renditions[0].playlist_at) = (false, None);
+        (facts.content, facts.renditions[0].playlist_at) = (ManifestFacts::HlsMultivariant, None);
         change(&mut facts);
-        history.record(&key(), &facts, at(when), KEEP).ladders.len()
+        history.record(&key(), &facts, at(when), RETENTION).ladders.len()
     };
     assert_eq!(seen(|_| {}, 0), 1);
     // A rewritten bit rate changes the name, and isn't another rung.
     assert_eq!(seen(|f| f.renditions[0].rendition.name = "1080p-4000k".into(), 2), 1);
-    assert_eq!(seen(|f| f.parsed = false, 4), 1, "an unreadable manifest says nothing");
+    assert_eq!(
+        seen(|f| f.content = ManifestFacts::Unreadable(Protocol::Hls), 4),
+        1,
+        "an unreadable manifest says nothing"
+    );
     assert_eq!(seen(|f| f.renditions.clear(), 6), 2);
     assert_eq!(seen(|f| f.renditions.clear(), 66), 2);
     assert_eq!(seen(|f| f.renditions.clear(), 67), 1, "then it is the baseline");
@@ -297,16 +330,16 @@ fn a_ladder_is_news_when_its_kinds_change_and_stays_for_hold() {
 
 mod ads {
     use super::*;
-    use crate::history::AdPast;
+    use crate::history::AdHistory;
     use packager_media::stream::ads::{Marker, MarkerKind};
 
     const OUT: MarkerKind = MarkerKind::Out { announced: Some(Seconds(30.0)) };
 
     /// A window of five segments of 2 s from `first` on, with markers before some of them.
-    fn see(history: &History, first: u64, when: i64, markers: &[(u64, MarkerKind)]) -> AdPast {
+    fn see(history: &History, first: u64, when: i64, markers: &[(u64, MarkerKind)]) -> AdHistory {
         let marker = |(number, kind): &(u64, MarkerKind)| Marker { kind: kind.clone(), number: *number, line: 9 };
         let timeline = Timeline { markers: markers.iter().map(marker).collect(), ..timeline(first, 5, "") };
-        let past = history.record(&key(), &facts(timeline, when, vec![]), at(when), KEEP);
+        let past = history.record(&key(), &facts(timeline, when, vec![]), at(when), RETENTION);
         past.renditions["1080p"].ads.clone()
     }
 
@@ -334,7 +367,7 @@ mod ads {
 
 mod events {
     use super::*;
-    use crate::history::AdPast;
+    use crate::history::AdHistory;
     use packager_media::container::{Container, Event, Inspector};
     use packager_media::splice::{Cue, Section, Turn};
     use packager_media::stream::MediaStart;
@@ -371,10 +404,10 @@ mod events {
         })
     }
 
-    fn see(history: &History, when: i64, segments: Vec<Arc<SegmentFacts>>) -> AdPast {
+    fn see(history: &History, when: i64, segments: Vec<Arc<SegmentFacts>>) -> AdHistory {
         let mut facts = facts(timeline(0, 5, ""), when, vec![]);
         facts.renditions[0].segments = segments;
-        let past = history.record(&key(), &facts, at(when), KEEP);
+        let past = history.record(&key(), &facts, at(when), RETENTION);
         past.renditions["1080p"].ads.clone()
     }
 
@@ -388,7 +421,7 @@ mod events {
         let open = see(&history, 0, vec![carrying(10, &[(14, true)]), carrying(12, &[(14, true)])]);
         assert_eq!((open.messages.len(), open.messages[0].start), (1, Some(at(14))));
         assert_eq!(open.last_message, Some(at(12)));
-        assert!(!open.in_break(Some(at(13))) && open.in_break(Some(at(14))));
+        assert!(!open.is_in_break(Some(at(13))) && open.is_in_break(Some(at(14))));
         let closed = see(&history, 2, vec![carrying(14, &[(20, false)])]);
         assert_eq!(states(&closed.messages, 20), [BreakState::Closed]);
         let seen = closed.inspected.unwrap();
@@ -408,7 +441,7 @@ mod events {
     }
 
     /// An MPD whose window is segments `first` to `first` + 8, with these ways out.
-    fn listed(history: &History, first: u64, outs: &[i64]) -> AdPast {
+    fn listed(history: &History, first: u64, outs: &[i64]) -> AdHistory {
         let range = |start: &i64| {
             let start = Some(at(*start));
             AdRange { source: AdSource::Event, id: "1".into(), start, out: true, ..AdRange::default() }
@@ -417,7 +450,7 @@ mod events {
         let segments = (0..5).map(|n| dated(first + 2 * n)).collect();
         let markers = outs.iter().map(marker).collect();
         let timeline = Timeline { segments, markers, ..Timeline::default() };
-        let past = history.record(&key(), &facts(timeline, first as i64, vec![]), at(first as i64), KEEP);
+        let past = history.record(&key(), &facts(timeline, first as i64, vec![]), at(first as i64), RETENTION);
         past.renditions["1080p"].ads.clone()
     }
 
@@ -444,7 +477,7 @@ fn initialized(digest: u64, first: u64, when: i64) -> OutputFacts {
 fn a_replaced_initialization_segment_is_remembered_for_hold_and_the_current_one_stays() {
     let history = History::new(10);
     let states = |digest, when| {
-        let past = history.record(&key(), &initialized(digest, when as u64, when), at(when), KEEP);
+        let past = history.record(&key(), &initialized(digest, when as u64, when), at(when), RETENTION);
         let states = past.renditions["1080p"].inits.iter();
         states.map(|s| (s.facts.digest.unwrap(), s.first_seen, s.last_seen)).collect::<Vec<_>>()
     };
@@ -467,17 +500,10 @@ fn an_mpd_that_was_asked_for_before_the_newest_had_come_is_no_news() {
             format!("<MPD type=\"dynamic\" availabilityStartTime=\"{}\" publishTime=\"{}\"/>", at(0), at(published));
         let base = Url::parse("http://packager/live/TV1.mpd").unwrap();
         let mpd = Arc::new(packager_media::dash::parse(text.as_bytes(), &base).0.unwrap());
-        let dash = Some(crate::facts::DashFacts {
-            mpd,
-            asked_at: at(when),
-            clock: None,
-            location: None,
-            patch: None,
-            patchable: None,
-        });
-        let facts =
-            OutputFacts { dash, manifest: answered_after(Seconds(2.0)), ..facts(timeline(0, 1, ""), when, vec![]) };
-        let states = history.record(&key(), &facts, at(when + 2), KEEP).mpds;
+        let content = ManifestFacts::Dash(Box::new(DashFacts::new(mpd, at(when))));
+        let manifest = answered_after(Seconds(2.0));
+        let facts = OutputFacts { content, manifest, ..facts(timeline(0, 1, ""), when, vec![]) };
+        let states = history.record(&key(), &facts, at(when + 2), RETENTION).mpds;
         states.iter().map(|s| s.publish_time.unwrap().as_second() - at(0).as_second()).collect::<Vec<_>>()
     };
     assert_eq!(record(10, 10), [10]);
@@ -498,13 +524,18 @@ fn of_mpds_that_can_be_patched_the_newest_and_the_one_before_are_kept() {
         let mpd = std::sync::Arc::new(packager_media::dash::parse(text.as_bytes(), &url).0.unwrap());
         let patchable = published.map(|published| {
             let (id, publish_time) = (Some(id.to_owned()), at(published));
-            std::sync::Arc::new(crate::facts::Patchable { id, publish_time, locations: Vec::new(), text: Vec::new() })
+            std::sync::Arc::new(crate::facts::PatchableMpd {
+                id,
+                publish_time,
+                locations: Vec::new(),
+                text: Vec::new(),
+            })
         });
         let mut facts = facts(timeline(0, 1, ""), when, vec![]);
-        let (location, patch) = (None, None);
-        facts.dash = Some(crate::facts::DashFacts { mpd, asked_at: at(when), clock: None, location, patch, patchable });
-        history.record(&key(), &facts, at(when), KEEP);
-        let kept = history.known(&key(), KEEP).patchable;
+        let dash = DashFacts { patchable, ..DashFacts::new(mpd, at(when)) };
+        facts.content = ManifestFacts::Dash(Box::new(dash));
+        history.record(&key(), &facts, at(when), RETENTION);
+        let kept = history.already_inspected(&key(), RETENTION).patchable;
         kept.iter().map(|p| p.publish_time).collect::<Vec<_>>()
     };
     assert_eq!(see(0, "a", Some(0)), [at(0)]);

@@ -15,7 +15,7 @@ use crate::config::{self, Live, Loaded};
 use crate::facts::{Capture, OutputFacts, RenditionFacts};
 use crate::fetch::{Client, ClientError};
 use crate::finding::Severity;
-use crate::history::{History, OutputPast};
+use crate::history::{History, OutputHistory};
 use crate::report::Report;
 use admission::Admission;
 use budget::TimeBudget;
@@ -176,11 +176,17 @@ impl Shared {
         }
     }
 
-    fn remember(&self, capture: &Capture, channel: &Channel, template: &Template, now: Timestamp) -> Vec<OutputPast> {
+    fn remember(
+        &self,
+        capture: &Capture,
+        channel: &Channel,
+        template: &Template,
+        now: Timestamp,
+    ) -> Vec<OutputHistory> {
         let outputs = capture.outputs.iter().zip(&channel.outputs);
-        let keep = capture::retention(template);
+        let retention = capture::retention(template);
         outputs
-            .map(|(facts, output)| self.history.record(&capture::history_key(channel, output), facts, now, keep))
+            .map(|(facts, output)| self.history.record(&capture::history_key(channel, output), facts, now, retention))
             .collect()
     }
 
@@ -216,7 +222,7 @@ impl Shared {
 
 fn run_checks(
     capture: &Capture,
-    pasts: &[OutputPast],
+    pasts: &[OutputHistory],
     channel: &Channel,
     template: &Template,
     now: Timestamp,
@@ -244,7 +250,7 @@ fn succeeded(capture: &Capture, outcomes: &[CheckOutcome]) -> bool {
 }
 
 /// Time since the live edge of each rendition last advanced, by output and rendition name. It is at least 0.
-fn live_edge_ages(capture: &Capture, pasts: &[OutputPast], now: Timestamp) -> Vec<(String, String, Seconds)> {
+fn live_edge_ages(capture: &Capture, pasts: &[OutputHistory], now: Timestamp) -> Vec<(String, String, Seconds)> {
     let mut ages = Vec::new();
     for (output, past) in capture.outputs.iter().zip(pasts) {
         for facts in output.renditions.iter().filter(|r| r.timeline.is_some()) {
@@ -259,12 +265,13 @@ fn live_edge_ages(capture: &Capture, pasts: &[OutputPast], now: Timestamp) -> Ve
 
 /// Whether the live edge of any rendition is in an ad break, by output name. An output without a readable media
 /// playlist is absent.
-fn ad_breaks(capture: &Capture, pasts: &[OutputPast]) -> Vec<(String, bool)> {
-    let within = |(output, past): (&OutputFacts, &OutputPast)| {
+fn ad_breaks(capture: &Capture, pasts: &[OutputHistory]) -> Vec<(String, bool)> {
+    let within = |(output, past): (&OutputFacts, &OutputHistory)| {
         let read = || output.renditions.iter().filter(|r| r.timeline.is_some());
         let edge = |r: &RenditionFacts| r.timeline.as_deref().and_then(Timeline::live_edge);
         let remembered = |r: &RenditionFacts| past.renditions.get(&r.rendition.name).map(|p| &p.ads);
-        let known = |r: &RenditionFacts| remembered(r).is_some_and(|ads| ads.open.is_some() || ads.in_break(edge(r)));
+        let known =
+            |r: &RenditionFacts| remembered(r).is_some_and(|ads| ads.open.is_some() || ads.is_in_break(edge(r)));
         let listed = |r: &RenditionFacts| r.timeline.as_deref().is_some_and(Timeline::in_ad_break);
         read().next().map(|_| (output.name.clone(), read().any(|r| known(r) || listed(r))))
     };
@@ -274,7 +281,7 @@ fn ad_breaks(capture: &Capture, pasts: &[OutputPast]) -> Vec<(String, bool)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Failure, FailureKind, Fetched, Stages};
+    use crate::facts::{Failure, FailureKind, Fetched, ManifestFacts, StageDurations};
     use crate::finding::Finding;
     use packager_media::stream::Protocol;
 
@@ -282,20 +289,17 @@ mod tests {
         let url = url::Url::parse("http://packager/a").unwrap();
         let output = |name: &&str| OutputFacts {
             name: (*name).to_owned(),
-            protocol: Protocol::Hls,
             url: url.clone(),
             manifest: Fetched {
                 url: url.clone(),
                 result: Err(Failure { kind: FailureKind::Deadline, message: String::new() }),
             },
-            direct: false,
-            parsed: false,
+            content: ManifestFacts::Unreadable(Protocol::Hls),
             defects: Vec::new(),
             renditions: Vec::new(),
             i_frames: Vec::new(),
-            dash: None,
         };
-        let (started_at, stages) = (Timestamp::UNIX_EPOCH, Stages::default());
+        let (started_at, stages) = (Timestamp::UNIX_EPOCH, StageDurations::default());
         Capture { started_at, deadline_exceeded: true, outputs: outputs.iter().map(output).collect(), stages }
     }
 

@@ -39,7 +39,7 @@ pub(crate) fn timestamp_gap(segments: &[Arc<SegmentFacts>]) -> Option<f64> {
 fn pair_gap(before: &SegmentFacts, after: &SegmentFacts) -> Option<f64> {
     let (from, to) = (&before.segment, &after.segment);
     let announced = to.discontinuity || from.discontinuity_sequence != to.discontinuity_sequence;
-    if to.after != Some(from.number) || announced {
+    if !to.follows(from.number) || announced {
         return None;
     }
     let (ended, began) = (before.inspection.as_ref()?, after.inspection.as_ref()?);

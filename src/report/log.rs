@@ -87,7 +87,7 @@ impl Log<'_> {
         let asked = facts.playlist_at.map_or(stages.manifest, |at| Seconds::between(self.report.started_at, at));
         let names = [("output", output.name.clone()), ("rendition", facts.rendition.name.clone())];
         match &facts.playlist {
-            Some(_) if output.direct => {}
+            Some(_) if output.is_media_playlist() => {}
             Some(fetched) => self.exchange(asked, "playlist", &names, fetched),
             None => self.line(asked, "playlist not asked for", &names),
         }

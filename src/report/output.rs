@@ -69,11 +69,11 @@ impl<'a> OutputView<'a> {
         let exchange = facts.manifest.result.as_ref().ok();
         let renditions = renditions(report, facts);
         let expected = MediaCounts::expected(ladder);
-        let listed = MediaCounts::of(facts.parsed, &renditions, expected, |_| Some(true));
-        let renditions_available = MediaCounts::of(facts.parsed, &renditions, expected, |r| r.answers());
+        let listed = MediaCounts::of(facts.is_readable(), &renditions, expected, |_| Some(true));
+        let renditions_available = MediaCounts::of(facts.is_readable(), &renditions, expected, |r| r.answers());
         Self {
             name: &facts.name,
-            protocol: facts.protocol.name(),
+            protocol: facts.protocol().name(),
             url: redact::url(&facts.url),
             output_info: OutputInfoView::new(facts),
             http: HttpView {

@@ -4,7 +4,7 @@ use super::derive;
 use super::measured::unmeasured;
 use super::segment::{TrackView, tracks};
 use super::{ContinuityView, PlaylistView, SegmentView};
-use crate::facts::{FailureKind, Fetched, RenditionFacts};
+use crate::facts::RenditionFacts;
 use packager_media::drm::System;
 use packager_media::stream::{Media, Timeline};
 use packager_media::units::{BitsPerSecond, Seconds, Timestamp};
@@ -134,21 +134,13 @@ impl BandwidthView {
 /// Whether the rendition's playlist and newest segment answered. `None` when something is missing because the probe's
 /// own deadline passed, and when the rendition has no playlist.
 fn available(facts: &RenditionFacts) -> Option<bool> {
-    let playlist = facts.playlist.as_ref().filter(|p| !out_of_time(p))?;
+    let playlist = facts.playlist.as_ref().filter(|p| !p.probe_timed_out())?;
     if playlist.ok().is_none() || facts.timeline.is_none() {
         return Some(false);
     }
     match facts.segments.last() {
-        Some(newest) if out_of_time(&newest.fetched) => None,
+        Some(newest) if newest.fetched.probe_timed_out() => None,
         Some(newest) => Some(newest.fetched.ok().is_some()),
         None => (facts.covered || facts.skipped == 0).then_some(true),
     }
-}
-
-fn out_of_time(fetched: &Fetched) -> bool {
-    let failure = match &fetched.result {
-        Err(failure) => Some(failure),
-        Ok(exchange) => exchange.broken.as_ref(),
-    };
-    failure.is_some_and(|f| f.kind == FailureKind::Deadline)
 }

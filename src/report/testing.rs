@@ -6,7 +6,8 @@
 use crate::catalog::{Channel, Coverage, CoverageMode, Output, RequestSettings, Template};
 use crate::checks::{CheckOutcome, CheckResult, CheckSettings, ExpectedLadder, ExpectedRung, Thresholds};
 use crate::facts::{
-    Capture, Exchange, Failure, FailureKind, Fetched, OutputFacts, RenditionFacts, SegmentFacts, Stages, Timings,
+    Capture, Exchange, Failure, FailureKind, Fetched, ManifestFacts, OutputFacts, RenditionFacts, SegmentFacts,
+    StageDurations, Timings,
 };
 use crate::finding::{Finding, Severity};
 use crate::report::Report;
@@ -125,7 +126,7 @@ pub fn report(outputs: Vec<OutputFacts>) -> Report {
             started_at: at(0.0),
             deadline_exceeded: false,
             outputs,
-            stages: Stages {
+            stages: StageDurations {
                 manifest: Seconds(0.125),
                 playlists: Seconds(0.25),
                 segments: Seconds(0.75),
@@ -163,21 +164,18 @@ pub fn output(name: &str, renditions: Vec<RenditionFacts>) -> OutputFacts {
     }
     OutputFacts {
         name: name.into(),
-        protocol: Protocol::Hls,
         url,
         manifest,
-        direct: false,
-        parsed: true,
+        content: ManifestFacts::HlsMultivariant,
         defects: Vec::new(),
         renditions,
         i_frames: Vec::new(),
-        dash: None,
     }
 }
 
 pub fn unreachable(name: &str) -> OutputFacts {
     let mut output = output(name, Vec::new());
-    output.parsed = false;
+    output.content = ManifestFacts::Unreadable(Protocol::Hls);
     output.manifest.result =
         Err(Failure { kind: FailureKind::Connect, message: "192.0.2.7:443 refused the connection".into() });
     output

@@ -4,7 +4,7 @@ use super::derive::finite;
 use super::{OutputView, Report};
 use crate::catalog::{Channel, Template};
 use crate::checks::CheckOutcome;
-use crate::facts::Stages;
+use crate::facts::StageDurations;
 use crate::finding::{Finding, Severity};
 use packager_media::redact;
 use serde::{Serialize, Serializer};
@@ -78,7 +78,7 @@ impl<'a> ReportView<'a> {
 }
 
 impl StagesView {
-    fn new(stages: &Stages) -> Self {
+    fn new(stages: &StageDurations) -> Self {
         Self {
             manifest: finite(stages.manifest),
             playlists: finite(stages.playlists),

@@ -2,11 +2,13 @@
 
 use packager_exporter::checks::CheckResult;
 use packager_exporter::facts::SegmentFacts;
+use packager_exporter::metrics::exposition;
 use packager_exporter::probe::ProbeError;
 use packager_exporter::report::Report;
 use packager_media::stream::Rendition;
 use packager_testbed::harness::{ChannelSpec, Harness, TEMPLATES};
 use packager_testbed::pace;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -266,9 +268,14 @@ async fn hls_and_dash_of_the_same_segments_are_the_same_renditions_with_the_same
     let dash = channel("DASH", "live/CM1/runs.mpd");
     let harness = Harness::new(&[hls, dash], TEMPLATES, "").await;
     let (mut hls_measures, mut dash_measures) = (Vec::new(), Vec::new());
-    for _ in 0..3 {
-        hls_measures.extend(segment_measures(&*harness.probe("HLS").await));
-        dash_measures.extend(segment_measures(&*harness.probe("DASH").await));
+    for found in [1, 2, 2] {
+        let (hls, dash) = (harness.probe("HLS").await, harness.probe("DASH").await);
+        hls_measures.extend(segment_measures(&hls));
+        dash_measures.extend(segment_measures(&dash));
+        let gauges = segment_gauges(&hls);
+        assert_eq!(gauges, segment_gauges(&dash));
+        let gaps = gauges.iter().filter(|[name, ..]| name == "packager_timestamp_gap_seconds").count();
+        assert_eq!(gaps, if found > 1 { 5 } else { 0 }, "a gap is measured between two segments of one probe");
         harness.advance(Duration::from_secs(4));
     }
     hls_measures.sort();
@@ -277,18 +284,55 @@ async fn hls_and_dash_of_the_same_segments_are_the_same_renditions_with_the_same
     assert_eq!(hls_measures, dash_measures);
 }
 
+/// Gauges that follow from the segments alone, however a manifest lists them and however fast they arrive.
+const SEGMENT_GAUGES: [&str; 7] = [
+    "packager_rendition_available",
+    "packager_segment_http_status_code",
+    "packager_segment_duration_seconds",
+    "packager_segment_size_bytes",
+    "packager_keyframe_interval_max_seconds",
+    "packager_timestamp_gap_seconds",
+    "packager_av_offset_seconds",
+];
+
+/// Name, rendition, kind and value of each sample of [`SEGMENT_GAUGES`], sorted. Values are rounded to thousandths, as
+/// playlists write durations.
+fn segment_gauges(report: &Report) -> Vec<[String; 4]> {
+    let renditions = report.capture.outputs.iter().flat_map(|o| &o.renditions).map(|r| &r.rendition);
+    let described: BTreeMap<&str, String> = renditions.map(|r| (r.name.as_str(), description(r))).collect();
+    let text = exposition(report);
+    let sample = |line: &str| {
+        let (name, rest) = line.split_once('{').filter(|(name, _)| SEGMENT_GAUGES.contains(name))?;
+        let (labels, value) = rest.rsplit_once("} ").unwrap();
+        let label = |name: &str| {
+            let label = labels.split(',').find_map(|label| label.strip_prefix(name)?.strip_prefix("=\""));
+            label.map(|value| value.trim_end_matches('"')).unwrap_or_default()
+        };
+        let thousandths = (value.parse::<f64>().unwrap() * 1000.0).round();
+        let rendition = described[label("rendition")].clone();
+        Some([name.to_owned(), rendition, label("kind").to_owned(), thousandths.to_string()])
+    };
+    let mut samples: Vec<_> = text.lines().filter_map(sample).collect();
+    samples.sort();
+    samples
+}
+
+/// Bit rates, and names with them, count a variant's sound in HLS only.
+fn description(rendition: &Rendition) -> String {
+    let Rendition { media, resolution, frame_rate, language, .. } = rendition;
+    format!("{media:?} {resolution:?} {frame_rate:?} {language:?}")
+}
+
 /// Rendition, path, declared milliseconds and measured tracks of each segment.
 fn segment_measures(report: &Report) -> Vec<[String; 4]> {
     let renditions = report.capture.outputs.iter().flat_map(|o| &o.renditions);
     let each = renditions.flat_map(|r| r.segments.iter().map(move |s| (&r.rendition, s)));
     let measures = |(rendition, facts): (&Rendition, &Arc<SegmentFacts>)| {
-        // Only in HLS the bit rate of a variant, which is in its name, includes the audio.
-        let Rendition { media, resolution, frame_rate, language, .. } = rendition;
         let declared = (facts.segment.duration.0 * 1000.0).round();
         let tracks = &facts.inspection.as_ref().unwrap().tracks;
         let times = tracks.iter().map(|t| (t.id, t.start, t.presentation_start, t.end, t.samples));
         [
-            format!("{media:?} {resolution:?} {frame_rate:?} {language:?}"),
+            description(rendition),
             facts.segment.uri.path().to_owned(),
             declared.to_string(),
             format!("{:?}", times.collect::<Vec<_>>()),

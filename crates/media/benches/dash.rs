@@ -17,7 +17,7 @@ fn reading(c: &mut Criterion) {
         let text = form.text(CHANNEL, NOW);
         group.throughput(Throughput::Bytes(text.len() as u64)).sample_size(20);
         group.bench_function(form.description, |b| {
-            b.iter(|| dash::parse(black_box(text.as_bytes()), &base).0.map(|mpd| dash::outline(&mpd, now)));
+            b.iter(|| dash::parse(black_box(text.as_bytes()), &base).0.map(|mpd| dash::renditions_at(&mpd, now)));
         });
     }
     group.finish();

@@ -279,6 +279,13 @@ pub struct MediaStart {
 }
 
 impl Segment {
+    /// Whether the segment comes right after the one numbered `previous`, with none between them. Only the list says so:
+    /// numbers of HLS count segments, those of DASH count milliseconds. The first segment of an MPD's list follows none.
+    #[must_use]
+    pub fn follows(&self, previous: u64) -> bool {
+        self.after == Some(previous)
+    }
+
     /// Whether the segment is encrypted as a whole, by AES-128 or AES-256-GCM (RFC 8216bis 4.4.4.4): without the key not even its
     /// container can be told.
     #[must_use]

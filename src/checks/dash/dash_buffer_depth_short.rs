@@ -2,7 +2,7 @@ use crate::checks::support::representations::STATIC_MPD;
 use crate::checks::support::select::NO_MANIFEST;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
-use packager_media::dash::Latency;
+use packager_media::dash::ServiceLatency;
 
 pub const META: CheckMeta = CheckMeta {
     id: "dash_buffer_depth_short",
@@ -20,7 +20,7 @@ params! {
 }
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
-    let Some(dash) = &context.output.dash else { return CheckVerdict::NotRun(NO_MANIFEST) };
+    let Some(dash) = context.output.dash() else { return CheckVerdict::NotRun(NO_MANIFEST) };
     if !dash.mpd.dynamic {
         return CheckVerdict::NotRun(STATIC_MPD);
     }
@@ -42,8 +42,8 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     CheckVerdict::Ran(vec![Violation::new(message).with("depth_seconds", depth.0).with("delay_seconds", delay)])
 }
 
-fn contradiction(latency: &Latency) -> Option<String> {
-    let Latency { target, min, max } = *latency;
+fn contradiction(latency: &ServiceLatency) -> Option<String> {
+    let ServiceLatency { target, min, max } = *latency;
     let order = [("min", min, "target", target), ("target", target, "max", max), ("min", min, "max", max)];
     order.into_iter().find_map(|(lesser, a, greater, b)| {
         let (a, b) = (a?.0, b?.0);
@@ -59,7 +59,7 @@ mod tests {
 
     fn run(depth: f64, delay: f64, min: f64) -> CheckVerdict {
         let mut scene = Scene::dash(&paced());
-        let mpd = std::sync::Arc::make_mut(&mut scene.output.dash.as_mut().unwrap().mpd);
+        let mpd = std::sync::Arc::make_mut(&mut scene.mpd_facts().mpd);
         mpd.time_shift_buffer_depth = Some(packager_media::units::Seconds(depth));
         mpd.suggested_presentation_delay = Some(packager_media::units::Seconds(delay));
         check(&scene.context(), &Params { min, ..Params::default() })
@@ -77,10 +77,10 @@ mod tests {
 
     fn described(target: f64, min: f64, max: f64) -> CheckVerdict {
         let mut scene = Scene::dash(&paced());
-        let mpd = std::sync::Arc::make_mut(&mut scene.output.dash.as_mut().unwrap().mpd);
+        let mpd = std::sync::Arc::make_mut(&mut scene.mpd_facts().mpd);
         mpd.time_shift_buffer_depth = Some(packager_media::units::Seconds(30.0));
         let [target, min, max] = [target, min, max].map(|s| Some(packager_media::units::Seconds(s)));
-        mpd.latency = Some(Latency { target, min, max });
+        mpd.latency = Some(ServiceLatency { target, min, max });
         check(&scene.context(), &Params::default())
     }
 

@@ -1,9 +1,9 @@
 use crate::checks::support::representations::STATIC_MPD;
-use crate::checks::support::select::{NO_MANIFEST, probe_timed_out};
+use crate::checks::support::select::NO_MANIFEST;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::ClockFacts;
 use crate::finding::Severity;
-use packager_media::dash::{Mpd, Pace, Segments, rungs, timing::Source};
+use packager_media::dash::{Mpd, SegmentScheme, SegmentTiming, playable_representations, timing::ClockSource};
 use packager_media::redact;
 
 pub const META: CheckMeta = CheckMeta {
@@ -24,12 +24,12 @@ params! {
 }
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
-    let Some(dash) = &context.output.dash else { return CheckVerdict::NotRun(NO_MANIFEST) };
+    let Some(dash) = context.output.dash() else { return CheckVerdict::NotRun(NO_MANIFEST) };
     if !dash.mpd.dynamic {
         return CheckVerdict::NotRun(STATIC_MPD);
     }
     // Nothing but HTTP is spoken here, and of an NTP timestamp over HTTP no form is standard.
-    if dash.clock.as_ref().is_some_and(|clock| clock.source == Some(Source::Network)) {
+    if dash.clock.as_ref().is_some_and(|clock| clock.source == Some(ClockSource::Network)) {
         return CheckVerdict::NotRun(NTP);
     }
     let found = match &dash.clock {
@@ -44,8 +44,9 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
 }
 
 fn by_clock(mpd: &Mpd) -> bool {
-    let paced = |s: &Segments| matches!(s, Segments::Listed(l) if matches!(l.pace, Pace::Fixed(_)));
-    mpd.periods.iter().flat_map(rungs).any(|(_, r)| paced(&r.addressing.segments))
+    let paced =
+        |s: &SegmentScheme| matches!(s, SegmentScheme::Listed(l) if matches!(l.timing, SegmentTiming::Fixed(_)));
+    mpd.periods.iter().flat_map(playable_representations).any(|(_, r)| paced(&r.addressing.segments))
 }
 
 fn read(clock: &ClockFacts, params: &Params) -> Option<Violation> {
@@ -55,7 +56,7 @@ fn read(clock: &ClockFacts, params: &Params) -> Option<Violation> {
         let value = clock.timing.value.as_deref().unwrap_or_default();
         return Some(told(format!("UTCTiming has a scheme that nobody knows, or no value: `{scheme}` `{value}`")));
     }
-    if let Some(ahead) = clock.ahead {
+    if let Some(ahead) = clock.offset {
         return (ahead.0.abs() > params.max).then(|| {
             let way = if ahead.0 > 0.0 { "ahead of" } else { "behind" };
             let message = format!(
@@ -66,8 +67,8 @@ fn read(clock: &ClockFacts, params: &Params) -> Option<Violation> {
         });
     }
     // `direct` and NTP give nothing to compare with.
-    let asked = matches!(clock.source, Some(Source::Date(_) | Source::Body(_)));
-    let fetched = clock.fetched.as_ref().filter(|f| asked && !probe_timed_out(f))?;
+    let asked = matches!(clock.source, Some(ClockSource::Date(_) | ClockSource::Body(_)));
+    let fetched = clock.fetched.as_ref().filter(|f| asked && !f.probe_timed_out())?;
     let why = fetched.problem().unwrap_or_else(|| "its answer is no time".to_owned());
     Some(told(format!("the clock of UTCTiming gives no time: {why}")).with("url", redact::url(&fetched.url)))
 }
@@ -81,7 +82,7 @@ mod tests {
 
     fn run(clock: Option<ClockFacts>, mpd: &str) -> CheckVerdict {
         let mut scene = Scene::dash(mpd);
-        scene.output.dash.as_mut().unwrap().clock = clock;
+        scene.mpd_facts().clock = clock;
         check(&scene.context(), &Params::default())
     }
 
@@ -90,9 +91,9 @@ mod tests {
         fetched.result.as_mut().unwrap().status = status;
         ClockFacts {
             timing: Descriptor { scheme: "urn:mpeg:dash:utc:http-xsdate:2014".into(), value: Some("time".into()) },
-            source: Some(Source::Body(fetched.url.clone())),
+            source: Some(ClockSource::Body(fetched.url.clone())),
             fetched: Some(fetched),
-            ahead: ahead.map(Seconds),
+            offset: ahead.map(Seconds),
         }
     }
 
@@ -110,7 +111,7 @@ mod tests {
         let mpd = timed("<S t=\"990000\" d=\"2000\" r=\"4\"/>");
         assert!(violations(run(Some(clock(None, 404)), &mpd))[0].message.contains("HTTP status 404"));
         assert!(violations(run(Some(clock(None, 200)), &mpd))[0].message.contains("no time"));
-        let ntp = ClockFacts { source: Some(Source::Network), fetched: None, ..clock(None, 200) };
+        let ntp = ClockFacts { source: Some(ClockSource::Network), fetched: None, ..clock(None, 200) };
         assert_not_run(run(Some(ntp), &mpd), NTP);
         let strange = ClockFacts { source: None, fetched: None, ..clock(None, 200) };
         assert_eq!(violations(run(Some(strange), &mpd)).len(), 1);

@@ -1,8 +1,7 @@
 use crate::checks::support::representations::{self, LiveRepresentation};
-use crate::checks::support::select::probe_timed_out;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
-use packager_media::dash::{Run, timing};
+use packager_media::dash::{TimelineRun, timing};
 use packager_media::redact;
 use packager_media::stream::Media;
 use packager_media::units::Seconds;
@@ -49,7 +48,7 @@ fn nothing(rung: &LiveRepresentation<'_>, others_play: bool, params: &Params) ->
     if Seconds::between(begun, rung.now).0 <= params.grace {
         return None;
     }
-    let last = rung.timeline_runs()?.last().and_then(Run::end).and_then(|end| rung.wall_clock_time(end));
+    let last = rung.timeline_runs()?.last().and_then(TimelineRun::end).and_then(|end| rung.wall_clock_time(end));
     let depth = rung.mpd.time_shift_buffer_depth.map_or(f64::INFINITY, |d| d.0);
     let message = match last.map(|ended| Seconds::between(ended, rung.now).0) {
         Some(ago) => format!(
@@ -67,7 +66,7 @@ fn nothing(rung: &LiveRepresentation<'_>, others_play: bool, params: &Params) ->
 fn early(rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> {
     let last = rung.timeline_runs()?.last()?;
     let available = rung.wall_clock_time(last.end()?)?;
-    let ahead = Seconds::between(rung.now, available) - timing::early(&rung.representation.addressing);
+    let ahead = Seconds::between(rung.now, available) - timing::early_availability(&rung.representation.addressing);
     let allowed = rung.seconds(i128::from(last.duration)) + params.early;
     (ahead.0 > allowed).then(|| {
         let message = format!(
@@ -85,9 +84,9 @@ fn early(rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> {
 fn missing(rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> {
     let newest = rung.facts.timeline.as_deref()?.segments.last()?;
     let asked = rung.facts.segments.iter().find(|s| s.segment.number == newest.number)?;
-    let status = asked.fetched.result.as_ref().ok().filter(|_| !probe_timed_out(&asked.fetched))?.status;
+    let status = asked.fetched.result.as_ref().ok().filter(|_| !asked.fetched.probe_timed_out())?.status;
     let due = newest.duration.after(newest.program_date_time?);
-    let late = Seconds::between(due, rung.now) + timing::early(&rung.representation.addressing);
+    let late = Seconds::between(due, rung.now) + timing::early_availability(&rung.representation.addressing);
     (matches!(status, 404 | 410 | 425) && late.0 > params.late).then(|| {
         let message =
             format!("by the clock the newest segment has been there for {:.1} s; it answers {status}", late.0);

@@ -18,7 +18,7 @@ params! {
 }
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
-    let Some(dash) = &context.output.dash else { return CheckVerdict::NotRun(NO_MANIFEST) };
+    let Some(dash) = context.output.dash() else { return CheckVerdict::NotRun(NO_MANIFEST) };
     if dash.mpd.max_segment_duration.is_none() {
         return CheckVerdict::NotRun("the MPD has no maxSegmentDuration");
     }

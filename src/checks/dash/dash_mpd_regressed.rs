@@ -19,7 +19,7 @@ pub const META: CheckMeta = CheckMeta {
 params! {}
 
 pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
-    match &context.output.dash {
+    match context.output.dash() {
         None => return CheckVerdict::NotRun(NO_MANIFEST),
         Some(dash) if !dash.mpd.dynamic => return CheckVerdict::NotRun(STATIC_MPD),
         Some(_) => {}
@@ -64,9 +64,9 @@ fn violation(update: &MpdStep<'_>) -> Option<Violation> {
 mod tests {
     use super::*;
     use crate::checks::testing::*;
-    use crate::history::SeenMpd;
+    use crate::history::MpdState;
 
-    fn run(states: impl IntoIterator<Item = SeenMpd>) -> CheckVerdict {
+    fn run(states: impl IntoIterator<Item = MpdState>) -> CheckVerdict {
         let mut scene = Scene::dash(&timed("<S t=\"980000\" d=\"2000\" r=\"9\"/>"));
         scene.published(states);
         check(&scene.context(), &Params::default())
@@ -82,9 +82,9 @@ mod tests {
         let found = violations(run([mpd(-20, 980.0), mpd(-10, 974.0)]));
         assert_eq!(found[0].severity, None);
         assert!(found[0].message.starts_with("the newest listed segment is 6.000 s older"), "{found:?}");
-        let moved = SeenMpd { availability_start: Some(time(-985.0)), ..mpd(-10, 990.0) };
+        let moved = MpdState { availability_start: Some(time(-985.0)), ..mpd(-10, 990.0) };
         assert!(messages(run([mpd(-20, 980.0), moved])).contains("(+15.000 s)"));
-        let older = SeenMpd { publish_time: Some(time(-25.0)), ..mpd(-10, 990.0) };
+        let older = MpdState { publish_time: Some(time(-25.0)), ..mpd(-10, 990.0) };
         assert_eq!(violations(run([mpd(-20, 980.0), older]))[0].severity, Some(Severity::Minor));
     }
 

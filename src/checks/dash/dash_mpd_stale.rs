@@ -4,7 +4,7 @@ use crate::checks::support::select;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
-use packager_media::dash::{Mpd, Representation, playing, rungs};
+use packager_media::dash::{Mpd, Representation, current_period, playable_representations};
 use packager_media::stream::{Timeline, names};
 use packager_media::units::Seconds;
 
@@ -31,14 +31,15 @@ params! {
 const NO_TIMELINE: &str = "no SegmentTimeline with a history was read";
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
-    let Some(dash) = &context.output.dash else { return CheckVerdict::NotRun(select::NO_MANIFEST) };
+    let Some(dash) = context.output.dash() else { return CheckVerdict::NotRun(select::NO_MANIFEST) };
     if !dash.mpd.dynamic {
         return CheckVerdict::NotRun(STATIC_MPD);
     }
     let Params { major_after, critical_after, date_allowance, .. } = *params;
     let limits = AgeLimits { major_after, critical_after, date_allowance };
-    let period = playing(&dash.mpd, dash.ahead().after(context.now));
-    let listed: Vec<_> = period.into_iter().flat_map(rungs).filter(|(_, r)| lists_its_end(r)).collect();
+    let period = current_period(&dash.mpd, dash.clock_offset().after(context.now));
+    let listed: Vec<_> =
+        period.into_iter().flat_map(playable_representations).filter(|(_, r)| lists_its_end(r)).collect();
     select::judge_renditions(context, NO_TIMELINE, |facts, past| {
         let id = facts.rendition.id.as_deref();
         let same = |r: &Representation| Some(names::slug(&r.id).as_str()) == id;
@@ -79,7 +80,7 @@ fn made(mpd: &Mpd, facts: &RenditionFacts) -> PublishedAt {
 /// Whether the packager still publishes tells its own end from that of its input.
 fn with_publication(mut violation: Violation, context: &CheckContext<'_>) -> Violation {
     let [.., a, b] = context.past.mpds.as_slice() else { return violation };
-    if a.listed.is_some() && a.listed == b.listed && a.publish_time < b.publish_time {
+    if a.window.is_some() && a.window == b.window && a.publish_time < b.publish_time {
         violation.message.push_str("; publishTime goes on: the packager lives, look at its input");
     }
     violation.with("published", b.publish_time.map(|at| at.to_string()))

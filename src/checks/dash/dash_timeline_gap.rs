@@ -1,7 +1,7 @@
 use crate::checks::support::representations::{self, LiveRepresentation};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
-use packager_media::dash::Run;
+use packager_media::dash::TimelineRun;
 
 pub const META: CheckMeta = CheckMeta {
     id: "dash_timeline_gap",
@@ -30,13 +30,13 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
 fn inside(rung: &LiveRepresentation<'_>, params: &Params) -> Vec<Violation> {
     let runs = rung.timeline_runs().unwrap_or_default();
     let edge = runs.last().map_or(0, |last| last.end().unwrap_or(last.start));
-    let near = |run: &&Run| rung.seconds(i128::from(edge) - i128::from(run.start)) <= params.within;
-    let apart = |run: &Run| rung.seconds(i128::from(run.apart));
+    let near = |run: &&TimelineRun| rung.seconds(i128::from(edge) - i128::from(run.start)) <= params.within;
+    let apart = |run: &TimelineRun| rung.seconds(i128::from(run.gap_ticks));
     let wrong = runs.iter().filter(near).filter(|run| apart(run).abs() > params.tolerance);
     wrong.map(|run| told(rung, run, apart(run))).collect()
 }
 
-fn told(rung: &LiveRepresentation<'_>, run: &Run, apart: f64) -> Violation {
+fn told(rung: &LiveRepresentation<'_>, run: &TimelineRun, apart: f64) -> Violation {
     let what = if apart > 0.0 { "a gap" } else { "an overlap" };
     let message = format!("{what} of {:.3} s before the segment at t={}", apart.abs(), run.start);
     let violation = Violation::new(message).with("apart_seconds", apart).with("time", run.start);
@@ -45,10 +45,10 @@ fn told(rung: &LiveRepresentation<'_>, run: &Run, apart: f64) -> Violation {
 
 /// The Period before the one that is playing, where its end is near.
 fn before_next(context: &CheckContext<'_>, rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> {
-    let periods = &context.output.dash.as_ref()?.mpd.periods;
+    let periods = &context.output.dash()?.mpd.periods;
     let at = periods.iter().position(|p| std::ptr::eq(p, rung.period))?;
     let period = periods.get(at.checked_sub(1)?)?;
-    let rungs = || packager_media::dash::rungs(period);
+    let rungs = || packager_media::dash::playable_representations(period);
     let same = rungs().find(|(_, r)| r.id == rung.representation.id);
     // An ad has Representations of its own.
     let media = rung.facts.rendition.media;

@@ -1,4 +1,4 @@
-use crate::checks::support::select::{NO_MANIFEST, cap_violations, defect_violation, probe_timed_out};
+use crate::checks::support::select::{NO_MANIFEST, cap_violations, defect_violation};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{LocationFacts, PatchFacts};
 use crate::finding::Severity;
@@ -27,7 +27,7 @@ const NONE_THERE: &[u16] = &[204, 304, 404, 410, 425];
 
 pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     let output = context.output;
-    let Some(dash) = &output.dash else { return CheckVerdict::NotRun(NO_MANIFEST) };
+    let Some(dash) = output.dash() else { return CheckVerdict::NotRun(NO_MANIFEST) };
     let wrong = output.defects.iter().filter(|d| d.kind == DefectKind::Update);
     let mut found: Vec<_> = wrong.map(|d| defect_violation(&output.url, d)).collect();
     found.extend(dash.location.as_ref().and_then(|location| elsewhere(location, &dash.mpd)));
@@ -40,7 +40,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
 }
 
 fn elsewhere(facts: &LocationFacts, mpd: &Mpd) -> Option<Violation> {
-    if probe_timed_out(&facts.fetched) {
+    if facts.fetched.probe_timed_out() {
         return None;
     }
     let problem = match (facts.fetched.problem(), &facts.mpd) {
@@ -69,7 +69,7 @@ fn another(mpd: &Mpd, there: &Mpd) -> Option<String> {
 
 /// No patch where one should be.
 fn unanswered(facts: &PatchFacts) -> Option<Violation> {
-    if probe_timed_out(&facts.fetched) || facts.whole || facts.patch.is_some() {
+    if facts.fetched.probe_timed_out() || facts.full_mpd || facts.patch.is_some() {
         return None;
     }
     let status = facts.fetched.result.as_ref().ok().map(|e| e.status);
@@ -80,7 +80,7 @@ fn unanswered(facts: &PatchFacts) -> Option<Violation> {
         (_, Some(ttl)) if none => format!(
             "there is no patch of the MPD published at {} (HTTP status {}), though it was updated since and its ttl is {:.0} s: \
              players fetch the whole MPD",
-            facts.of.publish_time,
+            facts.patched.publish_time,
             status.unwrap_or_default(),
             ttl.0
         ),
@@ -94,7 +94,7 @@ fn unanswered(facts: &PatchFacts) -> Option<Violation> {
 
 /// It is a patch of something else.
 fn misfit(facts: &PatchFacts, patch: &Patch) -> Option<Violation> {
-    let of = &facts.of;
+    let of = &facts.patched;
     let other_id = patch.mpd_id.as_ref().filter(|id| of.id.as_ref().is_some_and(|own| own != *id));
     let other_time = patch.original_publish_time.filter(|time| *time != of.publish_time);
     // Some answer with an empty patch where there is no update yet.
@@ -123,14 +123,14 @@ fn misfit(facts: &PatchFacts, patch: &Patch) -> Option<Violation> {
 fn within(facts: &PatchFacts, violation: Violation) -> Violation {
     violation
         .with("url", redact::url(&facts.fetched.url))
-        .with("original_publish_time", facts.of.publish_time.to_string())
+        .with("original_publish_time", facts.patched.publish_time.to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::checks::testing::*;
-    use crate::facts::{FailureKind, Fetched, Patchable};
+    use crate::facts::{FailureKind, Fetched, ManifestFacts, PatchableMpd};
     use packager_media::dash::PatchLocation;
     use packager_media::defect::{Defect, Position};
     use std::sync::Arc;
@@ -145,7 +145,7 @@ mod tests {
 
     fn located(fetched: Fetched, change: impl FnOnce(&mut Mpd)) -> CheckVerdict {
         let mut scene = scene();
-        let dash = scene.output.dash.as_mut().unwrap();
+        let dash = scene.mpd_facts();
         Arc::make_mut(&mut dash.mpd).id = Some("tv1".to_owned());
         let mut mpd = (*dash.mpd).clone();
         change(&mut mpd);
@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(violations(located(failed("x", FailureKind::Refused), |_| {})).len(), 1);
         assert_holds(located(failed("x", FailureKind::Deadline), |_| {}));
         let mut scene = scene();
-        scene.output.dash.as_mut().unwrap().location = Some(LocationFacts { fetched: there(), mpd: None });
+        scene.mpd_facts().location = Some(LocationFacts { fetched: there(), mpd: None });
         assert!(messages(run(&scene)).contains("no MPD"));
     }
 
@@ -191,7 +191,7 @@ mod tests {
     fn facts(status: u16) -> PatchFacts {
         let ttl = Some(Seconds(60.0));
         let locations = vec![PatchLocation { url: url("tv.mpp"), ttl }];
-        let of = Patchable { id: Some("tv1".into()), publish_time: time(-20.0), locations, text: Vec::new() };
+        let of = PatchableMpd { id: Some("tv1".into()), publish_time: time(-20.0), locations, text: Vec::new() };
         let patch = (status == 200).then(|| Patch {
             mpd_id: Some("tv1".to_owned()),
             original_publish_time: Some(time(-20.0)),
@@ -199,12 +199,12 @@ mod tests {
             operations: 1,
         });
         let (of, fetched) = (Arc::new(of), with(status));
-        PatchFacts { of, outdated: true, ttl, fetched, patch, whole: false, defects: Vec::new() }
+        PatchFacts { patched: of, outdated: true, ttl, fetched, patch, full_mpd: false, defects: Vec::new() }
     }
 
     fn patched(facts: PatchFacts) -> CheckVerdict {
         let mut scene = scene();
-        scene.output.dash.as_mut().unwrap().patch = Some(facts);
+        scene.mpd_facts().patch = Some(facts);
         run(&scene)
     }
 
@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn what_came_is_a_patch_or_a_whole_mpd() {
         let nothing = PatchFacts { patch: None, ..facts(200) };
-        assert_holds(patched(PatchFacts { whole: true, ..nothing.clone() }));
+        assert_holds(patched(PatchFacts { full_mpd: true, ..nothing.clone() }));
         assert_eq!(messages(patched(nothing.clone())), "PatchLocation answers with nothing");
         let at = Position::Line { line: 1, column: 1 };
         let page = Defect { kind: DefectKind::Update, at, message: "not a patch".into(), reference: "" };
@@ -257,7 +257,7 @@ mod tests {
         let wrong = |kind| Defect { kind, at, message: "EventStream without schemeIdUri".into(), reference: "" };
         scene.output.defects = vec![wrong(DefectKind::Update), wrong(DefectKind::Mpd)];
         assert_eq!(violations(run(&scene)).len(), 1);
-        scene.output.dash = None;
+        scene.output.content = ManifestFacts::Unreadable(packager_media::stream::Protocol::Dash);
         assert_not_run(run(&scene), NO_MANIFEST);
     }
 }

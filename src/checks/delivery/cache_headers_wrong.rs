@@ -2,7 +2,7 @@ use crate::checks::support::select::{self, NO_MANIFEST};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{Exchange, RenditionFacts};
 use crate::finding::Severity;
-use crate::history::RenditionPast;
+use crate::history::RenditionHistory;
 use packager_media::redact;
 use packager_media::units::{Seconds, Timestamp};
 
@@ -25,11 +25,11 @@ params! {
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     select::judge_renditions(context, NO_MANIFEST, |facts, past| {
-        judge(facts, past, context.output.protocol.listing(), params)
+        judge(facts, past, context.output.protocol().listing(), params)
     })
 }
 
-fn judge(facts: &RenditionFacts, past: &RenditionPast, listing: &str, params: &Params) -> Option<Vec<Violation>> {
+fn judge(facts: &RenditionFacts, past: &RenditionHistory, listing: &str, params: &Params) -> Option<Vec<Violation>> {
     let timeline = facts.timeline.as_deref()?;
     let exchange = facts.playlist.as_ref()?.ok()?;
     let mut found = Vec::new();
@@ -84,7 +84,7 @@ fn expires(exchange: &Exchange) -> Option<f64> {
 }
 
 /// The newest segment that may not be kept at all. `no-cache` lets a cache keep it and ask again.
-fn segments(facts: &RenditionFacts, past: &RenditionPast) -> Option<Violation> {
+fn segments(facts: &RenditionFacts, past: &RenditionHistory) -> Option<Violation> {
     let segments = select::inspected_segments(facts, past)?;
     let (segment, directive) = segments.iter().rev().find_map(|s| Some((s, refused(s.fetched.ok()?)?.to_owned())))?;
     let message =
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn what_lists_the_segments_is_named_as_its_protocol_does() {
         let mut scene = answered_with(&[("cache-control", "max-age=4")]);
-        scene.output.protocol = packager_media::stream::Protocol::Dash;
+        scene.become_dash();
         assert!(messages(run(&scene)).contains("the live MPD for 4 s"));
     }
 

@@ -2,7 +2,7 @@ use crate::checks::support::select::{self, NO_MANIFEST};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{Fetched, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
-use crate::history::RenditionPast;
+use crate::history::RenditionHistory;
 use packager_media::container::Container;
 use packager_media::redact;
 use packager_media::stream::Protocol;
@@ -33,7 +33,7 @@ const TEXT: &[&str] = &["text/vtt"];
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let output = context.output;
-    let registered = if output.protocol == Protocol::Dash { MPD } else { PLAYLIST };
+    let registered = if output.protocol() == Protocol::Dash { MPD } else { PLAYLIST };
     let mut found: Vec<_> = violation("manifest", &output.manifest, registered, params).into_iter().collect();
     match select::judge_renditions(context, NO_MANIFEST, |facts, past| {
         judge(facts, past, !output.has_playlists(), params)
@@ -45,7 +45,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     CheckVerdict::Ran(found)
 }
 
-fn judge(facts: &RenditionFacts, past: &RenditionPast, direct: bool, params: &Params) -> Option<Vec<Violation>> {
+fn judge(facts: &RenditionFacts, past: &RenditionHistory, direct: bool, params: &Params) -> Option<Vec<Violation>> {
     let media = facts.playlist.as_ref().filter(|_| !direct);
     let mut found: Vec<_> = media.and_then(|m| violation("media playlist", m, PLAYLIST, params)).into_iter().collect();
     for init in &facts.inits {
@@ -96,6 +96,7 @@ fn preferred(allowed: &[&str]) -> String {
 mod tests {
     use super::*;
     use crate::checks::testing::*;
+    use crate::facts::ManifestFacts;
 
     fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
@@ -143,7 +144,7 @@ mod tests {
         scene.output.manifest = answered("master.m3u8", "text/html");
         scene.rendition().playlist = Some(answered("720p/index.m3u8", "text/plain"));
         assert_eq!(violations(run(&scene)).len(), 2);
-        scene.output.direct = true;
+        scene.output.content = ManifestFacts::HlsMedia;
         assert_eq!(violations(run(&scene)).len(), 1, "the manifest is the media playlist");
     }
 

@@ -2,7 +2,7 @@ use crate::checks::support::select::{self, NO_MANIFEST};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{Fetched, RenditionFacts};
 use crate::finding::Severity;
-use crate::history::RenditionPast;
+use crate::history::RenditionHistory;
 use packager_media::redact;
 
 pub const META: CheckMeta = CheckMeta {
@@ -38,7 +38,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
 }
 
 /// One violation a kind of resource: the server is configured once.
-fn judge(facts: &RenditionFacts, past: &RenditionPast, direct: bool) -> Option<Vec<Violation>> {
+fn judge(facts: &RenditionFacts, past: &RenditionHistory, direct: bool) -> Option<Vec<Violation>> {
     let playlist = facts.playlist.iter().filter(|_| !direct).find_map(|p| violation("the media playlist", p));
     let init = facts.inits.iter().find_map(|i| violation("the initialization segment", &i.fetched));
     let segments = select::inspected_segments(facts, past).unwrap_or_default();
@@ -59,6 +59,7 @@ fn violation(what: &str, fetched: &Fetched) -> Option<Violation> {
 mod tests {
     use super::*;
     use crate::checks::testing::*;
+    use crate::facts::ManifestFacts;
 
     fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params { expected: true, ..Params::default() })
@@ -92,7 +93,7 @@ mod tests {
     #[test]
     fn a_media_playlist_given_directly_is_one_resource() {
         let mut scene = Scene::live();
-        scene.output.direct = true;
+        scene.output.content = ManifestFacts::HlsMedia;
         assert_eq!(violations(run(&scene)).len(), 1);
     }
 

@@ -21,7 +21,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
         return CheckVerdict::NotRun("not a LIVE channel");
     }
     select::judge_renditions(context, NO_PLAYLIST, |facts, _| {
-        Some(judge(context.output.protocol, facts, facts.timeline.as_ref()?))
+        Some(judge(context.output.protocol(), facts, facts.timeline.as_ref()?))
     })
 }
 

@@ -1,4 +1,3 @@
-use crate::checks::support::select::probe_timed_out;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::OutputFacts;
 use crate::finding::Severity;
@@ -18,7 +17,7 @@ params! {}
 
 pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     let manifest = &context.output.manifest;
-    if probe_timed_out(manifest) {
+    if manifest.probe_timed_out() {
         return CheckVerdict::NotRun("the probe's own time was up before the manifest could be judged");
     }
     let Some(problem) = problem(context.output) else { return CheckVerdict::Ran(Vec::new()) };
@@ -38,7 +37,7 @@ fn problem(output: &OutputFacts) -> Option<String> {
         Some(exchange) if exchange.body_bytes == 0 => {
             Some(format!("HTTP status {}, but the body is empty", exchange.status))
         }
-        Some(exchange) if !output.parsed => {
+        Some(exchange) if !output.is_readable() => {
             let what = output.defects.first().map_or("it could not be read", |d| d.message.as_str());
             Some(format!("HTTP status {}, but the body is not a playlist: {what}", exchange.status))
         }

@@ -23,7 +23,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     if output.manifest.ok().is_none() {
         return CheckVerdict::NotRun(NO_MANIFEST);
     }
-    let listing = output.protocol.listing();
+    let listing = output.protocol().listing();
     let mut found: Vec<_> = violation(&output.manifest, listing, params).into_iter().collect();
     for facts in output.renditions.iter().filter(|_| output.has_playlists()) {
         let large = facts.playlist.as_ref().and_then(|p| violation(p, listing, params));
@@ -47,6 +47,7 @@ fn violation(fetched: &Fetched, listing: &str, params: &Params) -> Option<Violat
 mod tests {
     use super::*;
     use crate::checks::testing::*;
+    use crate::facts::ManifestFacts;
 
     fn run(bytes: u64, encoding: Option<&str>) -> CheckVerdict {
         let mut scene = Scene::live();
@@ -67,7 +68,7 @@ mod tests {
     #[test]
     fn a_media_playlist_given_directly_counts_once() {
         let mut scene = Scene::live();
-        scene.output.direct = true;
+        scene.output.content = ManifestFacts::HlsMedia;
         let large = |fetched: &mut Fetched| fetched.result.as_mut().unwrap().body_bytes = 100_000;
         large(&mut scene.output.manifest);
         large(scene.rendition().playlist.as_mut().unwrap());

@@ -1,4 +1,4 @@
-use crate::checks::support::select::{self, NO_PLAYLIST, probe_timed_out};
+use crate::checks::support::select::{self, NO_PLAYLIST};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{Fetched, RenditionFacts};
 use crate::finding::Severity;
@@ -28,11 +28,11 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
 
 /// `None` where the deadline came first, or no playlist is named.
 fn judge(facts: &RenditionFacts) -> Option<Vec<Violation>> {
-    let playlist = facts.playlist.as_ref().filter(|p| !probe_timed_out(p))?;
+    let playlist = facts.playlist.as_ref().filter(|p| !p.probe_timed_out())?;
     let unreadable = || facts.timeline.is_none().then(|| unreadable(facts));
     let mut problems: Vec<_> =
         playlist.problem().or_else(unreadable).map(|p| violation("media playlist", playlist, &p)).into_iter().collect();
-    for init in facts.inits.iter().filter(|i| !probe_timed_out(&i.fetched)) {
+    for init in facts.inits.iter().filter(|i| !i.fetched.probe_timed_out()) {
         problems.extend(init.fetched.problem().map(|p| violation("initialization segment", &init.fetched, &p)));
     }
     Some(problems)

@@ -2,7 +2,7 @@ use crate::checks::support::select::{self, NO_SEGMENT};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{Exchange, FailureKind, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
-use crate::history::RenditionPast;
+use crate::history::RenditionHistory;
 
 pub const META: CheckMeta = CheckMeta {
     id: "segment_download_slow",
@@ -24,7 +24,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     select::judge_renditions(context, NO_SEGMENT, |facts, past| judge(facts, past, most))
 }
 
-fn judge(facts: &RenditionFacts, past: &RenditionPast, most: f64) -> Option<Vec<Violation>> {
+fn judge(facts: &RenditionFacts, past: &RenditionHistory, most: f64) -> Option<Vec<Violation>> {
     let segments = select::inspected_segments(facts, past)?;
     let mut judged = segments.iter().rev().filter_map(|s| slow(s, most)).peekable();
     judged.peek()?;
@@ -33,7 +33,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionPast, most: f64) -> Option<Vec<
 
 /// The outer `None`: nothing can be said of its speed.
 fn slow(segment: &SegmentFacts, most: f64) -> Option<Option<Violation>> {
-    let exchange = segment.fetched.result.as_ref().ok().filter(|e| (200..300).contains(&e.status))?;
+    let exchange = segment.fetched.result.as_ref().ok().filter(|e| e.is_success())?;
     let (took, plays) = (exchange.timings.total.0, segment.segment.duration.0);
     let stopped = match exchange.broken.as_ref().map(|f| f.kind) {
         None => false,

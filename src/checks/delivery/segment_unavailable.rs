@@ -1,8 +1,8 @@
-use crate::checks::support::select::{self, NO_SEGMENT, probe_timed_out};
+use crate::checks::support::select::{self, NO_SEGMENT};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
-use crate::facts::{Exchange, FailureKind, Fetched, RenditionFacts, SegmentFacts};
+use crate::facts::{FailureKind, Fetched, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
-use crate::history::RenditionPast;
+use crate::history::RenditionHistory;
 use packager_media::redact;
 
 pub const META: CheckMeta = CheckMeta {
@@ -20,11 +20,11 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     select::judge_renditions(context, NO_SEGMENT, judge)
 }
 
-fn judge(facts: &RenditionFacts, past: &RenditionPast) -> Option<Vec<Violation>> {
+fn judge(facts: &RenditionFacts, past: &RenditionHistory) -> Option<Vec<Violation>> {
     let segments = select::inspected_segments(facts, past).unwrap_or_default();
-    let oldest = facts.oldest.as_ref().filter(|o| !o.segment.gap && !probe_timed_out(&o.fetched));
+    let oldest = facts.oldest.as_ref().filter(|o| !o.segment.gap && !o.fetched.probe_timed_out());
     // EXT-X-GAP says itself that the segment isn't there (RFC 8216bis 4.4.4.7).
-    let mut asked = segments.into_iter().filter(|s| !s.segment.gap && !probe_timed_out(&s.fetched)).peekable();
+    let mut asked = segments.into_iter().filter(|s| !s.segment.gap && !s.fetched.probe_timed_out()).peekable();
     if oldest.is_none() && asked.peek().is_none() {
         return None;
     }
@@ -57,7 +57,7 @@ fn status(fetched: &Fetched) -> Option<u16> {
 /// A body that breaks off belongs to `container_invalid`, a slow one to `segment_download_slow`.
 fn missing(fetched: &Fetched) -> Option<String> {
     match &fetched.result {
-        Ok(Exchange { status, .. }) if (200..300).contains(status) => None,
+        Ok(exchange) if exchange.is_success() => None,
         Err(f) if matches!(f.kind, FailureKind::TooLarge | FailureKind::Encoding) => None,
         _ => fetched.problem(),
     }
@@ -67,7 +67,7 @@ fn missing(fetched: &Fetched) -> Option<String> {
 mod tests {
     use super::*;
     use crate::checks::testing::*;
-    use crate::facts::OldestFacts;
+    use crate::facts::OldestSegmentFacts;
 
     fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
@@ -118,10 +118,10 @@ mod tests {
     fn the_oldest_segment_has_to_be_there_too() {
         let mut scene = Scene::live();
         let mut fetched = answered("720p/10.ts", "video/mp2t");
-        scene.rendition().oldest = Some(OldestFacts { segment: segment(10), fetched: fetched.clone() });
+        scene.rendition().oldest = Some(OldestSegmentFacts { segment: segment(10), fetched: fetched.clone() });
         assert_holds(run(&scene));
         fetched.result.as_mut().unwrap().status = 403;
-        scene.rendition().oldest = Some(OldestFacts { segment: segment(10), fetched });
+        scene.rendition().oldest = Some(OldestSegmentFacts { segment: segment(10), fetched });
         assert_eq!(messages(run(&scene)), "oldest listed segment 10: HTTP status 403");
     }
 

@@ -2,7 +2,7 @@ use crate::checks::support::playlist_step::{self, PlaylistChange, PlaylistStep};
 use crate::checks::support::select::{self, FIRST_OBSERVATION};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
-use crate::history::{Observation, RenditionPast};
+use crate::history::{Observation, RenditionHistory};
 
 pub const META: CheckMeta = CheckMeta {
     id: "hls_discontinuity_sequence_wrong",
@@ -28,7 +28,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     })
 }
 
-fn judge(step: &PlaylistStep<'_>, past: &RenditionPast, breaks: &[usize]) -> Option<Violation> {
+fn judge(step: &PlaylistStep<'_>, past: &RenditionHistory, breaks: &[usize]) -> Option<Violation> {
     if step.change != PlaylistChange::Continued {
         return None;
     }
@@ -63,7 +63,7 @@ fn judge(step: &PlaylistStep<'_>, past: &RenditionPast, breaks: &[usize]) -> Opt
 /// RFC 8216bis 6.2.2: a segment keeps its discontinuity sequence number. While the tag stands before the
 /// window's first segment, packagers differ on whether it is already counted; so the comparison is between
 /// windows whose first segment has none, and goes back to the last such window.
-fn expected(step: &PlaylistStep<'_>, past: &RenditionPast, breaks: &[usize]) -> Option<u64> {
+fn expected(step: &PlaylistStep<'_>, past: &RenditionHistory, breaks: &[usize]) -> Option<u64> {
     let b = step.later;
     if b.starts_with_discontinuity {
         return None;
@@ -81,7 +81,7 @@ fn expected(step: &PlaylistStep<'_>, past: &RenditionPast, breaks: &[usize]) -> 
 }
 
 /// The newest earlier window of the same run whose first segment carries no tag. `breaks`: where runs begin.
-fn baseline<'a>(step: &PlaylistStep<'_>, past: &'a RenditionPast, breaks: &[usize]) -> Option<&'a Observation> {
+fn baseline<'a>(step: &PlaylistStep<'_>, past: &'a RenditionHistory, breaks: &[usize]) -> Option<&'a Observation> {
     let begin = breaks.iter().copied().filter(|index| *index < step.index).max().unwrap_or(0);
     let run = past.observations.get(begin..step.index)?;
     run.iter().rev().map(AsRef::as_ref).find(|o| !o.segments.is_empty() && !o.starts_with_discontinuity)

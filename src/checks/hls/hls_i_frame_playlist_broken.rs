@@ -1,4 +1,4 @@
-use crate::checks::support::select::{self, NO_MANIFEST, cap_violations, defect_violation, probe_timed_out};
+use crate::checks::support::select::{self, NO_MANIFEST, cap_violations, defect_violation};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{Fetched, IFrameFacts};
 use crate::finding::Severity;
@@ -28,13 +28,13 @@ const UNASKED: &str = "there was no time to ask for an I-frame playlist";
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let output = context.output;
-    if !output.parsed {
+    if !output.is_readable() {
         return CheckVerdict::NotRun(NO_MANIFEST);
     }
     if output.i_frames.is_empty() {
         return CheckVerdict::NotRun(NONE);
     }
-    let asked = |f: &Fetched| !probe_timed_out(f);
+    let asked = |f: &Fetched| !f.probe_timed_out();
     let mut all =
         output.i_frames.iter().filter_map(|f| Some((f, f.playlist.as_ref().filter(|p| asked(p))?))).peekable();
     if all.peek().is_none() {
@@ -65,7 +65,7 @@ fn judge(facts: &IFrameFacts, playlist: &Fetched, video: Option<&Video>, params:
         let message = "the playlist has no EXT-X-I-FRAMES-ONLY: players take its ranges for whole segments";
         found.push(about(&playlist.url, message.to_owned()));
     }
-    if let Some((segment, fetched)) = facts.newest.as_ref().filter(|(_, f)| !probe_timed_out(f))
+    if let Some((segment, fetched)) = facts.newest.as_ref().filter(|(_, f)| !f.probe_timed_out())
         && let Some(problem) = fetched.problem()
     {
         let message = format!("the newest I-frame, of segment {}, isn't there: {problem}", segment.number);

@@ -2,7 +2,7 @@ use crate::checks::support::playlist_step::{self, PlaylistChange, PlaylistStep, 
 use crate::checks::support::select::{self, FIRST_OBSERVATION};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
-use crate::history::{Observation, RenditionPast};
+use crate::history::{Observation, RenditionHistory};
 use packager_media::units::Seconds;
 
 pub const META: CheckMeta = CheckMeta {
@@ -28,7 +28,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     })
 }
 
-fn jump(step: &PlaylistStep<'_>, past: &RenditionPast, params: &Params) -> Option<Violation> {
+fn jump(step: &PlaylistStep<'_>, past: &RenditionHistory, params: &Params) -> Option<Violation> {
     let (a, b) = (step.earlier, step.later);
     let advanced = newest_number(b).saturating_sub(newest_number(a));
     // A step forward that only makes good a step back is explained by what was seen before that.

@@ -2,7 +2,7 @@ use crate::checks::support::select::{self, NO_MANIFEST};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
-use crate::history::RenditionPast;
+use crate::history::RenditionHistory;
 use packager_media::redact;
 use packager_media::stream::{Media, Segment, Timeline};
 use packager_media::units::Seconds;
@@ -27,12 +27,12 @@ const FEW: &str = "fewer than two media playlists were read";
 #[derive(Clone, Copy)]
 struct Subject<'a> {
     facts: &'a RenditionFacts,
-    past: &'a RenditionPast,
+    past: &'a RenditionHistory,
     timeline: &'a Timeline,
 }
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
-    if !context.output.parsed {
+    if !context.output.is_readable() {
         return CheckVerdict::NotRun(NO_MANIFEST);
     }
     let subjects: Vec<_> = context

@@ -29,7 +29,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
         select::judge_renditions(context, NO_MANIFEST, |facts, _| judge(facts, &output.url))
     {
         // Given directly, the media playlist is the manifest: its defects are reported once.
-        let known = |v: &Violation| output.direct && direct.iter().any(|d| d.message == v.message);
+        let known = |v: &Violation| output.is_media_playlist() && direct.iter().any(|d| d.message == v.message);
         found.extend(more.into_iter().filter(|v| !known(v)));
     }
     CheckVerdict::Ran(found)
@@ -53,6 +53,7 @@ fn syntax(url: &Url, defects: &[Defect]) -> Vec<Violation> {
 mod tests {
     use super::*;
     use crate::checks::testing::*;
+    use crate::facts::ManifestFacts;
     use packager_media::defect::Position;
 
     fn run(scene: &Scene) -> CheckVerdict {
@@ -111,7 +112,7 @@ mod tests {
     #[test]
     fn a_direct_playlists_defects_are_reported_once() {
         let mut scene = Scene::live();
-        scene.output.direct = true;
+        scene.output.content = ManifestFacts::HlsMedia;
         scene.output.defects.push(wrong(2));
         scene.rendition().defects.push(wrong(2));
         assert_eq!(violations(run(&scene)).len(), 1);

@@ -17,7 +17,7 @@ params! {}
 
 pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     let output = context.output;
-    if !output.parsed {
+    if !output.is_readable() {
         return CheckVerdict::NotRun(NO_MANIFEST);
     }
     let mut found: Vec<_> = lower(&output.url, &output.defects).collect();

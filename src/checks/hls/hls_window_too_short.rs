@@ -2,7 +2,7 @@ use crate::checks::support::playlist_step::{self, PlaylistChange};
 use crate::checks::support::select;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
-use crate::history::RenditionPast;
+use crate::history::RenditionHistory;
 use packager_media::redact;
 use packager_media::stream::Timeline;
 
@@ -35,7 +35,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
 }
 
 /// Nothing has left the window since the packager started.
-fn filling(timeline: &Timeline, past: &RenditionPast) -> bool {
+fn filling(timeline: &Timeline, past: &RenditionHistory) -> bool {
     let restarted = || playlist_step::all_steps(past).iter().any(|s| s.change == PlaylistChange::Restarted);
     timeline.media_sequence <= 1 || restarted()
 }

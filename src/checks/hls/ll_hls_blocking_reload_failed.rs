@@ -1,6 +1,6 @@
 use crate::checks::support::select;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
-use crate::facts::{ReloadFacts, RenditionFacts};
+use crate::facts::{BlockingReloadFacts, RenditionFacts};
 use crate::finding::Severity;
 use packager_media::redact;
 use packager_media::stream::Timeline;
@@ -39,13 +39,13 @@ pub fn late_after(params: &Params, part_target: Seconds) -> Seconds {
     Seconds((params.part_targets * part_target.0).max(LEAST))
 }
 
-fn about(violation: Violation, reload: &ReloadFacts) -> Violation {
+fn about(violation: Violation, reload: &BlockingReloadFacts) -> Violation {
     let took = reload.fetched.result.as_ref().ok().map(|e| e.timings.total.0);
     let violation = violation.with("url", redact::url(&reload.fetched.url)).with("seconds", took);
     violation.with("number", reload.segment).with("part", reload.part)
 }
 
-fn problem(reload: &ReloadFacts) -> Option<Violation> {
+fn problem(reload: &BlockingReloadFacts) -> Option<Violation> {
     let (segment, part) = (reload.segment, reload.part);
     if let Some(why) = reload.fetched.problem() {
         return Some(Violation::new(format!("the blocking reload for part {part} of segment {segment} failed: {why}")));
@@ -70,7 +70,7 @@ fn newest(timeline: &Timeline) -> (u64, u64) {
     part.max(segment).unwrap_or((timeline.media_sequence, 0))
 }
 
-fn late(facts: &RenditionFacts, reload: &ReloadFacts, params: &Params) -> Option<Violation> {
+fn late(facts: &RenditionFacts, reload: &BlockingReloadFacts, params: &Params) -> Option<Violation> {
     let target = facts.timeline.as_deref()?.low_latency.part_target?;
     let (took, allowed) = (reload.fetched.ok()?.timings.total, late_after(params, target));
     (took > allowed).then(|| {
@@ -89,13 +89,13 @@ mod tests {
     use crate::facts::FailureKind;
     use std::sync::Arc;
 
-    fn run(change: impl FnOnce(&mut ReloadFacts)) -> CheckVerdict {
+    fn run(change: impl FnOnce(&mut BlockingReloadFacts)) -> CheckVerdict {
         let mut scene = Scene::low_latency();
         change(scene.rendition().low_latency.as_mut().unwrap().reload.as_mut().unwrap());
         check(&scene.context(), &Params::default())
     }
 
-    fn answered_with(reload: &mut ReloadFacts) -> &mut Timeline {
+    fn answered_with(reload: &mut BlockingReloadFacts) -> &mut Timeline {
         Arc::make_mut(reload.timeline.as_mut().unwrap())
     }
 

@@ -1,6 +1,6 @@
 use crate::checks::support::select;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
-use crate::facts::DeltaFacts;
+use crate::facts::DeltaUpdateFacts;
 use crate::finding::Severity;
 use packager_media::hls;
 use packager_media::redact;
@@ -48,7 +48,7 @@ fn boundary_too_near(whole: &Timeline, boundary: Seconds, params: &Params) -> Op
     (boundary.0 + ROUNDING < least).then(|| Violation::new(text).severity(Severity::Minor))
 }
 
-fn answer(delta: &DeltaFacts, whole: &Timeline, boundary: Seconds, params: &Params) -> Option<Violation> {
+fn answer(delta: &DeltaUpdateFacts, whole: &Timeline, boundary: Seconds, params: &Params) -> Option<Violation> {
     if let Some(why) = delta.fetched.problem() {
         return Some(Violation::new(format!("the request for a delta update failed: {why}")));
     }
@@ -137,7 +137,7 @@ mod tests {
     use std::sync::Arc;
 
     /// Segments 1 to 15 of 2 s; CAN-SKIP-UNTIL is 12 s, so 10 to 15 are sent.
-    fn run(change: impl FnOnce(&mut DeltaFacts)) -> CheckVerdict {
+    fn run(change: impl FnOnce(&mut DeltaUpdateFacts)) -> CheckVerdict {
         let mut scene = Scene::low_latency();
         let delta = scene.rendition().low_latency.as_mut().unwrap().delta.as_mut().unwrap();
         (update(delta).media_sequence, update(delta).low_latency.skipped) = (1, Some(9));
@@ -147,12 +147,12 @@ mod tests {
         check(&scene.context(), &Params::default())
     }
 
-    fn update(delta: &mut DeltaFacts) -> &mut Timeline {
+    fn update(delta: &mut DeltaUpdateFacts) -> &mut Timeline {
         Arc::make_mut(delta.timeline.as_mut().unwrap())
     }
 
     /// Sends segments from `first` on and skips those before it.
-    fn from(first: u64) -> impl FnOnce(&mut DeltaFacts) {
+    fn from(first: u64) -> impl FnOnce(&mut DeltaUpdateFacts) {
         move |d| {
             update(d).segments = sent(first, 15);
             update(d).low_latency.skipped = Some(first - 1);

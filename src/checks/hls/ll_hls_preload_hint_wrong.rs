@@ -1,6 +1,6 @@
 use crate::checks::support::select;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
-use crate::facts::{HintFacts, ReloadFacts};
+use crate::facts::{BlockingReloadFacts, PreloadHintFacts};
 use crate::finding::Severity;
 use packager_media::redact;
 use packager_media::stream::{HintKind, Part, PreloadHint, Timeline};
@@ -35,7 +35,12 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
 }
 
 /// What came of asking for it.
-fn fetched(timeline: &Timeline, asked: &HintFacts, reload: Option<&ReloadFacts>, params: &Params) -> Option<Violation> {
+fn fetched(
+    timeline: &Timeline,
+    asked: &PreloadHintFacts,
+    reload: Option<&BlockingReloadFacts>,
+    params: &Params,
+) -> Option<Violation> {
     let about =
         |text: String| Violation::new(text).with("line", asked.hint.line).with("hint", redact::url(&asked.hint.uri));
     let next = reload.and_then(listed_next).filter(|_| !reload.is_some_and(|r| lists(r, &asked.hint)));
@@ -62,14 +67,14 @@ fn fetched(timeline: &Timeline, asked: &HintFacts, reload: Option<&ReloadFacts>,
 }
 
 /// The part after the newest, as the next playlist lists it: of the same segment, or the first of the one after it.
-fn listed_next(reload: &ReloadFacts) -> Option<&Part> {
+fn listed_next(reload: &BlockingReloadFacts) -> Option<&Part> {
     let parts = &reload.timeline.as_deref()?.low_latency.parts;
     let find = |segment, index| parts.iter().find(|p| p.segment == segment && p.index == index);
     find(reload.segment, reload.part).or_else(|| find(reload.segment.checked_add(1)?, 0))
 }
 
 /// Queries don't count: tokens change from one playlist to the next.
-fn lists(reload: &ReloadFacts, hint: &PreloadHint) -> bool {
+fn lists(reload: &BlockingReloadFacts, hint: &PreloadHint) -> bool {
     let start = |part: &Part| part.byte_range.map_or(0, |range| range.offset);
     let same = |part: &Part| part.uri.path() == hint.uri.path() && start(part) == hint.start.unwrap_or(0);
     reload.timeline.as_deref().is_some_and(|t| t.low_latency.parts.iter().any(same))
@@ -154,7 +159,7 @@ mod tests {
         check(&scene.context(), &Params::default())
     }
 
-    fn listed_as(reload: &mut ReloadFacts, change: impl FnOnce(&mut Part)) {
+    fn listed_as(reload: &mut BlockingReloadFacts, change: impl FnOnce(&mut Part)) {
         let next = std::sync::Arc::make_mut(reload.timeline.as_mut().unwrap());
         change(next.low_latency.parts.last_mut().unwrap());
     }

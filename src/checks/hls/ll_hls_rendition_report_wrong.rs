@@ -32,7 +32,7 @@ struct Subject<'a> {
 }
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
-    if !context.output.parsed {
+    if !context.output.is_readable() {
         return CheckVerdict::NotRun(NO_MANIFEST);
     }
     let subjects: Vec<_> = context.output.renditions.iter().filter_map(subject).collect();

@@ -2,7 +2,7 @@ use crate::checks::support::select::{self, segment_violation};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts, derived};
 use crate::finding::Severity;
-use crate::history::RenditionPast;
+use crate::history::RenditionHistory;
 use packager_media::units::Seconds;
 
 pub const META: CheckMeta = CheckMeta {
@@ -28,7 +28,7 @@ params! {
 /// A separate audio rendition is part of the variant's BANDWIDTH; the video's own segments alone may not exceed it
 /// either, so that they are judged without it.
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
-    let mpd = context.output.dash.as_ref().map(|dash| &dash.mpd);
+    let mpd = context.output.dash().map(|dash| &dash.mpd);
     select::judge_renditions(context, "no segment of a variant with BANDWIDTH was inspected", |facts, past| match mpd {
         Some(mpd) => delivered(facts, past, mpd.min_buffer_time.unwrap_or(Seconds::ZERO), params),
         None => judge(facts, past, params),
@@ -37,7 +37,12 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
 
 /// Of an MPD bandwidth is no peak: at that rate, with minBufferTime's worth of it received before playing, nothing may
 /// come late from any segment on.
-fn delivered(facts: &RenditionFacts, past: &RenditionPast, buffer: Seconds, params: &Params) -> Option<Vec<Violation>> {
+fn delivered(
+    facts: &RenditionFacts,
+    past: &RenditionHistory,
+    buffer: Seconds,
+    params: &Params,
+) -> Option<Vec<Violation>> {
     let bandwidth = facts.rendition.bandwidth.map(|b| b.0 as f64).filter(|b| *b > 0.0)?;
     let mut measured = select::measurable_segments(facts, past)?;
     measured.sort_by_key(|s| s.segment.number);
@@ -46,7 +51,7 @@ fn delivered(facts: &RenditionFacts, past: &RenditionPast, buffer: Seconds, para
     for segment in measured {
         let bits = derived::bits(segment).unwrap_or_default();
         let one = Stretch { first: segment, last: segment, bits, seconds: segment.segment.duration.0 };
-        let joins = |h: &Stretch<'_>| segment.segment.after == Some(h.last.segment.number);
+        let joins = |h: &Stretch<'_>| segment.segment.follows(h.last.segment.number);
         let over = |h: &Stretch<'_>| h.over(bandwidth, params.mean_ratio);
         // What came before only counts where it was late itself.
         let on = match here.filter(|h| joins(h) && over(h) > 0.0) {
@@ -94,7 +99,7 @@ impl Stretch<'_> {
     }
 }
 
-fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Option<Vec<Violation>> {
+fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Option<Vec<Violation>> {
     let peak = facts.rendition.bandwidth.map(|b| b.0 as f64).filter(|b| *b > 0.0)?;
     let measured = select::measurable_segments(facts, past)?;
     let target = facts.timeline.as_deref().and_then(select::target_duration).map_or(0.0, |t| t.0);
@@ -190,7 +195,7 @@ mod tests {
             std::sync::Arc::new(segment)
         };
         let segments = (1..).zip(bytes).filter(|(_, bytes)| **bytes > 0).map(segment).collect();
-        scene.history.renditions.insert(name, RenditionPast { segments, ..RenditionPast::default() });
+        scene.history.renditions.insert(name, RenditionHistory { segments, ..RenditionHistory::default() });
         check(&scene.context(), &Params::default())
     }
 

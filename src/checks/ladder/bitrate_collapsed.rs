@@ -2,7 +2,7 @@ use crate::checks::support::select;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, derived};
 use crate::finding::Severity;
-use crate::history::RenditionPast;
+use crate::history::RenditionHistory;
 
 pub const META: CheckMeta = CheckMeta {
     id: "bitrate_collapsed",
@@ -26,7 +26,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     select::judge_renditions(context, missing, |facts, past| judge(facts, past, params))
 }
 
-fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Option<Vec<Violation>> {
+fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Option<Vec<Violation>> {
     let rendition = &facts.rendition;
     let (declared, name, least) = match (rendition.average_bandwidth, rendition.bandwidth) {
         (Some(average), _) => (average.0 as f64, "AVERAGE-BANDWIDTH", params.min_ratio),

@@ -2,7 +2,7 @@ use crate::checks::support::select::{self, NO_MANIFEST, segment_violation};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
-use crate::history::RenditionPast;
+use crate::history::RenditionHistory;
 use packager_media::codec::parameters::Range;
 use packager_media::stream::{Media, Protocol, Rendition};
 
@@ -21,20 +21,20 @@ pub const META: CheckMeta = CheckMeta {
 params! {}
 
 pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
-    if !context.output.parsed {
+    if !context.output.is_readable() {
         return CheckVerdict::NotRun(NO_MANIFEST);
     }
     let renditions = context.output.renditions.iter().map(|r| &r.rendition);
     let video: Vec<_> = renditions.filter(|r| r.media == Media::Video).collect();
-    if context.output.direct {
+    if context.output.is_media_playlist() {
         return alone(context);
     }
     if video.is_empty() {
         return CheckVerdict::NotRun("no variant with video is listed");
     }
-    let name = signal(context.output.protocol);
+    let name = signal(context.output.protocol());
     // An MPD may leave it to the bitstream.
-    let silent = |r: &Rendition| context.output.protocol == Protocol::Dash && r.video_range.is_none();
+    let silent = |r: &Rendition| context.output.protocol() == Protocol::Dash && r.video_range.is_none();
     let mut found: Vec<_> = video.iter().filter(|r| !silent(r)).filter_map(|r| dolby_vision(r)).collect();
     match context.expected.hdr {
         Some(true) if video.iter().all(|r| silent(r)) => {}
@@ -100,7 +100,7 @@ fn bitstream(name: &str, rendition: &Rendition, segment: &SegmentFacts, actual: 
     Some(violation.with("actual", actual).with("line", rendition.line))
 }
 
-fn newest_range<'a>(facts: &RenditionFacts, past: &'a RenditionPast) -> Option<(&'a SegmentFacts, Range)> {
+fn newest_range<'a>(facts: &RenditionFacts, past: &'a RenditionHistory) -> Option<(&'a SegmentFacts, Range)> {
     let segments = select::inspected_segments(facts, past)?;
     segments.into_iter().rev().find_map(|s| Some((s, range(s)?)))
 }
@@ -135,6 +135,7 @@ fn dolby_vision(rendition: &Rendition) -> Option<Violation> {
 mod tests {
     use super::*;
     use crate::checks::testing::*;
+    use crate::facts::ManifestFacts;
     use packager_media::codec::parameters::{Colour, Parameters, Picture};
     use packager_media::codec::rfc6381::Codec;
     use std::sync::Arc;
@@ -197,7 +198,7 @@ mod tests {
     fn a_media_playlist_by_itself_is_what_the_channel_is() {
         let run = |hdr, transfer: Option<u16>| {
             let mut scene = Scene::live();
-            scene.output.direct = true;
+            scene.output.content = ManifestFacts::HlsMedia;
             scene.expected.hdr = Some(hdr);
             let mut segment = ts_segment(5, 10.0, 2.0);
             let colour = transfer.map(|transfer| Colour { primaries: 9, transfer, matrix: 9 });
@@ -218,7 +219,7 @@ mod tests {
     fn an_mpd_may_leave_the_range_to_the_bitstream() {
         let run = |range: Option<&str>, hdr: Option<bool>, transfer: u16, beside: Option<u16>| {
             let mut scene = Scene::live();
-            scene.output.protocol = Protocol::Dash;
+            scene.become_dash();
             scene.expected.hdr = hdr;
             let codec = Codec::parse("hvc1.2.4.L153.B0").unwrap();
             let of = |transfer| {
@@ -233,7 +234,10 @@ mod tests {
             if let Some(transfer) = beside {
                 scene.output.renditions.push(rendition("beside"));
                 let segments = vec![Arc::new(of(transfer))];
-                scene.history.renditions.insert("beside".to_owned(), RenditionPast { segments, ..Default::default() });
+                scene
+                    .history
+                    .renditions
+                    .insert("beside".to_owned(), RenditionHistory { segments, ..Default::default() });
             }
             check(&scene.context(), &Params::default())
         };

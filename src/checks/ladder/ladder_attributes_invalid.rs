@@ -20,10 +20,10 @@ params! {
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let output = context.output;
-    if !output.parsed {
+    if !output.is_readable() {
         return CheckVerdict::NotRun(NO_MANIFEST);
     }
-    if output.direct {
+    if output.is_media_playlist() {
         return CheckVerdict::NotRun("a media playlist given directly has no ladder");
     }
     let malformed: Vec<_> = output.defects.iter().filter(|d| d.kind == DefectKind::Attribute).collect();
@@ -65,6 +65,7 @@ fn violation(rendition: &Rendition, name: &str) -> Violation {
 mod tests {
     use super::*;
     use crate::checks::testing::*;
+    use crate::facts::ManifestFacts;
 
     fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
@@ -120,7 +121,7 @@ mod tests {
     fn without_a_multivariant_playlist_it_does_not_run() {
         assert_not_run(run(&Scene::unreadable()), NO_MANIFEST);
         let mut scene = Scene::live();
-        scene.output.direct = true;
+        scene.output.content = ManifestFacts::HlsMedia;
         assert!(matches!(run(&scene), CheckVerdict::NotRun(_)));
     }
 }

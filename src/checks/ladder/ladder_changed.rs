@@ -1,7 +1,7 @@
 use crate::checks::support::select::{FIRST_OBSERVATION, NO_MANIFEST};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
-use crate::history::SeenLadder;
+use crate::history::LadderState;
 use packager_media::units::Seconds;
 
 pub const META: CheckMeta = CheckMeta {
@@ -16,14 +16,14 @@ pub const META: CheckMeta = CheckMeta {
 params! {}
 
 pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
-    if !context.output.parsed {
+    if !context.output.is_readable() {
         return CheckVerdict::NotRun(NO_MANIFEST);
     }
-    if context.output.direct {
+    if context.output.is_media_playlist() {
         return CheckVerdict::NotRun("a media playlist given directly has no ladder");
     }
     let ladders = &context.past.ladders;
-    let seen_before = |l: &SeenLadder| l.first_seen < context.now;
+    let seen_before = |l: &LadderState| l.first_seen < context.now;
     if !ladders.first().is_some_and(|l| seen_before(l)) {
         return CheckVerdict::NotRun(FIRST_OBSERVATION);
     }
@@ -32,7 +32,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     CheckVerdict::Ran(recent.map(|(earlier, later)| violation(earlier, later)).rev().collect())
 }
 
-fn violation(earlier: &SeenLadder, later: &SeenLadder) -> Violation {
+fn violation(earlier: &LadderState, later: &LadderState) -> Violation {
     let gone = more(earlier, later);
     let come = more(later, earlier);
     let parts = [("vanished", &gone), ("appeared", &come)];
@@ -48,7 +48,7 @@ fn violation(earlier: &SeenLadder, later: &SeenLadder) -> Violation {
 }
 
 /// What `a` has more of than `b`.
-fn more(a: &SeenLadder, b: &SeenLadder) -> Vec<String> {
+fn more(a: &LadderState, b: &LadderState) -> Vec<String> {
     let in_b = |kind: &String| b.rungs.get(kind).copied().unwrap_or(0);
     a.rungs.iter().filter(|(kind, count)| **count > in_b(kind)).map(|(kind, _)| kind.clone()).collect()
 }
@@ -59,12 +59,12 @@ mod tests {
     use crate::checks::testing::*;
     use std::sync::Arc;
 
-    fn ladder(seconds: f64, kinds: &[&str]) -> Arc<SeenLadder> {
+    fn ladder(seconds: f64, kinds: &[&str]) -> Arc<LadderState> {
         let rungs = kinds.iter().map(|k| ((*k).to_owned(), 1)).collect();
-        Arc::new(SeenLadder { first_seen: time(seconds), rungs })
+        Arc::new(LadderState { first_seen: time(seconds), rungs })
     }
 
-    fn run(ladders: Vec<Arc<SeenLadder>>) -> CheckVerdict {
+    fn run(ladders: Vec<Arc<LadderState>>) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.history.ladders = ladders;
         check(&scene.context(), &Params::default())

@@ -18,10 +18,10 @@ params! {}
 
 pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     let output = context.output;
-    if !output.parsed {
+    if !output.is_readable() {
         return CheckVerdict::NotRun(NO_MANIFEST);
     }
-    if output.direct {
+    if output.is_media_playlist() {
         return CheckVerdict::NotRun("a media playlist given directly has no groups");
     }
     let of = |kind: DefectKind| {
@@ -36,6 +36,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
 mod tests {
     use super::*;
     use crate::checks::testing::*;
+    use crate::facts::ManifestFacts;
     use packager_media::defect::{Defect, Position};
 
     fn run(kinds: &[DefectKind]) -> CheckVerdict {
@@ -68,7 +69,7 @@ mod tests {
     fn without_a_multivariant_playlist_it_does_not_run() {
         assert_not_run(check(&Scene::unreadable().context(), &Params::default()), NO_MANIFEST);
         let mut scene = Scene::live();
-        scene.output.direct = true;
+        scene.output.content = ManifestFacts::HlsMedia;
         assert_not_run(check(&scene.context(), &Params::default()), "a media playlist given directly has no groups");
     }
 }

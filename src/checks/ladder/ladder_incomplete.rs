@@ -22,10 +22,10 @@ params! {
 }
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
-    if !context.output.parsed {
+    if !context.output.is_readable() {
         return CheckVerdict::NotRun(NO_MANIFEST);
     }
-    if context.output.direct {
+    if context.output.is_media_playlist() {
         return CheckVerdict::NotRun("a media playlist given directly has no ladder");
     }
     let expected = context.expected;
@@ -183,6 +183,7 @@ fn samples(codec: &str) -> &'static [&'static str] {
 mod tests {
     use super::*;
     use crate::checks::testing::*;
+    use crate::facts::ManifestFacts;
     use packager_media::stream::Resolution;
     use packager_media::units::BitsPerSecond;
 
@@ -301,7 +302,7 @@ mod tests {
         let mut scene = Scene::live();
         assert!(matches!(run(&scene), CheckVerdict::NotRun(why) if why.starts_with("nothing is promised")));
         scene.expected.resolution = Some(size(1920, 1080));
-        scene.output.direct = true;
+        scene.output.content = ManifestFacts::HlsMedia;
         assert!(matches!(run(&scene), CheckVerdict::NotRun(_)));
         assert_not_run(run(&Scene::unreadable()), NO_MANIFEST);
     }

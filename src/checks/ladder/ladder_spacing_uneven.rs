@@ -21,7 +21,7 @@ params! {
 }
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
-    if !context.output.parsed {
+    if !context.output.is_readable() {
         return CheckVerdict::NotRun(NO_MANIFEST);
     }
     let mut ladders: BTreeMap<_, Vec<(f64, &Rendition)>> = BTreeMap::new();

@@ -26,8 +26,8 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     if others.peek().is_none() {
         return CheckVerdict::NotRun(ALONE);
     }
-    let mut readable = others.filter(|o| o.parsed && !o.direct).peekable();
-    if readable.peek().is_none() || !context.output.parsed || context.output.direct {
+    let mut readable = others.filter(|o| o.is_readable() && !o.is_media_playlist()).peekable();
+    if readable.peek().is_none() || !context.output.is_readable() || context.output.is_media_playlist() {
         return CheckVerdict::NotRun(UNREAD);
     }
     let own = (resolutions(context.output), languages(context.output));
@@ -68,7 +68,8 @@ fn languages(output: &OutputFacts) -> BTreeSet<String> {
 mod tests {
     use super::*;
     use crate::checks::testing::*;
-    use packager_media::stream::Resolution;
+    use crate::facts::ManifestFacts;
+    use packager_media::stream::{Protocol, Resolution};
 
     fn video(name: &str, height: u32) -> crate::facts::RenditionFacts {
         let mut facts = rendition(name);
@@ -122,10 +123,10 @@ mod tests {
     fn a_channel_with_one_output_or_one_that_is_unreadable_is_not_judged() {
         assert_not_run(run(&Scene::live()), ALONE);
         let mut unreadable = scene(vec![video("a", 1080)], vec![video("a", 720)]);
-        unreadable.others[0].parsed = false;
+        unreadable.others[0].content = ManifestFacts::Unreadable(Protocol::Hls);
         assert_not_run(run(&unreadable), UNREAD);
         let mut direct = scene(vec![video("a", 1080)], vec![video("a", 720)]);
-        direct.output.direct = true;
+        direct.output.content = ManifestFacts::HlsMedia;
         assert_not_run(run(&direct), UNREAD);
     }
 }

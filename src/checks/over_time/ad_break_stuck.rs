@@ -2,7 +2,7 @@ use crate::checks::support::select::{self, NO_PLAYLIST};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
-use crate::history::RenditionPast;
+use crate::history::RenditionHistory;
 use packager_media::stream::ads::{self, AdBreak, AdSource, BreakState};
 use packager_media::stream::{Media, Timeline};
 use packager_media::units::{Seconds, Timestamp};
@@ -38,7 +38,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
 }
 
 /// Ad markers can be expected of it: sound and subtitles beside a video may go without.
-fn marked(context: &CheckContext<'_>, facts: &RenditionFacts, past: &RenditionPast) -> bool {
+fn marked(context: &CheckContext<'_>, facts: &RenditionFacts, past: &RenditionHistory) -> bool {
     let is_video = |facts: &RenditionFacts| facts.rendition.media == Media::Video;
     is_video(facts) || last_marker(past).is_some() || !context.output.renditions.iter().any(is_video)
 }
@@ -53,7 +53,7 @@ struct Open {
 }
 
 /// Media time, told by the live edge: while that stands still a break gets no longer.
-fn by_cue(past: &RenditionPast) -> Option<Open> {
+fn by_cue(past: &RenditionHistory) -> Option<Open> {
     let open = past.ads.open?;
     let elapsed = Seconds::between(open.opened, past.edge_since?);
     Some(Open { source: AdSource::Cue, elapsed, announced: open.announced, number: open.from, line: None })
@@ -71,7 +71,7 @@ fn by_range(timeline: &Timeline) -> Vec<Open> {
 }
 
 /// Of events those that await another one: an MPD's for the first of the renditions that share them.
-fn by_event(context: &CheckContext<'_>, facts: &RenditionFacts, past: &RenditionPast) -> Vec<Open> {
+fn by_event(context: &CheckContext<'_>, facts: &RenditionFacts, past: &RenditionHistory) -> Vec<Open> {
     let edge = facts.timeline.as_deref().and_then(Timeline::live_edge);
     let marked = |name: &str| context.past.renditions.get(name).is_some_and(|p| !p.ads.events.is_empty());
     let first = context.output.renditions.iter().map(|r| &r.rendition.name).find(|name| marked(name));
@@ -102,11 +102,11 @@ fn stuck(open: &Open, timeline: &Timeline, params: &Params) -> Option<Violation>
 }
 
 /// In a playlist or MPD, or in segments.
-fn last_marker(past: &RenditionPast) -> Option<Timestamp> {
+fn last_marker(past: &RenditionHistory) -> Option<Timestamp> {
     past.ads.last_cue.max(past.ads.last_message)
 }
 
-fn silent(past: &RenditionPast, now: Timestamp, params: &Params) -> Option<Violation> {
+fn silent(past: &RenditionHistory, now: Timestamp, params: &Params) -> Option<Violation> {
     let allowed = params.cue_within?;
     let since = last_marker(past).or(past.ads.watched_since)?;
     let silence = Seconds::between(since, now).0;
@@ -118,17 +118,17 @@ fn silent(past: &RenditionPast, now: Timestamp, params: &Params) -> Option<Viola
 mod tests {
     use super::*;
     use crate::checks::testing::*;
-    use crate::history::{AdPast, OpenBreak};
+    use crate::history::{AdHistory, OpenAdBreak};
     use packager_media::stream::ads::{AdRange, Marker, MarkerKind};
 
     /// Open since `elapsed` seconds before the live edge came to where it is, a second ago. Segments are 2 s.
     fn open_for(elapsed: f64, announced: Option<f64>) -> Scene {
         let mut scene = Scene::live();
         let opened = time(-1.0 - elapsed);
-        let open = OpenBreak { opened, announced: announced.map(Seconds), from: Some(3) };
+        let open = OpenAdBreak { opened, announced: announced.map(Seconds), from: Some(3) };
         scene.past().edge_since = Some(time(-1.0));
         scene.past().ads =
-            AdPast { open: Some(open), last_cue: None, watched_since: Some(time(-50.0)), ..AdPast::default() };
+            AdHistory { open: Some(open), last_cue: None, watched_since: Some(time(-50.0)), ..AdHistory::default() };
         scene
     }
 
@@ -179,7 +179,7 @@ mod tests {
     fn silence_fails_only_where_the_template_limits_it() {
         let mut scene = Scene::live();
         scene.past().ads =
-            AdPast { open: None, last_cue: None, watched_since: Some(time(-600.0)), ..AdPast::default() };
+            AdHistory { open: None, last_cue: None, watched_since: Some(time(-600.0)), ..AdHistory::default() };
         assert_holds(run(&scene));
         let params = Params { cue_within: Some(600.0), ..Params::default() };
         assert_holds(check(&scene.context(), &params));
@@ -194,11 +194,11 @@ mod tests {
         let params = Params { cue_within: Some(60.0), ..Params::default() };
         let found = |beside: bool, last_cue: Option<f64>| {
             let mut scene = Scene::live();
-            scene.past().ads = AdPast {
+            scene.past().ads = AdHistory {
                 open: None,
                 last_cue: last_cue.map(time),
                 watched_since: Some(time(-600.0)),
-                ..AdPast::default()
+                ..AdHistory::default()
             };
             scene.rendition().rendition.media = Media::Audio;
             if beside {
@@ -236,10 +236,10 @@ mod tests {
         let ranges = vec![range(-2000.0, Some(-1970.0)), range(edge_after - since, None)];
         let name = scene.rendition().rendition.name.clone();
         let ads = match source {
-            AdSource::Event => AdPast { events: ranges, ..AdPast::default() },
-            _ => AdPast { messages: ranges, ..AdPast::default() },
+            AdSource::Event => AdHistory { events: ranges, ..AdHistory::default() },
+            _ => AdHistory { messages: ranges, ..AdHistory::default() },
         };
-        let past = crate::history::RenditionPast { ads, ..Default::default() };
+        let past = crate::history::RenditionHistory { ads, ..Default::default() };
         scene.history.renditions = [(name, past)].into();
         scene
     }
@@ -261,7 +261,7 @@ mod tests {
         let mut scene = Scene::live();
         let watched_since = Some(time(-600.0));
         let params = Params { cue_within: Some(60.0), ..Params::default() };
-        scene.past().ads = AdPast { watched_since, last_message: Some(time(-60.0)), ..AdPast::default() };
+        scene.past().ads = AdHistory { watched_since, last_message: Some(time(-60.0)), ..AdHistory::default() };
         assert_holds(check(&scene.context(), &params));
         scene.past().ads.last_message = Some(time(-61.0));
         assert_eq!(violations(check(&scene.context(), &params)).len(), 1);

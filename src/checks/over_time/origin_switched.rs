@@ -2,7 +2,7 @@ use crate::checks::support::select::{self, FIRST_OBSERVATION, NO_MANIFEST};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{Exchange, RenditionFacts};
 use crate::finding::Severity;
-use crate::history::SeenInputs;
+use crate::history::InputState;
 use packager_media::redact;
 use packager_media::units::{Seconds, Timestamp};
 
@@ -24,7 +24,7 @@ params! {
 const NONE: &str = "no answer has the packager's headers";
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
-    if !context.output.parsed {
+    if !context.output.is_readable() {
         return CheckVerdict::NotRun(NO_MANIFEST);
     }
     let states = &context.past.inputs;
@@ -36,7 +36,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let steps = states.iter().zip(states.iter().skip(1));
     let recent = steps.filter(|(_, later)| Seconds::between(later.first_seen, context.now) <= context.hold);
     let mut found: Vec<_> = recent.rev().filter_map(|(earlier, later)| switched(earlier, later)).collect();
-    let listing = context.output.protocol.listing();
+    let listing = context.output.protocol().listing();
     found.extend(
         ages.iter()
             .filter_map(|(r, updated)| updated.violation(listing, params).map(|v| v.in_rendition(&r.rendition.name))),
@@ -45,7 +45,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
 }
 
 /// An input that is gone is no news of its own: the one that took its place is.
-fn switched(earlier: &SeenInputs, later: &SeenInputs) -> Option<Violation> {
+fn switched(earlier: &InputState, later: &InputState) -> Option<Violation> {
     let come: Vec<&str> = later.inputs.difference(&earlier.inputs).map(String::as_str).collect();
     if come.is_empty() {
         return None;
@@ -103,11 +103,11 @@ mod tests {
         check(&scene.context(), &Params::default())
     }
 
-    fn seen(seconds: f64, inputs: &[&str]) -> Arc<SeenInputs> {
-        Arc::new(SeenInputs { first_seen: time(seconds), inputs: inputs.iter().map(|i| (*i).to_owned()).collect() })
+    fn seen(seconds: f64, inputs: &[&str]) -> Arc<InputState> {
+        Arc::new(InputState { first_seen: time(seconds), inputs: inputs.iter().map(|i| (*i).to_owned()).collect() })
     }
 
-    fn with(states: Vec<Arc<SeenInputs>>) -> Scene {
+    fn with(states: Vec<Arc<InputState>>) -> Scene {
         let mut scene = Scene::live();
         scene.history.inputs = states;
         scene

@@ -20,7 +20,7 @@ params! {
 }
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
-    if context.output.dash.is_some() {
+    if context.output.dash().is_some() {
         let Some(updates) = mpd_step::recent_steps(context) else { return CheckVerdict::NotRun(FIRST_OBSERVATION) };
         return CheckVerdict::Ran(of_mpd(&updates, params).into_iter().collect());
     }

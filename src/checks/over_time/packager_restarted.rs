@@ -18,7 +18,7 @@ pub const META: CheckMeta = CheckMeta {
 params! {}
 
 pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
-    if context.output.dash.is_some() {
+    if context.output.dash().is_some() {
         let Some(updates) = mpd_step::recent_steps(context) else { return CheckVerdict::NotRun(FIRST_OBSERVATION) };
         return CheckVerdict::Ran(
             updates.iter().rev().filter(|u| u.change == MpdChange::Restarted).map(of_mpd).collect(),
@@ -91,7 +91,7 @@ mod tests {
         assert_holds(run([observation(-20, 10, 15), observation(-10, 9, 14)]));
     }
 
-    fn run_mpd(states: impl IntoIterator<Item = crate::history::SeenMpd>) -> CheckVerdict {
+    fn run_mpd(states: impl IntoIterator<Item = crate::history::MpdState>) -> CheckVerdict {
         let mut scene = Scene::dash(&timed("<S t=\"980000\" d=\"2000\" r=\"9\"/>"));
         scene.published(states);
         check(&scene.context(), &Params::default())

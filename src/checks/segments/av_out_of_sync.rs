@@ -3,7 +3,7 @@ use crate::checks::support::select::{self, segment_violation, undamaged_inspecti
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts, derived};
 use crate::finding::Severity;
-use crate::history::RenditionPast;
+use crate::history::RenditionHistory;
 use packager_media::stream::Media;
 use packager_media::units::{MediaTime, Seconds, Timestamp};
 
@@ -37,7 +37,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     }
 }
 
-fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Option<Vec<Violation>> {
+fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Option<Vec<Violation>> {
     let segments = select::inspected_segments(facts, past)?;
     let mut offsets = segments.iter().rev().filter_map(|s| Some((*s, offset(s)?))).peekable();
     offsets.peek()?;
@@ -48,7 +48,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Optio
 fn separate(
     context: &CheckContext<'_>,
     facts: &RenditionFacts,
-    past: &RenditionPast,
+    past: &RenditionHistory,
     params: &Params,
 ) -> Option<Vec<Violation>> {
     let group = facts.rendition.group.as_ref().filter(|_| facts.rendition.media == Media::Audio)?;
@@ -78,7 +78,7 @@ struct Start<'a> {
     at: MediaTime,
 }
 
-fn starts<'a>(facts: &RenditionFacts, past: &'a RenditionPast, media: Media) -> Option<Vec<Start<'a>>> {
+fn starts<'a>(facts: &RenditionFacts, past: &'a RenditionHistory, media: Media) -> Option<Vec<Start<'a>>> {
     let only = |segment: &'a SegmentFacts| {
         let inspection = undamaged_inspection(segment)?;
         let [track] = inspection.tracks.as_slice() else { return None };
@@ -179,7 +179,7 @@ mod tests {
             to_fragmented(&mut segment);
             let inspection = segment.inspection.as_mut().unwrap();
             inspection.tracks.retain(|t| t.media == Some(media));
-            RenditionPast { segments: vec![std::sync::Arc::new(segment)], ..RenditionPast::default() }
+            RenditionHistory { segments: vec![std::sync::Arc::new(segment)], ..RenditionHistory::default() }
         };
         let pasts = [(Media::Video, alone(Media::Video, video)), (Media::Audio, alone(Media::Audio, audio))];
         for (facts, (media, past)) in scene.output.renditions.iter_mut().zip(pasts) {

@@ -4,7 +4,7 @@ use crate::checks::support::select::{self, segment_violation, undamaged_inspecti
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
-use crate::history::RenditionPast;
+use crate::history::RenditionHistory;
 use packager_media::container::{Container, Cues};
 use packager_media::defect::DefectKind;
 use packager_media::stream::{Media, Protocol};
@@ -42,7 +42,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
 fn judge(
     context: &CheckContext<'_>,
     facts: &RenditionFacts,
-    past: &RenditionPast,
+    past: &RenditionHistory,
     video: Option<&Video<'_>>,
     params: &Params,
 ) -> Option<Vec<Violation>> {
@@ -51,7 +51,7 @@ fn judge(
     let mut texts = segments.iter().rev().filter_map(|s| Some((*s, text(s)?))).peekable();
     if texts.peek().is_none() {
         return fragmented::judge(context, facts, &segments, params)
-            .or_else(|| closed(context.output.protocol, facts, &segments, params));
+            .or_else(|| closed(context.output.protocol(), facts, &segments, params));
     }
     let judged = texts.map(|(segment, cues)| {
         unreadable(segment).or_else(|| misplaced(segment, cues, video?.beside(segment, &restarts)?, params))
@@ -109,7 +109,7 @@ struct Video<'a> {
 }
 
 impl<'a> Video<'a> {
-    fn of(facts: &RenditionFacts, past: &'a RenditionPast) -> Option<Self> {
+    fn of(facts: &RenditionFacts, past: &'a RenditionHistory) -> Option<Self> {
         let start = |segment: &'a SegmentFacts| {
             let inspection = undamaged_inspection(segment).filter(|i| i.container == Container::MpegTs)?;
             let mut pictures = inspection.tracks.iter().filter(|t| t.media == Some(Media::Video));

@@ -3,7 +3,7 @@ use crate::checks::support::select::{self, segment_violation, undamaged_inspecti
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{OutputFacts, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
-use crate::history::RenditionPast;
+use crate::history::RenditionHistory;
 use packager_media::codec::parameters::{Parameters, Picture, Sound};
 use packager_media::codec::rfc6381::{Codec, Hevc};
 use packager_media::container::Track;
@@ -37,7 +37,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
 
 fn judge(
     facts: &RenditionFacts,
-    past: &RenditionPast,
+    past: &RenditionHistory,
     output: &OutputFacts,
     params: &Params,
 ) -> Option<Vec<Violation>> {
@@ -458,7 +458,7 @@ mod tests {
         scene.output.renditions.push(facts);
         let mut segment = holding(5, video("avc1.64001f"), audio(codec, actual, rate));
         segment.inspection.as_mut().unwrap().tracks.remove(0);
-        let past = RenditionPast { segments: vec![Arc::new(segment)], ..RenditionPast::default() };
+        let past = RenditionHistory { segments: vec![Arc::new(segment)], ..RenditionHistory::default() };
         scene.history.renditions.insert("audio-en".to_owned(), past);
         check(&scene.context(), &Params::default())
     }

@@ -1,8 +1,8 @@
-use crate::checks::support::select::{self, NO_SEGMENT, probe_timed_out, segment_violation};
+use crate::checks::support::select::{self, NO_SEGMENT, segment_violation};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{Exchange, FailureKind, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
-use crate::history::RenditionPast;
+use crate::history::RenditionHistory;
 use packager_media::container::{Container, Inspection};
 use packager_media::defect::DefectKind;
 
@@ -23,7 +23,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     select::judge_renditions(context, NO_SEGMENT, judge)
 }
 
-fn judge(facts: &RenditionFacts, past: &RenditionPast) -> Option<Vec<Violation>> {
+fn judge(facts: &RenditionFacts, past: &RenditionHistory) -> Option<Vec<Violation>> {
     let segments = select::inspected_segments(facts, past).unwrap_or_default();
     let mut judged = segments.iter().rev().filter_map(|s| judge_segment(s, facts)).peekable();
     judged.peek()?;
@@ -32,8 +32,8 @@ fn judge(facts: &RenditionFacts, past: &RenditionPast) -> Option<Vec<Violation>>
 
 /// The outer `None`: nothing can be said of its container. The inner one: it is sound.
 fn judge_segment(segment: &SegmentFacts, facts: &RenditionFacts) -> Option<Option<Violation>> {
-    let exchange = segment.fetched.result.as_ref().ok().filter(|e| (200..300).contains(&e.status))?;
-    if probe_timed_out(&segment.fetched) || exchange.broken.as_ref().is_some_and(|f| f.kind == FailureKind::Timeout) {
+    let exchange = segment.fetched.result.as_ref().ok().filter(|e| e.is_success())?;
+    if segment.fetched.probe_timed_out() || exchange.broken.as_ref().is_some_and(|f| f.kind == FailureKind::Timeout) {
         return None;
     }
     let problem = body(exchange).or_else(|| match &segment.inspection {

@@ -2,11 +2,11 @@ mod rotation;
 mod samples;
 mod systems;
 
-use crate::checks::support::select::{self, complete_inspection, probe_timed_out, segment_violation};
+use crate::checks::support::select::{self, complete_inspection, segment_violation};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{Decryption, InitFacts, KeyFacts, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
-use crate::history::RenditionPast;
+use crate::history::RenditionHistory;
 use packager_media::container::Container;
 use packager_media::crypt::SIZE;
 use packager_media::drm::System;
@@ -36,8 +36,8 @@ params! {
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     select::judge_renditions(context, NOTHING, |facts, past| {
-        let judged = judge(context.output.protocol, facts, past, params);
-        let promised = systems::faults(context.output.protocol, facts, &params.drm);
+        let judged = judge(context.output.protocol(), facts, past, params);
+        let promised = systems::faults(context.output.protocol(), facts, &params.drm);
         let rotated = rotation::judge(past, params.rotation_within);
         judged.into_iter().chain(promised).chain(rotated).reduce(|all, more| [all, more].concat())
     })
@@ -53,7 +53,12 @@ fn tag(protocol: Protocol) -> &'static str {
     }
 }
 
-fn judge(protocol: Protocol, facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Option<Vec<Violation>> {
+fn judge(
+    protocol: Protocol,
+    facts: &RenditionFacts,
+    past: &RenditionHistory,
+    params: &Params,
+) -> Option<Vec<Violation>> {
     let segments = select::inspected_segments(facts, past).unwrap_or_default();
     let known = |s: &&SegmentFacts| s.inspection.is_some() || s.decryption.is_some();
     if facts.keys.is_empty() && !segments.iter().any(known) {
@@ -73,7 +78,7 @@ fn judge(protocol: Protocol, facts: &RenditionFacts, past: &RenditionPast, param
 fn key_fault(facts: &KeyFacts, params: &Params) -> Option<Violation> {
     let exchange = facts.fetched.result.as_ref().ok();
     let status = exchange.map(|e| e.status);
-    if facts.usable() || probe_timed_out(&facts.fetched) || (params.forbidden_ok && matches!(status, Some(401 | 403))) {
+    if facts.usable() || facts.fetched.probe_timed_out() || (params.forbidden_ok && matches!(status, Some(401 | 403))) {
         return None;
     }
     let what = if facts.key.format() == "identity" { "key" } else { "licence address" };

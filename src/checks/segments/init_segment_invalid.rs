@@ -1,8 +1,8 @@
-use crate::checks::support::select::{self, complete_inspection, probe_timed_out, segment_violation};
+use crate::checks::support::select::{self, complete_inspection, segment_violation};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{InitFacts, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
-use crate::history::{RenditionPast, SeenInit};
+use crate::history::{InitState, RenditionHistory};
 use packager_media::container::{Container, Inspection};
 use packager_media::defect::DefectKind;
 use packager_media::redact;
@@ -25,10 +25,10 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     select::judge_renditions(context, "no initialization segment was read", |facts, past| judge(context, facts, past))
 }
 
-fn judge(context: &CheckContext<'_>, facts: &RenditionFacts, past: &RenditionPast) -> Option<Vec<Violation>> {
-    let answered = |i: &&InitFacts| i.fetched.result.as_ref().is_ok_and(|e| (200..300).contains(&e.status));
+fn judge(context: &CheckContext<'_>, facts: &RenditionFacts, past: &RenditionHistory) -> Option<Vec<Violation>> {
+    let answered = |i: &&InitFacts| i.fetched.result.as_ref().is_ok_and(|e| e.is_success());
     let inits: Vec<_> =
-        facts.inits.iter().map(AsRef::as_ref).filter(answered).filter(|i| !probe_timed_out(&i.fetched)).collect();
+        facts.inits.iter().map(AsRef::as_ref).filter(answered).filter(|i| !i.fetched.probe_timed_out()).collect();
     let segments = select::inspected_segments(facts, past).unwrap_or_default();
     let fragments: Vec<_> = segments.iter().rev().filter(|s| s.segment.map.is_some()).collect();
     if inits.is_empty() && fragments.is_empty() {
@@ -45,7 +45,7 @@ fn judge(context: &CheckContext<'_>, facts: &RenditionFacts, past: &RenditionPas
 
 /// Contents that took another's place under one URI: players fetch it once. A packager that began again is
 /// packager_restarted's; it writes the initialization segment before the playlist, so that the next playlist is waited for.
-fn replaced(context: &CheckContext<'_>, past: &RenditionPast) -> Vec<Violation> {
+fn replaced(context: &CheckContext<'_>, past: &RenditionHistory) -> Vec<Violation> {
     let restarts = select::restart_times(past);
     let steps = past.inits.iter().enumerate().filter_map(|(at, later)| {
         let earlier = past.inits.iter().take(at).rfind(|s| s.same_place(later))?;
@@ -60,8 +60,8 @@ fn replaced(context: &CheckContext<'_>, past: &RenditionPast) -> Vec<Violation> 
     unexplained.map(|(earlier, later)| replacement(earlier, later)).collect()
 }
 
-fn replacement(earlier: &SeenInit, later: &SeenInit) -> Violation {
-    let tracks = |seen: &SeenInit| seen.facts.inspection.as_ref().map(|i| i.tracks.clone());
+fn replacement(earlier: &InitState, later: &InitState) -> Violation {
+    let tracks = |seen: &InitState| seen.facts.inspection.as_ref().map(|i| i.tracks.clone());
     let same = tracks(earlier) == tracks(later);
     let what = match same {
         true => "its tracks and codecs are the same",
@@ -195,7 +195,7 @@ mod tests {
     }
 
     /// Two contents under one URI, the second from `since` on; `change` is done to it.
-    fn replaced_since(since: f64, change: impl FnOnce(&mut SeenInit)) -> Scene {
+    fn replaced_since(since: f64, change: impl FnOnce(&mut InitState)) -> Scene {
         let init = |digest| InitFacts {
             map: map(),
             fetched: answered("init.mp4", "video/mp4"),
@@ -203,9 +203,9 @@ mod tests {
             decryption: None,
             digest: Some(digest),
         };
-        let earlier = SeenInit::of(init(1), time(-100.0), time(since - 2.0), 0);
-        let mut later = SeenInit::of(init(2), time(since), time(0.0), 0);
-        let tracks = |seen: &mut SeenInit| {
+        let earlier = InitState::of(init(1), time(-100.0), time(since - 2.0), 0);
+        let mut later = InitState::of(init(2), time(since), time(0.0), 0);
+        let tracks = |seen: &mut InitState| {
             let facts = Arc::make_mut(&mut seen.facts);
             facts.inspection.as_mut().unwrap().tracks.truncate(1);
         };
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn the_same_tracks_in_other_bytes_are_a_warning() {
-        let alike = |later: &mut SeenInit| {
+        let alike = |later: &mut InitState| {
             Arc::make_mut(&mut later.facts).inspection = fragment(1).inspection;
         };
         let found = judged(&replaced_since(-10.0, alike));
@@ -244,10 +244,10 @@ mod tests {
     #[test]
     fn another_uri_a_discontinuity_or_a_restart_explain_it() {
         assert_eq!(judged(&replaced_since(-10.0, |later| later.discontinuity_sequence = 1)), []);
-        let elsewhere = |later: &mut SeenInit| {
+        let elsewhere = |later: &mut InitState| {
             let mut facts = (*later.facts).clone();
             facts.map.uri = url("init2.mp4");
-            *later = SeenInit::of(facts, later.first_seen, later.last_seen, 0);
+            *later = InitState::of(facts, later.first_seen, later.last_seen, 0);
         };
         assert_eq!(judged(&replaced_since(-10.0, elsewhere)), []);
         for restarted in [-11, -8] {

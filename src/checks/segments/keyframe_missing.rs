@@ -2,7 +2,7 @@ use crate::checks::support::select::{self, complete_inspection, segment_violatio
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
-use crate::history::RenditionPast;
+use crate::history::RenditionHistory;
 use packager_media::container::Track;
 use packager_media::stream::Media;
 
@@ -26,7 +26,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     })
 }
 
-fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Option<Vec<Violation>> {
+fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Option<Vec<Violation>> {
     let segments = select::inspected_segments(facts, past)?;
     let mut tracks = segments.iter().rev().filter_map(|s| Some((*s, video(s)?))).peekable();
     tracks.peek()?;

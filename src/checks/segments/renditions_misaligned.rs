@@ -28,7 +28,7 @@ const FEW: &str = "no segment was inspected in two video renditions";
 type Place<'a> = (&'a SegmentFacts, &'a Track);
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
-    if !context.output.parsed {
+    if !context.output.is_readable() {
         return CheckVerdict::NotRun(NO_MANIFEST);
     }
     let video = context.renditions().filter(|(facts, _)| facts.rendition.media == Media::Video);
@@ -138,7 +138,7 @@ fn violation(place: &Place<'_>, reference: &Place<'_>, name: &str, params: &Para
 mod tests {
     use super::*;
     use crate::checks::testing::*;
-    use crate::history::RenditionPast;
+    use crate::history::RenditionHistory;
     use std::sync::Arc;
 
     /// Two renditions at 25 frames a second, with these segments: number, start, and date where there is one.
@@ -150,8 +150,10 @@ mod tests {
             segment.segment.program_date_time = date.map(time);
             Arc::new(segment)
         };
-        let past =
-            |list: &[_]| RenditionPast { segments: list.iter().map(segment).collect(), ..RenditionPast::default() };
+        let past = |list: &[_]| RenditionHistory {
+            segments: list.iter().map(segment).collect(),
+            ..RenditionHistory::default()
+        };
         scene.history.renditions = [(NAME.to_owned(), past(reference)), ("other".to_owned(), past(other))].into();
         scene
     }

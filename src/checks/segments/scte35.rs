@@ -5,7 +5,7 @@ use crate::checks::support::select;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
-use crate::history::RenditionPast;
+use crate::history::RenditionHistory;
 use packager_media::container::Inspection;
 use packager_media::defect::{Defect, DefectKind};
 use packager_media::splice::{Cue, Section};
@@ -38,7 +38,7 @@ params! {
 const NO_MARKER: &str = "no ad marker was seen";
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
-    if let Some(dash) = &context.output.dash {
+    if let Some(dash) = context.output.dash() {
         return events::check(context, dash, params);
     }
     let mut verdict = select::judge_renditions(context, NO_MARKER, |facts, past| judge(facts, past, params));
@@ -48,7 +48,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     verdict
 }
 
-fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Option<Vec<Violation>> {
+fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Option<Vec<Violation>> {
     let timeline = facts.timeline.as_deref()?;
     let segments = select::inspected_segments(facts, past).unwrap_or_default();
     let mut found = unreadable(facts, &segments);

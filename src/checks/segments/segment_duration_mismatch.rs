@@ -2,7 +2,7 @@ use crate::checks::support::select::{self, segment_violation, undamaged_inspecti
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
-use crate::history::RenditionPast;
+use crate::history::RenditionHistory;
 use packager_media::container::Track;
 use packager_media::stream::Media;
 
@@ -33,7 +33,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     })
 }
 
-fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Option<Vec<Violation>> {
+fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Option<Vec<Violation>> {
     let segments = select::inspected_segments(facts, past)?;
     let mut measured = segments.iter().rev().filter_map(|s| Some((*s, leading(s)?))).peekable();
     measured.peek()?;

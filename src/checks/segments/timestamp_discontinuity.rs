@@ -2,7 +2,7 @@ use crate::checks::support::select::{self, NO_SEGMENT, segment_violation, undama
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts, derived};
 use crate::finding::Severity;
-use crate::history::RenditionPast;
+use crate::history::RenditionHistory;
 use packager_media::container::Track;
 use packager_media::stream::Media;
 use packager_media::units::Seconds;
@@ -29,7 +29,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     select::judge_renditions(context, NO_SEGMENT, |facts, past| judge(facts, past, params))
 }
 
-fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Option<Vec<Violation>> {
+fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Option<Vec<Violation>> {
     let segments = select::inspected_segments(facts, past)?;
     if !segments.iter().any(|s| tracks(s).next().is_some()) {
         return None;

@@ -2,7 +2,7 @@ use crate::checks::support::select::{self, segment_violation, undamaged_inspecti
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{OutputFacts, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
-use crate::history::RenditionPast;
+use crate::history::RenditionHistory;
 use packager_media::container::{Container, Inspection};
 use packager_media::defect::DefectKind;
 use packager_media::stream::Media;
@@ -30,7 +30,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
 
 fn judge(
     facts: &RenditionFacts,
-    past: &RenditionPast,
+    past: &RenditionHistory,
     output: &OutputFacts,
     params: &Params,
 ) -> Option<Vec<Violation>> {

@@ -2,7 +2,7 @@ use crate::checks::support::select::{self, NO_SEGMENT, complete_inspection, segm
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
-use crate::history::RenditionPast;
+use crate::history::RenditionHistory;
 use packager_media::container::{Counter, Inspection, TsFacts};
 use packager_media::defect::DefectKind;
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     select::judge_renditions(context, if none { NO_SEGMENT } else { missing }, |facts, past| judge(facts, past, params))
 }
 
-fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Option<Vec<Violation>> {
+fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Option<Vec<Violation>> {
     let segments = select::inspected_segments(facts, past)?;
     let mut within = segments.iter().rev().filter_map(|s| Some((s, complete_inspection(s)?.ts.as_ref()?))).peekable();
     within.peek()?;

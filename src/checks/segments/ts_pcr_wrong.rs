@@ -2,7 +2,7 @@ use crate::checks::support::select::{self, segment_violation, undamaged_inspecti
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
-use crate::history::RenditionPast;
+use crate::history::RenditionHistory;
 use packager_media::container::{Inspection, TsFacts};
 use packager_media::stream::Media;
 
@@ -31,7 +31,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     })
 }
 
-fn judge(facts: &RenditionFacts, past: &RenditionPast, params: &Params) -> Option<Vec<Violation>> {
+fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Option<Vec<Violation>> {
     let segments = select::inspected_segments(facts, past)?;
     let clocks: Vec<_> = segments.iter().rev().filter_map(|s| clock(s)).collect();
     if clocks.is_empty() {

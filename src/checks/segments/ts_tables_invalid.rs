@@ -2,7 +2,7 @@ use crate::checks::support::select::{self, complete_inspection, segment_violatio
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
-use crate::history::RenditionPast;
+use crate::history::RenditionHistory;
 use packager_media::container::{Container, Inspection};
 use packager_media::defect::DefectKind;
 use std::collections::BTreeSet;
@@ -23,7 +23,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     select::judge_renditions(context, "no transport stream segment was inspected", judge)
 }
 
-fn judge(facts: &RenditionFacts, past: &RenditionPast) -> Option<Vec<Violation>> {
+fn judge(facts: &RenditionFacts, past: &RenditionHistory) -> Option<Vec<Violation>> {
     let segments = select::inspected_segments(facts, past)?;
     let mut streams = segments.iter().rev().filter_map(|s| Some((*s, transport_stream(s)?))).peekable();
     streams.peek()?;

@@ -4,7 +4,7 @@ use crate::checks::support::select;
 use crate::checks::{CheckContext, Violation};
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
-use crate::history::RenditionPast;
+use crate::history::RenditionHistory;
 use packager_media::redact;
 use packager_media::stream::Timeline;
 use packager_media::units::{Seconds, Timestamp};
@@ -40,7 +40,7 @@ struct EdgeAge {
 /// `None`: never remembered.
 pub(in crate::checks) fn judge(
     context: &CheckContext<'_>,
-    (facts, past, timeline): (&RenditionFacts, &RenditionPast, &Timeline),
+    (facts, past, timeline): (&RenditionFacts, &RenditionHistory, &Timeline),
     unit: &AgeUnit,
     made: &PublishedAt,
     limits: &AgeLimits,
@@ -81,7 +81,7 @@ fn violation(
 fn edge_age(
     context: &CheckContext<'_>,
     facts: &RenditionFacts,
-    past: &RenditionPast,
+    past: &RenditionHistory,
     timeline: &Timeline,
     made: &PublishedAt,
     limits: &AgeLimits,

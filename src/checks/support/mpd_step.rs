@@ -4,7 +4,7 @@
 //! can't be compared by what they list at two instants: that would accuse the packager of every slip of a clock.
 
 use crate::checks::CheckContext;
-use crate::history::{Listed, SeenMpd};
+use crate::history::{MpdState, MpdWindow};
 use packager_media::units::{Seconds, Timestamp};
 
 /// Times further apart than this are others: packagers write them with three digits, or none.
@@ -37,20 +37,20 @@ pub(in crate::checks) enum MpdRegression {
 /// Two consecutive states.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::checks) struct MpdStep<'a> {
-    pub earlier: &'a SeenMpd,
-    pub later: &'a SeenMpd,
+    pub earlier: &'a MpdState,
+    pub later: &'a MpdState,
     pub change: MpdChange,
 }
 
 /// Those whose later state was first seen within `hold`. `None` where the MPD was seen once, or is missing from this probe.
 pub(in crate::checks) fn recent_steps<'a>(context: &CheckContext<'a>) -> Option<Vec<MpdStep<'a>>> {
-    context.output.dash.as_ref()?;
+    context.output.dash()?;
     let states = &context.past.mpds;
     let twice = states.len() > 1 || states.first().is_some_and(|s| s.last_seen > s.first_seen);
     let within = |u: &MpdStep<'_>| Seconds::between(u.later.first_seen, context.now) <= context.hold;
     let pairs = states.iter().zip(states.iter().skip(1)).enumerate();
     let updates = pairs.map(|(n, (earlier, later))| {
-        let before: Vec<&SeenMpd> = states.iter().take(n).map(AsRef::as_ref).collect();
+        let before: Vec<&MpdState> = states.iter().take(n).map(AsRef::as_ref).collect();
         MpdStep { earlier, later, change: change_between(&before, earlier, later) }
     });
     twice.then(|| updates.filter(within).collect())
@@ -64,16 +64,18 @@ pub(in crate::checks) fn availability_start_changes(context: &CheckContext<'_>) 
 }
 
 /// `b` has come to where `a` was, or beyond.
-pub(in crate::checks) fn has_caught_up(a: &SeenMpd, b: &SeenMpd) -> bool {
-    let edge = match (a.listed, b.listed) {
-        (Some(Listed::Timeline { end: was, .. }), Some(Listed::Timeline { end: is, .. })) => is.0 >= was.0 - CLOSE,
+pub(in crate::checks) fn has_caught_up(a: &MpdState, b: &MpdState) -> bool {
+    let edge = match (a.window, b.window) {
+        (Some(MpdWindow::Timeline { end: was, .. }), Some(MpdWindow::Timeline { end: is, .. })) => {
+            is.0 >= was.0 - CLOSE
+        }
         _ => true,
     };
     let start = start_moved(a, b).is_none_or(|moved| moved.0.abs() <= SAME);
     start && edge && publish_time_decrease(a, b).is_none()
 }
 
-fn change_between(before: &[&SeenMpd], a: &SeenMpd, b: &SeenMpd) -> MpdChange {
+fn change_between(before: &[&MpdState], a: &MpdState, b: &MpdState) -> MpdChange {
     let published = publish_time_decrease(a, b);
     if let Some(moved) = start_moved(a, b).filter(|moved| moved.0.abs() > SAME) {
         let seen = before.iter().any(|o| start_moved(o, b).is_some_and(|m| m.0.abs() <= SAME));
@@ -89,26 +91,26 @@ fn change_between(before: &[&SeenMpd], a: &SeenMpd, b: &SeenMpd) -> MpdChange {
     back.map_or(MpdChange::Continued, MpdChange::Regressed)
 }
 
-fn start_moved(a: &SeenMpd, b: &SeenMpd) -> Option<Seconds> {
+fn start_moved(a: &MpdState, b: &MpdState) -> Option<Seconds> {
     Some(Seconds::between(a.availability_start?, b.availability_start?))
 }
 
-fn publish_time_decrease(a: &SeenMpd, b: &SeenMpd) -> Option<Seconds> {
+fn publish_time_decrease(a: &MpdState, b: &MpdState) -> Option<Seconds> {
     Some(Seconds::between(b.publish_time?, a.publish_time?)).filter(|by| by.0 > SAME)
 }
 
-fn live_edge_decrease(a: &SeenMpd, b: &SeenMpd) -> Option<Seconds> {
-    match (a.listed?, b.listed?) {
-        (Listed::Timeline { end: was, .. }, Listed::Timeline { end: is, .. }) => {
+fn live_edge_decrease(a: &MpdState, b: &MpdState) -> Option<Seconds> {
+    match (a.window?, b.window?) {
+        (MpdWindow::Timeline { end: was, .. }, MpdWindow::Timeline { end: is, .. }) => {
             Some(was - is).filter(|by| by.0 > CLOSE)
         }
         _ => None,
     }
 }
 
-fn windows_overlap(a: &SeenMpd, b: &SeenMpd) -> bool {
-    match (a.listed, b.listed) {
-        (Some(Listed::Timeline { start, end, .. }), Some(Listed::Timeline { start: from, end: until, .. })) => {
+fn windows_overlap(a: &MpdState, b: &MpdState) -> bool {
+    match (a.window, b.window) {
+        (Some(MpdWindow::Timeline { start, end, .. }), Some(MpdWindow::Timeline { start: from, end: until, .. })) => {
             until.0 > start.0 + CLOSE && from.0 < end.0 - CLOSE
         }
         _ => false,
@@ -116,12 +118,12 @@ fn windows_overlap(a: &SeenMpd, b: &SeenMpd) -> bool {
 }
 
 /// The same segments, whatever availabilityStartTime says: media time or numbers go on.
-fn timeline_continues(a: &SeenMpd, b: &SeenMpd) -> bool {
-    match (a.listed, b.listed) {
-        (Some(Listed::Timeline { media_end: was, .. }), Some(Listed::Timeline { media_end: is, .. })) => {
+fn timeline_continues(a: &MpdState, b: &MpdState) -> bool {
+    match (a.window, b.window) {
+        (Some(MpdWindow::Timeline { media_end: was, .. }), Some(MpdWindow::Timeline { media_end: is, .. })) => {
             is.0 >= was.0 - CLOSE
         }
-        (Some(Listed::Paced { zero: was, duration }), Some(Listed::Paced { zero: is, .. })) => {
+        (Some(MpdWindow::Paced { zero: was, duration }), Some(MpdWindow::Paced { zero: is, .. })) => {
             Seconds::between(was, is).0.abs() <= duration.0
         }
         _ => false,
@@ -129,12 +131,12 @@ fn timeline_continues(a: &SeenMpd, b: &SeenMpd) -> bool {
 }
 
 /// The later run began after the earlier one was last seen: media times may go on, as those of a source's time code do.
-fn started_after(a: &SeenMpd, b: &SeenMpd) -> bool {
+fn started_after(a: &MpdState, b: &MpdState) -> bool {
     b.availability_start.is_some_and(|start| Seconds::between(a.last_seen, start).0 >= -SAME)
 }
 
 /// A Period that had begun when `a` was seen is moved, or gone while one that began before it is the newest.
-fn regressed_period(a: &SeenMpd, b: &SeenMpd) -> Option<usize> {
+fn regressed_period(a: &MpdState, b: &MpdState) -> Option<usize> {
     let begun = |start: Seconds| a.availability_start.is_some_and(|at| start.after(at) <= a.last_seen);
     let newest = b.periods.iter().map(|p| p.start.0).fold(f64::MIN, f64::max);
     a.periods.iter().position(|period| {
@@ -151,9 +153,9 @@ mod tests {
     use super::MpdRegression::{Edge, Period, Published, Start};
     use super::*;
     use crate::checks::testing::*;
-    use crate::history::SeenPeriod;
+    use crate::history::PeriodStart;
 
-    fn changes(states: impl IntoIterator<Item = SeenMpd>) -> Vec<MpdChange> {
+    fn changes(states: impl IntoIterator<Item = MpdState>) -> Vec<MpdChange> {
         let mut scene = Scene::dash(&timed("<S t=\"980000\" d=\"2000\" r=\"9\"/>"));
         scene.published(states);
         recent_steps(&scene.context()).unwrap().iter().map(|u| u.change).collect()
@@ -175,15 +177,15 @@ mod tests {
     #[test]
     fn a_time_that_began_again_under_the_same_start_is_a_restart() {
         assert_eq!(changes([mpd(-30, 980.0), mpd(-20, 10.0)]), [Restarted]);
-        let stale = SeenMpd { publish_time: Some(time(-60.0)), ..mpd(-20, 10.0) };
+        let stale = MpdState { publish_time: Some(time(-60.0)), ..mpd(-20, 10.0) };
         assert_eq!(changes([mpd(-30, 980.0), stale]), [Regressed(Edge(Seconds(970.0)))]);
         let again = [mpd(-50, 900.0), mpd(-30, 980.0), mpd(-20, 900.0)];
         assert_eq!(changes(again)[1], Regressed(Edge(Seconds(80.0))), "seen before");
     }
 
     /// Another availabilityStartTime, later by `moved`.
-    fn moved(state: SeenMpd, moved: f64) -> SeenMpd {
-        SeenMpd { availability_start: Some(time(-1000.0 + moved)), ..state }
+    fn moved(state: MpdState, moved: f64) -> MpdState {
+        MpdState { availability_start: Some(time(-1000.0 + moved)), ..state }
     }
 
     #[test]
@@ -205,8 +207,8 @@ mod tests {
 
     #[test]
     fn at_a_fixed_pace_numbers_tell_whether_it_goes_on() {
-        let paced = |state: SeenMpd, zero: f64| SeenMpd {
-            listed: Some(Listed::Paced { zero: time(zero), duration: Seconds(2.0) }),
+        let paced = |state: MpdState, zero: f64| MpdState {
+            window: Some(MpdWindow::Paced { zero: time(zero), duration: Seconds(2.0) }),
             ..state
         };
         let first = || paced(mpd(-500, 0.0), -1000.0);
@@ -218,10 +220,10 @@ mod tests {
 
     #[test]
     fn a_period_may_not_move_or_go_back() {
-        let with = |second: i64, periods: &[(&str, f64)]| SeenMpd {
+        let with = |second: i64, periods: &[(&str, f64)]| MpdState {
             periods: periods
                 .iter()
-                .map(|(id, s)| SeenPeriod { id: Some((*id).to_owned()), start: Seconds(*s) })
+                .map(|(id, s)| PeriodStart { id: Some((*id).to_owned()), start: Seconds(*s) })
                 .collect(),
             ..mpd(second, 980.0)
         };
@@ -235,7 +237,7 @@ mod tests {
 
     #[test]
     fn publish_time_alone_counts_beyond_a_second() {
-        let at = |second: i64, published: f64| SeenMpd { publish_time: Some(time(published)), ..mpd(second, 980.0) };
+        let at = |second: i64, published: f64| MpdState { publish_time: Some(time(published)), ..mpd(second, 980.0) };
         assert_eq!(changes([at(-20, -20.0), at(-10, -21.0)]), [Continued]);
         assert_eq!(changes([at(-20, -20.0), at(-10, -21.5)]), [Regressed(Published(Seconds(1.5)))]);
     }

@@ -5,7 +5,7 @@
 
 use crate::checks::CheckContext;
 use crate::facts::RenditionFacts;
-use crate::history::{Observation, Remembered, RenditionPast};
+use crate::history::{ListedSegment, Observation, RenditionHistory};
 use packager_media::units::Seconds;
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ pub(in crate::checks) struct PlaylistStep<'a> {
 pub(in crate::checks) fn recent_steps<'a>(
     context: &CheckContext<'_>,
     facts: &RenditionFacts,
-    past: &'a RenditionPast,
+    past: &'a RenditionHistory,
 ) -> Option<Vec<PlaylistStep<'a>>> {
     facts.timeline.as_ref()?;
     let seen_twice =
@@ -48,7 +48,7 @@ pub(in crate::checks) fn recent_steps<'a>(
 }
 
 /// Every step in memory, oldest first. An empty window says nothing and is passed over.
-pub(in crate::checks) fn all_steps(past: &RenditionPast) -> Vec<PlaylistStep<'_>> {
+pub(in crate::checks) fn all_steps(past: &RenditionHistory) -> Vec<PlaylistStep<'_>> {
     let seen: Vec<_> =
         past.observations.iter().map(AsRef::as_ref).enumerate().filter(|(_, o)| !o.segments.is_empty()).collect();
     let pairs = seen.iter().zip(seen.iter().skip(1)).enumerate();
@@ -69,7 +69,7 @@ pub(in crate::checks) fn newest_number(observation: &Observation) -> u64 {
 pub(in crate::checks) fn common_segments<'a>(
     a: &'a Observation,
     b: &'a Observation,
-) -> impl Iterator<Item = (&'a Remembered, &'a Remembered)> {
+) -> impl Iterator<Item = (&'a ListedSegment, &'a ListedSegment)> {
     let mut rest = b.segments.iter().map(Arc::as_ref).peekable();
     a.segments.iter().map(Arc::as_ref).filter_map(move |old| {
         while rest.next_if(|new| new.number < old.number).is_some() {}
@@ -116,11 +116,11 @@ fn window_refills_from_start(a: &Observation, b: &Observation) -> bool {
     b.media_sequence <= 1 && b.segments.len() < a.segments.len() && newest_number(b) < newest_number(a)
 }
 
-fn is_same_segment(old: &Remembered, new: &Remembered) -> bool {
-    old.identity == new.identity && old.byte_range == new.byte_range && dates_agree(old, new)
+fn is_same_segment(old: &ListedSegment, new: &ListedSegment) -> bool {
+    old.uri_identity == new.uri_identity && old.byte_range == new.byte_range && dates_agree(old, new)
 }
 
-fn dates_agree(old: &Remembered, new: &Remembered) -> bool {
+fn dates_agree(old: &ListedSegment, new: &ListedSegment) -> bool {
     match (old.program_date_time, new.program_date_time) {
         (Some(was), Some(is)) => Seconds::between(was, is).0.abs() <= SAME_DATE,
         _ => true,
@@ -221,7 +221,7 @@ mod tests {
         let a = observation(-30, 50, 55);
         let mut b = observation(-20, 40, 45);
         for (new, old) in b.segments.iter_mut().zip(&a.segments) {
-            Arc::make_mut(new).identity = old.identity;
+            Arc::make_mut(new).uri_identity = old.uri_identity;
         }
         assert_eq!(relations([a, b]), [Regressed]);
     }

@@ -3,7 +3,7 @@
 use crate::checks::support::select::{NO_MANIFEST, cap_violations};
 use crate::checks::{CheckContext, CheckVerdict, Violation};
 use crate::facts::RenditionFacts;
-use packager_media::dash::{self, Mpd, Period, Representation, Run, timing};
+use packager_media::dash::{self, Mpd, Period, Representation, TimelineRun, timing};
 use packager_media::stream::names;
 use packager_media::units::{Seconds, Timestamp};
 
@@ -25,14 +25,14 @@ pub(in crate::checks) fn judge_live_representations(
     context: &CheckContext<'_>,
     judge: impl Fn(&LiveRepresentation<'_>) -> Vec<Violation>,
 ) -> CheckVerdict {
-    let Some(dash) = &context.output.dash else { return CheckVerdict::NotRun(NO_MANIFEST) };
+    let Some(dash) = context.output.dash() else { return CheckVerdict::NotRun(NO_MANIFEST) };
     if !dash.mpd.dynamic {
         return CheckVerdict::NotRun(STATIC_MPD);
     }
-    let now = dash.ahead().after(context.now);
-    let Some(period) = dash::playing(&dash.mpd, now) else { return CheckVerdict::NotRun("no Period has begun") };
+    let now = dash.clock_offset().after(context.now);
+    let Some(period) = dash::current_period(&dash.mpd, now) else { return CheckVerdict::NotRun("no Period has begun") };
     let mut found = Vec::new();
-    for (set, representation) in dash::rungs(period) {
+    for (set, representation) in dash::playable_representations(period) {
         let id = names::slug(&representation.id);
         let same = |r: &&RenditionFacts| r.rendition.media == set.media && r.rendition.id.as_ref() == Some(&id);
         let Some(facts) = context.output.renditions.iter().find(same) else { continue };
@@ -44,7 +44,7 @@ pub(in crate::checks) fn judge_live_representations(
 
 impl LiveRepresentation<'_> {
     /// Its SegmentTimeline; `None` where its segments come at a fixed pace, or are the parts of one file.
-    pub fn timeline_runs(&self) -> Option<&[Run]> {
+    pub fn timeline_runs(&self) -> Option<&[TimelineRun]> {
         self.representation.addressing.segments.runs()
     }
 
@@ -54,8 +54,8 @@ impl LiveRepresentation<'_> {
 
     /// Where a media time lies on the wall clock.
     pub fn wall_clock_time(&self, ticks: u64) -> Option<Timestamp> {
-        let span = dash::Span { number: 0, start: ticks, duration: 0 };
-        let presented: Seconds = timing::presented(self.period, &self.representation.addressing, span)?;
+        let span = dash::SegmentSpan { number: 0, start: ticks, duration: 0 };
+        let presented: Seconds = timing::presentation_time(self.period, &self.representation.addressing, span)?;
         Some(presented.after(self.mpd.availability_start?))
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::checks::support::playlist_step::{self, PlaylistChange};
 use crate::checks::{CheckContext, CheckVerdict, Violation};
-use crate::facts::{FailureKind, Fetched, RenditionFacts, SegmentFacts};
-use crate::history::RenditionPast;
+use crate::facts::{RenditionFacts, SegmentFacts};
+use crate::history::RenditionHistory;
 use packager_media::container::{Container, Inspection};
 use packager_media::defect::{Defect, DefectKind, Position};
 use packager_media::redact;
@@ -26,7 +26,7 @@ pub(in crate::checks) const MAX_VIOLATIONS: usize = 16;
 pub(in crate::checks) fn judge_renditions<'a>(
     context: &CheckContext<'a>,
     missing: &'static str,
-    judge: impl Fn(&'a RenditionFacts, &'a RenditionPast) -> Option<Vec<Violation>>,
+    judge: impl Fn(&'a RenditionFacts, &'a RenditionHistory) -> Option<Vec<Violation>>,
 ) -> CheckVerdict {
     let mut ran = false;
     let mut found = Vec::new();
@@ -37,7 +37,7 @@ pub(in crate::checks) fn judge_renditions<'a>(
     }
     match ran {
         true => CheckVerdict::Ran(found),
-        false if context.output.parsed => CheckVerdict::NotRun(missing),
+        false if context.output.is_readable() => CheckVerdict::NotRun(missing),
         false => CheckVerdict::NotRun(NO_MANIFEST),
     }
 }
@@ -53,15 +53,6 @@ pub(in crate::checks) fn cap_violations(mut violations: Vec<Violation>) -> Vec<V
     violations
 }
 
-/// The probe's own deadline ended this request: it says nothing about the stream.
-pub(in crate::checks) fn probe_timed_out(fetched: &Fetched) -> bool {
-    let failure = match &fetched.result {
-        Err(failure) => Some(failure),
-        Ok(exchange) => exchange.broken.as_ref(),
-    };
-    failure.is_some_and(|f| f.kind == FailureKind::Deadline)
-}
-
 /// EXT-X-TARGETDURATION, or the longest listed segment where the tag is missing.
 pub(in crate::checks) fn target_duration(timeline: &Timeline) -> Option<Seconds> {
     let longest = || timeline.segments.iter().map(|s| s.duration.0).reduce(f64::max).map(Seconds);
@@ -72,7 +63,7 @@ pub(in crate::checks) fn target_duration(timeline: &Timeline) -> Option<Seconds>
 /// inspection. `None` where this probe could not make sure that they are what the template asks for.
 pub(in crate::checks) fn inspected_segments<'a>(
     facts: &RenditionFacts,
-    past: &'a RenditionPast,
+    past: &'a RenditionHistory,
 ) -> Option<Vec<&'a SegmentFacts>> {
     if past.segments.is_empty() || (!facts.covered && facts.segments.is_empty()) {
         return None;
@@ -93,7 +84,7 @@ pub(in crate::checks) fn inspected_segments<'a>(
 
 /// Of two fetches of one segment the more telling one counts: a failure is an event, a deadline is nothing.
 fn fetch_rank(segment: &SegmentFacts) -> u8 {
-    match (probe_timed_out(&segment.fetched), segment.fetched.ok().is_some()) {
+    match (segment.fetched.probe_timed_out(), segment.fetched.ok().is_some()) {
         (true, _) => 0,
         (false, true) => 1,
         (false, false) => 2,
@@ -103,7 +94,7 @@ fn fetch_rank(segment: &SegmentFacts) -> u8 {
 /// The segments whose bytes can be counted as media: they arrived whole, have a duration and are no HTML page.
 pub(in crate::checks) fn measurable_segments<'a>(
     facts: &RenditionFacts,
-    past: &'a RenditionPast,
+    past: &'a RenditionHistory,
 ) -> Option<Vec<&'a SegmentFacts>> {
     let media = |s: &SegmentFacts| s.inspection.as_ref().is_none_or(|i| i.container != Container::Unknown);
     let bytes = |s: &SegmentFacts| s.fetched.ok().is_some_and(|e| e.body_bytes > 0);
@@ -132,7 +123,7 @@ pub(in crate::checks) fn undamaged_inspection(segment: &SegmentFacts) -> Option<
 /// the same initialization section, both undamaged, and no packager restart between their inspections.
 pub(in crate::checks) fn consecutive_pairs<'a>(
     segments: &[&'a SegmentFacts],
-    past: &RenditionPast,
+    past: &RenditionHistory,
 ) -> Vec<(&'a SegmentFacts, &'a SegmentFacts)> {
     let restarts = restart_times(past);
     let mut latest: HashMap<u64, &'a SegmentFacts> = HashMap::new();
@@ -146,7 +137,7 @@ pub(in crate::checks) fn consecutive_pairs<'a>(
 }
 
 /// When each new run was first seen.
-pub(in crate::checks) fn restart_times(past: &RenditionPast) -> Vec<Timestamp> {
+pub(in crate::checks) fn restart_times(past: &RenditionHistory) -> Vec<Timestamp> {
     let steps = playlist_step::all_steps(past).into_iter();
     steps.filter(|s| s.change == PlaylistChange::Restarted).map(|s| s.later.first_seen).collect()
 }

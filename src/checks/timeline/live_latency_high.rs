@@ -2,7 +2,7 @@ use crate::checks::support::select;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::derived;
 use crate::finding::Severity;
-use packager_media::dash::rungs;
+use packager_media::dash::playable_representations;
 use packager_media::stream::Timeline;
 use packager_media::units::Seconds;
 
@@ -37,9 +37,10 @@ const EDGE: Seconds = Seconds(1.0);
 
 /// No player can keep to ServiceDescription: even what comes next will be too old. Chunks come earlier than their segment.
 fn described(context: &CheckContext<'_>, timeline: &Timeline, latency: Seconds) -> Option<Violation> {
-    let mpd = &context.output.dash.as_ref()?.mpd;
+    let mpd = &context.output.dash()?.mpd;
     let max = mpd.latency?.max?;
-    let early = mpd.periods.iter().flat_map(rungs).map(|(_, r)| r.addressing.availability_time_offset.0);
+    let early =
+        mpd.periods.iter().flat_map(playable_representations).map(|(_, r)| r.addressing.availability_time_offset.0);
     let spare = early.fold(0.0, f64::max) + EDGE.0 + timeline.segments.last()?.duration.0;
     (latency.0 > max.0 + spare).then(|| {
         let message = format!(
@@ -105,8 +106,8 @@ mod tests {
         // Segments of 2 s; the newest ends 10 s before now.
         let described = |max: f64| {
             let mut scene = Scene::dash(&timed("<S t=\"980000\" d=\"2000\" r=\"4\"/>"));
-            let mpd = std::sync::Arc::make_mut(&mut scene.output.dash.as_mut().unwrap().mpd);
-            mpd.latency = Some(packager_media::dash::Latency { max: Some(Seconds(max)), ..Default::default() });
+            let mpd = std::sync::Arc::make_mut(&mut scene.mpd_facts().mpd);
+            mpd.latency = Some(packager_media::dash::ServiceLatency { max: Some(Seconds(max)), ..Default::default() });
             check(&scene.context(), &Params::default())
         };
         assert_holds(described(7.0));

@@ -2,7 +2,7 @@ use crate::checks::support::select::{self, FIRST_OBSERVATION, NO_MANIFEST};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
-use crate::history::{Observation, RenditionPast};
+use crate::history::{Observation, RenditionHistory};
 use packager_media::stream::{Media, Timeline};
 use packager_media::units::{MediaTime, Seconds, Timestamp};
 
@@ -25,7 +25,7 @@ const FEW: &str = "fewer than two live renditions whose edges can be compared";
 
 struct Subject<'a> {
     facts: &'a RenditionFacts,
-    past: &'a RenditionPast,
+    past: &'a RenditionHistory,
     timeline: &'a Timeline,
 }
 
@@ -62,7 +62,7 @@ impl Edge {
 }
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
-    if !context.output.parsed {
+    if !context.output.is_readable() {
         return CheckVerdict::NotRun(NO_MANIFEST);
     }
     let live = context.renditions().filter(|(r, _)| r.rendition.media != Media::Text);
@@ -116,7 +116,7 @@ fn edges(subjects: &[Subject<'_>], basis: Basis, at: Option<Timestamp>) -> Optio
     edges.iter().all(|edge| edge.since(*first).is_some()).then_some(edges)
 }
 
-fn edge(past: &RenditionPast, basis: Basis, at: Option<Timestamp>) -> Option<Edge> {
+fn edge(past: &RenditionHistory, basis: Basis, at: Option<Timestamp>) -> Option<Edge> {
     let known = |o: &Observation| at.is_none_or(|at| o.first_seen <= at);
     let observation = past.observations.iter().rev().find(|o| known(o))?;
     let mut tail = Seconds::ZERO;
@@ -159,7 +159,7 @@ mod tests {
         let seen = |behind: [f64; 2]| {
             let both = [(-2, behind[0]), (0, behind[1])];
             let seen = both.map(|(at, behind)| Arc::new(dated(observation(at, 10, 15), at as f64 - 12.0 - behind)));
-            RenditionPast { observations: seen.to_vec(), ..RenditionPast::default() }
+            RenditionHistory { observations: seen.to_vec(), ..RenditionHistory::default() }
         };
         let names = [(NAME, seen([0.0; 2])), ("other", seen([before, now]))];
         scene.history.renditions = names.into_iter().map(|(n, p)| (n.to_owned(), p)).collect();

@@ -2,7 +2,7 @@ use crate::checks::support::playlist_step::{self, PlaylistChange, PlaylistStep};
 use crate::checks::support::select::{self, FIRST_OBSERVATION};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
 use crate::finding::Severity;
-use crate::history::{Remembered, RenditionPast};
+use crate::history::{ListedSegment, RenditionHistory};
 use packager_media::units::Seconds;
 
 pub const META: CheckMeta = CheckMeta {
@@ -32,7 +32,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         // A step back or a restart is reported as what it is, not once for each segment.
         let continued = steps.iter().rev().filter(|s| s.change == PlaylistChange::Continued);
         // In DASH a date is availabilityStartTime's: where that moves, dash_mpd_regressed says so.
-        let date_tolerance = if context.output.dash.is_some() { f64::INFINITY } else { params.date_tolerance };
+        let date_tolerance = if context.output.dash().is_some() { f64::INFINITY } else { params.date_tolerance };
         let params = Params { uris: params.uris && names_last(past), date_tolerance, ..params.clone() };
         Some(continued.filter_map(|s| rewritten(s, &params)).collect())
     })
@@ -40,10 +40,10 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
 
 /// A packager or CDN that writes the viewer's session into its URIs (`media_w1234_7.ts`) names all segments anew
 /// for each probe: where no segment was ever seen twice under one name, names say nothing.
-fn names_last(past: &RenditionPast) -> bool {
-    playlist_step::all_steps(past)
-        .iter()
-        .any(|step| playlist_step::common_segments(step.earlier, step.later).any(|(a, b)| a.identity == b.identity))
+fn names_last(past: &RenditionHistory) -> bool {
+    playlist_step::all_steps(past).iter().any(|step| {
+        playlist_step::common_segments(step.earlier, step.later).any(|(a, b)| a.uri_identity == b.uri_identity)
+    })
 }
 
 fn rewritten(step: &PlaylistStep<'_>, params: &Params) -> Option<Violation> {
@@ -62,10 +62,10 @@ fn rewritten(step: &PlaylistStep<'_>, params: &Params) -> Option<Violation> {
     Some(violation.with("seen_at", step.later.first_seen.to_string()))
 }
 
-fn changes(a: &Remembered, b: &Remembered, params: &Params) -> Option<String> {
+fn changes(a: &ListedSegment, b: &ListedSegment, params: &Params) -> Option<String> {
     let dates = a.program_date_time.zip(b.program_date_time).map_or(0.0, |(was, is)| Seconds::between(was, is).0);
     let parts = [
-        (params.uris && a.identity != b.identity).then(|| "another URI".to_owned()),
+        (params.uris && a.uri_identity != b.uri_identity).then(|| "another URI".to_owned()),
         ((a.duration - b.duration).0.abs() > params.duration_tolerance + ROUNDING)
             .then(|| format!("another duration ({:.3} s, was {:.3} s)", b.duration.0, a.duration.0)),
         (a.byte_range != b.byte_range).then(|| "another byte range".to_owned()),
@@ -103,8 +103,8 @@ mod tests {
 
     #[test]
     fn each_property_counts() {
-        let message = |change: fn(&mut Remembered)| messages(run(|o| change(Arc::make_mut(&mut o.segments[2]))));
-        assert_eq!(message(|s| s.identity = 1), "segment 13 came back with another URI");
+        let message = |change: fn(&mut ListedSegment)| messages(run(|o| change(Arc::make_mut(&mut o.segments[2]))));
+        assert_eq!(message(|s| s.uri_identity = 1), "segment 13 came back with another URI");
         assert_eq!(message(|s| s.key = 1), "segment 13 came back with another key");
         let range = Some(ByteRange { offset: 0, length: 1 });
         assert_eq!(
@@ -130,14 +130,14 @@ mod tests {
 
     #[test]
     fn a_new_segment_is_not_compared() {
-        assert_holds(run(|o| Arc::make_mut(&mut o.segments[5]).identity = 1));
+        assert_holds(run(|o| Arc::make_mut(&mut o.segments[5]).uri_identity = 1));
     }
 
     #[test]
     fn many_at_once_are_one_event_and_uris_may_be_left_out() {
-        let mut scene = scene(|o| o.segments.iter_mut().for_each(|s| Arc::make_mut(s).identity += 1000));
+        let mut scene = scene(|o| o.segments.iter_mut().for_each(|s| Arc::make_mut(s).uri_identity += 1000));
         let mut next = dated(observation(-5, 12, 17), -16.0);
-        next.segments.iter_mut().for_each(|s| Arc::make_mut(s).identity += 1000);
+        next.segments.iter_mut().for_each(|s| Arc::make_mut(s).uri_identity += 1000);
         scene.past().observations.push(std::sync::Arc::new(next));
         let found = violations(check(&scene.context(), &Params::default()));
         assert_eq!((found.len(), &found[0].evidence["segments"]), (1, &5.into()));
@@ -149,7 +149,7 @@ mod tests {
         let mut scene = Scene::live();
         let session = |n: u64| {
             let mut seen = observation(-30 + 10 * n as i64, 10 + n, 15 + n);
-            seen.segments.iter_mut().for_each(|s| Arc::make_mut(s).identity += 1000 * n);
+            seen.segments.iter_mut().for_each(|s| Arc::make_mut(s).uri_identity += 1000 * n);
             seen
         };
         scene.observe([session(0), session(1), session(2)]);
@@ -164,7 +164,7 @@ mod tests {
     fn a_restart_rewrites_nothing() {
         let mut scene = Scene::live();
         let mut later = observation(-10, 0, 2);
-        later.segments.iter_mut().for_each(|s| Arc::make_mut(s).identity = 1);
+        later.segments.iter_mut().for_each(|s| Arc::make_mut(s).uri_identity = 1);
         scene.observe([observation(-20, 0, 5), later]);
         assert_holds(check(&scene.context(), &Params::default()));
     }

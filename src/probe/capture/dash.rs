@@ -4,12 +4,12 @@ use super::{
     Capturer, MIN_PLAYLIST_TIME, RENDITIONS_AT_ONCE, Variables, cut_by_budget, unrequested_rendition, updates,
 };
 use crate::catalog::Coverage;
-use crate::facts::{ClockFacts, DashFacts, Fetched, OutputFacts, RenditionFacts};
+use crate::facts::{ClockFacts, DashFacts, Fetched, ManifestFacts, OutputFacts, RenditionFacts};
 use crate::fetch::FetchRequest;
-use crate::history::Known;
+use crate::history::AlreadyInspected;
 use futures_util::stream::{self, StreamExt};
-use packager_media::dash::timing::{self, Source};
-use packager_media::dash::{self, Descriptor, MAX_INDEX_BYTES, Mpd, Outline, Wanted};
+use packager_media::dash::timing::{self, ClockSource};
+use packager_media::dash::{self, Descriptor, IndexRequest, MAX_INDEX_BYTES, Mpd, RenditionSnapshot};
 use packager_media::defect::Defect;
 use packager_media::stream::Protocol;
 use packager_media::units::{Seconds, Timestamp};
@@ -30,30 +30,29 @@ impl Capturer<'_> {
         facts: &mut OutputFacts,
         body: &[u8],
         asked_at: Timestamp,
-        known: &Known,
+        known: &AlreadyInspected,
     ) -> Option<Instant> {
-        facts.protocol = Protocol::Dash;
+        facts.content = ManifestFacts::Unreadable(Protocol::Dash);
         let base = facts.manifest.ok()?.final_url.clone();
         let (mpd, defects) = dash::parse(body, &base);
         facts.defects = defects;
         let mpd = Arc::new(mpd?);
-        facts.parsed = true;
         let clock = self.read_clock(&mpd, &base).await;
         let patchable = updates::patchable(&mpd, body);
-        let mut dash = DashFacts { clock, mpd, asked_at, location: None, patch: None, patchable };
-        let mpds_now = dash.ahead().after(self.clock.now());
+        let mut dash = DashFacts { clock, patchable, ..DashFacts::new(mpd, asked_at) };
+        let mpds_now = dash.clock_offset().after(self.clock.now());
         let now = Seconds(-EDGE_MARGIN.0).after(mpds_now);
         let (all_read, defects) = self.read_indexes(Arc::make_mut(&mut dash.mpd), now).await;
         facts.defects.extend(defects);
         let mpd = dash.mpd.clone();
-        let outlines = dash::outline(&mpd, now);
+        let snapshots = dash::renditions_at(&mpd, now);
         let arrived = Instant::now();
-        let all = outlines.len();
-        let captures = outlines.into_iter().enumerate().map(|(n, outline)| {
+        let all = snapshots.len();
+        let captures = snapshots.into_iter().enumerate().map(|(n, snapshot)| {
             let facts = if all_read {
-                listed_rendition(outline, &facts.manifest, asked_at)
+                listed_rendition(snapshot, &facts.manifest, asked_at)
             } else {
-                unrequested_rendition(outline.rendition)
+                unrequested_rendition(snapshot.rendition)
             };
             self.capture_representation(facts, known, self.coverage_share(n, all))
         });
@@ -65,14 +64,14 @@ impl Capturer<'_> {
         );
         facts.renditions = renditions;
         (dash.location, dash.patch) = (location, patch);
-        facts.dash = Some(dash);
+        facts.content = ManifestFacts::Dash(Box::new(dash));
         Some(arrived)
     }
 
     async fn capture_representation(
         &self,
         mut facts: RenditionFacts,
-        known: &Known,
+        known: &AlreadyInspected,
         coverage: Coverage,
     ) -> RenditionFacts {
         self.capture_media(&mut facts, &Variables::new(), known, coverage).await;
@@ -83,12 +82,13 @@ impl Capturer<'_> {
     /// unusable. `false` means that the probe's time ended before all indexes were read, so that the segments are
     /// unknown.
     async fn read_indexes(&self, mpd: &mut Mpd, now: Timestamp) -> (bool, Vec<Defect>) {
-        let asked = dash::wanted(mpd, now).into_iter().map(async |wanted| (self.fetch_index(&wanted).await, wanted));
+        let asked =
+            dash::required_indexes(mpd, now).into_iter().map(async |wanted| (self.fetch_index(&wanted).await, wanted));
         let mut answers = pin!(stream::iter(asked).buffered(RENDITIONS_AT_ONCE));
         let (mut all_read, mut defects) = (true, Vec::new());
         while let Some((read, wanted)) = answers.next().await {
             match read {
-                Some(read) => defects.extend(dash::resolve(mpd, &wanted, read)),
+                Some(read) => defects.extend(dash::resolve_index(mpd, &wanted, read)),
                 None => all_read = false,
             }
         }
@@ -96,7 +96,7 @@ impl Capturer<'_> {
     }
 
     /// Fetches the index of one SegmentBase. `None` means that the probe's time ended first.
-    async fn fetch_index(&self, wanted: &Wanted) -> Option<Result<Vec<u8>, String>> {
+    async fn fetch_index(&self, wanted: &IndexRequest) -> Option<Result<Vec<u8>, String>> {
         if wanted.range.length > MAX_INDEX_BYTES {
             return Some(Err(format!("the index has more than {MAX_INDEX_BYTES} bytes and was not fetched")));
         }
@@ -116,20 +116,20 @@ impl Capturer<'_> {
     }
 
     async fn read_clock(&self, mpd: &Mpd, base: &Url) -> Option<ClockFacts> {
-        let read = |timing: &Descriptor| (timing.clone(), timing::source(timing, base));
-        let readable = |s: &Option<Source>| s.as_ref().is_some_and(|s| *s != Source::Network);
+        let read = |timing: &Descriptor| (timing.clone(), timing::clock_source(timing, base));
+        let readable = |s: &Option<ClockSource>| s.as_ref().is_some_and(|s| *s != ClockSource::Network);
         let all: Vec<_> = mpd.utc_timings.iter().map(read).collect();
         let (timing, source) = all.iter().find(|(_, s)| readable(s)).or(all.first())?.clone();
         let began = self.clock.now();
         let (fetched, time) = match &source {
             // `direct` gives the time at which the MPD was made, which says nothing about the current time.
-            Some(Source::Direct(_) | Source::Network) | None => (None, None),
-            Some(Source::Date(url)) => self.time_by_date_header(url).await,
-            Some(Source::Body(url)) => self.time_by_body(url).await,
+            Some(ClockSource::Direct(_) | ClockSource::Network) | None => (None, None),
+            Some(ClockSource::Date(url)) => self.time_by_date_header(url).await,
+            Some(ClockSource::Body(url)) => self.time_by_body(url).await,
         };
         let half = Seconds(Seconds::between(began, self.clock.now()).0 / 2.0);
         let ahead = time.map(|time| Seconds::between(half.after(began), time));
-        Some(ClockFacts { timing, source, fetched, ahead })
+        Some(ClockFacts { timing, source, fetched, offset: ahead })
     }
 
     /// The server's time by its Date header. The header counts whole seconds, so half a second is added.
@@ -142,7 +142,7 @@ impl Capturer<'_> {
     async fn time_by_body(&self, url: &Url) -> (Option<Fetched>, Option<Timestamp>) {
         let (fetched, body) = self.fetch_time(url, false).await;
         let there = fetched.as_ref().is_some_and(|f| f.ok().is_some());
-        (fetched, timing::read_time(&body).filter(|_| there))
+        (fetched, timing::parse_clock_body(&body).filter(|_| there))
     }
 
     /// Fetches a time resource. `None` means that the probe's time ended first.
@@ -155,10 +155,10 @@ impl Capturer<'_> {
 }
 
 /// A rendition of an MPD, for which the MPD stands in as the playlist.
-fn listed_rendition(outline: Outline, manifest: &Fetched, asked_at: Timestamp) -> RenditionFacts {
-    let mut facts = unrequested_rendition(outline.rendition);
+fn listed_rendition(snapshot: RenditionSnapshot, manifest: &Fetched, asked_at: Timestamp) -> RenditionFacts {
+    let mut facts = unrequested_rendition(snapshot.rendition);
     facts.playlist = Some(manifest.clone());
     facts.playlist_at = Some(asked_at);
-    facts.timeline = Some(Arc::new(outline.timeline));
+    facts.timeline = Some(Arc::new(snapshot.timeline));
     facts
 }

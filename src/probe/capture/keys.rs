@@ -4,7 +4,7 @@
 use super::{Capturer, MIN_PLAYLIST_TIME, cut_by_budget};
 use crate::facts::KeyFacts;
 use crate::fetch::FetchRequest;
-use crate::history::Known;
+use crate::history::AlreadyInspected;
 use packager_media::crypt::{Decryptor, Secret, Vector};
 use packager_media::stream::{Key, Segment, Timeline};
 use std::collections::HashMap;
@@ -51,7 +51,7 @@ impl Capturer<'_> {
         &self,
         timeline: &Timeline,
         planned: &[&Segment],
-        known: &Known,
+        known: &AlreadyInspected,
     ) -> Vec<Arc<KeyFacts>> {
         let mut wanted: Vec<&Key> = Vec::new();
         for key in planned.iter().copied().chain(timeline.segments.last()).flat_map(|s| s.keys.iter()) {
@@ -65,7 +65,7 @@ impl Capturer<'_> {
 
     /// Access to a body that is encrypted with `key`. `number` is the segment's media sequence number, which is the
     /// initialization vector when the playlist gives none.
-    pub(super) async fn access(&self, key: &Key, number: Option<u64>, known: &Known) -> Access {
+    pub(super) async fn access(&self, key: &Key, number: Option<u64>, known: &AlreadyInspected) -> Access {
         let vector = match (&key.iv, number) {
             (Some(written), _) => Vector::written(written),
             (None, number) => number.map(Vector::of_number),
@@ -79,7 +79,7 @@ impl Capturer<'_> {
     }
 
     /// The facts of one key. `None` means that the key has no http(s) URI, or that the probe's time ended first.
-    async fn key(&self, key: &Key, known: &Known) -> Option<Arc<KeyFacts>> {
+    async fn key(&self, key: &Key, known: &AlreadyInspected) -> Option<Arc<KeyFacts>> {
         let url = http_url(key)?;
         let place = self.keys.cell(key, url.as_str())?;
         let fetch = async || match known.key(key, self.clock.now(), self.template.hold) {

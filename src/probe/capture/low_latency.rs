@@ -7,9 +7,9 @@ use super::reader::{BodyReader, ReadBody};
 use super::{Capturer, MIN_PLAYLIST_TIME, Variables, cut_by_budget, parse_media_playlist};
 use crate::catalog::CoverageMode;
 use crate::checks::hls::ll_hls_blocking_reload_failed;
-use crate::facts::{Decryption, DeltaFacts, HintFacts, LowLatencyFacts, PartFacts, ReloadFacts};
+use crate::facts::{BlockingReloadFacts, Decryption, DeltaUpdateFacts, LowLatencyFacts, PartFacts, PreloadHintFacts};
 use crate::fetch::FetchRequest;
-use crate::history::Known;
+use crate::history::AlreadyInspected;
 use packager_media::container::Init;
 use packager_media::stream::{ByteRange, HintKind, Key, Part, PreloadHint, Timeline};
 use packager_media::units::Seconds;
@@ -58,7 +58,7 @@ impl Capturer<'_> {
         url: &Url,
         timeline: &Timeline,
         variables: &Variables,
-    ) -> Result<Option<ReloadFacts>, OutOfTime> {
+    ) -> Result<Option<BlockingReloadFacts>, OutOfTime> {
         let live = &timeline.low_latency;
         let (Some(newest), Some(target)) = (live.parts.last(), live.part_target) else { return Ok(None) };
         if !live.control.is_some_and(|c| c.can_block_reload) {
@@ -74,10 +74,10 @@ impl Capturer<'_> {
             return Err(OutOfTime);
         }
         let read = fetched.ok().and_then(|e| parse_media_playlist(&body, &e.final_url, variables).0);
-        Ok(Some(ReloadFacts { segment, part, fetched, timeline: read.map(Arc::new) }))
+        Ok(Some(BlockingReloadFacts { segment, part, fetched, timeline: read.map(Arc::new) }))
     }
 
-    async fn fetch_hinted_part(&self, timeline: &Timeline) -> Result<Option<HintFacts>, OutOfTime> {
+    async fn fetch_hinted_part(&self, timeline: &Timeline) -> Result<Option<PreloadHintFacts>, OutOfTime> {
         let live = &timeline.low_latency;
         let hint = live.hints.iter().find(|h| h.kind == HintKind::Part);
         let (Some(hint), Some(target)) = (hint, live.part_target) else { return Ok(None) };
@@ -93,7 +93,7 @@ impl Capturer<'_> {
         if cut_by_budget(&fetched, began, patience) {
             return Err(OutOfTime);
         }
-        Ok(Some(HintFacts { hint: hint.clone(), fetched }))
+        Ok(Some(PreloadHintFacts { hint: hint.clone(), fetched }))
     }
 
     async fn fetch_delta_update(
@@ -101,7 +101,7 @@ impl Capturer<'_> {
         url: &Url,
         timeline: &Timeline,
         variables: &Variables,
-    ) -> Result<Option<DeltaFacts>, OutOfTime> {
+    ) -> Result<Option<DeltaUpdateFacts>, OutOfTime> {
         if timeline.low_latency.control.is_none_or(|c| c.can_skip_until.is_none()) {
             return Ok(None);
         }
@@ -113,7 +113,7 @@ impl Capturer<'_> {
             return Err(OutOfTime);
         }
         let read = fetched.ok().and_then(|e| parse_media_playlist(&body, &e.final_url, variables).0);
-        Ok(Some(DeltaFacts { fetched, timeline: read.map(Arc::new) }))
+        Ok(Some(DeltaUpdateFacts { fetched, timeline: read.map(Arc::new) }))
     }
 
     /// The deadline of the wait for the next part, and the time after which its lateness is the server's fault.
@@ -130,7 +130,12 @@ impl Capturer<'_> {
     }
 
     /// Fetches and inspects the newest parts; returns them oldest first.
-    pub(super) async fn inspect_parts(&self, timeline: &Timeline, inits: &ReadInits, known: &Known) -> Vec<PartFacts> {
+    pub(super) async fn inspect_parts(
+        &self,
+        timeline: &Timeline,
+        inits: &ReadInits,
+        known: &AlreadyInspected,
+    ) -> Vec<PartFacts> {
         let live = &timeline.low_latency;
         if self.template.segments.mode == CoverageMode::None {
             return Vec::new();
@@ -157,7 +162,7 @@ impl Capturer<'_> {
         part: &Part,
         timeline: &Timeline,
         init: Option<&Init>,
-        known: &Known,
+        known: &AlreadyInspected,
     ) -> Option<PartFacts> {
         let lock = match part_key(part, timeline).filter(|k| k.encrypts_wholly()) {
             Some(key) => Some(self.access(key, Some(part.segment), known).await),

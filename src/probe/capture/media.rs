@@ -8,9 +8,9 @@ use super::reader::{BodyReader, ReadBody};
 use super::{Capturer, MIN_PLAYLIST_TIME, Variables, cut_by_budget, parse_media_playlist};
 use crate::catalog::Coverage;
 use crate::checks::delivery::segment_download_slow::SHORTEST_PLAY;
-use crate::facts::{Fetched, InitFacts, LowLatencyFacts, OldestFacts, PartFacts, RenditionFacts, SegmentFacts};
+use crate::facts::{Fetched, InitFacts, LowLatencyFacts, OldestSegmentFacts, PartFacts, RenditionFacts, SegmentFacts};
 use crate::fetch::FetchRequest;
-use crate::history::Known;
+use crate::history::AlreadyInspected;
 use packager_media::container::Init;
 use packager_media::stream::{ByteRange, Map, Segment, Timeline};
 use packager_media::units::Seconds;
@@ -39,7 +39,7 @@ impl Capturer<'_> {
         &self,
         facts: &mut RenditionFacts,
         variables: &Variables,
-        known: &Known,
+        known: &AlreadyInspected,
         coverage: Coverage,
     ) {
         let Some(timeline) = facts.timeline.clone() else { return };
@@ -66,7 +66,7 @@ impl Capturer<'_> {
         facts: &RenditionFacts,
         timeline: &Timeline,
         plan: &DownloadPlan<'_>,
-        known: &Known,
+        known: &AlreadyInspected,
     ) -> InspectedMedia {
         let inits = futures_util::future::join_all(plan.maps.iter().map(|map| self.shared_init(map, known))).await;
         let inits: ReadInits = inits.into_iter().flatten().collect();
@@ -84,7 +84,7 @@ impl Capturer<'_> {
         timeline: &Timeline,
         plan: &DownloadPlan<'_>,
         inits: &ReadInits,
-        known: &Known,
+        known: &AlreadyInspected,
     ) -> (Vec<Arc<SegmentFacts>>, u64) {
         let (mut segments, mut gone) = (Vec::new(), 0);
         for segment in plan.segments.iter().rev() {
@@ -103,11 +103,11 @@ impl Capturer<'_> {
 
     /// An initialization segment, which all renditions of the probe share. `None` means that the probe's time ended
     /// first.
-    async fn shared_init(&self, map: &Map, known: &Known) -> Option<ReadInit> {
+    async fn shared_init(&self, map: &Map, known: &AlreadyInspected) -> Option<ReadInit> {
         self.downloads.init(map).get_or_init(|| self.download_init(map, known)).await.clone()
     }
 
-    async fn download_init(&self, map: &Map, known: &Known) -> Option<ReadInit> {
+    async fn download_init(&self, map: &Map, known: &AlreadyInspected) -> Option<ReadInit> {
         let lock = match &map.key {
             Some(key) => Some(self.access(key, None, known).await).filter(|l| !matches!(l, Access::OutOfTime))?.into(),
             None => None,
@@ -139,7 +139,7 @@ impl Capturer<'_> {
         timeline: &Timeline,
         segment: &Segment,
         init: Option<&Init>,
-        known: &Known,
+        known: &AlreadyInspected,
     ) -> SegmentAttempt {
         let place = self.downloads.segment(segment);
         let download = async || self.download_segment(segment, init, known).await.map(Arc::new);
@@ -166,7 +166,12 @@ impl Capturer<'_> {
     }
 
     /// Downloads and inspects a segment. `None` means that the probe's time ended first.
-    async fn download_segment(&self, segment: &Segment, init: Option<&Init>, known: &Known) -> Option<DownloadedBody> {
+    async fn download_segment(
+        &self,
+        segment: &Segment,
+        init: Option<&Init>,
+        known: &AlreadyInspected,
+    ) -> Option<DownloadedBody> {
         let lock = match segment.key.as_ref().filter(|k| k.encrypts_wholly()) {
             Some(key) => Some(self.access(key, Some(segment.number), known).await),
             None => None,
@@ -182,7 +187,7 @@ impl Capturer<'_> {
             return None;
         }
         let ReadBody { inspection, decryption, .. } = reader.finish(fetched.ok().is_some());
-        let answered = matches!(&fetched.result, Ok(e) if (200..300).contains(&e.status));
+        let answered = matches!(&fetched.result, Ok(e) if e.is_success());
         let (inspection, decryption) = (inspection.filter(|_| answered), decryption.filter(|_| answered));
         Some(DownloadedBody { fetched, inspection, decryption })
     }
@@ -193,7 +198,7 @@ impl Capturer<'_> {
         facts: &RenditionFacts,
         timeline: &Timeline,
         plan: &DownloadPlan<'_>,
-    ) -> Option<OldestFacts> {
+    ) -> Option<OldestSegmentFacts> {
         let segment = timeline.segments.iter().find(|s| !s.gap)?;
         let planned = plan.segments.iter().any(|s| s.number == segment.number);
         if !self.template.segments.oldest || planned || timeline.last_number() == Some(segment.number) {
@@ -208,7 +213,7 @@ impl Capturer<'_> {
             return None;
         }
         let missing = !is_gone(&fetched) || self.still_listed(facts, segment).await == Some(true);
-        missing.then(|| OldestFacts { segment: segment.clone(), fetched })
+        missing.then(|| OldestSegmentFacts { segment: segment.clone(), fetched })
     }
 
     /// Whether a fresh playlist still lists the segment. A segment may leave the window between the playlist's answer

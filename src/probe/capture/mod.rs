@@ -18,9 +18,11 @@ use super::budget::TimeBudget;
 use super::clock::Clock;
 use crate::catalog::{Channel, Coverage, Output, RequestSettings, Template};
 use crate::config;
-use crate::facts::{Capture, Failure, FailureKind, Fetched, OutputFacts, RenditionFacts, Stages};
+use crate::facts::{
+    Capture, Failure, FailureKind, Fetched, ManifestFacts, OutputFacts, RenditionFacts, StageDurations,
+};
 use crate::fetch::{Client, FetchRequest};
-use crate::history::{History, Keep, Key, Known};
+use crate::history::{AlreadyInspected, History, OutputKey, Retention};
 use futures_util::stream::{self, StreamExt};
 use packager_media::hls::{self, Playlist};
 use packager_media::stream::{Media, Protocol, Rendition, Timeline};
@@ -67,7 +69,7 @@ impl Capturer<'_> {
         }
     }
 
-    async fn capture_output(&self, output: &Output) -> (OutputFacts, Stages) {
+    async fn capture_output(&self, output: &Output) -> (OutputFacts, StageDurations) {
         let began = Instant::now();
         let asked_at = self.clock.now();
         let (mut manifest, body) = self.fetch_text(&output.url, self.budget.manifest()).await;
@@ -77,20 +79,17 @@ impl Capturer<'_> {
         }
         let mut facts = OutputFacts {
             name: output.name.clone(),
-            // The first answer may correct this.
-            protocol: Protocol::of_address(output.url.path()),
             url: output.url.clone(),
             manifest,
-            direct: false,
-            parsed: false,
+            // The answer may correct what the address indicates.
+            content: ManifestFacts::Unreadable(Protocol::of_address(output.url.path())),
             defects: Vec::new(),
             renditions: Vec::new(),
             i_frames: Vec::new(),
-            dash: None,
         };
-        let known = self.history.known(&history_key(self.channel, output), retention(self.template));
+        let known = self.history.already_inspected(&history_key(self.channel, output), retention(self.template));
         let playlists_done = self.capture_manifest(&mut facts, &body, asked_at, &known).await.unwrap_or(manifest_done);
-        let stages = Stages {
+        let stages = StageDurations {
             manifest: (manifest_done - began).into(),
             playlists: (playlists_done - manifest_done).into(),
             segments: playlists_done.elapsed().into(),
@@ -106,7 +105,7 @@ impl Capturer<'_> {
         facts: &mut OutputFacts,
         body: &[u8],
         asked_at: Timestamp,
-        known: &Known,
+        known: &AlreadyInspected,
     ) -> Option<Instant> {
         let base = facts.manifest.ok()?.final_url.clone();
         if packager_media::dash::looks_like(body) {
@@ -114,7 +113,7 @@ impl Capturer<'_> {
         }
         let (playlist, defects) = hls::parse(body, &base);
         match playlist {
-            Playlist::Unreadable if facts.protocol == Protocol::Dash => {
+            Playlist::Unreadable if facts.protocol() == Protocol::Dash => {
                 self.capture_mpd(facts, body, asked_at, known).await
             }
             Playlist::Unreadable => {
@@ -122,9 +121,7 @@ impl Capturer<'_> {
                 None
             }
             Playlist::Media(timeline) => {
-                facts.protocol = Protocol::Hls;
-                facts.parsed = true;
-                facts.direct = true;
+                facts.content = ManifestFacts::HlsMedia;
                 let mut rendition = unrequested_rendition(direct_rendition(&base));
                 rendition.playlist = Some(facts.manifest.clone());
                 rendition.playlist_at = Some(asked_at);
@@ -136,8 +133,7 @@ impl Capturer<'_> {
                 Some(arrived)
             }
             Playlist::Multivariant(presentation) => {
-                facts.protocol = Protocol::Hls;
-                facts.parsed = true;
+                facts.content = ManifestFacts::HlsMultivariant;
                 facts.defects = defects;
                 let all = presentation.renditions.len();
                 let captures = presentation.renditions.into_iter().enumerate();
@@ -168,7 +164,7 @@ impl Capturer<'_> {
         &self,
         rendition: Rendition,
         variables: &Variables,
-        known: &Known,
+        known: &AlreadyInspected,
         coverage: Coverage,
     ) -> (RenditionFacts, Instant) {
         let mut facts = unrequested_rendition(rendition);
@@ -253,8 +249,8 @@ fn is_incomplete(output: &OutputFacts) -> bool {
     manifest || i_frames || output.renditions.iter().any(partial)
 }
 
-fn longest_stages(stages: &[Stages]) -> Stages {
-    stages.iter().fold(Stages::default(), |a, b| Stages {
+fn longest_stages(stages: &[StageDurations]) -> StageDurations {
+    stages.iter().fold(StageDurations::default(), |a, b| StageDurations {
         manifest: if a.manifest < b.manifest { b.manifest } else { a.manifest },
         playlists: if a.playlists < b.playlists { b.playlists } else { a.playlists },
         segments: if a.segments < b.segments { b.segments } else { a.segments },
@@ -301,12 +297,12 @@ fn direct_rendition(url: &Url) -> Rendition {
     }
 }
 
-pub(crate) fn history_key(channel: &Channel, output: &Output) -> Key {
-    Key { channel: channel.code.clone(), output: output.name.clone() }
+pub(crate) fn history_key(channel: &Channel, output: &Output) -> OutputKey {
+    OutputKey { channel: channel.code.clone(), output: output.name.clone() }
 }
 
-pub(crate) fn retention(template: &Template) -> Keep {
-    Keep { hold: template.hold, query_identifies: template.query_identifies }
+pub(crate) fn retention(template: &Template) -> Retention {
+    Retention { hold: template.hold, query_identifies: template.query_identifies }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The choice of the segments that a probe downloads.
 
 use crate::catalog::{Coverage, CoverageMode};
-use crate::history::Known;
+use crate::history::AlreadyInspected;
 use packager_media::stream::{Map, Segment, Timeline};
 
 /// The listed segments of a rendition that a probe downloads.
@@ -23,7 +23,7 @@ pub(crate) struct DownloadPlan<'a> {
 pub(crate) fn plan_downloads<'a>(
     timeline: &'a Timeline,
     rendition: &str,
-    known: &Known,
+    known: &AlreadyInspected,
     coverage: Coverage,
 ) -> DownloadPlan<'a> {
     let count = coverage.count as usize;
@@ -56,14 +56,13 @@ fn last(mut segments: Vec<&Segment>, count: usize) -> (Vec<&Segment>, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Failure, FailureKind, Fetched, OutputFacts, SegmentFacts};
-    use crate::history::{History, Keep, Key};
-    use packager_media::stream::Protocol;
+    use crate::facts::{Failure, FailureKind, Fetched, ManifestFacts, OutputFacts, SegmentFacts};
+    use crate::history::{History, OutputKey, Retention};
     use packager_media::units::{Seconds, Timestamp};
     use std::sync::Arc;
     use url::Url;
 
-    const KEEP: Keep = Keep { hold: Seconds(60.0), query_identifies: false };
+    const KEEP: Retention = Retention { hold: Seconds(60.0), query_identifies: false };
 
     fn url(path: &str) -> Url {
         Url::parse("http://packager/tv1/").unwrap().join(path).unwrap()
@@ -104,7 +103,7 @@ mod tests {
     }
 
     /// What the history knows after the segments `numbers` of `timeline` were inspected.
-    fn known(timeline: &Timeline, numbers: &[u64]) -> Known {
+    fn known(timeline: &Timeline, numbers: &[u64]) -> AlreadyInspected {
         let nothing = || {
             let failure = Failure { kind: FailureKind::Timeout, message: String::new() };
             Fetched { url: url("x"), result: Err(failure) }
@@ -126,22 +125,19 @@ mod tests {
         rendition.segments = timeline.segments.iter().filter(|s| numbers.contains(&s.number)).map(inspected).collect();
         let facts = OutputFacts {
             name: "hls".to_owned(),
-            protocol: Protocol::Hls,
             url: url("index.m3u8"),
             manifest: nothing(),
-            direct: true,
-            parsed: true,
+            content: ManifestFacts::HlsMedia,
             defects: Vec::new(),
             renditions: vec![rendition],
             i_frames: Vec::new(),
-            dash: None,
         };
-        let (history, key) = (History::new(1), Key { channel: "TV1".to_owned(), output: "hls".to_owned() });
+        let (history, key) = (History::new(1), OutputKey { channel: "TV1".to_owned(), output: "hls".to_owned() });
         history.record(&key, &facts, now, KEEP);
-        history.known(&key, KEEP)
+        history.already_inspected(&key, KEEP)
     }
 
-    fn planned(timeline: &Timeline, known: &Known, mode: CoverageMode, count: u32) -> (Vec<u64>, u64) {
+    fn planned(timeline: &Timeline, known: &AlreadyInspected, mode: CoverageMode, count: u32) -> (Vec<u64>, u64) {
         let coverage = Coverage { mode, count, ..Coverage::default() };
         let plan = plan_downloads(timeline, "media", known, coverage);
         (plan.segments.iter().map(|s| s.number).collect(), plan.skipped)
@@ -150,15 +146,15 @@ mod tests {
     #[test]
     fn newest_takes_the_last_ones_that_were_not_inspected() {
         let timeline = timeline(10, 15);
-        assert_eq!(planned(&timeline, &Known::default(), CoverageMode::Newest, 2), (vec![14, 15], 0));
+        assert_eq!(planned(&timeline, &AlreadyInspected::default(), CoverageMode::Newest, 2), (vec![14, 15], 0));
         assert_eq!(planned(&timeline, &known(&timeline, &[15]), CoverageMode::Newest, 2), (vec![14], 0));
-        assert_eq!(planned(&timeline, &Known::default(), CoverageMode::None, 2), (vec![], 0));
+        assert_eq!(planned(&timeline, &AlreadyInspected::default(), CoverageMode::None, 2), (vec![], 0));
     }
 
     #[test]
     fn every_goes_on_from_the_last_inspected_one_within_its_bound() {
         let timeline = timeline(10, 15);
-        assert_eq!(planned(&timeline, &Known::default(), CoverageMode::Every, 10), (vec![15], 0));
+        assert_eq!(planned(&timeline, &AlreadyInspected::default(), CoverageMode::Every, 10), (vec![15], 0));
         assert_eq!(planned(&timeline, &known(&timeline, &[11]), CoverageMode::Every, 10), (vec![12, 13, 14, 15], 0));
         assert_eq!(planned(&timeline, &known(&timeline, &[11]), CoverageMode::Every, 3), (vec![13, 14, 15], 1));
         assert_eq!(planned(&timeline, &known(&timeline, &[15]), CoverageMode::Every, 3), (vec![], 0));
@@ -168,25 +164,25 @@ mod tests {
     fn a_gap_is_not_there_to_be_fetched() {
         let mut timeline = timeline(10, 15);
         timeline.segments[5].gap = true;
-        assert_eq!(planned(&timeline, &Known::default(), CoverageMode::Newest, 1), (vec![14], 0));
+        assert_eq!(planned(&timeline, &AlreadyInspected::default(), CoverageMode::Newest, 1), (vec![14], 0));
     }
 
     #[test]
     fn each_initialization_section_is_planned_once_and_the_newest_always() {
         let mut timeline = timeline(10, 15);
         timeline.segments[5] = segment(15, "init2.mp4");
-        let maps = |known: &Known, count| {
+        let maps = |known: &AlreadyInspected, count| {
             let coverage = Coverage { mode: CoverageMode::Newest, count, ..Coverage::default() };
             let plan = plan_downloads(&timeline, "media", known, coverage);
             plan.maps.iter().map(|m| m.uri.path().to_owned()).collect::<Vec<_>>()
         };
-        assert_eq!(maps(&Known::default(), 3), ["/tv1/init.mp4", "/tv1/init2.mp4"]);
+        assert_eq!(maps(&AlreadyInspected::default(), 3), ["/tv1/init.mp4", "/tv1/init2.mp4"]);
         assert_eq!(maps(&known(&timeline, &[15]), 1), ["/tv1/init2.mp4"]);
         assert!(
             plan_downloads(
                 &Timeline { segments: vec![], ..timeline.clone() },
                 "media",
-                &Known::default(),
+                &AlreadyInspected::default(),
                 Coverage::default()
             )
             .maps

@@ -1,8 +1,8 @@
 //! Updates of an MPD, fetched as a player fetches them: from its Location, and as a patch of an earlier MPD.
 
 use super::{Capturer, MIN_PLAYLIST_TIME, cut_by_budget};
-use crate::facts::{Fetched, LocationFacts, PatchFacts, Patchable};
-use crate::history::Known;
+use crate::facts::{Fetched, LocationFacts, PatchFacts, PatchableMpd};
+use crate::history::AlreadyInspected;
 use packager_media::dash::{self, Mpd};
 use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
@@ -31,14 +31,14 @@ impl Capturer<'_> {
     /// when there is no older one. `None` when no patch is offered or the probe's time ended first.
     pub(super) async fn fetch_patch(
         &self,
-        newest: Option<&Arc<Patchable>>,
-        known: &Known,
+        newest: Option<&Arc<PatchableMpd>>,
+        known: &AlreadyInspected,
         now: Timestamp,
     ) -> Option<PatchFacts> {
         let newest = newest.filter(|_| self.updates_wanted())?;
         let before = known.patchable.iter().rev();
         let before = before.filter(|p| p.id == newest.id && p.publish_time < newest.publish_time);
-        let there = |p: &&Arc<Patchable>| p.locations.iter().any(|l| is_alive(p, l.ttl, now));
+        let there = |p: &&Arc<PatchableMpd>| p.locations.iter().any(|l| is_alive(p, l.ttl, now));
         let of = before.chain([newest]).find(there)?.clone();
         let location = of.locations.iter().find(|l| is_alive(&of, l.ttl, now))?.clone();
         let (fetched, body) = self.fetch_update(&location.url).await?;
@@ -49,7 +49,7 @@ impl Capturer<'_> {
             false => (None, Vec::new()),
         };
         let outdated = of.publish_time < newest.publish_time;
-        Some(PatchFacts { of, outdated, ttl: location.ttl, fetched, patch, whole, defects })
+        Some(PatchFacts { patched: of, outdated, ttl: location.ttl, fetched, patch, full_mpd: whole, defects })
     }
 
     /// Whether updates are fetched: a template that disables their check avoids the requests.
@@ -66,15 +66,15 @@ impl Capturer<'_> {
 
 /// Whether a patch of the MPD is still offered at `now` by the MPD's clock. `ttl` is the time after publication for
 /// which it is offered; `None` means without end.
-fn is_alive(of: &Patchable, ttl: Option<Seconds>, now: Timestamp) -> bool {
+fn is_alive(of: &PatchableMpd, ttl: Option<Seconds>, now: Timestamp) -> bool {
     ttl.is_none_or(|ttl| Seconds::between(of.publish_time, now) <= ttl - MARGIN)
 }
 
 /// The MPD in the form that its patches need. `None` when no patch of it can be fetched.
-pub(super) fn patchable(mpd: &Mpd, body: &[u8]) -> Option<Arc<Patchable>> {
+pub(super) fn patchable(mpd: &Mpd, body: &[u8]) -> Option<Arc<PatchableMpd>> {
     let publish_time = mpd.publish_time.filter(|_| mpd.dynamic && !mpd.patch_locations.is_empty())?;
     let text = Some(body).filter(|body| body.len() <= MAX_KEPT)?.to_vec();
-    Some(Arc::new(Patchable { id: mpd.id.clone(), publish_time, locations: mpd.patch_locations.clone(), text }))
+    Some(Arc::new(PatchableMpd { id: mpd.id.clone(), publish_time, locations: mpd.patch_locations.clone(), text }))
 }
 
 #[cfg(test)]
@@ -83,7 +83,7 @@ mod tests {
 
     fn of(ttl: f64, now: f64) -> bool {
         let publish_time = Timestamp::from_second(1_800_000_000).unwrap();
-        let of = Patchable { id: None, publish_time, locations: Vec::new(), text: Vec::new() };
+        let of = PatchableMpd { id: None, publish_time, locations: Vec::new(), text: Vec::new() };
         is_alive(&of, Some(Seconds(ttl)), Seconds(now).after(publish_time)) && is_alive(&of, None, publish_time)
     }
 

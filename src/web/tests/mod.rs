@@ -12,7 +12,7 @@ use super::server::{Bounds, serve};
 use super::{Backend, Part, Settings, State, app};
 use crate::catalog::{Channel, Coverage, CoverageMode, RequestSettings, Template};
 use crate::checks::{CheckSettings, ExpectedLadder, Thresholds};
-use crate::facts::{Capture, Stages};
+use crate::facts::{Capture, StageDurations};
 use crate::probe::{ProbeError, ProbeRequest};
 use crate::report::Report;
 use packager_media::units::{Seconds, Timestamp};
@@ -112,7 +112,12 @@ fn report(code: &str, template: &str, timeout: Duration) -> Report {
         duration: Seconds(0.25),
         timeout: timeout.into(),
         success: code != "down",
-        capture: Capture { started_at, deadline_exceeded: false, outputs: Vec::new(), stages: Stages::default() },
+        capture: Capture {
+            started_at,
+            deadline_exceeded: false,
+            outputs: Vec::new(),
+            stages: StageDurations::default(),
+        },
         outcomes: Vec::new(),
         edge_age: Vec::new(),
         ad_break: Vec::new(),

@@ -41,7 +41,7 @@ fn row(runtime: &Runtime, origin: &Origin, mpd: &LargeMpd) -> String {
         std::fs::write(folder.path().join("live.mpd"), &text).expect("room");
         reading.push(meter::median_of(1, || {
             let parsed = dash::parse(text.as_bytes(), &base).0.expect("an MPD");
-            dash::outline(&parsed, now)
+            dash::renditions_at(&parsed, now)
         }));
         let (began, before) = (std::time::Instant::now(), meter::cpu());
         let report = runtime.block_on(setup.probe(&format!("CH{probe}"), BUDGET));

@@ -1,7 +1,7 @@
-//! Descriptors: Role, Accessibility, properties, ContentProtection, events.
+//! Descriptors (Role, Accessibility, properties), ContentProtection and EventStreams.
 
-use super::model::{Descriptor, Event, EventStream, Protection};
-use super::notes::Notes;
+use super::defect_log::DefectLog;
+use super::model::{ContentProtection, Descriptor, EventStream, MpdEvent};
 use super::splices;
 use super::values::{attribute, child, children, number, string, timescale};
 use crate::drm::{self, Id};
@@ -9,51 +9,51 @@ use crate::redact::Quoted;
 use roxmltree::Node;
 use std::num::NonZeroU32;
 
-/// Of one kind in one element.
+/// Most descriptors of one kind in one element.
 const MAX_DESCRIPTORS: usize = 32;
-/// Of one EventStream: the newest.
+/// Most events of one EventStream: the newest ones.
 const MAX_EVENTS: usize = 256;
 const EVENTS: &str = "ISO/IEC 23009-1 5.10.2";
 const PSSH: &str = "ISO/IEC 23001-7 11.2.1";
-/// Characters of one box.
+/// Most Base64 characters of one `pssh` box.
 const MAX_PSSH: usize = 64 * 1024;
 const PROTECTION: &str = "ISO/IEC 23009-1 5.8.4.1";
 
-/// Those called `name`. One without a scheme says nothing.
-pub(super) fn all(node: Node<'_, '_>, name: &'static str, notes: &mut Notes<'_>) -> Vec<Descriptor> {
+/// The descriptors called `name`. A descriptor without a scheme is a defect and left out.
+pub(super) fn descriptors(node: Node<'_, '_>, name: &'static str, log: &mut DefectLog<'_>) -> Vec<Descriptor> {
     let mut found = Vec::new();
     for one in children(node, name).take(MAX_DESCRIPTORS) {
-        found.extend(descriptor(one, notes));
+        found.extend(descriptor(one, log));
     }
     found
 }
 
-pub(super) fn descriptor(node: Node<'_, '_>, notes: &mut Notes<'_>) -> Option<Descriptor> {
+pub(super) fn descriptor(node: Node<'_, '_>, log: &mut DefectLog<'_>) -> Option<Descriptor> {
     let scheme = string(node, "schemeIdUri");
     if scheme.is_none() {
         let name = node.tag_name().name();
-        notes.wrong(node, "ISO/IEC 23009-1 5.8.2", format_args!("{name} without schemeIdUri"));
+        log.wrong(node, "ISO/IEC 23009-1 5.8.2", format_args!("{name} without schemeIdUri"));
     }
     Some(Descriptor { scheme: scheme?, value: string(node, "value") })
 }
 
-pub(super) fn protections(node: Node<'_, '_>, notes: &mut Notes<'_>) -> Vec<Protection> {
+pub(super) fn protections(node: Node<'_, '_>, log: &mut DefectLog<'_>) -> Vec<ContentProtection> {
     let mut found = Vec::new();
     for one in children(node, "ContentProtection").take(MAX_DESCRIPTORS) {
-        let Some(Descriptor { scheme, value }) = descriptor(one, notes) else { continue };
+        let Some(Descriptor { scheme, value }) = descriptor(one, log) else { continue };
         let default_kid = string(one, "default_KID");
         for kid in default_kid.iter().flat_map(|list| list.split_whitespace()).filter(|kid| !is_uuid(kid)) {
             let kid = Quoted(kid);
-            notes.wrong(one, PROTECTION, format_args!("ContentProtection@default_KID {kid} is no UUID"));
+            log.wrong(one, PROTECTION, format_args!("ContentProtection@default_KID {kid} is no UUID"));
         }
-        let pssh = pssh(one, &scheme, notes);
-        found.push(Protection { scheme, value, default_kid, pssh });
+        let pssh = pssh(one, &scheme, log);
+        found.push(ContentProtection { scheme, value, default_kid, pssh });
     }
     found
 }
 
-/// `None` for one that no player could use.
-fn pssh(protection: Node<'_, '_>, scheme: &str, notes: &mut Notes<'_>) -> Option<String> {
+/// The `pssh` box in Base64. `None`: there is none, or no player could use it, which is logged as a defect.
+fn pssh(protection: Node<'_, '_>, scheme: &str, log: &mut DefectLog<'_>) -> Option<String> {
     let node = child(protection, "pssh")?;
     let text: String = node.text()?.chars().filter(|c| !c.is_whitespace()).take(MAX_PSSH + 1).collect();
     let boxes = drm::in_data_uri(&format!("data:;base64,{text}"));
@@ -64,7 +64,7 @@ fn pssh(protection: Node<'_, '_>, scheme: &str, notes: &mut Notes<'_>) -> Option
         Some(first) if meant.is_some_and(|meant| meant != first.system) => "is a `pssh` of another DRM system",
         Some(_) => return Some(text),
     };
-    notes.wrong(node, PSSH, format_args!("cenc:pssh of {} {wrong}", Quoted(scheme)));
+    log.wrong(node, PSSH, format_args!("cenc:pssh of {} {wrong}", Quoted(scheme)));
     None
 }
 
@@ -73,40 +73,33 @@ fn is_uuid(text: &str) -> bool {
     groups == [8, 4, 4, 4, 12] && text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit())
 }
 
-pub(super) fn event_streams(period: Node<'_, '_>, notes: &mut Notes<'_>) -> Vec<EventStream> {
+pub(super) fn event_streams(period: Node<'_, '_>, log: &mut DefectLog<'_>) -> Vec<EventStream> {
     let mut found = Vec::new();
     for stream in children(period, "EventStream").take(MAX_DESCRIPTORS) {
-        let Some(Descriptor { scheme, value }) = descriptor(stream, notes) else { continue };
-        let timescale = timescale(stream, "timescale", notes).unwrap_or(NonZeroU32::MIN);
+        let Some(Descriptor { scheme, value }) = descriptor(stream, log) else { continue };
+        let timescale = timescale(stream, "timescale", log).unwrap_or(NonZeroU32::MIN);
         let surplus = children(stream, "Event").count().saturating_sub(MAX_EVENTS);
         let mut events = Vec::new();
         for event in children(stream, "Event").skip(surplus) {
-            events.push(self::event(event, &scheme, notes));
+            events.push(self::event(event, &scheme, log));
         }
-        let presentation_time_offset = number(stream, "presentationTimeOffset", notes).unwrap_or(0);
-        found.push(EventStream {
-            scheme,
-            value,
-            timescale,
-            presentation_time_offset,
-            events,
-            line: notes.line(stream),
-        });
+        let presentation_time_offset = number(stream, "presentationTimeOffset", log).unwrap_or(0);
+        found.push(EventStream { scheme, value, timescale, presentation_time_offset, events, line: log.line(stream) });
     }
     found
 }
 
-fn event(node: Node<'_, '_>, scheme: &str, notes: &mut Notes<'_>) -> Event {
-    let time = number(node, "presentationTime", notes);
+fn event(node: Node<'_, '_>, scheme: &str, log: &mut DefectLog<'_>) -> MpdEvent {
+    let time = number(node, "presentationTime", log);
     if attribute(node, "presentationTime").is_some() && time.is_none() {
-        notes.wrong(node, EVENTS, format_args!("this Event is taken to be at the Period's start"));
+        log.wrong(node, EVENTS, format_args!("this Event is taken to be at the Period's start"));
     }
-    let section = splices::is_scte35(scheme).then(|| splices::section(node, scheme, notes)).flatten();
-    Event {
+    let section = splices::is_scte35(scheme).then(|| splices::section(node, scheme, log)).flatten();
+    MpdEvent {
         id: string(node, "id"),
         time: time.unwrap_or(0),
-        duration: number(node, "duration", notes),
+        duration: number(node, "duration", log),
         section: section.map(Box::new),
-        line: notes.line(node),
+        line: log.line(node),
     }
 }

@@ -1,6 +1,8 @@
-//! The segment index of a file: what a SegmentBase means by its segments (ISO/IEC 23009-1 5.3.9.2, 6.3.4.2; ISO/IEC 14496-12 8.16.3).
+//! Segment indexes: the parts of the file that a SegmentBase describes (ISO/IEC 23009-1 5.3.9.2, 6.3.4.2; ISO/IEC 14496-12 8.16.3).
 
-use super::model::{Addressing, Listing, Mpd, Pace, Resource, Run, Segments, Source};
+use super::model::{
+    Mpd, SegmentAddressing, SegmentListing, SegmentScheme, SegmentTiming, SegmentUrls, TimelineRun, UrlRange,
+};
 use super::timing;
 use crate::container;
 use crate::defect::{Defect, DefectKind, Position};
@@ -8,57 +10,58 @@ use crate::stream::ByteRange;
 use crate::units::Timestamp;
 use url::Url;
 
-/// Indexes read in one probe: those of the newest Periods.
+/// Most indexes that are read of one MPD: those of the newest Periods.
 pub const MAX_INDEXES: usize = 64;
-/// Of one index: a subsegment is 12 bytes.
+/// Most bytes that are read of one index. A subsegment takes 12 of them.
 pub const MAX_INDEX_BYTES: u64 = 1 << 20;
-/// Of all of them: what is made of a subsegment takes some 200 bytes.
+/// Most bytes that are read of all indexes together. In memory a subsegment takes some 200 bytes.
 const MAX_ALL_BYTES: u64 = 4 << 20;
 
 const INDEX: &str = "ISO/IEC 23009-1 5.3.9.2";
 
-/// Where a Representation's index is, and whose it is.
+/// A segment index that has to be downloaded before the segments of a Representation are known.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub struct IndexRequest {
     pub url: Url,
     pub range: ByteRange,
     place: (usize, usize, usize),
 }
 
-/// The indexes that say what may be played now, the newest Period's first.
+/// The indexes that are needed to know what can be played at `now`, those of the newest Period first. At most
+/// [`MAX_INDEXES`], and no more than fit into 4 MiB.
 #[must_use]
-pub fn wanted(mpd: &Mpd, now: Timestamp) -> Vec<Wanted> {
-    let mut wanted = Vec::new();
-    for (at, period) in mpd.periods.iter().enumerate().rev().filter(|(_, p)| timing::in_window(mpd, p, now)) {
+pub fn required_indexes(mpd: &Mpd, now: Timestamp) -> Vec<IndexRequest> {
+    let mut requests = Vec::new();
+    for (at, period) in mpd.periods.iter().enumerate().rev().filter(|(_, p)| timing::is_period_in_window(mpd, p, now)) {
         for (set_at, set) in period.sets.iter().enumerate() {
             for (representation_at, representation) in set.representations.iter().enumerate() {
-                if let Segments::Single { index: Some(range) } = representation.addressing.segments {
+                if let SegmentScheme::Single { index: Some(range) } = representation.addressing.segments {
                     let place = (at, set_at, representation_at);
-                    wanted.push(Wanted { url: representation.base.clone(), range, place });
+                    requests.push(IndexRequest { url: representation.base.clone(), range, place });
                 }
             }
         }
     }
-    wanted.truncate(MAX_INDEXES);
+    requests.truncate(MAX_INDEXES);
     let mut left = MAX_ALL_BYTES;
-    let room = |w: &Wanted| left.checked_sub(w.range.length.min(MAX_INDEX_BYTES)).map(|rest| left = rest);
-    let many = wanted.iter().map_while(room).count();
-    wanted.truncate(many);
-    wanted
+    let room = |w: &IndexRequest| left.checked_sub(w.range.length.min(MAX_INDEX_BYTES)).map(|rest| left = rest);
+    let many = requests.iter().map_while(room).count();
+    requests.truncate(many);
+    requests
 }
 
-/// The Representation has the subsegments of its index for segments. What can't be read of it is a defect of the MPD, which
-/// says that it lies there.
-pub fn resolve(mpd: &mut Mpd, wanted: &Wanted, read: Result<Vec<u8>, String>) -> Option<Defect> {
-    let (period, set, representation) = wanted.place;
+/// Gives the Representation of `request` the subsegments of its index as segments. `read` is the content of the byte range,
+/// or why it could not be downloaded. An index that cannot be read is answered as a defect of the MPD.
+pub fn resolve_index(mpd: &mut Mpd, request: &IndexRequest, read: Result<Vec<u8>, String>) -> Option<Defect> {
+    let (period, set, representation) = request.place;
     let representation = mpd.periods.get_mut(period)?.sets.get_mut(set)?.representations.get_mut(representation)?;
-    let listed = read.and_then(|bytes| listed(&representation.addressing, wanted, &bytes));
+    let listed = read.and_then(|bytes| listed(&representation.addressing, request, &bytes));
     match listed {
         Ok(addressing) => representation.addressing = addressing,
         Err(why) => {
-            let ByteRange { offset, length } = wanted.range;
+            let ByteRange { offset, length } = request.range;
             let last = offset.saturating_add(length).saturating_sub(1);
-            let message = format!("SegmentBase@indexRange {offset}-{last} of {}: {why}", wanted.url);
+            let message = format!("SegmentBase@indexRange {offset}-{last} of {}: {why}", request.url);
             let at = Position::Line { line: representation.line, column: 1 };
             return Some(Defect { kind: DefectKind::Mpd, at, message, reference: INDEX });
         }
@@ -66,37 +69,37 @@ pub fn resolve(mpd: &mut Mpd, wanted: &Wanted, read: Result<Vec<u8>, String>) ->
     None
 }
 
-fn listed(addressing: &Addressing, wanted: &Wanted, bytes: &[u8]) -> Result<Addressing, String> {
+fn listed(addressing: &SegmentAddressing, request: &IndexRequest, bytes: &[u8]) -> Result<SegmentAddressing, String> {
     let index = container::segment_index(bytes)?;
-    let mut offset = wanted.range.offset.saturating_add(index.first_part);
-    let (mut runs, mut urls): (Vec<Run>, Vec<Resource>) = (Vec::new(), Vec::new());
+    let mut offset = request.range.offset.saturating_add(index.first_part);
+    let (mut runs, mut urls): (Vec<TimelineRun>, Vec<UrlRange>) = (Vec::new(), Vec::new());
     let (mut start, timescale) = (index.start, index.timescale);
     for part in &index.parts {
         let (length, duration) = (u64::from(part.bytes), u64::from(part.duration));
         let range = Some(ByteRange { offset, length });
         match runs.last_mut().filter(|run| run.duration == duration) {
             Some(run) => run.count = run.count.map(|count| count + 1),
-            None => runs.push(Run { number: urls.len() as u64, start, duration, count: Some(1), apart: 0 }),
+            None => runs.push(TimelineRun { number: urls.len() as u64, start, duration, count: Some(1), gap_ticks: 0 }),
         }
-        urls.push(Resource { url: wanted.url.clone(), range });
+        urls.push(UrlRange { url: request.url.clone(), range });
         offset = offset.saturating_add(length);
         start = start.saturating_add(duration);
     }
-    let before = ByteRange { offset: 0, length: wanted.range.offset };
-    let own = (before.length > 0).then(|| Resource { url: wanted.url.clone(), range: Some(before) });
+    let before = ByteRange { offset: 0, length: request.range.offset };
+    let own = (before.length > 0).then(|| UrlRange { url: request.url.clone(), range: Some(before) });
     let offset = u128::from(addressing.presentation_time_offset) * u128::from(timescale.get());
-    let listing = Listing {
+    let listing = SegmentListing {
         start_number: 0,
         end_number: None,
-        pace: Pace::Indexed(runs.into()),
-        source: Source::Urls(urls.into()),
+        timing: SegmentTiming::Indexed(runs.into()),
+        urls: SegmentUrls::List(urls.into()),
     };
-    Ok(Addressing {
+    Ok(SegmentAddressing {
         timescale,
         presentation_time_offset: u64::try_from(offset / u128::from(addressing.timescale.get())).unwrap_or(u64::MAX),
         // Without an Initialization the file initializes itself: what is before its index.
         initialization: addressing.initialization.clone().or(own),
-        segments: Segments::Listed(listing),
+        segments: SegmentScheme::Listed(listing),
         ..addressing.clone()
     })
 }

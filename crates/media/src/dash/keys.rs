@@ -1,31 +1,31 @@
-//! ContentProtection → the keys of a Representation's segments, as EXT-X-KEY gives them in HLS (ISO/IEC 23009-1 5.8.4.1,
+//! Keys of a Representation's segments from ContentProtection, in the form that EXT-X-KEY has in HLS (ISO/IEC 23009-1 5.8.4.1,
 //! ISO/IEC 23001-7 11).
 
-use super::model::{AdaptationSet, Protection, Representation};
+use super::model::{AdaptationSet, ContentProtection, Representation};
 use crate::drm::Id;
 use crate::stream::Key;
 use std::sync::Arc;
 
-/// ContentProtection of common encryption: its value is the scheme.
+/// Scheme of the ContentProtection whose value is the protection scheme (`cenc`, `cbcs`).
 const COMMON: &str = "urn:mpeg:dash:mp4protection:2011";
-/// Where the MPD doesn't say which.
+/// Method of a key when the MPD names no protection scheme.
 const ANY: &str = "common encryption";
 
-/// One for the scheme, where the MPD names it, then one for each DRM system. Those of the Representation stand before those
-/// of its set. Empty: clear.
-pub(super) fn of(set: &AdaptationSet, representation: &Representation) -> Arc<[Key]> {
-    let mut all: Vec<&Protection> = Vec::new();
+/// One key for the protection scheme if the MPD names it, and one for each DRM system. Elements of the Representation stand
+/// before those of its AdaptationSet. Empty for clear segments.
+pub(super) fn content_keys(set: &AdaptationSet, representation: &Representation) -> Arc<[Key]> {
+    let mut all: Vec<&ContentProtection> = Vec::new();
     for one in representation.protections.iter().chain(&set.protections) {
         if !all.iter().any(|known| known.scheme.eq_ignore_ascii_case(&one.scheme)) {
             all.push(one);
         }
     }
-    let is_common = |p: &Protection| p.scheme.eq_ignore_ascii_case(COMMON);
-    let is_system = |p: &Protection| p.scheme.get(..9).is_some_and(|urn| urn.eq_ignore_ascii_case("urn:uuid:"));
+    let is_common = |p: &ContentProtection| p.scheme.eq_ignore_ascii_case(COMMON);
+    let is_system = |p: &ContentProtection| p.scheme.get(..9).is_some_and(|urn| urn.eq_ignore_ascii_case("urn:uuid:"));
     let common = all.iter().copied().find(|p| is_common(p));
     let method = common.and_then(|p| p.value.as_deref()).map_or_else(|| ANY.to_owned(), str::to_ascii_lowercase);
     let kid = common.and_then(only_kid);
-    let key = |p: &&Protection| Key {
+    let key = |p: &&ContentProtection| Key {
         method: method.clone(),
         uri: p.pssh.as_ref().map(|pssh| format!("data:;base64,{pssh}")),
         iv: None,
@@ -37,7 +37,7 @@ pub(super) fn of(set: &AdaptationSet, representation: &Representation) -> Arc<[K
 }
 
 /// `None` for several: which of them the samples need, they say themselves.
-fn only_kid(protection: &Protection) -> Option<Id> {
+fn only_kid(protection: &ContentProtection) -> Option<Id> {
     let mut kids = protection.default_kid.as_deref()?.split_whitespace();
     kids.next().filter(|_| kids.next().is_none()).and_then(Id::written)
 }

@@ -1,21 +1,22 @@
-//! DASH manifests: bytes → [`Mpd`] with every defect's line → at an instant, renditions with their timelines.
+//! DASH manifests. [`parse`] reads the bytes of an MPD into an [`Mpd`] and lists every defect with its line;
+//! [`renditions_at`] gives the renditions of an MPD and their segments at an instant.
 //!
-//! The line: bytes → bounds → XML tree → typed model (what is inherited resolved) → [`outline`]. A SegmentTimeline stays
-//! as short as it is written; only the window that is asked for becomes segments.
+//! The steps are bytes, bounds, XML tree, typed model with inheritance resolved, and renditions. A SegmentTimeline takes no
+//! more memory than its text; only the window that is asked for becomes segments.
 
 mod addressing;
 mod descriptors;
-mod events;
-mod groups;
+mod event_order;
+mod unique_ids;
 mod index;
 mod keys;
 mod model;
 mod mpd;
-mod notes;
-mod outline;
+mod defect_log;
+mod snapshot;
 mod patch;
 mod period;
-mod range;
+mod video_range;
 mod runs;
 mod spans;
 mod splices;
@@ -27,34 +28,35 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-pub use index::{MAX_INDEX_BYTES, Wanted, resolve, wanted};
+pub use index::{IndexRequest, MAX_INDEX_BYTES, required_indexes, resolve_index};
 pub use model::{
-    AdaptationSet, Addressing, Descriptor, Event, EventStream, Latency, Listing, Mpd, Pace, PatchLocation, Period,
-    Protection, Representation, Resource, Run, Segments, Source,
+    AdaptationSet, ContentProtection, Descriptor, EventStream, Mpd, MpdEvent, PatchLocation, Period, Representation,
+    SegmentAddressing, SegmentListing, SegmentScheme, SegmentTiming, SegmentUrls, ServiceLatency, TimelineRun,
+    UrlRange,
 };
-pub use outline::{Outline, outline, playing, rungs};
 pub use patch::{Patch, patch};
-pub use spans::{Span, spans};
+pub use snapshot::{RenditionSnapshot, current_period, playable_representations, renditions_at};
+pub use spans::{SegmentSpan, segment_spans};
 pub use splices::is_scte35;
-pub use template::{Template, Values};
+pub use template::{TemplateValues, UrlTemplate};
 
 use crate::defect::{Defect, DefectKind, Position};
 use crate::redact::Quoted;
 use crate::xml;
-use notes::Notes;
+use defect_log::DefectLog;
 use url::Url;
 
-/// Defects kept of one MPD; of each kind the last one says how many more there were.
+/// Most defects that are kept of one MPD. The last one of each kind says how many more there were.
 pub const MAX_DEFECTS: usize = 128;
-/// Representations kept of one Period: the first.
+/// Most Representations that are read of one Period; those after them are left out.
 pub const MAX_REPRESENTATIONS: usize = 1_000;
-/// Where a remote element (`xlink:href`) is spoken of.
+/// Clause about remote elements (`xlink:href`), the reference of their defects.
 pub const REMOTE: &str = "ISO/IEC 23009-1 5.5";
-/// Segments of one rendition that become [`crate::stream::Segment`]s: the newest.
+/// Most segments of one rendition that become [`crate::stream::Segment`]s: the newest ones.
 pub const MAX_SEGMENTS: usize = 512;
 
-/// Reads an MPD. `base` is the URL it came from after redirects (ISO/IEC 23009-1 5.6.4). Never fails: what can't be read
-/// is a defect with its line, and the rest is still read. `None`: not an MPD at all; the one defect says why.
+/// Parses an MPD. `base` is the URL that answered, after redirects (ISO/IEC 23009-1 5.6.4). An element that cannot be read is
+/// a defect with its line, and the rest is still read. `None`: the bytes are no MPD, and the only defect says why.
 #[must_use]
 pub fn parse(bytes: &[u8], base: &Url) -> (Option<Mpd>, Vec<Defect>) {
     match read(bytes, base) {
@@ -66,7 +68,7 @@ pub fn parse(bytes: &[u8], base: &Url) -> (Option<Mpd>, Vec<Defect>) {
     }
 }
 
-/// It is an MPD, sound or not: a tag of that name stands near the beginning.
+/// Whether the bytes look like an MPD, valid or not: a tag of that name stands in the first 4096 bytes.
 #[must_use]
 pub fn looks_like(bytes: &[u8]) -> bool {
     let head = bytes.get(..bytes.len().min(4096)).unwrap_or_default();
@@ -82,7 +84,7 @@ fn read(bytes: &[u8], base: &Url) -> Result<(Mpd, Vec<Defect>), xml::XmlError> {
         let name = Quoted(root.tag_name().name());
         return Err(((1, 1), format!("not an MPD: the document is a {name}")));
     }
-    let mut notes = Notes::new(text);
-    let mpd = mpd::read(root, base, &mut notes);
-    Ok((mpd, notes.finish()))
+    let mut log = DefectLog::new(text);
+    let mpd = mpd::read(root, base, &mut log);
+    Ok((mpd, log.finish()))
 }

@@ -1,6 +1,6 @@
-//! An MPD as it is written, with what is inherited resolved: durations, URLs, addressing.
+//! The typed model of an MPD. Inheritance is resolved in it: durations, URLs and addressing stand where they apply.
 
-use super::template::Template;
+use super::template::UrlTemplate;
 use crate::splice::Section;
 use crate::stream::{ByteRange, Media, Resolution};
 use crate::units::{Seconds, Timestamp};
@@ -8,120 +8,128 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use url::Url;
 
-/// ISO/IEC 23009-1 5.3.1.
+/// A Media Presentation Description (ISO/IEC 23009-1 5.3.1). An attribute that is absent or malformed is `None`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Mpd {
     pub id: Option<String>,
-    /// `type="dynamic"`: a live presentation.
+    /// Whether MPD@type is `dynamic`, which is a live presentation.
     pub dynamic: bool,
     pub profiles: Vec<String>,
     pub availability_start: Option<Timestamp>,
     pub availability_end: Option<Timestamp>,
     pub publish_time: Option<Timestamp>,
-    /// `None` in a dynamic MPD: it will not be updated.
+    /// MPD@minimumUpdatePeriod; `None` in a dynamic MPD means that the MPD will not be updated.
     pub minimum_update_period: Option<Seconds>,
     pub min_buffer_time: Option<Seconds>,
     pub time_shift_buffer_depth: Option<Seconds>,
     pub suggested_presentation_delay: Option<Seconds>,
     pub max_segment_duration: Option<Seconds>,
+    /// MPD@mediaPresentationDuration.
     pub duration: Option<Seconds>,
-    /// Where the next update is to be asked for.
+    /// URLs from which players request the next update of the MPD.
     pub locations: Vec<Url>,
     pub patch_locations: Vec<PatchLocation>,
     pub utc_timings: Vec<Descriptor>,
-    pub latency: Option<Latency>,
+    pub latency: Option<ServiceLatency>,
     pub periods: Vec<Period>,
 }
 
-/// Where patches of this MPD are to be asked for (ISO/IEC 23009-1 5.15.2).
+/// A URL from which players request patches of the MPD (ISO/IEC 23009-1 5.15.2).
 #[derive(Debug, Clone, PartialEq)]
 pub struct PatchLocation {
     pub url: Url,
-    /// After publishTime, how long patches of it are there. `None`: nothing is promised.
+    /// Time after MPD@publishTime for which the packager keeps patches available. `None`: the MPD promises nothing.
     pub ttl: Option<Seconds>,
 }
 
-/// ServiceDescription's Latency.
+/// Latency of the ServiceDescription: what the service wants players to keep to.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Latency {
+pub struct ServiceLatency {
     pub target: Option<Seconds>,
     pub min: Option<Seconds>,
     pub max: Option<Seconds>,
 }
 
-/// A scheme and what it says: Role, Accessibility, UTCTiming, properties.
+/// An element with a scheme and a value: Role, Accessibility, UTCTiming, or a property.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Descriptor {
     pub scheme: String,
     pub value: Option<String>,
 }
 
+/// A Period (ISO/IEC 23009-1 5.3.2).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Period {
     pub id: Option<String>,
-    /// From the beginning of the presentation. `None`: announced, but not begun (ISO/IEC 23009-1 5.3.2.1).
+    /// Start since the beginning of the presentation. `None`: the Period is announced early and has no start yet
+    /// (ISO/IEC 23009-1 5.3.2.1).
     pub start: Option<Seconds>,
-    /// Up to the next Period or the end of the presentation; `None` while nobody knows.
+    /// Time to the start of the next Period or to the end of the presentation. `None`: the end is not known yet.
     pub duration: Option<Seconds>,
     pub sets: Vec<AdaptationSet>,
     pub events: Vec<EventStream>,
+    /// Line of the element in the MPD, from 1.
     pub line: u32,
 }
 
+/// An AdaptationSet (ISO/IEC 23009-1 5.3.3).
 #[derive(Debug, Clone, PartialEq)]
 pub struct AdaptationSet {
     pub id: Option<String>,
     pub media: Media,
-    /// For trick play, or pictures for seeking, only: no rung of the ladder.
-    pub trick: bool,
-    /// An EssentialProperty that players can't be expected to know, by its scheme: they pass over the set.
-    pub foreign: Option<String>,
+    /// Whether the set serves only trick play or thumbnails for seeking, so that it is no rung of the ladder.
+    pub trick_play: bool,
+    /// Scheme of the first EssentialProperty that players are not expected to support: they ignore the set then
+    /// (ISO/IEC 23009-1 5.8.4.8).
+    pub unsupported_property: Option<String>,
     pub language: Option<String>,
     pub label: Option<String>,
     pub roles: Vec<Descriptor>,
     pub accessibility: Vec<Descriptor>,
     pub essential: Vec<Descriptor>,
     pub supplemental: Vec<Descriptor>,
-    /// Schemes of events inside the segments (`emsg`).
+    /// Schemes of the `emsg` boxes that the segments may contain.
     pub inband_events: Vec<Descriptor>,
-    pub protections: Vec<Protection>,
+    pub protections: Vec<ContentProtection>,
     pub representations: Vec<Representation>,
 }
 
-/// ContentProtection.
+/// A ContentProtection element (ISO/IEC 23009-1 5.8.4.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Protection {
+pub struct ContentProtection {
     pub scheme: String,
-    /// `cenc`, `cbcs` for the common scheme; the DRM's name otherwise.
+    /// The protection scheme (`cenc`, `cbcs`) of the common descriptor; the name of the DRM system in the others.
     pub value: Option<String>,
     pub default_kid: Option<String>,
-    /// `cenc:pssh`: the box, in Base64.
+    /// The `pssh` box in Base64, from `cenc:pssh`. `None` also when no player could use it, which is a defect.
     pub pssh: Option<String>,
 }
 
+/// An EventStream of a Period (ISO/IEC 23009-1 5.10.2).
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventStream {
     pub scheme: String,
     pub value: Option<String>,
     pub timescale: NonZeroU32,
-    /// In ticks: what of an event's time is the Period's start.
+    /// Event time, in ticks, that corresponds to the start of the Period.
     pub presentation_time_offset: u64,
-    /// The newest of too many.
-    pub events: Vec<Event>,
+    /// Events in document order; the oldest are left out when there are too many.
+    pub events: Vec<MpdEvent>,
     pub line: u32,
 }
 
-/// In ticks of the stream's timescale.
+/// An event of an EventStream. Times are in ticks of the stream's timescale.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Event {
+pub struct MpdEvent {
     pub id: Option<String>,
     pub time: u64,
     pub duration: Option<u64>,
-    /// Of SCTE 35, where it could be read.
+    /// The SCTE 35 section that the event carries; `None` for other schemes and for a section that cannot be read.
     pub section: Option<Box<Section>>,
     pub line: u32,
 }
 
+/// A Representation (ISO/IEC 23009-1 5.3.5), with the attributes that it inherits from its AdaptationSet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Representation {
     pub id: String,
@@ -130,102 +138,108 @@ pub struct Representation {
     pub mime_type: Option<String>,
     pub resolution: Option<Resolution>,
     pub frame_rate: Option<f64>,
-    /// Of the first AudioChannelConfiguration, as written.
+    /// The first AudioChannelConfiguration, as written.
     pub channels: Option<Descriptor>,
-    pub protections: Vec<Protection>,
+    pub protections: Vec<ContentProtection>,
     pub base: Url,
-    pub addressing: Addressing,
-    /// As that of the set.
+    pub addressing: SegmentAddressing,
+    /// Scheme of the first EssentialProperty that players are not expected to support: they ignore the Representation then.
     pub foreign: Option<String>,
     pub line: u32,
 }
 
-/// Where a Representation's segments are, and when.
+/// Where the segments of a Representation are, and at which times (ISO/IEC 23009-1 5.3.9).
 #[derive(Debug, Clone, PartialEq)]
-pub struct Addressing {
+pub struct SegmentAddressing {
     pub timescale: NonZeroU32,
-    /// In ticks: the media time that is the Period's start.
+    /// Media time, in ticks, that corresponds to the start of the Period.
     pub presentation_time_offset: u64,
-    /// How much earlier than whole a segment may be asked for.
+    /// Time by which a segment may be requested before its media time has passed. Infinite for `INF`.
     pub availability_time_offset: Seconds,
-    /// False: at that earlier time it is still growing (chunked low latency).
+    /// Whether the segment is complete at that earlier time. False in chunked low latency, where it still grows.
     pub availability_time_complete: bool,
-    pub initialization: Option<Resource>,
-    pub segments: Segments,
+    pub initialization: Option<UrlRange>,
+    pub segments: SegmentScheme,
 }
 
+/// How the segments of a Representation are described.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Segments {
-    /// SegmentBase, or a BaseURL alone: one file, its `sidx` lies in this range where one is given.
+pub enum SegmentScheme {
+    /// One file, from SegmentBase or a BaseURL alone. `index` is the byte range of its segment index, if the MPD gives one.
     Single {
         index: Option<ByteRange>,
     },
-    Listed(Listing),
-    /// What is written can't be played.
+    Listed(SegmentListing),
+    /// The description is too damaged to be played.
     Unusable,
 }
 
-impl Segments {
-    /// Its SegmentTimeline; `None` where segments come at a fixed pace, or are the parts of one file.
+impl SegmentScheme {
+    /// Runs of the SegmentTimeline; `None` when segments have a fixed duration or are parts of one file.
     #[must_use]
-    pub fn runs(&self) -> Option<&[Run]> {
+    pub fn runs(&self) -> Option<&[TimelineRun]> {
         match self {
-            Self::Listed(Listing { pace: Pace::Runs(runs), .. }) => Some(runs),
+            Self::Listed(SegmentListing { timing: SegmentTiming::Runs(runs), .. }) => Some(runs),
             _ => None,
         }
     }
 }
 
-/// SegmentTemplate or SegmentList.
+/// Segments from a SegmentTemplate, a SegmentList, or the segment index of a file.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Listing {
+pub struct SegmentListing {
+    /// Number of the Period's first segment.
     pub start_number: u64,
     pub end_number: Option<u64>,
-    pub pace: Pace,
-    pub source: Source,
+    pub timing: SegmentTiming,
+    pub urls: SegmentUrls,
 }
 
+/// Durations of the segments.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Pace {
-    /// Every segment nominally lasts as many ticks; never 0.
+pub enum SegmentTiming {
+    /// Nominal duration of every segment in ticks, from 1.
     Fixed(u64),
     /// SegmentTimeline.
-    Runs(Arc<[Run]>),
-    /// The parts of one file, from its index. They are all there; a player comes to each in its time.
-    Indexed(Arc<[Run]>),
+    Runs(Arc<[TimelineRun]>),
+    /// Parts of one file, from its segment index. All of them are available from the start, but a player plays each in its time.
+    Indexed(Arc<[TimelineRun]>),
 }
 
-/// One S of a SegmentTimeline: segments of one duration, one after the other.
+/// An S element of a SegmentTimeline: consecutive segments of one duration (ISO/IEC 23009-1 5.3.9.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Run {
-    /// Number of the first.
+pub struct TimelineRun {
+    /// Number of the first segment.
     pub number: u64,
-    /// Media time of the first, in ticks.
+    /// Media time of the first segment in ticks.
     pub start: u64,
-    /// In ticks, never 0.
+    /// Duration of each segment in ticks, from 1.
     pub duration: u64,
-    /// `None`: up to the end of the Period, or of what is there by now.
+    /// Number of segments. `None`: the run continues to the end of the Period, or to the live edge.
     pub count: Option<u64>,
-    /// It doesn't begin where the one before ended: ticks between (a gap), or less than 0 (an overlap).
-    pub apart: i64,
+    /// Ticks from the end of the previous run to the start of this one: above 0 for a gap, below 0 for an overlap.
+    pub gap_ticks: i64,
 }
 
-impl Run {
-    /// Where its last segment ends, in ticks. `None`: it is open, or ends beyond what ticks can count.
+impl TimelineRun {
+    /// End of the last segment in ticks. `None`: the run is open, or ends beyond 64 bits.
     #[must_use]
     pub fn end(&self) -> Option<u64> {
         self.start.checked_add(self.duration.checked_mul(self.count?)?)
     }
 }
 
+/// Where the URLs of the segments come from.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Source {
-    Template(Template),
-    Urls(Arc<[Resource]>),
+pub enum SegmentUrls {
+    Template(UrlTemplate),
+    List(Arc<[UrlRange]>),
 }
 
+/// A URL, or a byte range of what it points to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resource {
+pub struct UrlRange {
     pub url: Url,
+    /// `None`: the whole resource.
     pub range: Option<ByteRange>,
 }

@@ -1,10 +1,10 @@
-//! MPD patches (ISO/IEC 23009-1 5.15): what one says of itself, and whether its operations fit the MPD they are for.
+//! MPD patches (ISO/IEC 23009-1 5.15): their attributes, and whether their operations can be applied to an MPD.
 
 mod apply;
 mod document;
 mod selector;
 
-use super::notes::Notes;
+use super::defect_log::DefectLog;
 use super::values::{self, instant};
 use crate::defect::{Defect, DefectKind, Position};
 use crate::redact::Quoted;
@@ -17,20 +17,20 @@ use roxmltree::Node;
 const NAMESPACE: &str = "urn:mpeg:dash:schema:mpd-patch:2020";
 const PATCH: &str = "ISO/IEC 23009-1 5.15.3";
 
-/// What a patch document says of itself.
+/// The attributes of a patch document. An attribute that is absent or malformed is `None`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Patch {
     pub mpd_id: Option<String>,
-    /// publishTime of the MPD that it is for.
+    /// MPD@publishTime of the MPD to which the patch applies.
     pub original_publish_time: Option<Timestamp>,
-    /// publishTime of the MPD that it leads to.
+    /// MPD@publishTime after the patch.
     pub publish_time: Option<Timestamp>,
-    /// Operations in it.
+    /// Number of operations.
     pub operations: usize,
 }
 
-/// Reads a patch and tries its operations on `mpd`, the text it is for. Never fails: what is wrong is a defect with its
-/// line in the patch. `None`: no patch at all; the one defect says why.
+/// Reads a patch and applies its operations to a copy of `mpd`, the text that the patch is for. Every error is a defect with
+/// its line in the patch. `None`: the bytes are no patch, and the only defect says why.
 #[must_use]
 pub fn patch(bytes: &[u8], mpd: &[u8]) -> (Option<Patch>, Vec<Defect>) {
     match read(bytes, mpd) {
@@ -49,38 +49,38 @@ fn read(bytes: &[u8], mpd: &[u8]) -> Result<(Patch, Vec<Defect>), xml::XmlError>
     if !values::is(root, "Patch") {
         return Err(((1, 1), format!("not a patch: the document is a {}", Quoted(root.tag_name().name()))));
     }
-    let mut notes = Notes::of_update(text);
+    let mut log = DefectLog::of_update(text);
     let patch = Patch {
         mpd_id: values::string(root, "mpdId"),
-        original_publish_time: instant(root, "originalPublishTime", &mut notes),
-        publish_time: instant(root, "publishTime", &mut notes),
+        original_publish_time: instant(root, "originalPublishTime", &mut log),
+        publish_time: instant(root, "publishTime", &mut log),
         operations: root.children().filter(Node::is_element).count(),
     };
     if root.tag_name().namespace() != Some(NAMESPACE) {
         let namespace = Quoted(root.tag_name().namespace().unwrap_or_default());
-        notes.wrong(root, PATCH, format_args!("Patch is in the namespace {namespace}; players look for {NAMESPACE}"));
+        log.wrong(root, PATCH, format_args!("Patch is in the namespace {namespace}; players look for {NAMESPACE}"));
     }
     for name in ["mpdId", "originalPublishTime", "publishTime"] {
         if values::attribute(root, name).is_none() {
-            notes.wrong(root, PATCH, format_args!("Patch@{name} is missing"));
+            log.wrong(root, PATCH, format_args!("Patch@{name} is missing"));
         }
     }
-    // The MPD's own defects are told where it is read.
+    // The defects of the MPD itself are reported when it is parsed.
     if let Some(mut document) = xml::decode(mpd).ok().and_then(Document::read)
-        && apply::all(root, &mut document, &mut notes)
+        && apply::apply_operations(root, &mut document, &mut log)
     {
-        published(root, &patch, &document, &mut notes);
+        published(root, &patch, &document, &mut log);
     }
-    Ok((patch, notes.finish()))
+    Ok((patch, log.finish()))
 }
 
-/// A patch that was applied leads to the MPD that it announces.
-fn published(root: Node<'_, '_>, patch: &Patch, document: &Document, notes: &mut Notes<'_>) {
+/// Logs a patch that, when applied, does not lead to the publish time that it announces.
+fn published(root: Node<'_, '_>, patch: &Patch, document: &Document, log: &mut DefectLog<'_>) {
     let becomes = document.attribute(Document::ROOT, "publishTime");
     let (Some(announced), 1..) = (patch.publish_time, patch.operations) else { return };
     if becomes.and_then(|text| date::parse(text.trim())).map(|d| d.at) != Some(announced) {
         let becomes = Quoted(becomes.unwrap_or_default());
-        notes.wrong(
+        log.wrong(
             root,
             PATCH,
             format_args!("after all operations MPD@publishTime is {becomes}, Patch@publishTime is another"),

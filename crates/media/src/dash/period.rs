@@ -1,9 +1,9 @@
-//! Periods, Adaptation Sets and Representations.
+//! Periods, AdaptationSets and Representations.
 
 use super::addressing::{self, Timelines};
+use super::defect_log::DefectLog;
 use super::descriptors;
 use super::model::{AdaptationSet, Descriptor, Period, Representation};
-use super::notes::Notes;
 use super::values::{attribute, bounded, child, children, frame_rate, number, string, words};
 use crate::redact::Quoted;
 use crate::stream::{Media, Resolution};
@@ -12,17 +12,18 @@ use roxmltree::Node;
 use url::Url;
 
 const REPRESENTATION: &str = "ISO/IEC 23009-1 5.3.5.2";
-/// Of trick play, and of pictures for seeking (DASH-IF IOP 4.3, 3.2.9 and 6.2.6).
+/// Schemes of trick play and of thumbnails for seeking (DASH-IF IOP 4.3, 3.2.9 and 6.2.6).
 const TRICK: &[&str] = &[
     "http://dashif.org/guidelines/trickmode",
     "http://dashif.org/guidelines/thumbnail_tile",
     "http://dashif.org/thumbnail_tile",
 ];
-/// Properties that players know, as far as is asked of them: colours, tiles, what plays together, fonts, and encryption.
+/// Prefixes of EssentialProperty schemes that players are expected to support: colours, tiles, sets that play together, fonts
+/// and encryption.
 const KNOWN: &[&str] =
     &["urn:mpeg:mpegB:cicp:", "urn:mpeg:dash:", "urn:dvb:dash:", "urn:scte:dash:", "http://dashif.org/"];
 
-/// From the beginning of the presentation.
+/// Start of a Period since the beginning of the presentation, and its duration.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Times {
     pub start: Option<Seconds>,
@@ -36,27 +37,27 @@ impl From<(Option<Seconds>, Option<Seconds>)> for Times {
 }
 
 pub(super) struct Reader<'n, 't> {
-    notes: &'n mut Notes<'t>,
+    log: &'n mut DefectLog<'t>,
     /// Each SegmentTimeline is read once, however many Representations inherit it.
     timelines: Timelines,
-    /// Representations of this Period so far.
+    /// Number of Representations read in this Period.
     count: usize,
 }
 
 impl<'n, 't> Reader<'n, 't> {
-    pub fn new(notes: &'n mut Notes<'t>) -> Self {
-        Self { notes, timelines: Timelines::default(), count: 0 }
+    pub fn new(log: &'n mut DefectLog<'t>) -> Self {
+        Self { log, timelines: Timelines::default(), count: 0 }
     }
 
     pub fn period(&mut self, node: Node<'_, '_>, base: &Url, times: Times) -> Period {
         self.count = 0;
         self.unfollowed(node);
-        let base = self::base(node, base, self.notes);
+        let base = self::base(node, base, self.log);
         let sets: Vec<_> = children(node, "AdaptationSet").map(|set| self.set(&[set, node], &base)).collect();
         self.unplayable(node, &sets);
         if self.count > super::MAX_REPRESENTATIONS {
             let (count, limit) = (self.count, super::MAX_REPRESENTATIONS);
-            self.notes.wrong(
+            self.log.wrong(
                 node,
                 REPRESENTATION,
                 format_args!("{count} Representations in a Period; the first {limit} are read"),
@@ -67,18 +68,18 @@ impl<'n, 't> Reader<'n, 't> {
             start: times.start,
             duration: times.duration,
             sets,
-            events: descriptors::event_streams(node, self.notes),
-            line: self.notes.line(node),
+            events: descriptors::event_streams(node, self.log),
+            line: self.log.line(node),
         }
     }
 
-    /// `way`: the Adaptation Set and its Period.
+    /// An AdaptationSet. `way` is the AdaptationSet and its Period.
     fn set(&mut self, way: &[Node<'_, '_>; 2], base: &Url) -> AdaptationSet {
         let [node, period] = *way;
         self.unfollowed(node);
-        let base = self::base(node, base, self.notes);
-        let essential = descriptors::all(node, "EssentialProperty", self.notes);
-        let supplemental = descriptors::all(node, "SupplementalProperty", self.notes);
+        let base = self::base(node, base, self.log);
+        let essential = descriptors::descriptors(node, "EssentialProperty", self.log);
+        let supplemental = descriptors::descriptors(node, "SupplementalProperty", self.log);
         let mut representations = Vec::new();
         for one in children(node, "Representation") {
             self.count += 1;
@@ -89,57 +90,58 @@ impl<'n, 't> Reader<'n, 't> {
         AdaptationSet {
             id: string(node, "id"),
             media: media(node, &representations),
-            trick: essential.iter().chain(&supplemental).any(|d| TRICK.contains(&d.scheme.as_str())),
-            foreign: foreign(&essential),
+            trick_play: essential.iter().chain(&supplemental).any(|d| TRICK.contains(&d.scheme.as_str())),
+            unsupported_property: foreign(&essential),
             language: string(node, "lang").filter(|l| !l.is_empty() && l != "und"),
             label: child(node, "Label").and_then(|l| l.text()).map(|text| bounded(text.trim())),
-            roles: descriptors::all(node, "Role", self.notes),
-            accessibility: descriptors::all(node, "Accessibility", self.notes),
+            roles: descriptors::descriptors(node, "Role", self.log),
+            accessibility: descriptors::descriptors(node, "Accessibility", self.log),
             essential,
             supplemental,
-            inband_events: descriptors::all(node, "InbandEventStream", self.notes),
-            protections: descriptors::protections(node, self.notes),
+            inband_events: descriptors::descriptors(node, "InbandEventStream", self.log),
+            protections: descriptors::protections(node, self.log),
             representations,
         }
     }
 
-    /// `way`: the Representation, its Adaptation Set and Period. What it doesn't say itself, the set says for it.
+    /// A Representation with the attributes that it inherits. `way` is the Representation, its AdaptationSet and its Period.
     fn representation(&mut self, way: &[Node<'_, '_>; 3], base: &Url) -> Representation {
         let [node, set, _] = *way;
-        let base = self::base(node, base, self.notes);
+        let base = self::base(node, base, self.log);
         self.required(node, set);
-        let notes = &mut *self.notes;
+        let log = &mut *self.log;
         let own = |name: &str| if attribute(node, name).is_some() { node } else { set };
-        let size = |name, notes: &mut Notes<'_>| number::<u32>(own(name), name, notes).filter(|n| *n > 0);
-        let resolution = size("width", notes).zip(size("height", notes));
+        let size = |name, log: &mut DefectLog<'_>| number::<u32>(own(name), name, log).filter(|n| *n > 0);
+        let resolution = size("width", log).zip(size("height", log));
         let channels = child(node, "AudioChannelConfiguration").or(child(set, "AudioChannelConfiguration"));
         Representation {
             id: string(node, "id").unwrap_or_default(),
-            bandwidth: number(node, "bandwidth", notes),
+            bandwidth: number(node, "bandwidth", log),
             codecs: words(own("codecs"), "codecs", &[',']),
             mime_type: string(own("mimeType"), "mimeType"),
             resolution: resolution.map(|(width, height)| Resolution { width, height }),
-            frame_rate: frame_rate(own("frameRate"), notes),
-            channels: channels.and_then(|c| descriptors::descriptor(c, notes)),
-            protections: descriptors::protections(node, notes),
-            foreign: foreign(&descriptors::all(node, "EssentialProperty", notes)),
-            addressing: addressing::read(way, &base, &mut self.timelines, notes),
-            line: notes.line(node),
+            frame_rate: frame_rate(own("frameRate"), log),
+            channels: channels.and_then(|c| descriptors::descriptor(c, log)),
+            protections: descriptors::protections(node, log),
+            foreign: foreign(&descriptors::descriptors(node, "EssentialProperty", log)),
+            addressing: addressing::read(way, &base, &mut self.timelines, log),
+            line: log.line(node),
             base,
         }
     }
 
-    /// Video that nobody may play.
+    /// Logs a Period in which every video AdaptationSet has an unsupported EssentialProperty.
     fn unplayable(&mut self, period: Node<'_, '_>, sets: &[AdaptationSet]) {
         let foreign = |set: &AdaptationSet| {
             let each: Option<Vec<_>> = set.representations.iter().map(|r| r.foreign.as_ref()).collect();
-            set.foreign.clone().or_else(|| each?.first().map(|scheme| (*scheme).clone()))
+            set.unsupported_property.clone().or_else(|| each?.first().map(|scheme| (*scheme).clone()))
         };
-        let video =
-            || sets.iter().filter(|set| set.media == Media::Video && !set.trick && !set.representations.is_empty());
+        let video = || {
+            sets.iter().filter(|set| set.media == Media::Video && !set.trick_play && !set.representations.is_empty())
+        };
         let schemes: Option<Vec<String>> = video().map(foreign).collect();
         if let Some(scheme) = schemes.as_ref().and_then(|schemes| schemes.first()) {
-            self.notes.wrong(period, "ISO/IEC 23009-1 5.8.4.8", format_args!(
+            self.log.wrong(period, "ISO/IEC 23009-1 5.8.4.8", format_args!(
                 "no video is left in this Period: each AdaptationSet has an EssentialProperty that players don't know, such as {}, \
                  and must pass over it",
                 Quoted(scheme)
@@ -149,7 +151,7 @@ impl<'n, 't> Reader<'n, 't> {
 
     fn required(&mut self, node: Node<'_, '_>, set: Node<'_, '_>) {
         if attribute(node, "id").is_none() {
-            self.notes.wrong(node, REPRESENTATION, format_args!("Representation@id is missing"));
+            self.log.wrong(node, REPRESENTATION, format_args!("Representation@id is missing"));
         }
         let id = attribute(node, "id").unwrap_or_default();
         let missing = |name: &str| attribute(node, name).is_none() && attribute(set, name).is_none();
@@ -165,15 +167,15 @@ impl<'n, 't> Reader<'n, 't> {
     }
 
     fn attribute(&mut self, node: Node<'_, '_>, id: &str, name: &str) {
-        self.notes.attribute(node, REPRESENTATION, format_args!("Representation {}: @{name} is missing", Quoted(id)));
+        self.log.attribute(node, REPRESENTATION, format_args!("Representation {}: @{name} is missing", Quoted(id)));
     }
 
-    /// A remote element: what it stands for isn't fetched.
+    /// Logs a remote element, whose content is not fetched.
     fn unfollowed(&mut self, node: Node<'_, '_>) {
         let Some(href) = attribute(node, "href").filter(|_| attribute(node, "bandwidth").is_none()) else { return };
         if href != "urn:mpeg:dash:resolve-to-zero:2013" {
             let name = node.tag_name().name();
-            self.notes.wrong(
+            self.log.wrong(
                 node,
                 super::REMOTE,
                 format_args!("{name}@xlink:href {} is not followed: what it stands for isn't probed", Quoted(href)),
@@ -182,24 +184,24 @@ impl<'n, 't> Reader<'n, 't> {
     }
 }
 
-/// The scheme of the first EssentialProperty that no player can be expected to know: it passes over what has it
+/// Scheme of the first EssentialProperty that players are not expected to support. They ignore its parent element
 /// (ISO/IEC 23009-1 5.8.4.8).
 fn foreign(essential: &[Descriptor]) -> Option<String> {
     let known = |scheme: &str| KNOWN.iter().any(|begin| scheme.starts_with(begin));
     essential.iter().map(|d| &d.scheme).find(|scheme| !known(scheme)).cloned()
 }
 
-/// The first BaseURL of this element: the others are alternatives.
-pub(super) fn base(node: Node<'_, '_>, outer: &Url, notes: &mut Notes<'_>) -> Url {
+/// The first BaseURL of an element, resolved against `outer`. Further ones are alternatives.
+pub(super) fn base(node: Node<'_, '_>, outer: &Url, log: &mut DefectLog<'_>) -> Url {
     let Some(found) = child(node, "BaseURL") else { return outer.clone() };
     let text = found.text().unwrap_or_default().trim();
     outer.join(text).unwrap_or_else(|e| {
-        notes.wrong(found, "ISO/IEC 23009-1 5.6.4", format_args!("BaseURL {} is no URL: {e}", Quoted(text)));
+        log.wrong(found, "ISO/IEC 23009-1 5.6.4", format_args!("BaseURL {} is no URL: {e}", Quoted(text)));
         outer.clone()
     })
 }
 
-/// By contentType, mimeType, codecs and picture size, in this order.
+/// Media type by contentType, mimeType, codecs and picture size, in this order.
 fn media(set: Node<'_, '_>, representations: &[Representation]) -> Media {
     let first = representations.first();
     let mime = attribute(set, "mimeType").or(first.and_then(|r| r.mime_type.as_deref())).unwrap_or_default();

@@ -1,38 +1,44 @@
-//! Which segments a Representation has in a stretch of media time, without counting through those before.
+//! The segments of a Representation in a window of media time, computed without enumerating those before it.
 
-use super::model::{Addressing, Listing, Pace, Run, Segments, Source};
+use super::model::{SegmentAddressing, SegmentListing, SegmentScheme, SegmentTiming, SegmentUrls, TimelineRun};
 use std::ops::Range;
 
-/// One segment: its number and its nominal time, in ticks of its timescale on the media timeline.
+/// Number and nominal media time of a segment, in ticks of the Representation's timescale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
+pub struct SegmentSpan {
     pub number: u64,
     pub start: u64,
     pub duration: u64,
 }
 
-impl Span {
+impl SegmentSpan {
     #[must_use]
     pub fn end(&self) -> u64 {
         self.start.saturating_add(self.duration)
     }
 }
 
-/// What is asked for, in ticks on the media timeline.
+/// A window of media time, in ticks.
 #[derive(Debug, Clone, Copy)]
-pub struct Stretch {
-    /// Segments that end after this.
+pub struct TickWindow {
+    /// The window holds only segments that end after this time.
     pub from: i128,
-    /// Of those whose times are only computed (a fixed duration, an open run), and of a file's parts: the ones over by then.
+    /// Segments whose times are computed (a fixed duration, an open run) and parts of a file must have ended by this time.
+    /// Segments that a SegmentTimeline lists exist whatever their end.
     pub until: i128,
-    /// The Period's end: nothing starts there or later.
+    /// End of the Period: no segment starts at this time or later.
     pub end: i128,
 }
 
-/// The newest `most` of the stretch, oldest first, and the very first of it. A listing's own end bounds it too.
+/// The newest `most` segments in `stretch`, oldest first, and the oldest segment in `stretch`. The last number or URL of the
+/// listing is a bound too.
 #[must_use]
-pub fn spans(addressing: &Addressing, stretch: Stretch, most: usize) -> (Vec<Span>, Option<Span>) {
-    let Segments::Listed(listing) = &addressing.segments else { return (Vec::new(), None) };
+pub fn segment_spans(
+    addressing: &SegmentAddressing,
+    stretch: TickWindow,
+    most: usize,
+) -> (Vec<SegmentSpan>, Option<SegmentSpan>) {
+    let SegmentScheme::Listed(listing) = &addressing.segments else { return (Vec::new(), None) };
     let mut newest = Vec::new();
     let mut first = None;
     for run in runs(listing, addressing.presentation_time_offset).iter().rev() {
@@ -49,23 +55,24 @@ pub fn spans(addressing: &Addressing, stretch: Stretch, most: usize) -> (Vec<Spa
     (newest, first)
 }
 
-fn runs(listing: &Listing, offset: u64) -> std::borrow::Cow<'_, [Run]> {
-    match &listing.pace {
-        Pace::Runs(runs) | Pace::Indexed(runs) => (&**runs).into(),
-        Pace::Fixed(duration) => {
+fn runs(listing: &SegmentListing, offset: u64) -> std::borrow::Cow<'_, [TimelineRun]> {
+    match &listing.timing {
+        SegmentTiming::Runs(runs) | SegmentTiming::Indexed(runs) => (&**runs).into(),
+        SegmentTiming::Fixed(duration) => {
             let number = listing.start_number;
-            vec![Run { number, start: offset, duration: *duration, count: None, apart: 0 }].into()
+            vec![TimelineRun { number, start: offset, duration: *duration, count: None, gap_ticks: 0 }].into()
         }
     }
 }
 
-/// Which of a run's segments, by their place in it. Most runs are all in the stretch: those cost no division.
-fn places(run: &Run, listing: &Listing, stretch: Stretch) -> Range<u64> {
+/// Positions, from 0, of the run's segments that are in the window.
+// Most runs lie in the window as a whole: those cost no division.
+fn places(run: &TimelineRun, listing: &SegmentListing, stretch: TickWindow) -> Range<u64> {
     let (start, duration) = (i128::from(run.start), i128::from(run.duration.max(1)));
     let fit = |until: i128| (until - start).div_euclid(duration);
     let wanted = if stretch.from <= start { 0 } else { fit(stretch.from).max(0) };
-    let written = match (run.count, &listing.pace) {
-        (Some(count), Pace::Indexed(_)) => fit(stretch.until).min(i128::from(count)),
+    let written = match (run.count, &listing.timing) {
+        (Some(count), SegmentTiming::Indexed(_)) => fit(stretch.until).min(i128::from(count)),
         (Some(count), _) => i128::from(count),
         (None, _) => fit(stretch.until),
     };
@@ -75,11 +82,11 @@ fn places(run: &Run, listing: &Listing, stretch: Stretch) -> Range<u64> {
     place(wanted)..place(end)
 }
 
-/// How many from this run's first on have a name: up to the listing's last number or URL.
-fn named(run: &Run, listing: &Listing) -> u64 {
-    let listed = match &listing.source {
-        Source::Template(_) => u64::MAX,
-        Source::Urls(urls) => listing.start_number.saturating_add(urls.len() as u64),
+/// Number of segments, from the run's first on, up to the listing's last number or URL.
+fn named(run: &TimelineRun, listing: &SegmentListing) -> u64 {
+    let listed = match &listing.urls {
+        SegmentUrls::Template(_) => u64::MAX,
+        SegmentUrls::List(urls) => listing.start_number.saturating_add(urls.len() as u64),
     };
     let last = listing.end_number.map_or(u64::MAX, |last| last.saturating_add(1));
     listed.min(last).saturating_sub(run.number)
@@ -89,7 +96,100 @@ fn place(at: i128) -> u64 {
     u64::try_from(at.max(0)).unwrap_or(u64::MAX)
 }
 
-fn span(run: &Run, place: u64) -> Option<Span> {
+fn span(run: &TimelineRun, place: u64) -> Option<SegmentSpan> {
     let start = run.start.checked_add(run.duration.checked_mul(place)?)?;
-    Some(Span { number: run.number.checked_add(place)?, start, duration: run.duration })
+    Some(SegmentSpan { number: run.number.checked_add(place)?, start, duration: run.duration })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dash::UrlTemplate;
+    use crate::units::Seconds;
+    use std::num::NonZeroU32;
+
+    const ALWAYS: TickWindow = TickWindow { from: -1_000_000, until: 1_000_000, end: 1_000_000 };
+
+    fn addressing(timing: SegmentTiming, end_number: Option<u64>) -> SegmentAddressing {
+        let urls = SegmentUrls::Template(UrlTemplate::parse("$Number$").unwrap());
+        SegmentAddressing {
+            timescale: NonZeroU32::MIN,
+            presentation_time_offset: 100,
+            availability_time_offset: Seconds::ZERO,
+            availability_time_complete: true,
+            initialization: None,
+            segments: SegmentScheme::Listed(SegmentListing { start_number: 5, end_number, timing, urls }),
+        }
+    }
+
+    fn run(count: Option<u64>) -> TimelineRun {
+        TimelineRun { number: 5, start: 100, duration: 10, count, gap_ticks: 0 }
+    }
+
+    /// Numbers of the newest `most` segments in the window, and the number of the oldest one.
+    fn numbers(timing: SegmentTiming, window: TickWindow, most: usize) -> (Vec<u64>, Option<u64>) {
+        let (newest, oldest) = segment_spans(&addressing(timing, None), window, most);
+        (newest.iter().map(|s| s.number).collect(), oldest.map(|s| s.number))
+    }
+
+    #[test]
+    fn a_segment_that_ends_where_the_window_begins_is_left_out() {
+        let runs = || SegmentTiming::Runs([run(Some(4))].into());
+        assert_eq!(numbers(runs(), TickWindow { from: 119, ..ALWAYS }, 9), (vec![6, 7, 8], Some(6)));
+        assert_eq!(numbers(runs(), TickWindow { from: 120, ..ALWAYS }, 9), (vec![7, 8], Some(7)));
+        assert_eq!(numbers(runs(), TickWindow { from: 140, ..ALWAYS }, 9), (vec![], None));
+    }
+
+    #[test]
+    fn a_computed_segment_counts_from_the_moment_it_ends() {
+        for timing in [SegmentTiming::Fixed(10), SegmentTiming::Runs([run(None)].into())] {
+            assert_eq!(numbers(timing.clone(), TickWindow { until: 109, ..ALWAYS }, 9), (vec![], None));
+            assert_eq!(numbers(timing.clone(), TickWindow { until: 110, ..ALWAYS }, 9), (vec![5], Some(5)));
+            assert_eq!(numbers(timing, TickWindow { until: 129, ..ALWAYS }, 9), (vec![5, 6], Some(5)));
+        }
+        let parts = SegmentTiming::Indexed([run(Some(3))].into());
+        assert_eq!(numbers(parts.clone(), TickWindow { until: 120, ..ALWAYS }, 9), (vec![5, 6], Some(5)));
+        assert_eq!(numbers(parts, ALWAYS, 9), (vec![5, 6, 7], Some(5)), "a file has no more parts than its index");
+    }
+
+    #[test]
+    fn a_listed_segment_counts_before_it_ends() {
+        let listed = SegmentTiming::Runs([run(Some(3))].into());
+        assert_eq!(numbers(listed, TickWindow { until: 0, ..ALWAYS }, 9), (vec![5, 6, 7], Some(5)));
+    }
+
+    #[test]
+    fn no_segment_starts_at_the_end_of_the_period_or_later() {
+        let listed = || SegmentTiming::Runs([run(Some(3))].into());
+        assert_eq!(numbers(listed(), TickWindow { end: 130, ..ALWAYS }, 9).0, [5, 6, 7]);
+        assert_eq!(numbers(listed(), TickWindow { end: 121, ..ALWAYS }, 9).0, [5, 6, 7], "the last one is cut short");
+        assert_eq!(numbers(listed(), TickWindow { end: 120, ..ALWAYS }, 9).0, [5, 6]);
+        assert_eq!(numbers(SegmentTiming::Fixed(10), TickWindow { end: 111, ..ALWAYS }, 9).0, [5, 6]);
+    }
+
+    #[test]
+    fn of_more_segments_than_wanted_the_newest_over_all_runs_are_kept_and_the_oldest_is_known() {
+        let second = TimelineRun { number: 8, start: 130, duration: 5, count: Some(2), gap_ticks: 0 };
+        let runs = || SegmentTiming::Runs([run(Some(3)), second].into());
+        assert_eq!(numbers(runs(), ALWAYS, 3), (vec![7, 8, 9], Some(5)));
+        assert_eq!(numbers(runs(), ALWAYS, 1), (vec![9], Some(5)));
+        let (newest, _) = segment_spans(&addressing(runs(), None), ALWAYS, 2);
+        assert_eq!(newest[1], SegmentSpan { number: 9, start: 135, duration: 5 });
+        assert_eq!(newest[1].end(), 140);
+    }
+
+    #[test]
+    fn the_last_number_and_the_last_url_end_the_list() {
+        let numbers = |addressing: &SegmentAddressing| {
+            segment_spans(addressing, ALWAYS, 9).0.iter().map(|s| s.number).collect::<Vec<_>>()
+        };
+        let runs = || SegmentTiming::Runs([run(Some(9))].into());
+        assert_eq!(numbers(&addressing(runs(), Some(6))), [5, 6]);
+        assert_eq!(numbers(&addressing(runs(), Some(4))), [0; 0]);
+        let url = crate::dash::UrlRange { url: url::Url::parse("http://packager/1").unwrap(), range: None };
+        let urls = SegmentUrls::List(vec![url; 3].into());
+        let listing = SegmentListing { start_number: 5, end_number: None, timing: runs(), urls };
+        let listed = SegmentAddressing { segments: SegmentScheme::Listed(listing), ..addressing(runs(), None) };
+        assert_eq!(numbers(&listed), [5, 6, 7]);
+    }
 }

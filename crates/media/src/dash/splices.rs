@@ -1,8 +1,8 @@
-//! SCTE 35 in an MPD's EventStreams (ANSI/SCTE 214-1 6.7.3): each Event has a section, as XML or in Base64, and the times of
-//! its Period.
+//! SCTE 35 in the EventStreams of an MPD (ANSI/SCTE 214-1 6.7.3). Each Event has a section as XML or in Base64; its times count
+//! from its Period.
 
-use super::model::{Event, EventStream, Mpd, Period};
-use super::notes::Notes;
+use super::defect_log::DefectLog;
+use super::model::{EventStream, Mpd, MpdEvent, Period};
 use super::values::{attribute, is};
 use crate::redact::Quoted;
 use crate::splice::{self, Cue, Section, Turn};
@@ -12,37 +12,38 @@ use roxmltree::Node;
 
 const SCHEME: &str = "urn:scte:scte35:";
 const SIGNAL: &str = "ANSI/SCTE 214-1 6.7.3; ANSI/SCTE 35";
-/// Elements of one signal that are looked at: more have no sense.
+/// Most elements of one signal that are searched.
 const MAX_ELEMENTS: usize = 64;
 const MAX_CUES: usize = 16;
 
+/// Whether the scheme of an EventStream or of an `emsg` box is that of SCTE 35, in any of its forms and in any case.
 #[must_use]
 pub fn is_scte35(scheme: &str) -> bool {
     scheme.get(..SCHEME.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(SCHEME))
 }
 
-/// `None` for one that can't be read, which is noted.
-pub(super) fn section(event: Node<'_, '_>, scheme: &str, notes: &mut Notes<'_>) -> Option<Section> {
+/// The section of an Event. `None`: it cannot be read, which is logged as a defect.
+pub(super) fn section(event: Node<'_, '_>, scheme: &str, log: &mut DefectLog<'_>) -> Option<Section> {
     let inside = |name: &'static str| event.descendants().take(MAX_ELEMENTS).find(move |node| is(*node, name));
     let read = match (inside("Binary"), inside("SpliceInfoSection")) {
-        (Some(binary), _) => coded(binary.text().unwrap_or_default()),
-        (None, Some(section)) => written(section),
+        (Some(binary), _) => decode_base64(binary.text().unwrap_or_default()),
+        (None, Some(section)) => parse_xml(section),
         (None, None) if scheme.ends_with("bin") && !scheme.ends_with("xml+bin") => {
-            coded(attribute(event, "messageData").or(event.text()).unwrap_or_default())
+            decode_base64(attribute(event, "messageData").or(event.text()).unwrap_or_default())
         }
         (None, None) => Err("has neither a Binary nor a SpliceInfoSection".to_owned()),
     };
-    read.map_err(|why| notes.marker(event, SIGNAL, format_args!("this Event of {} {why}", Quoted(scheme)))).ok()
+    read.map_err(|why| log.marker(event, SIGNAL, format_args!("this Event of {} {why}", Quoted(scheme)))).ok()
 }
 
-fn coded(text: &str) -> Result<Section, String> {
+fn decode_base64(text: &str) -> Result<Section, String> {
     let text: String = text.chars().filter(|c| !c.is_whitespace()).take(2 * splice::MAX).collect();
     let bytes = splice::base64(&text).ok_or_else(|| format!("has {}, which is no Base64", Quoted(&text)))?;
     splice::parse(&bytes).map_err(|fault| format!("has no readable splice_info_section: {fault}"))
 }
 
-/// The XML form (ANSI/SCTE 35 11).
-fn written(node: Node<'_, '_>) -> Result<Section, String> {
+/// Reads the XML form of a section (ANSI/SCTE 35 11).
+fn parse_xml(node: Node<'_, '_>) -> Result<Section, String> {
     let within = || node.descendants().take(MAX_ELEMENTS);
     let adjustment = optional(node, "ptsAdjustment")?.unwrap_or(0);
     let mut section = Section { command: 0, at: None, cues: Vec::new() };
@@ -91,7 +92,8 @@ fn truth(text: &str) -> bool {
     text == "1" || text == "true"
 }
 
-/// The breaks of a live MPD, each with the number that its beginning has among the segments: milliseconds of the presentation.
+/// The ad breaks of a live MPD. The number of each marker is its start in milliseconds since the beginning of the presentation,
+/// as the numbers of segments are.
 pub(super) fn markers(mpd: &Mpd) -> Vec<Marker> {
     let Some(start) = mpd.availability_start.filter(|_| mpd.dynamic) else { return Vec::new() };
     let mut ranges: Vec<AdRange> = Vec::new();
@@ -109,7 +111,7 @@ pub(super) fn markers(mpd: &Mpd) -> Vec<Marker> {
     ranges.into_iter().map(marker).collect()
 }
 
-fn told<'e>(start: Timestamp, period: &Period, stream: &EventStream, event: &'e Event) -> Option<TimedSection<'e>> {
+fn told<'e>(start: Timestamp, period: &Period, stream: &EventStream, event: &'e MpdEvent) -> Option<TimedSection<'e>> {
     let seconds = |ticks: i128| Seconds(ticks as f64 / f64::from(stream.timescale.get()));
     let since = seconds(i128::from(event.time) - i128::from(stream.presentation_time_offset));
     Some(TimedSection {

@@ -1,15 +1,16 @@
-//! Identifiers of a SegmentTemplate: `$Number%05d$`, `$Time$` … (ISO/IEC 23009-1 5.3.9.4.4).
+//! URL templates of SegmentTemplate, such as `$RepresentationID$/$Number%05d$.m4s` (ISO/IEC 23009-1 5.3.9.4.4).
 
 use crate::redact;
 use std::fmt::Write;
 
-/// Characters of a template, and of what it becomes.
+/// Most bytes of a template.
 const MAX_LENGTH: usize = 8 * 1024;
-/// A wider number is no file's name.
+/// Widest number that a format may ask for.
 const MAX_WIDTH: usize = 20;
 
+/// A relative URL with identifiers in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Template(Vec<Piece>);
+pub struct UrlTemplate(Vec<Piece>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Piece {
@@ -20,19 +21,21 @@ enum Piece {
     Time(usize),
 }
 
-/// What the identifiers stand for.
+/// Values that replace the identifiers of a template.
 #[derive(Debug, Clone, Copy)]
-pub struct Values<'a> {
+pub struct TemplateValues<'a> {
     pub representation: &'a str,
     pub bandwidth: u64,
     pub number: u64,
-    /// In ticks of the timescale.
+    /// Media time in ticks of the timescale.
     pub time: u64,
 }
 
-impl Template {
+impl UrlTemplate {
+    /// Parses the text of an attribute.
+    ///
     /// # Errors
-    /// Names the identifier that isn't one.
+    /// A sentence about the first identifier that the standard does not define, or about the length of the text.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.len() > MAX_LENGTH {
             return Err(format!("it has {} bytes; at most {MAX_LENGTH} are read", text.len()));
@@ -60,9 +63,9 @@ impl Template {
         self.0.iter().any(|p| matches!(p, Piece::Time(_)))
     }
 
-    /// The relative URL.
+    /// The relative URL of one segment.
     #[must_use]
-    pub fn fill(&self, values: Values<'_>) -> String {
+    pub fn fill(&self, values: TemplateValues<'_>) -> String {
         let mut filled = String::new();
         for piece in &self.0 {
             // Writing to a string doesn't fail.
@@ -96,7 +99,7 @@ fn unknown(identifier: &str) -> String {
     format!("`${identifier}$` is no identifier that can be filled in")
 }
 
-/// `05d` → 5.
+/// Width in a format tag: 5 for `05d`.
 fn width(format: &str) -> Option<usize> {
     let digits = format.strip_prefix('0')?.strip_suffix('d')?;
     let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
@@ -107,10 +110,11 @@ fn width(format: &str) -> Option<usize> {
 mod tests {
     use super::*;
 
-    const VALUES: Values<'_> = Values { representation: "v1", bandwidth: 800_000, number: 42, time: 90_000 };
+    const VALUES: TemplateValues<'_> =
+        TemplateValues { representation: "v1", bandwidth: 800_000, number: 42, time: 90_000 };
 
     fn filled(text: &str) -> String {
-        Template::parse(text).unwrap().fill(VALUES)
+        UrlTemplate::parse(text).unwrap().fill(VALUES)
     }
 
     #[test]
@@ -132,8 +136,28 @@ mod tests {
             "$RepresentationID%02d$",
             "$SubNumber$",
         ] {
-            assert!(Template::parse(text).is_err(), "{text}");
+            assert!(UrlTemplate::parse(text).is_err(), "{text}");
         }
-        assert_eq!(Template::parse("a$Nr$b").unwrap_err(), "`$Nr$` is no identifier that can be filled in");
+        assert_eq!(UrlTemplate::parse("a$Nr$b").unwrap_err(), "`$Nr$` is no identifier that can be filled in");
+    }
+
+    #[test]
+    fn widths_and_lengths_are_bounded() {
+        assert_eq!(filled("$Number%020d$"), format!("{:020}", 42));
+        assert!(UrlTemplate::parse("$Number%021d$").is_err());
+        assert!(UrlTemplate::parse(&"a".repeat(MAX_LENGTH)).is_ok());
+        let error = UrlTemplate::parse(&"a".repeat(MAX_LENGTH + 1)).unwrap_err();
+        assert_eq!(error, "it has 8193 bytes; at most 8192 are read");
+    }
+
+    #[test]
+    fn a_template_knows_which_identifiers_it_has() {
+        let kinds = |text: &str| {
+            let template = UrlTemplate::parse(text).unwrap();
+            (template.has_number(), template.has_time())
+        };
+        assert_eq!(kinds("$RepresentationID$/$Bandwidth$"), (false, false));
+        assert_eq!(kinds("$Number$"), (true, false));
+        assert_eq!(kinds("$Time$"), (false, true));
     }
 }

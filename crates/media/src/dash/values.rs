@@ -1,6 +1,6 @@
-//! Values of attributes. One that is malformed is a defect, and as good as not there.
+//! Values of attributes. A malformed value is a defect, and is read as absent.
 
-use super::notes::Notes;
+use super::defect_log::DefectLog;
 use crate::redact::Quoted;
 use crate::stream::{ByteRange, date};
 use crate::units::{Seconds, Timestamp};
@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 const TYPES: &str = "ISO/IEC 23009-1 5.3";
 
-/// Local name of an element, whatever its prefix.
+/// Whether `node` is an element with this local name, whatever its prefix.
 pub(super) fn is(node: Node<'_, '_>, name: &str) -> bool {
     node.is_element() && node.tag_name().name() == name
 }
@@ -31,7 +31,7 @@ pub(super) fn attribute<'a>(node: Node<'a, '_>, name: &str) -> Option<&'a str> {
     node.attributes().find(|a| a.name() == name).map(|a| a.value().trim())
 }
 
-/// Several in one pass: an MPD has elements by the ten thousand.
+/// Several attributes in one pass, since an MPD may have tens of thousands of elements.
 pub(super) fn attributes<'a, const N: usize>(node: Node<'a, '_>, names: [&str; N]) -> [Option<&'a str>; N] {
     let mut found = [None; N];
     for attribute in node.attributes() {
@@ -43,7 +43,7 @@ pub(super) fn attributes<'a, const N: usize>(node: Node<'a, '_>, names: [&str; N
     found
 }
 
-/// At most 256 characters of it.
+/// The value of an attribute, cut at 256 characters.
 pub(super) fn string(node: Node<'_, '_>, name: &str) -> Option<String> {
     attribute(node, name).map(bounded)
 }
@@ -57,61 +57,61 @@ pub(super) fn words(node: Node<'_, '_>, name: &str, separator: &[char]) -> Vec<S
     text.split(separator).map(str::trim).filter(|w| !w.is_empty()).take(16).map(bounded).collect()
 }
 
-pub(super) fn number<T: FromStr>(node: Node<'_, '_>, name: &'static str, notes: &mut Notes<'_>) -> Option<T> {
-    whole(node, name, attribute(node, name)?, notes)
+pub(super) fn number<T: FromStr>(node: Node<'_, '_>, name: &'static str, log: &mut DefectLog<'_>) -> Option<T> {
+    whole(node, name, attribute(node, name)?, log)
 }
 
-/// As [`number`], of an attribute that was found already.
+/// Parses a whole number from the value of an attribute that was found already.
 pub(super) fn whole<T: FromStr>(
     node: Node<'_, '_>,
     name: &'static str,
     text: &str,
-    notes: &mut Notes<'_>,
+    log: &mut DefectLog<'_>,
 ) -> Option<T> {
-    value(node, name, text, notes, "a whole number in its range", |text| text.parse().ok())
+    value(node, name, text, log, "a whole number in its range", |text| text.parse().ok())
 }
 
-pub(super) fn timescale(node: Node<'_, '_>, name: &'static str, notes: &mut Notes<'_>) -> Option<NonZeroU32> {
-    read(node, name, notes, "a whole number from 1 to 4294967295", |text| text.parse().ok())
+pub(super) fn timescale(node: Node<'_, '_>, name: &'static str, log: &mut DefectLog<'_>) -> Option<NonZeroU32> {
+    read(node, name, log, "a whole number from 1 to 4294967295", |text| text.parse().ok())
 }
 
-/// In seconds, as `availabilityTimeOffset` is: `INF` is infinite.
-pub(super) fn offset(node: Node<'_, '_>, name: &'static str, notes: &mut Notes<'_>) -> Option<Seconds> {
-    read(node, name, notes, "a number of seconds or INF", |text| match text {
+/// A number of seconds, as in `availabilityTimeOffset`; infinite for `INF`.
+pub(super) fn offset(node: Node<'_, '_>, name: &'static str, log: &mut DefectLog<'_>) -> Option<Seconds> {
+    read(node, name, log, "a number of seconds or INF", |text| match text {
         "INF" => Some(Seconds(f64::INFINITY)),
         text => text.parse().ok().filter(|n: &f64| n.is_finite()).map(Seconds),
     })
 }
 
-pub(super) fn boolean(node: Node<'_, '_>, name: &'static str, notes: &mut Notes<'_>) -> Option<bool> {
-    read(node, name, notes, "true or false", |text| match text {
+pub(super) fn boolean(node: Node<'_, '_>, name: &'static str, log: &mut DefectLog<'_>) -> Option<bool> {
+    read(node, name, log, "true or false", |text| match text {
         "true" | "1" => Some(true),
         "false" | "0" => Some(false),
         _ => None,
     })
 }
 
-pub(super) fn duration(node: Node<'_, '_>, name: &'static str, notes: &mut Notes<'_>) -> Option<Seconds> {
-    read(node, name, notes, "a duration such as PT6.0S", parse_duration)
+pub(super) fn duration(node: Node<'_, '_>, name: &'static str, log: &mut DefectLog<'_>) -> Option<Seconds> {
+    read(node, name, log, "a duration such as PT6.0S", parse_duration)
 }
 
 /// A date without a time zone is read as UTC.
-pub(super) fn instant(node: Node<'_, '_>, name: &'static str, notes: &mut Notes<'_>) -> Option<Timestamp> {
-    read(node, name, notes, "a date such as 2026-01-02T03:04:05Z", |text| date::parse(text).map(|d| d.at))
+pub(super) fn instant(node: Node<'_, '_>, name: &'static str, log: &mut DefectLog<'_>) -> Option<Timestamp> {
+    read(node, name, log, "a date such as 2026-01-02T03:04:05Z", |text| date::parse(text).map(|d| d.at))
 }
 
-/// `25`, `30000/1001`.
-pub(super) fn frame_rate(node: Node<'_, '_>, notes: &mut Notes<'_>) -> Option<f64> {
-    read(node, "frameRate", notes, "a frame rate such as 25 or 30000/1001", |text| {
+/// Frames per second from values such as `25` and `30000/1001`.
+pub(super) fn frame_rate(node: Node<'_, '_>, log: &mut DefectLog<'_>) -> Option<f64> {
+    read(node, "frameRate", log, "a frame rate such as 25 or 30000/1001", |text| {
         let (above, below) = text.split_once('/').unwrap_or((text, "1"));
         let rate = above.trim().parse::<f64>().ok()? / below.trim().parse::<f64>().ok()?;
         (rate.is_finite() && rate > 0.0).then_some(rate)
     })
 }
 
-/// `0-731`: first and last byte.
-pub(super) fn range(node: Node<'_, '_>, name: &'static str, notes: &mut Notes<'_>) -> Option<ByteRange> {
-    read(node, name, notes, "a byte range such as 0-731", |text| {
+/// A byte range such as `0-731`, which gives the first and the last byte.
+pub(super) fn range(node: Node<'_, '_>, name: &'static str, log: &mut DefectLog<'_>) -> Option<ByteRange> {
+    read(node, name, log, "a byte range such as 0-731", |text| {
         let (first, last) = text.split_once('-')?;
         let (offset, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
         Some(ByteRange { offset, length: last.checked_sub(offset)?.checked_add(1)? })
@@ -121,30 +121,30 @@ pub(super) fn range(node: Node<'_, '_>, name: &'static str, notes: &mut Notes<'_
 fn read<T>(
     node: Node<'_, '_>,
     name: &'static str,
-    notes: &mut Notes<'_>,
+    log: &mut DefectLog<'_>,
     what: &str,
     parse: impl FnOnce(&str) -> Option<T>,
 ) -> Option<T> {
-    value(node, name, attribute(node, name)?, notes, what, parse)
+    value(node, name, attribute(node, name)?, log, what, parse)
 }
 
 fn value<T>(
     node: Node<'_, '_>,
     name: &'static str,
     text: &str,
-    notes: &mut Notes<'_>,
+    log: &mut DefectLog<'_>,
     what: &str,
     parse: impl FnOnce(&str) -> Option<T>,
 ) -> Option<T> {
     let value = parse(text);
     if value.is_none() {
         let element = node.tag_name().name();
-        notes.wrong(node, TYPES, format_args!("{element}@{name} is {}: not {what}", Quoted(text)));
+        log.wrong(node, TYPES, format_args!("{element}@{name} is {}: not {what}", Quoted(text)));
     }
     value
 }
 
-/// xs:duration. A year counts 365 days and a month 30: packagers write them for "very long" only.
+/// Parses an xs:duration. A year counts 365 days and a month 30 days: packagers use them only for very long durations.
 fn parse_duration(text: &str) -> Option<Seconds> {
     let (days, time) = text.strip_prefix('P')?.split_once('T').map_or((text.get(1..)?, None), |(d, t)| (d, Some(t)));
     if (days.is_empty() && time.is_none()) || time == Some("") {
@@ -155,7 +155,7 @@ fn parse_duration(text: &str) -> Option<Seconds> {
     Some(Seconds(date + time))
 }
 
-/// Numbers with their unit letters, each unit at most once and in this order.
+/// Sum of numbers with unit letters, each unit at most once and in the order of `units`.
 fn fields(text: &str, units: &[(char, f64)]) -> Option<f64> {
     let (mut rest, mut sum) = (text, 0.0);
     for (letter, worth) in units {

@@ -67,11 +67,11 @@ fn misplaced(context: &CheckContext<'_>, segment: &SegmentFacts, track: &Track, 
     let (from, to) = (start.seconds().0, end.seconds().0);
     let inside = |begin: f64| first.0 <= begin + (to - from) + params.tolerance && last.0 >= begin - params.tolerance;
     let number = segment.segment.number;
-    let allowed = match context.output.protocol {
+    let allowed = match context.output.protocol() {
         Protocol::Hls => inside(from),
         // Some writers count from where the Period begins instead of in media time; of several that isn't known here.
         Protocol::Dash => {
-            let alone = context.output.dash.as_ref().is_some_and(|d| d.mpd.periods.len() == 1);
+            let alone = context.output.dash().is_some_and(|d| d.mpd.periods.len() == 1);
             !alone || inside(from) || inside(number as f64 / 1000.0)
         }
     };

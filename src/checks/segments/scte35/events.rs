@@ -4,7 +4,7 @@ use super::{NO_MARKER, Params, announced, unannounced};
 use crate::checks::support::select;
 use crate::checks::{CheckContext, CheckVerdict, Violation};
 use crate::facts::{DashFacts, RenditionFacts};
-use crate::history::RenditionPast;
+use crate::history::RenditionHistory;
 use packager_media::dash::{self, AdaptationSet, is_scte35};
 use packager_media::defect::DefectKind;
 use packager_media::stream::ads::{self, AdBreak, AdRange, BreakState};
@@ -22,8 +22,9 @@ pub fn check(context: &CheckContext<'_>, dash: &DashFacts, params: &Params) -> C
     let marked = output.renditions.iter().filter_map(|r| r.timeline.as_deref()).find(|t| !t.markers.is_empty());
     let listed: Vec<AdRange> = marked.into_iter().flat_map(Timeline::event_ranges).cloned().collect();
     found.extend(listed.iter().filter_map(|range| coded_otherwise(range, params)));
-    let now = dash.ahead().after(context.now);
-    let sets: Vec<_> = dash::playing(&dash.mpd, now).into_iter().flat_map(dash::rungs).collect();
+    let now = dash.clock_offset().after(context.now);
+    let sets: Vec<_> =
+        dash::current_period(&dash.mpd, now).into_iter().flat_map(dash::playable_representations).collect();
     let each = select::judge_renditions(context, NO_MARKER, |facts, past| {
         let same = |id: &str| facts.rendition.id.as_deref() == Some(&names::slug(id));
         let set = sets.iter().find(|(set, r)| set.media == facts.rendition.media && same(&r.id));
@@ -39,7 +40,7 @@ pub fn check(context: &CheckContext<'_>, dash: &DashFacts, params: &Params) -> C
 
 fn judge(
     facts: &RenditionFacts,
-    past: &RenditionPast,
+    past: &RenditionHistory,
     set: Option<&AdaptationSet>,
     dash: &DashFacts,
     params: &Params,
@@ -89,7 +90,7 @@ fn coded_otherwise(range: &AdRange, params: &Params) -> Option<Violation> {
 }
 
 /// Breaks of the MPD that the segments' messages tell otherwise, or should tell and don't.
-fn apart(timeline: &Timeline, past: &RenditionPast, declared: bool, params: &Params) -> Vec<Violation> {
+fn apart(timeline: &Timeline, past: &RenditionHistory, declared: bool, params: &Params) -> Vec<Violation> {
     let slack = Seconds(params.date_tolerance.max(select::target_duration(timeline).unwrap_or_default().0));
     let messages: Vec<AdBreak> = ads::breaks(&past.ads.messages, timeline.live_edge()).collect();
     let meets =
@@ -115,7 +116,7 @@ fn told_otherwise(event: &AdBreak, carried: &AdBreak, params: &Params) -> Option
 }
 
 /// Every segment from long before the splice up to it was inspected.
-fn unsent(event: &AdBreak, past: &RenditionPast, slack: Seconds) -> Option<String> {
+fn unsent(event: &AdBreak, past: &RenditionHistory, slack: Seconds) -> Option<String> {
     let (start, seen) = (event.start?, past.ads.inspected?);
     let all = seen.from <= Seconds(-LEAD.0).after(start) && seen.to >= slack.after(start);
     let place = event.place();
@@ -132,7 +133,7 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
     use crate::facts::SegmentFacts;
-    use crate::history::Inspected;
+    use crate::history::InspectedSpan;
     use packager_media::container::Event;
     use packager_media::defect::{Defect, Position};
     use packager_media::splice::{Cue, Section, Turn};
@@ -152,9 +153,9 @@ mod tests {
         let marker = |range: AdRange| Marker { number: 0, line: 4, kind: MarkerKind::Range(Box::new(range)) };
         scene.timeline().markers = events.into_iter().map(marker).collect();
         let name = scene.rendition().rendition.name.clone();
-        let mut past = RenditionPast::default();
+        let mut past = RenditionHistory::default();
         past.ads.messages = messages;
-        past.ads.inspected = inspected.map(|(from, to)| Inspected::of(time(from), time(to)));
+        past.ads.inspected = inspected.map(|(from, to)| InspectedSpan::of(time(from), time(to)));
         scene.history.renditions = [(name, past)].into();
         scene
     }

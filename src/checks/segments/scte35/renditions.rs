@@ -192,7 +192,7 @@ mod tests {
     fn run(renditions: &[(&str, Media, Markers)]) -> Vec<Violation> {
         let mut scene = Scene::live();
         scene.output.renditions = renditions.iter().map(|(name, media, markers)| side(name, *media, markers)).collect();
-        let past = || crate::history::RenditionPast::default();
+        let past = || crate::history::RenditionHistory::default();
         scene.history.renditions = renditions.iter().map(|(name, ..)| ((*name).to_owned(), past())).collect();
         apart(&scene.context(), &Params::default())
     }

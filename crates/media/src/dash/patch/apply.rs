@@ -1,6 +1,6 @@
-//! The operations of a patch, in their order: each sees what those before it made (RFC 5261 4).
+//! Application of a patch's operations, in their order: each works on the result of those before it (RFC 5261 4).
 
-use super::super::notes::Notes;
+use super::super::defect_log::DefectLog;
 use super::super::values::attribute;
 use super::document::Document;
 use super::selector::{Miss, Target, resolve};
@@ -8,37 +8,37 @@ use crate::redact::Quoted;
 use roxmltree::Node;
 
 const OPERATION: &str = "ISO/IEC 23009-1 5.15.3; RFC 5261 4";
-/// Nodes that all of a patch's selectors together may look at: beyond that nothing more is said of it.
+/// Most nodes that all selectors of a patch may visit. A patch that needs more is not judged.
 const EFFORT: usize = 5_000_000;
-/// Nodes that a document may grow to.
+/// Most nodes of a document.
 const MAX_NODES: usize = 1_000_000;
 
-/// All of them fitted, and could be judged. Stops at the first that doesn't: after it there is another document than
-/// the author meant.
-pub(super) fn all(patch: Node<'_, '_>, document: &mut Document, notes: &mut Notes<'_>) -> bool {
+/// Applies all operations, and returns whether every one of them could be applied and judged. Stops at the first that cannot:
+/// after it the document differs from what the author meant.
+pub(super) fn apply_operations(patch: Node<'_, '_>, document: &mut Document, log: &mut DefectLog<'_>) -> bool {
     let mut effort = EFFORT;
     for operation in patch.children().filter(Node::is_element) {
-        if document.len() > MAX_NODES || !one(operation, document, notes, &mut effort) {
+        if document.len() > MAX_NODES || !one(operation, document, log, &mut effort) {
             return false;
         }
     }
     true
 }
 
-fn one(operation: Node<'_, '_>, document: &mut Document, notes: &mut Notes<'_>, effort: &mut usize) -> bool {
+fn one(operation: Node<'_, '_>, document: &mut Document, log: &mut DefectLog<'_>, effort: &mut usize) -> bool {
     let name = operation.tag_name().name();
     if !matches!(name, "add" | "replace" | "remove") {
-        notes.wrong(operation, OPERATION, format_args!("{} is no operation: add, replace, remove", Quoted(name)));
+        log.wrong(operation, OPERATION, format_args!("{} is no operation: add, replace, remove", Quoted(name)));
         return false;
     }
     let Some(path) = attribute(operation, "sel") else {
-        notes.wrong(operation, OPERATION, format_args!("{name} has no sel"));
+        log.wrong(operation, OPERATION, format_args!("{name} has no sel"));
         return false;
     };
     let target = match resolve(path, document, effort) {
         Ok(target) => target,
         Err(miss) => {
-            missed(operation, path, &miss, notes);
+            missed(operation, path, &miss, log);
             return false;
         }
     };
@@ -48,22 +48,22 @@ fn one(operation: Node<'_, '_>, document: &mut Document, notes: &mut Notes<'_>, 
         _ => remove(target, document),
     };
     if let Some(wrong) = wrong {
-        notes.wrong(operation, OPERATION, format_args!("{name} of {}: {wrong}", Quoted(path)));
+        log.wrong(operation, OPERATION, format_args!("{name} of {}: {wrong}", Quoted(path)));
     }
     wrong.is_none()
 }
 
-fn missed(operation: Node<'_, '_>, path: &str, miss: &Miss, notes: &mut Notes<'_>) {
+fn missed(operation: Node<'_, '_>, path: &str, miss: &Miss, log: &mut DefectLog<'_>) {
     let (name, path) = (operation.tag_name().name(), Quoted(path));
     match miss {
         Miss::Malformed => {
-            notes.wrong(operation, OPERATION, format_args!("sel of {name} is {path}: no path that a patch may have"));
+            log.wrong(operation, OPERATION, format_args!("sel of {name} is {path}: no path that a patch may have"));
         }
         Miss::Count(0) => {
-            notes.wrong(operation, OPERATION, format_args!("sel of {name} is {path}: nothing in the MPD is there"));
+            log.wrong(operation, OPERATION, format_args!("sel of {name} is {path}: nothing in the MPD is there"));
         }
         Miss::Count(count) => {
-            notes.wrong(
+            log.wrong(
                 operation,
                 OPERATION,
                 format_args!("sel of {name} is {path}: {count} nodes in the MPD instead of one"),

@@ -48,8 +48,8 @@ fn endless_lists_become_the_newest_segments_only() {
         r#"<SegmentTemplate media="$Time$"><SegmentTimeline><S t="18446744073709551615" d="18446744073709551615" r="9"/><S d="1"/></SegmentTimeline></SegmentTemplate>"#,
         r#"<SegmentTemplate media="$Number$" duration="18446744073709551615" startNumber="18446744073709551615"/>"#,
     ] {
-        for outline in outline(&read(&live(inside)).0, at(NOW)) {
-            assert!(outline.timeline.segments.len() <= crate::dash::MAX_SEGMENTS);
+        for snapshot in renditions_at(&read(&live(inside)).0, at(NOW)) {
+            assert!(snapshot.timeline.segments.len() <= crate::dash::MAX_SEGMENTS);
         }
     }
     assert!(began.elapsed() < Duration::from_secs(5));
@@ -65,8 +65,8 @@ fn a_day_of_segments_and_a_thousand_periods_are_read_in_time() {
     let periods = live("").replace("</MPD>", &format!("{}</MPD>", one.repeat(1000)));
     for text in [live(&inside), periods] {
         let began = Instant::now();
-        let outlines = outline(&read(&text).0, at("2026-01-01T23:59:58Z"));
-        assert!(outlines.len() == 1 && began.elapsed() < Duration::from_secs(5));
+        let snapshots = renditions_at(&read(&text).0, at("2026-01-01T23:59:58Z"));
+        assert!(snapshots.len() == 1 && began.elapsed() < Duration::from_secs(5));
     }
 }
 
@@ -76,7 +76,7 @@ fn defects_are_bounded_and_counted() {
     let period = format!("<Period>{streams}</Period>").repeat(3);
     let (_, defects) = read(&live("").replace("</MPD>", &format!("{period}</MPD>")));
     assert_eq!(defects.len(), crate::dash::MAX_DEFECTS / 5);
-    assert_eq!(defects.last().unwrap().message, "66 more defects from here on; mend those above first");
+    assert_eq!(defects.last().unwrap().message, "66 more defects from here on; fix those above first");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn no_damage_makes_it_panic() {
             bytes.splice(place..end, bits[random(bits.len())].iter().copied());
         }
         if let (Some(mpd), _) = crate::dash::parse(&bytes, &base()) {
-            let _ = outline(&mpd, at(NOW));
+            let _ = renditions_at(&mpd, at(NOW));
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::units::Seconds;
 
 #[test]
 fn ffmpeg_by_number_and_by_timeline() {
-    let [video, audio] = &outlined("ffmpeg_number", "2026-01-01T00:01:00Z")[..] else { panic!() };
+    let [video, audio] = &snapshots_of("ffmpeg_number", "2026-01-01T00:01:00Z")[..] else { panic!() };
     assert_eq!((video.rendition.name.as_str(), video.rendition.frame_rate), ("720p-2000k", Some(25.0)));
     assert_eq!(paths(video)[0], "ch1/chunk-stream0-00026.m4s");
     assert_eq!(paths(video)[4], "ch1/chunk-stream0-00030.m4s");
@@ -22,11 +22,11 @@ fn ffmpeg_by_number_and_by_timeline() {
 
 #[test]
 fn shaka_with_one_timeline_for_two_rungs() {
-    let outlines = outlined("shaka_drm", "2026-01-01T00:01:00.5Z");
-    let names: Vec<_> = outlines.iter().map(|o| o.rendition.name.as_str()).collect();
+    let snapshots = snapshots_of("shaka_drm", "2026-01-01T00:01:00.5Z");
+    let names: Vec<_> = snapshots.iter().map(|o| o.rendition.name.as_str()).collect();
     assert_eq!(names, ["audio-en-131k", "1080p-5000k", "360p-1000k"]);
-    assert_eq!(paths(&outlines[2])[5], "ch1/2/v_844800.m4s");
-    assert_eq!(outlines[1].timeline.segments[0].duration, Seconds(5.0));
+    assert_eq!(paths(&snapshots[2])[5], "ch1/2/v_844800.m4s");
+    assert_eq!(snapshots[1].timeline.segments[0].duration, Seconds(5.0));
     let set = &clean("shaka_drm").periods[0].sets[0];
     assert_eq!(set.protections[0].default_kid.as_deref(), Some("10000000-1000-1000-1000-100000000001"));
     assert_eq!((set.protections[0].pssh.is_some(), set.protections[1].pssh.is_some()), (false, true));
@@ -37,7 +37,7 @@ fn shaka_with_one_timeline_for_two_rungs() {
 fn elemental_with_an_ad_break_in_a_period_of_its_own() {
     let mpd = clean("elemental_multi_period");
     assert_eq!(mpd.periods[0].events[0].events[0].duration, Some(2_700_000));
-    let [video] = &outline(&mpd, at("2026-01-01T00:10:29.5Z"))[..] else { panic!() };
+    let [video] = &renditions_at(&mpd, at("2026-01-01T00:10:29.5Z"))[..] else { panic!() };
     assert_eq!(paths(video).first().unwrap(), "segments/v_1_96.mp4");
     assert_eq!(paths(video).last().unwrap(), "segments/v_1_105.mp4");
     let segments = &video.timeline.segments;
@@ -50,7 +50,7 @@ fn elemental_with_an_ad_break_in_a_period_of_its_own() {
 
 #[test]
 fn unified_with_times_since_1970_and_text() {
-    let [audio, text] = &outlined("unified_timeline", "2026-01-01T00:00:31.5Z")[..] else { panic!() };
+    let [audio, text] = &snapshots_of("unified_timeline", "2026-01-01T00:00:31.5Z")[..] else { panic!() };
     assert_eq!(paths(audio).last().unwrap(), "ch1/dash/ch1-audio=128000-84826830144000.dash");
     assert_eq!(audio.timeline.live_edge(), Some(at("2026-01-01T00:00:30Z")));
     assert_eq!(audio.timeline.segments.len(), 10, "those that the time-shift buffer still holds");
@@ -61,7 +61,7 @@ fn unified_with_times_since_1970_and_text() {
 fn wowza_with_a_location_and_uneven_segments() {
     let mpd = clean("wowza_time");
     assert_eq!(mpd.locations[0].host_str(), Some("cdn.example.com"));
-    let [video] = &outline(&mpd, at("2026-01-01T00:00:40Z"))[..] else { panic!() };
+    let [video] = &renditions_at(&mpd, at("2026-01-01T00:00:40Z"))[..] else { panic!() };
     assert_eq!(paths(video)[2], "ch1/chunk_ctvideo_ridp0a0r0_cs2520000_w123_mpd.m4s");
     assert_eq!(paths(video)[4], "ch1/chunk_ctvideo_ridp0a0r0_cs3240000_w123_mpd.m4s");
     assert_eq!(video.timeline.segments[2].duration, Seconds(3.98));
@@ -69,7 +69,7 @@ fn wowza_with_a_location_and_uneven_segments() {
 
 #[test]
 fn nginx_rtmp_without_content_types() {
-    let [video] = &outlined("nginx_rtmp", "2026-01-01T00:00:20Z")[..] else { panic!() };
+    let [video] = &snapshots_of("nginx_rtmp", "2026-01-01T00:00:20Z")[..] else { panic!() };
     assert_eq!(
         (video.rendition.media, paths(video)),
         (Media::Video, ["ch1/ch1-0.m4v", "ch1/ch1-5000.m4v", "ch1/ch1-10000.m4v"].map(String::from).to_vec())
@@ -80,15 +80,15 @@ fn nginx_rtmp_without_content_types() {
 fn low_latency_takes_a_growing_segment_for_not_yet_there() {
     let mpd = clean("low_latency");
     assert_eq!(mpd.latency.unwrap().target, Some(Seconds(3.0)));
-    let [video] = &outline(&mpd, at("2026-01-01T00:00:20Z"))[..] else { panic!() };
+    let [video] = &renditions_at(&mpd, at("2026-01-01T00:00:20Z"))[..] else { panic!() };
     assert_eq!(paths(video).last().unwrap(), "ch1/V300/9.m4s");
-    let direct = timing::source(&mpd.utc_timings[0], &base());
-    assert_eq!(direct, Some(timing::Source::Direct(at("2026-01-01T00:00:01Z"))));
+    let direct = timing::clock_source(&mpd.utc_timings[0], &base());
+    assert_eq!(direct, Some(timing::ClockSource::Direct(at("2026-01-01T00:00:01Z"))));
 }
 
 #[test]
 fn a_list_of_byte_ranges_with_a_prefix_on_every_element() {
-    let [audio] = &outlined("segment_list", "2026-01-01T00:00:00Z")[..] else { panic!() };
+    let [audio] = &snapshots_of("segment_list", "2026-01-01T00:00:00Z")[..] else { panic!() };
     assert!(audio.timeline.ended);
     assert_eq!(paths(audio), ["ch1/audio/a.mp4"; 3]);
     let ranges: Vec<_> = audio.timeline.segments.iter().filter_map(|s| s.byte_range).collect();
@@ -102,6 +102,6 @@ fn one_file_with_an_index() {
     let mpd = clean("on_demand_base");
     let representation = &mpd.periods[0].sets[0].representations[0];
     let index = Some(ByteRange { offset: 732, length: 104 });
-    assert_eq!(representation.addressing.segments, crate::dash::Segments::Single { index });
+    assert_eq!(representation.addressing.segments, crate::dash::SegmentScheme::Single { index });
     assert_eq!(representation.base.path(), "/live/ch1/video.mp4");
 }

@@ -1,7 +1,7 @@
 //! Files with a segment index.
 
 use super::*;
-use crate::dash::{Wanted, resolve, wanted};
+use crate::dash::{IndexRequest, required_indexes, resolve_index};
 use crate::stream::{ByteRange, Segment};
 
 /// A `sidx` of version 0 and its parts: bytes, ticks.
@@ -20,19 +20,19 @@ fn file(attributes: &str, inside: &str) -> Mpd {
     mpd
 }
 
-fn only(mpd: &Mpd, now: &str) -> Wanted {
-    let [wanted] = &wanted(mpd, at(now))[..] else { panic!() };
+fn only(mpd: &Mpd, now: &str) -> IndexRequest {
+    let [wanted] = &required_indexes(mpd, at(now))[..] else { panic!() };
     wanted.clone()
 }
 
 fn resolved(mut mpd: Mpd, index: Vec<u8>) -> Mpd {
     let wanted = only(&mpd, "2026-01-01T00:00:05Z");
-    assert_eq!(resolve(&mut mpd, &wanted, Ok(index)), None);
+    assert_eq!(resolve_index(&mut mpd, &wanted, Ok(index)), None);
     mpd
 }
 
 fn segments(mpd: &Mpd, now: &str) -> Vec<Segment> {
-    let [video] = &outline(mpd, at(now))[..] else { panic!() };
+    let [video] = &renditions_at(mpd, at(now))[..] else { panic!() };
     video.timeline.segments.clone()
 }
 
@@ -81,7 +81,7 @@ fn an_index_that_cannot_be_read_is_told_with_its_place() {
     let attributes = "timescale=\"1000\" indexRange=\"700-799\"";
     let mut mpd = file(attributes, "");
     let wanted = only(&mpd, "2026-01-01T00:00:05Z");
-    let mut told = |read| resolve(&mut mpd, &wanted, read).unwrap().message;
+    let mut told = |read| resolve_index(&mut mpd, &wanted, read).unwrap().message;
     let begin = "SegmentBase@indexRange 700-799 of https://origin.example.com/live/ch1/ad.mp4: ";
     assert_eq!(told(Err("HTTP 404".to_owned())), format!("{begin}HTTP 404"));
     assert_eq!(told(Ok(Vec::new())), format!("{begin}there is no `sidx` in these 0 bytes"));
@@ -91,8 +91,8 @@ fn an_index_that_cannot_be_read_is_told_with_its_place() {
 
 #[test]
 fn a_file_without_an_index_and_one_that_may_not_be_played_yet_are_not_asked_for() {
-    assert_eq!(wanted(&file("timescale=\"1000\"", ""), at("2026-01-01T00:00:05Z")).len(), 0);
-    assert_eq!(wanted(&file("indexRange=\"700-799\"", ""), at("2025-12-31T23:59:59Z")).len(), 0);
+    assert_eq!(required_indexes(&file("timescale=\"1000\"", ""), at("2026-01-01T00:00:05Z")).len(), 0);
+    assert_eq!(required_indexes(&file("indexRange=\"700-799\"", ""), at("2025-12-31T23:59:59Z")).len(), 0);
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn all_indexes_together_are_bounded() {
             "<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" type=\"dynamic\" availabilityStartTime=\"2026-01-01T00:00:00Z\" \
              minimumUpdatePeriod=\"PT2S\" publishTime=\"2026-01-01T00:00:00Z\" profiles=\"p\" minBufferTime=\"PT2S\">{period}</MPD>"
         );
-        wanted(&read(&mpd).0, at("2026-01-01T00:00:05Z")).len()
+        required_indexes(&read(&mpd).0, at("2026-01-01T00:00:05Z")).len()
     };
     assert_eq!((large(3), large(5)), (3, 4));
 }

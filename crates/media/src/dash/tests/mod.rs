@@ -6,7 +6,7 @@ mod splices;
 mod timing;
 mod updates;
 
-use super::{Mpd, Outline, outline};
+use super::{Mpd, RenditionSnapshot, renditions_at};
 use crate::defect::{Defect, Position};
 use crate::units::Timestamp;
 use std::path::Path;
@@ -36,14 +36,14 @@ fn clean(name: &str) -> Mpd {
     mpd.unwrap()
 }
 
-fn outlined(name: &str, now: &str) -> Vec<Outline> {
-    outline(&clean(name), at(now))
+fn snapshots_of(name: &str, now: &str) -> Vec<RenditionSnapshot> {
+    renditions_at(&clean(name), at(now))
 }
 
 /// Path of each listed segment after the channel's folder.
-fn paths(outline: &Outline) -> Vec<String> {
+fn paths(snapshot: &RenditionSnapshot) -> Vec<String> {
     let path = |url: &Url| url.path().trim_start_matches("/live/").to_owned();
-    outline.timeline.segments.iter().map(|s| path(&s.uri)).collect()
+    snapshot.timeline.segments.iter().map(|s| path(&s.uri)).collect()
 }
 
 fn lines(defects: &[Defect]) -> Vec<u32> {

@@ -1,6 +1,6 @@
 //! What is wrong is named with its line, and what can be read is read all the same.
 
-use super::super::{Pace, Segments};
+use super::super::{SegmentScheme, SegmentTiming};
 use super::*;
 use crate::defect::DefectKind;
 
@@ -16,10 +16,12 @@ fn timeline(inside: &str) -> String {
 /// Starts, in ticks, of what is listed; numbers of the runs; ticks between runs.
 fn runs(inside: &str) -> (Vec<u64>, Vec<u64>, Vec<i64>) {
     let (mpd, _) = read(&timeline(inside));
-    let Segments::Listed(listing) = &mpd.periods[0].sets[0].representations[0].addressing.segments else { panic!() };
-    let Pace::Runs(runs) = &listing.pace else { panic!() };
-    let starts = outline(&mpd, at(NOW))[0].timeline.segments.iter().map(|s| s.number).collect();
-    (starts, runs.iter().map(|r| r.number).collect(), runs.iter().map(|r| r.apart).collect())
+    let SegmentScheme::Listed(listing) = &mpd.periods[0].sets[0].representations[0].addressing.segments else {
+        panic!()
+    };
+    let SegmentTiming::Runs(runs) = &listing.timing else { panic!() };
+    let starts = renditions_at(&mpd, at(NOW))[0].timeline.segments.iter().map(|s| s.number).collect();
+    (starts, runs.iter().map(|r| r.number).collect(), runs.iter().map(|r| r.gap_ticks).collect())
 }
 
 #[test]
@@ -46,7 +48,7 @@ fn a_negative_repetition_ends_at_the_next_s_or_now() {
 fn an_s_that_says_too_little_is_left_out_with_its_line() {
     let (mpd, defects) = read(&timeline("<S t=\"0\" d=\"2000\"/>\n<S/>\n<S d=\"0\"/>\n<S d=\"x\"/><S d=\"1000\"/>"));
     assert_eq!(lines(&defects), [5, 6, 7, 7]);
-    assert_eq!(outline(&mpd, at(NOW))[0].timeline.segments.len(), 2);
+    assert_eq!(renditions_at(&mpd, at(NOW))[0].timeline.segments.len(), 2);
 }
 
 #[test]
@@ -104,7 +106,7 @@ publishTime="2026-01-01T00:00:00Z" timeShiftBufferDepth="PT4S"><BaseURL>/a/</Bas
 <SegmentTemplate media="$Number$.m4s"/></Representation></AdaptationSet></Period></MPD>"#,
     );
     assert_eq!(defects, []);
-    let [video] = &outline(&mpd, at("2026-01-01T00:00:10Z"))[..] else { panic!() };
+    let [video] = &renditions_at(&mpd, at("2026-01-01T00:00:10Z"))[..] else { panic!() };
     assert_eq!(paths(video), ["/a/b/c/3.m4s", "/a/b/c/4.m4s"]);
     assert_eq!(video.timeline.segments[0].map.as_ref().unwrap().uri.path(), "/a/b/c/i7.mp4");
 }
@@ -125,7 +127,7 @@ fn a_period_to_come_is_no_ladder_yet() {
         r#"<Period start="PT90S"><AdaptationSet mimeType="video/mp4"><Representation id="v" bandwidth="9" codecs="avc1">
 <SegmentTemplate media="ad$Number$.m4s" duration="2"/></Representation></AdaptationSet></Period></MPD>"#,
     ));
-    let last = |now| paths(&outline(&mpd, at(now))[0]).pop().unwrap();
+    let last = |now| paths(&renditions_at(&mpd, at(now))[0]).pop().unwrap();
     assert_eq!(last("2026-01-01T00:01:00Z"), "ch1/30.m4s");
     assert_eq!(last("2026-01-01T00:01:31Z"), "ch1/45.m4s", "the next Period has begun and has no segment yet");
     assert_eq!(last("2026-01-01T00:01:32Z"), "ch1/ad1.m4s");
@@ -135,8 +137,8 @@ fn a_period_to_come_is_no_ladder_yet() {
 fn keys(inside: &str) -> (Vec<crate::stream::Key>, Vec<Defect>) {
     let template = r#"<SegmentTemplate media="$Number$" duration="2"/>"#;
     let (mpd, defects) = read(&live(template).replace("<Representation", &format!("{inside}<Representation")));
-    let outlines = outline(&mpd, at("2026-01-01T00:01:00Z"));
-    (outlines[0].timeline.segments[0].keys.to_vec(), defects)
+    let snapshots = renditions_at(&mpd, at("2026-01-01T00:01:00Z"));
+    (snapshots[0].timeline.segments[0].keys.to_vec(), defects)
 }
 
 const COMMON: &str = r#"<ContentProtection schemeIdUri="urn:mpeg:dash:mp4protection:2011" value="cbcs" cenc:default_KID="10000000-1000-1000-1000-100000000001" xmlns:cenc="urn:mpeg:cenc:2013"/>"#;
@@ -185,10 +187,10 @@ fn a_presentation_that_begins_soon_has_its_rungs() {
     let (mpd, _) = read(&live(
         r#"<SegmentTemplate media="$Time$.m4s"><SegmentTimeline><S t="0" d="2" r="1"/></SegmentTimeline></SegmentTemplate>"#,
     ));
-    let soon = outline(&mpd, at("2025-12-31T23:59:50Z"));
+    let soon = renditions_at(&mpd, at("2025-12-31T23:59:50Z"));
     assert_eq!(paths(&soon[0]), ["ch1/0.m4s", "ch1/2.m4s"]);
     assert!(!soon[0].timeline.ended);
-    assert!(outline(&mpd, at("2025-12-31T23:59:49Z")).is_empty());
+    assert!(renditions_at(&mpd, at("2025-12-31T23:59:49Z")).is_empty());
 }
 
 #[test]
@@ -218,7 +220,7 @@ fn closed_captions_are_announced_by_accessibility() {
     let announced = |scheme: &str| {
         let descriptor = format!("<Accessibility schemeIdUri=\"{scheme}\" value=\"CC1=eng\"/>\n<Representation");
         let text = timeline("<S t=\"50000\" d=\"2000\" r=\"4\"/>").replace("<Representation", &descriptor);
-        outline(&read(&text).0, at(NOW))[0].rendition.captions
+        renditions_at(&read(&text).0, at(NOW))[0].rendition.captions
     };
     assert_eq!(announced("urn:scte:dash:cc:cea-608:2015"), Some(true));
     assert_eq!(announced("urn:scte:dash:cc:cea-708:2015"), Some(true));
@@ -230,7 +232,7 @@ fn with_property(scheme: &str, place: &str) -> (usize, Vec<Defect>) {
     let property = format!("<EssentialProperty schemeIdUri=\"{scheme}\" value=\"1\"/>");
     let text = timeline("<S t=\"50000\" d=\"2000\" r=\"4\"/>");
     let (mpd, defects) = read(&text.replacen(place, &format!("{property}{place}"), 1));
-    (outline(&mpd, at(NOW)).len(), defects)
+    (renditions_at(&mpd, at(NOW)).len(), defects)
 }
 
 #[test]

@@ -44,8 +44,8 @@ fn binary(section: &str) -> String {
 
 fn ranges(text: &str) -> (Vec<AdRange>, Vec<Defect>) {
     let (mpd, defects) = read(text);
-    let outlines = outline(&mpd, at(NOW));
-    (outlines[0].timeline.event_ranges().cloned().collect(), defects)
+    let snapshots = renditions_at(&mpd, at(NOW));
+    (snapshots[0].timeline.event_ranges().cloned().collect(), defects)
 }
 
 #[test]
@@ -149,6 +149,6 @@ fn sound_beside_a_picture_is_left_unmarked() {
                  <SegmentTemplate timescale=\"1000\" duration=\"2000\" media=\"$Number$.m4s\"/></Representation></AdaptationSet></Period>";
     let text = stream("2014:xml+bin", "", &event(20_000, &binary(&insert(7, true))));
     let (mpd, _) = read(&text.replace("</Period>", sound));
-    let marked: Vec<_> = outline(&mpd, at(NOW)).iter().map(|o| o.timeline.markers.len()).collect();
+    let marked: Vec<_> = renditions_at(&mpd, at(NOW)).iter().map(|o| o.timeline.markers.len()).collect();
     assert_eq!(marked, [1, 0]);
 }

@@ -27,7 +27,7 @@ fn a_patch_location_needs_an_id_and_a_time_to_live() {
     assert_eq!(told("id=\"tv\"", "<PatchLocation ttl=\"60.5\">tv.mpp</PatchLocation>"), nothing);
     assert_eq!(told("id=\"tv\"", "<PatchLocation>tv.mpp</PatchLocation>"), nothing);
     let found = told("", "<PatchLocation ttl=\"60\">tv.mpp</PatchLocation>");
-    assert_eq!(found, ["PatchLocation in an MPD without id: a patch can't say which MPD it is for"]);
+    assert_eq!(found, ["PatchLocation in an MPD without id: a patch cannot identify the MPD that it applies to"]);
     for ttl in ["0", "-1", "soon"] {
         assert_eq!(
             told("id=\"tv\"", &format!("<PatchLocation ttl=\"{ttl}\">tv.mpp</PatchLocation>")).len(),

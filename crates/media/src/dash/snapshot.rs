@@ -1,76 +1,79 @@
-//! An MPD at one instant → renditions with their timelines, as the playlists of HLS become them.
+//! Renditions of an MPD at an instant, in the form that media playlists of HLS have.
 
 use super::model::{
-    AdaptationSet, Addressing, Descriptor, Listing, Mpd, Pace, Period, Representation, Segments, Source,
+    AdaptationSet, Descriptor, Mpd, Period, Representation, SegmentAddressing, SegmentListing, SegmentScheme,
+    SegmentTiming, SegmentUrls,
 };
-use super::spans::{Span, Stretch, spans};
-use super::template::Values;
+use super::spans::{SegmentSpan, TickWindow, segment_spans};
+use super::template::TemplateValues;
 use super::timing;
-use super::{keys, range, splices};
+use super::{keys, splices, video_range};
 use crate::stream::ads::Marker;
 use crate::stream::{Key, Map, Media, MediaStart, Rendition, Segment, Timeline, names};
 use crate::units::{BitsPerSecond, MediaTime, Seconds, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Segments of all renditions together: each has a URL of its own.
+/// Most segments of all renditions together, since each takes memory for its URL.
 const MAX_SEGMENTS_IN_ALL: usize = 50_000;
 
-/// One rendition as it is at that instant.
+/// A rendition and its segments at an instant.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Outline {
+pub struct RenditionSnapshot {
     pub rendition: Rendition,
-    /// At most [`super::MAX_SEGMENTS`], the newest. Numbers are milliseconds on the presentation's timeline, so that they
-    /// stay the same from one update to the next and from Period to Period, whatever the addressing.
+    /// The available segments, at most the newest [`super::MAX_SEGMENTS`]. A segment's number is its start in milliseconds on
+    /// the presentation's timeline, which stays the same from update to update and from Period to Period in every addressing.
     pub timeline: Timeline,
-    /// The oldest that is to be there, also where [`Self::timeline`] begins later.
+    /// The oldest segment that must be available, even when [`Self::timeline`] begins later.
     pub oldest: Option<Segment>,
 }
 
-/// The rungs of the newest Period that has begun and has segments. `now` is the time by the clock that the MPD means.
-/// Segments of earlier Periods are those of the same Representation, or of the same place where ids changed.
+/// The renditions of the current Period at `now`, which is the time by the clock of the MPD. Their segments include those of
+/// the Representation with the same id in earlier Periods.
 #[must_use]
-pub fn outline(mpd: &Mpd, now: Timestamp) -> Vec<Outline> {
-    let Some(main) = playing(mpd, now) else { return Vec::new() };
-    let most = (MAX_SEGMENTS_IN_ALL / rungs(main).count().max(1)).clamp(8, super::MAX_SEGMENTS);
+pub fn renditions_at(mpd: &Mpd, now: Timestamp) -> Vec<RenditionSnapshot> {
+    let Some(main) = current_period(mpd, now) else { return Vec::new() };
+    let most = (MAX_SEGMENTS_IN_ALL / playable_representations(main).count().max(1)).clamp(8, super::MAX_SEGMENTS);
     let newest_first = mpd.periods.iter().rev().skip_while(|p| !std::ptr::eq(*p, main));
     let earlier: Vec<&Period> = newest_first.filter(|p| std::ptr::eq(*p, main) || begun(mpd, p, now)).collect();
     let index: Vec<Index<'_>> = earlier.iter().map(|p| Index::of(p)).collect();
-    let mut outlines: Vec<Outline> = Vec::new();
-    for (set, representation) in rungs(main) {
+    let mut snapshots: Vec<RenditionSnapshot> = Vec::new();
+    for (set, representation) in playable_representations(main) {
         let pieces: Vec<_> = index.iter().map_while(|index| index.same(mpd, set, representation)).collect();
-        outlines.push(Outline::of(rendition(set, representation), &pieces, now, most));
+        snapshots.push(RenditionSnapshot::of(rendition(set, representation), &pieces, now, most));
     }
-    unique(&mut outlines);
-    mark(&mut outlines, splices::markers(mpd));
-    outlines
+    unique(&mut snapshots);
+    mark(&mut snapshots, splices::markers(mpd));
+    snapshots
 }
 
-/// The MPD's ad markers are those of every picture; of sound where there is nothing else.
-fn mark(outlines: &mut [Outline], markers: Vec<Marker>) {
-    let video = outlines.iter().any(|o| o.rendition.media == Media::Video);
-    for outline in outlines.iter_mut().filter(|o| !video || o.rendition.media == Media::Video) {
-        outline.timeline.markers.clone_from(&markers);
+/// Gives the MPD's ad markers to the video renditions, or to all renditions when there is no video.
+fn mark(snapshots: &mut [RenditionSnapshot], markers: Vec<Marker>) {
+    let video = snapshots.iter().any(|o| o.rendition.media == Media::Video);
+    for snapshot in snapshots.iter_mut().filter(|o| !video || o.rendition.media == Media::Video) {
+        snapshot.timeline.markers.clone_from(&markers);
     }
 }
 
-/// A presentation that begins within this has its rungs already: clocks differ, and ffmpeg dates what it writes by the end
-/// of its first look at the input.
+/// A presentation that begins within this time already has its renditions: clocks differ, and ffmpeg dates its output by the
+/// end of its analysis of the input.
 const SOON: Seconds = Seconds(10.0);
 
-/// The newest Period that has begun and has segments, or else the newest that has begun, or else the first, which begins soon.
+/// The newest Period that has begun and has segments; else the newest that has begun; else the first, if it begins within
+/// 10 s. `None`: no Period has begun.
 #[must_use]
-pub fn playing(mpd: &Mpd, now: Timestamp) -> Option<&Period> {
+pub fn current_period(mpd: &Mpd, now: Timestamp) -> Option<&Period> {
     let newest_first = || mpd.periods.iter().rev().filter(|p| begun(mpd, p, now));
-    let has_segments = |p: &&Period| rungs(p).any(|(_, r)| newest(mpd, p, r, now).is_some());
+    let has_segments = |p: &&Period| playable_representations(p).any(|(_, r)| newest(mpd, p, r, now).is_some());
     let soon = || mpd.periods.first().filter(|p| begun(mpd, p, SOON.after(now)));
     newest_first().find(has_segments).or_else(|| newest_first().next()).or_else(soon)
 }
 
-/// Trick play and pictures for seeking are no rungs, nor is what players have to pass over.
-pub fn rungs(period: &Period) -> impl Iterator<Item = (&AdaptationSet, &Representation)> {
+/// The Representations that players can select for normal playback, with their AdaptationSets. Trick play, thumbnails for
+/// seeking, and those with an unsupported EssentialProperty are left out.
+pub fn playable_representations(period: &Period) -> impl Iterator<Item = (&AdaptationSet, &Representation)> {
     let image = |r: &Representation| r.mime_type.as_deref().is_some_and(|m| m.starts_with("image/"));
-    let sets = period.sets.iter().filter(|set| !set.trick && set.foreign.is_none());
+    let sets = period.sets.iter().filter(|set| !set.trick_play && set.unsupported_property.is_none());
     let all = sets.flat_map(|set| set.representations.iter().map(move |r| (set, r)));
     all.filter(move |(_, r)| !image(r) && r.foreign.is_none())
 }
@@ -80,11 +83,11 @@ fn begun(mpd: &Mpd, period: &Period, now: Timestamp) -> bool {
     if mpd.dynamic { mpd.availability_start.is_some_and(since) } else { period.start.is_some() }
 }
 
-fn newest(mpd: &Mpd, period: &Period, representation: &Representation, now: Timestamp) -> Option<Span> {
-    spans(&representation.addressing, stretch(mpd, period, &representation.addressing, now)?, 1).0.pop()
+fn newest(mpd: &Mpd, period: &Period, representation: &Representation, now: Timestamp) -> Option<SegmentSpan> {
+    segment_spans(&representation.addressing, stretch(mpd, period, &representation.addressing, now)?, 1).0.pop()
 }
 
-/// A Period's Representations by who they are.
+/// The Representations of a Period by media type and id.
 struct Index<'m> {
     period: &'m Period,
     by_id: HashMap<(Media, &'m str), (&'m AdaptationSet, &'m Representation)>,
@@ -92,13 +95,13 @@ struct Index<'m> {
 
 impl<'m> Index<'m> {
     fn of(period: &'m Period) -> Self {
-        let by_id = rungs(period).map(|(set, r)| ((set.media, r.id.as_str()), (set, r))).collect();
+        let by_id = playable_representations(period).map(|(set, r)| ((set.media, r.id.as_str()), (set, r))).collect();
         Self { period, by_id }
     }
 
     fn same(&self, mpd: &'m Mpd, set: &AdaptationSet, representation: &Representation) -> Option<Piece<'m>> {
         let (own, representation) = *self.by_id.get(&(set.media, representation.id.as_str()))?;
-        Some(Piece { mpd, period: self.period, representation, keys: keys::of(own, representation) })
+        Some(Piece { mpd, period: self.period, representation, keys: keys::content_keys(own, representation) })
     }
 }
 
@@ -109,8 +112,8 @@ struct Piece<'m> {
     keys: Arc<[Key]>,
 }
 
-impl Outline {
-    /// `pieces`: newest Period first.
+impl RenditionSnapshot {
+    /// The snapshot of a rendition whose parts in each Period are `pieces`, the newest Period first.
     fn of(rendition: Rendition, pieces: &[Piece<'_>], now: Timestamp, most: usize) -> Self {
         let mut newest_first: Vec<Segment> = Vec::new();
         let mut oldest = None;
@@ -118,7 +121,7 @@ impl Outline {
             let (mut segments, first) = piece.segments(now, most - newest_first.len().min(most));
             let Some(first) = first else { continue };
             if let Some(begin) = segments.first_mut().filter(|s| s.number == first.number) {
-                // Another Period is another timeline.
+                // Media times of another Period are another timeline.
                 begin.discontinuity = true;
             }
             oldest = Some(first);
@@ -142,24 +145,28 @@ impl Piece<'_> {
     fn segments(&self, now: Timestamp, most: usize) -> (Vec<Segment>, Option<Segment>) {
         let addressing = &self.representation.addressing;
         let Some(stretch) = stretch(self.mpd, self.period, addressing, now) else { return (Vec::new(), None) };
-        let Segments::Listed(listing) = &addressing.segments else { return (Vec::new(), None) };
-        let (spans, first) = spans(addressing, stretch, most);
+        let SegmentScheme::Listed(listing) = &addressing.segments else { return (Vec::new(), None) };
+        let (spans, first) = segment_spans(addressing, stretch, most);
         let segment = |span| self.segment(listing, span);
         (spans.into_iter().filter_map(segment).collect(), first.and_then(segment))
     }
 
-    fn segment(&self, listing: &Listing, span: Span) -> Option<Segment> {
+    fn segment(&self, listing: &SegmentListing, span: SegmentSpan) -> Option<Segment> {
         let Self { mpd, period, representation, keys } = self;
         let addressing = &representation.addressing;
-        let presented = timing::presented(period, addressing, span)?;
-        let (uri, byte_range) = match &listing.source {
-            Source::Template(template) => {
+        let presented = timing::presentation_time(period, addressing, span)?;
+        let (uri, byte_range) = match &listing.urls {
+            SegmentUrls::Template(template) => {
                 let bandwidth = representation.bandwidth.unwrap_or(0);
-                let values =
-                    Values { representation: &representation.id, bandwidth, number: span.number, time: span.start };
+                let values = TemplateValues {
+                    representation: &representation.id,
+                    bandwidth,
+                    number: span.number,
+                    time: span.start,
+                };
                 (representation.base.join(&template.fill(values)).ok()?, None)
             }
-            Source::Urls(urls) => {
+            SegmentUrls::List(urls) => {
                 let place = span.number.checked_sub(listing.start_number)?;
                 let resource = urls.get(usize::try_from(place).ok()?)?;
                 (resource.url.clone(), resource.range)
@@ -186,17 +193,17 @@ impl Piece<'_> {
     }
 }
 
-/// `None` beyond what a media time can say.
-fn media_start(addressing: &Addressing, listing: &Listing, span: Span) -> Option<MediaStart> {
+/// Start of a segment in media time. `None`: it is beyond 63 bits.
+fn media_start(addressing: &SegmentAddressing, listing: &SegmentListing, span: SegmentSpan) -> Option<MediaStart> {
     let at = MediaTime::new(i64::try_from(span.start).ok()?, addressing.timescale);
-    Some(MediaStart { at, nominal: matches!(listing.pace, Pace::Fixed(_)) })
+    Some(MediaStart { at, nominal: matches!(listing.timing, SegmentTiming::Fixed(_)) })
 }
 
-/// Beyond every time that an MPD can name.
+/// A time later than every time that an MPD can name.
 const FAR: i128 = i128::MAX / 4;
 
-/// What is to be there now. `None`: the Period's place in time isn't known.
-fn stretch(mpd: &Mpd, period: &Period, addressing: &Addressing, now: Timestamp) -> Option<Stretch> {
+/// The window of media time that is available at `now`. `None`: the start of the Period is unknown.
+fn stretch(mpd: &Mpd, period: &Period, addressing: &SegmentAddressing, now: Timestamp) -> Option<TickWindow> {
     let start = period.start?;
     let ticks = |seconds: Seconds| {
         let offset = i128::from(addressing.presentation_time_offset);
@@ -206,22 +213,22 @@ fn stretch(mpd: &Mpd, period: &Period, addressing: &Addressing, now: Timestamp) 
     let end = period.duration.map_or(FAR, ticks);
     if !mpd.dynamic {
         let until = if period.duration.is_some() || names_its_end(addressing) { FAR } else { 0 };
-        return Some(Stretch { from: -FAR, until, end });
+        return Some(TickWindow { from: -FAR, until, end });
     }
     let elapsed = Seconds::between(mpd.availability_start?, now) - start;
     let from = mpd.time_shift_buffer_depth.map_or(-FAR, |depth| ticks(elapsed - depth));
-    let early = if is_indexed(addressing) { Seconds::ZERO } else { timing::early(addressing) };
-    Some(Stretch { from, until: ticks(elapsed + early), end })
+    let early = if is_indexed(addressing) { Seconds::ZERO } else { timing::early_availability(addressing) };
+    Some(TickWindow { from, until: ticks(elapsed + early), end })
 }
 
-/// However early all of a file is there, a player comes to each of its parts in time.
-fn is_indexed(addressing: &Addressing) -> bool {
-    matches!(&addressing.segments, Segments::Listed(Listing { pace: Pace::Indexed(_), .. }))
+/// Whether the segments are parts of one file. A player plays each of them in its time, however early the file is available.
+fn is_indexed(addressing: &SegmentAddressing) -> bool {
+    matches!(&addressing.segments, SegmentScheme::Listed(SegmentListing { timing: SegmentTiming::Indexed(_), .. }))
 }
 
-fn names_its_end(addressing: &Addressing) -> bool {
-    let Segments::Listed(listing) = &addressing.segments else { return false };
-    listing.end_number.is_some() || matches!(listing.source, Source::Urls(_))
+fn names_its_end(addressing: &SegmentAddressing) -> bool {
+    let SegmentScheme::Listed(listing) = &addressing.segments else { return false };
+    listing.end_number.is_some() || matches!(listing.urls, SegmentUrls::List(_))
 }
 
 fn rendition(set: &AdaptationSet, representation: &Representation) -> Rendition {
@@ -237,7 +244,7 @@ fn rendition(set: &AdaptationSet, representation: &Representation) -> Rendition 
         frame_rate: representation.frame_rate,
         language: set.language.clone(),
         group: Some(clock_of(&representation.addressing)),
-        video_range: range::of(set),
+        video_range: video_range::video_range(set),
         captions: captions(set),
         supplemental: Vec::new(),
         channels: representation.channels.as_ref().and_then(|c| c.value.clone()),
@@ -248,7 +255,7 @@ fn rendition(set: &AdaptationSet, representation: &Representation) -> Rendition 
     rendition
 }
 
-/// Closed captions announced by Accessibility (SCTE 214-1); silence about them says nothing.
+/// `Some(true)` when Accessibility announces closed captions (SCTE 214-1). `None`: the MPD does not say it.
 fn captions(set: &AdaptationSet) -> Option<bool> {
     let closed = |d: &Descriptor| {
         d.scheme.starts_with("urn:scte:dash:cc:cea-608") || d.scheme.starts_with("urn:scte:dash:cc:cea-708")
@@ -256,16 +263,16 @@ fn captions(set: &AdaptationSet) -> Option<bool> {
     (set.media == Media::Video && set.accessibility.iter().any(closed)).then_some(true)
 }
 
-/// Renditions play together whose media times mean the same: those with one presentationTimeOffset.
-fn clock_of(addressing: &Addressing) -> String {
+/// Group of renditions whose media times can be compared: those with the same presentationTimeOffset.
+fn clock_of(addressing: &SegmentAddressing) -> String {
     let scale = u128::from(addressing.timescale.get());
     format!("offset-{}ms", u128::from(addressing.presentation_time_offset) * 1000 / scale)
 }
 
-fn unique(outlines: &mut [Outline]) {
-    let mut renditions: Vec<Rendition> = outlines.iter().map(|o| o.rendition.clone()).collect();
+fn unique(snapshots: &mut [RenditionSnapshot]) {
+    let mut renditions: Vec<Rendition> = snapshots.iter().map(|o| o.rendition.clone()).collect();
     names::make_unique(&mut renditions);
-    for (outline, rendition) in outlines.iter_mut().zip(renditions) {
-        outline.rendition = rendition;
+    for (snapshot, rendition) in snapshots.iter_mut().zip(renditions) {
+        snapshot.rendition = rendition;
     }
 }

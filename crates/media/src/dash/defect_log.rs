@@ -1,4 +1,4 @@
-//! Where things stand in the text, and the bounded list of what is wrong with them.
+//! The bounded list of an MPD's defects, each with its line and column.
 
 use crate::defect::{Defect, DefectKind, Position};
 use crate::xml;
@@ -6,21 +6,22 @@ use memchr::memchr_iter;
 use roxmltree::Node;
 use std::fmt;
 
-/// Of each of the five kinds, beside the one that counts the rest.
+/// Most defects of each of the five kinds, without the one that counts the rest.
 const KEPT: usize = super::MAX_DEFECTS / 5 - 1;
-/// What players pass over where it is wrong: how they update, and events that they don't know.
-const BESIDE: &[&str] = &["Location", "PatchLocation", "EventStream", "Event"];
+/// Elements that concern updates and events: players play on when these are wrong.
+const UPDATE_ELEMENTS: &[&str] = &["Location", "PatchLocation", "EventStream", "Event"];
 
-pub(super) struct Notes<'t> {
+/// Collects the defects of one document.
+pub(super) struct DefectLog<'t> {
     text: &'t str,
-    /// Bytes at which the lines after the first begin.
+    /// Byte offsets at which the lines after the first one begin.
     lines: Vec<usize>,
     syntax: Kept,
     attribute: Kept,
     update: Kept,
     groups: Kept,
     markers: Kept,
-    /// Everything is about an update.
+    /// Whether the document is a patch, so that every defect concerns an update.
     of_update: bool,
 }
 
@@ -30,53 +31,53 @@ struct Kept {
     more: Option<(u64, Position, &'static str)>,
 }
 
-impl<'t> Notes<'t> {
+impl<'t> DefectLog<'t> {
     pub fn new(text: &'t str) -> Self {
         let lines = memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1).collect();
         let [syntax, attribute, update, groups, markers] = std::array::from_fn(|_| Kept::default());
         Self { text, lines, syntax, attribute, update, groups, markers, of_update: false }
     }
 
-    /// Of a patch.
+    /// A log for a patch document.
     pub fn of_update(text: &'t str) -> Self {
         Self { of_update: true, ..Self::new(text) }
     }
 
-    /// From 1.
+    /// Line on which `node` begins, from 1.
     pub fn line(&self, node: Node<'_, '_>) -> u32 {
         let before = self.lines.partition_point(|start| *start <= node.range().start);
         u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1)
     }
 
-    /// Something that the schema or the text of the standard forbids.
+    /// Adds a violation of the schema or of a rule of the standard.
     pub fn wrong(&mut self, node: Node<'_, '_>, reference: &'static str, message: fmt::Arguments<'_>) {
         let at = (self.text, node.range().start);
-        if self.of_update || BESIDE.contains(&node.tag_name().name()) {
+        if self.of_update || UPDATE_ELEMENTS.contains(&node.tag_name().name()) {
             self.update.add(DefectKind::Update, at, reference, message);
         } else {
             self.syntax.add(DefectKind::Mpd, at, reference, message);
         }
     }
 
-    /// What a player chooses a rendition by is missing or malformed.
+    /// Adds a missing or malformed attribute that players need to select a rendition.
     pub fn attribute(&mut self, node: Node<'_, '_>, reference: &'static str, message: fmt::Arguments<'_>) {
         let at = node.range().start;
         self.attribute.add(DefectKind::Attribute, (self.text, at), reference, message);
     }
 
-    /// What a player chooses from can't be told apart.
+    /// Adds an ambiguity among the elements that players select from.
     pub fn group(&mut self, node: Node<'_, '_>, reference: &'static str, message: fmt::Arguments<'_>) {
         let at = node.range().start;
         self.groups.add(DefectKind::Groups, (self.text, at), reference, message);
     }
 
-    /// An ad marker can't be read.
+    /// Adds an ad marker that cannot be read.
     pub fn marker(&mut self, node: Node<'_, '_>, reference: &'static str, message: fmt::Arguments<'_>) {
         let at = node.range().start;
         self.markers.add(DefectKind::AdMarker, (self.text, at), reference, message);
     }
 
-    /// In the order of the lines; each kind's count of the rest at the end.
+    /// All defects in the order of their lines, followed by the counts of those left out.
     pub fn finish(self) -> Vec<Defect> {
         let Self { syntax, attribute, update, groups, markers, .. } = self;
         let rest = [
@@ -117,7 +118,7 @@ impl Kept {
 
     fn rest(&self, kind: DefectKind) -> Option<Defect> {
         let (count, at, reference) = self.more?;
-        let message = format!("{count} more defects from here on; mend those above first");
+        let message = format!("{count} more defects from here on; fix those above first");
         Some(Defect { kind, at, message, reference })
     }
 }

@@ -1,35 +1,38 @@
+//! The key in use over several probes.
+
 use crate::facts::RenditionFacts;
 use packager_media::crypt::Secret;
 use packager_media::drm::Id;
 use packager_media::stream::{Segment, Timeline};
 use packager_media::units::{Seconds, Timestamp};
 
-/// For how long the newest segments have had the same key: longer than `hold`, for keys stay for hours.
+/// The key of the newest segments, and since when it is in use. It is remembered for longer than `hold`, since keys stay for
+/// hours.
 #[derive(Debug, Clone, PartialEq)]
-pub struct KeyUse {
-    /// When the live edge was where this key begins, by the exporter's clock; it may have begun earlier.
+pub struct KeyUsage {
+    /// Time, by the exporter's clock, at which the live edge was where the key is first used. The key may have been used before
+    /// the first probe.
     pub since: Timestamp,
     key: Identity,
 }
 
-/// A key by what is known of it, the surest first: an address may stay while the key behind it changes, and the other
-/// way round.
+/// The known properties of a key, the most reliable first: a URI may stay while its key changes, and the other way round.
 #[derive(Debug, Clone, PartialEq)]
 struct Identity {
     secret: Option<Secret>,
-    /// Of the samples.
+    /// Key id of the samples.
     kid: Option<Id>,
     /// KEYFORMAT, URI and KEYID of each key.
     named: Vec<(String, Option<String>, Option<Id>)>,
 }
 
-impl KeyUse {
+impl KeyUsage {
     #[cfg(test)]
     pub fn of(since: Timestamp) -> Self {
         Self { since, key: Identity { secret: None, kid: None, named: Vec::new() } }
     }
 
-    /// After a playlist whose live edge is where it is since `edge_since`. `None` where its newest segment is clear.
+    /// The key use after a playlist whose live edge has been where it is since `edge_since`. `None`: the newest segment is clear.
     pub(super) fn next(
         before: Option<Self>,
         facts: &RenditionFacts,
@@ -66,7 +69,7 @@ impl Identity {
         }
     }
 
-    /// What was known before stays where the newer look learned less.
+    /// Adds the properties that only the earlier look found.
     fn or(self, newer: Self) -> Self {
         Self { secret: newer.secret.or(self.secret), kid: newer.kid.or(self.kid), named: newer.named }
     }
@@ -162,8 +165,8 @@ mod tests {
         }
     }
 
-    fn next(before: Option<KeyUse>, uris: &[&str], answers: &[(&str, u8)], second: i64) -> Option<KeyUse> {
-        KeyUse::next(before, &facts(answers), &timeline(uris), at(second))
+    fn next(before: Option<KeyUsage>, uris: &[&str], answers: &[(&str, u8)], second: i64) -> Option<KeyUsage> {
+        KeyUsage::next(before, &facts(answers), &timeline(uris), at(second))
     }
 
     #[test]
@@ -205,15 +208,15 @@ mod tests {
             let base = Url::parse("http://packager/tv.mpd").unwrap();
             let mpd =
                 packager_media::dash::parse(format!("{head}{}</MPD>", periods.concat()).as_bytes(), &base).0.unwrap();
-            packager_media::dash::outline(&mpd, at(second)).remove(0).timeline
+            packager_media::dash::renditions_at(&mpd, at(second)).remove(0).timeline
         };
         let (first, second) = (period("a", 0, 1), period("b", 30, 2));
         let facts = facts(&[]);
-        let before = KeyUse::next(None, &facts, &listed(30, std::slice::from_ref(&first)), at(30));
+        let before = KeyUsage::next(None, &facts, &listed(30, std::slice::from_ref(&first)), at(30));
         assert_eq!(before.as_ref().unwrap().since, at(0));
-        let rotated = KeyUse::next(before.clone(), &facts, &listed(40, &[first.clone(), second]), at(40));
+        let rotated = KeyUsage::next(before.clone(), &facts, &listed(40, &[first.clone(), second]), at(40));
         assert_eq!(rotated.unwrap().since, at(30));
-        let same = KeyUse::next(before, &facts, &listed(40, &[first, period("b", 30, 1)]), at(40));
+        let same = KeyUsage::next(before, &facts, &listed(40, &[first, period("b", 30, 1)]), at(40));
         assert_eq!(same.unwrap().since, at(0), "another Period, the same key");
     }
 }

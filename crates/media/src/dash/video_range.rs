@@ -1,11 +1,11 @@
-//! Dynamic range, as properties of an Adaptation Set say it (ISO/IEC 23091-2 8.2, DASH-IF IOP 4.3 10.3).
+//! Dynamic range of an AdaptationSet, from its properties (ISO/IEC 23091-2 8.2, DASH-IF IOP 4.3 10.3).
 
 use super::model::AdaptationSet;
 
 const TRANSFER: &str = "urn:mpeg:mpegB:cicp:TransferCharacteristics";
 
-/// As VIDEO-RANGE of HLS names it. `None`: the MPD leaves it to the bitstream.
-pub(super) fn of(set: &AdaptationSet) -> Option<String> {
+/// The dynamic range by the names of VIDEO-RANGE in HLS. `None`: only the bitstream says it.
+pub(super) fn video_range(set: &AdaptationSet) -> Option<String> {
     let properties = set.essential.iter().chain(&set.supplemental);
     let value = properties.filter(|p| p.scheme == TRANSFER).find_map(|p| p.value.as_deref())?;
     let range = match value.trim() {
@@ -28,8 +28,8 @@ mod tests {
         );
         let base = Url::parse("http://packager/tv.mpd").unwrap();
         let mpd = dash::parse(text.as_bytes(), &base).0.unwrap();
-        let outlines = dash::outline(&mpd, "2026-01-01T00:01:00Z".parse().unwrap());
-        outlines[0].rendition.video_range.clone()
+        let snapshots = dash::renditions_at(&mpd, "2026-01-01T00:01:00Z".parse().unwrap());
+        snapshots[0].rendition.video_range.clone()
     }
 
     #[test]
