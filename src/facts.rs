@@ -12,7 +12,7 @@ pub use i_frames::IFrameFacts;
 pub use low_latency::{BlockingReloadFacts, DeltaUpdateFacts, LowLatencyFacts, PartFacts, PreloadHintFacts};
 
 use packager_media::container::Inspection;
-use packager_media::crypt::{Misfit, Secret};
+use packager_media::crypt::{AesKey, DecryptError};
 use packager_media::defect::Defect;
 use packager_media::stream::{Key, Map, Protocol, Rendition, Segment, Timeline};
 use packager_media::units::{Seconds, Timestamp};
@@ -177,7 +177,7 @@ pub struct KeyFacts {
     pub asked_at: Timestamp,
     pub fetched: Fetched,
     /// The key. `None`: the body is not a key of 16 bytes.
-    pub secret: Option<Secret>,
+    pub secret: Option<AesKey>,
 }
 
 impl KeyFacts {
@@ -203,7 +203,7 @@ pub enum Decryption {
     /// The key is missing or of a format that this exporter does not support, so that the content is unknown.
     Locked,
     /// The key and the initialization vector do not decrypt the body.
-    Failed(Misfit),
+    Failed(DecryptError),
 }
 
 /// Facts about the oldest segment of the window, of which only the answer's head is read.

@@ -12,10 +12,10 @@ fuzz_target!(|bytes: &[u8]| {
         1 => drop(hevc::parameters(bytes)),
         2 => drop(av1::parameters(bytes)),
         3 => drop(aac::parameters(bytes)),
-        4 => drop(aac::elementary_stream(bytes)),
-        5 => drop((sei::mastering(bytes), sei::content(bytes))),
+        4 => drop(aac::parse_esds(bytes)),
+        5 => drop((sei::parse_mastering_display(bytes), sei::parse_content_light_level(bytes))),
         6 => drop(std::str::from_utf8(bytes).ok().and_then(rfc6381::Codec::parse)),
-        7 => drop(ttml::document(bytes)),
-        _ => drop(opus::Packets::default().push(bytes, |_| ())),
+        7 => drop(ttml::parse(bytes)),
+        _ => drop(opus::OpusFramer::default().push(bytes, |_| ())),
     }
 });

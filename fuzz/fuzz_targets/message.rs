@@ -9,7 +9,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Some((&which, bytes)) = bytes.split_first() else { return };
     match which % 3 {
         0 => drop(splice::parse(bytes)),
-        1 => drop(drm::Pssh::read(bytes)),
-        _ => drop(std::str::from_utf8(bytes).map(drm::in_data_uri)),
+        1 => drop(drm::Pssh::parse(bytes)),
+        _ => drop(std::str::from_utf8(bytes).map(drm::pssh_boxes_in_data_uri)),
     }
 });

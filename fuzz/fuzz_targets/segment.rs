@@ -4,11 +4,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use packager_media::container::{Inspector, segment_index};
+use packager_media::container::{SegmentInspector, segment_index};
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((&first, bytes)) = bytes.split_first() else { return };
-    let (mut whole, mut pieces) = (Inspector::new(None), Inspector::new(None));
+    let (mut whole, mut pieces) = (SegmentInspector::new(None), SegmentInspector::new(None));
     whole.push(bytes);
     bytes.chunks(1 + 7 * usize::from(first)).for_each(|piece| pieces.push(piece));
     let (whole, _) = whole.finish();

@@ -446,7 +446,7 @@ mod tests {
 
     fn clocked(mut segment: crate::facts::SegmentFacts) -> crate::facts::SegmentFacts {
         segment.segment.bit_rate = Some(BitsPerSecond(4000));
-        segment.inspection.as_mut().unwrap().ts.as_mut().unwrap().pcrs = 50;
+        segment.inspection.as_mut().unwrap().ts.as_mut().unwrap().pcr_count = 50;
         segment
     }
 

@@ -8,9 +8,9 @@ use crate::facts::{
     ManifestFacts, OutputFacts, PartFacts, PreloadHintFacts, RenditionFacts, SegmentFacts, Timings,
 };
 use crate::history::{ListedSegment, MpdState, MpdWindow, Observation, OutputHistory, PeriodStart, RenditionHistory};
-use packager_media::codec::parameters::{Parameters, Picture, Sound};
+use packager_media::codec::parameters::{AudioParameters, CodecParameters, VideoParameters};
 use packager_media::codec::rfc6381::Codec;
-use packager_media::container::{Container, Counter, Inspection, Track, TsFacts};
+use packager_media::container::{Container, ContinuityCounter, Inspection, Track, TsFacts};
 use packager_media::dash;
 use packager_media::stream::{
     HintKind, LowLatency, Media, Part, PreloadHint, Protocol, Rendition, Resolution, Segment, ServerControl, Timeline,
@@ -160,23 +160,23 @@ pub fn track(id: u32, media: Media, start: f64, duration: f64) -> Track {
         keyframe_interval_max: None,
         sample_gap_max: Some(Seconds(1.0 / rate)),
         parameters: Some(Arc::new(parameters(media))),
-        changed: None,
+        changed_parameters: None,
         captions: None,
         subtitles: None,
-        keyframes_at: Vec::new(),
-        protection: None,
+        keyframe_times: Vec::new(),
+        encryption: None,
     }
 }
 
 /// As the healthy rendition's playlist announces them.
-pub fn parameters(media: Media) -> Parameters {
+pub fn parameters(media: Media) -> CodecParameters {
     if media == Media::Video {
         let resolution = Some(Resolution { width: 1280, height: 720 });
         let codec = Codec::Avc { profile: 100, constraints: 0, level: 31 };
-        return Parameters::of_picture(codec, Picture { resolution, ..Picture::default() });
+        return CodecParameters::with_video(codec, VideoParameters { resolution, ..VideoParameters::default() });
     }
-    let sound = Sound { channels: Some(2), sample_rate: Some(48_000), ..Sound::default() };
-    Parameters::of_sound(Codec::Aac { object_type: 2 }, sound)
+    let sound = AudioParameters { channels: Some(2), sample_rate: Some(48_000), ..AudioParameters::default() };
+    CodecParameters::with_audio(Codec::Aac { object_type: 2 }, sound)
 }
 
 /// Makes fragmented MP4 of a segment: the same counts, on a clock that doesn't wrap.
@@ -185,7 +185,7 @@ pub fn to_fragmented(segment: &mut SegmentFacts) {
     (inspection.container, inspection.ts) = (Container::Cmaf, None);
     for track in &mut inspection.tracks {
         let bounds = [&mut track.start, &mut track.presentation_start, &mut track.end];
-        let times = bounds.into_iter().flatten().chain(&mut track.keyframes_at);
+        let times = bounds.into_iter().flatten().chain(&mut track.keyframe_times);
         times.for_each(|time| *time = MediaTime::new(time.ticks, time.timescale()));
     }
 }
@@ -193,7 +193,7 @@ pub fn to_fragmented(segment: &mut SegmentFacts) {
 /// A healthy transport stream segment, inspected now; its counters go on from number to number.
 pub fn ts_segment(number: u64, start: f64, duration: f64) -> SegmentFacts {
     let first = ((number * 3) % 16) as u8;
-    let counter = |pid| Counter { pid, first, last: (first + 2) % 16, discontinuity: false };
+    let counter = |pid| ContinuityCounter { pid, first, last: (first + 2) % 16, discontinuity: false };
     SegmentFacts {
         segment: Segment { duration: Seconds(duration), ..segment(number) },
         inspected_at: time(0.0),
@@ -207,7 +207,7 @@ pub fn ts_segment(number: u64, start: f64, duration: f64) -> SegmentFacts {
             defects_total: 0,
             head: vec![0x47],
             encrypted: false,
-            systems: Vec::new(),
+            pssh_boxes: Vec::new(),
             events: Vec::new(),
             cues: None,
         }),

@@ -156,7 +156,7 @@ fn opens(kind: &MarkerKind) -> bool {
     match kind {
         MarkerKind::Out { .. } | MarkerKind::Continues { .. } => true,
         MarkerKind::Range(range) => range.out,
-        MarkerKind::Splice(section) => section.opening().is_some(),
+        MarkerKind::Splice(section) => section.first_out().is_some(),
         MarkerKind::In => false,
     }
 }

@@ -1,8 +1,8 @@
 //! The key in use over several probes.
 
 use crate::facts::RenditionFacts;
-use packager_media::crypt::Secret;
-use packager_media::drm::Id;
+use packager_media::crypt::AesKey;
+use packager_media::drm::Uuid;
 use packager_media::stream::{Segment, Timeline};
 use packager_media::units::{Seconds, Timestamp};
 
@@ -19,11 +19,11 @@ pub struct KeyUsage {
 /// The known properties of a key, the most reliable first: a URI may stay while its key changes, and the other way round.
 #[derive(Debug, Clone, PartialEq)]
 struct Identity {
-    secret: Option<Secret>,
+    secret: Option<AesKey>,
     /// Key id of the samples.
-    kid: Option<Id>,
+    kid: Option<Uuid>,
     /// KEYFORMAT, URI and KEYID of each key.
-    named: Vec<(String, Option<String>, Option<Id>)>,
+    named: Vec<(String, Option<String>, Option<Uuid>)>,
 }
 
 impl KeyUsage {
@@ -56,7 +56,7 @@ impl Identity {
         let mut tracks = inspected.and_then(|s| s.inspection.as_ref()).into_iter().flat_map(|i| &i.tracks);
         Self {
             secret: asked.and_then(|k| k.secret.clone()),
-            kid: tracks.find_map(|t| t.protection.as_ref()?.kid),
+            kid: tracks.find_map(|t| t.encryption.as_ref()?.kid),
             named: segment.keys.iter().map(|k| (k.format().to_owned(), k.uri.clone(), k.key_id)).collect(),
         }
     }
@@ -128,7 +128,7 @@ mod tests {
         let failure = Failure { kind: FailureKind::Timeout, message: "not under test".into() };
         let fetched = Fetched { url: Url::parse("http://packager/key").unwrap(), result: Err(failure) };
         let answer = |(uri, byte): &(&str, u8)| {
-            let secret = Secret::new(&[*byte; 16]);
+            let secret = AesKey::new(&[*byte; 16]);
             Arc::new(KeyFacts { key: key(uri), asked_at: at(0), fetched: fetched.clone(), secret })
         };
         let rendition = Rendition {

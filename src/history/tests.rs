@@ -368,8 +368,8 @@ mod ads {
 mod events {
     use super::*;
     use crate::history::AdHistory;
-    use packager_media::container::{Container, Event, Inspector};
-    use packager_media::splice::{Cue, Section, Turn};
+    use packager_media::container::{Container, EventMessage, SegmentInspector};
+    use packager_media::splice::{SpliceCue, SpliceDirection, SpliceSection};
     use packager_media::stream::MediaStart;
     use packager_media::stream::ads::{AdRange, AdSource, BreakState, Marker, MarkerKind, breaks};
     use packager_media::units::{MPEG_TIMESCALE, MediaTime};
@@ -384,14 +384,15 @@ mod events {
 
     /// With a message for each (seconds after the epoch, way out).
     fn carrying(number: u64, told: &[(i64, bool)]) -> Arc<SegmentFacts> {
-        let (mut inspection, _) = Inspector::new(None).finish();
+        let (mut inspection, _) = SegmentInspector::new(None).finish();
         inspection.container = Container::Cmaf;
         let event = |(second, out): &(i64, bool)| {
-            let turn = if *out { Turn::Out } else { Turn::In };
-            let cue = Cue { event: 1, turn, duration: Some(Seconds(30.0)), auto_return: Some(false) };
+            let turn = if *out { SpliceDirection::Out } else { SpliceDirection::In };
+            let cue =
+                SpliceCue { event_id: 1, direction: turn, duration: Some(Seconds(30.0)), auto_return: Some(false) };
             let time = Some(MediaTime::new((100 + second) * 90_000, MPEG_TIMESCALE));
-            let section = Some(Section { command: 5, at: None, cues: vec![cue] });
-            Event { at: 0, scheme: String::new(), id: 1, time, section }
+            let section = Some(SpliceSection { command_type: 5, splice_time: None, cues: vec![cue] });
+            EventMessage { offset: 0, scheme: String::new(), id: 1, time, section }
         };
         inspection.events = told.iter().map(event).collect();
         Arc::new(SegmentFacts {

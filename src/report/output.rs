@@ -112,7 +112,7 @@ fn skew(renditions: &[RenditionView<'_>]) -> Option<f64> {
 /// The number of splice points of the rendition with the most, by its playlist or by its segments inspected in this
 /// probe, whichever has more.
 fn splices(facts: &OutputFacts) -> Option<u64> {
-    let carried = |r: &RenditionFacts| derive::inspections(r).map(|i| i.splices()).sum();
+    let carried = |r: &RenditionFacts| derive::inspections(r).map(|i| i.splice_count()).sum();
     let most = |r: &RenditionFacts| Some(r.timeline.as_deref()?.splices().max(carried(r)) as u64);
     facts.renditions.iter().filter_map(most).max()
 }

@@ -5,7 +5,7 @@ use super::measured::unmeasured;
 use super::segment::{TrackView, tracks};
 use super::{ContinuityView, PlaylistView, SegmentView};
 use crate::facts::RenditionFacts;
-use packager_media::drm::System;
+use packager_media::drm::DrmSystem;
 use packager_media::stream::{Media, Timeline};
 use packager_media::units::{BitsPerSecond, Seconds, Timestamp};
 use serde::Serialize;
@@ -32,7 +32,7 @@ pub struct RenditionView<'a> {
     pub tracks: Vec<TrackView<'a>>,
     /// The DRM systems that the rendition's playlist or media name.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub drm: BTreeSet<System>,
+    pub drm: BTreeSet<DrmSystem>,
     #[serde(skip)]
     pub live_edge: Option<Timestamp>,
     /// Whether the rendition has no playlist of its own, because it is captions or audio inside the video.

@@ -3,8 +3,8 @@
 use super::derive::{self, finite, inspections};
 use super::measured::unmeasured;
 use crate::facts::{RenditionFacts, SegmentFacts, derived};
-use packager_media::codec::parameters::Parameters;
-use packager_media::container::{Protection, TsFacts};
+use packager_media::codec::parameters::CodecParameters;
+use packager_media::container::{SampleEncryption, TsFacts};
 use packager_media::stream::Media;
 use serde::Serialize;
 
@@ -55,10 +55,10 @@ pub struct TrackView<'a> {
     pub media: Option<Media>,
     pub format: &'a str,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub parameters: Option<&'a Parameters>,
+    pub parameters: Option<&'a CodecParameters>,
     /// The encryption of the track's samples. `None` means that they are clear.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub protection: Option<&'a Protection>,
+    pub protection: Option<&'a SampleEncryption>,
 }
 
 /// The tracks of an inspected segment.
@@ -66,7 +66,7 @@ pub(crate) fn tracks(facts: &SegmentFacts) -> Vec<TrackView<'_>> {
     let tracks = facts.inspection.iter().flat_map(|i| &i.tracks);
     tracks
         .map(|t| {
-            let (parameters, protection) = (t.parameters.as_deref(), t.protection.as_deref());
+            let (parameters, protection) = (t.parameters.as_deref(), t.encryption.as_deref());
             TrackView { id: t.id, media: t.media, format: &t.codec, parameters, protection }
         })
         .collect()
@@ -116,9 +116,9 @@ impl ContinuityView {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use packager_media::codec::parameters::{Picture, Ratio};
+    use packager_media::codec::parameters::{Ratio, VideoParameters};
     use packager_media::codec::rfc6381::Codec;
-    use packager_media::drm::{Id, Scheme};
+    use packager_media::drm::{ProtectionScheme, Uuid};
     use packager_media::stream::Resolution;
     use serde_json::json;
 
@@ -126,8 +126,8 @@ mod tests {
     fn a_track_shows_the_parameters_in_its_headers_and_nothing_else() {
         let codec = Codec::Avc { profile: 100, constraints: 0, level: 31 };
         let resolution = Some(Resolution { width: 1280, height: 720 });
-        let picture = Picture { resolution, frame_rate: Ratio::new(50, 2), ..Picture::default() };
-        let parameters = Parameters::of_picture(codec, picture);
+        let picture = VideoParameters { resolution, frame_rate: Ratio::new(50, 2), ..VideoParameters::default() };
+        let parameters = CodecParameters::with_video(codec, picture);
         let shown = |parameters, protection| {
             serde_json::to_value(TrackView {
                 id: 256,
@@ -144,8 +144,8 @@ mod tests {
         });
         assert_eq!(shown(Some(&parameters), None), expected);
         assert_eq!(shown(None, None), json!({ "id": 256, "media": "video", "format": "h264" }));
-        let (scheme, kid) = (Some(Scheme::CBCS), Id::read(&[7; 16]));
-        let protection = Protection { scheme, kid, ..Protection::default() };
+        let (scheme, kid) = (Some(ProtectionScheme::CBCS), Uuid::from_slice(&[7; 16]));
+        let protection = SampleEncryption { scheme, kid, ..SampleEncryption::default() };
         let kid = "07070707-0707-0707-0707-070707070707";
         assert_eq!(shown(None, Some(&protection))["protection"], json!({ "scheme": "cbcs", "kid": kid }));
     }

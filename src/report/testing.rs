@@ -294,7 +294,7 @@ fn inspected(segment: &Segment, bytes: u64) -> SegmentFacts {
         defects_total: 0,
         head: Vec::new(),
         encrypted: false,
-        systems: Vec::new(),
+        pssh_boxes: Vec::new(),
         events: Vec::new(),
         cues: None,
     };
@@ -322,11 +322,11 @@ fn track(id: u32, media: Media, start: u64) -> Track {
         keyframe_interval_max: (media == Media::Video).then_some(Seconds(2.0)),
         sample_gap_max: None,
         parameters: None,
-        changed: None,
+        changed_parameters: None,
         captions: None,
         subtitles: None,
-        keyframes_at: Vec::new(),
-        protection: None,
+        keyframe_times: Vec::new(),
+        encryption: None,
     }
 }
 

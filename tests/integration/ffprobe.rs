@@ -1,6 +1,6 @@
 //! Recordings of ffmpeg: the inspection and ffprobe must agree on them.
 
-use packager_media::container::{Inspection, Inspector, Track};
+use packager_media::container::{Inspection, SegmentInspector, Track};
 use packager_media::stream::Media;
 use serde_json::Value;
 use std::path::Path;
@@ -71,7 +71,7 @@ fn the_inspection_agrees_with_ffprobe() {
             let reference = probe(&file);
             let name = format!("{} in {kind}", recording.encoder);
             compare(&name, track, &reference);
-            let range = track.parameters.as_ref().unwrap().picture.and_then(|p| p.range()).map(|r| r.as_str());
+            let range = track.parameters.as_ref().unwrap().video.and_then(|p| p.dynamic_range()).map(|r| r.as_str());
             assert_eq!(range, recording.range, "{name}");
         }
     }
@@ -86,7 +86,7 @@ fn light_levels_of_hdr10_agree_with_ffprobe() {
     for kind in ["ts", "mp4"] {
         let file = folder.path().join(format!("light.{kind}"));
         record(&Recording { source: format!("{TEST_PICTURE}25"), encoder, into: &[], range: None }, &file);
-        let picture = inspect(&file).tracks[0].parameters.as_ref().unwrap().picture.unwrap();
+        let picture = inspect(&file).tracks[0].parameters.as_ref().unwrap().video.unwrap();
         let (mastering, light) = (picture.mastering.unwrap(), picture.content_light.unwrap());
         let mut command = Command::new("ffprobe");
         command.args(["-loglevel", "error", "-of", "json", "-show_frames", "-read_intervals", "%+#1"]).arg(&file);
@@ -111,7 +111,7 @@ fn record(recording: &Recording, file: &Path) {
 }
 
 fn inspect(file: &Path) -> Inspection {
-    let mut inspector = Inspector::new(None);
+    let mut inspector = SegmentInspector::new(None);
     std::fs::read(file).unwrap().chunks(5000).for_each(|piece| inspector.push(piece));
     let inspection = inspector.finish().0;
     assert_eq!(inspection.defects, [], "{file:?}");
@@ -138,7 +138,7 @@ fn compare(name: &str, track: &Track, reference: &Value) {
     let stream = &reference["streams"][0];
     let parameters = track.parameters.as_ref().unwrap_or_else(|| panic!("{name}: no parameters"));
     if track.media == Some(Media::Video) {
-        let picture = parameters.picture.unwrap();
+        let picture = parameters.video.unwrap();
         let size = picture.resolution.map(|r| (u64::from(r.width), u64::from(r.height)));
         assert_eq!(size, stream["width"].as_u64().zip(stream["height"].as_u64()), "{name}");
         let rate = ratio(&stream["r_frame_rate"]).unwrap();
@@ -146,7 +146,7 @@ fn compare(name: &str, track: &Track, reference: &Value) {
         let own = picture.frame_rate.map_or_else(|| track.samples as f64 / track.duration().unwrap().0, |r| r.value());
         assert!((own - rate).abs() < 0.01, "{name}: {own} and {rate} frames a second");
     } else {
-        let sound = parameters.sound.unwrap();
+        let sound = parameters.audio.unwrap();
         // MPEG layers in MP4 say their channels in the payload only.
         let layers = name.contains("mp2") || name.contains("mp3");
         if sound.channels.is_some() || !layers || name.ends_with("ts") {

@@ -1,7 +1,7 @@
 //! Bytes a second of segment inspection: transport stream and CMAF.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use packager_media::container::{Init, Inspector};
+use packager_media::container::{InitSegment, SegmentInspector};
 use std::hint::black_box;
 
 const TOTAL: usize = 64 << 20;
@@ -16,8 +16,8 @@ fn repeated(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().copied().cycle().take(TOTAL / bytes.len().max(1) * bytes.len()).collect()
 }
 
-fn run(init: Option<&Init>, bytes: &[u8]) -> u64 {
-    let mut inspector = Inspector::new(init);
+fn run(init: Option<&InitSegment>, bytes: &[u8]) -> u64 {
+    let mut inspector = SegmentInspector::new(init);
     bytes.chunks(PIECE).for_each(|piece| inspector.push(piece));
     inspector.finish().0.tracks.iter().map(|t| t.samples).sum()
 }
@@ -25,7 +25,7 @@ fn run(init: Option<&Init>, bytes: &[u8]) -> u64 {
 fn inspection(c: &mut Criterion) {
     let track = media("1080p.mp4");
     let (header, fragments) = track.split_at(memchr::memmem::find(&track, b"moof").map_or(0, |at| at - 4));
-    let mut inspector = Inspector::new(None);
+    let mut inspector = SegmentInspector::new(None);
     inspector.push(header);
     let init = inspector.finish().1;
     let mut group = c.benchmark_group("inspection");

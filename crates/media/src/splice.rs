@@ -1,7 +1,7 @@
-//! SCTE 35 splice_info_section: bytes → what it says of ad breaks. It arrives in transport streams, and as hexadecimal
-//! or base64 text in playlists.
+//! SCTE 35 splice_info_section: ad break signals. It arrives in transport streams, in event messages, and as
+//! hexadecimal or base64 text in playlists.
 //!
-//! Only what an ad break is made of is read: where, out or back, how long. The rest is stepped over.
+//! Only what describes an ad break is read: its time, direction and duration.
 
 use crate::units::{MPEG_TIMESCALE, MediaTime, Seconds};
 use base64::Engine as _;
@@ -9,121 +9,141 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use std::fmt;
 
-/// A section's bytes at most: 3 of header and a section_length of 12 bits (ANSI/SCTE 35, splice_info_section).
-pub const MAX: usize = 3 + 4093;
+/// Largest size of a section in bytes: 3 of header, and section_length of at most 4093 (ANSI/SCTE 35,
+/// splice_info_section).
+pub const MAX_SECTION_LENGTH: usize = 3 + 4093;
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
-/// Cues kept of one section.
+/// Cues that are kept of one section.
 const MAX_CUES: usize = 16;
-/// Components looked at of one command or descriptor: their count has 8 bits.
-const COMPONENT: usize = 6;
+/// Bytes of one component of a segmentation_descriptor.
+const COMPONENT_SIZE: usize = 6;
 
-/// One splice_info_section that could be read.
+/// Contents of one splice_info_section.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Section {
+pub struct SpliceSection {
     /// splice_command_type.
-    pub command: u8,
-    /// Presentation time with pts_adjustment applied, 90 kHz; `None` for an immediate splice and for other commands.
-    pub at: Option<MediaTime>,
-    /// Ways out of the programme and back, in their order. Empty for heartbeats (splice_null), programme boundaries,
-    /// encrypted sections and so on.
-    pub cues: Vec<Cue>,
+    pub command_type: u8,
+    /// Presentation time of the splice at 90 kHz, with pts_adjustment applied; `None` for an immediate splice and for
+    /// commands without a time.
+    pub splice_time: Option<MediaTime>,
+    /// Cues that lead out of the programme or back, in their order. Empty for heartbeats (splice_null), programme
+    /// boundaries and encrypted sections.
+    pub cues: Vec<SpliceCue>,
 }
 
-impl Section {
-    /// The first way out of the programme.
+impl SpliceSection {
+    /// Returns the first cue that leads out of the programme.
     #[must_use]
-    pub fn opening(&self) -> Option<&Cue> {
-        self.cues.iter().find(|c| c.turn == Turn::Out)
+    pub fn first_out(&self) -> Option<&SpliceCue> {
+        self.cues.iter().find(|c| c.direction == SpliceDirection::Out)
     }
 
+    /// Returns whether a cue leads back into the programme.
     #[must_use]
-    pub fn returns(&self) -> bool {
-        self.cues.iter().any(|c| c.turn == Turn::In)
+    pub fn returns_to_programme(&self) -> bool {
+        self.cues.iter().any(|c| c.direction == SpliceDirection::In)
     }
 }
 
+/// One way out of the programme or back into it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Cue {
+pub struct SpliceCue {
     /// splice_event_id or segmentation_event_id.
-    pub event: u32,
-    pub turn: Turn,
-    /// break_duration or segmentation_duration; 0 counts as none.
+    pub event_id: u32,
+    /// Whether the cue leads out of the programme or back.
+    pub direction: SpliceDirection,
+    /// Duration of the break (break_duration or segmentation_duration); `None` when it is missing or 0.
     pub duration: Option<Seconds>,
-    /// auto_return of break_duration: after it the programme goes on without another section. `None` where nothing says.
+    /// auto_return of break_duration: whether the programme continues after the duration without another section.
+    /// `None` without a break_duration.
     pub auto_return: Option<bool>,
 }
 
+/// Direction of a splice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
+pub enum SpliceDirection {
     /// Out of the programme: a break begins.
     Out,
-    /// Back into it.
+    /// Back into the programme: a break ends.
     In,
 }
 
-/// Why a section can't be read.
+/// Reason why a section can't be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
-    /// Another table_id than 0xFC.
+pub enum SpliceError {
+    /// The table_id isn't 0xFC.
     Table(u8),
-    /// section_length and the bytes that are there.
+    /// The section declares another size than the bytes that are available.
     Length {
-        told: usize,
-        there: usize,
+        /// Size by section_length, in bytes.
+        declared: usize,
+        /// Bytes that are available.
+        available: usize,
     },
+    /// CRC_32 doesn't match the bytes of the section.
     Crc {
+        /// CRC of the bytes.
         computed: u32,
+        /// CRC_32 of the section.
         found: u32,
     },
-    /// A part that runs past the section's end.
+    /// This part of the section exceeds its end.
     Cut(&'static str),
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for SpliceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Table(id) => write!(f, "table_id is {id:#04x}; a splice_info_section has 0xfc"),
-            Self::Length { told, there } => write!(f, "its header tells {told} bytes, {there} are there"),
-            Self::Crc { computed, found } => write!(f, "CRC_32 is {found:#010x}, its bytes give {computed:#010x}"),
-            Self::Cut(part) => write!(f, "its {part} runs past its end"),
+            Self::Length { declared, available } => {
+                write!(f, "its header declares {declared} bytes, {available} are available")
+            }
+            Self::Crc { computed, found } => {
+                write!(f, "CRC_32 is {found:#010x}, the CRC of its bytes is {computed:#010x}")
+            }
+            Self::Cut(part) => write!(f, "its {part} exceeds its end"),
         }
     }
 }
 
-/// Reads a section; bytes behind its end are left alone (packagers pad to whole words).
-pub fn parse(bytes: &[u8]) -> Result<Section, Fault> {
-    let there = bytes.len();
-    let [table, high, low, ..] = bytes else { return Err(Fault::Length { told: 3, there }) };
+/// Parses a section. Bytes behind its end are ignored, because packagers pad to whole words.
+///
+/// # Errors
+/// The bytes hold no complete, undamaged splice_info_section.
+pub fn parse(bytes: &[u8]) -> Result<SpliceSection, SpliceError> {
+    let available = bytes.len();
+    let [table, high, low, ..] = bytes else { return Err(SpliceError::Length { declared: 3, available }) };
     if *table != 0xfc {
-        return Err(Fault::Table(*table));
+        return Err(SpliceError::Table(*table));
     }
-    let told = 3 + (usize::from(high & 0xf) << 8 | usize::from(*low));
-    let section = bytes.get(..told).ok_or(Fault::Length { told, there })?;
-    let (content, crc) = section.split_last_chunk::<4>().ok_or(Fault::Length { told, there })?;
+    let declared = 3 + (usize::from(high & 0xf) << 8 | usize::from(*low));
+    let section = bytes.get(..declared).ok_or(SpliceError::Length { declared, available })?;
+    let (content, crc) = section.split_last_chunk::<4>().ok_or(SpliceError::Length { declared, available })?;
     let (found, computed) = (u32::from_be_bytes(*crc), crc32(content));
     if computed != found {
-        return Err(Fault::Crc { computed, found });
+        return Err(SpliceError::Crc { computed, found });
     }
-    read(content.get(3..).unwrap_or_default())
+    parse_content(content.get(3..).unwrap_or_default())
 }
 
-/// A section's bytes from Base64, padded or not; no more of them than a section can have. `None`: it is none.
+/// Decodes a section from base64 with or without padding; text beyond the largest size of a section is ignored. `None`
+/// when the text is no base64.
 #[must_use]
-pub fn base64(text: &str) -> Option<Vec<u8>> {
-    BASE64.decode(text.get(..2 * MAX).unwrap_or(text)).ok()
+pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    BASE64.decode(text.get(..2 * MAX_SECTION_LENGTH).unwrap_or(text)).ok()
 }
 
-/// From protocol_version to the descriptors.
-fn read(content: &[u8]) -> Result<Section, Fault> {
-    let mut bytes = Bytes(content);
+/// Parses from protocol_version to the descriptors.
+fn parse_content(content: &[u8]) -> Result<SpliceSection, SpliceError> {
+    let mut bytes = SectionReader(content);
     let head: &[u8; 11] = bytes.array("header")?;
     let [_, adjust @ .., _, _, lengths, low, command] = head;
     let encrypted = adjust.first().is_some_and(|b| b & 0x80 != 0);
-    let adjustment = stamp(*adjust.last_chunk::<5>().unwrap_or(&[0; 5]));
-    let mut section = Section { command: *command, at: None, cues: Vec::new() };
+    let adjustment = low_33_bits(*adjust.last_chunk::<5>().unwrap_or(&[0; 5]));
+    let mut section = SpliceSection { command_type: *command, splice_time: None, cues: Vec::new() };
     if encrypted {
         return Ok(section);
     }
@@ -131,19 +151,19 @@ fn read(content: &[u8]) -> Result<Section, Fault> {
     let time = match command {
         0x05 => bytes.splice_insert(&mut section.cues)?,
         0x06 => bytes.splice_time()?,
-        // A length of 0xfff means that the writer didn't tell it: what follows can't be found.
+        // The length 0xfff means that the writer didn't give it: the descriptors can't be found.
         _ if length == 0xfff => return Ok(section),
         _ => {
             bytes.take(length, "command")?;
             None
         }
     };
-    section.at = time.map(|t| MediaTime::mpeg(t.wrapping_add(adjustment)));
+    section.splice_time = time.map(|t| MediaTime::mpeg(t.wrapping_add(adjustment)));
     let length: &[u8; 2] = bytes.array("descriptor loop")?;
-    let mut descriptors = Bytes(bytes.take(usize::from(u16::from_be_bytes(*length)), "descriptor loop")?);
+    let mut descriptors = SectionReader(bytes.take(usize::from(u16::from_be_bytes(*length)), "descriptor loop")?);
     while let [tag, length, ..] = descriptors.0 {
         descriptors.take(2, "descriptor")?;
-        let mut body = Bytes(descriptors.take(usize::from(*length), "descriptor")?);
+        let mut body = SectionReader(descriptors.take(usize::from(*length), "descriptor")?);
         if *tag == 0x02 && section.cues.len() < MAX_CUES {
             section.cues.extend(body.segmentation()?);
         }
@@ -151,35 +171,35 @@ fn read(content: &[u8]) -> Result<Section, Fault> {
     Ok(section)
 }
 
-/// What is left to be read.
-struct Bytes<'a>(&'a [u8]);
+/// The bytes that are still to be read.
+struct SectionReader<'a>(&'a [u8]);
 
-impl<'a> Bytes<'a> {
-    fn take(&mut self, count: usize, part: &'static str) -> Result<&'a [u8], Fault> {
-        let (taken, rest) = self.0.split_at_checked(count).ok_or(Fault::Cut(part))?;
+impl<'a> SectionReader<'a> {
+    fn take(&mut self, count: usize, part: &'static str) -> Result<&'a [u8], SpliceError> {
+        let (taken, rest) = self.0.split_at_checked(count).ok_or(SpliceError::Cut(part))?;
         self.0 = rest;
         Ok(taken)
     }
 
-    fn array<const N: usize>(&mut self, part: &'static str) -> Result<&'a [u8; N], Fault> {
-        self.take(N, part)?.first_chunk().ok_or(Fault::Cut(part))
+    fn array<const N: usize>(&mut self, part: &'static str) -> Result<&'a [u8; N], SpliceError> {
+        self.take(N, part)?.first_chunk().ok_or(SpliceError::Cut(part))
     }
 
-    fn byte(&mut self, part: &'static str) -> Result<u8, Fault> {
+    fn byte(&mut self, part: &'static str) -> Result<u8, SpliceError> {
         self.array::<1>(part).map(|[b]| *b)
     }
 
-    /// splice_time(): 33 bits where time_specified_flag is set.
-    fn splice_time(&mut self) -> Result<Option<u64>, Fault> {
+    /// Reads splice_time(): 33 bits when time_specified_flag is set.
+    fn splice_time(&mut self) -> Result<Option<u64>, SpliceError> {
         const PART: &str = "splice_time";
-        let specified = self.0.first().ok_or(Fault::Cut(PART))? & 0x80 != 0;
+        let specified = self.0.first().ok_or(SpliceError::Cut(PART))? & 0x80 != 0;
         match specified {
-            true => Ok(Some(stamp(*self.array(PART)?))),
+            true => Ok(Some(low_33_bits(*self.array(PART)?))),
             false => self.byte(PART).map(|_| None),
         }
     }
 
-    fn splice_insert(&mut self, cues: &mut Vec<Cue>) -> Result<Option<u64>, Fault> {
+    fn splice_insert(&mut self, cues: &mut Vec<SpliceCue>) -> Result<Option<u64>, SpliceError> {
         const PART: &str = "splice_insert";
         let event = u32::from_be_bytes(*self.array(PART)?);
         if self.byte(PART)? & 0x80 != 0 {
@@ -200,13 +220,19 @@ impl<'a> Bytes<'a> {
         let length: Option<[u8; 5]> = if timed { Some(*self.array(PART)?) } else { None };
         let auto_return = length.map(|[flags, ..]| flags & 0x80 != 0);
         self.take(4, PART)?;
-        let turn = if out { Turn::Out } else { Turn::In };
-        cues.push(Cue { event, turn, duration: length.and_then(|l| seconds(stamp(l))), auto_return });
+        let direction = if out { SpliceDirection::Out } else { SpliceDirection::In };
+        cues.push(SpliceCue {
+            event_id: event,
+            direction,
+            duration: length.and_then(|l| duration_from_ticks(low_33_bits(l))),
+            auto_return,
+        });
         Ok(at)
     }
 
-    /// segmentation_descriptor(); `None` for one that is cancelled, not SCTE's, or no boundary of a break.
-    fn segmentation(&mut self) -> Result<Option<Cue>, Fault> {
+    /// Reads segmentation_descriptor(); `None` when it is cancelled, of another registrant than SCTE, or no boundary of
+    /// a break.
+    fn segmentation(&mut self) -> Result<Option<SpliceCue>, SpliceError> {
         const PART: &str = "segmentation_descriptor";
         if self.array::<4>(PART)? != b"CUEI" {
             return Ok(None);
@@ -218,7 +244,7 @@ impl<'a> Bytes<'a> {
         let flags = self.byte(PART)?;
         if flags & 0x80 == 0 {
             let components = self.byte(PART)?;
-            self.take(usize::from(components) * COMPONENT, PART)?;
+            self.take(usize::from(components) * COMPONENT_SIZE, PART)?;
         }
         let duration = match flags & 0x40 != 0 {
             // All 40 bits are the duration here.
@@ -229,33 +255,40 @@ impl<'a> Bytes<'a> {
         let upid = self.byte(PART)?;
         self.take(usize::from(upid), PART)?;
         let kind = self.byte(PART)?;
-        Ok(turn(kind).map(|turn| Cue { event, turn, duration: seconds(duration), auto_return: None }))
+        Ok(segmentation_direction(kind).map(|direction| SpliceCue {
+            event_id: event,
+            direction,
+            duration: duration_from_ticks(duration),
+            auto_return: None,
+        }))
     }
 }
 
-/// segmentation_type_id: break, advertisement, placement opportunity and ad block; each end is its start plus 1.
+/// Returns the direction of a segmentation_type_id: break, advertisement, placement opportunity and ad block. Each end
+/// is its start plus 1. `None` for other types.
 #[must_use]
-pub fn turn(kind: u8) -> Option<Turn> {
+pub fn segmentation_direction(kind: u8) -> Option<SpliceDirection> {
     match kind {
-        0x22 | 0x30 | 0x32 | 0x34 | 0x36 | 0x44 | 0x46 => Some(Turn::Out),
-        0x23 | 0x31 | 0x33 | 0x35 | 0x37 | 0x45 | 0x47 => Some(Turn::In),
+        0x22 | 0x30 | 0x32 | 0x34 | 0x36 | 0x44 | 0x46 => Some(SpliceDirection::Out),
+        0x23 | 0x31 | 0x33 | 0x35 | 0x37 | 0x45 | 0x47 => Some(SpliceDirection::In),
         _ => None,
     }
 }
 
-/// The low 33 bits of five bytes.
-fn stamp(bytes: [u8; 5]) -> u64 {
+/// Returns the low 33 bits of five bytes.
+fn low_33_bits(bytes: [u8; 5]) -> u64 {
     bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b)) & 0x1_ffff_ffff
 }
 
-/// Of 90 kHz; 0 counts as none.
+/// Converts ticks of 90 kHz; `None` for 0, which stands for no duration.
 #[must_use]
-pub fn seconds(ticks: u64) -> Option<Seconds> {
+pub fn duration_from_ticks(ticks: u64) -> Option<Seconds> {
     let seconds = || Seconds(ticks as f64 / f64::from(MPEG_TIMESCALE.get()));
     (ticks > 0).then(seconds)
 }
 
-/// CRC_32 of MPEG-2 sections, ISO/IEC 13818-1 annex A. Bit by bit: tables are a few packets a second.
+/// Computes CRC_32 of MPEG-2 sections (ISO/IEC 13818-1 annex A). It works bit by bit, because a segment has only a few
+/// packets with tables.
 #[must_use]
 pub fn crc32(bytes: &[u8]) -> u32 {
     bytes.iter().fold(u32::MAX, |crc, byte| {
@@ -268,14 +301,14 @@ pub fn crc32(bytes: &[u8]) -> u32 {
 mod tests {
     use super::*;
 
-    /// splice_insert, out of the network for 60.3 s, with an avail descriptor.
+    /// A splice_insert that leads out of the network for 60.3 s, with an avail descriptor.
     const INSERT: [u8; 50] = [
         0xfc, 0x30, 0x2f, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xf0, 0x14, 0x05, 0x48, 0x00, 0x00, 0x8f,
         0x7f, 0xef, 0xfe, 0x73, 0x69, 0xc0, 0x2e, 0xfe, 0x00, 0x52, 0xcc, 0xf5, 0x00, 0x00, 0x00, 0x00, 0x00, 0x0a,
         0x00, 0x08, 0x43, 0x55, 0x45, 0x49, 0x00, 0x00, 0x01, 0x35, 0x62, 0xdb, 0xa3, 0x0a,
     ];
 
-    /// A section around a command and its descriptors, with a pts_adjustment.
+    /// Makes a section with a command, descriptors and pts_adjustment.
     fn section(command: u8, body: &[u8], descriptors: &[u8], adjustment: u32) -> Vec<u8> {
         let mut content = vec![0, 0];
         content.extend(adjustment.to_be_bytes());
@@ -299,31 +332,41 @@ mod tests {
     }
 
     #[test]
-    fn a_splice_insert_tells_where_which_way_and_how_long() {
+    fn a_splice_insert_has_time_direction_and_duration() {
         let read = parse(&INSERT).unwrap();
         let duration = Some(Seconds(5_426_421.0 / 90_000.0));
-        let cue = Cue { event: 0x4800_008f, turn: Turn::Out, duration, auto_return: Some(true) };
-        assert_eq!((read.command, read.at), (5, Some(MediaTime::mpeg(0x7369_c02e))));
+        let cue =
+            SpliceCue { event_id: 0x4800_008f, direction: SpliceDirection::Out, duration, auto_return: Some(true) };
+        assert_eq!((read.command_type, read.splice_time), (5, Some(MediaTime::mpeg(0x7369_c02e))));
         assert_eq!(read.cues, [cue]);
-        assert_eq!(read.opening(), Some(&cue));
+        assert_eq!(read.first_out(), Some(&cue));
     }
 
     #[test]
-    fn a_time_signal_tells_it_in_its_descriptors() {
+    fn a_time_signal_has_its_cues_in_descriptors() {
         let time = [0xfe, 0, 0, 0, 90];
         let both = [segmentation(0x31, None), segmentation(0x34, Some(2_700_000))].concat();
         let read = parse(&section(6, &time, &both, 10)).unwrap();
-        assert_eq!(read.at, Some(MediaTime::mpeg(100)));
-        assert_eq!(read.cues[0], Cue { event: 7, turn: Turn::In, duration: None, auto_return: None });
+        assert_eq!(read.splice_time, Some(MediaTime::mpeg(100)));
+        assert_eq!(
+            read.cues[0],
+            SpliceCue { event_id: 7, direction: SpliceDirection::In, duration: None, auto_return: None }
+        );
         let duration = Some(Seconds(30.0));
-        assert_eq!(read.cues[1], Cue { event: 7, turn: Turn::Out, duration, auto_return: None });
+        assert_eq!(
+            read.cues[1],
+            SpliceCue { event_id: 7, direction: SpliceDirection::Out, duration, auto_return: None }
+        );
         let chapter = parse(&section(6, &time, &segmentation(0x20, None), 0)).unwrap();
         assert!(chapter.cues.is_empty());
     }
 
     #[test]
-    fn heartbeats_cancelled_and_encrypted_ones_have_no_cue() {
-        assert_eq!(parse(&section(0, &[], &[], 0)), Ok(Section { command: 0, at: None, cues: vec![] }));
+    fn heartbeats_and_cancelled_or_encrypted_sections_have_no_cue() {
+        assert_eq!(
+            parse(&section(0, &[], &[], 0)),
+            Ok(SpliceSection { command_type: 0, splice_time: None, cues: vec![] })
+        );
         let cancelled = [0, 0, 0, 1, 0xff];
         assert!(parse(&section(5, &cancelled, &[], 0)).unwrap().cues.is_empty());
         let mut hidden = INSERT[..46].to_vec();
@@ -334,26 +377,26 @@ mod tests {
 
     #[test]
     fn an_immediate_splice_has_no_time() {
-        // Back to the network at once: no duration.
+        // Back to the network at once, without a duration.
         let body = [0, 0, 0, 9, 0x7f, 0x5f, 0, 0, 0, 0];
         let read = parse(&section(5, &body, &[], 0)).unwrap();
-        assert_eq!((read.at, read.returns(), read.opening()), (None, true, None));
+        assert_eq!((read.splice_time, read.returns_to_programme(), read.first_out()), (None, true, None));
     }
 
     #[test]
-    fn each_kind_of_damage_has_its_reason() {
-        assert_eq!(parse(&[]), Err(Fault::Length { told: 3, there: 0 }));
-        assert_eq!(parse(&INSERT[..49]), Err(Fault::Length { told: 50, there: 49 }));
-        assert_eq!(parse(&[&[0], &INSERT[1..]].concat()), Err(Fault::Table(0)));
+    fn each_kind_of_damage_has_its_error() {
+        assert_eq!(parse(&[]), Err(SpliceError::Length { declared: 3, available: 0 }));
+        assert_eq!(parse(&INSERT[..49]), Err(SpliceError::Length { declared: 50, available: 49 }));
+        assert_eq!(parse(&[&[0], &INSERT[1..]].concat()), Err(SpliceError::Table(0)));
         let mut bent = INSERT;
         bent[20] ^= 1;
-        assert!(matches!(parse(&bent), Err(Fault::Crc { found: 0x62db_a30a, .. })));
-        assert_eq!(parse(&section(5, &[0, 0, 0, 1], &[], 0)), Err(Fault::Cut("splice_insert")));
-        assert_eq!(parse(&section(6, &[0x7f], &[2, 9, 0], 0)), Err(Fault::Cut("descriptor")));
+        assert!(matches!(parse(&bent), Err(SpliceError::Crc { found: 0x62db_a30a, .. })));
+        assert_eq!(parse(&section(5, &[0, 0, 0, 1], &[], 0)), Err(SpliceError::Cut("splice_insert")));
+        assert_eq!(parse(&section(6, &[0x7f], &[2, 9, 0], 0)), Err(SpliceError::Cut("descriptor")));
     }
 
     #[test]
-    fn no_cut_and_no_flipped_bit_does_harm() {
+    fn cut_and_flipped_bits_never_panic() {
         for at in 0..INSERT.len() {
             let _ = parse(&INSERT[..at]);
             for bit in 0..8 {
@@ -368,11 +411,11 @@ mod tests {
     }
 
     #[test]
-    fn bytes_behind_the_end_are_left_alone() {
+    fn bytes_behind_the_end_are_ignored() {
         assert!(parse(&[&INSERT[..], &[0xff, 0xff]].concat()).is_ok());
     }
 
-    /// Bits turned and ends cut off: CRC_32 and section_length tell them, so that no break is made up.
+    /// CRC_32 and section_length reveal flipped bits and missing ends, so that no break is made up.
     #[test]
     fn a_damaged_section_is_never_read() {
         assert!(parse(&INSERT).is_ok());

@@ -7,7 +7,7 @@ pub mod names;
 
 pub use low_latency::{HintKind, LowLatency, Part, PreloadHint, RenditionReport, ServerControl};
 
-use crate::drm::{self, Id, System};
+use crate::drm::{self, DrmSystem, Uuid};
 use crate::units::{BitsPerSecond, MediaTime, Seconds, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -326,7 +326,7 @@ pub struct Key {
     /// KEYFORMAT as written; [`Key::format`] has the default.
     pub key_format: Option<String>,
     /// KEYID, which packagers for Widevine write.
-    pub key_id: Option<Id>,
+    pub key_id: Option<Uuid>,
 }
 
 impl Key {
@@ -350,14 +350,14 @@ impl Key {
 
     /// The DRM system that KEYFORMAT names; `None` for another format.
     #[must_use]
-    pub fn system(&self) -> Option<System> {
-        System::of_key_format(self.format())
+    pub fn system(&self) -> Option<DrmSystem> {
+        DrmSystem::from_key_format(self.format())
     }
 
     /// Identifiers of the media keys, from KEYID and from the `pssh` box of a `data:` URI; empty if there are none.
     #[must_use]
-    pub fn kids(&self) -> Vec<Id> {
-        let boxes = self.uri.as_deref().map(drm::in_data_uri).unwrap_or_default();
+    pub fn kids(&self) -> Vec<Uuid> {
+        let boxes = self.uri.as_deref().map(drm::pssh_boxes_in_data_uri).unwrap_or_default();
         self.key_id.into_iter().chain(boxes.into_iter().flat_map(|pssh| pssh.kids)).collect()
     }
 }

@@ -3,7 +3,7 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
-use packager_media::codec::parameters::Range;
+use packager_media::codec::parameters::DynamicRange;
 use packager_media::stream::{Media, Protocol, Rendition};
 
 pub const META: CheckMeta = CheckMeta {
@@ -47,7 +47,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     }
     let rungs = context.renditions().filter(|(facts, _)| facts.rendition.media == Media::Video);
     let known: Vec<_> = rungs.filter_map(|(facts, past)| newest_range(facts, past).map(|n| (facts, n))).collect();
-    let some_hdr = known.iter().any(|(facts, (_, actual))| is_hdr(&facts.rendition) || *actual != Range::Sdr);
+    let some_hdr = known.iter().any(|(facts, (_, actual))| is_hdr(&facts.rendition) || *actual != DynamicRange::Sdr);
     found.extend(known.iter().filter_map(|(facts, (segment, actual))| match context.expected.hdr {
         // There are rungs in SDR beside.
         Some(true) if silent(&facts.rendition) && some_hdr => None,
@@ -77,8 +77,13 @@ fn alone(context: &CheckContext<'_>) -> CheckVerdict {
     CheckVerdict::Ran(against_channel(facts, segment, actual, hdr).into_iter().collect())
 }
 
-fn against_channel(facts: &RenditionFacts, segment: &SegmentFacts, actual: Range, hdr: bool) -> Option<Violation> {
-    if hdr == (actual != Range::Sdr) {
+fn against_channel(
+    facts: &RenditionFacts,
+    segment: &SegmentFacts,
+    actual: DynamicRange,
+    hdr: bool,
+) -> Option<Violation> {
+    if hdr == (actual != DynamicRange::Sdr) {
         return None;
     }
     let (number, actual) = (segment.segment.number, actual.as_str());
@@ -88,7 +93,7 @@ fn against_channel(facts: &RenditionFacts, segment: &SegmentFacts, actual: Range
 }
 
 /// Transfer characteristics of the newest segment against VIDEO-RANGE, which is SDR where it is missing.
-fn bitstream(name: &str, rendition: &Rendition, segment: &SegmentFacts, actual: Range) -> Option<Violation> {
+fn bitstream(name: &str, rendition: &Rendition, segment: &SegmentFacts, actual: DynamicRange) -> Option<Violation> {
     let declared = rendition.video_range.as_deref().unwrap_or("SDR");
     if actual.as_str() == declared {
         return None;
@@ -100,14 +105,14 @@ fn bitstream(name: &str, rendition: &Rendition, segment: &SegmentFacts, actual: 
     Some(violation.with("actual", actual).with("line", rendition.line))
 }
 
-fn newest_range<'a>(facts: &RenditionFacts, past: &'a RenditionHistory) -> Option<(&'a SegmentFacts, Range)> {
+fn newest_range<'a>(facts: &RenditionFacts, past: &'a RenditionHistory) -> Option<(&'a SegmentFacts, DynamicRange)> {
     let segments = select::inspected_segments(facts, past)?;
     segments.into_iter().rev().find_map(|s| Some((s, range(s)?)))
 }
 
-fn range(segment: &SegmentFacts) -> Option<Range> {
+fn range(segment: &SegmentFacts) -> Option<DynamicRange> {
     let tracks = &select::undamaged_inspection(segment)?.tracks;
-    tracks.iter().find_map(|t| t.parameters.as_ref()?.picture?.range())
+    tracks.iter().find_map(|t| t.parameters.as_ref()?.video?.dynamic_range())
 }
 
 fn is_hdr(rendition: &Rendition) -> bool {
@@ -136,7 +141,7 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
     use crate::facts::ManifestFacts;
-    use packager_media::codec::parameters::{Colour, Parameters, Picture};
+    use packager_media::codec::parameters::{CodecParameters, ColourDescription, VideoParameters};
     use packager_media::codec::rfc6381::Codec;
     use std::sync::Arc;
 
@@ -170,9 +175,9 @@ mod tests {
         scene.expected.hdr = hdr;
         scene.rendition().rendition.video_range = range.map(str::to_owned);
         let mut segment = ts_segment(5, 10.0, 2.0);
-        let colour = Some(Colour { primaries: 9, transfer, matrix: 9 });
+        let colour = Some(ColourDescription { primaries: 9, transfer, matrix: 9 });
         let codec = Codec::parse("hvc1.2.4.L153.B0").unwrap();
-        let parameters = Parameters::of_picture(codec, Picture { colour, ..Picture::default() });
+        let parameters = CodecParameters::with_video(codec, VideoParameters { colour, ..VideoParameters::default() });
         segment.inspection.as_mut().unwrap().tracks[0].parameters = Some(Arc::new(parameters));
         scene.remember([segment]);
         check(&scene.context(), &Params::default())
@@ -201,9 +206,10 @@ mod tests {
             scene.output.content = ManifestFacts::HlsMedia;
             scene.expected.hdr = Some(hdr);
             let mut segment = ts_segment(5, 10.0, 2.0);
-            let colour = transfer.map(|transfer| Colour { primaries: 9, transfer, matrix: 9 });
+            let colour = transfer.map(|transfer| ColourDescription { primaries: 9, transfer, matrix: 9 });
             let codec = Codec::parse("hvc1.2.4.L153.B0").unwrap();
-            let parameters = Parameters::of_picture(codec, Picture { colour, ..Picture::default() });
+            let parameters =
+                CodecParameters::with_video(codec, VideoParameters { colour, ..VideoParameters::default() });
             segment.inspection.as_mut().unwrap().tracks[0].parameters = Some(Arc::new(parameters));
             scene.remember([segment]);
             check(&scene.context(), &Params::default())
@@ -224,8 +230,9 @@ mod tests {
             let codec = Codec::parse("hvc1.2.4.L153.B0").unwrap();
             let of = |transfer| {
                 let mut segment = ts_segment(5, 10.0, 2.0);
-                let colour = Some(Colour { primaries: 9, transfer, matrix: 9 });
-                let parameters = Parameters::of_picture(codec, Picture { colour, ..Picture::default() });
+                let colour = Some(ColourDescription { primaries: 9, transfer, matrix: 9 });
+                let parameters =
+                    CodecParameters::with_video(codec, VideoParameters { colour, ..VideoParameters::default() });
                 segment.inspection.as_mut().unwrap().tracks[0].parameters = Some(Arc::new(parameters));
                 segment
             };

@@ -5,7 +5,7 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
-use packager_media::container::{Container, Cues};
+use packager_media::container::{Container, WebVttCues};
 use packager_media::defect::DefectKind;
 use packager_media::stream::{Media, Protocol};
 use packager_media::units::{MediaTime, Seconds, Timestamp};
@@ -88,10 +88,10 @@ fn closed(
 fn carried(segment: &SegmentFacts) -> Option<bool> {
     let video = undamaged_inspection(segment)?.tracks.iter().find(|t| t.media == Some(Media::Video))?;
     // What is encrypted may hide them.
-    video.captions.filter(|carried| *carried || video.protection.is_none())
+    video.captions.filter(|carried| *carried || video.encryption.is_none())
 }
 
-fn text(segment: &SegmentFacts) -> Option<&Cues> {
+fn text(segment: &SegmentFacts) -> Option<&WebVttCues> {
     select::complete_inspection(segment)?.cues.as_ref()
 }
 
@@ -147,12 +147,12 @@ impl<'a> Video<'a> {
 /// Cues that go on over several segments are in each of them: one that reaches into the segment's time is enough.
 fn misplaced(
     segment: &SegmentFacts,
-    cues: &Cues,
+    cues: &WebVttCues,
     (video, later): (MediaTime, f64),
     params: &Params,
 ) -> Option<Violation> {
-    let begin = cues.begin()?.since(video)?.0 - later;
-    let end = begin + cues.length()?.0;
+    let begin = cues.start()?.since(video)?.0 - later;
+    let end = begin + cues.duration()?.0;
     let duration = segment.segment.duration.0;
     let (off, side) = match () {
         () if begin > duration + params.tolerance => (begin - duration, "after"),
@@ -185,7 +185,7 @@ mod tests {
         (inspection.container, inspection.ts) = (Container::WebVtt, None);
         inspection.tracks.clear();
         let map = Some(TimestampMap { local: Seconds(0.0), mpeg: 900_000 });
-        inspection.cues = Some(Cues { map, span: Some((Seconds(from), Seconds(to))) });
+        inspection.cues = Some(WebVttCues { map, span: Some((Seconds(from), Seconds(to))) });
         change(&mut text);
         let mut subtitles = rendition("text-en");
         subtitles.rendition.media = Media::Text;
@@ -194,7 +194,7 @@ mod tests {
         check(&scene.context(), &Params::default())
     }
 
-    fn cues(segment: &mut SegmentFacts) -> &mut Cues {
+    fn cues(segment: &mut SegmentFacts) -> &mut WebVttCues {
         segment.inspection.as_mut().unwrap().cues.as_mut().unwrap()
     }
 

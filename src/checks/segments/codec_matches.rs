@@ -4,8 +4,8 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation
 use crate::facts::{OutputFacts, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
-use packager_media::codec::parameters::{Parameters, Picture, Sound};
-use packager_media::codec::rfc6381::{Codec, Hevc};
+use packager_media::codec::parameters::{AudioParameters, CodecParameters, VideoParameters};
+use packager_media::codec::rfc6381::{Codec, HevcProfileTierLevel};
 use packager_media::container::Track;
 use packager_media::stream::{Media, Rendition, Resolution};
 
@@ -66,7 +66,7 @@ fn judge(
 struct Seen<'a> {
     segment: &'a SegmentFacts,
     track: &'a Track,
-    parameters: &'a Parameters,
+    parameters: &'a CodecParameters,
 }
 
 impl Seen<'_> {
@@ -124,14 +124,14 @@ fn codec(seen: &Seen<'_>, declared: &[String]) -> Option<Violation> {
 /// A fragmented MP4's sample entry says whether there is Dolby Vision; a transport stream's descriptor may be left out.
 fn supplemental(seen: &Seen<'_>, rendition: &Rendition) -> Option<Violation> {
     let told = seen.segment.segment.map.is_some();
-    let picture = seen.parameters.picture.filter(|_| told && seen.track.media == Some(Media::Video))?;
+    let picture = seen.parameters.video.filter(|_| told && seen.track.media == Some(Media::Video))?;
     let (declared, actual) = dolby_vision::differs(&rendition.supplemental, picture.dolby_vision)?;
     Some(seen.violation("SUPPLEMENTAL-CODECS", declared, &actual).with("line", rendition.line))
 }
 
 /// A decoder for `declared` plays `actual`.
-fn covers(declared: Codec, actual: &Parameters) -> bool {
-    let dolby_vision = actual.picture.and_then(|p| p.dolby_vision);
+fn covers(declared: Codec, actual: &CodecParameters) -> bool {
+    let dolby_vision = actual.video.and_then(|p| p.dolby_vision);
     match (declared, actual.codec) {
         (Codec::Avc { profile, level, .. }, Codec::Avc { profile: p, level: l, .. }) => {
             avc_rank(profile) >= avc_rank(p) && level >= l
@@ -178,7 +178,7 @@ fn avc_rank(profile: u8) -> u16 {
 }
 
 /// ISO/IEC 23008-2 A.3: the compatibility flags name every profile whose decoders play it.
-fn hevc(declared: Hevc, actual: Hevc) -> bool {
+fn hevc(declared: HevcProfileTierLevel, actual: HevcProfileTierLevel) -> bool {
     let flagged = actual.compatibility.checked_shl(declared.profile.into()).is_some_and(|c| c & 1 << 31 != 0);
     let profile = declared.profile == actual.profile || flagged || (declared.profile == 2 && actual.profile == 1);
     // Tiers exist from level 4 (120) on.
@@ -195,7 +195,7 @@ fn aac(declared: u8, actual: u8) -> bool {
 
 fn resolution(seen: &Seen<'_>, rendition: &Rendition, params: &Params) -> Option<Violation> {
     let declared = rendition.resolution?;
-    let picture = seen.parameters.picture?;
+    let picture = seen.parameters.video?;
     let actual = picture.resolution?;
     let near = |a: u32, b: u32| a.abs_diff(b) <= params.resolution_tolerance;
     let fits = |shape: Resolution| near(shape.width, declared.width) && near(shape.height, declared.height);
@@ -207,7 +207,7 @@ fn resolution(seen: &Seen<'_>, rendition: &Rendition, params: &Params) -> Option
 }
 
 /// The picture as it is coded, and stretched to square samples, in width or in height.
-fn shapes(coded: Resolution, picture: &Picture) -> Vec<Resolution> {
+fn shapes(coded: Resolution, picture: &VideoParameters) -> Vec<Resolution> {
     let mut shapes = vec![coded];
     if let Some(aspect) = picture.sample_aspect {
         let scaled = |length: u32, by: f64| (f64::from(length) * by).round() as u32;
@@ -221,7 +221,7 @@ fn shapes(coded: Resolution, picture: &Picture) -> Vec<Resolution> {
 /// segment bear it out.
 fn frame_rate(seen: &[Seen<'_>], rendition: &Rendition, params: &Params) -> Option<Violation> {
     let declared = rendition.frame_rate.filter(|rate| *rate > 0.0)?;
-    let measured = seen.iter().filter_map(|s| Some((s, s.parameters.picture?, measured(s, params)?)));
+    let measured = seen.iter().filter_map(|s| Some((s, s.parameters.video?, measured(s, params)?)));
     let (fastest, picture, (rate, slack)) = measured.max_by(|(.., (a, _)), (.., (b, _))| a.total_cmp(b))?;
     let near = |a: f64, slack: f64| (a - declared).abs() <= declared * params.frame_rate_tolerance + slack;
     // Of interlaced video one counts fields, the other frames.
@@ -251,7 +251,7 @@ fn channels(seen: &[Seen<'_>], rendition: &Rendition) -> Option<Violation> {
     if parts.next().is_some_and(|coding| coding != "-" && !coding.is_empty()) {
         return None;
     }
-    let of = |s: &Seen<'_>| s.parameters.sound.and_then(|sound| sound.channels);
+    let of = |s: &Seen<'_>| s.parameters.audio.and_then(|sound| sound.channels);
     let most = seen.iter().max_by_key(|s| of(s))?;
     let actual = of(most)?;
     let fewer = matches!(most.parameters.codec, Codec::Ac3 | Codec::Eac3) || may_be_stereo(most.parameters, actual);
@@ -261,14 +261,14 @@ fn channels(seen: &[Seen<'_>], rendition: &Rendition) -> Option<Violation> {
 }
 
 /// Parametric stereo that only the payload shows: mono at half the rate.
-fn may_be_stereo(parameters: &Parameters, channels: u16) -> bool {
-    let rate = parameters.sound.and_then(|s| s.sample_rate).unwrap_or(0);
+fn may_be_stereo(parameters: &CodecParameters, channels: u16) -> bool {
+    let rate = parameters.audio.and_then(|s| s.sample_rate).unwrap_or(0);
     channels == 1 && rate <= 24_000 && matches!(parameters.codec, Codec::Aac { .. })
 }
 
 /// Inside a segment picture or sound takes another form.
 fn inside(seen: &Seen<'_>) -> Option<Violation> {
-    let (a, b) = difference(seen.parameters, seen.track.changed.as_deref()?)?;
+    let (a, b) = difference(seen.parameters, seen.track.changed_parameters.as_deref()?)?;
     let number = seen.segment.segment.number;
     let message = format!("segment {number} begins with {a} and goes on with {b}, without a discontinuity");
     Some(segment_violation(seen.segment, message).with("declared", a).with("actual", b))
@@ -287,17 +287,17 @@ fn changed(before: &SegmentFacts, next: &SegmentFacts) -> Option<Violation> {
 }
 
 /// What a player notices, in words.
-fn difference(a: &Parameters, b: &Parameters) -> Option<(String, String)> {
-    let sound = a.sound.zip(b.sound);
-    let picture = a.picture.zip(b.picture);
+fn difference(a: &CodecParameters, b: &CodecParameters) -> Option<(String, String)> {
+    let sound = a.audio.zip(b.audio);
+    let picture = a.video.zip(b.video);
     let of = |unit: &'static str| move |(a, b): (String, String)| (format!("{a}{unit}"), format!("{b}{unit}"));
     let text = |a: Option<u32>, b: Option<u32>| a.zip(b).map(|(a, b)| (a.to_string(), b.to_string()));
     let rate = sound.and_then(|(a, b)| text(a.sample_rate, b.sample_rate)).map(of(" Hz"));
-    let channels = |s: Sound| s.channels.map(u32::from);
+    let channels = |s: AudioParameters| s.channels.map(u32::from);
     let channels = sound.and_then(|(a, b)| text(channels(a), channels(b))).map(of(" channels"));
-    let size = |p: Picture| p.resolution.map(|r| r.to_string());
+    let size = |p: VideoParameters| p.resolution.map(|r| r.to_string());
     let size = picture.and_then(|(a, b)| size(a).zip(size(b))).map(of(" pixels"));
-    let range = |p: Picture| p.range().map(|r| r.as_str().to_owned());
+    let range = |p: VideoParameters| p.dynamic_range().map(|r| r.as_str().to_owned());
     let range = picture.and_then(|(a, b)| range(a).zip(range(b))).map(of(" range"));
     [rate, channels, size, range].into_iter().flatten().find(|(a, b)| a != b)
 }
@@ -309,19 +309,19 @@ mod tests {
     use packager_media::codec::parameters::Ratio;
     use std::sync::Arc;
 
-    fn video(codec: &str) -> Parameters {
+    fn video(codec: &str) -> CodecParameters {
         let resolution = Some(Resolution { width: 1280, height: 720 });
-        let picture = Picture { resolution, frame_rate: Ratio::new(25, 1), ..Picture::default() };
-        Parameters::of_picture(Codec::parse(codec).unwrap(), picture)
+        let picture = VideoParameters { resolution, frame_rate: Ratio::new(25, 1), ..VideoParameters::default() };
+        CodecParameters::with_video(Codec::parse(codec).unwrap(), picture)
     }
 
-    fn audio(codec: &str, channels: u16, rate: u32) -> Parameters {
-        let sound = Sound { channels: Some(channels), ..Sound::at(rate) };
-        Parameters::of_sound(Codec::parse(codec).unwrap(), sound)
+    fn audio(codec: &str, channels: u16, rate: u32) -> CodecParameters {
+        let sound = AudioParameters { channels: Some(channels), ..AudioParameters::at_rate(rate) };
+        CodecParameters::with_audio(Codec::parse(codec).unwrap(), sound)
     }
 
     /// A segment with these tracks.
-    fn holding(number: u64, video: Parameters, audio: Parameters) -> SegmentFacts {
+    fn holding(number: u64, video: CodecParameters, audio: CodecParameters) -> SegmentFacts {
         let mut segment = ts_segment(number, 2.0 * number as f64, 2.0);
         let tracks = &mut segment.inspection.as_mut().unwrap().tracks;
         for (track, parameters) in tracks.iter_mut().zip([video, audio]) {
@@ -330,7 +330,7 @@ mod tests {
         segment
     }
 
-    fn run(video: Parameters, audio: Parameters, change: impl FnOnce(&mut Rendition)) -> CheckVerdict {
+    fn run(video: CodecParameters, audio: CodecParameters, change: impl FnOnce(&mut Rendition)) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.remember([holding(5, video, audio)]);
         change(&mut scene.rendition().rendition);
@@ -389,8 +389,8 @@ mod tests {
         let run = |profile, declared: &str| {
             let mut actual = video("hvc1.2.4.L153.B0");
             let dolby_vision =
-                Some(packager_media::codec::parameters::DolbyVision { profile, level: 6, compatibility: 0 });
-            actual.picture.as_mut().unwrap().dolby_vision = dolby_vision;
+                Some(packager_media::codec::parameters::DolbyVisionConfig { profile, level: 6, compatibility: 0 });
+            actual.video.as_mut().unwrap().dolby_vision = dolby_vision;
             run(actual, audio("mp4a.40.2", 2, 48_000), |r| r.codecs = vec![declared.to_owned()])
         };
         assert_holds(run(5, "dvh1.05.06"));
@@ -401,7 +401,7 @@ mod tests {
 
     fn sized(width: u32, height: u32, aspect: Option<Ratio>) -> CheckVerdict {
         let mut actual = video("avc1.64001f");
-        let picture = actual.picture.as_mut().unwrap();
+        let picture = actual.video.as_mut().unwrap();
         (picture.resolution, picture.sample_aspect) = (Some(Resolution { width, height }), aspect);
         run(actual, audio("mp4a.40.2", 2, 48_000), |_| {})
     }
@@ -419,7 +419,7 @@ mod tests {
 
     fn timed(declared: f64, own: Option<Ratio>, samples: u64, interlaced: bool) -> CheckVerdict {
         let mut actual = video("avc1.64001f");
-        let picture = actual.picture.as_mut().unwrap();
+        let picture = actual.video.as_mut().unwrap();
         (picture.frame_rate, picture.interlaced) = (own, interlaced);
         let mut scene = Scene::live();
         let mut segment = holding(5, actual, audio("mp4a.40.2", 2, 48_000));
@@ -485,12 +485,12 @@ mod tests {
 
     #[test]
     fn another_form_inside_a_segment_fails() {
-        let run = |change: &dyn Fn(&mut Parameters)| {
+        let run = |change: &dyn Fn(&mut CodecParameters)| {
             let mut segment = holding(5, video("avc1.64001f"), audio("mp4a.40.2", 2, 48_000));
             for track in &mut segment.inspection.as_mut().unwrap().tracks {
                 let mut changed = track.parameters.as_deref().unwrap().clone();
                 change(&mut changed);
-                track.changed = Some(Arc::new(changed));
+                track.changed_parameters = Some(Arc::new(changed));
             }
             let mut scene = Scene::live();
             scene.remember([segment]);
@@ -498,9 +498,9 @@ mod tests {
         };
         assert_holds(run(&|p| p.level = None));
         let smaller = Resolution { width: 960, height: 540 };
-        let message = messages(run(&|p| p.picture.iter_mut().for_each(|p| p.resolution = Some(smaller))));
+        let message = messages(run(&|p| p.video.iter_mut().for_each(|p| p.resolution = Some(smaller))));
         assert!(message.contains("begins with 1280x720 pixels and goes on with 960x540 pixels"), "{message}");
-        let message = messages(run(&|p| p.sound.iter_mut().for_each(|s| s.channels = Some(6))));
+        let message = messages(run(&|p| p.audio.iter_mut().for_each(|s| s.channels = Some(6))));
         assert!(message.contains("2 channels and goes on with 6 channels"), "{message}");
     }
 

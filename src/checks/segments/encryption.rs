@@ -8,8 +8,8 @@ use crate::facts::{Decryption, InitFacts, KeyFacts, RenditionFacts, SegmentFacts
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
 use packager_media::container::Container;
-use packager_media::crypt::SIZE;
-use packager_media::drm::System;
+use packager_media::crypt::BLOCK_SIZE;
+use packager_media::drm::DrmSystem;
 use packager_media::redact;
 use packager_media::stream::{Key, Protocol};
 use std::sync::Arc;
@@ -29,7 +29,7 @@ params! {
     /// A key that answers 401 or 403 is no fault: viewers have credentials that the exporter lacks. What such a key encrypts isn't looked into
     forbidden_ok: bool = false,
     /// DRM systems for which each encrypted rendition has to offer a key, and one of which has to protect each video: `widevine`, `playready`, `fairplay`, `clearkey`
-    drm: Vec<System> = Vec::new(),
+    drm: Vec<DrmSystem> = Vec::new(),
     /// Most seconds that one key may be used for; absent where keys needn't change. Counts from the first probe on
     rotation_within: Option<f64> = None,
 }
@@ -89,7 +89,7 @@ fn key_fault(facts: &KeyFacts, params: &Params) -> Option<Violation> {
         Some(problem) => format!("the {what} doesn't answer: {problem}"),
         None => {
             let bytes = exchange.map_or(0, |e| e.body_bytes);
-            format!("the key has {bytes} bytes instead of {SIZE}: nothing can be decrypted with it")
+            format!("the key has {bytes} bytes instead of {BLOCK_SIZE}: nothing can be decrypted with it")
         }
     };
     let violation =
@@ -129,7 +129,7 @@ fn unannounced(segments: &[&SegmentFacts], tag: &str) -> Option<Violation> {
         let unknown = complete_inspection(s)
             .is_some_and(|i| i.container == Container::Unknown && !i.head.iter().all(u8::is_ascii));
         let bytes = s.fetched.ok().map_or(0, |e| e.body_bytes);
-        unknown && s.segment.key.is_none() && bytes > 0 && bytes.is_multiple_of(SIZE as u64)
+        unknown && s.segment.key.is_none() && bytes > 0 && bytes.is_multiple_of(BLOCK_SIZE as u64)
     };
     let arrived: Vec<_> = segments.iter().filter(|s| s.fetched.ok().is_some()).collect();
     let last = arrived.last().filter(|_| arrived.len() >= 2 && arrived.iter().all(|s| noise(s)))?;
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
     use crate::facts::FailureKind;
-    use packager_media::crypt::{Misfit, Secret};
+    use packager_media::crypt::{AesKey, DecryptError};
     use packager_media::stream::Map;
 
     fn key(method: &str) -> Key {
@@ -184,7 +184,7 @@ mod tests {
         let mut fetched = answered("key.bin?t=s3cret", "application/octet-stream");
         let exchange = fetched.result.as_mut().unwrap();
         (exchange.status, exchange.body_bytes) = (status, bytes as u64);
-        let secret = Secret::new(&vec![7; bytes]).filter(|_| status == 200);
+        let secret = AesKey::new(&vec![7; bytes]).filter(|_| status == 200);
         KeyFacts { key: key("AES-128"), asked_at: time(0.0), fetched, secret }
     }
 
@@ -230,17 +230,17 @@ mod tests {
     #[test]
     fn what_does_not_decrypt_says_why() {
         let failing = |misfit| messages(run([under("AES-128", |s| s.decryption = Some(Decryption::Failed(misfit)))]));
-        assert!(failing(Misfit::Padding).contains("PKCS7"));
-        assert!(failing(Misfit::Length(17)).contains("17 bytes are not a whole number of blocks"));
-        assert!(failing(Misfit::Key).contains("another key"));
-        assert!(failing(Misfit::Vector).contains("vector is another"));
+        assert!(failing(DecryptError::Padding).contains("PKCS7"));
+        assert!(failing(DecryptError::Length(17)).contains("17 bytes are not a whole number of blocks"));
+        assert!(failing(DecryptError::WrongKey).contains("another key"));
+        assert!(failing(DecryptError::WrongVector).contains("vector is another"));
         let map = Map { uri: url("init.mp4"), byte_range: None, key: Some(key("AES-128")) };
         let fetched = answered("init.mp4", "video/mp4");
         let init = InitFacts {
             map,
             fetched,
             inspection: None,
-            decryption: Some(Decryption::Failed(Misfit::Key)),
+            decryption: Some(Decryption::Failed(DecryptError::WrongKey)),
             digest: None,
         };
         let mut scene = Scene::live();

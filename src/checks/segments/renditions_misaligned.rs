@@ -111,8 +111,8 @@ const FEWEST: usize = 3;
 fn inner(place: &Place<'_>) -> Option<Vec<f64>> {
     let track = place.1;
     let start = track.presentation_start?;
-    let known = track.keyframes_at.len() as u64 == track.keyframes && track.starts_with_keyframe == Some(true);
-    let inside = track.keyframes_at.iter().skip(1);
+    let known = track.keyframe_times.len() as u64 == track.keyframes && track.starts_with_keyframe == Some(true);
+    let inside = track.keyframe_times.iter().skip(1);
     known.then(|| inside.filter_map(|time| Some(time.since(start)?.0)).collect())
 }
 
@@ -179,8 +179,8 @@ mod tests {
                 let video = &mut Arc::make_mut(segment).inspection.as_mut().unwrap().tracks[0];
                 let start = video.presentation_start.unwrap();
                 let at = |s: &f64| start.moved_by(Seconds(*s));
-                video.keyframes_at = [0.0].iter().chain(inside).map(at).collect();
-                video.keyframes = video.keyframes_at.len() as u64;
+                video.keyframe_times = [0.0].iter().chain(inside).map(at).collect();
+                video.keyframes = video.keyframe_times.len() as u64;
             }
         }
         check(&scene.context(), &Params::default())

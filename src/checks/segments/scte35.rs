@@ -8,7 +8,7 @@ use crate::finding::Severity;
 use crate::history::RenditionHistory;
 use packager_media::container::Inspection;
 use packager_media::defect::{Defect, DefectKind};
-use packager_media::splice::{Cue, Section};
+use packager_media::splice::{SpliceCue, SpliceSection};
 use packager_media::stream::ads::{AdBreak, AdRange, AdSource, BreakState, Marker, MarkerKind};
 use packager_media::stream::{Media, Timeline};
 use packager_media::units::{MediaTime, Seconds, Timestamp};
@@ -52,7 +52,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Op
     let timeline = facts.timeline.as_deref()?;
     let segments = select::inspected_segments(facts, past).unwrap_or_default();
     let mut found = unreadable(facts, &segments);
-    let carried = segments.iter().filter_map(|s| select::complete_inspection(s)).any(|i| i.splices() > 0);
+    let carried = segments.iter().filter_map(|s| select::complete_inspection(s)).any(|i| i.splice_count() > 0);
     if timeline.markers.is_empty() && !carried && found.is_empty() {
         return None;
     }
@@ -89,10 +89,10 @@ fn unannounced(
     for (segment, carried, cue) in openings(segments) {
         let Some(number) = target(segment, &carried, segments) else { continue };
         // A section is repeated until its splice comes.
-        if known.contains(&(cue.event, number)) {
+        if known.contains(&(cue.event_id, number)) {
             continue;
         }
-        known.push((cue.event, number));
+        known.push((cue.event_id, number));
         let Some(place) = timeline.segments.iter().position(|s| s.number == number) else { continue };
         // The packager had a segment's time to write the marker, and the marker has not left with its segment.
         let judged = place > 0 && place + 2 < timeline.segments.len();
@@ -100,10 +100,10 @@ fn unannounced(
             let message = format!(
                 "segment {}: an SCTE-35 section {} leads out of the programme at segment {number} (event {}); no {lister} \
                  tells of it",
-                segment.segment.number, carried.place, cue.event
+                segment.segment.number, carried.place, cue.event_id
             );
             let violation =
-                select::segment_violation(segment, message).with("byte", carried.byte).with("event", cue.event);
+                select::segment_violation(segment, message).with("byte", carried.byte).with("event", cue.event_id);
             found.push(violation.with("announced_seconds", cue.duration.map(|d| d.0)));
         }
     }
@@ -119,25 +119,23 @@ struct Carried {
 }
 
 impl Carried {
-    fn of(inspection: &Inspection) -> impl Iterator<Item = (Self, &Section)> {
-        let sections = inspection
-            .ts
-            .iter()
-            .flat_map(|ts| &ts.sections)
-            .map(|s| (Self { place: format!("on PID {}", s.pid), byte: s.at, at: s.section.at }, &s.section));
+    fn of(inspection: &Inspection) -> impl Iterator<Item = (Self, &SpliceSection)> {
+        let sections = inspection.ts.iter().flat_map(|ts| &ts.splice_sections).map(|s| {
+            (Self { place: format!("on PID {}", s.pid), byte: s.offset, at: s.section.splice_time }, &s.section)
+        });
         // The message's own time says when; that of its section is of another clock.
         let messages = inspection.events.iter().filter_map(|e| {
-            Some((Self { place: "in an emsg".to_owned(), byte: e.at, at: e.time }, e.section.as_ref()?))
+            Some((Self { place: "in an emsg".to_owned(), byte: e.offset, at: e.time }, e.section.as_ref()?))
         });
         sections.chain(messages)
     }
 }
 
-fn openings<'a>(segments: &[&'a SegmentFacts]) -> Vec<(&'a SegmentFacts, Carried, &'a Cue)> {
+fn openings<'a>(segments: &[&'a SegmentFacts]) -> Vec<(&'a SegmentFacts, Carried, &'a SpliceCue)> {
     let of = |s: &&'a SegmentFacts| {
         let segment: &'a SegmentFacts = s;
         let sections = select::complete_inspection(segment).into_iter().flat_map(Carried::of);
-        sections.filter_map(move |(carried, section)| Some((segment, carried, section.opening()?)))
+        sections.filter_map(move |(carried, section)| Some((segment, carried, section.first_out()?)))
     };
     segments.iter().flat_map(of).collect()
 }
@@ -160,7 +158,7 @@ fn target(carrier: &SegmentFacts, carried: &Carried, segments: &[&SegmentFacts])
 /// A marker stands there, or the segment is inside a break: each advertisement of one may have a section.
 fn told(number: u64, date: Option<Timestamp>, breaks: &[AdBreak], timeline: &Timeline) -> bool {
     let near = |n: u64| n.abs_diff(number) <= 1;
-    let section = |m: &Marker| matches!(&m.kind, MarkerKind::Splice(s) if s.opening().is_some());
+    let section = |m: &Marker| matches!(&m.kind, MarkerKind::Splice(s) if s.first_out().is_some());
     let bare = timeline.markers.iter().any(|m| section(m) && m.number + 4 >= number && m.number <= number + 1);
     let slack = select::target_duration(timeline).unwrap_or_default();
     bare || breaks.iter().any(|b| match b.source {
@@ -290,9 +288,9 @@ fn alone(told: &AdBreak, missing: AdSource) -> Violation {
 mod tests {
     use super::*;
     use crate::checks::testing::*;
-    use packager_media::container::{Event, TsSection};
+    use packager_media::container::{EventMessage, TsSpliceSection};
     use packager_media::defect::{Defect, Position};
-    use packager_media::splice::{Section, Turn};
+    use packager_media::splice::{SpliceDirection, SpliceSection};
     use packager_media::units::MediaTime;
 
     /// Segments 10 to 15 of 2 s; the first begins at second -12, the live edge is now.
@@ -401,10 +399,15 @@ mod tests {
     fn carrying(at: f64, markers: Vec<(u64, MarkerKind)>) -> Scene {
         let mut scene = with(markers);
         let mut segments: Vec<_> = (10..16).map(|n| ts_segment(n, 2.0 * (n - 10) as f64, 2.0)).collect();
-        let cue = Cue { event: 7, turn: Turn::Out, duration: Some(Seconds(4.0)), auto_return: None };
-        let section = Section { command: 5, at: Some(MediaTime::mpeg((at * 90_000.0) as u64)), cues: vec![cue] };
-        let carried = TsSection { pid: 258, at: 564, section };
-        segments[0].inspection.as_mut().unwrap().ts.as_mut().unwrap().sections = vec![carried.clone(), carried];
+        let cue =
+            SpliceCue { event_id: 7, direction: SpliceDirection::Out, duration: Some(Seconds(4.0)), auto_return: None };
+        let section = SpliceSection {
+            command_type: 5,
+            splice_time: Some(MediaTime::mpeg((at * 90_000.0) as u64)),
+            cues: vec![cue],
+        };
+        let carried = TsSpliceSection { pid: 258, offset: 564, section };
+        segments[0].inspection.as_mut().unwrap().ts.as_mut().unwrap().splice_sections = vec![carried.clone(), carried];
         scene.remember(segments);
         scene
     }
@@ -435,12 +438,12 @@ mod tests {
             let mut scene = carrying(30.0, markers);
             let mut segments: Vec<_> = scene.past().segments.iter().map(|s| (**s).clone()).collect();
             let inspection = segments[0].inspection.as_mut().unwrap();
-            let section = inspection.ts.as_mut().unwrap().sections.remove(0).section;
+            let section = inspection.ts.as_mut().unwrap().splice_sections.remove(0).section;
             segments.iter_mut().for_each(to_fragmented);
             let inspection = segments[0].inspection.as_mut().unwrap();
             let (time, scheme) =
                 (Some(MediaTime::new(at * 90_000, packager_media::units::MPEG_TIMESCALE)), String::new());
-            inspection.events = vec![Event { at: 24, scheme, id: 7, time, section: Some(section) }];
+            inspection.events = vec![EventMessage { offset: 24, scheme, id: 7, time, section: Some(section) }];
             scene.remember(segments);
             check(&scene.context(), &Params::default())
         };

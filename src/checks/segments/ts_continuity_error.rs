@@ -3,7 +3,7 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
-use packager_media::container::{Counter, Inspection, TsFacts};
+use packager_media::container::{ContinuityCounter, Inspection, TsFacts};
 use packager_media::defect::DefectKind;
 use std::collections::BTreeMap;
 
@@ -86,7 +86,7 @@ fn across(pair: &Pair<'_>, pairs: &[Pair<'_>]) -> Option<Violation> {
 
 /// The counters of each elementary stream at the boundary. PAT and PMT are repeated in each segment, and
 /// packagers write them on their own.
-fn steps<'a>(pair: &Pair<'a>) -> impl Iterator<Item = (Counter, Counter)> + use<'a> {
+fn steps<'a>(pair: &Pair<'a>) -> impl Iterator<Item = (ContinuityCounter, ContinuityCounter)> + use<'a> {
     let (before, next) = (pair.0.inspection.as_ref(), pair.1.inspection.as_ref());
     let counters = |i: Option<&'a Inspection>| i.and_then(|i| i.ts.as_ref()).map_or(&[][..], |t| t.counters.as_slice());
     let elementary = move |pid: u16| next.is_some_and(|i| i.tracks.iter().any(|t| t.id == u32::from(pid)));
@@ -95,7 +95,7 @@ fn steps<'a>(pair: &Pair<'a>) -> impl Iterator<Item = (Counter, Counter)> + use<
     firsts.filter_map(move |first| earlier.iter().copied().find(|c| c.pid == first.pid).map(|last| (last, first)))
 }
 
-fn follows(last: Counter, first: Counter) -> bool {
+fn follows(last: ContinuityCounter, first: ContinuityCounter) -> bool {
     first.discontinuity || first.first == (last.last + 1) % 16
 }
 
@@ -222,7 +222,7 @@ mod tests {
         let mut segments = stream(going_on);
         for (n, segment) in segments.iter_mut().enumerate() {
             let last = if n == 5 { 9 } else { n as u8 };
-            facts(segment).counters.push(Counter { pid: 0, first: last, last, discontinuity: false });
+            facts(segment).counters.push(ContinuityCounter { pid: 0, first: last, last, discontinuity: false });
         }
         assert_holds(run(segments));
     }

@@ -61,14 +61,14 @@ fn violation(
     let interval = ts.pcr_interval_max.map(|i| i.0);
     let lead = lead(inspection, ts);
     let what = match (interval, lead) {
-        _ if ts.pcrs == 0 => "has no PCR: players that keep time by it can't".to_owned(),
+        _ if ts.pcr_count == 0 => "has no PCR: players that keep time by it can't".to_owned(),
         (Some(is), _) if is > allowed => format!("{is:.3} s between PCRs; at most {allowed:.3} s are allowed"),
         (_, Some(lead)) if lead > params.max_lead => format!("decode times are {lead:.3} s after the PCR"),
         (_, Some(lead)) if -lead > params.max_lag => format!("decode times are {:.3} s before the PCR", -lead),
         _ => return None,
     };
     let violation =
-        segment_violation(segment, format!("segment {}: {what}", segment.segment.number)).with("pcrs", ts.pcrs);
+        segment_violation(segment, format!("segment {}: {what}", segment.segment.number)).with("pcrs", ts.pcr_count);
     Some(violation.with("interval_seconds", interval).with("lead_seconds", lead))
 }
 
@@ -91,7 +91,7 @@ mod tests {
     fn segment(number: u64, interval: f64, pcr: f64) -> SegmentFacts {
         let mut segment = ts_segment(number, 20.0, 2.0);
         let ts = segment.inspection.as_mut().unwrap().ts.as_mut().unwrap();
-        ts.pcrs = 50;
+        ts.pcr_count = 50;
         ts.pcr_interval_max = Some(Seconds(interval));
         ts.pcr_first = Some(MediaTime::mpeg((pcr * 90_000.0) as u64));
         segment
@@ -112,7 +112,7 @@ mod tests {
     fn no_pcr_fails() {
         let mut none = segment(1, 0.04, 19.3);
         let ts = none.inspection.as_mut().unwrap().ts.as_mut().unwrap();
-        (ts.pcrs, ts.pcr_first, ts.pcr_interval_max) = (0, None, None);
+        (ts.pcr_count, ts.pcr_first, ts.pcr_interval_max) = (0, None, None);
         assert_eq!(messages(run([none])), "segment 1: has no PCR: players that keep time by it can't");
     }
 

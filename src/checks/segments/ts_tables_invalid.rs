@@ -67,7 +67,7 @@ fn changed(before: &SegmentFacts, next: &SegmentFacts) -> Option<Violation> {
 /// PIDs and codecs, where the segment's own PMT names them.
 fn program(segment: &SegmentFacts) -> Option<BTreeSet<(u32, &str)>> {
     let inspection = transport_stream(segment)?;
-    let told = inspection.ts.as_ref()?.pmt_at.is_some();
+    let told = inspection.ts.as_ref()?.pmt_offset.is_some();
     let damaged = inspection.defects.iter().any(|d| d.kind == DefectKind::Tables);
     (told && !damaged).then(|| inspection.tracks.iter().map(|t| (t.id, t.codec.as_str())).collect())
 }
@@ -94,7 +94,7 @@ mod tests {
     fn segment(number: u64) -> SegmentFacts {
         let mut segment = ts_segment(number, 2.0 * number as f64, 2.0);
         let ts = inspection(&mut segment).ts.as_mut().unwrap();
-        (ts.pat_at, ts.pmt_at) = (Some(0), Some(188));
+        (ts.pat_offset, ts.pmt_offset) = (Some(0), Some(188));
         segment
     }
 

@@ -1,17 +1,17 @@
 //! SUPPLEMENTAL-CODECS beside the configuration of the stream: Dolby Vision on top of a base layer that others play.
 
-use packager_media::codec::parameters::DolbyVision;
+use packager_media::codec::parameters::DolbyVisionConfig;
 use packager_media::codec::rfc6381::Codec;
 
 /// The first declared string of Dolby Vision, and what the stream says instead, where it bears out none of them.
-pub fn differs(declared: &[String], actual: Option<DolbyVision>) -> Option<(&str, String)> {
+pub fn differs(declared: &[String], actual: Option<DolbyVisionConfig>) -> Option<(&str, String)> {
     let mut all = declared.iter().filter_map(|text| Declared::read(text));
     let first = all.next()?;
     let Some(actual) = actual else { return Some((first.text, "no Dolby Vision".to_owned())) };
     if first.covers(actual) || all.any(|other| other.covers(actual)) {
         return None;
     }
-    let DolbyVision { profile, level, compatibility } = actual;
+    let DolbyVisionConfig { profile, level, compatibility } = actual;
     Some((first.text, format!("Dolby Vision profile {profile}, level {level}, compatibility {compatibility}")))
 }
 
@@ -20,7 +20,7 @@ struct Declared<'a> {
     text: &'a str,
     profile: u8,
     level: u8,
-    /// What the base layer is, as in [`DolbyVision::compatibility`]; `None` where no known brand says it.
+    /// What the base layer is, as in [`DolbyVisionConfig::compatibility`]; `None` where no known brand says it.
     base: Option<u8>,
 }
 
@@ -32,7 +32,7 @@ impl<'a> Declared<'a> {
     }
 
     /// A decoder of a higher level plays the lower ones.
-    fn covers(&self, actual: DolbyVision) -> bool {
+    fn covers(&self, actual: DolbyVisionConfig) -> bool {
         let base = self.base.is_none_or(|base| base == actual.compatibility);
         base && self.profile == actual.profile && self.level >= actual.level
     }
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     fn run(declared: &[String], actual: Option<(u8, u8, u8)>) -> Option<(&str, String)> {
-        let actual = actual.map(|(profile, level, compatibility)| DolbyVision { profile, level, compatibility });
+        let actual = actual.map(|(profile, level, compatibility)| DolbyVisionConfig { profile, level, compatibility });
         differs(declared, actual)
     }
 

@@ -5,7 +5,7 @@ use super::{Capturer, MIN_PLAYLIST_TIME, cut_by_budget};
 use crate::facts::KeyFacts;
 use crate::fetch::FetchRequest;
 use crate::history::AlreadyInspected;
-use packager_media::crypt::{Decryptor, Secret, Vector};
+use packager_media::crypt::{AesKey, Decryptor, InitVector};
 use packager_media::stream::{Key, Segment, Timeline};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -67,8 +67,8 @@ impl Capturer<'_> {
     /// initialization vector when the playlist gives none.
     pub(super) async fn access(&self, key: &Key, number: Option<u64>, known: &AlreadyInspected) -> Access {
         let vector = match (&key.iv, number) {
-            (Some(written), _) => Vector::written(written),
-            (None, number) => number.map(Vector::of_number),
+            (Some(written), _) => InitVector::parse(written),
+            (None, number) => number.map(InitVector::from_sequence_number),
         };
         let (true, Some(vector)) = (is_aes_128(key) && http_url(key).is_some(), vector) else { return Access::NoKey };
         let Some(facts) = self.key(key, known).await else { return Access::OutOfTime };
@@ -97,7 +97,7 @@ impl Capturer<'_> {
         if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
             return None;
         }
-        let secret = fetched.ok().filter(|_| plain).and_then(|_| Secret::new(&body));
+        let secret = fetched.ok().filter(|_| plain).and_then(|_| AesKey::new(&body));
         Some(Arc::new(KeyFacts { key: key.clone(), asked_at, fetched, secret }))
     }
 }

@@ -10,7 +10,7 @@ use crate::checks::hls::ll_hls_blocking_reload_failed;
 use crate::facts::{BlockingReloadFacts, Decryption, DeltaUpdateFacts, LowLatencyFacts, PartFacts, PreloadHintFacts};
 use crate::fetch::FetchRequest;
 use crate::history::AlreadyInspected;
-use packager_media::container::Init;
+use packager_media::container::InitSegment;
 use packager_media::stream::{ByteRange, HintKind, Key, Part, PreloadHint, Timeline};
 use packager_media::units::Seconds;
 use std::sync::Arc;
@@ -161,7 +161,7 @@ impl Capturer<'_> {
         &self,
         part: &Part,
         timeline: &Timeline,
-        init: Option<&Init>,
+        init: Option<&InitSegment>,
         known: &AlreadyInspected,
     ) -> Option<PartFacts> {
         let lock = match part_key(part, timeline).filter(|k| k.encrypts_wholly()) {

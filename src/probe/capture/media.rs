@@ -11,7 +11,7 @@ use crate::checks::delivery::segment_download_slow::SHORTEST_PLAY;
 use crate::facts::{Fetched, InitFacts, LowLatencyFacts, OldestSegmentFacts, PartFacts, RenditionFacts, SegmentFacts};
 use crate::fetch::FetchRequest;
 use crate::history::AlreadyInspected;
-use packager_media::container::Init;
+use packager_media::container::InitSegment;
 use packager_media::stream::{ByteRange, Map, Segment, Timeline};
 use packager_media::units::Seconds;
 use std::hash::{DefaultHasher, Hasher};
@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 /// The facts of an initialization segment, and what inspecting its segments needs. The second is `None` for an
 /// initialization segment that didn't arrive or is broken.
-pub(super) type ReadInit = (Arc<InitFacts>, Option<Init>);
+pub(super) type ReadInit = (Arc<InitFacts>, Option<InitSegment>);
 pub(super) type ReadInits = Vec<ReadInit>;
 
 /// What was fetched and inspected of one rendition.
@@ -138,7 +138,7 @@ impl Capturer<'_> {
         facts: &RenditionFacts,
         timeline: &Timeline,
         segment: &Segment,
-        init: Option<&Init>,
+        init: Option<&InitSegment>,
         known: &AlreadyInspected,
     ) -> SegmentAttempt {
         let place = self.downloads.segment(segment);
@@ -169,7 +169,7 @@ impl Capturer<'_> {
     async fn download_segment(
         &self,
         segment: &Segment,
-        init: Option<&Init>,
+        init: Option<&InitSegment>,
         known: &AlreadyInspected,
     ) -> Option<DownloadedBody> {
         let lock = match segment.key.as_ref().filter(|k| k.encrypts_wholly()) {

@@ -2,12 +2,12 @@
 
 use super::keys::Access;
 use crate::facts::Decryption;
-use packager_media::container::{self, Clear, Container, Init, Inspection, Inspector};
-use packager_media::crypt::{Decryptor, Misfit};
+use packager_media::container::{self, Container, InitSegment, Inspection, Plaintext, SegmentInspector};
+use packager_media::crypt::{DecryptError, Decryptor};
 
 /// Decrypts and inspects one body as it arrives.
 pub(super) struct BodyReader {
-    inspector: Inspector,
+    inspector: SegmentInspector,
     state: ReaderState,
     /// The first decrypted bytes, by which a wrong key is told from a wrong initialization vector.
     opening: Vec<u8>,
@@ -23,7 +23,7 @@ enum ReaderState {
     Undecided(Vec<u8>, Option<Box<Decryptor>>),
     Decrypting(Box<Decryptor>),
     /// The body isn't encrypted although the playlist announces it.
-    FoundClear(Clear),
+    FoundClear(Plaintext),
     Undecryptable,
 }
 
@@ -31,19 +31,19 @@ enum ReaderState {
 pub(super) struct ReadBody {
     /// `None` when the content is unknown, because it couldn't be decrypted.
     pub(crate) inspection: Option<Inspection>,
-    pub(crate) init: Option<Init>,
+    pub(crate) init: Option<InitSegment>,
     pub(crate) decryption: Option<Decryption>,
 }
 
 impl BodyReader {
     /// Makes a reader. `lock` is `None` for a body that isn't encrypted as a whole.
-    pub(super) fn new(init: Option<&Init>, lock: Option<Access>) -> Self {
+    pub(super) fn new(init: Option<&InitSegment>, lock: Option<Access>) -> Self {
         let state = match lock {
             None => ReaderState::Unencrypted,
             Some(Access::Key(decryptor)) => ReaderState::Undecided(Vec::new(), Some(decryptor)),
             Some(Access::NoKey | Access::OutOfTime) => ReaderState::Undecided(Vec::new(), None),
         };
-        Self { inspector: Inspector::new(init), state, opening: Vec::new() }
+        Self { inspector: SegmentInspector::new(init), state, opening: Vec::new() }
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
@@ -56,9 +56,9 @@ impl BodyReader {
             }),
             ReaderState::Undecryptable => {}
             ReaderState::Undecided(head, _) => {
-                let (now, later) = bytes.split_at(bytes.len().min(container::WINDOW - head.len()));
+                let (now, later) = bytes.split_at(bytes.len().min(container::SNIFF_WINDOW - head.len()));
                 head.extend_from_slice(now);
-                if head.len() == container::WINDOW {
+                if head.len() == container::SNIFF_WINDOW {
                     self.decide();
                     self.push(later);
                 }
@@ -72,7 +72,7 @@ impl BodyReader {
             ReaderState::Undecided(head, decryptor) => (head, decryptor),
             decided => return self.state = decided,
         };
-        self.state = match (container::clear(&head), decryptor) {
+        self.state = match (container::sniff_plaintext(&head), decryptor) {
             (Some(clear), _) => ReaderState::FoundClear(clear),
             (None, Some(decryptor)) => ReaderState::Decrypting(decryptor),
             (None, None) => ReaderState::Undecryptable,
@@ -86,8 +86,8 @@ impl BodyReader {
         let Self { mut inspector, state, mut opening } = self;
         let decryption = match state {
             ReaderState::Unencrypted | ReaderState::Undecided(..) => None,
-            ReaderState::FoundClear(Clear::Media) => Some(Decryption::Clear),
-            ReaderState::FoundClear(Clear::Text) => Some(Decryption::Text),
+            ReaderState::FoundClear(Plaintext::Media) => Some(Decryption::Clear),
+            ReaderState::FoundClear(Plaintext::Text) => Some(Decryption::Text),
             ReaderState::Undecryptable => Some(Decryption::Locked),
             ReaderState::Decrypting(decryptor) => {
                 let rest = &mut |clear: &[u8]| {
@@ -105,39 +105,44 @@ impl BodyReader {
 
 /// Keeps the first decrypted bytes.
 fn keep_opening(opening: &mut Vec<u8>, clear: &[u8]) {
-    opening.extend(clear.iter().take(container::WINDOW - opening.len()));
+    opening.extend(clear.iter().take(container::SNIFF_WINDOW - opening.len()));
 }
 
 /// Judges the result of a decryption.
-fn judge_decrypted(seen: (Inspection, Option<Init>), end: Option<Misfit>, opening: &[u8], complete: bool) -> ReadBody {
+fn judge_decrypted(
+    seen: (Inspection, Option<InitSegment>),
+    end: Option<DecryptError>,
+    opening: &[u8],
+    complete: bool,
+) -> ReadBody {
     let (inspection, init) = seen;
     let inside = is_media_or_text(&inspection);
     let decryption = match end {
         _ if !complete => None,
         // An empty body is neither encrypted nor clear.
-        Some(Misfit::Length(0)) => None,
-        Some(Misfit::Length(bytes)) => Some(Decryption::Failed(Misfit::Length(bytes))),
+        Some(DecryptError::Length(0)) => None,
+        Some(DecryptError::Length(bytes)) => Some(Decryption::Failed(DecryptError::Length(bytes))),
         _ if !inside => Some(Decryption::Failed(misfit_of_noise(opening))),
         Some(misfit) => Some(Decryption::Failed(misfit)),
         None => Some(Decryption::Done),
     };
     // A wrong padding leaves the media before it intact.
-    let sound = matches!(decryption, Some(Decryption::Done | Decryption::Failed(Misfit::Padding)));
+    let sound = matches!(decryption, Some(Decryption::Done | Decryption::Failed(DecryptError::Padding)));
     let kept = inside && (sound || !complete);
     ReadBody { inspection: Some(inspection).filter(|_| kept), init: init.filter(|_| kept), decryption }
 }
 
 /// Whether decrypted content is media or text, and not noise.
 fn is_media_or_text(inspection: &Inspection) -> bool {
-    inspection.container != Container::Unknown || container::clear(&inspection.head).is_some()
+    inspection.container != Container::Unknown || container::sniff_plaintext(&inspection.head).is_some()
 }
 
 /// The reason for noise: a wrong initialization vector spoils the first block only, and with it the first packet of a
 /// transport stream; a wrong key spoils everything.
-fn misfit_of_noise(opening: &[u8]) -> Misfit {
-    match opening.get(TS_PACKET..).and_then(container::clear) {
-        Some(Clear::Media) => Misfit::Vector,
-        _ => Misfit::Key,
+fn misfit_of_noise(opening: &[u8]) -> DecryptError {
+    match opening.get(TS_PACKET..).and_then(container::sniff_plaintext) {
+        Some(Plaintext::Media) => DecryptError::WrongVector,
+        _ => DecryptError::WrongKey,
     }
 }
 
@@ -147,7 +152,7 @@ mod tests {
     use aes::Aes128;
     use cbc::cipher::block_padding::Pkcs7;
     use cbc::cipher::{BlockModeEncrypt, KeyIvInit};
-    use packager_media::crypt::{Secret, Vector};
+    use packager_media::crypt::{AesKey, InitVector};
 
     const KEY: [u8; 16] = [7; 16];
 
@@ -161,11 +166,11 @@ mod tests {
     }
 
     fn open(key: [u8; 16], number: u64) -> Access {
-        under(key, Vector::of_number(number))
+        under(key, InitVector::from_sequence_number(number))
     }
 
-    fn under(key: [u8; 16], vector: Vector) -> Access {
-        Access::Key(Box::new(Decryptor::new(&Secret::new(&key).unwrap(), vector)))
+    fn under(key: [u8; 16], vector: InitVector) -> Access {
+        Access::Key(Box::new(Decryptor::new(&AesKey::new(&key).unwrap(), vector)))
     }
 
     fn read(lock: Option<Access>, body: &[u8], complete: bool) -> (Option<Container>, Option<Decryption>) {
@@ -189,14 +194,17 @@ mod tests {
     fn a_wrong_key_a_wrong_vector_and_a_wrong_end_are_distinguished() {
         let body = encrypted(&packets());
         let failed = |misfit| Some(Decryption::Failed(misfit));
-        assert_eq!(read(Some(open([8; 16], 5)), &body, true), (None, failed(Misfit::Key)));
-        let another = Vector::written(&format!("0x{}", "f".repeat(32))).unwrap();
-        assert_eq!(read(Some(under(KEY, another)), &body, true), (None, failed(Misfit::Vector)));
+        assert_eq!(read(Some(open([8; 16], 5)), &body, true), (None, failed(DecryptError::WrongKey)));
+        let another = InitVector::parse(&format!("0x{}", "f".repeat(32))).unwrap();
+        assert_eq!(read(Some(under(KEY, another)), &body, true), (None, failed(DecryptError::WrongVector)));
         let cut = &body[..body.len() - 7];
-        let length = failed(Misfit::Length(cut.len() as u64));
+        let length = failed(DecryptError::Length(cut.len() as u64));
         assert_eq!(read(Some(open(KEY, 5)), cut, true), (None, length));
         let other_end = [&body[..], &body[..16]].concat();
-        assert_eq!(read(Some(open(KEY, 5)), &other_end, true), (Some(Container::MpegTs), failed(Misfit::Padding)));
+        assert_eq!(
+            read(Some(open(KEY, 5)), &other_end, true),
+            (Some(Container::MpegTs), failed(DecryptError::Padding))
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Speed of the inspection, and of `ffprobe` with the same file.
 
 use crate::bench::meter;
-use packager_media::container::{Init, Inspector};
+use packager_media::container::{InitSegment, SegmentInspector};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -77,8 +77,8 @@ fn media(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
-fn init(header: &[u8]) -> Option<Init> {
-    let mut inspector = Inspector::new(None);
+fn init(header: &[u8]) -> Option<InitSegment> {
+    let mut inspector = SegmentInspector::new(None);
     inspector.push(header);
     inspector.finish().1
 }
@@ -93,19 +93,19 @@ fn write(path: &Path, header: &[u8], content: &[u8]) {
 }
 
 /// Inspects a file from that byte on, and returns the number of samples.
-fn run(path: &Path, init: Option<&Init>, from: u64) -> u64 {
-    let mut inspector = Inspector::new(init);
+fn run(path: &Path, init: Option<&InitSegment>, from: u64) -> u64 {
+    let mut inspector = SegmentInspector::new(init);
     read(path, from, |piece| inspector.push(piece));
     samples(inspector)
 }
 
-fn inspect<'a>(pieces: impl Iterator<Item = &'a [u8]>, init: Option<&Init>) -> u64 {
-    let mut inspector = Inspector::new(init);
+fn inspect<'a>(pieces: impl Iterator<Item = &'a [u8]>, init: Option<&InitSegment>) -> u64 {
+    let mut inspector = SegmentInspector::new(init);
     pieces.for_each(|piece| inspector.push(piece));
     samples(inspector)
 }
 
-fn samples(inspector: Inspector) -> u64 {
+fn samples(inspector: SegmentInspector) -> u64 {
     let samples = inspector.finish().0.tracks.iter().map(|t| t.samples).sum();
     assert!(samples > 0, "the file was not understood");
     samples

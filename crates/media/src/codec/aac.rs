@@ -1,19 +1,20 @@
-//! AudioSpecificConfig (ISO/IEC 14496-3 1.6.2.1) and the descriptors of `esds` around it (ISO/IEC 14496-1 7.2.6).
+//! AAC: AudioSpecificConfig (ISO/IEC 14496-3 1.6.2.1) and the descriptors of `esds` around it (ISO/IEC 14496-1 7.2.6).
 //!
-//! By hand: `mp4-atom`'s decoder of `esds` refuses one without an SLConfigDescriptor, writes log lines for what it
-//! doesn't know, and keeps nothing of the spectral band replication.
+//! Written by hand: `mp4-atom`'s decoder of `esds` refuses one without an SLConfigDescriptor, logs what it doesn't
+//! know, and drops spectral band replication.
 
-use super::bits::Bits;
-use super::parameters::{Parameters, Sound};
+use super::bits::BitReader;
+use super::parameters::{AudioParameters, CodecParameters};
 use super::rfc6381::Codec;
 
-/// Hz by sampling_frequency_index (table 1.18).
-pub const RATES: [u32; 13] =
+/// Sample rates in Hz by sampling_frequency_index (table 1.18).
+pub const SAMPLE_RATES: [u32; 13] =
     [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
 
-/// Channels by channelConfiguration (table 1.19). `None` where the payload says it (0) or it isn't specified.
+/// Returns the channels of a channelConfiguration (table 1.19). `None` when the payload defines them (0) or the value
+/// is reserved.
 #[must_use]
-pub fn channels(configuration: u32) -> Option<u16> {
+pub fn channel_count(configuration: u32) -> Option<u16> {
     match configuration {
         1..=6 => Some(configuration as u16),
         7 | 12 | 14 => Some(8),
@@ -22,10 +23,10 @@ pub fn channels(configuration: u32) -> Option<u16> {
     }
 }
 
-/// What `esds` says behind its version and flags.
+/// Parses the body of an `esds` box behind its version and flags.
 #[must_use]
-pub fn elementary_stream(body: &[u8]) -> Option<Parameters> {
-    let stream = descriptor(body, 3)?;
+pub fn parse_esds(body: &[u8]) -> Option<CodecParameters> {
+    let stream = find_descriptor(body, 3)?;
     let (&[_, _, flags], mut rest) = stream.split_first_chunk::<3>()?;
     // streamDependenceFlag, URL_Flag, OCRstreamFlag.
     if flags & 0x80 != 0 {
@@ -37,20 +38,21 @@ pub fn elementary_stream(body: &[u8]) -> Option<Parameters> {
     if flags & 0x20 != 0 {
         rest = rest.get(2..)?;
     }
-    let (&fields, specific) = descriptor(rest, 4)?.split_first_chunk::<13>()?;
+    let (&fields, specific) = find_descriptor(rest, 4)?.split_first_chunk::<13>()?;
     let [indication, ..] = fields;
     match indication {
-        // MPEG-4 audio; MPEG-2 AAC in its profiles, whose configuration is the same.
-        0x40 | 0x66..=0x68 => parameters(descriptor(specific, 5)?),
-        0x69 | 0x6b => Some(Parameters::new(Codec::Mp3)),
-        0xa5 => Some(Parameters::new(Codec::Ac3)),
-        0xa6 => Some(Parameters::new(Codec::Eac3)),
+        // MPEG-4 audio, and MPEG-2 AAC, which has the same configuration.
+        0x40 | 0x66..=0x68 => parameters(find_descriptor(specific, 5)?),
+        0x69 | 0x6b => Some(CodecParameters::new(Codec::Mp3)),
+        0xa5 => Some(CodecParameters::new(Codec::Ac3)),
+        0xa6 => Some(CodecParameters::new(Codec::Eac3)),
         _ => None,
     }
 }
 
-/// The first descriptor of a tag: its body. The length has at most four bytes of seven bits (ISO/IEC 14496-1 8.3.3).
-fn descriptor(bytes: &[u8], wanted: u8) -> Option<&[u8]> {
+/// Returns the body of the first descriptor with this tag. Its length field has at most four bytes of seven bits
+/// (ISO/IEC 14496-1 8.3.3).
+fn find_descriptor(bytes: &[u8], wanted: u8) -> Option<&[u8]> {
     let mut rest = bytes;
     loop {
         let (&tag, after) = rest.split_first()?;
@@ -64,57 +66,62 @@ fn descriptor(bytes: &[u8], wanted: u8) -> Option<&[u8]> {
     }
 }
 
-/// Spectral band replication and parametric stereo as the configuration itself says them.
+/// Spectral band replication and parametric stereo that the configuration signals.
 #[derive(Debug, Default)]
-struct Extension {
+struct SbrExtension {
     rate: Option<u32>,
     stereo: bool,
 }
 
-/// AudioSpecificConfig. The rate is that of the output; band replication that only the payload shows (implicit
-/// signalling) isn't known here.
+/// Parses an AudioSpecificConfig. The sample rate is that of the output. Band replication that only the payload shows
+/// (implicit signalling) isn't included.
 #[must_use]
-pub fn parameters(config: &[u8]) -> Option<Parameters> {
-    let mut bits = Bits::new(config);
+pub fn parameters(config: &[u8]) -> Option<CodecParameters> {
+    let mut bits = BitReader::new(config);
     let declared = object_type(&mut bits)?;
-    let core = rate(&mut bits)?;
+    let core = sample_rate(&mut bits)?;
     let configuration = bits.bits(4)?;
-    let mut extension = Extension::default();
+    let mut extension = SbrExtension::default();
     let mut codec = declared;
     if matches!(declared, 5 | 29) {
-        extension = Extension { rate: Some(rate(&mut bits)?), stereo: declared == 29 };
+        extension = SbrExtension { rate: Some(sample_rate(&mut bits)?), stereo: declared == 29 };
     } else {
-        // What can't be followed to its end has no such extension.
-        let _ = backward_compatible(&mut bits, declared, configuration, &mut extension);
+        // A configuration that can't be read to its end has no such extension.
+        let _ = read_sync_extension(&mut bits, declared, configuration, &mut extension);
         codec = match (declared, &extension) {
-            (2, Extension { stereo: true, .. }) => 29,
-            (2, Extension { rate: Some(_), .. }) => 5,
+            (2, SbrExtension { stereo: true, .. }) => 29,
+            (2, SbrExtension { rate: Some(_), .. }) => 5,
             _ => declared,
         };
     }
-    let channels = channels(configuration).map(|n| if extension.stereo { n.max(2) } else { n });
-    let sound = Sound { channels, ..Sound::at(extension.rate.unwrap_or(core)) };
+    let channels = channel_count(configuration).map(|n| if extension.stereo { n.max(2) } else { n });
+    let sound = AudioParameters { channels, ..AudioParameters::at_rate(extension.rate.unwrap_or(core)) };
     let codec = if codec == 34 { Codec::Mp3 } else { Codec::Aac { object_type: codec } };
-    Some(Parameters::of_sound(codec, sound))
+    Some(CodecParameters::with_audio(codec, sound))
 }
 
-fn object_type(bits: &mut Bits<'_>) -> Option<u8> {
+fn object_type(bits: &mut BitReader<'_>) -> Option<u8> {
     match bits.bits(5)? {
         31 => Some(32 + bits.bits(6)? as u8),
         short => Some(short as u8),
     }
 }
 
-fn rate(bits: &mut Bits<'_>) -> Option<u32> {
+fn sample_rate(bits: &mut BitReader<'_>) -> Option<u32> {
     match bits.bits(4)? {
         15 => bits.bits(24).filter(|rate| *rate > 0),
-        index => RATES.get(index as usize).copied(),
+        index => SAMPLE_RATES.get(index as usize).copied(),
     }
 }
 
-/// The sync extension behind GASpecificConfig (4.4.1), which older decoders pass over.
-fn backward_compatible(bits: &mut Bits<'_>, object: u8, configuration: u32, into: &mut Extension) -> Option<()> {
-    // With a program_config_element (configuration 0), or other object types, it stands somewhere else.
+/// Reads the sync extension behind GASpecificConfig (4.4.1), which older decoders ignore.
+fn read_sync_extension(
+    bits: &mut BitReader<'_>,
+    object: u8,
+    configuration: u32,
+    into: &mut SbrExtension,
+) -> Option<()> {
+    // With a program_config_element (configuration 0) or another object type the extension stands elsewhere.
     if !matches!(object, 1..=4) || configuration == 0 {
         return None;
     }
@@ -123,11 +130,11 @@ fn backward_compatible(bits: &mut Bits<'_>, object: u8, configuration: u32, into
         bits.skip(14)?;
     }
     bits.skip(1)?;
-    if bits.left() < 16 || bits.bits(11)? != 0x2b7 || object_type(bits)? != 5 || !bits.flag()? {
+    if bits.remaining() < 16 || bits.bits(11)? != 0x2b7 || object_type(bits)? != 5 || !bits.flag()? {
         return None;
     }
-    into.rate = Some(rate(bits)?);
-    into.stereo = bits.left() >= 12 && bits.bits(11)? == 0x548 && bits.flag()?;
+    into.rate = Some(sample_rate(bits)?);
+    into.stereo = bits.remaining() >= 12 && bits.bits(11)? == 0x548 && bits.flag()?;
     Some(())
 }
 
@@ -137,7 +144,7 @@ mod tests {
 
     fn read(config: &[u8]) -> (String, Option<u16>, Option<u32>) {
         let found = parameters(config).unwrap();
-        let sound = found.sound.unwrap();
+        let sound = found.audio.unwrap();
         (found.codec.to_string(), sound.channels, sound.sample_rate)
     }
 
@@ -156,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn an_escaped_object_type_is_xhe() {
+    fn an_escaped_object_type_is_read() {
         // 31 + 10 | 48 kHz | stereo.
         assert_eq!(read(&[0b1111_1001, 0b0100_0110, 0b0100_0000]).0, "mp4a.40.42");
         assert_eq!(parameters(&[]), None);
@@ -164,14 +171,14 @@ mod tests {
     }
 
     #[test]
-    fn descriptors_lead_to_the_configuration() {
+    fn esds_descriptors_are_followed_to_the_configuration() {
         let esds =
             [3, 0x80, 0x80, 0x80, 23, 0, 1, 0, 4, 17, 0x40, 0x15, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 2, 0x11, 0x90];
-        assert_eq!(elementary_stream(&esds).map(|p| p.codec.to_string()).as_deref(), Some("mp4a.40.2"));
+        assert_eq!(parse_esds(&esds).map(|p| p.codec.to_string()).as_deref(), Some("mp4a.40.2"));
         for cut in 0..esds.len() - 2 {
-            assert_eq!(elementary_stream(&esds[..cut]), None, "{cut}");
+            assert_eq!(parse_esds(&esds[..cut]), None, "{cut}");
         }
         let mp3: Vec<u8> = esds.iter().map(|b| if *b == 0x40 { 0x6b } else { *b }).collect();
-        assert_eq!(elementary_stream(&mp3).map(|p| p.codec), Some(Codec::Mp3));
+        assert_eq!(parse_esds(&mp3).map(|p| p.codec), Some(Codec::Mp3));
     }
 }

@@ -1,83 +1,85 @@
-//! Audio frame headers (AAC in ADTS, AC-3, E-AC-3, MPEG layers I to III): how long a frame is, in bytes and in time, and what it holds.
+//! Audio frame headers (AAC in ADTS, AC-3, E-AC-3, MPEG layers I to III): size, duration and audio parameters.
 
-use super::parameters::{Headers, Parameters, Sound};
+use super::parameters::{AudioParameters, CodecParameters, TrackHeaders};
 use super::rfc6381::Codec;
 use super::{aac, mpeg_audio};
 
-/// Frame headers that are self-delimiting.
+/// Kind of frame header that delimits the frames of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Framing {
+pub enum AudioFraming {
+    /// AAC with ADTS headers.
     Adts,
-    /// AC-3 and E-AC-3: told apart by bsid.
+    /// AC-3 and E-AC-3, which differ in bsid.
     Dolby,
-    /// Layers I to III.
+    /// MPEG audio, layers I to III.
     Mpeg,
 }
 
-/// One frame as its header describes it.
+/// One audio frame, as its header describes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Frame {
-    /// Bytes, header included; at least the header's own.
+pub struct AudioFrame {
+    /// Size in bytes, the header included; never less than the header.
     pub length: usize,
-    /// PCM samples a channel; 0 for a substream that adds no time.
+    /// PCM samples per channel; 0 for a substream that adds no time.
     pub samples: u32,
-    /// Hz.
+    /// Sample rate in Hz.
     pub rate: u32,
+    /// Codec of the frame.
     pub codec: Codec,
-    /// `None` where the payload says it.
+    /// Number of channels; `None` when only the payload tells it.
     pub channels: Option<u16>,
 }
 
-impl Frame {
-    /// E-AC-3 bit stream (bsid above 10).
+impl AudioFrame {
+    /// Returns whether the frame is E-AC-3 (bsid above 10).
     #[must_use]
-    pub fn enhanced(&self) -> bool {
+    pub fn is_eac3(&self) -> bool {
         self.codec == Codec::Eac3
     }
 }
 
-const HEADER: usize = 7;
+const HEADER_SIZE: usize = 7;
 
-/// Reads the header at the start of `bytes`; `None` when there is none. Needs 7 bytes.
+/// Parses the header at the start of `bytes`; `None` when there is none.
 #[must_use]
-pub fn header(framing: Framing, bytes: &[u8; HEADER]) -> Option<Frame> {
+pub fn parse_header(framing: AudioFraming, bytes: &[u8; HEADER_SIZE]) -> Option<AudioFrame> {
     match framing {
-        Framing::Adts => adts(bytes),
-        Framing::Dolby => dolby(bytes),
-        Framing::Mpeg => mpeg_audio::header(bytes),
+        AudioFraming::Adts => adts(bytes),
+        AudioFraming::Dolby => dolby(bytes),
+        AudioFraming::Mpeg => mpeg_audio::parse_header(bytes),
     }
 }
 
-/// ISO/IEC 14496-3 1.A.2.2: adts_fixed_header and adts_variable_header.
-fn adts(b: &[u8; HEADER]) -> Option<Frame> {
+/// Parses adts_fixed_header and adts_variable_header (ISO/IEC 14496-3 1.A.2.2).
+fn adts(b: &[u8; HEADER_SIZE]) -> Option<AudioFrame> {
     if b[0] != 0xff || b[1] & 0xf6 != 0xf0 {
         return None;
     }
-    let rate = *aac::RATES.get(usize::from(b[2] >> 2 & 0xf))?;
+    let rate = *aac::SAMPLE_RATES.get(usize::from(b[2] >> 2 & 0xf))?;
     let length = usize::from(b[3] & 3) << 11 | usize::from(b[4]) << 3 | usize::from(b[5] >> 5);
     let blocks = u32::from(b[6] & 3) + 1;
-    // profile_ObjectType is the audio object type less one.
+    // profile_ObjectType is the audio object type minus one.
     let codec = Codec::Aac { object_type: (b[2] >> 6) + 1 };
-    let channels = aac::channels(u32::from(b[2] & 1) << 2 | u32::from(b[3] >> 6));
-    (length >= HEADER).then_some(Frame { length, samples: blocks * 1024, rate, codec, channels })
+    let channels = aac::channel_count(u32::from(b[2] & 1) << 2 | u32::from(b[3] >> 6));
+    (length >= HEADER_SIZE).then_some(AudioFrame { length, samples: blocks * 1024, rate, codec, channels })
 }
 
-/// ETSI TS 102 366 4.3 (AC-3 syncinfo, bsi) and E.1.2 (E-AC-3).
-fn dolby(b: &[u8; HEADER]) -> Option<Frame> {
+/// Parses AC-3 syncinfo and bsi (ETSI TS 102 366 4.3) or E-AC-3 (E.1.2).
+fn dolby(b: &[u8; HEADER_SIZE]) -> Option<AudioFrame> {
     if [b[0], b[1]] != [0x0b, 0x77] {
         return None;
     }
     match b[5] >> 3 {
         0..=10 => ac3(b),
-        11..=16 => enhanced(b),
+        11..=16 => eac3(b),
         _ => None,
     }
 }
 
 const DOLBY_RATES: [u32; 3] = [48_000, 44_100, 32_000];
 
-/// ETSI TS 102 366 table 4.13: frame size from fscod and frmsizecod.
-fn ac3(b: &[u8; HEADER]) -> Option<Frame> {
+/// Parses AC-3; the frame size follows from fscod and frmsizecod (ETSI TS 102 366 table 4.13).
+fn ac3(b: &[u8; HEADER_SIZE]) -> Option<AudioFrame> {
     const KILOBITS: [usize; 19] =
         [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640];
     let code = b[4] & 0x3f;
@@ -88,26 +90,26 @@ fn ac3(b: &[u8; HEADER]) -> Option<Frame> {
         2 => (32_000, kilobits * 3),
         _ => return None,
     };
-    // acmod, then mix levels that depend on it, then lfeon (4.3, bsi).
+    // acmod, mix levels that depend on it, then lfeon (4.3, bsi).
     let mode = b[6] >> 5;
     let levels = match mode {
         2 | 3 | 4 | 6 => 2,
         5 | 7 => 4,
         _ => 0,
     };
-    let channels = Some(speakers(mode, b[6] >> (4 - levels) & 1 != 0));
-    Some(Frame { length: words * 2, samples: 1536, rate, codec: Codec::Ac3, channels })
+    let channels = Some(dolby_channels(mode, b[6] >> (4 - levels) & 1 != 0));
+    Some(AudioFrame { length: words * 2, samples: 1536, rate, codec: Codec::Ac3, channels })
 }
 
-/// ETSI TS 102 366 table 4.3: channels by acmod, and the low frequency one.
+/// Returns the channels of an acmod (ETSI TS 102 366 table 4.3), with the low frequency channel.
 #[must_use]
-pub fn speakers(mode: u8, low_frequency: bool) -> u16 {
+pub fn dolby_channels(mode: u8, low_frequency: bool) -> u16 {
     let full = [2, 1, 2, 3, 3, 4, 4, 5].get(usize::from(mode & 7)).copied().unwrap_or(2);
     full + u16::from(low_frequency)
 }
 
-/// ETSI TS 102 366 E.1.2.2: strmtyp, substreamid, frmsiz, fscod, fscod2 or numblkscod.
-fn enhanced(b: &[u8; HEADER]) -> Option<Frame> {
+/// Parses E-AC-3: strmtyp, substreamid, frmsiz, fscod, fscod2 or numblkscod (ETSI TS 102 366 E.1.2.2).
+fn eac3(b: &[u8; HEADER_SIZE]) -> Option<AudioFrame> {
     let length = (usize::from(b[2] & 7) << 8 | usize::from(b[3])) * 2 + 2;
     let code = usize::from(b[4] >> 6);
     let second = usize::from(b[4] >> 4 & 3);
@@ -115,107 +117,112 @@ fn enhanced(b: &[u8; HEADER]) -> Option<Frame> {
         Some(rate) => (*rate, *[1, 2, 3, 6].get(second)?),
         None => (*DOLBY_RATES.get(second)? / 2, 6),
     };
-    // Only independent substream 0 carries the programme's time line.
+    // Only independent substream 0 carries the programme's timeline.
     let main = b[2] >> 6 != 1 && b[2] >> 3 & 7 == 0;
     let samples = if main { blocks * 256 } else { 0 };
-    let channels = Some(speakers(b[4] >> 1, b[4] & 1 != 0));
-    (length >= HEADER).then_some(Frame { length, samples, rate, codec: Codec::Eac3, channels })
+    let channels = Some(dolby_channels(b[4] >> 1, b[4] & 1 != 0));
+    (length >= HEADER_SIZE).then_some(AudioFrame { length, samples, rate, codec: Codec::Eac3, channels })
 }
 
-/// Follows frames through a stream that arrives in pieces; frames may span pieces.
+/// Follows audio frames through a stream that arrives in pieces; a frame may span pieces.
 #[derive(Debug)]
-pub struct Framer {
-    framing: Framing,
-    head: [u8; HEADER],
+pub struct AudioFramer {
+    framing: AudioFraming,
+    head: [u8; HEADER_SIZE],
     filled: usize,
     /// Bytes of the current frame still to come.
     remaining: usize,
-    /// Bytes that belong to no frame, since the last call of [`Framer::take_stray`].
-    stray: u64,
-    first: Option<Frame>,
-    /// Of another form than the first.
-    other: Option<Frame>,
-    /// Substreams add channels that their payload names.
-    dependent: bool,
+    /// Bytes outside of all frames since the last call of [`AudioFramer::take_stray_bytes`].
+    stray_bytes: u64,
+    /// The first frame of the programme.
+    first: Option<AudioFrame>,
+    /// The first frame that differs from it in codec, sample rate or channels.
+    changed: Option<AudioFrame>,
+    /// Whether dependent substreams add channels, which only their payload tells.
+    has_dependent_substreams: bool,
 }
 
-impl Framer {
+impl AudioFramer {
     #[must_use]
-    pub fn new(framing: Framing) -> Self {
+    pub fn new(framing: AudioFraming) -> Self {
         Self {
             framing,
-            head: [0; HEADER],
+            head: [0; HEADER_SIZE],
             filled: 0,
             remaining: 0,
-            stray: 0,
+            stray_bytes: 0,
             first: None,
-            other: None,
-            dependent: false,
+            changed: None,
+            has_dependent_substreams: false,
         }
     }
 
-    /// `found` is called for each frame whose header ends in these bytes.
-    pub fn push(&mut self, mut data: &[u8], mut found: impl FnMut(Frame)) {
+    /// Reads bytes, and calls `found` for each frame whose header ends in them.
+    pub fn push(&mut self, mut data: &[u8], mut found: impl FnMut(AudioFrame)) {
         while !data.is_empty() {
             let skip = self.remaining.min(data.len());
             self.remaining -= skip;
             data = data.get(skip..).unwrap_or_default();
             let Some((&byte, rest)) = data.split_first() else { return };
             data = rest;
-            if let Some(place) = self.head.get_mut(self.filled) {
-                *place = byte;
+            if let Some(slot) = self.head.get_mut(self.filled) {
+                *slot = byte;
                 self.filled += 1;
             }
-            if self.filled == HEADER {
-                self.complete(&mut found);
+            if self.filled == HEADER_SIZE {
+                self.read_header(&mut found);
             }
         }
     }
 
-    /// Bytes are missing before the next piece: the next frame has to be searched.
+    /// Restarts the search for a frame, because bytes are missing.
     pub fn reset(&mut self) {
         self.filled = 0;
         self.remaining = 0;
     }
 
-    /// Bytes skipped in search of a header, counted since the last call.
-    pub fn take_stray(&mut self) -> u64 {
-        std::mem::take(&mut self.stray)
+    /// Returns the number of bytes that were skipped in search of a header since the last call.
+    pub fn take_stray_bytes(&mut self) -> u64 {
+        std::mem::take(&mut self.stray_bytes)
     }
 
-    /// What the frames say. The rate is the core's: replication of the upper band shows in the payload only.
+    /// Returns the parameters of the frames. The sample rate is that of the core codec: band replication shows only in
+    /// the payload.
     #[must_use]
-    pub fn headers(&self) -> Headers {
-        let of = |frame: Frame| {
-            let channels = frame.channels.filter(|_| !self.dependent);
-            Parameters::of_sound(frame.codec, Sound { channels, ..Sound::at(frame.rate) })
+    pub fn headers(&self) -> TrackHeaders {
+        let of = |frame: AudioFrame| {
+            let channels = frame.channels.filter(|_| !self.has_dependent_substreams);
+            CodecParameters::with_audio(
+                frame.codec,
+                AudioParameters { channels, ..AudioParameters::at_rate(frame.rate) },
+            )
         };
-        Headers { first: self.first.map(of), changed: self.other.map(of), captions: None }
+        TrackHeaders { first: self.first.map(of), changed: self.changed.map(of), captions: None }
     }
 
-    /// A frame of the programme itself.
-    fn note(&mut self, frame: Frame) {
+    /// Remembers the first frame of the programme, and the first that differs.
+    fn remember_parameters(&mut self, frame: AudioFrame) {
         let first = *self.first.get_or_insert(frame);
-        let form = |f: Frame| (f.codec, f.rate, f.channels);
-        if self.other.is_none() && form(first) != form(frame) {
-            self.other = Some(frame);
+        let form = |f: AudioFrame| (f.codec, f.rate, f.channels);
+        if self.changed.is_none() && form(first) != form(frame) {
+            self.changed = Some(frame);
         }
     }
 
-    /// Seven bytes are there: a frame begins, or the search goes on at the next byte.
-    fn complete(&mut self, found: &mut impl FnMut(Frame)) {
-        if let Some(frame) = header(self.framing, &self.head) {
-            self.remaining = frame.length - HEADER;
+    /// Reads seven collected bytes: either a frame begins, or the search goes on at the next byte.
+    fn read_header(&mut self, found: &mut impl FnMut(AudioFrame)) {
+        if let Some(frame) = parse_header(self.framing, &self.head) {
+            self.remaining = frame.length - HEADER_SIZE;
             self.filled = 0;
             match frame.samples {
-                0 => self.dependent = true,
-                _ => self.note(frame),
+                0 => self.has_dependent_substreams = true,
+                _ => self.remember_parameters(frame),
             }
             found(frame);
         } else {
             self.head.rotate_left(1);
-            self.filled = HEADER - 1;
-            self.stray += 1;
+            self.filled = HEADER_SIZE - 1;
+            self.stray_bytes += 1;
         }
     }
 }
@@ -227,10 +234,10 @@ mod tests {
     #[test]
     fn an_adts_header_gives_length_and_rate() {
         // 48 kHz, stereo, 0x100 bytes, one block.
-        let frame = header(Framing::Adts, &[0xff, 0xf1, 0x4c, 0x80, 0x20, 0x1f, 0xfc]);
+        let frame = parse_header(AudioFraming::Adts, &[0xff, 0xf1, 0x4c, 0x80, 0x20, 0x1f, 0xfc]);
         assert_eq!(
             frame,
-            Some(Frame {
+            Some(AudioFrame {
                 length: 0x100,
                 samples: 1024,
                 rate: 48_000,
@@ -238,13 +245,21 @@ mod tests {
                 channels: Some(2)
             })
         );
-        assert_eq!(header(Framing::Adts, &[0xff, 0xfb, 0x4c, 0x80, 0x20, 0x1f, 0xfc]), None, "MPEG layer III");
-        assert_eq!(header(Framing::Adts, &[0xff, 0xf1, 0x4c, 0x80, 0, 0x1f, 0xfc]), None, "shorter than its header");
+        assert_eq!(
+            parse_header(AudioFraming::Adts, &[0xff, 0xfb, 0x4c, 0x80, 0x20, 0x1f, 0xfc]),
+            None,
+            "MPEG layer III"
+        );
+        assert_eq!(
+            parse_header(AudioFraming::Adts, &[0xff, 0xf1, 0x4c, 0x80, 0, 0x1f, 0xfc]),
+            None,
+            "shorter than its header"
+        );
     }
 
     #[test]
     fn ac3_sizes_follow_the_table() {
-        let size = |b4| header(Framing::Dolby, &[0x0b, 0x77, 0, 0, b4, 8 << 3, 0]).map(|f| f.length);
+        let size = |b4| parse_header(AudioFraming::Dolby, &[0x0b, 0x77, 0, 0, b4, 8 << 3, 0]).map(|f| f.length);
         // 192 kbit/s: 768 bytes at 48 kHz, 834 or 836 at 44.1 kHz, 1152 at 32 kHz.
         assert_eq!(
             [size(20), size(1 << 6 | 20), size(1 << 6 | 21), size(2 << 6 | 20)],
@@ -255,7 +270,9 @@ mod tests {
 
     #[test]
     fn a_dependent_substream_adds_no_time() {
-        let of = |b2| header(Framing::Dolby, &[0x0b, 0x77, b2, 0x7f, 0x30, 16 << 3, 0]).map(|f| (f.length, f.samples));
+        let of = |b2| {
+            parse_header(AudioFraming::Dolby, &[0x0b, 0x77, b2, 0x7f, 0x30, 16 << 3, 0]).map(|f| (f.length, f.samples))
+        };
         assert_eq!(of(0), Some((256, 1536)));
         assert_eq!(of(1 << 6), Some((256, 0)));
     }
@@ -268,9 +285,9 @@ mod tests {
             stream.extend([0xff; 9]);
         }
         for size in [1, 5, 16, 100] {
-            let (mut framer, mut frames) = (Framer::new(Framing::Adts), 0);
+            let (mut framer, mut frames) = (AudioFramer::new(AudioFraming::Adts), 0);
             stream.chunks(size).for_each(|piece| framer.push(piece, |_| frames += 1));
-            assert_eq!((frames, framer.take_stray()), (3, 3), "pieces of {size}");
+            assert_eq!((frames, framer.take_stray_bytes()), (3, 3), "pieces of {size}");
         }
     }
 }

@@ -1,30 +1,30 @@
-//! The sequence header of AV1 (AV1 Bitstream & Decoding Process Specification 5.3, 5.5).
+//! The AV1 sequence header (AV1 Bitstream & Decoding Process Specification 5.3, 5.5).
 
-use super::bits::Bits;
-use super::parameters::{Colour, Parameters, Picture, Ratio};
+use super::bits::BitReader;
+use super::parameters::{CodecParameters, ColourDescription, Ratio, VideoParameters};
 use super::rfc6381::Codec;
 use crate::stream::Resolution;
 
 const SEQUENCE_HEADER: u8 = 1;
-/// Open bitstream units that are looked at for the header: it comes first.
-const UNITS_MAX: usize = 8;
+/// Open bitstream units that are searched for the sequence header, which comes first.
+const MAX_OBUS: usize = 8;
 
-/// `units`: open bitstream units with their sizes, as in `av1C`. `None` without a sequence header that can be read.
+/// Parses open bitstream units with size fields, as in `av1C`. `None` without a readable sequence header.
 #[must_use]
-pub fn parameters(units: &[u8]) -> Option<Parameters> {
+pub fn parameters(units: &[u8]) -> Option<CodecParameters> {
     let mut rest = units;
-    for _ in 0..UNITS_MAX {
-        let (kind, body, after) = unit(rest)?;
+    for _ in 0..MAX_OBUS {
+        let (kind, body, after) = parse_obu(rest)?;
         if kind == SEQUENCE_HEADER {
-            return sequence(&mut Bits::new(body));
+            return sequence_header(&mut BitReader::new(body));
         }
         rest = after;
     }
     None
 }
 
-/// obu_header and obu_size (5.3.2, leb128 of 4.10.5).
-fn unit(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+/// Parses obu_header and obu_size (5.3.2, leb128 of 4.10.5): type, body, and the bytes behind it.
+fn parse_obu(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&header, rest) = bytes.split_first()?;
     let rest = rest.get(usize::from(header >> 2 & 1)..)?;
     let kind = header >> 3 & 0xf;
@@ -37,11 +37,11 @@ fn unit(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((kind, body, after))
 }
 
-fn sequence(bits: &mut Bits<'_>) -> Option<Parameters> {
+fn sequence_header(bits: &mut BitReader<'_>) -> Option<CodecParameters> {
     let profile = bits.bits(3)? as u8;
     bits.skip(1)?;
     let reduced = bits.flag()?;
-    let mut picture = Picture::default();
+    let mut picture = VideoParameters::default();
     let (level, high_tier) = match reduced {
         true => (bits.bits(5)? as u8, false),
         false => operating_points(bits, &mut picture)?,
@@ -49,17 +49,17 @@ fn sequence(bits: &mut Bits<'_>) -> Option<Parameters> {
     let (wide, high) = (bits.bits(4)? + 1, bits.bits(4)? + 1);
     let (width, height) = (bits.bits(wide)?.checked_add(1)?, bits.bits(high)?.checked_add(1)?);
     picture.resolution = Some(Resolution { width, height });
-    tools(bits, reduced)?;
-    let depth = colour(bits, profile, &mut picture)?;
+    skip_tools(bits, reduced)?;
+    let depth = color_config(bits, profile, &mut picture)?;
     picture.bit_depth = Some(depth);
-    Some(Parameters::of_picture(Codec::Av1 { profile, level, high_tier, bit_depth: depth }, picture))
+    Some(CodecParameters::with_video(Codec::Av1 { profile, level, high_tier, bit_depth: depth }, picture))
 }
 
-/// Timing and operating points; level and tier of the first, which is the whole stream.
-fn operating_points(bits: &mut Bits<'_>, picture: &mut Picture) -> Option<(u8, bool)> {
+/// Reads timing and operating points, and returns level and tier of the first point, which is the whole stream.
+fn operating_points(bits: &mut BitReader<'_>, picture: &mut VideoParameters) -> Option<(u8, bool)> {
     let mut delay_bits = None;
     if bits.flag()? {
-        picture.frame_rate = timing(bits)?;
+        picture.frame_rate = timing_info(bits)?;
         if bits.flag()? {
             delay_bits = Some(bits.bits(5)? as usize + 1);
             bits.skip(32 + 5 + 5)?;
@@ -85,18 +85,18 @@ fn operating_points(bits: &mut Bits<'_>, picture: &mut Picture) -> Option<(u8, b
     first
 }
 
-/// timing_info (5.5.3); `None` inside where pictures aren't equally long.
-fn timing(bits: &mut Bits<'_>) -> Option<Option<Ratio>> {
+/// Reads timing_info (5.5.3). The inner `None`: pictures don't have equal durations.
+fn timing_info(bits: &mut BitReader<'_>) -> Option<Option<Ratio>> {
     let (units, scale) = (bits.bits(32)?, bits.bits(32)?);
     if !bits.flag()? {
         return Some(None);
     }
-    let ticks = bits.unsigned()?.checked_add(1)?;
+    let ticks = bits.exp_golomb()?.checked_add(1)?;
     Some(units.checked_mul(ticks).and_then(|units| Ratio::new(scale, units)))
 }
 
-/// Coding tools (5.5.1), passed over.
-fn tools(bits: &mut Bits<'_>, reduced: bool) -> Option<()> {
+/// Skips the flags of the coding tools (5.5.1).
+fn skip_tools(bits: &mut BitReader<'_>, reduced: bool) -> Option<()> {
     if !reduced && bits.flag()? {
         bits.skip(4 + 3)?;
     }
@@ -107,7 +107,7 @@ fn tools(bits: &mut Bits<'_>, reduced: bool) -> Option<()> {
         if order_hint {
             bits.skip(2)?;
         }
-        // Screen content tools: chosen by each frame, or a bit that says whether they are used.
+        // Screen content tools: chosen by each frame, or one bit that switches them.
         let screen = bits.flag()? || bits.flag()?;
         if screen && !bits.flag()? {
             bits.skip(1)?;
@@ -119,8 +119,8 @@ fn tools(bits: &mut Bits<'_>, reduced: bool) -> Option<()> {
     bits.skip(3)
 }
 
-/// color_config (5.5.2) as far as the description; the bit depth.
-fn colour(bits: &mut Bits<'_>, profile: u8, picture: &mut Picture) -> Option<u8> {
+/// Reads color_config (5.5.2) up to the colour description, and returns the bit depth.
+fn color_config(bits: &mut BitReader<'_>, profile: u8, picture: &mut VideoParameters) -> Option<u8> {
     let high = bits.flag()?;
     let depth = match high {
         true if profile == 2 && bits.flag()? => 12,
@@ -132,7 +132,7 @@ fn colour(bits: &mut Bits<'_>, profile: u8, picture: &mut Picture) -> Option<u8>
     }
     if bits.flag()? {
         let mut point = || bits.byte().map(u16::from);
-        picture.colour = Some(Colour { primaries: point()?, transfer: point()?, matrix: point()? });
+        picture.colour = Some(ColourDescription { primaries: point()?, transfer: point()?, matrix: point()? });
     }
     Some(depth)
 }

@@ -1,35 +1,36 @@
-//! Bits of a header, most significant first. Past the end there is nothing: every read may fail, none panics.
+//! Reads the bits of a header, most significant bit first. A read past the end returns `None`; none panics.
 
-/// Bytes of a parameter set that are looked at. Real ones have well below a hundred.
-pub const SET_MAX: usize = 1024;
+/// Bytes that are read of a parameter set or message. Real ones have well below a hundred.
+pub const MAX_UNIT: usize = 1024;
 
+/// A position in the bits of a header.
 #[derive(Debug, Clone, Copy)]
-pub struct Bits<'a> {
+pub struct BitReader<'a> {
     bytes: &'a [u8],
-    /// Bits read.
-    at: usize,
+    /// Number of bits read.
+    position: usize,
 }
 
-impl<'a> Bits<'a> {
+impl<'a> BitReader<'a> {
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self { bytes, position: 0 }
     }
 
-    /// Bits that are left.
+    /// Returns the number of bits left.
     #[must_use]
-    pub fn left(&self) -> usize {
-        (self.bytes.len() * 8).saturating_sub(self.at)
+    pub fn remaining(&self) -> usize {
+        (self.bytes.len() * 8).saturating_sub(self.position)
     }
 
     pub fn flag(&mut self) -> Option<bool> {
-        let byte = self.bytes.get(self.at / 8)?;
-        let bit = byte >> (7 - self.at % 8) & 1;
-        self.at += 1;
+        let byte = self.bytes.get(self.position / 8)?;
+        let bit = byte >> (7 - self.position % 8) & 1;
+        self.position += 1;
         Some(bit == 1)
     }
 
-    /// u(n), at most 32 bits.
+    /// Reads u(n) of at most 32 bits.
     pub fn bits(&mut self, count: u32) -> Option<u32> {
         let mut value = 0;
         for _ in 0..count.min(32) {
@@ -43,12 +44,12 @@ impl<'a> Bits<'a> {
     }
 
     pub fn skip(&mut self, count: usize) -> Option<()> {
-        self.at = self.at.checked_add(count).filter(|at| *at <= self.bytes.len() * 8)?;
+        self.position = self.position.checked_add(count).filter(|at| *at <= self.bytes.len() * 8)?;
         Some(())
     }
 
-    /// ue(v), ISO/IEC 14496-10 9.1. `None` also beyond 31 bits.
-    pub fn unsigned(&mut self) -> Option<u32> {
+    /// Reads ue(v) (ISO/IEC 14496-10 9.1); `None` also for a code of more than 31 bits.
+    pub fn exp_golomb(&mut self) -> Option<u32> {
         let mut zeros = 0;
         while !self.flag()? {
             zeros += 1;
@@ -59,18 +60,18 @@ impl<'a> Bits<'a> {
         Some((1 << zeros | self.bits(zeros)?) - 1)
     }
 
-    /// se(v), ISO/IEC 14496-10 9.1.1.
-    pub fn signed(&mut self) -> Option<i32> {
-        let code = self.unsigned()?;
+    /// Reads se(v) (ISO/IEC 14496-10 9.1.1).
+    pub fn signed_exp_golomb(&mut self) -> Option<i32> {
+        let code = self.exp_golomb()?;
         let size = i32::try_from(code.div_ceil(2)).ok()?;
         Some(if code % 2 == 1 { size } else { -size })
     }
 }
 
-/// Drops emulation_prevention_three_byte (ISO/IEC 14496-10 7.4.1); reads at most [`SET_MAX`] bytes.
+/// Removes emulation_prevention_three_byte (ISO/IEC 14496-10 7.4.1) from the first [`MAX_UNIT`] bytes.
 #[must_use]
-pub fn unescaped(bytes: &[u8]) -> Vec<u8> {
-    let bytes = bytes.get(..SET_MAX).unwrap_or(bytes);
+pub fn without_emulation_prevention(bytes: &[u8]) -> Vec<u8> {
+    let bytes = bytes.get(..MAX_UNIT).unwrap_or(bytes);
     let mut clean = Vec::with_capacity(bytes.len());
     let mut zeros = 0;
     for &byte in bytes {
@@ -90,23 +91,26 @@ mod tests {
 
     #[test]
     fn golomb_codes_follow_the_standards_table() {
-        // 1, 010, 011, 00100, then a code that never ends.
-        let mut bits = Bits::new(&[0b1010_0110, 0b0100_0000, 0, 0, 0, 0]);
-        assert_eq!([bits.unsigned(), bits.unsigned(), bits.unsigned(), bits.unsigned()], [0, 1, 2, 3].map(Some));
-        assert_eq!(bits.unsigned(), None);
-        let mut bits = Bits::new(&[0b0100_1100, 0b1000_0101]);
+        // The codes 1, 010, 011 and 00100, then one that never ends.
+        let mut bits = BitReader::new(&[0b1010_0110, 0b0100_0000, 0, 0, 0, 0]);
         assert_eq!(
-            [bits.signed(), bits.signed(), bits.signed(), bits.signed()],
+            [bits.exp_golomb(), bits.exp_golomb(), bits.exp_golomb(), bits.exp_golomb()],
+            [0, 1, 2, 3].map(Some)
+        );
+        assert_eq!(bits.exp_golomb(), None);
+        let mut bits = BitReader::new(&[0b0100_1100, 0b1000_0101]);
+        assert_eq!(
+            [bits.signed_exp_golomb(), bits.signed_exp_golomb(), bits.signed_exp_golomb(), bits.signed_exp_golomb()],
             [Some(1), Some(-1), Some(2), Some(-2)]
         );
     }
 
     #[test]
     fn nothing_is_read_past_the_end() {
-        let mut bits = Bits::new(&[0xff]);
-        assert_eq!((bits.bits(9), bits.left()), (None, 0));
+        let mut bits = BitReader::new(&[0xff]);
+        assert_eq!((bits.bits(9), bits.remaining()), (None, 0));
         assert_eq!((bits.skip(1), bits.skip(usize::MAX), bits.flag()), (None, None, None));
-        assert_eq!(unescaped(&[0, 0, 3, 1, 0, 0, 3]), [0, 0, 1, 0, 0]);
-        assert_eq!(unescaped(&[7; 5000]).len(), SET_MAX);
+        assert_eq!(without_emulation_prevention(&[0, 0, 3, 1, 0, 0, 3]), [0, 0, 1, 0, 0]);
+        assert_eq!(without_emulation_prevention(&[7; 5000]).len(), MAX_UNIT);
     }
 }

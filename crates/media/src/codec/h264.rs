@@ -1,75 +1,75 @@
-//! The sequence parameter set of H.264 (ISO/IEC 14496-10 7.3.2.1.1, annex E.1.1).
+//! The H.264 sequence parameter set (ISO/IEC 14496-10 7.3.2.1.1, annex E.1.1).
 
-use super::bits::{Bits, unescaped};
-use super::parameters::{Colour, Parameters, Picture, Ratio};
+use super::bits::{BitReader, without_emulation_prevention};
+use super::parameters::{CodecParameters, ColourDescription, Ratio, VideoParameters};
 use super::rfc6381::Codec;
 use crate::stream::Resolution;
 
-/// nal_unit_type of the set.
+/// nal_unit_type of a sequence parameter set.
 pub const SPS: u8 = 7;
 /// nal_unit_type of supplemental enhancement information.
 pub const SEI: u8 = 6;
 
-/// `nal`: from its header byte on, as it stands in the stream. `None` where it isn't one, or not even profile and
-/// level can be read.
+/// Parses a sequence parameter set from its NAL header on, with emulation prevention. `None` for another unit, or when
+/// profile and level can't be read.
 #[must_use]
-pub fn parameters(nal: &[u8]) -> Option<Parameters> {
-    let nal = unescaped(nal);
+pub fn parameters(nal: &[u8]) -> Option<CodecParameters> {
+    let nal = without_emulation_prevention(nal);
     let (&[header, profile, constraints, level], rest) = nal.split_first_chunk::<4>()?;
     if header & 0x1f != SPS {
         return None;
     }
-    let mut picture = Picture::default();
-    // What came before a fault stays.
-    let _ = read(&mut Bits::new(rest), profile, &mut picture);
-    Some(Parameters::of_picture(Codec::Avc { profile, constraints, level }, picture))
+    let mut picture = VideoParameters::default();
+    // The fields before an error are kept.
+    let _ = read_sps(&mut BitReader::new(rest), profile, &mut picture);
+    Some(CodecParameters::with_video(Codec::Avc { profile, constraints, level }, picture))
 }
 
-fn read(bits: &mut Bits<'_>, profile: u8, picture: &mut Picture) -> Option<()> {
-    bits.unsigned()?;
-    let chroma = chroma(bits, profile, picture)?;
-    bits.unsigned()?;
-    order_count(bits)?;
-    bits.unsigned()?;
+fn read_sps(bits: &mut BitReader<'_>, profile: u8, picture: &mut VideoParameters) -> Option<()> {
+    bits.exp_golomb()?;
+    let chroma = read_chroma(bits, profile, picture)?;
+    bits.exp_golomb()?;
+    skip_order_count(bits)?;
+    bits.exp_golomb()?;
     bits.skip(1)?;
-    let size = size(bits, chroma, picture)?;
+    let size = frame_size(bits, chroma, picture)?;
     picture.resolution = Some(size);
-    if bits.flag()? { usability(bits, picture) } else { Some(()) }
+    if bits.flag()? { read_vui(bits, picture) } else { Some(()) }
 }
 
-/// Samples of luma to one of chroma, and whether chroma counts for cropping.
+/// Luma samples for one chroma sample; cropping counts in chroma samples.
 #[derive(Clone, Copy)]
-struct Chroma {
+struct ChromaSubsampling {
     wide: u32,
     high: u32,
 }
 
-fn chroma(bits: &mut Bits<'_>, profile: u8, picture: &mut Picture) -> Option<Chroma> {
+fn read_chroma(bits: &mut BitReader<'_>, profile: u8, picture: &mut VideoParameters) -> Option<ChromaSubsampling> {
     picture.bit_depth = Some(8);
     let mut format = 1;
     if matches!(profile, 100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135) {
-        format = bits.unsigned()?;
+        format = bits.exp_golomb()?;
         let separate = format == 3 && bits.flag()?;
-        let depth = bits.unsigned()?;
+        let depth = bits.exp_golomb()?;
         picture.bit_depth = u8::try_from(depth.checked_add(8)?).ok();
-        bits.unsigned()?;
+        bits.exp_golomb()?;
         bits.skip(1)?;
         if bits.flag()? {
-            scaling(bits, if format == 3 { 12 } else { 8 })?;
+            skip_scaling_lists(bits, if format == 3 { 12 } else { 8 })?;
         }
         if separate {
             format = 0;
         }
     }
     Some(match format {
-        1 => Chroma { wide: 2, high: 2 },
-        2 => Chroma { wide: 2, high: 1 },
-        _ => Chroma { wide: 1, high: 1 },
+        1 => ChromaSubsampling { wide: 2, high: 2 },
+        2 => ChromaSubsampling { wide: 2, high: 1 },
+        _ => ChromaSubsampling { wide: 1, high: 1 },
     })
 }
 
-/// 7.3.2.1.1.1: lists of 16 and 64 numbers, passed over.
-fn scaling(bits: &mut Bits<'_>, lists: u32) -> Option<()> {
+/// Skips scaling lists of 16 and 64 numbers (7.3.2.1.1.1).
+fn skip_scaling_lists(bits: &mut BitReader<'_>, lists: u32) -> Option<()> {
     for list in 0..lists {
         if !bits.flag()? {
             continue;
@@ -77,7 +77,7 @@ fn scaling(bits: &mut Bits<'_>, lists: u32) -> Option<()> {
         let (mut last, mut next) = (8i32, 8i32);
         for _ in 0..if list < 6 { 16 } else { 64 } {
             if next != 0 {
-                next = last.wrapping_add(bits.signed()?).rem_euclid(256);
+                next = last.wrapping_add(bits.signed_exp_golomb()?).rem_euclid(256);
             }
             last = if next == 0 { last } else { next };
         }
@@ -85,24 +85,28 @@ fn scaling(bits: &mut Bits<'_>, lists: u32) -> Option<()> {
     Some(())
 }
 
-/// Picture order count: not needed, but on the way.
-fn order_count(bits: &mut Bits<'_>) -> Option<()> {
-    match bits.unsigned()? {
-        0 => bits.unsigned().map(|_| ()),
+/// Skips the picture order count, which isn't used.
+fn skip_order_count(bits: &mut BitReader<'_>) -> Option<()> {
+    match bits.exp_golomb()? {
+        0 => bits.exp_golomb().map(|_| ()),
         1 => {
             bits.skip(1)?;
-            bits.signed()?;
-            bits.signed()?;
-            let frames = bits.unsigned().filter(|n| *n <= 255)?;
-            (0..frames).try_for_each(|_| bits.signed().map(|_| ()))
+            bits.signed_exp_golomb()?;
+            bits.signed_exp_golomb()?;
+            let frames = bits.exp_golomb().filter(|n| *n <= 255)?;
+            (0..frames).try_for_each(|_| bits.signed_exp_golomb().map(|_| ()))
         }
         _ => Some(()),
     }
 }
 
-fn size(bits: &mut Bits<'_>, chroma: Chroma, picture: &mut Picture) -> Option<Resolution> {
-    let width = bits.unsigned()?.checked_add(1)?.checked_mul(16)?;
-    let units = bits.unsigned()?.checked_add(1)?;
+fn frame_size(
+    bits: &mut BitReader<'_>,
+    chroma: ChromaSubsampling,
+    picture: &mut VideoParameters,
+) -> Option<Resolution> {
+    let width = bits.exp_golomb()?.checked_add(1)?.checked_mul(16)?;
+    let units = bits.exp_golomb()?.checked_add(1)?;
     let fields = !bits.flag()?;
     picture.interlaced = fields;
     let lines = if fields { 2 } else { 1 };
@@ -112,28 +116,28 @@ fn size(bits: &mut Bits<'_>, chroma: Chroma, picture: &mut Picture) -> Option<Re
     if !bits.flag()? {
         return Some(Resolution { width, height });
     }
-    let [left, right, top, bottom] = [bits.unsigned()?, bits.unsigned()?, bits.unsigned()?, bits.unsigned()?];
+    let [left, right, top, bottom] = [bits.exp_golomb()?, bits.exp_golomb()?, bits.exp_golomb()?, bits.exp_golomb()?];
     let across = left.checked_add(right)?.checked_mul(chroma.wide)?;
     let down = top.checked_add(bottom)?.checked_mul(chroma.high)?.checked_mul(lines)?;
     let (width, height) = (width.checked_sub(across)?, height.checked_sub(down)?);
     (width > 0 && height > 0).then_some(Resolution { width, height })
 }
 
-/// vui_parameters as far as the timing.
-fn usability(bits: &mut Bits<'_>, picture: &mut Picture) -> Option<()> {
-    (picture.sample_aspect, picture.colour) = signal(bits)?;
+/// Reads vui_parameters up to the timing.
+fn read_vui(bits: &mut BitReader<'_>, picture: &mut VideoParameters) -> Option<()> {
+    (picture.sample_aspect, picture.colour) = vui_signal(bits)?;
     if bits.flag()? {
         let (units, scale) = (bits.bits(32)?, bits.bits(32)?);
-        // A tick is a field's time, two make a frame (E.2.1).
+        // A tick is the duration of a field: two make a frame (E.2.1).
         picture.frame_rate = units.checked_mul(2).and_then(|units| Ratio::new(scale, units));
     }
     Some(())
 }
 
-/// The beginning of vui_parameters, which H.264 and HEVC (ISO/IEC 23008-2 E.2.1) share: sample aspect ratio, overscan,
-/// video signal type, chroma location.
-pub(super) fn signal(bits: &mut Bits<'_>) -> Option<(Option<Ratio>, Option<Colour>)> {
-    let aspect = if bits.flag()? { aspect(bits)? } else { None };
+/// Reads the start of vui_parameters, which H.264 and HEVC (ISO/IEC 23008-2 E.2.1) share: sample aspect ratio,
+/// overscan, video signal type, chroma location.
+pub(super) fn vui_signal(bits: &mut BitReader<'_>) -> Option<(Option<Ratio>, Option<ColourDescription>)> {
+    let aspect = if bits.flag()? { sample_aspect_ratio(bits)? } else { None };
     if bits.flag()? {
         bits.skip(1)?;
     }
@@ -142,18 +146,18 @@ pub(super) fn signal(bits: &mut Bits<'_>) -> Option<(Option<Ratio>, Option<Colou
         bits.skip(4)?;
         if bits.flag()? {
             let mut point = || bits.byte().map(u16::from);
-            colour = Some(Colour { primaries: point()?, transfer: point()?, matrix: point()? });
+            colour = Some(ColourDescription { primaries: point()?, transfer: point()?, matrix: point()? });
         }
     }
     if bits.flag()? {
-        bits.unsigned()?;
-        bits.unsigned()?;
+        bits.exp_golomb()?;
+        bits.exp_golomb()?;
     }
     Some((aspect, colour))
 }
 
-/// Table E-1. `None` inside for square samples and for what isn't specified.
-fn aspect(bits: &mut Bits<'_>) -> Option<Option<Ratio>> {
+/// Reads a sample aspect ratio (table E-1). The inner `None`: the samples are square, or the ratio is unspecified.
+fn sample_aspect_ratio(bits: &mut BitReader<'_>) -> Option<Option<Ratio>> {
     const TABLE: [(u32, u32); 17] = [
         (0, 0),
         (1, 1),

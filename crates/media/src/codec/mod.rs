@@ -1,5 +1,5 @@
-//! Elementary stream headers: bytes → what a container needs to know of them (random access, frame length), and what
-//! they say of picture and sound.
+//! Headers of elementary streams: random access points and frame sizes, which containers need, and the parameters of
+//! video and audio.
 //!
 //! Only headers are read; nothing is decoded.
 
@@ -14,9 +14,9 @@ pub mod hevc;
 mod mpeg_audio;
 pub mod nal;
 pub mod opus;
-pub mod picture;
+pub mod start_codes;
 pub mod sei;
-pub mod sets;
+pub mod parameter_sets;
 pub mod ttml;
 #[cfg(test)]
 mod tests;

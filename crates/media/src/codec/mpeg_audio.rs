@@ -1,9 +1,10 @@
 //! Frame headers of MPEG audio, layers I to III (ISO/IEC 11172-3 2.4.1.3, ISO/IEC 13818-3 2.4.2.3).
 
-use super::audio::Frame;
+use super::audio::AudioFrame;
 use super::rfc6381::Codec;
 
-/// Kilobits a second by bitrate_index from 1: MPEG-1 layers I, II and III, MPEG-2 layer I, and II and III together.
+/// Kilobits per second by bitrate_index, from 1: MPEG-1 layers I, II and III, MPEG-2 layer I, and MPEG-2 layers II and
+/// III.
 const KILOBITS: [[u16; 14]; 5] = [
     [32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448],
     [32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384],
@@ -12,13 +13,14 @@ const KILOBITS: [[u16; 14]; 5] = [
     [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
 ];
 
-/// `None` also for a free bit rate: such a frame's length isn't in its header.
+/// Parses a frame header; `None` also for a free bit rate, because its frame size isn't in the header.
 #[must_use]
-pub fn header(b: &[u8; 7]) -> Option<Frame> {
+pub fn parse_header(b: &[u8; 7]) -> Option<AudioFrame> {
     if b[0] != 0xff || b[1] & 0xe0 != 0xe0 {
         return None;
     }
-    // 3 is MPEG-1, 2 MPEG-2 with half its rates, 0 MPEG-2.5 with a quarter; layers count down from 3.
+    // Version 3 is MPEG-1, 2 is MPEG-2 with half its sample rates, 0 is MPEG-2.5 with a quarter; layers count down from
+    // 3.
     let (version, layer) = (b[1] >> 3 & 3, 4 - usize::from(b[1] >> 1 & 3));
     let part = match version {
         3 => 0,
@@ -47,36 +49,36 @@ pub fn header(b: &[u8; 7]) -> Option<Frame> {
     };
     let channels = Some(if b[3] >> 6 == 3 { 1 } else { 2 });
     let codec = if layer == 3 { Codec::Mp3 } else { Codec::Mp2 };
-    (length >= 7).then_some(Frame { length: length as usize, samples, rate, codec, channels })
+    (length >= 7).then_some(AudioFrame { length: length as usize, samples, rate, codec, channels })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn of(bytes: [u8; 4]) -> Option<(usize, u32, u32, Option<u16>, Codec)> {
+    fn parsed(bytes: [u8; 4]) -> Option<(usize, u32, u32, Option<u16>, Codec)> {
         let [a, b, c, d] = bytes;
-        header(&[a, b, c, d, 0, 0, 0]).map(|f| (f.length, f.samples, f.rate, f.channels, f.codec))
+        parse_header(&[a, b, c, d, 0, 0, 0]).map(|f| (f.length, f.samples, f.rate, f.channels, f.codec))
     }
 
     #[test]
     fn lengths_follow_rate_and_layer() {
         // Layer III at 128 kbit/s: 417 bytes at 44.1 kHz, one more with padding.
-        assert_eq!(of([0xff, 0xfb, 0x90, 0]), Some((417, 1152, 44_100, Some(2), Codec::Mp3)));
-        assert_eq!(of([0xff, 0xfb, 0x92, 0xc0]), Some((418, 1152, 44_100, Some(1), Codec::Mp3)));
+        assert_eq!(parsed([0xff, 0xfb, 0x90, 0]), Some((417, 1152, 44_100, Some(2), Codec::Mp3)));
+        assert_eq!(parsed([0xff, 0xfb, 0x92, 0xc0]), Some((418, 1152, 44_100, Some(1), Codec::Mp3)));
         // Layer II at 192 kbit/s and 48 kHz.
-        assert_eq!(of([0xff, 0xfd, 0xa4, 0]), Some((576, 1152, 48_000, Some(2), Codec::Mp2)));
+        assert_eq!(parsed([0xff, 0xfd, 0xa4, 0]), Some((576, 1152, 48_000, Some(2), Codec::Mp2)));
         // MPEG-2 layer III at 64 kbit/s and 24 kHz.
-        assert_eq!(of([0xff, 0xf3, 0x84, 0]), Some((192, 576, 24_000, Some(2), Codec::Mp3)));
+        assert_eq!(parsed([0xff, 0xf3, 0x84, 0]), Some((192, 576, 24_000, Some(2), Codec::Mp3)));
         // Layer I at 32 kbit/s and 48 kHz.
-        assert_eq!(of([0xff, 0xff, 0x14, 0]).map(|f| (f.0, f.1)), Some((32, 384)));
+        assert_eq!(parsed([0xff, 0xff, 0x14, 0]).map(|f| (f.0, f.1)), Some((32, 384)));
     }
 
     #[test]
-    fn what_is_reserved_is_no_header() {
+    fn reserved_values_are_no_header() {
         for bytes in [[0xff, 0xf1, 0x50, 0x80], [0xff, 0xeb, 0x90, 0], [0xff, 0xfb, 0xf0, 0], [0xff, 0xfb, 0x9c, 0]] {
-            assert_eq!(of(bytes), None, "{bytes:02x?}");
+            assert_eq!(parsed(bytes), None, "{bytes:02x?}");
         }
-        assert_eq!(of([0xff, 0xfb, 0, 0]), None, "a free bit rate");
+        assert_eq!(parsed([0xff, 0xfb, 0, 0]), None, "a free bit rate");
     }
 }

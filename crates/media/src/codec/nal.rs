@@ -1,86 +1,89 @@
-//! NAL unit headers of H.264 (ISO/IEC 14496-10) and HEVC (ISO/IEC 23008-2), pictures of MPEG-2 (ISO/IEC 13818-2):
-//! where an access unit begins and whether a decoder can begin there.
+//! NAL unit headers of H.264 (ISO/IEC 14496-10) and HEVC (ISO/IEC 23008-2), and pictures of MPEG-2 (ISO/IEC 13818-2):
+//! where an access unit begins, and whether a decoder can begin there.
 
-use super::bits::Bits;
-use super::picture::Syntax;
-use super::sei::{Messages, RECOVERY_POINT};
+use super::bits::BitReader;
+use super::sei::{RECOVERY_POINT, SeiMessages};
+use super::start_codes::VideoSyntax;
 
-/// As much of a NAL unit as [`classify`] looks at.
-pub const HEAD: usize = 64;
+/// Bytes of a NAL unit that [`classify`] needs.
+pub const MAX_HEAD: usize = 64;
 
-/// What one NAL unit (or MPEG-2 start code) says about its access unit.
+/// Role of one NAL unit (or MPEG-2 start code) in its access unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
-    /// A new access unit begins here.
+pub enum NalUnit {
+    /// A new access unit begins.
     Delimiter,
-    /// The access unit is a recovery point (H.264 SEI).
+    /// A message marks the access unit as a recovery point (H.264 SEI).
     RecoveryPoint,
-    /// A slice; for MPEG-2 a picture.
-    Slice(Access),
+    /// A slice; for MPEG-2 a whole picture.
+    Slice(SliceKind),
 }
 
+/// Whether a decoder can begin with a slice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// IDR, IRAP or MPEG-2 I picture: decoding can begin here.
-    Random,
-    /// Intra coded: random access where a recovery point says so.
+pub enum SliceKind {
+    /// IDR, IRAP or MPEG-2 I picture: a decoder can begin here.
+    RandomAccess,
+    /// Intra coded: a decoder can begin here at a recovery point.
     Intra,
-    /// Needs earlier pictures.
+    /// The slice needs earlier pictures.
     Inter,
 }
 
-/// Reads the first bytes of a NAL unit, beginning after the start code; `None` for units that say nothing here.
+/// Classifies a NAL unit by its first bytes behind the start code; `None` for a unit without a role here.
 #[must_use]
-pub fn classify(syntax: Syntax, head: &[u8]) -> Option<Unit> {
+pub fn classify(syntax: VideoSyntax, head: &[u8]) -> Option<NalUnit> {
     match syntax {
-        Syntax::H264 => h264(head),
-        Syntax::Hevc => hevc(head),
-        Syntax::Mpeg2 => mpeg2(head),
+        VideoSyntax::H264 => classify_h264(head),
+        VideoSyntax::Hevc => classify_hevc(head),
+        VideoSyntax::Mpeg2 => classify_mpeg2(head),
     }
 }
 
-/// ISO/IEC 14496-10 table 7-1 (nal_unit_type) and table 7-6 (slice_type).
-fn h264(head: &[u8]) -> Option<Unit> {
+/// Classifies by nal_unit_type (ISO/IEC 14496-10 table 7-1) and slice_type (table 7-6).
+fn classify_h264(head: &[u8]) -> Option<NalUnit> {
     let (&first, rest) = head.split_first()?;
     match first & 0x1f {
         1 => {
-            let mut bits = Bits::new(rest);
-            bits.unsigned()?;
-            let intra = matches!(bits.unsigned()? % 5, 2 | 4);
-            Some(Unit::Slice(if intra { Access::Intra } else { Access::Inter }))
+            let mut bits = BitReader::new(rest);
+            bits.exp_golomb()?;
+            let intra = matches!(bits.exp_golomb()? % 5, 2 | 4);
+            Some(NalUnit::Slice(if intra { SliceKind::Intra } else { SliceKind::Inter }))
         }
-        5 => Some(Unit::Slice(Access::Random)),
-        6 => recovery_point(rest).then_some(Unit::RecoveryPoint),
-        9 => Some(Unit::Delimiter),
+        5 => Some(NalUnit::Slice(SliceKind::RandomAccess)),
+        6 => has_recovery_point(rest).then_some(NalUnit::RecoveryPoint),
+        9 => Some(NalUnit::Delimiter),
         _ => None,
     }
 }
 
-/// ISO/IEC 23008-2 table 7-1: 16 to 23 are intra random access points, 35 is the delimiter.
-fn hevc(head: &[u8]) -> Option<Unit> {
+/// Classifies by nal_unit_type (ISO/IEC 23008-2 table 7-1): 16 to 23 are intra random access points, 35 is the
+/// delimiter.
+fn classify_hevc(head: &[u8]) -> Option<NalUnit> {
     match (head.first()? >> 1) & 0x3f {
-        0..=9 => Some(Unit::Slice(Access::Inter)),
-        16..=23 => Some(Unit::Slice(Access::Random)),
-        35 => Some(Unit::Delimiter),
+        0..=9 => Some(NalUnit::Slice(SliceKind::Inter)),
+        16..=23 => Some(NalUnit::Slice(SliceKind::RandomAccess)),
+        35 => Some(NalUnit::Delimiter),
         _ => None,
     }
 }
 
-/// ISO/IEC 13818-2 6.2.3: picture_start_code 0x00, then temporal_reference (10 bits) and picture_coding_type (3).
-fn mpeg2(head: &[u8]) -> Option<Unit> {
+/// Classifies by picture_coding_type (3 bits), behind picture_start_code 0x00 and temporal_reference (10 bits; ISO/IEC
+/// 13818-2 6.2.3).
+fn classify_mpeg2(head: &[u8]) -> Option<NalUnit> {
     let (&code, rest) = head.split_first()?;
     let kind = (rest.get(1)? >> 3) & 7;
-    (code == 0).then_some(Unit::Slice(if kind == 1 { Access::Random } else { Access::Inter }))
+    (code == 0).then_some(NalUnit::Slice(if kind == 1 { SliceKind::RandomAccess } else { SliceKind::Inter }))
 }
 
-/// Looks through the messages of a unit that is cut off at [`HEAD`].
-fn recovery_point(rbsp: &[u8]) -> bool {
-    let mut clean = [0u8; HEAD];
-    Messages(unescape(rbsp, &mut clean)).any(|(kind, _)| kind == RECOVERY_POINT)
+/// Searches the messages of a unit that is cut off at [`MAX_HEAD`] for a recovery point.
+fn has_recovery_point(rbsp: &[u8]) -> bool {
+    let mut clean = [0u8; MAX_HEAD];
+    SeiMessages(unescape_into(rbsp, &mut clean)).any(|(kind, _)| kind == RECOVERY_POINT)
 }
 
-/// Drops emulation_prevention_three_byte (ISO/IEC 14496-10 7.4.1).
-fn unescape<'a>(bytes: &[u8], clean: &'a mut [u8; HEAD]) -> &'a [u8] {
+/// Removes emulation_prevention_three_byte (ISO/IEC 14496-10 7.4.1).
+fn unescape_into<'a>(bytes: &[u8], clean: &'a mut [u8; MAX_HEAD]) -> &'a [u8] {
     let (mut zeros, mut length) = (0, 0);
     for &byte in bytes {
         if zeros >= 2 && byte == 3 {
@@ -88,8 +91,8 @@ fn unescape<'a>(bytes: &[u8], clean: &'a mut [u8; HEAD]) -> &'a [u8] {
             continue;
         }
         zeros = if byte == 0 { zeros + 1 } else { 0 };
-        let Some(place) = clean.get_mut(length) else { break };
-        *place = byte;
+        let Some(slot) = clean.get_mut(length) else { break };
+        *slot = byte;
         length += 1;
     }
     clean.get(..length).unwrap_or_default()
@@ -101,32 +104,32 @@ mod tests {
 
     #[test]
     fn h264_units_are_told_apart() {
-        assert_eq!(classify(Syntax::H264, &[0x09, 0xf0]), Some(Unit::Delimiter));
-        assert_eq!(classify(Syntax::H264, &[0x65, 0x88]), Some(Unit::Slice(Access::Random)));
+        assert_eq!(classify(VideoSyntax::H264, &[0x09, 0xf0]), Some(NalUnit::Delimiter));
+        assert_eq!(classify(VideoSyntax::H264, &[0x65, 0x88]), Some(NalUnit::Slice(SliceKind::RandomAccess)));
         // first_mb 0 is `1`, slice_type 7 (I) is `0001000`.
-        assert_eq!(classify(Syntax::H264, &[0x41, 0b1000_1000, 0]), Some(Unit::Slice(Access::Intra)));
+        assert_eq!(classify(VideoSyntax::H264, &[0x41, 0b1000_1000, 0]), Some(NalUnit::Slice(SliceKind::Intra)));
         // slice_type 5 (P) is `00110`.
-        assert_eq!(classify(Syntax::H264, &[0x41, 0b1001_1000, 0]), Some(Unit::Slice(Access::Inter)));
-        assert_eq!(classify(Syntax::H264, &[0x67, 0x42]), None);
-        assert_eq!(classify(Syntax::H264, &[]), None);
+        assert_eq!(classify(VideoSyntax::H264, &[0x41, 0b1001_1000, 0]), Some(NalUnit::Slice(SliceKind::Inter)));
+        assert_eq!(classify(VideoSyntax::H264, &[0x67, 0x42]), None);
+        assert_eq!(classify(VideoSyntax::H264, &[]), None);
     }
 
     #[test]
     fn a_recovery_point_is_found_behind_other_messages_and_emulation_bytes() {
         // Buffering period (type 0, 4 bytes with an emulation byte among them), then recovery point.
         let sei = [0x06, 0, 4, 0xaa, 0, 0, 3, 1, 6, 1, 0xc4, 0x80];
-        assert_eq!(classify(Syntax::H264, &sei), Some(Unit::RecoveryPoint));
-        assert_eq!(classify(Syntax::H264, &[0x06, 5, 2, 6, 6, 0x80]), None);
-        assert_eq!(classify(Syntax::H264, &[0x06, 0xff, 0xff, 0xff]), None);
+        assert_eq!(classify(VideoSyntax::H264, &sei), Some(NalUnit::RecoveryPoint));
+        assert_eq!(classify(VideoSyntax::H264, &[0x06, 5, 2, 6, 6, 0x80]), None);
+        assert_eq!(classify(VideoSyntax::H264, &[0x06, 0xff, 0xff, 0xff]), None);
     }
 
     #[test]
     fn every_hevc_irap_is_a_random_access_point() {
         for kind in 16..=21u8 {
-            assert_eq!(classify(Syntax::Hevc, &[kind << 1, 1]), Some(Unit::Slice(Access::Random)));
+            assert_eq!(classify(VideoSyntax::Hevc, &[kind << 1, 1]), Some(NalUnit::Slice(SliceKind::RandomAccess)));
         }
-        assert_eq!(classify(Syntax::Hevc, &[1 << 1, 1]), Some(Unit::Slice(Access::Inter)));
-        assert_eq!(classify(Syntax::Hevc, &[35 << 1, 1]), Some(Unit::Delimiter));
-        assert_eq!(classify(Syntax::Hevc, &[39 << 1, 1]), None);
+        assert_eq!(classify(VideoSyntax::Hevc, &[1 << 1, 1]), Some(NalUnit::Slice(SliceKind::Inter)));
+        assert_eq!(classify(VideoSyntax::Hevc, &[35 << 1, 1]), Some(NalUnit::Delimiter));
+        assert_eq!(classify(VideoSyntax::Hevc, &[39 << 1, 1]), None);
     }
 }

@@ -1,93 +1,97 @@
-//! Opus packets in a transport stream: a control header before each says its size ("Opus in MPEG-2 TS", opus-codec.org), and the
-//! packet's first bytes how long it sounds (RFC 6716 3.1).
+//! Opus packets in a transport stream: a control header gives the size of each packet ("Opus in MPEG-2 TS",
+//! opus-codec.org), and the first bytes of the packet give its duration (RFC 6716 3.1).
 
-use super::audio::Frame;
+use super::audio::AudioFrame;
 use super::rfc6381::Codec;
 
-/// Bytes of a control header that are kept: sizes beyond are no packet's.
-const HEADER_MAX: usize = 32;
+/// Largest control header that is read, in bytes: no packet has a larger size.
+const MAX_CONTROL_HEADER: usize = 32;
 
-/// Follows packets through a stream that arrives in pieces.
+/// Follows Opus packets through a stream that arrives in pieces.
 #[derive(Debug, Default)]
-pub struct Packets {
-    /// The control header as far as it has come, then the packet's first two bytes.
-    held: Vec<u8>,
+pub struct OpusFramer {
+    /// The control header as far as it has come, then the first two bytes of the packet.
+    header: Vec<u8>,
     /// Bytes of the current packet still to come.
     remaining: usize,
 }
 
-impl Packets {
-    /// `found` is called for each packet whose beginning is in these bytes.
-    pub fn push(&mut self, mut data: &[u8], mut found: impl FnMut(Frame)) {
+impl OpusFramer {
+    /// Reads bytes, and calls `found` for each packet whose first bytes are complete.
+    pub fn push(&mut self, mut data: &[u8], mut found: impl FnMut(AudioFrame)) {
         while !data.is_empty() {
             let skip = self.remaining.min(data.len());
             self.remaining -= skip;
             data = data.get(skip..).unwrap_or_default();
             let Some((&byte, rest)) = data.split_first() else { return };
             data = rest;
-            self.held.push(byte);
-            match read(&self.held) {
-                Step::More if self.held.len() < HEADER_MAX => {}
-                Step::Packet(frame) => {
-                    self.remaining = frame.length.saturating_sub(self.held.len());
-                    self.held.clear();
+            self.header.push(byte);
+            match read_packet_start(&self.header) {
+                ControlHeader::Incomplete if self.header.len() < MAX_CONTROL_HEADER => {}
+                ControlHeader::Packet(frame) => {
+                    self.remaining = frame.length.saturating_sub(self.header.len());
+                    self.header.clear();
                     found(frame);
                 }
-                // No header begins here: it is searched byte by byte.
-                Step::More | Step::Nothing => {
-                    self.held.clear();
-                    if byte == PREFIX {
-                        self.held.push(byte);
+                // No control header begins here: the search goes on byte by byte.
+                ControlHeader::Incomplete | ControlHeader::NotAHeader => {
+                    self.header.clear();
+                    if byte == CONTROL_PREFIX {
+                        self.header.push(byte);
                     }
                 }
             }
         }
     }
 
-    /// Bytes are missing before the next piece.
+    /// Restarts the search for a control header, because bytes are missing.
     pub fn reset(&mut self) {
         *self = Self::default();
     }
 }
 
 /// The first eight of the eleven bits that a control header begins with.
-const PREFIX: u8 = 0x7f;
+const CONTROL_PREFIX: u8 = 0x7f;
 
-enum Step {
-    More,
-    Nothing,
-    Packet(Frame),
+/// Result of reading the bytes that may be a control header.
+enum ControlHeader {
+    Incomplete,
+    NotAHeader,
+    Packet(AudioFrame),
 }
 
-fn read(held: &[u8]) -> Step {
-    match held {
-        [PREFIX] => Step::More,
-        [PREFIX, flags, ..] if flags & 0xe0 == 0xe0 => packet(held, *flags).map_or(Step::More, Step::Packet),
-        _ => Step::Nothing,
+fn read_packet_start(header: &[u8]) -> ControlHeader {
+    match header {
+        [CONTROL_PREFIX] => ControlHeader::Incomplete,
+        [CONTROL_PREFIX, flags, ..] if flags & 0xe0 == 0xe0 => {
+            parse_packet(header, *flags).map_or(ControlHeader::Incomplete, ControlHeader::Packet)
+        }
+        _ => ControlHeader::NotAHeader,
     }
 }
 
-/// `None` where more bytes are needed. The frame's length counts from the control header on.
-fn packet(held: &[u8], flags: u8) -> Option<Frame> {
-    let sizes = held.get(2..)?;
+/// Parses a control header and the start of its packet; `None` when more bytes are needed. The length of the frame
+/// includes the control header.
+fn parse_packet(header: &[u8], flags: u8) -> Option<AudioFrame> {
+    let sizes = header.get(2..)?;
     let last = sizes.iter().position(|b| *b != 0xff)?;
     let size = 255 * last + usize::from(*sizes.get(last)?);
     let trims = 2 * usize::from(flags >> 4 & 1) + 2 * usize::from(flags >> 3 & 1);
-    let mut header = 2 + last + 1 + trims;
+    let mut header_size = 2 + last + 1 + trims;
     if flags & 4 != 0 {
-        header += 1 + usize::from(*held.get(header)?);
+        header_size += 1 + usize::from(*header.get(header_size)?);
     }
-    let samples = match (size, held.get(header..)?) {
+    let samples = match (size, header.get(header_size..)?) {
         (0, _) => 0,
-        (_, [toc, ..]) if toc & 3 != 3 || size == 1 => samples(*toc, 0),
-        (_, [toc, count, ..]) => samples(*toc, *count),
+        (_, [toc, ..]) if toc & 3 != 3 || size == 1 => packet_samples(*toc, 0),
+        (_, [toc, count, ..]) => packet_samples(*toc, *count),
         _ => return None,
     };
-    Some(Frame { length: header + size, samples, rate: 48_000, codec: Codec::Opus, channels: None })
+    Some(AudioFrame { length: header_size + size, samples, rate: 48_000, codec: Codec::Opus, channels: None })
 }
 
-/// Samples of 48 kHz by the table of contents: the configuration's frame length, and how many there are.
-fn samples(toc: u8, count: u8) -> u32 {
+/// Returns the duration in samples of 48 kHz: frame length and number of frames of the table of contents.
+fn packet_samples(toc: u8, count: u8) -> u32 {
     let frame = match (toc >> 3, toc >> 3 & 3) {
         (0..=11, 3) => 2880,
         (0..=11, n) => 480 << n,
@@ -107,25 +111,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn packets_are_followed_however_they_are_cut_and_found_behind_junk() {
+    fn packets_are_followed_in_any_pieces_and_found_behind_junk() {
         // 20 ms with a start trim; 300 bytes of two frames of 10 ms; three frames of 2.5 ms.
         let mut stream = vec![0x7f, 0x00, 0x7f, 0xf0, 3, 0x01, 0x38, 0xfc, 1, 2];
         stream.extend([0x7f, 0xe0, 0xff, 45, 0xf1]);
         stream.extend([0x7f; 299]);
         stream.extend([0x7f, 0xe0, 4, 0xe3, 3, 0, 0]);
         for size in [1, 2, 7, 400] {
-            let (mut packets, mut found) = (Packets::default(), Vec::new());
+            let (mut packets, mut found) = (OpusFramer::default(), Vec::new());
             stream.chunks(size).for_each(|piece| packets.push(piece, |frame| found.push(frame.samples)));
             assert_eq!(found, [960, 960, 360], "pieces of {size}");
         }
     }
 
     #[test]
-    fn no_byte_does_harm() {
+    fn no_byte_sequence_grows_the_header_beyond_its_bound() {
         for fill in [0u8, 0x7f, 0xe0, 0xff] {
-            let mut packets = Packets::default();
+            let mut packets = OpusFramer::default();
             packets.push(&[&[0x7f, 0xe4][..], &[fill; 600]].concat(), |_| {});
-            assert!(packets.held.len() < HEADER_MAX);
+            assert!(packets.header.len() < MAX_CONTROL_HEADER);
         }
     }
 }

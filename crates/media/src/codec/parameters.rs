@@ -1,122 +1,150 @@
-//! What a stream's headers say of it: plain data, the same for every codec and container.
+//! Codec parameters that headers give: plain data, the same for every codec and container.
 
 use super::rfc6381::Codec;
 use crate::stream::Resolution;
 use serde::{Serialize, Serializer};
 
-/// Of one track.
+/// Codec parameters of one track.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Parameters {
-    /// As RFC 6381 writes it: `avc1.64001f`.
+pub struct CodecParameters {
+    /// Codec, serialized as in RFC 6381: `avc1.64001f`.
     pub codec: Codec,
+    /// Name of the codec's profile; `None` when it has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<&'static str>,
+    /// Level as people write it, `4.1`; `None` when the codec has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub level: Option<String>,
+    /// Parameters of a video codec; `None` for audio, or when none is known.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub picture: Option<Picture>,
+    pub video: Option<VideoParameters>,
+    /// Parameters of an audio codec; `None` for video, or when none is known.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub sound: Option<Sound>,
+    pub audio: Option<AudioParameters>,
 }
 
-impl Parameters {
+impl CodecParameters {
+    /// Makes parameters of which only the codec is known.
     #[must_use]
     pub fn new(codec: Codec) -> Self {
         let (profile, level) = (codec.profile(), codec.level());
-        Self { codec, profile, level, picture: None, sound: None }
+        Self { codec, profile, level, video: None, audio: None }
     }
 
+    /// Makes the parameters of a video track.
     #[must_use]
-    pub fn of_picture(codec: Codec, picture: Picture) -> Self {
-        Self { picture: Some(picture), ..Self::new(codec) }
+    pub fn with_video(codec: Codec, picture: VideoParameters) -> Self {
+        Self { video: Some(picture), ..Self::new(codec) }
     }
 
+    /// Makes the parameters of an audio track.
     #[must_use]
-    pub fn of_sound(codec: Codec, sound: Sound) -> Self {
-        Self { sound: Some(sound), ..Self::new(codec) }
+    pub fn with_audio(codec: Codec, sound: AudioParameters) -> Self {
+        Self { audio: Some(sound), ..Self::new(codec) }
     }
 }
 
-/// What a track's headers said: the first of them, and the first that changed it.
+/// Codec parameters over the length of a track: the first, and the first that differ.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Headers {
-    pub first: Option<Parameters>,
-    pub changed: Option<Parameters>,
-    /// Closed captions come with the pictures; `None` where that wasn't looked for.
+pub struct TrackHeaders {
+    /// The first parameters; `None` when none could be read.
+    pub first: Option<CodecParameters>,
+    /// The first later parameters that differ; `None` when they don't change.
+    pub changed: Option<CodecParameters>,
+    /// Whether closed captions come with the pictures; `None` when nobody looked for them.
     pub captions: Option<bool>,
 }
 
+/// Parameters of a video codec. Serialized without the values that aren't known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Picture {
-    /// Luma samples of a whole frame, the cropping window applied.
+pub struct VideoParameters {
+    /// Luma samples of a whole frame, with the cropping window applied.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolution: Option<Resolution>,
-    /// Width to height of one sample, where it isn't square.
+    /// Width divided by height of one sample; `None` when samples are square or nothing is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sample_aspect: Option<Ratio>,
-    /// Frames a second by the stream's own timing; `None` where it has none.
+    /// Frames per second by the timing of the stream; `None` when it has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frame_rate: Option<Ratio>,
-    /// Fields may be coded.
+    /// Whether pictures may be coded as fields.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub interlaced: bool,
     /// Bits of a luma sample.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bit_depth: Option<u8>,
+    /// Colour description; `None` when the stream has none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub colour: Option<Colour>,
-    /// Transfer characteristics that a decoder should rather go by (SEI): HLG under the name of BT.2020's own.
+    pub colour: Option<ColourDescription>,
+    /// Transfer characteristics that decoders should prefer (SEI). HLG streams use it when their colour description
+    /// names those of BT.2020.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preferred_transfer: Option<u16>,
+    /// Mastering display of HDR10.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub mastering: Option<Mastering>,
+    pub mastering: Option<MasteringDisplay>,
+    /// Content light level of HDR10.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub content_light: Option<ContentLight>,
+    pub content_light: Option<ContentLightLevel>,
+    /// Dolby Vision configuration; `None` without Dolby Vision.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub dolby_vision: Option<DolbyVision>,
+    pub dolby_vision: Option<DolbyVisionConfig>,
 }
 
-/// The display that HDR10 was graded on (SMPTE ST 2086), in 0.0001 cd/m².
+/// Luminance of the display that HDR10 was graded on (SMPTE ST 2086), in 0.0001 cd/m².
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Mastering {
+pub struct MasteringDisplay {
+    /// Largest luminance.
     pub brightest: u32,
+    /// Smallest luminance.
     pub darkest: u32,
 }
 
-/// MaxCLL and MaxFALL (CTA-861.3), in cd/m².
+/// Content light level (CTA-861.3), in cd/m².
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct ContentLight {
+pub struct ContentLightLevel {
+    /// MaxCLL: the brightest sample.
     pub max: u16,
+    /// MaxFALL: the brightest frame on average.
     pub frame_average: u16,
 }
 
-/// Code points of ISO/IEC 23091-2 (ITU-T H.273); 2 is "unspecified".
+/// Colour description: code points of ISO/IEC 23091-2 (ITU-T H.273), of which 2 is "unspecified".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Colour {
+pub struct ColourDescription {
+    /// ColourPrimaries.
     pub primaries: u16,
+    /// TransferCharacteristics.
     pub transfer: u16,
+    /// MatrixCoefficients.
     pub matrix: u16,
 }
 
-/// Dolby Vision configuration (`dvcC`, `dvvC` or the descriptor of a transport stream).
+/// Dolby Vision configuration (`dvcC`, `dvvC`, or the descriptor of a transport stream).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct DolbyVision {
+pub struct DolbyVisionConfig {
+    /// Profile of Dolby Vision.
     pub profile: u8,
+    /// Level of Dolby Vision.
     pub level: u8,
-    /// What its base layer is for a player without Dolby Vision: 0 nothing, 1 HDR10, 2 SDR, 4 HLG.
+    /// Format of the base layer for players without Dolby Vision: 0 none, 1 HDR10, 2 SDR, 4 HLG.
     pub compatibility: u8,
 }
 
-/// What VIDEO-RANGE names (RFC 8216bis 4.4.6.2).
+/// Dynamic range, as VIDEO-RANGE names it (RFC 8216bis 4.4.6.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
-pub enum Range {
+pub enum DynamicRange {
+    /// Standard dynamic range.
     Sdr,
+    /// Hybrid Log-Gamma.
     Hlg,
+    /// Perceptual quantizer (HDR10, Dolby Vision).
     Pq,
 }
 
-impl Range {
+impl DynamicRange {
+    /// Returns the value of VIDEO-RANGE.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -127,54 +155,57 @@ impl Range {
     }
 }
 
-impl Picture {
-    /// Dynamic range by the transfer characteristics (ISO/IEC 23091-2 8.2). `None` where they say nothing: unspecified,
-    /// or BT.2020's own, under which HLG travels too where no message says so.
+impl VideoParameters {
+    /// Returns the dynamic range by the transfer characteristics (ISO/IEC 23091-2 8.2). `None` when they are
+    /// unspecified, or those of BT.2020: without a message HLG streams have them too.
     #[must_use]
-    pub fn range(&self) -> Option<Range> {
+    pub fn dynamic_range(&self) -> Option<DynamicRange> {
         match self.dolby_vision.map(|d| (d.profile, d.compatibility)) {
-            Some((5, _)) => return Some(Range::Pq),
-            Some((_, 4)) => return Some(Range::Hlg),
+            Some((5, _)) => return Some(DynamicRange::Pq),
+            Some((_, 4)) => return Some(DynamicRange::Hlg),
             _ => {}
         }
         match self.preferred_transfer.or(self.colour.map(|c| c.transfer))? {
-            16 => Some(Range::Pq),
-            18 => Some(Range::Hlg),
-            1 | 4..=8 | 13 => Some(Range::Sdr),
+            16 => Some(DynamicRange::Pq),
+            18 => Some(DynamicRange::Hlg),
+            1 | 4..=8 | 13 => Some(DynamicRange::Sdr),
             _ => None,
         }
     }
 }
 
+/// Parameters of an audio codec. Serialized without the values that aren't known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Sound {
-    /// Channels as they are heard; `None` where the header leaves it to the payload.
+pub struct AudioParameters {
+    /// Number of channels of the output; `None` when only the payload tells it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channels: Option<u16>,
-    /// Hz, of the output.
+    /// Sample rate of the output in Hz.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sample_rate: Option<u32>,
-    /// Objects beside the channels (Dolby Atmos in E-AC-3): their complexity index. `None` where none are announced.
+    /// Complexity index of audio objects (Dolby Atmos in E-AC-3); `None` when no objects are announced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub objects: Option<u8>,
 }
 
-impl Sound {
+impl AudioParameters {
+    /// Makes parameters of which only the sample rate is known.
     #[must_use]
-    pub fn at(sample_rate: u32) -> Self {
+    pub fn at_rate(sample_rate: u32) -> Self {
         Self { sample_rate: Some(sample_rate), ..Self::default() }
     }
 }
 
-impl DolbyVision {
-    /// DOVIDecoderConfigurationRecord: versions, profile (7 bits), level (6), three flags, compatibility (4).
+impl DolbyVisionConfig {
+    /// Parses a DOVIDecoderConfigurationRecord: versions, profile (7 bits), level (6), three flags, compatibility (4).
     #[must_use]
-    pub fn read(record: &[u8]) -> Option<Self> {
+    pub fn parse(record: &[u8]) -> Option<Self> {
         let &[_, _, a, b, c] = record.first_chunk::<5>()?;
         Some(Self { profile: a >> 1, level: (a & 1) << 5 | b >> 3, compatibility: c >> 4 })
     }
 }
 
+/// A positive fraction. Serialized as a floating-point number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ratio {
     numerator: u32,
@@ -182,12 +213,13 @@ pub struct Ratio {
 }
 
 impl Ratio {
-    /// `None` for one that is zero or has no value.
+    /// Makes a fraction; `None` when one of its terms is 0.
     #[must_use]
     pub fn new(numerator: u32, denominator: u32) -> Option<Self> {
         (numerator > 0 && denominator > 0).then_some(Self { numerator, denominator })
     }
 
+    /// Returns the fraction as a floating-point number.
     #[must_use]
     pub fn value(self) -> f64 {
         f64::from(self.numerator) / f64::from(self.denominator)
@@ -206,21 +238,22 @@ mod tests {
 
     #[test]
     fn the_transfer_characteristics_give_the_range() {
-        let colour = |transfer| Some(Colour { primaries: 9, transfer, matrix: 9 });
-        let of = |transfer| Picture { colour: colour(transfer), ..Picture::default() }.range();
-        assert_eq!([of(1), of(16), of(18)], [Some(Range::Sdr), Some(Range::Pq), Some(Range::Hlg)]);
+        let colour = |transfer| Some(ColourDescription { primaries: 9, transfer, matrix: 9 });
+        let of = |transfer| VideoParameters { colour: colour(transfer), ..VideoParameters::default() }.dynamic_range();
+        assert_eq!([of(1), of(16), of(18)], [Some(DynamicRange::Sdr), Some(DynamicRange::Pq), Some(DynamicRange::Hlg)]);
         assert_eq!([of(2), of(14), of(0), of(255)], [None; 4], "unspecified, or HLG under BT.2020");
-        assert_eq!(Picture::default().range(), None);
-        let preferred = Picture { colour: colour(14), preferred_transfer: Some(18), ..Picture::default() };
-        assert_eq!(preferred.range(), Some(Range::Hlg));
+        assert_eq!(VideoParameters::default().dynamic_range(), None);
+        let preferred =
+            VideoParameters { colour: colour(14), preferred_transfer: Some(18), ..VideoParameters::default() };
+        assert_eq!(preferred.dynamic_range(), Some(DynamicRange::Hlg));
     }
 
     #[test]
     fn dolby_vision_without_a_base_layer_is_pq() {
         let of = |profile, compatibility| {
-            let dolby_vision = Some(DolbyVision { profile, level: 6, compatibility });
-            Picture { dolby_vision, ..Picture::default() }.range()
+            let dolby_vision = Some(DolbyVisionConfig { profile, level: 6, compatibility });
+            VideoParameters { dolby_vision, ..VideoParameters::default() }.dynamic_range()
         };
-        assert_eq!([of(5, 0), of(8, 4), of(8, 1)], [Some(Range::Pq), Some(Range::Hlg), None]);
+        assert_eq!([of(5, 0), of(8, 4), of(8, 1)], [Some(DynamicRange::Pq), Some(DynamicRange::Hlg), None]);
     }
 }

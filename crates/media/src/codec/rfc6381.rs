@@ -1,56 +1,61 @@
-//! Codec strings (RFC 6381), written from a bitstream and read from a manifest: one type, so that both compare.
+//! Codec strings (RFC 6381). Bitstreams and manifests give the same type, so that they can be compared.
 
 use serde::{Serialize, Serializer};
 use std::fmt;
 
-/// What such a string says. Two that differ in the sample entry alone (`avc1`, `avc3`) are equal here.
+/// Contents of a codec string. Strings that differ only in the sample entry (`avc1`, `avc3`) are equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Codec {
-    /// ISO/IEC 14496-15 annex E: bytes of the sequence parameter set.
+    /// H.264 by bytes of its sequence parameter set (ISO/IEC 14496-15 annex E).
     Avc {
+        /// Profile of the codec.
         profile: u8,
+        /// Constraint flags.
         constraints: u8,
+        /// Level of the codec.
         level: u8,
     },
-    Hevc(Hevc),
-    /// AV1 Codec ISO Media File Format Binding, "Codecs Parameter String".
-    Av1 {
-        profile: u8,
-        level: u8,
-        high_tier: bool,
-        bit_depth: u8,
-    },
-    /// Dolby Vision, whatever codec it is in.
-    DolbyVision {
-        profile: u8,
-        level: u8,
-    },
+    /// HEVC.
+    Hevc(HevcProfileTierLevel),
+    /// AV1 (AV1 Codec ISO Media File Format Binding, "Codecs Parameter String").
+    Av1 { profile: u8, level: u8, high_tier: bool, bit_depth: u8 },
+    /// Dolby Vision in any codec.
+    DolbyVision { profile: u8, level: u8 },
     /// MPEG-4 audio by its object type: 2 LC, 5 HE, 29 HE v2, 42 xHE.
-    Aac {
-        object_type: u8,
-    },
+    Aac { object_type: u8 },
+    /// MPEG audio, layer III.
     Mp3,
     /// MPEG audio, layers I and II.
     Mp2,
+    /// Dolby Digital.
     Ac3,
+    /// Dolby Digital Plus.
     Eac3,
+    /// Opus.
     Opus,
+    /// FLAC.
     Flac,
 }
 
-/// ISO/IEC 14496-15 annex E.3, from profile_tier_level of ISO/IEC 23008-2 7.3.3.
+/// Profile, tier and level of HEVC (ISO/IEC 14496-15 annex E.3), from profile_tier_level of ISO/IEC 23008-2 7.3.3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Hevc {
+pub struct HevcProfileTierLevel {
+    /// general_profile_space.
     pub space: u8,
+    /// general_profile_idc.
     pub profile: u8,
+    /// general_profile_compatibility_flags, the flag of profile 0 as the highest bit.
     pub compatibility: u32,
+    /// general_tier_flag.
     pub high_tier: bool,
+    /// general_level_idc: 30 times the level.
     pub level: u8,
+    /// The 48 constraint bits.
     pub constraints: [u8; 6],
 }
 
 impl Codec {
-    /// Reads one string of a CODECS attribute; `None` for a codec that isn't known here, or a malformed one.
+    /// Parses one string of a CODECS attribute; `None` for a malformed string or an unknown codec.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -74,12 +79,13 @@ impl Codec {
         }
     }
 
+    /// Returns whether the codec is a video codec.
     #[must_use]
     pub fn is_video(self) -> bool {
         matches!(self, Self::Avc { .. } | Self::Hevc(_) | Self::Av1 { .. } | Self::DolbyVision { .. })
     }
 
-    /// Its profile's name, where it has one.
+    /// Returns the name of the profile; `None` when it has none.
     #[must_use]
     pub fn profile(self) -> Option<&'static str> {
         match self {
@@ -104,7 +110,7 @@ impl Codec {
         }
     }
 
-    /// Its level as people write it: `4.1`.
+    /// Returns the level as people write it: `4.1`. `None` for a codec without levels.
     #[must_use]
     pub fn level(self) -> Option<String> {
         let tenths = |tenths: u32| format!("{}.{}", tenths / 10, tenths % 10);
@@ -137,7 +143,7 @@ impl fmt::Display for Codec {
     }
 }
 
-impl fmt::Display for Hevc {
+impl fmt::Display for HevcProfileTierLevel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let space = ["", "A", "B", "C"].get(usize::from(self.space)).copied().unwrap_or_default();
         let compatibility = self.compatibility.reverse_bits();
@@ -154,7 +160,7 @@ impl Serialize for Codec {
     }
 }
 
-/// Six hexadecimal digits; older writers give profile and level in decimal (`avc1.66.30`).
+/// Parses six hexadecimal digits, or profile and level in decimal, as older writers have them (`avc1.66.30`).
 fn avc(rest: &str) -> Option<Codec> {
     if let Some((profile, level)) = rest.split_once('.') {
         return Some(Codec::Avc { profile: profile.parse().ok()?, constraints: 0, level: level.parse().ok()? });
@@ -164,7 +170,7 @@ fn avc(rest: &str) -> Option<Codec> {
     Some(Codec::Avc { profile, constraints, level })
 }
 
-fn hevc(rest: &str) -> Option<Hevc> {
+fn hevc(rest: &str) -> Option<HevcProfileTierLevel> {
     let mut parts = rest.split('.');
     let profile = parts.next()?;
     let space = match profile.bytes().next()? {
@@ -184,10 +190,10 @@ fn hevc(rest: &str) -> Option<Hevc> {
     for (byte, part) in constraints.iter_mut().zip(parts) {
         *byte = u8::from_str_radix(part, 16).ok()?;
     }
-    Some(Hevc { space, profile, compatibility, high_tier, level, constraints })
+    Some(HevcProfileTierLevel { space, profile, compatibility, high_tier, level, constraints })
 }
 
-/// `P.LLT.DD`, and what may follow has defaults.
+/// Parses `P.LLT.DD`; the optional values behind it are ignored.
 fn av1(rest: &str) -> Option<Codec> {
     let mut parts = rest.split('.');
     let profile = parts.next()?.parse().ok()?;
@@ -197,7 +203,7 @@ fn av1(rest: &str) -> Option<Codec> {
     Some(Codec::Av1 { profile, level, high_tier, bit_depth: parts.next()?.parse().ok()? })
 }
 
-/// RFC 6381 3.3: the object type indication in hexadecimal, for 40 the audio object type in decimal.
+/// Parses an object type indication in hexadecimal; behind 40 an audio object type in decimal (RFC 6381 3.3).
 fn mp4a(rest: &str) -> Option<Codec> {
     let (indication, object_type) = rest.split_once('.').unwrap_or((rest, ""));
     match indication.to_ascii_lowercase().as_str() {
@@ -217,7 +223,7 @@ fn mp4a(rest: &str) -> Option<Codec> {
     }
 }
 
-/// ISO/IEC 14496-10 annex A.2.
+/// Returns the name of an H.264 profile (ISO/IEC 14496-10 annex A.2).
 fn avc_profile(profile: u8, constraints: u8) -> Option<&'static str> {
     match profile {
         66 if constraints & 0x40 != 0 => Some("Constrained Baseline"),
@@ -237,7 +243,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_read_is_written_again() {
+    fn a_parsed_string_is_displayed_unchanged() {
         for text in [
             "avc1.64001f",
             "hvc1.2.4.L153.B0",
@@ -260,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn other_ways_to_write_the_same_are_the_same() {
+    fn different_spellings_of_a_codec_are_equal() {
         for (a, b) in [
             ("avc3.64001F", "avc1.64001f"),
             ("hev1.2.4.L153.B0", "hvc1.2.4.L153.b0"),
@@ -279,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_codec_string_is_not_read() {
+    fn malformed_strings_are_refused() {
         for text in [
             "",
             "avc1",

@@ -1,6 +1,6 @@
-//! Parameter sets of real encoders (x264, x265, SVT-AV1), and what they were asked to make.
+//! Parameter sets of real encoders (x264, x265, SVT-AV1), compared with the parameters that they were asked for.
 
-use super::parameters::{Parameters, Range};
+use super::parameters::{CodecParameters, DynamicRange};
 use super::*;
 use crate::stream::Resolution;
 
@@ -25,55 +25,58 @@ const X265_HLG: &[u8] = &[
 const SVT_AV1: &[u8] =
     &[0x0a, 0x0e, 0x00, 0x00, 0x00, 0x04, 0x3e, 0xa7, 0xbc, 0x02, 0xf8, 0x50, 0x91, 0x00, 0x90, 0x40];
 
-fn size(parameters: &Parameters) -> Option<(u32, u32)> {
-    parameters.picture?.resolution.map(|Resolution { width, height }| (width, height))
+fn size(parameters: &CodecParameters) -> Option<(u32, u32)> {
+    parameters.video?.resolution.map(|Resolution { width, height }| (width, height))
 }
 
-fn rate(parameters: &Parameters) -> Option<f64> {
-    parameters.picture?.frame_rate.map(|r| (r.value() * 1000.0).round() / 1000.0)
+fn rate(parameters: &CodecParameters) -> Option<f64> {
+    parameters.video?.frame_rate.map(|r| (r.value() * 1000.0).round() / 1000.0)
 }
 
 #[test]
-fn cropping_brings_1088_lines_to_1080() {
+fn cropping_reduces_1088_lines_to_1080() {
     let found = h264::parameters(X264_1080P).unwrap();
     assert_eq!((found.codec.to_string().as_str(), found.profile), ("avc1.42c028", Some("Constrained Baseline")));
     assert_eq!((size(&found), rate(&found)), (Some((1920, 1080)), Some(29.97)));
-    let picture = found.picture.unwrap();
-    assert_eq!((picture.range(), picture.sample_aspect, picture.interlaced), (Some(Range::Sdr), None, false));
+    let picture = found.video.unwrap();
+    assert_eq!(
+        (picture.dynamic_range(), picture.sample_aspect, picture.interlaced),
+        (Some(DynamicRange::Sdr), None, false)
+    );
 }
 
 #[test]
 fn interlaced_pictures_are_as_high_as_their_frames() {
     let found = h264::parameters(X264_INTERLACED).unwrap();
     assert_eq!((size(&found), rate(&found)), (Some((720, 576)), Some(25.0)));
-    let picture = found.picture.unwrap();
+    let picture = found.video.unwrap();
     let aspect = picture.sample_aspect.unwrap().value();
     assert!(picture.interlaced && (aspect - 64.0 / 45.0).abs() < 1e-6, "{aspect}");
     assert_eq!(picture.colour, None);
 }
 
 #[test]
-fn hevc_gives_its_range() {
+fn hevc_gives_its_dynamic_range() {
     let hdr = hevc::parameters(X265_HDR10).unwrap();
     assert_eq!((hdr.profile, size(&hdr), rate(&hdr)), (Some("Main 10"), Some((320, 180)), Some(50.0)));
     assert!(hdr.codec.to_string().starts_with("hvc1.2.4.L"), "{}", hdr.codec);
-    let picture = hdr.picture.unwrap();
-    assert_eq!((picture.range(), picture.bit_depth), (Some(Range::Pq), Some(10)));
+    let picture = hdr.video.unwrap();
+    assert_eq!((picture.dynamic_range(), picture.bit_depth), (Some(DynamicRange::Pq), Some(10)));
     let hlg = hevc::parameters(X265_HLG).unwrap();
-    assert_eq!((hlg.picture.unwrap().range(), rate(&hlg)), (Some(Range::Hlg), Some(23.976)));
+    assert_eq!((hlg.video.unwrap().dynamic_range(), rate(&hlg)), (Some(DynamicRange::Hlg), Some(23.976)));
 }
 
 #[test]
-fn av1_gives_its_sequence() {
+fn av1_gives_the_parameters_of_its_sequence_header() {
     let found = av1::parameters(SVT_AV1).unwrap();
     assert_eq!((found.codec.to_string().as_str(), size(&found)), ("av01.0.00M.10", Some((426, 240))));
-    assert_eq!(found.picture.unwrap().range(), Some(Range::Pq));
+    assert_eq!(found.video.unwrap().dynamic_range(), Some(DynamicRange::Pq));
 }
 
 #[test]
 fn a_damaged_set_keeps_what_came_before_and_never_panics() {
-    type Read = fn(&[u8]) -> Option<Parameters>;
-    let readers: [(Read, &[u8]); 5] = [
+    type ParameterReader = fn(&[u8]) -> Option<CodecParameters>;
+    let readers: [(ParameterReader, &[u8]); 5] = [
         (h264::parameters, X264_1080P),
         (h264::parameters, X264_INTERLACED),
         (hevc::parameters, X265_HDR10),

@@ -1,6 +1,6 @@
-//! TTML documents (W3C TTML2, IMSC 1.1) as samples of `stpp` carry them: whether there is one, and when its cues are shown.
+//! TTML documents (W3C TTML2, IMSC 1.1) in samples of `stpp`: their cues and times.
 //!
-//! What a player would lay out isn't read: neither styles nor regions.
+//! Styles and regions aren't read.
 
 use crate::redact;
 use crate::units::Seconds;
@@ -9,24 +9,27 @@ use roxmltree::Node;
 
 const NAMESPACE: &str = "http://www.w3.org/ns/ttml";
 const PARAMETERS: &str = "http://www.w3.org/ns/ttml#parameter";
-/// Where nothing says otherwise (TTML2 6.2.4).
+/// Frames per second of a document that gives no frame rate (TTML2 6.2.4).
 const FRAME_RATE: f64 = 30.0;
 
+/// Cues of one TTML document.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Document {
-    /// Paragraphs with something to show.
+pub struct TtmlCues {
+    /// Number of paragraphs with text or a picture.
     pub cues: u64,
-    /// When the first begins and the last ends; an end may be infinite. `None` without a cue.
+    /// Earliest start and latest end of the cues; an end may be infinite. `None` without a cue.
     pub span: Option<(Seconds, Seconds)>,
 }
 
-/// What is behind `</tt>` isn't looked at: pictures of an image profile stand there (ISO/IEC 14496-30 5.7).
+/// Parses a TTML document. Bytes behind `</tt>` are ignored: pictures of an image profile stand there (ISO/IEC 14496-30
+/// 5.7).
 ///
 /// # Errors
-/// What is no TTML document, with what is wrong with it.
-pub fn document(bytes: &[u8]) -> Result<Document, String> {
-    let bytes = bytes.get(..end(bytes)).unwrap_or(bytes);
-    let refused = |((line, column), what): xml::XmlError| format!("{what} (line {line}, column {column} of it)");
+/// The bytes hold no TTML document, or a time that can't be read; the error names the reason.
+pub fn parse(bytes: &[u8]) -> Result<TtmlCues, String> {
+    let bytes = bytes.get(..document_end(bytes)).unwrap_or(bytes);
+    let refused =
+        |((line, column), what): xml::XmlError| format!("{what} (line {line}, column {column} of the document)");
     let text = xml::decode(bytes).map_err(refused)?;
     let tree = xml::parse(text).map_err(refused)?;
     let root = tree.root_element();
@@ -36,9 +39,9 @@ pub fn document(bytes: &[u8]) -> Result<Document, String> {
         let namespace = redact::sanitize_label(namespace.unwrap_or_default(), 60);
         return Err(format!("its root is `{name}` of the namespace `{namespace}`, not `tt` of {NAMESPACE}"));
     }
-    let clock = Clock::of(root);
-    let mut found = Document::default();
-    for paragraph in root.descendants().filter(|n| is(*n, "p") && shows(*n)) {
+    let clock = TtmlClock::from_root(root);
+    let mut found = TtmlCues::default();
+    for paragraph in root.descendants().filter(|n| is_element(*n, "p") && has_content(*n)) {
         let (from, to) = clock.interval(paragraph)?;
         found.cues += 1;
         let (first, last) = found.span.unwrap_or((from, to));
@@ -47,16 +50,16 @@ pub fn document(bytes: &[u8]) -> Result<Document, String> {
     Ok(found)
 }
 
-fn end(bytes: &[u8]) -> usize {
+fn document_end(bytes: &[u8]) -> usize {
     memchr::memmem::rfind(bytes, b"tt>").filter(|at| *at > 1).map_or(bytes.len(), |at| at + 3)
 }
 
-fn is(node: Node<'_, '_>, name: &str) -> bool {
+fn is_element(node: Node<'_, '_>, name: &str) -> bool {
     node.is_element() && node.tag_name().name() == name && node.tag_name().namespace() == Some(NAMESPACE)
 }
 
-/// Text, or a picture: an element inside, or an attribute that names one.
-fn shows(paragraph: Node<'_, '_>) -> bool {
+/// Returns whether a paragraph has text or a picture: as an element inside, or as an attribute that names one.
+fn has_content(paragraph: Node<'_, '_>) -> bool {
     let text = |n: Node<'_, '_>| n.is_text() && n.text().is_some_and(|t| !t.trim().is_empty());
     let picture = |n: Node<'_, '_>| {
         n.is_element() && (n.tag_name().name() == "image" || n.attributes().any(|a| a.name() == "backgroundImage"))
@@ -64,14 +67,14 @@ fn shows(paragraph: Node<'_, '_>) -> bool {
     paragraph.descendants().any(|n| text(n) || picture(n)) || paragraph.parent().is_some_and(picture)
 }
 
-/// What times are counted in.
-struct Clock {
+/// Units of the times of a document.
+struct TtmlClock {
     frames: f64,
     ticks: f64,
 }
 
-impl Clock {
-    fn of(root: Node<'_, '_>) -> Self {
+impl TtmlClock {
+    fn from_root(root: Node<'_, '_>) -> Self {
         let parameter = |name| root.attribute((PARAMETERS, name));
         let positive = |text: &str| text.trim().parse::<f64>().ok().filter(|n| n.is_finite() && *n > 0.0);
         let rate = parameter("frameRate").and_then(positive);
@@ -85,22 +88,23 @@ impl Clock {
         Self { frames, ticks }
     }
 
-    /// When it is active: its own times lie inside of those around it, and where it has none those of its spans count.
+    /// Returns when a paragraph is active. Its own times lie within those of its ancestors. Without own times, those of
+    /// its spans count.
     fn interval(&self, paragraph: Node<'_, '_>) -> Result<(Seconds, Seconds), String> {
         let mut offset = 0.0;
         let mut bound = f64::INFINITY;
         let outer: Vec<Node<'_, '_>> = paragraph.ancestors().skip(1).filter(Node::is_element).collect();
         for node in outer.into_iter().rev() {
-            let (from, to) = self.own(node)?;
+            let (from, to) = self.own_interval(node)?;
             bound = bound.min(offset + to.unwrap_or(f64::INFINITY));
             offset += from.unwrap_or(0.0);
         }
-        let (from, to) = self.own(paragraph)?;
+        let (from, to) = self.own_interval(paragraph)?;
         let (mut begin, mut end) = (from.unwrap_or(0.0), to.unwrap_or(f64::INFINITY));
         if from.is_none() && to.is_none() {
             let mut spans: Option<(f64, f64)> = None;
-            for span in paragraph.descendants().filter(|n| is(*n, "span")) {
-                if let (Some(from), to) = self.own(span)? {
+            for span in paragraph.descendants().filter(|n| is_element(*n, "span")) {
+                if let (Some(from), to) = self.own_interval(span)? {
                     let to = to.unwrap_or(f64::INFINITY);
                     let (first, last) = spans.unwrap_or((from, to));
                     spans = Some((first.min(from), last.max(to)));
@@ -111,13 +115,13 @@ impl Clock {
         Ok((Seconds(offset + begin), Seconds((offset + end).min(bound))))
     }
 
-    /// begin, and end or what begin and dur make of it.
-    fn own(&self, node: Node<'_, '_>) -> Result<(Option<f64>, Option<f64>), String> {
+    /// Returns the times of the element itself: begin, and the earlier of end and begin plus dur.
+    fn own_interval(&self, node: Node<'_, '_>) -> Result<(Option<f64>, Option<f64>), String> {
         let read = |name: &str| match node.attribute(name) {
             None => Ok(None),
             Some(text) => self.seconds(text.trim()).map(Some).ok_or_else(|| {
                 let text = redact::sanitize_label(text, 40);
-                format!("{name} is `{text}`, which is no time of TTML")
+                format!("{name} is `{text}`, which isn't a TTML time")
             }),
         };
         let (begin, end, length) = (read("begin")?, read("end")?, read("dur")?);
@@ -125,7 +129,7 @@ impl Clock {
         Ok((begin, end.into_iter().chain(lasts).reduce(f64::min)))
     }
 
-    /// `00:00:01.5`, `00:00:01:12` with frames, `1.5s`, `1500ms`, `30f`, `45000t` (TTML2 12.3.1).
+    /// Parses a time (TTML2 12.3.1): `00:00:01.5`, `00:00:01:12` with frames, `1.5s`, `1500ms`, `30f`, `45000t`.
     fn seconds(&self, text: &str) -> Option<f64> {
         let plain = |text: &str| {
             let digits =
@@ -136,8 +140,8 @@ impl Clock {
             let mut parts = rest.split(':').map(plain);
             let (minutes, seconds) = (parts.next()??, parts.next()??);
             let frames = parts.next().map_or(Some(0.0), |f| f)?;
-            let whole = parts.next().is_none() && minutes < 60.0 && seconds <= 60.0;
-            return whole.then_some(plain(hours)? * 3600.0 + minutes * 60.0 + seconds + frames / self.frames);
+            let valid = parts.next().is_none() && minutes < 60.0 && seconds <= 60.0;
+            return valid.then_some(plain(hours)? * 3600.0 + minutes * 60.0 + seconds + frames / self.frames);
         }
         let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
         let worth = match text.get(number.len()..)? {
@@ -157,9 +161,9 @@ impl Clock {
 mod tests {
     use super::*;
 
-    fn read(body: &str) -> Result<Document, String> {
+    fn read(body: &str) -> Result<TtmlCues, String> {
         let head = "<?xml version=\"1.0\"?>\n<tt xmlns=\"http://www.w3.org/ns/ttml\" xmlns:ttp=\"http://www.w3.org/ns/ttml#parameter\"";
-        document(format!("{head} ttp:frameRate=\"25\" ttp:tickRate=\"1000\">{body}</tt>").as_bytes())
+        parse(format!("{head} ttp:frameRate=\"25\" ttp:tickRate=\"1000\">{body}</tt>").as_bytes())
     }
 
     fn span(body: &str) -> Option<(f64, f64)> {
@@ -170,9 +174,9 @@ mod tests {
     fn paragraphs_with_something_to_show_are_cues() {
         let body = "<body><div><p begin=\"1s\" end=\"2s\">one</p><p begin=\"2s\" end=\"4s\"><span>two</span></p>\
                     <p begin=\"9s\" end=\"10s\"> </p></div></body>";
-        assert_eq!(read(body), Ok(Document { cues: 2, span: Some((Seconds(1.0), Seconds(4.0))) }));
-        assert_eq!(read("<body/>"), Ok(Document::default()));
-        assert_eq!(read(""), Ok(Document::default()), "a document may be without a body");
+        assert_eq!(read(body), Ok(TtmlCues { cues: 2, span: Some((Seconds(1.0), Seconds(4.0))) }));
+        assert_eq!(read("<body/>"), Ok(TtmlCues::default()));
+        assert_eq!(read(""), Ok(TtmlCues::default()), "a document may be without a body");
         let picture = "<body><div xmlns:s=\"http://www.smpte-ra.org/schemas/2052-1/2010/smpte-tt\" s:backgroundImage=\"#1\"><p/></div></body>";
         assert_eq!(read(picture).unwrap().cues, 1);
     }
@@ -195,12 +199,12 @@ mod tests {
         }
         for begin in ["", "1", "x", "-1s", "1:2", "00:61:00", "1.2.3s", "1e3s", "infs", "0:0:0:0:0"] {
             let read = read(&format!("<body><div><p begin=\"{begin}\">x</p></div></body>"));
-            assert_eq!(read, Err(format!("begin is `{begin}`, which is no time of TTML")));
+            assert_eq!(read, Err(format!("begin is `{begin}`, which isn't a TTML time")));
         }
     }
 
     #[test]
-    fn times_lie_inside_of_those_around_them() {
+    fn times_are_limited_by_those_of_their_ancestors() {
         let nested = "<body begin=\"10s\"><div begin=\"5s\" end=\"8s\"><p begin=\"1s\" end=\"20s\">x</p></div></body>";
         assert_eq!(span(nested), Some((16.0, 18.0)));
         assert_eq!(span("<body><div><p>x</p></div></body>"), Some((0.0, f64::INFINITY)));
@@ -209,20 +213,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_document_says_why() {
-        let why = |text: &str| document(text.as_bytes()).unwrap_err();
+    fn an_unreadable_document_gives_its_reason() {
+        let why = |text: &str| parse(text.as_bytes()).unwrap_err();
         assert!(why("WEBVTT").starts_with("not well-formed XML"), "{}", why("WEBVTT"));
         assert!(why("<tt xmlns=\"http://www.w3.org/ns/ttml\"><body></tt>").contains("not well-formed"));
         assert!(why("<tt/>").starts_with("its root is `tt` of the namespace ``, not `tt`"));
         assert!(why("<!DOCTYPE tt []><tt xmlns=\"http://www.w3.org/ns/ttml\"/>").contains("document type declaration"));
-        assert!(document(b"<tt xmlns=\"http://www.w3.org/ns/ttml\">\xff</tt>").unwrap_err().contains("not UTF-8"));
+        assert!(parse(b"<tt xmlns=\"http://www.w3.org/ns/ttml\">\xff</tt>").unwrap_err().contains("not UTF-8"));
         let deep = format!("<tt xmlns=\"http://www.w3.org/ns/ttml\">{}", "<div>".repeat(10_000));
-        assert!(document(deep.as_bytes()).is_err());
+        assert!(parse(deep.as_bytes()).is_err());
     }
 
     #[test]
-    fn pictures_behind_the_document_are_left_alone() {
+    fn pictures_behind_the_document_are_ignored() {
         let sample = [&b"<t:tt xmlns:t=\"http://www.w3.org/ns/ttml\"></t:tt>"[..], b"\x89PNG\r\n\xff\x00"].concat();
-        assert_eq!(document(&sample), Ok(Document::default()));
+        assert_eq!(parse(&sample), Ok(TtmlCues::default()));
     }
 }

@@ -1,62 +1,61 @@
-//! Packed audio: an ID3 tag with the time stamp, then bare audio frames (RFC 8216 3.4).
+//! Packed audio: an ID3 tag with the segment's time stamp, followed by audio frames without a container (RFC 8216 3.4).
 
-use super::defects::Defects;
-use super::timeline::Timeline;
+use super::defects::DefectLog;
+use super::timeline::SampleTimeline;
 use super::{Inspection, Track};
-use crate::codec::audio::{Frame, Framer, Framing};
-use crate::codec::parameters::Headers;
+use crate::codec::audio::{AudioFrame, AudioFramer, AudioFraming};
+use crate::codec::parameters::TrackHeaders;
 use crate::defect::DefectKind;
 use crate::stream::Media;
 use std::sync::Arc;
 
-/// The tag's beginning that is searched for the time stamp.
-const TAG_HELD: usize = 4096;
-const OWNER: &[u8] = b"com.apple.streaming.transportStreamTimestamp\0";
+/// Bytes at the start of the ID3 tag that are searched for the time stamp.
+const MAX_TAG_BYTES: usize = 4096;
+const TIMESTAMP_OWNER: &[u8] = b"com.apple.streaming.transportStreamTimestamp\0";
 
 #[derive(Debug)]
-pub struct PackedAudio {
-    state: State,
+pub struct PackedAudioReader {
+    state: PackedAudioState,
     codec: &'static str,
-    /// The tag has a time stamp.
-    stamped: bool,
-    timeline: Timeline,
-    defects: Defects,
+    /// Whether the ID3 tag holds the time stamp frame.
+    has_timestamp: bool,
+    timeline: SampleTimeline,
+    defects: DefectLog,
 }
 
 #[derive(Debug)]
-enum State {
-    /// Up to ten bytes: is there a tag?
-    Open(Vec<u8>),
-    Tag {
-        held: Vec<u8>,
-        left: usize,
-    },
-    /// Up to two bytes: which frames?
-    First(Vec<u8>),
-    Frames(Framer),
+enum PackedAudioState {
+    /// The first ten bytes are collected to see whether an ID3 tag begins there.
+    TagHeader(Vec<u8>),
+    /// The ID3 tag is collected up to [`MAX_TAG_BYTES`]; `remaining` counts all bytes until its end.
+    Tag { collected: Vec<u8>, remaining: usize },
+    /// The two bytes behind the tag are collected to choose the audio framing.
+    FirstFrame(Vec<u8>),
+    /// Audio frames are followed until the end of the resource.
+    Frames(AudioFramer),
 }
 
-impl PackedAudio {
+impl PackedAudioReader {
     #[must_use]
-    pub fn new(defects: Defects) -> Self {
-        let state = State::Open(Vec::new());
-        Self { state, codec: "unknown", stamped: false, timeline: Timeline::new(true), defects }
+    pub fn new(defects: DefectLog) -> Self {
+        let state = PackedAudioState::TagHeader(Vec::new());
+        Self { state, codec: "unknown", has_timestamp: false, timeline: SampleTimeline::new(true), defects }
     }
 
     pub fn push(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let used = match &mut self.state {
-                State::Open(held) => fill(held, 10, bytes),
-                State::Tag { held, left } => {
-                    let used = (*left).min(bytes.len());
-                    fill(held, TAG_HELD, bytes.get(..used).unwrap_or_default());
-                    *left -= used;
+                PackedAudioState::TagHeader(collected) => fill_up_to(collected, 10, bytes),
+                PackedAudioState::Tag { collected, remaining } => {
+                    let used = (*remaining).min(bytes.len());
+                    fill_up_to(collected, MAX_TAG_BYTES, bytes.get(..used).unwrap_or_default());
+                    *remaining -= used;
                     used
                 }
-                State::First(held) => fill(held, 2, bytes),
-                State::Frames(framer) => {
-                    let (timeline, codec, stamped) = (&mut self.timeline, &mut self.codec, self.stamped);
-                    framer.push(bytes, |frame| count(frame, timeline, codec, stamped));
+                PackedAudioState::FirstFrame(collected) => fill_up_to(collected, 2, bytes),
+                PackedAudioState::Frames(framer) => {
+                    let (timeline, codec, has_timestamp) = (&mut self.timeline, &mut self.codec, self.has_timestamp);
+                    framer.push(bytes, |frame| count_frame(frame, timeline, codec, has_timestamp));
                     bytes.len()
                 }
             };
@@ -66,99 +65,101 @@ impl PackedAudio {
     }
 
     fn advance(&mut self) {
-        match std::mem::replace(&mut self.state, State::First(Vec::new())) {
-            State::Open(held) if held.len() == 10 => self.opened(held),
-            State::Tag { held, left: 0 } => {
-                if let Some(stamp) = stamp(&held) {
-                    self.stamped = true;
-                    self.timeline.stamp(stamp, stamp);
+        match std::mem::replace(&mut self.state, PackedAudioState::FirstFrame(Vec::new())) {
+            PackedAudioState::TagHeader(collected) if collected.len() == 10 => self.read_tag_header(collected),
+            PackedAudioState::Tag { collected, remaining: 0 } => {
+                if let Some(timestamp) = tag_timestamp(&collected) {
+                    self.has_timestamp = true;
+                    self.timeline.begin_group(timestamp, timestamp);
                 }
-                self.state = State::First(Vec::new());
+                self.state = PackedAudioState::FirstFrame(Vec::new());
             }
-            State::First(held) if held.len() == 2 => self.first(&held),
+            PackedAudioState::FirstFrame(collected) if collected.len() == 2 => self.choose_framing(&collected),
             state => self.state = state,
         }
     }
 
-    /// ID3v2.4 3.1: the length has 28 bits, 7 a byte, and leaves header and footer out.
-    fn opened(&mut self, held: Vec<u8>) {
-        if let [b'I', b'D', b'3', _, _, flags, a, b, c, d] = held.as_slice() {
+    /// Reads the ten bytes of a tag header. The tag's size has 28 bits, 7 in each byte, and excludes header and footer
+    /// (ID3v2.4 3.1).
+    fn read_tag_header(&mut self, collected: Vec<u8>) {
+        if let [b'I', b'D', b'3', _, _, flags, a, b, c, d] = collected.as_slice() {
             let size = [a, b, c, d].iter().fold(0usize, |n, byte| n << 7 | usize::from(**byte & 0x7f));
             let footer = if flags & 0x10 != 0 { 10 } else { 0 };
-            self.state = State::Tag { left: size + footer, held };
+            self.state = PackedAudioState::Tag { remaining: size + footer, collected };
             self.advance();
         } else {
-            self.state = State::First(Vec::new());
-            self.push(&held);
+            self.state = PackedAudioState::FirstFrame(Vec::new());
+            self.push(&collected);
         }
     }
 
-    fn first(&mut self, held: &[u8]) {
-        let framing = match held {
-            [0x0b, 0x77] => Framing::Dolby,
-            [0xff, b] if b & 0xf6 != 0xf0 => Framing::Mpeg,
-            _ => Framing::Adts,
+    fn choose_framing(&mut self, collected: &[u8]) {
+        let framing = match collected {
+            [0x0b, 0x77] => AudioFraming::Dolby,
+            [0xff, b] if b & 0xf6 != 0xf0 => AudioFraming::Mpeg,
+            _ => AudioFraming::Adts,
         };
         self.codec = match framing {
-            Framing::Adts => "aac",
-            Framing::Dolby => "ac-3",
-            Framing::Mpeg => "mp3",
+            AudioFraming::Adts => "aac",
+            AudioFraming::Dolby => "ac-3",
+            AudioFraming::Mpeg => "mp3",
         };
-        self.state = State::Frames(Framer::new(framing));
-        self.push(held);
+        self.state = PackedAudioState::Frames(AudioFramer::new(framing));
+        self.push(collected);
     }
 
-    pub fn finish(mut self, inspection: &mut Inspection) -> Defects {
-        if let State::Tag { left, .. } = &self.state {
+    pub fn finish(mut self, inspection: &mut Inspection) -> DefectLog {
+        if let PackedAudioState::Tag { remaining, .. } = &self.state {
             let end = inspection.bytes;
             self.defects.add(DefectKind::Container, 0, "ID3v2.4 3.1", || {
-                format!("truncated: the body ends at byte {end}, {left} bytes before the end of its ID3 tag")
+                format!("truncated: the body ends at byte {end}, {remaining} bytes before the end of its ID3 tag")
             });
         }
         let (stray, headers) = match &mut self.state {
-            State::Frames(framer) => (framer.take_stray(), framer.headers()),
-            _ => (0, Headers::default()),
+            PackedAudioState::Frames(framer) => (framer.take_stray_bytes(), framer.headers()),
+            _ => (0, TrackHeaders::default()),
         };
         if stray > 0 {
             self.defects
                 .add(DefectKind::Container, 0, "RFC 8216 3.4", || format!("{stray} bytes belong to no audio frame"));
         }
-        if matches!(self.state, State::Frames(_)) && !self.stamped {
+        if matches!(self.state, PackedAudioState::Frames(_)) && !self.has_timestamp {
             self.defects.add(DefectKind::Container, 0, "RFC 8216 3.4", || {
-                "packed audio without its time stamp (an ID3 PRIV frame at the start): players can't place it"
+                "packed audio has no time stamp (an ID3 PRIV frame at the start): its position on the timeline is unknown"
                     .to_owned()
             });
         }
         let mut track = Track::new(0, Some(Media::Audio), self.codec.to_owned());
         self.timeline.finish(&mut track);
         track.parameters = headers.first.map(Arc::new);
-        track.changed = headers.changed.map(Arc::new);
+        track.changed_parameters = headers.changed.map(Arc::new);
         inspection.tracks = vec![track];
         self.defects
     }
 }
 
-/// Takes bytes until `held` has `wanted`; how many of `bytes` it used up (all of them when it needs no more).
-fn fill(held: &mut Vec<u8>, wanted: usize, bytes: &[u8]) -> usize {
-    let used = wanted.saturating_sub(held.len()).min(bytes.len());
-    held.extend_from_slice(bytes.get(..used).unwrap_or_default());
+/// Appends `bytes` until `collected` has `wanted` bytes, and returns how many were used. `collected` that is already
+/// full uses all of them.
+fn fill_up_to(collected: &mut Vec<u8>, wanted: usize, bytes: &[u8]) -> usize {
+    let used = wanted.saturating_sub(collected.len()).min(bytes.len());
+    collected.extend_from_slice(bytes.get(..used).unwrap_or_default());
     used
 }
 
-fn count(frame: Frame, timeline: &mut Timeline, codec: &mut &'static str, stamped: bool) {
-    if frame.enhanced() {
+fn count_frame(frame: AudioFrame, timeline: &mut SampleTimeline, codec: &mut &'static str, has_timestamp: bool) {
+    if frame.is_eac3() {
         *codec = "ec-3";
     }
-    if stamped {
-        timeline.frame(frame.samples, frame.rate);
+    if has_timestamp {
+        timeline.add_frame(frame.samples, frame.rate);
     } else {
-        timeline.untimed();
+        timeline.count_untimed();
     }
 }
 
-/// The PRIV frame's 33-bit MPEG-2 time stamp in eight bytes.
-fn stamp(tag: &[u8]) -> Option<u64> {
-    let at = memchr::memmem::find(tag, OWNER)?;
-    let bytes = tag.get(at + OWNER.len()..)?.first_chunk::<8>()?;
+/// Returns the 33-bit MPEG-2 time stamp of the tag's PRIV frame, which stores it in eight bytes.
+fn tag_timestamp(tag: &[u8]) -> Option<u64> {
+    let at = memchr::memmem::find(tag, TIMESTAMP_OWNER)?;
+    let bytes = tag.get(at + TIMESTAMP_OWNER.len()..)?.first_chunk::<8>()?;
     Some(u64::from_be_bytes(*bytes) & 0x1_ffff_ffff)
 }

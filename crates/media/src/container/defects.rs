@@ -1,19 +1,20 @@
-//! Collects defects of one resource within a bound.
+//! The bounded list of the defects of one resource.
 
 use super::MAX_DEFECTS;
 use crate::defect::{Defect, DefectKind, Position};
 
-/// Kept of one kind, so that a thousand of one don't hide the only one of another.
+/// Defects kept of one kind, so that a thousand of one kind don't hide the only defect of another.
 const PER_KIND: usize = 5;
 
 #[derive(Debug, Default)]
-pub struct Defects {
+pub struct DefectLog {
     kept: Vec<Defect>,
     total: u64,
 }
 
-impl Defects {
-    /// `message` is only made when the defect is kept: noise makes millions.
+impl DefectLog {
+    /// Counts a defect at byte offset `at`, and keeps it within the bounds. `message` is called only for a kept defect,
+    /// because noise can produce millions of defects.
     pub fn add(&mut self, kind: DefectKind, at: u64, reference: &'static str, message: impl FnOnce() -> String) {
         self.total += 1;
         let same = self.kept.iter().filter(|d| d.kind == kind).count();
@@ -22,7 +23,7 @@ impl Defects {
         }
     }
 
-    /// Those kept, and how many there were.
+    /// Returns the defects that were kept, and the number of all.
     pub fn finish(self) -> (Vec<Defect>, u64) {
         (self.kept, self.total)
     }

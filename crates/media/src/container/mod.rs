@@ -1,178 +1,201 @@
-//! Media segments, inspected while they arrive: bytes → tracks, timestamps, key frames, continuity.
+//! Reads media segments while their bytes arrive: tracks, time stamps, key frames, continuity and defects.
 //!
-//! Nothing here keeps a segment whole, allocates by a length that the input names, or panics. A broken
-//! input is described by [`Defect`]s with byte offsets; what could be learned before it stays.
+//! No reader keeps a whole segment in memory, allocates by a length that the input claims, or panics. Broken input
+//! becomes [`Defect`]s with byte offsets, and the facts that were read before a defect are kept.
 
 mod audio;
 mod defects;
 mod mp4;
-mod protection;
+mod sample_encryption;
 mod sniff;
-mod text;
+mod webvtt;
 mod timeline;
 mod ts;
 
-use crate::codec::parameters::Parameters;
+use crate::codec::parameters::CodecParameters;
 use crate::defect::{Defect, DefectKind};
 use crate::drm::Pssh;
-use crate::splice::Section;
+use crate::splice::SpliceSection;
 use crate::stream::Media;
 use crate::units::{MPEG_TIMESCALE, MediaTime, Seconds};
-use audio::PackedAudio;
-use defects::Defects;
-use mp4::Mp4;
+use audio::PackedAudioReader;
+use defects::DefectLog;
+use mp4::Mp4Reader;
 pub use mp4::{IndexedPart, SegmentIndex, segment_index};
-pub use protection::{Pattern, Protection};
+pub use sample_encryption::{EncryptionPattern, SampleEncryption};
 use serde::Serialize;
-use sniff::Kind;
-pub use sniff::{Clear, WINDOW, clear};
+use sniff::SniffedContainer;
+pub use sniff::{Plaintext, SNIFF_WINDOW, sniff_plaintext};
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use text::WebVtt;
-use ts::Ts;
+use ts::TsReader;
+use webvtt::WebVttReader;
 
+/// Container format of a media segment, recognised by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Container {
+    /// MPEG-2 transport stream (ISO/IEC 13818-1).
     MpegTs,
-    /// ISO BMFF, fragmented.
+    /// Fragmented ISO base media file (ISO/IEC 14496-12), which includes CMAF.
     Cmaf,
+    /// Audio frames without a container, usually behind an ID3 tag (RFC 8216 3.4).
     PackedAudio,
+    /// WebVTT text (RFC 8216 3.5).
     WebVtt,
-    /// Not recognised: HTML, noise, nothing.
+    /// No media container: an HTML page, noise or an empty body, for example.
     Unknown,
 }
 
-/// What inspecting one media segment (or initialization segment) has learned.
+/// Everything that was learned from the bytes of one media segment or initialization segment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Inspection {
+    /// Container format of the segment.
     pub container: Container,
+    /// Size of the segment in bytes.
     pub bytes: u64,
+    /// Tracks in the order in which the segment announces them, at most [`MAX_TRACKS`].
     pub tracks: Vec<Track>,
+    /// Facts about the transport stream; `None` for another container.
     pub ts: Option<TsFacts>,
-    /// Bounded: at most [`MAX_DEFECTS`] are kept, `defects_total` counts all.
+    /// The first defects, at most [`MAX_DEFECTS`].
     pub defects: Vec<Defect>,
+    /// Number of all defects, also of those that `defects` has no room for.
     pub defects_total: u64,
-    /// The first bytes, for a finding's evidence when the container isn't recognised (at most 32).
+    /// The first bytes of the segment, at most 32, as evidence in a finding when the container isn't recognised.
     pub head: Vec<u8>,
-    /// Scrambled (TS transport_scrambling_control) or protected (senc, encv/enca) samples were seen.
+    /// Whether the segment has scrambled transport packets (transport_scrambling_control) or encrypted MP4 samples.
     pub encrypted: bool,
-    /// Of WebVTT.
-    pub cues: Option<Cues>,
-    /// `pssh` boxes of the movie and of its fragments, each once, at most [`MAX_SYSTEMS`].
-    pub systems: Vec<Pssh>,
-    /// Event messages (`emsg`) of fragmented MP4 in their order, bounded.
-    pub events: Vec<Event>,
+    /// Time stamp map and cue times of a WebVTT segment; `None` for another container.
+    pub cues: Option<WebVttCues>,
+    /// Distinct `pssh` boxes of the movie and of its fragments, at most [`MAX_PSSH_BOXES`].
+    pub pssh_boxes: Vec<Pssh>,
+    /// The first 64 event messages (`emsg`) of fragmented MP4, in their order.
+    pub events: Vec<EventMessage>,
 }
 
-/// An event message (ISO/IEC 23009-1 5.10.3.3).
+/// An event message box, `emsg` (ISO/IEC 23009-1 5.10.3.3).
 #[derive(Debug, Clone, PartialEq)]
-pub struct Event {
-    /// Byte offset of its box.
-    pub at: u64,
-    /// scheme_id_uri, bounded.
+pub struct EventMessage {
+    /// Byte offset of the event message box in the segment.
+    pub offset: u64,
+    /// scheme_id_uri of the event, cut to 128 characters.
     pub scheme: String,
+    /// Identifier of the event within its scheme.
     pub id: u32,
-    /// When it happens, on the presentation timeline; `None` where it counts from the beginning of a segment whose times aren't
-    /// known.
+    /// Start of the event on the presentation timeline. `None` when the event counts from the start of a segment whose
+    /// times aren't known.
     pub time: Option<MediaTime>,
-    /// Of SCTE 35 (`urn:scte:scte35:2013:bin`), where it could be read.
-    pub section: Option<Section>,
+    /// The SCTE 35 section that the event carries (`urn:scte:scte35:2013:bin`); `None` for another scheme or an
+    /// unreadable section.
+    pub section: Option<SpliceSection>,
 }
 
-/// The times of a WebVTT segment.
+/// Time stamp map and cue times of a WebVTT segment.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Cues {
+pub struct WebVttCues {
+    /// The segment's X-TIMESTAMP-MAP; `None` when it is missing or malformed.
     pub map: Option<TimestampMap>,
-    /// Of the cues' own times the first and the last; `None` without a cue.
+    /// Earliest cue start and latest cue end, as the cues write them; `None` without a readable cue.
     pub span: Option<(Seconds, Seconds)>,
 }
 
-/// Subtitles of a track of fragmented MP4 (`stpp`, `wvtt`).
+/// Subtitles that the samples of one fragmented MP4 track carry (`stpp`, `wvtt`).
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Subtitles {
-    /// Samples that could be read.
+    /// Number of samples that could be read.
     pub samples: u64,
-    /// Cues in them; a pause has none.
+    /// Number of cues in the samples; a sample that is a pause has none.
     pub cues: u64,
-    /// Of TTML: when the first begins and the last ends on the track's clock, an end perhaps never.
+    /// Earliest start and latest end of TTML cues on the track's clock. The end is infinite when no cue of the document
+    /// ends. `None` for WebVTT and without a cue.
     pub span: Option<(Seconds, Seconds)>,
 }
 
-/// X-TIMESTAMP-MAP (RFC 8216 3.5): a cue's time and the MPEG time stamp that is the same instant.
+/// X-TIMESTAMP-MAP (RFC 8216 3.5): a cue time and the MPEG time stamp of the same instant.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TimestampMap {
+    /// LOCAL: the cue time.
     pub local: Seconds,
-    /// 90 kHz, as written: it may exceed 33 bits.
+    /// MPEGTS: the time stamp at 90 kHz, as written; it may exceed 33 bits.
     pub mpeg: u64,
 }
 
-impl Cues {
-    /// When the first cue appears on the clock of MPEG. Without a map both clocks begin together.
+impl WebVttCues {
+    /// Start of the first cue on the 33-bit MPEG clock; `None` without a cue. Without a map, cue time 0 is MPEG time 0.
     #[must_use]
-    pub fn begin(&self) -> Option<MediaTime> {
+    pub fn start(&self) -> Option<MediaTime> {
         let map = self.map.unwrap_or(TimestampMap { local: Seconds::ZERO, mpeg: 0 });
         let later = (self.span?.0.0 - map.local.0) * f64::from(MPEG_TIMESCALE.get());
         Some(MediaTime::mpeg(map.mpeg.wrapping_add_signed(later.round() as i64)))
     }
 
-    /// From the first cue's appearance to the last one's end.
+    /// Time from the start of the first cue to the end of the last; `None` without a cue.
     #[must_use]
-    pub fn length(&self) -> Option<Seconds> {
+    pub fn duration(&self) -> Option<Seconds> {
         self.span.map(|(from, to)| to - from)
     }
 }
 
-/// `pssh` boxes kept of one resource.
-pub const MAX_SYSTEMS: usize = 16;
+/// Largest number of `pssh` boxes that are kept of one resource.
+pub const MAX_PSSH_BOXES: usize = 16;
 
+/// Largest number of defects that are kept of one resource.
 pub const MAX_DEFECTS: usize = 16;
 
-/// Tracks kept of one resource.
+/// Largest number of tracks that are kept of one resource.
 pub const MAX_TRACKS: usize = 64;
 
-/// Key frames of a track whose times are kept.
+/// Largest number of key frame times that are kept of one track.
 pub const MAX_KEYFRAMES: usize = 16;
 
+/// Facts about one track of a segment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Track {
-    /// PID, or track_ID.
+    /// PID of a transport stream, track_ID of MP4, 0 otherwise.
     pub id: u32,
+    /// Kind of media; `None` when it is none of video, audio and text, or isn't known.
     pub media: Option<Media>,
-    /// `h264`, `hevc`, `aac`, `ac-3`, `ec-3`, `av1`, `opus`, `id3`, `wvtt`… or the raw four-character code / stream type.
+    /// Short name of the codec (`h264`, `hevc`, `aac`, `ac-3`, `ec-3`, `av1`, `opus`, `id3`, `wvtt`…); the
+    /// four-character code or the stream type of a codec without one.
     pub codec: String,
-    /// Smallest decode time; for TS unwrapped so that `end - start` is a plain difference.
+    /// Smallest decode time. In a transport stream the 33-bit clock is unwrapped, so that `end - start` is a plain
+    /// difference.
     pub start: Option<MediaTime>,
     /// Smallest presentation time.
     pub presentation_start: Option<MediaTime>,
-    /// Decode time at which the next segment has to go on: last decode time plus last sample's duration.
+    /// Decode time at which the next segment has to continue: the last decode time plus the duration of the last
+    /// sample.
     pub end: Option<MediaTime>,
-    /// Samples (access units; for TS audio the PES packets' frames where countable, else PES packets).
+    /// Number of samples: access units of video, frames of audio that has readable frame headers, otherwise PES
+    /// packets.
     pub samples: u64,
-    /// Video: the first access unit is a random access point. `None` where it can't be told (encrypted).
+    /// Video: whether the first access unit is a random access point. `None` for other media, and when encryption hides
+    /// it.
     pub starts_with_keyframe: Option<bool>,
+    /// Number of random access points of a video track.
     pub keyframes: u64,
-    /// Longest distance between key frames that begin in this segment.
+    /// Longest presentation time between two neighbouring key frames of the segment; `None` with fewer than two.
     pub keyframe_interval_max: Option<Seconds>,
-    /// Largest distance between consecutive decode times inside the segment.
+    /// Largest distance between the decode times of two neighbouring samples of the segment.
     pub sample_gap_max: Option<Seconds>,
-    /// What its headers say of picture or sound: the segment's first ones, or the sample entry's. `None` where there
-    /// were none, or none that can be read.
-    pub parameters: Option<Arc<Parameters>>,
-    /// What they said later in the segment, where that is something else.
-    pub changed: Option<Arc<Parameters>>,
-    /// Video: closed captions (CEA-608 or CEA-708) come with its pictures; `None` where that can't be told.
+    /// Codec parameters at the start of the segment, from its headers or from the sample entry. `None` when there are
+    /// none, or none can be read.
+    pub parameters: Option<Arc<CodecParameters>>,
+    /// The first codec parameters later in the segment that differ from `parameters`; `None` when they don't change.
+    pub changed_parameters: Option<Arc<CodecParameters>>,
+    /// Video: whether closed captions (CEA-608 or CEA-708) come with the pictures. `None` when that can't be decided.
     pub captions: Option<bool>,
-    /// Text in MP4: what its samples have to show; `None` where none could be read.
+    /// Text in MP4: the subtitles of the samples. `None` for other tracks, and when no sample could be read.
     pub subtitles: Option<Subtitles>,
-    /// Video: presentation times of the key frames in their order, the first [`MAX_KEYFRAMES`].
-    pub keyframes_at: Vec<MediaTime>,
-    /// MP4: how its samples here are encrypted; `None` where they are clear.
-    pub protection: Option<Arc<Protection>>,
+    /// Video: presentation times of the first [`MAX_KEYFRAMES`] key frames, in the order of the samples.
+    pub keyframe_times: Vec<MediaTime>,
+    /// MP4: how the newest encrypted samples of the segment are encrypted; `None` when all are clear.
+    pub encryption: Option<Arc<SampleEncryption>>,
 }
 
 impl Track {
-    /// A track of which nothing was measured.
+    /// Makes a track without measurements.
     #[must_use]
     pub fn new(id: u32, media: Option<Media>, codec: String) -> Self {
         Self {
@@ -188,163 +211,182 @@ impl Track {
             keyframe_interval_max: None,
             sample_gap_max: None,
             parameters: None,
-            changed: None,
+            changed_parameters: None,
             captions: None,
             subtitles: None,
-            keyframes_at: Vec::new(),
-            protection: None,
+            keyframe_times: Vec::new(),
+            encryption: None,
         }
     }
 
-    /// Media duration: from the first decode time to where the next segment goes on.
+    /// Media duration: from the smallest decode time to the decode time at which the next segment continues.
     #[must_use]
     pub fn duration(&self) -> Option<Seconds> {
         self.end?.since(self.start?)
     }
 }
 
+/// Facts about the packets of a transport stream segment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TsFacts {
+    /// Number of packets, null packets included.
     pub packets: u64,
+    /// Number of packets whose continuity counter isn't the expected one.
     pub continuity_errors: u64,
+    /// Number of packets with transport_error_indicator.
     pub transport_errors: u64,
-    /// Packets whose payload is scrambled by transport_scrambling_control.
-    pub scrambled: u64,
+    /// Number of packets whose payload is scrambled by transport_scrambling_control.
+    pub scrambled_packets: u64,
+    /// Longest interval between two program clock references; `None` with fewer than two.
     pub pcr_interval_max: Option<Seconds>,
-    /// Program clock references on the PID that the PMT names (before one was read: on the first PID that has any).
-    pub pcrs: u64,
-    /// The first of them, on the 90 kHz clock of PTS and DTS.
+    /// Number of program clock references on the PCR PID of the PMT. Before a PMT is read, the first PID with a
+    /// reference is the PCR PID.
+    pub pcr_count: u64,
+    /// The first program clock reference, on the 90 kHz clock of PTS and DTS.
     pub pcr_first: Option<MediaTime>,
-    pub pat_at: Option<u64>,
-    pub pmt_at: Option<u64>,
-    /// SCTE 35 sections on PIDs of stream type 0x86 in their order, at most [`MAX_SECTIONS`].
-    pub sections: Vec<TsSection>,
-    /// Per PID the first and the last continuity counter with payload, for the comparison across segments.
-    pub counters: Vec<Counter>,
+    /// Byte offset of the first valid PAT; `None` without one.
+    pub pat_offset: Option<u64>,
+    /// Byte offset of the first valid PMT; `None` without one.
+    pub pmt_offset: Option<u64>,
+    /// SCTE 35 sections on PIDs of stream type 0x86, in their order, at most [`MAX_SPLICE_SECTIONS`].
+    pub splice_sections: Vec<TsSpliceSection>,
+    /// First and last continuity counter of each PID with payload, to compare with those of the neighbouring segments.
+    pub counters: Vec<ContinuityCounter>,
 }
 
-/// SCTE 35 sections kept of one segment.
-pub const MAX_SECTIONS: usize = 64;
+/// Largest number of SCTE 35 sections that are kept of one segment.
+pub const MAX_SPLICE_SECTIONS: usize = 64;
 
-/// A splice_info_section and where it stands.
+/// A splice_info_section of a transport stream, with its position.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TsSection {
+pub struct TsSpliceSection {
+    /// PID that carries the section.
     pub pid: u16,
-    /// Byte offset of the packet in which it begins.
-    pub at: u64,
-    pub section: Section,
+    /// Byte offset of the packet in which the section begins.
+    pub offset: u64,
+    /// The section's contents.
+    pub section: SpliceSection,
 }
 
 impl Inspection {
-    /// SCTE 35 sections that lead out of the programme or back: no heartbeats.
+    /// Number of SCTE 35 sections, in packets or event messages, that lead out of the programme or back. Heartbeats
+    /// don't count.
     #[must_use]
-    pub fn splices(&self) -> usize {
-        let carried = self.ts.iter().flat_map(|ts| ts.sections.iter().map(|s| &s.section));
+    pub fn splice_count(&self) -> usize {
+        let carried = self.ts.iter().flat_map(|ts| ts.splice_sections.iter().map(|s| &s.section));
         let messages = self.events.iter().filter_map(|e| e.section.as_ref());
         carried.chain(messages).filter(|s| !s.cues.is_empty()).count()
     }
 }
 
+/// Continuity counters of one PID at both ends of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Counter {
+pub struct ContinuityCounter {
     pub pid: u16,
+    /// Counter of the first packet with payload.
     pub first: u8,
+    /// Counter of the last packet with payload.
     pub last: u8,
-    /// The first packet signalled a discontinuity (adaptation field discontinuity_indicator).
+    /// Whether the first packet has the discontinuity_indicator of its adaptation field set.
     pub discontinuity: bool,
 }
 
-/// What a media segment needs to know of its initialization segment (EXT-X-MAP), learned by inspecting that.
+/// Facts of an initialization segment (EXT-X-MAP, Initialization) that its media segments are read with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Init {
-    /// In the order of the `moov`; at most [`MAX_TRACKS`].
+pub struct InitSegment {
+    /// Tracks in the order of the `moov`, at most [`MAX_TRACKS`].
     pub tracks: Vec<InitTrack>,
 }
 
-/// One `trak` with its `trex` (ISO/IEC 14496-12 8.3, 8.8.3).
+/// One `trak` of an initialization segment with its `trex` (ISO/IEC 14496-12 8.3, 8.8.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InitTrack {
     pub id: u32,
     pub media: Option<Media>,
-    /// As in [`Track::codec`]; of a protected entry the original format.
+    /// Name of the codec as in [`Track::codec`]; a protected sample entry has the name of its original format.
     pub codec: String,
-    /// Of each sample entry; `None` of a clear one. At most [`MAX_ENTRIES`].
-    pub entries: Vec<Option<Arc<Protection>>>,
-    /// Of the samples of a fragment that names none, from 1.
-    pub default_entry: u32,
-    /// `None` when `mdhd` is missing or says 0: fragments of this track have no times.
+    /// How each sample entry is encrypted, `None` for a clear one; at most [`MAX_SAMPLE_ENTRIES`].
+    pub sample_entries: Vec<Option<Arc<SampleEncryption>>>,
+    /// Number, from 1, of the sample entry that a fragment uses when it names none.
+    pub default_sample_entry: u32,
+    /// Ticks per second. `None` when `mdhd` is missing or has 0: fragments of this track have no times.
     pub timescale: Option<NonZeroU32>,
     /// Ticks that the edit list adds to composition times.
     pub presentation_shift: i64,
-    /// `None` without a `trex`.
+    /// Sample duration in ticks when a fragment gives none; `None` without a `trex`.
     pub default_duration: Option<u32>,
+    /// Sample size in bytes when a fragment gives none; `None` without a `trex`.
     pub default_size: Option<u32>,
+    /// Sample flags when a fragment gives none; 0 without a `trex`.
     pub default_flags: u32,
-    /// Of the first sample entry.
-    pub parameters: Option<Arc<Parameters>>,
-    /// Bytes of a NAL unit's length in its samples; `None` where they have none.
-    pub nal_length: Option<usize>,
+    /// Codec parameters of the first sample entry; `None` when it has none that can be read.
+    pub parameters: Option<Arc<CodecParameters>>,
+    /// Bytes of the length field before each NAL unit; `None` when the samples have no NAL units.
+    pub nal_length_size: Option<usize>,
 }
 
-/// Sample entries kept of one track: a clear and an encrypted one where encryption begins later.
-pub const MAX_ENTRIES: usize = 8;
+/// Largest number of sample entries that are kept of one track. Two are usual where encryption begins after a clear
+/// lead.
+pub const MAX_SAMPLE_ENTRIES: usize = 8;
 
 impl InitTrack {
-    /// A protected entry is `encv`, `enca` or another of that kind.
+    /// Whether one of the sample entries is encrypted: `encv`, `enca` or another protected format, and not marked as
+    /// clear.
     #[must_use]
     pub fn encrypted(&self) -> bool {
-        self.entries.iter().flatten().any(|p| !p.clear)
+        self.sample_entries.iter().flatten().any(|p| !p.clear)
     }
 }
 
-/// Inspects one resource as its bytes arrive.
+/// Reads one segment as its bytes arrive, in pieces of any size.
 #[derive(Debug)]
-pub struct Inspector {
-    init: Option<Init>,
+pub struct SegmentInspector {
+    init: Option<InitSegment>,
     bytes: u64,
-    /// The first bytes, until they say what the container is.
+    /// The first bytes, collected until the container is recognised.
     head: Vec<u8>,
-    parser: Option<Parser>,
+    parser: Option<ContainerParser>,
 }
 
+/// The reader of the container that was recognised.
 #[derive(Debug)]
-enum Parser {
-    Ts(Box<Ts>),
-    Mp4(Box<Mp4>),
-    PackedAudio(Box<PackedAudio>),
-    WebVtt(WebVtt),
-    /// Nothing more is read: not recognised, or packets of another size.
-    Blind(Container, Defects),
+enum ContainerParser {
+    Ts(Box<TsReader>),
+    Mp4(Box<Mp4Reader>),
+    PackedAudio(Box<PackedAudioReader>),
+    WebVtt(WebVttReader),
+    /// No reader: the container isn't recognised, or its packets have an unsupported size.
+    Unsupported(Container, DefectLog),
 }
 
-/// Bytes kept for [`Inspection::head`].
-const HEAD_KEPT: usize = 32;
+/// Bytes that [`Inspection::head`] keeps.
+const MAX_HEAD: usize = 32;
 
-impl Inspector {
-    /// `init`: the initialization section in force for a fragmented MP4 segment.
+impl SegmentInspector {
+    /// Starts a segment. `init` is the initialization segment in force, which fragmented MP4 needs for its times.
     #[must_use]
-    pub fn new(init: Option<&Init>) -> Self {
+    pub fn new(init: Option<&InitSegment>) -> Self {
         Self { init: init.cloned(), bytes: 0, head: Vec::new(), parser: None }
     }
 
-    /// The next bytes, in pieces of any size.
+    /// Reads the next bytes of the segment.
     pub fn push(&mut self, bytes: &[u8]) {
         self.bytes += bytes.len() as u64;
         if let Some(parser) = &mut self.parser {
             return parser.push(bytes);
         }
-        let (head, rest) = bytes.split_at(bytes.len().min(sniff::WINDOW - self.head.len()));
+        let (head, rest) = bytes.split_at(bytes.len().min(sniff::SNIFF_WINDOW - self.head.len()));
         self.head.extend_from_slice(head);
-        if self.head.len() == sniff::WINDOW {
-            self.decide().push(rest);
+        if self.head.len() == sniff::SNIFF_WINDOW {
+            self.choose_parser().push(rest);
         }
     }
 
-    /// What was learned. `Init` is `Some` where a `moov` was read.
+    /// Returns the facts of the segment, and those that its own media segments need when it has a `moov`.
     #[must_use]
-    pub fn finish(mut self) -> (Inspection, Option<Init>) {
+    pub fn finish(mut self) -> (Inspection, Option<InitSegment>) {
         if self.parser.is_none() {
-            self.decide();
+            self.choose_parser();
         }
         let mut inspection = Inspection {
             container: Container::Unknown,
@@ -353,10 +395,11 @@ impl Inspector {
             ts: None,
             defects: Vec::new(),
             defects_total: 0,
-            // Copied: collecting in place would keep the whole window's memory for as long as the history lasts.
-            head: self.head.get(..HEAD_KEPT).unwrap_or(&self.head).to_vec(),
+            // Copied: a truncated vector would keep the sniffing window's allocation for as long as the history keeps
+            // the segment.
+            head: self.head.get(..MAX_HEAD).unwrap_or(&self.head).to_vec(),
             encrypted: false,
-            systems: Vec::new(),
+            pssh_boxes: Vec::new(),
             events: Vec::new(),
             cues: None,
         };
@@ -367,34 +410,34 @@ impl Inspector {
         (inspection, init)
     }
 
-    /// Chooses the parser by the first bytes and hands them to it.
-    fn decide(&mut self) -> &mut Parser {
-        let parser = Parser::new(&self.head, self.init.take());
+    /// Chooses the parser by the first bytes and passes them to it.
+    fn choose_parser(&mut self) -> &mut ContainerParser {
+        let parser = ContainerParser::new(&self.head, self.init.take());
         let parser = self.parser.insert(parser);
         parser.push(&self.head);
-        self.head.truncate(HEAD_KEPT);
+        self.head.truncate(MAX_HEAD);
         parser
     }
 }
 
-impl Parser {
-    fn new(head: &[u8], init: Option<Init>) -> Self {
-        let mut defects = Defects::default();
-        match sniff::kind(head) {
-            Kind::Ts => Self::Ts(Box::new(Ts::new(defects))),
-            Kind::Mp4 => Self::Mp4(Box::new(Mp4::new(init, defects))),
-            Kind::PackedAudio => Self::PackedAudio(Box::new(PackedAudio::new(defects))),
-            Kind::WebVtt => Self::WebVtt(WebVtt::new(defects)),
-            Kind::TsWrapped(size) => {
+impl ContainerParser {
+    fn new(head: &[u8], init: Option<InitSegment>) -> Self {
+        let mut defects = DefectLog::default();
+        match sniff::sniff(head) {
+            SniffedContainer::Ts => Self::Ts(Box::new(TsReader::new(defects))),
+            SniffedContainer::Mp4 => Self::Mp4(Box::new(Mp4Reader::new(init, defects))),
+            SniffedContainer::PackedAudio => Self::PackedAudio(Box::new(PackedAudioReader::new(defects))),
+            SniffedContainer::WebVtt => Self::WebVtt(WebVttReader::new(defects)),
+            SniffedContainer::TsOtherPacketSize(size) => {
                 defects.add(DefectKind::Container, 0, "ISO/IEC 13818-1 2.4.3.2; RFC 8216 3.2", || {
                     format!("transport stream packets of {size} bytes; a segment has packets of 188 bytes")
                 });
-                Self::Blind(Container::MpegTs, defects)
+                Self::Unsupported(Container::MpegTs, defects)
             }
-            Kind::Unknown => {
-                let looks = sniff::describe(head);
-                defects.add(DefectKind::Container, 0, "RFC 8216 3.1", || format!("not a media segment: {looks}"));
-                Self::Blind(Container::Unknown, defects)
+            SniffedContainer::Unknown => {
+                let resemblance = sniff::describe(head);
+                defects.add(DefectKind::Container, 0, "RFC 8216 3.1", || format!("not a media segment: {resemblance}"));
+                Self::Unsupported(Container::Unknown, defects)
             }
         }
     }
@@ -405,17 +448,17 @@ impl Parser {
             Self::Mp4(mp4) => mp4.push(bytes),
             Self::PackedAudio(audio) => audio.push(bytes),
             Self::WebVtt(text) => text.push(bytes),
-            Self::Blind(..) => {}
+            Self::Unsupported(..) => {}
         }
     }
 
-    fn finish(self, inspection: &mut Inspection) -> (Defects, Option<Init>) {
+    fn finish(self, inspection: &mut Inspection) -> (DefectLog, Option<InitSegment>) {
         let (container, (defects, init)) = match self {
             Self::Ts(ts) => (Container::MpegTs, (ts.finish(inspection), None)),
             Self::Mp4(mp4) => (Container::Cmaf, mp4.finish(inspection)),
             Self::PackedAudio(audio) => (Container::PackedAudio, (audio.finish(inspection), None)),
             Self::WebVtt(text) => (Container::WebVtt, (text.finish(inspection), None)),
-            Self::Blind(container, defects) => (container, (defects, None)),
+            Self::Unsupported(container, defects) => (container, (defects, None)),
         };
         inspection.container = container;
         (defects, init)

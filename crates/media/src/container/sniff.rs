@@ -1,85 +1,92 @@
-//! Which container a resource is, from its first bytes.
+//! Recognises the container of a resource by its first bytes.
 
 use super::ts::framing;
 
-/// Bytes wanted for the decision: three TS packets of the longest kind behind a cut one.
-pub const WINDOW: usize = 1024;
+/// Bytes that recognise a container for certain: one cut and three whole transport packets of the largest size fit in.
+pub const SNIFF_WINDOW: usize = 1024;
 
+/// Container that the first bytes of a resource show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum SniffedContainer {
     Ts,
-    /// Transport stream packets with a prefix or suffix: 192 (time code) or 204 (Reed-Solomon) bytes.
-    TsWrapped(usize),
+    /// Transport stream with packets of another size than 188: 192 (with a time code) or 204 (with Reed-Solomon bytes).
+    TsOtherPacketSize(usize),
     Mp4,
     PackedAudio,
     WebVtt,
     Unknown,
 }
 
-/// `head`: the first [`WINDOW`] bytes, or the whole of a shorter resource.
+/// Recognises a container. `head` has the first [`SNIFF_WINDOW`] bytes of the resource, or all of a shorter one.
 #[must_use]
-pub fn kind(head: &[u8]) -> Kind {
-    // `G` begins many a text: one whole packet at least.
-    if head.len() >= framing::SIZE && framing::aligned(head, 0, framing::SIZE) {
-        return Kind::Ts;
+pub fn sniff(head: &[u8]) -> SniffedContainer {
+    // Many texts begin with `G`, the sync byte: at least one whole packet is needed.
+    if head.len() >= framing::PACKET_SIZE && framing::is_aligned(head, 0, framing::PACKET_SIZE) {
+        return SniffedContainer::Ts;
     }
-    if mp4(head) {
-        return Kind::Mp4;
+    if is_mp4(head) {
+        return SniffedContainer::Mp4;
     }
-    if text(head).starts_with(b"WEBVTT") {
-        return Kind::WebVtt;
+    if without_byte_order_mark(head).starts_with(b"WEBVTT") {
+        return SniffedContainer::WebVtt;
     }
-    if repeated(head, 4, 192) {
-        return Kind::TsWrapped(192);
+    if has_sync_bytes(head, 4, 192) {
+        return SniffedContainer::TsOtherPacketSize(192);
     }
-    if repeated(head, 0, 204) {
-        return Kind::TsWrapped(204);
+    if has_sync_bytes(head, 0, 204) {
+        return SniffedContainer::TsOtherPacketSize(204);
     }
-    if packed_audio(head) {
-        return Kind::PackedAudio;
+    if is_packed_audio(head) {
+        return SniffedContainer::PackedAudio;
     }
-    if (1..framing::SIZE).any(|at| repeated(head, at, framing::SIZE)) { Kind::Ts } else { Kind::Unknown }
+    if (1..framing::PACKET_SIZE).any(|at| has_sync_bytes(head, at, framing::PACKET_SIZE)) {
+        SniffedContainer::Ts
+    } else {
+        SniffedContainer::Unknown
+    }
 }
 
-/// Whether bytes that should be cipher text are clear: media, or a page of text. What noise would show by chance once
-/// in a long while (an ADTS sync word has 12 bits) counts as no sign.
+/// Recognises clear bytes in the place of cipher text; `None` when the bytes may be cipher text. A signature that noise
+/// shows by chance now and then (an ADTS sync word has 12 bits) doesn't count.
 #[must_use]
-pub fn clear(head: &[u8]) -> Option<Clear> {
-    let media = match kind(head) {
-        Kind::Ts => head.len() >= 2 * framing::SIZE,
-        // No first box has 16 MB.
-        Kind::Mp4 => head.starts_with(&[0]),
-        Kind::PackedAudio => matches!(head, [b'I', b'D', b'3', _, 0, flags, size @ ..]
+pub fn sniff_plaintext(head: &[u8]) -> Option<Plaintext> {
+    let media = match sniff(head) {
+        SniffedContainer::Ts => head.len() >= 2 * framing::PACKET_SIZE,
+        // The size field of the first box starts with 0: no first box has 16 MB.
+        SniffedContainer::Mp4 => head.starts_with(&[0]),
+        SniffedContainer::PackedAudio => matches!(head, [b'I', b'D', b'3', _, 0, flags, size @ ..]
             if flags & 0x0f == 0 && size.iter().take(4).all(|b| *b < 0x80)),
-        Kind::WebVtt => true,
-        Kind::TsWrapped(_) | Kind::Unknown => false,
+        SniffedContainer::WebVtt => true,
+        SniffedContainer::TsOtherPacketSize(_) | SniffedContainer::Unknown => false,
     };
-    let text = || head.len() >= MIN_TEXT && head.iter().all(|b| matches!(b, 9 | 10 | 13 | 32..=126));
-    if media { Some(Clear::Media) } else { text().then_some(Clear::Text) }
+    let text = || head.len() >= MIN_TEXT_LENGTH && head.iter().all(|b| matches!(b, 9 | 10 | 13 | 32..=126));
+    if media { Some(Plaintext::Media) } else { text().then_some(Plaintext::Text) }
 }
 
-/// Fewer printable bytes than this may be chance.
-const MIN_TEXT: usize = 32;
+/// Fewest printable bytes that count as text; a shorter run may be chance.
+const MIN_TEXT_LENGTH: usize = 32;
 
-/// What bytes show that aren't cipher text.
+/// Kind of clear bytes in the place of cipher text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Clear {
+pub enum Plaintext {
+    /// A media container.
     Media,
+    /// Printable ASCII text, such as an HTML page.
     Text,
 }
 
-/// Three sync bytes at this distance.
-fn repeated(head: &[u8], at: usize, size: usize) -> bool {
-    head.len() > at + 2 * size && framing::aligned(head, at, size)
+/// Whether sync bytes stand at `at` and at twice the distance of `size` behind it.
+fn has_sync_bytes(head: &[u8], at: usize, size: usize) -> bool {
+    head.len() > at + 2 * size && framing::is_aligned(head, at, size)
 }
 
-fn mp4(head: &[u8]) -> bool {
+fn is_mp4(head: &[u8]) -> bool {
     const KINDS: [&[u8]; 12] =
         [b"ftyp", b"styp", b"moof", b"moov", b"sidx", b"emsg", b"prft", b"mdat", b"free", b"skip", b"ssix", b"uuid"];
     head.get(4..8).is_some_and(|kind| KINDS.contains(&kind))
 }
 
-fn packed_audio(head: &[u8]) -> bool {
+fn is_packed_audio(head: &[u8]) -> bool {
     match head {
         [b'I', b'D', b'3', 2..=4, ..] | [0x0b, 0x77, ..] => true,
         // ADTS, or MPEG audio with a valid version and layer.
@@ -88,18 +95,18 @@ fn packed_audio(head: &[u8]) -> bool {
     }
 }
 
-/// Without a UTF-8 byte order mark.
-fn text(head: &[u8]) -> &[u8] {
+/// Returns the bytes behind a UTF-8 byte order mark.
+fn without_byte_order_mark(head: &[u8]) -> &[u8] {
     head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head)
 }
 
-/// What an unrecognised resource looks like, for a person.
+/// Describes an unrecognised resource for a person.
 #[must_use]
 pub fn describe(head: &[u8]) -> String {
-    let text = text(head).trim_ascii_start();
+    let text = without_byte_order_mark(head).trim_ascii_start();
     let lower: Vec<u8> = text.iter().take(16).map(u8::to_ascii_lowercase).collect();
     let html = [&b"<!doctype html"[..], b"<html", b"<head", b"<body", b"<!--", b"<h1", b"<title"];
-    let looks = match lower.as_slice() {
+    let resemblance = match lower.as_slice() {
         [] if head.is_empty() => return "the body is empty".to_owned(),
         l if html.iter().any(|tag| l.starts_with(tag)) => "an HTML page",
         l if l.starts_with(b"<?xml") || l.starts_with(b"<error") || l.starts_with(b"<mpd") => "an XML document",
@@ -109,12 +116,17 @@ pub fn describe(head: &[u8]) -> String {
         l if l.starts_with(b"\x89png") || l.starts_with(b"\xff\xd8\xff") => "a picture",
         _ if head.iter().all(|b| *b == 0) => "nothing but zero bytes",
         _ if head.iter().all(|b| matches!(b, 9 | 10 | 13 | 32..=126)) => "plain text",
-        _ => return format!("starts with {}, which no media container begins with (encrypted or damaged?)", hex(head)),
+        _ => {
+            return format!(
+                "starts with {}, which no media container begins with (encrypted or damaged?)",
+                hex_bytes(head)
+            );
+        }
     };
-    format!("starts like {looks}")
+    format!("starts like {resemblance}")
 }
 
-fn hex(head: &[u8]) -> String {
+fn hex_bytes(head: &[u8]) -> String {
     head.iter().take(8).map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(" ")
 }
 
@@ -123,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_it_is_not_is_said_for_a_person() {
+    fn an_unrecognised_resource_is_described_for_a_person() {
         assert_eq!(describe(b""), "the body is empty");
         assert_eq!(describe(b"\r\n <!DOCTYPE html><html>"), "starts like an HTML page");
         assert_eq!(describe(b"{\"error\":1}"), "starts like JSON");
@@ -135,29 +147,32 @@ mod tests {
 
     #[test]
     fn cipher_text_is_not_taken_for_media() {
-        assert_eq!(clear(&[&[0x47; 1][..], &[0; 187], &[0x47; 1], &[0; 187]].concat()), Some(Clear::Media));
-        assert_eq!(clear(&[&[0x47; 1][..], &[0; 187]].concat()), None, "a sync byte is one of 256");
-        assert_eq!(clear(b"\0\0\0\x18stypmsdh"), Some(Clear::Media));
-        assert_eq!(clear(b"\x9a\0\0\x18stypmsdh"), None);
-        assert_eq!(clear(b"ID3\x04\0\0\0\0\0\x3f"), Some(Clear::Media));
-        assert_eq!(clear(b"ID3\x04\0\0\0\0\0\xff"), None);
-        assert_eq!(clear(&[0xff, 0xf1, 0x50, 0x80, 0, 0, 0, 0]), None, "an ADTS header");
-        assert_eq!(clear(b"<html><head><title>Sign in</title></head>"), Some(Clear::Text));
-        assert_eq!(clear(b""), None);
+        assert_eq!(
+            sniff_plaintext(&[&[0x47; 1][..], &[0; 187], &[0x47; 1], &[0; 187]].concat()),
+            Some(Plaintext::Media)
+        );
+        assert_eq!(sniff_plaintext(&[&[0x47; 1][..], &[0; 187]].concat()), None, "a sync byte is one of 256");
+        assert_eq!(sniff_plaintext(b"\0\0\0\x18stypmsdh"), Some(Plaintext::Media));
+        assert_eq!(sniff_plaintext(b"\x9a\0\0\x18stypmsdh"), None);
+        assert_eq!(sniff_plaintext(b"ID3\x04\0\0\0\0\0\x3f"), Some(Plaintext::Media));
+        assert_eq!(sniff_plaintext(b"ID3\x04\0\0\0\0\0\xff"), None);
+        assert_eq!(sniff_plaintext(&[0xff, 0xf1, 0x50, 0x80, 0, 0, 0, 0]), None, "an ADTS header");
+        assert_eq!(sniff_plaintext(b"<html><head><title>Sign in</title></head>"), Some(Plaintext::Text));
+        assert_eq!(sniff_plaintext(b""), None);
     }
 
     #[test]
-    fn containers_are_told_apart() {
+    fn containers_are_recognised_by_their_first_bytes() {
         let ts: Vec<u8> = std::iter::repeat_n([&[0x47][..], &[0; 187]].concat(), 5).flatten().collect();
-        assert_eq!(kind(&ts), Kind::Ts);
-        assert_eq!(kind(&ts[100..]), Kind::Ts, "begins inside a packet");
-        assert_eq!(kind(&ts[..188]), Kind::Ts, "one packet");
+        assert_eq!(sniff(&ts), SniffedContainer::Ts);
+        assert_eq!(sniff(&ts[100..]), SniffedContainer::Ts, "begins inside a packet");
+        assert_eq!(sniff(&ts[..188]), SniffedContainer::Ts, "one packet");
         let m2ts: Vec<u8> = std::iter::repeat_n([&[0; 4][..], &[0x47], &[0; 187]].concat(), 4).flatten().collect();
-        assert_eq!(kind(&m2ts), Kind::TsWrapped(192));
-        assert_eq!(kind(b"\0\0\0\x18stypmsdh"), Kind::Mp4);
-        assert_eq!(kind(b"\xef\xbb\xbfWEBVTT\n"), Kind::WebVtt);
-        assert_eq!(kind(b"ID3\x04\0\0"), Kind::PackedAudio);
-        assert_eq!(kind(b"Gateway"), Kind::Unknown);
-        assert_eq!(kind(b""), Kind::Unknown);
+        assert_eq!(sniff(&m2ts), SniffedContainer::TsOtherPacketSize(192));
+        assert_eq!(sniff(b"\0\0\0\x18stypmsdh"), SniffedContainer::Mp4);
+        assert_eq!(sniff(b"\xef\xbb\xbfWEBVTT\n"), SniffedContainer::WebVtt);
+        assert_eq!(sniff(b"ID3\x04\0\0"), SniffedContainer::PackedAudio);
+        assert_eq!(sniff(b"Gateway"), SniffedContainer::Unknown);
+        assert_eq!(sniff(b""), SniffedContainer::Unknown);
     }
 }

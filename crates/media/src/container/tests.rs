@@ -1,8 +1,8 @@
-mod beside;
+mod side_boxes;
 mod damage;
 mod mp4;
 mod other;
-mod protection;
+mod encryption;
 mod subtitles;
 mod surgery;
 mod ts;
@@ -10,7 +10,7 @@ mod ts;
 use super::*;
 use crate::defect::Position;
 
-/// Media of `tests/fixtures/container`, made by its `make.sh`.
+/// Reads a file of `tests/fixtures/container`; its `make.sh` made them.
 fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(format!("{}/tests/fixtures/container/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
@@ -19,26 +19,26 @@ fn inspect(bytes: &[u8]) -> Inspection {
     inspect_with(None, bytes)
 }
 
-fn inspect_with(init: Option<&Init>, bytes: &[u8]) -> Inspection {
-    let mut inspector = Inspector::new(init);
+fn inspect_with(init: Option<&InitSegment>, bytes: &[u8]) -> Inspection {
+    let mut inspector = SegmentInspector::new(init);
     inspector.push(bytes);
     inspector.finish().0
 }
 
-fn init_of(name: &str) -> Init {
-    let mut inspector = Inspector::new(None);
+fn init_of(name: &str) -> InitSegment {
+    let mut inspector = SegmentInspector::new(None);
     inspector.push(&fixture(name));
     inspector.finish().1.unwrap()
 }
 
-/// A track's start, presentation start, end in ticks, samples, key frames, begins with a key frame.
+/// Start, presentation start and end in ticks; samples, key frames, and whether the track starts with a key frame.
 fn summary(track: &Track) -> (i64, i64, i64, u64, u64, Option<bool>) {
     let ticks = |time: Option<MediaTime>| time.unwrap().ticks;
     let (start, presentation, end) = (ticks(track.start), ticks(track.presentation_start), ticks(track.end));
     (start, presentation, end, track.samples, track.keyframes, track.starts_with_keyframe)
 }
 
-/// Kind, byte and message of each defect.
+/// Kind, byte offset and message of each defect.
 fn defects(inspection: &Inspection) -> Vec<(DefectKind, u64, String)> {
     let byte = |at| if let Position::Byte(at) = at { at } else { u64::MAX };
     inspection.defects.iter().map(|d| (d.kind, byte(d.at), d.message.clone())).collect()

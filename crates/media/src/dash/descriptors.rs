@@ -4,7 +4,7 @@ use super::defect_log::DefectLog;
 use super::model::{ContentProtection, Descriptor, EventStream, MpdEvent};
 use super::splices;
 use super::values::{attribute, child, children, number, string, timescale};
-use crate::drm::{self, Id};
+use crate::drm::{self, Uuid};
 use crate::redact::Quoted;
 use roxmltree::Node;
 use std::num::NonZeroU32;
@@ -56,8 +56,8 @@ pub(super) fn protections(node: Node<'_, '_>, log: &mut DefectLog<'_>) -> Vec<Co
 fn pssh(protection: Node<'_, '_>, scheme: &str, log: &mut DefectLog<'_>) -> Option<String> {
     let node = child(protection, "pssh")?;
     let text: String = node.text()?.chars().filter(|c| !c.is_whitespace()).take(MAX_PSSH + 1).collect();
-    let boxes = drm::in_data_uri(&format!("data:;base64,{text}"));
-    let meant = scheme.get(9..).and_then(Id::written);
+    let boxes = drm::pssh_boxes_in_data_uri(&format!("data:;base64,{text}"));
+    let meant = scheme.get(9..).and_then(Uuid::parse);
     let wrong = match boxes.first() {
         _ if text.len() > MAX_PSSH => "is longer than 64 kB",
         None => "is no `pssh` box in Base64",

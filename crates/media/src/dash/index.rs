@@ -71,9 +71,9 @@ pub fn resolve_index(mpd: &mut Mpd, request: &IndexRequest, read: Result<Vec<u8>
 
 fn listed(addressing: &SegmentAddressing, request: &IndexRequest, bytes: &[u8]) -> Result<SegmentAddressing, String> {
     let index = container::segment_index(bytes)?;
-    let mut offset = request.range.offset.saturating_add(index.first_part);
+    let mut offset = request.range.offset.saturating_add(index.first_part_offset);
     let (mut runs, mut urls): (Vec<TimelineRun>, Vec<UrlRange>) = (Vec::new(), Vec::new());
-    let (mut start, timescale) = (index.start, index.timescale);
+    let (mut start, timescale) = (index.earliest_presentation_time, index.timescale);
     for part in &index.parts {
         let (length, duration) = (u64::from(part.bytes), u64::from(part.duration));
         let range = Some(ByteRange { offset, length });

@@ -37,7 +37,7 @@ pub(super) fn content_keys(set: &AdaptationSet, representation: &Representation)
 }
 
 /// `None` for several: which of them the samples need, they say themselves.
-fn only_kid(protection: &ContentProtection) -> Option<Id> {
+fn only_kid(protection: &ContentProtection) -> Option<Uuid> {
     let mut kids = protection.default_kid.as_deref()?.split_whitespace();
-    kids.next().filter(|_| kids.next().is_none()).and_then(Id::written)
+    kids.next().filter(|_| kids.next().is_none()).and_then(Uuid::parse)
 }

@@ -125,7 +125,7 @@ pub struct MpdEvent {
     pub time: u64,
     pub duration: Option<u64>,
     /// The SCTE 35 section that the event carries; `None` for other schemes and for a section that cannot be read.
-    pub section: Option<Box<Section>>,
+    pub section: Option<Box<SpliceSection>>,
     pub line: u32,
 }
 

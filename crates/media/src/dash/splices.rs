@@ -5,7 +5,7 @@ use super::defect_log::DefectLog;
 use super::model::{EventStream, Mpd, MpdEvent, Period};
 use super::values::{attribute, is};
 use crate::redact::Quoted;
-use crate::splice::{self, Cue, Section, Turn};
+use crate::splice::{self, SpliceCue, SpliceDirection, SpliceSection};
 use crate::stream::ads::{AdRange, AdSource, Marker, MarkerKind, TimedSection, merge_range};
 use crate::units::{MediaTime, Seconds, Timestamp};
 use roxmltree::Node;
@@ -23,7 +23,7 @@ pub fn is_scte35(scheme: &str) -> bool {
 }
 
 /// The section of an Event. `None`: it cannot be read, which is logged as a defect.
-pub(super) fn section(event: Node<'_, '_>, scheme: &str, log: &mut DefectLog<'_>) -> Option<Section> {
+pub(super) fn section(event: Node<'_, '_>, scheme: &str, log: &mut DefectLog<'_>) -> Option<SpliceSection> {
     let inside = |name: &'static str| event.descendants().take(MAX_ELEMENTS).find(move |node| is(*node, name));
     let read = match (inside("Binary"), inside("SpliceInfoSection")) {
         (Some(binary), _) => decode_base64(binary.text().unwrap_or_default()),
@@ -36,45 +36,47 @@ pub(super) fn section(event: Node<'_, '_>, scheme: &str, log: &mut DefectLog<'_>
     read.map_err(|why| log.marker(event, SIGNAL, format_args!("this Event of {} {why}", Quoted(scheme)))).ok()
 }
 
-fn decode_base64(text: &str) -> Result<Section, String> {
-    let text: String = text.chars().filter(|c| !c.is_whitespace()).take(2 * splice::MAX).collect();
-    let bytes = splice::base64(&text).ok_or_else(|| format!("has {}, which is no Base64", Quoted(&text)))?;
+fn decode_base64(text: &str) -> Result<SpliceSection, String> {
+    let text: String = text.chars().filter(|c| !c.is_whitespace()).take(2 * splice::MAX_SECTION_LENGTH).collect();
+    let bytes = splice::decode_base64(&text).ok_or_else(|| format!("has {}, which is no Base64", Quoted(&text)))?;
     splice::parse(&bytes).map_err(|fault| format!("has no readable splice_info_section: {fault}"))
 }
 
 /// Reads the XML form of a section (ANSI/SCTE 35 11).
-fn parse_xml(node: Node<'_, '_>) -> Result<Section, String> {
+fn parse_xml(node: Node<'_, '_>) -> Result<SpliceSection, String> {
     let within = || node.descendants().take(MAX_ELEMENTS);
     let adjustment = optional(node, "ptsAdjustment")?.unwrap_or(0);
-    let mut section = Section { command: 0, at: None, cues: Vec::new() };
+    let mut section = SpliceSection { command_type: 0, splice_time: None, cues: Vec::new() };
     for one in within().filter(|n| is(*n, "SpliceInsert") && !flag(*n, "spliceEventCancelIndicator")) {
-        section.command = 0x05;
+        section.command_type = 0x05;
         let length = one.children().find(|n| is(*n, "BreakDuration"));
         let duration = length.map(|l| optional(l, "duration")).transpose()?.flatten();
         let out = attribute(one, "outOfNetworkIndicator").ok_or("has a SpliceInsert without outOfNetworkIndicator")?;
-        section.cues.push(Cue {
-            event: optional(one, "spliceEventId")?.unwrap_or(0),
-            turn: if truth(out) { Turn::Out } else { Turn::In },
-            duration: duration.and_then(splice::seconds),
+        section.cues.push(SpliceCue {
+            event_id: optional(one, "spliceEventId")?.unwrap_or(0),
+            direction: if truth(out) { SpliceDirection::Out } else { SpliceDirection::In },
+            duration: duration.and_then(splice::duration_from_ticks),
             auto_return: length.map(|l| flag(l, "autoReturn")),
         });
     }
     if within().any(|n| is(n, "TimeSignal")) {
-        section.command = 0x06;
+        section.command_type = 0x06;
     }
     for one in within().filter(|n| is(*n, "SegmentationDescriptor") && !flag(*n, "segmentationEventCancelIndicator")) {
-        let Some(turn) = optional(one, "segmentationTypeId")?.and_then(splice::turn) else { continue };
+        let Some(turn) = optional(one, "segmentationTypeId")?.and_then(splice::segmentation_direction) else {
+            continue;
+        };
         let duration: Option<u64> = optional(one, "segmentationDuration")?;
-        section.cues.push(Cue {
-            event: optional(one, "segmentationEventId")?.unwrap_or(0),
-            turn,
-            duration: duration.and_then(splice::seconds),
+        section.cues.push(SpliceCue {
+            event_id: optional(one, "segmentationEventId")?.unwrap_or(0),
+            direction: turn,
+            duration: duration.and_then(splice::duration_from_ticks),
             auto_return: None,
         });
     }
     section.cues.truncate(MAX_CUES);
     let time = within().find(|n| is(*n, "SpliceTime")).map(|t| optional::<u64>(t, "ptsTime")).transpose()?.flatten();
-    section.at = time.map(|t| MediaTime::mpeg(t.wrapping_add(adjustment)));
+    section.splice_time = time.map(|t| MediaTime::mpeg(t.wrapping_add(adjustment)));
     Ok(section)
 }
 

@@ -1,25 +1,27 @@
-//! The `pssh` box (ISO/IEC 23001-7 8.1): what one DRM system needs to ask for a licence.
+//! The `pssh` box (ISO/IEC 23001-7 8.1), from which a DRM system requests a licence.
 
-use super::{Id, System};
+use super::{DrmSystem, Uuid};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
+/// A `pssh` box: a DRM system and the keys that it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pssh {
-    pub system: Id,
-    /// The keys it is for, where it says so; at most [`MAX_KIDS`].
-    pub kids: Vec<Id>,
+    /// SystemID of the DRM system.
+    pub system: Uuid,
+    /// Identifiers of the keys; empty when the box names none, at most [`MAX_KEY_IDS`].
+    pub kids: Vec<Uuid>,
 }
 
-/// Key identifiers kept of one box.
-pub const MAX_KIDS: usize = 64;
-/// Boxes read of one URI.
+/// Largest number of key identifiers that are kept of one box.
+pub const MAX_KEY_IDS: usize = 64;
+/// Boxes that are read of one URI.
 const MAX_BOXES: usize = 8;
 
 impl Pssh {
-    /// `body` is what follows the box header. `None` for one that is cut off.
+    /// Parses the bytes behind a box header; `None` when they are cut off.
     #[must_use]
-    pub fn read(body: &[u8]) -> Option<Self> {
+    pub fn parse(body: &[u8]) -> Option<Self> {
         let (&version, rest) = body.split_first()?;
         let (system, mut rest) = rest.get(3..)?.split_first_chunk::<16>()?;
         let mut kids = Vec::new();
@@ -27,53 +29,53 @@ impl Pssh {
             let (count, after) = rest.split_first_chunk::<4>()?;
             let bytes = usize::try_from(u32::from_be_bytes(*count)).ok()?.checked_mul(16)?;
             let (listed, after) = after.split_at_checked(bytes)?;
-            kids.extend(listed.chunks_exact(16).take(MAX_KIDS).filter_map(Id::read));
+            kids.extend(listed.chunks_exact(16).take(MAX_KEY_IDS).filter_map(Uuid::from_slice));
             rest = after;
         }
-        let system = Id::new(*system);
+        let system = Uuid::from_bytes(*system);
         let (size, rest) = rest.split_first_chunk::<4>()?;
         let data = rest.get(..usize::try_from(u32::from_be_bytes(*size)).ok()?)?;
-        if kids.is_empty() && System::of_id(system) == Some(System::Widevine) {
-            kids = widevine(data);
+        if kids.is_empty() && DrmSystem::from_id(system) == Some(DrmSystem::Widevine) {
+            kids = widevine_key_ids(data);
         }
         Some(Self { system, kids })
     }
 }
 
-/// The boxes that a `data:` URI carries; none where it carries something else.
+/// Returns the `pssh` boxes in a `data:` URI; empty for another URI or other data.
 #[must_use]
-pub fn in_data_uri(uri: &str) -> Vec<Pssh> {
+pub fn pssh_boxes_in_data_uri(uri: &str) -> Vec<Pssh> {
     let is_data = uri.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
     let encoded = uri.split_once(";base64,").map(|(_, text)| text.trim_end_matches('=')).filter(|_| is_data);
     let Some(bytes) = encoded.and_then(|text| STANDARD_NO_PAD.decode(text).ok()) else { return Vec::new() };
     let (mut found, mut rest) = (Vec::new(), bytes.as_slice());
-    while let (Some((body, after)), true) = (boxed(rest), found.len() < MAX_BOXES) {
-        found.extend(Pssh::read(body));
+    while let (Some((body, after)), true) = (split_pssh(rest), found.len() < MAX_BOXES) {
+        found.extend(Pssh::parse(body));
         rest = after;
     }
     found
 }
 
-/// The body of the `pssh` that `bytes` begin with, and what follows it.
-fn boxed(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+/// Returns the body of the `pssh` box at the start of `bytes`, and the bytes behind the box.
+fn split_pssh(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let size = usize::try_from(u32::from_be_bytes(*bytes.first_chunk()?)).ok()?;
     let (whole, after) = bytes.split_at_checked(size)?;
     let (kind, body) = whole.get(4..)?.split_first_chunk::<4>()?;
     (kind == b"pssh").then_some((body, after))
 }
 
-/// Field 2 (key_ids) of Widevine's message, a Protocol Buffer.
-fn widevine(mut data: &[u8]) -> Vec<Id> {
+/// Returns the values of field 2 (key_ids) in Widevine's message, a Protocol Buffer.
+fn widevine_key_ids(mut data: &[u8]) -> Vec<Uuid> {
     const KEY_ID: u64 = 2 << 3 | 2;
     let mut kids = Vec::new();
-    while let (Some((tag, rest)), true) = (varint(data), kids.len() < MAX_KIDS) {
+    while let (Some((tag, rest)), true) = (varint(data), kids.len() < MAX_KEY_IDS) {
         let after = match tag & 7 {
             0 => varint(rest).map(|(_, after)| after),
             1 => rest.get(8..),
             5 => rest.get(4..),
             2 => varint(rest).and_then(|(size, after)| {
                 let (value, after) = after.split_at_checked(usize::try_from(size).ok()?)?;
-                kids.extend(Id::read(value).filter(|_| tag == KEY_ID));
+                kids.extend(Uuid::from_slice(value).filter(|_| tag == KEY_ID));
                 Some(after)
             }),
             _ => None,
@@ -84,7 +86,7 @@ fn widevine(mut data: &[u8]) -> Vec<Id> {
     kids
 }
 
-/// Seven bits a byte, the low ones first.
+/// Parses a number of seven bits in each byte, the low bits first.
 fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let last = bytes.iter().take(10).position(|b| b & 0x80 == 0)?;
     let (number, rest) = bytes.split_at_checked(last + 1)?;
@@ -96,9 +98,9 @@ mod tests {
     use super::*;
     use base64::engine::general_purpose::STANDARD;
 
-    const KID: Id = Id::new([7; 16]);
+    const KID: Uuid = Uuid::from_bytes([7; 16]);
 
-    fn body(version: u8, system: System, kids: &[Id], data: &[u8]) -> Vec<u8> {
+    fn body(version: u8, system: DrmSystem, kids: &[Uuid], data: &[u8]) -> Vec<u8> {
         let mut body = vec![version, 0, 0, 0];
         body.extend(system.id().unwrap().0);
         if version > 0 {
@@ -116,35 +118,35 @@ mod tests {
 
     #[test]
     fn keys_come_from_the_list_or_from_widevine_s_message() {
-        let listed = Pssh::read(&body(1, System::PlayReady, &[KID], b"anything")).unwrap();
-        assert_eq!((System::of_id(listed.system), listed.kids), (Some(System::PlayReady), vec![KID]));
+        let listed = Pssh::parse(&body(1, DrmSystem::PlayReady, &[KID], b"anything")).unwrap();
+        assert_eq!((DrmSystem::from_id(listed.system), listed.kids), (Some(DrmSystem::PlayReady), vec![KID]));
         // algorithm = 1, key_ids = KID, provider = "x", a later field of 32 bits.
         let message = [&[0x08, 1, 0x12, 16][..], &[7; 16], b"\x1a\x01x", &[0x4d, 1, 2, 3, 4]].concat();
-        assert_eq!(Pssh::read(&body(0, System::Widevine, &[], &message)).unwrap().kids, [KID]);
-        assert_eq!(Pssh::read(&body(0, System::PlayReady, &[], &message)).unwrap().kids, []);
+        assert_eq!(Pssh::parse(&body(0, DrmSystem::Widevine, &[], &message)).unwrap().kids, [KID]);
+        assert_eq!(Pssh::parse(&body(0, DrmSystem::PlayReady, &[], &message)).unwrap().kids, []);
     }
 
     #[test]
-    fn a_data_uri_carries_boxes_or_something_else() {
-        let two = uri(&[body(1, System::Widevine, &[KID], b""), body(0, System::PlayReady, &[], b"")]);
-        assert_eq!(in_data_uri(&two).iter().map(|p| p.kids.len()).collect::<Vec<_>>(), [1, 0]);
-        assert_eq!(in_data_uri(&two.replace("data:", "DATA:")).len(), 2);
+    fn boxes_of_a_data_uri_are_found() {
+        let two = uri(&[body(1, DrmSystem::Widevine, &[KID], b""), body(0, DrmSystem::PlayReady, &[], b"")]);
+        assert_eq!(pssh_boxes_in_data_uri(&two).iter().map(|p| p.kids.len()).collect::<Vec<_>>(), [1, 0]);
+        assert_eq!(pssh_boxes_in_data_uri(&two.replace("data:", "DATA:")).len(), 2);
         for other in ["skd://key", "data:text/plain;base64,!!", "data:,x", "data:;base64,AAAA", "é;base64,AAAA"] {
-            assert_eq!(in_data_uri(other), [], "{other}");
+            assert_eq!(pssh_boxes_in_data_uri(other), [], "{other}");
         }
     }
 
     #[test]
-    fn a_cut_or_lying_box_is_none() {
-        let whole = body(1, System::Widevine, &[KID, KID], b"data");
+    fn a_cut_or_inconsistent_box_is_refused() {
+        let whole = body(1, DrmSystem::Widevine, &[KID, KID], b"data");
         for length in 0..whole.len() {
-            assert_eq!(Pssh::read(&whole[..length]), None, "{length}");
+            assert_eq!(Pssh::parse(&whole[..length]), None, "{length}");
         }
         let mut lying = whole.clone();
         lying[20..24].fill(0xff);
-        assert_eq!(Pssh::read(&lying), None);
+        assert_eq!(Pssh::parse(&lying), None);
         for hostile in [&[0x12, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1][..], &[0xff; 20], &[0x13]] {
-            assert_eq!(widevine(hostile), []);
+            assert_eq!(widevine_key_ids(hostile), []);
         }
     }
 }

@@ -9,7 +9,7 @@ use super::defects::DefectList;
 use super::lines::{LineContent, PlaylistLine};
 use crate::defect::DefectKind::AdMarker;
 use crate::redact::Quoted;
-use crate::splice::{self, Section};
+use crate::splice::{self, SpliceSection};
 use crate::stream::ads::{AdRange, AdSource, Marker, MarkerKind};
 use crate::stream::date;
 use crate::units::Seconds;
@@ -58,7 +58,7 @@ impl AdMarkers {
         let Some(id) = list.get("ID").filter(|_| sections.iter().any(Option::is_some)) else { return };
         let mut cue = CueTag { name: "EXT-X-DATERANGE", line, defects };
         let [out, _, command] = sections.map(|text| text.and_then(|text| cue.hexadecimal(text)));
-        let opening = |section: &Option<Section>| section.as_ref().and_then(Section::opening).copied();
+        let opening = |section: &Option<SpliceSection>| section.as_ref().and_then(SpliceSection::first_out).copied();
         let date = |name| list.get(name).and_then(date::parse).map(|d| d.at);
         let seconds = |name| list.get(name).and_then(attribute_types::float).map(Seconds);
         let range = AdRange {
@@ -91,11 +91,11 @@ impl AdMarkers {
 }
 
 /// Whether a section only returns to the programme: one that ends an advertisement and begins the next doesn't.
-fn returns_only(section: &Section) -> bool {
-    section.returns() && section.opening().is_none()
+fn returns_only(section: &SpliceSection) -> bool {
+    section.returns_to_programme() && section.first_out().is_none()
 }
 
-fn splice(section: Section) -> MarkerKind {
+fn splice(section: SpliceSection) -> MarkerKind {
     MarkerKind::Splice(Box::new(section))
 }
 
@@ -113,7 +113,7 @@ struct CueValue {
     announced: Option<Seconds>,
     out: Option<String>,
     back: bool,
-    section: Option<Section>,
+    section: Option<SpliceSection>,
 }
 
 impl CueTag<'_, '_, '_> {
@@ -193,9 +193,9 @@ impl CueTag<'_, '_, '_> {
         seconds
     }
 
-    fn base64(&mut self, text: &str) -> Option<Section> {
+    fn base64(&mut self, text: &str) -> Option<SpliceSection> {
         let text = text.trim_matches('"');
-        let Some(bytes) = splice::base64(text) else {
+        let Some(bytes) = splice::decode_base64(text) else {
             self.complain(SECTION, format_args!("{} is no base64", Quoted(text)));
             return None;
         };
@@ -203,15 +203,15 @@ impl CueTag<'_, '_, '_> {
     }
 
     /// The section of a hexadecimal number, whose digits the lint has checked.
-    fn hexadecimal(&mut self, text: &str) -> Option<Section> {
+    fn hexadecimal(&mut self, text: &str) -> Option<SpliceSection> {
         let digits = text.get(2..).unwrap_or_default().as_bytes();
         let nibble = |b: &u8| char::from(*b).to_digit(16).unwrap_or(0) as u8;
-        let pairs = digits.chunks(2).take(splice::MAX);
+        let pairs = digits.chunks(2).take(splice::MAX_SECTION_LENGTH);
         let bytes: Vec<u8> = pairs.map(|pair| pair.iter().fold(0, |byte, d| byte << 4 | nibble(d))).collect();
         self.section(&bytes, RANGE)
     }
 
-    fn section(&mut self, bytes: &[u8], reference: &'static str) -> Option<Section> {
+    fn section(&mut self, bytes: &[u8], reference: &'static str) -> Option<SpliceSection> {
         let read = splice::parse(bytes);
         read.map_err(|fault| self.complain(reference, format_args!("no readable splice_info_section: {fault}"))).ok()
     }

@@ -5,7 +5,7 @@ use super::defects::DefectList;
 use super::lines::PlaylistLine;
 use super::m3u8;
 use super::uris;
-use crate::drm::Id;
+use crate::drm::Uuid;
 use crate::stream::{ByteRange, Key, Map};
 use std::sync::Arc;
 use url::Url;
@@ -36,7 +36,7 @@ impl Protection {
         }
         let Some(read) = m3u8::key(list) else { return };
         let uri = read.uri.map(|uri| absolute(base, uri));
-        let key_id = list.written("KEYID").and_then(Id::written);
+        let key_id = list.written("KEYID").and_then(Uuid::parse);
         let key = Key { method: read.method.to_string(), uri, iv: read.iv, key_format: read.keyformat, key_id };
         if let Some(same) = self.keys.iter_mut().find(|k| k.format() == key.format()) {
             *same = key;

@@ -7,7 +7,7 @@ mod events;
 pub use events::{TimedSection, breaks, merge_range};
 
 use super::Timeline;
-use crate::splice::Section;
+use crate::splice::SpliceSection;
 use crate::units::{Seconds, Timestamp};
 
 /// A tag that announces the beginning, continuation or end of an ad break.
@@ -40,7 +40,7 @@ pub enum MarkerKind {
     /// EXT-X-DATERANGE, or an event of DASH.
     Range(Box<AdRange>),
     /// An SCTE 35 section without a break around it: EXT-OATCLS-SCTE35, EXT-X-SCTE35.
-    Splice(Box<Section>),
+    Splice(Box<SpliceSection>),
 }
 
 /// EXT-X-DATERANGE with an SCTE35 attribute (RFC 8216bis 4.4.5.1), or the break that events of DASH announce.

@@ -37,7 +37,7 @@ pub fn judge(
 
 fn text(segment: &SegmentFacts) -> Option<&Track> {
     let inspection = select::undamaged_inspection(segment).filter(|i| i.container == Container::Cmaf)?;
-    inspection.tracks.iter().find(|t| t.media == Some(Media::Text) && t.protection.is_none())
+    inspection.tracks.iter().find(|t| t.media == Some(Media::Text) && t.encryption.is_none())
 }
 
 /// `stpp` of `stpp.ttml.im1t`.
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn encrypted_subtitles_are_not_judged() {
         let hidden = |s: &mut SegmentFacts| {
-            track(s).protection = Some(Arc::default());
+            track(s).encryption = Some(Arc::default());
             track(s).samples = 0;
         };
         assert_not_run(run("wvtt", segments(20, "wvtt", hidden)), NONE);

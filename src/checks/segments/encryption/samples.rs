@@ -1,7 +1,7 @@
 //! Encryption inside the container: what the playlist announces against what the segment says of itself.
 
-use packager_media::container::{Container, Inspection, Protection};
-use packager_media::drm::{Id, Scheme};
+use packager_media::container::{Container, Inspection, SampleEncryption};
+use packager_media::drm::{ProtectionScheme, Uuid};
 use packager_media::stream::{Key, Segment};
 
 /// How the manifest announces encryption.
@@ -15,7 +15,7 @@ pub(super) fn fault(segment: &Segment, inspection: &Inspection, told: &Announced
     let method = segment.key.as_ref().map(|k| k.method.as_str());
     let announced = matches!(method, Some("SAMPLE-AES" | "SAMPLE-AES-CTR")) || method.is_some_and(of_mpd);
     match (method, inspection.encrypted) {
-        (_, true) if inspection.ts.as_ref().is_some_and(|ts| ts.scrambled > 0) => {
+        (_, true) if inspection.ts.as_ref().is_some_and(|ts| ts.scrambled_packets > 0) => {
             Some("has scrambled packets (transport_scrambling_control), which no key of HLS or DASH undoes".to_owned())
         }
         (None, true) => {
@@ -25,7 +25,7 @@ pub(super) fn fault(segment: &Segment, inspection: &Inspection, told: &Announced
             Some(format!("is announced as {method} and is clear"))
         }
         (Some(method), true) if announced => {
-            let mut tracks = inspection.tracks.iter().filter_map(|t| t.protection.as_deref());
+            let mut tracks = inspection.tracks.iter().filter_map(|t| t.encryption.as_deref());
             tracks.find_map(|track| wrong_scheme(method, track).or_else(|| wrong_key(segment, track, told.tag)))
         }
         _ => None,
@@ -42,11 +42,11 @@ fn shows_encryption(inspection: &Inspection) -> bool {
 }
 
 /// RFC 8216bis 4.4.4.4: each METHOD stands for one scheme of common encryption.
-fn wrong_scheme(method: &str, track: &Protection) -> Option<String> {
+fn wrong_scheme(method: &str, track: &SampleEncryption) -> Option<String> {
     let meant = match method {
-        "SAMPLE-AES" => Scheme::CBCS,
-        "SAMPLE-AES-CTR" => Scheme::CENC,
-        named => Scheme(named.as_bytes().try_into().ok()?),
+        "SAMPLE-AES" => ProtectionScheme::CBCS,
+        "SAMPLE-AES-CTR" => ProtectionScheme::CENC,
+        named => ProtectionScheme(named.as_bytes().try_into().ok()?),
     };
     let scheme = track.scheme.filter(|s| *s != meant)?;
     let said = if of_mpd(method) { format!("the MPD says {meant}") } else { format!("{method} stands for {meant}") };
@@ -55,10 +55,10 @@ fn wrong_scheme(method: &str, track: &Protection) -> Option<String> {
 
 /// ContentProtection names the scheme itself.
 fn of_mpd(method: &str) -> bool {
-    method == "common encryption" || method.as_bytes().try_into().is_ok_and(|name| Scheme(name).is_common())
+    method == "common encryption" || method.as_bytes().try_into().is_ok_and(|name| ProtectionScheme(name).is_common())
 }
 
-fn wrong_key(segment: &Segment, track: &Protection, tag: &str) -> Option<String> {
+fn wrong_key(segment: &Segment, track: &SampleEncryption, tag: &str) -> Option<String> {
     let kid = track.kid?;
     segment.keys.iter().find_map(|key| {
         let named = key.kids();
@@ -75,8 +75,8 @@ fn owner(key: &Key) -> String {
 }
 
 /// As many as a person reads.
-fn list(ids: &[Id]) -> String {
-    let shown: Vec<_> = ids.iter().take(3).map(Id::to_string).collect();
+fn list(ids: &[Uuid]) -> String {
+    let shown: Vec<_> = ids.iter().take(3).map(Uuid::to_string).collect();
     let more = if ids.len() > shown.len() { ", …" } else { "" };
     shown.join(", ") + more
 }
@@ -92,7 +92,7 @@ mod tests {
     const KID: &str = "0x07070707070707070707070707070707";
 
     fn key(method: &str, format: &str, kid: Option<&str>) -> Key {
-        let key_id = kid.and_then(Id::written);
+        let key_id = kid.and_then(Uuid::parse);
         Key { method: method.to_owned(), uri: None, iv: None, key_format: Some(format.to_owned()), key_id }
     }
 
@@ -103,9 +103,10 @@ mod tests {
         segment.key = keys.first().cloned();
         segment.keys = keys.into();
         inspection.encrypted = true;
-        let kid = kid.and_then(Id::written);
-        let protection = Protection { scheme: Some(Scheme(scheme)), kid, ..Protection::default() };
-        inspection.tracks[0].protection = Some(Arc::new(protection));
+        let kid = kid.and_then(Uuid::parse);
+        let protection =
+            SampleEncryption { scheme: Some(ProtectionScheme(scheme)), kid, ..SampleEncryption::default() };
+        inspection.tracks[0].encryption = Some(Arc::new(protection));
         fault(&segment, &inspection, &HLS)
     }
 
@@ -156,7 +157,7 @@ mod tests {
         let facts = ts_segment(5, 0.0, 2.0);
         let mut inspection = facts.inspection.unwrap();
         inspection.encrypted = true;
-        inspection.ts = Some(TsFacts { scrambled: 1, ..TsFacts::default() });
+        inspection.ts = Some(TsFacts { scrambled_packets: 1, ..TsFacts::default() });
         let announced = Segment { key: Some(key("SAMPLE-AES", "identity", None)), ..facts.segment };
         assert!(fault(&announced, &inspection, &HLS).unwrap().contains("transport_scrambling_control"));
     }

@@ -2,12 +2,12 @@
 
 use crate::checks::Violation;
 use crate::facts::RenditionFacts;
-use packager_media::drm::System;
+use packager_media::drm::DrmSystem;
 use packager_media::stream::{Media, Protocol, Segment};
 use std::collections::BTreeSet;
 
 /// `None` where nothing is expected, or nothing is listed.
-pub(super) fn faults(protocol: Protocol, facts: &RenditionFacts, expected: &[System]) -> Option<Vec<Violation>> {
+pub(super) fn faults(protocol: Protocol, facts: &RenditionFacts, expected: &[DrmSystem]) -> Option<Vec<Violation>> {
     let newest = facts.timeline.as_deref()?.segments.last().filter(|_| !expected.is_empty())?;
     let (in_media, mut offered) = (facts.systems_in_media(), facts.offered_systems());
     if protocol != Protocol::Hls {
@@ -21,12 +21,12 @@ pub(super) fn faults(protocol: Protocol, facts: &RenditionFacts, expected: &[Sys
     Some(missing.map(|system| missing_one(*system, newest, &offered, in_media.contains(system))).collect())
 }
 
-fn clear(newest: &Segment, expected: &[System]) -> Violation {
+fn clear(newest: &Segment, expected: &[DrmSystem]) -> Violation {
     let message = format!("segment {} is announced as clear; the template expects {}", newest.number, names(expected));
     Violation::new(message).with("number", newest.number).with("line", newest.line)
 }
 
-fn missing_one(system: System, newest: &Segment, offered: &BTreeSet<System>, in_media: bool) -> Violation {
+fn missing_one(system: DrmSystem, newest: &Segment, offered: &BTreeSet<DrmSystem>, in_media: bool) -> Violation {
     let whose = if offered.is_empty() { "for none at all".to_owned() } else { format!("only for {}", names(offered)) };
     let but = if in_media { "; the media have a `pssh` of it" } else { "" };
     let message =
@@ -35,8 +35,8 @@ fn missing_one(system: System, newest: &Segment, offered: &BTreeSet<System>, in_
     Violation::new(message).with("number", newest.number).with("line", newest.line).with("offered", offered)
 }
 
-fn names<'a>(systems: impl IntoIterator<Item = &'a System>) -> String {
-    systems.into_iter().map(System::to_string).collect::<Vec<_>>().join(", ")
+fn names<'a>(systems: impl IntoIterator<Item = &'a DrmSystem>) -> String {
+    systems.into_iter().map(DrmSystem::to_string).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -52,7 +52,7 @@ mod tests {
     const FAIRPLAY: &str = "com.apple.streamingkeydelivery";
     const PLAYREADY: &str = "com.microsoft.playready";
 
-    fn run(formats: &[&str], media: Media, expected: &[System]) -> Option<Vec<String>> {
+    fn run(formats: &[&str], media: Media, expected: &[DrmSystem]) -> Option<Vec<String>> {
         let mut scene = Scene::live();
         scene.rendition().rendition.media = media;
         let keys: Vec<_> = formats.iter().map(|format| key(format)).collect();
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn each_expected_system_has_to_be_offered() {
-        let both = [System::FairPlay, System::PlayReady];
+        let both = [DrmSystem::FairPlay, DrmSystem::PlayReady];
         assert_eq!(run(&[FAIRPLAY, PLAYREADY], Media::Video, &both), Some(vec![]));
         assert_eq!(run(&[FAIRPLAY, PLAYREADY], Media::Video, &both[..1]), Some(vec![]), "more than promised");
         let found = run(&[FAIRPLAY], Media::Audio, &both).unwrap();
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_clear_picture_fails_where_a_system_is_expected_and_clear_sound_does_not() {
-        let expected = [System::Widevine];
+        let expected = [DrmSystem::Widevine];
         assert!(run(&[], Media::Video, &expected).unwrap()[0].contains("clear; the template expects Widevine"));
         assert_eq!(run(&[], Media::Audio, &expected), Some(vec![]));
         assert_eq!(run(&[], Media::Video, &[]), None, "nothing is expected");

@@ -54,7 +54,7 @@ fn judge(
     }
     let opening = |s: &&super::SegmentFacts| {
         let messages = select::complete_inspection(s).map_or(&[][..], |i| &i.events);
-        messages.iter().any(|e| e.section.as_ref().is_some_and(|s| s.opening().is_some()))
+        messages.iter().any(|e| e.section.as_ref().is_some_and(|s| s.first_out().is_some()))
     };
     let carrier = segments.iter().find(|s| opening(s));
     if timeline.markers.is_empty() && carrier.is_none() && found.is_empty() {
@@ -134,9 +134,9 @@ mod tests {
     use crate::checks::testing::*;
     use crate::facts::SegmentFacts;
     use crate::history::InspectedSpan;
-    use packager_media::container::Event;
+    use packager_media::container::EventMessage;
     use packager_media::defect::{Defect, Position};
-    use packager_media::splice::{Cue, Section, Turn};
+    use packager_media::splice::{SpliceCue, SpliceDirection, SpliceSection};
     use packager_media::stream::ads::{AdSource, Marker, MarkerKind};
     use packager_media::units::{MPEG_TIMESCALE, MediaTime, Timestamp};
 
@@ -218,11 +218,12 @@ mod tests {
             facts
         };
         let mut segments: Vec<_> = (0..10).map(inspected).collect();
-        let cue = Cue { event: 7, turn: Turn::Out, duration: None, auto_return: None };
-        let section = Some(Section { command: 5, at: None, cues: vec![cue] });
+        let cue = SpliceCue { event_id: 7, direction: SpliceDirection::Out, duration: None, auto_return: None };
+        let section = Some(SpliceSection { command_type: 5, splice_time: None, cues: vec![cue] });
         let time = Some(MediaTime::new(994 * 90_000, MPEG_TIMESCALE));
         let scheme = INBAND.to_owned();
-        segments[5].inspection.as_mut().unwrap().events = vec![Event { at: 24, scheme, id: 7, time, section }];
+        segments[5].inspection.as_mut().unwrap().events =
+            vec![EventMessage { offset: 24, scheme, id: 7, time, section }];
         let past = scene.history.renditions.values_mut().next().unwrap();
         past.segments = segments.into_iter().map(std::sync::Arc::new).collect();
         scene

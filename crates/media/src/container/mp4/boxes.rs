@@ -1,46 +1,47 @@
-//! Boxes of a buffered body, without recursion: the callers go down as many levels as they know.
+//! Walks the boxes of a buffered body without recursion: callers descend as many levels as they know.
 //!
-//! `mp4-atom` decodes the leaves. Its whole-`moov` and whole-`moof` decoders aren't used: they recurse as deep as
-//! the input nests, refuse a movie for one odd box that nothing here needs, and know no byte offsets.
+//! `mp4-atom` decodes the leaf boxes. Its decoders of a whole `moov` or `moof` aren't used: they recurse as deep as the
+//! input nests, refuse a movie for one unexpected box that nothing here needs, and know no byte offsets.
 
 use mp4_atom::Atom;
 
-pub const CLAUSE: &str = "ISO/IEC 14496-12 4.2";
+pub const BOX_CLAUSE: &str = "ISO/IEC 14496-12 4.2";
 
+/// A box whose body is in memory.
 #[derive(Debug, Clone, Copy)]
-pub struct Boxed<'a> {
+pub struct Mp4Box<'a> {
     pub kind: [u8; 4],
-    /// Offset of its header in the resource.
-    pub at: u64,
+    /// Offset of the box header in the resource.
+    pub offset: u64,
     pub body: &'a [u8],
-    body_at: u64,
+    body_offset: u64,
 }
 
-/// A structure that can't be followed further.
+/// A structural error that makes the rest of a box unreadable.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    pub at: u64,
+pub struct BoxError {
+    pub offset: u64,
     pub message: String,
 }
 
-/// A box header: kind, length of the header, length of the box (`None`: to the end of what holds it).
+/// A box header: type, size of the header, and size of the box. A size of `None` reaches to the end of the parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Header {
+pub struct BoxHeader {
     pub kind: [u8; 4],
     pub length: u64,
     pub size: Option<u64>,
 }
 
-impl Header {
-    /// Bytes that are needed to read the header; at first 8.
+impl BoxHeader {
+    /// Returns the number of bytes that the header has: 16 for one with a 64-bit size, otherwise 8.
     #[must_use]
-    pub fn wanted(bytes: &[u8]) -> usize {
+    pub fn length_needed(bytes: &[u8]) -> usize {
         if bytes.starts_with(&[0, 0, 0, 1]) { 16 } else { 8 }
     }
 
-    /// `None` while bytes are missing.
+    /// Parses a header; `None` while bytes are missing.
     #[must_use]
-    pub fn read(bytes: &[u8]) -> Option<Self> {
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
         let (size, rest) = bytes.split_first_chunk::<4>()?;
         let (kind, rest) = rest.split_first_chunk::<4>()?;
         let header = |length, size| Self { kind: *kind, length, size };
@@ -51,10 +52,10 @@ impl Header {
         }
     }
 
-    /// What is wrong with the header by itself.
+    /// Returns the error of a header that can't belong to a box.
     #[must_use]
-    pub fn fault(&self, at: u64) -> Option<Fault> {
-        let name = name(self.kind);
+    pub fn error_at(&self, at: u64) -> Option<BoxError> {
+        let name = printable_kind(self.kind);
         let message = match self.size {
             Some(size) if size < self.length => {
                 format!("box {name} at byte {at} claims a size of {size} bytes, its header alone has {}", self.length)
@@ -64,23 +65,23 @@ impl Header {
             }
             _ => return None,
         };
-        Some(Fault { at, message })
+        Some(BoxError { offset: at, message })
     }
 }
 
-/// The boxes in `body`, which begins at `at`; ends after the first fault.
-pub fn children<'a>(parent: [u8; 4], body: &'a [u8], at: u64) -> impl Iterator<Item = Result<Boxed<'a>, Fault>> {
+/// Iterates over the boxes in `body`, which begins at offset `at`, and ends after the first error.
+pub fn child_boxes<'a>(parent: [u8; 4], body: &'a [u8], at: u64) -> impl Iterator<Item = Result<Mp4Box<'a>, BoxError>> {
     let mut rest = body;
     let mut at = at;
     std::iter::from_fn(move || {
-        // Less than a header of zeros behind the last box is QuickTime's terminator.
+        // Fewer than eight zero bytes behind the last box are QuickTime's terminator.
         if rest.is_empty() || rest.len() < 8 && rest.iter().all(|b| *b == 0) {
             return None;
         }
-        let next = child(parent, rest, at);
+        let next = first_child(parent, rest, at);
         match &next {
             Ok((found, after)) => {
-                at = found.body_at + found.body.len() as u64;
+                at = found.body_offset + found.body.len() as u64;
                 rest = after;
             }
             Err(_) => rest = &[],
@@ -89,60 +90,64 @@ pub fn children<'a>(parent: [u8; 4], body: &'a [u8], at: u64) -> impl Iterator<I
     })
 }
 
-fn child(parent: [u8; 4], rest: &[u8], at: u64) -> Result<(Boxed<'_>, &[u8]), Fault> {
+fn first_child(parent: [u8; 4], rest: &[u8], at: u64) -> Result<(Mp4Box<'_>, &[u8]), BoxError> {
     let left = rest.len();
-    let past = |claims: String| Fault {
-        at,
-        message: format!("{claims} at byte {at}, its parent {} has {left} bytes left", name(parent)),
+    let past_parent = |claims: String| BoxError {
+        offset: at,
+        message: format!("{claims} at byte {at}, its parent {} has {left} bytes left", printable_kind(parent)),
     };
-    let header = Header::read(rest).ok_or_else(|| past("a box header is cut off".to_owned()))?;
-    if let Some(fault) = header.fault(at) {
-        return Err(fault);
+    let header = BoxHeader::parse(rest).ok_or_else(|| past_parent("a box header is cut off".to_owned()))?;
+    if let Some(error) = header.error_at(at) {
+        return Err(error);
     }
     let size = header.size.unwrap_or(left as u64);
-    let whole = usize::try_from(size).ok().and_then(|n| rest.split_at_checked(n));
-    let (whole, after) = whole.ok_or_else(|| past(format!("box {} claims {size} bytes", name(header.kind))))?;
-    let body = whole.get(header.length as usize..).unwrap_or_default();
-    Ok((Boxed { kind: header.kind, at, body, body_at: at + header.length }, after))
+    let split = usize::try_from(size).ok().and_then(|n| rest.split_at_checked(n));
+    let (bytes, after) =
+        split.ok_or_else(|| past_parent(format!("box {} claims {size} bytes", printable_kind(header.kind))))?;
+    let body = bytes.get(header.length as usize..).unwrap_or_default();
+    Ok((Mp4Box { kind: header.kind, offset: at, body, body_offset: at + header.length }, after))
 }
 
-impl<'a> Boxed<'a> {
-    /// Of a box that was buffered whole: `body` begins at `body_at`.
+impl<'a> Mp4Box<'a> {
+    /// Makes a box that was buffered whole; its `body` begins at `body_offset` in the resource.
     #[must_use]
-    pub fn new(kind: [u8; 4], at: u64, body: &'a [u8], body_at: u64) -> Self {
-        Self { kind, at, body, body_at }
+    pub fn new(kind: [u8; 4], at: u64, body: &'a [u8], body_offset: u64) -> Self {
+        Self { kind, offset: at, body, body_offset }
     }
 
-    /// Offset in the resource of what follows it.
+    /// Returns the offset behind the box in the resource.
     #[must_use]
-    pub fn end(&self) -> u64 {
-        self.body_at + self.body.len() as u64
+    pub fn end_offset(&self) -> u64 {
+        self.body_offset + self.body.len() as u64
     }
 
-    pub fn children(&self) -> impl Iterator<Item = Result<Boxed<'a>, Fault>> + use<'a> {
-        children(self.kind, self.body, self.body_at)
+    pub fn children(&self) -> impl Iterator<Item = Result<Mp4Box<'a>, BoxError>> + use<'a> {
+        child_boxes(self.kind, self.body, self.body_offset)
     }
 
-    /// The boxes behind a number of bytes of own fields.
-    pub fn children_behind(&self, fields: usize) -> impl Iterator<Item = Result<Boxed<'a>, Fault>> + use<'a> {
+    /// Iterates over the boxes behind the first `fields` bytes of the body.
+    pub fn children_after(&self, fields: usize) -> impl Iterator<Item = Result<Mp4Box<'a>, BoxError>> + use<'a> {
         let body = self.body.get(fields..).unwrap_or_default();
-        children(self.kind, body, self.body_at + fields as u64)
+        child_boxes(self.kind, body, self.body_offset + fields as u64)
     }
 
-    pub fn leaf<T: Atom>(&self) -> Result<T, Fault> {
+    pub fn decode<T: Atom>(&self) -> Result<T, BoxError> {
         let mut body = self.body;
-        T::decode_body(&mut body).map_err(|error| self.fault(format!("can't be read ({error})")))
+        T::decode_body(&mut body).map_err(|error| self.error(format!("can't be read ({error})")))
     }
 
     #[must_use]
-    pub fn fault(&self, what: String) -> Fault {
-        Fault { at: self.at, message: format!("box {} at byte {} {what}", name(self.kind), self.at) }
+    pub fn error(&self, what: String) -> BoxError {
+        BoxError {
+            offset: self.offset,
+            message: format!("box {} at byte {} {what}", printable_kind(self.kind), self.offset),
+        }
     }
 }
 
-/// A four-character code for a message; hexadecimal where it isn't text.
+/// Formats a four-character code for a message: as text, or as hexadecimal when it isn't printable.
 #[must_use]
-pub fn name(kind: [u8; 4]) -> String {
+pub fn printable_kind(kind: [u8; 4]) -> String {
     match std::str::from_utf8(&kind) {
         Ok(text) if text.bytes().all(|b| (0x20..0x7f).contains(&b)) => format!("`{text}`"),
         _ => format!("{:#010x}", u32::from_be_bytes(kind)),
@@ -153,15 +158,15 @@ pub fn name(kind: [u8; 4]) -> String {
 mod tests {
     use super::*;
 
-    fn kinds(body: &[u8]) -> Vec<Result<[u8; 4], Fault>> {
-        children(*b"moof", body, 100).map(|b| b.map(|b| b.kind)).collect()
+    fn kinds(body: &[u8]) -> Vec<Result<[u8; 4], BoxError>> {
+        child_boxes(*b"moof", body, 100).map(|b| b.map(|b| b.kind)).collect()
     }
 
     #[test]
-    fn a_box_past_its_parent_is_named_with_its_place() {
+    fn a_box_that_exceeds_its_parent_is_named_with_its_offset() {
         let body = b"\0\0\0\x08mfhd\0\0\0\x20traf\0\0\0\0";
         let message = "box `traf` claims 32 bytes at byte 108, its parent `moof` has 12 bytes left".to_owned();
-        assert_eq!(kinds(body), [Ok(*b"mfhd"), Err(Fault { at: 108, message })]);
+        assert_eq!(kinds(body), [Ok(*b"mfhd"), Err(BoxError { offset: 108, message })]);
     }
 
     #[test]

@@ -1,165 +1,170 @@
-//! Movie fragments: `moof` and the `mdat` behind it.
+//! Movie fragments: a `moof` and the `mdat` behind it.
 
-use super::boxes::{self, Boxed, Fault};
-use super::in_band::Heads;
-use super::protection::{self, Groups};
-use super::subtitles::Texts;
-use super::track::Fragmented;
-use crate::container::defects::Defects;
-use crate::container::{Init, InitTrack, MAX_TRACKS, Track};
+use super::boxes::{self, BoxError, Mp4Box};
+use super::encryption::{self, EncryptionGroups};
+use super::in_band::SampleHeads;
+use super::subtitles::SubtitleSamples;
+use super::track::FragmentedTrack;
+use crate::container::defects::DefectLog;
+use crate::container::{InitSegment, InitTrack, MAX_TRACKS, Track};
 use crate::defect::DefectKind;
 use mp4_atom::{Tfdt, Tfhd, Trun};
 
-/// The tracks of a segment, fragment by fragment.
+/// Reads the fragments of a segment into its tracks.
 #[derive(Debug)]
 pub struct Fragments {
-    init: Option<Init>,
-    tracks: Vec<Fragmented>,
-    open: Option<Open>,
-    heads: Heads,
-    texts: Texts,
-    /// A `moof` was seen.
-    pub any: bool,
-    /// Samples were seen that are encrypted, or said to be.
+    init: Option<InitSegment>,
+    tracks: Vec<FragmentedTrack>,
+    open: Option<OpenFragment>,
+    sample_heads: SampleHeads,
+    subtitle_samples: SubtitleSamples,
+    /// Whether the resource has a `moof`.
+    pub has_moof: bool,
+    /// Whether a fragment has encrypted samples, or a `senc` that says so.
     encrypted: bool,
 }
 
-/// A `moof` whose samples are still to come.
+/// A `moof` whose media data is still to come.
 #[derive(Debug)]
-struct Open {
+struct OpenFragment {
     at: u64,
-    /// Bytes that its samples need, where that is known.
-    needs: Option<u64>,
-    /// Bytes of `mdat` since.
-    has: Option<u64>,
+    /// Bytes that the samples of the fragment need; `None` when one size isn't known.
+    sample_bytes: Option<u64>,
+    /// Bytes of `mdat` that followed the `moof`; `None` without an `mdat`.
+    mdat_bytes: Option<u64>,
 }
 
 impl Fragments {
     #[must_use]
-    pub fn new(init: Option<Init>) -> Self {
+    pub fn new(init: Option<InitSegment>) -> Self {
         Self {
             init,
             tracks: Vec::new(),
             open: None,
-            heads: Heads::default(),
-            texts: Texts::default(),
-            any: false,
+            sample_heads: SampleHeads::default(),
+            subtitle_samples: SubtitleSamples::default(),
+            has_moof: false,
             encrypted: false,
         }
     }
 
-    /// The resource has a `moov` of its own.
-    pub fn initialize(&mut self, init: &Init) {
+    /// Takes the `moov` of the resource itself as its initialization.
+    pub fn set_init(&mut self, init: &InitSegment) {
         self.init = Some(init.clone());
     }
 
-    /// The initialization segment in force.
+    /// Returns the initialization in force.
     #[must_use]
-    pub fn init(&self) -> Option<&Init> {
+    pub fn init(&self) -> Option<&InitSegment> {
         self.init.as_ref()
     }
 
-    pub fn moof(&mut self, moof: &Boxed<'_>, defects: &mut Defects) {
-        self.settle(defects);
-        self.any = true;
-        let mut needs = Some(0u64);
+    pub fn read_moof(&mut self, moof: &Mp4Box<'_>, defects: &mut DefectLog) {
+        self.close_fragment(defects);
+        self.has_moof = true;
+        let mut sample_bytes = Some(0u64);
         for child in moof.children() {
             let bytes = match child {
-                Ok(traf) if &traf.kind == b"traf" => self.traf(&traf, moof.at, defects),
+                Ok(traf) if &traf.kind == b"traf" => self.read_traf(&traf, moof.offset, defects),
                 Ok(_) => Ok(Some(0)),
-                Err(fault) => Err(fault),
+                Err(error) => Err(error),
             };
             match bytes {
-                Ok(bytes) => needs = needs.zip(bytes).map(|(a, b)| a.saturating_add(b)),
-                Err(fault) => {
-                    needs = None;
-                    defects.add(DefectKind::Container, fault.at, boxes::CLAUSE, || fault.message);
+                Ok(bytes) => sample_bytes = sample_bytes.zip(bytes).map(|(a, b)| a.saturating_add(b)),
+                Err(error) => {
+                    sample_bytes = None;
+                    defects.add(DefectKind::Container, error.offset, boxes::BOX_CLAUSE, || error.message);
                 }
             }
         }
-        self.open = Some(Open { at: moof.at, needs, has: None });
+        self.open = Some(OpenFragment { at: moof.offset, sample_bytes, mdat_bytes: None });
     }
 
-    /// An `mdat` begins; `bytes` is its payload, `u64::MAX` to the end of the resource.
-    pub fn mdat(&mut self, bytes: u64) {
+    /// Begins an `mdat` with `bytes` of payload; `u64::MAX` stands for one that reaches to the end of the resource.
+    pub fn begin_mdat(&mut self, bytes: u64) {
         if let Some(open) = &mut self.open {
-            open.has = Some(open.has.unwrap_or(0).saturating_add(bytes));
+            open.mdat_bytes = Some(open.mdat_bytes.unwrap_or(0).saturating_add(bytes));
         }
     }
 
-    /// Bytes of media that stand at `at`.
-    pub fn pass(&mut self, at: u64, bytes: &[u8]) {
-        self.heads.pass(at, bytes);
-        self.texts.pass(at, bytes);
+    /// Passes on the media data that begins at offset `at`.
+    pub fn pass_media(&mut self, at: u64, bytes: &[u8]) {
+        self.sample_heads.pass_media(at, bytes);
+        self.subtitle_samples.pass_media(at, bytes);
     }
 
-    /// The fragment before is complete.
-    pub fn settle(&mut self, defects: &mut Defects) {
-        for (id, head) in self.heads.take() {
-            self.tracks.iter_mut().filter(|t| t.id == id).for_each(|t| t.in_band.sample(&head));
+    /// Ends the open fragment: reads its collected samples and compares its sizes.
+    pub fn close_fragment(&mut self, defects: &mut DefectLog) {
+        for (id, head) in self.sample_heads.take() {
+            self.tracks.iter_mut().filter(|t| t.id == id).for_each(|t| t.in_band.read_sample(&head));
         }
         let tracks = &mut self.tracks;
-        self.texts.settle(defects, |id, found| {
-            tracks.iter_mut().filter(|t| t.id == id).for_each(|t| t.subtitles.get_or_insert_default().add(found));
+        self.subtitle_samples.read_complete(defects, |id, found| {
+            tracks.iter_mut().filter(|t| t.id == id).for_each(|t| t.subtitles.get_or_insert_default().merge(found));
         });
-        let Some(Open { at, needs, has }) = self.open.take() else { return };
-        match (needs, has) {
+        let Some(OpenFragment { at, sample_bytes, mdat_bytes }) = self.open.take() else { return };
+        match (sample_bytes, mdat_bytes) {
             (Some(0), None) => {}
             (_, None) => {
                 defects.add(DefectKind::Container, at, "ISO/IEC 14496-12 8.8.4; ISO/IEC 23000-19 7.3.2", || {
                     format!("the `moof` at byte {at} has no `mdat` behind it")
                 })
             }
-            (Some(needs), Some(has)) if needs > has => {
+            (Some(sample_bytes), Some(mdat_bytes)) if sample_bytes > mdat_bytes => {
                 defects.add(DefectKind::Container, at, "ISO/IEC 14496-12 8.8.8", || {
-                    format!("the `moof` at byte {at} describes {needs} bytes of samples, its `mdat` holds {has}")
+                    format!("the `moof` at byte {at} describes {sample_bytes} bytes of samples, its `mdat` holds {mdat_bytes}")
                 });
             }
             _ => {}
         }
     }
 
-    /// Bytes of the fragment's samples, where they are known.
-    fn traf(&mut self, traf: &Boxed<'_>, moof: u64, defects: &mut Defects) -> Result<Option<u64>, Fault> {
-        let parts = Parts::read(traf)?;
-        let Some(tfhd) = parts.tfhd else { return Err(traf.fault("has no `tfhd`".to_owned())) };
-        let Some(track) = self.track(tfhd.track_id, traf.at, defects) else { return Ok(None) };
+    /// Reads a track fragment, and returns the bytes of its samples; `None` when one size isn't known.
+    fn read_traf(&mut self, traf: &Mp4Box<'_>, moof: u64, defects: &mut DefectLog) -> Result<Option<u64>, BoxError> {
+        let parts = TrafBoxes::read(traf)?;
+        let Some(tfhd) = parts.tfhd else { return Err(traf.error("has no `tfhd`".to_owned())) };
+        let Some(track) = self.track_of_id(tfhd.track_id, traf.offset, defects) else { return Ok(None) };
         let defaults = track.defaults(&tfhd);
         match parts.tfdt {
-            Some(tfdt) => track.seek(i64::try_from(tfdt.base_media_decode_time).unwrap_or(i64::MAX)),
-            None => defects.add(DefectKind::Container, traf.at, "ISO/IEC 14496-12 8.8.12; RFC 8216 3.3", || {
-                format!("the `traf` of track {} at byte {} has no `tfdt`: its time is unknown", tfhd.track_id, traf.at)
+            Some(tfdt) => track.set_decode_time(i64::try_from(tfdt.base_media_decode_time).unwrap_or(i64::MAX)),
+            None => defects.add(DefectKind::Container, traf.offset, "ISO/IEC 14496-12 8.8.12; RFC 8216 3.3", || {
+                format!(
+                    "the `traf` of track {} at byte {} has no `tfdt`: its time is unknown",
+                    tfhd.track_id, traf.offset
+                )
             }),
         }
         let mut bytes = Some(0u64);
         for run in &parts.runs {
-            let needs = track.run(run, defaults);
-            bytes = bytes.zip(needs).map(|(a, b)| a.saturating_add(b));
+            let sample_bytes = track.add_run(run, defaults);
+            bytes = bytes.zip(sample_bytes).map(|(a, b)| a.saturating_add(b));
         }
-        let protection = track.entry(&tfhd).map(|entry| parts.groups.over(entry));
-        let vector_size = protection.as_ref().and_then(|p| p.vector_size);
-        let encrypted = track.protect(protection, parts.senc.as_ref().is_some_and(protection::describes));
+        let protection = track.sample_entry(&tfhd).map(|entry| parts.groups.effective(entry));
+        let vector_size = protection.as_ref().and_then(|p| p.iv_size);
+        let encrypted =
+            track.set_encryption(protection, parts.senc.as_ref().is_some_and(encryption::describes_samples));
         if let (Some(offset), false) = (parts.runs.first().and_then(|run| run.data_offset), encrypted) {
-            let (size, form) = (track.peeks(&parts.runs, defaults), track.form());
+            let (size, format) = (track.first_sample_size(&parts.runs, defaults), track.subtitle_format());
             let from = tfhd.base_data_offset.unwrap_or(moof).saturating_add_signed(offset.into());
             if let Some(size) = size {
-                self.heads.want(tfhd.track_id, from, size);
+                self.sample_heads.request(tfhd.track_id, from, size);
             }
-            if let Some(form) = form {
-                self.texts.want(tfhd.track_id, form, from, &parts.runs, defaults.size);
+            if let Some(format) = format {
+                self.subtitle_samples.request(tfhd.track_id, format, from, &parts.runs, defaults.size);
             }
         }
         self.encrypted |= encrypted;
         if let (Some(senc), Some(vector_size)) = (&parts.senc, vector_size)
-            && let Err(fault) = protection::samples(senc, vector_size, &parts.runs, defaults.size)
+            && let Err(error) = encryption::check_samples(senc, vector_size, &parts.runs, defaults.size)
         {
-            defects.add(DefectKind::Container, fault.at, "ISO/IEC 23001-7 7.2", || fault.message);
+            defects.add(DefectKind::Container, error.offset, "ISO/IEC 23001-7 7.2", || error.message);
         }
         Ok(bytes)
     }
 
-    /// The track with this id, new or known; a defect when the initialization segment doesn't have it.
-    fn track(&mut self, id: u32, at: u64, defects: &mut Defects) -> Option<&mut Fragmented> {
+    /// Returns the track with this id and creates a new one. An id that the initialization segment doesn't have is a
+    /// defect.
+    fn track_of_id(&mut self, id: u32, at: u64, defects: &mut DefectLog) -> Option<&mut FragmentedTrack> {
         if let Some(known) = self.tracks.iter().position(|t| t.id == id) {
             return self.tracks.get_mut(known);
         }
@@ -173,26 +178,26 @@ impl Fragments {
         if self.tracks.len() >= MAX_TRACKS {
             return None;
         }
-        self.tracks.push(Fragmented::new(id, track));
+        self.tracks.push(FragmentedTrack::new(id, track));
         self.tracks.last_mut()
     }
 
-    /// Of a lone initialization segment: what it announces.
+    /// Returns whether a fragment is encrypted, or, in an initialization segment alone, whether a track will be.
     #[must_use]
     pub fn encrypted(&self) -> bool {
         let announced = || self.init.iter().flat_map(|i| &i.tracks).any(InitTrack::encrypted);
-        if self.any { self.encrypted } else { announced() }
+        if self.has_moof { self.encrypted } else { announced() }
     }
 
-    /// The tracks seen; of a lone initialization segment those that it announces.
+    /// Returns the tracks of the fragments, or, for an initialization segment alone, the tracks that it announces.
     #[must_use]
     pub fn finish(self) -> Vec<Track> {
-        if self.any {
-            return self.tracks.into_iter().map(Fragmented::finish).collect();
+        if self.has_moof {
+            return self.tracks.into_iter().map(FragmentedTrack::finish).collect();
         }
         let announced = self.init.into_iter().flat_map(|i| i.tracks);
         let track = |t: InitTrack| Track {
-            protection: t.entries.into_iter().flatten().next(),
+            encryption: t.sample_entries.into_iter().flatten().next(),
             parameters: t.parameters,
             ..Track::new(t.id, t.media, t.codec)
         };
@@ -202,23 +207,23 @@ impl Fragments {
 
 /// The boxes of a `traf` that are read.
 #[derive(Debug, Default)]
-struct Parts<'a> {
+struct TrafBoxes<'a> {
     tfhd: Option<Tfhd>,
     tfdt: Option<Tfdt>,
     runs: Vec<Trun>,
-    senc: Option<Boxed<'a>>,
-    groups: Groups<'a>,
+    senc: Option<Mp4Box<'a>>,
+    groups: EncryptionGroups<'a>,
 }
 
-impl<'a> Parts<'a> {
-    fn read(traf: &Boxed<'a>) -> Result<Self, Fault> {
+impl<'a> TrafBoxes<'a> {
+    fn read(traf: &Mp4Box<'a>) -> Result<Self, BoxError> {
         let mut parts = Self::default();
         for child in traf.children() {
             let child = child?;
             match &child.kind {
-                b"tfhd" => parts.tfhd = Some(child.leaf()?),
-                b"tfdt" => parts.tfdt = Some(child.leaf()?),
-                b"trun" => parts.runs.push(child.leaf()?),
+                b"tfhd" => parts.tfhd = Some(child.decode()?),
+                b"tfdt" => parts.tfdt = Some(child.decode()?),
+                b"trun" => parts.runs.push(child.decode()?),
                 b"senc" => parts.senc = Some(child),
                 b"sgpd" | b"sbgp" => parts.groups.add(&child),
                 _ => {}

@@ -1,41 +1,41 @@
-//! Headers inside the samples: parameter sets of `avc3` and `hev1` (ISO/IEC 14496-15), AV1's sequence header, and messages on
-//! the picture's light. They stand at the beginning of a random access point, so the first sample of each fragment is
-//! looked into.
+//! Codec headers inside MP4 samples: parameter sets of `avc3` and `hev1` (ISO/IEC 14496-15), the sequence header of
+//! AV1, and HDR messages. They stand at a random access point, so the start of the first sample of each fragment is
+//! read.
 
-use crate::codec::nal::{self, Unit};
-use crate::codec::parameters::{Headers, Parameters};
-use crate::codec::picture::Syntax;
-use crate::codec::{av1, sets::Sets};
+use crate::codec::nal::{self, NalUnit};
+use crate::codec::parameters::{CodecParameters, TrackHeaders};
+use crate::codec::start_codes::VideoSyntax;
+use crate::codec::{av1, parameter_sets::ParameterSets};
 use crate::container::InitTrack;
 
-/// Bytes of a sample that are looked at.
-const HEAD: u64 = 2048;
-/// Samples awaited at a time: the fragment's tracks.
-const WANTED_MAX: usize = 8;
+/// Bytes that are kept of a sample.
+const MAX_HEAD: u64 = 2048;
+/// Largest number of samples that are collected at a time: one of each track of the fragment.
+const MAX_REQUESTS: usize = 8;
 
-/// The beginnings of samples that are still to come.
+/// Collects the first bytes of requested samples as the media data passes.
 #[derive(Debug, Default)]
-pub struct Heads(Vec<Head>);
+pub struct SampleHeads(Vec<SampleHead>);
 
 #[derive(Debug)]
-struct Head {
+struct SampleHead {
     track: u32,
     from: u64,
     end: u64,
     bytes: Vec<u8>,
 }
 
-impl Heads {
-    /// `from`: where the sample begins in the resource.
-    pub fn want(&mut self, track: u32, from: u64, size: u32) {
-        let end = from.saturating_add(u64::from(size).min(HEAD));
-        if self.0.len() < WANTED_MAX {
-            self.0.push(Head { track, from, end, bytes: Vec::new() });
+impl SampleHeads {
+    /// Requests the first bytes of a sample of `size` bytes that begins at offset `from` of the resource.
+    pub fn request(&mut self, track: u32, from: u64, size: u32) {
+        let end = from.saturating_add(u64::from(size).min(MAX_HEAD));
+        if self.0.len() < MAX_REQUESTS {
+            self.0.push(SampleHead { track, from, end, bytes: Vec::new() });
         }
     }
 
-    /// Bytes that stand at `at`.
-    pub fn pass(&mut self, at: u64, bytes: &[u8]) {
+    /// Passes on the media data that begins at offset `at`.
+    pub fn pass_media(&mut self, at: u64, bytes: &[u8]) {
         for head in &mut self.0 {
             let next = head.from + head.bytes.len() as u64;
             let (Ok(skip), Ok(room)) = (usize::try_from(next.saturating_sub(at)), usize::try_from(head.end - next))
@@ -49,44 +49,48 @@ impl Heads {
         }
     }
 
-    /// Those that came, by their tracks.
+    /// Takes the bytes that were collected, each with its track id.
     pub fn take(&mut self) -> Vec<(u32, Vec<u8>)> {
         self.0.drain(..).map(|head| (head.track, head.bytes)).collect()
     }
 }
 
-/// What the samples of one track say.
+/// Codec headers in the samples of one track.
 #[derive(Debug, Default)]
-pub enum InBand {
-    /// NAL units with lengths of so many bytes.
-    Units(Box<Sets>, Syntax, usize),
-    Av1(Box<Headers>),
-    /// Other codecs, and samples that are protected.
+pub enum InBandHeaders {
+    /// NAL units, each behind a length field of so many bytes.
+    NalUnits(Box<ParameterSets>, VideoSyntax, usize),
+    Av1(Box<TrackHeaders>),
+    /// Another codec, or encrypted samples: nothing is read.
     #[default]
-    Closed,
+    Unread,
 }
 
-impl InBand {
+impl InBandHeaders {
     #[must_use]
-    pub fn of(init: &InitTrack) -> Self {
-        match (init.codec.as_str(), init.nal_length) {
-            _ if init.encrypted() => Self::Closed,
-            ("h264", Some(length)) => Self::Units(Box::new(Sets::new(Syntax::H264)), Syntax::H264, length),
-            ("hevc", Some(length)) => Self::Units(Box::new(Sets::new(Syntax::Hevc)), Syntax::Hevc, length),
+    pub fn for_track(init: &InitTrack) -> Self {
+        match (init.codec.as_str(), init.nal_length_size) {
+            _ if init.encrypted() => Self::Unread,
+            ("h264", Some(length)) => {
+                Self::NalUnits(Box::new(ParameterSets::new(VideoSyntax::H264)), VideoSyntax::H264, length)
+            }
+            ("hevc", Some(length)) => {
+                Self::NalUnits(Box::new(ParameterSets::new(VideoSyntax::Hevc)), VideoSyntax::Hevc, length)
+            }
             ("av1", _) => Self::Av1(Box::default()),
-            _ => Self::Closed,
+            _ => Self::Unread,
         }
     }
 
     #[must_use]
-    pub fn open(&self) -> bool {
-        !matches!(self, Self::Closed)
+    pub fn is_read(&self) -> bool {
+        !matches!(self, Self::Unread)
     }
 
-    /// The beginning of a sample.
-    pub fn sample(&mut self, head: &[u8]) {
+    /// Reads the headers at the start of a sample.
+    pub fn read_sample(&mut self, head: &[u8]) {
         match self {
-            Self::Units(sets, syntax, length) => units(sets, *syntax, *length, head),
+            Self::NalUnits(sets, syntax, length) => read_units(sets, *syntax, *length, head),
             Self::Av1(headers) => {
                 let read = av1::parameters(head);
                 match &headers.first {
@@ -95,51 +99,52 @@ impl InBand {
                     Some(_) => {}
                 }
             }
-            Self::Closed => {}
+            Self::Unread => {}
         }
     }
 
-    /// `entry`: what the sample entry says. Its boxes go before the bitstream (ISO/IEC 14496-12 12.1.5).
+    /// Returns the headers of the samples, merged with the codec parameters of the sample entry. The boxes of the entry
+    /// take precedence over the bitstream (ISO/IEC 14496-12 12.1.5).
     #[must_use]
-    pub fn finish(self, entry: Option<Parameters>) -> Headers {
+    pub fn finish(self, entry: Option<CodecParameters>) -> TrackHeaders {
         let mut headers = match self {
-            Self::Units(sets, ..) => sets.finish(entry.clone()),
+            Self::NalUnits(sets, ..) => sets.finish(entry.clone()),
             Self::Av1(headers) => *headers,
-            Self::Closed => Headers::default(),
+            Self::Unread => TrackHeaders::default(),
         };
         headers.first = match (headers.first, entry) {
-            (Some(read), Some(entry)) => Some(merged(read, entry)),
+            (Some(read), Some(entry)) => Some(merge_entry(read, entry)),
             (read, entry) => read.or(entry),
         };
         headers
     }
 }
 
-fn units(sets: &mut Sets, syntax: Syntax, length: usize, head: &[u8]) {
+fn read_units(sets: &mut ParameterSets, syntax: VideoSyntax, length: usize, head: &[u8]) {
     let mut rest = head;
     while let Some((size, after)) = rest.split_at_checked(length) {
         let size = size.iter().fold(0usize, |n, byte| n << 8 | usize::from(*byte));
-        // A unit that is cut off by the bound is the last.
+        // The kept bytes end within this unit, so it is the last one.
         let (unit, next) = after.split_at_checked(size).unwrap_or((after, &[]));
-        sets.open();
-        sets.take(unit);
-        if let Some(Unit::Slice(_)) = nal::classify(syntax, unit.get(..nal::HEAD).unwrap_or(unit)) {
-            sets.picture();
+        sets.begin_unit();
+        sets.append(unit);
+        if let Some(NalUnit::Slice(_)) = nal::classify(syntax, unit.get(..nal::MAX_HEAD).unwrap_or(unit)) {
+            sets.begin_picture();
             break;
         }
         rest = next;
     }
-    sets.close();
+    sets.end_unit();
 }
 
-fn merged(mut read: Parameters, entry: Parameters) -> Parameters {
-    if let (Some(picture), Some(said)) = (&mut read.picture, entry.picture) {
-        picture.resolution = picture.resolution.or(said.resolution);
-        picture.colour = said.colour.or(picture.colour);
-        picture.preferred_transfer = said.preferred_transfer.or(picture.preferred_transfer);
-        picture.mastering = said.mastering.or(picture.mastering);
-        picture.content_light = said.content_light.or(picture.content_light);
-        picture.dolby_vision = said.dolby_vision;
+fn merge_entry(mut read: CodecParameters, entry: CodecParameters) -> CodecParameters {
+    if let (Some(picture), Some(announced)) = (&mut read.video, entry.video) {
+        picture.resolution = picture.resolution.or(announced.resolution);
+        picture.colour = announced.colour.or(picture.colour);
+        picture.preferred_transfer = announced.preferred_transfer.or(picture.preferred_transfer);
+        picture.mastering = announced.mastering.or(picture.mastering);
+        picture.content_light = announced.content_light.or(picture.content_light);
+        picture.dolby_vision = announced.dolby_vision;
     }
     read
 }
@@ -153,17 +158,17 @@ mod tests {
     fn the_beginning_of_a_sample_is_kept_however_it_is_cut() {
         let resource: Vec<u8> = (0..200u8).collect();
         for size in [1, 7, 64, 200] {
-            let mut heads = Heads::default();
-            heads.want(1, 20, 5);
-            heads.want(2, 190, 4000);
-            heads.want(3, u64::MAX, 7);
-            resource.chunks(size).enumerate().for_each(|(n, piece)| heads.pass((n * size) as u64, piece));
+            let mut heads = SampleHeads::default();
+            heads.request(1, 20, 5);
+            heads.request(2, 190, 4000);
+            heads.request(3, u64::MAX, 7);
+            resource.chunks(size).enumerate().for_each(|(n, piece)| heads.pass_media((n * size) as u64, piece));
             let expected = [(1, resource[20..25].to_vec()), (2, resource[190..].to_vec()), (3, Vec::new())];
             assert_eq!(heads.take(), expected, "pieces of {size}");
         }
     }
 
-    /// x264: 1920x1080, and 720x576.
+    /// Sequence parameter sets of x264: 1920x1080, and 720x576.
     const SETS: [&[u8]; 2] = [
         &[
             0x67, 0x42, 0xc0, 0x28, 0xda, 0x01, 0xe0, 0x08, 0x9f, 0x97, 0x01, 0x6a, 0x02, 0x02, 0x02, 0x80, 0x00, 0x01,
@@ -181,41 +186,41 @@ mod tests {
         [unit(&[9, 0xf0]), unit(set), unit(&slice)].concat()
     }
 
-    fn size(parameters: Option<Parameters>) -> Option<(u32, u32)> {
-        parameters?.picture?.resolution.map(|r| (r.width, r.height))
+    fn size(parameters: Option<CodecParameters>) -> Option<(u32, u32)> {
+        parameters?.video?.resolution.map(|r| (r.width, r.height))
     }
 
-    fn track(encrypted: bool) -> InBand {
-        InBand::of(&InitTrack {
+    fn track(encrypted: bool) -> InBandHeaders {
+        InBandHeaders::for_track(&InitTrack {
             id: 1,
             media: None,
             codec: "h264".to_owned(),
-            entries: vec![encrypted.then(Arc::default)],
-            default_entry: 1,
+            sample_entries: vec![encrypted.then(Arc::default)],
+            default_sample_entry: 1,
             timescale: None,
             presentation_shift: 0,
             default_duration: None,
             default_size: None,
             default_flags: 0,
             parameters: None,
-            nal_length: Some(4),
+            nal_length_size: Some(4),
         })
     }
 
     #[test]
     fn sets_in_the_samples_are_read_and_another_one_later_is_a_change() {
         let mut samples = track(false);
-        samples.sample(&sample(SETS[0]));
-        samples.sample(&sample(SETS[0]));
-        samples.sample(&sample(SETS[1]));
+        samples.read_sample(&sample(SETS[0]));
+        samples.read_sample(&sample(SETS[0]));
+        samples.read_sample(&sample(SETS[1]));
         let headers = samples.finish(None);
         assert_eq!((size(headers.first), size(headers.changed)), (Some((1920, 1080)), Some((720, 576))));
         let whole = sample(SETS[0]);
         for cut in 0..whole.len() {
             let mut samples = track(false);
-            samples.sample(&whole[..cut]);
+            samples.read_sample(&whole[..cut]);
             let _ = samples.finish(None);
         }
-        assert!(!track(true).open(), "protected samples aren't looked into");
+        assert!(!track(true).is_read(), "protected samples aren't looked into");
     }
 }

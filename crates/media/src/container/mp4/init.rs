@@ -1,142 +1,147 @@
-//! The movie box: what fragments need to know of their tracks.
+//! The movie box (`moov`): what fragments need to know about their tracks.
 
-use super::boxes::{Boxed, Fault, name};
-use super::protection;
+use super::boxes::{BoxError, Mp4Box, printable_kind};
+use super::encryption;
 use super::sample_entry;
-use crate::codec::parameters::Parameters;
-use crate::container::defects::Defects;
-use crate::container::{Init, InitTrack, MAX_ENTRIES, MAX_TRACKS, Protection};
+use crate::codec::parameters::CodecParameters;
+use crate::container::defects::DefectLog;
+use crate::container::{InitSegment, InitTrack, MAX_SAMPLE_ENTRIES, MAX_TRACKS, SampleEncryption};
 use crate::defect::DefectKind;
-use crate::drm::Scheme;
+use crate::drm::ProtectionScheme;
 use crate::stream::Media;
 use mp4_atom::{Elst, Mdhd, Mvhd, Tkhd, Trex};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-/// Reads a `moov`; what can't be read becomes a defect, and the tracks that can stay.
-pub fn read(moov: &Boxed<'_>, defects: &mut Defects) -> Init {
-    let mut movie = Movie::default();
+/// Reads a `moov`. A part that can't be read becomes a defect; the tracks that can be read are kept.
+pub fn read_moov(moov: &Mp4Box<'_>, defects: &mut DefectLog) -> InitSegment {
+    let mut movie = MovieBox::default();
     for child in moov.children() {
         let outcome = child.and_then(|b| match &b.kind {
-            b"mvhd" => b.leaf::<Mvhd>().map(|mvhd| movie.timescale = mvhd.timescale),
-            b"trak" => track(&b).map(|t| movie.add(t)),
-            b"mvex" => movie.extends(&b),
+            b"mvhd" => b.decode::<Mvhd>().map(|mvhd| movie.timescale = mvhd.timescale),
+            b"trak" => read_trak(&b).map(|t| movie.add_track(t)),
+            b"mvex" => movie.read_mvex(&b),
             _ => Ok(()),
         });
-        note(outcome, defects);
+        report(outcome, defects);
     }
-    for fault in movie.problems(moov.at) {
-        defects.add(DefectKind::Initialization, fault.at, "ISO/IEC 14496-12 8.8.3; ISO/IEC 23000-19 7.3.2", || {
-            fault.message
+    for error in movie.errors(moov.offset) {
+        defects.add(DefectKind::Initialization, error.offset, "ISO/IEC 14496-12 8.8.3; ISO/IEC 23000-19 7.3.2", || {
+            error.message
         });
     }
     movie.finish()
 }
 
 #[derive(Debug, Default)]
-struct Movie {
+struct MovieBox {
     timescale: u32,
-    /// An `mvex` was seen: the movie goes on in fragments.
+    /// Whether an `mvex` announces movie fragments.
     fragmented: bool,
-    tracks: Vec<Trak>,
+    tracks: Vec<TrackBox>,
     defaults: Vec<Trex>,
 }
 
-/// One `trak` as far as it was read.
+/// One `trak`, as far as it could be read.
 #[derive(Debug, Default)]
-struct Trak {
-    at: u64,
+struct TrackBox {
+    offset: u64,
     id: u32,
     timescale: u32,
     handler: [u8; 4],
     /// The first sample entry.
-    entry: Option<Entry>,
-    protections: Vec<Option<Arc<Protection>>>,
+    entry: Option<SampleEntry>,
+    sample_encryptions: Vec<Option<Arc<SampleEncryption>>>,
     edits: Option<Elst>,
 }
 
-/// A sample entry, the original format of a protected one resolved.
+/// A sample entry; a protected one has its original format.
 #[derive(Debug)]
-struct Entry {
+struct SampleEntry {
     format: [u8; 4],
-    parameters: Option<Parameters>,
+    parameters: Option<CodecParameters>,
     nal_length: Option<usize>,
 }
 
-impl Movie {
-    fn add(&mut self, track: Trak) {
+impl MovieBox {
+    fn add_track(&mut self, track: TrackBox) {
         if self.tracks.len() < MAX_TRACKS {
             self.tracks.push(track);
         }
     }
 
-    fn extends(&mut self, mvex: &Boxed<'_>) -> Result<(), Fault> {
+    fn read_mvex(&mut self, mvex: &Mp4Box<'_>) -> Result<(), BoxError> {
         self.fragmented = true;
         for child in mvex.children() {
             let child = child?;
             if &child.kind == b"trex" && self.defaults.len() < MAX_TRACKS {
-                self.defaults.push(child.leaf()?);
+                self.defaults.push(child.decode()?);
             }
         }
         Ok(())
     }
 
-    fn problems(&self, at: u64) -> Vec<Fault> {
+    fn errors(&self, at: u64) -> Vec<BoxError> {
         let mut found = Vec::new();
-        let mut say = |at: u64, message: String| found.push(Fault { at, message });
+        let mut add_error = |at: u64, message: String| found.push(BoxError { offset: at, message });
         if self.tracks.is_empty() {
-            say(at, "the `moov` has no track".to_owned());
+            add_error(at, "the `moov` has no track".to_owned());
         }
         if !self.fragmented {
-            say(at, "the `moov` has no `mvex`: no fragment may follow it".to_owned());
+            add_error(at, "the `moov` has no `mvex`: no fragment may follow it".to_owned());
         }
         for (n, track) in self.tracks.iter().enumerate() {
             let id = track.id;
             if id == 0 || self.tracks.iter().take(n).any(|t| t.id == id) {
-                say(track.at, format!("track_ID {id} is zero or used twice"));
+                add_error(track.offset, format!("track_ID {id} is zero or used twice"));
             }
             if track.timescale == 0 {
-                say(track.at, format!("track {id} has no `mdhd`, or a timescale of 0"));
+                add_error(track.offset, format!("track {id} has no `mdhd`, or a timescale of 0"));
             }
             if track.entry.is_none() {
-                say(track.at, format!("track {id} has no sample entry in `stsd`"));
+                add_error(track.offset, format!("track {id} has no sample entry in `stsd`"));
             }
-            let common = |p: &&Arc<Protection>| p.scheme.is_some_and(Scheme::is_common) && p.kid.is_none();
-            if let Some(scheme) = track.protections.iter().flatten().find(common).and_then(|p| p.scheme) {
-                say(track.at, format!("track {id} is protected with {scheme} and has no `tenc`: its key isn't named"));
+            let common =
+                |p: &&Arc<SampleEncryption>| p.scheme.is_some_and(ProtectionScheme::is_common) && p.kid.is_none();
+            if let Some(scheme) = track.sample_encryptions.iter().flatten().find(common).and_then(|p| p.scheme) {
+                add_error(
+                    track.offset,
+                    format!("track {id} is protected with {scheme} and has no `tenc`: its key is unknown"),
+                );
             }
             if self.fragmented && self.defaults.iter().all(|d| d.track_id != id) {
-                say(track.at, format!("track {id} has no `trex`"));
+                add_error(track.offset, format!("track {id} has no `trex`"));
             }
         }
         found
     }
 
-    fn finish(self) -> Init {
+    fn finish(self) -> InitSegment {
         let tracks = self.tracks.iter().map(|t| {
             let trex = self.defaults.iter().find(|d| d.track_id == t.id);
             InitTrack {
                 id: t.id,
-                media: media(t.handler),
-                codec: t.entry.as_ref().map_or_else(String::new, |e| codec(e.format)),
-                entries: t.protections.clone(),
-                default_entry: trex.map_or(1, |d| d.default_sample_description_index),
+                media: media_of_handler(t.handler),
+                codec: t.entry.as_ref().map_or_else(String::new, |e| codec_name(e.format)),
+                sample_entries: t.sample_encryptions.clone(),
+                default_sample_entry: trex.map_or(1, |d| d.default_sample_description_index),
                 timescale: NonZeroU32::new(t.timescale),
-                presentation_shift: t.shift(self.timescale),
+                presentation_shift: t.presentation_shift(self.timescale),
                 default_duration: trex.map(|d| d.default_sample_duration),
                 default_size: trex.map(|d| d.default_sample_size),
                 default_flags: trex.map_or(0, |d| d.default_sample_flags),
                 parameters: t.entry.as_ref().and_then(|e| e.parameters.clone()).map(Arc::new),
-                nal_length: t.entry.as_ref().and_then(|e| e.nal_length),
+                nal_length_size: t.entry.as_ref().and_then(|e| e.nal_length),
             }
         });
-        Init { tracks: tracks.collect() }
+        InitSegment { tracks: tracks.collect() }
     }
 }
 
-impl Trak {
-    /// ISO/IEC 14496-12 8.6.6: empty edits delay the track, the first real one says which media time comes first.
-    fn shift(&self, movie_timescale: u32) -> i64 {
+impl TrackBox {
+    /// Returns the ticks that the edit list adds to composition times: empty edits delay the track, and the first other
+    /// edit gives the media time that is presented first (ISO/IEC 14496-12 8.6.6).
+    fn presentation_shift(&self, movie_timescale: u32) -> i64 {
         let mut delay = 0u64;
         for edit in self.edits.iter().flat_map(|e| &e.entries) {
             match edit.media_time {
@@ -152,70 +157,71 @@ impl Trak {
     }
 }
 
-fn track(trak: &Boxed<'_>) -> Result<Trak, Fault> {
-    let mut track = Trak { at: trak.at, ..Trak::default() };
+fn read_trak(trak: &Mp4Box<'_>) -> Result<TrackBox, BoxError> {
+    let mut track = TrackBox { offset: trak.offset, ..TrackBox::default() };
     for child in trak.children() {
         let child = child?;
         match &child.kind {
-            b"tkhd" => track.id = child.leaf::<Tkhd>()?.track_id,
-            b"edts" => track.edits = edits(&child)?,
-            b"mdia" => media_box(&child, &mut track)?,
+            b"tkhd" => track.id = child.decode::<Tkhd>()?.track_id,
+            b"edts" => track.edits = read_edit_list(&child)?,
+            b"mdia" => read_mdia(&child, &mut track)?,
             _ => {}
         }
     }
     Ok(track)
 }
 
-fn edits(edts: &Boxed<'_>) -> Result<Option<Elst>, Fault> {
-    let elst = find(edts, b"elst")?;
-    elst.map(|b| b.leaf()).transpose()
+fn read_edit_list(edts: &Mp4Box<'_>) -> Result<Option<Elst>, BoxError> {
+    let elst = find_child(edts, b"elst")?;
+    elst.map(|b| b.decode()).transpose()
 }
 
-fn media_box(mdia: &Boxed<'_>, track: &mut Trak) -> Result<(), Fault> {
+fn read_mdia(mdia: &Mp4Box<'_>, track: &mut TrackBox) -> Result<(), BoxError> {
     for child in mdia.children() {
         let child = child?;
         match &child.kind {
-            b"mdhd" => track.timescale = child.leaf::<Mdhd>()?.timescale,
-            // By hand: the name behind it is in any encoding.
+            b"mdhd" => track.timescale = child.decode::<Mdhd>()?.timescale,
+            // Read by hand: the handler name behind it may be in any encoding.
             b"hdlr" => {
                 let handler = child.body.get(8..).and_then(<[u8]>::first_chunk::<4>);
-                track.handler = *handler.ok_or_else(|| child.fault("ends before its handler_type".to_owned()))?;
+                track.handler = *handler.ok_or_else(|| child.error("ends before its handler_type".to_owned()))?;
             }
-            b"minf" => entries(&child, track)?,
+            b"minf" => read_sample_entries(&child, track)?,
             _ => {}
         }
     }
     Ok(())
 }
 
-/// `minf/stbl/stsd`: the first sample entry, and how each is protected.
-fn entries(minf: &Boxed<'_>, track: &mut Trak) -> Result<(), Fault> {
-    let Some(stbl) = find(minf, b"stbl")? else { return Ok(()) };
-    let Some(stsd) = find(&stbl, b"stsd")? else { return Ok(()) };
-    for found in stsd.children_behind(8).take(MAX_ENTRIES) {
+/// Reads the first sample entry of `minf/stbl/stsd`, and the encryption of each.
+fn read_sample_entries(minf: &Mp4Box<'_>, track: &mut TrackBox) -> Result<(), BoxError> {
+    let Some(stbl) = find_child(minf, b"stbl")? else { return Ok(()) };
+    let Some(stsd) = find_child(&stbl, b"stsd")? else { return Ok(()) };
+    for found in stsd.children_after(8).take(MAX_SAMPLE_ENTRIES) {
         let found = found?;
         let protected = matches!(&found.kind, b"encv" | b"enca" | b"enct" | b"encs");
         let (original, protection) = match protected {
-            true => Some(protection::of_entry(&found)).map_or((None, None), |(format, p)| (format, Some(Arc::new(p)))),
+            true => Some(encryption::entry_encryption(&found))
+                .map_or((None, None), |(format, p)| (format, Some(Arc::new(p)))),
             false => (None, None),
         };
-        track.protections.push(protection);
-        track.entry.get_or_insert_with(|| entry(&found, original.unwrap_or(found.kind), track.handler));
+        track.sample_encryptions.push(protection);
+        track.entry.get_or_insert_with(|| read_sample_entry(&found, original.unwrap_or(found.kind), track.handler));
     }
     Ok(())
 }
 
-/// `format` is the entry's own, or the original one of a protected entry.
-fn entry(found: &Boxed<'_>, format: [u8; 4], handler: [u8; 4]) -> Entry {
-    let parameters = match media(handler) {
-        Some(Media::Video) => sample_entry::picture(found),
-        Some(Media::Audio) => sample_entry::sound(found, format),
+/// Reads a sample entry. `format` is its own format, or the original format of a protected entry.
+fn read_sample_entry(found: &Mp4Box<'_>, format: [u8; 4], handler: [u8; 4]) -> SampleEntry {
+    let parameters = match media_of_handler(handler) {
+        Some(Media::Video) => sample_entry::video_parameters(found),
+        Some(Media::Audio) => sample_entry::audio_parameters(found, format),
         _ => None,
     };
-    Entry { format, parameters, nal_length: sample_entry::nal_length(found) }
+    SampleEntry { format, parameters, nal_length: sample_entry::nal_length_size(found) }
 }
 
-fn find<'a>(parent: &Boxed<'a>, kind: &[u8; 4]) -> Result<Option<Boxed<'a>>, Fault> {
+fn find_child<'a>(parent: &Mp4Box<'a>, kind: &[u8; 4]) -> Result<Option<Mp4Box<'a>>, BoxError> {
     for child in parent.children() {
         let child = child?;
         if &child.kind == kind {
@@ -225,14 +231,14 @@ fn find<'a>(parent: &Boxed<'a>, kind: &[u8; 4]) -> Result<Option<Boxed<'a>>, Fau
     Ok(None)
 }
 
-fn note(outcome: Result<(), Fault>, defects: &mut Defects) {
-    if let Err(fault) = outcome {
-        defects.add(DefectKind::Initialization, fault.at, "ISO/IEC 14496-12 8.2.1", || fault.message);
+fn report(outcome: Result<(), BoxError>, defects: &mut DefectLog) {
+    if let Err(error) = outcome {
+        defects.add(DefectKind::Initialization, error.offset, "ISO/IEC 14496-12 8.2.1", || error.message);
     }
 }
 
-/// handler_type, ISO/IEC 14496-12 8.4.3 and clause 12.
-fn media(handler: [u8; 4]) -> Option<Media> {
+/// Returns the kind of media of a handler_type (ISO/IEC 14496-12 8.4.3 and clause 12).
+fn media_of_handler(handler: [u8; 4]) -> Option<Media> {
     match &handler {
         b"vide" => Some(Media::Video),
         b"soun" => Some(Media::Audio),
@@ -241,7 +247,7 @@ fn media(handler: [u8; 4]) -> Option<Media> {
     }
 }
 
-fn codec(format: [u8; 4]) -> String {
+fn codec_name(format: [u8; 4]) -> String {
     match &format {
         b"avc1" | b"avc2" | b"avc3" | b"avc4" | b"dva1" | b"dvav" => "h264".to_owned(),
         b"hvc1" | b"hev1" | b"dvh1" | b"dvhe" => "hevc".to_owned(),
@@ -253,7 +259,7 @@ fn codec(format: [u8; 4]) -> String {
         b"Opus" => "opus".to_owned(),
         b"fLaC" => "flac".to_owned(),
         b"ac-3" | b"ec-3" | b"ac-4" | b"wvtt" | b"stpp" => String::from_utf8_lossy(&format).into_owned(),
-        _ => name(format).trim_matches('`').to_owned(),
+        _ => printable_kind(format).trim_matches('`').to_owned(),
     }
 }
 
@@ -262,8 +268,8 @@ mod tests {
     use super::*;
     use mp4_atom::ElstEntry;
 
-    fn shift(entries: Vec<ElstEntry>) -> i64 {
-        Trak { timescale: 48_000, edits: Some(Elst { entries }), ..Trak::default() }.shift(1000)
+    fn presentation_shift(entries: Vec<ElstEntry>) -> i64 {
+        TrackBox { timescale: 48_000, edits: Some(Elst { entries }), ..TrackBox::default() }.presentation_shift(1000)
     }
 
     fn edit(segment_duration: u64, media_time: Option<u64>) -> ElstEntry {
@@ -272,9 +278,9 @@ mod tests {
 
     #[test]
     fn an_edit_list_moves_presentation_times() {
-        assert_eq!(shift(vec![edit(0, Some(1024))]), -1024);
-        assert_eq!(shift(vec![edit(500, None), edit(0, Some(1024))]), 24_000 - 1024);
-        assert_eq!(shift(vec![edit(u64::MAX, None), edit(0, Some(u64::MAX))]), i64::MIN, "hostile");
-        assert_eq!(shift(Vec::new()), 0);
+        assert_eq!(presentation_shift(vec![edit(0, Some(1024))]), -1024);
+        assert_eq!(presentation_shift(vec![edit(500, None), edit(0, Some(1024))]), 24_000 - 1024);
+        assert_eq!(presentation_shift(vec![edit(u64::MAX, None), edit(0, Some(u64::MAX))]), i64::MIN, "hostile");
+        assert_eq!(presentation_shift(Vec::new()), 0);
     }
 }

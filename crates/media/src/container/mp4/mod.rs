@@ -1,75 +1,69 @@
-//! ISO base media file format, fragmented (ISO/IEC 14496-12; CMAF, ISO/IEC 23000-19).
+//! Fragmented ISO base media files (ISO/IEC 14496-12), CMAF among them (ISO/IEC 23000-19).
 //!
-//! `moov`, `moof` and the boxes beside the media are buffered within bounds and read; everything else passes by.
+//! `moov`, `moof`, `emsg`, `prft` and `sidx` are buffered within bounds and read; all other boxes pass without being
+//! kept.
 
-mod beside;
+mod side_boxes;
 mod boxes;
 mod fragment;
 mod in_band;
 mod init;
-mod protection;
+mod encryption;
 mod sample_entry;
 mod segment_index;
 mod subtitles;
 mod track;
 
-use super::defects::Defects;
-use super::{Init, Inspection, MAX_SYSTEMS};
+use super::defects::DefectLog;
+use super::{InitSegment, Inspection, MAX_PSSH_BOXES};
 use crate::defect::DefectKind;
 use crate::drm::Pssh;
-use beside::Beside;
-use boxes::{Boxed, Header, name};
+use boxes::{BoxHeader, Mp4Box, printable_kind};
 use fragment::Fragments;
 pub use segment_index::{IndexedPart, SegmentIndex, segment_index};
+use side_boxes::SideBoxes;
 
-/// A larger `moov` or `moof` isn't read. Real ones have a few kilobytes.
-const BUFFER_MAX: u64 = 4 << 20;
+/// Largest `moov` or `moof` that is read, in bytes. Real ones have a few kilobytes.
+const MAX_MOVIE_BOX: u64 = 4 << 20;
 
 #[derive(Debug)]
-pub struct Mp4 {
-    state: State,
-    /// Bytes seen.
+pub struct Mp4Reader {
+    state: Mp4State,
+    /// Offset of the next byte.
     offset: u64,
     fragments: Fragments,
-    /// Of the resource's own `moov`.
-    init: Option<Init>,
-    mdat: bool,
-    systems: Vec<Pssh>,
-    beside: Beside,
-    defects: Defects,
+    /// Facts of the resource's own `moov`.
+    init: Option<InitSegment>,
+    has_mdat: bool,
+    pssh_boxes: Vec<Pssh>,
+    side_boxes: SideBoxes,
+    defects: DefectLog,
 }
 
 #[derive(Debug)]
-enum State {
+enum Mp4State {
+    /// The bytes of a box header are collected.
     Header(Vec<u8>),
-    /// A box that is read when it is complete.
-    Collect {
-        header: Header,
-        at: u64,
-        body: Vec<u8>,
-    },
-    /// A box that isn't; `left` is `None` for one that reaches to the end.
-    Skip {
-        header: Header,
-        at: u64,
-        left: Option<u64>,
-    },
-    /// A header made no sense: nothing behind it can be found.
+    /// The body of a box is collected, and read when it is complete.
+    Body { header: BoxHeader, at: u64, body: Vec<u8> },
+    /// The body of a box passes without being kept. `left` counts its bytes; `None` reaches to the end of the resource.
+    Passed { header: BoxHeader, at: u64, left: Option<u64> },
+    /// A box header was invalid: no box behind it can be found.
     Lost,
 }
 
-impl Mp4 {
+impl Mp4Reader {
     #[must_use]
-    pub fn new(init: Option<Init>, defects: Defects) -> Self {
-        let state = State::Header(Vec::new());
+    pub fn new(init: Option<InitSegment>, defects: DefectLog) -> Self {
+        let state = Mp4State::Header(Vec::new());
         Self {
             state,
             offset: 0,
             fragments: Fragments::new(init),
             init: None,
-            mdat: false,
-            systems: Vec::new(),
-            beside: Beside::default(),
+            has_mdat: false,
+            pssh_boxes: Vec::new(),
+            side_boxes: SideBoxes::default(),
             defects,
         }
     }
@@ -77,23 +71,24 @@ impl Mp4 {
     pub fn push(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let used = match &mut self.state {
-                State::Header(held) => {
-                    let used = (Header::wanted(held).saturating_sub(held.len())).min(bytes.len());
-                    held.extend_from_slice(bytes.get(..used).unwrap_or_default());
+                Mp4State::Header(header_bytes) => {
+                    let used =
+                        (BoxHeader::length_needed(header_bytes).saturating_sub(header_bytes.len())).min(bytes.len());
+                    header_bytes.extend_from_slice(bytes.get(..used).unwrap_or_default());
                     used
                 }
-                State::Collect { header, body, .. } => {
-                    let used = bounded(header.size.unwrap_or(0) - header.length - body.len() as u64, bytes);
+                Mp4State::Body { header, body, .. } => {
+                    let used = available(header.size.unwrap_or(0) - header.length - body.len() as u64, bytes);
                     body.extend_from_slice(bytes.get(..used).unwrap_or_default());
                     used
                 }
-                State::Skip { left: Some(left), .. } => {
-                    let used = bounded(*left, bytes);
+                Mp4State::Passed { left: Some(left), .. } => {
+                    let used = available(*left, bytes);
                     *left -= used as u64;
-                    self.fragments.pass(self.offset, bytes.get(..used).unwrap_or_default());
+                    self.fragments.pass_media(self.offset, bytes.get(..used).unwrap_or_default());
                     used
                 }
-                State::Skip { left: None, .. } | State::Lost => bytes.len(),
+                Mp4State::Passed { left: None, .. } | Mp4State::Lost => bytes.len(),
             };
             self.offset += used as u64;
             bytes = bytes.get(used..).unwrap_or_default();
@@ -101,117 +96,122 @@ impl Mp4 {
         }
     }
 
-    /// Goes on to the next state when the current one has what it needs. An empty box needs no bytes.
+    /// Goes on to the next state as soon as the current one has all its bytes. An empty box needs none.
     fn advance(&mut self) {
-        if let State::Header(held) = &self.state
-            && held.len() == Header::wanted(held)
-            && let Some(header) = Header::read(held)
+        if let Mp4State::Header(header_bytes) = &self.state
+            && header_bytes.len() == BoxHeader::length_needed(header_bytes)
+            && let Some(header) = BoxHeader::parse(header_bytes)
         {
-            self.begin(header);
+            self.begin_box(header);
         }
-        match std::mem::replace(&mut self.state, State::Lost) {
-            State::Collect { header, at, body } if header.size == Some(header.length + body.len() as u64) => {
-                self.state = State::Header(Vec::new());
-                self.read(&Boxed::new(header.kind, at, &body, at + header.length));
+        match std::mem::replace(&mut self.state, Mp4State::Lost) {
+            Mp4State::Body { header, at, body } if header.size == Some(header.length + body.len() as u64) => {
+                self.state = Mp4State::Header(Vec::new());
+                self.read_box(&Mp4Box::new(header.kind, at, &body, at + header.length));
             }
-            State::Skip { left: Some(0), .. } => self.state = State::Header(Vec::new()),
+            Mp4State::Passed { left: Some(0), .. } => self.state = Mp4State::Header(Vec::new()),
             state => self.state = state,
         }
     }
 
-    fn begin(&mut self, header: Header) {
+    fn begin_box(&mut self, header: BoxHeader) {
         let at = self.offset - header.length;
-        if let Some(fault) = header.fault(at) {
-            self.defects.add(DefectKind::Container, fault.at, boxes::CLAUSE, || fault.message);
-            self.state = State::Lost;
+        if let Some(error) = header.error_at(at) {
+            self.defects.add(DefectKind::Container, error.offset, boxes::BOX_CLAUSE, || error.message);
+            self.state = Mp4State::Lost;
             return;
         }
-        self.beside.reached(at, &mut self.defects);
+        self.side_boxes.check_part_ends(at, &mut self.defects);
         if &header.kind == b"mdat" {
-            self.mdat = true;
-            self.fragments.mdat(header.size.map_or(u64::MAX, |s| s - header.length));
+            self.has_mdat = true;
+            self.fragments.begin_mdat(header.size.map_or(u64::MAX, |s| s - header.length));
         }
-        let wanted = matches!(&header.kind, b"moov" | b"moof");
+        let is_movie_box = matches!(&header.kind, b"moov" | b"moof");
         let left = header.size.map(|size| size - header.length);
         self.state = match left {
-            Some(left) if wanted && left <= BUFFER_MAX => State::Collect { header, at, body: Vec::new() },
-            Some(left) if beside::wanted(header.kind) && left <= beside::BUFFER_MAX => {
-                State::Collect { header, at, body: Vec::new() }
+            Some(left) if is_movie_box && left <= MAX_MOVIE_BOX => Mp4State::Body { header, at, body: Vec::new() },
+            Some(left) if side_boxes::is_side_box(header.kind) && left <= side_boxes::MAX_SIDE_BOX => {
+                Mp4State::Body { header, at, body: Vec::new() }
             }
-            _ => State::Skip { header, at, left },
+            _ => Mp4State::Passed { header, at, left },
         };
-        if wanted && matches!(self.state, State::Skip { .. }) {
-            self.unread(header, at);
+        if is_movie_box && matches!(self.state, Mp4State::Passed { .. }) {
+            self.report_unread(header, at);
         }
     }
 
-    /// A movie box that is too large or has no size.
-    fn unread(&mut self, header: Header, at: u64) {
-        self.fragments.any |= &header.kind == b"moof";
-        self.defects.add(DefectKind::Container, at, boxes::CLAUSE, || {
+    /// Reports a movie box that is too large to be read or has no size.
+    fn report_unread(&mut self, header: BoxHeader, at: u64) {
+        self.fragments.has_moof |= &header.kind == b"moof";
+        self.defects.add(DefectKind::Container, at, boxes::BOX_CLAUSE, || {
             let size = header.size.map_or("no size".to_owned(), |s| format!("{s} bytes"));
-            format!("box {} at byte {at} has {size}; it is read up to {BUFFER_MAX} bytes", name(header.kind))
+            format!(
+                "box {} at byte {at} has {size}; it is read up to {MAX_MOVIE_BOX} bytes",
+                printable_kind(header.kind)
+            )
         });
     }
 
-    fn read(&mut self, found: &Boxed<'_>) {
-        if beside::wanted(found.kind) {
-            return self.beside.read(found, self.fragments.init(), &mut self.defects);
+    fn read_box(&mut self, found: &Mp4Box<'_>) {
+        if side_boxes::is_side_box(found.kind) {
+            return self.side_boxes.read_box(found, self.fragments.init(), &mut self.defects);
         }
-        self.systems(found);
+        self.collect_pssh(found);
         if &found.kind == b"moof" {
-            return self.fragments.moof(found, &mut self.defects);
+            return self.fragments.read_moof(found, &mut self.defects);
         }
-        let init = init::read(found, &mut self.defects);
-        self.fragments.initialize(&init);
+        let init = init::read_moov(found, &mut self.defects);
+        self.fragments.set_init(&init);
         self.init = Some(init);
     }
 
-    fn systems(&mut self, movie: &Boxed<'_>) {
+    fn collect_pssh(&mut self, movie: &Mp4Box<'_>) {
         let boxes = movie.children().map_while(Result::ok).filter(|b| &b.kind == b"pssh");
-        for pssh in boxes.filter_map(|b| Pssh::read(b.body)) {
-            if self.systems.len() < MAX_SYSTEMS && !self.systems.contains(&pssh) {
-                self.systems.push(pssh);
+        for pssh in boxes.filter_map(|b| Pssh::parse(b.body)) {
+            if self.pssh_boxes.len() < MAX_PSSH_BOXES && !self.pssh_boxes.contains(&pssh) {
+                self.pssh_boxes.push(pssh);
             }
         }
     }
 
-    pub fn finish(mut self, inspection: &mut Inspection) -> (Defects, Option<Init>) {
-        self.truncated();
-        if matches!(&self.state, State::Header(held) if held.is_empty()) {
-            self.beside.ended(self.offset, self.fragments.any, &mut self.defects);
+    pub fn finish(mut self, inspection: &mut Inspection) -> (DefectLog, Option<InitSegment>) {
+        self.report_truncation();
+        if matches!(&self.state, Mp4State::Header(header_bytes) if header_bytes.is_empty()) {
+            self.side_boxes.check_last_part(self.offset, self.fragments.has_moof, &mut self.defects);
         }
-        if !matches!(self.state, State::Lost) {
-            self.fragments.settle(&mut self.defects);
+        if !matches!(self.state, Mp4State::Lost) {
+            self.fragments.close_fragment(&mut self.defects);
         }
-        if !self.fragments.any && (self.mdat || self.init.is_none()) {
+        if !self.fragments.has_moof && (self.has_mdat || self.init.is_none()) {
             self.defects.add(DefectKind::Container, 0, "ISO/IEC 14496-12 8.8.4; ISO/IEC 23000-19 7.3.2", || {
                 "the segment has no movie fragment (`moof`)".to_owned()
             });
         }
-        inspection.systems = self.systems;
+        inspection.pssh_boxes = self.pssh_boxes;
         inspection.encrypted |= self.fragments.encrypted();
         inspection.tracks = self.fragments.finish();
-        inspection.events = self.beside.finish(&inspection.tracks);
+        inspection.events = self.side_boxes.finish(&inspection.tracks);
         (self.defects, self.init)
     }
 
-    fn truncated(&mut self) {
+    fn report_truncation(&mut self) {
         let end = self.offset;
         let (at, what) = match &self.state {
-            State::Header(held) if !held.is_empty() => (end - held.len() as u64, "inside a box header".to_owned()),
-            State::Collect { header, at, .. } | State::Skip { header, at, left: Some(_) } => {
+            Mp4State::Header(header_bytes) if !header_bytes.is_empty() => {
+                (end - header_bytes.len() as u64, "inside a box header".to_owned())
+            }
+            Mp4State::Body { header, at, .. } | Mp4State::Passed { header, at, left: Some(_) } => {
                 let size = header.size.unwrap_or(0);
-                (*at, format!("{} bytes into box {} of {size} bytes", end - at, name(header.kind)))
+                (*at, format!("{} bytes into box {} of {size} bytes", end - at, printable_kind(header.kind)))
             }
             _ => return,
         };
-        self.defects.add(DefectKind::Container, at, boxes::CLAUSE, || {
+        self.defects.add(DefectKind::Container, at, boxes::BOX_CLAUSE, || {
             format!("truncated: the body ends at byte {end}, {what}")
         });
     }
 }
 
-fn bounded(left: u64, bytes: &[u8]) -> usize {
+fn available(left: u64, bytes: &[u8]) -> usize {
     usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len())
 }

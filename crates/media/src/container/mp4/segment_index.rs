@@ -1,41 +1,46 @@
-//! A segment index read for itself: where the parts of a file are (ISO/IEC 14496-12 8.16.3).
+//! Segment indexes on their own: where the parts of a file are (ISO/IEC 14496-12 8.16.3).
 
 use super::boxes;
 use mp4_atom::Sidx;
 use std::num::NonZeroU32;
 
-/// What one `sidx` says.
+/// Contents of one segment index box, `sidx`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SegmentIndex {
+    /// Ticks per second.
     pub timescale: NonZeroU32,
     /// Presentation time of the first part, in ticks.
-    pub start: u64,
-    /// Bytes from the beginning of what was read to the first part.
-    pub first_part: u64,
+    pub earliest_presentation_time: u64,
+    /// Offset of the first part in the bytes that were read.
+    pub first_part_offset: u64,
+    /// Parts in the order of the file; at least one.
     pub parts: Vec<IndexedPart>,
 }
 
-/// Neither is 0.
+/// One part of an indexed file. Neither size nor duration is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IndexedPart {
+    /// Size in bytes.
     pub bytes: u32,
-    /// In ticks.
+    /// Duration in ticks.
     pub duration: u32,
 }
 
+/// Reads the first segment index box of `bytes`.
+///
 /// # Errors
-/// There is no whole `sidx` in these bytes, or one that names no media.
+/// The bytes hold no complete `sidx`, or one that refers to no media.
 pub fn segment_index(bytes: &[u8]) -> Result<SegmentIndex, String> {
-    let mut found = boxes::children(*b"file", bytes, 0);
+    let mut found = boxes::child_boxes(*b"file", bytes, 0);
     let index = loop {
         match found.next() {
             Some(Ok(found)) if found.kind == *b"sidx" => break found,
             Some(Ok(_)) => {}
-            Some(Err(fault)) => return Err(fault.message),
+            Some(Err(error)) => return Err(error.message),
             None => return Err(format!("there is no `sidx` in these {} bytes", bytes.len())),
         }
     };
-    let read: Sidx = index.leaf().map_err(|fault| fault.message)?;
+    let read: Sidx = index.decode().map_err(|error| error.message)?;
     let timescale = NonZeroU32::new(read.timescale).ok_or("the `sidx` has the timescale 0: its parts have no time")?;
     let mut parts = Vec::with_capacity(read.references.len());
     for (at, part) in (1..).zip(&read.references) {
@@ -50,8 +55,13 @@ pub fn segment_index(bytes: &[u8]) -> Result<SegmentIndex, String> {
     if parts.is_empty() {
         return Err("the `sidx` has no part".to_owned());
     }
-    let first_part = index.end().saturating_add(read.first_offset);
-    Ok(SegmentIndex { timescale, start: read.earliest_presentation_time, first_part, parts })
+    let first_part = index.end_offset().saturating_add(read.first_offset);
+    Ok(SegmentIndex {
+        timescale,
+        earliest_presentation_time: read.earliest_presentation_time,
+        first_part_offset: first_part,
+        parts,
+    })
 }
 
 #[cfg(test)]
@@ -70,13 +80,16 @@ mod tests {
     fn parts_follow_the_index_and_its_offset() {
         let bytes = [&sidx(90_000, &[(1000, 180_000), (900, 90_000)])[..], &[0, 0, 0, 8], b"free"].concat();
         let index = segment_index(&bytes).unwrap();
-        assert_eq!((index.timescale.get(), index.start, index.first_part), (90_000, 900, 32 + 24 + 16));
+        assert_eq!(
+            (index.timescale.get(), index.earliest_presentation_time, index.first_part_offset),
+            (90_000, 900, 32 + 24 + 16)
+        );
         let part = |bytes, duration| IndexedPart { bytes, duration };
         assert_eq!(index.parts, [part(1000, 180_000), part(900, 90_000)]);
     }
 
     #[test]
-    fn what_names_no_media_is_refused_with_its_part() {
+    fn an_index_without_media_is_refused_with_its_part() {
         let refused = |bytes: &[u8]| segment_index(bytes).unwrap_err();
         assert_eq!(refused(&[0, 0, 0, 8, b'f', b'r', b'e', b'e']), "there is no `sidx` in these 8 bytes");
         assert_eq!(refused(&sidx(0, &[(1, 1)])), "the `sidx` has the timescale 0: its parts have no time");

@@ -1,32 +1,33 @@
-//! Subtitles in fragmented MP4 (ISO/IEC 14496-30): TTML documents (`stpp`), and WebVTT cues as boxes (`wvtt`). Their samples
-//! are few and small, so they are kept within a bound and read whole.
+//! Subtitles in fragmented MP4 (ISO/IEC 14496-30): TTML documents (`stpp`), and WebVTT cues as boxes (`wvtt`). Their
+//! samples are few and small, so they are kept within a bound and read as a whole.
 
-use super::boxes::{Boxed, name};
+use super::boxes::{Mp4Box, printable_kind};
 use crate::codec::ttml;
 use crate::container::Subtitles;
-use crate::container::defects::Defects;
+use crate::container::defects::DefectLog;
 use crate::defect::DefectKind;
 use crate::units::Seconds;
 use mp4_atom::{Trun, TrunSamples};
 
-/// Bytes kept of a resource's samples. What lies behind isn't looked at.
+/// Bytes of samples that are kept of a resource; later samples aren't read.
 const MAX_BYTES: usize = 512 << 10;
-/// Samples looked into of a resource.
+/// Samples that are read of a resource.
 const MAX_SAMPLES: usize = 512;
 
-const TTML: &str = "ISO/IEC 14496-30 5; W3C TTML2";
-const WEBVTT: &str = "ISO/IEC 14496-30 7.5";
+const TTML_CLAUSE: &str = "ISO/IEC 14496-30 5; W3C TTML2";
+const WEBVTT_CLAUSE: &str = "ISO/IEC 14496-30 7.5";
 
+/// How the samples of a text track carry subtitles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum SubtitleFormat {
     Ttml,
     WebVtt,
 }
 
-impl Form {
-    /// By the codec of a track.
+impl SubtitleFormat {
+    /// Returns the subtitle format of a codec.
     #[must_use]
-    pub fn of(codec: &str) -> Option<Self> {
+    pub fn from_codec(codec: &str) -> Option<Self> {
         match codec {
             "stpp" => Some(Self::Ttml),
             "wvtt" => Some(Self::WebVtt),
@@ -35,26 +36,26 @@ impl Form {
     }
 }
 
-/// Samples of the present fragment that are still to come.
+/// Collects the samples of the current fragment as its media data passes.
 #[derive(Debug, Default)]
-pub struct Texts {
-    wanted: Vec<Text>,
+pub struct SubtitleSamples {
+    requested: Vec<SubtitleSample>,
     bytes: usize,
     samples: usize,
 }
 
 #[derive(Debug)]
-struct Text {
+struct SubtitleSample {
     track: u32,
-    form: Form,
+    format: SubtitleFormat,
     from: u64,
     size: usize,
     bytes: Vec<u8>,
 }
 
-impl Texts {
-    /// The samples of a fragment's runs; the first begins at `from`.
-    pub fn want(&mut self, track: u32, form: Form, from: u64, runs: &[Trun], default: Option<u32>) {
+impl SubtitleSamples {
+    /// Requests the samples of a fragment's runs; the first sample begins at offset `from`.
+    pub fn request(&mut self, track: u32, format: SubtitleFormat, from: u64, runs: &[Trun], default: Option<u32>) {
         let Some(first) = runs.first().and_then(|run| run.data_offset) else { return };
         let mut at = from;
         for run in runs {
@@ -68,24 +69,24 @@ impl Texts {
             let sizes = explicit.iter().map(|e| e.size.or(default));
             for size in sizes.chain(std::iter::repeat_n(default, alike.min(MAX_SAMPLES))) {
                 let Some(size) = size else { return };
-                self.one(track, form, at, size as usize);
+                self.request_sample(track, format, at, size as usize);
                 at = at.saturating_add(size.into());
             }
         }
     }
 
-    /// An empty one is none: writers that have nothing to say leave it so.
-    fn one(&mut self, track: u32, form: Form, from: u64, size: usize) {
+    /// Requests one sample. Writers leave a sample empty when it has no subtitle: an empty one isn't read.
+    fn request_sample(&mut self, track: u32, format: SubtitleFormat, from: u64, size: usize) {
         if size > 0 && self.samples < MAX_SAMPLES && self.bytes.saturating_add(size) <= MAX_BYTES {
             self.samples += 1;
             self.bytes += size;
-            self.wanted.push(Text { track, form, from, size, bytes: Vec::new() });
+            self.requested.push(SubtitleSample { track, format, from, size, bytes: Vec::new() });
         }
     }
 
-    /// Bytes that stand at `at`.
-    pub fn pass(&mut self, at: u64, bytes: &[u8]) {
-        for text in &mut self.wanted {
+    /// Passes on the media data that begins at offset `at`.
+    pub fn pass_media(&mut self, at: u64, bytes: &[u8]) {
+        for text in &mut self.requested {
             let next = text.from.saturating_add(text.bytes.len() as u64);
             let room = text.size - text.bytes.len();
             if let Ok(skip) = usize::try_from(next.saturating_sub(at))
@@ -98,54 +99,54 @@ impl Texts {
         }
     }
 
-    /// Reads those that came whole, each into its track's.
-    pub fn settle(&mut self, defects: &mut Defects, mut track: impl FnMut(u32, Subtitles)) {
-        for text in self.wanted.drain(..).filter(|t| t.bytes.len() == t.size) {
-            let (reference, read) = match text.form {
-                Form::Ttml => (TTML, document(&text)),
-                Form::WebVtt => (WEBVTT, cues(&text)),
+    /// Reads the samples that arrived complete, and calls `track` with the subtitles of each.
+    pub fn read_complete(&mut self, defects: &mut DefectLog, mut track: impl FnMut(u32, Subtitles)) {
+        for text in self.requested.drain(..).filter(|t| t.bytes.len() == t.size) {
+            let (reference, read) = match text.format {
+                SubtitleFormat::Ttml => (TTML_CLAUSE, read_ttml(&text)),
+                SubtitleFormat::WebVtt => (WEBVTT_CLAUSE, read_webvtt_cues(&text)),
             };
             match read {
                 Ok(found) => track(text.track, found),
                 Err(why) => defects.add(DefectKind::Cues, text.from, reference, || {
-                    let form = if text.form == Form::Ttml { "TTML document" } else { "cue of WebVTT" };
-                    format!("the sample at byte {} is no {form} that can be read: {why}", text.from)
+                    let format = if text.format == SubtitleFormat::Ttml { "TTML document" } else { "WebVTT cue" };
+                    format!("the sample at byte {} isn't a readable {format}: {why}", text.from)
                 }),
             }
         }
     }
 }
 
-fn document(text: &Text) -> Result<Subtitles, String> {
-    let ttml::Document { cues, span } = ttml::document(&text.bytes)?;
+fn read_ttml(text: &SubtitleSample) -> Result<Subtitles, String> {
+    let ttml::TtmlCues { cues, span } = ttml::parse(&text.bytes)?;
     Ok(Subtitles { samples: 1, cues, span })
 }
 
-/// Cues (`vttc`), or a pause (`vtte`), each with text beside (`vtta`); a cue's own boxes are inside of it.
-fn cues(text: &Text) -> Result<Subtitles, String> {
+/// Reads cues (`vttc`) or a pause (`vtte`), each with additional text (`vtta`). The text of a cue is in a child box.
+fn read_webvtt_cues(text: &SubtitleSample) -> Result<Subtitles, String> {
     let mut found = Subtitles { samples: 1, ..Subtitles::default() };
-    for child in Boxed::new(*b"wvtt", text.from, &text.bytes, text.from).children() {
-        let child = child.map_err(|fault| fault.message)?;
+    for child in Mp4Box::new(*b"wvtt", text.from, &text.bytes, text.from).children() {
+        let child = child.map_err(|error| error.message)?;
         match &child.kind {
             b"vttc" => {
                 found.cues += 1;
                 for part in child.children() {
-                    let part = part.map_err(|fault| fault.message)?;
+                    let part = part.map_err(|error| error.message)?;
                     if &part.kind == b"payl" && std::str::from_utf8(part.body).is_err() {
-                        return Err(format!("the text of its cue at byte {} is not UTF-8", child.at));
+                        return Err(format!("the text of its cue at byte {} is not UTF-8", child.offset));
                     }
                 }
             }
             b"vtte" | b"vtta" | b"vttx" => {}
-            other => return Err(format!("it has a box {} instead of `vttc` or `vtte`", name(*other))),
+            other => return Err(format!("it has a box {} instead of `vttc` or `vtte`", printable_kind(*other))),
         }
     }
     Ok(found)
 }
 
 impl Subtitles {
-    /// Those of another sample.
-    pub fn add(&mut self, other: Self) {
+    /// Adds the subtitles of another sample.
+    pub fn merge(&mut self, other: Self) {
         self.samples += other.samples;
         self.cues += other.cues;
         self.span = match (self.span, other.span) {

@@ -1,56 +1,58 @@
-//! One track's time line over the fragments of a segment.
+//! Timeline of one track over the fragments of a segment.
 
-use super::in_band::InBand;
-use super::subtitles::Form;
-use crate::codec::parameters::Parameters;
-use crate::container::{InitTrack, MAX_KEYFRAMES, Protection, Subtitles, Track};
+use super::in_band::InBandHeaders;
+use super::subtitles::SubtitleFormat;
+use crate::codec::parameters::CodecParameters;
+use crate::container::{InitTrack, MAX_KEYFRAMES, SampleEncryption, Subtitles, Track};
 use crate::stream::Media;
 use crate::units::MediaTime;
 use mp4_atom::{Tfhd, Trun, TrunEntry, TrunSamples};
 use std::sync::Arc;
 
-/// ISO/IEC 14496-12 8.8.3.1: sample_is_non_sync_sample, and sample_depends_on with value 1 (not an I picture).
-const NON_SYNC: u32 = 0x0001_0000;
-const DEPENDS_ON: u32 = 0x0300_0000;
-const DEPENDS: u32 = 0x0100_0000;
+/// Sample flags (ISO/IEC 14496-12 8.8.3.1): sample_is_non_sync_sample, and sample_depends_on with value 1 (not an I
+/// picture).
+const SAMPLE_IS_NON_SYNC: u32 = 0x0001_0000;
+const DEPENDS_ON_MASK: u32 = 0x0300_0000;
+const DEPENDS_ON_OTHERS: u32 = 0x0100_0000;
 
+/// Measures one track over the fragments of a segment.
 #[derive(Debug)]
-pub struct Fragmented {
+pub struct FragmentedTrack {
     pub id: u32,
     init: Option<InitTrack>,
-    pub in_band: InBand,
+    pub in_band: InBandHeaders,
     start: Option<i64>,
     presentation_start: Option<i64>,
-    /// Decode time at which the next sample stands; `None` before the first `tfdt` and behind samples of unknown duration.
+    /// Decode time of the next sample; `None` before the first `tfdt`, and behind a sample of unknown duration.
     next: Option<i64>,
     last: Option<i64>,
     samples: u64,
     gap_max: Option<i64>,
-    first_sync: Option<bool>,
-    syncs: u64,
+    first_is_sync: Option<bool>,
+    sync_count: u64,
     last_sync: Option<i64>,
     sync_interval_max: Option<i64>,
-    syncs_at: Vec<i64>,
-    /// Of the newest encrypted samples.
-    protection: Option<Arc<Protection>>,
-    /// Of its samples that could be read.
+    sync_times: Vec<i64>,
+    /// Encryption of the newest encrypted samples.
+    protection: Option<Arc<SampleEncryption>>,
+    /// Subtitles of the samples that could be read.
     pub subtitles: Option<Subtitles>,
 }
 
-/// What a sample inherits from `tfhd`, or else from `trex`.
+/// Sample properties that a run inherits from `tfhd`, or otherwise from `trex`.
 #[derive(Debug, Clone, Copy)]
-pub struct Defaults {
+pub struct SampleDefaults {
     duration: Option<u32>,
     pub size: Option<u32>,
     flags: u32,
 }
 
-impl Fragmented {
+impl FragmentedTrack {
     #[must_use]
     pub fn new(id: u32, init: Option<InitTrack>) -> Self {
         Self {
             id,
-            in_band: init.as_ref().map(InBand::of).unwrap_or_default(),
+            in_band: init.as_ref().map(InBandHeaders::for_track).unwrap_or_default(),
             init,
             start: None,
             presentation_start: None,
@@ -58,71 +60,71 @@ impl Fragmented {
             last: None,
             samples: 0,
             gap_max: None,
-            first_sync: None,
-            syncs: 0,
+            first_is_sync: None,
+            sync_count: 0,
             last_sync: None,
             sync_interval_max: None,
-            syncs_at: Vec::new(),
+            sync_times: Vec::new(),
             protection: None,
             subtitles: None,
         }
     }
 
     #[must_use]
-    pub fn defaults(&self, tfhd: &Tfhd) -> Defaults {
+    pub fn defaults(&self, tfhd: &Tfhd) -> SampleDefaults {
         let init = self.init.as_ref();
-        Defaults {
+        SampleDefaults {
             duration: tfhd.default_sample_duration.or_else(|| init?.default_duration),
             size: tfhd.default_sample_size.or_else(|| init?.default_size),
             flags: tfhd.default_sample_flags.unwrap_or_else(|| init.map_or(0, |i| i.default_flags)),
         }
     }
 
-    /// Of subtitles: how its samples carry them.
+    /// Returns how the samples of a subtitle track carry their text; `None` for other tracks.
     #[must_use]
-    pub fn form(&self) -> Option<Form> {
-        Form::of(&self.init.as_ref()?.codec)
+    pub fn subtitle_format(&self) -> Option<SubtitleFormat> {
+        SubtitleFormat::from_codec(&self.init.as_ref()?.codec)
     }
 
-    /// The size of the first sample, where it is worth a look inside.
+    /// Returns the size of the first sample when the codec headers in it are read.
     #[must_use]
-    pub fn peeks(&self, runs: &[Trun], defaults: Defaults) -> Option<u32> {
-        let size = match &runs.first().filter(|_| self.in_band.open())?.samples {
+    pub fn first_sample_size(&self, runs: &[Trun], defaults: SampleDefaults) -> Option<u32> {
+        let size = match &runs.first().filter(|_| self.in_band.is_read())?.samples {
             TrunSamples::Explicit(entries) => entries.first()?.size,
             TrunSamples::Inherited { .. } => None,
         };
         size.or(defaults.size)
     }
 
-    /// Of the sample entry that the fragment's samples refer to; `None` for a clear one.
+    /// Returns the encryption of the sample entry that the fragment's samples refer to; `None` for a clear one.
     #[must_use]
-    pub fn entry(&self, tfhd: &Tfhd) -> Option<&Arc<Protection>> {
+    pub fn sample_entry(&self, tfhd: &Tfhd) -> Option<&Arc<SampleEncryption>> {
         let init = self.init.as_ref()?;
-        let entry = tfhd.sample_description_index.unwrap_or(init.default_entry);
-        init.entries.get(usize::try_from(entry.checked_sub(1)?).ok()?)?.as_ref()
+        let entry = tfhd.sample_description_index.unwrap_or(init.default_sample_entry);
+        init.sample_entries.get(usize::try_from(entry.checked_sub(1)?).ok()?)?.as_ref()
     }
 
-    /// Takes in how a fragment's samples are protected; whether they are encrypted. `described`: the fragment has a
-    /// `senc` with samples, which says so where the sample entry is a clear one.
-    pub fn protect(&mut self, protection: Option<Arc<Protection>>, described: bool) -> bool {
+    /// Takes the encryption of a fragment's samples, and returns whether they are encrypted. `described` tells that the
+    /// fragment has a `senc` with samples, which means encryption even when the sample entry is a clear one.
+    pub fn set_encryption(&mut self, protection: Option<Arc<SampleEncryption>>, described: bool) -> bool {
         let encrypted = protection.as_ref().map_or(described, |p| !p.clear);
         self.protection = protection.filter(|_| encrypted).or(self.protection.take());
         encrypted
     }
 
-    /// `tfdt`: the next sample's decode time.
-    pub fn seek(&mut self, decode_time: i64) {
+    /// Sets the decode time of the next sample (`tfdt`).
+    pub fn set_decode_time(&mut self, decode_time: i64) {
         self.next = Some(decode_time);
     }
 
-    /// Adds a run; its samples' bytes, where they are known.
-    pub fn run(&mut self, run: &Trun, defaults: Defaults) -> Option<u64> {
+    /// Adds a run, and returns the bytes of its samples; `None` when one size isn't known.
+    pub fn add_run(&mut self, run: &Trun, defaults: SampleDefaults) -> Option<u64> {
         match &run.samples {
             TrunSamples::Explicit(entries) => {
-                // Every sample counts, even where a size is unknown.
+                // All samples count, also behind one whose size isn't known.
                 let mut bytes = Some(0u64);
                 for entry in entries {
-                    self.sample(entry, defaults);
+                    self.add_sample(entry, defaults);
                     let size = entry.size.or(defaults.size);
                     bytes = bytes.zip(size).map(|(sum, size)| sum.saturating_add(u64::from(size)));
                 }
@@ -130,49 +132,49 @@ impl Fragmented {
             }
             TrunSamples::Inherited { count: 0, .. } => Some(0),
             TrunSamples::Inherited { count, first_flags } => {
-                self.sample(&TrunEntry { flags: *first_flags, ..TrunEntry::default() }, defaults);
-                self.alike(u64::from(count - 1), defaults);
+                self.add_sample(&TrunEntry { flags: *first_flags, ..TrunEntry::default() }, defaults);
+                self.add_identical(u64::from(count - 1), defaults);
                 Some(u64::from(defaults.size?) * u64::from(*count))
             }
         }
     }
 
-    fn sample(&mut self, entry: &TrunEntry, defaults: Defaults) {
+    fn add_sample(&mut self, entry: &TrunEntry, defaults: SampleDefaults) {
         let sync = is_sync(entry.flags.unwrap_or(defaults.flags));
         self.samples += 1;
-        self.first_sync.get_or_insert(sync);
-        self.syncs += u64::from(sync);
+        self.first_is_sync.get_or_insert(sync);
+        self.sync_count += u64::from(sync);
         let Some(decode) = self.next else { return };
         let shift = self.init.as_ref().map_or(0, |i| i.presentation_shift);
         let presentation = decode.saturating_add(entry.cts.unwrap_or(0)).saturating_add(shift);
-        self.start = least(self.start, decode);
-        self.presentation_start = least(self.presentation_start, presentation);
+        self.start = min_of(self.start, decode);
+        self.presentation_start = min_of(self.presentation_start, presentation);
         if let Some(last) = self.last {
-            self.gap_max = most(self.gap_max, decode.saturating_sub(last));
+            self.gap_max = max_of(self.gap_max, decode.saturating_sub(last));
         }
         self.last = Some(decode);
         if sync {
             if let Some(last) = self.last_sync {
-                self.sync_interval_max = most(self.sync_interval_max, presentation.saturating_sub(last));
+                self.sync_interval_max = max_of(self.sync_interval_max, presentation.saturating_sub(last));
             }
             self.last_sync = Some(presentation);
-            if self.syncs_at.len() < MAX_KEYFRAMES {
-                self.syncs_at.push(presentation);
+            if self.sync_times.len() < MAX_KEYFRAMES {
+                self.sync_times.push(presentation);
             }
         }
         let duration = entry.duration.or(defaults.duration);
         self.next = duration.map(|d| decode.saturating_add(i64::from(d)));
     }
 
-    /// Samples that inherit everything, at once: a box of 16 bytes may claim four thousand million.
-    fn alike(&mut self, count: u64, defaults: Defaults) {
+    /// Adds samples that inherit everything, in one step: a box of 16 bytes may claim four thousand million of them.
+    fn add_identical(&mut self, count: u64, defaults: SampleDefaults) {
         if count == 0 {
             return;
         }
         let sync = is_sync(defaults.flags);
         self.samples = self.samples.saturating_add(count);
         if sync {
-            self.syncs = self.syncs.saturating_add(count);
+            self.sync_count = self.sync_count.saturating_add(count);
         }
         let (Some(next), Some(duration)) = (self.next, defaults.duration.map(i64::from)) else {
             self.next = None;
@@ -180,10 +182,10 @@ impl Fragmented {
         };
         let steps = i64::try_from(count).unwrap_or(i64::MAX);
         let end = next.saturating_add(duration.saturating_mul(steps));
-        self.gap_max = most(self.gap_max, duration);
+        self.gap_max = max_of(self.gap_max, duration);
         self.last = Some(end.saturating_sub(duration));
         if sync {
-            self.sync_interval_max = most(self.sync_interval_max, duration);
+            self.sync_interval_max = max_of(self.sync_interval_max, duration);
             let shift = self.init.as_ref().map_or(0, |i| i.presentation_shift);
             self.last_sync = self.last.map(|l| l.saturating_add(shift));
         }
@@ -196,12 +198,12 @@ impl Fragmented {
         let mut track = Track::new(self.id, media, codec);
         track.samples = self.samples;
         let entry = self.init.as_ref().and_then(|i| i.parameters.clone());
-        said(&mut track, self.in_band, entry);
-        track.protection = self.protection;
+        set_headers(&mut track, self.in_band, entry);
+        track.encryption = self.protection;
         track.subtitles = self.subtitles;
         if media == Some(Media::Video) {
-            track.starts_with_keyframe = self.first_sync;
-            track.keyframes = self.syncs;
+            track.starts_with_keyframe = self.first_is_sync;
+            track.keyframes = self.sync_count;
         }
         let Some(timescale) = self.init.and_then(|i| i.timescale) else { return track };
         let at = |ticks| MediaTime::new(ticks, timescale);
@@ -211,31 +213,32 @@ impl Fragmented {
         track.sample_gap_max = self.gap_max.map(|t| at(t).seconds());
         if media == Some(Media::Video) {
             track.keyframe_interval_max = self.sync_interval_max.map(|t| at(t).seconds());
-            track.keyframes_at = self.syncs_at.iter().map(|t| at(*t)).collect();
+            track.keyframe_times = self.sync_times.iter().map(|t| at(*t)).collect();
         }
         track
     }
 }
 
-/// What the samples say, and the entry where they say no more than that: it is shared by all segments.
-fn said(track: &mut Track, in_band: InBand, entry: Option<Arc<Parameters>>) {
+/// Takes the codec headers of the samples. When they equal the parameters of the sample entry, the entry's are kept,
+/// because all segments share them.
+fn set_headers(track: &mut Track, in_band: InBandHeaders, entry: Option<Arc<CodecParameters>>) {
     let headers = in_band.finish(entry.as_deref().cloned());
     track.parameters = match (headers.first, entry) {
         (Some(read), Some(entry)) if read == *entry => Some(entry),
         (read, _) => read.map(Arc::new),
     };
-    track.changed = headers.changed.map(Arc::new);
+    track.changed_parameters = headers.changed.map(Arc::new);
     track.captions = headers.captions;
 }
 
 fn is_sync(flags: u32) -> bool {
-    flags & NON_SYNC == 0 && flags & DEPENDS_ON != DEPENDS
+    flags & SAMPLE_IS_NON_SYNC == 0 && flags & DEPENDS_ON_MASK != DEPENDS_ON_OTHERS
 }
 
-fn least(old: Option<i64>, new: i64) -> Option<i64> {
+fn min_of(old: Option<i64>, new: i64) -> Option<i64> {
     Some(old.map_or(new, |o| o.min(new)))
 }
 
-fn most(old: Option<i64>, new: i64) -> Option<i64> {
+fn max_of(old: Option<i64>, new: i64) -> Option<i64> {
     Some(old.map_or(new, |o| o.max(new)))
 }

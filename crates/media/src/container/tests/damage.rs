@@ -1,4 +1,5 @@
-//! Deterministic damage: whatever arrives, nothing panics, bounds hold, and pieces change nothing.
+//! Deterministic damage: no input makes a reader panic or exceed its bounds, and the size of the pieces changes
+//! nothing.
 
 use super::*;
 
@@ -17,7 +18,7 @@ impl Random {
     }
 }
 
-/// Cuts, bit flips, runs of noise, repeated and moved pieces.
+/// Returns damaged bytes: cuts, bit flips, runs of noise, repeated and moved pieces.
 fn damage(random: &mut Random, bytes: &[u8]) -> Vec<u8> {
     let mut out = bytes.to_vec();
     for _ in 0..=random.below(6) {
@@ -42,27 +43,27 @@ fn damage(random: &mut Random, bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-fn check(random: &mut Random, init: Option<&Init>, bytes: &[u8]) {
+fn check(random: &mut Random, init: Option<&InitSegment>, bytes: &[u8]) {
     let whole = inspect_with(init, bytes);
     assert!(whole.defects.len() <= MAX_DEFECTS && whole.defects.len() as u64 <= whole.defects_total);
     assert!(whole.tracks.len() <= MAX_TRACKS && whole.head.len() <= 32);
     assert_eq!(whole.bytes, bytes.len() as u64);
-    let mut inspector = Inspector::new(init);
+    let mut inspector = SegmentInspector::new(init);
     let size = 1 + random.below(2000);
     bytes.chunks(size).for_each(|piece| inspector.push(piece));
     assert_eq!(inspector.finish().0, whole, "pieces of {size}");
 }
 
-/// Damages of each kind of segment.
+/// Damaged inputs for each kind of segment.
 const ROUNDS: usize = 10_000;
 
-/// Enough of a file to hold every structure, little enough for thousands of rounds.
+/// Returns the first bytes of a file: enough to hold every structure, and few enough for thousands of rounds.
 fn beginning(name: &str, length: usize) -> Vec<u8> {
     fixture(name).into_iter().take(length).collect()
 }
 
-/// The harness runs the kinds on threads of its own: a test each.
-fn rounds(init: Option<&Init>, pieces: &[Vec<u8>]) {
+/// Inspects damaged inputs of one kind. Each kind is a test of its own, so that the harness runs them in parallel.
+fn rounds(init: Option<&InitSegment>, pieces: &[Vec<u8>]) {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     for round in 0..ROUNDS {
         let broken = damage(&mut random, &pieces[round % pieces.len()]);
@@ -96,14 +97,14 @@ fn damaged_init_sections_never_panic() {
     rounds(None, &["cmaf_h264_init.mp4", "cmaf_hevc_init.mp4", "cmaf_aac_init.mp4"].map(fixture));
 }
 
-/// The boxes stand in front: most of the damage goes there.
+/// Most of the damage hits the boxes, which stand before the media data.
 #[test]
 fn damaged_fragments_never_panic() {
     let init = init_of("cmaf_h264_init.mp4");
     rounds(Some(&init), &[beginning("cmaf_h264_0.m4s", 700), beginning("cmaf_h264_0.m4s", 5_000)]);
 }
 
-/// Several fragments a segment.
+/// Each segment has several fragments.
 #[test]
 fn damaged_chunks_never_panic() {
     let init = init_of("cmaf_aac_init.mp4");

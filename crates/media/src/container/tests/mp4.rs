@@ -2,13 +2,13 @@
 
 use super::*;
 
-fn segment(name: &str) -> (Init, Vec<u8>) {
+fn segment(name: &str) -> (InitSegment, Vec<u8>) {
     let init = format!("{}_init.mp4", name.rsplit_once('_').unwrap().0);
     (init_of(&init), fixture(&format!("{name}.m4s")))
 }
 
-/// Without the index in front, which knows how long the rest is.
-fn unindexed(name: &str) -> (Init, Vec<u8>) {
+/// Returns a segment without its index, which holds the size of the fragment.
+fn unindexed(name: &str) -> (InitSegment, Vec<u8>) {
     let (init, bytes) = segment(name);
     let (index, moof) = (find(&bytes, b"sidx"), find(&bytes, b"moof"));
     (init, [&bytes[..index], &bytes[moof..]].concat())
@@ -68,7 +68,7 @@ fn without_initialization_there_are_samples_but_no_times() {
 }
 
 #[test]
-fn a_track_that_the_initialization_lacks_is_named() {
+fn a_track_that_is_not_in_the_initialization_segment_is_a_defect() {
     let (mut init, bytes) = segment("cmaf_h264_0");
     init.tracks[0].id = 7;
     let seen = inspect_with(Some(&init), &bytes);
@@ -93,7 +93,7 @@ fn a_truncated_box_is_named_with_its_size() {
 }
 
 #[test]
-fn a_box_past_its_parent_is_named_with_its_place() {
+fn a_box_that_exceeds_its_parent_is_named_with_its_offset() {
     let (init, mut bytes) = segment("cmaf_h264_0");
     let trun = find(&bytes, b"trun");
     bytes[trun + 2] = 0xff;
@@ -164,7 +164,7 @@ fn a_movie_box_nested_without_end_is_harmless() {
 }
 
 #[test]
-fn an_oversized_movie_box_is_passed_over() {
+fn an_oversized_movie_box_is_not_read() {
     let mut bytes = b"\0\x50\0\0moov".to_vec();
     bytes.resize(0x50_0000, 0);
     let seen = inspect(&bytes);

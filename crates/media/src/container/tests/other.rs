@@ -1,6 +1,6 @@
 use super::*;
 
-/// An ID3 tag as RFC 8216 3.4 wants it, then the fixture's frames.
+/// Returns the frames of the fixture behind an ID3 tag with the time stamp of RFC 8216 3.4.
 fn packed() -> Vec<u8> {
     let owner = b"com.apple.streaming.transportStreamTimestamp\0";
     let frame = [b"PRIV\0\0\0", &[owner.len() as u8 + 8][..], &[0, 0], owner, &900_000u64.to_be_bytes()].concat();
@@ -30,7 +30,7 @@ fn webvtt_cues_are_counted() {
 }
 
 #[test]
-fn what_is_no_media_is_said() {
+fn a_page_and_an_empty_body_are_described() {
     let page = b"<!DOCTYPE html>\n<html><body>404</body></html>";
     let seen = inspect(page);
     assert_eq!((seen.container, seen.bytes, &seen.head[..]), (Container::Unknown, page.len() as u64, &page[..32]));
@@ -49,7 +49,7 @@ fn what_is_no_media_is_said() {
 fn the_size_of_the_pieces_changes_nothing() {
     let init = init_of("cmaf_h264_init.mp4");
     let names = ["h264_bframes_aac.ts", "h264_opengop_aac441.ts", "hevc_aac_wrap.ts", "eac3.ts"];
-    let mut all: Vec<(Option<&Init>, Vec<u8>)> = names.iter().map(|n| (None, fixture(n))).collect();
+    let mut all: Vec<(Option<&InitSegment>, Vec<u8>)> = names.iter().map(|n| (None, fixture(n))).collect();
     all.push((Some(&init), fixture("cmaf_h264_0.m4s")));
     all.push((None, fixture("cenc_whole.mp4")));
     all.push((None, packed()));
@@ -58,7 +58,7 @@ fn the_size_of_the_pieces_changes_nothing() {
     for (init, bytes) in all {
         let whole = inspect_with(init, &bytes);
         for size in [1, 7, 188, 1000] {
-            let mut inspector = Inspector::new(init);
+            let mut inspector = SegmentInspector::new(init);
             bytes.chunks(size).for_each(|piece| inspector.push(piece));
             assert_eq!(inspector.finish().0, whole, "pieces of {size}");
         }

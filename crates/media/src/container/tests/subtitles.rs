@@ -1,4 +1,4 @@
-//! Subtitles in MP4, of Shaka Packager: cues from 0.2 s to 1.8 s, from 2 s to 3.5 s and from 6.5 s to 7.5 s.
+//! Subtitles of Shaka Packager in MP4: cues from 0.2 s to 1.8 s, from 2 s to 3.5 s and from 6.5 s to 7.5 s.
 
 use super::*;
 use crate::container::Subtitles;
@@ -32,27 +32,26 @@ fn cues_and_pauses_of_webvtt_are_counted() {
 }
 
 #[test]
-fn a_ttml_document_tells_when_its_cues_are() {
+fn a_ttml_document_gives_the_times_of_its_cues() {
     let span = |from, to| Some((Seconds(from), Seconds(to)));
     assert_eq!(found("stpp_1"), (1, Some(Subtitles { samples: 1, cues: 2, span: span(0.2, 3.5) })));
     assert_eq!(found("stpp_2"), (1, Some(Subtitles { samples: 1, cues: 1, span: span(6.5, 7.5) })));
 }
 
 #[test]
-fn what_can_not_be_read_is_named_where_it_is() {
+fn an_unreadable_sample_is_a_defect_with_its_offset() {
     let mut at = 0;
     let seen = read("stpp_1", |bytes| at = replaced(bytes, b"</body>", b"</bodi>"));
     let [(kind, place, message)] = &defects(&seen)[..] else { panic!("{:?}", seen.defects) };
     assert!(*kind == DefectKind::Cues && *place < at, "{place}");
     assert!(
-        message
-            .starts_with(&format!("the sample at byte {place} is no TTML document that can be read: not well-formed"))
+        message.starts_with(&format!("the sample at byte {place} isn't a readable TTML document: not well-formed"))
     );
     assert_eq!(seen.tracks[0].subtitles, None);
 
     let seen = read("wvtt_1", |bytes| at = replaced(bytes, b"vttc", b"vttz"));
     let message = format!(
-        "the sample at byte {0} is no cue of WebVTT that can be read: it has a box `vttz` instead of `vttc` or `vtte`",
+        "the sample at byte {0} isn't a readable WebVTT cue: it has a box `vttz` instead of `vttc` or `vtte`",
         at - 4
     );
     assert_eq!(defects(&seen), [(DefectKind::Cues, at - 4, message)]);
@@ -63,7 +62,7 @@ fn what_can_not_be_read_is_named_where_it_is() {
 }
 
 #[test]
-fn a_cut_segment_has_no_cue_that_was_not_whole() {
+fn an_incomplete_sample_is_not_read() {
     for name in ["wvtt_1", "stpp_1"] {
         let whole = fixture(&format!("{name}.m4s")).len();
         for length in 0..whole {
@@ -74,8 +73,8 @@ fn a_cut_segment_has_no_cue_that_was_not_whole() {
 }
 
 #[test]
-fn no_size_of_a_run_makes_it_keep_more_than_its_bound() {
-    // The trun's samples claim their sizes; of all of them 2^31 - 1 bytes.
+fn huge_sample_sizes_are_not_kept() {
+    // The samples of the run claim 2^31 - 1 bytes each.
     let huge = |bytes: &mut Vec<u8>| {
         let at = memchr::memmem::find(bytes, b"trun").unwrap() + 16;
         for entry in 0..5 {
@@ -87,7 +86,7 @@ fn no_size_of_a_run_makes_it_keep_more_than_its_bound() {
 }
 
 #[test]
-fn bent_bits_do_no_harm() {
+fn flipped_bits_never_panic() {
     for name in ["wvtt_1", "stpp_1"] {
         let length = fixture(&format!("{name}.m4s")).len();
         for at in 0..length {

@@ -1,13 +1,13 @@
-//! Damage whose effect on the time line is known by construction: each is found, and told by the right measure.
+//! Damage whose effect on the timeline is known by construction: each one is found, by the measure that stands for it.
 
 use super::*;
 
 const PACKET: usize = 188;
 const ROUNDS: u64 = 10_000;
-/// The video of the fixture.
+/// The video PID of the fixture.
 const PID: u16 = 256;
 
-/// splitmix64: the same damage in every run.
+/// Returns a number below `bound` from splitmix64: the damage is the same in every run.
 fn below(round: u64, salt: u64, bound: usize) -> usize {
     let mut z = (round * 8 + salt + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -21,7 +21,7 @@ fn pid(packet: &[u8]) -> u16 {
 
 struct Stream {
     bytes: Vec<u8>,
-    /// Offsets of the video's packets, all with payload.
+    /// Offsets of the video packets, which all have payload.
     video: Vec<usize>,
     sound: Inspection,
 }
@@ -37,7 +37,7 @@ impl Stream {
         Self { bytes, video, sound }
     }
 
-    /// Those bytes without these packets.
+    /// Returns the bytes without the packets at these offsets.
     fn without(&self, gone: &[usize]) -> Vec<u8> {
         let packets = self.bytes.chunks(PACKET).enumerate();
         packets.filter(|(n, _)| !gone.contains(&(n * PACKET))).flat_map(|(_, p)| p.to_vec()).collect()
@@ -48,7 +48,7 @@ fn broken(seen: &Inspection) -> u64 {
     seen.ts.as_ref().unwrap().continuity_errors
 }
 
-/// A counter has 4 bits: a loss of 16 packets of a PID in a row (or of 32…) leaves it as it was.
+/// A counter has 4 bits: losing 16 (or 32, …) packets of a PID in a row leaves it unchanged.
 #[test]
 fn lost_packets_break_their_counter_unless_they_are_sixteen() {
     let stream = Stream::new();
@@ -65,7 +65,8 @@ fn lost_packets_break_their_counter_unless_they_are_sixteen() {
     assert!(blind > 0);
 }
 
-/// What is lost at a segment's ends is no break within it: the counters that the next segment is compared with tell it.
+/// A loss at either end of a segment breaks no counter inside it. It shows in the counters that the next segment is
+/// compared with.
 #[test]
 fn packets_lost_at_the_ends_change_the_counters_across_segments() {
     let stream = Stream::new();
@@ -93,7 +94,7 @@ fn packets_that_change_places_break_their_counter() {
     }
 }
 
-/// Cut anywhere but between two packets, the segment says that it was cut.
+/// A segment that is cut inside a packet has a defect.
 #[test]
 fn a_cut_within_a_packet_is_found() {
     let stream = Stream::new();
@@ -104,7 +105,7 @@ fn a_cut_within_a_packet_is_found() {
     }
 }
 
-/// A fragment cut anywhere has a defect: its boxes and samples say how long they are.
+/// A fragment that is cut anywhere has a defect, because its boxes and samples give their sizes.
 #[test]
 fn a_cut_fragment_is_found() {
     let (init, bytes) = (init_of("cmaf_h264_init.mp4"), fixture("cmaf_h264_0.m4s"));
@@ -116,7 +117,8 @@ fn a_cut_fragment_is_found() {
     }
 }
 
-/// baseMediaDecodeTime moved by any amount moves the track as far: the comparison across segments has the whole of it.
+/// Moving baseMediaDecodeTime moves the track by the same amount, so that the comparison across segments sees all of
+/// it.
 #[test]
 fn a_moved_fragment_is_measured_where_it_says() {
     let (init, bytes) = (init_of("cmaf_h264_init.mp4"), fixture("cmaf_h264_0.m4s"));

@@ -8,7 +8,7 @@ fn pid(packet: &[u8]) -> u16 {
     u16::from(packet[1] & 0x1f) << 8 | u16::from(packet[2])
 }
 
-/// The fixture's packets that `keep` keeps, changed by it.
+/// Returns the packets of the fixture for which `keep` is true; `keep` may change them.
 fn edited(mut keep: impl FnMut(usize, &mut [u8]) -> bool) -> Vec<u8> {
     let mut out = Vec::new();
     for (n, packet) in fixture("h264_bframes_aac.ts").chunks_mut(PACKET).enumerate() {
@@ -19,7 +19,7 @@ fn edited(mut keep: impl FnMut(usize, &mut [u8]) -> bool) -> Vec<u8> {
     out
 }
 
-/// Number of the `n`th packet on PID 256 that begins a PES packet, or that doesn't.
+/// Returns the number of the `n`th packet on PID 256 that begins a PES packet (`start`) or continues one.
 fn video_packet(n: usize, start: bool) -> usize {
     let bytes = fixture("h264_bframes_aac.ts");
     let mut packets = bytes.chunks(PACKET).enumerate().filter(|(_, p)| pid(p) == 256 && (p[1] & 0x40 != 0) == start);
@@ -39,14 +39,14 @@ fn b_frames_are_measured_by_decode_time() {
     assert_eq!(millis(audio.sample_gap_max), Some(21));
     let ts = seen.ts.unwrap();
     assert_eq!((ts.packets, ts.continuity_errors, ts.transport_errors), (342, 0, 0));
-    assert_eq!((ts.pat_at, ts.pmt_at, millis(ts.pcr_interval_max)), (Some(188), Some(376), Some(80)));
-    assert_eq!((ts.pcrs, ts.pcr_first), (52, Some(MediaTime::mpeg(63000))));
+    assert_eq!((ts.pat_offset, ts.pmt_offset, millis(ts.pcr_interval_max)), (Some(188), Some(376), Some(80)));
+    assert_eq!((ts.pcr_count, ts.pcr_first), (52, Some(MediaTime::mpeg(63000))));
     assert_eq!(ts.counters.iter().map(|c| c.pid).collect::<Vec<_>>(), [0, 17, 256, 257, 4096]);
-    assert_eq!(ts.counters[3], Counter { pid: 257, first: 0, last: 4, discontinuity: false });
+    assert_eq!(ts.counters[3], ContinuityCounter { pid: 257, first: 0, last: 4, discontinuity: false });
 }
 
 #[test]
-fn a_stream_without_clock_references_is_told_from_one_with_a_single_one() {
+fn a_single_clock_reference_has_no_interval_and_no_reference_has_no_time() {
     let mut left = 1;
     let mut keep = |packet: &mut [u8]| {
         if packet[3] & 0x20 != 0 && packet[4] > 0 && packet[5] & 0x10 != 0 {
@@ -56,13 +56,13 @@ fn a_stream_without_clock_references_is_told_from_one_with_a_single_one() {
         true
     };
     let single = inspect(&edited(|_, packet| keep(packet))).ts.unwrap();
-    assert_eq!((single.pcrs, single.pcr_interval_max), (1, None));
+    assert_eq!((single.pcr_count, single.pcr_interval_max), (1, None));
     let none = inspect(&edited(|_, packet| keep(packet))).ts.unwrap();
-    assert_eq!((none.pcrs, none.pcr_first), (0, None));
+    assert_eq!((none.pcr_count, none.pcr_first), (0, None));
 }
 
 #[test]
-fn open_gops_begin_at_recovery_points_and_odd_rates_end_exactly() {
+fn open_gops_begin_at_recovery_points_and_fractional_rates_end_exactly() {
     let seen = inspect(&fixture("h264_opengop_aac441.ts"));
     assert_eq!(defects(&seen), []);
     // The last frame's duration is 3753 or 3754 ticks: 90000 * 1001 / 24000 = 3753.75.
@@ -72,10 +72,10 @@ fn open_gops_begin_at_recovery_points_and_odd_rates_end_exactly() {
 }
 
 #[test]
-fn time_goes_on_where_the_clock_wraps() {
+fn decode_times_increase_across_a_clock_wrap() {
     let seen = inspect(&fixture("hevc_aac_wrap.ts"));
     assert_eq!(defects(&seen), []);
-    // ffprobe gives stamps before the wrap as negative.
+    // ffprobe gives stamps before the wrap as negative numbers.
     let wrap = 1i64 << 33;
     let (video, audio) = (&seen.tracks[0], &seen.tracks[1]);
     assert_eq!(video.codec, "hevc");
@@ -118,11 +118,11 @@ fn a_packet_sent_twice_changes_nothing() {
 }
 
 #[test]
-fn without_a_pat_the_time_stamps_are_read_all_the_same() {
+fn time_stamps_are_read_without_a_pat() {
     let seen = inspect(&edited(|_, p| pid(p) != 0));
-    let message = "media begins on PID 256 without it: the segment has no PAT".to_owned();
+    let message = "the segment has no PAT; media begins on PID 256".to_owned();
     assert_eq!(defects(&seen), [(DefectKind::Tables, 376, message)]);
-    assert_eq!(seen.ts.as_ref().unwrap().pat_at, None);
+    assert_eq!(seen.ts.as_ref().unwrap().pat_offset, None);
     let [video, audio] = seen.tracks.as_slice() else { panic!("{:?}", seen.tracks) };
     assert_eq!(
         (video.codec.as_str(), video.media, audio.media),
@@ -134,21 +134,18 @@ fn without_a_pat_the_time_stamps_are_read_all_the_same() {
 #[test]
 fn without_a_pmt_the_pid_is_named() {
     let seen = inspect(&edited(|_, p| pid(p) != 4096));
-    let message = "the segment has no PMT, which the PAT at byte 188 announces on PID 4096".to_owned();
+    let message = "the segment has no PMT; the PAT at byte 188 announces it on PID 4096".to_owned();
     assert_eq!(defects(&seen), [(DefectKind::Tables, 376, message)]);
 }
 
 #[test]
-fn tables_behind_the_first_media_are_too_late() {
+fn tables_after_the_first_media_are_a_defect() {
     // The first three packets are SDT, PAT and PMT.
     let seen = inspect(&edited(|n, _| n > 2));
     let (kind, at, message) = defects(&seen).remove(0);
     assert_eq!((kind, at, seen.defects_total), (DefectKind::Tables, 0, 1));
-    let pmt = seen.ts.unwrap().pmt_at.unwrap();
-    assert_eq!(
-        message,
-        format!("media begins on PID 256 without PAT and PMT before it: the first PMT stands at byte {pmt}")
-    );
+    let pmt = seen.ts.unwrap().pmt_offset.unwrap();
+    assert_eq!(message, format!("media on PID 256 begins before PAT and PMT: the first PMT is at byte {pmt}"));
     assert_eq!((seen.tracks[0].codec.as_str(), seen.tracks[0].samples), ("h264", 100));
 }
 
@@ -179,30 +176,30 @@ fn a_transport_error_is_counted_once() {
 }
 
 #[test]
-fn sync_is_found_again_behind_a_loss() {
+fn sync_is_found_again_after_a_loss() {
     let bad = video_packet(40, false);
     let at = bad * PACKET;
     let mut bytes = fixture("h264_bframes_aac.ts");
     bytes.splice(at + 50..at + 90, []);
     let seen = inspect(&bytes);
-    // The cut packet itself is still framed by its sync byte; the next one isn't where it should be.
+    // The cut packet still begins with its sync byte; the next one isn't at the expected offset.
     let (kind, place, message) = defects(&seen).remove(0);
     assert_eq!((kind, place), (DefectKind::Container, (at + PACKET) as u64));
-    assert!(message.ends_with(&format!("packets go on at byte {}, 148 bytes are lost", at + 336)), "{message}");
+    assert!(message.ends_with(&format!("the next packet is at byte {}, 148 bytes are lost", at + 336)), "{message}");
 }
 
 #[test]
-fn a_segment_cut_at_both_ends_says_where() {
+fn a_segment_cut_at_both_ends_has_two_defects() {
     let bytes = fixture("h264_bframes_aac.ts");
     let seen = inspect(&bytes[100..bytes.len() - 100]);
     let found = defects(&seen);
     assert_eq!((found[0].1, found[1].1), (0, (bytes.len() - 100 - 188) as u64));
-    assert!(found[0].2.contains("packets go on at byte 88"), "{found:?}");
+    assert!(found[0].2.contains("the next packet is at byte 88"), "{found:?}");
     assert_eq!(found[1].2, "the last packet is truncated: 88 of 188 bytes");
 }
 
 #[test]
-fn scrambled_video_is_no_key_frame_and_none_missing() {
+fn scrambled_video_has_unknown_key_frames() {
     let seen = inspect(&edited(|_, p| {
         p[3] |= if pid(p) == 256 { 0x80 } else { 0 };
         true
@@ -231,7 +228,7 @@ fn other_packet_sizes_are_recognised() {
     assert_eq!((seen.container, defects(&seen)), (Container::MpegTs, vec![(DefectKind::Container, 0, message)]));
 }
 
-/// A packet on PID 258 that begins (and ends) a section.
+/// Makes a packet on PID 258 that begins and ends a section.
 fn section_packet(counter: u8, section: &[u8]) -> [u8; PACKET] {
     let mut packet = [0xff; PACKET];
     packet[..5].copy_from_slice(&[0x47, 0x41, 0x02, 0x10 | counter, 0]);
@@ -239,7 +236,7 @@ fn section_packet(counter: u8, section: &[u8]) -> [u8; PACKET] {
     packet
 }
 
-/// The fixture with stream_type 0x86 on PID 258 in each PMT, and these packets behind the first.
+/// Returns the fixture with stream_type 0x86 on PID 258 in each PMT, and these packets behind the first PMT.
 fn with_sections(packets: &[[u8; PACKET]]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut left = Some(packets);
@@ -259,20 +256,20 @@ fn with_sections(packets: &[[u8; PACKET]]) -> Vec<u8> {
     out
 }
 
-/// splice_insert, event 1, out for 30 s.
+/// A splice_insert with event id 1 that leads out of the programme for 30 s.
 const SPLICE: [u8; 40] = [
     0xfc, 0x30, 0x25, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xf0, 0x14, 5, 0, 0, 0, 1, 0x7f, 0xef, 0xfe, 0, 0, 0, 0, 0x7e, 0,
     0x29, 0x32, 0xe0, 0, 1, 0, 0, 0, 0, 0x66, 0x69, 0x2a, 0xf5,
 ];
 
 #[test]
-fn scte35_sections_are_read_where_they_stand() {
+fn scte35_sections_are_read_with_their_offsets() {
     let seen = inspect(&with_sections(&[section_packet(0, &SPLICE), section_packet(1, &SPLICE)]));
     assert_eq!(defects(&seen), []);
     let ts = seen.ts.as_ref().unwrap();
-    assert_eq!(ts.sections.iter().map(|s| (s.pid, s.at)).collect::<Vec<_>>(), [(258, 564), (258, 752)]);
-    let cue = ts.sections[0].section.opening().unwrap();
-    assert_eq!((cue.event, cue.duration, seen.splices()), (1, Some(crate::units::Seconds(30.0)), 2));
+    assert_eq!(ts.splice_sections.iter().map(|s| (s.pid, s.offset)).collect::<Vec<_>>(), [(258, 564), (258, 752)]);
+    let cue = ts.splice_sections[0].section.first_out().unwrap();
+    assert_eq!((cue.event_id, cue.duration, seen.splice_count()), (1, Some(crate::units::Seconds(30.0)), 2));
     let track = seen.tracks.iter().find(|t| t.id == 258).unwrap();
     assert_eq!((track.media, track.codec.as_str()), (None, "scte35"));
 }
@@ -286,10 +283,10 @@ fn an_scte35_section_with_a_wrong_crc_is_a_defect_with_its_offset() {
     let defect = &seen.defects[0];
     assert_eq!((defect.kind, defect.at), (crate::defect::DefectKind::AdMarker, crate::defect::Position::Byte(564)));
     assert!(defect.message.contains("PID 258") && defect.message.contains("CRC_32"), "{}", defect.message);
-    assert!(seen.ts.unwrap().sections.is_empty());
+    assert!(seen.ts.unwrap().splice_sections.is_empty());
 }
 
-/// A PES packet of PID 258 in one transport packet, its data aligned.
+/// Makes a transport packet on PID 258 with one whole PES packet that has data_alignment_indicator.
 fn metadata_packet(body: &[u8]) -> [u8; PACKET] {
     let pes = [&[0, 0, 1, 0xbd, 0, (8 + body.len()) as u8, 0x84, 0x80, 5, 0x21, 0, 1, 0, 1][..], body].concat();
     let stuffing = PACKET - 4 - pes.len();
@@ -299,7 +296,7 @@ fn metadata_packet(body: &[u8]) -> [u8; PACKET] {
     packet
 }
 
-/// With PID 258 as stream_type 0x15 and these descriptors.
+/// Inspects the fixture with PID 258 announced as stream_type 0x15 with these descriptors.
 fn with_metadata(descriptors: &[u8], body: &[u8]) -> Inspection {
     let mut out = Vec::new();
     for packet in fixture("h264_bframes_aac.ts").chunks_mut(PACKET) {
@@ -324,17 +321,17 @@ fn with_metadata(descriptors: &[u8], body: &[u8]) -> Inspection {
 const ID3_METADATA: [u8; 15] = [0x26, 13, 0xff, 0xff, b'I', b'D', b'3', b' ', 0xff, b'I', b'D', b'3', b' ', 0, 0x0f];
 
 #[test]
-fn timed_metadata_that_is_announced_as_id3_has_tags() {
+fn metadata_announced_as_id3_has_to_begin_with_a_tag() {
     let seen = with_metadata(&ID3_METADATA, b"ID3\x04\0\0\0\0\0\0");
     assert_eq!(defects(&seen), []);
     assert_eq!(seen.tracks.iter().find(|t| t.id == 258).unwrap().codec, "id3");
     let seen = with_metadata(&ID3_METADATA, b"{\"ad\":1}");
-    let message = "PID 258: timed metadata is announced as ID3 and begins with 7b 22 61; a tag has `ID3`".to_owned();
+    let message = "PID 258: timed metadata is announced as ID3 and begins with 7b 22 61 instead of `ID3`".to_owned();
     assert_eq!(defects(&seen), [(crate::defect::DefectKind::SideBox, 564, message)]);
 }
 
 #[test]
-fn metadata_of_another_kind_is_no_tag() {
+fn metadata_of_another_kind_needs_no_tag() {
     for (descriptors, codec) in [(&b"\x05\x04KLVA"[..], "klv"), (b"", "metadata")] {
         let seen = with_metadata(descriptors, b"{\"ad\":1}");
         assert_eq!(defects(&seen), [], "{codec}");

@@ -1,69 +1,71 @@
-//! Continuity counters, one a PID.
+//! Continuity counters of one PID each.
 
-use crate::container::Counter;
+use crate::container::ContinuityCounter;
 
-/// One PID's counter state.
+/// State of the continuity counter of one PID.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct State {
-    seen: bool,
+pub struct ContinuityState {
+    /// Whether a packet with payload was seen.
+    started: bool,
     first: u8,
     last: u8,
-    /// The last packet was already sent twice.
-    repeated: bool,
-    /// The next counter can't be foretold: the packet before was damaged.
-    unsure: bool,
-    /// The first packet's discontinuity_indicator.
+    /// Whether the last packet was already a duplicate: only one duplicate is allowed.
+    duplicated: bool,
+    /// Whether the packet before was damaged, so that the next counter can't be predicted.
+    after_damage: bool,
+    /// discontinuity_indicator of the first packet.
     discontinuity: bool,
-    /// The last packet's closing bytes: a duplicate has the same.
-    print: u64,
+    /// The last eight bytes of the last packet: a duplicate has the same.
+    fingerprint: u64,
 }
 
+/// Relation of a packet to the one before on its PID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum CounterVerdict {
+    /// The counter is the expected one, or a signalled discontinuity or damage allows any.
     Follows,
-    /// The same packet once more: to be ignored.
+    /// The same packet once more, which has to be ignored.
     Duplicate,
-    Broken {
-        expected: u8,
-    },
+    /// Packets are missing: the counter isn't the expected one.
+    Discontinuous { expected: u8 },
 }
 
-impl State {
-    /// The next packet with payload of this PID, ISO/IEC 13818-1 2.4.3.3 (continuity_counter) and 2.4.3.5
-    /// (discontinuity_indicator).
-    pub fn next(&mut self, counter: u8, discontinuity: bool, print: u64) -> Verdict {
+impl ContinuityState {
+    /// Compares the next packet with payload with the one before (ISO/IEC 13818-1 2.4.3.3 continuity_counter, 2.4.3.5
+    /// discontinuity_indicator).
+    pub fn check(&mut self, counter: u8, discontinuity: bool, fingerprint: u64) -> CounterVerdict {
         let before = *self;
         self.last = counter;
-        self.print = print;
-        self.repeated = false;
-        self.unsure = false;
-        if !before.seen {
-            self.seen = true;
+        self.fingerprint = fingerprint;
+        self.duplicated = false;
+        self.after_damage = false;
+        if !before.started {
+            self.started = true;
             self.first = counter;
             self.discontinuity = discontinuity;
-            return Verdict::Follows;
+            return CounterVerdict::Follows;
         }
         let expected = (before.last + 1) & 0xf;
-        if counter == before.last && print == before.print && !before.repeated {
-            self.repeated = true;
-            return Verdict::Duplicate;
+        if counter == before.last && fingerprint == before.fingerprint && !before.duplicated {
+            self.duplicated = true;
+            return CounterVerdict::Duplicate;
         }
-        if counter == expected || discontinuity || before.unsure {
-            Verdict::Follows
+        if counter == expected || discontinuity || before.after_damage {
+            CounterVerdict::Follows
         } else {
-            Verdict::Broken { expected }
+            CounterVerdict::Discontinuous { expected }
         }
     }
 
-    /// A packet of this PID was damaged in transport; its loss is reported already.
-    pub fn damaged(&mut self) {
-        self.unsure = true;
+    /// Notes a packet that was damaged in transport: its loss is already reported, so the next counter isn't judged.
+    pub fn mark_damaged(&mut self) {
+        self.after_damage = true;
     }
 
     #[must_use]
-    pub fn counter(&self, pid: u16) -> Option<Counter> {
+    pub fn counter(&self, pid: u16) -> Option<ContinuityCounter> {
         let Self { first, last, discontinuity, .. } = *self;
-        self.seen.then_some(Counter { pid, first, last, discontinuity })
+        self.started.then_some(ContinuityCounter { pid, first, last, discontinuity })
     }
 }
 
@@ -71,38 +73,49 @@ impl State {
 mod tests {
     use super::*;
 
-    fn run(packets: &[(u8, bool, u64)]) -> Vec<Verdict> {
-        let mut state = State::default();
-        packets.iter().map(|(counter, discontinuity, print)| state.next(*counter, *discontinuity, *print)).collect()
+    fn run(packets: &[(u8, bool, u64)]) -> Vec<CounterVerdict> {
+        let mut state = ContinuityState::default();
+        packets
+            .iter()
+            .map(|(counter, discontinuity, fingerprint)| state.check(*counter, *discontinuity, *fingerprint))
+            .collect()
     }
 
     #[test]
-    fn a_counter_goes_round() {
-        assert_eq!(run(&[(14, false, 1), (15, false, 2), (0, false, 3)]), [Verdict::Follows; 3]);
+    fn a_counter_wraps_after_15() {
+        assert_eq!(run(&[(14, false, 1), (15, false, 2), (0, false, 3)]), [CounterVerdict::Follows; 3]);
     }
 
     #[test]
     fn a_packet_may_be_repeated_once() {
         let again = run(&[(3, false, 1), (3, false, 1), (3, false, 1), (4, false, 2)]);
-        assert_eq!(again, [Verdict::Follows, Verdict::Duplicate, Verdict::Broken { expected: 4 }, Verdict::Follows]);
+        assert_eq!(
+            again,
+            [
+                CounterVerdict::Follows,
+                CounterVerdict::Duplicate,
+                CounterVerdict::Discontinuous { expected: 4 },
+                CounterVerdict::Follows
+            ]
+        );
     }
 
     #[test]
     fn the_same_counter_with_other_bytes_is_a_loss() {
-        assert_eq!(run(&[(3, false, 1), (3, false, 2)])[1], Verdict::Broken { expected: 4 });
+        assert_eq!(run(&[(3, false, 1), (3, false, 2)])[1], CounterVerdict::Discontinuous { expected: 4 });
     }
 
     #[test]
-    fn a_signalled_discontinuity_is_none() {
-        assert_eq!(run(&[(3, false, 1), (9, true, 2), (10, false, 3)]), [Verdict::Follows; 3]);
+    fn a_signalled_discontinuity_allows_any_counter() {
+        assert_eq!(run(&[(3, false, 1), (9, true, 2), (10, false, 3)]), [CounterVerdict::Follows; 3]);
     }
 
     #[test]
-    fn damage_is_not_counted_twice() {
-        let mut state = State::default();
-        state.next(1, false, 1);
-        state.damaged();
-        assert_eq!(state.next(3, false, 2), Verdict::Follows);
-        assert_eq!(state.next(5, false, 3), Verdict::Broken { expected: 4 });
+    fn the_packet_after_a_damaged_one_may_have_any_counter() {
+        let mut state = ContinuityState::default();
+        state.check(1, false, 1);
+        state.mark_damaged();
+        assert_eq!(state.check(3, false, 2), CounterVerdict::Follows);
+        assert_eq!(state.check(5, false, 3), CounterVerdict::Discontinuous { expected: 4 });
     }
 }

@@ -1,130 +1,133 @@
-//! One elementary stream: PES packets → samples on a time line.
+//! Elementary streams: PES packets become samples on a timeline.
 
-use super::habit::Habit;
-use super::id3::Tags;
-use super::packet::Packet;
+use super::id3::Id3Prefix;
+use super::packet::TsPacket;
 use super::pes;
-use super::stream_type::{self, Carriage, Stream};
-use crate::codec::audio::Framer;
-use crate::codec::nal::{Access, Unit};
-use crate::codec::opus::Packets;
-use crate::codec::parameters::{Headers, Parameters};
-use crate::codec::picture::Scanner;
+use super::pes_packing::PesPacking;
+use super::stream_type::{self, Carriage, StreamDescription};
+use crate::codec::audio::AudioFramer;
+use crate::codec::nal::{NalUnit, SliceKind};
+use crate::codec::opus::OpusFramer;
+use crate::codec::parameters::{CodecParameters, TrackHeaders};
 use crate::codec::rfc6381::Codec;
+use crate::codec::start_codes::NalScanner;
 use crate::container::Track;
-use crate::container::defects::Defects;
-use crate::container::timeline::Timeline;
+use crate::container::defects::DefectLog;
+use crate::container::timeline::SampleTimeline;
 use crate::defect::DefectKind;
 use crate::stream::Media;
 use std::sync::Arc;
 
-const CLAUSE: &str = "ISO/IEC 13818-1 2.4.3.7";
+const PES_CLAUSE: &str = "ISO/IEC 13818-1 2.4.3.7";
 
+/// Reads the packets of one PID that carries an elementary stream.
 #[derive(Debug)]
-pub struct Elementary {
+pub struct ElementaryStream {
     pub pid: u16,
-    pub stream: Stream,
-    reader: pes::Reader,
-    timeline: Timeline,
-    parser: Parser,
+    pub description: StreamDescription,
+    pes: pes::PesReader,
+    timeline: SampleTimeline,
+    parser: PayloadParser,
     access_unit: AccessUnit,
-    habit: Habit,
-    /// Samples were seen that can't be looked into.
+    packing: PesPacking,
+    /// Whether a packet of the stream was scrambled.
     scrambled: bool,
 }
 
+/// The reader of the codec that the stream carries.
 #[derive(Debug)]
-enum Parser {
-    Video(Box<Scanner>),
-    Audio(Framer),
-    Opus(Packets),
-    /// A PES packet is a sample.
-    Metadata(Tags),
+enum PayloadParser {
+    Video(Box<NalScanner>),
+    Audio(AudioFramer),
+    Opus(OpusFramer),
+    /// Timed metadata: one PES packet is one sample.
+    Metadata(Id3Prefix),
+    /// Another codec: only its time stamps are read.
     Opaque,
 }
 
-/// The picture that is being read.
+/// The access unit that is being read.
 #[derive(Debug, Default)]
 struct AccessUnit {
-    recovery: bool,
-    judged: bool,
+    has_recovery_point: bool,
+    slice_seen: bool,
 }
 
-impl Elementary {
+impl ElementaryStream {
     #[must_use]
-    pub fn new(pid: u16, stream: Stream) -> Self {
-        let parser = Parser::of(&stream);
-        let timeline = Timeline::new(parser.counts());
+    pub fn new(pid: u16, description: StreamDescription) -> Self {
+        let parser = PayloadParser::for_stream(&description);
+        let timeline = SampleTimeline::new(parser.self_delimiting());
         Self {
             pid,
-            stream,
-            reader: pes::Reader::default(),
+            description,
+            pes: pes::PesReader::default(),
             timeline,
             parser,
             access_unit: AccessUnit::default(),
-            habit: Habit::default(),
+            packing: PesPacking::default(),
             scrambled: false,
         }
     }
 
-    /// The PMT came after the stream's first packets.
-    pub fn announce(&mut self, stream: Stream) {
-        if self.stream != stream {
-            self.parser = Parser::of(&stream);
-            self.timeline.count(self.parser.counts());
-            self.stream = stream;
+    /// Takes the description of a PMT that came after the first packets of the stream.
+    pub fn announce(&mut self, description: StreamDescription) {
+        if self.description != description {
+            self.parser = PayloadParser::for_stream(&description);
+            self.timeline.set_self_delimiting(self.parser.self_delimiting());
+            self.description = description;
         }
     }
 
-    /// A packet with payload; `true` when the PES header says that it is scrambled.
-    pub fn push(&mut self, at: u64, packet: &Packet<'_>, defects: &mut Defects) -> bool {
-        if packet.scrambled || self.stream.carriage == Carriage::Sections {
+    /// Reads a packet with payload, and returns whether its packet or PES header marks it as scrambled.
+    pub fn push(&mut self, at: u64, packet: &TsPacket<'_>, defects: &mut DefectLog) -> bool {
+        if packet.scrambled || self.description.carriage == Carriage::Sections {
             self.scrambled |= packet.scrambled;
-            if packet.start {
-                self.timeline.untimed();
+            if packet.unit_start {
+                self.timeline.count_untimed();
             }
             return packet.scrambled;
         }
-        if packet.start {
-            self.flush();
+        if packet.unit_start {
+            self.flush_last_unit();
         }
-        let step = self.reader.push(packet.start, packet.payload);
+        let step = self.pes.push(packet.unit_start, packet.payload);
         let mut scrambled = false;
         match step.header {
-            Some(Ok(header)) => scrambled = self.begin(header),
-            Some(Err(fault)) => complain(at, self.pid, fault, defects),
+            Some(Ok(header)) => scrambled = self.begin_pes(header),
+            Some(Err(fault)) => report_pes_error(at, self.pid, fault, defects),
             None => {}
         }
         if !self.scrambled {
-            self.body(step.body);
+            self.read_payload(step.body);
         }
-        if let (Parser::Metadata(tags), false) = (&mut self.parser, self.scrambled)
+        if let (PayloadParser::Metadata(tags), false) = (&mut self.parser, self.scrambled)
             && let Some(first) = tags.push(step.body)
         {
-            untagged(at, self.pid, first, defects);
+            report_missing_id3(at, self.pid, first, defects);
         }
         scrambled
     }
 
-    /// Packets of this stream were lost before the next one.
+    /// Forgets the open PES packet, because packets of this stream were lost.
     pub fn reset(&mut self) {
-        self.reader.reset();
+        self.pes.reset();
         match &mut self.parser {
-            Parser::Video(scanner) => scanner.reset(),
-            Parser::Audio(framer) => framer.reset(),
-            Parser::Opus(packets) => packets.reset(),
-            Parser::Metadata(tags) => tags.reset(),
-            Parser::Opaque => {}
+            PayloadParser::Video(scanner) => scanner.reset(),
+            PayloadParser::Audio(framer) => framer.reset(),
+            PayloadParser::Opus(packets) => packets.reset(),
+            PayloadParser::Metadata(tags) => tags.reset(),
+            PayloadParser::Opaque => {}
         }
     }
 
     #[must_use]
     pub fn finish(mut self) -> Track {
-        self.flush();
+        self.flush_last_unit();
         let headers = self.parser.headers();
-        let mut track = Track::new(u32::from(self.pid), self.stream.media, self.stream.codec);
-        track.parameters = combined(headers.first, self.stream.announced).map(Arc::new);
-        track.changed = headers.changed.map(Arc::new);
+        let mut track = Track::new(u32::from(self.pid), self.description.media, self.description.codec);
+        track.parameters = merge_announced(headers.first, self.description.announced).map(Arc::new);
+        track.changed_parameters = headers.changed.map(Arc::new);
         track.captions = headers.captions.filter(|_| !self.scrambled);
         self.timeline.finish(&mut track);
         if track.media != Some(Media::Video) || self.scrambled {
@@ -133,111 +136,118 @@ impl Elementary {
         track
     }
 
-    fn begin(&mut self, header: pes::Header) -> bool {
+    fn begin_pes(&mut self, header: pes::PesHeader) -> bool {
         if header.scrambled {
             self.scrambled = true;
-            self.timeline.count(false);
+            self.timeline.set_self_delimiting(false);
         }
-        if let Parser::Metadata(tags) = &mut self.parser {
-            tags.begin(header.aligned);
+        if let PayloadParser::Metadata(tags) = &mut self.parser {
+            tags.begin(header.data_aligned);
         }
         if let (Some(pts), Some(dts)) = (header.pts, header.dts) {
-            self.habit.stamp(dts);
-            self.timeline.stamp(pts, dts);
+            self.packing.begin_packet(dts);
+            self.timeline.begin_group(pts, dts);
             self.access_unit = AccessUnit::default();
         }
         header.scrambled
     }
 
-    fn body(&mut self, body: &[u8]) {
-        let Self { parser, timeline, access_unit, habit, .. } = self;
+    fn read_payload(&mut self, body: &[u8]) {
+        let Self { parser, timeline, access_unit, packing, .. } = self;
         match parser {
-            Parser::Video(scanner) if access_unit.judged && habit.alone() => scanner.pass(),
-            Parser::Video(scanner) => scanner.push(body, |unit| {
-                habit.unit(unit);
-                access_unit.unit(unit, timeline);
+            PayloadParser::Video(scanner) if access_unit.slice_seen && packing.one_unit_per_packet() => {
+                scanner.skip_rest()
+            }
+            PayloadParser::Video(scanner) => scanner.push(body, |unit| {
+                packing.count_unit(unit);
+                access_unit.add_unit(unit, timeline);
             }),
-            Parser::Audio(framer) => framer.push(body, |frame| timeline.frame(frame.samples, frame.rate)),
-            Parser::Opus(packets) => packets.push(body, |frame| timeline.frame(frame.samples, frame.rate)),
-            Parser::Metadata(_) | Parser::Opaque => {}
+            PayloadParser::Audio(framer) => framer.push(body, |frame| timeline.add_frame(frame.samples, frame.rate)),
+            PayloadParser::Opus(packets) => packets.push(body, |frame| timeline.add_frame(frame.samples, frame.rate)),
+            PayloadParser::Metadata(_) | PayloadParser::Opaque => {}
         }
     }
 
-    /// The last NAL unit of a PES packet ends with it.
-    fn flush(&mut self) {
+    /// Ends the last NAL unit of a PES packet: no start code follows it.
+    fn flush_last_unit(&mut self) {
         let Self { parser, timeline, access_unit, .. } = self;
-        if let Parser::Video(scanner) = parser {
-            scanner.flush(|unit| access_unit.unit(unit, timeline));
+        if let PayloadParser::Video(scanner) = parser {
+            scanner.flush(|unit| access_unit.add_unit(unit, timeline));
         }
     }
 }
 
-impl Parser {
-    fn of(stream: &Stream) -> Self {
-        match (stream.video(), stream.audio()) {
-            (Some(syntax), _) => Self::Video(Box::new(Scanner::new(syntax))),
-            (_, Some(framing)) => Self::Audio(Framer::new(framing)),
-            _ if stream.codec == stream_type::ID3 => Self::Metadata(Tags::default()),
-            _ if stream.codec == "opus" => Self::Opus(Packets::default()),
+impl PayloadParser {
+    fn for_stream(stream: &StreamDescription) -> Self {
+        match (stream.video_syntax(), stream.audio_framing()) {
+            (Some(syntax), _) => Self::Video(Box::new(NalScanner::new(syntax))),
+            (_, Some(framing)) => Self::Audio(AudioFramer::new(framing)),
+            _ if stream.codec == stream_type::ID3 => Self::Metadata(Id3Prefix::default()),
+            _ if stream.codec == "opus" => Self::Opus(OpusFramer::default()),
             _ => Self::Opaque,
         }
     }
 
-    /// Samples have headers of their own.
-    fn counts(&self) -> bool {
+    /// Returns whether each sample has a header that is counted.
+    fn self_delimiting(&self) -> bool {
         matches!(self, Self::Audio(_) | Self::Opus(_))
     }
 
-    fn headers(self) -> Headers {
+    fn headers(self) -> TrackHeaders {
         match self {
             Self::Video(scanner) => scanner.finish(),
             Self::Audio(framer) => framer.headers(),
-            Self::Opus(_) | Self::Metadata(_) | Self::Opaque => Headers::default(),
+            Self::Opus(_) | Self::Metadata(_) | Self::Opaque => TrackHeaders::default(),
         }
     }
 }
 
-/// What the bitstream says goes before what the PMT does, and Dolby Vision is said there only.
-fn combined(read: Option<Parameters>, announced: Option<Parameters>) -> Option<Parameters> {
+/// Merges the parameters of the bitstream with those of the PMT. The bitstream takes precedence; only the PMT announces
+/// Dolby Vision.
+fn merge_announced(read: Option<CodecParameters>, announced: Option<CodecParameters>) -> Option<CodecParameters> {
     let Some(mut read) = read else {
         return announced.filter(|a| !matches!(a.codec, Codec::DolbyVision { .. }));
     };
-    if let (Some(picture), Some(Some(said))) = (&mut read.picture, announced.map(|a| a.picture)) {
-        picture.dolby_vision = said.dolby_vision;
+    if let (Some(picture), Some(Some(announced_video))) = (&mut read.video, announced.map(|a| a.video)) {
+        picture.dolby_vision = announced_video.dolby_vision;
     }
     Some(read)
 }
 
 impl AccessUnit {
-    fn unit(&mut self, unit: Unit, timeline: &mut Timeline) {
+    fn add_unit(&mut self, unit: NalUnit, timeline: &mut SampleTimeline) {
         match unit {
-            Unit::Delimiter => {
+            NalUnit::Delimiter => {
                 *self = Self::default();
-                timeline.sample();
+                timeline.count_access_unit();
             }
-            Unit::RecoveryPoint => self.recovery = true,
-            Unit::Slice(access) if !self.judged => {
-                self.judged = true;
-                timeline.key(access == Access::Random || (access == Access::Intra && self.recovery));
+            NalUnit::RecoveryPoint => self.has_recovery_point = true,
+            NalUnit::Slice(access) if !self.slice_seen => {
+                self.slice_seen = true;
+                timeline.set_random_access(
+                    access == SliceKind::RandomAccess || (access == SliceKind::Intra && self.has_recovery_point),
+                );
             }
-            Unit::Slice(_) => {}
+            NalUnit::Slice(_) => {}
         }
     }
 }
 
-fn untagged(at: u64, pid: u16, [a, b, c]: [u8; 3], defects: &mut Defects) {
+fn report_missing_id3(at: u64, pid: u16, [a, b, c]: [u8; 3], defects: &mut DefectLog) {
     defects.add(DefectKind::SideBox, at, "ID3v2.4 3.1; Apple, Timed Metadata for HTTP Live Streaming", || {
         format!(
-            "PID {pid}: timed metadata is announced as ID3 and begins with {a:02x} {b:02x} {c:02x}; a tag has `ID3`"
+            "PID {pid}: timed metadata is announced as ID3 and begins with {a:02x} {b:02x} {c:02x} instead of `ID3`"
         )
     });
 }
 
-fn complain(at: u64, pid: u16, fault: pes::Fault, defects: &mut Defects) {
-    defects.add(DefectKind::Container, at, CLAUSE, || match fault {
-        pes::Fault::StartCode([a, b, c]) => {
+fn report_pes_error(at: u64, pid: u16, fault: pes::PesError, defects: &mut DefectLog) {
+    defects.add(DefectKind::Container, at, PES_CLAUSE, || match fault {
+        pes::PesError::StartCode([a, b, c]) => {
             format!("PID {pid}: a PES packet has to begin with 00 00 01, found {a:02x} {b:02x} {c:02x}")
         }
-        pes::Fault::Stamp => format!("PID {pid}: PTS or DTS of a PES header has wrong marker bits or is cut off"),
+        pes::PesError::Timestamp => {
+            format!("PID {pid}: PTS or DTS of a PES header has wrong marker bits or is cut off")
+        }
     });
 }

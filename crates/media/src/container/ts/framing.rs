@@ -1,140 +1,146 @@
-//! Cuts a byte stream into packets, and finds them again after a loss.
+//! Cuts a byte stream into transport packets, and finds the next packet after a loss of sync.
 
-use super::Demux;
+use super::Demuxer;
 use crate::defect::DefectKind;
 
-/// ISO/IEC 13818-1 2.4.3.2.
-pub const SIZE: usize = 188;
-const SYNC: u8 = 0x47;
-/// Two more sync bytes at the right distance make a packet's start credible.
-const LOOK_AHEAD: usize = 2 * SIZE + 1;
-const CHUNK: usize = 4096;
+/// Bytes of a transport packet (ISO/IEC 13818-1 2.4.3.2).
+pub const PACKET_SIZE: usize = 188;
+const SYNC_BYTE: u8 = 0x47;
+/// Bytes that prove the start of a packet: two more sync bytes at the distance of one packet.
+const LOOK_AHEAD: usize = 2 * PACKET_SIZE + 1;
+const SEARCH_CHUNK: usize = 4096;
 const CLAUSE: &str = "ISO/IEC 13818-1 2.4.3.2";
 
-/// A sync byte at `at` and, as far as the bytes reach, at the next two distances of `size`.
+/// Returns whether a sync byte stands at `at` and, as far as the bytes reach, at the next two distances of `size`.
 #[must_use]
-pub fn aligned(bytes: &[u8], at: usize, size: usize) -> bool {
+pub fn is_aligned(bytes: &[u8], at: usize, size: usize) -> bool {
     let here = |n: usize| bytes.get(at + n * size);
-    here(0) == Some(&SYNC) && (1..=2).all(|n| here(n).is_none_or(|b| *b == SYNC))
+    here(0) == Some(&SYNC_BYTE) && (1..=2).all(|n| here(n).is_none_or(|b| *b == SYNC_BYTE))
 }
 
+/// Cuts pieces of any size into packets.
 #[derive(Debug, Default)]
-pub struct Framing {
-    /// Offset of the first byte that isn't processed: of `held`, else of the next bytes.
+pub struct PacketFramer {
+    /// Offset of the first byte that isn't processed: of `buffered`, or of the next bytes when it is empty.
     offset: u64,
-    /// A cut packet, or in search of sync at most `CHUNK + LOOK_AHEAD` bytes.
-    held: Vec<u8>,
-    lost: Option<Lost>,
+    /// A packet that isn't complete; during a search for sync at most `SEARCH_CHUNK + LOOK_AHEAD` bytes.
+    buffered: Vec<u8>,
+    sync_loss: Option<SyncLoss>,
 }
 
+/// Offset of a missing sync byte, and the byte that stands there.
 #[derive(Debug)]
-struct Lost {
+struct SyncLoss {
     at: u64,
     found: u8,
 }
 
-impl Framing {
-    pub fn push(&mut self, mut bytes: &[u8], demux: &mut Demux) {
+impl PacketFramer {
+    pub fn push(&mut self, mut bytes: &[u8], demux: &mut Demuxer) {
         while !bytes.is_empty() {
-            bytes = match (&self.lost, self.held.is_empty()) {
-                (Some(_), _) => self.search(bytes, demux),
-                (None, true) => self.run(bytes, demux),
-                (None, false) => self.fill(bytes, demux),
+            bytes = match (&self.sync_loss, self.buffered.is_empty()) {
+                (Some(_), _) => self.search_sync(bytes, demux),
+                (None, true) => self.read_packets(bytes, demux),
+                (None, false) => self.complete_packet(bytes, demux),
             };
         }
     }
 
-    /// Whole packets straight from the caller's bytes: the path that has to be fast.
-    fn run<'a>(&mut self, mut bytes: &'a [u8], demux: &mut Demux) -> &'a [u8] {
-        while let Some((packet, rest)) = bytes.split_first_chunk::<SIZE>() {
-            if packet[0] != SYNC {
-                self.lose(packet[0]);
+    /// Reads whole packets without copying them: this path has to be fast.
+    fn read_packets<'a>(&mut self, mut bytes: &'a [u8], demux: &mut Demuxer) -> &'a [u8] {
+        while let Some((packet, rest)) = bytes.split_first_chunk::<PACKET_SIZE>() {
+            if packet[0] != SYNC_BYTE {
+                self.lose_sync(packet[0]);
                 return bytes;
             }
             demux.packet(self.offset, packet);
-            self.offset += SIZE as u64;
+            self.offset += PACKET_SIZE as u64;
             bytes = rest;
         }
-        self.held.extend_from_slice(bytes);
+        self.buffered.extend_from_slice(bytes);
         &[]
     }
 
-    /// Completes a packet that was cut by the caller's pieces.
-    fn fill<'a>(&mut self, bytes: &'a [u8], demux: &mut Demux) -> &'a [u8] {
-        let (now, rest) = bytes.split_at(bytes.len().min(SIZE - self.held.len()));
-        self.held.extend_from_slice(now);
-        if self.held.len() == SIZE {
-            let held = std::mem::take(&mut self.held);
-            self.replay(held, demux);
+    /// Completes a packet that the caller's pieces cut.
+    fn complete_packet<'a>(&mut self, bytes: &'a [u8], demux: &mut Demuxer) -> &'a [u8] {
+        let (now, rest) = bytes.split_at(bytes.len().min(PACKET_SIZE - self.buffered.len()));
+        self.buffered.extend_from_slice(now);
+        if self.buffered.len() == PACKET_SIZE {
+            let buffered = std::mem::take(&mut self.buffered);
+            self.read_buffered(buffered, demux);
         }
         rest
     }
 
-    fn search<'a>(&mut self, bytes: &'a [u8], demux: &mut Demux) -> &'a [u8] {
-        let (now, rest) = bytes.split_at(bytes.len().min(CHUNK));
-        self.held.extend_from_slice(now);
-        let last = (self.held.len() + 1).saturating_sub(LOOK_AHEAD);
-        let found = candidates(&self.held).take_while(|at| *at < last).find(|at| aligned(&self.held, *at, SIZE));
-        self.drop_held(found.unwrap_or(last));
+    fn search_sync<'a>(&mut self, bytes: &'a [u8], demux: &mut Demuxer) -> &'a [u8] {
+        let (now, rest) = bytes.split_at(bytes.len().min(SEARCH_CHUNK));
+        self.buffered.extend_from_slice(now);
+        let last = (self.buffered.len() + 1).saturating_sub(LOOK_AHEAD);
+        let found = sync_bytes(&self.buffered)
+            .take_while(|at| *at < last)
+            .find(|at| is_aligned(&self.buffered, *at, PACKET_SIZE));
+        self.drop_buffered(found.unwrap_or(last));
         if found.is_some() {
-            self.regain(demux);
+            self.resynchronise(demux);
         }
         rest
     }
 
-    /// Sync stands at the start of `held`.
-    fn regain(&mut self, demux: &mut Demux) {
-        if let Some(Lost { at, found }) = self.lost.take() {
+    /// Goes on with the sync byte at the start of `buffered`, and reports the loss.
+    fn resynchronise(&mut self, demux: &mut Demuxer) {
+        if let Some(SyncLoss { at, found }) = self.sync_loss.take() {
             let (to, lost) = (self.offset, self.offset - at);
             demux.defects.add(DefectKind::Container, at, CLAUSE, || {
                 format!(
-                    "sync byte 0x47 expected, found {found:#04x}; packets go on at byte {to}, {lost} bytes are lost"
+                    "sync byte 0x47 expected, found {found:#04x}; the next packet is at byte {to}, {lost} bytes are lost"
                 )
             });
         }
-        let held = std::mem::take(&mut self.held);
-        self.replay(held, demux);
+        let buffered = std::mem::take(&mut self.buffered);
+        self.read_buffered(buffered, demux);
     }
 
-    /// Packets out of bytes held back; what is left over is held again.
-    fn replay(&mut self, held: Vec<u8>, demux: &mut Demux) {
-        let rest = self.run(&held, demux);
+    /// Reads packets from buffered bytes, and buffers the rest again.
+    fn read_buffered(&mut self, buffered: Vec<u8>, demux: &mut Demuxer) {
+        let rest = self.read_packets(&buffered, demux);
         if !rest.is_empty() {
-            self.held.extend_from_slice(rest);
+            self.buffered.extend_from_slice(rest);
         }
     }
 
-    fn lose(&mut self, found: u8) {
-        self.lost = Some(Lost { at: self.offset, found });
+    fn lose_sync(&mut self, found: u8) {
+        self.sync_loss = Some(SyncLoss { at: self.offset, found });
     }
 
-    fn drop_held(&mut self, count: usize) {
-        self.held.drain(..count.min(self.held.len()));
+    fn drop_buffered(&mut self, count: usize) {
+        self.buffered.drain(..count.min(self.buffered.len()));
         self.offset += count as u64;
     }
 
-    /// The resource ends. Fewer packets than the look-ahead wants may still follow a loss.
-    pub fn finish(&mut self, demux: &mut Demux) {
-        while self.lost.is_some() && !self.held.is_empty() {
-            let whole = (self.held.len() + 1).saturating_sub(SIZE);
-            let found = candidates(&self.held).take_while(|at| *at < whole).find(|at| aligned(&self.held, *at, SIZE));
+    /// Ends the resource. Behind a loss, fewer packets than the search needs may still follow.
+    pub fn finish(&mut self, demux: &mut Demuxer) {
+        while self.sync_loss.is_some() && !self.buffered.is_empty() {
+            let whole = (self.buffered.len() + 1).saturating_sub(PACKET_SIZE);
+            let found = sync_bytes(&self.buffered)
+                .take_while(|at| *at < whole)
+                .find(|at| is_aligned(&self.buffered, *at, PACKET_SIZE));
             let Some(at) = found else { break };
-            self.drop_held(at);
-            self.regain(demux);
+            self.drop_buffered(at);
+            self.resynchronise(demux);
         }
-        match &self.lost {
-            Some(Lost { at, found }) => demux.defects.add(DefectKind::Container, *at, CLAUSE, || {
+        match &self.sync_loss {
+            Some(SyncLoss { at, found }) => demux.defects.add(DefectKind::Container, *at, CLAUSE, || {
                 format!("sync byte 0x47 expected, found {found:#04x}; no packet follows until the end")
             }),
-            None if !self.held.is_empty() => demux.defects.add(DefectKind::Container, self.offset, CLAUSE, || {
-                format!("the last packet is truncated: {} of {SIZE} bytes", self.held.len())
+            None if !self.buffered.is_empty() => demux.defects.add(DefectKind::Container, self.offset, CLAUSE, || {
+                format!("the last packet is truncated: {} of {PACKET_SIZE} bytes", self.buffered.len())
             }),
             None => {}
         }
     }
 }
 
-/// Sync bytes behind the first byte, which is where sync was lost.
-fn candidates(held: &[u8]) -> impl Iterator<Item = usize> {
-    memchr::memchr_iter(SYNC, held)
+/// Iterates over the offsets of sync bytes.
+fn sync_bytes(buffered: &[u8]) -> impl Iterator<Item = usize> {
+    memchr::memchr_iter(SYNC_BYTE, buffered)
 }

@@ -1,32 +1,32 @@
 //! Timed metadata: PES packets with ID3 tags (Apple, Timed Metadata for HTTP Live Streaming).
 
-const TAG: [u8; 3] = *b"ID3";
+const TAG_START: [u8; 3] = *b"ID3";
 
-/// Looks at what each packet begins with. A tag that goes on in a further packet has no beginning there, and
-/// data_alignment_indicator is 0.
+/// Checks that each aligned PES packet begins with an ID3 tag. A tag that continues in a further PES packet doesn't
+/// begin there: data_alignment_indicator is 0.
 #[derive(Debug, Default)]
-pub struct Tags {
-    held: Option<Vec<u8>>,
+pub struct Id3Prefix {
+    prefix: Option<Vec<u8>>,
 }
 
-impl Tags {
-    /// A PES header was read.
-    pub fn begin(&mut self, aligned: bool) {
-        self.held = aligned.then(Vec::new);
+impl Id3Prefix {
+    /// Begins a PES packet.
+    pub fn begin(&mut self, data_aligned: bool) {
+        self.prefix = data_aligned.then(Vec::new);
     }
 
-    /// Packets were lost.
+    /// Skips the rest of the PES packet, because packets were lost.
     pub fn reset(&mut self) {
-        self.held = None;
+        self.prefix = None;
     }
 
-    /// The first bytes, once they are there, where they are no tag's.
+    /// Returns the first three bytes as soon as they are complete, if they don't begin a tag.
     pub fn push(&mut self, body: &[u8]) -> Option<[u8; 3]> {
-        let held = self.held.as_mut()?;
-        held.extend(body.iter().take(TAG.len() - held.len()));
-        let first = *held.first_chunk::<3>()?;
-        self.held = None;
-        (first != TAG).then_some(first)
+        let prefix = self.prefix.as_mut()?;
+        prefix.extend(body.iter().take(TAG_START.len() - prefix.len()));
+        let first = *prefix.first_chunk::<3>()?;
+        self.prefix = None;
+        (first != TAG_START).then_some(first)
     }
 }
 
@@ -35,8 +35,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_packet_begins_with_a_tag_however_it_is_cut() {
-        let mut tags = Tags::default();
+    fn the_first_three_bytes_are_compared_in_any_pieces() {
+        let mut tags = Id3Prefix::default();
         tags.begin(true);
         assert_eq!((tags.push(b"I"), tags.push(b"D3\x04"), tags.push(b"xyz")), (None, None, None));
         tags.begin(true);
@@ -44,8 +44,8 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_on_with_a_tag_or_follows_a_loss_is_not_judged() {
-        let mut tags = Tags::default();
+    fn continued_packets_and_packets_after_a_loss_are_not_checked() {
+        let mut tags = Id3Prefix::default();
         assert_eq!(tags.push(b"xyz"), None);
         tags.begin(false);
         assert_eq!(tags.push(b"xyz"), None);

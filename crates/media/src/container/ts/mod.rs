@@ -1,14 +1,14 @@
-//! MPEG-2 transport stream, ISO/IEC 13818-1.
+//! MPEG-2 transport streams (ISO/IEC 13818-1).
 //!
 //! Written by hand: `mpeg2ts-reader` stops at the first lost sync byte, drops scrambled and cut packets, has no byte
-//! offsets, and tells of a wrong CRC by log line, which has to become a defect here.
+//! offsets, and only logs a wrong CRC, which is a defect here.
 
-mod announced;
+mod descriptors;
 mod clock;
 mod continuity;
 mod elementary;
 pub mod framing;
-mod habit;
+mod pes_packing;
 mod id3;
 mod packet;
 mod pes;
@@ -18,241 +18,242 @@ mod splices;
 mod stream_type;
 mod tables;
 
-use super::defects::Defects;
+use super::defects::DefectLog;
 use super::{Inspection, MAX_TRACKS, TsFacts};
 use crate::defect::DefectKind;
-use clock::Clock;
-use continuity::Verdict;
-use elementary::Elementary;
-use framing::{Framing, SIZE};
-use packet::{NULL_PID, Packet};
-use pids::{Pids, Role};
-use splices::Splices;
-use stream_type::{SCTE35, Stream};
-use tables::{News, Tables};
+use clock::PcrClock;
+use continuity::CounterVerdict;
+use elementary::ElementaryStream;
+use framing::{PACKET_SIZE, PacketFramer};
+use packet::{NULL_PID, TsPacket};
+use pids::{PidRole, PidTable};
+use splices::SpliceSections;
+use stream_type::{SCTE35, StreamDescription};
+use tables::{ProgramTables, TableUpdate};
 
-/// Counters compared across segments: a single program's PIDs are far fewer.
-const COUNTERS_MAX: usize = 64;
-/// ISO/IEC 13818-1 2.4.4.4.
+/// PIDs whose counters are compared across segments: a single program has far fewer.
+const MAX_COUNTERS: usize = 64;
+/// PID of the PAT (ISO/IEC 13818-1 2.4.4.4).
 const PAT_PID: u16 = 0;
 const COUNTER_CLAUSE: &str = "ISO/IEC 13818-1 2.4.3.3";
 
+/// Reads a transport stream segment.
 #[derive(Debug)]
-pub struct Ts {
-    framing: Framing,
-    demux: Demux,
+pub struct TsReader {
+    framing: PacketFramer,
+    demux: Demuxer,
 }
 
-impl Ts {
+impl TsReader {
     #[must_use]
-    pub fn new(defects: Defects) -> Self {
-        Self { framing: Framing::default(), demux: Demux::new(defects) }
+    pub fn new(defects: DefectLog) -> Self {
+        Self { framing: PacketFramer::default(), demux: Demuxer::new(defects) }
     }
 
     pub fn push(&mut self, bytes: &[u8]) {
         self.framing.push(bytes, &mut self.demux);
     }
 
-    pub fn finish(mut self, inspection: &mut Inspection) -> Defects {
+    pub fn finish(mut self, inspection: &mut Inspection) -> DefectLog {
         self.framing.finish(&mut self.demux);
         self.demux.finish(inspection)
     }
 }
 
-/// Packets in, facts out.
+/// Reads packets and collects the facts of the segment.
 #[derive(Debug)]
-pub struct Demux {
-    pub defects: Defects,
-    pids: Pids,
-    tables: Tables,
-    streams: Vec<Elementary>,
-    clock: Clock,
-    splices: Splices,
+pub struct Demuxer {
+    pub defects: DefectLog,
+    pids: PidTable,
+    tables: ProgramTables,
+    streams: Vec<ElementaryStream>,
+    clock: PcrClock,
+    splices: SpliceSections,
     facts: TsFacts,
     encrypted: bool,
-    /// A PES packet that came before its PMT: offset and PID.
-    early: Option<(u64, u16)>,
+    /// Offset and PID of the first PES packet that came before a PMT.
+    early_pes: Option<(u64, u16)>,
 }
 
-impl Demux {
-    fn new(defects: Defects) -> Self {
+impl Demuxer {
+    fn new(defects: DefectLog) -> Self {
         let mut demux = Self {
             defects,
-            pids: Pids::default(),
-            tables: Tables::default(),
+            pids: PidTable::default(),
+            tables: ProgramTables::default(),
             streams: Vec::new(),
-            clock: Clock::default(),
-            splices: Splices::default(),
+            clock: PcrClock::default(),
+            splices: SpliceSections::default(),
             facts: TsFacts::default(),
             encrypted: false,
-            early: None,
+            early_pes: None,
         };
-        demux.assign(PAT_PID, Role::Tables);
+        demux.set_role(PAT_PID, PidRole::Tables);
         demux
     }
 
-    pub fn packet(&mut self, at: u64, bytes: &[u8; SIZE]) {
+    pub fn packet(&mut self, at: u64, bytes: &[u8; PACKET_SIZE]) {
         let packet = packet::parse(bytes);
         self.facts.packets += 1;
         if packet.pid == NULL_PID {
             return;
         }
         if packet.transport_error {
-            return self.damaged(at, &packet);
+            return self.report_damaged(at, &packet);
         }
-        if let Some(length) = packet.overlong {
+        if let Some(length) = packet.overlong_adaptation {
             let pid = packet.pid;
             self.defects.add(DefectKind::Container, at, "ISO/IEC 13818-1 2.4.3.5", || {
                 format!("PID {pid}: adaptation_field_length {length} is longer than the packet")
             });
         }
-        if packet.has_payload && !self.follows(at, &packet, bytes) {
+        if packet.has_payload && !self.check_continuity(at, &packet, bytes) {
             return;
         }
         if let Some(pcr) = packet.pcr {
-            self.clock.tick(packet.pid, pcr, packet.discontinuity);
+            self.clock.record(packet.pid, pcr, packet.discontinuity);
         }
         if !packet.payload.is_empty() {
-            self.payload(at, &packet);
+            self.dispatch_payload(at, &packet);
         }
     }
 
-    /// transport_error_indicator: the bytes can't be trusted, not even the counter.
-    fn damaged(&mut self, at: u64, packet: &Packet<'_>) {
+    /// Reports transport_error_indicator. Nothing in such a packet can be trusted, not even its counter.
+    fn report_damaged(&mut self, at: u64, packet: &TsPacket<'_>) {
         let pid = packet.pid;
         self.facts.transport_errors += 1;
         self.defects.add(DefectKind::Continuity, at, COUNTER_CLAUSE, || {
             format!("PID {pid}: transport_error_indicator is set: the packet was damaged before it was packaged")
         });
-        if let Some(slot) = self.pids.of(pid) {
-            slot.continuity.damaged();
+        if let Some(slot) = self.pids.entry(pid) {
+            slot.continuity.mark_damaged();
         }
-        self.reset(pid);
+        self.reset_pid(pid);
     }
 
-    /// Checks the counter; `false` for a duplicate.
-    fn follows(&mut self, at: u64, packet: &Packet<'_>, bytes: &[u8; SIZE]) -> bool {
+    /// Checks the continuity counter; returns false for a duplicate packet.
+    fn check_continuity(&mut self, at: u64, packet: &TsPacket<'_>, bytes: &[u8; PACKET_SIZE]) -> bool {
         let (pid, counter) = (packet.pid, packet.counter);
-        let print = bytes.last_chunk::<8>().map_or(0, |b| u64::from_ne_bytes(*b));
-        let Some(slot) = self.pids.of(pid) else { return false };
-        match slot.continuity.next(counter, packet.discontinuity, print) {
-            Verdict::Follows => true,
-            Verdict::Duplicate => false,
-            Verdict::Broken { expected } => {
+        let fingerprint = bytes.last_chunk::<8>().map_or(0, |b| u64::from_ne_bytes(*b));
+        let Some(slot) = self.pids.entry(pid) else { return false };
+        match slot.continuity.check(counter, packet.discontinuity, fingerprint) {
+            CounterVerdict::Follows => true,
+            CounterVerdict::Duplicate => false,
+            CounterVerdict::Discontinuous { expected } => {
                 self.facts.continuity_errors += 1;
                 self.defects.add(DefectKind::Continuity, at, COUNTER_CLAUSE, || {
                     format!("PID {pid}: continuity counter {expected} expected, found {counter}")
                 });
-                self.reset(pid);
+                self.reset_pid(pid);
                 true
             }
         }
     }
 
-    /// Packets of this PID are missing.
-    fn reset(&mut self, pid: u16) {
-        match self.role(pid) {
-            Role::Tables => self.tables.reset(pid),
-            Role::Stream(index) => {
+    /// Resets the readers of a PID, because packets are missing.
+    fn reset_pid(&mut self, pid: u16) {
+        match self.role_of(pid) {
+            PidRole::Tables => self.tables.reset(pid),
+            PidRole::Stream(index) => {
                 if let Some(stream) = self.streams.get_mut(usize::from(index)) {
                     stream.reset();
                 }
-                self.splices.reset(pid);
+                self.splices.reset_pid(pid);
             }
-            Role::Unknown | Role::Ignored => {}
+            PidRole::Unknown | PidRole::Ignored => {}
         }
     }
 
-    fn payload(&mut self, at: u64, packet: &Packet<'_>) {
+    fn dispatch_payload(&mut self, at: u64, packet: &TsPacket<'_>) {
         self.encrypted |= packet.scrambled;
-        self.facts.scrambled += u64::from(packet.scrambled);
-        match self.role(packet.pid) {
-            Role::Stream(index) => self.stream(at, packet, index),
-            Role::Tables => {
+        self.facts.scrambled_packets += u64::from(packet.scrambled);
+        match self.role_of(packet.pid) {
+            PidRole::Stream(index) => self.push_to_stream(at, packet, index),
+            PidRole::Tables => {
                 for news in self.tables.push(at, packet, &mut self.defects) {
-                    self.learn(news);
+                    self.apply_table_update(news);
                 }
             }
-            Role::Unknown => self.unannounced(at, packet),
-            Role::Ignored => {}
+            PidRole::Unknown => self.open_unannounced(at, packet),
+            PidRole::Ignored => {}
         }
     }
 
-    fn stream(&mut self, at: u64, packet: &Packet<'_>, index: u8) {
+    fn push_to_stream(&mut self, at: u64, packet: &TsPacket<'_>, index: u8) {
         if let Some(stream) = self.streams.get_mut(usize::from(index)) {
             self.encrypted |= stream.push(at, packet, &mut self.defects);
-            if stream.stream.codec == SCTE35 && !packet.scrambled {
+            if stream.description.codec == SCTE35 && !packet.scrambled {
                 self.splices.push(at, packet, &mut self.defects);
             }
         }
     }
 
-    /// A PES packet on a PID that no PMT has named yet: its time stamps are worth reading all the same.
-    fn unannounced(&mut self, at: u64, packet: &Packet<'_>) {
+    /// Reads a PES packet on a PID that no PMT has announced yet, because its time stamps are useful nevertheless.
+    fn open_unannounced(&mut self, at: u64, packet: &TsPacket<'_>) {
         let [0, 0, 1, stream_id @ (0xbd | 0xc0..=0xef), ..] = packet.payload else { return };
-        if !packet.start || self.tables.has_pmt() {
+        if !packet.unit_start || self.tables.has_pmt() {
             return;
         }
-        self.early.get_or_insert((at, packet.pid));
-        self.announce(packet.pid, Stream::unannounced(*stream_id));
-        if let Role::Stream(index) = self.role(packet.pid) {
-            self.stream(at, packet, index);
+        self.early_pes.get_or_insert((at, packet.pid));
+        self.add_stream(packet.pid, StreamDescription::unannounced(*stream_id));
+        if let PidRole::Stream(index) = self.role_of(packet.pid) {
+            self.push_to_stream(at, packet, index);
         }
     }
 
-    fn learn(&mut self, news: News) {
+    fn apply_table_update(&mut self, news: TableUpdate) {
         match news {
-            News::Programs(pids) => pids.into_iter().for_each(|pid| self.assign(pid, Role::Tables)),
-            News::Program(pmt) => {
-                self.clock.choose(pmt.pcr_pid);
+            TableUpdate::Programs(pids) => pids.into_iter().for_each(|pid| self.set_role(pid, PidRole::Tables)),
+            TableUpdate::ProgramMap(pmt) => {
+                self.clock.set_pid(pmt.pcr_pid);
                 for (pid, stream) in pmt.streams {
-                    self.encrypted |= stream.encrypted;
-                    self.announce(pid, stream);
+                    self.encrypted |= stream.sample_encrypted;
+                    self.add_stream(pid, stream);
                 }
             }
         }
     }
 
-    fn announce(&mut self, pid: u16, stream: Stream) {
-        match self.role(pid) {
-            Role::Stream(index) => {
+    fn add_stream(&mut self, pid: u16, stream: StreamDescription) {
+        match self.role_of(pid) {
+            PidRole::Stream(index) => {
                 if let Some(known) = self.streams.get_mut(usize::from(index)) {
                     known.announce(stream);
                 }
             }
-            Role::Unknown => match u8::try_from(self.streams.len()) {
+            PidRole::Unknown => match u8::try_from(self.streams.len()) {
                 Ok(index) if usize::from(index) < MAX_TRACKS => {
-                    self.streams.push(Elementary::new(pid, stream));
-                    self.assign(pid, Role::Stream(index));
+                    self.streams.push(ElementaryStream::new(pid, stream));
+                    self.set_role(pid, PidRole::Stream(index));
                 }
-                _ => self.assign(pid, Role::Ignored),
+                _ => self.set_role(pid, PidRole::Ignored),
             },
-            Role::Tables | Role::Ignored => {}
+            PidRole::Tables | PidRole::Ignored => {}
         }
     }
 
-    fn role(&self, pid: u16) -> Role {
-        self.pids.get(pid).map_or(Role::Unknown, |p| p.role)
+    fn role_of(&self, pid: u16) -> PidRole {
+        self.pids.get(pid).map_or(PidRole::Unknown, |p| p.role)
     }
 
-    fn assign(&mut self, pid: u16, role: Role) {
-        if let Some(slot) = self.pids.of(pid) {
+    fn set_role(&mut self, pid: u16, role: PidRole) {
+        if let Some(slot) = self.pids.entry(pid) {
             slot.role = role;
         }
     }
 
-    fn finish(mut self, inspection: &mut Inspection) -> Defects {
-        self.tables.finish(self.early, &mut self.defects);
-        self.facts.pat_at = self.tables.pat_at();
-        self.facts.pmt_at = self.tables.pmt_at();
+    fn finish(mut self, inspection: &mut Inspection) -> DefectLog {
+        self.tables.report_missing(self.early_pes, &mut self.defects);
+        self.facts.pat_offset = self.tables.pat_at();
+        self.facts.pmt_offset = self.tables.pmt_at();
         self.facts.pcr_interval_max = self.clock.interval_max();
-        self.facts.pcrs = self.clock.count();
+        self.facts.pcr_count = self.clock.count();
         self.facts.pcr_first = self.clock.first();
         let counters = self.pids.iter().filter_map(|(pid, slot)| slot.continuity.counter(pid));
-        self.facts.sections = self.splices.finish();
-        self.facts.counters = counters.take(COUNTERS_MAX).collect();
+        self.facts.splice_sections = self.splices.finish();
+        self.facts.counters = counters.take(MAX_COUNTERS).collect();
         inspection.encrypted |= self.encrypted;
-        inspection.tracks = self.streams.into_iter().map(Elementary::finish).collect();
+        inspection.tracks = self.streams.into_iter().map(ElementaryStream::finish).collect();
         inspection.ts = Some(self.facts);
         self.defects
     }

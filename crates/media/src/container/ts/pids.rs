@@ -1,65 +1,66 @@
-//! What is known of each PID: found without a search, and no larger than the PIDs that a stream uses. With all 8192
-//! kept at once, 200 probes of four renditions would hold 150 MB of them.
+//! State of each PID, found without a search. Memory grows with the PIDs that a stream uses: all 8192 at once would
+//! take 150 MB in 200 probes of four renditions.
 
 use super::continuity;
 
-/// What a PID carries.
+/// What the packets of a PID carry.
 #[derive(Debug, Clone, Copy, Default)]
-pub enum Role {
+pub enum PidRole {
     #[default]
     Unknown,
     Tables,
-    /// Index into the elementary streams.
+    /// An elementary stream; the index into the list of streams.
     Stream(u8),
-    /// More streams than are kept.
+    /// A stream beyond the largest number that is kept.
     Ignored,
 }
 
+/// Role and continuity counter of one PID.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Pid {
-    pub role: Role,
-    pub continuity: continuity::State,
+pub struct PidState {
+    pub role: PidRole,
+    pub continuity: continuity::ContinuityState,
 }
 
-/// PIDs have 13 bits (ISO/IEC 13818-1 2.4.3.2): the high ones choose the page, the low ones the place in it.
+/// PIDs have 13 bits (ISO/IEC 13818-1 2.4.3.2): the high bits choose the page, the low ones the index in it.
 const PAGE_BITS: u32 = 6;
-const PAGE: usize = 1 << PAGE_BITS;
-const PAGES: usize = 0x2000 / PAGE;
+const PAGE_SIZE: usize = 1 << PAGE_BITS;
+const PAGES: usize = 0x2000 / PAGE_SIZE;
 
-type Page = Option<Box<[Pid; PAGE]>>;
+type PidPage = Option<Box<[PidState; PAGE_SIZE]>>;
 
-/// A page is made when the first of its PIDs comes.
+/// Pages of PIDs; a page is allocated for the first of its PIDs.
 #[derive(Debug)]
-pub struct Pids([Page; PAGES]);
+pub struct PidTable([PidPage; PAGES]);
 
-impl Default for Pids {
+impl Default for PidTable {
     fn default() -> Self {
         Self(std::array::from_fn(|_| None))
     }
 }
 
-impl Pids {
-    /// `None` for one that never came, nor its neighbours.
+impl PidTable {
+    /// Returns the state of a PID; `None` when no PID of its page was seen.
     #[must_use]
-    pub fn get(&self, pid: u16) -> Option<&Pid> {
-        self.0.get(usize::from(pid >> PAGE_BITS))?.as_ref()?.get(place(pid))
+    pub fn get(&self, pid: u16) -> Option<&PidState> {
+        self.0.get(usize::from(pid >> PAGE_BITS))?.as_ref()?.get(index_in_page(pid))
     }
 
-    /// `None` only for more than 13 bits.
-    pub fn of(&mut self, pid: u16) -> Option<&mut Pid> {
+    /// Returns the state of a PID and allocates its page; `None` for a number of more than 13 bits.
+    pub fn entry(&mut self, pid: u16) -> Option<&mut PidState> {
         let page = self.0.get_mut(usize::from(pid >> PAGE_BITS))?;
-        page.get_or_insert_with(|| Box::new([Pid::default(); PAGE])).get_mut(place(pid))
+        page.get_or_insert_with(|| Box::new([PidState::default(); PAGE_SIZE])).get_mut(index_in_page(pid))
     }
 
-    /// In the order of their numbers.
-    pub fn iter(&self) -> impl Iterator<Item = (u16, &Pid)> {
-        let pages = (0..).step_by(PAGE).zip(&self.0);
+    /// Iterates over the allocated PIDs in ascending order.
+    pub fn iter(&self) -> impl Iterator<Item = (u16, &PidState)> {
+        let pages = (0..).step_by(PAGE_SIZE).zip(&self.0);
         pages.flat_map(|(first, page)| page.iter().flat_map(move |page| (first..).zip(page.iter())))
     }
 }
 
-fn place(pid: u16) -> usize {
-    usize::from(pid) % PAGE
+fn index_in_page(pid: u16) -> usize {
+    usize::from(pid) % PAGE_SIZE
 }
 
 #[cfg(test)]
@@ -67,15 +68,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_pid_has_its_own_place_and_only_used_pages_are_made() {
-        let mut pids = Pids::default();
+    fn each_pid_has_its_own_state_and_only_used_pages_are_allocated() {
+        let mut pids = PidTable::default();
         for pid in [0x1fff, 0, 0x1000, 0x100, 0x101] {
-            pids.of(pid).unwrap().continuity.next((pid % 16) as u8, false, 0);
+            pids.entry(pid).unwrap().continuity.check((pid % 16) as u8, false, 0);
         }
         let seen: Vec<_> =
             pids.iter().filter_map(|(n, pid)| pid.continuity.counter(n)).map(|c| (c.pid, c.last)).collect();
         assert_eq!(seen, [(0, 0), (0x100, 0), (0x101, 1), (0x1000, 0), (0x1fff, 15)]);
         assert_eq!(pids.0.iter().flatten().count(), 4);
-        assert!(pids.get(0x800).is_none() && pids.of(0x2000).is_none());
+        assert!(pids.get(0x800).is_none() && pids.entry(0x2000).is_none());
     }
 }

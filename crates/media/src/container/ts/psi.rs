@@ -1,158 +1,161 @@
-//! PAT and PMT: sections out of packets, checked and read.
+//! PAT and PMT: sections are assembled from packets, checked and parsed.
 
-use super::stream_type::{self, Stream};
+use super::stream_type::{self, StreamDescription};
 use crate::splice::{self, crc32};
 
-/// A section's bytes at most: 3 of header and a section_length below 1024 (ISO/IEC 13818-1 2.4.4.4).
-const SECTION_MAX: usize = 3 + 1021;
-/// Elementary streams read of one PMT: more don't fit an inspection.
-pub const STREAMS_MAX: usize = super::super::MAX_TRACKS;
-pub const PROGRAMS_MAX: usize = 16;
+/// Largest size of a PAT or PMT section: 3 bytes of header, and a section_length of at most 1021 (ISO/IEC 13818-1
+/// 2.4.4.4).
+const MAX_SECTION_LENGTH: usize = 3 + 1021;
+/// Elementary streams that are read of one PMT: an inspection keeps no more tracks.
+pub const MAX_STREAMS: usize = super::super::MAX_TRACKS;
+/// Programs that are read of one PAT.
+pub const MAX_PROGRAMS: usize = 16;
 
-/// Puts one PID's sections together.
+/// Assembles the sections of one PID.
 #[derive(Debug)]
-pub struct Sections {
-    /// Bytes of a section at most.
-    limit: usize,
-    held: Vec<u8>,
-    /// A section is being held.
-    open: bool,
-    /// Offset of the packet in which it begins.
-    at: u64,
+pub struct SectionAssembler {
+    /// Largest size of a section in bytes.
+    max_length: usize,
+    buffer: Vec<u8>,
+    /// Whether a section has begun and isn't complete.
+    in_section: bool,
+    /// Offset of the packet in which the section begins.
+    offset: u64,
 }
 
-impl Default for Sections {
+impl Default for SectionAssembler {
     fn default() -> Self {
-        Self { limit: SECTION_MAX, held: Vec::new(), open: false, at: 0 }
+        Self { max_length: MAX_SECTION_LENGTH, buffer: Vec::new(), in_section: false, offset: 0 }
     }
 }
 
-impl Sections {
-    /// For private sections, which may be four times as long as a PAT or a PMT.
+impl SectionAssembler {
+    /// Makes an assembler for private sections, which may be four times as long as a PAT or a PMT.
     #[must_use]
-    pub fn long() -> Self {
-        Self { limit: splice::MAX, ..Self::default() }
+    pub fn for_private_sections() -> Self {
+        Self { max_length: splice::MAX_SECTION_LENGTH, ..Self::default() }
     }
 
-    /// Calls back with each complete section and the offset of the packet where it began.
+    /// Calls `complete` with each complete section and the offset of the packet in which it began. A section that is
+    /// too long is passed empty.
     pub fn push(&mut self, at: u64, start: bool, payload: &[u8], mut complete: impl FnMut(u64, &[u8])) {
         let mut payload = payload;
         if start {
             let Some((pointer, rest)) = payload.split_first() else { return };
             let (tail, begin) = rest.split_at_checked(usize::from(*pointer)).unwrap_or((rest, &[]));
-            self.take(tail, &mut complete);
-            self.open(at);
+            self.append(tail, &mut complete);
+            self.begin_section(at);
             payload = begin;
         }
-        while let Some(rest) = self.take(payload, &mut complete) {
+        while let Some(rest) = self.append(payload, &mut complete) {
             // 0xFF behind a section is stuffing, not a table_id.
             if rest.first().is_none_or(|id| *id == 0xff) {
                 break;
             }
-            self.open(at);
+            self.begin_section(at);
             payload = rest;
         }
     }
 
-    /// Packets were lost: what is held can't be completed.
+    /// Drops the open section, because packets were lost.
     pub fn reset(&mut self) {
-        self.open = false;
+        self.in_section = false;
     }
 
-    fn open(&mut self, at: u64) {
-        self.held.clear();
-        self.open = true;
-        self.at = at;
+    fn begin_section(&mut self, at: u64) {
+        self.buffer.clear();
+        self.in_section = true;
+        self.offset = at;
     }
 
-    /// Adds to the open section; what follows it when it is complete.
-    fn take<'a>(&mut self, bytes: &'a [u8], complete: &mut impl FnMut(u64, &[u8])) -> Option<&'a [u8]> {
-        if !self.open {
+    /// Appends to the open section, and returns the bytes behind it when it is complete.
+    fn append<'a>(&mut self, bytes: &'a [u8], complete: &mut impl FnMut(u64, &[u8])) -> Option<&'a [u8]> {
+        if !self.in_section {
             return None;
         }
-        let before = self.held.len();
-        let room = self.limit.saturating_sub(before).min(bytes.len());
-        self.held.extend_from_slice(bytes.get(..room).unwrap_or_default());
-        let [_, high, low, ..] = self.held.as_slice() else { return None };
+        let before = self.buffer.len();
+        let room = self.max_length.saturating_sub(before).min(bytes.len());
+        self.buffer.extend_from_slice(bytes.get(..room).unwrap_or_default());
+        let [_, high, low, ..] = self.buffer.as_slice() else { return None };
         let length = 3 + (usize::from(high & 0xf) << 8 | usize::from(*low));
-        if length > self.limit {
-            self.open = false;
-            complete(self.at, &[]);
+        if length > self.max_length {
+            self.in_section = false;
+            complete(self.offset, &[]);
             return None;
         }
-        let section = self.held.get(..length)?;
-        complete(self.at, section);
-        self.open = false;
+        let section = self.buffer.get(..length)?;
+        complete(self.offset, section);
+        self.in_section = false;
         bytes.get(length.saturating_sub(before)..)
     }
 }
 
+/// Reason why a section has no table to read.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// Longer than 1024 bytes, or too short for its fields.
+pub enum SectionError {
+    /// The section is longer than 1024 bytes, or too short for its fields.
     Length,
-    Crc {
-        computed: u32,
-        found: u32,
-    },
-    /// Another table on this PID, or one that isn't in force yet: nothing to read, nothing wrong.
-    Other,
+    /// CRC_32 doesn't match the bytes of the section.
+    Crc { computed: u32, found: u32 },
+    /// Another table on this PID, or one that isn't in force yet: nothing is wrong.
+    Irrelevant,
 }
 
-/// Programs of a PAT, ISO/IEC 13818-1 2.4.4.3: program_number and PMT PID; the network PID is left out.
-pub fn pat(section: &[u8]) -> Result<Vec<(u16, u16)>, Fault> {
-    let body = table(section, 0)?;
+/// Parses a PAT (ISO/IEC 13818-1 2.4.4.3) into pairs of program_number and PMT PID, without the network PID.
+pub fn parse_pat(section: &[u8]) -> Result<Vec<(u16, u16)>, SectionError> {
+    let body = table_body(section, 0)?;
     let programs = body.chunks_exact(4).filter_map(|entry| match entry {
         [0, 0, ..] => None,
-        [a, b, c, d] => Some((u16::from_be_bytes([*a, *b]), pid(*c, *d))),
+        [a, b, c, d] => Some((u16::from_be_bytes([*a, *b]), parse_pid(*c, *d))),
         _ => None,
     });
-    Ok(programs.take(PROGRAMS_MAX).collect())
+    Ok(programs.take(MAX_PROGRAMS).collect())
 }
 
+/// Contents of a PMT.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pmt {
+pub struct ProgramMap {
     pub pcr_pid: u16,
-    pub streams: Vec<(u16, Stream)>,
+    pub streams: Vec<(u16, StreamDescription)>,
 }
 
-/// ISO/IEC 13818-1 2.4.4.8.
-pub fn pmt(section: &[u8]) -> Result<Pmt, Fault> {
-    let body = table(section, 2)?;
-    let [a, b, c, d, rest @ ..] = body else { return Err(Fault::Length) };
-    let mut rest = rest.get(length(*c, *d)..).ok_or(Fault::Length)?;
+/// Parses a PMT (ISO/IEC 13818-1 2.4.4.8).
+pub fn parse_pmt(section: &[u8]) -> Result<ProgramMap, SectionError> {
+    let body = table_body(section, 2)?;
+    let [a, b, c, d, rest @ ..] = body else { return Err(SectionError::Length) };
+    let mut rest = rest.get(parse_length(*c, *d)..).ok_or(SectionError::Length)?;
     let mut streams = Vec::new();
     while let [kind, a, b, c, d, after @ ..] = rest
-        && streams.len() < STREAMS_MAX
+        && streams.len() < MAX_STREAMS
     {
-        let (descriptors, next) = after.split_at_checked(length(*c, *d)).ok_or(Fault::Length)?;
-        streams.push((pid(*a, *b), stream_type::stream(*kind, descriptors)));
+        let (descriptors, next) = after.split_at_checked(parse_length(*c, *d)).ok_or(SectionError::Length)?;
+        streams.push((parse_pid(*a, *b), stream_type::describe(*kind, descriptors)));
         rest = next;
     }
-    Ok(Pmt { pcr_pid: pid(*a, *b), streams })
+    Ok(ProgramMap { pcr_pid: parse_pid(*a, *b), streams })
 }
 
-/// The bytes between the section's header and its CRC, once all is in order.
-fn table(section: &[u8], id: u8) -> Result<&[u8], Fault> {
-    let [table_id, _, _, _, _, flags, _, _, rest @ ..] = section else { return Err(Fault::Length) };
+/// Returns the bytes between the header of a section and its CRC, when the section is valid and in force.
+fn table_body(section: &[u8], id: u8) -> Result<&[u8], SectionError> {
+    let [table_id, _, _, _, _, flags, _, _, rest @ ..] = section else { return Err(SectionError::Length) };
     if *table_id != id {
-        return Err(Fault::Other);
+        return Err(SectionError::Irrelevant);
     }
-    let (body, crc) = rest.split_last_chunk::<4>().ok_or(Fault::Length)?;
+    let (body, crc) = rest.split_last_chunk::<4>().ok_or(SectionError::Length)?;
     let found = u32::from_be_bytes(*crc);
     let computed = crc32(section.get(..section.len() - 4).unwrap_or_default());
     match (computed == found, flags & 1 == 1) {
-        (false, _) => Err(Fault::Crc { computed, found }),
-        (true, false) => Err(Fault::Other),
+        (false, _) => Err(SectionError::Crc { computed, found }),
+        (true, false) => Err(SectionError::Irrelevant),
         (true, true) => Ok(body),
     }
 }
 
-fn pid(high: u8, low: u8) -> u16 {
+fn parse_pid(high: u8, low: u8) -> u16 {
     u16::from(high & 0x1f) << 8 | u16::from(low)
 }
 
-fn length(high: u8, low: u8) -> usize {
+fn parse_length(high: u8, low: u8) -> usize {
     usize::from(high & 0xf) << 8 | usize::from(low)
 }
 
@@ -160,32 +163,32 @@ fn length(high: u8, low: u8) -> usize {
 mod tests {
     use super::*;
 
-    /// program_number 1 on PID 0x1000, as ffmpeg writes it.
+    /// A PAT of ffmpeg: program_number 1 on PID 0x1000.
     const PAT: [u8; 16] = [0, 0xb0, 0x0d, 0, 1, 0xc1, 0, 0, 0, 1, 0xf0, 0, 0x2a, 0xb1, 0x04, 0xb2];
 
     #[test]
     fn a_pat_names_its_programs() {
-        assert_eq!(pat(&PAT), Ok(vec![(1, 0x1000)]));
+        assert_eq!(parse_pat(&PAT), Ok(vec![(1, 0x1000)]));
         let mut bent = PAT;
         bent[11] ^= 1;
-        assert!(matches!(pat(&bent), Err(Fault::Crc { found: 0x2ab1_04b2, .. })));
-        assert_eq!(pat(&PAT[..9]), Err(Fault::Length));
-        assert_eq!(pmt(&PAT), Err(Fault::Other));
+        assert!(matches!(parse_pat(&bent), Err(SectionError::Crc { found: 0x2ab1_04b2, .. })));
+        assert_eq!(parse_pat(&PAT[..9]), Err(SectionError::Length));
+        assert_eq!(parse_pmt(&PAT), Err(SectionError::Irrelevant));
     }
 
     #[test]
-    fn a_section_is_put_together_from_packets() {
-        let (mut sections, mut seen) = (Sections::default(), Vec::new());
+    fn a_section_is_assembled_from_packets() {
+        let (mut sections, mut seen) = (SectionAssembler::default(), Vec::new());
         sections.push(0, true, &[&[0], &PAT[..5]].concat(), |at, s| seen.push((at, s.to_vec())));
-        // The rest, then a second section at once and stuffing.
+        // The rest, then a second section and stuffing in the same packet.
         let second = [&[11], &PAT[5..], &PAT, &[0xff; 9]].concat();
         sections.push(188, true, &second, |at, s| seen.push((at, s.to_vec())));
         assert_eq!(seen, [(0, PAT.to_vec()), (188, PAT.to_vec())]);
     }
 
     #[test]
-    fn an_overlong_section_is_handed_over_empty() {
-        let (mut sections, mut seen) = (Sections::default(), Vec::new());
+    fn an_overlong_section_is_passed_empty() {
+        let (mut sections, mut seen) = (SectionAssembler::default(), Vec::new());
         sections.push(0, true, &[0, 0, 0xbf, 0xff, 1, 2], |_, s| seen.push(s.len()));
         assert_eq!(seen, [0]);
     }

@@ -1,31 +1,34 @@
-//! SCTE 35 sections of a segment: put together, read, and kept in their order.
+//! SCTE 35 sections of a segment.
 
-use super::packet::Packet;
-use super::psi::Sections;
-use crate::container::defects::Defects;
-use crate::container::{MAX_SECTIONS, TsSection};
+use super::packet::TsPacket;
+use super::psi::SectionAssembler;
+use crate::container::defects::DefectLog;
+use crate::container::{MAX_SPLICE_SECTIONS, TsSpliceSection};
 use crate::defect::DefectKind;
 use crate::splice;
 
-/// PIDs whose sections are put together: a programme has one or two.
-const PIDS_MAX: usize = 8;
+/// PIDs whose sections are assembled: a programme has one or two.
+const MAX_PIDS: usize = 8;
 
+/// Assembles and parses the SCTE 35 sections of a segment, in their order.
 #[derive(Debug, Default)]
-pub struct Splices {
-    pids: Vec<(u16, Sections)>,
-    found: Vec<TsSection>,
+pub struct SpliceSections {
+    pids: Vec<(u16, SectionAssembler)>,
+    found: Vec<TsSpliceSection>,
 }
 
-impl Splices {
-    /// A packet with payload of a PID with SCTE 35 sections, not scrambled.
-    pub fn push(&mut self, at: u64, packet: &Packet<'_>, defects: &mut Defects) {
+impl SpliceSections {
+    /// Reads an unscrambled packet with payload of a PID that carries SCTE 35 sections.
+    pub fn push(&mut self, at: u64, packet: &TsPacket<'_>, defects: &mut DefectLog) {
         let (pid, found) = (packet.pid, &mut self.found);
-        if self.pids.len() < PIDS_MAX && self.pids.iter().all(|(known, _)| *known != pid) {
-            self.pids.push((pid, Sections::long()));
+        if self.pids.len() < MAX_PIDS && self.pids.iter().all(|(known, _)| *known != pid) {
+            self.pids.push((pid, SectionAssembler::for_private_sections()));
         }
         let Some((_, sections)) = self.pids.iter_mut().find(|(known, _)| *known == pid) else { return };
-        sections.push(at, packet.start, packet.payload, |at, bytes| match splice::parse(bytes) {
-            Ok(section) if found.len() < MAX_SECTIONS => found.push(TsSection { pid, at, section }),
+        sections.push(at, packet.unit_start, packet.payload, |at, bytes| match splice::parse(bytes) {
+            Ok(section) if found.len() < MAX_SPLICE_SECTIONS => {
+                found.push(TsSpliceSection { pid, offset: at, section })
+            }
             Ok(_) => {}
             Err(fault) => defects.add(DefectKind::AdMarker, at, "ANSI/SCTE 35, splice_info_section", || {
                 format!("PID {pid}: no readable splice_info_section: {fault}")
@@ -33,12 +36,12 @@ impl Splices {
         });
     }
 
-    /// Packets were lost.
-    pub fn reset(&mut self, pid: u16) {
+    /// Drops the open section of a PID, because packets were lost.
+    pub fn reset_pid(&mut self, pid: u16) {
         self.pids.iter_mut().filter(|(known, _)| *known == pid).for_each(|(_, sections)| sections.reset());
     }
 
-    pub fn finish(self) -> Vec<TsSection> {
+    pub fn finish(self) -> Vec<TsSpliceSection> {
         self.found
     }
 }

@@ -1,44 +1,46 @@
-//! Program specific information of one segment: what the tables say, and whether they came in time.
+//! PAT and PMT of one segment: their contents, and whether they came before the media.
 
-use super::packet::Packet;
-use super::psi::{self, Fault, PROGRAMS_MAX, Pmt, Sections};
-use crate::container::defects::Defects;
+use super::packet::TsPacket;
+use super::psi::{self, MAX_PROGRAMS, ProgramMap, SectionAssembler, SectionError};
+use crate::container::defects::DefectLog;
 use crate::defect::DefectKind;
 
-/// RFC 8216: a segment holds one program, and a PAT and a PMT of its own (or an EXT-X-MAP that holds them).
-const HLS: &str = "RFC 8216 3.2; ISO/IEC 13818-1 2.4.4";
-const PAT: &str = "ISO/IEC 13818-1 2.4.4.3";
-const PMT: &str = "ISO/IEC 13818-1 2.4.4.8";
+/// A segment contains a single program, and begins with a PAT and a PMT unless an EXT-X-MAP has them (RFC 8216).
+const SEGMENT_CLAUSE: &str = "RFC 8216 3.2; ISO/IEC 13818-1 2.4.4";
+const PAT_CLAUSE: &str = "ISO/IEC 13818-1 2.4.4.3";
+const PMT_CLAUSE: &str = "ISO/IEC 13818-1 2.4.4.8";
 
-/// What a table has changed.
+/// A change that a table brings.
 #[derive(Debug)]
-pub enum News {
-    /// PIDs of the PMTs.
+pub enum TableUpdate {
+    /// PIDs of new PMTs.
     Programs(Vec<u16>),
-    Program(Pmt),
+    /// A new or changed PMT.
+    ProgramMap(ProgramMap),
 }
 
+/// Follows the tables of one segment.
 #[derive(Debug, Default)]
-pub struct Tables {
-    pat: Sections,
+pub struct ProgramTables {
+    pat: SectionAssembler,
     pat_at: Option<u64>,
-    programs: Vec<Program>,
+    programs: Vec<KnownProgram>,
     pmt_at: Option<u64>,
 }
 
 #[derive(Debug)]
-struct Program {
+struct KnownProgram {
     pid: u16,
-    sections: Sections,
-    pmt: Option<Pmt>,
+    sections: SectionAssembler,
+    pmt: Option<ProgramMap>,
 }
 
-impl Tables {
-    /// A packet of the PAT or of a PMT.
-    pub fn push(&mut self, at: u64, packet: &Packet<'_>, defects: &mut Defects) -> Vec<News> {
+impl ProgramTables {
+    /// Reads a packet of the PAT or of a PMT.
+    pub fn push(&mut self, at: u64, packet: &TsPacket<'_>, defects: &mut DefectLog) -> Vec<TableUpdate> {
         let mut complete = Vec::new();
         let mut keep = |at: u64, section: &[u8]| complete.push((at, section.to_vec()));
-        let (start, payload) = (packet.start, packet.payload);
+        let (start, payload) = (packet.unit_start, packet.payload);
         match packet.pid {
             0 => self.pat.push(at, start, payload, &mut keep),
             pid => {
@@ -48,7 +50,7 @@ impl Tables {
             }
         }
         let pid = packet.pid;
-        complete.iter().filter_map(|(at, section)| self.section(*at, pid, section, defects)).collect()
+        complete.iter().filter_map(|(at, section)| self.read_section(*at, pid, section, defects)).collect()
     }
 
     pub fn reset(&mut self, pid: u16) {
@@ -73,39 +75,39 @@ impl Tables {
         self.pmt_at
     }
 
-    fn section(&mut self, at: u64, pid: u16, section: &[u8], defects: &mut Defects) -> Option<News> {
+    fn read_section(&mut self, at: u64, pid: u16, section: &[u8], defects: &mut DefectLog) -> Option<TableUpdate> {
         if pid == 0 {
-            match psi::pat(section) {
-                Ok(programs) => self.programs(at, programs, defects),
-                Err(fault) => complain("PAT", PAT, at, pid, fault, defects),
+            match psi::parse_pat(section) {
+                Ok(programs) => self.add_programs(at, programs, defects),
+                Err(fault) => report_section_error("PAT", PAT_CLAUSE, at, pid, fault, defects),
             }
         } else {
-            match psi::pmt(section) {
-                Ok(pmt) => self.program(at, pid, pmt, defects),
-                Err(fault) => complain("PMT", PMT, at, pid, fault, defects),
+            match psi::parse_pmt(section) {
+                Ok(pmt) => self.update_program(at, pid, pmt, defects),
+                Err(fault) => report_section_error("PMT", PMT_CLAUSE, at, pid, fault, defects),
             }
         }
     }
 
-    fn programs(&mut self, at: u64, programs: Vec<(u16, u16)>, defects: &mut Defects) -> Option<News> {
+    fn add_programs(&mut self, at: u64, programs: Vec<(u16, u16)>, defects: &mut DefectLog) -> Option<TableUpdate> {
         if self.pat_at.is_none() && programs.len() != 1 {
             let count = programs.len();
-            defects.add(DefectKind::Tables, at, HLS, || {
+            defects.add(DefectKind::Tables, at, SEGMENT_CLAUSE, || {
                 format!("the PAT lists {count} programs; a segment holds exactly one")
             });
         }
         self.pat_at.get_or_insert(at);
         let mut added = Vec::new();
         for (_, pid) in programs {
-            if pid != 0 && self.programs.len() < PROGRAMS_MAX && self.programs.iter().all(|p| p.pid != pid) {
-                self.programs.push(Program { pid, sections: Sections::default(), pmt: None });
+            if pid != 0 && self.programs.len() < MAX_PROGRAMS && self.programs.iter().all(|p| p.pid != pid) {
+                self.programs.push(KnownProgram { pid, sections: SectionAssembler::default(), pmt: None });
                 added.push(pid);
             }
         }
-        (!added.is_empty()).then_some(News::Programs(added))
+        (!added.is_empty()).then_some(TableUpdate::Programs(added))
     }
 
-    fn program(&mut self, at: u64, pid: u16, pmt: Pmt, defects: &mut Defects) -> Option<News> {
+    fn update_program(&mut self, at: u64, pid: u16, pmt: ProgramMap, defects: &mut DefectLog) -> Option<TableUpdate> {
         self.pmt_at.get_or_insert(at);
         let known = self.programs.iter_mut().find(|p| p.pid == pid)?;
         if known.pmt.as_ref() == Some(&pmt) {
@@ -114,47 +116,53 @@ impl Tables {
         if let Some(before) = &known.pmt
             && before.streams != pmt.streams
         {
-            let (old, new) = (list(before), list(&pmt));
+            let (old, new) = (list_streams(before), list_streams(&pmt));
             defects.add(DefectKind::Tables, at, "RFC 8216 4.3.2.3; ISO/IEC 13818-1 2.4.4.8", || {
                 format!("the PMT on PID {pid} changes inside the segment, from {old} to {new}")
             });
         }
         known.pmt = Some(pmt.clone());
-        Some(News::Program(pmt))
+        Some(TableUpdate::ProgramMap(pmt))
     }
 
-    /// `early`: the first PES packet that came before a PMT.
-    pub fn finish(&self, early: Option<(u64, u16)>, defects: &mut Defects) {
-        let first = |pid| format!("media begins on PID {pid} without");
-        let (at, message) = match (early, self.pat_at, self.pmt_at) {
+    /// Reports a missing PAT or PMT. `early_pes` is the first PES packet that came before a PMT.
+    pub fn report_missing(&self, early_pes: Option<(u64, u16)>, defects: &mut DefectLog) {
+        let (at, message) = match (early_pes, self.pat_at, self.pmt_at) {
             (None, Some(_), Some(_)) => return,
-            (Some((at, pid)), None, _) => (at, format!("{} it: the segment has no PAT", first(pid))),
+            (Some((at, pid)), None, _) => (at, format!("the segment has no PAT; media begins on PID {pid}")),
             (None, None, _) => (0, "the segment has no PAT".to_owned()),
-            (early, Some(pat), None) => {
+            (early_pes, Some(pat), None) => {
                 let pids = self.programs.iter().map(|p| p.pid.to_string()).collect::<Vec<_>>().join(", ");
-                let at = early.map_or(pat, |(at, _)| at);
-                (at, format!("the segment has no PMT, which the PAT at byte {pat} announces on PID {pids}"))
+                let at = early_pes.map_or(pat, |(at, _)| at);
+                (at, format!("the segment has no PMT; the PAT at byte {pat} announces it on PID {pids}"))
             }
             (Some((at, pid)), Some(_), Some(pmt)) => {
-                (at, format!("{} PAT and PMT before it: the first PMT stands at byte {pmt}", first(pid)))
+                (at, format!("media on PID {pid} begins before PAT and PMT: the first PMT is at byte {pmt}"))
             }
         };
-        defects.add(DefectKind::Tables, at, HLS, || message);
+        defects.add(DefectKind::Tables, at, SEGMENT_CLAUSE, || message);
     }
 }
 
-fn list(pmt: &Pmt) -> String {
+fn list_streams(pmt: &ProgramMap) -> String {
     pmt.streams.iter().take(8).map(|(pid, s)| format!("{pid}={}", s.codec)).collect::<Vec<_>>().join(" ")
 }
 
-fn complain(table: &str, clause: &'static str, at: u64, pid: u16, fault: Fault, defects: &mut Defects) -> Option<News> {
+fn report_section_error(
+    table: &str,
+    clause: &'static str,
+    at: u64,
+    pid: u16,
+    fault: SectionError,
+    defects: &mut DefectLog,
+) -> Option<TableUpdate> {
     match fault {
-        Fault::Other => {}
-        Fault::Length => defects.add(DefectKind::Tables, at, clause, || {
+        SectionError::Irrelevant => {}
+        SectionError::Length => defects.add(DefectKind::Tables, at, clause, || {
             format!("{table} on PID {pid}: the section's length doesn't fit its contents (at most 1024 bytes)")
         }),
-        Fault::Crc { computed, found } => defects.add(DefectKind::Tables, at, clause, || {
-            format!("{table} on PID {pid}: CRC_32 is {found:#010x}, its bytes give {computed:#010x}")
+        SectionError::Crc { computed, found } => defects.add(DefectKind::Tables, at, clause, || {
+            format!("{table} on PID {pid}: CRC_32 is {found:#010x}, the CRC of its bytes is {computed:#010x}")
         }),
     }
     None

@@ -158,10 +158,10 @@ fn content_protection_becomes_a_key_for_the_scheme_and_one_for_each_system() {
         r#"<ContentProtection schemeIdUri="urn:uuid:9a04f079-9840-4286-ab92-e65be0885f95" value="MSPR 2.0"/>"#;
     let (keys, defects) = keys(&format!("{COMMON}{}{playready}", system(WIDEVINE, PSSH)));
     assert_eq!(defects, []);
-    let kid = crate::drm::Id::written("10000000-1000-1000-1000-100000000001");
+    let kid = crate::drm::Uuid::parse("10000000-1000-1000-1000-100000000001");
     assert!(keys.iter().all(|k| (k.method.as_str(), k.key_id) == ("cbcs", kid)), "{keys:?}");
     let systems: Vec<_> = keys.iter().filter_map(|k| k.system()).collect();
-    assert_eq!((keys.len(), systems), (3, vec![crate::drm::System::Widevine, crate::drm::System::PlayReady]));
+    assert_eq!((keys.len(), systems), (3, vec![crate::drm::DrmSystem::Widevine, crate::drm::DrmSystem::PlayReady]));
     assert!(keys[1].uri.is_some() && keys[2].uri.is_none());
     assert_eq!(self::keys("").0, []);
 }

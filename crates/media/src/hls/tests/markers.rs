@@ -64,7 +64,7 @@ fn every_form_of_a_continuation_and_a_return_is_one() {
 #[test]
 fn a_section_is_read_out_of_base64_and_hexadecimal() {
     let MarkerKind::Splice(section) = sound(&format!("#EXT-OATCLS-SCTE35:{INSERT}")) else { panic!() };
-    assert_eq!(section.opening().unwrap().duration, Some(Seconds(30.0)));
+    assert_eq!(section.first_out().unwrap().duration, Some(Seconds(30.0)));
     let tag = format!(
         "#EXT-X-DATERANGE:ID=\"1\",START-DATE=\"2024-03-05T07:08:15.256Z\",PLANNED-DURATION=30.03,SCTE35-OUT={INSERT_HEX}"
     );
@@ -111,7 +111,8 @@ fn what_can_not_be_read_is_a_defect_with_its_line() {
     assert!(complaint("#EXT-X-CUE-OUT-CONT:8.3/x").contains("`x` is no number"));
     assert!(complaint("#EXT-OATCLS-SCTE35:/DAl*").ends_with("`/DAl*` is no base64"));
     assert!(
-        complaint("#EXT-OATCLS-SCTE35:/DAlAAAAAAAAAP/wFAUAAAAB").contains("its header tells 40 bytes, 18 are there")
+        complaint("#EXT-OATCLS-SCTE35:/DAlAAAAAAAAAP/wFAUAAAAB")
+            .contains("its header declares 40 bytes, 18 are available")
     );
     let bent = INSERT_HEX.replace("66692AF5", "66692AF6");
     let tag = format!("#EXT-X-DATERANGE:ID=\"1\",START-DATE=\"2024-03-05T07:08:15Z\",SCTE35-OUT={bent}");

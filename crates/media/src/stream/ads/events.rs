@@ -2,7 +2,7 @@
 //! Packagers number their splices freely, also all alike, so that a return is paired by number and by time.
 
 use super::{AdBreak, AdRange, AdSource, BreakState};
-use crate::splice::{Section, Turn};
+use crate::splice::{SpliceDirection, SpliceSection};
 use crate::units::{Seconds, Timestamp};
 
 /// Largest distance in seconds of two times that are one splice: sections are repeated, and clocks rounded.
@@ -20,7 +20,7 @@ pub struct TimedSection<'a> {
     /// Duration of the event around the section; `None` where it has none.
     pub duration: Option<Seconds>,
     /// The section itself.
-    pub section: &'a Section,
+    pub section: &'a SpliceSection,
     /// Line of the Event in the MPD, from 1; 0 for an event message.
     pub line: u32,
 }
@@ -30,13 +30,13 @@ impl TimedSection<'_> {
     /// advertisement and begins the next opens one.
     #[must_use]
     pub fn ranges(&self) -> Vec<AdRange> {
-        let opens = self.section.opening().is_some();
-        let cues = self.section.cues.iter().filter(|cue| !opens || cue.turn == Turn::Out);
-        let range = |cue: &crate::splice::Cue| {
-            let out = cue.turn == Turn::Out;
+        let opens = self.section.first_out().is_some();
+        let cues = self.section.cues.iter().filter(|cue| !opens || cue.direction == SpliceDirection::Out);
+        let range = |cue: &crate::splice::SpliceCue| {
+            let out = cue.direction == SpliceDirection::Out;
             AdRange {
                 source: self.source,
-                id: format!("{}", cue.event),
+                id: format!("{}", cue.event_id),
                 start: Some(self.at).filter(|_| out),
                 end: Some(self.at).filter(|_| !out),
                 planned: self.duration.filter(|_| out),

@@ -1,34 +1,35 @@
-//! WebVTT: its timestamp map and its cues' times (RFC 8216 3.5, W3C WebVTT 4.1), a line at a time.
+//! WebVTT segments: X-TIMESTAMP-MAP and the times of the cues (RFC 8216 3.5, W3C WebVTT 4.1), read line by line.
 
-use super::defects::Defects;
-use super::{Cues, Inspection, TimestampMap, Track};
+use super::defects::DefectLog;
+use super::{Inspection, TimestampMap, Track, WebVttCues};
 use crate::defect::DefectKind;
 use crate::redact;
 use crate::stream::Media;
 use crate::units::Seconds;
 
-/// Longest part of a segment that the message of a defect repeats, in characters.
-const MAX_SHOWN_CHARS: usize = 60;
-/// Bytes kept of a line: cue settings and text beyond are not read.
-const LINE_MAX: usize = 256;
-const MAP: &str = "X-TIMESTAMP-MAP";
+/// Characters of the segment that the message of a defect repeats at most.
+const MAX_QUOTED_CHARS: usize = 60;
+/// Bytes that are kept of a line; what follows (cue settings, text) isn't read.
+const MAX_LINE: usize = 256;
+const TIMESTAMP_MAP_TAG: &str = "X-TIMESTAMP-MAP";
 const ARROW: &str = "-->";
 
 #[derive(Debug)]
-pub struct WebVtt {
+pub struct WebVttReader {
     line: Vec<u8>,
-    /// Byte offsets of the line's beginning and of the next byte.
-    began: u64,
-    at: u64,
+    /// Byte offset of the current line.
+    line_offset: u64,
+    /// Byte offset of the next byte.
+    offset: u64,
     samples: u64,
-    cues: Cues,
-    defects: Defects,
+    cues: WebVttCues,
+    defects: DefectLog,
 }
 
-impl WebVtt {
+impl WebVttReader {
     #[must_use]
-    pub fn new(defects: Defects) -> Self {
-        Self { line: Vec::new(), began: 0, at: 0, samples: 0, cues: Cues::default(), defects }
+    pub fn new(defects: DefectLog) -> Self {
+        Self { line: Vec::new(), line_offset: 0, offset: 0, samples: 0, cues: WebVttCues::default(), defects }
     }
 
     pub fn push(&mut self, bytes: &[u8]) {
@@ -37,16 +38,16 @@ impl WebVtt {
                 Some((b'\n' | b'\r', text)) => (text, true),
                 _ => (piece, false),
             };
-            let room = LINE_MAX.saturating_sub(self.line.len()).min(text.len());
+            let room = MAX_LINE.saturating_sub(self.line.len()).min(text.len());
             self.line.extend_from_slice(text.get(..room).unwrap_or_default());
-            self.at += piece.len() as u64;
+            self.offset += piece.len() as u64;
             if ends {
                 self.end_line();
             }
         }
     }
 
-    pub fn finish(mut self, inspection: &mut Inspection) -> Defects {
+    pub fn finish(mut self, inspection: &mut Inspection) -> DefectLog {
         self.end_line();
         let track = Track::new(0, Some(Media::Text), "webvtt".to_owned());
         inspection.tracks = vec![Track { samples: self.samples, ..track }];
@@ -57,60 +58,57 @@ impl WebVtt {
     fn end_line(&mut self) {
         let mut line = std::mem::take(&mut self.line);
         let text = String::from_utf8_lossy(&line);
-        if let Some(map) = text.strip_prefix(MAP) {
-            self.map(map);
+        if let Some(map) = text.strip_prefix(TIMESTAMP_MAP_TAG) {
+            self.read_map(map);
         } else if let Some((from, to)) = text.split_once(ARROW) {
-            self.cue(from, to);
+            self.read_cue(from, to);
         }
         line.clear();
         self.line = line;
-        self.began = self.at;
+        self.line_offset = self.offset;
     }
 
-    fn map(&mut self, written: &str) {
-        match timestamp_map(written) {
+    fn read_map(&mut self, written: &str) {
+        match parse_timestamp_map(written) {
             Some(map) => self.cues.map = Some(map),
-            None => self.defects.add(DefectKind::Cues, self.began, "RFC 8216 3.5", || {
-                format!(
-                    "{MAP}{} can't be read; it is {MAP}=LOCAL:hh:mm:ss.mmm,MPEGTS:number",
-                    redact::sanitize_label(written, MAX_SHOWN_CHARS)
-                )
+            None => self.defects.add(DefectKind::Cues, self.line_offset, "RFC 8216 3.5", || {
+                format!("{TIMESTAMP_MAP_TAG}{} is malformed; its format is {TIMESTAMP_MAP_TAG}=LOCAL:hh:mm:ss.mmm,MPEGTS:number", redact::sanitize_label(written, MAX_QUOTED_CHARS))
             }),
         }
     }
 
-    fn cue(&mut self, from: &str, to: &str) {
+    fn read_cue(&mut self, from: &str, to: &str) {
         self.samples += 1;
-        // Settings may follow the second time.
+        // Cue settings may follow the second time.
         let end = to.split_whitespace().next().unwrap_or_default();
-        match (time(from.trim()), time(end)) {
+        match (parse_time(from.trim()), parse_time(end)) {
             (Some(from), Some(to)) if from < to => {
                 let (first, last) = self.cues.span.unwrap_or((from, to));
                 self.cues.span = Some((Seconds(first.0.min(from.0)), Seconds(last.0.max(to.0))));
             }
-            (Some(_), Some(_)) => self.wrong(from, end, "ends before it begins, or as it begins"),
-            _ => self.wrong(from, end, "has times that can't be read (hh:mm:ss.mmm)"),
+            (Some(_), Some(_)) => self.report_cue(from, end, "ends before it begins, or as it begins"),
+            _ => self.report_cue(from, end, "has times that can't be read (hh:mm:ss.mmm)"),
         }
     }
 
-    fn wrong(&mut self, from: &str, end: &str, what: &str) {
-        self.defects.add(DefectKind::Cues, self.began, "W3C WebVTT 4.1", || {
+    fn report_cue(&mut self, from: &str, end: &str, what: &str) {
+        self.defects.add(DefectKind::Cues, self.line_offset, "W3C WebVTT 4.1", || {
             format!(
                 "the cue at byte {} {what}: {} {ARROW} {}; players drop it",
-                self.began,
-                redact::sanitize_label(from.trim(), MAX_SHOWN_CHARS),
-                redact::sanitize_label(end, MAX_SHOWN_CHARS)
+                self.line_offset,
+                redact::sanitize_label(from.trim(), MAX_QUOTED_CHARS),
+                redact::sanitize_label(end, MAX_QUOTED_CHARS)
             )
         });
     }
 }
 
-/// `=LOCAL:00:00:00.000,MPEGTS:900000`, in either order.
-fn timestamp_map(written: &str) -> Option<TimestampMap> {
+/// Parses `=LOCAL:00:00:00.000,MPEGTS:900000`, in either order.
+fn parse_timestamp_map(written: &str) -> Option<TimestampMap> {
     let (mut local, mut mpeg) = (None, None);
     for part in written.trim().strip_prefix('=')?.split(',') {
         match part.trim().split_once(':')? {
-            ("LOCAL", value) => local = Some(time(value.trim())?),
+            ("LOCAL", value) => local = Some(parse_time(value.trim())?),
             ("MPEGTS", value) => mpeg = Some(value.trim().parse().ok()?),
             _ => {}
         }
@@ -118,19 +116,19 @@ fn timestamp_map(written: &str) -> Option<TimestampMap> {
     Some(TimestampMap { local: local?, mpeg: mpeg? })
 }
 
-/// `mm:ss.mmm`, with as many hours before it as there are.
-fn time(written: &str) -> Option<Seconds> {
+/// Parses `mm:ss.mmm` with optional hours of two to eight digits before it.
+fn parse_time(written: &str) -> Option<Seconds> {
     let (clock, fraction) = written.split_once('.')?;
-    let thousandths = digits(fraction, 3..=3)?;
+    let thousandths = parse_digits(fraction, 3..=3)?;
     let mut parts = clock.rsplit(':');
-    let (seconds, minutes) = (digits(parts.next()?, 2..=2)?, digits(parts.next()?, 2..=2)?);
-    let hours = parts.next().map_or(Some(0), |hours| digits(hours, 2..=8))?;
-    let whole = hours * 3600 + minutes * 60 + seconds;
+    let (seconds, minutes) = (parse_digits(parts.next()?, 2..=2)?, parse_digits(parts.next()?, 2..=2)?);
+    let hours = parts.next().map_or(Some(0), |hours| parse_digits(hours, 2..=8))?;
+    let total = hours * 3600 + minutes * 60 + seconds;
     let fits = parts.next().is_none() && minutes < 60 && seconds < 60;
-    fits.then(|| Seconds((whole * 1000 + thousandths) as f64 / 1000.0))
+    fits.then(|| Seconds((total * 1000 + thousandths) as f64 / 1000.0))
 }
 
-fn digits(text: &str, length: std::ops::RangeInclusive<usize>) -> Option<u64> {
+fn parse_digits(text: &str, length: std::ops::RangeInclusive<usize>) -> Option<u64> {
     let all = length.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
     all.then(|| text.parse().ok()).flatten()
 }
@@ -138,16 +136,16 @@ fn digits(text: &str, length: std::ops::RangeInclusive<usize>) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::container::Inspector;
+    use crate::container::SegmentInspector;
 
-    fn read(text: &str, size: usize) -> Inspection {
-        let mut inspector = Inspector::new(None);
+    fn inspect(text: &str, size: usize) -> Inspection {
+        let mut inspector = SegmentInspector::new(None);
         text.as_bytes().chunks(size).for_each(|piece| inspector.push(piece));
         inspector.finish().0
     }
 
     fn messages(text: &str) -> Vec<String> {
-        read(text, 7).defects.into_iter().map(|d| d.message).collect()
+        inspect(text, 7).defects.into_iter().map(|d| d.message).collect()
     }
 
     #[test]
@@ -157,7 +155,7 @@ mod tests {
                         125:00:00.000 --> 125:00:02.000\nThere";
             let text = text.replace('\n', ends);
             for size in [1, 3, 64, 1000] {
-                let inspection = read(&text, size);
+                let inspection = inspect(&text, size);
                 let cues = inspection.cues.unwrap();
                 assert_eq!(cues.map, Some(TimestampMap { local: Seconds(1.5), mpeg: 900_000 }));
                 assert_eq!(cues.span, Some((Seconds(60.2), Seconds(450_002.0))));
@@ -167,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn times_of_another_format_and_backward_cues_are_told() {
+    fn times_of_another_format_and_backward_cues_are_defects() {
         let commas = messages("WEBVTT\n\n00:00:00,200 --> 00:00:01,800\nText\n");
         assert_eq!(
             commas,
@@ -182,17 +180,17 @@ mod tests {
     }
 
     #[test]
-    fn a_map_that_lacks_a_half_is_told() {
+    fn an_incomplete_timestamp_map_is_a_defect() {
         for wrong in ["", "=LOCAL:00:00:00.000", "=MPEGTS:1", "=LOCAL:0,MPEGTS:1", "=LOCAL:00:00.000,MPEGTS:-1"] {
-            let inspection = read(&format!("WEBVTT\nX-TIMESTAMP-MAP{wrong}\n\n"), 64);
+            let inspection = inspect(&format!("WEBVTT\nX-TIMESTAMP-MAP{wrong}\n\n"), 64);
             assert_eq!((inspection.defects.len(), inspection.cues.unwrap().map), (1, None), "{wrong}");
         }
     }
 
     #[test]
-    fn a_line_without_end_is_not_kept() {
-        let mut text = WebVtt::new(Defects::default());
+    fn a_line_without_end_is_kept_within_a_bound() {
+        let mut text = WebVttReader::new(DefectLog::default());
         (0..1000).for_each(|_| text.push(&[b'x'; 1000]));
-        assert!(text.line.len() <= LINE_MAX);
+        assert!(text.line.len() <= MAX_LINE);
     }
 }

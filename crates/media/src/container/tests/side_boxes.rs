@@ -1,9 +1,9 @@
 //! Event messages, producer reference times and segment indexes.
 
 use super::*;
-use crate::splice::Turn;
+use crate::splice::SpliceDirection;
 
-/// styp, sidx (24 to 76), moof, mdat.
+/// The boxes of this segment: styp, sidx (24 to 76), moof, mdat.
 const SEGMENT: &str = "cmaf_h264_0";
 const SIDX: usize = 24;
 const MEDIA: usize = 76;
@@ -13,14 +13,15 @@ fn boxed(kind: &[u8; 4], parts: &[&[u8]]) -> Vec<u8> {
     [&(body.len() as u32 + 8).to_be_bytes()[..], kind, &body].concat()
 }
 
-/// The segment with this in front of its `moof`, and its index behind that.
+/// Inspects the segment with `before` inserted in front of its index.
 fn seen_with(before: &[u8]) -> Inspection {
     let bytes = fixture(&format!("{SEGMENT}.m4s"));
     let with = [&bytes[..SIDX], before, &bytes[SIDX..]].concat();
     inspect_with(Some(&init_of("cmaf_h264_init.mp4")), &with)
 }
 
-/// Version 0 counts `time` from the segment's beginning, version 1 from that of the presentation.
+/// Makes an event message. Version 0 counts `time` from the start of the segment, version 1 from the start of the
+/// presentation.
 fn event(version: u8, timescale: u32, time: u32, scheme: &str, data: &[u8]) -> Vec<u8> {
     let [timescale, delta, duration, id] = [timescale, time, 0, 9].map(u32::to_be_bytes);
     let scheme = [scheme.as_bytes(), b"\0", b"1001\0"].concat();
@@ -34,7 +35,7 @@ fn event(version: u8, timescale: u32, time: u32, scheme: &str, data: &[u8]) -> V
 }
 
 const SCTE35: &str = "urn:scte:scte35:2013:bin";
-/// splice_insert, out for 30 s.
+/// A splice_insert that leads out of the programme for 30 s.
 const INSERT: [u8; 40] = [
     0xfc, 0x30, 0x25, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xf0, 0x14, 0x05, 0, 0, 0, 1, 0x7f, 0xef, 0xfe, 0, 0, 0, 0, 0x7e, 0,
     0x29, 0x32, 0xe0, 0, 1, 0, 0, 0, 0, 0x66, 0x69, 0x2a, 0xf5,
@@ -46,23 +47,26 @@ fn a_splice_in_an_event_message_is_read_with_its_time() {
         let seen = seen_with(&event(version, 1000, time, SCTE35, &INSERT));
         assert_eq!(defects(&seen), [], "version {version}");
         let [event] = seen.events.as_slice() else { panic!("{:?}", seen.events) };
-        assert_eq!((event.at, event.id, event.scheme.as_str()), (SIDX as u64, 9, SCTE35));
+        assert_eq!((event.offset, event.id, event.scheme.as_str()), (SIDX as u64, 9, SCTE35));
         // The first picture is presented 80 ms after the timeline's beginning.
         assert_eq!(event.time.map(|t| (t.ticks, t.timescale().get())), Some((expected, 1000)));
-        let cue = event.section.as_ref().unwrap().opening().unwrap();
-        assert_eq!((cue.turn, cue.duration, seen.splices()), (Turn::Out, Some(crate::units::Seconds(30.0)), 1));
+        let cue = event.section.as_ref().unwrap().first_out().unwrap();
+        assert_eq!(
+            (cue.direction, cue.duration, seen.splice_count()),
+            (SpliceDirection::Out, Some(crate::units::Seconds(30.0)), 1)
+        );
     }
 }
 
 #[test]
-fn a_splice_that_can_not_be_read_is_an_ad_marker() {
+fn an_unreadable_splice_is_an_ad_marker_defect() {
     let mut bent = INSERT;
     bent[20] ^= 1;
     let seen = seen_with(&event(1, 1000, 500, SCTE35, &bent));
     let [(kind, at, message)] = &defects(&seen)[..] else { panic!("{:?}", seen.defects) };
     assert_eq!((*kind, *at), (DefectKind::AdMarker, SIDX as u64));
     assert!(message.starts_with("`emsg` 9: no readable splice_info_section: CRC_32 is"), "{message}");
-    assert_eq!((seen.events.len(), seen.splices()), (1, 0));
+    assert_eq!((seen.events.len(), seen.splice_count()), (1, 0));
 }
 
 #[test]
@@ -91,20 +95,20 @@ fn timed_metadata_in_an_event_message_is_an_id3_tag() {
 }
 
 #[test]
-fn a_producer_reference_time_is_of_a_track_that_is_there() {
+fn a_producer_reference_time_refers_to_a_track_of_the_initialization() {
     let reference = |track: u32, ntp: u64| {
         let seen = seen_with(&boxed(b"prft", &[&[1, 0, 0, 0], &track.to_be_bytes(), &ntp.to_be_bytes(), &[0; 8]]));
         defects(&seen).into_iter().map(|(kind, _, message)| (kind, message)).collect::<Vec<_>>()
     };
     let ntp = 0xe800_0000_0000_0000;
     assert_eq!(reference(1, ntp), []);
-    let other = "box `prft` at byte 24 tells the time of track 7, the initialization segment has 1".to_owned();
+    let other = "box `prft` at byte 24 refers to track 7, the initialization segment has 1".to_owned();
     assert_eq!(reference(7, ntp), [(DefectKind::SideBox, other)]);
     let none = "box `prft` at byte 24 has no time: its NTP timestamp is 0".to_owned();
     assert_eq!(reference(1, 0), [(DefectKind::SideBox, none)]);
 }
 
-/// The fixture with another size of the index's only part.
+/// Returns the defects of the segment with the size of the index's only part changed by `by`.
 fn indexed(by: i64) -> Vec<(DefectKind, u64, String)> {
     let mut bytes = fixture(&format!("{SEGMENT}.m4s"));
     let at = MEDIA - 12;
@@ -118,21 +122,20 @@ fn indexed(by: i64) -> Vec<(DefectKind, u64, String)> {
 fn the_parts_of_an_index_end_where_boxes_do() {
     let end = fixture(&format!("{SEGMENT}.m4s")).len();
     assert_eq!(indexed(0), []);
-    let past =
-        format!("the `sidx` at byte 24 says that its parts end at byte {}, the segment ends at byte {end}", end + 5);
+    let past = format!("the parts of the `sidx` at byte 24 end at byte {}, the segment ends at byte {end}", end + 5);
     assert_eq!(indexed(5), [(DefectKind::SideBox, 24, past)]);
-    let inside = format!("the `sidx` at byte 24 says that a part ends at byte {}, which is inside of a box", end - 5);
+    let inside = format!("a part of the `sidx` at byte 24 ends at byte {}, inside of a box", end - 5);
     assert_eq!(indexed(-5), [(DefectKind::SideBox, 24, inside)]);
-    // A part of the segment may be left out.
+    // The index may leave out the end of the segment.
     let mdat = 10_250;
     assert_eq!(indexed(-mdat), []);
 }
 
 #[test]
-fn nginx_rtmps_duration_in_the_place_of_the_first_offset_is_no_offset() {
+fn a_duration_that_nginx_rtmp_writes_as_first_offset_is_ignored() {
     let mut bytes = fixture(&format!("{SEGMENT}.m4s"));
     let duration: [u8; 4] = bytes[MEDIA - 8..MEDIA - 4].try_into().unwrap();
-    // Version 1: 64 bits, of which these are the lower ones.
+    // Version 1 has 64 bits, of which these are the lower ones.
     bytes[MEDIA - 20..MEDIA - 16].copy_from_slice(&duration);
     let init = init_of("cmaf_h264_init.mp4");
     assert_eq!(defects(&inspect_with(Some(&init), &bytes)), []);

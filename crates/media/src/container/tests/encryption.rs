@@ -1,7 +1,7 @@
-//! Common encryption, on the fixture that ffmpeg encrypted with cenc, and on boxes changed from it.
+//! Common encryption in a file that ffmpeg encrypted with `cenc`, and in boxes changed from it.
 
 use super::*;
-use crate::drm::{Id, Scheme, System};
+use crate::drm::{DrmSystem, ProtectionScheme, Uuid};
 
 const KID: &str = "0x00112233445566778899aabbccddeeff";
 
@@ -14,7 +14,7 @@ fn boxed(kind: &[u8; 4], content: &[&[u8]]) -> Vec<u8> {
     [&(content.len() as u32 + 8).to_be_bytes()[..], kind, &content].concat()
 }
 
-/// Puts a box at the end of the first of each kind in `parents`, which lie in each other.
+/// Adds a box at the end of the innermost of `parents`, the first box of each type, and grows their sizes.
 fn insert(bytes: &mut Vec<u8>, parents: &[&[u8; 4]], added: &[u8]) {
     let size = |bytes: &[u8], at: usize| u32::from_be_bytes(*bytes[at..].first_chunk().unwrap());
     let places: Vec<usize> = parents.iter().map(|kind| find(bytes, kind)).collect();
@@ -31,31 +31,31 @@ fn whole() -> Vec<u8> {
     fixture("cenc_whole.mp4")
 }
 
-fn protections(inspection: &Inspection) -> Vec<Option<Protection>> {
-    inspection.tracks.iter().map(|t| t.protection.as_deref().cloned()).collect()
+fn protections(inspection: &Inspection) -> Vec<Option<SampleEncryption>> {
+    inspection.tracks.iter().map(|t| t.encryption.as_deref().cloned()).collect()
 }
 
 #[test]
 fn scheme_and_key_of_each_track_are_read() {
     let seen = inspect(&whole());
-    let cenc = Protection {
-        scheme: Some(Scheme::CENC),
-        kid: Id::written(KID),
+    let cenc = SampleEncryption {
+        scheme: Some(ProtectionScheme::CENC),
+        kid: Uuid::parse(KID),
         pattern: None,
-        vector_size: Some(8),
+        iv_size: Some(8),
         clear: false,
     };
     assert_eq!((seen.encrypted, protections(&seen)), (true, vec![Some(cenc.clone()), Some(cenc)]));
 }
 
 #[test]
-fn a_pattern_and_a_clear_track_are_told() {
+fn a_pattern_and_a_clear_track_are_read() {
     let mut bytes = whole();
     let tenc = find(&bytes, b"tenc");
     bytes[tenc + 8] = 1;
     bytes[tenc + 13] = 0x19;
     let seen = inspect(&bytes);
-    assert_eq!(protections(&seen)[0].as_ref().unwrap().pattern, Some(Pattern { crypt: 1, skip: 9 }));
+    assert_eq!(protections(&seen)[0].as_ref().unwrap().pattern, Some(EncryptionPattern { crypt: 1, skip: 9 }));
     bytes[tenc + 14] = 0;
     assert_eq!(protections(&inspect(&bytes))[0], None, "default_isProtected is 0");
 }
@@ -67,23 +67,23 @@ fn systems_of_the_movie_are_kept_once() {
     let pssh = boxed(b"pssh", &[&[0; 4], &widevine, &[0; 4]]);
     insert(&mut bytes, &[b"moov"], &[pssh.clone(), pssh].concat());
     let seen = inspect(&bytes);
-    let systems: Vec<_> = seen.systems.iter().map(|p| System::of_id(p.system)).collect();
-    assert_eq!(systems, [Some(System::Widevine)]);
+    let systems: Vec<_> = seen.pssh_boxes.iter().map(|p| DrmSystem::from_id(p.system)).collect();
+    assert_eq!(systems, [Some(DrmSystem::Widevine)]);
 }
 
 #[test]
 fn samples_refer_to_a_clear_entry_or_to_a_protected_one() {
     let mut init = init_of("cmaf_h264_init.mp4");
     let bytes = fixture("cmaf_h264_0.m4s");
-    let protection = Arc::new(Protection { scheme: Some(Scheme::CBCS), ..Protection::default() });
-    init.tracks[0].entries = vec![None, Some(protection.clone())];
+    let protection = Arc::new(SampleEncryption { scheme: Some(ProtectionScheme::CBCS), ..SampleEncryption::default() });
+    init.tracks[0].sample_entries = vec![None, Some(protection.clone())];
     let seen = inspect_with(Some(&init), &bytes);
     assert_eq!((seen.encrypted, protections(&seen)), (false, vec![None]), "clear first, as in a clear lead");
-    init.tracks[0].entries.reverse();
+    init.tracks[0].sample_entries.reverse();
     let seen = inspect_with(Some(&init), &bytes);
-    assert_eq!((seen.encrypted, protections(&seen)), (true, vec![Some(Protection::clone(&protection))]));
+    assert_eq!((seen.encrypted, protections(&seen)), (true, vec![Some(SampleEncryption::clone(&protection))]));
     for hostile in [0, 3, u32::MAX] {
-        init.tracks[0].default_entry = hostile;
+        init.tracks[0].default_sample_entry = hostile;
         assert!(!inspect_with(Some(&init), &bytes).encrypted);
     }
 }
@@ -97,7 +97,8 @@ fn a_protected_track_without_its_key_is_a_defect() {
     assert!(defects(&seen)[0].2.contains("is protected with cenc and has no `tenc`"), "{:?}", seen.defects);
 }
 
-/// The group of a fragment's samples: `protected`, and the key's bytes.
+/// Makes the boxes of a sample group: a description with `protected` and the bytes of the key identifier, and a map
+/// with its index.
 fn group(protected: u8, kid: u8, index: u32) -> Vec<u8> {
     let entry = [&[0, 0, protected, 8][..], &[kid; 16]].concat();
     let description = boxed(b"sgpd", &[&[1, 0, 0, 0], b"seig", &[0, 0, 0, 20], &[0, 0, 0, 1], &entry]);
@@ -106,17 +107,17 @@ fn group(protected: u8, kid: u8, index: u32) -> Vec<u8> {
 }
 
 #[test]
-fn a_sample_group_of_the_fragment_has_the_last_word() {
+fn a_sample_group_overrides_the_sample_entry() {
     let run = |added: &[u8]| {
         let mut bytes = whole();
         insert(&mut bytes, &[b"moof", b"traf"], added);
-        // Only the first fragment: what follows would name the sample entry's key again.
+        // Only the first fragment, because the next ones use the sample entry's key again.
         let mdat = find(&bytes, b"mdat");
         protections(&inspect(&bytes[..mdat]))[0].clone()
     };
-    assert_eq!(run(&group(1, 9, 0x1_0001)).unwrap().kid, Id::read(&[9; 16]));
+    assert_eq!(run(&group(1, 9, 0x1_0001)).unwrap().kid, Uuid::from_slice(&[9; 16]));
     assert_eq!(run(&group(0, 9, 0x1_0001)), None, "these samples are clear");
-    assert_eq!(run(&group(1, 9, 0)).unwrap().kid, Id::written(KID), "in no group");
+    assert_eq!(run(&group(1, 9, 0)).unwrap().kid, Uuid::parse(KID), "in no group");
     for unknown in [1, 0x1_0000, 0x1_0002, u32::MAX] {
         assert_eq!(run(&group(1, 9, unknown)).unwrap().kid, None, "{unknown}");
     }
@@ -125,18 +126,19 @@ fn a_sample_group_of_the_fragment_has_the_last_word() {
 }
 
 #[test]
-fn what_a_fragment_says_of_its_samples_has_to_fit_them() {
+fn a_senc_has_to_match_the_number_of_samples() {
     let mut init = init_of("cmaf_h264_init.mp4");
     let vector_size = Some(8);
-    init.tracks[0].entries = vec![Some(Arc::new(Protection { vector_size, ..Protection::default() }))];
+    init.tracks[0].sample_entries =
+        vec![Some(Arc::new(SampleEncryption { iv_size: vector_size, ..SampleEncryption::default() }))];
     let run = |count: u32| {
-        // Its index in front knows how long the rest is.
+        // Without the index, which holds the size of the fragment.
         let mut bytes = fixture("cmaf_h264_0.m4s").split_off(76);
         insert(&mut bytes, &[b"moof", b"traf"], &boxed(b"senc", &[&[0; 4], &count.to_be_bytes(), &[1; 50 * 8]]));
         inspect_with(Some(&init), &bytes).defects.into_iter().map(|d| (d.message, d.reference)).collect::<Vec<_>>()
     };
     assert_eq!(run(50), []);
     let [(message, reference)] = run(51).try_into().unwrap();
-    assert!(message.ends_with("tells how 51 samples are encrypted, the `traf` has 50"), "{message}");
+    assert!(message.ends_with("describes 51 samples, the `traf` has 50"), "{message}");
     assert_eq!(reference, "ISO/IEC 23001-7 7.2");
 }

@@ -1,0 +1,193 @@
+//! Sequence parameter sets and HDR messages of a video stream that arrives in pieces.
+
+use super::bits::MAX_UNIT;
+use super::parameters::{CodecParameters, TrackHeaders};
+use super::sei::{self, HdrMetadata};
+use super::start_codes::VideoSyntax;
+use super::{h264, hevc};
+
+/// Sets that are remembered before the first picture: a stream may announce several and use one.
+const MAX_KNOWN_SETS: usize = 8;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum UnitKind {
+    ParameterSet,
+    Messages,
+}
+
+/// Collects the parameter sets and messages of one video stream.
+#[derive(Debug)]
+pub struct ParameterSets {
+    syntax: VideoSyntax,
+    /// The current unit as far as it has come; `None` for one that isn't read.
+    unit: Option<(UnitKind, Vec<u8>)>,
+    /// Whether a NAL unit has begun, and none of its bytes has come.
+    unit_begun: bool,
+    /// Sets that were parsed, to recognise a repeated one.
+    known_sets: Vec<Vec<u8>>,
+    /// Whether a picture has begun.
+    picture_seen: bool,
+    /// Whether closed captions were seen.
+    captions: bool,
+    /// HDR messages before the first picture.
+    /// HDR messages before the first picture.
+    hdr: HdrMetadata,
+    headers: TrackHeaders,
+}
+
+impl ParameterSets {
+    #[must_use]
+    pub fn new(syntax: VideoSyntax) -> Self {
+        Self {
+            syntax,
+            unit: None,
+            unit_begun: false,
+            known_sets: Vec::new(),
+            picture_seen: false,
+            captions: false,
+            hdr: HdrMetadata::default(),
+            headers: TrackHeaders::default(),
+        }
+    }
+
+    /// Ends the NAL unit before and begins the next one.
+    pub fn begin_unit(&mut self) {
+        self.end_unit();
+        self.unit_begun = true;
+    }
+
+    /// Appends bytes to the current NAL unit.
+    pub fn append(&mut self, bytes: &[u8]) {
+        let Some(first) = bytes.first() else { return };
+        if std::mem::take(&mut self.unit_begun) {
+            self.unit = self.unit_kind(*first).map(|kind| (kind, Vec::new()));
+        }
+        if let Some((_, unit)) = &mut self.unit {
+            let room = MAX_UNIT.saturating_sub(unit.len()).min(bytes.len());
+            unit.extend_from_slice(bytes.get(..room).unwrap_or_default());
+        }
+    }
+
+    /// Ends the current NAL unit and reads it.
+    pub fn end_unit(&mut self) {
+        match self.unit.take() {
+            Some((UnitKind::ParameterSet, set)) => self.add_set(set),
+            Some((UnitKind::Messages, unit)) => {
+                self.captions = self.captions || sei::has_captions(self.syntax, &unit);
+                if !self.picture_seen {
+                    self.hdr.read_unit(self.syntax, &unit);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Begins a picture: the headers before it describe it, and a different set behind it is a change.
+    pub fn begin_picture(&mut self) {
+        self.picture_seen = true;
+    }
+
+    /// Drops the current unit, because bytes are missing.
+    pub fn reset(&mut self) {
+        self.unit = None;
+        self.unit_begun = false;
+    }
+
+    /// Returns what the stream tells. `announced` are the parameters from outside of the stream, which count when it
+    /// has no set of its own.
+    #[must_use]
+    pub fn finish(mut self, announced: Option<CodecParameters>) -> TrackHeaders {
+        let read = self.picture_seen && self.syntax != VideoSyntax::Mpeg2;
+        self.headers.captions = (self.captions || read).then_some(self.captions);
+        self.headers.first = self.headers.first.or(announced);
+        for picture in [&mut self.headers.first, &mut self.headers.changed].into_iter().flatten() {
+            self.hdr.fill(picture.video.get_or_insert_default());
+        }
+        self.headers
+    }
+
+    fn add_set(&mut self, set: Vec<u8>) {
+        if self.headers.changed.is_some() || self.known_sets.contains(&set) {
+            return;
+        }
+        let read = self.parse_set(&set);
+        match &self.headers.first {
+            None => self.headers.first = read,
+            Some(first) if self.picture_seen => self.headers.changed = read.filter(|new| new != first),
+            Some(_) => {}
+        }
+        if self.known_sets.len() < MAX_KNOWN_SETS {
+            self.known_sets.push(set);
+        }
+    }
+
+    fn parse_set(&self, set: &[u8]) -> Option<CodecParameters> {
+        match self.syntax {
+            VideoSyntax::H264 => h264::parameters(set),
+            VideoSyntax::Hevc => hevc::parameters(set),
+            VideoSyntax::Mpeg2 => None,
+        }
+    }
+
+    fn unit_kind(&self, header: u8) -> Option<UnitKind> {
+        let (set, messages) = match self.syntax {
+            VideoSyntax::H264 => (header & 0x1f == h264::SPS, header & 0x1f == h264::SEI),
+            VideoSyntax::Hevc => (header >> 1 & 0x3f == hevc::SPS, header >> 1 & 0x3f == hevc::PREFIX_SEI),
+            VideoSyntax::Mpeg2 => (false, false),
+        };
+        match (set, messages && !(self.picture_seen && self.captions)) {
+            (true, _) => Some(UnitKind::ParameterSet),
+            (_, true) => Some(UnitKind::Messages),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{X264_1080P, X264_INTERLACED};
+    use super::*;
+
+    fn run(units: &[&[u8]]) -> TrackHeaders {
+        let mut sets = ParameterSets::new(VideoSyntax::H264);
+        for unit in units {
+            sets.begin_unit();
+            unit.chunks(7).for_each(|piece| sets.append(piece));
+            if unit[0] & 0x1f == 5 {
+                sets.begin_picture();
+            }
+        }
+        sets.end_unit();
+        sets.finish(None)
+    }
+
+    #[test]
+    fn a_different_set_is_a_change_only_after_the_first_picture() {
+        let slice = [0x65, 0x88, 0x84];
+        let height = |p: Option<CodecParameters>| p?.video?.resolution.map(|r| r.height);
+        let same = run(&[X264_1080P, &slice, X264_1080P, &slice]);
+        assert_eq!((height(same.first), same.changed), (Some(1080), None));
+        let changed = run(&[X264_1080P, &slice, X264_INTERLACED, &slice]);
+        assert_eq!((height(changed.first), height(changed.changed)), (Some(1080), Some(576)));
+        let both = run(&[X264_1080P, X264_INTERLACED, &slice, X264_1080P, X264_INTERLACED, &slice]);
+        assert_eq!((height(both.first), both.changed), (Some(1080), None));
+    }
+
+    #[test]
+    fn captions_may_begin_after_the_first_picture() {
+        let sei = b"\x06\x04\x0e\xb5\0\x31GA94\x03\x41\xff\xf8\x80\x80\xff\x80";
+        let slice = [0x65, 0x88, 0x84];
+        let later = run(&[X264_1080P, &slice, sei, &slice]);
+        assert_eq!((later.captions, later.changed), (Some(true), None));
+        assert_eq!(run(&[X264_1080P, &slice]).captions, Some(false));
+        assert_eq!(run(&[X264_1080P]).captions, None, "no picture was reached");
+    }
+
+    #[test]
+    fn messages_count_before_the_first_picture() {
+        let (sei, slice) = ([0x06, 147, 1, 18, 0x80], [0x65, 0x88, 0x84]);
+        let preferred = |h: TrackHeaders| h.first.unwrap().video.unwrap().preferred_transfer;
+        assert_eq!(preferred(run(&[X264_1080P, &sei, &slice])), Some(18));
+        assert_eq!(preferred(run(&[X264_1080P, &slice, &sei])), None);
+    }
+}

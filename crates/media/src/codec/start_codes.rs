@@ -1,0 +1,134 @@
+//! Finds start codes (ISO/IEC 14496-10 annex B) in a video stream that arrives in pieces.
+
+use super::nal::{self, MAX_HEAD, NalUnit};
+use super::parameter_sets::ParameterSets;
+use super::parameters::TrackHeaders;
+
+/// Codec whose units stand behind the start codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VideoSyntax {
+    /// H.264.
+    H264,
+    /// HEVC.
+    Hevc,
+    /// MPEG-2 video.
+    Mpeg2,
+}
+
+/// Finds the NAL units of a video stream, in order.
+#[derive(Debug)]
+pub struct NalScanner {
+    syntax: VideoSyntax,
+    /// The last two bytes, for a start code across two pieces.
+    before: [u8; 2],
+    head: [u8; MAX_HEAD],
+    /// Bytes of the current NAL unit in `head`; `None` after it was classified.
+    filled: Option<usize>,
+    sets: ParameterSets,
+}
+
+impl NalScanner {
+    #[must_use]
+    pub fn new(syntax: VideoSyntax) -> Self {
+        Self { syntax, before: [0xff; 2], head: [0; MAX_HEAD], filled: None, sets: ParameterSets::new(syntax) }
+    }
+
+    pub fn push(&mut self, data: &[u8], mut found: impl FnMut(NalUnit)) {
+        let mut from = 0;
+        for one in memchr::memchr_iter(1, data) {
+            if self.zeros_before(data, one) {
+                self.append(data.get(from..one).unwrap_or_default(), &mut found);
+                self.classify_head(&mut found);
+                self.filled = Some(0);
+                self.sets.begin_unit();
+                from = one + 1;
+            }
+        }
+        self.append(data.get(from..).unwrap_or_default(), &mut found);
+        self.before = match (self.before, data) {
+            (_, [.., a, b]) => [*a, *b],
+            ([_, a], [b]) => [a, *b],
+            (before, []) => before,
+        };
+    }
+
+    /// Skips bytes up to the next piece, which begins with a start code.
+    pub fn skip_rest(&mut self) {
+        self.before = [0xff; 2];
+    }
+
+    /// Ends the current unit: the last NAL unit of an access unit has no start code behind it.
+    pub fn flush(&mut self, mut found: impl FnMut(NalUnit)) {
+        self.sets.end_unit();
+        self.classify_head(&mut found);
+    }
+
+    /// Classifies the current unit, when its head is complete or the unit ends.
+    fn classify_head(&mut self, found: &mut impl FnMut(NalUnit)) {
+        if let Some(length) = self.filled.take()
+            && let Some(unit) = nal::classify(self.syntax, self.head.get(..length).unwrap_or_default())
+        {
+            if matches!(unit, NalUnit::Slice(_)) {
+                self.sets.begin_picture();
+            }
+            found(unit);
+        }
+    }
+
+    /// Forgets the current unit, because bytes are missing.
+    pub fn reset(&mut self) {
+        self.before = [0xff; 2];
+        self.filled = None;
+        self.sets.reset();
+    }
+
+    /// Returns the parameters in the sequence parameter sets and messages of the stream.
+    #[must_use]
+    pub fn finish(self) -> TrackHeaders {
+        self.sets.finish(None)
+    }
+
+    fn zeros_before(&self, data: &[u8], one: usize) -> bool {
+        match one {
+            0 => self.before == [0, 0],
+            1 => self.before[1] == 0 && data.first() == Some(&0),
+            _ => data.get(one - 2..one) == Some(&[0, 0]),
+        }
+    }
+
+    fn append(&mut self, bytes: &[u8], found: &mut impl FnMut(NalUnit)) {
+        self.sets.append(bytes);
+        let Some(length) = self.filled else { return };
+        let room = self.head.get_mut(length..).unwrap_or_default();
+        let count = room.len().min(bytes.len());
+        for (to, from) in room.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        self.filled = Some(length + count);
+        if length + count == MAX_HEAD {
+            self.classify_head(found);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::nal::SliceKind;
+    use super::*;
+
+    #[test]
+    fn start_codes_are_found_in_pieces_of_any_size() {
+        let stream =
+            [0, 0, 0, 1, 9, 0xf0, 0, 0, 1, 0x65, 0x88, 1, 0, 1, 1, 0, 0, 0, 1, 9, 0x10, 0, 0, 1, 0x41, 0x9a, 7];
+        for size in 1..stream.len() {
+            let mut units = Vec::new();
+            let mut scanner = NalScanner::new(VideoSyntax::H264);
+            for piece in stream.chunks(size) {
+                scanner.push(piece, |u| units.push(u));
+            }
+            scanner.flush(|u| units.push(u));
+            let slices = [NalUnit::Slice(SliceKind::RandomAccess), NalUnit::Slice(SliceKind::Inter)];
+            assert_eq!(units, [NalUnit::Delimiter, slices[0], NalUnit::Delimiter, slices[1]], "pieces of {size}");
+        }
+    }
+}

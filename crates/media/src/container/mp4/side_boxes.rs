@@ -1,0 +1,189 @@
+//! Side boxes of fragmented MP4: event messages (`emsg`), producer reference times (`prft`) and segment indexes
+//! (`sidx`). A wrong one doesn't stop playback, so its defects have a kind of their own.
+
+use super::boxes::Mp4Box;
+use crate::container::defects::DefectLog;
+use crate::container::{EventMessage, InitSegment, Track};
+use crate::defect::DefectKind;
+use crate::splice;
+use crate::units::MediaTime;
+use mp4_atom::{Emsg, EmsgTimestamp, Prft, Sidx};
+use std::num::NonZeroU32;
+
+/// Largest side box that is read, in bytes. An index of ten thousand parts, or a picture in an ID3 tag, is larger.
+pub const MAX_SIDE_BOX: u64 = 128 << 10;
+const MAX_EVENTS: usize = 64;
+const MAX_SCHEME: usize = 128;
+/// Segment indexes that are compared with the boxes of one resource.
+const MAX_INDEXES: usize = 16;
+/// Parts that are compared of each segment index.
+const MAX_PARTS: usize = 4096;
+
+/// Scheme of events whose message is a splice_info_section (ANSI/SCTE 214-3).
+const SCTE35: &str = "urn:scte:scte35:2013:bin";
+/// Scheme of events whose message is an ID3v2 tag (AOM, Carriage of ID3 Timed Metadata in CMAF).
+const ID3: &str = "https://aomedia.org/emsg/ID3";
+
+const EVENT_CLAUSE: &str = "ISO/IEC 23009-1 5.10.3.3; ISO/IEC 23000-19 7.4.5";
+const REFERENCE_TIME_CLAUSE: &str = "ISO/IEC 14496-12 8.16.5";
+const INDEX_CLAUSE: &str = "ISO/IEC 14496-12 8.16.3";
+
+/// Collects the side boxes of one resource.
+#[derive(Debug, Default)]
+pub struct SideBoxes {
+    events: Vec<PendingEvent>,
+    indexes: Vec<IndexedPartEnds>,
+}
+
+/// An event whose time may depend on the start of the segment.
+#[derive(Debug)]
+struct PendingEvent {
+    event: EventMessage,
+    /// Time since the earliest presentation time of the segment; only version 0 has it.
+    delta: Option<MediaTime>,
+}
+
+/// Offsets at which the parts of one index end, as far as the resource hasn't reached them.
+#[derive(Debug)]
+struct IndexedPartEnds {
+    offset: u64,
+    /// Ends in descending order: the next one to be reached is the last.
+    ends: Vec<u64>,
+}
+
+#[must_use]
+pub fn is_side_box(kind: [u8; 4]) -> bool {
+    matches!(&kind, b"emsg" | b"prft" | b"sidx")
+}
+
+impl SideBoxes {
+    /// Reads a side box. `init` is the initialization segment in force, if it is known.
+    pub fn read_box(&mut self, found: &Mp4Box<'_>, init: Option<&InitSegment>, defects: &mut DefectLog) {
+        let (reference, problem) = match &found.kind {
+            b"emsg" => (EVENT_CLAUSE, self.read_event(found, defects).err()),
+            b"prft" => (REFERENCE_TIME_CLAUSE, check_reference_time(found, init).err()),
+            b"sidx" => (INDEX_CLAUSE, self.read_index(found).err()),
+            _ => return,
+        };
+        if let Some(problem) = problem {
+            defects.add(DefectKind::SideBox, found.offset, reference, || found.error(problem).message);
+        }
+    }
+
+    fn read_event(&mut self, found: &Mp4Box<'_>, defects: &mut DefectLog) -> Result<(), String> {
+        let message: Emsg = found.decode().map_err(|error| error.message)?;
+        let timescale = NonZeroU32::new(message.timescale).ok_or("has the timescale 0: its event has no time")?;
+        let ticks = |ticks: u64| MediaTime::new(i64::try_from(ticks).unwrap_or(i64::MAX), timescale);
+        let (time, delta) = match message.presentation_time {
+            EmsgTimestamp::Absolute(time) => (Some(ticks(time)), None),
+            EmsgTimestamp::Relative(delta) => (None, Some(ticks(delta.into()))),
+        };
+        let scheme: String = message.scheme_id_uri.chars().take(MAX_SCHEME).collect();
+        let section = (scheme == SCTE35).then(|| splice::parse(&message.message_data));
+        let section = section.and_then(|read| {
+            let unread = |fault: &splice::SpliceError| {
+                defects.add(
+                    DefectKind::AdMarker,
+                    found.offset,
+                    "ANSI/SCTE 35, splice_info_section; ANSI/SCTE 214-3",
+                    || format!("`emsg` {}: no readable splice_info_section: {fault}", message.id),
+                );
+            };
+            read.inspect_err(unread).ok()
+        });
+        let untagged = scheme == ID3 && !message.message_data.starts_with(b"ID3");
+        if self.events.len() < MAX_EVENTS {
+            let event = EventMessage { offset: found.offset, scheme, id: message.id, time, section };
+            self.events.push(PendingEvent { event, delta });
+        }
+        if untagged {
+            return Err(format!("is announced as {ID3} and its message doesn't begin with `ID3`"));
+        }
+        Ok(())
+    }
+
+    fn read_index(&mut self, found: &Mp4Box<'_>) -> Result<(), String> {
+        let index: Sidx = found.decode().map_err(|error| error.message)?;
+        if self.indexes.len() < MAX_INDEXES {
+            let mut end = found.end_offset().saturating_add(effective_first_offset(&index));
+            let mut ends: Vec<u64> = Vec::new();
+            for part in index.references.iter().take(MAX_PARTS) {
+                end = end.saturating_add(part.referenced_size.into());
+                ends.push(end);
+            }
+            ends.reverse();
+            self.indexes.push(IndexedPartEnds { offset: found.offset, ends });
+        }
+        if index.timescale == 0 {
+            return Err("has the timescale 0: its parts have no time".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Compares part ends with offset `at`, where a box of the resource begins or the resource ends. A part that ends
+    /// before `at` ends inside of a box.
+    pub fn check_part_ends(&mut self, at: u64, defects: &mut DefectLog) {
+        for index in &mut self.indexes {
+            while let Some(end) = index.ends.pop_if(|end| *end <= at) {
+                if end < at {
+                    defects.add(DefectKind::SideBox, index.offset, INDEX_CLAUSE, || {
+                        let index_offset = index.offset;
+                        format!("a part of the `sidx` at byte {index_offset} ends at byte {end}, inside of a box")
+                    });
+                    index.ends.clear();
+                }
+            }
+        }
+    }
+
+    /// Compares the last part ends with `end`, where the resource ends between two boxes. Without fragments (`media` is
+    /// false) the index belongs to another resource and isn't compared.
+    pub fn check_last_part(&mut self, end: u64, media: bool, defects: &mut DefectLog) {
+        self.check_part_ends(end, defects);
+        for (at, last) in self.indexes.iter().filter_map(|i| Some((i.offset, *i.ends.first()?))).filter(|_| media) {
+            defects.add(DefectKind::SideBox, at, INDEX_CLAUSE, || {
+                format!("the parts of the `sidx` at byte {at} end at byte {last}, the segment ends at byte {end}")
+            });
+        }
+    }
+
+    #[must_use]
+    pub fn finish(self, tracks: &[Track]) -> Vec<EventMessage> {
+        let starts = tracks.iter().filter_map(|t| t.presentation_start);
+        let earliest = starts.reduce(|a, b| if b.since(a).is_some_and(|later| later.0 < 0.0) { b } else { a });
+        let timed = |PendingEvent { event, delta }: PendingEvent| match (delta, earliest) {
+            (Some(delta), Some(earliest)) => EventMessage { time: Some(add_on_clock_of(earliest, delta)), ..event },
+            _ => event,
+        };
+        self.events.into_iter().map(timed).collect()
+    }
+}
+
+/// Returns the bytes between the index and its first part. nginx-rtmp writes the duration of its only part there;
+/// players ignore it, so it counts as 0.
+fn effective_first_offset(index: &Sidx) -> u64 {
+    match index.references.as_slice() {
+        [only] if u64::from(only.subsegment_duration) == index.first_offset => 0,
+        _ => index.first_offset,
+    }
+}
+
+/// Adds `by` to `start`, on the clock of `by`.
+fn add_on_clock_of(start: MediaTime, by: MediaTime) -> MediaTime {
+    let from = i128::from(start.ticks) * i128::from(by.timescale().get()) / i128::from(start.timescale().get());
+    let ticks = i64::try_from(from.saturating_add(by.ticks.into())).unwrap_or(i64::MAX);
+    MediaTime::new(ticks, by.timescale())
+}
+
+fn check_reference_time(found: &Mp4Box<'_>, init: Option<&InitSegment>) -> Result<(), String> {
+    let read: Prft = found.decode().map_err(|error| error.message)?;
+    let track = read.reference_track_id;
+    if let Some(init) = init.filter(|init| init.tracks.iter().all(|t| t.id != track)) {
+        let known = init.tracks.iter().map(|t| t.id.to_string()).collect::<Vec<_>>().join(", ");
+        return Err(format!("refers to track {track}, the initialization segment has {known}"));
+    }
+    if read.ntp_timestamp == 0 {
+        return Err("has no time: its NTP timestamp is 0".to_owned());
+    }
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! Whether a video stream has one access unit in each PES packet, as nearly all do. Then nothing behind the first slice
+//! of a packet is searched: most bytes are there, and parameter sets and messages stand before it.
+
+use crate::codec::nal::NalUnit;
+
+/// PES packets that are searched completely before the rest of others may be skipped.
+const MIN_SEARCHED: u32 = 8;
+/// Smallest distance that counts as a step back (33 bits, ISO/IEC 13818-1 2.4.3.7).
+const STEP_BACK: u64 = 1 << 32;
+
+/// Observes how many access units the PES packets of a stream have.
+#[derive(Debug, Default)]
+pub struct PesPacking {
+    /// PES packets with time stamps.
+    packets: u32,
+    /// Access units in the current packet, as far as it was searched.
+    units: u32,
+    /// Whether a packet had more than one access unit, or may have had.
+    several_units: bool,
+    last: Option<u64>,
+    /// Longest distance between packets that were searched completely, in ticks of 90 kHz.
+    longest_distance: u64,
+}
+
+impl PesPacking {
+    /// Begins a PES packet with its decode time stamp.
+    pub fn begin_packet(&mut self, dts: u64) {
+        self.several_units |= self.units > 1;
+        let distance = self.last.map_or(0, |last| dts.wrapping_sub(last) & 0x1_ffff_ffff);
+        if distance < STEP_BACK {
+            match self.one_unit_per_packet() {
+                // A longer distance than ever before: access units may have been skipped.
+                true => self.several_units |= distance > self.longest_distance + self.longest_distance / 2,
+                false => self.longest_distance = self.longest_distance.max(distance),
+            }
+        }
+        self.last = Some(dts);
+        self.units = 0;
+        self.packets = self.packets.saturating_add(1);
+    }
+
+    pub fn count_unit(&mut self, unit: NalUnit) {
+        self.units += u32::from(unit == NalUnit::Delimiter);
+    }
+
+    /// Returns whether everything behind the first slice of a packet belongs to the same picture.
+    #[must_use]
+    pub fn one_unit_per_packet(&self) -> bool {
+        self.packets > MIN_SEARCHED && !self.several_units
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Observes packets 40 ms apart with these numbers of access units.
+    fn after(units: &[u32]) -> PesPacking {
+        let mut packing = PesPacking::default();
+        for (n, count) in units.iter().enumerate() {
+            packing.begin_packet(n as u64 * 3600);
+            (0..*count).for_each(|_| packing.count_unit(NalUnit::Delimiter));
+        }
+        packing
+    }
+
+    #[test]
+    fn nine_packets_with_at_most_one_unit_each_decide() {
+        assert!(!after(&[1; 8]).one_unit_per_packet());
+        assert!(after(&[1; 9]).one_unit_per_packet());
+        assert!(after(&[0; 9]).one_unit_per_packet(), "without delimiters nothing else tells pictures apart");
+        assert!(!after(&[1, 1, 1, 2, 1, 1, 1, 1, 1, 1]).one_unit_per_packet());
+    }
+
+    #[test]
+    fn a_longer_distance_revokes_it_and_a_step_back_does_not() {
+        let mut packing = after(&[1; 12]);
+        packing.begin_packet(0);
+        assert!(packing.one_unit_per_packet());
+        packing.begin_packet(7200);
+        assert!(!packing.one_unit_per_packet());
+    }
+}
