@@ -1,16 +1,16 @@
 //! Channels. Without a database they are read from the catalogue in force.
 
-use super::access::{Role, audit};
-use super::ask::{self, Key, Parameters};
+use super::authorization::{Admin, Authorized, Read};
 use super::openapi::{answers, schema};
 use super::problem::Problem;
+use super::request::{IfMatch, JsonBody, Key, NoParameters, Parameters};
 use super::{Answer, Shared, created, json, listed, page, shown};
 use crate::catalog::{self, Channel};
+use crate::document::Document;
 use crate::store::{ChannelFilter, Page};
 use crate::web::State;
-use axum::body::Body;
-use axum::extract::{RawQuery, State as Extract};
-use http::{HeaderMap, StatusCode};
+use axum::extract::State as Extract;
+use http::StatusCode;
 use serde_json::{Map, Value, json as value};
 
 /// What the list may be narrowed to, for the document.
@@ -33,9 +33,7 @@ struct Filters {
 /// Channels by id, a page at a time.
 #[utoipa::path(get, path = "/channels", tag = "channels", operation_id = "list_channels", params(Filters, schema::Pages),
     responses((status = 200, description = "A page", body = schema::Channels), answers::Reading))]
-pub async fn list(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): RawQuery) -> Answer {
-    state.may(&headers, Role::Read)?;
-    let mut parameters = Parameters::read(raw.as_deref())?;
+pub async fn list(_: Authorized<Read>, Extract(state): Shared, mut parameters: Parameters) -> Answer {
     let (limit, after) = parameters.page()?;
     let filter = ChannelFilter {
         tier: tier(&mut parameters)?,
@@ -57,8 +55,7 @@ pub async fn list(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): Raw
 /// One channel.
 #[utoipa::path(get, path = "/channels/{key}", tag = "channels", operation_id = "channel", params(("key" = String, Path, description = "Id or code")),
     responses((status = 200, description = "The channel", body = schema::Channel, headers(("ETag" = String, description = "Of this version; for If-Match"))), answers::Reading, answers::Keyed))]
-pub async fn one(Extract(state): Shared, Key(key): Key, headers: HeaderMap) -> Answer {
-    state.may(&headers, Role::Read)?;
+pub async fn one(_: Authorized<Read>, Extract(state): Shared, Key(key): Key) -> Answer {
     if let Some(store) = &state.api.store {
         return Ok(shown(&store.channel(&key).await?));
     }
@@ -70,13 +67,16 @@ pub async fn one(Extract(state): Shared, Key(key): Key, headers: HeaderMap) -> A
 /// Creates a channel.
 #[utoipa::path(post, path = "/channels", tag = "channels", operation_id = "create_channel", request_body = schema::ChannelWritten,
     responses((status = 201, description = "Created", body = schema::ChannelDone, headers(("Location" = String))), answers::Writing, answers::Conflicting))]
-pub async fn create(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): RawQuery, body: Body) -> Answer {
-    let who = state.may(&headers, Role::Admin)?;
-    Parameters::read(raw.as_deref())?.end()?;
-    let columns = columns(&ask::document(&headers, body).await?)?;
+pub async fn create(
+    caller: Authorized<Admin>,
+    Extract(state): Shared,
+    _: NoParameters,
+    JsonBody(body): JsonBody,
+) -> Answer {
+    let columns = columns(&body)?;
     let code = columns.get("channel_code").and_then(Value::as_str).unwrap_or_default().to_owned();
     let id = state.store()?.create_channel(columns).await?;
-    audit(&who, "channel created", &code);
+    caller.audit("channel created", &code);
     let answer = value!({"status": "ok", "channel_id": id, "message": "Channel created successfully"});
     Ok(created(&state, "channels", &code, &answer))
 }
@@ -84,36 +84,55 @@ pub async fn create(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): R
 /// Replaces a channel: what isn't sent gets its default.
 #[utoipa::path(put, path = "/channels/{key}", tag = "channels", operation_id = "replace_channel", params(("key" = String, Path, description = "Id or code"), ("If-Match" = Option<String>, Header, description = "The ETag that was read; 412 where the entry has another")), request_body = schema::ChannelWritten,
     responses((status = 200, description = "The channel now", body = schema::Channel, headers(("ETag" = String, description = "Of this version; for If-Match"))), answers::Writing, answers::Keyed, answers::Conditional))]
-pub async fn replace(state: Shared, key: Key, headers: HeaderMap, body: Body) -> Answer {
-    write(state, key, headers, body, false).await
+pub async fn replace(
+    caller: Authorized<Admin>,
+    state: Shared,
+    key: Key,
+    version: IfMatch,
+    JsonBody(body): JsonBody,
+) -> Answer {
+    write(&caller, state, key, version, &body, false).await
 }
 
 /// Changes what is sent; `null` takes away.
 #[utoipa::path(patch, path = "/channels/{key}", tag = "channels", operation_id = "change_channel", params(("key" = String, Path, description = "Id or code"), ("If-Match" = Option<String>, Header, description = "The ETag that was read; 412 where the entry has another")), request_body = schema::ChannelWritten,
     responses((status = 200, description = "The channel now", body = schema::Channel, headers(("ETag" = String, description = "Of this version; for If-Match"))), answers::Writing, answers::Keyed, answers::Conditional))]
-pub async fn change(state: Shared, key: Key, headers: HeaderMap, body: Body) -> Answer {
-    write(state, key, headers, body, true).await
+pub async fn change(
+    caller: Authorized<Admin>,
+    state: Shared,
+    key: Key,
+    version: IfMatch,
+    JsonBody(body): JsonBody,
+) -> Answer {
+    write(&caller, state, key, version, &body, true).await
 }
 
-async fn write(Extract(state): Shared, Key(key): Key, headers: HeaderMap, body: Body, merge: bool) -> Answer {
-    let who = state.may(&headers, Role::Admin)?;
-    let expected = ask::expected(&headers)?;
-    let body = ask::document(&headers, body).await?;
-    let given = catalog::given_columns(&body).map_err(|errors| Problem::fields(&errors))?;
+async fn write(
+    caller: &Authorized<Admin>,
+    Extract(state): Shared,
+    Key(key): Key,
+    IfMatch(expected): IfMatch,
+    body: &Document,
+    merge: bool,
+) -> Answer {
+    let given = catalog::given_columns(body).map_err(|errors| Problem::fields(&errors))?;
     let after = state.store()?.change_channel(&key, given, merge, expected).await?;
-    audit(&who, if merge { "channel changed" } else { "channel replaced" }, &key);
+    caller.audit(if merge { "channel changed" } else { "channel replaced" }, &key);
     Ok(shown(&after))
 }
 
 /// Disables a channel: the guide's soft delete.
 #[utoipa::path(delete, path = "/channels/{key}", tag = "channels", operation_id = "disable_channel", params(("key" = String, Path, description = "Id or code"), ("If-Match" = Option<String>, Header, description = "The ETag that was read; 412 where the entry has another")),
     responses((status = 200, description = "Disabled; discovery drops it", body = schema::ChannelDone), answers::Removing, answers::Keyed, answers::Conditional))]
-pub async fn disable(Extract(state): Shared, Key(key): Key, headers: HeaderMap) -> Answer {
-    let who = state.may(&headers, Role::Admin)?;
-    let expected = ask::expected(&headers)?;
+pub async fn disable(
+    caller: Authorized<Admin>,
+    Extract(state): Shared,
+    Key(key): Key,
+    IfMatch(expected): IfMatch,
+) -> Answer {
     let off = Map::from_iter([("enabled".to_owned(), Value::Bool(false))]);
     let after = state.store()?.change_channel(&key, off, true, expected).await?;
-    audit(&who, "channel disabled", &key);
+    caller.audit("channel disabled", &key);
     let id = after.document.get("id").cloned().unwrap_or_default();
     Ok(json(StatusCode::OK, &value!({"status": "ok", "channel_id": id, "message": "Channel disabled"})))
 }
@@ -121,8 +140,7 @@ pub async fn disable(Extract(state): Shared, Key(key): Key, headers: HeaderMap) 
 /// The last probe's whole report.
 #[utoipa::path(get, path = "/channels/{key}/report", tag = "channels", operation_id = "channel_report", params(("key" = String, Path, description = "Id or code")),
     responses((status = 200, description = "The report", body = schema::Report), answers::Guarded, answers::Keyed))]
-pub async fn report(Extract(state): Shared, Key(key): Key, headers: HeaderMap) -> Answer {
-    state.may(&headers, Role::Read)?;
+pub async fn report(_: Authorized<Read>, Extract(state): Shared, Key(key): Key) -> Answer {
     let mut report = state.last_report(&key);
     if let (None, Some(store)) = (&report, &state.api.store) {
         let channel = store.channel(&key).await?.document;
@@ -135,7 +153,7 @@ pub async fn report(Extract(state): Shared, Key(key): Key, headers: HeaderMap) -
     Ok(json(StatusCode::OK, &serde_json::to_value(&*report).unwrap_or_default()))
 }
 
-fn columns(body: &crate::document::Document) -> Result<Map<String, Value>, Problem> {
+fn columns(body: &Document) -> Result<Map<String, Value>, Problem> {
     catalog::channel_columns(body).map_err(|errors| Problem::fields(&errors))
 }
 

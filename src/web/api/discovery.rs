@@ -1,11 +1,11 @@
 //! Prometheus HTTP service discovery: one target a channel.
 
-use super::ask::Parameters;
 use super::openapi::{answers, schema};
 use super::problem::Problem;
+use super::request::Parameters;
 use super::{Answer, Shared, json};
 use crate::catalog::Channel;
-use axum::extract::{RawQuery, State as Extract};
+use axum::extract::State as Extract;
 use http::StatusCode;
 use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value, json as value};
@@ -31,8 +31,7 @@ struct Shards {
 /// Prometheus HTTP service discovery. Disabled channels, and those of another probe, are left out.
 #[utoipa::path(get, path = "/sd", tag = "exporter", operation_id = "discovery", params(Shards), security(()),
     responses((status = 200, description = "The targets", body = Vec<schema::Target>), (status = 400, description = "A parameter doesn't read", body = schema::Problem, content_type = "application/problem+json"), answers::Guarded))]
-pub async fn discovery(Extract(state): Shared, RawQuery(raw): RawQuery) -> Answer {
-    let mut parameters = Parameters::read(raw.as_deref())?;
+pub async fn discovery(Extract(state): Shared, mut parameters: Parameters) -> Answer {
     let shards: u64 = parameters.value("shards", "a number from 1 to 1000")?.unwrap_or(1);
     let shard: Option<u64> = parameters.value("shard", "a number from 0, below `shards`")?;
     let by = parameters.text("by");

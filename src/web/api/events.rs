@@ -1,16 +1,16 @@
 //! `GET /api/v1/events`: server-sent events (HTML Living Standard, 9.2).
 
-use super::access::Role;
-use super::ask::Parameters;
+use super::authorization::{Authorized, Read};
 use super::openapi::answers;
 use super::problem::Problem;
+use super::request::Parameters;
 use super::{Answer, Shared};
 use crate::web::events::{Heard, Listener, MAX_LISTENERS};
-use axum::extract::{RawQuery, State as Extract};
+use axum::extract::State as Extract;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, StreamExt, stream};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::json;
 use std::convert::Infallible;
 use std::time::Duration;
@@ -35,9 +35,7 @@ const PACE: Pace = Pace { heartbeat: Duration::from_secs(15), longest: Duration:
     params(("channel" = Option<String>, Query, description = "A channel's code: its events alone")),
     responses((status = 200, description = "Events `probe`, `alert` and `lagged`, each with JSON in `data`", body = String,
         content_type = "text/event-stream"), answers::Reading, answers::Keyed))]
-pub async fn events(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): RawQuery) -> Answer {
-    state.may(&headers, Role::Read)?;
-    let mut parameters = Parameters::read(raw.as_deref())?;
+pub async fn events(_: Authorized<Read>, Extract(state): Shared, mut parameters: Parameters) -> Answer {
     let channel = parameters.text("channel");
     parameters.end()?;
     if let Some(code) = &channel {

@@ -1,17 +1,16 @@
 //! Many channels at once: CSV with the guide's header, or a JSON object a line.
 
-use super::access::{Role, audit};
-use super::ask::{self, Parameters};
+use super::authorization::{Admin, Authorized, Read};
 use super::openapi::{answers, schema};
 use super::problem::Problem;
+use super::request::{self, NoParameters, Parameters};
 use super::{Answer, Shared, json};
 use crate::document::{Document, Errors, Problem as Wrong};
 use crate::store::{Row, StoreError};
-use axum::body::Body;
-use axum::extract::{RawQuery, State as Extract};
+use axum::extract::{Request, State as Extract};
 use axum::response::IntoResponse;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 use packager_media::redact;
 use serde_json::{Map, Value, json as value};
 
@@ -43,13 +42,16 @@ const COLUMNS: [&str; 14] = [
     params(("dry_run" = Option<bool>, Query, description = "Checks and counts; writes nothing")),
     request_body(description = "A header and a channel a line, or a JSON object a line", content((String = "text/csv", example = json!(EXAMPLE)), (String = "application/x-ndjson"))),
     responses((status = 200, description = "What was done", body = schema::Imported), answers::Writing))]
-pub async fn import(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): RawQuery, body: Body) -> Answer {
-    let who = state.may(&headers, Role::Admin)?;
-    let mut parameters = Parameters::read(raw.as_deref())?;
+pub async fn import(
+    caller: Authorized<Admin>,
+    Extract(state): Shared,
+    mut parameters: Parameters,
+    request: Request,
+) -> Answer {
     let dry_run = parameters.value("dry_run", "true or false")?.unwrap_or(false);
     parameters.end()?;
     let store = state.store()?;
-    let (kind, text) = ask::text(&headers, body, &[CSV, LINES], MAX_BODY).await?;
+    let (kind, text) = request::text(request, &[CSV, LINES], MAX_BODY).await?;
     let rows = rows_of(&text, kind == LINES).map_err(|errors| Problem::lines(&errors))?;
     if rows.len() > MAX_ROWS {
         return Err(Problem::new(
@@ -62,7 +64,7 @@ pub async fn import(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): R
         other => other.into(),
     })?;
     if !dry_run {
-        audit(&who, "channels imported", &format!("{} created, {} updated", done.created, done.updated));
+        caller.audit("channels imported", &format!("{} created, {} updated", done.created, done.updated));
     }
     let answer = value!({
         "status": "ok", "dry_run": dry_run, "created": done.created, "updated": done.updated,
@@ -74,9 +76,7 @@ pub async fn import(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): R
 /// CSV that imports again unchanged.
 #[utoipa::path(get, path = "/channels/export", tag = "channels", operation_id = "export_channels",
     responses((status = 200, description = "All channels", body = String, content_type = "text/csv"), answers::Reading))]
-pub async fn export(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): RawQuery) -> Answer {
-    state.may(&headers, Role::Read)?;
-    Parameters::read(raw.as_deref())?.end()?;
+pub async fn export(_: Authorized<Read>, Extract(state): Shared, _: NoParameters) -> Answer {
     let channels = state.store()?.all_channels().await?;
     let text = csv_of(&channels).map_err(|e| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, e.to_string()))?;
     let kind = (CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));

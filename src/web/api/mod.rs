@@ -1,8 +1,7 @@
 //! `/api/v1`: channels, templates, probes and alerts over the [`Store`]; discovery and health with or without it.
 
-mod access;
 mod alerts;
-mod ask;
+mod authorization;
 mod channels;
 mod discovery;
 mod events;
@@ -11,16 +10,18 @@ mod import;
 pub(super) mod openapi;
 mod problem;
 mod probes;
+mod request;
 mod silence;
 mod templates;
 mod token_file;
+mod tokens;
 mod webhook;
 mod zabbix;
 
-pub use access::{Role, Token, Tokens, hash};
 pub use import::{csv_of, rows_of};
 pub use silence::Alertmanager;
 pub use token_file::TokenFile;
+pub use tokens::{Role, Token, Tokens, hash};
 
 use super::State;
 use crate::store::{Page, Shown, Store};

@@ -20,8 +20,8 @@ impl Problem {
         Self { status, detail: detail.into(), errors: Vec::new() }
     }
 
-    pub fn set_status(&mut self, status: StatusCode) {
-        self.status = status;
+    pub fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
     }
 
     pub fn bad(detail: impl Into<String>) -> Self {

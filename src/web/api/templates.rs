@@ -1,22 +1,19 @@
 //! Templates.
 
-use super::access::{Role, audit};
-use super::ask::{self, Key, Parameters};
+use super::authorization::{Admin, Authorized, Read};
 use super::openapi::{answers, schema};
 use super::problem::Problem;
+use super::request::{IfMatch, JsonBody, Key, NoParameters, Parameters};
 use super::{Answer, Shared, created, json, listed, page, shown};
 use crate::catalog::Template;
-use axum::body::Body;
-use axum::extract::{RawQuery, State as Extract};
-use http::{HeaderMap, StatusCode};
+use axum::extract::State as Extract;
+use http::StatusCode;
 use serde_json::{Value, json as value};
 
 /// Templates by id, a page at a time.
 #[utoipa::path(get, path = "/templates", tag = "templates", operation_id = "list_templates", params(schema::Pages),
     responses((status = 200, description = "A page", body = schema::Templates), answers::Reading))]
-pub async fn list(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): RawQuery) -> Answer {
-    state.may(&headers, Role::Read)?;
-    let mut parameters = Parameters::read(raw.as_deref())?;
+pub async fn list(_: Authorized<Read>, Extract(state): Shared, mut parameters: Parameters) -> Answer {
     let (limit, after) = parameters.page()?;
     parameters.end()?;
     let page = match &state.api.store {
@@ -32,8 +29,7 @@ pub async fn list(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): Raw
 /// One template.
 #[utoipa::path(get, path = "/templates/{key}", tag = "templates", operation_id = "template", params(("key" = String, Path, description = "Id or name")),
     responses((status = 200, description = "The template", body = schema::Template, headers(("ETag" = String, description = "Of this version; for If-Match"))), answers::Reading, answers::Keyed))]
-pub async fn one(Extract(state): Shared, Key(key): Key, headers: HeaderMap) -> Answer {
-    state.may(&headers, Role::Read)?;
+pub async fn one(_: Authorized<Read>, Extract(state): Shared, Key(key): Key) -> Answer {
     if let Some(store) = &state.api.store {
         return Ok(shown(&store.template(&key).await?));
     }
@@ -46,11 +42,14 @@ pub async fn one(Extract(state): Shared, Key(key): Key, headers: HeaderMap) -> A
 /// Creates a template.
 #[utoipa::path(post, path = "/templates", tag = "templates", operation_id = "create_template", request_body = schema::TemplateWritten,
     responses((status = 201, description = "Created", body = schema::TemplateDone, headers(("Location" = String))), answers::Writing, answers::Conflicting))]
-pub async fn create(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): RawQuery, body: Body) -> Answer {
-    let who = state.may(&headers, Role::Admin)?;
-    Parameters::read(raw.as_deref())?.end()?;
-    let id = state.store()?.create_template(&ask::document(&headers, body).await?).await?;
-    audit(&who, "template created", &id.to_string());
+pub async fn create(
+    caller: Authorized<Admin>,
+    Extract(state): Shared,
+    _: NoParameters,
+    JsonBody(body): JsonBody,
+) -> Answer {
+    let id = state.store()?.create_template(&body).await?;
+    caller.audit("template created", &id.to_string());
     let answer = value!({"status": "ok", "template_id": id, "message": "Template created successfully"});
     Ok(created(&state, "templates", &id.to_string(), &answer))
 }
@@ -58,23 +57,29 @@ pub async fn create(Extract(state): Shared, headers: HeaderMap, RawQuery(raw): R
 /// Replaces a template.
 #[utoipa::path(put, path = "/templates/{key}", tag = "templates", operation_id = "replace_template", params(("key" = String, Path, description = "Id or name"), ("If-Match" = Option<String>, Header, description = "The ETag that was read; 412 where the entry has another")), request_body = schema::TemplateWritten,
     responses((status = 200, description = "The template now", body = schema::Template, headers(("ETag" = String, description = "Of this version; for If-Match"))), answers::Writing, answers::Keyed, answers::Conditional, answers::Conflicting))]
-pub async fn replace(Extract(state): Shared, Key(key): Key, headers: HeaderMap, body: Body) -> Answer {
-    let who = state.may(&headers, Role::Admin)?;
-    let expected = ask::expected(&headers)?;
-    let body = ask::document(&headers, body).await?;
+pub async fn replace(
+    caller: Authorized<Admin>,
+    Extract(state): Shared,
+    Key(key): Key,
+    IfMatch(expected): IfMatch,
+    JsonBody(body): JsonBody,
+) -> Answer {
     let after = state.store()?.change_template(&key, &body, expected).await?;
-    audit(&who, "template replaced", &key);
+    caller.audit("template replaced", &key);
     Ok(shown(&after))
 }
 
 /// Deletes a template that nothing uses.
 #[utoipa::path(delete, path = "/templates/{key}", tag = "templates", operation_id = "delete_template", params(("key" = String, Path, description = "Id or name"), ("If-Match" = Option<String>, Header, description = "The ETag that was read; 412 where the entry has another")),
     responses((status = 200, description = "Deleted", body = schema::Done), answers::Removing, answers::Keyed, answers::Conditional, answers::Conflicting))]
-pub async fn delete(Extract(state): Shared, Key(key): Key, headers: HeaderMap) -> Answer {
-    let who = state.may(&headers, Role::Admin)?;
-    let expected = ask::expected(&headers)?;
+pub async fn delete(
+    caller: Authorized<Admin>,
+    Extract(state): Shared,
+    Key(key): Key,
+    IfMatch(expected): IfMatch,
+) -> Answer {
     state.store()?.delete_template(&key, expected).await?;
-    audit(&who, "template deleted", &key);
+    caller.audit("template deleted", &key);
     Ok(json(StatusCode::OK, &value!({"status": "ok", "message": "Template deleted"})))
 }
 

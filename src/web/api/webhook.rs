@@ -1,14 +1,13 @@
 //! Alertmanager's webhook, version 4. Only a 5xx makes Alertmanager tell it again, so only an absent database is one.
 
-use super::access::{Role, audit};
-use super::ask;
+use super::authorization::{Authorized, Operate};
 use super::openapi::{answers, schema};
 use super::problem::Problem;
+use super::request;
 use super::{Answer, Shared, json};
 use crate::store::Notification;
-use axum::body::Body;
-use axum::extract::State as Extract;
-use http::{HeaderMap, StatusCode};
+use axum::extract::{Request, State as Extract};
+use http::StatusCode;
 use packager_media::units::Timestamp;
 use serde::Deserialize;
 use serde_json::json as value;
@@ -28,21 +27,20 @@ struct Told {
 /// Takes Alertmanager's notification in; repeats and reordering change nothing.
 #[utoipa::path(post, path = "/alerts/webhook", tag = "alerts", operation_id = "webhook", request_body = schema::Webhook,
     responses((status = 200, description = "Written", body = schema::WebhookDone), answers::Writing))]
-pub async fn webhook(Extract(state): Shared, headers: HeaderMap, body: Body) -> Answer {
-    let who = state.may(&headers, Role::Operate)?;
+pub async fn webhook(caller: Authorized<Operate>, Extract(state): Shared, request: Request) -> Answer {
     let store = state.store()?;
-    let alerts = read(&headers, body).await?;
+    let alerts = read(request).await?;
     let expired = store.notified(&alerts).await?;
     if let Some(alertmanager) = &state.api.alertmanager {
         alertmanager.expire(expired);
     }
-    audit(&who, "alerts notified", &alerts.len().to_string());
+    caller.audit("alerts notified", &alerts.len().to_string());
     Ok(json(StatusCode::OK, &value!({"status": "ok", "alerts": alerts.len()})))
 }
 
 /// The alerts of a notification.
-pub async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<Notification>, Problem> {
-    let (_, text) = ask::text(headers, body, &["application/json"], MAX_BODY).await?;
+pub async fn read(request: Request) -> Result<Vec<Notification>, Problem> {
+    let (_, text) = request::text(request, &["application/json"], MAX_BODY).await?;
     let told: Told = serde_json::from_str(&text)
         .map_err(|e| Problem::bad(format!("not a notification of Alertmanager's webhook: {e}")))?;
     if told.version != "4" {

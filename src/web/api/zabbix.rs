@@ -1,14 +1,13 @@
 //! Alertmanager's webhook once more, as values for Zabbix; also at the path that the deployment guide names.
 
-use super::access::Role;
+use super::authorization::{Authorized, Operate};
 use super::openapi::{answers, schema};
 use super::problem::Problem;
 use super::{Answer, Shared, json, webhook};
 use crate::store::Notification;
 use crate::zabbix::{AlertNotification, AlertState};
-use axum::body::Body;
-use axum::extract::State as Extract;
-use http::{HeaderMap, StatusCode};
+use axum::extract::{Request, State as Extract};
+use http::StatusCode;
 use serde_json::json as value;
 use std::collections::BTreeMap;
 
@@ -18,9 +17,8 @@ const MAX_TEXT_CHARS: usize = 1024;
 /// Sends Alertmanager's notification on to Zabbix.
 #[utoipa::path(post, path = "/alerts/zabbix", tag = "alerts", operation_id = "zabbix", request_body = schema::Webhook,
     responses((status = 202, description = "Queued", body = schema::ZabbixDone), answers::Writing))]
-pub async fn trigger(Extract(state): Shared, headers: HeaderMap, body: Body) -> Answer {
-    state.may(&headers, Role::Operate)?;
-    let alerts = webhook::read(&headers, body).await?;
+pub async fn trigger(_: Authorized<Operate>, Extract(state): Shared, request: Request) -> Answer {
+    let alerts = webhook::read(request).await?;
     let (beats, alerts): (Vec<_>, Vec<_>) = alerts.into_iter().partition(is_watchdog);
     let states = states(&alerts);
     let count = states.len();
@@ -34,8 +32,8 @@ pub async fn trigger(Extract(state): Shared, headers: HeaderMap, body: Body) -> 
 /// The same, as the deployment guide spells it.
 #[utoipa::path(post, path = "/api/zabixtrigger", tag = "alerts", operation_id = "zabbix_of_the_guide", request_body = schema::Webhook,
     responses((status = 202, description = "Queued", body = schema::ZabbixDone), answers::Writing))]
-pub async fn guide(state: Shared, headers: HeaderMap, body: Body) -> Answer {
-    trigger(state, headers, body).await
+pub async fn guide(caller: Authorized<Operate>, state: Shared, request: Request) -> Answer {
+    trigger(caller, state, request).await
 }
 
 fn unavailable(why: &str) -> Problem {

@@ -2,6 +2,7 @@
 
 mod access;
 mod api;
+mod authorization;
 mod bounds;
 mod events;
 mod routes;

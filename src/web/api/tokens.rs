@@ -1,11 +1,8 @@
 //! Who may do what: bearer tokens with a role, from a file that holds their hashes.
 
-use super::problem::Problem;
 use crate::document::{self, Document, Errors};
-use crate::web::State;
-use crate::web::server::peer;
+use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, StatusCode};
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -54,7 +51,7 @@ impl Tokens {
     }
 
     /// Whose token it is.
-    fn holder(&self, token: &str) -> Option<&Token> {
+    pub(super) fn holder(&self, token: &str) -> Option<&Token> {
         let hash = hash(token);
         // Equality of hashes: how long it takes tells nothing of the token.
         self.0.iter().find(|known| known.sha256.eq_ignore_ascii_case(&hash))
@@ -73,42 +70,8 @@ pub fn hash(token: &str) -> String {
     digest(&SHA256, token.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+/// Token of an `Authorization: Bearer` header (RFC 6750, 2.1).
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-impl State {
-    /// Who asks, for the audit line; refuses who may not.
-    pub(super) fn may(&self, headers: &HeaderMap, role: Role) -> Result<String, Problem> {
-        let foreign = headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none");
-        if foreign && role > Role::Read {
-            return Err(Problem::new(StatusCode::FORBIDDEN, "a page of another site may not write here"));
-        }
-        let Some(tokens) = &self.api.tokens else {
-            if self.api.loopback || role == Role::Read {
-                return Ok("loopback".to_owned());
-            }
-            let how = "writing beyond loopback takes tokens; make one with `packager_exporter token create` and set --api.tokens-file";
-            return Err(Problem::new(StatusCode::FORBIDDEN, how));
-        };
-        let Some(token) = bearer(headers) else {
-            let how = "send Authorization: Bearer TOKEN; `packager_exporter token create` makes one";
-            return Err(Problem::new(StatusCode::UNAUTHORIZED, how));
-        };
-        let tokens = tokens.current();
-        let holder = tokens.holder(token);
-        let holder = holder.ok_or_else(|| Problem::new(StatusCode::UNAUTHORIZED, "this token is not known"))?;
-        if holder.role < role {
-            let why = format!("token `{}` has not the role that this takes: {role:?}", holder.name).to_lowercase();
-            return Err(Problem::new(StatusCode::FORBIDDEN, why));
-        }
-        Ok(holder.name.clone())
-    }
-}
-
-/// One line for each write: who, what, and from where.
-pub(super) fn audit(who: &str, what: &str, key: &str) {
-    let from = peer().map(|peer| peer.to_string()).unwrap_or_default();
-    tracing::info!(who, what, key, from, "audit");
 }

@@ -1,0 +1,93 @@
+//! Authorisation of API requests, as an extractor: a handler that takes [`Authorized`] runs only for callers with the permission.
+
+use super::problem::Problem;
+use super::tokens::{Role, bearer};
+use super::{Api, State};
+use crate::web::server::peer;
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use http::{HeaderMap, StatusCode};
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// Permission that a handler demands of its caller.
+pub(super) trait Permission: Send + Sync + 'static {
+    /// Least role that has the permission.
+    const ROLE: Role;
+}
+
+/// Permission to read channels, templates, probes, alerts and events.
+pub(super) struct Read;
+/// Permission to write alerts: to notify, acknowledge and resolve them.
+pub(super) struct Operate;
+/// Permission to write channels, templates and probes.
+pub(super) struct Admin;
+
+impl Permission for Read {
+    const ROLE: Role = Role::Read;
+}
+
+impl Permission for Operate {
+    const ROLE: Role = Role::Operate;
+}
+
+impl Permission for Admin {
+    const ROLE: Role = Role::Admin;
+}
+
+/// Proof that the caller of the running request has the permission `P`. Only the extractor makes one, and it answers a caller
+/// without the permission with 401 or 403.
+pub(super) struct Authorized<P> {
+    /// Name of the caller's token; `loopback` when the exporter runs without tokens.
+    pub(super) caller: String,
+    permission: PhantomData<P>,
+}
+
+impl<P> Authorized<P> {
+    /// Writes one line to the log for a write: the caller, the action, the entry and the caller's address.
+    pub(super) fn audit(&self, what: &str, key: &str) {
+        let from = peer().map(|peer| peer.to_string()).unwrap_or_default();
+        tracing::info!(who = self.caller, what, key, from, "audit");
+    }
+}
+
+impl<P: Permission> FromRequestParts<Arc<State>> for Authorized<P> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<State>) -> Result<Self, Problem> {
+        let caller = authorize(&state.api, &parts.headers, P::ROLE)?;
+        Ok(Self { caller, permission: PhantomData })
+    }
+}
+
+/// Name of the caller for the audit log.
+///
+/// # Errors
+/// 401 for a missing or unknown token; 403 for a role below `role`, for a write from another site's page, and for a write
+/// when there are no tokens and the API listens beyond loopback.
+fn authorize(api: &Api, headers: &HeaderMap, role: Role) -> Result<String, Problem> {
+    let cross_site = headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none");
+    if cross_site && role > Role::Read {
+        return Err(Problem::new(StatusCode::FORBIDDEN, "a page of another site may not write here"));
+    }
+    let Some(tokens) = &api.tokens else {
+        if api.loopback || role == Role::Read {
+            return Ok("loopback".to_owned());
+        }
+        let how = "writing beyond loopback takes tokens; make one with `packager_exporter token create` and set --api.tokens-file";
+        return Err(Problem::new(StatusCode::FORBIDDEN, how));
+    };
+    let Some(token) = bearer(headers) else {
+        let how = "send Authorization: Bearer TOKEN; `packager_exporter token create` makes one";
+        return Err(Problem::new(StatusCode::UNAUTHORIZED, how));
+    };
+    let tokens = tokens.current();
+    let Some(holder) = tokens.holder(token) else {
+        return Err(Problem::new(StatusCode::UNAUTHORIZED, "this token is not known"));
+    };
+    if holder.role < role {
+        let why = format!("token `{}` has not the role that this takes: {role:?}", holder.name).to_lowercase();
+        return Err(Problem::new(StatusCode::FORBIDDEN, why));
+    }
+    Ok(holder.name.clone())
+}

@@ -1,0 +1,194 @@
+//! Strict extractors of API requests: query parameters, the key in the path, the precondition and the body.
+
+use super::problem::Problem;
+use crate::document::{Document, suggestion};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use http::header::{CONTENT_TYPE, IF_MATCH};
+use http::request::Parts;
+use http::{HeaderMap, StatusCode};
+use packager_media::redact;
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Largest JSON body in bytes. A channel with a long ladder has about 10 KB.
+pub(super) const MAX_JSON_BYTES: usize = 256 << 10;
+/// Largest and default number of entries on a page.
+const MAX_PAGE: usize = 1000;
+const DEFAULT_PAGE: usize = 100;
+/// Longest time in which a body must have arrived.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest value of a parameter and longest key in a path, in bytes.
+const MAX_VALUE_BYTES: usize = 512;
+
+/// Parameters of a query string. A handler takes each that it knows, and [`Parameters::end`] refuses the rest.
+pub(super) struct Parameters {
+    left: BTreeMap<String, String>,
+    known: Vec<&'static str>,
+}
+
+impl Parameters {
+    pub(super) fn read(query: Option<&str>) -> Result<Self, Problem> {
+        let mut left = BTreeMap::new();
+        for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+            if value.len() > MAX_VALUE_BYTES || value.contains('\0') {
+                let name = name.escape_debug();
+                return Err(Problem::bad(format!("parameter `{name}` has over {MAX_VALUE_BYTES} bytes or a NUL")));
+            }
+            if left.insert(name.to_string(), value.into_owned()).is_some() {
+                return Err(Problem::bad(format!("parameter `{}` is given twice", name.escape_debug())));
+            }
+        }
+        Ok(Self { left, known: Vec::new() })
+    }
+
+    /// Value of a parameter; `None` when it is missing or empty.
+    pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
+        self.known.push(name);
+        self.left.remove(name).filter(|value| !value.is_empty())
+    }
+
+    /// Parsed value of a parameter; `None` when it is missing or empty.
+    ///
+    /// # Errors
+    /// A value that does not parse; the message says that it must be `expected`.
+    pub(super) fn value<T: FromStr>(&mut self, name: &'static str, expected: &str) -> Result<Option<T>, Problem> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        let value = text.parse().map_err(|_| Problem::bad(format!("parameter `{name}` must be {expected}")))?;
+        Ok(Some(value))
+    }
+
+    /// `limit` (default 100, at most 1000) and the id in `cursor`; `None` for the first page.
+    pub(super) fn page(&mut self) -> Result<(usize, Option<i64>), Problem> {
+        let limit = self.value("limit", "a number from 1 to 1000")?.unwrap_or(DEFAULT_PAGE);
+        if !(1..=MAX_PAGE).contains(&limit) {
+            return Err(Problem::bad(format!("parameter `limit` must be 1 to {MAX_PAGE}")));
+        }
+        Ok((limit, self.value("cursor", "the `next_cursor` of the page before")?))
+    }
+
+    /// Refuses a parameter that the handler did not take.
+    pub(super) fn end(self) -> Result<(), Problem> {
+        let Some(name) = self.left.keys().next() else { return Ok(()) };
+        let hint = suggestion(name, &self.known);
+        Err(Problem::bad(format!("unknown parameter `{}`{hint}", redact::escape(name, 60))))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Parameters {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Self::read(parts.uri.query())
+    }
+}
+
+/// Guard of an endpoint that takes no query parameters: it refuses every parameter.
+pub(super) struct NoParameters;
+
+impl<S: Send + Sync> FromRequestParts<S> for NoParameters {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Parameters::read(parts.uri.query())?.end()?;
+        Ok(Self)
+    }
+}
+
+/// Key in a path: an id, code or name. Endpoints with a key take no query parameters.
+pub(super) struct Key(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Key {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        let Path(key) = path.map_err(|_| Problem::bad("the key in the path is not UTF-8"))?;
+        if key.len() > MAX_VALUE_BYTES || key.contains('\0') {
+            return Err(Problem::bad(format!("the key in the path has over {MAX_VALUE_BYTES} bytes or a NUL")));
+        }
+        NoParameters::from_request_parts(parts, state).await?;
+        Ok(Self(key))
+    }
+}
+
+/// Id of an alert in a path. A text that is no number names no alert: 404.
+pub(super) struct AlertId(pub(super) i64);
+
+impl<S: Send + Sync> FromRequestParts<S> for AlertId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Key(id) = Key::from_request_parts(parts, state).await?;
+        let id = id.parse().map_err(|_| Problem::new(StatusCode::NOT_FOUND, "an alert's id is a number"))?;
+        Ok(Self(id))
+    }
+}
+
+/// Version that `If-Match` demands of an entry (RFC 9110, 13.1.1); `None` when the header is missing or `*`.
+pub(super) struct IfMatch(pub(super) Option<i32>);
+
+impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        expected_version(&parts.headers).map(Self)
+    }
+}
+
+fn expected_version(headers: &HeaderMap) -> Result<Option<i32>, Problem> {
+    let Some(value) = headers.get(IF_MATCH) else { return Ok(None) };
+    let tag = value.to_str().unwrap_or_default().trim();
+    if tag == "*" {
+        return Ok(None);
+    }
+    if tag.is_empty() || tag.contains(',') {
+        return Err(Problem::bad("If-Match must be the one ETag that was read, or *"));
+    }
+    let version = tag.strip_prefix('"').and_then(|t| t.strip_suffix('"')).and_then(|t| t.parse().ok());
+    // A tag of another server is no tag of this entry: the precondition fails.
+    version.map(Some).ok_or_else(|| {
+        Problem::new(StatusCode::PRECONDITION_FAILED, "If-Match is not an ETag of this entry; read it again")
+    })
+}
+
+/// JSON body of at most [`MAX_JSON_BYTES`]. Another content type is refused with 415: a page of another site can send a body
+/// of another type without asking, but not this one.
+pub(super) struct JsonBody(pub(super) Document);
+
+impl<S: Send + Sync> FromRequest<S> for JsonBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (_, text) = text(request, &["application/json"], MAX_JSON_BYTES).await?;
+        let document = Document::parse_json("body".to_owned(), text);
+        document.map(Self).map_err(|errors| Problem::fields(&errors).with_status(StatusCode::BAD_REQUEST))
+    }
+}
+
+/// Body as text of at most `max_bytes`, and the member of `content_types` that it has.
+pub(super) async fn text(
+    request: Request,
+    content_types: &[&'static str],
+    max_bytes: usize,
+) -> Result<(&'static str, String), Problem> {
+    let (parts, body) = request.into_parts();
+    let given = parts.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let given = given.split(';').next().unwrap_or_default().trim();
+    let content_type = content_types.iter().find(|known| known.eq_ignore_ascii_case(given)).ok_or_else(|| {
+        let detail = format!("send Content-Type: {}", content_types.join(" or "));
+        Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
+    })?;
+    let read = tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, max_bytes)).await;
+    let read = read.map_err(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive within 30 s"))?;
+    let bytes = read.map_err(|_| {
+        let detail = format!("the body could not be read, or is above {max_bytes} bytes");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+    })?;
+    let text = String::from_utf8(bytes.into())
+        .map_err(|e| Problem::bad(format!("not UTF-8 at byte {}", e.utf8_error().valid_up_to())))?;
+    if text.contains('\0') || text.contains("\\u0000") {
+        return Err(Problem::bad("a text holds the character NUL, which the database can't keep"));
+    }
+    Ok((content_type, text))
+}

@@ -1,0 +1,122 @@
+//! Roles, over every operation of the router: the OpenAPI document is gathered from the routes, so no handler can be left out.
+
+use super::*;
+use crate::web::api::{Api, Role, TokenFile, hash};
+use axum::Router;
+use axum::body::Body;
+use http::{HeaderMap, Request, StatusCode};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use tower::ServiceExt;
+
+/// Operations that need no token: what Prometheus and a load balancer ask, and the document itself.
+const OPEN: [&str; 3] = ["get /api/v1/health", "get /api/v1/openapi.json", "get /api/v1/sd"];
+
+/// Router of an exporter with one token for each role; the token's text is the role's name.
+fn app_with_tokens() -> Router {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let token = |role: &str| format!("  - {{name: {role}-token, role: {role}, sha256: {}}}\n", hash(role));
+    std::fs::write(&file, format!("tokens:\n{}{}{}", token("read"), token("operate"), token("admin"))).unwrap();
+    let tokens = Some(Arc::new(TokenFile::load(file.path()).unwrap()));
+    app_of(Api { tokens, ..Api::default() })
+}
+
+fn app_of(api: Api) -> Router {
+    let state = State::with_api(backend(answers), Settings::default(), api);
+    app(&state, &Security::load(None).unwrap(), Part::All)
+}
+
+async fn send(app: &Router, method: &str, path: &str, header: Option<(&str, &str)>) -> (StatusCode, HeaderMap, String) {
+    let mut request = Request::builder().method(method).uri(path);
+    if let Some((name, value)) = header {
+        request = request.header(name, value);
+    }
+    let response = app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let (parts, body) = response.into_parts();
+    // The stream of events has no end.
+    let streams = parts.headers.get("content-type").is_some_and(|kind| kind == "text/event-stream");
+    let body = if streams { Default::default() } else { axum::body::to_bytes(body, 1 << 24).await.unwrap() };
+    (parts.status, parts.headers, String::from_utf8(body.to_vec()).unwrap())
+}
+
+/// Every operation of the API as method and path, keys replaced.
+async fn operations(app: &Router) -> Vec<(String, String)> {
+    let (_, _, document) = send(app, "GET", "/api/v1/openapi.json", None).await;
+    let document: Value = serde_json::from_str(&document).unwrap();
+    let mut operations = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap().iter().filter(|(path, _)| path.starts_with("/api/")) {
+        for method in item.as_object().unwrap().keys() {
+            operations.push((method.clone(), path.replace("{key}", "1").replace("{id}", "1")));
+        }
+    }
+    assert!(operations.len() > 25, "{operations:?}");
+    operations
+}
+
+fn least_role(method: &str, path: &str) -> Role {
+    match method {
+        "get" => Role::Read,
+        _ if path.starts_with("/api/v1/alerts/") || path == "/api/zabixtrigger" => Role::Operate,
+        _ => Role::Admin,
+    }
+}
+
+#[tokio::test]
+async fn every_operation_but_three_answers_401_without_a_token_or_with_an_unknown_one() {
+    let app = app_with_tokens();
+    let mut open = BTreeSet::new();
+    for (method, path) in operations(&app).await {
+        for header in [None, Some(("authorization", "Bearer guessed")), Some(("authorization", "Basic cmVhZDpyZWFk"))] {
+            let (status, headers, body) = send(&app, &method.to_uppercase(), &path, header).await;
+            if status == StatusCode::UNAUTHORIZED {
+                assert_eq!(headers["www-authenticate"], "Bearer", "{method} {path}: {body}");
+            } else {
+                open.insert(format!("{method} {path}"));
+            }
+        }
+    }
+    assert_eq!(open.iter().map(String::as_str).collect::<Vec<_>>(), OPEN);
+}
+
+#[tokio::test]
+async fn every_operation_takes_its_least_role_and_refuses_the_role_below() {
+    let app = app_with_tokens();
+    for (method, path) in operations(&app).await {
+        if OPEN.contains(&format!("{method} {path}").as_str()) {
+            continue;
+        }
+        for (role, token) in
+            [(Role::Read, "Bearer read"), (Role::Operate, "bearer operate"), (Role::Admin, "Bearer  admin")]
+        {
+            let (status, _, body) = send(&app, &method.to_uppercase(), &path, Some(("authorization", token))).await;
+            let refused = status == StatusCode::FORBIDDEN;
+            assert_eq!(refused, role < least_role(&method, &path), "{method} {path} as {role:?}: {status} {body}");
+            assert_ne!(status, StatusCode::UNAUTHORIZED, "{method} {path} as {role:?}");
+            assert!(!refused || body.contains("has not the role"), "{body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_tokens_reading_is_open_and_writing_is_for_loopback_alone() {
+    for loopback in [true, false] {
+        let app = app_of(Api { loopback, ..Api::default() });
+        for (method, path) in operations(&app).await {
+            let (status, _, body) = send(&app, &method.to_uppercase(), &path, None).await;
+            let refused = !loopback && method != "get";
+            assert_eq!(status == StatusCode::FORBIDDEN, refused, "{method} {path}: {body}");
+            assert!(!refused || body.contains("token create"), "{body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_may_read_but_not_write() {
+    let app = app_of(Api { loopback: true, ..Api::default() });
+    for (site, refused) in [("cross-site", true), ("same-site", true), ("same-origin", false), ("none", false)] {
+        let header = Some(("sec-fetch-site", site));
+        let (status, _, body) = send(&app, "DELETE", "/api/v1/channels/1", header).await;
+        assert_eq!(status == StatusCode::FORBIDDEN, refused, "{site}: {body}");
+        assert_eq!(send(&app, "GET", "/api/v1/channels", header).await.0, StatusCode::OK, "{site}");
+    }
+}
