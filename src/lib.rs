@@ -17,6 +17,7 @@ pub mod fetch;
 pub mod probe;
 pub mod metrics;
 pub mod influx;
+pub mod alertmanager;
 pub mod zabbix;
 pub mod inspector;
 pub mod web;

@@ -2,8 +2,9 @@
 
 use super::args::Serve;
 use super::{Exit, backend, database, logging};
+use crate::alertmanager::Alertmanager;
 use crate::store::Store;
-use crate::web::api::{Alertmanager, Api, TokenFile};
+use crate::web::api::{Api, TokenFile};
 use crate::web::listen::ListenAddress;
 use crate::web::security::Security;
 use crate::web::server::{Bounds, serve};

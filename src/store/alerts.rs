@@ -6,6 +6,7 @@ use packager_media::units::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::PgConnection;
+use sqlx::types::Json;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -81,13 +82,32 @@ pub struct AlertFilter {
 /// Alerts forgotten in one statement: notifications wait for its end.
 const AT_ONCE: i64 = 5000;
 
-/// An acknowledged alert with a silence.
+/// Acknowledged alert that has a silence in Alertmanager.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Silenced {
+pub struct SilencedAlert {
     pub id: i64,
+    /// Alertmanager's fingerprint of the labels.
     pub fingerprint: String,
-    /// When it was first heard of.
-    pub told: Timestamp,
+    /// Time at which the exporter got the alert's first notification.
+    pub first_notified_at: Timestamp,
+}
+
+/// Alert in the form that `POST /api/v2/alerts` of Alertmanager takes. Times are RFC 3339.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PostableAlert {
+    pub labels: BTreeMap<String, String>,
+    pub annotations: BTreeMap<String, String>,
+    pub starts_at: String,
+    pub ends_at: String,
+}
+
+/// Acknowledged alert that was found to have ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EndedAlert {
+    /// Silence that the acknowledgement set; `None` when it set none.
+    pub silence_id: Option<String>,
+    pub alert: PostableAlert,
 }
 
 /// Silences that have nothing to silence any more.
@@ -188,39 +208,40 @@ impl Store {
         Ok(after)
     }
 
-    /// What was acknowledged with a silence longer ago than `since`.
+    /// At most 10,000 alerts that were acknowledged with a silence more than `least_age` ago, by id.
     ///
     /// # Errors
     /// The database is away.
-    pub async fn silenced(&self, since: Duration) -> Result<Vec<Silenced>, StoreError> {
+    pub async fn silenced_alerts(&self, least_age: Duration) -> Result<Vec<SilencedAlert>, StoreError> {
         let sql = "SELECT id, fingerprint, (extract(epoch FROM created_at) * 1000)::bigint FROM alerts
                    WHERE status = 'acknowledged' AND silence_id IS NOT NULL
                      AND acknowledged_at < now() - make_interval(secs => $1) ORDER BY id LIMIT 10000";
-        let rows: Vec<(i64, String, i64)> = sqlx::query_as(sql).bind(since.as_secs_f64()).fetch_all(&self.pool).await?;
-        let silenced = |(id, fingerprint, told)| Silenced {
+        let rows: Vec<(i64, String, i64)> =
+            sqlx::query_as(sql).bind(least_age.as_secs_f64()).fetch_all(&self.pool).await?;
+        let silenced = |(id, fingerprint, created)| SilencedAlert {
             id,
             fingerprint,
-            told: Timestamp::from_millisecond(told).unwrap_or(Timestamp::UNIX_EPOCH),
+            first_notified_at: Timestamp::from_millisecond(created).unwrap_or(Timestamp::UNIX_EPOCH),
         };
         Ok(rows.into_iter().map(silenced).collect())
     }
 
-    /// Alertmanager doesn't know these any more: they have ended. The answer is each silence, and the alert in the words of
-    /// Alertmanager's API.
+    /// Resolves acknowledged alerts that Alertmanager no longer has, and answers those that were still acknowledged.
     ///
     /// # Errors
     /// The database is away.
-    pub async fn ended(&self, ids: &[i64]) -> Result<Vec<(String, Value)>, StoreError> {
+    pub async fn resolve_ended(&self, ids: &[i64]) -> Result<Vec<EndedAlert>, StoreError> {
         let sql = "UPDATE alerts SET status = 'resolved', ends_at = now(), resolved_at = now(),
                      resolved_by = 'alertmanager', updated_at = now()
                    WHERE id = ANY($1) AND status = 'acknowledged'
-                   RETURNING coalesce(silence_id, ''), jsonb_build_object('labels', labels, 'annotations', annotations,
+                   RETURNING silence_id, jsonb_build_object('labels', labels, 'annotations', annotations,
                      'startsAt', starts_at, 'endsAt', ends_at)";
         let mut transaction = self.pool.begin().await?;
         alone(&mut transaction, Writer::Alerts).await?;
-        let ended = sqlx::query_as(sql).bind(ids).fetch_all(&mut *transaction).await?;
+        let ended: Vec<(Option<String>, Json<PostableAlert>)> =
+            sqlx::query_as(sql).bind(ids).fetch_all(&mut *transaction).await?;
         transaction.commit().await?;
-        Ok(ended)
+        Ok(ended.into_iter().map(|(silence_id, Json(alert))| EndedAlert { silence_id, alert }).collect())
     }
 
     /// Takes away what was resolved longer ago than `kept`; says how many.

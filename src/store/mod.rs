@@ -13,7 +13,7 @@ mod sync;
 mod table;
 mod templates;
 
-pub use alerts::{AlertFilter, Expired, Notification, Silenced};
+pub use alerts::{AlertFilter, EndedAlert, Expired, Notification, PostableAlert, SilencedAlert};
 pub use changes::AlertNews;
 pub use channels::{ChannelFilter, Imported, Row};
 pub use error::StoreError;

@@ -121,9 +121,10 @@ pub async fn acknowledge(
     let store = state.store()?;
     let alert = store.alert(id).await?;
     let firing = alert.get("status").and_then(|s| s.as_str()) == Some("firing");
+    let labels = alert.get("labels").cloned().map(serde_json::from_value).and_then(Result::ok).unwrap_or_default();
     let silence = match &state.api.alertmanager {
         Some(alertmanager) if firing => {
-            let set = alertmanager.silence(&alert, &by, request.comment.as_deref(), duration).await;
+            let set = alertmanager.silence(&labels, &by, request.comment.as_deref(), duration).await;
             Some(set.map_err(|why| Problem::new(StatusCode::BAD_GATEWAY, why))?)
         }
         _ => None,

@@ -11,7 +11,6 @@ pub(super) mod openapi;
 mod problem;
 mod probes;
 mod request;
-mod silence;
 mod templates;
 mod token_file;
 mod tokens;
@@ -19,11 +18,11 @@ mod webhook;
 mod zabbix;
 
 pub use import::{csv_of, rows_of};
-pub use silence::Alertmanager;
 pub use token_file::TokenFile;
 pub use tokens::{Role, Token, Tokens, hash};
 
 use super::State;
+use crate::alertmanager::Alertmanager;
 use crate::store::{Page, Shown, Store};
 use crate::zabbix::ZabbixQueue;
 use axum::Router;

@@ -1,0 +1,209 @@
+//! Client of Alertmanager's API v2: silences for acknowledged alerts, and which alerts Alertmanager still has.
+
+mod ended;
+
+use crate::fetch::{read_service_answer, service_client};
+use packager_media::units::{Seconds, Timestamp};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+/// Longest time of one request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// Largest answer in bytes. An alert has one or two KB; thousands fire in a storm.
+const MAX_ANSWER_BYTES: usize = 64 << 20;
+/// Pauses before a failed request is sent again.
+const RETRY_PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(30)];
+/// Comment of a silence whose acknowledgement has none: Alertmanager refuses an empty one.
+const DEFAULT_COMMENT: &str = "acknowledged";
+
+/// Client of one Alertmanager; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Alertmanager {
+    client: reqwest::Client,
+    /// URL without a slash at its end.
+    base: Arc<str>,
+}
+
+/// Body of `POST /api/v2/silences`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SilenceRequest<'a> {
+    matchers: Vec<Matcher<'a>>,
+    starts_at: String,
+    ends_at: String,
+    created_by: &'a str,
+    comment: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Matcher<'a> {
+    name: &'a str,
+    value: &'a str,
+    is_regex: bool,
+    is_equal: bool,
+}
+
+impl<'a> SilenceRequest<'a> {
+    /// Silence of exactly the alert with these labels, from `now` on.
+    fn new(
+        labels: &'a BTreeMap<String, String>,
+        created_by: &'a str,
+        comment: Option<&'a str>,
+        now: Timestamp,
+        duration: Duration,
+    ) -> Self {
+        let matcher =
+            |(name, value): (&'a String, &'a String)| Matcher { name, value, is_regex: false, is_equal: true };
+        Self {
+            matchers: labels.iter().map(matcher).collect(),
+            starts_at: now.to_string(),
+            ends_at: Seconds::from(duration).after(now).to_string(),
+            created_by,
+            comment: comment.filter(|text| !text.trim().is_empty()).unwrap_or(DEFAULT_COMMENT),
+        }
+    }
+}
+
+/// Answer to `POST /api/v2/silences`.
+#[derive(Debug, Deserialize)]
+struct SilenceCreated {
+    #[serde(rename = "silenceID")]
+    id: String,
+}
+
+impl SilenceCreated {
+    /// The id becomes a part of a path, so only letters, digits and `-` are taken.
+    fn has_safe_id(&self) -> bool {
+        !self.id.is_empty() && self.id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    }
+}
+
+/// Answer of `GET /api/v2/status`.
+#[derive(Debug, Deserialize)]
+struct Status {
+    /// Start of the process, RFC 3339.
+    uptime: String,
+}
+
+/// Element of the answer of `GET /api/v2/alerts`.
+#[derive(Debug, Deserialize)]
+struct KnownAlert {
+    fingerprint: String,
+}
+
+impl Alertmanager {
+    /// # Errors
+    /// The HTTP client can't be set up.
+    pub fn new(url: &Url) -> Result<Self, String> {
+        let client = service_client(REQUEST_TIMEOUT).map_err(|e| format!("no HTTP client for Alertmanager: {e}"))?;
+        Ok(Self { client, base: url.as_str().trim_end_matches('/').into() })
+    }
+
+    /// Sets a silence on exactly the labels of one alert and answers the id of the silence.
+    ///
+    /// # Errors
+    /// Why Alertmanager has no silence now, and that nothing was changed.
+    pub async fn silence(
+        &self,
+        labels: &BTreeMap<String, String>,
+        created_by: &str,
+        comment: Option<&str>,
+        duration: Duration,
+    ) -> Result<String, String> {
+        let why = |e: &dyn std::fmt::Display| {
+            format!("Alertmanager at {} took no silence, so nothing was changed: {e}", self.base)
+        };
+        let body = SilenceRequest::new(labels, created_by, comment, Timestamp::now(), duration);
+        let body = serde_json::to_string(&body).map_err(|e| why(&e))?;
+        let request = self.client.post(format!("{}/api/v2/silences", self.base));
+        let request = request.header("content-type", "application/json").body(body);
+        let created: SilenceCreated = answer(request).await.map_err(|e| why(&e))?;
+        if created.has_safe_id() { Ok(created.id) } else { Err(why(&"its answer has no usable silenceID")) }
+    }
+
+    /// Ends silences in the background. A silence that can't be ended is logged, since it hides the next alert until it
+    /// expires by itself.
+    pub fn expire(&self, silences: Vec<String>) {
+        for id in silences {
+            let client = self.clone();
+            tokio::spawn(async move { client.expire_now(&id).await });
+        }
+    }
+
+    /// Ends one silence; true when it has ended.
+    async fn expire_now(&self, id: &str) -> bool {
+        for pause in RETRY_PAUSES {
+            let request = self.client.delete(format!("{}/api/v2/silence/{id}", self.base));
+            match request.send().await.map(|response| response.status().as_u16()) {
+                // 404 and 500 ("already expired"): the silence has ended before.
+                Ok(200..300 | 404 | 500) => return true,
+                _ => tokio::time::sleep(pause).await,
+            }
+        }
+        tracing::error!(silence = id, "can't be ended in Alertmanager; end it there, it hides the next alert");
+        false
+    }
+
+    /// Start of the Alertmanager process.
+    async fn started_at(&self) -> Result<Timestamp, String> {
+        let status: Status = answer(self.client.get(format!("{}/api/v2/status", self.base))).await?;
+        status.uptime.parse().map_err(|e| format!("its uptime is no time: {e}"))
+    }
+
+    /// Fingerprints of all alerts that Alertmanager has, the silenced ones included.
+    async fn fingerprints(&self) -> Result<HashSet<String>, String> {
+        let alerts: Vec<KnownAlert> = answer(self.client.get(format!("{}/api/v2/alerts", self.base))).await?;
+        Ok(alerts.into_iter().map(|alert| alert.fingerprint).collect())
+    }
+}
+
+/// JSON answer of at most [`MAX_ANSWER_BYTES`] to a request.
+async fn answer<T: DeserializeOwned>(request: reqwest::RequestBuilder) -> Result<T, String> {
+    let response = request.send().await.and_then(reqwest::Response::error_for_status).map_err(|e| e.to_string())?;
+    let body = read_service_answer(response, MAX_ANSWER_BYTES).await?;
+    serde_json::from_slice(&body).map_err(|e| format!("its answer is not understood: {e}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn body(comment: Option<&str>) -> serde_json::Value {
+        let labels = [("alertname", "ChannelDown"), ("channel", "CH_1")].map(|(n, v)| (n.to_owned(), v.to_owned()));
+        let labels = BTreeMap::from(labels);
+        let hour = Duration::from_secs(3600);
+        serde_json::to_value(SilenceRequest::new(&labels, "lan", comment, Timestamp::UNIX_EPOCH, hour)).unwrap()
+    }
+
+    #[test]
+    fn a_silence_matches_every_label_exactly_and_lasts_as_long_as_asked() {
+        let matcher =
+            |name: &str, value: &str| json!({"name": name, "value": value, "isRegex": false, "isEqual": true});
+        let expected = json!({
+            "matchers": [matcher("alertname", "ChannelDown"), matcher("channel", "CH_1")],
+            "startsAt": "1970-01-01T00:00:00Z", "endsAt": "1970-01-01T01:00:00Z",
+            "createdBy": "lan", "comment": "restart",
+        });
+        assert_eq!(body(Some("restart")), expected);
+    }
+
+    #[test]
+    fn a_silence_without_a_comment_gets_one() {
+        assert_eq!(
+            (&body(None)["comment"], &body(Some(" "))["comment"]),
+            (&json!("acknowledged"), &json!("acknowledged"))
+        );
+    }
+
+    #[test]
+    fn an_id_that_could_leave_its_place_in_a_path_is_not_taken() {
+        let safe = |id: &str| SilenceCreated { id: id.to_owned() }.has_safe_id();
+        assert!(safe("a3b6-09") && !safe("") && !safe("a/b") && !safe("..") && !safe("a b"));
+    }
+}
