@@ -1,15 +1,15 @@
 //! Connects the web layer to the configuration, the prober, the metrics and the sinks.
 
-use crate::config::{Live, Source};
+use crate::config::{Live, Loaded, Source};
 use crate::influx::InfluxQueue;
 use crate::inspector::{self, SyncEvent};
-use crate::metrics;
 use crate::metrics::{ProbeResult, SelfMetrics};
 use crate::probe::{Clock, ProbeAnswer, ProbeError, ProbeRequest, Prober};
-use crate::report::{self, Report};
+use crate::report::Report;
 use crate::store::{Health, Store};
 use crate::web::Backend;
 use crate::zabbix::{self, ZabbixQueue};
+use futures_util::future::BoxFuture;
 use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// Lists every fault of the configuration with file and line, or says why the HTTP client can not be set up.
-pub fn backend(source: Source, store: Option<Store>) -> Result<(Backend, Sinks), String> {
+pub fn backend(source: Source, store: Option<Store>) -> Result<(Arc<dyn Backend>, Sinks), String> {
     let variables = source.variables.clone();
     let live = Arc::new(Live::start(source, Timestamp::now()).map_err(|errors| errors.to_string())?);
     for warning in &live.current().warnings {
@@ -50,7 +50,7 @@ pub fn backend(source: Source, store: Option<Store>) -> Result<(Backend, Sinks),
     let telling = own.clone();
     let zabbix = ZabbixQueue::start(live.clone(), Arc::new(move |news| tell_of_zabbix(&telling, news)));
     let sinks = Sinks { influx: influx.clone(), zabbix };
-    Ok((wired(live, prober, own, influx, store), sinks))
+    Ok((Arc::new(Exporter { live, prober, own, influx, store }), sinks))
 }
 
 /// The outputs in addition to Prometheus: InfluxDB for reports, Zabbix for alerts.
@@ -69,21 +69,31 @@ impl Sinks {
     }
 }
 
-fn wired(live: Arc<Live>, prober: Prober, own: SelfMetrics, influx: InfluxQueue, store: Option<Store>) -> Backend {
-    let (configured, catalogue, reloaded, in_force) = (live.clone(), live.clone(), live.clone(), live.clone());
-    let (probing, counting) = (prober.clone(), own.clone());
-    Backend {
-        probe: Arc::new(move |ask, timeout| {
-            Box::pin(probe(probing.clone(), counting.clone(), influx.clone(), ask, timeout))
-        }),
-        exposition: Arc::new(|report| metrics::exposition(report).into_bytes()),
-        log_text: Arc::new(report::log),
-        own_metrics: Arc::new(move || own_metrics(&live, &prober, &own, store.as_ref())),
-        config_text: Arc::new(move || configured.current().to_yaml()),
-        channel_codes: Arc::new(move || catalogue.current().snapshot.channels.keys().cloned().collect()),
-        in_force: Arc::new(move || in_force.current()),
-        reload: Arc::new(move || reloaded.reload(Timestamp::now()).map_err(|errors| errors.to_string())),
-        ready: Arc::new(|| Ok(())),
+/// Exporter that serves: every part that a request may need.
+struct Exporter {
+    live: Arc<Live>,
+    prober: Prober,
+    own: SelfMetrics,
+    influx: InfluxQueue,
+    /// `None` without `DATABASE_URL`.
+    store: Option<Store>,
+}
+
+impl Backend for Exporter {
+    fn probe(&self, request: ProbeRequest, timeout: Duration) -> BoxFuture<'static, Result<Arc<Report>, ProbeError>> {
+        Box::pin(probe(self.prober.clone(), self.own.clone(), self.influx.clone(), request, timeout))
+    }
+
+    fn config(&self) -> Arc<Loaded> {
+        self.live.current()
+    }
+
+    fn self_metrics(&self) -> Vec<u8> {
+        own_metrics(&self.live, &self.prober, &self.own, self.store.as_ref())
+    }
+
+    fn reload(&self) -> Result<(), String> {
+        self.live.reload(Timestamp::now()).map_err(|errors| errors.to_string())
     }
 }
 

@@ -59,7 +59,7 @@ pub fn run(args: &Serve) -> Result<Exit, String> {
 /// Serves requests until shutdown, then runs `flush`.
 async fn served(
     args: &Serve,
-    backend: Backend,
+    backend: Arc<dyn Backend>,
     mut api: Api,
     mut signals: Signals,
     flush: impl Future<Output = ()>,
@@ -184,8 +184,11 @@ async fn reloaded(reload: impl Future<Output = Result<(), String>>) {
 mod tests {
     use super::*;
     use crate::cli::args::Cli;
-    use crate::probe::ProbeError;
+    use crate::config::Loaded;
+    use crate::probe::{ProbeError, ProbeRequest};
+    use crate::report::Report;
     use clap::Parser;
+    use futures_util::future::BoxFuture;
     use tokio::sync::mpsc;
 
     fn send(signal: &str) {
@@ -193,23 +196,34 @@ mod tests {
         assert!(std::process::Command::new("kill").args(["-s", signal, &own]).status().unwrap().success());
     }
 
+    /// Backend whose configuration never loads.
+    struct BadConfig {
+        reloads: mpsc::UnboundedSender<()>,
+    }
+
+    impl Backend for BadConfig {
+        fn probe(&self, _: ProbeRequest, _: Duration) -> BoxFuture<'static, Result<Arc<Report>, ProbeError>> {
+            Box::pin(async { Err(ProbeError::Overloaded("no probes here".to_owned())) })
+        }
+
+        fn config(&self) -> Arc<Loaded> {
+            Arc::default()
+        }
+
+        fn self_metrics(&self) -> Vec<u8> {
+            Vec::new()
+        }
+
+        fn reload(&self) -> Result<(), String> {
+            let _ = self.reloads.send(());
+            Err("still bad".to_owned())
+        }
+    }
+
     #[tokio::test]
     async fn sighup_reloads_and_sigterm_ends() {
         let (reloads, mut reloaded) = mpsc::unbounded_channel();
-        let backend = Backend {
-            probe: Arc::new(|_, _| Box::pin(async { Err(ProbeError::Overloaded("no probes here".to_owned())) })),
-            exposition: Arc::new(|_| Vec::new()),
-            log_text: Arc::new(|_| String::new()),
-            own_metrics: Arc::new(Vec::new),
-            config_text: Arc::new(String::new),
-            channel_codes: Arc::new(Vec::new),
-            in_force: Arc::new(Arc::default),
-            reload: Arc::new(move || {
-                let _ = reloads.send(());
-                Err("still bad".to_owned())
-            }),
-            ready: Arc::new(|| Ok(())),
-        };
+        let backend = Arc::new(BadConfig { reloads });
         let args = Cli::parse_from(["packager_exporter", "--web.listen-address", "localhost:0"]).serve;
         let signals = Signals::new().unwrap();
         let serving = tokio::spawn(async move { served(&args, backend, Api::default(), signals, async {}).await });

@@ -14,14 +14,14 @@ type Shared = extract::State<Arc<State>>;
 #[utoipa::path(get, path = "/config", tag = "probing", operation_id = "config",
     responses((status = 200, description = "YAML", body = String, content_type = "text/plain"), answers::GuardedText))]
 pub async fn config(extract::State(state): Shared) -> Response {
-    respond::text(StatusCode::OK, (state.backend.config_text)())
+    respond::text(StatusCode::OK, state.backend.config().to_yaml())
 }
 
 /// The exporter's own metrics.
 #[utoipa::path(get, path = "/metrics", tag = "probing", operation_id = "metrics",
     responses((status = 200, description = "Text exposition 0.0.4", body = String, content_type = "text/plain"), answers::GuardedText))]
 pub async fn metrics(extract::State(state): Shared, headers: HeaderMap) -> Response {
-    respond::exposition(&headers, (state.backend.own_metrics)()).await
+    respond::exposition(&headers, state.backend.self_metrics()).await
 }
 
 /// The process answers; nothing more. A restart would not help where `/-/ready` says no.
@@ -31,17 +31,14 @@ pub async fn healthy() -> Response {
     respond::text(StatusCode::OK, "Healthy")
 }
 
-/// 503 with the reason while no probe can be answered.
+/// Answers 503 while the exporter is stopping.
 #[utoipa::path(get, path = "/-/ready", tag = "probing", operation_id = "ready",
     responses((status = 200, description = "Probes are answered", body = String, content_type = "text/plain"), answers::GuardedText))]
 pub async fn ready(extract::State(state): Shared) -> Response {
     if state.stopping.load(Ordering::Relaxed) {
         return respond::text(StatusCode::SERVICE_UNAVAILABLE, "Not ready: shutting down");
     }
-    match (state.backend.ready)() {
-        Ok(()) => respond::text(StatusCode::OK, "Ready"),
-        Err(why) => respond::text(StatusCode::SERVICE_UNAVAILABLE, format!("Not ready: {why}")),
-    }
+    respond::text(StatusCode::OK, "Ready")
 }
 
 /// Reads the configuration again.

@@ -1,5 +1,5 @@
-//! The HTTP side: parameters → call → response. What it answers with arrives as the closures of [`Backend`];
-//! how it is reached (TLS, users, bounds) is [`server`] and [`security`].
+//! HTTP server: routes, parameters and responses over a [`Backend`]; [`server`] and [`security`] are its listeners, TLS, users
+//! and bounds.
 
 mod admin;
 pub mod api;
@@ -32,36 +32,25 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// The answer to an [`ProbeRequest`] within the time given.
-pub type Probe =
-    Arc<dyn Fn(ProbeRequest, Duration) -> BoxFuture<'static, Result<Arc<Report>, ProbeError>> + Send + Sync>;
+/// Exporter behind the web layer: it answers probes and tells about itself. Tests put a backend of their own in its place.
+pub trait Backend: Send + Sync + 'static {
+    /// Report of one probe, which may take as long as `timeout`.
+    ///
+    /// # Errors
+    /// A request that names nothing that can be probed, or too many probes in flight.
+    fn probe(&self, request: ProbeRequest, timeout: Duration) -> BoxFuture<'static, Result<Arc<Report>, ProbeError>>;
 
-/// A report made into something to show.
-pub type Render<T> = Arc<dyn Fn(&Report) -> T + Send + Sync>;
+    /// Configuration and catalogue in force.
+    fn config(&self) -> Arc<Loaded>;
 
-/// Something of the exporter's own, as it is at this moment.
-pub type Now<T> = Arc<dyn Fn() -> T + Send + Sync>;
-
-/// Everything the web layer asks of the rest. Texts have their secrets masked already.
-#[derive(Clone)]
-pub struct Backend {
-    pub probe: Probe,
-    /// A report as text exposition 0.0.4.
-    pub exposition: Render<Vec<u8>>,
-    /// A report as lines for a person: what was fetched, what was found.
-    pub log_text: Render<String>,
     /// The exporter's own metrics as text exposition 0.0.4.
-    pub own_metrics: Now<Vec<u8>>,
-    /// The configuration in force as YAML.
-    pub config_text: Now<String>,
-    /// The configuration and catalogue in force.
-    pub in_force: Now<Arc<Loaded>>,
-    /// Codes that the page's form offers.
-    pub channel_codes: Now<Vec<String>>,
-    /// Reads the configuration again; an error leaves the old one in force. May block.
-    pub reload: Now<Result<(), String>>,
-    /// `Err` says why probes can't be answered yet.
-    pub ready: Now<Result<(), String>>,
+    fn self_metrics(&self) -> Vec<u8>;
+
+    /// Reads the configuration again and puts it into force. Blocks on the file system.
+    ///
+    /// # Errors
+    /// What is wrong in the new configuration; the old one stays in force.
+    fn reload(&self) -> Result<(), String>;
 }
 
 #[derive(Debug, Clone)]
@@ -89,7 +78,7 @@ impl Default for Settings {
 
 /// What the handlers share.
 pub struct State {
-    backend: Backend,
+    backend: Arc<dyn Backend>,
     settings: Settings,
     api: Api,
     /// The last probe of each channel of the catalogue, all its outputs.
@@ -102,12 +91,12 @@ pub struct State {
 
 impl State {
     #[must_use]
-    pub fn new(backend: Backend, settings: Settings) -> Arc<Self> {
+    pub fn new(backend: Arc<dyn Backend>, settings: Settings) -> Arc<Self> {
         Self::with_api(backend, settings, Api::default())
     }
 
     #[must_use]
-    pub fn with_api(backend: Backend, settings: Settings, api: Api) -> Arc<Self> {
+    pub fn with_api(backend: Arc<dyn Backend>, settings: Settings, api: Api) -> Arc<Self> {
         let recent = Mutex::new(recent::Recent::new(settings.history_limit));
         Arc::new(Self {
             backend,
@@ -133,14 +122,14 @@ impl State {
     /// What is wrong in it. The old one stays in force.
     pub async fn reload(&self) -> Result<(), String> {
         let _one = self.reloading.lock().await;
-        let reload = Arc::clone(&self.backend.reload);
-        let done = tokio::task::spawn_blocking(move || reload()).await;
+        let backend = Arc::clone(&self.backend);
+        let done = tokio::task::spawn_blocking(move || backend.reload()).await;
         done.unwrap_or_else(|e| Err(format!("it ended without an answer: {e}")))
     }
 
     /// Keeps a report of the catalogue's channel for the API and tells the listeners. `output`: it is of that one alone.
     fn answered(&self, report: &Arc<Report>, output: Option<&str>) {
-        let loaded = (self.backend.in_force)();
+        let loaded = self.backend.config();
         let known = &loaded.snapshot.channels;
         if known.contains_key(&report.channel.code) && (output.is_some() || self.is_news(report, known)) {
             self.tell_probe(report, output);

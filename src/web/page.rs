@@ -20,8 +20,8 @@ td{overflow-wrap:anywhere}.bad{color:#b00020;font-weight:600}.good{color:#17692b
     responses((status = 200, description = "The page", body = String, content_type = "text/html"), answers::GuardedText))]
 pub async fn page(extract::State(state): extract::State<Arc<State>>) -> Response {
     let entries = state.recent().list();
-    let mut codes = (state.backend.channel_codes)();
-    codes.truncate(MAX_CODES);
+    let config = state.backend.config();
+    let codes = config.snapshot.channels.keys().take(MAX_CODES);
     let base = escape(&state.settings.link_prefix);
     let version = env!("CARGO_PKG_VERSION");
     respond::html(format!(
@@ -30,12 +30,12 @@ pub async fn page(extract::State(state): extract::State<Arc<State>>) -> Response
 <h1>packager_exporter {version}</h1>\n\
 <p><a href=\"{base}/metrics\">Metrics</a> · <a href=\"{base}/config\">Configuration</a> · \
 <a href=\"{base}/-/healthy\">Healthy</a> · <a href=\"{base}/-/ready\">Ready</a></p>\n{}{}</body></html>\n",
-        form(&base, &codes),
+        form(&base, codes),
         table(&base, &entries),
     ))
 }
 
-fn form(base: &str, codes: &[String]) -> String {
+fn form<'a>(base: &str, codes: impl Iterator<Item = &'a String>) -> String {
     let mut options = String::new();
     for code in codes {
         let _ = write!(options, "<option value=\"{}\">", escape(code));

@@ -3,8 +3,9 @@
 use super::api::openapi::answers;
 use super::recent::Entry;
 use super::{State, events, params, respond};
+use crate::metrics;
 use crate::probe::ProbeError;
-use crate::report::Report;
+use crate::report::{self, Report};
 use axum::extract;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
@@ -29,15 +30,15 @@ pub async fn probe(
         Ok(timeout) => timeout,
         Err(why) => return respond::text(StatusCode::BAD_REQUEST, why),
     };
-    let report = match (state.backend.probe)(query.ask.clone(), timeout).await {
+    let report = match state.backend.probe(query.ask.clone(), timeout).await {
         Ok(report) => report,
         Err(ProbeError::BadRequest(why)) => return respond::text(StatusCode::BAD_REQUEST, why),
         Err(ProbeError::Overloaded(why)) => return respond::text(StatusCode::SERVICE_UNAVAILABLE, why),
     };
     state.answered(&report, query.ask.output.as_deref());
-    let metrics = (state.backend.exposition)(&report);
+    let metrics = metrics::exposition(&report).into_bytes();
     let keep = state.recent().is_on();
-    let debug = if keep || query.debug { debug_text(&state, &report, &metrics) } else { String::new() };
+    let debug = if keep || query.debug { debug_text(&report, &metrics) } else { String::new() };
     if keep {
         state.recent().push(entry(query.ask.target, query.ask.output, &report, &debug));
     }
@@ -48,8 +49,8 @@ pub async fn probe(
 }
 
 /// blackbox_exporter's three parts.
-fn debug_text(state: &State, report: &Report, metrics: &[u8]) -> String {
-    let logs = (state.backend.log_text)(report);
+fn debug_text(report: &Report, metrics: &[u8]) -> String {
+    let logs = report::log(report);
     let metrics = String::from_utf8_lossy(metrics);
     let template = report.template.to_yaml();
     format!(

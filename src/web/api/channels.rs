@@ -59,7 +59,7 @@ pub async fn one(_: Authorized<Read>, Extract(state): Shared, Key(key): Key) -> 
     if let Some(store) = &state.api.store {
         return Ok(shown(&store.channel(&key).await?));
     }
-    let loaded = (state.backend.in_force)();
+    let loaded = state.backend.config();
     let missing = |e: catalog::Unknown| Problem::new(StatusCode::NOT_FOUND, e.to_string());
     Ok(json(StatusCode::OK, &document(loaded.snapshot.channel(&key).map_err(missing)?)))
 }
@@ -167,7 +167,7 @@ fn tier(parameters: &mut Parameters) -> Result<Option<i32>, Problem> {
 
 /// The catalogue's channels numbered in the order of their codes, for the pages.
 fn of_files(state: &State, filter: &ChannelFilter) -> Page {
-    let loaded = (state.backend.in_force)();
+    let loaded = state.backend.config();
     let q = filter.q.as_ref().map(|q| q.to_lowercase());
     let fits = |c: &Channel| {
         filter.tier.is_none_or(|tier| c.tier.is_some_and(|t| i64::from(t) == i64::from(tier)))

@@ -47,7 +47,7 @@ pub async fn discovery(Extract(state): Shared, mut parameters: Parameters) -> An
         Some("packager") => true,
         Some(_) => return Err(Problem::bad("`by` must be channel or packager")),
     };
-    let loaded = (state.backend.in_force)();
+    let loaded = state.backend.config();
     let own = loaded.snapshot.channels.values().filter(|c| {
         let key = if by_packager { packager(c) } else { c.code.clone() };
         c.enabled && probe.as_ref().is_none_or(|p| c.probe.as_ref() == Some(p)) && hash(&key) % shards == shard

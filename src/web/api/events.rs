@@ -39,7 +39,7 @@ pub async fn events(_: Authorized<Read>, Extract(state): Shared, mut parameters:
     let channel = parameters.text("channel");
     parameters.end()?;
     if let Some(code) = &channel {
-        let loaded = (state.backend.in_force)();
+        let loaded = state.backend.config();
         loaded.snapshot.channel(code).map_err(|e| Problem::new(StatusCode::NOT_FOUND, e.to_string()))?;
     }
     let listener = state.listen().ok_or_else(|| {

@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 #[utoipa::path(get, path = "/health", tag = "exporter", operation_id = "health", security(()),
     responses((status = 200, description = "Healthy, or degraded with the reasons", body = schema::Health), (status = 503, description = "Unhealthy: no probe can be answered", body = schema::Health), (status = 401, description = "A user of --web.config.file is needed", body = schema::Problem, content_type = "application/problem+json"), (status = 429, description = "More requests than --web.config.file allows", body = schema::Problem, content_type = "application/problem+json")))]
 pub async fn health(Extract(state): Shared) -> Response {
-    let loaded = (state.backend.in_force)();
+    let loaded = state.backend.config();
     let (database, reasons) = match &state.api.store {
         None => ("not configured", Vec::new()),
         Some(store) => match (store.ping().await, store.health()) {
@@ -26,13 +26,13 @@ pub async fn health(Extract(state): Shared) -> Response {
         },
     };
     let stopping = state.stopping.load(Ordering::Relaxed);
-    let ready = if stopping { Err("the exporter is stopping".to_owned()) } else { (state.backend.ready)() };
-    let status = match (&ready, reasons.is_empty()) {
-        (Err(_), _) => "unhealthy",
-        (Ok(()), false) => "degraded",
-        (Ok(()), true) => "healthy",
+    let status = match (stopping, reasons.is_empty()) {
+        (true, _) => "unhealthy",
+        (false, false) => "degraded",
+        (false, true) => "healthy",
     };
-    let reasons: Vec<String> = ready.clone().err().into_iter().chain(reasons).collect();
+    let stopping_reason = stopping.then(|| "the exporter is stopping".to_owned());
+    let reasons: Vec<String> = stopping_reason.into_iter().chain(reasons).collect();
     let body = value!({
         "status": status,
         "database": database,
@@ -42,5 +42,5 @@ pub async fn health(Extract(state): Shared) -> Response {
         "templates": loaded.snapshot.templates.len(),
         "reasons": reasons,
     });
-    json(if ready.is_ok() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &body)
+    json(if stopping { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }, &body)
 }

@@ -19,7 +19,7 @@ pub async fn list(_: Authorized<Read>, Extract(state): Shared, mut parameters: P
     let page = match &state.api.store {
         Some(store) => store.templates(after.unwrap_or(0), limit).await?,
         None => {
-            let loaded = (state.backend.in_force)();
+            let loaded = state.backend.config();
             page((1..).zip(loaded.snapshot.templates.values()), after.unwrap_or(0), limit, |t| document(t))
         }
     };
@@ -33,7 +33,7 @@ pub async fn one(_: Authorized<Read>, Extract(state): Shared, Key(key): Key) -> 
     if let Some(store) = &state.api.store {
         return Ok(shown(&store.template(&key).await?));
     }
-    let loaded = (state.backend.in_force)();
+    let loaded = state.backend.config();
     let template = loaded.snapshot.templates.get(&key);
     let missing = || Problem::new(StatusCode::NOT_FOUND, format!("there is no template `{}`", key.escape_debug()));
     Ok(json(StatusCode::OK, &document(template.ok_or_else(missing)?)))

@@ -1,7 +1,5 @@
 use super::*;
-use crate::catalog::Snapshot;
 use crate::checks::{CheckOutcome, CheckResult};
-use crate::config::Loaded;
 use crate::finding::Severity;
 use crate::web::events::MAX_LISTENERS;
 use axum::Router;
@@ -14,8 +12,7 @@ use tower::ServiceExt;
 fn state() -> Arc<State> {
     let channels = ["CH_1", "down"].map(|code| (code.to_owned(), Arc::new(channel(code))));
     let snapshot = Snapshot { channels: channels.into(), ..Snapshot::default() };
-    let loaded = Arc::new(Loaded { snapshot, ..Loaded::default() });
-    State::new(Backend { in_force: Arc::new(move || Arc::clone(&loaded)), ..backend(failing) }, Settings::default())
+    State::new(Arc::new(Fake { config: config_of(snapshot), ..backend(failing) }), Settings::default())
 }
 
 /// Two outputs fail the same check.

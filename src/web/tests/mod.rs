@@ -11,11 +11,13 @@ mod tls;
 use super::security::Security;
 use super::server::{Bounds, serve};
 use super::{Backend, Part, Settings, State, app};
-use crate::catalog::{Channel, Coverage, CoverageMode, RequestSettings, Template};
+use crate::catalog::{Channel, Coverage, CoverageMode, RequestSettings, Snapshot, Template};
 use crate::checks::{CheckSettings, ExpectedLadder, Thresholds};
+use crate::config::Loaded;
 use crate::facts::{Capture, StageDurations};
 use crate::probe::{ProbeError, ProbeRequest};
 use crate::report::Report;
+use futures_util::future::BoxFuture;
 use packager_media::units::{Seconds, Timestamp};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -34,10 +36,10 @@ struct Running {
 }
 
 impl Running {
-    async fn start(backend: Backend, settings: Settings, security: Arc<Security>, bounds: Bounds) -> Self {
+    async fn start(backend: Fake, settings: Settings, security: Arc<Security>, bounds: Bounds) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let state = State::new(backend, settings);
+        let state = State::new(Arc::new(backend), settings);
         let (stop, stopped) = oneshot::channel::<()>();
         let app = app(&state, &security, Part::All);
         let ended = tokio::spawn(serve(vec![listener], app, security, bounds, async move {
@@ -46,7 +48,7 @@ impl Running {
         Self { address, stop: Some(stop), ended, state }
     }
 
-    async fn plain(backend: Backend) -> Self {
+    async fn plain(backend: Fake) -> Self {
         Self::start(backend, Settings::default(), Security::load(None).unwrap(), Bounds::default()).await
     }
 
@@ -80,19 +82,46 @@ fn builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none())
 }
 
-/// A backend whose probe is `answer`, without waiting.
-fn backend(answer: fn(&ProbeRequest, Duration) -> Result<Report, ProbeError>) -> Backend {
-    Backend {
-        probe: Arc::new(move |ask, timeout| Box::pin(async move { answer(&ask, timeout).map(Arc::new) })),
-        exposition: Arc::new(|r| format!("probe_success {}\n", u8::from(r.success)).into_bytes()),
-        log_text: Arc::new(|r| format!("fetched {} in {} s", r.channel.code, r.timeout.0)),
-        own_metrics: Arc::new(|| b"packager_exporter_up 1\n".to_vec()),
-        config_text: Arc::new(|| "fetch:\n  password: <secret>\n".to_owned()),
-        channel_codes: Arc::new(|| vec!["CH_1".to_owned(), "<b>\"CH_2".to_owned()]),
-        in_force: Arc::new(Arc::default),
-        reload: Arc::new(|| Ok(())),
-        ready: Arc::new(|| Ok(())),
+type Answer = Result<Arc<Report>, ProbeError>;
+
+/// Backend whose answers the test sets.
+struct Fake {
+    probe: Box<dyn Fn(ProbeRequest, Duration) -> BoxFuture<'static, Answer> + Send + Sync>,
+    config: Arc<Loaded>,
+    self_metrics: String,
+    reload: Result<(), String>,
+}
+
+impl Backend for Fake {
+    fn probe(&self, request: ProbeRequest, timeout: Duration) -> BoxFuture<'static, Answer> {
+        (self.probe)(request, timeout)
     }
+
+    fn config(&self) -> Arc<Loaded> {
+        Arc::clone(&self.config)
+    }
+
+    fn self_metrics(&self) -> Vec<u8> {
+        self.self_metrics.clone().into_bytes()
+    }
+
+    fn reload(&self) -> Result<(), String> {
+        self.reload.clone()
+    }
+}
+
+/// A backend whose probe is `answer`, without waiting, and whose catalogue is empty.
+fn backend(answer: fn(&ProbeRequest, Duration) -> Result<Report, ProbeError>) -> Fake {
+    Fake {
+        probe: Box::new(move |ask, timeout| Box::pin(async move { answer(&ask, timeout).map(Arc::new) })),
+        config: Arc::default(),
+        self_metrics: "packager_exporter_up 1\n".to_owned(),
+        reload: Ok(()),
+    }
+}
+
+fn config_of(snapshot: Snapshot) -> Arc<Loaded> {
+    Arc::new(Loaded { snapshot, ..Loaded::default() })
 }
 
 /// Any target is healthy; `down` has failed, `nobody` is unknown, `busy` has no room.
