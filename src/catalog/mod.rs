@@ -2,20 +2,26 @@
 //! rows
 //! of a database.
 
+mod channel_row;
 mod channels;
 mod environment;
 mod load;
 mod lookup;
 mod rows;
 mod show;
+mod table_row;
+mod template_row;
 mod templates;
 #[cfg(test)]
 mod tests;
 
+pub use channel_row::{ChannelRow, ChannelWritten};
 pub use environment::Environment;
 pub use load::{Files, Loaded, load};
 pub use lookup::Unknown;
 pub use rows::{channel_columns, given_columns, load_rows, template_columns};
+pub use table_row::{JsonObject, TableRow, field_names, write_schema};
+pub use template_row::{TemplateRow, TemplateWritten};
 pub use templates::BUILT_IN;
 
 use crate::checks::{CheckSettings, Expectations, ExpectedLadder, Thresholds};

@@ -1,53 +1,18 @@
 //! The catalogue as a database tells it, and single entries on their way there. The same reading as the files', so that
 //! what one refuses the other refuses too.
 
-use super::{Environment, Snapshot, channels, load, templates};
+use super::{ChannelRow, Environment, Snapshot, TableRow as _, channels, load, templates};
 use crate::document::{Document, Errors, Fault, Key, Node, Value, suggestion};
 use serde_json::Map;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Keys that the JSON of a channel may set.
-const WRITABLE: [&str; 15] = [
-    "channel_code",
-    "channel_name",
-    "channel_type",
-    "tier",
-    "codec",
-    "resolution",
-    "fps",
-    "is_4k",
-    "is_hdr",
-    "probe_id",
-    "input_url",
-    "outputs",
-    "ladder",
-    "template_id",
-    "enabled",
-];
 /// Keys of channels.yml whose database column has another name, with that name.
 const OTHERWISE: [(&str, &str); 3] =
     [("request", FILE_ONLY), ("template", "write `template_id`"), ("probe", "write `probe_id`")];
-/// Columns of a channel that are no keys of channels.yml.
-const COLUMNS: [&str; 10] = [
-    "id",
-    "probe_id",
-    "probe_name",
-    "template_id",
-    "template_name",
-    "source",
-    "missing_since",
-    "version",
-    "created_at",
-    "updated_at",
-];
-/// Read-only columns: accepted and ignored, so that a client may send back what it read.
-const READ_ONLY: [&str; 6] = ["id", "probe_name", "template_name", "version", "created_at", "updated_at"];
-/// Read-only columns that repeat no other column.
-const KEPT: [&str; 4] = ["id", "version", "created_at", "updated_at"];
-/// Read-only columns of a channel that name the synchronisation which created it.
-const PROVENANCE: [&str; 2] = ["source", "missing_since"];
+/// Members of a template's JSON that a write ignores or reads apart.
+const TEMPLATE_IGNORED: [&str; 6] = ["id", "probe_name", "template_name", "version", "created_at", "updated_at"];
 /// Sections with secrets are refused, because the secrets would be readable in the table and in every answer.
 const FILE_ONLY: &str = "is for channels.yml alone: its secrets would stand readable in the database";
 
@@ -86,12 +51,14 @@ pub fn load_rows(
 pub fn channel_columns(document: &Document) -> Result<Map<String, serde_json::Value>, Errors> {
     let root = &document.root;
     let mut faults = not_a_mapping(root, "expected a channel's keys");
-    let mut others: Vec<&str> = COLUMNS.to_vec();
-    for (key, node) in root.entries().iter().filter(|(key, _)| !WRITABLE.contains(&key.name.as_str())) {
+    let writable: Vec<&str> = ChannelRow::writable().collect();
+    let read_only = [ChannelRow::READ_ONLY, &["probe_name"]].concat();
+    let mut others = [read_only.as_slice(), &["probe_id", "template_id"]].concat();
+    for (key, node) in root.entries().iter().filter(|(key, _)| !writable.contains(&key.name.as_str())) {
         if let Some((_, instead)) = OTHERWISE.iter().find(|(name, _)| *name == key.name) {
             faults.push(Fault::value(node.at, *instead));
-        } else if !COLUMNS.contains(&key.name.as_str()) {
-            let hint = suggestion(&key.name, &WRITABLE);
+        } else if !read_only.contains(&key.name.as_str()) {
+            let hint = suggestion(&key.name, &writable);
             faults.push(Fault { hint, ..Fault::key(key.at, format!("unknown key `{}`", key.name)) });
         }
         others.push(&key.name);
@@ -105,7 +72,7 @@ pub fn channel_columns(document: &Document) -> Result<Map<String, serde_json::Va
         faults.extend(wrong.map(|n| Fault::value(n.at, "must be a whole number from 1, or null")));
     }
     faults.extend(channels::faults(&given(root).without(&others)));
-    document.errors(faults).or(columns(&root.without(&READ_ONLY).without(&PROVENANCE)))
+    document.errors(faults).or(columns(&root.without(&read_only)))
 }
 
 /// The columns that the JSON of a channel names, unchecked, for a caller that merges them over a row first.
@@ -114,7 +81,8 @@ pub fn channel_columns(document: &Document) -> Result<Map<String, serde_json::Va
 /// Fails where the document is no JSON object.
 pub fn given_columns(document: &Document) -> Result<Map<String, serde_json::Value>, Errors> {
     let faults = not_a_mapping(&document.root, "expected a channel's keys");
-    document.errors(faults).or(columns(&document.root.without(&KEPT).without(&PROVENANCE)))
+    let kept: Vec<&str> = ChannelRow::READ_ONLY.iter().copied().filter(|name| *name != "template_name").collect();
+    document.errors(faults).or(columns(&document.root.without(&kept)))
 }
 
 /// The columns that the JSON of a template sets, checked together with `others` (`{name: keys}`), the templates that
@@ -130,7 +98,7 @@ pub fn template_columns(document: &Document, others: &Document) -> Result<Map<St
         faults.push(Fault::value(root.at, "`template_name` is missing"));
     }
     let settings = root.get("settings").map_or(Node::made(Value::Map(Vec::new())), Node::clone);
-    let thresholds = root.without(&READ_ONLY).without(&["settings"]);
+    let thresholds = root.without(&TEMPLATE_IGNORED).without(&["settings"]);
     for (key, node) in settings.entries() {
         if templates::is_column(&key.name) {
             faults.push(Fault::value(node.at, format!("belongs beside `settings`: `{}` is a column", key.name)));
@@ -146,7 +114,7 @@ pub fn template_columns(document: &Document, others: &Document) -> Result<Map<St
     // A name that isn't there must not hide what is wrong in the keys.
     let own = given(&thresholds.without(&columnless)).over(&settings);
     faults.extend(templates::faults(if name.is_empty() { "new" } else { name }, &own, &others.root));
-    let mut row = columns(&root.without(&READ_ONLY));
+    let mut row = columns(&root.without(&TEMPLATE_IGNORED));
     row.insert("template_name".to_owned(), name.into());
     row.entry("settings").or_insert_with(|| Map::new().into());
     document.errors(faults).or(row)

@@ -79,8 +79,8 @@ async fn served(
     let store = api.store.clone();
     let state = State::with_api(backend, settings(args), api);
     if let Some(store) = store {
-        let (asked, told) = (Arc::clone(&state), Arc::clone(&state));
-        tokio::spawn(store.alert_changes(move || asked.is_listened_to(), move |news| told.tell_alert(news)));
+        let (asking, sending) = (Arc::clone(&state), Arc::clone(&state));
+        tokio::spawn(store.alert_changes(move || asking.has_listeners(), move |event| sending.send_alert(event)));
     }
     let (stop, stopped) = tokio::sync::watch::channel(());
     let wait = |mut stopped: tokio::sync::watch::Receiver<()>| async move {
@@ -126,7 +126,7 @@ async fn forget(store: Store, kept: Duration) {
     let mut ticks = tokio::time::interval_at(Instant::now() + Duration::from_secs(60), Duration::from_secs(3600));
     loop {
         ticks.tick().await;
-        match store.forget_alerts(kept).await {
+        match store.delete_old_alerts(kept).await {
             Ok(0) => {}
             Err(error) => tracing::warn!(%error, "old alerts stay; tried again in an hour"),
             Ok(alerts) => tracing::info!(alerts, "old alerts forgotten"),

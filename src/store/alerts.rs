@@ -1,34 +1,41 @@
-//! Alerts: what Alertmanager tells, what people do about it, and the history of both.
+//! Alerts of the database: Alertmanager's notifications, what people do about them, and the history of both.
 
-use super::narrowed::Narrowed;
-use super::{Page, Store, StoreError, Writer, alone};
+use super::filtered::Filtered;
+use super::table::comma_separated;
+use super::{Page, Store, StoreError, Writer, lock_writers};
+use crate::catalog::field_names;
 use packager_media::units::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::time::Duration;
+use utoipa::ToSchema;
 
-pub(super) const DOCUMENT: &str = "jsonb_build_object('id', a.id, 'fingerprint', fingerprint, 'alertname', alertname,
-  'channel_id', channel_id, 'channel', a.labels->>'channel', 'severity', severity, 'status', status, 'summary', summary,
-  'description', description, 'labels', labels, 'annotations', annotations, 'starts_at', starts_at, 'ends_at', ends_at,
-  'acknowledged_at', acknowledged_at, 'acknowledged_by', acknowledged_by, 'comment', comment,
-  'resolved_at', resolved_at, 'resolved_by', resolved_by, 'silence_id', silence_id)";
+/// Expression that makes the JSON document of an [`AlertRow`] from the table `alerts` with the alias `a`.
+pub(super) static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
+    let member = |name: &&str| match *name {
+        "channel" => "'channel', a.labels->>'channel'".to_owned(),
+        name => format!("'{name}', a.{name}"),
+    };
+    format!("jsonb_build_object({})", comma_separated(field_names::<AlertRow>().iter().map(member)))
+});
 
-/// A row is new, or firing again after somebody closed it by hand, or resolved now. Everything else is a repeat, or late:
-/// what Alertmanager has resolved stays so, whichever notification comes last.
+/// Statement that writes the alerts of a notification in `$1`. It inserts an alert that is new, opens an alert that a person
+/// closed and that still fires, and resolves an alert. Everything else is a repeat or comes late: an alert that Alertmanager
+/// has resolved stays resolved, whichever notification comes last.
 const WRITE: &str = "
 INSERT INTO alerts AS a (fingerprint, alertname, channel_id, severity, status, summary, description, labels, annotations,
                          starts_at, ends_at, resolved_at, resolved_by)
-SELECT DISTINCT ON (fingerprint, r.starts_at) fingerprint, coalesce(labels->>'alertname', ''), c.id, labels->>'severity',
-       r.status, annotations->>'summary', annotations->>'description', labels, annotations, r.starts_at,
-       CASE r.status WHEN 'resolved' THEN r.ends_at END, CASE r.status WHEN 'resolved' THEN now() END,
+SELECT DISTINCT ON (fingerprint, r.\"startsAt\") fingerprint, coalesce(labels->>'alertname', ''), c.id, labels->>'severity',
+       r.status, annotations->>'summary', annotations->>'description', labels, annotations, r.\"startsAt\",
+       CASE r.status WHEN 'resolved' THEN r.\"endsAt\" END, CASE r.status WHEN 'resolved' THEN now() END,
        CASE r.status WHEN 'resolved' THEN 'alertmanager' END
-FROM jsonb_to_recordset($1) AS r(fingerprint text, status text, labels jsonb, annotations jsonb, starts_at timestamptz,
-                                 ends_at timestamptz)
+FROM jsonb_to_recordset($1) AS r(fingerprint text, status text, labels jsonb, annotations jsonb,
+                                 \"startsAt\" timestamptz, \"endsAt\" timestamptz)
 LEFT JOIN channels c ON c.channel_code = labels->>'channel'
-ORDER BY fingerprint, r.starts_at, r.status DESC
+ORDER BY fingerprint, r.\"startsAt\", r.status DESC
 ON CONFLICT (fingerprint, starts_at) DO UPDATE
   SET status = excluded.status, ends_at = excluded.ends_at, resolved_at = excluded.resolved_at,
       resolved_by = excluded.resolved_by, annotations = excluded.annotations, summary = excluded.summary,
@@ -40,47 +47,109 @@ ON CONFLICT (fingerprint, starts_at) DO UPDATE
      OR (excluded.status = 'firing' AND a.status = 'resolved' AND a.resolved_by <> 'alertmanager')
 RETURNING a.status, a.silence_id, xmax = 0";
 
-/// An alert that fires with a later start has ended in between: its end was not told.
+/// Statement that resolves the older alerts of the fingerprints in `$1`: an alert that fires with a later start has ended in
+/// between, and the notification of the end was lost.
 const SUPERSEDE: &str = "
 UPDATE alerts a SET status = 'resolved', ends_at = n.starts_at, resolved_at = now(), resolved_by = 'alertmanager',
                     updated_at = now()
-FROM (SELECT fingerprint, max(starts_at) AS starts_at
-      FROM jsonb_to_recordset($1) AS r(fingerprint text, starts_at timestamptz) GROUP BY fingerprint) n
+FROM (SELECT fingerprint, max(\"startsAt\") AS starts_at
+      FROM jsonb_to_recordset($1) AS r(fingerprint text, \"startsAt\" timestamptz) GROUP BY fingerprint) n
 WHERE a.fingerprint = n.fingerprint AND a.starts_at < n.starts_at AND a.status <> 'resolved'
 RETURNING a.silence_id";
 
-/// One alert of a notification, in Alertmanager's words.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Notification {
+/// One alert of a notification of Alertmanager's webhook; its other members are ignored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = WebhookAlert)]
+pub struct WebhookAlert {
+    /// Alertmanager's fingerprint of the labels.
+    #[schema(min_length = 1, max_length = 128)]
     pub fingerprint: String,
+    #[schema(pattern = "^(firing|resolved)$")]
     pub status: String,
     pub labels: BTreeMap<String, String>,
     #[serde(default)]
+    #[schema(required = false)]
     pub annotations: BTreeMap<String, String>,
-    /// RFC 3339.
-    #[serde(rename(deserialize = "startsAt"))]
+    /// Start, RFC 3339.
+    #[schema(format = DateTime)]
     pub starts_at: String,
-    #[serde(rename(deserialize = "endsAt"), default)]
+    /// End, RFC 3339; of a firing alert the year 1 or the time at which Prometheus gives it up.
+    #[serde(default)]
+    #[schema(format = DateTime)]
     pub ends_at: Option<String>,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertStatus {
+    Firing,
+    Acknowledged,
+    Resolved,
+}
+
+/// Alert as the table `alerts` has it and as the API shows it. Times are RFC 3339.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Alert)]
+pub struct AlertRow {
+    pub id: i64,
+    /// Alertmanager's fingerprint of the labels.
+    pub fingerprint: String,
+    pub alertname: String,
+    #[schema(required)]
+    pub channel_id: Option<i32>,
+    /// The label `channel`.
+    #[schema(required)]
+    pub channel: Option<String>,
+    #[schema(required)]
+    pub severity: Option<String>,
+    pub status: AlertStatus,
+    #[schema(required)]
+    pub summary: Option<String>,
+    #[schema(required)]
+    pub description: Option<String>,
+    pub labels: BTreeMap<String, String>,
+    pub annotations: BTreeMap<String, String>,
+    pub starts_at: String,
+    #[schema(required)]
+    pub ends_at: Option<String>,
+    #[schema(required)]
+    pub acknowledged_at: Option<String>,
+    #[schema(required)]
+    pub acknowledged_by: Option<String>,
+    #[schema(required)]
+    pub comment: Option<String>,
+    #[schema(required)]
+    pub resolved_at: Option<String>,
+    /// `alertmanager`, or the person who resolved the alert by hand.
+    #[schema(required)]
+    pub resolved_by: Option<String>,
+    /// Silence in Alertmanager that the acknowledgement set.
+    #[schema(required)]
+    pub silence_id: Option<String>,
+}
+
+/// Filters of a list of alerts; `None` leaves a filter out.
 #[derive(Debug, Clone, Default)]
 pub struct AlertFilter {
-    /// Firing or acknowledged.
+    /// Only firing and acknowledged alerts.
     pub active: bool,
     pub severity: Option<String>,
+    /// `firing`, `acknowledged` or `resolved`.
     pub status: Option<String>,
-    /// A channel's code.
+    /// Code of a channel.
     pub channel: Option<String>,
-    /// RFC 3339: started at or after this.
+    /// Earliest start, RFC 3339.
     pub since: Option<String>,
-    /// Ids below this; newest first.
+    /// The page begins below this id: the newest alert is first.
     pub before: Option<i64>,
+    /// Most alerts on the page.
     pub limit: usize,
 }
 
-/// Alerts forgotten in one statement: notifications wait for its end.
-const AT_ONCE: i64 = 5000;
+/// Alerts that one statement deletes. Notifications wait until it ends.
+const DELETE_BATCH: i64 = 5000;
 
 /// Acknowledged alert that has a silence in Alertmanager.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,18 +179,19 @@ pub struct EndedAlert {
     pub alert: PostableAlert,
 }
 
-/// Silences that have nothing to silence any more.
-pub type Expired = Vec<String>;
+/// Ids of silences whose alerts have ended.
+pub type ExpiredSilences = Vec<String>;
 
 impl Store {
-    /// Takes a notification in. Repeats and reordering change nothing.
+    /// Writes the alerts of a notification, and answers the silences of those that have ended. Repeated and reordered
+    /// notifications change nothing.
     ///
     /// # Errors
-    /// A time that is none, or the database is away: Alertmanager tells it again.
-    pub async fn notified(&self, alerts: &[Notification]) -> Result<Expired, StoreError> {
+    /// A time that does not parse, or the database is away: Alertmanager sends the notification again.
+    pub async fn write_notification(&self, alerts: &[WebhookAlert]) -> Result<ExpiredSilences, StoreError> {
         let rows = serde_json::to_value(alerts).map_err(|e| StoreError::Refused(e.to_string()))?;
         let mut transaction = self.pool.begin().await?;
-        alone(&mut transaction, Writer::Alerts).await?;
+        lock_writers(&mut transaction, Writer::Alerts).await?;
         let written: Vec<(String, Option<String>, bool)> =
             sqlx::query_as(WRITE).bind(&rows).fetch_all(&mut *transaction).await?;
         let superseded: Vec<Option<String>> =
@@ -132,13 +202,16 @@ impl Store {
         Ok(ended.chain(superseded.into_iter().flatten()).collect())
     }
 
+    /// One page of the alerts that pass the filter, by descending id.
+    ///
     /// # Errors
     /// The database is away.
-    pub async fn alerts(&self, filter: &AlertFilter) -> Result<Page, StoreError> {
+    pub async fn alerts(&self, filter: &AlertFilter) -> Result<Page<AlertRow>, StoreError> {
         let before = filter.before.unwrap_or(i64::MAX);
-        // In the words of the index's own condition, so that it is taken.
+        // PostgreSQL uses the partial index only for its own condition.
         let active = if filter.active { "status <> 'resolved' AND " } else { "" };
-        let mut sql = Narrowed::new(format!("SELECT a.id, {DOCUMENT} FROM alerts a WHERE {active}a.id < "), before);
+        let document = &*DOCUMENT;
+        let mut sql = Filtered::new(format!("SELECT a.id, {document} FROM alerts a WHERE {active}a.id < "), before);
         sql.equal("severity", filter.severity.as_deref());
         sql.equal("status", filter.status.as_deref());
         sql.equal("labels->>'channel'", filter.channel.as_deref());
@@ -148,26 +221,29 @@ impl Store {
         sql.page(" ORDER BY a.id DESC LIMIT ", filter.limit, &self.pool).await
     }
 
-    /// # Errors
-    /// There is no such alert, or the database is away.
-    pub async fn alert(&self, id: i64) -> Result<Value, StoreError> {
-        found(&mut *self.pool.acquire().await?, id, "").await
-    }
-
-    /// `silence` is the one that was set in Alertmanager for it. Acknowledged again: the first stays.
+    /// Alert of an id.
     ///
     /// # Errors
-    /// It is resolved already, there is no such alert, or the database is away.
+    /// There is no such alert, or the database is away.
+    pub async fn alert(&self, id: i64) -> Result<AlertRow, StoreError> {
+        select(&mut *self.pool.acquire().await?, id, "").await
+    }
+
+    /// Acknowledges an alert and answers it as it is then. `silence` is the silence that was set in Alertmanager. An acknowledged
+    /// alert keeps its first acknowledgement.
+    ///
+    /// # Errors
+    /// The alert is resolved, there is no such alert, or the database is away.
     pub async fn acknowledge(
         &self,
         id: i64,
         by: &str,
         comment: Option<&str>,
         silence: Option<&str>,
-    ) -> Result<Value, StoreError> {
+    ) -> Result<AlertRow, StoreError> {
         let mut transaction = self.pool.begin().await?;
-        let before = found(&mut transaction, id, "FOR UPDATE").await?;
-        if before.get("status").and_then(Value::as_str) == Some("resolved") {
+        let before = select(&mut transaction, id, "FOR UPDATE").await?;
+        if before.status == AlertStatus::Resolved {
             return Err(StoreError::Conflict("this alert is resolved; there is nothing to acknowledge".to_owned()));
         }
         sqlx::query(
@@ -181,18 +257,19 @@ impl Store {
         .bind(silence)
         .execute(&mut *transaction)
         .await?;
-        let after = found(&mut transaction, id, "").await?;
+        let after = select(&mut transaction, id, "").await?;
         transaction.commit().await?;
         Ok(after)
     }
 
-    /// Closes by hand; Alertmanager's next notification of it opens it again. Resolved already: it stays as it is.
+    /// Resolves an alert by hand and answers it as it is then; Alertmanager's next notification that it fires opens it again. A
+    /// resolved alert stays as it is.
     ///
     /// # Errors
     /// There is no such alert, or the database is away.
-    pub async fn resolve(&self, id: i64, by: &str, comment: Option<&str>) -> Result<Value, StoreError> {
+    pub async fn resolve(&self, id: i64, by: &str, comment: Option<&str>) -> Result<AlertRow, StoreError> {
         let mut transaction = self.pool.begin().await?;
-        found(&mut transaction, id, "FOR UPDATE").await?;
+        select(&mut transaction, id, "FOR UPDATE").await?;
         sqlx::query(
             "UPDATE alerts SET status = 'resolved', ends_at = now(), resolved_at = now(), resolved_by = $2,
                     comment = coalesce($3, comment), updated_at = now()
@@ -203,7 +280,7 @@ impl Store {
         .bind(comment)
         .execute(&mut *transaction)
         .await?;
-        let after = found(&mut transaction, id, "").await?;
+        let after = select(&mut transaction, id, "").await?;
         transaction.commit().await?;
         Ok(after)
     }
@@ -237,36 +314,37 @@ impl Store {
                    RETURNING silence_id, jsonb_build_object('labels', labels, 'annotations', annotations,
                      'startsAt', starts_at, 'endsAt', ends_at)";
         let mut transaction = self.pool.begin().await?;
-        alone(&mut transaction, Writer::Alerts).await?;
+        lock_writers(&mut transaction, Writer::Alerts).await?;
         let ended: Vec<(Option<String>, Json<PostableAlert>)> =
             sqlx::query_as(sql).bind(ids).fetch_all(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(ended.into_iter().map(|(silence_id, Json(alert))| EndedAlert { silence_id, alert }).collect())
     }
 
-    /// Takes away what was resolved longer ago than `kept`; says how many.
+    /// Deletes alerts that ended more than `retention` ago, and answers their number.
     ///
     /// # Errors
     /// The database is away.
-    pub async fn forget_alerts(&self, kept: Duration) -> Result<u64, StoreError> {
+    pub async fn delete_old_alerts(&self, retention: Duration) -> Result<u64, StoreError> {
         let sql = "DELETE FROM alerts WHERE id IN (SELECT id FROM alerts
                      WHERE status = 'resolved' AND ends_at < now() - make_interval(secs => $1) ORDER BY ends_at LIMIT $2)";
-        let mut forgotten = 0;
+        let mut deleted = 0;
         loop {
             let mut transaction = self.pool.begin().await?;
-            alone(&mut transaction, Writer::Alerts).await?;
-            let done = sqlx::query(sql).bind(kept.as_secs_f64()).bind(AT_ONCE).execute(&mut *transaction).await?;
+            lock_writers(&mut transaction, Writer::Alerts).await?;
+            let done =
+                sqlx::query(sql).bind(retention.as_secs_f64()).bind(DELETE_BATCH).execute(&mut *transaction).await?;
             transaction.commit().await?;
-            forgotten += done.rows_affected();
-            if done.rows_affected() < AT_ONCE.unsigned_abs() {
-                return Ok(forgotten);
+            deleted += done.rows_affected();
+            if done.rows_affected() < DELETE_BATCH.unsigned_abs() {
+                return Ok(deleted);
             }
         }
     }
 }
 
-async fn found(connection: &mut PgConnection, id: i64, lock: &str) -> Result<Value, StoreError> {
-    let sql = format!("SELECT {DOCUMENT} FROM alerts a WHERE a.id = $1 {lock}");
-    let alert = sqlx::query_scalar(&sql).bind(id).fetch_optional(connection).await?;
-    alert.ok_or_else(|| StoreError::Missing(format!("there is no alert {id}")))
+async fn select(connection: &mut PgConnection, id: i64, lock: &str) -> Result<AlertRow, StoreError> {
+    let sql = format!("SELECT {} FROM alerts a WHERE a.id = $1 {lock}", *DOCUMENT);
+    let alert: Option<Json<AlertRow>> = sqlx::query_scalar(&sql).bind(id).fetch_optional(connection).await?;
+    alert.map(|Json(alert)| alert).ok_or_else(|| StoreError::Missing(format!("there is no alert {id}")))
 }

@@ -1,90 +1,97 @@
-//! Alerts as they change, whoever changes them: this exporter, another one, or psql.
+//! Changes of alerts as they are committed, whoever makes them: this exporter, another one, or psql.
 
-use super::{Store, StoreError, alerts};
-use serde_json::Value;
+use super::alerts::{AlertRow, DOCUMENT};
+use super::{Store, StoreError};
 use sqlx::postgres::PgListener;
+use sqlx::types::Json;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::time::Duration;
 
+/// First and longest pause before the database is tried again.
 const RETRY: Duration = Duration::from_secs(1);
-const RETRY_AT_MOST: Duration = Duration::from_secs(15);
-/// Alerts read at a time.
-const AT_ONCE: usize = 500;
+const MAX_RETRY: Duration = Duration::from_secs(15);
+/// Alerts read with one statement.
+const BATCH: usize = 500;
 
-/// What there is to tell of alerts.
+/// Event about alerts.
 #[derive(Debug, Clone, PartialEq)]
-pub enum AlertNews {
+pub enum AlertEvent {
     Changed {
         /// `fired`, `acknowledged` or `resolved`.
         change: &'static str,
-        /// As the API shows it, at the time of telling.
-        alert: Value,
+        /// The alert when the event was read, which may be after a later change.
+        alert: Box<AlertRow>,
     },
-    /// The database was away: changes may have been missed.
+    /// The database was away; changes may have been missed.
     Gap,
 }
 
 impl Store {
-    /// Tells of every change until dropped. Nothing is read while nobody is there to be told.
-    pub async fn alert_changes(self, listened_to: impl Fn() -> bool, mut tell: impl FnMut(AlertNews)) {
-        let mut wait = RETRY;
+    /// Calls `report` with every change until dropped. No alert is read while `has_listeners` answers false.
+    pub async fn alert_changes(self, has_listeners: impl Fn() -> bool, mut report: impl FnMut(AlertEvent)) {
+        let mut pause = RETRY;
         let mut missed = false;
         loop {
-            let Err(error) = self.changes(&listened_to, &mut tell, &mut wait, missed).await;
+            let Err(error) = self.follow_changes(&has_listeners, &mut report, &mut pause, missed).await;
             missed = true;
-            // `follow` says at the same time, and louder, that the database is away.
-            tracing::debug!(%error, retry_in = ?wait, "changes of alerts are not heard");
-            tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(RETRY_AT_MOST);
+            // `follow` logs at the same time, as an error, that the database is away.
+            tracing::debug!(%error, retry_in = ?pause, "changes of alerts are not read");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(MAX_RETRY);
         }
     }
 
-    async fn changes(
+    async fn follow_changes(
         &self,
-        listened_to: &impl Fn() -> bool,
-        tell: &mut impl FnMut(AlertNews),
-        wait: &mut Duration,
+        has_listeners: &impl Fn() -> bool,
+        report: &mut impl FnMut(AlertEvent),
+        pause: &mut Duration,
         missed: bool,
-    ) -> Result<std::convert::Infallible, StoreError> {
+    ) -> Result<Infallible, StoreError> {
         let mut listener = PgListener::connect_with(&self.pool).await?;
         listener.listen("packager_alerts").await?;
-        *wait = RETRY;
+        *pause = RETRY;
         if missed {
-            tell(AlertNews::Gap);
+            report(AlertEvent::Gap);
         }
         loop {
             let Some(first) = listener.try_recv().await? else {
-                tell(AlertNews::Gap);
+                report(AlertEvent::Gap);
                 continue;
             };
             let mut notices = vec![first];
-            while notices.len() < AT_ONCE
+            while notices.len() < BATCH
                 && let Some(more) = listener.next_buffered()
             {
                 notices.push(more);
             }
-            if listened_to() {
+            if has_listeners() {
                 let changes: Vec<_> = notices.iter().filter_map(|notice| change(notice.payload())).collect();
-                self.told(&changes, tell).await?;
+                self.report_changes(&changes, report).await?;
             }
         }
     }
 
-    async fn told(&self, changes: &[(i64, &'static str)], tell: &mut impl FnMut(AlertNews)) -> Result<(), StoreError> {
+    async fn report_changes(
+        &self,
+        changes: &[(i64, &'static str)],
+        report: &mut impl FnMut(AlertEvent),
+    ) -> Result<(), StoreError> {
         let ids: Vec<i64> = changes.iter().map(|(id, _)| *id).collect();
-        let sql = format!("SELECT a.id, {} FROM alerts a WHERE a.id = ANY($1)", alerts::DOCUMENT);
-        let rows: Vec<(i64, Value)> = sqlx::query_as(&sql).bind(ids).fetch_all(&self.pool).await?;
-        let rows: BTreeMap<i64, Value> = rows.into_iter().collect();
+        let sql = format!("SELECT a.id, {} FROM alerts a WHERE a.id = ANY($1)", *DOCUMENT);
+        let rows: Vec<(i64, Json<AlertRow>)> = sqlx::query_as(&sql).bind(ids).fetch_all(&self.pool).await?;
+        let rows: BTreeMap<i64, AlertRow> = rows.into_iter().map(|(id, Json(alert))| (id, alert)).collect();
         for (id, change) in changes {
             if let Some(alert) = rows.get(id) {
-                tell(AlertNews::Changed { change, alert: alert.clone() });
+                report(AlertEvent::Changed { change, alert: Box::new(alert.clone()) });
             }
         }
         Ok(())
     }
 }
 
-/// Id and new status, as the trigger of the table writes them.
+/// Id of an alert and its change, from the payload of the table's trigger: the id and the new status.
 fn change(payload: &str) -> Option<(i64, &'static str)> {
     let (id, status) = payload.split_once(' ')?;
     let change = match status {
@@ -93,4 +100,17 @@ fn change(payload: &str) -> Option<(i64, &'static str)> {
         _ => "resolved",
     };
     Some((id.parse().ok()?, change))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_payload_of_the_trigger_names_the_alert_and_its_change() {
+        assert_eq!(change("7 firing"), Some((7, "fired")));
+        assert_eq!(change("8 acknowledged"), Some((8, "acknowledged")));
+        assert_eq!(change("9 resolved"), Some((9, "resolved")));
+        assert_eq!((change("9"), change("x firing")), (None, None));
+    }
 }

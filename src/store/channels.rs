@@ -1,77 +1,76 @@
-//! Channels: pages, single rows, writes and bulk imports.
+//! Channels of the database: pages, single channels, writes and imports of many.
 
-use super::narrowed::Narrowed;
-use super::table::shown;
-use super::{Page, Shown, Store, StoreError, Writer, alone};
-use crate::catalog;
+use super::filtered::Filtered;
+use super::table::{ColumnLists, comma_separated, get, text_column};
+use super::{Page, Store, StoreError, Versioned, Writer, lock_writers};
+use crate::catalog::{self, ChannelRow, JsonObject, TableRow as _};
 use crate::document::{Document, Errors, Problem};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
-/// A channel as the API shows it.
-pub(super) const DOCUMENT: &str =
-    "jsonb_build_object('id', c.id, 'channel_code', channel_code, 'channel_name', channel_name,
-  'channel_type', channel_type, 'tier', tier, 'codec', codec, 'resolution', resolution, 'fps', fps, 'is_4k', is_4k,
-  'is_hdr', is_hdr, 'probe_id', probe_id, 'input_url', input_url, 'outputs', outputs, 'ladder', ladder,
-  'template_id', template_id, 'template_name', template_name, 'enabled', c.enabled, 'source', source,
-  'missing_since', missing_since, 'version', c.version, 'created_at', c.created_at, 'updated_at', c.updated_at)";
+/// SQL lists of the columns of `channels`, under the alias `c`; `t` is the channel's template.
+pub(super) static LISTS: LazyLock<ColumnLists> =
+    LazyLock::new(|| ColumnLists::of::<ChannelRow>("c", &[("template_name", "t.template_name")]));
 pub(super) const FROM: &str = "FROM channels c LEFT JOIN templates t ON t.id = c.template_id";
 
-/// Of the rows in `$1`: what is `null` or missing gets its default.
-const GIVEN: &str = "SELECT channel_code, coalesce(channel_name, channel_code), coalesce(channel_type, 'LIVE'), tier, codec,
-    resolution, fps, coalesce(is_4k, false), coalesce(is_hdr, false), probe_id, input_url, coalesce(outputs, '{}'), ladder,
-    template_id, coalesce(enabled, true)
-  FROM jsonb_to_recordset($1) AS r(channel_code text, channel_name text, channel_type text, tier int, codec text,
-    resolution text, fps float8, is_4k bool, is_hdr bool, probe_id int, input_url text, outputs jsonb, ladder jsonb,
-    template_id int, enabled bool)";
-const COLUMNS: &str = "channel_code, channel_name, channel_type, tier, codec, resolution, fps, is_4k, is_hdr, probe_id,
-  input_url, outputs, ladder, template_id, enabled";
-const EXCLUDED: &str =
-    "excluded.channel_name, excluded.channel_type, excluded.tier, excluded.codec, excluded.resolution,
-  excluded.fps, excluded.is_4k, excluded.is_hdr, excluded.probe_id, excluded.input_url, excluded.outputs,
-  excluded.ladder, excluded.template_id, excluded.enabled";
-const OWN: &str = "c.channel_name, c.channel_type, c.tier, c.codec, c.resolution, c.fps, c.is_4k, c.is_hdr, c.probe_id,
-  c.input_url, c.outputs, c.ladder, c.template_id, c.enabled";
+/// Rows of one statement, which takes far less than the statement timeout.
+const BATCH: usize = 5000;
 
-/// Rows of one statement: far below its timeout.
-const AT_ONCE: usize = 5000;
-
+/// Filters of a list of channels; `None` leaves a filter out.
 #[derive(Debug, Clone, Default)]
 pub struct ChannelFilter {
     pub tier: Option<i32>,
     pub is_4k: Option<bool>,
     pub enabled: Option<bool>,
+    /// Name of the template.
     pub template: Option<String>,
     /// Part of the code or name, in any case.
     pub q: Option<String>,
-    /// Ids above this.
+    /// The page begins after this id.
     pub after: i64,
+    /// Most channels on the page.
     pub limit: usize,
 }
 
-/// One row of an import and where it stood.
+/// One row of an import.
 #[derive(Debug, Clone)]
-pub struct Row {
-    /// What can't be read of it; the columns are without that.
-    pub wrong: Vec<String>,
+pub struct ImportRow {
+    /// Line in the imported file, from 1.
     pub line: usize,
-    pub columns: Map<String, Value>,
+    /// Columns that could be read.
+    pub columns: JsonObject,
+    /// What is wrong with the other columns.
+    pub problems: Vec<String>,
 }
 
+/// Numbers of channels that an import created, updated and found as they were.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Imported {
+pub struct ImportCounts {
     pub created: usize,
     pub updated: usize,
     pub unchanged: usize,
 }
 
+/// What a write does to the columns that its body leaves out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// They get their defaults.
+    Replace,
+    /// They stay as they are.
+    Merge,
+}
+
 impl Store {
+    /// One page of the channels that pass the filter, by id.
+    ///
     /// # Errors
     /// The database is away.
-    pub async fn channels(&self, filter: &ChannelFilter) -> Result<Page, StoreError> {
-        let mut sql = Narrowed::new(format!("SELECT c.id::bigint, {DOCUMENT} {FROM} WHERE c.id > "), filter.after);
+    pub async fn channels(&self, filter: &ChannelFilter) -> Result<Page<ChannelRow>, StoreError> {
+        let document = &LISTS.document;
+        let mut sql = Filtered::new(format!("SELECT c.id::bigint, {document} {FROM} WHERE c.id > "), filter.after);
         sql.equal("tier", filter.tier);
         sql.equal("is_4k", filter.is_4k);
         sql.equal("c.enabled", filter.enabled);
@@ -82,59 +81,84 @@ impl Store {
         sql.page(" ORDER BY c.id LIMIT ", filter.limit, &self.pool).await
     }
 
-    /// `key` is an id or a code.
+    /// Channel of an id or a code.
     ///
     /// # Errors
     /// There is no such channel, or the database is away.
-    pub async fn channel(&self, key: &str) -> Result<Shown, StoreError> {
-        found(&mut *self.pool.acquire().await?, key, "").await
+    pub async fn channel(&self, key: &str) -> Result<Versioned<ChannelRow>, StoreError> {
+        select(&mut *self.pool.acquire().await?, key, "").await
     }
 
-    /// # Errors
-    /// A code that is taken, a template or probe that isn't there, or the database is away.
-    pub async fn create_channel(&self, columns: Map<String, Value>) -> Result<i32, StoreError> {
-        let sql = format!("INSERT INTO channels ({COLUMNS}) {GIVEN} RETURNING id");
-        Ok(sqlx::query_scalar(&sql).bind(json!([columns])).fetch_one(&self.pool).await?)
-    }
-
-    /// Replaces a channel, or with `merge` changes what `columns` has.
+    /// Creates a channel and answers its code and id.
     ///
     /// # Errors
-    /// No such channel, another version than `expected`, a bad value, or the database is away.
+    /// Every bad field, a code that is taken, a template or probe that does not exist, or the database is away.
+    pub async fn create_channel(&self, body: &Document) -> Result<(String, i32), StoreError> {
+        let columns = catalog::channel_columns(body).map_err(StoreError::Invalid)?;
+        let ColumnLists { writable, given, .. } = &*LISTS;
+        let sql = format!("INSERT INTO channels ({writable}) {given} RETURNING channel_code, id");
+        Ok(sqlx::query_as(&sql).bind(json!([columns])).fetch_one(&self.pool).await?)
+    }
+
+    /// Changes the channel of an id or a code.
+    ///
+    /// # Errors
+    /// Every bad field, no such channel, another version than `expected`, another code, or the database is away.
     pub async fn change_channel(
         &self,
         key: &str,
-        columns: Map<String, Value>,
-        merge: bool,
+        body: &Document,
+        change: Change,
         expected: Option<i32>,
-    ) -> Result<Shown, StoreError> {
+    ) -> Result<Versioned<ChannelRow>, StoreError> {
+        let given = catalog::given_columns(body).map_err(StoreError::Invalid)?;
+        self.write_channel(key, given, change, expected).await
+    }
+
+    /// Disables the channel of an id or a code: probes of it go on when asked for, and discovery leaves it out.
+    ///
+    /// # Errors
+    /// No such channel, another version than `expected`, or the database is away.
+    pub async fn disable_channel(&self, key: &str, expected: Option<i32>) -> Result<Versioned<ChannelRow>, StoreError> {
+        let columns = JsonObject::from_iter([("enabled".to_owned(), Value::Bool(false))]);
+        self.write_channel(key, columns, Change::Merge, expected).await
+    }
+
+    async fn write_channel(
+        &self,
+        key: &str,
+        columns: JsonObject,
+        change: Change,
+        expected: Option<i32>,
+    ) -> Result<Versioned<ChannelRow>, StoreError> {
         let mut transaction = self.pool.begin().await?;
-        let before = found(&mut transaction, key, "FOR UPDATE OF c").await?;
-        before.still(expected)?;
-        let code = before.document.get("channel_code").cloned().unwrap_or_default();
-        if columns.get("channel_code").is_some_and(|given| *given != code) {
+        let before = select(&mut transaction, key, "FOR UPDATE OF c").await?;
+        before.require(expected)?;
+        let code = before.row.channel_code.clone();
+        if columns.get("channel_code").is_some_and(|given| given.as_str() != Some(&code)) {
             return Err(StoreError::field(
                 "channel_code",
                 "a code can't change; create another channel and disable this",
             ));
         }
+        let values = before.row.values();
         for (name, id) in [("template_name", "template_id"), ("probe_name", "probe_id")] {
-            let other = columns.get(name).is_some_and(|given| before.document.get(name) != Some(given));
-            if merge && other && !columns.contains_key(id) {
+            let other = columns.get(name).is_some_and(|given| values.get(name) != Some(given));
+            if change == Change::Merge && other && !columns.contains_key(id) {
                 return Err(StoreError::field(name, format!("is read-only; write `{id}`")));
             }
         }
-        let mut whole = match before.document {
-            Value::Object(before) if merge => writable(before),
-            _ => Map::new(),
+        let mut whole = match change {
+            Change::Merge => before.row.writable_values(),
+            Change::Replace => JsonObject::new(),
         };
         whole.extend(columns);
-        whole.insert("channel_code".to_owned(), code.clone());
+        whole.insert("channel_code".to_owned(), code.clone().into());
         let whole = checked(&whole, "body")?;
-        let rows = json!([whole]);
-        let sql = format!("UPDATE channels c SET ({COLUMNS}) = ({GIVEN}) WHERE channel_code = $2");
-        sqlx::query(&sql).bind(rows).bind(code.as_str()).execute(&mut *transaction).await?;
-        let after = found(&mut transaction, code.as_str().unwrap_or_default(), "").await?;
+        let ColumnLists { writable, given, .. } = &*LISTS;
+        let sql = format!("UPDATE channels c SET ({writable}) = ({given}) WHERE channel_code = $2");
+        sqlx::query(&sql).bind(json!([whole])).bind(&code).execute(&mut *transaction).await?;
+        let after = select(&mut transaction, &code, "").await?;
         transaction.commit().await?;
         Ok(after)
     }
@@ -143,41 +167,43 @@ impl Store {
     ///
     /// # Errors
     /// The database is away.
-    pub async fn all_channels(&self) -> Result<Vec<Value>, StoreError> {
+    pub async fn all_channels(&self) -> Result<Vec<ChannelRow>, StoreError> {
         let mut all = Vec::new();
-        let mut filter = ChannelFilter { limit: AT_ONCE, ..ChannelFilter::default() };
+        let mut filter = ChannelFilter { limit: BATCH, ..ChannelFilter::default() };
         loop {
             let page = self.channels(&filter).await?;
-            all.extend(page.items);
+            all.extend(page.rows);
             let Some(next) = page.next else { return Ok(all) };
             filter.after = next;
         }
     }
 
-    /// Creates and changes channels by their codes, all or none. What a row doesn't have stays as it is. `progress` hears how
-    /// many rows are done.
+    /// Creates and changes channels by their codes, all or none. A column that a row leaves out stays as it is. `progress` is
+    /// called with the number of rows that are done.
     ///
     /// # Errors
     /// Every bad row by its line, or the database is away.
     pub async fn import_channels(
         &self,
-        rows: Vec<Row>,
+        rows: Vec<ImportRow>,
         dry_run: bool,
         progress: impl Fn(usize),
-    ) -> Result<Imported, StoreError> {
+    ) -> Result<ImportCounts, StoreError> {
         let mut transaction = self.pool.begin().await?;
-        alone(&mut transaction, Writer::Channels).await?;
+        lock_writers(&mut transaction, Writer::Channels).await?;
         let codes: Vec<&str> = rows.iter().filter_map(|row| row.columns.get("channel_code")?.as_str()).collect();
+        let document = &LISTS.document;
         let sql = format!(
-            "SELECT channel_code, {DOCUMENT} {FROM} WHERE channel_code = ANY($1) ORDER BY c.id FOR UPDATE OF c"
+            "SELECT channel_code, {document} {FROM} WHERE channel_code = ANY($1) ORDER BY c.id FOR UPDATE OF c"
         );
-        let before: Vec<(String, Value)> = sqlx::query_as(&sql).bind(&codes).fetch_all(&mut *transaction).await?;
-        let (whole, mut problems) = merged(&rows, before.into_iter().collect())?;
-        problems.extend(references(&mut transaction, &rows).await?);
+        let before: Vec<(String, Json<ChannelRow>)> =
+            sqlx::query_as(&sql).bind(&codes).fetch_all(&mut *transaction).await?;
+        let (whole, mut problems) = merged(&rows, before.into_iter().map(|(code, Json(row))| (code, row)).collect())?;
+        problems.extend(missing_references(&mut transaction, &rows).await?);
         problems.sort_by_key(|problem| problem.position);
         Errors(problems).or(()).map_err(StoreError::Invalid)?;
-        let mut done = Imported::default();
-        for part in whole.chunks(AT_ONCE) {
+        let mut done = ImportCounts::default();
+        for part in whole.chunks(BATCH) {
             let written = upsert(&mut transaction, part).await?;
             let created = written.iter().filter(|created| **created).count();
             done.created += created;
@@ -192,8 +218,8 @@ impl Store {
     }
 }
 
-/// Templates and probes that rows name and that aren't there, by line: the database would tell only the first.
-async fn references(connection: &mut PgConnection, rows: &[Row]) -> Result<Vec<Problem>, StoreError> {
+/// Problems of rows that name templates or probes that do not exist. The database would name only the first.
+async fn missing_references(connection: &mut PgConnection, rows: &[ImportRow]) -> Result<Vec<Problem>, StoreError> {
     let mut problems = Vec::new();
     for (column, table) in [("template_id", "templates"), ("probe_id", "probes")] {
         let named = || rows.iter().filter_map(|row| Some((row, row.columns.get(column)?.as_i64()?)));
@@ -202,74 +228,75 @@ async fn references(connection: &mut PgConnection, rows: &[Row]) -> Result<Vec<P
         let known: Vec<i64> = sqlx::query_scalar(&sql).bind(Vec::from_iter(asked)).fetch_all(&mut *connection).await?;
         let known = BTreeSet::from_iter(known);
         for (row, id) in named().filter(|(_, id)| !known.contains(id)) {
-            problems.push(of_line(row.line, format!("{column}: {id} is not among the {table}")));
+            problems.push(problem_of_line(row.line, format!("{column}: {id} is not among the {table}")));
         }
     }
     Ok(problems)
 }
 
-fn of_line(line: usize, message: String) -> Problem {
+fn problem_of_line(line: usize, message: String) -> Problem {
     Problem { source: "line".to_owned(), position: Some((line, 1)), message }
 }
 
-/// Creates and changes by code; of each row that wasn't there already as it is: whether it was created. An id is drawn for
-/// new rows alone: else an import of 5,000 channels each minute would run out of them within a year.
-pub(super) async fn upsert(connection: &mut PgConnection, rows: &[Value]) -> Result<Vec<bool>, StoreError> {
+/// Creates and changes channels by code. The answer has an element for each channel that was created (true) or changed (false).
+pub(super) async fn upsert(connection: &mut PgConnection, rows: &[JsonObject]) -> Result<Vec<bool>, StoreError> {
+    let ColumnLists { writable, given, .. } = &*LISTS;
+    let changeable = |prefix: &str| {
+        let names = ChannelRow::writable().filter(|name| *name != "channel_code");
+        comma_separated(names.map(|name| format!("{prefix}{name}")))
+    };
+    let (names, old, new) = (changeable(""), changeable("c."), changeable("excluded."));
+    // An id is drawn for new rows only: else an import of 5,000 channels each minute would use up all ids within a year.
     let sql = format!(
-        "INSERT INTO channels AS c (id, {COLUMNS})
+        "INSERT INTO channels AS c (id, {writable})
          SELECT coalesce(k.id, nextval(pg_get_serial_sequence('channels', 'id'))), g.*
-         FROM ({GIVEN}) g ({COLUMNS}) LEFT JOIN channels k ON k.channel_code = g.channel_code
+         FROM ({given}) g ({writable}) LEFT JOIN channels k ON k.channel_code = g.channel_code
          ON CONFLICT (channel_code) DO UPDATE
-           SET (channel_name, channel_type, tier, codec, resolution, fps, is_4k, is_hdr, probe_id, input_url, outputs,
-                ladder, template_id, enabled) = ROW({EXCLUDED})
-           WHERE ({OWN}) IS DISTINCT FROM ({EXCLUDED})
+           SET ({names}) = ROW({new})
+           WHERE ({old}) IS DISTINCT FROM ({new})
          RETURNING (xmax = 0) AS created"
     );
     Ok(sqlx::query_scalar(&sql).bind(Json(rows)).fetch_all(connection).await?)
 }
 
-async fn found(connection: &mut PgConnection, key: &str, lock: &str) -> Result<Shown, StoreError> {
+/// Channel of a code or an id; a code that looks like an id goes before.
+async fn select(connection: &mut PgConnection, key: &str, lock: &str) -> Result<Versioned<ChannelRow>, StoreError> {
+    let document = &LISTS.document;
     let sql = format!(
-        "SELECT {DOCUMENT}, c.version {FROM} WHERE channel_code = $1 OR c.id = $2 ORDER BY channel_code = $1 DESC LIMIT 1 {lock}"
+        "SELECT {document}, c.version {FROM} WHERE channel_code = $1 OR c.id = $2 ORDER BY channel_code = $1 DESC LIMIT 1 {lock}"
     );
-    shown(connection, &sql, "channel", key).await
+    get(connection, &sql, "channel", key).await
 }
 
-pub(super) fn writable(mut document: Map<String, Value>) -> Map<String, Value> {
-    for key in ["id", "template_name", "source", "missing_since", "version", "created_at", "updated_at"] {
-        document.remove(key);
-    }
-    document
-}
-
-pub(super) fn checked(columns: &Map<String, Value>, name: &str) -> Result<Map<String, Value>, StoreError> {
-    let text = Value::Object(columns.clone()).to_string();
+/// Columns as a channel of the API: checked whole. `name` stands for the document in messages.
+pub(super) fn checked(columns: &JsonObject, name: &str) -> Result<JsonObject, StoreError> {
+    let text = json!(columns).to_string();
     let document = Document::parse_json(name.to_owned(), text).map_err(StoreError::Invalid)?;
     catalog::channel_columns(&document).map_err(StoreError::Invalid)
 }
 
-/// Each row over what the database has of its channel, and what is wrong in them.
-fn merged(rows: &[Row], mut before: BTreeMap<String, Value>) -> Result<(Vec<Value>, Vec<Problem>), StoreError> {
+/// The rows laid over the channels that the database has, and the problems of the rows.
+fn merged(
+    rows: &[ImportRow],
+    mut before: BTreeMap<String, ChannelRow>,
+) -> Result<(Vec<JsonObject>, Vec<Problem>), StoreError> {
     let mut whole = Vec::with_capacity(rows.len());
     let mut lines: BTreeMap<&str, usize> = BTreeMap::new();
     let mut problems = Vec::new();
     for row in rows {
-        let problem = |message: String| of_line(row.line, message);
-        problems.extend(row.wrong.iter().cloned().map(problem));
-        if row.columns.is_empty() && !row.wrong.is_empty() {
+        let problem = |message: String| problem_of_line(row.line, message);
+        problems.extend(row.problems.iter().cloned().map(problem));
+        if row.columns.is_empty() && !row.problems.is_empty() {
             continue;
         }
-        let code = row.columns.get("channel_code").and_then(Value::as_str).unwrap_or_default();
+        let code = text_column(&row.columns, "channel_code");
         if let Some(first) = lines.insert(code, row.line) {
             problems.push(problem(format!("channel_code: `{code}` stands in line {first} already")));
         }
-        let mut columns = match before.remove(code) {
-            Some(Value::Object(before)) => writable(before),
-            _ => Map::new(),
-        };
+        let mut columns = before.remove(code).map(|row| row.writable_values()).unwrap_or_default();
         columns.extend(row.columns.clone());
         match checked(&columns, "line") {
-            Ok(columns) => whole.push(Value::Object(columns)),
+            Ok(columns) => whole.push(columns),
             Err(StoreError::Invalid(errors)) => problems.extend(errors.0.into_iter().map(|e| problem(e.message))),
             Err(other) => return Err(other),
         }

@@ -1,13 +1,14 @@
 //! The catalogue in force follows the database: at start, on every change there, and every half minute behind that.
 
+use super::table::comma_separated;
 use super::{Health, Store, StoreError};
-use crate::catalog::{self, Snapshot};
+use crate::catalog::{self, ChannelRow, Snapshot, TemplateRow};
 use crate::config::Live;
 use crate::document::Errors;
 use packager_media::units::Timestamp;
 use sqlx::postgres::PgListener;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// Behind the notices, in case one is lost.
@@ -17,21 +18,24 @@ const RETRY_AT_MOST: Duration = Duration::from_secs(15);
 /// A bulk change is many notices; the catalogue is read once for all of them.
 const SETTLE: Duration = Duration::from_millis(50);
 
-/// A template is its settings with the columns over them; names that a template may extend are among the rows.
-const ROWS: &str = "
-SELECT
-  (SELECT coalesce(jsonb_object_agg(template_name, settings || jsonb_strip_nulls(jsonb_build_object(
-     'min_mos', min_mos, 'loudness_target', loudness_target, 'loudness_tolerance', loudness_tolerance,
-     'macroblocking_threshold', macroblocking_threshold, 'freeze_threshold_ms', freeze_threshold_ms,
-     'segment_duration_target', segment_duration_target,
-     'segment_duration_tolerance', segment_duration_tolerance, 'max_download_time', max_download_time))), '{}')::text
-   FROM templates),
-  (SELECT jsonb_build_object('channels', coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
-     'channel_code', channel_code, 'channel_name', channel_name, 'channel_type', channel_type, 'tier', tier,
-     'codec', codec, 'resolution', resolution, 'fps', fps, 'is_4k', is_4k, 'is_hdr', is_hdr, 'input_url', input_url,
-     'outputs', nullif(outputs, '{}'), 'ladder', ladder, 'enabled', c.enabled, 'template', template_name,
-     'probe', probe_name)) ORDER BY c.id), '[]'))::text
-   FROM channels c LEFT JOIN templates t ON t.id = template_id LEFT JOIN probes p ON p.id = probe_id)";
+/// Statement that selects the texts of templates.yml and channels.yml, in JSON. A template is its settings with the thresholds
+/// over them.
+static CATALOGUE: LazyLock<String> = LazyLock::new(|| {
+    let thresholds = comma_separated(TemplateRow::thresholds().map(|name| format!("'{name}', {name}")));
+    let columns = comma_separated(ChannelRow::shared_with_files().map(|name| match name {
+        "outputs" => "'outputs', nullif(c.outputs, '{}')".to_owned(),
+        _ => format!("'{name}', c.{name}"),
+    }));
+    format!(
+        "SELECT
+           (SELECT coalesce(jsonb_object_agg(template_name,
+                     settings || jsonb_strip_nulls(jsonb_build_object({thresholds}))), '{{}}')::text
+            FROM templates),
+           (SELECT jsonb_build_object('channels', coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object({columns},
+                     'template', template_name, 'probe', probe_name)) ORDER BY c.id), '[]'))::text
+            FROM channels c LEFT JOIN templates t ON t.id = template_id LEFT JOIN probes p ON p.id = probe_id)"
+    )
+});
 
 impl Store {
     /// Follows until dropped. While the database is away the last snapshot stays in force.
@@ -70,7 +74,7 @@ impl Store {
     /// # Errors
     /// The database is away or has no schema, or the environment is bad.
     pub async fn catalogue(&self, variables: &BTreeMap<String, String>) -> Result<(Snapshot, Errors), StoreError> {
-        let (templates, channels): (String, String) = sqlx::query_as(ROWS).fetch_one(&self.pool).await?;
+        let (templates, channels): (String, String) = sqlx::query_as(&CATALOGUE).fetch_one(&self.pool).await?;
         let variables = variables.clone();
         let read = tokio::task::spawn_blocking(move || catalog::load_rows(templates, channels, &variables)).await;
         match read {

@@ -1,25 +1,27 @@
-//! PostgreSQL: the catalogue's rows, the history of alerts, and following what changes there.
+//! PostgreSQL: channels, templates and probes, the history of alerts, and the task that follows changes.
 //!
-//! Rows come and go as JSON made by the database itself, so that a column is named once, in SQL.
+//! Rows come and go as JSON documents that the database makes; a document's members are the fields of the row's struct.
 
 mod alerts;
 mod changes;
 mod channels;
 mod error;
+mod filtered;
 mod follow;
-mod narrowed;
 mod probes;
 mod sync;
 mod table;
 mod templates;
 
-pub use alerts::{AlertFilter, EndedAlert, Expired, Notification, PostableAlert, SilencedAlert};
-pub use changes::AlertNews;
-pub use channels::{ChannelFilter, Imported, Row};
+pub use alerts::{
+    AlertFilter, AlertRow, AlertStatus, EndedAlert, ExpiredSilences, PostableAlert, SilencedAlert, WebhookAlert,
+};
+pub use changes::AlertEvent;
+pub use channels::{Change, ChannelFilter, ImportCounts, ImportRow};
 pub use error::StoreError;
+pub use probes::{ProbeRow, ProbeWritten};
 pub use sync::{Changed, Sync, Synced, Wanted};
 
-use serde_json::Value;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgConnection, PgPool};
@@ -60,19 +62,29 @@ pub struct Store {
     health: Arc<watch::Sender<Health>>,
 }
 
-/// A row as the API shows it, and its version for `If-Match`.
+/// Row of a table and its version, which `If-Match` names.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Shown {
-    pub document: Value,
+pub struct Versioned<R> {
+    pub row: R,
     pub version: i32,
 }
 
 /// One page of a list, by ascending or descending id.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Page {
-    pub items: Vec<Value>,
-    /// Where the next page begins, if there is one.
+pub struct Page<R> {
+    pub rows: Vec<R>,
+    /// Id of the last row of the page, after which the next page begins; `None` on the last page.
     pub next: Option<i64>,
+}
+
+impl<R> Page<R> {
+    /// Page of the first `limit` rows of `numbered`, which come with their ids.
+    pub fn of(numbered: impl IntoIterator<Item = (i64, R)>, limit: usize) -> Self {
+        let mut numbered = numbered.into_iter();
+        let (ids, rows): (Vec<i64>, Vec<R>) = numbered.by_ref().take(limit).unzip();
+        let next = numbered.next().and_then(|_| ids.last().copied());
+        Self { rows, next }
+    }
 }
 
 impl Store {
@@ -131,10 +143,12 @@ impl Store {
     }
 }
 
-impl Shown {
+impl<R> Versioned<R> {
+    /// Demands the version `expected`; `None` takes any.
+    ///
     /// # Errors
-    /// It has another version than `expected`.
-    fn still(&self, expected: Option<i32>) -> Result<(), StoreError> {
+    /// The row has another version.
+    fn require(&self, expected: Option<i32>) -> Result<(), StoreError> {
         match expected {
             Some(version) if version != self.version => Err(StoreError::Changed(self.version)),
             _ => Ok(()),
@@ -142,7 +156,7 @@ impl Shown {
     }
 }
 
-/// Who writes many rows of a table.
+/// Kind of a write of many rows, with the key of its advisory lock.
 #[derive(Debug, Clone, Copy)]
 #[repr(i64)]
 enum Writer {
@@ -150,8 +164,31 @@ enum Writer {
     Alerts = 0x7061_636b_0002,
 }
 
-/// Until the transaction's end no other writes many rows there: two that take the same rows in other orders would wait for each other.
-async fn alone(connection: &mut PgConnection, writer: Writer) -> Result<(), StoreError> {
+/// Takes the advisory lock of a kind of write until the end of the transaction. Two writers of the same rows in different orders
+/// would wait for each other.
+async fn lock_writers(connection: &mut PgConnection, writer: Writer) -> Result<(), StoreError> {
     sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(writer as i64).execute(connection).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_ends_at_its_limit_and_names_the_next_only_when_there_is_one() {
+        let page = |count: i64, limit| Page::of((1..=count).map(|id| (id, id * 10)), limit);
+        assert_eq!(page(2, 3), Page { rows: vec![10, 20], next: None });
+        assert_eq!(page(3, 3), Page { rows: vec![10, 20, 30], next: None });
+        assert_eq!(page(4, 3), Page { rows: vec![10, 20, 30], next: Some(3) });
+        assert_eq!(page(0, 3), Page { rows: vec![], next: None });
+    }
+
+    #[test]
+    fn a_write_demands_the_version_that_was_read() {
+        let row = Versioned { row: (), version: 2 };
+        assert!(row.require(None).is_ok() && row.require(Some(2)).is_ok());
+        assert!(matches!(row.require(Some(1)), Err(StoreError::Changed(2))));
+        assert!(matches!(row.require(Some(3)), Err(StoreError::Changed(2))));
+    }
 }

@@ -1,9 +1,11 @@
 //! Channels as another system has them: what it brings is created, changed and, where told to, disabled; never deleted.
 
-use super::channels::{DOCUMENT, FROM, checked, upsert, writable};
-use super::{Store, StoreError, Writer, alone};
-use serde_json::{Map, Value, json};
+use super::channels::{FROM, LISTS, checked, upsert};
+use super::{Store, StoreError, Writer, lock_writers};
+use crate::catalog::{ChannelRow, JsonObject, TableRow as _};
+use serde_json::{Value, json};
 use sqlx::PgConnection;
+use sqlx::types::Json;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a source has, and how far its word goes.
@@ -28,7 +30,7 @@ pub struct Wanted {
     /// Where it stood, for messages.
     pub at: String,
     pub code: String,
-    pub columns: Map<String, Value>,
+    pub columns: JsonObject,
 }
 
 /// What came of it, or with a dry run: would.
@@ -58,19 +60,13 @@ pub struct Changed {
 struct Known {
     source: Option<String>,
     missing: bool,
-    document: Map<String, Value>,
-}
-
-impl Known {
-    fn enabled(&self) -> bool {
-        self.document.get("enabled") == Some(&Value::Bool(true))
-    }
+    row: ChannelRow,
 }
 
 /// What is to be written.
 #[derive(Default)]
 struct Plan {
-    rows: Vec<Value>,
+    rows: Vec<JsonObject>,
     /// Theirs from now on, and there.
     brought: Vec<String>,
 }
@@ -82,7 +78,7 @@ impl Store {
     /// The database is away, or refuses.
     pub async fn sync_channels(&self, sync: &Sync<'_>, dry_run: bool) -> Result<Synced, StoreError> {
         let mut transaction = self.pool.begin().await?;
-        alone(&mut transaction, Writer::Channels).await?;
+        lock_writers(&mut transaction, Writer::Channels).await?;
         let names = Names::read(&mut transaction).await?;
         let known = known(&mut transaction, sync).await?;
         let mut done = Synced::default();
@@ -108,16 +104,14 @@ impl Store {
 
 async fn known(connection: &mut PgConnection, sync: &Sync<'_>) -> Result<BTreeMap<String, Known>, StoreError> {
     let codes: Vec<&str> = sync.wanted.iter().map(|wanted| wanted.code.as_str()).collect();
+    let document = &LISTS.document;
     let sql = format!(
-        "SELECT channel_code, source, missing_since IS NOT NULL, {DOCUMENT} {FROM}
+        "SELECT channel_code, source, missing_since IS NOT NULL, {document} {FROM}
          WHERE channel_code = ANY($1) OR source = $2 ORDER BY c.id FOR UPDATE OF c"
     );
-    let rows: Vec<(String, Option<String>, bool, Value)> =
+    let rows: Vec<(String, Option<String>, bool, Json<ChannelRow>)> =
         sqlx::query_as(&sql).bind(&codes).bind(sync.source).fetch_all(connection).await?;
-    let known = rows.into_iter().map(|(code, source, missing, document)| {
-        let document = if let Value::Object(document) = document { document } else { Map::new() };
-        (code, Known { source, missing, document })
-    });
+    let known = rows.into_iter().map(|(code, source, missing, Json(row))| (code, Known { source, missing, row }));
     Ok(known.collect())
 }
 
@@ -133,7 +127,7 @@ impl Sync<'_> {
         let columns = names.resolved(&wanted.columns)?;
         let Some(before) = known.get(&wanted.code) else {
             let row = checked(&columns, "program").map_err(said)?;
-            plan.rows.push(Value::Object(row));
+            plan.rows.push(row);
             plan.brought.push(wanted.code.clone());
             done.added.push(wanted.code.clone());
             return Ok(());
@@ -143,13 +137,13 @@ impl Sync<'_> {
             done.foreign.push((wanted.code.clone(), before.source.clone()));
             return Ok(());
         }
-        let mut after = writable(before.document.clone());
+        let mut after = before.row.writable_values();
         after.extend(columns.into_iter().filter(|(column, _)| self.owned.contains(&column.as_str())));
         if before.missing {
             after.insert("enabled".to_owned(), true.into());
         }
         let after = checked(&after, "program").map_err(said)?;
-        let mut fields = differences(&before.document, &after);
+        let mut fields = differences(&before.row.values(), &after);
         if !ours {
             fields.push(("source".to_owned(), Value::Null, self.source.into()));
         }
@@ -157,7 +151,7 @@ impl Sync<'_> {
         if fields.is_empty() {
             done.unchanged += 1;
         } else {
-            plan.rows.push(Value::Object(after));
+            plan.rows.push(after);
             done.changed.push(Changed { code: wanted.code.clone(), fields });
         }
         Ok(())
@@ -165,8 +159,10 @@ impl Sync<'_> {
 
     fn missing(&self, known: &BTreeMap<String, Known>, done: &mut Synced) {
         let here: BTreeSet<&str> = self.wanted.iter().map(|wanted| wanted.code.as_str()).collect();
-        let ours: Vec<(&String, &Known)> =
-            known.iter().filter(|(_, known)| known.source.as_deref() == Some(self.source) && known.enabled()).collect();
+        let ours: Vec<(&String, &Known)> = known
+            .iter()
+            .filter(|(_, known)| known.source.as_deref() == Some(self.source) && known.row.enabled)
+            .collect();
         let gone = |code: &str| !here.contains(code) && !self.present.contains(code);
         // One that a person enabled again although it is missing stays so.
         let (again, gone): (Vec<_>, Vec<_>) =
@@ -189,7 +185,7 @@ impl Sync<'_> {
 }
 
 /// Numbers are the same whether written 25 or 25.0.
-fn differences(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<(String, Value, Value)> {
+fn differences(before: &JsonObject, after: &JsonObject) -> Vec<(String, Value, Value)> {
     let same = |a: &Value, b: &Value| a == b || (a.is_number() && a.as_f64() == b.as_f64());
     let changed = after.iter().filter_map(|(column, new)| {
         let old = before.get(column).unwrap_or(&Value::Null);
@@ -222,7 +218,7 @@ impl Names {
         Ok(Self { templates: templates.into_iter().collect(), probes: probes.into_iter().collect() })
     }
 
-    fn resolved(&self, columns: &Map<String, Value>) -> Result<Map<String, Value>, String> {
+    fn resolved(&self, columns: &JsonObject) -> Result<JsonObject, String> {
         let mut resolved = columns.clone();
         for (name, ids, column) in [("template", &self.templates, "template_id"), ("probe", &self.probes, "probe_id")] {
             let Some(Value::String(given)) = resolved.remove(name) else { continue };

@@ -1,86 +1,175 @@
-//! A table whose entries are read and written whole, by id or name, and guarded by their version.
+//! Tables whose rows clients read and write one at a time, by id or name. The SQL comes from the columns of the row's struct.
 
-use super::narrowed::Narrowed;
-use super::{Page, Shown, StoreError};
+use super::filtered::Filtered;
+use super::{Page, StoreError, Versioned};
+use crate::catalog::{JsonObject, TableRow};
 use serde_json::{Value, json};
+use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool};
+use std::marker::PhantomData;
 
-pub struct Table {
-    pub name: &'static str,
-    /// One of its entries, in messages.
-    pub entry: &'static str,
-    /// The column of the names.
-    pub key: &'static str,
-    /// An entry as the API shows it.
-    pub document: &'static str,
-    /// What is written.
-    pub columns: &'static str,
-    /// The values of `columns`, out of the rows in `$1`.
-    pub given: &'static str,
+/// Lists of SQL that name the columns of a table.
+pub(super) struct ColumnLists {
+    /// Expression that makes a row's JSON document.
+    pub document: String,
+    /// Writable columns, separated by commas.
+    pub writable: String,
+    /// Statement that selects the values of the writable columns from the JSON rows in `$1`. A column that is `null` or missing
+    /// gets its default.
+    pub given: String,
 }
 
-/// An entry that nobody else changes until the transaction's end.
-pub struct Held {
+impl ColumnLists {
+    /// Lists for the table with the alias `alias`; the columns in `joined` come from other tables, by the given expressions.
+    pub(super) fn of<R: TableRow>(alias: &str, joined: &[(&str, &str)]) -> Self {
+        let expression = |name: &str| match joined.iter().find(|(column, _)| *column == name) {
+            Some((_, expression)) => (*expression).to_owned(),
+            None => format!("{alias}.{name}"),
+        };
+        let value = |name: &str| match R::DEFAULTS.iter().find(|(column, _)| *column == name) {
+            Some((_, default)) => format!("coalesce({name}, {default})"),
+            None => name.to_owned(),
+        };
+        let members = R::columns().iter().map(|name| format!("'{name}', {}", expression(name)));
+        let writable = || R::writable().collect::<Vec<_>>().join(", ");
+        Self {
+            document: format!("jsonb_build_object({})", comma_separated(members)),
+            writable: writable(),
+            given: format!(
+                "SELECT {} FROM jsonb_populate_recordset(NULL::{}, $1)",
+                comma_separated(R::writable().map(value)),
+                R::TABLE
+            ),
+        }
+    }
+}
+
+pub(super) fn comma_separated(items: impl Iterator<Item = String>) -> String {
+    items.collect::<Vec<_>>().join(", ")
+}
+
+/// Table whose rows have an id, a unique name and a version.
+pub(super) struct Table<R> {
+    /// Word for one row in messages, such as `template`.
+    entry: &'static str,
+    /// Column of the unique name.
+    key: &'static str,
+    lists: ColumnLists,
+    row: PhantomData<R>,
+}
+
+/// Row that is locked until the end of the transaction.
+pub(super) struct Locked<R> {
     pub id: i32,
-    pub document: Value,
+    pub row: R,
 }
 
-impl Table {
-    pub async fn page(&self, pool: &PgPool, after: i64, limit: usize) -> Result<Page, StoreError> {
-        let Self { name, document, .. } = self;
-        let sql = Narrowed::new(format!("SELECT id::bigint, {document} FROM {name} WHERE id > "), after);
+impl<R: TableRow> Table<R> {
+    pub(super) fn new(entry: &'static str, key: &'static str) -> Self {
+        Self { entry, key, lists: ColumnLists::of::<R>(R::TABLE, &[]), row: PhantomData }
+    }
+
+    /// At most `limit` rows with ids above `after`, by id.
+    pub(super) async fn page(&self, pool: &PgPool, after: i64, limit: usize) -> Result<Page<R>, StoreError> {
+        let (document, table) = (&self.lists.document, R::TABLE);
+        let sql = Filtered::new(format!("SELECT id::bigint, {document} FROM {table} WHERE id > "), after);
         sql.page(" ORDER BY id LIMIT ", limit, pool).await
     }
 
-    pub async fn one(&self, connection: &mut PgConnection, key: &str) -> Result<Shown, StoreError> {
-        shown(connection, &self.by_key(), self.entry, key).await
+    /// Row of an id or a name.
+    pub(super) async fn get(&self, connection: &mut PgConnection, key: &str) -> Result<Versioned<R>, StoreError> {
+        get(connection, &self.select(), self.entry, key).await
     }
 
+    /// Locks the row of an id or a name until the end of the transaction.
+    ///
     /// # Errors
-    /// No such entry, another version than `expected`, or the database is away.
-    pub async fn hold(
+    /// No such row, another version than `expected`, or the database is away.
+    pub(super) async fn lock(
         &self,
         connection: &mut PgConnection,
         key: &str,
         expected: Option<i32>,
-    ) -> Result<Held, StoreError> {
-        let before = shown(connection, &format!("{} FOR UPDATE", self.by_key()), self.entry, key).await?;
-        before.still(expected)?;
-        let id = before.document.get("id").and_then(Value::as_i64).and_then(|id| i32::try_from(id).ok());
-        let id = id.ok_or_else(|| StoreError::Refused(format!("a {} without an id", self.entry)))?;
-        Ok(Held { id, document: before.document })
+    ) -> Result<Locked<R>, StoreError> {
+        let (document, table) = (&self.lists.document, R::TABLE);
+        let sql = format!(
+            "SELECT {document}, version, id FROM {table} WHERE {0} = $1 OR id = $2 ORDER BY {0} = $1 DESC LIMIT 1 FOR UPDATE",
+            self.key
+        );
+        let row: Option<(Json<R>, i32, i32)> =
+            sqlx::query_as(&sql).bind(key).bind(key.parse::<i32>().ok()).fetch_optional(connection).await?;
+        let (Json(row), version, id) = row.ok_or_else(|| missing(self.entry, key))?;
+        Versioned { row: (), version }.require(expected)?;
+        Ok(Locked { id, row })
     }
 
-    /// The new entry's id.
-    pub async fn insert(&self, connection: &mut PgConnection, row: &Value) -> Result<i32, StoreError> {
-        let Self { name, columns, given, .. } = self;
-        let sql = format!("INSERT INTO {name} ({columns}) {given} RETURNING id");
-        Ok(sqlx::query_scalar(&sql).bind(json!([row])).fetch_one(connection).await?)
+    /// Inserts a row and answers its id.
+    pub(super) async fn insert(&self, connection: &mut PgConnection, columns: &JsonObject) -> Result<i32, StoreError> {
+        let ColumnLists { writable, given, .. } = &self.lists;
+        let sql = format!("INSERT INTO {} ({writable}) {given} RETURNING id", R::TABLE);
+        Ok(sqlx::query_scalar(&sql).bind(json!([columns])).fetch_one(connection).await?)
     }
 
-    pub async fn replace(&self, connection: &mut PgConnection, id: i32, row: &Value) -> Result<Shown, StoreError> {
-        let Self { name, document, columns, given, .. } = self;
-        let sql = format!("UPDATE {name} SET ({columns}) = ({given}) WHERE id = $2 RETURNING {document}, version");
-        let (document, version) = sqlx::query_as(&sql).bind(json!([row])).bind(id).fetch_one(connection).await?;
-        Ok(Shown { document, version })
+    /// Replaces the writable columns of a row and answers the row as it is then.
+    pub(super) async fn replace(
+        &self,
+        connection: &mut PgConnection,
+        id: i32,
+        columns: &JsonObject,
+    ) -> Result<Versioned<R>, StoreError> {
+        let ColumnLists { document, writable, given } = &self.lists;
+        let sql =
+            format!("UPDATE {} SET ({writable}) = ({given}) WHERE id = $2 RETURNING {document}, version", R::TABLE);
+        let (Json(row), version) = sqlx::query_as(&sql).bind(json!([columns])).bind(id).fetch_one(connection).await?;
+        Ok(Versioned { row, version })
     }
 
-    pub async fn delete(&self, connection: &mut PgConnection, id: i32) -> Result<(), StoreError> {
-        sqlx::query(&format!("DELETE FROM {} WHERE id = $1", self.name)).bind(id).execute(connection).await?;
+    pub(super) async fn delete(&self, connection: &mut PgConnection, id: i32) -> Result<(), StoreError> {
+        sqlx::query(&format!("DELETE FROM {} WHERE id = $1", R::TABLE)).bind(id).execute(connection).await?;
         Ok(())
     }
 
-    fn by_key(&self) -> String {
-        let Self { name, key, document, .. } = self;
-        format!("SELECT {document}, version FROM {name} WHERE {key} = $1 OR id = $2 ORDER BY {key} = $1 DESC LIMIT 1")
+    fn select(&self) -> String {
+        let (document, table, key) = (&self.lists.document, R::TABLE, self.key);
+        format!("SELECT {document}, version FROM {table} WHERE {key} = $1 OR id = $2 ORDER BY {key} = $1 DESC LIMIT 1")
     }
 }
 
-/// What `sql` finds by a name or code in `$1` or an id in `$2`.
-pub async fn shown(connection: &mut PgConnection, sql: &str, entry: &str, key: &str) -> Result<Shown, StoreError> {
+/// Row that `sql` selects by a name or code in `$1` or an id in `$2`.
+pub(super) async fn get<R: TableRow>(
+    connection: &mut PgConnection,
+    sql: &str,
+    entry: &str,
+    key: &str,
+) -> Result<Versioned<R>, StoreError> {
     let id = key.parse::<i32>().ok();
-    let row: Option<(Value, i32)> = sqlx::query_as(sql).bind(key).bind(id).fetch_optional(connection).await?;
-    let missing = || StoreError::Missing(format!("there is no {entry} `{}`", key.escape_debug()));
-    let (document, version) = row.ok_or_else(missing)?;
-    Ok(Shown { document, version })
+    let row: Option<(Json<R>, i32)> = sqlx::query_as(sql).bind(key).bind(id).fetch_optional(connection).await?;
+    let (Json(row), version) = row.ok_or_else(|| missing(entry, key))?;
+    Ok(Versioned { row, version })
+}
+
+fn missing(entry: &str, key: &str) -> StoreError {
+    StoreError::Missing(format!("there is no {entry} `{}`", key.escape_debug()))
+}
+
+/// Value of a column of a row's document.
+pub(super) fn text_column<'a>(columns: &'a JsonObject, name: &str) -> &'a str {
+    columns.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::TemplateRow;
+
+    #[test]
+    fn the_lists_name_every_column_with_its_default_and_its_table() {
+        let lists = ColumnLists::of::<TemplateRow>("t", &[("version", "0")]);
+        assert!(lists.document.starts_with("jsonb_build_object('id', t.id, 'template_name', t.template_name, "));
+        assert!(lists.document.contains("'settings', t.settings, 'version', 0, 'created_at', t.created_at"));
+        assert!(lists.writable.starts_with("template_name, min_mos, ") && lists.writable.ends_with(", settings"));
+        assert!(lists.given.starts_with("SELECT template_name, min_mos, "), "{}", lists.given);
+        let end = "coalesce(settings, '{}') FROM jsonb_populate_recordset(NULL::templates, $1)";
+        assert!(lists.given.ends_with(end), "{}", lists.given);
+    }
 }

@@ -1,150 +1,172 @@
-//! What happens, told to whoever listens: probes as they are answered, alerts as they change. Telling never waits: a listener
-//! that is too slow loses the oldest, and is told how many.
+//! Events for listeners: probes as they are answered, alerts as they change. Sending never waits: a listener that is too slow
+//! loses its oldest events and learns how many.
 
 use super::State;
 use crate::checks::CheckResult;
 use crate::report::Report;
-use crate::store::AlertNews;
-use serde_json::{Map, Value, json};
+use crate::store::{AlertEvent, AlertRow};
+use serde::Serialize;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::{Receiver, Sender};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Ten seconds of 5,000 channels at Prometheus' usual interval.
+/// Events kept for slow listeners: about ten seconds of 5,000 channels at Prometheus' usual interval.
 const KEPT: usize = 4096;
-/// Listeners at a time. Each takes a connection, of which probes need some.
+/// Most listeners at a time. Each takes one of the server's connections, and probes need connections too.
 pub const MAX_LISTENERS: usize = 64;
 
 /// One event, ready to be sent.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Event {
     pub name: &'static str,
-    /// The channel's code, where there is one.
+    /// Code of the channel that the event is about; `None` when it is about no channel.
     pub channel: Option<String>,
     /// JSON in one line.
     pub data: String,
 }
 
+/// Data of the event `probe`.
+#[derive(Serialize)]
+struct ProbeData<'a> {
+    channel: &'a str,
+    template: &'a str,
+    /// Output that was probed; `null` when all were.
+    output: Option<&'a str>,
+    success: bool,
+    failed: Vec<&'static str>,
+    started_at: String,
+    duration_seconds: f64,
+}
+
+/// Data of the event `alert`.
+#[derive(Serialize)]
+struct AlertData<'a> {
+    change: &'static str,
+    alert: &'a AlertRow,
+}
+
+/// Message from the sender to every listener.
 #[derive(Debug, Clone)]
-enum News {
+enum Message {
     Event(Arc<Event>),
-    /// Some may be lost; nobody knows how many.
+    /// An unknown number of events may be lost.
     Gap,
     End,
 }
 
-/// What a listener hears next.
+/// Next item of a listener.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum Received {
     Event(Arc<Event>),
-    /// So many were lost, where that is known.
+    /// Events were lost; `None` when their number is unknown.
     Lost(Option<u64>),
 }
 
 #[derive(Debug)]
 pub struct Events {
-    sender: Sender<News>,
-    places: Arc<Semaphore>,
+    sender: Sender<Message>,
+    permits: Arc<Semaphore>,
 }
 
 impl Default for Events {
     fn default() -> Self {
-        Self { sender: Sender::new(KEPT), places: Arc::new(Semaphore::new(MAX_LISTENERS)) }
+        Self { sender: Sender::new(KEPT), permits: Arc::new(Semaphore::new(MAX_LISTENERS)) }
     }
 }
 
 impl Events {
-    /// `None`: all places are taken.
+    /// New listener; `None` when there are [`MAX_LISTENERS`] already.
     pub fn listen(&self) -> Option<Listener> {
-        let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
-        Some(Listener { news: self.sender.subscribe(), _place: place })
+        let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
+        Some(Listener { messages: self.sender.subscribe(), _permit: permit })
     }
 
-    /// Whether it is worth making an event.
-    fn is_heard(&self) -> bool {
+    fn has_listeners(&self) -> bool {
         self.sender.receiver_count() > 0
     }
 
-    fn tell(&self, name: &'static str, channel: Option<String>, data: &Value) {
-        self.send(News::Event(Arc::new(Event { name, channel, data: data.to_string() })));
+    fn send_event(&self, name: &'static str, channel: Option<String>, data: &impl Serialize) {
+        if let Ok(data) = serde_json::to_string(data) {
+            self.send(Message::Event(Arc::new(Event { name, channel, data })));
+        }
     }
 
-    fn send(&self, news: News) {
-        // Nobody listens: nothing to do.
-        let _ = self.sender.send(news);
+    fn send(&self, message: Message) {
+        // An error means that nobody listens.
+        let _ = self.sender.send(message);
     }
 
     /// Ends every listener's stream: a stopping server waits for its answers.
     pub fn end(&self) {
-        self.send(News::End);
+        self.send(Message::End);
     }
 }
 
-/// A place among the listeners.
+/// Receiver of events. Dropping it makes room for another listener.
 #[derive(Debug)]
 pub struct Listener {
-    news: Receiver<News>,
-    _place: OwnedSemaphorePermit,
+    messages: Receiver<Message>,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Listener {
-    /// `None` at the end.
-    pub async fn next(&mut self) -> Option<Heard> {
-        match self.news.recv().await {
-            Ok(News::Event(event)) => Some(Heard::Event(event)),
-            Ok(News::Gap) => Some(Heard::Lost(None)),
-            Err(RecvError::Lagged(lost)) => Some(Heard::Lost(Some(lost))),
-            Ok(News::End) | Err(RecvError::Closed) => None,
+    /// Next item; `None` when the server stops.
+    pub async fn next(&mut self) -> Option<Received> {
+        match self.messages.recv().await {
+            Ok(Message::Event(event)) => Some(Received::Event(event)),
+            Ok(Message::Gap) => Some(Received::Lost(None)),
+            Err(RecvError::Lagged(lost)) => Some(Received::Lost(Some(lost))),
+            Ok(Message::End) | Err(RecvError::Closed) => None,
         }
     }
 }
 
 impl State {
-    /// `None` where the server is stopping, or has no place.
+    /// New listener; `None` when the server is stopping or has [`MAX_LISTENERS`] already.
     pub(super) fn listen(&self) -> Option<Listener> {
         let listener = self.events.listen();
-        // Asked for after the place is taken: a stop in between is heard by one or the other.
+        // Checked after the listener is there: a stop in between ends the listener or is seen here.
         listener.filter(|_| !self.stopping.load(Ordering::SeqCst))
     }
 
-    /// A probe of the catalogue's channel was answered; `output`, where it was of that one alone.
-    pub(super) fn tell_probe(&self, report: &Report, output: Option<&str>) {
-        if !self.events.is_heard() {
+    /// Sends the event of a probe of a channel of the catalogue; `output` is the only output that was probed.
+    pub(super) fn send_probe(&self, report: &Report, output: Option<&str>) {
+        if !self.events.has_listeners() {
             return;
         }
-        let mut data = Map::new();
-        data.insert("channel".to_owned(), report.channel.code.clone().into());
-        data.insert("template".to_owned(), report.template.name.clone().into());
-        data.insert("output".to_owned(), output.into());
-        data.insert("success".to_owned(), report.success.into());
-        data.insert("failed".to_owned(), failed(report).into());
-        data.insert("started_at".to_owned(), report.started_at.to_string().into());
-        data.insert("duration_seconds".to_owned(), report.duration.0.into());
-        self.events.tell("probe", Some(report.channel.code.clone()), &Value::Object(data));
+        let data = ProbeData {
+            channel: &report.channel.code,
+            template: &report.template.name,
+            output,
+            success: report.success,
+            failed: failed_checks(report),
+            started_at: report.started_at.to_string(),
+            duration_seconds: report.duration.0,
+        };
+        self.events.send_event("probe", Some(report.channel.code.clone()), &data);
     }
 
-    /// Whether anybody listens.
+    /// True while anybody listens to events.
     #[must_use]
-    pub fn is_listened_to(&self) -> bool {
-        self.events.is_heard()
+    pub fn has_listeners(&self) -> bool {
+        self.events.has_listeners()
     }
 
-    /// Alerts changed, here or elsewhere.
-    pub fn tell_alert(&self, news: AlertNews) {
-        match news {
-            AlertNews::Changed { change, alert } => {
-                let channel = alert.get("channel").and_then(Value::as_str).map(str::to_owned);
-                self.events.tell("alert", channel, &json!({"change": change, "alert": alert}));
+    /// Sends the event of a changed alert.
+    pub fn send_alert(&self, event: AlertEvent) {
+        match event {
+            AlertEvent::Changed { change, alert } => {
+                self.events.send_event("alert", alert.channel.clone(), &AlertData { change, alert: &alert });
             }
-            AlertNews::Gap => self.events.send(News::Gap),
+            AlertEvent::Gap => self.events.send(Message::Gap),
         }
     }
 }
 
-/// Ids of the checks that failed, each once: a check runs on every output.
-pub fn failed(report: &Report) -> Vec<&'static str> {
+/// Ids of the checks that failed, each once although a check runs on every output.
+pub fn failed_checks(report: &Report) -> Vec<&'static str> {
     let mut failed = Vec::new();
     for outcome in report.outcomes.iter().filter(|o| o.result == CheckResult::Failed) {
         if !failed.contains(&outcome.check) {
@@ -163,9 +185,9 @@ mod tests {
         let events = Events::default();
         let mut listener = events.listen().unwrap();
         let kept = u64::try_from(KEPT).unwrap();
-        (0..kept + 3).for_each(|i| events.tell("probe", None, &json!(i)));
-        assert_eq!(listener.next().await, Some(Heard::Lost(Some(3))));
-        let Some(Heard::Event(event)) = listener.next().await else { panic!("the oldest that is left") };
+        (0..kept + 3).for_each(|i| events.send_event("probe", None, &i));
+        assert_eq!(listener.next().await, Some(Received::Lost(Some(3))));
+        let Some(Received::Event(event)) = listener.next().await else { panic!("the oldest that is left") };
         assert_eq!(event.data, "3");
         events.end();
         let mut count = 0;

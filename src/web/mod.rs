@@ -132,7 +132,7 @@ impl State {
         let loaded = self.backend.config();
         let known = &loaded.snapshot.channels;
         if known.contains_key(&report.channel.code) && (output.is_some() || self.is_news(report, known)) {
-            self.tell_probe(report, output);
+            self.send_probe(report, output);
         }
     }
 
@@ -179,7 +179,7 @@ pub fn app(state: &Arc<State>, security: &Arc<security::Security>, part: Part) -
         let redirect = get(move || std::future::ready(respond::redirect(&home)));
         Router::new().nest(&format!("{prefix}/"), routes).route("/", redirect.clone()).route(&prefix, redirect)
     };
-    let app = if part == Part::Api { app.fallback(api::nothing) } else { app.fallback(respond::not_found) };
+    let app = if part == Part::Api { app.fallback(api::not_found) } else { app.fallback(respond::not_found) };
     app.method_not_allowed_fallback(respond::wrong_method)
         .layer(axum::middleware::from_fn_with_state(guard, guard::guard))
 }

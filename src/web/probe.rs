@@ -66,7 +66,7 @@ fn entry(target: String, output: Option<String>, report: &Report, text: &str) ->
         template: report.template.name.clone(),
         output,
         success: report.success,
-        failed: events::failed(report),
+        failed: events::failed_checks(report),
         started_at: report.started_at,
         duration: report.duration,
         text: text.into(),

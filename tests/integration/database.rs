@@ -299,8 +299,8 @@ async fn alerts_past_their_retention_are_forgotten_however_many_they_are() {
     );
     let store = packager_exporter::store::Store::new(&stack.postgres.url()).unwrap();
     let kept = std::time::Duration::from_secs(90 * 86_400);
-    assert_eq!(store.forget_alerts(kept).await.unwrap(), 12_000);
-    assert_eq!(store.forget_alerts(kept).await.unwrap(), 0);
+    assert_eq!(store.delete_old_alerts(kept).await.unwrap(), 12_000);
+    assert_eq!(store.delete_old_alerts(kept).await.unwrap(), 0);
     assert_eq!(stack.postgres.sql("SELECT count(*) FROM alerts WHERE status = 'resolved'"), "12000");
 }
 

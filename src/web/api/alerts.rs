@@ -1,32 +1,41 @@
-//! Alerts: lists, acknowledge, resolve.
+//! Alerts: lists, acknowledgement and resolution.
 
 use super::authorization::{Authorized, Operate, Read};
-use super::openapi::{answers, schema};
+use super::bodies::{self, AlertPage};
+use super::openapi::answers;
 use super::problem::Problem;
 use super::request::{AlertId, JsonBody, Parameters};
-use super::{Answer, Shared, json, listed};
+use super::{Answer, Shared, json};
 use crate::document;
-use crate::store::AlertFilter;
+use crate::store::{AlertFilter, AlertRow, AlertStatus};
 use axum::body::HttpBody as _;
 use axum::extract::{FromRequest, Request, State as Extract};
 use http::StatusCode;
 use packager_media::units::Timestamp;
 use serde::Deserialize;
 use std::time::Duration;
+use utoipa::ToSchema;
 
 const DEFAULT_SILENCE: Duration = Duration::from_secs(3600);
-const MAX_COMMENT_CHARS: usize = 4096;
 const MAX_SILENCE: Duration = Duration::from_secs(30 * 86_400);
+const MAX_COMMENT_CHARS: usize = 4096;
+const MAX_NAME_CHARS: usize = 128;
+/// Value of `resolved_by` that marks the ends that Alertmanager reported; no person may have this name.
+const ALERTMANAGER: &str = "alertmanager";
 
 /// Body of an acknowledgement or a resolution. An empty body stands for an empty object and needs no content type.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(example = json!({"by": "lan", "comment": "packager-01 restarts", "for": "2h"}))]
 pub(super) struct AckRequest {
     /// Person who acts; the token's name when missing.
+    #[schema(min_length = 1, max_length = 128)]
     by: Option<String>,
+    #[schema(max_length = 4096)]
     comment: Option<String>,
-    /// Duration of the silence, such as `2h`; 1 h when missing.
+    /// Duration of the silence, such as `30m` or `8h`; 1 h when missing. Only an acknowledgement may have it.
     #[serde(rename = "for")]
+    #[schema(max_length = 64)]
     duration: Option<String>,
 }
 
@@ -47,7 +56,7 @@ impl<S: Send + Sync> FromRequest<S> for AckRequest {
     }
 }
 
-/// What the lists may be narrowed to, for the document.
+/// Filters of the lists, for the OpenAPI document.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[allow(dead_code)]
@@ -57,39 +66,31 @@ struct Filters {
     severity: Option<String>,
     #[param(pattern = "^(|firing|acknowledged|resolved)$")]
     status: Option<String>,
-    /// A channel's code.
+    /// Code of a channel.
     #[param(max_length = 512)]
     channel: Option<String>,
-    /// Started at or after this time, RFC 3339.
+    /// Earliest start, RFC 3339.
     #[param(pattern = "^(|[0-9]{4}-[0-9]{2}-[0-9]{2}.*)$")]
     since: Option<String>,
 }
 
-/// What is firing or acknowledged, newest first.
-#[utoipa::path(get, path = "/alerts/active", tag = "alerts", operation_id = "active_alerts", params(Filters, schema::Pages),
-    responses((status = 200, description = "A page", body = schema::Alerts), answers::Reading))]
-pub async fn active(_: Authorized<Read>, state: Shared, parameters: Parameters) -> Answer {
+/// Lists firing and acknowledged alerts, newest first.
+#[utoipa::path(get, path = "/alerts/active", tag = "alerts", operation_id = "active_alerts",
+    params(Filters, bodies::Pages),
+    responses((status = 200, description = "A page", body = AlertPage), answers::Reading))]
+pub(super) async fn active(_: Authorized<Read>, state: Shared, parameters: Parameters) -> Answer {
     page(state, parameters, true).await
 }
 
-/// All alerts, newest first.
-#[utoipa::path(get, path = "/alerts", tag = "alerts", operation_id = "list_alerts", params(Filters, schema::Pages),
-    responses((status = 200, description = "A page", body = schema::Alerts), answers::Reading))]
-pub async fn list(_: Authorized<Read>, state: Shared, parameters: Parameters) -> Answer {
+/// Lists all alerts, newest first.
+#[utoipa::path(get, path = "/alerts", tag = "alerts", operation_id = "list_alerts", params(Filters, bodies::Pages),
+    responses((status = 200, description = "A page", body = AlertPage), answers::Reading))]
+pub(super) async fn list(_: Authorized<Read>, state: Shared, parameters: Parameters) -> Answer {
     page(state, parameters, false).await
 }
 
 async fn page(Extract(state): Shared, mut parameters: Parameters, active: bool) -> Answer {
-    let (limit, before) = parameters.page()?;
-    let filter = AlertFilter {
-        active,
-        severity: parameters.text("severity"),
-        status: parameters.text("status"),
-        channel: parameters.text("channel"),
-        since: parameters.text("since"),
-        before,
-        limit,
-    };
+    let filter = filter(&mut parameters, active)?;
     parameters.end()?;
     if filter.status.as_ref().is_some_and(|s| !matches!(s.as_str(), "firing" | "acknowledged" | "resolved")) {
         return Err(Problem::bad("parameter `status` must be firing, acknowledged or resolved"));
@@ -97,44 +98,60 @@ async fn page(Extract(state): Shared, mut parameters: Parameters, active: bool) 
     if filter.since.as_ref().is_some_and(|since| since.parse::<Timestamp>().is_err()) {
         return Err(Problem::bad("parameter `since` must be a time such as 2026-01-31T18:00:00Z"));
     }
-    Ok(listed("alerts", state.store()?.alerts(&filter).await?))
+    let page = state.store()?.alerts(&filter).await?;
+    Ok(json(StatusCode::OK, &AlertPage::from(page)))
 }
 
-/// One alert.
-#[utoipa::path(get, path = "/alerts/{id}", tag = "alerts", operation_id = "alert", params(("id" = i64, Path, description = "The alert's id")),
-    responses((status = 200, description = "The alert", body = schema::Alert), answers::Reading, answers::Keyed))]
-pub async fn one(_: Authorized<Read>, Extract(state): Shared, AlertId(id): AlertId) -> Answer {
+fn filter(parameters: &mut Parameters, active: bool) -> Result<AlertFilter, Problem> {
+    let (limit, before) = parameters.page()?;
+    Ok(AlertFilter {
+        active,
+        severity: parameters.text("severity"),
+        status: parameters.text("status"),
+        channel: parameters.text("channel"),
+        since: parameters.text("since"),
+        before,
+        limit,
+    })
+}
+
+/// Reads one alert.
+#[utoipa::path(get, path = "/alerts/{id}", tag = "alerts", operation_id = "alert",
+    params(("id" = i64, Path, description = "Id of the alert")),
+    responses((status = 200, description = "The alert", body = AlertRow), answers::Reading, answers::Keyed))]
+pub(super) async fn one(_: Authorized<Read>, Extract(state): Shared, AlertId(id): AlertId) -> Answer {
     Ok(json(StatusCode::OK, &state.store()?.alert(id).await?))
 }
 
-/// Acknowledges an alert. Sets a silence first, where Alertmanager is known: an acknowledgement that keeps paging is none.
-#[utoipa::path(post, path = "/alerts/{id}/acknowledge", tag = "alerts", operation_id = "acknowledge_alert", params(("id" = i64, Path, description = "The alert's id")), request_body = Option<schema::Said>,
-    responses((status = 200, description = "The alert now", body = schema::Alert), answers::Writing, answers::Keyed, answers::Conflicting, answers::Silencing))]
-pub async fn acknowledge(
+/// Acknowledges an alert. With --alertmanager.url the alert is silenced in Alertmanager first; when that fails, nothing changes.
+#[utoipa::path(post, path = "/alerts/{id}/acknowledge", tag = "alerts", operation_id = "acknowledge_alert",
+    params(("id" = i64, Path, description = "Id of the alert")), request_body = Option<AckRequest>,
+    responses((status = 200, description = "The alert after the write", body = AlertRow), answers::Writing,
+        answers::Keyed, answers::Conflicting, answers::Silencing))]
+pub(super) async fn acknowledge(
     caller: Authorized<Operate>,
     Extract(state): Shared,
     AlertId(id): AlertId,
     request: AckRequest,
 ) -> Answer {
     let duration = silence_duration(request.duration.as_deref())?;
-    let by = person(request.by, &caller)?;
+    let by = person(request.by, &caller.caller)?;
     let store = state.store()?;
     let alert = store.alert(id).await?;
-    let firing = alert.get("status").and_then(|s| s.as_str()) == Some("firing");
-    let labels = alert.get("labels").cloned().map(serde_json::from_value).and_then(Result::ok).unwrap_or_default();
+    let comment = request.comment.as_deref();
     let silence = match &state.api.alertmanager {
-        Some(alertmanager) if firing => {
-            let set = alertmanager.silence(&labels, &by, request.comment.as_deref(), duration).await;
-            Some(set.map_err(|why| Problem::new(StatusCode::BAD_GATEWAY, why))?)
+        Some(alertmanager) if alert.status == AlertStatus::Firing => {
+            let silence = alertmanager.silence(&alert.labels, &by, comment, duration).await;
+            Some(silence.map_err(|why| Problem::new(StatusCode::BAD_GATEWAY, why))?)
         }
         _ => None,
     };
-    let after = store.acknowledge(id, &by, request.comment.as_deref(), silence.as_deref()).await;
-    let kept = after.as_ref().ok().and_then(|alert| alert.get("silence_id")?.as_str().map(str::to_owned));
+    let after = store.acknowledge(id, &by, comment, silence.as_deref()).await;
+    let kept = after.as_ref().ok().and_then(|alert| alert.silence_id.clone());
     if let (Some(alertmanager), Some(silence)) = (&state.api.alertmanager, silence)
         && kept.as_ref() != Some(&silence)
     {
-        // Somebody was faster, or it ended.
+        // Another caller acknowledged the alert in the meantime, or it ended.
         alertmanager.expire(vec![silence]);
     }
     let after = after?;
@@ -142,10 +159,12 @@ pub async fn acknowledge(
     Ok(json(StatusCode::OK, &after))
 }
 
-/// Closes an alert by hand; still firing, it opens again at the next notification.
-#[utoipa::path(post, path = "/alerts/{id}/resolve", tag = "alerts", operation_id = "resolve_alert", params(("id" = i64, Path, description = "The alert's id")), request_body = Option<schema::Said>,
-    responses((status = 200, description = "The alert now", body = schema::Alert), answers::Writing, answers::Keyed))]
-pub async fn resolve(
+/// Resolves an alert by hand. When it still fires, the next notification opens it again.
+#[utoipa::path(post, path = "/alerts/{id}/resolve", tag = "alerts", operation_id = "resolve_alert",
+    params(("id" = i64, Path, description = "Id of the alert")), request_body = Option<AckRequest>,
+    responses((status = 200, description = "The alert after the write", body = AlertRow), answers::Writing,
+        answers::Keyed))]
+pub(super) async fn resolve(
     caller: Authorized<Operate>,
     Extract(state): Shared,
     AlertId(id): AlertId,
@@ -154,10 +173,9 @@ pub async fn resolve(
     if request.duration.is_some() {
         return Err(Problem::bad("`for` belongs to acknowledge; a resolved alert opens again if it still fires"));
     }
-    let by = person(request.by, &caller)?;
+    let by = person(request.by, &caller.caller)?;
     let after = state.store()?.resolve(id, &by, request.comment.as_deref()).await?;
-    let silence = after.get("silence_id").and_then(|s| s.as_str()).map(str::to_owned);
-    if let (Some(alertmanager), Some(silence)) = (&state.api.alertmanager, silence) {
+    if let (Some(alertmanager), Some(silence)) = (&state.api.alertmanager, after.silence_id.clone()) {
         alertmanager.expire(vec![silence]);
     }
     caller.audit("alert resolved", &format!("{id} by {by}"));
@@ -165,15 +183,68 @@ pub async fn resolve(
 }
 
 /// Name of the person who acts: `by` of the body, else the name of the caller's token.
-fn person(by: Option<String>, caller: &Authorized<Operate>) -> Result<String, Problem> {
-    let by = by.unwrap_or_else(|| caller.caller.clone());
-    let fits = !by.trim().is_empty() && by.chars().count() <= 128 && !by.chars().any(char::is_control);
-    // This name in `resolved_by` marks the ends that Alertmanager reported.
-    if fits && by != "alertmanager" { Ok(by) } else { Err(Problem::bad("`by` must be a name of 1 to 128 characters")) }
+fn person(by: Option<String>, caller: &str) -> Result<String, Problem> {
+    let by = by.unwrap_or_else(|| caller.to_owned());
+    let fits = !by.trim().is_empty() && by.chars().count() <= MAX_NAME_CHARS && !by.chars().any(char::is_control);
+    if fits && by != ALERTMANAGER { Ok(by) } else { Err(Problem::bad("`by` must be a name of 1 to 128 characters")) }
 }
 
 fn silence_duration(text: Option<&str>) -> Result<Duration, Problem> {
     let Some(text) = text else { return Ok(DEFAULT_SILENCE) };
     let duration = humantime::parse_duration(text).ok().filter(|d| !d.is_zero() && *d <= MAX_SILENCE);
     duration.ok_or_else(|| Problem::bad("`for` must be a length of time such as 30m or 8h, at most 30d"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+
+    #[test]
+    fn a_silence_lasts_an_hour_or_as_long_as_asked_up_to_thirty_days() {
+        let seconds = |text| silence_duration(text).ok().map(|duration| duration.as_secs());
+        assert_eq!((seconds(None), seconds(Some("30m")), seconds(Some("1s"))), (Some(3600), Some(1800), Some(1)));
+        assert_eq!(seconds(Some("30d")), Some(30 * 86_400));
+        for bad in ["30d 1s", "0s", "", "soon", "-1h"] {
+            assert_eq!(seconds(Some(bad)), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_person_has_a_name_of_1_to_128_characters_that_is_not_alertmanagers() {
+        let person = |by: &str| person(Some(by.to_owned()), "token").is_ok();
+        assert!(person("l") && person(&"ế".repeat(128)));
+        for bad in ["", "  ", "a\nb", "alertmanager", &"ế".repeat(129)] {
+            assert!(!person(bad), "{bad}");
+        }
+        assert_eq!(super::person(None, "token").unwrap(), "token");
+        assert!(super::person(None, "alertmanager").is_err());
+    }
+
+    async fn read(body: &'static str, content_type: Option<&str>) -> Result<AckRequest, u16> {
+        let mut request = Request::builder();
+        if let Some(kind) = content_type {
+            request = request.header("content-type", kind);
+        }
+        let request = request.body(Body::from(body)).unwrap();
+        AckRequest::from_request(request, &()).await.map_err(|problem| problem.status().as_u16())
+    }
+
+    #[tokio::test]
+    async fn an_empty_body_stands_for_an_empty_object_and_another_is_strict() {
+        assert_eq!(read("", None).await, Ok(AckRequest::default()));
+        let lan = AckRequest { by: Some("lan".to_owned()), ..AckRequest::default() };
+        assert_eq!(read(r#"{"by": "lan"}"#, Some("application/json; charset=utf-8")).await, Ok(lan));
+        assert_eq!(read(r#"{"by": "lan"}"#, Some("text/plain")).await, Err(415));
+        assert_eq!(read(r#"{"by": "lan""#, Some("application/json")).await, Err(400));
+        assert_eq!(read(r#"{"who": "lan"}"#, Some("application/json")).await, Err(422));
+    }
+
+    #[tokio::test]
+    async fn a_comment_has_at_most_4096_characters() {
+        for (length, expected) in [(4096, None), (4097, Some(400))] {
+            let body: &'static str = format!(r#"{{"comment": "{}"}}"#, "ế".repeat(length)).leak();
+            assert_eq!(read(body, Some("application/json")).await.err(), expected, "{length}");
+        }
+    }
 }

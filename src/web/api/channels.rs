@@ -1,19 +1,19 @@
 //! Channels. Without a database they are read from the catalogue in force.
 
 use super::authorization::{Admin, Authorized, Read};
-use super::openapi::{answers, schema};
+use super::bodies::{self, ChannelDone, ChannelPage};
+use super::openapi::answers;
 use super::problem::Problem;
 use super::request::{IfMatch, JsonBody, Key, NoParameters, Parameters};
-use super::{Answer, Shared, created, json, listed, page, shown};
-use crate::catalog::{self, Channel};
+use super::{Answer, Shared, created, json, versioned};
+use crate::catalog::{Channel, ChannelRow, ChannelWritten, Unknown};
 use crate::document::Document;
-use crate::store::{ChannelFilter, Page};
+use crate::store::{Change, ChannelFilter, Page};
 use crate::web::State;
 use axum::extract::State as Extract;
 use http::StatusCode;
-use serde_json::{Map, Value, json as value};
 
-/// What the list may be narrowed to, for the document.
+/// Filters of the list, for the OpenAPI document.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[allow(dead_code)]
@@ -22,7 +22,7 @@ struct Filters {
     tier: Option<i32>,
     is_4k: Option<bool>,
     enabled: Option<bool>,
-    /// A template's name.
+    /// Name of the template.
     #[param(max_length = 512)]
     template: Option<String>,
     /// Part of the code or name, in any case.
@@ -30,10 +30,11 @@ struct Filters {
     q: Option<String>,
 }
 
-/// Channels by id, a page at a time.
-#[utoipa::path(get, path = "/channels", tag = "channels", operation_id = "list_channels", params(Filters, schema::Pages),
-    responses((status = 200, description = "A page", body = schema::Channels), answers::Reading))]
-pub async fn list(_: Authorized<Read>, Extract(state): Shared, mut parameters: Parameters) -> Answer {
+/// Lists channels by id, a page at a time.
+#[utoipa::path(get, path = "/channels", tag = "channels", operation_id = "list_channels",
+    params(Filters, bodies::Pages),
+    responses((status = 200, description = "A page", body = ChannelPage), answers::Reading))]
+pub(super) async fn list(_: Authorized<Read>, Extract(state): Shared, mut parameters: Parameters) -> Answer {
     let (limit, after) = parameters.page()?;
     let filter = ChannelFilter {
         tier: tier(&mut parameters)?,
@@ -47,64 +48,78 @@ pub async fn list(_: Authorized<Read>, Extract(state): Shared, mut parameters: P
     parameters.end()?;
     let page = match &state.api.store {
         Some(store) => store.channels(&filter).await?,
-        None => of_files(&state, &filter),
+        None => page_of_files(&state, &filter),
     };
-    Ok(listed("channels", page))
+    Ok(json(StatusCode::OK, &ChannelPage::from(page)))
 }
 
-/// One channel.
-#[utoipa::path(get, path = "/channels/{key}", tag = "channels", operation_id = "channel", params(("key" = String, Path, description = "Id or code")),
-    responses((status = 200, description = "The channel", body = schema::Channel, headers(("ETag" = String, description = "Of this version; for If-Match"))), answers::Reading, answers::Keyed))]
-pub async fn one(_: Authorized<Read>, Extract(state): Shared, Key(key): Key) -> Answer {
+/// Reads one channel.
+#[utoipa::path(get, path = "/channels/{key}", tag = "channels", operation_id = "channel",
+    params(("key" = String, Path, description = "Id or code")),
+    responses((status = 200, description = "The channel", body = ChannelRow,
+        headers(("ETag" = String, description = "Version of the channel, for If-Match"))),
+        answers::Reading, answers::Keyed))]
+pub(super) async fn one(_: Authorized<Read>, Extract(state): Shared, Key(key): Key) -> Answer {
     if let Some(store) = &state.api.store {
-        return Ok(shown(&store.channel(&key).await?));
+        return Ok(versioned(&store.channel(&key).await?));
     }
-    let loaded = state.backend.config();
-    let missing = |e: catalog::Unknown| Problem::new(StatusCode::NOT_FOUND, e.to_string());
-    Ok(json(StatusCode::OK, &document(loaded.snapshot.channel(&key).map_err(missing)?)))
+    let config = state.backend.config();
+    let missing = |e: Unknown| Problem::new(StatusCode::NOT_FOUND, e.to_string());
+    let channel = config.snapshot.channel(&key).map_err(missing)?;
+    Ok(json(StatusCode::OK, &ChannelRow::from(&**channel)))
 }
 
 /// Creates a channel.
-#[utoipa::path(post, path = "/channels", tag = "channels", operation_id = "create_channel", request_body = schema::ChannelWritten,
-    responses((status = 201, description = "Created", body = schema::ChannelDone, headers(("Location" = String))), answers::Writing, answers::Conflicting))]
-pub async fn create(
+#[utoipa::path(post, path = "/channels", tag = "channels", operation_id = "create_channel",
+    request_body = ChannelWritten,
+    responses((status = 201, description = "Created", body = ChannelDone, headers(("Location" = String))),
+        answers::Writing, answers::Conflicting))]
+pub(super) async fn create(
     caller: Authorized<Admin>,
     Extract(state): Shared,
     _: NoParameters,
     JsonBody(body): JsonBody,
 ) -> Answer {
-    let columns = columns(&body)?;
-    let code = columns.get("channel_code").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let id = state.store()?.create_channel(columns).await?;
+    let (code, channel_id) = state.store()?.create_channel(&body).await?;
     caller.audit("channel created", &code);
-    let answer = value!({"status": "ok", "channel_id": id, "message": "Channel created successfully"});
-    Ok(created(&state, "channels", &code, &answer))
+    let done = ChannelDone { status: bodies::OK, channel_id, message: "Channel created successfully" };
+    Ok(created(&state, "channels", &code, &done))
 }
 
-/// Replaces a channel: what isn't sent gets its default.
-#[utoipa::path(put, path = "/channels/{key}", tag = "channels", operation_id = "replace_channel", params(("key" = String, Path, description = "Id or code"), ("If-Match" = Option<String>, Header, description = "The ETag that was read; 412 where the entry has another")), request_body = schema::ChannelWritten,
-    responses((status = 200, description = "The channel now", body = schema::Channel, headers(("ETag" = String, description = "Of this version; for If-Match"))), answers::Writing, answers::Keyed, answers::Conditional))]
-pub async fn replace(
+/// Replaces a channel: a field that is left out gets its default.
+#[utoipa::path(put, path = "/channels/{key}", tag = "channels", operation_id = "replace_channel",
+    params(("key" = String, Path, description = "Id or code"), ("If-Match" = Option<String>, Header,
+        description = "ETag that was read; 412 when the channel has another version")),
+    request_body = ChannelWritten,
+    responses((status = 200, description = "The channel after the write", body = ChannelRow,
+        headers(("ETag" = String, description = "Version of the channel, for If-Match"))),
+        answers::Writing, answers::Keyed, answers::Conditional))]
+pub(super) async fn replace(
     caller: Authorized<Admin>,
     state: Shared,
     key: Key,
     version: IfMatch,
     JsonBody(body): JsonBody,
 ) -> Answer {
-    write(&caller, state, key, version, &body, false).await
+    write(&caller, state, key, version, &body, Change::Replace).await
 }
 
-/// Changes what is sent; `null` takes away.
-#[utoipa::path(patch, path = "/channels/{key}", tag = "channels", operation_id = "change_channel", params(("key" = String, Path, description = "Id or code"), ("If-Match" = Option<String>, Header, description = "The ETag that was read; 412 where the entry has another")), request_body = schema::ChannelWritten,
-    responses((status = 200, description = "The channel now", body = schema::Channel, headers(("ETag" = String, description = "Of this version; for If-Match"))), answers::Writing, answers::Keyed, answers::Conditional))]
-pub async fn change(
+/// Changes the fields that are sent; `null` removes a value.
+#[utoipa::path(patch, path = "/channels/{key}", tag = "channels", operation_id = "change_channel",
+    params(("key" = String, Path, description = "Id or code"), ("If-Match" = Option<String>, Header,
+        description = "ETag that was read; 412 when the channel has another version")),
+    request_body = ChannelWritten,
+    responses((status = 200, description = "The channel after the write", body = ChannelRow,
+        headers(("ETag" = String, description = "Version of the channel, for If-Match"))),
+        answers::Writing, answers::Keyed, answers::Conditional))]
+pub(super) async fn change(
     caller: Authorized<Admin>,
     state: Shared,
     key: Key,
     version: IfMatch,
     JsonBody(body): JsonBody,
 ) -> Answer {
-    write(&caller, state, key, version, &body, true).await
+    write(&caller, state, key, version, &body, Change::Merge).await
 }
 
 async fn write(
@@ -113,48 +128,51 @@ async fn write(
     Key(key): Key,
     IfMatch(expected): IfMatch,
     body: &Document,
-    merge: bool,
+    change: Change,
 ) -> Answer {
-    let given = catalog::given_columns(body).map_err(|errors| Problem::fields(&errors))?;
-    let after = state.store()?.change_channel(&key, given, merge, expected).await?;
-    caller.audit(if merge { "channel changed" } else { "channel replaced" }, &key);
-    Ok(shown(&after))
+    let after = state.store()?.change_channel(&key, body, change, expected).await?;
+    let action = match change {
+        Change::Merge => "channel changed",
+        Change::Replace => "channel replaced",
+    };
+    caller.audit(action, &key);
+    Ok(versioned(&after))
 }
 
-/// Disables a channel: the guide's soft delete.
-#[utoipa::path(delete, path = "/channels/{key}", tag = "channels", operation_id = "disable_channel", params(("key" = String, Path, description = "Id or code"), ("If-Match" = Option<String>, Header, description = "The ETag that was read; 412 where the entry has another")),
-    responses((status = 200, description = "Disabled; discovery drops it", body = schema::ChannelDone), answers::Removing, answers::Keyed, answers::Conditional))]
-pub async fn disable(
+/// Disables a channel. Its row stays, so that its history keeps its name.
+#[utoipa::path(delete, path = "/channels/{key}", tag = "channels", operation_id = "disable_channel",
+    params(("key" = String, Path, description = "Id or code"), ("If-Match" = Option<String>, Header,
+        description = "ETag that was read; 412 when the channel has another version")),
+    responses((status = 200, description = "Disabled; discovery drops it", body = ChannelDone),
+        answers::Removing, answers::Keyed, answers::Conditional))]
+pub(super) async fn disable(
     caller: Authorized<Admin>,
     Extract(state): Shared,
     Key(key): Key,
     IfMatch(expected): IfMatch,
 ) -> Answer {
-    let off = Map::from_iter([("enabled".to_owned(), Value::Bool(false))]);
-    let after = state.store()?.change_channel(&key, off, true, expected).await?;
+    let after = state.store()?.disable_channel(&key, expected).await?;
     caller.audit("channel disabled", &key);
-    let id = after.document.get("id").cloned().unwrap_or_default();
-    Ok(json(StatusCode::OK, &value!({"status": "ok", "channel_id": id, "message": "Channel disabled"})))
+    let channel_id = after.row.id.unwrap_or_default();
+    Ok(json(StatusCode::OK, &ChannelDone { status: bodies::OK, channel_id, message: "Channel disabled" }))
 }
 
-/// The last probe's whole report.
-#[utoipa::path(get, path = "/channels/{key}/report", tag = "channels", operation_id = "channel_report", params(("key" = String, Path, description = "Id or code")),
-    responses((status = 200, description = "The report", body = schema::Report), answers::Guarded, answers::Keyed))]
-pub async fn report(_: Authorized<Read>, Extract(state): Shared, Key(key): Key) -> Answer {
+/// Reads the whole report of a channel's last probe.
+#[utoipa::path(get, path = "/channels/{key}/report", tag = "channels", operation_id = "channel_report",
+    params(("key" = String, Path, description = "Id or code")),
+    responses((status = 200, description = "The report", body = bodies::ReportDocument),
+        answers::Guarded, answers::Keyed))]
+pub(super) async fn report(_: Authorized<Read>, Extract(state): Shared, Key(key): Key) -> Answer {
     let mut report = state.last_report(&key);
     if let (None, Some(store)) = (&report, &state.api.store) {
-        let channel = store.channel(&key).await?.document;
-        report = channel.get("channel_code").and_then(Value::as_str).and_then(|code| state.last_report(code));
+        let channel = store.channel(&key).await?.row;
+        report = state.last_report(&channel.channel_code);
     }
     let report = report.ok_or_else(|| {
         let detail = format!("`{}` was not probed since the start; ask /probe?target= first", key.escape_debug());
         Problem::new(StatusCode::NOT_FOUND, detail)
     })?;
-    Ok(json(StatusCode::OK, &serde_json::to_value(&*report).unwrap_or_default()))
-}
-
-fn columns(body: &Document) -> Result<Map<String, Value>, Problem> {
-    catalog::channel_columns(body).map_err(|errors| Problem::fields(&errors))
+    Ok(json(StatusCode::OK, &*report))
 }
 
 fn tier(parameters: &mut Parameters) -> Result<Option<i32>, Problem> {
@@ -165,9 +183,9 @@ fn tier(parameters: &mut Parameters) -> Result<Option<i32>, Problem> {
     Ok(tier)
 }
 
-/// The catalogue's channels numbered in the order of their codes, for the pages.
-fn of_files(state: &State, filter: &ChannelFilter) -> Page {
-    let loaded = state.backend.config();
+/// Page of the channels of channels.yml. Their places in the order of codes, from 1, stand for ids.
+fn page_of_files(state: &State, filter: &ChannelFilter) -> Page<ChannelRow> {
+    let config = state.backend.config();
     let q = filter.q.as_ref().map(|q| q.to_lowercase());
     let fits = |c: &Channel| {
         filter.tier.is_none_or(|tier| c.tier.is_some_and(|t| i64::from(t) == i64::from(tier)))
@@ -176,19 +194,6 @@ fn of_files(state: &State, filter: &ChannelFilter) -> Page {
             && filter.template.as_ref().is_none_or(|t| *t == c.template)
             && q.as_ref().is_none_or(|q| format!("{} {}", c.code, c.name).to_lowercase().contains(q.as_str()))
     };
-    let numbered = (1..).zip(loaded.snapshot.channels.values()).filter(|(_, c)| fits(c));
-    page(numbered, filter.after, filter.limit, |c| document(c))
-}
-
-fn document(channel: &Channel) -> Value {
-    let shown = serde_json::to_value(channel).unwrap_or_default();
-    let url_of = |name: usize| shown.pointer(&format!("/outputs/{name}/url")).cloned();
-    let others = channel.outputs.iter().enumerate().skip(1).filter_map(|(i, o)| Some((o.name.clone(), url_of(i)?)));
-    value!({
-        "channel_code": channel.code, "channel_name": channel.name, "channel_type": channel.channel_type,
-        "tier": channel.tier, "codec": channel.codec, "resolution": shown.get("resolution"), "fps": channel.fps,
-        "is_4k": channel.is_4k, "is_hdr": channel.is_hdr, "input_url": url_of(0),
-        "outputs": Value::Object(others.collect()), "ladder": shown.get("ladder"),
-        "template_name": channel.template, "enabled": channel.enabled,
-    })
+    let numbered = (1..).zip(config.snapshot.channels.values()).filter(|(n, c)| *n > filter.after && fits(c));
+    Page::of(numbered.map(|(n, channel)| (n, ChannelRow::from(&**channel))), filter.limit)
 }

@@ -1,6 +1,7 @@
 //! Prometheus HTTP service discovery: one target a channel.
 
-use super::openapi::{answers, schema};
+use super::bodies::{ProblemDocument, Target};
+use super::openapi::answers;
 use super::problem::Problem;
 use super::request::Parameters;
 use super::{Answer, Shared, json};
@@ -8,36 +9,37 @@ use crate::catalog::Channel;
 use axum::extract::State as Extract;
 use http::StatusCode;
 use ring::digest::{SHA256, digest};
-use serde_json::{Map, Value, json as value};
 
-/// A part of the channels, for the document.
+/// Parameters of discovery, for the OpenAPI document.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[allow(dead_code)]
 struct Shards {
     #[param(minimum = 1, maximum = 1000)]
     shards: Option<u64>,
-    /// Below `shards`.
+    /// Number of this shard, below `shards`.
     #[param(minimum = 0, maximum = 999)]
     shard: Option<u64>,
-    /// `channel`, or `packager`: a packager's channels stay together.
+    /// `channel`, or `packager` to keep the channels of one packager in one shard.
     #[param(pattern = "^(|channel|packager)$")]
     by: Option<String>,
-    /// The channels of this probe alone.
+    /// Name of a probe: only its channels.
     #[param(max_length = 512)]
     probe: Option<String>,
 }
 
-/// Prometheus HTTP service discovery. Disabled channels, and those of another probe, are left out.
+/// Lists targets for Prometheus HTTP service discovery, without disabled channels and channels of other probes.
 #[utoipa::path(get, path = "/sd", tag = "exporter", operation_id = "discovery", params(Shards), security(()),
-    responses((status = 200, description = "The targets", body = Vec<schema::Target>), (status = 400, description = "A parameter doesn't read", body = schema::Problem, content_type = "application/problem+json"), answers::Guarded))]
-pub async fn discovery(Extract(state): Shared, mut parameters: Parameters) -> Answer {
+    responses((status = 200, description = "The targets", body = Vec<Target>),
+        (status = 400, description = "A parameter can't be read", body = ProblemDocument,
+            content_type = "application/problem+json"), answers::Guarded))]
+pub(super) async fn discovery(Extract(state): Shared, mut parameters: Parameters) -> Answer {
     let shards: u64 = parameters.value("shards", "a number from 1 to 1000")?.unwrap_or(1);
     let shard: Option<u64> = parameters.value("shard", "a number from 0, below `shards`")?;
     let by = parameters.text("by");
     let probe = parameters.text("probe").or_else(|| state.api.probe_name.clone());
     parameters.end()?;
-    // Without `shard` a part would pass for all of them.
+    // Without `shard` a client would take one shard for all targets.
     let shard = shard.or((shards == 1).then_some(0)).filter(|shard| *shard < shards);
     let Some(shard) = shard.filter(|_| (1..=1000).contains(&shards)) else {
         return Err(Problem::bad("`shards` must be 1 to 1000 and `shard` 0 to shards - 1"));
@@ -47,15 +49,15 @@ pub async fn discovery(Extract(state): Shared, mut parameters: Parameters) -> An
         Some("packager") => true,
         Some(_) => return Err(Problem::bad("`by` must be channel or packager")),
     };
-    let loaded = state.backend.config();
-    let own = loaded.snapshot.channels.values().filter(|c| {
+    let config = state.backend.config();
+    let targets = config.snapshot.channels.values().filter(|c| {
         let key = if by_packager { packager(c) } else { c.code.clone() };
         c.enabled && probe.as_ref().is_none_or(|p| c.probe.as_ref() == Some(p)) && hash(&key) % shards == shard
     });
-    Ok(json(StatusCode::OK, &own.map(|channel| target(channel)).collect()))
+    Ok(json(StatusCode::OK, &targets.map(|channel| target(channel)).collect::<Vec<_>>()))
 }
 
-fn target(channel: &Channel) -> Value {
+fn target(channel: &Channel) -> Target {
     let outputs: Vec<&str> = channel.outputs.iter().map(|o| o.name.as_str()).collect();
     let labels = [
         ("__param_target", Some(channel.code.clone())),
@@ -70,17 +72,16 @@ fn target(channel: &Channel) -> Value {
         ("__meta_resolution", channel.resolution.map(|r| r.to_string())),
         ("__meta_probe", channel.probe.clone()),
     ];
-    let labels: Map<String, Value> =
-        labels.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect();
-    value!({"targets": [channel.code], "labels": labels})
+    let labels = labels.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+    Target { targets: vec![channel.code.clone()], labels }
 }
 
-/// The host of the first output.
+/// Host of the channel's first output.
 fn packager(channel: &Channel) -> String {
     channel.outputs.first().and_then(|o| o.url.host_str()).unwrap_or_default().to_owned()
 }
 
-/// The same on every machine and in every version.
+/// Hash that is the same on every machine and in every version, so that all exporters agree about the shards.
 fn hash(text: &str) -> u64 {
     let digest = digest(&SHA256, text.as_bytes());
     digest.as_ref().iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))

@@ -1,21 +1,26 @@
 //! `/api/v1/health`.
 
 use super::Shared;
+use super::bodies::{HealthDocument, ProblemDocument};
 use super::json;
-use super::openapi::schema;
 use crate::store::Health;
 use axum::extract::State as Extract;
 use axum::response::Response;
 use http::StatusCode;
 use packager_media::units::Timestamp;
-use serde_json::json as value;
 use std::sync::atomic::Ordering;
 
-/// How it stands. 200 while probes are answered: a database that is away degrades, it doesn't break.
+/// Reads the state of the exporter: 200 while it answers probes. A database that is away degrades the state.
 #[utoipa::path(get, path = "/health", tag = "exporter", operation_id = "health", security(()),
-    responses((status = 200, description = "Healthy, or degraded with the reasons", body = schema::Health), (status = 503, description = "Unhealthy: no probe can be answered", body = schema::Health), (status = 401, description = "A user of --web.config.file is needed", body = schema::Problem, content_type = "application/problem+json"), (status = 429, description = "More requests than --web.config.file allows", body = schema::Problem, content_type = "application/problem+json")))]
-pub async fn health(Extract(state): Shared) -> Response {
-    let loaded = state.backend.config();
+    responses(
+        (status = 200, description = "Healthy, or degraded with the reasons", body = HealthDocument),
+        (status = 503, description = "Unhealthy: no probe can be answered", body = HealthDocument),
+        (status = 401, description = "A user of --web.config.file is needed", body = ProblemDocument,
+            content_type = "application/problem+json"),
+        (status = 429, description = "More requests than --web.config.file allows", body = ProblemDocument,
+            content_type = "application/problem+json")))]
+pub(super) async fn health(Extract(state): Shared) -> Response {
+    let config = state.backend.config();
     let (database, reasons) = match &state.api.store {
         None => ("not configured", Vec::new()),
         Some(store) => match (store.ping().await, store.health()) {
@@ -33,14 +38,14 @@ pub async fn health(Extract(state): Shared) -> Response {
     };
     let stopping_reason = stopping.then(|| "the exporter is stopping".to_owned());
     let reasons: Vec<String> = stopping_reason.into_iter().chain(reasons).collect();
-    let body = value!({
-        "status": status,
-        "database": database,
-        "timestamp": Timestamp::now().to_string(),
-        "version": env!("CARGO_PKG_VERSION"),
-        "channels": loaded.snapshot.channels.len(),
-        "templates": loaded.snapshot.templates.len(),
-        "reasons": reasons,
-    });
+    let body = HealthDocument {
+        status,
+        database,
+        timestamp: Timestamp::now().to_string(),
+        version: env!("CARGO_PKG_VERSION"),
+        channels: config.snapshot.channels.len(),
+        templates: config.snapshot.templates.len(),
+        reasons,
+    };
     json(if stopping { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }, &body)
 }

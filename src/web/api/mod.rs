@@ -1,7 +1,8 @@
-//! `/api/v1`: channels, templates, probes and alerts over the [`Store`]; discovery and health with or without it.
+//! `/api/v1`: channels, templates, probes and alerts of the [`Store`]; discovery and health with or without a database.
 
 mod alerts;
 mod authorization;
+mod bodies;
 mod channels;
 mod discovery;
 mod events;
@@ -23,7 +24,7 @@ pub use tokens::{Role, Token, Tokens, hash};
 
 use super::State;
 use crate::alertmanager::Alertmanager;
-use crate::store::{Page, Shown, Store};
+use crate::store::{Store, Versioned};
 use crate::zabbix::ZabbixQueue;
 use axum::Router;
 use axum::body::Body;
@@ -31,34 +32,34 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use http::{HeaderValue, StatusCode};
 use problem::Problem;
-use serde_json::Value;
+use serde::Serialize;
 use std::sync::Arc;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// What the API has beside the probing.
+/// Parts of the exporter that only the API needs.
 #[derive(Debug, Clone, Default)]
 pub struct Api {
-    /// `None`: the catalogue is in files, and there is nothing to write to.
+    /// Database; `None` when the catalogue is in files, which the API does not write.
     pub store: Option<Store>,
-    /// `None`: whoever reaches the API may write, if it is [`Api::loopback`].
+    /// Tokens of --api.tokens-file; `None` when anybody who reaches the API may read, and may write if [`Api::loopback`].
     pub tokens: Option<Arc<TokenFile>>,
-    /// It can be reached from this machine alone.
+    /// True when the API listens on loopback addresses only.
     pub loopback: bool,
-    /// Where silences are set.
+    /// Alertmanager that silences acknowledged alerts; `None` without --alertmanager.url.
     pub alertmanager: Option<Alertmanager>,
-    /// Where alerts go as trapper values.
+    /// Zabbix that gets alerts as trapper values; `None` when it is not configured.
     pub zabbix: Option<ZabbixQueue>,
-    /// This exporter's own, as the `probes` table has it: discovery shows its channels alone.
+    /// Name of this exporter in the table `probes`: discovery shows only its channels. `None` shows all.
     pub probe_name: Option<String>,
 }
 
 type Answer = Result<Response, Problem>;
 type Shared = axum::extract::State<Arc<State>>;
 
-/// The routes, each with its description: what isn't in the document isn't served.
+/// Routes of the API and the OpenAPI document of exactly these routes.
 pub(super) fn routes() -> (Router<Arc<State>>, Document) {
     let (v1, described) = OpenApiRouter::new()
         .routes(routes!(health::health))
@@ -82,18 +83,18 @@ pub(super) fn routes() -> (Router<Arc<State>>, Document) {
         .routes(routes!(events::events))
         .routes(routes!(openapi::openapi))
         .split_for_parts();
-    let v1 = v1.fallback(nothing).method_not_allowed_fallback(not_allowed);
+    let v1 = v1.fallback(not_found).method_not_allowed_fallback(not_allowed);
     let head = openapi::Head::openapi().nest("/api/v1", described);
-    let (others, document) = OpenApiRouter::with_openapi(head).routes(routes!(zabbix::guide)).split_for_parts();
+    let (others, document) = OpenApiRouter::with_openapi(head).routes(routes!(zabbix::old_path)).split_for_parts();
     (Router::new().nest("/api/v1", v1).merge(others), document)
 }
 
-/// A problem document, for what stands before the routes.
+/// Problem document of a layer in front of the routes.
 pub(super) fn problem(status: StatusCode, detail: &str) -> Response {
     Problem::new(status, detail).into_response()
 }
 
-pub(super) async fn nothing() -> impl IntoResponse {
+pub(super) async fn not_found() -> impl IntoResponse {
     Problem::new(StatusCode::NOT_FOUND, "nothing is at this path; /api/v1/openapi.json says what is")
 }
 
@@ -112,41 +113,37 @@ impl State {
     }
 }
 
-fn json(status: StatusCode, body: &Value) -> Response {
-    let kind = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    (status, [kind], Body::from(body.to_string())).into_response()
+fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    json_as("application/json", status, body)
 }
 
-/// 201, and where it is.
-fn created(state: &State, list: &str, key: &str, body: &Value) -> Response {
+fn json_as(content_type: &'static str, status: StatusCode, body: &impl Serialize) -> Response {
+    match serde_json::to_string(body) {
+        Ok(text) => {
+            let content_type = (CONTENT_TYPE, HeaderValue::from_static(content_type));
+            (status, [content_type], Body::from(text)).into_response()
+        }
+        Err(error) => {
+            tracing::error!(%error, "an answer has no form in JSON");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// Answer 201 with the new entry's address in `Location`.
+fn created(state: &State, list: &str, key: &str, body: &impl Serialize) -> Response {
     let mut response = json(StatusCode::CREATED, body);
-    if let Ok(place) = HeaderValue::from_str(&format!("{}/api/v1/{list}/{key}", state.settings.link_prefix)) {
-        response.headers_mut().insert(LOCATION, place);
+    if let Ok(location) = HeaderValue::from_str(&format!("{}/api/v1/{list}/{key}", state.settings.link_prefix)) {
+        response.headers_mut().insert(LOCATION, location);
     }
     response
 }
 
-/// One entry with its version.
-fn shown(shown: &Shown) -> Response {
-    let mut response = json(StatusCode::OK, &shown.document);
-    if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", shown.version)) {
+/// Answer 200 with one row and its version in `ETag`.
+fn versioned(entry: &Versioned<impl Serialize>) -> Response {
+    let mut response = json(StatusCode::OK, &entry.row);
+    if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", entry.version)) {
         response.headers_mut().insert(ETAG, tag);
     }
     response
-}
-
-/// A page of what the files have; the number is its place there.
-fn page<T>(numbered: impl Iterator<Item = (i64, T)>, after: i64, limit: usize, shown: impl Fn(T) -> Value) -> Page {
-    let mut left = numbered.filter(|(number, _)| *number > after);
-    let taken: Vec<(i64, T)> = left.by_ref().take(limit).collect();
-    let next = left.next().and_then(|_| taken.last().map(|(number, _)| *number));
-    Page { items: taken.into_iter().map(|(_, entry)| shown(entry)).collect(), next }
-}
-
-fn listed(name: &str, page: Page) -> Response {
-    let next = page.next.map_or(Value::Null, |id| id.to_string().into());
-    let mut body = serde_json::Map::new();
-    body.insert(name.to_owned(), page.items.into());
-    body.insert("next_cursor".to_owned(), next);
-    json(StatusCode::OK, &Value::Object(body))
 }

@@ -1,23 +1,29 @@
 //! Errors as problem documents (RFC 9457).
 
+use super::bodies::{Fault, ProblemDocument};
+use super::json_as;
 use crate::document::{self, Errors};
 use crate::store::StoreError;
-use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
-use serde_json::{Value, json};
 
+/// Error of a request, which becomes a problem document.
 #[derive(Debug)]
 pub struct Problem {
     status: StatusCode,
     detail: String,
-    errors: Vec<Value>,
+    errors: Vec<Fault>,
 }
 
 impl Problem {
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self { status, detail: detail.into(), errors: Vec::new() }
+    }
+
+    #[cfg(test)]
+    pub fn status(&self) -> StatusCode {
+        self.status
     }
 
     pub fn with_status(self, status: StatusCode) -> Self {
@@ -28,21 +34,26 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
-    /// Every bad field.
+    /// Problem of a body with bad fields: 422, every field in `errors`.
     pub fn fields(errors: &Errors) -> Self {
-        Self::listing(errors, |e| match e.position {
-            Some((line, column)) => json!({"line": line, "column": column, "detail": e.message}),
-            None => json!({"detail": e.message}),
+        Self::listing(errors, |e| Fault {
+            line: e.position.map(|(line, _)| line),
+            column: e.position.map(|(_, column)| column),
+            detail: e.message.clone(),
         })
     }
 
-    /// Every bad row.
+    /// Problem of an import with bad rows: 422, every row in `errors`.
     pub fn lines(errors: &Errors) -> Self {
-        Self::listing(errors, |e| json!({"line": e.position.map(|(line, _)| line), "detail": e.message}))
+        Self::listing(errors, |e| Fault {
+            line: e.position.map(|(line, _)| line),
+            column: None,
+            detail: e.message.clone(),
+        })
     }
 
-    fn listing(errors: &Errors, shown: impl Fn(&document::Problem) -> Value) -> Self {
-        let all: Vec<Value> = errors.0.iter().map(shown).collect();
+    fn listing(errors: &Errors, fault: impl Fn(&document::Problem) -> Fault) -> Self {
+        let all: Vec<Fault> = errors.0.iter().map(fault).collect();
         let first = errors.0.first().map(|e| e.message.clone()).unwrap_or_default();
         let more = if all.len() > 1 { format!(" (and {} more)", all.len() - 1) } else { String::new() };
         let detail = format!("{first}{more}");
@@ -69,17 +80,14 @@ impl From<StoreError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut body = json!({
-            "type": "about:blank",
-            "title": self.status.canonical_reason().unwrap_or_default(),
-            "status": self.status.as_u16(),
-            "detail": self.detail,
-        });
-        if let (false, Some(body)) = (self.errors.is_empty(), body.as_object_mut()) {
-            body.insert("errors".to_owned(), self.errors.into());
-        }
-        let kind = (CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        let mut response = (self.status, [kind], Body::from(body.to_string())).into_response();
+        let document = ProblemDocument {
+            r#type: "about:blank",
+            title: self.status.canonical_reason().unwrap_or_default(),
+            status: self.status.as_u16(),
+            detail: self.detail,
+            errors: self.errors,
+        };
+        let mut response = json_as("application/problem+json", self.status, &document);
         match self.status {
             StatusCode::UNAUTHORIZED => {
                 response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -1,71 +1,122 @@
-//! Alertmanager's webhook, version 4. Only a 5xx makes Alertmanager tell it again, so only an absent database is one.
+//! Alertmanager's webhook, version 4. Alertmanager repeats a notification only after an answer of 5xx, so a notification that
+//! can't be understood gets 4xx, and only a database that is away gets 5xx.
 
 use super::authorization::{Authorized, Operate};
-use super::openapi::{answers, schema};
+use super::bodies::{self, WebhookDone};
+use super::openapi::answers;
 use super::problem::Problem;
 use super::request;
 use super::{Answer, Shared, json};
-use crate::store::Notification;
+use crate::store::WebhookAlert;
 use axum::extract::{Request, State as Extract};
 use http::StatusCode;
 use packager_media::units::Timestamp;
 use serde::Deserialize;
-use serde_json::json as value;
+use utoipa::ToSchema;
 
-/// Alertmanager sends all alerts of a group at once, unless `max_alerts` bounds them.
-const MAX_BODY: usize = 32 << 20;
+/// Largest body in bytes. Alertmanager sends all alerts of a group at once unless `max_alerts` bounds them.
+const MAX_BODY_BYTES: usize = 32 << 20;
+const MAX_FINGERPRINT_BYTES: usize = 128;
 
-/// What is used of it; later versions of Alertmanager may say more.
-#[derive(Debug, Deserialize)]
-struct Told {
+/// Notification of Alertmanager's webhook, version 4; other members are ignored.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"version": "4", "status": "firing", "receiver": "database", "alerts": [{"status": "firing",
+    "labels": {"alertname": "ChannelDown", "severity": "critical", "channel": "CH_TV_HD_001"},
+    "annotations": {"summary": "CH_TV_HD_001 is down"}, "startsAt": "2026-01-31T18:00:00Z",
+    "endsAt": "0001-01-01T00:00:00Z", "fingerprint": "1a2b3c4d5e6f7081"}]}))]
+pub(super) struct WebhookPayload {
+    #[schema(pattern = "^4$")]
     version: String,
-    alerts: Vec<Notification>,
-    #[serde(default, rename = "truncatedAlerts")]
+    alerts: Vec<WebhookAlert>,
+    /// Number of alerts that Alertmanager left out.
+    #[serde(rename = "truncatedAlerts", default)]
+    #[schema(value_type = usize, required = false)]
     truncated: u64,
 }
 
-/// Takes Alertmanager's notification in; repeats and reordering change nothing.
-#[utoipa::path(post, path = "/alerts/webhook", tag = "alerts", operation_id = "webhook", request_body = schema::Webhook,
-    responses((status = 200, description = "Written", body = schema::WebhookDone), answers::Writing))]
-pub async fn webhook(caller: Authorized<Operate>, Extract(state): Shared, request: Request) -> Answer {
+/// Writes the alerts of a notification. Repeated and reordered notifications change nothing.
+#[utoipa::path(post, path = "/alerts/webhook", tag = "alerts", operation_id = "webhook", request_body = WebhookPayload,
+    responses((status = 200, description = "Written", body = WebhookDone), answers::Writing))]
+pub(super) async fn webhook(caller: Authorized<Operate>, Extract(state): Shared, request: Request) -> Answer {
     let store = state.store()?;
     let alerts = read(request).await?;
-    let expired = store.notified(&alerts).await?;
+    let expired = store.write_notification(&alerts).await?;
     if let Some(alertmanager) = &state.api.alertmanager {
         alertmanager.expire(expired);
     }
     caller.audit("alerts notified", &alerts.len().to_string());
-    Ok(json(StatusCode::OK, &value!({"status": "ok", "alerts": alerts.len()})))
+    Ok(json(StatusCode::OK, &WebhookDone { status: bodies::OK, alerts: alerts.len() }))
 }
 
-/// The alerts of a notification.
-pub async fn read(request: Request) -> Result<Vec<Notification>, Problem> {
-    let (_, text) = request::text(request, &["application/json"], MAX_BODY).await?;
-    let told: Told = serde_json::from_str(&text)
-        .map_err(|e| Problem::bad(format!("not a notification of Alertmanager's webhook: {e}")))?;
-    if told.version != "4" {
-        return Err(Problem::bad("this is not version 4 of Alertmanager's webhook"));
+/// Alerts of the notification in a request's body.
+pub(super) async fn read(request: Request) -> Result<Vec<WebhookAlert>, Problem> {
+    let (_, text) = request::text(request, &["application/json"], MAX_BODY_BYTES).await?;
+    alerts(&text).map_err(Problem::bad)
+}
+
+fn alerts(text: &str) -> Result<Vec<WebhookAlert>, String> {
+    let payload: WebhookPayload =
+        serde_json::from_str(text).map_err(|e| format!("not a notification of Alertmanager's webhook: {e}"))?;
+    if payload.version != "4" {
+        return Err("this is not version 4 of Alertmanager's webhook".to_owned());
     }
-    if let Some(why) = told.alerts.iter().find_map(wrong) {
-        return Err(Problem::bad(why));
+    if let Some(why) = payload.alerts.iter().find_map(fault) {
+        return Err(why.to_owned());
     }
-    if told.truncated > 0 {
+    if payload.truncated > 0 {
         tracing::warn!(
-            alerts = told.truncated,
-            "Alertmanager left alerts out; take max_alerts out of its webhook_configs"
+            alerts = payload.truncated,
+            "Alertmanager left alerts out; remove max_alerts from its webhook_configs"
         );
     }
-    Ok(told.alerts)
+    Ok(payload.alerts)
 }
 
-fn wrong(alert: &Notification) -> Option<String> {
-    let time = |text: &str| text.parse::<Timestamp>().is_ok();
+fn fault(alert: &WebhookAlert) -> Option<&'static str> {
+    let is_time = |text: &str| text.parse::<Timestamp>().is_ok();
     if !matches!(alert.status.as_str(), "firing" | "resolved") {
-        return Some("an alert's status must be firing or resolved".to_owned());
+        return Some("an alert's status must be firing or resolved");
     }
-    if alert.fingerprint.is_empty() || alert.fingerprint.len() > 128 {
-        return Some("an alert has no fingerprint, or one above 128 bytes".to_owned());
+    if alert.fingerprint.is_empty() || alert.fingerprint.len() > MAX_FINGERPRINT_BYTES {
+        return Some("an alert has no fingerprint, or one above 128 bytes");
     }
-    let good = time(&alert.starts_at) && alert.ends_at.as_deref().is_none_or(time);
-    (!good).then(|| "startsAt and endsAt must be times of RFC 3339".to_owned())
+    let good = is_time(&alert.starts_at) && alert.ends_at.as_deref().is_none_or(is_time);
+    (!good).then_some("startsAt and endsAt must be times of RFC 3339")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn payload(change: impl Fn(&mut Value)) -> Result<Vec<WebhookAlert>, String> {
+        let mut payload = json!({"version": "4", "receiver": "db", "alerts": [{"status": "firing",
+            "labels": {"alertname": "A"}, "startsAt": "2026-01-31T18:00:00Z", "endsAt": "0001-01-01T00:00:00Z",
+            "generatorURL": "http://p", "fingerprint": "f"}]});
+        change(&mut payload);
+        alerts(&payload.to_string())
+    }
+
+    #[test]
+    fn a_notification_is_read_without_what_is_not_needed() {
+        let alerts = payload(|_| ()).unwrap();
+        let [alert] = alerts.as_slice() else { panic!("{alerts:?}") };
+        assert_eq!((alert.status.as_str(), alert.fingerprint.as_str()), ("firing", "f"));
+        assert_eq!((alert.starts_at.as_str(), alert.annotations.len()), ("2026-01-31T18:00:00Z", 0));
+        assert_eq!(alert.ends_at.as_deref(), Some("0001-01-01T00:00:00Z"));
+        assert!(payload(|p| drop(p["alerts"][0].as_object_mut().unwrap().remove("endsAt"))).is_ok());
+        assert!(payload(|p| p["alerts"][0]["fingerprint"] = "f".repeat(128).into()).is_ok());
+    }
+
+    #[test]
+    fn a_bad_version_status_fingerprint_or_time_is_named() {
+        let of = |key: &str, value: Value| payload(|p| p["alerts"][0][key] = value.clone()).unwrap_err();
+        assert!(payload(|p| p["version"] = "3".into()).unwrap_err().contains("version 4"));
+        assert!(of("status", "suppressed".into()).contains("firing or resolved"));
+        assert!(of("fingerprint", "".into()).contains("fingerprint"));
+        assert!(of("fingerprint", "f".repeat(129).into()).contains("above 128 bytes"));
+        assert!(of("startsAt", "yesterday".into()).contains("RFC 3339"));
+        assert!(of("endsAt", "tomorrow".into()).contains("RFC 3339"));
+        assert!(alerts("{}").unwrap_err().contains("not a notification"));
+    }
 }

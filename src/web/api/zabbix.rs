@@ -1,23 +1,24 @@
-//! Alertmanager's webhook once more, as values for Zabbix; also at the path that the deployment guide names.
+//! Alertmanager's webhook as values for Zabbix.
 
 use super::authorization::{Authorized, Operate};
-use super::openapi::{answers, schema};
+use super::bodies::{self, ZabbixDone};
+use super::openapi::answers;
 use super::problem::Problem;
-use super::{Answer, Shared, json, webhook};
-use crate::store::Notification;
+use super::webhook::{self, WebhookPayload};
+use super::{Answer, Shared, json};
+use crate::store::WebhookAlert;
 use crate::zabbix::{AlertNotification, AlertState};
 use axum::extract::{Request, State as Extract};
 use http::StatusCode;
-use serde_json::json as value;
 use std::collections::BTreeMap;
 
-/// A summary is a line; a value is kept while Zabbix is away.
+/// Longest text of a value in characters. Values are kept in memory while Zabbix is away.
 const MAX_TEXT_CHARS: usize = 1024;
 
 /// Sends Alertmanager's notification on to Zabbix.
-#[utoipa::path(post, path = "/alerts/zabbix", tag = "alerts", operation_id = "zabbix", request_body = schema::Webhook,
-    responses((status = 202, description = "Queued", body = schema::ZabbixDone), answers::Writing))]
-pub async fn trigger(_: Authorized<Operate>, Extract(state): Shared, request: Request) -> Answer {
+#[utoipa::path(post, path = "/alerts/zabbix", tag = "alerts", operation_id = "zabbix", request_body = WebhookPayload,
+    responses((status = 202, description = "Queued", body = ZabbixDone), answers::Writing))]
+pub(super) async fn trigger(_: Authorized<Operate>, Extract(state): Shared, request: Request) -> Answer {
     let alerts = webhook::read(request).await?;
     let (beats, alerts): (Vec<_>, Vec<_>) = alerts.into_iter().partition(is_watchdog);
     let states = states(&alerts);
@@ -26,13 +27,13 @@ pub async fn trigger(_: Authorized<Operate>, Extract(state): Shared, request: Re
     zabbix
         .offer(AlertNotification { states, alive: !beats.is_empty() })
         .map_err(|why| unavailable(&why.to_string()))?;
-    Ok(json(StatusCode::ACCEPTED, &value!({"status": "ok", "values": count})))
+    Ok(json(StatusCode::ACCEPTED, &ZabbixDone { status: bodies::OK, values: count }))
 }
 
-/// The same, as the deployment guide spells it.
-#[utoipa::path(post, path = "/api/zabixtrigger", tag = "alerts", operation_id = "zabbix_of_the_guide", request_body = schema::Webhook,
-    responses((status = 202, description = "Queued", body = schema::ZabbixDone), answers::Writing))]
-pub async fn guide(caller: Authorized<Operate>, state: Shared, request: Request) -> Answer {
+/// Sends Alertmanager's notification on to Zabbix, as `/api/v1/alerts/zabbix` does, at the path of older deployments.
+#[utoipa::path(post, path = "/api/zabixtrigger", tag = "alerts", operation_id = "zabbix_of_the_guide", request_body = WebhookPayload,
+    responses((status = 202, description = "Queued", body = ZabbixDone), answers::Writing))]
+pub(super) async fn old_path(caller: Authorized<Operate>, state: Shared, request: Request) -> Answer {
     trigger(caller, state, request).await
 }
 
@@ -40,13 +41,13 @@ fn unavailable(why: &str) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, why)
 }
 
-/// It always fires and tells of no fault: no person is told of this severity.
-fn is_watchdog(alert: &Notification) -> bool {
+/// An alert of severity `none` always fires and notifies nobody: it shows that alerts arrive.
+fn is_watchdog(alert: &WebhookAlert) -> bool {
     alert.status == "firing" && alert.labels.get("severity").is_some_and(|severity| severity == "none")
 }
 
-/// The worst of each alert on each channel: several renditions of a channel may have the same.
-fn states(alerts: &[Notification]) -> Vec<AlertState> {
+/// One state for each alert on each channel, of the highest severity: several renditions of a channel may have the same alert.
+fn states(alerts: &[WebhookAlert]) -> Vec<AlertState> {
     let mut worst: BTreeMap<(String, String), (u8, String)> = BTreeMap::new();
     for alert in alerts {
         let label = |name: &str| alert.labels.get(name).map(|text| plain(text)).filter(|text| !text.is_empty());
@@ -74,7 +75,8 @@ fn severity(label: Option<&str>) -> u8 {
     }
 }
 
-/// Fit for a key's parameter without quotes.
+/// Text that fits a parameter of an item key without quotes: at most 64 characters, others than letters, digits, `_`, `-` and
+/// `.` replaced by `_`.
 fn plain(text: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     text.chars().take(64).map(|c| if fits(c) { c } else { '_' }).collect()

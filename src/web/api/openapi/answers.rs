@@ -1,4 +1,4 @@
-//! The problem documents that an endpoint may answer with, by what it does.
+//! Errors in the OpenAPI document, by what an endpoint does.
 
 use std::collections::BTreeMap;
 use utoipa::IntoResponses;
@@ -7,23 +7,23 @@ use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr};
 
-/// Whatever `--web.config.file` refuses.
+/// Errors of every endpoint: users and rate limit of `--web.config.file`.
 pub struct Guarded;
-/// The same of a route that answers in plain text.
+/// Errors of every endpoint that answers in plain text.
 pub struct GuardedText;
-/// It takes parameters, and perhaps a token and the database.
+/// Errors of an endpoint that takes parameters and reads the database.
 pub struct Reading;
-/// It takes the key of one entry.
+/// Errors of an endpoint that takes the key of one entry.
 pub struct Keyed;
-/// It takes a body and a role.
+/// Errors of an endpoint that takes a body and a role.
 pub struct Writing;
-/// It takes a role, and no body.
+/// Errors of an endpoint that takes a role and no body.
 pub struct Removing;
-/// A name is taken, or an entry is in use.
+/// Errors of an endpoint that may meet a taken name or an entry in use.
 pub struct Conflicting;
-/// It looks at `If-Match`.
+/// Errors of an endpoint that takes `If-Match`.
 pub struct Conditional;
-/// It sets a silence.
+/// Errors of an endpoint that sets a silence in Alertmanager.
 pub struct Silencing;
 
 impl IntoResponses for Guarded {
@@ -37,7 +37,7 @@ impl IntoResponses for GuardedText {
         [
             (401, "A user of --web.config.file is needed"),
             (429, meaning(429)),
-            (503, "Too much at once, or not ready; ask again"),
+            (503, "Too many requests at once, or not ready; try again"),
         ]
         .map(|(status, why)| (status.to_string(), refusal(status, why, "text/plain", Content::default()).into()))
         .into()
@@ -100,7 +100,7 @@ fn problem(status: u16) -> Response {
 fn refusal(status: u16, why: &str, kind: &str, content: Content) -> Response {
     let response = ResponseBuilder::new().description(why).content(kind, content);
     match status {
-        401 => response.header("WWW-Authenticate", text("How to say who asks.")),
+        401 => response.header("WWW-Authenticate", text("Scheme of the credentials.")),
         429 | 503 => response.header("Retry-After", text("Seconds.")),
         _ => response,
     }
@@ -115,19 +115,19 @@ fn text(description: &str) -> Header {
 
 fn meaning(status: u16) -> &'static str {
     match status {
-        400 => "The request doesn't read: a parameter, the JSON, the encoding",
+        400 => "A parameter, the JSON or the encoding of the request can't be read",
         401 => "A user of --web.config.file or a token is needed",
-        403 => "The token has not the role, or there are no tokens and the API is not on loopback",
+        403 => "The token does not have the role, or there are no tokens and the API is not on loopback",
         404 => "There is no such entry",
         408 => "The body did not arrive in time",
-        409 => "The name is taken, or the entry is in use or over",
+        409 => "The name is taken, or the entry is in use or has ended",
         412 => "Somebody changed the entry since it was read",
         413 => "The body is too large",
-        415 => "Another content type",
+        415 => "The content type is not supported",
         422 => "Every bad field or row, in `errors`",
         429 => "More requests than --web.config.file allows",
-        500 => "The database refused a statement; the log says which",
+        500 => "The database refused a statement; the log has the reason",
         502 => "Alertmanager took no silence; nothing was changed",
-        _ => "There is no database, or it is away; ask again",
+        _ => "There is no database, or it is away; try again",
     }
 }

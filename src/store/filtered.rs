@@ -1,0 +1,63 @@
+//! Pages of a list. The statement holds only the filters that a request gives: with every filter in it, each as "or not given",
+//! PostgreSQL would keep one plan for all requests, and that plan uses no filter's index.
+
+use super::{Page, StoreError};
+use serde::de::DeserializeOwned;
+use sqlx::postgres::Postgres;
+use sqlx::types::Json;
+use sqlx::{Encode, PgPool, QueryBuilder, Type};
+
+/// Statement that selects one page of a list.
+pub(super) struct Filtered<'a>(QueryBuilder<'a, Postgres>);
+
+impl<'a> Filtered<'a> {
+    /// `select` selects an id and a JSON document, and ends with the comparison of the id, to which `cursor` is appended.
+    pub(super) fn new(select: String, cursor: i64) -> Self {
+        let mut sql = QueryBuilder::new(select);
+        sql.push_bind(cursor);
+        Self(sql)
+    }
+
+    /// Demands that `column` equals `value`, when there is a value.
+    pub(super) fn equal<T>(&mut self, column: &str, value: Option<T>)
+    where
+        T: 'a + Encode<'a, Postgres> + Type<Postgres>,
+    {
+        if let Some(value) = value {
+            self.0.push(format_args!(" AND {column} = ")).push_bind(value);
+        }
+    }
+
+    /// Demands a condition on a text, which stands between `before` and `after`.
+    pub(super) fn and(&mut self, before: &str, value: &'a str, after: &str) {
+        self.0.push(format_args!(" AND {before}")).push_bind(value).push(after);
+    }
+
+    /// Reads the page: at most `limit` rows.
+    pub(super) async fn page<R>(mut self, order: &str, limit: usize, pool: &PgPool) -> Result<Page<R>, StoreError>
+    where
+        R: DeserializeOwned + Send + Unpin + 'static,
+    {
+        // One row more than the page has tells whether there is another page.
+        self.0.push(order).push_bind(i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1));
+        let rows: Vec<(i64, Json<R>)> = self.0.build_query_as().fetch_all(pool).await?;
+        Ok(Page::of(rows.into_iter().map(|(id, Json(row))| (id, row)), limit))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_given_filters_stand_in_the_statement() {
+        let mut sql = Filtered::new("SELECT id FROM channels WHERE id > ".to_owned(), 7);
+        sql.equal("tier", Some(1));
+        sql.equal::<bool>("is_4k", None);
+        sql.and("position(lower(", "hd", ") IN name) > 0");
+        assert_eq!(
+            sql.0.sql(),
+            "SELECT id FROM channels WHERE id > $1 AND tier = $2 AND position(lower($3) IN name) > 0"
+        );
+    }
+}
