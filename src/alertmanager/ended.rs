@@ -1,5 +1,5 @@
-//! Ends of acknowledged alerts. Alertmanager notifies nobody when a silenced alert ends, so acknowledged alerts are looked up
-//! there.
+//! Ends of acknowledged alerts. Alertmanager notifies nobody when a silenced alert ends, so acknowledged alerts are
+//! looked up there.
 
 use super::{Alertmanager, RETRY_PAUSES};
 use crate::store::{EndedAlert, SilencedAlert, Store};
@@ -12,9 +12,9 @@ use std::time::Duration;
 const RESEND_TIME: Duration = Duration::from_secs(300);
 
 impl Alertmanager {
-    /// Looks up acknowledged alerts every `interval`, until dropped. An alert that Alertmanager no longer has is resolved, its
-    /// silence is ended, and Alertmanager gets the end of the alert, so that it notifies everybody who was notified of the
-    /// start. `interval` is also the least age of an acknowledgement that is looked up.
+    /// Looks up acknowledged alerts every `interval`, until dropped. An alert that Alertmanager no longer has is
+    /// resolved, its silence is ended, and Alertmanager gets the end of the alert, so that it notifies everybody who
+    /// was notified of the start. `interval` is also the least age of an acknowledgement that is looked up.
     pub async fn follow(self, store: Store, interval: Duration) {
         let mut ticks = tokio::time::interval(interval);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -63,9 +63,9 @@ impl Alertmanager {
     }
 }
 
-/// Ids of the silenced alerts that have ended: those that Alertmanager does not have. An Alertmanager that started less than
-/// [`RESEND_TIME`] ago may lack alerts that still fire; its answer then counts only for alerts that were first notified after
-/// its start.
+/// Ids of the silenced alerts that have ended: those that Alertmanager does not have. An Alertmanager that started less
+/// than [`RESEND_TIME`] ago may lack alerts that still fire; its answer then counts only for alerts that were first
+/// notified after its start.
 fn ended_ids(silenced: &[SilencedAlert], known: &HashSet<String>, started_at: Timestamp, now: Timestamp) -> Vec<i64> {
     let has_all = Seconds::between(started_at, now) > Seconds::from(RESEND_TIME);
     let ended = |alert: &&SilencedAlert| {

@@ -10,9 +10,9 @@ use utoipa::{PartialSchema, ToSchema};
 
 /// Channel as the table `channels` has it and as the API shows it.
 ///
-/// A column is added in three places: a migration, a field here (with its default in [`TableRow::DEFAULTS`] when the column
-/// may not be null), and the reader of channels.yml in `catalog/channels.rs`, which checks every write. The SQL lists, the
-/// columns of an import and an export, and the OpenAPI schemas follow from the fields.
+/// A column is added in three places: a migration, a field here (with its default in [`TableRow::DEFAULTS`] when the
+/// column may not be null), and the reader of channels.yml in `catalog/channels.rs`, which checks every write. The SQL
+/// lists, the columns of an import and an export, and the OpenAPI schemas follow from the fields.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Channel, description = "Channel. A channel of channels.yml has no ids, version and times.")]
@@ -117,8 +117,8 @@ impl ChannelRow {
 }
 
 impl From<&Channel> for ChannelRow {
-    /// Row of a channel of channels.yml: the columns that only a database has are missing, and values of URLs' queries are
-    /// masked.
+    /// Row of a channel of channels.yml: the columns that only a database has are missing, and values of URLs' queries
+    /// are masked.
     fn from(channel: &Channel) -> Self {
         let others = channel.outputs.iter().skip(1).map(|output| (output.name.clone(), masked_url(output).into()));
         let ladder = channel.ladder.as_ref().map(serde_json::to_value).and_then(Result::ok);

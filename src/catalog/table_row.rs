@@ -1,4 +1,5 @@
-//! Rows of database tables as structs. SQL lists, the reader of rows and the OpenAPI schemas come from the fields of the struct.
+//! Rows of database tables as structs. SQL lists, the reader of rows and the OpenAPI schemas come from the fields of
+//! the struct.
 
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 use serde::{Deserialize, Serialize, Serializer, forward_to_deserialize_any};
@@ -10,7 +11,8 @@ use utoipa::openapi::schema::{Object, Schema, SchemaType, Type};
 /// JSON object of a column of type `jsonb`, whose keys the table does not fix.
 pub type JsonObject = Map<String, Value>;
 
-/// Row of a table that clients read and write over the API: a struct with one field for each column, of the column's name.
+/// Row of a table that clients read and write over the API: a struct with one field for each column, of the column's
+/// name.
 pub trait TableRow: Serialize + DeserializeOwned + ToSchema + Send + Unpin + 'static {
     /// Name of the table.
     const TABLE: &'static str;
@@ -48,8 +50,8 @@ pub trait TableRow: Serialize + DeserializeOwned + ToSchema + Send + Unpin + 'st
     }
 }
 
-/// Schema of a request body that writes a row: the row's schema, in which the read-only columns and `ignored` take any value and
-/// every other column may be `null`.
+/// Schema of a request body that writes a row: the row's schema, in which the read-only columns and `ignored` take any
+/// value and every other column may be `null`.
 #[must_use]
 pub fn write_schema<R: TableRow>(
     description: &str,

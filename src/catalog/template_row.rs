@@ -7,8 +7,8 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 use utoipa::{PartialSchema, ToSchema};
 
-/// Template as the table `templates` has it and as the API shows it: thresholds in columns of their own, everything else of
-/// templates.yml in `settings`.
+/// Template as the table `templates` has it and as the API shows it: thresholds in columns of their own, everything
+/// else of templates.yml in `settings`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Template, description = "Template: thresholds in fields of their own, everything else of templates.yml in `settings`")]

@@ -22,9 +22,9 @@ pub(super) static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
     format!("jsonb_build_object({})", comma_separated(field_names::<AlertRow>().iter().map(member)))
 });
 
-/// Statement that writes the alerts of a notification in `$1`. It inserts an alert that is new, opens an alert that a person
-/// closed and that still fires, and resolves an alert. Everything else is a repeat or comes late: an alert that Alertmanager
-/// has resolved stays resolved, whichever notification comes last.
+/// Statement that writes the alerts of a notification in `$1`. It inserts an alert that is new, opens an alert that a
+/// person closed and that still fires, and resolves an alert. Everything else is a repeat or comes late: an alert that
+/// Alertmanager has resolved stays resolved, whichever notification comes last.
 const WRITE: &str = "
 INSERT INTO alerts AS a (fingerprint, alertname, channel_id, severity, status, summary, description, labels, annotations,
                          starts_at, ends_at, resolved_at, resolved_by)
@@ -47,8 +47,8 @@ ON CONFLICT (fingerprint, starts_at) DO UPDATE
      OR (excluded.status = 'firing' AND a.status = 'resolved' AND a.resolved_by <> 'alertmanager')
 RETURNING a.status, a.silence_id, xmax = 0";
 
-/// Statement that resolves the older alerts of the fingerprints in `$1`: an alert that fires with a later start has ended in
-/// between, and the notification of the end was lost.
+/// Statement that resolves the older alerts of the fingerprints in `$1`: an alert that fires with a later start has
+/// ended in between, and the notification of the end was lost.
 const SUPERSEDE: &str = "
 UPDATE alerts a SET status = 'resolved', ends_at = n.starts_at, resolved_at = now(), resolved_by = 'alertmanager',
                     updated_at = now()
@@ -229,8 +229,8 @@ impl Store {
         select(&mut *self.pool.acquire().await?, id, "").await
     }
 
-    /// Acknowledges an alert and answers it as it is then. `silence` is the silence that was set in Alertmanager. An acknowledged
-    /// alert keeps its first acknowledgement.
+    /// Acknowledges an alert and answers it as it is then. `silence` is the silence that was set in Alertmanager. An
+    /// acknowledged alert keeps its first acknowledgement.
     ///
     /// # Errors
     /// The alert is resolved, there is no such alert, or the database is away.
@@ -262,8 +262,8 @@ impl Store {
         Ok(after)
     }
 
-    /// Resolves an alert by hand and answers it as it is then; Alertmanager's next notification that it fires opens it again. A
-    /// resolved alert stays as it is.
+    /// Resolves an alert by hand and answers it as it is then; Alertmanager's next notification that it fires opens it
+    /// again. A resolved alert stays as it is.
     ///
     /// # Errors
     /// There is no such alert, or the database is away.

@@ -178,8 +178,8 @@ impl Store {
         }
     }
 
-    /// Creates and changes channels by their codes, all or none. A column that a row leaves out stays as it is. `progress` is
-    /// called with the number of rows that are done.
+    /// Creates and changes channels by their codes, all or none. A column that a row leaves out stays as it is.
+    /// `progress` is called with the number of rows that are done.
     ///
     /// # Errors
     /// Every bad row by its line, or the database is away.
@@ -238,7 +238,8 @@ fn problem_of_line(line: usize, message: String) -> Problem {
     Problem { source: "line".to_owned(), position: Some((line, 1)), message }
 }
 
-/// Creates and changes channels by code. The answer has an element for each channel that was created (true) or changed (false).
+/// Creates and changes channels by code. The answer has an element for each channel that was created (true) or changed
+/// (false).
 pub(super) async fn upsert(connection: &mut PgConnection, rows: &[JsonObject]) -> Result<Vec<bool>, StoreError> {
     let ColumnLists { writable, given, .. } = &*LISTS;
     let changeable = |prefix: &str| {
@@ -246,7 +247,8 @@ pub(super) async fn upsert(connection: &mut PgConnection, rows: &[JsonObject]) -
         comma_separated(names.map(|name| format!("{prefix}{name}")))
     };
     let (names, old, new) = (changeable(""), changeable("c."), changeable("excluded."));
-    // An id is drawn for new rows only: else an import of 5,000 channels each minute would use up all ids within a year.
+    // An id is drawn for new rows only: else an import of 5,000 channels each minute would use up all ids within a
+    // year.
     let sql = format!(
         "INSERT INTO channels AS c (id, {writable})
          SELECT coalesce(k.id, nextval(pg_get_serial_sequence('channels', 'id'))), g.*

@@ -1,28 +1,33 @@
-//! What the database answers with, as the API's callers have to know it.
+//! Errors of the database, sorted by what a caller of the API can do about them.
 
 use crate::document::{Errors, Problem};
 use sqlx::error::{DatabaseError, ErrorKind};
 
+/// Error of the database or of a value for it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Ask again later.
+    /// The database can't be reached at the moment; the caller may try again later.
     #[error("the database is away: {0}")]
     Away(String),
+    /// There is no such entry.
     #[error("{0}")]
     Missing(String),
+    /// A name is taken, or the entry is in use or has ended.
     #[error("{0}")]
     Conflict(String),
-    /// `If-Match` names another version.
+    /// The entry has this version, and `If-Match` names another.
     #[error("it was changed since you read it (version {0} now); read it again")]
     Changed(i32),
+    /// Values can't be written.
     #[error("{0}")]
     Invalid(Errors),
+    /// The database refused a statement: a fault of the exporter or of the schema.
     #[error("the database refused a statement: {0}")]
     Refused(String),
 }
 
 impl StoreError {
-    /// One bad field of a request.
+    /// Error of one field of a request.
     #[must_use]
     pub fn field(name: &str, message: impl std::fmt::Display) -> Self {
         Self::Invalid(Problem::of("body", format!("{name}: {message}")).into())
@@ -51,9 +56,9 @@ impl From<sqlx::migrate::MigrateError> for StoreError {
     }
 }
 
-/// Classes 08 (connection), 28 and 3D (a password or a database that isn't there yet), 40 (rolled back for another's sake), 53
-/// (resources) and 57 (operator intervention) pass, and so does 25006: a standby, after a failover. 22 is a bad value.
-/// PostgreSQL, appendix A.
+/// Error by its code (PostgreSQL documentation, appendix A). The classes 08 (connection), 28 and 3D (a role or a
+/// database that does not exist yet), 40 (rolled back because of another transaction), 53 (resources) and 57 (operator
+/// intervention) are temporary, and so is 25006 (a standby, after a failover). Class 22 is a bad value.
 fn of_database(error: &dyn DatabaseError) -> StoreError {
     let code = error.code().unwrap_or_default().into_owned();
     let constraint = error.constraint().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Pages of a list. The statement holds only the filters that a request gives: with every filter in it, each as "or not given",
-//! PostgreSQL would keep one plan for all requests, and that plan uses no filter's index.
+//! Pages of a list. The statement holds only the filters that a request gives: with every filter in it, each as "or not
+//! given", PostgreSQL would keep one plan for all requests, and that plan uses no filter's index.
 
 use super::{Page, StoreError};
 use serde::de::DeserializeOwned;
@@ -11,7 +11,8 @@ use sqlx::{Encode, PgPool, QueryBuilder, Type};
 pub(super) struct Filtered<'a>(QueryBuilder<'a, Postgres>);
 
 impl<'a> Filtered<'a> {
-    /// `select` selects an id and a JSON document, and ends with the comparison of the id, to which `cursor` is appended.
+    /// `select` selects an id and a JSON document, and ends with the comparison of the id, to which `cursor` is
+    /// appended.
     pub(super) fn new(select: String, cursor: i64) -> Self {
         let mut sql = QueryBuilder::new(select);
         sql.push_bind(cursor);

@@ -1,4 +1,5 @@
-//! The catalogue in force follows the database: at start, on every change there, and every half minute behind that.
+//! The catalogue in force follows the database: it is read at the start, after every change there, and every half
+//! minute.
 
 use super::table::comma_separated;
 use super::{Health, Store, StoreError};
@@ -11,15 +12,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-/// Behind the notices, in case one is lost.
-const EVERY: Duration = Duration::from_secs(30);
+/// Longest time between two reads, in case a notice is lost.
+const MAX_AGE: Duration = Duration::from_secs(30);
+/// First and longest pause before the database is tried again.
 const RETRY: Duration = Duration::from_secs(1);
-const RETRY_AT_MOST: Duration = Duration::from_secs(15);
-/// A bulk change is many notices; the catalogue is read once for all of them.
-const SETTLE: Duration = Duration::from_millis(50);
+const MAX_RETRY: Duration = Duration::from_secs(15);
+/// Pause after a notice: a change of many rows sends many notices, and the catalogue is read once for all of them.
+const SETTLE_TIME: Duration = Duration::from_millis(50);
 
-/// Statement that selects the texts of templates.yml and channels.yml, in JSON. A template is its settings with the thresholds
-/// over them.
+/// Statement that selects the texts of templates.yml and channels.yml, in JSON. A template is its settings with the
+/// thresholds over them.
 static CATALOGUE: LazyLock<String> = LazyLock::new(|| {
     let thresholds = comma_separated(TemplateRow::thresholds().map(|name| format!("'{name}', {name}")));
     let columns = comma_separated(ChannelRow::shared_with_files().map(|name| match name {
@@ -38,41 +40,41 @@ static CATALOGUE: LazyLock<String> = LazyLock::new(|| {
 });
 
 impl Store {
-    /// Follows until dropped. While the database is away the last snapshot stays in force.
+    /// Follows the database until dropped. While it is away the last catalogue stays in force.
     pub async fn follow(self, live: Arc<Live>, variables: BTreeMap<String, String>) {
-        let mut wait = RETRY;
+        let mut pause = RETRY;
         loop {
-            let Err(error) = self.followed(&live, &variables, &mut wait).await;
-            tracing::error!(%error, retry_in = ?wait, "database; the last catalogue stays in force");
+            let Err(error) = self.follow_notices(&live, &variables, &mut pause).await;
+            tracing::error!(%error, retry_in = ?pause, "database; the last catalogue stays in force");
             self.health.send_replace(Health::Away { why: error.to_string() });
-            tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(RETRY_AT_MOST);
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(MAX_RETRY);
         }
     }
 
-    async fn followed(
+    async fn follow_notices(
         &self,
         live: &Live,
         variables: &BTreeMap<String, String>,
-        wait: &mut Duration,
+        pause: &mut Duration,
     ) -> Result<std::convert::Infallible, StoreError> {
         self.migrate().await?;
         let mut listener = PgListener::connect_with(&self.pool).await?;
         listener.listen("packager_catalogue").await?;
         loop {
             self.refresh(live, variables).await?;
-            *wait = RETRY;
-            // `None` is a connection that broke and was made again: notices may be lost, so read.
-            let _ = tokio::time::timeout(EVERY, listener.try_recv()).await.unwrap_or(Ok(None))?;
-            tokio::time::sleep(SETTLE).await;
+            *pause = RETRY;
+            // `None` means that the connection broke and was made again: notices may be lost, so the catalogue is read.
+            let _ = tokio::time::timeout(MAX_AGE, listener.try_recv()).await.unwrap_or(Ok(None))?;
+            tokio::time::sleep(SETTLE_TIME).await;
             while listener.next_buffered().is_some() {}
         }
     }
 
-    /// The catalogue of the rows as they are now, and what is wrong with those that are left out.
+    /// Catalogue of the rows as they are now, and the faults of the rows that are left out.
     ///
     /// # Errors
-    /// The database is away or has no schema, or the environment is bad.
+    /// The database is away or has no schema, or a variable of the environment is bad.
     pub async fn catalogue(&self, variables: &BTreeMap<String, String>) -> Result<(Snapshot, Errors), StoreError> {
         let (templates, channels): (String, String) = sqlx::query_as(&CATALOGUE).fetch_one(&self.pool).await?;
         let variables = variables.clone();

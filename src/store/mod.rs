@@ -29,25 +29,26 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// A request waits so long for the database before it is answered with 503.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// PostgreSQL's own default is 100 in all.
-const CONNECTIONS: u32 = 16;
+/// Longest time that a request waits for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Most connections of one exporter; PostgreSQL takes 100 in all by default.
+const MAX_CONNECTIONS: u32 = 16;
 
-/// Migrations only add, so that an older exporter goes on where a newer one has been: what it doesn't know is left alone.
+/// Migrations of this version. They only add to the schema, so an older exporter works with the schema of a newer one
+/// and ignores the migrations that it does not know.
 static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
     let mut all = sqlx::migrate!();
     all.set_ignore_missing(true);
     all
 });
 
-/// How it stands with the database.
+/// State of the database as the task that follows it sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {
-    /// Not reached yet.
+    /// The database was not reached yet.
     Starting,
     Connected {
-        /// Rows of the catalogue that are not in force, and why.
+        /// Faults of rows that are not in force.
         bad_rows: Vec<String>,
     },
     Away {
@@ -88,18 +89,20 @@ impl<R> Page<R> {
 }
 
 impl Store {
-    /// Reads the URL; the database is reached later, by [`Store::follow`] and by the first request.
+    /// Store of a URL. The first connection is made later, by [`Store::follow`] or the first request.
     ///
     /// # Errors
-    /// A URL that isn't one of PostgreSQL. Its password is in no message.
+    /// The URL is not one of PostgreSQL. Its password is in no message.
     pub fn new(url: &str) -> Result<Self, String> {
         let options: PgConnectOptions = url.parse().map_err(|_| {
             "DATABASE_URL is not understood; write postgres://user:password@host:5432/database".to_owned()
         })?;
         let options =
             options.application_name("packager_exporter").options([("TimeZone", "UTC"), ("statement_timeout", "30s")]);
-        let pool =
-            PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE).connect_lazy_with(options);
+        let pool = PgPoolOptions::new()
+            .max_connections(MAX_CONNECTIONS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_lazy_with(options);
         Ok(Self { pool, health: Arc::new(watch::Sender::new(Health::Starting)) })
     }
 
@@ -108,21 +111,21 @@ impl Store {
         self.health.borrow().clone()
     }
 
-    /// Applies the migrations that are missing.
+    /// Applies the missing migrations.
     ///
     /// # Errors
-    /// A database that is away, or whose migrations were changed by hand.
+    /// The database is away, or its migrations were changed by hand.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         MIGRATIONS.run(&self.pool).await?;
         let last: Option<i64> =
             sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(&self.pool).await?;
         if let Some(migration) = last.filter(|last| MIGRATIONS.iter().all(|known| known.version < *last)) {
-            tracing::warn!(migration, "the schema is of a newer exporter; this one goes on with what it knows of it");
+            tracing::warn!(migration, "the schema is of a newer exporter; this one uses the part that it knows");
         }
         Ok(())
     }
 
-    /// The last migration that was applied; 0 before the first.
+    /// Version of the last migration that was applied; 0 before the first.
     ///
     /// # Errors
     /// The database is away.
@@ -133,10 +136,10 @@ impl Store {
         Ok(if any { sqlx::query_scalar(last).fetch_one(&self.pool).await? } else { 0 })
     }
 
-    /// An answer of the database at this moment.
+    /// Demands an answer of the database now.
     ///
     /// # Errors
-    /// Why there is none.
+    /// Why there is no answer.
     pub async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query("SELECT 1").execute(&self.pool).await?;
         Ok(())
@@ -164,8 +167,8 @@ enum Writer {
     Alerts = 0x7061_636b_0002,
 }
 
-/// Takes the advisory lock of a kind of write until the end of the transaction. Two writers of the same rows in different orders
-/// would wait for each other.
+/// Takes the advisory lock of a kind of write until the end of the transaction. Two writers of the same rows in
+/// different orders would wait for each other.
 async fn lock_writers(connection: &mut PgConnection, writer: Writer) -> Result<(), StoreError> {
     sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(writer as i64).execute(connection).await?;
     Ok(())

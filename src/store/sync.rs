@@ -1,4 +1,5 @@
-//! Channels as another system has them: what it brings is created, changed and, where told to, disabled; never deleted.
+//! Synchronisation of channels with another system. Its channels are created, changed and, if so configured, disabled;
+//! none is deleted.
 
 use super::channels::{FROM, LISTS, checked, upsert};
 use super::{Store, StoreError, Writer, lock_writers};
@@ -8,45 +9,45 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a source has, and how far its word goes.
+/// Channels of a source, and what the synchronisation may change.
 #[derive(Debug, Clone)]
 pub struct Sync<'a> {
-    /// `inspector_live/live-packager-01`.
+    /// Name of the source, such as `inspector_live/live-packager-01`.
     pub source: &'a str,
     pub wanted: Vec<Wanted>,
-    /// Codes that the source has too, though nothing is to be written of them: they aren't missing.
+    /// Codes of channels that the source has but that are not written. They do not count as missing.
     pub present: BTreeSet<String>,
-    /// Columns that follow the source; the others are written when a channel is created.
+    /// Columns that follow the source. Other columns are only written when a channel is created.
     pub owned: Vec<&'static str>,
-    /// Channels of the same code that nobody brought become the source's.
+    /// True when channels of the same code that have no source become the source's.
     pub adopt: bool,
-    /// The largest share of the source's enabled channels that may be disabled at once; nothing disables none.
+    /// Largest share of the source's enabled channels that may be disabled at once, 0 to 1; `None` disables no channel.
     pub disable: Option<f64>,
 }
 
-/// One channel of the source: columns of the table, but `template` and `probe` by their names.
+/// One channel of the source: columns of the table, with `template` and `probe` by name in place of the ids.
 #[derive(Debug, Clone)]
 pub struct Wanted {
-    /// Where it stood, for messages.
+    /// Place of the channel in the source, for messages.
     pub at: String,
     pub code: String,
     pub columns: JsonObject,
 }
 
-/// What came of it, or with a dry run: would.
+/// Result of a synchronisation, or of a dry run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Synced {
     pub added: Vec<String>,
     pub changed: Vec<Changed>,
     pub unchanged: usize,
-    /// No longer there, this time or before, and still in force.
+    /// Channels that the source no longer has and that stay in force.
     pub missing: Vec<String>,
     pub disabled: Vec<String>,
-    /// Why the missing ones stay in force although they might be disabled.
+    /// Reason why missing channels were not disabled, although that is configured.
     pub held: Option<String>,
-    /// Left alone: a person's, or another source's. Code and whose.
+    /// Code and source of channels that were left alone since they have another source, or none.
     pub foreign: Vec<(String, Option<String>)>,
-    /// Left out. Where it stood, and why.
+    /// Place and fault of channels that could not be written.
     pub bad: Vec<(String, String)>,
 }
 
@@ -63,19 +64,19 @@ struct Known {
     row: ChannelRow,
 }
 
-/// What is to be written.
+/// Writes of a synchronisation.
 #[derive(Default)]
 struct Plan {
     rows: Vec<JsonObject>,
-    /// Theirs from now on, and there.
+    /// Codes of the channels that have the source from now on and are not missing.
     brought: Vec<String>,
 }
 
 impl Store {
-    /// All or nothing, but for what is `bad`: that is left out and told.
+    /// Synchronises all channels or none; a channel that can't be written is left out and reported in `bad`.
     ///
     /// # Errors
-    /// The database is away, or refuses.
+    /// The database is away, or refused a statement.
     pub async fn sync_channels(&self, sync: &Sync<'_>, dry_run: bool) -> Result<Synced, StoreError> {
         let mut transaction = self.pool.begin().await?;
         lock_writers(&mut transaction, Writer::Channels).await?;
@@ -84,11 +85,11 @@ impl Store {
         let mut done = Synced::default();
         let mut plan = Plan::default();
         for wanted in &sync.wanted {
-            if let Err(why) = sync.one(wanted, &known, &names, &mut plan, &mut done) {
+            if let Err(why) = sync.plan_channel(wanted, &known, &names, &mut plan, &mut done) {
                 done.bad.push((wanted.at.clone(), why));
             }
         }
-        sync.missing(&known, &mut done);
+        sync.plan_missing(&known, &mut done);
         upsert(&mut transaction, &plan.rows).await?;
         let brought = "UPDATE channels SET source = $1, missing_since = NULL
                        WHERE channel_code = ANY($2) AND (source IS DISTINCT FROM $1 OR missing_since IS NOT NULL)";
@@ -116,7 +117,7 @@ async fn known(connection: &mut PgConnection, sync: &Sync<'_>) -> Result<BTreeMa
 }
 
 impl Sync<'_> {
-    fn one(
+    fn plan_channel(
         &self,
         wanted: &Wanted,
         known: &BTreeMap<String, Known>,
@@ -126,7 +127,7 @@ impl Sync<'_> {
     ) -> Result<(), String> {
         let columns = names.resolved(&wanted.columns)?;
         let Some(before) = known.get(&wanted.code) else {
-            let row = checked(&columns, "program").map_err(said)?;
+            let row = checked(&columns, "program").map_err(message_of)?;
             plan.rows.push(row);
             plan.brought.push(wanted.code.clone());
             done.added.push(wanted.code.clone());
@@ -142,7 +143,7 @@ impl Sync<'_> {
         if before.missing {
             after.insert("enabled".to_owned(), true.into());
         }
-        let after = checked(&after, "program").map_err(said)?;
+        let after = checked(&after, "program").map_err(message_of)?;
         let mut fields = differences(&before.row.values(), &after);
         if !ours {
             fields.push(("source".to_owned(), Value::Null, self.source.into()));
@@ -157,34 +158,34 @@ impl Sync<'_> {
         Ok(())
     }
 
-    fn missing(&self, known: &BTreeMap<String, Known>, done: &mut Synced) {
+    fn plan_missing(&self, known: &BTreeMap<String, Known>, done: &mut Synced) {
         let here: BTreeSet<&str> = self.wanted.iter().map(|wanted| wanted.code.as_str()).collect();
         let ours: Vec<(&String, &Known)> = known
             .iter()
             .filter(|(_, known)| known.source.as_deref() == Some(self.source) && known.row.enabled)
             .collect();
         let gone = |code: &str| !here.contains(code) && !self.present.contains(code);
-        // One that a person enabled again although it is missing stays so.
+        // A missing channel that a person enabled again stays enabled.
         let (again, gone): (Vec<_>, Vec<_>) =
             ours.iter().filter(|(code, _)| gone(code)).partition(|(_, known)| known.missing);
         let gone: Vec<String> = gone.into_iter().map(|(code, _)| (*code).clone()).collect();
         done.missing = again.into_iter().map(|(code, _)| (*code).clone()).collect();
         let Some(share) = self.disable else { return done.missing.extend(gone) };
         let bound = share * ours.len() as f64;
-        // Of a handful of channels one is always a large share.
+        // One channel may always be disabled: of a handful it is a large share.
         if gone.len() as f64 <= if share > 0.0 { bound.max(1.0) } else { 0.0 } {
             done.disabled = gone;
         } else {
             let (gone_now, all) = (gone.len(), ours.len());
             done.held = Some(format!(
-                "{gone_now} of {all} channels are gone at once, more than `max_disabled` ({share}) allows: none is disabled"
+                "{gone_now} of {all} channels are missing at once, more than `max_disabled` ({share}) allows: none is disabled"
             ));
             done.missing.extend(gone);
         }
     }
 }
 
-/// Numbers are the same whether written 25 or 25.0.
+/// Columns whose values differ: column, value before, value after. 25 and 25.0 are the same number.
 fn differences(before: &JsonObject, after: &JsonObject) -> Vec<(String, Value, Value)> {
     let same = |a: &Value, b: &Value| a == b || (a.is_number() && a.as_f64() == b.as_f64());
     let changed = after.iter().filter_map(|(column, new)| {
@@ -194,7 +195,7 @@ fn differences(before: &JsonObject, after: &JsonObject) -> Vec<(String, Value, V
     changed.collect()
 }
 
-fn said(error: StoreError) -> String {
+fn message_of(error: StoreError) -> String {
     match error {
         StoreError::Invalid(errors) => {
             errors.0.into_iter().map(|problem| problem.message).collect::<Vec<_>>().join("; ")
@@ -203,7 +204,7 @@ fn said(error: StoreError) -> String {
     }
 }
 
-/// Templates and probes by name.
+/// Ids of templates and probes by name.
 struct Names {
     templates: BTreeMap<String, i32>,
     probes: BTreeMap<String, i32>,

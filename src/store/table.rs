@@ -1,4 +1,5 @@
-//! Tables whose rows clients read and write one at a time, by id or name. The SQL comes from the columns of the row's struct.
+//! Tables whose rows clients read and write one at a time, by id or name. The SQL comes from the columns of the row's
+//! struct.
 
 use super::filtered::Filtered;
 use super::{Page, StoreError, Versioned};
@@ -14,13 +15,14 @@ pub(super) struct ColumnLists {
     pub document: String,
     /// Writable columns, separated by commas.
     pub writable: String,
-    /// Statement that selects the values of the writable columns from the JSON rows in `$1`. A column that is `null` or missing
-    /// gets its default.
+    /// Statement that selects the values of the writable columns from the JSON rows in `$1`. A column that is `null` or
+    /// missing gets its default.
     pub given: String,
 }
 
 impl ColumnLists {
-    /// Lists for the table with the alias `alias`; the columns in `joined` come from other tables, by the given expressions.
+    /// Lists for the table with the alias `alias`; the columns in `joined` come from other tables, by the given
+    /// expressions.
     pub(super) fn of<R: TableRow>(alias: &str, joined: &[(&str, &str)]) -> Self {
         let expression = |name: &str| match joined.iter().find(|(column, _)| *column == name) {
             Some((_, expression)) => (*expression).to_owned(),

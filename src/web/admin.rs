@@ -1,4 +1,4 @@
-//! What an operator asks of the exporter itself.
+//! Configuration, metrics, health and reload of the exporter itself.
 
 use super::api::openapi::answers;
 use super::{State, respond};
@@ -10,31 +10,31 @@ use std::sync::atomic::Ordering;
 
 type Shared = extract::State<Arc<State>>;
 
-/// The configuration in force, without its secrets.
+/// Reads the configuration in force, secrets masked.
 #[utoipa::path(get, path = "/config", tag = "probing", operation_id = "config",
     responses((status = 200, description = "YAML", body = String, content_type = "text/plain"), answers::GuardedText))]
-pub async fn config(extract::State(state): Shared) -> Response {
+pub(super) async fn config(extract::State(state): Shared) -> Response {
     respond::text(StatusCode::OK, state.backend.config().to_yaml())
 }
 
-/// The exporter's own metrics.
+/// Reads the exporter's own metrics.
 #[utoipa::path(get, path = "/metrics", tag = "probing", operation_id = "metrics",
     responses((status = 200, description = "Text exposition 0.0.4", body = String, content_type = "text/plain"), answers::GuardedText))]
-pub async fn metrics(extract::State(state): Shared, headers: HeaderMap) -> Response {
+pub(super) async fn metrics(extract::State(state): Shared, headers: HeaderMap) -> Response {
     respond::exposition(&headers, state.backend.self_metrics()).await
 }
 
-/// The process answers; nothing more. A restart would not help where `/-/ready` says no.
+/// Answers 200 while the process runs, also when `/-/ready` answers 503.
 #[utoipa::path(get, path = "/-/healthy", tag = "probing", operation_id = "healthy",
-    responses((status = 200, description = "It answers", body = String, content_type = "text/plain"), answers::GuardedText))]
-pub async fn healthy() -> Response {
+    responses((status = 200, description = "The process runs", body = String, content_type = "text/plain"), answers::GuardedText))]
+pub(super) async fn healthy() -> Response {
     respond::text(StatusCode::OK, "Healthy")
 }
 
 /// Answers 503 while the exporter is stopping.
 #[utoipa::path(get, path = "/-/ready", tag = "probing", operation_id = "ready",
     responses((status = 200, description = "Probes are answered", body = String, content_type = "text/plain"), answers::GuardedText))]
-pub async fn ready(extract::State(state): Shared) -> Response {
+pub(super) async fn ready(extract::State(state): Shared) -> Response {
     if state.stopping.load(Ordering::Relaxed) {
         return respond::text(StatusCode::SERVICE_UNAVAILABLE, "Not ready: shutting down");
     }
@@ -43,9 +43,9 @@ pub async fn ready(extract::State(state): Shared) -> Response {
 
 /// Reads the configuration again.
 #[utoipa::path(post, path = "/-/reload", tag = "probing", operation_id = "reload",
-    responses((status = 200, description = "In force", body = String, content_type = "text/plain"),
-        (status = 500, description = "What is wrong in it; the old one stays in force", body = String, content_type = "text/plain"), answers::GuardedText))]
-pub async fn reload(extract::State(state): Shared) -> Response {
+    responses((status = 200, description = "The new configuration is in force", body = String, content_type = "text/plain"),
+        (status = 500, description = "What is wrong in the new configuration; the old one stays in force", body = String, content_type = "text/plain"), answers::GuardedText))]
+pub(super) async fn reload(extract::State(state): Shared) -> Response {
     match state.reload().await {
         Ok(()) => respond::text(StatusCode::OK, "Reloaded"),
         Err(why) => {
@@ -55,10 +55,10 @@ pub async fn reload(extract::State(state): Shared) -> Response {
     }
 }
 
-/// The same, as Prometheus takes it too.
+/// Reads the configuration again, as POST does; Prometheus takes PUT too.
 #[utoipa::path(put, path = "/-/reload", tag = "probing", operation_id = "reload_by_put",
-    responses((status = 200, description = "In force", body = String, content_type = "text/plain"),
-        (status = 500, description = "What is wrong in it; the old one stays in force", body = String, content_type = "text/plain"), answers::GuardedText))]
-pub async fn reload_by_put(state: Shared) -> Response {
+    responses((status = 200, description = "The new configuration is in force", body = String, content_type = "text/plain"),
+        (status = 500, description = "What is wrong in the new configuration; the old one stays in force", body = String, content_type = "text/plain"), answers::GuardedText))]
+pub(super) async fn reload_by_put(state: Shared) -> Response {
     reload(state).await
 }

@@ -1,5 +1,5 @@
-//! Events for listeners: probes as they are answered, alerts as they change. Sending never waits: a listener that is too slow
-//! loses its oldest events and learns how many.
+//! Events for listeners: probes as they are answered, alerts as they change. Sending never waits: a listener that is
+//! too slow loses its oldest events and learns how many.
 
 use super::State;
 use crate::checks::CheckResult;

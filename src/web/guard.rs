@@ -1,4 +1,4 @@
-//! What stands before every route: users, rate, and the response's security headers.
+//! Layer before every route: users, rate limit, and security headers of the response.
 
 use super::api::{self, TokenFile};
 use super::respond;
@@ -10,17 +10,17 @@ use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use std::sync::Arc;
 
-/// RFC 7617 2: the realm is not optional.
+/// Challenge of the Basic scheme, whose realm is mandatory (RFC 7617, 2).
 const CHALLENGE: &str = "Basic realm=\"packager_exporter\", charset=\"UTF-8\"";
 
-/// What the guard looks at.
+/// State of the layer.
 #[derive(Clone)]
 pub struct Guard {
     pub security: Arc<Security>,
     pub tokens: Option<Arc<TokenFile>>,
 }
 
-/// exporter-toolkit guards every path, health included; so does this. A token of the API stands for a user.
+/// Guards every path, as exporter-toolkit does, health included. A token of the API is accepted in place of a user.
 pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let now = guard.security.current().await;
     let holder = guard.tokens.is_some_and(|tokens| tokens.current().knows(request.headers()));
@@ -33,7 +33,7 @@ pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> 
     response
 }
 
-/// The API answers with problem documents.
+/// Refusal of a request: a problem document for the API, else plain text.
 fn refuse(denied: Denied, api: bool) -> Response {
     let (status, header, value, why) = match denied {
         Denied::Unauthorized => (
@@ -46,13 +46,13 @@ fn refuse(denied: Denied, api: bool) -> Response {
             StatusCode::TOO_MANY_REQUESTS,
             RETRY_AFTER,
             "1",
-            "more requests than rate_limit allows; ask later or raise it in the web configuration",
+            "more requests than rate_limit allows; try again later or raise it in the web configuration",
         ),
         Denied::Busy => (
             StatusCode::SERVICE_UNAVAILABLE,
             RETRY_AFTER,
             "1",
-            "too many passwords are being checked at this moment; ask again in a second",
+            "too many passwords are being checked; try again in a second",
         ),
     };
     let mut response = if api { api::problem(status, why) } else { respond::text(status, why) };

@@ -1,4 +1,4 @@
-//! Listen addresses in Go's forms, as every Prometheus component takes them: `:10115`, `0.0.0.0:10115`,
+//! Listen addresses in the forms of Go, which Prometheus and its exporters take: `:10115`, `0.0.0.0:10115`,
 //! `[::]:10115`, `localhost:9115`.
 
 use std::fmt;
@@ -7,9 +7,10 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 use tokio::net::{TcpListener, lookup_host};
 
+/// Address to listen on: host and port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenAddress {
-    /// Empty: every address of the machine. IPv6 without brackets.
+    /// Name or address of the host; IPv6 without brackets. Empty for every address of the machine.
     host: String,
     port: u16,
 }
@@ -42,10 +43,10 @@ impl fmt::Display for ListenAddress {
 }
 
 impl ListenAddress {
-    /// Binds the first of its addresses that can be bound; IPv4 first for a name, as Go does.
+    /// Binds the first address of the host that can be bound. Of a name's addresses IPv4 comes first, as in Go.
     ///
     /// # Errors
-    /// A name that doesn't resolve, or no address that can be bound; the message names the address.
+    /// The name does not resolve, or no address can be bound; the message names the address.
     pub async fn bind(&self) -> Result<TcpListener, String> {
         let addresses = self.resolve().await.map_err(|e| format!("can't resolve listen address {self}: {e}"))?;
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");

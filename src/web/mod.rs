@@ -1,5 +1,5 @@
-//! HTTP server: routes, parameters and responses over a [`Backend`]; [`server`] and [`security`] are its listeners, TLS, users
-//! and bounds.
+//! HTTP server: routes, parameters and responses over a [`Backend`]; [`server`] and [`security`] are its listeners,
+//! TLS, users and bounds.
 
 mod admin;
 pub mod api;
@@ -32,7 +32,8 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// Exporter behind the web layer: it answers probes and tells about itself. Tests put a backend of their own in its place.
+/// Exporter behind the web layer: it answers probes and tells about itself. Tests put a backend of their own in its
+/// place.
 pub trait Backend: Send + Sync + 'static {
     /// Report of one probe, which may take as long as `timeout`.
     ///
@@ -53,15 +54,16 @@ pub trait Backend: Send + Sync + 'static {
     fn reload(&self) -> Result<(), String>;
 }
 
+/// Settings of the web layer.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where the routes begin: empty, or `/prefix` without a slash at its end.
+    /// Prefix of every route: empty, or `/prefix` without a slash at its end.
     pub route_prefix: String,
-    /// Where a browser finds them, in the same form: the external URL's path. A proxy may strip it.
+    /// Prefix of every link, in the same form: the path of the external URL, which a proxy may strip.
     pub link_prefix: String,
-    /// Taken off the scrape timeout, so that the answer is there before Prometheus gives up.
+    /// Time that is subtracted from the scrape timeout, so that the answer arrives before Prometheus gives up.
     pub timeout_offset: Duration,
-    /// Probes kept for the page; failures as many again.
+    /// Number of probes kept for the page; as many failures are kept in addition.
     pub history_limit: usize,
 }
 
@@ -76,28 +78,30 @@ impl Default for Settings {
     }
 }
 
-/// What the handlers share.
+/// State that all handlers share.
 pub struct State {
     backend: Arc<dyn Backend>,
     settings: Settings,
     api: Api,
-    /// The last probe of each channel of the catalogue, all its outputs.
+    /// Report of the last probe of all outputs, by the code of the channel.
     reports: Mutex<BTreeMap<String, Arc<Report>>>,
-    recent: Mutex<recent::Recent>,
+    recent: Mutex<recent::RecentProbes>,
     events: events::Events,
     stopping: AtomicBool,
     reloading: tokio::sync::Mutex<()>,
 }
 
 impl State {
+    /// State of an exporter without a database, tokens, Alertmanager and Zabbix.
     #[must_use]
     pub fn new(backend: Arc<dyn Backend>, settings: Settings) -> Arc<Self> {
         Self::with_api(backend, settings, Api::default())
     }
 
+    /// State of an exporter with the given parts of the API.
     #[must_use]
     pub fn with_api(backend: Arc<dyn Backend>, settings: Settings, api: Api) -> Arc<Self> {
-        let recent = Mutex::new(recent::Recent::new(settings.history_limit));
+        let recent = Mutex::new(recent::RecentProbes::new(settings.history_limit));
         Arc::new(Self {
             backend,
             settings,
@@ -110,35 +114,36 @@ impl State {
         })
     }
 
-    /// From now on `/-/ready` answers 503. Streams of events end.
+    /// Makes `/-/ready` answer 503 and ends all streams of events.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         self.events.end();
     }
 
-    /// Reads the configuration again; one reload at a time.
+    /// Reads the configuration again; one reload runs at a time.
     ///
     /// # Errors
-    /// What is wrong in it. The old one stays in force.
+    /// What is wrong in the new configuration; the old one stays in force.
     pub async fn reload(&self) -> Result<(), String> {
-        let _one = self.reloading.lock().await;
+        let _turn = self.reloading.lock().await;
         let backend = Arc::clone(&self.backend);
         let done = tokio::task::spawn_blocking(move || backend.reload()).await;
-        done.unwrap_or_else(|e| Err(format!("it ended without an answer: {e}")))
+        done.unwrap_or_else(|e| Err(format!("the reload was cut off: {e}")))
     }
 
-    /// Keeps a report of the catalogue's channel for the API and tells the listeners. `output`: it is of that one alone.
-    fn answered(&self, report: &Arc<Report>, output: Option<&str>) {
-        let loaded = self.backend.config();
-        let known = &loaded.snapshot.channels;
-        if known.contains_key(&report.channel.code) && (output.is_some() || self.is_news(report, known)) {
+    /// Keeps the report of a channel of the catalogue for the API and sends an event. `output` is the only output that
+    /// was probed; `None` when all were.
+    fn record(&self, report: &Arc<Report>, output: Option<&str>) {
+        let config = self.backend.config();
+        let known = &config.snapshot.channels;
+        if known.contains_key(&report.channel.code) && (output.is_some() || self.keep(report, known)) {
             self.send_probe(report, output);
         }
     }
 
-    /// Keeps it; false where it is the one that is kept already, shared with another request. What left the catalogue goes
-    /// when there are more reports than channels.
-    fn is_news(&self, report: &Arc<Report>, known: &BTreeMap<String, Arc<Channel>>) -> bool {
+    /// Keeps a report; false when it is kept already, since two requests may share a probe. Reports of channels that
+    /// left the catalogue are dropped when there are more reports than channels.
+    fn keep(&self, report: &Arc<Report>, known: &BTreeMap<String, Arc<Channel>>) -> bool {
         let mut reports = self.reports.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let before = reports.insert(report.channel.code.clone(), Arc::clone(report));
         if reports.len() > known.len() {
@@ -152,12 +157,12 @@ impl State {
         reports.get(code).cloned()
     }
 
-    fn recent(&self) -> std::sync::MutexGuard<'_, recent::Recent> {
+    fn recent(&self) -> std::sync::MutexGuard<'_, recent::RecentProbes> {
         self.recent.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
-/// What one listener serves.
+/// Routes that one listener serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     All,
@@ -166,10 +171,10 @@ pub enum Part {
     Api,
 }
 
-/// The routes of a part, behind `security`'s users and with its headers.
+/// Router of a part of the routes, behind the users of `security` and with its headers.
 pub fn app(state: &Arc<State>, security: &Arc<security::Security>, part: Part) -> Router {
     let prefix = state.settings.route_prefix.clone();
-    let (routes, document) = described(part);
+    let (routes, document) = documented_routes(part);
     let routes = routes.layer(Extension(Arc::new(document))).with_state(Arc::clone(state));
     let guard = guard::Guard { security: Arc::clone(security), tokens: state.api.tokens.clone() };
     let app = if prefix.is_empty() {
@@ -184,12 +189,12 @@ pub fn app(state: &Arc<State>, security: &Arc<security::Security>, part: Part) -
         .layer(axum::middleware::from_fn_with_state(guard, guard::guard))
 }
 
-/// The routes of a part, and the document of exactly these.
-fn described(part: Part) -> (Router<Arc<State>>, Document) {
+/// Routes of a part, and the OpenAPI document of exactly these routes.
+fn documented_routes(part: Part) -> (Router<Arc<State>>, Document) {
     match part {
         Part::All => {
-            let ((probing, its), (api, mut document)) = (probing(), api::routes());
-            document.merge(its);
+            let ((probing, probing_document), (api, mut document)) = (probing(), api::routes());
+            document.merge(probing_document);
             (probing.merge(api), document)
         }
         Part::Probing => probing(),

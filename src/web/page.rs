@@ -1,7 +1,7 @@
-//! The page at `/`: what was probed lately, and a form to probe by hand. Everything in it is escaped.
+//! Page at `/`: recent probes and a form to probe by hand. Every text in it is escaped.
 
 use super::api::openapi::answers;
-use super::recent::Entry;
+use super::recent::RecentProbe;
 use super::{State, respond};
 use axum::extract;
 use axum::response::Response;
@@ -9,16 +9,16 @@ use http::StatusCode;
 use std::fmt::Write;
 use std::sync::Arc;
 
-/// The form offers this many codes; more would make the page slow, not more useful.
+/// Most codes that the form offers; more would make the page slow.
 const MAX_CODES: usize = 2000;
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem}\
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ccc}\
 td{overflow-wrap:anywhere}.bad{color:#b00020;font-weight:600}.good{color:#17692b}form>*{margin-right:.6rem}";
 
-/// The last probes, and a form for one by hand.
+/// Shows recent probes and a form to probe by hand.
 #[utoipa::path(get, path = "/", tag = "probing", operation_id = "page",
     responses((status = 200, description = "The page", body = String, content_type = "text/html"), answers::GuardedText))]
-pub async fn page(extract::State(state): extract::State<Arc<State>>) -> Response {
+pub(super) async fn page(extract::State(state): extract::State<Arc<State>>) -> Response {
     let entries = state.recent().list();
     let config = state.backend.config();
     let codes = config.snapshot.channels.keys().take(MAX_CODES);
@@ -50,7 +50,7 @@ fn form<'a>(base: &str, codes: impl Iterator<Item = &'a String>) -> String {
     )
 }
 
-fn table(base: &str, entries: &[Entry]) -> String {
+fn table(base: &str, entries: &[RecentProbe]) -> String {
     let mut rows = String::new();
     for entry in entries {
         rows.push_str(&row(base, entry));
@@ -64,7 +64,7 @@ fn table(base: &str, entries: &[Entry]) -> String {
     )
 }
 
-fn row(base: &str, entry: &Entry) -> String {
+fn row(base: &str, entry: &RecentProbe) -> String {
     let when = jiff::fmt::temporal::DateTimePrinter::new().precision(Some(0)).timestamp_to_string(&entry.started_at);
     let (class, result) = if entry.success { ("good", "success") } else { ("bad", "failure") };
     let output = entry.output.as_ref().map(|o| format!(" ({})", escape(o))).unwrap_or_default();
@@ -79,18 +79,18 @@ fn row(base: &str, entry: &Entry) -> String {
     )
 }
 
-/// What `debug=true` would have shown for a probe of the page.
-#[utoipa::path(get, path = "/logs", tag = "probing", operation_id = "logs", params(("id" = u64, Query, description = "The page links to each")),
+/// Shows the log of a probe of the page, as `debug=true` would have shown it.
+#[utoipa::path(get, path = "/logs", tag = "probing", operation_id = "logs", params(("id" = u64, Query, description = "Number of the probe; the page links to each log")),
     responses((status = 200, description = "The log", body = String, content_type = "text/plain"),
-        (status = 400, description = "`id` is no number", body = String, content_type = "text/plain"),
-        (status = 404, description = "It is no longer kept", body = String, content_type = "text/plain"), answers::GuardedText))]
-pub async fn logs(
+        (status = 400, description = "`id` is not a number", body = String, content_type = "text/plain"),
+        (status = 404, description = "The probe is no longer kept", body = String, content_type = "text/plain"), answers::GuardedText))]
+pub(super) async fn logs(
     extract::State(state): extract::State<Arc<State>>,
     extract::RawQuery(raw): extract::RawQuery,
 ) -> Response {
     let raw = raw.unwrap_or_default();
     let Some(id) = raw.strip_prefix("id=").and_then(|id| id.parse::<u64>().ok()) else {
-        return respond::text(StatusCode::BAD_REQUEST, "ask as /logs?id=NUMBER; the page at / links to each");
+        return respond::text(StatusCode::BAD_REQUEST, "ask for /logs?id=NUMBER; the page at / links to each log");
     };
     let text = state.recent().text(id);
     match text {

@@ -1,5 +1,5 @@
-//! `/probe`'s parameters and its scrape timeout. A typo must not probe something else than was meant, so an
-//! unknown or repeated parameter is refused rather than ignored.
+//! Parameters and scrape timeout of `/probe`. An unknown or repeated parameter is refused, so that a typo does not
+//! probe something else than was meant.
 
 use crate::probe::ProbeRequest;
 use http::HeaderMap;
@@ -7,38 +7,39 @@ use packager_media::redact;
 use std::time::Duration;
 
 const KNOWN: [&str; 4] = ["target", "template", "output", "debug"];
-/// Longest value; a channel's URL with a token fits.
-const MAX_VALUE: usize = 4096;
-/// Without the header: Prometheus's own default scrape timeout.
+/// Longest value in bytes; a URL with a token fits.
+const MAX_VALUE_BYTES: usize = 4096;
+/// Timeout of a request without the header: the default of Prometheus.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
-/// No scrape waits longer; also keeps the number inside what a clock can hold.
+/// Longest timeout in seconds, which every clock can represent.
 const MAX_TIMEOUT: f64 = 3600.0;
 /// Longest part of a request that an error message repeats, in characters.
 const MAX_SHOWN_CHARS: usize = 60;
-/// What is left of a timeout that the offset would eat up.
-const FLOOR: f64 = 0.1;
+/// Least seconds that the offset leaves of a timeout above twice this.
+const MIN_TIMEOUT: f64 = 0.1;
 const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
 
-/// What it takes, for the OpenAPI document.
+/// Parameters of `/probe`, for the OpenAPI document.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[allow(dead_code)]
-pub struct Documented {
-    /// A channel's code, or a manifest's URL.
+pub struct ProbeParameters {
+    /// Code of a channel, or URL of a manifest.
     #[param(max_length = 4096, example = "CH_TV_HD_001")]
     target: String,
-    /// Another template than the channel's own.
+    /// Name of a template; the channel's own when missing.
     #[param(max_length = 4096, example = "TPL_LIVE_HD")]
     template: Option<String>,
-    /// This output alone.
+    /// Name of the only output to probe; all outputs when missing.
     #[param(max_length = 4096)]
     output: Option<String>,
-    /// The log too.
+    /// Shows the log and the template too.
     debug: Option<bool>,
 }
 
+/// Query string of `/probe`.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Query {
+pub struct ProbeQuery {
     pub ask: ProbeRequest,
     pub debug: bool,
 }
@@ -47,21 +48,21 @@ pub struct Query {
 ///
 /// # Errors
 /// An unknown, repeated or over-long parameter, no target, or a `debug` that is neither true nor false.
-pub fn query(raw: &str) -> Result<Query, String> {
+pub fn query(raw: &str) -> Result<ProbeQuery, String> {
     let mut values: [Option<String>; 4] = [const { None }; 4];
     for (name, value) in url::form_urlencoded::parse(raw.as_bytes()) {
         let known = KNOWN.iter().position(|k| *k == name).and_then(|i| values.get_mut(i));
         let slot = known.ok_or_else(|| unknown(&name))?;
-        if value.len() > MAX_VALUE {
-            return Err(format!("parameter `{name}` has {} bytes; at most {MAX_VALUE} are allowed", value.len()));
+        if value.len() > MAX_VALUE_BYTES {
+            return Err(format!("parameter `{name}` has {} bytes; at most {MAX_VALUE_BYTES} are allowed", value.len()));
         }
         if slot.replace(value.into_owned()).is_some() {
             return Err(format!("parameter `{name}` is given twice; give it once"));
         }
     }
     let [target, template, output, debug] = values.map(|v| v.filter(|v| !v.is_empty()));
-    let target = target.ok_or("parameter `target` is missing; ask as /probe?target=CHANNEL_CODE")?;
-    Ok(Query { ask: ProbeRequest { target, template, output }, debug: flag(debug.as_deref())? })
+    let target = target.ok_or("parameter `target` is missing; ask for /probe?target=CHANNEL_CODE")?;
+    Ok(ProbeQuery { ask: ProbeRequest { target, template, output }, debug: flag(debug.as_deref())? })
 }
 
 fn flag(value: Option<&str>) -> Result<bool, String> {
@@ -80,10 +81,10 @@ fn unknown(name: &str) -> String {
     format!("unknown parameter `{}`{hint}; /probe knows {}", redact::escape(name, MAX_SHOWN_CHARS), KNOWN.join(", "))
 }
 
-/// How long the probe may take: the scrape timeout less `offset`, never nothing.
+/// Longest time of the probe: the scrape timeout minus `offset`, and always above zero.
 ///
 /// # Errors
-/// A header that is not a finite positive number of seconds.
+/// The header is not a finite positive number of seconds.
 pub fn timeout(headers: &HeaderMap, offset: Duration) -> Result<Duration, String> {
     let Some(value) = headers.get(TIMEOUT_HEADER) else { return Ok(DEFAULT_TIMEOUT) };
     let seconds = value.to_str().ok().and_then(|v| v.trim().parse::<f64>().ok());
@@ -92,7 +93,7 @@ pub fn timeout(headers: &HeaderMap, offset: Duration) -> Result<Duration, String
         format!("header X-Prometheus-Scrape-Timeout-Seconds is `{value}`; it must be a positive number of seconds")
     })?;
     let seconds = seconds.min(MAX_TIMEOUT);
-    let left = (seconds - offset.as_secs_f64()).max(FLOOR.min(seconds / 2.0));
+    let left = (seconds - offset.as_secs_f64()).max(MIN_TIMEOUT.min(seconds / 2.0));
     Ok(Duration::from_secs_f64(left))
 }
 

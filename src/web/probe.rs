@@ -1,7 +1,7 @@
-//! `GET /probe`: a broken request is 400, an exporter that can't is 503, a broken stream is 200.
+//! `GET /probe`: a bad request is answered with 400, an overloaded exporter with 503, and a broken stream with 200.
 
 use super::api::openapi::answers;
-use super::recent::Entry;
+use super::recent::RecentProbe;
 use super::{State, events, params, respond};
 use crate::metrics;
 use crate::probe::ProbeError;
@@ -12,12 +12,12 @@ use http::{HeaderMap, StatusCode};
 use packager_media::redact;
 use std::sync::Arc;
 
-/// Probes a channel; what it found is metrics, whatever that is.
-#[utoipa::path(get, path = "/probe", tag = "probing", operation_id = "probe_channel", params(params::Documented,
-        ("X-Prometheus-Scrape-Timeout-Seconds" = Option<f64>, Header, description = "How long the scraper waits; above 0")),
+/// Probes a channel and answers its metrics, also when the channel is down.
+#[utoipa::path(get, path = "/probe", tag = "probing", operation_id = "probe_channel", params(params::ProbeParameters,
+        ("X-Prometheus-Scrape-Timeout-Seconds" = Option<f64>, Header, description = "Seconds after which the scraper gives up; above 0")),
     responses((status = 200, description = "Text exposition 0.0.4; with `debug` the log before it", body = String, content_type = "text/plain"),
-        (status = 400, description = "A parameter doesn't read, or names nothing that is known", body = String, content_type = "text/plain"), answers::GuardedText))]
-pub async fn probe(
+        (status = 400, description = "A parameter can't be read, or names an unknown channel, template or output", body = String, content_type = "text/plain"), answers::GuardedText))]
+pub(super) async fn probe(
     extract::State(state): extract::State<Arc<State>>,
     extract::RawQuery(raw): extract::RawQuery,
     headers: HeaderMap,
@@ -35,9 +35,9 @@ pub async fn probe(
         Err(ProbeError::BadRequest(why)) => return respond::text(StatusCode::BAD_REQUEST, why),
         Err(ProbeError::Overloaded(why)) => return respond::text(StatusCode::SERVICE_UNAVAILABLE, why),
     };
-    state.answered(&report, query.ask.output.as_deref());
+    state.record(&report, query.ask.output.as_deref());
     let metrics = metrics::exposition(&report).into_bytes();
-    let keep = state.recent().is_on();
+    let keep = state.recent().is_enabled();
     let debug = if keep || query.debug { debug_text(&report, &metrics) } else { String::new() };
     if keep {
         state.recent().push(entry(query.ask.target, query.ask.output, &report, &debug));
@@ -48,7 +48,7 @@ pub async fn probe(
     respond::exposition(&headers, metrics).await
 }
 
-/// blackbox_exporter's three parts.
+/// Log, metrics and template of a probe, in the form of blackbox_exporter.
 fn debug_text(report: &Report, metrics: &[u8]) -> String {
     let logs = report::log(report);
     let metrics = String::from_utf8_lossy(metrics);
@@ -58,10 +58,10 @@ fn debug_text(report: &Report, metrics: &[u8]) -> String {
     )
 }
 
-fn entry(target: String, output: Option<String>, report: &Report, text: &str) -> Entry {
-    Entry {
+fn entry(target: String, output: Option<String>, report: &Report, text: &str) -> RecentProbe {
+    RecentProbe {
         id: 0,
-        // A URL's token is no business of everyone who may see the page.
+        // Everyone who may see the page would see the tokens of a URL.
         target: redact::text(&target).into_owned(),
         template: report.template.name.clone(),
         output,

@@ -1,15 +1,16 @@
-//! The last probes, for the page. Failures outlive successes: what one looks for at 3 a.m. is the failure
-//! before the last hundred good probes.
+//! Recent probes for the page. Failures are kept longer than successes: people look for the failure before the last
+//! hundred good probes.
 
 use packager_media::units::{Seconds, Timestamp};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Longest text kept of one probe; `debug=true` shows all of it.
-const MAX_TEXT: usize = 64 << 10;
+/// Longest text kept of one probe, in bytes; `debug=true` shows the whole text.
+const MAX_TEXT_BYTES: usize = 64 << 10;
 
+/// One probe on the page.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub struct RecentProbe {
     pub id: u64,
     pub target: String,
     pub template: String,
@@ -22,27 +23,27 @@ pub struct Entry {
     pub text: Arc<str>,
 }
 
-/// At most `limit` results, and `limit` failures that have left them.
+/// The newest `limit` probes, and the newest `limit` failures among the probes before them.
 #[derive(Debug)]
-pub struct Recent {
+pub struct RecentProbes {
     limit: usize,
     next: u64,
-    results: VecDeque<Entry>,
-    failures: VecDeque<Entry>,
+    results: VecDeque<RecentProbe>,
+    failures: VecDeque<RecentProbe>,
 }
 
-impl Recent {
+impl RecentProbes {
     pub fn new(limit: usize) -> Self {
         Self { limit, next: 1, results: VecDeque::new(), failures: VecDeque::new() }
     }
 
-    /// Whether an entry would be kept at all.
-    pub fn is_on(&self) -> bool {
+    /// True when probes are kept at all.
+    pub fn is_enabled(&self) -> bool {
         self.limit > 0
     }
 
-    /// Takes the entry in under a new id.
-    pub fn push(&mut self, mut entry: Entry) {
+    /// Adds a probe and gives it the next id.
+    pub fn push(&mut self, mut entry: RecentProbe) {
         entry.id = self.next;
         self.next += 1;
         entry.text = bounded(&entry.text);
@@ -58,41 +59,52 @@ impl Recent {
         }
     }
 
-    /// Newest first.
-    pub fn list(&self) -> Vec<Entry> {
+    /// Probes, newest first.
+    pub fn list(&self) -> Vec<RecentProbe> {
         self.results.iter().rev().chain(self.failures.iter().rev()).cloned().collect()
     }
 
+    /// Log of a probe; `None` when it is no longer kept.
     pub fn text(&self, id: u64) -> Option<Arc<str>> {
         self.results.iter().chain(&self.failures).find(|e| e.id == id).map(|e| Arc::clone(&e.text))
     }
 }
 
 fn bounded(text: &Arc<str>) -> Arc<str> {
-    if text.len() <= MAX_TEXT {
+    if text.len() <= MAX_TEXT_BYTES {
         return Arc::clone(text);
     }
-    let head = (0..=MAX_TEXT).rev().find_map(|end| text.get(..end)).unwrap_or_default();
-    format!("{head}\n… cut at {} KiB; probe with debug=true for all of it\n", MAX_TEXT >> 10).into()
+    let head = (0..=MAX_TEXT_BYTES).rev().find_map(|end| text.get(..end)).unwrap_or_default();
+    format!("{head}\n… cut at {} KiB; probe with debug=true for the whole text\n", MAX_TEXT_BYTES >> 10).into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn entry(success: bool, text: &str) -> Entry {
+    fn entry(success: bool, text: &str) -> RecentProbe {
         let (target, template, output) = ("A".into(), "T".into(), None);
         let (started_at, duration) = (Timestamp::UNIX_EPOCH, Seconds::ZERO);
-        Entry { id: 0, target, template, output, success, failed: Vec::new(), started_at, duration, text: text.into() }
+        RecentProbe {
+            id: 0,
+            target,
+            template,
+            output,
+            success,
+            failed: Vec::new(),
+            started_at,
+            duration,
+            text: text.into(),
+        }
     }
 
-    fn ids(recent: &Recent) -> Vec<u64> {
+    fn ids(recent: &RecentProbes) -> Vec<u64> {
         recent.list().iter().map(|e| e.id).collect()
     }
 
     #[test]
     fn a_failure_stays_after_the_successes_around_it_have_gone() {
-        let mut recent = Recent::new(2);
+        let mut recent = RecentProbes::new(2);
         for success in [true, false, true, true, true] {
             recent.push(entry(success, "log"));
         }
@@ -104,16 +116,16 @@ mod tests {
 
     #[test]
     fn a_limit_of_zero_keeps_nothing() {
-        let mut recent = Recent::new(0);
+        let mut recent = RecentProbes::new(0);
         recent.push(entry(false, "log"));
         assert!(recent.list().is_empty());
     }
 
     #[test]
     fn a_long_text_is_cut_between_characters_and_says_so() {
-        let mut recent = Recent::new(1);
-        recent.push(entry(true, &"ế".repeat(MAX_TEXT)));
+        let mut recent = RecentProbes::new(1);
+        recent.push(entry(true, &"ế".repeat(MAX_TEXT_BYTES)));
         let text = recent.text(1).unwrap();
-        assert!(text.len() < MAX_TEXT + 100 && text.contains("cut at 64 KiB"));
+        assert!(text.len() < MAX_TEXT_BYTES + 100 && text.contains("cut at 64 KiB"));
     }
 }

@@ -1,4 +1,4 @@
-//! Responses: plain text, exposition, page, redirect. Every one says what it is.
+//! Responses of the routes outside the API: plain text, exposition, page and redirect, each with its content type.
 
 use async_compression::Level;
 use async_compression::tokio::write::GzipEncoder;
@@ -11,8 +11,8 @@ use tokio::io::AsyncWriteExt;
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const EXPOSITION: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-/// Below this a gzip header costs more than it saves.
-const WORTH_COMPRESSING: usize = 1400;
+/// Least size of a body that is compressed, in bytes: a smaller one fits into one packet anyway.
+const MIN_COMPRESSED_BYTES: usize = 1400;
 
 pub fn text(status: StatusCode, body: impl Into<String>) -> Response {
     let mut body = body.into();
@@ -26,9 +26,9 @@ pub fn html(body: String) -> Response {
     with_type(StatusCode::OK, HTML, body)
 }
 
-/// Metrics, compressed where the scraper accepts gzip (Prometheus does).
+/// Metrics as text exposition 0.0.4, compressed for a client that accepts gzip, as Prometheus does.
 pub async fn exposition(request: &HeaderMap, body: Vec<u8>) -> Response {
-    let compressed = if body.len() >= WORTH_COMPRESSING && accepts_gzip(request) { gzip(&body).await } else { None };
+    let compressed = if body.len() >= MIN_COMPRESSED_BYTES && accepts_gzip(request) { gzip(&body).await } else { None };
     let mut response = match compressed {
         Some(small) => {
             let mut response = with_type(StatusCode::OK, EXPOSITION, small);
@@ -60,7 +60,7 @@ fn with_type(status: StatusCode, kind: HeaderValue, body: impl Into<Body>) -> Re
     (status, headers, body.into()).into_response()
 }
 
-/// `gzip` (or `*`) is listed and not with a weight of zero, RFC 9110 12.5.3.
+/// True when `Accept-Encoding` lists `gzip` or `*` with a weight above zero (RFC 9110, 12.5.3).
 fn accepts_gzip(request: &HeaderMap) -> bool {
     let offers = request.get_all(ACCEPT_ENCODING).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(','));
     offers.map(|o| o.split_once(';').unwrap_or((o, ""))).any(|(coding, weight)| {

@@ -1,4 +1,4 @@
-//! Accepts connections on every listener and serves them within bounds, until told to stop.
+//! Server: accepts connections on every listener and serves them within bounds until it is stopped.
 
 mod stall;
 
@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use stall::Stall;
+use stall::StallGuard;
 use std::future::Future;
 use std::io;
 use std::net::IpAddr;
@@ -24,21 +24,21 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-/// Bounds of one server.
+/// Bounds of a server.
 #[derive(Debug, Clone)]
 pub struct Bounds {
-    /// Connections at a time, over all listeners; more wait in the kernel's queue.
+    /// Most connections at a time, over all listeners. More wait in the kernel's queue.
     pub connections: usize,
-    /// A new connection's first request must be complete by then, its TLS handshake included.
+    /// Longest time until the head of a new connection's first request has arrived, TLS handshake included.
     pub first_request: Duration,
-    /// Between requests, and for a later request's head. Above a minute: Prometheus keeps its connection from
-    /// scrape to scrape.
+    /// Longest time between requests and for the head of a later request. It is above a minute because Prometheus keeps
+    /// its connection from scrape to scrape.
     pub keep_alive: Duration,
-    /// A client that takes nothing of its answer for so long is let go.
+    /// Longest time in which a client may read nothing of its answer.
     pub write_stall: Duration,
-    /// Bytes of a request's head.
+    /// Largest head of a request, in bytes.
     pub head: usize,
-    /// At the end, what is in flight has so long to finish.
+    /// Longest time for requests in flight after the server is stopped.
     pub drain: Duration,
 }
 
@@ -55,14 +55,14 @@ impl Default for Bounds {
     }
 }
 
-/// At most one warning of full connections in this time.
-const QUIET: Duration = Duration::from_secs(60);
+/// Least time between two warnings that all connections are taken.
+const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 /// Most header fields of a request.
 const MAX_HEADERS: usize = 64;
-/// Requests at a time on one HTTP/2 connection.
+/// Most requests at a time on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 128;
 
-/// Serves `app` until `stop` resolves; then takes no more connections and lets requests in flight finish.
+/// Serves `app` until `stop` resolves, then accepts no more connections and lets requests in flight finish.
 pub async fn serve(
     listeners: Vec<TcpListener>,
     app: Router,
@@ -96,7 +96,7 @@ struct Server {
 async fn accept(listener: TcpListener, server: Arc<Server>, free: Arc<Semaphore>, graceful: Arc<GracefulShutdown>) {
     let mut warned: Option<Instant> = None;
     loop {
-        if free.available_permits() == 0 && warned.is_none_or(|at| at.elapsed() >= QUIET) {
+        if free.available_permits() == 0 && warned.is_none_or(|at| at.elapsed() >= WARNING_INTERVAL) {
             warned = Some(Instant::now());
             tracing::warn!(connections = server.bounds.connections, "all connections are taken; new ones wait");
         }
@@ -118,8 +118,8 @@ async fn accept(listener: TcpListener, server: Arc<Server>, free: Arc<Semaphore>
     }
 }
 
-/// A connection that was reset while it waited is nobody's loss; anything else (out of file descriptors) would
-/// spin.
+/// Waits after an error of `accept` that would come again at once, such as no free file descriptors. A connection that
+/// was reset while it waited needs no pause.
 async fn pause_after(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
@@ -129,51 +129,62 @@ async fn pause_after(error: &io::Error) {
 }
 
 tokio::task_local! {
-    /// Whose request is being answered.
+    /// Address of the client whose request is being answered.
     static PEER: Option<IpAddr>;
 }
 
-/// Who is on the other side of the connection that the running request came by; a proxy, where there is one.
+/// Address of the client of the running request, or of the proxy before it; `None` outside a request.
 #[must_use]
 pub fn peer() -> Option<IpAddr> {
     PEER.try_with(|peer| *peer).ok().flatten()
 }
 
-type Problem = Box<dyn std::error::Error + Send + Sync>;
+type ConnectionError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Server {
-    async fn connection(&self, stream: TcpStream, watcher: Watcher) -> Result<(), Problem> {
-        let asked = Arc::new(AtomicBool::new(false));
-        let too_late = async {
+    async fn connection(&self, stream: TcpStream, watcher: Watcher) -> Result<(), ConnectionError> {
+        let requested = Arc::new(AtomicBool::new(false));
+        let first_request_late = async {
             sleep(self.bounds.first_request).await;
-            if asked.load(Ordering::Relaxed) {
+            if requested.load(Ordering::Relaxed) {
                 std::future::pending::<()>().await;
             }
         };
         tokio::select! {
-            ended = self.greet(stream, watcher, &asked) => ended,
-            () = too_late => Err("no complete request in time".into()),
+            ended = self.handshake(stream, watcher, &requested) => ended,
+            () = first_request_late => Err("no complete request in time".into()),
         }
     }
 
-    async fn greet(&self, stream: TcpStream, watcher: Watcher, asked: &Arc<AtomicBool>) -> Result<(), Problem> {
+    async fn handshake(
+        &self,
+        stream: TcpStream,
+        watcher: Watcher,
+        requested: &Arc<AtomicBool>,
+    ) -> Result<(), ConnectionError> {
         let _ = stream.set_nodelay(true);
-        let stream = Stall::new(stream, self.bounds.write_stall);
+        let stream = StallGuard::new(stream, self.bounds.write_stall);
         let Some(tls) = self.security.current().await.tls() else {
-            return self.talk(stream, false, watcher, asked).await;
+            return self.exchange(stream, false, watcher, requested).await;
         };
         let stream = TlsAcceptor::from(tls).accept(stream).await?;
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        self.talk(stream, http2, watcher, asked).await
+        self.exchange(stream, http2, watcher, requested).await
     }
 
-    async fn talk<S>(&self, stream: S, http2: bool, watcher: Watcher, asked: &Arc<AtomicBool>) -> Result<(), Problem>
+    async fn exchange<S>(
+        &self,
+        stream: S,
+        http2: bool,
+        watcher: Watcher,
+        requested: &Arc<AtomicBool>,
+    ) -> Result<(), ConnectionError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (app, asked, peer) = (self.app.clone(), Arc::clone(asked), peer());
+        let (app, requested, peer) = (self.app.clone(), Arc::clone(requested), peer());
         let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-            asked.store(true, Ordering::Relaxed);
+            requested.store(true, Ordering::Relaxed);
             // HTTP/2 answers each request in a task of its own.
             PEER.scope(peer, app.clone().oneshot(request.map(Body::new)))
         });

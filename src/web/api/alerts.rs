@@ -123,7 +123,8 @@ pub(super) async fn one(_: Authorized<Read>, Extract(state): Shared, AlertId(id)
     Ok(json(StatusCode::OK, &state.store()?.alert(id).await?))
 }
 
-/// Acknowledges an alert. With --alertmanager.url the alert is silenced in Alertmanager first; when that fails, nothing changes.
+/// Acknowledges an alert. With --alertmanager.url the alert is silenced in Alertmanager first; when that fails, nothing
+/// changes.
 #[utoipa::path(post, path = "/alerts/{id}/acknowledge", tag = "alerts", operation_id = "acknowledge_alert",
     params(("id" = i64, Path, description = "Id of the alert")), request_body = Option<AckRequest>,
     responses((status = 200, description = "The alert after the write", body = AlertRow), answers::Writing,

@@ -1,4 +1,5 @@
-//! Authorisation of API requests, as an extractor: a handler that takes [`Authorized`] runs only for callers with the permission.
+//! Authorisation of API requests, as an extractor: a handler that takes [`Authorized`] runs only for callers with the
+//! permission.
 
 use super::problem::Problem;
 use super::tokens::{Role, bearer};
@@ -35,8 +36,8 @@ impl Permission for Admin {
     const ROLE: Role = Role::Admin;
 }
 
-/// Proof that the caller of the running request has the permission `P`. Only the extractor makes one, and it answers a caller
-/// without the permission with 401 or 403.
+/// Proof that the caller of the running request has the permission `P`. Only the extractor makes one, and it answers a
+/// caller without the permission with 401 or 403.
 pub(super) struct Authorized<P> {
     /// Name of the caller's token; `loopback` when the exporter runs without tokens.
     pub(super) caller: String,
@@ -63,8 +64,8 @@ impl<P: Permission> FromRequestParts<Arc<State>> for Authorized<P> {
 /// Name of the caller for the audit log.
 ///
 /// # Errors
-/// 401 for a missing or unknown token; 403 for a role below `role`, for a write from another site's page, and for a write
-/// when there are no tokens and the API listens beyond loopback.
+/// 401 for a missing or unknown token; 403 for a role below `role`, for a write from another site's page, and for a
+/// write when there are no tokens and the API listens beyond loopback.
 fn authorize(api: &Api, headers: &HeaderMap, role: Role) -> Result<String, Problem> {
     let cross_site = headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none");
     if cross_site && role > Role::Read {

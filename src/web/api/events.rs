@@ -22,7 +22,8 @@ const RETRY: Duration = Duration::from_secs(3);
 const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 struct Pace {
-    /// Time without events after which a comment is sent, so that neither side nor a proxy takes the connection for dead.
+    /// Time without events after which a comment is sent, so that neither side nor a proxy takes the connection for
+    /// dead.
     heartbeat: Duration,
     /// Longest time of a stream. The client connects again, and is refused if its token was revoked in the meantime.
     longest: Duration,

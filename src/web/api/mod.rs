@@ -44,7 +44,8 @@ use utoipa_axum::routes;
 pub struct Api {
     /// Database; `None` when the catalogue is in files, which the API does not write.
     pub store: Option<Store>,
-    /// Tokens of --api.tokens-file; `None` when anybody who reaches the API may read, and may write if [`Api::loopback`].
+    /// Tokens of --api.tokens-file; `None` when anybody who reaches the API may read, and may write if
+    /// [`Api::loopback`].
     pub tokens: Option<Arc<TokenFile>>,
     /// True when the API listens on loopback addresses only.
     pub loopback: bool,

@@ -152,8 +152,8 @@ fn expected_version(headers: &HeaderMap) -> Result<Option<i32>, Problem> {
     })
 }
 
-/// JSON body of at most [`MAX_JSON_BYTES`]. Another content type is refused with 415: a page of another site can send a body
-/// of another type without asking, but not this one.
+/// JSON body of at most [`MAX_JSON_BYTES`]. Another content type is refused with 415: a page of another site can send a
+/// body of another type without asking, but not this one.
 pub(super) struct JsonBody(pub(super) Document);
 
 impl<S: Send + Sync> FromRequest<S> for JsonBody {

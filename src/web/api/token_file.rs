@@ -1,4 +1,4 @@
-//! The tokens in force follow their file, so that a revoked one is shut out without a restart.
+//! Tokens in force, which follow their file: a revoked token is refused without a restart.
 
 use super::Tokens;
 use crate::document::{Document, Errors, MAX_FILE_BYTES, read_text};
@@ -6,48 +6,51 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-/// `--api.tokens-file` and what it holds. A bad new file keeps the old tokens in force.
+/// File of --api.tokens-file and its tokens. A bad new file leaves the old tokens in force.
 #[derive(Debug)]
 pub struct TokenFile {
     path: PathBuf,
     current: RwLock<Arc<Tokens>>,
 }
 
-/// How the file was at the last look: its text, or why there is none.
-type Seen = Result<String, String>;
+/// Content of the file at the last read, or why it could not be read.
+type Content = Result<String, String>;
 
 impl TokenFile {
+    /// Reads the file.
+    ///
     /// # Errors
-    /// A file that can't be read, with line and column of what is wrong.
+    /// The file can't be read, with line and column of every fault.
     pub fn load(path: &Path) -> Result<Self, Errors> {
         Ok(Self { path: path.to_owned(), current: RwLock::new(Arc::new(Tokens::load(path)?)) })
     }
 
-    /// The tokens in force.
+    /// Tokens in force.
     #[must_use]
     pub fn current(&self) -> Arc<Tokens> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Looks every `every` whether the file's content changed, until dropped. Logs what comes of a change.
-    pub async fn follow(self: Arc<Self>, every: Duration) {
-        let mut seen = None;
-        let mut ticks = tokio::time::interval(every);
+    /// Reads the file every `interval` until dropped, and puts changed tokens into force. Changes and faults are logged
+    /// once.
+    pub async fn follow(self: Arc<Self>, interval: Duration) {
+        let mut last = None;
+        let mut ticks = tokio::time::interval(interval);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
             let file = Arc::clone(&self);
-            let looked = tokio::task::spawn_blocking(move || {
-                file.look(&mut seen);
-                seen
+            let read = tokio::task::spawn_blocking(move || {
+                file.read_again(&mut last);
+                last
             });
-            seen = looked.await.unwrap_or_default();
+            last = read.await.unwrap_or_default();
         }
     }
 
-    fn look(&self, seen: &mut Option<Seen>) {
+    fn read_again(&self, last: &mut Option<Content>) {
         let now = read_text(&self.path, MAX_FILE_BYTES);
-        if seen.as_ref() == Some(&now) {
+        if last.as_ref() == Some(&now) {
             return;
         }
         let name = self.path.display().to_string();
@@ -63,6 +66,6 @@ impl TokenFile {
             }
             Err(error) => tracing::error!(error, "tokens file is bad; the old tokens stay in force"),
         }
-        *seen = Some(now);
+        *last = Some(now);
     }
 }

@@ -1,4 +1,4 @@
-//! Who may do what: bearer tokens with a role, from a file that holds their hashes.
+//! Bearer tokens with roles, from a file that has their hashes.
 
 use crate::document::{self, Document, Errors};
 use http::HeaderMap;
@@ -7,26 +7,29 @@ use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
+/// Role of a token. A later role may do everything that an earlier one may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
+    /// Reads everything.
     Read,
-    /// Alerts too.
+    /// Reads everything and writes alerts.
     Operate,
-    /// Everything.
+    /// Reads and writes everything.
     Admin,
 }
 
-/// A token of the file. Tokens have 256 random bits, so that a plain hash keeps them.
+/// Token of the file. Tokens have 256 random bits, so a plain hash is enough.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Token {
     pub name: String,
     pub role: Role,
-    /// Of the token's text, hexadecimal.
+    /// SHA-256 of the token's text, hexadecimal.
     pub sha256: String,
 }
 
+/// Tokens of a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tokens(pub Vec<Token>);
 
@@ -37,27 +40,29 @@ struct File {
 }
 
 impl Tokens {
+    /// Reads a file of tokens.
+    ///
     /// # Errors
-    /// A file that can't be read, with line and column of what is wrong.
+    /// The file can't be read, with line and column of every fault.
     pub fn load(path: &Path) -> Result<Self, Errors> {
         Self::read(&Document::open(path)?)
     }
 
     /// # Errors
-    /// The same of a file that is read already.
+    /// Line and column of every fault.
     pub(super) fn read(document: &Document) -> Result<Self, Errors> {
         let file: File = document::read(&document.root).map_err(|faults| document.errors(faults))?;
         Ok(Self(file.tokens))
     }
 
-    /// Whose token it is.
+    /// Entry of a token; `None` when the token is unknown.
     pub(super) fn holder(&self, token: &str) -> Option<&Token> {
         let hash = hash(token);
-        // Equality of hashes: how long it takes tells nothing of the token.
+        // Hashes are compared, so the time of the comparison reveals nothing about the token.
         self.0.iter().find(|known| known.sha256.eq_ignore_ascii_case(&hash))
     }
 
-    /// A request carries a token that is known, whatever its role.
+    /// True when a request has a known token, of any role.
     #[must_use]
     pub fn knows(&self, headers: &HeaderMap) -> bool {
         bearer(headers).is_some_and(|token| self.holder(token).is_some())

@@ -1,5 +1,5 @@
-//! Alertmanager's webhook, version 4. Alertmanager repeats a notification only after an answer of 5xx, so a notification that
-//! can't be understood gets 4xx, and only a database that is away gets 5xx.
+//! Alertmanager's webhook, version 4. Alertmanager repeats a notification only after an answer of 5xx, so a
+//! notification that can't be understood gets 4xx, and only a database that is away gets 5xx.
 
 use super::authorization::{Authorized, Operate};
 use super::bodies::{self, WebhookDone};

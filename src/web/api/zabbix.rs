@@ -46,7 +46,8 @@ fn is_watchdog(alert: &WebhookAlert) -> bool {
     alert.status == "firing" && alert.labels.get("severity").is_some_and(|severity| severity == "none")
 }
 
-/// One state for each alert on each channel, of the highest severity: several renditions of a channel may have the same alert.
+/// One state for each alert on each channel, of the highest severity: several renditions of a channel may have the same
+/// alert.
 fn states(alerts: &[WebhookAlert]) -> Vec<AlertState> {
     let mut worst: BTreeMap<(String, String), (u8, String)> = BTreeMap::new();
     for alert in alerts {
@@ -75,8 +76,8 @@ fn severity(label: Option<&str>) -> u8 {
     }
 }
 
-/// Text that fits a parameter of an item key without quotes: at most 64 characters, others than letters, digits, `_`, `-` and
-/// `.` replaced by `_`.
+/// Text that fits a parameter of an item key without quotes: at most 64 characters, others than letters, digits, `_`,
+/// `-` and `.` replaced by `_`.
 fn plain(text: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     text.chars().take(64).map(|c| if fits(c) { c } else { '_' }).collect()

@@ -10,19 +10,20 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use x509_parser::extensions::GeneralName;
 
-/// With `chain`, a certificate must lead to a root; without, any will do (its key is proven all the same).
+/// Verifier of client certificates. The client always proves that it has the certificate's key.
 #[derive(Debug)]
 pub struct ClientVerifier {
     provider: Arc<CryptoProvider>,
+    /// Verifier of the chain to a root; `None` accepts any certificate.
     chain: Option<Arc<dyn ClientCertVerifier>>,
     mandatory: bool,
-    /// Empty: any name.
+    /// Names of which a certificate must have one; empty accepts any.
     allowed_sans: Vec<String>,
 }
 
 impl ClientVerifier {
     /// # Errors
-    /// Roots that can't serve as such.
+    /// A root can't be a certificate authority.
     pub fn new(
         provider: Arc<CryptoProvider>,
         roots: Option<Vec<CertificateDer<'static>>>,
@@ -93,7 +94,7 @@ impl ClientCertVerifier for ClientVerifier {
     }
 }
 
-/// DNS, e-mail, URI and IP names, as exporter-toolkit compares them (exact, no wildcards).
+/// DNS, e-mail, URI and IP names of a certificate, which exporter-toolkit compares exactly, without wildcards.
 fn sans(certificate: &CertificateDer<'_>) -> Result<Vec<String>, Error> {
     let bad = |_| Error::from(CertificateError::BadEncoding);
     let (_, certificate) =

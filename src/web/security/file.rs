@@ -1,4 +1,5 @@
-//! `--web.config.file`, in exporter-toolkit's format: <https://github.com/prometheus/exporter-toolkit> docs/web-configuration.md.
+//! `--web.config.file`, in exporter-toolkit's format: <https://github.com/prometheus/exporter-toolkit>
+//! docs/web-configuration.md.
 
 use crate::document::Document;
 use serde::Deserialize;
@@ -7,8 +8,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// No certificate chain or user list comes near; a wrong path (a core dump, a device) does.
-const MAX_FILE: u64 = 1 << 20;
+/// Largest file in bytes. A larger one is no certificate chain or list of users, but a wrong path.
+const MAX_FILE_BYTES: u64 = 1 << 20;
 
 #[derive(Clone, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -37,7 +38,7 @@ pub struct TlsConfig {
     pub curve_preferences: Vec<String>,
 }
 
-/// Go's `tls.ClientAuthType`.
+/// Client authentication, as `tls.ClientAuthType` of Go has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 pub enum ClientAuth {
     #[default]
@@ -66,9 +67,10 @@ impl Default for HttpConfig {
 #[derive(Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {
-    /// One request each this long; zero is no limit.
+    /// Time after which one more request is allowed; zero is no limit.
     #[serde(deserialize_with = "duration")]
     pub interval: Duration,
+    /// Requests that may come at once.
     #[serde(default)]
     pub burst: u32,
 }
@@ -82,29 +84,30 @@ fn duration<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Duration, D::Er
         .map_err(|_| serde::de::Error::custom(format!("`{text}` is not a duration; write it as 1s or 100ms")))
 }
 
-/// The file and every file it names, as they were at one moment. Equal material means nothing changed.
+/// Content of the file and of every file that it names, as read at one time. Equal values mean that nothing changed.
 #[derive(Clone, PartialEq, Default)]
 pub struct Material {
     pub path: PathBuf,
     pub config: WebConfig,
-    /// Certificate, key and client CA in PEM, wherever they stood.
+    /// Certificate, key and client CA, from the file itself or from files that it names.
     pub cert: Option<Pem>,
     pub key: Option<Pem>,
     pub client_ca: Option<Pem>,
 }
 
-/// PEM text and where it came from, for messages.
+/// PEM text.
 #[derive(Clone, PartialEq)]
 pub struct Pem {
+    /// Key or file that the text comes from, for messages.
     pub from: String,
     pub bytes: Vec<u8>,
 }
 
 impl Material {
-    /// Reads the file and what it names; relative paths are relative to the file.
+    /// Reads the file and the files that it names; relative paths are relative to the file's folder.
     ///
     /// # Errors
-    /// A file that can't be read, isn't YAML, or has an unknown key: file, line and reason.
+    /// A file can't be read, is not YAML, or has an unknown key: file, line and reason.
     pub fn read(path: &Path) -> Result<Self, String> {
         let text = String::from_utf8(read(path)?).map_err(|e| format!("{}: not UTF-8: {e}", path.display()))?;
         let config = parse(path, &text)?;
@@ -122,8 +125,8 @@ impl Material {
         })
     }
 
-    /// Any key of `tls_server_config` asks for TLS, as in exporter-toolkit; an empty section doesn't.
-    pub fn wants_tls(&self) -> bool {
+    /// True when `tls_server_config` has any key that asks for TLS, as in exporter-toolkit.
+    pub fn has_tls(&self) -> bool {
         let auth = self.config.tls_server_config.as_ref().map(|t| t.client_auth_type).unwrap_or_default();
         self.cert.is_some() || self.key.is_some() || self.client_ca.is_some() || auth != ClientAuth::NoClientCert
     }
@@ -138,7 +141,7 @@ fn parse(path: &Path, text: &str) -> Result<WebConfig, String> {
         Some(at) => format!("{}:{}: {e}", path.display(), at.line()),
         None => format!("{}: {e}", path.display()),
     })?;
-    // Of a user given twice serde would keep the last, silently: the one who can't log in would never know why.
+    // serde would silently keep the last of two users of the same name, and the other could not log in.
     let name = path.display().to_string();
     Document::parse(name, text.to_owned()).map(|_| config).map_err(|errors| errors.to_string())
 }
@@ -160,9 +163,9 @@ fn pem(name: &str, inline: Option<&str>, file: Option<&Path>, directory: &Path) 
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).and_then(|f| f.take(MAX_FILE + 1).read_to_end(&mut bytes));
+    let file = std::fs::File::open(path).and_then(|f| f.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes));
     file.map_err(|e| format!("can't read {}: {e}", path.display()))?;
-    if bytes.len() as u64 > MAX_FILE {
+    if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(format!("{} is larger than 1 MiB; is the path right?", path.display()));
     }
     Ok(bytes)

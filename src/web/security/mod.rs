@@ -1,5 +1,5 @@
-//! TLS, users and headers from `--web.config.file`, read again when a file changes. A bad new file keeps the old
-//! one in force and is logged once.
+//! TLS, users, rate limit and headers of `--web.config.file`, which is read again when it or a file that it names
+//! changes. A bad new file is logged once and the old one stays in force.
 
 mod client;
 mod file;
@@ -15,48 +15,50 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-/// How often the files are looked at, at most.
-const EVERY: Duration = Duration::from_secs(1);
+/// Least time between two reads of the files.
+const READ_INTERVAL: Duration = Duration::from_secs(1);
 const X_XSS_PROTECTION: HeaderName = HeaderName::from_static("x-xss-protection");
 const REFERRER_POLICY: HeaderName = HeaderName::from_static("referrer-policy");
-/// The page has one inline style, no script, and a form to itself.
+/// Content security policy of the page, which has one inline style, no script, and a form to its own origin.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; \
                       frame-ancestors 'none'";
 
-/// Why a request isn't let in.
+/// Reason why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denied {
+    /// The user or password is missing or wrong.
     Unauthorized,
+    /// The request exceeds the rate limit.
     TooMany,
-    /// Too many passwords wait to be checked.
+    /// Too many passwords are waiting to be checked.
     Busy,
 }
 
-/// One state of the web configuration.
-pub struct Loaded {
+/// Web configuration as it was read.
+pub struct WebSecurity {
     tls: Option<Arc<ServerConfig>>,
     users: users::Users,
-    limiter: Option<rate::Limiter>,
+    limiter: Option<rate::RateLimiter>,
     headers: Vec<(HeaderName, Option<HeaderValue>)>,
 }
 
-impl Loaded {
+impl WebSecurity {
     fn new(material: &Material) -> Result<Self, String> {
         let named = |e| format!("{}: {e}", material.path.display());
-        let tls = material.wants_tls().then(|| tls::server_config(material)).transpose().map_err(named)?;
+        let tls = material.has_tls().then(|| tls::server_config(material)).transpose().map_err(named)?;
         let users = users::Users::new(material.config.basic_auth_users.clone()).map_err(named)?;
-        let limiter = rate::Limiter::new(material.config.rate_limit.as_ref()).map_err(named)?;
+        let limiter = rate::RateLimiter::new(material.config.rate_limit.as_ref()).map_err(named)?;
         let given = material.config.http_server_config.headers.iter();
         let given = given.map(|(name, value)| header(name, value)).collect::<Result<Vec<_>, _>>().map_err(named)?;
         Ok(Self { tls, users, limiter, headers: defaults().into_iter().chain(given).collect() })
     }
 
-    /// `None`: plain HTTP.
+    /// TLS configuration; `None` for plain HTTP.
     pub fn tls(&self) -> Option<Arc<ServerConfig>> {
         self.tls.clone()
     }
 
-    /// A later one of the same name wins; a blank one unsets it.
+    /// Sets the headers of a response. The last one of a name wins, and an empty one removes the header.
     pub fn add_headers(&self, headers: &mut HeaderMap) {
         for (name, value) in &self.headers {
             match value {
@@ -76,7 +78,7 @@ fn defaults() -> [(HeaderName, Option<HeaderValue>); 4] {
     ]
 }
 
-/// The headers and values that exporter-toolkit allows.
+/// Header of `http_server_config`, which may be one of those that exporter-toolkit allows; `None` removes the header.
 fn header(name: &str, value: &str) -> Result<(HeaderName, Option<HeaderValue>), String> {
     let any = [CONTENT_SECURITY_POLICY, X_XSS_PROTECTION, STRICT_TRANSPORT_SECURITY];
     let key: HeaderName = name.parse().map_err(|_| format!("http_server_config: `{name}` is not a header's name"))?;
@@ -103,96 +105,97 @@ fn header(name: &str, value: &str) -> Result<(HeaderName, Option<HeaderValue>), 
 
 /// The web configuration in force.
 pub struct Security {
-    /// `None`: no file, nothing to look at again.
+    /// The file; `None` without --web.config.file.
     path: Option<PathBuf>,
-    every: Duration,
-    current: RwLock<Arc<Loaded>>,
-    seen: tokio::sync::Mutex<Seen>,
+    interval: Duration,
+    current: RwLock<Arc<WebSecurity>>,
+    last_read: tokio::sync::Mutex<LastRead>,
     verifier: users::Verifier,
 }
 
-/// What the last look at the files found.
-struct Seen {
+/// Result of the last read of the files.
+struct LastRead {
     at: Instant,
     material: Material,
-    complaint: Option<String>,
+    /// Error that was logged; `None` when the files were good.
+    logged_error: Option<String>,
 }
 
 impl Security {
-    /// Without a file: plain HTTP, no users.
+    /// Reads the file; without one the server speaks plain HTTP and has no users. Blocks on the file system.
     ///
     /// # Errors
-    /// What is wrong in the file, with its name and line. May block on the file system.
+    /// What is wrong in the file, with its name and line.
     pub fn load(path: Option<&Path>) -> Result<Arc<Self>, String> {
-        Self::load_every(path, EVERY)
+        Self::load_every(path, READ_INTERVAL)
     }
 
-    pub(super) fn load_every(path: Option<&Path>, every: Duration) -> Result<Arc<Self>, String> {
+    pub(super) fn load_every(path: Option<&Path>, interval: Duration) -> Result<Arc<Self>, String> {
         let material = path.map(Material::read).transpose()?.unwrap_or_default();
-        let current = RwLock::new(Arc::new(Loaded::new(&material)?));
-        let seen = tokio::sync::Mutex::new(Seen { at: Instant::now(), material, complaint: None });
+        let current = RwLock::new(Arc::new(WebSecurity::new(&material)?));
+        let last_read = tokio::sync::Mutex::new(LastRead { at: Instant::now(), material, logged_error: None });
         let verifier = users::Verifier::new()?;
-        Ok(Arc::new(Self { path: path.map(Path::to_owned), every, current, seen, verifier }))
+        Ok(Arc::new(Self { path: path.map(Path::to_owned), interval, current, last_read, verifier }))
     }
 
-    /// The state in force, after a look at the files where one is due.
-    pub async fn current(&self) -> Arc<Loaded> {
+    /// Web configuration in force. Reads the files again when [`READ_INTERVAL`] has passed.
+    pub async fn current(&self) -> Arc<WebSecurity> {
         if let Some(path) = &self.path
-            && let Ok(mut seen) = self.seen.try_lock()
-            && seen.at.elapsed() >= self.every
+            && let Ok(mut last) = self.last_read.try_lock()
+            && last.at.elapsed() >= self.interval
         {
-            self.look(path, &mut seen).await;
+            self.read_again(path, &mut last).await;
         }
         Arc::clone(&self.in_force())
     }
 
-    fn in_force(&self) -> Arc<Loaded> {
+    fn in_force(&self) -> Arc<WebSecurity> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether a request with these headers is let in.
+    /// Admits a request under the configuration `now`. `has_token` is true when it has a known token of the API.
     ///
     /// # Errors
-    /// Why it isn't.
-    pub async fn admit(&self, now: &Loaded, headers: &HeaderMap, holder: bool) -> Result<(), Denied> {
+    /// Why the request is refused.
+    pub async fn admit(&self, now: &WebSecurity, headers: &HeaderMap, has_token: bool) -> Result<(), Denied> {
         if now.limiter.as_ref().is_some_and(|l| !l.take(Instant::now())) {
             return Err(Denied::TooMany);
         }
-        if holder {
+        if has_token {
             return Ok(());
         }
         self.verifier.check(&now.users, headers).await
     }
 
-    async fn look(&self, path: &Path, seen: &mut Seen) {
-        let (path, before) = (path.to_owned(), seen.material.clone());
-        let looked = tokio::task::spawn_blocking(move || reread(&path, &before)).await;
-        seen.at = Instant::now();
-        match looked.unwrap_or_else(|e| Err(e.to_string())) {
-            Ok(None) => seen.complaint = None,
+    async fn read_again(&self, path: &Path, last: &mut LastRead) {
+        let (path, before) = (path.to_owned(), last.material.clone());
+        let read = tokio::task::spawn_blocking(move || changed(&path, &before)).await;
+        last.at = Instant::now();
+        match read.unwrap_or_else(|e| Err(e.to_string())) {
+            Ok(None) => last.logged_error = None,
             Ok(Some((material, loaded))) => {
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
-                *seen = Seen { at: seen.at, material, complaint: None };
+                *last = LastRead { at: last.at, material, logged_error: None };
                 tracing::info!("web configuration read again");
             }
-            Err(why) if seen.complaint.as_ref() != Some(&why) => {
+            Err(why) if last.logged_error.as_ref() != Some(&why) => {
                 tracing::error!(error = why, "web configuration is bad; the old one stays in force");
-                seen.complaint = Some(why);
+                last.logged_error = Some(why);
             }
             Err(_) => {}
         }
     }
 }
 
-/// The files' new state; `None` where nothing changed.
-fn reread(path: &Path, before: &Material) -> Result<Option<(Material, Loaded)>, String> {
+/// New state of the files; `None` when nothing changed.
+fn changed(path: &Path, before: &Material) -> Result<Option<(Material, WebSecurity)>, String> {
     let material = Material::read(path)?;
     if material == *before {
         return Ok(None);
     }
-    if material.wants_tls() != before.wants_tls() {
+    if material.has_tls() != before.has_tls() {
         return Err(format!("{}: TLS can't be switched on or off while running; restart", path.display()));
     }
-    let loaded = Loaded::new(&material)?;
+    let loaded = WebSecurity::new(&material)?;
     Ok(Some((material, loaded)))
 }

@@ -1,19 +1,24 @@
-//! `rate_limit`: a token bucket over all requests, as exporter-toolkit has it.
+//! `rate_limit`: a token bucket over all requests, as in exporter-toolkit.
 
 use super::file::RateLimit;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-pub struct Limiter {
+/// Token bucket.
+pub struct RateLimiter {
+    /// Time after which one more request is allowed.
     interval: Duration,
-    /// How far ahead of its time a request may come: the burst.
+    /// Time by which a request may come early: the burst minus one, in intervals.
     tolerance: Duration,
-    /// When the bucket would be full again.
+    /// Time at which the bucket is full again; `None` when it was never used.
     full_at: Mutex<Option<Instant>>,
 }
 
-impl Limiter {
-    /// `None` without a limit.
+impl RateLimiter {
+    /// Limiter of a configuration; `None` without a limit.
+    ///
+    /// # Errors
+    /// The burst is 0.
     pub fn new(limit: Option<&RateLimit>) -> Result<Option<Self>, String> {
         let Some(limit) = limit.filter(|l| !l.interval.is_zero()) else { return Ok(None) };
         let spare = limit.burst.checked_sub(1).ok_or("rate_limit: burst is 0, which refuses every request; set it")?;
@@ -21,7 +26,7 @@ impl Limiter {
         Ok(Some(Self { interval: limit.interval, tolerance, full_at: Mutex::new(None) }))
     }
 
-    /// Takes a token, if there is one at `now`.
+    /// Takes a token at `now`; false when there is none.
     pub fn take(&self, now: Instant) -> bool {
         let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         let due = full_at.map_or(now, |at| at.max(now));
@@ -40,7 +45,7 @@ mod tests {
     #[test]
     fn a_burst_passes_and_then_one_each_interval() {
         let limit = RateLimit { interval: Duration::from_secs(1), burst: 3 };
-        let limiter = Limiter::new(Some(&limit)).unwrap().unwrap();
+        let limiter = RateLimiter::new(Some(&limit)).unwrap().unwrap();
         let start = Instant::now();
         let at = |ms| limiter.take(start + Duration::from_millis(ms));
         assert_eq!([at(0), at(0), at(0), at(0)], [true, true, true, false]);

@@ -1,4 +1,5 @@
-//! `tls_server_config` → rustls. What Go's TLS can and rustls won't (TLS 1.0, CBC suites, P-521) is refused by name.
+//! Server configuration of rustls from `tls_server_config`. Protocols and suites that Go has and rustls lacks (TLS 1.0,
+//! CBC, P-521) are refused by name.
 
 use super::client::ClientVerifier;
 use super::file::{ClientAuth, Material, Pem, TlsConfig};
@@ -8,8 +9,10 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::sync::Arc;
 
+/// Configuration of the server.
+///
 /// # Errors
-/// What the material asks for and can't be had: the key's name, its value, and what may stand there.
+/// A key has a value that is not supported; the message has the key, the value and the supported values.
 pub fn server_config(material: &Material) -> Result<Arc<ServerConfig>, String> {
     let tls = material.config.tls_server_config.clone().unwrap_or_default();
     let cert = material.cert.as_ref().ok_or("tls_server_config: cert_file (or cert) is missing")?;
@@ -95,7 +98,8 @@ fn provider(tls: &TlsConfig) -> Result<CryptoProvider, String> {
     Ok(provider)
 }
 
-/// The named suites in their order. As in Go, the list rules TLS 1.2 only: every suite of TLS 1.3 stays.
+/// Cipher suites of TLS 1.2 in the order of their names, and every suite of TLS 1.3, which the list does not restrict
+/// in Go either.
 fn suites(names: &[String]) -> Result<Vec<SupportedCipherSuite>, String> {
     let all = ring::ALL_CIPHER_SUITES;
     let mut chosen: Vec<_> = all.iter().copied().filter(|s| s.tls13().is_some()).collect();
@@ -112,7 +116,7 @@ fn suites(names: &[String]) -> Result<Vec<SupportedCipherSuite>, String> {
     Ok(chosen)
 }
 
-/// Go's name of a suite: rustls writes `TLS13_…` where IANA and Go write `TLS_…`.
+/// Name of a suite in Go and at IANA, `TLS_…`; rustls has `TLS13_…` for suites of TLS 1.3.
 fn go_name(suite: &SupportedCipherSuite) -> String {
     format!("{:?}", suite.suite()).replacen("TLS13_", "TLS_", 1)
 }

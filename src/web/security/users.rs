@@ -1,5 +1,5 @@
-//! `basic_auth_users`. bcrypt is slow by design, so a password that was right once is remembered as a keyed
-//! hash; and few are checked at a time, so that guessing can't take the machine.
+//! `basic_auth_users`. bcrypt is slow by design: a password that was right once is remembered as a keyed hash, and few
+//! passwords are checked at a time, so that guessing does not use up the processors.
 
 use super::Denied;
 use base64::Engine;
@@ -13,26 +13,26 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// bcrypt's cost doubles the time each step: 10 is some 50 ms, 18 some 15 s.
+/// Highest cost of a hash. Each step doubles the time: 10 takes about 50 ms, 18 about 15 s.
 const MAX_COST: u32 = 18;
-/// Passwords checked at a time.
-const AT_A_TIME: usize = 2;
-/// How long a request waits for its turn to be checked.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Right passwords remembered; beyond it the memory begins anew.
+/// Passwords that are checked at the same time.
+const MAX_CHECKS: usize = 2;
+/// Longest time that a request waits for the check of its password.
+const CHECK_WAIT: Duration = Duration::from_secs(5);
+/// Most passwords that are remembered; the next one empties the memory.
 const MAX_REMEMBERED: usize = 1024;
 
-/// User names with their bcrypt hashes; none: everyone is let in.
+/// User names with their bcrypt hashes. Without users every request is admitted.
 #[derive(Default)]
 pub struct Users {
     hashes: BTreeMap<String, String>,
-    /// Checked for a name that doesn't exist, so that it takes as long as one that does.
+    /// Hash that is checked for an unknown name, so that it takes as long as a known one: the one of the highest cost.
     decoy: String,
 }
 
 impl Users {
     /// # Errors
-    /// A hash that isn't bcrypt's, or too slow; the user is named, the hash is not shown.
+    /// A hash is not of bcrypt or its cost is out of bounds; the message has the user's name and not the hash.
     pub fn new(hashes: BTreeMap<String, String>) -> Result<Self, String> {
         let mut decoy = (0, String::new());
         for (user, hash) in &hashes {
@@ -48,17 +48,17 @@ impl Users {
         Ok(Self { hashes, decoy: decoy.1 })
     }
 
-    /// The hash to check against, and whether a match lets in.
+    /// Hash to check a password against, and whether the user exists.
     fn hash(&self, user: &str) -> (&str, bool) {
         self.hashes.get(user).map_or((self.decoy.as_str(), false), |hash| (hash.as_str(), true))
     }
 }
 
-/// What is remembered of passwords; outlives a reload of the users.
+/// Verifier of passwords. Its memory outlives a reload of the users.
 pub struct Verifier {
     key: hmac::Key,
     known: Mutex<HashSet<[u8; 32]>>,
-    turns: Semaphore,
+    checks: Semaphore,
 }
 
 impl Verifier {
@@ -67,7 +67,7 @@ impl Verifier {
     pub fn new() -> Result<Self, String> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &ring::rand::SystemRandom::new());
         let key = key.map_err(|_| "the system gives no random numbers; can't keep passwords safe")?;
-        Ok(Self { key, known: Mutex::default(), turns: Semaphore::new(AT_A_TIME) })
+        Ok(Self { key, known: Mutex::default(), checks: Semaphore::new(MAX_CHECKS) })
     }
 
     pub async fn check(&self, users: &Users, headers: &HeaderMap) -> Result<(), Denied> {
@@ -80,8 +80,8 @@ impl Verifier {
         if exists && self.known().contains(&tag) {
             return Ok(());
         }
-        let turn = tokio::time::timeout(PATIENCE, self.turns.acquire()).await;
-        let _turn = turn.map_err(|_| Denied::Busy)?.map_err(|_| Denied::Busy)?;
+        let permit = tokio::time::timeout(CHECK_WAIT, self.checks.acquire()).await;
+        let _permit = permit.map_err(|_| Denied::Busy)?.map_err(|_| Denied::Busy)?;
         if exists && self.known().contains(&tag) {
             return Ok(());
         }
@@ -94,7 +94,8 @@ impl Verifier {
         Ok(())
     }
 
-    /// The hash is part of it: a changed password is never let in from memory.
+    /// Keyed hash of user, bcrypt hash and password: a changed bcrypt hash makes another tag, so that the old password
+    /// is not accepted from memory.
     fn tag(&self, user: &str, hash: &str, password: &[u8]) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.key);
         for part in [user.as_bytes(), hash.as_bytes(), password] {
@@ -117,7 +118,7 @@ impl Verifier {
     }
 }
 
-/// User and password, RFC 7617 2.
+/// User and password of an `Authorization: Basic` header (RFC 7617, 2).
 fn credentials(headers: &HeaderMap) -> Option<(String, Vec<u8>)> {
     let (scheme, encoded) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
@@ -145,7 +146,7 @@ mod tests {
         let verifier = Verifier::new().unwrap();
         assert_eq!(verifier.check(&users, &headers("p", "right")).await, Ok(()));
         assert_eq!(verifier.check(&users, &headers("p", "wrong")).await, Err(Denied::Unauthorized));
-        verifier.turns.close();
+        verifier.checks.close();
         assert_eq!(verifier.check(&users, &headers("p", "right")).await, Ok(()));
         for (user, password) in [("p", "wrong"), ("q", "right")] {
             assert_eq!(verifier.check(&users, &headers(user, password)).await, Err(Denied::Busy));
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_costs_as_much_as_the_slowest_user() {
+    fn an_unknown_user_is_checked_as_slowly_as_the_slowest_known_one() {
         let cheap = bcrypt::hash("a", 4).unwrap();
         let dear = bcrypt::hash("b", 5).unwrap();
         let users =

@@ -1,4 +1,4 @@
-//! A stream whose writes may not stand still: a client that reads nothing must not hold its connection.
+//! Bound on the time in which a client reads nothing of its answer, so that it can't hold a connection.
 
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -8,19 +8,20 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-pub struct Stall<S> {
+/// Stream whose writes fail once they have been pending for `limit`.
+pub struct StallGuard<S> {
     inner: S,
     limit: Duration,
-    /// Runs while a write waits.
+    /// Timer that runs while a write is pending.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Stall<S> {
+impl<S> StallGuard<S> {
     pub fn new(inner: S, limit: Duration) -> Self {
         Self { inner, limit, waiting: None }
     }
 
-    /// Passes `poll` on, unless it has been pending for too long.
+    /// Passes on the result of a write, or an error once writes have been pending for the limit.
     fn bound<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if poll.is_ready() {
             self.waiting = None;
@@ -35,13 +36,13 @@ impl<S> Stall<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Stall<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for StallGuard<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().inner).poll_read(cx, buf)
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Stall<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for StallGuard<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let poll = Pin::new(&mut this.inner).poll_write(cx, buf);

@@ -1,4 +1,5 @@
-//! Roles, over every operation of the router: the OpenAPI document is gathered from the routes, so no handler can be left out.
+//! Roles, over every operation of the router: the OpenAPI document is gathered from the routes, so no handler can be
+//! left out.
 
 use super::*;
 use crate::web::api::{Api, Role, TokenFile, hash};

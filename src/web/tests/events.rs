@@ -77,9 +77,9 @@ async fn one_report_that_two_requests_share_is_one_event() {
     let mut all = listen(&app, "/api/v1/events").await;
     let (first, second) = (report("CH_1", "FIRST", Duration::ZERO), report("CH_1", "SECOND", Duration::ZERO));
     let first = Arc::new(first);
-    state.answered(&first, None);
-    state.answered(&first, None);
-    state.answered(&Arc::new(second), None);
+    state.record(&first, None);
+    state.record(&first, None);
+    state.record(&Arc::new(second), None);
     assert!(next(&mut all).await.contains("FIRST"));
     assert!(next(&mut all).await.contains("SECOND"));
 }
