@@ -305,3 +305,47 @@ fn merged(
     }
     Ok((whole, problems))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(line: usize, columns: Value) -> ImportRow {
+        ImportRow { line, columns: columns.as_object().cloned().unwrap(), problems: Vec::new() }
+    }
+
+    fn messages(problems: &[Problem]) -> Vec<(Option<(usize, usize)>, &str)> {
+        problems.iter().map(|problem| (problem.position, problem.message.as_str())).collect()
+    }
+
+    #[test]
+    fn a_row_is_laid_over_the_channel_that_is_there() {
+        let before = json!({"id": 1, "channel_code": "A", "channel_name": "A", "channel_type": "LIVE", "tier": 1,
+            "codec": "H.264", "resolution": null, "fps": 25, "is_4k": false, "is_hdr": false, "probe_id": 3,
+            "template_id": 1, "input_url": "http://a/m.m3u8", "enabled": true, "outputs": {}, "ladder": null,
+            "template_name": "T", "source": null, "missing_since": null, "version": 1});
+        let before = BTreeMap::from([("A".to_owned(), serde_json::from_value(before).unwrap())]);
+        let rows = [
+            row(2, json!({"channel_code": "A", "tier": 2})),
+            row(3, json!({"channel_code": "B", "input_url": "http://b/m.m3u8"})),
+        ];
+        let (whole, problems) = merged(&rows, before).unwrap();
+        assert!(problems.is_empty(), "{problems:?}");
+        assert_eq!(
+            (&whole[0]["tier"], &whole[0]["codec"], &whole[0]["probe_id"]),
+            (&json!(2), &json!("H.264"), &json!(3))
+        );
+        assert!(!whole[0].contains_key("id") && !whole[0].contains_key("template_name"));
+        assert_eq!(whole[1].len(), 2, "a new channel has only what its row has");
+    }
+
+    #[test]
+    fn a_code_that_comes_twice_and_a_row_that_cannot_be_read_are_problems_of_their_lines() {
+        let unreadable = ImportRow { line: 4, columns: JsonObject::new(), problems: vec!["not JSON".to_owned()] };
+        let good = json!({"channel_code": "A", "input_url": "http://a/m.m3u8"});
+        let rows = [row(2, good.clone()), row(3, good), unreadable];
+        let (whole, problems) = merged(&rows, BTreeMap::new()).unwrap();
+        let expected = [(Some((3, 1)), "channel_code: `A` stands in line 2 already"), (Some((4, 1)), "not JSON")];
+        assert_eq!((whole.len(), messages(&problems)), (2, expected.to_vec()));
+    }
+}

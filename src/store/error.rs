@@ -98,3 +98,109 @@ fn foreign(constraint: &str, message: &str) -> StoreError {
         _ => StoreError::Refused(message.to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::borrow::Cow;
+    use std::fmt;
+
+    /// Error of a database server.
+    #[derive(Debug)]
+    struct Fake(&'static str, &'static str, &'static str);
+
+    impl fmt::Display for Fake {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.2)
+        }
+    }
+
+    impl std::error::Error for Fake {}
+
+    impl DatabaseError for Fake {
+        fn message(&self) -> &str {
+            self.2
+        }
+
+        fn code(&self) -> Option<Cow<'_, str>> {
+            Some(self.0.into())
+        }
+
+        fn constraint(&self) -> Option<&str> {
+            Some(self.1)
+        }
+
+        fn as_error(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn as_error_mut(&mut self) -> &mut (dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn into_error(self: Box<Self>) -> Box<dyn std::error::Error + Send + Sync + 'static> {
+            self
+        }
+
+        fn kind(&self) -> ErrorKind {
+            match self.0 {
+                "23505" => ErrorKind::UniqueViolation,
+                "23503" => ErrorKind::ForeignKeyViolation,
+                "23514" => ErrorKind::CheckViolation,
+                "23502" => ErrorKind::NotNullViolation,
+                _ => ErrorKind::Other,
+            }
+        }
+    }
+
+    fn of(code: &'static str, constraint: &'static str, message: &'static str) -> StoreError {
+        of_database(&Fake(code, constraint, message))
+    }
+
+    #[test]
+    fn an_error_that_passes_is_one_of_a_database_that_is_away() {
+        for code in ["08006", "28P01", "3D000", "40001", "53300", "57P03", "25006"] {
+            assert!(matches!(of(code, "", "m"), StoreError::Away(_)), "{code}");
+        }
+        for code in ["25001", "42P01", "0A000", ""] {
+            assert!(matches!(of(code, "", "m"), StoreError::Refused(_)), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_bad_value_is_invalid_and_names_what_the_database_names() {
+        for code in ["23514", "23502", "22003"] {
+            let StoreError::Invalid(errors) = of(code, "", "value too long") else { panic!("{code}") };
+            assert!(errors.to_string().contains("value too long"));
+        }
+    }
+
+    #[test]
+    fn a_taken_name_is_named_by_its_column() {
+        for (constraint, column) in [
+            ("channels_channel_code_key", "channel_code"),
+            ("templates_template_name_key", "template_name"),
+            ("probes_probe_name_key", "probe_name"),
+            ("other", "key"),
+        ] {
+            let StoreError::Conflict(why) = of("23505", constraint, "") else { panic!("{constraint}") };
+            assert!(why.starts_with(&format!("this {column} is taken")), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_reference_in_use_is_a_conflict_and_one_to_nothing_is_a_bad_field() {
+        let removing = "update or delete on table violates foreign key constraint";
+        for (constraint, entry, field) in
+            [("channels_template_id_fkey", "template", "template_id"), ("channels_probe_id_fkey", "probe", "probe_id")]
+        {
+            let StoreError::Conflict(why) = of("23503", constraint, removing) else { panic!("{constraint}") };
+            assert!(why.contains(entry), "{why}");
+            let StoreError::Invalid(errors) = of("23503", constraint, "insert or update") else {
+                panic!("{constraint}")
+            };
+            assert!(errors.to_string().contains(&format!("{field}: there is no such {entry}")), "{errors}");
+        }
+        assert!(matches!(of("23503", "other", removing), StoreError::Refused(_)));
+    }
+}

@@ -230,3 +230,129 @@ impl Names {
         Ok(resolved)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOURCE: &str = "inspector_live/a";
+
+    fn columns(value: Value) -> JsonObject {
+        value.as_object().cloned().unwrap()
+    }
+
+    fn known(code: &str, source: Option<&str>, enabled: bool, missing: bool) -> (String, Known) {
+        let row = json!({"channel_code": code, "channel_name": code, "channel_type": "LIVE", "tier": 1, "codec": null,
+            "resolution": null, "fps": 25, "is_4k": false, "is_hdr": false, "probe_id": null, "template_id": null,
+            "input_url": "http://a/m.m3u8", "enabled": enabled, "outputs": {}, "ladder": null, "template_name": null});
+        let row: ChannelRow = serde_json::from_value(row).unwrap();
+        (code.to_owned(), Known { source: source.map(str::to_owned), missing, row })
+    }
+
+    fn sync(codes: &[&str], disable: Option<f64>) -> Sync<'static> {
+        let wanted =
+            |code: &&str| Wanted { at: "program 1".to_owned(), code: (*code).to_owned(), columns: JsonObject::new() };
+        let wanted = codes.iter().map(wanted).collect();
+        Sync { source: SOURCE, wanted, present: BTreeSet::new(), owned: vec!["tier"], adopt: false, disable }
+    }
+
+    fn missing(sync: &Sync<'_>, all: &[(&str, bool, bool)]) -> Synced {
+        let known = all.iter().map(|(code, enabled, missing)| known(code, Some(SOURCE), *enabled, *missing)).collect();
+        let mut done = Synced::default();
+        sync.plan_missing(&known, &mut done);
+        done
+    }
+
+    #[test]
+    fn missing_channels_are_disabled_up_to_the_configured_share() {
+        let ten: Vec<String> = (0..10).map(|n| format!("C{n}")).collect();
+        let all: Vec<(&str, bool, bool)> = ten.iter().map(|code| (code.as_str(), true, false)).collect();
+        let here: Vec<&str> = ten.iter().map(String::as_str).collect();
+        let done = missing(&sync(&here[..8], Some(0.2)), &all);
+        assert_eq!((done.disabled, done.missing, done.held), (vec!["C8".to_owned(), "C9".to_owned()], vec![], None));
+        let done = missing(&sync(&here[..7], Some(0.2)), &all);
+        assert_eq!((done.disabled.len(), done.missing.len()), (0, 3));
+        assert!(done.held.unwrap().starts_with("3 of 10 channels are missing at once"));
+        let done = missing(&sync(&here[..9], None), &all);
+        assert_eq!((done.disabled.len(), done.missing.len(), done.held), (0, 1, None), "none is disabled by default");
+    }
+
+    #[test]
+    fn one_channel_may_always_be_disabled_unless_the_share_is_zero() {
+        let all = [("A", true, false), ("B", true, false)];
+        assert_eq!(missing(&sync(&["A"], Some(0.01)), &all).disabled, ["B"]);
+        assert!(missing(&sync(&[], Some(0.01)), &all).held.is_some());
+        assert!(missing(&sync(&["A"], Some(0.0)), &all).held.is_some());
+    }
+
+    #[test]
+    fn a_disabled_channel_is_not_missing_and_one_enabled_again_by_hand_stays_enabled() {
+        let done =
+            missing(&sync(&[], Some(1.0)), &[("OFF", false, false), ("AGAIN", true, true), ("GONE", true, false)]);
+        assert_eq!((done.disabled, done.missing), (vec!["GONE".to_owned()], vec!["AGAIN".to_owned()]));
+        let mut present = sync(&[], Some(1.0));
+        present.present.insert("GONE".to_owned());
+        assert!(missing(&present, &[("GONE", true, false)]).disabled.is_empty());
+    }
+
+    fn plan(sync: &Sync<'_>, wanted: Value, before: Option<(String, Known)>) -> (Plan, Synced) {
+        let wanted = Wanted { at: "program 1".to_owned(), code: "A".to_owned(), columns: columns(wanted) };
+        let names = Names { templates: [("T".to_owned(), 7)].into(), probes: [("P".to_owned(), 9)].into() };
+        let (mut plan, mut done) = (Plan::default(), Synced::default());
+        let known = before.into_iter().collect();
+        if let Err(why) = sync.plan_channel(&wanted, &known, &names, &mut plan, &mut done) {
+            done.bad.push((wanted.at, why));
+        }
+        (plan, done)
+    }
+
+    #[test]
+    fn a_new_channel_is_created_with_the_ids_of_its_template_and_probe() {
+        let wanted = json!({"channel_code": "A", "input_url": "http://a/m.m3u8", "template": "T", "probe": "P"});
+        let (plan, done) = self::plan(&sync(&[], None), wanted, None);
+        assert_eq!((&plan.rows[0]["template_id"], &plan.rows[0]["probe_id"]), (&json!(7), &json!(9)));
+        assert_eq!((plan.brought, done.added), (vec!["A".to_owned()], vec!["A".to_owned()]));
+        let (plan, done) = self::plan(&sync(&[], None), json!({"channel_code": "A", "template": "X"}), None);
+        assert_eq!((plan.rows.len(), done.bad[0].1.as_str()), (0, "template: the database has no `X`"));
+    }
+
+    #[test]
+    fn only_the_owned_columns_of_a_known_channel_follow_the_source() {
+        let wanted = json!({"channel_code": "A", "tier": 2, "codec": "H.264"});
+        let (plan, done) = self::plan(&sync(&[], None), wanted, Some(known("A", Some(SOURCE), true, false)));
+        let fields = vec![("tier".to_owned(), json!(1), json!(2))];
+        assert_eq!(done.changed, [Changed { code: "A".to_owned(), fields }]);
+        assert_eq!((plan.rows[0].get("codec"), plan.brought.len()), (Some(&Value::Null), 1));
+        let (plan, done) =
+            self::plan(&sync(&[], None), json!({"tier": 1}), Some(known("A", Some(SOURCE), true, false)));
+        assert_eq!((plan.rows.len(), done.unchanged, plan.brought.len()), (0, 1, 1));
+    }
+
+    #[test]
+    fn a_channel_that_came_back_is_enabled_again() {
+        let (plan, _) = self::plan(&sync(&[], None), json!({}), Some(known("A", Some(SOURCE), false, true)));
+        assert_eq!(plan.rows[0]["enabled"], json!(true));
+        let (plan, done) = self::plan(&sync(&[], None), json!({}), Some(known("A", Some(SOURCE), false, false)));
+        assert_eq!((plan.rows.len(), done.unchanged), (0, 1), "a person disabled it");
+    }
+
+    #[test]
+    fn a_channel_without_a_source_is_left_alone_unless_adopted_and_one_of_another_source_always() {
+        let (_, done) = self::plan(&sync(&[], None), json!({}), Some(known("A", None, true, false)));
+        assert_eq!(done.foreign, [("A".to_owned(), None)]);
+        let adopting = Sync { adopt: true, ..sync(&[], None) };
+        let (plan, done) = self::plan(&adopting, json!({}), Some(known("A", None, true, false)));
+        assert_eq!(done.changed[0].fields, [("source".to_owned(), Value::Null, json!(SOURCE))]);
+        assert_eq!(plan.brought, ["A"]);
+        let (_, done) = self::plan(&adopting, json!({}), Some(known("A", Some("other/b"), true, false)));
+        assert_eq!(done.foreign, [("A".to_owned(), Some("other/b".to_owned()))]);
+    }
+
+    #[test]
+    fn numbers_are_compared_by_value() {
+        let before = columns(json!({"fps": 25, "tier": 1, "codec": null}));
+        assert!(differences(&before, &columns(json!({"fps": 25.0, "tier": 1, "probe_id": null}))).is_empty());
+        let changed = differences(&before, &columns(json!({"fps": 25.5, "codec": "H.264"})));
+        assert_eq!(changed.iter().map(|(name, ..)| name.as_str()).collect::<Vec<_>>(), ["fps", "codec"]);
+    }
+}

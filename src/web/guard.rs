@@ -59,3 +59,23 @@ fn refuse(denied: Denied, api: bool) -> Response {
     response.headers_mut().insert(header, HeaderValue::from_static(value));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_has_its_status_and_header() {
+        let answer = |denied, api| {
+            let response = refuse(denied, api);
+            let header =
+                |name| response.headers().get(name).map(|value: &HeaderValue| value.to_str().unwrap().to_owned());
+            (response.status().as_u16(), header(WWW_AUTHENTICATE), header(RETRY_AFTER))
+        };
+        for api in [false, true] {
+            assert_eq!(answer(Denied::Unauthorized, api), (401, Some(CHALLENGE.to_owned()), None));
+            assert_eq!(answer(Denied::TooMany, api), (429, None, Some("1".to_owned())));
+            assert_eq!(answer(Denied::Busy, api), (503, None, Some("1".to_owned())));
+        }
+    }
+}

@@ -113,3 +113,13 @@ fn escape(text: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_character_of_markup_is_escaped() {
+        assert_eq!(escape("<a b=\"c\" d='e'>&ế"), "&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;ế");
+    }
+}

@@ -151,6 +151,10 @@ mod tests {
             let error = query(raw).unwrap_err();
             assert!(error.contains(expected), "{raw}: {error}");
         }
-        assert!(query(&format!("target={}", "x".repeat(5000))).unwrap_err().contains("5000 bytes"));
+        assert!(query(&format!("target={}", "x".repeat(4096))).is_ok());
+        assert!(query(&format!("target={}", "x".repeat(4097))).unwrap_err().contains("4097 bytes"));
+        for (text, debug) in [("true", true), ("1", true), ("false", false), ("0", false), ("", false)] {
+            assert_eq!(query(&format!("target=A&debug={text}")).unwrap().debug, debug, "{text}");
+        }
     }
 }

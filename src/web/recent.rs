@@ -118,14 +118,18 @@ mod tests {
     fn a_limit_of_zero_keeps_nothing() {
         let mut recent = RecentProbes::new(0);
         recent.push(entry(false, "log"));
-        assert!(recent.list().is_empty());
+        assert!(recent.list().is_empty() && !recent.is_enabled() && RecentProbes::new(1).is_enabled());
     }
 
     #[test]
     fn a_long_text_is_cut_between_characters_and_says_so() {
         let mut recent = RecentProbes::new(1);
+        recent.push(entry(true, &"x".repeat(MAX_TEXT_BYTES)));
+        assert_eq!(recent.text(1).unwrap().len(), MAX_TEXT_BYTES);
+        recent.push(entry(true, &"x".repeat(MAX_TEXT_BYTES + 1)));
+        assert!(recent.text(2).unwrap().starts_with(&format!("{}\n… cut at", "x".repeat(MAX_TEXT_BYTES))));
         recent.push(entry(true, &"ế".repeat(MAX_TEXT_BYTES)));
-        let text = recent.text(1).unwrap();
+        let text = recent.text(3).unwrap();
         assert!(text.len() < MAX_TEXT_BYTES + 100 && text.contains("cut at 64 KiB"));
     }
 }

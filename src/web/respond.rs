@@ -81,6 +81,44 @@ async fn gzip(body: &[u8]) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn an_exposition_of_1400_bytes_is_compressed_and_a_smaller_one_is_not() {
+        let headers: HeaderMap = [(ACCEPT_ENCODING, HeaderValue::from_static("gzip"))].into_iter().collect();
+        for (bytes, compressed) in [(1399, false), (1400, true)] {
+            let response = exposition(&headers, vec![b'a'; bytes]).await;
+            assert_eq!(response.headers().contains_key(CONTENT_ENCODING), compressed, "{bytes}");
+            assert_eq!(response.headers()[VARY], "accept-encoding");
+            assert_eq!(response.headers()[CONTENT_TYPE], "text/plain; version=0.0.4; charset=utf-8");
+            assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
+        }
+        let plain = exposition(&HeaderMap::new(), vec![b'a'; 1400]).await;
+        assert!(!plain.headers().contains_key(CONTENT_ENCODING));
+    }
+
+    #[tokio::test]
+    async fn a_text_ends_with_one_line_break_and_a_long_path_is_cut() {
+        async fn body(response: Response) -> String {
+            let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+            String::from_utf8(bytes.to_vec()).unwrap()
+        }
+        assert_eq!(body(text(StatusCode::OK, "a")).await, "a\n");
+        assert_eq!(body(text(StatusCode::OK, "a\n")).await, "a\n");
+        let path = format!("/{}", "x".repeat(300));
+        let response = not_found(path.parse().unwrap()).await;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+        assert!(body(response).await.starts_with(&format!("nothing is at /{}; ", "x".repeat(199))));
+    }
+
+    #[test]
+    fn a_redirect_has_its_target_and_one_to_no_header_value_is_404() {
+        let response = redirect("/px/");
+        assert_eq!(
+            (response.status(), &response.headers()[LOCATION]),
+            (StatusCode::FOUND, &HeaderValue::from_static("/px/"))
+        );
+        assert_eq!(redirect("a\nb").status(), StatusCode::NOT_FOUND);
+    }
+
     #[test]
     fn gzip_is_used_only_where_it_is_accepted() {
         let accepts = |v: &str| accepts_gzip(&[(ACCEPT_ENCODING, v.parse().unwrap())].into_iter().collect());

@@ -86,3 +86,13 @@ fn hash(text: &str) -> u64 {
     let digest = digest(&SHA256, text.as_bytes());
     digest.as_ref().iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_the_first_eight_bytes_of_sha_256() {
+        assert_eq!(hash("abc"), 0xba78_16bf_8f01_cfea);
+    }
+}

@@ -148,3 +148,18 @@ fn versioned(entry: &Versioned<impl Serialize>) -> Response {
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_comes_with_its_version_as_a_quoted_etag() {
+        let response = versioned(&Versioned { row: "row", version: 12 });
+        assert_eq!(
+            (response.status(), &response.headers()[ETAG]),
+            (StatusCode::OK, &HeaderValue::from_static("\"12\""))
+        );
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/json");
+    }
+}

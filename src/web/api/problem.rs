@@ -26,6 +26,11 @@ impl Problem {
         self.status
     }
 
+    #[cfg(test)]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     pub fn with_status(self, status: StatusCode) -> Self {
         Self { status, ..self }
     }
@@ -98,5 +103,62 @@ impl IntoResponse for Problem {
             _ => {}
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    async fn answer(problem: Problem) -> (u16, http::HeaderMap, Value) {
+        let (parts, body) = problem.into_response().into_parts();
+        let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+        (parts.status.as_u16(), parts.headers, serde_json::from_slice(&body).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_problem_has_type_title_status_and_detail_and_errors_only_when_there_are_some() {
+        let (status, headers, body) = answer(Problem::bad("why")).await;
+        let expected = json!({"type": "about:blank", "title": "Bad Request", "status": 400, "detail": "why"});
+        assert_eq!((status, body), (400, expected));
+        assert_eq!(headers["content-type"], "application/problem+json");
+        assert!(!headers.contains_key("retry-after") && !headers.contains_key("www-authenticate"));
+        let fault = |position, message: &str| document::Problem {
+            source: "body".to_owned(),
+            position,
+            message: message.to_owned(),
+        };
+        let errors = Errors(vec![fault(Some((3, 7)), "first"), fault(None, "second")]);
+        let (status, _, body) = answer(Problem::fields(&errors)).await;
+        let expected = json!([{"line": 3, "column": 7, "detail": "first"}, {"detail": "second"}]);
+        assert_eq!((status, &body["errors"], &body["detail"]), (422, &expected, &json!("first (and 1 more)")));
+        let errors = Errors(vec![fault(Some((3, 7)), "first")]);
+        let (_, _, body) = answer(Problem::lines(&errors)).await;
+        assert_eq!((&body["errors"], &body["detail"]), (&json!([{"line": 3, "detail": "first"}]), &json!("first")));
+    }
+
+    #[tokio::test]
+    async fn the_headers_that_a_status_demands_are_there() {
+        let (_, headers, _) = answer(Problem::new(StatusCode::UNAUTHORIZED, "")).await;
+        assert_eq!(headers["www-authenticate"], "Bearer");
+        let (_, headers, _) = answer(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "")).await;
+        assert_eq!(headers["retry-after"], "5");
+    }
+
+    #[test]
+    fn every_error_of_the_database_has_its_status() {
+        let text = || "why".to_owned();
+        let errors = [
+            (StoreError::Away(text()), 503),
+            (StoreError::Missing(text()), 404),
+            (StoreError::Conflict(text()), 409),
+            (StoreError::Changed(2), 412),
+            (StoreError::field("tier", "why"), 422),
+            (StoreError::Refused(text()), 500),
+        ];
+        for (error, status) in errors {
+            assert_eq!(Problem::from(error).status().as_u16(), status);
+        }
     }
 }

@@ -192,3 +192,92 @@ pub(super) async fn text(
     }
     Ok((content_type, text))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+
+    fn status<T>(result: Result<T, Problem>) -> Result<T, u16> {
+        result.map_err(|problem| problem.status().as_u16())
+    }
+
+    fn page(query: &str) -> Result<(usize, Option<i64>), u16> {
+        status(Parameters::read(Some(query)).and_then(|mut parameters| parameters.page()))
+    }
+
+    #[test]
+    fn a_page_has_1_to_1000_entries_and_100_by_default() {
+        assert_eq!(page(""), Ok((100, None)));
+        assert_eq!((page("limit=1"), page("limit=1000")), (Ok((1, None)), Ok((1000, None))));
+        for bad in ["limit=0", "limit=1001", "limit=-1", "limit=ten", "cursor=x", "cursor=9223372036854775808"] {
+            assert_eq!(page(bad), Err(400), "{bad}");
+        }
+        assert_eq!(page("cursor=42&limit=7"), Ok((7, Some(42))));
+        assert_eq!(page("cursor=&limit="), Ok((100, None)), "an empty value counts as missing");
+    }
+
+    #[test]
+    fn a_value_has_at_most_512_bytes_no_nul_and_comes_once() {
+        let read = |query: &str| status(Parameters::read(Some(query)).map(|_| ()));
+        assert_eq!(read(&format!("q={}", "x".repeat(512))), Ok(()));
+        assert_eq!(read(&format!("q={}", "x".repeat(513))), Err(400));
+        assert_eq!(read("q=a%00b"), Err(400));
+        assert_eq!(read("q=a&q=a"), Err(400));
+        assert_eq!(status(Parameters::read(None).map(|_| ())), Ok(()));
+    }
+
+    #[test]
+    fn a_parameter_that_the_handler_did_not_take_is_refused_with_the_nearest_known_one() {
+        let mut parameters = Parameters::read(Some("teir=1")).unwrap();
+        assert_eq!(parameters.text("tier"), None);
+        let problem = parameters.end().unwrap_err();
+        assert!(problem.detail().starts_with("unknown parameter `teir`; did you mean `tier`?"), "{}", problem.detail());
+        let mut parameters = Parameters::read(Some("tier=1")).unwrap();
+        assert_eq!(status(parameters.value::<i32>("tier", "a number")), Ok(Some(1)));
+        assert!(parameters.end().is_ok());
+    }
+
+    fn if_match(value: &str) -> Result<Option<i32>, u16> {
+        status(expected_version(&[(IF_MATCH, value.parse().unwrap())].into_iter().collect()))
+    }
+
+    #[test]
+    fn if_match_is_one_etag_or_a_star() {
+        assert_eq!(status(expected_version(&HeaderMap::new())), Ok(None));
+        assert_eq!((if_match("*"), if_match("\"3\""), if_match(" \"3\" ")), (Ok(None), Ok(Some(3)), Ok(Some(3))));
+        for bad in ["", "\"1\", \"2\""] {
+            assert_eq!(if_match(bad), Err(400), "{bad}");
+        }
+        for foreign in ["3", "\"3", "W/\"3\"", "\"abc\"", "\"99999999999\""] {
+            assert_eq!(if_match(foreign), Err(412), "{foreign}");
+        }
+    }
+
+    async fn body(content_type: &str, body: impl Into<Body>) -> Result<(), u16> {
+        let request = Request::builder().header(CONTENT_TYPE, content_type).body(body.into()).unwrap();
+        status(JsonBody::from_request(request, &()).await.map(|_| ()))
+    }
+
+    #[tokio::test]
+    async fn a_json_body_has_its_content_type_and_at_most_256_kib() {
+        let json = |bytes: usize| format!("[\"{}\"]", "x".repeat(bytes - 4));
+        assert_eq!(body("Application/JSON; charset=utf-8", json(MAX_JSON_BYTES)).await, Ok(()));
+        assert_eq!(body("application/json", json(MAX_JSON_BYTES + 1)).await, Err(413));
+        for kind in ["text/plain", "", "application/jsonp", "application/x-www-form-urlencoded"] {
+            assert_eq!(body(kind, "{}").await, Err(415), "{kind}");
+        }
+        for bad in [&b"{"[..], b"\xff{}", b"\"a\0b\"", br#""\u0000""#] {
+            assert_eq!(body("application/json", bad).await, Err(400), "{bad:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_content_type_that_a_body_has_is_one_of_the_offered() {
+        let request = || Request::builder().header(CONTENT_TYPE, "text/csv").body(Body::from("a")).unwrap();
+        let kinds = ["application/x-ndjson", "text/csv"];
+        assert_eq!(status(text(request(), &kinds, 1).await), Ok(("text/csv", "a".to_owned())));
+        let problem = text(request(), &["a/b", "c/d"], 1).await.unwrap_err();
+        assert_eq!(problem.detail(), "send Content-Type: a/b or c/d");
+    }
+}

@@ -80,3 +80,43 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens() -> Tokens {
+        let token = |name: &str, role, text| Token { name: name.to_owned(), role, sha256: hash(text).to_uppercase() };
+        Tokens(vec![token("reader", Role::Read, "r"), token("admin", Role::Admin, "a")])
+    }
+
+    fn headers(value: &str) -> HeaderMap {
+        [(AUTHORIZATION, value.parse().unwrap())].into_iter().collect()
+    }
+
+    #[test]
+    fn a_hash_is_the_sha_256_of_the_text_in_hexadecimal() {
+        assert_eq!(hash("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+
+    #[test]
+    fn a_token_is_found_by_its_hash_in_any_case() {
+        assert_eq!(tokens().holder("a").map(|token| token.name.as_str()), Some("admin"));
+        assert!(tokens().holder("b").is_none() && tokens().holder("").is_none());
+    }
+
+    #[test]
+    fn only_a_known_bearer_token_is_known() {
+        let knows = |value: &str| tokens().knows(&headers(value));
+        assert!(knows("Bearer a") && knows("bearer  r "));
+        for other in ["Bearer", "Bearer b", "Basic a", "a", "Bearera"] {
+            assert!(!knows(other), "{other}");
+        }
+        assert!(!tokens().knows(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn roles_rise_from_read_to_admin() {
+        assert!(Role::Read < Role::Operate && Role::Operate < Role::Admin);
+    }
+}

@@ -82,3 +82,71 @@ fn plain(text: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     text.chars().take(64).map(|c| if fits(c) { c } else { '_' }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alert(status: &str, labels: &[(&str, &str)], summary: &str) -> WebhookAlert {
+        let pairs = |pairs: &[(&str, &str)]| pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        WebhookAlert {
+            fingerprint: "f".to_owned(),
+            status: status.to_owned(),
+            labels: pairs(labels),
+            annotations: pairs(&[("summary", summary)]),
+            starts_at: String::new(),
+            ends_at: None,
+        }
+    }
+
+    fn down(status: &str, severity: &str, summary: &str) -> WebhookAlert {
+        alert(status, &[("alertname", "Down"), ("channel", "CH 1"), ("severity", severity)], summary)
+    }
+
+    #[test]
+    fn each_alert_of_a_channel_has_the_state_of_its_highest_severity() {
+        let states = states(&[
+            down("firing", "minor", "one"),
+            down("firing", "critical", "two"),
+            down("firing", "major", "three"),
+            down("resolved", "critical", "four"),
+        ]);
+        let [state] = states.as_slice() else { panic!("{} states", states.len()) };
+        assert_eq!((state.channel.as_str(), state.alert.as_str()), ("CH_1", "Down"));
+        assert_eq!((state.severity, state.text.as_str()), (4, "two"));
+    }
+
+    #[test]
+    fn a_resolved_alert_has_severity_0_and_no_text() {
+        let states = states(&[down("resolved", "critical", "gone")]);
+        assert_eq!(states.iter().map(|s| (s.severity, s.text.as_str())).collect::<Vec<_>>(), [(0, "")]);
+    }
+
+    #[test]
+    fn every_severity_has_its_number_and_an_unknown_one_counts_as_the_lowest() {
+        let numbers = ["critical", "major", "minor", "warning"].map(|label| severity(Some(label)));
+        assert_eq!((numbers, severity(None)), ([4, 3, 2, 1], 1));
+    }
+
+    #[test]
+    fn an_alert_without_a_channel_is_of_its_packager_or_of_none() {
+        let of = |labels: &[(&str, &str)]| states(&[alert("firing", labels, "")])[0].channel.clone();
+        assert_eq!(of(&[("packager", "packager-01")]), "packager-01");
+        assert_eq!((of(&[("channel", ""), ("packager", "p")]), of(&[])), ("p".to_owned(), "-".to_owned()));
+    }
+
+    #[test]
+    fn a_text_is_cut_and_a_name_made_fit_for_an_item_key() {
+        let long = states(&[down("firing", "major", &"ế".repeat(MAX_TEXT_CHARS + 1))])[0].text.chars().count();
+        assert_eq!(long, MAX_TEXT_CHARS);
+        assert_eq!((plain("A_b-c.9"), plain("a,b]\"ế")), ("A_b-c.9".to_owned(), "a_b___".to_owned()));
+        assert_eq!(plain(&"x".repeat(65)).len(), 64);
+    }
+
+    #[test]
+    fn only_a_firing_alert_of_severity_none_is_a_watchdog() {
+        assert!(is_watchdog(&down("firing", "none", "")));
+        assert!(!is_watchdog(&down("resolved", "none", "")) && !is_watchdog(&down("firing", "critical", "")));
+        assert!(!is_watchdog(&alert("firing", &[], "")));
+    }
+}

@@ -199,3 +199,48 @@ fn changed(path: &Path, before: &Material) -> Result<Option<(Material, WebSecuri
     let loaded = WebSecurity::new(&material)?;
     Ok(Some((material, loaded)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_headers_and_values_of_exporter_toolkit_can_be_set() {
+        for (name, value) in [
+            ("Content-Security-Policy", "default-src 'self'"),
+            ("X-XSS-Protection", "0"),
+            ("Strict-Transport-Security", "max-age=1"),
+            ("X-Frame-Options", "Deny"),
+            ("X-Frame-Options", "sameorigin"),
+            ("X-Content-Type-Options", "nosniff"),
+        ] {
+            let (key, set) = header(name, value).unwrap();
+            assert_eq!((key.as_str(), set.unwrap()), (name.to_lowercase().as_str(), value.parse().unwrap()));
+        }
+        assert_eq!(header("X-Frame-Options", ""), Ok((X_FRAME_OPTIONS, None)), "an empty value removes the header");
+        for (name, value) in [("Server", "x"), ("a b", "x"), ("X-Frame-Options", "allow"), ("X-XSS-Protection", "a\nb")]
+        {
+            assert!(header(name, value).unwrap_err().starts_with("http_server_config: "), "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn every_response_has_the_default_headers_and_a_configured_one_wins() {
+        let config = file::HttpConfig {
+            headers: [("X-Frame-Options".to_owned(), String::new()), ("X-XSS-Protection".to_owned(), "0".to_owned())]
+                .into(),
+            ..file::HttpConfig::default()
+        };
+        let config = file::WebConfig { http_server_config: config, ..file::WebConfig::default() };
+        let security = WebSecurity::new(&Material { config, ..Material::default() }).unwrap();
+        let mut headers: HeaderMap = [(REFERRER_POLICY, HeaderValue::from_static("origin"))].into_iter().collect();
+        security.add_headers(&mut headers);
+        assert!(headers[CONTENT_SECURITY_POLICY].to_str().unwrap().starts_with("default-src 'none'"));
+        assert_eq!(
+            (&headers[X_CONTENT_TYPE_OPTIONS], &headers[REFERRER_POLICY]),
+            (&"nosniff".parse().unwrap(), &"no-referrer".parse().unwrap())
+        );
+        assert_eq!(headers["x-xss-protection"], "0");
+        assert!(!headers.contains_key(X_FRAME_OPTIONS) && headers.len() == 4);
+    }
+}

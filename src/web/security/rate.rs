@@ -52,4 +52,16 @@ mod tests {
         assert_eq!([at(999), at(1000), at(1001)], [false, true, false]);
         assert_eq!([at(9000), at(9000), at(9000), at(9000)], [true, true, true, false]);
     }
+
+    #[test]
+    fn an_interval_of_zero_is_no_limit_and_a_burst_of_zero_is_refused() {
+        let limit = |seconds, burst| RateLimit { interval: Duration::from_secs(seconds), burst };
+        assert!(matches!(RateLimiter::new(None), Ok(None)));
+        assert!(matches!(RateLimiter::new(Some(&limit(0, 5))), Ok(None)));
+        assert!(RateLimiter::new(Some(&limit(1, 0))).err().unwrap().contains("burst is 0"));
+        let one = RateLimiter::new(Some(&limit(1, 1))).unwrap().unwrap();
+        let start = Instant::now();
+        let at = |ms| one.take(start + Duration::from_millis(ms));
+        assert_eq!([at(0), at(0), at(999), at(1000), at(1000), at(2000)], [true, false, false, true, false, true]);
+    }
 }

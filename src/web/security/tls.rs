@@ -129,3 +129,62 @@ fn curve(name: &str) -> Result<&'static dyn SupportedKxGroup, String> {
         _ => Err(format!("tls_server_config: curve `{name}` is not supported; X25519, CurveP256 and CurveP384 are")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn between(min: Option<&str>, max: Option<&str>) -> Result<Vec<rustls::ProtocolVersion>, String> {
+        let (min_version, max_version) = (min.map(str::to_owned), max.map(str::to_owned));
+        let all = versions(&TlsConfig { min_version, max_version, ..TlsConfig::default() })?;
+        Ok(all.into_iter().map(|version| version.version).collect())
+    }
+
+    #[test]
+    fn versions_go_from_the_least_to_the_highest_and_both_ends_count() {
+        use rustls::ProtocolVersion::{TLSv1_2, TLSv1_3};
+        assert_eq!(between(None, None), Ok(vec![TLSv1_2, TLSv1_3]));
+        assert_eq!(between(Some(""), Some("TLS12")), Ok(vec![TLSv1_2]));
+        assert_eq!(between(Some("TLS13"), None), Ok(vec![TLSv1_3]));
+        assert!(between(Some("TLS13"), Some("TLS12")).unwrap_err().contains("min_version is above max_version"));
+        assert!(between(Some("TLS11"), None).unwrap_err().contains("min_version `TLS11`"));
+        assert!(between(None, Some("SSL30")).unwrap_err().contains("max_version `SSL30`"));
+    }
+
+    #[test]
+    fn named_suites_restrict_tls_1_2_and_an_unknown_one_is_refused_with_the_known() {
+        let name = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256".to_owned();
+        let chosen = suites(&[name.clone(), "TLS_AES_128_GCM_SHA256".to_owned()]).unwrap();
+        let (new, old): (Vec<_>, Vec<_>) = chosen.iter().partition(|suite| suite.tls13().is_some());
+        assert_eq!((new.len(), old.len()), (3, 1));
+        assert_eq!(go_name(old[0]), name);
+        let error = suites(&["TLS_RSA_WITH_RC4_128_SHA".to_owned()]).unwrap_err();
+        assert!(error.contains("`TLS_RSA_WITH_RC4_128_SHA` is not supported") && error.contains(&name), "{error}");
+    }
+
+    #[test]
+    fn each_curve_of_go_that_rustls_has_is_taken() {
+        let group = |name| curve(name).map(|curve| curve.name());
+        assert_eq!(group("X25519"), Ok(rustls::NamedGroup::X25519));
+        assert_eq!(group("CurveP256"), Ok(rustls::NamedGroup::secp256r1));
+        assert_eq!(group("CurveP384"), Ok(rustls::NamedGroup::secp384r1));
+        assert!(group("CurveP521").unwrap_err().contains("`CurveP521` is not supported"));
+    }
+
+    #[test]
+    fn client_authentication_and_its_authority_belong_together() {
+        let pem = Pem { from: "ca.pem".to_owned(), bytes: Vec::new() };
+        let of = |client_auth_type, sans: &[&str], ca: Option<&Pem>| {
+            let client_allowed_sans = sans.iter().map(|san| (*san).to_owned()).collect();
+            let tls = TlsConfig { client_auth_type, client_allowed_sans, ..TlsConfig::default() };
+            clients(&tls, ca, Arc::new(ring::default_provider())).map(|verifier| verifier.is_some())
+        };
+        use ClientAuth::{NoClientCert, RequestClientCert, RequireAndVerifyClientCert, RequireAnyClientCert};
+        assert_eq!((of(NoClientCert, &[], None), of(RequestClientCert, &[], None)), (Ok(false), Ok(true)));
+        assert_eq!(of(RequireAnyClientCert, &["a"], None), Ok(true));
+        assert!(of(NoClientCert, &[], Some(&pem)).unwrap_err().contains("client_auth_type isn't"));
+        assert!(of(RequireAndVerifyClientCert, &[], None).unwrap_err().contains("needs client_ca_file"));
+        assert!(of(RequestClientCert, &["a"], None).unwrap_err().contains("client_allowed_sans needs"));
+        assert!(of(RequireAndVerifyClientCert, &[], Some(&pem)).unwrap_err().contains("ca.pem holds no CERTIFICATE"));
+    }
+}

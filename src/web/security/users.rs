@@ -154,6 +154,41 @@ mod tests {
     }
 
     #[test]
+    fn the_cost_of_a_hash_is_4_to_18() {
+        let of = |cost: &str| {
+            let hash = bcrypt::hash("a", 4).unwrap().replacen("$04$", &format!("${cost}$"), 1);
+            Users::new([("a".to_owned(), hash)].into()).map(|_| ())
+        };
+        assert_eq!((of("04"), of("18")), (Ok(()), Ok(())));
+        assert!(of("19").unwrap_err().contains("bcrypt cost 19 is outside 4 to 18"));
+    }
+
+    #[test]
+    fn a_full_memory_of_passwords_is_emptied_for_the_next() {
+        let verifier = Verifier::new().unwrap();
+        let tag = |i: usize| verifier.tag("user", "hash", &i.to_be_bytes());
+        (0..MAX_REMEMBERED).for_each(|i| verifier.remember(tag(i)));
+        assert_eq!(verifier.known().len(), MAX_REMEMBERED);
+        verifier.remember(tag(MAX_REMEMBERED));
+        assert_eq!(verifier.known().len(), 1);
+    }
+
+    #[test]
+    fn user_hash_and_password_each_change_what_is_remembered() {
+        let verifier = Verifier::new().unwrap();
+        let all = [("u", "h", "p"), ("v", "h", "p"), ("u", "i", "p"), ("u", "h", "q"), ("uh", "", "p")];
+        let tags: HashSet<[u8; 32]> = all.map(|(u, h, p)| verifier.tag(u, h, p.as_bytes())).into();
+        assert_eq!(tags.len(), 5);
+        assert_ne!(Verifier::new().unwrap().tag("u", "h", b"p"), verifier.tag("u", "h", b"p"), "the key is random");
+    }
+
+    #[test]
+    fn the_password_is_what_follows_the_first_colon() {
+        assert_eq!(credentials(&headers("p", "a:b")), Some(("p".to_owned(), b"a:b".to_vec())));
+        assert_eq!(credentials(&headers("", "")), Some((String::new(), Vec::new())));
+    }
+
+    #[test]
     fn an_unknown_user_is_checked_as_slowly_as_the_slowest_known_one() {
         let cheap = bcrypt::hash("a", 4).unwrap();
         let dear = bcrypt::hash("b", 5).unwrap();
