@@ -15,16 +15,16 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Events kept for slow listeners: about ten seconds of 5,000 channels at Prometheus' usual interval.
 const KEPT: usize = 4096;
 /// Most listeners at a time. Each takes one of the server's connections, and probes need connections too.
-pub const MAX_LISTENERS: usize = 64;
+pub(crate) const MAX_LISTENERS: usize = 64;
 
 /// One event, ready to be sent.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Event {
-    pub name: &'static str,
+pub(crate) struct Event {
+    pub(crate) name: &'static str,
     /// Code of the channel that the event is about; `None` when it is about no channel.
-    pub channel: Option<String>,
+    pub(crate) channel: Option<String>,
     /// JSON in one line.
-    pub data: String,
+    pub(crate) data: String,
 }
 
 /// Data of the event `probe`.
@@ -58,14 +58,14 @@ enum Message {
 
 /// Next item of a listener.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Received {
+pub(crate) enum Received {
     Event(Arc<Event>),
     /// Events were lost; `None` when their number is unknown.
     Lost(Option<u64>),
 }
 
 #[derive(Debug)]
-pub struct Events {
+pub(crate) struct Events {
     sender: Sender<Message>,
     permits: Arc<Semaphore>,
 }
@@ -78,7 +78,7 @@ impl Default for Events {
 
 impl Events {
     /// New listener; `None` when there are [`MAX_LISTENERS`] already.
-    pub fn listen(&self) -> Option<Listener> {
+    pub(crate) fn listen(&self) -> Option<Listener> {
         let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
         Some(Listener { messages: self.sender.subscribe(), _permit: permit })
     }
@@ -99,21 +99,21 @@ impl Events {
     }
 
     /// Ends every listener's stream: a stopping server waits for its answers.
-    pub fn end(&self) {
+    pub(crate) fn end(&self) {
         self.send(Message::End);
     }
 }
 
 /// Receiver of events. Dropping it makes room for another listener.
 #[derive(Debug)]
-pub struct Listener {
+pub(crate) struct Listener {
     messages: Receiver<Message>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Listener {
     /// Next item; `None` when the server stops.
-    pub async fn next(&mut self) -> Option<Received> {
+    pub(crate) async fn next(&mut self) -> Option<Received> {
         match self.messages.recv().await {
             Ok(Message::Event(event)) => Some(Received::Event(event)),
             Ok(Message::Gap) => Some(Received::Lost(None)),
@@ -150,12 +150,12 @@ impl State {
 
     /// True while anybody listens to events.
     #[must_use]
-    pub fn has_listeners(&self) -> bool {
+    pub(crate) fn has_listeners(&self) -> bool {
         self.events.has_listeners()
     }
 
     /// Sends the event of a changed alert.
-    pub fn send_alert(&self, event: AlertEvent) {
+    pub(crate) fn send_alert(&self, event: AlertEvent) {
         match event {
             AlertEvent::Changed { change, alert } => {
                 self.events.send_event("alert", alert.channel.clone(), &AlertData { change, alert: &alert });
@@ -166,7 +166,7 @@ impl State {
 }
 
 /// Ids of the checks that failed, each once although a check runs on every output.
-pub fn failed_checks(report: &Report) -> Vec<&'static str> {
+pub(crate) fn failed_checks(report: &Report) -> Vec<&'static str> {
     let mut failed = Vec::new();
     for outcome in report.outcomes.iter().filter(|o| o.result == CheckResult::Failed) {
         if !failed.contains(&outcome.check) {

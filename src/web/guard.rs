@@ -15,13 +15,13 @@ const CHALLENGE: &str = "Basic realm=\"packager_exporter\", charset=\"UTF-8\"";
 
 /// State of the layer.
 #[derive(Clone)]
-pub struct Guard {
-    pub security: Arc<Security>,
-    pub tokens: Option<Arc<TokenFile>>,
+pub(crate) struct Guard {
+    pub(crate) security: Arc<Security>,
+    pub(crate) tokens: Option<Arc<TokenFile>>,
 }
 
 /// Guards every path, as exporter-toolkit does, health included. A token of the API is accepted in place of a user.
-pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let now = guard.security.current().await;
     let holder = guard.tokens.is_some_and(|tokens| tokens.current().knows(request.headers()));
     let api = request.uri().path().contains("/api/");

@@ -23,7 +23,7 @@ const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[allow(dead_code)]
-pub struct ProbeParameters {
+pub(crate) struct ProbeParameters {
     /// Code of a channel, or URL of a manifest.
     #[param(max_length = 4096, example = "CH_TV_HD_001")]
     target: String,
@@ -39,16 +39,16 @@ pub struct ProbeParameters {
 
 /// Query string of `/probe`.
 #[derive(Debug, PartialEq, Eq)]
-pub struct ProbeQuery {
-    pub ask: ProbeRequest,
-    pub debug: bool,
+pub(crate) struct ProbeQuery {
+    pub(crate) ask: ProbeRequest,
+    pub(crate) debug: bool,
 }
 
 /// Reads the query string.
 ///
 /// # Errors
 /// An unknown, repeated or over-long parameter, no target, or a `debug` that is neither true nor false.
-pub fn query(raw: &str) -> Result<ProbeQuery, String> {
+pub(crate) fn query(raw: &str) -> Result<ProbeQuery, String> {
     let mut values: [Option<String>; 4] = [const { None }; 4];
     for (name, value) in url::form_urlencoded::parse(raw.as_bytes()) {
         let known = KNOWN.iter().position(|k| *k == name).and_then(|i| values.get_mut(i));
@@ -85,7 +85,7 @@ fn unknown(name: &str) -> String {
 ///
 /// # Errors
 /// The header is not a finite positive number of seconds.
-pub fn timeout(headers: &HeaderMap, offset: Duration) -> Result<Duration, String> {
+pub(crate) fn timeout(headers: &HeaderMap, offset: Duration) -> Result<Duration, String> {
     let Some(value) = headers.get(TIMEOUT_HEADER) else { return Ok(DEFAULT_TIMEOUT) };
     let seconds = value.to_str().ok().and_then(|v| v.trim().parse::<f64>().ok());
     let seconds = seconds.filter(|s| s.is_finite() && *s > 0.0).ok_or_else(|| {

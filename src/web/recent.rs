@@ -10,22 +10,22 @@ const MAX_TEXT_BYTES: usize = 64 << 10;
 
 /// One probe on the page.
 #[derive(Debug, Clone)]
-pub struct RecentProbe {
-    pub id: u64,
-    pub target: String,
-    pub template: String,
-    pub output: Option<String>,
-    pub success: bool,
+pub(crate) struct RecentProbe {
+    pub(crate) id: u64,
+    pub(crate) target: String,
+    pub(crate) template: String,
+    pub(crate) output: Option<String>,
+    pub(crate) success: bool,
     /// Ids of the checks that failed.
-    pub failed: Vec<&'static str>,
-    pub started_at: Timestamp,
-    pub duration: Seconds,
-    pub text: Arc<str>,
+    pub(crate) failed: Vec<&'static str>,
+    pub(crate) started_at: Timestamp,
+    pub(crate) duration: Seconds,
+    pub(crate) text: Arc<str>,
 }
 
 /// The newest `limit` probes, and the newest `limit` failures among the probes before them.
 #[derive(Debug)]
-pub struct RecentProbes {
+pub(crate) struct RecentProbes {
     limit: usize,
     next: u64,
     results: VecDeque<RecentProbe>,
@@ -33,17 +33,17 @@ pub struct RecentProbes {
 }
 
 impl RecentProbes {
-    pub fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self { limit, next: 1, results: VecDeque::new(), failures: VecDeque::new() }
     }
 
     /// True when probes are kept at all.
-    pub fn is_enabled(&self) -> bool {
+    pub(crate) fn is_enabled(&self) -> bool {
         self.limit > 0
     }
 
     /// Adds a probe and gives it the next id.
-    pub fn push(&mut self, mut entry: RecentProbe) {
+    pub(crate) fn push(&mut self, mut entry: RecentProbe) {
         entry.id = self.next;
         self.next += 1;
         entry.text = bounded(&entry.text);
@@ -60,12 +60,12 @@ impl RecentProbes {
     }
 
     /// Probes, newest first.
-    pub fn list(&self) -> Vec<RecentProbe> {
+    pub(crate) fn list(&self) -> Vec<RecentProbe> {
         self.results.iter().rev().chain(self.failures.iter().rev()).cloned().collect()
     }
 
     /// Log of a probe; `None` when it is no longer kept.
-    pub fn text(&self, id: u64) -> Option<Arc<str>> {
+    pub(crate) fn text(&self, id: u64) -> Option<Arc<str>> {
         self.results.iter().chain(&self.failures).find(|e| e.id == id).map(|e| Arc::clone(&e.text))
     }
 }

@@ -14,7 +14,7 @@ const EXPOSITION: HeaderValue = HeaderValue::from_static("text/plain; version=0.
 /// Least size of a body that is compressed, in bytes: a smaller one fits into one packet anyway.
 const MIN_COMPRESSED_BYTES: usize = 1400;
 
-pub fn text(status: StatusCode, body: impl Into<String>) -> Response {
+pub(crate) fn text(status: StatusCode, body: impl Into<String>) -> Response {
     let mut body = body.into();
     if !body.ends_with('\n') {
         body.push('\n');
@@ -22,12 +22,12 @@ pub fn text(status: StatusCode, body: impl Into<String>) -> Response {
     with_type(status, TEXT, body)
 }
 
-pub fn html(body: String) -> Response {
+pub(crate) fn html(body: String) -> Response {
     with_type(StatusCode::OK, HTML, body)
 }
 
 /// Metrics as text exposition 0.0.4, compressed for a client that accepts gzip, as Prometheus does.
-pub async fn exposition(request: &HeaderMap, body: Vec<u8>) -> Response {
+pub(crate) async fn exposition(request: &HeaderMap, body: Vec<u8>) -> Response {
     let compressed = if body.len() >= MIN_COMPRESSED_BYTES && accepts_gzip(request) { gzip(&body).await } else { None };
     let mut response = match compressed {
         Some(small) => {
@@ -41,17 +41,17 @@ pub async fn exposition(request: &HeaderMap, body: Vec<u8>) -> Response {
     response
 }
 
-pub fn redirect(to: &str) -> Response {
+pub(crate) fn redirect(to: &str) -> Response {
     let Ok(to) = HeaderValue::from_str(to) else { return StatusCode::NOT_FOUND.into_response() };
     (StatusCode::FOUND, [(LOCATION, to)]).into_response()
 }
 
-pub async fn not_found(uri: Uri) -> Response {
+pub(crate) async fn not_found(uri: Uri) -> Response {
     let path: String = uri.path().chars().take(200).collect();
     text(StatusCode::NOT_FOUND, format!("nothing is at {path}; there are /probe, /metrics, /config and /"))
 }
 
-pub async fn wrong_method(method: Method) -> Response {
+pub(crate) async fn wrong_method(method: Method) -> Response {
     text(StatusCode::METHOD_NOT_ALLOWED, format!("{method} is not allowed here; the Allow header says what is"))
 }
 

@@ -10,37 +10,37 @@ use http::{HeaderValue, StatusCode};
 
 /// Error of a request, which becomes a problem document.
 #[derive(Debug)]
-pub struct Problem {
+pub(crate) struct Problem {
     status: StatusCode,
     detail: String,
     errors: Vec<Fault>,
 }
 
 impl Problem {
-    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self { status, detail: detail.into(), errors: Vec::new() }
     }
 
     #[cfg(test)]
-    pub fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         self.status
     }
 
     #[cfg(test)]
-    pub fn detail(&self) -> &str {
+    pub(crate) fn detail(&self) -> &str {
         &self.detail
     }
 
-    pub fn with_status(self, status: StatusCode) -> Self {
+    pub(crate) fn with_status(self, status: StatusCode) -> Self {
         Self { status, ..self }
     }
 
-    pub fn bad(detail: impl Into<String>) -> Self {
+    pub(crate) fn bad(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
     /// Problem of a body with bad fields: 422, every field in `errors`.
-    pub fn fields(errors: &Errors) -> Self {
+    pub(crate) fn fields(errors: &Errors) -> Self {
         Self::listing(errors, |e| Fault {
             line: e.position.map(|(line, _)| line),
             column: e.position.map(|(_, column)| column),
@@ -49,7 +49,7 @@ impl Problem {
     }
 
     /// Problem of an import with bad rows: 422, every row in `errors`.
-    pub fn lines(errors: &Errors) -> Self {
+    pub(crate) fn lines(errors: &Errors) -> Self {
         Self::listing(errors, |e| Fault {
             line: e.position.map(|(line, _)| line),
             column: None,

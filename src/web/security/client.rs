@@ -12,7 +12,7 @@ use x509_parser::extensions::GeneralName;
 
 /// Verifier of client certificates. The client always proves that it has the certificate's key.
 #[derive(Debug)]
-pub struct ClientVerifier {
+pub(crate) struct ClientVerifier {
     provider: Arc<CryptoProvider>,
     /// Verifier of the chain to a root; `None` accepts any certificate.
     chain: Option<Arc<dyn ClientCertVerifier>>,
@@ -24,7 +24,7 @@ pub struct ClientVerifier {
 impl ClientVerifier {
     /// # Errors
     /// A root can't be a certificate authority.
-    pub fn new(
+    pub(crate) fn new(
         provider: Arc<CryptoProvider>,
         roots: Option<Vec<CertificateDer<'static>>>,
         mandatory: bool,

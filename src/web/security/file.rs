@@ -13,34 +13,34 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 
 #[derive(Clone, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct WebConfig {
-    pub tls_server_config: Option<TlsConfig>,
-    pub http_server_config: HttpConfig,
-    pub basic_auth_users: BTreeMap<String, String>,
-    pub rate_limit: Option<RateLimit>,
+pub(crate) struct WebConfig {
+    pub(crate) tls_server_config: Option<TlsConfig>,
+    pub(crate) http_server_config: HttpConfig,
+    pub(crate) basic_auth_users: BTreeMap<String, String>,
+    pub(crate) rate_limit: Option<RateLimit>,
 }
 
 #[derive(Clone, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct TlsConfig {
-    pub cert: Option<String>,
-    pub key: Option<String>,
-    pub client_ca: Option<String>,
-    pub cert_file: Option<PathBuf>,
-    pub key_file: Option<PathBuf>,
-    pub client_ca_file: Option<PathBuf>,
-    pub client_auth_type: ClientAuth,
-    pub client_allowed_sans: Vec<String>,
-    pub min_version: Option<String>,
-    pub max_version: Option<String>,
-    pub cipher_suites: Vec<String>,
-    pub prefer_server_cipher_suites: Option<bool>,
-    pub curve_preferences: Vec<String>,
+pub(crate) struct TlsConfig {
+    pub(crate) cert: Option<String>,
+    pub(crate) key: Option<String>,
+    pub(crate) client_ca: Option<String>,
+    pub(crate) cert_file: Option<PathBuf>,
+    pub(crate) key_file: Option<PathBuf>,
+    pub(crate) client_ca_file: Option<PathBuf>,
+    pub(crate) client_auth_type: ClientAuth,
+    pub(crate) client_allowed_sans: Vec<String>,
+    pub(crate) min_version: Option<String>,
+    pub(crate) max_version: Option<String>,
+    pub(crate) cipher_suites: Vec<String>,
+    pub(crate) prefer_server_cipher_suites: Option<bool>,
+    pub(crate) curve_preferences: Vec<String>,
 }
 
 /// Client authentication, as `tls.ClientAuthType` of Go has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-pub enum ClientAuth {
+pub(crate) enum ClientAuth {
     #[default]
     #[serde(alias = "")]
     NoClientCert,
@@ -53,9 +53,9 @@ pub enum ClientAuth {
 
 #[derive(Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct HttpConfig {
-    pub http2: bool,
-    pub headers: BTreeMap<String, String>,
+pub(crate) struct HttpConfig {
+    pub(crate) http2: bool,
+    pub(crate) headers: BTreeMap<String, String>,
 }
 
 impl Default for HttpConfig {
@@ -66,13 +66,13 @@ impl Default for HttpConfig {
 
 #[derive(Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RateLimit {
+pub(crate) struct RateLimit {
     /// Time after which one more request is allowed; zero is no limit.
     #[serde(deserialize_with = "duration")]
-    pub interval: Duration,
+    pub(crate) interval: Duration,
     /// Requests that may come at once.
     #[serde(default)]
-    pub burst: u32,
+    pub(crate) burst: u32,
 }
 
 fn duration<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
@@ -86,21 +86,21 @@ fn duration<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Duration, D::Er
 
 /// Content of the file and of every file that it names, as read at one time. Equal values mean that nothing changed.
 #[derive(Clone, PartialEq, Default)]
-pub struct Material {
-    pub path: PathBuf,
-    pub config: WebConfig,
+pub(crate) struct Material {
+    pub(crate) path: PathBuf,
+    pub(crate) config: WebConfig,
     /// Certificate, key and client CA, from the file itself or from files that it names.
-    pub cert: Option<Pem>,
-    pub key: Option<Pem>,
-    pub client_ca: Option<Pem>,
+    pub(crate) cert: Option<Pem>,
+    pub(crate) key: Option<Pem>,
+    pub(crate) client_ca: Option<Pem>,
 }
 
 /// PEM text.
 #[derive(Clone, PartialEq)]
-pub struct Pem {
+pub(crate) struct Pem {
     /// Key or file that the text comes from, for messages.
-    pub from: String,
-    pub bytes: Vec<u8>,
+    pub(crate) from: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Material {
@@ -108,7 +108,7 @@ impl Material {
     ///
     /// # Errors
     /// A file can't be read, is not YAML, or has an unknown key: file, line and reason.
-    pub fn read(path: &Path) -> Result<Self, String> {
+    pub(crate) fn read(path: &Path) -> Result<Self, String> {
         let text = String::from_utf8(read(path)?).map_err(|e| format!("{}: not UTF-8: {e}", path.display()))?;
         let config = parse(path, &text)?;
         let tls = config.tls_server_config.clone().unwrap_or_default();
@@ -126,7 +126,7 @@ impl Material {
     }
 
     /// True when `tls_server_config` has any key that asks for TLS, as in exporter-toolkit.
-    pub fn has_tls(&self) -> bool {
+    pub(crate) fn has_tls(&self) -> bool {
         let auth = self.config.tls_server_config.as_ref().map(|t| t.client_auth_type).unwrap_or_default();
         self.cert.is_some() || self.key.is_some() || self.client_ca.is_some() || auth != ClientAuth::NoClientCert
     }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Token bucket.
-pub struct RateLimiter {
+pub(crate) struct RateLimiter {
     /// Time after which one more request is allowed.
     interval: Duration,
     /// Time by which a request may come early: the burst minus one, in intervals.
@@ -19,7 +19,7 @@ impl RateLimiter {
     ///
     /// # Errors
     /// The burst is 0.
-    pub fn new(limit: Option<&RateLimit>) -> Result<Option<Self>, String> {
+    pub(crate) fn new(limit: Option<&RateLimit>) -> Result<Option<Self>, String> {
         let Some(limit) = limit.filter(|l| !l.interval.is_zero()) else { return Ok(None) };
         let spare = limit.burst.checked_sub(1).ok_or("rate_limit: burst is 0, which refuses every request; set it")?;
         let tolerance = limit.interval.saturating_mul(spare);
@@ -27,7 +27,7 @@ impl RateLimiter {
     }
 
     /// Takes a token at `now`; false when there is none.
-    pub fn take(&self, now: Instant) -> bool {
+    pub(crate) fn take(&self, now: Instant) -> bool {
         let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         let due = full_at.map_or(now, |at| at.max(now));
         let free = due.duration_since(now) <= self.tolerance;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// A key has a value that is not supported; the message has the key, the value and the supported values.
-pub fn server_config(material: &Material) -> Result<Arc<ServerConfig>, String> {
+pub(crate) fn server_config(material: &Material) -> Result<Arc<ServerConfig>, String> {
     let tls = material.config.tls_server_config.clone().unwrap_or_default();
     let cert = material.cert.as_ref().ok_or("tls_server_config: cert_file (or cert) is missing")?;
     let key = material.key.as_ref().ok_or("tls_server_config: key_file (or key) is missing")?;

@@ -24,7 +24,7 @@ const MAX_REMEMBERED: usize = 1024;
 
 /// User names with their bcrypt hashes. Without users every request is admitted.
 #[derive(Default)]
-pub struct Users {
+pub(crate) struct Users {
     hashes: BTreeMap<String, String>,
     /// Hash that is checked for an unknown name, so that it takes as long as a known one: the one of the highest cost.
     decoy: String,
@@ -33,7 +33,7 @@ pub struct Users {
 impl Users {
     /// # Errors
     /// A hash is not of bcrypt or its cost is out of bounds; the message has the user's name and not the hash.
-    pub fn new(hashes: BTreeMap<String, String>) -> Result<Self, String> {
+    pub(crate) fn new(hashes: BTreeMap<String, String>) -> Result<Self, String> {
         let mut decoy = (0, String::new());
         for (user, hash) in &hashes {
             let parts = bcrypt::HashParts::from_str(hash).map_err(|_| {
@@ -55,7 +55,7 @@ impl Users {
 }
 
 /// Verifier of passwords. Its memory outlives a reload of the users.
-pub struct Verifier {
+pub(crate) struct Verifier {
     key: hmac::Key,
     known: Mutex<HashSet<[u8; 32]>>,
     checks: Semaphore,
@@ -64,13 +64,13 @@ pub struct Verifier {
 impl Verifier {
     /// # Errors
     /// The system has no random numbers.
-    pub fn new() -> Result<Self, String> {
+    pub(crate) fn new() -> Result<Self, String> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &ring::rand::SystemRandom::new());
         let key = key.map_err(|_| "the system gives no random numbers; can't keep passwords safe")?;
         Ok(Self { key, known: Mutex::default(), checks: Semaphore::new(MAX_CHECKS) })
     }
 
-    pub async fn check(&self, users: &Users, headers: &HeaderMap) -> Result<(), Denied> {
+    pub(crate) async fn check(&self, users: &Users, headers: &HeaderMap) -> Result<(), Denied> {
         if users.hashes.is_empty() {
             return Ok(());
         }

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 /// Stream whose writes fail once they have been pending for `limit`.
-pub struct StallGuard<S> {
+pub(crate) struct StallGuard<S> {
     inner: S,
     limit: Duration,
     /// Timer that runs while a write is pending.
@@ -17,7 +17,7 @@ pub struct StallGuard<S> {
 }
 
 impl<S> StallGuard<S> {
-    pub fn new(inner: S, limit: Duration) -> Self {
+    pub(crate) fn new(inner: S, limit: Duration) -> Self {
         Self { inner, limit, waiting: None }
     }
 

@@ -8,23 +8,23 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr};
 
 /// Errors of every endpoint: users and rate limit of `--web.config.file`.
-pub struct Guarded;
+pub(crate) struct Guarded;
 /// Errors of every endpoint that answers in plain text.
-pub struct GuardedText;
+pub(crate) struct GuardedText;
 /// Errors of an endpoint that takes parameters and reads the database.
-pub struct Reading;
+pub(crate) struct Reading;
 /// Errors of an endpoint that takes the key of one entry.
-pub struct Keyed;
+pub(crate) struct Keyed;
 /// Errors of an endpoint that takes a body and a role.
-pub struct Writing;
+pub(crate) struct Writing;
 /// Errors of an endpoint that takes a role and no body.
-pub struct Removing;
+pub(crate) struct Removing;
 /// Errors of an endpoint that may meet a taken name or an entry in use.
-pub struct Conflicting;
+pub(crate) struct Conflicting;
 /// Errors of an endpoint that takes `If-Match`.
-pub struct Conditional;
+pub(crate) struct Conditional;
 /// Errors of an endpoint that sets a silence in Alertmanager.
-pub struct Silencing;
+pub(crate) struct Silencing;
 
 impl IntoResponses for Guarded {
     fn responses() -> Responses {
