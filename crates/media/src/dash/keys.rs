@@ -2,7 +2,7 @@
 //! ISO/IEC 23001-7 11).
 
 use super::model::{AdaptationSet, ContentProtection, Representation};
-use crate::drm::Id;
+use crate::drm::Uuid;
 use crate::stream::Key;
 use std::sync::Arc;
 

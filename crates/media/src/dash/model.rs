@@ -1,7 +1,7 @@
 //! The typed model of an MPD. Inheritance is resolved in it: durations, URLs and addressing stand where they apply.
 
 use super::template::UrlTemplate;
-use crate::splice::Section;
+use crate::splice::SpliceSection;
 use crate::stream::{ByteRange, Media, Resolution};
 use crate::units::{Seconds, Timestamp};
 use std::num::NonZeroU32;
