@@ -5,7 +5,7 @@ mod sections;
 
 use super::{Channel, Output, RequestSettings};
 use crate::checks::ExpectedLadder;
-use crate::document::{self, Document, Fault, MAX_SHOWN, Node, Spot, Value};
+use crate::document::{self, Document, Fault, MAX_REPORTED, Node, NodeIndex, Value};
 use packager_media::redact;
 use packager_media::stream::Resolution;
 use serde::Deserialize;
@@ -19,7 +19,7 @@ const MAX_NAME_CHARS: usize = 256;
 /// The keys of a channel as the file has them, merged over `defaults`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Written {
+struct ChannelKeys {
     channel_code: Option<String>,
     channel_name: Option<String>,
     channel_type: Option<String>,
@@ -37,24 +37,24 @@ struct Written {
     _input_url: Option<String>,
     outputs: sections::Outputs,
     ladder: Option<ExpectedLadder>,
-    request: request::Written,
+    request: request::RequestKeys,
 }
 
 /// A channel of the file, with the node of its template's name for later faults.
-pub(super) struct Found {
+pub(super) struct ParsedChannel {
     pub channel: Channel,
-    pub template_at: Spot,
+    pub template_at: NodeIndex,
 }
 
 /// The channels of a document in its order, and every fault. Secret files are read relative to `folder`.
-pub(super) fn read(document: &Document, folder: &Path) -> (Vec<Found>, Vec<Fault>) {
+pub(super) fn read_channels(document: &Document, folder: &Path) -> (Vec<ParsedChannel>, Vec<Fault>) {
     let (sections, mut faults) = sections::split(&document.root);
-    let mut first: BTreeMap<String, Spot> = BTreeMap::new();
-    let mut secrets = request::Secrets::new(folder);
+    let mut first: BTreeMap<String, NodeIndex> = BTreeMap::new();
+    let mut secrets = request::SecretFiles::new(folder);
     let mut found = Vec::new();
     let mut twice = Vec::new();
     for section in sections {
-        match one(&section, &mut secrets) {
+        match parse_channel(&section, &mut secrets) {
             Ok(one) => {
                 let code = one.channel.code.clone();
                 match first.get(&code) {
@@ -67,7 +67,7 @@ pub(super) fn read(document: &Document, folder: &Path) -> (Vec<Found>, Vec<Fault
         }
     }
     // Each repeated code costs a pass over the file, to find the line of the first.
-    for (code, at, again) in twice.into_iter().take(MAX_SHOWN) {
+    for (code, at, again) in twice.into_iter().take(MAX_REPORTED) {
         let line = document.position(at).map_or(0, |(line, _)| line);
         faults.push(Fault::value(again, format!("channel `{code}` is given twice, first in line {line}")));
     }
@@ -75,17 +75,20 @@ pub(super) fn read(document: &Document, folder: &Path) -> (Vec<Found>, Vec<Fault
 }
 
 /// Every fault of the keys of one channel.
-pub(super) fn faults(keys: &Node) -> Vec<Fault> {
-    let section = match sections::single(keys) {
+pub(super) fn channel_faults(keys: &Node) -> Vec<Fault> {
+    let section = match sections::single_section(keys) {
         Ok(section) => section,
         Err(fault) => return vec![fault],
     };
-    one(&section, &mut request::Secrets::new(Path::new(""))).err().unwrap_or_default()
+    parse_channel(&section, &mut request::SecretFiles::new(Path::new(""))).err().unwrap_or_default()
 }
 
-fn one(section: &sections::Section, secrets: &mut request::Secrets<'_>) -> Result<Found, Vec<Fault>> {
+fn parse_channel(
+    section: &sections::Section,
+    secrets: &mut request::SecretFiles<'_>,
+) -> Result<ParsedChannel, Vec<Fault>> {
     let node = &section.node;
-    let (written, mut faults) = document::read_on::<Written>(node);
+    let (written, mut faults) = document::deserialize_partial::<ChannelKeys>(node);
     let Some(written) = written else { return Err(faults) };
     let readable = faults.is_empty();
     let code = written.channel_code.clone().unwrap_or_default();
@@ -94,13 +97,13 @@ fn one(section: &sections::Section, secrets: &mut request::Secrets<'_>) -> Resul
         faults.extend((!told).then(|| Fault::value(section.code_at, "`channel_code` is missing")));
         return Err(faults);
     }
-    faults.extend(self::code(&code).err().map(|why| Fault::value(section.code_at, why)));
+    faults.extend(self::check_code(&code).err().map(|why| Fault::value(section.code_at, why)));
     faults.extend(value_faults(&written, node));
-    let (outputs, wrong) = outputs(&written.outputs, node, &code);
+    let (outputs, wrong) = parse_outputs(&written.outputs, node, &code);
     faults.extend(wrong);
     // What was left out of it would be missed.
     let request = if readable {
-        request::settings(written.request, node.get("request").unwrap_or(node), secrets)
+        request::request_settings(written.request, node.get("request").unwrap_or(node), secrets)
     } else {
         Ok(RequestSettings::default())
     };
@@ -128,13 +131,13 @@ fn one(section: &sections::Section, secrets: &mut request::Secrets<'_>) -> Resul
         ladder: written.ladder,
         request,
     };
-    Ok(Found { channel, template_at: node.spot("template") })
+    Ok(ParsedChannel { channel, template_at: node.index_of("template") })
 }
 
-fn value_faults(written: &Written, node: &Node) -> Vec<Fault> {
+fn value_faults(written: &ChannelKeys, node: &Node) -> Vec<Fault> {
     let mut faults = Vec::new();
     if let Some(fps) = written.fps.filter(|fps| !(1.0..=300.0).contains(fps)) {
-        faults.push(Fault::value(node.spot("fps"), format!("is {fps}; allowed is 1 to 300 frames per second")));
+        faults.push(Fault::value(node.index_of("fps"), format!("is {fps}; allowed is 1 to 300 frames per second")));
     }
     let texts = [
         ("channel_name", &written.channel_name),
@@ -146,22 +149,22 @@ fn value_faults(written: &Written, node: &Node) -> Vec<Fault> {
         let Some(text) = text else { continue };
         if text.trim().is_empty() || text.chars().count() > MAX_NAME_CHARS || text.chars().any(char::is_control) {
             let message = format!("must be 1 to {MAX_NAME_CHARS} characters without control characters");
-            faults.push(Fault::value(node.spot(key), message));
+            faults.push(Fault::value(node.index_of(key), message));
         }
     }
     faults
 }
 
-fn outputs(written: &sections::Outputs, node: &Node, code: &str) -> (Vec<Output>, Vec<Fault>) {
+fn parse_outputs(written: &sections::Outputs, node: &Node, code: &str) -> (Vec<Output>, Vec<Fault>) {
     let mut faults = Vec::new();
     let mut outputs = Vec::new();
     let section = node.get("outputs").unwrap_or(node);
     for (name, text) in written.given() {
-        let at = section.spot(name);
-        if let Err(why) = output_name(name) {
+        let at = section.index_of(name);
+        if let Err(why) = check_output_name(name) {
             faults.push(Fault::value(at, why));
         }
-        match filled(text, code).and_then(|text| url(&text)) {
+        match fill_placeholders(text, code).and_then(|text| parse_url(&text)) {
             Ok(url) => outputs.push(Output { name: name.to_owned(), url }),
             Err(why) => faults.push(Fault::value(at, why)),
         }
@@ -179,7 +182,7 @@ fn outputs(written: &sections::Outputs, node: &Node, code: &str) -> (Vec<Output>
 }
 
 /// Replaces `{code}` in a URL by the channel's code. Any other placeholder is an error.
-fn filled(text: &str, code: &str) -> Result<String, String> {
+fn fill_placeholders(text: &str, code: &str) -> Result<String, String> {
     let filled = text.replace("{code}", code);
     match filled.split_once('{').and_then(|(_, rest)| rest.split_once('}')) {
         Some((name, _)) => Err(format!("unknown placeholder `{{{name}}}`; `{{code}}` is the only one")),
@@ -189,7 +192,7 @@ fn filled(text: &str, code: &str) -> Result<String, String> {
 
 /// Checks a channel's code: 1 to 64 of `A-Z a-z 0-9 _ . -`, with at least one letter or digit (`..` would climb in a
 /// URL's path).
-pub(super) fn code(code: &str) -> Result<(), String> {
+pub(super) fn check_code(code: &str) -> Result<(), String> {
     let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     let good =
         code.len() <= MAX_CODE_BYTES && code.bytes().all(fits) && code.bytes().any(|b| b.is_ascii_alphanumeric());
@@ -202,14 +205,14 @@ pub(super) fn code(code: &str) -> Result<(), String> {
     ))
 }
 
-fn output_name(name: &str) -> Result<(), String> {
+fn check_output_name(name: &str) -> Result<(), String> {
     let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
     let good = (1..=32).contains(&name.len()) && name.bytes().all(fits);
     if good { Ok(()) } else { Err("an output's name is 1 to 32 letters, digits, `_`, `-`".to_owned()) }
 }
 
 /// Parses an http or https URL with a host and without credentials. The error says what is wrong and what to write.
-pub(super) fn url(text: &str) -> Result<Url, String> {
+pub(super) fn parse_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text)
         .map_err(|e| format!("`{}` is not a URL: {e}; write http://host/path", redact::escape(text, 200)))?;
     if !matches!(url.scheme(), "http" | "https") {

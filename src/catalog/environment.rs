@@ -75,7 +75,7 @@ fn value<'a>(variables: &'a BTreeMap<String, String>, name: &str) -> Option<&'a 
 }
 
 fn packager(text: &str) -> Result<Url, String> {
-    let url = super::channels::url(text)?;
+    let url = super::channels::parse_url(text)?;
     if url.query().is_some() || url.fragment().is_some() {
         return Err("must end before `?`: the channel's path is put behind it".to_owned());
     }
@@ -85,7 +85,7 @@ fn packager(text: &str) -> Result<Url, String> {
 fn codes(text: &str) -> Result<Vec<String>, String> {
     let mut codes: Vec<String> = Vec::new();
     for code in text.split(',').map(str::trim).filter(|c| !c.is_empty()) {
-        super::channels::code(code)?;
+        super::channels::check_code(code)?;
         if codes.iter().any(|c| c == code) {
             return Err(format!("names `{code}` twice"));
         }
@@ -96,7 +96,7 @@ fn codes(text: &str) -> Result<Vec<String>, String> {
 
 fn threshold(key: &str, text: &str) -> Result<f64, String> {
     let number: f64 = text.parse().map_err(|_| format!("`{text}` is not a number"))?;
-    match super::templates::out_of_range(key, number) {
+    match super::templates::range_message(key, number) {
         Some(allowed) => Err(format!("is {text}; {allowed}")),
         None => Ok(number),
     }

@@ -1,35 +1,35 @@
 //! Builds one catalogue from the files and the environment, or lists every fault.
 
-use super::{Environment, Snapshot, channels, templates};
-use crate::document::{Document, Errors, Fault, Node, Value, suggestion};
+use super::{CatalogSnapshot, Environment, channels, templates};
+use crate::document::{Document, DocumentErrors, Fault, Node, Value, suggestion};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Paths of the catalogue's files. A path that is `None` is not read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Files {
+pub struct CatalogFiles {
     pub channels: Option<PathBuf>,
     pub templates: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Default)]
-pub struct Loaded {
-    pub snapshot: Snapshot,
+pub struct LoadedCatalog {
+    pub snapshot: CatalogSnapshot,
     /// Settings that are allowed but probably not intended, one sentence each.
     pub warnings: Vec<String>,
 }
 
 /// Reads both files and the environment `variables`. Channels of the file take precedence over `CHANNELS`;
 /// thresholds of the environment apply to the built-in template alone.
-pub fn load(files: &Files, variables: &BTreeMap<String, String>) -> Result<Loaded, Errors> {
+pub fn load(files: &CatalogFiles, variables: &BTreeMap<String, String>) -> Result<LoadedCatalog, DocumentErrors> {
     let (environment, mut problems) = Environment::read(variables);
     let mut warnings = Vec::new();
-    let mut snapshot = Snapshot::default();
+    let mut snapshot = CatalogSnapshot::default();
     match open(files.templates.as_deref()) {
         Ok(document) => {
-            warnings.extend(overridden(&document.root, &environment));
-            let (found, faults) = templates::read(&document.root, &environment.thresholds);
+            warnings.extend(override_warnings(&document.root, &environment));
+            let (found, faults) = templates::read_templates(&document.root, &environment.thresholds);
             snapshot.templates = found;
             problems.extend(document.errors(faults).0);
         }
@@ -40,7 +40,7 @@ pub fn load(files: &Files, variables: &BTreeMap<String, String>) -> Result<Loade
     let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
     let (found, wrong) = match open(file) {
         Ok(document) => {
-            let (found, mut faults) = channels::read(&document, folder);
+            let (found, mut faults) = channels::read_channels(&document, folder);
             if let Some(known) = known {
                 faults.extend(found.iter().filter_map(|f| missing_template(f, known)));
             }
@@ -59,15 +59,15 @@ pub fn load(files: &Files, variables: &BTreeMap<String, String>) -> Result<Loade
         Ok(all) => snapshot.channels = all.into_iter().map(|c| (c.code.clone(), Arc::new(c))).collect(),
         Err(problem) => problems.push(problem),
     }
-    Errors(problems).or(Loaded { snapshot, warnings })
+    DocumentErrors(problems).or(LoadedCatalog { snapshot, warnings })
 }
 
-fn open(file: Option<&Path>) -> Result<Document, Errors> {
+fn open(file: Option<&Path>) -> Result<Document, DocumentErrors> {
     file.map_or_else(|| Document::parse("no file".to_owned(), String::new()), Document::open)
 }
 
 pub(super) fn missing_template(
-    found: &channels::Found,
+    found: &channels::ParsedChannel,
     known: &BTreeMap<String, Arc<super::Template>>,
 ) -> Option<Fault> {
     let name = &found.channel.template;
@@ -80,7 +80,7 @@ pub(super) fn missing_template(
 }
 
 /// Warnings for thresholds of the environment that the file's own `default` template overrides.
-fn overridden(root: &Node, environment: &Environment) -> Vec<String> {
+fn override_warnings(root: &Node, environment: &Environment) -> Vec<String> {
     let own = root.get(super::BUILT_IN).filter(|node| matches!(node.value, Value::Map(_)));
     let hidden = environment.thresholds.iter().filter(|(key, _)| own.is_some_and(|node| node.get(key).is_some()));
     let say =

@@ -1,6 +1,6 @@
 //! Looks up channels and templates by name. The error for an unknown name suggests the nearest known one.
 
-use super::{Channel, Output, RequestSettings, Snapshot, Template};
+use super::{CatalogSnapshot, Channel, Output, RequestSettings, Template};
 use crate::document::nearest;
 use packager_media::redact;
 use packager_media::stream::Protocol;
@@ -13,25 +13,25 @@ const MAX_SHOWN_CHARS: usize = 128;
 /// A channel or template that the catalogue does not have; the message suggests the nearest known name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Unknown(pub String);
+pub struct UnknownName(pub String);
 
-impl Snapshot {
+impl CatalogSnapshot {
     /// The channel with the code `code`, enabled or disabled.
-    pub fn channel(&self, code: &str) -> Result<&Arc<Channel>, Unknown> {
+    pub fn channel(&self, code: &str) -> Result<&Arc<Channel>, UnknownName> {
         self.channels.get(code).ok_or_else(|| {
             if self.channels.is_empty() {
-                return Unknown(format!(
+                return UnknownName(format!(
                     "unknown channel `{}`: the catalogue is empty; list channels in channels.yml, or set PACKAGER_URL and CHANNELS",
                     redact::escape(code, MAX_SHOWN_CHARS)
                 ));
             }
-            unknown("channel", code, self.channels.keys())
+            unknown_name("channel", code, self.channels.keys())
         })
     }
 
     /// The template with the name `name`.
-    pub fn template(&self, name: &str) -> Result<&Arc<Template>, Unknown> {
-        self.templates.get(name).ok_or_else(|| unknown("template", name, self.templates.keys()))
+    pub fn template(&self, name: &str) -> Result<&Arc<Template>, UnknownName> {
+        self.templates.get(name).ok_or_else(|| unknown_name("template", name, self.templates.keys()))
     }
 }
 
@@ -63,8 +63,8 @@ impl Channel {
     }
 }
 
-fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a String>) -> Unknown {
+fn unknown_name<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a String>) -> UnknownName {
     let meant = nearest(name, known.map(String::as_str));
     let hint = meant.map_or(String::new(), |n| format!("; did you mean `{n}`?"));
-    Unknown(format!("unknown {kind} `{}`{hint}", redact::escape(name, MAX_SHOWN_CHARS)))
+    UnknownName(format!("unknown {kind} `{}`{hint}", redact::escape(name, MAX_SHOWN_CHARS)))
 }

@@ -17,8 +17,8 @@ mod tests;
 
 pub use channel_row::{ChannelRow, ChannelWritten};
 pub use environment::Environment;
-pub use load::{Files, Loaded, load};
-pub use lookup::Unknown;
+pub use load::{CatalogFiles, LoadedCatalog, load};
+pub use lookup::UnknownName;
 pub use rows::{channel_columns, given_columns, load_rows, template_columns};
 pub use table_row::{JsonObject, TableRow, field_names, write_schema};
 pub use template_row::{TemplateRow, TemplateWritten};
@@ -35,7 +35,7 @@ use url::Url;
 
 /// One consistent state of the catalogue: channels by code, templates by name.
 #[derive(Debug, Clone, Default)]
-pub struct Snapshot {
+pub struct CatalogSnapshot {
     pub channels: BTreeMap<String, Arc<Channel>>,
     pub templates: BTreeMap<String, Arc<Template>>,
 }

@@ -1,15 +1,15 @@
 //! The catalogue as a database tells it, and single entries on their way there. The same reading as the files', so that
 //! what one refuses the other refuses too.
 
-use super::{ChannelRow, Environment, Snapshot, TableRow as _, channels, load, templates};
-use crate::document::{Document, Errors, Fault, Key, Node, Value, suggestion};
+use super::{CatalogSnapshot, ChannelRow, Environment, TableRow as _, channels, load, templates};
+use crate::document::{Document, DocumentErrors, Fault, Key, Node, Value, suggestion};
 use serde_json::Map;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 /// Keys of channels.yml whose database column has another name, with that name.
-const OTHERWISE: [(&str, &str); 3] =
+const COLUMN_NAMES: [(&str, &str); 3] =
     [("request", FILE_ONLY), ("template", "write `template_id`"), ("probe", "write `probe_id`")];
 /// Members of a template's JSON that a write ignores or reads apart.
 const TEMPLATE_IGNORED: [&str; 6] = ["id", "probe_name", "template_name", "version", "created_at", "updated_at"];
@@ -26,14 +26,14 @@ pub fn load_rows(
     templates: String,
     channels: String,
     variables: &BTreeMap<String, String>,
-) -> Result<(Snapshot, Errors), Errors> {
+) -> Result<(CatalogSnapshot, DocumentErrors), DocumentErrors> {
     let (environment, mut problems) = Environment::read(variables);
     let document = Document::parse_json("database, templates".to_owned(), templates)?;
-    let (found, faults) = templates::read(&document.root, &environment.thresholds);
+    let (found, faults) = templates::read_templates(&document.root, &environment.thresholds);
     problems.extend(document.errors(faults).0);
-    let mut snapshot = Snapshot { templates: found, ..Snapshot::default() };
+    let mut snapshot = CatalogSnapshot { templates: found, ..CatalogSnapshot::default() };
     let document = Document::parse_json("database, channels".to_owned(), channels)?;
-    let (found, mut faults) = channels::read(&document, Path::new(""));
+    let (found, mut faults) = channels::read_channels(&document, Path::new(""));
     for found in found {
         match load::missing_template(&found, &snapshot.templates) {
             Some(fault) => faults.push(fault),
@@ -41,21 +41,21 @@ pub fn load_rows(
         }
     }
     problems.extend(document.errors(faults).0);
-    Ok((snapshot, Errors(problems)))
+    Ok((snapshot, DocumentErrors(problems)))
 }
 
 /// The columns that the JSON of a channel sets, checked by the same rules as channels.yml.
 ///
 /// # Errors
 /// Lists every unknown key and every bad value.
-pub fn channel_columns(document: &Document) -> Result<Map<String, serde_json::Value>, Errors> {
+pub fn channel_columns(document: &Document) -> Result<Map<String, serde_json::Value>, DocumentErrors> {
     let root = &document.root;
     let mut faults = not_a_mapping(root, "expected a channel's keys");
     let writable: Vec<&str> = ChannelRow::writable().collect();
     let read_only = [ChannelRow::READ_ONLY, &["probe_name"]].concat();
     let mut others = [read_only.as_slice(), &["probe_id", "template_id"]].concat();
     for (key, node) in root.entries().iter().filter(|(key, _)| !writable.contains(&key.name.as_str())) {
-        if let Some((_, instead)) = OTHERWISE.iter().find(|(name, _)| *name == key.name) {
+        if let Some((_, instead)) = COLUMN_NAMES.iter().find(|(name, _)| *name == key.name) {
             faults.push(Fault::value(node.at, *instead));
         } else if !read_only.contains(&key.name.as_str()) {
             let hint = suggestion(&key.name, &writable);
@@ -68,10 +68,10 @@ pub fn channel_columns(document: &Document) -> Result<Map<String, serde_json::Va
         faults.extend(alone.map(|node| Fault::value(node.at, format!("is read-only; write `{id}`"))));
     }
     for key in ["template_id", "probe_id"] {
-        let wrong = root.get(key).filter(|n| !whole(n));
+        let wrong = root.get(key).filter(|n| !is_row_id_or_null(n));
         faults.extend(wrong.map(|n| Fault::value(n.at, "must be a whole number from 1, or null")));
     }
-    faults.extend(channels::faults(&given(root).without(&others)));
+    faults.extend(channels::channel_faults(&without_nulls(root).without(&others)));
     document.errors(faults).or(columns(&root.without(&read_only)))
 }
 
@@ -79,7 +79,7 @@ pub fn channel_columns(document: &Document) -> Result<Map<String, serde_json::Va
 ///
 /// # Errors
 /// Fails where the document is no JSON object.
-pub fn given_columns(document: &Document) -> Result<Map<String, serde_json::Value>, Errors> {
+pub fn given_columns(document: &Document) -> Result<Map<String, serde_json::Value>, DocumentErrors> {
     let faults = not_a_mapping(&document.root, "expected a channel's keys");
     let kept: Vec<&str> = ChannelRow::READ_ONLY.iter().copied().filter(|name| *name != "template_name").collect();
     document.errors(faults).or(columns(&document.root.without(&kept)))
@@ -90,14 +90,17 @@ pub fn given_columns(document: &Document) -> Result<Map<String, serde_json::Valu
 ///
 /// # Errors
 /// Lists every unknown key and every bad value.
-pub fn template_columns(document: &Document, others: &Document) -> Result<Map<String, serde_json::Value>, Errors> {
+pub fn template_columns(
+    document: &Document,
+    others: &Document,
+) -> Result<Map<String, serde_json::Value>, DocumentErrors> {
     let root = &document.root;
     let mut faults = not_a_mapping(root, "expected a template's keys");
     let name = root.get("template_name").and_then(Node::text).unwrap_or_default();
     if name.is_empty() {
         faults.push(Fault::value(root.at, "`template_name` is missing"));
     }
-    let settings = root.get("settings").map_or(Node::made(Value::Map(Vec::new())), Node::clone);
+    let settings = root.get("settings").map_or(Node::synthetic(Value::Map(Vec::new())), Node::clone);
     let thresholds = root.without(&TEMPLATE_IGNORED).without(&["settings"]);
     for (key, node) in settings.entries() {
         if templates::is_column(&key.name) {
@@ -112,8 +115,8 @@ pub fn template_columns(document: &Document, others: &Document) -> Result<Map<St
     }
     let columnless: Vec<&str> = columnless.into_iter().map(|key| key.name.as_str()).collect();
     // A name that isn't there must not hide what is wrong in the keys.
-    let own = given(&thresholds.without(&columnless)).over(&settings);
-    faults.extend(templates::faults(if name.is_empty() { "new" } else { name }, &own, &others.root));
+    let own = without_nulls(&thresholds.without(&columnless)).merged_over(&settings);
+    faults.extend(templates::template_faults(if name.is_empty() { "new" } else { name }, &own, &others.root));
     let mut row = columns(&root.without(&TEMPLATE_IGNORED));
     row.insert("template_name".to_owned(), name.into());
     row.entry("settings").or_insert_with(|| Map::new().into());
@@ -124,7 +127,7 @@ fn not_a_mapping(root: &Node, message: &str) -> Vec<Fault> {
     if matches!(root.value, Value::Map(_)) { Vec::new() } else { vec![Fault::value(root.at, message)] }
 }
 
-fn whole(node: &Node) -> bool {
+fn is_row_id_or_null(node: &Node) -> bool {
     match node.value {
         Value::Null => true,
         Value::Unsigned(id) => (1..=i32::MAX as u64).contains(&id),
@@ -133,7 +136,7 @@ fn whole(node: &Node) -> bool {
 }
 
 /// A copy without the entries whose value is `null`, which clients send for keys that are not set.
-fn given(root: &Node) -> Node {
+fn without_nulls(root: &Node) -> Node {
     let some = root.entries().iter().filter(|(_, node)| node.value != Value::Null).cloned();
     Node { at: root.at, value: Value::Map(some.collect()) }
 }

@@ -1,6 +1,6 @@
 //! Channels and templates as YAML and as gauges, with secrets masked.
 
-use super::{Snapshot, Template};
+use super::{CatalogSnapshot, Template};
 use crate::checks;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
@@ -27,16 +27,16 @@ pub(super) fn url<S: Serializer>(url: &Url, s: S) -> Result<S::Ok, S::Error> {
     format!("{bare}?{}", names.join("&")).serialize(s)
 }
 
-impl Snapshot {
+impl CatalogSnapshot {
     /// The templates and the channels as two YAML sections, with secrets masked.
     #[must_use]
     pub fn to_yaml(&self) -> String {
         #[derive(Serialize)]
-        struct Shown<'a> {
+        struct CatalogYaml<'a> {
             templates: BTreeMap<&'a str, &'a Template>,
             channels: BTreeMap<&'a str, &'a super::Channel>,
         }
-        yaml(&Shown {
+        yaml(&CatalogYaml {
             templates: self.templates.iter().map(|(name, t)| (name.as_str(), &**t)).collect(),
             channels: self.channels.iter().map(|(code, c)| (code.as_str(), &**c)).collect(),
         })
@@ -53,7 +53,7 @@ impl Template {
     /// Every numeric threshold: the template's own by their keys, the parameters of enabled checks as
     /// `<check>_<parameter>`.
     #[must_use]
-    pub fn numbers(&self) -> Vec<(String, f64)> {
+    pub fn numeric_thresholds(&self) -> Vec<(String, f64)> {
         let mut numbers = numbers_in("", &self.thresholds);
         let checks = serde_json::to_value(&self.checks).unwrap_or_default();
         for (id, settings) in checks.as_object().into_iter().flatten() {
@@ -66,7 +66,7 @@ impl Template {
 
     /// Ids of the checks that this template disables.
     #[must_use]
-    pub fn disabled(&self) -> Vec<&'static str> {
+    pub fn disabled_checks(&self) -> Vec<&'static str> {
         let settings = serde_json::to_value(&self.checks).unwrap_or_default();
         let off = |id: &str| settings.pointer(&format!("/{id}/enabled")) == Some(&serde_json::Value::Bool(false));
         checks::list().iter().map(|listed| listed.meta.id).filter(|id| off(id)).collect()

@@ -2,7 +2,7 @@
 
 use super::{Coverage, CoverageMode, Template};
 use crate::checks::{CheckSettings, ExpectedLadder, Thresholds};
-use crate::document::{self, Fault, Key, Length, Node, Value, suggestion};
+use crate::document::{self, Fault, Key, Node, TimeLength, Value, suggestion};
 use packager_media::units::Seconds;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -18,42 +18,42 @@ const MAX_LEVELS: usize = 16;
 /// The keys of a template as the file has them, merged over the templates that it extends.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Written {
+struct TemplateKeys {
     #[serde(rename = "extends")]
     _extends: Option<String>,
-    timeout: Length,
+    timeout: TimeLength,
     min_mos: Option<f64>,
     loudness_target: Option<f64>,
     loudness_tolerance: Option<f64>,
     macroblocking_threshold: Option<f64>,
     freeze_threshold_ms: Option<f64>,
-    segment_duration_target: Option<Length>,
+    segment_duration_target: Option<TimeLength>,
     segment_duration_tolerance: f64,
-    max_download_time: Length,
+    max_download_time: TimeLength,
     segments: Coverage,
     ladder: ExpectedLadder,
-    hold: Length,
+    hold: TimeLength,
     query_identifies: bool,
     checks: CheckSettings,
 }
 
-impl Default for Written {
+impl Default for TemplateKeys {
     fn default() -> Self {
         let thresholds = Thresholds::default();
         Self {
             _extends: None,
-            timeout: Length(30.0),
+            timeout: TimeLength(30.0),
             min_mos: thresholds.min_mos,
             loudness_target: thresholds.loudness_target,
             loudness_tolerance: thresholds.loudness_tolerance,
             macroblocking_threshold: thresholds.macroblocking_threshold,
             freeze_threshold_ms: thresholds.freeze_threshold_ms,
-            segment_duration_target: thresholds.segment_duration_target.map(Length),
+            segment_duration_target: thresholds.segment_duration_target.map(TimeLength),
             segment_duration_tolerance: thresholds.segment_duration_tolerance,
-            max_download_time: Length(thresholds.max_download_time),
+            max_download_time: TimeLength(thresholds.max_download_time),
             segments: Coverage::default(),
             ladder: ExpectedLadder::default(),
-            hold: Length(60.0),
+            hold: TimeLength(60.0),
             query_identifies: false,
             checks: CheckSettings::default(),
         }
@@ -61,21 +61,24 @@ impl Default for Written {
 }
 
 /// The templates of a document, with the built-in template and its `thresholds` of the environment, and every fault.
-pub(super) fn read(root: &Node, thresholds: &[(&'static str, f64)]) -> (BTreeMap<String, Arc<Template>>, Vec<Fault>) {
+pub(super) fn read_templates(
+    root: &Node,
+    thresholds: &[(&'static str, f64)],
+) -> (BTreeMap<String, Arc<Template>>, Vec<Fault>) {
     let mut faults = Vec::new();
     if !matches!(root.value, Value::Map(_) | Value::Null) {
         faults.push(Fault::value(root.at, "expected templates by name (`TPL_LIVE_HD:` and its keys below)"));
     }
-    let from_environment = built_in(thresholds);
+    let from_environment = built_in_template(thresholds);
     let mut written: BTreeMap<&str, &Node> = BTreeMap::from([(BUILT_IN, &from_environment)]);
-    let set_by_file = root.get(BUILT_IN).map(|own| own.over(&from_environment));
+    let set_by_file = root.get(BUILT_IN).map(|own| own.merged_over(&from_environment));
     for (key, node) in root.entries() {
         faults.extend(name_fault(key));
         written.insert(&key.name, if key.name == BUILT_IN { set_by_file.as_ref().unwrap_or(node) } else { node });
     }
     let mut templates = BTreeMap::new();
     for &name in written.keys() {
-        match flattened(name, &written).and_then(|node| template(name, &node)) {
+        match merge_extended(name, &written).and_then(|node| parse_template(name, &node)) {
             Ok(template) => drop(templates.insert(name.to_owned(), Arc::new(template))),
             Err(found) => faults.extend(found),
         }
@@ -84,14 +87,15 @@ pub(super) fn read(root: &Node, thresholds: &[(&'static str, f64)]) -> (BTreeMap
 }
 
 /// Every fault of the keys of the template `name`, merged over the templates of `others` that it extends.
-pub(super) fn faults(name: &str, keys: &Node, others: &Node) -> Vec<Fault> {
-    let from_environment = built_in(&[]);
+pub(super) fn template_faults(name: &str, keys: &Node, others: &Node) -> Vec<Fault> {
+    let from_environment = built_in_template(&[]);
     let mut written: BTreeMap<&str, &Node> = BTreeMap::from([(BUILT_IN, &from_environment)]);
     written.extend(others.entries().iter().map(|(key, node)| (key.name.as_str(), node)));
     written.insert(name, keys);
     let key = Key { at: keys.at, name: name.to_owned() };
     let mut faults: Vec<Fault> = name_fault(&key).into_iter().collect();
-    faults.extend(flattened(name, &written).and_then(|node| template(name, &node)).err().unwrap_or_default());
+    faults
+        .extend(merge_extended(name, &written).and_then(|node| parse_template(name, &node)).err().unwrap_or_default());
     faults
 }
 
@@ -100,11 +104,11 @@ pub(super) fn is_column(key: &str) -> bool {
     !matches!(key, "timeout" | "hold") && RANGES.iter().any(|(name, ..)| *name == key)
 }
 
-fn built_in(thresholds: &[(&'static str, f64)]) -> Node {
+fn built_in_template(thresholds: &[(&'static str, f64)]) -> Node {
     let entry = |&(name, number): &(&str, f64)| {
-        (Key { at: usize::MAX, name: name.to_owned() }, Node::made(Value::Float(number)))
+        (Key { at: usize::MAX, name: name.to_owned() }, Node::synthetic(Value::Float(number)))
     };
-    Node::made(Value::Map(thresholds.iter().map(entry).collect()))
+    Node::synthetic(Value::Map(thresholds.iter().map(entry).collect()))
 }
 
 fn name_fault(key: &Key) -> Option<Fault> {
@@ -115,9 +119,9 @@ fn name_fault(key: &Key) -> Option<Fault> {
 }
 
 /// The template's keys merged over those of the templates that it extends.
-fn flattened(name: &str, written: &BTreeMap<&str, &Node>) -> Result<Node, Vec<Fault>> {
+fn merge_extended(name: &str, written: &BTreeMap<&str, &Node>) -> Result<Node, Vec<Fault>> {
     let mut chain: Vec<&str> = vec![name];
-    let mut node = written.get(name).map_or(Node::made(Value::Null), |n| (*n).clone());
+    let mut node = written.get(name).map_or(Node::synthetic(Value::Null), |n| (*n).clone());
     let mut top = &node;
     let mut layers = Vec::new();
     while let Some(base) = top.get("extends") {
@@ -137,13 +141,13 @@ fn flattened(name: &str, written: &BTreeMap<&str, &Node>) -> Result<Node, Vec<Fa
         top = next;
     }
     for layer in layers {
-        node = node.over(layer);
+        node = node.merged_over(layer);
     }
     Ok(node)
 }
 
-fn template(name: &str, node: &Node) -> Result<Template, Vec<Fault>> {
-    let (written, mut faults) = document::read_on::<Written>(node);
+fn parse_template(name: &str, node: &Node) -> Result<Template, Vec<Fault>> {
+    let (written, mut faults) = document::deserialize_partial::<TemplateKeys>(node);
     faults.extend(written.iter().flat_map(|written| range_faults(written, node)));
     let Some(written) = written.filter(|_| faults.is_empty()) else { return Err(faults) };
     Ok(Template {
@@ -182,12 +186,12 @@ const RANGES: [(&str, RangeInclusive<f64>, &str); 10] = [
 
 /// The allowed range of `key` as text where `number` is outside of it. `None`: the number is allowed, or the key has
 /// no range.
-pub(super) fn out_of_range(key: &str, number: f64) -> Option<String> {
+pub(super) fn range_message(key: &str, number: f64) -> Option<String> {
     let (_, range, unit) = RANGES.iter().find(|(name, ..)| *name == key)?;
     (!range.contains(&number)).then(|| format!("allowed is {} to {} ({unit})", range.start(), range.end()))
 }
 
-fn range_faults(written: &Written, node: &Node) -> Vec<Fault> {
+fn range_faults(written: &TemplateKeys, node: &Node) -> Vec<Fault> {
     let values = [
         ("timeout", Some(written.timeout.0)),
         ("hold", Some(written.hold.0)),
@@ -204,12 +208,13 @@ fn range_faults(written: &Written, node: &Node) -> Vec<Fault> {
         .into_iter()
         .filter_map(|(key, value)| {
             let number = value?;
-            out_of_range(key, number).map(|allowed| Fault::value(node.spot(key), format!("is {number}; {allowed}")))
+            range_message(key, number)
+                .map(|allowed| Fault::value(node.index_of(key), format!("is {number}; {allowed}")))
         })
         .collect();
     let coverage = written.segments;
     if coverage.mode != CoverageMode::None && !(1..=1000).contains(&coverage.count) {
-        let at = node.get("segments").map_or(node.at, |s| s.spot("count"));
+        let at = node.get("segments").map_or(node.at, |s| s.index_of("count"));
         faults.push(Fault::value(at, format!("is {}; allowed is 1 to 1000 segments", coverage.count)));
     }
     faults

@@ -1,12 +1,16 @@
 use super::*;
-use crate::document::Errors;
+use crate::document::DocumentErrors;
 use packager_media::stream::Resolution;
 use std::path::Path;
 
 mod shipped;
 
 /// A folder with the files given; absent where the text is `None`.
-fn load_with(channels: Option<&str>, templates: Option<&str>, env: &[(&str, &str)]) -> Result<Loaded, Errors> {
+fn load_with(
+    channels: Option<&str>,
+    templates: Option<&str>,
+    env: &[(&str, &str)],
+) -> Result<LoadedCatalog, DocumentErrors> {
     let folder = tempfile::tempdir().unwrap();
     load_in(folder.path(), channels, templates, env)
 }
@@ -16,7 +20,7 @@ fn load_in(
     channels: Option<&str>,
     templates: Option<&str>,
     env: &[(&str, &str)],
-) -> Result<Loaded, Errors> {
+) -> Result<LoadedCatalog, DocumentErrors> {
     let file = |name: &str, text: Option<&str>| {
         text.map(|text| {
             let path = folder.join(name);
@@ -24,21 +28,21 @@ fn load_in(
             path
         })
     };
-    let files = Files { channels: file("channels.yml", channels), templates: file("templates.yml", templates) };
+    let files = CatalogFiles { channels: file("channels.yml", channels), templates: file("templates.yml", templates) };
     let variables = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     load(&files, &variables)
 }
 
-fn channels(text: &str) -> Result<Snapshot, String> {
+fn channels(text: &str) -> Result<CatalogSnapshot, String> {
     let loaded = load_with(Some(text), None, &[]);
     loaded.map(|l| l.snapshot).map_err(without_folder)
 }
 
-fn templates(text: &str) -> Result<Snapshot, String> {
+fn templates(text: &str) -> Result<CatalogSnapshot, String> {
     load_with(None, Some(text), &[]).map(|l| l.snapshot).map_err(without_folder)
 }
 
-fn without_folder(errors: Errors) -> String {
+fn without_folder(errors: DocumentErrors) -> String {
     let short = |line: String| {
         line.rsplit_once("/channels.yml")
             .or(line.rsplit_once("/templates.yml"))
@@ -207,10 +211,10 @@ fn wrong_shapes_say_what_is_expected() {
 #[test]
 fn codes_cannot_climb_in_a_url() {
     for bad in ["..", ".", "a/b", "a b", "a%2e", "", &"x".repeat(65), "ä"] {
-        assert!(super::channels::code(bad).is_err(), "{bad}");
+        assert!(super::channels::check_code(bad).is_err(), "{bad}");
     }
     for good in ["CH_TV_HD_001", "a.b-c", "1", &"x".repeat(64)] {
-        assert!(super::channels::code(good).is_ok(), "{good}");
+        assert!(super::channels::check_code(good).is_ok(), "{good}");
     }
 }
 
@@ -312,10 +316,10 @@ fn a_slip_of_the_keyboard_never_switches_a_check_off() {
 TPL_LIVE_HD:
   min_mos: high
   checks:
-    segment_duration:
+    segment_duration_off_target:
       tolerence: 3
       enabled: maybe
-    segment_durations: {enabled: false}
+    segment_duration_off_targets: {enabled: false}
   ladder:
     video:
       - {resolution: 1920x1080}
@@ -326,15 +330,18 @@ TPL_LIVE_HD:
     let error = templates(text).unwrap_err();
     let lines: Vec<&str> = error.lines().collect();
     assert_eq!(lines[0], ":2:12: TPL_LIVE_HD.min_mos: expected a number, found the text `high`");
-    assert!(lines[1].starts_with(":5:7: unknown key `tolerence` in TPL_LIVE_HD.checks.segment_duration"), "{error}");
+    assert!(
+        lines[1].starts_with(":5:7: unknown key `tolerence` in TPL_LIVE_HD.checks.segment_duration_off_target"),
+        "{error}"
+    );
     assert!(lines[1].contains("known: enabled, severity"), "{error}");
     assert_eq!(
         lines[2],
-        ":6:16: TPL_LIVE_HD.checks.segment_duration.enabled: expected true or false, found the text `maybe`"
+        ":6:16: TPL_LIVE_HD.checks.segment_duration_off_target.enabled: expected true or false, found the text `maybe`"
     );
     assert!(
         lines[3].starts_with(
-            ":7:5: unknown key `segment_durations` in TPL_LIVE_HD.checks; did you mean `segment_duration_off_target`?"
+            ":7:5: unknown key `segment_duration_off_targets` in TPL_LIVE_HD.checks; did you mean `segment_duration_off_target`?"
         ),
         "{error}"
     );
@@ -445,7 +452,7 @@ fn unknown_names_are_answered_with_the_nearest() {
         "unknown template `defalt`; did you mean `default`?"
     );
     assert!(
-        Snapshot::default()
+        CatalogSnapshot::default()
             .channel("a\nb")
             .unwrap_err()
             .to_string()
@@ -458,13 +465,13 @@ fn numbers_are_the_thresholds_and_the_parameters_of_enabled_checks() {
     let snapshot =
         templates("T: {min_mos: 3.5}\nOFF: {extends: T, checks: {segment_duration_off_target: {enabled: false}}}\n")
             .unwrap();
-    let numbers = snapshot.template("T").unwrap().numbers();
+    let numbers = snapshot.template("T").unwrap().numeric_thresholds();
     let value = |name: &str| numbers.iter().find(|(n, _)| n == name).map(|(_, v)| *v);
     assert_eq!(value("min_mos"), Some(3.5));
     assert_eq!(value("max_download_time"), Some(2.0));
     assert_eq!(value("segment_duration_off_target_allowed_ratio"), Some(0.0));
     assert_eq!(value("loudness_target"), None, "not set, so not a number");
     assert!(!numbers.iter().any(|(name, _)| name.starts_with("segments") || name == "timeout"));
-    let off = snapshot.template("OFF").unwrap().numbers();
+    let off = snapshot.template("OFF").unwrap().numeric_thresholds();
     assert!(!off.iter().any(|(name, _)| name == "segment_duration_off_target_allowed_ratio"));
 }

@@ -1,7 +1,7 @@
 //! The command line: every subcommand and flag with its default.
 
 use super::logging::{Format, Level};
-use crate::config::Source;
+use crate::config::ConfigPaths;
 use crate::web::api::Role;
 use crate::web::listen::ListenAddress;
 use clap::builder::RangedU64ValueParser;
@@ -65,8 +65,8 @@ pub struct Config {
 
 impl Config {
     /// The configuration's sources: the file of the flag, and the environment.
-    pub fn source(&self) -> Source {
-        Source { file: self.file.clone(), variables: std::env::vars().collect() }
+    pub fn source(&self) -> ConfigPaths {
+        ConfigPaths { file: self.file.clone(), variables: std::env::vars().collect() }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Connects the web layer to the configuration, the prober, the metrics and the sinks.
 
-use crate::config::{Live, Loaded, Source};
+use crate::config::{Config, ConfigHandle, ConfigPaths};
 use crate::influx::InfluxQueue;
 use crate::inspector::{self, SyncEvent};
 use crate::metrics::{ProbeResult, SelfMetrics};
@@ -24,9 +24,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// Lists every fault of the configuration with file and line, or says why the HTTP client can not be set up.
-pub fn backend(source: Source, store: Option<Store>) -> Result<(Arc<dyn Backend>, Sinks), String> {
+pub fn backend(source: ConfigPaths, store: Option<Store>) -> Result<(Arc<dyn Backend>, Sinks), String> {
     let variables = source.variables.clone();
-    let live = Arc::new(Live::start(source, Timestamp::now()).map_err(|errors| errors.to_string())?);
+    let live = Arc::new(ConfigHandle::start(source, Timestamp::now()).map_err(|errors| errors.to_string())?);
     for warning in &live.current().warnings {
         tracing::warn!("{warning}");
     }
@@ -37,7 +37,7 @@ pub fn backend(source: Source, store: Option<Store>) -> Result<(Arc<dyn Backend>
         tokio::spawn(inspector::follow(
             live.clone(),
             store.clone(),
-            Arc::new(move |name, news| tell(&told, name, news)),
+            Arc::new(move |name, news| record_sink(&told, name, news)),
         ));
         tokio::spawn(store.follow(live.clone(), variables));
     } else if live.current().exporter.inspector_live.iter().any(|source| source.every.is_some()) {
@@ -48,7 +48,7 @@ pub fn backend(source: Source, store: Option<Store>) -> Result<(Arc<dyn Backend>
         InfluxQueue::start(live.clone(), Arc::new(move |fate, lines| counting.influxdb_lines(fate.as_str(), lines)))?;
     tokio::spawn(live.clone().watch(LOOK_EVERY, Timestamp::now));
     let telling = own.clone();
-    let zabbix = ZabbixQueue::start(live.clone(), Arc::new(move |news| tell_of_zabbix(&telling, news)));
+    let zabbix = ZabbixQueue::start(live.clone(), Arc::new(move |news| record_zabbix(&telling, news)));
     let sinks = Sinks { influx: influx.clone(), zabbix };
     Ok((Arc::new(Exporter { live, prober, own, influx, store }), sinks))
 }
@@ -71,7 +71,7 @@ impl Sinks {
 
 /// Exporter that serves: every part that a request may need.
 struct Exporter {
-    live: Arc<Live>,
+    live: Arc<ConfigHandle>,
     prober: Prober,
     own: SelfMetrics,
     influx: InfluxQueue,
@@ -84,7 +84,7 @@ impl Backend for Exporter {
         Box::pin(probe(self.prober.clone(), self.own.clone(), self.influx.clone(), request, timeout))
     }
 
-    fn config(&self) -> Arc<Loaded> {
+    fn config(&self) -> Arc<Config> {
         self.live.current()
     }
 
@@ -97,7 +97,7 @@ impl Backend for Exporter {
     }
 }
 
-fn tell_of_zabbix(own: &SelfMetrics, news: zabbix::DeliveryEvent) {
+fn record_zabbix(own: &SelfMetrics, news: zabbix::DeliveryEvent) {
     match news {
         zabbix::DeliveryEvent::Reached(reached) => own.zabbix_reached(reached),
         zabbix::DeliveryEvent::Placed(alerts) => own.zabbix_alerts("placed", alerts),
@@ -105,7 +105,7 @@ fn tell_of_zabbix(own: &SelfMetrics, news: zabbix::DeliveryEvent) {
     }
 }
 
-fn tell(own: &SelfMetrics, name: &str, news: SyncEvent<'_>) {
+fn record_sink(own: &SelfMetrics, name: &str, news: SyncEvent<'_>) {
     match news {
         SyncEvent::Failed => own.sync_failed(name),
         SyncEvent::Gone => own.sync_gone(name),
@@ -148,7 +148,7 @@ fn result(answer: &Result<ProbeAnswer, ProbeError>) -> ProbeResult {
     }
 }
 
-fn own_metrics(live: &Live, prober: &Prober, own: &SelfMetrics, store: Option<&Store>) -> Vec<u8> {
+fn own_metrics(live: &ConfigHandle, prober: &Prober, own: &SelfMetrics, store: Option<&Store>) -> Vec<u8> {
     match store.map(Store::health) {
         Some(Health::Connected { bad_rows }) => own.database(true, bad_rows.len()),
         Some(Health::Starting | Health::Away { .. }) => own.database(false, 0),

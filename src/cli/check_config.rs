@@ -1,9 +1,9 @@
 //! `check-config`: checks the files, sums up what they define, and warns of what is probably not intended.
 
-use crate::catalog::{BUILT_IN, CoverageMode, Snapshot, Template};
+use crate::catalog::{BUILT_IN, CatalogSnapshot, CoverageMode, Template};
 use crate::checks::{self, CheckGroup};
-use crate::config::{self, Source};
-use crate::document::Errors;
+use crate::config::{self, ConfigPaths};
+use crate::document::DocumentErrors;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ pub struct Summary {
 }
 
 /// Loads the configuration as `serve` does, without any access to the network.
-pub fn check_config(source: &Source) -> Result<Summary, Errors> {
+pub fn check_config(source: &ConfigPaths) -> Result<Summary, DocumentErrors> {
     let loaded = config::load(source)?;
     let snapshot = &loaded.snapshot;
     let mut templates: BTreeMap<String, usize> = snapshot.templates.keys().map(|name| (name.clone(), 0)).collect();
@@ -29,8 +29,8 @@ pub fn check_config(source: &Source) -> Result<Summary, Errors> {
         *templates.entry(channel.template.clone()).or_default() += 1;
     }
     let mut warnings = loaded.warnings.clone();
-    warnings.extend(about_channels(snapshot));
-    warnings.extend(about_templates(snapshot, &templates, &loaded.exporter.probe.url_targets.template));
+    warnings.extend(channel_warnings(snapshot));
+    warnings.extend(template_warnings(snapshot, &templates, &loaded.exporter.probe.url_targets.template));
     Ok(Summary {
         files: loaded.files.clone(),
         channels: snapshot.channels.len(),
@@ -60,7 +60,7 @@ impl fmt::Display for Summary {
     }
 }
 
-fn about_channels(snapshot: &Snapshot) -> Vec<String> {
+fn channel_warnings(snapshot: &CatalogSnapshot) -> Vec<String> {
     let mut warnings = Vec::new();
     if snapshot.channels.is_empty() {
         warnings.push("no channels; list them in channels.yml, or set PACKAGER_URL and CHANNELS".to_owned());
@@ -84,7 +84,7 @@ fn about_channels(snapshot: &Snapshot) -> Vec<String> {
     warnings
 }
 
-fn about_templates(snapshot: &Snapshot, used: &BTreeMap<String, usize>, for_urls: &str) -> Vec<String> {
+fn template_warnings(snapshot: &CatalogSnapshot, used: &BTreeMap<String, usize>, for_urls: &str) -> Vec<String> {
     let unused = used.iter().filter(|(name, n)| **n == 0 && name.as_str() != BUILT_IN && name.as_str() != for_urls);
     let mut warnings: Vec<String> = unused.map(|(name, _)| format!("template {name}: no channel uses it")).collect();
     for template in snapshot.templates.values() {
@@ -95,7 +95,7 @@ fn about_templates(snapshot: &Snapshot, used: &BTreeMap<String, usize>, for_urls
 
 /// A warning for enabled checks that can not run with this template. `None` where there is none.
 fn idle_checks(template: &Template) -> Option<String> {
-    let off: BTreeSet<&str> = template.disabled().into_iter().collect();
+    let off: BTreeSet<&str> = template.disabled_checks().into_iter().collect();
     let listed = checks::list();
     if listed.iter().all(|l| off.contains(l.meta.id)) {
         return Some("every check is switched off".to_owned());
@@ -118,7 +118,7 @@ mod tests {
         write("channels.yml", channels);
         write("templates.yml", templates);
         let file = Some(folder.path().join("exporter.yml"));
-        check_config(&Source { file, variables: BTreeMap::new() }).unwrap()
+        check_config(&ConfigPaths { file, variables: BTreeMap::new() }).unwrap()
     }
 
     #[test]
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_named_and_missing_is_an_error() {
-        let source = Source { file: Some("/nowhere/exporter.yml".into()), variables: BTreeMap::new() };
+        let source = ConfigPaths { file: Some("/nowhere/exporter.yml".into()), variables: BTreeMap::new() };
         let error = check_config(&source).unwrap_err().to_string();
         assert_eq!(error, "/nowhere/exporter.yml: can't be opened: No such file or directory (os error 2)");
     }

@@ -19,22 +19,22 @@ const MAX_FILE: u64 = 32 << 20;
 /// # Errors
 /// Fails where the variable is not set, or is no URL of a PostgreSQL database.
 pub(super) fn store() -> Result<Store, String> {
-    if_set()?.ok_or_else(|| "set DATABASE_URL=postgres://user:password@host:5432/database".to_owned())
+    optional_store()?.ok_or_else(|| "set DATABASE_URL=postgres://user:password@host:5432/database".to_owned())
 }
 
 /// The store of `DATABASE_URL`. `None` where the variable is unset or empty.
-pub(super) fn if_set() -> Result<Option<Store>, String> {
+pub(super) fn optional_store() -> Result<Option<Store>, String> {
     let url = std::env::var("DATABASE_URL").ok().filter(|url| !url.trim().is_empty());
     url.map(|url| Store::new(url.trim())).transpose()
 }
 
-pub(super) fn wait<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+pub(super) fn block_on<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
     let runtime = tokio::runtime::Runtime::new().map_err(|e| format!("can't start threads: {e}"))?;
     runtime.block_on(work)
 }
 
 pub fn migrate(_: &Migrate) -> Result<Exit, String> {
-    let (before, after) = wait(async {
+    let (before, after) = block_on(async {
         let store = store()?;
         let before = store.schema().await.map_err(|e| e.to_string())?;
         store.migrate().await.map_err(|e| e.to_string())?;
@@ -52,17 +52,20 @@ pub fn import(args: &Import) -> Result<Exit, String> {
     let name = args.file.display();
     let text = crate::document::read_text(&args.file, MAX_FILE).map_err(|e| format!("{name} {e}"))?;
     let lines = args.file.extension().is_some_and(|e| e == "jsonl" || e == "ndjson");
-    let rows = rows_of(&text, lines).map_err(|errors| told(&args.file, &errors.to_string()))?;
+    let rows = rows_of(&text, lines).map_err(|errors| with_file_name(&args.file, &errors.to_string()))?;
     let total = rows.len();
     let progress = |done: usize| {
         if done < total {
             out::error(&format!("{done} of {total} rows\n"));
         }
     };
-    let done = wait(async {
+    let done = block_on(async {
         let store = store()?;
         store.migrate().await.map_err(|e| e.to_string())?;
-        store.import_channels(rows, args.dry_run, progress).await.map_err(|e| told(&args.file, &e.to_string()))
+        store
+            .import_channels(rows, args.dry_run, progress)
+            .await
+            .map_err(|e| with_file_name(&args.file, &e.to_string()))
     })?;
     let would = if args.dry_run { "would be " } else { "" };
     let summary = format!(
@@ -73,7 +76,7 @@ pub fn import(args: &Import) -> Result<Exit, String> {
 }
 
 /// Adds the file's name to each problem that begins with a line number.
-fn told(file: &Path, problems: &str) -> String {
+fn with_file_name(file: &Path, problems: &str) -> String {
     let named = problems.lines().map(|line| match line.strip_prefix("line:") {
         Some(rest) => format!("{}:{rest}", file.display()),
         None => line.to_owned(),
@@ -82,7 +85,7 @@ fn told(file: &Path, problems: &str) -> String {
 }
 
 pub fn export(_: &Export) -> Result<Exit, String> {
-    let channels = wait(async { store()?.all_channels().await.map_err(|e| e.to_string()) })?;
+    let channels = block_on(async { store()?.all_channels().await.map_err(|e| e.to_string()) })?;
     out::print(&csv_of(&channels).map_err(|e| e.to_string())?)?;
     out::error(&format!("{} channels exported\n", channels.len()));
     Ok(Exit::Healthy)

@@ -164,8 +164,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("templates.yml");
         std::fs::write(&file, yaml).unwrap();
-        let files = crate::catalog::Files { channels: None, templates: Some(file) };
+        let files = crate::catalog::CatalogFiles { channels: None, templates: Some(file) };
         let loaded = crate::catalog::load(&files, &BTreeMap::new()).unwrap();
-        assert_eq!(loaded.snapshot.template("TPL_LIVE_HD").unwrap().disabled().len(), 1);
+        assert_eq!(loaded.snapshot.template("TPL_LIVE_HD").unwrap().disabled_checks().len(), 1);
     }
 }

@@ -69,21 +69,21 @@ fn run(cli: Cli) -> Result<Exit, String> {
         Command::Serve(args) => serve::run(&args),
         Command::Probe(args) => probe::run(&args),
         Command::CheckConfig(args) => check_config(&args.config),
-        Command::ListChecks(args) => shown(&list_checks::list_checks(args.format)),
+        Command::ListChecks(args) => print_and_exit(&list_checks::list_checks(args.format)),
         Command::Migrate(args) => database::migrate(&args),
         Command::Import(args) => database::import(&args),
         Command::Export(args) => database::export(&args),
         Command::Sync { command: SyncCommand::Inspector(args) } => sync::run(&args),
         Command::Token { command } => database::token(&command),
-        Command::ListMetrics => shown(&metrics::reference()),
+        Command::ListMetrics => print_and_exit(&metrics::reference()),
     }
 }
 
 fn check_config(config: &Config) -> Result<Exit, String> {
     let summary = check_config::check_config(&config.source()).map_err(|errors| errors.to_string())?;
-    shown(&summary.to_string())
+    print_and_exit(&summary.to_string())
 }
 
-fn shown(text: &str) -> Result<Exit, String> {
+fn print_and_exit(text: &str) -> Result<Exit, String> {
     out::print(text).map(|()| Exit::Healthy)
 }

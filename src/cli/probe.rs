@@ -2,9 +2,9 @@
 
 use super::args::{Probe, ReportFormat};
 use super::{Exit, database, out};
-use crate::catalog::Snapshot;
+use crate::catalog::CatalogSnapshot;
 use crate::checks::CheckResult;
-use crate::config::{self, Live, Loaded};
+use crate::config::{self, Config, ConfigHandle};
 use crate::finding::Severity;
 use crate::metrics;
 use crate::probe::{Clock, ProbeRequest, Prober};
@@ -27,7 +27,7 @@ const NOTHING_READ: &str =
 pub fn run(args: &Probe) -> Result<Exit, String> {
     let runtime = tokio::runtime::Runtime::new().map_err(|e| format!("can't start threads: {e}"))?;
     let ended = runtime.block_on(async {
-        let mut seen = Seen::default();
+        let mut seen = ProbeResults::default();
         tokio::select! {
             ended = probes(args, &mut seen) => ended?,
             _ = tokio::signal::ctrl_c() => {}
@@ -41,21 +41,21 @@ pub fn run(args: &Probe) -> Result<Exit, String> {
 
 /// Result of the probes so far, kept for an interrupted run, too.
 #[derive(Default)]
-struct Seen {
+struct ProbeResults {
     /// The worst exit code so far. `None` before the first probe has ended.
     exit: Option<Exit>,
-    shown: Shown,
+    shown: TerminalOutput,
 }
 
-async fn probes(args: &Probe, seen: &mut Seen) -> Result<(), String> {
+async fn probes(args: &Probe, seen: &mut ProbeResults) -> Result<(), String> {
     let source = args.config.source();
     let mut loaded = config::load(&source).map_err(|errors| errors.to_string())?;
-    let store = database::if_set()?;
+    let store = database::optional_store()?;
     let hint = if loaded.files.is_empty() && store.is_none() { NOTHING_READ } else { "" };
     if let Some(store) = store {
-        loaded.snapshot = rows(&store, &source.variables, &args.target).await?;
+        loaded.snapshot = catalog_of_database(&store, &source.variables, &args.target).await?;
     }
-    let live = Arc::new(Live::fixed(permit(loaded, &args.target), Timestamp::now()));
+    let live = Arc::new(ConfigHandle::fixed(allow_any_host(loaded, &args.target), Timestamp::now()));
     let prober = Prober::new(live, Clock::System).map_err(|e| e.to_string())?;
     let ask =
         ProbeRequest { target: args.target.clone(), template: args.template.clone(), output: args.output.clone() };
@@ -77,7 +77,11 @@ async fn probes(args: &Probe, seen: &mut Seen) -> Result<(), String> {
 }
 
 /// The catalogue that `serve` would have over this database.
-async fn rows(store: &Store, variables: &BTreeMap<String, String>, target: &str) -> Result<Snapshot, String> {
+async fn catalog_of_database(
+    store: &Store,
+    variables: &BTreeMap<String, String>,
+    target: &str,
+) -> Result<CatalogSnapshot, String> {
     let read = store.catalogue(variables).await;
     let (snapshot, bad) =
         read.map_err(|e| format!("the database that DATABASE_URL names: {e}; without DATABASE_URL the files count"))?;
@@ -89,7 +93,7 @@ async fn rows(store: &Store, variables: &BTreeMap<String, String>, target: &str)
 
 /// Allows any host as a URL target: the list in the settings restricts requests over HTTP, not a person at a
 /// terminal.
-fn permit(mut loaded: Loaded, target: &str) -> Loaded {
+fn allow_any_host(mut loaded: Config, target: &str) -> Config {
     if let Some(host) = Url::parse(target).ok().and_then(|url| url.host_str().map(str::to_owned)) {
         let targets = &mut loaded.exporter.probe.url_targets;
         targets.enabled = true;
@@ -104,13 +108,13 @@ fn unhealthy(report: &Report) -> bool {
 
 /// State of the terminal's output: with `--every` a report is printed only when the set of failed checks changes.
 #[derive(Default)]
-struct Shown {
+struct TerminalOutput {
     probes: u64,
     failed: Option<Vec<(String, &'static str)>>,
     progress: bool,
 }
 
-impl Shown {
+impl TerminalOutput {
     fn show(&mut self, args: &Probe, report: &Report) -> Result<(), String> {
         self.probes += 1;
         match args.format {

@@ -31,7 +31,7 @@ pub fn run(args: &Serve) -> Result<Exit, String> {
     let runtime = tokio::runtime::Runtime::new().map_err(|e| format!("can't start threads: {e}"))?;
     let ended = runtime.block_on(async {
         let signals = Signals::new()?;
-        let store = database::if_set()?;
+        let store = database::optional_store()?;
         let (backend, sinks) = backend::backend(args.config.source(), store.clone())?;
         let api = Api {
             loopback: false,
@@ -48,16 +48,16 @@ pub fn run(args: &Serve) -> Result<Exit, String> {
             tokio::spawn(tokens.clone().follow(TOKENS_EVERY));
         }
         if let Some(store) = &store {
-            tokio::spawn(forget(store.clone(), args.alerts_kept));
+            tokio::spawn(delete_old_alerts(store.clone(), args.alerts_kept));
         }
-        served(args, backend, api, signals, sinks.flush()).await
+        serve_until(args, backend, api, signals, sinks.flush()).await
     });
     runtime.shutdown_timeout(Duration::from_millis(100));
     ended.map(|()| Exit::Healthy)
 }
 
 /// Serves requests until shutdown, then runs `flush`.
-async fn served(
+async fn serve_until(
     args: &Serve,
     backend: Arc<dyn Backend>,
     mut api: Api,
@@ -121,7 +121,7 @@ fn beyond_loopback(listeners: &[TcpListener]) -> Option<SocketAddr> {
 }
 
 /// Deletes resolved alerts older than `kept`, every hour.
-async fn forget(store: Store, kept: Duration) {
+async fn delete_old_alerts(store: Store, kept: Duration) {
     // Not at once: on a first start the tables are still being made.
     let mut ticks = tokio::time::interval_at(Instant::now() + Duration::from_secs(60), Duration::from_secs(3600));
     loop {
@@ -167,13 +167,13 @@ impl Signals {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
-                _ = self.hangup.recv() => reloaded(state.reload()).await,
+                _ = self.hangup.recv() => log_reload(state.reload()).await,
             }
         }
     }
 }
 
-async fn reloaded(reload: impl Future<Output = Result<(), String>>) {
+async fn log_reload(reload: impl Future<Output = Result<(), String>>) {
     match reload.await {
         Ok(()) => tracing::info!("configuration read again"),
         Err(error) => tracing::error!(error, "configuration is bad; the old one stays in force"),
@@ -184,7 +184,7 @@ async fn reloaded(reload: impl Future<Output = Result<(), String>>) {
 mod tests {
     use super::*;
     use crate::cli::args::Cli;
-    use crate::config::Loaded;
+    use crate::config::Config;
     use crate::probe::{ProbeError, ProbeRequest};
     use crate::report::Report;
     use clap::Parser;
@@ -206,7 +206,7 @@ mod tests {
             Box::pin(async { Err(ProbeError::Overloaded("no probes here".to_owned())) })
         }
 
-        fn config(&self) -> Arc<Loaded> {
+        fn config(&self) -> Arc<Config> {
             Arc::default()
         }
 
@@ -226,7 +226,7 @@ mod tests {
         let backend = Arc::new(BadConfig { reloads });
         let args = Cli::parse_from(["packager_exporter", "--web.listen-address", "localhost:0"]).serve;
         let signals = Signals::new().unwrap();
-        let serving = tokio::spawn(async move { served(&args, backend, Api::default(), signals, async {}).await });
+        let serving = tokio::spawn(async move { serve_until(&args, backend, Api::default(), signals, async {}).await });
         send("HUP");
         reloaded.recv().await.unwrap();
         assert!(!serving.is_finished(), "a bad reload changes nothing");

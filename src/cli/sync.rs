@@ -2,7 +2,7 @@
 
 use super::args::SyncInspector;
 use super::{Exit, database, logging, out};
-use crate::config::{Inspector, Live};
+use crate::config::{ConfigHandle, InspectorSettings};
 use crate::inspector;
 use crate::store::{Store, Synced};
 use packager_media::units::Timestamp;
@@ -13,19 +13,19 @@ use std::fmt::Write as _;
 /// Lists the faults of the configuration, or the sources that could not be read; the other sources were written.
 pub fn run(args: &SyncInspector) -> Result<Exit, String> {
     logging::start(args.log.level, args.log.format);
-    let live = Live::start(args.config.source(), Timestamp::now()).map_err(|errors| errors.to_string())?;
-    let sources = chosen(&live, args.name.as_deref())?;
-    database::wait(async {
+    let live = ConfigHandle::start(args.config.source(), Timestamp::now()).map_err(|errors| errors.to_string())?;
+    let sources = select_sources(&live, args.name.as_deref())?;
+    database::block_on(async {
         let store = database::store()?;
         store.migrate().await.map_err(|e| e.to_string())?;
-        each(&live, &store, &sources, args.dry_run).await
+        sync_all(&live, &store, &sources, args.dry_run).await
     })
 }
 
-fn chosen(live: &Live, name: Option<&str>) -> Result<Vec<Inspector>, String> {
+fn select_sources(live: &ConfigHandle, name: Option<&str>) -> Result<Vec<InspectorSettings>, String> {
     let all = live.current().exporter.inspector_live.clone();
     let names: Vec<String> = all.iter().map(|source| source.name.clone()).collect();
-    let sources: Vec<Inspector> =
+    let sources: Vec<InspectorSettings> =
         all.into_iter().filter(|source| name.is_none_or(|name| source.name == name)).collect();
     match name {
         _ if !sources.is_empty() => Ok(sources),
@@ -36,7 +36,12 @@ fn chosen(live: &Live, name: Option<&str>) -> Result<Vec<Inspector>, String> {
     }
 }
 
-async fn each(live: &Live, store: &Store, sources: &[Inspector], dry_run: bool) -> Result<Exit, String> {
+async fn sync_all(
+    live: &ConfigHandle,
+    store: &Store,
+    sources: &[InspectorSettings],
+    dry_run: bool,
+) -> Result<Exit, String> {
     let mut exit = Exit::Healthy;
     let mut failed = Vec::new();
     for inspector in sources {
@@ -46,7 +51,7 @@ async fn each(live: &Live, store: &Store, sources: &[Inspector], dry_run: bool) 
                 if !dry_run {
                     inspector::log(&source, &done);
                 }
-                out::print(&told(&source, &done, dry_run))?;
+                out::print(&describe_changes(&source, &done, dry_run))?;
                 if !done.bad.is_empty() || done.held.is_some() {
                     exit = Exit::Unhealthy;
                 }
@@ -58,7 +63,7 @@ async fn each(live: &Live, store: &Store, sources: &[Inspector], dry_run: bool) 
 }
 
 /// The differences as lines: `+` added, `~` changed, `-` disabled, `!` needs attention.
-fn told(source: &str, done: &Synced, dry_run: bool) -> String {
+fn describe_changes(source: &str, done: &Synced, dry_run: bool) -> String {
     let mut text = format!("{source}{}\n", if dry_run { " (dry run: nothing is written)" } else { "" });
     for code in &done.added {
         let _ = writeln!(text, "  + {code}");
@@ -66,7 +71,7 @@ fn told(source: &str, done: &Synced, dry_run: bool) -> String {
     for changed in &done.changed {
         let _ = writeln!(text, "  ~ {}", changed.code);
         for (column, before, after) in &changed.fields {
-            let _ = writeln!(text, "      {column}: {} -> {}", shown(before), shown(after));
+            let _ = writeln!(text, "      {column}: {} -> {}", value_text(before), value_text(after));
         }
     }
     for code in &done.disabled {
@@ -96,7 +101,7 @@ fn told(source: &str, done: &Synced, dry_run: bool) -> String {
     text
 }
 
-fn shown(value: &Value) -> String {
+fn value_text(value: &Value) -> String {
     match value {
         Value::Null => "nothing".to_owned(),
         Value::Number(number) => number.as_f64().map_or_else(|| number.to_string(), |n| n.to_string()),

@@ -15,7 +15,7 @@ const MAX_SECRET_BYTES: u64 = 64 << 10;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Influxdb {
+pub struct InfluxdbSettings {
     /// Base URL of the InfluxDB server, such as `http://influxdb:8086`. `None`: no report is written.
     pub url: Option<Url>,
     /// Organization of InfluxDB 2; ignored where `database` is set.
@@ -55,7 +55,7 @@ impl Serialize for Secret {
     }
 }
 
-impl Default for Influxdb {
+impl Default for InfluxdbSettings {
     fn default() -> Self {
         Self {
             url: None,
@@ -71,7 +71,7 @@ impl Default for Influxdb {
     }
 }
 
-impl Influxdb {
+impl InfluxdbSettings {
     /// The URL that a batch of lines is posted to, with precision set to nanoseconds. `None` without `url`.
     #[must_use]
     pub fn write_url(&self) -> Option<Url> {
@@ -99,7 +99,7 @@ impl Influxdb {
     /// `INFLUXDB_URL`, `INFLUXDB_TOKEN`, `INFLUXDB_ORG`, `INFLUXDB_BUCKET`.
     pub(super) fn complete(&mut self, folder: &Path, variables: &BTreeMap<String, String>, root: &Node) -> Vec<Fault> {
         let section = root.get("influxdb");
-        let at = |key: &str| section.map_or(root.at, |s| s.spot(key));
+        let at = |key: &str| section.map_or(root.at, |s| s.index_of(key));
         let said = |key: &str| section.is_some_and(|s| s.get(key).is_some());
         let variable = |name: &str| variables.get(name).map(|v| v.trim()).filter(|v| !v.is_empty());
         let mut faults = Vec::new();
@@ -145,17 +145,17 @@ mod tests {
     #[test]
     fn each_version_has_its_url_and_credentials() {
         let url = Some(Url::parse("http://influx:8086/base/").unwrap());
-        let two = Influxdb { url: url.clone(), secret: Secret("t".into()), ..Influxdb::default() };
+        let two = InfluxdbSettings { url: url.clone(), secret: Secret("t".into()), ..InfluxdbSettings::default() };
         let written = two.write_url().unwrap();
         assert_eq!(
             written.as_str(),
             "http://influx:8086/base/api/v2/write?org=fpt-play&bucket=packager_metrics&precision=ns"
         );
         assert_eq!(two.authorization().as_deref(), Some("Token t"));
-        let one = Influxdb { database: Some("db 1".into()), username: Some("u".into()), ..two.clone() };
+        let one = InfluxdbSettings { database: Some("db 1".into()), username: Some("u".into()), ..two.clone() };
         assert_eq!(one.write_url().unwrap().as_str(), "http://influx:8086/base/write?db=db+1&precision=ns");
         assert_eq!(one.authorization().as_deref(), Some("Basic dTp0"));
-        assert_eq!(Influxdb { url, ..Influxdb::default() }.authorization(), None);
+        assert_eq!(InfluxdbSettings { url, ..InfluxdbSettings::default() }.authorization(), None);
         assert!(
             !format!("{two:?}").contains("Secret(\"t\")") && !serde_yaml::to_string(&two).unwrap().contains(": t\n")
         );

@@ -1,7 +1,7 @@
 //! Settings of the synchronisation with Inspector LIVE: where its list of programs is, and how a program becomes a
 //! channel.
 
-use crate::document::{Fault, Length, Node, Value};
+use crate::document::{Fault, Node, TimeLength, Value};
 use regex::Regex;
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ const MAX_TIER: u32 = i32::MAX as u32;
 /// Settings of one Inspector LIVE server. Every key has a default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Inspector {
+pub struct InspectorSettings {
     /// Name of this source; it is stored with each channel that the source created.
     pub name: String,
     /// Address of the list of programs, such as `https://live-packager-01:8443/api/v1/programs`.
@@ -24,20 +24,20 @@ pub struct Inspector {
     /// File of certificates that are trusted in addition to the system's.
     pub ca_file: Option<PathBuf>,
     /// Interval between synchronisations by `serve`. `None`: only `packager_exporter sync inspector` synchronises.
-    pub every: Option<Length>,
-    pub timeout: Length,
+    pub every: Option<TimeLength>,
+    pub timeout: TimeLength,
     pub max_bytes: u64,
     pub max_programs: usize,
     /// Path of the list of programs in the JSON answer; a dot separates the keys of nested objects.
     pub programs: String,
-    pub fields: Fields,
+    pub fields: FieldNames,
     /// Keys of a new channel that no rule sets.
-    pub channel: Defaults,
+    pub channel: ChannelDefaults,
     /// Rules in order of precedence: a key takes its value from the first matching rule that sets it.
-    pub rules: Vec<Rule>,
+    pub rules: Vec<MappingRule>,
     /// Keys that every synchronisation overwrites. The other keys are written when the channel is created and are
     /// then edited by people only.
-    pub owns: Vec<Owned>,
+    pub owns: Vec<OwnedKey>,
     /// `true`: a channel of the same code that no source created is taken over.
     pub adopt: bool,
     /// `true`: channels of this source that the answer no longer lists are disabled.
@@ -50,7 +50,7 @@ pub struct Inspector {
 /// Names of a program's fields in Inspector LIVE's answer; a dot separates the keys of nested objects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Fields {
+pub struct FieldNames {
     pub id: String,
     pub name: String,
     pub codec: String,
@@ -60,7 +60,7 @@ pub struct Fields {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Defaults {
+pub struct ChannelDefaults {
     /// Pattern of the channel's code: `{id}`, or any other field of the program in braces.
     pub channel_code: String,
     /// Pattern of the channel's URL, with fields in braces; their values are percent-encoded.
@@ -75,7 +75,7 @@ pub struct Defaults {
 /// A rule over the fields of a program: `{field: name, contains: 4K, set: {template: TPL_LIVE_4K_HDR}}`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Rule {
+pub struct MappingRule {
     /// Name of the field in Inspector LIVE's answer.
     pub field: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -118,7 +118,7 @@ pub struct Set {
 /// A key of a channel that a synchronisation may overwrite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Owned {
+pub enum OwnedKey {
     ChannelName,
     ChannelType,
     Tier,
@@ -133,7 +133,7 @@ pub enum Owned {
     Template,
 }
 
-impl Owned {
+impl OwnedKey {
     /// Name of the key's column in the table `channels`.
     #[must_use]
     pub fn column(self) -> &'static str {
@@ -181,13 +181,13 @@ impl<'de> Deserialize<'de> for Pattern {
     }
 }
 
-impl Default for Inspector {
+impl Default for InspectorSettings {
     fn default() -> Self {
-        let rule = |field: &str, text: &str, set: Set| Rule {
+        let rule = |field: &str, text: &str, set: Set| MappingRule {
             field: field.to_owned(),
             contains: Some(text.to_owned()),
             set,
-            ..Rule::default()
+            ..MappingRule::default()
         };
         Self {
             name: String::new(),
@@ -195,17 +195,17 @@ impl Default for Inspector {
             token_file: None,
             ca_file: None,
             every: None,
-            timeout: Length(30.0),
+            timeout: TimeLength(30.0),
             max_bytes: 16 << 20,
             max_programs: 10_000,
             programs: "programs".to_owned(),
-            fields: Fields::default(),
-            channel: Defaults::default(),
+            fields: FieldNames::default(),
+            channel: ChannelDefaults::default(),
             rules: vec![
                 rule("name", "4K", Set { template: Some("TPL_LIVE_4K_HDR".to_owned()), ..Set::default() }),
                 rule("resolution", "UHD", Set { is_4k: Some(true), ..Set::default() }),
             ],
-            owns: vec![Owned::ChannelName, Owned::Codec, Owned::Resolution, Owned::Fps, Owned::Is4k],
+            owns: vec![OwnedKey::ChannelName, OwnedKey::Codec, OwnedKey::Resolution, OwnedKey::Fps, OwnedKey::Is4k],
             adopt: false,
             disable_missing: false,
             max_disabled: 0.2,
@@ -213,7 +213,7 @@ impl Default for Inspector {
     }
 }
 
-impl Default for Fields {
+impl Default for FieldNames {
     fn default() -> Self {
         Self {
             id: "id".to_owned(),
@@ -225,7 +225,7 @@ impl Default for Fields {
     }
 }
 
-impl Default for Defaults {
+impl Default for ChannelDefaults {
     fn default() -> Self {
         Self {
             channel_code: "{id}".to_owned(),
@@ -239,7 +239,7 @@ impl Default for Defaults {
 }
 
 /// Resolves the sources' file paths against `folder`, and answers with every fault in the sources' settings.
-pub(super) fn complete(sources: &mut [Inspector], folder: &Path, root: &Node) -> Vec<Fault> {
+pub(super) fn complete(sources: &mut [InspectorSettings], folder: &Path, root: &Node) -> Vec<Fault> {
     let nodes = match root.get("inspector_live").map(|node| &node.value) {
         Some(Value::List(nodes)) => nodes.as_slice(),
         _ => &[],
@@ -251,17 +251,17 @@ pub(super) fn complete(sources: &mut [Inspector], folder: &Path, root: &Node) ->
             *file = folder.join(&*file);
         }
         if !names.insert(source.name.clone()) {
-            faults.push(Fault::value(node.spot("name"), "another of the list has this name"));
+            faults.push(Fault::value(node.index_of("name"), "another of the list has this name"));
         }
         faults.extend(source.faults(node));
     }
     faults
 }
 
-impl Inspector {
+impl InspectorSettings {
     fn faults(&self, node: &Node) -> Vec<Fault> {
         let mut faults = Vec::new();
-        let mut wrong = |key: &str, message: &str| faults.push(Fault::value(node.spot(key), message));
+        let mut wrong = |key: &str, message: &str| faults.push(Fault::value(node.index_of(key), message));
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
         if !(1..=64).contains(&self.name.len()) || !self.name.bytes().all(plain) {
             wrong("name", "`name` must be 1 to 64 letters, digits, `_`, `-`, `.`");
@@ -302,7 +302,7 @@ impl Inspector {
     }
 }
 
-impl Rule {
+impl MappingRule {
     fn wrong(&self) -> Option<&'static str> {
         let conditions = [self.contains.is_some(), self.equals.is_some(), self.matches.is_some()];
         if self.field.is_empty() || conditions.iter().filter(|given| **given).count() != 1 {

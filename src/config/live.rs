@@ -1,9 +1,9 @@
 //! The configuration in force: loaded at start, on request, and when a file's content changes.
 
-use super::load::load_looking;
-use super::{Loaded, Source};
-use crate::catalog::Snapshot;
-use crate::document::{Errors, MAX_FILE_BYTES};
+use super::load::load_with_paths;
+use super::{Config, ConfigPaths};
+use crate::catalog::CatalogSnapshot;
+use crate::document::{DocumentErrors, MAX_FILE_BYTES};
 use packager_media::units::Timestamp;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read as _;
@@ -13,22 +13,22 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 
 /// Shared handle on the configuration in force. A reload is all or nothing: a faulty file changes nothing but
-/// [`Live::last_reload`].
+/// [`ConfigHandle::last_reload`].
 #[derive(Debug)]
-pub struct Live {
-    source: Source,
-    current: watch::Sender<Arc<Loaded>>,
+pub struct ConfigHandle {
+    source: ConfigPaths,
+    current: watch::Sender<Arc<Config>>,
     /// Locked during a load, so that reloads run one after the other.
-    state: Mutex<State>,
+    state: Mutex<HandleState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct HandleState {
     last: Reload,
-    seen: Seen,
+    seen: Fingerprints,
     /// Catalogue of the database, in force in place of the files' catalogue. `None`: the files' catalogue is in
     /// force.
-    catalogue: Option<Snapshot>,
+    catalogue: Option<CatalogSnapshot>,
 }
 
 /// Result of the last attempt to load the configuration.
@@ -38,7 +38,7 @@ pub struct Reload {
     /// Instant at which the configuration in force was loaded.
     pub succeeded_at: Timestamp,
     /// Why the last load was refused. `None`: it succeeded.
-    pub error: Option<Errors>,
+    pub error: Option<DocumentErrors>,
 }
 
 impl Reload {
@@ -48,32 +48,32 @@ impl Reload {
     }
 }
 
-impl Live {
+impl ConfigHandle {
     /// Loads the configuration for the first time. The errors list every fault of the files and the environment.
-    pub fn start(source: Source, now: Timestamp) -> Result<Self, Errors> {
-        let (seen, loaded) = Seen::loading(&source);
+    pub fn start(source: ConfigPaths, now: Timestamp) -> Result<Self, DocumentErrors> {
+        let (seen, loaded) = Fingerprints::loading(&source);
         let last = Reload { at: now, succeeded_at: now, error: None };
         let current = watch::Sender::new(Arc::new(loaded?));
-        Ok(Self { source, current, state: Mutex::new(State { last, seen, catalogue: None }) })
+        Ok(Self { source, current, state: Mutex::new(HandleState { last, seen, catalogue: None }) })
     }
 
     /// A handle on a configuration that never changes, for commands that run once.
     #[must_use]
-    pub fn fixed(loaded: Loaded, now: Timestamp) -> Self {
+    pub fn fixed(loaded: Config, now: Timestamp) -> Self {
         let last = Reload { at: now, succeeded_at: now, error: None };
-        let state = State { last, seen: Seen::default(), catalogue: None };
-        Self { source: Source::default(), current: watch::Sender::new(Arc::new(loaded)), state: Mutex::new(state) }
+        let state = HandleState { last, seen: Fingerprints::default(), catalogue: None };
+        Self { source: ConfigPaths::default(), current: watch::Sender::new(Arc::new(loaded)), state: Mutex::new(state) }
     }
 
     /// The configuration in force at this moment.
     #[must_use]
-    pub fn current(&self) -> Arc<Loaded> {
+    pub fn current(&self) -> Arc<Config> {
         self.current.borrow().clone()
     }
 
     /// A receiver that is notified of each configuration that comes into force.
     #[must_use]
-    pub fn subscribe(&self) -> watch::Receiver<Arc<Loaded>> {
+    pub fn subscribe(&self) -> watch::Receiver<Arc<Config>> {
         self.current.subscribe()
     }
 
@@ -83,20 +83,20 @@ impl Live {
     }
 
     /// Loads the files again; blocks on the disk. An error leaves the configuration in force, and is kept for
-    /// [`Live::last_reload`].
-    pub fn reload(&self, now: Timestamp) -> Result<(), Errors> {
+    /// [`ConfigHandle::last_reload`].
+    pub fn reload(&self, now: Timestamp) -> Result<(), DocumentErrors> {
         self.reload_under(&mut self.state(), now)
     }
 
     /// Loads the files again if the content of one changed since the last attempt, successful or not. `None`: no
     /// content changed.
-    pub fn reload_if_changed(&self, now: Timestamp) -> Option<Result<(), Errors>> {
+    pub fn reload_if_changed(&self, now: Timestamp) -> Option<Result<(), DocumentErrors>> {
         let mut state = self.state();
         let files: Vec<PathBuf> = state.seen.files.iter().map(|f| f.path.clone()).collect();
-        if state.seen.files.iter().all(|f| f.stamp == Stamp::of(&f.path)) {
+        if state.seen.files.iter().all(|f| f.stamp == FileStamp::of(&f.path)) {
             return None;
         }
-        let seen = Seen::of(&files);
+        let seen = Fingerprints::of(&files);
         if seen.same_content(&state.seen) {
             state.seen = seen;
             return None;
@@ -106,9 +106,9 @@ impl Live {
 
     /// Puts `catalogue` into force in place of the files' catalogue. The exporter's own settings still come from its
     /// file.
-    pub fn put_catalogue(&self, catalogue: Snapshot, now: Timestamp) {
+    pub fn replace_catalog(&self, catalogue: CatalogSnapshot, now: Timestamp) {
         let mut state = self.state();
-        let loaded = Loaded { snapshot: catalogue.clone(), ..(*self.current()).clone() };
+        let loaded = Config { snapshot: catalogue.clone(), ..(*self.current()).clone() };
         state.catalogue = Some(catalogue);
         state.last.succeeded_at = now;
         self.current.send_replace(Arc::new(loaded));
@@ -132,8 +132,8 @@ impl Live {
         }
     }
 
-    fn reload_under(&self, state: &mut State, now: Timestamp) -> Result<(), Errors> {
-        let (seen, loaded) = Seen::loading(&self.source);
+    fn reload_under(&self, state: &mut HandleState, now: Timestamp) -> Result<(), DocumentErrors> {
+        let (seen, loaded) = Fingerprints::loading(&self.source);
         state.seen = seen;
         state.last.at = now;
         match loaded {
@@ -153,54 +153,54 @@ impl Live {
     }
 
     /// After a panic under the lock the state is still consistent: the next reload replaces it.
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, HandleState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Fingerprints of the files that a load read, taken just before it read them.
 #[derive(Debug, Default)]
-struct Seen {
-    files: Vec<SeenFile>,
+struct Fingerprints {
+    files: Vec<FileFingerprint>,
 }
 
 #[derive(Debug)]
-struct SeenFile {
+struct FileFingerprint {
     path: PathBuf,
-    stamp: Stamp,
+    stamp: FileStamp,
     content: Option<u64>,
 }
 
 /// Size and modification time of a file: a cheap sign that it may have changed. The default value stands for a file
 /// that does not exist.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Stamp {
+struct FileStamp {
     modified: Option<SystemTime>,
     bytes: Option<u64>,
 }
 
-impl Stamp {
+impl FileStamp {
     fn of(path: &Path) -> Self {
         let Ok(metadata) = std::fs::metadata(path) else { return Self::default() };
         Self { modified: metadata.modified().ok(), bytes: Some(metadata.len()) }
     }
 }
 
-impl SeenFile {
+impl FileFingerprint {
     /// The stamp is taken before the content, so that a write in between is noticed at the next look.
     fn of(path: &Path) -> Self {
-        Self { stamp: Stamp::of(path), content: content(path), path: path.to_owned() }
+        Self { stamp: FileStamp::of(path), content: content(path), path: path.to_owned() }
     }
 }
 
-impl Seen {
+impl Fingerprints {
     fn of(files: &[PathBuf]) -> Self {
-        Self { files: files.iter().map(|path| SeenFile::of(path)).collect() }
+        Self { files: files.iter().map(|path| FileFingerprint::of(path)).collect() }
     }
 
-    fn loading(source: &Source) -> (Self, Result<Loaded, Errors>) {
+    fn loading(source: &ConfigPaths) -> (Self, Result<Config, DocumentErrors>) {
         let mut files = Vec::new();
-        let loaded = load_looking(source, |path| files.push(SeenFile::of(path)));
+        let loaded = load_with_paths(source, |path| files.push(FileFingerprint::of(path)));
         (Self { files }, loaded)
     }
 

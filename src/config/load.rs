@@ -1,8 +1,8 @@
 //! Loads exporter.yml together with the catalogue's files that it names: all or nothing.
 
-use super::{Exporter, UrlTargets, inspector};
-use crate::catalog::{self, Channel, Files, Snapshot, Template, Unknown};
-use crate::document::{self, Document, Errors, Fault, suggestion};
+use super::{ExporterSettings, UrlTargets, inspector};
+use crate::catalog::{self, CatalogFiles, CatalogSnapshot, Channel, Template, UnknownName};
+use crate::document::{self, Document, DocumentErrors, Fault, suggestion};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ pub const DEFAULT_FILE: &str = "config/exporter.yml";
 
 /// The sources of a configuration: the path of exporter.yml and the environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Source {
+pub struct ConfigPaths {
     /// Path of exporter.yml, which must exist. `None`: [`DEFAULT_FILE`] is read if it exists.
     pub file: Option<PathBuf>,
     /// Environment variables by name.
@@ -23,9 +23,9 @@ pub struct Source {
 
 /// A whole configuration: settings, channels and templates that were valid together.
 #[derive(Debug, Clone, Default)]
-pub struct Loaded {
-    pub exporter: Exporter,
-    pub snapshot: Snapshot,
+pub struct Config {
+    pub exporter: ExporterSettings,
+    pub snapshot: CatalogSnapshot,
     /// Settings that are allowed but probably not intended, one sentence each.
     pub warnings: Vec<String>,
     /// Paths of the files that the configuration was read from.
@@ -33,13 +33,13 @@ pub struct Loaded {
 }
 
 /// Reads exporter.yml and the catalogue of `source`. The errors list every fault with its file, line and column.
-pub fn load(source: &Source) -> Result<Loaded, Errors> {
-    load_looking(source, |_| ())
+pub fn load(source: &ConfigPaths) -> Result<Config, DocumentErrors> {
+    load_with_paths(source, |_| ())
 }
 
 /// Loads like [`load`], and calls `look` with the path of each file that the result depends on, before the file is
 /// read and whether or not it exists.
-pub(super) fn load_looking(source: &Source, mut look: impl FnMut(&Path)) -> Result<Loaded, Errors> {
+pub(super) fn load_with_paths(source: &ConfigPaths, mut look: impl FnMut(&Path)) -> Result<Config, DocumentErrors> {
     let file = source.file.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
     look(file);
     let folder = file.parent().unwrap_or(Path::new(""));
@@ -56,41 +56,41 @@ pub(super) fn load_looking(source: &Source, mut look: impl FnMut(&Path)) -> Resu
     // Without its file the catalogue may still come from the environment.
     let must = exporter.catalog.channels.is_some()
         && source.variables.get("CHANNELS").is_none_or(|codes| codes.trim().is_empty());
-    let files = Files {
+    let files = CatalogFiles {
         channels: Some(channels).filter(|f| must || f.exists()),
         templates: Some(templates).filter(|f| exporter.catalog.templates.is_some() || f.exists()),
     };
     let used = [file.map(Path::to_owned), files.templates.clone(), files.channels.clone()];
     let used = used.into_iter().flatten().collect();
-    let catalog::Loaded { snapshot, warnings } = catalog::load(&files, &source.variables)?;
+    let catalog::LoadedCatalog { snapshot, warnings } = catalog::load(&files, &source.variables)?;
     let fault = missing_template(&document, &exporter.probe.url_targets, &snapshot);
-    document.errors(fault.into_iter().collect()).or(Loaded { exporter, snapshot, warnings, files: used })
+    document.errors(fault.into_iter().collect()).or(Config { exporter, snapshot, warnings, files: used })
 }
 
-fn settings(file: Option<&Path>) -> Result<(Document, Exporter), Errors> {
+fn settings(file: Option<&Path>) -> Result<(Document, ExporterSettings), DocumentErrors> {
     let Some(file) = file else {
         let nothing = Document::parse("no file".to_owned(), String::new())?;
-        return Ok((nothing, Exporter::default()));
+        return Ok((nothing, ExporterSettings::default()));
     };
     let document = Document::open(file)?;
-    let exporter: Exporter = document::read(&document.root).map_err(|faults| document.errors(faults))?;
+    let exporter: ExporterSettings = document::deserialize(&document.root).map_err(|faults| document.errors(faults))?;
     document.errors(exporter.faults(&document.root)).or((document, exporter))
 }
 
-fn missing_template(document: &Document, targets: &UrlTargets, snapshot: &Snapshot) -> Option<Fault> {
+fn missing_template(document: &Document, targets: &UrlTargets, snapshot: &CatalogSnapshot) -> Option<Fault> {
     if snapshot.templates.contains_key(&targets.template) {
         return None;
     }
     let names: Vec<&str> = snapshot.templates.keys().map(String::as_str).collect();
     let hint = suggestion(&targets.template, &names);
     let message = format!("there is no template `{}`", targets.template);
-    Some(Fault { hint, ..super::fault(&document.root, &["probe", "url_targets", "template"], message) })
+    Some(Fault { hint, ..super::fault_at(&document.root, &["probe", "url_targets", "template"], message) })
 }
 
-impl Loaded {
+impl Config {
     /// What a probe of `target` is about: a channel's code, or a URL where the settings allow it. Without `template`
     /// the channel's own. A disabled channel may be probed: it is only left out of service discovery.
-    pub fn find(&self, target: &str, template: Option<&str>) -> Result<(Arc<Channel>, Arc<Template>), Unknown> {
+    pub fn find(&self, target: &str, template: Option<&str>) -> Result<(Arc<Channel>, Arc<Template>), UnknownName> {
         let channel = match Url::parse(target) {
             Ok(url) if url.has_host() => Arc::new(self.url_target(url)?),
             _ => self.snapshot.channel(target)?.clone(),
@@ -99,17 +99,17 @@ impl Loaded {
         Ok((channel, template))
     }
 
-    fn url_target(&self, url: Url) -> Result<Channel, Unknown> {
+    fn url_target(&self, url: Url) -> Result<Channel, UnknownName> {
         let targets = &self.exporter.probe.url_targets;
         if !targets.enabled {
             let how = "set probe.url_targets.enabled and allowed_hosts in exporter.yml, or name a channel's code";
-            return Err(Unknown(format!("URLs are not allowed as a target; {how}")));
+            return Err(UnknownName(format!("URLs are not allowed as a target; {how}")));
         }
         if !targets.allows(&url) {
             let host = url.host_str().unwrap_or_default();
             let why =
                 "is not in probe.url_targets.allowed_hosts of exporter.yml, or the URL is not plain http or https";
-            return Err(Unknown(format!("`{host}` {why}")));
+            return Err(UnknownName(format!("`{host}` {why}")));
         }
         Ok(Channel::of_url(url, &targets.template))
     }
@@ -119,7 +119,7 @@ impl Loaded {
     pub fn to_yaml(&self) -> String {
         #[derive(Serialize)]
         struct Shown<'a> {
-            exporter: &'a Exporter,
+            exporter: &'a ExporterSettings,
         }
         let exporter = serde_yaml::to_string(&Shown { exporter: &self.exporter });
         exporter.unwrap_or_else(|error| format!("# can't be shown: {error}\n")) + &self.snapshot.to_yaml()

@@ -10,11 +10,11 @@ mod load;
 mod tests;
 mod zabbix;
 
-pub use influxdb::Influxdb;
-pub use inspector::{Defaults, Fields, Inspector, Owned, Rule, Set};
-pub use live::{Live, Reload};
-pub use load::{DEFAULT_FILE, Loaded, Source, load};
-pub use zabbix::Zabbix;
+pub use influxdb::InfluxdbSettings;
+pub use inspector::{ChannelDefaults, FieldNames, InspectorSettings, MappingRule, OwnedKey, Set};
+pub use live::{ConfigHandle, Reload};
+pub use load::{Config, ConfigPaths, DEFAULT_FILE, load};
+pub use zabbix::ZabbixSettings;
 
 use crate::document::{Fault, Node};
 use http::HeaderValue;
@@ -25,20 +25,20 @@ use url::Url;
 /// Settings of exporter.yml. Every key has a default.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Exporter {
-    pub fetch: Fetch,
-    pub probe: Probe,
-    pub history: History,
-    pub catalog: Catalog,
-    pub influxdb: Influxdb,
-    pub zabbix: Zabbix,
+pub struct ExporterSettings {
+    pub fetch: FetchSettings,
+    pub probe: ProbeSettings,
+    pub history: HistorySettings,
+    pub catalog: CatalogPaths,
+    pub influxdb: InfluxdbSettings,
+    pub zabbix: ZabbixSettings,
     /// Inspector LIVE servers whose programs become channels of the database.
-    pub inspector_live: Vec<Inspector>,
+    pub inspector_live: Vec<InspectorSettings>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Probe {
+pub struct ProbeSettings {
     /// Largest number of probes at the same time. A further probe waits for a while, and is then refused with 503.
     pub max_in_flight: usize,
     /// Largest number of segments that one probe downloads, over all renditions and outputs, whatever the template
@@ -60,7 +60,7 @@ pub struct UrlTargets {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct History {
+pub struct HistorySettings {
     /// Largest number of outputs whose history is kept. The output that was not probed for longest is forgotten
     /// first.
     pub max_outputs: usize,
@@ -69,7 +69,7 @@ pub struct History {
 /// Paths of the catalogue's files, relative to the folder of exporter.yml.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Catalog {
+pub struct CatalogPaths {
     /// Path of the channels' file. `None`: `channels.yml`, if it exists.
     pub channels: Option<PathBuf>,
     /// Path of the templates' file. `None`: `templates.yml`, if it exists.
@@ -79,7 +79,7 @@ pub struct Catalog {
 /// Bounds and settings of all HTTP requests to channels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Fetch {
+pub struct FetchSettings {
     /// `true`: private, loopback and unique-local addresses may be probed. Link-local and metadata addresses are
     /// never requested.
     pub allow_private_addresses: bool,
@@ -92,7 +92,7 @@ pub struct Fetch {
     pub user_agent: String,
 }
 
-impl Default for Fetch {
+impl Default for FetchSettings {
     fn default() -> Self {
         Self {
             allow_private_addresses: true,
@@ -106,7 +106,7 @@ impl Default for Fetch {
     }
 }
 
-impl Default for Probe {
+impl Default for ProbeSettings {
     fn default() -> Self {
         Self { max_in_flight: 200, max_segments: 500, url_targets: UrlTargets::default() }
     }
@@ -118,7 +118,7 @@ impl Default for UrlTargets {
     }
 }
 
-impl Default for History {
+impl Default for HistorySettings {
     fn default() -> Self {
         Self { max_outputs: 20_000 }
     }
@@ -133,13 +133,13 @@ impl UrlTargets {
         self.enabled
             && matches!(url.scheme(), "http" | "https")
             && plain
-            && self.allowed_hosts.iter().any(|p| fits(p, host))
+            && self.allowed_hosts.iter().any(|p| host_matches(p, host))
     }
 }
 
 /// Answers whether `host` matches `pattern`. `*.example.net` matches every name below `example.net`, not
 /// `example.net` itself.
-fn fits(pattern: &str, host: &str) -> bool {
+fn host_matches(pattern: &str, host: &str) -> bool {
     match pattern.strip_prefix('*') {
         // The URL's host is in lower case already.
         Some(below) => host.len() > below.len() && host.ends_with(&below.to_ascii_lowercase()),
@@ -147,7 +147,7 @@ fn fits(pattern: &str, host: &str) -> bool {
     }
 }
 
-impl Exporter {
+impl ExporterSettings {
     /// Faults of values that have the right type and are outside of their range.
     fn faults(&self, root: &Node) -> Vec<Fault> {
         let mut faults = Vec::new();
@@ -162,16 +162,16 @@ impl Exporter {
         ];
         for (section, key, value, least, most) in whole {
             if !(least..=most).contains(&value) {
-                faults.push(fault(root, &[section, key], format!("is {value}; allowed is {least} to {most}")));
+                faults.push(fault_at(root, &[section, key], format!("is {value}; allowed is {least} to {most}")));
             }
         }
         let timeout = self.fetch.connect_timeout;
         if !(0.05..=60.0).contains(&timeout) {
             let message = format!("is {timeout}; allowed is 0.05 to 60 seconds");
-            faults.push(fault(root, &["fetch", "connect_timeout"], message));
+            faults.push(fault_at(root, &["fetch", "connect_timeout"], message));
         }
         if self.fetch.user_agent.is_empty() || HeaderValue::from_str(&self.fetch.user_agent).is_err() {
-            faults.push(fault(root, &["fetch", "user_agent"], "must be printable text of one line".to_owned()));
+            faults.push(fault_at(root, &["fetch", "user_agent"], "must be printable text of one line".to_owned()));
         }
         faults.extend(self.probe.url_targets.faults(root));
         faults.extend(self.zabbix.faults(root));
@@ -185,19 +185,19 @@ impl UrlTargets {
         let mut faults = Vec::new();
         if self.enabled && self.allowed_hosts.is_empty() {
             let message = "URL targets need `allowed_hosts`, or anybody could make the exporter ask any host";
-            faults.push(fault(root, &path, message.to_owned()));
+            faults.push(fault_at(root, &path, message.to_owned()));
         }
-        for pattern in self.allowed_hosts.iter().filter(|p| !sound(p)) {
+        for pattern in self.allowed_hosts.iter().filter(|p| !is_host_pattern(p)) {
             let shown = pattern.escape_debug();
             let message = format!("`{shown}` is not a host: write packager-01.internal, 10.0.0.5 or *.example.net");
-            faults.push(fault(root, &path, message));
+            faults.push(fault_at(root, &path, message));
         }
         faults
     }
 }
 
 /// Answers whether `pattern` is a host name or address without port and path, with `*.` only at its beginning.
-fn sound(pattern: &str) -> bool {
+fn is_host_pattern(pattern: &str) -> bool {
     let name = pattern.strip_prefix("*.").unwrap_or(pattern);
     !name.is_empty()
         && !name.starts_with('.')
@@ -206,7 +206,7 @@ fn sound(pattern: &str) -> bool {
 }
 
 /// A fault at the deepest node of `path` that the file has.
-fn fault(root: &Node, path: &[&str], message: String) -> Fault {
+fn fault_at(root: &Node, path: &[&str], message: String) -> Fault {
     let node = path.iter().try_fold(root, |node, key| node.get(key).ok_or(node));
     let missing = path.last().filter(|_| node.is_err());
     let at = node.unwrap_or_else(|deepest| deepest).at;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::document::Errors;
+use crate::document::DocumentErrors;
 use packager_media::units::{Seconds, Timestamp};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,15 +19,15 @@ impl Folder {
         std::fs::write(self.0.path().join(name), text).unwrap();
     }
 
-    fn source(&self) -> Source {
-        Source { file: Some(self.0.path().join("exporter.yml")), variables: BTreeMap::new() }
+    fn source(&self) -> ConfigPaths {
+        ConfigPaths { file: Some(self.0.path().join("exporter.yml")), variables: BTreeMap::new() }
     }
 
-    fn load(&self) -> Result<Loaded, String> {
+    fn load(&self) -> Result<Config, String> {
         load(&self.source()).map_err(|e| self.short(&e))
     }
 
-    fn short(&self, errors: &Errors) -> String {
+    fn short(&self, errors: &DocumentErrors) -> String {
         errors.to_string().replace(&format!("{}/", self.0.path().display()), "")
     }
 }
@@ -42,13 +42,13 @@ const B: &str = "channels: {B: {input_url: http://p/b}}\n";
 #[test]
 fn the_shipped_file_shows_every_key_at_its_default() {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/exporter.yml");
-    let loaded = load(&Source { file: Some(shipped.clone()), variables: BTreeMap::new() }).unwrap();
-    let named = Catalog { channels: Some("channels.yml".into()), templates: Some("templates.yml".into()) };
-    assert_eq!(loaded.exporter, Exporter { catalog: named, ..Exporter::default() });
+    let loaded = load(&ConfigPaths { file: Some(shipped.clone()), variables: BTreeMap::new() }).unwrap();
+    let named = CatalogPaths { channels: Some("channels.yml".into()), templates: Some("templates.yml".into()) };
+    assert_eq!(loaded.exporter, ExporterSettings { catalog: named, ..ExporterSettings::default() });
     assert!(loaded.snapshot.templates.contains_key("TPL_LIVE_HD"));
     let text = std::fs::read_to_string(shipped).unwrap();
-    let all = serde_json::to_value(Exporter::default()).unwrap();
-    let inspector = serde_json::to_value(Inspector::default()).unwrap();
+    let all = serde_json::to_value(ExporterSettings::default()).unwrap();
+    let inspector = serde_json::to_value(InspectorSettings::default()).unwrap();
     for section in all.as_object().unwrap().values().filter(|section| section.is_object()).chain([&inspector]) {
         for key in section.as_object().unwrap().keys() {
             assert!(text.contains(&format!("{key}:")), "config/exporter.yml doesn't show {key}");
@@ -63,13 +63,13 @@ fn the_shipped_inspector_live_is_the_default() {
     let lines: Vec<&str> = section.lines().map_while(|line| line.strip_prefix("# ")).collect();
     let folder = Folder::new(&format!("inspector_live:\n{}", lines.join("\n")));
     let shown = folder.load().unwrap().exporter.inspector_live.remove(0);
-    let named = Inspector {
+    let named = InspectorSettings {
         name: shown.name.clone(),
         url: shown.url.clone(),
         every: shown.every,
         token_file: shown.token_file.clone(),
         ca_file: shown.ca_file.clone(),
-        ..Inspector::default()
+        ..InspectorSettings::default()
     };
     assert_eq!(shown, named);
     assert_eq!(shown.token_file, Some(folder.0.path().join("inspector.token")));
@@ -171,7 +171,7 @@ fn url_targets_reach_only_the_hosts_allowed() {
     }
     assert!(!UrlTargets { enabled: false, ..targets.clone() }.allows(&Url::parse("http://10.0.0.5/").unwrap()));
     for bad in ["*", "*.", "a*.net", "http://x", "host/path", "u@h", "", "h:80"] {
-        assert!(!sound(bad), "{bad}");
+        assert!(!is_host_pattern(bad), "{bad}");
     }
 }
 
@@ -226,7 +226,7 @@ fn what_is_shown_is_whole_and_without_secrets() {
 fn a_bad_reload_changes_nothing_and_is_remembered() {
     let folder = Folder::new("history: {max_outputs: 1}\n");
     folder.write("channels.yml", A);
-    let live = Live::start(folder.source(), at(1)).unwrap();
+    let live = ConfigHandle::start(folder.source(), at(1)).unwrap();
     assert_eq!(live.last_reload(), Reload { at: at(1), succeeded_at: at(1), error: None });
 
     // The exporter's own settings are right, the catalogue isn't: neither is taken.
@@ -249,7 +249,7 @@ fn a_bad_reload_changes_nothing_and_is_remembered() {
 fn only_changed_content_loads_again() {
     let folder = Folder::new("");
     folder.write("channels.yml", A);
-    let live = Live::start(folder.source(), at(1)).unwrap();
+    let live = ConfigHandle::start(folder.source(), at(1)).unwrap();
     assert_eq!(live.reload_if_changed(at(2)), None);
     // Written again with the same content: a new time of change, nothing to do.
     let file = std::fs::File::open(folder.0.path().join("channels.yml")).unwrap();
@@ -277,7 +277,7 @@ fn only_changed_content_loads_again() {
 async fn the_watch_takes_up_a_change_by_itself() {
     let folder = Folder::new("");
     folder.write("channels.yml", A);
-    let live = Arc::new(Live::start(folder.source(), at(1)).unwrap());
+    let live = Arc::new(ConfigHandle::start(folder.source(), at(1)).unwrap());
     let mut changes = live.subscribe();
     let task = tokio::spawn(live.clone().watch(Duration::from_millis(5), || at(9)));
     folder.write("channels.yml", &(B.to_owned() + "# longer\n"));
@@ -291,7 +291,7 @@ async fn the_watch_takes_up_a_change_by_itself() {
 /// Tests run in the package's folder, where the shipped files are.
 #[test]
 fn without_a_named_file_the_usual_one_is_used() {
-    let loaded = load(&Source::default()).unwrap();
+    let loaded = load(&ConfigPaths::default()).unwrap();
     assert_eq!(loaded.files.first().map(|f| f.as_path()), Some(Path::new(DEFAULT_FILE)));
     assert!(loaded.snapshot.templates.contains_key("TPL_LIVE_4K_HDR"));
 }

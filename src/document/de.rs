@@ -1,6 +1,6 @@
 //! Deserializes a tree of nodes through serde, keeping the position of every fault.
 
-use super::{Fault, Node, Spot, Value, suggestion};
+use super::{Fault, Node, NodeIndex, Value, suggestion};
 use packager_media::redact;
 use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{DeserializeOwned, Deserializer, Error, Expected, IntoDeserializer, Unexpected, Visitor};
@@ -15,8 +15,8 @@ const SECRET: [&str; 3] = ["password", "bearer_token", "headers"];
 const MAX_ROUNDS: usize = 50;
 
 /// Deserializes `node` as a `T`. The error lists all unknown keys and all bad values, not only the first.
-pub fn read<T: DeserializeOwned>(node: &Node) -> Result<T, Vec<Fault>> {
-    match read_on(node) {
+pub fn deserialize<T: DeserializeOwned>(node: &Node) -> Result<T, Vec<Fault>> {
+    match deserialize_partial(node) {
         (Some(value), faults) if faults.is_empty() => Ok(value),
         (_, faults) => Err(faults),
     }
@@ -25,13 +25,17 @@ pub fn read<T: DeserializeOwned>(node: &Node) -> Result<T, Vec<Fault>> {
 /// Deserializes `node` as far as possible: a bad value is left out and the rest is read again. `None` where a
 /// required value was
 /// left out. All faults are listed.
-pub fn read_on<T: DeserializeOwned>(node: &Node) -> (Option<T>, Vec<Fault>) {
+pub fn deserialize_partial<T: DeserializeOwned>(node: &Node) -> (Option<T>, Vec<Fault>) {
     let unknown = RefCell::default();
     let mut dropped = BTreeSet::new();
     let mut faults = Vec::new();
     let mut whole = None;
     while faults.len() < MAX_ROUNDS {
-        match T::deserialize(De { node, context: &Context { dropped: &dropped, unknown: &unknown }, secret: false }) {
+        match T::deserialize(NodeDeserializer {
+            node,
+            context: &Context { dropped: &dropped, unknown: &unknown },
+            secret: false,
+        }) {
             Ok(value) => {
                 whole = Some(value);
                 break;
@@ -52,18 +56,18 @@ pub fn read_on<T: DeserializeOwned>(node: &Node) -> (Option<T>, Vec<Fault>) {
 }
 
 struct Context<'a> {
-    dropped: &'a BTreeSet<Spot>,
-    unknown: &'a RefCell<BTreeMap<Spot, Fault>>,
+    dropped: &'a BTreeSet<NodeIndex>,
+    unknown: &'a RefCell<BTreeMap<NodeIndex, Fault>>,
 }
 
 #[derive(Clone, Copy)]
-struct De<'a> {
+struct NodeDeserializer<'a> {
     node: &'a Node,
     context: &'a Context<'a>,
     secret: bool,
 }
 
-impl<'a> De<'a> {
+impl<'a> NodeDeserializer<'a> {
     fn at(self, fault: Fault) -> Fault {
         match fault.at {
             Some(_) => fault,
@@ -103,7 +107,7 @@ impl<'a> De<'a> {
             }
             Value::Text(text) => {
                 let hint = suggestion(text, variants);
-                Err(Fault { hint, ..Fault::floating(format!("`{}` is not possible here", shortened(text))) })
+                Err(Fault { hint, ..Fault::floating(format!("`{}` is not possible here", shorten(text))) })
             }
             other => Err(Fault::floating(format!("expected one of {}, found {}", variants.join(", "), found(other)))),
         }
@@ -124,7 +128,7 @@ impl<'a> De<'a> {
     }
 }
 
-impl<'de> Deserializer<'de> for De<'_> {
+impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
     type Error = Fault;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
@@ -185,7 +189,7 @@ impl<'de> Deserializer<'de> for De<'_> {
     }
 }
 
-impl IntoDeserializer<'_, Fault> for De<'_> {
+impl IntoDeserializer<'_, Fault> for NodeDeserializer<'_> {
     type Deserializer = Self;
     fn into_deserializer(self) -> Self {
         self
@@ -206,7 +210,7 @@ impl Error for Fault {
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::floating(format!("expected {}, found {}", plain(expected), unexpected(&found)))
+        Self::floating(format!("expected {}, found {}", expectation(expected), unexpected(&found)))
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -219,7 +223,7 @@ impl Error for Fault {
 }
 
 /// serde names Rust's types; the message says what to write in the file.
-fn plain(expected: &dyn Expected) -> String {
+fn expectation(expected: &dyn Expected) -> String {
     match expected.to_string().as_str() {
         "f64" | "f32" => "a number".to_owned(),
         "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more".to_owned(),
@@ -237,7 +241,7 @@ fn unexpected(found: &Unexpected<'_>) -> String {
         Unexpected::Unsigned(v) => v.to_string(),
         Unexpected::Signed(v) => v.to_string(),
         Unexpected::Float(v) => v.to_string(),
-        Unexpected::Str(v) => format!("the text `{}`", shortened(v)),
+        Unexpected::Str(v) => format!("the text `{}`", shorten(v)),
         Unexpected::Unit => "nothing".to_owned(),
         Unexpected::Seq => "a list".to_owned(),
         Unexpected::Map => "a section".to_owned(),
@@ -258,7 +262,7 @@ fn found(value: &Value) -> String {
     }
 }
 
-fn shortened(text: &str) -> String {
+fn shorten(text: &str) -> String {
     let mut short = redact::escape(text, 80);
     if text.chars().nth(80).is_some() {
         short.push('…');

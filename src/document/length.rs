@@ -5,9 +5,9 @@ use std::time::Duration;
 
 /// A length of time in seconds, written as a number of seconds or as text such as `10s`, `500ms`, `1m 30s`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Length(pub f64);
+pub struct TimeLength(pub f64);
 
-impl Length {
+impl TimeLength {
     /// The length as a `Duration`; zero for a negative or unrepresentable one.
     #[must_use]
     pub fn duration(self) -> Duration {
@@ -15,13 +15,13 @@ impl Length {
     }
 }
 
-impl Serialize for Length {
+impl Serialize for TimeLength {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&humantime::format_duration(self.duration()).to_string())
     }
 }
 
-impl<'de> Deserialize<'de> for Length {
+impl<'de> Deserialize<'de> for TimeLength {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_any(LengthVisitor)
     }
@@ -30,26 +30,26 @@ impl<'de> Deserialize<'de> for Length {
 struct LengthVisitor;
 
 impl serde::de::Visitor<'_> for LengthVisitor {
-    type Value = Length;
+    type Value = TimeLength;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("a length of time (seconds, or text such as 10s or 500ms)")
     }
 
-    fn visit_u64<E>(self, v: u64) -> Result<Length, E> {
-        Ok(Length(v as f64))
+    fn visit_u64<E>(self, v: u64) -> Result<TimeLength, E> {
+        Ok(TimeLength(v as f64))
     }
 
-    fn visit_i64<E>(self, v: i64) -> Result<Length, E> {
-        Ok(Length(v as f64))
+    fn visit_i64<E>(self, v: i64) -> Result<TimeLength, E> {
+        Ok(TimeLength(v as f64))
     }
 
-    fn visit_f64<E>(self, v: f64) -> Result<Length, E> {
-        Ok(Length(v))
+    fn visit_f64<E>(self, v: f64) -> Result<TimeLength, E> {
+        Ok(TimeLength(v))
     }
 
-    fn visit_str<E: serde::de::Error>(self, v: &str) -> Result<Length, E> {
+    fn visit_str<E: serde::de::Error>(self, v: &str) -> Result<TimeLength, E> {
         let wrong = |_| E::invalid_value(serde::de::Unexpected::Str(v), &self);
-        humantime::parse_duration(v).map(|d| Length(d.as_secs_f64())).map_err(wrong)
+        humantime::parse_duration(v).map(|d| TimeLength(d.as_secs_f64())).map_err(wrong)
     }
 }

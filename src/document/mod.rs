@@ -11,10 +11,10 @@ mod problem;
 #[cfg(test)]
 mod tests;
 
-pub use de::{read, read_on};
-pub use length::Length;
-pub use node::{Key, Node, Spot, Value};
-pub use problem::{Errors, Fault, MAX_SHOWN, Problem, nearest, suggestion};
+pub use de::{deserialize, deserialize_partial};
+pub use length::TimeLength;
+pub use node::{Key, Node, NodeIndex, Value};
+pub use problem::{DocumentErrors, Fault, MAX_REPORTED, Problem, nearest, suggestion};
 
 use std::io::Read as _;
 use std::path::Path;
@@ -28,37 +28,37 @@ pub struct Document {
     /// Name of the document in messages: a path, or what the text is.
     pub name: String,
     text: String,
-    form: node::Form,
+    form: node::Syntax,
     pub root: Node,
 }
 
 impl Document {
     /// Reads and parses a YAML file of at most [`MAX_FILE_BYTES`]. A text that is not UTF-8 or not YAML, and a key
     /// given twice, are errors.
-    pub fn open(path: &Path) -> Result<Self, Errors> {
+    pub fn open(path: &Path) -> Result<Self, DocumentErrors> {
         let name = path.display().to_string();
         let text = read_text(path, MAX_FILE_BYTES).map_err(|message| Problem::of(&name, message))?;
         Self::parse(name, text)
     }
 
     /// Parses the YAML `text`; messages call it `name`.
-    pub fn parse(name: String, text: String) -> Result<Self, Errors> {
-        Self::written_in(node::Form::Yaml, name, text)
+    pub fn parse(name: String, text: String) -> Result<Self, DocumentErrors> {
+        Self::written_in(node::Syntax::Yaml, name, text)
     }
 
     /// Parses the JSON `text`; messages call it `name`.
-    pub fn parse_json(name: String, text: String) -> Result<Self, Errors> {
-        Self::written_in(node::Form::Json, name, text)
+    pub fn parse_json(name: String, text: String) -> Result<Self, DocumentErrors> {
+        Self::written_in(node::Syntax::Json, name, text)
     }
 
-    fn written_in(form: node::Form, name: String, text: String) -> Result<Self, Errors> {
+    fn written_in(form: node::Syntax, name: String, text: String) -> Result<Self, DocumentErrors> {
         let (root, repeated) =
-            node::build(&text, form).map_err(|e| Errors::from(Problem::syntax(&name, &text, form, &e)))?;
+            node::build(&text, form).map_err(|e| DocumentErrors::from(Problem::syntax(&name, &text, form, &e)))?;
         let document = Self { name, text, form, root };
         if repeated.is_empty() {
             return Ok(document);
         }
-        let faults = repeated.into_iter().take(MAX_SHOWN).map(|twice| {
+        let faults = repeated.into_iter().take(MAX_REPORTED).map(|twice| {
             let first = node::locate(&document.text, form, twice.first).map_or(0, |(line, _)| line);
             Fault::key(twice.second, format!("`{}` is given twice, first in line {first}", twice.name))
         });
@@ -67,13 +67,13 @@ impl Document {
 
     /// Turns faults into errors with file, line, column and path. Each node is reported once.
     #[must_use]
-    pub fn errors(&self, faults: Vec<Fault>) -> Errors {
+    pub fn errors(&self, faults: Vec<Fault>) -> DocumentErrors {
         problem::locate_all(self, faults)
     }
 
     /// Line and column of a node or key, both from 1. `None` for a node that is not in the document.
     #[must_use]
-    pub fn position(&self, at: Spot) -> Option<(usize, usize)> {
+    pub fn position(&self, at: NodeIndex) -> Option<(usize, usize)> {
         node::locate(&self.text, self.form, at)
     }
 }

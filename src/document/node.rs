@@ -1,14 +1,14 @@
 //! The tree, built by a visitor that counts what it visits.
 //!
 //! yaml_serde tells a position only with an error. So each node and key remembers its number in order of
-//! visiting ([`Spot`]), and [`locate`] visits once more and fails at that number: the error carries the position.
+//! visiting ([`NodeIndex`]), and [`locate`] visits once more and fails at that number: the error carries the position.
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use std::collections::HashMap;
 use std::fmt;
 
 /// Index of a node or key in its document, in order of appearance.
-pub type Spot = usize;
+pub type NodeIndex = usize;
 
 /// YAML aliases are expanded, so a small file can describe a huge tree; the two bounds limit the tree.
 const MAX_NODES: usize = 2_000_000;
@@ -16,7 +16,7 @@ const MAX_TEXT_BYTES: usize = 64 << 20;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
-    pub at: Spot,
+    pub at: NodeIndex,
     pub value: Value,
 }
 
@@ -34,15 +34,15 @@ pub enum Value {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
-    pub at: Spot,
+    pub at: NodeIndex,
     pub name: String,
 }
 
 impl Node {
     /// A node that was made by the program and has no position in a document.
     #[must_use]
-    pub fn made(value: Value) -> Self {
-        Self { at: Spot::MAX, value }
+    pub fn synthetic(value: Value) -> Self {
+        Self { at: NodeIndex::MAX, value }
     }
 
     /// The entries of a mapping. Empty for a node that is no mapping.
@@ -62,7 +62,7 @@ impl Node {
 
     /// Index of the value of the key `name`, or of this node where it lacks the key.
     #[must_use]
-    pub fn spot(&self, name: &str) -> Spot {
+    pub fn index_of(&self, name: &str) -> NodeIndex {
         self.get(name).map_or(self.at, |node| node.at)
     }
 
@@ -84,14 +84,14 @@ impl Node {
     /// This tree merged over `base`: mappings are merged key by key, in the order of `base`; every other value
     /// replaces that of `base`.
     #[must_use]
-    pub fn over(&self, base: &Self) -> Self {
+    pub fn merged_over(&self, base: &Self) -> Self {
         let (Value::Map(own), Value::Map(below)) = (&self.value, &base.value) else {
             return self.clone();
         };
         let mut merged: Vec<(Key, Self)> = below
             .iter()
             .map(|(key, under)| match own.iter().find(|(k, _)| k.name == key.name) {
-                Some((own_key, node)) => (own_key.clone(), node.over(under)),
+                Some((own_key, node)) => (own_key.clone(), node.merged_over(under)),
                 None => (key.clone(), under.clone()),
             })
             .collect();
@@ -102,49 +102,48 @@ impl Node {
 
 /// A key that occurs twice in one mapping.
 #[derive(Debug)]
-pub(super) struct Twice {
-    pub first: Spot,
-    pub second: Spot,
+pub(super) struct RepeatedKey {
+    pub first: NodeIndex,
+    pub second: NodeIndex,
     pub name: String,
 }
 
 /// Syntax of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum Syntax {
     Yaml,
     Json,
 }
 
 /// Why a text could not be parsed, with line and column, both from 1.
 #[derive(Debug)]
-pub(super) struct Broken {
+pub(super) struct SyntaxError {
     pub position: Option<(usize, usize)>,
     pub message: String,
 }
 
 /// Parses `text` into a tree, and lists the keys that occur twice in one mapping (the first occurrence counts).
-pub(super) fn build(text: &str, form: Form) -> Result<(Node, Vec<Twice>), Broken> {
-    let mut builder = Builder { json: form == Form::Json, ..Builder::default() };
+pub(super) fn build(text: &str, form: Syntax) -> Result<(Node, Vec<RepeatedKey>), SyntaxError> {
+    let mut builder = Builder { json: form == Syntax::Json, ..Builder::default() };
     let node = visit(&mut builder, text, form)?;
     Ok((node, builder.repeated))
 }
 
 /// Line and column of the node `at`, both from 1. In JSON they are those of the value's end.
-pub(super) fn locate(text: &str, form: Form, at: Spot) -> Option<(usize, usize)> {
+pub(super) fn locate(text: &str, form: Syntax, at: NodeIndex) -> Option<(usize, usize)> {
     let mut builder = Builder { stop: Some(at), ..Builder::default() };
     visit(&mut builder, text, form).err()?.position
 }
 
-fn visit(builder: &mut Builder, text: &str, form: Form) -> Result<Node, Broken> {
+fn visit(builder: &mut Builder, text: &str, form: Syntax) -> Result<Node, SyntaxError> {
     match form {
-        Form::Yaml => Seed(builder).deserialize(serde_yaml::Deserializer::from_str(text)).map_err(|error| Broken {
-            position: error.location().map(|l| (l.line(), l.column())),
-            message: error.to_string(),
+        Syntax::Yaml => Seed(builder).deserialize(serde_yaml::Deserializer::from_str(text)).map_err(|error| {
+            SyntaxError { position: error.location().map(|l| (l.line(), l.column())), message: error.to_string() }
         }),
-        Form::Json => {
+        Syntax::Json => {
             let mut json = serde_json::Deserializer::from_str(text);
             let node = Seed(builder).deserialize(&mut json).and_then(|node| json.end().map(|()| node));
-            node.map_err(|error| Broken {
+            node.map_err(|error| SyntaxError {
                 position: (error.line() > 0).then(|| (error.line(), error.column())),
                 message: error.to_string(),
             })
@@ -156,19 +155,19 @@ fn visit(builder: &mut Builder, text: &str, form: Form) -> Result<Node, Broken> 
 struct Builder {
     count: usize,
     text_bytes: usize,
-    stop: Option<Spot>,
-    repeated: Vec<Twice>,
+    stop: Option<NodeIndex>,
+    repeated: Vec<RepeatedKey>,
     json: bool,
 }
 
 impl Builder {
-    fn next(&mut self) -> Spot {
+    fn next(&mut self) -> NodeIndex {
         self.count += 1;
         self.count - 1
     }
 
     /// Fails at the node that [`locate`] looks for, and beyond the bounds.
-    fn check<E: serde::de::Error>(&mut self, at: Spot, text_bytes: usize) -> Result<(), E> {
+    fn check<E: serde::de::Error>(&mut self, at: NodeIndex, text_bytes: usize) -> Result<(), E> {
         self.text_bytes += text_bytes;
         if self.stop == Some(at) {
             return Err(E::custom("here"));
@@ -181,7 +180,7 @@ impl Builder {
 }
 
 /// 25.0 is the same number as 25 in JSON (RFC 8259 section 6; JSON Schema core 2020-12 section 4.2.2), and pandas writes it so.
-fn whole(v: f64) -> Option<Value> {
+fn exact_integer(v: f64) -> Option<Value> {
     // Every whole number below 2^53 is a double of its own.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let exact = v.fract() == 0.0 && v.abs() < EXACT;
@@ -201,7 +200,7 @@ impl<'de> DeserializeSeed<'de> for Seed<'_> {
 
 struct Build<'b> {
     builder: &'b mut Builder,
-    at: Spot,
+    at: NodeIndex,
 }
 
 impl Build<'_> {
@@ -239,7 +238,7 @@ impl<'de> Visitor<'de> for Build<'_> {
     }
 
     fn visit_f64<E: serde::de::Error>(self, v: f64) -> Result<Value, E> {
-        let value = self.builder.json.then(|| whole(v)).flatten();
+        let value = self.builder.json.then(|| exact_integer(v)).flatten();
         self.scalar(value.unwrap_or(Value::Float(v)))
     }
 
@@ -259,12 +258,12 @@ impl<'de> Visitor<'de> for Build<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         self.builder.check(self.at, 0)?;
-        let mut seen: HashMap<String, Spot> = HashMap::new();
+        let mut seen: HashMap<String, NodeIndex> = HashMap::new();
         let mut entries = Vec::new();
         while let Some(key) = map.next_key_seed(KeySeed(self.builder))? {
             let node = map.next_value_seed(Seed(self.builder))?;
             match seen.get(&key.name) {
-                Some(&first) => self.builder.repeated.push(Twice { first, second: key.at, name: key.name }),
+                Some(&first) => self.builder.repeated.push(RepeatedKey { first, second: key.at, name: key.name }),
                 None => {
                     seen.insert(key.name.clone(), key.at);
                     entries.push((key, node));

@@ -1,18 +1,18 @@
 //! Faults of a document, worded for the person who edits it.
 
-use super::node::{Broken, Form};
-use super::{Document, Node, Spot, Value};
+use super::node::{Syntax, SyntaxError};
+use super::{Document, Node, NodeIndex, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Largest number of problems reported of one document. Each costs another pass over the text to find its line.
-pub const MAX_SHOWN: usize = 20;
+pub const MAX_REPORTED: usize = 20;
 
 /// A fault of a document, with the index of the node that it belongs to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
     /// Index of the faulty node. `None` until the node is known.
-    pub at: Option<Spot>,
+    pub at: Option<NodeIndex>,
     /// `true`: the fault is about a key, and the reported path is that of the section which contains the key.
     pub about_key: bool,
     pub message: String,
@@ -25,13 +25,13 @@ pub struct Fault {
 impl Fault {
     /// A fault of the value at the node `at`.
     #[must_use]
-    pub fn value(at: Spot, message: impl Into<String>) -> Self {
+    pub fn value(at: NodeIndex, message: impl Into<String>) -> Self {
         Self { at: Some(at), ..Self::floating(message) }
     }
 
     /// A fault of the key at the node `at`.
     #[must_use]
-    pub fn key(at: Spot, message: impl Into<String>) -> Self {
+    pub fn key(at: NodeIndex, message: impl Into<String>) -> Self {
         Self { at: Some(at), about_key: true, ..Self::floating(message) }
     }
 
@@ -56,16 +56,16 @@ impl Problem {
         Self { source: source.to_owned(), position: None, message: message.into() }
     }
 
-    pub(super) fn syntax(source: &str, text: &str, form: Form, broken: &Broken) -> Self {
-        let Broken { position, message } = broken;
+    pub(super) fn syntax(source: &str, text: &str, form: Syntax, broken: &SyntaxError) -> Self {
+        let SyntaxError { position, message } = broken;
         let line = position.and_then(|(line, _)| text.lines().nth(line.saturating_sub(1))).unwrap_or_default();
         let (form, hint) = match form {
-            Form::Json if starts_with_no_number(line, position.map_or(0, |(_, column)| column)) => {
+            Syntax::Json if starts_with_no_number(line, position.map_or(0, |(_, column)| column)) => {
                 ("JSON", " (JSON has no NaN and no Infinity: write null, or leave the key out)")
             }
-            Form::Json => ("JSON", ""),
-            Form::Yaml if line.starts_with('\t') => ("YAML", " (YAML is indented with spaces, never with tabs)"),
-            Form::Yaml => ("YAML", ""),
+            Syntax::Json => ("JSON", ""),
+            Syntax::Yaml if line.starts_with('\t') => ("YAML", " (YAML is indented with spaces, never with tabs)"),
+            Syntax::Yaml => ("YAML", ""),
         };
         // The position stands in front already.
         let message =
@@ -92,18 +92,18 @@ impl fmt::Display for Problem {
 
 /// All problems of one or more documents; displayed as one line each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Errors(pub Vec<Problem>);
+pub struct DocumentErrors(pub Vec<Problem>);
 
-impl Errors {
+impl DocumentErrors {
     /// `Ok(value)` where there is no problem, else the problems.
     pub fn or<T>(self, value: T) -> Result<T, Self> {
         if self.0.is_empty() { Ok(value) } else { Err(self) }
     }
 }
 
-impl std::error::Error for Errors {}
+impl std::error::Error for DocumentErrors {}
 
-impl fmt::Display for Errors {
+impl fmt::Display for DocumentErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, problem) in self.0.iter().enumerate() {
             let separator = if i == 0 { "" } else { "\n" };
@@ -113,7 +113,7 @@ impl fmt::Display for Errors {
     }
 }
 
-impl From<Problem> for Errors {
+impl From<Problem> for DocumentErrors {
     fn from(problem: Problem) -> Self {
         Self(vec![problem])
     }
@@ -144,10 +144,10 @@ pub fn suggestion(word: &str, known: &[&str]) -> String {
     if known.is_empty() { meant } else { format!("{meant}{separator} {}", known.join(", ")) }
 }
 
-pub(super) fn locate_all(document: &Document, faults: Vec<Fault>) -> Errors {
+pub(super) fn locate_all(document: &Document, faults: Vec<Fault>) -> DocumentErrors {
     // The same spot is read again for each section built on it.
     let mut seen = BTreeSet::new();
-    let mut unique: BTreeMap<Spot, Vec<Fault>> = BTreeMap::new();
+    let mut unique: BTreeMap<NodeIndex, Vec<Fault>> = BTreeMap::new();
     for fault in faults {
         let at = fault.at.unwrap_or_default();
         if seen.insert((at, fault.message.clone())) {
@@ -156,14 +156,14 @@ pub(super) fn locate_all(document: &Document, faults: Vec<Fault>) -> Errors {
     }
     let total: usize = unique.values().map(Vec::len).sum();
     let shown = unique.into_iter().flat_map(|(at, faults)| faults.into_iter().map(move |fault| (at, fault)));
-    let mut problems: Vec<Problem> = shown.take(MAX_SHOWN).map(|(at, fault)| problem(document, at, fault)).collect();
-    if total > MAX_SHOWN {
-        problems.push(Problem::of(&document.name, format!("{} more problems are not shown", total - MAX_SHOWN)));
+    let mut problems: Vec<Problem> = shown.take(MAX_REPORTED).map(|(at, fault)| problem(document, at, fault)).collect();
+    if total > MAX_REPORTED {
+        problems.push(Problem::of(&document.name, format!("{} more problems are not shown", total - MAX_REPORTED)));
     }
-    Errors(problems)
+    DocumentErrors(problems)
 }
 
-fn problem(document: &Document, at: Spot, fault: Fault) -> Problem {
+fn problem(document: &Document, at: NodeIndex, fault: Fault) -> Problem {
     let path = path(&document.root, at, fault.about_key).unwrap_or_default();
     let message = match (path.is_empty(), fault.about_key) {
         (true, _) => fault.message,
@@ -174,7 +174,7 @@ fn problem(document: &Document, at: Spot, fault: Fault) -> Problem {
 }
 
 /// Path of the node `at`, such as `TPL_LIVE_HD.ladder.video[2]`; for a key, the path of the section that contains it.
-fn path(node: &Node, at: Spot, key: bool) -> Option<String> {
+fn path(node: &Node, at: NodeIndex, key: bool) -> Option<String> {
     match &node.value {
         _ if !key && node.at == at => Some(String::new()),
         Value::Map(entries) => entries.iter().find_map(|(k, inner)| {

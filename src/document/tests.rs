@@ -29,13 +29,13 @@ enum Mode {
     Every,
 }
 
-fn parse(text: &str) -> Result<Document, Errors> {
+fn parse(text: &str) -> Result<Document, DocumentErrors> {
     Document::parse("f.yml".to_owned(), text.to_owned())
 }
 
 fn outer(text: &str) -> Result<Outer, String> {
     let document = parse(text).map_err(|e| e.to_string())?;
-    read(&document.root).map_err(|faults| document.errors(faults).to_string())
+    deserialize(&document.root).map_err(|faults| document.errors(faults).to_string())
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn many_problems_are_counted_not_listed() {
 fn a_tree_over_another_keeps_what_it_does_not_say() {
     let base = parse("a: {x: 1, y: [1, 2]}\nb: 2\n").unwrap().root;
     let own = parse("a: {y: [3], z: 4}\nb:\n").unwrap().root;
-    let merged = own.over(&base);
+    let merged = own.merged_over(&base);
     let a = merged.get("a").unwrap();
     assert_eq!(a.entries().iter().map(|(k, _)| k.name.as_str()).collect::<Vec<_>>(), ["x", "y", "z"]);
     assert!(matches!(&a.get("y").unwrap().value, Value::List(nodes) if nodes.len() == 1));

@@ -44,7 +44,7 @@ pub(super) struct HttpClients {
 type FileVersion = (Option<SystemTime>, u64);
 
 impl HttpClients {
-    pub(crate) fn new(settings: &config::Fetch, guard: AddressGuard) -> Result<Self, ClientError> {
+    pub(crate) fn new(settings: &config::FetchSettings, guard: AddressGuard) -> Result<Self, ClientError> {
         let connect_timeout = Duration::try_from_secs_f64(settings.connect_timeout)
             .ok()
             .filter(|d| !d.is_zero())

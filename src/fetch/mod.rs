@@ -69,7 +69,7 @@ impl Client {
     ///
     /// # Errors
     /// Returns the name of the setting with which no request could be made.
-    pub(crate) fn new(settings: &config::Fetch) -> Result<Self, ClientError> {
+    pub(crate) fn new(settings: &config::FetchSettings) -> Result<Self, ClientError> {
         let guard = AddressGuard { allow_private: settings.allow_private_addresses };
         let user_agent = http::HeaderValue::from_str(&settings.user_agent)
             .map_err(|_| ClientError("fetch.user_agent: may hold printable ASCII only".to_owned()))?;

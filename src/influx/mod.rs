@@ -4,7 +4,7 @@
 mod lines;
 mod send;
 
-use crate::config::{Influxdb, Live};
+use crate::config::{ConfigHandle, InfluxdbSettings};
 use crate::report::Report;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -47,7 +47,7 @@ struct LineBatch {
 /// The queue of lines for InfluxDB. Its clones share one queue.
 #[derive(Clone)]
 pub struct InfluxQueue {
-    live: Arc<Live>,
+    live: Arc<ConfigHandle>,
     queue: mpsc::Sender<LineBatch>,
     count: CountLines,
 }
@@ -58,7 +58,7 @@ impl InfluxQueue {
     ///
     /// # Errors
     /// Returns the reason when no HTTP client can be made.
-    pub fn start(live: Arc<Live>, count: CountLines) -> Result<Self, String> {
+    pub fn start(live: Arc<ConfigHandle>, count: CountLines) -> Result<Self, String> {
         let (queue, offered) = mpsc::channel(live.current().exporter.influxdb.queue_probes);
         let sender = send::BatchSender::new(live.clone(), count.clone())?;
         tokio::spawn(sender.run(offered));
@@ -67,7 +67,7 @@ impl InfluxQueue {
 
     /// Queues a report if the queue has room, and never waits.
     pub fn offer(&self, report: &Report) {
-        let settings: &Influxdb = &self.live.current().exporter.influxdb;
+        let settings: &InfluxdbSettings = &self.live.current().exporter.influxdb;
         if settings.url.is_none() {
             return;
         }

@@ -1,7 +1,7 @@
 //! Sends batches of lines to InfluxDB: to `/api/v2/write` with a token, or to `/write` of version 1.
 
 use super::{CountLines, LineBatch, LineResult};
-use crate::config::{Influxdb, Live};
+use crate::config::{ConfigHandle, InfluxdbSettings};
 use crate::fetch::{read_service_answer, service_client};
 use async_compression::tokio::write::GzipEncoder;
 use bytes::Bytes;
@@ -26,7 +26,7 @@ const RETRY_AT_MOST: Duration = Duration::from_secs(30);
 const MAX_ANSWER: usize = 64 << 10;
 
 pub(crate) struct BatchSender {
-    live: Arc<Live>,
+    live: Arc<ConfigHandle>,
     client: reqwest::Client,
     count: CountLines,
 }
@@ -40,7 +40,7 @@ enum WriteError {
 }
 
 impl BatchSender {
-    pub(crate) fn new(live: Arc<Live>, count: CountLines) -> Result<Self, String> {
+    pub(crate) fn new(live: Arc<ConfigHandle>, count: CountLines) -> Result<Self, String> {
         let client = service_client(PATIENCE).map_err(|e| format!("no HTTP client for InfluxDB: {e}"))?;
         Ok(Self { live, client, count })
     }
@@ -78,7 +78,7 @@ impl BatchSender {
         }
     }
 
-    async fn post(&self, settings: &Influxdb, body: Bytes) -> Result<(), WriteError> {
+    async fn post(&self, settings: &InfluxdbSettings, body: Bytes) -> Result<(), WriteError> {
         let Some(url) = settings.write_url() else {
             return Err(WriteError::Permanent("influxdb.url was removed from exporter.yml".to_owned()));
         };

@@ -1,6 +1,6 @@
 //! The mapping of programs to channels, by the configured fields, defaults and rules.
 
-use crate::config::{Inspector, Set};
+use crate::config::{InspectorSettings, Set};
 use crate::store::Wanted;
 use packager_media::redact;
 use regex::Regex;
@@ -31,7 +31,7 @@ pub(crate) struct MappedPrograms {
 /// # Errors
 /// Returns the first program's problem when no program can be used, because such an answer says nothing about any
 /// channel.
-pub(crate) fn map_programs(inspector: &Inspector, programs: Vec<Value>) -> Result<MappedPrograms, String> {
+pub(crate) fn map_programs(inspector: &InspectorSettings, programs: Vec<Value>) -> Result<MappedPrograms, String> {
     let mut mapped = MappedPrograms { all_named: true, ..MappedPrograms::default() };
     let mut first: BTreeMap<String, usize> = BTreeMap::new();
     let total = programs.len();
@@ -71,7 +71,7 @@ pub(crate) fn map_programs(inspector: &Inspector, programs: Vec<Value>) -> Resul
 struct Program(Value);
 
 impl Program {
-    fn code(&self, inspector: &Inspector) -> Result<String, String> {
+    fn code(&self, inspector: &InspectorSettings) -> Result<String, String> {
         match self.text(&inspector.fields.id)? {
             Some(id) if !id.trim().is_empty() => self.fill_pattern(&inspector.channel.channel_code, str::to_owned),
             _ => Err(format!("the program has no `{}`", inspector.fields.id)),
@@ -79,7 +79,7 @@ impl Program {
     }
 
     /// The program's columns. `None` when a rule skips the program.
-    fn columns(&self, inspector: &Inspector, code: &str) -> Result<Option<Map<String, Value>>, String> {
+    fn columns(&self, inspector: &InspectorSettings, code: &str) -> Result<Option<Map<String, Value>>, String> {
         let (fields, usual) = (&inspector.fields, &inspector.channel);
         let mut set = Set::default();
         for rule in &inspector.rules {
@@ -209,12 +209,13 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn inspector(rules: &str) -> Inspector {
+    fn inspector(rules: &str) -> InspectorSettings {
         let text = format!("name: i\nurl: https://i/\n{rules}");
-        crate::document::read(&crate::document::Document::parse("exporter.yml".to_owned(), text).unwrap().root).unwrap()
+        crate::document::deserialize(&crate::document::Document::parse("exporter.yml".to_owned(), text).unwrap().root)
+            .unwrap()
     }
 
-    fn one(inspector: &Inspector, program: Value) -> Value {
+    fn one(inspector: &InspectorSettings, program: Value) -> Value {
         let mapped = map_programs(inspector, vec![program]).unwrap();
         mapped.wanted.first().map_or(Value::Null, |wanted| Value::Object(wanted.columns.clone()))
     }

@@ -3,7 +3,7 @@
 mod programs;
 mod mapping;
 
-use crate::config::{Inspector, Live};
+use crate::config::{ConfigHandle, InspectorSettings};
 use crate::store::{Store, Sync, Synced};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub enum SyncEvent<'a> {
 
 /// The name of a source in the database and in audit lines.
 #[must_use]
-pub fn source(inspector: &Inspector) -> String {
+pub fn source(inspector: &InspectorSettings) -> String {
     format!("inspector_live/{}", inspector.name)
 }
 
@@ -39,7 +39,12 @@ pub fn source(inspector: &Inspector) -> String {
 ///
 /// # Errors
 /// Returns why nothing was changed: no answer, an implausible answer, or no database.
-pub async fn sync(live: &Live, store: &Store, inspector: &Inspector, dry_run: bool) -> Result<Synced, String> {
+pub async fn sync(
+    live: &ConfigHandle,
+    store: &Store,
+    inspector: &InspectorSettings,
+    dry_run: bool,
+) -> Result<Synced, String> {
     let programs = programs::fetch_programs(&live.current().exporter.fetch, inspector).await?;
     let mapped = mapping::map_programs(inspector, programs)?;
     let source = source(inspector);
@@ -64,12 +69,12 @@ pub async fn sync(live: &Live, store: &Store, inspector: &Inspector, dry_run: bo
 
 /// Synchronises every source that has an interval, each in a task of its own, until the future is dropped. A change of
 /// a source in exporter.yml restarts its task.
-pub async fn follow(live: Arc<Live>, store: Store, tell: OnSyncEvent) {
+pub async fn follow(live: Arc<ConfigHandle>, store: Store, tell: OnSyncEvent) {
     let mut changes = live.subscribe();
-    let mut running: BTreeMap<String, (Inspector, AbortOnDrop)> = BTreeMap::new();
+    let mut running: BTreeMap<String, (InspectorSettings, AbortOnDrop)> = BTreeMap::new();
     loop {
         let sources = live.current().exporter.inspector_live.clone();
-        let sources: Vec<Inspector> = sources.into_iter().filter(|source| source.every.is_some()).collect();
+        let sources: Vec<InspectorSettings> = sources.into_iter().filter(|source| source.every.is_some()).collect();
         running.retain(|name, (inspector, _)| {
             let named = sources.iter().any(|source| source.name == *name);
             if !named {
@@ -100,7 +105,7 @@ impl Drop for AbortOnDrop {
     }
 }
 
-async fn repeat(live: Arc<Live>, store: Store, inspector: Inspector, tell: OnSyncEvent) {
+async fn repeat(live: Arc<ConfigHandle>, store: Store, inspector: InspectorSettings, tell: OnSyncEvent) {
     let every = inspector.every.map_or(Duration::MAX, |every| every.duration());
     let source = source(&inspector);
     let mut retry = RETRY.min(every);

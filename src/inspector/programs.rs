@@ -1,7 +1,7 @@
 //! Fetches the list of programs from Inspector LIVE with one GET, bounded in bytes, time and number.
 
 use crate::catalog::{Auth, RequestSettings};
-use crate::config::{Fetch, Inspector};
+use crate::config::{FetchSettings, InspectorSettings};
 use crate::document::read_text;
 use crate::fetch::{Client, FetchRequest};
 use serde_json::Value;
@@ -13,7 +13,10 @@ const MAX_TOKEN_BYTES: u64 = 64 << 10;
 ///
 /// # Errors
 /// Returns why the list can't be read and what to do about it. No message contains the token.
-pub(crate) async fn fetch_programs(settings: &Fetch, inspector: &Inspector) -> Result<Vec<Value>, String> {
+pub(crate) async fn fetch_programs(
+    settings: &FetchSettings,
+    inspector: &InspectorSettings,
+) -> Result<Vec<Value>, String> {
     let url = inspector.url.as_ref().ok_or("the source has no `url`")?;
     let request_settings = RequestSettings {
         headers: vec![("Accept".to_owned(), "application/json".to_owned())],
@@ -45,7 +48,7 @@ pub(crate) async fn fetch_programs(settings: &Fetch, inspector: &Inspector) -> R
 }
 
 /// The token of the source. It is read for each synchronisation, so that a new token needs no reload.
-fn read_token(inspector: &Inspector) -> Result<Option<String>, String> {
+fn read_token(inspector: &InspectorSettings) -> Result<Option<String>, String> {
     let Some(file) = &inspector.token_file else { return Ok(None) };
     let name = file.display();
     let text = read_text(file, MAX_TOKEN_BYTES).map_err(|e| format!("token_file {name} {e}"))?;

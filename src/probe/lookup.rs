@@ -2,7 +2,7 @@
 
 use super::{ProbeError, ProbeRequest};
 use crate::catalog::{Channel, Template};
-use crate::config::Loaded;
+use crate::config::Config;
 use std::sync::Arc;
 
 /// What a request asks to probe: a channel, reduced to the requested output, and the template to judge it by.
@@ -13,7 +13,7 @@ pub(crate) struct ProbeSubject {
 }
 
 /// Finds what `request` names. An unknown name is an error of the caller; its text suggests the nearest known name.
-pub(crate) fn lookup(loaded: &Loaded, request: &ProbeRequest) -> Result<ProbeSubject, ProbeError> {
+pub(crate) fn lookup(loaded: &Config, request: &ProbeRequest) -> Result<ProbeSubject, ProbeError> {
     let found = loaded.find(&request.target, request.template.as_deref());
     let (channel, template) = found.map_err(|unknown| ProbeError::BadRequest(unknown.to_string()))?;
     Ok(ProbeSubject { channel: only_output(channel, request.output.as_deref())?, template })

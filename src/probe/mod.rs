@@ -11,7 +11,7 @@ pub use clock::Clock;
 
 use crate::catalog::{Channel, Template};
 use crate::checks::{self, CheckContext, CheckOutcome, CheckResult};
-use crate::config::{self, Live, Loaded};
+use crate::config::{self, Config, ConfigHandle};
 use crate::facts::{Capture, OutputFacts, RenditionFacts};
 use crate::fetch::{Client, ClientError};
 use crate::finding::Severity;
@@ -67,9 +67,9 @@ pub struct Prober {
 
 #[derive(Debug)]
 struct Shared {
-    live: Arc<Live>,
+    live: Arc<ConfigHandle>,
     /// The HTTP client with the settings that it was built from, which a reload may change.
-    client: RwLock<(config::Fetch, Client)>,
+    client: RwLock<(config::FetchSettings, Client)>,
     history: History,
     clock: Clock,
     captures: Arc<SharedCaptures>,
@@ -81,7 +81,7 @@ impl Prober {
     ///
     /// # Errors
     /// Returns the name of the fetch setting with which no HTTP client can be made.
-    pub fn new(live: Arc<Live>, clock: Clock) -> Result<Self, ClientError> {
+    pub fn new(live: Arc<ConfigHandle>, clock: Clock) -> Result<Self, ClientError> {
         let exporter = live.current().exporter.clone();
         let client = Client::new(&exporter.fetch)?;
         let shared = Shared {
@@ -132,14 +132,14 @@ impl Prober {
 
 impl Shared {
     /// Applies the bounds in force, which a reload may have changed.
-    fn apply_bounds(&self, exporter: &config::Exporter) {
+    fn apply_bounds(&self, exporter: &config::ExporterSettings) {
         self.admission.resize(exporter.probe.max_in_flight);
         self.history.bound(exporter.history.max_outputs);
     }
 
     /// Runs one probe: capture → history → checks → report. Nothing in it fails, because a broken stream is a report
     /// too.
-    async fn line(&self, loaded: &Loaded, subject: ProbeSubject, budget: TimeBudget) -> Report {
+    async fn line(&self, loaded: &Config, subject: ProbeSubject, budget: TimeBudget) -> Report {
         let ProbeSubject { channel, template } = subject;
         let began = Instant::now();
         let now = self.clock.now();
@@ -203,7 +203,7 @@ impl Shared {
 
     /// The HTTP client for the settings in force. When a reload has changed them a new client is built; if that fails,
     /// the old client stays.
-    fn client(&self, settings: &config::Fetch) -> Client {
+    fn client(&self, settings: &config::FetchSettings) -> Client {
         {
             let current = self.client.read().unwrap_or_else(PoisonError::into_inner);
             if current.0 == *settings {

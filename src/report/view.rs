@@ -69,7 +69,7 @@ impl<'a> ReportView<'a> {
             deadline_exceeded: report.capture.deadline_exceeded,
             stage_duration_seconds: StagesView::new(&report.capture.stages),
             channel_info: ChannelInfoView::new(&report.channel, &report.template),
-            threshold: report.template.numbers().into_iter().filter(|(_, n)| n.is_finite()).collect(),
+            threshold: report.template.numeric_thresholds().into_iter().filter(|(_, n)| n.is_finite()).collect(),
             outputs,
             checks: &report.outcomes,
             findings: report.outcomes.iter().flat_map(|o| &o.findings).map(FindingView).collect(),

@@ -4,7 +4,7 @@ use super::filtered::Filtered;
 use super::table::{ColumnLists, comma_separated, get, text_column};
 use super::{Page, Store, StoreError, Versioned, Writer, lock_writers};
 use crate::catalog::{self, ChannelRow, JsonObject, TableRow as _};
-use crate::document::{Document, Errors, Problem};
+use crate::document::{Document, DocumentErrors, Problem};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 use sqlx::types::Json;
@@ -201,7 +201,7 @@ impl Store {
         let (whole, mut problems) = merged(&rows, before.into_iter().map(|(code, Json(row))| (code, row)).collect())?;
         problems.extend(missing_references(&mut transaction, &rows).await?);
         problems.sort_by_key(|problem| problem.position);
-        Errors(problems).or(()).map_err(StoreError::Invalid)?;
+        DocumentErrors(problems).or(()).map_err(StoreError::Invalid)?;
         let mut done = ImportCounts::default();
         for part in whole.chunks(BATCH) {
             let written = upsert(&mut transaction, part).await?;

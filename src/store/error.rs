@@ -1,6 +1,6 @@
 //! Errors of the database, sorted by what a caller of the API can do about them.
 
-use crate::document::{Errors, Problem};
+use crate::document::{DocumentErrors, Problem};
 use sqlx::error::{DatabaseError, ErrorKind};
 
 /// Error of the database or of a value for it.
@@ -20,7 +20,7 @@ pub enum StoreError {
     Changed(i32),
     /// Values can't be written.
     #[error("{0}")]
-    Invalid(Errors),
+    Invalid(DocumentErrors),
     /// The database refused a statement: a fault of the exporter or of the schema.
     #[error("the database refused a statement: {0}")]
     Refused(String),

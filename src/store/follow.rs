@@ -3,9 +3,9 @@
 
 use super::table::comma_separated;
 use super::{Health, Store, StoreError};
-use crate::catalog::{self, ChannelRow, Snapshot, TemplateRow};
-use crate::config::Live;
-use crate::document::Errors;
+use crate::catalog::{self, CatalogSnapshot, ChannelRow, TemplateRow};
+use crate::config::ConfigHandle;
+use crate::document::DocumentErrors;
 use packager_media::units::Timestamp;
 use sqlx::postgres::PgListener;
 use std::collections::BTreeMap;
@@ -41,7 +41,7 @@ static CATALOGUE: LazyLock<String> = LazyLock::new(|| {
 
 impl Store {
     /// Follows the database until dropped. While it is away the last catalogue stays in force.
-    pub async fn follow(self, live: Arc<Live>, variables: BTreeMap<String, String>) {
+    pub async fn follow(self, live: Arc<ConfigHandle>, variables: BTreeMap<String, String>) {
         let mut pause = RETRY;
         loop {
             let Err(error) = self.follow_notices(&live, &variables, &mut pause).await;
@@ -54,7 +54,7 @@ impl Store {
 
     async fn follow_notices(
         &self,
-        live: &Live,
+        live: &ConfigHandle,
         variables: &BTreeMap<String, String>,
         pause: &mut Duration,
     ) -> Result<std::convert::Infallible, StoreError> {
@@ -75,7 +75,10 @@ impl Store {
     ///
     /// # Errors
     /// The database is away or has no schema, or a variable of the environment is bad.
-    pub async fn catalogue(&self, variables: &BTreeMap<String, String>) -> Result<(Snapshot, Errors), StoreError> {
+    pub async fn catalogue(
+        &self,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<(CatalogSnapshot, DocumentErrors), StoreError> {
         let (templates, channels): (String, String) = sqlx::query_as(&CATALOGUE).fetch_one(&self.pool).await?;
         let variables = variables.clone();
         let read = tokio::task::spawn_blocking(move || catalog::load_rows(templates, channels, &variables)).await;
@@ -86,7 +89,7 @@ impl Store {
     }
 
     /// Reads the catalogue and puts it into force.
-    async fn refresh(&self, live: &Live, variables: &BTreeMap<String, String>) -> Result<(), StoreError> {
+    async fn refresh(&self, live: &ConfigHandle, variables: &BTreeMap<String, String>) -> Result<(), StoreError> {
         let (snapshot, bad) = self.catalogue(variables).await?;
         let bad_rows: Vec<String> = bad.0.iter().map(ToString::to_string).collect();
         let health = Health::Connected { bad_rows };
@@ -100,7 +103,7 @@ impl Store {
                 "catalogue of the database"
             );
         }
-        live.put_catalogue(snapshot, Timestamp::now());
+        live.replace_catalog(snapshot, Timestamp::now());
         Ok(())
     }
 }

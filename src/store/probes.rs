@@ -130,18 +130,22 @@ impl Store {
 
 fn checked_columns(body: &Document) -> Result<JsonObject, StoreError> {
     let root = body.root.without(ProbeRow::READ_ONLY);
-    let (written, mut faults) = document::read_on::<ProbeWritten>(&root);
+    let (written, mut faults) = document::deserialize_partial::<ProbeWritten>(&root);
     let Some(written) = written else { return Err(StoreError::Invalid(body.errors(faults))) };
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     if !(1..=64).contains(&written.probe_name.len()) || !written.probe_name.bytes().all(plain) {
-        faults.push(Fault::value(root.spot("probe_name"), "must be 1 to 64 letters, digits, `_`, `-`, `.`"));
+        faults.push(Fault::value(root.index_of("probe_name"), "must be 1 to 64 letters, digits, `_`, `-`, `.`"));
     }
     if written.location.as_ref().is_some_and(|l| l.chars().count() > 256 || l.chars().any(char::is_control)) {
-        faults.push(Fault::value(root.spot("location"), "must be at most 256 characters without control characters"));
+        faults
+            .push(Fault::value(root.index_of("location"), "must be at most 256 characters without control characters"));
     }
     if written.url.as_ref().is_some_and(|u| u.len() > 2048 || !(u.starts_with("http://") || u.starts_with("https://")))
     {
-        faults.push(Fault::value(root.spot("url"), "must begin with http:// or https:// and have at most 2048 bytes"));
+        faults.push(Fault::value(
+            root.index_of("url"),
+            "must begin with http:// or https:// and have at most 2048 bytes",
+        ));
     }
     let written = body.errors(faults).or(written).map_err(StoreError::Invalid)?;
     match json!(written) {

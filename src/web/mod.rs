@@ -17,7 +17,7 @@ pub mod server;
 mod tests;
 
 use crate::catalog::Channel;
-use crate::config::Loaded;
+use crate::config::Config;
 use crate::probe::{ProbeError, ProbeRequest};
 use crate::report::Report;
 use api::Api;
@@ -42,7 +42,7 @@ pub trait Backend: Send + Sync + 'static {
     fn probe(&self, request: ProbeRequest, timeout: Duration) -> BoxFuture<'static, Result<Arc<Report>, ProbeError>>;
 
     /// Configuration and catalogue in force.
-    fn config(&self) -> Arc<Loaded>;
+    fn config(&self) -> Arc<Config>;
 
     /// The exporter's own metrics as text exposition 0.0.4.
     fn self_metrics(&self) -> Vec<u8>;

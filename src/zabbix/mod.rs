@@ -4,7 +4,7 @@
 mod outbox;
 mod sender;
 
-use crate::config::Live;
+use crate::config::ConfigHandle;
 use outbox::Outbox;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -49,7 +49,7 @@ pub type OnDelivery = Arc<dyn Fn(DeliveryEvent) + Send + Sync>;
 /// The queue of notifications for Zabbix. Its clones share one queue.
 #[derive(Debug, Clone)]
 pub struct ZabbixQueue {
-    live: Arc<Live>,
+    live: Arc<ConfigHandle>,
     queue: mpsc::Sender<QueueItem>,
 }
 
@@ -75,7 +75,7 @@ impl ZabbixQueue {
     /// Starts the task that sends queued notifications. The address is read from the configuration for each request, so
     /// a reload changes it; the queue's size is that of the start.
     #[must_use]
-    pub fn start(live: Arc<Live>, tell: OnDelivery) -> Self {
+    pub fn start(live: Arc<ConfigHandle>, tell: OnDelivery) -> Self {
         let (queue, orders) = mpsc::channel(live.current().exporter.zabbix.queue_notifications);
         tokio::spawn(run(live.clone(), orders, tell));
         Self { live, queue }
@@ -103,7 +103,7 @@ impl ZabbixQueue {
     }
 }
 
-async fn run(live: Arc<Live>, mut orders: mpsc::Receiver<QueueItem>, tell: OnDelivery) {
+async fn run(live: Arc<ConfigHandle>, mut orders: mpsc::Receiver<QueueItem>, tell: OnDelivery) {
     let mut outbox = Outbox::default();
     loop {
         let mut flush = None;

@@ -5,7 +5,7 @@
 
 use super::sender::TrapperSender;
 use super::{AlertNotification, AlertState, DeliveryEvent, OnDelivery};
-use crate::config::Live;
+use crate::config::ConfigHandle;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -91,7 +91,7 @@ impl Outbox {
     }
 
     /// Sends the states that are due. States that Zabbix doesn't store wait for the next attempt.
-    pub(crate) async fn send(&mut self, live: &Live, tell: &OnDelivery) {
+    pub(crate) async fn send(&mut self, live: &ConfigHandle, tell: &OnDelivery) {
         let loaded = live.current();
         let settings = &loaded.exporter.zabbix;
         let Some((server, port)) = settings.address() else {

@@ -2,7 +2,7 @@
 
 use crate::exporter::Files;
 use packager_exporter::checks::CheckResult;
-use packager_exporter::config::{Live, Source};
+use packager_exporter::config::{ConfigHandle, ConfigPaths};
 use packager_exporter::finding::Severity;
 use packager_exporter::probe::{Clock, ProbeRequest, Prober};
 use packager_exporter::report::Report;
@@ -83,8 +83,8 @@ impl PackagerMonitor {
     fn with_template(url: String, playlists: Vec<PathBuf>, template: &str) -> Self {
         let files = Files::new(&[("TV", url, template)]);
         files.write("templates.yml", TEMPLATES);
-        let source = Source { file: Some(files.path("exporter.yml")), ..Source::default() };
-        let live = Live::start(source, Timestamp::now()).unwrap();
+        let source = ConfigPaths { file: Some(files.path("exporter.yml")), ..ConfigPaths::default() };
+        let live = ConfigHandle::start(source, Timestamp::now()).unwrap();
         let prober = Prober::new(Arc::new(live), Clock::System).unwrap();
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -3,7 +3,7 @@
 
 use crate::origin::{self, Origin};
 use crate::pace;
-use packager_exporter::config::{Live, Source};
+use packager_exporter::config::{ConfigHandle, ConfigPaths};
 use packager_exporter::probe::{Clock, ProbeAnswer, ProbeError, ProbeRequest, Prober};
 use packager_exporter::report::Report;
 use std::fmt::Write as _;
@@ -178,7 +178,7 @@ fn prober_trusting(
     write("channels.yml", catalogue);
     write("templates.yml", &with_patience(templates));
     write("exporter.yml", exporter);
-    let source = Source { file: Some(files.path().join("exporter.yml")), ..Source::default() };
-    let live = Live::start(source, clock.now()).expect("a sound configuration");
+    let source = ConfigPaths { file: Some(files.path().join("exporter.yml")), ..ConfigPaths::default() };
+    let live = ConfigHandle::start(source, clock.now()).expect("a sound configuration");
     (Prober::new(Arc::new(live), clock).expect("a client"), files)
 }

@@ -11,7 +11,7 @@ const MAX_SECRET_BYTES: u64 = 64 << 10;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Written {
+pub(super) struct RequestKeys {
     headers: BTreeMap<String, Option<String>>,
     user_agent: Option<String>,
     basic_auth: Option<BasicAuth>,
@@ -29,12 +29,12 @@ struct BasicAuth {
 }
 
 /// Cache of the secret files of one load: each is read once, however many channels name it.
-pub(super) struct Secrets<'a> {
+pub(super) struct SecretFiles<'a> {
     folder: &'a Path,
     read: HashMap<PathBuf, Result<String, String>>,
 }
 
-impl<'a> Secrets<'a> {
+impl<'a> SecretFiles<'a> {
     pub(super) fn new(folder: &'a Path) -> Self {
         Self { folder, read: HashMap::new() }
     }
@@ -42,11 +42,11 @@ impl<'a> Secrets<'a> {
     /// Text of the secret file `path`, without the line end that editors add.
     fn get(&mut self, path: &Path) -> Result<String, String> {
         let path = self.folder.join(path);
-        self.read.entry(path).or_insert_with_key(|path| secret(path)).clone()
+        self.read.entry(path).or_insert_with_key(|path| read_secret(path)).clone()
     }
 }
 
-fn secret(path: &Path) -> Result<String, String> {
+fn read_secret(path: &Path) -> Result<String, String> {
     let text = read_text(path, MAX_SECRET_BYTES).map_err(|why| format!("{} {why}", path.display()))?;
     match text.trim_end_matches(['\r', '\n']) {
         "" => Err(format!("{} is empty", path.display())),
@@ -55,26 +55,26 @@ fn secret(path: &Path) -> Result<String, String> {
 }
 
 /// Checks the section and turns it into request settings; `node` is the section, for the positions of faults.
-pub(super) fn settings(
-    written: Written,
+pub(super) fn request_settings(
+    written: RequestKeys,
     node: &Node,
-    secrets: &mut Secrets<'_>,
+    secrets: &mut SecretFiles<'_>,
 ) -> Result<RequestSettings, Vec<Fault>> {
     let mut faults = Vec::new();
     let mut headers = Vec::new();
     for (name, value) in written.headers.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {
-        let at = node.get("headers").map_or(node.at, |h| h.spot(name));
-        match header(name, value) {
+        let at = node.get("headers").map_or(node.at, |h| h.index_of(name));
+        match check_header(name, value) {
             Ok(()) => headers.push((name.clone(), value.clone())),
             Err(why) => faults.push(Fault::value(at, why)),
         }
     }
     if written.user_agent.as_ref().is_some_and(|agent| agent.is_empty() || HeaderValue::from_str(agent).is_err()) {
-        faults.push(Fault::value(node.spot("user_agent"), "must be printable text of one line"));
+        faults.push(Fault::value(node.index_of("user_agent"), "must be printable text of one line"));
     }
     let ca_file = written.ca_file.as_ref().map(|path| secrets.folder.join(path));
     if let Some(path) = ca_file.as_ref().filter(|path| !path.is_file()) {
-        faults.push(Fault::value(node.spot("ca_file"), format!("there is no file {}", path.display())));
+        faults.push(Fault::value(node.index_of("ca_file"), format!("there is no file {}", path.display())));
     }
     let auth = auth(&written, node, secrets).unwrap_or_else(|fault| {
         faults.push(fault);
@@ -87,7 +87,7 @@ pub(super) fn settings(
     }
 }
 
-fn header(name: &str, value: &str) -> Result<(), String> {
+fn check_header(name: &str, value: &str) -> Result<(), String> {
     HeaderName::from_bytes(name.as_bytes()).map_err(|_| "is not a header's name".to_owned())?;
     HeaderValue::from_str(value).map_err(|_| "a header's value is printable text of one line".to_owned())?;
     let ours = ["host", "range", "accept-encoding", "connection", "content-length", "transfer-encoding"];
@@ -97,7 +97,7 @@ fn header(name: &str, value: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn auth(written: &Written, node: &Node, secrets: &mut Secrets<'_>) -> Result<Option<Auth>, Fault> {
+fn auth(written: &RequestKeys, node: &Node, secrets: &mut SecretFiles<'_>) -> Result<Option<Auth>, Fault> {
     let ways = [
         ("basic_auth", written.basic_auth.is_some()),
         ("bearer_token", written.bearer_token.is_some()),
@@ -107,34 +107,34 @@ fn auth(written: &Written, node: &Node, secrets: &mut Secrets<'_>) -> Result<Opt
     let first = set.next();
     if let (Some(first), Some(second)) = (first, set.next()) {
         let message = format!("`{first}` is set too; keep one (`{first}: null` takes that of the defaults away)");
-        return Err(Fault::value(node.spot(second), message));
+        return Err(Fault::value(node.index_of(second), message));
     }
     if let Some(basic) = &written.basic_auth {
-        return self::basic(basic, node.get("basic_auth").unwrap_or(node), secrets).map(Some);
+        return self::basic_auth(basic, node.get("basic_auth").unwrap_or(node), secrets).map(Some);
     }
     let token = match (&written.bearer_token, &written.bearer_token_file) {
         (Some(token), _) => token.clone(),
-        (None, Some(path)) => secrets.get(path).map_err(|why| Fault::value(node.spot("bearer_token_file"), why))?,
+        (None, Some(path)) => secrets.get(path).map_err(|why| Fault::value(node.index_of("bearer_token_file"), why))?,
         (None, None) => return Ok(None),
     };
     if token.is_empty() || HeaderValue::from_str(&token).is_err() {
         let at = if written.bearer_token.is_some() { "bearer_token" } else { "bearer_token_file" };
-        return Err(Fault::value(node.spot(at), "a token is printable text of one line"));
+        return Err(Fault::value(node.index_of(at), "a token is printable text of one line"));
     }
     Ok(Some(Auth::Bearer { token }))
 }
 
-fn basic(basic: &BasicAuth, node: &Node, secrets: &mut Secrets<'_>) -> Result<Auth, Fault> {
+fn basic_auth(basic: &BasicAuth, node: &Node, secrets: &mut SecretFiles<'_>) -> Result<Auth, Fault> {
     let username = basic.username.clone();
     if username.is_empty() || username.contains(':') {
-        return Err(Fault::value(node.spot("username"), "basic_auth needs a `username` without a colon"));
+        return Err(Fault::value(node.index_of("username"), "basic_auth needs a `username` without a colon"));
     }
     let password = match (&basic.password, &basic.password_file) {
         (Some(_), Some(_)) => {
-            return Err(Fault::value(node.spot("password_file"), "`password` is set too; keep one of them"));
+            return Err(Fault::value(node.index_of("password_file"), "`password` is set too; keep one of them"));
         }
         (Some(password), None) => password.clone(),
-        (None, Some(path)) => secrets.get(path).map_err(|why| Fault::value(node.spot("password_file"), why))?,
+        (None, Some(path)) => secrets.get(path).map_err(|why| Fault::value(node.index_of("password_file"), why))?,
         (None, None) => return Err(Fault::value(node.at, "basic_auth needs `password` or `password_file`")),
     };
     Ok(Auth::Basic { username, password })

@@ -1,6 +1,6 @@
 //! Splits channels.yml into one section a channel: a list or a map under `channels`, each merged over `defaults`.
 
-use crate::document::{Fault, Key, Node, Spot, Value, suggestion};
+use crate::document::{Fault, Key, Node, NodeIndex, Value, suggestion};
 use packager_media::stream::Protocol;
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
@@ -9,7 +9,7 @@ use std::fmt;
 /// Keys of one channel merged over the defaults, with `input_url` moved into `outputs` as `hls` or `dash`.
 pub(super) struct Section {
     pub node: Node,
-    pub code_at: Spot,
+    pub code_at: NodeIndex,
 }
 
 const KNOWN: [&str; 2] = ["defaults", "channels"];
@@ -23,14 +23,15 @@ pub(super) fn split(root: &Node) -> (Vec<Section>, Vec<Fault>) {
     if !matches!(root.value, Value::Map(_) | Value::Null) {
         faults.push(Fault::value(root.at, "expected `channels:` with the channels below it, and perhaps `defaults:`"));
     }
-    let defaults = root.get("defaults").map_or(Node::made(Value::Map(Vec::new())), |node| defaults(node, &mut faults));
-    let given = root.get("channels").map_or(Vec::new(), |node| given(node, &mut faults));
+    let defaults =
+        root.get("defaults").map_or(Node::synthetic(Value::Map(Vec::new())), |node| defaults(node, &mut faults));
+    let given = root.get("channels").map_or(Vec::new(), |node| channel_nodes(node, &mut faults));
     let mut sections = Vec::new();
     for (own, code_at) in given {
         match with_output(&own) {
             Ok(node) => {
-                let below = renamed(&defaults, first_output(root.get("defaults")), first_output(Some(&own)));
-                sections.push(Section { node: node.over(&below), code_at });
+                let below = rename_output(&defaults, first_output(root.get("defaults")), first_output(Some(&own)));
+                sections.push(Section { node: node.merged_over(&below), code_at });
             }
             Err(fault) => faults.push(fault),
         }
@@ -39,8 +40,8 @@ pub(super) fn split(root: &Node) -> (Vec<Section>, Vec<Fault>) {
 }
 
 /// The section of a single channel, without defaults.
-pub(super) fn single(keys: &Node) -> Result<Section, Fault> {
-    Ok(Section { node: with_output(keys)?, code_at: keys.spot("channel_code") })
+pub(super) fn single_section(keys: &Node) -> Result<Section, Fault> {
+    Ok(Section { node: with_output(keys)?, code_at: keys.index_of("channel_code") })
 }
 
 fn defaults(node: &Node, faults: &mut Vec<Fault>) -> Node {
@@ -59,11 +60,11 @@ fn defaults(node: &Node, faults: &mut Vec<Fault>) -> Node {
 }
 
 /// The keys of each channel, its code included, with the index of the code's node.
-fn given(node: &Node, faults: &mut Vec<Fault>) -> Vec<(Node, Spot)> {
+fn channel_nodes(node: &Node, faults: &mut Vec<Fault>) -> Vec<(Node, NodeIndex)> {
     match &node.value {
         Value::Null => Vec::new(),
-        Value::List(nodes) => nodes.iter().filter_map(|own| listed(own, faults)).collect(),
-        Value::Map(entries) => entries.iter().filter_map(|(key, own)| keyed(key, own, faults)).collect(),
+        Value::List(nodes) => nodes.iter().filter_map(|own| list_entry(own, faults)).collect(),
+        Value::Map(entries) => entries.iter().filter_map(|(key, own)| map_entry(key, own, faults)).collect(),
         _ => {
             faults.push(Fault::value(node.at, "expected a list of channels, or channels by code"));
             Vec::new()
@@ -71,16 +72,16 @@ fn given(node: &Node, faults: &mut Vec<Fault>) -> Vec<(Node, Spot)> {
     }
 }
 
-fn listed(own: &Node, faults: &mut Vec<Fault>) -> Option<(Node, Spot)> {
+fn list_entry(own: &Node, faults: &mut Vec<Fault>) -> Option<(Node, NodeIndex)> {
     if !matches!(own.value, Value::Map(_)) {
         faults.push(Fault::value(own.at, "expected a channel's keys (`- channel_code: CH_TV_HD_001` and more below)"));
         return None;
     }
-    Some((own.clone(), own.spot("channel_code")))
+    Some((own.clone(), own.index_of("channel_code")))
 }
 
 /// In a map of channels the key is the channel's code.
-fn keyed(key: &Key, own: &Node, faults: &mut Vec<Fault>) -> Option<(Node, Spot)> {
+fn map_entry(key: &Key, own: &Node, faults: &mut Vec<Fault>) -> Option<(Node, NodeIndex)> {
     if !matches!(own.value, Value::Map(_) | Value::Null) {
         faults.push(Fault::value(own.at, "expected a channel's keys"));
         return None;
@@ -105,7 +106,7 @@ fn first_output(node: Option<&Node>) -> Option<&'static str> {
 
 /// The defaults for a channel whose `input_url` has another protocol than that of the defaults: the channel's URL
 /// replaces theirs.
-fn renamed(defaults: &Node, from: Option<&str>, to: Option<&str>) -> Node {
+fn rename_output(defaults: &Node, from: Option<&str>, to: Option<&str>) -> Node {
     let (Some(from), Some(to), Value::Map(entries)) = (from, to, &defaults.value) else { return defaults.clone() };
     let mut entries = entries.clone();
     let outputs = entries.iter_mut().find(|(key, _)| key.name == "outputs");

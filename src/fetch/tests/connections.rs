@@ -105,7 +105,9 @@ async fn a_host_gets_no_more_requests_at_once_than_allowed() {
     })
     .await;
     let url = origin.url("/");
-    let client = Client::new(&config::Fetch { max_connections_per_host: 2, ..config::Fetch::default() }).unwrap();
+    let client =
+        Client::new(&config::FetchSettings { max_connections_per_host: 2, ..config::FetchSettings::default() })
+            .unwrap();
     let all = (0..8).map(|_| get(&client, request(&url)));
     for (fetched, _) in futures_util::future::join_all(all).await {
         assert!(fetched.ok().is_some(), "{:?}", fetched.problem());
@@ -127,7 +129,9 @@ async fn a_wait_for_a_connection_that_never_becomes_free_says_nothing_about_the_
     })
     .await;
     let url = origin.url("/");
-    let client = Client::new(&config::Fetch { max_connections_per_host: 1, ..config::Fetch::default() }).unwrap();
+    let client =
+        Client::new(&config::FetchSettings { max_connections_per_host: 1, ..config::FetchSettings::default() })
+            .unwrap();
     let (holder, held) = (client.clone(), url.clone());
     let holding = tokio::spawn(async move { within(&holder, request(&held), LONG).await });
     asked.notified().await;

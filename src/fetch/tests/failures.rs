@@ -31,7 +31,9 @@ async fn a_name_without_address_is_a_dns_failure() {
 #[tokio::test]
 async fn a_name_is_judged_by_what_dns_answers() {
     let origin = Origin::once("").await;
-    let closed = Client::new(&config::Fetch { allow_private_addresses: false, ..config::Fetch::default() }).unwrap();
+    let closed =
+        Client::new(&config::FetchSettings { allow_private_addresses: false, ..config::FetchSettings::default() })
+            .unwrap();
     let failed = failure(&closed, &format!("http://localhost:{}/", origin.address.port())).await;
     assert_eq!(failed.kind, FailureKind::Refused);
     assert!(failed.message.starts_with("refused: localhost resolves to "), "{}", failed.message);
@@ -82,7 +84,8 @@ async fn a_connect_timeout_names_the_address() {
     while let Ok(Ok(stream)) = tokio::time::timeout(SHORT, TcpStream::connect(address)).await {
         waiting.push(stream);
     }
-    let client = Client::new(&config::Fetch { connect_timeout: 0.15, ..config::Fetch::default() }).unwrap();
+    let client =
+        Client::new(&config::FetchSettings { connect_timeout: 0.15, ..config::FetchSettings::default() }).unwrap();
     let failed = failure(&client, &format!("http://{address}/")).await;
     assert_eq!(failed.kind, FailureKind::Connect);
     let expected = format!("no connection to {address} within ");
@@ -97,7 +100,8 @@ async fn a_tls_handshake_that_hangs_is_named() {
     })
     .await;
     let url = Url::parse(&format!("https://{}/", origin.address)).unwrap();
-    let client = Client::new(&config::Fetch { connect_timeout: 0.15, ..config::Fetch::default() }).unwrap();
+    let client =
+        Client::new(&config::FetchSettings { connect_timeout: 0.15, ..config::FetchSettings::default() }).unwrap();
     let failed = get(&client, request(&url)).await.0.result.unwrap_err();
     assert_eq!(failed.kind, FailureKind::Tls);
     assert!(failed.message.starts_with("the TLS handshake with 127.0.0.1:"), "{}", failed.message);
@@ -149,11 +153,11 @@ async fn https_to_an_http_port_and_the_other_way_round() {
 
 #[test]
 fn a_setting_nothing_could_be_fetched_with_is_named() {
-    let broken = |settings: config::Fetch| Client::new(&settings).unwrap_err().to_string();
+    let broken = |settings: config::FetchSettings| Client::new(&settings).unwrap_err().to_string();
     for connect_timeout in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        let message = broken(config::Fetch { connect_timeout, ..config::Fetch::default() });
+        let message = broken(config::FetchSettings { connect_timeout, ..config::FetchSettings::default() });
         assert!(message.starts_with("fetch.connect_timeout"), "{message}");
     }
-    let message = broken(config::Fetch { user_agent: "a\nb".to_owned(), ..config::Fetch::default() });
+    let message = broken(config::FetchSettings { user_agent: "a\nb".to_owned(), ..config::FetchSettings::default() });
     assert!(message.starts_with("fetch.user_agent"), "{message}");
 }

@@ -20,7 +20,7 @@ pub(super) const LONG: Duration = Duration::from_secs(20);
 pub(super) const SHORT: Duration = Duration::from_millis(150);
 
 pub(super) fn client() -> Client {
-    Client::new(&config::Fetch::default()).unwrap()
+    Client::new(&config::FetchSettings::default()).unwrap()
 }
 
 pub(super) fn plain() -> &'static RequestSettings {

@@ -39,7 +39,7 @@ type Variables = BTreeMap<String, String>;
 /// Captures a channel once. The fields are what one capture works with.
 pub(crate) struct Capturer<'a> {
     pub(crate) client: &'a Client,
-    pub(crate) bounds: &'a config::Fetch,
+    pub(crate) bounds: &'a config::FetchSettings,
     /// The largest number of segments that the capture downloads.
     pub(crate) max_segments: usize,
     pub(crate) history: &'a History,

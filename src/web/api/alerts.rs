@@ -48,7 +48,7 @@ impl<S: Send + Sync> FromRequest<S> for AckRequest {
         }
         let JsonBody(document) = JsonBody::from_request(request, state).await?;
         let request: Self =
-            document::read(&document.root).map_err(|faults| Problem::fields(&document.errors(faults)))?;
+            document::deserialize(&document.root).map_err(|faults| Problem::fields(&document.errors(faults)))?;
         if request.comment.as_ref().is_some_and(|comment| comment.chars().count() > MAX_COMMENT_CHARS) {
             return Err(Problem::bad(format!("`comment` must have at most {MAX_COMMENT_CHARS} characters")));
         }

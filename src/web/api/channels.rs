@@ -6,7 +6,7 @@ use super::openapi::answers;
 use super::problem::Problem;
 use super::request::{IfMatch, JsonBody, Key, NoParameters, Parameters};
 use super::{Answer, Shared, created, json, versioned};
-use crate::catalog::{Channel, ChannelRow, ChannelWritten, Unknown};
+use crate::catalog::{Channel, ChannelRow, ChannelWritten, UnknownName};
 use crate::document::Document;
 use crate::store::{Change, ChannelFilter, Page};
 use crate::web::State;
@@ -64,7 +64,7 @@ pub(super) async fn one(_: Authorized<Read>, Extract(state): Shared, Key(key): K
         return Ok(versioned(&store.channel(&key).await?));
     }
     let config = state.backend.config();
-    let missing = |e: Unknown| Problem::new(StatusCode::NOT_FOUND, e.to_string());
+    let missing = |e: UnknownName| Problem::new(StatusCode::NOT_FOUND, e.to_string());
     let channel = config.snapshot.channel(&key).map_err(missing)?;
     Ok(json(StatusCode::OK, &ChannelRow::from(&**channel)))
 }

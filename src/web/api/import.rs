@@ -7,7 +7,7 @@ use super::problem::Problem;
 use super::request::{self, NoParameters, Parameters};
 use super::{Answer, Shared, json};
 use crate::catalog::{ChannelRow, JsonObject, TableRow as _};
-use crate::document::{Document, Errors, Problem as Wrong};
+use crate::document::{Document, DocumentErrors, Problem as Wrong};
 use crate::store::{ImportRow, StoreError};
 use axum::extract::{Request, State as Extract};
 use axum::response::IntoResponse;
@@ -89,7 +89,7 @@ pub(super) async fn export(_: Authorized<Read>, Extract(state): Shared, _: NoPar
 ///
 /// # Errors
 /// Every unknown column of the header.
-pub fn rows_of(text: &str, lines: bool) -> Result<Vec<ImportRow>, Errors> {
+pub fn rows_of(text: &str, lines: bool) -> Result<Vec<ImportRow>, DocumentErrors> {
     if lines { Ok(of_lines(text)) } else { of_csv(text) }
 }
 
@@ -110,10 +110,10 @@ fn of_lines(text: &str) -> Vec<ImportRow> {
 }
 
 /// Rows of CSV. An empty cell counts as missing: the channel keeps its value, or gets the default.
-fn of_csv(text: &str) -> Result<Vec<ImportRow>, Errors> {
+fn of_csv(text: &str) -> Result<Vec<ImportRow>, DocumentErrors> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
-    let header = reader.headers().map_err(|e| Errors::from(problem(1, e.to_string())))?.clone();
+    let header = reader.headers().map_err(|e| DocumentErrors::from(problem(1, e.to_string())))?.clone();
     let unknown: Vec<Wrong> = header
         .iter()
         .filter(|name| !CELLS.columns.contains(name))
@@ -121,7 +121,7 @@ fn of_csv(text: &str) -> Result<Vec<ImportRow>, Errors> {
             problem(1, format!("unknown column `{}`; known: {}", name.escape_debug(), CELLS.columns.join(", ")))
         })
         .collect();
-    Errors(unknown).or(())?;
+    DocumentErrors(unknown).or(())?;
     let line_of = |at: Option<&csv::Position>| at.map_or(0, |at| usize::try_from(at.line()).unwrap_or(0));
     let mut rows = Vec::new();
     for record in reader.records() {

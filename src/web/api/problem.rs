@@ -2,7 +2,7 @@
 
 use super::bodies::{Fault, ProblemDocument};
 use super::json_as;
-use crate::document::{self, Errors};
+use crate::document::{self, DocumentErrors};
 use crate::store::StoreError;
 use axum::response::{IntoResponse, Response};
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
@@ -40,7 +40,7 @@ impl Problem {
     }
 
     /// Problem of a body with bad fields: 422, every field in `errors`.
-    pub(crate) fn fields(errors: &Errors) -> Self {
+    pub(crate) fn fields(errors: &DocumentErrors) -> Self {
         Self::listing(errors, |e| Fault {
             line: e.position.map(|(line, _)| line),
             column: e.position.map(|(_, column)| column),
@@ -49,7 +49,7 @@ impl Problem {
     }
 
     /// Problem of an import with bad rows: 422, every row in `errors`.
-    pub(crate) fn lines(errors: &Errors) -> Self {
+    pub(crate) fn lines(errors: &DocumentErrors) -> Self {
         Self::listing(errors, |e| Fault {
             line: e.position.map(|(line, _)| line),
             column: None,
@@ -57,7 +57,7 @@ impl Problem {
         })
     }
 
-    fn listing(errors: &Errors, fault: impl Fn(&document::Problem) -> Fault) -> Self {
+    fn listing(errors: &DocumentErrors, fault: impl Fn(&document::Problem) -> Fault) -> Self {
         let all: Vec<Fault> = errors.0.iter().map(fault).collect();
         let first = errors.0.first().map(|e| e.message.clone()).unwrap_or_default();
         let more = if all.len() > 1 { format!(" (and {} more)", all.len() - 1) } else { String::new() };
@@ -129,11 +129,11 @@ mod tests {
             position,
             message: message.to_owned(),
         };
-        let errors = Errors(vec![fault(Some((3, 7)), "first"), fault(None, "second")]);
+        let errors = DocumentErrors(vec![fault(Some((3, 7)), "first"), fault(None, "second")]);
         let (status, _, body) = answer(Problem::fields(&errors)).await;
         let expected = json!([{"line": 3, "column": 7, "detail": "first"}, {"detail": "second"}]);
         assert_eq!((status, &body["errors"], &body["detail"]), (422, &expected, &json!("first (and 1 more)")));
-        let errors = Errors(vec![fault(Some((3, 7)), "first")]);
+        let errors = DocumentErrors(vec![fault(Some((3, 7)), "first")]);
         let (_, _, body) = answer(Problem::lines(&errors)).await;
         assert_eq!((&body["errors"], &body["detail"]), (&json!([{"line": 3, "detail": "first"}]), &json!("first")));
     }

@@ -1,7 +1,7 @@
 //! Tokens in force, which follow their file: a revoked token is refused without a restart.
 
 use super::Tokens;
-use crate::document::{Document, Errors, MAX_FILE_BYTES, read_text};
+use crate::document::{Document, DocumentErrors, MAX_FILE_BYTES, read_text};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -21,7 +21,7 @@ impl TokenFile {
     ///
     /// # Errors
     /// The file can't be read, with line and column of every fault.
-    pub fn load(path: &Path) -> Result<Self, Errors> {
+    pub fn load(path: &Path) -> Result<Self, DocumentErrors> {
         Ok(Self { path: path.to_owned(), current: RwLock::new(Arc::new(Tokens::load(path)?)) })
     }
 

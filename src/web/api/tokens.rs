@@ -1,6 +1,6 @@
 //! Bearer tokens with roles, from a file that has their hashes.
 
-use crate::document::{self, Document, Errors};
+use crate::document::{self, Document, DocumentErrors};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use ring::digest::{SHA256, digest};
@@ -44,14 +44,14 @@ impl Tokens {
     ///
     /// # Errors
     /// The file can't be read, with line and column of every fault.
-    pub fn load(path: &Path) -> Result<Self, Errors> {
+    pub fn load(path: &Path) -> Result<Self, DocumentErrors> {
         Self::read(&Document::open(path)?)
     }
 
     /// # Errors
     /// Line and column of every fault.
-    pub(super) fn read(document: &Document) -> Result<Self, Errors> {
-        let file: File = document::read(&document.root).map_err(|faults| document.errors(faults))?;
+    pub(super) fn read(document: &Document) -> Result<Self, DocumentErrors> {
+        let file: File = document::deserialize(&document.root).map_err(|faults| document.errors(faults))?;
         Ok(Self(file.tokens))
     }
 

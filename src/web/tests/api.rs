@@ -25,7 +25,7 @@ async fn server() -> Running {
     let channels = (0..40).map(|n| (format!("CH_{n:02}"), Arc::new(listed(n)))).collect();
     let (built_in, _) =
         crate::catalog::load_rows("{}".into(), "{}".into(), &std::collections::BTreeMap::new()).unwrap();
-    let snapshot = Snapshot { channels, templates: built_in.templates };
+    let snapshot = CatalogSnapshot { channels, templates: built_in.templates };
     Running::plain(Fake { config: config_of(snapshot), ..backend(answers) }).await
 }
 

@@ -11,7 +11,7 @@ use tower::ServiceExt;
 /// The catalogue has `CH_1` and `down`.
 fn state() -> Arc<State> {
     let channels = ["CH_1", "down"].map(|code| (code.to_owned(), Arc::new(channel(code))));
-    let snapshot = Snapshot { channels: channels.into(), ..Snapshot::default() };
+    let snapshot = CatalogSnapshot { channels: channels.into(), ..CatalogSnapshot::default() };
     State::new(Arc::new(Fake { config: config_of(snapshot), ..backend(failing) }), Settings::default())
 }
 

@@ -11,9 +11,9 @@ mod tls;
 use super::security::Security;
 use super::server::{Bounds, serve};
 use super::{Backend, Part, Settings, State, app};
-use crate::catalog::{Channel, Coverage, CoverageMode, RequestSettings, Snapshot, Template};
+use crate::catalog::{CatalogSnapshot, Channel, Coverage, CoverageMode, RequestSettings, Template};
 use crate::checks::{CheckSettings, ExpectedLadder, Thresholds};
-use crate::config::Loaded;
+use crate::config::Config;
 use crate::facts::{Capture, StageDurations};
 use crate::probe::{ProbeError, ProbeRequest};
 use crate::report::Report;
@@ -87,7 +87,7 @@ type Answer = Result<Arc<Report>, ProbeError>;
 /// Backend whose answers the test sets.
 struct Fake {
     probe: Box<dyn Fn(ProbeRequest, Duration) -> BoxFuture<'static, Answer> + Send + Sync>,
-    config: Arc<Loaded>,
+    config: Arc<Config>,
     self_metrics: String,
     reload: Result<(), String>,
 }
@@ -97,7 +97,7 @@ impl Backend for Fake {
         (self.probe)(request, timeout)
     }
 
-    fn config(&self) -> Arc<Loaded> {
+    fn config(&self) -> Arc<Config> {
         Arc::clone(&self.config)
     }
 
@@ -120,8 +120,8 @@ fn backend(answer: fn(&ProbeRequest, Duration) -> Result<Report, ProbeError>) ->
     }
 }
 
-fn config_of(snapshot: Snapshot) -> Arc<Loaded> {
-    Arc::new(Loaded { snapshot, ..Loaded::default() })
+fn config_of(snapshot: CatalogSnapshot) -> Arc<Config> {
+    Arc::new(Config { snapshot, ..Config::default() })
 }
 
 /// Any target is healthy; `down` has failed, `nobody` is unknown, `busy` has no room.

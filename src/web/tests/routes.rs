@@ -56,7 +56,7 @@ async fn debug_shows_log_metrics_and_template() {
 #[tokio::test]
 async fn the_page_lists_probes_with_their_logs_and_escapes_everything() {
     let channels = [("<b>\"CH_2".to_owned(), Arc::new(channel("CH_2")))].into();
-    let config = config_of(Snapshot { channels, ..Snapshot::default() });
+    let config = config_of(CatalogSnapshot { channels, ..CatalogSnapshot::default() });
     let server = Running::plain(Fake { config, ..backend(answers) }).await;
     server.get("/probe?target=%3Cscript%3Ealert(%27x%27)%3C/script%3E&template=%22%3E%3Cimg%3E").await;
     server.get("/probe?target=down").await;
@@ -81,7 +81,7 @@ async fn the_page_lists_probes_with_their_logs_and_escapes_everything() {
 async fn what_an_operator_asks() {
     let server = Running::plain(backend(answers)).await;
     assert_eq!(server.get("/metrics").await, (200, "packager_exporter_up 1\n".to_owned()));
-    assert_eq!(server.get("/config").await, (200, Loaded::default().to_yaml()));
+    assert_eq!(server.get("/config").await, (200, Config::default().to_yaml()));
     assert_eq!(server.get("/-/healthy").await.0, 200);
     assert_eq!(server.get("/-/ready").await.0, 200);
     server.state.stop();

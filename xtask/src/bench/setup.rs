@@ -1,6 +1,6 @@
 //! The origin as a process of its own, and probers.
 
-use packager_exporter::config::{Live, Source};
+use packager_exporter::config::{ConfigHandle, ConfigPaths};
 use packager_exporter::probe::{Clock, ProbeRequest, Prober};
 use packager_exporter::report::Report;
 use packager_media::units::Timestamp;
@@ -82,8 +82,8 @@ impl ProbeSetup {
     pub fn new(channels: &[Channel], exporter: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         configure(folder.path(), channels, exporter);
-        let source = Source { file: Some(folder.path().join("exporter.yml")), ..Source::default() };
-        let live = Live::start(source, Timestamp::now()).unwrap_or_else(|e| panic!("{e}"));
+        let source = ConfigPaths { file: Some(folder.path().join("exporter.yml")), ..ConfigPaths::default() };
+        let live = ConfigHandle::start(source, Timestamp::now()).unwrap_or_else(|e| panic!("{e}"));
         let prober = Prober::new(Arc::new(live), Clock::System).expect("a client");
         Self { prober, _folder: folder }
     }
