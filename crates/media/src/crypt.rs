@@ -223,4 +223,30 @@ mod tests {
         assert_eq!(format!("{key:?}"), "AesKey(***)");
         assert_eq!(format!("{decryptor:?}"), "Decryptor { total: 0, .. }");
     }
+
+    #[test]
+    fn only_whole_pkcs7_padding_is_removed() {
+        let ended = |last: &[u8]| [&vec![9; 32 - last.len()][..], last].concat();
+        for (last, left) in [
+            (&[1][..], Some(31)),
+            (&[2, 2], Some(30)),
+            (&[16; 16], Some(16)),
+            (&[0], None),
+            (&[1, 2], None),
+            (&[17; 17], None),
+            (&[16; 15], None),
+        ] {
+            assert_eq!(unpadded(&ended(last)).map(<[u8]>::len), left, "{last:?}");
+        }
+        assert_eq!([unpadded(&[]), unpadded(&[2])], [None; 2]);
+    }
+
+    #[test]
+    fn an_error_says_what_is_wrong_with_the_body() {
+        let texts =
+            [DecryptError::Length(17), DecryptError::Padding, DecryptError::WrongKey, DecryptError::WrongVector];
+        let texts = texts.map(|error| error.to_string());
+        assert_eq!(texts[0], "17 bytes are not a whole number of blocks of 16");
+        assert!(texts[1].contains("PKCS7") && texts[2].contains("another key") && texts[3].contains("vector"));
+    }
 }

@@ -184,4 +184,16 @@ mod tests {
             assert_eq!((DrmSystem::from_id(id), system.id()), (Some(system), Some(id)));
         }
     }
+
+    #[test]
+    fn only_the_four_common_schemes_need_a_tenc() {
+        let common = |code| ProtectionScheme(code).is_common();
+        assert!([*b"cenc", *b"cens", *b"cbc1", *b"cbcs"].into_iter().all(common));
+        assert!(![*b"piff", *b"cbc2"].into_iter().any(common));
+        assert_eq!(ProtectionScheme(*b"ab\x01c").to_string(), "ab\\x01c");
+        let names = SYSTEMS.map(|(system, _)| (system.as_str(), system.to_string()));
+        assert!(names.iter().all(|(key, name)| *key == name.to_lowercase()), "{names:?}");
+        let keys = ["com.widevine", "com.widevine.alpha", "org.w3.clearkey"].map(DrmSystem::from_key_format);
+        assert_eq!(keys, [Some(DrmSystem::Widevine), Some(DrmSystem::Widevine), Some(DrmSystem::ClearKey)]);
+    }
 }

@@ -11,7 +11,7 @@ use std::fmt;
 
 /// Largest size of a section in bytes: 3 of header, and section_length of at most 4093 (ANSI/SCTE 35,
 /// splice_info_section).
-pub const MAX_SECTION_LENGTH: usize = 3 + 4093;
+pub(crate) const MAX_SECTION_LENGTH: usize = 3 + 4093;
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -132,7 +132,7 @@ pub fn parse(bytes: &[u8]) -> Result<SpliceSection, SpliceError> {
 /// Decodes a section from base64 with or without padding; text beyond the largest size of a section is ignored. `None`
 /// when the text is no base64.
 #[must_use]
-pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode_base64(text: &str) -> Option<Vec<u8>> {
     BASE64.decode(text.get(..2 * MAX_SECTION_LENGTH).unwrap_or(text)).ok()
 }
 
@@ -267,7 +267,7 @@ impl<'a> SectionReader<'a> {
 /// Returns the direction of a segmentation_type_id: break, advertisement, placement opportunity and ad block. Each end
 /// is its start plus 1. `None` for other types.
 #[must_use]
-pub fn segmentation_direction(kind: u8) -> Option<SpliceDirection> {
+pub(crate) fn segmentation_direction(kind: u8) -> Option<SpliceDirection> {
     match kind {
         0x22 | 0x30 | 0x32 | 0x34 | 0x36 | 0x44 | 0x46 => Some(SpliceDirection::Out),
         0x23 | 0x31 | 0x33 | 0x35 | 0x37 | 0x45 | 0x47 => Some(SpliceDirection::In),
@@ -282,7 +282,7 @@ fn low_33_bits(bytes: [u8; 5]) -> u64 {
 
 /// Converts ticks of 90 kHz; `None` for 0, which stands for no duration.
 #[must_use]
-pub fn duration_from_ticks(ticks: u64) -> Option<Seconds> {
+pub(crate) fn duration_from_ticks(ticks: u64) -> Option<Seconds> {
     let seconds = || Seconds(ticks as f64 / f64::from(MPEG_TIMESCALE.get()));
     (ticks > 0).then(seconds)
 }
@@ -290,7 +290,7 @@ pub fn duration_from_ticks(ticks: u64) -> Option<Seconds> {
 /// Computes CRC_32 of MPEG-2 sections (ISO/IEC 13818-1 annex A). It works bit by bit, because a segment has only a few
 /// packets with tables.
 #[must_use]
-pub fn crc32(bytes: &[u8]) -> u32 {
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     bytes.iter().fold(u32::MAX, |crc, byte| {
         let crc = crc ^ u32::from(*byte) << 24;
         (0..8).fold(crc, |crc, _| if crc & 0x8000_0000 != 0 { crc << 1 ^ 0x04c1_1db7 } else { crc << 1 })
@@ -436,5 +436,80 @@ mod tests {
             }
             assert!(bent == INSERT || parse(&bent).is_err(), "{bent:02x?}");
         }
+    }
+
+    #[test]
+    fn each_segmentation_type_of_a_break_has_its_direction() {
+        for start in [0x22, 0x30, 0x32, 0x34, 0x36, 0x44, 0x46] {
+            let directions = [start, start + 1].map(segmentation_direction);
+            assert_eq!(directions, [Some(SpliceDirection::Out), Some(SpliceDirection::In)], "{start:#x}");
+        }
+        for other in [0, 0x10, 0x20, 0x21, 0x24, 0x2f, 0x38, 0x43, 0x48, 0x50] {
+            assert_eq!(segmentation_direction(other), None, "{other:#x}");
+        }
+    }
+
+    #[test]
+    fn components_of_a_splice_insert_have_the_first_time() {
+        let time = |low| [0xfe, 0, 0, 0, low];
+        let body = [&[0, 0, 0, 4, 0x7f, 0x8f, 2, 1][..], &time(7), &[2], &time(9), &[0; 4]].concat();
+        let read = parse(&section(5, &body, &[], 0)).unwrap();
+        assert_eq!((read.splice_time, read.first_out().map(|c| c.event_id)), (Some(MediaTime::mpeg(7)), Some(4)));
+        let immediate = [0, 0, 0, 4, 0x7f, 0x9f, 2, 1, 2, 0, 0, 0, 0];
+        let read = parse(&section(5, &immediate, &[], 0)).unwrap();
+        assert_eq!((read.splice_time, read.cues.len()), (None, 1));
+    }
+
+    #[test]
+    fn times_are_adjusted_within_33_bits() {
+        let at = |time: [u8; 5], adjustment| parse(&section(6, &time, &[], adjustment)).unwrap().splice_time;
+        assert_eq!(at([0xff, 0xff, 0xff, 0xff, 0xff], 2), Some(MediaTime::mpeg(1)));
+        assert_eq!(at([0xfe, 0, 0, 0, 1], u32::MAX), Some(MediaTime::mpeg(1 << 32)));
+        assert_eq!(parse(&section(6, &[0x7f], &[], 5)).unwrap().splice_time, None);
+    }
+
+    #[test]
+    fn segmentation_descriptors_are_read_in_all_their_forms() {
+        let cues = |descriptors: &[u8]| parse(&section(6, &[0x7f], descriptors, 0)).map(|s| s.cues.len());
+        let plain = segmentation(0x30, Some(90_000));
+        assert_eq!(cues(&plain.repeat(20)), Ok(MAX_CUES));
+        let changed = |at: usize, byte| {
+            let mut bytes = plain.clone();
+            bytes[at] = byte;
+            cues(&bytes)
+        };
+        assert_eq!(
+            [changed(0, 3), changed(2, b'X'), changed(10, 0x80)],
+            [Ok(0), Ok(0), Ok(0)],
+            "tag, owner, cancelled"
+        );
+        // Two components of six bytes in front of the duration.
+        let mut components = plain.clone();
+        components[11] = 0x7f;
+        components.splice(12..12, [&[2][..], &[0; 12]].concat());
+        components[1] += 13;
+        assert_eq!(cues(&components), Ok(1));
+        let zero = parse(&section(6, &[0x7f], &segmentation(0x30, Some(0)), 0)).unwrap();
+        assert_eq!(zero.cues[0].duration, None);
+        let long = parse(&section(6, &[0x7f], &segmentation(0x30, Some(1 << 39)), 0)).unwrap();
+        assert_eq!(long.cues[0].duration, Some(Seconds((1u64 << 39) as f64 / 90_000.0)));
+    }
+
+    #[test]
+    fn a_command_of_unknown_length_hides_its_descriptors() {
+        let mut bytes = section(0xff, &[], &segmentation(0x30, None), 0);
+        bytes.truncate(bytes.len() - 4);
+        let known = [&bytes[..], &crc32(&bytes).to_be_bytes()].concat();
+        assert_eq!(parse(&known).unwrap().cues.len(), 1);
+        (bytes[11], bytes[12]) = (0xff, 0xff);
+        bytes.extend(crc32(&bytes).to_be_bytes());
+        assert_eq!(parse(&bytes).unwrap().cues.len(), 0);
+    }
+
+    #[test]
+    fn base64_text_is_decoded_with_or_without_padding() {
+        assert_eq!([decode_base64("/A=="), decode_base64("/A")], [Some(vec![0xfc]), Some(vec![0xfc])]);
+        assert_eq!(decode_base64("?"), None);
+        assert_eq!([duration_from_ticks(0), duration_from_ticks(1)], [None, Some(Seconds(1.0 / 90_000.0))]);
     }
 }

@@ -8,13 +8,13 @@ use super::parameters::{AudioParameters, CodecParameters};
 use super::rfc6381::Codec;
 
 /// Sample rates in Hz by sampling_frequency_index (table 1.18).
-pub const SAMPLE_RATES: [u32; 13] =
+pub(crate) const SAMPLE_RATES: [u32; 13] =
     [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
 
 /// Returns the channels of a channelConfiguration (table 1.19). `None` when the payload defines them (0) or the value
 /// is reserved.
 #[must_use]
-pub fn channel_count(configuration: u32) -> Option<u16> {
+pub(crate) fn channel_count(configuration: u32) -> Option<u16> {
     match configuration {
         1..=6 => Some(configuration as u16),
         7 | 12 | 14 => Some(8),
@@ -180,5 +180,36 @@ mod tests {
         }
         let mp3: Vec<u8> = esds.iter().map(|b| if *b == 0x40 { 0x6b } else { *b }).collect();
         assert_eq!(parse_esds(&mp3).map(|p| p.codec), Some(Codec::Mp3));
+    }
+
+    #[test]
+    fn channels_follow_their_configuration() {
+        let counts = [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15].map(channel_count);
+        let expected = [0, 1, 2, 3, 4, 5, 6, 8, 0, 0, 7, 8, 0, 8, 0].map(|n| Some(n).filter(|n| *n > 0));
+        assert_eq!(counts, expected);
+    }
+
+    #[test]
+    fn escaped_rates_and_layers_are_read() {
+        // 2 | 15, 12345 | 1.
+        let rate = 12_345u64;
+        let bits = (0b00010_1111u64 << 24 | rate) << 4 | 1;
+        let bytes = (bits << (64 - 37)).to_be_bytes();
+        assert_eq!(read(&bytes[..5]), ("mp4a.40.2".to_owned(), Some(1), Some(12_345)));
+        // 31 + 2 is layer II of MPEG, 34 layer III.
+        assert_eq!(read(&[0xf8, 0x46, 0x40]).0, "mp4a.40.34");
+    }
+
+    #[test]
+    fn optional_fields_of_an_elementary_stream_descriptor_are_skipped() {
+        let decoder = [4, 17, 0x40, 0x15, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 2, 0x11, 0x90];
+        for (flags, fields) in [(0x80, &[1, 2][..]), (0x40, &[2, 1, 2]), (0x20, &[1, 2]), (0xe0, &[1, 2, 1, 9, 1, 2])] {
+            let body = [&[0, 1, flags][..], fields, &decoder].concat();
+            let esds = [&[9, 1, 0, 3, body.len() as u8][..], &body].concat();
+            assert_eq!(parse_esds(&esds).map(|p| p.codec), Some(Codec::Aac { object_type: 2 }), "{flags:x}");
+        }
+        let long = [&[5, 0x81, 0x01][..], &[7; 200]].concat();
+        assert_eq!(find_descriptor(&long, 5).map(<[u8]>::len), Some(129));
+        assert_eq!(find_descriptor(&[5, 0x80, 0x80, 0x80, 2, 7, 7, 7], 5), Some(&[7, 7][..]));
     }
 }

@@ -6,7 +6,7 @@ use super::{aac, mpeg_audio};
 
 /// Kind of frame header that delimits the frames of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AudioFraming {
+pub(crate) enum AudioFraming {
     /// AAC with ADTS headers.
     Adts,
     /// AC-3 and E-AC-3, which differ in bsid.
@@ -33,7 +33,7 @@ pub struct AudioFrame {
 impl AudioFrame {
     /// Returns whether the frame is E-AC-3 (bsid above 10).
     #[must_use]
-    pub fn is_eac3(&self) -> bool {
+    pub(crate) fn is_eac3(&self) -> bool {
         self.codec == Codec::Eac3
     }
 }
@@ -42,7 +42,7 @@ const HEADER_SIZE: usize = 7;
 
 /// Parses the header at the start of `bytes`; `None` when there is none.
 #[must_use]
-pub fn parse_header(framing: AudioFraming, bytes: &[u8; HEADER_SIZE]) -> Option<AudioFrame> {
+pub(crate) fn parse_header(framing: AudioFraming, bytes: &[u8; HEADER_SIZE]) -> Option<AudioFrame> {
     match framing {
         AudioFraming::Adts => adts(bytes),
         AudioFraming::Dolby => dolby(bytes),
@@ -103,7 +103,7 @@ fn ac3(b: &[u8; HEADER_SIZE]) -> Option<AudioFrame> {
 
 /// Returns the channels of an acmod (ETSI TS 102 366 table 4.3), with the low frequency channel.
 #[must_use]
-pub fn dolby_channels(mode: u8, low_frequency: bool) -> u16 {
+pub(crate) fn dolby_channels(mode: u8, low_frequency: bool) -> u16 {
     let full = [2, 1, 2, 3, 3, 4, 4, 5].get(usize::from(mode & 7)).copied().unwrap_or(2);
     full + u16::from(low_frequency)
 }
@@ -126,7 +126,7 @@ fn eac3(b: &[u8; HEADER_SIZE]) -> Option<AudioFrame> {
 
 /// Follows audio frames through a stream that arrives in pieces; a frame may span pieces.
 #[derive(Debug)]
-pub struct AudioFramer {
+pub(crate) struct AudioFramer {
     framing: AudioFraming,
     head: [u8; HEADER_SIZE],
     filled: usize,
@@ -144,7 +144,7 @@ pub struct AudioFramer {
 
 impl AudioFramer {
     #[must_use]
-    pub fn new(framing: AudioFraming) -> Self {
+    pub(crate) fn new(framing: AudioFraming) -> Self {
         Self {
             framing,
             head: [0; HEADER_SIZE],
@@ -158,7 +158,7 @@ impl AudioFramer {
     }
 
     /// Reads bytes, and calls `found` for each frame whose header ends in them.
-    pub fn push(&mut self, mut data: &[u8], mut found: impl FnMut(AudioFrame)) {
+    pub(crate) fn push(&mut self, mut data: &[u8], mut found: impl FnMut(AudioFrame)) {
         while !data.is_empty() {
             let skip = self.remaining.min(data.len());
             self.remaining -= skip;
@@ -176,20 +176,20 @@ impl AudioFramer {
     }
 
     /// Restarts the search for a frame, because bytes are missing.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.filled = 0;
         self.remaining = 0;
     }
 
     /// Returns the number of bytes that were skipped in search of a header since the last call.
-    pub fn take_stray_bytes(&mut self) -> u64 {
+    pub(crate) fn take_stray_bytes(&mut self) -> u64 {
         std::mem::take(&mut self.stray_bytes)
     }
 
     /// Returns the parameters of the frames. The sample rate is that of the core codec: band replication shows only in
     /// the payload.
     #[must_use]
-    pub fn headers(&self) -> TrackHeaders {
+    pub(crate) fn headers(&self) -> TrackHeaders {
         let of = |frame: AudioFrame| {
             let channels = frame.channels.filter(|_| !self.has_dependent_substreams);
             CodecParameters::with_audio(
@@ -289,5 +289,96 @@ mod tests {
             stream.chunks(size).for_each(|piece| framer.push(piece, |_| frames += 1));
             assert_eq!((frames, framer.take_stray_bytes()), (3, 3), "pieces of {size}");
         }
+    }
+
+    #[test]
+    fn each_field_of_an_adts_header_counts() {
+        let read = |b: [u8; 7]| parse_header(AudioFraming::Adts, &b);
+        let base = [0xff, 0xf1, 0x4c, 0x80, 0x20, 0x1f, 0xfc];
+        let with = |at: usize, byte| {
+            let mut bytes = base;
+            bytes[at] = byte;
+            read(bytes)
+        };
+        assert!(
+            with(1, 0xf9).is_some() && with(1, 0xf3).is_none() && with(1, 0xe1).is_none() && with(0, 0xfe).is_none()
+        );
+        assert_eq!(with(2, 0x70).map(|f| f.rate), Some(7350));
+        assert_eq!(with(2, 0x74), None, "a reserved rate");
+        assert_eq!(with(2, 0x8c).map(|f| f.codec), Some(Codec::Aac { object_type: 3 }));
+        assert_eq!(with(2, 0x4d).map(|f| f.channels), Some(Some(6)));
+        assert_eq!(with(3, 0x83).map(|f| f.length), Some(0x1900));
+        assert_eq!(with(5, 0xff).map(|f| f.length), Some(0x107));
+        assert_eq!(with(6, 0xff).map(|f| f.samples), Some(4096));
+        assert_eq!(
+            read([0xff, 0xf1, 0x4c, 0x80, 0, 0xff, 0xfc]).map(|f| f.length),
+            Some(7),
+            "a frame of its header alone"
+        );
+        assert_eq!(read([0xff, 0xf1, 0x4c, 0x80, 0, 0xdf, 0xfc]), None);
+    }
+
+    #[test]
+    fn dolby_channels_follow_the_coding_mode_and_the_low_frequency_flag() {
+        assert_eq!([0, 1, 2, 3, 4, 5, 6, 7].map(|mode| dolby_channels(mode, false)), [2, 1, 2, 3, 3, 4, 4, 5]);
+        let channels = |b6| parse_header(AudioFraming::Dolby, &[0x0b, 0x77, 0, 0, 20, 8 << 3, b6]).unwrap().channels;
+        // The flag stands behind mix levels, of which a mode has none, one or two.
+        for (mode, flag, full) in
+            [(0, 0x10, 2), (1, 0x10, 1), (2, 4, 2), (3, 4, 3), (4, 4, 3), (5, 1, 4), (6, 4, 4), (7, 1, 5)]
+        {
+            assert_eq!([channels(mode << 5), channels(mode << 5 | flag)], [Some(full), Some(full + 1)], "{mode}");
+            assert_eq!(channels(mode << 5 | (0x1f & !flag)), Some(full), "{mode}");
+        }
+        let enhanced = |b4| parse_header(AudioFraming::Dolby, &[0x0b, 0x77, 0, 0x7f, b4, 16 << 3, 0]).unwrap();
+        assert_eq!(
+            [enhanced(0x3e).channels, enhanced(0x3f).channels, enhanced(0x32).channels],
+            [Some(5), Some(6), Some(1)]
+        );
+    }
+
+    #[test]
+    fn enhanced_frames_have_blocks_and_half_rates() {
+        let read = |b2, b3, b4, id: u8| {
+            let frame = parse_header(AudioFraming::Dolby, &[0x0b, 0x77, b2, b3, b4, id << 3, 0])?;
+            Some((frame.length, frame.samples, frame.rate))
+        };
+        for (b4, samples, rate) in [
+            (0x00, 256, 48_000),
+            (0x10, 512, 48_000),
+            (0x60, 768, 44_100),
+            (0xb0, 1536, 32_000),
+            (0xc0, 1536, 24_000),
+            (0xe0, 1536, 16_000),
+        ] {
+            assert_eq!(read(0, 0x7f, b4, 16), Some((256, samples, rate)), "{b4:x}");
+        }
+        assert_eq!(read(0, 0x7f, 0xf0, 16), None, "a reserved half rate");
+        assert_eq!(
+            [read(7, 0xff, 0, 11), read(0, 3, 0, 11), read(0, 2, 0, 11)],
+            [Some((4096, 256, 48_000)), Some((8, 256, 48_000)), None]
+        );
+        assert_eq!([read(8, 3, 0, 16).map(|f| f.1), read(0x80, 3, 0, 16).map(|f| f.1)], [Some(0), Some(256)]);
+        assert_eq!([read(0, 3, 0, 17), read(0, 3, 0x14, 10).map(|_| (0, 0, 0))], [None, Some((0, 0, 0))]);
+    }
+
+    #[test]
+    fn parameters_change_with_the_programmes_frames_only() {
+        let frame = |b2: u8, b4: u8| [0x0b, 0x77, b2, 3, b4, 16 << 3, 0, 0];
+        let run = |frames: &[[u8; 8]]| {
+            let mut framer = AudioFramer::new(AudioFraming::Dolby);
+            framer.push(&frames.concat(), |_| {});
+            let headers = framer.headers();
+            let channels = |p: Option<CodecParameters>| p.map(|p| p.audio.unwrap().channels);
+            (channels(headers.first), channels(headers.changed))
+        };
+        assert_eq!(run(&[frame(0, 0x34), frame(0, 0x34)]), (Some(Some(2)), None));
+        assert_eq!(run(&[frame(0, 0x34), frame(0, 0x3f), frame(0, 0x32)]), (Some(Some(2)), Some(Some(6))));
+        assert_eq!(run(&[frame(0, 0x34), frame(0x40, 0x3f)]), (Some(None), None), "a dependent substream");
+        let mut framer = AudioFramer::new(AudioFraming::Dolby);
+        let mut found = 0;
+        framer.push(&frame(0, 0x34)[..7], |_| found += 1);
+        framer.reset();
+        framer.push(&frame(0, 0x34), |_| found += 1);
+        assert_eq!((found, framer.take_stray_bytes(), framer.take_stray_bytes()), (2, 0, 0));
     }
 }

@@ -1,11 +1,11 @@
 //! Reads the bits of a header, most significant bit first. A read past the end returns `None`; none panics.
 
 /// Bytes that are read of a parameter set or message. Real ones have well below a hundred.
-pub const MAX_UNIT: usize = 1024;
+pub(crate) const MAX_UNIT: usize = 1024;
 
 /// A position in the bits of a header.
 #[derive(Debug, Clone, Copy)]
-pub struct BitReader<'a> {
+pub(crate) struct BitReader<'a> {
     bytes: &'a [u8],
     /// Number of bits read.
     position: usize,
@@ -13,17 +13,17 @@ pub struct BitReader<'a> {
 
 impl<'a> BitReader<'a> {
     #[must_use]
-    pub fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, position: 0 }
     }
 
     /// Returns the number of bits left.
     #[must_use]
-    pub fn remaining(&self) -> usize {
+    pub(crate) fn remaining(&self) -> usize {
         (self.bytes.len() * 8).saturating_sub(self.position)
     }
 
-    pub fn flag(&mut self) -> Option<bool> {
+    pub(crate) fn flag(&mut self) -> Option<bool> {
         let byte = self.bytes.get(self.position / 8)?;
         let bit = byte >> (7 - self.position % 8) & 1;
         self.position += 1;
@@ -31,7 +31,7 @@ impl<'a> BitReader<'a> {
     }
 
     /// Reads u(n) of at most 32 bits.
-    pub fn bits(&mut self, count: u32) -> Option<u32> {
+    pub(crate) fn bits(&mut self, count: u32) -> Option<u32> {
         let mut value = 0;
         for _ in 0..count.min(32) {
             value = value << 1 | u32::from(self.flag()?);
@@ -39,17 +39,17 @@ impl<'a> BitReader<'a> {
         Some(value)
     }
 
-    pub fn byte(&mut self) -> Option<u8> {
+    pub(crate) fn byte(&mut self) -> Option<u8> {
         self.bits(8).map(|b| b as u8)
     }
 
-    pub fn skip(&mut self, count: usize) -> Option<()> {
+    pub(crate) fn skip(&mut self, count: usize) -> Option<()> {
         self.position = self.position.checked_add(count).filter(|at| *at <= self.bytes.len() * 8)?;
         Some(())
     }
 
     /// Reads ue(v) (ISO/IEC 14496-10 9.1); `None` also for a code of more than 31 bits.
-    pub fn exp_golomb(&mut self) -> Option<u32> {
+    pub(crate) fn exp_golomb(&mut self) -> Option<u32> {
         let mut zeros = 0;
         while !self.flag()? {
             zeros += 1;
@@ -61,7 +61,7 @@ impl<'a> BitReader<'a> {
     }
 
     /// Reads se(v) (ISO/IEC 14496-10 9.1.1).
-    pub fn signed_exp_golomb(&mut self) -> Option<i32> {
+    pub(crate) fn signed_exp_golomb(&mut self) -> Option<i32> {
         let code = self.exp_golomb()?;
         let size = i32::try_from(code.div_ceil(2)).ok()?;
         Some(if code % 2 == 1 { size } else { -size })
@@ -70,7 +70,7 @@ impl<'a> BitReader<'a> {
 
 /// Removes emulation_prevention_three_byte (ISO/IEC 14496-10 7.4.1) from the first [`MAX_UNIT`] bytes.
 #[must_use]
-pub fn without_emulation_prevention(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn without_emulation_prevention(bytes: &[u8]) -> Vec<u8> {
     let bytes = bytes.get(..MAX_UNIT).unwrap_or(bytes);
     let mut clean = Vec::with_capacity(bytes.len());
     let mut zeros = 0;
@@ -112,5 +112,25 @@ mod tests {
         assert_eq!((bits.skip(1), bits.skip(usize::MAX), bits.flag()), (None, None, None));
         assert_eq!(without_emulation_prevention(&[0, 0, 3, 1, 0, 0, 3]), [0, 0, 1, 0, 0]);
         assert_eq!(without_emulation_prevention(&[7; 5000]).len(), MAX_UNIT);
+    }
+
+    #[test]
+    fn codes_have_at_most_31_bits() {
+        let code = |zeros: usize| {
+            let mut bytes = [0u8; 12];
+            bytes[zeros / 8] = 0x80 >> (zeros % 8);
+            BitReader::new(&bytes).exp_golomb()
+        };
+        assert_eq!(
+            [code(0), code(1), code(7), code(30), code(31)],
+            [Some(0), Some(1), Some(127), Some((1 << 30) - 1), None]
+        );
+        let mut bits = BitReader::new(&[0xff, 0x01]);
+        assert_eq!(
+            (bits.bits(3), bits.remaining(), bits.skip(13), bits.remaining(), bits.flag()),
+            (Some(7), 13, Some(()), 0, None)
+        );
+        assert_eq!(BitReader::new(&[1, 2, 3, 4, 5]).bits(40), Some(0x0102_0304), "at most 32 bits");
+        assert_eq!(without_emulation_prevention(&[0, 3, 0, 0, 0, 3, 3, 1, 0, 0, 2]), [0, 3, 0, 0, 0, 3, 1, 0, 0, 2]);
     }
 }

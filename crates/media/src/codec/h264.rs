@@ -6,9 +6,9 @@ use super::rfc6381::Codec;
 use crate::stream::Resolution;
 
 /// nal_unit_type of a sequence parameter set.
-pub const SPS: u8 = 7;
+pub(crate) const SPS: u8 = 7;
 /// nal_unit_type of supplemental enhancement information.
-pub const SEI: u8 = 6;
+pub(crate) const SEI: u8 = 6;
 
 /// Parses a sequence parameter set from its NAL header on, with emulation prevention. `None` for another unit, or when
 /// profile and level can't be read.

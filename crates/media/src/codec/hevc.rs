@@ -7,9 +7,9 @@ use super::rfc6381::{Codec, HevcProfileTierLevel};
 use crate::stream::Resolution;
 
 /// nal_unit_type of a sequence parameter set.
-pub const SPS: u8 = 33;
+pub(crate) const SPS: u8 = 33;
 /// nal_unit_type of supplemental enhancement information before the picture.
-pub const PREFIX_SEI: u8 = 39;
+pub(crate) const PREFIX_SEI: u8 = 39;
 
 /// Parses a sequence parameter set from its NAL header on, with emulation prevention. `None` for another unit, or when
 /// profile and level can't be read.

@@ -15,7 +15,7 @@ const KILOBITS: [[u16; 14]; 5] = [
 
 /// Parses a frame header; `None` also for a free bit rate, because its frame size isn't in the header.
 #[must_use]
-pub fn parse_header(b: &[u8; 7]) -> Option<AudioFrame> {
+pub(super) fn parse_header(b: &[u8; 7]) -> Option<AudioFrame> {
     if b[0] != 0xff || b[1] & 0xe0 != 0xe0 {
         return None;
     }
@@ -80,5 +80,18 @@ mod tests {
             assert_eq!(parsed(bytes), None, "{bytes:02x?}");
         }
         assert_eq!(parsed([0xff, 0xfb, 0, 0]), None, "a free bit rate");
+    }
+
+    #[test]
+    fn versions_halve_the_rates() {
+        // MPEG-2.5 layer III at 64 kbit/s and 11.025 kHz, MPEG-2 layer II at 64 kbit/s and 24 kHz, and layer I.
+        assert_eq!(parsed([0xff, 0xe3, 0x80, 0]), Some((417, 576, 11_025, Some(2), Codec::Mp3)));
+        assert_eq!(parsed([0xff, 0xf5, 0x84, 0]), Some((384, 1152, 24_000, Some(2), Codec::Mp2)));
+        assert_eq!(parsed([0xff, 0xf7, 0x14, 0]), Some((64, 384, 24_000, Some(2), Codec::Mp2)));
+        assert_eq!(parsed([0xff, 0xf7, 0x16, 0]).map(|f| f.0), Some(68));
+        assert_eq!(parsed([0xff, 0xfb, 0x98, 0]).map(|f| (f.0, f.2)), Some((576, 32_000)));
+        assert_eq!(parsed([0xff, 0xff, 0xe4, 0xc0]).map(|f| (f.0, f.3)), Some((448, Some(1))));
+        assert_eq!(parsed([0xff, 0xf9, 0x90, 0]), None, "a reserved layer");
+        assert_eq!(parsed([0xfe, 0xfb, 0x90, 0]), None);
     }
 }

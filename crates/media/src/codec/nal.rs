@@ -6,11 +6,11 @@ use super::sei::{RECOVERY_POINT, SeiMessages};
 use super::start_codes::VideoSyntax;
 
 /// Bytes of a NAL unit that [`classify`] needs.
-pub const MAX_HEAD: usize = 64;
+pub(crate) const MAX_HEAD: usize = 64;
 
 /// Role of one NAL unit (or MPEG-2 start code) in its access unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NalUnit {
+pub(crate) enum NalUnit {
     /// A new access unit begins.
     Delimiter,
     /// A message marks the access unit as a recovery point (H.264 SEI).
@@ -21,7 +21,7 @@ pub enum NalUnit {
 
 /// Whether a decoder can begin with a slice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SliceKind {
+pub(crate) enum SliceKind {
     /// IDR, IRAP or MPEG-2 I picture: a decoder can begin here.
     RandomAccess,
     /// Intra coded: a decoder can begin here at a recovery point.
@@ -32,7 +32,7 @@ pub enum SliceKind {
 
 /// Classifies a NAL unit by its first bytes behind the start code; `None` for a unit without a role here.
 #[must_use]
-pub fn classify(syntax: VideoSyntax, head: &[u8]) -> Option<NalUnit> {
+pub(crate) fn classify(syntax: VideoSyntax, head: &[u8]) -> Option<NalUnit> {
     match syntax {
         VideoSyntax::H264 => classify_h264(head),
         VideoSyntax::Hevc => classify_hevc(head),
@@ -131,5 +131,25 @@ mod tests {
         assert_eq!(classify(VideoSyntax::Hevc, &[1 << 1, 1]), Some(NalUnit::Slice(SliceKind::Inter)));
         assert_eq!(classify(VideoSyntax::Hevc, &[35 << 1, 1]), Some(NalUnit::Delimiter));
         assert_eq!(classify(VideoSyntax::Hevc, &[39 << 1, 1]), None);
+    }
+
+    #[test]
+    fn slice_types_and_unit_types_give_the_kind() {
+        let slice = |kind: u32| {
+            let code = kind + 1;
+            let bits = 2 * (32 - code.leading_zeros()) - 1;
+            let word = (1u32 << 31 | code << (31 - bits)).to_be_bytes();
+            classify(VideoSyntax::H264, &[&[0x41][..], &word].concat())
+        };
+        for kind in 0..10 {
+            let expected = if matches!(kind % 5, 2 | 4) { SliceKind::Intra } else { SliceKind::Inter };
+            assert_eq!(slice(kind), Some(NalUnit::Slice(expected)), "{kind}");
+        }
+        let hevc = |kind: u8| classify(VideoSyntax::Hevc, &[kind << 1, 1]);
+        let [inter, random] = [SliceKind::Inter, SliceKind::RandomAccess].map(|kind| Some(NalUnit::Slice(kind)));
+        assert_eq!([0, 9, 10, 15, 16, 23, 24].map(hevc), [inter, inter, None, None, random, random, None]);
+        let mpeg2 = |head: &[u8]| classify(VideoSyntax::Mpeg2, head);
+        assert_eq!([mpeg2(&[0, 0, 8]), mpeg2(&[0, 0xff, 0x10]), mpeg2(&[0, 0, 0x18])], [random, inter, inter]);
+        assert_eq!([mpeg2(&[0xb3, 0, 8]), mpeg2(&[0, 0]), mpeg2(&[])], [None; 3]);
     }
 }

@@ -132,4 +132,42 @@ mod tests {
             assert!(packets.header.len() < MAX_CONTROL_HEADER);
         }
     }
+
+    #[test]
+    fn durations_follow_the_table_of_contents() {
+        for (config, samples) in [
+            (0, 480),
+            (1, 960),
+            (2, 1920),
+            (3, 2880),
+            (11, 2880),
+            (12, 480),
+            (13, 960),
+            (14, 480),
+            (15, 960),
+            (16, 120),
+            (19, 960),
+            (31, 960),
+        ] {
+            assert_eq!(packet_samples(config << 3, 0), samples, "{config}");
+        }
+        assert_eq!([1, 2].map(|code| packet_samples(16 << 3 | code, 9)), [240; 2]);
+        assert_eq!([0, 1, 63, 64].map(|count| packet_samples(16 << 3 | 3, count)), [0, 120, 63 * 120, 0]);
+    }
+
+    #[test]
+    fn a_control_header_has_size_trims_and_extension() {
+        let read = |bytes: &[u8]| parse_packet(bytes, bytes[1]).map(|f| (f.length, f.samples));
+        assert_eq!(read(&[0x7f, 0xe0, 3, 0x38]), Some((6, 2880)));
+        assert_eq!(read(&[0x7f, 0xe0, 3]), None, "the packet hasn't begun");
+        assert_eq!(read(&[0x7f, 0xe0, 0]), Some((3, 0)));
+        assert_eq!(read(&[0x7f, 0xe0, 0xff, 0, 0x38]), Some((259, 2880)));
+        assert_eq!(read(&[0x7f, 0xf0, 3, 0, 0, 0x38]), Some((8, 2880)));
+        assert_eq!(read(&[0x7f, 0xe8, 3, 0, 0, 0x38]), Some((8, 2880)));
+        assert_eq!(read(&[0x7f, 0xf8, 3, 0, 0, 0, 0, 0x38]), Some((10, 2880)));
+        assert_eq!(read(&[0x7f, 0xe4, 3, 2, 0, 0, 0x38]), Some((9, 2880)));
+        assert_eq!(read(&[0x7f, 0xe0, 2, 0x83]), None, "the number of frames is missing");
+        assert_eq!(read(&[0x7f, 0xe0, 2, 0x83, 4]), Some((5, 480)));
+        assert_eq!(read(&[0x7f, 0xe0, 1, 0x83]), Some((4, 0)));
+    }
 }

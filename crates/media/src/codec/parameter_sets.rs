@@ -17,7 +17,7 @@ enum UnitKind {
 
 /// Collects the parameter sets and messages of one video stream.
 #[derive(Debug)]
-pub struct ParameterSets {
+pub(crate) struct ParameterSets {
     syntax: VideoSyntax,
     /// The current unit as far as it has come; `None` for one that isn't read.
     unit: Option<(UnitKind, Vec<u8>)>,
@@ -37,7 +37,7 @@ pub struct ParameterSets {
 
 impl ParameterSets {
     #[must_use]
-    pub fn new(syntax: VideoSyntax) -> Self {
+    pub(crate) fn new(syntax: VideoSyntax) -> Self {
         Self {
             syntax,
             unit: None,
@@ -51,13 +51,13 @@ impl ParameterSets {
     }
 
     /// Ends the NAL unit before and begins the next one.
-    pub fn begin_unit(&mut self) {
+    pub(crate) fn begin_unit(&mut self) {
         self.end_unit();
         self.unit_begun = true;
     }
 
     /// Appends bytes to the current NAL unit.
-    pub fn append(&mut self, bytes: &[u8]) {
+    pub(crate) fn append(&mut self, bytes: &[u8]) {
         let Some(first) = bytes.first() else { return };
         if std::mem::take(&mut self.unit_begun) {
             self.unit = self.unit_kind(*first).map(|kind| (kind, Vec::new()));
@@ -69,7 +69,7 @@ impl ParameterSets {
     }
 
     /// Ends the current NAL unit and reads it.
-    pub fn end_unit(&mut self) {
+    pub(crate) fn end_unit(&mut self) {
         match self.unit.take() {
             Some((UnitKind::ParameterSet, set)) => self.add_set(set),
             Some((UnitKind::Messages, unit)) => {
@@ -83,12 +83,12 @@ impl ParameterSets {
     }
 
     /// Begins a picture: the headers before it describe it, and a different set behind it is a change.
-    pub fn begin_picture(&mut self) {
+    pub(crate) fn begin_picture(&mut self) {
         self.picture_seen = true;
     }
 
     /// Drops the current unit, because bytes are missing.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.unit = None;
         self.unit_begun = false;
     }
@@ -96,7 +96,7 @@ impl ParameterSets {
     /// Returns what the stream tells. `announced` are the parameters from outside of the stream, which count when it
     /// has no set of its own.
     #[must_use]
-    pub fn finish(mut self, announced: Option<CodecParameters>) -> TrackHeaders {
+    pub(crate) fn finish(mut self, announced: Option<CodecParameters>) -> TrackHeaders {
         let read = self.picture_seen && self.syntax != VideoSyntax::Mpeg2;
         self.headers.captions = (self.captions || read).then_some(self.captions);
         self.headers.first = self.headers.first.or(announced);

@@ -6,7 +6,7 @@ use super::parameters::{ContentLightLevel, MasteringDisplay, VideoParameters};
 use super::start_codes::VideoSyntax;
 
 /// payloadType of the messages that are read.
-pub const RECOVERY_POINT: usize = 6;
+pub(crate) const RECOVERY_POINT: usize = 6;
 const REGISTERED_USER_DATA: usize = 4;
 const MASTERING: usize = 137;
 const CONTENT_LIGHT: usize = 144;
@@ -15,7 +15,7 @@ const ALTERNATIVE_TRANSFER: usize = 147;
 /// Iterates over payloadType and payload of the messages in a raw byte sequence, without NAL header and emulation
 /// prevention. A message that is cut off is the last one, as far as it goes.
 #[derive(Debug, Clone, Copy)]
-pub struct SeiMessages<'a>(pub &'a [u8]);
+pub(crate) struct SeiMessages<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Iterator for SeiMessages<'a> {
     type Item = (usize, &'a [u8]);
@@ -40,7 +40,7 @@ fn parse_ff_coded(bytes: &[u8]) -> Option<(usize, &[u8])> {
 /// Returns whether a NAL unit has closed captions (CEA-608 or CEA-708): cc_data, even if it is only padding, because a
 /// silent programme has no more (ATSC A/53 part 4, 6.2).
 #[must_use]
-pub fn has_captions(syntax: VideoSyntax, unit: &[u8]) -> bool {
+pub(crate) fn has_captions(syntax: VideoSyntax, unit: &[u8]) -> bool {
     // itu_t_t35_country_code, itu_t_t35_provider_code, user_identifier and user_data_type_code.
     const CC_DATA: &[u8] = b"\xb5\0\x31GA94\x03";
     let clean = without_emulation_prevention(unit);
@@ -55,18 +55,18 @@ fn nal_header_size(syntax: VideoSyntax) -> usize {
 
 /// HDR metadata in messages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct HdrMetadata {
+pub(crate) struct HdrMetadata {
     /// Preferred transfer characteristics.
-    pub preferred_transfer: Option<u16>,
+    pub(crate) preferred_transfer: Option<u16>,
     /// Mastering display.
-    pub mastering: Option<MasteringDisplay>,
+    pub(crate) mastering: Option<MasteringDisplay>,
     /// Content light level.
-    pub content_light: Option<ContentLightLevel>,
+    pub(crate) content_light: Option<ContentLightLevel>,
 }
 
 impl HdrMetadata {
     /// Reads the messages of one NAL unit; earlier values stay.
-    pub fn read_messages(&mut self, rbsp: &[u8]) {
+    pub(crate) fn read_messages(&mut self, rbsp: &[u8]) {
         for (kind, body) in SeiMessages(rbsp) {
             match kind {
                 MASTERING => self.mastering = self.mastering.or_else(|| parse_mastering_display(body)),
@@ -80,12 +80,12 @@ impl HdrMetadata {
     }
 
     /// Reads a NAL unit with its header and emulation prevention.
-    pub fn read_unit(&mut self, syntax: VideoSyntax, unit: &[u8]) {
+    pub(crate) fn read_unit(&mut self, syntax: VideoSyntax, unit: &[u8]) {
         self.read_messages(without_emulation_prevention(unit).get(nal_header_size(syntax)..).unwrap_or_default());
     }
 
     /// Fills in the values that the video parameters don't have yet.
-    pub fn fill(self, picture: &mut VideoParameters) {
+    pub(crate) fn fill(self, picture: &mut VideoParameters) {
         picture.preferred_transfer = picture.preferred_transfer.or(self.preferred_transfer);
         picture.mastering = picture.mastering.or(self.mastering);
         picture.content_light = picture.content_light.or(self.content_light);

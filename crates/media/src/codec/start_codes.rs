@@ -6,7 +6,7 @@ use super::parameters::TrackHeaders;
 
 /// Codec whose units stand behind the start codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum VideoSyntax {
+pub(crate) enum VideoSyntax {
     /// H.264.
     H264,
     /// HEVC.
@@ -17,7 +17,7 @@ pub enum VideoSyntax {
 
 /// Finds the NAL units of a video stream, in order.
 #[derive(Debug)]
-pub struct NalScanner {
+pub(crate) struct NalScanner {
     syntax: VideoSyntax,
     /// The last two bytes, for a start code across two pieces.
     before: [u8; 2],
@@ -29,11 +29,11 @@ pub struct NalScanner {
 
 impl NalScanner {
     #[must_use]
-    pub fn new(syntax: VideoSyntax) -> Self {
+    pub(crate) fn new(syntax: VideoSyntax) -> Self {
         Self { syntax, before: [0xff; 2], head: [0; MAX_HEAD], filled: None, sets: ParameterSets::new(syntax) }
     }
 
-    pub fn push(&mut self, data: &[u8], mut found: impl FnMut(NalUnit)) {
+    pub(crate) fn push(&mut self, data: &[u8], mut found: impl FnMut(NalUnit)) {
         let mut from = 0;
         for one in memchr::memchr_iter(1, data) {
             if self.zeros_before(data, one) {
@@ -53,12 +53,12 @@ impl NalScanner {
     }
 
     /// Skips bytes up to the next piece, which begins with a start code.
-    pub fn skip_rest(&mut self) {
+    pub(crate) fn skip_rest(&mut self) {
         self.before = [0xff; 2];
     }
 
     /// Ends the current unit: the last NAL unit of an access unit has no start code behind it.
-    pub fn flush(&mut self, mut found: impl FnMut(NalUnit)) {
+    pub(crate) fn flush(&mut self, mut found: impl FnMut(NalUnit)) {
         self.sets.end_unit();
         self.classify_head(&mut found);
     }
@@ -76,7 +76,7 @@ impl NalScanner {
     }
 
     /// Forgets the current unit, because bytes are missing.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.before = [0xff; 2];
         self.filled = None;
         self.sets.reset();
@@ -84,7 +84,7 @@ impl NalScanner {
 
     /// Returns the parameters in the sequence parameter sets and messages of the stream.
     #[must_use]
-    pub fn finish(self) -> TrackHeaders {
+    pub(crate) fn finish(self) -> TrackHeaders {
         self.sets.finish(None)
     }
 

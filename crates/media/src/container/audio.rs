@@ -14,7 +14,7 @@ const MAX_TAG_BYTES: usize = 4096;
 const TIMESTAMP_OWNER: &[u8] = b"com.apple.streaming.transportStreamTimestamp\0";
 
 #[derive(Debug)]
-pub struct PackedAudioReader {
+pub(super) struct PackedAudioReader {
     state: PackedAudioState,
     codec: &'static str,
     /// Whether the ID3 tag holds the time stamp frame.
@@ -37,12 +37,12 @@ enum PackedAudioState {
 
 impl PackedAudioReader {
     #[must_use]
-    pub fn new(defects: DefectLog) -> Self {
+    pub(super) fn new(defects: DefectLog) -> Self {
         let state = PackedAudioState::TagHeader(Vec::new());
         Self { state, codec: "unknown", has_timestamp: false, timeline: SampleTimeline::new(true), defects }
     }
 
-    pub fn push(&mut self, mut bytes: &[u8]) {
+    pub(super) fn push(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let used = match &mut self.state {
                 PackedAudioState::TagHeader(collected) => fill_up_to(collected, 10, bytes),
@@ -108,7 +108,7 @@ impl PackedAudioReader {
         self.push(collected);
     }
 
-    pub fn finish(mut self, inspection: &mut Inspection) -> DefectLog {
+    pub(super) fn finish(mut self, inspection: &mut Inspection) -> DefectLog {
         if let PackedAudioState::Tag { remaining, .. } = &self.state {
             let end = inspection.bytes;
             self.defects.add(DefectKind::Container, 0, "ID3v2.4 3.1", || {

@@ -7,7 +7,7 @@ pub const SNIFF_WINDOW: usize = 1024;
 
 /// Container that the first bytes of a resource show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SniffedContainer {
+pub(super) enum SniffedContainer {
     Ts,
     /// Transport stream with packets of another size than 188: 192 (with a time code) or 204 (with Reed-Solomon bytes).
     TsOtherPacketSize(usize),
@@ -19,7 +19,7 @@ pub enum SniffedContainer {
 
 /// Recognises a container. `head` has the first [`SNIFF_WINDOW`] bytes of the resource, or all of a shorter one.
 #[must_use]
-pub fn sniff(head: &[u8]) -> SniffedContainer {
+pub(super) fn sniff(head: &[u8]) -> SniffedContainer {
     // Many texts begin with `G`, the sync byte: at least one whole packet is needed.
     if head.len() >= framing::PACKET_SIZE && framing::is_aligned(head, 0, framing::PACKET_SIZE) {
         return SniffedContainer::Ts;
@@ -102,7 +102,7 @@ fn without_byte_order_mark(head: &[u8]) -> &[u8] {
 
 /// Describes an unrecognised resource for a person.
 #[must_use]
-pub fn describe(head: &[u8]) -> String {
+pub(super) fn describe(head: &[u8]) -> String {
     let text = without_byte_order_mark(head).trim_ascii_start();
     let lower: Vec<u8> = text.iter().take(16).map(u8::to_ascii_lowercase).collect();
     let html = [&b"<!doctype html"[..], b"<html", b"<head", b"<body", b"<!--", b"<h1", b"<title"];
@@ -174,5 +174,92 @@ mod tests {
         assert_eq!(sniff(b"ID3\x04\0\0"), SniffedContainer::PackedAudio);
         assert_eq!(sniff(b"Gateway"), SniffedContainer::Unknown);
         assert_eq!(sniff(b""), SniffedContainer::Unknown);
+    }
+
+    #[test]
+    fn a_transport_stream_needs_a_whole_packet_and_its_sync_bytes() {
+        let mut ts = vec![0; 188 * 4];
+        (0..4).for_each(|n| ts[n * 188] = 0x47);
+        assert_eq!([sniff(&ts[..187]), sniff(&ts[..188])], [SniffedContainer::Unknown, SniffedContainer::Ts]);
+        for broken in [188, 376] {
+            let mut bytes = ts.clone();
+            bytes[broken] = 0;
+            assert_eq!(sniff(&bytes), SniffedContainer::Unknown, "{broken}");
+        }
+        // Behind a cut packet three sync bytes have to be there.
+        let cut = &ts[1..];
+        assert_eq!(sniff(&cut[..188 * 3]), SniffedContainer::Ts);
+        assert_eq!(sniff(&cut[..188 * 3 - 1]), SniffedContainer::Unknown);
+        let long: Vec<u8> = std::iter::repeat_n([&[0x47][..], &[0; 203]].concat(), 3).flatten().collect();
+        assert_eq!(sniff(&long[..409]), SniffedContainer::TsOtherPacketSize(204));
+        assert_eq!(sniff(&long[..408]), SniffedContainer::Unknown);
+    }
+
+    #[test]
+    fn audio_frames_and_tags_are_recognised_by_their_first_bytes() {
+        for audio in [
+            &b"ID3\x02"[..],
+            b"ID3\x04",
+            b"\x0b\x77",
+            b"\xff\xf1\x50",
+            b"\xff\xf9\x50",
+            b"\xff\xfb\x90",
+            b"\xff\xf3\x84",
+        ] {
+            assert_eq!(sniff(audio), SniffedContainer::PackedAudio, "{audio:x?}");
+        }
+        for other in [
+            &b"ID3\x01"[..],
+            b"ID3\x05",
+            b"\x0b\x76",
+            b"\xff\xe9\x90",
+            b"\xff\xfb\xf0",
+            b"\xff\xdb\x90",
+            b"\xfe\xfb\x90",
+            b"\xff\xe1\x00",
+        ] {
+            assert_eq!(sniff(other), SniffedContainer::Unknown, "{other:x?}");
+        }
+    }
+
+    #[test]
+    fn each_first_box_is_recognised() {
+        for kind in
+            [b"ftyp", b"styp", b"moof", b"moov", b"sidx", b"emsg", b"prft", b"mdat", b"free", b"skip", b"ssix", b"uuid"]
+        {
+            assert_eq!(sniff(&[&[0, 0, 0, 8][..], kind].concat()), SniffedContainer::Mp4);
+        }
+        assert_eq!(sniff(b"\0\0\0\x08trak"), SniffedContainer::Unknown);
+    }
+
+    #[test]
+    fn clear_text_has_at_least_32_printable_bytes() {
+        assert_eq!(sniff_plaintext(&[b' '; 32]), Some(Plaintext::Text));
+        assert_eq!(sniff_plaintext(&[b'~'; 31]), None);
+        assert_eq!(sniff_plaintext(&[&[b'~'; 40][..], b"\x7f"].concat()), None);
+        assert_eq!(sniff_plaintext(b"WEBVTT\n"), Some(Plaintext::Media));
+        let ts = [&[0x47][..], &[0; 187], &[0x47], &[0; 187]].concat();
+        assert_eq!(sniff_plaintext(&ts[..375]), None);
+        assert_eq!(sniff_plaintext(b"ID3\x04\0\x01\0\0\0\0"), None, "reserved flags");
+        assert_eq!(sniff_plaintext(b"ID3\x04\x01\0\0\0\0\0"), None, "another revision");
+        assert_eq!(sniff_plaintext(b"ID3\x04\0\x10\0\0\x80\0"), None, "a size with a high bit");
+    }
+
+    #[test]
+    fn unrecognised_resources_are_named_by_their_kind() {
+        for (head, kind) in [
+            (&b"<HTML>"[..], "an HTML page"),
+            (b"<!-- x -->", "an HTML page"),
+            (b"<?xml version", "an XML document"),
+            (b"<Error>", "an XML document"),
+            (b"<MPD ", "an XML document"),
+            (b"[1]", "JSON"),
+            (b"\x1f\x8b\x08", "gzip data"),
+            (b"\x89PNG\r\n", "a picture"),
+            (b"\xff\xd8\xff\xe0", "a picture"),
+            (b"\xef\xbb\xbf{}", "JSON"),
+        ] {
+            assert_eq!(describe(head), format!("starts like {kind}"));
+        }
     }
 }

@@ -23,7 +23,7 @@ struct StampedSamples {
 
 /// Collects the time stamps of one track, on a 90 kHz clock.
 #[derive(Debug, Default)]
-pub struct SampleTimeline {
+pub(super) struct SampleTimeline {
     /// Whether each sample has a header that is counted. Otherwise a time stamp stands for one sample, or for as many
     /// as access unit delimiters show.
     self_delimiting: bool,
@@ -48,17 +48,17 @@ struct KeyframeTimes {
 
 impl SampleTimeline {
     #[must_use]
-    pub fn new(self_delimiting: bool) -> Self {
+    pub(super) fn new(self_delimiting: bool) -> Self {
         Self { self_delimiting, ..Self::default() }
     }
 
     /// Changes how samples are counted, when the PMT comes after the first packets.
-    pub fn set_self_delimiting(&mut self, self_delimiting: bool) {
+    pub(super) fn set_self_delimiting(&mut self, self_delimiting: bool) {
         self.self_delimiting = self_delimiting;
     }
 
     /// Begins the samples of a new time stamp. Both stamps have 33 bits and may have wrapped.
-    pub fn begin_group(&mut self, pts: u64, dts: u64) {
+    pub(super) fn begin_group(&mut self, pts: u64, dts: u64) {
         let dts = match self.group {
             Some(group) => group.dts + units::mpeg_difference(dts as i64, group.dts),
             None => dts as i64,
@@ -71,14 +71,14 @@ impl SampleTimeline {
     }
 
     /// Counts an access unit that begins with a delimiter.
-    pub fn count_access_unit(&mut self) {
+    pub(super) fn count_access_unit(&mut self) {
         if let Some(group) = &mut self.group {
             group.samples += 1;
         }
     }
 
     /// Counts an audio frame of `pcm` samples at `rate`; a frame of 0 samples adds no time and doesn't count.
-    pub fn add_frame(&mut self, pcm: u32, rate: u32) {
+    pub(super) fn add_frame(&mut self, pcm: u32, rate: u32) {
         if let Some(group) = &mut self.group
             && pcm > 0
         {
@@ -90,12 +90,12 @@ impl SampleTimeline {
     }
 
     /// Counts a sample whose time isn't readable, because it is scrambled.
-    pub fn count_untimed(&mut self) {
+    pub(super) fn count_untimed(&mut self) {
         self.samples += 1;
     }
 
     /// Notes whether the current access unit is a random access point.
-    pub fn set_random_access(&mut self, random_access: bool) {
+    pub(super) fn set_random_access(&mut self, random_access: bool) {
         self.keyframes.first.get_or_insert(random_access);
         if !random_access {
             return;
@@ -153,7 +153,7 @@ impl SampleTimeline {
     }
 
     /// Fills in the measured fields of the track.
-    pub fn finish(mut self, track: &mut Track) {
+    pub(super) fn finish(mut self, track: &mut Track) {
         self.close_group(None);
         let at = MediaTime::mpeg_unwrapped;
         let seconds = |ticks| at(ticks).seconds();
@@ -174,4 +174,147 @@ impl SampleTimeline {
 fn mpeg_ticks(pcm: u64, rate: u32) -> i64 {
     let rate = u64::from(rate.max(1));
     ((pcm * 90_000 + rate / 2) / rate) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fills a track of this kind of media.
+    fn measured(media: Option<Media>, timeline: SampleTimeline) -> Track {
+        let mut track = Track::new(1, media, String::new());
+        timeline.finish(&mut track);
+        track
+    }
+
+    /// The video track with these pairs of PTS and DTS.
+    fn video(stamps: &[(u64, u64)]) -> Track {
+        let mut timeline = SampleTimeline::new(false);
+        stamps.iter().for_each(|(pts, dts)| timeline.begin_group(*pts, *dts));
+        measured(Some(Media::Video), timeline)
+    }
+
+    /// Start, presentation start, end and gap in ticks.
+    fn ticks(track: &Track) -> [Option<i64>; 4] {
+        let gap = track.sample_gap_max.map(|s| (s.0 * 90_000.0).round() as i64);
+        let [start, presentation, end] = [track.start, track.presentation_start, track.end].map(|t| t.map(|t| t.ticks));
+        [start, presentation, end, gap]
+    }
+
+    #[test]
+    fn video_ends_one_median_distance_behind_its_last_stamp() {
+        let track = video(&[(7200, 0), (3600, 3600), (14_400, 7200), (21_600, 14_400)]);
+        assert_eq!((ticks(&track), track.samples), ([0, 3600, 18_000, 7200].map(Some), 4));
+        // Of two distances the longer one counts.
+        assert_eq!(ticks(&video(&[(0, 0), (3600, 3600), (10_800, 10_800)]))[2], Some(18_000));
+        assert_eq!(ticks(&video(&[(9, 5)])), [Some(5), Some(9), None, None], "no distance is known");
+        assert_eq!(ticks(&video(&[])), [None; 4]);
+    }
+
+    #[test]
+    fn the_median_is_that_of_the_newest_32_distances() {
+        let mut dts = 0;
+        let mut stamps = vec![(0, 0)];
+        for distance in std::iter::repeat_n(7200, 17).chain(std::iter::repeat_n(3600, 17)) {
+            dts += distance;
+            stamps.push((dts, dts));
+        }
+        assert_eq!(ticks(&video(&stamps))[2], Some(dts as i64 + 3600));
+    }
+
+    #[test]
+    fn stamps_continue_across_the_wrap_of_the_clock() {
+        let last = (1u64 << 33) - 1800;
+        let track = video(&[(1800, last), (5400, 1800)]);
+        let start = last as i64;
+        assert_eq!(ticks(&track), [start, start + 3600, start + 7200, 3600].map(Some));
+    }
+
+    #[test]
+    fn a_step_back_is_no_distance_and_moves_the_start() {
+        let track = video(&[(7200, 7200), (3600, 3600), (3600, 3600)]);
+        assert_eq!((ticks(&track), track.samples), ([Some(3600), Some(3600), None, None], 3));
+    }
+
+    #[test]
+    fn access_units_share_the_distance_of_their_stamp() {
+        let mut timeline = SampleTimeline::new(false);
+        timeline.count_access_unit();
+        timeline.begin_group(0, 0);
+        timeline.count_access_unit();
+        timeline.count_access_unit();
+        timeline.begin_group(7200, 7200);
+        timeline.count_access_unit();
+        timeline.count_access_unit();
+        timeline.count_untimed();
+        let track = measured(Some(Media::Video), timeline);
+        assert_eq!((ticks(&track), track.samples), ([0, 0, 14_400, 3600].map(Some), 5));
+    }
+
+    #[test]
+    fn frames_end_by_their_own_length() {
+        let mut timeline = SampleTimeline::new(true);
+        timeline.add_frame(1024, 48_000);
+        timeline.begin_group(0, 0);
+        timeline.add_frame(1024, 48_000);
+        timeline.add_frame(0, 48_000);
+        timeline.add_frame(512, 48_000);
+        // The last frame begins at 1920: 2880 ticks lie between it and the next one.
+        timeline.begin_group(4800, 4800);
+        timeline.add_frame(1024, 44_100);
+        let track = measured(Some(Media::Audio), timeline);
+        assert_eq!((ticks(&track), track.samples), ([0, 0, 4800 + 2090, 2880].map(Some), 3));
+    }
+
+    #[test]
+    fn a_packet_without_a_frame_ends_at_its_stamp() {
+        let mut timeline = SampleTimeline::new(false);
+        timeline.set_self_delimiting(true);
+        timeline.begin_group(0, 0);
+        timeline.add_frame(1024, 48_000);
+        timeline.begin_group(1920, 1920);
+        let track = measured(Some(Media::Audio), timeline);
+        assert_eq!((ticks(&track), track.samples), ([0, 0, 1920, 1920].map(Some), 1));
+    }
+
+    #[test]
+    fn only_video_and_audio_have_an_end() {
+        for (media, end) in [(Some(Media::Video), Some(7200)), (Some(Media::Text), None), (None, None)] {
+            let mut timeline = SampleTimeline::new(false);
+            timeline.begin_group(0, 0);
+            timeline.begin_group(3600, 3600);
+            assert_eq!(ticks(&measured(media, timeline))[2], end, "{media:?}");
+        }
+    }
+
+    #[test]
+    fn key_frames_are_counted_with_their_presentation_times() {
+        let mut timeline = SampleTimeline::new(false);
+        timeline.set_random_access(true);
+        for n in 0..18u64 {
+            timeline.begin_group(7200 * n, 3600 * n);
+            timeline.set_random_access(n != 4);
+        }
+        let track = measured(Some(Media::Video), timeline);
+        assert_eq!((track.starts_with_keyframe, track.keyframes), (Some(true), 18));
+        assert_eq!(track.keyframe_interval_max, Some(Seconds(0.16)));
+        let times: Vec<i64> = track.keyframe_times.iter().map(|t| t.ticks).collect();
+        let expected: Vec<i64> = (0..17).filter(|n| *n != 4).map(|n| 7200 * n).collect();
+        assert_eq!(times, expected, "the first 16");
+        let mut timeline = SampleTimeline::new(false);
+        timeline.set_random_access(false);
+        timeline.begin_group(0, 0);
+        timeline.set_random_access(true);
+        timeline.set_random_access(true);
+        let track = measured(Some(Media::Video), timeline);
+        assert_eq!((track.starts_with_keyframe, track.keyframes, track.keyframe_interval_max), (Some(false), 2, None));
+    }
+
+    #[test]
+    fn frame_lengths_are_rounded_to_ticks() {
+        assert_eq!(
+            [mpeg_ticks(1, 48_000), mpeg_ticks(1, 90_001), mpeg_ticks(1, 180_001), mpeg_ticks(7, 0)],
+            [2, 1, 0, 630_000]
+        );
+    }
 }

@@ -15,7 +15,7 @@ const TIMESTAMP_MAP_TAG: &str = "X-TIMESTAMP-MAP";
 const ARROW: &str = "-->";
 
 #[derive(Debug)]
-pub struct WebVttReader {
+pub(super) struct WebVttReader {
     line: Vec<u8>,
     /// Byte offset of the current line.
     line_offset: u64,
@@ -28,11 +28,11 @@ pub struct WebVttReader {
 
 impl WebVttReader {
     #[must_use]
-    pub fn new(defects: DefectLog) -> Self {
+    pub(super) fn new(defects: DefectLog) -> Self {
         Self { line: Vec::new(), line_offset: 0, offset: 0, samples: 0, cues: WebVttCues::default(), defects }
     }
 
-    pub fn push(&mut self, bytes: &[u8]) {
+    pub(super) fn push(&mut self, bytes: &[u8]) {
         for piece in bytes.split_inclusive(|b| matches!(b, b'\n' | b'\r')) {
             let (text, ends) = match piece.split_last() {
                 Some((b'\n' | b'\r', text)) => (text, true),
@@ -47,7 +47,7 @@ impl WebVttReader {
         }
     }
 
-    pub fn finish(mut self, inspection: &mut Inspection) -> DefectLog {
+    pub(super) fn finish(mut self, inspection: &mut Inspection) -> DefectLog {
         self.end_line();
         let track = Track::new(0, Some(Media::Text), "webvtt".to_owned());
         inspection.tracks = vec![Track { samples: self.samples, ..track }];
@@ -192,5 +192,46 @@ mod tests {
         let mut text = WebVttReader::new(DefectLog::default());
         (0..1000).for_each(|_| text.push(&[b'x'; 1000]));
         assert!(text.line.len() <= MAX_LINE);
+    }
+
+    #[test]
+    fn a_defect_has_the_offset_of_its_line() {
+        for (text, offset) in [("WEBVTT\n\nx --> y\n", 8), ("WEBVTT\r\n\r\nx --> y", 10), ("WEBVTT\r\rx --> y\r", 8)] {
+            for size in [1, 5, 100] {
+                let at = inspect(text, size).defects[0].at;
+                assert_eq!(at, crate::defect::Position::Byte(offset), "{text:?} {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn times_have_two_digits_of_minutes_and_seconds_and_up_to_eight_of_hours() {
+        for (text, seconds) in [
+            ("00:00.000", Some(0.0)),
+            ("59:59.999", Some(3599.999)),
+            ("01:00:01.010", Some(3601.01)),
+            ("12345678:00:00.000", Some(12_345_678.0 * 3600.0)),
+            ("123456789:00:00.000", None),
+            ("1:00:00.000", None),
+            ("00:00:60.000", None),
+            ("00:60:00.000", None),
+            ("00:00.0000", None),
+            ("00.000", None),
+        ] {
+            assert_eq!(parse_time(text), seconds.map(Seconds), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_span_reaches_from_the_earliest_start_to_the_latest_end() {
+        let text = "WEBVTT\n\n00:05.000 --> 00:09.000\n\n00:02.000 --> 00:03.000\n\n00:08.000 --> 00:08.500\n";
+        let cues = inspect(text, 50).cues.unwrap();
+        assert_eq!((cues.span, cues.duration()), (Some((Seconds(2.0), Seconds(9.0))), Some(Seconds(7.0))));
+        assert_eq!(cues.start().map(|t| t.ticks), Some(180_000));
+        let map = |local, mpeg| WebVttCues { map: Some(TimestampMap { local: Seconds(local), mpeg }), ..cues };
+        assert_eq!(map(1.5, 900_000).start().map(|t| t.ticks), Some(945_000));
+        assert_eq!(map(3.0, 90_000).start().map(|t| t.ticks), Some(0));
+        assert_eq!(map(4.0, 90_000).start().map(|t| t.ticks), Some((1 << 33) - 90_000));
+        assert_eq!(WebVttCues::default().start(), None);
     }
 }

@@ -149,4 +149,23 @@ mod tests {
             assert_eq!(widevine_key_ids(hostile), []);
         }
     }
+
+    #[test]
+    fn key_identifiers_and_boxes_are_bounded() {
+        let many = body(1, DrmSystem::PlayReady, &[KID; MAX_KEY_IDS + 1], b"");
+        assert_eq!(Pssh::parse(&many).unwrap().kids.len(), MAX_KEY_IDS);
+        let message = [&[0x12, 16][..], &[7; 16]].concat().repeat(MAX_KEY_IDS + 1);
+        assert_eq!(widevine_key_ids(&message).len(), MAX_KEY_IDS);
+        let boxes = vec![body(0, DrmSystem::PlayReady, &[], b""); MAX_BOXES + 1];
+        assert_eq!(pssh_boxes_in_data_uri(&uri(&boxes)).len(), MAX_BOXES);
+        let other =
+            [&[0x0a, 16][..], &[7; 16], &[0x11, 0, 0, 0, 0, 0, 0, 0, 0], &[0x12, 15], &[7; 15], &[0x12, 16], &[8; 16]]
+                .concat();
+        assert_eq!(
+            widevine_key_ids(&other),
+            [Uuid::from_bytes([8; 16])],
+            "another field, 64 bits, and one of 15 bytes"
+        );
+        assert_eq!(varint(&[0x96, 0x01, 9]), Some((150, &[9][..])));
+    }
 }

@@ -5,43 +5,43 @@
 
 use mp4_atom::Atom;
 
-pub const BOX_CLAUSE: &str = "ISO/IEC 14496-12 4.2";
+pub(super) const BOX_CLAUSE: &str = "ISO/IEC 14496-12 4.2";
 
 /// A box whose body is in memory.
 #[derive(Debug, Clone, Copy)]
-pub struct Mp4Box<'a> {
-    pub kind: [u8; 4],
+pub(super) struct Mp4Box<'a> {
+    pub(super) kind: [u8; 4],
     /// Offset of the box header in the resource.
-    pub offset: u64,
-    pub body: &'a [u8],
+    pub(super) offset: u64,
+    pub(super) body: &'a [u8],
     body_offset: u64,
 }
 
 /// A structural error that makes the rest of a box unreadable.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BoxError {
-    pub offset: u64,
-    pub message: String,
+pub(super) struct BoxError {
+    pub(super) offset: u64,
+    pub(super) message: String,
 }
 
 /// A box header: type, size of the header, and size of the box. A size of `None` reaches to the end of the parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BoxHeader {
-    pub kind: [u8; 4],
-    pub length: u64,
-    pub size: Option<u64>,
+pub(super) struct BoxHeader {
+    pub(super) kind: [u8; 4],
+    pub(super) length: u64,
+    pub(super) size: Option<u64>,
 }
 
 impl BoxHeader {
     /// Returns the number of bytes that the header has: 16 for one with a 64-bit size, otherwise 8.
     #[must_use]
-    pub fn length_needed(bytes: &[u8]) -> usize {
+    pub(super) fn length_needed(bytes: &[u8]) -> usize {
         if bytes.starts_with(&[0, 0, 0, 1]) { 16 } else { 8 }
     }
 
     /// Parses a header; `None` while bytes are missing.
     #[must_use]
-    pub fn parse(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let (size, rest) = bytes.split_first_chunk::<4>()?;
         let (kind, rest) = rest.split_first_chunk::<4>()?;
         let header = |length, size| Self { kind: *kind, length, size };
@@ -54,7 +54,7 @@ impl BoxHeader {
 
     /// Returns the error of a header that can't belong to a box.
     #[must_use]
-    pub fn error_at(&self, at: u64) -> Option<BoxError> {
+    pub(super) fn error_at(&self, at: u64) -> Option<BoxError> {
         let name = printable_kind(self.kind);
         let message = match self.size {
             Some(size) if size < self.length => {
@@ -70,7 +70,11 @@ impl BoxHeader {
 }
 
 /// Iterates over the boxes in `body`, which begins at offset `at`, and ends after the first error.
-pub fn child_boxes<'a>(parent: [u8; 4], body: &'a [u8], at: u64) -> impl Iterator<Item = Result<Mp4Box<'a>, BoxError>> {
+pub(super) fn child_boxes<'a>(
+    parent: [u8; 4],
+    body: &'a [u8],
+    at: u64,
+) -> impl Iterator<Item = Result<Mp4Box<'a>, BoxError>> {
     let mut rest = body;
     let mut at = at;
     std::iter::from_fn(move || {
@@ -111,33 +115,33 @@ fn first_child(parent: [u8; 4], rest: &[u8], at: u64) -> Result<(Mp4Box<'_>, &[u
 impl<'a> Mp4Box<'a> {
     /// Makes a box that was buffered whole; its `body` begins at `body_offset` in the resource.
     #[must_use]
-    pub fn new(kind: [u8; 4], at: u64, body: &'a [u8], body_offset: u64) -> Self {
+    pub(super) fn new(kind: [u8; 4], at: u64, body: &'a [u8], body_offset: u64) -> Self {
         Self { kind, offset: at, body, body_offset }
     }
 
     /// Returns the offset behind the box in the resource.
     #[must_use]
-    pub fn end_offset(&self) -> u64 {
+    pub(super) fn end_offset(&self) -> u64 {
         self.body_offset + self.body.len() as u64
     }
 
-    pub fn children(&self) -> impl Iterator<Item = Result<Mp4Box<'a>, BoxError>> + use<'a> {
+    pub(super) fn children(&self) -> impl Iterator<Item = Result<Mp4Box<'a>, BoxError>> + use<'a> {
         child_boxes(self.kind, self.body, self.body_offset)
     }
 
     /// Iterates over the boxes behind the first `fields` bytes of the body.
-    pub fn children_after(&self, fields: usize) -> impl Iterator<Item = Result<Mp4Box<'a>, BoxError>> + use<'a> {
+    pub(super) fn children_after(&self, fields: usize) -> impl Iterator<Item = Result<Mp4Box<'a>, BoxError>> + use<'a> {
         let body = self.body.get(fields..).unwrap_or_default();
         child_boxes(self.kind, body, self.body_offset + fields as u64)
     }
 
-    pub fn decode<T: Atom>(&self) -> Result<T, BoxError> {
+    pub(super) fn decode<T: Atom>(&self) -> Result<T, BoxError> {
         let mut body = self.body;
         T::decode_body(&mut body).map_err(|error| self.error(format!("can't be read ({error})")))
     }
 
     #[must_use]
-    pub fn error(&self, what: String) -> BoxError {
+    pub(super) fn error(&self, what: String) -> BoxError {
         BoxError {
             offset: self.offset,
             message: format!("box {} at byte {} {what}", printable_kind(self.kind), self.offset),
@@ -147,7 +151,7 @@ impl<'a> Mp4Box<'a> {
 
 /// Formats a four-character code for a message: as text, or as hexadecimal when it isn't printable.
 #[must_use]
-pub fn printable_kind(kind: [u8; 4]) -> String {
+pub(super) fn printable_kind(kind: [u8; 4]) -> String {
     match std::str::from_utf8(&kind) {
         Ok(text) if text.bytes().all(|b| (0x20..0x7f).contains(&b)) => format!("`{text}`"),
         _ => format!("{:#010x}", u32::from_be_bytes(kind)),
@@ -177,5 +181,46 @@ mod tests {
         assert!(kinds(b"\0\0\0\x07mfhd")[0].is_err());
         assert!(kinds(b"\0\0\0\x08\0\0\0\x01")[0].is_err());
         assert!(kinds(b"\0\0\0\0").is_empty(), "terminator");
+    }
+
+    fn header(size: u32, kind: &[u8; 4]) -> BoxHeader {
+        BoxHeader::parse(&[&size.to_be_bytes()[..], kind].concat()).unwrap()
+    }
+
+    #[test]
+    fn a_header_has_8_or_16_bytes() {
+        assert_eq!([&[0, 0, 0, 1][..], &[0, 0, 0, 2], &[0, 0, 1], &[]].map(BoxHeader::length_needed), [16, 8, 8, 8]);
+        let long = [&[0, 0, 0, 1][..], b"mdat", &[0, 0, 0, 1, 0, 0, 0, 0]].concat();
+        assert_eq!(BoxHeader::parse(&long), Some(BoxHeader { kind: *b"mdat", length: 16, size: Some(1 << 32) }));
+        assert_eq!(BoxHeader::parse(&long[..15]), None);
+        assert_eq!((header(0, b"mdat").size, BoxHeader::parse(b"\0\0\0\x08mda")), (None, None));
+    }
+
+    #[test]
+    fn a_header_is_valid_by_size_and_type() {
+        let valid = |size, kind| header(size, kind).error_at(5).is_none();
+        assert!(valid(8, b"free") && valid(0, b"free") && valid(8, b" ~\xa9z"));
+        assert!(!valid(7, b"free") && !valid(8, b"fre\x1f") && !valid(8, b"fre\x7f") && !valid(8, b"fre\xa8"));
+        let small = header(7, b"free").error_at(5).unwrap();
+        assert_eq!(
+            (small.offset, small.message.as_str()),
+            (5, "box `free` at byte 5 claims a size of 7 bytes, its header alone has 8")
+        );
+        let kind = header(8, b"\0\0\0\x01").error_at(5).unwrap();
+        assert_eq!(kind.message, "a box header is expected at byte 5, found the type 0x00000001");
+    }
+
+    #[test]
+    fn boxes_know_their_offsets() {
+        let body = b"12\0\0\0\x0afreeab\0\0\0\x08skip";
+        let parent = Mp4Box::new(*b"stsd", 92, body, 100);
+        assert_eq!(parent.end_offset(), 120);
+        let children: Vec<_> = parent.children_after(2).map(Result::unwrap).collect();
+        let offsets: Vec<_> = children.iter().map(|b| (b.kind, b.offset, b.body.len(), b.end_offset())).collect();
+        assert_eq!(offsets, [(*b"free", 102, 2, 112), (*b"skip", 112, 0, 120)]);
+        assert_eq!(parent.children_after(99).count(), 0);
+        let cut = Mp4Box::new(*b"moov", 0, b"\0\0\0\x08fre", 8).children().next().unwrap().unwrap_err();
+        assert_eq!(cut.message, "a box header is cut off at byte 8, its parent `moov` has 7 bytes left");
+        assert_eq!(Mp4Box::new(*b"moov", 0, &[0; 8], 8).children().count(), 1, "eight zeros are a header");
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 ///
 /// `sinf` is searched for, because the length of the fields before it depends on the handler and, for audio, on the
 /// QuickTime version of the writer.
-pub fn entry_encryption(entry: &Mp4Box<'_>) -> (Option<[u8; 4]>, SampleEncryption) {
+pub(super) fn entry_encryption(entry: &Mp4Box<'_>) -> (Option<[u8; 4]>, SampleEncryption) {
     let mut format = None;
     let mut encryption = SampleEncryption::default();
     for child in find_sinf(entry).iter().flat_map(|sinf| sinf.children().map_while(Result::ok)) {
@@ -50,13 +50,13 @@ fn read_tenc(body: &[u8], encryption: &mut SampleEncryption) {
 /// The sample group of a fragment that overrides the encryption of the sample entry (`seig`, 6): other keys, or clear
 /// samples.
 #[derive(Debug, Default)]
-pub struct EncryptionGroups<'a> {
+pub(super) struct EncryptionGroups<'a> {
     description: Option<Mp4Box<'a>>,
     map: Option<Mp4Box<'a>>,
 }
 
 impl<'a> EncryptionGroups<'a> {
-    pub fn add(&mut self, child: &Mp4Box<'a>) {
+    pub(super) fn add(&mut self, child: &Mp4Box<'a>) {
         if child.body.get(4..8) != Some(b"seig") {
             return;
         }
@@ -70,7 +70,7 @@ impl<'a> EncryptionGroups<'a> {
     /// Returns the encryption in force for the samples of the fragment. It has no key identifier when the samples
     /// belong to different groups, or to a group that the fragment doesn't describe itself.
     #[must_use]
-    pub fn effective(&self, entry: &Arc<SampleEncryption>) -> Arc<SampleEncryption> {
+    pub(super) fn effective(&self, entry: &Arc<SampleEncryption>) -> Arc<SampleEncryption> {
         match self.map.map(|map| group_index(map.body)) {
             None | Some(Some(0)) => entry.clone(),
             Some(index) => {
@@ -115,12 +115,12 @@ fn group_description(sgpd: &[u8], at: u32) -> Option<&[u8]> {
 
 /// Returns whether a `senc` describes at least one sample.
 #[must_use]
-pub fn describes_samples(senc: &Mp4Box<'_>) -> bool {
+pub(super) fn describes_samples(senc: &Mp4Box<'_>) -> bool {
     senc.body.get(4..8).is_some_and(|count| count != [0; 4])
 }
 
 /// Compares `senc` (7.2) with the samples of the fragment's runs: the number of samples, and the size of each.
-pub fn check_samples(
+pub(super) fn check_samples(
     senc: &Mp4Box<'_>,
     vector_size: u8,
     runs: &[Trun],
@@ -238,5 +238,54 @@ mod tests {
             [None, None],
             "cut, or another version"
         );
+    }
+
+    #[test]
+    fn a_group_index_counts_only_when_all_samples_have_it() {
+        let map = |version: u8, indices: &[u32]| {
+            let kind: &[u8] = if version == 0 { b"seig" } else { b"seig\0\0\0\0" };
+            let entries = indices.iter().flat_map(|n| [[0, 0, 0, 1], n.to_be_bytes()].concat());
+            [&[version, 0, 0, 0][..], kind, &[0, 0, 0, indices.len() as u8], &entries.collect::<Vec<_>>()].concat()
+        };
+        for version in [0, 1] {
+            assert_eq!(group_index(&map(version, &[0x1_0001, 0x1_0001])), Some(0x1_0001), "version {version}");
+            assert_eq!(group_index(&map(version, &[1, 2])), None);
+            assert_eq!(group_index(&map(version, &[])), None);
+        }
+        assert_eq!(group_index(&[]), None);
+    }
+
+    #[test]
+    fn group_descriptions_of_equal_length_are_found_by_number() {
+        let table = |version: u8, length: u32| {
+            let default: &[u8] = if version == 1 { &[] } else { &[0, 0, 0, 1] };
+            [&[version, 0, 0, 0][..], b"seig", &length.to_be_bytes(), default, &[0, 0, 0, 2], b"abcd"].concat()
+        };
+        for version in [1, 2] {
+            let sgpd = table(version, 2);
+            assert_eq!([0, 1, 2].map(|at| group_description(&sgpd, at)), [Some(&b"ab"[..]), Some(b"cd"), None]);
+        }
+        assert_eq!(group_description(&table(1, 0), 0), None, "descriptions of their own length");
+        assert_eq!(group_description(&table(0, 2), 0), None);
+    }
+
+    #[test]
+    fn a_tenc_has_protection_vector_size_key_and_pattern() {
+        let read = |head: [u8; 8], rest: &[u8]| {
+            let mut encryption = SampleEncryption::default();
+            read_tenc(&[&head[..], rest].concat(), &mut encryption);
+            let pattern = encryption.pattern.map(|p| (p.crypt, p.skip));
+            (encryption.clear, encryption.iv_size, encryption.kid.is_some(), pattern)
+        };
+        assert_eq!(read([1, 0, 0, 0, 0, 0x19, 1, 8], &[7; 16]), (false, Some(8), true, Some((1, 9))));
+        assert_eq!(read([0, 0, 0, 0, 0, 0x19, 1, 16], &[7; 15]), (false, Some(16), false, None));
+        assert_eq!(read([1, 0, 0, 0, 0, 0, 0, 0], &[]), (true, Some(0), false, None));
+    }
+
+    #[test]
+    fn a_senc_describes_samples_unless_its_count_is_zero() {
+        let describes = |body: &[u8]| describes_samples(&Mp4Box::new(*b"senc", 0, body, 8));
+        assert!(describes(&[0, 0, 0, 0, 0, 0, 0, 1]) && describes(&[0, 0, 0, 0, 1, 0, 0, 0]));
+        assert!(!describes(&[0; 8]) && !describes(&[1; 7]));
     }
 }

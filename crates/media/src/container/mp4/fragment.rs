@@ -12,14 +12,14 @@ use mp4_atom::{Tfdt, Tfhd, Trun};
 
 /// Reads the fragments of a segment into its tracks.
 #[derive(Debug)]
-pub struct Fragments {
+pub(super) struct Fragments {
     init: Option<InitSegment>,
     tracks: Vec<FragmentedTrack>,
     open: Option<OpenFragment>,
     sample_heads: SampleHeads,
     subtitle_samples: SubtitleSamples,
     /// Whether the resource has a `moof`.
-    pub has_moof: bool,
+    pub(super) has_moof: bool,
     /// Whether a fragment has encrypted samples, or a `senc` that says so.
     encrypted: bool,
 }
@@ -36,7 +36,7 @@ struct OpenFragment {
 
 impl Fragments {
     #[must_use]
-    pub fn new(init: Option<InitSegment>) -> Self {
+    pub(super) fn new(init: Option<InitSegment>) -> Self {
         Self {
             init,
             tracks: Vec::new(),
@@ -49,17 +49,17 @@ impl Fragments {
     }
 
     /// Takes the `moov` of the resource itself as its initialization.
-    pub fn set_init(&mut self, init: &InitSegment) {
+    pub(super) fn set_init(&mut self, init: &InitSegment) {
         self.init = Some(init.clone());
     }
 
     /// Returns the initialization in force.
     #[must_use]
-    pub fn init(&self) -> Option<&InitSegment> {
+    pub(super) fn init(&self) -> Option<&InitSegment> {
         self.init.as_ref()
     }
 
-    pub fn read_moof(&mut self, moof: &Mp4Box<'_>, defects: &mut DefectLog) {
+    pub(super) fn read_moof(&mut self, moof: &Mp4Box<'_>, defects: &mut DefectLog) {
         self.close_fragment(defects);
         self.has_moof = true;
         let mut sample_bytes = Some(0u64);
@@ -81,20 +81,20 @@ impl Fragments {
     }
 
     /// Begins an `mdat` with `bytes` of payload; `u64::MAX` stands for one that reaches to the end of the resource.
-    pub fn begin_mdat(&mut self, bytes: u64) {
+    pub(super) fn begin_mdat(&mut self, bytes: u64) {
         if let Some(open) = &mut self.open {
             open.mdat_bytes = Some(open.mdat_bytes.unwrap_or(0).saturating_add(bytes));
         }
     }
 
     /// Passes on the media data that begins at offset `at`.
-    pub fn pass_media(&mut self, at: u64, bytes: &[u8]) {
+    pub(super) fn pass_media(&mut self, at: u64, bytes: &[u8]) {
         self.sample_heads.pass_media(at, bytes);
         self.subtitle_samples.pass_media(at, bytes);
     }
 
     /// Ends the open fragment: reads its collected samples and compares its sizes.
-    pub fn close_fragment(&mut self, defects: &mut DefectLog) {
+    pub(super) fn close_fragment(&mut self, defects: &mut DefectLog) {
         for (id, head) in self.sample_heads.take() {
             self.tracks.iter_mut().filter(|t| t.id == id).for_each(|t| t.in_band.read_sample(&head));
         }
@@ -184,14 +184,14 @@ impl Fragments {
 
     /// Returns whether a fragment is encrypted, or, in an initialization segment alone, whether a track will be.
     #[must_use]
-    pub fn encrypted(&self) -> bool {
+    pub(super) fn encrypted(&self) -> bool {
         let announced = || self.init.iter().flat_map(|i| &i.tracks).any(InitTrack::encrypted);
         if self.has_moof { self.encrypted } else { announced() }
     }
 
     /// Returns the tracks of the fragments, or, for an initialization segment alone, the tracks that it announces.
     #[must_use]
-    pub fn finish(self) -> Vec<Track> {
+    pub(super) fn finish(self) -> Vec<Track> {
         if self.has_moof {
             return self.tracks.into_iter().map(FragmentedTrack::finish).collect();
         }

@@ -15,7 +15,7 @@ const MAX_REQUESTS: usize = 8;
 
 /// Collects the first bytes of requested samples as the media data passes.
 #[derive(Debug, Default)]
-pub struct SampleHeads(Vec<SampleHead>);
+pub(super) struct SampleHeads(Vec<SampleHead>);
 
 #[derive(Debug)]
 struct SampleHead {
@@ -27,7 +27,7 @@ struct SampleHead {
 
 impl SampleHeads {
     /// Requests the first bytes of a sample of `size` bytes that begins at offset `from` of the resource.
-    pub fn request(&mut self, track: u32, from: u64, size: u32) {
+    pub(super) fn request(&mut self, track: u32, from: u64, size: u32) {
         let end = from.saturating_add(u64::from(size).min(MAX_HEAD));
         if self.0.len() < MAX_REQUESTS {
             self.0.push(SampleHead { track, from, end, bytes: Vec::new() });
@@ -35,7 +35,7 @@ impl SampleHeads {
     }
 
     /// Passes on the media data that begins at offset `at`.
-    pub fn pass_media(&mut self, at: u64, bytes: &[u8]) {
+    pub(super) fn pass_media(&mut self, at: u64, bytes: &[u8]) {
         for head in &mut self.0 {
             let next = head.from + head.bytes.len() as u64;
             let (Ok(skip), Ok(room)) = (usize::try_from(next.saturating_sub(at)), usize::try_from(head.end - next))
@@ -50,14 +50,14 @@ impl SampleHeads {
     }
 
     /// Takes the bytes that were collected, each with its track id.
-    pub fn take(&mut self) -> Vec<(u32, Vec<u8>)> {
+    pub(super) fn take(&mut self) -> Vec<(u32, Vec<u8>)> {
         self.0.drain(..).map(|head| (head.track, head.bytes)).collect()
     }
 }
 
 /// Codec headers in the samples of one track.
 #[derive(Debug, Default)]
-pub enum InBandHeaders {
+pub(super) enum InBandHeaders {
     /// NAL units, each behind a length field of so many bytes.
     NalUnits(Box<ParameterSets>, VideoSyntax, usize),
     Av1(Box<TrackHeaders>),
@@ -68,7 +68,7 @@ pub enum InBandHeaders {
 
 impl InBandHeaders {
     #[must_use]
-    pub fn for_track(init: &InitTrack) -> Self {
+    pub(super) fn for_track(init: &InitTrack) -> Self {
         match (init.codec.as_str(), init.nal_length_size) {
             _ if init.encrypted() => Self::Unread,
             ("h264", Some(length)) => {
@@ -83,12 +83,12 @@ impl InBandHeaders {
     }
 
     #[must_use]
-    pub fn is_read(&self) -> bool {
+    pub(super) fn is_read(&self) -> bool {
         !matches!(self, Self::Unread)
     }
 
     /// Reads the headers at the start of a sample.
-    pub fn read_sample(&mut self, head: &[u8]) {
+    pub(super) fn read_sample(&mut self, head: &[u8]) {
         match self {
             Self::NalUnits(sets, syntax, length) => read_units(sets, *syntax, *length, head),
             Self::Av1(headers) => {
@@ -106,7 +106,7 @@ impl InBandHeaders {
     /// Returns the headers of the samples, merged with the codec parameters of the sample entry. The boxes of the entry
     /// take precedence over the bitstream (ISO/IEC 14496-12 12.1.5).
     #[must_use]
-    pub fn finish(self, entry: Option<CodecParameters>) -> TrackHeaders {
+    pub(super) fn finish(self, entry: Option<CodecParameters>) -> TrackHeaders {
         let mut headers = match self {
             Self::NalUnits(sets, ..) => sets.finish(entry.clone()),
             Self::Av1(headers) => *headers,
@@ -222,5 +222,44 @@ mod tests {
             let _ = samples.finish(None);
         }
         assert!(!track(true).is_read(), "protected samples aren't looked into");
+    }
+
+    #[test]
+    fn a_bounded_number_of_bounded_beginnings_is_kept() {
+        let mut heads = SampleHeads::default();
+        (0..MAX_REQUESTS as u32 + 1).for_each(|track| heads.request(track, 0, u32::MAX));
+        heads.pass_media(0, &[7; 3000]);
+        let taken = heads.take();
+        assert_eq!((taken.len(), taken.iter().all(|(_, bytes)| bytes.len() == 2048)), (MAX_REQUESTS, true));
+        assert_eq!(heads.take().len(), 0);
+    }
+
+    #[test]
+    fn bytes_behind_a_gap_are_not_kept() {
+        let mut heads = SampleHeads::default();
+        heads.request(1, 10, 5);
+        heads.pass_media(0, &[1; 12]);
+        heads.pass_media(13, &[2; 9]);
+        assert_eq!(heads.take(), [(1, vec![1, 1])]);
+    }
+
+    #[test]
+    fn boxes_precede_the_bitstream_except_for_the_resolution() {
+        use crate::codec::parameters::{ColourDescription, ContentLightLevel, VideoParameters};
+        use crate::codec::rfc6381::Codec;
+        use crate::stream::Resolution;
+        let video = |width, transfer, max| VideoParameters {
+            resolution: Some(Resolution { width, height: 9 }),
+            colour: Some(ColourDescription { primaries: 1, transfer, matrix: 1 }),
+            preferred_transfer: Some(transfer),
+            content_light: Some(ContentLightLevel { max, frame_average: 1 }),
+            ..VideoParameters::default()
+        };
+        let of = |video| CodecParameters::with_video(Codec::Opus, video);
+        let merged = merge_entry(of(video(16, 18, 5)), of(video(32, 16, 6))).video;
+        let expected = VideoParameters { resolution: Some(Resolution { width: 16, height: 9 }), ..video(32, 16, 6) };
+        assert_eq!(merged, Some(expected));
+        let merged = merge_entry(of(video(16, 18, 5)), of(VideoParameters::default())).video;
+        assert_eq!(merged, Some(video(16, 18, 5)));
     }
 }

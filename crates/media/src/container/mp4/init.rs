@@ -14,7 +14,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 /// Reads a `moov`. A part that can't be read becomes a defect; the tracks that can be read are kept.
-pub fn read_moov(moov: &Mp4Box<'_>, defects: &mut DefectLog) -> InitSegment {
+pub(super) fn read_moov(moov: &Mp4Box<'_>, defects: &mut DefectLog) -> InitSegment {
     let mut movie = MovieBox::default();
     for child in moov.children() {
         let outcome = child.and_then(|b| match &b.kind {
@@ -282,5 +282,44 @@ mod tests {
         assert_eq!(presentation_shift(vec![edit(500, None), edit(0, Some(1024))]), 24_000 - 1024);
         assert_eq!(presentation_shift(vec![edit(u64::MAX, None), edit(0, Some(u64::MAX))]), i64::MIN, "hostile");
         assert_eq!(presentation_shift(Vec::new()), 0);
+    }
+
+    #[test]
+    fn an_empty_edit_list_without_media_moves_nothing() {
+        assert_eq!(presentation_shift(vec![edit(500, None)]), 0);
+        assert_eq!(
+            presentation_shift(vec![edit(250, None), edit(250, None), edit(9, Some(0)), edit(9, Some(7))]),
+            24_000
+        );
+        let track = TrackBox {
+            timescale: 10,
+            edits: Some(Elst { entries: vec![edit(3, None), edit(0, Some(0))] }),
+            ..TrackBox::default()
+        };
+        assert_eq!([track.presentation_shift(0), track.presentation_shift(2)], [30, 15]);
+    }
+
+    #[test]
+    fn handlers_and_formats_have_their_media_and_codec() {
+        let (video, audio, text) = (Some(Media::Video), Some(Media::Audio), Some(Media::Text));
+        let handlers = [b"vide", b"soun", b"text", b"subt", b"sbtl", b"clcp", b"meta"].map(|h| media_of_handler(*h));
+        assert_eq!(handlers, [video, audio, text, text, text, text, None]);
+        for (formats, codec) in [
+            (&[b"avc1", b"avc2", b"avc3", b"avc4", b"dva1", b"dvav"][..], "h264"),
+            (&[b"hvc1", b"hev1", b"dvh1", b"dvhe"], "hevc"),
+            (&[b"av01", b"dav1"], "av1"),
+            (&[b"vvc1", b"vvi1"], "vvc"),
+            (&[b"vp08"], "vp8"),
+            (&[b"vp09"], "vp9"),
+            (&[b"mp4a"], "aac"),
+            (&[b"Opus"], "opus"),
+            (&[b"fLaC"], "flac"),
+            (&[b"ec-3"], "ec-3"),
+            (&[b"stpp"], "stpp"),
+            (&[b"abcd"], "abcd"),
+            (&[b"ab\0\x01"], "0x61620001"),
+        ] {
+            formats.iter().for_each(|format| assert_eq!(codec_name(**format), codec));
+        }
     }
 }

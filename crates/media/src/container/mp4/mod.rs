@@ -27,7 +27,7 @@ use side_boxes::SideBoxes;
 const MAX_MOVIE_BOX: u64 = 4 << 20;
 
 #[derive(Debug)]
-pub struct Mp4Reader {
+pub(super) struct Mp4Reader {
     state: Mp4State,
     /// Offset of the next byte.
     offset: u64,
@@ -54,7 +54,7 @@ enum Mp4State {
 
 impl Mp4Reader {
     #[must_use]
-    pub fn new(init: Option<InitSegment>, defects: DefectLog) -> Self {
+    pub(super) fn new(init: Option<InitSegment>, defects: DefectLog) -> Self {
         let state = Mp4State::Header(Vec::new());
         Self {
             state,
@@ -68,7 +68,7 @@ impl Mp4Reader {
         }
     }
 
-    pub fn push(&mut self, mut bytes: &[u8]) {
+    pub(super) fn push(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let used = match &mut self.state {
                 Mp4State::Header(header_bytes) => {
@@ -174,7 +174,7 @@ impl Mp4Reader {
         }
     }
 
-    pub fn finish(mut self, inspection: &mut Inspection) -> (DefectLog, Option<InitSegment>) {
+    pub(super) fn finish(mut self, inspection: &mut Inspection) -> (DefectLog, Option<InitSegment>) {
         self.report_truncation();
         if matches!(&self.state, Mp4State::Header(header_bytes) if header_bytes.is_empty()) {
             self.side_boxes.check_last_part(self.offset, self.fragments.has_moof, &mut self.defects);

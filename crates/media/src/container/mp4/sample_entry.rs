@@ -18,7 +18,7 @@ const VISUAL_FIELDS: usize = 78;
 const AUDIO_FIELDS: [usize; 3] = [28, 44, 64];
 
 #[must_use]
-pub fn video_parameters(entry: &Mp4Box<'_>) -> Option<CodecParameters> {
+pub(super) fn video_parameters(entry: &Mp4Box<'_>) -> Option<CodecParameters> {
     let size = entry.body.get(24..28)?.first_chunk::<4>()?;
     let [width, height] = [u16::from_be_bytes([size[0], size[1]]), u16::from_be_bytes([size[2], size[3]])];
     let mut parameters = None;
@@ -50,7 +50,7 @@ pub fn video_parameters(entry: &Mp4Box<'_>) -> Option<CodecParameters> {
 /// Returns the bytes of the length field before each NAL unit: lengthSizeMinusOne of `avcC` or `hvcC` plus one (ISO/IEC
 /// 14496-15 5.3.3.1, 8.3.3.1).
 #[must_use]
-pub fn nal_length_size(entry: &Mp4Box<'_>) -> Option<usize> {
+pub(super) fn nal_length_size(entry: &Mp4Box<'_>) -> Option<usize> {
     entry.children_after(VISUAL_FIELDS).map_while(Result::ok).find_map(|child| {
         let at = match &child.kind {
             b"avcC" => 4,
@@ -64,7 +64,7 @@ pub fn nal_length_size(entry: &Mp4Box<'_>) -> Option<usize> {
 /// Returns the audio parameters of a sample entry. `format` is its own format, or the original format of a protected
 /// entry.
 #[must_use]
-pub fn audio_parameters(entry: &Mp4Box<'_>, format: [u8; 4]) -> Option<CodecParameters> {
+pub(super) fn audio_parameters(entry: &Mp4Box<'_>, format: [u8; 4]) -> Option<CodecParameters> {
     let version = *entry.body.get(9)?;
     let fields = *AUDIO_FIELDS.get(usize::from(version))?;
     let mut parameters = None;
@@ -173,4 +173,96 @@ fn with_sample_rate(mut parameters: CodecParameters, entry: &[u8]) -> CodecParam
         parameters.audio = Some(AudioParameters::at_rate(rate));
     }
     parameters
+}
+
+#[cfg(test)]
+mod tests {
+
+    use super::*;
+
+    fn child(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+        [&(body.len() as u32 + 8).to_be_bytes()[..], kind, body].concat()
+    }
+
+    /// The audio parameters of an entry with this QuickTime version, a samplerate of 44.1 kHz and one child box.
+    fn audio(version: u8, child: &[u8]) -> Option<CodecParameters> {
+        let mut fields = vec![0; [28, 44, 64][usize::from(version)]];
+        fields[9] = version;
+        fields[24..26].copy_from_slice(&44_100u16.to_be_bytes());
+        let body = [fields, child.to_vec()].concat();
+        audio_parameters(&Mp4Box::new(*b"enca", 0, &body, 8), *b"fLaC")
+    }
+
+    fn sound(parameters: Option<CodecParameters>) -> (Codec, Option<u16>, Option<u32>, Option<u8>) {
+        let parameters = parameters.unwrap();
+        let audio = parameters.audio.unwrap_or_default();
+        (parameters.codec, audio.channels, audio.sample_rate, audio.objects)
+    }
+
+    #[test]
+    fn dolby_boxes_have_channels_rate_and_objects() {
+        let ac3 = child(b"dac3", &[0x50, 0x3c, 0]);
+        assert_eq!(sound(audio(0, &ac3)), (Codec::Ac3, Some(6), Some(44_100), None));
+        assert_eq!(sound(audio(1, &ac3)), sound(audio(2, &ac3)));
+        let eac3 = |rest: &[u8]| sound(audio(0, &child(b"dec3", &[&[0x0c, 0, 0x20, 0x0f, 0][..], rest].concat())));
+        assert_eq!(eac3(&[]), (Codec::Eac3, Some(6), Some(48_000), None));
+        assert_eq!(eac3(&[1, 16]), (Codec::Eac3, Some(6), Some(48_000), Some(16)));
+        assert_eq!([eac3(&[0, 16]), eac3(&[1])], [eac3(&[]); 2]);
+        let dependent = child(b"dec3", &[0x0c, 0, 0x20, 0x0f, 2, 0, 1, 9]);
+        assert_eq!(sound(audio(0, &dependent)), (Codec::Eac3, None, Some(48_000), Some(9)));
+        assert_eq!([0, 1, 2, 3].map(dolby_sample_rate), [Some(48_000), Some(44_100), Some(32_000), None]);
+    }
+
+    #[test]
+    fn mpeg_layers_have_the_rate_of_their_entry() {
+        let esds = [0, 0, 0, 0, 3, 23, 0, 1, 0, 4, 17, 0x6b, 0x15, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 2, 0x11, 0x90];
+        assert_eq!(sound(audio(0, &child(b"esds", &esds))), (Codec::Mp3, None, Some(44_100), None));
+        let aac = esds.map(|b| if b == 0x6b { 0x40 } else { b });
+        assert_eq!(
+            sound(audio(0, &child(b"esds", &aac))),
+            (Codec::Aac { object_type: 2 }, Some(2), Some(48_000), None)
+        );
+        assert_eq!(sound(audio(0, &[])), (Codec::Flac, None, None, None), "by its format");
+    }
+
+    fn visual(children: &[u8]) -> Vec<u8> {
+        let mut fields = vec![0; VISUAL_FIELDS];
+        fields[24..28].copy_from_slice(&[0x07, 0x80, 0x04, 0x38]);
+        [fields, children.to_vec()].concat()
+    }
+
+    #[test]
+    fn the_size_of_nal_unit_lengths_stands_in_the_configuration() {
+        let size = |kind, at: usize, byte| {
+            let mut record = vec![0; at + 1];
+            record[at] = byte;
+            nal_length_size(&Mp4Box::new(*b"avc1", 0, &visual(&child(kind, &record)), 8))
+        };
+        assert_eq!(
+            [size(b"avcC", 4, 0xfd), size(b"avcC", 4, 0xff), size(b"hvcC", 21, 0xfc)],
+            [Some(2), Some(4), Some(1)]
+        );
+        assert_eq!([size(b"avcC", 3, 0xff), size(b"hvcC", 20, 0xff), size(b"av1C", 21, 3)], [None; 3]);
+    }
+
+    #[test]
+    fn boxes_of_a_visual_entry_complete_its_parameters() {
+        let avc = child(b"avcC", &[1, 0x64, 0, 0x1f, 0xff, 0xe0, 0]);
+        let colour = child(b"colr", &[&b"nclx"[..], &[0, 9, 0, 16, 0, 9, 0]].concat());
+        let light = child(b"clli", &[0x03, 0xe8, 0x01, 0x90]);
+        let dolby = child(b"dvvC", &[1, 0, 0x10, 0x35, 0x40]);
+        let body = visual(&[avc.clone(), colour, light, dolby].concat());
+        let parameters = video_parameters(&Mp4Box::new(*b"avc3", 0, &body, 8)).unwrap();
+        assert_eq!(parameters.codec.to_string(), "avc1.64001f");
+        let video = parameters.video.unwrap();
+        assert_eq!(video.resolution, Some(Resolution { width: 1920, height: 1080 }));
+        assert_eq!(video.colour, Some(ColourDescription { primaries: 9, transfer: 16, matrix: 9 }));
+        assert_eq!(video.content_light.map(|l| (l.max, l.frame_average)), Some((1000, 400)));
+        assert_eq!(video.dolby_vision.map(|d| (d.profile, d.level, d.compatibility)), Some((8, 6, 4)));
+        let mut flat = visual(&avc);
+        flat[25] = 0;
+        flat[24] = 0;
+        let video = video_parameters(&Mp4Box::new(*b"avc1", 0, &flat, 8)).unwrap().video.unwrap();
+        assert_eq!((video.resolution, video.colour), (None, None), "a width of 0");
+    }
 }

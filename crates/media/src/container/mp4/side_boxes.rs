@@ -11,7 +11,7 @@ use mp4_atom::{Emsg, EmsgTimestamp, Prft, Sidx};
 use std::num::NonZeroU32;
 
 /// Largest side box that is read, in bytes. An index of ten thousand parts, or a picture in an ID3 tag, is larger.
-pub const MAX_SIDE_BOX: u64 = 128 << 10;
+pub(super) const MAX_SIDE_BOX: u64 = 128 << 10;
 const MAX_EVENTS: usize = 64;
 const MAX_SCHEME: usize = 128;
 /// Segment indexes that are compared with the boxes of one resource.
@@ -30,7 +30,7 @@ const INDEX_CLAUSE: &str = "ISO/IEC 14496-12 8.16.3";
 
 /// Collects the side boxes of one resource.
 #[derive(Debug, Default)]
-pub struct SideBoxes {
+pub(super) struct SideBoxes {
     events: Vec<PendingEvent>,
     indexes: Vec<IndexedPartEnds>,
 }
@@ -52,13 +52,13 @@ struct IndexedPartEnds {
 }
 
 #[must_use]
-pub fn is_side_box(kind: [u8; 4]) -> bool {
+pub(super) fn is_side_box(kind: [u8; 4]) -> bool {
     matches!(&kind, b"emsg" | b"prft" | b"sidx")
 }
 
 impl SideBoxes {
     /// Reads a side box. `init` is the initialization segment in force, if it is known.
-    pub fn read_box(&mut self, found: &Mp4Box<'_>, init: Option<&InitSegment>, defects: &mut DefectLog) {
+    pub(super) fn read_box(&mut self, found: &Mp4Box<'_>, init: Option<&InitSegment>, defects: &mut DefectLog) {
         let (reference, problem) = match &found.kind {
             b"emsg" => (EVENT_CLAUSE, self.read_event(found, defects).err()),
             b"prft" => (REFERENCE_TIME_CLAUSE, check_reference_time(found, init).err()),
@@ -122,7 +122,7 @@ impl SideBoxes {
 
     /// Compares part ends with offset `at`, where a box of the resource begins or the resource ends. A part that ends
     /// before `at` ends inside of a box.
-    pub fn check_part_ends(&mut self, at: u64, defects: &mut DefectLog) {
+    pub(super) fn check_part_ends(&mut self, at: u64, defects: &mut DefectLog) {
         for index in &mut self.indexes {
             while let Some(end) = index.ends.pop_if(|end| *end <= at) {
                 if end < at {
@@ -138,7 +138,7 @@ impl SideBoxes {
 
     /// Compares the last part ends with `end`, where the resource ends between two boxes. Without fragments (`media` is
     /// false) the index belongs to another resource and isn't compared.
-    pub fn check_last_part(&mut self, end: u64, media: bool, defects: &mut DefectLog) {
+    pub(super) fn check_last_part(&mut self, end: u64, media: bool, defects: &mut DefectLog) {
         self.check_part_ends(end, defects);
         for (at, last) in self.indexes.iter().filter_map(|i| Some((i.offset, *i.ends.first()?))).filter(|_| media) {
             defects.add(DefectKind::SideBox, at, INDEX_CLAUSE, || {
@@ -148,7 +148,7 @@ impl SideBoxes {
     }
 
     #[must_use]
-    pub fn finish(self, tracks: &[Track]) -> Vec<EventMessage> {
+    pub(super) fn finish(self, tracks: &[Track]) -> Vec<EventMessage> {
         let starts = tracks.iter().filter_map(|t| t.presentation_start);
         let earliest = starts.reduce(|a, b| if b.since(a).is_some_and(|later| later.0 < 0.0) { b } else { a });
         let timed = |PendingEvent { event, delta }: PendingEvent| match (delta, earliest) {
@@ -186,4 +186,61 @@ fn check_reference_time(found: &Mp4Box<'_>, init: Option<&InitSegment>) -> Resul
         return Err("has no time: its NTP timestamp is 0".to_owned());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+
+    use super::*;
+
+    fn time(ticks: i64, timescale: u32) -> MediaTime {
+        MediaTime::new(ticks, NonZeroU32::new(timescale).unwrap())
+    }
+
+    #[test]
+    fn a_relative_time_is_added_on_its_own_clock() {
+        assert_eq!(add_on_clock_of(time(90_000, 90_000), time(500, 1000)), time(1500, 1000));
+        assert_eq!(add_on_clock_of(time(-45_000, 90_000), time(3, 10)), time(-2, 10));
+        assert_eq!(add_on_clock_of(time(i64::MAX, 1), time(1, 90_000)).ticks, i64::MAX);
+    }
+
+    #[test]
+    fn relative_events_count_from_the_earliest_track() {
+        let pending = |time, delta| {
+            let event = EventMessage { offset: 0, scheme: String::new(), id: 0, time, section: None };
+            PendingEvent { event, delta }
+        };
+        let boxes = || SideBoxes {
+            events: vec![pending(None, Some(time(5, 10))), pending(Some(time(7, 10)), None)],
+            indexes: Vec::new(),
+        };
+        let track = |start| Track { presentation_start: start, ..Track::new(1, None, String::new()) };
+        let tracks = [track(Some(time(20, 10))), track(None), track(Some(time(1000, 1000)))];
+        let times = |tracks: &[Track]| boxes().finish(tracks).into_iter().map(|e| e.time).collect::<Vec<_>>();
+        assert_eq!(times(&tracks), [Some(time(15, 10)), Some(time(7, 10))]);
+        assert_eq!(times(&[]), [None, Some(time(7, 10))]);
+    }
+
+    fn ends(ends: &[u64]) -> SideBoxes {
+        SideBoxes { events: Vec::new(), indexes: vec![IndexedPartEnds { offset: 3, ends: ends.to_vec() }] }
+    }
+
+    #[test]
+    fn parts_end_at_box_offsets_and_not_behind_the_resource() {
+        let defects = |offsets: &[u64], media| {
+            let (mut boxes, mut log) = (ends(&[300, 200, 100]), DefectLog::default());
+            let (last, before) = offsets.split_last().unwrap();
+            before.iter().for_each(|at| boxes.check_part_ends(*at, &mut log));
+            boxes.check_last_part(*last, media, &mut log);
+            log.finish().0.into_iter().map(|d| d.message).collect::<Vec<_>>()
+        };
+        assert!(defects(&[50, 100, 150, 200, 300], true).is_empty());
+        assert_eq!(
+            defects(&[100, 201, 300], true),
+            ["a part of the `sidx` at byte 3 ends at byte 200, inside of a box"]
+        );
+        let past = "the parts of the `sidx` at byte 3 end at byte 300, the segment ends at byte 250";
+        assert_eq!(defects(&[100, 200, 250], true), [past]);
+        assert!(defects(&[100, 200, 250], false).is_empty());
+    }
 }

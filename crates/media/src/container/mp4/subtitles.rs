@@ -19,7 +19,7 @@ const WEBVTT_CLAUSE: &str = "ISO/IEC 14496-30 7.5";
 
 /// How the samples of a text track carry subtitles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SubtitleFormat {
+pub(super) enum SubtitleFormat {
     Ttml,
     WebVtt,
 }
@@ -27,7 +27,7 @@ pub enum SubtitleFormat {
 impl SubtitleFormat {
     /// Returns the subtitle format of a codec.
     #[must_use]
-    pub fn from_codec(codec: &str) -> Option<Self> {
+    pub(super) fn from_codec(codec: &str) -> Option<Self> {
         match codec {
             "stpp" => Some(Self::Ttml),
             "wvtt" => Some(Self::WebVtt),
@@ -38,7 +38,7 @@ impl SubtitleFormat {
 
 /// Collects the samples of the current fragment as its media data passes.
 #[derive(Debug, Default)]
-pub struct SubtitleSamples {
+pub(super) struct SubtitleSamples {
     requested: Vec<SubtitleSample>,
     bytes: usize,
     samples: usize,
@@ -55,7 +55,14 @@ struct SubtitleSample {
 
 impl SubtitleSamples {
     /// Requests the samples of a fragment's runs; the first sample begins at offset `from`.
-    pub fn request(&mut self, track: u32, format: SubtitleFormat, from: u64, runs: &[Trun], default: Option<u32>) {
+    pub(super) fn request(
+        &mut self,
+        track: u32,
+        format: SubtitleFormat,
+        from: u64,
+        runs: &[Trun],
+        default: Option<u32>,
+    ) {
         let Some(first) = runs.first().and_then(|run| run.data_offset) else { return };
         let mut at = from;
         for run in runs {
@@ -85,7 +92,7 @@ impl SubtitleSamples {
     }
 
     /// Passes on the media data that begins at offset `at`.
-    pub fn pass_media(&mut self, at: u64, bytes: &[u8]) {
+    pub(super) fn pass_media(&mut self, at: u64, bytes: &[u8]) {
         for text in &mut self.requested {
             let next = text.from.saturating_add(text.bytes.len() as u64);
             let room = text.size - text.bytes.len();
@@ -100,7 +107,7 @@ impl SubtitleSamples {
     }
 
     /// Reads the samples that arrived complete, and calls `track` with the subtitles of each.
-    pub fn read_complete(&mut self, defects: &mut DefectLog, mut track: impl FnMut(u32, Subtitles)) {
+    pub(super) fn read_complete(&mut self, defects: &mut DefectLog, mut track: impl FnMut(u32, Subtitles)) {
         for text in self.requested.drain(..).filter(|t| t.bytes.len() == t.size) {
             let (reference, read) = match text.format {
                 SubtitleFormat::Ttml => (TTML_CLAUSE, read_ttml(&text)),
@@ -146,12 +153,64 @@ fn read_webvtt_cues(text: &SubtitleSample) -> Result<Subtitles, String> {
 
 impl Subtitles {
     /// Adds the subtitles of another sample.
-    pub fn merge(&mut self, other: Self) {
+    pub(super) fn merge(&mut self, other: Self) {
         self.samples += other.samples;
         self.cues += other.cues;
         self.span = match (self.span, other.span) {
             (Some((a, b)), Some((c, d))) => Some((Seconds(a.0.min(c.0)), Seconds(b.0.max(d.0)))),
             (one, another) => one.or(another),
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+
+    use super::*;
+    use mp4_atom::TrunEntry;
+
+    fn entries(data_offset: Option<i32>, sizes: &[Option<u32>]) -> Trun {
+        let entry = |size: &Option<u32>| TrunEntry { size: *size, ..TrunEntry::default() };
+        Trun { data_offset, samples: TrunSamples::Explicit(sizes.iter().map(entry).collect()) }
+    }
+
+    fn requested(runs: &[Trun], default: Option<u32>) -> Vec<(u64, usize)> {
+        let mut samples = SubtitleSamples::default();
+        samples.request(1, SubtitleFormat::WebVtt, 100, runs, default);
+        samples.requested.iter().map(|s| (s.from, s.size)).collect()
+    }
+
+    #[test]
+    fn samples_follow_each_other_and_the_offsets_of_their_runs() {
+        let runs =
+            [entries(Some(50), &[Some(5), None, Some(0)]), entries(None, &[Some(2)]), entries(Some(90), &[Some(3)])];
+        assert_eq!(requested(&runs, Some(7)), [(100, 5), (105, 7), (112, 2), (140, 3)]);
+        assert_eq!(requested(&runs, None), [(100, 5)], "behind an unknown size nothing is found");
+        assert_eq!(requested(&runs[1..], Some(7)), [], "no offset");
+        let alike =
+            Trun { data_offset: Some(9), samples: TrunSamples::Inherited { count: u32::MAX, first_flags: None } };
+        assert_eq!(requested(&[alike], Some(1)).len(), MAX_SAMPLES);
+    }
+
+    #[test]
+    fn the_bytes_of_all_samples_are_bounded() {
+        let half = (MAX_BYTES / 2) as u32;
+        let sizes = [half, half, 1].map(Some);
+        assert_eq!(requested(&[entries(Some(0), &sizes)], None).len(), 2);
+        assert_eq!(requested(&[entries(Some(0), &[half + 1, half, half - 1].map(Some))], None).len(), 2);
+    }
+
+    #[test]
+    fn merged_subtitles_reach_from_the_earliest_to_the_latest() {
+        let of = |cues, span: Option<(f64, f64)>| Subtitles {
+            samples: 1,
+            cues,
+            span: span.map(|(from, to)| (Seconds(from), Seconds(to))),
+        };
+        let mut all = of(1, None);
+        all.merge(of(2, Some((3.0, 5.0))));
+        all.merge(of(3, Some((1.0, 4.0))));
+        all.merge(of(0, None));
+        assert_eq!(all, Subtitles { samples: 4, ..of(6, Some((1.0, 5.0))) });
     }
 }

@@ -17,10 +17,10 @@ const DEPENDS_ON_OTHERS: u32 = 0x0100_0000;
 
 /// Measures one track over the fragments of a segment.
 #[derive(Debug)]
-pub struct FragmentedTrack {
-    pub id: u32,
+pub(super) struct FragmentedTrack {
+    pub(super) id: u32,
     init: Option<InitTrack>,
-    pub in_band: InBandHeaders,
+    pub(super) in_band: InBandHeaders,
     start: Option<i64>,
     presentation_start: Option<i64>,
     /// Decode time of the next sample; `None` before the first `tfdt`, and behind a sample of unknown duration.
@@ -36,20 +36,20 @@ pub struct FragmentedTrack {
     /// Encryption of the newest encrypted samples.
     protection: Option<Arc<SampleEncryption>>,
     /// Subtitles of the samples that could be read.
-    pub subtitles: Option<Subtitles>,
+    pub(super) subtitles: Option<Subtitles>,
 }
 
 /// Sample properties that a run inherits from `tfhd`, or otherwise from `trex`.
 #[derive(Debug, Clone, Copy)]
-pub struct SampleDefaults {
+pub(super) struct SampleDefaults {
     duration: Option<u32>,
-    pub size: Option<u32>,
+    pub(super) size: Option<u32>,
     flags: u32,
 }
 
 impl FragmentedTrack {
     #[must_use]
-    pub fn new(id: u32, init: Option<InitTrack>) -> Self {
+    pub(super) fn new(id: u32, init: Option<InitTrack>) -> Self {
         Self {
             id,
             in_band: init.as_ref().map(InBandHeaders::for_track).unwrap_or_default(),
@@ -71,7 +71,7 @@ impl FragmentedTrack {
     }
 
     #[must_use]
-    pub fn defaults(&self, tfhd: &Tfhd) -> SampleDefaults {
+    pub(super) fn defaults(&self, tfhd: &Tfhd) -> SampleDefaults {
         let init = self.init.as_ref();
         SampleDefaults {
             duration: tfhd.default_sample_duration.or_else(|| init?.default_duration),
@@ -82,13 +82,13 @@ impl FragmentedTrack {
 
     /// Returns how the samples of a subtitle track carry their text; `None` for other tracks.
     #[must_use]
-    pub fn subtitle_format(&self) -> Option<SubtitleFormat> {
+    pub(super) fn subtitle_format(&self) -> Option<SubtitleFormat> {
         SubtitleFormat::from_codec(&self.init.as_ref()?.codec)
     }
 
     /// Returns the size of the first sample when the codec headers in it are read.
     #[must_use]
-    pub fn first_sample_size(&self, runs: &[Trun], defaults: SampleDefaults) -> Option<u32> {
+    pub(super) fn first_sample_size(&self, runs: &[Trun], defaults: SampleDefaults) -> Option<u32> {
         let size = match &runs.first().filter(|_| self.in_band.is_read())?.samples {
             TrunSamples::Explicit(entries) => entries.first()?.size,
             TrunSamples::Inherited { .. } => None,
@@ -98,7 +98,7 @@ impl FragmentedTrack {
 
     /// Returns the encryption of the sample entry that the fragment's samples refer to; `None` for a clear one.
     #[must_use]
-    pub fn sample_entry(&self, tfhd: &Tfhd) -> Option<&Arc<SampleEncryption>> {
+    pub(super) fn sample_entry(&self, tfhd: &Tfhd) -> Option<&Arc<SampleEncryption>> {
         let init = self.init.as_ref()?;
         let entry = tfhd.sample_description_index.unwrap_or(init.default_sample_entry);
         init.sample_entries.get(usize::try_from(entry.checked_sub(1)?).ok()?)?.as_ref()
@@ -106,19 +106,19 @@ impl FragmentedTrack {
 
     /// Takes the encryption of a fragment's samples, and returns whether they are encrypted. `described` tells that the
     /// fragment has a `senc` with samples, which means encryption even when the sample entry is a clear one.
-    pub fn set_encryption(&mut self, protection: Option<Arc<SampleEncryption>>, described: bool) -> bool {
+    pub(super) fn set_encryption(&mut self, protection: Option<Arc<SampleEncryption>>, described: bool) -> bool {
         let encrypted = protection.as_ref().map_or(described, |p| !p.clear);
         self.protection = protection.filter(|_| encrypted).or(self.protection.take());
         encrypted
     }
 
     /// Sets the decode time of the next sample (`tfdt`).
-    pub fn set_decode_time(&mut self, decode_time: i64) {
+    pub(super) fn set_decode_time(&mut self, decode_time: i64) {
         self.next = Some(decode_time);
     }
 
     /// Adds a run, and returns the bytes of its samples; `None` when one size isn't known.
-    pub fn add_run(&mut self, run: &Trun, defaults: SampleDefaults) -> Option<u64> {
+    pub(super) fn add_run(&mut self, run: &Trun, defaults: SampleDefaults) -> Option<u64> {
         match &run.samples {
             TrunSamples::Explicit(entries) => {
                 // All samples count, also behind one whose size isn't known.
@@ -193,7 +193,7 @@ impl FragmentedTrack {
     }
 
     #[must_use]
-    pub fn finish(self) -> Track {
+    pub(super) fn finish(self) -> Track {
         let (media, codec) = self.init.as_ref().map_or((None, String::new()), |i| (i.media, i.codec.clone()));
         let mut track = Track::new(self.id, media, codec);
         track.samples = self.samples;
@@ -241,4 +241,179 @@ fn min_of(old: Option<i64>, new: i64) -> Option<i64> {
 
 fn max_of(old: Option<i64>, new: i64) -> Option<i64> {
     Some(old.map_or(new, |o| o.max(new)))
+}
+
+#[cfg(test)]
+mod tests {
+
+    use super::*;
+    use crate::units::Seconds;
+    use std::num::NonZeroU32;
+
+    fn init(media: Media) -> InitTrack {
+        InitTrack {
+            id: 1,
+            media: Some(media),
+            codec: "h264".to_owned(),
+            sample_entries: Vec::new(),
+            default_sample_entry: 1,
+            timescale: NonZeroU32::new(1000),
+            presentation_shift: -20,
+            default_duration: Some(100),
+            default_size: Some(7),
+            default_flags: SAMPLE_IS_NON_SYNC,
+            parameters: None,
+            nal_length_size: None,
+        }
+    }
+
+    fn video() -> FragmentedTrack {
+        FragmentedTrack::new(1, Some(init(Media::Video)))
+    }
+
+    fn entry(duration: Option<u32>, size: Option<u32>, flags: Option<u32>, cts: i64) -> TrunEntry {
+        TrunEntry { duration, size, flags, cts: Some(cts) }
+    }
+
+    fn run(samples: TrunSamples) -> Trun {
+        Trun { data_offset: None, samples }
+    }
+
+    fn ticks(track: &Track) -> [Option<i64>; 3] {
+        [track.start, track.presentation_start, track.end].map(|t| t.map(|t| t.ticks))
+    }
+
+    #[test]
+    fn explicit_samples_are_measured_one_by_one() {
+        let mut track = video();
+        let defaults = track.defaults(&Tfhd::default());
+        track.set_decode_time(1000);
+        let entries = vec![
+            entry(None, Some(10), Some(0), 50),
+            entry(Some(100), None, None, 0),
+            entry(Some(300), Some(5), Some(0), 10),
+        ];
+        assert_eq!(track.add_run(&run(TrunSamples::Explicit(entries)), defaults), Some(22));
+        let track = track.finish();
+        assert_eq!(ticks(&track), [1000, 1030, 1500].map(Some));
+        assert_eq!((track.samples, track.keyframes, track.starts_with_keyframe), (3, 2, Some(true)));
+        assert_eq!((track.sample_gap_max, track.keyframe_interval_max), (Some(Seconds(0.1)), Some(Seconds(0.16))));
+        assert_eq!(track.keyframe_times.iter().map(|t| t.ticks).collect::<Vec<_>>(), [1030, 1190]);
+    }
+
+    #[test]
+    fn inherited_samples_are_measured_at_once() {
+        for (count, end, gap, keyframes) in [(0, None, None, 0), (1, Some(100), None, 1), (4, Some(400), Some(0.1), 4)]
+        {
+            let mut track = video();
+            let defaults = track.defaults(&Tfhd { default_sample_flags: Some(0), ..Tfhd::default() });
+            track.set_decode_time(0);
+            let bytes = track.add_run(&run(TrunSamples::Inherited { count, first_flags: None }), defaults);
+            assert_eq!(bytes, Some(7 * u64::from(count)));
+            let track = track.finish();
+            assert_eq!((track.samples, track.keyframes), (u64::from(count), keyframes), "{count}");
+            assert_eq!((ticks(&track)[2], track.sample_gap_max.map(|s| s.0)), (end, gap), "{count}");
+            assert_eq!(track.keyframe_interval_max, track.sample_gap_max);
+        }
+        let mut track = video();
+        let defaults = track.defaults(&Tfhd::default());
+        track.set_decode_time(0);
+        track.add_run(&run(TrunSamples::Inherited { count: 3, first_flags: Some(0) }), defaults);
+        let track = track.finish();
+        assert_eq!((track.keyframes, track.starts_with_keyframe, track.keyframe_interval_max), (1, Some(true), None));
+    }
+
+    #[test]
+    fn runs_continue_at_the_end_of_the_one_before() {
+        let mut track = video();
+        let defaults = track.defaults(&Tfhd::default());
+        track.set_decode_time(500);
+        for count in [2, 3] {
+            track.add_run(&run(TrunSamples::Inherited { count, first_flags: Some(0) }), defaults);
+        }
+        let track = track.finish();
+        assert_eq!((ticks(&track), track.samples), ([500, 480, 1000].map(Some), 5));
+        assert_eq!((track.sample_gap_max, track.keyframe_interval_max), (Some(Seconds(0.1)), Some(Seconds(0.2))));
+    }
+
+    #[test]
+    fn a_sample_of_unknown_duration_ends_the_times() {
+        let mut track = FragmentedTrack::new(1, Some(InitTrack { default_duration: None, ..init(Media::Video) }));
+        let defaults = track.defaults(&Tfhd::default());
+        track.set_decode_time(0);
+        track.add_run(&run(TrunSamples::Inherited { count: 3, first_flags: None }), defaults);
+        let track = track.finish();
+        assert_eq!((ticks(&track), track.samples), ([Some(0), Some(-20), None], 3));
+        let mut empty = video();
+        empty.set_decode_time(5);
+        assert_eq!(ticks(&empty.finish()), [None; 3]);
+    }
+
+    #[test]
+    fn defaults_of_the_fragment_precede_those_of_the_movie() {
+        let tfhd = Tfhd {
+            default_sample_duration: Some(1),
+            default_sample_size: Some(2),
+            default_sample_flags: Some(3),
+            ..Tfhd::default()
+        };
+        let of = |d: SampleDefaults| (d.duration, d.size, d.flags);
+        assert_eq!(of(video().defaults(&tfhd)), (Some(1), Some(2), 3));
+        assert_eq!(of(video().defaults(&Tfhd::default())), (Some(100), Some(7), SAMPLE_IS_NON_SYNC));
+        assert_eq!(of(FragmentedTrack::new(1, None).defaults(&Tfhd::default())), (None, None, 0));
+    }
+
+    #[test]
+    fn an_unknown_size_makes_the_sum_unknown() {
+        let mut track = FragmentedTrack::new(1, None);
+        let defaults = track.defaults(&Tfhd::default());
+        let entries = vec![entry(None, Some(4), None, 0), entry(None, None, None, 0)];
+        assert_eq!(track.add_run(&run(TrunSamples::Explicit(entries)), defaults), None);
+        assert_eq!(track.add_run(&run(TrunSamples::Inherited { count: 2, first_flags: None }), defaults), None);
+        assert_eq!(track.finish().samples, 4);
+    }
+
+    #[test]
+    fn two_flags_make_a_sync_sample() {
+        let flags = [0, 0x0001_0000, 0x0100_0000, 0x0200_0000, 0x0300_0000, 0x0201_0000, 0xfc00_ffff];
+        assert_eq!(flags.map(is_sync), [true, false, false, true, true, false, true]);
+    }
+
+    #[test]
+    fn samples_are_encrypted_by_their_entry_or_by_their_description() {
+        let protected = |clear| Some(Arc::new(SampleEncryption { clear, ..SampleEncryption::default() }));
+        let mut track = video();
+        assert!(!track.set_encryption(None, false) && track.set_encryption(None, true));
+        assert!(!track.set_encryption(protected(true), true));
+        assert!(track.set_encryption(protected(false), false));
+        assert!(!track.set_encryption(protected(true), false));
+        assert_eq!(track.finish().encryption.map(|e| e.clear), Some(false), "that of the newest encrypted samples");
+    }
+
+    #[test]
+    fn only_readable_headers_ask_for_a_first_sample() {
+        let mut init = init(Media::Video);
+        let size = |init: &InitTrack, samples| {
+            let track = FragmentedTrack::new(1, Some(init.clone()));
+            track.first_sample_size(&[run(samples)], track.defaults(&Tfhd::default()))
+        };
+        let explicit = |size| TrunSamples::Explicit(vec![entry(None, size, None, 0)]);
+        assert_eq!(size(&init, explicit(Some(9))), None, "no NAL unit lengths");
+        init.nal_length_size = Some(4);
+        assert_eq!(size(&init, explicit(Some(9))), Some(9));
+        assert_eq!(size(&init, explicit(None)), Some(7));
+        assert_eq!(size(&init, TrunSamples::Inherited { count: 1, first_flags: None }), Some(7));
+        assert_eq!(size(&init, TrunSamples::Explicit(Vec::new())), None);
+    }
+
+    #[test]
+    fn audio_has_no_key_frames() {
+        let mut track = FragmentedTrack::new(1, Some(init(Media::Audio)));
+        let defaults = track.defaults(&Tfhd::default());
+        track.set_decode_time(0);
+        track.add_run(&run(TrunSamples::Inherited { count: 3, first_flags: Some(0) }), defaults);
+        let track = track.finish();
+        assert_eq!((track.keyframes, track.starts_with_keyframe, track.keyframe_times.len()), (0, None, 0));
+        assert_eq!((ticks(&track)[2], track.samples), (Some(300), 3));
+    }
 }

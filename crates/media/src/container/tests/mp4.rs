@@ -183,3 +183,51 @@ fn samples_of_unknown_size_are_counted() {
     let seen = inspect_with(Some(&init), &moof);
     assert_eq!((defects(&seen), summary(&seen.tracks[0])), (vec![], (1024, 1024, 3584, 3, 0, None)));
 }
+
+/// The defects of the initialization segment with this box turned into `free`.
+fn without(kind: &[u8; 4]) -> Vec<(DefectKind, u64, String)> {
+    let mut bytes = fixture("cmaf_h264_init.mp4");
+    let at = find(&bytes, kind);
+    bytes[at + 4..at + 8].copy_from_slice(b"free");
+    defects(&inspect(&bytes))
+}
+
+#[test]
+fn each_missing_part_of_a_movie_box_is_a_defect() {
+    let bytes = fixture("cmaf_h264_init.mp4");
+    let (moov, trak) = (find(&bytes, b"moov") as u64, find(&bytes, b"trak") as u64);
+    let defect = |at, message: &str| (DefectKind::Initialization, at, message.to_owned());
+    assert_eq!(without(b"mvex"), [defect(moov, "the `moov` has no `mvex`: no fragment may follow it")]);
+    assert_eq!(without(b"trex"), [defect(trak, "track 1 has no `trex`")]);
+    assert_eq!(without(b"mdhd"), [defect(trak, "track 1 has no `mdhd`, or a timescale of 0")]);
+    assert_eq!(without(b"stsd"), [defect(trak, "track 1 has no sample entry in `stsd`")]);
+    assert_eq!(without(b"trak"), [defect(moov, "the `moov` has no track")]);
+    let nameless = [defect(trak, "track_ID 0 is zero or used twice"), defect(trak, "track 0 has no `trex`")];
+    assert_eq!(without(b"tkhd"), nameless);
+}
+
+#[test]
+fn a_fragment_without_a_decode_time_has_none() {
+    let (init, mut bytes) = segment("cmaf_h264_0");
+    let (traf, tfdt) = (find(&bytes, b"traf") as u64, find(&bytes, b"tfdt"));
+    bytes[tfdt + 4..tfdt + 8].copy_from_slice(b"free");
+    let seen = inspect_with(Some(&init), &bytes);
+    let message = format!("the `traf` of track 1 at byte {traf} has no `tfdt`: its time is unknown");
+    assert_eq!(defects(&seen), [(DefectKind::Container, traf, message)]);
+    assert_eq!((seen.tracks[0].samples, seen.tracks[0].start), (50, None));
+}
+
+#[test]
+fn one_byte_less_than_the_samples_need_is_a_defect() {
+    let (init, bytes) = unindexed("cmaf_h264_0");
+    let mdat = find(&bytes, b"mdat");
+    let mut short = bytes[..bytes.len() - 1].to_vec();
+    short[mdat..mdat + 4].copy_from_slice(&((bytes.len() - mdat - 1) as u32).to_be_bytes());
+    assert_eq!(defects(&inspect_with(Some(&init), &short)).len(), 1);
+    // The samples may lie in two boxes of media data.
+    let half = mdat + 1000;
+    let second = (bytes.len() - half + 8) as u32;
+    let mut split = [&bytes[..half], &second.to_be_bytes(), b"mdat", &bytes[half..]].concat();
+    split[mdat..mdat + 4].copy_from_slice(&1000u32.to_be_bytes());
+    assert_eq!(defects(&inspect_with(Some(&init), &split)), []);
+}

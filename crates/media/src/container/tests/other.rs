@@ -64,3 +64,44 @@ fn the_size_of_the_pieces_changes_nothing() {
         }
     }
 }
+
+/// An ID3 tag with these flags and bytes behind its header, of which `size` are announced.
+fn tagged(flags: u8, size: u8, rest: &[u8]) -> Inspection {
+    inspect(&[&b"ID3\x04\0"[..], &[flags, 0, 0, 0, size], rest].concat())
+}
+
+const NO_TIME: &str =
+    "packed audio has no time stamp (an ID3 PRIV frame at the start): its position on the timeline is unknown";
+
+#[test]
+fn a_tag_ends_behind_its_footer() {
+    let frames = fixture("packed.aac");
+    for (flags, footer) in [(0, 0), (0x10, 10)] {
+        let rest = [&vec![0; 5 + footer], &frames[..]].concat();
+        let seen = tagged(flags, 5, &rest);
+        assert_eq!((seen.tracks[0].samples, seen.tracks[0].codec.as_str()), (95, "aac"), "{flags:#x}");
+        assert_eq!(defects(&seen), [(DefectKind::Container, 0, NO_TIME.to_owned())]);
+    }
+    let cut = tagged(0x10, 5, &[0; 14]);
+    let message = "truncated: the body ends at byte 24, 1 bytes before the end of its ID3 tag".to_owned();
+    assert_eq!(defects(&cut), [(DefectKind::Container, 0, message)]);
+    assert_eq!(defects(&tagged(0, 5, &[0; 5])), [], "a tag alone");
+}
+
+#[test]
+fn the_framing_is_chosen_by_two_bytes() {
+    for (bytes, codec) in [(&b"\x0b\x77"[..], "ac-3"), (b"\xff\xfb\x90\0\0\0\0", "mp3"), (b"\xff\xf1", "aac")] {
+        let seen = inspect(&[bytes, &[0; 20]].concat());
+        assert_eq!(seen.tracks[0].codec, codec);
+    }
+    let stray = inspect(&[&fixture("packed.aac")[..], &[0; 9]].concat());
+    assert_eq!(defects(&stray)[0].2, "3 bytes belong to no audio frame");
+}
+
+#[test]
+fn a_time_stamp_has_33_bits() {
+    let mut bytes = packed();
+    let at = memchr::memmem::find(&bytes, b"Timestamp\0").unwrap() + 10;
+    bytes[at..at + 8].copy_from_slice(&0xffff_ffff_ffff_fff0u64.to_be_bytes());
+    assert_eq!(inspect(&bytes).tracks[0].start.map(|t| t.ticks), Some(0x1_ffff_fff0));
+}

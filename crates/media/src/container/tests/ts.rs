@@ -338,3 +338,96 @@ fn metadata_of_another_kind_needs_no_tag() {
         assert_eq!(seen.tracks.iter().find(|t| t.id == 258).unwrap().codec, codec);
     }
 }
+
+/// A packet that begins and ends a section of this PID.
+fn table_packet(pid: u16, counter: u8, section: &[u8]) -> [u8; PACKET] {
+    let mut packet = section_packet(counter, section);
+    packet[1..3].copy_from_slice(&(0x4000 | pid).to_be_bytes());
+    packet
+}
+
+fn table(table_id: u8, body: &[u8]) -> Vec<u8> {
+    let length = (body.len() + 9) as u16 | 0xb000;
+    let mut bytes = [&[table_id][..], &length.to_be_bytes(), &[0, 1, 0xc1, 0, 0], body].concat();
+    bytes.extend(crate::splice::crc32(&bytes).to_be_bytes());
+    bytes
+}
+
+#[test]
+fn a_segment_has_one_program() {
+    let pat = table(0, &[0, 1, 0xe0, 16, 0, 2, 0xe0, 17]);
+    let seen = inspect(&[table_packet(0, 0, &pat), table_packet(0, 1, &pat)].concat());
+    let messages = [
+        "the PAT lists 2 programs; a segment holds exactly one",
+        "the segment has no PMT; the PAT at byte 0 announces it on PID 16, 17",
+    ];
+    assert_eq!(defects(&seen), messages.map(|message| (DefectKind::Tables, 0, message.to_owned())));
+    let ts = seen.ts.unwrap();
+    assert_eq!((ts.packets, ts.pat_offset, ts.pmt_offset), (2, Some(0), None));
+}
+
+#[test]
+fn a_pmt_may_be_repeated_and_not_changed() {
+    let pat = table(0, &[0, 1, 0xf0, 0]);
+    let pmt = |kind| table(2, &[0xe1, 1, 0xf0, 0, kind, 0xe1, 1, 0xf0, 0]);
+    let packets = |kinds: [u8; 3]| {
+        let pmts = (0..).zip(kinds).map(|(n, kind)| table_packet(0x1000, n, &pmt(kind)));
+        std::iter::once(table_packet(0, 0, &pat)).chain(pmts).collect::<Vec<_>>().concat()
+    };
+    assert_eq!(defects(&inspect(&packets([0x0f, 0x0f, 0x0f]))), []);
+    let message = "the PMT on PID 4096 changes inside the segment, from 257=aac to 257=h264".to_owned();
+    assert_eq!(defects(&inspect(&packets([0x0f, 0x0f, 0x1b]))), [(DefectKind::Tables, 564, message)]);
+}
+
+/// Null packets.
+fn nulls(count: usize) -> Vec<u8> {
+    [&[0x47, 0x1f, 0xff, 0x10][..], &[0; PACKET - 4]].concat().repeat(count)
+}
+
+/// Packets and the defects of the container, the same in pieces of any size.
+fn framed(bytes: &[u8]) -> (u64, Vec<(u64, String)>) {
+    let whole = inspect(bytes);
+    for size in [1, 100, 189, 1000] {
+        let mut inspector = SegmentInspector::new(None);
+        bytes.chunks(size).for_each(|piece| inspector.push(piece));
+        assert_eq!(inspector.finish().0, whole, "pieces of {size}");
+    }
+    let container = defects(&whole).into_iter().filter(|(kind, ..)| *kind == DefectKind::Container);
+    (whole.ts.unwrap().packets, container.map(|(_, at, message)| (at, message)).collect())
+}
+
+#[test]
+fn packets_behind_noise_are_found_at_their_offset() {
+    let at = 3 * PACKET as u64;
+    let lost = |found: &str, to: u64| {
+        (
+            at,
+            format!(
+                "sync byte 0x47 expected, found {found}; the next packet is at byte {to}, {} bytes are lost",
+                to - at
+            ),
+        )
+    };
+    for (noise, found) in [(&[0; 10][..], "0x00"), (&[5, 0x47, 0, 0x47, 0, 0, 0, 0, 0, 0x47], "0x05")] {
+        for behind in [1, 2, 3, 40] {
+            let bytes = [&nulls(3), noise, &nulls(behind)].concat();
+            assert_eq!(framed(&bytes), (3 + behind as u64, vec![lost(found, at + 10)]), "{noise:?} {behind}");
+        }
+    }
+    let long = [nulls(3), vec![0; 10_000], nulls(3)].concat();
+    assert_eq!(framed(&long), (6, vec![lost("0x00", at + 10_000)]));
+}
+
+#[test]
+fn the_end_of_a_segment_may_be_cut_or_lost() {
+    let at = 3 * PACKET as u64;
+    for rest in [1, 100, 187] {
+        let message = format!("the last packet is truncated: {rest} of 188 bytes");
+        assert_eq!(framed(&nulls(4)[..3 * PACKET + rest]), (3, vec![(at, message)]));
+    }
+    let gone = "sync byte 0x47 expected, found 0x09; no packet follows until the end".to_owned();
+    let noise = [&nulls(3)[..], &[9; 300]].concat();
+    assert_eq!(framed(&noise), (3, vec![(at, gone.clone())]));
+    let cut = [&nulls(3)[..], &[9; 300], &nulls(1)[..187]].concat();
+    assert_eq!(framed(&cut), (3, vec![(at, gone)]));
+}

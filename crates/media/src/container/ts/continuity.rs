@@ -4,7 +4,7 @@ use crate::container::ContinuityCounter;
 
 /// State of the continuity counter of one PID.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct ContinuityState {
+pub(super) struct ContinuityState {
     /// Whether a packet with payload was seen.
     started: bool,
     first: u8,
@@ -21,7 +21,7 @@ pub struct ContinuityState {
 
 /// Relation of a packet to the one before on its PID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CounterVerdict {
+pub(super) enum CounterVerdict {
     /// The counter is the expected one, or a signalled discontinuity or damage allows any.
     Follows,
     /// The same packet once more, which has to be ignored.
@@ -33,7 +33,7 @@ pub enum CounterVerdict {
 impl ContinuityState {
     /// Compares the next packet with payload with the one before (ISO/IEC 13818-1 2.4.3.3 continuity_counter, 2.4.3.5
     /// discontinuity_indicator).
-    pub fn check(&mut self, counter: u8, discontinuity: bool, fingerprint: u64) -> CounterVerdict {
+    pub(super) fn check(&mut self, counter: u8, discontinuity: bool, fingerprint: u64) -> CounterVerdict {
         let before = *self;
         self.last = counter;
         self.fingerprint = fingerprint;
@@ -58,12 +58,12 @@ impl ContinuityState {
     }
 
     /// Notes a packet that was damaged in transport: its loss is already reported, so the next counter isn't judged.
-    pub fn mark_damaged(&mut self) {
+    pub(super) fn mark_damaged(&mut self) {
         self.after_damage = true;
     }
 
     #[must_use]
-    pub fn counter(&self, pid: u16) -> Option<ContinuityCounter> {
+    pub(super) fn counter(&self, pid: u16) -> Option<ContinuityCounter> {
         let Self { first, last, discontinuity, .. } = *self;
         self.started.then_some(ContinuityCounter { pid, first, last, discontinuity })
     }
@@ -117,5 +117,22 @@ mod tests {
         state.mark_damaged();
         assert_eq!(state.check(3, false, 2), CounterVerdict::Follows);
         assert_eq!(state.check(5, false, 3), CounterVerdict::Discontinuous { expected: 4 });
+    }
+
+    #[test]
+    fn the_summary_has_the_counters_of_both_ends() {
+        let mut state = ContinuityState::default();
+        assert_eq!(state.counter(5), None);
+        state.check(15, true, 1);
+        state.check(0, false, 2);
+        let counter = state.counter(5).unwrap();
+        assert_eq!((counter.pid, counter.first, counter.last, counter.discontinuity), (5, 15, 0, true));
+    }
+
+    #[test]
+    fn two_pairs_of_duplicates_may_follow_each_other() {
+        let verdicts = run(&[(1, false, 1), (1, false, 1), (2, false, 1), (2, false, 1)]);
+        let (follows, duplicate) = (CounterVerdict::Follows, CounterVerdict::Duplicate);
+        assert_eq!(verdicts, [follows, duplicate, follows, duplicate]);
     }
 }

@@ -14,7 +14,7 @@ const OPUS_EXTENSION: u8 = 0x80;
 /// Returns the codec parameters that the descriptors of one stream announce. Dolby Vision has the codec of its own
 /// name, although the bitstream has the codec of its base layer.
 #[must_use]
-pub fn announced_parameters(descriptors: &[u8]) -> Option<CodecParameters> {
+pub(super) fn announced_parameters(descriptors: &[u8]) -> Option<CodecParameters> {
     let registered = |format: &[u8]| {
         descriptors_of(descriptors).any(|(tag, body)| tag == REGISTRATION_TAG && body.starts_with(format))
     };
@@ -97,5 +97,32 @@ mod tests {
         let config = announced_parameters(&[0xb0, 7, 1, 0, 0x0e, 0x36, 0x80, 0x88, 0x60]).unwrap();
         assert_eq!(config.video.unwrap().dolby_vision.map(|d| (d.profile, d.compatibility)), Some((7, 6)));
         assert_eq!(announced_parameters(&[0xb0, 2, 1, 0]), None);
+    }
+
+    #[test]
+    fn opus_channels_and_av1_depths_follow_their_codes() {
+        let opus =
+            |code| announced_parameters(&[5, 4, b'O', b'p', b'u', b's', 0x7f, 2, 0x80, code]).unwrap().audio.unwrap();
+        let channels = [0, 1, 2, 8, 9, 255].map(|code| opus(code).channels);
+        assert_eq!(channels, [Some(2), Some(1), Some(2), Some(8), None, None]);
+        let av1 = |first, second| {
+            let parameters = announced_parameters(&[5, 4, b'A', b'V', b'0', b'1', 0x80, 4, 0x81, first, second, 0]);
+            (parameters.clone().unwrap().codec.to_string(), parameters.unwrap().video.unwrap().bit_depth)
+        };
+        assert_eq!(av1(0x0d, 0x0c), ("av01.0.13M.08".to_owned(), Some(8)));
+        assert_eq!(av1(0x2d, 0x4c), ("av01.1.13M.10".to_owned(), Some(10)));
+        assert_eq!(av1(0x4d, 0xec), ("av01.2.13H.12".to_owned(), Some(12)));
+    }
+
+    #[test]
+    fn the_compatibility_of_dolby_vision_may_be_missing() {
+        let compatibility = |body: &[u8]| {
+            let parameters = announced_parameters(&[&[0xb0, body.len() as u8], body].concat())?;
+            parameters.video?.dolby_vision.map(|d| (d.profile, d.level, d.compatibility))
+        };
+        assert_eq!(compatibility(&[1, 0, 0x10, 0x35]), Some((8, 6, 0)));
+        assert_eq!(compatibility(&[1, 0, 0x11, 0x35, 0x2f]), Some((8, 38, 2)));
+        assert_eq!(compatibility(&[1, 0, 0x10, 0x34, 0xff, 0xff]), Some((8, 6, 0)), "cut off behind the PID");
+        assert_eq!(compatibility(&[1, 0, 0x10]), None);
     }
 }

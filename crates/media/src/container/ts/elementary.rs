@@ -22,9 +22,9 @@ const PES_CLAUSE: &str = "ISO/IEC 13818-1 2.4.3.7";
 
 /// Reads the packets of one PID that carries an elementary stream.
 #[derive(Debug)]
-pub struct ElementaryStream {
-    pub pid: u16,
-    pub description: StreamDescription,
+pub(super) struct ElementaryStream {
+    pub(super) pid: u16,
+    pub(super) description: StreamDescription,
     pes: pes::PesReader,
     timeline: SampleTimeline,
     parser: PayloadParser,
@@ -55,7 +55,7 @@ struct AccessUnit {
 
 impl ElementaryStream {
     #[must_use]
-    pub fn new(pid: u16, description: StreamDescription) -> Self {
+    pub(super) fn new(pid: u16, description: StreamDescription) -> Self {
         let parser = PayloadParser::for_stream(&description);
         let timeline = SampleTimeline::new(parser.self_delimiting());
         Self {
@@ -71,7 +71,7 @@ impl ElementaryStream {
     }
 
     /// Takes the description of a PMT that came after the first packets of the stream.
-    pub fn announce(&mut self, description: StreamDescription) {
+    pub(super) fn announce(&mut self, description: StreamDescription) {
         if self.description != description {
             self.parser = PayloadParser::for_stream(&description);
             self.timeline.set_self_delimiting(self.parser.self_delimiting());
@@ -80,7 +80,7 @@ impl ElementaryStream {
     }
 
     /// Reads a packet with payload, and returns whether its packet or PES header marks it as scrambled.
-    pub fn push(&mut self, at: u64, packet: &TsPacket<'_>, defects: &mut DefectLog) -> bool {
+    pub(super) fn push(&mut self, at: u64, packet: &TsPacket<'_>, defects: &mut DefectLog) -> bool {
         if packet.scrambled || self.description.carriage == Carriage::Sections {
             self.scrambled |= packet.scrambled;
             if packet.unit_start {
@@ -110,7 +110,7 @@ impl ElementaryStream {
     }
 
     /// Forgets the open PES packet, because packets of this stream were lost.
-    pub fn reset(&mut self) {
+    pub(super) fn reset(&mut self) {
         self.pes.reset();
         match &mut self.parser {
             PayloadParser::Video(scanner) => scanner.reset(),
@@ -122,7 +122,7 @@ impl ElementaryStream {
     }
 
     #[must_use]
-    pub fn finish(mut self) -> Track {
+    pub(super) fn finish(mut self) -> Track {
         self.flush_last_unit();
         let headers = self.parser.headers();
         let mut track = Track::new(u32::from(self.pid), self.description.media, self.description.codec);

@@ -4,7 +4,7 @@ use super::Demuxer;
 use crate::defect::DefectKind;
 
 /// Bytes of a transport packet (ISO/IEC 13818-1 2.4.3.2).
-pub const PACKET_SIZE: usize = 188;
+pub(in crate::container) const PACKET_SIZE: usize = 188;
 const SYNC_BYTE: u8 = 0x47;
 /// Bytes that prove the start of a packet: two more sync bytes at the distance of one packet.
 const LOOK_AHEAD: usize = 2 * PACKET_SIZE + 1;
@@ -13,14 +13,14 @@ const CLAUSE: &str = "ISO/IEC 13818-1 2.4.3.2";
 
 /// Returns whether a sync byte stands at `at` and, as far as the bytes reach, at the next two distances of `size`.
 #[must_use]
-pub fn is_aligned(bytes: &[u8], at: usize, size: usize) -> bool {
+pub(in crate::container) fn is_aligned(bytes: &[u8], at: usize, size: usize) -> bool {
     let here = |n: usize| bytes.get(at + n * size);
     here(0) == Some(&SYNC_BYTE) && (1..=2).all(|n| here(n).is_none_or(|b| *b == SYNC_BYTE))
 }
 
 /// Cuts pieces of any size into packets.
 #[derive(Debug, Default)]
-pub struct PacketFramer {
+pub(super) struct PacketFramer {
     /// Offset of the first byte that isn't processed: of `buffered`, or of the next bytes when it is empty.
     offset: u64,
     /// A packet that isn't complete; during a search for sync at most `SEARCH_CHUNK + LOOK_AHEAD` bytes.
@@ -36,7 +36,7 @@ struct SyncLoss {
 }
 
 impl PacketFramer {
-    pub fn push(&mut self, mut bytes: &[u8], demux: &mut Demuxer) {
+    pub(super) fn push(&mut self, mut bytes: &[u8], demux: &mut Demuxer) {
         while !bytes.is_empty() {
             bytes = match (&self.sync_loss, self.buffered.is_empty()) {
                 (Some(_), _) => self.search_sync(bytes, demux),
@@ -118,7 +118,7 @@ impl PacketFramer {
     }
 
     /// Ends the resource. Behind a loss, fewer packets than the search needs may still follow.
-    pub fn finish(&mut self, demux: &mut Demuxer) {
+    pub(super) fn finish(&mut self, demux: &mut Demuxer) {
         while self.sync_loss.is_some() && !self.buffered.is_empty() {
             let whole = (self.buffered.len() + 1).saturating_sub(PACKET_SIZE);
             let found = sync_bytes(&self.buffered)

@@ -5,23 +5,23 @@ const TAG_START: [u8; 3] = *b"ID3";
 /// Checks that each aligned PES packet begins with an ID3 tag. A tag that continues in a further PES packet doesn't
 /// begin there: data_alignment_indicator is 0.
 #[derive(Debug, Default)]
-pub struct Id3Prefix {
+pub(super) struct Id3Prefix {
     prefix: Option<Vec<u8>>,
 }
 
 impl Id3Prefix {
     /// Begins a PES packet.
-    pub fn begin(&mut self, data_aligned: bool) {
+    pub(super) fn begin(&mut self, data_aligned: bool) {
         self.prefix = data_aligned.then(Vec::new);
     }
 
     /// Skips the rest of the PES packet, because packets were lost.
-    pub fn reset(&mut self) {
+    pub(super) fn reset(&mut self) {
         self.prefix = None;
     }
 
     /// Returns the first three bytes as soon as they are complete, if they don't begin a tag.
-    pub fn push(&mut self, body: &[u8]) -> Option<[u8; 3]> {
+    pub(super) fn push(&mut self, body: &[u8]) -> Option<[u8; 3]> {
         let prefix = self.prefix.as_mut()?;
         prefix.extend(body.iter().take(TAG_START.len() - prefix.len()));
         let first = *prefix.first_chunk::<3>()?;

@@ -7,7 +7,7 @@ mod descriptors;
 mod clock;
 mod continuity;
 mod elementary;
-pub mod framing;
+pub(super) mod framing;
 mod pes_packing;
 mod id3;
 mod packet;
@@ -39,22 +39,22 @@ const COUNTER_CLAUSE: &str = "ISO/IEC 13818-1 2.4.3.3";
 
 /// Reads a transport stream segment.
 #[derive(Debug)]
-pub struct TsReader {
+pub(super) struct TsReader {
     framing: PacketFramer,
     demux: Demuxer,
 }
 
 impl TsReader {
     #[must_use]
-    pub fn new(defects: DefectLog) -> Self {
+    pub(super) fn new(defects: DefectLog) -> Self {
         Self { framing: PacketFramer::default(), demux: Demuxer::new(defects) }
     }
 
-    pub fn push(&mut self, bytes: &[u8]) {
+    pub(super) fn push(&mut self, bytes: &[u8]) {
         self.framing.push(bytes, &mut self.demux);
     }
 
-    pub fn finish(mut self, inspection: &mut Inspection) -> DefectLog {
+    pub(super) fn finish(mut self, inspection: &mut Inspection) -> DefectLog {
         self.framing.finish(&mut self.demux);
         self.demux.finish(inspection)
     }
@@ -62,8 +62,8 @@ impl TsReader {
 
 /// Reads packets and collects the facts of the segment.
 #[derive(Debug)]
-pub struct Demuxer {
-    pub defects: DefectLog,
+pub(super) struct Demuxer {
+    pub(super) defects: DefectLog,
     pids: PidTable,
     tables: ProgramTables,
     streams: Vec<ElementaryStream>,
@@ -92,7 +92,7 @@ impl Demuxer {
         demux
     }
 
-    pub fn packet(&mut self, at: u64, bytes: &[u8; PACKET_SIZE]) {
+    pub(super) fn packet(&mut self, at: u64, bytes: &[u8; PACKET_SIZE]) {
         let packet = packet::parse(bytes);
         self.facts.packets += 1;
         if packet.pid == NULL_PID {

@@ -2,31 +2,31 @@
 
 use super::framing::PACKET_SIZE;
 
-pub const NULL_PID: u16 = 0x1fff;
+pub(super) const NULL_PID: u16 = 0x1fff;
 
 /// Fields of a transport packet (ISO/IEC 13818-1 2.4.3.2, 2.4.3.4).
 #[derive(Debug)]
-pub struct TsPacket<'a> {
-    pub pid: u16,
-    pub transport_error: bool,
+pub(super) struct TsPacket<'a> {
+    pub(super) pid: u16,
+    pub(super) transport_error: bool,
     /// payload_unit_start_indicator.
-    pub unit_start: bool,
+    pub(super) unit_start: bool,
     /// Whether transport_scrambling_control isn't 0.
-    pub scrambled: bool,
-    pub counter: u8,
+    pub(super) scrambled: bool,
+    pub(super) counter: u8,
     /// Whether adaptation_field_control announces a payload; it may still be empty.
-    pub has_payload: bool,
+    pub(super) has_payload: bool,
     /// discontinuity_indicator.
-    pub discontinuity: bool,
+    pub(super) discontinuity: bool,
     /// Program clock reference in ticks of 27 MHz.
-    pub pcr: Option<u64>,
-    pub payload: &'a [u8],
+    pub(super) pcr: Option<u64>,
+    pub(super) payload: &'a [u8],
     /// adaptation_field_length when it exceeds the packet.
-    pub overlong_adaptation: Option<u8>,
+    pub(super) overlong_adaptation: Option<u8>,
 }
 
 #[must_use]
-pub fn parse(bytes: &[u8; PACKET_SIZE]) -> TsPacket<'_> {
+pub(super) fn parse(bytes: &[u8; PACKET_SIZE]) -> TsPacket<'_> {
     let control = bytes[3] >> 4 & 3;
     let mut packet = TsPacket {
         pid: u16::from(bytes[1] & 0x1f) << 8 | u16::from(bytes[2]),
@@ -64,5 +64,59 @@ fn read_adaptation_field(packet: &mut TsPacket<'_>, field: &[u8]) {
     {
         let base = u64::from(u32::from_be_bytes([*a, *b, *c, *d])) << 1 | u64::from(e >> 7);
         packet.pcr = Some(base * 300 + (u64::from(e & 1) << 8 | u64::from(*f)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A packet with this header and adaptation field; the other bytes count up.
+    fn packet(head: [u8; 4], field: &[u8]) -> [u8; PACKET_SIZE] {
+        let mut bytes: [u8; PACKET_SIZE] = std::array::from_fn(|n| n as u8);
+        bytes[..4].copy_from_slice(&head);
+        bytes[4..4 + field.len()].copy_from_slice(field);
+        bytes
+    }
+
+    #[test]
+    fn each_field_of_the_header_has_its_bits() {
+        let bytes = packet([0x47, 0x1f, 0xff, 0x10], &[]);
+        let all = parse(&bytes);
+        assert_eq!((all.pid, all.transport_error, all.unit_start, all.scrambled), (0x1fff, false, false, false));
+        assert_eq!((all.counter, all.has_payload, all.payload), (0, true, &bytes[4..]));
+        let flags = |second, fourth| {
+            let bytes = packet([0x47, second, 0x01, fourth], &[0]);
+            let p = parse(&bytes);
+            (p.pid, p.transport_error, p.unit_start, p.scrambled, p.counter, p.has_payload)
+        };
+        assert_eq!(flags(0xe0, 0), (1, true, true, false, 0, false));
+        assert_eq!(flags(0x40, 0x4f), (1, false, true, true, 15, false));
+        assert_eq!(flags(0x81, 0x90), (0x101, true, false, true, 0, true));
+        assert_eq!(flags(0x00, 0x31), (1, false, false, false, 1, true));
+    }
+
+    #[test]
+    fn the_payload_begins_behind_the_adaptation_field() {
+        let lengths = |control: u8, length: u8| {
+            let bytes = packet([0x47, 0, 1, control], &[length, 0x80]);
+            let p = parse(&bytes);
+            (p.payload.len(), p.payload.first().copied(), p.discontinuity, p.overlong_adaptation)
+        };
+        assert_eq!(lengths(0x30, 0), (183, Some(0x80), false, None));
+        assert_eq!(lengths(0x30, 1), (182, Some(6), true, None));
+        assert_eq!(lengths(0x30, 182), (1, Some(187), true, None));
+        assert_eq!(lengths(0x30, 183), (0, None, true, None));
+        assert_eq!(lengths(0x30, 184), (0, None, false, Some(184)));
+        assert_eq!(lengths(0x20, 10), (0, None, true, None), "no payload");
+    }
+
+    #[test]
+    fn a_clock_reference_has_33_bits_of_base_and_9_of_extension() {
+        let pcr = |field: &[u8]| parse(&packet([0x47, 0, 1, 0x30], field)).pcr;
+        assert_eq!(pcr(&[7, 0x10, 0xff, 0xff, 0xff, 0xff, 0x81, 0x2b]), Some(0x1_ffff_ffff * 300 + 299));
+        assert_eq!(pcr(&[7, 0x10, 0, 0, 0, 1, 0x7e, 2]), Some(2 * 300 + 2));
+        assert_eq!(pcr(&[6, 0x10, 0, 0, 0, 1, 0, 2]), None, "cut off");
+        assert_eq!(pcr(&[7, 0xef, 0, 0, 0, 1, 0, 2]), None, "no PCR_flag");
     }
 }

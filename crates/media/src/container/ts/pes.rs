@@ -7,21 +7,21 @@ const TIMED_LENGTH: usize = FIXED_LENGTH + 10;
 
 /// Fields of a PES packet header.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PesHeader {
+pub(super) struct PesHeader {
     /// Presentation time stamp: 33 bits at 90 kHz.
-    pub pts: Option<u64>,
+    pub(super) pts: Option<u64>,
     /// Decode time stamp; equals `pts` when the header has none.
-    pub dts: Option<u64>,
+    pub(super) dts: Option<u64>,
     /// Whether PES_scrambling_control isn't 0.
-    pub scrambled: bool,
+    pub(super) scrambled: bool,
     /// data_alignment_indicator.
-    pub data_aligned: bool,
-    pub stream_id: u8,
+    pub(super) data_aligned: bool,
+    pub(super) stream_id: u8,
 }
 
 /// Error of a PES packet header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PesError {
+pub(super) enum PesError {
     /// The packet begins with these bytes instead of 00 00 01.
     StartCode([u8; 3]),
     /// Marker bits of PTS or DTS are wrong, or the field is cut off.
@@ -43,20 +43,20 @@ enum PesState {
 
 /// Reads PES headers from transport packet payloads.
 #[derive(Debug, Default)]
-pub struct PesReader {
+pub(super) struct PesReader {
     state: PesState,
     header_bytes: Vec<u8>,
 }
 
 /// Result of one payload: the header when it is now complete, and the bytes of the elementary stream.
 #[derive(Debug, Default)]
-pub struct PesStep<'a> {
-    pub header: Option<Result<PesHeader, PesError>>,
-    pub body: &'a [u8],
+pub(super) struct PesStep<'a> {
+    pub(super) header: Option<Result<PesHeader, PesError>>,
+    pub(super) body: &'a [u8],
 }
 
 impl PesReader {
-    pub fn push<'a>(&mut self, start: bool, payload: &'a [u8]) -> PesStep<'a> {
+    pub(super) fn push<'a>(&mut self, start: bool, payload: &'a [u8]) -> PesStep<'a> {
         if start {
             self.state = PesState::Header;
             self.header_bytes.clear();
@@ -77,7 +77,7 @@ impl PesReader {
     }
 
     /// Handles lost packets: the body of a packet can continue, a header can't.
-    pub fn reset(&mut self) {
+    pub(super) fn reset(&mut self) {
         if !matches!(self.state, PesState::Body) {
             self.state = PesState::Idle;
         }
@@ -182,5 +182,73 @@ mod tests {
         bent[9] = 0x38;
         assert_eq!(PesReader::default().push(true, &bent).header, Some(Err(PesError::Timestamp)));
         assert!(PesReader::default().push(false, &PES).body.is_empty(), "no start seen");
+    }
+
+    /// A packet with these fields and bytes of header data, and the body 7, 8.
+    fn pes(stream_id: u8, flags: [u8; 2], data: &[u8]) -> Vec<u8> {
+        [&[0, 0, 1, stream_id, 0, 0, flags[0], flags[1], data.len() as u8][..], data, &[7, 8]].concat()
+    }
+
+    fn header(flags: [u8; 2], data: &[u8]) -> Result<PesHeader, PesError> {
+        PesReader::default().push(true, &pes(0xe0, flags, data)).header.unwrap()
+    }
+
+    #[test]
+    fn a_header_without_dts_decodes_when_it_is_presented() {
+        let read = header([0x80, 0x80], &[0x21, 0, 1, 0, 3]).unwrap();
+        assert_eq!((read.pts, read.dts), (Some(1), Some(1)));
+        for (flags, data) in [(0x00, &[][..]), (0x40, &[0x21, 0, 1, 0, 3][..])] {
+            let read = header([0x80, flags], data).unwrap();
+            assert_eq!((read.pts, read.dts), (None, None), "{flags:#x}");
+        }
+        assert_eq!(header([0x80, 0x80], &[0x21, 0, 1, 0]), Err(PesError::Timestamp), "cut off");
+        assert_eq!(header([0x80, 0xc0], &[0x31, 0, 1, 0, 1, 0x11, 0, 1, 0]), Err(PesError::Timestamp));
+    }
+
+    #[test]
+    fn scrambling_and_alignment_are_flags() {
+        let flags = |first| header([first, 0], &[]).map(|h| (h.scrambled, h.data_aligned)).unwrap();
+        assert_eq!([flags(0x80), flags(0x84), flags(0xcb)], [(false, false), (false, true), (false, false)]);
+        assert_eq!([flags(0x90), flags(0xa0), flags(0xb4)], [(true, false), (true, false), (true, true)]);
+    }
+
+    #[test]
+    fn time_stamps_have_33_bits_and_three_markers() {
+        assert_eq!(parse_timestamp(&[0x2f, 0xff, 0xff, 0xff, 0xff]), Some(0x1_ffff_ffff));
+        assert_eq!(parse_timestamp(&[0x29, 0, 1, 0, 1]), Some(1 << 32));
+        assert_eq!(parse_timestamp(&[0x21, 0x80, 1, 0, 1]), Some(1 << 29));
+        assert_eq!(parse_timestamp(&[0x21, 0, 3, 0x80, 1]), Some(1 << 15 | 1 << 14));
+        for wrong in [[0x20, 0, 1, 0, 1], [0x21, 0, 0, 0, 1], [0x21, 0, 1, 0, 0]] {
+            assert_eq!(parse_timestamp(&wrong), None, "{wrong:x?}");
+        }
+    }
+
+    #[test]
+    fn stream_ids_without_header_fields_have_no_body() {
+        for stream_id in [0xbc, 0xbe, 0xbf, 0xf0, 0xf1, 0xf2, 0xf8, 0xff] {
+            let bytes = pes(stream_id, [0x80, 0], &[]);
+            let step_header = PesReader::default().push(true, &bytes).header;
+            assert_eq!((step_header, PesReader::default().push(true, &bytes).body), (None, &[][..]), "{stream_id:x}");
+        }
+        for stream_id in [0xbd, 0xc0, 0xef, 0xfd] {
+            let bytes = pes(stream_id, [0x80, 0], &[]);
+            let mut reader = PesReader::default();
+            let step = reader.push(true, &bytes);
+            assert_eq!((step.header.unwrap().unwrap().stream_id, step.body), (stream_id, &[7, 8][..]));
+        }
+    }
+
+    #[test]
+    fn a_body_continues_after_a_loss_and_a_header_does_not() {
+        let bytes = pes(0xe0, [0x80, 0x80], &[0x21, 0, 1, 0, 3]);
+        for (cut, body) in [(bytes.len() - 2, &[7, 8][..]), (bytes.len() - 3, &[][..])] {
+            let mut reader = PesReader::default();
+            reader.push(true, &bytes[..cut]);
+            reader.reset();
+            assert_eq!(reader.push(false, &bytes[bytes.len() - 2..]).body, body, "cut at {cut}");
+        }
+        let mut reader = PesReader::default();
+        reader.push(true, &bytes);
+        assert!(reader.push(true, &bytes).header.is_some(), "a new packet begins inside of a body");
     }
 }

@@ -10,7 +10,7 @@ const STEP_BACK: u64 = 1 << 32;
 
 /// Observes how many access units the PES packets of a stream have.
 #[derive(Debug, Default)]
-pub struct PesPacking {
+pub(super) struct PesPacking {
     /// PES packets with time stamps.
     packets: u32,
     /// Access units in the current packet, as far as it was searched.
@@ -24,7 +24,7 @@ pub struct PesPacking {
 
 impl PesPacking {
     /// Begins a PES packet with its decode time stamp.
-    pub fn begin_packet(&mut self, dts: u64) {
+    pub(super) fn begin_packet(&mut self, dts: u64) {
         self.several_units |= self.units > 1;
         let distance = self.last.map_or(0, |last| dts.wrapping_sub(last) & 0x1_ffff_ffff);
         if distance < STEP_BACK {
@@ -39,13 +39,13 @@ impl PesPacking {
         self.packets = self.packets.saturating_add(1);
     }
 
-    pub fn count_unit(&mut self, unit: NalUnit) {
+    pub(super) fn count_unit(&mut self, unit: NalUnit) {
         self.units += u32::from(unit == NalUnit::Delimiter);
     }
 
     /// Returns whether everything behind the first slice of a packet belongs to the same picture.
     #[must_use]
-    pub fn one_unit_per_packet(&self) -> bool {
+    pub(super) fn one_unit_per_packet(&self) -> bool {
         self.packets > MIN_SEARCHED && !self.several_units
     }
 }
@@ -78,6 +78,26 @@ mod tests {
         packing.begin_packet(0);
         assert!(packing.one_unit_per_packet());
         packing.begin_packet(7200);
+        assert!(!packing.one_unit_per_packet());
+    }
+
+    #[test]
+    fn half_as_far_again_is_the_longest_distance_that_counts() {
+        for (distance, decided) in [(5400, true), (5401, false)] {
+            let mut packing = after(&[1; 12]);
+            packing.begin_packet(11 * 3600 + distance);
+            assert_eq!(packing.one_unit_per_packet(), decided, "{distance}");
+        }
+    }
+
+    #[test]
+    fn a_wrap_of_the_clock_is_no_step_back() {
+        let mut packing = PesPacking::default();
+        for n in 0..12u64 {
+            packing.begin_packet(((1 << 33) - 7200 + n * 3600) & 0x1_ffff_ffff);
+        }
+        assert!(packing.one_unit_per_packet());
+        packing.begin_packet(9 * 3600 + 5401);
         assert!(!packing.one_unit_per_packet());
     }
 }

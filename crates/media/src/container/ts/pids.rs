@@ -5,7 +5,7 @@ use super::continuity;
 
 /// What the packets of a PID carry.
 #[derive(Debug, Clone, Copy, Default)]
-pub enum PidRole {
+pub(super) enum PidRole {
     #[default]
     Unknown,
     Tables,
@@ -17,9 +17,9 @@ pub enum PidRole {
 
 /// Role and continuity counter of one PID.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct PidState {
-    pub role: PidRole,
-    pub continuity: continuity::ContinuityState,
+pub(super) struct PidState {
+    pub(super) role: PidRole,
+    pub(super) continuity: continuity::ContinuityState,
 }
 
 /// PIDs have 13 bits (ISO/IEC 13818-1 2.4.3.2): the high bits choose the page, the low ones the index in it.
@@ -31,7 +31,7 @@ type PidPage = Option<Box<[PidState; PAGE_SIZE]>>;
 
 /// Pages of PIDs; a page is allocated for the first of its PIDs.
 #[derive(Debug)]
-pub struct PidTable([PidPage; PAGES]);
+pub(super) struct PidTable([PidPage; PAGES]);
 
 impl Default for PidTable {
     fn default() -> Self {
@@ -42,18 +42,18 @@ impl Default for PidTable {
 impl PidTable {
     /// Returns the state of a PID; `None` when no PID of its page was seen.
     #[must_use]
-    pub fn get(&self, pid: u16) -> Option<&PidState> {
+    pub(super) fn get(&self, pid: u16) -> Option<&PidState> {
         self.0.get(usize::from(pid >> PAGE_BITS))?.as_ref()?.get(index_in_page(pid))
     }
 
     /// Returns the state of a PID and allocates its page; `None` for a number of more than 13 bits.
-    pub fn entry(&mut self, pid: u16) -> Option<&mut PidState> {
+    pub(super) fn entry(&mut self, pid: u16) -> Option<&mut PidState> {
         let page = self.0.get_mut(usize::from(pid >> PAGE_BITS))?;
         page.get_or_insert_with(|| Box::new([PidState::default(); PAGE_SIZE])).get_mut(index_in_page(pid))
     }
 
     /// Iterates over the allocated PIDs in ascending order.
-    pub fn iter(&self) -> impl Iterator<Item = (u16, &PidState)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u16, &PidState)> {
         let pages = (0..).step_by(PAGE_SIZE).zip(&self.0);
         pages.flat_map(|(first, page)| page.iter().flat_map(move |page| (first..).zip(page.iter())))
     }

@@ -7,13 +7,13 @@ use crate::splice::{self, crc32};
 /// 2.4.4.4).
 const MAX_SECTION_LENGTH: usize = 3 + 1021;
 /// Elementary streams that are read of one PMT: an inspection keeps no more tracks.
-pub const MAX_STREAMS: usize = super::super::MAX_TRACKS;
+pub(super) const MAX_STREAMS: usize = super::super::MAX_TRACKS;
 /// Programs that are read of one PAT.
-pub const MAX_PROGRAMS: usize = 16;
+pub(super) const MAX_PROGRAMS: usize = 16;
 
 /// Assembles the sections of one PID.
 #[derive(Debug)]
-pub struct SectionAssembler {
+pub(super) struct SectionAssembler {
     /// Largest size of a section in bytes.
     max_length: usize,
     buffer: Vec<u8>,
@@ -32,13 +32,13 @@ impl Default for SectionAssembler {
 impl SectionAssembler {
     /// Makes an assembler for private sections, which may be four times as long as a PAT or a PMT.
     #[must_use]
-    pub fn for_private_sections() -> Self {
+    pub(super) fn for_private_sections() -> Self {
         Self { max_length: splice::MAX_SECTION_LENGTH, ..Self::default() }
     }
 
     /// Calls `complete` with each complete section and the offset of the packet in which it began. A section that is
     /// too long is passed empty.
-    pub fn push(&mut self, at: u64, start: bool, payload: &[u8], mut complete: impl FnMut(u64, &[u8])) {
+    pub(super) fn push(&mut self, at: u64, start: bool, payload: &[u8], mut complete: impl FnMut(u64, &[u8])) {
         let mut payload = payload;
         if start {
             let Some((pointer, rest)) = payload.split_first() else { return };
@@ -58,7 +58,7 @@ impl SectionAssembler {
     }
 
     /// Drops the open section, because packets were lost.
-    pub fn reset(&mut self) {
+    pub(super) fn reset(&mut self) {
         self.in_section = false;
     }
 
@@ -92,7 +92,7 @@ impl SectionAssembler {
 
 /// Reason why a section has no table to read.
 #[derive(Debug, PartialEq, Eq)]
-pub enum SectionError {
+pub(super) enum SectionError {
     /// The section is longer than 1024 bytes, or too short for its fields.
     Length,
     /// CRC_32 doesn't match the bytes of the section.
@@ -102,7 +102,7 @@ pub enum SectionError {
 }
 
 /// Parses a PAT (ISO/IEC 13818-1 2.4.4.3) into pairs of program_number and PMT PID, without the network PID.
-pub fn parse_pat(section: &[u8]) -> Result<Vec<(u16, u16)>, SectionError> {
+pub(super) fn parse_pat(section: &[u8]) -> Result<Vec<(u16, u16)>, SectionError> {
     let body = table_body(section, 0)?;
     let programs = body.chunks_exact(4).filter_map(|entry| match entry {
         [0, 0, ..] => None,
@@ -114,13 +114,13 @@ pub fn parse_pat(section: &[u8]) -> Result<Vec<(u16, u16)>, SectionError> {
 
 /// Contents of a PMT.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProgramMap {
-    pub pcr_pid: u16,
-    pub streams: Vec<(u16, StreamDescription)>,
+pub(super) struct ProgramMap {
+    pub(super) pcr_pid: u16,
+    pub(super) streams: Vec<(u16, StreamDescription)>,
 }
 
 /// Parses a PMT (ISO/IEC 13818-1 2.4.4.8).
-pub fn parse_pmt(section: &[u8]) -> Result<ProgramMap, SectionError> {
+pub(super) fn parse_pmt(section: &[u8]) -> Result<ProgramMap, SectionError> {
     let body = table_body(section, 2)?;
     let [a, b, c, d, rest @ ..] = body else { return Err(SectionError::Length) };
     let mut rest = rest.get(parse_length(*c, *d)..).ok_or(SectionError::Length)?;
@@ -191,5 +191,70 @@ mod tests {
         let (mut sections, mut seen) = (SectionAssembler::default(), Vec::new());
         sections.push(0, true, &[0, 0, 0xbf, 0xff, 1, 2], |_, s| seen.push(s.len()));
         assert_eq!(seen, [0]);
+    }
+
+    fn section(table_id: u8, flags: u8, body: &[u8]) -> Vec<u8> {
+        let length = (body.len() + 9) as u16 | 0xb000;
+        let mut bytes = [&[table_id][..], &length.to_be_bytes(), &[0, 1, flags, 0, 0], body].concat();
+        bytes.extend(crc32(&bytes).to_be_bytes());
+        bytes
+    }
+
+    #[test]
+    fn a_pat_has_its_programs_without_the_network() {
+        let body = [0, 0, 0xe0, 0x10, 0, 1, 0xff, 0xff, 0x12, 0x34, 0xe1, 0x02];
+        assert_eq!(parse_pat(&section(0, 0xc1, &body)), Ok(vec![(1, 0x1fff), (0x1234, 0x102)]));
+        let many: Vec<u8> = (1..=20).flat_map(|n| [0, n, 0xe0, n]).collect();
+        assert_eq!(parse_pat(&section(0, 0xc1, &many)).unwrap().len(), MAX_PROGRAMS);
+        assert_eq!(parse_pat(&section(0, 0xc0, &body)), Err(SectionError::Irrelevant), "not in force yet");
+        assert_eq!(parse_pat(&[]), Err(SectionError::Length));
+    }
+
+    #[test]
+    fn a_pmt_has_its_streams_behind_the_program_descriptors() {
+        let body = [
+            0xe1, 0x01, 0xf0, 2, 9, 0, 0x1b, 0xe1, 0x02, 0xf0, 0, 0x06, 0xff, 0xff, 0xf0, 3, 0x6a, 1, 0, 0x0f, 0xe1, 3,
+            0xf0, 0,
+        ];
+        let map = parse_pmt(&section(2, 0xc1, &body)).unwrap();
+        assert_eq!(map.pcr_pid, 0x101);
+        let streams: Vec<_> = map.streams.iter().map(|(pid, s)| (*pid, s.codec.as_str())).collect();
+        assert_eq!(streams, [(0x102, "h264"), (0x1fff, "ac-3"), (0x103, "aac")]);
+        for cut in [1, 3, 5, 16, 17, 18] {
+            assert_eq!(parse_pmt(&section(2, 0xc1, &body[..cut])), Err(SectionError::Length), "{cut}");
+        }
+        let many = [&[0xe1, 1, 0xf0, 0][..], &[0x0f, 0xe1, 3, 0xf0, 0].repeat(MAX_STREAMS + 1)].concat();
+        assert_eq!(parse_pmt(&section(2, 0xc1, &many)).unwrap().streams.len(), MAX_STREAMS);
+    }
+
+    /// Sizes of the sections that a payload completes.
+    fn sizes(mut sections: SectionAssembler, payloads: &[&[u8]]) -> Vec<usize> {
+        let mut sizes = Vec::new();
+        for (n, payload) in payloads.iter().enumerate() {
+            sections.push(n as u64, n == 0, payload, |_, bytes| sizes.push(bytes.len()));
+        }
+        sizes
+    }
+
+    #[test]
+    fn a_section_is_as_long_as_its_kind_may_be() {
+        let long = |length: usize| [&[0, 0, 0xb0 | (length >> 8) as u8, length as u8][..], &vec![1; length]].concat();
+        assert_eq!(sizes(SectionAssembler::default(), &[&long(1021)]), [1024]);
+        assert_eq!(sizes(SectionAssembler::default(), &[&long(1022)]), [0]);
+        assert_eq!(sizes(SectionAssembler::for_private_sections(), &[&long(1022)]), [1025]);
+        assert_eq!(sizes(SectionAssembler::for_private_sections(), &[&long(4093)]), [4096]);
+        assert_eq!(sizes(SectionAssembler::for_private_sections(), &[&long(4094)]), [0]);
+    }
+
+    #[test]
+    fn nothing_is_assembled_without_a_start_or_across_a_loss() {
+        let mut sections = SectionAssembler::default();
+        let mut complete = |_: u64, _: &[u8]| panic!("nothing is complete");
+        sections.push(0, false, &PAT, &mut complete);
+        sections.push(0, true, &[], &mut complete);
+        sections.push(0, true, &[&[0], &PAT[..8]].concat(), &mut complete);
+        sections.reset();
+        sections.push(0, false, &PAT[8..], &mut complete);
+        sections.push(0, true, &[9, 1, 2], &mut complete);
     }
 }

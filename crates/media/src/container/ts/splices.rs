@@ -12,14 +12,14 @@ const MAX_PIDS: usize = 8;
 
 /// Assembles and parses the SCTE 35 sections of a segment, in their order.
 #[derive(Debug, Default)]
-pub struct SpliceSections {
+pub(super) struct SpliceSections {
     pids: Vec<(u16, SectionAssembler)>,
     found: Vec<TsSpliceSection>,
 }
 
 impl SpliceSections {
     /// Reads an unscrambled packet with payload of a PID that carries SCTE 35 sections.
-    pub fn push(&mut self, at: u64, packet: &TsPacket<'_>, defects: &mut DefectLog) {
+    pub(super) fn push(&mut self, at: u64, packet: &TsPacket<'_>, defects: &mut DefectLog) {
         let (pid, found) = (packet.pid, &mut self.found);
         if self.pids.len() < MAX_PIDS && self.pids.iter().all(|(known, _)| *known != pid) {
             self.pids.push((pid, SectionAssembler::for_private_sections()));
@@ -37,11 +37,11 @@ impl SpliceSections {
     }
 
     /// Drops the open section of a PID, because packets were lost.
-    pub fn reset_pid(&mut self, pid: u16) {
+    pub(super) fn reset_pid(&mut self, pid: u16) {
         self.pids.iter_mut().filter(|(known, _)| *known == pid).for_each(|(_, sections)| sections.reset());
     }
 
-    pub fn finish(self) -> Vec<TsSpliceSection> {
+    pub(super) fn finish(self) -> Vec<TsSpliceSection> {
         self.found
     }
 }

@@ -7,14 +7,14 @@ use crate::codec::start_codes::VideoSyntax;
 use crate::stream::Media;
 
 /// Codec name of a stream of SCTE 35 sections.
-pub const SCTE35: &str = "scte35";
+pub(super) const SCTE35: &str = "scte35";
 
 /// Codec name of a stream of ID3 tags.
-pub const ID3: &str = "id3";
+pub(super) const ID3: &str = "id3";
 
 /// How the packets of a PID carry the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Carriage {
+pub(super) enum Carriage {
     /// As PES packets.
     Pes,
     /// As private sections (SCTE 35).
@@ -23,15 +23,15 @@ pub enum Carriage {
 
 /// What a PMT tells about an elementary stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StreamDescription {
-    pub media: Option<Media>,
+pub(super) struct StreamDescription {
+    pub(super) media: Option<Media>,
     /// Short name of the codec, as in [`crate::container::Track::codec`].
-    pub codec: String,
-    pub carriage: Carriage,
+    pub(super) codec: String,
+    pub(super) carriage: Carriage,
     /// Whether the stream_type is one of sample encryption (Apple, MPEG-2 Stream Encryption Format for HLS).
-    pub sample_encrypted: bool,
+    pub(super) sample_encrypted: bool,
     /// Codec parameters that the descriptors announce.
-    pub announced: Option<CodecParameters>,
+    pub(super) announced: Option<CodecParameters>,
 }
 
 impl StreamDescription {
@@ -41,7 +41,7 @@ impl StreamDescription {
 
     /// Describes a stream before its PMT, by the stream_id of its PES packets (ISO/IEC 13818-1 table 2-22).
     #[must_use]
-    pub fn unannounced(stream_id: u8) -> Self {
+    pub(super) fn unannounced(stream_id: u8) -> Self {
         let media = match stream_id {
             0xe0..=0xef => Some(Media::Video),
             0xc0..=0xdf => Some(Media::Audio),
@@ -51,7 +51,7 @@ impl StreamDescription {
     }
 
     #[must_use]
-    pub fn video_syntax(&self) -> Option<VideoSyntax> {
+    pub(super) fn video_syntax(&self) -> Option<VideoSyntax> {
         match self.codec.as_str() {
             "h264" => Some(VideoSyntax::H264),
             "hevc" => Some(VideoSyntax::Hevc),
@@ -61,7 +61,7 @@ impl StreamDescription {
     }
 
     #[must_use]
-    pub fn audio_framing(&self) -> Option<AudioFraming> {
+    pub(super) fn audio_framing(&self) -> Option<AudioFraming> {
         match self.codec.as_str() {
             "aac" => Some(AudioFraming::Adts),
             "ac-3" | "ec-3" => Some(AudioFraming::Dolby),
@@ -74,7 +74,7 @@ impl StreamDescription {
 /// Describes a stream by stream_type (ISO/IEC 13818-1 table 2-34; ATSC A/52 annex A; ANSI/SCTE 35; Apple's types of
 /// sample encryption) and descriptors.
 #[must_use]
-pub fn describe(kind: u8, descriptors: &[u8]) -> StreamDescription {
+pub(super) fn describe(kind: u8, descriptors: &[u8]) -> StreamDescription {
     StreamDescription { announced: descriptors::announced_parameters(descriptors), ..by_stream_type(kind, descriptors) }
 }
 
@@ -146,4 +146,100 @@ fn private_data_stream(descriptors: &[u8]) -> StreamDescription {
         rest = next;
     }
     StreamDescription::new(None, "0x06")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_stream_type_has_its_codec_and_media() {
+        let (video, audio) = (Some(Media::Video), Some(Media::Audio));
+        for (kind, media, codec, encrypted) in [
+            (0x01, video, "mpeg1video", false),
+            (0x02, video, "mpeg2video", false),
+            (0x03, audio, "mp2", false),
+            (0x04, audio, "mp2", false),
+            (0x05, None, "private_sections", false),
+            (0x06, None, "0x06", false),
+            (0x0f, audio, "aac", false),
+            (0x11, audio, "aac_latm", false),
+            (0x15, None, "metadata", false),
+            (0x1b, video, "h264", false),
+            (0x24, video, "hevc", false),
+            (0x33, video, "vvc", false),
+            (0x81, audio, "ac-3", false),
+            (0x86, None, SCTE35, false),
+            (0x87, audio, "ec-3", false),
+            (0xdb, video, "h264", true),
+            (0xcf, audio, "aac", true),
+            (0xc1, audio, "ac-3", true),
+            (0xc2, audio, "ec-3", true),
+            (0x42, None, "0x42", false),
+        ] {
+            let stream = describe(kind, &[]);
+            assert_eq!((stream.media, stream.codec.as_str(), stream.sample_encrypted), (media, codec, encrypted));
+            let sections = matches!(kind, 0x05 | 0x86);
+            assert_eq!(stream.carriage == Carriage::Sections, sections, "{kind:#x}");
+        }
+    }
+
+    #[test]
+    fn descriptors_name_the_codec_of_private_data_and_metadata() {
+        let (video, audio, text) = (Some(Media::Video), Some(Media::Audio), Some(Media::Text));
+        for (descriptors, media, codec) in [
+            (&b"\x6a\x01\0"[..], audio, "ac-3"),
+            (b"\x05\x04AC-3", audio, "ac-3"),
+            (b"\x7a\x01\0", audio, "ec-3"),
+            (b"\x05\x04EAC3", audio, "ec-3"),
+            (b"\x05\x04Opus", audio, "opus"),
+            (b"\x05\x04HEVC", video, "hevc"),
+            (b"\x05\x04DOVI", video, "hevc"),
+            (b"\x05\x04AV01", video, "av1"),
+            (b"\x05\x04ID3 ", None, "id3"),
+            (b"\x56\x00", text, "dvb_teletext"),
+            (b"\x0a\x02xx\x59\x00", text, "dvb_subtitle"),
+            (b"\x05\x04none", None, "0x06"),
+            (b"\x6a\x09\0", None, "0x06"),
+        ] {
+            let stream = describe(0x06, descriptors);
+            assert_eq!((stream.media, stream.codec.as_str()), (media, codec), "{descriptors:?}");
+        }
+        let metadata = |descriptors: &[u8]| describe(0x15, descriptors).codec;
+        assert_eq!(metadata(b"\x0a\0\x05\x04ID3 "), "id3");
+        assert_eq!(metadata(b"\x05\x04KLVA"), "klv");
+        assert_eq!(metadata(b"\x26\x0e\xff\xffID3 \xffID3 \0\0"), "metadata", "cut off");
+        assert_eq!(metadata(b"\x26\x0b\xff\xffID3 \xffID3 "), "id3");
+        assert_eq!(metadata(b"\x26\x0b\xff\xffID3 \xfeID3 "), "metadata");
+    }
+
+    #[test]
+    fn a_stream_id_gives_the_media_of_an_unannounced_stream() {
+        for (stream_id, media) in [
+            (0xbf, None),
+            (0xc0, Some(Media::Audio)),
+            (0xdf, Some(Media::Audio)),
+            (0xe0, Some(Media::Video)),
+            (0xef, Some(Media::Video)),
+            (0xf0, None),
+        ] {
+            let stream = StreamDescription::unannounced(stream_id);
+            assert_eq!((stream.media, stream.codec), (media, format!("stream_id {stream_id:#04x}")));
+        }
+    }
+
+    #[test]
+    fn only_codecs_with_a_parser_have_a_syntax_or_framing() {
+        let of = |kind| {
+            let stream = describe(kind, &[]);
+            (stream.video_syntax(), stream.audio_framing())
+        };
+        assert_eq!(of(0x1b), (Some(VideoSyntax::H264), None));
+        assert_eq!(of(0x24), (Some(VideoSyntax::Hevc), None));
+        assert_eq!(of(0x02), (Some(VideoSyntax::Mpeg2), None));
+        assert_eq!(of(0x0f), (None, Some(AudioFraming::Adts)));
+        assert_eq!([of(0x81), of(0x87)], [(None, Some(AudioFraming::Dolby)); 2]);
+        assert_eq!(of(0x03), (None, Some(AudioFraming::Mpeg)));
+        assert_eq!([of(0x01), of(0x33), of(0x11)], [(None, None); 3]);
+    }
 }

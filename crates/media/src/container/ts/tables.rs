@@ -12,7 +12,7 @@ const PMT_CLAUSE: &str = "ISO/IEC 13818-1 2.4.4.8";
 
 /// A change that a table brings.
 #[derive(Debug)]
-pub enum TableUpdate {
+pub(super) enum TableUpdate {
     /// PIDs of new PMTs.
     Programs(Vec<u16>),
     /// A new or changed PMT.
@@ -21,7 +21,7 @@ pub enum TableUpdate {
 
 /// Follows the tables of one segment.
 #[derive(Debug, Default)]
-pub struct ProgramTables {
+pub(super) struct ProgramTables {
     pat: SectionAssembler,
     pat_at: Option<u64>,
     programs: Vec<KnownProgram>,
@@ -37,7 +37,7 @@ struct KnownProgram {
 
 impl ProgramTables {
     /// Reads a packet of the PAT or of a PMT.
-    pub fn push(&mut self, at: u64, packet: &TsPacket<'_>, defects: &mut DefectLog) -> Vec<TableUpdate> {
+    pub(super) fn push(&mut self, at: u64, packet: &TsPacket<'_>, defects: &mut DefectLog) -> Vec<TableUpdate> {
         let mut complete = Vec::new();
         let mut keep = |at: u64, section: &[u8]| complete.push((at, section.to_vec()));
         let (start, payload) = (packet.unit_start, packet.payload);
@@ -53,7 +53,7 @@ impl ProgramTables {
         complete.iter().filter_map(|(at, section)| self.read_section(*at, pid, section, defects)).collect()
     }
 
-    pub fn reset(&mut self, pid: u16) {
+    pub(super) fn reset(&mut self, pid: u16) {
         match pid {
             0 => self.pat.reset(),
             pid => self.programs.iter_mut().filter(|p| p.pid == pid).for_each(|p| p.sections.reset()),
@@ -61,17 +61,17 @@ impl ProgramTables {
     }
 
     #[must_use]
-    pub fn has_pmt(&self) -> bool {
+    pub(super) fn has_pmt(&self) -> bool {
         self.pmt_at.is_some()
     }
 
     #[must_use]
-    pub fn pat_at(&self) -> Option<u64> {
+    pub(super) fn pat_at(&self) -> Option<u64> {
         self.pat_at
     }
 
     #[must_use]
-    pub fn pmt_at(&self) -> Option<u64> {
+    pub(super) fn pmt_at(&self) -> Option<u64> {
         self.pmt_at
     }
 
@@ -126,7 +126,7 @@ impl ProgramTables {
     }
 
     /// Reports a missing PAT or PMT. `early_pes` is the first PES packet that came before a PMT.
-    pub fn report_missing(&self, early_pes: Option<(u64, u16)>, defects: &mut DefectLog) {
+    pub(super) fn report_missing(&self, early_pes: Option<(u64, u16)>, defects: &mut DefectLog) {
         let (at, message) = match (early_pes, self.pat_at, self.pmt_at) {
             (None, Some(_), Some(_)) => return,
             (Some((at, pid)), None, _) => (at, format!("the segment has no PAT; media begins on PID {pid}")),
