@@ -38,10 +38,11 @@ msrv: ## Compile everything with the oldest supported Rust.
 unit: ## Run every test; the test tools must be installed.
 	RUST_TEST_THREADS=8 $(CARGO) test --locked --workspace --all-targets
 
-docs: ## Write the generated documentation and the dashboards' JSON.
+docs: ## Write the generated documentation, the dashboards' JSON and the check ids in the alert rules.
 	$(CARGO) run --locked -q -- list-checks --format markdown > docs/checks.md
 	$(CARGO) run --locked -q -- list-metrics > docs/metrics.md
 	$(CARGO) xtask dashboards
+	$(CARGO) xtask rules
 
 detection: tools ## Play every fault and clean streams of real packagers, and write docs/detection.md. Four minutes.
 	$(CARGO) run --locked -q --release --package xtask -- detection > docs/detection.md.new

@@ -7,6 +7,7 @@
 pub mod finding;
 pub mod facts;
 pub mod history;
+pub mod expectations;
 pub mod checks;
 pub mod document;
 pub mod catalog;

@@ -4,8 +4,8 @@ mod request;
 mod sections;
 
 use super::{Channel, Output, RequestSettings};
-use crate::checks::ExpectedLadder;
 use crate::document::{self, Document, Fault, MAX_REPORTED, Node, NodeIndex, Value};
+use crate::expectations::ExpectedLadder;
 use packager_media::redact;
 use packager_media::stream::Resolution;
 use serde::Deserialize;

@@ -24,7 +24,8 @@ pub use table_row::{JsonObject, TableRow, field_names, write_schema};
 pub use template_row::{TemplateRow, TemplateWritten};
 pub use templates::BUILT_IN;
 
-use crate::checks::{CheckSettings, Expectations, ExpectedLadder, Thresholds};
+use crate::checks::CheckSettings;
+use crate::expectations::{Expectations, ExpectedLadder, Thresholds};
 use packager_media::stream::Resolution;
 use packager_media::units::Seconds;
 use serde::{Deserialize, Serialize};

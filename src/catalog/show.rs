@@ -1,7 +1,7 @@
 //! Channels and templates as YAML and as gauges, with secrets masked.
 
 use super::{CatalogSnapshot, Template};
-use crate::checks;
+use crate::checks::CHECKS;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use std::collections::BTreeMap;
@@ -69,7 +69,7 @@ impl Template {
     pub fn disabled_checks(&self) -> Vec<&'static str> {
         let settings = serde_json::to_value(&self.checks).unwrap_or_default();
         let off = |id: &str| settings.pointer(&format!("/{id}/enabled")) == Some(&serde_json::Value::Bool(false));
-        checks::list().iter().map(|listed| listed.meta.id).filter(|id| off(id)).collect()
+        CHECKS.iter().map(|meta| meta.id).filter(|id| off(id)).collect()
     }
 }
 

@@ -1,8 +1,9 @@
 //! Reads templates.yml: thresholds, ladder and checks of each template, merged over the template that it extends.
 
 use super::{Coverage, CoverageMode, Template};
-use crate::checks::{CheckSettings, ExpectedLadder, Thresholds};
+use crate::checks::CheckSettings;
 use crate::document::{self, Fault, Key, Node, TimeLength, Value, suggestion};
+use crate::expectations::{ExpectedLadder, Thresholds};
 use packager_media::units::Seconds;
 use serde::Deserialize;
 use std::collections::BTreeMap;

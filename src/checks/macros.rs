@@ -1,15 +1,15 @@
-//! The two macros that let a check be one file and one name.
+//! The two macros that reduce a new check to one file and one name in a list.
 
-/// Declares a check's `Params`: each field with its help, type and default. Every check also has `enabled`
-/// and `severity`. Unknown keys are refused.
+/// Declares a check's `Params`: help, type and default of each parameter. Every check also has the parameters `enabled`
+/// and `severity`. Unknown keys are an error.
 macro_rules! params {
     ($( #[doc = $help:literal] $name:ident : $ty:ty = $default:expr ),* $(,)?) => {
         #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(deny_unknown_fields, default)]
         pub struct Params {
-            /// `false` switches the check off.
+            /// Whether the check runs.
             pub enabled: bool,
-            /// Overrides the check's severity.
+            /// Severity of every violation. `None`: the check decides.
             #[serde(skip_serializing_if = "Option::is_none")]
             pub severity: Option<crate::finding::Severity>,
             $( #[doc = $help] pub $name: $ty, )*
@@ -22,7 +22,7 @@ macro_rules! params {
         }
 
         impl Params {
-            /// Each parameter with its default and help, for documentation.
+            /// Default and help of each parameter, for documentation.
             pub fn describe() -> Vec<crate::checks::CheckParameter> {
                 vec![$( crate::checks::CheckParameter {
                     name: stringify!($name),
@@ -37,26 +37,29 @@ macro_rules! params {
 /// Declares the list of checks from `group::id` pairs. The settings of a template, the documentation and the runner are made from it.
 macro_rules! check_list {
     ($( $group:ident :: $id:ident ),* $(,)?) => {
-        /// A template's `checks:` section: one entry a check.
+        /// The section `checks` of a template: the parameters of every check, by its id.
         #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(deny_unknown_fields, default)]
         pub struct CheckSettings {
             $( pub $id: $group::$id::Params, )*
         }
 
-        /// Every check, in the order of the list.
+        /// The metadata of every check, in the order of the list.
+        pub const CHECKS: &[&CheckMeta] = &[$( &$group::$id::META, )*];
+
+        /// Metadata and parameters of every check, in the order of the list. It is built anew by each call.
         #[must_use]
         pub fn list() -> Vec<CheckDescription> {
             vec![$( CheckDescription { meta: $group::$id::META, parameters: $group::$id::Params::describe() }, )*]
         }
 
-        /// Runs every check that `settings` leaves on and that is one of the output's protocol.
+        /// Runs every check that `settings` enables and whose scope includes the output's protocol.
         #[must_use]
         pub fn run(context: &CheckContext<'_>, settings: &CheckSettings) -> Vec<CheckOutcome> {
             let mut outcomes = Vec::new();
-            $( if settings.$id.enabled && $group::$id::META.group.judges(context.output.protocol()) {
+            $( if settings.$id.enabled && $group::$id::META.scope.judges(context.output.protocol()) {
                 let verdict = $group::$id::check(context, &settings.$id);
-                outcomes.push(outcome(&$group::$id::META, settings.$id.severity, verdict, &context.output.name));
+                outcomes.push(verdict::outcome(&$group::$id::META, settings.$id.severity, verdict, &context.output.name));
             } )*
             outcomes
         }

@@ -1,20 +1,15 @@
-//! The check catalogue. A check is one file: its metadata, parameters, function and tests; plus its name in
-//! the list below. A check is a pure function from facts, past and template to violations: it never fetches,
+//! Every check, and the runner. A check is one file: its metadata, parameters, function and tests; its name stands in
+//! the list below. A check is a pure function from facts, history and template to violations: it never fetches,
 //! never reads a clock, never logs.
-
-use crate::facts::{OutputFacts, RenditionFacts};
-use crate::finding::{Finding, Severity};
-use crate::history::{OutputHistory, RenditionHistory};
-use packager_media::stream::{Protocol, Resolution};
-use packager_media::units::{BitsPerSecond, Seconds, Timestamp};
-use serde::{Deserialize, Serialize};
 
 #[macro_use]
 mod macros;
+mod context;
 pub mod dash;
 pub mod delivery;
 pub mod hls;
 pub mod ladder;
+mod meta;
 pub mod outputs;
 pub mod over_time;
 pub mod segments;
@@ -22,6 +17,11 @@ pub(crate) mod support;
 #[cfg(test)]
 mod testing;
 pub mod timeline;
+mod verdict;
+
+pub use context::CheckContext;
+pub use meta::{CheckDescription, CheckGroup, CheckMeta, CheckParameter, CheckScope};
+pub use verdict::{CheckOutcome, CheckResult, CheckVerdict, Violation};
 
 check_list! {
     delivery::manifest_unavailable,
@@ -101,256 +101,13 @@ check_list! {
     outputs::output_ladders_differ,
 }
 
-/// What a check is, for documentation and exposition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct CheckMeta {
-    pub id: &'static str,
-    pub severity: Severity,
-    pub group: CheckGroup,
-    /// One sentence: fails when …
-    pub help: &'static str,
-    /// Standard and clause.
-    pub reference: &'static str,
-    /// Compares with an earlier observation: its first run on a channel is `not_run`.
-    pub needs_history: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CheckGroup {
-    Delivery,
-    Ladder,
-    /// The listed segments and their live edge, by playlist or MPD.
-    Timeline,
-    Hls,
-    Dash,
-    Segments,
-    OverTime,
-    /// Between the outputs of a channel.
-    Outputs,
-}
-
-impl CheckGroup {
-    /// Its checks judge what is written by `protocol`.
-    #[must_use]
-    pub fn judges(self, protocol: Protocol) -> bool {
-        match self {
-            Self::Hls => protocol == Protocol::Hls,
-            Self::Dash => protocol == Protocol::Dash,
-            _ => true,
-        }
-    }
-}
-
-/// Everything a check may look at: one output of one channel.
-#[derive(Debug, Clone, Copy)]
-pub struct CheckContext<'a> {
-    pub now: Timestamp,
-    pub expected: &'a Expectations,
-    pub thresholds: &'a Thresholds,
-    pub output: &'a OutputFacts,
-    /// Every output of the probe.
-    pub outputs: &'a [OutputFacts],
-    pub past: &'a OutputHistory,
-    /// How long an event stays reported.
-    pub hold: Seconds,
-}
-
-impl<'a> CheckContext<'a> {
-    /// The channel's outputs but this one.
-    pub fn others(&self) -> impl Iterator<Item = &'a OutputFacts> + use<'a> {
-        let own = &self.output.name;
-        self.outputs.iter().filter(move |o| o.name != *own)
-    }
-
-    /// Each rendition with its past (empty for one never seen).
-    pub fn renditions(&self) -> impl Iterator<Item = (&'a RenditionFacts, &'a RenditionHistory)> + use<'a> {
-        static NONE: std::sync::LazyLock<RenditionHistory> = std::sync::LazyLock::new(RenditionHistory::default);
-        let past = self.past;
-        self.output.renditions.iter().map(move |r| (r, past.renditions.get(&r.rendition.name).unwrap_or(&NONE)))
-    }
-}
-
-/// What channel and template promise.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Expectations {
-    /// A LIVE channel (ENDLIST is a fault).
-    pub live: bool,
-    /// The channel's own top rung.
-    pub resolution: Option<Resolution>,
-    pub frame_rate: Option<f64>,
-    /// `h264`, `hevc`, `av1` (the guide's `H.264`, `HEVC` are read as these).
-    pub codec: Option<String>,
-    pub hdr: Option<bool>,
-    pub ladder: ExpectedLadder,
-}
-
-/// The template's promise of a ladder; a channel may override it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ExpectedLadder {
-    /// Promised video rungs, any order.
-    pub video: Vec<ExpectedRung>,
-    /// Promised audio languages (BCP 47).
-    pub audio_languages: Vec<String>,
-    /// Promised text languages.
-    pub text_languages: Vec<String>,
-    /// Fewer video rungs than this and the channel counts as unwatchable (critical).
-    pub minimum_video: Option<u32>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ExpectedRung {
-    pub resolution: Option<Resolution>,
-    pub bandwidth: Option<BitsPerSecond>,
-    /// Allowed distance from `bandwidth`, as a ratio.
-    pub bandwidth_tolerance: Option<f64>,
-    /// Start of the CODECS string, such as `avc1` or `hvc1`.
-    pub codec: Option<String>,
-    pub frame_rate: Option<f64>,
-}
-
-/// The thresholds that the seed's `templates` table names as columns; checks read them from here.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Thresholds {
-    pub segment_duration_target: Option<f64>,
-    pub segment_duration_tolerance: f64,
-    pub max_download_time: f64,
-    pub min_mos: Option<f64>,
-    pub loudness_target: Option<f64>,
-    pub loudness_tolerance: Option<f64>,
-    pub macroblocking_threshold: Option<f64>,
-    pub freeze_threshold_ms: Option<f64>,
-}
-
-impl Default for Thresholds {
-    fn default() -> Self {
-        Self {
-            segment_duration_target: None,
-            segment_duration_tolerance: 0.1,
-            max_download_time: 2.0,
-            min_mos: None,
-            loudness_target: None,
-            loudness_tolerance: None,
-            macroblocking_threshold: None,
-            freeze_threshold_ms: None,
-        }
-    }
-}
-
-/// What a check's function answers.
-#[derive(Debug, Clone, PartialEq)]
-pub enum CheckVerdict {
-    /// Its input is missing (first probe, out of time, manifest unreadable): neither passed nor failed.
-    NotRun(&'static str),
-    /// Empty: it held.
-    Ran(Vec<Violation>),
-}
-
-/// One violation; the runner adds check, output, severity and reference.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Violation {
-    pub rendition: Option<String>,
-    pub message: String,
-    pub evidence: serde_json::Map<String, serde_json::Value>,
-    /// Where it is worse (or milder) than the check's own severity.
-    pub severity: Option<Severity>,
-}
-
-impl Violation {
-    #[must_use]
-    pub fn new(message: impl Into<String>) -> Self {
-        Self { rendition: None, message: message.into(), evidence: serde_json::Map::new(), severity: None }
-    }
-
-    #[must_use]
-    pub fn in_rendition(mut self, rendition: &str) -> Self {
-        self.rendition = Some(rendition.to_owned());
-        self
-    }
-
-    #[must_use]
-    pub fn with(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
-        self.evidence.insert(name.to_owned(), value.into());
-        self
-    }
-
-    #[must_use]
-    pub fn severity(mut self, severity: Severity) -> Self {
-        self.severity = Some(severity);
-        self
-    }
-}
-
-/// One check's result on one output.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct CheckOutcome {
-    pub check: &'static str,
-    /// Of the worst finding, or the check's own where it held.
-    pub severity: Severity,
-    pub output: String,
-    pub result: CheckResult,
-    #[serde(skip)]
-    pub findings: Vec<Finding>,
-    /// Why it didn't run.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<&'static str>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CheckResult {
-    Ok,
-    Failed,
-    NotRun,
-}
-
-/// A check as documentation sees it.
-#[derive(Debug, Clone, Serialize)]
-pub struct CheckDescription {
-    pub meta: CheckMeta,
-    pub parameters: Vec<CheckParameter>,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub struct CheckParameter {
-    pub name: &'static str,
-    pub default: serde_json::Value,
-    pub help: &'static str,
-}
-
-fn outcome(meta: &CheckMeta, severity: Option<Severity>, verdict: CheckVerdict, output: &str) -> CheckOutcome {
-    let base = severity.unwrap_or(meta.severity);
-    let (result, findings, reason) = match verdict {
-        CheckVerdict::NotRun(why) => (CheckResult::NotRun, Vec::new(), Some(why)),
-        CheckVerdict::Ran(found) if found.is_empty() => (CheckResult::Ok, Vec::new(), None),
-        CheckVerdict::Ran(found) => {
-            (CheckResult::Failed, found.into_iter().map(|v| finding(meta, base, severity, v, output)).collect(), None)
-        }
-    };
-    let worst = findings.iter().map(|f: &Finding| f.severity).max().unwrap_or(base);
-    CheckOutcome { check: meta.id, severity: worst, output: output.to_owned(), result, findings, reason }
-}
-
-/// A severity that the template sets holds for every violation; otherwise a violation may carry its own.
-fn finding(meta: &CheckMeta, base: Severity, set: Option<Severity>, v: Violation, output: &str) -> Finding {
-    Finding {
-        check: meta.id,
-        severity: set.or(v.severity).unwrap_or(base),
-        output: output.to_owned(),
-        rendition: v.rendition,
-        message: v.message,
-        evidence: v.evidence,
-        reference: meta.reference,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::testing::*;
     use super::*;
-    use packager_media::stream::RenditionReport;
+    use crate::finding::Severity;
+    use packager_media::stream::{Protocol, RenditionReport, Resolution};
+    use packager_media::units::BitsPerSecond;
     use std::collections::BTreeSet;
 
     #[test]
@@ -457,10 +214,10 @@ mod tests {
         // Browsers are expected only where a template says so; there are no subtitles and no other output.
         let not_run = |o: &&CheckOutcome| {
             o.result == CheckResult::NotRun
-                && matches!(o.check, "cors_missing" | "captions_missing" | "output_skew" | "output_ladders_differ")
+                && matches!(o.check.id, "cors_missing" | "captions_missing" | "output_skew" | "output_ladders_differ")
         };
         assert!(wrong.iter().all(not_run), "{wrong:#?}");
-        let of_hls = list().iter().filter(|l| l.meta.group.judges(Protocol::Hls)).count();
+        let of_hls = list().iter().filter(|l| l.meta.scope.judges(Protocol::Hls)).count();
         assert_eq!(outcomes.len(), of_hls);
     }
 
@@ -468,7 +225,7 @@ mod tests {
     fn checks_of_the_other_protocol_are_not_asked() {
         let mut scene = healthy();
         scene.become_dash();
-        let asked: Vec<_> = run(&scene.context(), &CheckSettings::default()).iter().map(|o| o.check).collect();
+        let asked: Vec<_> = run(&scene.context(), &CheckSettings::default()).iter().map(|o| o.check.id).collect();
         assert!(
             asked.contains(&"dash_syntax_error")
                 && asked.contains(&"dash_mpd_stale")
@@ -481,7 +238,7 @@ mod tests {
         let mut scene = Scene::unreadable();
         scene.output.manifest = failed("master.m3u8", crate::facts::FailureKind::Timeout);
         let outcomes = run(&scene.context(), &CheckSettings::default());
-        let ran: Vec<_> = outcomes.iter().filter(|o| o.result != CheckResult::NotRun).map(|o| o.check).collect();
+        let ran: Vec<_> = outcomes.iter().filter(|o| o.result != CheckResult::NotRun).map(|o| o.check.id).collect();
         assert_eq!(ran, ["manifest_unavailable"]);
     }
 
@@ -492,18 +249,10 @@ mod tests {
         let mut scene = Scene::live();
         scene.timeline().ended = true;
         let outcomes = run(&scene.context(), &settings);
-        assert!(outcomes.iter().all(|o| o.check != "live_latency_high"));
-        let ended = outcomes.iter().find(|o| o.check == "live_ended").unwrap();
+        assert!(outcomes.iter().all(|o| o.check.id != "live_latency_high"));
+        let ended = outcomes.iter().find(|o| o.check.id == "live_ended").unwrap();
         assert_eq!((ended.severity, ended.findings[0].severity), (Severity::Minor, Severity::Minor));
         assert!(serde_yaml::from_str::<CheckSettings>("live_ended: { max: 1 }").is_err());
         assert!(serde_yaml::from_str::<CheckSettings>("live_endet: {}").is_err());
-    }
-
-    #[test]
-    fn the_worst_finding_is_the_outcomes_severity() {
-        let found =
-            vec![Violation::new("a").severity(Severity::Warning), Violation::new("b").severity(Severity::Critical)];
-        let outcome = outcome(&timeline::live_latency_high::META, None, CheckVerdict::Ran(found), "hls");
-        assert_eq!((outcome.severity, outcome.findings[0].severity), (Severity::Critical, Severity::Warning));
     }
 }

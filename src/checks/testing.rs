@@ -2,7 +2,8 @@
 //!
 //! `now` is second 0; other times are given in seconds from it. Segments last 2 s.
 
-use super::{CheckContext, CheckVerdict, Expectations, Thresholds, Violation};
+use super::{CheckContext, CheckVerdict, Violation};
+use crate::expectations::{Expectations, Thresholds};
 use crate::facts::{
     BlockingReloadFacts, DashFacts, DeltaUpdateFacts, Exchange, Failure, FailureKind, Fetched, LowLatencyFacts,
     ManifestFacts, OutputFacts, PartFacts, PreloadHintFacts, RenditionFacts, SegmentFacts, Timings,

@@ -1,7 +1,7 @@
 //! `check-config`: checks the files, sums up what they define, and warns of what is probably not intended.
 
 use crate::catalog::{BUILT_IN, CatalogSnapshot, CoverageMode, Template};
-use crate::checks::{self, CheckGroup};
+use crate::checks::{CHECKS, CheckGroup, CheckMeta};
 use crate::config::{self, ConfigPaths};
 use crate::document::DocumentErrors;
 use std::collections::{BTreeMap, BTreeSet};
@@ -96,13 +96,11 @@ fn template_warnings(snapshot: &CatalogSnapshot, used: &BTreeMap<String, usize>,
 /// A warning for enabled checks that can not run with this template. `None` where there is none.
 fn idle_checks(template: &Template) -> Option<String> {
     let off: BTreeSet<&str> = template.disabled_checks().into_iter().collect();
-    let listed = checks::list();
-    if listed.iter().all(|l| off.contains(l.meta.id)) {
+    if CHECKS.iter().all(|meta| off.contains(meta.id)) {
         return Some("every check is switched off".to_owned());
     }
-    let wants_segments =
-        |l: &&checks::CheckDescription| l.meta.group == CheckGroup::Segments && !off.contains(l.meta.id);
-    let idle = listed.iter().filter(wants_segments).count();
+    let wants_segments = |meta: &&&CheckMeta| meta.group == CheckGroup::Segments && !off.contains(meta.id);
+    let idle = CHECKS.iter().filter(wants_segments).count();
     let none = template.segments.mode == CoverageMode::None;
     (none && idle > 0).then(|| format!("segments.mode is none, so {idle} checks of segments are on and never run"))
 }
@@ -150,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_template_that_checks_nothing_is_a_warning() {
-        let all: String = checks::list().iter().map(|l| format!("    {}: {{enabled: false}}\n", l.meta.id)).collect();
+        let all: String = CHECKS.iter().map(|meta| format!("    {}: {{enabled: false}}\n", meta.id)).collect();
         let summary = check("", &format!("default:\n  checks:\n{all}"));
         assert!(summary.warnings.contains(&"template default: every check is switched off".to_owned()), "{summary}");
     }

@@ -159,5 +159,5 @@ impl TerminalOutput {
 
 fn failed(report: &Report) -> Vec<(String, &'static str)> {
     let failed = report.outcomes.iter().filter(|o| o.result == CheckResult::Failed);
-    failed.map(|o| (o.output.clone(), o.check)).collect()
+    failed.map(|o| (o.output.clone(), o.check.id)).collect()
 }

@@ -1,7 +1,7 @@
 //! A report as line protocol: `probe`, `segment_metric`, `abr_ladder` and `playlist_validation`, each with `channel`.
 
 use super::LineBatch;
-use crate::checks::{self, CheckGroup, CheckOutcome, CheckResult};
+use crate::checks::{CheckOutcome, CheckResult};
 use crate::facts::SegmentFacts;
 use crate::finding::Severity;
 use crate::report::{OutputView, RenditionView, Report};
@@ -66,15 +66,10 @@ impl LineWriter<'_> {
         self.count += 1;
     }
 
-    /// Adds the validation of manifest, ladder and playlists. It counts the same checks as `legacy_names.rules.yml`.
+    /// Writes whether a check of manifests, playlists or the ladder failed with a severity above warning, and its number
+    /// of findings. The recording rules of `legacy_names.rules.yml` count the same checks.
     fn validation(&mut self, output: &str, outcomes: &[CheckOutcome]) {
-        let counts = |o: &&CheckOutcome| {
-            let group = checks::list().iter().find(|l| l.meta.id == o.check).map(|l| l.meta.group);
-            let judged =
-                matches!(group, Some(CheckGroup::Ladder | CheckGroup::Timeline | CheckGroup::Hls | CheckGroup::Dash));
-            let delivery = ["manifest_unavailable", "rendition_unavailable", "live_ended"].contains(&o.check);
-            o.output == output && (judged || delivery)
-        };
+        let counts = |o: &&CheckOutcome| o.output == output && o.check.validates_playlists();
         let failed = |o: &&CheckOutcome| o.result == CheckResult::Failed && o.severity > Severity::Warning;
         let failed: Vec<&CheckOutcome> = outcomes.iter().filter(counts).filter(failed).collect();
         let errors: usize = failed.iter().map(|o| o.findings.len()).sum();

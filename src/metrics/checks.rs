@@ -15,7 +15,7 @@ pub(crate) const GAUGES: &[Gauge] = &[
         |v, s| {
             for outcome in v.checks.iter().filter(|o| o.result != CheckResult::NotRun) {
                 let held = outcome.result == CheckResult::Ok;
-                s.set(&[outcome.check, outcome.severity.as_str(), &outcome.output], flag(held));
+                s.set(&[outcome.check.id, outcome.severity.as_str(), &outcome.output], flag(held));
             }
         },
     ),
@@ -26,7 +26,7 @@ pub(crate) const GAUGES: &[Gauge] = &[
          the check.",
         |v, s| {
             for outcome in v.checks {
-                s.set(&[outcome.check, &outcome.output], flag(outcome.result != CheckResult::NotRun));
+                s.set(&[outcome.check.id, &outcome.output], flag(outcome.result != CheckResult::NotRun));
             }
         },
     ),
@@ -52,7 +52,7 @@ pub(crate) const GAUGES: &[Gauge] = &[
 fn violations(view: &ReportView<'_>, series: &mut Series<'_>) {
     for outcome in view.checks {
         for ((severity, rendition), count) in counted(outcome) {
-            series.set(&[outcome.check, severity.as_str(), &outcome.output, rendition], Some(count));
+            series.set(&[outcome.check.id, severity.as_str(), &outcome.output, rendition], Some(count));
         }
     }
 }

@@ -314,7 +314,14 @@ mod tests {
             reference: "",
         };
         let findings = if result == CheckResult::Failed { vec![finding] } else { Vec::new() };
-        CheckOutcome { check: "c", severity, output: output.to_owned(), result, findings, reason: None }
+        CheckOutcome {
+            check: &checks::delivery::manifest_unavailable::META,
+            severity,
+            output: output.to_owned(),
+            result,
+            findings,
+            reason: None,
+        }
     }
 
     #[test]

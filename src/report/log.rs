@@ -164,7 +164,7 @@ impl Log<'_> {
 
     fn outcome(&mut self, outcome: &CheckOutcome) {
         let at = self.report.duration;
-        let check = [("output", outcome.output.clone()), ("check", outcome.check.to_owned())];
+        let check = [("output", outcome.output.clone()), ("check", outcome.check.id.to_owned())];
         match outcome.result {
             CheckResult::Ok => self.line(at, "check passed", &check),
             CheckResult::NotRun => {

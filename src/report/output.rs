@@ -3,7 +3,7 @@
 use super::derive::{self, finite};
 use super::measured::unmeasured;
 use super::{RenditionView, Report};
-use crate::checks::ExpectedLadder;
+use crate::expectations::ExpectedLadder;
 use crate::facts::{OutputFacts, RenditionFacts, Timings};
 use packager_media::container::Container;
 use packager_media::redact;

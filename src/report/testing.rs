@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use crate::catalog::{Channel, Coverage, CoverageMode, Output, RequestSettings, Template};
-use crate::checks::{CheckOutcome, CheckResult, CheckSettings, ExpectedLadder, ExpectedRung, Thresholds};
+use crate::checks::delivery::manifest_unavailable;
+use crate::checks::{CHECKS, CheckMeta, CheckOutcome, CheckResult, CheckSettings};
+use crate::expectations::{ExpectedLadder, ExpectedRung, Thresholds};
 use crate::facts::{
     Capture, Exchange, Failure, FailureKind, Fetched, ManifestFacts, OutputFacts, RenditionFacts, SegmentFacts,
     StageDurations, Timings,
@@ -380,7 +382,13 @@ pub fn cut(facts: &mut RenditionFacts) {
 }
 
 pub fn outcome(check: &'static str, severity: Severity, output: &str, result: CheckResult) -> CheckOutcome {
+    let check = CHECKS.iter().find(|meta| meta.id == check).copied().unwrap_or_else(|| unlisted(check));
     CheckOutcome { check, severity, output: output.into(), result, findings: Vec::new(), reason: None }
+}
+
+/// Metadata of a check that doesn't exist. It is leaked, because metadata is static.
+fn unlisted(id: &'static str) -> &'static CheckMeta {
+    Box::leak(Box::new(CheckMeta { id, ..manifest_unavailable::META }))
 }
 
 pub fn not_run(check: &'static str, output: &str, why: &'static str) -> CheckOutcome {
@@ -389,7 +397,7 @@ pub fn not_run(check: &'static str, output: &str, why: &'static str) -> CheckOut
 
 pub fn finding(outcome: &CheckOutcome, rendition: Option<&str>, message: &str) -> Finding {
     Finding {
-        check: outcome.check,
+        check: outcome.check.id,
         severity: outcome.severity,
         output: outcome.output.clone(),
         rendition: rendition.map(str::to_owned),

@@ -157,7 +157,7 @@ fn size(bytes: u64) -> String {
 }
 
 fn failed(outcome: &CheckOutcome, paint: Paint) -> String {
-    let mut out = format!("\n{}  {}  {}\n", paint.severity(outcome.severity), outcome.check, plain(&outcome.output));
+    let mut out = format!("\n{}  {}  {}\n", paint.severity(outcome.severity), outcome.check.id, plain(&outcome.output));
     for finding in outcome.findings.iter().take(MAX_VIOLATIONS) {
         out.push_str(&violation(finding));
     }
@@ -194,8 +194,8 @@ fn not_run(outcomes: &[CheckOutcome]) -> String {
     for outcome in outcomes.iter().filter(|o| o.result == CheckResult::NotRun) {
         let (output, reason) = (outcome.output.as_str(), outcome.reason.unwrap_or("no reason given"));
         match reasons.iter_mut().find(|(o, r, _)| (*o, *r) == (output, reason)) {
-            Some((_, _, checks)) => checks.push(outcome.check),
-            None => reasons.push((output, reason, vec![outcome.check])),
+            Some((_, _, checks)) => checks.push(outcome.check.id),
+            None => reasons.push((output, reason, vec![outcome.check.id])),
         }
     }
     let lines = reasons

@@ -169,8 +169,8 @@ impl State {
 pub(crate) fn failed_checks(report: &Report) -> Vec<&'static str> {
     let mut failed = Vec::new();
     for outcome in report.outcomes.iter().filter(|o| o.result == CheckResult::Failed) {
-        if !failed.contains(&outcome.check) {
-            failed.push(outcome.check);
+        if !failed.contains(&outcome.check.id) {
+            failed.push(outcome.check.id);
         }
     }
     failed

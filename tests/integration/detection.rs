@@ -1,6 +1,6 @@
 //! The results of docs/detection.md, measured again: every fault is found by its checks, and nothing else is found.
 
-use packager_exporter::checks::{self, CheckResult};
+use packager_exporter::checks::{CHECKS, CheckResult};
 use packager_testbed::detection_page;
 use packager_testbed::harness::{ChannelSpec, Harness, TEMPLATES};
 use packager_testbed::matrix::{self, CleanResult, FaultResult};
@@ -38,8 +38,7 @@ async fn every_check_has_a_fault_made_for_it() {
     let rows = fault_results().await;
     let made = |id: &str| rows.iter().any(|row| row.fault.expected.contains(&id) && row.result.has_failed(id));
     let excused = |id: &str| matrix::WITHOUT_FAULT.iter().any(|(check, _)| *check == id);
-    let without: Vec<_> =
-        checks::list().into_iter().map(|l| l.meta.id).filter(|id| !made(id) && !excused(id)).collect();
+    let without: Vec<_> = CHECKS.iter().map(|meta| meta.id).filter(|id| !made(id) && !excused(id)).collect();
     assert!(without.is_empty(), "no fault of the origin makes these fail: {without:?}");
 }
 
@@ -123,11 +122,11 @@ async fn probe_dialect_once(name: &str, path: &str) -> Vec<String> {
     for probe in 0..30 {
         let report = harness.probe("CH").await;
         for outcome in &report.outcomes {
-            let idle = outcome.result != CheckResult::Ok && MUST_PASS.contains(&outcome.check);
+            let idle = outcome.result != CheckResult::Ok && MUST_PASS.contains(&outcome.check.id);
             if outcome.result == CheckResult::Failed || idle {
                 let message =
                     outcome.findings.first().map(|f| f.message.as_str()).or(outcome.reason).unwrap_or_default();
-                wrong.push(format!("{name}, probe {probe}: {}: {message}", outcome.check));
+                wrong.push(format!("{name}, probe {probe}: {}: {message}", outcome.check.id));
             }
         }
         harness.advance(Duration::from_secs(20));

@@ -20,7 +20,7 @@ fn channel<'a>(code: &'a str, path: &'a str) -> ChannelSpec<'a> {
 }
 
 fn failed(report: &Report) -> Vec<&'static str> {
-    report.outcomes.iter().filter(|o| o.result == CheckResult::Failed).map(|o| o.check).collect()
+    report.outcomes.iter().filter(|o| o.result == CheckResult::Failed).map(|o| o.check.id).collect()
 }
 
 fn downloads(harness: &Harness) -> usize {
@@ -212,7 +212,7 @@ async fn a_low_latency_rendition_gets_the_requests_of_a_player_once_per_probe() 
 async fn a_blocking_reload_that_outlasts_the_probe_is_not_run() {
     let harness = Harness::new(&[channel("LL1", "fault/ll_reload_late/LL1/master.m3u8")], TEMPLATES, "").await;
     let report = harness.probe_within("LL1", Duration::from_secs(1)).await.unwrap().report;
-    let reload = report.outcomes.iter().find(|o| o.check == "ll_hls_blocking_reload_failed").unwrap();
+    let reload = report.outcomes.iter().find(|o| o.check.id == "ll_hls_blocking_reload_failed").unwrap();
     assert_eq!((reload.result, report.capture.deadline_exceeded), (CheckResult::NotRun, true));
     assert_eq!(failed(&report), [""; 0]);
 }

@@ -1,13 +1,11 @@
 //! The alert and recording rules that are shipped: Prometheus's own tools, the runbooks, and the checks they cover.
 
-use packager_exporter::checks::{self, CheckGroup};
+use packager_exporter::checks::CHECKS;
+use packager_testbed::alert_rules::{self, BY_SEVERITY};
 use serde_yaml::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-/// Alerts by severity alone, for every check that has no alert of its own.
-const CATCH_ALL: [&str; 3] = ["ChannelDegraded", "ChannelDefect", "ChannelAdvisory"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -152,35 +150,40 @@ fn a_dead_channel_pages_within_a_minute_and_one_bad_scrape_does_not() {
 }
 
 #[test]
-fn every_check_is_alerted_on_by_its_own_alert_or_by_its_severity() {
-    let known: BTreeSet<String> = checks::list().iter().map(|listed| listed.meta.id.to_owned()).collect();
-    // RenditionDown uses a gauge instead of the check.
-    let mut own = BTreeSet::from(["rendition_unavailable".to_owned()]);
-    let (catch_all, others): (Vec<_>, Vec<_>) =
-        alerts().into_iter().partition(|alert| CATCH_ALL.contains(&alert.name.as_str()));
-    own.extend(others.iter().flat_map(|alert| named(&alert.expr, "check=")));
-    assert!(own.is_subset(&known), "no such check: {:?}", own.difference(&known).collect::<Vec<_>>());
-    assert_eq!(catch_all.len(), CATCH_ALL.len());
-    for alert in &catch_all {
-        let left_out: BTreeSet<String> = named(&alert.expr, "check!").collect();
-        assert_eq!(left_out, own, "{} leaves out what has an alert, and nothing else", alert.name);
+fn the_check_ids_in_the_rules_are_those_of_the_checks_metadata() {
+    for (path, text, generated) in alert_rules::files(root()).unwrap() {
+        assert!(text == generated, "{}: run `make docs`", path.display());
     }
 }
 
-/// The recording rule and the InfluxDB measurement of an invalid playlist mean the same checks.
 #[test]
-fn the_recording_rule_of_invalid_playlists_names_the_checks_of_manifest_and_playlists() {
-    let text = std::fs::read_to_string(root().join("rules/legacy_names.rules.yml")).unwrap();
-    let patterns: Vec<&str> = text.split("check=~\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
-    assert!(patterns.len() == 2 && patterns[0] == patterns[1], "{patterns:?}");
-    let matches = |id: &str| {
-        patterns[0].split('|').any(|one| one.strip_suffix(".+").map_or(one == id, |begin| id.starts_with(begin)))
-    };
-    for listed in checks::list() {
-        let (id, group) = (listed.meta.id, listed.meta.group);
-        let judged = matches!(group, CheckGroup::Ladder | CheckGroup::Timeline | CheckGroup::Hls | CheckGroup::Dash)
-            || ["manifest_unavailable", "rendition_unavailable", "live_ended"].contains(&id);
-        assert_eq!(matches(id), judged, "rules/legacy_names.rules.yml: {id} of {group:?}");
+fn every_alert_that_a_check_names_exists_and_asks_for_it() {
+    let alerts = alerts();
+    for meta in CHECKS {
+        let Some(name) = meta.alert else { continue };
+        assert!(!BY_SEVERITY.contains(&name), "{}: {name} is the alert of checks that name none", meta.id);
+        let alert = alerts.iter().find(|alert| alert.name == name);
+        let alert = alert.unwrap_or_else(|| panic!("{} names {name}, which isn't in rules/", meta.id));
+        // RenditionDown compares a gauge: the check fails for other reasons too.
+        let asked = name == "RenditionDown" || named(&alert.expr, "check=").any(|id| id == meta.id);
+        assert!(asked, "{name} doesn't ask for {}", meta.id);
+    }
+    let known: BTreeSet<&str> = CHECKS.iter().map(|meta| meta.id).collect();
+    for alert in &alerts {
+        let asked: Vec<String> = named(&alert.expr, "check=").chain(named(&alert.expr, "check!")).collect();
+        assert!(asked.iter().all(|id| known.contains(id.as_str())), "{}: no such check in {asked:?}", alert.name);
+    }
+}
+
+#[test]
+fn a_check_alerts_by_its_own_alert_or_by_its_severity() {
+    let with_alert: BTreeSet<String> =
+        CHECKS.iter().filter(|meta| meta.alert.is_some()).map(|meta| meta.id.to_owned()).collect();
+    let alerts = alerts();
+    for name in BY_SEVERITY {
+        let alert = alerts.iter().find(|alert| alert.name == name).unwrap();
+        let left_out: BTreeSet<String> = named(&alert.expr, "check!").collect();
+        assert_eq!(left_out, with_alert, "{name}");
     }
 }
 
@@ -221,7 +224,7 @@ fn seconds(text: &str) -> u64 {
     humantime::parse_duration(text).unwrap().as_secs()
 }
 
-/// Ids in the matchers that begin so: `check=` for `check="a"` and `check=~"a|b"`, `check!` for `check!~"a|b"`.
+/// The ids in the matchers `check="a"` and `check=~"a|b"`, or in `check!~"a|b"` if `begin` is `check!`.
 fn named<'a>(expression: &'a str, begin: &str) -> impl Iterator<Item = String> + 'a {
     let parts: Vec<&str> = expression.split(begin).skip(1).collect();
     let quoted = parts.into_iter().filter_map(|rest| rest.trim_start_matches('~').strip_prefix('"')?.split('"').next());

@@ -1,4 +1,4 @@
-//! Tasks of the Makefile: `cargo xtask bench`, `cargo xtask detection` and `cargo xtask dashboards`.
+//! Tasks of the Makefile: `cargo xtask bench`, `detection`, `dashboards` and `rules`.
 
 // A program for a terminal: when its own set-up fails it can only stop.
 #![allow(
@@ -13,8 +13,9 @@
 mod bench;
 mod dashboards;
 mod detection;
+mod rules;
 
-const USAGE: &str = "usage: cargo xtask bench [MEASUREMENT] | detection [FAULT...] | dashboards";
+const USAGE: &str = "usage: cargo xtask bench [MEASUREMENT] | detection [FAULT...] | dashboards | rules";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -24,6 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             tokio::runtime::Runtime::new()?.block_on(detection::run(rest))?;
         }
         Some((task, [])) if task == "dashboards" => dashboards::write()?,
+        Some((task, [])) if task == "rules" => rules::write()?,
         _ => return Err(USAGE.into()),
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! The text of docs/detection.md. Every run gives the same text, except for the section about real packagers.
 
 use crate::matrix::{CleanResult, FailedCheck, FaultResult, PackagerResult, StreamResult, WITHOUT_FAULT};
-use packager_exporter::checks;
+use packager_exporter::checks::CHECKS;
 use std::fmt::Write as _;
 
 const HEAD: &str = "\
@@ -44,7 +44,7 @@ fn totals(faults: &[FaultResult], clean: &[CleanResult]) -> String {
     let judged = faults.iter().filter(|row| !row.awaits_check());
     let found = judged.clone().filter(|row| row.is_found()).count();
     let false_findings: usize = faults.iter().map(|row| row.unexpected_checks().len()).sum();
-    let covered = checks::list().iter().filter(|l| faults.iter().any(|row| row.result.has_failed(l.meta.id))).count();
+    let covered = CHECKS.iter().filter(|meta| faults.iter().any(|row| row.result.has_failed(meta.id))).count();
     format!(
         "| | |\n|---|---|\n\
          | Faults found | {found} of {} |\n\
@@ -54,7 +54,7 @@ fn totals(faults: &[FaultResult], clean: &[CleanResult]) -> String {
          {}",
         judged.clone().count(),
         faults.len() - judged.count(),
-        checks::list().len(),
+        CHECKS.len(),
         probes(clean.iter().map(|row| &row.result)),
     )
 }
@@ -123,8 +123,8 @@ fn check_table(faults: &[FaultResult]) -> String {
         "## Checks\n\nThe faults on which each check fails; those that it should find are bold.\n\n\
          | Check | Severity | Faults |\n|---|---|---|\n",
     );
-    for listed in checks::list() {
-        let id = listed.meta.id;
+    for meta in CHECKS {
+        let id = meta.id;
         let showing = faults.iter().filter(|row| row.result.has_failed(id));
         let names = showing.map(|row| {
             let own = row.fault.expected.contains(&id);
@@ -133,7 +133,7 @@ fn check_table(faults: &[FaultResult]) -> String {
         let names: Vec<_> = names.collect();
         let excuse = WITHOUT_FAULT.iter().find(|(check, _)| *check == id && names.is_empty());
         let names = excuse.map_or_else(|| comma_separated(names), |(_, why)| format!("none: {why}"));
-        let _ = writeln!(text, "| {id} | {} | {names} |", listed.meta.severity.as_str());
+        let _ = writeln!(text, "| {id} | {} | {names} |", meta.severity.as_str());
     }
     text
 }

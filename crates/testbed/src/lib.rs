@@ -12,6 +12,7 @@
     clippy::print_stderr
 )]
 
+pub mod alert_rules;
 pub mod child_process;
 pub mod detection_page;
 pub mod ffmpeg;

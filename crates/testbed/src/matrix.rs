@@ -11,7 +11,7 @@ use crate::origin::{Fault, faults};
 use crate::pace;
 use futures_util::StreamExt;
 use futures_util::stream;
-use packager_exporter::checks::{self, CheckResult};
+use packager_exporter::checks::{CHECKS, CheckResult};
 use packager_exporter::finding::Severity;
 use packager_exporter::report::Report;
 use std::time::Duration;
@@ -76,7 +76,7 @@ impl StreamResult {
     /// Adds the next probe's report.
     pub fn record(&mut self, report: &Report) {
         for outcome in report.outcomes.iter().filter(|o| o.result == CheckResult::Failed) {
-            let (check, first) = (outcome.check, self.probes);
+            let (check, first) = (outcome.check.id, self.probes);
             let message = || outcome.findings.first().map(|f| f.message.clone()).unwrap_or_default();
             match self.failed_checks.iter_mut().find(|failed| failed.check == check) {
                 Some(known) => {
@@ -94,7 +94,7 @@ impl StreamResult {
 
     /// Sorts the failed checks into the order of the list of checks.
     pub fn sort(&mut self) {
-        let position = |check: &str| checks::list().iter().position(|listed| listed.meta.id == check);
+        let position = |check: &str| CHECKS.iter().position(|meta| meta.id == check);
         self.failed_checks.sort_by_key(|failed| position(failed.check));
     }
 
@@ -151,7 +151,7 @@ pub const WITHOUT_FAULT: &[(&str, &str)] = &[];
 
 /// Whether the exporter has a check of this id.
 pub fn check_exists(check: &str) -> bool {
-    checks::list().iter().any(|listed| listed.meta.id == check)
+    CHECKS.iter().any(|meta| meta.id == check)
 }
 
 /// Number of streams that are probed at the same time: one for each of two cores, and some more that only wait.

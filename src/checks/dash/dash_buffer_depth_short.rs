@@ -1,6 +1,6 @@
 use crate::checks::support::representations::STATIC_MPD;
 use crate::checks::support::select::NO_MANIFEST;
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::dash::ServiceLatency;
 
@@ -8,6 +8,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "dash_buffer_depth_short",
     severity: Severity::Minor,
     group: CheckGroup::Dash,
+    scope: CheckScope::Dash,
+    alert: None,
     help: "fails when timeShiftBufferDepth is shorter than `min`, than suggestedPresentationDelay or than ServiceDescription's target of \
            latency: a player that keeps it asks for what is gone; or when that target isn't between its min and its max",
     reference: "ISO/IEC 23009-1 5.3.1.2, annex K.3.2",

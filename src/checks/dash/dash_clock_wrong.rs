@@ -1,6 +1,6 @@
 use crate::checks::support::representations::STATIC_MPD;
 use crate::checks::support::select::NO_MANIFEST;
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::ClockFacts;
 use crate::finding::Severity;
 use packager_media::dash::{Mpd, SegmentScheme, SegmentTiming, playable_representations, timing::ClockSource};
@@ -10,6 +10,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "dash_clock_wrong",
     severity: Severity::Major,
     group: CheckGroup::Dash,
+    scope: CheckScope::Dash,
+    alert: None,
     help: "fails when the clock of UTCTiming can't be read or is apart from the exporter's by more than `max`; a warning when a live MPD \
            without SegmentTimeline has none: players then count by their own clocks",
     reference: "ISO/IEC 23009-1 5.8.4.11; DASH-IF IOP 4.3",

@@ -1,5 +1,5 @@
 use crate::checks::support::representations::{self, LiveRepresentation};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::dash::{TimelineRun, timing};
 use packager_media::redact;
@@ -10,6 +10,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "dash_live_edge_unavailable",
     severity: Severity::Critical,
     group: CheckGroup::Dash,
+    scope: CheckScope::Dash,
+    alert: None,
     help: "fails when by the wall clock (corrected by UTCTiming) no segment of a SegmentTimeline is available, or the newest one of a fixed \
            pace or an open S (r=-1) should be there and isn't; major for one rung while others play, and when segments are listed before their time",
     reference: "ISO/IEC 23009-1 5.3.9.5; DASH-IF IOP 4.3",

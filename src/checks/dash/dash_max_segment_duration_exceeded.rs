@@ -1,12 +1,14 @@
 use crate::checks::support::representations::{self, LiveRepresentation};
 use crate::checks::support::select::NO_MANIFEST;
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 
 pub const META: CheckMeta = CheckMeta {
     id: "dash_max_segment_duration_exceeded",
     severity: Severity::Minor,
     group: CheckGroup::Dash,
+    scope: CheckScope::Dash,
+    alert: None,
     help: "fails when a listed segment is longer than the MPD's maxSegmentDuration",
     reference: "ISO/IEC 23009-1 5.3.1.2",
     needs_history: false,

@@ -1,7 +1,7 @@
 use crate::checks::support::mpd_step::{self, MpdChange, MpdRegression, MpdStep};
 use crate::checks::support::representations::STATIC_MPD;
 use crate::checks::support::select::{FIRST_OBSERVATION, NO_MANIFEST, cap_violations};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::units::Timestamp;
 
@@ -9,6 +9,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "dash_mpd_regressed",
     severity: Severity::Critical,
     group: CheckGroup::Dash,
+    scope: CheckScope::Dash,
+    alert: Some("OriginsOutOfStep"),
     help: "fails when an update of a live MPD takes back what players already have: another availabilityStartTime under a timeline that goes \
            on, an older newest segment, a Period that is moved or gone; minor where only publishTime is older. A packager restart \
            is packager_restarted",

@@ -1,7 +1,7 @@
 use crate::checks::support::live_edge_age::{self, AgeLimits, AgeUnit, PublishedAt};
 use crate::checks::support::representations::STATIC_MPD;
 use crate::checks::support::select;
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
 use packager_media::dash::{Mpd, Representation, current_period, playable_representations};
@@ -12,6 +12,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "dash_mpd_stale",
     severity: Severity::Major,
     group: CheckGroup::Dash,
+    scope: CheckScope::Dash,
+    alert: Some("MpdStale"),
     help: "fails when a SegmentTimeline of a live MPD has not got a new segment for 1.5 times the longer of its longest segment and \
            minimumUpdatePeriod, critical after 3; on a first probe from publishTime or Last-Modified. At a fixed pace segments come by the \
            clock: there dash_live_edge_unavailable judges",

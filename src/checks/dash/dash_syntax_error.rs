@@ -1,5 +1,5 @@
 use crate::checks::support::select::{NO_MANIFEST, cap_violations, defect_violation};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict};
 use crate::finding::Severity;
 use packager_media::dash::REMOTE;
 use packager_media::defect::{Defect, DefectKind};
@@ -8,6 +8,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "dash_syntax_error",
     severity: Severity::Major,
     group: CheckGroup::Dash,
+    scope: CheckScope::Dash,
+    alert: None,
     help: "fails when an MPD can't be read or breaks its standard: not well-formed XML, a document type, a required attribute \
            missing, a bad duration or date, a template or timeline that names no segments, an index of SegmentBase that isn't there or \
            names none, no video without an EssentialProperty that players don't know; minor for a remote element, which isn't followed",

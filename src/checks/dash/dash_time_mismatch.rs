@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, segment_violation, undamaged_inspection};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::SegmentFacts;
 use crate::finding::Severity;
 use packager_media::container::{Container, Track};
@@ -9,6 +9,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "dash_time_mismatch",
     severity: Severity::Major,
     group: CheckGroup::Dash,
+    scope: CheckScope::Dash,
+    alert: None,
     help: "fails when the media of a segment begin (tfdt, or the earliest presentation time) at another media time than the MPD says: \
            SegmentTimeline's t, or by its number at the pace of @duration from presentationTimeOffset on, from which they may be \
            half a segment away",

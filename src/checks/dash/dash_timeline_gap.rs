@@ -1,5 +1,5 @@
 use crate::checks::support::representations::{self, LiveRepresentation};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::dash::TimelineRun;
 
@@ -7,6 +7,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "dash_timeline_gap",
     severity: Severity::Major,
     group: CheckGroup::Dash,
+    scope: CheckScope::Dash,
+    alert: None,
     help: "fails when near the live edge a SegmentTimeline has a gap or overlap, or ends before the next Period begins",
     reference: "ISO/IEC 23009-1 5.3.9.6",
     needs_history: false,

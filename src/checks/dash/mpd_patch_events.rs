@@ -1,5 +1,5 @@
 use crate::checks::support::select::{NO_MANIFEST, cap_violations, defect_violation};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{LocationFacts, PatchFacts};
 use crate::finding::Severity;
 use packager_media::dash::{Mpd, Patch};
@@ -11,6 +11,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "mpd_patch_events",
     severity: Severity::Warning,
     group: CheckGroup::Dash,
+    scope: CheckScope::Dash,
+    alert: None,
     help: "fails when an MPD's Location doesn't answer with an MPD of the same presentation, a patch of it is missing within its ttl, is for \
            another MPD or doesn't fit it, or an EventStream is without scheme, has no timescale or its events aren't in order: players \
            fetch whole MPDs instead, lose the channel at an update, or miss events",

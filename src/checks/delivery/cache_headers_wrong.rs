@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, NO_MANIFEST};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{Exchange, RenditionFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
@@ -10,6 +10,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "cache_headers_wrong",
     severity: Severity::Warning,
     group: CheckGroup::Delivery,
+    scope: CheckScope::Any,
+    alert: None,
     help: "fails when caches may keep a live media playlist for longer than half a target duration, kept it for longer than a target \
            duration, or may not keep segments",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.3.4; RFC 9111 4.2, 5.1, 5.2.2; HLS authoring specification 7",

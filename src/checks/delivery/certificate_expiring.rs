@@ -1,4 +1,4 @@
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::Fetched;
 use crate::finding::Severity;
 use packager_media::redact;
@@ -9,6 +9,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "certificate_expiring",
     severity: Severity::Major,
     group: CheckGroup::Delivery,
+    scope: CheckScope::Any,
+    alert: Some("CertificateExpiring"),
     help: "fails when a certificate of a server that answered ends within the template's days",
     reference: "RFC 5280 4.1.2.5",
     needs_history: false,

@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, NO_MANIFEST};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{Fetched, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
@@ -12,6 +12,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "content_type_wrong",
     severity: Severity::Warning,
     group: CheckGroup::Delivery,
+    scope: CheckScope::Any,
+    alert: None,
     help: "fails when a playlist or segment is served without a media type, or with another than those registered for what it is",
     reference: "draft-pantos-hls-rfc8216bis-22 4, 11.1; RFC 3555 4.2; ISO/IEC 23009-1 Annex C; ISO/IEC 14496-12 Annex O; HLS authoring specification 9",
     needs_history: false,

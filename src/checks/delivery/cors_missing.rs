@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, NO_MANIFEST};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{Fetched, RenditionFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
@@ -9,6 +9,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "cors_missing",
     severity: Severity::Warning,
     group: CheckGroup::Delivery,
+    scope: CheckScope::Any,
+    alert: None,
     help: "fails when expected is set and a playlist, initialization segment or segment has no Access-Control-Allow-Origin: \
            browsers refuse it",
     reference: "Fetch Standard 3.3 (CORS protocol)",

@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, NO_PLAYLIST};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
 use packager_media::redact;
@@ -9,6 +9,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "live_ended",
     severity: Severity::Critical,
     group: CheckGroup::Delivery,
+    scope: CheckScope::Any,
+    alert: None,
     help: "fails when a LIVE channel's playlist carries EXT-X-ENDLIST or the playlist type VOD, or its MPD is static: players stop at its end",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.4, 4.4.3.5, 6.2.2; ISO/IEC 23009-1 5.3.1.2",
     needs_history: false,

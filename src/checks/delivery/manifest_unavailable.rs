@@ -1,4 +1,4 @@
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::OutputFacts;
 use crate::finding::Severity;
 use packager_media::redact;
@@ -7,6 +7,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "manifest_unavailable",
     severity: Severity::Critical,
     group: CheckGroup::Delivery,
+    scope: CheckScope::Any,
+    alert: None,
     help: "fails when the top manifest has no answer in time, a DNS or TLS failure, a status other than 2xx, an empty body, \
            a body over the size bound, or a body that isn't a playlist",
     reference: "RFC 9110 15; draft-pantos-hls-rfc8216bis-22 4, 4.1",

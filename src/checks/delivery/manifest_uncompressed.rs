@@ -1,5 +1,5 @@
 use crate::checks::support::select::NO_MANIFEST;
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::Fetched;
 use crate::finding::Severity;
 use packager_media::redact;
@@ -8,6 +8,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "manifest_uncompressed",
     severity: Severity::Warning,
     group: CheckGroup::Delivery,
+    scope: CheckScope::Any,
+    alert: None,
     help: "fails when a large playlist is sent without content encoding although gzip was offered",
     reference: "draft-pantos-hls-rfc8216bis-22 10; HLS authoring specification 7",
     needs_history: false,

@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, NO_PLAYLIST};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{Fetched, RenditionFacts};
 use crate::finding::Severity;
 use packager_media::redact;
@@ -9,6 +9,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "rendition_unavailable",
     severity: Severity::Major,
     group: CheckGroup::Delivery,
+    scope: CheckScope::Any,
+    alert: Some("RenditionDown"),
     help: "fails when a media playlist or an initialization segment doesn't answer or can't be read; critical when no rendition is left",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1",
     needs_history: false,

@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, NO_SEGMENT};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{Exchange, FailureKind, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
@@ -8,6 +8,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "segment_download_slow",
     severity: Severity::Major,
     group: CheckGroup::Delivery,
+    scope: CheckScope::Any,
+    alert: Some("SegmentDownloadSlow"),
     help: "fails when a segment takes longer to download than max_download_time, or longer than it plays (slower than real time)",
     reference: "template: max_download_time; draft-pantos-hls-rfc8216bis-22 6.2.1",
     needs_history: false,

@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, NO_SEGMENT};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{FailureKind, Fetched, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
@@ -9,6 +9,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "segment_unavailable",
     severity: Severity::Critical,
     group: CheckGroup::Delivery,
+    scope: CheckScope::Any,
+    alert: None,
     help: "fails when a listed segment, newest or oldest of the window, isn't there: no answer, or a status other than 2xx",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.2.2",
     needs_history: false,

@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, segment_violation};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{SegmentFacts, derived};
 use crate::finding::Severity;
 
@@ -7,6 +7,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "hls_bitrate_mismatch",
     severity: Severity::Minor,
     group: CheckGroup::Hls,
+    scope: CheckScope::Hls,
+    alert: None,
     help: "fails when a segment's bit rate is not within 10 % of what EXT-X-BITRATE says of it: players that go by it choose the \
            wrong rung",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.8",

@@ -1,6 +1,6 @@
 use crate::checks::support::playlist_step::{self, PlaylistChange, PlaylistStep};
 use crate::checks::support::select::{self, FIRST_OBSERVATION};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 use crate::history::{Observation, RenditionHistory};
 
@@ -8,6 +8,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "hls_discontinuity_sequence_wrong",
     severity: Severity::Major,
     group: CheckGroup::Hls,
+    scope: CheckScope::Hls,
+    alert: Some("PlaylistBroken"),
     help: "fails when the discontinuity sequence went down, didn't follow the discontinuities that left the window, or is missing \
            although one left",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.3, 6.2.2",

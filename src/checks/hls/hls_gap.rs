@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, NO_PLAYLIST};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::stream::Timeline;
 
@@ -7,6 +7,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "hls_gap",
     severity: Severity::Major,
     group: CheckGroup::Hls,
+    scope: CheckScope::Hls,
+    alert: Some("PlaylistBroken"),
     help: "fails when the window has segments marked EXT-X-GAP, which aren't there; listed segments that are missing without the mark \
            are segment_unavailable's",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.7",

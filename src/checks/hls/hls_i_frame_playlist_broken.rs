@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, NO_MANIFEST, cap_violations, defect_violation};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{Fetched, IFrameFacts};
 use crate::finding::Severity;
 use packager_media::defect::DefectKind;
@@ -12,6 +12,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "hls_i_frame_playlist_broken",
     severity: Severity::Minor,
     group: CheckGroup::Hls,
+    scope: CheckScope::Hls,
+    alert: None,
     help: "fails when an I-frame playlist (EXT-X-I-FRAME-STREAM-INF) doesn't answer, breaks the format, lacks EXT-X-I-FRAMES-ONLY, \
            lists a newest I-frame that isn't there, has ended, or falls behind the video: trick play breaks, watching doesn't",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.6, 4.4.6.3",

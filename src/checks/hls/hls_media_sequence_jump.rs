@@ -1,6 +1,6 @@
 use crate::checks::support::playlist_step::{self, PlaylistChange, PlaylistStep, newest_number};
 use crate::checks::support::select::{self, FIRST_OBSERVATION};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 use crate::history::{Observation, RenditionHistory};
 use packager_media::units::Seconds;
@@ -9,6 +9,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "hls_media_sequence_jump",
     severity: Severity::Major,
     group: CheckGroup::Hls,
+    scope: CheckScope::Hls,
+    alert: Some("PlaylistBroken"),
     help: "fails when a playlist advanced by more segments than the time that passed explains",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.2",
     needs_history: true,

@@ -1,12 +1,14 @@
 use crate::checks::support::playlist_step::{self, PlaylistChange, PlaylistStep, newest_number};
 use crate::checks::support::select::{self, FIRST_OBSERVATION};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 
 pub const META: CheckMeta = CheckMeta {
     id: "hls_media_sequence_regressed",
     severity: Severity::Critical,
     group: CheckGroup::Hls,
+    scope: CheckScope::Hls,
+    alert: Some("OriginsOutOfStep"),
     help: "fails when the window of a playlist went back over segments already listed: a stale cache, or two origins out of step; \
            a packager restart is packager_restarted",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.2, 6.2.2",

@@ -1,12 +1,14 @@
 use crate::checks::support::live_edge_age::{self, AgeLimits};
 use crate::checks::support::select;
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict};
 use crate::finding::Severity;
 
 pub const META: CheckMeta = CheckMeta {
     id: "hls_playlist_stale",
     severity: Severity::Major,
     group: CheckGroup::Hls,
+    scope: CheckScope::Hls,
+    alert: Some("PlaylistStale"),
     help: "fails when a live playlist has not got a new segment for 1.5 target durations, critical after 3; on a first probe from \
            Last-Modified, or from a PROGRAM-DATE-TIME far in the past",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1",

@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, NO_MANIFEST};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
@@ -11,6 +11,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "hls_playlists_disagree",
     severity: Severity::Minor,
     group: CheckGroup::Hls,
+    scope: CheckScope::Hls,
+    alert: None,
     help: "fails when the audio and video playlists of one output differ in target duration, playlist type, discontinuities, dates or \
            EXT-X-ENDLIST",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.5, 6.2.4",

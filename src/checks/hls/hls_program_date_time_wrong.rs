@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, NO_PLAYLIST};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::redact;
 use packager_media::stream::{Segment, Timeline};
@@ -9,6 +9,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "hls_program_date_time_wrong",
     severity: Severity::Major,
     group: CheckGroup::Hls,
+    scope: CheckScope::Hls,
+    alert: Some("PlaylistBroken"),
     help: "fails when EXT-X-PROGRAM-DATE-TIME is missing where expected, jumps by what EXTINF doesn't explain, repeats, or lies in \
            the future",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.6, 6.2.1",

@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, NO_MANIFEST, cap_violations, defect_violation};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
 use packager_media::defect::{Defect, DefectKind};
@@ -9,6 +9,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "hls_syntax_error",
     severity: Severity::Major,
     group: CheckGroup::Hls,
+    scope: CheckScope::Hls,
+    alert: Some("PlaylistBroken"),
     help: "fails when a playlist breaks the format: not UTF-8, no EXTM3U, a BOM, a repeated attribute, a tag out of place, \
            a missing required tag or URI, a bad number; minor for what players pass over: a malformed date range, text \
            that isn't in normalization form C",

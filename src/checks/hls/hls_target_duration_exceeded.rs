@@ -1,6 +1,6 @@
 use crate::checks::support::playlist_step::{self, PlaylistChange, PlaylistStep};
 use crate::checks::support::select::{self, NO_PLAYLIST};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::redact;
 use packager_media::stream::Timeline;
@@ -9,6 +9,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "hls_target_duration_exceeded",
     severity: Severity::Major,
     group: CheckGroup::Hls,
+    scope: CheckScope::Hls,
+    alert: Some("PlaylistBroken"),
     help: "fails when an EXTINF, rounded to the nearest second, is above EXT-X-TARGETDURATION, or the target duration changed",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.1, 6.2.1",
     needs_history: false,

@@ -1,5 +1,5 @@
 use crate::checks::support::select::{NO_MANIFEST, defect_violation};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::defect::{Defect, DefectKind};
 use url::Url;
@@ -8,6 +8,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "hls_version_too_low",
     severity: Severity::Minor,
     group: CheckGroup::Hls,
+    scope: CheckScope::Hls,
+    alert: None,
     help: "fails when EXT-X-VERSION is lower than what a playlist's tags and attributes need, or missing where they need it",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.1.2, 8",
     needs_history: false,

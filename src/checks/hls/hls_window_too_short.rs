@@ -1,6 +1,6 @@
 use crate::checks::support::playlist_step::{self, PlaylistChange};
 use crate::checks::support::select;
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
 use packager_media::redact;
@@ -10,6 +10,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "hls_window_too_short",
     severity: Severity::Minor,
     group: CheckGroup::Hls,
+    scope: CheckScope::Hls,
+    alert: None,
     help: "fails when a live playlist lists fewer than 3 target durations (major) or fewer than 6 segments (warning); one that is \
            still filling after a start is not judged",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.2; HLS authoring specification 8",

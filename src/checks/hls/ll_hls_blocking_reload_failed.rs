@@ -1,5 +1,5 @@
 use crate::checks::support::select;
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{BlockingReloadFacts, RenditionFacts};
 use crate::finding::Severity;
 use packager_media::redact;
@@ -10,6 +10,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "ll_hls_blocking_reload_failed",
     severity: Severity::Major,
     group: CheckGroup::Hls,
+    scope: CheckScope::LowLatencyHls,
+    alert: None,
     help: "fails when a playlist with CAN-BLOCK-RELOAD=YES, asked for its next part, gives no playlist, one without that part, or the part \
            later than 3 part targets after the request",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.5.2, 4.4.3.8",

@@ -1,5 +1,5 @@
 use crate::checks::support::select;
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::DeltaUpdateFacts;
 use crate::finding::Severity;
 use packager_media::hls;
@@ -11,6 +11,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "ll_hls_delta_update_wrong",
     severity: Severity::Major,
     group: CheckGroup::Hls,
+    scope: CheckScope::LowLatencyHls,
+    alert: None,
     help: "fails when the playlist that answers _HLS_skip=YES doesn't rebuild the whole one, or isn't a delta update; CAN-SKIP-UNTIL under 6 \
            target durations, or segments skipped within it, are minor",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.8, 4.4.5.2, 6.2.5.1, 6.3.7",

@@ -1,5 +1,5 @@
 use crate::checks::support::select;
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
 use packager_media::redact;
@@ -9,6 +9,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "ll_hls_hold_back_short",
     severity: Severity::Major,
     group: CheckGroup::Hls,
+    scope: CheckScope::LowLatencyHls,
+    alert: None,
     help: "fails when PART-HOLD-BACK is missing beside parts or under 2 part targets, or HOLD-BACK is under 3 target durations; under 3 \
            part targets, or with another EXT-X-SERVER-CONTROL than the other renditions, it is a warning",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.8, 6.2.4",

@@ -1,5 +1,5 @@
 use crate::checks::support::select;
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::redact;
 use packager_media::stream::{Part, Timeline};
@@ -8,6 +8,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "ll_hls_part_duration_wrong",
     severity: Severity::Major,
     group: CheckGroup::Hls,
+    scope: CheckScope::LowLatencyHls,
+    alert: None,
     help: "fails when a part of a low-latency playlist is longer than PART-TARGET, or shorter than 85 % of it without being the last of \
            its segment, independent or before a gap; or PART-TARGET is missing",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.7, 4.4.4.9",

@@ -1,5 +1,5 @@
 use crate::checks::support::select;
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::PartFacts;
 use crate::finding::Severity;
 use packager_media::container::{Container, Inspection, Track};
@@ -11,6 +11,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "ll_hls_part_invalid",
     severity: Severity::Major,
     group: CheckGroup::Hls,
+    scope: CheckScope::LowLatencyHls,
+    alert: None,
     help: "fails when one of the newest listed parts can't be fetched, is no sound media, lasts otherwise than its DURATION says, or is \
            INDEPENDENT without a key frame",
     reference: "draft-pantos-hls-rfc8216bis-22 3.2, 4.4.4.9, 6.2.6",

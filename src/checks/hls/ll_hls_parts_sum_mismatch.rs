@@ -1,5 +1,5 @@
 use crate::checks::support::select;
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::redact;
 use packager_media::stream::{Part, Segment, Timeline};
@@ -8,6 +8,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "ll_hls_parts_sum_mismatch",
     severity: Severity::Major,
     group: CheckGroup::Hls,
+    scope: CheckScope::LowLatencyHls,
+    alert: None,
     help: "fails when the parts of a segment together last otherwise than its EXTINF says: players at the live edge miss or repeat media",
     reference: "draft-pantos-hls-rfc8216bis-22 3.2, 4.4.4.1, 4.4.4.9",
     needs_history: false,

@@ -1,5 +1,5 @@
 use crate::checks::support::select;
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{BlockingReloadFacts, PreloadHintFacts};
 use crate::finding::Severity;
 use packager_media::redact;
@@ -9,6 +9,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "ll_hls_preload_hint_wrong",
     severity: Severity::Major,
     group: CheckGroup::Hls,
+    scope: CheckScope::LowLatencyHls,
+    alert: None,
     help: "fails when a low-latency playlist doesn't hint its next part, hints one that is listed already, or one that can't be fetched, \
            comes late or is listed under another name; two hints of one TYPE are a warning",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.5.3, 6.2.6, B.1",

@@ -1,5 +1,5 @@
 use crate::checks::support::select::NO_MANIFEST;
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
 use packager_media::redact;
@@ -11,6 +11,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "ll_hls_rendition_report_wrong",
     severity: Severity::Major,
     group: CheckGroup::Hls,
+    scope: CheckScope::LowLatencyHls,
+    alert: None,
     help: "fails when a low-latency playlist has no EXT-X-RENDITION-REPORT of another one, or one that is behind that playlist and its \
            own: players that switch renditions fall back",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.5.4, B.1",

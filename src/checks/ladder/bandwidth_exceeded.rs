@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, segment_violation};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts, derived};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
@@ -9,6 +9,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "bandwidth_exceeded",
     severity: Severity::Major,
     group: CheckGroup::Ladder,
+    scope: CheckScope::Any,
+    alert: Some("SegmentsBroken"),
     help: "fails when a segment's bit rate is above 125 % of BANDWIDTH, or the mean of at least ten segments above 110 % of \
            AVERAGE-BANDWIDTH: players that chose the rung by it stall. In an MPD: when consecutive segments have over 110 % of what \
            arrives at bandwidth until they are played, minBufferTime included",

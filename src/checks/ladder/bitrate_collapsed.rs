@@ -1,5 +1,5 @@
 use crate::checks::support::select;
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, derived};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
@@ -8,6 +8,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "bitrate_collapsed",
     severity: Severity::Major,
     group: CheckGroup::Ladder,
+    scope: CheckScope::Any,
+    alert: Some("SegmentsBroken"),
     help: "fails when the newest segments of a variant together have a small part of the bit rate declared: the encoder feeds black, a \
            still picture, or nothing",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.2; HLS authoring specification 1.28",

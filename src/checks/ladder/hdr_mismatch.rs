@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, NO_MANIFEST, segment_violation};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
@@ -10,6 +10,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "hdr_mismatch",
     severity: Severity::Major,
     group: CheckGroup::Ladder,
+    scope: CheckScope::Any,
+    alert: None,
     help: "fails when a channel with is_hdr has no rung with VIDEO-RANGE PQ or HLG, one without it has some, Dolby Vision profile 5 \
            isn't announced as PQ, or the bitstream's transfer characteristics say another range than VIDEO-RANGE (or, of a media \
            playlist by itself, than is_hdr). In an MPD the property TransferCharacteristics stands for VIDEO-RANGE, and where it is \

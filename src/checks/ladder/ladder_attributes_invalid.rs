@@ -1,5 +1,5 @@
 use crate::checks::support::select::{NO_MANIFEST, cap_violations, defect_violation};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::defect::{Defect, DefectKind, Position};
 use packager_media::stream::{Media, Rendition};
@@ -8,6 +8,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "ladder_attributes_invalid",
     severity: Severity::Minor,
     group: CheckGroup::Ladder,
+    scope: CheckScope::Any,
+    alert: None,
     help: "fails when BANDWIDTH, CODECS or RESOLUTION of a variant is missing or malformed (FRAME-RATE where require_frame_rate is set)",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.2; HLS authoring specification 9",
     needs_history: false,

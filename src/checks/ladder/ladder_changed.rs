@@ -1,5 +1,5 @@
 use crate::checks::support::select::{FIRST_OBSERVATION, NO_MANIFEST};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 use crate::history::LadderState;
 use packager_media::units::Seconds;
@@ -8,6 +8,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "ladder_changed",
     severity: Severity::Warning,
     group: CheckGroup::Ladder,
+    scope: CheckScope::Any,
+    alert: Some("ChannelChanged"),
     help: "fails when renditions appeared in or vanished from the manifest; bit rates may change",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.6",
     needs_history: true,

@@ -1,5 +1,5 @@
 use crate::checks::support::select::{NO_MANIFEST, cap_violations, defect_violation};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::defect::DefectKind;
 
@@ -7,6 +7,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "ladder_groups_invalid",
     severity: Severity::Major,
     group: CheckGroup::Ladder,
+    scope: CheckScope::Any,
+    alert: None,
     help: "fails when a variant names a group that isn't defined, or a group has a NAME twice or several defaults; a warning when \
            groups of one type have other members or an audio group has nothing to choose by itself. In an MPD: when the id of an \
            AdaptationSet or a Representation stands twice in a Period",

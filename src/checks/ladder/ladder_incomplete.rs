@@ -1,5 +1,6 @@
 use crate::checks::support::select::NO_MANIFEST;
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, ExpectedLadder, ExpectedRung, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
+use crate::expectations::{ExpectedLadder, ExpectedRung};
 use crate::finding::Severity;
 use packager_media::stream::{Media, Rendition};
 use std::collections::BTreeSet;
@@ -8,6 +9,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "ladder_incomplete",
     severity: Severity::Major,
     group: CheckGroup::Ladder,
+    scope: CheckScope::Any,
+    alert: Some("LadderIncomplete"),
     help: "fails when a promised rung, resolution, bit rate, codec, frame rate or language is missing; critical below the \
            template's minimum of video rungs",
     reference: "template: ladder; draft-pantos-hls-rfc8216bis-22 4.4.6.1, 4.4.6.2",

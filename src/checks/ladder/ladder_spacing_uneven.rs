@@ -1,5 +1,5 @@
 use crate::checks::support::select::NO_MANIFEST;
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::stream::{Media, Rendition};
 use std::collections::BTreeMap;
@@ -8,6 +8,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "ladder_spacing_uneven",
     severity: Severity::Warning,
     group: CheckGroup::Ladder,
+    scope: CheckScope::Any,
+    alert: None,
     help: "fails when neighbouring video rungs of one codec and range are closer or wider apart in bit rate than the template allows",
     reference: "HLS authoring specification 1.24 (neighbours differ by a factor of 1.5 to 2)",
     needs_history: false,

@@ -1,4 +1,4 @@
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::OutputFacts;
 use crate::finding::Severity;
 use packager_media::stream::Media;
@@ -8,6 +8,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "output_ladders_differ",
     severity: Severity::Minor,
     group: CheckGroup::Outputs,
+    scope: CheckScope::Any,
+    alert: None,
     help: "fails when an output lacks a resolution or an audio language that another output of the channel offers",
     reference: "design of the ladder (template)",
     needs_history: false,

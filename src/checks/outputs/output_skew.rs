@@ -1,4 +1,4 @@
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::OutputFacts;
 use crate::finding::Severity;
 use packager_media::stream::Media;
@@ -8,6 +8,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "output_skew",
     severity: Severity::Major,
     group: CheckGroup::Outputs,
+    scope: CheckScope::Any,
+    alert: None,
     help: "fails when the live edge of an output (HLS, DASH or backup) is behind that of another output of the channel by more than \
            `max`, by EXT-X-PROGRAM-DATE-TIME and the MPD's availabilityStartTime",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.6; ISO/IEC 23009-1 5.3.1.2; template",

@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, NO_PLAYLIST};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
@@ -11,6 +11,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "ad_break_stuck",
     severity: Severity::Minor,
     group: CheckGroup::OverTime,
+    scope: CheckScope::Any,
+    alert: Some("AdMarkersWrong"),
     help: "fails when an ad break stays open longer than it was announced (or than a break may last, where nothing was announced), or \
            when no ad break began for as long as the template allows",
     reference: "EXT-X-CUE-OUT and EXT-X-CUE-IN as packagers write them; draft-pantos-hls-rfc8216bis-22 4.4.5.1; ANSI/SCTE 35 9.8; \

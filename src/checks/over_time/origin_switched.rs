@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, FIRST_OBSERVATION, NO_MANIFEST};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{Exchange, RenditionFacts};
 use crate::finding::Severity;
 use crate::history::InputState;
@@ -10,6 +10,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "origin_switched",
     severity: Severity::Warning,
     group: CheckGroup::OverTime,
+    scope: CheckScope::Any,
+    alert: Some("ChannelChanged"),
     help: "fails when the packager's own headers (AWS Elemental MediaPackage) name another active input than before, or say that a \
            playlist was last updated several target durations ago",
     reference: "AWS Elemental MediaPackage: X-Amzn-Mediapackage-Active-Input, X-MediaPackage-Manifest-Last-Updated",

@@ -1,13 +1,15 @@
 use crate::checks::support::mpd_step::{self, MpdChange, MpdRegression, MpdStep};
 use crate::checks::support::playlist_step::{self, PlaylistChange, PlaylistStep, newest_number};
 use crate::checks::support::select::{self, FIRST_OBSERVATION};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 
 pub const META: CheckMeta = CheckMeta {
     id: "origins_out_of_step",
     severity: Severity::Major,
     group: CheckGroup::OverTime,
+    scope: CheckScope::Any,
+    alert: Some("OriginsOutOfStep"),
     help: "fails when answers alternate between two states: the window of a playlist or MPD went back and forward again at least twice, as when \
            two origins behind one address are out of step",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.2; HLS authoring specification 7; ISO/IEC 23009-1 5.4.1",

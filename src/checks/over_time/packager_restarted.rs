@@ -1,7 +1,7 @@
 use crate::checks::support::mpd_step::{self, MpdChange, MpdStep};
 use crate::checks::support::playlist_step::{self, PlaylistChange, PlaylistStep, newest_number};
 use crate::checks::support::select::{self, FIRST_OBSERVATION};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::units::Timestamp;
 
@@ -9,6 +9,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "packager_restarted",
     severity: Severity::Major,
     group: CheckGroup::OverTime,
+    scope: CheckScope::Any,
+    alert: Some("PackagerRestarted"),
     help: "fails when new segments came under media sequence numbers, or an MPD's presentation time, that began again: reported for the \
            template's hold time, then the new run is the baseline",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.2, 6.2.2; ISO/IEC 23009-1 5.4.1",

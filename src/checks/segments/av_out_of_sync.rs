@@ -1,6 +1,6 @@
 use crate::checks::support::mpd_step;
 use crate::checks::support::select::{self, segment_violation, undamaged_inspection};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts, derived};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
@@ -11,6 +11,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "av_out_of_sync",
     severity: Severity::Major,
     group: CheckGroup::Segments,
+    scope: CheckScope::Any,
+    alert: Some("SegmentsBroken"),
     help: "fails when audio and video of one segment, or of the segments that an audio playlist and a video playlist list for the same \
            time, start further apart than the template allows",
     reference: "draft-pantos-hls-rfc8216bis-22 3; ISO/IEC 13818-1 2.7.5; HLS authoring specification 7",

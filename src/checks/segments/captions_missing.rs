@@ -1,7 +1,7 @@
 mod fragmented;
 
 use crate::checks::support::select::{self, segment_violation, undamaged_inspection};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
@@ -14,6 +14,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "captions_missing",
     severity: Severity::Minor,
     group: CheckGroup::Segments,
+    scope: CheckScope::Any,
+    alert: None,
     help: "fails when WebVTT subtitles can't be read, or when X-TIMESTAMP-MAP puts all cues of a segment outside of the video of the \
            same time (judged beside transport streams, whose clock it names); when subtitles in MP4 (stpp, wvtt) have no samples, samples \
            that are no TTML document or no cues, or TTML cues outside of their samples; or when a variant or an AdaptationSet announces \

@@ -1,6 +1,6 @@
 use crate::checks::support::dolby_vision;
 use crate::checks::support::select::{self, segment_violation, undamaged_inspection};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{OutputFacts, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
@@ -13,6 +13,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "codec_matches",
     severity: Severity::Major,
     group: CheckGroup::Segments,
+    scope: CheckScope::Any,
+    alert: Some("SegmentsBroken"),
     help: "fails when CODECS, SUPPLEMENTAL-CODECS (Dolby Vision), RESOLUTION, FRAME-RATE or CHANNELS differ from what the bitstream says (a higher profile or level than needed \
            is no fault), or resolution, range, sample rate or channels change between segments or inside one without a discontinuity",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.3, 4.4.6.1, 4.4.6.2; RFC 6381 3.3, 3.4",

@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, NO_SEGMENT, segment_violation};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{Exchange, FailureKind, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
@@ -10,6 +10,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "container_invalid",
     severity: Severity::Critical,
     group: CheckGroup::Segments,
+    scope: CheckScope::Any,
+    alert: Some("SegmentsBroken"),
     help: "fails when a media segment isn't the container announced, is empty, cut, over the size bound, or structurally broken: sync \
            lost, truncated, a box past its parent (initialization segments are init_segment's); minor where only an event message \
            (`emsg`), `prft`, `sidx` or ID3 tag breaks its rules",

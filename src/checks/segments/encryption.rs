@@ -3,7 +3,7 @@ mod samples;
 mod systems;
 
 use crate::checks::support::select::{self, complete_inspection, segment_violation};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{Decryption, InitFacts, KeyFacts, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
@@ -18,6 +18,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "encryption",
     severity: Severity::Critical,
     group: CheckGroup::Segments,
+    scope: CheckScope::Any,
+    alert: Some("SegmentsBroken"),
     help: "fails when a segment is announced as encrypted and is clear, or the other way round, doesn't decrypt with its AES-128 key and \
            initialization vector, is encrypted with another scheme or key than playlist or MPD name, when a key doesn't answer, hasn't 16 \
            bytes or isn't replaced in time, or a DRM system is missing that the template expects",

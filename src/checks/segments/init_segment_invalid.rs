@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, complete_inspection, segment_violation};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{InitFacts, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::{InitState, RenditionHistory};
@@ -12,6 +12,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "init_segment_invalid",
     severity: Severity::Critical,
     group: CheckGroup::Segments,
+    scope: CheckScope::Any,
+    alert: Some("SegmentsBroken"),
     help: "fails when an initialization segment is cut, empty, no media container or without a readable movie box, fragments don't fit \
            it, or its content changes under the same URI without a discontinuity (a warning where tracks and codecs stay the same); one \
            that doesn't answer is rendition_unavailable's",

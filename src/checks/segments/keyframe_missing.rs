@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, complete_inspection, segment_violation};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
@@ -10,6 +10,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "keyframe_missing",
     severity: Severity::Major,
     group: CheckGroup::Segments,
+    scope: CheckScope::Any,
+    alert: Some("SegmentsBroken"),
     help: "fails when a segment's video doesn't start with a random access point, or key frames are further apart than max_interval",
     reference: "draft-pantos-hls-rfc8216bis-22 3, 4.4.2.1; ISO/IEC 23000-19 7.3.2.2",
     needs_history: false,

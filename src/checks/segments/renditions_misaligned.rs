@@ -1,6 +1,6 @@
 use crate::checks::support::mpd_step;
 use crate::checks::support::select::{self, NO_MANIFEST, segment_violation, undamaged_inspection};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::SegmentFacts;
 use crate::finding::Severity;
 use packager_media::container::Track;
@@ -11,6 +11,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "renditions_misaligned",
     severity: Severity::Major,
     group: CheckGroup::Segments,
+    scope: CheckScope::Any,
+    alert: Some("SegmentsBroken"),
     help: "fails when the same segment of different video renditions starts at different media times, or key frames inside segments \
            do: players that switch repeat or skip pictures",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.4; HLS authoring specification 1.20, 7",

@@ -2,7 +2,7 @@ mod events;
 mod renditions;
 
 use crate::checks::support::select;
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
@@ -17,6 +17,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "scte35",
     severity: Severity::Minor,
     group: CheckGroup::Segments,
+    scope: CheckScope::Any,
+    alert: Some("AdMarkersWrong"),
     help: "fails when an ad marker can't be read, segments carry a splice that the playlist doesn't announce (where it announces any), \
            an ad break begins inside one that wasn't closed, EXT-X-CUE-OUT and EXT-X-DATERANGE tell of different breaks, the \
            renditions of an output tell of different ones, or an ID is used for two; in DASH also when the MPD's events and the event \

@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, segment_violation, undamaged_inspection};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
@@ -10,6 +10,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "segment_duration_mismatch",
     severity: Severity::Major,
     group: CheckGroup::Segments,
+    scope: CheckScope::Any,
+    alert: Some("SegmentsBroken"),
     help: "fails when a segment's timestamps say another duration than its EXTINF, by more than one frame and more than 5 %",
     reference: "draft-pantos-hls-rfc8216bis-22 3, 4.4.4.1",
     needs_history: false,

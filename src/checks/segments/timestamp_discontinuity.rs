@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, NO_SEGMENT, segment_violation, undamaged_inspection};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts, derived};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
@@ -11,6 +11,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "timestamp_discontinuity",
     severity: Severity::Major,
     group: CheckGroup::Segments,
+    scope: CheckScope::Any,
+    alert: Some("SegmentsBroken"),
     help: "fails when decode times jump or overlap between consecutive segments, or jump within one, with no discontinuity announced",
     reference: "draft-pantos-hls-rfc8216bis-22 3, 4.4.4.3; ISO/IEC 13818-1 2.4.3.7; ISO/IEC 14496-12 8.8.12",
     needs_history: false,

@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, segment_violation, undamaged_inspection};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{OutputFacts, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
@@ -11,6 +11,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "tracks_missing",
     severity: Severity::Critical,
     group: CheckGroup::Segments,
+    scope: CheckScope::Any,
+    alert: Some("SegmentsBroken"),
     help: "fails when the audio or video that CODECS (or the rendition's TYPE) announces isn't in a segment, or has no samples there",
     reference: "draft-pantos-hls-rfc8216bis-22 3, 4.4.6.1, 4.4.6.2",
     needs_history: false,

@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, NO_SEGMENT, complete_inspection, segment_violation};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
@@ -11,6 +11,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "ts_continuity_error",
     severity: Severity::Major,
     group: CheckGroup::Segments,
+    scope: CheckScope::TransportStream,
+    alert: Some("SegmentsBroken"),
     help: "fails when a transport stream's continuity counters break within a segment or across consecutive segments, or the \
            transport error indicator is set",
     reference: "ISO/IEC 13818-1 2.4.3.3; ETSI TR 101 290 5.2.1 (1.4), 5.2.2 (2.1); draft-pantos-hls-rfc8216bis-22 3",

@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, segment_violation, undamaged_inspection};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
@@ -10,6 +10,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "ts_pcr_wrong",
     severity: Severity::Major,
     group: CheckGroup::Segments,
+    scope: CheckScope::TransportStream,
+    alert: Some("SegmentsBroken"),
     help: "fails when a transport stream segment has no PCR, PCRs further apart than the packager otherwise writes them, or a PCR far \
            from the decode times",
     reference: "ISO/IEC 13818-1 2.4.2.1, 2.4.3.5, 2.7.2; ETSI TR 101 290 5.2.2 (2.3); draft-pantos-hls-rfc8216bis-22 3.1.1",

@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, complete_inspection, segment_violation, undamaged_inspection};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
@@ -11,6 +11,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "ts_tables_invalid",
     severity: Severity::Major,
     group: CheckGroup::Segments,
+    scope: CheckScope::TransportStream,
+    alert: Some("SegmentsBroken"),
     help: "fails when a transport stream segment has no PAT and PMT before its media, one with a wrong CRC, or another program than the \
            segment before it with no discontinuity announced",
     reference: "draft-pantos-hls-rfc8216bis-22 3.1.1, 4.4.4.3; ISO/IEC 13818-1 2.4.4.3, 2.4.4.8",

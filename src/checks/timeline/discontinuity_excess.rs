@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, NO_PLAYLIST};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::stream::Timeline;
 
@@ -7,6 +7,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "discontinuity_excess",
     severity: Severity::Major,
     group: CheckGroup::Timeline,
+    scope: CheckScope::Any,
+    alert: Some("PlaylistBroken"),
     help: "fails when the window has more discontinuities than the template allows: each makes players start their decoders anew",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.3",
     needs_history: false,

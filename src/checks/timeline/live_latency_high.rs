@@ -1,5 +1,5 @@
 use crate::checks::support::select;
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::derived;
 use crate::finding::Severity;
 use packager_media::dash::playable_representations;
@@ -10,6 +10,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "live_latency_high",
     severity: Severity::Major,
     group: CheckGroup::Timeline,
+    scope: CheckScope::Any,
+    alert: Some("LiveLatencyHigh"),
     help: "fails when the live edge (the newest segment's end by EXT-X-PROGRAM-DATE-TIME) is behind the wall clock by more than `max`, \
            or in DASH by a segment more than the most that ServiceDescription's Latency allows players",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.6, 6.2.1; ISO/IEC 23009-1 annex K.3.2; template",

@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, FIRST_OBSERVATION, NO_MANIFEST};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::{Observation, RenditionHistory};
@@ -10,6 +10,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "rendition_skew",
     severity: Severity::Major,
     group: CheckGroup::Timeline,
+    scope: CheckScope::Any,
+    alert: Some("PlaylistBroken"),
     help: "fails when the live edge of an audio or video rendition stays behind that of another by more than a segment and a target \
            duration, in media time: players that switch stall",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.2.4",

@@ -1,5 +1,5 @@
 use crate::checks::support::select::{self, NO_PLAYLIST};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::redact;
 use packager_media::stream::{Segment, Timeline};
@@ -8,6 +8,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "segment_duration_off_target",
     severity: Severity::Major,
     group: CheckGroup::Timeline,
+    scope: CheckScope::Any,
+    alert: Some("PlaylistBroken"),
     help: "fails when a listed segment is outside segment_duration_target ± segment_duration_tolerance; the last before a \
            discontinuity or before the end is exempt",
     reference: "template: segment_duration_target; draft-pantos-hls-rfc8216bis-22 4.4.4.1",

@@ -1,6 +1,6 @@
 use crate::checks::support::playlist_step::{self, PlaylistChange, PlaylistStep};
 use crate::checks::support::select::{self, FIRST_OBSERVATION};
-use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckVerdict, Violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 use crate::history::{ListedSegment, RenditionHistory};
 use packager_media::units::Seconds;
@@ -9,6 +9,8 @@ pub const META: CheckMeta = CheckMeta {
     id: "segment_rewritten",
     severity: Severity::Major,
     group: CheckGroup::Timeline,
+    scope: CheckScope::Any,
+    alert: Some("PlaylistBroken"),
     help: "fails when the same media sequence number came back with another URI, duration, key, byte range or date-time",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.2.2",
     needs_history: true,

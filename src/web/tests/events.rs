@@ -1,4 +1,5 @@
 use super::*;
+use crate::checks::delivery::manifest_unavailable;
 use crate::checks::{CheckOutcome, CheckResult};
 use crate::finding::Severity;
 use crate::web::events::MAX_LISTENERS;
@@ -20,7 +21,7 @@ fn failing(ask: &ProbeRequest, timeout: Duration) -> Result<Report, ProbeError> 
     let mut report = answers(ask, timeout)?;
     if !report.success {
         let outcome = |output: &str| CheckOutcome {
-            check: "playlist_fetch",
+            check: &manifest_unavailable::META,
             severity: Severity::Critical,
             reason: None,
             output: output.to_owned(),
@@ -65,7 +66,7 @@ async fn each_probe_of_the_catalogue_is_an_event_and_a_filter_leaves_one_channel
     }
     let healthy = r#"{"channel":"CH_1","template":"TPL_HD","output":null,"success":true,"failed":[],"started_at":"1970-01-01T00:00:00Z","duration_seconds":0.25}"#;
     assert_eq!(next(&mut all).await, format!("event: probe\ndata: {healthy}\n\n"));
-    let down = r#"{"channel":"down","template":"TPL_4K","output":"hls","success":false,"failed":["playlist_fetch"],"started_at":"1970-01-01T00:00:00Z","duration_seconds":0.25}"#;
+    let down = r#"{"channel":"down","template":"TPL_4K","output":"hls","success":false,"failed":["manifest_unavailable"],"started_at":"1970-01-01T00:00:00Z","duration_seconds":0.25}"#;
     assert_eq!(next(&mut all).await, format!("event: probe\ndata: {down}\n\n"), "a URL by hand is nobody's channel");
     assert_eq!(next(&mut one).await, format!("event: probe\ndata: {down}\n\n"));
 }

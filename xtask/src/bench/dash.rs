@@ -47,7 +47,7 @@ fn row(runtime: &Runtime, origin: &Origin, mpd: &LargeMpd) -> String {
         let report = runtime.block_on(setup.probe(&format!("CH{probe}"), BUDGET));
         wall.push(began.elapsed());
         cpu.push(meter::cpu().saturating_sub(before));
-        failed = report.outcomes.iter().filter(|o| o.result == CheckResult::Failed).map(|o| o.check).collect();
+        failed = report.outcomes.iter().filter(|o| o.result == CheckResult::Failed).map(|o| o.check.id).collect();
     }
     failed.sort_unstable();
     format!(

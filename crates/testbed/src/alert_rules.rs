@@ -1,0 +1,110 @@
+//! The check ids in the expressions of `rules/`: written from the checks' metadata, which names the alert of each check.
+
+use packager_exporter::checks::{CHECKS, CheckMeta};
+use std::path::{Path, PathBuf};
+
+/// Files with generated check ids, below the repository's root.
+const FILES: [&str; 2] = ["rules/channel.rules.yml", "rules/legacy_names.rules.yml"];
+
+/// Alerts by severity, for every check that has no alert of its own.
+pub const BY_SEVERITY: [&str; 3] = ["ChannelDegraded", "ChannelDefect", "ChannelAdvisory"];
+
+/// Recording rules over every check that validates playlists.
+const PLAYLIST_VALIDATION: [&str; 2] = ["playlist_validation_is_valid", "playlist_validation_error_count"];
+
+/// Each rule file with generated ids: its path, its text now, and the text that it should have.
+pub fn files(root: &Path) -> std::io::Result<Vec<(PathBuf, String, String)>> {
+    let read = |file: &str| {
+        let path = root.join(file);
+        let text = std::fs::read_to_string(&path)?;
+        let generated = generate(&text);
+        Ok((path, text, generated))
+    };
+    FILES.iter().map(|file| read(file)).collect()
+}
+
+/// Replaces the ids in the first check matcher of every rule to which the metadata assigns checks.
+fn generate(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut ids: Option<(&str, Vec<&str>)> = None;
+    for line in text.split_inclusive('\n') {
+        if let Some(name) = rule_name(line) {
+            ids = assigned(name);
+        }
+        let replaced = ids.as_ref().and_then(|(operator, ids)| replace_matcher(line, operator, ids));
+        match replaced {
+            Some(line) => {
+                out.push_str(&line);
+                ids = None;
+            }
+            None => out.push_str(line),
+        }
+    }
+    out
+}
+
+/// Name of the alert or of the recorded series that begins on this line.
+fn rule_name(line: &str) -> Option<&str> {
+    let item = line.trim().strip_prefix("- ")?;
+    item.strip_prefix("alert: ").or_else(|| item.strip_prefix("record: "))
+}
+
+/// Operator of the check matcher of a rule (`=` or `!`), and its ids. `None` for a rule to which no check is assigned.
+fn assigned(rule: &str) -> Option<(&'static str, Vec<&'static str>)> {
+    let ids = |wanted: &dyn Fn(&CheckMeta) -> bool| CHECKS.iter().filter(|m| wanted(m)).map(|m| m.id).collect();
+    if BY_SEVERITY.contains(&rule) {
+        return Some(("!", ids(&|meta| meta.alert.is_some())));
+    }
+    if PLAYLIST_VALIDATION.contains(&rule) {
+        return Some(("=", ids(&CheckMeta::validates_playlists)));
+    }
+    let own: Vec<&str> = ids(&|meta| meta.alert == Some(rule));
+    (!own.is_empty()).then_some(("=", own))
+}
+
+/// The line with other ids in its check matcher. `None` for a line without a check matcher of this operator.
+fn replace_matcher(line: &str, operator: &str, ids: &[&str]) -> Option<String> {
+    let matcher = format!("check{operator}");
+    let start = line.find(&matcher)? + matcher.len();
+    let open = start + line[start..].find('"')?;
+    let close = open + 1 + line[open + 1..].find('"')?;
+    let regex = match (operator, ids.len()) {
+        ("!", 1) => "=",
+        (_, 1) => "",
+        _ => "~",
+    };
+    Some(format!("{}{regex}\"{}{}", &line[..start], ids.join("|"), &line[close..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_matcher_of_a_rule_gets_the_checks_that_name_the_rule() {
+        let text = "- alert: ChannelChanged\n  expr: a{check=~\"old|older\", x=\"y\"} or b{check=\"stays\"}\n";
+        let expected = "- alert: ChannelChanged\n  expr: a{check=~\"ladder_changed|origin_switched\", x=\"y\"} or b{check=\"stays\"}\n";
+        assert_eq!(generate(text), expected);
+        assert_eq!(generate(expected), expected);
+    }
+
+    #[test]
+    fn a_single_check_is_matched_by_equality() {
+        let expected = "- alert: MpdStale\n  expr: a{check=\"dash_mpd_stale\"}\n";
+        assert_eq!(generate("- alert: MpdStale\n  expr: a{check=~\"x|y\"}\n"), expected);
+        assert_eq!(generate(expected), expected);
+    }
+
+    #[test]
+    fn the_rules_by_severity_leave_out_every_check_with_an_alert() {
+        let line = generate("- alert: ChannelDefect\n  expr: a{severity=\"minor\", check!~\"x\"}\n");
+        assert!(line.contains("check!~\"rendition_unavailable|"), "{line}");
+        assert!(!line.contains("cors_missing"), "{line}");
+    }
+
+    #[test]
+    fn a_rule_without_checks_of_its_own_stays() {
+        let text = "- alert: SegmentSlowerThanRealTime\n  expr: a{check=\"segment_download_slow\"}\n";
+        assert_eq!(generate(text), text);
+    }
+}

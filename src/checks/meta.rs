@@ -1,0 +1,176 @@
+//! A check's metadata: its id, severity, scope, alert and documentation.
+
+use crate::finding::Severity;
+use packager_media::stream::Protocol;
+use serde::Serialize;
+
+/// The metadata of one check, from which documentation, exposition, rules and runner are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct CheckMeta {
+    /// The id names the fault. It begins with [`CheckScope::id_prefix`].
+    pub id: &'static str,
+    /// Severity of a violation to which neither the template nor the check itself gives another one.
+    pub severity: Severity,
+    pub group: CheckGroup,
+    pub scope: CheckScope,
+    /// Name of the alert in `rules/channel.rules.yml` that reports this check. `None`: the check alerts by its
+    /// severity (ChannelDegraded, ChannelDefect or ChannelAdvisory).
+    pub alert: Option<&'static str>,
+    /// One sentence that begins with "fails when".
+    pub help: &'static str,
+    /// Standard and clause that the check enforces.
+    pub reference: &'static str,
+    /// `true` for a check that compares with an earlier probe: the first probe of a channel can't run it.
+    pub needs_history: bool,
+}
+
+impl CheckMeta {
+    /// Whether a failure makes `playlist_validation` of InfluxDB and `playlist_validation_is_valid` of the
+    /// recording rules invalid: true of the checks of manifests, playlists and the ladder.
+    #[must_use]
+    pub fn validates_playlists(&self) -> bool {
+        match self.group {
+            CheckGroup::Ladder | CheckGroup::Timeline | CheckGroup::Hls | CheckGroup::Dash => true,
+            CheckGroup::Delivery => {
+                matches!(self.id, "manifest_unavailable" | "rendition_unavailable" | "live_ended")
+            }
+            CheckGroup::Segments | CheckGroup::OverTime | CheckGroup::Outputs => false,
+        }
+    }
+}
+
+/// The part of a channel that a check examines; a heading of the documentation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckGroup {
+    /// Reachability, HTTP headers and download time.
+    Delivery,
+    /// The renditions that a manifest offers.
+    Ladder,
+    /// The listed segments and the live edge, in HLS and DASH alike.
+    Timeline,
+    /// What only HLS playlists have.
+    Hls,
+    /// What only MPDs have.
+    Dash,
+    /// The downloaded segments.
+    Segments,
+    /// Changes from one probe to the next.
+    OverTime,
+    /// Differences between the outputs of a channel.
+    Outputs,
+}
+
+/// The protocol or container that a check judges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckScope {
+    /// HLS and DASH, with segments of any container.
+    Any,
+    Hls,
+    LowLatencyHls,
+    Dash,
+    /// MPEG transport streams, whatever lists them.
+    TransportStream,
+}
+
+impl CheckScope {
+    /// Whether a check of this scope runs on an output of `protocol`.
+    #[must_use]
+    pub fn judges(self, protocol: Protocol) -> bool {
+        match self {
+            Self::Hls | Self::LowLatencyHls => protocol == Protocol::Hls,
+            Self::Dash => protocol == Protocol::Dash,
+            Self::Any | Self::TransportStream => true,
+        }
+    }
+
+    /// The beginning of the id of every check of this scope, and of no other. `None` for [`CheckScope::Any`].
+    #[must_use]
+    pub fn id_prefix(self) -> Option<&'static str> {
+        match self {
+            Self::Any => None,
+            Self::Hls => Some("hls_"),
+            Self::LowLatencyHls => Some("ll_hls_"),
+            Self::Dash => Some("dash_"),
+            Self::TransportStream => Some("ts_"),
+        }
+    }
+}
+
+/// A check as the documentation shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckDescription {
+    pub meta: CheckMeta,
+    pub parameters: Vec<CheckParameter>,
+}
+
+/// A setting of one check, beside `enabled` and `severity`, which every check has.
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckParameter {
+    pub name: &'static str,
+    pub default: serde_json::Value,
+    pub help: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::CHECKS;
+
+    /// What an id may end with: the fault, in one to three words.
+    const FAULTS: &str = "\
+        broken changed collapsed differ differs disagree discontinuity ended error exceeded excess expiring \
+        failed gap high incomplete invalid jump late low misaligned mismatch missing off_target out_of_step \
+        out_of_sync regressed restarted rewritten short skew slow stale stuck switched unavailable uncompressed \
+        undeclared uneven wrong";
+
+    /// Ids from before the rule, which are to be split into checks that follow it.
+    const TO_BE_SPLIT: &[&str] = &["mpd_patch_events", "encryption", "codec_matches", "scte35"];
+
+    #[test]
+    fn an_id_names_the_fault_and_begins_with_what_the_check_judges() {
+        let prefixes = ["hls_", "ll_hls_", "dash_", "ll_dash_", "ts_"];
+        for meta in CHECKS.iter().filter(|m| !TO_BE_SPLIT.contains(&m.id)) {
+            let names = |fault: &str| meta.id.strip_suffix(fault).is_some_and(|rest| rest.ends_with('_'));
+            assert!(FAULTS.split(' ').any(names), "{}: the last word names no fault", meta.id);
+            let prefix = prefixes.into_iter().find(|p| meta.id.starts_with(p));
+            assert_eq!(prefix, meta.scope.id_prefix(), "{}: {:?}", meta.id, meta.scope);
+        }
+    }
+
+    #[test]
+    fn a_check_of_one_protocol_has_its_group_or_judges_segments() {
+        for meta in CHECKS {
+            let own_group = match meta.group {
+                CheckGroup::Hls => matches!(meta.scope, CheckScope::Hls | CheckScope::LowLatencyHls),
+                CheckGroup::Dash => meta.scope == CheckScope::Dash,
+                CheckGroup::Segments => true,
+                _ => meta.scope == CheckScope::Any,
+            };
+            assert!(own_group, "{}: {:?} in {:?}", meta.id, meta.scope, meta.group);
+        }
+    }
+
+    #[test]
+    fn a_scope_judges_its_own_protocol_only() {
+        let judged = |scope: CheckScope| (scope.judges(Protocol::Hls), scope.judges(Protocol::Dash));
+        assert_eq!(judged(CheckScope::Hls), (true, false));
+        assert_eq!(judged(CheckScope::LowLatencyHls), (true, false));
+        assert_eq!(judged(CheckScope::Dash), (false, true));
+        assert_eq!(judged(CheckScope::Any), (true, true));
+        assert_eq!(judged(CheckScope::TransportStream), (true, true));
+    }
+
+    #[test]
+    fn three_checks_of_delivery_and_all_of_manifests_validate_playlists() {
+        let validating = |group| CHECKS.iter().filter(|m| m.group == group && m.validates_playlists()).count();
+        assert_eq!(validating(CheckGroup::Delivery), 3);
+        for group in [CheckGroup::Ladder, CheckGroup::Timeline, CheckGroup::Hls, CheckGroup::Dash] {
+            assert_eq!(validating(group), CHECKS.iter().filter(|m| m.group == group).count());
+        }
+        for group in [CheckGroup::Segments, CheckGroup::OverTime, CheckGroup::Outputs] {
+            assert_eq!(validating(group), 0);
+        }
+    }
+}

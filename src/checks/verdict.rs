@@ -1,0 +1,168 @@
+//! What a check's function returns, and the outcome that the runner makes of it.
+
+use super::CheckMeta;
+use crate::finding::{Finding, Severity};
+use serde::{Serialize, Serializer};
+
+/// The answer of a check's function for one output.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CheckVerdict {
+    /// The check neither passed nor failed, because its input is missing: a first probe, a manifest that can't be
+    /// read, a probe that ran out of time. The text is the reason, as users see it.
+    NotRun(&'static str),
+    /// The check ran. It passed if the list is empty.
+    Ran(Vec<Violation>),
+}
+
+/// One reason why a check fails. The runner adds check, output, severity and reference, which makes it a [`Finding`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Violation {
+    /// Name of the rendition at fault. `None`: the violation concerns the whole output.
+    pub rendition: Option<String>,
+    pub message: String,
+    /// Measured values and places, by name.
+    pub evidence: serde_json::Map<String, serde_json::Value>,
+    /// Severity of this violation. `None`: the check's own severity. A severity in the template overrides both.
+    pub severity: Option<Severity>,
+}
+
+impl Violation {
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { rendition: None, message: message.into(), evidence: serde_json::Map::new(), severity: None }
+    }
+
+    /// Names the rendition at fault.
+    #[must_use]
+    pub fn in_rendition(mut self, rendition: &str) -> Self {
+        self.rendition = Some(rendition.to_owned());
+        self
+    }
+
+    /// Adds a piece of evidence, or replaces the one of the same name.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
+        self.evidence.insert(name.to_owned(), value.into());
+        self
+    }
+
+    #[must_use]
+    pub fn severity(mut self, severity: Severity) -> Self {
+        self.severity = Some(severity);
+        self
+    }
+}
+
+/// The result of one check on one output.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CheckOutcome {
+    /// Metadata of the check; serialized as its id.
+    #[serde(serialize_with = "serialize_id")]
+    pub check: &'static CheckMeta,
+    /// Severity of the worst finding, or the check's configured severity when the check passed or didn't run.
+    pub severity: Severity,
+    /// Name of the output.
+    pub output: String,
+    pub result: CheckResult,
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
+    /// Reason why the check didn't run; `None` if it ran.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+}
+
+fn serialize_id<S: Serializer>(check: &CheckMeta, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(check.id)
+}
+
+/// Whether a check passed, failed, or couldn't run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckResult {
+    Ok,
+    Failed,
+    NotRun,
+}
+
+/// Makes the outcome of a verdict. `severity` is the template's setting, `None` if the template sets none.
+pub(super) fn outcome(
+    check: &'static CheckMeta,
+    severity: Option<Severity>,
+    verdict: CheckVerdict,
+    output: &str,
+) -> CheckOutcome {
+    let configured = severity.unwrap_or(check.severity);
+    let (result, findings, reason) = match verdict {
+        CheckVerdict::NotRun(reason) => (CheckResult::NotRun, Vec::new(), Some(reason)),
+        CheckVerdict::Ran(violations) if violations.is_empty() => (CheckResult::Ok, Vec::new(), None),
+        CheckVerdict::Ran(violations) => {
+            let findings = violations.into_iter().map(|v| finding(check, severity, v, output)).collect();
+            (CheckResult::Failed, findings, None)
+        }
+    };
+    let worst = findings.iter().map(|f: &Finding| f.severity).max().unwrap_or(configured);
+    CheckOutcome { check, severity: worst, output: output.to_owned(), result, findings, reason }
+}
+
+/// A severity that the template sets applies to every violation; without it a violation may carry its own.
+fn finding(check: &CheckMeta, configured: Option<Severity>, violation: Violation, output: &str) -> Finding {
+    Finding {
+        check: check.id,
+        severity: configured.or(violation.severity).unwrap_or(check.severity),
+        output: output.to_owned(),
+        rendition: violation.rendition,
+        message: violation.message,
+        evidence: violation.evidence,
+        reference: check.reference,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::timeline::live_latency_high::META;
+
+    #[test]
+    fn the_worst_finding_is_the_outcomes_severity() {
+        let mixed =
+            vec![Violation::new("a").severity(Severity::Warning), Violation::new("b").severity(Severity::Critical)];
+        let outcome = outcome(&META, None, CheckVerdict::Ran(mixed), "hls");
+        let severities: Vec<_> = outcome.findings.iter().map(|f| f.severity).collect();
+        assert_eq!((outcome.result, outcome.severity), (CheckResult::Failed, Severity::Critical));
+        assert_eq!(severities, [Severity::Warning, Severity::Critical]);
+    }
+
+    #[test]
+    fn a_check_that_passed_or_did_not_run_has_its_configured_severity() {
+        let passed = outcome(&META, None, CheckVerdict::Ran(Vec::new()), "hls");
+        assert_eq!((passed.result, passed.severity, passed.reason), (CheckResult::Ok, Severity::Major, None));
+        let set = outcome(&META, Some(Severity::Warning), CheckVerdict::Ran(Vec::new()), "hls");
+        assert_eq!(set.severity, Severity::Warning);
+        let not_run = outcome(&META, Some(Severity::Minor), CheckVerdict::NotRun("why"), "hls");
+        assert_eq!(
+            (not_run.result, not_run.severity, not_run.reason),
+            (CheckResult::NotRun, Severity::Minor, Some("why"))
+        );
+    }
+
+    #[test]
+    fn a_finding_carries_the_checks_metadata_and_the_violations_details() {
+        let violation = Violation::new("late").in_rendition("720p").with("age", 7);
+        let outcome = outcome(&META, None, CheckVerdict::Ran(vec![violation]), "backup");
+        let finding = &outcome.findings[0];
+        assert_eq!((finding.check, finding.reference), (META.id, META.reference));
+        assert_eq!((finding.output.as_str(), finding.rendition.as_deref()), ("backup", Some("720p")));
+        assert_eq!((finding.severity, finding.message.as_str()), (Severity::Major, "late"));
+        assert_eq!(finding.evidence["age"], 7);
+    }
+
+    #[test]
+    fn an_outcome_is_serialized_with_the_id_of_its_check() {
+        let outcome = outcome(&META, None, CheckVerdict::NotRun("first observation"), "hls");
+        let expected = serde_json::json!({
+            "check": "live_latency_high", "severity": "major", "output": "hls", "result": "not_run",
+            "reason": "first observation",
+        });
+        assert_eq!(serde_json::to_value(&outcome).unwrap(), expected);
+    }
+}

@@ -1,0 +1,85 @@
+//! What a channel and its template promise viewers: the ladder, and the thresholds that checks compare with.
+
+use packager_media::stream::Resolution;
+use packager_media::units::BitsPerSecond;
+use serde::{Deserialize, Serialize};
+
+/// The promises of one channel: its own attributes, and the ladder of its template or its own.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Expectations {
+    /// Whether the channel is LIVE: its playlists never end.
+    pub live: bool,
+    /// Resolution of the highest rung. `None`: the channel promises none.
+    pub resolution: Option<Resolution>,
+    /// Frame rate of the highest rung, in frames per second. `None`: the channel promises none.
+    pub frame_rate: Option<f64>,
+    /// Video codec: `h264`, `hevc` or `av1`. `None`: the channel promises none.
+    pub codec: Option<String>,
+    /// Whether the channel is HDR. `None`: the channel doesn't say.
+    pub hdr: Option<bool>,
+    pub ladder: ExpectedLadder,
+}
+
+/// The renditions that a template promises; a channel may override them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExpectedLadder {
+    /// Video rungs, in any order.
+    pub video: Vec<ExpectedRung>,
+    /// Languages of the audio renditions (BCP 47).
+    pub audio_languages: Vec<String>,
+    /// Languages of the subtitle renditions (BCP 47).
+    pub text_languages: Vec<String>,
+    /// Number of video rungs below which the channel counts as unwatchable (critical). `None`: no such bound.
+    pub minimum_video: Option<u32>,
+}
+
+/// One video rung of a promised ladder. An attribute that is `None` is not compared.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExpectedRung {
+    pub resolution: Option<Resolution>,
+    pub bandwidth: Option<BitsPerSecond>,
+    /// Allowed distance of the declared bandwidth from `bandwidth`, as a ratio of `bandwidth`.
+    pub bandwidth_tolerance: Option<f64>,
+    /// Beginning of the CODECS string, such as `avc1` or `hvc1`.
+    pub codec: Option<String>,
+    /// Frames per second.
+    pub frame_rate: Option<f64>,
+}
+
+/// The thresholds that are columns of the database's `templates` table. Checks read them here, not from their parameters.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Thresholds {
+    /// Seconds that a segment should last. `None`: segment durations are not compared with a target.
+    pub segment_duration_target: Option<f64>,
+    /// Allowed distance from `segment_duration_target`, as a ratio of it.
+    pub segment_duration_tolerance: f64,
+    /// Most seconds that the download of a segment may take.
+    pub max_download_time: f64,
+    /// Least mean opinion score; no check uses it yet.
+    pub min_mos: Option<f64>,
+    /// Target loudness in LUFS; no check uses it yet.
+    pub loudness_target: Option<f64>,
+    /// Allowed distance from `loudness_target` in LU; no check uses it yet.
+    pub loudness_tolerance: Option<f64>,
+    /// Most macroblocking; no check uses it yet.
+    pub macroblocking_threshold: Option<f64>,
+    /// Most milliseconds for which the picture may stand still; no check uses it yet.
+    pub freeze_threshold_ms: Option<f64>,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self {
+            segment_duration_target: None,
+            segment_duration_tolerance: 0.1,
+            max_download_time: 2.0,
+            min_mos: None,
+            loudness_target: None,
+            loudness_tolerance: None,
+            macroblocking_threshold: None,
+            freeze_threshold_ms: None,
+        }
+    }
+}
