@@ -90,7 +90,12 @@ check_list! {
     segments::av_out_of_sync,
     segments::tracks_missing,
     segments::captions_missing,
-    segments::codec_matches,
+    segments::codec_mismatch,
+    segments::dolby_vision_mismatch,
+    segments::resolution_mismatch,
+    segments::frame_rate_mismatch,
+    segments::audio_channels_mismatch,
+    segments::stream_parameters_changed,
     segments::renditions_misaligned,
     segments::scte35,
     over_time::packager_restarted,
@@ -214,7 +219,15 @@ mod tests {
         // Browsers are expected only where a template says so; there are no subtitles and no other output.
         let not_run = |o: &&CheckOutcome| {
             o.result == CheckResult::NotRun
-                && matches!(o.check.id, "cors_missing" | "captions_missing" | "output_skew" | "output_ladders_differ")
+                && matches!(
+                    o.check.id,
+                    "cors_missing"
+                        | "captions_missing"
+                        | "dolby_vision_mismatch"
+                        | "audio_channels_mismatch"
+                        | "output_skew"
+                        | "output_ladders_differ"
+                )
         };
         assert!(wrong.iter().all(not_run), "{wrong:#?}");
         let of_hls = list().iter().filter(|l| l.meta.scope.judges(Protocol::Hls)).count();

@@ -90,6 +90,9 @@ fn write_variant(text: &mut String, timeline: &Timeline, at: usize, rung: &Rung,
     if hdr || timeline.effect == Some(Effect::VideoRangeWrong) {
         text.push_str(",VIDEO-RANGE=PQ");
     }
+    if timeline.effect == Some(Effect::DolbyVisionAnnounced) {
+        text.push_str(",SUPPLEMENTAL-CODECS=\"dvav.09.05/db2g\"");
+    }
     if timeline.webvtt || timeline.mp4_subtitles {
         text.push_str(",SUBTITLES=\"sub\"");
     }

@@ -1,0 +1,288 @@
+use crate::checks::support::bitstream::{self, ParsedTrack};
+use crate::checks::support::select;
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
+use crate::facts::OutputFacts;
+use crate::finding::Severity;
+use packager_media::codec::parameters::Parameters;
+use packager_media::codec::rfc6381::{Codec, Hevc};
+use packager_media::stream::{Media, Rendition};
+
+pub const META: CheckMeta = CheckMeta {
+    id: "codec_mismatch",
+    severity: Severity::Major,
+    group: CheckGroup::Segments,
+    scope: CheckScope::Any,
+    alert: Some("SegmentsBroken"),
+    help: "fails when no announced codec string (CODECS of HLS, @codecs of DASH) covers the codec, profile and level of the bitstream; \
+           a string with a higher profile or level than the bitstream's passes",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.2; RFC 6381 3.3, 3.4",
+    needs_history: false,
+};
+
+params! {}
+
+const MISSING: &str = "no codec is announced, or no segment with readable codec parameters was inspected";
+
+pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, MISSING, |facts, past| {
+        let announced = announced_codecs(&facts.rendition, context.output);
+        let tracks = bitstream::newest_first(facts, past).filter(|_| !announced.is_empty())?;
+        let newest = |media: Media| {
+            let mut tracks = tracks.iter().filter(|t| t.track.media == Some(media));
+            tracks.find_map(|track| mismatch(track, &announced))
+        };
+        Some([Media::Video, Media::Audio].into_iter().filter_map(newest).collect())
+    })
+}
+
+/// Codec strings that concern a rendition's segments. An audio rendition has none of its own in HLS: the strings of the
+/// variants that name its group apply to it.
+fn announced_codecs(rendition: &Rendition, output: &OutputFacts) -> Vec<String> {
+    if rendition.media == Media::Video || !rendition.codecs.is_empty() || rendition.group.is_none() {
+        return rendition.codecs.clone();
+    }
+    let others = output.renditions.iter().map(|r| &r.rendition);
+    let variants = others.filter(|r| r.media == Media::Video && r.group == rendition.group);
+    let mut all: Vec<String> = variants.flat_map(|r| r.codecs.iter().cloned()).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// A violation if strings of the track's medium are announced and none of them covers the track.
+fn mismatch(track: &ParsedTrack<'_>, announced: &[String]) -> Option<Violation> {
+    let actual = track.parameters;
+    let same_medium = |c: &Codec| c.is_video() == actual.codec.is_video();
+    let parsed: Vec<(&String, Codec)> = announced.iter().filter_map(|s| Some((s, Codec::parse(s)?))).collect();
+    let (first, _) = parsed.iter().find(|(_, c)| same_medium(c))?;
+    if parsed.iter().any(|(_, c)| covers(*c, actual)) {
+        return None;
+    }
+    // The string of the same codec is the one that was meant.
+    let same_codec = parsed.iter().find(|(_, c)| std::mem::discriminant(c) == std::mem::discriminant(&actual.codec));
+    let text = same_codec.map_or(*first, |(text, _)| *text);
+    let name = match (actual.profile, &actual.level) {
+        (Some(profile), Some(level)) => format!("{} ({profile}, level {level})", actual.codec),
+        (Some(profile), None) => format!("{} ({profile})", actual.codec),
+        _ => actual.codec.to_string(),
+    };
+    Some(track.mismatch("CODECS", text, &name))
+}
+
+/// Whether a decoder for the codec `declared` plays a bitstream with the parameters `actual`.
+fn covers(declared: Codec, actual: &Parameters) -> bool {
+    let dolby_vision = actual.picture.and_then(|p| p.dolby_vision);
+    match (declared, actual.codec) {
+        (Codec::Avc { profile, level, .. }, Codec::Avc { profile: p, level: l, .. }) => {
+            avc_rank(profile) >= avc_rank(p) && level >= l
+        }
+        (Codec::Hevc(declared), Codec::Hevc(actual)) => {
+            // Profile 5 can't be shown by a player without Dolby Vision.
+            hevc_covers(declared, actual) && dolby_vision.is_none_or(|d| d.profile != 5)
+        }
+        (Codec::DolbyVision { profile, level }, actual) => {
+            dolby_vision_base(profile, actual) && dolby_vision.is_none_or(|d| profile == d.profile && level >= d.level)
+        }
+        // An object type indication leaves the layer of MPEG audio open (RFC 6381 3.3).
+        (Codec::Mp3 | Codec::Mp2, Codec::Mp3 | Codec::Mp2) => true,
+        (
+            Codec::Av1 { profile, level, high_tier, bit_depth },
+            Codec::Av1 { profile: p, level: l, high_tier: h, bit_depth: b },
+        ) => profile >= p && level >= l && (high_tier || !h) && bit_depth >= b,
+        (Codec::Aac { object_type }, Codec::Aac { object_type: actual }) => aac_covers(object_type, actual),
+        (declared, actual) => declared == actual,
+    }
+}
+
+/// Whether the base codec of a Dolby Vision profile is `actual`: H.264 for profile 9, AV1 for 10, HEVC for the others.
+fn dolby_vision_base(profile: u8, actual: Codec) -> bool {
+    match actual {
+        Codec::Avc { .. } => profile == 9,
+        Codec::Av1 { .. } => profile == 10,
+        Codec::Hevc(_) => !matches!(profile, 9 | 10),
+        _ => false,
+    }
+}
+
+/// Rank of an H.264 profile: a decoder of a ranked profile plays every lower rank (ISO/IEC 14496-10 A.2). An unranked
+/// profile plays only itself.
+fn avc_rank(profile: u8) -> u16 {
+    match profile {
+        66 => 1,
+        77 => 2,
+        100 => 3,
+        110 => 4,
+        122 => 5,
+        244 => 6,
+        other => 100 + u16::from(other),
+    }
+}
+
+/// Whether an HEVC decoder for `declared` plays `actual`, whose compatibility flags name every profile that may
+/// (ISO/IEC 23008-2 A.3).
+fn hevc_covers(declared: Hevc, actual: Hevc) -> bool {
+    let flagged = actual.compatibility.checked_shl(declared.profile.into()).is_some_and(|c| c & 1 << 31 != 0);
+    let profile = declared.profile == actual.profile || flagged || (declared.profile == 2 && actual.profile == 1);
+    // Tiers exist from level 4 (120) on.
+    let tier = declared.high_tier || !actual.high_tier || actual.level < 120;
+    profile && tier && declared.level >= actual.level
+}
+
+/// Whether an AAC decoder for `declared` plays `actual`. AAC-LC, HE-AAC and HE-AACv2 pass for each other: band
+/// replication and parametric stereo may be signalled in the payload only, and each decoder plays the others' core.
+fn aac_covers(declared: u8, actual: u8) -> bool {
+    let family = |object_type| if matches!(object_type, 2 | 5 | 29) { 2 } else { object_type };
+    family(declared) == family(actual)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::support::bitstream::testing::*;
+    use crate::checks::testing::*;
+    use crate::history::RenditionPast;
+    use packager_media::codec::parameters::DolbyVision;
+    use std::sync::Arc;
+
+    fn run(actual: Parameters, sound: Parameters, announced: &[&str]) -> CheckVerdict {
+        let mut scene = Scene::live();
+        scene.remember([segment_with(5, actual, sound)]);
+        scene.rendition().rendition.codecs = announced.iter().map(|c| (*c).to_owned()).collect();
+        check(&scene.context(), &Params::default())
+    }
+
+    fn with_codecs(actual: &str, sound: &str, announced: &[&str]) -> CheckVerdict {
+        run(video(actual), audio(sound, 2, 48_000), announced)
+    }
+
+    #[test]
+    fn a_bitstream_that_a_decoder_of_the_announced_codec_plays_holds() {
+        for (actual, sound, declared) in [
+            ("avc1.64001f", "mp4a.40.2", ["avc1.64001f", "mp4a.40.2"]),
+            ("avc1.64001f", "mp4a.40.2", ["avc3.640028", "mp4a.40.5"]),
+            ("avc1.42c01e", "mp4a.40.5", ["avc1.4d401f", "mp4a.40.2"]),
+            ("avc1.4d0c1f", "mp4a.40.29", ["avc1.4d401f", "mp4a.67"]),
+            ("hvc1.1.6.L93.90", "ac-3", ["hev1.2.4.L120.B0", "ac-3"]),
+            ("hvc1.4.6.L93.90", "ec-3", ["hvc1.2.6.L93.90", "ec-3"]),
+            ("hvc1.1.6.H93.90", "ec-3", ["hvc1.1.6.L93.90", "ec-3"]),
+            ("av01.0.04M.08", "opus", ["av01.0.05M.10", "Opus"]),
+            ("av01.0.04M.08", "opus", ["av01.0.04H.08", "Opus"]),
+            ("avc1.64001f", "mp4a.40.2", ["vp09.00.10.08", "alac"]),
+        ] {
+            assert_holds(with_codecs(actual, sound, &declared));
+        }
+    }
+
+    #[test]
+    fn a_lower_profile_level_tier_or_depth_than_the_bitstreams_fails() {
+        let message = "CODECS is avc1.4d401f; the bitstream of segment 5 has avc1.64001f (High, level 3.1)";
+        assert_eq!(messages(with_codecs("avc1.64001f", "mp4a.40.2", &["avc1.4d401f", "mp4a.40.2"])), message);
+        for (actual, declared) in [
+            ("avc1.640028", "avc1.64001f"),
+            ("avc1.4d401f", "avc1.42c01f"),
+            ("avc1.6e001f", "avc1.64001f"),
+            ("avc1.7a001f", "avc1.6e001f"),
+            ("avc1.f4001f", "avc1.7a001f"),
+            ("avc1.58401f", "avc1.4d401f"),
+            ("hvc1.2.4.L153.B0", "hvc1.1.6.L153.B0"),
+            ("hvc1.2.4.H153.B0", "hvc1.2.4.L153.B0"),
+            ("hvc1.2.4.H120.B0", "hvc1.2.4.L120.B0"),
+            ("hvc1.2.4.L153.B0", "hvc1.2.4.L120.B0"),
+            ("av01.0.08M.10", "av01.0.08M.08"),
+            ("av01.0.08H.08", "av01.0.08M.08"),
+            ("av01.0.08M.08", "av01.0.05M.08"),
+            ("av01.1.08M.08", "av01.0.08M.08"),
+            ("hvc1.1.6.L93.90", "avc1.64001f"),
+        ] {
+            let found = violations(with_codecs(actual, "mp4a.40.2", &[declared, "mp4a.40.2"]));
+            assert_eq!(found.len(), 1, "{actual} {declared}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn the_string_of_the_same_codec_is_named() {
+        let found = messages(with_codecs("avc1.640028", "mp4a.40.2", &["hvc1.1.6.L93.90", "avc1.64001f"]));
+        assert!(found.starts_with("CODECS is avc1.64001f;"), "{found}");
+    }
+
+    #[test]
+    fn sound_of_another_codec_than_announced_fails() {
+        let message = "CODECS is mp4a.40.2; the bitstream of segment 5 has ac-3";
+        assert_eq!(messages(with_codecs("avc1.64001f", "ac-3", &["avc1.64001f", "mp4a.40.2"])), message);
+        assert_eq!(violations(with_codecs("avc1.64001f", "ec-3", &["avc1.64001f", "ac-3"])).len(), 1);
+        assert_eq!(violations(with_codecs("avc1.64001f", "mp4a.40.42", &["mp4a.40.2"])).len(), 1);
+        assert_holds(with_codecs("avc1.64001f", "mp4a.40.2", &["avc1.64001f"]));
+    }
+
+    #[test]
+    fn video_and_audio_fail_apart_and_once_for_many_segments() {
+        let mut scene = Scene::live();
+        scene.remember([5, 6].map(|n| segment_with(n, video("avc1.640028"), audio("ac-3", 2, 48_000))));
+        let found = violations(check(&scene.context(), &Params::default()));
+        let seen: Vec<_> =
+            found.iter().map(|v| (v.evidence["declared"].as_str().unwrap(), &v.evidence["number"])).collect();
+        assert_eq!(seen, [("avc1.64001f", &6.into()), ("mp4a.40.2", &6.into())]);
+        assert!(found.iter().all(|v| v.rendition.as_deref() == Some(NAME) && v.severity.is_none()));
+    }
+
+    #[test]
+    fn dolby_vision_profile_5_needs_its_own_string() {
+        let run = |profile, declared: &str| {
+            let mut actual = video("hvc1.2.4.L153.B0");
+            let dolby_vision = Some(DolbyVision { profile, level: 6, compatibility: 0 });
+            actual.picture.as_mut().unwrap().dolby_vision = dolby_vision;
+            run(actual, stereo(), &[declared])
+        };
+        assert_holds(run(5, "dvh1.05.06"));
+        assert_holds(run(5, "dvh1.05.07"));
+        assert_holds(run(8, "hvc1.2.4.L153.B0"));
+        assert_eq!(violations(run(5, "hvc1.2.4.L153.B0")).len(), 1);
+        assert_eq!(violations(run(5, "dvh1.05.05")).len(), 1);
+        assert_eq!(violations(run(8, "dvh1.05.06")).len(), 1);
+    }
+
+    #[test]
+    fn dolby_vision_is_in_the_codec_of_its_profile() {
+        assert_holds(with_codecs("hvc1.2.4.L153.B0", "ec-3", &["dvh1.08.06", "ec-3"]));
+        assert_holds(with_codecs("avc1.640028", "ec-3", &["dvav.09.05", "ec-3"]));
+        assert_holds(with_codecs("av01.0.13M.10", "ec-3", &["dav1.10.06", "ec-3"]));
+        assert!(messages(with_codecs("avc1.640028", "ec-3", &["dvh1.08.06", "ec-3"])).contains("CODECS is dvh1.08.06"));
+        assert_eq!(violations(with_codecs("av01.0.13M.10", "ec-3", &["dvh1.08.06", "ec-3"])).len(), 1);
+        assert_eq!(violations(with_codecs("hvc1.2.4.L153.B0", "ec-3", &["dav1.10.06", "ec-3"])).len(), 1);
+    }
+
+    /// An audio rendition without codecs of its own, whose group the video rendition names with `variant` codecs.
+    fn grouped(actual: &str, group: &str) -> CheckVerdict {
+        let mut scene = Scene::live();
+        scene.rendition().rendition.group = Some("a".to_owned());
+        let mut facts = rendition("audio-en");
+        let r = &mut facts.rendition;
+        (r.media, r.codecs, r.group) = (Media::Audio, Vec::new(), Some(group.to_owned()));
+        scene.output.renditions.push(facts);
+        let mut segment = segment_with(5, video("avc1.64001f"), audio(actual, 2, 48_000));
+        segment.inspection.as_mut().unwrap().tracks.remove(0);
+        let past = RenditionPast { segments: vec![Arc::new(segment)], ..RenditionPast::default() };
+        scene.history.renditions.insert("audio-en".to_owned(), past);
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn an_audio_rendition_is_compared_with_the_codecs_of_the_variants_that_name_its_group() {
+        assert_holds(grouped("mp4a.40.2", "a"));
+        let found = violations(grouped("ec-3", "a"));
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].message, "CODECS is mp4a.40.2; the bitstream of segment 5 has ec-3");
+        assert_eq!(found[0].rendition.as_deref(), Some("audio-en"));
+        assert_not_run(grouped("ec-3", "b"), MISSING);
+    }
+
+    #[test]
+    fn without_announced_or_readable_codecs_it_does_not_run() {
+        assert_not_run(run(video("avc1.64001f"), stereo(), &[]), MISSING);
+        let mut segment = ts_segment(5, 10.0, 2.0);
+        segment.inspection.as_mut().unwrap().tracks.iter_mut().for_each(|t| t.parameters = None);
+        let mut scene = Scene::live();
+        scene.remember([segment]);
+        assert_not_run(check(&scene.context(), &Params::default()), MISSING);
+    }
+}

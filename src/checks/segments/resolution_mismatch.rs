@@ -1,0 +1,117 @@
+use crate::checks::support::bitstream::{self, ParsedTrack};
+use crate::checks::support::select;
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
+use crate::finding::Severity;
+use packager_media::codec::parameters::Picture;
+use packager_media::stream::{Rendition, Resolution};
+
+pub const META: CheckMeta = CheckMeta {
+    id: "resolution_mismatch",
+    severity: Severity::Minor,
+    group: CheckGroup::Segments,
+    scope: CheckScope::Any,
+    alert: Some("SegmentsBroken"),
+    help: "fails when the announced resolution (RESOLUTION of HLS, @width and @height of DASH) differs from the size of the pictures in \
+           the bitstream by more than `tolerance`",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.2",
+    needs_history: false,
+};
+
+params! {
+    /// Largest difference in pixels, of the width and of the height each. Some packagers announce the size before cropping.
+    tolerance: u32 = 8,
+}
+
+const MISSING: &str = "no resolution is announced, or no segment with a readable resolution was inspected";
+
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, MISSING, |facts, past| {
+        let announced = facts.rendition.resolution?;
+        let tracks = bitstream::newest_first(facts, past)?;
+        let mut pictures = tracks.iter().filter_map(|t| Some((t, t.parameters.picture?))).peekable();
+        pictures.peek()?;
+        let first =
+            pictures.find_map(|(track, picture)| mismatch(track, &picture, announced, &facts.rendition, params));
+        Some(first.into_iter().collect())
+    })
+}
+
+fn mismatch(
+    track: &ParsedTrack<'_>,
+    picture: &Picture,
+    announced: Resolution,
+    rendition: &Rendition,
+    params: &Params,
+) -> Option<Violation> {
+    let actual = picture.resolution?;
+    let near = |a: u32, b: u32| a.abs_diff(b) <= params.tolerance;
+    let fits = |size: Resolution| near(size.width, announced.width) && near(size.height, announced.height);
+    if display_sizes(actual, picture).into_iter().any(fits) {
+        return None;
+    }
+    let violation = track.mismatch("RESOLUTION", &announced.to_string(), &actual.to_string());
+    Some(violation.with("line", rendition.line))
+}
+
+/// Sizes that a packager may announce: the coded size, and the size after stretching to square samples in width or in
+/// height.
+fn display_sizes(coded: Resolution, picture: &Picture) -> Vec<Resolution> {
+    let mut sizes = vec![coded];
+    if let Some(aspect) = picture.sample_aspect {
+        let scaled = |length: u32, by: f64| (f64::from(length) * by).round() as u32;
+        sizes.push(Resolution { width: scaled(coded.width, aspect.value()), ..coded });
+        sizes.push(Resolution { height: scaled(coded.height, 1.0 / aspect.value()), ..coded });
+    }
+    sizes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::support::bitstream::testing::*;
+    use crate::checks::testing::*;
+    use packager_media::codec::parameters::Ratio;
+
+    /// Pictures of this size, where 1280x720 is announced.
+    fn sized(width: u32, height: u32, aspect: Option<Ratio>) -> CheckVerdict {
+        let mut actual = video("avc1.64001f");
+        let picture = actual.picture.as_mut().unwrap();
+        (picture.resolution, picture.sample_aspect) = (Some(Resolution { width, height }), aspect);
+        check(&scene_with(actual, |_| {}).context(), &Params::default())
+    }
+
+    #[test]
+    fn a_size_within_the_tolerance_holds_on_either_side() {
+        assert_holds(sized(1280, 728, None));
+        assert_holds(sized(1280, 712, None));
+        assert_holds(sized(1272, 720, None));
+        assert_holds(sized(1288, 720, None));
+    }
+
+    #[test]
+    fn a_size_beyond_the_tolerance_fails_in_width_and_in_height() {
+        let message = "RESOLUTION is 1280x720; the bitstream of segment 5 has 1280x729";
+        assert_eq!(messages(sized(1280, 729, None)), message);
+        for (width, height) in [(1280, 711), (1271, 720), (1289, 720), (960, 720)] {
+            assert_eq!(violations(sized(width, height, None)).len(), 1, "{width}x{height}");
+        }
+        let found = violations(sized(960, 720, None));
+        assert_eq!((found[0].rendition.as_deref(), &found[0].evidence["line"]), (Some(NAME), &4.into()));
+    }
+
+    #[test]
+    fn a_picture_with_other_than_square_samples_may_be_announced_stretched() {
+        assert_holds(sized(960, 720, Ratio::new(4, 3)));
+        assert_holds(sized(1280, 576, Ratio::new(4, 5)));
+        assert_eq!(violations(sized(960, 720, Ratio::new(5, 4))).len(), 1);
+    }
+
+    #[test]
+    fn without_an_announced_or_readable_resolution_it_does_not_run() {
+        let unannounced = scene_with(video("avc1.64001f"), |r| r.resolution = None);
+        assert_not_run(check(&unannounced.context(), &Params::default()), MISSING);
+        let mut unread = video("avc1.64001f");
+        unread.picture = None;
+        assert_not_run(check(&scene_with(unread, |_| {}).context(), &Params::default()), MISSING);
+    }
+}

@@ -1,0 +1,154 @@
+use crate::checks::support::bitstream::{self, ParsedTrack, parsed_tracks};
+use crate::checks::support::select::{self, segment_violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
+use crate::facts::SegmentFacts;
+use crate::finding::Severity;
+use packager_media::codec::parameters::{Parameters, Picture, Sound};
+
+pub const META: CheckMeta = CheckMeta {
+    id: "stream_parameters_changed",
+    severity: Severity::Major,
+    group: CheckGroup::Segments,
+    scope: CheckScope::Any,
+    alert: Some("SegmentsBroken"),
+    help: "fails when resolution, video range, sample rate or number of channels changes inside a segment, or between two segments without \
+           a discontinuity",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.3",
+    needs_history: false,
+};
+
+params! {}
+
+const MISSING: &str = "no segment with readable codec parameters was inspected";
+
+pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, MISSING, |facts, past| {
+        let segments = select::inspected_segments(facts, past)?;
+        let tracks = bitstream::newest_first(facts, past)?;
+        let inside = tracks.iter().find_map(changed_inside);
+        let pairs = select::consecutive_pairs(&segments, past).into_iter().rev();
+        let between = pairs.filter_map(|(before, next)| changed_between(before, next)).next();
+        Some([inside, between].into_iter().flatten().collect())
+    })
+}
+
+fn changed_inside(track: &ParsedTrack<'_>) -> Option<Violation> {
+    let (first, then) = difference(track.parameters, track.track.changed.as_deref()?)?;
+    let number = track.segment.segment.number;
+    let message = format!("segment {number} begins with {first} and changes to {then} without a discontinuity");
+    Some(segment_violation(track.segment, message).with("declared", first).with("actual", then))
+}
+
+fn changed_between(before: &SegmentFacts, next: &SegmentFacts) -> Option<Violation> {
+    let old = parsed_tracks(before);
+    parsed_tracks(next).iter().find_map(|new| {
+        let same_track = old.iter().find(|s| s.track.id == new.track.id)?;
+        let (was, is) = difference(same_track.parameters, new.parameters)?;
+        let (number, last) = (next.segment.number, before.segment.number);
+        let message = format!("segment {number} has {is} and segment {last} before it {was}, without a discontinuity");
+        Some(segment_violation(next, message).with("declared", was).with("actual", is))
+    })
+}
+
+/// The first parameter that differs in a way that a player's decoder notices, as text with its unit.
+fn difference(a: &Parameters, b: &Parameters) -> Option<(String, String)> {
+    let sound = a.sound.zip(b.sound);
+    let picture = a.picture.zip(b.picture);
+    let unit = |unit: &'static str| move |(a, b): (String, String)| (format!("{a}{unit}"), format!("{b}{unit}"));
+    let text = |a: Option<u32>, b: Option<u32>| a.zip(b).map(|(a, b)| (a.to_string(), b.to_string()));
+    let rate = sound.and_then(|(a, b)| text(a.sample_rate, b.sample_rate)).map(unit(" Hz"));
+    let channels = |s: Sound| s.channels.map(u32::from);
+    let channels = sound.and_then(|(a, b)| text(channels(a), channels(b))).map(unit(" channels"));
+    let size = |p: Picture| p.resolution.map(|r| r.to_string());
+    let size = picture.and_then(|(a, b)| size(a).zip(size(b))).map(unit(" pixels"));
+    let range = |p: Picture| p.range().map(|r| r.as_str().to_owned());
+    let range = picture.and_then(|(a, b)| range(a).zip(range(b))).map(unit(" range"));
+    [rate, channels, size, range].into_iter().flatten().find(|(a, b)| a != b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::support::bitstream::testing::*;
+    use crate::checks::testing::*;
+    use packager_media::stream::Resolution;
+    use std::sync::Arc;
+
+    /// One segment in the middle of which every track's parameters change.
+    fn inside(change: &dyn Fn(&mut Parameters)) -> CheckVerdict {
+        let mut segment = segment_with(5, video("avc1.64001f"), stereo());
+        for track in &mut segment.inspection.as_mut().unwrap().tracks {
+            let mut changed = track.parameters.as_deref().unwrap().clone();
+            change(&mut changed);
+            track.changed = Some(Arc::new(changed));
+        }
+        let mut scene = Scene::live();
+        scene.remember([segment]);
+        check(&scene.context(), &Params::default())
+    }
+
+    fn smaller(p: &mut Parameters) {
+        p.picture.iter_mut().for_each(|p| p.resolution = Some(Resolution { width: 960, height: 540 }));
+    }
+
+    #[test]
+    fn another_resolution_or_channel_count_inside_a_segment_fails() {
+        let message = "segment 5 begins with 1280x720 pixels and changes to 960x540 pixels without a discontinuity";
+        assert_eq!(messages(inside(&smaller)), message);
+        let found = messages(inside(&|p| p.sound.iter_mut().for_each(|s| s.channels = Some(6))));
+        assert!(found.contains("2 channels and changes to 6 channels"), "{found}");
+    }
+
+    #[test]
+    fn another_level_inside_a_segment_holds() {
+        assert_holds(inside(&|p| p.level = None));
+    }
+
+    fn between(next: Parameters, discontinuity: bool) -> CheckVerdict {
+        let mut scene = Scene::live();
+        let mut second = segment_with(6, video("avc1.64001f"), next);
+        second.segment.discontinuity = discontinuity;
+        scene.remember([segment_with(5, video("avc1.64001f"), stereo()), second]);
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn another_sample_rate_between_segments_fails_without_a_discontinuity() {
+        assert_holds(between(audio("mp4a.40.2", 2, 48_000), false));
+        assert_holds(between(audio("mp4a.40.2", 2, 44_100), true));
+        let found = violations(between(audio("mp4a.40.2", 2, 44_100), false));
+        let message = "segment 6 has 44100 Hz and segment 5 before it 48000 Hz, without a discontinuity";
+        assert_eq!((found.len(), found[0].message.as_str()), (1, message));
+        assert_eq!(found[0].rendition.as_deref(), Some(NAME));
+    }
+
+    #[test]
+    fn only_tracks_with_the_same_id_are_compared() {
+        let mut scene = Scene::live();
+        let mut second = segment_with(6, video("avc1.64001f"), audio("mp4a.40.2", 2, 44_100));
+        second.inspection.as_mut().unwrap().tracks[1].id = 300;
+        scene.remember([segment_with(5, video("avc1.64001f"), stereo()), second]);
+        assert_holds(check(&scene.context(), &Params::default()));
+    }
+
+    #[test]
+    fn a_change_inside_and_one_between_segments_are_two_violations() {
+        let mut first = segment_with(5, video("avc1.64001f"), stereo());
+        let track = &mut first.inspection.as_mut().unwrap().tracks[0];
+        let mut changed = track.parameters.as_deref().unwrap().clone();
+        smaller(&mut changed);
+        track.changed = Some(Arc::new(changed));
+        let mut scene = Scene::live();
+        scene.remember([first, segment_with(6, video("avc1.64001f"), audio("mp4a.40.2", 6, 48_000))]);
+        assert_eq!(violations(check(&scene.context(), &Params::default())).len(), 2);
+    }
+
+    #[test]
+    fn without_parameters_it_does_not_run() {
+        let mut scene = Scene::live();
+        let mut segment = ts_segment(5, 10.0, 2.0);
+        segment.inspection.as_mut().unwrap().tracks.iter_mut().for_each(|t| t.parameters = None);
+        scene.remember([segment]);
+        assert_not_run(check(&scene.context(), &Params::default()), MISSING);
+    }
+}

@@ -1,0 +1,129 @@
+//! Codec parameters that inspected segments carry, for the checks that compare them with the manifest.
+
+use crate::checks::Violation;
+use crate::checks::support::select::{self, segment_violation};
+use crate::facts::{RenditionFacts, SegmentFacts};
+use crate::history::RenditionPast;
+use packager_media::codec::parameters::Parameters;
+use packager_media::container::Track;
+
+/// A track of an inspected segment, with the codec parameters that its headers declare.
+pub(in crate::checks) struct ParsedTrack<'a> {
+    pub segment: &'a SegmentFacts,
+    pub track: &'a Track,
+    pub parameters: &'a Parameters,
+}
+
+impl ParsedTrack<'_> {
+    /// A violation whose message and evidence name the manifest's attribute, its value and the bitstream's value.
+    pub fn mismatch(&self, attribute: &str, announced: &str, actual: &str) -> Violation {
+        let number = self.segment.segment.number;
+        let message = format!("{attribute} is {announced}; the bitstream of segment {number} has {actual}");
+        segment_violation(self.segment, message)
+            .with("attribute", attribute)
+            .with("declared", announced)
+            .with("actual", actual)
+    }
+}
+
+/// Tracks of an undamaged segment that have samples and readable codec parameters.
+pub(in crate::checks) fn parsed_tracks(segment: &SegmentFacts) -> Vec<ParsedTrack<'_>> {
+    let tracks = select::undamaged_inspection(segment).map_or(&[][..], |i| &i.tracks).iter().filter(|t| t.samples > 0);
+    tracks.filter_map(|track| Some(ParsedTrack { segment, track, parameters: track.parameters.as_deref()? })).collect()
+}
+
+/// Parsed tracks of all inspected segments of a rendition, the newest segment first; `None` if there are none.
+///
+/// A check reports the first track that differs: one wrong attribute is one fault, however many segments show it.
+pub(in crate::checks) fn newest_first<'a>(
+    facts: &RenditionFacts,
+    past: &'a RenditionPast,
+) -> Option<Vec<ParsedTrack<'a>>> {
+    let segments = select::inspected_segments(facts, past)?;
+    let tracks: Vec<_> = segments.into_iter().rev().flat_map(parsed_tracks).collect();
+    (!tracks.is_empty()).then_some(tracks)
+}
+
+/// Segments with chosen codec parameters, for the tests of these checks.
+#[cfg(test)]
+pub(in crate::checks) mod testing {
+    use super::*;
+    use crate::checks::testing::{Scene, ts_segment};
+    use packager_media::codec::parameters::{Picture, Ratio, Sound};
+    use packager_media::codec::rfc6381::Codec;
+    use packager_media::stream::{Rendition, Resolution};
+    use std::sync::Arc;
+
+    /// A picture of 1280x720 with 25 frames a second.
+    pub fn video(codec: &str) -> Parameters {
+        let resolution = Some(Resolution { width: 1280, height: 720 });
+        let picture = Picture { resolution, frame_rate: Ratio::new(25, 1), ..Picture::default() };
+        Parameters::of_picture(Codec::parse(codec).unwrap(), picture)
+    }
+
+    pub fn audio(codec: &str, channels: u16, rate: u32) -> Parameters {
+        let sound = Sound { channels: Some(channels), ..Sound::at(rate) };
+        Parameters::of_sound(Codec::parse(codec).unwrap(), sound)
+    }
+
+    /// AAC in stereo at 48 kHz.
+    pub fn stereo() -> Parameters {
+        audio("mp4a.40.2", 2, 48_000)
+    }
+
+    /// A transport stream segment of 2 s with a video and an audio track of these parameters.
+    pub fn segment_with(number: u64, video: Parameters, audio: Parameters) -> SegmentFacts {
+        let mut segment = ts_segment(number, 2.0 * number as f64, 2.0);
+        let tracks = &mut segment.inspection.as_mut().unwrap().tracks;
+        for (track, parameters) in tracks.iter_mut().zip([video, audio]) {
+            track.parameters = Some(Arc::new(parameters));
+        }
+        segment
+    }
+
+    /// A scene whose one segment has this video and stereo sound, after `change` of the announced rendition.
+    pub fn scene_with(video: Parameters, change: impl FnOnce(&mut Rendition)) -> Scene {
+        let mut scene = Scene::live();
+        scene.remember([segment_with(5, video, stereo())]);
+        change(&mut scene.rendition().rendition);
+        scene
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::*;
+    use super::*;
+    use crate::checks::testing::*;
+    use packager_media::stream::Media;
+
+    fn numbers(scene: &Scene) -> Option<Vec<(u64, Option<Media>)>> {
+        let (facts, past) = scene.context().renditions().next().unwrap();
+        let tracks = newest_first(facts, past)?;
+        Some(tracks.iter().map(|t| (t.segment.segment.number, t.track.media)).collect())
+    }
+
+    #[test]
+    fn tracks_come_from_the_newest_segment_first() {
+        let mut scene = Scene::live();
+        scene.remember([5, 6].map(|n| segment_with(n, video("avc1.64001f"), stereo())));
+        let (picture, sound) = (Some(Media::Video), Some(Media::Audio));
+        assert_eq!(numbers(&scene).unwrap(), [(6, picture), (6, sound), (5, picture), (5, sound)]);
+    }
+
+    #[test]
+    fn tracks_without_samples_or_parameters_and_damaged_segments_are_left_out() {
+        let mut segment = segment_with(5, video("avc1.64001f"), stereo());
+        segment.inspection.as_mut().unwrap().tracks[0].samples = 0;
+        let mut scene = Scene::live();
+        scene.remember([segment.clone()]);
+        assert_eq!(numbers(&scene).unwrap(), [(5, Some(Media::Audio))]);
+        segment.inspection.as_mut().unwrap().tracks[1].parameters = None;
+        scene.remember([segment]);
+        assert_eq!(numbers(&scene), None);
+        let mut damaged = segment_with(5, video("avc1.64001f"), stereo());
+        damaged.inspection.as_mut().unwrap().ts.as_mut().unwrap().continuity_errors = 1;
+        scene.remember([damaged]);
+        assert_eq!(numbers(&scene), None);
+    }
+}
