@@ -76,7 +76,11 @@ check_list! {
     hls::ll_hls_rendition_report_wrong,
     hls::ll_hls_blocking_reload_failed,
     hls::ll_hls_delta_update_wrong,
-    segments::encryption,
+    segments::encryption_mismatch,
+    segments::decryption_failed,
+    segments::key_unavailable,
+    segments::key_rotation_late,
+    segments::drm_system_missing,
     segments::container_invalid,
     segments::ts_continuity_error,
     segments::ts_tables_invalid,
@@ -223,6 +227,10 @@ mod tests {
                     o.check.id,
                     "cors_missing"
                         | "captions_missing"
+                        | "decryption_failed"
+                        | "key_unavailable"
+                        | "key_rotation_late"
+                        | "drm_system_missing"
                         | "dolby_vision_mismatch"
                         | "audio_channels_mismatch"
                         | "output_skew"

@@ -72,15 +72,15 @@ TA:
 TC:
   extends: T2
   checks:
-    encryption: {drm: [fairplay, widevine]}
+    drm_system_missing: {systems: [fairplay, widevine]}
 TW:
   extends: T2
   checks:
-    encryption: {drm: [widevine]}
+    drm_system_missing: {systems: [widevine]}
 TR:
   extends: T2
   checks:
-    encryption: {rotation_within: 15.0}
+    key_rotation_late: {max_age: 15.0}
 ";
 
 impl Harness {

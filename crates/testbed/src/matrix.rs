@@ -208,7 +208,7 @@ async fn probe_fault(fault: &'static Fault) -> FaultResult {
     let path = format!("fault/{}/{}/{} {}", fault.id, fault.channel, fault.path, fault.second_output);
     let probes = if SLOW.contains(&fault.id) { SLOW_PROBES } else { PROBES };
     let (template, every) = match fault.id {
-        "dash_encryption_rotation" => ("TR", EVERY),
+        "dash_key_rotation_late" => ("TR", EVERY),
         _ => template_and_interval(fault.channel),
     };
     let is_explained = |check: &str| fault.expected.contains(&check) || fault.consequences.contains(&check);

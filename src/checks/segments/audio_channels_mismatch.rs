@@ -2,7 +2,7 @@ use crate::checks::support::bitstream::{self, ParsedTrack};
 use crate::checks::support::select;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
-use packager_media::codec::parameters::Parameters;
+use packager_media::codec::parameters::CodecParameters;
 use packager_media::codec::rfc6381::Codec;
 use packager_media::stream::Rendition;
 
@@ -26,7 +26,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     select::judge_renditions(context, MISSING, |facts, past| {
         let announced = announced_channels(&facts.rendition)?;
         let tracks = bitstream::newest_first(facts, past)?;
-        let counted = tracks.iter().filter_map(|t| Some((t, t.parameters.sound?.channels?)));
+        let counted = tracks.iter().filter_map(|t| Some((t, t.parameters.audio?.channels?)));
         let (track, actual) = counted.max_by_key(|(_, channels)| *channels)?;
         Some(mismatch(track, actual, announced, &facts.rendition).into_iter().collect())
     })
@@ -50,8 +50,8 @@ fn mismatch(track: &ParsedTrack<'_>, actual: u16, announced: u16, rendition: &Re
 }
 
 /// Whether mono AAC at no more than 24 kHz may be parametric stereo, which shows in the payload only.
-fn may_be_stereo(parameters: &Parameters, channels: u16) -> bool {
-    let rate = parameters.sound.and_then(|s| s.sample_rate).unwrap_or(0);
+fn may_be_stereo(parameters: &CodecParameters, channels: u16) -> bool {
+    let rate = parameters.audio.and_then(|s| s.sample_rate).unwrap_or(0);
     channels == 1 && rate <= 24_000 && matches!(parameters.codec, Codec::Aac { .. })
 }
 

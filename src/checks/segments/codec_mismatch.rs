@@ -3,8 +3,8 @@ use crate::checks::support::select;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::OutputFacts;
 use crate::finding::Severity;
-use packager_media::codec::parameters::Parameters;
-use packager_media::codec::rfc6381::{Codec, Hevc};
+use packager_media::codec::parameters::CodecParameters;
+use packager_media::codec::rfc6381::{Codec, HevcProfileTierLevel};
 use packager_media::stream::{Media, Rendition};
 
 pub const META: CheckMeta = CheckMeta {
@@ -70,8 +70,8 @@ fn mismatch(track: &ParsedTrack<'_>, announced: &[String]) -> Option<Violation> 
 }
 
 /// Whether a decoder for the codec `declared` plays a bitstream with the parameters `actual`.
-fn covers(declared: Codec, actual: &Parameters) -> bool {
-    let dolby_vision = actual.picture.and_then(|p| p.dolby_vision);
+fn covers(declared: Codec, actual: &CodecParameters) -> bool {
+    let dolby_vision = actual.video.and_then(|p| p.dolby_vision);
     match (declared, actual.codec) {
         (Codec::Avc { profile, level, .. }, Codec::Avc { profile: p, level: l, .. }) => {
             avc_rank(profile) >= avc_rank(p) && level >= l
@@ -120,7 +120,7 @@ fn avc_rank(profile: u8) -> u16 {
 
 /// Whether an HEVC decoder for `declared` plays `actual`, whose compatibility flags name every profile that may
 /// (ISO/IEC 23008-2 A.3).
-fn hevc_covers(declared: Hevc, actual: Hevc) -> bool {
+fn hevc_covers(declared: HevcProfileTierLevel, actual: HevcProfileTierLevel) -> bool {
     let flagged = actual.compatibility.checked_shl(declared.profile.into()).is_some_and(|c| c & 1 << 31 != 0);
     let profile = declared.profile == actual.profile || flagged || (declared.profile == 2 && actual.profile == 1);
     // Tiers exist from level 4 (120) on.
@@ -140,11 +140,11 @@ mod tests {
     use super::*;
     use crate::checks::support::bitstream::testing::*;
     use crate::checks::testing::*;
-    use crate::history::RenditionPast;
-    use packager_media::codec::parameters::DolbyVision;
+    use crate::history::RenditionHistory;
+    use packager_media::codec::parameters::DolbyVisionConfig;
     use std::sync::Arc;
 
-    fn run(actual: Parameters, sound: Parameters, announced: &[&str]) -> CheckVerdict {
+    fn run(actual: CodecParameters, sound: CodecParameters, announced: &[&str]) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.remember([segment_with(5, actual, sound)]);
         scene.rendition().rendition.codecs = announced.iter().map(|c| (*c).to_owned()).collect();
@@ -229,8 +229,8 @@ mod tests {
     fn dolby_vision_profile_5_needs_its_own_string() {
         let run = |profile, declared: &str| {
             let mut actual = video("hvc1.2.4.L153.B0");
-            let dolby_vision = Some(DolbyVision { profile, level: 6, compatibility: 0 });
-            actual.picture.as_mut().unwrap().dolby_vision = dolby_vision;
+            let dolby_vision = Some(DolbyVisionConfig { profile, level: 6, compatibility: 0 });
+            actual.video.as_mut().unwrap().dolby_vision = dolby_vision;
             run(actual, stereo(), &[declared])
         };
         assert_holds(run(5, "dvh1.05.06"));
@@ -261,7 +261,7 @@ mod tests {
         scene.output.renditions.push(facts);
         let mut segment = segment_with(5, video("avc1.64001f"), audio(actual, 2, 48_000));
         segment.inspection.as_mut().unwrap().tracks.remove(0);
-        let past = RenditionPast { segments: vec![Arc::new(segment)], ..RenditionPast::default() };
+        let past = RenditionHistory { segments: vec![Arc::new(segment)], ..RenditionHistory::default() };
         scene.history.renditions.insert("audio-en".to_owned(), past);
         check(&scene.context(), &Params::default())
     }

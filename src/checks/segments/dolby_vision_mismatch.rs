@@ -1,7 +1,7 @@
 use crate::checks::support::{bitstream, dolby_vision, select};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
-use packager_media::codec::parameters::DolbyVision;
+use packager_media::codec::parameters::DolbyVisionConfig;
 use packager_media::stream::Media;
 
 pub const META: CheckMeta = CheckMeta {
@@ -27,8 +27,8 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
         // A sample entry says whether there is Dolby Vision; the descriptor of a transport stream may be left out.
         let fragmented = |t: &&bitstream::ParsedTrack<'_>| t.segment.segment.map.is_some();
         let pictures = tracks.iter().filter(fragmented).filter(|t| t.track.media == Some(Media::Video));
-        let pictures: Vec<_> = pictures.filter_map(|t| Some((t, t.parameters.picture?.dolby_vision))).collect();
-        let mismatch = |(track, actual): &(&bitstream::ParsedTrack<'_>, Option<DolbyVision>)| {
+        let pictures: Vec<_> = pictures.filter_map(|t| Some((t, t.parameters.video?.dolby_vision))).collect();
+        let mismatch = |(track, actual): &(&bitstream::ParsedTrack<'_>, Option<DolbyVisionConfig>)| {
             let (declared, actual) = dolby_vision::differs(announced, *actual)?;
             Some(track.mismatch("SUPPLEMENTAL-CODECS", declared, &actual).with("line", facts.rendition.line))
         };
@@ -45,9 +45,9 @@ mod tests {
     use packager_media::stream::Map;
 
     /// A segment of HEVC; `map` says whether it is fragmented MP4.
-    fn run(announced: &[&str], actual: Option<DolbyVision>, map: bool) -> CheckVerdict {
+    fn run(announced: &[&str], actual: Option<DolbyVisionConfig>, map: bool) -> CheckVerdict {
         let mut picture = video("hvc1.2.4.L153.B0");
-        picture.picture.as_mut().unwrap().dolby_vision = actual;
+        picture.video.as_mut().unwrap().dolby_vision = actual;
         let mut scene = Scene::live();
         let mut segment = segment_with(5, picture, stereo());
         segment.segment.map = map.then(|| Map { uri: url("init.mp4"), byte_range: None, key: None });
@@ -56,8 +56,8 @@ mod tests {
         check(&scene.context(), &Params::default())
     }
 
-    fn profile_8(level: u8, compatibility: u8) -> Option<DolbyVision> {
-        Some(DolbyVision { profile: 8, level, compatibility })
+    fn profile_8(level: u8, compatibility: u8) -> Option<DolbyVisionConfig> {
+        Some(DolbyVisionConfig { profile: 8, level, compatibility })
     }
 
     #[test]

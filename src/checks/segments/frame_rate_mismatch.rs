@@ -2,7 +2,7 @@ use crate::checks::support::bitstream::{self, ParsedTrack};
 use crate::checks::support::select;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
-use packager_media::codec::parameters::Picture;
+use packager_media::codec::parameters::VideoParameters;
 use packager_media::stream::Media;
 
 pub const META: CheckMeta = CheckMeta {
@@ -41,7 +41,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
 /// A video track whose pictures were counted.
 struct Counted<'a> {
     track: &'a ParsedTrack<'a>,
-    picture: Picture,
+    picture: VideoParameters,
     /// Pictures a second.
     rate: f64,
     /// Pictures a second by which `rate` changes with one picture more or less.
@@ -51,7 +51,7 @@ struct Counted<'a> {
 impl<'a> Counted<'a> {
     /// `None` for sound, for a track without readable picture parameters and for one shorter than `min_duration`.
     fn of(track: &'a ParsedTrack<'a>, params: &Params) -> Option<Self> {
-        let picture = track.parameters.picture.filter(|_| track.track.media == Some(Media::Video))?;
+        let picture = track.parameters.video.filter(|_| track.track.media == Some(Media::Video))?;
         let duration = track.track.duration()?.0;
         let rate = track.track.samples as f64 / duration;
         (duration >= params.min_duration).then(|| Self { track, picture, rate, resolution: 1.0 / duration })
@@ -60,8 +60,8 @@ impl<'a> Counted<'a> {
     fn mismatch(&self, announced: f64, params: &Params) -> Option<Violation> {
         let near = |rate: f64, slack: f64| (rate - announced).abs() <= announced * params.tolerance + slack;
         // Interlaced video may be announced in fields or in frames.
-        let factors: &[f64] = if self.picture.interlaced { &[1.0, 0.5, 2.0] } else { &[1.0] };
-        let coded = self.picture.frame_rate.map(|r| r.value());
+        let factors: &[f64] = if self.video.interlaced { &[1.0, 0.5, 2.0] } else { &[1.0] };
+        let coded = self.video.frame_rate.map(|r| r.value());
         let fits = |factor: &f64| {
             near(self.rate * factor, self.resolution) || coded.is_some_and(|coded| near(coded * factor, 0.0))
         };
@@ -84,7 +84,7 @@ mod tests {
     /// A segment of 2 s with `samples` pictures and the bitstream's own timing `coded`.
     fn scene(announced: f64, coded: Option<Ratio>, samples: u64, interlaced: bool) -> Scene {
         let mut actual = video("avc1.64001f");
-        let picture = actual.picture.as_mut().unwrap();
+        let picture = actual.video.as_mut().unwrap();
         (picture.frame_rate, picture.interlaced) = (coded, interlaced);
         let mut scene = Scene::live();
         let mut segment = segment_with(5, actual, stereo());

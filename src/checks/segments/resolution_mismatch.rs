@@ -2,7 +2,7 @@ use crate::checks::support::bitstream::{self, ParsedTrack};
 use crate::checks::support::select;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
-use packager_media::codec::parameters::Picture;
+use packager_media::codec::parameters::VideoParameters;
 use packager_media::stream::{Rendition, Resolution};
 
 pub const META: CheckMeta = CheckMeta {
@@ -28,7 +28,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     select::judge_renditions(context, MISSING, |facts, past| {
         let announced = facts.rendition.resolution?;
         let tracks = bitstream::newest_first(facts, past)?;
-        let mut pictures = tracks.iter().filter_map(|t| Some((t, t.parameters.picture?))).peekable();
+        let mut pictures = tracks.iter().filter_map(|t| Some((t, t.parameters.video?))).peekable();
         pictures.peek()?;
         let first =
             pictures.find_map(|(track, picture)| mismatch(track, &picture, announced, &facts.rendition, params));
@@ -38,7 +38,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
 
 fn mismatch(
     track: &ParsedTrack<'_>,
-    picture: &Picture,
+    picture: &VideoParameters,
     announced: Resolution,
     rendition: &Rendition,
     params: &Params,
@@ -55,7 +55,7 @@ fn mismatch(
 
 /// Sizes that a packager may announce: the coded size, and the size after stretching to square samples in width or in
 /// height.
-fn display_sizes(coded: Resolution, picture: &Picture) -> Vec<Resolution> {
+fn display_sizes(coded: Resolution, picture: &VideoParameters) -> Vec<Resolution> {
     let mut sizes = vec![coded];
     if let Some(aspect) = picture.sample_aspect {
         let scaled = |length: u32, by: f64| (f64::from(length) * by).round() as u32;
@@ -75,7 +75,7 @@ mod tests {
     /// Pictures of this size, where 1280x720 is announced.
     fn sized(width: u32, height: u32, aspect: Option<Ratio>) -> CheckVerdict {
         let mut actual = video("avc1.64001f");
-        let picture = actual.picture.as_mut().unwrap();
+        let picture = actual.video.as_mut().unwrap();
         (picture.resolution, picture.sample_aspect) = (Some(Resolution { width, height }), aspect);
         check(&scene_with(actual, |_| {}).context(), &Params::default())
     }
@@ -111,7 +111,7 @@ mod tests {
         let unannounced = scene_with(video("avc1.64001f"), |r| r.resolution = None);
         assert_not_run(check(&unannounced.context(), &Params::default()), MISSING);
         let mut unread = video("avc1.64001f");
-        unread.picture = None;
+        unread.video = None;
         assert_not_run(check(&scene_with(unread, |_| {}).context(), &Params::default()), MISSING);
     }
 }

@@ -3,7 +3,7 @@ use crate::checks::support::select::{self, segment_violation};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::SegmentFacts;
 use crate::finding::Severity;
-use packager_media::codec::parameters::{Parameters, Picture, Sound};
+use packager_media::codec::parameters::{AudioParameters, CodecParameters, VideoParameters};
 
 pub const META: CheckMeta = CheckMeta {
     id: "stream_parameters_changed",
@@ -33,7 +33,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
 }
 
 fn changed_inside(track: &ParsedTrack<'_>) -> Option<Violation> {
-    let (first, then) = difference(track.parameters, track.track.changed.as_deref()?)?;
+    let (first, then) = difference(track.parameters, track.track.changed_parameters.as_deref()?)?;
     let number = track.segment.segment.number;
     let message = format!("segment {number} begins with {first} and changes to {then} without a discontinuity");
     Some(segment_violation(track.segment, message).with("declared", first).with("actual", then))
@@ -51,17 +51,17 @@ fn changed_between(before: &SegmentFacts, next: &SegmentFacts) -> Option<Violati
 }
 
 /// The first parameter that differs in a way that a player's decoder notices, as text with its unit.
-fn difference(a: &Parameters, b: &Parameters) -> Option<(String, String)> {
-    let sound = a.sound.zip(b.sound);
-    let picture = a.picture.zip(b.picture);
+fn difference(a: &CodecParameters, b: &CodecParameters) -> Option<(String, String)> {
+    let sound = a.audio.zip(b.audio);
+    let picture = a.video.zip(b.video);
     let unit = |unit: &'static str| move |(a, b): (String, String)| (format!("{a}{unit}"), format!("{b}{unit}"));
     let text = |a: Option<u32>, b: Option<u32>| a.zip(b).map(|(a, b)| (a.to_string(), b.to_string()));
     let rate = sound.and_then(|(a, b)| text(a.sample_rate, b.sample_rate)).map(unit(" Hz"));
-    let channels = |s: Sound| s.channels.map(u32::from);
+    let channels = |s: AudioParameters| s.channels.map(u32::from);
     let channels = sound.and_then(|(a, b)| text(channels(a), channels(b))).map(unit(" channels"));
-    let size = |p: Picture| p.resolution.map(|r| r.to_string());
+    let size = |p: VideoParameters| p.resolution.map(|r| r.to_string());
     let size = picture.and_then(|(a, b)| size(a).zip(size(b))).map(unit(" pixels"));
-    let range = |p: Picture| p.range().map(|r| r.as_str().to_owned());
+    let range = |p: VideoParameters| p.dynamic_range().map(|r| r.as_str().to_owned());
     let range = picture.and_then(|(a, b)| range(a).zip(range(b))).map(unit(" range"));
     [rate, channels, size, range].into_iter().flatten().find(|(a, b)| a != b)
 }
@@ -75,27 +75,27 @@ mod tests {
     use std::sync::Arc;
 
     /// One segment in the middle of which every track's parameters change.
-    fn inside(change: &dyn Fn(&mut Parameters)) -> CheckVerdict {
+    fn inside(change: &dyn Fn(&mut CodecParameters)) -> CheckVerdict {
         let mut segment = segment_with(5, video("avc1.64001f"), stereo());
         for track in &mut segment.inspection.as_mut().unwrap().tracks {
             let mut changed = track.parameters.as_deref().unwrap().clone();
             change(&mut changed);
-            track.changed = Some(Arc::new(changed));
+            track.changed_parameters = Some(Arc::new(changed));
         }
         let mut scene = Scene::live();
         scene.remember([segment]);
         check(&scene.context(), &Params::default())
     }
 
-    fn smaller(p: &mut Parameters) {
-        p.picture.iter_mut().for_each(|p| p.resolution = Some(Resolution { width: 960, height: 540 }));
+    fn smaller(p: &mut CodecParameters) {
+        p.video.iter_mut().for_each(|p| p.resolution = Some(Resolution { width: 960, height: 540 }));
     }
 
     #[test]
     fn another_resolution_or_channel_count_inside_a_segment_fails() {
         let message = "segment 5 begins with 1280x720 pixels and changes to 960x540 pixels without a discontinuity";
         assert_eq!(messages(inside(&smaller)), message);
-        let found = messages(inside(&|p| p.sound.iter_mut().for_each(|s| s.channels = Some(6))));
+        let found = messages(inside(&|p| p.audio.iter_mut().for_each(|s| s.channels = Some(6))));
         assert!(found.contains("2 channels and changes to 6 channels"), "{found}");
     }
 
@@ -104,7 +104,7 @@ mod tests {
         assert_holds(inside(&|p| p.level = None));
     }
 
-    fn between(next: Parameters, discontinuity: bool) -> CheckVerdict {
+    fn between(next: CodecParameters, discontinuity: bool) -> CheckVerdict {
         let mut scene = Scene::live();
         let mut second = segment_with(6, video("avc1.64001f"), next);
         second.segment.discontinuity = discontinuity;
@@ -137,7 +137,7 @@ mod tests {
         let track = &mut first.inspection.as_mut().unwrap().tracks[0];
         let mut changed = track.parameters.as_deref().unwrap().clone();
         smaller(&mut changed);
-        track.changed = Some(Arc::new(changed));
+        track.changed_parameters = Some(Arc::new(changed));
         let mut scene = Scene::live();
         scene.remember([first, segment_with(6, video("avc1.64001f"), audio("mp4a.40.2", 6, 48_000))]);
         assert_eq!(violations(check(&scene.context(), &Params::default())).len(), 2);

@@ -3,15 +3,15 @@
 use crate::checks::Violation;
 use crate::checks::support::select::{self, segment_violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
-use crate::history::RenditionPast;
-use packager_media::codec::parameters::Parameters;
+use crate::history::RenditionHistory;
+use packager_media::codec::parameters::CodecParameters;
 use packager_media::container::Track;
 
 /// A track of an inspected segment, with the codec parameters that its headers declare.
 pub(in crate::checks) struct ParsedTrack<'a> {
     pub segment: &'a SegmentFacts,
     pub track: &'a Track,
-    pub parameters: &'a Parameters,
+    pub parameters: &'a CodecParameters,
 }
 
 impl ParsedTrack<'_> {
@@ -37,7 +37,7 @@ pub(in crate::checks) fn parsed_tracks(segment: &SegmentFacts) -> Vec<ParsedTrac
 /// A check reports the first track that differs: one wrong attribute is one fault, however many segments show it.
 pub(in crate::checks) fn newest_first<'a>(
     facts: &RenditionFacts,
-    past: &'a RenditionPast,
+    past: &'a RenditionHistory,
 ) -> Option<Vec<ParsedTrack<'a>>> {
     let segments = select::inspected_segments(facts, past)?;
     let tracks: Vec<_> = segments.into_iter().rev().flat_map(parsed_tracks).collect();
@@ -49,30 +49,30 @@ pub(in crate::checks) fn newest_first<'a>(
 pub(in crate::checks) mod testing {
     use super::*;
     use crate::checks::testing::{Scene, ts_segment};
-    use packager_media::codec::parameters::{Picture, Ratio, Sound};
+    use packager_media::codec::parameters::{AudioParameters, Ratio, VideoParameters};
     use packager_media::codec::rfc6381::Codec;
     use packager_media::stream::{Rendition, Resolution};
     use std::sync::Arc;
 
     /// A picture of 1280x720 with 25 frames a second.
-    pub fn video(codec: &str) -> Parameters {
+    pub fn video(codec: &str) -> CodecParameters {
         let resolution = Some(Resolution { width: 1280, height: 720 });
-        let picture = Picture { resolution, frame_rate: Ratio::new(25, 1), ..Picture::default() };
-        Parameters::of_picture(Codec::parse(codec).unwrap(), picture)
+        let picture = VideoParameters { resolution, frame_rate: Ratio::new(25, 1), ..VideoParameters::default() };
+        CodecParameters::with_video(Codec::parse(codec).unwrap(), picture)
     }
 
-    pub fn audio(codec: &str, channels: u16, rate: u32) -> Parameters {
-        let sound = Sound { channels: Some(channels), ..Sound::at(rate) };
-        Parameters::of_sound(Codec::parse(codec).unwrap(), sound)
+    pub fn audio(codec: &str, channels: u16, rate: u32) -> CodecParameters {
+        let sound = AudioParameters { channels: Some(channels), ..AudioParameters::at_rate(rate) };
+        CodecParameters::with_audio(Codec::parse(codec).unwrap(), sound)
     }
 
     /// AAC in stereo at 48 kHz.
-    pub fn stereo() -> Parameters {
+    pub fn stereo() -> CodecParameters {
         audio("mp4a.40.2", 2, 48_000)
     }
 
     /// A transport stream segment of 2 s with a video and an audio track of these parameters.
-    pub fn segment_with(number: u64, video: Parameters, audio: Parameters) -> SegmentFacts {
+    pub fn segment_with(number: u64, video: CodecParameters, audio: CodecParameters) -> SegmentFacts {
         let mut segment = ts_segment(number, 2.0 * number as f64, 2.0);
         let tracks = &mut segment.inspection.as_mut().unwrap().tracks;
         for (track, parameters) in tracks.iter_mut().zip([video, audio]) {
@@ -82,7 +82,7 @@ pub(in crate::checks) mod testing {
     }
 
     /// A scene whose one segment has this video and stereo sound, after `change` of the announced rendition.
-    pub fn scene_with(video: Parameters, change: impl FnOnce(&mut Rendition)) -> Scene {
+    pub fn scene_with(video: CodecParameters, change: impl FnOnce(&mut Rendition)) -> Scene {
         let mut scene = Scene::live();
         scene.remember([segment_with(5, video, stereo())]);
         change(&mut scene.rendition().rendition);

@@ -1,39 +1,44 @@
-//! Encryption inside the container: what the playlist announces against what the segment says of itself.
+//! Encryption inside the container: what the manifest announces against what the segment itself declares.
 
 use packager_media::container::{Container, Inspection, SampleEncryption};
 use packager_media::drm::{ProtectionScheme, Uuid};
 use packager_media::stream::{Key, Segment};
 
 /// How the manifest announces encryption.
-pub(super) struct Announced {
+pub(super) struct Announcement {
+    /// Tag or element that announces it.
     pub tag: &'static str,
-    /// Samples may be clear where it is announced.
-    pub may_be_clear: bool,
+    /// Whether clear samples may be announced as encrypted.
+    pub clear_samples_allowed: bool,
 }
 
-pub(super) fn fault(segment: &Segment, inspection: &Inspection, told: &Announced) -> Option<String> {
+/// The first difference between announcement and segment, as the rest of a sentence that begins with the segment.
+pub(super) fn mismatch(segment: &Segment, inspection: &Inspection, announcement: &Announcement) -> Option<String> {
     let method = segment.key.as_ref().map(|k| k.method.as_str());
-    let announced = matches!(method, Some("SAMPLE-AES" | "SAMPLE-AES-CTR")) || method.is_some_and(of_mpd);
+    let announced = matches!(method, Some("SAMPLE-AES" | "SAMPLE-AES-CTR")) || method.is_some_and(is_mpd_scheme);
     match (method, inspection.encrypted) {
         (_, true) if inspection.ts.as_ref().is_some_and(|ts| ts.scrambled_packets > 0) => {
             Some("has scrambled packets (transport_scrambling_control), which no key of HLS or DASH undoes".to_owned())
         }
-        (None, true) => {
-            Some(format!("is encrypted and no {} says so: players don't ask for a key, and show nothing", told.tag))
-        }
-        (Some(method), false) if announced && !told.may_be_clear && shows_encryption(inspection) => {
+        (None, true) => Some(format!(
+            "is encrypted but no {} announces it: players ask for no key and show nothing",
+            announcement.tag
+        )),
+        (Some(method), false)
+            if announced && !announcement.clear_samples_allowed && may_show_encryption(inspection) =>
+        {
             Some(format!("is announced as {method} and is clear"))
         }
         (Some(method), true) if announced => {
             let mut tracks = inspection.tracks.iter().filter_map(|t| t.encryption.as_deref());
-            tracks.find_map(|track| wrong_scheme(method, track).or_else(|| wrong_key(segment, track, told.tag)))
+            tracks.find_map(|track| wrong_scheme(method, track).or_else(|| wrong_key(segment, track, announcement.tag)))
         }
         _ => None,
     }
 }
 
-/// The container says whether samples are encrypted, and has some that could be.
-fn shows_encryption(inspection: &Inspection) -> bool {
+/// Whether the container declares the encryption of samples and has samples that could be encrypted.
+fn may_show_encryption(inspection: &Inspection) -> bool {
     matches!(inspection.container, Container::MpegTs | Container::Cmaf)
         && inspection
             .tracks
@@ -49,12 +54,16 @@ fn wrong_scheme(method: &str, track: &SampleEncryption) -> Option<String> {
         named => ProtectionScheme(named.as_bytes().try_into().ok()?),
     };
     let scheme = track.scheme.filter(|s| *s != meant)?;
-    let said = if of_mpd(method) { format!("the MPD says {meant}") } else { format!("{method} stands for {meant}") };
-    Some(format!("is encrypted with the scheme {scheme}; {said}, and players decrypt it into noise"))
+    let announced = if is_mpd_scheme(method) {
+        format!("the MPD announces {meant}")
+    } else {
+        format!("{method} stands for {meant}")
+    };
+    Some(format!("is encrypted with the scheme {scheme}; {announced}, and players decrypt it into noise"))
 }
 
-/// ContentProtection names the scheme itself.
-fn of_mpd(method: &str) -> bool {
+/// Whether a method is a scheme that ContentProtection of an MPD names, not a METHOD of EXT-X-KEY.
+fn is_mpd_scheme(method: &str) -> bool {
     method == "common encryption" || method.as_bytes().try_into().is_ok_and(|name| ProtectionScheme(name).is_common())
 }
 
@@ -63,18 +72,18 @@ fn wrong_key(segment: &Segment, track: &SampleEncryption, tag: &str) -> Option<S
     segment.keys.iter().find_map(|key| {
         let named = key.kids();
         let misses = !named.is_empty() && !named.contains(&kid);
-        misses.then(|| format!("needs the key {kid}, the {tag} of {} names {}", owner(key), list(&named)))
+        misses.then(|| format!("needs the key {kid}, the {tag} of {} names {}", key_system_name(key), list(&named)))
     })
 }
 
-fn owner(key: &Key) -> String {
+fn key_system_name(key: &Key) -> String {
     if key.format() == "urn:mpeg:dash:mp4protection:2011" {
         return "common encryption".to_owned();
     }
     key.system().map_or_else(|| key.format().to_owned(), |system| system.to_string())
 }
 
-/// As many as a person reads.
+/// The first three key IDs as text.
 fn list(ids: &[Uuid]) -> String {
     let shown: Vec<_> = ids.iter().take(3).map(Uuid::to_string).collect();
     let more = if ids.len() > shown.len() { ", …" } else { "" };
@@ -88,7 +97,7 @@ mod tests {
     use packager_media::container::TsFacts;
     use std::sync::Arc;
 
-    const HLS: Announced = Announced { tag: "EXT-X-KEY", may_be_clear: false };
+    const HLS: Announcement = Announcement { tag: "EXT-X-KEY", clear_samples_allowed: false };
     const KID: &str = "0x07070707070707070707070707070707";
 
     fn key(method: &str, format: &str, kid: Option<&str>) -> Key {
@@ -107,7 +116,7 @@ mod tests {
         let protection =
             SampleEncryption { scheme: Some(ProtectionScheme(scheme)), kid, ..SampleEncryption::default() };
         inspection.tracks[0].encryption = Some(Arc::new(protection));
-        fault(&segment, &inspection, &HLS)
+        mismatch(&segment, &inspection, &HLS)
     }
 
     #[test]
@@ -136,7 +145,7 @@ mod tests {
         let under =
             |method, scheme: &[u8; 4]| run(*scheme, None, &[key(method, "urn:mpeg:dash:mp4protection:2011", None)]);
         assert_eq!([under("cbcs", b"cbcs"), under("common encryption", b"cens")], [None, None]);
-        assert!(under("cenc", b"cbcs").unwrap().contains("the scheme cbcs; the MPD says cenc"));
+        assert!(under("cenc", b"cbcs").unwrap().contains("the scheme cbcs; the MPD announces cenc"));
     }
 
     #[test]
@@ -144,12 +153,12 @@ mod tests {
         let facts = ts_segment(5, 0.0, 2.0);
         let clear = facts.inspection.unwrap();
         let segment = Segment { key: Some(key("cenc", "urn:mpeg:dash:mp4protection:2011", None)), ..facts.segment };
-        let dash = |may_be_clear| Announced { tag: "ContentProtection", may_be_clear };
-        assert_eq!(fault(&segment, &clear, &dash(true)), None);
-        assert_eq!(fault(&segment, &clear, &dash(false)).unwrap(), "is announced as cenc and is clear");
+        let dash = |clear_samples_allowed| Announcement { tag: "ContentProtection", clear_samples_allowed };
+        assert_eq!(mismatch(&segment, &clear, &dash(true)), None);
+        assert_eq!(mismatch(&segment, &clear, &dash(false)).unwrap(), "is announced as cenc and is clear");
         let silent = Segment { key: None, ..segment };
         let encrypted = Inspection { encrypted: true, ..clear };
-        assert!(fault(&silent, &encrypted, &dash(false)).unwrap().contains("no ContentProtection says so"));
+        assert!(mismatch(&silent, &encrypted, &dash(false)).unwrap().contains("no ContentProtection announces it"));
     }
 
     #[test]
@@ -159,6 +168,6 @@ mod tests {
         inspection.encrypted = true;
         inspection.ts = Some(TsFacts { scrambled_packets: 1, ..TsFacts::default() });
         let announced = Segment { key: Some(key("SAMPLE-AES", "identity", None)), ..facts.segment };
-        assert!(fault(&announced, &inspection, &HLS).unwrap().contains("transport_scrambling_control"));
+        assert!(mismatch(&announced, &inspection, &HLS).unwrap().contains("transport_scrambling_control"));
     }
 }

@@ -1,0 +1,163 @@
+mod samples;
+
+use crate::checks::support::select::{self, complete_inspection, segment_violation};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
+use crate::facts::{Decryption, InitFacts, RenditionFacts, SegmentFacts};
+use crate::finding::Severity;
+use crate::history::RenditionHistory;
+use packager_media::container::Container;
+use packager_media::crypt::BLOCK_SIZE;
+use packager_media::stream::Protocol;
+use samples::Announcement;
+use std::sync::Arc;
+
+pub const META: CheckMeta = CheckMeta {
+    id: "encryption_mismatch",
+    severity: Severity::Critical,
+    group: CheckGroup::Segments,
+    scope: CheckScope::Any,
+    alert: Some("SegmentsBroken"),
+    help: "fails when a segment is clear although the playlist or MPD announces it as encrypted, is encrypted although nothing announces \
+           it, or is encrypted with another scheme or key ID than announced",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.4, 5.2; ISO/IEC 23001-7; ISO/IEC 23009-1 5.8.4.1",
+    needs_history: false,
+};
+
+params! {}
+
+pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
+    let protocol = context.output.protocol();
+    select::judge_renditions(context, select::NO_SEGMENT, |facts, past| judge(protocol, facts, past))
+}
+
+/// Tag or element of the manifest that announces encryption.
+fn announcing_tag(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Hls => "EXT-X-KEY",
+        Protocol::Dash => "ContentProtection",
+    }
+}
+
+fn judge(protocol: Protocol, facts: &RenditionFacts, past: &RenditionHistory) -> Option<Vec<Violation>> {
+    let segments = select::inspected_segments(facts, past).unwrap_or_default();
+    if !segments.iter().any(|s| s.inspection.is_some() || s.decryption.is_some()) {
+        return None;
+    }
+    let tag = announcing_tag(protocol);
+    let mut found: Vec<_> = unannounced_noise(&segments, tag).into_iter().collect();
+    // An MPD announces for a whole Representation what a player finds sample by sample: there may be a clear lead.
+    let protected = |init: &Arc<InitFacts>| init.inspection.as_ref().is_some_and(|i| i.encrypted);
+    let clear_samples_allowed = protocol == Protocol::Dash && facts.inits.iter().any(protected);
+    let announcement = Announcement { tag, clear_samples_allowed };
+    found.extend(segments.iter().rev().filter_map(|s| mismatch(s, &announcement)));
+    Some(found)
+}
+
+fn mismatch(facts: &SegmentFacts, announcement: &Announcement) -> Option<Violation> {
+    facts.fetched.ok()?;
+    let key = facts.segment.key.as_ref();
+    let method = key.map_or("NONE", |k| k.method.as_str());
+    let problem = match facts.decryption {
+        Some(Decryption::Clear) => format!("is announced as {method} and is clear: players decrypt it into noise"),
+        Some(_) => return None,
+        None => samples::mismatch(&facts.segment, complete_inspection(facts)?, announcement)?,
+    };
+    Some(segment_violation(facts, format!("segment {} {problem}", facts.segment.number)).with("method", method))
+}
+
+/// A violation if all segments that arrived are noise in whole blocks, as AES-128 leaves them, and have no key. A single
+/// such segment may be chance or damage, so that at least two are needed.
+fn unannounced_noise(segments: &[&SegmentFacts], tag: &str) -> Option<Violation> {
+    let noise = |s: &SegmentFacts| {
+        let unknown = complete_inspection(s)
+            .is_some_and(|i| i.container == Container::Unknown && !i.head.iter().all(u8::is_ascii));
+        let bytes = s.fetched.ok().map_or(0, |e| e.body_bytes);
+        unknown && s.segment.key.is_none() && bytes > 0 && bytes.is_multiple_of(BLOCK_SIZE as u64)
+    };
+    let arrived: Vec<_> = segments.iter().filter(|s| s.fetched.ok().is_some()).collect();
+    let last = arrived.last().filter(|_| arrived.len() >= 2 && arrived.iter().all(|s| noise(s)))?;
+    let message =
+        format!("segments are noise in whole blocks of 16 bytes, as AES-128 leaves them, but no {tag} announces it");
+    Some(segment_violation(last, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use crate::facts::FailureKind;
+    use packager_media::crypt::DecryptError;
+    use packager_media::stream::Key;
+
+    fn under(method: &str, change: impl FnOnce(&mut SegmentFacts)) -> SegmentFacts {
+        let mut segment = ts_segment(5, 0.0, 2.0);
+        let uri = Some(url("key.bin").into());
+        segment.segment.key = Some(Key { method: method.to_owned(), uri, iv: None, key_format: None, key_id: None });
+        change(&mut segment);
+        segment
+    }
+
+    fn run(segments: impl IntoIterator<Item = SegmentFacts>) -> CheckVerdict {
+        let mut scene = Scene::live();
+        scene.remember(segments);
+        check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn a_segment_that_is_what_the_playlist_announces_holds() {
+        assert_holds(run([ts_segment(5, 0.0, 2.0)]));
+        assert_holds(run([under("AES-128", |s| s.decryption = Some(Decryption::Done))]));
+        assert_holds(run([under("SAMPLE-AES", |s| s.inspection.as_mut().unwrap().encrypted = true)]));
+    }
+
+    #[test]
+    fn a_clear_segment_that_is_announced_as_encrypted_fails() {
+        let clear = under("AES-128", |s| s.decryption = Some(Decryption::Clear));
+        let found = violations(run([clear]));
+        assert_eq!(found[0].message, "segment 5 is announced as AES-128 and is clear: players decrypt it into noise");
+        assert_eq!((found[0].rendition.as_deref(), &found[0].evidence["method"]), (Some(NAME), &"AES-128".into()));
+        assert_eq!(messages(run([under("SAMPLE-AES", |_| {})])), "segment 5 is announced as SAMPLE-AES and is clear");
+        let subtitles = |s: &mut SegmentFacts| s.inspection.as_mut().unwrap().container = Container::WebVtt;
+        assert_holds(run([under("SAMPLE-AES", subtitles)]));
+    }
+
+    #[test]
+    fn an_encrypted_segment_that_nothing_announces_fails() {
+        let mut encrypted = ts_segment(5, 0.0, 2.0);
+        encrypted.inspection.as_mut().unwrap().encrypted = true;
+        assert!(messages(run([encrypted])).contains("is encrypted but no EXT-X-KEY announces it"));
+    }
+
+    #[test]
+    fn noise_is_called_encrypted_only_if_every_segment_is_noise_in_whole_blocks() {
+        let noise = |number, bytes| {
+            let mut segment = ts_segment(number, 0.0, 2.0);
+            let inspection = segment.inspection.as_mut().unwrap();
+            (inspection.container, inspection.head) = (Container::Unknown, vec![0x9c, 7]);
+            segment.fetched.result.as_mut().unwrap().body_bytes = bytes;
+            segment
+        };
+        assert!(messages(run([noise(5, 1600), noise(6, 1616)])).contains("as AES-128 leaves them"));
+        assert_holds(run([noise(5, 1600)]));
+        assert_holds(run([noise(5, 0), noise(6, 1616)]));
+        assert_holds(run([noise(5, 1600), noise(6, 1617)]));
+        assert_holds(run([noise(5, 1600), ts_segment(6, 2.0, 2.0)]));
+        let mut text = noise(6, 1616);
+        text.inspection.as_mut().unwrap().head = b"<html>".to_vec();
+        assert_holds(run([noise(5, 1600), text]));
+    }
+
+    #[test]
+    fn a_segment_that_fails_to_decrypt_or_whose_key_is_locked_holds() {
+        let failed = |s: &mut SegmentFacts| s.decryption = Some(Decryption::Failed(DecryptError::Padding));
+        assert_holds(run([under("AES-128", failed)]));
+        assert_holds(run([under("AES-128", |s| (s.decryption, s.inspection) = (Some(Decryption::Locked), None))]));
+    }
+
+    #[test]
+    fn segments_that_did_not_arrive_are_not_judged() {
+        assert_holds(run([broken(ts_segment(5, 0.0, 2.0), FailureKind::Cut)]));
+        assert_not_run(run([with_status(ts_segment(5, 0.0, 2.0), 404)]), select::NO_SEGMENT);
+        assert_not_run(check(&Scene::live().context(), &Params::default()), select::NO_SEGMENT);
+    }
+}

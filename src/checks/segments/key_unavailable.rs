@@ -1,0 +1,129 @@
+use crate::checks::support::select::{self, shown};
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
+use crate::facts::KeyFacts;
+use crate::finding::Severity;
+use packager_media::crypt::BLOCK_SIZE;
+
+pub const META: CheckMeta = CheckMeta {
+    id: "key_unavailable",
+    severity: Severity::Critical,
+    group: CheckGroup::Segments,
+    scope: CheckScope::Any,
+    alert: Some("SegmentsBroken"),
+    help: "fails when the URI of a key or of a licence doesn't answer, or an AES-128 key doesn't have 16 bytes",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.4",
+    needs_history: false,
+};
+
+params! {
+    /// Whether a key may answer 401 or 403, because viewers have credentials that the exporter lacks. Segments under such a key aren't inspected.
+    forbidden_ok: bool = false,
+}
+
+const MISSING: &str = "no key was requested";
+
+pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    select::judge_renditions(context, MISSING, |facts, _| {
+        let requested = !facts.keys.is_empty();
+        requested.then(|| facts.keys.iter().filter_map(|key| unusable(key, params)).collect())
+    })
+}
+
+fn unusable(facts: &KeyFacts, params: &Params) -> Option<Violation> {
+    let exchange = facts.fetched.result.as_ref().ok();
+    let status = exchange.map(|e| e.status);
+    let forbidden = matches!(status, Some(401 | 403));
+    if facts.usable() || facts.fetched.probe_timed_out() || (params.forbidden_ok && forbidden) {
+        return None;
+    }
+    let name = if facts.key.format() == "identity" { "key" } else { "licence URI" };
+    let message = match facts.fetched.problem() {
+        Some(problem) if forbidden => format!(
+            "the {name} doesn't answer: {problem}; add its credentials to the channel's `request`, or set \
+             checks.key_unavailable.forbidden_ok"
+        ),
+        Some(problem) => format!("the {name} doesn't answer: {problem}"),
+        None => {
+            let bytes = exchange.map_or(0, |e| e.body_bytes);
+            format!("the key has {bytes} bytes instead of {BLOCK_SIZE}: players can't decrypt anything with it")
+        }
+    };
+    let violation = Violation::new(message).with("url", shown(&facts.fetched.url)).with("method", &*facts.key.method);
+    let violation = violation.with("key_format", facts.key.format()).with("status", status);
+    Some(violation.with("asked_at", facts.asked_at.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use crate::facts::FailureKind;
+    use packager_media::crypt::AesKey;
+    use packager_media::stream::Key;
+    use std::sync::Arc;
+
+    fn run(facts: KeyFacts, forbidden_ok: bool) -> CheckVerdict {
+        let mut scene = Scene::live();
+        scene.rendition().keys = vec![Arc::new(facts)];
+        check(&scene.context(), &Params { forbidden_ok, ..Params::default() })
+    }
+
+    fn answering(status: u16, bytes: usize) -> KeyFacts {
+        let mut fetched = answered("key.bin?t=s3cret", "application/octet-stream");
+        let exchange = fetched.result.as_mut().unwrap();
+        (exchange.status, exchange.body_bytes) = (status, bytes as u64);
+        let secret = AesKey::new(&vec![7; bytes]).filter(|_| status == 200);
+        let uri = Some(url("key.bin?t=s3cret").into());
+        let key = Key { method: "AES-128".to_owned(), uri, iv: None, key_format: None, key_id: None };
+        KeyFacts { key, asked_at: time(0.0), fetched, secret }
+    }
+
+    #[test]
+    fn a_key_of_16_bytes_holds_and_another_length_fails() {
+        assert_holds(run(answering(200, 16), false));
+        let message = "the key has 15 bytes instead of 16: players can't decrypt anything with it";
+        assert_eq!(messages(run(answering(200, 15), false)), message);
+        assert!(messages(run(answering(200, 17), false)).contains("has 17 bytes instead of 16"));
+    }
+
+    #[test]
+    fn a_key_that_does_not_answer_fails_with_a_masked_url() {
+        assert_eq!(messages(run(answering(404, 0), false)), "the key doesn't answer: HTTP status 404");
+        let violation = violations(run(answering(500, 0), false)).remove(0);
+        assert_eq!(violation.evidence["url"], "https://packager.example/tv1/key.bin?t=***");
+        assert_eq!((violation.rendition.as_deref(), &violation.evidence["status"]), (Some(NAME), &500.into()));
+    }
+
+    #[test]
+    fn a_request_that_the_probe_ended_is_not_judged() {
+        for (kind, count) in [(FailureKind::Connect, 1), (FailureKind::Deadline, 0)] {
+            let facts = KeyFacts { fetched: failed("key.bin", kind), secret: None, ..answering(200, 16) };
+            assert_eq!(violations(run(facts, false)).len(), count);
+        }
+    }
+
+    #[test]
+    fn forbidden_ok_allows_401_and_403_only() {
+        for status in [401, 403] {
+            assert!(messages(run(answering(status, 0), false)).contains("checks.key_unavailable.forbidden_ok"));
+            assert_holds(run(answering(status, 0), true));
+        }
+        assert_eq!(violations(run(answering(404, 0), true)).len(), 1);
+    }
+
+    #[test]
+    fn a_licence_uri_may_refuse_a_request_but_not_fail() {
+        let licence = |status| {
+            let mut facts = KeyFacts { secret: None, ..answering(status, 0) };
+            facts.key.key_format = Some("com.widevine".to_owned());
+            run(facts, false)
+        };
+        assert_holds(licence(405));
+        assert_eq!(messages(licence(502)), "the licence URI doesn't answer: HTTP status 502");
+    }
+
+    #[test]
+    fn without_a_key_it_does_not_run() {
+        assert_not_run(check(&Scene::live().context(), &Params::default()), MISSING);
+    }
+}
