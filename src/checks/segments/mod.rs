@@ -1,3 +1,5 @@
+pub mod ad_marker_invalid;
+pub mod ad_markers_mismatch;
 pub mod audio_channels_mismatch;
 pub mod av_out_of_sync;
 pub mod captions_missing;
@@ -14,7 +16,6 @@ pub mod key_unavailable;
 pub mod keyframe_missing;
 pub mod renditions_misaligned;
 pub mod resolution_mismatch;
-pub mod scte35;
 pub mod segment_duration_mismatch;
 pub mod stream_parameters_changed;
 pub mod timestamp_discontinuity;

@@ -1,3 +1,4 @@
+pub(crate) mod ad_breaks;
 pub(crate) mod bitstream;
 pub(crate) mod dolby_vision;
 pub(crate) mod live_edge_age;
