@@ -220,7 +220,7 @@ async fn a_blocking_reload_that_outlasts_the_probe_is_not_run() {
 #[tokio::test(flavor = "multi_thread")]
 async fn updates_of_an_mpd_are_requested_once_per_probe_unless_the_check_is_disabled() {
     let templates =
-        format!("{TEMPLATES}\nNO_UPDATES:\n  extends: T2\n  checks: {{mpd_patch_events: {{enabled: false}}}}\n");
+        format!("{TEMPLATES}\nNO_UPDATES:\n  extends: T2\n  checks: {{dash_update_failed: {{enabled: false}}}}\n");
     let own = channel("CM1", "live/CM1/updates.mpd");
     let no_updates = ChannelSpec { template: "NO_UPDATES", ..channel("CM2", "live/CM1/updates.mpd") };
     let harness = Harness::new(&[own, no_updates], &templates, "").await;

@@ -23,8 +23,10 @@ pub enum DefectKind {
     Syntax,
     /// An MPD that can't be read, or that breaks its schema or a rule of its standard.
     Mpd,
-    /// Updates and events of an MPD: Location, PatchLocation, EventStream, and the patch itself.
+    /// An MPD's Location or PatchLocation, or an MPD patch, is invalid.
     Update,
+    /// An EventStream or an Event of an MPD is invalid.
+    EventStream,
     /// Parts of a playlist that players ignore if they are malformed: date ranges, and text that isn't in normalization form C.
     Metadata,
     /// A missing or malformed attribute of a rendition in a multivariant playlist.

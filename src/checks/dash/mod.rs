@@ -1,5 +1,6 @@
 pub mod dash_buffer_depth_short;
 pub mod dash_clock_wrong;
+pub mod dash_event_stream_invalid;
 pub mod dash_live_edge_unavailable;
 pub mod dash_max_segment_duration_exceeded;
 pub mod dash_mpd_regressed;
@@ -7,4 +8,4 @@ pub mod dash_mpd_stale;
 pub mod dash_syntax_error;
 pub mod dash_time_mismatch;
 pub mod dash_timeline_gap;
-pub mod mpd_patch_events;
+pub mod dash_update_failed;

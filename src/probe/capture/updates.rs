@@ -54,7 +54,7 @@ impl Capturer<'_> {
 
     /// Whether updates are fetched: a template that disables their check avoids the requests.
     fn updates_wanted(&self) -> bool {
-        self.template.checks.mpd_patch_events.enabled
+        self.template.checks.dash_update_failed.enabled
     }
 
     async fn fetch_update(&self, url: &Url) -> Option<(Fetched, Vec<u8>)> {

@@ -6,10 +6,12 @@ use memchr::memchr_iter;
 use roxmltree::Node;
 use std::fmt;
 
-/// Most defects of each of the five kinds, without the one that counts the rest.
-const KEPT: usize = super::MAX_DEFECTS / 5 - 1;
-/// Elements that concern updates and events: players play on when these are wrong.
-const UPDATE_ELEMENTS: &[&str] = &["Location", "PatchLocation", "EventStream", "Event"];
+/// Most defects of each of the six kinds, besides the one that counts the rest of its kind.
+const KEPT: usize = super::MAX_DEFECTS / 6 - 1;
+/// Elements by which players update the MPD.
+const UPDATE_ELEMENTS: &[&str] = &["Location", "PatchLocation"];
+/// Elements of events; players ignore an invalid one.
+const EVENT_ELEMENTS: &[&str] = &["EventStream", "Event"];
 
 /// Collects the defects of one document.
 pub(super) struct DefectLog<'t> {
@@ -19,6 +21,7 @@ pub(super) struct DefectLog<'t> {
     syntax: Kept,
     attribute: Kept,
     update: Kept,
+    events: Kept,
     groups: Kept,
     markers: Kept,
     /// Whether the document is a patch, so that every defect concerns an update.
@@ -34,8 +37,8 @@ struct Kept {
 impl<'t> DefectLog<'t> {
     pub fn new(text: &'t str) -> Self {
         let lines = memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1).collect();
-        let [syntax, attribute, update, groups, markers] = std::array::from_fn(|_| Kept::default());
-        Self { text, lines, syntax, attribute, update, groups, markers, of_update: false }
+        let [syntax, attribute, update, events, groups, markers] = std::array::from_fn(|_| Kept::default());
+        Self { text, lines, syntax, attribute, update, events, groups, markers, of_update: false }
     }
 
     /// A log for a patch document.
@@ -52,8 +55,11 @@ impl<'t> DefectLog<'t> {
     /// Adds a violation of the schema or of a rule of the standard.
     pub fn wrong(&mut self, node: Node<'_, '_>, reference: &'static str, message: fmt::Arguments<'_>) {
         let at = (self.text, node.range().start);
-        if self.of_update || UPDATE_ELEMENTS.contains(&node.tag_name().name()) {
+        let name = node.tag_name().name();
+        if self.of_update || UPDATE_ELEMENTS.contains(&name) {
             self.update.add(DefectKind::Update, at, reference, message);
+        } else if EVENT_ELEMENTS.contains(&name) {
+            self.events.add(DefectKind::EventStream, at, reference, message);
         } else {
             self.syntax.add(DefectKind::Mpd, at, reference, message);
         }
@@ -79,17 +85,19 @@ impl<'t> DefectLog<'t> {
 
     /// All defects in the order of their lines, followed by the counts of those left out.
     pub fn finish(self) -> Vec<Defect> {
-        let Self { syntax, attribute, update, groups, markers, .. } = self;
+        let Self { syntax, attribute, update, events, groups, markers, .. } = self;
         let rest = [
             syntax.rest(DefectKind::Mpd),
             attribute.rest(DefectKind::Attribute),
             update.rest(DefectKind::Update),
+            events.rest(DefectKind::EventStream),
             groups.rest(DefectKind::Groups),
             markers.rest(DefectKind::AdMarker),
         ];
         let mut all = syntax.list;
         all.extend(attribute.list);
         all.extend(update.list);
+        all.extend(events.list);
         all.extend(groups.list);
         all.extend(markers.list);
         all.sort_by_key(|d| match d.at {

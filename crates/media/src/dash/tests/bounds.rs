@@ -75,8 +75,8 @@ fn defects_are_bounded_and_counted() {
     let streams = "\n<EventStream/>".repeat(30);
     let period = format!("<Period>{streams}</Period>").repeat(3);
     let (_, defects) = read(&live("").replace("</MPD>", &format!("{period}</MPD>")));
-    assert_eq!(defects.len(), crate::dash::MAX_DEFECTS / 5);
-    assert_eq!(defects.last().unwrap().message, "66 more defects from here on; fix those above first");
+    assert_eq!(defects.len(), crate::dash::MAX_DEFECTS / 6);
+    assert_eq!(defects.last().unwrap().message, "70 more defects from here on; fix those above first");
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn events_stand_in_their_order() {
             let text = live("<SegmentTemplate media=\"$Number$\" duration=\"2\"/>")
                 .replace("<AdaptationSet", &format!("{stream}<AdaptationSet"));
             let (_, defects) = read(&text);
-            assert!(defects.iter().all(|d| d.kind == DefectKind::Update), "{defects:?}");
+            assert!(defects.iter().all(|d| d.kind == DefectKind::EventStream), "{defects:?}");
             defects.len()
         }
     };

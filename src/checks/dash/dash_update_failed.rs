@@ -1,105 +1,108 @@
-use crate::checks::support::select::{NO_MANIFEST, cap_violations, defect_violation};
+use crate::checks::support::select::{NO_MANIFEST, cap_violations, defect_violation, shown};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{LocationFacts, PatchFacts};
 use crate::finding::Severity;
 use packager_media::dash::{Mpd, Patch};
 use packager_media::defect::DefectKind;
-use packager_media::redact;
 use packager_media::units::Seconds;
 
 pub const META: CheckMeta = CheckMeta {
-    id: "mpd_patch_events",
+    id: "dash_update_failed",
     severity: Severity::Warning,
     group: CheckGroup::Dash,
     scope: CheckScope::Dash,
     alert: None,
-    help: "fails when an MPD's Location doesn't answer with an MPD of the same presentation, a patch of it is missing within its ttl, is for \
-           another MPD or doesn't fit it, or an EventStream is without scheme, has no timescale or its events aren't in order: players \
-           fetch whole MPDs instead, lose the channel at an update, or miss events",
-    reference: "ISO/IEC 23009-1 5.3.1.2, 5.10.2, 5.15",
+    help: "fails when the MPD's Location doesn't answer with an MPD of the same presentation, or PatchLocation doesn't answer with a patch \
+           that applies to the MPD, or has no patch within its ttl: players download the whole MPD instead, or lose the channel at an \
+           update",
+    reference: "ISO/IEC 23009-1 5.3.1.2, 5.15",
     needs_history: false,
 };
 
 params! {}
 
-/// Start times further apart are another presentation's; packagers round them.
-const SAME_START: f64 = 1.0;
-/// What a server answers where there is no patch: none, no longer, not yet.
-const NONE_THERE: &[u16] = &[204, 304, 404, 410, 425];
+/// Largest difference in seconds between the availabilityStartTimes of one presentation; packagers round them.
+const START_TOLERANCE: f64 = 1.0;
+/// HTTP statuses with which a server says that it has no patch: none, not modified, no longer, not yet.
+const NO_PATCH: &[u16] = &[204, 304, 404, 410, 425];
+const MISSING: &str = "no Location and no patch was requested";
 
 pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     let output = context.output;
     let Some(dash) = output.dash() else { return CheckVerdict::NotRun(NO_MANIFEST) };
-    let wrong = output.defects.iter().filter(|d| d.kind == DefectKind::Update);
-    let mut found: Vec<_> = wrong.map(|d| defect_violation(&output.url, d)).collect();
-    found.extend(dash.location.as_ref().and_then(|location| elsewhere(location, &dash.mpd)));
+    let defects = output.defects.iter().filter(|d| d.kind == DefectKind::Update);
+    let mut found: Vec<_> = defects.map(|d| defect_violation(&output.url, d)).collect();
+    if found.is_empty() && dash.location.is_none() && dash.patch.is_none() {
+        return CheckVerdict::NotRun(MISSING);
+    }
+    found.extend(dash.location.as_ref().and_then(|location| wrong_location(location, &dash.mpd)));
     if let Some(facts) = &dash.patch {
-        found.extend(unanswered(facts));
-        found.extend(facts.patch.as_ref().and_then(|patch| misfit(facts, patch)));
-        found.extend(facts.defects.iter().map(|d| within(facts, defect_violation(&facts.fetched.url, d))));
+        found.extend(missing_patch(facts));
+        found.extend(facts.patch.as_ref().and_then(|patch| wrong_patch(facts, patch)));
+        found.extend(facts.defects.iter().map(|d| with_patch(facts, defect_violation(&facts.fetched.url, d))));
     }
     CheckVerdict::Ran(cap_violations(found))
 }
 
-fn elsewhere(facts: &LocationFacts, mpd: &Mpd) -> Option<Violation> {
+fn wrong_location(facts: &LocationFacts, mpd: &Mpd) -> Option<Violation> {
     if facts.fetched.probe_timed_out() {
         return None;
     }
     let problem = match (facts.fetched.problem(), &facts.mpd) {
         (Some(problem), _) => format!("doesn't answer: {problem}"),
-        (None, None) => "answers with something that is no MPD".to_owned(),
-        (None, Some(there)) => format!("answers with {}", another(mpd, there)?),
+        (None, None) => "answers, but not with an MPD".to_owned(),
+        (None, Some(there)) => format!("answers with {}", other_presentation(mpd, there)?),
     };
     let message = format!("Location {problem}; players that go there for updates lose the channel");
-    Some(Violation::new(message).with("url", redact::url(&facts.fetched.url)))
+    Some(Violation::new(message).with("url", shown(&facts.fetched.url)))
 }
 
-/// How it is not the same presentation.
-fn another(mpd: &Mpd, there: &Mpd) -> Option<String> {
+/// What shows that `there` isn't the presentation of `mpd`, as text; `None` if they are the same.
+fn other_presentation(mpd: &Mpd, there: &Mpd) -> Option<String> {
     let start = mpd.availability_start.zip(there.availability_start).map(|(a, b)| Seconds::between(a, b));
     match (&mpd.id, &there.id) {
         (Some(own), Some(other)) if own != other => {
             Some(format!("the MPD of another presentation: its id is `{other}`, not `{own}`"))
         }
         _ if mpd.dynamic && !there.dynamic => Some("a static MPD".to_owned()),
-        _ => start.filter(|by| by.0.abs() > SAME_START).map(|by| {
-            let way = if by.0 > 0.0 { "later" } else { "earlier" };
-            format!("another presentation: its availabilityStartTime is {:.1} s {way}", by.0.abs())
+        _ => start.filter(|by| by.0.abs() > START_TOLERANCE).map(|by| {
+            let direction = if by.0 > 0.0 { "later" } else { "earlier" };
+            format!("another presentation: its availabilityStartTime is {:.1} s {direction}", by.0.abs())
         }),
     }
 }
 
-/// No patch where one should be.
-fn unanswered(facts: &PatchFacts) -> Option<Violation> {
+/// A violation if the answer isn't a patch although the MPD announces one. An MPD is a valid answer too.
+fn missing_patch(facts: &PatchFacts) -> Option<Violation> {
     if facts.fetched.probe_timed_out() || facts.full_mpd || facts.patch.is_some() {
         return None;
     }
     let status = facts.fetched.result.as_ref().ok().map(|e| e.status);
-    let none = status.is_some_and(|status| NONE_THERE.contains(&status));
+    let no_patch = status.is_some_and(|status| NO_PATCH.contains(&status));
     let promised = facts.ttl.filter(|_| facts.outdated);
     let message = match (facts.fetched.problem(), promised) {
-        (_, None) if none => return None,
-        (_, Some(ttl)) if none => format!(
-            "there is no patch of the MPD published at {} (HTTP status {}), though it was updated since and its ttl is {:.0} s: \
-             players fetch the whole MPD",
+        (_, None) if no_patch => return None,
+        (_, Some(ttl)) if no_patch => format!(
+            "there is no patch for the MPD published at {} (HTTP status {}), although the MPD was updated since and its ttl is \
+             {:.0} s: players download the whole MPD",
             facts.patched.publish_time,
             status.unwrap_or_default(),
             ttl.0
         ),
         (Some(problem), _) => format!("PatchLocation doesn't answer: {problem}"),
-        // What came is no patch: its one defect says so, or it is empty.
-        (None, _) if facts.defects.is_empty() => "PatchLocation answers with nothing".to_owned(),
+        // A body that is no patch has a defect that says so.
+        (None, _) if facts.defects.is_empty() => "PatchLocation answers with an empty body".to_owned(),
         (None, _) => return None,
     };
-    Some(within(facts, Violation::new(message)))
+    Some(with_patch(facts, Violation::new(message)))
 }
 
-/// It is a patch of something else.
-fn misfit(facts: &PatchFacts, patch: &Patch) -> Option<Violation> {
+/// A violation if the patch is for another MPD, or doesn't lead to a later one.
+fn wrong_patch(facts: &PatchFacts, patch: &Patch) -> Option<Violation> {
     let of = &facts.patched;
     let other_id = patch.mpd_id.as_ref().filter(|id| of.id.as_ref().is_some_and(|own| own != *id));
     let other_time = patch.original_publish_time.filter(|time| *time != of.publish_time);
-    // Some answer with an empty patch where there is no update yet.
+    // Some servers answer with an empty patch if there is no update yet.
     let back = patch.publish_time.filter(|time| match patch.operations {
         0 => *time < of.publish_time,
         _ => *time <= of.publish_time,
@@ -110,21 +113,24 @@ fn misfit(facts: &PatchFacts, patch: &Patch) -> Option<Violation> {
         }
         (None, Some(time), _) => {
             format!(
-                "the patch is for the MPD published at {time}, the one that names it was published at {}",
+                "the patch is for the MPD published at {time}; the MPD that names it was published at {}",
                 of.publish_time
             )
         }
         (None, None, Some(time)) => {
-            format!("the patch leads to publishTime {time}, which isn't after {} that it is for", of.publish_time)
+            format!(
+                "the patch leads to publishTime {time}, which isn't later than {}, the publishTime of the MPD that it is for",
+                of.publish_time
+            )
         }
         (None, None, None) => return None,
     };
-    Some(within(facts, Violation::new(message)))
+    Some(with_patch(facts, Violation::new(message)))
 }
 
-fn within(facts: &PatchFacts, violation: Violation) -> Violation {
+fn with_patch(facts: &PatchFacts, violation: Violation) -> Violation {
     violation
-        .with("url", redact::url(&facts.fetched.url))
+        .with("url", shown(&facts.fetched.url))
         .with("original_publish_time", facts.patched.publish_time.to_string())
 }
 
@@ -132,7 +138,7 @@ fn within(facts: &PatchFacts, violation: Violation) -> Violation {
 mod tests {
     use super::*;
     use crate::checks::testing::*;
-    use crate::facts::{FailureKind, Fetched, ManifestFacts, PatchableMpd};
+    use crate::facts::{FailureKind, Fetched, PatchableMpd};
     use packager_media::dash::PatchLocation;
     use packager_media::defect::{Defect, Position};
     use std::sync::Arc;
@@ -161,7 +167,6 @@ mod tests {
 
     #[test]
     fn a_location_has_the_same_presentation() {
-        assert_holds(run(&scene()));
         assert_holds(located(there(), |_| {}));
         assert_holds(located(there(), |mpd| mpd.id = None));
         assert!(messages(located(there(), |mpd| mpd.id = Some("tv2".into()))).contains("its id is `tv2`, not `tv1`"));
@@ -180,7 +185,7 @@ mod tests {
         assert_holds(located(failed("x", FailureKind::Deadline), |_| {}));
         let mut scene = scene();
         scene.mpd_facts().location = Some(LocationFacts { fetched: there(), mpd: None });
-        assert!(messages(run(&scene)).contains("no MPD"));
+        assert!(messages(run(&scene)).contains("not with an MPD"));
     }
 
     fn with(status: u16) -> Fetched {
@@ -214,7 +219,10 @@ mod tests {
     fn a_patch_is_there_within_its_ttl_once_the_mpd_was_updated() {
         assert_holds(patched(facts(200)));
         for status in [204, 404, 410, 425] {
-            assert!(messages(patched(facts(status))).contains("there is no patch of the MPD published at"), "{status}");
+            assert!(
+                messages(patched(facts(status))).contains("there is no patch for the MPD published at"),
+                "{status}"
+            );
             assert_holds(patched(PatchFacts { outdated: false, ..facts(status) }));
             assert_holds(patched(PatchFacts { ttl: None, ..facts(status) }));
         }
@@ -229,7 +237,7 @@ mod tests {
     fn what_came_is_a_patch_or_a_whole_mpd() {
         let nothing = PatchFacts { patch: None, ..facts(200) };
         assert_holds(patched(PatchFacts { full_mpd: true, ..nothing.clone() }));
-        assert_eq!(messages(patched(nothing.clone())), "PatchLocation answers with nothing");
+        assert_eq!(messages(patched(nothing.clone())), "PatchLocation answers with an empty body");
         let at = Position::Line { line: 1, column: 1 };
         let page = Defect { kind: DefectKind::Update, at, message: "not a patch".into(), reference: "" };
         assert_eq!(messages(patched(PatchFacts { defects: vec![page], ..nothing })), "line 1, column 1: not a patch");
@@ -247,19 +255,20 @@ mod tests {
         assert!(
             messages(changed(|p| p.original_publish_time = Some(time(-22.0)))).starts_with("the patch is for the MPD")
         );
-        assert!(messages(changed(|p| p.publish_time = Some(time(-20.0)))).contains("which isn't after"));
+        assert!(messages(changed(|p| p.publish_time = Some(time(-20.0)))).contains("which isn't later than"));
         assert_holds(changed(|p| (p.publish_time, p.operations) = (Some(time(-20.0)), 0)));
         assert_eq!(violations(changed(|p| (p.publish_time, p.operations) = (Some(time(-20.5)), 0))).len(), 1);
     }
 
     #[test]
-    fn defects_of_locations_and_events_are_its_own() {
+    fn a_defect_of_a_location_fails_and_without_one_it_does_not_run() {
         let mut scene = scene();
         let at = Position::Line { line: 3, column: 1 };
-        let wrong = |kind| Defect { kind, at, message: "EventStream without schemeIdUri".into(), reference: "" };
-        scene.output.defects = vec![wrong(DefectKind::Update), wrong(DefectKind::Mpd)];
+        let wrong = |kind| Defect { kind, at, message: "Location `` is no URL".into(), reference: "" };
+        assert_not_run(run(&scene), MISSING);
+        scene.output.defects = vec![wrong(DefectKind::Update), wrong(DefectKind::Mpd), wrong(DefectKind::EventStream)];
         assert_eq!(violations(run(&scene)).len(), 1);
-        scene.output.content = ManifestFacts::Unreadable(packager_media::stream::Protocol::Dash);
+        scene.output.content = crate::facts::ManifestFacts::Unreadable(packager_media::stream::Protocol::Dash);
         assert_not_run(run(&scene), NO_MANIFEST);
     }
 }
