@@ -10,14 +10,15 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Dash,
     scope: CheckScope::Dash,
     alert: None,
-    help: "fails when timeShiftBufferDepth is shorter than `min`, than suggestedPresentationDelay or than ServiceDescription's target of \
-           latency: a player that keeps it asks for what is gone; or when that target isn't between its min and its max",
+    help: "fails when timeShiftBufferDepth is shorter than `min`, than suggestedPresentationDelay or than the \
+           target latency of ServiceDescription: a player that stays that far behind requests segments that are \
+           gone; also fails when that target isn't between its own min and max",
     reference: "ISO/IEC 23009-1 5.3.1.2, annex K.3.2",
     needs_history: false,
 };
 
 params! {
-    /// Seconds that the time-shift buffer has to hold.
+    /// Seconds that the time-shift buffer must hold at least.
     min: f64 = 0.0,
 }
 
@@ -33,9 +34,9 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let delay = dash.mpd.suggested_presentation_delay.map_or(0.0, |d| d.0);
     let target = dash.mpd.latency.and_then(|l| l.target).map_or(0.0, |t| t.0);
     let message = if depth.0 < target {
-        format!("timeShiftBufferDepth is {} s, ServiceDescription has players stay {target} s behind", depth.0)
+        format!("timeShiftBufferDepth is {} s; ServiceDescription asks players to stay {target} s behind", depth.0)
     } else if depth.0 < delay {
-        format!("timeShiftBufferDepth is {} s, suggestedPresentationDelay {delay} s", depth.0)
+        format!("timeShiftBufferDepth is {} s; suggestedPresentationDelay is {delay} s", depth.0)
     } else if depth.0 < params.min {
         format!("timeShiftBufferDepth is {} s; {} s are expected", depth.0, params.min)
     } else {
@@ -72,7 +73,7 @@ mod tests {
         assert_holds(run(6.0, 6.0, 6.0));
         assert_eq!(
             violations(run(5.9, 6.0, 0.0))[0].message,
-            "timeShiftBufferDepth is 5.9 s, suggestedPresentationDelay 6 s"
+            "timeShiftBufferDepth is 5.9 s; suggestedPresentationDelay is 6 s"
         );
         assert_eq!(violations(run(29.9, 6.0, 30.0))[0].message, "timeShiftBufferDepth is 29.9 s; 30 s are expected");
     }
@@ -89,7 +90,7 @@ mod tests {
     #[test]
     fn the_target_of_latency_lies_in_the_buffer_and_between_its_bounds() {
         assert_holds(described(30.0, 30.0, 30.0));
-        let message = "timeShiftBufferDepth is 30 s, ServiceDescription has players stay 31 s behind";
+        let message = "timeShiftBufferDepth is 30 s; ServiceDescription asks players to stay 31 s behind";
         assert_eq!(messages(described(31.0, 2.0, 40.0)), message);
         let message = "ServiceDescription contradicts itself: Latency@min is 4 s, @target is 3 s";
         assert_eq!(messages(described(3.0, 4.0, 8.0)), message);

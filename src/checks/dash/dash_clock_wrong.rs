@@ -12,16 +12,17 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Dash,
     scope: CheckScope::Dash,
     alert: None,
-    help: "fails when the clock of UTCTiming can't be read or is apart from the exporter's by more than `max`; a warning when a live MPD \
-           without SegmentTimeline has none: players then count by their own clocks",
+    help: "fails when the clock of UTCTiming can't be read, or differs from the exporter's clock by more than \
+           `max`; a warning when a live MPD without SegmentTimeline has no UTCTiming: players then use their own \
+           clocks",
     reference: "ISO/IEC 23009-1 5.8.4.11; DASH-IF IOP 4.3",
     needs_history: false,
 };
 
-const NTP: &str = "UTCTiming names clocks by NTP only, which aren't asked";
+const NTP: &str = "UTCTiming names only NTP clocks, which the exporter can't read";
 
 params! {
-    /// Seconds between the two clocks.
+    /// Most seconds between the two clocks.
     max: f64 = 2.0,
 }
 
@@ -30,13 +31,13 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     if !dash.mpd.dynamic {
         return CheckVerdict::NotRun(STATIC_MPD);
     }
-    // Nothing but HTTP is spoken here, and of an NTP timestamp over HTTP no form is standard.
+    // The exporter speaks only HTTP, and no form of an NTP timestamp over HTTP is standardised.
     if dash.clock.as_ref().is_some_and(|clock| clock.source == Some(ClockSource::Network)) {
         return CheckVerdict::NotRun(NTP);
     }
     let found = match &dash.clock {
-        Some(clock) => read(clock, params),
-        None => by_clock(&dash.mpd).then(|| {
+        Some(clock) => wrong_clock(clock, params),
+        None => needs_clock(&dash.mpd).then(|| {
             let message =
                 "no UTCTiming, and no SegmentTimeline: which segment is the newest depends on each player's clock";
             Violation::new(message).severity(Severity::Warning)
@@ -45,34 +46,34 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     CheckVerdict::Ran(found.into_iter().collect())
 }
 
-fn by_clock(mpd: &Mpd) -> bool {
+fn needs_clock(mpd: &Mpd) -> bool {
     let paced =
         |s: &SegmentScheme| matches!(s, SegmentScheme::Listed(l) if matches!(l.timing, SegmentTiming::Fixed(_)));
     mpd.periods.iter().flat_map(playable_representations).any(|(_, r)| paced(&r.addressing.segments))
 }
 
-fn read(clock: &ClockFacts, params: &Params) -> Option<Violation> {
+fn wrong_clock(clock: &ClockFacts, params: &Params) -> Option<Violation> {
     let scheme = &clock.timing.scheme;
-    let told = |message: String| Violation::new(message).with("scheme", scheme.as_str());
+    let violation = |message: String| Violation::new(message).with("scheme", scheme.as_str());
     if clock.source.is_none() {
         let value = clock.timing.value.as_deref().unwrap_or_default();
-        return Some(told(format!("UTCTiming has a scheme that nobody knows, or no value: `{scheme}` `{value}`")));
+        return Some(violation(format!("UTCTiming has an unknown scheme or no value: `{scheme}` `{value}`")));
     }
     if let Some(ahead) = clock.offset {
         return (ahead.0.abs() > params.max).then(|| {
-            let way = if ahead.0 > 0.0 { "ahead of" } else { "behind" };
+            let direction = if ahead.0 > 0.0 { "ahead of" } else { "behind" };
             let message = format!(
-                "the clock of UTCTiming is {:.1} s {way} the exporter's; one of the two is wrong (check NTP on both)",
+                "the clock of UTCTiming is {:.1} s {direction} the exporter's; one of the two is wrong (check NTP on both)",
                 ahead.0.abs()
             );
-            told(message).with("ahead_seconds", ahead.0).with("max_seconds", params.max)
+            violation(message).with("ahead_seconds", ahead.0).with("max_seconds", params.max)
         });
     }
     // `direct` and NTP give nothing to compare with.
     let asked = matches!(clock.source, Some(ClockSource::Date(_) | ClockSource::Body(_)));
     let fetched = clock.fetched.as_ref().filter(|f| asked && !f.probe_timed_out())?;
-    let why = fetched.problem().unwrap_or_else(|| "its answer is no time".to_owned());
-    Some(told(format!("the clock of UTCTiming gives no time: {why}")).with("url", redact::url(&fetched.url)))
+    let why = fetched.problem().unwrap_or_else(|| "the answer isn't a time".to_owned());
+    Some(violation(format!("the clock of UTCTiming gives no time: {why}")).with("url", redact::url(&fetched.url)))
 }
 
 #[cfg(test)]

@@ -12,18 +12,19 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Dash,
     scope: CheckScope::Dash,
     alert: None,
-    help: "fails when by the wall clock (corrected by UTCTiming) no segment of a SegmentTimeline is available, or the newest one of a fixed \
-           pace or an open S (r=-1) should be there and isn't; major for one rung while others play, and when segments are listed before their time",
+    help: "fails when no segment of a SegmentTimeline is available by the wall clock (corrected by UTCTiming), or \
+           the newest segment of a fixed pace or an open S (r=-1) is due and can't be fetched; major while other \
+           renditions play, and when segments are listed before their time",
     reference: "ISO/IEC 23009-1 5.3.9.5; DASH-IF IOP 4.3",
     needs_history: false,
 };
 
 params! {
-    /// Seconds by which a segment may be late.
+    /// Most seconds by which a segment may be late.
     late: f64 = 2.0,
-    /// Seconds, beside its own duration, by which a listed segment may be early: ffmpeg looks at its input for 5 s before it dates the presentation.
+    /// Seconds besides its own duration by which a segment may be listed early: ffmpeg reads its input for 5 s before it dates the presentation.
     early: f64 = 8.0,
-    /// Seconds after the Period's beginning in which nothing has to be there yet.
+    /// Seconds after the start of a Period in which no segment has to be available.
     grace: f64 = 20.0,
 }
 
@@ -32,17 +33,17 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let plays = video().any(|r| r.timeline.as_deref().is_some_and(|t| !t.segments.is_empty()));
     representations::judge_live_representations(context, |rung| {
         let found = match rung.timeline_runs() {
-            // It goes on by the clock, as a fixed pace does.
+            // An open S goes on by the clock, as a fixed pace does.
             Some(runs) if runs.last().is_some_and(|run| run.count.is_none()) => missing(rung, params),
-            Some(_) => nothing(rung, plays, params).or_else(|| early(rung, params)),
+            Some(_) => nothing_available(rung, plays, params).or_else(|| early(rung, params)),
             None => missing(rung, params),
         };
         found.into_iter().collect()
     })
 }
 
-/// A SegmentTimeline that the time-shift buffer has passed: a player finds nothing to play.
-fn nothing(rung: &LiveRepresentation<'_>, others_play: bool, params: &Params) -> Option<Violation> {
+/// A violation if all segments of a SegmentTimeline are older than the time-shift buffer: a player finds nothing to play.
+fn nothing_available(rung: &LiveRepresentation<'_>, others_play: bool, params: &Params) -> Option<Violation> {
     if !rung.facts.timeline.as_deref()?.segments.is_empty() {
         return None;
     }
@@ -54,7 +55,7 @@ fn nothing(rung: &LiveRepresentation<'_>, others_play: bool, params: &Params) ->
     let depth = rung.mpd.time_shift_buffer_depth.map_or(f64::INFINITY, |d| d.0);
     let message = match last.map(|ended| Seconds::between(ended, rung.now).0) {
         Some(ago) => format!(
-            "no segment is available: the newest listed ended {ago:.1} s ago, the time-shift buffer holds {depth} s"
+            "no segment is available: the newest listed segment ended {ago:.1} s ago; the time-shift buffer holds {depth} s"
         ),
         None => "no segment is listed".to_owned(),
     };
@@ -63,8 +64,8 @@ fn nothing(rung: &LiveRepresentation<'_>, others_play: bool, params: &Params) ->
     Some(if others_play { violation.severity(Severity::Major) } else { violation })
 }
 
-/// The packager's clock or availabilityStartTime is off: a player that keeps to the clock asks later than it could, or
-/// waits for what is there.
+/// A violation if a segment is listed too long before its time, because the packager's clock or availabilityStartTime is
+/// wrong: a player that follows the clock requests segments later than it could.
 fn early(rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> {
     let last = rung.timeline_runs()?.last()?;
     let available = rung.wall_clock_time(last.end()?)?;
@@ -82,7 +83,8 @@ fn early(rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> {
     })
 }
 
-/// A fixed pace and an S that repeats without end list nothing: which segment is the newest follows from the clock alone.
+/// A violation if the newest segment by the clock can't be fetched. A fixed pace and an open S don't list segments, so only
+/// the clock says which segment is the newest.
 fn missing(rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> {
     let newest = rung.facts.timeline.as_deref()?.segments.last()?;
     let asked = rung.facts.segments.iter().find(|s| s.segment.number == newest.number)?;
@@ -91,7 +93,7 @@ fn missing(rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> 
     let late = Seconds::between(due, rung.now) + timing::early_availability(&rung.representation.addressing);
     (matches!(status, 404 | 410 | 425) && late.0 > params.late).then(|| {
         let message =
-            format!("by the clock the newest segment has been there for {:.1} s; it answers {status}", late.0);
+            format!("by the clock the newest segment has been available for {:.1} s, but it answers {status}", late.0);
         let violation = Violation::new(message).with("url", redact::url(&newest.uri));
         violation.with("late_seconds", late.0).with("due", due.to_string())
     })
@@ -112,7 +114,7 @@ mod tests {
         assert_holds(run(&Scene::dash(&timed("<S t=\"930000\" d=\"2000\" r=\"5\"/>"))));
         let found = violations(run(&Scene::dash(&timed("<S t=\"900000\" d=\"2000\" r=\"9\"/>"))));
         assert!(
-            found[0].message.starts_with("no segment is available: the newest listed ended 80.0 s ago"),
+            found[0].message.starts_with("no segment is available: the newest listed segment ended 80.0 s ago"),
             "{found:?}"
         );
         assert_eq!(found[0].severity, None);

@@ -15,7 +15,7 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Seconds by which a segment may be longer: packagers round the attribute.
+    /// Seconds by which a segment may be longer, because packagers round the attribute.
     tolerance: f64 = 0.5,
 }
 
@@ -32,7 +32,7 @@ fn judge(rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> {
     let timeline = rung.facts.timeline.as_deref()?;
     let longest = timeline.segments.iter().max_by(|a, b| a.duration.0.total_cmp(&b.duration.0))?;
     (longest.duration.0 > max + params.tolerance).then(|| {
-        let message = format!("a segment of {} s; maxSegmentDuration is {max} s", longest.duration.0);
+        let message = format!("a segment lasts {} s; maxSegmentDuration is {max} s", longest.duration.0);
         Violation::new(message).with("duration_seconds", longest.duration.0).with("max_seconds", max)
     })
 }
@@ -48,6 +48,6 @@ mod tests {
             check(&Scene::dash(&timed(&format!("<S t=\"990000\" d=\"{d}\" r=\"1\"/>"))).context(), &Params::default())
         };
         assert_holds(run(2500));
-        assert_eq!(violations(run(2501))[0].message, "a segment of 2.501 s; maxSegmentDuration is 2 s");
+        assert_eq!(violations(run(2501))[0].message, "a segment lasts 2.501 s; maxSegmentDuration is 2 s");
     }
 }

@@ -11,9 +11,9 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Dash,
     scope: CheckScope::Dash,
     alert: Some("OriginsOutOfStep"),
-    help: "fails when an update of a live MPD takes back what players already have: another availabilityStartTime under a timeline that goes \
-           on, an older newest segment, a Period that is moved or gone; minor where only publishTime is older. A packager restart \
-           is packager_restarted",
+    help: "fails when an update of a live MPD changes availabilityStartTime while the timeline goes on, lists an \
+           older newest segment, or moves or removes a Period that had begun; minor when only publishTime is older; \
+           packager_restarted reports a packager restart",
     reference: "ISO/IEC 23009-1 5.4.1, 5.3.1.2",
     needs_history: true,
 };
@@ -33,13 +33,13 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
 fn violation(update: &MpdStep<'_>) -> Option<Violation> {
     let MpdChange::Regressed(back) = update.change else { return None };
     let (a, b) = (update.earlier, update.later);
-    let shown = |at: Option<Timestamp>| at.map_or_else(|| "none".to_owned(), |at| at.to_string());
+    let text = |at: Option<Timestamp>| at.map_or_else(|| "none".to_owned(), |at| at.to_string());
     let message = match back {
         MpdRegression::Start(by) => format!(
             "availabilityStartTime changed from {} to {} ({:+.3} s) while the presentation goes on, or back to one seen before: players \
              seek segments at the wrong time",
-            shown(a.availability_start),
-            shown(b.availability_start),
+            text(a.availability_start),
+            text(b.availability_start),
             by.0
         ),
         MpdRegression::Edge(by) => format!(
@@ -48,16 +48,16 @@ fn violation(update: &MpdStep<'_>) -> Option<Violation> {
         ),
         MpdRegression::Period(at) => {
             let id = a.periods.get(at).and_then(|p| p.id.as_deref()).unwrap_or("without an id");
-            format!("the Period {id} had begun, and is gone or begins at another time: players lose their place")
+            format!("the Period {id} had begun and is now gone or begins at another time: players lose their position")
         }
         MpdRegression::Published(by) => format!(
-            "publishTime went back by {:.1} s and the timeline didn't: two origins publish the same at other times, or a clock was set back",
+            "publishTime went back by {:.1} s, but the timeline didn't: two origins publish the same timeline at different times, or a clock was set back",
             by.0
         ),
     };
     let violation = Violation::new(message)
-        .with("before_published", shown(a.publish_time))
-        .with("after_published", shown(b.publish_time))
+        .with("before_published", text(a.publish_time))
+        .with("after_published", text(b.publish_time))
         .with("seen_at", b.first_seen.to_string());
     Some(if matches!(back, MpdRegression::Published(_)) { violation.severity(Severity::Minor) } else { violation })
 }

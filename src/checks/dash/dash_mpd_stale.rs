@@ -14,19 +14,20 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Dash,
     scope: CheckScope::Dash,
     alert: Some("MpdStale"),
-    help: "fails when a SegmentTimeline of a live MPD has not got a new segment for 1.5 times the longer of its longest segment and \
-           minimumUpdatePeriod, critical after 3; on a first probe from publishTime or Last-Modified. At a fixed pace segments come by the \
-           clock: there dash_live_edge_unavailable judges",
+    help: "fails when a SegmentTimeline of a live MPD has had no new segment for `major_after` times its longest \
+           segment (or minimumUpdatePeriod, if that is longer); critical after `critical_after`. On a first probe \
+           the age is taken from publishTime or Last-Modified. dash_live_edge_unavailable judges segments of a \
+           fixed pace",
     reference: "ISO/IEC 23009-1 5.4.1, 5.3.1.2",
     needs_history: false,
 };
 
 params! {
-    /// Longest segments (or minimumUpdatePeriods, where that is longer) without a new segment from which on it fails.
+    /// Longest segments (or minimumUpdatePeriods, if these are longer) without a new segment after which the check fails.
     major_after: f64 = 1.5,
-    /// The same, from which on it is critical.
+    /// Longest segments or minimumUpdatePeriods without a new segment after which the failure is critical.
     critical_after: f64 = 3.0,
-    /// Seconds by which the newest segment may be behind the clock and be latency. Used only before the MPD was seen to advance, without publishTime and Last-Modified.
+    /// Seconds by which the newest segment may be behind the clock because of latency. It is used only if there is neither publishTime nor Last-Modified and the MPD wasn't yet seen to advance.
     date_allowance: f64 = 120.0,
 }
 
@@ -47,29 +48,29 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         let same = |r: &Representation| Some(names::slug(&r.id).as_str()) == id;
         listed.iter().find(|(set, r)| set.media == facts.rendition.media && same(r))?;
         let timeline = facts.timeline.as_deref().filter(|t| !t.ended)?;
-        let unit = unit(&dash.mpd, timeline)?;
-        let made = made(&dash.mpd, facts);
+        let unit = age_unit(&dash.mpd, timeline)?;
+        let made = published_at(&dash.mpd, facts);
         let found = live_edge_age::judge(context, (facts, past, timeline), &unit, &made, &limits)?;
         Some(found.into_iter().map(|v| with_publication(v, context)).collect())
     })
 }
 
-/// An open run ends by the clock.
+/// Whether a SegmentTimeline lists its end. An open S (r=-1) ends by the clock.
 fn lists_its_end(representation: &Representation) -> bool {
     let runs = representation.addressing.segments.runs().unwrap_or_default();
     runs.last().is_some_and(|run| run.count.is_some())
 }
 
-/// Between two updates nothing new can be listed.
-fn unit(mpd: &Mpd, timeline: &Timeline) -> Option<AgeUnit> {
+/// Unit in which the age is measured: between two updates of the MPD no new segment can be listed.
+fn age_unit(mpd: &Mpd, timeline: &Timeline) -> Option<AgeUnit> {
     let longest = live_edge_age::target_duration_unit(timeline)?.length;
     let period = mpd.minimum_update_period.unwrap_or(Seconds::ZERO);
     let length = if period > longest { period } else { longest };
     Some(AgeUnit { length, name: if period > longest { "minimum update period" } else { "segment duration" } })
 }
 
-/// The later of publishTime and Last-Modified: some packagers set the one once and for all, some the other.
-fn made(mpd: &Mpd, facts: &RenditionFacts) -> PublishedAt {
+/// The later of publishTime and Last-Modified: some packagers never update the one, some the other.
+fn published_at(mpd: &Mpd, facts: &RenditionFacts) -> PublishedAt {
     let modified = live_edge_age::last_modified(facts);
     match mpd.publish_time {
         Some(at) if modified.at.is_none_or(|modified| modified < at) => {
@@ -79,11 +80,11 @@ fn made(mpd: &Mpd, facts: &RenditionFacts) -> PublishedAt {
     }
 }
 
-/// Whether the packager still publishes tells its own end from that of its input.
+/// Adds to a violation that the packager still publishes: then the input has stopped, not the packager.
 fn with_publication(mut violation: Violation, context: &CheckContext<'_>) -> Violation {
     let [.., a, b] = context.past.mpds.as_slice() else { return violation };
     if a.window.is_some() && a.window == b.window && a.publish_time < b.publish_time {
-        violation.message.push_str("; publishTime goes on: the packager lives, look at its input");
+        violation.message.push_str("; publishTime goes on: the packager works, look at its input");
     }
     violation.with("published", b.publish_time.map(|at| at.to_string()))
 }
@@ -130,7 +131,7 @@ mod tests {
     fn an_mpd_that_is_published_anew_without_new_segments_says_so() {
         let mut scene = still(&timed(LISTED), 5.0);
         scene.published([mpd(-10, 1000.0), mpd(-2, 1000.0)]);
-        assert!(messages(run(&scene)).ends_with("publishTime goes on: the packager lives, look at its input"));
+        assert!(messages(run(&scene)).ends_with("publishTime goes on: the packager works, look at its input"));
     }
 
     #[test]

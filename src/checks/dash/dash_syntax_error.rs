@@ -10,9 +10,10 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Dash,
     scope: CheckScope::Dash,
     alert: None,
-    help: "fails when an MPD can't be read or breaks its standard: not well-formed XML, a document type, a required attribute \
-           missing, a bad duration or date, a template or timeline that names no segments, an index of SegmentBase that isn't there or \
-           names none, no video without an EssentialProperty that players don't know; minor for a remote element, which isn't followed",
+    help: "fails when an MPD can't be read or breaks its standard: it isn't well-formed XML, has a document type, \
+           lacks a required attribute, has a bad duration or date, a template or timeline that names no segments, \
+           or a SegmentBase whose index is missing or empty, or all of its video has an EssentialProperty that \
+           players don't know; minor for a remote element, which isn't followed",
     reference: "ISO/IEC 23009-1 5.3",
     needs_history: false,
 };

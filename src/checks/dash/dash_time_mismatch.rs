@@ -11,17 +11,17 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Dash,
     scope: CheckScope::Dash,
     alert: None,
-    help: "fails when the media of a segment begin (tfdt, or the earliest presentation time) at another media time than the MPD says: \
-           SegmentTimeline's t, or by its number at the pace of @duration from presentationTimeOffset on, from which they may be \
-           half a segment away",
+    help: "fails when the media of a segment begin (tfdt, or the earliest presentation time) at another media time \
+           than the MPD announces: t of SegmentTimeline, or the time that follows from the number, @duration and \
+           presentationTimeOffset, where half a segment more is allowed",
     reference: "ISO/IEC 23009-1 5.3.9.6, 5.3.9.2; DASH-IF IOP 4.3 3.2.7.1",
     needs_history: false,
 };
 
 params! {
-    /// Seconds by which the media may begin earlier or later than a SegmentTimeline says: players take a segment that far away for another, or leave a gap. Within one sample it is never reported.
+    /// Most seconds by which the media may begin before or after the time in a SegmentTimeline: beyond it, players take the segment for another one or leave a gap. A difference within one sample is never reported.
     tolerance: f64 = 0.1,
-    /// At a fixed pace: ratio of a segment's duration by which the media may be away besides.
+    /// Further difference that is allowed at a fixed pace, as a ratio of the segment's duration.
     nominal_ratio: f64 = 0.5,
 }
 
@@ -33,37 +33,38 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     select::judge_renditions(context, NONE, |facts, past| {
         let media = facts.rendition.media;
         let segments = select::inspected_segments(facts, past)?;
-        let mut judged = segments.iter().rev().filter_map(|s| Some((s, apart(s, media)?))).peekable();
+        let mut judged = segments.iter().rev().filter_map(|s| Some((s, start_offset(s, media)?))).peekable();
         judged.peek()?;
         Some(judged.filter_map(|(segment, (off, sample))| violation(segment, off, sample, params)).collect())
     })
 }
 
-/// Seconds by which the media begin after what the MPD says, and the longest sample. Some packagers write the first decode
-/// time, some the earliest presentation time into the MPD: the nearer one counts.
-fn apart(facts: &SegmentFacts, media: Media) -> Option<(f64, f64)> {
-    let said = facts.segment.media_start?.at;
+/// Seconds by which the media begin after the time in the MPD, and the seconds of the longest sample. Some packagers write
+/// the first decode time into the MPD, some the earliest presentation time: the nearer one counts.
+fn start_offset(facts: &SegmentFacts, media: Media) -> Option<(f64, f64)> {
+    let announced = facts.segment.media_start?.at;
     let inspection = undamaged_inspection(facts).filter(|i| i.container == Container::Cmaf)?;
     let of = |t: &&Track| t.media == Some(media) && t.samples > 0 && media != Media::Text;
     let track = inspection.tracks.iter().find(of)?;
-    let offs = [track.start, track.presentation_start].into_iter().flatten().filter_map(|at| Some(at.since(said)?.0));
+    let offs =
+        [track.start, track.presentation_start].into_iter().flatten().filter_map(|at| Some(at.since(announced)?.0));
     let off = offs.reduce(|a, b| if b.abs() < a.abs() { b } else { a })?;
     Some((off, track.sample_gap_max.map_or(0.0, |gap| gap.0)))
 }
 
 fn violation(facts: &SegmentFacts, off: f64, sample: f64, params: &Params) -> Option<Violation> {
-    let said = facts.segment.media_start?;
+    let announced = facts.segment.media_start?;
     let least = params.tolerance.max(sample);
-    let drift = if said.nominal { params.nominal_ratio * facts.segment.duration.0 } else { 0.0 };
+    let drift = if announced.nominal { params.nominal_ratio * facts.segment.duration.0 } else { 0.0 };
     let allowed = least + drift;
     if off.abs() <= allowed + ROUNDING {
         return None;
     }
     let (by, where_) = (off.abs(), if off > 0.0 { "after" } else { "before" });
-    let what = if said.nominal { "its number says" } else { "the SegmentTimeline says" };
-    let at = said.at.seconds().0;
+    let what = if announced.nominal { "of its number" } else { "in the SegmentTimeline" };
+    let at = announced.at.seconds().0;
     let message = format!(
-        "segment {}: the media begin {by:.3} s {where_} the time that {what} ({at:.3} s of media time); {allowed:.3} s are allowed",
+        "segment {}: the media begin {by:.3} s {where_} the time {what} ({at:.3} s of media time); {allowed:.3} s are allowed",
         facts.segment.number
     );
     Some(segment_violation(facts, message).with("off_seconds", off).with("media_time_seconds", at))
@@ -101,7 +102,7 @@ mod tests {
             assert_holds(run(segment(holds, false)));
         }
         let found = messages(run(segment(0.102, false)));
-        assert!(found.contains("begin 0.102 s after the time that the SegmentTimeline says (10.000 s"), "{found}");
+        assert!(found.contains("begin 0.102 s after the time in the SegmentTimeline (10.000 s"), "{found}");
         assert!(messages(run(segment(-0.182, false))).contains("0.102 s before"));
     }
 
@@ -115,7 +116,7 @@ mod tests {
     #[test]
     fn a_number_allows_half_a_segment() {
         assert_holds(run(segment(1.1, true)));
-        assert!(messages(run(segment(1.11, true))).contains("its number says"));
+        assert!(messages(run(segment(1.11, true))).contains("the time of its number"));
         assert!(messages(run(segment(-1.19, true))).contains("1.110 s before"));
     }
 

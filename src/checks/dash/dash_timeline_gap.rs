@@ -9,44 +9,45 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Dash,
     scope: CheckScope::Dash,
     alert: None,
-    help: "fails when near the live edge a SegmentTimeline has a gap or overlap, or ends before the next Period begins",
+    help: "fails when a SegmentTimeline has a gap or an overlap near the live edge, or ends before the next Period \
+           begins",
     reference: "ISO/IEC 23009-1 5.3.9.6",
     needs_history: false,
 };
 
 params! {
-    /// Seconds that segments may lie apart or over each other: packagers round to their timescale.
+    /// Most seconds of a gap or an overlap, because packagers round to their timescale.
     tolerance: f64 = 0.1,
-    /// Seconds behind the live edge that are looked at. A gap stays in the time-shift buffer long after viewers are past it.
+    /// Seconds before the live edge that are judged. A gap stays in the time-shift buffer long after viewers have passed it.
     within: f64 = 60.0,
 }
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     representations::judge_live_representations(context, |rung| {
-        let mut found = inside(rung, params);
-        found.extend(before_next(context, rung, params));
+        let mut found = timeline_gaps(rung, params);
+        found.extend(gap_before_period(context, rung, params));
         found
     })
 }
 
-fn inside(rung: &LiveRepresentation<'_>, params: &Params) -> Vec<Violation> {
+fn timeline_gaps(rung: &LiveRepresentation<'_>, params: &Params) -> Vec<Violation> {
     let runs = rung.timeline_runs().unwrap_or_default();
     let edge = runs.last().map_or(0, |last| last.end().unwrap_or(last.start));
     let near = |run: &&TimelineRun| rung.seconds(i128::from(edge) - i128::from(run.start)) <= params.within;
-    let apart = |run: &TimelineRun| rung.seconds(i128::from(run.gap_ticks));
-    let wrong = runs.iter().filter(near).filter(|run| apart(run).abs() > params.tolerance);
-    wrong.map(|run| told(rung, run, apart(run))).collect()
+    let gap = |run: &TimelineRun| rung.seconds(i128::from(run.gap_ticks));
+    let wrong = runs.iter().filter(near).filter(|run| gap(run).abs() > params.tolerance);
+    wrong.map(|run| violation(rung, run, gap(run))).collect()
 }
 
-fn told(rung: &LiveRepresentation<'_>, run: &TimelineRun, apart: f64) -> Violation {
-    let what = if apart > 0.0 { "a gap" } else { "an overlap" };
-    let message = format!("{what} of {:.3} s before the segment at t={}", apart.abs(), run.start);
-    let violation = Violation::new(message).with("apart_seconds", apart).with("time", run.start);
+fn violation(rung: &LiveRepresentation<'_>, run: &TimelineRun, gap: f64) -> Violation {
+    let what = if gap > 0.0 { "a gap" } else { "an overlap" };
+    let message = format!("{what} of {:.3} s before the segment at t={}", gap.abs(), run.start);
+    let violation = Violation::new(message).with("apart_seconds", gap).with("time", run.start);
     violation.with("number", run.number).with("line", rung.representation.line)
 }
 
-/// The Period before the one that is playing, where its end is near.
-fn before_next(context: &CheckContext<'_>, rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> {
+/// A violation if the Period before the playing one ended too early, within `within` seconds.
+fn gap_before_period(context: &CheckContext<'_>, rung: &LiveRepresentation<'_>, params: &Params) -> Option<Violation> {
     let periods = &context.output.dash()?.mpd.periods;
     let at = periods.iter().position(|p| std::ptr::eq(p, rung.period))?;
     let period = periods.get(at.checked_sub(1)?)?;

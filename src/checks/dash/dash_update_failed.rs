@@ -1,9 +1,10 @@
-use crate::checks::support::select::{NO_MANIFEST, cap_violations, defect_violation, shown};
+use crate::checks::support::select::{NO_MANIFEST, cap_violations, defect_violation};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{LocationFacts, PatchFacts};
 use crate::finding::Severity;
 use packager_media::dash::{Mpd, Patch};
 use packager_media::defect::DefectKind;
+use packager_media::redact;
 use packager_media::units::Seconds;
 
 pub const META: CheckMeta = CheckMeta {
@@ -54,7 +55,7 @@ fn wrong_location(facts: &LocationFacts, mpd: &Mpd) -> Option<Violation> {
         (None, Some(there)) => format!("answers with {}", other_presentation(mpd, there)?),
     };
     let message = format!("Location {problem}; players that go there for updates lose the channel");
-    Some(Violation::new(message).with("url", shown(&facts.fetched.url)))
+    Some(Violation::new(message).with("url", redact::url(&facts.fetched.url)))
 }
 
 /// What shows that `there` isn't the presentation of `mpd`, as text; `None` if they are the same.
@@ -130,7 +131,7 @@ fn wrong_patch(facts: &PatchFacts, patch: &Patch) -> Option<Violation> {
 
 fn with_patch(facts: &PatchFacts, violation: Violation) -> Violation {
     violation
-        .with("url", shown(&facts.fetched.url))
+        .with("url", redact::url(&facts.fetched.url))
         .with("original_publish_time", facts.patched.publish_time.to_string())
 }
 

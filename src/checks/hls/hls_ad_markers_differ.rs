@@ -3,6 +3,7 @@ use crate::checks::support::select;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
+use packager_media::redact;
 use packager_media::stream::ads::{AdBreak, AdSource, Marker, MarkerKind};
 use packager_media::stream::{Media, Timeline};
 use packager_media::units::{Seconds, Timestamp};
@@ -74,7 +75,7 @@ struct CommonWindow {
 }
 
 fn violation(playlist: &MarkedPlaylist<'_>, message: String) -> Violation {
-    let url = playlist.facts.playlist.as_ref().map(|p| select::shown(&p.url));
+    let url = playlist.facts.playlist.as_ref().map(|p| redact::url(&p.url));
     Violation::new(message).in_rendition(&playlist.facts.rendition.name).with("url", url)
 }
 

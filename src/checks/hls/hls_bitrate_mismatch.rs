@@ -9,30 +9,30 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Hls,
     scope: CheckScope::Hls,
     alert: None,
-    help: "fails when a segment's bit rate is not within 10 % of what EXT-X-BITRATE says of it: players that go by it choose the \
-           wrong rung",
+    help: "fails when the bit rate of a segment differs from its EXT-X-BITRATE by more than `tolerance`: players \
+           that use the tag choose the wrong rendition",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.8",
     needs_history: false,
 };
 
 params! {
-    /// Allowed distance of EXT-X-BITRATE from the segment's own bit rate, as a ratio to that.
+    /// Largest difference between EXT-X-BITRATE and the segment's own bit rate, as a ratio of the latter.
     tolerance: f64 = 0.1,
 }
 
-/// EXT-X-BITRATE is written in whole kilobits a second.
+/// Bits per second by which EXT-X-BITRATE may differ because it is written in whole kilobits per second.
 const ROUNDING: f64 = 500.0;
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     select::judge_renditions(context, "no segment with EXT-X-BITRATE was inspected", |facts, past| {
         let measured = select::measurable_segments(facts, past)?;
-        let mut said = measured.iter().rev().filter_map(|s| declared(s)).peekable();
-        said.peek()?;
-        Some(said.filter_map(|(segment, declared)| violation(segment, declared, params)).collect())
+        let mut rated = measured.iter().rev().filter_map(|s| declared(s)).peekable();
+        rated.peek()?;
+        Some(rated.filter_map(|(segment, declared)| violation(segment, declared, params)).collect())
     })
 }
 
-/// The tag says nothing of a segment that is a byte range.
+/// A segment with its EXT-X-BITRATE in bits per second; `None` for a byte range, which the tag doesn't describe.
 fn declared<'a>(segment: &&'a SegmentFacts) -> Option<(&'a SegmentFacts, f64)> {
     let rate = segment.segment.bit_rate.filter(|_| segment.segment.byte_range.is_none())?;
     Some((segment, rate.0 as f64))
@@ -44,7 +44,7 @@ fn violation(segment: &SegmentFacts, declared: f64, params: &Params) -> Option<V
         return None;
     }
     let message = format!(
-        "segment {}: EXT-X-BITRATE says {:.0} kbit/s, it has {:.0} kbit/s",
+        "segment {}: EXT-X-BITRATE is {:.0} kbit/s; the segment has {:.0} kbit/s",
         segment.segment.number,
         declared / 1000.0,
         rate / 1000.0

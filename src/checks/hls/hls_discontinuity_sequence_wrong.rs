@@ -10,8 +10,8 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Hls,
     scope: CheckScope::Hls,
     alert: Some("PlaylistBroken"),
-    help: "fails when the discontinuity sequence went down, didn't follow the discontinuities that left the window, or is missing \
-           although one left",
+    help: "fails when the discontinuity sequence decreases, doesn't count a discontinuity that left the window, or \
+           is missing after a discontinuity left the window",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.3, 6.2.2",
     needs_history: true,
 };
@@ -48,7 +48,7 @@ fn judge(step: &PlaylistStep<'_>, past: &RenditionHistory, breaks: &[usize]) -> 
             )
         }
         Some(due) => format!(
-            "discontinuity sequence is {} where the discontinuities that left the window make it {due}",
+            "discontinuity sequence is {}; after the discontinuities that left the window it should be {due}",
             b.discontinuity_sequence
         ),
         None => return None,
@@ -60,7 +60,7 @@ fn judge(step: &PlaylistStep<'_>, past: &RenditionHistory, breaks: &[usize]) -> 
     Some(violation.with("seen_at", b.first_seen.to_string()))
 }
 
-/// What the tag should say, where it says something else.
+/// Discontinuity sequence that the later playlist should have; `None` if it has that one, or it isn't known.
 ///
 /// RFC 8216bis 6.2.2: a segment keeps its discontinuity sequence number. While the tag stands before the
 /// window's first segment, packagers differ on whether it is already counted; so the comparison is between
@@ -82,7 +82,8 @@ fn expected(step: &PlaylistStep<'_>, past: &RenditionHistory, breaks: &[usize]) 
     (due != b.discontinuity_sequence).then_some(due)
 }
 
-/// The newest earlier window of the same run whose first segment carries no tag. `breaks`: where runs begin.
+/// The newest earlier window of the same packager run whose first segment has no EXT-X-DISCONTINUITY. `breaks` are the
+/// indexes of the steps with which runs begin.
 fn baseline<'a>(step: &PlaylistStep<'_>, past: &'a RenditionHistory, breaks: &[usize]) -> Option<&'a Observation> {
     let begin = breaks.iter().copied().filter(|index| *index < step.index).max().unwrap_or(0);
     let run = past.observations.get(begin..step.index)?;
@@ -152,7 +153,7 @@ mod tests {
     #[test]
     fn a_step_without_reason_fails() {
         let message = messages(run([window(-20, 10, 15, 3, &[]), window(-10, 11, 16, 5, &[])]));
-        assert!(message.starts_with("discontinuity sequence is 5 where"), "{message}");
+        assert!(message.starts_with("discontinuity sequence is 5; after the discontinuities"), "{message}");
         assert!(message.ends_with("make it 3"), "{message}");
     }
 

@@ -9,14 +9,14 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Hls,
     scope: CheckScope::Hls,
     alert: Some("PlaylistBroken"),
-    help: "fails when the window has segments marked EXT-X-GAP, which aren't there; listed segments that are missing without the mark \
-           are segment_unavailable's",
+    help: "fails when EXT-X-GAP marks segments of the window as missing; segment_unavailable reports missing \
+           segments without the mark",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.7",
     needs_history: false,
 };
 
 params! {
-    /// Gaps that a window may have.
+    /// Most gaps that a window may have.
     max: usize = 0,
 }
 

@@ -14,19 +14,20 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Hls,
     scope: CheckScope::Hls,
     alert: None,
-    help: "fails when an I-frame playlist (EXT-X-I-FRAME-STREAM-INF) doesn't answer, breaks the format, lacks EXT-X-I-FRAMES-ONLY, \
-           lists a newest I-frame that isn't there, has ended, or falls behind the video: trick play breaks, watching doesn't",
+    help: "fails when an I-frame playlist (EXT-X-I-FRAME-STREAM-INF) doesn't answer, breaks the format, has no \
+           EXT-X-I-FRAMES-ONLY, lists a newest I-frame that can't be fetched, has ended, or is too far behind the \
+           video: trick play breaks, normal playback doesn't",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.6, 4.4.6.3",
     needs_history: false,
 };
 
 params! {
-    /// The video's target durations that the live edge may be behind the video's, by their dates.
+    /// Target durations of the video by which the live edge of an I-frame playlist may be behind the video's, by their dates.
     behind_targets: f64 = 3.0,
 }
 
-const NONE: &str = "no I-frame playlist is listed";
-const UNASKED: &str = "there was no time to ask for an I-frame playlist";
+const NOT_LISTED: &str = "no I-frame playlist is listed";
+const NOT_REQUESTED: &str = "no I-frame playlist was requested in time";
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let output = context.output;
@@ -34,15 +35,15 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         return CheckVerdict::NotRun(NO_MANIFEST);
     }
     if output.i_frames.is_empty() {
-        return CheckVerdict::NotRun(NONE);
+        return CheckVerdict::NotRun(NOT_LISTED);
     }
     let asked = |f: &Fetched| !f.probe_timed_out();
     let mut all =
         output.i_frames.iter().filter_map(|f| Some((f, f.playlist.as_ref().filter(|p| asked(p))?))).peekable();
     if all.peek().is_none() {
-        return CheckVerdict::NotRun(UNASKED);
+        return CheckVerdict::NotRun(NOT_REQUESTED);
     }
-    let video = Video::of(context);
+    let video = LiveVideo::latest(context);
     let judged = all.flat_map(|(facts, playlist)| {
         let found = judge(facts, playlist, video.as_ref(), params);
         cap_violations(found).into_iter().map(|v| v.in_rendition(&facts.rendition.name))
@@ -50,42 +51,42 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     CheckVerdict::Ran(judged.collect())
 }
 
-fn judge(facts: &IFrameFacts, playlist: &Fetched, video: Option<&Video>, params: &Params) -> Vec<Violation> {
-    let about = |url: &Url, message: String| Violation::new(message).with("url", redact::url(url));
+fn judge(facts: &IFrameFacts, playlist: &Fetched, video: Option<&LiveVideo>, params: &Params) -> Vec<Violation> {
+    let violation = |url: &Url, message: String| Violation::new(message).with("url", redact::url(url));
     if let Some(problem) = playlist.problem() {
-        return vec![about(&playlist.url, format!("the I-frame playlist doesn't answer: {problem}"))];
+        return vec![violation(&playlist.url, format!("the I-frame playlist doesn't answer: {problem}"))];
     }
     let syntax = facts.defects.iter().filter(|d| matches!(d.kind, DefectKind::Syntax | DefectKind::Version));
     let mut found: Vec<_> = syntax.map(|d| defect_violation(&playlist.url, d)).collect();
     let Some(timeline) = &facts.timeline else {
         if found.is_empty() {
-            found.push(about(&playlist.url, "it is no media playlist".to_owned()));
+            found.push(violation(&playlist.url, "the answer isn't a media playlist".to_owned()));
         }
         return found;
     };
     if !timeline.i_frames_only {
         let message = "the playlist has no EXT-X-I-FRAMES-ONLY: players take its ranges for whole segments";
-        found.push(about(&playlist.url, message.to_owned()));
+        found.push(violation(&playlist.url, message.to_owned()));
     }
     if let Some((segment, fetched)) = facts.newest.as_ref().filter(|(_, f)| !f.probe_timed_out())
         && let Some(problem) = fetched.problem()
     {
-        let message = format!("the newest I-frame, of segment {}, isn't there: {problem}", segment.number);
-        found.push(about(&fetched.url, message).with("line", segment.line));
+        let message = format!("the newest I-frame (segment {}) can't be fetched: {problem}", segment.number);
+        found.push(violation(&fetched.url, message).with("line", segment.line));
     }
-    found.extend(video.and_then(|v| behind(timeline, v, params)).map(|m| about(&playlist.url, m)));
+    found.extend(video.and_then(|v| behind(timeline, v, params)).map(|m| violation(&playlist.url, m)));
     found
 }
 
-/// The live edge of the video, the furthest of all.
-struct Video {
+/// The latest live edge and the longest target duration of the video renditions.
+struct LiveVideo {
     edge: Option<Timestamp>,
     target: Seconds,
 }
 
-impl Video {
-    /// `None` where no video is live.
-    fn of(context: &CheckContext<'_>) -> Option<Self> {
+impl LiveVideo {
+    /// `None` if no video rendition is live.
+    fn latest(context: &CheckContext<'_>) -> Option<Self> {
         let video = context.output.renditions.iter().filter(|r| r.rendition.media == Media::Video);
         let live: Vec<&Timeline> = video.filter_map(|r| r.timeline.as_deref()).filter(|t| !t.ended).collect();
         let target = live.iter().filter_map(|t| select::target_duration(t)).map(|t| t.0).reduce(f64::max)?;
@@ -93,13 +94,13 @@ impl Video {
     }
 }
 
-fn behind(timeline: &Timeline, video: &Video, params: &Params) -> Option<String> {
+fn behind(timeline: &Timeline, video: &LiveVideo, params: &Params) -> Option<String> {
     if timeline.ended {
         return Some("the I-frame playlist has EXT-X-ENDLIST while the video goes on".to_owned());
     }
     let behind = Seconds::between(timeline.segments_edge()?, video.edge?).0;
     let bound = params.behind_targets * video.target.0;
-    (behind > bound).then(|| format!("the live edge is {behind:.1} s behind the video's, {bound:.1} s are allowed"))
+    (behind > bound).then(|| format!("the live edge is {behind:.1} s behind the video's; {bound:.1} s are allowed"))
 }
 
 #[cfg(test)]
@@ -153,7 +154,7 @@ mod tests {
         let found = violations(run(|f| (f.playlist, f.timeline) = (Some(status(404)), None)));
         assert_eq!((found.len(), found[0].rendition.as_deref()), (1, Some("iframe-720p-300k")));
         assert!(found[0].message.ends_with("HTTP status 404"), "{}", found[0].message);
-        assert!(messages(run(|f| f.timeline = None)).contains("no media playlist"));
+        assert!(messages(run(|f| f.timeline = None)).contains("isn't a media playlist"));
     }
 
     #[test]
@@ -170,7 +171,7 @@ mod tests {
     #[test]
     fn the_newest_i_frame_has_to_be_there() {
         let found = messages(run(|f| f.newest = Some((segment(15), status(404)))));
-        assert_eq!(found, "the newest I-frame, of segment 15, isn't there: HTTP status 404");
+        assert_eq!(found, "the newest I-frame (segment 15) can't be fetched: HTTP status 404");
         assert_holds(run(|f| f.newest = Some((segment(15), failed("15.ts", FailureKind::Deadline)))));
         assert_holds(run(|f| f.newest = None));
     }
@@ -187,9 +188,9 @@ mod tests {
 
     #[test]
     fn what_was_not_asked_for_is_not_run() {
-        assert_not_run(run(|f| f.playlist = None), UNASKED);
-        assert_not_run(run(|f| f.playlist = Some(failed("i.m3u8", FailureKind::Deadline))), UNASKED);
-        assert_not_run(check(&Scene::live().context(), &Params::default()), NONE);
+        assert_not_run(run(|f| f.playlist = None), NOT_REQUESTED);
+        assert_not_run(run(|f| f.playlist = Some(failed("i.m3u8", FailureKind::Deadline))), NOT_REQUESTED);
+        assert_not_run(check(&Scene::live().context(), &Params::default()), NOT_LISTED);
         assert_not_run(check(&Scene::unreadable().context(), &Params::default()), NO_MANIFEST);
     }
 }

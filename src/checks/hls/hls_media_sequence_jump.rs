@@ -11,15 +11,15 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Hls,
     scope: CheckScope::Hls,
     alert: Some("PlaylistBroken"),
-    help: "fails when a playlist advanced by more segments than the time that passed explains",
+    help: "fails when a playlist advances by more segments than fit into the time that passed",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.2",
     needs_history: true,
 };
 
 params! {
-    /// Segments by which a playlist may run ahead of the time that passed: a packager that catches up after a hiccup.
+    /// Segments by which a playlist may advance beyond the time that passed, because a packager catches up after a pause.
     slack_segments: f64 = 3.0,
-    /// Factor by which segments may come faster than their durations say.
+    /// Factor by which segments may come faster than their durations.
     speed: f64 = 1.5,
 }
 
@@ -33,14 +33,14 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
 fn jump(step: &PlaylistStep<'_>, past: &RenditionHistory, params: &Params) -> Option<Violation> {
     let (a, b) = (step.earlier, step.later);
     let advanced = newest_number(b).saturating_sub(newest_number(a));
-    // A step forward that only makes good a step back is explained by what was seen before that.
+    // A step forward that only undoes a step back is explained by an earlier observation.
     let mut before = past.observations.iter().take(step.index);
     if step.change != PlaylistChange::Continued || before.any(|o| explained(o, b, params)) {
         return None;
     }
     let elapsed = Seconds::between(a.first_seen, b.first_seen).0;
     let message = format!(
-        "{advanced} segments ahead after {elapsed:.1} s: {}–{} became {}–{}; viewers miss what lies between",
+        "the playlist advanced by {advanced} segments in {elapsed:.1} s, from {}–{} to {}–{}: viewers miss the segments between",
         a.media_sequence,
         newest_number(a),
         b.media_sequence,
@@ -54,7 +54,7 @@ fn jump(step: &PlaylistStep<'_>, past: &RenditionHistory, params: &Params) -> Op
     Some(violation.with("elapsed_seconds", elapsed).with("seen_at", b.first_seen.to_string()))
 }
 
-/// The time since `a`'s edge was first seen is enough for the segments between.
+/// Whether the time since `a`'s newest segment was first seen is enough for the segments up to `b`'s newest.
 fn explained(a: &Observation, b: &Observation, params: &Params) -> bool {
     let count = b.segments.len() as f64;
     let mean = b.segments.iter().map(|s| s.duration.0).sum::<f64>() / count;
@@ -81,7 +81,10 @@ mod tests {
     fn ten_seconds_explain_seven_segments_of_two_and_three_more() {
         assert_holds(run([observation(-20, 10, 15), observation(-10, 20, 25)]));
         let message = messages(run([observation(-20, 10, 15), observation(-10, 21, 26)]));
-        assert!(message.starts_with("11 segments ahead after 10.0 s: 10–15 became 21–26"), "{message}");
+        assert!(
+            message.starts_with("the playlist advanced by 11 segments in 10.0 s, from 10–15 to 21–26"),
+            "{message}"
+        );
     }
 
     #[test]

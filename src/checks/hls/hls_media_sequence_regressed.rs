@@ -9,8 +9,8 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Hls,
     scope: CheckScope::Hls,
     alert: Some("OriginsOutOfStep"),
-    help: "fails when the window of a playlist went back over segments already listed: a stale cache, or two origins out of step; \
-           a packager restart is packager_restarted",
+    help: "fails when the window of a playlist goes back to segments that it listed before: a stale cache, or two \
+           origins out of step; packager_restarted reports a packager restart",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.2, 6.2.2",
     needs_history: true,
 };

@@ -9,18 +9,19 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Hls,
     scope: CheckScope::Hls,
     alert: Some("PlaylistStale"),
-    help: "fails when a live playlist has not got a new segment for 1.5 target durations, critical after 3; on a first probe from \
-           Last-Modified, or from a PROGRAM-DATE-TIME far in the past",
+    help: "fails when a live playlist has had no new segment for `major_after` target durations; critical after \
+           `critical_after`. On a first probe the age is taken from Last-Modified, or from an \
+           EXT-X-PROGRAM-DATE-TIME far in the past",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1",
     needs_history: false,
 };
 
 params! {
-    /// Target durations without a new segment from which on it fails.
+    /// Target durations without a new segment after which the check fails.
     major_after: f64 = 1.5,
-    /// Target durations without a new segment from which on it is critical.
+    /// Target durations without a new segment after which the failure is critical.
     critical_after: f64 = 3.0,
-    /// Seconds by which the newest date may be behind the clock and be latency. Used only before the playlist was seen to advance, without Last-Modified.
+    /// Seconds by which the newest date may be behind the clock because of latency. It is used only if there is no Last-Modified and the playlist wasn't yet seen to advance.
     date_allowance: f64 = 120.0,
 }
 

@@ -13,21 +13,21 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Hls,
     scope: CheckScope::Hls,
     alert: None,
-    help: "fails when the audio and video playlists of one output differ in target duration, playlist type, discontinuities, dates or \
-           EXT-X-ENDLIST",
+    help: "fails when the audio and video playlists of one output differ in target duration, playlist type, \
+           discontinuities or EXT-X-ENDLIST, or only some of them have EXT-X-PROGRAM-DATE-TIME",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.5, 6.2.4",
     needs_history: false,
 };
 
 params! {
-    /// Most seconds between the target durations of audio and of video, whose segments can't be cut at the same places.
+    /// Most seconds between the target durations of audio and of video, because their segments can't be cut at the same times.
     audio_target_tolerance: f64 = 1.0,
 }
 
 const FEW: &str = "fewer than two media playlists were read";
 
 #[derive(Clone, Copy)]
-struct Subject<'a> {
+struct ComparedPlaylist<'a> {
     facts: &'a RenditionFacts,
     past: &'a RenditionHistory,
     timeline: &'a Timeline,
@@ -37,74 +37,75 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     if !context.output.is_readable() {
         return CheckVerdict::NotRun(NO_MANIFEST);
     }
-    let subjects: Vec<_> = context
+    let playlists: Vec<_> = context
         .renditions()
         .filter(|(r, _)| r.rendition.media != Media::Text)
-        .filter_map(|(facts, past)| Some(Subject { facts, past, timeline: facts.timeline.as_deref()? }))
+        .filter_map(|(facts, past)| Some(ComparedPlaylist { facts, past, timeline: facts.timeline.as_deref()? }))
         .collect();
-    if subjects.len() < 2 {
+    if playlists.len() < 2 {
         return CheckVerdict::NotRun(FEW);
     }
-    let mut found = targets(&subjects, params);
-    found.extend(odd(
-        &subjects,
+    let mut found = targets(&playlists, params);
+    found.extend(outliers(
+        &playlists,
         |s| s.timeline.playlist_type.clone(),
         |s, r| {
-            let said = |t: &Timeline| t.playlist_type.clone().unwrap_or_else(|| "none".to_owned());
-            format!("EXT-X-PLAYLIST-TYPE is {}, that of {} is {}", said(s.timeline), name(r), said(r.timeline))
+            let text = |t: &Timeline| t.playlist_type.clone().unwrap_or_else(|| "none".to_owned());
+            format!("EXT-X-PLAYLIST-TYPE is {}; that of {} is {}", text(s.timeline), name(r), text(r.timeline))
         },
     ));
-    found.extend(odd(
-        &subjects,
+    found.extend(outliers(
+        &playlists,
         |s| is_dated(s.timeline),
         |s, r| {
             let (has, other) = if is_dated(s.timeline) { ("has", "has none") } else { ("has no", "has some") };
-            format!("the playlist {has} EXT-X-PROGRAM-DATE-TIME, that of {} {other}", name(r))
+            format!("the playlist {has} EXT-X-PROGRAM-DATE-TIME; that of {} {other}", name(r))
         },
     ));
-    found.extend(subjects.iter().filter_map(|s| ended(context, s, &subjects)));
-    found.extend(discontinuities(&subjects));
+    found.extend(playlists.iter().filter_map(|s| ended(context, s, &playlists)));
+    found.extend(discontinuities(&playlists));
     CheckVerdict::Ran(found)
 }
 
-fn name<'a>(subject: &Subject<'a>) -> &'a str {
-    &subject.facts.rendition.name
+fn name<'a>(playlist: &ComparedPlaylist<'a>) -> &'a str {
+    &playlist.facts.rendition.name
 }
 
-fn about(subject: &Subject<'_>, message: String) -> Violation {
-    let url = subject.facts.playlist.as_ref().map(|p| redact::url(&p.url));
-    Violation::new(message).in_rendition(name(subject)).with("url", url)
+fn violation(playlist: &ComparedPlaylist<'_>, message: String) -> Violation {
+    let url = playlist.facts.playlist.as_ref().map(|p| redact::url(&p.url));
+    Violation::new(message).in_rendition(name(playlist)).with("url", url)
 }
 
-/// Those that differ from what most have, with one that has it.
-fn odd<T: PartialEq>(
-    subjects: &[Subject<'_>],
-    value: impl Fn(&Subject<'_>) -> T,
-    say: impl Fn(&Subject<'_>, &Subject<'_>) -> String,
+/// One violation for each playlist whose value differs from the value that most playlists have. `describe` makes the
+/// message from that playlist and from one that has the usual value.
+fn outliers<T: PartialEq>(
+    playlists: &[ComparedPlaylist<'_>],
+    value: impl Fn(&ComparedPlaylist<'_>) -> T,
+    describe: impl Fn(&ComparedPlaylist<'_>, &ComparedPlaylist<'_>) -> String,
 ) -> Vec<Violation> {
-    let alike = |s: &Subject<'_>| subjects.iter().filter(|o| value(o) == value(s)).count();
-    // Of equally many the first.
-    let most = subjects.iter().rev().max_by_key(|s| alike(s));
+    let alike = |s: &ComparedPlaylist<'_>| playlists.iter().filter(|o| value(o) == value(s)).count();
+    // If several values are equally frequent, the first counts.
+    let most = playlists.iter().rev().max_by_key(|s| alike(s));
     let Some(usual) = most else { return Vec::new() };
-    subjects.iter().filter(|s| value(s) != value(usual)).map(|s| about(s, say(s, usual))).collect()
+    playlists.iter().filter(|s| value(s) != value(usual)).map(|s| violation(s, describe(s, usual))).collect()
 }
 
-fn targets(subjects: &[Subject<'_>], params: &Params) -> Vec<Violation> {
-    let target = |s: &Subject<'_>| s.timeline.target_duration.map(|t| t.0);
-    let say = |s: &Subject<'_>, r: &Subject<'_>| {
-        let said = |s: &Subject<'_>| target(s).map_or_else(|| "missing".to_owned(), |t| format!("{t} s"));
-        format!("EXT-X-TARGETDURATION is {}, that of {} is {}", said(s), name(r), said(r))
+fn targets(playlists: &[ComparedPlaylist<'_>], params: &Params) -> Vec<Violation> {
+    let target = |s: &ComparedPlaylist<'_>| s.timeline.target_duration.map(|t| t.0);
+    let describe = |s: &ComparedPlaylist<'_>, r: &ComparedPlaylist<'_>| {
+        let text = |s: &ComparedPlaylist<'_>| target(s).map_or_else(|| "missing".to_owned(), |t| format!("{t} s"));
+        format!("EXT-X-TARGETDURATION is {}; that of {} is {}", text(s), name(r), text(r))
     };
-    let of =
-        |media: Media| -> Vec<_> { subjects.iter().copied().filter(|s| s.facts.rendition.media == media).collect() };
-    let (video, audio) = (of(Media::Video), of(Media::Audio));
-    let mut found = odd(&video, target, say);
-    found.extend(odd(&audio, target, say));
+    let with_media =
+        |media: Media| -> Vec<_> { playlists.iter().copied().filter(|s| s.facts.rendition.media == media).collect() };
+    let (video, audio) = (with_media(Media::Video), with_media(Media::Audio));
+    let mut found = outliers(&video, target, describe);
+    found.extend(outliers(&audio, target, describe));
     if let (true, Some(v), Some(a)) = (found.is_empty(), video.first(), audio.first())
         && let (Some(video), Some(audio)) = (target(v), target(a))
         && (video - audio).abs() > params.audio_target_tolerance
     {
-        found.push(about(a, say(a, v)));
+        found.push(violation(a, describe(a, v)));
     }
     found
 }
@@ -113,35 +114,40 @@ fn is_dated(timeline: &Timeline) -> bool {
     timeline.segments.iter().any(|s| s.program_date_time.is_some())
 }
 
-/// Ended for a target duration already, while another goes on.
-fn ended(context: &CheckContext<'_>, subject: &Subject<'_>, subjects: &[Subject<'_>]) -> Option<Violation> {
-    let goes_on = subjects.iter().find(|s| !s.timeline.ended).filter(|_| subject.timeline.ended)?;
-    let since = subject.past.observations.last().filter(|o| o.ended)?.first_seen;
-    let target = select::target_duration(subject.timeline)?;
+/// A violation if the playlist has been ended for a target duration while another one goes on.
+fn ended(
+    context: &CheckContext<'_>,
+    playlist: &ComparedPlaylist<'_>,
+    playlists: &[ComparedPlaylist<'_>],
+) -> Option<Violation> {
+    let goes_on = playlists.iter().find(|s| !s.timeline.ended).filter(|_| playlist.timeline.ended)?;
+    let since = playlist.past.observations.last().filter(|o| o.ended)?.first_seen;
+    let target = select::target_duration(playlist.timeline)?;
     let long = Seconds::between(since, context.now) >= target;
-    long.then(|| about(subject, format!("the playlist has EXT-X-ENDLIST, that of {} goes on", name(goes_on))))
+    long.then(|| violation(playlist, format!("the playlist has EXT-X-ENDLIST; that of {} goes on", name(goes_on))))
 }
 
-/// Of segments with the same date, those that belong to another discontinuity: one a rendition.
-fn discontinuities(subjects: &[Subject<'_>]) -> Vec<Violation> {
-    let Some((reference, others)) = subjects.split_first() else { return Vec::new() };
-    let differs = |s: &Subject<'_>| {
+/// One violation for each rendition that has another discontinuity sequence for a segment with the same date.
+fn discontinuities(playlists: &[ComparedPlaylist<'_>]) -> Vec<Violation> {
+    let Some((reference, others)) = playlists.split_first() else { return Vec::new() };
+    let differs = |s: &ComparedPlaylist<'_>| {
         let pairs = same_dates(&s.timeline.segments, &reference.timeline.segments);
         let (ours, theirs) =
             pairs.into_iter().rev().find(|(a, b)| a.discontinuity_sequence != b.discontinuity_sequence)?;
         let message = format!(
-            "segment {} has discontinuity sequence {}, the same segment of {} has {}",
+            "segment {} has discontinuity sequence {}; the same segment of {} has {}",
             ours.number,
             ours.discontinuity_sequence,
             name(reference),
             theirs.discontinuity_sequence
         );
-        Some(about(s, message).with("number", ours.number).with("line", ours.line))
+        Some(violation(s, message).with("number", ours.number).with("line", ours.line))
     };
     others.iter().filter_map(differs).collect()
 }
 
-/// Pairs of segments that date from the same moment, by their own dates; both lists in the order of time.
+/// Pairs of segments of two playlists whose dates are at most a quarter of a segment apart. Both lists are in the order
+/// of time.
 fn same_dates<'a>(a: &'a [Segment], b: &'a [Segment]) -> Vec<(&'a Segment, &'a Segment)> {
     let mut rest = b.iter().filter_map(|s| Some((s, s.program_date_time?))).peekable();
     let mut pairs = Vec::new();
@@ -193,7 +199,7 @@ mod tests {
     fn the_odd_target_duration_fails() {
         let found = violations(run(|f| lines(f).target_duration = Some(Seconds(3.0))));
         assert_eq!(found.len(), 1);
-        assert_eq!(found[0].message, format!("EXT-X-TARGETDURATION is 3 s, that of {NAME} is 2 s"));
+        assert_eq!(found[0].message, format!("EXT-X-TARGETDURATION is 3 s; that of {NAME} is 2 s"));
         assert_eq!(found[0].rendition.as_deref(), Some("third"));
     }
 
@@ -215,7 +221,7 @@ mod tests {
         let undated = |f: &mut RenditionFacts| lines(f).segments.iter_mut().for_each(|s| s.program_date_time = None);
         assert!(messages(run(undated)).starts_with("the playlist has no EXT-X-PROGRAM-DATE-TIME"));
         let other = messages(run(|f| lines(f).segments[3].discontinuity_sequence = 7));
-        assert_eq!(other, format!("segment 13 has discontinuity sequence 7, the same segment of {NAME} has 0"));
+        assert_eq!(other, format!("segment 13 has discontinuity sequence 7; the same segment of {NAME} has 0"));
     }
 
     #[test]

@@ -11,26 +11,26 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Hls,
     scope: CheckScope::Hls,
     alert: Some("PlaylistBroken"),
-    help: "fails when EXT-X-PROGRAM-DATE-TIME is missing where expected, jumps by what EXTINF doesn't explain, repeats, or lies in \
-           the future",
+    help: "fails when EXT-X-PROGRAM-DATE-TIME is missing although `expected` is set, repeats, jumps by more than \
+           the durations between explain, or is in the future",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.6, 6.2.1",
     needs_history: false,
 };
 
 params! {
-    /// Every playlist has to carry dates. Off, because the standard leaves it to the packager.
+    /// Whether every playlist has to have dates. The standard leaves this to the packager.
     expected: bool = false,
-    /// Seconds by which a date may differ from the one before it plus the durations between (the standard allows less than 1).
+    /// Largest difference in seconds between a date and the date before it plus the durations between; the standard allows less than 1.
     jump_tolerance: f64 = 1.0,
-    /// Seconds by which the newest segment's start may lie in the future: the clocks' difference.
+    /// Seconds by which the start of the newest segment may be in the future, because clocks differ.
     future_tolerance: f64 = 5.0,
 }
 
 const UNDATED: &str = "no playlist carries EXT-X-PROGRAM-DATE-TIME, and it is not expected";
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
-    let read = context.output.renditions.iter().any(|r| r.timeline.is_some());
-    let missing = if read { UNDATED } else { NO_PLAYLIST };
+    let playlist_read = context.output.renditions.iter().any(|r| r.timeline.is_some());
+    let missing = if playlist_read { UNDATED } else { NO_PLAYLIST };
     select::judge_renditions(context, missing, |facts, _| {
         let timeline = facts.timeline.as_deref().filter(|t| !t.segments.is_empty())?;
         if timeline.segments.iter().all(|s| s.program_date_time.is_none()) {
@@ -54,36 +54,37 @@ fn future(now: Timestamp, timeline: &Timeline, params: &Params) -> Option<Violat
     (ahead > params.future_tolerance).then(|| {
         let message =
             format!("the newest segment {} starts {ahead:.1} s in the future; compare the clocks (NTP)", newest.number);
-        about(newest, message).with("date", start.to_string()).with("now", now.to_string())
+        date_violation(newest, message).with("date", start.to_string()).with("now", now.to_string())
     })
 }
 
-/// Consecutive explicit dates, with the durations between them.
+/// One violation for each explicit date that the durations since the last one don't explain.
 fn jumps(timeline: &Timeline, params: &Params) -> Vec<Violation> {
     let mut found = Vec::new();
     let mut last: Option<(&Segment, Timestamp)> = None;
-    let mut between = Between::default();
+    let mut between = Interval::default();
     for segment in &timeline.segments {
         between.discontinuity |= segment.discontinuity;
         if let Some(date) = segment.program_date_time {
             found.extend(last.and_then(|(before, was)| between.judge((before, was), (segment, date), params)));
             last = Some((segment, date));
-            between = Between::default();
+            between = Interval::default();
         }
         between.add(segment);
     }
     found
 }
 
+/// Media between two segments with dates.
 #[derive(Default)]
-struct Between {
+struct Interval {
     duration: Seconds,
-    /// EXTINF written as whole seconds may be off by half a second each (4.4.4.1).
+    /// Seconds by which the durations may be rounded: half a second for each EXTINF in whole seconds (4.4.4.1).
     rounding: f64,
     discontinuity: bool,
 }
 
-impl Between {
+impl Interval {
     fn add(&mut self, segment: &Segment) {
         self.duration = self.duration + segment.duration;
         self.rounding += if segment.duration.0.fract() == 0.0 { 0.5 } else { 0.0 };
@@ -100,13 +101,13 @@ impl Between {
         let message = if is == was && self.duration.0 > 0.0 {
             format!("segments {} and {} carry the same date {is}", before.number, segment.number)
         } else if !self.discontinuity && off.abs() > allowed {
-            let way = if off > 0.0 { "forward" } else { "back" };
-            format!("the date of segment {} jumps {way} by {:.3} s against EXTINF", segment.number, off.abs())
+            let direction = if off > 0.0 { "forward" } else { "back" };
+            format!("the date of segment {} jumps {direction} by {:.3} s against EXTINF", segment.number, off.abs())
         } else {
             return None;
         };
         Some(
-            about(segment, message)
+            date_violation(segment, message)
                 .with("date", is.to_string())
                 .with("before", was.to_string())
                 .with("off_seconds", off),
@@ -114,7 +115,7 @@ impl Between {
     }
 }
 
-fn about(segment: &Segment, message: String) -> Violation {
+fn date_violation(segment: &Segment, message: String) -> Violation {
     Violation::new(message)
         .with("number", segment.number)
         .with("line", segment.line)

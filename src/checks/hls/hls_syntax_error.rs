@@ -11,9 +11,9 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Hls,
     scope: CheckScope::Hls,
     alert: Some("PlaylistBroken"),
-    help: "fails when a playlist breaks the format: not UTF-8, no EXTM3U, a BOM, a repeated attribute, a tag out of place, \
-           a missing required tag or URI, a bad number; minor for what players pass over: a malformed date range, text \
-           that isn't in normalization form C",
+    help: "fails when a playlist breaks the format: it isn't UTF-8, has a BOM or no EXTM3U, repeats an attribute, \
+           has a misplaced tag or a bad number, or lacks a required tag or URI; minor for a malformed date range \
+           and for text that isn't in normalization form C, which players ignore",
     reference: "draft-pantos-hls-rfc8216bis-22 4",
     needs_history: false,
 };
@@ -30,7 +30,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     if let CheckVerdict::Ran(more) =
         select::judge_renditions(context, NO_MANIFEST, |facts, _| judge(facts, &output.url))
     {
-        // Given directly, the media playlist is the manifest: its defects are reported once.
+        // A media playlist that is the channel's URL is also the manifest: its defects are reported once.
         let known = |v: &Violation| output.is_media_playlist() && direct.iter().any(|d| d.message == v.message);
         found.extend(more.into_iter().filter(|v| !known(v)));
     }
@@ -43,12 +43,12 @@ fn judge(facts: &RenditionFacts, manifest: &Url) -> Option<Vec<Violation>> {
 }
 
 fn syntax(url: &Url, defects: &[Defect]) -> Vec<Violation> {
-    let of = |d: &Defect| match d.kind {
+    let violation = |d: &Defect| match d.kind {
         DefectKind::Syntax => Some(defect_violation(url, d)),
         DefectKind::Metadata => Some(defect_violation(url, d).severity(Severity::Minor)),
         _ => None,
     };
-    defects.iter().filter_map(of).collect()
+    defects.iter().filter_map(violation).collect()
 }
 
 #[cfg(test)]

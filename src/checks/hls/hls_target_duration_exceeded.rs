@@ -11,13 +11,14 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Hls,
     scope: CheckScope::Hls,
     alert: Some("PlaylistBroken"),
-    help: "fails when an EXTINF, rounded to the nearest second, is above EXT-X-TARGETDURATION, or the target duration changed",
+    help: "fails when an EXTINF, rounded to the nearest second, is greater than EXT-X-TARGETDURATION, or \
+           EXT-X-TARGETDURATION changes",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.1, 6.2.1",
     needs_history: false,
 };
 
 params! {
-    /// Report a target duration that changed (RFC 8216bis 6.2.1: it MUST NOT). Some packagers raise it while a long segment is listed.
+    /// Whether to report a target duration that changes (RFC 8216bis 6.2.1: it MUST NOT). Some packagers raise it while a long segment is listed.
     changes: bool = true,
 }
 

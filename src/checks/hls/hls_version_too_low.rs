@@ -10,7 +10,8 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Hls,
     scope: CheckScope::Hls,
     alert: None,
-    help: "fails when EXT-X-VERSION is lower than what a playlist's tags and attributes need, or missing where they need it",
+    help: "fails when EXT-X-VERSION is lower than the version that a playlist's tags and attributes need, or is \
+           missing although they need one",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.1.2, 8",
     needs_history: false,
 };

@@ -12,23 +12,23 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Hls,
     scope: CheckScope::Hls,
     alert: None,
-    help: "fails when a live playlist lists fewer than 3 target durations (major) or fewer than 6 segments (warning); one that is \
-           still filling after a start is not judged",
+    help: "fails when a live playlist lists fewer than `target_durations` target durations (major) or fewer than \
+           `segments` segments (warning); a playlist that is still filling after a start isn't judged",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.2; HLS authoring specification 8",
     needs_history: false,
 };
 
 params! {
-    /// Target durations that a live window has to hold.
+    /// Target durations that a live window must hold at least.
     target_durations: f64 = 3.0,
-    /// Segments that a live window should hold.
+    /// Segments that a live window should hold at least.
     segments: u32 = 6,
 }
 
-const NO_FULL: &str = "no live playlist with a full window was read";
+const NO_FULL_WINDOW: &str = "no live playlist with a full window was read";
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
-    select::judge_renditions(context, NO_FULL, |facts, past| {
+    select::judge_renditions(context, NO_FULL_WINDOW, |facts, past| {
         let timeline = facts.timeline.as_deref()?;
         let url = facts.playlist.as_ref().map(|p| redact::url(&p.url));
         let judged = !timeline.ended && !filling(timeline, past);
@@ -36,7 +36,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     })
 }
 
-/// Nothing has left the window since the packager started.
+/// Whether no segment has left the window since the packager started.
 fn filling(timeline: &Timeline, past: &RenditionHistory) -> bool {
     let restarted = || playlist_step::all_steps(past).iter().any(|s| s.change == PlaylistChange::Restarted);
     timeline.media_sequence <= 1 || restarted()
@@ -100,18 +100,18 @@ mod tests {
 
     #[test]
     fn a_window_that_is_still_filling_is_not_judged() {
-        assert_not_run(run(&listing(0, 1)), NO_FULL);
-        assert_not_run(run(&listing(1, 2)), NO_FULL);
+        assert_not_run(run(&listing(0, 1)), NO_FULL_WINDOW);
+        assert_not_run(run(&listing(1, 2)), NO_FULL_WINDOW);
         assert_eq!(violations(run(&listing(2, 3))).len(), 1);
         let mut restarted = listing(7, 8);
         restarted.observe([observation(-60, 900, 905), observation(-10, 7, 8)]);
-        assert_not_run(run(&restarted), NO_FULL);
+        assert_not_run(run(&restarted), NO_FULL_WINDOW);
     }
 
     #[test]
     fn an_ended_playlist_may_be_short() {
         let mut scene = listing(10, 10);
         scene.timeline().ended = true;
-        assert_not_run(run(&scene), NO_FULL);
+        assert_not_run(run(&scene), NO_FULL_WINDOW);
     }
 }

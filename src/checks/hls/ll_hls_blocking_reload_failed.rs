@@ -12,36 +12,36 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Hls,
     scope: CheckScope::LowLatencyHls,
     alert: None,
-    help: "fails when a playlist with CAN-BLOCK-RELOAD=YES, asked for its next part, gives no playlist, one without that part, or the part \
-           later than 3 part targets after the request",
+    help: "fails when the server answers a blocking reload for the next part (CAN-BLOCK-RELOAD=YES) with an error, \
+           with a playlist that lacks the part, or later than `part_targets` part target durations",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.5.2, 4.4.3.8",
     needs_history: false,
 };
 
 params! {
-    /// Part target durations after which the next part is late: players that keep the recommended PART-HOLD-BACK have run dry.
+    /// Part target durations after which the next part is late; at least a second is always allowed. Players that keep the recommended PART-HOLD-BACK have no media left by then.
     part_targets: f64 = 3.0,
 }
 
-/// Less than this is the network's, in seconds.
-const LEAST: f64 = 1.0;
-const NONE: &str = "no playlist with parts and CAN-BLOCK-RELOAD=YES could be asked for its next part in time";
+/// Seconds that are always allowed, because the network needs them.
+const MIN_ALLOWED: f64 = 1.0;
+const NOT_REQUESTED: &str = "no blocking reload of a playlist with parts was requested in time";
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
-    select::judge_renditions(context, NONE, |facts, _| {
+    select::judge_renditions(context, NOT_REQUESTED, |facts, _| {
         let reload = facts.low_latency.as_ref()?.reload.as_ref()?;
         let problem = problem(reload).or_else(|| late(facts, reload, params));
-        Some(problem.into_iter().map(|v| about(v, reload)).collect())
+        Some(problem.into_iter().map(|v| with_request(v, reload)).collect())
     })
 }
 
-/// From when on the next part is late, counted from the request for it.
+/// Time from the request for the next part after which the part is late.
 #[must_use]
 pub fn late_after(params: &Params, part_target: Seconds) -> Seconds {
-    Seconds((params.part_targets * part_target.0).max(LEAST))
+    Seconds((params.part_targets * part_target.0).max(MIN_ALLOWED))
 }
 
-fn about(violation: Violation, reload: &BlockingReloadFacts) -> Violation {
+fn with_request(violation: Violation, reload: &BlockingReloadFacts) -> Violation {
     let took = reload.fetched.result.as_ref().ok().map(|e| e.timings.total.0);
     let violation = violation.with("url", redact::url(&reload.fetched.url)).with("seconds", took);
     violation.with("number", reload.segment).with("part", reload.part)
@@ -53,19 +53,19 @@ fn problem(reload: &BlockingReloadFacts) -> Option<Violation> {
         return Some(Violation::new(format!("the blocking reload for part {part} of segment {segment} failed: {why}")));
     }
     let Some(timeline) = reload.timeline.as_deref() else {
-        return Some(Violation::new("the blocking reload was answered with something that isn't a media playlist"));
+        return Some(Violation::new("the answer to the blocking reload isn't a media playlist"));
     };
     (!timeline.ended && newest(timeline) < (segment, part)).then(|| {
         let (number, newest) = newest(timeline);
         let text = format!(
-            "asked for part {part} of segment {segment}, the server answered with a playlist that ends at part {newest} of \
-             segment {number}: it doesn't wait"
+            "the blocking reload for part {part} of segment {segment} was answered with a playlist that ends at part {newest} of \
+             segment {number}: the server doesn't wait"
         );
         Violation::new(text).with("last_number", number).with("last_part", newest)
     })
 }
 
-/// The newest part, or all parts of the newest whole segment.
+/// Segment number and index of the newest part. The index is `u64::MAX` if the newest segment is complete.
 fn newest(timeline: &Timeline) -> (u64, u64) {
     let part = timeline.low_latency.parts.last().map(|p| (p.segment, p.index));
     let segment = timeline.last_number().map(|n| (n, u64::MAX));
@@ -77,7 +77,7 @@ fn late(facts: &RenditionFacts, reload: &BlockingReloadFacts, params: &Params) -
     let (took, allowed) = (reload.fetched.ok()?.timings.total, late_after(params, target));
     (took > allowed).then(|| {
         let text = format!(
-            "the next part was listed {:.2} s after it was asked for; parts last {} s, and after {:.2} s players stall",
+            "the next part was listed {:.2} s after the request; parts last {} s, and players stall after {:.2} s",
             took.0, target.0, allowed.0
         );
         Violation::new(text).with("allowed_seconds", allowed.0).with("part_target_seconds", target.0)
@@ -119,8 +119,8 @@ mod tests {
     #[test]
     fn an_answer_without_the_part_did_not_wait() {
         let message = messages(run(|r| drop(answered_with(r).low_latency.parts.pop())));
-        assert!(message.starts_with("asked for part 2 of segment 16"), "{message}");
-        assert!(message.ends_with("ends at part 1 of segment 16: it doesn't wait"), "{message}");
+        assert!(message.starts_with("the blocking reload for part 2 of segment 16 was answered"), "{message}");
+        assert!(message.ends_with("ends at part 1 of segment 16: the server doesn't wait"), "{message}");
         assert_holds(run(|r| {
             answered_with(r).low_latency.parts.pop();
             answered_with(r).ended = true;
@@ -131,7 +131,7 @@ mod tests {
     fn three_part_targets_are_in_time_and_a_second_always_is() {
         let after = |seconds: f64| run(move |r| r.fetched.result.as_mut().unwrap().timings.total = Seconds(seconds));
         assert_holds(after(1.5));
-        assert!(messages(after(1.51)).starts_with("the next part was listed 1.51 s after it was asked for"));
+        assert!(messages(after(1.51)).starts_with("the next part was listed 1.51 s after the request"));
         assert_eq!(late_after(&Params::default(), Seconds(0.2)), Seconds(1.0));
     }
 
@@ -146,7 +146,7 @@ mod tests {
     fn what_was_not_asked_is_not_judged() {
         let mut scene = Scene::low_latency();
         scene.rendition().low_latency.as_mut().unwrap().reload = None;
-        assert_not_run(check(&scene.context(), &Params::default()), NONE);
-        assert_not_run(check(&Scene::live().context(), &Params::default()), NONE);
+        assert_not_run(check(&scene.context(), &Params::default()), NOT_REQUESTED);
+        assert_not_run(check(&Scene::live().context(), &Params::default()), NOT_REQUESTED);
     }
 }

@@ -13,25 +13,26 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Hls,
     scope: CheckScope::LowLatencyHls,
     alert: None,
-    help: "fails when the playlist that answers _HLS_skip=YES doesn't rebuild the whole one, or isn't a delta update; CAN-SKIP-UNTIL under 6 \
-           target durations, or segments skipped within it, are minor",
+    help: "fails when the answer to _HLS_skip=YES isn't a delta update, or the playlist rebuilt from it differs \
+           from the whole playlist; minor if CAN-SKIP-UNTIL is less than `targets` target durations, or a segment \
+           inside it is skipped",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.8, 4.4.5.2, 6.2.5.1, 6.3.7",
     needs_history: false,
 };
 
 params! {
-    /// Seconds by which EXTINF and dates may differ between the two.
+    /// Largest difference in seconds between durations and between dates of the two playlists.
     tolerance: f64 = 0.01,
-    /// Target durations that CAN-SKIP-UNTIL has to be.
+    /// Target durations that CAN-SKIP-UNTIL must have at least.
     targets: f64 = 6.0,
 }
 
-/// Tolerances are decimal fractions.
+/// Seconds for the rounding of decimal fractions.
 const ROUNDING: f64 = 1e-6;
-const NONE: &str = "no playlist with CAN-SKIP-UNTIL could be asked for a delta update in time";
+const NOT_REQUESTED: &str = "no delta update of a playlist with CAN-SKIP-UNTIL was requested in time";
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
-    select::judge_renditions(context, NONE, |facts, _| {
+    select::judge_renditions(context, NOT_REQUESTED, |facts, _| {
         let delta = facts.low_latency.as_ref()?.delta.as_ref()?;
         let whole = facts.timeline.as_deref()?;
         let boundary = whole.low_latency.control?.can_skip_until?;
@@ -55,7 +56,7 @@ fn answer(delta: &DeltaUpdateFacts, whole: &Timeline, boundary: Seconds, params:
         return Some(Violation::new(format!("the request for a delta update failed: {why}")));
     }
     let Some(update) = delta.timeline.as_deref() else {
-        return Some(Violation::new("the delta update is no media playlist"));
+        return Some(Violation::new("the delta update isn't a media playlist"));
     };
     // An ended playlist is sent whole (6.2.5.1).
     if update.ended {
@@ -67,8 +68,8 @@ fn answer(delta: &DeltaUpdateFacts, whole: &Timeline, boundary: Seconds, params:
         let known = whole.segments.first().map_or(whole.media_sequence, |s| s.number);
         // A playlist too long to be kept whole can't be rebuilt here.
         let text = format!(
-            "the delta update skips {skipped} segments from {first}, of which the whole playlist, asked for just before, doesn't \
-             have all"
+            "the delta update skips {skipped} segments from {first}, but the whole playlist that was fetched just before doesn't \
+             list all of them"
         );
         return (known == whole.media_sequence).then(|| Violation::new(text).with("skipped", skipped));
     };
@@ -77,7 +78,7 @@ fn answer(delta: &DeltaUpdateFacts, whole: &Timeline, boundary: Seconds, params:
         .map(|v| v.with("skipped", skipped))
 }
 
-/// A whole segment or more beyond the boundary, and all of it sent.
+/// A violation if the answer is the whole playlist although at least one segment could have been skipped.
 fn not_skipped(update: &Timeline, boundary: Seconds) -> Option<Violation> {
     let target = select::target_duration(update)?;
     let (window, first) = (update.window(), update.segments.first()?.duration);
@@ -91,33 +92,35 @@ fn not_skipped(update: &Timeline, boundary: Seconds) -> Option<Violation> {
     })
 }
 
-/// The newest segment that is in both and isn't the same. Where no URI is the same in both, each answer has names of its
-/// own (a session in paths), and they say nothing.
+/// The newest segment that both playlists list differently. If no URI is the same in both, each answer has URIs of its own
+/// (a session in paths), and URIs aren't compared.
 fn differs(whole: &Timeline, rebuilt: &Timeline, skipped: u64, params: &Params) -> Option<Violation> {
     let find = |number: u64| whole.segments.iter().find(|s| s.number == number);
     let received = rebuilt.segments.iter().skip(usize::try_from(skipped).ok()?);
     let pairs: Vec<_> = received.filter_map(|s| Some((find(s.number)?, s))).collect();
     let names = pairs.iter().any(|(a, b)| a.uri.path() == b.uri.path());
     let (segment, what) = pairs.iter().rev().find_map(|(a, b)| Some((*b, difference(a, b, names, params)?)))?;
-    let text =
-        format!("rebuilt from the delta update, segment {} has {what} than in the whole playlist", segment.number);
+    let text = format!(
+        "segment {} has {what} in the playlist rebuilt from the delta update than in the whole playlist",
+        segment.number
+    );
     Some(Violation::new(text).with("number", segment.number).with("line", segment.line))
 }
 
 fn difference(whole: &Segment, rebuilt: &Segment, names: bool, params: &Params) -> Option<&'static str> {
-    let apart = |seconds: f64| seconds.abs() > params.tolerance + ROUNDING;
+    let differ = |seconds: f64| seconds.abs() > params.tolerance + ROUNDING;
     let dates = whole.program_date_time.zip(rebuilt.program_date_time);
     match () {
         () if names && whole.uri.path() != rebuilt.uri.path() => Some("another URI"),
-        () if apart(whole.duration.0 - rebuilt.duration.0) => Some("another duration"),
+        () if differ(whole.duration.0 - rebuilt.duration.0) => Some("another duration"),
         () if whole.byte_range != rebuilt.byte_range => Some("another byte range"),
         () if whole.discontinuity_sequence != rebuilt.discontinuity_sequence => Some("another discontinuity sequence"),
-        () if dates.is_some_and(|(a, b)| apart(Seconds::between(a, b).0)) => Some("another date"),
+        () if dates.is_some_and(|(a, b)| differ(Seconds::between(a, b).0)) => Some("another date"),
         () => None,
     }
 }
 
-/// A skipped segment that lies within the boundary as a whole.
+/// A violation if a skipped segment is completely inside the skip boundary.
 fn skipped_too_much(rebuilt: &Timeline, skipped: u64, boundary: Seconds) -> Option<Violation> {
     let last = usize::try_from(skipped).ok()?.checked_sub(1)?;
     let from_end: f64 = rebuilt.segments.iter().skip(last).map(|s| s.duration.0).sum();
@@ -178,7 +181,10 @@ mod tests {
             update(d).segments = (9..=14).map(|n| Segment { number: n, ..segment(n + 1) }).collect();
             update(d).segments[0].uri = segment(9).uri;
         }));
-        assert_eq!(message, "rebuilt from the delta update, segment 14 has another URI than in the whole playlist");
+        assert_eq!(
+            message,
+            "segment 14 has another URI in the playlist rebuilt from the delta update than in the whole playlist"
+        );
     }
 
     #[test]
@@ -239,7 +245,7 @@ mod tests {
     fn an_error_fails_and_an_ended_playlist_is_sent_whole() {
         let message = messages(run(|d| d.fetched = failed("720p/index.m3u8", FailureKind::Cut)));
         assert_eq!(message, "the request for a delta update failed: Cut");
-        assert!(messages(run(|d| d.timeline = None)).contains("no media playlist"));
+        assert!(messages(run(|d| d.timeline = None)).contains("isn't a media playlist"));
         assert_holds(run(|d| {
             update(d).low_latency.skipped = None;
             (update(d).ended, update(d).segments) = (true, sent(1, 15));
@@ -250,6 +256,6 @@ mod tests {
     fn what_was_not_asked_is_not_judged() {
         let mut scene = Scene::low_latency();
         scene.rendition().low_latency.as_mut().unwrap().delta = None;
-        assert_not_run(check(&scene.context(), &Params::default()), NONE);
+        assert_not_run(check(&scene.context(), &Params::default()), NOT_REQUESTED);
     }
 }

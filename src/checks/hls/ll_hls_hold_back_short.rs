@@ -11,28 +11,30 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Hls,
     scope: CheckScope::LowLatencyHls,
     alert: None,
-    help: "fails when PART-HOLD-BACK is missing beside parts or under 2 part targets, or HOLD-BACK is under 3 target durations; under 3 \
-           part targets, or with another EXT-X-SERVER-CONTROL than the other renditions, it is a warning",
+    help: "fails when PART-HOLD-BACK is missing although there are parts, PART-HOLD-BACK is less than \
+           `part_targets` part target durations, or HOLD-BACK is less than `targets` target durations; a warning if \
+           PART-HOLD-BACK is less than `recommended_part_targets` part target durations, or EXT-X-SERVER-CONTROL \
+           differs between renditions",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.8, 6.2.4",
     needs_history: false,
 };
 
 params! {
-    /// Part target durations that PART-HOLD-BACK has to be.
+    /// Part target durations that PART-HOLD-BACK must have at least.
     part_targets: f64 = 2.0,
-    /// Part target durations that it should be.
+    /// Part target durations that PART-HOLD-BACK should have at least.
     recommended_part_targets: f64 = 3.0,
-    /// Target durations that HOLD-BACK has to be.
+    /// Target durations that HOLD-BACK must have at least.
     targets: f64 = 3.0,
 }
 
-/// Durations are decimal fractions, rounded by the packager.
+/// Seconds for the packager's rounding of decimal fractions.
 const ROUNDING: f64 = 0.001;
 const NO_CONTROL: &str = "no playlist has parts or EXT-X-SERVER-CONTROL";
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
-    let live = |r: &RenditionFacts| r.timeline.as_deref().and_then(|t| t.low_latency.part_target).map(|t| t.0);
-    let longest_part = context.output.renditions.iter().filter_map(live).fold(0.0, f64::max);
+    let part_target = |r: &RenditionFacts| r.timeline.as_deref().and_then(|t| t.low_latency.part_target).map(|t| t.0);
+    let longest_part = context.output.renditions.iter().filter_map(part_target).fold(0.0, f64::max);
     let usual = context.output.renditions.iter().find_map(|r| Some((&r.rendition.name, control(r)?)));
     select::judge_renditions(context, NO_CONTROL, |facts, _| {
         let timeline = facts.timeline.as_deref()?;
@@ -52,39 +54,39 @@ fn control(facts: &RenditionFacts) -> Option<ServerControl> {
 }
 
 fn hold_back(timeline: &Timeline, params: &Params) -> Vec<Violation> {
-    let said = timeline.low_latency.control.and_then(|c| c.hold_back);
-    let (Some(said), Some(target)) = (said, timeline.target_duration) else { return Vec::new() };
+    let value = timeline.low_latency.control.and_then(|c| c.hold_back);
+    let (Some(value), Some(target)) = (value, timeline.target_duration) else { return Vec::new() };
     let least = params.targets * target.0;
-    let short = said.0 + ROUNDING < least;
+    let short = value.0 + ROUNDING < least;
     let message =
-        format!("HOLD-BACK is {} s; at least {} target durations, {least} s, are required", said.0, params.targets);
+        format!("HOLD-BACK is {} s; at least {} target durations, {least} s, are required", value.0, params.targets);
     short
-        .then(|| Violation::new(message).with("hold_back_seconds", said.0).with("least_seconds", least))
+        .then(|| Violation::new(message).with("hold_back_seconds", value.0).with("least_seconds", least))
         .into_iter()
         .collect()
 }
 
-/// The recommendation is of the longest part target of all renditions: they share the attribute.
+/// `longest_part` is the longest part target of all renditions in seconds: they share the recommended PART-HOLD-BACK.
 fn part_hold_back(timeline: &Timeline, longest_part: f64, params: &Params) -> Option<Violation> {
     let target = timeline.low_latency.part_target?.0;
-    let Some(said) = timeline.low_latency.control.and_then(|c| c.part_hold_back) else {
+    let Some(value) = timeline.low_latency.control.and_then(|c| c.part_hold_back) else {
         let message = "there is no PART-HOLD-BACK, which EXT-X-PART-INF requires: players stay at regular latency";
         return Some(Violation::new(message).with("part_target_seconds", target));
     };
     let (least, advised) = (params.part_targets * target, params.recommended_part_targets * longest_part);
-    let violation = |text: String| Violation::new(text).with("part_hold_back_seconds", said.0);
-    if said.0 + ROUNDING < least {
+    let violation = |text: String| Violation::new(text).with("part_hold_back_seconds", value.0);
+    if value.0 + ROUNDING < least {
         let text = format!(
             "PART-HOLD-BACK is {} s; at least {} part targets, {least:.3} s, are required",
-            said.0, params.part_targets
+            value.0, params.part_targets
         );
         return Some(violation(text).with("least_seconds", least));
     }
     let advice = format!(
         "PART-HOLD-BACK is {} s; {} part targets, {advised:.3} s, are recommended",
-        said.0, params.recommended_part_targets
+        value.0, params.recommended_part_targets
     );
-    (said.0 + ROUNDING < advised).then(|| violation(advice).with("least_seconds", advised).severity(Severity::Warning))
+    (value.0 + ROUNDING < advised).then(|| violation(advice).with("least_seconds", advised).severity(Severity::Warning))
 }
 
 fn differs(own: Option<ServerControl>, name: &str, usual: ServerControl) -> Option<Violation> {

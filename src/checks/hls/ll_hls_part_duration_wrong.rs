@@ -10,20 +10,21 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Hls,
     scope: CheckScope::LowLatencyHls,
     alert: None,
-    help: "fails when a part of a low-latency playlist is longer than PART-TARGET, or shorter than 85 % of it without being the last of \
-           its segment, independent or before a gap; or PART-TARGET is missing",
+    help: "fails when a part of a low-latency playlist is longer than PART-TARGET, PART-TARGET is missing, or a \
+           part is shorter than 85 % of PART-TARGET although it isn't the last part of its segment, independent or \
+           before a gap",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.3.7, 4.4.4.9",
     needs_history: false,
 };
 
 params! {
-    /// Seconds by which a part may be longer than PART-TARGET, or shorter than the least: packagers round both.
+    /// Seconds by which a part may be longer than PART-TARGET or shorter than 85 % of it, because packagers round both.
     tolerance: f64 = 0.001,
 }
 
-/// The least duration of a part that has to be a whole one, as a ratio of PART-TARGET (4.4.4.9).
-const LEAST: f64 = 0.85;
-/// Tolerances are decimal fractions.
+/// Minimum duration of a part that must be a full one, as a ratio of PART-TARGET (4.4.4.9).
+const MIN_RATIO: f64 = 0.85;
+/// Seconds for the rounding of decimal fractions.
 const ROUNDING: f64 = 1e-6;
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
@@ -37,21 +38,21 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
 fn judge(timeline: &Timeline, params: &Params) -> Vec<Violation> {
     let parts = &timeline.low_latency.parts;
     let Some(target) = timeline.low_latency.part_target else {
-        let message = "there are parts and no EXT-X-PART-INF; players need PART-TARGET to ask in time";
+        let message = "the playlist has parts but no EXT-X-PART-INF; players need PART-TARGET to request parts in time";
         return vec![Violation::new(message).with("parts", parts.len())];
     };
     let nexts = parts.iter().skip(1).map(Some).chain([None]);
-    // The newest first: those are what viewers see now.
+    // The newest parts come first, because viewers get them now.
     let pairs: Vec<_> = parts.iter().zip(nexts).collect();
-    pairs.into_iter().rev().filter_map(|(part, next)| one(part, next, target.0, params)).collect()
+    pairs.into_iter().rev().filter_map(|(part, next)| wrong_duration(part, next, target.0, params)).collect()
 }
 
-fn one(part: &Part, next: Option<&Part>, target: f64, params: &Params) -> Option<Violation> {
+fn wrong_duration(part: &Part, next: Option<&Part>, target: f64, params: &Params) -> Option<Violation> {
     let duration = part.duration.0;
     let slack = params.tolerance + ROUNDING;
     let wrong = if duration > target + slack {
         format!("longer than PART-TARGET ({target} s)")
-    } else if duration + slack < LEAST * target && must_be_whole(part, next) {
+    } else if duration + slack < MIN_RATIO * target && must_be_whole(part, next) {
         format!("shorter than 85 % of PART-TARGET ({target} s)")
     } else {
         return None;
@@ -61,7 +62,7 @@ fn one(part: &Part, next: Option<&Part>, target: f64, params: &Params) -> Option
     Some(violation.with("part", part.index).with("duration_seconds", duration).with("part_target_seconds", target))
 }
 
-/// Whatever follows in the same segment shows that this isn't its last part.
+/// Whether the part must be a full one: a part of the same segment after it shows that it isn't the last.
 fn must_be_whole(part: &Part, next: Option<&Part>) -> bool {
     !part.independent && !part.gap && next.is_some_and(|next| next.segment == part.segment && !next.gap)
 }

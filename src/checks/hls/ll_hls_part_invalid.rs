@@ -13,20 +13,20 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Hls,
     scope: CheckScope::LowLatencyHls,
     alert: None,
-    help: "fails when one of the newest listed parts can't be fetched, is no sound media, lasts otherwise than its DURATION says, or is \
-           INDEPENDENT without a key frame",
+    help: "fails when one of the newest listed parts can't be fetched, isn't valid media, has another duration than \
+           its DURATION, or is INDEPENDENT without a key frame",
     reference: "draft-pantos-hls-rfc8216bis-22 3.2, 4.4.4.9, 6.2.6",
     needs_history: false,
 };
 
 params! {
-    /// Ratio of DURATION by which the measured duration may differ.
+    /// Largest difference between the measured duration and DURATION, as a ratio of DURATION.
     tolerance: f64 = 0.05,
-    /// Seconds by which it may always differ; a frame, where that is longer.
+    /// Difference in seconds that is always allowed; the duration of a frame is allowed too.
     least_seconds: f64 = 0.05,
 }
 
-/// Tolerances are decimal fractions.
+/// Seconds for the rounding of decimal fractions.
 const ROUNDING: f64 = 1e-6;
 const NONE: &str = "no part was inspected";
 
@@ -39,26 +39,26 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
 
 fn judge(part: &PartFacts, params: &Params) -> Vec<Violation> {
     let name = format!("part {} of segment {}", part.part.index, part.part.segment);
-    let about = |text: String| {
+    let violation_of = |text: String| {
         let violation = Violation::new(format!("{name} {text}")).with("url", redact::url(&part.part.uri));
         violation.with("line", part.part.line).with("number", part.part.segment).with("part", part.part.index)
     };
     if let Some(why) = part.fetched.problem() {
-        return vec![about(format!("can't be fetched: {why}"))];
+        return vec![violation_of(format!("can't be fetched: {why}"))];
     }
     let Some(inspection) = &part.inspection else { return Vec::new() };
-    if let Some(why) = unsound(inspection) {
-        return vec![about(why)];
+    if let Some(why) = damage(inspection) {
+        return vec![violation_of(why)];
     }
     let wrong = [dependent(part, inspection), other_duration(part, inspection, params)];
-    wrong.into_iter().flatten().map(about).collect()
+    wrong.into_iter().flatten().map(violation_of).collect()
 }
 
-fn unsound(inspection: &Inspection) -> Option<String> {
+fn damage(inspection: &Inspection) -> Option<String> {
     let defect =
         inspection.defects.iter().find(|d| matches!(d.kind, DefectKind::Container | DefectKind::Initialization));
     match inspection.container {
-        Container::Unknown => Some("is no media of a known container".to_owned()),
+        Container::Unknown => Some("isn't media of a known container".to_owned()),
         _ => defect.map(|d| format!("is damaged at {}: {}", d.at, d.message)),
     }
 }
@@ -66,7 +66,7 @@ fn unsound(inspection: &Inspection) -> Option<String> {
 fn dependent(part: &PartFacts, inspection: &Inspection) -> Option<String> {
     let video = inspection.tracks.iter().find(|t| t.media == Some(Media::Video))?;
     let without = video.keyframes == 0 && video.samples > 0 && video.starts_with_keyframe == Some(false);
-    (part.part.independent && without).then(|| "is marked INDEPENDENT=YES and has no key frame".to_owned())
+    (part.part.independent && without).then(|| "is marked INDEPENDENT=YES but has no key frame".to_owned())
 }
 
 fn other_duration(part: &PartFacts, inspection: &Inspection, params: &Params) -> Option<String> {
@@ -79,7 +79,8 @@ fn other_duration(part: &PartFacts, inspection: &Inspection, params: &Params) ->
     off.then(|| format!("lasts {measured:.3} s by its {media} timestamps, {declared:.3} s by DURATION"))
 }
 
-/// The track whose duration counts: video before audio (RFC 8216bis 3). One sample alone has no measurable duration.
+/// The track whose duration counts: video before audio (RFC 8216bis 3). `None` for a track with a single sample, whose
+/// duration can't be measured.
 fn leading(inspection: &Inspection) -> Option<&Track> {
     let of = |media| inspection.tracks.iter().find(|t| t.media == Some(media));
     of(Media::Video).or_else(|| of(Media::Audio)).filter(|t| t.samples > 1)
@@ -122,7 +123,7 @@ mod tests {
     #[test]
     fn what_is_no_sound_media_fails() {
         let change = |change: fn(&mut Inspection)| run(move |p| change(p.inspection.as_mut().unwrap()));
-        assert!(messages(change(|i| i.container = Container::Unknown)).ends_with("is no media of a known container"));
+        assert!(messages(change(|i| i.container = Container::Unknown)).ends_with("isn't media of a known container"));
         let damaged = change(|i| {
             let (kind, at) = (DefectKind::Container, Position::Byte(7));
             i.defects.push(Defect { kind, at, message: "cut".to_owned(), reference: "" });
@@ -140,7 +141,7 @@ mod tests {
             })
         };
         assert_holds(without(false));
-        assert_eq!(messages(without(true)), "part 1 of segment 16 is marked INDEPENDENT=YES and has no key frame");
+        assert_eq!(messages(without(true)), "part 1 of segment 16 is marked INDEPENDENT=YES but has no key frame");
     }
 
     #[test]

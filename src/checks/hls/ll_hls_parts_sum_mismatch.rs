@@ -10,44 +10,46 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Hls,
     scope: CheckScope::LowLatencyHls,
     alert: None,
-    help: "fails when the parts of a segment together last otherwise than its EXTINF says: players at the live edge miss or repeat media",
+    help: "fails when the durations of a segment's parts add up to another duration than its EXTINF: players at the \
+           live edge miss or repeat media",
     reference: "draft-pantos-hls-rfc8216bis-22 3.2, 4.4.4.1, 4.4.4.9",
     needs_history: false,
 };
 
 params! {
-    /// Seconds by which the sum may differ from EXTINF: each duration is rounded.
+    /// Largest difference in seconds between the sum and EXTINF, because each duration is rounded.
     tolerance: f64 = 0.05,
 }
 
-/// Tolerances are decimal fractions.
+/// Seconds for the rounding of decimal fractions.
 const ROUNDING: f64 = 1e-6;
 const NO_SEGMENT: &str = "no segment is listed together with its parts";
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     select::judge_renditions(context, NO_SEGMENT, |facts, _| {
         let timeline = facts.timeline.as_deref()?;
-        let segments: Vec<_> = whole(timeline);
+        let segments: Vec<_> = segments_with_parts(timeline);
         let url = facts.playlist.as_ref().map(|p| redact::url(&p.url));
-        let judged = segments.iter().rev().filter_map(|(s, parts)| one(s, parts, params));
+        let judged = segments.iter().rev().filter_map(|(s, parts)| mismatch(s, parts, params));
         (!segments.is_empty()).then(|| judged.map(|v| v.with("url", url.clone())).collect())
     })
 }
 
-/// The listed segments with all of their parts. Of the oldest with parts some may have been dropped already (6.2.2).
-fn whole(timeline: &Timeline) -> Vec<(&Segment, &[Part])> {
+/// Listed segments with all of their parts, without the oldest segment that has parts: some of its parts may have been
+/// removed already (6.2.2).
+fn segments_with_parts(timeline: &Timeline) -> Vec<(&Segment, &[Part])> {
     let groups = timeline.low_latency.parts.chunk_by(|a, b| a.segment == b.segment);
     let listed = |number: u64| timeline.segments.iter().find(|s| s.number == number);
     groups.skip(1).filter_map(|parts| Some((listed(parts.first()?.segment)?, parts))).collect()
 }
 
-fn one(segment: &Segment, parts: &[Part], params: &Params) -> Option<Violation> {
+fn mismatch(segment: &Segment, parts: &[Part], params: &Params) -> Option<Violation> {
     let (sum, declared) = (parts.iter().map(|p| p.duration.0).sum::<f64>(), segment.duration.0);
     let off = sum - declared;
     (off.abs() > params.tolerance + ROUNDING).then(|| {
         let (number, count) = (segment.number, parts.len());
         let message =
-            format!("the {count} parts of segment {number} last {sum:.3} s together, its EXTINF is {declared:.3} s");
+            format!("the {count} parts of segment {number} last {sum:.3} s together; its EXTINF is {declared:.3} s");
         let violation = Violation::new(message).with("number", number).with("line", segment.line);
         violation.with("parts", count).with("parts_seconds", sum).with("declared_seconds", declared)
     })
@@ -71,7 +73,7 @@ mod tests {
         assert_holds(run(|_| {}));
         assert_holds(run(|t| t.segments[5].duration = Seconds(2.05)));
         let message = messages(run(|t| t.segments[5].duration = Seconds(2.051)));
-        assert_eq!(message, "the 4 parts of segment 15 last 2.000 s together, its EXTINF is 2.051 s");
+        assert_eq!(message, "the 4 parts of segment 15 last 2.000 s together; its EXTINF is 2.051 s");
     }
 
     #[test]

@@ -11,33 +11,34 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Hls,
     scope: CheckScope::LowLatencyHls,
     alert: None,
-    help: "fails when a low-latency playlist doesn't hint its next part, hints one that is listed already, or one that can't be fetched, \
-           comes late or is listed under another name; two hints of one TYPE are a warning",
+    help: "fails when a low-latency playlist has no hint of its next part, its hint names a part that is already \
+           listed, or the hinted part can't be fetched, arrives late or is then listed under another name; a \
+           warning for two hints of one TYPE",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.5.3, 6.2.6, B.1",
     needs_history: false,
 };
 
 params! {
-    /// Part target durations (at least a second) within which the hinted part has to arrive.
+    /// Part target durations within which the hinted part must arrive; at least a second is always allowed.
     part_targets: f64 = 3.0,
 }
 
-/// Less than this is the network's, in seconds.
-const LEAST: f64 = 1.0;
+/// Seconds that are always allowed, because the network needs them.
+const MIN_ALLOWED: f64 = 1.0;
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     select::judge_renditions(context, select::NO_PARTS, |facts, _| {
         let timeline = facts.timeline.as_deref().filter(|t| !t.low_latency.parts.is_empty() && !t.ended)?;
         let url = facts.playlist.as_ref().map(|p| redact::url(&p.url));
-        let mut found = listed(timeline);
+        let mut found = wrong_hints(timeline);
         let asked = facts.low_latency.as_ref().and_then(|l| Some((l.hint.as_ref()?, l.reload.as_ref())));
-        found.extend(asked.and_then(|(hint, reload)| fetched(timeline, hint, reload, params)));
+        found.extend(asked.and_then(|(hint, reload)| wrong_hinted_part(timeline, hint, reload, params)));
         Some(found.into_iter().map(|v| v.with("url", url.clone())).collect())
     })
 }
 
-/// What came of asking for it.
-fn fetched(
+/// A violation of the hinted part, as it was fetched and as the next playlist lists it.
+fn wrong_hinted_part(
     timeline: &Timeline,
     asked: &PreloadHintFacts,
     reload: Option<&BlockingReloadFacts>,
@@ -46,7 +47,7 @@ fn fetched(
     let about =
         |text: String| Violation::new(text).with("line", asked.hint.line).with("hint", redact::url(&asked.hint.uri));
     let next = reload.and_then(listed_next).filter(|_| !reload.is_some_and(|r| lists(r, &asked.hint)));
-    // What was planned and isn't made need not be there: an early return from a break, as its discontinuity shows (6.2.6).
+    // A hinted part needn't exist if a discontinuity shows that plans changed, as at an early return from a break (6.2.6).
     if next.is_some_and(|part| part.discontinuity) {
         return None;
     }
@@ -54,41 +55,41 @@ fn fetched(
         return Some(about(format!("the hinted part can't be fetched: {why}")));
     }
     if let Some(part) = next {
-        let moved = part.uri.path() == asked.hint.uri.path();
-        let what = if moved { "from another byte on" } else { "under another name" };
+        let same_file = part.uri.path() == asked.hint.uri.path();
+        let what = if same_file { "from another byte" } else { "under another name" };
         let text = format!("the hinted part was then listed {what}: players fetch it twice");
         return Some(about(text).with("listed", redact::url(&part.uri)));
     }
     let (timings, target) = (asked.fetched.ok()?.timings, timeline.low_latency.part_target?);
-    let (took, allowed) = (timings.total - timings.body, (params.part_targets * target.0).max(LEAST));
+    let (took, allowed) = (timings.total - timings.body, (params.part_targets * target.0).max(MIN_ALLOWED));
     (took.0 > allowed).then(|| {
-        about(format!("the hinted part came {:.2} s after it was asked for; {allowed:.2} s are allowed", took.0))
+        about(format!("the hinted part arrived {:.2} s after the request; {allowed:.2} s are allowed", took.0))
             .with("seconds", took.0)
             .with("allowed_seconds", allowed)
     })
 }
 
-/// The part after the newest, as the next playlist lists it: of the same segment, or the first of the one after it.
+/// The part after the newest one, as the reloaded playlist lists it: in the same segment, or the first of the next segment.
 fn listed_next(reload: &BlockingReloadFacts) -> Option<&Part> {
     let parts = &reload.timeline.as_deref()?.low_latency.parts;
     let find = |segment, index| parts.iter().find(|p| p.segment == segment && p.index == index);
     find(reload.segment, reload.part).or_else(|| find(reload.segment.checked_add(1)?, 0))
 }
 
-/// Queries don't count: tokens change from one playlist to the next.
+/// Whether the reloaded playlist lists the hinted part. Queries aren't compared: tokens change from one playlist to the next.
 fn lists(reload: &BlockingReloadFacts, hint: &PreloadHint) -> bool {
     let start = |part: &Part| part.byte_range.map_or(0, |range| range.offset);
     let same = |part: &Part| part.uri.path() == hint.uri.path() && start(part) == hint.start.unwrap_or(0);
     reload.timeline.as_deref().is_some_and(|t| t.low_latency.parts.iter().any(same))
 }
 
-/// What the playlist alone shows.
-fn listed(timeline: &Timeline) -> Vec<Violation> {
+/// Violations that the playlist shows without any further request.
+fn wrong_hints(timeline: &Timeline) -> Vec<Violation> {
     let hints = &timeline.low_latency.hints;
     let of = |kind| hints.iter().filter(move |h| h.kind == kind);
     let mut found = Vec::new();
     if of(HintKind::Part).next().is_none() {
-        let message = "there are parts and no EXT-X-PRELOAD-HINT with TYPE=PART: players learn of each part a round trip too late";
+        let message = "the playlist has parts but no EXT-X-PRELOAD-HINT with TYPE=PART: players learn of each part a round trip too late";
         found.push(Violation::new(message));
     }
     for (kind, name) in [(HintKind::Part, "PART"), (HintKind::Map, "MAP")] {
@@ -104,7 +105,7 @@ fn listed(timeline: &Timeline) -> Vec<Violation> {
 fn stale(hint: &PreloadHint, parts: &[Part]) -> Option<Violation> {
     let part = parts.iter().rev().find(|part| hint.names(part))?;
     let message = format!(
-        "the hint names part {} of segment {}, which is listed already, not the next",
+        "the hint names part {} of segment {}, which is already listed, not the next part",
         part.index, part.segment
     );
     Some(Violation::new(message).with("line", hint.line).with("hint", redact::url(&hint.uri)))
@@ -133,7 +134,7 @@ mod tests {
     #[test]
     fn a_hint_of_what_is_listed_is_stale() {
         let message = messages(run(|t| t.low_latency.hints[0].uri = part(16, 1).uri));
-        assert_eq!(message, "the hint names part 1 of segment 16, which is listed already, not the next");
+        assert_eq!(message, "the hint names part 1 of segment 16, which is already listed, not the next part");
     }
 
     #[test]
@@ -176,7 +177,7 @@ mod tests {
         };
         assert_holds(after(1.5, 0.0));
         assert_holds(after(9.0, 8.0));
-        assert_eq!(messages(after(1.6, 0.0)), "the hinted part came 1.60 s after it was asked for; 1.50 s are allowed");
+        assert_eq!(messages(after(1.6, 0.0)), "the hinted part arrived 1.60 s after the request; 1.50 s are allowed");
         let missing = asked(|l| l.hint.as_mut().unwrap().fetched.result.as_mut().unwrap().status = 404);
         assert_eq!(messages(missing), "the hinted part can't be fetched: HTTP status 404");
     }
@@ -188,7 +189,7 @@ mod tests {
         assert!(messages(asked(renamed)).ends_with("under another name: players fetch it twice"));
         let later = |part: &mut Part| part.byte_range = Some(ByteRange { offset: 100, length: 900 });
         let other = |l: &mut crate::facts::LowLatencyFacts| listed_as(l.reload.as_mut().unwrap(), later);
-        assert!(messages(asked(other)).ends_with("from another byte on: players fetch it twice"));
+        assert!(messages(asked(other)).ends_with("from another byte: players fetch it twice"));
         assert_holds(asked(|l| listed_as(l.reload.as_mut().unwrap(), |p| p.uri.set_query(Some("token=2")))));
     }
 

@@ -13,18 +13,18 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Hls,
     scope: CheckScope::LowLatencyHls,
     alert: None,
-    help: "fails when a low-latency playlist has no EXT-X-RENDITION-REPORT of another one, or one that is behind that playlist and its \
-           own: players that switch renditions fall back",
+    help: "fails when a low-latency playlist has no EXT-X-RENDITION-REPORT for another rendition, or the report is \
+           behind both that rendition's playlist and its own: players that switch renditions fall back",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.5.4, B.1",
     needs_history: false,
 };
 
 params! {
-    /// Part target durations that a report may be behind. Renditions are updated in sync within one (B.1).
+    /// Part target durations by which a report may be behind. Renditions are updated in sync within one (B.1).
     part_targets: f64 = 2.0,
 }
 
-const FEW: &str = "fewer than two live playlists with parts were read";
+const FEW_PLAYLISTS: &str = "fewer than two live playlists with parts were read";
 
 #[derive(Clone, Copy)]
 struct Subject<'a> {
@@ -40,7 +40,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let subjects: Vec<_> = context.output.renditions.iter().filter_map(subject).collect();
     let distinct = |s: &Subject<'_>| subjects.iter().any(|o| o.url.path() != s.url.path());
     if !subjects.iter().any(distinct) {
-        return CheckVerdict::NotRun(FEW);
+        return CheckVerdict::NotRun(FEW_PLAYLISTS);
     }
     CheckVerdict::Ran(subjects.iter().flat_map(|s| judge(*s, &subjects, params)).collect())
 }
@@ -88,7 +88,7 @@ fn behind(subject: Subject<'_>, other: Subject<'_>, report: &RenditionReport, pa
     // A server may leave out what is the same as of the playlist that holds the report (4.4.5.4).
     let own = subject.timeline.low_latency.parts.last()?;
     let at = (report.last_segment.unwrap_or(own.segment), report.last_part.unwrap_or(own.index));
-    let lag = after(other.timeline, at);
+    let lag = duration_after(other.timeline, at);
     let reported = Seconds(-lag.0).after(other.timeline.live_edge()?);
     let lag_here = Seconds::between(reported, subject.timeline.live_edge()?);
     let target = |s: Subject<'_>| s.timeline.low_latency.part_target.map_or(0.0, |t| t.0);
@@ -96,8 +96,8 @@ fn behind(subject: Subject<'_>, other: Subject<'_>, report: &RenditionReport, pa
     (lag.0 > allowed && lag_here.0 > allowed).then_some(lag)
 }
 
-/// How long what a playlist lists behind a part lasts.
-fn after(timeline: &Timeline, (segment, part): (u64, u64)) -> Seconds {
+/// Duration of the media that a playlist lists after a part.
+fn duration_after(timeline: &Timeline, (segment, part): (u64, u64)) -> Seconds {
     let parts = &timeline.low_latency.parts;
     let first = parts.first().map_or(u64::MAX, |p| p.segment);
     let later: Seconds = parts.iter().filter(|p| (p.segment, p.index) > (segment, part)).map(|p| p.duration).sum();
@@ -190,8 +190,8 @@ mod tests {
 
     #[test]
     fn one_playlist_has_no_other_to_report() {
-        assert_not_run(check(&Scene::low_latency().context(), &Params::default()), FEW);
-        assert_not_run(scene(|s| s.output.renditions.truncate(1)), FEW);
+        assert_not_run(check(&Scene::low_latency().context(), &Params::default()), FEW_PLAYLISTS);
+        assert_not_run(scene(|s| s.output.renditions.truncate(1)), FEW_PLAYLISTS);
         assert_not_run(check(&Scene::unreadable().context(), &Params::default()), NO_MANIFEST);
     }
 }

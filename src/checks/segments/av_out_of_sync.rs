@@ -13,8 +13,8 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Segments,
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
-    help: "fails when audio and video of one segment, or of the segments that an audio playlist and a video playlist list for the same \
-           time, start further apart than the template allows",
+    help: "fails when audio and video start more than `max` apart, in one segment or in the segments of an audio \
+           and a video playlist for the same time",
     reference: "draft-pantos-hls-rfc8216bis-22 3; ISO/IEC 13818-1 2.7.5; HLS authoring specification 7",
     needs_history: false,
 };
@@ -28,14 +28,14 @@ const NONE: &str = "no segment with both audio and video, and no pair of segment
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let together = select::judge_renditions(context, NONE, |facts, past| judge(facts, past, params));
-    let apart: Vec<_> =
-        context.renditions().filter_map(|(facts, past)| separate(context, facts, past, params)).collect();
-    match (together, apart.is_empty()) {
+    let separate: Vec<_> =
+        context.renditions().filter_map(|(facts, past)| judge_separate_audio(context, facts, past, params)).collect();
+    match (together, separate.is_empty()) {
         (together, true) => together,
         (CheckVerdict::Ran(found), _) => {
-            CheckVerdict::Ran(found.into_iter().chain(apart.into_iter().flatten()).collect())
+            CheckVerdict::Ran(found.into_iter().chain(separate.into_iter().flatten()).collect())
         }
-        (_, false) => CheckVerdict::Ran(apart.into_iter().flatten().collect()),
+        (_, false) => CheckVerdict::Ran(separate.into_iter().flatten().collect()),
     }
 }
 
@@ -46,8 +46,9 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Op
     Some(offsets.filter(|(_, off)| off.abs() > params.max).map(|(s, off)| violation(s, off)).collect())
 }
 
-/// An audio rendition against the first video rendition that names its group. `None` where there are none of the same time.
-fn separate(
+/// Compares an audio rendition with the first video rendition that names its group. `None` if no segments of the same time
+/// were inspected.
+fn judge_separate_audio(
     context: &CheckContext<'_>,
     facts: &RenditionFacts,
     past: &RenditionHistory,
@@ -74,7 +75,7 @@ fn separate(
     (!offsets.is_empty()).then(|| select::cap_violations(found.collect()))
 }
 
-/// Where a segment's only medium begins.
+/// First presentation time of a segment with a single track.
 struct Start<'a> {
     segment: &'a SegmentFacts,
     at: MediaTime,
@@ -92,9 +93,9 @@ fn starts<'a>(facts: &RenditionFacts, past: &'a RenditionHistory, media: Media) 
 }
 
 impl Start<'_> {
-    /// Seconds by which this starts later than the playlists' dates say. `None` where it isn't of the same time.
+    /// Seconds by which this segment starts later than the playlists' dates explain. `None` if it isn't of the same time.
     ///
-    /// Without dates only the number tells the time, and numbers of playlists may be independent (RFC 8216bis 6.3.2):
+    /// Without dates only the number identifies the time, and numbers of playlists may be independent (RFC 8216bis 6.3.2):
     /// a distance of half a segment may be another segment then.
     fn after(&self, video: &Self, restarts: &[Timestamp]) -> Option<f64> {
         let (a, b) = (&self.segment.segment, &video.segment.segment);

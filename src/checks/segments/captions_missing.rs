@@ -16,28 +16,28 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Segments,
     scope: CheckScope::Any,
     alert: None,
-    help: "fails when WebVTT subtitles can't be read, or when X-TIMESTAMP-MAP puts all cues of a segment outside of the video of the \
-           same time (judged beside transport streams, whose clock it names); when subtitles in MP4 (stpp, wvtt) have no samples, samples \
-           that are no TTML document or no cues, or TTML cues outside of their samples; or when a variant or an AdaptationSet announces \
-           closed captions (CEA-608 or CEA-708) and no picture that was looked at has any",
+    help: "fails when WebVTT subtitles can't be read, or X-TIMESTAMP-MAP puts all cues of a segment outside of the \
+           time of the video (judged with transport streams, whose clock the tag names); when subtitles in MP4 \
+           (stpp, wvtt) have no samples, samples without a TTML document or cues, or TTML cues outside of their \
+           samples; or when closed captions (CEA-608 or CEA-708) are announced and no inspected picture has any",
     reference: "RFC 8216 3.5; RFC 8216bis 4.4.6.2; W3C WebVTT 4.1; W3C TTML2; ISO/IEC 14496-30; ATSC A/53 part 4, 6.2; SCTE 214-1 (CEA-608 \
                 and CEA-708 in DASH)",
     needs_history: false,
 };
 
 params! {
-    /// Seconds by which a segment's cues may lie outside of its time.
+    /// Most seconds by which a segment's cues may be outside of its time.
     tolerance: f64 = 2.0,
-    /// Seconds for which announced closed captions, or every sample of subtitles, may be missing; captions may pause in inserted ads.
+    /// Seconds for which announced closed captions, or all samples of subtitles, may be missing. Captions may pause in inserted ads.
     closed_captions_timeout: f64 = 30.0,
 }
 
 const NONE: &str = "no segment of subtitles was inspected, nor enough video with closed captions announced";
-/// Segments without closed captions that are the least to judge by.
-const SEGMENTS: usize = 3;
+/// Least number of inspected segments without captions by which the check fails.
+const MIN_SEGMENTS: usize = 3;
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
-    let video = context.renditions().find_map(|(facts, past)| Video::of(facts, past));
+    let video = context.renditions().find_map(|(facts, past)| VideoStarts::new(facts, past));
     select::judge_renditions(context, NONE, |facts, past| judge(context, facts, past, video.as_ref(), params))
 }
 
@@ -45,7 +45,7 @@ fn judge(
     context: &CheckContext<'_>,
     facts: &RenditionFacts,
     past: &RenditionHistory,
-    video: Option<&Video<'_>>,
+    video: Option<&VideoStarts<'_>>,
     params: &Params,
 ) -> Option<Vec<Violation>> {
     let restarts = select::restart_times(past);
@@ -53,43 +53,44 @@ fn judge(
     let mut texts = segments.iter().rev().filter_map(|s| Some((*s, text(s)?))).peekable();
     if texts.peek().is_none() {
         return fragmented::judge(context, facts, &segments, params)
-            .or_else(|| closed(context.output.protocol(), facts, &segments, params));
+            .or_else(|| judge_closed_captions(context.output.protocol(), facts, &segments, params));
     }
     let judged = texts.map(|(segment, cues)| {
-        unreadable(segment).or_else(|| misplaced(segment, cues, video?.beside(segment, &restarts)?, params))
+        unreadable(segment).or_else(|| misplaced(segment, cues, video?.at_time_of(segment, &restarts)?, params))
     });
     Some(judged.flatten().collect())
 }
 
-/// Closed captions inside the pictures: any segment that has them is enough, and a few without say nothing.
-fn closed(
+/// Judges closed captions inside the pictures. One segment with captions is enough; `None` if too few segments were seen.
+fn judge_closed_captions(
     protocol: Protocol,
     facts: &RenditionFacts,
     segments: &[&SegmentFacts],
     params: &Params,
 ) -> Option<Vec<Violation>> {
     facts.rendition.captions.filter(|announced| *announced)?;
-    let looked: Vec<_> = segments.iter().filter_map(|s| Some((*s, carried(s)?))).collect();
+    let looked: Vec<_> = segments.iter().filter_map(|s| Some((*s, carries_captions(s)?))).collect();
     if looked.iter().any(|(_, carried)| *carried) {
         return Some(Vec::new());
     }
     let ((first, _), (last, _)) = (looked.first()?, looked.last()?);
     let media: f64 = looked.iter().map(|(s, _)| s.segment.duration.0).sum();
     let seconds = Seconds::between(first.inspected_at, last.inspected_at).0.max(media);
-    if looked.len() < SEGMENTS || seconds < params.closed_captions_timeout {
+    if looked.len() < MIN_SEGMENTS || seconds < params.closed_captions_timeout {
         return None;
     }
     let count = looked.len();
-    let by = if protocol == Protocol::Dash { "Accessibility" } else { "CLOSED-CAPTIONS" };
-    let message =
-        format!("{by} announces captions, and none of {count} segments within {seconds:.0} s has CEA-608 or CEA-708");
+    let announcer = if protocol == Protocol::Dash { "Accessibility" } else { "CLOSED-CAPTIONS" };
+    let message = format!(
+        "{announcer} announces captions, but none of {count} segments within {seconds:.0} s has CEA-608 or CEA-708"
+    );
     Some(vec![segment_violation(last, message).with("segments", count)])
 }
 
-/// Closed captions come with the pictures; `None` where that can't be told.
-fn carried(segment: &SegmentFacts) -> Option<bool> {
+/// Whether the pictures of a segment carry closed captions; `None` if that isn't known.
+fn carries_captions(segment: &SegmentFacts) -> Option<bool> {
     let video = undamaged_inspection(segment)?.tracks.iter().find(|t| t.media == Some(Media::Video))?;
-    // What is encrypted may hide them.
+    // Encryption may hide captions.
     video.captions.filter(|carried| *carried || video.encryption.is_none())
 }
 
@@ -104,14 +105,14 @@ fn unreadable(segment: &SegmentFacts) -> Option<Violation> {
     Some(segment_violation(segment, message).with("defects", inspection.defects_total))
 }
 
-/// Where the video is: the segments of one rendition of transport streams.
-struct Video<'a> {
+/// Start times of the segments of a video rendition of transport streams.
+struct VideoStarts<'a> {
     starts: Vec<(&'a SegmentFacts, MediaTime)>,
     restarts: Vec<Timestamp>,
 }
 
-impl<'a> Video<'a> {
-    fn of(facts: &RenditionFacts, past: &'a RenditionHistory) -> Option<Self> {
+impl<'a> VideoStarts<'a> {
+    fn new(facts: &RenditionFacts, past: &'a RenditionHistory) -> Option<Self> {
         let start = |segment: &'a SegmentFacts| {
             let inspection = undamaged_inspection(segment).filter(|i| i.container == Container::MpegTs)?;
             let mut pictures = inspection.tracks.iter().filter(|t| t.media == Some(Media::Video));
@@ -122,10 +123,10 @@ impl<'a> Video<'a> {
         (!starts.is_empty()).then(|| Self { starts, restarts: select::restart_times(past) })
     }
 
-    /// The video segment of the same time, and by how many seconds the text segment begins later.
+    /// Start of the video segment of the same time, and the seconds by which the text segment begins later.
     ///
-    /// Without dates only the number tells the time.
-    fn beside(&self, text: &SegmentFacts, restarts: &[Timestamp]) -> Option<(MediaTime, f64)> {
+    /// Without dates only the number identifies the time.
+    fn at_time_of(&self, text: &SegmentFacts, restarts: &[Timestamp]) -> Option<(MediaTime, f64)> {
         self.starts.iter().rev().find_map(|(video, at)| {
             let (a, b) = (&text.segment, &video.segment);
             let (seen, video_seen) = (text.inspected_at, video.inspected_at);
@@ -146,7 +147,8 @@ impl<'a> Video<'a> {
     }
 }
 
-/// Cues that go on over several segments are in each of them: one that reaches into the segment's time is enough.
+/// A violation if all cues of a segment are outside of its time. Cues that last for several segments are in each of them, so
+/// that one cue inside is enough.
 fn misplaced(
     segment: &SegmentFacts,
     cues: &WebVttCues,

@@ -12,9 +12,10 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Segments,
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
-    help: "fails when a media segment isn't the container announced, is empty, cut, over the size bound, or structurally broken: sync \
-           lost, truncated, a box past its parent (initialization segments are init_segment's); minor where only an event message \
-           (`emsg`), `prft`, `sidx` or ID3 tag breaks its rules",
+    help: "fails when a media segment isn't the announced container, is empty, cut, larger than the size limit, or \
+           structurally broken (lost sync, truncated, a box that exceeds its parent); minor when only an event \
+           message (`emsg`), `prft`, `sidx` or ID3 tag is invalid. init_segment_invalid judges initialization \
+           segments",
     reference: "draft-pantos-hls-rfc8216bis-22 3.1, 4.4.4.5; ISO/IEC 13818-1 2.4.3.2; ISO/IEC 14496-12 4.2, 8.16; ISO/IEC 23009-1 5.10.3.3; RFC 9110 8.6",
     needs_history: false,
 };
@@ -32,31 +33,31 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory) -> Option<Vec<Violatio
     Some(judged.flatten().collect())
 }
 
-/// The outer `None`: nothing can be said of its container. The inner one: it is sound.
+/// `None` if the container can't be judged, `Some(None)` if it is valid.
 fn judge_segment(segment: &SegmentFacts, facts: &RenditionFacts) -> Option<Option<Violation>> {
     let exchange = segment.fetched.result.as_ref().ok().filter(|e| e.is_success())?;
     if segment.fetched.probe_timed_out() || exchange.broken.as_ref().is_some_and(|f| f.kind == FailureKind::Timeout) {
         return None;
     }
     let problem = body(exchange).or_else(|| match &segment.inspection {
-        // A body that doesn't decrypt is encryption's.
+        // decryption_failed reports a body that doesn't decrypt.
         None if segment.segment.wholly_encrypted() => None,
         _ if headless_text(segment, facts) => None,
         None => Some("the body could not be inspected".to_owned()),
-        Some(inspection) => structure(inspection).or_else(|| announced(segment, inspection, facts)),
+        Some(inspection) => structure(inspection).or_else(|| wrong_map(segment, inspection, facts)),
     });
     let violation = |p: String| evidence(segment, exchange, format!("segment {}: {p}", segment.segment.number));
-    let beside = || Some(violation(beside(segment.inspection.as_ref()?)?).severity(Severity::Minor));
-    Some(problem.map(violation).or_else(beside))
+    let minor = || Some(violation(side_defect(segment.inspection.as_ref()?)?).severity(Severity::Minor));
+    Some(problem.map(violation).or_else(minor))
 }
 
-/// What players play on with: event messages, the index, timed metadata.
-fn beside(inspection: &Inspection) -> Option<String> {
+/// A defect of an event message, index or timed metadata, with which players play on.
+fn side_defect(inspection: &Inspection) -> Option<String> {
     let defect = inspection.defects.iter().find(|d| d.kind == DefectKind::SideBox)?;
     Some(format!("{}: {}", defect.at, defect.message))
 }
 
-/// WebVTT cues whose header is the initialization section (RFC 8216bis 3.1.4) begin with anything.
+/// Whether the segment is WebVTT without a header, because the header is the initialization section (RFC 8216bis 3.1.4).
 fn headless_text(segment: &SegmentFacts, facts: &RenditionFacts) -> bool {
     let unknown = segment.inspection.as_ref().is_some_and(|i| i.container == Container::Unknown);
     unknown && init_of(segment, facts).is_some_and(|init| init.container == Container::WebVtt)
@@ -76,13 +77,13 @@ fn body(exchange: &Exchange) -> Option<String> {
 
 fn structure(inspection: &Inspection) -> Option<String> {
     if inspection.container == Container::Unknown {
-        return Some(format!("not a media container: begins with {}", begins(&inspection.head)));
+        return Some(format!("not a media container: begins with {}", head_text(&inspection.head)));
     }
     let defect = inspection.defects.iter().find(|d| d.kind == DefectKind::Container)?;
     Some(format!("{}: {}", defect.at, defect.message))
 }
 
-fn begins(head: &[u8]) -> String {
+fn head_text(head: &[u8]) -> String {
     let text = std::str::from_utf8(head)
         .ok()
         .filter(|t| !t.is_empty() && !t.contains(|c: char| c.is_control() && !c.is_whitespace()));
@@ -92,8 +93,9 @@ fn begins(head: &[u8]) -> String {
     }
 }
 
-/// A transport stream may have an EXT-X-MAP too (3.1.1), so only the map's own container contradicts it.
-fn announced(segment: &SegmentFacts, inspection: &Inspection, facts: &RenditionFacts) -> Option<String> {
+/// A contradiction between the segment's container and that of its EXT-X-MAP. A transport stream may have an EXT-X-MAP too
+/// (3.1.1).
+fn wrong_map(segment: &SegmentFacts, inspection: &Inspection, facts: &RenditionFacts) -> Option<String> {
     let map = segment.segment.map.as_ref();
     match (inspection.container, init_of(segment, facts).map(|i| i.container)) {
         (Container::Cmaf, _) if map.is_none() => {

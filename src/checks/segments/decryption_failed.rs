@@ -1,7 +1,8 @@
-use crate::checks::support::select::{self, segment_violation, shown};
+use crate::checks::support::select::{self, segment_violation};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{Decryption, InitFacts, SegmentFacts};
 use crate::finding::Severity;
+use packager_media::redact;
 use packager_media::stream::Key;
 
 pub const META: CheckMeta = CheckMeta {
@@ -34,7 +35,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
 fn failed_init(facts: &InitFacts) -> Option<Violation> {
     let Some(Decryption::Failed(misfit)) = facts.decryption else { return None };
     let violation = Violation::new(format!("the initialization segment doesn't decrypt: {misfit}"));
-    Some(violation.with("url", shown(&facts.map.uri)).with("vector", facts.map.key.as_ref().map(vector)))
+    Some(violation.with("url", redact::url(&facts.map.uri)).with("vector", facts.map.key.as_ref().map(vector)))
 }
 
 fn failed_segment(facts: &SegmentFacts) -> Option<Violation> {

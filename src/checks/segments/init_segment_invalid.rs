@@ -14,9 +14,9 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Segments,
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
-    help: "fails when an initialization segment is cut, empty, no media container or without a readable movie box, fragments don't fit \
-           it, or its content changes under the same URI without a discontinuity (a warning where tracks and codecs stay the same); one \
-           that doesn't answer is rendition_unavailable's",
+    help: "fails when an initialization segment is cut, empty, not a media container or without a readable movie \
+           box, when fragments don't fit it, or when its content changes under the same URI without a discontinuity \
+           (a warning if tracks and codecs stay the same). rendition_unavailable reports one that doesn't answer",
     reference: "draft-pantos-hls-rfc8216bis-22 3.1.2, 4.4.4.5; ISO/IEC 14496-12 8.2, 8.8; ISO/IEC 23000-19 7.3.1",
     needs_history: false,
 };
@@ -37,16 +37,17 @@ fn judge(context: &CheckContext<'_>, facts: &RenditionFacts, past: &RenditionHis
         return None;
     }
     let mut found: Vec<_> = inits.iter().filter_map(|i| unplayable(i)).collect();
-    // Fragments can't fit what is broken itself.
+    // Fragments can't fit a broken initialization segment.
     if found.is_empty() {
-        found.extend(fragments.iter().filter_map(|s| strangers(s)));
+        found.extend(fragments.iter().filter_map(|s| unknown_tracks(s)));
         found.extend(replaced(context, past));
     }
     Some(found)
 }
 
-/// Contents that took another's place under one URI: players fetch it once. A packager that began again is
-/// packager_restarted's; it writes the initialization segment before the playlist, so that the next playlist is waited for.
+/// One violation for each initialization segment whose content changed under its URI, which players fetch only once.
+/// packager_restarted reports a packager restart. A packager writes the initialization segment before the playlist, so that
+/// a change is judged with the next playlist.
 fn replaced(context: &CheckContext<'_>, past: &RenditionHistory) -> Vec<Violation> {
     let restarts = select::restart_times(past);
     let steps = past.inits.iter().enumerate().filter_map(|(at, later)| {
@@ -67,7 +68,7 @@ fn replacement(earlier: &InitState, later: &InitState) -> Violation {
     let same = tracks(earlier) == tracks(later);
     let what = match same {
         true => "its tracks and codecs are the same",
-        false => "players that hold the former decode with it what the new one is for",
+        false => "players that have the former one can't decode new segments with it",
     };
     let message = format!(
         "initialization segment: the content changed under the same URI, and no discontinuity was announced; {what}"
@@ -105,8 +106,8 @@ fn unreadable(inspection: &Inspection) -> Option<String> {
     }
 }
 
-/// Fragments of tracks that the initialization segment doesn't have.
-fn strangers(segment: &SegmentFacts) -> Option<Violation> {
+/// A violation if fragments have tracks that the initialization segment doesn't have.
+fn unknown_tracks(segment: &SegmentFacts) -> Option<Violation> {
     let defect = complete_inspection(segment)?.defects.iter().find(|d| d.kind == DefectKind::Initialization)?;
     let message = format!("segment {}: {}: {}", segment.segment.number, defect.at, defect.message);
     let map = segment.segment.map.as_ref().map(|m| redact::url(&m.uri));

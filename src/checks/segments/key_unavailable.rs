@@ -1,8 +1,9 @@
-use crate::checks::support::select::{self, shown};
+use crate::checks::support::select::{self};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::KeyFacts;
 use crate::finding::Severity;
 use packager_media::crypt::BLOCK_SIZE;
+use packager_media::redact;
 
 pub const META: CheckMeta = CheckMeta {
     id: "key_unavailable",
@@ -48,7 +49,8 @@ fn unusable(facts: &KeyFacts, params: &Params) -> Option<Violation> {
             format!("the key has {bytes} bytes instead of {BLOCK_SIZE}: players can't decrypt anything with it")
         }
     };
-    let violation = Violation::new(message).with("url", shown(&facts.fetched.url)).with("method", &*facts.key.method);
+    let violation =
+        Violation::new(message).with("url", redact::url(&facts.fetched.url)).with("method", &*facts.key.method);
     let violation = violation.with("key_format", facts.key.format()).with("status", status);
     Some(violation.with("asked_at", facts.asked_at.to_string()))
 }

@@ -12,13 +12,14 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Segments,
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
-    help: "fails when a segment's video doesn't start with a random access point, or key frames are further apart than max_interval",
+    help: "fails when the video of a segment doesn't start with a random access point, or key frames are more than \
+           `max_interval` apart",
     reference: "draft-pantos-hls-rfc8216bis-22 3, 4.4.2.1; ISO/IEC 23000-19 7.3.2.2",
     needs_history: false,
 };
 
 params! {
-    /// Most seconds between key frames.
+    /// Most seconds between key frames; if it is absent, the interval isn't judged.
     max_interval: Option<f64> = None,
 }
 
@@ -35,7 +36,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Op
     Some(tracks.filter_map(|(s, track)| violation(s, track, params)).collect())
 }
 
-/// Encrypted video can't be judged.
+/// The video track of a segment; `None` if key frames can't be seen, as in encrypted video.
 fn video(segment: &SegmentFacts) -> Option<&Track> {
     let tracks = &complete_inspection(segment)?.tracks;
     tracks.iter().find(|t| t.media == Some(Media::Video) && t.starts_with_keyframe.is_some())
@@ -46,7 +47,7 @@ fn violation(segment: &SegmentFacts, track: &Track, params: &Params) -> Option<V
     let interval = track.keyframe_interval_max.map(|i| i.0);
     let message = match (interval, params.max_interval) {
         _ if track.starts_with_keyframe == Some(false) => {
-            let there = if track.keyframes == 0 { "and has none at all" } else { "though it has some later" };
+            let there = if track.keyframes == 0 { "and has none" } else { "although it has some later" };
             format!(
                 "segment {number}: the video doesn't start with a key frame, {there}: players can't switch or join here"
             )
@@ -86,9 +87,9 @@ mod tests {
     #[test]
     fn none_at_the_start_fails() {
         let late = messages(run(|t| t.starts_with_keyframe = Some(false), &Params::default()));
-        assert!(late.contains("though it has some later"), "{late}");
+        assert!(late.contains("although it has some later"), "{late}");
         let none = messages(run(|t| (t.starts_with_keyframe, t.keyframes) = (Some(false), 0), &Params::default()));
-        assert!(none.contains("none at all"), "{none}");
+        assert!(none.contains("and has none:"), "{none}");
     }
 
     #[test]

@@ -13,21 +13,21 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Segments,
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
-    help: "fails when the same segment of different video renditions starts at different media times, or key frames inside segments \
-           do: players that switch repeat or skip pictures",
+    help: "fails when the same segment starts at different media times in different video renditions, or most key \
+           frames inside segments do: players that switch repeat or skip pictures",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.4; HLS authoring specification 1.20, 7",
     needs_history: false,
 };
 
 params! {
-    /// Frames by which the starts may differ, of the slower rendition's frame rate.
+    /// Most frames by which the starts may differ, at the frame rate of the slower rendition.
     frames: f64 = 1.0,
 }
 
 const FEW: &str = "no segment was inspected in two video renditions";
 
-/// A segment of a rendition and its video.
-type Place<'a> = (&'a SegmentFacts, &'a Track);
+/// A segment and its video track.
+type VideoSegment<'a> = (&'a SegmentFacts, &'a Track);
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     if !context.output.is_readable() {
@@ -36,7 +36,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let video = context.renditions().filter(|(facts, _)| facts.rendition.media == Media::Video);
     let mut renditions = video.filter_map(|(facts, past)| {
         let segments = select::inspected_segments(facts, past)?;
-        let places: Vec<Place<'_>> = segments.into_iter().filter_map(|s| Some((s, track(s)?))).collect();
+        let places: Vec<VideoSegment<'_>> = segments.into_iter().filter_map(|s| Some((s, track(s)?))).collect();
         (!places.is_empty()).then(|| (&facts.rendition.name, places, select::restart_times(past)))
     });
     let Some((name, reference, began)) = renditions.next() else { return CheckVerdict::NotRun(FEW) };
@@ -59,14 +59,18 @@ fn track(segment: &SegmentFacts) -> Option<&Track> {
     tracks.iter().find(|t| t.media == Some(Media::Video) && t.presentation_start.is_some() && t.samples > 0)
 }
 
-/// The same segment of the reference: by its date where both have one, else by its number. Numbers of renditions may
-/// be independent (RFC 8216bis 6.3.2), so without dates a number only counts where the times are near.
-fn matching<'p, 'a>(place: &Place<'_>, reference: &'p [Place<'a>], restarts: &[Timestamp]) -> Option<&'p Place<'a>> {
+/// The same segment of the reference rendition, by date if both have one, else by number. Numbers of renditions may be
+/// independent (RFC 8216bis 6.3.2), so that without dates the media times must be near each other too.
+fn matching<'p, 'a>(
+    place: &VideoSegment<'_>,
+    reference: &'p [VideoSegment<'a>],
+    restarts: &[Timestamp],
+) -> Option<&'p VideoSegment<'a>> {
     let near = 0.5 * place.0.segment.duration.0;
-    let fits = |other: &&Place<'_>| {
+    let fits = |other: &&VideoSegment<'_>| {
         let (a, b) = (&place.0.segment, &other.0.segment);
         let (at, other_at) = (place.0.inspected_at, other.0.inspected_at);
-        // Timestamps of a new run are others.
+        // A new packager run has other timestamps.
         if restarts.iter().any(|began| (at < *began) != (other_at < *began)) {
             return false;
         }
@@ -75,42 +79,42 @@ fn matching<'p, 'a>(place: &Place<'_>, reference: &'p [Place<'a>], restarts: &[T
         }
         match (a.program_date_time, b.program_date_time) {
             (Some(a), Some(b)) => Seconds::between(a, b).0.abs() < near,
-            _ => a.number == b.number && apart(place, other).is_some_and(|off| off.abs() < near),
+            _ => a.number == b.number && start_offset(place, other).is_some_and(|off| off.abs() < near),
         }
     };
     reference.iter().rev().find(fits)
 }
 
 /// Seconds by which `place` starts after `other`.
-fn apart(place: &Place<'_>, other: &Place<'_>) -> Option<f64> {
+fn start_offset(place: &VideoSegment<'_>, other: &VideoSegment<'_>) -> Option<f64> {
     Some(place.1.presentation_start?.since(other.1.presentation_start?)?.0)
 }
 
-/// Key frames inside segments, of which one rendition may have more than the other: those at changes of scene. Where most of
-/// them are apart, the groups of pictures are.
-fn keyframes(pairs: &[(&Place<'_>, &Place<'_>)], name: &str, params: &Params) -> Option<Violation> {
-    let (mut all, mut apart) = (0, Vec::new());
+/// A violation if most key frames inside segments are at different times. One rendition may have more of them than the
+/// other, at changes of scene.
+fn keyframes(pairs: &[(&VideoSegment<'_>, &VideoSegment<'_>)], name: &str, params: &Params) -> Option<Violation> {
+    let (mut all, mut misplaced) = (0, Vec::new());
     for (place, reference) in pairs {
-        let (Some(own), Some(others)) = (inner(place), inner(reference)) else { continue };
-        let slack = params.frames * frame(place, reference) + 0.001;
+        let (Some(own), Some(others)) = (inner_keyframes(place), inner_keyframes(reference)) else { continue };
+        let slack = params.frames * frame_duration(place, reference) + 0.001;
         let (few, many) = if own.len() <= others.len() { (own, others) } else { (others, own) };
-        let lonely = few.iter().copied().filter(|a| many.iter().all(|b| (a - b).abs() > slack));
+        let unmatched = few.iter().copied().filter(|a| many.iter().all(|b| (a - b).abs() > slack));
         all += few.len();
-        apart.extend(lonely.map(|at| (*place, at)));
+        misplaced.extend(unmatched.map(|at| (*place, at)));
     }
-    let (place, at) = apart.first().filter(|_| all >= FEWEST && 2 * apart.len() > all)?;
-    let (number, count) = (place.0.segment.number, apart.len());
+    let (place, at) = misplaced.first().filter(|_| all >= MIN_KEYFRAMES && 2 * misplaced.len() > all)?;
+    let (number, count) = (place.0.segment.number, misplaced.len());
     let message = format!(
-        "{count} of {all} key frames inside segments stand at other times than in {name}, as {at:.3} s into segment {number}"
+        "{count} of {all} key frames inside segments are at other times than in {name}, for example {at:.3} s into segment {number}"
     );
     Some(segment_violation(place.0, message).with("reference_rendition", name).with("keyframes", count).with("of", all))
 }
 
-/// Fewer key frames may all be at changes of scene.
-const FEWEST: usize = 3;
+/// Least number of key frames inside segments to judge by: fewer may all be at changes of scene.
+const MIN_KEYFRAMES: usize = 3;
 
-/// Seconds from the segment's first picture to each key frame but the first. `None` where not all of them are known.
-fn inner(place: &Place<'_>) -> Option<Vec<f64>> {
+/// Seconds from the segment's first picture to each key frame after it. `None` if not all key frames are known.
+fn inner_keyframes(place: &VideoSegment<'_>) -> Option<Vec<f64>> {
     let track = place.1;
     let start = track.presentation_start?;
     let known = track.keyframe_times.len() as u64 == track.keyframes && track.starts_with_keyframe == Some(true);
@@ -118,15 +122,15 @@ fn inner(place: &Place<'_>) -> Option<Vec<f64>> {
     known.then(|| inside.filter_map(|time| Some(time.since(start)?.0)).collect())
 }
 
-/// Seconds of a picture, of the slower one.
-fn frame(place: &Place<'_>, reference: &Place<'_>) -> f64 {
+/// Duration in seconds of a picture of the slower rendition.
+fn frame_duration(place: &VideoSegment<'_>, reference: &VideoSegment<'_>) -> f64 {
     [place, reference].iter().filter_map(|p| Some(p.1.duration()?.0 / p.1.samples as f64)).fold(0.0, f64::max)
 }
 
-fn violation(place: &Place<'_>, reference: &Place<'_>, name: &str, params: &Params) -> Option<Violation> {
-    let off = apart(place, reference)?;
-    // A millisecond for timescales that don't hold a frame's length.
-    if off.abs() <= params.frames * frame(place, reference) + 0.001 {
+fn violation(place: &VideoSegment<'_>, reference: &VideoSegment<'_>, name: &str, params: &Params) -> Option<Violation> {
+    let off = start_offset(place, reference)?;
+    // A millisecond is added for timescales that can't express a frame's duration.
+    if off.abs() <= params.frames * frame_duration(place, reference) + 0.001 {
         return None;
     }
     let side = if off > 0.0 { "after" } else { "before" };

@@ -12,21 +12,22 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Segments,
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
-    help: "fails when a segment's timestamps say another duration than its EXTINF, by more than one frame and more than 5 %",
+    help: "fails when the duration by a segment's timestamps differs from its EXTINF by more than one frame and \
+           more than `tolerance`",
     reference: "draft-pantos-hls-rfc8216bis-22 3, 4.4.4.1",
     needs_history: false,
 };
 
 params! {
-    /// Ratio of EXTINF by which the measured duration may differ.
+    /// Largest difference between the measured duration and EXTINF, as a ratio of EXTINF.
     tolerance: f64 = 0.05,
-    /// Seconds by which it may always differ; a frame, where that is longer.
+    /// Difference in seconds that is always allowed; the duration of a frame is allowed too.
     least_seconds: f64 = 0.05,
 }
 
-/// EXTINF in whole seconds is a rounded value (4.4.4.1).
+/// Seconds that are allowed for an EXTINF in whole seconds, which is a rounded value (4.4.4.1).
 const WHOLE_SECONDS: f64 = 0.5;
-/// Tolerances are decimal fractions.
+/// Seconds for the rounding of decimal fractions.
 const ROUNDING: f64 = 1e-6;
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
@@ -42,7 +43,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Op
     Some(measured.filter_map(|(s, track)| violation(s, track, params)).collect())
 }
 
-/// The track whose duration EXTINF is: video before audio (RFC 8216bis 3). Not of a damaged segment.
+/// The track whose duration EXTINF gives: video before audio (RFC 8216bis 3). `None` for a damaged segment.
 fn leading(segment: &SegmentFacts) -> Option<&Track> {
     let inspection = undamaged_inspection(segment)?;
     let of = |media| inspection.tracks.iter().find(|t| t.media == Some(media));
@@ -58,7 +59,7 @@ fn violation(segment: &SegmentFacts, track: &Track, params: &Params) -> Option<V
     let off = measured - declared;
     (off.abs() > allowed + ROUNDING).then(|| {
         let message = format!(
-            "segment {}: {measured:.3} s by its {} timestamps, {declared:.3} s by EXTINF",
+            "segment {}: it lasts {measured:.3} s by its {} timestamps; EXTINF is {declared:.3} s",
             segment.segment.number,
             track.media.map_or("media", Media::as_str),
         );
@@ -93,7 +94,10 @@ mod tests {
         assert_holds(run(segment(6.006, 6.006)));
         assert_holds(run(segment(6.4, 6.72)));
         assert_holds(run(segment(6.4, 6.08)));
-        assert_eq!(messages(run(segment(6.4, 6.73))), "segment 5: 6.730 s by its video timestamps, 6.400 s by EXTINF");
+        assert_eq!(
+            messages(run(segment(6.4, 6.73))),
+            "segment 5: it lasts 6.730 s by its video timestamps; EXTINF is 6.400 s"
+        );
         assert_eq!(violations(run(segment(6.4, 6.07))).len(), 1);
     }
 

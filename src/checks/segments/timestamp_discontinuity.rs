@@ -13,17 +13,18 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Segments,
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
-    help: "fails when decode times jump or overlap between consecutive segments, or jump within one, with no discontinuity announced",
+    help: "fails when decode times jump or overlap between consecutive segments, or jump inside a segment, without \
+           an announced discontinuity",
     reference: "draft-pantos-hls-rfc8216bis-22 3, 4.4.4.3; ISO/IEC 13818-1 2.4.3.7; ISO/IEC 14496-12 8.8.12",
     needs_history: false,
 };
 
 params! {
-    /// Seconds by which a segment may start away from the end of the one before it; at least the longest sample distance in them.
+    /// Most seconds between the end of a segment and the start of the next one; the longest distance between two of their samples is always allowed.
     tolerance: f64 = 0.1,
-    /// Most seconds between two samples of one track within a segment.
+    /// Most seconds between two samples of one track inside a segment.
     max_sample_gap: f64 = 1.0,
-    /// The same for sound whose every frame is known (AAC, AC-3, E-AC-3, MPEG layers): its frames last some hundredths of a second.
+    /// Most seconds between two samples of sound whose every frame is known (AAC, AC-3, E-AC-3, MPEG layers), because these last some hundredths of a second.
     max_audio_gap: f64 = 0.2,
 }
 
@@ -41,7 +42,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Op
     Some(found)
 }
 
-/// Text and metadata are sparse by nature.
+/// Video and audio tracks with timestamps. Samples of text and metadata may be far apart.
 fn tracks(segment: &SegmentFacts) -> impl Iterator<Item = &Track> {
     let tracks = undamaged_inspection(segment).map_or(&[][..], |i| i.tracks.as_slice());
     tracks.iter().filter(|t| matches!(t.media, Some(Media::Video | Media::Audio)) && t.start.is_some())
@@ -50,7 +51,7 @@ fn tracks(segment: &SegmentFacts) -> impl Iterator<Item = &Track> {
 fn within(segment: &SegmentFacts, params: &Params) -> Option<Violation> {
     let (track, gap) = tracks(segment)
         .filter_map(|t| Some((t, t.sample_gap_max?.0)))
-        .filter(|(track, gap)| *gap > most(track, params))
+        .filter(|(track, gap)| *gap > max_gap(track, params))
         .max_by(|a, b| a.1.total_cmp(&b.1))?;
     let name = name(track);
     let message = format!(
@@ -60,7 +61,7 @@ fn within(segment: &SegmentFacts, params: &Params) -> Option<Violation> {
     Some(segment_violation(segment, message).with("track", track.id).with("gap_seconds", gap))
 }
 
-fn most(track: &Track, params: &Params) -> f64 {
+fn max_gap(track: &Track, params: &Params) -> f64 {
     let counted = matches!(track.codec.as_str(), "aac" | "ac-3" | "ec-3" | "mp2" | "mp3");
     if counted { params.max_audio_gap.min(params.max_sample_gap) } else { params.max_sample_gap }
 }

@@ -13,13 +13,14 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Segments,
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
-    help: "fails when the audio or video that CODECS (or the rendition's TYPE) announces isn't in a segment, or has no samples there",
+    help: "fails when the audio or video that CODECS or the rendition's TYPE announces is missing in a segment, or \
+           has no samples there",
     reference: "draft-pantos-hls-rfc8216bis-22 3, 4.4.6.1, 4.4.6.2",
     needs_history: false,
 };
 
 params! {
-    /// Segments shorter than this, in seconds, may lack a track: the rest before a discontinuity can be shorter than an audio frame.
+    /// Seconds that a segment must last to be judged: the rest before a discontinuity can be shorter than an audio frame.
     min_duration: f64 = 0.5,
 }
 
@@ -36,7 +37,7 @@ fn judge(
     output: &OutputFacts,
     params: &Params,
 ) -> Option<Vec<Violation>> {
-    let announced = announced(facts, output);
+    let announced = announced_media(facts, output);
     if announced.is_empty() {
         return None;
     }
@@ -47,9 +48,9 @@ fn judge(
     Some(readable.filter_map(|(s, i)| violation(s, i, &announced)).collect())
 }
 
-/// What the rendition's own segments have to hold. An audio group with playlists of its own takes the audio out of
-/// the variant's segments; an undefined group says nothing, and is ladder_groups_invalid'.
-fn announced(facts: &RenditionFacts, output: &OutputFacts) -> Vec<Media> {
+/// Media that the rendition's own segments must have. Audio of a group with playlists of its own isn't in the variant's
+/// segments. An undefined group announces nothing; ladder_groups_invalid reports it.
+fn announced_media(facts: &RenditionFacts, output: &OutputFacts) -> Vec<Media> {
     let rendition = &facts.rendition;
     if rendition.media != Media::Video {
         return [rendition.media].into_iter().filter(|m| *m == Media::Audio).collect();
@@ -65,7 +66,7 @@ fn announced(facts: &RenditionFacts, output: &OutputFacts) -> Vec<Media> {
     announced
 }
 
-/// Of the sample entries that are common in HLS; others announce nothing here.
+/// Medium of a codec string; `None` if its sample entry isn't common in HLS or DASH.
 fn media_of(codec: &str) -> Option<Media> {
     let family = codec.split('.').next().unwrap_or_default().to_ascii_lowercase();
     match family.as_str() {
@@ -77,13 +78,13 @@ fn media_of(codec: &str) -> Option<Media> {
     }
 }
 
-/// A segment whose tracks are known: not damaged, its tables or its movie box read.
+/// Inspection of a segment whose tracks are known: it isn't damaged, and its tables or movie box were read.
 fn readable(segment: &SegmentFacts) -> Option<&Inspection> {
     let inspection = undamaged_inspection(segment)?;
-    let untold = inspection.defects.iter().any(|d| d.kind == DefectKind::Tables)
+    let unknown = inspection.defects.iter().any(|d| d.kind == DefectKind::Tables)
         || inspection.tracks.iter().any(|t| t.media.is_none() && inspection.container == Container::Cmaf);
     let media = !matches!(inspection.container, Container::Unknown | Container::WebVtt);
-    (media && !untold).then_some(inspection)
+    (media && !unknown).then_some(inspection)
 }
 
 fn violation(segment: &SegmentFacts, inspection: &Inspection, announced: &[Media]) -> Option<Violation> {
@@ -96,7 +97,7 @@ fn violation(segment: &SegmentFacts, inspection: &Inspection, announced: &[Media
     };
     let there: Vec<_> = inspection.tracks.iter().map(|t| format!("{}: {} samples", t.codec, t.samples)).collect();
     let there = if there.is_empty() { "nothing".to_owned() } else { there.join(", ") };
-    let message = format!("segment {}: {what}; it holds {there}", segment.segment.number);
+    let message = format!("segment {}: {what}; it has {there}", segment.segment.number);
     Some(segment_violation(segment, message).with("missing", name))
 }
 
@@ -139,11 +140,11 @@ mod tests {
 
     #[test]
     fn announced_audio_that_is_missing_or_empty_fails() {
-        let message = "segment 5: the announced audio isn't there; it holds h264: 50 samples";
+        let message = "segment 5: the announced audio isn't there; it has h264: 50 samples";
         assert_eq!(messages(run(video_only)), message);
         let empty = messages(run(|i| i.tracks[1].samples = 0));
         assert!(empty.starts_with("segment 5: the announced audio (aac, track 257) has no samples"), "{empty}");
-        assert!(messages(run(|i| i.tracks.clear())).contains("the announced video isn't there; it holds nothing"));
+        assert!(messages(run(|i| i.tracks.clear())).contains("the announced video isn't there; it has nothing"));
         assert_holds(run(|i| i.tracks[1].samples = 1));
     }
 
@@ -190,7 +191,7 @@ mod tests {
         let defect =
             Defect { kind: DefectKind::Tables, at: Position::Whole, message: "no PAT".to_owned(), reference: "" };
         assert_not_run(run(|i| (i.tracks, i.defects) = (Vec::new(), vec![defect])), NONE);
-        let untold = |i: &mut Inspection| {
+        let unknown = |i: &mut Inspection| {
             i.container = Container::Cmaf;
             i.tracks.iter_mut().for_each(|t| t.media = None);
         };

@@ -13,14 +13,14 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Segments,
     scope: CheckScope::TransportStream,
     alert: Some("SegmentsBroken"),
-    help: "fails when a transport stream's continuity counters break within a segment or across consecutive segments, or the \
-           transport error indicator is set",
+    help: "fails when the continuity counters of a transport stream break inside a segment or between consecutive \
+           segments, or a packet has the transport error indicator",
     reference: "ISO/IEC 13818-1 2.4.3.3; ETSI TR 101 290 5.2.1 (1.4), 5.2.2 (2.1); draft-pantos-hls-rfc8216bis-22 3",
     needs_history: false,
 };
 
 params! {
-    /// Compare the counters across consecutive segments too. A packager that begins them again in each segment gets a warning.
+    /// Whether to compare the counters of consecutive segments too. A packager that restarts the counters in each segment gets a warning.
     across: bool = true,
 }
 
@@ -40,7 +40,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Op
     if params.across {
         let pairs = select::consecutive_pairs(&segments, past);
         found.extend(pairs.iter().rev().filter_map(|pair| across(pair, &pairs)));
-        found.extend(habit(&pairs));
+        found.extend(restarted_counters(&pairs));
     }
     Some(found)
 }
@@ -61,13 +61,13 @@ fn broken(segment: &SegmentFacts, ts: &TsFacts) -> Option<Violation> {
     Some(violation.with("transport_errors", ts.transport_errors))
 }
 
-/// Counters that don't go on from the segment before, where this packager's counters otherwise do.
+/// A violation if counters don't continue from the segment before, although this packager's counters otherwise do.
 ///
-/// RFC 8216bis 3 wants them to; some packagers begin each segment anew all the same, and players cope: that is a
-/// [`habit`]. So a break counts as lost packets only for a PID whose other pairs in memory are mostly continuous.
+/// RFC 8216bis 3 requires continuous counters. Some packagers restart them in each segment, and players cope: see
+/// [`restarted_counters`]. So a break counts as lost packets only for a PID whose other pairs are mostly continuous.
 fn across(pair: &Pair<'_>, pairs: &[Pair<'_>]) -> Option<Violation> {
     let breaks: BTreeMap<u16, (u8, u8)> = steps(pair)
-        .filter(|(last, first)| !follows(*last, *first) && kept_otherwise(first.pid, pairs))
+        .filter(|(last, first)| !follows(*last, *first) && mostly_continuous(first.pid, pairs))
         .map(|(last, first)| (first.pid, (last.last, first.first)))
         .collect();
     let (pid, (last, first)) = breaks.first_key_value()?;
@@ -86,8 +86,8 @@ fn across(pair: &Pair<'_>, pairs: &[Pair<'_>]) -> Option<Violation> {
     )
 }
 
-/// The counters of each elementary stream at the boundary. PAT and PMT are repeated in each segment, and
-/// packagers write them on their own.
+/// Last and first counter of each elementary stream at the boundary of two segments. PAT and PMT are repeated in each
+/// segment, and packagers count them separately.
 fn steps<'a>(pair: &Pair<'a>) -> impl Iterator<Item = (ContinuityCounter, ContinuityCounter)> + use<'a> {
     let (before, next) = (pair.0.inspection.as_ref(), pair.1.inspection.as_ref());
     let counters = |i: Option<&'a Inspection>| i.and_then(|i| i.ts.as_ref()).map_or(&[][..], |t| t.counters.as_slice());
@@ -101,15 +101,15 @@ fn follows(last: ContinuityCounter, first: ContinuityCounter) -> bool {
     first.discontinuity || first.first == (last.last + 1) % 16
 }
 
-fn kept_otherwise(pid: u16, pairs: &[Pair<'_>]) -> bool {
+fn mostly_continuous(pid: u16, pairs: &[Pair<'_>]) -> bool {
     let all: Vec<_> = pairs.iter().flat_map(steps).filter(|(_, first)| first.pid == pid).collect();
     let kept = all.iter().filter(|(last, first)| follows(*last, *first)).count();
     let always_the_same = all.iter().all(|(last, first)| last.first == first.first);
     kept >= 2 && kept >= all.len() - kept && !always_the_same
 }
 
-/// Counters that begin again in each segment: against the standard, harmless to players, so worth a warning.
-fn habit(pairs: &[Pair<'_>]) -> Option<Violation> {
+/// A warning if counters restart in each segment, which breaks the standard but harms no player.
+fn restarted_counters(pairs: &[Pair<'_>]) -> Option<Violation> {
     let again = |pair: &&Pair<'_>| {
         let mut steps = steps(pair).peekable();
         steps.peek().is_some() && steps.all(|(last, first)| !follows(last, first) && first.first == last.first)
@@ -119,7 +119,7 @@ fn habit(pairs: &[Pair<'_>]) -> Option<Violation> {
     // A counter that begins again agrees with the one before it by chance in one case of 16.
     (count >= 2 && count * 4 >= pairs.len() * 3).then(|| {
         let message = format!(
-            "continuity counters begin again in each segment ({count} of {} boundaries); RFC 8216bis wants them to go on",
+            "continuity counters restart in each segment ({count} of {} boundaries); RFC 8216bis requires them to continue",
             pairs.len()
         );
         segment_violation(newest, message).severity(Severity::Warning)

@@ -12,18 +12,18 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Segments,
     scope: CheckScope::TransportStream,
     alert: Some("SegmentsBroken"),
-    help: "fails when a transport stream segment has no PCR, PCRs further apart than the packager otherwise writes them, or a PCR far \
-           from the decode times",
+    help: "fails when a transport stream segment has no PCR, has PCRs that are too far apart, or has a PCR that is \
+           too far from the decode times",
     reference: "ISO/IEC 13818-1 2.4.2.1, 2.4.3.5, 2.7.2; ETSI TR 101 290 5.2.2 (2.3); draft-pantos-hls-rfc8216bis-22 3.1.1",
     needs_history: false,
 };
 
 params! {
-    /// Most seconds between PCRs; and always three times what is usual for this packager: some write one a key frame, and players cope.
+    /// Most seconds between PCRs. Three times the usual interval of the packager is always allowed: some write one PCR a key frame, and players cope.
     max_interval: f64 = 0.1,
-    /// Most seconds by which the first decode time may be after the first PCR: the standard's buffer of coded pictures.
+    /// Most seconds by which the first decode time may be after the first PCR: the standard's limit for the buffer of coded pictures.
     max_lead: f64 = 10.0,
-    /// Most seconds by which it may be before it.
+    /// Most seconds by which the first decode time may be before the first PCR.
     max_lag: f64 = 1.0,
 }
 
@@ -63,7 +63,7 @@ fn violation(
     let interval = ts.pcr_interval_max.map(|i| i.0);
     let lead = lead(inspection, ts);
     let what = match (interval, lead) {
-        _ if ts.pcr_count == 0 => "has no PCR: players that keep time by it can't".to_owned(),
+        _ if ts.pcr_count == 0 => "it has no PCR: players that need it as their clock can't play".to_owned(),
         (Some(is), _) if is > allowed => format!("{is:.3} s between PCRs; at most {allowed:.3} s are allowed"),
         (_, Some(lead)) if lead > params.max_lead => format!("decode times are {lead:.3} s after the PCR"),
         (_, Some(lead)) if -lead > params.max_lag => format!("decode times are {:.3} s before the PCR", -lead),
@@ -74,7 +74,7 @@ fn violation(
     Some(violation.with("interval_seconds", interval).with("lead_seconds", lead))
 }
 
-/// From the first PCR to the first decode time of the track that starts first.
+/// Seconds from the first PCR to the first decode time of the track that starts first.
 fn lead(inspection: &Inspection, ts: &TsFacts) -> Option<f64> {
     let first = ts.pcr_first?;
     let starts = inspection.tracks.iter().filter(|t| matches!(t.media, Some(Media::Video | Media::Audio)));
@@ -115,7 +115,7 @@ mod tests {
         let mut none = segment(1, 0.04, 19.3);
         let ts = none.inspection.as_mut().unwrap().ts.as_mut().unwrap();
         (ts.pcr_count, ts.pcr_first, ts.pcr_interval_max) = (0, None, None);
-        assert_eq!(messages(run([none])), "segment 1: has no PCR: players that keep time by it can't");
+        assert_eq!(messages(run([none])), "segment 1: it has no PCR: players that need it as their clock can't play");
     }
 
     #[test]

@@ -13,8 +13,8 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Segments,
     scope: CheckScope::TransportStream,
     alert: Some("SegmentsBroken"),
-    help: "fails when a transport stream segment has no PAT and PMT before its media, one with a wrong CRC, or another program than the \
-           segment before it with no discontinuity announced",
+    help: "fails when a transport stream segment has no PAT and PMT before its media, a table with a wrong CRC, or \
+           another program than the segment before it without a discontinuity",
     reference: "draft-pantos-hls-rfc8216bis-22 3.1.1, 4.4.4.3; ISO/IEC 13818-1 2.4.4.3, 2.4.4.8",
     needs_history: false,
 };
@@ -29,7 +29,7 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory) -> Option<Vec<Violatio
     let segments = select::inspected_segments(facts, past)?;
     let mut streams = segments.iter().rev().filter_map(|s| Some((*s, transport_stream(s)?))).peekable();
     streams.peek()?;
-    let mut found: Vec<_> = streams.filter_map(|(s, i)| misfit(s, i, facts)).collect();
+    let mut found: Vec<_> = streams.filter_map(|(s, i)| invalid_tables(s, i, facts)).collect();
     found.extend(select::consecutive_pairs(&segments, past).iter().rev().filter_map(|(a, b)| changed(a, b)));
     Some(found)
 }
@@ -38,8 +38,9 @@ fn transport_stream(segment: &SegmentFacts) -> Option<&Inspection> {
     complete_inspection(segment).filter(|i| i.ts.as_ref().is_some_and(|ts| ts.packets > 0))
 }
 
-/// The tables may stand in an EXT-X-MAP instead (RFC 8216bis 3.1.1); packets that were lost take them along.
-fn misfit(segment: &SegmentFacts, inspection: &Inspection, facts: &RenditionFacts) -> Option<Violation> {
+/// A violation if tables are missing or damaged. They may be in an EXT-X-MAP instead (RFC 8216bis 3.1.1), and lost packets
+/// may have contained them.
+fn invalid_tables(segment: &SegmentFacts, inspection: &Inspection, facts: &RenditionFacts) -> Option<Violation> {
     let map = segment.segment.map.as_ref();
     let init = map.and_then(|m| facts.inits.iter().find(|i| i.map == *m)).and_then(|i| i.inspection.as_ref());
     if init.is_some_and(|i| i.container == Container::MpegTs) || undamaged_inspection(segment).is_none() {
@@ -57,24 +58,24 @@ fn changed(before: &SegmentFacts, next: &SegmentFacts) -> Option<Violation> {
         return None;
     }
     let message = format!(
-        "segment {}: the PMT lists {} after {} in segment {}, with no EXT-X-DISCONTINUITY",
+        "segment {}: the PMT lists {} after {} in segment {}, without EXT-X-DISCONTINUITY",
         next.segment.number,
-        shown(&new),
-        shown(&old),
+        program_text(&new),
+        program_text(&old),
         before.segment.number
     );
     Some(segment_violation(next, message))
 }
 
-/// PIDs and codecs, where the segment's own PMT names them.
+/// PIDs and codecs that the segment's own PMT lists; `None` if it has no PMT or damaged tables.
 fn program(segment: &SegmentFacts) -> Option<BTreeSet<(u32, &str)>> {
     let inspection = transport_stream(segment)?;
-    let told = inspection.ts.as_ref()?.pmt_offset.is_some();
+    let has_pmt = inspection.ts.as_ref()?.pmt_offset.is_some();
     let damaged = inspection.defects.iter().any(|d| d.kind == DefectKind::Tables);
-    (told && !damaged).then(|| inspection.tracks.iter().map(|t| (t.id, t.codec.as_str())).collect())
+    (has_pmt && !damaged).then(|| inspection.tracks.iter().map(|t| (t.id, t.codec.as_str())).collect())
 }
 
-fn shown(program: &BTreeSet<(u32, &str)>) -> String {
+fn program_text(program: &BTreeSet<(u32, &str)>) -> String {
     program.iter().take(8).map(|(pid, codec)| format!("{codec} on PID {pid}")).collect::<Vec<_>>().join(", ")
 }
 

@@ -51,30 +51,19 @@ struct CarriedSection {
     byte: u64,
     /// Media time of the splice; `None` for an immediate one.
     at: Option<MediaTime>,
-    /// Whether the clock of `at` wraps around, as that of a transport stream does.
-    wraps: bool,
 }
 
 impl CarriedSection {
     fn all(inspection: &Inspection) -> impl Iterator<Item = (Self, &SpliceSection)> {
-        let sections = inspection.ts.iter().flat_map(|ts| &ts.splice_sections).map(|s| {
-            (
-                Self { location: format!("on PID {}", s.pid), byte: s.offset, at: s.section.splice_time, wraps: true },
-                &s.section,
-            )
+        let sections = inspection.ts.iter().flat_map(|ts| &ts.splice_sections);
+        let sections = sections.map(|s| {
+            (Self { location: format!("on PID {}", s.pid), byte: s.offset, at: s.section.splice_time }, &s.section)
         });
         // The message's own time counts: the time in its section is of another clock.
         let messages = inspection.events.iter().filter_map(|e| {
-            Some((
-                Self { location: "in an emsg".to_owned(), byte: e.offset, at: e.time, wraps: false },
-                e.section.as_ref()?,
-            ))
+            Some((Self { location: "in an emsg".to_owned(), byte: e.offset, at: e.time }, e.section.as_ref()?))
         });
         sections.chain(messages)
-    }
-
-    fn since(&self, at: MediaTime, time: MediaTime) -> f64 {
-        if self.wraps { at.mpeg_since(time).0 } else { at.since(time).0 }
     }
 }
 
@@ -96,7 +85,9 @@ fn splice_segment(carrier: &SegmentFacts, carried: &CarriedSection, segments: &[
         let tracks = select::undamaged_inspection(s).map_or(&[][..], |i| &i.tracks);
         let times = tracks.iter().filter(|t| t.media == Some(Media::Video)).filter_map(|t| Some((t.start?, t.end?)));
         // By decode times: pictures are reordered by less than the segment by which a marker may be off.
-        times.into_iter().any(|(start, end)| carried.since(at, start) >= 0.0 && carried.since(at, end) < 0.0)
+        times.into_iter().any(|(start, end)| {
+            at.since(start).is_some_and(|later| later.0 >= 0.0) && at.since(end).is_some_and(|later| later.0 < 0.0)
+        })
     };
     segments.iter().find(holds).map(|s| s.segment.number)
 }
@@ -174,7 +165,8 @@ mod tests {
             let mut segments: Vec<_> = scene.past().segments.iter().map(|s| (**s).clone()).collect();
             let inspection = segments[0].inspection.as_mut().unwrap();
             let section = inspection.ts.as_mut().unwrap().splice_sections.remove(0).section;
-            inspection.ts.as_mut().unwrap().splice_sections.clear();
+            segments.iter_mut().for_each(to_fragmented);
+            let inspection = segments[0].inspection.as_mut().unwrap();
             let (time, scheme) =
                 (Some(MediaTime::new(at * 90_000, packager_media::units::MPEG_TIMESCALE)), String::new());
             inspection.events = vec![EventMessage { offset: 24, scheme, id: 7, time, section: Some(section) }];

@@ -21,7 +21,7 @@ pub(super) fn check(context: &CheckContext<'_>, dash: &DashFacts, params: &Param
     let sets: Vec<_> =
         dash::current_period(&dash.mpd, now).into_iter().flat_map(dash::playable_representations).collect();
     select::judge_renditions(context, NO_MARKER, |facts, past| {
-        let same_id = |id: &str| facts.rendition.id.as_deref() == Some(&names::clean(id));
+        let same_id = |id: &str| facts.rendition.id.as_deref() == Some(&names::slug(id));
         let set = sets.iter().find(|(set, r)| set.media == facts.rendition.media && same_id(&r.id));
         judge(facts, past, set.map(|(set, _)| *set), dash, params)
     })
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
     use crate::checks::support::ad_breaks::testing::*;
     use crate::checks::testing::*;
-    use packager_media::container::{Container, Event};
+    use packager_media::container::EventMessage;
     use packager_media::splice::{SpliceCue, SpliceDirection, SpliceSection};
     use packager_media::stream::ads::{AdRange, AdSource};
     use packager_media::units::{MPEG_TIMESCALE, MediaTime};
@@ -159,8 +159,7 @@ mod tests {
             let start = 980.0 + 2.0 * place as f64;
             let mut facts: SegmentFacts = ts_segment(0, start, 2.0);
             facts.segment = listed[place].clone();
-            let inspection = facts.inspection.as_mut().unwrap();
-            (inspection.container, inspection.ts) = (Container::Cmaf, None);
+            to_fragmented(&mut facts);
             facts
         };
         let mut segments: Vec<_> = (0..10).map(inspected).collect();

@@ -1,6 +1,6 @@
 //! Subtitles in fragmented MP4: TTML documents (`stpp`) and WebVTT in boxes (`wvtt`).
 
-use super::{Params, SEGMENTS, unreadable};
+use super::{MIN_SEGMENTS, Params, unreadable};
 use crate::checks::support::select::{self, segment_violation};
 use crate::checks::{CheckContext, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
@@ -10,7 +10,7 @@ use packager_media::units::Seconds;
 
 const FORMS: [&str; 2] = ["stpp", "wvtt"];
 
-/// `None`: none of these segments is MP4 of subtitles in the clear.
+/// `None` if none of these segments is fragmented MP4 with clear subtitles.
 pub fn judge(
     context: &CheckContext<'_>,
     facts: &RenditionFacts,
@@ -23,13 +23,13 @@ pub fn judge(
     let looked: Vec<_> = segments.iter().filter_map(|s| Some((*s, text(s)?))).collect();
     let (last, track) = looked.last()?;
     if let Some(announced) =
-        announced(facts).filter(|form| FORMS.contains(&track.codec.as_str()) && *form != track.codec)
+        announced_form(facts).filter(|form| FORMS.contains(&track.codec.as_str()) && *form != track.codec)
     {
-        let message = format!("the subtitles are announced as {announced}, their track is {}", track.codec);
+        let message = format!("the subtitles are announced as {announced}; their track is {}", track.codec);
         return Some(vec![segment_violation(last, message)]);
     }
     if looked.iter().all(|(_, track)| track.samples == 0) {
-        return empty(&looked, params);
+        return without_samples(&looked, params);
     }
     let judged = looked.iter().rev().map(|(s, track)| unreadable(s).or_else(|| misplaced(context, s, track, params)));
     Some(judged.flatten().collect())
@@ -40,18 +40,19 @@ fn text(segment: &SegmentFacts) -> Option<&Track> {
     inspection.tracks.iter().find(|t| t.media == Some(Media::Text) && t.encryption.is_none())
 }
 
-/// `stpp` of `stpp.ttml.im1t`.
-fn announced(facts: &RenditionFacts) -> Option<&'static str> {
+/// The announced form of subtitles, such as `stpp` for the codec `stpp.ttml.im1t`.
+fn announced_form(facts: &RenditionFacts) -> Option<&'static str> {
     let codecs = || facts.rendition.codecs.iter().filter_map(|c| c.split('.').next());
     FORMS.into_iter().find(|form| codecs().any(|codec| codec == *form))
 }
 
-/// Where there is nothing to say a sample says so: a segment without any is a packager that lost its subtitles.
-fn empty(looked: &[(&SegmentFacts, &Track)], params: &Params) -> Option<Vec<Violation>> {
+/// A violation if no segment has a sample. A packager writes an empty sample when nobody speaks, so that no sample means
+/// that it lost its subtitles.
+fn without_samples(looked: &[(&SegmentFacts, &Track)], params: &Params) -> Option<Vec<Violation>> {
     let ((first, _), (last, track)) = (looked.first()?, looked.last()?);
     let media: f64 = looked.iter().map(|(s, _)| s.segment.duration.0).sum();
     let seconds = Seconds::between(first.inspected_at, last.inspected_at).0.max(media);
-    if looked.len() < SEGMENTS || seconds < params.closed_captions_timeout {
+    if looked.len() < MIN_SEGMENTS || seconds < params.closed_captions_timeout {
         return None;
     }
     let (count, codec) = (looked.len(), &track.codec);
@@ -60,7 +61,7 @@ fn empty(looked: &[(&SegmentFacts, &Track)], params: &Params) -> Option<Vec<Viol
     Some(vec![segment_violation(last, message).with("segments", count)])
 }
 
-/// What is outside of the sample that carries it is never shown (ISO/IEC 14496-30 5.6).
+/// A violation if all cues are outside of the sample that carries them: players never show these (ISO/IEC 14496-30 5.6).
 fn misplaced(context: &CheckContext<'_>, segment: &SegmentFacts, track: &Track, params: &Params) -> Option<Violation> {
     let subtitles = track.subtitles.filter(|s| s.cues > 0)?;
     let ((first, last), start, end) = (subtitles.span?, track.presentation_start?, track.end?);
@@ -69,7 +70,8 @@ fn misplaced(context: &CheckContext<'_>, segment: &SegmentFacts, track: &Track, 
     let number = segment.segment.number;
     let allowed = match context.output.protocol() {
         Protocol::Hls => inside(from),
-        // Some writers count from where the Period begins instead of in media time; of several that isn't known here.
+        // Some writers count from the start of the Period instead of in media time. With several Periods that start isn't
+        // known here.
         Protocol::Dash => {
             let alone = context.output.dash().is_some_and(|d| d.mpd.periods.len() == 1);
             !alone || inside(from) || inside(number as f64 / 1000.0)
@@ -77,7 +79,7 @@ fn misplaced(context: &CheckContext<'_>, segment: &SegmentFacts, track: &Track, 
     };
     let message = || {
         format!(
-            "segment {number}: its TTML cues are from {:.1} s to {:.1} s, the samples that carry them from {from:.1} s to {to:.1} s \
+            "segment {number}: its TTML cues are from {:.1} s to {:.1} s, but the samples that carry them are from {from:.1} s to {to:.1} s \
              of the same clock: no player shows them",
             first.0, last.0
         )
@@ -145,7 +147,7 @@ mod tests {
 
     #[test]
     fn another_form_than_announced_fails() {
-        let message = "the subtitles are announced as stpp, their track is wvtt";
+        let message = "the subtitles are announced as stpp; their track is wvtt";
         assert_eq!(messages(run("stpp.ttml.im1t", segments(1, "wvtt", |_| {}))), message);
         assert_holds(run("stpp.ttml.im1t", segments(1, "tx3g", |_| {})));
     }
