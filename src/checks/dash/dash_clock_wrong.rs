@@ -110,6 +110,15 @@ mod tests {
     }
 
     #[test]
+    fn the_direction_and_the_limit_are_named() {
+        let mpd = timed("<S t=\"990000\" d=\"2000\" r=\"4\"/>");
+        assert_holds(run(Some(clock(Some(2.0), 200)), &mpd));
+        let found = violations(run(Some(clock(Some(2.1), 200)), &mpd));
+        assert!(found[0].message.starts_with("the clock of UTCTiming is 2.1 s ahead of the exporter's"), "{found:?}");
+        assert_eq!((&found[0].evidence["max_seconds"], found[0].severity), (&2.0.into(), None));
+    }
+
+    #[test]
     fn a_clock_that_gives_no_time_fails_and_one_that_is_not_asked_does_not() {
         let mpd = timed("<S t=\"990000\" d=\"2000\" r=\"4\"/>");
         assert!(violations(run(Some(clock(None, 404)), &mpd))[0].message.contains("HTTP status 404"));

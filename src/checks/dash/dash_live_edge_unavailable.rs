@@ -121,6 +121,15 @@ mod tests {
     }
 
     #[test]
+    fn a_timeline_that_the_buffer_has_passed_is_major_while_another_rendition_plays() {
+        let mut scene = Scene::dash(&timed("<S t=\"900000\" d=\"2000\" r=\"9\"/>"));
+        scene.output.renditions.push(rendition("other"));
+        let found = violations(run(&scene));
+        assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Major)));
+        assert_eq!(found[0].evidence["behind_seconds"], 80.0);
+    }
+
+    #[test]
     fn a_segment_listed_long_before_its_time_is_major() {
         assert_holds(run(&Scene::dash(&timed("<S t=\"990000\" d=\"2000\" r=\"9\"/>"))));
         let found = violations(run(&Scene::dash(&timed("<S t=\"990100\" d=\"2000\" r=\"9\"/>"))));

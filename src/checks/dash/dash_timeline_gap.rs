@@ -99,6 +99,13 @@ mod tests {
     }
 
     #[test]
+    fn a_violation_names_the_size_and_the_place() {
+        let found = violations(run("<S t=\"980000\" d=\"2000\" r=\"7\"/><S t=\"998000\" d=\"2000\"/>"));
+        assert_eq!((found.len(), found[0].severity), (1, None));
+        assert_eq!((&found[0].evidence["apart_seconds"], &found[0].evidence["time"]), (&2.0.into(), &998_000.into()));
+    }
+
+    #[test]
     fn a_period_has_media_up_to_the_next() {
         let of = |r: u32| {
             let first = period("p0", 0, &format!("<S t=\"900000\" d=\"2000\" r=\"{r}\"/>"));

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_odd_target_duration_fails() {
+    fn a_target_duration_that_differs_from_most_fails() {
         let found = violations(run(|f| lines(f).target_duration = Some(Seconds(3.0))));
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].message, format!("EXT-X-TARGETDURATION is 3 s; that of {NAME} is 2 s"));

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_playlist_is_told_too() {
+    fn a_body_that_is_no_playlist_fails_too() {
         let mut scene = Scene::unreadable();
         scene.output.defects.push(Defect { at: Position::Whole, message: "an HTML page".to_owned(), ..wrong(1) });
         assert_eq!(messages(run(&scene)), "an HTML page");

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_one_resource_are_told_by_their_offset() {
+    fn parts_of_one_resource_are_identified_by_their_offset() {
         let ranges = |start: u64| {
             move |t: &mut Timeline| {
                 let (last, hint) = (t.low_latency.parts.last_mut().unwrap(), &mut t.low_latency.hints[0]);

@@ -52,7 +52,7 @@ fn subject(facts: &RenditionFacts) -> Option<Subject<'_>> {
 
 /// The missing ones as one violation, and of those behind the one that is most.
 fn judge(subject: Subject<'_>, all: &[Subject<'_>], params: &Params) -> Vec<Violation> {
-    // Playlists that only their queries tell apart can't be told apart: tokens change.
+    // Playlists that differ only in their queries can't be distinguished, because tokens change.
     let alone = |s: &Subject<'_>| {
         all.iter().filter(|o| o.url.path() == s.url.path() && o.facts.rendition.uri != s.facts.rendition.uri).count()
             == 0
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn playlists_told_apart_by_their_query_alone_are_not_judged() {
+    fn playlists_that_differ_only_in_their_query_are_not_judged() {
         assert_holds(scene(|s| {
             let other = &mut s.output.renditions[2];
             other.playlist = Some(answered("540p/index.m3u8?r=3", ""));

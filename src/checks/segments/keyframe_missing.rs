@@ -105,6 +105,13 @@ mod tests {
     }
 
     #[test]
+    fn a_violation_names_rendition_track_and_key_frames() {
+        let found = violations(run(|t| (t.starts_with_keyframe, t.keyframes) = (Some(false), 2), &Params::default()));
+        assert_eq!((found.len(), found[0].rendition.as_deref(), found[0].severity), (1, Some(NAME), None));
+        assert_eq!((&found[0].evidence["track"], &found[0].evidence["keyframes"]), (&256.into(), &2.into()));
+    }
+
+    #[test]
     fn encrypted_video_and_audio_are_not_judged() {
         let why = "no segment with readable video was inspected";
         assert_not_run(run(|t| t.starts_with_keyframe = None, &Params::default()), why);

@@ -172,6 +172,36 @@ mod tests {
     }
 
     #[test]
+    fn the_distance_between_samples_is_the_least_tolerance() {
+        let sparse = |off: f64, gap: f64| {
+            let mut segments = pair(off);
+            for segment in &mut segments {
+                let tracks = &mut segment.inspection.as_mut().unwrap().tracks;
+                tracks.truncate(1);
+                tracks.iter_mut().for_each(|t| t.sample_gap_max = Some(Seconds(gap)));
+            }
+            run(segments)
+        };
+        assert_holds(sparse(-0.6, 0.6));
+        assert_eq!(violations(sparse(0.61, 0.6)).len(), 1);
+        assert_eq!(violations(sparse(-0.61, 0.6)).len(), 1);
+    }
+
+    #[test]
+    fn an_overlap_is_shorter_than_a_segment() {
+        assert!(messages(run(pair(-1.9))).contains("overlaps by 1.900 s"));
+        assert!(messages(run(pair(-2.0))).contains("jumps back by 2.000 s"));
+    }
+
+    #[test]
+    fn a_violation_names_rendition_track_and_offset() {
+        let found = violations(run(pair(1.0)));
+        assert!(found.iter().all(|v| v.rendition.as_deref() == Some(NAME) && v.severity.is_none()));
+        let tracks: Vec<_> = found.iter().map(|v| (&v.evidence["track"], &v.evidence["off_seconds"])).collect();
+        assert_eq!(tracks, [(&256.into(), &1.0.into()), (&257.into(), &1.0.into())]);
+    }
+
+    #[test]
     fn a_jump_within_a_segment_fails() {
         let with = |gap| {
             let mut segment = ts_segment(5, 10.0, 2.0);

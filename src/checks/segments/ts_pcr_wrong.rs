@@ -131,6 +131,15 @@ mod tests {
     }
 
     #[test]
+    fn three_times_the_usual_interval_is_allowed() {
+        let around = |hole| (1..6).map(move |n| segment(n, if n == 3 { hole } else { 0.5 }, 19.3));
+        assert_holds(run(around(1.5)));
+        let found = violations(run(around(1.501)));
+        assert_eq!(found[0].message, "segment 3: 1.501 s between PCRs; at most 1.500 s are allowed");
+        assert_eq!((found.len(), found[0].rendition.as_deref(), found[0].severity), (1, Some(NAME), None));
+    }
+
+    #[test]
     fn decode_times_stay_near_the_clock() {
         assert_holds(run([segment(1, 0.04, 10.0), segment(2, 0.04, 21.0)]));
         assert_eq!(messages(run([segment(1, 0.04, 9.9)])), "segment 1: decode times are 10.100 s after the PCR");
