@@ -60,8 +60,8 @@ impl<'a> Counted<'a> {
     fn mismatch(&self, announced: f64, params: &Params) -> Option<Violation> {
         let near = |rate: f64, slack: f64| (rate - announced).abs() <= announced * params.tolerance + slack;
         // Interlaced video may be announced in fields or in frames.
-        let factors: &[f64] = if self.video.interlaced { &[1.0, 0.5, 2.0] } else { &[1.0] };
-        let coded = self.video.frame_rate.map(|r| r.value());
+        let factors: &[f64] = if self.picture.interlaced { &[1.0, 0.5, 2.0] } else { &[1.0] };
+        let coded = self.picture.frame_rate.map(|r| r.value());
         let fits = |factor: &f64| {
             near(self.rate * factor, self.resolution) || coded.is_some_and(|coded| near(coded * factor, 0.0))
         };

@@ -195,7 +195,7 @@ mod tests {
             i.container = Container::Cmaf;
             i.tracks.iter_mut().for_each(|t| t.media = None);
         };
-        assert_not_run(run(untold), NONE);
+        assert_not_run(run(unknown), NONE);
     }
 
     #[test]
