@@ -154,7 +154,7 @@ mod tests {
     fn a_step_without_reason_fails() {
         let message = messages(run([window(-20, 10, 15, 3, &[]), window(-10, 11, 16, 5, &[])]));
         assert!(message.starts_with("discontinuity sequence is 5; after the discontinuities"), "{message}");
-        assert!(message.ends_with("make it 3"), "{message}");
+        assert!(message.ends_with("it should be 3"), "{message}");
     }
 
     #[test]

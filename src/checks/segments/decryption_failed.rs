@@ -91,7 +91,7 @@ mod tests {
         assert!(failing(DecryptError::Padding).contains("PKCS7"));
         assert!(failing(DecryptError::Length(17)).contains("17 bytes are not a whole number of blocks"));
         assert!(failing(DecryptError::WrongKey).contains("another key"));
-        assert!(failing(DecryptError::WrongVector).contains("vector is another"));
+        assert!(failing(DecryptError::WrongVector).contains("initialization vector is wrong"));
     }
 
     #[test]

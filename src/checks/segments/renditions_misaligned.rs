@@ -198,7 +198,9 @@ mod tests {
         let message = messages(with_keyframes(&[0.5, 1.5], &[0.6, 1.6]));
         assert_eq!(
             message,
-            format!("4 of 4 key frames inside segments stand at other times than in {NAME}, as 0.600 s into segment 6")
+            format!(
+                "4 of 4 key frames inside segments are at other times than in {NAME}, for example 0.600 s into segment 6"
+            )
         );
     }
 

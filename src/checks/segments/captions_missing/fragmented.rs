@@ -181,7 +181,7 @@ mod tests {
         for (from, to) in [(10.0, 12.0), (14.0, 15.0), (0.0, 8.0), (0.0, f64::INFINITY)] {
             assert_holds(shown(from, to));
         }
-        let message = "segment 0: its TTML cues are from 0.0 s to 7.9 s, the samples that carry them from 10.0 s to 12.0 s of the \
+        let message = "segment 0: its TTML cues are from 0.0 s to 7.9 s, but the samples that carry them are from 10.0 s to 12.0 s of the \
                        same clock: no player shows them";
         assert_eq!(messages(shown(0.0, 7.9)), message);
         assert_eq!(violations(shown(14.1, 15.0)).len(), 1);
