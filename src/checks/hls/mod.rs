@@ -1,5 +1,3 @@
-pub mod hls_ad_breaks_overlap;
-pub mod hls_ad_markers_differ;
 pub mod hls_bitrate_mismatch;
 pub mod hls_discontinuity_sequence_wrong;
 pub mod hls_gap;

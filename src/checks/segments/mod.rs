@@ -10,6 +10,8 @@ pub mod dolby_vision_mismatch;
 pub mod drm_system_missing;
 pub mod encryption_mismatch;
 pub mod frame_rate_mismatch;
+pub mod hls_ad_breaks_overlap;
+pub mod hls_ad_markers_differ;
 pub mod init_segment_invalid;
 pub mod key_rotation_late;
 pub mod key_unavailable;

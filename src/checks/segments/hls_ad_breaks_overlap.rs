@@ -8,7 +8,7 @@ use packager_media::stream::ads::{AdBreak, BreakState};
 pub const META: CheckMeta = CheckMeta {
     id: "hls_ad_breaks_overlap",
     severity: Severity::Minor,
-    group: CheckGroup::Hls,
+    group: CheckGroup::Segments,
     scope: CheckScope::Hls,
     alert: Some("AdMarkersWrong"),
     help: "fails when an ad break begins before EXT-X-CUE-IN has closed the one before it; a break that lasted as long as announced needs \

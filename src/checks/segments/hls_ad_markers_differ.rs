@@ -11,7 +11,7 @@ use packager_media::units::{Seconds, Timestamp};
 pub const META: CheckMeta = CheckMeta {
     id: "hls_ad_markers_differ",
     severity: Severity::Minor,
-    group: CheckGroup::Hls,
+    group: CheckGroup::Segments,
     scope: CheckScope::Hls,
     alert: Some("AdMarkersWrong"),
     help: "fails when a rendition announces other ad breaks than the first rendition, or announces a break with another start, duration or \
