@@ -1,5 +1,6 @@
 use super::*;
-use crate::facts::{DashFacts, Exchange, Failure, FailureKind, Fetched, InitFacts, ManifestFacts, Timings};
+use crate::facts::{DashFacts, Exchange, Failure, FailureKind, Fetched, InitFacts, KeyFacts, ManifestFacts, Timings};
+use packager_media::crypt::AesKey;
 use packager_media::stream::{Map, Media, Protocol, Rendition};
 use url::Url;
 
@@ -546,4 +547,73 @@ fn of_mpds_that_can_be_patched_the_newest_and_the_one_before_are_kept() {
     assert_eq!(see(6, "a", Some(6)), [at(2), at(6)]);
     assert_eq!(see(8, "b", Some(8)), [at(8)], "another presentation");
     assert_eq!(see(9, "b", None), [], "no patches any more");
+}
+
+#[test]
+fn a_rendition_that_no_manifest_lists_for_an_hour_is_forgotten() {
+    let history = History::new(10);
+    record(&history, 10, 0);
+    let listed = |when: i64| {
+        let mut empty = facts(timeline(0, 0, ""), when, vec![]);
+        empty.renditions.clear();
+        history.record(&key(), &empty, at(when), RETENTION).renditions.len()
+    };
+    assert_eq!(listed(3_599), 1);
+    assert_eq!(listed(3_600), 0);
+}
+
+#[test]
+fn a_key_is_reused_while_it_is_younger_than_hold() {
+    let key_facts = |uri: &str, secret: Option<AesKey>| {
+        let uri = Some(uri.to_owned());
+        let key =
+            packager_media::stream::Key { method: "AES-128".into(), uri, iv: None, key_format: None, key_id: None };
+        Arc::new(KeyFacts { key, asked_at: at(0), fetched: fetched(), secret })
+    };
+    let (usable, useless) = (key_facts("/1", AesKey::new(&[7; 16])), key_facts("/2", None));
+    let mut probe = facts(timeline(10, 5, ""), 0, vec![]);
+    probe.renditions[0].keys = vec![usable.clone(), useless.clone()];
+    let history = History::new(10);
+    history.record(&key(), &probe, at(0), RETENTION);
+    let known = history.already_inspected(&key(), RETENTION);
+    let age = |facts: &KeyFacts, seconds: i64| known.key(&facts.key, at(seconds), Seconds(60.0)).is_some();
+    assert!(age(&usable, 59) && !age(&usable, 60));
+    assert!(!age(&useless, 0), "a player could not use it");
+    assert_eq!(record(&history, 10, 60).keys.len(), 2);
+    assert_eq!(record(&history, 10, 61).keys.len(), 0);
+}
+
+#[test]
+fn a_rendition_is_new_until_one_of_its_segments_was_inspected() {
+    let history = History::new(10);
+    let is_new = |name: &str| history.already_inspected(&key(), RETENTION).is_new(name);
+    record(&history, 10, 0);
+    assert!(is_new("1080p"), "listed, but not inspected");
+    history.record(&key(), &facts(timeline(10, 5, ""), 2, vec![inspected(14, "", 2)]), at(2), RETENTION);
+    assert!(!is_new("1080p") && is_new("720p"));
+}
+
+#[test]
+fn observations_and_segments_are_bounded() {
+    let history = History::new(10);
+    let long = Retention { hold: Seconds(100_000.0), ..RETENTION };
+    let mut past = OutputHistory::default();
+    for first in 0..70 {
+        let newest = first + 4;
+        let segments = vec![inspected(newest, "", first as i64)];
+        past = history.record(&key(), &facts(timeline(first, 5, ""), first as i64, segments), at(first as i64), long);
+    }
+    let rendition = &past.renditions["1080p"];
+    assert_eq!((rendition.observations.len(), rendition.observations[0].media_sequence), (64, 6));
+    assert_eq!((rendition.segments.len(), rendition.segments[0].segment.number), (32, 42));
+}
+
+#[test]
+fn an_observation_keeps_the_newest_segments_of_a_long_window() {
+    let history = History::new(1);
+    let past = history.record(&key(), &facts(timeline(1, 300, ""), 0, vec![]), at(0), RETENTION);
+    let observation = &past.renditions["1080p"].observations[0];
+    assert_eq!(observation.segments.len(), crate::history::MAX_LISTED_SEGMENTS);
+    assert_eq!((observation.segments[0].number, observation.last_number()), (45, Some(300)));
+    assert_eq!((observation.media_sequence, observation.window), (1, Seconds(600.0)));
 }
