@@ -122,16 +122,13 @@ mod tests {
     const FAULTS: &str = "\
         broken changed collapsed differ differs disagree discontinuity ended error exceeded excess expiring \
         failed gap high incomplete invalid jump late low misaligned mismatch missing off_target out_of_step \
-        out_of_sync regressed restarted rewritten short skew slow stale stuck switched unavailable uncompressed \
+        out_of_sync regressed restarted rewritten short skew slow sparse stale stuck switched unavailable uncompressed \
         undeclared uneven wrong";
-
-    /// Ids from before the rule, which are to be split into checks that follow it.
-    const TO_BE_SPLIT: &[&str] = &["mpd_patch_events", "encryption", "codec_matches", "scte35"];
 
     #[test]
     fn an_id_names_the_fault_and_begins_with_what_the_check_judges() {
         let prefixes = ["hls_", "ll_hls_", "dash_", "ll_dash_", "ts_"];
-        for meta in CHECKS.iter().filter(|m| !TO_BE_SPLIT.contains(&m.id)) {
+        for meta in CHECKS {
             let names = |fault: &str| meta.id.strip_suffix(fault).is_some_and(|rest| rest.ends_with('_'));
             assert!(FAULTS.split(' ').any(names), "{}: the last word names no fault", meta.id);
             let prefix = prefixes.into_iter().find(|p| meta.id.starts_with(p));
