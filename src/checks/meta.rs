@@ -121,7 +121,7 @@ mod tests {
     /// What an id may end with: the fault, in one to three words.
     const FAULTS: &str = "\
         broken changed collapsed differ differs disagree discontinuity ended error exceeded excess expiring \
-        failed gap high incomplete invalid jump late low misaligned mismatch missing off_target out_of_step \
+        failed gap high incomplete invalid jump late low misaligned mismatch missing overlap off_target out_of_step \
         out_of_sync regressed restarted rewritten short skew slow sparse stale stuck switched unavailable uncompressed \
         undeclared uneven wrong";
 
