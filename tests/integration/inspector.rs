@@ -226,7 +226,7 @@ async fn missing_programs_are_disabled_only_on_request_and_never_many_at_once() 
     stack.configure("    disable_missing: true\n");
     stack.inspector.serve_programs(&json!(all[3..]));
     let (code, output, _) = stack.sync(&[]).await;
-    assert!(code == 1 && output.contains("3 of 10 channels are gone at once"), "{code} {output}");
+    assert!(code == 1 && output.contains("3 of 10 channels are missing at once"), "{code} {output}");
     assert_eq!(disabled(), "");
 
     stack.inspector.serve_programs(&json!([&all[2..], &[json!({"name": "no id"})]].concat()));
@@ -257,7 +257,7 @@ async fn no_bad_answer_changes_anything() {
     let before = rows();
     let many: Vec<Value> = (0..6).map(|i| json!({"id": i, "name": "n"})).collect();
     let answers = [
-        (401, "{}".to_owned(), "write a new one into `token_file`"),
+        (401, "{}".to_owned(), "write a new token into `token_file`"),
         (503, "down".to_owned(), "HTTP status 503"),
         (200, "{\"programs\": [{\"id\": \"CH".to_owned(), "not JSON"),
         (200, "{\"programs\": []}".to_owned(), "is empty"),
@@ -280,7 +280,7 @@ async fn no_bad_answer_changes_anything() {
 
     stack.files.write("inspector.token", "");
     let (code, _, error) = stack.sync(&[]).await;
-    assert!(code == 2 && error.contains("must hold one token"), "{error}");
+    assert!(code == 2 && error.contains("must contain one token"), "{error}");
     stack.files.write("inspector.token", "s3cret-two");
     stack.inspector.serve_programs(&example_programs());
     assert_eq!(stack.sync(&[]).await.0, 0);
