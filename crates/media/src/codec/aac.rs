@@ -193,7 +193,7 @@ mod tests {
     fn escaped_rates_and_layers_are_read() {
         // 2 | 15, 12345 | 1.
         let rate = 12_345u64;
-        let bits = (0b00010_1111u64 << 24 | rate) << 4 | 1;
+        let bits = (0b0_0010_1111_u64 << 24 | rate) << 4 | 1;
         let bytes = (bits << (64 - 37)).to_be_bytes();
         assert_eq!(read(&bytes[..5]), ("mp4a.40.2".to_owned(), Some(1), Some(12_345)));
         // 31 + 2 is layer II of MPEG, 34 layer III.

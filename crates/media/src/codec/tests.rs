@@ -144,7 +144,7 @@ fn an_h264_set_is_read_to_the_end_of_its_timing() {
     let bits = bits.codes(&[119, 33]).bits(3, 0b011).bits(1, 1).codes(&[0, 0, 0, 4]);
     let bits = bits.bits(1, 1).bits(1, 1).bits(8, 255).bits(16, 4).bits(16, 3).bits(2, 0b11);
     let bits =
-        bits.bits(6, 0b1_101_1_1).bits(24, 0x09_10_09).bits(1, 1).codes(&[0, 1]).bits(1, 1).bits(32, 1).bits(32, 50);
+        bits.bits(6, 0b11_0111).bits(24, 0x09_10_09).bits(1, 1).codes(&[0, 1]).bits(1, 1).bits(32, 1).bits(32, 50);
     let found = h264::parameters(&bits.unit(&[0x67, 122, 0, 41])).unwrap();
     assert_eq!((size(&found), rate(&found), found.profile), (Some((1920, 1080)), Some(25.0), Some("High 4:2:2")));
     let video = found.video.unwrap();
@@ -257,13 +257,13 @@ fn obu(kind: u8, bits: &BitWriter) -> Vec<u8> {
 #[test]
 fn an_av1_header_is_read_to_its_colours() {
     // Timing, a decoder model of 10 bits, two operating points, frame ids, order hints, 12 bits, colours.
-    let bits = BitWriter::default().bits(5, 0b010_0_0).bits(1, 1).bits(32, 1).bits(32, 50).bits(1, 1).codes(&[1]);
+    let bits = BitWriter::default().bits(5, 0b0_1000).bits(1, 1).bits(32, 1).bits(32, 50).bits(1, 1).codes(&[1]);
     let bits = bits.bits(1, 1).bits(5, 9).bits(42, 0).bits(1, 1).bits(5, 1);
     let bits = bits.bits(12, 0).bits(5, 13).bits(1, 1).bits(1, 1).bits(21, 0).bits(1, 1).bits(4, 0);
     let bits = bits.bits(12, 0).bits(5, 7).bits(1, 0).bits(1, 0);
     let bits = bits.bits(8, 0xaa).bits(11, 1919).bits(11, 1079).bits(1, 1).bits(7, 0).bits(3, 0);
     let bits = bits.bits(4, 0).bits(1, 1).bits(2, 0).bits(2, 0b01).bits(2, 0b01).bits(3, 0).bits(3, 0);
-    let bits = bits.bits(4, 0b11_0_1).bits(24, 0x09_10_09);
+    let bits = bits.bits(4, 0b1101).bits(24, 0x09_10_09);
     let found = av1::parameters(&[obu(2, &BitWriter::default()), obu(1, &bits)].concat()).unwrap();
     assert_eq!((found.codec.to_string().as_str(), size(&found)), ("av01.2.13H.12", Some((1920, 1080))));
     assert_eq!(rate(&found), Some(25.0));
