@@ -2,10 +2,8 @@
 
 use crate::exporter::{Exporter, Files, catalogue, command, exit_and_output, failed, live_origin, run, value};
 use packager_testbed::origin::Origin;
-use packager_testbed::pace;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 /// A URL at which nothing listens.
 const DEAD: &str = "http://127.0.0.1:1/master.m3u8";
@@ -209,15 +207,13 @@ async fn the_runbooks_commands_distinguish_a_faulty_from_a_clean_channel() {
     }
 }
 
-/// Exit code and first report of a repeated probe that is interrupted after that report.
-fn interrupt_after_report(files: &Files, code: &str) -> (Option<i32>, String) {
-    let mut command = command(files.folder());
-    command.args(["probe", code, "--every", "1h", "--format", "json"]);
-    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+/// Exit code and the first `count` reports of a repeated probe that is interrupted after them.
+fn interrupt_after_reports(files: &Files, count: usize, arguments: &[&str]) -> (Option<i32>, Vec<serde_json::Value>) {
+    let mut child = command(files.folder()).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().take(count);
+    let reports = lines.map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
     assert!(Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status().unwrap().success());
-    (child.wait().unwrap().code(), line)
+    (child.wait().unwrap().code(), reports)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -225,23 +221,30 @@ async fn an_interrupted_probe_exits_by_its_last_verdict() {
     let origin = live_origin().await;
     let files = Files::new(&[("CLEAN_1", clean(&origin), T2), ("BROKEN", fault(&origin, "container_invalid"), T2)]);
     for (code, exit) in [("CLEAN_1", 0), ("BROKEN", 1)] {
-        let (code_at_end, line) = tokio::task::block_in_place(|| interrupt_after_report(&files, code));
-        assert_eq!(code_at_end, Some(exit), "{code}: {line}");
+        let arguments = ["probe", code, "--every", "1h", "--format", "json"];
+        let (code_at_end, reports) = tokio::task::block_in_place(|| interrupt_after_reports(&files, 1, &arguments));
+        assert_eq!(code_at_end, Some(exit), "{code}: {reports:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_that_is_repeated_for_a_time_ends_with_it() {
+    let origin = live_origin().await;
+    let files = Files::new(&[("CLEAN_1", clean(&origin), T2)]);
+    let arguments = ["probe", "CLEAN_1", "--every", "2s", "--for", "3s", "--format", "json"];
+    let (code, out, why) = run_concurrently(&files, &arguments).await;
+    assert_eq!(code, 0, "{out}{why}");
+    assert!((1..=2).contains(&out.lines().count()), "one at the beginning, one after 2 s, none after 4 s: {out}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_probe_that_is_repeated_prints_one_json_report_a_line() {
     let origin = live_origin().await;
     let files = Files::new(&[("CLEAN_1", clean(&origin), T2)]);
-    let seconds = pace::patience(Duration::from_secs(6)).as_secs();
-    let lasting = format!("{seconds}s");
-    let arguments = ["probe", "CLEAN_1", "--every", "2s", "--for", &lasting, "--format", "json"];
-    let (code, out, why) = run_concurrently(&files, &arguments).await;
-    assert_eq!(code, 0, "{out}{why}");
-    let reports: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert!((2..=seconds as usize / 2).contains(&reports.len()), "{} reports in {lasting}", reports.len());
-    assert!(reports.iter().all(|r| r["success"] == true && r["target"] == "CLEAN_1"), "{out}");
+    let arguments = ["probe", "CLEAN_1", "--every", "2s", "--for", "1h", "--format", "json"];
+    let (code, reports) = tokio::task::block_in_place(|| interrupt_after_reports(&files, 2, &arguments));
+    assert_eq!(code, Some(0), "{reports:?}");
+    assert!(reports.iter().all(|r| r["success"] == true && r["target"] == "CLEAN_1"), "{reports:?}");
     let ran = |report: &serde_json::Value| {
         let checks = report["checks"].as_array().unwrap();
         checks.iter().find(|c| c["check"] == "hls_media_sequence_regressed").unwrap()["result"].clone()
