@@ -15,7 +15,7 @@ impl Alertmanager {
     /// Looks up acknowledged alerts every `interval`, until dropped. An alert that Alertmanager no longer has is
     /// resolved, its silence is ended, and Alertmanager gets the end of the alert, so that it notifies everybody who
     /// was notified of the start. `interval` is also the least age of an acknowledgement that is looked up.
-    pub async fn follow(self, store: Store, interval: Duration) {
+    pub(crate) async fn follow(self, store: Store, interval: Duration) {
         let mut ticks = tokio::time::interval(interval);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {

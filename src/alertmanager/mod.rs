@@ -22,7 +22,7 @@ const DEFAULT_COMMENT: &str = "acknowledged";
 
 /// Client of one Alertmanager; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Alertmanager {
+pub(crate) struct Alertmanager {
     client: reqwest::Client,
     /// URL without a slash at its end.
     base: Arc<str>,
@@ -99,7 +99,7 @@ struct KnownAlert {
 impl Alertmanager {
     /// # Errors
     /// The HTTP client can't be set up.
-    pub fn new(url: &Url) -> Result<Self, String> {
+    pub(crate) fn new(url: &Url) -> Result<Self, String> {
         let client = service_client(REQUEST_TIMEOUT).map_err(|e| format!("no HTTP client for Alertmanager: {e}"))?;
         Ok(Self { client, base: url.as_str().trim_end_matches('/').into() })
     }
@@ -108,7 +108,7 @@ impl Alertmanager {
     ///
     /// # Errors
     /// Why Alertmanager has no silence now, and that nothing was changed.
-    pub async fn silence(
+    pub(crate) async fn silence(
         &self,
         labels: &BTreeMap<String, String>,
         created_by: &str,
@@ -128,7 +128,7 @@ impl Alertmanager {
 
     /// Ends silences in the background. A silence that can't be ended is logged, since it hides the next alert until it
     /// expires by itself.
-    pub fn expire(&self, silences: Vec<String>) {
+    pub(crate) fn expire(&self, silences: Vec<String>) {
         for id in silences {
             let client = self.clone();
             tokio::spawn(async move { client.expire_now(&id).await });

@@ -154,7 +154,7 @@ fn masked_url(output: &Output) -> Option<String> {
 }
 
 /// Body that writes a channel, for the OpenAPI document.
-pub struct ChannelWritten;
+pub(crate) struct ChannelWritten;
 
 impl PartialSchema for ChannelWritten {
     fn schema() -> RefOr<Schema> {

@@ -8,7 +8,7 @@ use url::Url;
 
 /// The part of the catalogue that environment variables define.
 #[derive(Debug, Default)]
-pub struct Environment {
+pub(crate) struct Environment {
     pub packager: Option<Url>,
     pub codes: Vec<String>,
     /// Threshold keys of the built-in template with their values.
@@ -24,7 +24,7 @@ const THRESHOLDS: [(&str, &str); 3] = [
 impl Environment {
     /// Reads `PACKAGER_URL`, `CHANNELS` and the thresholds from `variables`, and lists every bad value. An empty
     /// variable counts as unset.
-    pub fn read(variables: &BTreeMap<String, String>) -> (Self, Vec<Problem>) {
+    pub(crate) fn read(variables: &BTreeMap<String, String>) -> (Self, Vec<Problem>) {
         let mut problems = Vec::new();
         let mut environment = Self::default();
         match value(variables, "PACKAGER_URL").map(packager).transpose() {
@@ -45,7 +45,7 @@ impl Environment {
     }
 
     /// One channel for each code in `CHANNELS`, with the URL `<PACKAGER_URL>/live/<code>/master.m3u8`.
-    pub fn channels(&self) -> Result<Vec<Channel>, Problem> {
+    pub(crate) fn channels(&self) -> Result<Vec<Channel>, Problem> {
         let Some(packager) = &self.packager else {
             let why = "is set without PACKAGER_URL; set PACKAGER_URL=http://packager-01.internal";
             return if self.codes.is_empty() { Ok(Vec::new()) } else { Err(Problem::of("CHANNELS", why)) };

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 /// Paths of the catalogue's files. A path that is `None` is not read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CatalogFiles {
+pub(crate) struct CatalogFiles {
     pub channels: Option<PathBuf>,
     pub templates: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Default)]
-pub struct LoadedCatalog {
+pub(crate) struct LoadedCatalog {
     pub snapshot: CatalogSnapshot,
     /// Settings that are allowed but probably not intended, one sentence each.
     pub warnings: Vec<String>,
@@ -22,7 +22,10 @@ pub struct LoadedCatalog {
 
 /// Reads both files and the environment `variables`. Channels of the file take precedence over `CHANNELS`;
 /// thresholds of the environment apply to the built-in template alone.
-pub fn load(files: &CatalogFiles, variables: &BTreeMap<String, String>) -> Result<LoadedCatalog, DocumentErrors> {
+pub(crate) fn load(
+    files: &CatalogFiles,
+    variables: &BTreeMap<String, String>,
+) -> Result<LoadedCatalog, DocumentErrors> {
     let (environment, mut problems) = Environment::read(variables);
     let mut warnings = Vec::new();
     let mut snapshot = CatalogSnapshot::default();

@@ -15,14 +15,14 @@ mod templates;
 #[cfg(test)]
 mod tests;
 
-pub use channel_row::{ChannelRow, ChannelWritten};
-pub use environment::Environment;
-pub use load::{CatalogFiles, LoadedCatalog, load};
-pub use lookup::UnknownName;
-pub use rows::{channel_columns, given_columns, load_rows, template_columns};
-pub use table_row::{JsonObject, TableRow, field_names, write_schema};
-pub use template_row::{TemplateRow, TemplateWritten};
-pub use templates::BUILT_IN;
+pub(crate) use channel_row::{ChannelRow, ChannelWritten};
+pub(crate) use environment::Environment;
+pub(crate) use load::{CatalogFiles, LoadedCatalog, load};
+pub(crate) use lookup::UnknownName;
+pub(crate) use rows::{channel_columns, given_columns, load_rows, template_columns};
+pub(crate) use table_row::{JsonObject, TableRow, field_names, write_schema};
+pub(crate) use template_row::{TemplateRow, TemplateWritten};
+pub(crate) use templates::BUILT_IN;
 
 use crate::checks::CheckSettings;
 use crate::expectations::{Expectations, ExpectedLadder, Thresholds};

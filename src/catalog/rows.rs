@@ -22,7 +22,7 @@ const FILE_ONLY: &str = "is for channels.yml alone: its secrets would stand read
 ///
 /// # Errors
 /// Fails where a text is no JSON.
-pub fn load_rows(
+pub(crate) fn load_rows(
     templates: String,
     channels: String,
     variables: &BTreeMap<String, String>,
@@ -48,7 +48,7 @@ pub fn load_rows(
 ///
 /// # Errors
 /// Lists every unknown key and every bad value.
-pub fn channel_columns(document: &Document) -> Result<Map<String, serde_json::Value>, DocumentErrors> {
+pub(crate) fn channel_columns(document: &Document) -> Result<Map<String, serde_json::Value>, DocumentErrors> {
     let root = &document.root;
     let mut faults = not_a_mapping(root, "expected a channel's keys");
     let writable: Vec<&str> = ChannelRow::writable().collect();
@@ -79,7 +79,7 @@ pub fn channel_columns(document: &Document) -> Result<Map<String, serde_json::Va
 ///
 /// # Errors
 /// Fails where the document is no JSON object.
-pub fn given_columns(document: &Document) -> Result<Map<String, serde_json::Value>, DocumentErrors> {
+pub(crate) fn given_columns(document: &Document) -> Result<Map<String, serde_json::Value>, DocumentErrors> {
     let faults = not_a_mapping(&document.root, "expected a channel's keys");
     let kept: Vec<&str> = ChannelRow::READ_ONLY.iter().copied().filter(|name| *name != "template_name").collect();
     document.errors(faults).or(columns(&document.root.without(&kept)))
@@ -90,7 +90,7 @@ pub fn given_columns(document: &Document) -> Result<Map<String, serde_json::Valu
 ///
 /// # Errors
 /// Lists every unknown key and every bad value.
-pub fn template_columns(
+pub(crate) fn template_columns(
     document: &Document,
     others: &Document,
 ) -> Result<Map<String, serde_json::Value>, DocumentErrors> {

@@ -9,11 +9,11 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{Object, Schema, SchemaType, Type};
 
 /// JSON object of a column of type `jsonb`, whose keys the table does not fix.
-pub type JsonObject = Map<String, Value>;
+pub(crate) type JsonObject = Map<String, Value>;
 
 /// Row of a table that clients read and write over the API: a struct with one field for each column, of the column's
 /// name.
-pub trait TableRow: Serialize + DeserializeOwned + ToSchema + Send + Unpin + 'static {
+pub(crate) trait TableRow: Serialize + DeserializeOwned + ToSchema + Send + Unpin + 'static {
     /// Name of the table.
     const TABLE: &'static str;
     /// Columns that a client reads but does not write. A write may have them, so that what was read can be sent back.
@@ -53,7 +53,7 @@ pub trait TableRow: Serialize + DeserializeOwned + ToSchema + Send + Unpin + 'st
 /// Schema of a request body that writes a row: the row's schema, in which the read-only columns and `ignored` take any
 /// value and every other column may be `null`.
 #[must_use]
-pub fn write_schema<R: TableRow>(
+pub(crate) fn write_schema<R: TableRow>(
     description: &str,
     required: &[&str],
     ignored: &[&str],
@@ -86,7 +86,7 @@ pub fn write_schema<R: TableRow>(
 ///
 /// # Errors
 /// The serializer's own.
-pub fn json_number<S: Serializer>(number: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn json_number<S: Serializer>(number: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
     /// Every integer up to this magnitude is exact in an `f64`.
     const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
     match number {
@@ -101,7 +101,7 @@ pub fn json_number<S: Serializer>(number: &Option<f64>, serializer: S) -> Result
 ///
 /// # Errors
 /// The deserializer's own.
-pub fn present<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+pub(super) fn present<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
 where
     T: Deserialize<'de>,
     D: Deserializer<'de>,
@@ -111,7 +111,7 @@ where
 
 /// Names of a struct's fields, in their order, as serde reads them.
 #[must_use]
-pub fn field_names<T: DeserializeOwned>() -> &'static [&'static str] {
+pub(crate) fn field_names<T: DeserializeOwned>() -> &'static [&'static str] {
     let mut names: &'static [&'static str] = &[];
     // The deserializer only notes the names, then ends with an error.
     let _ = T::deserialize(FieldNames(&mut names));

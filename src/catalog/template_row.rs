@@ -103,7 +103,7 @@ impl From<&Template> for TemplateRow {
 }
 
 /// Body that writes a template, for the OpenAPI document.
-pub struct TemplateWritten;
+pub(crate) struct TemplateWritten;
 
 impl PartialSchema for TemplateWritten {
     fn schema() -> RefOr<Schema> {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// Name of the template that always exists. A file may set its keys; thresholds of the environment apply to this
 /// template alone.
-pub const BUILT_IN: &str = "default";
+pub(crate) const BUILT_IN: &str = "default";
 const MAX_NAME_BYTES: usize = 64;
 const MAX_LEVELS: usize = 16;
 

@@ -20,17 +20,17 @@ use packager_media::units::{BitsPerSecond, MediaTime, Seconds, Timestamp};
 use std::sync::Arc;
 use url::Url;
 
-pub const NAME: &str = "720p-3000k";
+pub(super) const NAME: &str = "720p-3000k";
 
-pub fn time(seconds: f64) -> Timestamp {
+pub(super) fn time(seconds: f64) -> Timestamp {
     Seconds(seconds).after(Timestamp::from_second(1_800_000_000).unwrap())
 }
 
-pub fn url(path: &str) -> Url {
+pub(super) fn url(path: &str) -> Url {
     Url::parse("https://packager.example/tv1/").unwrap().join(path).unwrap()
 }
 
-pub fn exchange(url: &Url, status: u16, content_type: &str) -> Exchange {
+pub(super) fn exchange(url: &Url, status: u16, content_type: &str) -> Exchange {
     Exchange {
         final_url: url.clone(),
         status,
@@ -49,20 +49,20 @@ pub fn exchange(url: &Url, status: u16, content_type: &str) -> Exchange {
     }
 }
 
-pub fn failure(kind: FailureKind) -> Failure {
+pub(super) fn failure(kind: FailureKind) -> Failure {
     Failure { kind, message: format!("{kind:?}") }
 }
 
-pub fn answered(path: &str, content_type: &str) -> Fetched {
+pub(super) fn answered(path: &str, content_type: &str) -> Fetched {
     let url = url(path);
     Fetched { result: Ok(exchange(&url, 200, content_type)), url }
 }
 
-pub fn failed(path: &str, kind: FailureKind) -> Fetched {
+pub(super) fn failed(path: &str, kind: FailureKind) -> Fetched {
     Fetched { url: url(path), result: Err(failure(kind)) }
 }
 
-pub fn segment(number: u64) -> Segment {
+pub(super) fn segment(number: u64) -> Segment {
     Segment {
         number,
         after: number.checked_sub(1),
@@ -82,7 +82,7 @@ pub fn segment(number: u64) -> Segment {
     }
 }
 
-pub fn timeline(first: u64, last: u64) -> Timeline {
+pub(super) fn timeline(first: u64, last: u64) -> Timeline {
     Timeline {
         version: Some(3),
         media_sequence: first,
@@ -96,7 +96,7 @@ pub fn timeline(first: u64, last: u64) -> Timeline {
     }
 }
 
-pub fn part(segment: u64, index: u64) -> Part {
+pub(super) fn part(segment: u64, index: u64) -> Part {
     Part {
         segment,
         index,
@@ -112,7 +112,7 @@ pub fn part(segment: u64, index: u64) -> Part {
 }
 
 /// First seen (and last seen) `seconds` from now.
-pub fn observation(seconds: i64, first: u64, last: u64) -> Observation {
+pub(super) fn observation(seconds: i64, first: u64, last: u64) -> Observation {
     let remembered = |number: u64| ListedSegment {
         number,
         uri_identity: 7000 + number,
@@ -138,14 +138,14 @@ pub fn observation(seconds: i64, first: u64, last: u64) -> Observation {
 }
 
 /// Dates on every segment; the first one's is `start` seconds from now.
-pub fn dated(mut observation: Observation, start: f64) -> Observation {
+pub(super) fn dated(mut observation: Observation, start: f64) -> Observation {
     for (n, segment) in observation.segments.iter_mut().enumerate() {
         Arc::make_mut(segment).program_date_time = Some(time(start + 2.0 * n as f64));
     }
     observation
 }
 
-pub fn track(id: u32, media: Media, start: f64, duration: f64) -> Track {
+pub(super) fn track(id: u32, media: Media, start: f64, duration: f64) -> Track {
     let rate = if media == Media::Video { 25.0 } else { 46.875 };
     let ticks = |seconds: f64| Some(MediaTime::mpeg_unwrapped((seconds * 90_000.0).round() as i64));
     Track {
@@ -170,7 +170,7 @@ pub fn track(id: u32, media: Media, start: f64, duration: f64) -> Track {
 }
 
 /// As the healthy rendition's playlist announces them.
-pub fn parameters(media: Media) -> CodecParameters {
+pub(super) fn parameters(media: Media) -> CodecParameters {
     if media == Media::Video {
         let resolution = Some(Resolution { width: 1280, height: 720 });
         let codec = Codec::Avc { profile: 100, constraints: 0, level: 31 };
@@ -181,7 +181,7 @@ pub fn parameters(media: Media) -> CodecParameters {
 }
 
 /// Makes fragmented MP4 of a segment: the same counts, on a clock that doesn't wrap.
-pub fn to_fragmented(segment: &mut SegmentFacts) {
+pub(super) fn to_fragmented(segment: &mut SegmentFacts) {
     let inspection = segment.inspection.as_mut().unwrap();
     (inspection.container, inspection.ts) = (Container::Cmaf, None);
     for track in &mut inspection.tracks {
@@ -192,7 +192,7 @@ pub fn to_fragmented(segment: &mut SegmentFacts) {
 }
 
 /// A healthy transport stream segment, inspected now; its counters go on from number to number.
-pub fn ts_segment(number: u64, start: f64, duration: f64) -> SegmentFacts {
+pub(super) fn ts_segment(number: u64, start: f64, duration: f64) -> SegmentFacts {
     let first = ((number * 3) % 16) as u8;
     let counter = |pid| ContinuityCounter { pid, first, last: (first + 2) % 16, discontinuity: false };
     SegmentFacts {
@@ -217,7 +217,7 @@ pub fn ts_segment(number: u64, start: f64, duration: f64) -> SegmentFacts {
     }
 }
 
-pub fn with_status(mut segment: SegmentFacts, status: u16) -> SegmentFacts {
+pub(super) fn with_status(mut segment: SegmentFacts, status: u16) -> SegmentFacts {
     if let Ok(exchange) = &mut segment.fetched.result {
         exchange.status = status;
     }
@@ -225,19 +225,19 @@ pub fn with_status(mut segment: SegmentFacts, status: u16) -> SegmentFacts {
     segment
 }
 
-pub fn broken(mut segment: SegmentFacts, kind: FailureKind) -> SegmentFacts {
+pub(super) fn broken(mut segment: SegmentFacts, kind: FailureKind) -> SegmentFacts {
     if let Ok(exchange) = &mut segment.fetched.result {
         exchange.broken = Some(failure(kind));
     }
     segment
 }
 
-pub fn at(mut segment: SegmentFacts, seconds: i64) -> SegmentFacts {
+pub(super) fn at(mut segment: SegmentFacts, seconds: i64) -> SegmentFacts {
     segment.inspected_at = time(seconds as f64);
     segment
 }
 
-pub fn rendition(name: &str) -> RenditionFacts {
+pub(super) fn rendition(name: &str) -> RenditionFacts {
     RenditionFacts {
         rendition: Rendition {
             name: name.to_owned(),
@@ -287,7 +287,7 @@ fn answered_well(timeline: Timeline) -> LowLatencyFacts {
 }
 
 /// One output with one healthy rendition, never seen before.
-pub struct Scene {
+pub(super) struct Scene {
     pub expected: Expectations,
     pub thresholds: Thresholds,
     pub output: OutputFacts,
@@ -297,7 +297,7 @@ pub struct Scene {
 }
 
 impl Scene {
-    pub fn live() -> Self {
+    pub(super) fn live() -> Self {
         Self {
             expected: Expectations { live: true, ..Expectations::default() },
             thresholds: Thresholds::default(),
@@ -321,7 +321,7 @@ impl Scene {
     }
 
     /// A DASH output that has just been read.
-    pub fn dash(mpd: &str) -> Self {
+    pub(super) fn dash(mpd: &str) -> Self {
         let mut scene = Self::live();
         let (mpd, _) = dash::parse(mpd.as_bytes(), &url("manifest.mpd"));
         let mpd = mpd.unwrap();
@@ -338,12 +338,12 @@ impl Scene {
     }
 
     /// Gives the output an MPD that says nothing, in place of its HLS playlist.
-    pub fn become_dash(&mut self) {
+    pub(super) fn become_dash(&mut self) {
         self.output.content = ManifestFacts::Dash(Box::new(DashFacts::new(Arc::default(), time(0.0))));
     }
 
     /// Facts about the MPD of a DASH output.
-    pub fn mpd_facts(&mut self) -> &mut DashFacts {
+    pub(super) fn mpd_facts(&mut self) -> &mut DashFacts {
         match &mut self.output.content {
             ManifestFacts::Dash(facts) => facts,
             other => panic!("{other:?} is no MPD"),
@@ -351,7 +351,7 @@ impl Scene {
     }
 
     /// Parts of 0.5 s: the last two of segment 14, the four of 15, and two of 16, which isn't complete; 16.2 is hinted.
-    pub fn low_latency() -> Self {
+    pub(super) fn low_latency() -> Self {
         let mut scene = Self::live();
         let hint = part(16, 2);
         scene.timeline().low_latency = LowLatency {
@@ -374,7 +374,7 @@ impl Scene {
     }
 
     /// The manifest could not be read.
-    pub fn unreadable() -> Self {
+    pub(super) fn unreadable() -> Self {
         let mut scene = Self::live();
         scene.output.content = ManifestFacts::Unreadable(Protocol::Hls);
         scene.output.renditions.clear();
@@ -382,7 +382,7 @@ impl Scene {
         scene
     }
 
-    pub fn context(&self) -> CheckContext<'_> {
+    pub(super) fn context(&self) -> CheckContext<'_> {
         CheckContext {
             now: time(0.0),
             expected: &self.expected,
@@ -394,34 +394,34 @@ impl Scene {
         }
     }
 
-    pub fn rendition(&mut self) -> &mut RenditionFacts {
+    pub(super) fn rendition(&mut self) -> &mut RenditionFacts {
         &mut self.output.renditions[0]
     }
 
-    pub fn timeline(&mut self) -> &mut Timeline {
+    pub(super) fn timeline(&mut self) -> &mut Timeline {
         Arc::make_mut(self.rendition().timeline.as_mut().unwrap())
     }
 
-    pub fn past(&mut self) -> &mut RenditionHistory {
+    pub(super) fn past(&mut self) -> &mut RenditionHistory {
         self.history.renditions.get_mut(NAME).unwrap()
     }
 
-    pub fn observe(&mut self, observations: impl IntoIterator<Item = Observation>) {
+    pub(super) fn observe(&mut self, observations: impl IntoIterator<Item = Observation>) {
         self.past().observations = observations.into_iter().map(Arc::new).collect();
     }
 
     /// States of the MPD.
-    pub fn published(&mut self, states: impl IntoIterator<Item = MpdState>) {
+    pub(super) fn published(&mut self, states: impl IntoIterator<Item = MpdState>) {
         self.history.mpds = states.into_iter().map(Arc::new).collect();
     }
 
-    pub fn remember(&mut self, segments: impl IntoIterator<Item = SegmentFacts>) {
+    pub(super) fn remember(&mut self, segments: impl IntoIterator<Item = SegmentFacts>) {
         self.past().segments = segments.into_iter().map(Arc::new).collect();
     }
 }
 
 /// Seen and published at `second`; its window of 20 s ends `edge` seconds into the presentation, which began 1000 s ago.
-pub fn mpd(second: i64, edge: f64) -> MpdState {
+pub(super) fn mpd(second: i64, edge: f64) -> MpdState {
     let at = time(second as f64);
     let (start, end) = (Seconds(edge - 20.0), Seconds(edge));
     MpdState {
@@ -435,7 +435,7 @@ pub fn mpd(second: i64, edge: f64) -> MpdState {
 }
 
 /// A live MPD that began 1000 s ago, with a buffer of 60 s.
-pub fn dynamic(periods: &str) -> String {
+pub(super) fn dynamic(periods: &str) -> String {
     format!(
         "<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" profiles=\"urn:mpeg:dash:profile:isoff-live:2011\" type=\"dynamic\" \
          minBufferTime=\"PT2S\" availabilityStartTime=\"{}\" timeShiftBufferDepth=\"PT60S\" maxSegmentDuration=\"PT2S\" \
@@ -445,7 +445,7 @@ pub fn dynamic(periods: &str) -> String {
 }
 
 /// One video rung with the S elements of `timeline`, in milliseconds.
-pub fn period(id: &str, start: u32, timeline: &str) -> String {
+pub(super) fn period(id: &str, start: u32, timeline: &str) -> String {
     let template = format!(
         "<SegmentTemplate timescale=\"1000\" media=\"$RepresentationID$/$Time$.m4s\"><SegmentTimeline>{timeline}</SegmentTimeline></SegmentTemplate>"
     );
@@ -459,18 +459,18 @@ fn with_template(id: &str, start: u32, template: &str) -> String {
     )
 }
 
-pub fn timed(timeline: &str) -> String {
+pub(super) fn timed(timeline: &str) -> String {
     dynamic(&period("p0", 0, timeline))
 }
 
 /// Segments of 2 s at a fixed pace.
-pub fn paced() -> String {
+pub(super) fn paced() -> String {
     let template = "<SegmentTemplate timescale=\"1000\" duration=\"2000\" media=\"$RepresentationID$/$Number$.m4s\"/>";
     dynamic(&with_template("p0", 0, template))
 }
 
 #[track_caller]
-pub fn violations(verdict: CheckVerdict) -> Vec<Violation> {
+pub(super) fn violations(verdict: CheckVerdict) -> Vec<Violation> {
     match verdict {
         CheckVerdict::Ran(found) => found,
         CheckVerdict::NotRun(why) => panic!("not run: {why}"),
@@ -479,16 +479,16 @@ pub fn violations(verdict: CheckVerdict) -> Vec<Violation> {
 
 /// The messages, one a line.
 #[track_caller]
-pub fn messages(verdict: CheckVerdict) -> String {
+pub(super) fn messages(verdict: CheckVerdict) -> String {
     violations(verdict).iter().map(|v| v.message.as_str()).collect::<Vec<_>>().join("\n")
 }
 
 #[track_caller]
-pub fn assert_holds(verdict: CheckVerdict) {
+pub(super) fn assert_holds(verdict: CheckVerdict) {
     assert_eq!(verdict, CheckVerdict::Ran(Vec::new()));
 }
 
 #[track_caller]
-pub fn assert_not_run(verdict: CheckVerdict, why: &str) {
+pub(super) fn assert_not_run(verdict: CheckVerdict, why: &str) {
     assert!(matches!(verdict, CheckVerdict::NotRun(reason) if reason == why), "{verdict:?}");
 }

@@ -18,7 +18,7 @@ const MAX_HISTORY: u64 = 10_000;
 /// Without a subcommand it serves: `packager_exporter --config.file exporter.yml`.
 #[derive(Debug, Parser)]
 #[command(name = "packager_exporter", version, args_conflicts_with_subcommands = true)]
-pub struct Cli {
+pub(super) struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
     #[command(flatten)]
@@ -26,7 +26,7 @@ pub struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Answer scrapes (the default)
     Serve(Box<Serve>),
     /// Probe one channel now and print the findings. Exit code: 0 healthy, 1 a critical or major check failed, 2
@@ -57,7 +57,7 @@ pub enum Command {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct Config {
+pub(super) struct Config {
     /// Configuration file of the exporter [default: config/exporter.yml if it exists]
     #[arg(long = "config.file", value_name = "FILE")]
     pub file: Option<PathBuf>,
@@ -65,13 +65,13 @@ pub struct Config {
 
 impl Config {
     /// The configuration's sources: the file of the flag, and the environment.
-    pub fn source(&self) -> ConfigPaths {
+    pub(super) fn source(&self) -> ConfigPaths {
         ConfigPaths { file: self.file.clone(), variables: std::env::vars().collect() }
     }
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct Log {
+pub(super) struct Log {
     /// Lowest severity to log
     #[arg(long = "log.level", value_enum, default_value = "info")]
     pub level: Level,
@@ -81,7 +81,7 @@ pub struct Log {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct Serve {
+pub(super) struct Serve {
     #[command(flatten)]
     pub config: Config,
     /// Check the configuration and exit
@@ -126,7 +126,7 @@ pub struct Serve {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct Probe {
+pub(super) struct Probe {
     /// Code of a channel, or URL of a manifest
     #[arg(value_name = "CODE|URL")]
     pub target: String,
@@ -153,13 +153,13 @@ pub struct Probe {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct Migrate {}
+pub(super) struct Migrate {}
 
 #[derive(Debug, Clone, Args)]
-pub struct Export {}
+pub(super) struct Export {}
 
 #[derive(Debug, Clone, Args)]
-pub struct Import {
+pub(super) struct Import {
     /// CSV file with a header line, or JSON lines (.jsonl, .ndjson)
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
@@ -169,14 +169,14 @@ pub struct Import {
 }
 
 #[derive(Debug, Clone, Subcommand)]
-pub enum SyncCommand {
+pub(super) enum SyncCommand {
     /// Create and update channels from the programs of Inspector LIVE (`inspector_live` in exporter.yml). Exit code:
     /// 1 a program was left out, 2 no list could be read
     Inspector(SyncInspector),
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct SyncInspector {
+pub(super) struct SyncInspector {
     /// Name of one source in `inspector_live` [default: all]
     pub name: Option<String>,
     /// Print the changes without making them
@@ -189,14 +189,14 @@ pub struct SyncInspector {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct TokensFile {
+pub(super) struct TokensFile {
     /// File with the hashes of the API's tokens
     #[arg(long = "api.tokens-file", value_name = "FILE")]
     pub path: PathBuf,
 }
 
 #[derive(Debug, Clone, Subcommand)]
-pub enum TokenCommand {
+pub(super) enum TokenCommand {
     /// Create a token and print it; it can not be printed again
     Create {
         #[command(flatten)]
@@ -221,20 +221,20 @@ pub enum TokenCommand {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct CheckConfig {
+pub(super) struct CheckConfig {
     #[command(flatten)]
     pub config: Config,
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct ListChecks {
+pub(super) struct ListChecks {
     /// Format of the list: text, the Markdown of docs/checks.md, or JSON
     #[arg(long, value_enum, default_value = "text")]
     pub format: ListFormat,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ReportFormat {
+pub(super) enum ReportFormat {
     Text,
     /// JSON, one report a line
     Json,
@@ -242,7 +242,7 @@ pub enum ReportFormat {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ListFormat {
+pub(super) enum ListFormat {
     Text,
     Markdown,
     Json,
@@ -279,7 +279,7 @@ fn external_url(text: &str) -> Result<Url, String> {
 
 impl Serve {
     /// The prefix of the routes, and the prefix of links in pages.
-    pub fn prefixes(&self) -> (String, String) {
+    pub(super) fn prefixes(&self) -> (String, String) {
         let path = self.external_url.as_ref().map(|u| u.path().trim_end_matches('/').to_owned());
         let route = self.route_prefix.clone().or_else(|| path.clone()).unwrap_or_default();
         let link = path.unwrap_or_else(|| route.clone());

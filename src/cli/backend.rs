@@ -24,7 +24,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// Lists every fault of the configuration with file and line, or says why the HTTP client can not be set up.
-pub fn backend(source: ConfigPaths, store: Option<Store>) -> Result<(Arc<dyn Backend>, Sinks), String> {
+pub(super) fn backend(source: ConfigPaths, store: Option<Store>) -> Result<(Arc<dyn Backend>, Sinks), String> {
     let variables = source.variables.clone();
     let live = Arc::new(ConfigHandle::start(source, Timestamp::now()).map_err(|errors| errors.to_string())?);
     for warning in &live.current().warnings {
@@ -54,14 +54,14 @@ pub fn backend(source: ConfigPaths, store: Option<Store>) -> Result<(Arc<dyn Bac
 }
 
 /// The outputs in addition to Prometheus: InfluxDB for reports, Zabbix for alerts.
-pub struct Sinks {
+pub(super) struct Sinks {
     influx: InfluxQueue,
     pub zabbix: ZabbixQueue,
 }
 
 impl Sinks {
     /// Waits until queued reports and alerts are delivered, for a few seconds at most.
-    pub async fn flush(&self) {
+    pub(super) async fn flush(&self) {
         let all = async { tokio::join!(self.influx.flush(), self.zabbix.flush()) };
         if tokio::time::timeout(FLUSH, all).await.is_err() {
             tracing::warn!(within = ?FLUSH, "InfluxDB or Zabbix didn't take everything before the end");

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 /// Summary of a configuration; its display is text for a person.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Summary {
+pub(super) struct Summary {
     pub files: Vec<PathBuf>,
     pub channels: usize,
     pub enabled: usize,
@@ -21,7 +21,7 @@ pub struct Summary {
 }
 
 /// Loads the configuration as `serve` does, without any access to the network.
-pub fn check_config(source: &ConfigPaths) -> Result<Summary, DocumentErrors> {
+pub(super) fn check_config(source: &ConfigPaths) -> Result<Summary, DocumentErrors> {
     let loaded = config::load(source)?;
     let snapshot = &loaded.snapshot;
     let mut templates: BTreeMap<String, usize> = snapshot.templates.keys().map(|name| (name.clone(), 0)).collect();

@@ -33,7 +33,7 @@ pub(super) fn block_on<T>(work: impl Future<Output = Result<T, String>>) -> Resu
     runtime.block_on(work)
 }
 
-pub fn migrate(_: &Migrate) -> Result<Exit, String> {
+pub(super) fn migrate(_: &Migrate) -> Result<Exit, String> {
     let (before, after) = block_on(async {
         let store = store()?;
         let before = store.schema().await.map_err(|e| e.to_string())?;
@@ -48,7 +48,7 @@ pub fn migrate(_: &Migrate) -> Result<Exit, String> {
 }
 
 /// Imports a CSV file, or JSON lines where its name ends in `.jsonl` or `.ndjson`.
-pub fn import(args: &Import) -> Result<Exit, String> {
+pub(super) fn import(args: &Import) -> Result<Exit, String> {
     let name = args.file.display();
     let text = crate::document::read_text(&args.file, MAX_FILE).map_err(|e| format!("{name} {e}"))?;
     let lines = args.file.extension().is_some_and(|e| e == "jsonl" || e == "ndjson");
@@ -84,14 +84,14 @@ fn with_file_name(file: &Path, problems: &str) -> String {
     format!("nothing was imported\n{}", named.collect::<Vec<_>>().join("\n"))
 }
 
-pub fn export(_: &Export) -> Result<Exit, String> {
+pub(super) fn export(_: &Export) -> Result<Exit, String> {
     let channels = block_on(async { store()?.all_channels().await.map_err(|e| e.to_string()) })?;
     out::print(&csv_of(&channels).map_err(|e| e.to_string())?)?;
     out::error(&format!("{} channels exported\n", channels.len()));
     Ok(Exit::Healthy)
 }
 
-pub fn token(command: &TokenCommand) -> Result<Exit, String> {
+pub(super) fn token(command: &TokenCommand) -> Result<Exit, String> {
     let text = match command {
         TokenCommand::Create { file, name, role } => create(&file.path, name, *role)?,
         TokenCommand::List { file } => listed(&load(&file.path)?),

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 /// The list of checks in `format`, with a line end at its end.
 #[must_use]
-pub fn list_checks(format: ListFormat) -> String {
+pub(super) fn list_checks(format: ListFormat) -> String {
     let listed = checks::list();
     match format {
         ListFormat::Text => listed.iter().map(text).collect(),

@@ -11,7 +11,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Level {
+pub(super) enum Level {
     Debug,
     Info,
     Warn,
@@ -19,7 +19,7 @@ pub enum Level {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(super) enum Format {
     Logfmt,
     Json,
 }
@@ -37,7 +37,7 @@ impl Level {
 }
 
 /// Starts logging to standard error. A second call has no effect.
-pub fn start(level: Level, format: Format) {
+pub(super) fn start(level: Level, format: Format) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(level.filter()))
         .with_writer(std::io::stderr)

@@ -4,12 +4,12 @@ use std::io::{self, Write};
 
 /// # Errors
 /// Fails with the reason where standard output can not be written, such as on a full disk.
-pub fn print(text: &str) -> Result<(), String> {
+pub(super) fn print(text: &str) -> Result<(), String> {
     write(&mut io::stdout().lock(), text.as_bytes()).map_err(|e| format!("can't write to standard output: {e}"))
 }
 
 /// Writes to standard error; a failure to do so is ignored.
-pub fn error(text: &str) {
+pub(super) fn error(text: &str) {
     let _ = write(&mut io::stderr().lock(), text.as_bytes());
 }
 

@@ -24,7 +24,7 @@ const NOTHING_READ: &str =
 /// # Errors
 /// Fails for an unknown channel or template, a faulty configuration, an unreachable database, or an output that can
 /// not be written.
-pub fn run(args: &Probe) -> Result<Exit, String> {
+pub(super) fn run(args: &Probe) -> Result<Exit, String> {
     let runtime = tokio::runtime::Runtime::new().map_err(|e| format!("can't start threads: {e}"))?;
     let ended = runtime.block_on(async {
         let mut seen = ProbeResults::default();

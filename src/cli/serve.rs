@@ -26,7 +26,7 @@ const TOKENS_EVERY: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// Says what prevents the start: the configuration, the web configuration, or an address that can not be bound.
-pub fn run(args: &Serve) -> Result<Exit, String> {
+pub(super) fn run(args: &Serve) -> Result<Exit, String> {
     logging::start(args.log.level, args.log.format);
     let runtime = tokio::runtime::Runtime::new().map_err(|e| format!("can't start threads: {e}"))?;
     let ended = runtime.block_on(async {
@@ -77,7 +77,7 @@ async fn serve_until(
         ));
     }
     let store = api.store.clone();
-    let state = State::with_api(backend, settings(args), api);
+    let state = State::new(backend, settings(args), api);
     if let Some(store) = store {
         let (asking, sending) = (Arc::clone(&state), Arc::clone(&state));
         tokio::spawn(store.alert_changes(move || asking.has_listeners(), move |event| sending.send_alert(event)));

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 
 /// # Errors
 /// Lists the faults of the configuration, or the sources that could not be read; the other sources were written.
-pub fn run(args: &SyncInspector) -> Result<Exit, String> {
+pub(super) fn run(args: &SyncInspector) -> Result<Exit, String> {
     logging::start(args.log.level, args.log.format);
     let live = ConfigHandle::start(args.config.source(), Timestamp::now()).map_err(|errors| errors.to_string())?;
     let sources = select_sources(&live, args.name.as_deref())?;

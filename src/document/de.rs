@@ -15,7 +15,7 @@ const SECRET: [&str; 3] = ["password", "bearer_token", "headers"];
 const MAX_ROUNDS: usize = 50;
 
 /// Deserializes `node` as a `T`. The error lists all unknown keys and all bad values, not only the first.
-pub fn deserialize<T: DeserializeOwned>(node: &Node) -> Result<T, Vec<Fault>> {
+pub(crate) fn deserialize<T: DeserializeOwned>(node: &Node) -> Result<T, Vec<Fault>> {
     match deserialize_partial(node) {
         (Some(value), faults) if faults.is_empty() => Ok(value),
         (_, faults) => Err(faults),
@@ -25,7 +25,7 @@ pub fn deserialize<T: DeserializeOwned>(node: &Node) -> Result<T, Vec<Fault>> {
 /// Deserializes `node` as far as possible: a bad value is left out and the rest is read again. `None` where a
 /// required value was
 /// left out. All faults are listed.
-pub fn deserialize_partial<T: DeserializeOwned>(node: &Node) -> (Option<T>, Vec<Fault>) {
+pub(crate) fn deserialize_partial<T: DeserializeOwned>(node: &Node) -> (Option<T>, Vec<Fault>) {
     let unknown = RefCell::default();
     let mut dropped = BTreeSet::new();
     let mut faults = Vec::new();

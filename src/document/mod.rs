@@ -11,16 +11,16 @@ mod problem;
 #[cfg(test)]
 mod tests;
 
-pub use de::{deserialize, deserialize_partial};
-pub use length::TimeLength;
-pub use node::{Key, Node, NodeIndex, Value};
-pub use problem::{DocumentErrors, Fault, MAX_REPORTED, Problem, nearest, suggestion};
+pub(crate) use de::{deserialize, deserialize_partial};
+pub(crate) use length::TimeLength;
+pub(crate) use node::{Key, Node, NodeIndex, Value};
+pub(crate) use problem::{DocumentErrors, Fault, MAX_REPORTED, Problem, nearest, suggestion};
 
 use std::io::Read as _;
 use std::path::Path;
 
 /// Largest file that is read, in bytes. 20,000 channels with a name and a second output each take 2.3 MB.
-pub const MAX_FILE_BYTES: u64 = 16 << 20;
+pub(crate) const MAX_FILE_BYTES: u64 = 16 << 20;
 
 /// A parsed YAML or JSON document, with its text for the positions of faults.
 #[derive(Debug, Clone)]
@@ -79,7 +79,7 @@ impl Document {
 }
 
 /// Reads the text of a regular file of at most `max_bytes`. The error says what is wrong, without the path.
-pub fn read_text(path: &Path, max_bytes: u64) -> Result<String, String> {
+pub(crate) fn read_text(path: &Path, max_bytes: u64) -> Result<String, String> {
     let file = std::fs::File::open(path).map_err(|e| format!("can't be opened: {e}"))?;
     let regular = file.metadata().map_err(|e| format!("can't be read: {e}"))?.is_file();
     if !regular {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 /// Index of a node or key in its document, in order of appearance.
-pub type NodeIndex = usize;
+pub(crate) type NodeIndex = usize;
 
 /// YAML aliases are expanded, so a small file can describe a huge tree; the two bounds limit the tree.
 const MAX_NODES: usize = 2_000_000;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Largest number of problems reported of one document. Each costs another pass over the text to find its line.
-pub const MAX_REPORTED: usize = 20;
+pub(crate) const MAX_REPORTED: usize = 20;
 
 /// A fault of a document, with the index of the node that it belongs to.
 #[derive(Debug, Clone, PartialEq)]
@@ -121,7 +121,7 @@ impl From<Problem> for DocumentErrors {
 
 /// The candidate that is nearest to `word` by edit distance. `None` where none is near enough, or `word` is too long
 /// for a typing error.
-pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let bound = (word.chars().count() / 3).clamp(1, 4);
     if word.len() > 128 {
         return None;
@@ -138,7 +138,7 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 /// The suggestion `; did you mean …? Known: …`: the nearest of `names` and the list of all; empty where there are no
 /// names.
 #[must_use]
-pub fn suggestion(word: &str, known: &[&str]) -> String {
+pub(crate) fn suggestion(word: &str, known: &[&str]) -> String {
     let meant = nearest(word, known.iter().copied()).map_or(String::new(), |n| format!("; did you mean `{n}`?"));
     let separator = if meant.is_empty() { "; known:" } else { " Known:" };
     if known.is_empty() { meant } else { format!("{meant}{separator} {}", known.join(", ")) }

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The memory of all outputs. When it holds its bound of outputs, the one that was not probed for longest is forgotten.
 #[derive(Debug)]
-pub struct History {
+pub(crate) struct History {
     max_outputs: AtomicUsize,
     // Templates that identify segments by the query too see other segments, so each way has a memory of its own.
     outputs: Mutex<HashMap<(OutputKey, QueryIdentifies), Memory>>,
@@ -25,14 +25,14 @@ type QueryIdentifies = bool;
 
 /// Channel code and output name: the key of an output's memory.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct OutputKey {
+pub(crate) struct OutputKey {
     pub channel: String,
     pub output: String,
 }
 
 /// How a template has the memory kept.
 #[derive(Debug, Clone, Copy)]
-pub struct Retention {
+pub(crate) struct Retention {
     /// Time for which states and inspected segments are remembered.
     pub hold: Seconds,
     /// Whether the query of a URI identifies a segment, in addition to its path.
@@ -76,12 +76,12 @@ const MAX_KEYS: usize = 32;
 impl History {
     /// An empty memory for at most `max_outputs` outputs, at least one.
     #[must_use]
-    pub fn new(max_outputs: usize) -> Self {
+    pub(crate) fn new(max_outputs: usize) -> Self {
         Self { max_outputs: AtomicUsize::new(max_outputs.max(1)), outputs: Mutex::default() }
     }
 
     /// Sets another bound on the number of outputs, and forgets those above it at once.
-    pub fn bound(&self, max_outputs: usize) {
+    pub(crate) fn bound(&self, max_outputs: usize) {
         let bound = max_outputs.max(1);
         if self.max_outputs.swap(bound, Ordering::Relaxed) > bound {
             evict(&mut self.lock(), bound);
@@ -90,19 +90,14 @@ impl History {
 
     /// Number of remembered outputs.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.lock().len()
-    }
-
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// Segments and keys that earlier probes of the output inspected, and that a probe need not fetch again. Empty for an
     /// output that was never probed.
     #[must_use]
-    pub fn already_inspected(&self, key: &OutputKey, retention: Retention) -> AlreadyInspected {
+    pub(crate) fn already_inspected(&self, key: &OutputKey, retention: Retention) -> AlreadyInspected {
         let outputs = self.lock();
         let Some(memory) = outputs.get(&(key.clone(), retention.query_identifies)) else {
             return AlreadyInspected { query_identifies: retention.query_identifies, ..AlreadyInspected::default() };
@@ -119,7 +114,13 @@ impl History {
 
     /// Adds this probe's facts, forgets states older than `hold`, and returns the history that checks compare with. The
     /// memory of an output whose URL changed (its query aside) is discarded first.
-    pub fn record(&self, key: &OutputKey, facts: &OutputFacts, now: Timestamp, retention: Retention) -> OutputHistory {
+    pub(crate) fn record(
+        &self,
+        key: &OutputKey,
+        facts: &OutputFacts,
+        now: Timestamp,
+        retention: Retention,
+    ) -> OutputHistory {
         let mut outputs = self.lock();
         let key = (key.clone(), retention.query_identifies);
         if !outputs.contains_key(&key) {
@@ -279,7 +280,7 @@ fn same_segment(known: &SegmentFacts, segment: &Segment, query_identifies: bool)
 
 /// Segments, keys and MPDs of earlier probes of one output, which a probe need not fetch again.
 #[derive(Debug, Clone, Default)]
-pub struct AlreadyInspected {
+pub(crate) struct AlreadyInspected {
     renditions: HashMap<String, Vec<Arc<SegmentFacts>>>,
     /// Keys that a player can use.
     keys: Vec<Arc<KeyFacts>>,
@@ -291,7 +292,7 @@ pub struct AlreadyInspected {
 impl AlreadyInspected {
     /// Facts about the segment with the same number, URI and byte range. `None`: it was not inspected, or is forgotten.
     #[must_use]
-    pub fn segment(&self, rendition: &str, segment: &Segment) -> Option<Arc<SegmentFacts>> {
+    pub(crate) fn segment(&self, rendition: &str, segment: &Segment) -> Option<Arc<SegmentFacts>> {
         let known = self.renditions.get(rendition)?;
         known.iter().find(|k| same_segment(k, segment, self.query_identifies)).cloned()
     }
@@ -299,20 +300,20 @@ impl AlreadyInspected {
     /// The key's answer that is younger than `hold`. URIs are compared as a whole, query included, since another query may
     /// select another key.
     #[must_use]
-    pub fn key(&self, key: &MediaKey, now: Timestamp, hold: Seconds) -> Option<Arc<KeyFacts>> {
+    pub(crate) fn key(&self, key: &MediaKey, now: Timestamp, hold: Seconds) -> Option<Arc<KeyFacts>> {
         let fresh = |k: &&Arc<KeyFacts>| Seconds::between(k.asked_at, now) < hold;
         self.keys.iter().filter(fresh).find(|k| k.key.same_source(key)).cloned()
     }
 
     /// Whether no inspected segment of the rendition is remembered.
     #[must_use]
-    pub fn is_new(&self, rendition: &str) -> bool {
+    pub(crate) fn is_new(&self, rendition: &str) -> bool {
         self.renditions.get(rendition).is_none_or(Vec::is_empty)
     }
 
     /// Number of the newest segment in `timeline` that was inspected before.
     #[must_use]
-    pub fn last_inspected(&self, rendition: &str, timeline: &Timeline) -> Option<u64> {
+    pub(crate) fn last_inspected(&self, rendition: &str, timeline: &Timeline) -> Option<u64> {
         timeline.segments.iter().rev().find(|s| self.segment(rendition, s).is_some()).map(|s| s.number)
     }
 }

@@ -15,14 +15,20 @@ mod mpds;
 mod observation;
 mod patchable;
 
-pub use ads::{AdHistory, InspectedSpan, OpenAdBreak};
-pub use inits::InitState;
-pub use inputs::InputState;
-pub use key_usage::KeyUsage;
-pub use ladder::LadderState;
-pub use memory::{AlreadyInspected, History, OutputKey, Retention};
-pub use mpds::{MpdState, MpdWindow, PeriodStart};
-pub use observation::{ListedSegment, MAX_LISTED_SEGMENTS, Observation, uri_identity};
+pub(crate) use ads::AdHistory;
+pub(crate) use inits::InitState;
+pub(crate) use inputs::InputState;
+pub(crate) use key_usage::KeyUsage;
+pub(crate) use ladder::LadderState;
+pub(crate) use memory::{AlreadyInspected, History, OutputKey, Retention};
+pub(crate) use mpds::{MpdState, MpdWindow};
+pub(crate) use observation::{ListedSegment, Observation, uri_identity};
+#[cfg(test)]
+pub(crate) use {
+    ads::{InspectedSpan, OpenAdBreak},
+    mpds::PeriodStart,
+    observation::MAX_LISTED_SEGMENTS,
+};
 
 use crate::facts::{KeyFacts, SegmentFacts};
 use packager_media::units::Timestamp;

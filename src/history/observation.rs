@@ -24,7 +24,7 @@ pub struct Observation {
 }
 
 /// Most segments of an observation: 25 minutes of 6 s segments. A longer window is compared only at its live end.
-pub const MAX_LISTED_SEGMENTS: usize = 256;
+pub(crate) const MAX_LISTED_SEGMENTS: usize = 256;
 
 /// The properties of a listed segment that show whether it was rewritten.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -114,7 +114,7 @@ fn remember(segment: &Segment, query_identifies: bool) -> ListedSegment {
 /// Hash of the part of a URI that identifies a segment: the path, and with `query_identifies` the query. The host may be
 /// another CDN node's after a redirect, and query strings often contain tokens that change with every request.
 #[must_use]
-pub fn uri_identity(uri: &Url, query_identifies: bool) -> u64 {
+pub(crate) fn uri_identity(uri: &Url, query_identifies: bool) -> u64 {
     let mut hash = DefaultHasher::new();
     uri.path().hash(&mut hash);
     if query_identifies {

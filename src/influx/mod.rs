@@ -10,11 +10,11 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 /// Called with a result and the number of lines that had it.
-pub type CountLines = Arc<dyn Fn(LineResult, u64) + Send + Sync>;
+pub(crate) type CountLines = Arc<dyn Fn(LineResult, u64) + Send + Sync>;
 
 /// The result of sending lines to InfluxDB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LineResult {
+pub(crate) enum LineResult {
     /// InfluxDB accepted the lines.
     Written,
     /// The queue was full, because InfluxDB was unreachable for too long or is too slow.
@@ -26,7 +26,7 @@ pub enum LineResult {
 impl LineResult {
     /// The value of the metric's `result` label.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Written => "written",
             Self::Dropped => "dropped",
@@ -46,7 +46,7 @@ struct LineBatch {
 
 /// The queue of lines for InfluxDB. Its clones share one queue.
 #[derive(Clone)]
-pub struct InfluxQueue {
+pub(crate) struct InfluxQueue {
     live: Arc<ConfigHandle>,
     queue: mpsc::Sender<LineBatch>,
     count: CountLines,
@@ -58,7 +58,7 @@ impl InfluxQueue {
     ///
     /// # Errors
     /// Returns the reason when no HTTP client can be made.
-    pub fn start(live: Arc<ConfigHandle>, count: CountLines) -> Result<Self, String> {
+    pub(crate) fn start(live: Arc<ConfigHandle>, count: CountLines) -> Result<Self, String> {
         let (queue, offered) = mpsc::channel(live.current().exporter.influxdb.queue_probes);
         let sender = send::BatchSender::new(live.clone(), count.clone())?;
         tokio::spawn(sender.run(offered));
@@ -66,7 +66,7 @@ impl InfluxQueue {
     }
 
     /// Queues a report if the queue has room, and never waits.
-    pub fn offer(&self, report: &Report) {
+    pub(crate) fn offer(&self, report: &Report) {
         let settings: &InfluxdbSettings = &self.live.current().exporter.influxdb;
         if settings.url.is_none() {
             return;
@@ -79,7 +79,7 @@ impl InfluxQueue {
     }
 
     /// Waits until all queued lines are written or refused, which takes long while InfluxDB is unreachable.
-    pub async fn flush(&self) {
+    pub(crate) async fn flush(&self) {
         let (written, done) = oneshot::channel();
         if self.queue.send(LineBatch { written: Some(written), ..LineBatch::default() }).await.is_ok() {
             let _ = done.await;

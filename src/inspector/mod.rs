@@ -16,11 +16,11 @@ const RETRY: Duration = Duration::from_secs(10);
 const MAX_LOGGED: usize = 20;
 
 /// Called with the name of a source and what happened to it.
-pub type OnSyncEvent = Arc<dyn Fn(&str, SyncEvent<'_>) + Send + std::marker::Sync>;
+pub(crate) type OnSyncEvent = Arc<dyn Fn(&str, SyncEvent<'_>) + Send + std::marker::Sync>;
 
 /// What happened to a source.
 #[derive(Debug, Clone, Copy)]
-pub enum SyncEvent<'a> {
+pub(crate) enum SyncEvent<'a> {
     /// The source was synchronised.
     Synced(&'a Synced),
     /// The synchronisation failed and changed nothing.
@@ -31,7 +31,7 @@ pub enum SyncEvent<'a> {
 
 /// The name of a source in the database and in audit lines.
 #[must_use]
-pub fn source(inspector: &InspectorSettings) -> String {
+pub(crate) fn source(inspector: &InspectorSettings) -> String {
     format!("inspector_live/{}", inspector.name)
 }
 
@@ -39,7 +39,7 @@ pub fn source(inspector: &InspectorSettings) -> String {
 ///
 /// # Errors
 /// Returns why nothing was changed: no answer, an implausible answer, or no database.
-pub async fn sync(
+pub(crate) async fn sync(
     live: &ConfigHandle,
     store: &Store,
     inspector: &InspectorSettings,
@@ -69,7 +69,7 @@ pub async fn sync(
 
 /// Synchronises every source that has an interval, each in a task of its own, until the future is dropped. A change of
 /// a source in exporter.yml restarts its task.
-pub async fn follow(live: Arc<ConfigHandle>, store: Store, tell: OnSyncEvent) {
+pub(crate) async fn follow(live: Arc<ConfigHandle>, store: Store, tell: OnSyncEvent) {
     let mut changes = live.subscribe();
     let mut running: BTreeMap<String, (InspectorSettings, AbortOnDrop)> = BTreeMap::new();
     loop {
@@ -128,7 +128,7 @@ async fn repeat(live: Arc<ConfigHandle>, store: Store, inspector: InspectorSetti
 }
 
 /// Logs an audit line for each written channel, as the API does, and warnings for what an operator has to look at.
-pub fn log(source: &str, done: &Synced) {
+pub(crate) fn log(source: &str, done: &Synced) {
     let audit = |what: &str, key: &str| tracing::info!(who = source, what, key, "audit");
     done.added.iter().for_each(|code| audit("channel created", code));
     for changed in &done.changed {

@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, lookup_host};
 
 /// Address to listen on: host and port.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListenAddress {
+pub(crate) struct ListenAddress {
     /// Name or address of the host; IPv6 without brackets. Empty for every address of the machine.
     host: String,
     port: u16,
@@ -47,7 +47,7 @@ impl ListenAddress {
     ///
     /// # Errors
     /// The name does not resolve, or no address can be bound; the message names the address.
-    pub async fn bind(&self) -> Result<TcpListener, String> {
+    pub(crate) async fn bind(&self) -> Result<TcpListener, String> {
         let addresses = self.resolve().await.map_err(|e| format!("can't resolve listen address {self}: {e}"))?;
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for address in addresses {

@@ -2,17 +2,17 @@
 //! TLS, users and bounds.
 
 mod admin;
-pub mod api;
+pub(crate) mod api;
 mod events;
 mod guard;
-pub mod listen;
+pub(crate) mod listen;
 mod page;
 mod params;
 mod probe;
 mod recent;
 mod respond;
-pub mod security;
-pub mod server;
+pub(crate) mod security;
+pub(crate) mod server;
 #[cfg(test)]
 mod tests;
 
@@ -34,7 +34,7 @@ use utoipa_axum::routes;
 
 /// Exporter behind the web layer: it answers probes and tells about itself. Tests put a backend of their own in its
 /// place.
-pub trait Backend: Send + Sync + 'static {
+pub(crate) trait Backend: Send + Sync + 'static {
     /// Report of one probe, which may take as long as `timeout`.
     ///
     /// # Errors
@@ -56,7 +56,7 @@ pub trait Backend: Send + Sync + 'static {
 
 /// Settings of the web layer.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Prefix of every route: empty, or `/prefix` without a slash at its end.
     pub route_prefix: String,
     /// Prefix of every link, in the same form: the path of the external URL, which a proxy may strip.
@@ -79,7 +79,7 @@ impl Default for Settings {
 }
 
 /// State that all handlers share.
-pub struct State {
+pub(crate) struct State {
     backend: Arc<dyn Backend>,
     settings: Settings,
     api: Api,
@@ -92,15 +92,9 @@ pub struct State {
 }
 
 impl State {
-    /// State of an exporter without a database, tokens, Alertmanager and Zabbix.
-    #[must_use]
-    pub fn new(backend: Arc<dyn Backend>, settings: Settings) -> Arc<Self> {
-        Self::with_api(backend, settings, Api::default())
-    }
-
     /// State of an exporter with the given parts of the API.
     #[must_use]
-    pub fn with_api(backend: Arc<dyn Backend>, settings: Settings, api: Api) -> Arc<Self> {
+    pub(crate) fn new(backend: Arc<dyn Backend>, settings: Settings, api: Api) -> Arc<Self> {
         let recent = Mutex::new(recent::RecentProbes::new(settings.history_limit));
         Arc::new(Self {
             backend,
@@ -115,7 +109,7 @@ impl State {
     }
 
     /// Makes `/-/ready` answer 503 and ends all streams of events.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         self.events.end();
     }
@@ -124,7 +118,7 @@ impl State {
     ///
     /// # Errors
     /// What is wrong in the new configuration; the old one stays in force.
-    pub async fn reload(&self) -> Result<(), String> {
+    pub(crate) async fn reload(&self) -> Result<(), String> {
         let _turn = self.reloading.lock().await;
         let backend = Arc::clone(&self.backend);
         let done = tokio::task::spawn_blocking(move || backend.reload()).await;
@@ -164,7 +158,7 @@ impl State {
 
 /// Routes that one listener serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub(crate) enum Part {
     All,
     /// Probes and the exporter's own metrics.
     Probing,
@@ -172,7 +166,7 @@ pub enum Part {
 }
 
 /// Router of a part of the routes, behind the users of `security` and with its headers.
-pub fn app(state: &Arc<State>, security: &Arc<security::Security>, part: Part) -> Router {
+pub(crate) fn app(state: &Arc<State>, security: &Arc<security::Security>, part: Part) -> Router {
     let prefix = state.settings.route_prefix.clone();
     let (routes, document) = documented_routes(part);
     let routes = routes.layer(Extension(Arc::new(document))).with_state(Arc::clone(state));

@@ -26,7 +26,7 @@ use tower::ServiceExt;
 
 /// Bounds of a server.
 #[derive(Debug, Clone)]
-pub struct Bounds {
+pub(crate) struct Bounds {
     /// Most connections at a time, over all listeners. More wait in the kernel's queue.
     pub connections: usize,
     /// Longest time until the head of a new connection's first request has arrived, TLS handshake included.
@@ -63,7 +63,7 @@ const MAX_HEADERS: usize = 64;
 const MAX_STREAMS: u32 = 128;
 
 /// Serves `app` until `stop` resolves, then accepts no more connections and lets requests in flight finish.
-pub async fn serve(
+pub(crate) async fn serve(
     listeners: Vec<TcpListener>,
     app: Router,
     security: Arc<Security>,
@@ -135,7 +135,7 @@ tokio::task_local! {
 
 /// Address of the client of the running request, or of the proxy before it; `None` outside a request.
 #[must_use]
-pub fn peer() -> Option<IpAddr> {
+pub(crate) fn peer() -> Option<IpAddr> {
     PEER.try_with(|peer| *peer).ok().flatten()
 }
 

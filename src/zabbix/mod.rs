@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 /// The state of one alert on one channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AlertState {
+pub(crate) struct AlertState {
     /// The channel's code, or `-` for an alert that concerns no channel.
     pub channel: String,
     /// The alert's name.
@@ -25,7 +25,7 @@ pub struct AlertState {
 
 /// The content of one notification from Alertmanager.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AlertNotification {
+pub(crate) struct AlertNotification {
     /// The states of the alerts in the notification.
     pub states: Vec<AlertState>,
     /// Whether the watchdog alert is in the notification, which shows that alerts arrive.
@@ -34,7 +34,7 @@ pub struct AlertNotification {
 
 /// What happened when states were sent to Zabbix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeliveryEvent {
+pub(crate) enum DeliveryEvent {
     /// Whether Zabbix answered the last request.
     Reached(bool),
     /// The number of states whose values Zabbix stored.
@@ -44,11 +44,11 @@ pub enum DeliveryEvent {
 }
 
 /// Called with each delivery event.
-pub type OnDelivery = Arc<dyn Fn(DeliveryEvent) + Send + Sync>;
+pub(crate) type OnDelivery = Arc<dyn Fn(DeliveryEvent) + Send + Sync>;
 
 /// The queue of notifications for Zabbix. Its clones share one queue.
 #[derive(Debug, Clone)]
-pub struct ZabbixQueue {
+pub(crate) struct ZabbixQueue {
     live: Arc<ConfigHandle>,
     queue: mpsc::Sender<QueueItem>,
 }
@@ -62,7 +62,7 @@ enum QueueItem {
 
 /// Why a notification wasn't queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum OfferError {
+pub(crate) enum OfferError {
     /// No Zabbix server is configured.
     #[error("no Zabbix server is configured; set zabbix.server in exporter.yml")]
     Off,
@@ -75,7 +75,7 @@ impl ZabbixQueue {
     /// Starts the task that sends queued notifications. The address is read from the configuration for each request, so
     /// a reload changes it; the queue's size is that of the start.
     #[must_use]
-    pub fn start(live: Arc<ConfigHandle>, tell: OnDelivery) -> Self {
+    pub(crate) fn start(live: Arc<ConfigHandle>, tell: OnDelivery) -> Self {
         let (queue, orders) = mpsc::channel(live.current().exporter.zabbix.queue_notifications);
         tokio::spawn(run(live.clone(), orders, tell));
         Self { live, queue }
@@ -86,7 +86,7 @@ impl ZabbixQueue {
     /// # Errors
     /// Returns the reason when no server is configured or the queue is full; Alertmanager repeats the notification
     /// then.
-    pub fn offer(&self, notification: AlertNotification) -> Result<(), OfferError> {
+    pub(crate) fn offer(&self, notification: AlertNotification) -> Result<(), OfferError> {
         if self.live.current().exporter.zabbix.server.is_none() {
             return Err(OfferError::Off);
         }
@@ -95,7 +95,7 @@ impl ZabbixQueue {
 
     /// Waits until all queued notifications were sent or couldn't be sent. Alertmanager repeats a notification only
     /// after hours, so the exporter flushes before it ends.
-    pub async fn flush(&self) {
+    pub(crate) async fn flush(&self) {
         let (done, sent) = oneshot::channel();
         if self.queue.send(QueueItem::Flush(done)).await.is_ok() {
             let _ = sent.await;

@@ -5,7 +5,7 @@ mod faster;
 mod receivers;
 mod stack;
 
-pub use faster::{factor, faster, rules};
+pub(crate) use faster::{factor, faster, rules};
 
 use crate::prometheus::shipped;
 use packager_testbed::origin::Origin;

@@ -6,7 +6,7 @@ use packager_testbed::postgres::Postgres;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-pub struct Stack {
+pub(crate) struct Stack {
     pub exporter: Exporter,
     pub postgres: Postgres,
     pub client: reqwest::Client,
@@ -14,12 +14,12 @@ pub struct Stack {
 }
 
 impl Stack {
-    pub async fn start(arguments: &[&str]) -> Self {
+    pub(crate) async fn start(arguments: &[&str]) -> Self {
         Self::on(Postgres::start(), arguments).await
     }
 
     /// Starts an exporter on this database, and waits until its catalogue is in force.
-    pub async fn on(postgres: Postgres, arguments: &[&str]) -> Self {
+    pub(crate) async fn on(postgres: Postgres, arguments: &[&str]) -> Self {
         let files = Files::new(&[]);
         let mut program = command(files.folder());
         program.env("DATABASE_URL", postgres.url());
@@ -30,7 +30,7 @@ impl Stack {
         stack
     }
 
-    pub async fn send(&self, request: reqwest::RequestBuilder) -> (u16, Value) {
+    pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> (u16, Value) {
         let response = request.send().await.unwrap();
         let status = response.status().as_u16();
         let kind = response.headers().get("content-type").map(|k| k.to_str().unwrap().to_owned()).unwrap_or_default();
@@ -42,30 +42,30 @@ impl Stack {
         (status, body)
     }
 
-    pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+    pub(crate) fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let url = format!("http://{}/api/v1{path}", self.exporter.address);
         self.client.request(method.parse().unwrap(), url)
     }
 
-    pub async fn get(&self, path: &str) -> (u16, Value) {
+    pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
         self.send(self.request("GET", path)).await
     }
 
-    pub async fn json(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    pub(crate) async fn json(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         self.send(self.request(method, path).header("content-type", "application/json").body(body.to_string())).await
     }
 
-    pub async fn csv(&self, path: &str, text: &str) -> (u16, Value) {
+    pub(crate) async fn csv(&self, path: &str, text: &str) -> (u16, Value) {
         self.send(self.request("POST", path).header("content-type", "text/csv").body(text.to_owned())).await
     }
 
-    pub async fn webhook(&self, alerts: &[Value]) -> (u16, Value) {
+    pub(crate) async fn webhook(&self, alerts: &[Value]) -> (u16, Value) {
         let body = json!({"version": "4", "groupKey": "{}:{}", "status": "firing", "receiver": "alert-database",
             "groupLabels": {}, "commonLabels": {}, "commonAnnotations": {}, "externalURL": "http://am", "alerts": alerts});
         self.json("POST", "/alerts/webhook", &body).await
     }
 
-    pub async fn until(&self, what: &str, mut done: impl AsyncFnMut() -> bool) {
+    pub(crate) async fn until(&self, what: &str, mut done: impl AsyncFnMut() -> bool) {
         let began = Instant::now();
         while !done().await {
             assert!(began.elapsed() < PATIENCE, "not in time: {what}\n{}", self.exporter.log());
@@ -75,7 +75,7 @@ impl Stack {
 
     /// Sends until the answer isn't 503, as a client does that heeds Retry-After: a busy machine may keep every
     /// connection to the database in use for longer than a request waits for one.
-    pub async fn retry(&self, send: impl AsyncFn() -> (u16, Value)) -> (u16, Value) {
+    pub(crate) async fn retry(&self, send: impl AsyncFn() -> (u16, Value)) -> (u16, Value) {
         let began = Instant::now();
         loop {
             let answer = send().await;
@@ -86,26 +86,26 @@ impl Stack {
         }
     }
 
-    pub async fn alert(&self, id: &Value) -> Value {
+    pub(crate) async fn alert(&self, id: &Value) -> Value {
         self.get(&format!("/alerts/{id}")).await.1
     }
 }
 
-pub fn channel(code: &str, url: &str) -> Value {
+pub(crate) fn channel(code: &str, url: &str) -> Value {
     json!({"channel_code": code, "channel_name": format!("FPT {code}"), "channel_type": "LIVE", "tier": 1,
         "codec": "H.264", "resolution": "1920x1080", "fps": 25, "is_4k": false, "is_hdr": false, "probe_id": 3,
         "input_url": url, "template_id": 1, "enabled": true})
 }
 
-pub fn alert(fingerprint: &str, status: &str, starts_at: &str) -> Value {
+pub(crate) fn alert(fingerprint: &str, status: &str, starts_at: &str) -> Value {
     let ends_at = if status == "resolved" { "2026-01-31T19:00:00Z" } else { "0001-01-01T00:00:00Z" };
     json!({"status": status, "labels": {"alertname": "ChannelDown", "severity": "critical", "channel": "CH_1"},
         "annotations": {"summary": "CH_1 is down", "description": "no rendition"}, "startsAt": starts_at,
         "endsAt": ends_at, "generatorURL": "http://p", "fingerprint": fingerprint})
 }
 
-pub const EVENING: &str = "2026-01-31T18:00:00.123456789Z";
-pub const LATER: &str = "2026-01-31T20:00:00Z";
+pub(crate) const EVENING: &str = "2026-01-31T18:00:00.123456789Z";
+pub(crate) const LATER: &str = "2026-01-31T20:00:00Z";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_channel_made_over_the_api_is_probed_discovered_and_disabled() {
@@ -471,7 +471,10 @@ async fn many_at_once_lose_nothing() {
 async fn the_role_of_a_token_limits_its_requests() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("tokens.yml");
-    let hash = |token: &str| packager_exporter::web::api::hash(token);
+    let hash = |token: &str| {
+        let digest = ring::digest::digest(&ring::digest::SHA256, token.as_bytes());
+        digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+    };
     let token = |name: &str, role: &str| format!("  - {{name: {name}, role: {role}, sha256: {}}}\n", hash(name));
     let text = format!("tokens:\n{}{}{}", token("reader", "read"), token("noc", "operate"), token("boss", "admin"));
     std::fs::write(&file, text).unwrap();

@@ -8,7 +8,7 @@ use serde_json::json;
 use std::time::{Duration, Instant};
 
 /// The shipped prometheus.yml with HTTP discovery in place of files.
-pub fn by_discovery() -> String {
+pub(crate) fn by_discovery() -> String {
     let text = std::fs::read_to_string(shipped().join("prometheus.yml")).unwrap();
     let files = "    file_sd_configs:\n      - files: [channels/*.yml]\n        refresh_interval: 30s\n";
     assert!(text.contains(files) && text.contains("    # http_sd_configs:\n"));
@@ -21,7 +21,7 @@ pub fn by_discovery() -> String {
 }
 
 /// The configuration of [`by_discovery`] for this exporter, with every interval a second.
-pub fn discovering(exporter: &str) -> String {
+pub(crate) fn discovering(exporter: &str) -> String {
     let text = by_discovery().replace("127.0.0.1:10115", exporter);
     text.replace("refresh_interval: 30s", "refresh_interval: 1s")
         .replace("scrape_interval: 15s", "scrape_interval: 1s")

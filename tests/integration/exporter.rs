@@ -10,43 +10,43 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-pub const PROGRAM: &str = env!("CARGO_BIN_EXE_packager_exporter");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_packager_exporter");
 /// Longer than any wait of these tests takes on a machine that is ten times slower than an idle one: only a test that
 /// would hang reaches it.
-pub const PATIENCE: Duration = Duration::from_secs(180);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A live origin on this machine's clock.
-pub async fn live_origin() -> Origin {
+pub(crate) async fn live_origin() -> Origin {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     Origin::start(listener, Clock::system())
 }
 
 /// A command for the program in `folder` with an empty environment.
-pub fn command(folder: &Path) -> Command {
+pub(crate) fn command(folder: &Path) -> Command {
     let mut command = Command::new(PROGRAM);
     command.current_dir(folder).env_clear().stdin(Stdio::null());
     command
 }
 
 /// Runs the program to its end, and returns exit code, standard output and standard error.
-pub fn run(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
+pub(crate) fn run(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
     exit_and_output(&command(folder).args(arguments).output().unwrap())
 }
 
 /// Exit code, standard output and standard error.
-pub fn exit_and_output(output: &Output) -> (i32, String, String) {
+pub(crate) fn exit_and_output(output: &Output) -> (i32, String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }
 
 /// A folder with `config/`, where the program looks for its configuration.
-pub struct Files {
+pub(crate) struct Files {
     folder: TempDir,
 }
 
 impl Files {
     /// Configuration files with `channels`: code, URL and template of each.
-    pub fn new(channels: &[(&str, String, &str)]) -> Self {
+    pub(crate) fn new(channels: &[(&str, String, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("config")).unwrap();
         let files = Self { folder };
@@ -56,21 +56,21 @@ impl Files {
         files
     }
 
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder().join("config").join(name)
     }
 
-    pub fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         std::fs::write(self.path(name), text).unwrap();
     }
 }
 
 /// A channels.yml with `channels`: code, URL and template of each.
-pub fn catalogue(channels: &[(&str, String, &str)]) -> String {
+pub(crate) fn catalogue(channels: &[(&str, String, &str)]) -> String {
     let mut text = String::from("defaults: {channel_type: LIVE, tier: 1}\nchannels:\n");
     for (code, url, template) in channels {
         let _ = writeln!(text, "  {code}: {{input_url: '{url}', template: {template}}}");
@@ -79,7 +79,7 @@ pub fn catalogue(channels: &[(&str, String, &str)]) -> String {
 }
 
 /// A running `serve` on a free port; it is killed when this value is dropped.
-pub struct Exporter {
+pub(crate) struct Exporter {
     /// Address of the web server, such as `127.0.0.1:40123`.
     pub address: String,
     pub child: Child,
@@ -88,17 +88,17 @@ pub struct Exporter {
 }
 
 impl Exporter {
-    pub async fn start(folder: &Path) -> Self {
+    pub(crate) async fn start(folder: &Path) -> Self {
         Self::spawn(&mut command(folder), &[]).await
     }
 
     /// Starts `command`, the program with folder and environment, on a free port.
-    pub async fn spawn(command: &mut Command, arguments: &[&str]) -> Self {
+    pub(crate) async fn spawn(command: &mut Command, arguments: &[&str]) -> Self {
         Self::spawn_at("127.0.0.1:0", command, arguments).await
     }
 
     /// Starts `command` at this address.
-    pub async fn spawn_at(address: &str, command: &mut Command, arguments: &[&str]) -> Self {
+    pub(crate) async fn spawn_at(address: &str, command: &mut Command, arguments: &[&str]) -> Self {
         command.args(["serve", "--web.listen-address", address]).args(arguments);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = collect_lines(BufReader::new(child.stderr.take().unwrap()));
@@ -124,22 +124,22 @@ impl Exporter {
     }
 
     /// The log so far.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
 
     /// Status and text of `GET path`.
-    pub async fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) async fn get(&self, path: &str) -> (u16, String) {
         self.send(self.client.get(self.url(path))).await
     }
 
     /// Status and text of `GET path` with the header of a Prometheus scrape with this timeout.
-    pub async fn scrape(&self, path: &str, timeout: Duration) -> (u16, String) {
+    pub(crate) async fn scrape(&self, path: &str, timeout: Duration) -> (u16, String) {
         let request = self.client.get(self.url(path));
         self.send(request.header("X-Prometheus-Scrape-Timeout-Seconds", timeout.as_secs_f64().to_string())).await
     }
 
-    pub async fn post(&self, path: &str) -> (u16, String) {
+    pub(crate) async fn post(&self, path: &str) -> (u16, String) {
         self.send(self.client.post(self.url(path))).await
     }
 
@@ -153,7 +153,7 @@ impl Exporter {
     }
 
     /// Requests `path` until `wanted` accepts status and text, and returns the text.
-    pub async fn until(&self, path: &str, wanted: impl Fn(u16, &str) -> bool) -> String {
+    pub(crate) async fn until(&self, path: &str, wanted: impl Fn(u16, &str) -> bool) -> String {
         let began = Instant::now();
         loop {
             let (status, text) = self.get(path).await;
@@ -166,13 +166,13 @@ impl Exporter {
     }
 
     /// Sends the signal of that name, such as `HUP`.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
 
     /// Sends a signal that ends the program, and returns its exit status.
-    pub async fn end(&mut self, signal: &str) -> ExitStatus {
+    pub(crate) async fn end(&mut self, signal: &str) -> ExitStatus {
         self.signal(signal);
         let began = Instant::now();
         loop {
@@ -193,7 +193,7 @@ impl Drop for Exporter {
 }
 
 /// Collects the output of a program in a thread: a full pipe that nobody reads would stop the program.
-pub fn collect_lines(lines: impl BufRead + Send + 'static) -> Arc<Mutex<String>> {
+pub(crate) fn collect_lines(lines: impl BufRead + Send + 'static) -> Arc<Mutex<String>> {
     let text = Arc::new(Mutex::new(String::new()));
     let to = text.clone();
     std::thread::spawn(move || {
@@ -207,13 +207,13 @@ pub fn collect_lines(lines: impl BufRead + Send + 'static) -> Arc<Mutex<String>>
 }
 
 /// The value of a series without labels.
-pub fn value(exposition: &str, name: &str) -> Option<f64> {
+pub(crate) fn value(exposition: &str, name: &str) -> Option<f64> {
     let line = exposition.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
     line.trim().parse().ok()
 }
 
 /// Ids of the checks that failed in an exposition, sorted.
-pub fn failed(exposition: &str) -> Vec<&str> {
+pub(crate) fn failed(exposition: &str) -> Vec<&str> {
     let held = exposition.lines().filter_map(|line| line.strip_prefix("packager_check_ok{check=\""));
     let failed = held.filter(|rest| rest.ends_with("} 0")).filter_map(|rest| rest.split('"').next());
     let mut failed: Vec<&str> = failed.collect();

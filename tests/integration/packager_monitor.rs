@@ -32,7 +32,7 @@ SINGLE:
   ladder: {minimum_video: 1}
 ";
 /// Seconds for which the template keeps an event.
-pub const HOLD: f64 = 10.0;
+pub(crate) const HOLD: f64 = 10.0;
 /// Time between two probes.
 const EVERY: Duration = Duration::from_secs(2);
 
@@ -50,7 +50,7 @@ const TIMING: [&str; 7] = [
 const BUSY: f64 = 1.5;
 
 /// A prober of one real packager that also watches how well the packager keeps real time.
-pub struct PackagerMonitor {
+pub(crate) struct PackagerMonitor {
     prober: Prober,
     ticks: tokio::time::Interval,
     /// The media playlists, or the MPD, where the packager writes them.
@@ -66,17 +66,17 @@ pub struct PackagerMonitor {
 
 impl PackagerMonitor {
     /// A monitor of a packager that writes EXT-X-PROGRAM-DATE-TIME.
-    pub fn new(url: String, playlists: Vec<PathBuf>) -> Self {
+    pub(crate) fn new(url: String, playlists: Vec<PathBuf>) -> Self {
         Self::with_template(url, playlists, "DATED")
     }
 
     /// A monitor of a packager that writes no EXT-X-PROGRAM-DATE-TIME.
-    pub fn undated(url: String, playlists: Vec<PathBuf>) -> Self {
+    pub(crate) fn undated(url: String, playlists: Vec<PathBuf>) -> Self {
         Self::with_template(url, playlists, "UNDATED")
     }
 
     /// A monitor of a packager with one video rendition.
-    pub fn single(url: String, playlists: Vec<PathBuf>) -> Self {
+    pub(crate) fn single(url: String, playlists: Vec<PathBuf>) -> Self {
         Self::with_template(url, playlists, "SINGLE")
     }
 
@@ -93,7 +93,7 @@ impl PackagerMonitor {
     }
 
     /// Waits for the next tick and probes.
-    pub async fn probe(&mut self) -> Arc<Report> {
+    pub(crate) async fn probe(&mut self) -> Arc<Report> {
         self.ticks.tick().await;
         let age = self.oldest_playlist_age();
         let ask = ProbeRequest { target: "TV".to_owned(), template: None, output: None };
@@ -109,7 +109,7 @@ impl PackagerMonitor {
 
     /// Findings of the last probe, except those that come from a packager that didn't keep real time: these are
     /// printed. An event stays in the report for [`HOLD`], and so does the excuse.
-    pub fn false_findings(&self, report: &Report) -> Vec<String> {
+    pub(crate) fn false_findings(&self, report: &Report) -> Vec<String> {
         let excused = self.fell_behind.is_some_and(|at| at.elapsed().as_secs_f64() < HOLD + 2.0 * self.interval);
         let is_timing = |finding: &String| excused && TIMING.iter().any(|check| finding.starts_with(check));
         let (timing, others): (Vec<_>, Vec<_>) = failures(report).into_iter().partition(is_timing);
@@ -120,36 +120,36 @@ impl PackagerMonitor {
     }
 
     /// Probes once more, and panics when a finding isn't so.
-    pub async fn assert_clean(&mut self) {
+    pub(crate) async fn assert_clean(&mut self) {
         let report = self.probe().await;
         assert_eq!(self.false_findings(&report), [""; 0], "{}", packager_exporter::report::log(&report));
     }
 
     /// Seconds since the packager last wrote the playlist that it left alone for the longest.
-    pub fn oldest_playlist_age(&self) -> f64 {
+    pub(crate) fn oldest_playlist_age(&self) -> f64 {
         let age = |path: &PathBuf| Seconds::from(path.metadata().unwrap().modified().unwrap().elapsed().unwrap()).0;
         self.playlists.iter().map(age).fold(0.0, f64::max)
     }
 
     /// Seconds between the ends of the last two probes.
-    pub fn interval(&self) -> f64 {
+    pub(crate) fn interval(&self) -> f64 {
         self.interval
     }
 }
 
 /// `check (rendition): message` of every finding, warnings included.
-pub fn failures(report: &Report) -> Vec<String> {
+pub(crate) fn failures(report: &Report) -> Vec<String> {
     let findings = report.outcomes.iter().filter(|o| o.result == CheckResult::Failed).flat_map(|o| &o.findings);
     findings.map(|f| format!("{} ({:?}): {}", f.check, f.rendition, f.message)).collect()
 }
 
 /// The worst severity that a check found; `None` when it found nothing.
-pub fn worst(report: &Report, check: &str) -> Option<Severity> {
+pub(crate) fn worst(report: &Report, check: &str) -> Option<Severity> {
     let findings = report.outcomes.iter().flat_map(|o| &o.findings);
     findings.filter(|f| f.check == check).map(|f| f.severity).max()
 }
 
 /// Seconds since the live edge of a rendition last moved, of the rendition for which that is longest.
-pub fn edge_age(report: &Report) -> f64 {
+pub(crate) fn edge_age(report: &Report) -> f64 {
     report.edge_age.iter().map(|(_, _, age)| age.0).fold(0.0, f64::max)
 }

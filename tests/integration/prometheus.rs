@@ -29,7 +29,7 @@ const CLEAN: [(&str, &str, &str); 8] = [
 const FAULTY: [(&str, &str); 2] =
     [("FAULTY_CONTAINER", "container_invalid"), ("FAULTY_COUNTERS", "ts_continuity_error")];
 
-pub fn shipped() -> &'static Path {
+pub(crate) fn shipped() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config"))
 }
 
@@ -174,13 +174,13 @@ fn channels(origin: &Origin) -> Vec<(&'static str, String, &'static str)> {
 }
 
 #[derive(Debug)]
-pub struct Sample {
+pub(crate) struct Sample {
     pub labels: BTreeMap<String, String>,
     pub value: f64,
 }
 
 /// A running Prometheus; it is killed when this value is dropped.
-pub struct Prometheus {
+pub(crate) struct Prometheus {
     child: Child,
     address: String,
     log: Arc<Mutex<String>>,
@@ -197,7 +197,12 @@ impl Prometheus {
 
     /// Starts Prometheus at `address`. `channels` is the text of a file of targets, `rules` are names and texts of rule
     /// files.
-    pub async fn listening(address: &str, configuration: &str, channels: &str, rules: &[(String, String)]) -> Self {
+    pub(crate) async fn listening(
+        address: &str,
+        configuration: &str,
+        channels: &str,
+        rules: &[(String, String)],
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("prometheus.yml"), configuration).unwrap();
         std::fs::create_dir(folder.path().join("channels")).unwrap();
@@ -230,7 +235,7 @@ impl Prometheus {
         }
     }
 
-    pub async fn ask(&self, path: &str, name: &str, value: &str) -> Value {
+    pub(crate) async fn ask(&self, path: &str, name: &str, value: &str) -> Value {
         let url = Url::parse_with_params(&format!("http://{}/api/v1/{path}", self.address), [(name, value)]).unwrap();
         let text = self.client.get(url).send().await.unwrap().text().await.unwrap();
         let answer: Value = serde_json::from_str(&text).unwrap();
@@ -238,7 +243,7 @@ impl Prometheus {
         answer["data"].clone()
     }
 
-    pub async fn query(&self, expression: &str) -> Vec<Sample> {
+    pub(crate) async fn query(&self, expression: &str) -> Vec<Sample> {
         let data = self.ask("query", "query", expression).await;
         let result = data["result"].as_array().unwrap().iter();
         let sample = |found: &Value| Sample {
@@ -248,7 +253,7 @@ impl Prometheus {
         result.map(sample).collect()
     }
 
-    pub async fn one(&self, expression: &str) -> Option<f64> {
+    pub(crate) async fn one(&self, expression: &str) -> Option<f64> {
         self.query(expression).await.first().map(|sample| sample.value)
     }
 
@@ -257,7 +262,7 @@ impl Prometheus {
     }
 
     /// Repeats a query until its first sample has the value `wanted`.
-    pub async fn until(&self, expression: &str, wanted: f64, within: Duration) {
+    pub(crate) async fn until(&self, expression: &str, wanted: f64, within: Duration) {
         let began = Instant::now();
         loop {
             let found = self.one(expression).await;
@@ -294,7 +299,7 @@ fn ten_channels() -> String {
 }
 
 /// A port below the range from which the system takes free ports; never the same twice.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 20_000 + (std::process::id() % 5_000) as u16;
     let mut ports = std::iter::from_fn(|| Some(first + NEXT.fetch_add(1, Ordering::Relaxed))).take(1_000);

@@ -5,7 +5,7 @@ use crate::prometheus::free_port;
 use serde_json::{Value, json};
 
 /// An Alertmanager whose only receiver is the exporter's webhook; it is killed when this value is dropped.
-pub struct Alertmanager {
+pub(crate) struct Alertmanager {
     child: std::process::Child,
     _folder: tempfile::TempDir,
 }
@@ -22,7 +22,7 @@ fn free_address() -> String {
 }
 
 /// Starts an Alertmanager without data.
-pub fn alertmanager(address: &str, exporter: &str) -> Alertmanager {
+pub(crate) fn alertmanager(address: &str, exporter: &str) -> Alertmanager {
     let folder = tempfile::tempdir().unwrap();
     let text = format!(
         "route: {{receiver: db, group_wait: 0s, group_interval: 1s}}\nreceivers:\n- name: db\n  webhook_configs:\n  \

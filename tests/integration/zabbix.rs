@@ -27,7 +27,7 @@ struct Received {
 }
 
 /// A mock of a Zabbix server's trapper port.
-pub struct Trapper {
+pub(crate) struct Trapper {
     pub address: String,
     received: Arc<Mutex<Received>>,
 }
@@ -39,7 +39,7 @@ impl std::fmt::Debug for Trapper {
 }
 
 impl Trapper {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, received) = (listener.local_addr().unwrap().to_string(), Arc::default());
         tokio::spawn(serve(listener, Arc::clone(&received)));
@@ -47,12 +47,12 @@ impl Trapper {
     }
 
     /// The last value of an item.
-    pub fn value(&self, key: &str) -> Option<String> {
+    pub(crate) fn value(&self, key: &str) -> Option<String> {
         self.received.lock().unwrap().values.get(key).cloned()
     }
 
     /// The values that an item has had, one for each change.
-    pub fn values(&self, key: &str) -> Vec<String> {
+    pub(crate) fn values(&self, key: &str) -> Vec<String> {
         self.received.lock().unwrap().changes.get(key).cloned().unwrap_or_default()
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// When a description can't be read, or a file can't be written.
-pub fn write() -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) fn write() -> Result<(), Box<dyn std::error::Error>> {
     let folder = Path::new("dashboards");
     for dashboard in grafana::read_descriptions(folder)? {
         let file = folder.join("grafana").join(format!("{}.json", dashboard.uid));

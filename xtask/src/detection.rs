@@ -9,7 +9,7 @@ use std::io::{self, Write as _};
 ///
 /// # Errors
 /// When a packager can't be started, or the page can't be written.
-pub async fn run(only: &[String]) -> io::Result<()> {
+pub(crate) async fn run(only: &[String]) -> io::Result<()> {
     let mut log = io::stderr();
     if !only.is_empty() {
         return named(only).await;

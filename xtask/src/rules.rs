@@ -3,7 +3,7 @@
 use packager_testbed::alert_rules;
 use std::path::Path;
 
-pub fn write() -> std::io::Result<()> {
+pub(crate) fn write() -> std::io::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     for (path, text, generated) in alert_rules::files(&root)? {
         if text != generated {

@@ -40,7 +40,7 @@ pub(in crate::checks) mod testing {
 
     /// Segments 10 to 15 of 2 s; the first begins at second -12, the live edge is now. The markers are in line 20 and
     /// those after it.
-    pub fn marked(markers: Vec<(u64, MarkerKind)>) -> Scene {
+    pub(crate) fn marked(markers: Vec<(u64, MarkerKind)>) -> Scene {
         let mut scene = Scene::live();
         let timeline = scene.timeline();
         timeline.segments[0].program_date_time = Some(time(-12.0));
@@ -48,28 +48,28 @@ pub(in crate::checks) mod testing {
         scene
     }
 
-    pub fn out(seconds: f64) -> MarkerKind {
+    pub(crate) fn out(seconds: f64) -> MarkerKind {
         MarkerKind::Out { announced: Some(Seconds(seconds)) }
     }
 
-    pub fn range(id: &str, start: f64, planned: f64) -> AdRange {
+    pub(crate) fn range(id: &str, start: f64, planned: f64) -> AdRange {
         let (start, planned) = (Some(time(start)), Some(Seconds(planned)));
         AdRange { id: id.to_owned(), start, planned, out: true, ..AdRange::default() }
     }
 
-    pub fn boxed(range: AdRange) -> MarkerKind {
+    pub(crate) fn boxed(range: AdRange) -> MarkerKind {
         MarkerKind::Range(Box::new(range))
     }
 
     /// An ad break of an Event or of event messages, in line 4.
-    pub fn dash_range(source: AdSource, start: f64, seconds: f64) -> AdRange {
+    pub(crate) fn dash_range(source: AdSource, start: f64, seconds: f64) -> AdRange {
         let (start, coded) = (Some(time(start)), Some(Seconds(seconds)));
         AdRange { source, id: "1".to_owned(), start, coded, out: true, line: 4, ..AdRange::default() }
     }
 
     /// Segments of 2 s from second -20 to now, with these events, messages and span of inspection. `declared` adds an
     /// InbandEventStream.
-    pub fn dash_scene(
+    pub(crate) fn dash_scene(
         events: Vec<AdRange>,
         messages: Vec<AdRange>,
         inspected: Option<(f64, f64)>,

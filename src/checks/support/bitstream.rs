@@ -16,7 +16,7 @@ pub(in crate::checks) struct ParsedTrack<'a> {
 
 impl ParsedTrack<'_> {
     /// A violation whose message and evidence name the manifest's attribute, its value and the bitstream's value.
-    pub fn mismatch(&self, attribute: &str, announced: &str, actual: &str) -> Violation {
+    pub(crate) fn mismatch(&self, attribute: &str, announced: &str, actual: &str) -> Violation {
         let number = self.segment.segment.number;
         let message = format!("{attribute} is {announced}; the bitstream of segment {number} has {actual}");
         segment_violation(self.segment, message)
@@ -55,24 +55,24 @@ pub(in crate::checks) mod testing {
     use std::sync::Arc;
 
     /// A picture of 1280x720 with 25 frames a second.
-    pub fn video(codec: &str) -> CodecParameters {
+    pub(crate) fn video(codec: &str) -> CodecParameters {
         let resolution = Some(Resolution { width: 1280, height: 720 });
         let picture = VideoParameters { resolution, frame_rate: Ratio::new(25, 1), ..VideoParameters::default() };
         CodecParameters::with_video(Codec::parse(codec).unwrap(), picture)
     }
 
-    pub fn audio(codec: &str, channels: u16, rate: u32) -> CodecParameters {
+    pub(crate) fn audio(codec: &str, channels: u16, rate: u32) -> CodecParameters {
         let sound = AudioParameters { channels: Some(channels), ..AudioParameters::at_rate(rate) };
         CodecParameters::with_audio(Codec::parse(codec).unwrap(), sound)
     }
 
     /// AAC in stereo at 48 kHz.
-    pub fn stereo() -> CodecParameters {
+    pub(crate) fn stereo() -> CodecParameters {
         audio("mp4a.40.2", 2, 48_000)
     }
 
     /// A transport stream segment of 2 s with a video and an audio track of these parameters.
-    pub fn segment_with(number: u64, video: CodecParameters, audio: CodecParameters) -> SegmentFacts {
+    pub(crate) fn segment_with(number: u64, video: CodecParameters, audio: CodecParameters) -> SegmentFacts {
         let mut segment = ts_segment(number, 2.0 * number as f64, 2.0);
         let tracks = &mut segment.inspection.as_mut().unwrap().tracks;
         for (track, parameters) in tracks.iter_mut().zip([video, audio]) {
@@ -82,7 +82,7 @@ pub(in crate::checks) mod testing {
     }
 
     /// A scene whose one segment has this video and stereo sound, after `change` of the announced rendition.
-    pub fn scene_with(video: CodecParameters, change: impl FnOnce(&mut Rendition)) -> Scene {
+    pub(crate) fn scene_with(video: CodecParameters, change: impl FnOnce(&mut Rendition)) -> Scene {
         let mut scene = Scene::live();
         scene.remember([segment_with(5, video, stereo())]);
         change(&mut scene.rendition().rendition);

@@ -4,7 +4,7 @@ use packager_media::codec::parameters::DolbyVisionConfig;
 use packager_media::codec::rfc6381::Codec;
 
 /// The first declared string of Dolby Vision, and what the stream says instead, where it bears out none of them.
-pub fn differs(declared: &[String], actual: Option<DolbyVisionConfig>) -> Option<(&str, String)> {
+pub(crate) fn differs(declared: &[String], actual: Option<DolbyVisionConfig>) -> Option<(&str, String)> {
     let mut all = declared.iter().filter_map(|text| Declared::read(text));
     let first = all.next()?;
     let Some(actual) = actual else { return Some((first.text, "no Dolby Vision".to_owned())) };

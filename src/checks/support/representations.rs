@@ -44,16 +44,16 @@ pub(in crate::checks) fn judge_live_representations(
 
 impl LiveRepresentation<'_> {
     /// Its SegmentTimeline; `None` where its segments come at a fixed pace, or are the parts of one file.
-    pub fn timeline_runs(&self) -> Option<&[TimelineRun]> {
+    pub(crate) fn timeline_runs(&self) -> Option<&[TimelineRun]> {
         self.representation.addressing.segments.runs()
     }
 
-    pub fn seconds(&self, ticks: i128) -> f64 {
+    pub(crate) fn seconds(&self, ticks: i128) -> f64 {
         ticks as f64 / f64::from(self.representation.addressing.timescale.get())
     }
 
     /// Where a media time lies on the wall clock.
-    pub fn wall_clock_time(&self, ticks: u64) -> Option<Timestamp> {
+    pub(crate) fn wall_clock_time(&self, ticks: u64) -> Option<Timestamp> {
         let span = dash::SegmentSpan { number: 0, start: ticks, duration: 0 };
         let presented: Seconds = timing::presentation_time(self.period, &self.representation.addressing, span)?;
         Some(presented.after(self.mpd.availability_start?))

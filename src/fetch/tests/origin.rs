@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use url::Url;
 
-pub struct Origin {
+pub(super) struct Origin {
     pub address: SocketAddr,
     connections: Arc<AtomicUsize>,
     heads: Arc<Mutex<Vec<String>>>,
@@ -23,7 +23,7 @@ impl Drop for Origin {
 
 impl Origin {
     /// Does as it likes with each connection, which is its n-th from 0.
-    pub async fn raw<F, R>(serve: F) -> Self
+    pub(super) async fn raw<F, R>(serve: F) -> Self
     where
         F: Fn(TcpStream, usize) -> R + Send + 'static,
         R: Future<Output = ()> + Send + 'static,
@@ -49,7 +49,7 @@ impl Origin {
     }
 
     /// Answers each request head with the bytes that `answer` makes of it, and keeps the connection.
-    pub async fn answering(answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Self {
+    pub(super) async fn answering(answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Self {
         let (answer, heads) = (Arc::new(answer), Arc::new(Mutex::new(Vec::new())));
         let seen = Arc::clone(&heads);
         let serve = move |mut stream: TcpStream, _| {
@@ -68,7 +68,7 @@ impl Origin {
     }
 
     /// Answers the first request of each connection with `bytes` and closes it.
-    pub async fn once(bytes: impl Into<Vec<u8>>) -> Self {
+    pub(super) async fn once(bytes: impl Into<Vec<u8>>) -> Self {
         let bytes = Arc::new(bytes.into());
         Self::raw(move |mut stream, _| {
             let bytes = Arc::clone(&bytes);
@@ -81,21 +81,21 @@ impl Origin {
         .await
     }
 
-    pub fn url(&self, path: &str) -> Url {
+    pub(super) fn url(&self, path: &str) -> Url {
         Url::parse(&format!("http://{}{path}", self.address)).unwrap()
     }
 
-    pub fn connections(&self) -> usize {
+    pub(super) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 
-    pub fn heads(&self) -> Vec<String> {
+    pub(super) fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
     }
 }
 
 /// One request head, lower-cased; `None` when the client has gone.
-pub async fn head(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
+pub(super) async fn head(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
     let mut text = Vec::new();
     while !text.ends_with(b"\r\n\r\n") {
         text.push(stream.read_u8().await.ok()?);
@@ -103,17 +103,17 @@ pub async fn head(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
     Some(String::from_utf8_lossy(&text).to_ascii_lowercase())
 }
 
-pub fn ok(body: &[u8]) -> Vec<u8> {
+pub(super) fn ok(body: &[u8]) -> Vec<u8> {
     with("", body)
 }
 
 /// A 200 with more header lines, each ended by CRLF.
-pub fn with(headers: &str, body: &[u8]) -> Vec<u8> {
+pub(super) fn with(headers: &str, body: &[u8]) -> Vec<u8> {
     let mut all = format!("HTTP/1.1 200 OK\r\n{headers}content-length: {}\r\n\r\n", body.len()).into_bytes();
     all.extend_from_slice(body);
     all
 }
 
-pub fn redirect(to: &str) -> Vec<u8> {
+pub(super) fn redirect(to: &str) -> Vec<u8> {
     format!("HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n").into_bytes()
 }

@@ -13,7 +13,7 @@ pub(super) struct SinkMetrics {
 }
 
 impl SinkMetrics {
-    pub fn new(registry: &Registry) -> Result<Self, Error> {
+    pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
         let lines = Opts::new(
             "packager_exporter_influxdb_lines_total",
             "Number of lines for InfluxDB by result: written, dropped (InfluxDB was unreachable for too long or is \

@@ -19,7 +19,7 @@ pub(super) struct SyncMetrics {
 }
 
 impl SyncMetrics {
-    pub fn new(registry: &Registry) -> Result<Self, Error> {
+    pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
         let source = ["source"].as_slice();
         let successful = Opts::new(
             "packager_exporter_sync_successful",

@@ -89,7 +89,7 @@ pub(super) async fn export(_: Authorized<Read>, Extract(state): Shared, _: NoPar
 ///
 /// # Errors
 /// Every unknown column of the header.
-pub fn rows_of(text: &str, lines: bool) -> Result<Vec<ImportRow>, DocumentErrors> {
+pub(crate) fn rows_of(text: &str, lines: bool) -> Result<Vec<ImportRow>, DocumentErrors> {
     if lines { Ok(of_lines(text)) } else { of_csv(text) }
 }
 
@@ -180,7 +180,7 @@ fn strict(text: &str) -> Result<Value, String> {
 ///
 /// # Errors
 /// The CSV writer's own; writing into memory has none.
-pub fn csv_of(channels: &[ChannelRow]) -> Result<String, csv::Error> {
+pub(crate) fn csv_of(channels: &[ChannelRow]) -> Result<String, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(&CELLS.columns)?;
     for channel in channels {

@@ -18,9 +18,9 @@ mod tokens;
 mod webhook;
 mod zabbix;
 
-pub use import::{csv_of, rows_of};
-pub use token_file::TokenFile;
-pub use tokens::{Role, Token, Tokens, hash};
+pub(crate) use import::{csv_of, rows_of};
+pub(crate) use token_file::TokenFile;
+pub(crate) use tokens::{Role, Token, Tokens, hash};
 
 use super::State;
 use crate::alertmanager::Alertmanager;
@@ -41,7 +41,7 @@ use utoipa_axum::routes;
 
 /// Parts of the exporter that only the API needs.
 #[derive(Debug, Clone, Default)]
-pub struct Api {
+pub(crate) struct Api {
     /// Database; `None` when the catalogue is in files, which the API does not write.
     pub store: Option<Store>,
     /// Tokens of --api.tokens-file; `None` when anybody who reaches the API may read, and may write if

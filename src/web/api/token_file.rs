@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// File of --api.tokens-file and its tokens. A bad new file leaves the old tokens in force.
 #[derive(Debug)]
-pub struct TokenFile {
+pub(crate) struct TokenFile {
     path: PathBuf,
     current: RwLock<Arc<Tokens>>,
 }
@@ -21,19 +21,19 @@ impl TokenFile {
     ///
     /// # Errors
     /// The file can't be read, with line and column of every fault.
-    pub fn load(path: &Path) -> Result<Self, DocumentErrors> {
+    pub(crate) fn load(path: &Path) -> Result<Self, DocumentErrors> {
         Ok(Self { path: path.to_owned(), current: RwLock::new(Arc::new(Tokens::load(path)?)) })
     }
 
     /// Tokens in force.
     #[must_use]
-    pub fn current(&self) -> Arc<Tokens> {
+    pub(crate) fn current(&self) -> Arc<Tokens> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Reads the file every `interval` until dropped, and puts changed tokens into force. Changes and faults are logged
     /// once.
-    pub async fn follow(self: Arc<Self>, interval: Duration) {
+    pub(crate) async fn follow(self: Arc<Self>, interval: Duration) {
         let mut last = None;
         let mut ticks = tokio::time::interval(interval);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

@@ -10,7 +10,7 @@ use std::path::Path;
 /// Role of a token. A later role may do everything that an earlier one may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
-pub enum Role {
+pub(crate) enum Role {
     /// Reads everything.
     Read,
     /// Reads everything and writes alerts.
@@ -22,7 +22,7 @@ pub enum Role {
 /// Token of the file. Tokens have 256 random bits, so a plain hash is enough.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Token {
+pub(crate) struct Token {
     pub name: String,
     pub role: Role,
     /// SHA-256 of the token's text, hexadecimal.
@@ -31,7 +31,7 @@ pub struct Token {
 
 /// Tokens of a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tokens(pub Vec<Token>);
+pub(crate) struct Tokens(pub Vec<Token>);
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,7 +44,7 @@ impl Tokens {
     ///
     /// # Errors
     /// The file can't be read, with line and column of every fault.
-    pub fn load(path: &Path) -> Result<Self, DocumentErrors> {
+    pub(crate) fn load(path: &Path) -> Result<Self, DocumentErrors> {
         Self::read(&Document::open(path)?)
     }
 
@@ -64,14 +64,14 @@ impl Tokens {
 
     /// True when a request has a known token, of any role.
     #[must_use]
-    pub fn knows(&self, headers: &HeaderMap) -> bool {
+    pub(crate) fn knows(&self, headers: &HeaderMap) -> bool {
         bearer(headers).is_some_and(|token| self.holder(token).is_some())
     }
 }
 
 /// SHA-256 of a token, hexadecimal.
 #[must_use]
-pub fn hash(token: &str) -> String {
+pub(crate) fn hash(token: &str) -> String {
     digest(&SHA256, token.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -25,7 +25,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action
 
 /// Reason why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Denied {
+pub(crate) enum Denied {
     /// The user or password is missing or wrong.
     Unauthorized,
     /// The request exceeds the rate limit.
@@ -35,7 +35,7 @@ pub enum Denied {
 }
 
 /// Web configuration as it was read.
-pub struct WebSecurity {
+pub(crate) struct WebSecurity {
     tls: Option<Arc<ServerConfig>>,
     users: users::Users,
     limiter: Option<rate::RateLimiter>,
@@ -54,12 +54,12 @@ impl WebSecurity {
     }
 
     /// TLS configuration; `None` for plain HTTP.
-    pub fn tls(&self) -> Option<Arc<ServerConfig>> {
+    pub(crate) fn tls(&self) -> Option<Arc<ServerConfig>> {
         self.tls.clone()
     }
 
     /// Sets the headers of a response. The last one of a name wins, and an empty one removes the header.
-    pub fn add_headers(&self, headers: &mut HeaderMap) {
+    pub(crate) fn add_headers(&self, headers: &mut HeaderMap) {
         for (name, value) in &self.headers {
             match value {
                 Some(value) => headers.insert(name, value.clone()),
@@ -104,7 +104,7 @@ fn header(name: &str, value: &str) -> Result<(HeaderName, Option<HeaderValue>), 
 }
 
 /// The web configuration in force.
-pub struct Security {
+pub(crate) struct Security {
     /// The file; `None` without --web.config.file.
     path: Option<PathBuf>,
     interval: Duration,
@@ -126,7 +126,7 @@ impl Security {
     ///
     /// # Errors
     /// What is wrong in the file, with its name and line.
-    pub fn load(path: Option<&Path>) -> Result<Arc<Self>, String> {
+    pub(crate) fn load(path: Option<&Path>) -> Result<Arc<Self>, String> {
         Self::load_every(path, READ_INTERVAL)
     }
 
@@ -139,7 +139,7 @@ impl Security {
     }
 
     /// Web configuration in force. Reads the files again when [`READ_INTERVAL`] has passed.
-    pub async fn current(&self) -> Arc<WebSecurity> {
+    pub(crate) async fn current(&self) -> Arc<WebSecurity> {
         if let Some(path) = &self.path
             && let Ok(mut last) = self.last_read.try_lock()
             && last.at.elapsed() >= self.interval
@@ -157,7 +157,7 @@ impl Security {
     ///
     /// # Errors
     /// Why the request is refused.
-    pub async fn admit(&self, now: &WebSecurity, headers: &HeaderMap, has_token: bool) -> Result<(), Denied> {
+    pub(crate) async fn admit(&self, now: &WebSecurity, headers: &HeaderMap, has_token: bool) -> Result<(), Denied> {
         if now.limiter.as_ref().is_some_and(|l| !l.take(Instant::now())) {
             return Err(Denied::TooMany);
         }

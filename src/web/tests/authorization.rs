@@ -23,7 +23,7 @@ fn app_with_tokens() -> Router {
 }
 
 fn app_of(api: Api) -> Router {
-    let state = State::with_api(Arc::new(backend(answers)), Settings::default(), api);
+    let state = State::new(Arc::new(backend(answers)), Settings::default(), api);
     app(&state, &Security::load(None).unwrap(), Part::All)
 }
 

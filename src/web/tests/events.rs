@@ -13,7 +13,7 @@ use tower::ServiceExt;
 fn state() -> Arc<State> {
     let channels = ["CH_1", "down"].map(|code| (code.to_owned(), Arc::new(channel(code))));
     let snapshot = CatalogSnapshot { channels: channels.into(), ..CatalogSnapshot::default() };
-    State::new(Arc::new(Fake { config: config_of(snapshot), ..backend(failing) }), Settings::default())
+    State::new(Arc::new(Fake { config: config_of(snapshot), ..backend(failing) }), Settings::default(), Api::default())
 }
 
 /// Two outputs fail the same check.

@@ -8,6 +8,7 @@ mod events;
 mod routes;
 mod tls;
 
+use super::api::Api;
 use super::security::Security;
 use super::server::{Bounds, serve};
 use super::{Backend, Part, Settings, State, app};
@@ -40,7 +41,7 @@ impl Running {
     async fn start(backend: Fake, settings: Settings, security: Arc<Security>, bounds: Bounds) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let state = State::new(Arc::new(backend), settings);
+        let state = State::new(Arc::new(backend), settings, Api::default());
         let (stop, stopped) = oneshot::channel::<()>();
         let app = app(&state, &security, Part::All);
         let ended = tokio::spawn(serve(vec![listener], app, security, bounds, async move {

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 /// By how much the times of these tests are shorter than the shipped ones: 5 on an idle machine, less on a busy one,
 /// which couldn't scrape and evaluate so often. The same in all tests of a run.
-pub fn factor() -> u64 {
+pub(crate) fn factor() -> u64 {
     static FACTOR: OnceLock<u64> = OnceLock::new();
     *FACTOR.get_or_init(|| match pace::slowdown() {
         slowdown if slowdown < 1.5 => 5,
@@ -17,7 +17,7 @@ pub fn factor() -> u64 {
 }
 
 /// Divides every duration of a configuration by `times`, except `repeat_interval`.
-pub fn faster(text: &str, times: u64) -> String {
+pub(crate) fn faster(text: &str, times: u64) -> String {
     let shorter = |line: &str| {
         let keys = [
             "for:",
@@ -44,7 +44,7 @@ pub fn faster(text: &str, times: u64) -> String {
 }
 
 /// Name and text of each shipped rule file, with every duration divided by `times`.
-pub fn rules(times: u64) -> Vec<(String, String)> {
+pub(crate) fn rules(times: u64) -> Vec<(String, String)> {
     let entries = std::fs::read_dir(shipped().join("../rules")).unwrap().map(|entry| entry.unwrap());
     let rules = entries.filter(|entry| entry.file_name().to_string_lossy().ends_with(".rules.yml"));
     rules

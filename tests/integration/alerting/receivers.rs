@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufStream};
 use tokio::net::{TcpListener, TcpStream};
 
-pub type Received = Arc<Mutex<Vec<String>>>;
+pub(super) type Received = Arc<Mutex<Vec<String>>>;
 
 /// Answers every POST with 200 and keeps it as `PATH BODY`.
-pub async fn webhook() -> (String, Received) {
+pub(super) async fn webhook() -> (String, Received) {
     let received = Received::default();
     let kept = received.clone();
     let keep = move |uri: axum::http::Uri, body: String| {
@@ -21,7 +21,7 @@ pub async fn webhook() -> (String, Received) {
 }
 
 /// Takes every mail (RFC 5321, no extension) and keeps its text.
-pub async fn mail_server() -> (String, Received) {
+pub(super) async fn mail_server() -> (String, Received) {
     let received = Received::default();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();

@@ -17,9 +17,9 @@ use tempfile::TempDir;
 
 /// Longer than any wait of these tests takes on a machine that is ten times slower than an idle one: only a test that
 /// would fail reaches it.
-pub const PATIENCE: Duration = Duration::from_secs(600);
+pub(super) const PATIENCE: Duration = Duration::from_secs(600);
 
-pub struct AlertingStack {
+pub(super) struct AlertingStack {
     pub prometheus: Prometheus,
     pub alertmanager: Alertmanager,
     pub postgres: Postgres,
@@ -36,7 +36,7 @@ pub struct AlertingStack {
 impl AlertingStack {
     /// Starts every program with the shipped times divided by `times`. Channels are created over the API, and
     /// Prometheus discovers them.
-    pub async fn start(times: u64) -> Self {
+    pub(super) async fn start(times: u64) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (postgres, files) = (Postgres::start(), Files::new(&[]));
         let (zabbix, (web, posts), (smtp, mails)) = (Trapper::start().await, webhook().await, mail_server().await);
@@ -58,14 +58,14 @@ impl AlertingStack {
     }
 
     /// Creates a template or a channel and returns the answer.
-    pub async fn create(&self, path: &str, body: &Value) -> Value {
+    pub(super) async fn create(&self, path: &str, body: &Value) -> Value {
         let made = self.api("POST", path, body).await;
         assert!(made["status"] == "ok", "{body}: {made}");
         made
     }
 
     /// The JSON of the answer, whatever its status; its text when it is no JSON.
-    pub async fn api(&self, method: &str, path: &str, body: &Value) -> Value {
+    pub(super) async fn api(&self, method: &str, path: &str, body: &Value) -> Value {
         let request = self.client.request(method.parse().unwrap(), format!("http://{}/api/v1{path}", self.address));
         let request = request.header("content-type", "application/json").body(body.to_string());
         let text = match request.send().await {
@@ -76,16 +76,16 @@ impl AlertingStack {
     }
 
     /// Kills the exporter, as the kernel does when memory runs out.
-    pub fn kill_exporter(&mut self) {
+    pub(super) fn kill_exporter(&mut self) {
         self.exporter = None;
     }
 
-    pub async fn start_exporter(&mut self) {
+    pub(super) async fn start_exporter(&mut self) {
         self.exporter = Some(exporter(&self.files, &self.postgres, &self.address, &self.alertmanager.address).await);
     }
 
     /// Waits until Alertmanager has so many alerts in this state, and returns them.
-    pub async fn wait_for_alerts(&self, filter: &str, state: &str, count: usize) -> Vec<Value> {
+    pub(super) async fn wait_for_alerts(&self, filter: &str, state: &str, count: usize) -> Vec<Value> {
         let url = url::Url::parse_with_params(
             &format!("http://{}/api/v2/alerts", self.alertmanager.address),
             [("filter", filter)],
@@ -102,7 +102,7 @@ impl AlertingStack {
     }
 
     /// Waits until the newest alert of this name and channel in the database has this status, and returns its row.
-    pub async fn wait_for_row(&self, alert: &str, channel: Option<&str>, status: &str) -> Value {
+    pub(super) async fn wait_for_row(&self, alert: &str, channel: Option<&str>, status: &str) -> Value {
         self.until(&format!("{alert} of {channel:?} is {status} in the database"), async || {
             let all = self.api("GET", "/alerts", &Value::Null).await;
             let mut rows = all["alerts"].as_array().into_iter().flatten();
@@ -113,7 +113,7 @@ impl AlertingStack {
     }
 
     /// Waits until Zabbix's item has had exactly these values, one after the other.
-    pub async fn wait_for_zabbix(&self, channel: &str, alert: &str, values: &[&str]) {
+    pub(super) async fn wait_for_zabbix(&self, channel: &str, alert: &str, values: &[&str]) {
         let key = format!("packager.alert[{channel},{alert}]");
         self.until(&format!("{key} has been {values:?} in Zabbix"), async || {
             if self.zabbix.values(&key) == values { Ok(()) } else { Err(format!("{:?}", self.zabbix)) }
@@ -122,7 +122,7 @@ impl AlertingStack {
     }
 
     /// Slack messages of one status that contain `about`: channel, title, link and text of each, one a line.
-    pub fn slack_messages(&self, status: &str, about: &str) -> Vec<String> {
+    pub(super) fn slack_messages(&self, status: &str, about: &str) -> Vec<String> {
         let posts = self.posts.lock().unwrap();
         let message = |post: &String| {
             let body: Value = serde_json::from_str(post.strip_prefix("/slack ")?).unwrap();
@@ -134,7 +134,7 @@ impl AlertingStack {
         texts.filter(|text| text.contains(&format!("\n[{status}")) && text.contains(about)).collect()
     }
 
-    pub async fn wait_for_slack(&self, status: &str, about: &str) -> String {
+    pub(super) async fn wait_for_slack(&self, status: &str, about: &str) -> String {
         self.until(&format!("Slack has {status} {about}"), async || {
             self.slack_messages(status, about)
                 .first()
@@ -145,20 +145,20 @@ impl AlertingStack {
     }
 
     /// Mails that contain `about`, with the lines joined again that quoted-printable (RFC 2045 6.7) wrapped.
-    pub fn mails_about(&self, about: &str) -> Vec<String> {
+    pub(super) fn mails_about(&self, about: &str) -> Vec<String> {
         let mails = self.mails.lock().unwrap();
         let plain = |mail: &String| mail.replace("=\r\n", "").replace("=3D", "=").replace("\r\n", "\n");
         mails.iter().map(plain).filter(|mail| mail.contains(about)).collect()
     }
 
-    pub async fn wait_for_mail(&self, about: &str) -> String {
+    pub(super) async fn wait_for_mail(&self, about: &str) -> String {
         self.until(&format!("a mail says {about}"), async || {
             self.mails_about(about).first().cloned().ok_or_else(|| format!("{:#?}", self.mails_about("")))
         })
         .await
     }
 
-    pub async fn until<T>(&self, what: &str, ask: impl AsyncFn() -> Result<T, String>) -> T {
+    pub(super) async fn until<T>(&self, what: &str, ask: impl AsyncFn() -> Result<T, String>) -> T {
         let log = || self.exporter.as_ref().map(Exporter::log);
         wait(ask).await.unwrap_or_else(|instead| panic!("not within {PATIENCE:?}: {what}: {instead}\n{:?}", log()))
     }
@@ -197,7 +197,7 @@ async fn prometheus(exporter: &str, alertmanager: &str, times: u64) -> Prometheu
 }
 
 /// The shipped Alertmanager on the shipped configuration; it is killed when this is dropped.
-pub struct Alertmanager {
+pub(super) struct Alertmanager {
     pub address: String,
     child: Child,
     _folder: TempDir,
@@ -250,7 +250,7 @@ impl Drop for Alertmanager {
 }
 
 /// A live origin at this loopback address, which is the name of its packager.
-pub async fn origin(address: &str) -> Origin {
+pub(super) async fn origin(address: &str) -> Origin {
     let listener = tokio::net::TcpListener::bind(address).await.unwrap();
     Origin::start(listener, Clock::system())
 }

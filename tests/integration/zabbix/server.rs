@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// Tables of users and rights. The rest, Zabbix's own templates, takes a minute to load and isn't needed.
 const NEEDED: [&str; 7] = ["role", "role_rule", "users", "usrgrp", "users_groups", "hstgrp", "config"];
 
-pub struct Zabbix {
+pub(super) struct Zabbix {
     /// Address of the trapper.
     pub address: String,
     postgres: Postgres,
@@ -25,7 +25,7 @@ pub struct Zabbix {
 impl Zabbix {
     /// Imports the template, creates a host and links the template, as docs/operations.md describes. The server isn't
     /// started.
-    pub async fn prepare() -> Self {
+    pub(super) async fn prepare() -> Self {
         let postgres = Postgres::start();
         let own = unpacked("data");
         let own =
@@ -47,7 +47,7 @@ impl Zabbix {
         Self { address, postgres, folder: tempfile::tempdir().unwrap(), server: None }
     }
 
-    pub fn start(&mut self) {
+    pub(super) fn start(&mut self) {
         let (folder, file) = (self.folder.path(), self.folder.path().join("server.conf"));
         let (db, port) = (self.postgres.port(), self.address.rsplit(':').next().unwrap());
         let text = format!(
@@ -61,7 +61,7 @@ impl Zabbix {
         self.server = Some(server.spawn().expect("zabbix_server; scripts/install_test_tools.sh"));
     }
 
-    pub fn stop(&mut self) {
+    pub(super) fn stop(&mut self) {
         if let Some(mut server) = self.server.take() {
             let _ = Command::new("kill").arg(server.id().to_string()).status();
             let _ = server.wait();
@@ -69,7 +69,7 @@ impl Zabbix {
     }
 
     /// The newest value of an item; numbers are in `history_uint`, text in `history_text`.
-    pub fn value(&self, table: &str, key: &str) -> String {
+    pub(super) fn value(&self, table: &str, key: &str) -> String {
         self.postgres.sql_in(
             "zabbix",
             &format!(
@@ -80,7 +80,7 @@ impl Zabbix {
     }
 
     /// Every trigger of the host, with 1 for a problem, and the newest value of every item.
-    pub fn problems(&self) -> String {
+    pub(super) fn problems(&self) -> String {
         let triggers = "SELECT DISTINCT t.description, t.value FROM triggers t JOIN functions USING (triggerid)
              JOIN items USING (itemid) JOIN hosts h USING (hostid) WHERE h.host = 'packager_exporter' AND h.status = 0";
         let values = |table: &str| {
@@ -94,7 +94,7 @@ impl Zabbix {
     }
 
     /// Waits until [`Self::problems`] has this line.
-    pub async fn until(&self, what: &str, line: &str) {
+    pub(super) async fn until(&self, what: &str, line: &str) {
         let began = Instant::now();
         loop {
             let problems = self.problems();

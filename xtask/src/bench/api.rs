@@ -28,7 +28,7 @@ const LISTS: [(&str, &str, u32); 9] = [
     ("a page of 100 alerts", "alerts", 50),
 ];
 
-pub fn measure(runtime: &Runtime) -> String {
+pub(super) fn measure(runtime: &Runtime) -> String {
     if postgres::programs().is_none() {
         return format!(
             "## The API with {CHANNELS} channels\n\nNot measured: PostgreSQL isn't installed; `make tools` installs it.\n"

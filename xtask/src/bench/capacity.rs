@@ -16,7 +16,7 @@ const INTERVAL: f64 = 15.0;
 /// Bit rate of a whole ladder in Mbit/s.
 const LADDER_MBIT: f64 = 15.0;
 
-pub fn measure(runtime: &Runtime, origin: &Origin) -> String {
+pub(super) fn measure(runtime: &Runtime, origin: &Origin) -> String {
     let points = runtime.block_on(points(origin));
     let mut out = format!(
         "## Channels per core\n\nThe exporter runs as a process and answers `/probe` over HTTP: one scrape after the other, each of another channel, \
@@ -72,7 +72,7 @@ async fn points(origin: &Origin) -> [(f64, f64); 2] {
 }
 
 /// A running `packager_exporter serve`; it ends when this value is dropped.
-pub struct Exporter {
+pub(super) struct Exporter {
     process: Child,
     address: String,
     pub client: Client,
@@ -94,7 +94,7 @@ impl Exporter {
     }
 
     /// Starts the exporter with the configuration in `folder` and `variables` in its environment.
-    pub async fn launch(folder: TempDir, variables: &[(&str, &str)]) -> Self {
+    pub(super) async fn launch(folder: TempDir, variables: &[(&str, &str)]) -> Self {
         let address = free_address();
         let program = std::env::current_exe().expect("this program").with_file_name("packager_exporter");
         let mut command = Command::new(&program);
@@ -116,11 +116,11 @@ impl Exporter {
         exporter
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(super) fn url(&self, path: &str) -> String {
         format!("http://{}/{path}", self.address)
     }
 
-    pub async fn get(&self, path: &str) -> String {
+    pub(super) async fn get(&self, path: &str) -> String {
         let answer = self.client.get(self.url(path)).send().await.expect("an answer");
         answer.text().await.expect("an exposition")
     }

@@ -14,7 +14,7 @@ use url::Url;
 const PROBES: usize = 30;
 const BUDGET: Duration = Duration::from_secs(10);
 
-pub fn measure(runtime: &Runtime, origin: &Origin) -> String {
+pub(super) fn measure(runtime: &Runtime, origin: &Origin) -> String {
     let mut out = format!(
         "## DASH: large MPDs\n\nFour video Representations and one of audio, segments of 2 s. Reading means parsing the MPD and \
          computing the segments of the moment. A probe fetches and inspects segments and runs every check; its time includes \

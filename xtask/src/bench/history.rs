@@ -9,7 +9,7 @@ const CHANNELS: usize = 1000;
 const ROUNDS: usize = 5;
 const EVERY: Duration = Duration::from_secs(15);
 
-pub fn measure() -> String {
+pub(super) fn measure() -> String {
     let run =
         |outputs: usize| -> u64 { setup::run_in_child(&["history", &outputs.to_string()]).parse().expect("bytes") };
     let (all, one) = (run(CHANNELS), run(1));
@@ -25,7 +25,7 @@ pub fn measure() -> String {
 }
 
 /// Probes every channel and prints the resident memory in bytes.
-pub async fn child(outputs: usize) {
+pub(super) async fn child(outputs: usize) {
     let names: Vec<(String, String)> =
         (1..=CHANNELS).map(|n| (format!("TV{n}"), format!("live/TV{n}/master.m3u8"))).collect();
     let channels: Vec<_> = names.iter().map(|(code, path)| ChannelSpec { code, path, template: "T2" }).collect();

@@ -19,7 +19,7 @@ const FAULTS: [&str; 9] = [
 /// Time budget of a probe.
 const BUDGET: Duration = Duration::from_secs(5);
 
-pub fn measure(origin: &Origin) -> String {
+pub(super) fn measure(origin: &Origin) -> String {
     let mut out = format!(
         "## Hostile responses\n\nOne probe with a budget of {} s, each in a process of its own. Memory is the peak, and the part of \
          it that the probe added.\n\n\
@@ -34,7 +34,7 @@ pub fn measure(origin: &Origin) -> String {
 }
 
 /// Probes one fault and prints the end of its table row.
-pub async fn child(base: &str, fault: &str) {
+pub(super) async fn child(base: &str, fault: &str) {
     let url = format!("{base}/fault/{fault}/TV1/master.m3u8");
     let setup = ProbeSetup::new(&[("CH".to_owned(), url)], "");
     let rest = meter::peak_memory();

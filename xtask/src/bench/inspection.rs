@@ -12,7 +12,7 @@ const TOTAL: usize = 64 << 20;
 const PIECE: usize = 64 << 10;
 const RUNS: usize = 7;
 
-pub fn measure() -> String {
+pub(super) fn measure() -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let ts = folder.path().join("segment.ts");
     write(&ts, &[], &media("1080p_0.ts"));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 const IN_FLIGHT: usize = 200;
 
-pub fn measure(origin: &Origin) -> String {
+pub(super) fn measure(origin: &Origin) -> String {
     let mut out = String::from(
         "## Memory\n\nPeak resident memory (VmHWM), each case in a process of its own. Every probe is of another channel with four \
          renditions, whose newest segments arrive over 3 s, so that all probes are in flight at the same time. Target: under \
@@ -22,7 +22,7 @@ pub fn measure(origin: &Origin) -> String {
 }
 
 /// Probes `count` channels at once and prints the end of the table row.
-pub async fn child(base: &str, count: usize) {
+pub(super) async fn child(base: &str, count: usize) {
     let slow = |n| format!("{base}/fault/segment_slow/TV{n}/master.m3u8");
     let channels: Vec<Channel> = (1..=count).map(|n| (format!("CH{n}"), slow(n))).collect();
     // All channels are on one host here; in a plant 200 probes in flight go to many.

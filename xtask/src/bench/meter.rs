@@ -5,13 +5,13 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 /// User and system time of this process, all threads.
-pub fn cpu() -> Duration {
+pub(super) fn cpu() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// User and system time of another process, all threads that still run.
-pub fn cpu_of(pid: u32) -> Duration {
+pub(super) fn cpu_of(pid: u32) -> Duration {
     let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("a running process");
     let times = threads.filter_map(|thread| {
         // Nanoseconds; /proc/PID/stat counts in ticks of 10 ms.
@@ -22,12 +22,12 @@ pub fn cpu_of(pid: u32) -> Duration {
 }
 
 /// Peak resident memory of this process, in bytes.
-pub fn peak_memory() -> u64 {
+pub(super) fn peak_memory() -> u64 {
     status("VmHWM:")
 }
 
 /// Resident memory of this process, in bytes.
-pub fn memory() -> u64 {
+pub(super) fn memory() -> u64 {
     status("VmRSS:")
 }
 
@@ -37,18 +37,18 @@ fn status(field: &str) -> u64 {
     line.trim().trim_end_matches(" kB").parse::<u64>().expect("kB") * 1024
 }
 
-pub fn median<T: Copy + PartialOrd>(samples: &[T]) -> T {
+pub(super) fn median<T: Copy + PartialOrd>(samples: &[T]) -> T {
     let mut sorted = samples.to_vec();
     sorted.sort_by(|a, b| a.partial_cmp(b).expect("numbers"));
     sorted[sorted.len() / 2]
 }
 
-pub fn mean(samples: &[Duration]) -> Duration {
+pub(super) fn mean(samples: &[Duration]) -> Duration {
     samples.iter().sum::<Duration>() / samples.len() as u32
 }
 
 /// Median time of `count` calls, including the drop of the result.
-pub fn median_of<T>(count: usize, mut call: impl FnMut() -> T) -> Duration {
+pub(super) fn median_of<T>(count: usize, mut call: impl FnMut() -> T) -> Duration {
     let mut timed = || {
         let began = Instant::now();
         drop(black_box(call()));
@@ -60,7 +60,7 @@ pub fn median_of<T>(count: usize, mut call: impl FnMut() -> T) -> Duration {
     median(&(0..count).map(|_| timed()).collect::<Vec<_>>())
 }
 
-pub fn format_duration(time: Duration) -> String {
+pub(super) fn format_duration(time: Duration) -> String {
     match time.as_secs_f64() {
         s if s >= 1.0 => format!("{s:.2} s"),
         s if s >= 1e-3 => format!("{:.2} ms", s * 1e3),
@@ -68,6 +68,6 @@ pub fn format_duration(time: Duration) -> String {
     }
 }
 
-pub fn megabytes(bytes: u64) -> String {
+pub(super) fn megabytes(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
 }

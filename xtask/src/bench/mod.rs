@@ -20,7 +20,7 @@ mod plain_download;
 mod setup;
 
 /// Runs the measurement that `arguments` name, or all of them, and prints the page.
-pub fn run(arguments: &[String]) {
+pub(crate) fn run(arguments: &[String]) {
     // reqwest is built without a TLS provider of its own.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");

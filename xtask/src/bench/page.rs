@@ -1,7 +1,7 @@
 //! The text around the figures of docs/performance.md.
 
 /// Beginning of the page.
-pub const HEAD: &str = "# Performance
+pub(super) const HEAD: &str = "# Performance
 
 `make bench` writes this page; each run replaces all of it. Measured on 2 cores, x86-64, over loopback: the origin
 (`crates/testbed`) runs as a process of its own on the same two cores.
@@ -13,7 +13,7 @@ origin, whose work is part of both times. The CPU ratio counts only this process
 ";
 
 /// End of the page: what limits the figures.
-pub const LIMITS: &str = "## What limits these figures
+pub(super) const LIMITS: &str = "## What limits these figures
 
 * **Wall time on loopback: above the target of 1.10.** Loopback is a copy in memory: it delivers bytes about as fast as the
   inspection reads them, so the inspection can't overlap with waiting. The column for 1 Gbit/s is an estimate for a network,

@@ -4,18 +4,18 @@ use futures_util::future::join_all;
 use reqwest::{Client, Response, Url, header};
 
 #[derive(Clone)]
-pub struct PlainDownload {
+pub(super) struct PlainDownload {
     client: Client,
 }
 
 impl PlainDownload {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { client: Client::builder().no_proxy().build().expect("a client") }
     }
 
     /// Downloads the multivariant playlist, then all media playlists at once, then the newest segment and one byte of
     /// the oldest segment of each. Returns the number of bytes.
-    pub async fn download(&self, master: &str) -> u64 {
+    pub(super) async fn download(&self, master: &str) -> u64 {
         let url = Url::parse(master).expect("a URL");
         let text = self.text(url.clone()).await;
         let renditions = uris(&text).map(|uri| self.rendition(url.join(uri).expect("a URI")));

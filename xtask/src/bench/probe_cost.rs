@@ -26,7 +26,7 @@ impl Samples {
     }
 }
 
-pub fn measure(runtime: &Runtime, origin: &Origin) -> String {
+pub(super) fn measure(runtime: &Runtime, origin: &Origin) -> String {
     let mut out = format!(
         "## A probe compared with a plain download\n\n{PAIRS} pairs for each channel, the two in turn; wall times are medians, \
          CPU times (user and system) are means. Target: at most 1.10 of the wall time.\n\n\

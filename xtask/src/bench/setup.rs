@@ -13,14 +13,14 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// A running `live_origin`; it ends when this value is dropped.
-pub struct Origin {
+pub(super) struct Origin {
     child: Child,
     pub base: String,
     _output: BufReader<ChildStdout>,
 }
 
 impl Origin {
-    pub fn start() -> Self {
+    pub(super) fn start() -> Self {
         let program = std::env::current_exe().expect("this program").with_file_name("live_origin");
         let started = Command::new(&program).stdout(Stdio::piped()).spawn();
         let mut child =
@@ -32,7 +32,7 @@ impl Origin {
         Self { child, base, _output: output }
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(super) fn url(&self, path: &str) -> String {
         format!("{}/{path}", self.base)
     }
 }
@@ -45,7 +45,7 @@ impl Drop for Origin {
 }
 
 /// Code and URL of a channel of the catalogue.
-pub type Channel = (String, String);
+pub(super) type Channel = (String, String);
 
 /// A template with default thresholds. A probe fetches the newest segment and a byte of the oldest, as
 /// [`super::plain_download`] does.
@@ -58,13 +58,13 @@ T:
 ";
 
 /// A prober with the folder of its configuration.
-pub struct ProbeSetup {
+pub(super) struct ProbeSetup {
     pub prober: Prober,
     _folder: TempDir,
 }
 
 /// Writes a catalogue of `channels` to `folder`.
-pub fn configure(folder: &Path, channels: &[Channel], exporter: &str) {
+pub(super) fn configure(folder: &Path, channels: &[Channel], exporter: &str) {
     let mut catalogue = String::from("channels:\n");
     for (code, url) in channels {
         let _ = writeln!(
@@ -79,7 +79,7 @@ pub fn configure(folder: &Path, channels: &[Channel], exporter: &str) {
 }
 
 impl ProbeSetup {
-    pub fn new(channels: &[Channel], exporter: &str) -> Self {
+    pub(super) fn new(channels: &[Channel], exporter: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         configure(folder.path(), channels, exporter);
         let source = ConfigPaths { file: Some(folder.path().join("exporter.yml")), ..ConfigPaths::default() };
@@ -88,19 +88,19 @@ impl ProbeSetup {
         Self { prober, _folder: folder }
     }
 
-    pub async fn probe(&self, code: &str, timeout: Duration) -> Arc<Report> {
+    pub(super) async fn probe(&self, code: &str, timeout: Duration) -> Arc<Report> {
         let ask = ProbeRequest { target: code.to_owned(), template: None, output: None };
         self.prober.probe(ask, timeout).await.expect("a known channel").report
     }
 }
 
 /// Many channels with one URL: none is in the history, so a probe skips nothing.
-pub fn unseen_channels(url: &str, count: usize) -> Vec<Channel> {
+pub(super) fn unseen_channels(url: &str, count: usize) -> Vec<Channel> {
     (0..count).map(|n| (format!("CH{n}"), url.to_owned())).collect()
 }
 
 /// Runs this program again for one case, and returns the last line that it prints.
-pub fn run_in_child(arguments: &[&str]) -> String {
+pub(super) fn run_in_child(arguments: &[&str]) -> String {
     let program = std::env::current_exe().expect("this program");
     let output = Command::new(program).arg("bench").args(arguments).stderr(Stdio::inherit()).output().expect("it runs");
     assert!(output.status.success(), "the case {arguments:?} ended with {}", output.status);

@@ -35,25 +35,25 @@ struct Kept {
 }
 
 impl<'t> DefectLog<'t> {
-    pub fn new(text: &'t str) -> Self {
+    pub(super) fn new(text: &'t str) -> Self {
         let lines = memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1).collect();
         let [syntax, attribute, update, events, groups, markers] = std::array::from_fn(|_| Kept::default());
         Self { text, lines, syntax, attribute, update, events, groups, markers, of_update: false }
     }
 
     /// A log for a patch document.
-    pub fn of_update(text: &'t str) -> Self {
+    pub(super) fn of_update(text: &'t str) -> Self {
         Self { of_update: true, ..Self::new(text) }
     }
 
     /// Line on which `node` begins, from 1.
-    pub fn line(&self, node: Node<'_, '_>) -> u32 {
+    pub(super) fn line(&self, node: Node<'_, '_>) -> u32 {
         let before = self.lines.partition_point(|start| *start <= node.range().start);
         u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1)
     }
 
     /// Adds a violation of the schema or of a rule of the standard.
-    pub fn wrong(&mut self, node: Node<'_, '_>, reference: &'static str, message: fmt::Arguments<'_>) {
+    pub(super) fn wrong(&mut self, node: Node<'_, '_>, reference: &'static str, message: fmt::Arguments<'_>) {
         let at = (self.text, node.range().start);
         let name = node.tag_name().name();
         if self.of_update || UPDATE_ELEMENTS.contains(&name) {
@@ -66,25 +66,25 @@ impl<'t> DefectLog<'t> {
     }
 
     /// Adds a missing or malformed attribute that players need to select a rendition.
-    pub fn attribute(&mut self, node: Node<'_, '_>, reference: &'static str, message: fmt::Arguments<'_>) {
+    pub(super) fn attribute(&mut self, node: Node<'_, '_>, reference: &'static str, message: fmt::Arguments<'_>) {
         let at = node.range().start;
         self.attribute.add(DefectKind::Attribute, (self.text, at), reference, message);
     }
 
     /// Adds an ambiguity among the elements that players select from.
-    pub fn group(&mut self, node: Node<'_, '_>, reference: &'static str, message: fmt::Arguments<'_>) {
+    pub(super) fn group(&mut self, node: Node<'_, '_>, reference: &'static str, message: fmt::Arguments<'_>) {
         let at = node.range().start;
         self.groups.add(DefectKind::Groups, (self.text, at), reference, message);
     }
 
     /// Adds an ad marker that cannot be read.
-    pub fn marker(&mut self, node: Node<'_, '_>, reference: &'static str, message: fmt::Arguments<'_>) {
+    pub(super) fn marker(&mut self, node: Node<'_, '_>, reference: &'static str, message: fmt::Arguments<'_>) {
         let at = node.range().start;
         self.markers.add(DefectKind::AdMarker, (self.text, at), reference, message);
     }
 
     /// All defects in the order of their lines, followed by the counts of those left out.
-    pub fn finish(self) -> Vec<Defect> {
+    pub(super) fn finish(self) -> Vec<Defect> {
         let Self { syntax, attribute, update, events, groups, markers, .. } = self;
         let rest = [
             syntax.rest(DefectKind::Mpd),

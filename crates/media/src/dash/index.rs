@@ -11,7 +11,7 @@ use crate::units::Timestamp;
 use url::Url;
 
 /// Most indexes that are read of one MPD: those of the newest Periods.
-pub const MAX_INDEXES: usize = 64;
+pub(super) const MAX_INDEXES: usize = 64;
 /// Most bytes that are read of one index. A subsegment takes 12 of them.
 pub const MAX_INDEX_BYTES: u64 = 1 << 20;
 /// Most bytes that are read of all indexes together. In memory a subsegment takes some 200 bytes.

@@ -45,11 +45,11 @@ pub(super) struct Reader<'n, 't> {
 }
 
 impl<'n, 't> Reader<'n, 't> {
-    pub fn new(log: &'n mut DefectLog<'t>) -> Self {
+    pub(super) fn new(log: &'n mut DefectLog<'t>) -> Self {
         Self { log, timelines: Timelines::default(), count: 0 }
     }
 
-    pub fn period(&mut self, node: Node<'_, '_>, base: &Url, times: Times) -> Period {
+    pub(super) fn period(&mut self, node: Node<'_, '_>, base: &Url, times: Times) -> Period {
         self.count = 0;
         self.unfollowed(node);
         let base = self::base(node, base, self.log);

@@ -14,7 +14,7 @@ pub struct Pssh {
 }
 
 /// Largest number of key identifiers that are kept of one box.
-pub const MAX_KEY_IDS: usize = 64;
+pub(super) const MAX_KEY_IDS: usize = 64;
 /// Boxes that are read of one URI.
 const MAX_BOXES: usize = 8;
 

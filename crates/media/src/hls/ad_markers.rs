@@ -29,7 +29,7 @@ pub(super) struct AdMarkers(VecDeque<Marker>);
 
 impl AdMarkers {
     /// Takes a line if it is a cue tag; `count` is the number of segments before it.
-    pub fn tag(&mut self, line: &PlaylistLine<'_>, count: u64, defects: &mut DefectList) {
+    pub(super) fn tag(&mut self, line: &PlaylistLine<'_>, count: u64, defects: &mut DefectList) {
         let LineContent::Tag { name, rest } = line.content else { return };
         let value = rest.strip_prefix(':').unwrap_or(rest).trim_ascii();
         let mut cue = CueTag { name, line, defects };
@@ -47,7 +47,7 @@ impl AdMarkers {
     }
 
     /// Takes an EXT-X-DATERANGE if it has an SCTE 35 attribute; `count` is the number of segments before it.
-    pub fn date_range<'a>(
+    pub(super) fn date_range<'a>(
         &mut self,
         list: &AttributeList<'a>,
         line: &PlaylistLine<'a>,
@@ -84,7 +84,7 @@ impl AdMarkers {
         self.0.drain(..excess);
     }
 
-    pub fn finish(self, media_sequence: u64) -> Vec<Marker> {
+    pub(super) fn finish(self, media_sequence: u64) -> Vec<Marker> {
         let numbered = |marker: Marker| Marker { number: marker.number.saturating_add(media_sequence), ..marker };
         self.0.into_iter().map(numbered).collect()
     }

@@ -42,7 +42,7 @@ pub(super) enum AttributeType {
 }
 
 impl AttributeType {
-    pub fn fits(self, pair: &AttributePair<'_>) -> bool {
+    pub(super) fn fits(self, pair: &AttributePair<'_>) -> bool {
         let text = pair.value;
         match self {
             Self::Integer => !pair.quoted && integer(text).is_some(),

@@ -21,28 +21,28 @@ pub(super) struct AttributeList<'a>(pub Vec<AttributePair<'a>>);
 
 impl<'a> AttributeList<'a> {
     /// The value of a sound attribute; `None` also for a malformed one.
-    pub fn get(&self, name: &str) -> Option<&'a str> {
+    pub(super) fn get(&self, name: &str) -> Option<&'a str> {
         self.0.iter().find(|p| p.sound && p.name == name).map(|p| p.value)
     }
 
     /// The text of a quoted attribute, sound or malformed.
-    pub fn quoted(&self, name: &str) -> Option<&'a str> {
+    pub(super) fn quoted(&self, name: &str) -> Option<&'a str> {
         self.0.iter().find(|p| p.quoted && p.name == name).map(|p| p.value)
     }
 
     /// An unquoted word as it is written, sound or malformed.
-    pub fn written(&self, name: &str) -> Option<&'a str> {
+    pub(super) fn written(&self, name: &str) -> Option<&'a str> {
         let word = |v: &str| !v.is_empty() && v.bytes().all(|b| b.is_ascii_graphic());
         self.0.iter().find(|p| p.name == name && !p.quoted && word(p.value)).map(|p| p.value)
     }
 
     /// The attribute's name as a slice of the line, which locates a defect.
-    pub fn name(&self, name: &str) -> Option<&'a str> {
+    pub(super) fn name(&self, name: &str) -> Option<&'a str> {
         self.0.iter().find(|p| p.name == name).map(|p| p.name)
     }
 
     /// Whether there is an attribute of this name, sound or malformed.
-    pub fn has(&self, name: &str) -> bool {
+    pub(super) fn has(&self, name: &str) -> bool {
         self.0.iter().any(|p| p.name == name)
     }
 }

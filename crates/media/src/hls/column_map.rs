@@ -17,11 +17,11 @@ struct Change {
 
 impl ColumnMap {
     /// Adds a replacement; those of one line come in the order of their columns.
-    pub fn add(&mut self, line: u32, column: u32, value: u32, reference: u32) {
+    pub(super) fn add(&mut self, line: u32, column: u32, value: u32, reference: u32) {
         self.0.entry(line).or_default().push(Change { column, value, reference });
     }
 
-    pub fn original_position(&self, position: Position) -> Position {
+    pub(super) fn original_position(&self, position: Position) -> Position {
         match position {
             Position::Line { line, column } => Position::Line { line, column: self.original(line, column) },
             other => other,

@@ -35,7 +35,7 @@ pub(super) struct DateRanges<'a> {
 }
 
 impl<'a> DateRanges<'a> {
-    pub fn take(&mut self, list: &AttributeList<'a>, report: &mut TagReport<'_, '_, 'a>) {
+    pub(super) fn take(&mut self, list: &AttributeList<'a>, report: &mut TagReport<'_, '_, 'a>) {
         let at = report.line.start();
         self.first.get_or_insert(at);
         list.0.iter().for_each(|pair| extension(pair, report));
@@ -69,7 +69,7 @@ impl<'a> DateRanges<'a> {
     }
 
     /// Reports the rules that the date ranges break. `dated`: the playlist has EXT-X-PROGRAM-DATE-TIME.
-    pub fn finish(self, dated: bool, defects: &mut DefectList) {
+    pub(super) fn finish(self, dated: bool, defects: &mut DefectList) {
         if let Some(at) = self.first.filter(|_| !dated) {
             let what = "a playlist with EXT-X-DATERANGE must have EXT-X-PROGRAM-DATE-TIME, and this has none";
             defects.add_at(Metadata, at, REFERENCE, format_args!("{what}"));

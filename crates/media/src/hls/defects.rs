@@ -28,7 +28,7 @@ struct BoundedDefects {
 
 impl DefectList {
     /// Adds a defect at byte `offset` of `line`. Message and column are computed only if the defect is kept.
-    pub fn add(
+    pub(super) fn add(
         &mut self,
         kind: DefectKind,
         (line, offset): (&PlaylistLine<'_>, usize),
@@ -41,7 +41,7 @@ impl DefectList {
     }
 
     /// Adds a defect at a line and column, such as line 1 for a missing tag.
-    pub fn add_at(
+    pub(super) fn add_at(
         &mut self,
         kind: DefectKind,
         (line, column): (u32, u32),
@@ -54,12 +54,12 @@ impl DefectList {
     }
 
     /// From now on positions are those of a text whose variables were replaced; `columns` maps them back.
-    pub fn set_column_map(&mut self, columns: ColumnMap) {
+    pub(super) fn set_column_map(&mut self, columns: ColumnMap) {
         self.columns = columns;
     }
 
     /// All defects in the order of their lines, followed by the counts of the defects that were not kept.
-    pub fn finish(self) -> Vec<Defect> {
+    pub(super) fn finish(self) -> Vec<Defect> {
         let Self { syntax, attribute, other, .. } = self;
         let rest: Vec<Defect> = [syntax.rest(), attribute.rest(), other.rest()].into_iter().flatten().collect();
         let mut all = syntax.list;

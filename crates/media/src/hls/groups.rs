@@ -32,7 +32,7 @@ pub(super) struct RenditionGroups<'a> {
 
 impl<'a> RenditionGroups<'a> {
     /// Takes an EXT-X-MEDIA.
-    pub fn member(&mut self, list: &AttributeList<'a>, at: At) {
+    pub(super) fn member(&mut self, list: &AttributeList<'a>, at: At) {
         let (Some(kind), Some(id), Some(name)) = (list.get("TYPE"), list.quoted("GROUP-ID"), list.quoted("NAME"))
         else {
             return;
@@ -46,7 +46,7 @@ impl<'a> RenditionGroups<'a> {
     }
 
     /// Takes an EXT-X-STREAM-INF or EXT-X-I-FRAME-STREAM-INF.
-    pub fn references(&mut self, list: &AttributeList<'a>, at: At) {
+    pub(super) fn references(&mut self, list: &AttributeList<'a>, at: At) {
         for kind in TYPES {
             if let Some(id) = list.quoted(kind).filter(|id| !id.is_empty()) {
                 self.named.entry((kind, id)).or_insert(at);
@@ -54,7 +54,7 @@ impl<'a> RenditionGroups<'a> {
         }
     }
 
-    pub fn finish(&self, defects: &mut DefectList) {
+    pub(super) fn finish(&self, defects: &mut DefectList) {
         for (&(kind, id), at) in self.named.iter().filter(|(key, _)| !self.defined.contains_key(*key)) {
             defects.add_at(
                 Broken,

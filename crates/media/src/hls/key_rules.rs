@@ -34,7 +34,7 @@ pub(super) struct KeyRules<'a> {
 }
 
 impl<'a> KeyRules<'a> {
-    pub fn take(&mut self, list: &AttributeList<'a>, report: &mut TagReport<'_, '_, 'a>) {
+    pub(super) fn take(&mut self, list: &AttributeList<'a>, report: &mut TagReport<'_, '_, 'a>) {
         match report.tag.name {
             "EXT-X-KEY" => self.key(list, report.line.number),
             "EXT-X-MAP" => self.map(report),

@@ -54,13 +54,13 @@ fn content_of(text: &str) -> LineContent<'_> {
 
 impl<'a> PlaylistLine<'a> {
     /// Column (characters, from 1) of a byte offset.
-    pub fn position(&self, offset: usize) -> Position {
+    pub(super) fn position(&self, offset: usize) -> Position {
         let before = self.raw.get(..offset).unwrap_or(self.raw).chars().count();
         Position::Line { line: self.number, column: u32::try_from(before + 1).unwrap_or(u32::MAX) }
     }
 
     /// Line and column of its content.
-    pub fn start(&self) -> (u32, u32) {
+    pub(super) fn start(&self) -> (u32, u32) {
         match self.position(self.indent) {
             Position::Line { line, column } => (line, column),
             _ => (self.number, 1),
@@ -68,25 +68,25 @@ impl<'a> PlaylistLine<'a> {
     }
 
     /// The line from its content on.
-    pub fn tag_text(&self) -> &'a str {
+    pub(super) fn tag_text(&self) -> &'a str {
         self.raw.get(self.indent..).unwrap_or(self.raw)
     }
 
     /// The whole line, white space included.
-    pub fn raw(&self) -> &'a str {
+    pub(super) fn raw(&self) -> &'a str {
         self.raw
     }
 
-    pub fn is_ascii(&self) -> bool {
+    pub(super) fn is_ascii(&self) -> bool {
         self.raw.is_ascii()
     }
 
-    pub fn raw_indices(&self) -> impl Iterator<Item = (usize, char)> {
+    pub(super) fn raw_indices(&self) -> impl Iterator<Item = (usize, char)> {
         self.raw.char_indices()
     }
 
     /// Byte offset of `part`, a slice of this line.
-    pub fn offset_of(&self, part: &'a str) -> usize {
+    pub(super) fn offset_of(&self, part: &'a str) -> usize {
         (part.as_ptr() as usize).wrapping_sub(self.raw.as_ptr() as usize).min(self.raw.len())
     }
 }

@@ -37,7 +37,7 @@ pub(super) struct Lint<'a> {
 }
 
 impl<'a> Lint<'a> {
-    pub fn new(counts: TagCounts) -> Self {
+    pub(super) fn new(counts: TagCounts) -> Self {
         let seen = [0; TAGS.len()];
         let versions = RequiredVersion::default();
         Self {
@@ -52,7 +52,11 @@ impl<'a> Lint<'a> {
         }
     }
 
-    pub fn check<'l>(&mut self, line: &'l PlaylistLine<'a>, defects: &mut DefectList) -> Option<Statement<'l, 'a>> {
+    pub(super) fn check<'l>(
+        &mut self,
+        line: &'l PlaylistLine<'a>,
+        defects: &mut DefectList,
+    ) -> Option<Statement<'l, 'a>> {
         let content = match line.content {
             LineContent::Blank | LineContent::Comment => None,
             LineContent::TooLong => {
@@ -174,7 +178,7 @@ impl<'a> Lint<'a> {
         }
     }
 
-    pub fn finish(mut self, defects: &mut DefectList) {
+    pub(super) fn finish(mut self, defects: &mut DefectList) {
         self.report_missing_uri(defects);
         self.versions.finish(defects);
         self.required("EXTM3U", "must be the first line", defects);

@@ -37,7 +37,7 @@ pub(super) struct PartPosition {
 }
 
 impl LowLatencyTags {
-    pub fn take<'a>(
+    pub(super) fn take<'a>(
         &mut self,
         name: &str,
         list: &AttributeList<'a>,
@@ -73,14 +73,14 @@ impl LowLatencyTags {
     }
 
     /// Takes an EXT-X-SKIP, and gives the number of segments that it skips.
-    pub fn skip(&mut self, list: &AttributeList<'_>) -> u64 {
+    pub(super) fn skip(&mut self, list: &AttributeList<'_>) -> u64 {
         let skipped = integer(list, "SKIPPED-SEGMENTS");
         self.read.skipped = skipped;
         skipped.unwrap_or(0)
     }
 
     /// Takes an EXT-X-PART; one that can't be kept still counts in the index of the next.
-    pub fn part<'a>(
+    pub(super) fn part<'a>(
         &mut self,
         list: &AttributeList<'a>,
         parent: PartPosition,
@@ -145,7 +145,7 @@ impl LowLatencyTags {
     }
 
     /// The facts with their media sequence numbers; `first` is that of the playlist's first segment.
-    pub fn finish(self, first: u64) -> LowLatency {
+    pub(super) fn finish(self, first: u64) -> LowLatency {
         let mut read = self.read;
         read.parts = self.parts.into();
         for part in &mut read.parts {

@@ -59,7 +59,7 @@ struct PendingRange {
 }
 
 impl<'b> TimelineBuilder<'b> {
-    pub fn new(base: &'b Url, surplus: usize) -> Self {
+    pub(super) fn new(base: &'b Url, surplus: usize) -> Self {
         Self {
             base,
             surplus,
@@ -79,11 +79,11 @@ impl<'b> TimelineBuilder<'b> {
     }
 
     /// Takes a cue tag, which no standard defines and the lint doesn't check.
-    pub fn cue(&mut self, line: &PlaylistLine<'_>, defects: &mut DefectList) {
+    pub(super) fn cue(&mut self, line: &PlaylistLine<'_>, defects: &mut DefectList) {
         self.markers.tag(line, self.count, defects);
     }
 
-    pub fn take(&mut self, statement: Statement<'_, '_>, defects: &mut DefectList) {
+    pub(super) fn take(&mut self, statement: Statement<'_, '_>, defects: &mut DefectList) {
         let line = statement.line;
         match statement.content {
             StatementContent::Uri(uri) => self.segment(uri, line, defects),
@@ -205,7 +205,7 @@ impl<'b> TimelineBuilder<'b> {
         }
     }
 
-    pub fn finish(self, defects: &mut DefectList) -> Timeline {
+    pub(super) fn finish(self, defects: &mut DefectList) -> Timeline {
         if self.dropped > 0 {
             let (dropped, kept) = (self.dropped, self.segments.len());
             defects.add_at(

@@ -39,7 +39,7 @@ struct RenditionDraft {
 }
 
 impl<'a, 'b> PresentationBuilder<'a, 'b> {
-    pub fn new(base: &'b Url) -> Self {
+    pub(super) fn new(base: &'b Url) -> Self {
         Self {
             base,
             declarations: 0,
@@ -52,7 +52,7 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
         }
     }
 
-    pub fn take(&mut self, statement: Statement<'_, 'a>, defects: &mut DefectList) {
+    pub(super) fn take(&mut self, statement: Statement<'_, 'a>, defects: &mut DefectList) {
         let line = statement.line;
         match statement.content {
             StatementContent::Tag("EXT-X-STREAM-INF", TagValue::Attributes(list)) => {
@@ -164,7 +164,7 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
         *count += 1;
     }
 
-    pub fn finish(mut self, defects: &mut DefectList) -> Presentation {
+    pub(super) fn finish(mut self, defects: &mut DefectList) -> Presentation {
         self.without_uri();
         self.groups.finish(defects);
         if let Some((count, line)) = self.surplus {

@@ -21,7 +21,7 @@ pub(super) struct TagCounts {
 }
 
 impl TagCounts {
-    pub fn count(text: &str) -> Self {
+    pub(super) fn count(text: &str) -> Self {
         let mut counts = Self::default();
         for line in lines::split(text) {
             match line.content {
@@ -48,13 +48,13 @@ impl TagCounts {
     }
 
     /// Whether the text is a playlist: it has EXTM3U or at least one other tag of HLS.
-    pub fn is_playlist(&self) -> bool {
+    pub(super) fn is_playlist(&self) -> bool {
         self.extm3u.is_some() || self.known > 0
     }
 
     /// The kind to which most tags belong, so that a single stray tag doesn't decide it. A playlist without any such tag is
     /// an empty multivariant playlist (RFC 8216bis 4.1).
-    pub fn kind(&self) -> PlaylistKind {
+    pub(super) fn kind(&self) -> PlaylistKind {
         if self.media > self.multivariant { PlaylistKind::Media } else { PlaylistKind::Multivariant }
     }
 }

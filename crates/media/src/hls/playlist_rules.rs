@@ -27,7 +27,7 @@ pub(super) struct PlaylistRules<'a> {
 }
 
 impl<'a> PlaylistRules<'a> {
-    pub fn take(&mut self, list: &AttributeList<'a>, report: &mut TagReport<'_, '_, 'a>) {
+    pub(super) fn take(&mut self, list: &AttributeList<'a>, report: &mut TagReport<'_, '_, 'a>) {
         self.keys.take(list, report);
         let at = report.line.start();
         match report.tag.name {
@@ -62,7 +62,7 @@ impl<'a> PlaylistRules<'a> {
     }
 
     /// Reports the rules that the whole playlist breaks. `dated`: the playlist has EXT-X-PROGRAM-DATE-TIME.
-    pub fn finish(self, dated: bool, defects: &mut DefectList) {
+    pub(super) fn finish(self, dated: bool, defects: &mut DefectList) {
         self.ranges.finish(dated, defects);
         if let (Some(_), Some(at)) = (self.without_captions, self.with_captions) {
             let what = "this EXT-X-STREAM-INF has no CLOSED-CAPTIONS=NONE, which others have; all must have it or none";

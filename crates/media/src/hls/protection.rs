@@ -24,7 +24,7 @@ pub(super) struct Protection {
 
 impl Protection {
     /// Takes an EXT-X-KEY, which replaces the key of its KEYFORMAT; METHOD=NONE ends all keys.
-    pub fn key(&mut self, list: &AttributeList<'_>, base: &Url) {
+    pub(super) fn key(&mut self, list: &AttributeList<'_>, base: &Url) {
         self.replace(list, base);
         self.shared = self.keys.as_slice().into();
     }
@@ -46,7 +46,13 @@ impl Protection {
     }
 
     /// Takes an EXT-X-MAP; one without a usable URI leaves the segments without a map.
-    pub fn map<'a>(&mut self, list: &AttributeList<'a>, base: &Url, line: &PlaylistLine<'a>, defects: &mut DefectList) {
+    pub(super) fn map<'a>(
+        &mut self,
+        list: &AttributeList<'a>,
+        base: &Url,
+        line: &PlaylistLine<'a>,
+        defects: &mut DefectList,
+    ) {
         let byte_range = m3u8::map(list).byte_range;
         let byte_range = byte_range.map(|r| ByteRange { offset: r.offset.unwrap_or(0), length: r.length });
         let uri = list.quoted("URI").and_then(|uri| uris::resolve(base, uri, line, defects));
@@ -57,16 +63,16 @@ impl Protection {
         }
     }
 
-    pub fn in_force_map(&self) -> Option<Map> {
+    pub(super) fn in_force_map(&self) -> Option<Map> {
         self.map.clone()
     }
 
-    pub fn in_force(&self) -> Arc<[Key]> {
+    pub(super) fn in_force(&self) -> Arc<[Key]> {
         self.shared.clone()
     }
 
     /// All keys in force lead to the same media key: this is the one of KEYFORMAT identity if there is one, else the first.
-    pub fn in_force_key(&self) -> Option<Key> {
+    pub(super) fn in_force_key(&self) -> Option<Key> {
         self.keys.iter().find(|k| k.format() == "identity").or(self.keys.first()).cloned()
     }
 }

@@ -32,19 +32,19 @@ pub(super) struct TagReport<'d, 'l, 'a> {
 
 impl<'a> TagReport<'_, '_, 'a> {
     /// Reports a breach of the tag's own clause, at `part` of the line.
-    pub fn tag(&mut self, part: &'a str, message: fmt::Arguments<'_>) {
+    pub(super) fn tag(&mut self, part: &'a str, message: fmt::Arguments<'_>) {
         let at = (self.line, self.line.offset_of(part));
         self.defects.add(self.kind(), at, self.tag.reference, message);
     }
 
     /// Reports a breach of the grammar of attribute lists, at `part` of the line.
-    pub fn list(&mut self, part: &'a str, message: fmt::Arguments<'_>) {
+    pub(super) fn list(&mut self, part: &'a str, message: fmt::Arguments<'_>) {
         let at = (self.line, self.line.offset_of(part));
         self.defects.add(self.kind(), at, attributes::REFERENCE, message);
     }
 
     /// Reports a missing or malformed attribute; those of the tags that declare the ladder have a defect kind of their own.
-    pub fn attribute(&mut self, part: &'a str, message: fmt::Arguments<'_>) {
+    pub(super) fn attribute(&mut self, part: &'a str, message: fmt::Arguments<'_>) {
         let at = (self.line, self.line.offset_of(part));
         self.defects.add(self.attribute_kind(), at, self.tag.reference, message);
     }

@@ -17,7 +17,7 @@ pub(super) struct RequiredVersion {
 
 impl RequiredVersion {
     /// Takes a tag; `rest` is the text after its name and colon.
-    pub fn take(&mut self, name: &str, rest: &str, reading: Option<&TagValue<'_>>, line: &PlaylistLine<'_>) {
+    pub(super) fn take(&mut self, name: &str, rest: &str, reading: Option<&TagValue<'_>>, line: &PlaylistLine<'_>) {
         let at = line.start();
         match (name, reading) {
             ("EXT-X-VERSION", Some(TagValue::Integer(version))) => self.declared = self.declared.or(Some(*version)),
@@ -65,7 +65,7 @@ impl RequiredVersion {
         }
     }
 
-    pub fn finish(&mut self, defects: &mut DefectList) {
+    pub(super) fn finish(&mut self, defects: &mut DefectList) {
         if let Some(at) = self.map.filter(|_| !self.i_frames_only) {
             self.need(6, "EXT-X-MAP without EXT-X-I-FRAMES-ONLY", at);
         }

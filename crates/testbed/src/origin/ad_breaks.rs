@@ -15,7 +15,7 @@ const CYCLE: i64 = 12;
 const BEGIN: i64 = 2;
 const LENGTH: i64 = 5;
 /// Segments from the section that announces a splice to the splice.
-pub const PREROLL: i64 = 2;
+pub(super) const PREROLL: i64 = 2;
 
 /// Position of a segment in the plan of breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ fn break_number(index: i64) -> i64 {
 }
 
 /// Writes the tags before a segment: the cue tags of AWS Elemental, and an EXT-X-DATERANGE.
-pub fn tags(text: &mut String, timeline: &Timeline, rendition: Rendition, segment: &Segment) {
+pub(super) fn tags(text: &mut String, timeline: &Timeline, rendition: Rendition, segment: &Segment) {
     let effect = timeline.effect;
     let target = rendition == TARGET;
     // A late break follows the plan of the segment before.
@@ -88,7 +88,7 @@ pub fn tags(text: &mut String, timeline: &Timeline, rendition: Rendition, segmen
 }
 
 /// The SCTE-35 section at the beginning of a segment. `pts` returns the presentation time at which a segment begins.
-pub fn section_at(index: i64, effect: Option<Effect>, pts: impl Fn(i64) -> i64) -> Vec<u8> {
+pub(super) fn section_at(index: i64, effect: Option<Effect>, pts: impl Fn(i64) -> i64) -> Vec<u8> {
     let coming = index + PREROLL;
     let omitted = match effect {
         Some(Effect::AdsMissing | Effect::EventMessagesMissing) => true,
@@ -116,7 +116,7 @@ fn is_unclosed(index: i64) -> bool {
 
 /// The EventStream of a Period that holds the segments `period`, with the splices of the listed segments and of those
 /// that follow them soon.
-pub fn event_stream(timeline: &Timeline, listed: &[Segment], period: std::ops::Range<i64>, xml: bool) -> String {
+pub(super) fn event_stream(timeline: &Timeline, listed: &[Segment], period: std::ops::Range<i64>, xml: bool) -> String {
     let effect = timeline.effect;
     let (Some(first), Some(last)) = (listed.first(), listed.last()) else { return String::new() };
     let start_ms = timeline.start_unit(period.start) * UNIT_MS;
@@ -215,7 +215,7 @@ fn timestamp(flags: u8, ticks: i64) -> [u8; 5] {
 }
 
 /// CRC-32 of ISO/IEC 13818-1 annex A.
-pub fn crc32(bytes: &[u8]) -> u32 {
+pub(super) fn crc32(bytes: &[u8]) -> u32 {
     bytes.iter().fold(u32::MAX, |crc, byte| {
         let crc = crc ^ u32::from(*byte) << 24;
         (0..8).fold(crc, |crc, _| if crc & 0x8000_0000 != 0 { crc << 1 ^ 0x04c1_1db7 } else { crc << 1 })

@@ -12,7 +12,7 @@ use super::timeline::{Rendition, Segment, TARGET, Timeline};
 /// The segments `from..until` of a Period, without an end for `None`, and the request that they are listed for: its
 /// time, and the number of requests before it.
 #[derive(Clone, Copy)]
-pub struct PeriodRange {
+pub(super) struct PeriodRange {
     pub from: i64,
     pub until: Option<i64>,
     pub now_ms: i64,
@@ -22,12 +22,18 @@ pub struct PeriodRange {
 impl PeriodRange {
     /// Whether the Period is an ad, which has Representations, numbers and media times of its own: every second Period
     /// of `breaks.mpd` and `files.mpd` is one.
-    pub fn is_ad(self, variant: MpdVariant) -> bool {
+    pub(super) fn is_ad(self, variant: MpdVariant) -> bool {
         matches!(variant, MpdVariant::Breaks | MpdVariant::Files) && self.from.div_euclid(PERIOD) % 2 == 1
     }
 }
 
-pub fn write(text: &mut String, timeline: &Timeline, rendition: Rendition, variant: MpdVariant, span: PeriodRange) {
+pub(super) fn write(
+    text: &mut String,
+    timeline: &Timeline,
+    rendition: Rendition,
+    variant: MpdVariant,
+    span: PeriodRange,
+) {
     // Whole audio frames don't make segments of equal duration.
     let has_constant_duration = match variant {
         MpdVariant::Number | MpdVariant::LowLatency => true,

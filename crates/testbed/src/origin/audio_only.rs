@@ -16,7 +16,7 @@ const FRAMES_PER_PES: usize = 4;
 const MISSING_FRAMES: std::ops::Range<usize> = 40..50;
 
 /// Splits a file into frames, by the lengths in their ADTS headers.
-pub fn frames(file: &'static [u8]) -> Vec<&'static [u8]> {
+pub(super) fn frames(file: &'static [u8]) -> Vec<&'static [u8]> {
     let (mut rest, mut frames) = (file, Vec::new());
     while rest.len() >= 7 {
         let length = usize::from(rest[3] & 3) << 11 | usize::from(rest[4]) << 3 | usize::from(rest[5] >> 5);
@@ -38,7 +38,7 @@ fn ticks(samples: i64) -> i64 {
 }
 
 /// A segment of packed AAC.
-pub fn packed_aac(frames: &[&[u8]], first: i64, count: i64, shift_ms: i64, effect: Option<Effect>) -> Vec<u8> {
+pub(super) fn packed_aac(frames: &[&[u8]], first: i64, count: i64, shift_ms: i64, effect: Option<Effect>) -> Vec<u8> {
     let start = START + ticks(fixtures::audio_start(first)) + shift_ms * 90;
     let mut out = if effect == Some(Effect::AudioTimestampMissing) { Vec::new() } else { id3_timestamp(start) };
     for unit in first..first + count {
@@ -62,7 +62,7 @@ fn id3_timestamp(stamp: i64) -> Vec<u8> {
 }
 
 /// The loop's units as transport streams with one elementary stream; with `gap`, frames are missing in each.
-pub fn transport_units(frames: &[&[u8]], gap: bool) -> Vec<Vec<u8>> {
+pub(super) fn transport_units(frames: &[&[u8]], gap: bool) -> Vec<Vec<u8>> {
     (0..LOOP_UNITS).map(|unit| transport_unit(frames, unit, gap)).collect()
 }
 

@@ -12,18 +12,18 @@ use futures_util::{StreamExt, stream};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::OnceCell;
 
-pub const HUGE: u64 = 2_000_000_000;
+pub(super) const HUGE: u64 = 2_000_000_000;
 const CHUNK: usize = 1 << 16;
 
 /// A playlist of comments that is `limit` bytes long; endless for `None`.
-pub fn comments(limit: Option<u64>) -> Body {
+pub(super) fn comments(limit: Option<u64>) -> Body {
     let mut chunk = b"# and so on, and so on, and so on\n".repeat(CHUNK / 34);
     chunk.splice(..8, *b"#EXTM3U\n");
     repeated(Bytes::from(chunk), limit.unwrap_or(u64::MAX))
 }
 
 /// A playlist of `count` short lines.
-pub fn lines(count: u64) -> Body {
+pub(super) fn lines(count: u64) -> Body {
     let head = stream::iter([Ok::<_, io::Error>(Bytes::from_static(b"#EXTM3U\n"))]);
     let chunk = Bytes::from(b"#\n".repeat(CHUNK));
     let rest = stream::unfold(count - 1, move |left| {
@@ -45,7 +45,7 @@ fn repeated(chunk: Bytes, limit: u64) -> Body {
 }
 
 /// A gzip stream that expands to a playlist of 2 GB. Its checksum is missing: no client should read that far.
-pub async fn gzip_bomb() -> Body {
+pub(super) async fn gzip_bomb() -> Body {
     static PARTS: OnceCell<(Bytes, Bytes)> = OnceCell::const_new();
     let (head, repeat) = PARTS.get_or_init(|| async { bomb_parts().await.expect("memory takes it all") }).await;
     let count = HUGE / BOMB_STEP as u64;
@@ -71,7 +71,7 @@ async fn bomb_parts() -> io::Result<(Bytes, Bytes)> {
 }
 
 /// The whole content, sent in equal pieces over the time `over`.
-pub fn trickle(content: Bytes, over: Duration) -> Body {
+pub(super) fn trickle(content: Bytes, over: Duration) -> Body {
     const STEPS: usize = 20;
     let step = content.len().div_ceil(STEPS).max(1);
     Body::from_stream(stream::unfold(content, move |mut left| async move {
@@ -85,7 +85,7 @@ pub fn trickle(content: Bytes, over: Duration) -> Body {
 }
 
 /// Half of the content, after which the connection is closed, or reset when `reset` is given.
-pub fn cut(content: Bytes, reset: Option<Arc<AtomicBool>>) -> Body {
+pub(super) fn cut(content: Bytes, reset: Option<Arc<AtomicBool>>) -> Body {
     let half = content.slice(..content.len() / 2);
     Body::from_stream(stream::unfold(Some(half), move |half| {
         let reset = reset.clone();

@@ -4,13 +4,13 @@ use super::mp4::{find, mp4_box, read_u32, write_u32};
 use super::ts::{PACKET, VIDEO_PID, payload_start, pid};
 
 /// Prefix of the channels with closed captions in transport streams, and in CMAF.
-pub const TRANSPORT: &str = "CC";
-pub const CMAF: &str = "CT";
+pub(super) const TRANSPORT: &str = "CC";
+pub(super) const CMAF: &str = "CT";
 
 /// The EXT-X-MEDIA tag and the MPD's Accessibility descriptors of the captions.
-pub const MEDIA: &str =
+pub(super) const MEDIA: &str =
     "#EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS,GROUP-ID=\"cc\",NAME=\"English\",LANGUAGE=\"en\",INSTREAM-ID=\"CC1\"\n";
-pub const ACCESSIBILITY: &str = "<Accessibility schemeIdUri=\"urn:scte:dash:cc:cea-608:2015\" value=\"CC1=eng\"/>\n\
+pub(super) const ACCESSIBILITY: &str = "<Accessibility schemeIdUri=\"urn:scte:dash:cc:cea-608:2015\" value=\"CC1=eng\"/>\n\
                                  <Accessibility schemeIdUri=\"urn:scte:dash:cc:cea-708:2015\" value=\"1=lang:eng\"/>\n";
 
 /// CEA-608 byte pairs of the first field in a unit: roll-up mode with two rows, then a line of text. Parity is added
@@ -43,7 +43,7 @@ fn first_slice(units: impl Iterator<Item = (usize, u8)>) -> Option<usize> {
 }
 
 /// Adds captions to every sample of a CMAF fragment.
-pub fn add_to_fragment(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn add_to_fragment(bytes: &[u8]) -> Vec<u8> {
     let moof = find(bytes, &[b"moof"]).expect("the fixtures' boxes");
     let trun = find(bytes, &[b"moof", b"traf", b"trun"]).expect("the fixtures' boxes");
     let sizes_at = trun + if read_u32(bytes, trun + 8) & 4 != 0 { 24 } else { 20 };
@@ -72,7 +72,7 @@ pub fn add_to_fragment(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Adds captions to every picture of a transport stream.
-pub fn add_to_transport_stream(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn add_to_transport_stream(bytes: &[u8]) -> Vec<u8> {
     let packets: Vec<&[u8]> = bytes.chunks_exact(PACKET).collect();
     let is_video = |packet: &[u8]| pid(packet) == VIDEO_PID && packet[3] & 0x10 != 0;
     let begins: Vec<usize> =

@@ -24,13 +24,13 @@ const LEAD: usize = 36;
 const PATH: [&[u8; 4]; 6] = [b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd"];
 
 /// Key identifier of the channel whose segment numbers begin at `base`.
-pub fn key_id(base: i64) -> [u8; 16] {
+pub(super) fn key_id(base: i64) -> [u8; 16] {
     (0x0b1e_55ed_0000_4000_8000_0000_0000_0000_u128 + base as u128).to_be_bytes()
 }
 
 /// The EXT-X-KEY tags of a playlist: FairPlay and Widevine for `cbcs`, Widevine only for `cenc`, which FairPlay doesn't
 /// support.
-pub fn key_tags(cipher: Cipher, base: i64, effect: Option<Effect>) -> String {
+pub(super) fn key_tags(cipher: Cipher, base: i64, effect: Option<Effect>) -> String {
     let counter = (cipher == Cipher::Cenc) != (effect == Some(Effect::MethodWrong));
     let method = if counter { "SAMPLE-AES-CTR" } else { "SAMPLE-AES" };
     let kid = key_id(if effect == Some(Effect::KidWrong) { base + 500 } else { base });
@@ -53,7 +53,7 @@ pub fn key_tags(cipher: Cipher, base: i64, effect: Option<Effect>) -> String {
 }
 
 /// The ContentProtection descriptors of an MPD, with the same content as [`key_tags`].
-pub fn content_protection(cipher: Cipher, base: i64, effect: Option<Effect>) -> String {
+pub(super) fn content_protection(cipher: Cipher, base: i64, effect: Option<Effect>) -> String {
     if !cipher.is_common_encryption() || effect == Some(Effect::EncryptionUnannounced) {
         return String::new();
     }
@@ -82,7 +82,7 @@ fn pssh(kid: [u8; 16]) -> Vec<u8> {
 }
 
 /// An initialization segment with a protected sample entry and a `pssh`, which the fault may leave out.
-pub fn init(cipher: Cipher, clear: &[u8], kind: TrackKind, base: i64, effect: Option<Effect>) -> Vec<u8> {
+pub(super) fn init(cipher: Cipher, clear: &[u8], kind: TrackKind, base: i64, effect: Option<Effect>) -> Vec<u8> {
     let mut bytes = clear.to_vec();
     let stsd = find(&bytes, &PATH).expect("every header has a sample entry");
     let entry = stsd + 16;
@@ -117,7 +117,7 @@ fn insert(bytes: &mut Vec<u8>, at: usize, content: &[u8], parents: &[usize]) {
 }
 
 /// Encrypts the samples of every fragment.
-pub fn encrypt(cipher: Cipher, clear: &[u8], kind: TrackKind, effect: Option<Effect>) -> Vec<u8> {
+pub(super) fn encrypt(cipher: Cipher, clear: &[u8], kind: TrackKind, effect: Option<Effect>) -> Vec<u8> {
     let mut out = Vec::new();
     let mut moof = 0;
     for (name, start, end) in boxes(clear, 0, clear.len()) {

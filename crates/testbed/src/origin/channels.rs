@@ -24,7 +24,7 @@ pub struct Channel {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub(super) enum Format {
     Ts,
     Cmaf,
     /// Packed audio: AAC frames after an ID3 tag.
@@ -33,7 +33,7 @@ pub enum Format {
 
 /// Codec and content of a channel's rungs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ladder {
+pub(super) enum Ladder {
     Avc,
     /// H.264 with closed captions.
     Captioned,
@@ -332,7 +332,7 @@ pub fn channels() -> &'static [Channel] {
 }
 
 /// Kind and number, from 1, of the channel of that name; `None` when no channel has it.
-pub fn find(name: &str) -> Option<(&'static Channel, i64)> {
+pub(super) fn find(name: &str) -> Option<(&'static Channel, i64)> {
     CHANNELS.iter().find_map(|channel| {
         let number: i64 = name.strip_prefix(channel.prefix)?.parse().ok()?;
         (1..=100_000).contains(&number).then_some((channel, number))

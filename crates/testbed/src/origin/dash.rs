@@ -15,7 +15,7 @@ use super::{mp4_subtitles, mpd_updates, webvtt};
 
 /// An MPD of a channel, by how it addresses segments and divides them into Periods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MpdVariant {
+pub(super) enum MpdVariant {
     /// `number.mpd`: `$Number$` with a constant duration.
     Number,
     /// `time.mpd`, `updates.mpd` and `messages.mpd`: `$Time$` with a SegmentTimeline.
@@ -37,11 +37,11 @@ pub enum MpdVariant {
 }
 
 /// Segments in a Period.
-pub const PERIOD: i64 = 5;
+pub(super) const PERIOD: i64 = 5;
 /// The MPD without an EventStream: its ad breaks are in event messages only.
 const MESSAGES: &str = "messages.mpd";
 
-pub fn variant_of_file(file: &str) -> Option<MpdVariant> {
+pub(super) fn variant_of_file(file: &str) -> Option<MpdVariant> {
     match file {
         "number.mpd" => Some(MpdVariant::Number),
         "time.mpd" | MESSAGES | mpd_updates::MPD => Some(MpdVariant::Time),
@@ -57,7 +57,7 @@ pub fn variant_of_file(file: &str) -> Option<MpdVariant> {
 }
 
 /// Text of the MPD, and its publish time in milliseconds of Unix time.
-pub fn mpd(timeline: &Timeline, variant: MpdVariant, file: &str, now_ms: i64, turn: u64) -> (String, i64) {
+pub(super) fn mpd(timeline: &Timeline, variant: MpdVariant, file: &str, now_ms: i64, turn: u64) -> (String, i64) {
     let listing = timeline.listing(now_ms, Rendition::Rung(0), turn);
     let length_ms = timeline.layout[0] * UNIT_MS;
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
@@ -250,7 +250,7 @@ fn write_representation_attributes(
 }
 
 /// Folder of a rendition's segments.
-pub fn folder(timeline: &Timeline, rendition: Rendition) -> &'static str {
+pub(super) fn folder(timeline: &Timeline, rendition: Rendition) -> &'static str {
     match rendition {
         Rendition::Rung(at) => timeline.ladder.rungs()[at].name,
         Rendition::Audio => "audio",
@@ -259,11 +259,11 @@ pub fn folder(timeline: &Timeline, rendition: Rendition) -> &'static str {
     }
 }
 
-pub fn timescale(rendition: Rendition) -> i64 {
+pub(super) fn timescale(rendition: Rendition) -> i64 {
     if rendition == Rendition::Audio { AUDIO_TIMESCALE } else { VIDEO_TIMESCALE }
 }
 
-pub fn ticks(rendition: Rendition, unit: i64) -> i64 {
+pub(super) fn ticks(rendition: Rendition, unit: i64) -> i64 {
     match rendition {
         Rendition::Audio => fixtures::audio_start(unit),
         Rendition::Rung(_) | Rendition::WebVtt | Rendition::Ttml => unit * UNIT_MS * VIDEO_TIMESCALE / 1000,
@@ -271,7 +271,12 @@ pub fn ticks(rendition: Rendition, unit: i64) -> i64 {
 }
 
 /// Name by number of the segment whose name has its media time; `None` when no segment begins at that time.
-pub fn segment_name_at_time(timeline: &Timeline, rendition: Rendition, name: &str, now_ms: i64) -> Option<String> {
+pub(super) fn segment_name_at_time(
+    timeline: &Timeline,
+    rendition: Rendition,
+    name: &str,
+    now_ms: i64,
+) -> Option<String> {
     let asked: i64 = name.strip_prefix("t_")?.parse().ok().filter(|t| (0..1 << 50).contains(t))?;
     let near = asked / (timescale(rendition) * UNIT_MS / 1000);
     let unit = (near - 1..=near + 1).find(|unit| ticks(rendition, *unit) == asked)?;
@@ -280,7 +285,7 @@ pub fn segment_name_at_time(timeline: &Timeline, rendition: Rendition, name: &st
 }
 
 /// Name by number of an ad's segment, and the unit at which the media of its Period begin; `None` for any other name.
-pub fn ad_segment_name(timeline: &Timeline, name: &str) -> Option<(String, i64)> {
+pub(super) fn ad_segment_name(timeline: &Timeline, name: &str) -> Option<(String, i64)> {
     let (from, number) = name.strip_prefix("ad")?.split_once('_')?;
     let from: i64 = from.parse().ok().filter(|from| (0..1 << 40).contains(from))?;
     let position: i64 = number.parse().ok().filter(|n| (1..=PERIOD).contains(n))?;

@@ -6,7 +6,7 @@ use super::playlist::date;
 use super::timeline::{EPOCH_MS, Timeline};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
+pub(super) enum Dialect {
     /// CRLF, comments, blank lines, titles, unknown tags and attributes, and absolute URIs with changing tokens.
     Loose,
     /// Occasional dates in local time and a few milliseconds off, a generous target duration, and rounded durations.
@@ -21,7 +21,7 @@ pub enum Dialect {
 const EVENT: i64 = 1000;
 
 impl Dialect {
-    pub fn find(name: &str) -> Option<Self> {
+    pub(super) fn find(name: &str) -> Option<Self> {
         match name {
             "loose" => Some(Self::Loose),
             "dated" => Some(Self::Dated),
@@ -31,14 +31,14 @@ impl Dialect {
         }
     }
 
-    pub fn timeline(self, timeline: &mut Timeline, now_ms: i64) {
+    pub(super) fn timeline(self, timeline: &mut Timeline, now_ms: i64) {
         if self == Self::Event {
             timeline.window = timeline.edge(now_ms).rem_euclid(EVENT);
         }
     }
 
     /// Rewrites a playlist. `folder` is the absolute URL of its folder, and `turn` counts the requests for it.
-    pub fn rewrite(self, text: &str, folder: &str, turn: u64) -> String {
+    pub(super) fn rewrite(self, text: &str, folder: &str, turn: u64) -> String {
         match self {
             Self::Loose => loose(text, folder, turn),
             Self::Dated => dated(text),

@@ -11,7 +11,7 @@ const ROTATION: i64 = 5;
 
 /// How a channel is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cipher {
+pub(super) enum Cipher {
     Clear,
     /// AES-128 of whole segments.
     Aes128,
@@ -24,27 +24,27 @@ pub enum Cipher {
 
 impl Cipher {
     /// Whether samples have common encryption (ISO/IEC 23001-7).
-    pub fn is_common_encryption(self) -> bool {
+    pub(super) fn is_common_encryption(self) -> bool {
         matches!(self, Self::Cbcs | Self::Cenc)
     }
 }
 
 /// Number of a segment's key.
-pub fn key_number(index: i64, effect: Option<Effect>) -> i64 {
+pub(super) fn key_number(index: i64, effect: Option<Effect>) -> i64 {
     if effect == Some(Effect::RotationMissing) { 0 } else { index.div_euclid(ROTATION) }
 }
 
-pub fn key(number: i64) -> [u8; 16] {
+pub(super) fn key(number: i64) -> [u8; 16] {
     std::array::from_fn(|at| (number * 31 + at as i64 * 7) as u8 ^ 0x5a)
 }
 
 /// The initialization vector in the playlist, which every second key has; `None` when it is the media sequence number.
-pub fn explicit_vector(number: i64) -> Option<u128> {
+pub(super) fn explicit_vector(number: i64) -> Option<u128> {
     (number % 2 == 1).then_some(0x0102_0304_0506_0708_090a_0b0c_0000_0000 + number as u128)
 }
 
 /// Encrypts a whole segment or part, with PKCS7 padding (RFC 8216bis 4.4.4.4).
-pub fn encrypt(clear: &[u8], index: i64, base: i64, effect: Option<Effect>) -> Vec<u8> {
+pub(super) fn encrypt(clear: &[u8], index: i64, base: i64, effect: Option<Effect>) -> Vec<u8> {
     let number = key_number(index, effect);
     let vector = explicit_vector(number).unwrap_or((index + base) as u128);
     let vector = if effect == Some(Effect::InitializationVectorWrong) { !vector } else { vector };

@@ -18,7 +18,7 @@ pub struct Fault {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
+pub(super) enum Effect {
     MasterStatus(u16),
     ManifestHtml,
     ManifestEmpty,
@@ -222,7 +222,7 @@ pub fn faults() -> &'static [Fault] {
     FAULTS
 }
 
-pub fn find(id: &str) -> Option<&'static Fault> {
+pub(super) fn find(id: &str) -> Option<&'static Fault> {
     FAULTS.iter().find(|fault| fault.id == id)
 }
 

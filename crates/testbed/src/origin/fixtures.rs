@@ -9,18 +9,18 @@ use super::faults::Effect;
 use super::{audio_only, captions, mp4, ts};
 
 /// Units in the loop, and the duration of a unit in milliseconds.
-pub const LOOP_UNITS: i64 = 4;
-pub const UNIT_MS: i64 = 2000;
+pub(super) const LOOP_UNITS: i64 = 4;
+pub(super) const UNIT_MS: i64 = 2000;
 
-pub const VIDEO_TIMESCALE: i64 = 90_000;
-pub const AUDIO_TIMESCALE: i64 = 48_000;
+pub(super) const VIDEO_TIMESCALE: i64 = 90_000;
+pub(super) const AUDIO_TIMESCALE: i64 = 48_000;
 
 /// First AAC frame of each unit of the CMAF audio track: the first frame at or after a multiple of 2 s.
 const AUDIO_UNIT_FRAMES: [i64; 4] = [0, 94, 188, 282];
-pub const AAC_FRAME: i64 = 1024;
+pub(super) const AAC_FRAME: i64 = 1024;
 
 /// A rung of the ladder with its files.
-pub struct Rung {
+pub(super) struct Rung {
     pub name: &'static str,
     pub width: u32,
     pub height: u32,
@@ -72,24 +72,24 @@ macro_rules! rung {
     };
 }
 
-pub static RUNGS: [Rung; 4] = [
+pub(super) static RUNGS: [Rung; 4] = [
     rung!("1080p", 1920, 1080, "avc1.640028"),
     rung!("720p", 1280, 720, "avc1.64001f"),
     rung!("540p", 960, 540, "avc1.64001f"),
     rung!("360p", 640, 360, "avc1.64001e"),
 ];
 
-pub static HEVC_RUNGS: [Rung; 4] = [
+pub(super) static HEVC_RUNGS: [Rung; 4] = [
     rung!(hevc "1080p", 1920, 1080, "hvc1.2.4.L120.90"),
     rung!(hevc "720p", 1280, 720, "hvc1.2.4.L93.90"),
     rung!(hevc "540p", 960, 540, "hvc1.2.4.L90.90"),
     rung!(hevc "360p", 640, 360, "hvc1.2.4.L63.90"),
 ];
 
-pub static AUDIO_RUNGS: [Rung; 3] = [rung!(audio "128k"), rung!(audio "64k"), rung!(audio "32k")];
+pub(super) static AUDIO_RUNGS: [Rung; 3] = [rung!(audio "128k"), rung!(audio "64k"), rung!(audio "32k")];
 
 impl Ladder {
-    pub fn rungs(self) -> &'static [Rung] {
+    pub(super) fn rungs(self) -> &'static [Rung] {
         match self {
             Self::Avc | Self::Captioned => &RUNGS,
             Self::Hevc => &HEVC_RUNGS,
@@ -102,14 +102,14 @@ static AUDIO_MP4: &[u8] = include_bytes!("../../media/audio.mp4");
 
 /// A CMAF track: its initialization segment, a fragment for each unit, and the smaller fragments that are a unit's
 /// parts.
-pub struct Track {
+pub(super) struct Track {
     pub init: &'static [u8],
     pub units: Vec<&'static [u8]>,
     pub parts: Vec<Vec<Vec<u8>>>,
 }
 
 /// The fixtures, split into units.
-pub struct Fixtures {
+pub(super) struct Fixtures {
     pub ts: Vec<Vec<ts::Unit>>,
     pub video: Vec<Track>,
     pub hevc: Vec<Track>,
@@ -126,7 +126,7 @@ pub struct Fixtures {
 
 impl Fixtures {
     /// Units of a rung's transport stream, and the units from which the second unit of a segment is taken.
-    pub fn transport(&self, ladder: Ladder, rung: usize, effect: Option<Effect>) -> [&[ts::Unit]; 2] {
+    pub(super) fn transport(&self, ladder: Ladder, rung: usize, effect: Option<Effect>) -> [&[ts::Unit]; 2] {
         match (ladder, effect) {
             (Ladder::AudioOnly, Some(Effect::AudioGap)) => [&self.audio_gap_ts[rung]; 2],
             (Ladder::AudioOnly, _) => [&self.audio_only_ts[rung]; 2],
@@ -137,7 +137,7 @@ impl Fixtures {
     }
 
     /// CMAF track of a rung.
-    pub fn track(&self, ladder: Ladder, rung: usize) -> &Track {
+    pub(super) fn track(&self, ladder: Ladder, rung: usize) -> &Track {
         match ladder {
             Ladder::Hevc => &self.hevc[rung],
             Ladder::Captioned => &self.captioned[rung],
@@ -146,7 +146,7 @@ impl Fixtures {
     }
 }
 
-pub fn fixtures() -> &'static Fixtures {
+pub(super) fn fixtures() -> &'static Fixtures {
     static FIXTURES: OnceLock<Fixtures> = OnceLock::new();
     FIXTURES.get_or_init(|| Fixtures {
         ts: RUNGS.iter().map(|rung| ts::units(&rung.ts)).collect(),
@@ -175,18 +175,18 @@ fn audio_units(gap: bool) -> Vec<Vec<ts::Unit>> {
 }
 
 /// Start of a unit on the endless audio track, in ticks of 48 kHz.
-pub fn audio_start(unit: i64) -> i64 {
+pub(super) fn audio_start(unit: i64) -> i64 {
     let frames = AUDIO_UNIT_FRAMES[unit.rem_euclid(LOOP_UNITS) as usize];
     unit.div_euclid(LOOP_UNITS) * 375 * AAC_FRAME + frames * AAC_FRAME
 }
 
 /// Number of AAC frames in a unit of the CMAF track.
-pub fn audio_frames(unit: i64) -> i64 {
+pub(super) fn audio_frames(unit: i64) -> i64 {
     (audio_start(unit + 1) - audio_start(unit)) / AAC_FRAME
 }
 
 /// Peak and mean bit rate over the loop in bit/s, for units of these sizes and segments of these numbers of units.
-pub fn bit_rates(sizes: &[usize], layout: &[i64]) -> (u64, u64) {
+pub(super) fn bit_rates(sizes: &[usize], layout: &[i64]) -> (u64, u64) {
     let total: usize = sizes.iter().sum();
     let mean = total as u64 * 8 / 8;
     let peak = layout

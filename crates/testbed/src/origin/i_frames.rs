@@ -9,25 +9,25 @@ use super::playlist::date;
 use super::timeline::{Listing, Rendition, Timeline};
 
 /// The channel that has I-frame playlists.
-pub const CHANNEL: &str = "IF1";
+pub(super) const CHANNEL: &str = "IF1";
 
 /// Bytes of a segment that are listed as its I-frame: the tables and the first packets of the picture.
 const BYTES: usize = 20 * 188;
 /// How far behind I-frame playlists are under the fault: more than three segments.
 const LATE_MS: i64 = 10_000;
 
-pub fn is_offered_by(channel: &Channel) -> bool {
+pub(super) fn is_offered_by(channel: &Channel) -> bool {
     CHANNEL.starts_with(channel.prefix)
 }
 
-pub fn write_stream_tag(text: &mut String, rung: &Rung, suffix: &str) {
+pub(super) fn write_stream_tag(text: &mut String, rung: &Rung, suffix: &str) {
     let rate = BYTES * 8 / 2;
     let _ = write!(text, "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH={rate},CODECS=\"{}\",", rung.codec);
     let _ = writeln!(text, "RESOLUTION={}x{},URI=\"{}/iframes.m3u8{suffix}\"", rung.width, rung.height, rung.name);
 }
 
 /// EXT-X-BITRATE of a segment of one unit, in kbit/s.
-pub fn kilobits(timeline: &Timeline, rendition: Rendition, unit: i64) -> usize {
+pub(super) fn kilobits(timeline: &Timeline, rendition: Rendition, unit: i64) -> usize {
     let Rendition::Rung(at) = rendition else { return 0 };
     let [units, _] = fixtures::fixtures().transport(timeline.ladder, at, None);
     let bytes = units[unit.rem_euclid(LOOP_UNITS) as usize].bytes.len();
@@ -36,11 +36,11 @@ pub fn kilobits(timeline: &Timeline, rendition: Rendition, unit: i64) -> usize {
 }
 
 /// The instant whose listing answers a request at `now_ms`.
-pub fn listing_time_ms(effect: Option<Effect>, now_ms: i64) -> i64 {
+pub(super) fn listing_time_ms(effect: Option<Effect>, now_ms: i64) -> i64 {
     if effect == Some(Effect::IFramesBehind) { now_ms - LATE_MS } else { now_ms }
 }
 
-pub fn media_playlist(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
+pub(super) fn media_playlist(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
     let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:4\n");
     let _ = writeln!(text, "#EXT-X-TARGETDURATION:{}", listing.target_duration);
     let _ = writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{}", listing.sequence);

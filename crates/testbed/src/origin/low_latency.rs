@@ -12,7 +12,7 @@ use super::mp4::{self, AUDIO_PART, PARTS};
 use super::response::RequestContext;
 use super::timeline::{ENCODER_LATENCY_MS, EPOCH_MS, Rendition, TARGET, Timeline};
 
-pub const PART_MS: i64 = UNIT_MS / PARTS;
+pub(super) const PART_MS: i64 = UNIT_MS / PARTS;
 /// Number of complete segments, the newest ones, that are listed with their parts.
 const WITH_PARTS: i64 = 3;
 /// CAN-SKIP-UNTIL in segments: six target durations (4.4.3.8).
@@ -20,7 +20,7 @@ const SKIP_UNTIL: i64 = 6;
 
 /// The live edge of a low-latency playlist: the segment that is still being written.
 #[derive(Clone, Copy, Debug)]
-pub struct LiveEdge {
+pub(super) struct LiveEdge {
     pub rendition: Rendition,
     /// Index of the incomplete segment.
     pub open: i64,
@@ -30,13 +30,13 @@ pub struct LiveEdge {
 }
 
 impl LiveEdge {
-    pub fn at(timeline: &Timeline, now_ms: i64, rendition: Rendition) -> Self {
+    pub(super) fn at(timeline: &Timeline, now_ms: i64, rendition: Rendition) -> Self {
         let open = timeline.edge(now_ms);
         let parts = (now_ms - ENCODER_LATENCY_MS - EPOCH_MS - timeline.start_unit(open) * UNIT_MS).div_euclid(PART_MS);
         Self { rendition, open, parts, skipped: 0 }
     }
 
-    pub fn published_ms(&self, timeline: &Timeline) -> i64 {
+    pub(super) fn published_ms(&self, timeline: &Timeline) -> i64 {
         published_ms(timeline, self.open, self.parts - 1)
     }
 }
@@ -48,13 +48,13 @@ fn published_ms(timeline: &Timeline, index: i64, part: i64) -> i64 {
 
 /// Delivery directives in the query of a playlist request (6.2.5).
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Directives {
+pub(super) struct Directives {
     pub msn: Option<i64>,
     pub part: Option<i64>,
     pub skip: bool,
 }
 
-pub fn directives(query: Option<&str>) -> Directives {
+pub(super) fn directives(query: Option<&str>) -> Directives {
     let mut found = Directives::default();
     for (name, value) in query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('=')) {
         match name {
@@ -68,7 +68,7 @@ pub fn directives(query: Option<&str>) -> Directives {
 }
 
 /// Waits for the playlist that a request asks for, and returns its instant; `None` when the request is too far ahead.
-pub async fn blocking_reload(
+pub(super) async fn blocking_reload(
     request: &RequestContext<'_>,
     timeline: &Timeline,
     now_ms: i64,
@@ -93,7 +93,7 @@ pub async fn blocking_reload(
 }
 
 /// Waits for a part that is listed or hinted; `false` at once when it is neither.
-pub async fn wait_for_part(
+pub(super) async fn wait_for_part(
     request: &RequestContext<'_>,
     timeline: &Timeline,
     now_ms: i64,
@@ -122,7 +122,7 @@ async fn wait(request: &RequestContext<'_>, now_ms: i64, until_ms: i64) -> i64 {
     now_ms.max(until_ms)
 }
 
-pub fn part_bytes(timeline: &Timeline, index: i64, rendition: Rendition, at: i64) -> Vec<u8> {
+pub(super) fn part_bytes(timeline: &Timeline, index: i64, rendition: Rendition, at: i64) -> Vec<u8> {
     let (media, unit) = (fixtures::fixtures(), timeline.start_unit(index));
     match rendition {
         Rendition::Rung(rung) => mp4::part(&media.video[rung], mp4::TrackKind::Video, unit, at),
@@ -133,17 +133,17 @@ pub fn part_bytes(timeline: &Timeline, index: i64, rendition: Rendition, at: i64
 }
 
 /// The first `parts` parts of a segment, concatenated.
-pub fn first_parts(timeline: &Timeline, index: i64, rendition: Rendition, parts: i64) -> Vec<u8> {
+pub(super) fn first_parts(timeline: &Timeline, index: i64, rendition: Rendition, parts: i64) -> Vec<u8> {
     (0..parts).flat_map(|at| part_bytes(timeline, index, rendition, at)).collect()
 }
 
 /// Segment number and part number in the name of a part, also in the wrong name that a fault hints at.
-pub fn parse_part_name(name: &str) -> Option<(&str, &str)> {
+pub(super) fn parse_part_name(name: &str) -> Option<(&str, &str)> {
     name.strip_prefix("part_").or_else(|| name.strip_prefix("next_"))?.split_once('_')
 }
 
 /// Number of segments that a delta update leaves out of so many listed ones.
-pub fn skippable(listed: usize) -> i64 {
+pub(super) fn skippable(listed: usize) -> i64 {
     (listed as i64 - SKIP_UNTIL).max(0)
 }
 
@@ -169,7 +169,7 @@ fn part_duration_s(timeline: &Timeline, rendition: Rendition, index: i64, part: 
     }
 }
 
-pub fn write_header(text: &mut String, timeline: &Timeline, live: &LiveEdge) {
+pub(super) fn write_header(text: &mut String, timeline: &Timeline, live: &LiveEdge) {
     let target = match timeline.effect {
         Some(Effect::PartTarget) => 0.3,
         _ => (part_target_s(live.rendition) * 1e5).ceil() / 1e5,
@@ -182,7 +182,7 @@ pub fn write_header(text: &mut String, timeline: &Timeline, live: &LiveEdge) {
 }
 
 /// The EXT-X-PART tags of a listed segment; empty for an older one.
-pub fn parts_of(timeline: &Timeline, live: &LiveEdge, index: i64, suffix: &str) -> String {
+pub(super) fn parts_of(timeline: &Timeline, live: &LiveEdge, index: i64, suffix: &str) -> String {
     let mut text = String::new();
     if index >= live.open - WITH_PARTS {
         let lost = i64::from(timeline.effect == Some(Effect::PartsSum));
@@ -230,7 +230,7 @@ fn write_preload_hint(text: &mut String, timeline: &Timeline, live: &LiveEdge, n
 
 /// Writes what follows the last complete segment: the parts of the next one, the preload hint and the rendition
 /// reports.
-pub fn write_edge(text: &mut String, timeline: &Timeline, live: &LiveEdge, suffix: &str) {
+pub(super) fn write_edge(text: &mut String, timeline: &Timeline, live: &LiveEdge, suffix: &str) {
     write_parts(text, timeline, live, live.open, live.parts, suffix);
     let number = live.open + timeline.base;
     if timeline.effect != Some(Effect::HintMissing) {

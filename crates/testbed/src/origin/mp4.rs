@@ -4,12 +4,12 @@ use super::faults::Effect;
 use super::fixtures::{AUDIO_TIMESCALE, LOOP_UNITS, Track, VIDEO_TIMESCALE};
 
 /// Number of parts in a unit.
-pub const PARTS: i64 = 5;
+pub(super) const PARTS: i64 = 5;
 const VIDEO_PART: i64 = 10;
-pub const AUDIO_PART: i64 = 19;
+pub(super) const AUDIO_PART: i64 = 19;
 
 /// Splits a fragmented file into its initialization segment and its fragments, each a moof with its mdat.
-pub fn split(file: &'static [u8]) -> Track {
+pub(super) fn split(file: &'static [u8]) -> Track {
     let mut track = Track { init: &[], units: Vec::new(), parts: Vec::new() };
     let mut fragment = 0;
     for (kind, start, end) in boxes(file, 0, file.len()) {
@@ -67,7 +67,7 @@ fn track_run(sizes: &[usize], first_flags: Option<Vec<u8>>) -> Vec<u8> {
     mp4_box(b"trun", &[&fields])
 }
 
-pub fn mp4_box(kind: &[u8; 4], content: &[&[u8]]) -> Vec<u8> {
+pub(super) fn mp4_box(kind: &[u8; 4], content: &[&[u8]]) -> Vec<u8> {
     let size = 8 + content.iter().map(|part| part.len()).sum::<usize>();
     let mut out = (size as u32).to_be_bytes().to_vec();
     out.extend(kind);
@@ -76,7 +76,7 @@ pub fn mp4_box(kind: &[u8; 4], content: &[&[u8]]) -> Vec<u8> {
 }
 
 /// Part `part` of a unit, with its number and decode time in the endless track.
-pub fn part(track: &Track, kind: TrackKind, unit: i64, part: i64) -> Vec<u8> {
+pub(super) fn part(track: &Track, kind: TrackKind, unit: i64, part: i64) -> Vec<u8> {
     let timescale = if kind == TrackKind::Video { VIDEO_TIMESCALE } else { AUDIO_TIMESCALE };
     let mut bytes = track.parts[unit.rem_euclid(LOOP_UNITS) as usize][part as usize].clone();
     set_position(&mut bytes, unit * PARTS + part, unit.div_euclid(LOOP_UNITS) * 8 * timescale);
@@ -85,12 +85,12 @@ pub fn part(track: &Track, kind: TrackKind, unit: i64, part: i64) -> Vec<u8> {
 
 /// Media type of a track.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum TrackKind {
+pub(super) enum TrackKind {
     Video,
     Audio,
 }
 
-pub fn segment(
+pub(super) fn segment(
     track: &Track,
     kind: TrackKind,
     first: i64,
@@ -121,7 +121,7 @@ pub fn segment(
 }
 
 /// The initialization segment with a track box that is too short for its content.
-pub fn broken_init(track: &Track) -> Vec<u8> {
+pub(super) fn broken_init(track: &Track) -> Vec<u8> {
     let mut bytes = track.init.to_vec();
     if let Some(at) = find(&bytes, &[b"moov", b"trak"]) {
         let size = read_u32(&bytes, at);
@@ -131,7 +131,7 @@ pub fn broken_init(track: &Track) -> Vec<u8> {
 }
 
 /// The initialization segment with other transfer characteristics in its colour box (12.1.5).
-pub fn init_with_transfer(track: &Track, characteristics: u8) -> Vec<u8> {
+pub(super) fn init_with_transfer(track: &Track, characteristics: u8) -> Vec<u8> {
     const COLOUR: &[u8] = b"colrnclx";
     let mut bytes = track.init.to_vec();
     if let Some(at) = bytes.windows(COLOUR.len()).position(|w| w == COLOUR) {
@@ -181,7 +181,7 @@ fn overrun_parent(fragment: &mut [u8]) {
     write_u32(fragment, trun, size + 64);
 }
 
-pub fn find(bytes: &[u8], path: &[&[u8; 4]]) -> Option<usize> {
+pub(super) fn find(bytes: &[u8], path: &[&[u8; 4]]) -> Option<usize> {
     let (mut start, mut end, mut found) = (0, bytes.len(), None);
     for wanted in path {
         let (_, at, stop) = boxes(bytes, start, end).into_iter().find(|(kind, ..)| kind == *wanted)?;
@@ -190,7 +190,7 @@ pub fn find(bytes: &[u8], path: &[&[u8; 4]]) -> Option<usize> {
     found
 }
 
-pub fn boxes(bytes: &[u8], start: usize, end: usize) -> Vec<([u8; 4], usize, usize)> {
+pub(super) fn boxes(bytes: &[u8], start: usize, end: usize) -> Vec<([u8; 4], usize, usize)> {
     let mut list = Vec::new();
     let mut at = start;
     while at + 8 <= end {
@@ -201,10 +201,10 @@ pub fn boxes(bytes: &[u8], start: usize, end: usize) -> Vec<([u8; 4], usize, usi
     list
 }
 
-pub fn read_u32(bytes: &[u8], at: usize) -> u32 {
+pub(super) fn read_u32(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
 }
 
-pub fn write_u32(bytes: &mut [u8], at: usize, value: u32) {
+pub(super) fn write_u32(bytes: &mut [u8], at: usize, value: u32) {
     bytes[at..at + 4].copy_from_slice(&value.to_be_bytes());
 }

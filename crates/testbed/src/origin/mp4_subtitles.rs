@@ -8,20 +8,20 @@ use super::mp4::{find, mp4_box, write_u32};
 use super::timeline::{Rendition, Segment};
 
 /// Folder of the TTML segments; WebVTT segments are in [`super::webvtt::FOLDER`].
-pub const TTML: &str = "ttml";
-pub const TIMESCALE: i64 = VIDEO_TIMESCALE;
+pub(super) const TTML: &str = "ttml";
+pub(super) const TIMESCALE: i64 = VIDEO_TIMESCALE;
 
-pub fn is_offered_by(channel: &Channel) -> bool {
+pub(super) fn is_offered_by(channel: &Channel) -> bool {
     channel.prefix == captions::CMAF
 }
 
 /// Codec string (RFC 6381) of a subtitle rendition.
-pub fn codec(rendition: Rendition) -> &'static str {
+pub(super) fn codec(rendition: Rendition) -> &'static str {
     if rendition == Rendition::Ttml { "stpp.ttml.im1t" } else { "wvtt" }
 }
 
 /// The EXT-X-MEDIA tags of both subtitle renditions.
-pub fn media_tags(suffix: &str) -> String {
+pub(super) fn media_tags(suffix: &str) -> String {
     let tag = |name: &str, folder: &str, default: &str| {
         format!(
             "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"sub\",LANGUAGE=\"en\",NAME=\"{name}\",DEFAULT={default},AUTOSELECT=YES,\
@@ -37,7 +37,7 @@ fn served_format(rendition: Rendition, effect: Option<Effect>) -> Rendition {
 }
 
 /// The initialization segment of a subtitle rendition.
-pub fn init(rendition: Rendition, effect: Option<Effect>) -> Vec<u8> {
+pub(super) fn init(rendition: Rendition, effect: Option<Effect>) -> Vec<u8> {
     let ttml = served_format(rendition, effect) == Rendition::Ttml;
     let full = |kind: &[u8; 4], fields: &[u8]| mp4_box(kind, &[&[0; 4], fields]);
     let words = |all: &[u32]| all.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<u8>>();
@@ -74,7 +74,7 @@ pub fn init(rendition: Rendition, effect: Option<Effect>) -> Vec<u8> {
 }
 
 /// A segment of one fragment.
-pub fn segment(rendition: Rendition, segment: &Segment, effect: Option<Effect>) -> Vec<u8> {
+pub(super) fn segment(rendition: Rendition, segment: &Segment, effect: Option<Effect>) -> Vec<u8> {
     let start_ms = segment.media_unit * UNIT_MS + segment.shift_ms;
     let samples: Vec<(i64, Vec<u8>)> = match served_format(rendition, effect) {
         _ if effect == Some(Effect::SubtitlesEmpty) => Vec::new(),

@@ -7,14 +7,14 @@ use super::faults::Effect;
 use super::playlist::date;
 use super::timeline::{Rendition, Segment, Timeline};
 
-pub const MPD: &str = "updates.mpd";
-pub const PATCH: &str = "updates.mpp";
-pub const ID: &str = "cm";
+pub(super) const MPD: &str = "updates.mpd";
+pub(super) const PATCH: &str = "updates.mpp";
+pub(super) const ID: &str = "cm";
 /// Query of the URL in Location.
-pub const LOCATION_QUERY: &str = "session=1";
+pub(super) const LOCATION_QUERY: &str = "session=1";
 const TTL_MS: i64 = 60_000;
 
-pub enum PatchAnswer {
+pub(super) enum PatchAnswer {
     /// Text of the patch, and the publish time of the patched MPD in milliseconds of Unix time.
     Patch(String, i64),
     TooEarly,
@@ -22,11 +22,11 @@ pub enum PatchAnswer {
     Missing,
 }
 
-pub fn location_is_missing(effect: Option<Effect>) -> bool {
+pub(super) fn location_is_missing(effect: Option<Effect>) -> bool {
     effect == Some(Effect::LocationMissing)
 }
 
-pub fn locations(published_ms: i64) -> String {
+pub(super) fn locations(published_ms: i64) -> String {
     let location = format!("<Location>{MPD}?{LOCATION_QUERY}</Location>\n");
     location + &patch_location(published_ms) + "\n"
 }
@@ -36,7 +36,7 @@ fn patch_location(published_ms: i64) -> String {
 }
 
 /// The ServiceDescription of the MPD with updates; `None` for any other MPD.
-pub fn service_description(file: &str, effect: Option<Effect>) -> Option<String> {
+pub(super) fn service_description(file: &str, effect: Option<Effect>) -> Option<String> {
     let target = if effect == Some(Effect::MpdLatency) { 60_000 } else { 8000 };
     let text = format!(
         "<ServiceDescription id=\"0\"><Latency target=\"{target}\" min=\"2000\" max=\"{}\"/></ServiceDescription>\n",
@@ -45,7 +45,7 @@ pub fn service_description(file: &str, effect: Option<Effect>) -> Option<String>
     (file == MPD).then_some(text)
 }
 
-pub fn event_stream(effect: Option<Effect>) -> String {
+pub(super) fn event_stream(effect: Option<Effect>) -> String {
     let timescale = if effect == Some(Effect::MpdEventTimescaleZero) { 0 } else { 1000 };
     let second = if effect == Some(Effect::MpdEventsOutOfOrder) { 500 } else { 2500 };
     format!(
@@ -55,7 +55,7 @@ pub fn event_stream(effect: Option<Effect>) -> String {
 }
 
 /// The patch from the MPD that was published at `from_ms` to the MPD of now.
-pub fn patch(timeline: &Timeline, from_ms: i64, now_ms: i64) -> PatchAnswer {
+pub(super) fn patch(timeline: &Timeline, from_ms: i64, now_ms: i64) -> PatchAnswer {
     let listing = |at_ms: i64, rendition| timeline.listing(at_ms, rendition, 0);
     let published_ms = listing(now_ms, Rendition::Rung(0)).published_ms;
     match () {

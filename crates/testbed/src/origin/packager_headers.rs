@@ -6,7 +6,7 @@ use super::faults::Effect;
 use super::route::{Resource, Route};
 
 /// The channel whose packager sends these headers.
-pub const CHANNEL: &str = "MP1";
+pub(super) const CHANNEL: &str = "MP1";
 
 const ACTIVE_INPUT: HeaderName = HeaderName::from_static("x-amzn-mediapackage-active-input");
 const LAST_UPDATED: HeaderName = HeaderName::from_static("x-mediapackage-manifest-last-updated");
@@ -14,7 +14,13 @@ const SWITCH_EVERY_MS: i64 = 20_000;
 const LONG_AGO_MS: i64 = 30_000;
 
 /// Adds the headers to the response with a playlist of [`CHANNEL`]'s kind.
-pub fn headers(headers: &mut HeaderMap, route: &Route, effect: Option<Effect>, now_ms: i64, published_ms: Option<i64>) {
+pub(super) fn headers(
+    headers: &mut HeaderMap,
+    route: &Route,
+    effect: Option<Effect>,
+    now_ms: i64,
+    published_ms: Option<i64>,
+) {
     if !CHANNEL.starts_with(route.channel.prefix) || !route.resource.is_playlist() {
         return;
     }

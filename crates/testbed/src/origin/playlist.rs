@@ -16,7 +16,7 @@ use super::timeline::{Listing, Rendition, Segment, TARGET, Timeline};
 use super::{captions, mp4_subtitles, webvtt};
 
 /// The multivariant playlist. `suffix` is appended to every URI.
-pub fn multivariant(timeline: &Timeline, now_ms: i64, suffix: &str) -> String {
+pub(super) fn multivariant(timeline: &Timeline, now_ms: i64, suffix: &str) -> String {
     let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n");
     let has_audio_group = timeline.format == Format::Cmaf;
     if has_audio_group && timeline.effect != Some(Effect::LadderGroups) {
@@ -54,7 +54,7 @@ fn announces_captions(timeline: &Timeline) -> bool {
 }
 
 /// Whether the rung of that index is in the ladder at that instant.
-pub fn is_listed(effect: Option<Effect>, at: usize, now_ms: i64) -> bool {
+pub(super) fn is_listed(effect: Option<Effect>, at: usize, now_ms: i64) -> bool {
     match effect {
         Some(Effect::LadderMissingRung) => at != 0,
         Some(Effect::LadderChanged) => at != 0 || now_ms.div_euclid(10_000) % 2 == 0,
@@ -131,7 +131,7 @@ fn declared_bandwidth(timeline: &Timeline, at: usize) -> (u64, u64) {
 }
 
 /// A media playlist. `suffix` is appended to every URI.
-pub fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
+pub(super) fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> String {
     let effect = timeline.effect;
     let cmaf = timeline.format == Format::Cmaf;
     let mut text = String::new();
@@ -242,7 +242,7 @@ fn write_segment(
     let _ = writeln!(text, "{parts}#EXTINF:{:.6},\n{}.{extension}{suffix}", segment.duration_s, segment.name);
 }
 
-pub fn date(unix_ms: i64) -> String {
+pub(super) fn date(unix_ms: i64) -> String {
     jiff::Timestamp::from_millisecond(unix_ms)
         .map(|at| at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
         .unwrap_or_default()

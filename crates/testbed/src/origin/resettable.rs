@@ -9,14 +9,14 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-pub struct ResettableStream {
+pub(super) struct ResettableStream {
     stream: TcpStream,
     /// Set when the connection is to be reset instead of closed.
     reset: Arc<AtomicBool>,
 }
 
 impl ResettableStream {
-    pub fn new(stream: TcpStream, reset: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(stream: TcpStream, reset: Arc<AtomicBool>) -> Self {
         Self { stream, reset }
     }
 }

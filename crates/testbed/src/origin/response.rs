@@ -22,11 +22,11 @@ use super::{
     sample_aes, segment_base, side_boxes, ts, webvtt,
 };
 
-pub const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
+pub(super) const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
 const PAGE: &str = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>\n";
 
 /// A request to a channel, with the state of the origin.
-pub struct RequestContext<'a> {
+pub(super) struct RequestContext<'a> {
     pub state: &'a OriginState,
     pub route: &'a Route,
     pub path: &'a str,
@@ -51,7 +51,7 @@ enum Content {
     Stream(Body, Option<u64>, Option<&'static str>),
 }
 
-pub async fn answer(request: &RequestContext<'_>) -> Response<Body> {
+pub(super) async fn answer(request: &RequestContext<'_>) -> Response<Body> {
     let now_ms = request.route.at_ms.unwrap_or_else(|| request.state.clock.now_ms());
     let (effect, since_ms) = request.state.effect_of(request.route);
     let listed_ms = match effect {

@@ -9,7 +9,7 @@ use super::{i_frames, low_latency, mpd_updates, segment_base};
 use super::{mp4_subtitles, webvtt};
 
 /// A path of a channel.
-pub struct Route {
+pub(super) struct Route {
     /// The instant in the path, in milliseconds of Unix time; `None` for now.
     pub at_ms: Option<i64>,
     pub mode: Mode,
@@ -20,7 +20,7 @@ pub struct Route {
 }
 
 #[derive(Clone, Copy)]
-pub enum Mode {
+pub(super) enum Mode {
     Live,
     Fault(&'static Fault),
     /// Every playlist appends a new token to its URIs.
@@ -32,7 +32,7 @@ pub enum Mode {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Resource {
+pub(super) enum Resource {
     Master,
     /// An MPD, with its file name.
     Mpd(MpdVariant, String),
@@ -52,12 +52,12 @@ pub enum Resource {
 }
 
 impl Resource {
-    pub fn is_playlist(&self) -> bool {
+    pub(super) fn is_playlist(&self) -> bool {
         matches!(self, Self::Master | Self::Mpd(..) | Self::Patch | Self::Playlist(_) | Self::IFrames(_))
     }
 }
 
-pub fn parse(path: &str) -> Option<Route> {
+pub(super) fn parse(path: &str) -> Option<Route> {
     let mut parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     let at_ms = if parts.first() == Some(&"at") {
         let at = parts.get(1)?.parse().ok().filter(|at| (0..1 << 45).contains(at))?;

@@ -20,7 +20,7 @@ const ADTS: usize = 7;
 const SLICE_PERIOD: usize = 10 * BLOCK;
 
 /// The EXT-X-KEY tag of a playlist.
-pub fn key_tag(number: i64) -> String {
+pub(super) fn key_tag(number: i64) -> String {
     let vector = u128::from_be_bytes(vector(number));
     format!(
         "#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"skd://sample-aes-{number}\",IV=0x{vector:032x},\
@@ -33,7 +33,7 @@ fn vector(number: i64) -> [u8; 16] {
 }
 
 /// Encrypts a segment.
-pub fn encrypt(mut bytes: Vec<u8>, number: i64) -> Vec<u8> {
+pub(super) fn encrypt(mut bytes: Vec<u8>, number: i64) -> Vec<u8> {
     bytes.chunks_exact_mut(PACKET).filter(|packet| pid(packet) == PMT_PID).for_each(declare_encrypted_streams);
     let vector = vector(number);
     for_each_pes_payload(&mut bytes, VIDEO_PID, |payload| encrypt_slices(payload, &vector));

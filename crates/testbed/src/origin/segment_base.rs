@@ -14,17 +14,17 @@ use super::timeline::{Rendition, TARGET, Timeline};
 const INDEX_BYTES: usize = 32 + 12 * PERIOD as usize;
 
 /// Name of the file of the Period that begins with that segment.
-pub fn name(from: i64) -> String {
+pub(super) fn name(from: i64) -> String {
     format!("file{from}.mp4")
 }
 
 /// Index of the first segment of the Period whose file has that name.
-pub fn period_of_file(file: &str) -> Option<i64> {
+pub(super) fn period_of_file(file: &str) -> Option<i64> {
     let from = file.strip_prefix("file")?.strip_suffix(".mp4")?.parse().ok()?;
     (0..1 << 40).contains(&from).then_some(from)
 }
 
-pub fn write(text: &mut String, timeline: &Timeline, rendition: Rendition, span: PeriodRange) {
+pub(super) fn write(text: &mut String, timeline: &Timeline, rendition: Rendition, span: PeriodRange) {
     let (first, scale) = (track(timeline, rendition).0.init.len(), timescale(rendition));
     let late = if target_effect(timeline, rendition) == Some(Effect::IndexRangeWrong) { 16 } else { 0 };
     let (from, to) = (first + late, first + INDEX_BYTES - 1);
@@ -49,7 +49,7 @@ fn target_effect(timeline: &Timeline, rendition: Rendition) -> Option<Effect> {
 }
 
 /// The file of a rendition in a Period. Its media times begin at 0.
-pub fn file(timeline: &Timeline, rendition: Rendition, from: i64) -> Vec<u8> {
+pub(super) fn file(timeline: &Timeline, rendition: Rendition, from: i64) -> Vec<u8> {
     let (track, kind) = track(timeline, rendition);
     let begin = timeline.start_unit(from);
     let (mut entries, mut segments): (Vec<u32>, Vec<u8>) = (Vec::new(), Vec::new());

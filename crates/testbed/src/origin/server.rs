@@ -23,7 +23,7 @@ use super::state::OriginState;
 use super::{channels, faults, route};
 
 /// Accepts connections until it is cancelled, which also closes them.
-pub async fn accept(listener: TcpListener, state: Arc<OriginState>, secure: Option<TlsAcceptor>) {
+pub(super) async fn accept(listener: TcpListener, state: Arc<OriginState>, secure: Option<TlsAcceptor>) {
     let mut connections = JoinSet::new();
     loop {
         match listener.accept().await {

@@ -11,7 +11,7 @@ const SCTE35: &[u8] = b"urn:scte:scte35:2013:bin\0";
 const NTP_EPOCH: i64 = 2_208_988_800;
 
 /// Adds the side boxes in front of a video segment.
-pub fn prepend(media: &[u8], segment: &Segment, effect: Option<Effect>) -> Vec<u8> {
+pub(super) fn prepend(media: &[u8], segment: &Segment, effect: Option<Effect>) -> Vec<u8> {
     let ticks = |unit: i64| (unit * UNIT_MS + segment.shift_ms) * VIDEO_TIMESCALE / 1000;
     let time = ticks(segment.media_unit);
     let with_events = [

@@ -26,7 +26,7 @@ pub struct LoggedRequest {
     pub unix_ms: i64,
 }
 
-pub struct OriginState {
+pub(super) struct OriginState {
     pub clock: Clock,
     stale_since_ms: i64,
     inner: Mutex<Inner>,
@@ -42,13 +42,13 @@ struct Inner {
 }
 
 impl OriginState {
-    pub fn new(clock: Clock) -> Self {
+    pub(super) fn new(clock: Clock) -> Self {
         let grace = if clock.is_manual() { STALE_AFTER_MS } else { 0 };
         Self { stale_since_ms: clock.now_ms() + grace, clock, inner: Mutex::default() }
     }
 
     /// The fault of a request, and the time from which it is active, in milliseconds of Unix time.
-    pub fn effect_of(&self, route: &Route) -> (Option<Effect>, i64) {
+    pub(super) fn effect_of(&self, route: &Route) -> (Option<Effect>, i64) {
         let active_faults = match route.mode {
             Mode::Live => self.inner().active_faults.get(&route.name).copied(),
             Mode::Fault(fault) => Some((fault, self.stale_since_ms)),
@@ -60,7 +60,7 @@ impl OriginState {
         }
     }
 
-    pub fn set_fault(&self, channel: &str, fault: Option<&'static Fault>) {
+    pub(super) fn set_fault(&self, channel: &str, fault: Option<&'static Fault>) {
         let since_ms = self.clock.now_ms();
         let active_faults = &mut self.inner().active_faults;
         match fault {
@@ -70,14 +70,14 @@ impl OriginState {
     }
 
     /// Number of earlier calls with this name.
-    pub fn next_request_number(&self, name: &str) -> u64 {
+    pub(super) fn next_request_number(&self, name: &str) -> u64 {
         let mut inner = self.inner();
         let number = inner.request_numbers.entry(name.to_owned()).or_default();
         *number += 1;
         *number - 1
     }
 
-    pub fn log(&self, method: &Method, uri: &http::Uri, headers: &HeaderMap) {
+    pub(super) fn log(&self, method: &Method, uri: &http::Uri, headers: &HeaderMap) {
         let entry = LoggedRequest {
             method: method.to_string(),
             path: uri.path().to_owned(),
@@ -95,25 +95,25 @@ impl OriginState {
         inner.log.push_back(entry);
     }
 
-    pub fn requests(&self) -> Vec<LoggedRequest> {
+    pub(super) fn requests(&self) -> Vec<LoggedRequest> {
         self.inner().log.iter().cloned().collect()
     }
 
-    pub fn clear_requests(&self) {
+    pub(super) fn clear_requests(&self) {
         let mut inner = self.inner();
         inner.log.clear();
         inner.most_in_flight = inner.in_flight;
     }
 
     /// Counts a request as in flight until the guard is dropped.
-    pub fn begin_request(&self) -> InFlight<'_> {
+    pub(super) fn begin_request(&self) -> InFlight<'_> {
         let mut inner = self.inner();
         inner.in_flight += 1;
         inner.most_in_flight = inner.most_in_flight.max(inner.in_flight);
         InFlight(self)
     }
 
-    pub fn most_in_flight(&self) -> usize {
+    pub(super) fn most_in_flight(&self) -> usize {
         self.inner().most_in_flight
     }
 
@@ -122,7 +122,7 @@ impl OriginState {
     }
 }
 
-pub struct InFlight<'a>(&'a OriginState);
+pub(super) struct InFlight<'a>(&'a OriginState);
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {

@@ -10,9 +10,9 @@ use super::low_latency::LiveEdge;
 use super::{mp4_subtitles, webvtt};
 
 /// 2024-01-01T00:00:00Z, the start of unit 0 of every channel, in milliseconds of Unix time.
-pub const EPOCH_MS: i64 = 1_704_067_200_000;
+pub(super) const EPOCH_MS: i64 = 1_704_067_200_000;
 /// Milliseconds from the end of a segment until it is listed.
-pub const ENCODER_LATENCY_MS: i64 = 1000;
+pub(super) const ENCODER_LATENCY_MS: i64 = 1000;
 /// Segments after which a fault that comes and goes begins again.
 const CYCLE: i64 = 10;
 /// Segments between restarts of the packager.
@@ -22,7 +22,7 @@ const STEP_BACK: i64 = 3;
 
 /// A rendition of a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rendition {
+pub(super) enum Rendition {
     /// A rung of the ladder, by its index from the highest.
     Rung(usize),
     Audio,
@@ -33,11 +33,11 @@ pub enum Rendition {
 }
 
 /// The rendition that faults of a single rendition change: 720p.
-pub const TARGET: Rendition = Rendition::Rung(1);
+pub(super) const TARGET: Rendition = Rendition::Rung(1);
 
 /// The timeline of a channel with a fault.
 #[derive(Clone, Debug)]
-pub struct Timeline {
+pub(super) struct Timeline {
     pub format: Format,
     pub ladder: Ladder,
     pub cipher: Cipher,
@@ -63,7 +63,7 @@ pub struct Timeline {
 
 /// A segment of a rendition.
 #[derive(Clone, Debug)]
-pub struct Segment {
+pub(super) struct Segment {
     /// Number of segments since the epoch, whatever number the playlist gives the segment.
     pub index: i64,
     pub name: String,
@@ -82,7 +82,7 @@ pub struct Segment {
 }
 
 /// The content of a media playlist.
-pub struct Listing {
+pub(super) struct Listing {
     pub rendition: Rendition,
     pub sequence: i64,
     pub discontinuity_sequence: Option<i64>,
@@ -95,7 +95,7 @@ pub struct Listing {
 }
 
 impl Timeline {
-    pub fn new(channel: &Channel, number: i64, effect: Option<Effect>) -> Self {
+    pub(super) fn new(channel: &Channel, number: i64, effect: Option<Effect>) -> Self {
         let layout = match effect {
             Some(Effect::SegmentDuration) if channel.units == 1 => [1, 3],
             Some(Effect::SegmentDuration) => [2, 4],
@@ -126,7 +126,7 @@ impl Timeline {
     }
 
     /// The media playlist's content at an instant. `request_number` counts the requests for this playlist.
-    pub fn listing(&self, now_ms: i64, rendition: Rendition, request_number: u64) -> Listing {
+    pub(super) fn listing(&self, now_ms: i64, rendition: Rendition, request_number: u64) -> Listing {
         let edge = self.edge(now_ms);
         let listed_end = (edge - self.segments_behind(edge, rendition, request_number)).max(1);
         let first = (listed_end - self.window).max(0);
@@ -146,7 +146,7 @@ impl Timeline {
 
     /// The segment of a name, if it is available at that instant: while it is in the window and for another window's
     /// duration after it.
-    pub fn segment_by_name(&self, name: &str, now_ms: i64, rendition: Rendition) -> Option<Segment> {
+    pub(super) fn segment_by_name(&self, name: &str, now_ms: i64, rendition: Rendition) -> Option<Segment> {
         let (run, index) = self.parse(name)?;
         let edge = self.edge(now_ms);
         let there = index >= 0 && index < edge && index >= edge - 2 * self.window - STEP_BACK - 1;
@@ -160,14 +160,14 @@ impl Timeline {
     }
 
     /// Number of segments since the epoch that are complete and listed.
-    pub fn edge(&self, now_ms: i64) -> i64 {
+    pub(super) fn edge(&self, now_ms: i64) -> i64 {
         let units = (now_ms - ENCODER_LATENCY_MS - EPOCH_MS).div_euclid(UNIT_MS);
         let pair = self.layout[0] + self.layout[1];
         let second_of_pair = i64::from(units.rem_euclid(pair) >= self.layout[0]);
         units.div_euclid(pair) * 2 + second_of_pair
     }
 
-    pub fn start_unit(&self, index: i64) -> i64 {
+    pub(super) fn start_unit(&self, index: i64) -> i64 {
         let pair = self.layout[0] + self.layout[1];
         index.div_euclid(2) * pair + index.rem_euclid(2) * self.layout[0]
     }
@@ -191,7 +191,7 @@ impl Timeline {
     }
 
     /// First unit of the packager's present run, from which presentation and media time count.
-    pub fn run_start(&self, now_ms: i64) -> i64 {
+    pub(super) fn run_start(&self, now_ms: i64) -> i64 {
         match self.effect {
             Some(Effect::Restarted) => self.start_unit(self.edge(now_ms).div_euclid(RUN) * RUN - self.window),
             _ => 0,
@@ -199,7 +199,7 @@ impl Timeline {
     }
 
     /// Name of the segment with that number in the present run.
-    pub fn name_in_run(&self, position: i64, now_ms: i64) -> String {
+    pub(super) fn name_in_run(&self, position: i64, now_ms: i64) -> String {
         let run = self.run_at(self.edge(now_ms));
         let index = if self.effect == Some(Effect::Restarted) { position + run * RUN - self.window } else { position };
         self.name(index, run, 0)
@@ -239,7 +239,7 @@ impl Timeline {
         }
     }
 
-    pub fn segment(&self, index: i64, run: i64, rendition: Rendition, listed_end: i64) -> Segment {
+    pub(super) fn segment(&self, index: i64, run: i64, rendition: Rendition, listed_end: i64) -> Segment {
         let (start, units) = (self.start_unit(index), self.units(index));
         let media_unit = match (self.effect, self.discontinuity_every) {
             (Some(Effect::Restarted), _) => self.start_unit(self.number_in_run(index, run)),

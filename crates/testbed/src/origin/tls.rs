@@ -9,14 +9,14 @@ use rustls_pki_types::PrivateKeyDer;
 use tokio_rustls::TlsAcceptor;
 
 /// The certificate that an HTTPS origin serves with, and its authority.
-pub struct TlsIdentity {
+pub(super) struct TlsIdentity {
     pub acceptor: TlsAcceptor,
     /// Certificate of the authority, in PEM.
     pub authority: String,
 }
 
 /// A certificate for 127.0.0.1 that expires in so many days by the system's clock, which clients check it by.
-pub fn certificate_for_days(days: u64) -> TlsIdentity {
+pub(super) fn certificate_for_days(days: u64) -> TlsIdentity {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, "Live origin CA");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

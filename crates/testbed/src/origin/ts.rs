@@ -4,11 +4,11 @@ use super::ad_breaks;
 use super::faults::Effect;
 use super::fixtures::LOOP_UNITS;
 
-pub const PACKET: usize = 188;
-pub const VIDEO_PID: u16 = 0x100;
-pub const AUDIO_PID: u16 = 0x101;
+pub(super) const PACKET: usize = 188;
+pub(super) const VIDEO_PID: u16 = 0x100;
+pub(super) const AUDIO_PID: u16 = 0x101;
 const PAT_PID: u16 = 0;
-pub const PMT_PID: u16 = 0x1000;
+pub(super) const PMT_PID: u16 = 0x1000;
 const SDT_PID: u16 = 0x11;
 const SPLICE_PID: u16 = 0x102;
 const METADATA_PID: u16 = 0x103;
@@ -18,13 +18,13 @@ const PIDS: [u16; 4] = [PAT_PID, PMT_PID, VIDEO_PID, AUDIO_PID];
 const LOOP_TICKS: i64 = 720_000;
 
 /// Two seconds of transport stream, with the numbers of packets with payload by PID before it and in the whole loop.
-pub struct Unit {
+pub(super) struct Unit {
     pub bytes: Vec<u8>,
     before: [i64; 4],
     in_loop: [i64; 4],
 }
 
-pub fn units(files: &[impl AsRef<[u8]>]) -> Vec<Unit> {
+pub(super) fn units(files: &[impl AsRef<[u8]>]) -> Vec<Unit> {
     let mut sum = [0_i64; 4];
     let mut units = Vec::new();
     for file in files {
@@ -45,7 +45,7 @@ pub fn units(files: &[impl AsRef<[u8]>]) -> Vec<Unit> {
 
 /// A segment of `count` units from `first` on, with timestamps and counters as if the loop never ended. A fault takes
 /// the second unit of each segment from `second_units`.
-pub fn segment(
+pub(super) fn segment(
     [units, second_units]: [&[Unit]; 2],
     first: i64,
     count: i64,
@@ -128,7 +128,7 @@ fn declare_streams(packet: &mut [u8]) {
 }
 
 /// Presentation time of a unit's first picture in the endless stream, in ticks of 90 kHz.
-pub fn presentation_start(units: &[Unit], unit: i64, shift_ms: i64) -> i64 {
+pub(super) fn presentation_start(units: &[Unit], unit: i64, shift_ms: i64) -> i64 {
     first_pts(&units[0].bytes) + unit * (LOOP_TICKS / LOOP_UNITS) + shift_ms * 90
 }
 
@@ -322,7 +322,7 @@ fn retain_pids(out: &mut Vec<u8>, wanted: impl Fn(u16) -> bool) {
     *out = out.chunks_exact(PACKET).filter(|packet| wanted(pid(packet))).flatten().copied().collect();
 }
 
-pub fn pid(packet: &[u8]) -> u16 {
+pub(super) fn pid(packet: &[u8]) -> u16 {
     u16::from_be_bytes([packet[1] & 0x1f, packet[2]])
 }
 
@@ -339,7 +339,7 @@ fn has_adaptation(packet: &[u8]) -> bool {
     packet[3] & 0x20 != 0
 }
 
-pub fn payload_start(packet: &[u8]) -> usize {
+pub(super) fn payload_start(packet: &[u8]) -> usize {
     let adaptation = if has_adaptation(packet) { 1 + usize::from(packet[4]) } else { 0 };
     (4 + adaptation).min(PACKET)
 }

@@ -6,24 +6,24 @@ use super::fixtures::UNIT_MS;
 use super::timeline::Segment;
 
 /// The channel that has WebVTT subtitles.
-pub const CHANNEL: &str = "SU1";
+pub(super) const CHANNEL: &str = "SU1";
 /// Folder of the playlist and its segments.
-pub const FOLDER: &str = "text";
-pub const EXTENSION: &str = "vtt";
+pub(super) const FOLDER: &str = "text";
+pub(super) const EXTENSION: &str = "vtt";
 
-pub fn is_offered_by(channel: &Channel) -> bool {
+pub(super) fn is_offered_by(channel: &Channel) -> bool {
     CHANNEL.starts_with(channel.prefix)
 }
 
 /// The EXT-X-MEDIA tag of the subtitles.
-pub fn media_tag(suffix: &str) -> String {
+pub(super) fn media_tag(suffix: &str) -> String {
     let group =
         "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"sub\",LANGUAGE=\"en\",NAME=\"English\",DEFAULT=YES,AUTOSELECT=YES";
     format!("{group},URI=\"{FOLDER}/index.m3u8{suffix}\"\n")
 }
 
 /// A segment with one cue. `start` is the 90 kHz timestamp at which its video begins.
-pub fn segment(segment: &Segment, start: i64, effect: Option<Effect>) -> Vec<u8> {
+pub(super) fn segment(segment: &Segment, start: i64, effect: Option<Effect>) -> Vec<u8> {
     let local = segment.media_unit * UNIT_MS;
     let stamp = if effect == Some(Effect::CueTimesWrong) { start + 900_000 } else { start };
     let point = if effect == Some(Effect::CuesUnreadable) { ',' } else { '.' };

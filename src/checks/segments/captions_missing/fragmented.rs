@@ -11,7 +11,7 @@ use packager_media::units::Seconds;
 const FORMS: [&str; 2] = ["stpp", "wvtt"];
 
 /// `None` if none of these segments is fragmented MP4 with clear subtitles.
-pub fn judge(
+pub(super) fn judge(
     context: &CheckContext<'_>,
     facts: &RenditionFacts,
     segments: &[&SegmentFacts],

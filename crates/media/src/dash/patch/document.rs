@@ -31,11 +31,11 @@ pub(super) enum Kind {
 }
 
 impl Document {
-    pub const TOP: usize = 0;
-    pub const ROOT: usize = 1;
+    pub(super) const TOP: usize = 0;
+    pub(super) const ROOT: usize = 1;
 
     /// `None`: it can't be read, which whoever reads it as an MPD has told.
-    pub fn read(text: &str) -> Option<Self> {
+    pub(super) fn read(text: &str) -> Option<Self> {
         let tree = xml::parse(text).ok()?;
         let mut document = Self { nodes: vec![Item { kind: Kind::Top, parent: Self::TOP, children: Vec::new() }] };
         let root = document.copy(tree.root_element(), Self::TOP);
@@ -43,37 +43,37 @@ impl Document {
         Some(document)
     }
 
-    pub fn kind(&self, node: usize) -> &Kind {
+    pub(super) fn kind(&self, node: usize) -> &Kind {
         self.nodes.get(node).map_or(&Kind::Top, |item| &item.kind)
     }
 
-    pub fn children(&self, node: usize) -> &[usize] {
+    pub(super) fn children(&self, node: usize) -> &[usize] {
         self.nodes.get(node).map_or(&[], |item| &item.children)
     }
 
-    pub fn parent(&self, node: usize) -> usize {
+    pub(super) fn parent(&self, node: usize) -> usize {
         self.nodes.get(node).map_or(Self::TOP, |item| item.parent)
     }
 
     /// Nodes made so far.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.nodes.len()
     }
 
-    pub fn attribute(&self, node: usize, name: &str) -> Option<&str> {
+    pub(super) fn attribute(&self, node: usize, name: &str) -> Option<&str> {
         let Kind::Element { attributes, .. } = self.kind(node) else { return None };
         attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// `None` takes it away.
-    pub fn set_attribute(&mut self, node: usize, name: &str, value: Option<String>) {
+    pub(super) fn set_attribute(&mut self, node: usize, name: &str, value: Option<String>) {
         let Some(Item { kind: Kind::Element { attributes, .. }, .. }) = self.nodes.get_mut(node) else { return };
         attributes.retain(|(known, _)| known != name);
         attributes.extend(value.map(|value| (name.to_owned(), value)));
     }
 
     /// Its text, of the texts right inside.
-    pub fn text(&self, node: usize) -> String {
+    pub(super) fn text(&self, node: usize) -> String {
         let texts = self.children(node).iter().filter_map(|child| match self.kind(*child) {
             Kind::Text(text) => Some(text.as_str()),
             _ => None,
@@ -82,7 +82,7 @@ impl Document {
     }
 
     /// Copies of what stands inside `source`, to stand among the children of `parent` from the place `at` on.
-    pub fn insert(&mut self, source: Node<'_, '_>, parent: usize, at: usize) {
+    pub(super) fn insert(&mut self, source: Node<'_, '_>, parent: usize, at: usize) {
         let copies: Vec<usize> = source.children().map(|child| self.copy(child, parent)).collect();
         self.edit(parent, |children| {
             let at = at.min(children.len());
@@ -90,13 +90,13 @@ impl Document {
         });
     }
 
-    pub fn remove(&mut self, node: usize) {
+    pub(super) fn remove(&mut self, node: usize) {
         let parent = self.parent(node);
         self.edit(parent, |children| children.retain(|child| *child != node));
     }
 
     /// Its place among its siblings.
-    pub fn place(&self, node: usize) -> usize {
+    pub(super) fn place(&self, node: usize) -> usize {
         self.children(self.parent(node)).iter().position(|child| *child == node).unwrap_or(0)
     }
 
