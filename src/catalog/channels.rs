@@ -93,8 +93,8 @@ fn parse_channel(
     let readable = faults.is_empty();
     let code = written.channel_code.clone().unwrap_or_default();
     if code.is_empty() {
-        let told = faults.iter().any(|fault| fault.at == Some(section.code_at));
-        faults.extend((!told).then(|| Fault::value(section.code_at, "`channel_code` is missing")));
+        let reported = faults.iter().any(|fault| fault.at == Some(section.code_at));
+        faults.extend((!reported).then(|| Fault::value(section.code_at, "`channel_code` is missing")));
         return Err(faults);
     }
     faults.extend(self::check_code(&code).err().map(|why| Fault::value(section.code_at, why)));

@@ -3,7 +3,7 @@
 /// Declares a check's `Params`: help, type and default of each parameter. Every check also has the parameters `enabled`
 /// and `severity`. Unknown keys are an error.
 macro_rules! params {
-    ($( #[doc = $help:literal] $name:ident : $ty:ty = $default:expr ),* $(,)?) => {
+    ($( $( #[doc = $help:literal] )+ $name:ident : $ty:ty = $default:expr ),* $(,)?) => {
         #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(deny_unknown_fields, default)]
         pub struct Params {
@@ -12,7 +12,7 @@ macro_rules! params {
             /// Severity of every violation. `None`: the check decides.
             #[serde(skip_serializing_if = "Option::is_none")]
             pub severity: Option<crate::finding::Severity>,
-            $( #[doc = $help] pub $name: $ty, )*
+            $( $( #[doc = $help] )+ pub $name: $ty, )*
         }
 
         impl Default for Params {
@@ -27,7 +27,7 @@ macro_rules! params {
                 vec![$( crate::checks::CheckParameter {
                     name: stringify!($name),
                     default: serde_json::to_value::<$ty>($default).unwrap_or_default(),
-                    help: $help.trim_ascii(),
+                    help: concat!($( $help ),+).trim_ascii(),
                 }, )*]
             }
         }

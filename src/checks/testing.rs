@@ -111,7 +111,7 @@ pub(super) fn part(segment: u64, index: u64) -> Part {
     }
 }
 
-/// First seen (and last seen) `seconds` from now.
+/// An observation of the segments `first` to `last`, first and last seen `seconds` from now.
 pub(super) fn observation(seconds: i64, first: u64, last: u64) -> Observation {
     let remembered = |number: u64| ListedSegment {
         number,
@@ -137,7 +137,7 @@ pub(super) fn observation(seconds: i64, first: u64, last: u64) -> Observation {
     }
 }
 
-/// Dates on every segment; the first one's is `start` seconds from now.
+/// The observation with a date on every segment; the first segment's date is `start` seconds from now.
 pub(super) fn dated(mut observation: Observation, start: f64) -> Observation {
     for (n, segment) in observation.segments.iter_mut().enumerate() {
         Arc::make_mut(segment).program_date_time = Some(time(start + 2.0 * n as f64));
@@ -169,7 +169,7 @@ pub(super) fn track(id: u32, media: Media, start: f64, duration: f64) -> Track {
     }
 }
 
-/// As the healthy rendition's playlist announces them.
+/// The codec parameters that the healthy rendition's playlist announces.
 pub(super) fn parameters(media: Media) -> CodecParameters {
     if media == Media::Video {
         let resolution = Some(Resolution { width: 1280, height: 720 });
@@ -180,7 +180,7 @@ pub(super) fn parameters(media: Media) -> CodecParameters {
     CodecParameters::with_audio(Codec::Aac { object_type: 2 }, sound)
 }
 
-/// Makes fragmented MP4 of a segment: the same counts, on a clock that doesn't wrap.
+/// Makes a fragmented MP4 segment of a transport stream segment: the counts are the same, on a clock that doesn't wrap.
 pub(super) fn to_fragmented(segment: &mut SegmentFacts) {
     let inspection = segment.inspection.as_mut().unwrap();
     (inspection.container, inspection.ts) = (Container::Cmaf, None);
@@ -191,7 +191,7 @@ pub(super) fn to_fragmented(segment: &mut SegmentFacts) {
     }
 }
 
-/// A healthy transport stream segment, inspected now; its counters go on from number to number.
+/// A healthy transport stream segment that was inspected now; its continuity counters continue from number to number.
 pub(super) fn ts_segment(number: u64, start: f64, duration: f64) -> SegmentFacts {
     let first = ((number * 3) % 16) as u8;
     let counter = |pid| ContinuityCounter { pid, first, last: (first + 2) % 16, discontinuity: false };
@@ -271,7 +271,8 @@ pub(super) fn rendition(name: &str) -> RenditionFacts {
     }
 }
 
-/// The next part when it was asked for, the newest one, and the same segments: none is old enough to be skipped.
+/// Low-latency facts of an origin that answered the blocking reload with the next part, and every other request as it
+/// should.
 fn answered_well(timeline: Timeline) -> LowLatencyFacts {
     let playlist = || answered("720p/index.m3u8", "application/vnd.apple.mpegurl");
     let (media, mut next) = (|| answered("720p/part.m4s", "video/mp4"), timeline.clone());
@@ -286,7 +287,8 @@ fn answered_well(timeline: Timeline) -> LowLatencyFacts {
     }
 }
 
-/// One output with one healthy rendition, never seen before.
+/// One output with one healthy rendition that was never seen before, and the parts of a check's input that a test may
+/// change.
 pub(super) struct Scene {
     pub expected: Expectations,
     pub thresholds: Thresholds,
@@ -320,7 +322,7 @@ impl Scene {
         }
     }
 
-    /// A DASH output that has just been read.
+    /// A scene of a DASH output whose MPD has just been read.
     pub(super) fn dash(mpd: &str) -> Self {
         let mut scene = Self::live();
         let (mpd, _) = dash::parse(mpd.as_bytes(), &url("manifest.mpd"));
@@ -337,7 +339,7 @@ impl Scene {
         scene
     }
 
-    /// Gives the output an MPD that says nothing, in place of its HLS playlist.
+    /// Replaces the output's HLS playlist by an MPD that says nothing.
     pub(super) fn become_dash(&mut self) {
         self.output.content = ManifestFacts::Dash(Box::new(DashFacts::new(Arc::default(), time(0.0))));
     }
@@ -350,7 +352,8 @@ impl Scene {
         }
     }
 
-    /// Parts of 0.5 s: the last two of segment 14, the four of 15, and two of 16, which isn't complete; 16.2 is hinted.
+    /// A scene with parts of 0.5 s: the last two of segment 14, the four of segment 15, and two of segment 16, which
+    /// isn't complete. Part 16.2 is hinted.
     pub(super) fn low_latency() -> Self {
         let mut scene = Self::live();
         let hint = part(16, 2);
@@ -373,7 +376,7 @@ impl Scene {
         scene
     }
 
-    /// The manifest could not be read.
+    /// A scene whose manifest could not be read.
     pub(super) fn unreadable() -> Self {
         let mut scene = Self::live();
         scene.output.content = ManifestFacts::Unreadable(Protocol::Hls);
@@ -410,7 +413,7 @@ impl Scene {
         self.past().observations = observations.into_iter().map(Arc::new).collect();
     }
 
-    /// States of the MPD.
+    /// Gives the output's history these states of the MPD.
     pub(super) fn published(&mut self, states: impl IntoIterator<Item = MpdState>) {
         self.history.mpds = states.into_iter().map(Arc::new).collect();
     }
@@ -420,7 +423,8 @@ impl Scene {
     }
 }
 
-/// Seen and published at `second`; its window of 20 s ends `edge` seconds into the presentation, which began 1000 s ago.
+/// A state of an MPD that was seen and published at `second`. Its window of 20 s ends `edge` seconds into the
+/// presentation, which began 1000 s ago.
 pub(super) fn mpd(second: i64, edge: f64) -> MpdState {
     let at = time(second as f64);
     let (start, end) = (Seconds(edge - 20.0), Seconds(edge));
@@ -434,7 +438,7 @@ pub(super) fn mpd(second: i64, edge: f64) -> MpdState {
     }
 }
 
-/// A live MPD that began 1000 s ago, with a buffer of 60 s.
+/// The text of a live MPD with these Periods that began 1000 s ago, with a buffer of 60 s.
 pub(super) fn dynamic(periods: &str) -> String {
     format!(
         "<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" profiles=\"urn:mpeg:dash:profile:isoff-live:2011\" type=\"dynamic\" \
@@ -444,7 +448,7 @@ pub(super) fn dynamic(periods: &str) -> String {
     )
 }
 
-/// One video rung with the S elements of `timeline`, in milliseconds.
+/// The text of a Period with one video Representation and the S elements of `timeline`, in milliseconds.
 pub(super) fn period(id: &str, start: u32, timeline: &str) -> String {
     let template = format!(
         "<SegmentTemplate timescale=\"1000\" media=\"$RepresentationID$/$Time$.m4s\"><SegmentTimeline>{timeline}</SegmentTimeline></SegmentTemplate>"
@@ -463,7 +467,7 @@ pub(super) fn timed(timeline: &str) -> String {
     dynamic(&period("p0", 0, timeline))
 }
 
-/// Segments of 2 s at a fixed pace.
+/// The text of a Period whose segments have a fixed duration of 2 s.
 pub(super) fn paced() -> String {
     let template = "<SegmentTemplate timescale=\"1000\" duration=\"2000\" media=\"$RepresentationID$/$Number$.m4s\"/>";
     dynamic(&with_template("p0", 0, template))
@@ -477,7 +481,7 @@ pub(super) fn violations(verdict: CheckVerdict) -> Vec<Violation> {
     }
 }
 
-/// The messages, one a line.
+/// The messages of a verdict's violations, one a line.
 #[track_caller]
 pub(super) fn messages(verdict: CheckVerdict) -> String {
     violations(verdict).iter().map(|v| v.message.as_str()).collect::<Vec<_>>().join("\n")

@@ -33,11 +33,11 @@ pub(super) fn backend(source: ConfigPaths, store: Option<Store>) -> Result<(Arc<
     let prober = Prober::new(live.clone(), Clock::System).map_err(|e| e.to_string())?;
     let own = SelfMetrics::new().map_err(|e| e.to_string())?;
     if let Some(store) = store.clone() {
-        let told = own.clone();
+        let sink_metrics = own.clone();
         tokio::spawn(inspector::follow(
             live.clone(),
             store.clone(),
-            Arc::new(move |name, news| record_sink(&told, name, news)),
+            Arc::new(move |name, news| record_sink(&sink_metrics, name, news)),
         ));
         tokio::spawn(store.follow(live.clone(), variables));
     } else if live.current().exporter.inspector_live.iter().any(|source| source.every.is_some()) {

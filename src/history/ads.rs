@@ -77,9 +77,9 @@ impl AdHistory {
         if timeline.markers.iter().any(|m| opens(&m.kind)) {
             self.last_cue = Some(at);
         }
-        let told = timeline.ad_breaks().into_iter().rfind(|b| b.source == AdSource::Cue);
-        self.open = match told {
-            Some(told) if told.state == BreakState::Open => Some(self.opened(&told, edge_since)),
+        let newest = timeline.ad_breaks().into_iter().rfind(|b| b.source == AdSource::Cue);
+        self.open = match newest {
+            Some(newest) if newest.state == BreakState::Open => Some(self.opened(&newest, edge_since)),
             Some(_) => None,
             None => self.open.filter(|_| !timeline.markers.iter().any(|m| m.kind == MarkerKind::In)),
         };
@@ -88,17 +88,17 @@ impl AdHistory {
     /// Whether the live edge at `edge` is in a break that events or event messages opened.
     #[must_use]
     pub fn is_in_break(&self, edge: Option<Timestamp>) -> bool {
-        let told = ads::breaks(&self.events, edge).chain(ads::breaks(&self.messages, edge));
-        told.into_iter().any(|b| b.state == BreakState::Open)
+        let mut breaks = ads::breaks(&self.events, edge).chain(ads::breaks(&self.messages, edge));
+        breaks.any(|b| b.state == BreakState::Open)
     }
 
     /// Adds the MPD's events. An event that is gone while its time is still listed was withdrawn.
     fn observe_events(&mut self, timeline: &Timeline) {
         let first = timeline.segments.first().and_then(|s| s.program_date_time);
-        let told: Vec<&AdRange> = timeline.event_ranges().collect();
-        let listed = |known: &AdRange| told.iter().any(|r| r.id == known.id && r.start == known.start);
+        let ranges: Vec<&AdRange> = timeline.event_ranges().collect();
+        let listed = |known: &AdRange| ranges.iter().any(|r| r.id == known.id && r.start == known.start);
         self.events.retain(|known| listed(known) || known.start.zip(first).is_some_and(|(start, first)| start < first));
-        told.into_iter().for_each(|range| ads::merge_range(&mut self.events, range.clone()));
+        ranges.into_iter().for_each(|range| ads::merge_range(&mut self.events, range.clone()));
     }
 
     /// Adds inspected segments, oldest first. A segment that was missed may have ended a break.
@@ -124,8 +124,8 @@ impl AdHistory {
                 let Some((section, time)) = event.section.as_ref().zip(event.time) else { continue };
                 let Some(later) = time.since(media.at) else { continue };
                 let at = later.after(start);
-                let told = TimedSection { source: AdSource::Message, at, duration: None, section, line: 0 };
-                let ranges = told.ranges();
+                let timed = TimedSection { source: AdSource::Message, at, duration: None, section, line: 0 };
+                let ranges = timed.ranges();
                 if ranges.iter().any(|r| r.out) {
                     self.last_message = self.last_message.max(Some(facts.inspected_at));
                 }
@@ -135,13 +135,13 @@ impl AdHistory {
     }
 
     /// The open break after a tag. A break that was open before keeps its start: later tags do not know it better.
-    fn opened(&self, told: &AdBreak, edge_since: Timestamp) -> OpenAdBreak {
-        let same = self.open.filter(|known| told.from.is_none() || known.from == told.from);
-        let elapsed = told.elapsed.unwrap_or_default();
+    fn opened(&self, ad_break: &AdBreak, edge_since: Timestamp) -> OpenAdBreak {
+        let same = self.open.filter(|known| ad_break.from.is_none() || known.from == ad_break.from);
+        let elapsed = ad_break.elapsed.unwrap_or_default();
         OpenAdBreak {
             opened: same.map_or_else(|| Seconds(-elapsed.0).after(edge_since), |known| known.opened),
-            announced: told.announced.or(same.and_then(|known| known.announced)),
-            from: told.from.or(same.and_then(|known| known.from)),
+            announced: ad_break.announced.or(same.and_then(|known| known.announced)),
+            from: ad_break.from.or(same.and_then(|known| known.from)),
         }
     }
 }

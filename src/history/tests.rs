@@ -384,7 +384,7 @@ mod events {
     }
 
     /// With a message for each (seconds after the epoch, way out).
-    fn carrying(number: u64, told: &[(i64, bool)]) -> Arc<SegmentFacts> {
+    fn carrying(number: u64, signals: &[(i64, bool)]) -> Arc<SegmentFacts> {
         let (mut inspection, _) = SegmentInspector::new(None).finish();
         inspection.container = Container::Cmaf;
         let event = |(second, out): &(i64, bool)| {
@@ -395,7 +395,7 @@ mod events {
             let section = Some(SpliceSection { command_type: 5, splice_time: None, cues: vec![cue] });
             EventMessage { offset: 0, scheme: String::new(), id: 1, time, section }
         };
-        inspection.events = told.iter().map(event).collect();
+        inspection.events = signals.iter().map(event).collect();
         Arc::new(SegmentFacts {
             segment: dated(number),
             inspected_at: at(number as i64),

@@ -287,7 +287,7 @@ impl Segment {
     }
 
     /// Whether the segment is encrypted as a whole, by AES-128 or AES-256-GCM (RFC 8216bis 4.4.4.4): without the key not even its
-    /// container can be told.
+    /// container can be identified.
     #[must_use]
     pub fn wholly_encrypted(&self) -> bool {
         self.key.as_ref().is_some_and(Key::encrypts_wholly)

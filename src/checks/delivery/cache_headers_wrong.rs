@@ -19,9 +19,10 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Most target durations that a live media playlist may be kept. Headers count whole seconds: one second is always allowed.
+    /// Target durations for which a cache may keep a live media playlist at most. Headers count whole seconds, so one
+    /// second is always allowed.
     playlist_targets: f64 = 0.5,
-    /// Most target durations that a cache's answer may be old (its `Age`).
+    /// Target durations of age (header `Age`) that a cached answer may have at most.
     age_targets: f64 = 1.0,
 }
 
@@ -62,7 +63,7 @@ fn listed(exchange: &Exchange, listing: &str, target: f64, params: &Params) -> O
     Some(violation.with("cache_control", control).with("fresh_seconds", fresh).with("age_seconds", age))
 }
 
-/// How long a shared cache may use the answer; `None` where no header says it.
+/// Seconds for which a shared cache may use the answer (RFC 9111, 4.2.1); `None` if no header says it.
 fn freshness(exchange: &Exchange) -> Option<f64> {
     let directives = directives(exchange);
     let has = |name: &str| directives.iter().any(|d| d.eq_ignore_ascii_case(name));
@@ -85,7 +86,8 @@ fn expires(exchange: &Exchange) -> Option<f64> {
     Some(Seconds::between(exchange.date?, at).0.max(0.0))
 }
 
-/// The newest segment that may not be kept at all. `no-cache` lets a cache keep it and ask again.
+/// Judges the newest segment: a cache must be allowed to keep it. `no-cache` passes, because a cache may keep such an
+/// answer and revalidate it.
 fn segments(facts: &RenditionFacts, past: &RenditionHistory) -> Option<Violation> {
     let segments = select::inspected_segments(facts, past)?;
     let (segment, directive) = segments.iter().rev().find_map(|s| Some((s, refused(s.fetched.ok()?)?.to_owned())))?;
@@ -116,7 +118,7 @@ mod tests {
         check(&scene.context(), &Params::default())
     }
 
-    /// The target duration is 6 s.
+    /// A scene whose playlist was answered with these headers; its target duration is 6 s.
     fn answered_with(headers: &[(&str, &str)]) -> Scene {
         let mut scene = Scene::live();
         scene.timeline().target_duration = Some(Seconds(6.0));

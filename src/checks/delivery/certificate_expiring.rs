@@ -17,7 +17,8 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Days before the end from which on it fails. Certificates that live for six days are renewed with more than three left.
+    /// Days before its end from which on a certificate fails the check. Certificates that are valid for six days are
+    /// renewed while more than three days are left.
     days: f64 = 3.0,
 }
 
@@ -45,7 +46,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     )
 }
 
-/// Host and end of the certificate that answered last, redirects followed.
+/// Host and end of validity of the certificate of the last server in the chain of redirects; `None` without TLS.
 fn certificate(fetched: &Fetched) -> Option<(String, Timestamp)> {
     let exchange = fetched.result.as_ref().ok()?;
     Some((exchange.final_url.host_str()?.to_owned(), exchange.certificate_expiry?))

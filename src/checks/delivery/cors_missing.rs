@@ -18,7 +18,7 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Players in browsers are expected.
+    /// Whether players in browsers use this channel, so that CORS headers are required.
     expected: bool = false,
 }
 
@@ -39,7 +39,8 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     CheckVerdict::Ran(found)
 }
 
-/// One violation a kind of resource: the server is configured once.
+/// Violations of the first answer of each kind of resource: a server has one CORS configuration for a kind. `None` if
+/// no answer can be judged.
 fn judge(facts: &RenditionFacts, past: &RenditionHistory, direct: bool) -> Option<Vec<Violation>> {
     let playlist = facts.playlist.iter().filter(|_| !direct).find_map(|p| violation("the media playlist", p));
     let init = facts.inits.iter().find_map(|i| violation("the initialization segment", &i.fetched));

@@ -16,7 +16,8 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Bytes from which on a playlist is large. A window of some minutes has a few thousand, one of hours a hundred thousand.
+    /// Bytes from which on a playlist must be compressed. A window of some minutes has a few thousand bytes, one of
+    /// hours a hundred thousand.
     min_bytes: u64 = 65_536,
 }
 

@@ -28,7 +28,8 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     }
 }
 
-/// `None` where the deadline came first, or no playlist is named.
+/// Violations of one rendition; `None` if the deadline came before its playlist, or if the manifest names no playlist
+/// for it.
 fn judge(facts: &RenditionFacts) -> Option<Vec<Violation>> {
     let playlist = facts.playlist.as_ref().filter(|p| !p.probe_timed_out())?;
     let unreadable = || facts.timeline.is_none().then(|| unreadable(facts));
@@ -53,7 +54,7 @@ fn violation(what: &str, fetched: &Fetched, problem: &str) -> Violation {
     }
 }
 
-/// Every rendition that a viewer needs (video; of a radio channel all) was judged and failed.
+/// Whether every rendition that a viewer needs failed: all video renditions, or all renditions of a radio channel.
 fn none_left(context: &CheckContext<'_>) -> bool {
     let renditions = || context.output.renditions.iter();
     let video = renditions().any(|r| r.rendition.media == Media::Video);

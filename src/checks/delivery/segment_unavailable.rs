@@ -56,7 +56,8 @@ fn status(fetched: &Fetched) -> Option<u16> {
     fetched.result.as_ref().ok().map(|e| e.status)
 }
 
-/// A body that breaks off belongs to `container_invalid`, a slow one to `segment_download_slow`.
+/// Why a segment can't be played for want of an answer; `None` if it can. Truncated bodies belong to
+/// `container_invalid`, slow ones to `segment_download_slow`.
 fn missing(fetched: &Fetched) -> Option<String> {
     match &fetched.result {
         Ok(exchange) if exchange.is_success() => None,

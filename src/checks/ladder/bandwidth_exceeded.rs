@@ -19,11 +19,12 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Most that a segment may have, as a ratio to BANDWIDTH.
+    /// Greatest allowed ratio of a segment's bit rate to BANDWIDTH.
     peak_ratio: f64 = 1.25,
-    /// Most that the mean may be, as a ratio to AVERAGE-BANDWIDTH; of an MPD, consecutive segments as a ratio to what arrives at bandwidth.
+    /// Greatest allowed ratio of the mean bit rate to AVERAGE-BANDWIDTH; in DASH, of the bits of consecutive segments
+    /// to the bits that arrive at `@bandwidth` while they play.
     mean_ratio: f64 = 1.1,
-    /// Inspected segments that a mean needs.
+    /// Least number of inspected segments from which a mean is computed.
     mean_segments: usize = 10,
 }
 
@@ -37,8 +38,8 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     })
 }
 
-/// Of an MPD bandwidth is no peak: at that rate, with minBufferTime's worth of it received before playing, nothing may
-/// come late from any segment on.
+/// Judges a Representation's `@bandwidth`, which is no peak bit rate: a player that receives at this rate and begins
+/// with minBufferTime of media buffered must never run out of data (ISO/IEC 23009-1, 5.3.5.2).
 fn delivered(
     facts: &RenditionFacts,
     past: &RenditionHistory,
@@ -68,7 +69,7 @@ fn delivered(
     Some((ratio > params.mean_ratio).then(|| worst.violation(bandwidth, buffer, ratio)).into_iter().collect())
 }
 
-/// Consecutive segments.
+/// Consecutive segments of one Representation whose sizes are known.
 #[derive(Clone, Copy)]
 struct Stretch<'a> {
     first: &'a SegmentFacts,
@@ -78,7 +79,8 @@ struct Stretch<'a> {
 }
 
 impl Stretch<'_> {
-    /// Bits that didn't arrive in the time that the segments play.
+    /// Bits of these segments beyond `ratio` times what arrives at `bandwidth` bits per second while they play;
+    /// negative if they are fewer.
     fn over(&self, bandwidth: f64, ratio: f64) -> f64 {
         self.bits - ratio * bandwidth * self.seconds
     }
@@ -156,7 +158,8 @@ mod tests {
     use crate::checks::testing::*;
     use packager_media::units::BitsPerSecond;
 
-    /// Segments of 2 s with so many bytes; BANDWIDTH is 8000, AVERAGE-BANDWIDTH 4000 bits per second.
+    /// The verdict on segments of 2 s with these sizes, with a BANDWIDTH of 8000 and an AVERAGE-BANDWIDTH of 4000 bits
+    /// per second.
     fn run(bytes: &[u64]) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.rendition().rendition.bandwidth = Some(BitsPerSecond(8000));
@@ -186,7 +189,8 @@ mod tests {
         );
     }
 
-    /// As [`run`], of an MPD with a minBufferTime of 2 s; `0` leaves a segment out.
+    /// The verdict on segments of 2 s with these sizes in an MPD with a minBufferTime of 2 s; a size of `0` leaves the
+    /// segment out.
     fn run_mpd(bytes: &[u64]) -> CheckVerdict {
         let mut scene = Scene::dash(&timed("<S t=\"990000\" d=\"2000\" r=\"4\"/>"));
         scene.rendition().rendition.bandwidth = Some(BitsPerSecond(8000));

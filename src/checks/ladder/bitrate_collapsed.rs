@@ -17,9 +17,10 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Least ratio of the measured mean to AVERAGE-BANDWIDTH; half of it to BANDWIDTH where that is missing.
+    /// Least allowed ratio of the measured mean bit rate to AVERAGE-BANDWIDTH; half of this ratio to BANDWIDTH if
+    /// AVERAGE-BANDWIDTH is missing.
     min_ratio: f64 = 0.2,
-    /// Newest segments that are measured together; with fewer inspected it does not run.
+    /// Number of newest segments whose mean bit rate is judged; with fewer inspected segments the check does not run.
     segments: usize = 5,
 }
 
@@ -63,7 +64,7 @@ mod tests {
 
     const FEW: &str = "too few segments of a variant with a declared bit rate were inspected";
 
-    /// Segments of 2 s and 1000 bytes: 4000 bits per second.
+    /// The verdict on `count` segments of 2 s and 1000 bytes, which have 4000 bits per second.
     fn run(average: Option<u64>, peak: u64, count: u64) -> CheckVerdict {
         let mut scene = Scene::live();
         scene.rendition().rendition.bandwidth = Some(BitsPerSecond(peak));

@@ -59,7 +59,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     CheckVerdict::Ran(found)
 }
 
-/// By what the range is announced.
+/// Name of the attribute or descriptor by which a manifest announces the dynamic range.
 fn signal(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Hls => "VIDEO-RANGE",
@@ -67,7 +67,8 @@ fn signal(protocol: Protocol) -> &'static str {
     }
 }
 
-/// A media playlist by itself has no VIDEO-RANGE: the bitstream has to be what the channel is.
+/// The verdict on an output that is a media playlist without a multivariant playlist: nothing announces a range, so the
+/// bitstream is compared with the channel's own setting.
 fn alone(context: &CheckContext<'_>) -> CheckVerdict {
     let known = context.renditions().find_map(|(facts, past)| {
         let (segment, actual) = newest_range(facts, past)?;
@@ -94,7 +95,8 @@ fn against_channel(
     Some(segment_violation(segment, message).in_rendition(&facts.rendition.name).with("actual", actual))
 }
 
-/// Transfer characteristics of the newest segment against VIDEO-RANGE, which is SDR where it is missing.
+/// Compares the transfer characteristics of the newest segment with VIDEO-RANGE, which is SDR if it is missing (RFC
+/// 8216bis, 4.4.6.2).
 fn bitstream(name: &str, rendition: &Rendition, segment: &SegmentFacts, actual: DynamicRange) -> Option<Violation> {
     let declared = rendition.video_range.as_deref().unwrap_or("SDR");
     if actual.as_str() == declared {
@@ -127,7 +129,8 @@ fn unexpected(name: &str, rendition: &Rendition) -> Violation {
     Violation::new(message).in_rendition(&rendition.name).with("video_range", range).with("line", rendition.line)
 }
 
-/// Profile 5 has no base layer that is SDR or HLG.
+/// The violation of a Dolby Vision profile 5 rendition that is announced as SDR or HLG: that profile has no compatible
+/// base layer.
 fn dolby_vision(rendition: &Rendition) -> Option<Violation> {
     let codec = rendition.codecs.iter().find(|c| c.starts_with("dvh1.05") || c.starts_with("dvhe.05"))?;
     if rendition.video_range.as_deref() == Some("PQ") {

@@ -16,7 +16,7 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// FRAME-RATE has to be there too. Off, because common packagers leave it out.
+    /// Whether FRAME-RATE is required. It is off by default, because common packagers omit FRAME-RATE.
     require_frame_rate: bool = false,
 }
 
@@ -47,7 +47,7 @@ fn missing(rendition: &Rendition, params: &Params) -> Vec<&'static str> {
     absent.into_iter().filter(|(_, absent)| *absent).map(|(name, _)| name).collect()
 }
 
-/// The parser has already said so of this line.
+/// Whether the parser has already reported a malformed attribute `name` on the line of this rendition.
 fn reported(malformed: &[&Defect], rendition: &Rendition, name: &str) -> bool {
     malformed.iter().any(|d| {
         let here = matches!(d.at, Position::Line { line, .. } if Some(line) == rendition.line);

@@ -18,9 +18,9 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Allowed distance from a rung's promised bandwidth, as a ratio, where the rung itself sets none.
+    /// Allowed distance from an expected rung's bandwidth, as a ratio, if the rung sets none itself.
     bandwidth_tolerance: f64 = 0.2,
-    /// Allowed distance from a promised frame rate, in frames per second: 59.94 counts as 60.
+    /// Allowed distance from an expected frame rate, in frames per second: 59.94 counts as 60.
     frame_rate_tolerance: f64 = 0.5,
 }
 
@@ -58,7 +58,8 @@ fn too_few(video: &[&Rendition], ladder: &ExpectedLadder) -> Option<Violation> {
     Some(violation.severity(Severity::Critical))
 }
 
-/// Each rung needs a rendition of its own: a maximum matching, so that the order of the lists doesn't matter.
+/// Violations for the expected rungs to which no rendition of their own can be assigned. The assignment is a maximum
+/// matching, so the order of the lists doesn't matter.
 fn missing_rungs(video: &[&Rendition], rungs: &[ExpectedRung], params: &Params) -> Vec<Violation> {
     let mut taken: Vec<Option<usize>> = vec![None; video.len()];
     for rung in 0..rungs.len() {
@@ -133,13 +134,14 @@ fn missing_languages(listed: &[&Rendition], media: Media, promised: &[String]) -
         .collect()
 }
 
-/// BCP 47 basic filtering (RFC 4647 3.3.1): `en` is spoken by `en-GB`.
+/// Whether a declared language satisfies the wanted one by basic filtering (RFC 4647, 3.3.1): `en-GB` satisfies `en`.
 fn speaks(declared: &str, wanted: &str) -> bool {
     let (declared, wanted) = (declared.to_ascii_lowercase(), wanted.to_ascii_lowercase());
     declared.strip_prefix(&wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
-/// What the channel itself promises is judged only where any rendition declares such a thing at all.
+/// Violations of the codec and resolution in the channel's own settings, which are judged only if any rendition
+/// declares that property.
 fn channel_promise(context: &CheckContext<'_>, video: &[&Rendition], params: &Params) -> Vec<Violation> {
     let expected = context.expected;
     let resolutions: Vec<_> = video.iter().filter_map(|r| r.resolution).collect();
@@ -171,7 +173,7 @@ fn absent(what: &str, promised: &str, declared: &str) -> Violation {
     Violation::new(message).with("promised", promised).with("declared", declared)
 }
 
-/// RFC 6381 sample entries of a codec.
+/// Sample entry names of a codec in CODECS strings (RFC 6381).
 fn samples(codec: &str) -> &'static [&'static str] {
     match codec.to_ascii_lowercase().as_str() {
         "h264" | "h.264" | "avc" => &["avc1", "avc3", "dva1", "dvav"],
@@ -202,7 +204,7 @@ mod tests {
         ExpectedRung { resolution, bandwidth: bandwidth.map(BitsPerSecond), ..ExpectedRung::default() }
     }
 
-    /// 720p at 3 Mbit/s and 1080p at 5 Mbit/s.
+    /// A scene with the expected rungs 720p at 3 Mbit/s and 1080p at 5 Mbit/s.
     fn two_rungs() -> Scene {
         let mut scene = Scene::live();
         let mut top = rendition("1080p-5000k");

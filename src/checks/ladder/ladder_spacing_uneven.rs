@@ -16,9 +16,9 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Least ratio between the bit rates of neighbouring rungs.
+    /// Least allowed ratio between the bit rates of neighbouring rungs.
     closest: f64 = 1.3,
-    /// Greatest ratio between them.
+    /// Greatest allowed ratio between the bit rates of neighbouring rungs.
     widest: f64 = 2.5,
 }
 
@@ -30,10 +30,10 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let renditions = context.output.renditions.iter().map(|r| &r.rendition);
     let video: Vec<_> = renditions.filter(|r| r.media == Media::Video).collect();
     // A rung without CODECS may stand between any two.
-    let told = video.iter().all(|r| !r.codecs.is_empty());
+    let by_codec = video.iter().all(|r| !r.codecs.is_empty());
     for rendition in video {
         if let Some(rate) = rendition.average_bandwidth.or(rendition.bandwidth).filter(|b| b.0 > 0) {
-            ladders.entry(ladder(rendition, told)).or_default().push((rate.0 as f64, rendition));
+            ladders.entry(ladder(rendition, by_codec)).or_default().push((rate.0 as f64, rendition));
         }
     }
     if ladders.values().all(|rungs| rungs.len() < 2) {
@@ -42,11 +42,11 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     CheckVerdict::Ran(ladders.into_values().flat_map(|rungs| judge(rungs, params)).collect())
 }
 
-/// Rungs between which a player goes up and down: of one video codec and range.
-fn ladder(rendition: &Rendition, told: bool) -> (String, String) {
+/// Video codec and dynamic range of a rendition: a player switches only between renditions that have both in common.
+fn ladder(rendition: &Rendition, by_codec: bool) -> (String, String) {
     let family = |c: &String| c.split('.').next().unwrap_or_default().to_ascii_lowercase();
     let video = |f: &String| ["avc", "hvc", "hev", "av01", "dvh", "vp09", "vvc"].iter().any(|v| f.starts_with(v));
-    let codec = rendition.codecs.iter().map(family).find(video).filter(|_| told).unwrap_or_default();
+    let codec = rendition.codecs.iter().map(family).find(video).filter(|_| by_codec).unwrap_or_default();
     (codec, rendition.video_range.clone().unwrap_or_else(|| "SDR".to_owned()))
 }
 

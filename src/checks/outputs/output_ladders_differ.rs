@@ -16,7 +16,7 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Resolutions that one output may have for itself, such as `3840x2160` where only DASH has UHD.
+    /// Resolutions that an output may have alone, such as `3840x2160` if only DASH has UHD.
     except: Vec<String> = Vec::new(),
 }
 
@@ -48,7 +48,7 @@ fn violation(what: &str, list: &[String], other: &str) -> Violation {
     Violation::new(message).with("missing", list.to_vec()).with("reference_output", other)
 }
 
-/// What only the other has, of that which `matters`.
+/// Values for which `matters` holds and that the other output has and this one lacks; `None` if there are none.
 fn missing(own: &BTreeSet<String>, other: BTreeSet<String>, matters: impl Fn(&String) -> bool) -> Option<Vec<String>> {
     let lacking: Vec<String> = other.into_iter().filter(|item| !own.contains(item) && matters(item)).collect();
     (!lacking.is_empty()).then_some(lacking)
@@ -59,7 +59,8 @@ fn resolutions(output: &OutputFacts) -> BTreeSet<String> {
     video.filter_map(|r| r.rendition.resolution.map(|r| r.to_string())).collect()
 }
 
-/// Primary subtags in lower case: packagers write `en` in one manifest and `en-US` in the other.
+/// Primary language subtags of an output's audio renditions in lower case: packagers write `en` in one manifest and
+/// `en-US` in the other.
 fn languages(output: &OutputFacts) -> BTreeSet<String> {
     let audio = output.renditions.iter().filter(|r| r.rendition.media == Media::Audio);
     let primary = |tag: &str| tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
@@ -86,7 +87,7 @@ mod tests {
         facts
     }
 
-    /// The output's renditions, and those of another.
+    /// A scene of two outputs with these renditions.
     fn scene(own: Vec<crate::facts::RenditionFacts>, other: Vec<crate::facts::RenditionFacts>) -> Scene {
         let mut scene = Scene::live();
         scene.output.renditions = own;

@@ -17,7 +17,8 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Seconds by which an output may be behind the foremost. The default leaves room for packagers whose availabilityStartTime isn't the time of capture.
+    /// Seconds by which an output may be behind the most advanced one. The default leaves room for packagers whose
+    /// availabilityStartTime isn't the time of capture.
     max: f64 = 30.0,
 }
 
@@ -47,7 +48,7 @@ fn judge(own: Timestamp, ahead: Timestamp, name: &str, params: &Params) -> Optio
     })
 }
 
-/// Of the foremost video or audio rendition that is live.
+/// The live edge of the most advanced video or audio rendition of an output; `None` if no rendition has one.
 fn edge(output: &OutputFacts) -> Option<Timestamp> {
     let renditions = output.renditions.iter().filter(|r| r.rendition.media != Media::Text);
     renditions.filter_map(|r| r.timeline.as_deref().filter(|t| !t.ended)?.live_edge()).max()
@@ -58,7 +59,7 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
 
-    /// Its live edge is so many seconds behind that of the other.
+    /// A scene of two outputs, of which this one's live edge is `seconds` behind the other's.
     fn behind(seconds: f64) -> Scene {
         let mut scene = Scene::live();
         scene.timeline().segments[5].program_date_time = Some(time(-12.0));

@@ -21,11 +21,12 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Seconds by which a break may be longer than announced; two target durations are always allowed.
+    /// Seconds by which an ad break may be longer than announced; two target durations are always allowed.
     tolerance: f64 = 5.0,
-    /// Most seconds of a break that announces no duration.
+    /// Greatest allowed length in seconds of an ad break that announces no duration.
     longest: f64 = 1200.0,
-    /// Most seconds without an ad marker; absent where a channel may have none. Counts from the first probe on.
+    /// Greatest allowed time in seconds without an ad marker, counted from the first probe on; absent for channels that
+    /// may have no markers.
     cue_within: Option<f64> = None,
 }
 
@@ -39,13 +40,14 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     })
 }
 
-/// Ad markers can be expected of it: sound and subtitles beside a video may go without.
+/// Whether a rendition is expected to carry ad markers. Audio and subtitle renditions of a channel with video may have
+/// none.
 fn marked(context: &CheckContext<'_>, facts: &RenditionFacts, past: &RenditionHistory) -> bool {
     let is_video = |facts: &RenditionFacts| facts.rendition.media == Media::Video;
     is_video(facts) || last_marker(past).is_some() || !context.output.renditions.iter().any(is_video)
 }
 
-/// A break that the live edge is in.
+/// An ad break that has begun and not ended at the live edge.
 struct Open {
     source: AdSource,
     elapsed: Seconds,
@@ -54,32 +56,34 @@ struct Open {
     line: Option<u32>,
 }
 
-/// Media time, told by the live edge: while that stands still a break gets no longer.
+/// The open break that cue tags began. Its length is counted in media time up to the live edge, so it doesn't grow
+/// while the live edge stands still.
 fn by_cue(past: &RenditionHistory) -> Option<Open> {
     let open = past.ads.open?;
     let elapsed = Seconds::between(open.opened, past.edge_since?);
     Some(Open { source: AdSource::Cue, elapsed, announced: open.announced, number: open.from, line: None })
 }
 
-/// Of date ranges only those without a length: the others end by themselves.
+/// Open breaks of EXT-X-DATERANGE tags without a duration; a range with a duration ends by itself.
 fn by_range(timeline: &Timeline) -> Vec<Open> {
     let endless =
         |b: &&AdBreak| b.source == AdSource::DateRange && b.state == BreakState::Open && b.announced.is_none();
     let breaks = timeline.ad_breaks();
-    let told = breaks.iter().filter(endless).filter_map(|b| {
+    let open = breaks.iter().filter(endless).filter_map(|b| {
         Some(Open { source: b.source, elapsed: b.elapsed?, announced: None, number: None, line: Some(b.line) })
     });
-    told.collect()
+    open.collect()
 }
 
-/// Of events those that await another one: an MPD's for the first of the renditions that share them.
+/// Open breaks of SCTE-35 events that need a second event to end. An MPD's events are judged only for the first of the
+/// renditions that share them.
 fn by_event(context: &CheckContext<'_>, facts: &RenditionFacts, past: &RenditionHistory) -> Vec<Open> {
     let edge = facts.timeline.as_deref().and_then(Timeline::live_edge);
     let marked = |name: &str| context.past.renditions.get(name).is_some_and(|p| !p.ads.events.is_empty());
     let first = context.output.renditions.iter().map(|r| &r.rendition.name).find(|name| marked(name));
     let shared = if first == Some(&facts.rendition.name) { &past.ads.events[..] } else { &[] };
-    let told = ads::breaks(shared, edge).chain(ads::breaks(&past.ads.messages, edge));
-    let open = told.filter(|b| b.state == BreakState::Open).filter_map(|b| {
+    let breaks = ads::breaks(shared, edge).chain(ads::breaks(&past.ads.messages, edge));
+    let open = breaks.filter(|b| b.state == BreakState::Open).filter_map(|b| {
         let line = Some(b.line).filter(|line| *line > 0);
         Some(Open { source: b.source, elapsed: b.elapsed?, announced: b.announced, number: None, line })
     });
@@ -103,7 +107,7 @@ fn stuck(open: &Open, timeline: &Timeline, params: &Params) -> Option<Violation>
     Some(violation.with("number", open.number).with("line", open.line))
 }
 
-/// In a playlist or MPD, or in segments.
+/// Time at which the newest ad marker of a playlist, MPD or segment was seen; `None` if there was none.
 fn last_marker(past: &RenditionHistory) -> Option<Timestamp> {
     past.ads.last_cue.max(past.ads.last_message)
 }
@@ -123,7 +127,8 @@ mod tests {
     use crate::history::{AdHistory, OpenAdBreak};
     use packager_media::stream::ads::{AdRange, Marker, MarkerKind};
 
-    /// Open since `elapsed` seconds before the live edge came to where it is, a second ago. Segments are 2 s.
+    /// A scene with an ad break that had been open for `elapsed` seconds when the live edge reached its place, a second
+    /// ago. Segments last 2 s.
     fn open_for(elapsed: f64, announced: Option<f64>) -> Scene {
         let mut scene = Scene::live();
         let opened = time(-1.0 - elapsed);
@@ -220,9 +225,9 @@ mod tests {
         assert_not_run(run(&scene), NO_PLAYLIST);
     }
 
-    /// A live MPD whose events, or whose messages, told of a break of 30 s that began so long before the live edge, and of an earlier
-    /// one that was ended.
-    fn told(since: f64, source: AdSource, edge_after: f64) -> Scene {
+    /// A scene of a live MPD whose events or messages announced a break of 30 s that began `since` seconds before the
+    /// live edge, and an earlier break that ended.
+    fn announced_break(since: f64, source: AdSource, edge_after: f64) -> Scene {
         let mut scene = Scene::dash(&timed("<S t=\"990000\" d=\"2000\" r=\"4\"/>"));
         let range = |start: f64, end: Option<f64>| AdRange {
             source,
@@ -249,13 +254,13 @@ mod tests {
     #[test]
     fn a_break_of_events_that_nothing_ends_fails() {
         // The live edge is where the newest segment ends: now.
-        assert_holds(run(&told(35.0, AdSource::Event, 0.0)));
+        assert_holds(run(&announced_break(35.0, AdSource::Event, 0.0)));
         let message = "the ad break of EventStream has lasted for 35.1 s and isn't closed; 30 s were announced";
-        let found = violations(run(&told(35.1, AdSource::Event, 0.0)));
+        let found = violations(run(&announced_break(35.1, AdSource::Event, 0.0)));
         assert_eq!((found[0].message.as_str(), found[0].evidence["line"].as_u64()), (message, Some(4)));
-        assert_holds(run(&told(35.0, AdSource::Message, 0.0)));
+        assert_holds(run(&announced_break(35.0, AdSource::Message, 0.0)));
         let message = "the ad break of emsg has lasted for 35.1 s and isn't closed; 30 s were announced";
-        assert_eq!(messages(run(&told(35.1, AdSource::Message, 0.0))), message);
+        assert_eq!(messages(run(&announced_break(35.1, AdSource::Message, 0.0))), message);
     }
 
     #[test]

@@ -19,7 +19,8 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Target durations since the packager last updated a live playlist, from which on it fails.
+    /// Target durations since the last update of a live playlist from which on a switch of the origin's input fails the
+    /// check.
     updated_within: f64 = 3.0,
 }
 
@@ -46,7 +47,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     CheckVerdict::Ran(found)
 }
 
-/// An input that is gone is no news of its own: the one that took its place is.
+/// The violation of a changed input. An input that vanished is not reported, because the input that replaced it is.
 fn switched(earlier: &InputState, later: &InputState) -> Option<Violation> {
     let come: Vec<&str> = later.inputs.difference(&earlier.inputs).map(String::as_str).collect();
     if come.is_empty() {
@@ -62,11 +63,11 @@ fn switched(earlier: &InputState, later: &InputState) -> Option<Violation> {
     Some(violation.with("seen_at", later.first_seen.to_string()))
 }
 
-/// What the answer of a live media playlist or MPD says of its age.
+/// The age of a live media playlist or MPD by its own answer.
 struct Updated<'a> {
     exchange: &'a Exchange,
     updated: Timestamp,
-    /// By the server's own clock where it tells it: that of the exporter may be off.
+    /// Age in seconds, by the server's Date header if it has one, because the exporter's clock may be wrong.
     age: Seconds,
     target: Seconds,
 }

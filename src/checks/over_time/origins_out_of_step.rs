@@ -17,7 +17,7 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// How often the window has to go back and return within the template's hold time.
+    /// Number of times within the template's hold time that the window must go back and return before the check fails.
     returns: usize = 2,
 }
 
@@ -32,7 +32,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     })
 }
 
-/// Each step back with the step that returned to where the window had been, or beyond.
+/// Pairs of a step back and the later step that returned to the earlier position or went beyond it.
 fn returns<'a, 's>(steps: &'s [PlaylistStep<'a>]) -> Vec<(&'s PlaylistStep<'a>, &'s PlaylistStep<'a>)> {
     let mut found = Vec::new();
     let mut back: Option<&PlaylistStep<'_>> = None;
@@ -50,7 +50,8 @@ fn returns<'a, 's>(steps: &'s [PlaylistStep<'a>]) -> Vec<(&'s PlaylistStep<'a>, 
     found
 }
 
-/// How often an MPD went back and was later where it had been, or beyond. publishTime alone harms no player.
+/// The violation of an MPD that repeatedly went back and returned. Steps that change only publishTime don't count,
+/// because they harm no player.
 fn of_mpd(updates: &[MpdStep<'_>], params: &Params) -> Option<Violation> {
     let (mut count, mut back): (usize, Option<&MpdStep<'_>>) = (0, None);
     let mut last = None;
@@ -100,7 +101,7 @@ mod tests {
         check(&scene.context(), &Params::default())
     }
 
-    /// The newest segments, a probe each 10 s, the last one 10 s ago.
+    /// Observations with these newest segments, one for each probe of 10 s, the last one 10 s ago.
     fn edges(edges: &[u64]) -> Vec<Observation> {
         let count = edges.len() as i64;
         (0..).zip(edges).map(|(n, last)| observation(10 * (n - count), last - 5, *last)).collect()

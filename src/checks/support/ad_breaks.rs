@@ -38,8 +38,7 @@ pub(in crate::checks) mod testing {
     use packager_media::stream::ads::{AdRange, AdSource, Marker, MarkerKind};
     use packager_media::units::Seconds;
 
-    /// Segments 10 to 15 of 2 s; the first begins at second -12, the live edge is now. The markers are in line 20 and
-    /// those after it.
+    /// A scene of the segments 10 to 15 of 2 s, from second -12 to now, with these markers from line 20 on.
     pub(crate) fn marked(markers: Vec<(u64, MarkerKind)>) -> Scene {
         let mut scene = Scene::live();
         let timeline = scene.timeline();
@@ -61,14 +60,14 @@ pub(in crate::checks) mod testing {
         MarkerKind::Range(Box::new(range))
     }
 
-    /// An ad break of an Event or of event messages, in line 4.
+    /// The ad break of an Event element or of event messages, in line 4.
     pub(crate) fn dash_range(source: AdSource, start: f64, seconds: f64) -> AdRange {
         let (start, coded) = (Some(time(start)), Some(Seconds(seconds)));
         AdRange { source, id: "1".to_owned(), start, coded, out: true, line: 4, ..AdRange::default() }
     }
 
-    /// Segments of 2 s from second -20 to now, with these events, messages and span of inspection. `declared` adds an
-    /// InbandEventStream.
+    /// A scene of 2 s segments from second -20 to now, with these events, messages and inspected span. `declared` adds
+    /// an InbandEventStream.
     pub(crate) fn dash_scene(
         events: Vec<AdRange>,
         messages: Vec<AdRange>,

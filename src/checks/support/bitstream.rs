@@ -54,7 +54,7 @@ pub(in crate::checks) mod testing {
     use packager_media::stream::{Rendition, Resolution};
     use std::sync::Arc;
 
-    /// A picture of 1280x720 with 25 frames a second.
+    /// Parameters of a picture of 1280x720 with 25 frames per second.
     pub(crate) fn video(codec: &str) -> CodecParameters {
         let resolution = Some(Resolution { width: 1280, height: 720 });
         let picture = VideoParameters { resolution, frame_rate: Ratio::new(25, 1), ..VideoParameters::default() };
@@ -66,7 +66,7 @@ pub(in crate::checks) mod testing {
         CodecParameters::with_audio(Codec::parse(codec).unwrap(), sound)
     }
 
-    /// AAC in stereo at 48 kHz.
+    /// Parameters of stereo AAC at 48 kHz.
     pub(crate) fn stereo() -> CodecParameters {
         audio("mp4a.40.2", 2, 48_000)
     }

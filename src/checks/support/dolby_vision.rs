@@ -3,7 +3,8 @@
 use packager_media::codec::parameters::DolbyVisionConfig;
 use packager_media::codec::rfc6381::Codec;
 
-/// The first declared string of Dolby Vision, and what the stream says instead, where it bears out none of them.
+/// The first declared Dolby Vision string and the actual configuration as text, if no declared string matches the
+/// stream; else `None`.
 pub(crate) fn differs(declared: &[String], actual: Option<DolbyVisionConfig>) -> Option<(&str, String)> {
     let mut all = declared.iter().filter_map(|text| Declared::read(text));
     let first = all.next()?;
@@ -15,12 +16,12 @@ pub(crate) fn differs(declared: &[String], actual: Option<DolbyVisionConfig>) ->
     Some((first.text, format!("Dolby Vision profile {profile}, level {level}, compatibility {compatibility}")))
 }
 
-/// `dvh1.08.07/db4h`: profile, level, and the brands that name the base layer.
+/// A declared string such as `dvh1.08.07/db4h`: profile, level, and the brands that name the base layer.
 struct Declared<'a> {
     text: &'a str,
     profile: u8,
     level: u8,
-    /// What the base layer is, as in [`DolbyVisionConfig::compatibility`]; `None` where no known brand says it.
+    /// Compatibility of the base layer, as in [`DolbyVisionConfig::compatibility`]; `None` if no known brand names it.
     base: Option<u8>,
 }
 
@@ -31,14 +32,15 @@ impl<'a> Declared<'a> {
         Some(Self { text, profile, level, base: parts.find_map(base) })
     }
 
-    /// A decoder of a higher level plays the lower ones.
+    /// Whether a decoder of the declared profile and level plays the actual stream; a decoder of a higher level plays
+    /// lower levels too.
     fn covers(&self, actual: DolbyVisionConfig) -> bool {
         let base = self.base.is_none_or(|base| base == actual.compatibility);
         base && self.profile == actual.profile && self.level >= actual.level
     }
 }
 
-/// Compatibility brands (MP4 Registration Authority): HDR10, SDR, HLG.
+/// Base layer compatibility of a brand of the MP4 Registration Authority (HDR10, SDR or HLG); `None` for other brands.
 fn base(brand: &str) -> Option<u8> {
     match brand {
         "db1p" => Some(1),

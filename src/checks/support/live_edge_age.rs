@@ -10,30 +10,30 @@ use packager_media::stream::Timeline;
 use packager_media::units::{Seconds, Timestamp};
 
 pub(in crate::checks) struct AgeLimits {
-    /// In units.
+    /// Age from which on a live edge that stands still is a major violation, in units of [`AgeUnit`].
     pub major_after: f64,
     pub critical_after: f64,
-    /// By which a date alone may be behind the clock.
+    /// Age that a date is allowed to have in addition, if nothing but the date shows the age; in units of [`AgeUnit`].
     pub date_allowance: f64,
 }
 
-/// In what its age is counted, and how that is called.
+/// The unit in which the age of a live edge is counted, with its name for messages.
 pub(in crate::checks) struct AgeUnit {
     pub length: Seconds,
     pub name: &'static str,
 }
 
-/// What the origin itself says of when the manifest was last made.
+/// The time at which the origin made the manifest, by the origin's own statement.
 pub(in crate::checks) struct PublishedAt {
     pub at: Option<Timestamp>,
     pub source: &'static str,
 }
 
-/// How long the live edge has stood still at least, and what says so.
+/// The time for which the live edge has stood still at least, with the source of that knowledge.
 struct EdgeAge {
     age: Seconds,
     source: &'static str,
-    /// A date may be wrong by itself: alone it is not enough for a critical verdict.
+    /// Whether the source suffices for a critical verdict. A date alone does not, because it may be wrong.
     certain: bool,
 }
 
@@ -76,8 +76,8 @@ fn violation(
     Some(if critical { violation.severity(Severity::Critical) } else { violation })
 }
 
-/// What we saw ourselves counts. Only while the live edge has never been seen to advance may headers and dates make it
-/// older than that: once it advances they are either right or irrelevant.
+/// The age of the live edge. What the exporter itself observed counts; headers and dates may make the edge older only
+/// while it has never been seen to advance.
 fn edge_age(
     context: &CheckContext<'_>,
     facts: &RenditionFacts,
@@ -104,19 +104,20 @@ fn edge_age(
     Some(if claimed.age > seen.age { claimed } else { seen })
 }
 
-/// Age of the manifest by its server's own clock.
+/// Age of the manifest by its server's Date header; `None` without one.
 fn manifest_age(context: &CheckContext<'_>, facts: &RenditionFacts, made: &PublishedAt) -> Option<Seconds> {
     let exchange = facts.playlist.as_ref()?.ok()?;
     Some(Seconds::between(made.at?, exchange.date.unwrap_or(context.now)))
 }
 
-/// When its server says that it was last modified.
+/// The time in the Last-Modified header of a rendition's playlist.
 pub(in crate::checks) fn last_modified(facts: &RenditionFacts) -> PublishedAt {
     let exchange = facts.playlist.as_ref().and_then(|p| p.ok());
     PublishedAt { at: exchange.and_then(|e| e.last_modified), source: "Last-Modified" }
 }
 
-/// EXT-X-TARGETDURATION, or the longest listed segment.
+/// The target duration as unit of age: EXT-X-TARGETDURATION, or the longest listed segment if the tag is missing.
+/// `None` for an empty playlist without the tag.
 pub(in crate::checks) fn target_duration_unit(timeline: &Timeline) -> Option<AgeUnit> {
     Some(AgeUnit { length: select::target_duration(timeline)?, name: "target duration" })
 }

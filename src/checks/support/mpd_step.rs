@@ -7,34 +7,34 @@ use crate::checks::CheckContext;
 use crate::history::{MpdState, MpdWindow};
 use packager_media::units::{Seconds, Timestamp};
 
-/// Times further apart than this are others: packagers write them with three digits, or none.
+/// Seconds by which two times must differ to count as different: packagers write times with three decimals or none.
 const SAME: f64 = 1.0;
-/// Segments that end so close to each other end together.
+/// Seconds by which the ends of two segments may differ and still count as one instant.
 const CLOSE: f64 = 0.1;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::checks) enum MpdChange {
     Continued,
-    /// An MPD older than one already seen, or one that moves what players have already fetched.
+    /// The MPD is older than one already seen, or it moves segments that players have already fetched.
     Regressed(MpdRegression),
-    /// Presentation time began again.
+    /// The presentation time began anew.
     Restarted,
 }
 
-/// What went back; the worst of it.
+/// The worst of what went back from one MPD to the next.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::checks) enum MpdRegression {
-    /// availabilityStartTime is another under the same timeline, or one that was seen before.
+    /// availabilityStartTime changed under the same timeline, or returned to an earlier value.
     Start(Seconds),
-    /// The newest segment is an older one.
+    /// The newest segment is older than the newest segment before, by this time.
     Edge(Seconds),
-    /// A Period that had begun is gone, or begins at another time; its place in the earlier state.
+    /// A Period that had begun is gone or begins at another time; the number is its index in the earlier MPD.
     Period(usize),
-    /// publishTime alone.
+    /// Only publishTime went back, by this time.
     Published(Seconds),
 }
 
-/// Two consecutive states.
+/// Two consecutive states of an output's MPD and the relation between them.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::checks) struct MpdStep<'a> {
     pub earlier: &'a MpdState,
@@ -42,7 +42,8 @@ pub(in crate::checks) struct MpdStep<'a> {
     pub change: MpdChange,
 }
 
-/// Those whose later state was first seen within `hold`. `None` where the MPD was seen once, or is missing from this probe.
+/// The steps whose later state was first seen within `hold`. `None` if the MPD was seen only once, or if this probe has
+/// no MPD.
 pub(in crate::checks) fn recent_steps<'a>(context: &CheckContext<'a>) -> Option<Vec<MpdStep<'a>>> {
     context.output.dash()?;
     let states = &context.past.mpds;
@@ -56,14 +57,15 @@ pub(in crate::checks) fn recent_steps<'a>(context: &CheckContext<'a>) -> Option<
     twice.then(|| updates.filter(within).collect())
 }
 
-/// When availabilityStartTime was first seen to be another: dates of segments before and after can't be compared.
+/// Times at which a changed availabilityStartTime was first seen: segment dates before and after such a time can't be
+/// compared.
 pub(in crate::checks) fn availability_start_changes(context: &CheckContext<'_>) -> Vec<Timestamp> {
     let states = &context.past.mpds;
     let pairs = states.iter().zip(states.iter().skip(1));
     pairs.filter(|(a, b)| a.availability_start != b.availability_start).map(|(_, b)| b.first_seen).collect()
 }
 
-/// `b` has come to where `a` was, or beyond.
+/// Whether state `b` has reached the live edge and publishTime of state `a`, or is beyond them.
 pub(in crate::checks) fn has_caught_up(a: &MpdState, b: &MpdState) -> bool {
     let edge = match (a.window, b.window) {
         (Some(MpdWindow::Timeline { end: was, .. }), Some(MpdWindow::Timeline { end: is, .. })) => {
@@ -117,7 +119,7 @@ fn windows_overlap(a: &MpdState, b: &MpdState) -> bool {
     }
 }
 
-/// The same segments, whatever availabilityStartTime says: media time or numbers go on.
+/// Whether the media times or numbers of two states continue, whatever availabilityStartTime is.
 fn timeline_continues(a: &MpdState, b: &MpdState) -> bool {
     match (a.window, b.window) {
         (Some(MpdWindow::Timeline { media_end: was, .. }), Some(MpdWindow::Timeline { media_end: is, .. })) => {
@@ -130,12 +132,14 @@ fn timeline_continues(a: &MpdState, b: &MpdState) -> bool {
     }
 }
 
-/// The later run began after the earlier one was last seen: media times may go on, as those of a source's time code do.
+/// Whether run `b` began after run `a` was last seen. Media times alone don't show this: those of a source's time code
+/// continue through a restart.
 fn started_after(a: &MpdState, b: &MpdState) -> bool {
     b.availability_start.is_some_and(|start| Seconds::between(a.last_seen, start).0 >= -SAME)
 }
 
-/// A Period that had begun when `a` was seen is moved, or gone while one that began before it is the newest.
+/// Index in `a` of a Period that had begun when `a` was seen and that is moved in `b`, or that is gone from `b` while
+/// an earlier Period is the newest.
 fn regressed_period(a: &MpdState, b: &MpdState) -> Option<usize> {
     let begun = |start: Seconds| a.availability_start.is_some_and(|at| start.after(at) <= a.last_seen);
     let newest = b.periods.iter().map(|p| p.start.0).fold(f64::MIN, f64::max);
@@ -183,7 +187,7 @@ mod tests {
         assert_eq!(changes(again)[1], Regressed(Edge(Seconds(80.0))), "seen before");
     }
 
-    /// Another availabilityStartTime, later by `moved`.
+    /// A state whose availabilityStartTime is later by `moved` seconds.
     fn moved(state: MpdState, moved: f64) -> MpdState {
         MpdState { availability_start: Some(time(-1000.0 + moved)), ..state }
     }

@@ -9,8 +9,8 @@ use crate::history::{ListedSegment, Observation, RenditionHistory};
 use packager_media::units::Seconds;
 use std::sync::Arc;
 
-/// Dates of one segment further apart than this are dates of two segments. RFC 8216bis 6.2.1 lets a packager
-/// correct its mapping by less than a second.
+/// Seconds by which two dates of one segment may differ; dates that differ by more belong to two segments. RFC 8216bis,
+/// 6.2.1 lets a packager correct its mapping by less than a second.
 const SAME_DATE: f64 = 2.0;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,22 +19,22 @@ pub(in crate::checks) enum PlaylistChange {
     Continued,
     /// The window went back over segments already seen: a stale cache, or two origins out of step.
     Regressed,
-    /// New segments under numbers that began again.
+    /// New segments are listed under numbers that began anew.
     Restarted,
 }
 
-/// Two consecutive observations.
+/// Two consecutive observations of a rendition's playlist and the relation between them.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::checks) struct PlaylistStep<'a> {
     pub earlier: &'a Observation,
     pub later: &'a Observation,
     pub change: PlaylistChange,
-    /// Position of `later` in the observations.
+    /// Index of the observation `later` in the history.
     pub index: usize,
 }
 
-/// The steps whose later member was first seen within `hold`. `None` for a rendition seen for the first time,
-/// or whose playlist is missing from this probe.
+/// The steps whose later observation was first seen within `hold`. `None` for a rendition that was seen for the first
+/// time, or whose playlist is missing from this probe.
 pub(in crate::checks) fn recent_steps<'a>(
     context: &CheckContext<'_>,
     facts: &RenditionFacts,
@@ -47,7 +47,7 @@ pub(in crate::checks) fn recent_steps<'a>(
     seen_twice.then(|| all_steps(past).into_iter().filter(within).collect())
 }
 
-/// Every step in memory, oldest first. An empty window says nothing and is passed over.
+/// Every remembered step, oldest first. Observations of an empty window are left out, because they show no position.
 pub(in crate::checks) fn all_steps(past: &RenditionHistory) -> Vec<PlaylistStep<'_>> {
     let seen: Vec<_> =
         past.observations.iter().map(AsRef::as_ref).enumerate().filter(|(_, o)| !o.segments.is_empty()).collect();
@@ -60,12 +60,12 @@ pub(in crate::checks) fn all_steps(past: &RenditionHistory) -> Vec<PlaylistStep<
         .collect()
 }
 
-/// Number of the newest segment; for an empty window the one before its first.
+/// Number of the newest segment; for an empty window, the number before its first segment.
 pub(in crate::checks) fn newest_number(observation: &Observation) -> u64 {
     observation.segments.last().map_or(observation.media_sequence.saturating_sub(1), |s| s.number)
 }
 
-/// Segments listed in both under the same number.
+/// Pairs of segments that both observations list under the same number.
 pub(in crate::checks) fn common_segments<'a>(
     a: &'a Observation,
     b: &'a Observation,

@@ -20,7 +20,7 @@ pub(in crate::checks) struct LiveRepresentation<'a> {
     pub now: Timestamp,
 }
 
-/// Judges each rung of the Period that is playing in a live MPD.
+/// Judges each video Representation of the Period that is playing in a live MPD.
 pub(in crate::checks) fn judge_live_representations(
     context: &CheckContext<'_>,
     judge: impl Fn(&LiveRepresentation<'_>) -> Vec<Violation>,
@@ -43,7 +43,8 @@ pub(in crate::checks) fn judge_live_representations(
 }
 
 impl LiveRepresentation<'_> {
-    /// Its SegmentTimeline; `None` where its segments come at a fixed pace, or are the parts of one file.
+    /// The runs of the Representation's SegmentTimeline; `None` if its segments have a fixed `@duration` or are parts
+    /// of one file.
     pub(crate) fn timeline_runs(&self) -> Option<&[TimelineRun]> {
         self.representation.addressing.segments.runs()
     }
@@ -52,7 +53,7 @@ impl LiveRepresentation<'_> {
         ticks as f64 / f64::from(self.representation.addressing.timescale.get())
     }
 
-    /// Where a media time lies on the wall clock.
+    /// The wall-clock time of a media time in ticks; `None` if it is out of range.
     pub(crate) fn wall_clock_time(&self, ticks: u64) -> Option<Timestamp> {
         let span = dash::SegmentSpan { number: 0, start: ticks, duration: 0 };
         let presented: Seconds = timing::presentation_time(self.period, &self.representation.addressing, span)?;

@@ -42,7 +42,7 @@ pub(in crate::checks) fn judge_renditions<'a>(
     }
 }
 
-/// The first [`MOST`]; what is cut is said by the last.
+/// The first [`MAX_VIOLATIONS`] violations; the last one says how many were left out.
 pub(in crate::checks) fn cap_violations(mut violations: Vec<Violation>) -> Vec<Violation> {
     let more = violations.len().saturating_sub(MAX_VIOLATIONS);
     violations.truncate(MAX_VIOLATIONS);
@@ -82,7 +82,7 @@ pub(in crate::checks) fn inspected_segments<'a>(
     Some(segments)
 }
 
-/// Of two fetches of one segment the more telling one counts: a failure is an event, a deadline is nothing.
+/// Rank of a fetch among several fetches of one segment: a failure outranks an answer, and a deadline counts least.
 fn fetch_rank(segment: &SegmentFacts) -> u8 {
     match (segment.fetched.probe_timed_out(), segment.fetched.ok().is_some()) {
         (true, _) => 0,
@@ -103,13 +103,13 @@ pub(in crate::checks) fn measurable_segments<'a>(
     (!measured.is_empty()).then_some(measured)
 }
 
-/// What was learned of a segment that arrived whole.
+/// The inspection of a segment that arrived whole; else `None`.
 pub(in crate::checks) fn complete_inspection(segment: &SegmentFacts) -> Option<&Inspection> {
     segment.fetched.ok()?;
     segment.inspection.as_ref()
 }
 
-/// What was learned of a segment that is not damaged. Times and counters of a damaged one are off for a reason
+/// The inspection of an undamaged segment; else `None`. Times and counters of a damaged segment are wrong for a reason
 /// that other checks report, and say nothing about its neighbours.
 pub(in crate::checks) fn undamaged_inspection(segment: &SegmentFacts) -> Option<&Inspection> {
     let damaged = |i: &Inspection| {
@@ -136,7 +136,7 @@ pub(in crate::checks) fn consecutive_pairs<'a>(
     pairs
 }
 
-/// When each new run was first seen.
+/// Times at which each new run of the packager was first seen.
 pub(in crate::checks) fn restart_times(past: &RenditionHistory) -> Vec<Timestamp> {
     let steps = playlist_step::all_steps(past).into_iter();
     steps.filter(|s| s.change == PlaylistChange::Restarted).map(|s| s.later.first_seen).collect()
@@ -153,13 +153,14 @@ fn plays_on(before: &SegmentFacts, next: &SegmentFacts, restarts: &[Timestamp]) 
         && undamaged_inspection(next).is_some()
 }
 
-/// Query strings carry tokens that change on every request.
+/// Whether two segments have the same initialization section. Query strings are ignored, because they carry tokens that
+/// change with every request.
 fn same_map(a: Option<&Map>, b: Option<&Map>) -> bool {
     let file = |m: &Map| (m.uri.path().to_owned(), m.byte_range);
     a.map(file) == b.map(file)
 }
 
-/// A violation with the evidence that leads to the segment.
+/// A violation whose evidence names the segment's number and URL.
 pub(in crate::checks) fn segment_violation(segment: &SegmentFacts, message: impl Into<String>) -> Violation {
     Violation::new(message)
         .with("number", segment.segment.number)

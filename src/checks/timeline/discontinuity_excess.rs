@@ -15,9 +15,10 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Discontinuities that any window may have.
+    /// Number of discontinuities that every window may have.
     max: u64 = 3,
-    /// Discontinuities that it may have for each minute of its length, where that is more: breaks of spots of ten seconds have six.
+    /// Number of discontinuities that a window may have for each minute of its length, if that is more than `max`: ad
+    /// breaks of ten-second spots have six a minute.
     max_per_minute: f64 = 6.0,
 }
 
@@ -46,7 +47,7 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
 
-    /// Segments of 2 s, so many of them after a discontinuity.
+    /// The verdict on `segments` segments of 2 s, of which `discontinuities` begin with a discontinuity.
     fn run(segments: u64, discontinuities: usize) -> CheckVerdict {
         let mut scene = Scene::live();
         *scene.timeline() = timeline(1, segments);

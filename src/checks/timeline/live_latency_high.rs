@@ -19,7 +19,8 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Seconds by which the live edge may be behind. The default leaves room for encoders that date what they captured, with 10 s segments.
+    /// Seconds by which the live edge may be behind the present. The default leaves room for encoders that write the
+    /// time of capture, with 10 s segments.
     max: f64 = 45.0,
 }
 
@@ -34,10 +35,11 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     })
 }
 
-/// Asked for that much after the time that the MPD gives a segment.
+/// Tolerance for the time between a segment's availability by the MPD and the request of the probe.
 const EDGE: Seconds = Seconds(1.0);
 
-/// No player can keep to ServiceDescription: even what comes next will be too old. Chunks come earlier than their segment.
+/// The violation of a ServiceDescription that no player can follow, because even the next segment will be older than
+/// its maximum latency. Low-latency chunks, which arrive before their segment is complete, count as available.
 fn described(context: &CheckContext<'_>, timeline: &Timeline, latency: Seconds) -> Option<Violation> {
     let mpd = &context.output.dash()?.mpd;
     let max = mpd.latency?.max?;
@@ -70,7 +72,7 @@ mod tests {
     use super::*;
     use crate::checks::testing::*;
 
-    /// The newest segment ended `seconds` ago.
+    /// A scene whose newest segment ended `seconds` ago.
     fn behind(seconds: f64) -> Scene {
         let mut scene = Scene::live();
         scene.timeline().segments[5].program_date_time = Some(time(-seconds - 2.0));

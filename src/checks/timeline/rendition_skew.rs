@@ -19,7 +19,8 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Target durations that are allowed beyond the longest segment: playlists are fetched one after the other.
+    /// Target durations of skew that are allowed in addition to the longest segment: playlists are fetched one after
+    /// the other.
     extra_targets: f64 = 1.0,
 }
 
@@ -31,14 +32,15 @@ struct Subject<'a> {
     timeline: &'a Timeline,
 }
 
-/// What live edges are compared by: all by their dates, or all by the media time of inspected segments.
+/// The clock by which the live edges of all renditions are compared: their dates, or the media time of their inspected
+/// segments.
 #[derive(Clone, Copy, PartialEq)]
 enum Basis {
     Dates,
     Media,
 }
 
-/// Where the newest segment of a rendition ends.
+/// The end of a rendition's newest segment.
 #[derive(Clone, Copy)]
 enum Edge {
     Date(Timestamp),
@@ -53,7 +55,7 @@ impl Edge {
         }
     }
 
-    /// Seconds from `earlier` to this edge; `None` for edges of different clocks.
+    /// Seconds from the edge `earlier` to this edge; `None` if they are on different clocks.
     fn since(self, earlier: Self) -> Option<f64> {
         match (self, earlier) {
             (Self::Date(later), Self::Date(earlier)) => Some(Seconds::between(earlier, later).0),
@@ -86,7 +88,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     CheckVerdict::Ran(judge(&subjects, &now, &earlier, allowed))
 }
 
-/// Behind now, and behind already a target duration ago.
+/// Violations for the renditions that are behind by more than `allowed` seconds both now and a target duration ago.
 fn judge(subjects: &[Subject<'_>], now: &[Edge], earlier: &[Edge], allowed: f64) -> Vec<Violation> {
     let (Some(ahead), Some(was_ahead)) = (furthest_ahead(now), furthest_ahead(earlier)) else { return Vec::new() };
     let each = subjects.iter().zip(now.iter().zip(earlier));
@@ -110,8 +112,8 @@ fn furthest_ahead(edges: &[Edge]) -> Option<(usize, Edge)> {
     edges.iter().copied().enumerate().reduce(ahead)
 }
 
-/// The live edge of each subject as it was known at `at`, or is known now. `None` where there are fewer than two, one isn't
-/// known, or one is on another clock than the others.
+/// The live edge of each rendition as it was known at the time `at`, or with `None` as it is known now. The result is
+/// `None` if there are fewer than two, if one is unknown, or if they are on different clocks.
 fn edges(subjects: &[Subject<'_>], basis: Basis, at: Option<Timestamp>) -> Option<Vec<Edge>> {
     let edges: Vec<Edge> = subjects.iter().map(|s| edge(s.past, basis, at)).collect::<Option<_>>()?;
     let first = edges.first().filter(|_| edges.len() > 1)?;
@@ -153,8 +155,8 @@ mod tests {
     use crate::checks::testing::*;
     use std::sync::Arc;
 
-    /// Two renditions of 2 s segments with dates; the second one's edge is behind by so many seconds, at the
-    /// observation 2 s ago and now. By 4 s it may be.
+    /// A scene of two renditions with dated 2 s segments. The second rendition's edge is behind by `before` seconds at
+    /// the observation 2 s ago and by `now` seconds now; 4 s are allowed.
     fn dated_scene(before: f64, now: f64) -> Scene {
         let mut scene = Scene::live();
         scene.output.renditions.push(rendition("other"));

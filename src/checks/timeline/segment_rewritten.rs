@@ -19,13 +19,13 @@ pub const META: CheckMeta = CheckMeta {
 params! {
     /// Compare URIs. Where each probe gets other names for all segments (a session or token in paths), they are not compared anyway.
     uris: bool = true,
-    /// Seconds by which EXTINF may change.
+    /// Seconds by which the EXTINF of a listed segment may change.
     duration_tolerance: f64 = 0.01,
-    /// Seconds by which PROGRAM-DATE-TIME may change.
+    /// Seconds by which the PROGRAM-DATE-TIME of a listed segment may change.
     date_tolerance: f64 = 0.5,
 }
 
-/// Tolerances are decimal fractions.
+/// Tolerance for the binary representation of decimal fractions.
 const ROUNDING: f64 = 1e-6;
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {

@@ -9,7 +9,7 @@ use packager_media::crypt::{DecryptError, Decryptor};
 pub(super) struct BodyReader {
     inspector: SegmentInspector,
     state: ReaderState,
-    /// The first decrypted bytes, by which a wrong key is told from a wrong initialization vector.
+    /// The first decrypted bytes, by which a wrong key is distinguished from a wrong initialization vector.
     opening: Vec<u8>,
 }
 

@@ -219,11 +219,11 @@ mod tests {
     #[test]
     fn each_bad_cell_is_named_by_line_and_column() {
         let rows = of_csv("channel_code,tier,fps,is_4k\nA,one,x,maybe\nB,1\n").unwrap();
-        let told: Vec<(usize, String)> = rows.iter().map(|row| (row.line, row.problems.join("; "))).collect();
+        let problems: Vec<(usize, String)> = rows.iter().map(|row| (row.line, row.problems.join("; "))).collect();
         let cells =
             "tier: `one` is not a whole number; fps: `x` is not a number; is_4k: `maybe` is neither true nor false";
-        assert_eq!(told[0], (2, cells.to_owned()));
-        assert!(told[1].0 == 3 && told[1].1.contains("2 fields"), "{told:?}");
+        assert_eq!(problems[0], (2, cells.to_owned()));
+        assert!(problems[1].0 == 3 && problems[1].1.contains("2 fields"), "{problems:?}");
         assert!(of_csv("channel_code,fsp\n").unwrap_err().to_string().contains("unknown column `fsp`"));
     }
 

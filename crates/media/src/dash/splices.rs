@@ -101,8 +101,8 @@ pub(super) fn markers(mpd: &Mpd) -> Vec<Marker> {
     let mut ranges: Vec<AdRange> = Vec::new();
     for period in &mpd.periods {
         for stream in period.events.iter().filter(|stream| is_scte35(&stream.scheme)) {
-            let told = stream.events.iter().filter_map(|event| told(start, period, stream, event));
-            told.flat_map(|told| told.ranges()).for_each(|range| merge_range(&mut ranges, range));
+            let sections = stream.events.iter().filter_map(|event| timed_section(start, period, stream, event));
+            sections.flat_map(|section| section.ranges()).for_each(|range| merge_range(&mut ranges, range));
         }
     }
     let marker = |range: AdRange| {
@@ -113,7 +113,13 @@ pub(super) fn markers(mpd: &Mpd) -> Vec<Marker> {
     ranges.into_iter().map(marker).collect()
 }
 
-fn told<'e>(start: Timestamp, period: &Period, stream: &EventStream, event: &'e MpdEvent) -> Option<TimedSection<'e>> {
+/// The splice section of an Event, with its time; `None` if the event has none or the time of its Period is unknown.
+fn timed_section<'e>(
+    start: Timestamp,
+    period: &Period,
+    stream: &EventStream,
+    event: &'e MpdEvent,
+) -> Option<TimedSection<'e>> {
     let seconds = |ticks: i128| Seconds(ticks as f64 / f64::from(stream.timescale.get()));
     let since = seconds(i128::from(event.time) - i128::from(stream.presentation_time_offset));
     Some(TimedSection {

@@ -118,8 +118,8 @@ struct CueValue {
 
 impl CueTag<'_, '_, '_> {
     fn out(&mut self, value: &str) -> Option<MarkerKind> {
-        let told = self.value(value, false);
-        Some(MarkerKind::Out { announced: told.announced })
+        let cue = self.value(value, false);
+        Some(MarkerKind::Out { announced: cue.announced })
     }
 
     fn continuation(&mut self, value: &str) -> Option<MarkerKind> {
@@ -129,13 +129,13 @@ impl CueTag<'_, '_, '_> {
 
     /// `#EXT-X-SCTE35:CUE="/DA…",CUE-OUT=YES,DURATION=30`; without CUE-OUT and CUE-IN a bare section.
     fn scte35(&mut self, value: &str) -> Option<MarkerKind> {
-        let told = self.value(value, false);
-        let (elapsed, announced) = (told.elapsed, told.announced);
-        match told.out.as_deref() {
+        let cue = self.value(value, false);
+        let (elapsed, announced) = (cue.elapsed, cue.announced);
+        match cue.out.as_deref() {
             Some("CONT") => Some(MarkerKind::Continues { elapsed, announced }),
             Some("YES") => Some(MarkerKind::Out { announced }),
-            _ if told.back => Some(MarkerKind::In),
-            _ => told.section.map(splice),
+            _ if cue.back => Some(MarkerKind::In),
+            _ => cue.section.map(splice),
         }
     }
 
@@ -152,36 +152,36 @@ impl CueTag<'_, '_, '_> {
 
     /// Reads the value of a cue tag. `continued`: a bare number is the elapsed time and not the duration of the break.
     fn value(&mut self, value: &str, continued: bool) -> CueValue {
-        let mut told = CueValue::default();
+        let mut cue = CueValue::default();
         for part in value.split(',').map(str::trim_ascii).filter(|p| !p.is_empty()) {
             match part.split_once('=') {
-                Some((key, text)) => self.attribute(&mut told, key.trim_ascii(), text.trim_ascii().trim_matches('"')),
-                None => self.bare(&mut told, part, continued),
+                Some((key, text)) => self.attribute(&mut cue, key.trim_ascii(), text.trim_ascii().trim_matches('"')),
+                None => self.bare(&mut cue, part, continued),
             }
         }
         // Some packagers write 0 for an unknown duration.
-        told.announced = told.announced.filter(|s| s.0 > 0.0);
-        told
+        cue.announced = cue.announced.filter(|s| s.0 > 0.0);
+        cue
     }
 
-    fn attribute(&mut self, told: &mut CueValue, key: &str, text: &str) {
+    fn attribute(&mut self, cue: &mut CueValue, key: &str, text: &str) {
         match key.to_ascii_uppercase().as_str() {
-            "DURATION" => told.announced = self.seconds(text),
-            "ELAPSEDTIME" | "ELAPSED" => told.elapsed = self.seconds(text),
-            "SCTE35" | "CUE" => told.section = self.base64(text),
-            "CUE-OUT" => told.out = Some(text.to_ascii_uppercase()),
-            "CUE-IN" => told.back = text.eq_ignore_ascii_case("YES"),
+            "DURATION" => cue.announced = self.seconds(text),
+            "ELAPSEDTIME" | "ELAPSED" => cue.elapsed = self.seconds(text),
+            "SCTE35" | "CUE" => cue.section = self.base64(text),
+            "CUE-OUT" => cue.out = Some(text.to_ascii_uppercase()),
+            "CUE-IN" => cue.back = text.eq_ignore_ascii_case("YES"),
             _ => {}
         }
     }
 
-    fn bare(&mut self, told: &mut CueValue, text: &str, continued: bool) {
+    fn bare(&mut self, cue: &mut CueValue, text: &str, continued: bool) {
         match text.split_once('/') {
             Some((elapsed, announced)) => {
-                (told.elapsed, told.announced) = (self.seconds(elapsed), self.seconds(announced));
+                (cue.elapsed, cue.announced) = (self.seconds(elapsed), self.seconds(announced));
             }
-            None if continued => told.elapsed = self.seconds(text),
-            None => told.announced = self.seconds(text),
+            None if continued => cue.elapsed = self.seconds(text),
+            None => cue.announced = self.seconds(text),
         }
     }
 

@@ -206,8 +206,8 @@ impl Timeline {
     pub fn splices(&self) -> usize {
         let breaks = self.ad_breaks();
         let of = |source: AdSource| {
-            let told = breaks.iter().filter(|b| b.source == source && b.state != BreakState::Ahead);
-            told.map(|b| usize::from(b.starts()) + usize::from(b.state == BreakState::Closed)).sum::<usize>()
+            let begun = breaks.iter().filter(|b| b.source == source && b.state != BreakState::Ahead);
+            begun.map(|b| usize::from(b.starts()) + usize::from(b.state == BreakState::Closed)).sum::<usize>()
         };
         of(AdSource::Cue).max(of(AdSource::DateRange)).max(of(AdSource::Event))
     }

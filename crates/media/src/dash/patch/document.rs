@@ -34,7 +34,7 @@ impl Document {
     pub(super) const TOP: usize = 0;
     pub(super) const ROOT: usize = 1;
 
-    /// `None`: it can't be read, which whoever reads it as an MPD has told.
+    /// `None` if the document can't be read; the MPD reader reports that.
     pub(super) fn read(text: &str) -> Option<Self> {
         let tree = xml::parse(text).ok()?;
         let mut document = Self { nodes: vec![Item { kind: Kind::Top, parent: Self::TOP, children: Vec::new() }] };

@@ -81,11 +81,14 @@ fn an_index_that_cannot_be_read_is_told_with_its_place() {
     let attributes = "timescale=\"1000\" indexRange=\"700-799\"";
     let mut mpd = file(attributes, "");
     let wanted = only(&mpd, "2026-01-01T00:00:05Z");
-    let mut told = |read| resolve_index(&mut mpd, &wanted, read).unwrap().message;
+    let mut message = |read| resolve_index(&mut mpd, &wanted, read).unwrap().message;
     let begin = "SegmentBase@indexRange 700-799 of https://origin.example.com/live/ch1/ad.mp4: ";
-    assert_eq!(told(Err("HTTP 404".to_owned())), format!("{begin}HTTP 404"));
-    assert_eq!(told(Ok(Vec::new())), format!("{begin}there is no `sidx` in these 0 bytes"));
-    assert_eq!(told(Ok(sidx(0, 0, PARTS))), format!("{begin}the `sidx` has the timescale 0: its parts have no time"));
+    assert_eq!(message(Err("HTTP 404".to_owned())), format!("{begin}HTTP 404"));
+    assert_eq!(message(Ok(Vec::new())), format!("{begin}there is no `sidx` in these 0 bytes"));
+    assert_eq!(
+        message(Ok(sidx(0, 0, PARTS))),
+        format!("{begin}the `sidx` has the timescale 0: its parts have no time")
+    );
     assert_eq!(segments(&mpd, "2026-01-01T00:00:05Z"), []);
 }
 

@@ -201,7 +201,7 @@ fn ids_stand_once_in_a_period() {
              <SegmentTemplate media=\"$Number$\" duration=\"2\"/></Representation></AdaptationSet>"
         )
     };
-    let told = |sets: &[String], again: &str| {
+    let messages = |sets: &[String], again: &str| {
         let (before, after) = ("<Period id=\"a\" start=\"PT0S\">", "</Period>");
         let periods = format!("{before}{}{after}<Period id=\"b\" start=\"PT9S\">{again}{after}", sets.concat());
         let head = "<MPD type=\"dynamic\" profiles=\"p\" minBufferTime=\"PT2S\" availabilityStartTime=\"2026-01-01T00:00:00Z\"";
@@ -210,9 +210,9 @@ fn ids_stand_once_in_a_period() {
         defects.into_iter().map(|d| d.message).collect::<Vec<_>>()
     };
     let nothing: [&str; 0] = [];
-    assert_eq!(told(&[set("1", "a"), set("2", "b")], &set("1", "a")), nothing, "in another Period");
-    assert_eq!(told(&[set("1", "a"), set("1", "b")], ""), ["AdaptationSet@id `1` stands twice in its Period"]);
-    assert_eq!(told(&[set("1", "a"), set("2", "a")], ""), ["Representation@id `a` stands twice in its Period"]);
+    assert_eq!(messages(&[set("1", "a"), set("2", "b")], &set("1", "a")), nothing, "in another Period");
+    assert_eq!(messages(&[set("1", "a"), set("1", "b")], ""), ["AdaptationSet@id `1` stands twice in its Period"]);
+    assert_eq!(messages(&[set("1", "a"), set("2", "a")], ""), ["Representation@id `a` stands twice in its Period"]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::defect::DefectKind;
 use std::time::{Duration, Instant};
 
 /// What is said of an MPD with these attributes and elements beside what it must have.
-fn told(attributes: &str, elements: &str) -> Vec<String> {
+fn messages(attributes: &str, elements: &str) -> Vec<String> {
     let text = super::live_with(attributes, "<SegmentTemplate media=\"$Number$\" duration=\"2\"/>");
     let (_, defects) = read(&text.replace("<Period ", &format!("{elements}<Period ")));
     assert!(defects.iter().all(|d| d.kind == DefectKind::Update), "{defects:?}");
@@ -15,22 +15,22 @@ fn told(attributes: &str, elements: &str) -> Vec<String> {
 #[test]
 fn a_location_is_an_http_address() {
     let nothing: [&str; 0] = [];
-    assert_eq!(told("", "<Location>other.mpd</Location><Location>https://cdn.example/x.mpd</Location>"), nothing);
-    assert_eq!(told("", "<Location> </Location>"), ["Location `` is no URL"]);
-    assert_eq!(told("", "<Location>http://[</Location>"), ["Location `http://[` is no URL"]);
-    assert!(told("", "<Location>file:///etc/passwd</Location>")[0].ends_with("of the scheme `file`: not http(s)"));
+    assert_eq!(messages("", "<Location>other.mpd</Location><Location>https://cdn.example/x.mpd</Location>"), nothing);
+    assert_eq!(messages("", "<Location> </Location>"), ["Location `` is no URL"]);
+    assert_eq!(messages("", "<Location>http://[</Location>"), ["Location `http://[` is no URL"]);
+    assert!(messages("", "<Location>file:///etc/passwd</Location>")[0].ends_with("of the scheme `file`: not http(s)"));
 }
 
 #[test]
 fn a_patch_location_needs_an_id_and_a_time_to_live() {
     let nothing: [&str; 0] = [];
-    assert_eq!(told("id=\"tv\"", "<PatchLocation ttl=\"60.5\">tv.mpp</PatchLocation>"), nothing);
-    assert_eq!(told("id=\"tv\"", "<PatchLocation>tv.mpp</PatchLocation>"), nothing);
-    let found = told("", "<PatchLocation ttl=\"60\">tv.mpp</PatchLocation>");
+    assert_eq!(messages("id=\"tv\"", "<PatchLocation ttl=\"60.5\">tv.mpp</PatchLocation>"), nothing);
+    assert_eq!(messages("id=\"tv\"", "<PatchLocation>tv.mpp</PatchLocation>"), nothing);
+    let found = messages("", "<PatchLocation ttl=\"60\">tv.mpp</PatchLocation>");
     assert_eq!(found, ["PatchLocation in an MPD without id: a patch cannot identify the MPD that it applies to"]);
     for ttl in ["0", "-1", "soon"] {
         assert_eq!(
-            told("id=\"tv\"", &format!("<PatchLocation ttl=\"{ttl}\">tv.mpp</PatchLocation>")).len(),
+            messages("id=\"tv\"", &format!("<PatchLocation ttl=\"{ttl}\">tv.mpp</PatchLocation>")).len(),
             1,
             "{ttl}"
         );
@@ -45,7 +45,7 @@ fn a_patch_location_needs_an_id_and_a_time_to_live() {
 #[test]
 fn events_stand_in_their_order() {
     let within = |stream: &str| {
-        told("", "").len() + {
+        messages("", "").len() + {
             let text = live("<SegmentTemplate media=\"$Number$\" duration=\"2\"/>")
                 .replace("<AdaptationSet", &format!("{stream}<AdaptationSet"));
             let (_, defects) = read(&text);

@@ -54,24 +54,24 @@ impl TimedSection<'_> {
 
 /// Merges a range of [`TimedSection::ranges`] into the known ranges, which are in the order of their times. A return ends the
 /// newest open break with its event number, else the newest open break.
-pub fn merge_range(known: &mut Vec<AdRange>, told: AdRange) {
+pub fn merge_range(known: &mut Vec<AdRange>, range: AdRange) {
     let near = |a: Option<Timestamp>, b: Option<Timestamp>| {
         a.zip(b).is_some_and(|(a, b)| Seconds::between(a, b).abs().0 <= SAME)
     };
-    let place = match told.end.filter(|_| told.start.is_none()) {
-        Some(_) if known.iter().any(|k| near(k.end, told.end)) => return,
+    let known_index = match range.end.filter(|_| range.start.is_none()) {
+        Some(_) if known.iter().any(|k| near(k.end, range.end)) => return,
         Some(end) => {
             let open = |k: &AdRange| k.end.is_none() && k.start.is_some_and(|start| start < end);
-            known.iter().rposition(|k| open(k) && k.id == told.id).or_else(|| known.iter().rposition(open))
+            known.iter().rposition(|k| open(k) && k.id == range.id).or_else(|| known.iter().rposition(open))
         }
-        None => known.iter().rposition(|k| k.id == told.id && near(k.start, told.start)),
+        None => known.iter().rposition(|k| k.id == range.id && near(k.start, range.start)),
     };
-    match place.and_then(|at| known.get_mut(at)) {
-        Some(found) => found.merge(&told),
+    match known_index.and_then(|at| known.get_mut(at)) {
+        Some(known_range) => known_range.merge(&range),
         None => {
-            let later = |k: &AdRange| k.start.or(k.end) > told.start.or(told.end);
+            let later = |k: &AdRange| k.start.or(k.end) > range.start.or(range.end);
             let at = known.iter().rposition(|k| !later(k)).map_or(0, |at| at + 1);
-            known.insert(at, told);
+            known.insert(at, range);
         }
     }
     known.drain(..known.len().saturating_sub(MAX_RANGES));
@@ -85,9 +85,9 @@ pub fn breaks(ranges: &[AdRange], edge: Option<Timestamp>) -> impl Iterator<Item
         let (start, edge) = (range.start?, edge?);
         let announced = range.planned.or(range.coded);
         let since = Seconds::between(start, edge);
-        let told = range.end.map(|end| Seconds::between(start, end));
+        let to_the_end = range.end.map(|end| Seconds::between(start, end));
         let awaited = ended && range.auto_return != Some(true);
-        let until = told.or(announced.filter(|_| !awaited)).filter(|length| since >= *length);
+        let until = to_the_end.or(announced.filter(|_| !awaited)).filter(|length| since >= *length);
         let (state, elapsed) = match until {
             _ if since.0 < 0.0 => (BreakState::Ahead, None),
             Some(length) => (BreakState::Closed, Some(length)),
@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(last(None, 95.0), (BreakState::Open, Some(35.0)));
         assert_eq!(last(Some(true), 95.0), (BreakState::Closed, Some(30.0)));
         let closed = [then(None), vec![back("2", 70.0)]].concat();
-        assert_eq!(states(closed.clone(), 69.0)[1], (BreakState::Open, Some(9.0)), "its end is told ahead");
+        assert_eq!(states(closed.clone(), 69.0)[1], (BreakState::Open, Some(9.0)), "its end is announced ahead");
         assert_eq!(states(closed, 70.0)[1], (BreakState::Closed, Some(10.0)));
     }
 
