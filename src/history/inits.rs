@@ -14,11 +14,11 @@ pub struct InitState {
     pub facts: Arc<InitFacts>,
     /// Discontinuity sequence number of the newest listed segment that uses it.
     pub discontinuity_sequence: u64,
-    place: Place,
+    place: InitLocation,
 }
 
 /// Identity of the URI and byte range.
-type Place = (u64, Option<ByteRange>);
+type InitLocation = (u64, Option<ByteRange>);
 
 /// Bound for packagers that give each initialization segment a new name.
 const MAX_STATES: usize = 16;
@@ -43,7 +43,7 @@ impl InitState {
     }
 }
 
-fn place(map: &Map, query_identifies: bool) -> Place {
+fn place(map: &Map, query_identifies: bool) -> InitLocation {
     (uri_identity(&map.uri, query_identifies), map.byte_range)
 }
 

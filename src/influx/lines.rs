@@ -74,16 +74,16 @@ impl LineWriter<'_> {
         let failed: Vec<&CheckOutcome> = outcomes.iter().filter(counts).filter(failed).collect();
         let errors: usize = failed.iter().map(|o| o.findings.len()).sum();
         self.line("playlist_validation", &[("output", output)], 0, |line| {
-            line.field("is_valid", i64::from(failed.is_empty())).field("error_count", whole(errors as u64))
+            line.field("is_valid", i64::from(failed.is_empty())).field("error_count", integer_field(errors as u64))
         });
     }
 
     fn ladder(&mut self, output: &OutputView<'_>) {
         let Some(rungs) = output.listed.video else { return };
         self.line("abr_ladder", &[("output", output.name)], 0, |line| {
-            let line = line.field("rung_count", whole(rungs));
-            let line = optional(line, "rungs_expected", output.renditions_expected.video.map(whole));
-            optional(line, "rungs_available", output.renditions_available.video.map(whole))
+            let line = line.field("rung_count", integer_field(rungs));
+            let line = optional(line, "rungs_expected", output.renditions_expected.video.map(integer_field));
+            optional(line, "rungs_available", output.renditions_available.video.map(integer_field))
         });
         for rendition in output.renditions.iter().filter(|r| r.media == "video") {
             self.rung(output.name, rendition);
@@ -98,7 +98,7 @@ impl LineWriter<'_> {
         let Some(available) = rendition.answers() else { return };
         self.line("abr_ladder", &tags, 0, |line| {
             let line = line.field("available", i64::from(available));
-            let line = optional(line, "bandwidth", bandwidth.declared.map(whole));
+            let line = optional(line, "bandwidth", bandwidth.declared.map(integer_field));
             let line = optional(line, "bandwidth_measured", bandwidth.measured);
             optional(line, "playlist_age_seconds", rendition.playlist.playlist_age_seconds)
         });
@@ -111,7 +111,7 @@ impl LineWriter<'_> {
         self.line("segment_metric", &tags, nth, |line| {
             let line = line.field("declared_duration", facts.segment.duration.0);
             let line = optional(line, "download_time_ms", answer.map(|a| a.timings.total.0 * 1e3));
-            let line = optional(line, "size_bytes", answer.map(|a| whole(a.body_bytes)));
+            let line = optional(line, "size_bytes", answer.map(|a| integer_field(a.body_bytes)));
             optional(line, "media_sequence", i64::try_from(facts.segment.number).ok())
         });
     }
@@ -141,7 +141,7 @@ impl Finite for i64 {
     }
 }
 
-fn whole(number: u64) -> i64 {
+fn integer_field(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 

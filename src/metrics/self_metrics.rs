@@ -165,8 +165,8 @@ impl SelfMetrics {
 
     /// Records a catalogue that came into force.
     pub fn catalog_loaded(&self, channels: usize, templates: usize, at: Timestamp) {
-        self.channels.set(whole(channels));
-        self.templates.set(whole(templates));
+        self.channels.set(gauge_value(channels));
+        self.templates.set(gauge_value(templates));
         self.catalog_loaded.set(unix(at));
     }
 
@@ -189,12 +189,12 @@ impl SelfMetrics {
             let _ = self.registry.register(Box::new(gauge.clone()));
         }
         is_up.set(i64::from(up));
-        rows.set(whole(bad_rows));
+        rows.set(gauge_value(bad_rows));
     }
 
     /// Records the number of outputs in the history.
     pub fn history_outputs(&self, outputs: usize) {
-        self.history_outputs.set(whole(outputs));
+        self.history_outputs.set(gauge_value(outputs));
     }
 
     /// All metrics in Prometheus' text exposition format 0.0.4.
@@ -285,7 +285,7 @@ fn gauge(registry: &Registry, name: &str, help: &str) -> Result<Gauge, Error> {
     Ok(gauge)
 }
 
-fn whole(n: usize) -> i64 {
+fn gauge_value(n: usize) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 

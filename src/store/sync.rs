@@ -58,7 +58,7 @@ pub struct Changed {
     pub fields: Vec<(String, Value, Value)>,
 }
 
-struct Known {
+struct StoredChannel {
     source: Option<String>,
     missing: bool,
     row: ChannelRow,
@@ -103,7 +103,7 @@ impl Store {
     }
 }
 
-async fn known(connection: &mut PgConnection, sync: &Sync<'_>) -> Result<BTreeMap<String, Known>, StoreError> {
+async fn known(connection: &mut PgConnection, sync: &Sync<'_>) -> Result<BTreeMap<String, StoredChannel>, StoreError> {
     let codes: Vec<&str> = sync.wanted.iter().map(|wanted| wanted.code.as_str()).collect();
     let document = &LISTS.document;
     let sql = format!(
@@ -112,7 +112,8 @@ async fn known(connection: &mut PgConnection, sync: &Sync<'_>) -> Result<BTreeMa
     );
     let rows: Vec<(String, Option<String>, bool, Json<ChannelRow>)> =
         sqlx::query_as(&sql).bind(&codes).bind(sync.source).fetch_all(connection).await?;
-    let known = rows.into_iter().map(|(code, source, missing, Json(row))| (code, Known { source, missing, row }));
+    let known =
+        rows.into_iter().map(|(code, source, missing, Json(row))| (code, StoredChannel { source, missing, row }));
     Ok(known.collect())
 }
 
@@ -120,7 +121,7 @@ impl Sync<'_> {
     fn plan_channel(
         &self,
         wanted: &Wanted,
-        known: &BTreeMap<String, Known>,
+        known: &BTreeMap<String, StoredChannel>,
         names: &Names,
         plan: &mut Plan,
         done: &mut Synced,
@@ -158,9 +159,9 @@ impl Sync<'_> {
         Ok(())
     }
 
-    fn plan_missing(&self, known: &BTreeMap<String, Known>, done: &mut Synced) {
+    fn plan_missing(&self, known: &BTreeMap<String, StoredChannel>, done: &mut Synced) {
         let here: BTreeSet<&str> = self.wanted.iter().map(|wanted| wanted.code.as_str()).collect();
-        let ours: Vec<(&String, &Known)> = known
+        let ours: Vec<(&String, &StoredChannel)> = known
             .iter()
             .filter(|(_, known)| known.source.as_deref() == Some(self.source) && known.row.enabled)
             .collect();
@@ -241,12 +242,12 @@ mod tests {
         value.as_object().cloned().unwrap()
     }
 
-    fn known(code: &str, source: Option<&str>, enabled: bool, missing: bool) -> (String, Known) {
+    fn known(code: &str, source: Option<&str>, enabled: bool, missing: bool) -> (String, StoredChannel) {
         let row = json!({"channel_code": code, "channel_name": code, "channel_type": "LIVE", "tier": 1, "codec": null,
             "resolution": null, "fps": 25, "is_4k": false, "is_hdr": false, "probe_id": null, "template_id": null,
             "input_url": "http://a/m.m3u8", "enabled": enabled, "outputs": {}, "ladder": null, "template_name": null});
         let row: ChannelRow = serde_json::from_value(row).unwrap();
-        (code.to_owned(), Known { source: source.map(str::to_owned), missing, row })
+        (code.to_owned(), StoredChannel { source: source.map(str::to_owned), missing, row })
     }
 
     fn sync(codes: &[&str], disable: Option<f64>) -> Sync<'static> {
@@ -295,7 +296,7 @@ mod tests {
         assert!(missing(&present, &[("GONE", true, false)]).disabled.is_empty());
     }
 
-    fn plan(sync: &Sync<'_>, wanted: Value, before: Option<(String, Known)>) -> (Plan, Synced) {
+    fn plan(sync: &Sync<'_>, wanted: Value, before: Option<(String, StoredChannel)>) -> (Plan, Synced) {
         let wanted = Wanted { at: "program 1".to_owned(), code: "A".to_owned(), columns: columns(wanted) };
         let names = Names { templates: [("T".to_owned(), 7)].into(), probes: [("P".to_owned(), 9)].into() };
         let (mut plan, mut done) = (Plan::default(), Synced::default());

@@ -49,16 +49,18 @@ fn delivered(
     let bandwidth = facts.rendition.bandwidth.map(|b| b.0 as f64).filter(|b| *b > 0.0)?;
     let mut measured = select::measurable_segments(facts, past)?;
     measured.sort_by_key(|s| s.segment.number);
-    let mut worst: Option<Stretch<'_>> = None;
-    let mut here: Option<Stretch<'_>> = None;
+    let mut worst: Option<SegmentRun<'_>> = None;
+    let mut here: Option<SegmentRun<'_>> = None;
     for segment in measured {
         let bits = derived::bits(segment).unwrap_or_default();
-        let one = Stretch { first: segment, last: segment, bits, seconds: segment.segment.duration.0 };
-        let joins = |h: &Stretch<'_>| segment.segment.follows(h.last.segment.number);
-        let over = |h: &Stretch<'_>| h.over(bandwidth, params.mean_ratio);
+        let one = SegmentRun { first: segment, last: segment, bits, seconds: segment.segment.duration.0 };
+        let joins = |h: &SegmentRun<'_>| segment.segment.follows(h.last.segment.number);
+        let over = |h: &SegmentRun<'_>| h.over(bandwidth, params.mean_ratio);
         // What came before only counts where it was late itself.
         let on = match here.filter(|h| joins(h) && over(h) > 0.0) {
-            Some(h) => Stretch { first: h.first, last: segment, bits: h.bits + bits, seconds: h.seconds + one.seconds },
+            Some(h) => {
+                SegmentRun { first: h.first, last: segment, bits: h.bits + bits, seconds: h.seconds + one.seconds }
+            }
             None => one,
         };
         here = Some(on);
@@ -71,14 +73,14 @@ fn delivered(
 
 /// Consecutive segments of one Representation whose sizes are known.
 #[derive(Clone, Copy)]
-struct Stretch<'a> {
+struct SegmentRun<'a> {
     first: &'a SegmentFacts,
     last: &'a SegmentFacts,
     bits: f64,
     seconds: f64,
 }
 
-impl Stretch<'_> {
+impl SegmentRun<'_> {
     /// Bits of these segments beyond `ratio` times what arrives at `bandwidth` bits per second while they play;
     /// negative if they are fewer.
     fn over(&self, bandwidth: f64, ratio: f64) -> f64 {

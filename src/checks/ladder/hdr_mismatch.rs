@@ -29,7 +29,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     let renditions = context.output.renditions.iter().map(|r| &r.rendition);
     let video: Vec<_> = renditions.filter(|r| r.media == Media::Video).collect();
     if context.output.is_media_playlist() {
-        return alone(context);
+        return judge_bitstream_only(context);
     }
     if video.is_empty() {
         return CheckVerdict::NotRun("no variant with video is listed");
@@ -69,7 +69,7 @@ fn signal(protocol: Protocol) -> &'static str {
 
 /// The verdict on an output that is a media playlist without a multivariant playlist: nothing announces a range, so the
 /// bitstream is compared with the channel's own setting.
-fn alone(context: &CheckContext<'_>) -> CheckVerdict {
+fn judge_bitstream_only(context: &CheckContext<'_>) -> CheckVerdict {
     let known = context.renditions().find_map(|(facts, past)| {
         let (segment, actual) = newest_range(facts, past)?;
         Some((facts, segment, actual))

@@ -10,7 +10,7 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Ladder,
     scope: CheckScope::Any,
     alert: None,
-    help: "fails when neighbouring video rungs of one codec and range are closer or wider apart in bit rate than the template allows",
+    help: "fails when neighbouring video rungs of one codec and range are closer or wider spacing_violation in bit rate than the template allows",
     reference: "HLS authoring specification 1.24 (neighbours differ by a factor of 1.5 to 2)",
     needs_history: false,
 };
@@ -55,10 +55,10 @@ fn judge(mut rungs: Vec<(f64, &Rendition)>, params: &Params) -> Vec<Violation> {
     // A backup stream has the bit rate of its twin.
     rungs.dedup_by(|a, b| a.0 == b.0);
     let pairs = rungs.iter().zip(rungs.iter().skip(1));
-    pairs.filter_map(|(low, high)| apart(low, high, params)).collect()
+    pairs.filter_map(|(low, high)| spacing_violation(low, high, params)).collect()
 }
 
-fn apart(low: &(f64, &Rendition), high: &(f64, &Rendition), params: &Params) -> Option<Violation> {
+fn spacing_violation(low: &(f64, &Rendition), high: &(f64, &Rendition), params: &Params) -> Option<Violation> {
     let ratio = high.0 / low.0;
     let (what, allowed) = match ratio {
         r if r < params.closest => ("only", params.closest),

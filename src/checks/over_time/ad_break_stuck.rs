@@ -48,7 +48,7 @@ fn marked(context: &CheckContext<'_>, facts: &RenditionFacts, past: &RenditionHi
 }
 
 /// An ad break that has begun and not ended at the live edge.
-struct Open {
+struct OpenBreak {
     source: AdSource,
     elapsed: Seconds,
     announced: Option<Seconds>,
@@ -58,26 +58,26 @@ struct Open {
 
 /// The open break that cue tags began. Its length is counted in media time up to the live edge, so it doesn't grow
 /// while the live edge stands still.
-fn by_cue(past: &RenditionHistory) -> Option<Open> {
+fn by_cue(past: &RenditionHistory) -> Option<OpenBreak> {
     let open = past.ads.open?;
     let elapsed = Seconds::between(open.opened, past.edge_since?);
-    Some(Open { source: AdSource::Cue, elapsed, announced: open.announced, number: open.from, line: None })
+    Some(OpenBreak { source: AdSource::Cue, elapsed, announced: open.announced, number: open.from, line: None })
 }
 
 /// Open breaks of EXT-X-DATERANGE tags without a duration; a range with a duration ends by itself.
-fn by_range(timeline: &Timeline) -> Vec<Open> {
+fn by_range(timeline: &Timeline) -> Vec<OpenBreak> {
     let endless =
         |b: &&AdBreak| b.source == AdSource::DateRange && b.state == BreakState::Open && b.announced.is_none();
     let breaks = timeline.ad_breaks();
     let open = breaks.iter().filter(endless).filter_map(|b| {
-        Some(Open { source: b.source, elapsed: b.elapsed?, announced: None, number: None, line: Some(b.line) })
+        Some(OpenBreak { source: b.source, elapsed: b.elapsed?, announced: None, number: None, line: Some(b.line) })
     });
     open.collect()
 }
 
 /// Open breaks of SCTE-35 events that need a second event to end. An MPD's events are judged only for the first of the
 /// renditions that share them.
-fn by_event(context: &CheckContext<'_>, facts: &RenditionFacts, past: &RenditionHistory) -> Vec<Open> {
+fn by_event(context: &CheckContext<'_>, facts: &RenditionFacts, past: &RenditionHistory) -> Vec<OpenBreak> {
     let edge = facts.timeline.as_deref().and_then(Timeline::live_edge);
     let marked = |name: &str| context.past.renditions.get(name).is_some_and(|p| !p.ads.events.is_empty());
     let first = context.output.renditions.iter().map(|r| &r.rendition.name).find(|name| marked(name));
@@ -85,12 +85,12 @@ fn by_event(context: &CheckContext<'_>, facts: &RenditionFacts, past: &Rendition
     let breaks = ads::breaks(shared, edge).chain(ads::breaks(&past.ads.messages, edge));
     let open = breaks.filter(|b| b.state == BreakState::Open).filter_map(|b| {
         let line = Some(b.line).filter(|line| *line > 0);
-        Some(Open { source: b.source, elapsed: b.elapsed?, announced: b.announced, number: None, line })
+        Some(OpenBreak { source: b.source, elapsed: b.elapsed?, announced: b.announced, number: None, line })
     });
     open.collect()
 }
 
-fn stuck(open: &Open, timeline: &Timeline, params: &Params) -> Option<Violation> {
+fn stuck(open: &OpenBreak, timeline: &Timeline, params: &Params) -> Option<Violation> {
     let slack = params.tolerance.max(2.0 * select::target_duration(timeline).unwrap_or_default().0);
     let allowed = open.announced.map_or(params.longest, |a| a.0) + slack;
     if open.elapsed.0 <= allowed {

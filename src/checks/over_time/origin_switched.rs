@@ -14,7 +14,7 @@ pub const META: CheckMeta = CheckMeta {
     alert: Some("ChannelChanged"),
     help: "fails when the packager's own headers (AWS Elemental MediaPackage) name another active input than before, or say that a \
            playlist was last updated several target durations ago",
-    reference: "AWS Elemental MediaPackage: X-Amzn-Mediapackage-Active-Input, X-MediaPackage-Manifest-Last-Updated",
+    reference: "AWS Elemental MediaPackage: X-Amzn-Mediapackage-Active-Input, X-MediaPackage-Manifest-Last-ManifestAge",
     needs_history: true,
 };
 
@@ -31,7 +31,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         return CheckVerdict::NotRun(NO_MANIFEST);
     }
     let states = &context.past.inputs;
-    let ages: Vec<_> = context.output.renditions.iter().filter_map(|r| Some((r, Updated::of(r)?))).collect();
+    let ages: Vec<_> = context.output.renditions.iter().filter_map(|r| Some((r, ManifestAge::of(r)?))).collect();
     let compared = states.first().is_some_and(|s| s.first_seen < context.now);
     if !compared && ages.is_empty() {
         return CheckVerdict::NotRun(if states.is_empty() { NONE } else { FIRST_OBSERVATION });
@@ -64,7 +64,7 @@ fn switched(earlier: &InputState, later: &InputState) -> Option<Violation> {
 }
 
 /// The age of a live media playlist or MPD by its own answer.
-struct Updated<'a> {
+struct ManifestAge<'a> {
     exchange: &'a Exchange,
     updated: Timestamp,
     /// Age in seconds, by the server's Date header if it has one, because the exporter's clock may be wrong.
@@ -72,7 +72,7 @@ struct Updated<'a> {
     target: Seconds,
 }
 
-impl<'a> Updated<'a> {
+impl<'a> ManifestAge<'a> {
     fn of(facts: &'a RenditionFacts) -> Option<Self> {
         let timeline = facts.timeline.as_deref().filter(|t| !t.ended)?;
         let exchange = facts.playlist.as_ref()?.ok()?;

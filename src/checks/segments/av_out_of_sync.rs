@@ -13,7 +13,7 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Segments,
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
-    help: "fails when audio and video start more than `max` apart, in one segment or in the segments of an audio \
+    help: "fails when audio and video start more than `max` scene_with_offset, in one segment or in the segments of an audio \
            and a video playlist for the same time",
     reference: "draft-pantos-hls-rfc8216bis-22 3; ISO/IEC 13818-1 2.7.5; HLS authoring specification 7",
     needs_history: false,
@@ -66,7 +66,7 @@ fn judge_separate_audio(
     restarts.extend(select::restart_times(past));
     restarts.extend(mpd_step::availability_start_changes(context));
     let sounds = starts(facts, past, Media::Audio)?;
-    let off = |sound: &Start<'_>| pictures.iter().rev().find_map(|picture| sound.after(picture, &restarts));
+    let off = |sound: &TrackStart<'_>| pictures.iter().rev().find_map(|picture| sound.after(picture, &restarts));
     let offsets: Vec<_> = sounds.iter().rev().filter_map(|s| Some((s.segment, off(s)?))).collect();
     let far = offsets.iter().filter(|(_, off)| off.abs() > params.max);
     let found = far.map(|(s, off)| {
@@ -76,23 +76,23 @@ fn judge_separate_audio(
 }
 
 /// First presentation time of a segment with a single track.
-struct Start<'a> {
+struct TrackStart<'a> {
     segment: &'a SegmentFacts,
     at: MediaTime,
 }
 
-fn starts<'a>(facts: &RenditionFacts, past: &'a RenditionHistory, media: Media) -> Option<Vec<Start<'a>>> {
+fn starts<'a>(facts: &RenditionFacts, past: &'a RenditionHistory, media: Media) -> Option<Vec<TrackStart<'a>>> {
     let only = |segment: &'a SegmentFacts| {
         let inspection = undamaged_inspection(segment)?;
         let [track] = inspection.tracks.as_slice() else { return None };
         let at = track.presentation_start.filter(|_| track.media == Some(media) && track.samples > 0)?;
-        Some(Start { segment, at })
+        Some(TrackStart { segment, at })
     };
     let starts: Vec<_> = select::inspected_segments(facts, past)?.into_iter().filter_map(only).collect();
     (!starts.is_empty()).then_some(starts)
 }
 
-impl Start<'_> {
+impl TrackStart<'_> {
     /// Seconds by which this segment starts later than the playlists' dates explain. `None` if it isn't of the same time.
     ///
     /// Without dates only the number identifies the time, and numbers of playlists may be independent (RFC 8216bis 6.3.2):
@@ -173,7 +173,7 @@ mod tests {
     }
 
     /// A video and an audio playlist of one group, each with segment 5 at these times and dates.
-    fn apart(video: (f64, Option<f64>), audio: (f64, Option<f64>)) -> Scene {
+    fn scene_with_offset(video: (f64, Option<f64>), audio: (f64, Option<f64>)) -> Scene {
         let mut scene = Scene::live();
         scene.output.renditions.push(rendition("audio"));
         let alone = |media, (start, date): (f64, Option<f64>)| {
@@ -194,7 +194,7 @@ mod tests {
     }
 
     fn run_apart(video: (f64, Option<f64>), audio: (f64, Option<f64>)) -> CheckVerdict {
-        check(&apart(video, audio).context(), &Params::default())
+        check(&scene_with_offset(video, audio).context(), &Params::default())
     }
 
     #[test]
@@ -212,7 +212,7 @@ mod tests {
         assert_holds(run_apart((10.0, None), (10.5, None)));
         assert!(messages(run_apart((10.0, None), (10.9, None))).contains("0.900 s after"));
         assert_not_run(run_apart((10.0, None), (11.0, None)), NONE);
-        let mut other = apart((10.0, None), (10.9, None));
+        let mut other = scene_with_offset((10.0, None), (10.9, None));
         other.output.renditions[1].rendition.group = Some("other".to_owned());
         assert_not_run(check(&other.context(), &Params::default()), NONE);
     }

@@ -6,7 +6,7 @@ use packager_media::codec::rfc6381::Codec;
 /// The first declared Dolby Vision string and the actual configuration as text, if no declared string matches the
 /// stream; else `None`.
 pub(crate) fn differs(declared: &[String], actual: Option<DolbyVisionConfig>) -> Option<(&str, String)> {
-    let mut all = declared.iter().filter_map(|text| Declared::read(text));
+    let mut all = declared.iter().filter_map(|text| DeclaredDolbyVision::read(text));
     let first = all.next()?;
     let Some(actual) = actual else { return Some((first.text, "no Dolby Vision".to_owned())) };
     if first.covers(actual) || all.any(|other| other.covers(actual)) {
@@ -17,7 +17,7 @@ pub(crate) fn differs(declared: &[String], actual: Option<DolbyVisionConfig>) ->
 }
 
 /// A declared string such as `dvh1.08.07/db4h`: profile, level, and the brands that name the base layer.
-struct Declared<'a> {
+struct DeclaredDolbyVision<'a> {
     text: &'a str,
     profile: u8,
     level: u8,
@@ -25,7 +25,7 @@ struct Declared<'a> {
     base: Option<u8>,
 }
 
-impl<'a> Declared<'a> {
+impl<'a> DeclaredDolbyVision<'a> {
     fn read(text: &'a str) -> Option<Self> {
         let mut parts = text.split('/');
         let Codec::DolbyVision { profile, level } = Codec::parse(parts.next()?)? else { return None };

@@ -35,19 +35,19 @@ struct Subject<'a> {
 /// The clock by which the live edges of all renditions are compared: their dates, or the media time of their inspected
 /// segments.
 #[derive(Clone, Copy, PartialEq)]
-enum Basis {
+enum EdgeClock {
     Dates,
     Media,
 }
 
 /// The end of a rendition's newest segment.
 #[derive(Clone, Copy)]
-enum Edge {
+enum LiveEdge {
     Date(Timestamp),
     Media(MediaTime),
 }
 
-impl Edge {
+impl LiveEdge {
     fn moved_by(self, length: Seconds) -> Self {
         match self {
             Self::Date(at) => Self::Date(length.after(at)),
@@ -78,7 +78,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let Some(target) = targets.map(|t| t.0).reduce(f64::max) else { return CheckVerdict::NotRun(FEW) };
     let before = Seconds(-target).after(context.now);
     let Some((basis, now)) =
-        [Basis::Dates, Basis::Media].into_iter().find_map(|b| Some((b, edges(&subjects, b, None)?)))
+        [EdgeClock::Dates, EdgeClock::Media].into_iter().find_map(|b| Some((b, edges(&subjects, b, None)?)))
     else {
         return CheckVerdict::NotRun(FEW);
     };
@@ -89,7 +89,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
 }
 
 /// Violations for the renditions that are behind by more than `allowed` seconds both now and a target duration ago.
-fn judge(subjects: &[Subject<'_>], now: &[Edge], earlier: &[Edge], allowed: f64) -> Vec<Violation> {
+fn judge(subjects: &[Subject<'_>], now: &[LiveEdge], earlier: &[LiveEdge], allowed: f64) -> Vec<Violation> {
     let (Some(ahead), Some(was_ahead)) = (furthest_ahead(now), furthest_ahead(earlier)) else { return Vec::new() };
     let each = subjects.iter().zip(now.iter().zip(earlier));
     each.filter_map(|(subject, (edge, was))| {
@@ -107,27 +107,28 @@ fn judge(subjects: &[Subject<'_>], now: &[Edge], earlier: &[Edge], allowed: f64)
     .collect()
 }
 
-fn furthest_ahead(edges: &[Edge]) -> Option<(usize, Edge)> {
-    let ahead = |a: (usize, Edge), b: (usize, Edge)| if b.1.since(a.1).is_some_and(|by| by > 0.0) { b } else { a };
+fn furthest_ahead(edges: &[LiveEdge]) -> Option<(usize, LiveEdge)> {
+    let ahead =
+        |a: (usize, LiveEdge), b: (usize, LiveEdge)| if b.1.since(a.1).is_some_and(|by| by > 0.0) { b } else { a };
     edges.iter().copied().enumerate().reduce(ahead)
 }
 
 /// The live edge of each rendition as it was known at the time `at`, or with `None` as it is known now. The result is
 /// `None` if there are fewer than two, if one is unknown, or if they are on different clocks.
-fn edges(subjects: &[Subject<'_>], basis: Basis, at: Option<Timestamp>) -> Option<Vec<Edge>> {
-    let edges: Vec<Edge> = subjects.iter().map(|s| edge(s.past, basis, at)).collect::<Option<_>>()?;
+fn edges(subjects: &[Subject<'_>], basis: EdgeClock, at: Option<Timestamp>) -> Option<Vec<LiveEdge>> {
+    let edges: Vec<LiveEdge> = subjects.iter().map(|s| edge(s.past, basis, at)).collect::<Option<_>>()?;
     let first = edges.first().filter(|_| edges.len() > 1)?;
     edges.iter().all(|edge| edge.since(*first).is_some()).then_some(edges)
 }
 
-fn edge(past: &RenditionHistory, basis: Basis, at: Option<Timestamp>) -> Option<Edge> {
+fn edge(past: &RenditionHistory, basis: EdgeClock, at: Option<Timestamp>) -> Option<LiveEdge> {
     let known = |o: &Observation| at.is_none_or(|at| o.first_seen <= at);
     let observation = past.observations.iter().rev().find(|o| known(o))?;
     let mut tail = Seconds::ZERO;
     for segment in observation.segments.iter().rev() {
         let found = match basis {
-            Basis::Dates => segment.program_date_time.map(|date| Edge::Date(segment.duration.after(date))),
-            Basis::Media => {
+            EdgeClock::Dates => segment.program_date_time.map(|date| LiveEdge::Date(segment.duration.after(date))),
+            EdgeClock::Media => {
                 past.segments.iter().rev().find(|s| s.segment.number == segment.number).and_then(|s| media_end(s))
             }
         };
@@ -143,10 +144,10 @@ fn edge(past: &RenditionHistory, basis: Basis, at: Option<Timestamp>) -> Option<
 }
 
 /// Where the media of a segment ends, by its video track, else by its audio track.
-fn media_end(segment: &SegmentFacts) -> Option<Edge> {
+fn media_end(segment: &SegmentFacts) -> Option<LiveEdge> {
     let tracks = &select::undamaged_inspection(segment)?.tracks;
     let of = |media: Media| tracks.iter().filter(move |t| t.media == Some(media)).find_map(|t| t.end);
-    of(Media::Video).or_else(|| of(Media::Audio)).map(Edge::Media)
+    of(Media::Video).or_else(|| of(Media::Audio)).map(LiveEdge::Media)
 }
 
 #[cfg(test)]

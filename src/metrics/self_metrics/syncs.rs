@@ -1,6 +1,6 @@
 //! Metrics of the sources from which channels are synchronised. A source has metrics from its first synchronisation on.
 
-use super::{SelfMetrics, unix, whole};
+use super::{SelfMetrics, gauge_value, unix};
 use packager_media::units::Timestamp;
 use prometheus::core::Collector;
 use prometheus::{Error, GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry};
@@ -67,7 +67,7 @@ impl SelfMetrics {
         syncs.succeeded_at.with_label_values(&[source]).set(unix(at));
         syncs.held.with_label_values(&[source]).set(i64::from(held));
         for (result, programs) in LEFT.into_iter().zip(left).chain([("taken", taken)]) {
-            syncs.programs.with_label_values(&[source, result]).set(whole(programs));
+            syncs.programs.with_label_values(&[source, result]).set(gauge_value(programs));
         }
     }
 

@@ -92,8 +92,8 @@ fn periods(root: Node<'_, '_>, base: &Url, mpd: &Mpd, log: &mut DefectLog<'_>) -
 }
 
 /// Start and duration of every Period, from its own attributes or those of its neighbours (ISO/IEC 23009-1 5.3.2.1).
-fn times(root: Node<'_, '_>, mpd: &Mpd, log: &mut DefectLog<'_>) -> Vec<period::Times> {
-    let mut times: Vec<period::Times> = Vec::new();
+fn times(root: Node<'_, '_>, mpd: &Mpd, log: &mut DefectLog<'_>) -> Vec<period::PeriodTimes> {
+    let mut times: Vec<period::PeriodTimes> = Vec::new();
     for node in children(root, "Period") {
         let before = times.last().map(|t| (t.start, t.duration));
         let follows = match before {

@@ -25,12 +25,12 @@ const KNOWN: &[&str] =
 
 /// Start of a Period since the beginning of the presentation, and its duration.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Times {
+pub(super) struct PeriodTimes {
     pub start: Option<Seconds>,
     pub duration: Option<Seconds>,
 }
 
-impl From<(Option<Seconds>, Option<Seconds>)> for Times {
+impl From<(Option<Seconds>, Option<Seconds>)> for PeriodTimes {
     fn from((start, duration): (Option<Seconds>, Option<Seconds>)) -> Self {
         Self { start, duration }
     }
@@ -49,7 +49,7 @@ impl<'n, 't> Reader<'n, 't> {
         Self { log, timelines: Timelines::default(), count: 0 }
     }
 
-    pub(super) fn period(&mut self, node: Node<'_, '_>, base: &Url, times: Times) -> Period {
+    pub(super) fn period(&mut self, node: Node<'_, '_>, base: &Url, times: PeriodTimes) -> Period {
         self.count = 0;
         self.unfollowed(node);
         let base = self::base(node, base, self.log);

@@ -2,7 +2,7 @@
 
 use super::defect_log::DefectLog;
 use super::model::TimelineRun;
-use super::values::{attributes, children, whole};
+use super::values::{attributes, children, whole_number};
 use roxmltree::Node;
 
 const TIMELINE: &str = "ISO/IEC 23009-1 5.3.9.6";
@@ -13,10 +13,10 @@ pub(super) fn read(timeline: Node<'_, '_>, start_number: u64, log: &mut DefectLo
     let mut next = Some(0);
     for node in children(timeline, "S") {
         let [t, n, d, r] = attributes(node, ["t", "n", "d", "r"]);
-        let written = t.and_then(|t| whole(node, "t", t, log));
+        let written = t.and_then(|t| whole_number(node, "t", t, log));
         close(&mut runs, written, node, log);
         next = runs.last().map_or(next, TimelineRun::end);
-        let number = n.and_then(|n| whole(node, "n", n, log));
+        let number = n.and_then(|n| whole_number(node, "n", n, log));
         let number = number.or_else(|| runs.last().map_or(Some(start_number), after));
         let (Some(start), Some(number), Some(duration)) = (written.or(next), number, length(node, d, log)) else {
             continue;
@@ -44,7 +44,7 @@ fn close(runs: &mut [TimelineRun], next: Option<u64>, node: Node<'_, '_>, log: &
 }
 
 fn length(node: Node<'_, '_>, d: Option<&str>, log: &mut DefectLog<'_>) -> Option<u64> {
-    let duration = d.and_then(|d| whole(node, "d", d, log)).filter(|d| *d > 0);
+    let duration = d.and_then(|d| whole_number(node, "d", d, log)).filter(|d| *d > 0);
     if duration.is_none() {
         let what = if d.is_some() { "no length" } else { "missing" };
         log.wrong(node, TIMELINE, format_args!("S@d is {what}"));
@@ -54,7 +54,7 @@ fn length(node: Node<'_, '_>, d: Option<&str>, log: &mut DefectLog<'_>) -> Optio
 
 /// Number of segments; `None` for an open run. S@r counts the repetitions after the first segment.
 fn count(node: Node<'_, '_>, r: Option<&str>, log: &mut DefectLog<'_>) -> Option<u64> {
-    let repeat: i64 = r.and_then(|r| whole(node, "r", r, log)).unwrap_or(0);
+    let repeat: i64 = r.and_then(|r| whole_number(node, "r", r, log)).unwrap_or(0);
     u64::try_from(repeat).ok().map(|r| r + 1)
 }
 

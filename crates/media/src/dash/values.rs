@@ -58,11 +58,11 @@ pub(super) fn words(node: Node<'_, '_>, name: &str, separator: &[char]) -> Vec<S
 }
 
 pub(super) fn number<T: FromStr>(node: Node<'_, '_>, name: &'static str, log: &mut DefectLog<'_>) -> Option<T> {
-    whole(node, name, attribute(node, name)?, log)
+    whole_number(node, name, attribute(node, name)?, log)
 }
 
 /// Parses a whole number from the value of an attribute that was found already.
-pub(super) fn whole<T: FromStr>(
+pub(super) fn whole_number<T: FromStr>(
     node: Node<'_, '_>,
     name: &'static str,
     text: &str,

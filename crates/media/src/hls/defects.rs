@@ -95,7 +95,7 @@ impl BoundedDefects {
     fn rest(&self) -> Option<Defect> {
         let first = self.list.first()?;
         let (count, at) = self.more?;
-        let message = format!("{count} more defects from here on; mend those above first");
+        let message = format!("{count} more defects from here on; correct those above first");
         Some(Defect { kind: first.kind, at, message, reference: first.reference })
     }
 }

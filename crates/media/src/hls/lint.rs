@@ -86,7 +86,7 @@ impl<'a> Lint<'a> {
         let (index, tag) = tags::find(name)?;
         let mut report = TagReport { defects, line, tag };
         let in_place = self.place(&mut report);
-        let alone = self.alone(index, &mut report);
+        let is_allowed = self.may_stand_here(index, &mut report);
         if in_place {
             self.order(&mut report);
         }
@@ -96,7 +96,7 @@ impl<'a> Lint<'a> {
             tag_rules::check(list, &mut report);
             self.playlist_rules.take(list, &mut report);
         }
-        if in_place && alone { Some(StatementContent::Tag(tag.name, reading?)) } else { None }
+        if in_place && is_allowed { Some(StatementContent::Tag(tag.name, reading?)) } else { None }
     }
 
     fn place(&self, report: &mut TagReport<'_, '_, '_>) -> bool {
@@ -117,7 +117,7 @@ impl<'a> Lint<'a> {
     }
 
     /// Whether the tag is the first of its name or may be repeated.
-    fn alone(&mut self, index: usize, report: &mut TagReport<'_, '_, '_>) -> bool {
+    fn may_stand_here(&mut self, index: usize, report: &mut TagReport<'_, '_, '_>) -> bool {
         let Some(first) = self.seen.get_mut(index) else { return true };
         if *first == 0 {
             *first = report.line.number;

@@ -27,7 +27,7 @@ fn insert(bytes: &mut Vec<u8>, parents: &[&[u8; 4]], added: &[u8]) {
     }
 }
 
-fn whole() -> Vec<u8> {
+fn whole_file() -> Vec<u8> {
     fixture("cenc_whole.mp4")
 }
 
@@ -37,7 +37,7 @@ fn protections(inspection: &Inspection) -> Vec<Option<SampleEncryption>> {
 
 #[test]
 fn scheme_and_key_of_each_track_are_read() {
-    let seen = inspect(&whole());
+    let seen = inspect(&whole_file());
     let cenc = SampleEncryption {
         scheme: Some(ProtectionScheme::CENC),
         kid: Uuid::parse(KID),
@@ -50,7 +50,7 @@ fn scheme_and_key_of_each_track_are_read() {
 
 #[test]
 fn a_pattern_and_a_clear_track_are_read() {
-    let mut bytes = whole();
+    let mut bytes = whole_file();
     let tenc = find(&bytes, b"tenc");
     bytes[tenc + 8] = 1;
     bytes[tenc + 13] = 0x19;
@@ -62,7 +62,7 @@ fn a_pattern_and_a_clear_track_are_read() {
 
 #[test]
 fn systems_of_the_movie_are_kept_once() {
-    let mut bytes = whole();
+    let mut bytes = whole_file();
     let widevine = 0xedef_8ba9_79d6_4ace_a3c8_27dc_d51d_21ed_u128.to_be_bytes();
     let pssh = boxed(b"pssh", &[&[0; 4], &widevine, &[0; 4]]);
     insert(&mut bytes, &[b"moov"], &[pssh.clone(), pssh].concat());
@@ -90,7 +90,7 @@ fn samples_refer_to_a_clear_entry_or_to_a_protected_one() {
 
 #[test]
 fn a_protected_track_without_its_key_is_a_defect() {
-    let mut bytes = whole();
+    let mut bytes = whole_file();
     let tenc = find(&bytes, b"tenc");
     bytes[tenc + 4..tenc + 8].copy_from_slice(b"free");
     let seen = inspect(&bytes);
@@ -109,7 +109,7 @@ fn group(protected: u8, kid: u8, index: u32) -> Vec<u8> {
 #[test]
 fn a_sample_group_overrides_the_sample_entry() {
     let run = |added: &[u8]| {
-        let mut bytes = whole();
+        let mut bytes = whole_file();
         insert(&mut bytes, &[b"moof", b"traf"], added);
         // Only the first fragment, because the next ones use the sample entry's key again.
         let mdat = find(&bytes, b"mdat");

@@ -8,13 +8,13 @@ use crate::redact::Quoted;
 use roxmltree::Node;
 
 const OPERATION: &str = "ISO/IEC 23009-1 5.15.3; RFC 5261 4";
-/// Most nodes that all selectors of a patch may visit. A patch that needs more is not judged.
+/// Number of nodes that all selectors of a patch may visit together. A patch that needs more is not judged.
 const EFFORT: usize = 5_000_000;
-/// Most nodes of a document.
+/// Largest number of nodes that a document may have.
 const MAX_NODES: usize = 1_000_000;
 
-/// Applies all operations, and returns whether every one of them could be applied and judged. Stops at the first that cannot:
-/// after it the document differs from what the author meant.
+/// Applies all operations and returns whether each of them could be applied and judged. Stops at the first failure,
+/// because after it the document differs from what the author meant.
 pub(super) fn apply_operations(patch: Node<'_, '_>, document: &mut Document, log: &mut DefectLog<'_>) -> bool {
     let mut effort = EFFORT;
     for operation in patch.children().filter(Node::is_element) {
@@ -73,7 +73,7 @@ fn missed(operation: Node<'_, '_>, path: &str, miss: &Miss, log: &mut DefectLog<
     }
 }
 
-/// RFC 5261 4.3.
+/// Applies an `add` operation (RFC 5261, 4.3). Returns the reason for which it can't be applied, or `None`.
 fn add(operation: Node<'_, '_>, target: &Target, document: &mut Document) -> Option<&'static str> {
     let node = match *target {
         Target::Element(node) | Target::Other(node) => node,
@@ -95,14 +95,14 @@ fn add(operation: Node<'_, '_>, target: &Target, document: &mut Document) -> Opt
     match attribute(operation, "pos") {
         None => document.insert(operation, node, usize::MAX),
         Some("prepend") => document.insert(operation, node, 0),
-        Some("before") => document.insert(operation, document.parent(node), document.place(node)),
-        Some("after") => document.insert(operation, document.parent(node), document.place(node) + 1),
+        Some("before") => document.insert(operation, document.parent(node), document.index_among_siblings(node)),
+        Some("after") => document.insert(operation, document.parent(node), document.index_among_siblings(node) + 1),
         Some(_) => return Some("pos is none of prepend, before, after"),
     }
     None
 }
 
-/// RFC 5261 4.4.
+/// Applies a `replace` operation (RFC 5261, 4.4). Returns the reason for which it can't be applied, or `None`.
 fn replace(operation: Node<'_, '_>, target: Target, document: &mut Document) -> Option<&'static str> {
     match target {
         Target::Attribute(node, name) => {
@@ -121,11 +121,11 @@ fn replace(operation: Node<'_, '_>, target: Target, document: &mut Document) -> 
 }
 
 fn put(operation: Node<'_, '_>, node: usize, document: &mut Document) {
-    document.insert(operation, document.parent(node), document.place(node));
+    document.insert(operation, document.parent(node), document.index_among_siblings(node));
     document.remove(node);
 }
 
-/// RFC 5261 4.5.
+/// Applies a `remove` operation (RFC 5261, 4.5). Returns the reason for which it can't be applied, or `None`.
 fn remove(target: Target, document: &mut Document) -> Option<&'static str> {
     match target {
         Target::Attribute(node, name) => document.set_attribute(node, &name, None),

@@ -1,26 +1,26 @@
-//! An XML document that can be edited: roxmltree's are for reading only.
+//! An editable XML document. The trees of roxmltree are read-only.
 
 use crate::xml;
 use roxmltree::Node;
 
-/// Nodes in one list; those that were removed stay in it, unreachable.
+/// The nodes of a document in one list. Removed nodes stay in the list, but no other node refers to them.
 #[derive(Debug)]
 pub(super) struct Document {
-    nodes: Vec<Item>,
+    nodes: Vec<DocumentNode>,
 }
 
 #[derive(Debug)]
-pub(super) struct Item {
-    pub kind: Kind,
+pub(super) struct DocumentNode {
+    pub kind: NodeKind,
     pub parent: usize,
     pub children: Vec<usize>,
 }
 
 #[derive(Debug, PartialEq)]
-pub(super) enum Kind {
-    /// Above the root element.
+pub(super) enum NodeKind {
+    /// The parent of the root element.
     Top,
-    /// Local name; prefixes are the author's choice.
+    /// An element by its local name, because prefixes are the author's choice.
     Element {
         name: String,
         attributes: Vec<(String, String)>,
@@ -34,17 +34,18 @@ impl Document {
     pub(super) const TOP: usize = 0;
     pub(super) const ROOT: usize = 1;
 
-    /// `None` if the document can't be read; the MPD reader reports that.
+    /// Reads a document; `None` if it isn't well-formed, which the MPD reader reports.
     pub(super) fn read(text: &str) -> Option<Self> {
         let tree = xml::parse(text).ok()?;
-        let mut document = Self { nodes: vec![Item { kind: Kind::Top, parent: Self::TOP, children: Vec::new() }] };
+        let mut document =
+            Self { nodes: vec![DocumentNode { kind: NodeKind::Top, parent: Self::TOP, children: Vec::new() }] };
         let root = document.copy(tree.root_element(), Self::TOP);
         document.edit(Self::TOP, |children| children.push(root));
         Some(document)
     }
 
-    pub(super) fn kind(&self, node: usize) -> &Kind {
-        self.nodes.get(node).map_or(&Kind::Top, |item| &item.kind)
+    pub(super) fn kind(&self, node: usize) -> &NodeKind {
+        self.nodes.get(node).map_or(&NodeKind::Top, |item| &item.kind)
     }
 
     pub(super) fn children(&self, node: usize) -> &[usize] {
@@ -55,33 +56,35 @@ impl Document {
         self.nodes.get(node).map_or(Self::TOP, |item| item.parent)
     }
 
-    /// Nodes made so far.
+    /// Number of nodes that were ever created, removed ones included.
     pub(super) fn len(&self) -> usize {
         self.nodes.len()
     }
 
     pub(super) fn attribute(&self, node: usize, name: &str) -> Option<&str> {
-        let Kind::Element { attributes, .. } = self.kind(node) else { return None };
+        let NodeKind::Element { attributes, .. } = self.kind(node) else { return None };
         attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// `None` takes it away.
+    /// Sets an attribute of an element; the value `None` removes it.
     pub(super) fn set_attribute(&mut self, node: usize, name: &str, value: Option<String>) {
-        let Some(Item { kind: Kind::Element { attributes, .. }, .. }) = self.nodes.get_mut(node) else { return };
+        let Some(DocumentNode { kind: NodeKind::Element { attributes, .. }, .. }) = self.nodes.get_mut(node) else {
+            return;
+        };
         attributes.retain(|(known, _)| known != name);
         attributes.extend(value.map(|value| (name.to_owned(), value)));
     }
 
-    /// Its text, of the texts right inside.
+    /// The text of a node: its own, or that of its direct text children.
     pub(super) fn text(&self, node: usize) -> String {
         let texts = self.children(node).iter().filter_map(|child| match self.kind(*child) {
-            Kind::Text(text) => Some(text.as_str()),
+            NodeKind::Text(text) => Some(text.as_str()),
             _ => None,
         });
         texts.collect()
     }
 
-    /// Copies of what stands inside `source`, to stand among the children of `parent` from the place `at` on.
+    /// Inserts copies of the children of `source` among the children of `parent`, from the index `at` on.
     pub(super) fn insert(&mut self, source: Node<'_, '_>, parent: usize, at: usize) {
         let copies: Vec<usize> = source.children().map(|child| self.copy(child, parent)).collect();
         self.edit(parent, |children| {
@@ -95,8 +98,8 @@ impl Document {
         self.edit(parent, |children| children.retain(|child| *child != node));
     }
 
-    /// Its place among its siblings.
-    pub(super) fn place(&self, node: usize) -> usize {
+    /// Index of a node among its siblings.
+    pub(super) fn index_among_siblings(&self, node: usize) -> usize {
         self.children(self.parent(node)).iter().position(|child| *child == node).unwrap_or(0)
     }
 
@@ -106,21 +109,21 @@ impl Document {
         }
     }
 
-    /// The tree's depth is bounded where it was read.
+    /// Copies a node with its descendants. The XML parser bounds the depth of the tree.
     fn copy(&mut self, source: Node<'_, '_>, parent: usize) -> usize {
         let node = self.nodes.len();
         let attribute = |a: roxmltree::Attribute<'_, '_>| (a.name().to_owned(), a.value().to_owned());
         let kind = match source.node_type() {
-            roxmltree::NodeType::Element => Kind::Element {
+            roxmltree::NodeType::Element => NodeKind::Element {
                 name: source.tag_name().name().to_owned(),
                 attributes: source.attributes().map(attribute).collect(),
             },
-            roxmltree::NodeType::Text => Kind::Text(source.text().unwrap_or_default().to_owned()),
-            roxmltree::NodeType::Comment => Kind::Comment,
-            roxmltree::NodeType::PI => Kind::Instruction,
-            roxmltree::NodeType::Root => Kind::Top,
+            roxmltree::NodeType::Text => NodeKind::Text(source.text().unwrap_or_default().to_owned()),
+            roxmltree::NodeType::Comment => NodeKind::Comment,
+            roxmltree::NodeType::PI => NodeKind::Instruction,
+            roxmltree::NodeType::Root => NodeKind::Top,
         };
-        self.nodes.push(Item { kind, parent, children: Vec::new() });
+        self.nodes.push(DocumentNode { kind, parent, children: Vec::new() });
         let children: Vec<usize> = source.children().map(|child| self.copy(child, node)).collect();
         self.edit(node, |inside| inside.extend(children));
         node

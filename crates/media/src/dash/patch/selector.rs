@@ -1,16 +1,16 @@
 //! The paths of RFC 5261 4.1, which are XPath as far as they name one element, attribute or text.
 
-use super::document::{Document, Kind};
+use super::document::{Document, NodeKind};
 
-/// More is no patch's.
+/// Largest length of a selector in characters; longer ones are malformed.
 const MAX_CHARACTERS: usize = 2048;
 const MAX_STEPS: usize = 64;
 
-/// What a path leads to.
+/// The node or attribute that a selector leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Target {
     Element(usize),
-    /// Of this element, by its local name.
+    /// An attribute of an element, by its local name.
     Attribute(usize, String),
     /// A text, comment or processing instruction.
     Other(usize),
@@ -18,13 +18,13 @@ pub(super) enum Target {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Miss {
-    /// It is no path, or not one of those that a patch may have.
+    /// The text isn't a path, or not one that RFC 5261 allows in a selector.
     Malformed,
-    /// A path of a kind that isn't read here: nothing can be said of it.
+    /// The path has a form that isn't supported here, so it is not judged.
     Unknown,
-    /// It leads to so many nodes; to one it must.
+    /// The number of nodes that the selector leads to; it must lead to one.
     Count(usize),
-    /// Following it would take too long.
+    /// Evaluating the selector would take too long.
     Costly,
 }
 
@@ -36,7 +36,7 @@ struct Step {
 
 #[derive(Debug, PartialEq)]
 enum Test {
-    /// Local name; `None` is `*`.
+    /// An element by its local name; `None` is `*`.
     Element(Option<String>),
     Attribute(String),
     Text,
@@ -46,15 +46,15 @@ enum Test {
 
 #[derive(Debug, PartialEq)]
 enum Condition {
-    /// From 1.
-    Place(usize),
+    /// The position among the matching siblings, from 1.
+    Position(usize),
     Attribute(String, String),
-    /// An element inside has this text.
+    /// A child element of this local name has this text.
     Child(String, String),
     Own(String),
 }
 
-/// Follows `path` from the top of `document`. `effort` is lowered by every node that is looked at.
+/// Follows `path` from the top of `document`. Every visited node lowers `effort` by one.
 pub(super) fn resolve(path: &str, document: &Document, effort: &mut usize) -> Result<Target, Miss> {
     let steps = parse(path)?;
     let mut here = vec![Document::TOP];
@@ -72,7 +72,11 @@ pub(super) fn resolve(path: &str, document: &Document, effort: &mut usize) -> Re
         here = found;
     }
     let node = one(&here).ok_or(Miss::Count(here.len()))?;
-    Ok(if matches!(document.kind(node), Kind::Element { .. }) { Target::Element(node) } else { Target::Other(node) })
+    Ok(if matches!(document.kind(node), NodeKind::Element { .. }) {
+        Target::Element(node)
+    } else {
+        Target::Other(node)
+    })
 }
 
 fn one(nodes: &[usize]) -> Option<usize> {
@@ -86,7 +90,7 @@ impl Step {
         let mut found: Vec<usize> = children.iter().copied().filter(|c| self.test.fits(document.kind(*c))).collect();
         for condition in &self.conditions {
             match condition {
-                Condition::Place(place) => {
+                Condition::Position(place) => {
                     found = place.checked_sub(1).and_then(|at| found.get(at).copied()).into_iter().collect();
                 }
                 other => {
@@ -101,13 +105,13 @@ impl Step {
 }
 
 impl Test {
-    fn fits(&self, kind: &Kind) -> bool {
+    fn fits(&self, kind: &NodeKind) -> bool {
         match (self, kind) {
-            (Self::Element(None), Kind::Element { .. })
-            | (Self::Text, Kind::Text(_))
-            | (Self::Comment, Kind::Comment)
-            | (Self::Instruction, Kind::Instruction) => true,
-            (Self::Element(Some(wanted)), Kind::Element { name, .. }) => wanted == name,
+            (Self::Element(None), NodeKind::Element { .. })
+            | (Self::Text, NodeKind::Text(_))
+            | (Self::Comment, NodeKind::Comment)
+            | (Self::Instruction, NodeKind::Instruction) => true,
+            (Self::Element(Some(wanted)), NodeKind::Element { name, .. }) => wanted == name,
             _ => false,
         }
     }
@@ -115,10 +119,9 @@ impl Test {
 
 impl Condition {
     fn holds(&self, node: usize, document: &Document) -> bool {
-        let named =
-            |child: &usize, wanted: &str| matches!(document.kind(*child), Kind::Element { name, .. } if name == wanted);
+        let named = |child: &usize, wanted: &str| matches!(document.kind(*child), NodeKind::Element { name, .. } if name == wanted);
         match self {
-            Self::Place(_) => true,
+            Self::Position(_) => true,
             Self::Attribute(name, value) => document.attribute(node, name) == Some(value),
             Self::Own(value) => document.text(node) == *value,
             Self::Child(name, value) => {
@@ -171,13 +174,13 @@ fn step(text: &str) -> Result<(Step, &str), Miss> {
     Ok((Step { test, conditions }, rest))
 }
 
-/// From behind `[` to behind `]`. A `]` may stand in the quotes.
+/// Parses a condition after its `[`, and returns the rest of the text after its `]`. A `]` may stand inside quotes.
 fn condition(text: &str) -> Result<(Condition, &str), Miss> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     if digits > 0 {
         let (place, rest) = text.split_at_checked(digits).ok_or(Miss::Malformed)?;
         let place = place.parse().map_err(|_| Miss::Malformed)?;
-        return Ok((Condition::Place(place), rest.strip_prefix(']').ok_or(Miss::Malformed)?));
+        return Ok((Condition::Position(place), rest.strip_prefix(']').ok_or(Miss::Malformed)?));
     }
     let (left, right) = text.split_once('=').ok_or(Miss::Malformed)?;
     let right = right.trim_start();
@@ -195,7 +198,7 @@ fn condition(text: &str) -> Result<(Condition, &str), Miss> {
     Ok((condition, rest))
 }
 
-/// Its local part: prefixes are bound anew in each document.
+/// The local part of a qualified name, because each document binds prefixes anew.
 fn name(text: &str) -> Result<String, Miss> {
     let local = text.trim().rsplit(':').next().unwrap_or_default();
     let sound = local.starts_with(|c: char| c.is_alphabetic() || c == '_')
@@ -215,7 +218,7 @@ mod tests {
         let mut effort = 1000;
         Ok(match resolve(path, &document, &mut effort)? {
             Target::Element(node) => match document.kind(node) {
-                Kind::Element { name, attributes } => format!("{name}{}", attributes.first().map_or("", |a| &a.1)),
+                NodeKind::Element { name, attributes } => format!("{name}{}", attributes.first().map_or("", |a| &a.1)),
                 other => panic!("{other:?}"),
             },
             Target::Attribute(node, name) => format!("@{}", document.attribute(node, &name).unwrap()),
