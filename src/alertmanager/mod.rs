@@ -77,7 +77,8 @@ struct SilenceCreated {
 }
 
 impl SilenceCreated {
-    /// The id becomes a part of a path, so only letters, digits and `-` are taken.
+    /// Whether the silence's id has only ASCII letters, digits and `-` and isn't empty, so that it can be put into the
+    /// path of a URL.
     fn has_safe_id(&self) -> bool {
         !self.id.is_empty() && self.id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
     }
@@ -97,6 +98,8 @@ struct KnownAlert {
 }
 
 impl Alertmanager {
+    /// Makes a client for the Alertmanager at this URL.
+    ///
     /// # Errors
     /// The HTTP client can't be set up.
     pub(crate) fn new(url: &Url) -> Result<Self, String> {

@@ -139,7 +139,7 @@ pub(super) struct Probe {
     /// Probe repeatedly at this interval (2s, 1m). Checks that compare two probes need it
     #[arg(long, value_name = "DURATION", value_parser = period)]
     pub every: Option<Duration>,
-    /// Total time of --every [default: until interrupted]
+    /// Ends the repetition of --every after this time (30m, 1h) [default: until interrupted]
     #[arg(long = "for", value_name = "DURATION", value_parser = period, requires = "every")]
     pub lasting: Option<Duration>,
     /// Timeout of one probe

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+/// Writes a text to standard output.
+///
 /// # Errors
 /// Fails with the reason where standard output can not be written, such as on a full disk.
 pub(super) fn print(text: &str) -> Result<(), String> {

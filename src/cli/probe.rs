@@ -21,6 +21,8 @@ use url::Url;
 const NOTHING_READ: &str =
     "; no configuration is here: name the exporter's with --config.file, or set its DATABASE_URL";
 
+/// Runs the subcommand `probe`.
+///
 /// # Errors
 /// Fails for an unknown channel or template, a faulty configuration, an unreachable database, or an output that can
 /// not be written.

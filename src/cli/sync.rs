@@ -9,6 +9,8 @@ use packager_media::units::Timestamp;
 use serde_json::Value;
 use std::fmt::Write as _;
 
+/// Runs the subcommand `sync-inspector`.
+///
 /// # Errors
 /// Lists the faults of the configuration, or the sources that could not be read; the other sources were written.
 pub(super) fn run(args: &SyncInspector) -> Result<Exit, String> {

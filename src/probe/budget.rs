@@ -29,7 +29,7 @@ impl TimeBudget {
         self.until(0.6)
     }
 
-    /// The latest end of the media playlists' requests.
+    /// The instant by which requests for media playlists must end.
     #[must_use]
     pub(crate) fn playlists(&self) -> Instant {
         self.until(0.8)

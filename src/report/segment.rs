@@ -81,7 +81,8 @@ impl SegmentView {
 }
 
 impl TransferView {
-    /// Sizes and times are present only when the segment arrived whole, because a partial body has no meaningful size.
+    /// Makes the report of a segment. Its sizes and times are `None` unless the whole body arrived, because a partial
+    /// body has no meaningful size.
     fn new(facts: &SegmentFacts) -> Self {
         let whole = facts.fetched.ok();
         let declared = facts.segment.duration.0;

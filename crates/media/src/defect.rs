@@ -15,7 +15,7 @@ pub struct Defect {
     pub reference: &'static str,
 }
 
-/// The part of an input that a defect is in; each kind has its own check.
+/// The part of a manifest or segment that a defect concerns. Each kind is reported by a check of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DefectKind {

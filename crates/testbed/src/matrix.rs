@@ -42,7 +42,7 @@ pub struct StreamResult {
     pub failed_checks: Vec<FailedCheck>,
 }
 
-/// Outcome of the probes of one fault.
+/// Outcome of the probes that were made while the live origin played one fault.
 #[derive(Debug, Clone)]
 pub struct FaultResult {
     pub fault: &'static Fault,
@@ -172,7 +172,7 @@ const SLOW: &[&str] = &[
 ];
 const SLOW_PROBES: usize = 3;
 const PROBES: usize = 25;
-/// A minute of probes, every 2 s.
+/// Number of probes of a clean stream: one minute with a probe every 2 s.
 const CLEAN_PROBES: usize = 31;
 const EVERY: Duration = Duration::from_secs(2);
 /// Three minutes of scrapes. Between two of them most of a window of 20 s passes.

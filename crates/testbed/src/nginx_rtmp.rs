@@ -61,7 +61,7 @@ impl NginxRtmp {
         format!("http://127.0.0.1:{}/{path}", self.http)
     }
 
-    /// Files of the media playlists, or of the first stream's MPD.
+    /// Paths of the media playlists (HLS), or of the first stream's MPD (DASH).
     pub fn playlists(&self) -> Vec<PathBuf> {
         match self.format {
             OutputFormat::Hls => {

@@ -60,11 +60,11 @@ fn judge(step: &PlaylistStep<'_>, past: &RenditionHistory, breaks: &[usize]) -> 
     Some(violation.with("seen_at", b.first_seen.to_string()))
 }
 
-/// Discontinuity sequence that the later playlist should have; `None` if it has that one, or it isn't known.
+/// Returns the discontinuity sequence that the later playlist should have; `None` if its value is right or can't be judged.
 ///
-/// RFC 8216bis 6.2.2: a segment keeps its discontinuity sequence number. While the tag stands before the
-/// window's first segment, packagers differ on whether it is already counted; so the comparison is between
-/// windows whose first segment has none, and goes back to the last such window.
+/// A segment keeps its discontinuity sequence number (RFC 8216bis, 6.2.2). Packagers differ on whether an EXT-X-DISCONTINUITY
+/// before the window's first segment is already counted. So only windows whose first segment has no such tag are compared: the
+/// later playlist with the last earlier one of that kind.
 fn expected(step: &PlaylistStep<'_>, past: &RenditionHistory, breaks: &[usize]) -> Option<u64> {
     let b = step.later;
     if b.starts_with_discontinuity {

@@ -67,7 +67,8 @@ fn switched(earlier: &InputState, later: &InputState) -> Option<Violation> {
 struct ManifestAge<'a> {
     exchange: &'a Exchange,
     updated: Timestamp,
-    /// Age in seconds, by the server's Date header if it has one, because the exporter's clock may be wrong.
+    /// Seconds since the manifest was last modified, by the server's Date header if it has one, because the exporter's
+    /// clock may be wrong.
     age: Seconds,
     target: Seconds,
 }

@@ -48,6 +48,8 @@ impl Tokens {
         Self::read(&Document::open(path)?)
     }
 
+    /// Reads a tokens file.
+    ///
     /// # Errors
     /// Line and column of every fault.
     pub(super) fn read(document: &Document) -> Result<Self, DocumentErrors> {

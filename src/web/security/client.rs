@@ -22,6 +22,8 @@ pub(crate) struct ClientVerifier {
 }
 
 impl ClientVerifier {
+    /// Makes the verifier of client certificates.
+    ///
     /// # Errors
     /// A root can't be a certificate authority.
     pub(crate) fn new(

@@ -31,6 +31,8 @@ pub(crate) struct Users {
 }
 
 impl Users {
+    /// Makes the list of users from their bcrypt hashes.
+    ///
     /// # Errors
     /// A hash is not of bcrypt or its cost is out of bounds; the message has the user's name and not the hash.
     pub(crate) fn new(hashes: BTreeMap<String, String>) -> Result<Self, String> {
@@ -62,6 +64,8 @@ pub(crate) struct Verifier {
 }
 
 impl Verifier {
+    /// Makes the limiter of password checks with a random key.
+    ///
     /// # Errors
     /// The system has no random numbers.
     pub(crate) fn new() -> Result<Self, String> {

@@ -103,12 +103,12 @@ pub struct WebVttCues {
 /// Subtitles that the samples of one fragmented MP4 track carry (`stpp`, `wvtt`).
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Subtitles {
-    /// Number of samples that could be read.
+    /// Number of media samples of the track that could be read.
     pub samples: u64,
     /// Number of cues in the samples; a sample that is a pause has none.
     pub cues: u64,
-    /// Earliest start and latest end of TTML cues on the track's clock. The end is infinite when no cue of the document
-    /// ends. `None` for WebVTT and without a cue.
+    /// Earliest start and latest end of the TTML cues in seconds on the track's clock. The end is infinite if no cue has an
+    /// end. `None` for WebVTT, and for TTML without a cue.
     pub span: Option<(Seconds, Seconds)>,
 }
 

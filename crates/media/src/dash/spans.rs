@@ -26,7 +26,7 @@ pub struct TickWindow {
     /// Segments whose times are computed (a fixed duration, an open run) and parts of a file must have ended by this time.
     /// Segments that a SegmentTimeline lists exist whatever their end.
     pub until: i128,
-    /// End of the Period: no segment starts at this time or later.
+    /// End of the Period in ticks of its timescale, exclusive: no segment starts at this time or later.
     pub end: i128,
 }
 
@@ -126,7 +126,8 @@ mod tests {
         TimelineRun { number: 5, start: 100, duration: 10, count, gap_ticks: 0 }
     }
 
-    /// Numbers of the newest `most` segments in the window, and the number of the oldest one.
+    /// Returns the numbers of up to `most` of the newest segments in the window, and the number of the oldest segment
+    /// in the window.
     fn numbers(timing: SegmentTiming, window: TickWindow, most: usize) -> (Vec<u64>, Option<u64>) {
         let (newest, oldest) = segment_spans(&addressing(timing, None), window, most);
         (newest.iter().map(|s| s.number).collect(), oldest.map(|s| s.number))

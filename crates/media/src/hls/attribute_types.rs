@@ -33,7 +33,7 @@ pub(super) enum AttributeType {
     GroupOrNone,
     /// quoted-string `<n>[@<o>]`.
     Range,
-    /// quoted-string `<n>@<o>`.
+    /// The BYTERANGE attribute of EXT-X-MAP: a quoted string `<n>@<o>` with length and offset in bytes.
     MapRange,
     /// quoted-string that is a date and time of ISO 8601.
     Date,

@@ -22,7 +22,8 @@ const MAX_TEXT: usize = 64 * 1024 * 1024;
 
 pub(super) struct TimelineBuilder<'b> {
     base: &'b Url,
-    /// Number of segments at the beginning that are counted but not kept.
+    /// Number of segments at the start of the playlist that count for the media sequence but are not stored, because
+    /// only the newest ones are kept.
     surplus: usize,
     /// What the tags of the playlist itself say; its lists stay empty until [`TimelineBuilder::finish`].
     timeline: Timeline,

@@ -1,6 +1,6 @@
 //! Describes an input that is no playlist, for the message of its defect.
 
-/// A clause such as `it looks like an HTML page`.
+/// Returns a clause that says what a body that isn't a playlist looks like, such as `it looks like an HTML page`.
 pub(super) fn describe(bytes: &[u8]) -> &'static str {
     let start = bytes.get(..512).unwrap_or(bytes);
     binary(start, bytes.len()).unwrap_or_else(|| textual(start))

@@ -35,7 +35,7 @@ fn patch_location(published_ms: i64) -> String {
     format!("<PatchLocation ttl=\"{}\">{PATCH}?from={published_ms}</PatchLocation>", TTL_MS / 1000)
 }
 
-/// The ServiceDescription of the MPD with updates; `None` for any other MPD.
+/// The ServiceDescription element of the live MPD `updates.mpd`, as XML text; `None` for every other file.
 pub(super) fn service_description(file: &str, effect: Option<Effect>) -> Option<String> {
     let target = if effect == Some(Effect::MpdLatency) { 60_000 } else { 8000 };
     let text = format!(

@@ -27,7 +27,8 @@ pub(super) enum Mode {
     Token,
     /// Media playlists of several channels in one folder.
     Folder,
-    /// Playlists in the dialect of some packagers.
+    /// A clean channel whose playlists have the allowed peculiarities of certain packagers, such as dates without a
+    /// colon in the time zone.
     Dialect(Dialect),
 }
 

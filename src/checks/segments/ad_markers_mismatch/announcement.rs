@@ -46,7 +46,7 @@ pub(super) fn unannounced_splices(
 
 /// Location and time of an SCTE-35 section in a segment: in a transport stream packet or in an event message.
 struct CarriedSection {
-    /// Where it is, as text for a message: `on PID 258`, `in an emsg`.
+    /// The place of the section in the segment, as text for a message: `on PID 258`, `in an emsg`.
     location: String,
     byte: u64,
     /// Media time of the splice; `None` for an immediate one.

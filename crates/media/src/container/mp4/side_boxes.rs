@@ -28,7 +28,8 @@ const EVENT_CLAUSE: &str = "ISO/IEC 23009-1 5.10.3.3; ISO/IEC 23000-19 7.4.5";
 const REFERENCE_TIME_CLAUSE: &str = "ISO/IEC 14496-12 8.16.5";
 const INDEX_CLAUSE: &str = "ISO/IEC 14496-12 8.16.3";
 
-/// Collects the side boxes of one resource.
+/// Collects the boxes of one resource that stand beside its samples: event messages (`emsg`), producer reference times
+/// (`prft`) and segment indexes (`sidx`).
 #[derive(Debug, Default)]
 pub(super) struct SideBoxes {
     events: Vec<PendingEvent>,

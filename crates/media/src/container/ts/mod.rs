@@ -131,7 +131,8 @@ impl Demuxer {
         self.reset_pid(pid);
     }
 
-    /// Checks the continuity counter; returns false for a duplicate packet.
+    /// Compares the packet's continuity counter with the last one of its PID and counts a gap. Returns false for a
+    /// duplicate packet, which is to be skipped.
     fn check_continuity(&mut self, at: u64, packet: &TsPacket<'_>, bytes: &[u8; PACKET_SIZE]) -> bool {
         let (pid, counter) = (packet.pid, packet.counter);
         let fingerprint = bytes.last_chunk::<8>().map_or(0, |b| u64::from_ne_bytes(*b));

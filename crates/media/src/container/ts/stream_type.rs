@@ -39,7 +39,8 @@ impl StreamDescription {
         Self { media, codec: codec.to_owned(), carriage: Carriage::Pes, sample_encrypted: false, announced: None }
     }
 
-    /// Describes a stream before its PMT, by the stream_id of its PES packets (ISO/IEC 13818-1 table 2-22).
+    /// Describes an elementary stream whose PMT was not received yet, by the stream_id of its PES packets (ISO/IEC
+    /// 13818-1, table 2-22).
     #[must_use]
     pub(super) fn unannounced(stream_id: u8) -> Self {
         let media = match stream_id {
