@@ -205,7 +205,7 @@ mod tests {
 
     fn i_frames(timeline: packager_media::stream::Timeline) -> crate::facts::IFrameFacts {
         crate::facts::IFrameFacts {
-            rendition: rendition("iframe-720p-300k").rendition,
+            rendition: rendition("iframe-720p").rendition,
             playlist: Some(answered("720p/iframes.m3u8", "application/vnd.apple.mpegurl")),
             playlist_at: Some(time(0.0)),
             timeline: Some(packager_media::stream::Timeline { i_frames_only: true, ..timeline }),

@@ -14,13 +14,14 @@ use packager_media::codec::rfc6381::Codec;
 use packager_media::container::{Container, ContinuityCounter, Inspection, Track, TsFacts};
 use packager_media::dash;
 use packager_media::stream::{
-    HintKind, LowLatency, Media, Part, PreloadHint, Protocol, Rendition, Resolution, Segment, ServerControl, Timeline,
+    HintKind, LowLatency, Media, Part, PreloadHint, Protocol, Rendition, RenditionIdentity, Resolution, Segment,
+    ServerControl, Timeline,
 };
 use packager_media::units::{BitsPerSecond, MediaTime, Seconds, Timestamp};
 use std::sync::Arc;
 use url::Url;
 
-pub(super) const NAME: &str = "720p-3000k";
+pub(super) const NAME: &str = "720p";
 
 pub(super) fn time(seconds: f64) -> Timestamp {
     Seconds(seconds).after(Timestamp::from_second(1_800_000_000).unwrap())
@@ -241,21 +242,13 @@ pub(super) fn rendition(name: &str) -> RenditionFacts {
     RenditionFacts {
         rendition: Rendition {
             name: name.to_owned(),
-            media: Media::Video,
             uri: Some(url("720p/index.m3u8")),
-            id: None,
             bandwidth: Some(BitsPerSecond(3_000_000)),
-            average_bandwidth: None,
             codecs: vec!["avc1.64001f".to_owned(), "mp4a.40.2".to_owned()],
             resolution: Some(Resolution { width: 1280, height: 720 }),
             frame_rate: Some(25.0),
-            language: None,
-            group: None,
-            video_range: None,
-            captions: None,
-            supplemental: Vec::new(),
-            channels: None,
             line: Some(4),
+            ..Rendition::new(Media::Video, RenditionIdentity::place(name))
         },
         playlist: Some(answered("720p/index.m3u8", "application/vnd.apple.mpegurl")),
         playlist_at: Some(time(0.0)),

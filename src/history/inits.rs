@@ -1,10 +1,10 @@
 //! Contents of initialization segments over several probes.
 
-use super::uri_identity;
 use crate::facts::{InitFacts, RenditionFacts};
-use packager_media::stream::{ByteRange, Map, Timeline};
+use packager_media::stream::{ByteRange, Timeline};
 use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
+use url::Url;
 
 /// One content of an initialization segment, and the time in which its URI answered with that content.
 #[derive(Debug, Clone)]
@@ -38,27 +38,23 @@ impl InitState {
 
     #[cfg(test)]
     pub fn of(facts: InitFacts, first_seen: Timestamp, last_seen: Timestamp, discontinuity_sequence: u64) -> Self {
-        let place = place(&facts.map, false);
+        let place = (super::uri_names::uri_identity(&facts.map.uri, false), facts.map.byte_range);
         Self { first_seen, last_seen, facts: Arc::new(facts), discontinuity_sequence, place }
     }
 }
 
-fn place(map: &Map, query_identifies: bool) -> InitLocation {
-    (uri_identity(&map.uri, query_identifies), map.byte_range)
-}
-
-/// Adds the contents that this probe found. A content is forgotten once it was replaced longer than `hold` ago; the current
-/// one stays as the baseline of the next.
+/// Adds the contents that this probe found; `identity` is that of a URI. A content is forgotten once it was replaced longer than `hold`
+/// ago; the current one stays as the baseline of the next.
 pub(super) fn record(
     states: &mut Vec<InitState>,
     facts: &RenditionFacts,
     now: Timestamp,
     hold: Seconds,
-    query_identifies: bool,
+    identity: impl Fn(&Url) -> u64,
 ) {
     let Some(timeline) = &facts.timeline else { return };
     for init in facts.inits.iter().filter(|i| i.digest.is_some()) {
-        let place = place(&init.map, query_identifies);
+        let place = (identity(&init.map.uri), init.map.byte_range);
         let discontinuity_sequence = discontinuity(timeline, init);
         match states.iter_mut().rfind(|s| s.place == place) {
             // A slow probe that began earlier is no news.

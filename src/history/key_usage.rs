@@ -88,7 +88,7 @@ fn alike(timeline: &Timeline, newest: &Segment) -> Seconds {
 mod tests {
     use super::*;
     use crate::facts::{Failure, FailureKind, Fetched, KeyFacts};
-    use packager_media::stream::{Key, Media, Rendition};
+    use packager_media::stream::{Key, Media, Rendition, RenditionIdentity};
     use std::sync::Arc;
     use url::Url;
 
@@ -131,24 +131,7 @@ mod tests {
             let secret = AesKey::new(&[*byte; 16]);
             Arc::new(KeyFacts { key: key(uri), asked_at: at(0), fetched: fetched.clone(), secret })
         };
-        let rendition = Rendition {
-            name: "v".into(),
-            media: Media::Video,
-            uri: None,
-            id: None,
-            bandwidth: None,
-            average_bandwidth: None,
-            codecs: Vec::new(),
-            resolution: None,
-            frame_rate: None,
-            language: None,
-            group: None,
-            video_range: None,
-            captions: None,
-            supplemental: Vec::new(),
-            channels: None,
-            line: None,
-        };
+        let rendition = Rendition { name: "v".into(), ..Rendition::new(Media::Video, RenditionIdentity::place("v")) };
         RenditionFacts {
             rendition,
             playlist: None,

@@ -5,21 +5,26 @@ use super::inputs::{self, InputState};
 use super::ladder::{self, LadderState};
 use super::mpds::{self, MpdState};
 use super::patchable;
-use super::{KeyUsage, Observation, OutputHistory, RenditionHistory, uri_identity};
+use super::uri_names::{UriNames, uri_identity};
+use super::{KeyUsage, Observation, OutputHistory, RenditionHistory};
 use crate::facts::{KeyFacts, OutputFacts, PatchableMpd, RenditionFacts, SegmentFacts};
-use packager_media::stream::{Key as MediaKey, Segment, Timeline};
+use packager_media::stream::labels::LabelMemory;
+use packager_media::stream::{Key as MediaKey, Rendition, RenditionIdentity, Segment, Timeline};
 use packager_media::units::{Seconds, Timestamp};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use url::Url;
 
 /// The memory of all outputs. When it holds its bound of outputs, the one that was not probed for longest is forgotten.
 #[derive(Debug)]
 pub(crate) struct History {
     max_outputs: AtomicUsize,
     // Templates that identify segments by the query too see other segments, so each way has a memory of its own.
-    outputs: Mutex<HashMap<(OutputKey, QueryIdentifies), Memory>>,
+    outputs: Mutex<Outputs>,
 }
+
+type Outputs = HashMap<(OutputKey, QueryIdentifies), Memory>;
 
 type QueryIdentifies = bool;
 
@@ -46,7 +51,8 @@ struct Memory {
     touched: Timestamp,
     /// The longest `hold` of the templates that probe the output: a template with a short one must not make others forget.
     hold: Seconds,
-    renditions: HashMap<String, RenditionMemory>,
+    labels: LabelMemory,
+    renditions: HashMap<RenditionIdentity, RenditionMemory>,
     ladders: Vec<Arc<LadderState>>,
     inputs: Vec<Arc<InputState>>,
     mpds: Vec<Arc<MpdState>>,
@@ -62,6 +68,8 @@ struct RenditionMemory {
     touched: Timestamp,
     /// Time at which the newest known playlist had arrived.
     arrived: Timestamp,
+    /// Names of the segments in the newest known playlist.
+    uris: UriNames,
 }
 
 /// Time after which a rendition that no manifest lists any more is forgotten.
@@ -94,6 +102,27 @@ impl History {
         self.lock().len()
     }
 
+    /// Gives the renditions of the manifest at `url` the labels that they had in earlier probes, and new ones a label.
+    /// Renditions that go on under another identity keep their memory.
+    pub(crate) fn recognize(
+        &self,
+        key: &OutputKey,
+        url: &Url,
+        renditions: &mut [&mut Rendition],
+        i_frames: &mut [&mut Rendition],
+        now: Timestamp,
+        retention: Retention,
+    ) {
+        let mut outputs = self.lock();
+        let memory = self.memory(&mut outputs, key, retention);
+        memory.begin(url, now, retention);
+        for succession in memory.labels.assign(renditions, i_frames, now) {
+            if let Some(rendition) = memory.renditions.remove(&succession.from) {
+                memory.renditions.insert(succession.to, rendition);
+            }
+        }
+    }
+
     /// Segments and keys that earlier probes of the output inspected, and that a probe need not fetch again. Empty for an
     /// output that was never probed.
     #[must_use]
@@ -102,7 +131,7 @@ impl History {
         let Some(memory) = outputs.get(&(key.clone(), retention.query_identifies)) else {
             return AlreadyInspected { query_identifies: retention.query_identifies, ..AlreadyInspected::default() };
         };
-        let segments = memory.renditions.iter().map(|(name, r)| (name.clone(), r.past.segments.clone()));
+        let segments = memory.renditions.iter().map(|(identity, r)| (identity.clone(), r.past.segments.clone()));
         let keys = memory.renditions.values().flat_map(|r| &r.past.keys);
         AlreadyInspected {
             renditions: segments.collect(),
@@ -122,12 +151,8 @@ impl History {
         retention: Retention,
     ) -> OutputHistory {
         let mut outputs = self.lock();
-        let key = (key.clone(), retention.query_identifies);
-        if !outputs.contains_key(&key) {
-            evict(&mut outputs, self.max_outputs.load(Ordering::Relaxed) - 1);
-        }
-        let memory = outputs.entry(key).or_default();
-        memory.begin(facts, now, retention);
+        let memory = self.memory(&mut outputs, key, retention);
+        memory.begin(&facts.url, now, retention);
         let hold = memory.hold;
         let kept = Retention { hold, ..retention };
         ladder::record(&mut memory.ladders, facts, now, kept);
@@ -135,19 +160,28 @@ impl History {
         mpds::record(&mut memory.mpds, &mut memory.mpd_arrived, facts, now, hold);
         patchable::record(&mut memory.patchable, facts);
         for rendition in &facts.renditions {
-            memory.renditions.entry(rendition.rendition.name.clone()).or_default().take(rendition, now, kept);
+            memory.renditions.entry(rendition.rendition.identity.clone()).or_default().take(rendition, now, kept);
         }
         memory.forget(now);
-        memory.past(now, retention.hold)
+        memory.past(facts, now, retention.hold)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(OutputKey, QueryIdentifies), Memory>> {
+    /// The output's memory, for which the longest unseen output is forgotten when there are too many.
+    fn memory<'m>(&self, outputs: &'m mut Outputs, key: &OutputKey, retention: Retention) -> &'m mut Memory {
+        let key = (key.clone(), retention.query_identifies);
+        if !outputs.contains_key(&key) {
+            evict(outputs, self.max_outputs.load(Ordering::Relaxed) - 1);
+        }
+        outputs.entry(key).or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Outputs> {
         // The map is valid after every statement below, so a panic elsewhere leaves nothing half done.
         self.outputs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn evict(outputs: &mut HashMap<(OutputKey, QueryIdentifies), Memory>, leave: usize) {
+fn evict(outputs: &mut Outputs, leave: usize) {
     while outputs.len() > leave {
         let Some(oldest) = outputs.iter().min_by_key(|(_, m)| m.touched).map(|(k, _)| k.clone()) else { return };
         outputs.remove(&oldest);
@@ -155,8 +189,8 @@ fn evict(outputs: &mut HashMap<(OutputKey, QueryIdentifies), Memory>, leave: usi
 }
 
 impl Memory {
-    fn begin(&mut self, facts: &OutputFacts, now: Timestamp, retention: Retention) {
-        let mut url = facts.url.clone();
+    fn begin(&mut self, url: &Url, now: Timestamp, retention: Retention) {
+        let mut url = url.clone();
         if !retention.query_identifies {
             url.set_query(None);
         }
@@ -178,13 +212,14 @@ impl Memory {
         }
     }
 
-    fn past(&self, now: Timestamp, hold: Seconds) -> OutputHistory {
-        let past = |r: &RenditionMemory| {
-            let mut past = r.past.clone();
+    /// The history of the renditions that this probe found, by their labels.
+    fn past(&self, facts: &OutputFacts, now: Timestamp, hold: Seconds) -> OutputHistory {
+        let past = |rendition: &Rendition| {
+            let mut past = self.renditions.get(&rendition.identity)?.past.clone();
             past.keep_segments(now, hold);
-            past
+            Some((rendition.name.clone(), past))
         };
-        let renditions = self.renditions.iter().map(|(name, r)| (name.clone(), past(r))).collect();
+        let renditions = facts.renditions.iter().filter_map(|r| past(&r.rendition)).collect();
         let (ladders, inputs, mpds) = (self.ladders.clone(), self.inputs.clone(), self.mpds.clone());
         OutputHistory { renditions, ladders, inputs, mpds }
     }
@@ -195,7 +230,12 @@ impl RenditionMemory {
         self.touched = self.touched.max(now);
         if let (Some(timeline), Some(at)) = (&facts.timeline, facts.playlist_at) {
             let before = self.past.observations.last().and_then(|o| o.last_number());
-            let news = self.observe(Observation::of(timeline, at, retention.query_identifies), arrival(facts, at));
+            let renaming = self.uris.renaming(timeline, retention.query_identifies);
+            let seen = Observation::of(timeline, at, retention.query_identifies, &renaming);
+            let news = self.observe(seen, arrival(facts, at));
+            if news {
+                self.uris.remember(timeline, retention.query_identifies, renaming);
+            }
             if let Some(edge_since) = self.past.edge_since.filter(|_| news) {
                 self.past.ads.observe_playlist(timeline, before, at, edge_since);
                 self.past.key_use = KeyUsage::next(self.past.key_use.take(), facts, timeline, edge_since);
@@ -212,7 +252,8 @@ impl RenditionMemory {
             keys.retain(|known| !known.key.same_source(&key.key));
             keys.push(key.clone());
         }
-        inits::record(&mut self.past.inits, facts, now, retention.hold, retention.query_identifies);
+        let identity = |uri: &Url| self.uris.resource_identity(uri, retention.query_identifies);
+        inits::record(&mut self.past.inits, facts, now, retention.hold, identity);
         self.trim(now, retention);
     }
 
@@ -281,7 +322,7 @@ fn same_segment(known: &SegmentFacts, segment: &Segment, query_identifies: bool)
 /// Segments, keys and MPDs of earlier probes of one output, which a probe need not fetch again.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AlreadyInspected {
-    renditions: HashMap<String, Vec<Arc<SegmentFacts>>>,
+    renditions: HashMap<RenditionIdentity, Vec<Arc<SegmentFacts>>>,
     /// Keys that a player can use.
     keys: Vec<Arc<KeyFacts>>,
     query_identifies: bool,
@@ -292,7 +333,7 @@ pub(crate) struct AlreadyInspected {
 impl AlreadyInspected {
     /// Facts about the segment with the same number, URI and byte range. `None`: it was not inspected, or is forgotten.
     #[must_use]
-    pub(crate) fn segment(&self, rendition: &str, segment: &Segment) -> Option<Arc<SegmentFacts>> {
+    pub(crate) fn segment(&self, rendition: &RenditionIdentity, segment: &Segment) -> Option<Arc<SegmentFacts>> {
         let known = self.renditions.get(rendition)?;
         known.iter().find(|k| same_segment(k, segment, self.query_identifies)).cloned()
     }
@@ -307,13 +348,13 @@ impl AlreadyInspected {
 
     /// Whether no inspected segment of the rendition is remembered.
     #[must_use]
-    pub(crate) fn is_new(&self, rendition: &str) -> bool {
+    pub(crate) fn is_new(&self, rendition: &RenditionIdentity) -> bool {
         self.renditions.get(rendition).is_none_or(Vec::is_empty)
     }
 
     /// Number of the newest segment in `timeline` that was inspected before.
     #[must_use]
-    pub(crate) fn last_inspected(&self, rendition: &str, timeline: &Timeline) -> Option<u64> {
+    pub(crate) fn last_inspected(&self, rendition: &RenditionIdentity, timeline: &Timeline) -> Option<u64> {
         timeline.segments.iter().rev().find(|s| self.segment(rendition, s).is_some()).map(|s| s.number)
     }
 }

@@ -14,6 +14,7 @@ mod memory;
 mod mpds;
 mod observation;
 mod patchable;
+mod uri_names;
 
 pub(crate) use ads::AdHistory;
 pub(crate) use inits::InitState;
@@ -22,7 +23,7 @@ pub(crate) use key_usage::KeyUsage;
 pub(crate) use ladder::LadderState;
 pub(crate) use memory::{AlreadyInspected, History, OutputKey, Retention};
 pub(crate) use mpds::{MpdState, MpdWindow};
-pub(crate) use observation::{ListedSegment, Observation, uri_identity};
+pub(crate) use observation::{ListedSegment, Observation};
 #[cfg(test)]
 pub(crate) use {
     ads::{InspectedSpan, OpenAdBreak},
@@ -38,6 +39,7 @@ use std::sync::Arc;
 /// States of one output within `hold` before now, including the state that this probe found.
 #[derive(Debug, Clone, Default)]
 pub struct OutputHistory {
+    /// The renditions that this probe found, by their labels.
     pub renditions: HashMap<String, RenditionHistory>,
     /// Distinct ladders, oldest first. The first may be older than `hold`: it is the baseline of the second.
     pub ladders: Vec<Arc<LadderState>>,

@@ -1,10 +1,9 @@
 //! States of a media playlist, or of an MPD's list of segments, over several probes.
 
-use packager_media::stream::{ByteRange, Key, Segment, Timeline};
+use super::uri_names::Renaming;
+use packager_media::stream::{ByteRange, Segment, Timeline};
 use packager_media::units::{Seconds, Timestamp};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use url::Url;
 
 /// One state of a rendition's listing, and the time in which it was seen unchanged.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,7 +29,8 @@ pub(crate) const MAX_LISTED_SEGMENTS: usize = 256;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ListedSegment {
     pub number: u64,
-    /// Hash of the URI by [`uri_identity`].
+    /// Hash of the URI without host, and without its query unless a template identifies segments by it. Parts that were renamed in
+    /// all URIs together are as they were first seen.
     pub uri_identity: u64,
     pub duration: Seconds,
     pub byte_range: Option<ByteRange>,
@@ -42,7 +42,8 @@ pub struct ListedSegment {
 }
 
 impl Observation {
-    pub(super) fn of(timeline: &Timeline, at: Timestamp, query_identifies: bool) -> Self {
+    pub(super) fn of(timeline: &Timeline, at: Timestamp, query_identifies: bool, renaming: &Renaming) -> Self {
+        let listed = |s: &Segment| Arc::new(remember(s, query_identifies, renaming));
         let skip = timeline.segments.len().saturating_sub(MAX_LISTED_SEGMENTS);
         Self {
             first_seen: at,
@@ -53,7 +54,7 @@ impl Observation {
             ended: timeline.ended,
             window: timeline.window(),
             starts_with_discontinuity: timeline.segments.first().is_some_and(|s| s.discontinuity),
-            segments: timeline.segments.iter().skip(skip).map(|s| Arc::new(remember(s, query_identifies))).collect(),
+            segments: timeline.segments.iter().skip(skip).map(listed).collect(),
         }
     }
 
@@ -98,35 +99,15 @@ impl Observation {
     }
 }
 
-fn remember(segment: &Segment, query_identifies: bool) -> ListedSegment {
+fn remember(segment: &Segment, query_identifies: bool, renaming: &Renaming) -> ListedSegment {
     ListedSegment {
         number: segment.number,
-        uri_identity: uri_identity(&segment.uri, query_identifies),
+        uri_identity: renaming.segment_identity(&segment.uri, query_identifies),
         duration: segment.duration,
         byte_range: segment.byte_range,
         program_date_time: segment.program_date_time,
         discontinuity: segment.discontinuity,
         discontinuity_sequence: segment.discontinuity_sequence,
-        key: segment.key.as_ref().map_or(0, |key| key_identity(key, query_identifies)),
+        key: segment.key.as_ref().map_or(0, |key| renaming.key_identity(key, query_identifies)),
     }
-}
-
-/// Hash of the part of a URI that identifies a segment: the path, and with `query_identifies` the query. The host may be
-/// another CDN node's after a redirect, and query strings often contain tokens that change with every request.
-#[must_use]
-pub(crate) fn uri_identity(uri: &Url, query_identifies: bool) -> u64 {
-    let mut hash = DefaultHasher::new();
-    uri.path().hash(&mut hash);
-    if query_identifies {
-        uri.query().hash(&mut hash);
-    }
-    hash.finish()
-}
-
-fn key_identity(key: &Key, query_identifies: bool) -> u64 {
-    let mut hash = DefaultHasher::new();
-    let uri = key.uri.as_deref().unwrap_or_default();
-    let path = if query_identifies { uri } else { uri.split('?').next().unwrap_or_default() };
-    (&key.method, path, &key.iv).hash(&mut hash);
-    hash.finish()
 }

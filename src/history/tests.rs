@@ -1,7 +1,7 @@
 use super::*;
 use crate::facts::{DashFacts, Exchange, Failure, FailureKind, Fetched, InitFacts, KeyFacts, ManifestFacts, Timings};
 use packager_media::crypt::AesKey;
-use packager_media::stream::{Map, Media, Protocol, Rendition};
+use packager_media::stream::{Map, Media, Protocol, Rendition, RenditionIdentity};
 use url::Url;
 
 const RETENTION: Retention = Retention { hold: Seconds(60.0), query_identifies: false };
@@ -12,6 +12,10 @@ fn at(second: i64) -> Timestamp {
 
 fn key() -> OutputKey {
     OutputKey { channel: "TV1".into(), output: "hls".into() }
+}
+
+fn identity(name: &str) -> RenditionIdentity {
+    RenditionIdentity::place(name)
 }
 
 fn segment(number: u64, query: &str) -> Segment {
@@ -87,24 +91,7 @@ fn inspected(number: u64, query: &str, when: i64) -> Arc<SegmentFacts> {
 }
 
 fn facts(timeline: Timeline, when: i64, segments: Vec<Arc<SegmentFacts>>) -> OutputFacts {
-    let rendition = Rendition {
-        name: "1080p".into(),
-        media: Media::Video,
-        uri: None,
-        id: None,
-        bandwidth: None,
-        average_bandwidth: None,
-        codecs: vec![],
-        resolution: None,
-        frame_rate: None,
-        language: None,
-        group: None,
-        video_range: None,
-        captions: None,
-        supplemental: Vec::new(),
-        channels: None,
-        line: None,
-    };
+    let rendition = Rendition { name: "1080p".into(), ..Rendition::new(Media::Video, identity("1080p")) };
     let rendition = RenditionFacts {
         rendition,
         playlist: None,
@@ -175,10 +162,10 @@ fn tokens_in_the_query_do_not_change_a_segment() {
     assert_eq!(past.renditions["1080p"].observations.len(), 1);
 
     let known = history.already_inspected(&key(), RETENTION);
-    assert!(known.segment("1080p", &segment(14, "?token=2")).is_some());
-    assert_eq!(known.last_inspected("1080p", &timeline(12, 5, "?token=3")), Some(14));
+    assert!(known.segment(&identity("1080p"), &segment(14, "?token=2")).is_some());
+    assert_eq!(known.last_inspected(&identity("1080p"), &timeline(12, 5, "?token=3")), Some(14));
     let strict = history.already_inspected(&key(), Retention { query_identifies: true, ..RETENTION });
-    assert!(strict.segment("1080p", &segment(14, "?token=2")).is_none());
+    assert!(strict.segment(&identity("1080p"), &segment(14, "?token=2")).is_none());
 }
 
 #[test]
@@ -225,7 +212,7 @@ fn outputs_are_bounded_and_the_longest_unseen_goes() {
     }
     assert_eq!(history.len(), 2);
     let gone = OutputKey { channel: "a".into(), output: "hls".into() };
-    assert!(history.already_inspected(&gone, RETENTION).segment("1080p", &segment(5, "")).is_none());
+    assert!(history.already_inspected(&gone, RETENTION).segment(&identity("1080p"), &segment(5, "")).is_none());
 
     history.bound(1);
     assert_eq!(history.len(), 1, "a lower bound holds at once");
@@ -317,8 +304,11 @@ fn a_ladder_is_news_when_its_kinds_change_and_stays_for_hold() {
         history.record(&key(), &facts, at(when), RETENTION).ladders.len()
     };
     assert_eq!(seen(|_| {}, 0), 1);
-    // A rewritten bit rate changes the name, and isn't another rung.
-    assert_eq!(seen(|f| f.renditions[0].rendition.name = "1080p-4000k".into(), 2), 1);
+    // A rewritten bit rate isn't another rung.
+    assert_eq!(
+        seen(|f| f.renditions[0].rendition.bandwidth = Some(packager_media::units::BitsPerSecond(4_000_000)), 2),
+        1
+    );
     assert_eq!(
         seen(|f| f.content = ManifestFacts::Unreadable(Protocol::Hls), 4),
         1,
@@ -551,15 +541,16 @@ fn of_mpds_that_can_be_patched_the_newest_and_the_one_before_are_kept() {
 
 #[test]
 fn a_rendition_that_no_manifest_lists_for_an_hour_is_forgotten() {
-    let history = History::new(10);
-    record(&history, 10, 0);
-    let listed = |when: i64| {
+    let edge_since_after = |when: i64| {
+        let history = History::new(10);
+        record(&history, 10, 0);
         let mut empty = facts(timeline(0, 0, ""), when, vec![]);
         empty.renditions.clear();
-        history.record(&key(), &empty, at(when), RETENTION).renditions.len()
+        history.record(&key(), &empty, at(when), RETENTION);
+        record(&history, 10, when).edge_since
     };
-    assert_eq!(listed(3_599), 1);
-    assert_eq!(listed(3_600), 0);
+    assert_eq!(edge_since_after(3_599), Some(at(0)));
+    assert_eq!(edge_since_after(3_600), Some(at(3_600)));
 }
 
 #[test]
@@ -586,7 +577,7 @@ fn a_key_is_reused_while_it_is_younger_than_hold() {
 #[test]
 fn a_rendition_is_new_until_one_of_its_segments_was_inspected() {
     let history = History::new(10);
-    let is_new = |name: &str| history.already_inspected(&key(), RETENTION).is_new(name);
+    let is_new = |name: &str| history.already_inspected(&key(), RETENTION).is_new(&identity(name));
     record(&history, 10, 0);
     assert!(is_new("1080p"), "listed, but not inspected");
     history.record(&key(), &facts(timeline(10, 5, ""), 2, vec![inspected(14, "", 2)]), at(2), RETENTION);
@@ -616,4 +607,90 @@ fn an_observation_keeps_the_newest_segments_of_a_long_window() {
     assert_eq!(observation.segments.len(), crate::history::MAX_LISTED_SEGMENTS);
     assert_eq!((observation.segments[0].number, observation.last_number()), (45, Some(300)));
     assert_eq!((observation.media_sequence, observation.window), (1, Seconds(600.0)));
+}
+
+/// Records a probe of a channel whose multivariant playlist lists `path` with the bit rate, and whose media playlist lists the
+/// segments from `first` on. Returns the label and the history of the rendition.
+fn probe(history: &History, path: &str, rate: u64, timeline: Timeline, when: i64) -> (String, RenditionHistory) {
+    let text = format!("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH={rate},RESOLUTION=1920x1080\n{path}\n");
+    let base = Url::parse("http://packager/live/TV1.m3u8").unwrap();
+    let (packager_media::hls::Playlist::Multivariant(mut presentation), _) =
+        packager_media::hls::parse(text.as_bytes(), &base)
+    else {
+        panic!("a multivariant playlist")
+    };
+    let mut renditions: Vec<&mut Rendition> = presentation.renditions.iter_mut().collect();
+    let mut facts = facts(timeline, when, vec![]);
+    history.recognize(&key(), &facts.url, &mut renditions, &mut [], at(when), RETENTION);
+    facts.renditions[0].rendition = presentation.renditions.remove(0);
+    let name = facts.renditions[0].rendition.name.clone();
+    let past = history.record(&key(), &facts, at(when), RETENTION);
+    (name.clone(), past.renditions[&name].clone())
+}
+
+fn in_folder(mut timeline: Timeline, folder: &str) -> Timeline {
+    for segment in &mut timeline.segments {
+        segment.uri = segment.uri.join(&format!("/live/{folder}/{}.ts", segment.number)).unwrap();
+    }
+    timeline
+}
+
+#[test]
+fn a_measured_bit_rate_leaves_label_and_history_as_they_are() {
+    let history = History::new(10);
+    for n in 0..20 {
+        let (label, past) = probe(&history, "v.m3u8", 450_000 + 2_000 * n, timeline(10, 5, ""), 2 * n as i64);
+        assert_eq!((label.as_str(), past.observations.len(), past.edge_since), ("1080p", 1, Some(at(0))));
+    }
+}
+
+#[test]
+fn a_session_in_every_path_leaves_label_and_history_as_they_are() {
+    let history = History::new(10);
+    for n in 0..20 {
+        let timeline = in_folder(timeline(10, 5, ""), &format!("s{n}"));
+        let (label, past) = probe(&history, &format!("s{n}/v.m3u8"), 450_000, timeline, 2 * n);
+        assert_eq!((label.as_str(), past.observations.len(), past.edge_since), ("1080p", 1, Some(at(0))), "{n}");
+    }
+}
+
+#[test]
+fn one_rewritten_segment_is_found_among_renamed_ones() {
+    let history = History::new(10);
+    probe(&history, "a/v.m3u8", 1, in_folder(timeline(10, 6, ""), "a"), 0);
+    let mut later = in_folder(timeline(11, 6, ""), "b");
+    later.segments[2].uri = later.segments[2].uri.join("/live/b/slate.ts").unwrap();
+    let (_, past) = probe(&history, "b/v.m3u8", 1, later, 2);
+    let [before, now] = past.observations.as_slice() else { panic!("two observations") };
+    let identity = |observation: &Observation, number: u64| {
+        observation.segments.iter().find(|s| s.number == number).unwrap().uri_identity
+    };
+    let rewritten: Vec<u64> = (11..16).filter(|n| identity(before, *n) != identity(now, *n)).collect();
+    assert_eq!(rewritten, [13]);
+}
+
+#[test]
+fn another_rendition_under_the_same_label_has_a_history_of_its_own() {
+    let history = History::new(10);
+    let seen = |name: &str, first: u64, when: i64| {
+        let text = format!(
+            "#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"{name}\",LANGUAGE=\"vi\",URI=\"{name}.m3u8\"\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO=\"a\",RESOLUTION=16x9\nv.m3u8\n"
+        );
+        let base = Url::parse("http://packager/live/TV1.m3u8").unwrap();
+        let (packager_media::hls::Playlist::Multivariant(mut presentation), _) =
+            packager_media::hls::parse(text.as_bytes(), &base)
+        else {
+            panic!("a multivariant playlist")
+        };
+        let mut facts = facts(timeline(first, 5, ""), when, vec![]);
+        let mut renditions: Vec<&mut Rendition> = presentation.renditions.iter_mut().collect();
+        history.recognize(&key(), &facts.url, &mut renditions, &mut [], at(when), RETENTION);
+        facts.renditions[0].rendition = presentation.renditions.remove(0);
+        let past = history.record(&key(), &facts, at(when), RETENTION);
+        past.renditions["audio-vi"].observations.iter().map(|o| o.media_sequence).collect::<Vec<_>>()
+    };
+    assert_eq!(seen("Main", 10, 0), [10]);
+    assert_eq!(seen("Comment", 1000, 2), [1000]);
+    assert_eq!(seen("Main", 12, 4), [10, 12]);
 }

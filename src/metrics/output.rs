@@ -25,8 +25,8 @@ pub(crate) const GAUGES: &[Gauge] = &[
     gauge(
         "packager_output_info",
         &["output", "protocol", "container", "low_latency", "encrypted"],
-        "Always 1. The labels describe how the output is delivered; a label is empty if this probe couldn't find it \
-         out. The container is that of the segments inspected in this probe.",
+        "Always 1. The labels describe how the output is delivered; a label is empty if it isn't known. The container is \
+         that of the newest segments that were inspected, in this probe or in an earlier one.",
         |v, s| {
             for o in &v.outputs {
                 let info = &o.output_info;

@@ -8,9 +8,10 @@ use crate::report::ReportView;
 pub(crate) const GAUGES: &[Gauge] = &[
     gauge(
         "packager_rendition_info",
-        &["output", "rendition", "media", "codecs", "resolution", "frame_rate", "language", "id"],
+        &["output", "rendition", "media", "codecs", "resolution", "language", "id"],
         "Always 1. The labels describe the rendition as the manifest has it; a label is empty if the manifest \
-         doesn't give it.",
+         doesn't give it. Codecs are in alphabetical order. What a packager measures and changes in every manifest has \
+         a gauge of its own and no label.",
         info,
     ),
     gauge(
@@ -69,7 +70,9 @@ pub(crate) const GAUGES: &[Gauge] = &[
 fn info(view: &ReportView<'_>, series: &mut Series<'_>) {
     for (at, output, r) in renditions(view) {
         let i = &r.rendition_info;
-        let values = [output.name, r.name, r.media, &i.codecs, &i.resolution, &i.frame_rate, i.language, i.id];
+        let mut codecs: Vec<&str> = i.codecs.split(',').collect();
+        codecs.sort_unstable();
+        let values = [output.name, r.name, r.media, &codecs.join(","), &i.resolution, i.language, i.id];
         series.set_of_rendition(at, &values, Some(1.0));
     }
 }

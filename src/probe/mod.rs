@@ -15,12 +15,13 @@ use crate::config::{self, Config, ConfigHandle};
 use crate::facts::{Capture, OutputFacts, RenditionFacts};
 use crate::fetch::{Client, ClientError};
 use crate::finding::Severity;
-use crate::history::{History, OutputHistory};
+use crate::history::{History, OutputHistory, RenditionHistory};
 use crate::report::Report;
 use admission::Admission;
 use budget::TimeBudget;
 use capture::{Capturer, Downloads, KeyCache};
 use lookup::{ProbeSubject, lookup};
+use packager_media::container::Container;
 use packager_media::stream::Timeline;
 use packager_media::units::{Seconds, Timestamp};
 use shared_captures::SharedCaptures;
@@ -168,6 +169,7 @@ impl Shared {
             timeout: budget.total().into(),
             success: succeeded(&capture, &outcomes),
             edge_age: live_edge_ages(&capture, &pasts, now),
+            container: containers(&capture, &pasts),
             ad_break: ad_breaks(&capture, &pasts),
             channel,
             template,
@@ -261,6 +263,22 @@ fn live_edge_ages(capture: &Capture, pasts: &[OutputHistory], now: Timestamp) ->
         }
     }
     ages
+}
+
+/// The container of the newest segments that were inspected, in this probe or in an earlier one, by output name: that of
+/// video if the output has video.
+fn containers(capture: &Capture, pasts: &[OutputHistory]) -> Vec<(String, Container)> {
+    let newest = |past: &RenditionHistory| {
+        let mut containers = past.segments.iter().rev().filter_map(|s| s.inspection.as_ref()).map(|i| i.container);
+        containers.find(|container| *container != Container::Unknown)
+    };
+    let of = |(output, past): (&OutputFacts, &OutputHistory)| {
+        let known = output.renditions.iter().filter_map(|r| {
+            Some((r.rendition.media, &r.rendition.name, newest(past.renditions.get(&r.rendition.name)?)?))
+        });
+        known.min_by_key(|(media, name, _)| (*media, *name)).map(|(.., container)| (output.name.clone(), container))
+    };
+    capture.outputs.iter().zip(pasts).filter_map(of).collect()
 }
 
 /// Whether the live edge of any rendition is in an ad break, by output name. An output without a readable media

@@ -3,6 +3,7 @@
 use crate::catalog::{Channel, Template};
 use crate::checks::CheckOutcome;
 use crate::facts::Capture;
+use packager_media::container::Container;
 use packager_media::units::{Seconds, Timestamp};
 use serde::{Serialize, Serializer};
 use std::sync::Arc;
@@ -51,6 +52,9 @@ pub struct Report {
     pub outcomes: Vec<CheckOutcome>,
     /// Time since the live edge last advanced, by output and rendition name. It is derived from the history.
     pub edge_age: Vec<(String, String, Seconds)>,
+    /// The container of the newest segments that this or an earlier probe inspected, by output name. It is derived from
+    /// the history. An output without such segments is absent.
+    pub container: Vec<(String, Container)>,
     /// Whether the live edge is in an ad break, by output name. It is derived from the history. An output without a
     /// readable media playlist is absent.
     pub ad_break: Vec<(String, bool)>,

@@ -40,7 +40,7 @@ pub struct OutputView<'a> {
     pub listed: MediaCounts,
 }
 
-/// How an output is delivered. A value is the empty string when this probe couldn't find it out.
+/// How an output is delivered. A value is the empty string when it isn't known.
 #[derive(Debug, Serialize)]
 pub struct OutputInfoView {
     pub container: &'static str,
@@ -75,7 +75,7 @@ impl<'a> OutputView<'a> {
             name: &facts.name,
             protocol: facts.protocol().name(),
             url: redact::url(&facts.url),
-            output_info: OutputInfoView::new(facts),
+            output_info: OutputInfoView::new(report, facts),
             http: HttpView {
                 http_status_code: exchange.map(|e| e.status),
                 http_redirects: exchange.map(|e| e.redirects),
@@ -163,9 +163,8 @@ impl MediaCounts {
 }
 
 impl OutputInfoView {
-    fn new(facts: &OutputFacts) -> Self {
-        let mut seen = facts.renditions.iter().flat_map(derive::inspections).map(|i| i.container);
-        let container = seen.find(|c| *c != Container::Unknown);
+    fn new(report: &Report, facts: &OutputFacts) -> Self {
+        let container = report.container.iter().find(|(output, _)| *output == facts.name).map(|(_, c)| *c);
         let timelines = || facts.renditions.iter().filter_map(|r| r.timeline.as_deref());
         let low_latency = match timelines().next() {
             None => "",

@@ -14,7 +14,7 @@ use crate::facts::{
 use crate::finding::{Finding, Severity};
 use crate::report::Report;
 use packager_media::container::{Container, Inspection, Track, TsFacts};
-use packager_media::stream::{Media, Protocol, Rendition, Resolution, Segment, Timeline};
+use packager_media::stream::{Media, Protocol, Rendition, RenditionIdentity, Resolution, Segment, Timeline};
 use packager_media::units::{BitsPerSecond, MediaTime, Seconds, Timestamp};
 use std::sync::Arc;
 use url::Url;
@@ -66,9 +66,9 @@ fn troubles() -> Vec<CheckOutcome> {
     lost.findings[0].evidence.insert("attempts".into(), serde_json::json!([1, { "uri": "m.m3u8?sig=s3cret" }]));
     let mut renditions = outcome("rendition_unavailable", Severity::Major, "hls", CheckResult::Failed);
     renditions.findings = vec![
-        finding(&renditions, Some("1080p-4500k"), "HTTP status 404"),
-        finding(&renditions, Some("720p-2500k"), "HTML instead of a playlist: `<title>\u{1b}[2JOops</title>`"),
-        finding(&renditions, Some("720p-2500k"), "no EXTM3U"),
+        finding(&renditions, Some("1080p"), "HTTP status 404"),
+        finding(&renditions, Some("720p"), "HTML instead of a playlist: `<title>\u{1b}[2JOops</title>`"),
+        finding(&renditions, Some("720p"), "no EXTM3U"),
     ];
     vec![lost, renditions, not_run("ts_continuity_error", "backup", "no segment was fetched")]
 }
@@ -100,6 +100,8 @@ pub fn report(outputs: Vec<OutputFacts>) -> Report {
         audio_languages: vec!["vi".into()],
         ..ExpectedLadder::default()
     };
+    let read = outputs.iter().filter(|o| o.is_readable());
+    let container = read.map(|o| (o.name.clone(), Container::MpegTs)).collect();
     let channel = Channel {
         code: "CH_TV_HD_001".into(),
         name: "Đà Nẵng TV".into(),
@@ -137,6 +139,7 @@ pub fn report(outputs: Vec<OutputFacts>) -> Report {
         },
         outcomes: Vec::new(),
         edge_age: Vec::new(),
+        container,
         ad_break: Vec::new(),
     }
 }
@@ -184,31 +187,24 @@ pub fn unreachable(name: &str) -> OutputFacts {
 }
 
 pub fn video(height: u32, kilobits: u64) -> RenditionFacts {
-    let name = format!("{height}p-{kilobits}k");
+    let name = format!("{height}p");
     let rendition = Rendition {
         name: name.clone(),
-        media: Media::Video,
         uri: Some(url(&format!("https://origin.example/live/{name}.m3u8"))),
-        id: None,
         bandwidth: Some(BitsPerSecond(kilobits * 1_000)),
         average_bandwidth: Some(BitsPerSecond(kilobits * 900)),
         codecs: vec!["avc1.640028".into(), "mp4a.40.2".into()],
         resolution: Some(Resolution { width: height * 16 / 9, height }),
         frame_rate: Some(29.97),
-        language: None,
-        group: None,
-        video_range: None,
-        captions: None,
-        supplemental: Vec::new(),
-        channels: None,
         line: Some(3),
+        ..Rendition::new(Media::Video, RenditionIdentity::place(&name))
     };
     facts(rendition, kilobits * 750)
 }
 
 pub fn audio() -> RenditionFacts {
     let mut facts = video(0, 128);
-    facts.rendition.name = "audio-vie-128k".into();
+    facts.rendition.name = "audio-vie".into();
     facts.rendition.media = Media::Audio;
     facts.rendition.codecs = vec!["mp4a.40.2".into()];
     facts.rendition.resolution = None;

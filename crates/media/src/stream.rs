@@ -2,9 +2,11 @@
 
 pub mod ads;
 pub(crate) mod date;
+mod identity;
+pub mod labels;
 mod low_latency;
-pub mod names;
 
+pub use identity::RenditionIdentity;
 pub use low_latency::{HintKind, LowLatency, Part, PreloadHint, RenditionReport, ServerControl};
 
 use crate::drm::{self, DrmSystem, Uuid};
@@ -90,14 +92,18 @@ pub struct Presentation {
 /// A video rendition (a rung of the ladder), an audio rendition or a text rendition.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rendition {
-    /// Readable name, stable and unique in its output: `1080p-4500k`, `audio-vie-128k`.
+    /// Readable label, stable and unique in its output: `1080p`, `audio-vie`. [`labels`] assigns it.
     pub name: String,
+    /// What the rendition is recognised by in the next manifest.
+    pub identity: RenditionIdentity,
     /// Kind of media; a variant of video may contain audio too.
     pub media: Media,
     /// URL of its own playlist; `None` if the manifest lists its segments itself or names no usable URI.
     pub uri: Option<Url>,
-    /// The packager's id as [`names::slug`] makes it; `None` without one.
+    /// The packager's id as [`labels::slug`] makes it: a stable id, the NAME of EXT-X-MEDIA, or Representation@id. `None` without one.
     pub id: Option<String>,
+    /// The packager's name for people: NAME, or the Label of an AdaptationSet.
+    pub title: Option<String>,
     /// Declared peak bit rate: BANDWIDTH, or `@bandwidth`.
     pub bandwidth: Option<BitsPerSecond>,
     /// HLS: AVERAGE-BANDWIDTH.
@@ -123,6 +129,33 @@ pub struct Rendition {
     pub channels: Option<String>,
     /// Line of the manifest that declares it, from 1.
     pub line: Option<u32>,
+}
+
+impl Rendition {
+    /// A rendition of which only its media and its identity are known. Its name is empty until [`labels`] assigns one.
+    #[must_use]
+    pub fn new(media: Media, identity: RenditionIdentity) -> Self {
+        Self {
+            name: String::new(),
+            media,
+            identity,
+            uri: None,
+            id: None,
+            title: None,
+            bandwidth: None,
+            average_bandwidth: None,
+            codecs: Vec::new(),
+            resolution: None,
+            frame_rate: None,
+            language: None,
+            group: None,
+            video_range: None,
+            captions: None,
+            supplemental: Vec::new(),
+            channels: None,
+            line: None,
+        }
+    }
 }
 
 /// Size of pictures; as text `1920x1080`.

@@ -5,7 +5,7 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdic
 use crate::facts::RenditionFacts;
 use crate::finding::Severity;
 use packager_media::dash::{Mpd, Representation, current_period, playable_representations};
-use packager_media::stream::{Timeline, names};
+use packager_media::stream::{Timeline, labels};
 use packager_media::units::Seconds;
 
 pub const META: CheckMeta = CheckMeta {
@@ -45,7 +45,7 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         period.into_iter().flat_map(playable_representations).filter(|(_, r)| lists_its_end(r)).collect();
     select::judge_renditions(context, NO_TIMELINE, |facts, past| {
         let id = facts.rendition.id.as_deref();
-        let same = |r: &Representation| Some(names::slug(&r.id).as_str()) == id;
+        let same = |r: &Representation| Some(labels::slug(&r.id).as_str()) == id;
         listed.iter().find(|(set, r)| set.media == facts.rendition.media && same(r))?;
         let timeline = facts.timeline.as_deref().filter(|t| !t.ended)?;
         let unit = age_unit(&dash.mpd, timeline)?;

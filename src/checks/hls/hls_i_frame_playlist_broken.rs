@@ -126,7 +126,7 @@ mod tests {
         scene.rendition().timeline = Some(Arc::new(dated_to(-1.0)));
         let timeline = Timeline { i_frames_only: true, ..dated_to(-1.0) };
         let mut facts = IFrameFacts {
-            rendition: rendition("iframe-720p-300k").rendition,
+            rendition: rendition("iframe-720p").rendition,
             playlist: Some(answered("720p/iframes.m3u8", "application/vnd.apple.mpegurl")),
             playlist_at: Some(time(0.0)),
             newest: Some((segment(15), answered("720p/15.ts", "video/mp2t"))),
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn one_that_does_not_answer_or_is_something_else_fails() {
         let found = violations(run(|f| (f.playlist, f.timeline) = (Some(status(404)), None)));
-        assert_eq!((found.len(), found[0].rendition.as_deref()), (1, Some("iframe-720p-300k")));
+        assert_eq!((found.len(), found[0].rendition.as_deref()), (1, Some("iframe-720p")));
         assert!(found[0].message.ends_with("HTTP status 404"), "{}", found[0].message);
         assert!(messages(run(|f| f.timeline = None)).contains("isn't a media playlist"));
     }

@@ -207,7 +207,7 @@ mod tests {
     /// A scene with the expected rungs 720p at 3 Mbit/s and 1080p at 5 Mbit/s.
     fn two_rungs() -> Scene {
         let mut scene = Scene::live();
-        let mut top = rendition("1080p-5000k");
+        let mut top = rendition("1080p");
         top.rendition.resolution = Some(size(1920, 1080));
         top.rendition.bandwidth = Some(BitsPerSecond(5_000_000));
         scene.output.renditions.push(top);
@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn below_the_minimum_is_critical_and_backups_do_not_count() {
         let mut scene = Scene::live();
-        scene.output.renditions.push(rendition("720p-3000k-2"));
+        scene.output.renditions.push(rendition("720p-2"));
         scene.expected.ladder.minimum_video = Some(1);
         assert_holds(run(&scene));
         scene.expected.ladder.minimum_video = Some(2);

@@ -4,7 +4,7 @@ use crate::checks::support::select::{NO_MANIFEST, cap_violations};
 use crate::checks::{CheckContext, CheckVerdict, Violation};
 use crate::facts::RenditionFacts;
 use packager_media::dash::{self, Mpd, Period, Representation, TimelineRun, timing};
-use packager_media::stream::names;
+use packager_media::stream::labels;
 use packager_media::units::{Seconds, Timestamp};
 
 pub(in crate::checks) const STATIC_MPD: &str = "the MPD is static";
@@ -33,7 +33,7 @@ pub(in crate::checks) fn judge_live_representations(
     let Some(period) = dash::current_period(&dash.mpd, now) else { return CheckVerdict::NotRun("no Period has begun") };
     let mut found = Vec::new();
     for (set, representation) in dash::playable_representations(period) {
-        let id = names::slug(&representation.id);
+        let id = labels::slug(&representation.id);
         let same = |r: &&RenditionFacts| r.rendition.media == set.media && r.rendition.id.as_ref() == Some(&id);
         let Some(facts) = context.output.renditions.iter().find(same) else { continue };
         let violations = judge(&LiveRepresentation { mpd: &dash.mpd, period, representation, facts, now });

@@ -17,7 +17,7 @@ pub const META: CheckMeta = CheckMeta {
 };
 
 params! {
-    /// Compare URIs. Where each probe gets other names for all segments (a session or token in paths), they are not compared anyway.
+    /// Compare URIs. A part that was replaced in all URIs together, such as a session or an edge's folder, is no difference.
     uris: bool = true,
     /// Seconds by which the EXTINF of a listed segment may change.
     duration_tolerance: f64 = 0.01,

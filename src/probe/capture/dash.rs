@@ -11,7 +11,7 @@ use futures_util::stream::{self, StreamExt};
 use packager_media::dash::timing::{self, ClockSource};
 use packager_media::dash::{self, Descriptor, IndexRequest, MAX_INDEX_BYTES, Mpd, RenditionSnapshot};
 use packager_media::defect::Defect;
-use packager_media::stream::Protocol;
+use packager_media::stream::{Protocol, Rendition};
 use packager_media::units::{Seconds, Timestamp};
 use std::pin::pin;
 use std::sync::Arc;
@@ -30,7 +30,6 @@ impl Capturer<'_> {
         facts: &mut OutputFacts,
         body: &[u8],
         asked_at: Timestamp,
-        known: &AlreadyInspected,
     ) -> Option<Instant> {
         facts.content = ManifestFacts::Unreadable(Protocol::Dash);
         let base = facts.manifest.ok()?.final_url.clone();
@@ -45,7 +44,9 @@ impl Capturer<'_> {
         let (all_read, defects) = self.read_indexes(Arc::make_mut(&mut dash.mpd), now).await;
         facts.defects.extend(defects);
         let mpd = dash.mpd.clone();
-        let snapshots = dash::renditions_at(&mpd, now);
+        let mut snapshots = dash::renditions_at(&mpd, now);
+        let mut renditions: Vec<&mut Rendition> = snapshots.iter_mut().map(|s| &mut s.rendition).collect();
+        let known = self.recognize(facts, &mut renditions, &mut [], asked_at);
         let arrived = Instant::now();
         let all = snapshots.len();
         let captures = snapshots.into_iter().enumerate().map(|(n, snapshot)| {
@@ -54,13 +55,13 @@ impl Capturer<'_> {
             } else {
                 unrequested_rendition(snapshot.rendition)
             };
-            self.capture_representation(facts, known, self.coverage_share(n, all))
+            self.capture_representation(facts, &known, self.coverage_share(n, all))
         });
         let patchable = dash.patchable.clone();
         let (renditions, location, patch) = tokio::join!(
             stream::iter(captures).buffered(RENDITIONS_AT_ONCE).collect(),
             self.fetch_location(&mpd, &facts.manifest),
-            self.fetch_patch(patchable.as_ref(), known, mpds_now)
+            self.fetch_patch(patchable.as_ref(), &known, mpds_now)
         );
         facts.renditions = renditions;
         (dash.location, dash.patch) = (location, patch);

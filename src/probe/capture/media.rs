@@ -43,7 +43,7 @@ impl Capturer<'_> {
         coverage: Coverage,
     ) {
         let Some(timeline) = facts.timeline.clone() else { return };
-        let plan = plan_downloads(&timeline, &facts.rendition.name, known, coverage);
+        let plan = plan_downloads(&timeline, &facts.rendition.identity, known, coverage);
         let (oldest, keys, inspected, low_latency) = tokio::join!(
             self.fetch_oldest(facts, &timeline, &plan),
             self.fetch_keys(&timeline, &plan.segments, known),

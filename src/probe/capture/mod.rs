@@ -25,7 +25,7 @@ use crate::fetch::{Client, FetchRequest};
 use crate::history::{AlreadyInspected, History, OutputKey, Retention};
 use futures_util::stream::{self, StreamExt};
 use packager_media::hls::{self, Playlist};
-use packager_media::stream::{Media, Protocol, Rendition, Timeline};
+use packager_media::stream::{Media, Protocol, Rendition, RenditionIdentity, Timeline};
 use packager_media::units::{Seconds, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -87,8 +87,7 @@ impl Capturer<'_> {
             renditions: Vec::new(),
             i_frames: Vec::new(),
         };
-        let known = self.history.already_inspected(&history_key(self.channel, output), retention(self.template));
-        let playlists_done = self.capture_manifest(&mut facts, &body, asked_at, &known).await.unwrap_or(manifest_done);
+        let playlists_done = self.capture_manifest(&mut facts, &body, asked_at).await.unwrap_or(manifest_done);
         let stages = StageDurations {
             manifest: (manifest_done - began).into(),
             playlists: (playlists_done - manifest_done).into(),
@@ -100,22 +99,14 @@ impl Capturer<'_> {
 
     /// Reads the top manifest and captures what it names. Returns when the last playlist had arrived; `None` means that
     /// the manifest couldn't be read.
-    async fn capture_manifest(
-        &self,
-        facts: &mut OutputFacts,
-        body: &[u8],
-        asked_at: Timestamp,
-        known: &AlreadyInspected,
-    ) -> Option<Instant> {
+    async fn capture_manifest(&self, facts: &mut OutputFacts, body: &[u8], asked_at: Timestamp) -> Option<Instant> {
         let base = facts.manifest.ok()?.final_url.clone();
         if packager_media::dash::looks_like(body) {
-            return self.capture_mpd(facts, body, asked_at, known).await;
+            return self.capture_mpd(facts, body, asked_at).await;
         }
         let (playlist, defects) = hls::parse(body, &base);
         match playlist {
-            Playlist::Unreadable if facts.protocol() == Protocol::Dash => {
-                self.capture_mpd(facts, body, asked_at, known).await
-            }
+            Playlist::Unreadable if facts.protocol() == Protocol::Dash => self.capture_mpd(facts, body, asked_at).await,
             Playlist::Unreadable => {
                 facts.defects = defects;
                 None
@@ -128,17 +119,21 @@ impl Capturer<'_> {
                 rendition.timeline = Some(Arc::new(timeline));
                 rendition.defects = defects;
                 let arrived = Instant::now();
-                self.capture_media(&mut rendition, &Variables::new(), known, self.coverage_share(0, 1)).await;
+                let known = self.recognize(facts, &mut [], &mut [], asked_at);
+                self.capture_media(&mut rendition, &Variables::new(), &known, self.coverage_share(0, 1)).await;
                 facts.renditions.push(rendition);
                 Some(arrived)
             }
-            Playlist::Multivariant(presentation) => {
+            Playlist::Multivariant(mut presentation) => {
                 facts.content = ManifestFacts::HlsMultivariant;
                 facts.defects = defects;
+                let mut renditions: Vec<&mut Rendition> = presentation.renditions.iter_mut().collect();
+                let mut i_frames: Vec<&mut Rendition> = presentation.i_frames.iter_mut().collect();
+                let known = self.recognize(facts, &mut renditions, &mut i_frames, asked_at);
                 let all = presentation.renditions.len();
                 let captures = presentation.renditions.into_iter().enumerate();
                 let captures = captures.map(|(n, r)| {
-                    self.capture_rendition(r, &presentation.variables, known, self.coverage_share(n, all))
+                    self.capture_rendition(r, &presentation.variables, &known, self.coverage_share(n, all))
                 });
                 let (done, i_frames) = tokio::join!(
                     stream::iter(captures).buffered(RENDITIONS_AT_ONCE).collect::<Vec<_>>(),
@@ -150,6 +145,21 @@ impl Capturer<'_> {
                 arrived.into_iter().max()
             }
         }
+    }
+
+    /// Gives the renditions of a manifest the labels that they had in earlier probes, and returns what these probes
+    /// inspected.
+    fn recognize(
+        &self,
+        facts: &OutputFacts,
+        renditions: &mut [&mut Rendition],
+        i_frames: &mut [&mut Rendition],
+        now: Timestamp,
+    ) -> AlreadyInspected {
+        let key = OutputKey { channel: self.channel.code.clone(), output: facts.name.clone() };
+        let retention = retention(self.template);
+        self.history.recognize(&key, &facts.url, renditions, i_frames, now, retention);
+        self.history.already_inspected(&key, retention)
     }
 
     /// The template's coverage for one rendition of an output, bounded by an equal share of [`Self::max_segments`].
@@ -279,21 +289,8 @@ fn unrequested_rendition(rendition: Rendition) -> RenditionFacts {
 fn direct_rendition(url: &Url) -> Rendition {
     Rendition {
         name: "media".to_owned(),
-        media: Media::Video,
         uri: Some(url.clone()),
-        id: None,
-        bandwidth: None,
-        average_bandwidth: None,
-        codecs: Vec::new(),
-        resolution: None,
-        frame_rate: None,
-        language: None,
-        group: None,
-        video_range: None,
-        captions: None,
-        supplemental: Vec::new(),
-        channels: None,
-        line: None,
+        ..Rendition::new(Media::Video, RenditionIdentity::place("media"))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::catalog::{Coverage, CoverageMode};
 use crate::history::AlreadyInspected;
-use packager_media::stream::{Map, Segment, Timeline};
+use packager_media::stream::{Map, RenditionIdentity, Segment, Timeline};
 
 /// The listed segments of a rendition that a probe downloads.
 #[derive(Debug, PartialEq)]
@@ -22,7 +22,7 @@ pub(crate) struct DownloadPlan<'a> {
 #[must_use]
 pub(crate) fn plan_downloads<'a>(
     timeline: &'a Timeline,
-    rendition: &str,
+    rendition: &RenditionIdentity,
     known: &AlreadyInspected,
     coverage: Coverage,
 ) -> DownloadPlan<'a> {
@@ -139,7 +139,7 @@ mod tests {
 
     fn planned(timeline: &Timeline, known: &AlreadyInspected, mode: CoverageMode, count: u32) -> (Vec<u64>, u64) {
         let coverage = Coverage { mode, count, ..Coverage::default() };
-        let plan = plan_downloads(timeline, "media", known, coverage);
+        let plan = plan_downloads(timeline, &RenditionIdentity::place("media"), known, coverage);
         (plan.segments.iter().map(|s| s.number).collect(), plan.skipped)
     }
 
@@ -173,7 +173,7 @@ mod tests {
         timeline.segments[5] = segment(15, "init2.mp4");
         let maps = |known: &AlreadyInspected, count| {
             let coverage = Coverage { mode: CoverageMode::Newest, count, ..Coverage::default() };
-            let plan = plan_downloads(&timeline, "media", known, coverage);
+            let plan = plan_downloads(&timeline, &RenditionIdentity::place("media"), known, coverage);
             plan.maps.iter().map(|m| m.uri.path().to_owned()).collect::<Vec<_>>()
         };
         assert_eq!(maps(&AlreadyInspected::default(), 3), ["/tv1/init.mp4", "/tv1/init2.mp4"]);
@@ -181,7 +181,7 @@ mod tests {
         assert!(
             plan_downloads(
                 &Timeline { segments: vec![], ..timeline.clone() },
-                "media",
+                &RenditionIdentity::place("media"),
                 &AlreadyInspected::default(),
                 Coverage::default()
             )

@@ -152,6 +152,7 @@ fn report(code: &str, template: &str, timeout: Duration) -> Report {
         },
         outcomes: Vec::new(),
         edge_age: Vec::new(),
+        container: Vec::new(),
         ad_break: Vec::new(),
     }
 }

@@ -9,7 +9,7 @@ use super::template::TemplateValues;
 use super::timing;
 use super::{keys, splices, video_range};
 use crate::stream::ads::Marker;
-use crate::stream::{Key, Map, Media, MediaStart, Rendition, Segment, Timeline, names};
+use crate::stream::{Key, Map, Media, MediaStart, Rendition, RenditionIdentity, Segment, Timeline, labels};
 use crate::units::{BitsPerSecond, MediaTime, Seconds, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -42,7 +42,8 @@ pub fn renditions_at(mpd: &Mpd, now: Timestamp) -> Vec<RenditionSnapshot> {
         let pieces: Vec<_> = index.iter().map_while(|index| index.same(mpd, set, representation)).collect();
         snapshots.push(RenditionSnapshot::of(rendition(set, representation), &pieces, now, most));
     }
-    unique(&mut snapshots);
+    let mut renditions: Vec<&mut Rendition> = snapshots.iter_mut().map(|o| &mut o.rendition).collect();
+    labels::assign_at_first_sight(&mut renditions, &mut []);
     mark(&mut snapshots, splices::markers(mpd));
     snapshots
 }
@@ -232,13 +233,10 @@ fn names_its_end(addressing: &SegmentAddressing) -> bool {
 }
 
 fn rendition(set: &AdaptationSet, representation: &Representation) -> Rendition {
-    let mut rendition = Rendition {
-        name: String::new(),
-        media: set.media,
-        uri: None,
-        id: Some(names::slug(&representation.id)).filter(|id| !id.is_empty()),
+    Rendition {
+        id: Some(labels::slug(&representation.id)).filter(|id| !id.is_empty()),
+        title: set.label.clone(),
         bandwidth: representation.bandwidth.map(BitsPerSecond),
-        average_bandwidth: None,
         codecs: representation.codecs.clone(),
         resolution: representation.resolution,
         frame_rate: representation.frame_rate,
@@ -246,13 +244,17 @@ fn rendition(set: &AdaptationSet, representation: &Representation) -> Rendition 
         group: Some(clock_of(&representation.addressing)),
         video_range: video_range::video_range(set),
         captions: captions(set),
-        supplemental: Vec::new(),
         channels: representation.channels.as_ref().and_then(|c| c.value.clone()),
         line: Some(representation.line),
-    };
-    let label = set.language.as_deref().or(set.label.as_deref()).unwrap_or_default();
-    rendition.name = names::base_name(&rendition, label);
-    rendition
+        ..Rendition::new(set.media, identity(set.media, representation))
+    }
+}
+
+fn identity(media: Media, representation: &Representation) -> RenditionIdentity {
+    match representation.id.as_str() {
+        "" => RenditionIdentity::place(media.as_str()),
+        id => RenditionIdentity::representation(media, id),
+    }
 }
 
 /// `Some(true)` when Accessibility announces closed captions (SCTE 214-1). `None`: the MPD does not say it.
@@ -267,12 +269,4 @@ fn captions(set: &AdaptationSet) -> Option<bool> {
 fn clock_of(addressing: &SegmentAddressing) -> String {
     let scale = u128::from(addressing.timescale.get());
     format!("offset-{}ms", u128::from(addressing.presentation_time_offset) * 1000 / scale)
-}
-
-fn unique(snapshots: &mut [RenditionSnapshot]) {
-    let mut renditions: Vec<Rendition> = snapshots.iter().map(|o| o.rendition.clone()).collect();
-    names::make_unique(&mut renditions);
-    for (snapshot, rendition) in snapshots.iter_mut().zip(renditions) {
-        snapshot.rendition = rendition;
-    }
 }

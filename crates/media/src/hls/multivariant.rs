@@ -9,8 +9,8 @@ use super::m3u8;
 use super::tag_values::TagValue;
 use super::uris;
 use crate::defect::DefectKind::Syntax;
-use crate::stream::names;
-use crate::stream::{Media, Presentation, Rendition, Resolution};
+use crate::stream::labels;
+use crate::stream::{Media, Presentation, Rendition, RenditionIdentity, Resolution};
 use crate::units::BitsPerSecond;
 use m3u8_rs::{AlternativeMediaType, VariantStream};
 use std::collections::HashMap;
@@ -24,18 +24,12 @@ pub(super) struct PresentationBuilder<'a, 'b> {
     declarations: usize,
     /// The last variant and its line, while no URI has followed it.
     waiting: Option<(AttributeList<'a>, u32)>,
-    drafts: Vec<RenditionDraft>,
+    renditions: Vec<Rendition>,
     by_uri: HashMap<Url, usize>,
     i_frames: Vec<Rendition>,
     groups: RenditionGroups<'a>,
     /// Number of renditions beyond the bound, and the line of the first of them.
     surplus: Option<(u64, u32)>,
-}
-
-/// A rendition with the label that becomes part of its name.
-struct RenditionDraft {
-    rendition: Rendition,
-    label: String,
 }
 
 impl<'a, 'b> PresentationBuilder<'a, 'b> {
@@ -44,7 +38,7 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
             base,
             declarations: 0,
             waiting: None,
-            drafts: Vec::new(),
+            renditions: Vec::new(),
             by_uri: HashMap::new(),
             i_frames: Vec::new(),
             groups: RenditionGroups::default(),
@@ -88,9 +82,7 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
         if !self.has_room(line) {
             return;
         }
-        let read = m3u8::variant(list, uri);
-        let label = list.quoted("NAME").unwrap_or_default().to_owned();
-        self.add(RenditionDraft { label, rendition: of_variant(read, list, url, line) });
+        self.add(of_variant(m3u8::variant(list, uri), list, url, line));
     }
 
     /// Takes an I-frame variant; each playlist is listed once. More of them than the bound are no defect.
@@ -100,10 +92,8 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
         if self.i_frames.iter().any(|known| known.uri.as_ref() == Some(&url)) {
             return;
         }
-        let rendition =
-            Rendition { media: Media::Video, ..of_variant(m3u8::variant(list, uri), list, Some(url), line.number) };
-        let name = format!("iframe-{}", names::base_name(&rendition, ""));
-        self.i_frames.push(Rendition { name, ..rendition });
+        let variant = of_variant(m3u8::variant(list, uri), list, Some(url), line.number);
+        self.i_frames.push(Rendition { media: Media::Video, ..variant });
     }
 
     /// Takes an EXT-X-MEDIA with a URI. Without one the media is inside the segments of the variants, as CLOSED-CAPTIONS always
@@ -121,33 +111,34 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
             AlternativeMediaType::ClosedCaptions | AlternativeMediaType::Other(_) => return,
         };
         let name = list.quoted("NAME");
+        let uri = uris::resolve(self.base, uri, line, defects);
         let rendition = Rendition {
-            uri: uris::resolve(self.base, uri, line, defects),
             id: id_of(list.quoted("STABLE-RENDITION-ID").or(name)),
+            title: name.map(bounded),
             language: read.language.as_deref().map(bounded),
             group: list.quoted("GROUP-ID").map(bounded),
             channels: list.quoted("CHANNELS").map(bounded),
-            ..blank(media, line.number)
+            line: Some(line.number),
+            ..Rendition::new(media, identity_of_alternative(media, list, uri.as_ref()))
         };
-        let label = read.language.as_deref().or(name).unwrap_or_default();
-        self.add(RenditionDraft { label: label.to_owned(), rendition });
+        self.add(Rendition { uri, ..rendition });
     }
 
     /// Adds a rendition. Each playlist is one rendition: later declarations complete the first.
-    fn add(&mut self, draft: RenditionDraft) {
-        let known = draft.rendition.uri.as_ref().and_then(|uri| self.by_uri.get(uri));
-        if let Some(first) = known.and_then(|index| self.drafts.get_mut(*index)) {
-            first.complete(draft.rendition);
+    fn add(&mut self, rendition: Rendition) {
+        let known = rendition.uri.as_ref().and_then(|uri| self.by_uri.get(uri));
+        if let Some(first) = known.and_then(|index| self.renditions.get_mut(*index)) {
+            complete(first, rendition);
             return;
         }
-        if self.drafts.len() >= super::MAX_RENDITIONS {
-            self.leave_out(draft.rendition.line.unwrap_or(1));
+        if self.renditions.len() >= super::MAX_RENDITIONS {
+            self.leave_out(rendition.line.unwrap_or(1));
             return;
         }
-        if let Some(uri) = draft.rendition.uri.clone() {
-            self.by_uri.insert(uri, self.drafts.len());
+        if let Some(uri) = rendition.uri.clone() {
+            self.by_uri.insert(uri, self.renditions.len());
         }
-        self.drafts.push(draft);
+        self.renditions.push(rendition);
     }
 
     fn has_room(&mut self, line: u32) -> bool {
@@ -176,53 +167,28 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
                 format_args!("{count} renditions from here on were left out; {limit} are read"),
             );
         }
-        let mut renditions: Vec<Rendition> = self.drafts.into_iter().map(RenditionDraft::named).collect();
-        names::make_unique(&mut renditions);
-        names::make_unique(&mut self.i_frames);
-        Presentation { renditions, i_frames: self.i_frames, ..Presentation::default() }
+        let mut renditions: Vec<&mut Rendition> = self.renditions.iter_mut().collect();
+        let mut i_frames: Vec<&mut Rendition> = self.i_frames.iter_mut().collect();
+        labels::assign_at_first_sight(&mut renditions, &mut i_frames);
+        Presentation { renditions: self.renditions, i_frames: self.i_frames, ..Presentation::default() }
     }
 }
 
-impl RenditionDraft {
-    fn named(self) -> Rendition {
-        let name = names::base_name(&self.rendition, &self.label);
-        Rendition { name, ..self.rendition }
+/// Fills in what the first declaration of a playlist lacks. An audio playlist is often declared twice: as a rendition with its
+/// language, and as a variant with its bit rate. Of several identities the most reliable one counts, in whichever order they come.
+fn complete(first: &mut Rendition, other: Rendition) {
+    first.bandwidth = first.bandwidth.or(other.bandwidth);
+    first.average_bandwidth = first.average_bandwidth.or(other.average_bandwidth);
+    if first.codecs.is_empty() {
+        first.codecs = other.codecs;
     }
-
-    /// Fills in what the first declaration lacks. An audio playlist is often declared twice: as a rendition with its language,
-    /// and as a variant with its bit rate.
-    fn complete(&mut self, other: Rendition) {
-        let first = &mut self.rendition;
-        first.bandwidth = first.bandwidth.or(other.bandwidth);
-        first.average_bandwidth = first.average_bandwidth.or(other.average_bandwidth);
-        if first.codecs.is_empty() {
-            first.codecs = other.codecs;
-        }
-        first.resolution = first.resolution.or(other.resolution);
-        first.frame_rate = first.frame_rate.or(other.frame_rate);
-        first.captions = first.captions.or(other.captions);
-        first.language = first.language.take().or(other.language);
-    }
-}
-
-fn blank(media: Media, line: u32) -> Rendition {
-    Rendition {
-        name: String::new(),
-        media,
-        uri: None,
-        id: None,
-        bandwidth: None,
-        average_bandwidth: None,
-        codecs: Vec::new(),
-        resolution: None,
-        frame_rate: None,
-        language: None,
-        group: None,
-        video_range: None,
-        captions: None,
-        supplemental: Vec::new(),
-        channels: None,
-        line: Some(line),
+    first.resolution = first.resolution.or(other.resolution);
+    first.frame_rate = first.frame_rate.or(other.frame_rate);
+    first.captions = first.captions.or(other.captions);
+    first.language = first.language.take().or(other.language);
+    first.title = first.title.take().or(other.title);
+    if other.identity < first.identity {
+        first.identity = other.identity;
     }
 }
 
@@ -233,10 +199,12 @@ fn of_variant(read: VariantStream, list: &AttributeList<'_>, uri: Option<Url>, l
         .resolution
         .and_then(|r| Some(Resolution { width: u32::try_from(r.width).ok()?, height: u32::try_from(r.height).ok()? }));
     let media = media_of(&codecs, resolution);
+    let identity = identity_of_variant(list, uri.as_ref());
     Rendition {
         uri,
         codecs,
-        id: id_of(list.quoted("STABLE-VARIANT-ID").or(list.quoted("NAME"))),
+        id: id_of(list.quoted("STABLE-VARIANT-ID")),
+        title: list.quoted("NAME").map(bounded),
         bandwidth: list.get("BANDWIDTH").map(|_| BitsPerSecond(read.bandwidth)),
         average_bandwidth: read.average_bandwidth.map(BitsPerSecond),
         resolution,
@@ -245,7 +213,28 @@ fn of_variant(read: VariantStream, list: &AttributeList<'_>, uri: Option<Url>, l
         video_range: list.get("VIDEO-RANGE").map(str::to_owned),
         captions: captions(list),
         supplemental,
-        ..blank(media, line)
+        line: Some(line),
+        ..Rendition::new(media, identity)
+    }
+}
+
+/// The identity of a variant or an I-frame variant: its stable id in its pathway, else its playlist's address.
+fn identity_of_variant(list: &AttributeList<'_>, url: Option<&Url>) -> RenditionIdentity {
+    match (list.quoted("STABLE-VARIANT-ID").filter(|id| !id.is_empty()), url) {
+        (Some(id), _) => RenditionIdentity::stable_id("variant", list.quoted("PATHWAY-ID"), id),
+        (None, Some(url)) => RenditionIdentity::playlist(url),
+        (None, None) => RenditionIdentity::place("variant"),
+    }
+}
+
+/// The identity of an EXT-X-MEDIA: its stable id, else its group and name, else its playlist's address.
+fn identity_of_alternative(media: Media, list: &AttributeList<'_>, url: Option<&Url>) -> RenditionIdentity {
+    let (id, group, name) = (list.quoted("STABLE-RENDITION-ID"), list.quoted("GROUP-ID"), list.quoted("NAME"));
+    match (id.filter(|id| !id.is_empty()), group.zip(name), url) {
+        (Some(id), ..) => RenditionIdentity::stable_id(media.as_str(), None, id),
+        (None, Some((group, name)), _) => RenditionIdentity::group_member(media, group, name),
+        (None, None, Some(url)) => RenditionIdentity::playlist(url),
+        (None, None, None) => RenditionIdentity::place(media.as_str()),
     }
 }
 
@@ -286,7 +275,7 @@ fn codecs(text: &str) -> Vec<String> {
 }
 
 fn id_of(text: Option<&str>) -> Option<String> {
-    text.map(names::slug).filter(|id| !id.is_empty())
+    text.map(labels::slug).filter(|id| !id.is_empty())
 }
 
 fn bounded(text: &str) -> String {

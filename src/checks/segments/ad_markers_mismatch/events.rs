@@ -9,7 +9,7 @@ use crate::facts::{DashFacts, RenditionFacts, SegmentFacts};
 use crate::history::RenditionHistory;
 use packager_media::dash::{self, AdaptationSet, is_scte35};
 use packager_media::stream::ads::{self, AdBreak, BreakState};
-use packager_media::stream::{Media, Timeline, names};
+use packager_media::stream::{Media, Timeline, labels};
 use packager_media::units::Seconds;
 
 /// Most seconds that an event message comes before its splice.
@@ -21,7 +21,7 @@ pub(super) fn check(context: &CheckContext<'_>, dash: &DashFacts, params: &Param
     let sets: Vec<_> =
         dash::current_period(&dash.mpd, now).into_iter().flat_map(dash::playable_representations).collect();
     select::judge_renditions(context, NO_MARKER, |facts, past| {
-        let same_id = |id: &str| facts.rendition.id.as_deref() == Some(&names::slug(id));
+        let same_id = |id: &str| facts.rendition.id.as_deref() == Some(&labels::slug(id));
         let set = sets.iter().find(|(set, r)| set.media == facts.rendition.media && same_id(&r.id));
         judge(facts, past, set.map(|(set, _)| *set), dash, params)
     })

@@ -16,7 +16,7 @@ fn a_variant_with_all_its_attributes() {
     let text = "#EXT-X-STREAM-INF:BANDWIDTH=4500400,AVERAGE-BANDWIDTH=4000000,CODECS=\"avc1.640028, mp4a.40.2\",\
         RESOLUTION=1920x1080,FRAME-RATE=29.970,VIDEO-RANGE=SDR,SUPPLEMENTAL-CODECS=\"dvh1.08.07/db4h\",AUDIO=\"aac\",STABLE-VARIANT-ID=\"v/1 a\"\nv.m3u8\n";
     let r = renditions(text).remove(0);
-    assert_eq!((r.name.as_str(), r.media, r.line), ("1080p-4500k", Media::Video, Some(2)));
+    assert_eq!((r.name.as_str(), r.media, r.line), ("1080p", Media::Video, Some(2)));
     assert_eq!(r.uri.unwrap().as_str(), "https://origin.example.com/live/ch1/v.m3u8");
     assert_eq!(r.id.as_deref(), Some("v-1-a"));
     assert_eq!((r.bandwidth.unwrap().0, r.average_bandwidth.unwrap().0), (4_500_400, 4_000_000));
@@ -50,10 +50,7 @@ fn i_frame_playlists_are_no_renditions_and_each_is_listed_once() {
     let (p, _) = presentation(&format!("{}{}{}", of("a.m3u8"), of("b.m3u8"), of("a.m3u8")));
     assert_eq!(p.renditions, []);
     let seen: Vec<_> = p.i_frames.iter().map(|r| (r.name.as_str(), r.uri.as_ref().unwrap().path(), r.line)).collect();
-    assert_eq!(
-        seen,
-        [("iframe-720p-300k", "/live/ch1/a.m3u8", Some(1)), ("iframe-720p-300k-2", "/live/ch1/b.m3u8", Some(2))]
-    );
+    assert_eq!(seen, [("iframe-720p", "/live/ch1/a.m3u8", Some(1)), ("iframe-720p-2", "/live/ch1/b.m3u8", Some(2))]);
     let many: String = (0..100).map(|n| of(&format!("{n}.m3u8"))).collect();
     assert_eq!(presentation(&many).0.i_frames.len(), crate::hls::MAX_I_FRAMES);
 }
@@ -79,15 +76,50 @@ fn one_playlist_is_one_rendition() {
          #EXT-X-STREAM-INF:BANDWIDTH=128000,CODECS=\"mp4a.40.2\"\nen.m3u8\n",
     );
     let seen: Vec<_> = r.iter().map(|r| (r.name.as_str(), r.group.as_deref(), r.codecs.len())).collect();
-    assert_eq!(seen, [("audio-en-128k", Some("a"), 1), ("720p-2000k", Some("a"), 0)]);
+    assert_eq!(seen, [("audio-en", Some("a"), 1), ("720p", Some("a"), 0)]);
 }
 
 #[test]
-fn equal_names_are_numbered_in_order() {
-    let variant = |uri: &str| format!("#EXT-X-STREAM-INF:BANDWIDTH=2000000\n{uri}\n");
-    assert_eq!(names(&(variant("a") + &variant("b") + &variant("c"))), ["2000k", "2000k-2", "2000k-3"]);
+fn equal_labels_are_numbered_from_the_highest_bit_rate_to_the_lowest() {
+    let variant = |rate: u32, uri: &str| format!("#EXT-X-STREAM-INF:BANDWIDTH={rate},RESOLUTION=1280x720\n{uri}\n");
+    let ladder = variant(1_000_000, "low") + &variant(3_000_000, "high") + &variant(2_000_000, "mid");
+    assert_eq!(names(&ladder), ["720p-3", "720p", "720p-2"]);
     let audio = |name: &str| format!("#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"{name}\",URI=\"{}\"\n", name.len());
     assert_eq!(names(&(audio("en-2") + &audio("en") + &audio("en!"))), ["audio-en-2", "audio-en", "audio-en-3"]);
+}
+
+#[test]
+fn a_playlist_that_several_tags_declare_is_one_identity_in_whichever_order_they_come() {
+    let tags = [
+        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"b\",NAME=\"Main\",URI=\"a.m3u8\"\n",
+        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"Main\",URI=\"a.m3u8\"\n",
+        "#EXT-X-STREAM-INF:BANDWIDTH=128000,CODECS=\"mp4a.40.2\"\na.m3u8\n",
+    ];
+    let identities: Vec<_> = [[0, 1, 2], [2, 1, 0], [1, 0, 2]]
+        .map(|order| renditions(&order.map(|at| tags[at]).concat()).remove(0).identity)
+        .to_vec();
+    assert!(identities.iter().all(|identity| *identity == identities[0]), "{identities:?}");
+}
+
+#[test]
+fn a_bit_rate_an_order_and_a_token_do_not_change_an_identity() {
+    let identities = |lines: &str| {
+        let mut all: Vec<_> = renditions(lines).into_iter().map(|r| (r.uri, r.identity)).collect();
+        all.sort_by(|a, b| a.0.as_ref().map(|u| u.path()).cmp(&b.0.as_ref().map(|u| u.path())));
+        all.into_iter().map(|(_, identity)| identity).collect::<Vec<_>>()
+    };
+    let variant = |rate: u32, uri: &str| format!("#EXT-X-STREAM-INF:BANDWIDTH={rate},RESOLUTION=1280x720\n{uri}\n");
+    let first = identities(&(variant(2_000, "a.m3u8?t=1") + &variant(1_000, "b.m3u8?t=1")));
+    let later =
+        identities(&(variant(1_700, "https://edge7.example.com/live/ch1/b.m3u8?t=2") + &variant(1_500, "a.m3u8")));
+    assert_eq!(first, later);
+    assert_ne!(first[0], first[1]);
+    let stable = |uri: &str| identities(&format!("#EXT-X-STREAM-INF:BANDWIDTH=1,STABLE-VARIANT-ID=\"v1\"\n{uri}\n"));
+    assert_eq!(stable("s1/v.m3u8"), stable("s2/v.m3u8"));
+    let pathway =
+        |id: &str| format!("#EXT-X-STREAM-INF:BANDWIDTH=1,STABLE-VARIANT-ID=\"v1\",PATHWAY-ID=\"{id}\"\n{id}/v.m3u8\n");
+    let steered = identities(&(pathway("A") + &pathway("B")));
+    assert_ne!(steered[0], steered[1], "a stable id is repeated in each pathway");
 }
 
 #[test]
@@ -102,7 +134,7 @@ fn a_malformed_attribute_costs_only_itself() {
     let seen: Vec<_> = r.iter().map(|r| (r.name.as_str(), r.uri.is_some(), r.line.unwrap())).collect();
     assert_eq!(
         seen,
-        [("1080p", true, 2), ("3000k", true, 4), ("2000k", false, 6), ("1000k", false, 7), ("audio-en", true, 9)]
+        [("1080p", true, 2), ("video", true, 4), ("video-2", false, 6), ("video-3", false, 7), ("audio-en", true, 9)]
     );
     assert_eq!(r[1].codecs, ["avc1.4d401f"]);
 }
@@ -111,7 +143,7 @@ fn a_malformed_attribute_costs_only_itself() {
 fn names_and_ids_are_bounded() {
     let long = "ế x".repeat(400);
     let r = renditions(&format!("#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{long}\",NAME=\"{long}\",URI=\"a\"\n")).remove(0);
-    assert!(r.id.unwrap().len() <= 64 && r.name.len() <= 80 && r.group.unwrap().chars().count() <= 128);
+    assert!(r.id.unwrap().len() <= 64 && r.name.len() <= 64 && r.group.unwrap().chars().count() <= 128);
 }
 
 #[test]

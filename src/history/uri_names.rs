@@ -1,0 +1,368 @@
+//! Names of segments over several probes: URIs that were all renamed by one common part are the same URIs.
+//!
+//! A packager or CDN may write the viewer's session into every path (`media_w1234_7.ts`), and an edge to which a request was
+//! redirected may have a folder of its own. Each session then lists the same segments under other names. What is compared are
+//! therefore names in which such a part is what it was when it was first seen.
+
+use packager_media::stream::{Key, Segment, Timeline};
+use packager_media::units::{Seconds, Timestamp};
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use url::Url;
+
+/// Most URIs of an observation that are remembered for the comparison with the next one: the newest.
+const MAX_URIS: usize = 32;
+/// Longest URI that is compared by its parts, in bytes.
+const MAX_URI: usize = 2048;
+/// Dates of one segment further apart than this, in seconds, are dates of two segments (RFC 8216bis 6.2.1).
+const SAME_DATE: f64 = 2.0;
+
+/// Names of the newest segments of the newest observation, with the renaming that was in force then.
+#[derive(Debug, Clone, Default)]
+pub(super) struct UriNames {
+    names: Vec<KnownName>,
+    renaming: Renaming,
+}
+
+/// The name of one listed segment.
+#[derive(Debug, Clone)]
+struct KnownName {
+    number: u64,
+    /// The URI without host, and with its renamed parts as they were first seen.
+    name: String,
+    date: Option<Timestamp>,
+}
+
+/// The parts of URIs that were renamed, and what they were when they were first seen. Empty when nothing was renamed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(super) struct Renaming(Vec<RenamedPart>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct RenamedPart {
+    /// Position among the parts of the URI as it is now.
+    at: usize,
+    now: Vec<String>,
+    first: Vec<String>,
+}
+
+impl UriNames {
+    /// How the listed URIs were renamed. Where no listed segment is known, the renaming stays as it was.
+    pub(super) fn renaming(&self, timeline: &Timeline, query_identifies: bool) -> Renaming {
+        let known: HashMap<u64, &KnownName> = self.names.iter().map(|known| (known.number, known)).collect();
+        let listed = newest(timeline, query_identifies);
+        let pairs: Vec<(&KnownName, &KnownName)> =
+            listed.iter().filter_map(|new| Some((*known.get(&new.number)?, new))).collect();
+        if pairs.is_empty() {
+            return self.renaming.clone();
+        }
+        if pairs.iter().any(|(old, new)| old.name == new.name) || !self.goes_on(&listed, &pairs) {
+            return Renaming::default();
+        }
+        self.common_part(&listed, &pairs).unwrap_or_default()
+    }
+
+    /// Remembers the names of an observation.
+    pub(super) fn remember(&mut self, timeline: &Timeline, query_identifies: bool, renaming: Renaming) {
+        self.names = newest(timeline, query_identifies);
+        for known in &mut self.names {
+            known.name = renaming.first_name(&known.name);
+        }
+        self.renaming = renaming;
+    }
+
+    /// The [`uri_identity`] of another resource of the rendition, such as an initialization segment. What was renamed in the URIs of
+    /// segments may stand anywhere in it.
+    pub(super) fn resource_identity(&self, uri: &Url, query_identifies: bool) -> u64 {
+        hash_of(self.renaming.renamed_back(&name_of(uri, query_identifies)))
+    }
+
+    /// Whether the window went on, or its dates say that it lists the same segments. A new run of the packager may use the same
+    /// numbers again in a folder of its own.
+    fn goes_on(&self, listed: &[KnownName], pairs: &[(&KnownName, &KnownName)]) -> bool {
+        let newest = |names: &[KnownName]| names.last().map(|known| known.number);
+        let same_date = |(old, new): &(&KnownName, &KnownName)| {
+            old.date.zip(new.date).is_some_and(|(was, is)| Seconds::between(was, is).0.abs() <= SAME_DATE)
+        };
+        newest(listed) >= newest(&self.names) || pairs.iter().all(same_date)
+    }
+
+    /// The renaming of more than half of the segments that both lists have, if it is common to more than half of all names on both
+    /// sides: a part that only some segments have is a part of their own names.
+    fn common_part(&self, listed: &[KnownName], pairs: &[(&KnownName, &KnownName)]) -> Option<Renaming> {
+        let mut counts: HashMap<Renaming, usize> = HashMap::new();
+        for (old, new) in pairs {
+            *counts.entry(Renaming::between(&old.name, &new.name)?).or_insert(0) += 1;
+        }
+        let (renaming, count) = counts.into_iter().max_by_key(|(_, count)| *count)?;
+        let common = |names: &[KnownName], has: &dyn Fn(&Renaming, &[&str]) -> bool| {
+            let fitting: HashSet<&str> =
+                names.iter().map(|known| known.name.as_str()).filter(|name| has(&renaming, &parts(name))).collect();
+            let all: HashSet<&str> = names.iter().map(|known| known.name.as_str()).collect();
+            2 * fitting.len() > all.len() && (fitting.len() > 1 || count > 1)
+        };
+        let everywhere = common(listed, &Renaming::is_now) && common(&self.names, &Renaming::was_first);
+        (2 * count > pairs.len() && everywhere).then_some(renaming)
+    }
+}
+
+impl Renaming {
+    /// The parts in which the names differ. `None`: one of them is too long to be compared.
+    fn between(first: &str, now: &str) -> Option<Self> {
+        if first.len().max(now.len()) > MAX_URI {
+            return None;
+        }
+        let (first, now) = (parts(first), parts(now));
+        let owned = |parts: &[&str]| parts.iter().map(|part| (*part).to_owned()).collect::<Vec<String>>();
+        if first.len() == now.len() {
+            let pairs = (0..).zip(first.iter().zip(&now)).filter(|(_, (first, now))| first != now);
+            let part = |(at, (first, now)): (usize, (&&str, &&str))| RenamedPart {
+                at,
+                now: owned(&[*now]),
+                first: owned(&[*first]),
+            };
+            return Some(Self(pairs.map(part).collect()));
+        }
+        let begin = first.iter().zip(&now).take_while(|(a, b)| a == b).count();
+        let longest_end = first.len().min(now.len()) - begin;
+        let ends = first.iter().rev().zip(now.iter().rev()).take(longest_end);
+        let end = ends.take_while(|(a, b)| a == b).count();
+        let middle = |parts: &[&str]| owned(parts.get(begin..parts.len() - end).unwrap_or_default());
+        Some(Self(vec![RenamedPart { at: begin, now: middle(&now), first: middle(&first) }]))
+    }
+
+    /// Whether the parts of a name have what was renamed at their places.
+    fn is_now(&self, parts: &[&str]) -> bool {
+        self.0.iter().all(|part| has(parts, part.at, &part.now))
+    }
+
+    /// Whether the parts of a name have at their places what the renamed parts were first.
+    fn was_first(&self, parts: &[&str]) -> bool {
+        self.0.iter().all(|part| has(parts, part.at, &part.first))
+    }
+
+    /// The name with its renamed parts as they were first seen; the name itself if it has them not.
+    fn first_name(&self, name: &str) -> String {
+        let parts = parts(name);
+        if self.0.is_empty() || !self.is_now(&parts) {
+            return name.to_owned();
+        }
+        let mut text = String::with_capacity(name.len());
+        let mut next = 0;
+        for part in &self.0 {
+            text.extend(parts.get(next..part.at).unwrap_or_default().iter().copied());
+            text.extend(part.first.iter().map(String::as_str));
+            next = part.at + part.now.len();
+        }
+        text.extend(parts.get(next..).unwrap_or_default().iter().copied());
+        text
+    }
+
+    /// The [`uri_identity`] of a segment whose renamed parts are as they were first seen.
+    pub(super) fn segment_identity(&self, uri: &Url, query_identifies: bool) -> u64 {
+        hash_of(self.first_name(&name_of(uri, query_identifies)))
+    }
+
+    /// Hash of a key's method, URI and IV. Of a URI with http or https the host is left out, as for segments.
+    pub(super) fn key_identity(&self, key: &Key, query_identifies: bool) -> u64 {
+        let uri = key.uri.as_deref().unwrap_or_default();
+        let http = Url::parse(uri).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let name = match http {
+            Some(url) => name_of(&url, query_identifies),
+            None if query_identifies => uri.to_owned(),
+            None => uri.split('?').next().unwrap_or_default().to_owned(),
+        };
+        hash_of((&key.method, self.renamed_back(&name), &key.iv))
+    }
+
+    fn renamed_back(&self, name: &str) -> String {
+        let mut text: Vec<String> = parts(name).into_iter().map(str::to_owned).collect();
+        for part in self.0.iter().filter(|part| !part.now.is_empty()) {
+            let place = text.windows(part.now.len()).position(|window| window == part.now.as_slice());
+            if let Some(at) = place {
+                text.splice(at..at + part.now.len(), part.first.iter().cloned());
+            }
+        }
+        text.concat()
+    }
+}
+
+/// Hash of the part of a URI that identifies a resource. The host may be another CDN node's after a redirect, and query strings often
+/// contain tokens that change with every request: both are left out, the query unless `query_identifies`.
+pub(super) fn uri_identity(uri: &Url, query_identifies: bool) -> u64 {
+    hash_of(name_of(uri, query_identifies))
+}
+
+fn hash_of(value: impl Hash) -> u64 {
+    let mut hash = DefaultHasher::new();
+    value.hash(&mut hash);
+    hash.finish()
+}
+
+fn has(parts: &[&str], at: usize, wanted: &[String]) -> bool {
+    parts.get(at..at + wanted.len()).is_some_and(|there| there.iter().zip(wanted).all(|(a, b)| a == b))
+}
+
+/// Runs of letters and digits, and each other character by itself.
+fn parts(name: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut rest = name;
+    while let Some(first) = rest.chars().next() {
+        let length = match first.is_alphanumeric() {
+            true => rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len()),
+            false => first.len_utf8(),
+        };
+        let (part, after) = rest.split_at(length);
+        parts.push(part);
+        rest = after;
+    }
+    parts
+}
+
+fn name_of(uri: &Url, query_identifies: bool) -> String {
+    let query = uri.query().filter(|_| query_identifies);
+    query.map_or_else(|| uri.path().to_owned(), |query| format!("{}?{query}", uri.path()))
+}
+
+/// The newest listed segments, oldest first.
+fn newest(timeline: &Timeline, query_identifies: bool) -> Vec<KnownName> {
+    let skip = timeline.segments.len().saturating_sub(MAX_URIS);
+    let known = |s: &Segment| KnownName {
+        number: s.number,
+        name: name_of(&s.uri, query_identifies),
+        date: s.program_date_time,
+    };
+    timeline.segments.iter().skip(skip).map(known).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segment(number: u64, path: &str) -> Segment {
+        Segment {
+            number,
+            after: None,
+            discontinuity_sequence: 0,
+            uri: Url::parse("https://edge1.example.com/").unwrap().join(path).unwrap(),
+            byte_range: None,
+            duration: Seconds(2.0),
+            bit_rate: None,
+            media_start: None,
+            discontinuity: false,
+            program_date_time: None,
+            gap: false,
+            map: None,
+            key: None,
+            keys: std::sync::Arc::default(),
+            line: 1,
+        }
+    }
+
+    /// Segments from `first` to `last`, whose paths come from their numbers.
+    fn list(first: u64, last: u64, path: impl Fn(u64) -> String) -> Timeline {
+        Timeline { segments: (first..=last).map(|n| segment(n, &path(n))).collect(), ..Timeline::default() }
+    }
+
+    /// For each list after the first: the numbers whose names changed since the list before it.
+    fn changed(lists: &[Timeline]) -> Vec<Vec<u64>> {
+        let mut names = UriNames::default();
+        let mut before: HashMap<u64, u64> = HashMap::new();
+        let mut changed = Vec::new();
+        for list in lists {
+            let renaming = names.renaming(list, false);
+            let identity = |s: &Segment| (s.number, renaming.segment_identity(&s.uri, false));
+            let now: HashMap<u64, u64> = list.segments.iter().map(identity).collect();
+            let mut numbers: Vec<u64> =
+                now.iter().filter(|(n, id)| before.get(n).is_some_and(|old| old != *id)).map(|(n, _)| *n).collect();
+            numbers.sort_unstable();
+            changed.push(numbers);
+            names.remember(list, false, renaming);
+            before = now;
+        }
+        changed.split_off(1)
+    }
+
+    fn holds(first: impl Fn(u64) -> String, second: impl Fn(u64) -> String, third: impl Fn(u64) -> String) {
+        let none: Vec<u64> = Vec::new();
+        let lists = [list(5, 10, first), list(6, 11, second), list(7, 12, third)];
+        assert_eq!(changed(&lists), [none.clone(), none]);
+    }
+
+    #[test]
+    fn a_part_that_all_names_have_may_be_another_one() {
+        holds(|n| format!("media_w1_{n}.ts"), |n| format!("media_w22_{n}.ts"), |n| format!("media_w7_{n}.ts"));
+        holds(|n| format!("s/a1/{n}.ts"), |n| format!("s/b2/{n}.ts"), |n| format!("s/a1/{n}.ts"));
+        holds(|n| format!("{n}/w1.ts"), |n| format!("{n}/w2.ts"), |n| format!("{n}/w3.ts"));
+        holds(|n| format!("5/a/{n}.ts"), |n| format!("9/a/{n}.ts"), |n| format!("10/a/{n}.ts"));
+        holds(|n| format!("s1/v_s1_{n}.ts"), |n| format!("s2/v_s2_{n}.ts"), |n| format!("s2/v_s2_{n}.ts"));
+        holds(|n| format!("live/{n}.ts"), |n| format!("edge/7/live/{n}.ts"), |n| format!("live/{n}.ts"));
+        let id = "3f2a-11ee_be56";
+        holds(|n| format!("a-b/{n}.ts"), move |n| format!("{id}/{n}.ts"), |n| format!("plain/{n}.ts"));
+    }
+
+    #[test]
+    fn one_segment_in_common_is_enough_where_all_names_have_the_part() {
+        let lists = [list(5, 10, |n| format!("w1_{n}.ts")), list(10, 15, |n| format!("w2_{n}.ts"))];
+        assert_eq!(changed(&lists), [Vec::<u64>::new()]);
+        let next = [lists, [list(20, 25, |n| format!("w2_{n}.ts")), list(21, 26, |n| format!("w2_{n}.ts"))]].concat();
+        assert_eq!(changed(&next)[2], Vec::<u64>::new(), "a window that was missed ends no renaming");
+        let lists =
+            [list(5, 10, |n| format!("{n}.ts")), list(10, 15, |n| format!("{n}{}.ts", if n == 10 { "b" } else { "" }))];
+        assert_eq!(changed(&lists), [vec![10]]);
+    }
+
+    #[test]
+    fn names_that_differ_by_their_own_parts_are_others() {
+        let plain = |n| format!("{n}.ts");
+        assert_eq!(changed(&[list(5, 10, plain), list(6, 11, |n| format!("{}.ts", n + 1))]), [vec![6, 7, 8, 9, 10]]);
+        assert_eq!(changed(&[list(5, 9, plain), list(5, 9, |n| format!("1{n}.ts"))]), [vec![5, 6, 7, 8, 9]]);
+        assert_eq!(changed(&[list(5, 9, plain), list(9, 9, |n| format!("{n}b.ts"))]), [vec![9]]);
+        let some = |n| format!("{}/{n}.ts", if n < 8 { "a" } else { "b" });
+        assert_eq!(changed(&[list(5, 10, |n| format!("a/{n}.ts")), list(5, 10, some)]), [vec![8, 9, 10]]);
+    }
+
+    #[test]
+    fn a_rewritten_segment_is_found_among_renamed_ones() {
+        let lists = [
+            list(5, 10, |n| format!("w1/{n}.ts")),
+            list(6, 11, |n| if n == 8 { "w2/slate.ts".to_owned() } else { format!("w2/{n}.ts") }),
+        ];
+        assert_eq!(changed(&lists), [vec![8]]);
+    }
+
+    #[test]
+    fn a_window_that_went_back_was_not_renamed_unless_its_dates_say_so() {
+        let mut lists = [list(5, 10, |n| format!("run1/{n}.ts")), list(3, 8, |n| format!("run2/{n}.ts"))];
+        assert_eq!(changed(&lists), [vec![5, 6, 7, 8]]);
+        for segment in lists.iter_mut().flat_map(|list| &mut list.segments) {
+            segment.program_date_time = Some(Timestamp::from_second(1_800_000_000 + segment.number as i64).unwrap());
+        }
+        assert_eq!(changed(&lists), [Vec::<u64>::new()]);
+    }
+
+    #[test]
+    fn a_key_is_renamed_with_the_segments_and_its_host_does_not_count() {
+        let key = |uri: &str| Key {
+            method: "AES-128".into(),
+            uri: Some(uri.into()),
+            iv: None,
+            key_format: None,
+            key_id: None,
+        };
+        let mut names = UriNames::default();
+        let first = list(5, 10, |n| format!("live/s1/{n}.ts"));
+        names.remember(&first, false, Renaming::default());
+        let renaming = names.renaming(&list(6, 11, |n| format!("live/s2/{n}.ts")), false);
+        let before = Renaming::default().key_identity(&key("https://edge1.example.com/keys/s1/1.key?token=1"), false);
+        let now = |uri: &str| renaming.key_identity(&key(uri), false);
+        assert_eq!(now("https://edge2.example.com/keys/s2/1.key?token=2"), before);
+        assert_ne!(now("https://edge2.example.com/keys/s2/2.key?token=2"), before);
+        assert_ne!(now("skd://s1/1"), now("skd://s1/2"));
+    }
+
+    #[test]
+    fn names_of_hostile_length_are_compared_as_a_whole() {
+        let long = |session: &'static str| move |n| format!("{session}/{}/{n}.ts", "x/".repeat(3_000));
+        assert_eq!(changed(&[list(5, 6, long("a")), list(5, 6, long("b"))]), [vec![5, 6]]);
+    }
+}
