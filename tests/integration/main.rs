@@ -18,6 +18,7 @@ mod exporter;
 mod ffprobe;
 mod guide;
 mod hostile;
+mod identity;
 mod indexes;
 mod influxdb;
 mod inspector;

@@ -59,7 +59,7 @@ impl Channel {
     }
 }
 
-static CHANNELS: [Channel; 22] = [
+static CHANNELS: [Channel; 24] = [
     Channel {
         name: "TV1",
         help: "HLS with muxed transport streams, four rungs, segments of 2 s, a window of ten",
@@ -317,6 +317,30 @@ static CHANNELS: [Channel; 22] = [
         help: "Like CM1, with CEA-608 and CEA-708 in every picture, and subtitles in MP4 as WebVTT and as TTML",
         prefix: "CT",
         format: Format::Cmaf,
+        units: 1,
+        window: 10,
+        discontinuity_every: None,
+        parts: false,
+        ads: false,
+        cipher: Cipher::Clear,
+    },
+    Channel {
+        name: "BM1",
+        help: "Like TV1, with a measured BANDWIDTH and another order of the variants every 2 s",
+        prefix: "BM",
+        format: Format::Ts,
+        units: 1,
+        window: 10,
+        discontinuity_every: None,
+        parts: false,
+        ads: false,
+        cipher: Cipher::Clear,
+    },
+    Channel {
+        name: "SE1",
+        help: "Like TV1, with a session in every path that the multivariant playlist changes every 6 s",
+        prefix: "SE",
+        format: Format::Ts,
         units: 1,
         window: 10,
         discontinuity_every: None,

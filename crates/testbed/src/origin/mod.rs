@@ -55,6 +55,7 @@ mod timeline;
 mod ts;
 mod mpd_updates;
 mod resettable;
+mod moving_names;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -11,6 +11,7 @@ use super::faults::Effect;
 use super::fixtures::{self, Rung};
 use super::i_frames;
 use super::low_latency;
+use super::moving_names;
 use super::sample_aes;
 use super::timeline::{Listing, Rendition, Segment, TARGET, Timeline};
 use super::{captions, mp4_subtitles, webvtt};
@@ -36,10 +37,17 @@ pub(super) fn multivariant(timeline: &Timeline, now_ms: i64, suffix: &str) -> St
     if let Some(Effect::MasterLine(line)) = timeline.effect {
         let _ = writeln!(text, "{line}");
     }
-    for (at, rung) in timeline.ladder.rungs().iter().enumerate() {
+    let session = if timeline.sessions { moving_names::session_folder(timeline.requested_ms) } else { String::new() };
+    let mut rungs: Vec<(usize, &Rung)> = timeline.ladder.rungs().iter().enumerate().collect();
+    if timeline.measured {
+        let places = moving_names::rotation(timeline.requested_ms) % rungs.len().max(1);
+        rungs.rotate_left(places);
+    }
+    for (at, rung) in rungs {
         if is_listed(timeline.effect, at, now_ms) {
-            write_variant(&mut text, timeline, at, rung, has_audio_group);
-            let _ = writeln!(text, "{}/index.m3u8{suffix}", rung.name);
+            let surplus = if timeline.measured { moving_names::measured_surplus(at, timeline.requested_ms) } else { 0 };
+            write_variant(&mut text, timeline, at, rung, has_audio_group, surplus);
+            let _ = writeln!(text, "{session}{}/index.m3u8{suffix}", rung.name);
         }
     }
     for rung in timeline.ladder.rungs().iter().filter(|_| timeline.i_frames) {
@@ -63,8 +71,10 @@ pub(super) fn is_listed(effect: Option<Effect>, at: usize, now_ms: i64) -> bool 
     }
 }
 
-fn write_variant(text: &mut String, timeline: &Timeline, at: usize, rung: &Rung, has_audio_group: bool) {
+/// Writes EXT-X-STREAM-INF, with a BANDWIDTH that is `surplus` bit/s higher than the fixtures need.
+fn write_variant(text: &mut String, timeline: &Timeline, at: usize, rung: &Rung, has_audio_group: bool, surplus: u64) {
     let (peak, mean) = declared_bandwidth(timeline, at);
+    let peak = peak + surplus;
     let _ = write!(text, "#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={mean}");
     if timeline.effect == Some(Effect::LadderAttributes) && Rendition::Rung(at) == TARGET {
         text.push_str(",FRAME-RATE=fast");

@@ -60,6 +60,7 @@ pub(super) async fn answer(request: &RequestContext<'_>) -> Response<Body> {
         _ => now_ms,
     };
     let mut timeline = Timeline::new(request.route.channel, request.route.number, effect);
+    timeline.requested_ms = now_ms;
     if matches!(request.route.mode, Mode::Folder) {
         timeline.stem = format!("{}_", request.route.name);
     }

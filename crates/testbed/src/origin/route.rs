@@ -6,7 +6,7 @@ use super::dialects::Dialect;
 use super::faults::{self, Fault};
 use super::timeline::Rendition;
 use super::{i_frames, low_latency, mpd_updates, segment_base};
-use super::{mp4_subtitles, webvtt};
+use super::{moving_names, mp4_subtitles, webvtt};
 
 /// A path of a channel.
 pub(super) struct Route {
@@ -83,6 +83,7 @@ pub(super) fn parse(path: &str) -> Option<Route> {
 }
 
 fn resource(channel: &str, rest: &[&str]) -> Option<Resource> {
+    let rest = channels::find(channel).map_or(rest, |(channel, _)| moving_names::without_session(channel, rest));
     let (folder, file) = match rest {
         ["master.m3u8"] => return Some(Resource::Master),
         [mpd_updates::PATCH] => return Some(Resource::Patch),

@@ -7,7 +7,7 @@ use super::faults::Effect;
 use super::fixtures::{self, AUDIO_TIMESCALE, UNIT_MS};
 use super::i_frames;
 use super::low_latency::LiveEdge;
-use super::{mp4_subtitles, webvtt};
+use super::{moving_names, mp4_subtitles, webvtt};
 
 /// 2024-01-01T00:00:00Z, the start of unit 0 of every channel, in milliseconds of Unix time.
 pub(super) const EPOCH_MS: i64 = 1_704_067_200_000;
@@ -59,6 +59,12 @@ pub(super) struct Timeline {
     pub webvtt: bool,
     /// Whether the channel has subtitles in MP4.
     pub mp4_subtitles: bool,
+    /// Whether the multivariant playlist has measured bit rates and an order that moves.
+    pub measured: bool,
+    /// Whether paths have a session.
+    pub sessions: bool,
+    /// The instant of the request, by which bit rates, order and sessions move also when nothing else does.
+    pub requested_ms: i64,
 }
 
 /// A segment of a rendition.
@@ -122,6 +128,9 @@ impl Timeline {
             i_frames: i_frames::is_offered_by(channel),
             webvtt: webvtt::is_offered_by(channel),
             mp4_subtitles: mp4_subtitles::is_offered_by(channel),
+            measured: moving_names::is_measured(channel),
+            sessions: moving_names::has_sessions(channel),
+            requested_ms: 0,
         }
     }
 
