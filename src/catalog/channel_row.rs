@@ -40,7 +40,9 @@ pub struct ChannelRow {
     #[schema(required, minimum = 1, maximum = 300)]
     pub fps: Option<f64>,
     pub is_4k: bool,
-    pub is_hdr: bool,
+    /// Whether the channel is HDR. `null`: nobody has said it, and no dynamic range is expected.
+    #[schema(required)]
+    pub is_hdr: Option<bool>,
     /// Id of the probe that the channel belongs to.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<i32>, minimum = 1, maximum = 2147483647)]
@@ -88,7 +90,6 @@ impl TableRow for ChannelRow {
         ("channel_name", "channel_code"),
         ("channel_type", "'LIVE'"),
         ("is_4k", "false"),
-        ("is_hdr", "false"),
         ("enabled", "true"),
         ("outputs", "'{}'"),
     ];
@@ -175,7 +176,7 @@ mod tests {
 
     #[test]
     fn every_column_that_is_not_null_has_a_default_and_every_default_a_column() {
-        let not_null = ["channel_name", "channel_type", "is_4k", "is_hdr", "enabled", "outputs"];
+        let not_null = ["channel_name", "channel_type", "is_4k", "enabled", "outputs"];
         let defaults: BTreeSet<&str> = ChannelRow::DEFAULTS.iter().map(|(name, _)| *name).collect();
         assert_eq!(defaults, BTreeSet::from(not_null));
         assert!(defaults.iter().all(|name| ChannelRow::writable().any(|column| column == *name)));
@@ -184,7 +185,7 @@ mod tests {
     #[test]
     fn a_row_of_the_database_keeps_null_and_a_channel_of_a_file_has_no_database_columns() {
         let row = r#"{"id":1,"channel_code":"A","channel_name":"A","channel_type":"LIVE","tier":null,"codec":null,
-            "resolution":null,"fps":25,"is_4k":false,"is_hdr":false,"probe_id":null,"input_url":"http://a/m.m3u8",
+            "resolution":null,"fps":25,"is_4k":false,"is_hdr":null,"probe_id":null,"input_url":"http://a/m.m3u8",
             "template_id":2,"enabled":true,"outputs":{},"ladder":null,"template_name":"T","source":null,
             "missing_since":null,"version":3,"created_at":"2026-01-31T18:00:00Z","updated_at":"2026-01-31T18:00:00Z"}"#;
         let row: serde_json::Value = serde_json::from_str(row).unwrap();

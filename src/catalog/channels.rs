@@ -28,7 +28,7 @@ struct ChannelKeys {
     resolution: Option<Resolution>,
     fps: Option<f64>,
     is_4k: bool,
-    is_hdr: bool,
+    is_hdr: Option<bool>,
     template: Option<String>,
     probe: Option<String>,
     enabled: Option<bool>,

@@ -52,7 +52,7 @@ impl Channel {
             resolution: None,
             fps: None,
             is_4k: false,
-            is_hdr: false,
+            is_hdr: None,
             template: template.to_owned(),
             probe: None,
             enabled: true,

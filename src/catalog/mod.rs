@@ -52,7 +52,8 @@ pub struct Channel {
     pub resolution: Option<Resolution>,
     pub fps: Option<f64>,
     pub is_4k: bool,
-    pub is_hdr: bool,
+    /// Whether the channel is HDR. `None`: nobody has said it, so no dynamic range is expected.
+    pub is_hdr: Option<bool>,
     pub template: String,
     /// Name of the exporter that probes the channel. `None`: any exporter may.
     pub probe: Option<String>,
@@ -155,7 +156,7 @@ impl Channel {
             resolution: self.resolution,
             frame_rate: self.fps,
             codec: self.codec.clone(),
-            hdr: Some(self.is_hdr),
+            hdr: self.is_hdr,
             ladder: self.ladder.clone().unwrap_or_else(|| template.ladder.clone()),
         }
     }

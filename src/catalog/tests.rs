@@ -67,6 +67,19 @@ fn a_list_and_a_map_of_channels_are_the_same() {
 }
 
 #[test]
+fn a_channel_that_nobody_called_hdr_or_sdr_is_neither() {
+    let of = |keys: &str| {
+        let snapshot = channels(&format!("channels:\n  A: {{input_url: http://p/a.m3u8{keys}}}\n")).unwrap();
+        let channel = snapshot.channel("A").unwrap();
+        channel.expected(&snapshot.templates[crate::catalog::BUILT_IN]).hdr
+    };
+    assert_eq!(
+        [of(""), of(", is_hdr: null"), of(", is_hdr: false"), of(", is_hdr: true")],
+        [None, None, Some(false), Some(true)]
+    );
+}
+
+#[test]
 fn the_guides_body_is_a_channel() {
     let text = "channels:\n  - channel_code: CH_TV_HD_001\n    channel_name: FPT Channel 1 HD\n    channel_type: LIVE\n    tier: 1\n    \
                 codec: H.264\n    resolution: 1920x1080\n    fps: 25\n    is_4k: false\n    is_hdr: false\n    \

@@ -109,7 +109,7 @@ impl Program {
         put("resolution", text(set.resolution.or_else(|| resolution.and_then(|text| parse_resolution(&text)))));
         put("fps", fps.map(Value::from));
         put("is_4k", Some(set.is_4k.unwrap_or(false).into()));
-        put("is_hdr", Some(set.is_hdr.unwrap_or(false).into()));
+        put("is_hdr", set.is_hdr.map(Value::from));
         put("probe", text(set.probe.or_else(|| usual.probe.clone())));
         put("input_url", Some(self.fill_pattern(url, percent_encode)?.into()));
         put("template", text(set.template.or_else(|| Some(usual.template.clone()))));
@@ -224,7 +224,7 @@ mod tests {
     fn the_default_mapping_takes_inspector_lives_own_field_names() {
         let program = json!({"id": "CH_TV_4K_001", "name": "FPT 4K Channel", "codec": "HEVC", "resolution": "UHD 3840x2160", "fps": 50});
         let expected = json!({"channel_code": "CH_TV_4K_001", "channel_name": "FPT 4K Channel", "channel_type": "LIVE",
-            "tier": 1, "codec": "HEVC", "resolution": "3840x2160", "fps": 50.0, "is_4k": true, "is_hdr": false,
+            "tier": 1, "codec": "HEVC", "resolution": "3840x2160", "fps": 50.0, "is_4k": true,
             "probe": "packager", "input_url": "http://packager-01/live/CH_TV_4K_001/master.m3u8", "template": "TPL_LIVE_4K_HDR"});
         assert_eq!(one(&inspector(""), program), expected);
         let bare = one(&inspector(""), json!({"id": "A", "name": "News", "codec": null, "resolution": "1920x1080"}));

@@ -98,7 +98,7 @@ impl<'a> ChannelInfoView<'a> {
             codec: channel.codec.as_deref().unwrap_or_default(),
             resolution: channel.resolution.map(|r| r.to_string()).unwrap_or_default(),
             fps: channel.fps.map(|f| f.to_string()).unwrap_or_default(),
-            hdr: if channel.is_hdr { "true" } else { "false" },
+            hdr: channel.is_hdr.map_or("", |hdr| if hdr { "true" } else { "false" }),
             template: &template.name,
         }
     }

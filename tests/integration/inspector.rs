@@ -153,10 +153,10 @@ async fn programs_become_channels_and_a_dry_run_changes_nothing() {
                source FROM channels WHERE channel_code = ";
     assert_eq!(
         stack.sql(&format!("{row}'CH_TV_4K_001'")),
-        "FPT 4K Channel|LIVE|1|HEVC|3840x2160|50|t|f|3|http://packager-01/live/CH_TV_4K_001/master.m3u8|2|\
+        "FPT 4K Channel|LIVE|1|HEVC|3840x2160|50|t||3|http://packager-01/live/CH_TV_4K_001/master.m3u8|2|\
          inspector_live/live-packager-01"
     );
-    assert!(stack.sql(&format!("{row}'CH_TV_HD_001'")).contains("|25|f|f|3|"));
+    assert!(stack.sql(&format!("{row}'CH_TV_HD_001'")).contains("|25|f||3|"));
     let (_, output, _) = stack.sync(&[]).await;
     assert!(output.contains("0 added, 0 changed, 3 unchanged"), "{output}");
     assert_eq!(stack.sql("SELECT max(version) FROM channels"), "2", "what is unchanged is not written");

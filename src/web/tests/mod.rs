@@ -167,7 +167,7 @@ fn channel(code: &str) -> Channel {
         resolution: None,
         fps: None,
         is_4k: false,
-        is_hdr: false,
+        is_hdr: Some(false),
         template: "TPL_HD".to_owned(),
         probe: None,
         enabled: true,
