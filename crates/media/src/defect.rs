@@ -21,6 +21,8 @@ pub struct Defect {
 pub enum DefectKind {
     /// Syntax of an HLS playlist.
     Syntax,
+    /// Syntax of an HLS playlist that players read as it was meant, such as whitespace in an attribute list.
+    SyntaxHabit,
     /// An MPD that can't be read, or that breaks its schema or a rule of its standard.
     Mpd,
     /// An MPD's Location or PatchLocation, or an MPD patch, is invalid.

@@ -12,8 +12,9 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Hls,
     alert: Some("PlaylistBroken"),
     help: "fails when a playlist breaks the format: it isn't UTF-8, has a BOM or no EXTM3U, repeats an attribute, \
-           has a misplaced tag or a bad number, or lacks a required tag or URI; minor for a malformed date range \
-           and for text that isn't in normalization form C, which players ignore",
+           has a misplaced tag or a bad number, or lacks a required tag or URI; minor for a malformed date range, \
+           for text that isn't in normalization form C, and for what players read as it was meant: whitespace or a last comma in an \
+           attribute list, EXTINF without a comma, a date without a time zone",
     reference: "draft-pantos-hls-rfc8216bis-22 4",
     needs_history: false,
 };
@@ -45,7 +46,7 @@ fn judge(facts: &RenditionFacts, manifest: &Url) -> Option<Vec<Violation>> {
 fn syntax(url: &Url, defects: &[Defect]) -> Vec<Violation> {
     let violation = |d: &Defect| match d.kind {
         DefectKind::Syntax => Some(defect_violation(url, d)),
-        DefectKind::Metadata => Some(defect_violation(url, d).severity(Severity::Minor)),
+        DefectKind::Metadata | DefectKind::SyntaxHabit => Some(defect_violation(url, d).severity(Severity::Minor)),
         _ => None,
     };
     defects.iter().filter_map(violation).collect()
@@ -89,10 +90,12 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_date_range_is_minor() {
+    fn what_players_ignore_or_read_as_it_was_meant_is_minor() {
         let mut scene = Scene::live();
-        scene.rendition().defects.push(Defect { kind: DefectKind::Metadata, ..wrong(7) });
-        assert_eq!(violations(run(&scene))[0].severity, Some(Severity::Minor));
+        for kind in [DefectKind::Metadata, DefectKind::SyntaxHabit] {
+            scene.rendition().defects = vec![Defect { kind, ..wrong(7) }];
+            assert_eq!(violations(run(&scene))[0].severity, Some(Severity::Minor), "{kind:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Attribute lists: `NAME=value,NAME="value"` (RFC 8216bis 4.2).
 
+use super::defects::Habit;
 use super::tag_values::TagReport;
 use crate::redact::Quoted;
 use std::collections::HashSet;
@@ -64,7 +65,7 @@ pub(super) fn split<'a>(text: &'a str, report: &mut TagReport<'_, '_, 'a>) -> At
         }
     }
     if let Some(comma) = text.strip_suffix(',').and_then(|most| text.get(most.len()..)) {
-        report.list(comma, format_args!("the list ends with a comma; leave it out"));
+        report.list_habit(Habit::LastComma, comma, format_args!("the list ends with a comma; leave it out"));
     }
     list
 }
@@ -83,7 +84,11 @@ fn next_pair<'a>(text: &'a str, report: &mut TagReport<'_, '_, 'a>) -> (Option<A
     match spaced.strip_prefix('"') {
         Some(inner) => {
             if spaced.len() != value.len() {
-                report.list(value, format_args!("whitespace before the value of {}; leave it out", Quoted(name)));
+                report.list_habit(
+                    Habit::Whitespace,
+                    value,
+                    format_args!("whitespace before the value of {}; leave it out", Quoted(name)),
+                );
             }
             quoted(name, inner, report)
         }
@@ -94,7 +99,11 @@ fn next_pair<'a>(text: &'a str, report: &mut TagReport<'_, '_, 'a>) -> (Option<A
 fn check_name<'a>(written: &'a str, name: &'a str, report: &mut TagReport<'_, '_, 'a>) {
     let legal = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'-';
     if written.len() != name.len() {
-        report.list(written, format_args!("whitespace around attribute name {}; leave it out", Quoted(name)));
+        report.list_habit(
+            Habit::Whitespace,
+            written,
+            format_args!("whitespace around attribute name {}; leave it out", Quoted(name)),
+        );
     }
     if name.is_empty() || !name.bytes().all(legal) {
         report.list(written, format_args!("{} is no attribute name; only A-Z, 0-9 and - may be in one", Quoted(name)));
@@ -116,7 +125,11 @@ fn quoted<'a>(
         Some(next) if rest.len() == after.len() => (Some(pair), next),
         None if rest.is_empty() => (Some(pair), rest),
         Some(next) => {
-            report.list(after, format_args!("whitespace after the value of {}; leave it out", Quoted(name)));
+            report.list_habit(
+                Habit::Whitespace,
+                after,
+                format_args!("whitespace after the value of {}; leave it out", Quoted(name)),
+            );
             (Some(pair), next)
         }
         None => {
@@ -135,7 +148,11 @@ fn unquoted<'a>(
     let (written, rest) = value.split_at(end);
     let value = written.trim_ascii();
     if value.len() != written.len() {
-        report.list(written, format_args!("whitespace around the value of {}; leave it out", Quoted(name)));
+        report.list_habit(
+            Habit::Whitespace,
+            written,
+            format_args!("whitespace around the value of {}; leave it out", Quoted(name)),
+        );
     }
     (Some(AttributePair { name, value, quoted: false, sound: true }), rest.strip_prefix(',').unwrap_or(rest))
 }

@@ -5,9 +5,27 @@ use super::lines::PlaylistLine;
 use crate::defect::{Defect, DefectKind, Position};
 use std::fmt;
 
-/// Most defects of each of the three lists; with one more in each that counts the rest they are [`super::MAX_DEFECTS`]. There are
-/// three so that many defects of one kind don't hide the only defect of another kind from its check.
-const KEPT: usize = super::MAX_DEFECTS / 3 - 1;
+/// Most defects of each of the three lists; with one more in each that counts the rest, and one of each [`Habit`], they are at most
+/// [`super::MAX_DEFECTS`]. There are three so that many defects of one kind don't hide the only defect of another kind from its check.
+const KEPT: usize = (super::MAX_DEFECTS - Habit::COUNT) / 3 - 1;
+
+/// A breach of the syntax that players read as it was meant. Each is reported once in a playlist, with the number of its repetitions:
+/// a packager that has the habit has it in every line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Habit {
+    /// Whitespace around the value of a tag, and around the names, values and commas of an attribute list.
+    Whitespace,
+    /// A comma at the end of an attribute list.
+    LastComma,
+    /// EXTINF without a comma after its duration.
+    NoExtinfComma,
+    /// A date and time without a time zone.
+    NoTimeZone,
+}
+
+impl Habit {
+    const COUNT: usize = 4;
+}
 
 #[derive(Debug, Default)]
 pub(super) struct DefectList {
@@ -17,6 +35,8 @@ pub(super) struct DefectList {
     other: BoundedDefects,
     /// Column map of the text that is being read.
     columns: ColumnMap,
+    /// The first defect of each habit, and the number of its repetitions.
+    habits: Vec<(Habit, Defect, u64)>,
 }
 
 #[derive(Debug, Default)]
@@ -40,6 +60,23 @@ impl DefectList {
         kept.add(|| Defect { kind, at: at(), message: message.to_string(), reference });
     }
 
+    /// Adds a defect that players read as it was meant, at byte `offset` of `line`; a repetition is only counted.
+    pub(super) fn add_habit(
+        &mut self,
+        habit: Habit,
+        (line, offset): (&PlaylistLine<'_>, usize),
+        reference: &'static str,
+        message: fmt::Arguments<'_>,
+    ) {
+        if let Some((.., more)) = self.habits.iter_mut().find(|(known, ..)| *known == habit) {
+            *more = more.saturating_add(1);
+            return;
+        }
+        let at = self.columns.original_position(line.position(offset));
+        let defect = Defect { kind: DefectKind::SyntaxHabit, at, message: message.to_string(), reference };
+        self.habits.push((habit, defect, 0));
+    }
+
     /// Adds a defect at a line and column, such as line 1 for a missing tag.
     pub(super) fn add_at(
         &mut self,
@@ -60,11 +97,12 @@ impl DefectList {
 
     /// All defects in the order of their lines, followed by the counts of the defects that were not kept.
     pub(super) fn finish(self) -> Vec<Defect> {
-        let Self { syntax, attribute, other, .. } = self;
+        let Self { syntax, attribute, other, habits, .. } = self;
         let rest: Vec<Defect> = [syntax.rest(), attribute.rest(), other.rest()].into_iter().flatten().collect();
         let mut all = syntax.list;
         all.extend(attribute.list);
         all.extend(other.list);
+        all.extend(habits.into_iter().map(|(_, defect, more)| counted(defect, more)));
         all.sort_by_key(|d| match d.at {
             Position::Line { line, column } => (line, column),
             _ => (0, 0),
@@ -81,6 +119,15 @@ impl DefectList {
         };
         (kept, &self.columns)
     }
+}
+
+/// The defect with the number of its repetitions in its message.
+fn counted(defect: Defect, more: u64) -> Defect {
+    let message = match more {
+        0 => defect.message,
+        more => format!("{} (and {more} more like this)", defect.message),
+    };
+    Defect { message, ..defect }
 }
 
 impl BoundedDefects {

@@ -2,7 +2,7 @@
 
 use super::attribute_types;
 use super::attributes::{self, AttributeList};
-use super::defects::DefectList;
+use super::defects::{DefectList, Habit};
 use super::lines::PlaylistLine;
 use super::tags::{AttributeDefinition, TagDefinition, TagScope, ValueType};
 use crate::defect::DefectKind;
@@ -41,6 +41,18 @@ impl<'a> TagReport<'_, '_, 'a> {
     pub(super) fn list(&mut self, part: &'a str, message: fmt::Arguments<'_>) {
         let at = (self.line, self.line.offset_of(part));
         self.defects.add(self.kind(), at, attributes::REFERENCE, message);
+    }
+
+    /// Reports a breach of the tag's own clause that players read as it was meant, at `part` of the line.
+    pub(super) fn tag_habit(&mut self, habit: Habit, part: &'a str, message: fmt::Arguments<'_>) {
+        let at = (self.line, self.line.offset_of(part));
+        self.defects.add_habit(habit, at, self.tag.reference, message);
+    }
+
+    /// Reports a breach of the grammar of attribute lists that players read as it was meant, at `part` of the line.
+    pub(super) fn list_habit(&mut self, habit: Habit, part: &'a str, message: fmt::Arguments<'_>) {
+        let at = (self.line, self.line.offset_of(part));
+        self.defects.add_habit(habit, at, attributes::REFERENCE, message);
     }
 
     /// Reports a missing or malformed attribute; those of the tags that declare the ladder have a defect kind of their own.
@@ -82,18 +94,29 @@ pub(super) fn read<'a>(rest: &'a str, report: &mut TagReport<'_, '_, 'a>) -> Opt
     };
     match &report.tag.value {
         ValueType::Attributes(known) => Some(TagValue::Attributes(attribute_list(value, known, report))),
-        other => plain(value, other, report),
+        // The title of a segment may begin and end as it likes.
+        ValueType::Duration => duration(value, report),
+        other => plain(without_blanks(value, report), other, report),
     }
+}
+
+/// The value without whitespace around it, which players pass over.
+fn without_blanks<'a>(value: &'a str, report: &mut TagReport<'_, '_, 'a>) -> &'a str {
+    let bare = value.trim_ascii();
+    if bare.len() != value.len() && !bare.is_empty() {
+        let name = report.tag.name;
+        report.tag_habit(Habit::Whitespace, value, format_args!("whitespace around the value of {name}; leave it out"));
+    }
+    bare
 }
 
 fn plain<'a>(text: &'a str, value: &ValueType, report: &mut TagReport<'_, '_, 'a>) -> Option<TagValue<'a>> {
     let reading = match value {
         ValueType::Integer(least) => attribute_types::integer(text).filter(|n| n >= least).map(TagValue::Integer),
         ValueType::Word(words) => words.contains(&text).then_some(TagValue::Word(text)),
-        ValueType::Duration => return duration(text, report),
         ValueType::Range => attribute_types::byte_range(text).map(|(length, offset)| TagValue::Range(length, offset)),
         ValueType::Date => return program_date_time(text, report),
-        ValueType::Nothing | ValueType::Attributes(_) => None,
+        ValueType::Nothing | ValueType::Duration | ValueType::Attributes(_) => None,
     };
     if reading.is_none() {
         let name = report.tag.name;
@@ -106,6 +129,7 @@ fn plain<'a>(text: &'a str, value: &ValueType, report: &mut TagReport<'_, '_, 'a
 /// `<duration>,[<title>]`.
 fn duration<'a>(text: &'a str, report: &mut TagReport<'_, '_, 'a>) -> Option<TagValue<'a>> {
     let (number, comma) = text.find(',').map_or((text, false), |at| (text.get(..at).unwrap_or(text), true));
+    let number = without_blanks(number, report);
     let Some(seconds) = attribute_types::float(number) else {
         let shown = Quoted(number);
         report
@@ -114,7 +138,8 @@ fn duration<'a>(text: &'a str, report: &mut TagReport<'_, '_, 'a>) -> Option<Tag
     };
     if !comma {
         let end = text.get(text.len()..).unwrap_or(text);
-        report.tag(end, format_args!("EXTINF has no comma after its duration; write `#EXTINF:{seconds},`"));
+        let message = format_args!("EXTINF has no comma after its duration; write `#EXTINF:{seconds},`");
+        report.tag_habit(Habit::NoExtinfComma, end, message);
     }
     Some(TagValue::Duration(Seconds(seconds)))
 }
@@ -127,7 +152,8 @@ fn program_date_time<'a>(text: &'a str, report: &mut TagReport<'_, '_, 'a>) -> O
     };
     if !date.zoned {
         let shown = Quoted(text);
-        report.tag(text, format_args!("{shown} names no time zone and is read as UTC; end it with Z or an offset"));
+        let message = format_args!("{shown} names no time zone and is read as UTC; end it with Z or an offset");
+        report.tag_habit(Habit::NoTimeZone, text, message);
     }
     Some(TagValue::Date(date.at))
 }

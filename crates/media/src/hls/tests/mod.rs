@@ -24,7 +24,8 @@ fn base() -> Url {
 /// Without the defects of groups and versions, which have tests of their own: the rules' examples are short.
 fn parse(bytes: &[u8], base: &Url) -> (Playlist, Vec<Defect>) {
     let (playlist, mut defects) = super::parse(bytes, base);
-    defects.retain(|d| matches!(d.kind, DefectKind::Syntax | DefectKind::Metadata | DefectKind::Attribute));
+    use DefectKind::{Attribute, Metadata, Syntax, SyntaxHabit};
+    defects.retain(|d| matches!(d.kind, Syntax | SyntaxHabit | Metadata | Attribute));
     (playlist, defects)
 }
 
