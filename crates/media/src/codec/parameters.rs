@@ -89,6 +89,9 @@ pub struct VideoParameters {
     /// Dolby Vision configuration; `None` without Dolby Vision.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dolby_vision: Option<DolbyVisionConfig>,
+    /// Whether the pictures carry an LCEVC enhancement as user data (ISO/IEC 23094-2): players that decode it show larger pictures.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub lcevc: bool,
 }
 
 /// Luminance of the display that HDR10 was graded on (SMPTE ST 2086), in 0.0001 cd/m².

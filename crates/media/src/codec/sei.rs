@@ -53,7 +53,10 @@ fn nal_header_size(syntax: VideoSyntax) -> usize {
     if syntax == VideoSyntax::Hevc { 2 } else { 1 }
 }
 
-/// HDR metadata in messages.
+/// Country and provider code (ITU-T T.35) of the user data that carry an LCEVC enhancement.
+const LCEVC: &[u8] = b"\xb4\0\x50";
+
+/// What messages say of the pictures: HDR metadata, and an LCEVC enhancement.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct HdrMetadata {
     /// Preferred transfer characteristics.
@@ -62,6 +65,8 @@ pub(crate) struct HdrMetadata {
     pub(crate) mastering: Option<MasteringDisplay>,
     /// Content light level.
     pub(crate) content_light: Option<ContentLightLevel>,
+    /// Whether there is an LCEVC enhancement.
+    pub(crate) lcevc: bool,
 }
 
 impl HdrMetadata {
@@ -71,6 +76,7 @@ impl HdrMetadata {
             match kind {
                 MASTERING => self.mastering = self.mastering.or_else(|| parse_mastering_display(body)),
                 CONTENT_LIGHT => self.content_light = self.content_light.or_else(|| parse_content_light_level(body)),
+                REGISTERED_USER_DATA => self.lcevc |= body.starts_with(LCEVC),
                 ALTERNATIVE_TRANSFER => {
                     self.preferred_transfer = self.preferred_transfer.or(body.first().copied().map(u16::from));
                 }
@@ -89,6 +95,7 @@ impl HdrMetadata {
         picture.preferred_transfer = picture.preferred_transfer.or(self.preferred_transfer);
         picture.mastering = picture.mastering.or(self.mastering);
         picture.content_light = picture.content_light.or(self.content_light);
+        picture.lcevc |= self.lcevc;
     }
 }
 
@@ -113,6 +120,19 @@ pub fn parse_content_light_level(body: &[u8]) -> Option<ContentLightLevel> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_lcevc_enhancement_is_told_from_other_user_data() {
+        let enhanced = |user_data: &[u8]| {
+            let mut seen = HdrMetadata::default();
+            seen.read_messages(&[&[4, user_data.len() as u8][..], user_data, &[0x80]].concat());
+            let mut picture = VideoParameters::default();
+            seen.fill(&mut picture);
+            picture.lcevc
+        };
+        assert!(enhanced(b"\xb4\0\x50\0\x01"));
+        assert!(!enhanced(b"\xb5\0\x31GA94\x03") && !enhanced(b"\xb4\0"));
+    }
 
     #[test]
     fn hdr_metadata_is_found_among_other_messages() {

@@ -94,6 +94,8 @@ fn by_stream_type(kind: u8, descriptors: &[u8]) -> StreamDescription {
         0x1b => StreamDescription::new(video, "h264"),
         0x24 => StreamDescription::new(video, "hevc"),
         0x33 => StreamDescription::new(video, "vvc"),
+        // Pictures only together with those of another stream.
+        0x36 => StreamDescription::new(None, "lcevc"),
         0x81 => StreamDescription::new(audio, "ac-3"),
         0x86 => StreamDescription { carriage: Carriage::Sections, ..StreamDescription::new(None, SCTE35) },
         0x87 => StreamDescription::new(audio, "ec-3"),
