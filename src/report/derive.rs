@@ -6,9 +6,9 @@ use packager_media::stream::Media;
 use packager_media::units::Seconds;
 use std::sync::Arc;
 
-/// A number of seconds. `None` when it isn't finite, because JSON has no NaN and a gauge of NaN is useless.
+/// A number of seconds, of which zero has no sign. `None` when it isn't finite, because JSON has no NaN and a gauge of NaN is useless.
 pub(crate) fn finite(seconds: Seconds) -> Option<f64> {
-    Some(seconds.0).filter(|s| s.is_finite())
+    Some(seconds.0 + 0.0).filter(|s| s.is_finite())
 }
 
 /// The ratio `part / whole`. `None` when `whole` isn't above 0 or the ratio isn't finite.

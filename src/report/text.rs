@@ -4,7 +4,7 @@ use super::view::mask_value;
 use super::{OutputView, RenditionView, Report, ReportView};
 use crate::checks::{CheckOutcome, CheckResult};
 use crate::finding::{Finding, Severity};
-use packager_media::redact;
+use packager_media::{redact, units};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -145,7 +145,7 @@ fn cells(r: &RenditionView<'_>) -> [String; 10] {
 }
 
 fn seconds(value: Option<f64>) -> String {
-    value.map_or_else(|| "-".to_owned(), |s| format!("{s:.3} s"))
+    value.map_or_else(|| "-".to_owned(), |s| format!("{} s", units::fixed(s, 3)))
 }
 
 fn size(bytes: u64) -> String {

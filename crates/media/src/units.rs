@@ -52,7 +52,8 @@ impl Sub for Seconds {
 
 impl std::iter::Sum for Seconds {
     fn sum<I: Iterator<Item = Self>>(iter: I) -> Self {
-        Self(iter.map(|s| s.0).sum())
+        // `f64::sum` of nothing is -0.0.
+        Self(iter.map(|s| s.0).fold(0.0, std::ops::Add::add))
     }
 }
 
@@ -170,9 +171,47 @@ fn difference((later, own): (i64, NonZeroU32), (earlier, other): (i64, NonZeroU3
 #[serde(transparent)]
 pub struct BitsPerSecond(pub u64);
 
+/// A number with so many decimals, for people. One that is rounded to zero has no sign.
+#[must_use]
+pub fn fixed(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    match text.strip_prefix('-') {
+        Some(digits) if digits.bytes().all(|b| matches!(b, b'0' | b'.')) => digits.to_owned(),
+        _ => text,
+    }
+}
+
+/// Two numbers that are compared, such as a measured one and its limit, for people: with so many decimals, and with up to six more
+/// where they would otherwise read as the same number.
+#[must_use]
+pub fn distinct(a: f64, b: f64, decimals: usize) -> (String, String) {
+    let as_text = |decimals| (fixed(a, decimals), fixed(b, decimals));
+    let differing = (decimals..=decimals + 6).map(as_text).find(|(a, b)| a != b);
+    differing.unwrap_or_else(|| as_text(decimals))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_sum_of_nothing_and_what_is_rounded_to_zero_have_no_sign() {
+        assert!(std::iter::empty::<Seconds>().sum::<Seconds>().0.is_sign_positive());
+        assert_eq!(
+            [fixed(-0.0, 3), fixed(-0.0004, 3), fixed(-0.0006, 3), fixed(-0.4, 0)],
+            ["0.000", "0.000", "-0.001", "0"]
+        );
+        assert_eq!([fixed(1.25, 1), fixed(-12.0, 0), fixed(f64::NAN, 1)], ["1.2", "-12", "NaN"]);
+    }
+
+    #[test]
+    fn numbers_that_differ_never_read_alike() {
+        let of = |a, b, decimals| distinct(a, b, decimals);
+        assert_eq!(of(1.45, 1.0, 0), ("1.4".to_owned(), "1.0".to_owned()));
+        assert_eq!(of(2.0, 1.0, 0), ("2".to_owned(), "1".to_owned()));
+        assert_eq!(of(2.000_001, 2.0, 1), ("2.000001".to_owned(), "2.000000".to_owned()));
+        assert_eq!(of(3.0, 3.0, 1), ("3.0".to_owned(), "3.0".to_owned()), "equal numbers are equal");
+    }
 
     fn scale(timescale: u32) -> NonZeroU32 {
         NonZeroU32::new(timescale).unwrap()

@@ -3,6 +3,7 @@ use crate::checks::support::representations::STATIC_MPD;
 use crate::checks::support::select::{FIRST_OBSERVATION, NO_MANIFEST, cap_violations};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
+use crate::history::MpdState;
 use packager_media::units::Timestamp;
 
 pub const META: CheckMeta = CheckMeta {
@@ -42,14 +43,14 @@ fn violation(update: &MpdStep<'_>) -> Option<Violation> {
             text(b.availability_start),
             by.0
         ),
-        MpdRegression::Edge(by) => format!(
-            "the newest listed segment is {:.3} s older than in the MPD before: a stale cache, or two origins out of step",
-            by.0
-        ),
-        MpdRegression::Period(at) => {
-            let id = a.periods.get(at).and_then(|p| p.id.as_deref()).unwrap_or("without an id");
-            format!("the Period {id} had begun and is now gone or begins at another time: players lose their position")
-        }
+        MpdRegression::Edge(by) => match mpd_step::regressed_period(a, b) {
+            Some(at) => format!("{}; the newest listed segment is {:.3} s older", period_message(a, at), by.0),
+            None => format!(
+                "the newest listed segment is {:.3} s older than in the MPD before: a stale cache, or two origins out of step",
+                by.0
+            ),
+        },
+        MpdRegression::Period(at) => period_message(a, at),
         MpdRegression::Published(by) => format!(
             "publishTime went back by {:.1} s, but the timeline didn't: two origins publish the same timeline at different times, or a clock was set back",
             by.0
@@ -62,11 +63,16 @@ fn violation(update: &MpdStep<'_>) -> Option<Violation> {
     Some(if matches!(back, MpdRegression::Published(_)) { violation.severity(Severity::Minor) } else { violation })
 }
 
+/// What is wrong with the Period at this place of the earlier state.
+fn period_message(earlier: &MpdState, at: usize) -> String {
+    let id = earlier.periods.get(at).and_then(|p| p.id.as_deref()).unwrap_or("without an id");
+    format!("the Period {id} had begun and is now gone or begins at another time: players lose their position")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::checks::testing::*;
-    use crate::history::MpdState;
 
     fn run(states: impl IntoIterator<Item = MpdState>) -> CheckVerdict {
         let mut scene = Scene::dash(&timed("<S t=\"980000\" d=\"2000\" r=\"9\"/>"));

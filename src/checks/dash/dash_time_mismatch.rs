@@ -4,6 +4,7 @@ use crate::facts::SegmentFacts;
 use crate::finding::Severity;
 use packager_media::container::{Container, Track};
 use packager_media::stream::Media;
+use packager_media::units;
 
 pub const META: CheckMeta = CheckMeta {
     id: "dash_time_mismatch",
@@ -60,11 +61,12 @@ fn violation(facts: &SegmentFacts, off: f64, sample: f64, params: &Params) -> Op
     if off.abs() <= allowed + ROUNDING {
         return None;
     }
-    let (by, where_) = (off.abs(), if off > 0.0 { "after" } else { "before" });
+    let where_ = if off > 0.0 { "after" } else { "before" };
+    let (by, most) = units::distinct(off.abs(), allowed, 3);
     let what = if announced.nominal { "of its number" } else { "in the SegmentTimeline" };
     let at = announced.at.seconds().0;
     let message = format!(
-        "segment {}: the media begin {by:.3} s {where_} the time {what} ({at:.3} s of media time); {allowed:.3} s are allowed",
+        "segment {}: the media begin {by} s {where_} the time {what} ({at:.3} s of media time); no more than {most} s are allowed",
         facts.segment.number
     );
     Some(segment_violation(facts, message).with("off_seconds", off).with("media_time_seconds", at))

@@ -3,6 +3,7 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdic
 use crate::facts::{Exchange, FailureKind, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
+use packager_media::units;
 
 pub const META: CheckMeta = CheckMeta {
     id: "segment_download_slow",
@@ -48,9 +49,13 @@ fn slow(segment: &SegmentFacts, most: f64) -> Option<Option<Violation>> {
     let number = segment.segment.number;
     let reason = match () {
         () if stopped => format!("{} bytes in {took:.3} s and still not complete", exchange.body_bytes),
-        () if took > most => format!("took {took:.3} s; at most {most:.3} s are allowed"),
+        () if took > most => {
+            let (took, most) = units::distinct(took, most, 3);
+            format!("took {took} s; no more than {most} s are allowed")
+        }
         () if plays > 0.0 && took > plays.max(SHORTEST_PLAY) => {
-            format!("took {took:.3} s for {plays:.3} s of media: slower than real time, players stall")
+            let (took, plays) = units::distinct(took, plays, 3);
+            format!("took {took} s for {plays} s of media: slower than real time, players stall")
         }
         () => return Some(None),
     };
@@ -86,7 +91,7 @@ mod tests {
     #[test]
     fn the_bound_itself_is_allowed() {
         assert_holds(run(took(2.0, 6.0)));
-        assert_eq!(messages(run(took(2.001, 6.0))), "segment 5: took 2.001 s; at most 2.000 s are allowed");
+        assert_eq!(messages(run(took(2.001, 6.0))), "segment 5: took 2.001 s; no more than 2.000 s are allowed");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::finding::Severity;
 use packager_media::defect::DefectKind;
 use packager_media::redact;
 use packager_media::stream::{Media, Timeline};
+use packager_media::units;
 use packager_media::units::{Seconds, Timestamp};
 use url::Url;
 
@@ -100,7 +101,10 @@ fn behind(timeline: &Timeline, video: &LiveVideo, params: &Params) -> Option<Str
     }
     let behind = Seconds::between(timeline.segments_edge()?, video.edge?).0;
     let bound = params.behind_targets * video.target.0;
-    (behind > bound).then(|| format!("the live edge is {behind:.1} s behind the video's; {bound:.1} s are allowed"))
+    (behind > bound).then(|| {
+        let (behind, most) = units::distinct(behind, bound, 1);
+        format!("the live edge is {behind} s behind the video's; no more than {most} s are allowed")
+    })
 }
 
 #[cfg(test)]
@@ -180,7 +184,7 @@ mod tests {
     fn three_target_durations_behind_the_video_are_the_boundary() {
         let edge = |edge: f64| run(move |f| f.timeline = Some(Timeline { i_frames_only: true, ..dated_to(edge) }));
         assert_holds(edge(-7.0));
-        assert!(messages(edge(-7.001)).starts_with("the live edge is 6.0 s behind"));
+        assert!(messages(edge(-7.001)).starts_with("the live edge is 6.001 s behind"));
         assert_holds(edge(5.0));
         assert_holds(run(|f| f.timeline = Some(Timeline { i_frames_only: true, ..timeline(1, 5) })));
         assert!(messages(run(|f| f.timeline.as_mut().unwrap().ended = true)).contains("EXT-X-ENDLIST"));

@@ -5,6 +5,7 @@ use crate::finding::Severity;
 use crate::history::RenditionHistory;
 use packager_media::redact;
 use packager_media::stream::Timeline;
+use packager_media::units;
 
 pub const META: CheckMeta = CheckMeta {
     id: "hls_window_too_short",
@@ -49,8 +50,9 @@ fn judge(timeline: &Timeline, params: &Params) -> Option<Violation> {
     // A target duration is rounded to a whole second (4.4.3.1): segments of 5.5 s are segments of 6.
     let least = params.target_durations * (target - 0.5);
     let (message, severity) = if window < least {
+        let (holds, bound) = units::distinct(window, least, 1);
         let text = format!(
-            "the window holds {window:.1} s: less than {} target durations of {target} s",
+            "the window holds {holds} s: less than {bound} s, which are {} target durations of {target} s, each rounded",
             params.target_durations
         );
         (text, Severity::Major)

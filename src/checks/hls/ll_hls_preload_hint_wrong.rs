@@ -4,6 +4,7 @@ use crate::facts::{BlockingReloadFacts, PreloadHintFacts};
 use crate::finding::Severity;
 use packager_media::redact;
 use packager_media::stream::{HintKind, Part, PreloadHint, Timeline};
+use packager_media::units;
 
 pub const META: CheckMeta = CheckMeta {
     id: "ll_hls_preload_hint_wrong",
@@ -63,7 +64,8 @@ fn wrong_hinted_part(
     let (timings, target) = (asked.fetched.ok()?.timings, timeline.low_latency.part_target?);
     let (took, allowed) = (timings.total - timings.body, (params.part_targets * target.0).max(MIN_ALLOWED));
     (took.0 > allowed).then(|| {
-        about(format!("the hinted part arrived {:.2} s after the request; {allowed:.2} s are allowed", took.0))
+        let (late, most) = units::distinct(took.0, allowed, 2);
+        about(format!("the hinted part arrived {late} s after the request; no more than {most} s are allowed"))
             .with("seconds", took.0)
             .with("allowed_seconds", allowed)
     })
@@ -177,7 +179,10 @@ mod tests {
         };
         assert_holds(after(1.5, 0.0));
         assert_holds(after(9.0, 8.0));
-        assert_eq!(messages(after(1.6, 0.0)), "the hinted part arrived 1.60 s after the request; 1.50 s are allowed");
+        assert_eq!(
+            messages(after(1.6, 0.0)),
+            "the hinted part arrived 1.60 s after the request; no more than 1.50 s are allowed"
+        );
         let missing = asked(|l| l.hint.as_mut().unwrap().fetched.result.as_mut().unwrap().status = 404);
         assert_eq!(messages(missing), "the hinted part can't be fetched: HTTP status 404");
     }

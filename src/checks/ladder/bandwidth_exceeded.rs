@@ -3,6 +3,8 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdic
 use crate::facts::{RenditionFacts, SegmentFacts, derived};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
+use packager_media::stream::Media;
+use packager_media::units;
 use packager_media::units::Seconds;
 
 pub const META: CheckMeta = CheckMeta {
@@ -26,6 +28,8 @@ params! {
     mean_ratio: f64 = 1.1,
     /// Least number of inspected segments from which a mean is computed.
     mean_segments: usize = 10,
+    /// Bits per second by which subtitles may always be above what is declared: they are too few to make a player stall.
+    text_slack: f64 = 64000.0,
 }
 
 /// A separate audio rendition is part of the variant's BANDWIDTH; the video's own segments alone may not exceed it
@@ -33,9 +37,18 @@ params! {
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let mpd = context.output.dash().map(|dash| &dash.mpd);
     select::judge_renditions(context, "no segment of a variant with BANDWIDTH was inspected", |facts, past| match mpd {
+        _ if few_bits_of_text(facts, past, params) => Some(Vec::new()),
         Some(mpd) => delivered(facts, past, mpd.min_buffer_time.unwrap_or(Seconds::ZERO), params),
         None => judge(facts, past, params),
     })
+}
+
+/// Whether the rendition is subtitles of which no segment is above the declared bit rate by more than `text_slack`.
+fn few_bits_of_text(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> bool {
+    let declared = facts.rendition.average_bandwidth.or(facts.rendition.bandwidth).map_or(0.0, |b| b.0 as f64);
+    let few = |s: &&SegmentFacts| derived::bit_rate([*s]).is_none_or(|rate| rate <= declared + params.text_slack);
+    let measured = || select::measurable_segments(facts, past);
+    facts.rendition.media == Media::Text && measured().is_some_and(|segments| segments.iter().all(few))
 }
 
 /// Judges a Representation's `@bandwidth`, which is no peak bit rate: a player that receives at this rate and begins
@@ -68,7 +81,12 @@ fn delivered(
     }
     let worst = worst?;
     let ratio = worst.bits / (bandwidth * (worst.seconds + buffer.0));
-    Some((ratio > params.mean_ratio).then(|| worst.violation(bandwidth, buffer, ratio)).into_iter().collect())
+    Some(
+        (ratio > params.mean_ratio)
+            .then(|| worst.violation(bandwidth, buffer, (ratio, params.mean_ratio)))
+            .into_iter()
+            .collect(),
+    )
 }
 
 /// Consecutive segments of one Representation whose sizes are known.
@@ -87,17 +105,14 @@ impl SegmentRun<'_> {
         self.bits - ratio * bandwidth * self.seconds
     }
 
-    fn violation(&self, bandwidth: f64, buffer: Seconds, ratio: f64) -> Violation {
+    fn violation(&self, bandwidth: f64, buffer: Seconds, (ratio, allowed): (f64, f64)) -> Violation {
         let rate = self.bits / self.seconds;
+        let (has, declared) = units::distinct(rate / 1000.0, bandwidth / 1000.0, 0);
+        let (percent, most) = units::distinct(ratio * 100.0, allowed * 100.0, 0);
         let message = format!(
-            "segments {} to {} have {:.0} kbit/s: {:.0} % of what arrives at the bandwidth of {:.0} kbit/s until they are played, \
-             minBufferTime of {} s included",
-            self.first.segment.number,
-            self.last.segment.number,
-            rate / 1000.0,
-            ratio * 100.0,
-            bandwidth / 1000.0,
-            buffer.0
+            "segments {} to {} have {has} kbit/s: {percent} % of what arrives at @bandwidth ({declared} kbit/s) until they are played, \
+             minBufferTime of {} s included; no more than {most} % are allowed",
+            self.first.segment.number, self.last.segment.number, buffer.0
         );
         let violation =
             segment_violation(self.last, message).with("bits_per_second", rate).with("bandwidth", bandwidth);
@@ -123,12 +138,11 @@ fn too_high(segment: &SegmentFacts, peak: f64, params: &Params) -> Option<Violat
     if ratio <= params.peak_ratio {
         return None;
     }
+    let (has, declared) = units::distinct(rate / 1000.0, peak / 1000.0, 0);
+    let (percent, most) = units::distinct(ratio * 100.0, params.peak_ratio * 100.0, 0);
     let message = format!(
-        "segment {}: {:.0} kbit/s are {:.0} % of BANDWIDTH ({:.0} kbit/s)",
+        "segment {}: {has} kbit/s are {percent} % of BANDWIDTH ({declared} kbit/s); no more than {most} % are allowed",
         segment.segment.number,
-        rate / 1000.0,
-        ratio * 100.0,
-        peak / 1000.0
     );
     Some(segment_violation(segment, message).with("bits_per_second", rate).with("bandwidth", peak).with("ratio", ratio))
 }
@@ -143,12 +157,12 @@ fn mean(facts: &RenditionFacts, measured: &[&SegmentFacts], params: &Params) -> 
     if ratio <= params.mean_ratio {
         return None;
     }
+    let (has, declared) = units::distinct(rate / 1000.0, average / 1000.0, 0);
+    let (percent, most) = units::distinct(ratio * 100.0, params.mean_ratio * 100.0, 0);
     let message = format!(
-        "the mean of {} segments, {:.0} kbit/s, is {:.0} % of AVERAGE-BANDWIDTH ({:.0} kbit/s)",
+        "the mean of {} segments, {has} kbit/s, is {percent} % of AVERAGE-BANDWIDTH ({declared} kbit/s); no more than {most} % are \
+         allowed",
         measured.len(),
-        rate / 1000.0,
-        ratio * 100.0,
-        average / 1000.0
     );
     let violation = Violation::new(message).with("bits_per_second", rate).with("average_bandwidth", average);
     Some(violation.with("ratio", ratio).with("segments", measured.len()))
@@ -178,7 +192,10 @@ mod tests {
     #[test]
     fn a_segment_at_125_percent_holds_and_above_fails() {
         assert_holds(run(&[2500]));
-        assert_eq!(messages(run(&[2504, 1000])), "segment 1: 10 kbit/s are 125 % of BANDWIDTH (8 kbit/s)");
+        assert_eq!(
+            messages(run(&[2504, 1000])),
+            "segment 1: 10 kbit/s are 125.2 % of BANDWIDTH (8 kbit/s); no more than 125.0 % are allowed"
+        );
     }
 
     #[test]
@@ -187,7 +204,7 @@ mod tests {
         assert_holds(run(&[1104; 9]));
         assert_eq!(
             messages(run(&[1104; 10])),
-            "the mean of 10 segments, 4 kbit/s, is 110 % of AVERAGE-BANDWIDTH (4 kbit/s)"
+            "the mean of 10 segments, 4.4 kbit/s, is 110.4 % of AVERAGE-BANDWIDTH (4.0 kbit/s); no more than 110.0 % are allowed"
         );
     }
 
@@ -213,8 +230,8 @@ mod tests {
         assert_holds(run_mpd(&[1000, 4400, 1000]));
         assert_eq!(
             messages(run_mpd(&[1000, 4440, 1000])),
-            "segments 2 to 2 have 18 kbit/s: 111 % of what arrives at the bandwidth of 8 kbit/s until they are played, minBufferTime \
-             of 2 s included"
+            "segments 2 to 2 have 18 kbit/s: 111 % of what arrives at @bandwidth (8 kbit/s) until they are played, minBufferTime \
+             of 2 s included; no more than 110 % are allowed"
         );
         // 6 s are 6000 bytes.
         assert_holds(run_mpd(&[3300, 3300]));
@@ -222,6 +239,25 @@ mod tests {
         assert_holds(run_mpd(&[3300, 0, 3310]));
         assert_holds(run_mpd(&[2200; 30]));
         assert_eq!(violations(run_mpd(&[2300; 30])).len(), 1);
+    }
+
+    #[test]
+    fn a_few_bits_of_text_are_no_fault_and_many_are() {
+        let run = |media: Media, bytes: u64| {
+            let mut scene = Scene::live();
+            scene.rendition().rendition.media = media;
+            scene.rendition().rendition.bandwidth = Some(BitsPerSecond(1000));
+            let mut segment = ts_segment(1, 2.0, 2.0);
+            segment.fetched.result.as_mut().unwrap().body_bytes = bytes;
+            scene.remember([segment]);
+            check(&scene.context(), &Params::default())
+        };
+        // 65 kbit/s are 64 above what is declared.
+        assert_holds(run(Media::Text, 16_250));
+        let message = "segment 1: 65 kbit/s are 6504 % of BANDWIDTH (1 kbit/s); no more than 125 % are allowed";
+        assert_eq!(messages(run(Media::Text, 16_260)), message);
+        let message = "segment 1: 1.5 kbit/s are 145 % of BANDWIDTH (1.0 kbit/s); no more than 125 % are allowed";
+        assert_eq!(messages(run(Media::Audio, 363)), message);
     }
 
     #[test]

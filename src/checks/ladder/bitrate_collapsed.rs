@@ -1,8 +1,11 @@
 use crate::checks::support::select;
+use crate::checks::support::terms::{Terms, terms};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, derived};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
+use packager_media::stream::Media;
+use packager_media::units;
 
 pub const META: CheckMeta = CheckMeta {
     id: "bitrate_collapsed",
@@ -26,14 +29,19 @@ params! {
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let missing = "too few segments of a variant with a declared bit rate were inspected";
-    select::judge_renditions(context, missing, |facts, past| judge(facts, past, params))
+    let terms = terms(context.output.protocol());
+    select::judge_renditions(context, missing, |facts, past| judge(facts, past, terms, params))
 }
 
-fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Option<Vec<Violation>> {
+fn judge(facts: &RenditionFacts, past: &RenditionHistory, terms: &Terms, params: &Params) -> Option<Vec<Violation>> {
     let rendition = &facts.rendition;
+    // Subtitles have hardly a bit while nobody speaks.
+    if rendition.media == Media::Text {
+        return None;
+    }
     let (declared, name, least) = match (rendition.average_bandwidth, rendition.bandwidth) {
         (Some(average), _) => (average.0 as f64, "AVERAGE-BANDWIDTH", params.min_ratio),
-        (None, Some(peak)) => (peak.0 as f64, "BANDWIDTH", params.min_ratio / 2.0),
+        (None, Some(peak)) => (peak.0 as f64, terms.bandwidth, params.min_ratio / 2.0),
         (None, None) => return None,
     };
     let measured = select::measurable_segments(facts, past)?;
@@ -46,11 +54,10 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Op
     if ratio >= least {
         return Some(Vec::new());
     }
+    let (has, of) = units::distinct(rate / 1000.0, declared / 1000.0, 0);
     let message = format!(
-        "the newest {count} segments have {:.0} kbit/s, {:.1} % of {name} ({:.0} kbit/s): is the picture black or still?",
-        rate / 1000.0,
+        "the newest {count} segments have {has} kbit/s, {:.1} % of {name} ({of} kbit/s): is the picture black or still?",
         ratio * 100.0,
-        declared / 1000.0
     );
     let violation = Violation::new(message).with("bits_per_second", rate).with("declared", declared);
     Some(vec![violation.with("ratio", ratio).with("segments", count)])
@@ -71,6 +78,15 @@ mod tests {
         scene.rendition().rendition.average_bandwidth = average.map(BitsPerSecond);
         scene.remember((1..=count).map(|n| ts_segment(n, 2.0 * n as f64, 2.0)));
         check(&scene.context(), &Params::default())
+    }
+
+    #[test]
+    fn subtitles_may_be_silent() {
+        let mut scene = Scene::live();
+        scene.rendition().rendition.media = Media::Text;
+        scene.rendition().rendition.bandwidth = Some(BitsPerSecond(400_000));
+        scene.remember((1..=5).map(|n| ts_segment(n, 2.0 * n as f64, 2.0)));
+        assert_not_run(check(&scene.context(), &Params::default()), FEW);
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use crate::checks::support::select::{self, NO_MANIFEST, segment_violation};
+use crate::checks::support::terms::terms;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
@@ -12,15 +13,17 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Ladder,
     scope: CheckScope::Any,
     alert: None,
-    help: "fails when a channel with is_hdr has no rung with VIDEO-RANGE PQ or HLG, one without it has some, Dolby Vision profile 5 \
+    help: "fails when a channel with is_hdr true has no rung with VIDEO-RANGE PQ or HLG, one with is_hdr false has some, Dolby Vision profile 5 \
            isn't announced as PQ, or the bitstream's transfer characteristics say another range than VIDEO-RANGE (or, of a media \
            playlist by itself, than is_hdr). In an MPD the property TransferCharacteristics stands for VIDEO-RANGE, and where it is \
-           missing the bitstream has to be what is_hdr says",
+           missing the bitstream has to be what is_hdr says. A channel without is_hdr, and a URL as target, may have any range",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.2 (VIDEO-RANGE); ISO/IEC 23091-2 8.2; DASH-IF IOP 4.3 10.3",
     needs_history: false,
 };
 
 params! {}
+
+const UNTOLD: &str = "a media playlist has no VIDEO-RANGE, and the channel's is_hdr is not set";
 
 pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     if !context.output.is_readable() {
@@ -34,14 +37,14 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     if video.is_empty() {
         return CheckVerdict::NotRun("no variant with video is listed");
     }
-    let name = signal(context.output.protocol());
+    let name = terms(context.output.protocol()).video_range;
     // An MPD may leave it to the bitstream.
     let silent = |r: &Rendition| context.output.protocol() == Protocol::Dash && r.video_range.is_none();
-    let mut found: Vec<_> = video.iter().filter(|r| !silent(r)).filter_map(|r| dolby_vision(r)).collect();
+    let mut found: Vec<_> = video.iter().filter(|r| !silent(r)).filter_map(|r| dolby_vision(name, r)).collect();
     match context.expected.hdr {
         Some(true) if video.iter().all(|r| silent(r)) => {}
         Some(true) if !video.iter().any(|r| is_hdr(r)) => {
-            let message = format!("the channel is HDR, but no variant has {name} PQ or HLG: players show it as SDR");
+            let message = format!("the channel is HDR, but no rung has {name} PQ or HLG: players show it as SDR");
             found.push(Violation::new(message));
         }
         Some(false) => found.extend(video.iter().filter(|r| is_hdr(r)).map(|r| unexpected(name, r))),
@@ -59,14 +62,6 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
     CheckVerdict::Ran(found)
 }
 
-/// Name of the attribute or descriptor by which a manifest announces the dynamic range.
-fn signal(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::Hls => "VIDEO-RANGE",
-        Protocol::Dash => "TransferCharacteristics",
-    }
-}
-
 /// The verdict on an output that is a media playlist without a multivariant playlist: nothing announces a range, so the
 /// bitstream is compared with the channel's own setting.
 fn judge_bitstream_only(context: &CheckContext<'_>) -> CheckVerdict {
@@ -74,7 +69,8 @@ fn judge_bitstream_only(context: &CheckContext<'_>) -> CheckVerdict {
         let (segment, actual) = newest_range(facts, past)?;
         Some((facts, segment, actual))
     });
-    let (Some((facts, segment, actual)), Some(hdr)) = (known, context.expected.hdr) else {
+    let Some(hdr) = context.expected.hdr else { return CheckVerdict::NotRun(UNTOLD) };
+    let Some((facts, segment, actual)) = known else {
         return CheckVerdict::NotRun("no variant is listed, and no segment says its dynamic range");
     };
     CheckVerdict::Ran(against_channel(facts, segment, actual, hdr).into_iter().collect())
@@ -90,7 +86,7 @@ fn against_channel(
         return None;
     }
     let (number, actual) = (segment.segment.number, actual.as_str());
-    let expected = if hdr { "the channel is HDR" } else { "the channel isn't HDR (is_hdr)" };
+    let expected = if hdr { "the channel is HDR" } else { "the channel is SDR (is_hdr is false)" };
     let message = format!("the bitstream of segment {number} is {actual}, {expected}");
     Some(segment_violation(segment, message).in_rendition(&facts.rendition.name).with("actual", actual))
 }
@@ -125,19 +121,19 @@ fn is_hdr(rendition: &Rendition) -> bool {
 
 fn unexpected(name: &str, rendition: &Rendition) -> Violation {
     let range = rendition.video_range.clone().unwrap_or_default();
-    let message = format!("{name} is {range}, but the channel isn't HDR (is_hdr)");
+    let message = format!("{name} is {range}, but the channel is SDR (is_hdr is false)");
     Violation::new(message).in_rendition(&rendition.name).with("video_range", range).with("line", rendition.line)
 }
 
 /// The violation of a Dolby Vision profile 5 rendition that is announced as SDR or HLG: that profile has no compatible
 /// base layer.
-fn dolby_vision(rendition: &Rendition) -> Option<Violation> {
+fn dolby_vision(name: &str, rendition: &Rendition) -> Option<Violation> {
     let codec = rendition.codecs.iter().find(|c| c.starts_with("dvh1.05") || c.starts_with("dvhe.05"))?;
     if rendition.video_range.as_deref() == Some("PQ") {
         return None;
     }
     let range = rendition.video_range.clone().unwrap_or_else(|| "SDR by its absence".to_owned());
-    let message = format!("{codec} is PQ, VIDEO-RANGE is {range}");
+    let message = format!("{codec} is PQ, {name} is {range}");
     Some(Violation::new(message).in_rendition(&rendition.name).with("line", rendition.line))
 }
 
@@ -209,7 +205,7 @@ mod tests {
         let run = |hdr, transfer: Option<u16>| {
             let mut scene = Scene::live();
             scene.output.content = ManifestFacts::HlsMedia;
-            scene.expected.hdr = Some(hdr);
+            scene.expected.hdr = hdr;
             let mut segment = ts_segment(5, 10.0, 2.0);
             let colour = transfer.map(|transfer| ColourDescription { primaries: 9, transfer, matrix: 9 });
             let codec = Codec::parse("hvc1.2.4.L153.B0").unwrap();
@@ -219,11 +215,13 @@ mod tests {
             scene.remember([segment]);
             check(&scene.context(), &Params::default())
         };
-        assert_holds(run(true, Some(18)));
-        assert_holds(run(false, Some(1)));
-        assert_eq!(messages(run(true, Some(1))), "the bitstream of segment 5 is SDR, the channel is HDR");
-        assert_eq!(messages(run(false, Some(16))), "the bitstream of segment 5 is PQ, the channel isn't HDR (is_hdr)");
-        assert_not_run(run(true, None), "no variant is listed, and no segment says its dynamic range");
+        assert_holds(run(Some(true), Some(18)));
+        assert_holds(run(Some(false), Some(1)));
+        assert_eq!(messages(run(Some(true), Some(1))), "the bitstream of segment 5 is SDR, the channel is HDR");
+        let sdr = "the bitstream of segment 5 is PQ, the channel is SDR (is_hdr is false)";
+        assert_eq!(messages(run(Some(false), Some(16))), sdr);
+        assert_not_run(run(Some(true), None), "no variant is listed, and no segment says its dynamic range");
+        assert_not_run(run(None, Some(16)), UNTOLD);
     }
 
     #[test]
@@ -259,7 +257,7 @@ mod tests {
         assert_holds(run(None, Some(true), 1, Some(16)));
         assert_holds(run(None, Some(false), 1, None));
         assert_eq!(messages(run(None, Some(true), 1, None)), "the bitstream of segment 5 is SDR, the channel is HDR");
-        let pq = "the bitstream of segment 5 is PQ, the channel isn't HDR (is_hdr)";
+        let pq = "the bitstream of segment 5 is PQ, the channel is SDR (is_hdr is false)";
         assert_eq!(messages(run(None, Some(false), 16, None)), pq);
         assert_eq!(
             messages(run(Some("PQ"), None, 18, None)),

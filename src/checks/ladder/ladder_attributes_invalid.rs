@@ -1,4 +1,5 @@
 use crate::checks::support::select::{NO_MANIFEST, cap_violations, defect_violation};
+use crate::checks::support::terms::{Terms, terms};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::defect::{Defect, DefectKind, Position};
@@ -10,13 +11,14 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Ladder,
     scope: CheckScope::Any,
     alert: None,
-    help: "fails when BANDWIDTH, CODECS or RESOLUTION of a variant is missing or malformed (FRAME-RATE where require_frame_rate is set)",
-    reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.2; HLS authoring specification 9",
+    help: "fails when BANDWIDTH, CODECS or RESOLUTION of a variant is missing, empty or malformed, or in an MPD @bandwidth, @codecs, \
+           @width or @height of a Representation of video (the frame rate where require_frame_rate is set)",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.2; HLS authoring specification 9; ISO/IEC 23009-1 5.3.5.2, 5.3.7.2",
     needs_history: false,
 };
 
 params! {
-    /// Whether FRAME-RATE is required. It is off by default, because common packagers omit FRAME-RATE.
+    /// Whether a frame rate is required. It is off by default, because common packagers omit it.
     require_frame_rate: bool = false,
 }
 
@@ -31,18 +33,20 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     let malformed: Vec<_> = output.defects.iter().filter(|d| d.kind == DefectKind::Attribute).collect();
     let mut found = cap_violations(malformed.iter().map(|d| defect_violation(&output.url, d)).collect());
     for rendition in output.renditions.iter().map(|r| &r.rendition).filter(|r| r.media == Media::Video) {
-        let missing = missing(rendition, params).into_iter().filter(|name| !reported(&malformed, rendition, name));
-        found.extend(missing.map(|name| violation(rendition, name)));
+        let terms = terms(output.protocol());
+        let missing =
+            missing(rendition, terms, params).into_iter().filter(|name| !reported(&malformed, rendition, name));
+        found.extend(missing.map(|name| violation(rendition, terms, name)));
     }
     CheckVerdict::Ran(found)
 }
 
-fn missing(rendition: &Rendition, params: &Params) -> Vec<&'static str> {
+fn missing(rendition: &Rendition, terms: &Terms, params: &Params) -> Vec<&'static str> {
     let absent = [
-        ("BANDWIDTH", rendition.bandwidth.is_none()),
-        ("CODECS", rendition.codecs.is_empty()),
-        ("RESOLUTION", rendition.resolution.is_none()),
-        ("FRAME-RATE", params.require_frame_rate && rendition.frame_rate.is_none()),
+        (terms.bandwidth, rendition.bandwidth.is_none()),
+        (terms.codecs, rendition.codecs.is_empty()),
+        (terms.resolution, rendition.resolution.is_none()),
+        (terms.frame_rate, params.require_frame_rate && rendition.frame_rate.is_none()),
     ];
     absent.into_iter().filter(|(_, absent)| *absent).map(|(name, _)| name).collect()
 }
@@ -51,14 +55,15 @@ fn missing(rendition: &Rendition, params: &Params) -> Vec<&'static str> {
 fn reported(malformed: &[&Defect], rendition: &Rendition, name: &str) -> bool {
     malformed.iter().any(|d| {
         let here = matches!(d.at, Position::Line { line, .. } if Some(line) == rendition.line);
-        here && d.message.contains(name)
+        here && name.split(" and ").any(|attribute| d.message.contains(attribute))
     })
 }
 
-fn violation(rendition: &Rendition, name: &str) -> Violation {
+fn violation(rendition: &Rendition, terms: &Terms, name: &str) -> Violation {
+    let variant = terms.variant;
     let message = match rendition.line {
-        Some(line) => format!("line {line}: EXT-X-STREAM-INF has no {name}"),
-        None => format!("the variant has no {name}"),
+        Some(line) => format!("line {line}: {variant} has no {name}"),
+        None => format!("{variant} has no {name}"),
     };
     Violation::new(message).in_rendition(&rendition.name).with("attribute", name).with("line", rendition.line)
 }
@@ -87,6 +92,27 @@ mod tests {
         assert_eq!(found.len(), 3);
         assert_eq!(found[0].message, "line 4: EXT-X-STREAM-INF has no BANDWIDTH");
         assert_eq!(found[0].rendition.as_deref(), Some(NAME));
+    }
+
+    #[test]
+    fn an_mpd_is_spoken_of_in_its_own_terms() {
+        let mut scene = Scene::live();
+        scene.become_dash();
+        let declared = &mut scene.rendition().rendition;
+        (declared.bandwidth, declared.codecs, declared.resolution) = (None, Vec::new(), None);
+        let found = violations(run(&scene));
+        let messages: Vec<_> = found.iter().map(|v| v.message.as_str()).collect();
+        let names = ["@bandwidth", "@codecs", "@width and @height"];
+        assert_eq!(messages, names.map(|name| format!("line 4: the Representation has no {name}")));
+        let said = |message: &str| Defect {
+            kind: DefectKind::Attribute,
+            at: Position::Line { line: 4, column: 1 },
+            message: message.to_owned(),
+            reference: "",
+        };
+        scene.output.defects =
+            vec![said("Representation `v`: @codecs is empty"), said("Representation `v`: @height is empty")];
+        assert_eq!(violations(run(&scene)).len(), 3, "the parser's two, and @bandwidth");
     }
 
     #[test]

@@ -2,6 +2,7 @@ use crate::checks::support::select::NO_MANIFEST;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::stream::{Media, Rendition};
+use packager_media::units;
 use std::collections::BTreeMap;
 
 pub const META: CheckMeta = CheckMeta {
@@ -65,8 +66,9 @@ fn spacing_violation(low: &(f64, &Rendition), high: &(f64, &Rendition), params: 
         r if r > params.widest => ("as much as", params.widest),
         _ => return None,
     };
+    let (times, bound) = units::distinct(ratio, allowed, 2);
     let message = format!(
-        "{} has {what} {ratio:.2} times the bit rate of {}, the next lower rung; the bound is {allowed}",
+        "{} has {what} {times} times the bit rate of {}, the next lower rung; the bound is {bound}",
         high.1.name, low.1.name
     );
     let violation = Violation::new(message).in_rendition(&high.1.name);
@@ -98,9 +100,9 @@ mod tests {
     fn both_bounds_hold_and_beyond_them_it_fails() {
         assert_holds(run(&[2500, 1000]));
         assert_holds(run(&[1000, 1300]));
-        let message = "2501 has as much as 2.50 times the bit rate of 1000, the next lower rung; the bound is 2.5";
+        let message = "2501 has as much as 2.501 times the bit rate of 1000, the next lower rung; the bound is 2.500";
         assert_eq!(messages(run(&[2501, 1000])), message);
-        assert!(messages(run(&[1000, 1299])).contains("only 1.30 times"));
+        assert!(messages(run(&[1000, 1299])).contains("only 1.299 times"));
     }
 
     #[test]

@@ -2,6 +2,7 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdic
 use crate::facts::OutputFacts;
 use crate::finding::Severity;
 use packager_media::stream::Media;
+use packager_media::units;
 use packager_media::units::{Seconds, Timestamp};
 
 pub const META: CheckMeta = CheckMeta {
@@ -41,8 +42,9 @@ fn judge(own: Timestamp, ahead: Timestamp, name: &str, params: &Params) -> Optio
     let behind = Seconds::between(own, ahead);
     (behind.0 > params.max).then(|| {
         let max = params.max;
+        let (late, most) = units::distinct(behind.0, max, 1);
         let message =
-            format!("the live edge is {:.1} s behind that of output {name}; {max:.1} s are allowed", behind.0);
+            format!("the live edge is {late} s behind that of output {name}; no more than {most} s are allowed");
         let violation = Violation::new(message).with("behind_seconds", behind.0).with("max_seconds", max);
         violation.with("reference_output", name).with("live_edge", own.to_string())
     })
@@ -79,7 +81,7 @@ mod tests {
         assert_holds(run(&behind(30.0)));
         assert_holds(run(&behind(-300.0)));
         let text = messages(run(&behind(30.1)));
-        assert_eq!(text, "the live edge is 30.1 s behind that of output dash; 30.0 s are allowed");
+        assert_eq!(text, "the live edge is 30.1 s behind that of output dash; no more than 30.0 s are allowed");
     }
 
     #[test]

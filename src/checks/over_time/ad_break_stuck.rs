@@ -5,6 +5,7 @@ use crate::finding::Severity;
 use crate::history::RenditionHistory;
 use packager_media::stream::ads::{self, AdBreak, AdSource, BreakState};
 use packager_media::stream::{Media, Timeline};
+use packager_media::units;
 use packager_media::units::{Seconds, Timestamp};
 
 pub const META: CheckMeta = CheckMeta {
@@ -116,7 +117,8 @@ fn silent(past: &RenditionHistory, now: Timestamp, params: &Params) -> Option<Vi
     let allowed = params.cue_within?;
     let since = last_marker(past).or(past.ads.watched_since)?;
     let silence = Seconds::between(since, now).0;
-    let message = || format!("no ad marker for {silence:.0} s; one is expected every {allowed} s");
+    let (seconds, every) = units::distinct(silence, allowed, 0);
+    let message = || format!("no ad marker for {seconds} s; one is expected every {every} s");
     (silence > allowed).then(|| Violation::new(message()).with("seconds", silence))
 }
 

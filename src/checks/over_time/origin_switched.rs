@@ -4,6 +4,7 @@ use crate::facts::{Exchange, RenditionFacts};
 use crate::finding::Severity;
 use crate::history::InputState;
 use packager_media::redact;
+use packager_media::units;
 use packager_media::units::{Seconds, Timestamp};
 
 pub const META: CheckMeta = CheckMeta {
@@ -88,9 +89,9 @@ impl<'a> ManifestAge<'a> {
         if self.age.0 < bound {
             return None;
         }
+        let (age, most) = (units::fixed(self.age.0, 1), units::fixed(bound, 1));
         let message = format!(
-            "the packager says that it last updated the {listing} {:.1} s before it answered, {bound:.1} s are allowed",
-            self.age.0
+            "the packager says that it last updated the {listing} {age} s before it answered; less than {most} s are allowed"
         );
         let violation = Violation::new(message).with("url", redact::url(&self.exchange.final_url));
         Some(violation.with("last_updated", self.updated.to_string()).with("age", self.age.0))

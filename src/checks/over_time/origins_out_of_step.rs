@@ -93,7 +93,8 @@ fn violation(returns: &[(&PlaylistStep<'_>, &PlaylistStep<'_>)], params: &Params
 mod tests {
     use super::*;
     use crate::checks::testing::*;
-    use crate::history::Observation;
+    use crate::history::{Observation, PeriodStart};
+    use packager_media::units::Seconds;
 
     fn run(observations: impl IntoIterator<Item = Observation>) -> CheckVerdict {
         let mut scene = Scene::live();
@@ -149,6 +150,22 @@ mod tests {
         assert_holds(run(&[980.0, 976.0, 982.0, 978.0]));
         assert!(messages(run(&[980.0, 976.0, 982.0, 978.0, 984.0])).contains("2 times by now"));
         assert_holds(run(&[980.0, 974.0, 976.0, 972.0, 974.0]));
+    }
+
+    #[test]
+    fn a_period_whose_start_slides_with_the_window_is_not_two_states() {
+        let run = |starts: &[f64]| {
+            let mut scene = Scene::dash(&timed("<S t=\"980000\" d=\"2000\" r=\"9\"/>"));
+            let states = (0..).zip(starts).map(|(n, start)| {
+                let mut state = mpd(-100 + 10 * n, 980.0 + 2.0 * n as f64);
+                state.periods = vec![PeriodStart { id: Some("p".to_owned()), start: Seconds(*start) }];
+                state
+            });
+            scene.published(states);
+            check(&scene.context(), &Params::default())
+        };
+        assert_holds(run(&[0.0, 2.0, 4.0, 6.0, 8.0]));
+        assert!(messages(run(&[0.0, 2.0, 0.0, 2.0, 0.0])).contains("2 times by now"), "one that comes back is");
     }
 
     #[test]

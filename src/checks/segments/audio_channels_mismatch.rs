@@ -1,5 +1,6 @@
 use crate::checks::support::bitstream::{self, ParsedTrack};
 use crate::checks::support::select;
+use crate::checks::support::terms::{Terms, terms};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::codec::parameters::CodecParameters;
@@ -23,12 +24,13 @@ params! {}
 const MISSING: &str = "no number of audio channels is announced, or no segment with a readable number was inspected";
 
 pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
+    let terms = terms(context.output.protocol());
     select::judge_renditions(context, MISSING, |facts, past| {
         let announced = announced_channels(&facts.rendition)?;
         let tracks = bitstream::newest_first(facts, past)?;
         let counted = tracks.iter().filter_map(|t| Some((t, t.parameters.audio?.channels?)));
         let (track, actual) = counted.max_by_key(|(_, channels)| *channels)?;
-        Some(mismatch(track, actual, announced, &facts.rendition).into_iter().collect())
+        Some(mismatch(track, (actual, announced), &facts.rendition, terms).into_iter().collect())
     })
 }
 
@@ -40,13 +42,19 @@ fn announced_channels(rendition: &Rendition) -> Option<u16> {
     (!objects).then_some(number)
 }
 
-fn mismatch(track: &ParsedTrack<'_>, actual: u16, announced: u16, rendition: &Rendition) -> Option<Violation> {
+/// A violation if `actual` channels don't fit the `announced` number.
+fn mismatch(
+    track: &ParsedTrack<'_>,
+    (actual, announced): (u16, u16),
+    rendition: &Rendition,
+    terms: &Terms,
+) -> Option<Violation> {
     // Programmes differ: a stream announced as 5.1 has stereo programmes too.
     let dolby = matches!(track.parameters.codec, Codec::Ac3 | Codec::Eac3);
     let fewer_allowed = dolby || may_be_stereo(track.parameters, actual);
     let wrong = actual > announced || (actual < announced && !fewer_allowed);
     let text = rendition.channels.as_deref().unwrap_or_default();
-    wrong.then(|| track.mismatch("CHANNELS", text, &actual.to_string()).with("line", rendition.line))
+    wrong.then(|| track.mismatch(terms.channels, text, &actual.to_string()).with("line", rendition.line))
 }
 
 /// Whether mono AAC at no more than 24 kHz may be parametric stereo, which shows in the payload only.

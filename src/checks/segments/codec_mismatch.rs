@@ -1,5 +1,6 @@
 use crate::checks::support::bitstream::{self, ParsedTrack};
 use crate::checks::support::select;
+use crate::checks::support::terms::{Terms, terms};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::OutputFacts;
 use crate::finding::Severity;
@@ -24,12 +25,13 @@ params! {}
 const MISSING: &str = "no codec is announced, or no segment with readable codec parameters was inspected";
 
 pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
+    let terms = terms(context.output.protocol());
     select::judge_renditions(context, MISSING, |facts, past| {
         let announced = announced_codecs(&facts.rendition, context.output);
         let tracks = bitstream::newest_first(facts, past).filter(|_| !announced.is_empty())?;
         let newest = |media: Media| {
             let mut tracks = tracks.iter().filter(|t| t.track.media == Some(media));
-            tracks.find_map(|track| mismatch(track, &announced))
+            tracks.find_map(|track| mismatch(track, &announced, terms))
         };
         Some([Media::Video, Media::Audio].into_iter().filter_map(newest).collect())
     })
@@ -50,7 +52,7 @@ fn announced_codecs(rendition: &Rendition, output: &OutputFacts) -> Vec<String> 
 }
 
 /// A violation if strings of the track's medium are announced and none of them covers the track.
-fn mismatch(track: &ParsedTrack<'_>, announced: &[String]) -> Option<Violation> {
+fn mismatch(track: &ParsedTrack<'_>, announced: &[String], terms: &Terms) -> Option<Violation> {
     let actual = track.parameters;
     let same_medium = |c: &Codec| c.is_video() == actual.codec.is_video();
     let parsed: Vec<(&String, Codec)> = announced.iter().filter_map(|s| Some((s, Codec::parse(s)?))).collect();
@@ -66,7 +68,7 @@ fn mismatch(track: &ParsedTrack<'_>, announced: &[String]) -> Option<Violation> 
         (Some(profile), None) => format!("{} ({profile})", actual.codec),
         _ => actual.codec.to_string(),
     };
-    Some(track.mismatch("CODECS", text, &name))
+    Some(track.mismatch(terms.codecs, text, &name))
 }
 
 /// Whether a decoder for the codec `declared` plays a bitstream with the parameters `actual`.

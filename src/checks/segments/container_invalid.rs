@@ -1,4 +1,5 @@
 use crate::checks::support::select::{self, NO_SEGMENT, segment_violation};
+use crate::checks::support::terms::{Terms, terms};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{Exchange, FailureKind, RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
@@ -23,18 +24,19 @@ pub const META: CheckMeta = CheckMeta {
 params! {}
 
 pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
-    select::judge_renditions(context, NO_SEGMENT, judge)
+    let terms = terms(context.output.protocol());
+    select::judge_renditions(context, NO_SEGMENT, |facts, past| judge(facts, past, terms))
 }
 
-fn judge(facts: &RenditionFacts, past: &RenditionHistory) -> Option<Vec<Violation>> {
+fn judge(facts: &RenditionFacts, past: &RenditionHistory, terms: &Terms) -> Option<Vec<Violation>> {
     let segments = select::inspected_segments(facts, past).unwrap_or_default();
-    let mut judged = segments.iter().rev().filter_map(|s| judge_segment(s, facts)).peekable();
+    let mut judged = segments.iter().rev().filter_map(|s| judge_segment(s, facts, terms)).peekable();
     judged.peek()?;
     Some(judged.flatten().collect())
 }
 
 /// `None` if the container can't be judged, `Some(None)` if it is valid.
-fn judge_segment(segment: &SegmentFacts, facts: &RenditionFacts) -> Option<Option<Violation>> {
+fn judge_segment(segment: &SegmentFacts, facts: &RenditionFacts, terms: &Terms) -> Option<Option<Violation>> {
     let exchange = segment.fetched.result.as_ref().ok().filter(|e| e.is_success())?;
     if segment.fetched.probe_timed_out() || exchange.broken.as_ref().is_some_and(|f| f.kind == FailureKind::Timeout) {
         return None;
@@ -44,7 +46,7 @@ fn judge_segment(segment: &SegmentFacts, facts: &RenditionFacts) -> Option<Optio
         None if segment.segment.wholly_encrypted() => None,
         _ if headless_text(segment, facts) => None,
         None => Some("the body could not be inspected".to_owned()),
-        Some(inspection) => structure(inspection).or_else(|| wrong_map(segment, inspection, facts)),
+        Some(inspection) => structure(inspection).or_else(|| wrong_map(segment, inspection, facts, terms)),
     });
     let violation = |p: String| evidence(segment, exchange, format!("segment {}: {p}", segment.segment.number));
     let minor = || Some(violation(side_defect(segment.inspection.as_ref()?)?).severity(Severity::Minor));
@@ -95,17 +97,18 @@ fn head_text(head: &[u8]) -> String {
 
 /// A contradiction between the segment's container and that of its EXT-X-MAP. A transport stream may have an EXT-X-MAP too
 /// (3.1.1).
-fn wrong_map(segment: &SegmentFacts, inspection: &Inspection, facts: &RenditionFacts) -> Option<String> {
+fn wrong_map(segment: &SegmentFacts, inspection: &Inspection, facts: &RenditionFacts, terms: &Terms) -> Option<String> {
+    let initialization = terms.initialization;
     let map = segment.segment.map.as_ref();
     match (inspection.container, init_of(segment, facts).map(|i| i.container)) {
         (Container::Cmaf, _) if map.is_none() => {
-            Some("a fragmented MP4 segment without EXT-X-MAP: players can't initialize".to_owned())
+            Some(format!("a fragmented MP4 segment without {initialization}: players can't initialize"))
         }
         (Container::MpegTs, Some(Container::Cmaf)) => {
-            Some("a transport stream under the EXT-X-MAP of a fragmented MP4".to_owned())
+            Some(format!("a transport stream under the {initialization} of a fragmented MP4"))
         }
         (Container::Cmaf, Some(Container::MpegTs)) => {
-            Some("a fragmented MP4 segment under the EXT-X-MAP of a transport stream".to_owned())
+            Some(format!("a fragmented MP4 segment under the {initialization} of a transport stream"))
         }
         _ => None,
     }

@@ -1,3 +1,4 @@
+use crate::checks::support::terms::terms;
 use crate::checks::support::{bitstream, dolby_vision, select};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
@@ -21,6 +22,7 @@ params! {}
 const MISSING: &str = "no Dolby Vision is announced as supplemental codec of a fragmented MP4 that was inspected";
 
 pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
+    let terms = terms(context.output.protocol());
     select::judge_renditions(context, MISSING, |facts, past| {
         let announced = &facts.rendition.supplemental;
         let tracks = bitstream::newest_first(facts, past).filter(|_| !announced.is_empty())?;
@@ -30,7 +32,7 @@ pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
         let pictures: Vec<_> = pictures.filter_map(|t| Some((t, t.parameters.video?.dolby_vision))).collect();
         let mismatch = |(track, actual): &(&bitstream::ParsedTrack<'_>, Option<DolbyVisionConfig>)| {
             let (declared, actual) = dolby_vision::differs(announced, *actual)?;
-            Some(track.mismatch("SUPPLEMENTAL-CODECS", declared, &actual).with("line", facts.rendition.line))
+            Some(track.mismatch(terms.supplemental_codecs, declared, &actual).with("line", facts.rendition.line))
         };
         let first: Option<Violation> = pictures.iter().find_map(mismatch);
         (!pictures.is_empty()).then(|| first.into_iter().collect())

@@ -1,9 +1,11 @@
 use crate::checks::support::bitstream::{self, ParsedTrack};
 use crate::checks::support::select;
+use crate::checks::support::terms::{Terms, terms};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 use packager_media::codec::parameters::VideoParameters;
 use packager_media::stream::Media;
+use packager_media::units;
 
 pub const META: CheckMeta = CheckMeta {
     id: "frame_rate_mismatch",
@@ -27,13 +29,14 @@ params! {
 const MISSING: &str = "no frame rate is announced, or no segment that is long enough was inspected";
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    let terms = terms(context.output.protocol());
     select::judge_renditions(context, MISSING, |facts, past| {
         let announced = facts.rendition.frame_rate.filter(|rate| *rate > 0.0)?;
         let tracks = bitstream::newest_first(facts, past)?;
         let counted = tracks.iter().filter_map(|track| Counted::of(track, params));
         // FRAME-RATE is the highest rate in the variant.
         let fastest = counted.max_by(|a, b| a.rate.total_cmp(&b.rate))?;
-        let violation = fastest.mismatch(announced, params);
+        let violation = fastest.mismatch(announced, terms, params);
         Some(violation.map(|v| v.with("line", facts.rendition.line)).into_iter().collect())
     })
 }
@@ -57,7 +60,7 @@ impl<'a> Counted<'a> {
         (duration >= params.min_duration).then(|| Self { track, picture, rate, resolution: 1.0 / duration })
     }
 
-    fn mismatch(&self, announced: f64, params: &Params) -> Option<Violation> {
+    fn mismatch(&self, announced: f64, terms: &Terms, params: &Params) -> Option<Violation> {
         let near = |rate: f64, slack: f64| (rate - announced).abs() <= announced * params.tolerance + slack;
         // Interlaced video may be announced in fields or in frames.
         let factors: &[f64] = if self.picture.interlaced { &[1.0, 0.5, 2.0] } else { &[1.0] };
@@ -68,8 +71,8 @@ impl<'a> Counted<'a> {
         if factors.iter().any(fits) {
             return None;
         }
-        let actual = format!("{:.3}", coded.unwrap_or(self.rate));
-        let violation = self.track.mismatch("FRAME-RATE", &format!("{announced:.3}"), &actual);
+        let (announced, actual) = units::distinct(announced, coded.unwrap_or(self.rate), 3);
+        let violation = self.track.mismatch(terms.frame_rate, &announced, &actual);
         Some(violation.with("measured", self.rate))
     }
 }

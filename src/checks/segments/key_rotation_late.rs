@@ -2,6 +2,7 @@ use crate::checks::support::select;
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 use crate::history::RenditionHistory;
+use packager_media::units;
 use packager_media::units::Seconds;
 
 pub const META: CheckMeta = CheckMeta {
@@ -30,7 +31,8 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
 fn judge(past: &RenditionHistory, limit: f64) -> Option<Vec<Violation>> {
     let used = past.key_use.as_ref()?;
     let age = Seconds::between(used.since, past.edge_since?).0;
-    let message = || format!("the same key has been in use for {age:.0} s; max_age is {limit} s");
+    let (seconds, most) = units::distinct(age, limit, 0);
+    let message = || format!("the same key has been in use for {seconds} s; max_age is {most} s");
     let violation = || Violation::new(message()).with("seconds", age).with("since", used.since.to_string());
     Some((age > limit).then(violation).into_iter().collect())
 }
@@ -53,7 +55,7 @@ mod tests {
     fn a_key_may_be_used_as_long_as_the_template_says() {
         assert_holds(run(true, Some(60.0)));
         let found = violations(run(true, Some(59.9)));
-        assert_eq!(found[0].message, "the same key has been in use for 60 s; max_age is 59.9 s");
+        assert_eq!(found[0].message, "the same key has been in use for 60.0 s; max_age is 59.9 s");
         assert_eq!((found[0].rendition.as_deref(), &found[0].evidence["seconds"]), (Some(NAME), &60.0.into()));
     }
 

@@ -5,6 +5,7 @@ use crate::finding::Severity;
 use crate::history::RenditionHistory;
 use packager_media::container::Track;
 use packager_media::stream::Media;
+use packager_media::units;
 
 pub const META: CheckMeta = CheckMeta {
     id: "keyframe_missing",
@@ -53,7 +54,8 @@ fn violation(segment: &SegmentFacts, track: &Track, params: &Params) -> Option<V
             )
         }
         (Some(is), Some(most)) if is > most => {
-            format!("segment {number}: {is:.3} s between key frames; at most {most:.3} s are allowed")
+            let (is, most) = units::distinct(is, most, 3);
+            format!("segment {number}: {is} s between key frames; no more than {most} s are allowed")
         }
         _ => return None,
     };
@@ -99,7 +101,7 @@ mod tests {
         assert_holds(run(every(2.0), &params));
         assert_eq!(
             messages(run(every(2.04), &params)),
-            "segment 5: 2.040 s between key frames; at most 2.000 s are allowed"
+            "segment 5: 2.040 s between key frames; no more than 2.000 s are allowed"
         );
         assert_holds(run(every(10.0), &Params::default()));
     }

@@ -1,6 +1,8 @@
 use crate::checks::support::bitstream::{self, ParsedTrack};
 use crate::checks::support::select;
+use crate::checks::support::terms::{Terms, terms};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
+use crate::facts::SegmentFacts;
 use crate::finding::Severity;
 use packager_media::codec::parameters::VideoParameters;
 use packager_media::stream::{Rendition, Resolution};
@@ -12,8 +14,8 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
     help: "fails when the announced resolution (RESOLUTION of HLS, @width and @height of DASH) differs from the size of the pictures in \
-           the bitstream by more than `tolerance`",
-    reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.2",
+           the bitstream by more than `tolerance`; where LCEVC enhances the pictures, two or four times their size may be announced",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.4.6.2; ISO/IEC 23009-1 5.3.7.2; ISO/IEC 23094-2",
     needs_history: false,
 };
 
@@ -25,13 +27,13 @@ params! {
 const MISSING: &str = "no resolution is announced, or no segment with a readable resolution was inspected";
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    let terms = terms(context.output.protocol());
     select::judge_renditions(context, MISSING, |facts, past| {
-        let announced = facts.rendition.resolution?;
+        facts.rendition.resolution?;
         let tracks = bitstream::newest_first(facts, past)?;
         let mut pictures = tracks.iter().filter_map(|t| Some((t, t.parameters.video?))).peekable();
         pictures.peek()?;
-        let first =
-            pictures.find_map(|(track, picture)| mismatch(track, &picture, announced, &facts.rendition, params));
+        let first = pictures.find_map(|(track, picture)| mismatch(track, &picture, &facts.rendition, terms, params));
         Some(first.into_iter().collect())
     })
 }
@@ -39,18 +41,43 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
 fn mismatch(
     track: &ParsedTrack<'_>,
     picture: &VideoParameters,
-    announced: Resolution,
     rendition: &Rendition,
+    terms: &Terms,
     params: &Params,
 ) -> Option<Violation> {
-    let actual = picture.resolution?;
+    let (announced, actual) = (rendition.resolution?, picture.resolution?);
     let near = |a: u32, b: u32| a.abs_diff(b) <= params.tolerance;
     let fits = |size: Resolution| near(size.width, announced.width) && near(size.height, announced.height);
-    if display_sizes(actual, picture).into_iter().any(fits) {
+    let mut sizes = display_sizes(actual, picture);
+    if picture.lcevc || announces_lcevc(rendition) || has_lcevc_stream(track.segment) {
+        sizes.extend(enhanced_sizes(actual));
+    }
+    if sizes.into_iter().any(fits) {
         return None;
     }
-    let violation = track.mismatch("RESOLUTION", &announced.to_string(), &actual.to_string());
+    let violation = track.mismatch(terms.resolution, &announced.to_string(), &actual.to_string());
     Some(violation.with("line", rendition.line))
+}
+
+/// Whether a codec of the rendition is LCEVC (`lvc1`), which enhances the pictures of another codec.
+fn announces_lcevc(rendition: &Rendition) -> bool {
+    rendition.codecs.iter().chain(&rendition.supplemental).any(|codec| codec.starts_with("lvc1"))
+}
+
+/// Whether a segment has an LCEVC enhancement as a track of its own.
+fn has_lcevc_stream(segment: &SegmentFacts) -> bool {
+    let tracks = segment.inspection.as_ref().map_or(&[][..], |i| &i.tracks);
+    tracks.iter().any(|track| matches!(track.codec.as_str(), "lcevc" | "lvc1"))
+}
+
+/// Sizes of pictures that LCEVC makes of `base`: each of two steps doubles the width, and the height or not (ISO/IEC 23094-2).
+fn enhanced_sizes(base: Resolution) -> Vec<Resolution> {
+    let factors = [(2, 1), (2, 2), (4, 1), (4, 2), (4, 4)];
+    let sized = |(across, down)| Resolution {
+        width: base.width.saturating_mul(across),
+        height: base.height.saturating_mul(down),
+    };
+    factors.map(sized).into()
 }
 
 /// Sizes that a packager may announce: the coded size, and the size after stretching to square samples in width or in
@@ -104,6 +131,40 @@ mod tests {
         assert_holds(sized(960, 720, Ratio::new(4, 3)));
         assert_holds(sized(1280, 576, Ratio::new(4, 5)));
         assert_eq!(violations(sized(960, 720, Ratio::new(5, 4))).len(), 1);
+    }
+
+    #[test]
+    fn lcevc_may_announce_two_or_four_times_the_size_of_its_base() {
+        let run = |width: u32, height: u32, lcevc: bool, codec: &str| {
+            let mut actual = video("avc1.64001f");
+            let picture = actual.video.as_mut().unwrap();
+            (picture.resolution, picture.lcevc) = (Some(Resolution { width, height }), lcevc);
+            let scene = scene_with(actual, |r| r.codecs.push(codec.to_owned()));
+            check(&scene.context(), &Params::default())
+        };
+        for (width, height) in [(640, 360), (640, 720), (320, 180), (320, 360), (1280, 720)] {
+            assert_holds(run(width, height, true, "mp4a.40.2"));
+            assert_holds(run(width, height, false, "lvc1.vprf0.vlev4"));
+        }
+        assert_eq!(violations(run(640, 360, false, "mp4a.40.2")).len(), 1, "nothing says LCEVC");
+        for (width, height) in [(1280, 360), (426, 240), (160, 90), (1920, 1080)] {
+            assert_eq!(violations(run(width, height, true, "mp4a.40.2")).len(), 1, "{width}x{height}");
+        }
+    }
+
+    #[test]
+    fn an_lcevc_stream_beside_the_base_enhances_it() {
+        let mut actual = video("avc1.64001f");
+        actual.video.as_mut().unwrap().resolution = Some(Resolution { width: 640, height: 360 });
+        let mut scene = scene_with(actual, |_| {});
+        let past = scene.past();
+        let mut segment = (*past.segments[0]).clone();
+        let tracks = &mut segment.inspection.as_mut().unwrap().tracks;
+        let mut layer = tracks[0].clone();
+        (layer.codec, layer.media, layer.parameters) = ("lcevc".to_owned(), None, None);
+        tracks.push(layer);
+        past.segments = vec![std::sync::Arc::new(segment)];
+        assert_holds(check(&scene.context(), &Params::default()));
     }
 
     #[test]

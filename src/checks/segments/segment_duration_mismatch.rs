@@ -1,4 +1,5 @@
 use crate::checks::support::select::{self, segment_violation, undamaged_inspection};
+use crate::checks::support::terms::{Terms, terms};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
@@ -12,15 +13,17 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Segments,
     scope: CheckScope::Any,
     alert: Some("SegmentsBroken"),
-    help: "fails when the duration by a segment's timestamps differs from its EXTINF by more than one frame and \
-           more than `tolerance`",
-    reference: "draft-pantos-hls-rfc8216bis-22 3, 4.4.4.1",
+    help: "fails when the duration by a segment's timestamps differs from its EXTINF, or from its duration in the MPD, by more than \
+           one frame and more than `tolerance`; @duration of DASH is approximate, so that half of it more is allowed",
+    reference: "draft-pantos-hls-rfc8216bis-22 3, 4.4.4.1; ISO/IEC 23009-1 5.3.9.2.1; DASH-IF IOP 4.3 3.2.7.1",
     needs_history: false,
 };
 
 params! {
-    /// Largest difference between the measured duration and EXTINF, as a ratio of EXTINF.
+    /// Largest difference between the measured and the declared duration, as a ratio of the declared one.
     tolerance: f64 = 0.05,
+    /// Further difference that is allowed where an MPD declares one @duration for all segments, as a ratio of it.
+    nominal_ratio: f64 = 0.5,
     /// Difference in seconds that is always allowed; the duration of a frame is allowed too.
     least_seconds: f64 = 0.05,
 }
@@ -31,16 +34,30 @@ const WHOLE_SECONDS: f64 = 0.5;
 const ROUNDING: f64 = 1e-6;
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
+    let terms = terms(context.output.protocol());
     select::judge_renditions(context, "no segment with readable timestamps was inspected", |facts, past| {
-        judge(facts, past, params)
+        judge(facts, past, terms, params)
     })
 }
 
-fn judge(facts: &RenditionFacts, past: &RenditionHistory, params: &Params) -> Option<Vec<Violation>> {
+fn judge(facts: &RenditionFacts, past: &RenditionHistory, terms: &Terms, params: &Params) -> Option<Vec<Violation>> {
     let segments = select::inspected_segments(facts, past)?;
     let mut measured = segments.iter().rev().filter_map(|s| Some((*s, leading(s)?))).peekable();
     measured.peek()?;
-    Some(measured.filter_map(|(s, track)| violation(s, track, params)).collect())
+    let found = measured.filter_map(|(s, track)| {
+        let violation = violation(s, track, terms, params)?;
+        (!ends_period(facts, s, track)).then_some(violation)
+    });
+    Some(found.collect())
+}
+
+/// Whether a segment is shorter than the MPD's @duration because its Period ends: the next one begins another.
+fn ends_period(facts: &RenditionFacts, segment: &SegmentFacts, track: &Track) -> bool {
+    let nominal = segment.segment.media_start.is_some_and(|start| start.nominal);
+    let shorter = track.duration().is_some_and(|d| d < segment.segment.duration);
+    let listed = || facts.timeline.as_deref().map(|t| &t.segments[..]).unwrap_or_default().iter();
+    let next = || listed().find(|s| s.after == Some(segment.segment.number));
+    nominal && shorter && next().is_some_and(|s| s.discontinuity)
 }
 
 /// The track whose duration EXTINF gives: video before audio (RFC 8216bis 3). `None` for a damaged segment.
@@ -51,17 +68,21 @@ fn leading(segment: &SegmentFacts) -> Option<&Track> {
     (!segment.segment.gap && track.samples > 1 && track.duration().is_some()).then_some(track)
 }
 
-fn violation(segment: &SegmentFacts, track: &Track, params: &Params) -> Option<Violation> {
+fn violation(segment: &SegmentFacts, track: &Track, terms: &Terms, params: &Params) -> Option<Violation> {
     let (declared, measured) = (segment.segment.duration.0, track.duration()?.0);
     let frame = measured / track.samples as f64;
     let rounded = if declared.fract() == 0.0 { WHOLE_SECONDS } else { 0.0 };
-    let allowed = [params.least_seconds, frame, params.tolerance * declared, rounded].into_iter().fold(0.0, f64::max);
+    let nominal = segment.segment.media_start.is_some_and(|start| start.nominal);
+    let approximate = if nominal { params.nominal_ratio * declared } else { 0.0 };
+    let close = [params.least_seconds, frame, params.tolerance * declared, rounded].into_iter().fold(0.0, f64::max);
+    let allowed = close + approximate;
     let off = measured - declared;
     (off.abs() > allowed + ROUNDING).then(|| {
         let message = format!(
-            "segment {}: it lasts {measured:.3} s by its {} timestamps; EXTINF is {declared:.3} s",
+            "segment {}: it lasts {measured:.3} s by its {} timestamps; {} is {declared:.3} s",
             segment.segment.number,
             track.media.map_or("media", Media::as_str),
+            terms.segment_duration,
         );
         segment_violation(segment, message)
             .with("measured_seconds", measured)
@@ -75,7 +96,9 @@ fn violation(segment: &SegmentFacts, track: &Track, params: &Params) -> Option<V
 mod tests {
     use super::*;
     use crate::checks::testing::*;
-    use packager_media::units::Seconds;
+    use packager_media::stream::MediaStart;
+    use packager_media::units::{MediaTime, Seconds};
+    use std::num::NonZeroU32;
 
     fn segment(declared: f64, measured: f64) -> SegmentFacts {
         let mut segment = ts_segment(5, 10.0, measured);
@@ -99,6 +122,43 @@ mod tests {
             "segment 5: it lasts 6.730 s by its video timestamps; EXTINF is 6.400 s"
         );
         assert_eq!(violations(run(segment(6.4, 6.07))).len(), 1);
+    }
+
+    #[test]
+    fn a_duration_for_all_segments_of_an_mpd_is_approximate() {
+        let run = |measured: f64, nominal: bool| {
+            let mut segment = segment(6.4, measured);
+            let at = MediaTime::new(10_000, NonZeroU32::new(1000).unwrap());
+            segment.segment.media_start = Some(MediaStart { at, nominal });
+            let mut scene = Scene::live();
+            scene.become_dash();
+            scene.remember([segment]);
+            check(&scene.context(), &Params::default())
+        };
+        // A half and 5 %.
+        assert_holds(run(9.92, true));
+        assert_holds(run(2.88, true));
+        let message = "segment 5: it lasts 9.930 s by its video timestamps; its duration in the MPD is 6.400 s";
+        assert_eq!(messages(run(9.93, true)), message);
+        assert_eq!(violations(run(2.87, true)).len(), 1);
+        assert_eq!(violations(run(6.73, false)).len(), 1, "a SegmentTimeline is exact");
+    }
+
+    #[test]
+    fn the_last_segment_of_a_period_may_be_shorter_than_the_duration() {
+        let run = |discontinuity: bool| {
+            let mut short = segment(6.4, 1.0);
+            let at = MediaTime::new(10_000, NonZeroU32::new(1000).unwrap());
+            short.segment.media_start = Some(MediaStart { at, nominal: true });
+            let mut scene = Scene::live();
+            scene.become_dash();
+            *scene.timeline() = timeline(5, 6);
+            scene.timeline().segments[1].discontinuity = discontinuity;
+            scene.remember([short]);
+            check(&scene.context(), &Params::default())
+        };
+        assert_holds(run(true));
+        assert_eq!(violations(run(false)).len(), 1);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::finding::Severity;
 use crate::history::RenditionHistory;
 use packager_media::container::{Inspection, TsFacts};
 use packager_media::stream::Media;
+use packager_media::units;
 
 pub const META: CheckMeta = CheckMeta {
     id: "ts_pcr_wrong",
@@ -64,7 +65,10 @@ fn violation(
     let lead = lead(inspection, ts);
     let what = match (interval, lead) {
         _ if ts.pcr_count == 0 => "it has no PCR: players that need it as their clock can't play".to_owned(),
-        (Some(is), _) if is > allowed => format!("{is:.3} s between PCRs; at most {allowed:.3} s are allowed"),
+        (Some(is), _) if is > allowed => {
+            let (is, most) = units::distinct(is, allowed, 3);
+            format!("{is} s between PCRs; no more than {most} s are allowed")
+        }
         (_, Some(lead)) if lead > params.max_lead => format!("decode times are {lead:.3} s after the PCR"),
         (_, Some(lead)) if -lead > params.max_lag => format!("decode times are {:.3} s before the PCR", -lead),
         _ => return None,
@@ -122,7 +126,7 @@ mod tests {
     fn a_hole_fails_where_the_clock_is_otherwise_dense() {
         let around = |hole| (1..6).map(move |n| segment(n, if n == 3 { hole } else { 0.02 }, 19.3));
         assert_holds(run(around(0.1)));
-        assert_eq!(messages(run(around(0.101))), "segment 3: 0.101 s between PCRs; at most 0.100 s are allowed");
+        assert_eq!(messages(run(around(0.101))), "segment 3: 0.101 s between PCRs; no more than 0.100 s are allowed");
     }
 
     #[test]
@@ -135,7 +139,7 @@ mod tests {
         let around = |hole| (1..6).map(move |n| segment(n, if n == 3 { hole } else { 0.5 }, 19.3));
         assert_holds(run(around(1.5)));
         let found = violations(run(around(1.501)));
-        assert_eq!(found[0].message, "segment 3: 1.501 s between PCRs; at most 1.500 s are allowed");
+        assert_eq!(found[0].message, "segment 3: 1.501 s between PCRs; no more than 1.500 s are allowed");
         assert_eq!((found.len(), found[0].rendition.as_deref(), found[0].severity), (1, Some(NAME), None));
     }
 

@@ -1,4 +1,5 @@
 use crate::checks::support::select::{self, complete_inspection, segment_violation, undamaged_inspection};
+use crate::checks::support::terms::{Terms, terms};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
@@ -22,15 +23,18 @@ pub const META: CheckMeta = CheckMeta {
 params! {}
 
 pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
-    select::judge_renditions(context, "no transport stream segment was inspected", judge)
+    let terms = terms(context.output.protocol());
+    select::judge_renditions(context, "no transport stream segment was inspected", |facts, past| {
+        judge(facts, past, terms)
+    })
 }
 
-fn judge(facts: &RenditionFacts, past: &RenditionHistory) -> Option<Vec<Violation>> {
+fn judge(facts: &RenditionFacts, past: &RenditionHistory, terms: &Terms) -> Option<Vec<Violation>> {
     let segments = select::inspected_segments(facts, past)?;
     let mut streams = segments.iter().rev().filter_map(|s| Some((*s, transport_stream(s)?))).peekable();
     streams.peek()?;
     let mut found: Vec<_> = streams.filter_map(|(s, i)| invalid_tables(s, i, facts)).collect();
-    found.extend(select::consecutive_pairs(&segments, past).iter().rev().filter_map(|(a, b)| changed(a, b)));
+    found.extend(select::consecutive_pairs(&segments, past).iter().rev().filter_map(|(a, b)| changed(a, b, terms)));
     Some(found)
 }
 
@@ -52,17 +56,18 @@ fn invalid_tables(segment: &SegmentFacts, inspection: &Inspection, facts: &Rendi
     Some(segment_violation(segment, message).with("defects", 1 + defects.count()).with("reference", first.reference))
 }
 
-fn changed(before: &SegmentFacts, next: &SegmentFacts) -> Option<Violation> {
+fn changed(before: &SegmentFacts, next: &SegmentFacts, terms: &Terms) -> Option<Violation> {
     let (old, new) = (program(before)?, program(next)?);
     if old == new {
         return None;
     }
     let message = format!(
-        "segment {}: the PMT lists {} after {} in segment {}, without EXT-X-DISCONTINUITY",
+        "segment {}: the PMT lists {} after {} in segment {}, without {}",
         next.segment.number,
         program_text(&new),
         program_text(&old),
-        before.segment.number
+        before.segment.number,
+        terms.discontinuity
     );
     Some(segment_violation(next, message))
 }

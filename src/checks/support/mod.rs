@@ -6,3 +6,4 @@ pub(crate) mod mpd_step;
 pub(crate) mod playlist_step;
 pub(crate) mod representations;
 pub(crate) mod select;
+pub(crate) mod terms;

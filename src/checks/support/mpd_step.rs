@@ -65,7 +65,7 @@ pub(in crate::checks) fn availability_start_changes(context: &CheckContext<'_>) 
     pairs.filter(|(a, b)| a.availability_start != b.availability_start).map(|(_, b)| b.first_seen).collect()
 }
 
-/// Whether state `b` has reached the live edge and publishTime of state `a`, or is beyond them.
+/// Whether state `b` has reached the live edge and publishTime of state `a`, or is beyond them, and has its Periods where `a` had them.
 pub(in crate::checks) fn has_caught_up(a: &MpdState, b: &MpdState) -> bool {
     let edge = match (a.window, b.window) {
         (Some(MpdWindow::Timeline { end: was, .. }), Some(MpdWindow::Timeline { end: is, .. })) => {
@@ -74,7 +74,7 @@ pub(in crate::checks) fn has_caught_up(a: &MpdState, b: &MpdState) -> bool {
         _ => true,
     };
     let start = start_moved(a, b).is_none_or(|moved| moved.0.abs() <= SAME);
-    start && edge && publish_time_decrease(a, b).is_none()
+    start && edge && publish_time_decrease(a, b).is_none() && regressed_period(a, b).is_none()
 }
 
 fn change_between(before: &[&MpdState], a: &MpdState, b: &MpdState) -> MpdChange {
@@ -140,7 +140,7 @@ fn started_after(a: &MpdState, b: &MpdState) -> bool {
 
 /// Index in `a` of a Period that had begun when `a` was seen and that is moved in `b`, or that is gone from `b` while
 /// an earlier Period is the newest.
-fn regressed_period(a: &MpdState, b: &MpdState) -> Option<usize> {
+pub(in crate::checks) fn regressed_period(a: &MpdState, b: &MpdState) -> Option<usize> {
     let begun = |start: Seconds| a.availability_start.is_some_and(|at| start.after(at) <= a.last_seen);
     let newest = b.periods.iter().map(|p| p.start.0).fold(f64::MIN, f64::max);
     a.periods.iter().position(|period| {

@@ -36,8 +36,10 @@ fn violation(timeline: &Timeline, params: &Params) -> Option<Violation> {
         return None;
     }
     let segments = timeline.segments.len();
-    let message =
-        format!("{count} discontinuities in a window of {segments} segments ({window:.0} s); {allowed:.0} are allowed");
+    let message = format!(
+        "{count} discontinuities in a window of {segments} segments ({window:.0} s); no more than {} are allowed",
+        allowed.floor()
+    );
     let lines: Vec<u32> = timeline.segments.iter().filter(|s| s.discontinuity).map(|s| s.line).take(16).collect();
     Some(Violation::new(message).with("discontinuities", count).with("allowed", allowed).with("lines", lines))
 }
@@ -58,13 +60,19 @@ mod tests {
     #[test]
     fn three_hold_in_a_short_window_and_four_fail() {
         assert_holds(run(6, 3));
-        assert_eq!(messages(run(6, 4)), "4 discontinuities in a window of 6 segments (12 s); 3 are allowed");
+        assert_eq!(
+            messages(run(6, 4)),
+            "4 discontinuities in a window of 6 segments (12 s); no more than 3 are allowed"
+        );
     }
 
     #[test]
     fn a_longer_window_may_have_more() {
         assert_holds(run(60, 12));
         assert_eq!(violations(run(60, 13)).len(), 1);
+        // 4 where 3.8 are allowed.
+        let message = "4 discontinuities in a window of 19 segments (38 s); no more than 3 are allowed";
+        assert_eq!(messages(run(19, 4)), message);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::facts::derived;
 use crate::finding::Severity;
 use packager_media::dash::playable_representations;
 use packager_media::stream::Timeline;
+use packager_media::units;
 use packager_media::units::Seconds;
 
 pub const META: CheckMeta = CheckMeta {
@@ -57,8 +58,8 @@ fn described(context: &CheckContext<'_>, timeline: &Timeline, latency: Seconds) 
 
 fn judge(timeline: &Timeline, latency: Seconds, params: &Params) -> Option<Violation> {
     (latency.0 > params.max).then(|| {
-        let message =
-            format!("the live edge is {:.1} s behind the clock; at most {:.1} s are allowed", latency.0, params.max);
+        let (behind, most) = units::distinct(latency.0, params.max, 1);
+        let message = format!("the live edge is {behind} s behind the clock; no more than {most} s are allowed");
         Violation::new(message)
             .with("latency_seconds", latency.0)
             .with("max_seconds", params.max)
@@ -88,7 +89,7 @@ mod tests {
         assert_holds(run(&behind(45.0)));
         assert_eq!(
             messages(run(&behind(45.1))),
-            "the live edge is 45.1 s behind the clock; at most 45.0 s are allowed"
+            "the live edge is 45.1 s behind the clock; no more than 45.0 s are allowed"
         );
     }
 

@@ -4,6 +4,7 @@ use crate::facts::{RenditionFacts, SegmentFacts};
 use crate::finding::Severity;
 use crate::history::{Observation, RenditionHistory};
 use packager_media::stream::{Media, Timeline};
+use packager_media::units;
 use packager_media::units::{MediaTime, Seconds, Timestamp};
 
 pub const META: CheckMeta = CheckMeta {
@@ -98,7 +99,8 @@ fn judge(subjects: &[Subject<'_>], now: &[LiveEdge], earlier: &[LiveEdge], allow
             return None;
         }
         let leader = subjects.get(ahead.0).map_or("", |s| &s.facts.rendition.name);
-        let message = format!("the live edge is {behind:.1} s behind that of {leader}; {allowed:.1} s are allowed");
+        let (late, most) = units::distinct(behind, allowed, 1);
+        let message = format!("the live edge is {late} s behind that of {leader}; no more than {most} s are allowed");
         let violation =
             Violation::new(message).in_rendition(&subject.facts.rendition.name).with("behind_seconds", behind);
         let violation = violation.with("reference_rendition", leader).with("allowed_seconds", allowed);
@@ -180,7 +182,10 @@ mod tests {
         assert_holds(run(&dated_scene(0.0, 0.0)));
         assert_holds(run(&dated_scene(4.0, 4.0)));
         let found = violations(run(&dated_scene(4.1, 4.2)));
-        assert_eq!(found[0].message, format!("the live edge is 4.2 s behind that of {NAME}; 4.0 s are allowed"));
+        assert_eq!(
+            found[0].message,
+            format!("the live edge is 4.2 s behind that of {NAME}; no more than 4.0 s are allowed")
+        );
         assert_eq!(found[0].rendition.as_deref(), Some("other"));
         let found = violations(run(&dated_scene(-6.0, -6.0)));
         assert_eq!(found[0].rendition.as_deref(), Some(NAME), "the one behind is said");

@@ -3,6 +3,7 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdic
 use crate::finding::Severity;
 use packager_media::redact;
 use packager_media::stream::{Segment, Timeline};
+use packager_media::units;
 
 pub const META: CheckMeta = CheckMeta {
     id: "segment_duration_off_target",
@@ -43,12 +44,12 @@ fn judge(timeline: &Timeline, target: f64, tolerance: f64, allowed_ratio: f64) -
     if outside.len() as f64 <= allowed_ratio * listed as f64 {
         return None;
     }
+    let (least, most) = (target - tolerance, target + tolerance);
+    let bound = if worst.duration.0 > target { most } else { least };
+    let (lasts, _) = units::distinct(worst.duration.0, bound, 3);
     let message = format!(
-        "segment {} lasts {:.3} s; {:.3} to {:.3} s are expected; {} of {listed} listed segments are outside",
+        "segment {} lasts {lasts} s; {least:.3} to {most:.3} s are expected; {} of {listed} listed segments are outside",
         worst.number,
-        worst.duration.0,
-        target - tolerance,
-        target + tolerance,
         outside.len(),
     );
     let violation = Violation::new(message)

@@ -19,7 +19,7 @@ pub const META: CheckMeta = CheckMeta {
 params! {
     /// Compare URIs. A part that was replaced in all URIs together, such as a session or an edge's folder, is no difference.
     uris: bool = true,
-    /// Seconds by which the EXTINF of a listed segment may change.
+    /// Seconds by which the declared duration of a listed segment may change.
     duration_tolerance: f64 = 0.01,
     /// Seconds by which the PROGRAM-DATE-TIME of a listed segment may change.
     date_tolerance: f64 = 0.5,

@@ -66,7 +66,10 @@ fn misplaced(context: &CheckContext<'_>, segment: &SegmentFacts, track: &Track, 
     let subtitles = track.subtitles.filter(|s| s.cues > 0)?;
     let ((first, last), start, end) = (subtitles.span?, track.presentation_start?, track.end?);
     let (from, to) = (start.seconds().0, end.seconds().0);
-    let inside = |begin: f64| first.0 <= begin + (to - from) + params.tolerance && last.0 >= begin - params.tolerance;
+    // At one @duration for all segments, one may begin half of it earlier or later (ISO/IEC 23009-1 5.3.9.2.1).
+    let nominal = segment.segment.media_start.is_some_and(|start| start.nominal);
+    let tolerance = params.tolerance + if nominal { 0.5 * segment.segment.duration.0 } else { 0.0 };
+    let inside = |begin: f64| first.0 <= begin + (to - from) + tolerance && last.0 >= begin - tolerance;
     let number = segment.segment.number;
     let allowed = match context.output.protocol() {
         Protocol::Hls => inside(from),

@@ -1,0 +1,59 @@
+//! What HLS and DASH call the same thing, so that a finding speaks of what stands in the manifest.
+
+use packager_media::stream::Protocol;
+
+/// The names of one protocol.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::checks) struct Terms {
+    /// The element that declares a rendition of video.
+    pub variant: &'static str,
+    pub bandwidth: &'static str,
+    pub codecs: &'static str,
+    pub resolution: &'static str,
+    pub frame_rate: &'static str,
+    pub channels: &'static str,
+    pub supplemental_codecs: &'static str,
+    pub video_range: &'static str,
+    /// The declared duration of a segment.
+    pub segment_duration: &'static str,
+    /// What declares an initialization segment.
+    pub initialization: &'static str,
+    /// What announces that the next segment doesn't continue the one before.
+    pub discontinuity: &'static str,
+}
+
+const HLS: Terms = Terms {
+    variant: "EXT-X-STREAM-INF",
+    bandwidth: "BANDWIDTH",
+    codecs: "CODECS",
+    resolution: "RESOLUTION",
+    frame_rate: "FRAME-RATE",
+    channels: "CHANNELS",
+    supplemental_codecs: "SUPPLEMENTAL-CODECS",
+    video_range: "VIDEO-RANGE",
+    segment_duration: "EXTINF",
+    initialization: "EXT-X-MAP",
+    discontinuity: "EXT-X-DISCONTINUITY",
+};
+
+const DASH: Terms = Terms {
+    variant: "the Representation",
+    bandwidth: "@bandwidth",
+    codecs: "@codecs",
+    resolution: "@width and @height",
+    frame_rate: "@frameRate",
+    channels: "AudioChannelConfiguration",
+    supplemental_codecs: "@scte214:supplementalCodecs",
+    video_range: "TransferCharacteristics",
+    segment_duration: "its duration in the MPD",
+    initialization: "Initialization",
+    discontinuity: "a new Period",
+};
+
+/// The names of `protocol`.
+pub(in crate::checks) const fn terms(protocol: Protocol) -> &'static Terms {
+    match protocol {
+        Protocol::Hls => &HLS,
+        Protocol::Dash => &DASH,
+    }
+}
