@@ -3,6 +3,9 @@
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// Time that the top manifest always has, as far as the probe has it.
+const LEAST_MANIFEST_TIME: Duration = Duration::from_secs(2);
+
 /// The time of one probe, divided over its stages: a manifest that hangs leaves time to report it, and a rendition that
 /// hangs leaves time for the segments of the others.
 #[derive(Debug, Clone, Copy)]
@@ -23,16 +26,17 @@ impl TimeBudget {
         self.until(0.4)
     }
 
-    /// The latest end of the top manifest's request.
+    /// The latest end of the top manifest's request. A short probe takes it from the later stages, because without a manifest there
+    /// is nothing to probe.
     #[must_use]
     pub(crate) fn manifest(&self) -> Instant {
-        self.until(0.6)
+        self.until(0.6).max(self.segments().min(self.start + LEAST_MANIFEST_TIME))
     }
 
     /// The instant by which requests for media playlists must end.
     #[must_use]
     pub(crate) fn playlists(&self) -> Instant {
-        self.until(0.8)
+        self.until(0.8).max(self.manifest())
     }
 
     /// The latest end of the segments' requests; the rest of the time is for the checks and the answer.
@@ -68,6 +72,18 @@ mod tests {
         let budget = TimeBudget::new(start, Duration::from_secs(100));
         let ends = [budget.admission(), budget.manifest(), budget.playlists(), budget.segments(), budget.deadline()];
         assert_eq!(ends.map(|end| (end - start).as_secs()), [40, 60, 80, 97, 100]);
+    }
+
+    #[test]
+    fn a_short_probe_leaves_its_time_to_the_manifest() {
+        let start = Instant::now();
+        let ends = |seconds: f64| {
+            let budget = TimeBudget::new(start, Duration::from_secs_f64(seconds));
+            [budget.manifest(), budget.playlists(), budget.segments()].map(|end| (end - start).as_millis())
+        };
+        assert_eq!(ends(1.5), [1455, 1455, 1455], "a scrape timeout of 2 s, from which 0.5 s are taken off");
+        assert_eq!(ends(2.5), [2000, 2000, 2425]);
+        assert_eq!(ends(4.0), [2400, 3200, 3880]);
     }
 
     #[test]
