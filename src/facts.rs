@@ -13,6 +13,7 @@ pub use low_latency::{BlockingReloadFacts, DeltaUpdateFacts, LowLatencyFacts, Pa
 
 use packager_media::container::Inspection;
 use packager_media::crypt::{AesKey, DecryptError};
+use packager_media::dash::BaseUrls;
 use packager_media::defect::Defect;
 use packager_media::stream::{Key, Map, Protocol, Rendition, Segment, Timeline};
 use packager_media::units::{Seconds, Timestamp};
@@ -148,12 +149,26 @@ pub struct RenditionFacts {
     pub segments: Vec<Arc<SegmentFacts>>,
     /// The oldest segment of the window, requested only to see whether it is available. `None`: not requested.
     pub oldest: Option<OldestSegmentFacts>,
+    /// Base URLs of its segments that have alternatives (DASH).
+    pub base_urls: Vec<BaseUrls>,
+    /// Addresses at which segments or initialization segments of this probe were asked for in vain before an alternative was.
+    pub failed_addresses: Vec<FailedAddress>,
     /// Answers to low-latency requests. `None` for a playlist without parts and delivery directives.
     pub low_latency: Option<LowLatencyFacts>,
     /// Number of segments that the template's coverage includes and that a bound or the deadline left out.
     pub skipped: u64,
     /// Whether all segments of the template's coverage were inspected, in this probe or in an earlier one.
     pub covered: bool,
+}
+
+/// An address that doesn't have a resource which has alternative addresses.
+#[derive(Debug, Clone)]
+pub struct FailedAddress {
+    /// Number of the segment; `None` for an initialization segment.
+    pub number: Option<u64>,
+    pub fetched: Fetched,
+    /// The alternative that has the resource; `None` if none has it.
+    pub found_at: Option<Url>,
 }
 
 /// Facts about one initialization segment.
@@ -284,8 +299,10 @@ pub struct Exchange {
     pub headers: Vec<(String, String)>,
     /// Body bytes read, after content decoding.
     pub body_bytes: u64,
-    /// Earliest `notAfter` in the certificate chain of the server. `None` without TLS.
+    /// Earliest `notAfter` on the path from the server's certificate to a trusted one. `None` without TLS.
     pub certificate_expiry: Option<Timestamp>,
+    /// Earliest `notAfter` of all certificates that the server sent, also of those that lead nowhere. `None` without TLS.
+    pub sent_certificates_expiry: Option<Timestamp>,
     /// The failure that ended the body early. `None`: the body is complete.
     pub broken: Option<Failure>,
 }

@@ -46,6 +46,7 @@ pub(super) fn exchange(url: &Url, status: u16, content_type: &str) -> Exchange {
         headers: Vec::new(),
         body_bytes: 1000,
         certificate_expiry: None,
+        sent_certificates_expiry: None,
         broken: None,
     }
 }
@@ -258,6 +259,8 @@ pub(super) fn rendition(name: &str) -> RenditionFacts {
         keys: Vec::new(),
         segments: Vec::new(),
         oldest: None,
+        base_urls: Vec::new(),
+        failed_addresses: Vec::new(),
         low_latency: None,
         skipped: 0,
         covered: true,

@@ -12,8 +12,11 @@ use std::sync::Arc;
 pub struct DashFacts {
     pub mpd: Arc<Mpd>,
     pub asked_at: Timestamp,
-    /// The first UTCTiming that this exporter can read, or else the first one. `None`: the MPD has no UTCTiming.
+    /// The first clock of UTCTiming that gave a time; if none did, the first that this exporter can read, or else the first one.
+    /// `None`: the MPD has no UTCTiming.
     pub clock: Option<ClockFacts>,
+    /// The other clocks that were asked and gave no time.
+    pub dead_clocks: Vec<ClockFacts>,
     /// `None`: the MPD has no Location, or the template does not have it requested.
     pub location: Option<LocationFacts>,
     /// `None`: no patch can be requested now, or the template does not have one requested.
@@ -74,12 +77,12 @@ impl DashFacts {
     /// Facts about an MPD with nothing beside it: no clock, no Location, no patch.
     #[must_use]
     pub fn new(mpd: Arc<Mpd>, asked_at: Timestamp) -> Self {
-        Self { mpd, asked_at, clock: None, location: None, patch: None, patchable: None }
+        Self { mpd, asked_at, clock: None, dead_clocks: Vec::new(), location: None, patch: None, patchable: None }
     }
 
     /// Requests for the clock, the Location and the patch.
     pub fn fetched(&self) -> impl Iterator<Item = &Fetched> {
-        let clock = self.clock.iter().filter_map(|c| c.fetched.as_ref());
+        let clock = self.clock.iter().chain(&self.dead_clocks).filter_map(|c| c.fetched.as_ref());
         let location = self.location.iter().map(|l| &l.fetched);
         clock.chain(location).chain(self.patch.iter().map(|p| &p.fetched))
     }

@@ -111,7 +111,7 @@ pub fn report(outputs: Vec<OutputFacts>) -> Report {
         resolution: Some(Resolution { width: 1920, height: 1080 }),
         fps: Some(29.97),
         is_4k: false,
-        is_hdr: false,
+        is_hdr: Some(false),
         template: "TPL_LIVE_HD".into(),
         probe: None,
         enabled: true,
@@ -162,7 +162,8 @@ pub fn output(name: &str, renditions: Vec<RenditionFacts>) -> OutputFacts {
     let url = url("https://origin.example/live/master.m3u8");
     let mut manifest = answer(&url, 1_024);
     if let Ok(exchange) = &mut manifest.result {
-        exchange.certificate_expiry = Some(at(86_400.0 * 30.0));
+        exchange.certificate_expiry = Some(at(86_400.0 * 60.0));
+        exchange.sent_certificates_expiry = Some(at(86_400.0 * 30.0));
         exchange.timings.dns = Some(Seconds(0.002));
         exchange.timings.connect = Some(Seconds(0.004));
         exchange.timings.tls = Some(Seconds(0.008));
@@ -254,6 +255,8 @@ fn facts(rendition: Rendition, segment_bytes: u64) -> RenditionFacts {
         keys: Vec::new(),
         segments: inspected,
         oldest: None,
+        base_urls: Vec::new(),
+        failed_addresses: Vec::new(),
         low_latency: None,
         skipped: 0,
         covered: true,
@@ -345,6 +348,7 @@ pub fn answer(url: &Url, bytes: u64) -> Fetched {
         headers: Vec::new(),
         body_bytes: bytes,
         certificate_expiry: None,
+        sent_certificates_expiry: None,
         broken: None,
     };
     Fetched { url: url.clone(), result: Ok(exchange) }

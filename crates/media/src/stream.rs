@@ -127,8 +127,55 @@ pub struct Rendition {
     pub supplemental: Vec<String>,
     /// HLS: CHANNELS as written, such as `6` or `16/JOC`.
     pub channels: Option<String>,
+    /// Why its media are not inspected; `None` if they are.
+    pub uninspected: Option<Uninspected>,
     /// Line of the manifest that declares it, from 1.
     pub line: Option<u32>,
+}
+
+/// Why the media of a rendition are not inspected: they are of a kind that this exporter does not read. That is no fault of theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Uninspected {
+    /// WebM (Matroska) segments.
+    WebM,
+    /// Segment encryption of ISO/IEC 23009-4.
+    SegmentEncryption,
+    /// URL parameters of ISO/IEC 23009-1 annex I that only a player can fill in.
+    UrlParameters,
+    /// Segment sequences: `$SubNumber$`, or S@k above 1 (ISO/IEC 23009-1:2026 5.3.9.7).
+    SegmentSequence,
+    /// A SegmentTimeline with Pattern elements (ISO/IEC 23009-1:2026 5.3.9.6).
+    TimelinePattern,
+    /// An EssentialProperty of ISO/IEC 23009-1 that changes how the media are played.
+    Property,
+}
+
+impl Uninspected {
+    /// The reason in words for people.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::WebM => "WebM segments are not looked into",
+            Self::SegmentEncryption => {
+                "segments encrypted after ISO/IEC 23009-4 (urn:mpeg:dash:sea) are not looked into"
+            }
+            Self::UrlParameters => {
+                "segments whose URLs need parameters that only a player has (annex I) are not looked into"
+            }
+            Self::SegmentSequence => "segment sequences ($SubNumber$, S@k) are not looked into",
+            Self::TimelinePattern => "segments of a SegmentTimeline with Pattern are not looked into",
+            Self::Property => {
+                "segments under an EssentialProperty that this exporter does not implement are not looked into"
+            }
+        }
+    }
+
+    /// Whether not even the times of the segments are known.
+    #[must_use]
+    pub const fn hides_times(self) -> bool {
+        matches!(self, Self::SegmentSequence | Self::TimelinePattern)
+    }
 }
 
 impl Rendition {
@@ -152,6 +199,7 @@ impl Rendition {
             video_range: None,
             captions: None,
             supplemental: Vec::new(),
+            uninspected: None,
             channels: None,
             line: None,
         }

@@ -12,8 +12,8 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Dash,
     scope: CheckScope::Dash,
     alert: None,
-    help: "fails when the clock of UTCTiming can't be read, or differs from the exporter's clock by more than \
-           `max`; a warning when a live MPD without SegmentTimeline has no UTCTiming: players then use their own \
+    help: "fails when no clock of UTCTiming can be read, or the one that players use differs from the exporter's clock by more than \
+           `max`; minor when a clock gives no time and the next one does, which players ask then; a warning when a live MPD without SegmentTimeline has no UTCTiming: players then use their own \
            clocks",
     reference: "ISO/IEC 23009-1 5.8.4.11; DASH-IF IOP 4.3",
     needs_history: false,
@@ -35,15 +35,32 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     if dash.clock.as_ref().is_some_and(|clock| clock.source == Some(ClockSource::Network)) {
         return CheckVerdict::NotRun(NTP);
     }
-    let found = match &dash.clock {
+    let mut found: Vec<_> = match &dash.clock {
         Some(clock) => wrong_clock(clock, params),
         None => needs_clock(&dash.mpd).then(|| {
             let message =
                 "no UTCTiming, and no SegmentTimeline: which segment is the newest depends on each player's clock";
             Violation::new(message).severity(Severity::Warning)
         }),
-    };
-    CheckVerdict::Ran(found.into_iter().collect())
+    }
+    .into_iter()
+    .collect();
+    let next = dash.clock.as_ref().filter(|clock| gives_time(clock));
+    found.extend(dash.dead_clocks.iter().filter_map(|dead| dead_clock(dead, next)));
+    CheckVerdict::Ran(found)
+}
+
+fn gives_time(clock: &ClockFacts) -> bool {
+    clock.offset.is_some() || matches!(clock.source, Some(ClockSource::Direct(_)))
+}
+
+/// A clock that gave no time. `next` is the clock that gave one, which players ask after it.
+fn dead_clock(dead: &ClockFacts, next: Option<&ClockFacts>) -> Option<Violation> {
+    let violation = no_time(dead)?;
+    let Some(next) = next else { return Some(violation) };
+    let which = next.fetched.as_ref().map_or_else(|| next.timing.scheme.clone(), |f| redact::url(&f.url));
+    let message = format!("{}; players go on to the next, {which}", violation.message);
+    Some(Violation { message, ..violation }.severity(Severity::Minor))
 }
 
 fn needs_clock(mpd: &Mpd) -> bool {
@@ -69,11 +86,16 @@ fn wrong_clock(clock: &ClockFacts, params: &Params) -> Option<Violation> {
             violation(message).with("ahead_seconds", ahead.0).with("max_seconds", params.max)
         });
     }
-    // `direct` and NTP give nothing to compare with.
+    no_time(clock)
+}
+
+/// A clock that was asked and gave no time. `None` for `direct` and NTP, which give nothing to compare with.
+fn no_time(clock: &ClockFacts) -> Option<Violation> {
     let asked = matches!(clock.source, Some(ClockSource::Date(_) | ClockSource::Body(_)));
     let fetched = clock.fetched.as_ref().filter(|f| asked && !f.probe_timed_out())?;
     let why = fetched.problem().unwrap_or_else(|| "the answer isn't a time".to_owned());
-    Some(violation(format!("the clock of UTCTiming gives no time: {why}")).with("url", redact::url(&fetched.url)))
+    let violation = Violation::new(format!("the clock of UTCTiming gives no time: {why}"));
+    Some(violation.with("scheme", clock.timing.scheme.as_str()).with("url", redact::url(&fetched.url)))
 }
 
 #[cfg(test)]
@@ -127,6 +149,24 @@ mod tests {
         assert_not_run(run(Some(ntp), &mpd), NTP);
         let strange = ClockFacts { source: None, fetched: None, ..clock(None, 200) };
         assert_eq!(violations(run(Some(strange), &mpd)).len(), 1);
+    }
+
+    #[test]
+    fn a_dead_clock_before_one_that_works_is_minor() {
+        let run = |dead: ClockFacts, used: ClockFacts| {
+            let mut scene = Scene::dash(&timed("<S t=\"990000\" d=\"2000\" r=\"4\"/>"));
+            let facts = scene.mpd_facts();
+            (facts.clock, facts.dead_clocks) = (Some(used), vec![dead]);
+            violations(check(&scene.context(), &Params::default()))
+        };
+        let found = run(clock(None, 404), clock(Some(0.1), 200));
+        assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Minor)));
+        let message = "the clock of UTCTiming gives no time: HTTP status 404; players go on to the next, https://packager.example/tv1/time";
+        assert_eq!(found[0].message, message);
+        let all_dead = run(clock(None, 404), clock(None, 404));
+        assert_eq!((all_dead.len(), all_dead[0].severity, all_dead[1].severity), (2, None, None));
+        let wrong = run(clock(None, 404), clock(Some(9.0), 200));
+        assert_eq!((wrong[0].severity, wrong[1].severity), (None, Some(Severity::Minor)));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use crate::checks::support::select::NO_MANIFEST;
+use crate::checks::support::select::{self, NO_MANIFEST};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::expectations::{ExpectedLadder, ExpectedRung};
 use crate::finding::Severity;
@@ -30,6 +30,11 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     }
     if context.output.is_media_playlist() {
         return CheckVerdict::NotRun("a media playlist given directly has no ladder");
+    }
+    if context.output.renditions.is_empty()
+        && let Some(reason) = select::uninspected(context)
+    {
+        return CheckVerdict::NotRun(reason);
     }
     let expected = context.expected;
     let channel = expected.resolution.is_some() || expected.frame_rate.is_some() || expected.codec.is_some();

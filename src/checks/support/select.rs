@@ -7,7 +7,7 @@ use crate::history::RenditionHistory;
 use packager_media::container::{Container, Inspection};
 use packager_media::defect::{Defect, DefectKind, Position};
 use packager_media::redact;
-use packager_media::stream::{ByteRange, Map, Timeline};
+use packager_media::stream::{ByteRange, Map, Timeline, Uninspected};
 use packager_media::units::{Seconds, Timestamp};
 use std::collections::HashMap;
 use url::Url;
@@ -16,6 +16,7 @@ pub(in crate::checks) const NO_MANIFEST: &str = "the manifest could not be read"
 pub(in crate::checks) const NO_PLAYLIST: &str = "no media playlist or MPD could be read";
 pub(in crate::checks) const NO_PARTS: &str = "no playlist lists parts";
 pub(in crate::checks) const NO_SEGMENT: &str = "no segment was inspected";
+const LIST: &str = "the MPDs that a list MPD (MPD@type `list`) names are not looked into";
 pub(in crate::checks) const FIRST_OBSERVATION: &str = "first observation";
 
 /// Most violations that one check reports of one rendition; the last one says how many more there are.
@@ -37,9 +38,17 @@ pub(in crate::checks) fn judge_renditions<'a>(
     }
     match ran {
         true => CheckVerdict::Ran(found),
-        false if context.output.is_readable() => CheckVerdict::NotRun(missing),
+        false if context.output.is_readable() => CheckVerdict::NotRun(uninspected(context).unwrap_or(missing)),
         false => CheckVerdict::NotRun(NO_MANIFEST),
     }
+}
+
+/// Why media of the output are not looked into, which is the reason when a check finds nothing that it could judge. `None`: all
+/// of them are.
+pub(in crate::checks) fn uninspected(context: &CheckContext<'_>) -> Option<&'static str> {
+    let list = context.output.dash().is_some_and(|dash| dash.mpd.list);
+    let of_rendition = || context.output.renditions.iter().find_map(|r| r.rendition.uninspected);
+    if list { Some(LIST) } else { of_rendition().map(Uninspected::reason) }
 }
 
 /// The first [`MAX_VIOLATIONS`] violations; the last one says how many were left out.
@@ -189,6 +198,21 @@ pub(in crate::checks) fn defect_violation(url: &Url, defect: &Defect) -> Violati
 mod tests {
     use super::*;
     use crate::checks::testing::*;
+
+    #[test]
+    fn media_that_are_not_looked_into_are_the_reason_why_a_check_does_not_run() {
+        let mut scene = Scene::live();
+        let run =
+            |scene: &Scene, judged: bool| judge_renditions(&scene.context(), "missing", |_, _| judged.then(Vec::new));
+        assert_not_run(run(&scene, false), "missing");
+        scene.rendition().rendition.uninspected = Some(Uninspected::WebM);
+        assert_not_run(run(&scene, false), "WebM segments are not looked into");
+        assert_holds(run(&scene, true));
+        scene.become_dash();
+        scene.rendition().rendition.uninspected = None;
+        std::sync::Arc::make_mut(&mut scene.mpd_facts().mpd).list = true;
+        assert_not_run(run(&scene, false), LIST);
+    }
 
     #[test]
     fn what_is_cut_is_said() {

@@ -11,10 +11,11 @@ use futures_util::stream::{self, StreamExt};
 use packager_media::dash::timing::{self, ClockSource};
 use packager_media::dash::{self, Descriptor, IndexRequest, MAX_INDEX_BYTES, Mpd, RenditionSnapshot};
 use packager_media::defect::Defect;
-use packager_media::stream::{Protocol, Rendition};
+use packager_media::stream::{Protocol, Rendition, Uninspected};
 use packager_media::units::{Seconds, Timestamp};
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
@@ -22,6 +23,10 @@ use url::Url;
 /// time to write files.
 const EDGE_MARGIN: Seconds = Seconds(1.0);
 const MAX_TIME_BYTES: u64 = 4096;
+/// The largest number of clocks that are asked one after the other.
+const MAX_CLOCKS: usize = 4;
+/// Time that a clock may take before the next one is asked.
+const CLOCK_TIME: Duration = Duration::from_secs(2);
 
 impl Capturer<'_> {
     /// Reads the MPD and captures what it names. Returns when the MPD had been read; `None` means that it is no MPD.
@@ -36,9 +41,9 @@ impl Capturer<'_> {
         let (mpd, defects) = dash::parse(body, &base);
         facts.defects = defects;
         let mpd = Arc::new(mpd?);
-        let clock = self.read_clock(&mpd, &base).await;
+        let (clock, dead_clocks) = self.read_clocks(&mpd, &base).await;
         let patchable = updates::patchable(&mpd, body);
-        let mut dash = DashFacts { clock, patchable, ..DashFacts::new(mpd, asked_at) };
+        let mut dash = DashFacts { clock, dead_clocks, patchable, ..DashFacts::new(mpd, asked_at) };
         let mpds_now = dash.clock_offset().after(self.clock.now());
         let now = Seconds(-EDGE_MARGIN.0).after(mpds_now);
         let (all_read, defects) = self.read_indexes(Arc::make_mut(&mut dash.mpd), now).await;
@@ -50,7 +55,8 @@ impl Capturer<'_> {
         let arrived = Instant::now();
         let all = snapshots.len();
         let captures = snapshots.into_iter().enumerate().map(|(n, snapshot)| {
-            let facts = if all_read {
+            let times_known = !snapshot.rendition.uninspected.is_some_and(Uninspected::hides_times);
+            let facts = if all_read && times_known {
                 listed_rendition(snapshot, &facts.manifest, asked_at)
             } else {
                 unrequested_rendition(snapshot.rendition)
@@ -75,7 +81,9 @@ impl Capturer<'_> {
         known: &AlreadyInspected,
         coverage: Coverage,
     ) -> RenditionFacts {
-        self.capture_media(&mut facts, &Variables::new(), known, coverage).await;
+        if facts.rendition.uninspected.is_none() {
+            self.capture_media(&mut facts, &Variables::new(), known, coverage).await;
+        }
         facts
     }
 
@@ -116,21 +124,43 @@ impl Capturer<'_> {
         Some(fetched.problem().map_or(Ok(bytes), Err))
     }
 
-    async fn read_clock(&self, mpd: &Mpd, base: &Url) -> Option<ClockFacts> {
-        let read = |timing: &Descriptor| (timing.clone(), timing::clock_source(timing, base));
-        let readable = |s: &Option<ClockSource>| s.as_ref().is_some_and(|s| *s != ClockSource::Network);
-        let all: Vec<_> = mpd.utc_timings.iter().map(read).collect();
-        let (timing, source) = all.iter().find(|(_, s)| readable(s)).or(all.first())?.clone();
-        let began = self.clock.now();
+    /// Asks the clocks of UTCTiming in their order until one gives a time, as players do (ISO/IEC 23009-1 5.8.4.11). Returns that
+    /// clock, or the first one when none does, and the others that gave none.
+    async fn read_clocks(&self, mpd: &Mpd, base: &Url) -> (Option<ClockFacts>, Vec<ClockFacts>) {
+        let sources = |timing: &Descriptor| {
+            let sources = timing::clock_sources(timing, base).into_iter().map(Some).collect::<Vec<_>>();
+            if sources.is_empty() { vec![None] } else { sources }
+        };
+        let all = mpd.utc_timings.iter().flat_map(|timing| sources(timing).into_iter().map(|s| (timing.clone(), s)));
+        let readable = |source: &Option<ClockSource>| !matches!(source, None | Some(ClockSource::Network));
+        let (asked, unread): (Vec<_>, Vec<_>) = all.partition(|(_, source)| readable(source));
+        let mut dead = Vec::new();
+        for (timing, source) in asked.into_iter().take(MAX_CLOCKS) {
+            let clock = self.read_clock(timing, source).await;
+            // `None`: the probe's time ended, and nothing is known of the clock.
+            let asked_in_vain = clock.offset.is_none() && clock.fetched.is_some();
+            if !asked_in_vain {
+                return (Some(clock), dead);
+            }
+            dead.push(clock);
+        }
+        let first = if dead.is_empty() { None } else { Some(dead.remove(0)) };
+        let unread = unread.into_iter().next();
+        let unread = unread.map(|(timing, source)| ClockFacts { timing, source, fetched: None, offset: None });
+        (first.or(unread), dead)
+    }
+
+    async fn read_clock(&self, timing: Descriptor, source: Option<ClockSource>) -> ClockFacts {
+        let began = Instant::now();
         let (fetched, time) = match &source {
             // `direct` gives the time at which the MPD was made, which says nothing about the current time.
             Some(ClockSource::Direct(_) | ClockSource::Network) | None => (None, None),
             Some(ClockSource::Date(url)) => self.time_by_date_header(url).await,
             Some(ClockSource::Body(url)) => self.time_by_body(url).await,
         };
-        let half = Seconds(Seconds::between(began, self.clock.now()).0 / 2.0);
-        let ahead = time.map(|time| Seconds::between(half.after(began), time));
-        Some(ClockFacts { timing, source, fetched, offset: ahead })
+        let half = Seconds(began.elapsed().as_secs_f64() / 2.0);
+        let ahead = time.map(|time| Seconds::between(Seconds(-half.0).after(self.clock.now()), time));
+        ClockFacts { timing, source, fetched, offset: ahead }
     }
 
     /// The server's time by its Date header. The header counts whole seconds, so half a second is added.
@@ -150,7 +180,8 @@ impl Capturer<'_> {
     async fn fetch_time(&self, url: &Url, headers_only: bool) -> (Option<Fetched>, Vec<u8>) {
         let began = Instant::now();
         let request = FetchRequest { max_bytes: MAX_TIME_BYTES, headers_only, ..self.request(url) };
-        let (fetched, body) = self.client.body(request, self.budget.manifest()).await;
+        let deadline = self.budget.manifest().min(began + CLOCK_TIME);
+        let (fetched, body) = self.client.body(request, deadline).await;
         (Some(fetched).filter(|f| !cut_by_budget(f, began, MIN_PLAYLIST_TIME)), body)
     }
 }
@@ -158,6 +189,7 @@ impl Capturer<'_> {
 /// A rendition of an MPD, for which the MPD stands in as the playlist.
 fn listed_rendition(snapshot: RenditionSnapshot, manifest: &Fetched, asked_at: Timestamp) -> RenditionFacts {
     let mut facts = unrequested_rendition(snapshot.rendition);
+    facts.base_urls = snapshot.base_urls;
     facts.playlist = Some(manifest.clone());
     facts.playlist_at = Some(asked_at);
     facts.timeline = Some(Arc::new(snapshot.timeline));

@@ -26,6 +26,8 @@ type DownloadCell<T> = Arc<OnceCell<Option<T>>>;
 pub(crate) struct Downloads {
     segments: Mutex<HashMap<DownloadKey, DownloadCell<Arc<DownloadedBody>>>>,
     inits: Mutex<HashMap<Map, DownloadCell<ReadInit>>>,
+    /// The answers of addresses that don't have a resource, by its first address, where it has alternatives.
+    failed: Mutex<HashMap<Url, Vec<Fetched>>>,
 }
 
 /// What two listings of a segment must have in common to share a download: the same bytes, read in the same way.
@@ -48,6 +50,18 @@ impl Downloads {
             key: key.map(|key| (key.clone(), segment.number)),
         };
         cell(&self.segments, whole)
+    }
+
+    /// Remembers that an address doesn't have the resource whose first address is `first`.
+    pub(super) fn add_failed(&self, first: &Url, fetched: Fetched) {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.entry(first.clone()).or_default().push(fetched);
+    }
+
+    /// The answers of the addresses that don't have the resource whose first address is `first`.
+    pub(super) fn failed(&self, first: &Url) -> Vec<Fetched> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.get(first).cloned().unwrap_or_default()
     }
 
     pub(super) fn init(&self, map: &Map) -> DownloadCell<ReadInit> {

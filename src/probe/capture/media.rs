@@ -8,7 +8,9 @@ use super::reader::{BodyReader, ReadBody};
 use super::{Capturer, MIN_PLAYLIST_TIME, Variables, cut_by_budget, parse_media_playlist};
 use crate::catalog::Coverage;
 use crate::checks::delivery::segment_download_slow::SHORTEST_PLAY;
-use crate::facts::{Fetched, InitFacts, LowLatencyFacts, OldestSegmentFacts, PartFacts, RenditionFacts, SegmentFacts};
+use crate::facts::{
+    FailedAddress, Fetched, InitFacts, LowLatencyFacts, OldestSegmentFacts, PartFacts, RenditionFacts, SegmentFacts,
+};
 use crate::fetch::FetchRequest;
 use crate::history::AlreadyInspected;
 use packager_media::container::InitSegment;
@@ -17,6 +19,7 @@ use packager_media::units::Seconds;
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 use tokio::time::Instant;
+use url::Url;
 
 /// The facts of an initialization segment, and what inspecting its segments needs. The second is `None` for an
 /// initialization segment that didn't arrive or is broken.
@@ -57,6 +60,7 @@ impl Capturer<'_> {
         facts.low_latency = low_latency.map(|asked| LowLatencyFacts { parts, ..asked });
         facts.inits = inits.into_iter().map(|(init, _)| init).collect();
         facts.segments = segments;
+        facts.failed_addresses = self.failed_addresses(facts);
         facts.skipped = plan.skipped + gone + out_of_time;
         facts.covered = out_of_time == 0;
     }
@@ -68,7 +72,8 @@ impl Capturer<'_> {
         plan: &DownloadPlan<'_>,
         known: &AlreadyInspected,
     ) -> InspectedMedia {
-        let inits = futures_util::future::join_all(plan.maps.iter().map(|map| self.shared_init(map, known))).await;
+        let inits = plan.maps.iter().map(|map| self.shared_init(facts, map, known));
+        let inits = futures_util::future::join_all(inits).await;
         let inits: ReadInits = inits.into_iter().flatten().collect();
         let ((segments, gone), parts) = tokio::join!(
             self.inspect_segments(facts, timeline, plan, &inits, known),
@@ -103,11 +108,30 @@ impl Capturer<'_> {
 
     /// An initialization segment, which all renditions of the probe share. `None` means that the probe's time ended
     /// first.
-    async fn shared_init(&self, map: &Map, known: &AlreadyInspected) -> Option<ReadInit> {
-        self.downloads.init(map).get_or_init(|| self.download_init(map, known)).await.clone()
+    async fn shared_init(&self, facts: &RenditionFacts, map: &Map, known: &AlreadyInspected) -> Option<ReadInit> {
+        let alternatives = alternatives(facts, &map.uri);
+        let download = || self.download_init_anywhere(map, &alternatives, known);
+        self.downloads.init(map).get_or_init(download).await.clone()
     }
 
-    async fn download_init(&self, map: &Map, known: &AlreadyInspected) -> Option<ReadInit> {
+    /// Downloads an initialization segment from its address, or from the first alternative that has it.
+    async fn download_init_anywhere(&self, map: &Map, others: &[Url], known: &AlreadyInspected) -> Option<ReadInit> {
+        let first = self.download_init(map, &map.uri, known).await?;
+        if others.is_empty() || !is_absent(&first.0.fetched) {
+            return Some(first);
+        }
+        self.downloads.add_failed(&map.uri, first.0.fetched.clone());
+        for url in others {
+            let Some(other) = self.download_init(map, url, known).await else { break };
+            if !is_absent(&other.0.fetched) {
+                return Some(other);
+            }
+            self.downloads.add_failed(&map.uri, other.0.fetched.clone());
+        }
+        Some(first)
+    }
+
+    async fn download_init(&self, map: &Map, url: &Url, known: &AlreadyInspected) -> Option<ReadInit> {
         let lock = match &map.key {
             Some(key) => Some(self.access(key, None, known).await).filter(|l| !matches!(l, Access::OutOfTime))?.into(),
             None => None,
@@ -116,7 +140,7 @@ impl Capturer<'_> {
         let mut reader = BodyReader::new(None, lock);
         let mut digest = DefaultHasher::new();
         let request =
-            FetchRequest { range: map.byte_range, max_bytes: self.bounds.max_manifest_bytes, ..self.request(&map.uri) };
+            FetchRequest { range: map.byte_range, max_bytes: self.bounds.max_manifest_bytes, ..self.request(url) };
         let take = |piece: &[u8]| {
             digest.write(piece);
             reader.push(piece);
@@ -142,7 +166,8 @@ impl Capturer<'_> {
         known: &AlreadyInspected,
     ) -> SegmentAttempt {
         let place = self.downloads.segment(segment);
-        let download = async || self.download_segment(segment, init, known).await.map(Arc::new);
+        let others = alternatives(facts, &segment.uri);
+        let download = async || self.download_anywhere(segment, &others, init, known).await.map(Arc::new);
         let Some(body) = place.get_or_init(download).await else { return SegmentAttempt::OutOfTime };
         let DownloadedBody { fetched, inspection, decryption } = (**body).clone();
         let newest = timeline.last_number() == Some(segment.number);
@@ -165,10 +190,46 @@ impl Capturer<'_> {
         }))
     }
 
-    /// Downloads and inspects a segment. `None` means that the probe's time ended first.
+    /// Downloads a segment from its address, or from the first alternative that has it.
+    async fn download_anywhere(
+        &self,
+        segment: &Segment,
+        others: &[Url],
+        init: Option<&InitSegment>,
+        known: &AlreadyInspected,
+    ) -> Option<DownloadedBody> {
+        let first = self.download_segment(segment, &segment.uri, init, known).await?;
+        if others.is_empty() || !is_absent(&first.fetched) {
+            return Some(first);
+        }
+        self.downloads.add_failed(&segment.uri, first.fetched.clone());
+        for url in others {
+            let Some(other) = self.download_segment(segment, url, init, known).await else { break };
+            if !is_absent(&other.fetched) {
+                return Some(other);
+            }
+            self.downloads.add_failed(&segment.uri, other.fetched.clone());
+        }
+        Some(first)
+    }
+
+    /// The addresses that don't have the segments and initialization segments of this probe, where these have alternatives.
+    fn failed_addresses(&self, facts: &RenditionFacts) -> Vec<FailedAddress> {
+        let inits = facts.inits.iter().map(|init| (None, &init.map.uri, &init.fetched));
+        let segments = facts.segments.iter().map(|s| (Some(s.segment.number), &s.segment.uri, &s.fetched));
+        let failed = inits.chain(segments).flat_map(|(number, uri, fetched)| {
+            let found_at = (!is_absent(fetched)).then(|| fetched.url.clone());
+            let address = move |failed| FailedAddress { number, fetched: failed, found_at: found_at.clone() };
+            self.downloads.failed(uri).into_iter().map(address)
+        });
+        failed.collect()
+    }
+
+    /// Downloads and inspects a segment at `url`. `None` means that the probe's time ended first.
     async fn download_segment(
         &self,
         segment: &Segment,
+        url: &Url,
         init: Option<&InitSegment>,
         known: &AlreadyInspected,
     ) -> Option<DownloadedBody> {
@@ -181,7 +242,7 @@ impl Capturer<'_> {
             return None;
         }
         let mut reader = BodyReader::new(init, lock);
-        let request = FetchRequest { range: segment.byte_range, ..self.request(&segment.uri) };
+        let request = FetchRequest { range: segment.byte_range, ..self.request(url) };
         let fetched = self.client.get(request, deadline, |piece| reader.push(piece)).await;
         if cut_by_budget(&fetched, began, self.min_download_time(segment)) {
             return None;
@@ -243,6 +304,16 @@ enum SegmentAttempt {
     Inspected(Box<SegmentFacts>),
     LeftTheWindow,
     OutOfTime,
+}
+
+/// The other addresses of a resource.
+fn alternatives(facts: &RenditionFacts, url: &Url) -> Vec<Url> {
+    facts.base_urls.iter().map(|bases| bases.alternatives(url)).find(|urls| !urls.is_empty()).unwrap_or_default()
+}
+
+/// Whether an address doesn't have the resource: no answer, or a status other than 2xx.
+fn is_absent(fetched: &Fetched) -> bool {
+    !matches!(&fetched.result, Ok(e) if e.is_success()) && !fetched.probe_timed_out()
 }
 
 fn is_gone(fetched: &Fetched) -> bool {

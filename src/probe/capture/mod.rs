@@ -279,6 +279,8 @@ fn unrequested_rendition(rendition: Rendition) -> RenditionFacts {
         keys: Vec::new(),
         segments: Vec::new(),
         oldest: None,
+        base_urls: Vec::new(),
+        failed_addresses: Vec::new(),
         low_latency: None,
         skipped: 0,
         covered: true,
@@ -330,6 +332,7 @@ mod tests {
             headers: Vec::new(),
             body_bytes: 1,
             certificate_expiry: None,
+            sent_certificates_expiry: None,
             broken: Some(failure(kind)),
         }))
     }

@@ -8,6 +8,7 @@ use super::runs;
 use super::template::{TemplateValues, UrlTemplate};
 use super::values::{attribute, boolean, child, children, number, offset, range, string, timescale};
 use crate::redact::Quoted;
+use crate::stream::Uninspected;
 use crate::units::Seconds;
 use roxmltree::{Node, NodeId};
 use std::collections::{HashMap, HashSet};
@@ -137,6 +138,9 @@ impl Reader<'_, '_, '_, '_> {
             }
             return SegmentScheme::Unusable;
         };
+        if media.has_sub_number() {
+            return SegmentScheme::Uninspected(Uninspected::SegmentSequence);
+        }
         if media.has_number() == media.has_time() {
             let what = "must have one of $Number$ and $Time$ to tell segments apart";
             self.log.wrong(self.node, TEMPLATE, format_args!("SegmentTemplate@media {what}"));
@@ -182,7 +186,11 @@ impl Reader<'_, '_, '_, '_> {
         let start_number = self.number("startNumber").unwrap_or(1);
         let end_number = self.number("endNumber");
         let fixed = self.number("duration").filter(|d| *d > 0);
-        let pace = match (self.element.child("SegmentTimeline"), fixed) {
+        let timeline = self.element.child("SegmentTimeline");
+        if let Some(why) = timeline.and_then(runs::uninspected) {
+            return SegmentScheme::Uninspected(why);
+        }
+        let pace = match (timeline, fixed) {
             (Some(timeline), _) => Some(SegmentTiming::Runs(self.runs(timeline, start_number))),
             (None, Some(duration)) => Some(SegmentTiming::Fixed(duration)),
             (None, None) => None,

@@ -24,6 +24,8 @@ const INDEX: &str = "ISO/IEC 23009-1 5.3.9.2";
 pub struct IndexRequest {
     pub url: Url,
     pub range: ByteRange,
+    /// The file without what annex I adds to its URL.
+    file: Url,
     place: (usize, usize, usize),
 }
 
@@ -35,9 +37,11 @@ pub fn required_indexes(mpd: &Mpd, now: Timestamp) -> Vec<IndexRequest> {
     for (at, period) in mpd.periods.iter().enumerate().rev().filter(|(_, p)| timing::is_period_in_window(mpd, p, now)) {
         for (set_at, set) in period.sets.iter().enumerate() {
             for (representation_at, representation) in set.representations.iter().enumerate() {
-                if let SegmentScheme::Single { index: Some(range) } = representation.addressing.segments {
+                let SegmentScheme::Single { index: Some(range) } = representation.addressing.segments else { continue };
+                if representation.uninspected.is_none() {
                     let place = (at, set_at, representation_at);
-                    requests.push(IndexRequest { url: representation.base.clone(), range, place });
+                    let file = representation.base.first.clone();
+                    requests.push(IndexRequest { url: representation.query.apply(file.clone()), range, file, place });
                 }
             }
         }
@@ -81,12 +85,12 @@ fn listed(addressing: &SegmentAddressing, request: &IndexRequest, bytes: &[u8]) 
             Some(run) => run.count = run.count.map(|count| count + 1),
             None => runs.push(TimelineRun { number: urls.len() as u64, start, duration, count: Some(1), gap_ticks: 0 }),
         }
-        urls.push(UrlRange { url: request.url.clone(), range });
+        urls.push(UrlRange { url: request.file.clone(), range });
         offset = offset.saturating_add(length);
         start = start.saturating_add(duration);
     }
     let before = ByteRange { offset: 0, length: request.range.offset };
-    let own = (before.length > 0).then(|| UrlRange { url: request.url.clone(), range: Some(before) });
+    let own = (before.length > 0).then(|| UrlRange { url: request.file.clone(), range: Some(before) });
     let offset = u128::from(addressing.presentation_time_offset) * u128::from(timescale.get());
     let listing = SegmentListing {
         start_number: 0,

@@ -5,6 +5,7 @@
 //! more memory than its text; only the window that is asked for becomes segments.
 
 mod addressing;
+mod base_urls;
 mod descriptors;
 mod event_order;
 mod unique_ids;
@@ -23,11 +24,13 @@ mod splices;
 mod template;
 pub mod timing;
 mod updates;
+mod url_query;
 mod values;
 
 #[cfg(test)]
 mod tests;
 
+pub use base_urls::BaseUrls;
 pub use index::{IndexRequest, MAX_INDEX_BYTES, required_indexes, resolve_index};
 pub use model::{
     AdaptationSet, ContentProtection, Descriptor, EventStream, Mpd, MpdEvent, PatchLocation, Period, Representation,
@@ -39,6 +42,7 @@ pub use snapshot::{RenditionSnapshot, current_period, playable_representations, 
 pub use spans::{SegmentSpan, segment_spans};
 pub use splices::is_scte35;
 pub use template::{TemplateValues, UrlTemplate};
+pub use url_query::UrlQuery;
 
 use crate::defect::{Defect, DefectKind, Position};
 use crate::redact::Quoted;

@@ -1,8 +1,10 @@
 //! The typed model of an MPD. Inheritance is resolved in it: durations, URLs and addressing stand where they apply.
 
+use super::base_urls::BaseUrls;
 use super::template::UrlTemplate;
+use super::url_query::UrlQuery;
 use crate::splice::SpliceSection;
-use crate::stream::{ByteRange, Media, Resolution};
+use crate::stream::{ByteRange, Media, Resolution, Uninspected};
 use crate::units::{Seconds, Timestamp};
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -14,6 +16,8 @@ pub struct Mpd {
     pub id: Option<String>,
     /// Whether MPD@type is `dynamic`, which is a live presentation.
     pub dynamic: bool,
+    /// Whether MPD@type is `list`: the Periods name other MPDs (ISO/IEC 23009-1:2026 5.3.1.2), which are not followed.
+    pub list: bool,
     pub profiles: Vec<String>,
     pub availability_start: Option<Timestamp>,
     pub availability_end: Option<Timestamp>,
@@ -141,11 +145,30 @@ pub struct Representation {
     /// The first AudioChannelConfiguration, as written.
     pub channels: Option<Descriptor>,
     pub protections: Vec<ContentProtection>,
-    pub base: Url,
+    pub base: BaseUrls,
     pub addressing: SegmentAddressing,
     /// Scheme of the first EssentialProperty that players are not expected to support: they ignore the Representation then.
     pub foreign: Option<String>,
+    /// Why its media are not inspected; `None` if they are.
+    pub uninspected: Option<Uninspected>,
+    /// What annex I adds to the URLs of its segments.
+    pub query: UrlQuery,
     pub line: u32,
+}
+
+impl Representation {
+    /// Whether players get the same from both: all is equal but the place in the MPD. Such Representations may have one id
+    /// (ISO/IEC 23009-1 5.3.5.2).
+    #[must_use]
+    pub fn is_identical(&self, other: &Self) -> bool {
+        let Self {
+            id, bandwidth, codecs, mime_type, resolution, frame_rate, channels, base, addressing, query, ..
+        } = self;
+        (id, bandwidth, codecs, mime_type, resolution)
+            == (&other.id, &other.bandwidth, &other.codecs, &other.mime_type, &other.resolution)
+            && (frame_rate, channels, base, addressing, query)
+                == (&other.frame_rate, &other.channels, &other.base, &other.addressing, &other.query)
+    }
 }
 
 /// Where the segments of a Representation are, and at which times (ISO/IEC 23009-1 5.3.9).
@@ -170,6 +193,8 @@ pub enum SegmentScheme {
         index: Option<ByteRange>,
     },
     Listed(SegmentListing),
+    /// The description is of a kind that this exporter doesn't read.
+    Uninspected(Uninspected),
     /// The description is too damaged to be played.
     Unusable,
 }

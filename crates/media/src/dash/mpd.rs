@@ -1,5 +1,6 @@
 //! The MPD element and the times of its Periods.
 
+use super::base_urls::BaseUrls;
 use super::defect_log::DefectLog;
 use super::descriptors;
 use super::model::{Mpd, Period, ServiceLatency};
@@ -20,6 +21,7 @@ pub(super) fn read(root: Node<'_, '_>, base: &Url, log: &mut DefectLog<'_>) -> M
     let mut mpd = Mpd {
         id: string(root, "id"),
         dynamic: dynamic(root, log),
+        list: attribute(root, "type") == Some("list"),
         profiles: words(root, "profiles", &[',']),
         availability_start: instant(root, "availabilityStartTime", log),
         availability_end: instant(root, "availabilityEndTime", log),
@@ -39,13 +41,13 @@ pub(super) fn read(root: Node<'_, '_>, base: &Url, log: &mut DefectLog<'_>) -> M
     required(root, &mpd, log);
     mpd.periods = periods(root, base, &mpd, log);
     event_order::check_event_order(root, log);
-    unique_ids::check_unique_ids(root, log);
+    unique_ids::check_unique_ids(root, &mpd.periods, log);
     mpd
 }
 
 fn dynamic(root: Node<'_, '_>, log: &mut DefectLog<'_>) -> bool {
     match attribute(root, "type") {
-        None | Some("static") => false,
+        None | Some("static" | "list") => false,
         Some("dynamic") => true,
         Some(other) => {
             log.wrong(root, MPD, format_args!("MPD@type is {}, which is neither static nor dynamic", Quoted(other)));
@@ -56,15 +58,14 @@ fn dynamic(root: Node<'_, '_>, log: &mut DefectLog<'_>) -> bool {
 
 /// Logs the mandatory attributes that are missing.
 fn required(root: Node<'_, '_>, mpd: &Mpd, log: &mut DefectLog<'_>) {
-    let missing = [
-        (mpd.profiles.is_empty(), "profiles"),
-        (attribute(root, "minBufferTime").is_none(), "minBufferTime"),
-        (mpd.dynamic && attribute(root, "availabilityStartTime").is_none(), "availabilityStartTime"),
-        (mpd.dynamic && attribute(root, "publishTime").is_none(), "publishTime"),
-    ];
-    for (_, name) in missing.iter().filter(|(missing, _)| *missing) {
+    let always = ["profiles", "minBufferTime"];
+    let live: &[&str] = if mpd.dynamic { &["availabilityStartTime", "publishTime"] } else { &[] };
+    for name in always.iter().chain(live).filter(|name| attribute(root, name).is_none()) {
         let kind = if mpd.dynamic { "dynamic" } else { "static" };
         log.wrong(root, MPD, format_args!("MPD@{name} is missing; a {kind} MPD must have it"));
+    }
+    if mpd.profiles.is_empty() && attribute(root, "profiles").is_some() {
+        log.wrong(root, MPD, format_args!("MPD@profiles names no profile"));
     }
 }
 
@@ -77,16 +78,17 @@ fn latency(root: Node<'_, '_>, log: &mut DefectLog<'_>) -> Option<ServiceLatency
 /// The newest Periods, each with its start and its duration.
 fn periods(root: Node<'_, '_>, base: &Url, mpd: &Mpd, log: &mut DefectLog<'_>) -> Vec<Period> {
     let count = children(root, "Period").count();
-    if count == 0 {
+    if count == 0 && !mpd.list {
         log.wrong(root, PERIOD, format_args!("the MPD has no Period"));
     }
-    let base = period::base(root, base, log);
+    let mpd_url = base;
+    let base = BaseUrls::of(root, &BaseUrls::one(base.clone()), log);
     let times = times(root, mpd, log);
     let surplus = count.saturating_sub(MAX_PERIODS);
     if surplus > 0 {
         log.wrong(root, PERIOD, format_args!("the oldest {surplus} Periods were left out; {MAX_PERIODS} are read"));
     }
-    let mut reader = period::Reader::new(log);
+    let mut reader = period::Reader::new(root, mpd_url, log);
     let all = children(root, "Period").zip(times).skip(surplus);
     all.map(|(node, time)| reader.period(node, &base, time)).collect()
 }

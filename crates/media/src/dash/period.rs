@@ -1,12 +1,14 @@
 //! Periods, AdaptationSets and Representations.
 
 use super::addressing::{self, Timelines};
+use super::base_urls::BaseUrls;
 use super::defect_log::DefectLog;
 use super::descriptors;
-use super::model::{AdaptationSet, Descriptor, Period, Representation};
+use super::model::{AdaptationSet, Descriptor, Period, Representation, SegmentAddressing, SegmentScheme};
+use super::url_query::UrlQuery;
 use super::values::{attribute, bounded, child, children, frame_rate, number, string, words};
 use crate::redact::Quoted;
-use crate::stream::{Media, Resolution};
+use crate::stream::{Media, Resolution, Uninspected};
 use crate::units::Seconds;
 use roxmltree::Node;
 use url::Url;
@@ -23,6 +25,23 @@ const TRICK: &[&str] = &[
 const KNOWN: &[&str] =
     &["urn:mpeg:mpegB:cicp:", "urn:mpeg:dash:", "urn:dvb:dash:", "urn:scte:dash:", "http://dashif.org/"];
 
+/// Prefix of the schemes of segment encryption and authentication (ISO/IEC 23009-4).
+const SEGMENT_ENCRYPTION: &str = "urn:mpeg:dash:sea:";
+/// Prefixes of the EssentialProperty schemes of ISO/IEC 23009-1 that leave segments and their URLs as they are, or that this
+/// exporter implements.
+const DONE: &[&str] = &[
+    "urn:mpeg:dash:14496:10:frame_packing_arrangement_type:",
+    "urn:mpeg:dash:13818:1:stereo_video_format_type:",
+    "urn:mpeg:dash:adaptation-set-switching:",
+    "urn:mpeg:dash:period-c",
+    "urn:mpeg:dash:preselection:",
+    "urn:mpeg:dash:role:",
+    "urn:mpeg:dash:srd:",
+    "urn:mpeg:dash:ssr:",
+    "urn:mpeg:dash:stereoid:",
+    "urn:mpeg:dash:urlparam:",
+];
+
 /// Start of a Period since the beginning of the presentation, and its duration.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PeriodTimes {
@@ -38,6 +57,10 @@ impl From<(Option<Seconds>, Option<Seconds>)> for PeriodTimes {
 
 pub(super) struct Reader<'n, 't> {
     log: &'n mut DefectLog<'t>,
+    /// The MPD element, whose properties apply to every Period.
+    root: Node<'n, 'n>,
+    /// URL of the MPD, whose query may be inserted into the URLs of segments.
+    mpd_url: &'n Url,
     /// Each SegmentTimeline is read once, however many Representations inherit it.
     timelines: Timelines,
     /// Number of Representations read in this Period.
@@ -45,14 +68,14 @@ pub(super) struct Reader<'n, 't> {
 }
 
 impl<'n, 't> Reader<'n, 't> {
-    pub(super) fn new(log: &'n mut DefectLog<'t>) -> Self {
-        Self { log, timelines: Timelines::default(), count: 0 }
+    pub(super) fn new(root: Node<'n, 'n>, mpd_url: &'n Url, log: &'n mut DefectLog<'t>) -> Self {
+        Self { log, root, mpd_url, timelines: Timelines::default(), count: 0 }
     }
 
-    pub(super) fn period(&mut self, node: Node<'_, '_>, base: &Url, times: PeriodTimes) -> Period {
+    pub(super) fn period(&mut self, node: Node<'_, '_>, base: &BaseUrls, times: PeriodTimes) -> Period {
         self.count = 0;
         self.unfollowed(node);
-        let base = self::base(node, base, self.log);
+        let base = BaseUrls::of(node, base, self.log);
         let sets: Vec<_> = children(node, "AdaptationSet").map(|set| self.set(&[set, node], &base)).collect();
         self.unplayable(node, &sets);
         if self.count > super::MAX_REPRESENTATIONS {
@@ -74,10 +97,10 @@ impl<'n, 't> Reader<'n, 't> {
     }
 
     /// An AdaptationSet. `way` is the AdaptationSet and its Period.
-    fn set(&mut self, way: &[Node<'_, '_>; 2], base: &Url) -> AdaptationSet {
+    fn set(&mut self, way: &[Node<'_, '_>; 2], base: &BaseUrls) -> AdaptationSet {
         let [node, period] = *way;
         self.unfollowed(node);
-        let base = self::base(node, base, self.log);
+        let base = BaseUrls::of(node, base, self.log);
         let essential = descriptors::descriptors(node, "EssentialProperty", self.log);
         let supplemental = descriptors::descriptors(node, "SupplementalProperty", self.log);
         let mut representations = Vec::new();
@@ -105,26 +128,35 @@ impl<'n, 't> Reader<'n, 't> {
     }
 
     /// A Representation with the attributes that it inherits. `way` is the Representation, its AdaptationSet and its Period.
-    fn representation(&mut self, way: &[Node<'_, '_>; 3], base: &Url) -> Representation {
-        let [node, set, _] = *way;
-        let base = self::base(node, base, self.log);
+    fn representation(&mut self, way: &[Node<'_, '_>; 3], base: &BaseUrls) -> Representation {
+        let [node, set, period] = *way;
+        let base = BaseUrls::of(node, base, self.log);
         self.required(node, set);
         let log = &mut *self.log;
         let own = |name: &str| if attribute(node, name).is_some() { node } else { set };
         let size = |name, log: &mut DefectLog<'_>| number::<u32>(own(name), name, log).filter(|n| *n > 0);
         let resolution = size("width", log).zip(size("height", log));
+        let (query, unknown_query) = match UrlQuery::of(&[node, set, period, self.root], self.mpd_url) {
+            Ok(query) => (query, None),
+            Err(why) => (UrlQuery::default(), Some(why)),
+        };
+        let mime_type = string(own("mimeType"), "mimeType");
         let channels = child(node, "AudioChannelConfiguration").or(child(set, "AudioChannelConfiguration"));
+        let essential = descriptors::descriptors(node, "EssentialProperty", log);
+        let addressing = addressing::read(way, &base.first, &mut self.timelines, log);
         Representation {
             id: string(node, "id").unwrap_or_default(),
             bandwidth: number(node, "bandwidth", log),
             codecs: words(own("codecs"), "codecs", &[',']),
-            mime_type: string(own("mimeType"), "mimeType"),
+            uninspected: uninspected(&addressing, mime_type.as_deref(), &[node, set]).or(unknown_query),
+            query,
+            mime_type,
             resolution: resolution.map(|(width, height)| Resolution { width, height }),
             frame_rate: frame_rate(own("frameRate"), log),
             channels: channels.and_then(|c| descriptors::descriptor(c, log)),
             protections: descriptors::protections(node, log),
-            foreign: foreign(&descriptors::descriptors(node, "EssentialProperty", log)),
-            addressing: addressing::read(way, &base, &mut self.timelines, log),
+            foreign: foreign(&essential),
+            addressing,
             line: log.line(node),
             base,
         }
@@ -150,24 +182,31 @@ impl<'n, 't> Reader<'n, 't> {
     }
 
     fn required(&mut self, node: Node<'_, '_>, set: Node<'_, '_>) {
-        if attribute(node, "id").is_none() {
-            self.log.wrong(node, REPRESENTATION, format_args!("Representation@id is missing"));
+        match attribute(node, "id") {
+            None => self.log.wrong(node, REPRESENTATION, format_args!("Representation@id is missing")),
+            Some("") => self.log.wrong(node, REPRESENTATION, format_args!("Representation@id is empty")),
+            Some(_) => {}
         }
-        let id = attribute(node, "id").unwrap_or_default();
-        let missing = |name: &str| attribute(node, name).is_none() && attribute(set, name).is_none();
+        let written = |name: &str| attribute(node, name).or(attribute(set, name));
+        // A malformed bandwidth is reported where it is read.
         if attribute(node, "bandwidth").is_none() {
-            self.attribute(node, id, "bandwidth");
+            self.attribute(node, "bandwidth", None);
         }
-        if missing("mimeType") {
-            self.attribute(node, id, "mimeType");
+        let mime = written("mimeType");
+        if mime.is_none_or(str::is_empty) {
+            self.attribute(node, "mimeType", mime);
         }
-        if missing("codecs") && !attribute(set, "mimeType").is_some_and(|m| m.starts_with("text/")) {
-            self.attribute(node, id, "codecs");
+        let codecs = written("codecs");
+        if codecs.is_none_or(str::is_empty) && !names_its_codec(mime.unwrap_or_default()) {
+            self.attribute(node, "codecs", codecs);
         }
     }
 
-    fn attribute(&mut self, node: Node<'_, '_>, id: &str, name: &str) {
-        self.log.attribute(node, REPRESENTATION, format_args!("Representation {}: @{name} is missing", Quoted(id)));
+    /// Logs an attribute without a value; `written` is its text.
+    fn attribute(&mut self, node: Node<'_, '_>, name: &str, written: Option<&str>) {
+        let id = Quoted(attribute(node, "id").unwrap_or_default());
+        let what = if written.is_some() { "empty" } else { "missing" };
+        self.log.attribute(node, REPRESENTATION, format_args!("Representation {id}: @{name} is {what}"));
     }
 
     /// Logs a remote element, whose content is not fetched.
@@ -191,14 +230,28 @@ fn foreign(essential: &[Descriptor]) -> Option<String> {
     essential.iter().map(|d| &d.scheme).find(|scheme| !known(scheme)).cloned()
 }
 
-/// The first BaseURL of an element, resolved against `outer`. Further ones are alternatives.
-pub(super) fn base(node: Node<'_, '_>, outer: &Url, log: &mut DefectLog<'_>) -> Url {
-    let Some(found) = child(node, "BaseURL") else { return outer.clone() };
-    let text = found.text().unwrap_or_default().trim();
-    outer.join(text).unwrap_or_else(|e| {
-        log.wrong(found, "ISO/IEC 23009-1 5.6.4", format_args!("BaseURL {} is no URL: {e}", Quoted(text)));
-        outer.clone()
-    })
+/// Whether a MIME type needs no `codecs` beside it: pictures, and text outside of a container (RFC 6381 3.1).
+fn names_its_codec(mime: &str) -> bool {
+    mime.starts_with("text/") || mime.starts_with("image/") || mime == "application/ttml+xml"
+}
+
+/// Why the media of a Representation are not inspected. `levels` are the Representation and its AdaptationSet.
+fn uninspected(addressing: &SegmentAddressing, mime: Option<&str>, levels: &[Node<'_, '_>; 2]) -> Option<Uninspected> {
+    if let SegmentScheme::Uninspected(why) = addressing.segments {
+        return Some(why);
+    }
+    if mime.is_some_and(|mime| mime.ends_with("/webm")) {
+        return Some(Uninspected::WebM);
+    }
+    let schemes =
+        |name| levels.iter().flat_map(move |level| children(*level, name)).filter_map(|d| attribute(d, "schemeIdUri"));
+    let sea = |scheme: &str| scheme.starts_with(SEGMENT_ENCRYPTION);
+    if schemes("ContentProtection").chain(schemes("EssentialProperty")).any(sea) {
+        return Some(Uninspected::SegmentEncryption);
+    }
+    let done =
+        |scheme: &str| !scheme.starts_with("urn:mpeg:dash:") || DONE.iter().any(|begin| scheme.starts_with(begin));
+    (!schemes("EssentialProperty").all(done)).then_some(Uninspected::Property)
 }
 
 /// Media type by contentType, mimeType, codecs and picture size, in this order.

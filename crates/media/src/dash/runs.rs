@@ -2,10 +2,20 @@
 
 use super::defect_log::DefectLog;
 use super::model::TimelineRun;
-use super::values::{attributes, children, whole_number};
+use super::values::{attributes, child, children, whole_number};
+use crate::stream::Uninspected;
 use roxmltree::Node;
 
 const TIMELINE: &str = "ISO/IEC 23009-1 5.3.9.6";
+
+/// Why a SegmentTimeline is not read: it repeats a Pattern of durations, or its elements are sequences of segments.
+pub(super) fn uninspected(timeline: Node<'_, '_>) -> Option<Uninspected> {
+    if child(timeline, "Pattern").is_some() {
+        return Some(Uninspected::TimelinePattern);
+    }
+    let sequence = |k: &str| k != "1";
+    children(timeline, "S").any(|s| s.attribute("k").is_some_and(sequence)).then_some(Uninspected::SegmentSequence)
+}
 
 /// The runs of a SegmentTimeline, the first numbered `start_number`. An S that cannot be read is left out.
 pub(super) fn read(timeline: Node<'_, '_>, start_number: u64, log: &mut DefectLog<'_>) -> Vec<TimelineRun> {

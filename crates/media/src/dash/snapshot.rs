@@ -1,5 +1,6 @@
 //! Renditions of an MPD at an instant, in the form that media playlists of HLS have.
 
+use super::base_urls::BaseUrls;
 use super::model::{
     AdaptationSet, Descriptor, Mpd, Period, Representation, SegmentAddressing, SegmentListing, SegmentScheme,
     SegmentTiming, SegmentUrls,
@@ -26,6 +27,8 @@ pub struct RenditionSnapshot {
     pub timeline: Timeline,
     /// The oldest segment that must be available, even when [`Self::timeline`] begins later.
     pub oldest: Option<Segment>,
+    /// The base URLs of its Representations that have alternatives.
+    pub base_urls: Vec<BaseUrls>,
 }
 
 /// The renditions of the current Period at `now`, which is the time by the clock of the MPD. Their segments include those of
@@ -117,10 +120,15 @@ impl RenditionSnapshot {
     /// The snapshot of a rendition whose parts in each Period are `pieces`, the newest Period first.
     fn of(rendition: Rendition, pieces: &[Piece<'_>], now: Timestamp, most: usize) -> Self {
         let mut newest_first: Vec<Segment> = Vec::new();
+        let mut base_urls: Vec<BaseUrls> = Vec::new();
         let mut oldest = None;
         for piece in pieces {
             let (mut segments, first) = piece.segments(now, most - newest_first.len().min(most));
             let Some(first) = first else { continue };
+            let base = &piece.representation.base;
+            if !base.others.is_empty() && !base_urls.contains(base) {
+                base_urls.push(base.clone());
+            }
             if let Some(begin) = segments.first_mut().filter(|s| s.number == first.number) {
                 // Media times of another Period are another timeline.
                 begin.discontinuity = true;
@@ -138,7 +146,12 @@ impl RenditionSnapshot {
         let ended =
             pieces.first().is_none_or(|p| !p.mpd.dynamic || p.mpd.availability_end.is_some_and(|end| end <= now));
         let media_sequence = segments.first().map_or(0, |s| s.number);
-        Self { rendition, timeline: Timeline { media_sequence, ended, segments, ..Timeline::default() }, oldest }
+        Self {
+            rendition,
+            timeline: Timeline { media_sequence, ended, segments, ..Timeline::default() },
+            oldest,
+            base_urls,
+        }
     }
 }
 
@@ -156,7 +169,7 @@ impl Piece<'_> {
         let Self { mpd, period, representation, keys } = self;
         let addressing = &representation.addressing;
         let presented = timing::presentation_time(period, addressing, span)?;
-        let (uri, byte_range) = match &listing.urls {
+        let (url, byte_range) = match &listing.urls {
             SegmentUrls::Template(template) => {
                 let bandwidth = representation.bandwidth.unwrap_or(0);
                 let values = TemplateValues {
@@ -165,7 +178,7 @@ impl Piece<'_> {
                     number: span.number,
                     time: span.start,
                 };
-                (representation.base.join(&template.fill(values)).ok()?, None)
+                (representation.base.first.join(&template.fill(values)).ok()?, None)
             }
             SegmentUrls::List(urls) => {
                 let place = span.number.checked_sub(listing.start_number)?;
@@ -178,13 +191,13 @@ impl Piece<'_> {
             number: (presented.0 * 1000.0).max(0.0).round() as u64,
             after: None,
             discontinuity_sequence: 0,
-            uri,
+            uri: representation.query.apply(url),
             byte_range,
             duration: Seconds(span.duration as f64 / f64::from(addressing.timescale.get())),
             discontinuity: false,
             program_date_time: mpd.availability_start.filter(|_| mpd.dynamic).map(|at| presented.after(at)),
             gap: false,
-            map: map.map(|m| Map { uri: m.url.clone(), byte_range: m.range, key: None }),
+            map: map.map(|m| Map { uri: representation.query.apply(m.url.clone()), byte_range: m.range, key: None }),
             key: keys.first().map(|key| Key { uri: None, ..key.clone() }),
             keys: keys.clone(),
             bit_rate: None,
@@ -244,6 +257,7 @@ fn rendition(set: &AdaptationSet, representation: &Representation) -> Rendition 
         group: Some(clock_of(&representation.addressing)),
         video_range: video_range::video_range(set),
         captions: captions(set),
+        uninspected: representation.uninspected,
         channels: representation.channels.as_ref().and_then(|c| c.value.clone()),
         line: Some(representation.line),
         ..Rendition::new(set.media, identity(set.media, representation))

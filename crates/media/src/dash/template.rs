@@ -18,6 +18,7 @@ enum Piece {
     RepresentationId,
     Bandwidth(usize),
     Number(usize),
+    SubNumber,
     Time(usize),
 }
 
@@ -58,6 +59,12 @@ impl UrlTemplate {
         self.0.iter().any(|p| matches!(p, Piece::Number(_)))
     }
 
+    /// Whether the URLs name parts of a segment sequence, which this exporter does not number.
+    #[must_use]
+    pub fn has_sub_number(&self) -> bool {
+        self.0.iter().any(|p| matches!(p, Piece::SubNumber))
+    }
+
     #[must_use]
     pub fn has_time(&self) -> bool {
         self.0.iter().any(|p| matches!(p, Piece::Time(_)))
@@ -74,6 +81,7 @@ impl UrlTemplate {
                 Piece::RepresentationId => filled.write_str(values.representation),
                 Piece::Bandwidth(width) => write!(filled, "{:0width$}", values.bandwidth, width = *width),
                 Piece::Number(width) => write!(filled, "{:0width$}", values.number, width = *width),
+                Piece::SubNumber => Ok(()),
                 Piece::Time(width) => write!(filled, "{:0width$}", values.time, width = *width),
             };
         }
@@ -89,6 +97,7 @@ fn identified(identifier: &str) -> Result<Piece, String> {
         "RepresentationID" if format.is_none() => Ok(Piece::RepresentationId),
         "Bandwidth" => Ok(Piece::Bandwidth(width()?)),
         "Number" => Ok(Piece::Number(width()?)),
+        "SubNumber" => width().map(|_| Piece::SubNumber),
         "Time" => Ok(Piece::Time(width()?)),
         _ => Err(unknown(identifier)),
     }
@@ -127,15 +136,7 @@ mod tests {
 
     #[test]
     fn what_is_no_identifier_is_named() {
-        for text in [
-            "$number$",
-            "$Number",
-            "$Number%d$",
-            "$Number%5d$",
-            "$Number%0999d$",
-            "$RepresentationID%02d$",
-            "$SubNumber$",
-        ] {
+        for text in ["$number$", "$Number", "$Number%d$", "$Number%5d$", "$Number%0999d$", "$RepresentationID%02d$"] {
             assert!(UrlTemplate::parse(text).is_err(), "{text}");
         }
         assert_eq!(UrlTemplate::parse("a$Nr$b").unwrap_err(), "`$Nr$` is no identifier that can be filled in");

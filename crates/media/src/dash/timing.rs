@@ -32,6 +32,9 @@ pub fn presentation_time(period: &Period, addressing: &SegmentAddressing, span: 
     Some(period.start? + Seconds(ticks as f64 / f64::from(addressing.timescale.get())))
 }
 
+/// Most URLs that are read of one UTCTiming element.
+const MAX_CLOCK_URLS: usize = 4;
+
 /// How a UTCTiming scheme gives the time (ISO/IEC 23009-1 5.8.4.11).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClockSource {
@@ -45,20 +48,19 @@ pub enum ClockSource {
     Network,
 }
 
-/// The clock that a UTCTiming element refers to; `base` resolves a relative URL. `None`: the scheme is unknown, or the
-/// value is no time or URL.
+/// The clocks that a UTCTiming element refers to, in their order: a player that gets no time from one asks the next. `base`
+/// resolves relative URLs. Empty: the scheme is unknown, or the value is no time or URL.
 #[must_use]
-pub fn clock_source(timing: &Descriptor, base: &Url) -> Option<ClockSource> {
-    let kind = timing.scheme.strip_prefix("urn:mpeg:dash:utc:")?.split(':').next()?;
+pub fn clock_sources(timing: &Descriptor, base: &Url) -> Vec<ClockSource> {
+    let kind = timing.scheme.strip_prefix("urn:mpeg:dash:utc:").and_then(|kind| kind.split(':').next());
     let value = timing.value.as_deref().unwrap_or_default();
-    // Several URLs may be given; each of them gives the same time.
-    let url = || base.join(value.split_whitespace().next()?).ok();
-    match kind {
-        "direct" => date::parse(value).map(|d| ClockSource::Direct(d.at)),
-        "http-head" => url().map(ClockSource::Date),
-        "http-xsdate" | "http-iso" => url().map(ClockSource::Body),
-        "ntp" | "sntp" | "http-ntp" => Some(ClockSource::Network),
-        _ => None,
+    let urls = || value.split_whitespace().take(MAX_CLOCK_URLS).filter_map(|url| base.join(url).ok());
+    match kind.unwrap_or_default() {
+        "direct" => date::parse(value).map(|d| ClockSource::Direct(d.at)).into_iter().collect(),
+        "http-head" => urls().map(ClockSource::Date).collect(),
+        "http-xsdate" | "http-iso" => urls().map(ClockSource::Body).collect(),
+        "ntp" | "sntp" | "http-ntp" => vec![ClockSource::Network],
+        _ => Vec::new(),
     }
 }
 

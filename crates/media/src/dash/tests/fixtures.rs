@@ -82,8 +82,8 @@ fn low_latency_takes_a_growing_segment_for_not_yet_there() {
     assert_eq!(mpd.latency.unwrap().target, Some(Seconds(3.0)));
     let [video] = &renditions_at(&mpd, at("2026-01-01T00:00:20Z"))[..] else { panic!() };
     assert_eq!(paths(video).last().unwrap(), "ch1/V300/9.m4s");
-    let direct = timing::clock_source(&mpd.utc_timings[0], &base());
-    assert_eq!(direct, Some(timing::ClockSource::Direct(at("2026-01-01T00:00:01Z"))));
+    let direct = timing::clock_sources(&mpd.utc_timings[0], &base());
+    assert_eq!(direct, [timing::ClockSource::Direct(at("2026-01-01T00:00:01Z"))]);
 }
 
 #[test]
@@ -103,5 +103,5 @@ fn one_file_with_an_index() {
     let representation = &mpd.periods[0].sets[0].representations[0];
     let index = Some(ByteRange { offset: 732, length: 104 });
     assert_eq!(representation.addressing.segments, crate::dash::SegmentScheme::Single { index });
-    assert_eq!(representation.base.path(), "/live/ch1/video.mp4");
+    assert_eq!(representation.base.first.path(), "/live/ch1/video.mp4");
 }

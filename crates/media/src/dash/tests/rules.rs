@@ -3,6 +3,7 @@
 use super::super::{SegmentScheme, SegmentTiming};
 use super::*;
 use crate::defect::DefectKind;
+use crate::stream::Uninspected;
 
 const NOW: &str = "2026-01-01T00:01:00Z";
 
@@ -212,7 +213,109 @@ fn ids_stand_once_in_a_period() {
     let nothing: [&str; 0] = [];
     assert_eq!(messages(&[set("1", "a"), set("2", "b")], &set("1", "a")), nothing, "in another Period");
     assert_eq!(messages(&[set("1", "a"), set("1", "b")], ""), ["AdaptationSet@id `1` stands twice in its Period"]);
-    assert_eq!(messages(&[set("1", "a"), set("2", "a")], ""), ["Representation@id `a` stands twice in its Period"]);
+    let twice = ["Representation@id `a` stands twice in its Period, for different Representations"];
+    for (is, other) in [
+        ("bandwidth=\"1\"", "bandwidth=\"2\""),
+        ("codecs=\"avc1\"", "codecs=\"avc3\""),
+        ("duration=\"2\"", "duration=\"4\""),
+    ] {
+        assert_eq!(messages(&[set("1", "a"), set("2", "a").replace(is, other)], ""), twice, "{other}");
+    }
+    let again = set("2", "a").replace("AdaptationSet id", "AdaptationSet lang=\"en\" id");
+    assert_eq!(messages(&[set("1", "a"), again], ""), nothing, "identical Representations in two AdaptationSets");
+}
+
+/// The messages about this Representation alone, in an AdaptationSet with these attributes.
+fn attribute_messages(set: &str, representation: &str) -> Vec<String> {
+    let template = r#"<SegmentTemplate media="$Number$" duration="2"/>"#;
+    let text =
+        live(template).replace(r#"<AdaptationSet mimeType="video/mp4">"#, &format!("<AdaptationSet {set}>")).replace(
+            r#"<Representation id="v" bandwidth="1000" codecs="avc1.64001f">"#,
+            &format!("<Representation {representation}>"),
+        );
+    read(&text).1.into_iter().map(|d| d.message).collect()
+}
+
+#[test]
+fn codecs_are_asked_of_media_whose_type_does_not_say_them() {
+    let nothing: [&str; 0] = [];
+    for mime in ["image/jpeg", "image/png", "application/ttml+xml", "text/vtt"] {
+        assert_eq!(attribute_messages("", &format!("id=\"a\" bandwidth=\"1\" mimeType=\"{mime}\"")), nothing, "{mime}");
+        assert_eq!(attribute_messages(&format!("mimeType=\"{mime}\""), "id=\"a\" bandwidth=\"1\""), nothing, "{mime}");
+    }
+    for mime in ["video/mp4", "audio/mp4", "application/mp4", "video/webm"] {
+        let found = attribute_messages("", &format!("id=\"a\" bandwidth=\"1\" mimeType=\"{mime}\""));
+        assert_eq!(found, ["Representation `a`: @codecs is missing"], "{mime}");
+    }
+}
+
+#[test]
+fn an_empty_value_is_not_called_missing() {
+    let found = attribute_messages("mimeType=\"\" codecs=\"\"", "id=\"\" bandwidth=\"1\"");
+    let empty =
+        ["Representation@id is empty", "Representation ``: @mimeType is empty", "Representation ``: @codecs is empty"];
+    assert_eq!(found, empty);
+    let profiles =
+        live("<SegmentTemplate media=\"$Number$\" duration=\"2\"/>").replace("profiles=\"p\"", "profiles=\" \"");
+    assert_eq!(read(&profiles).1[0].message, "MPD@profiles names no profile");
+}
+
+/// Why the rendition is not inspected, with the number of its segments; nothing in the MPD is a defect.
+fn uninspected(text: &str) -> (Option<Uninspected>, usize) {
+    let (mpd, defects) = read(text);
+    assert_eq!(defects, [], "{text}");
+    let [one] = &renditions_at(&mpd, at(NOW))[..] else { panic!("{text}") };
+    (one.rendition.uninspected, one.timeline.segments.len())
+}
+
+#[test]
+fn what_this_exporter_does_not_read_is_no_defect() {
+    let template = r#"<SegmentTemplate media="$Number$.m4s" duration="2"/>"#;
+    assert_eq!(uninspected(&live_with("timeShiftBufferDepth=\"PT20S\"", template)), (None, 10));
+    let under = |property: &str| live_with("timeShiftBufferDepth=\"PT20S\"", &format!("{property}{template}"));
+    let essential = |scheme: &str| under(&format!("<EssentialProperty schemeIdUri=\"{scheme}\" value=\"1\"/>"));
+    let sea = "<ContentProtection schemeIdUri=\"urn:mpeg:dash:sea:2012\"/>";
+    assert_eq!(uninspected(&under(sea)), (Some(Uninspected::SegmentEncryption), 10));
+    assert_eq!(uninspected(&essential("urn:mpeg:dash:sea:auth:2013")), (Some(Uninspected::SegmentEncryption), 10));
+    assert_eq!(uninspected(&essential("urn:mpeg:dash:holograms:2030")), (Some(Uninspected::Property), 10));
+    for harmless in ["urn:mpeg:dash:srd:2014", "urn:mpeg:mpegB:cicp:ColourPrimaries", "urn:mpeg:dash:urlparam:2014"] {
+        assert_eq!(uninspected(&essential(harmless)), (None, 10), "{harmless}");
+    }
+    let webm = under("").replace("video/mp4", "video/webm");
+    assert_eq!(uninspected(&webm), (Some(Uninspected::WebM), 10));
+    let timeline = |timeline: &str, media: &str| {
+        live(&format!(
+            "<SegmentTemplate media=\"{media}\"><SegmentTimeline>{timeline}</SegmentTimeline></SegmentTemplate>"
+        ))
+    };
+    let sequence = (Some(Uninspected::SegmentSequence), 0);
+    assert_eq!(uninspected(&timeline("<S t=\"0\" d=\"2\" k=\"4\"/>", "$Number$-$SubNumber$.m4s")), sequence);
+    assert_eq!(uninspected(&timeline("<S t=\"0\" d=\"2\" k=\"4\"/>", "$Time$.m4s")), sequence);
+    assert_eq!(uninspected(&timeline("<S t=\"0\" d=\"2\" k=\"1\"/>", "$Time$.m4s")), (None, 1));
+    let pattern = "<Pattern id=\"1\"><P d=\"2\" r=\"2\"/><P d=\"3\"/></Pattern><S t=\"0\" p=\"1\" r=\"9\"/>";
+    assert_eq!(uninspected(&timeline(pattern, "$Time$.m4s")), (Some(Uninspected::TimelinePattern), 0));
+}
+
+#[test]
+fn a_list_of_mpds_is_no_defect() {
+    let text =
+        "<MPD type=\"list\" profiles=\"p\" minBufferTime=\"PT2S\"><Period><ImportedMPD uri=\"a.mpd\"/></Period></MPD>";
+    let (mpd, defects) = read(text);
+    assert_eq!((mpd.list, mpd.dynamic, defects), (true, false, vec![]));
+}
+
+#[test]
+fn parameters_of_the_mpds_url_go_to_initialization_and_segments() {
+    let property = "<EssentialProperty schemeIdUri=\"urn:mpeg:dash:urlparam:2014\">\
+        <UrlQueryInfo queryTemplate=\"$querypart$\" useMPDUrlQuery=\"true\"/></EssentialProperty>";
+    let text =
+        live(&format!("{property}<SegmentTemplate media=\"$Number$.m4s\" initialization=\"i.mp4\" duration=\"2\"/>"));
+    let base = url::Url::parse("http://packager/ch1/live.mpd?session=7").unwrap();
+    let mpd = crate::dash::parse(text.as_bytes(), &base).0.unwrap();
+    let [one] = &renditions_at(&mpd, at(NOW))[..] else { panic!() };
+    let segment = one.timeline.segments.last().unwrap();
+    assert_eq!(segment.uri.as_str(), "http://packager/ch1/30.m4s?session=7");
+    assert_eq!(segment.map.as_ref().unwrap().uri.as_str(), "http://packager/ch1/i.mp4?session=7");
 }
 
 #[test]

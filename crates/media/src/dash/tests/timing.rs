@@ -5,18 +5,20 @@ use crate::units::Seconds;
 
 #[test]
 fn the_clock_by_every_scheme() {
-    let source = |scheme: &str, value: &str| {
+    let sources = |scheme: &str, value: &str| {
         let scheme = format!("urn:mpeg:dash:utc:{scheme}");
-        timing::clock_source(&Descriptor { scheme, value: Some(value.to_owned()) }, &base())
+        timing::clock_sources(&Descriptor { scheme, value: Some(value.to_owned()) }, &base())
     };
     let url = |text| Url::parse(text).unwrap();
-    assert_eq!(source("http-head:2014", "/time"), Some(ClockSource::Date(url("https://origin.example.com/time"))));
-    assert_eq!(source("http-iso:2014", "http://a/ http://b/"), Some(ClockSource::Body(url("http://a/"))));
-    assert_eq!(source("http-xsdate:2014", "http://a/"), Some(ClockSource::Body(url("http://a/"))));
-    assert_eq!(source("ntp:2014", "pool.example.com"), Some(ClockSource::Network));
-    assert_eq!(source("direct:2014", "2026-01-01T00:00:00Z"), Some(ClockSource::Direct(at("2026-01-01T00:00:00Z"))));
+    assert_eq!(sources("http-head:2014", "/time"), [ClockSource::Date(url("https://origin.example.com/time"))]);
+    let two = ["http://a/", "http://b/"].map(|text| ClockSource::Body(url(text)));
+    assert_eq!(sources("http-iso:2014", "http://a/ http://b/"), two);
+    assert_eq!(sources("http-iso:2014", &"http://a/ ".repeat(5)).len(), 4, "the number of URLs is bounded");
+    assert_eq!(sources("http-xsdate:2014", "http://a/"), two[..1]);
+    assert_eq!(sources("ntp:2014", "pool.example.com"), [ClockSource::Network]);
+    assert_eq!(sources("direct:2014", "2026-01-01T00:00:00Z"), [ClockSource::Direct(at("2026-01-01T00:00:00Z"))]);
     for (scheme, value) in [("direct:2014", "soon"), ("http-iso:2014", ""), ("sundial:2014", "x")] {
-        assert_eq!(source(scheme, value), None, "{scheme}");
+        assert_eq!(sources(scheme, value), [], "{scheme}");
     }
 }
 

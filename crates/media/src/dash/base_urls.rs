@@ -1,0 +1,104 @@
+//! BaseURL elements: the first of each level resolves URLs, further ones are alternatives at which the same resources are
+//! (ISO/IEC 23009-1 5.6.4, 5.6.5).
+
+use super::defect_log::DefectLog;
+use super::values::children;
+use crate::redact::Quoted;
+use roxmltree::Node;
+use url::Url;
+
+/// Most alternatives that are kept beside the first URL.
+const MAX_ALTERNATIVES: usize = 3;
+
+/// The URL against which URLs of an element are resolved, and its alternatives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseUrls {
+    pub first: Url,
+    /// Alternatives in the order in which players try them, at most three.
+    pub others: Vec<Url>,
+}
+
+impl BaseUrls {
+    /// A URL without alternatives.
+    #[must_use]
+    pub fn one(first: Url) -> Self {
+        Self { first, others: Vec::new() }
+    }
+
+    /// The base URLs of `node`, resolved against those of the element around it.
+    pub(super) fn of(node: Node<'_, '_>, outer: &Self, log: &mut DefectLog<'_>) -> Self {
+        let mut written = Vec::new();
+        for element in children(node, "BaseURL").take(1 + MAX_ALTERNATIVES) {
+            let text = element.text().unwrap_or_default().trim();
+            match outer.first.join(text) {
+                Ok(url) => written.push((text, url)),
+                Err(e) => {
+                    log.wrong(element, "ISO/IEC 23009-1 5.6.4", format_args!("BaseURL {} is no URL: {e}", Quoted(text)))
+                }
+            }
+        }
+        let mut urls = written.iter().map(|(_, url)| url.clone());
+        let Some(first) = urls.next() else { return outer.clone() };
+        let own = urls.collect::<Vec<_>>();
+        // Those of this level under the first outer URL, then this level's under the other outer ones.
+        let inherited = outer.others.iter().flat_map(|url| written.iter().filter_map(|(text, _)| url.join(text).ok()));
+        let mut others: Vec<Url> = Vec::new();
+        for url in own.into_iter().chain(inherited) {
+            if url != first && !others.contains(&url) && others.len() < MAX_ALTERNATIVES {
+                others.push(url);
+            }
+        }
+        Self { first, others }
+    }
+
+    /// The same resource at each alternative; empty when the URL is not below the first base URL.
+    #[must_use]
+    pub fn alternatives(&self, url: &Url) -> Vec<Url> {
+        let folder = |base: &Url| base.join(".").map(String::from).unwrap_or_default();
+        let below = folder(&self.first);
+        let Some(rest) = url.as_str().strip_prefix(&below).filter(|_| !below.is_empty()) else { return Vec::new() };
+        self.others.iter().filter_map(|other| Url::parse(&format!("{}{rest}", folder(other))).ok()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn urls(levels: &[&[&str]]) -> BaseUrls {
+        let mut bases = BaseUrls::one(Url::parse("http://origin/ch1/live.mpd").unwrap());
+        for level in levels {
+            let text: String = level.iter().map(|url| format!("<BaseURL>{url}</BaseURL>")).collect();
+            let text = format!("<Period>{text}</Period>");
+            let tree = roxmltree::Document::parse(&text).unwrap();
+            bases = BaseUrls::of(tree.root_element(), &bases, &mut DefectLog::new(&text));
+        }
+        bases
+    }
+
+    fn texts(urls: &[Url]) -> Vec<&str> {
+        urls.iter().map(Url::as_str).collect()
+    }
+
+    #[test]
+    fn the_first_resolves_and_the_others_are_alternatives() {
+        let two = urls(&[&["http://a/x/", "http://b/y/"], &["video/"]]);
+        assert_eq!((two.first.as_str(), texts(&two.others)), ("http://a/x/video/", vec!["http://b/y/video/"]));
+        let four = urls(&[&["http://a/", "http://b/"], &["1/", "2/"]]);
+        assert_eq!(four.first.as_str(), "http://a/1/");
+        assert_eq!(texts(&four.others), ["http://a/2/", "http://b/1/", "http://b/2/"]);
+        assert_eq!(urls(&[&[]]).others, []);
+        assert_eq!(urls(&[&["http://a/", "http://a/"]]).others, [], "the same one twice");
+        assert_eq!(urls(&[&["a/", "b/", "c/", "d/", "e/"]]).others.len(), MAX_ALTERNATIVES);
+    }
+
+    #[test]
+    fn a_segment_has_an_address_at_each_alternative() {
+        let bases = urls(&[&["http://a/x/", "http://b/y/"]]);
+        let at = |url: &str| bases.alternatives(&Url::parse(url).unwrap());
+        assert_eq!(texts(&at("http://a/x/v/1.m4s?t=1")), ["http://b/y/v/1.m4s?t=1"]);
+        assert_eq!(at("http://c/x/v/1.m4s"), [], "an address of its own");
+        let file = urls(&[&["http://a/video.mp4", "http://b/v/video.mp4"]]);
+        assert_eq!(texts(&file.alternatives(&Url::parse("http://a/video.mp4").unwrap())), ["http://b/v/video.mp4"]);
+    }
+}
