@@ -56,12 +56,13 @@ macro_rules! check_list {
         /// Runs every check that `settings` enables and whose scope includes the output's protocol.
         #[must_use]
         pub fn run(context: &CheckContext<'_>, settings: &CheckSettings) -> Vec<CheckOutcome> {
-            let mut outcomes = Vec::new();
+            let mut raw = Vec::new();
             $( if settings.$id.enabled && $group::$id::META.scope.judges(context.output.protocol()) {
                 let verdict = $group::$id::check(context, &settings.$id);
-                outcomes.push(verdict::outcome(&$group::$id::META, settings.$id.severity, verdict, &context.output.name));
+                raw.push(alternatives::RawOutcome { meta: &$group::$id::META, severity: settings.$id.severity, verdict });
             } )*
-            outcomes
+            alternatives::rate(context, &mut raw);
+            raw.into_iter().map(|o| verdict::outcome(o.meta, o.severity, o.verdict, &context.output.name)).collect()
         }
     };
 }

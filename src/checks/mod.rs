@@ -4,6 +4,7 @@
 
 #[macro_use]
 mod macros;
+mod alternatives;
 mod context;
 pub mod dash;
 pub mod delivery;
@@ -265,6 +266,24 @@ mod tests {
         let outcomes = run(&scene.context(), &CheckSettings::default());
         let ran: Vec<_> = outcomes.iter().filter(|o| o.result != CheckResult::NotRun).map(|o| o.check.id).collect();
         assert_eq!(ran, ["manifest_unavailable"]);
+    }
+
+    #[test]
+    fn one_rendition_of_two_without_segments_is_no_outage() {
+        let mut scene = healthy();
+        let gone = |scene: &mut Scene, name: &str| {
+            let past = scene.history.renditions.get_mut(name).unwrap();
+            let newest = (**past.segments.last().unwrap()).clone();
+            past.segments = vec![std::sync::Arc::new(with_status(newest, 404))];
+        };
+        let severity = |scene: &Scene| {
+            let outcomes = run(&scene.context(), &CheckSettings::default());
+            outcomes.iter().find(|o| o.check.id == "segment_unavailable").unwrap().severity
+        };
+        gone(&mut scene, "second");
+        assert_eq!(severity(&scene), Severity::Major);
+        gone(&mut scene, NAME);
+        assert_eq!(severity(&scene), Severity::Critical);
     }
 
     #[test]

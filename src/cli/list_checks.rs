@@ -50,7 +50,7 @@ fn markdown(listed: &[CheckDescription]) -> String {
 const INTRODUCTION: &str = "# Checks
 
 Made by `packager_exporter list-checks --format markdown`. Severities and parameters are defaults; a template may change
-them. A critical violation makes `probe_success` 0. A check marked ² compares with an earlier probe: it does not run on
+them. A critical violation makes `probe_success` 0; in one rendition it is major as long as another of its kind plays. A check marked ² compares with an earlier probe: it does not run on
 the first.
 ";
 

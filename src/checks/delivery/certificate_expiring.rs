@@ -11,8 +11,9 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Delivery,
     scope: CheckScope::Any,
     alert: Some("CertificateExpiring"),
-    help: "fails when a certificate of a server that answered ends within the template's days",
-    reference: "RFC 5280 4.1.2.5",
+    help: "fails when a certificate ends within the template's days that clients need to trust a server that answered: its own, or one on \
+           the path to a trusted certificate",
+    reference: "RFC 5280 4.1.2.5, 6.1",
     needs_history: false,
 };
 

@@ -3,15 +3,14 @@ use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdic
 use crate::facts::{Fetched, RenditionFacts};
 use crate::finding::Severity;
 use packager_media::redact;
-use packager_media::stream::Media;
 
 pub const META: CheckMeta = CheckMeta {
     id: "rendition_unavailable",
-    severity: Severity::Major,
+    severity: Severity::Critical,
     group: CheckGroup::Delivery,
     scope: CheckScope::Any,
     alert: Some("RenditionDown"),
-    help: "fails when a media playlist or an initialization segment doesn't answer or can't be read; critical when no rendition is left",
+    help: "fails when a media playlist or an initialization segment doesn't answer or can't be read",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1",
     needs_history: false,
 };
@@ -19,13 +18,7 @@ pub const META: CheckMeta = CheckMeta {
 params! {}
 
 pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
-    let verdict = select::judge_renditions(context, NO_PLAYLIST, |facts, _| judge(facts));
-    match verdict {
-        CheckVerdict::Ran(found) if none_left(context) => {
-            CheckVerdict::Ran(found.into_iter().map(|v| v.severity(Severity::Critical)).collect())
-        }
-        other => other,
-    }
+    select::judge_renditions(context, NO_PLAYLIST, |facts, _| judge(facts))
 }
 
 /// Violations of one rendition; `None` if the deadline came before its playlist, or if the manifest names no playlist
@@ -38,7 +31,18 @@ fn judge(facts: &RenditionFacts) -> Option<Vec<Violation>> {
     for init in facts.inits.iter().filter(|i| !i.fetched.probe_timed_out()) {
         problems.extend(init.fetched.problem().map(|p| violation("initialization segment", &init.fetched, &p)));
     }
+    problems.extend(elsewhere(facts));
     Some(problems)
+}
+
+/// A violation if an initialization segment is not at an address from which players go on to an alternative that has it.
+fn elsewhere(facts: &RenditionFacts) -> Option<Violation> {
+    let failed = facts.failed_addresses.iter().find(|f| f.number.is_none() && f.found_at.is_some())?;
+    let next = redact::url(failed.found_at.as_ref()?);
+    let problem = format!("{}; players go on with the next BaseURL, {next}", failed.fetched.problem()?);
+    Some(
+        violation("initialization segment", &failed.fetched, &problem).with("found_at", next).severity(Severity::Major),
+    )
 }
 
 fn unreadable(facts: &RenditionFacts) -> String {
@@ -54,19 +58,11 @@ fn violation(what: &str, fetched: &Fetched, problem: &str) -> Violation {
     }
 }
 
-/// Whether every rendition that a viewer needs failed: all video renditions, or all renditions of a radio channel.
-fn none_left(context: &CheckContext<'_>) -> bool {
-    let renditions = || context.output.renditions.iter();
-    let video = renditions().any(|r| r.rendition.media == Media::Video);
-    let mut needed = renditions().filter(|r| !video || r.rendition.media == Media::Video).peekable();
-    needed.peek().is_some() && needed.all(|r| judge(r).is_some_and(|problems| !problems.is_empty()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::checks::testing::*;
-    use crate::facts::{FailureKind, InitFacts};
+    use crate::facts::{FailedAddress, FailureKind, InitFacts};
     use packager_media::stream::Map;
     use std::sync::Arc;
 
@@ -86,22 +82,12 @@ mod tests {
     }
 
     #[test]
-    fn one_of_two_is_major_all_is_critical() {
+    fn a_playlist_that_is_not_there_fails() {
         let mut scene = Scene::live();
         scene.output.renditions.push(gone("1080p"));
         let found = violations(run(&scene));
-        assert_eq!((found.len(), found[0].severity, found[0].rendition.as_deref()), (1, None, Some("1080p")));
+        assert_eq!((found.len(), found[0].rendition.as_deref()), (1, Some("1080p")));
         assert_eq!(found[0].message, "media playlist: HTTP status 404");
-        scene.output.renditions.remove(0);
-        assert_eq!(violations(run(&scene))[0].severity, Some(Severity::Critical));
-    }
-
-    #[test]
-    fn audio_alone_does_not_save_a_video_channel() {
-        let mut scene = Scene::live();
-        scene.rendition().rendition.media = Media::Audio;
-        scene.output.renditions.push(gone("1080p"));
-        assert_eq!(violations(run(&scene))[0].severity, Some(Severity::Critical));
     }
 
     #[test]
@@ -111,8 +97,6 @@ mod tests {
         assert_not_run(run(&scene), NO_PLAYLIST);
         scene.rendition().playlist = Some(failed("720p/index.m3u8", FailureKind::Deadline));
         assert_not_run(run(&scene), NO_PLAYLIST);
-        scene.output.renditions.push(gone("1080p"));
-        assert_eq!(violations(run(&scene))[0].severity, None, "the other may well be there");
     }
 
     #[test]
@@ -136,6 +120,19 @@ mod tests {
             scene.rendition().inits = vec![Arc::new(init)];
             assert_eq!(violations(run(&scene)).len(), count);
         }
+    }
+
+    #[test]
+    fn an_initialization_segment_at_the_next_base_url_is_major() {
+        let mut scene = Scene::live();
+        let mut fetched = answered("a/init.mp4", "video/mp4");
+        fetched.result.as_mut().unwrap().status = 404;
+        scene.rendition().failed_addresses =
+            vec![FailedAddress { number: None, fetched, found_at: Some(url("b/init.mp4")) }];
+        let found = violations(run(&scene));
+        assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Major)));
+        let message = "initialization segment: HTTP status 404; players go on with the next BaseURL, https://packager.example/tv1/b/init.mp4";
+        assert_eq!(found[0].message, message);
     }
 
     #[test]

@@ -11,7 +11,8 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Delivery,
     scope: CheckScope::Any,
     alert: None,
-    help: "fails when a listed segment, newest or oldest of the window, isn't there: no answer, or a status other than 2xx",
+    help: "fails when a listed segment, newest or oldest of the window, isn't there: no answer, or a status other than 2xx; major for the oldest, which \
+           only those who seek back miss, and for one that an alternative BaseURL has",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.2.2",
     needs_history: false,
 };
@@ -38,18 +39,36 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory) -> Option<Vec<Violatio
                 .with("url", redact::url(&o.segment.uri))
                 .with("line", o.segment.line)
                 .with("status", status(&o.fetched))
+                .severity(Severity::Major)
         })
         .into_iter()
         .collect();
+    found.extend(elsewhere(facts));
     let newest_first = asked.collect::<Vec<_>>().into_iter().rev();
-    found.extend(newest_first.filter_map(|s| Some(violation(s, &missing(&s.fetched)?))));
+    found.extend(newest_first.filter_map(|s| Some(violation(facts, s, &missing(&s.fetched)?))));
     Some(found)
 }
 
-fn violation(segment: &SegmentFacts, problem: &str) -> Violation {
+fn violation(facts: &RenditionFacts, segment: &SegmentFacts, problem: &str) -> Violation {
     let which = if segment.newest { "newest segment" } else { "segment" };
-    select::segment_violation(segment, format!("{which} {}: {problem}", segment.segment.number))
+    let number = segment.segment.number;
+    let others = facts.failed_addresses.iter().filter(|f| f.number == Some(number));
+    let others: Vec<String> =
+        others.map(|f| redact::url(&f.fetched.url)).filter(|url| *url != redact::url(&segment.fetched.url)).collect();
+    let also = if others.is_empty() { String::new() } else { format!("; nor is it at {}", others.join(", ")) };
+    select::segment_violation(segment, format!("{which} {number}: {problem}{also}"))
         .with("status", status(&segment.fetched))
+}
+
+/// A violation if segments are not at an address from which players go on to an alternative that has them.
+fn elsewhere(facts: &RenditionFacts) -> Option<Violation> {
+    let missed = || facts.failed_addresses.iter().filter(|f| f.number.is_some() && f.found_at.is_some());
+    let last = missed().last()?;
+    let (number, problem, next) = (last.number?, missing(&last.fetched)?, last.found_at.as_ref()?);
+    let (url, next) = (redact::url(&last.fetched.url), redact::url(next));
+    let message = format!("segment {number} is not at {url}: {problem}; players go on with the next BaseURL, {next}");
+    let violation = Violation::new(message).with("number", number).with("url", url).with("found_at", next);
+    Some(violation.with("status", status(&last.fetched)).with("segments", missed().count()).severity(Severity::Major))
 }
 
 fn status(fetched: &Fetched) -> Option<u16> {
@@ -70,7 +89,7 @@ fn missing(fetched: &Fetched) -> Option<String> {
 mod tests {
     use super::*;
     use crate::checks::testing::*;
-    use crate::facts::OldestSegmentFacts;
+    use crate::facts::{FailedAddress, OldestSegmentFacts};
 
     fn run(scene: &Scene) -> CheckVerdict {
         check(&scene.context(), &Params::default())
@@ -125,7 +144,37 @@ mod tests {
         assert_holds(run(&scene));
         fetched.result.as_mut().unwrap().status = 403;
         scene.rendition().oldest = Some(OldestSegmentFacts { segment: segment(10), fetched });
-        assert_eq!(messages(run(&scene)), "oldest listed segment 10: HTTP status 403");
+        let found = violations(run(&scene));
+        assert_eq!(found[0].message, "oldest listed segment 10: HTTP status 403");
+        assert_eq!(found[0].severity, Some(Severity::Major), "whoever plays at the live edge doesn't need it");
+    }
+
+    fn failed_address(number: Option<u64>, path: &str, found_at: Option<&str>) -> FailedAddress {
+        let mut fetched = answered(path, "text/plain");
+        fetched.result.as_mut().unwrap().status = 503;
+        FailedAddress { number, fetched, found_at: found_at.map(url) }
+    }
+
+    #[test]
+    fn a_segment_at_the_next_base_url_is_major() {
+        let mut scene = scene([ts_segment(5, 0.0, 2.0)]);
+        scene.rendition().failed_addresses = vec![
+            failed_address(None, "a/init.mp4", Some("b/init.mp4")),
+            failed_address(Some(5), "a/5.ts", Some("b/5.ts")),
+        ];
+        let found = violations(run(&scene));
+        assert_eq!((found.len(), found[0].severity), (1, Some(Severity::Major)));
+        let message = "segment 5 is not at https://packager.example/tv1/a/5.ts: HTTP status 503; players go on with the next BaseURL, \
+                       https://packager.example/tv1/b/5.ts";
+        assert_eq!(found[0].message, message);
+    }
+
+    #[test]
+    fn a_segment_at_no_base_url_names_each() {
+        let mut scene = scene([with_status(ts_segment(5, 0.0, 2.0), 404)]);
+        scene.rendition().failed_addresses = vec![failed_address(Some(5), "b/5.ts", None)];
+        let message = "newest segment 5: HTTP status 404; nor is it at https://packager.example/tv1/b/5.ts";
+        assert_eq!(messages(run(&scene)), message);
     }
 
     #[test]

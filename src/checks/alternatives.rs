@@ -1,0 +1,174 @@
+//! Severity of a fault in one of several renditions: players go on with another one, so that critical is what leaves nothing to play,
+//! by picture and, where it is separate, by sound.
+
+use super::{CheckContext, CheckMeta, CheckVerdict, Violation};
+use crate::finding::Severity;
+use packager_media::stream::{Media, Protocol, Rendition};
+use std::collections::BTreeSet;
+
+/// The verdict of one check, before its violations become findings.
+pub(super) struct RawOutcome {
+    pub meta: &'static CheckMeta,
+    /// Severity that the template sets for the check; `None` if it sets none.
+    pub severity: Option<Severity>,
+    pub verdict: CheckVerdict,
+}
+
+impl RawOutcome {
+    fn is_critical(&self, violation: &Violation) -> bool {
+        self.severity.or(violation.severity).unwrap_or(self.meta.severity) == Severity::Critical
+    }
+
+    fn violations(&self) -> &[Violation] {
+        match &self.verdict {
+            CheckVerdict::Ran(violations) => violations,
+            CheckVerdict::NotRun(_) => &[],
+        }
+    }
+}
+
+/// Most renditions that a violation names as those that players go on with.
+const MAX_NAMED: usize = 8;
+
+/// Rates critical violations of single renditions as major where another rendition of the same kind has none, and names those as
+/// evidence. A severity that the template sets stays.
+pub(super) fn rate(context: &CheckContext<'_>, outcomes: &mut [RawOutcome]) {
+    let critical = |o: &RawOutcome| {
+        o.violations().iter().filter(|v| o.is_critical(v)).filter_map(|v| v.rendition.clone()).collect::<Vec<_>>()
+    };
+    let dead: BTreeSet<String> = outcomes.iter().flat_map(critical).collect();
+    if dead.is_empty() {
+        return;
+    }
+    let renditions: Vec<&Rendition> = context.output.renditions.iter().map(|r| &r.rendition).collect();
+    let lost: Vec<Media> = needed(context.output.protocol(), &renditions)
+        .into_iter()
+        .filter(|media| renditions.iter().filter(|r| r.media == *media).all(|r| dead.contains(&r.name)))
+        .collect();
+    for outcome in outcomes.iter_mut().filter(|o| o.severity.is_none()) {
+        let default = outcome.meta.severity;
+        let CheckVerdict::Ran(violations) = &mut outcome.verdict else { continue };
+        for violation in violations.iter_mut().filter(|v| v.severity.unwrap_or(default) == Severity::Critical) {
+            let of = renditions.iter().find(|r| Some(&r.name) == violation.rendition.as_ref());
+            let Some(rendition) = of.filter(|r| !lost.contains(&r.media)) else { continue };
+            let others = renditions.iter().filter(|r| r.media == rendition.media && !dead.contains(&r.name));
+            let names: Vec<&str> = others.take(MAX_NAMED).map(|r| r.name.as_str()).collect();
+            violation.severity = Some(Severity::Major);
+            violation.evidence.insert("alternatives".to_owned(), names.into());
+        }
+    }
+}
+
+/// The kinds of renditions without which there is nothing to play: picture, and sound where it has renditions of its own and no
+/// variant comes with sound in it; of a radio channel sound alone.
+fn needed(protocol: Protocol, renditions: &[&Rendition]) -> Vec<Media> {
+    let mut video = renditions.iter().filter(|r| r.media == Media::Video).peekable();
+    let sound = renditions.iter().any(|r| r.media == Media::Audio);
+    if video.peek().is_none() {
+        return if sound { vec![Media::Audio] } else { renditions.first().map(|r| r.media).into_iter().collect() };
+    }
+    let separate = sound && (protocol == Protocol::Dash || video.all(|r| r.group.is_some()));
+    if separate { vec![Media::Video, Media::Audio] } else { vec![Media::Video] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::delivery::segment_unavailable::META as CRITICAL;
+    use crate::checks::testing::*;
+    use crate::facts::RenditionFacts;
+
+    fn of(media: Media, group: Option<&str>, name: &str) -> RenditionFacts {
+        let mut facts = rendition(name);
+        (facts.rendition.media, facts.rendition.group) = (media, group.map(str::to_owned));
+        facts
+    }
+
+    /// The severities of one violation of each named rendition, where the output has these.
+    fn severities(renditions: Vec<RenditionFacts>, faulty: &[&str]) -> Vec<Option<Severity>> {
+        let mut scene = Scene::live();
+        scene.output.renditions = renditions;
+        let violations = faulty.iter().map(|name| Violation::new("gone").in_rendition(name)).collect();
+        let mut outcomes = [RawOutcome { meta: &CRITICAL, severity: None, verdict: CheckVerdict::Ran(violations) }];
+        rate(&scene.context(), &mut outcomes);
+        outcomes[0].violations().iter().map(|v| v.severity).collect()
+    }
+
+    const MAJOR: Option<Severity> = Some(Severity::Major);
+
+    fn two(group: Option<&str>) -> Vec<RenditionFacts> {
+        vec![of(Media::Video, group, "1080p"), of(Media::Video, group, "720p")]
+    }
+
+    fn with_sound(group: Option<&str>) -> Vec<RenditionFacts> {
+        let mut all = two(group);
+        all.extend([
+            of(Media::Audio, group, "audio-vi"),
+            of(Media::Audio, group, "audio-en"),
+            of(Media::Text, None, "text"),
+        ]);
+        all
+    }
+
+    #[test]
+    fn one_of_two_is_major_and_both_are_critical() {
+        assert_eq!(severities(two(None), &["1080p"]), [MAJOR]);
+        assert_eq!(severities(two(None), &["1080p", "720p"]), [None, None]);
+        assert_eq!(severities(vec![of(Media::Video, None, "media")], &["media"]), [None], "there is no other");
+    }
+
+    #[test]
+    fn sound_of_its_own_is_needed_and_subtitles_are_not() {
+        let group = Some("a");
+        assert_eq!(severities(with_sound(group), &["audio-vi"]), [MAJOR]);
+        assert_eq!(severities(with_sound(group), &["audio-vi", "audio-en"]), [None, None]);
+        assert_eq!(severities(with_sound(group), &["text"]), [MAJOR]);
+        assert_eq!(severities(with_sound(group), &["1080p", "720p", "audio-vi"]), [None, None, MAJOR]);
+    }
+
+    #[test]
+    fn sound_beside_variants_that_have_it_is_an_alternative() {
+        assert_eq!(severities(with_sound(None), &["audio-vi", "audio-en"]), [MAJOR, MAJOR]);
+        let radio = vec![of(Media::Audio, None, "a"), of(Media::Audio, None, "b")];
+        assert_eq!(severities(radio.clone(), &["a"]), [MAJOR]);
+        assert_eq!(severities(radio, &["a", "b"]), [None, None]);
+    }
+
+    #[test]
+    fn what_is_left_is_named() {
+        let mut scene = Scene::live();
+        scene.output.renditions = with_sound(Some("a"));
+        let verdict = CheckVerdict::Ran(vec![Violation::new("gone").in_rendition("1080p")]);
+        let mut outcomes = [RawOutcome { meta: &CRITICAL, severity: None, verdict }];
+        rate(&scene.context(), &mut outcomes);
+        assert_eq!(outcomes[0].violations()[0].evidence["alternatives"], serde_json::json!(["720p"]));
+    }
+
+    #[test]
+    fn faults_of_several_checks_add_up() {
+        let mut scene = Scene::live();
+        scene.output.renditions = two(None);
+        let raw = |meta: &'static CheckMeta, name: &str| {
+            let verdict = CheckVerdict::Ran(vec![Violation::new("gone").in_rendition(name)]);
+            RawOutcome { meta, severity: None, verdict }
+        };
+        let other = &crate::checks::segments::container_invalid::META;
+        let mut outcomes = [raw(&CRITICAL, "1080p"), raw(other, "720p")];
+        rate(&scene.context(), &mut outcomes);
+        assert!(outcomes.iter().all(|o| o.violations()[0].severity.is_none()), "nothing is left");
+    }
+
+    #[test]
+    fn a_severity_of_the_template_and_a_fault_of_the_whole_output_stay() {
+        let mut scene = Scene::live();
+        scene.output.renditions = two(None);
+        let verdict = CheckVerdict::Ran(vec![Violation::new("gone").in_rendition("1080p"), Violation::new("all")]);
+        let mut outcomes = [
+            RawOutcome { meta: &CRITICAL, severity: Some(Severity::Critical), verdict: verdict.clone() },
+            RawOutcome { meta: &CRITICAL, severity: None, verdict },
+        ];
+        rate(&scene.context(), &mut outcomes);
+        let severities = |n: usize| outcomes[n].violations().iter().map(|v| v.severity).collect::<Vec<_>>();
+        assert_eq!((severities(0), severities(1)), (vec![None, None], vec![MAJOR, None]));
+    }
+}
