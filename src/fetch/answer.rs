@@ -102,6 +102,7 @@ fn read_head(parts: &ClientParts, hop: &HopAnswer, url: Url) -> Exchange {
     let headers = hop.response.headers();
     let text = |name: HeaderName| headers.get(name).map(|v| header_text(v.as_bytes()));
     let leaf = hop.response.extensions().get::<reqwest::tls::TlsInfo>().and_then(|info| info.peer_certificate());
+    let chain = leaf.and_then(|der| parts.agents.chains.expiry(der));
     Exchange {
         final_url: url,
         status: hop.response.status().as_u16(),
@@ -115,7 +116,8 @@ fn read_head(parts: &ClientParts, hop: &HopAnswer, url: Url) -> Exchange {
         date: text(header::DATE).and_then(|t| parse_http_date(&t)),
         headers: kept_headers(headers),
         body_bytes: 0,
-        certificate_expiry: leaf.and_then(|der| parts.agents.chains.expiry(der)),
+        certificate_expiry: chain.map(|chain| chain.verified),
+        sent_certificates_expiry: chain.map(|chain| chain.sent),
         broken: None,
     }
 }
@@ -171,6 +173,7 @@ mod tests {
             headers: vec![("content-range".to_owned(), content_range.to_owned())],
             body_bytes: 0,
             certificate_expiry: None,
+            sent_certificates_expiry: None,
             broken: None,
         }
     }

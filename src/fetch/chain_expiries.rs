@@ -2,9 +2,12 @@
 //! expiry with every answer.
 
 use packager_media::units::Timestamp;
-use rustls_pki_types::CertificateDer;
+use rustls::RootCertStore;
+use rustls::crypto::WebPkiSupportedAlgorithms;
+use rustls_pki_types::{CertificateDer, UnixTime};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// The largest number of remembered chains. For a forgotten chain the expiry of the server's own certificate stands in.
@@ -12,25 +15,95 @@ const MAX_CHAINS: usize = 4096;
 /// The largest number of certificates of one chain that are read.
 const MAX_DEPTH: usize = 10;
 
+/// When the certificates of a server expire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ChainExpiry {
+    /// The earliest `notAfter` of all certificates that the server sent.
+    pub(crate) sent: Timestamp,
+    /// The earliest `notAfter` of the certificates that lead from the server's to a trusted one, which is among them. A server
+    /// may send others, such as an expired one that cross-signs a root.
+    pub(crate) verified: Timestamp,
+}
+
 /// Expiry of each chain, by the DER bytes of the server's own certificate.
 #[derive(Debug, Default)]
-pub(super) struct ChainExpiries(Mutex<HashMap<Box<[u8]>, Timestamp>>);
+pub(super) struct ChainExpiries(Mutex<HashMap<Box<[u8]>, ChainExpiry>>);
 
 impl ChainExpiries {
-    pub(crate) fn record(&self, leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) {
+    /// Remembers a chain that was verified. `verified` is the expiry of its verified path; `None` stands for that of the server's
+    /// own certificate.
+    pub(crate) fn record(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        verified: Option<Timestamp>,
+    ) {
         let all = std::iter::once(leaf).chain(intermediates).take(MAX_DEPTH);
-        let Some(earliest) = all.filter_map(|der| not_after(der)).min() else { return };
+        let Some(sent) = all.filter_map(|der| not_after(der)).min() else { return };
+        let verified = verified.or_else(|| not_after(leaf)).unwrap_or(sent);
         let mut chains = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if chains.len() >= MAX_CHAINS {
             chains.clear();
         }
-        chains.insert(leaf.as_ref().into(), earliest);
+        chains.insert(leaf.as_ref().into(), ChainExpiry { sent, verified });
     }
 
-    /// The earliest `notAfter` in the chain that the server sent with `leaf` (DER). `None` means that it can't be read.
-    pub(crate) fn expiry(&self, leaf: &[u8]) -> Option<Timestamp> {
+    /// The expiry of the chain that the server sent with `leaf` (DER). `None` means that it can't be read.
+    pub(crate) fn expiry(&self, leaf: &[u8]) -> Option<ChainExpiry> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(leaf).copied();
-        known.or_else(|| not_after(leaf))
+        known.or_else(|| not_after(leaf).map(|at| ChainExpiry { sent: at, verified: at }))
+    }
+}
+
+/// The trusted certificates, and when each expires: what the TLS library keeps of them doesn't say it.
+#[derive(Debug, Clone)]
+pub(super) struct Roots {
+    pub(crate) store: RootCertStore,
+    /// Expiry by the public key.
+    expiries: HashMap<Vec<u8>, Timestamp>,
+}
+
+impl Default for Roots {
+    /// Nothing is trusted.
+    fn default() -> Self {
+        Self { store: RootCertStore::empty(), expiries: HashMap::new() }
+    }
+}
+
+impl Roots {
+    /// Trusts a certificate.
+    ///
+    /// # Errors
+    /// The certificate can't be used.
+    pub(crate) fn add(&mut self, der: CertificateDer<'_>) -> Result<(), rustls::Error> {
+        let expiry = webpki::anchor_from_trusted_cert(&der)
+            .ok()
+            .and_then(|anchor| Some((anchor.subject_public_key_info.as_ref().to_vec(), not_after(&der)?)));
+        self.store.add(der)?;
+        self.expiries.extend(expiry);
+        Ok(())
+    }
+
+    /// The earliest expiry on the path that leads from `leaf` to a trusted certificate. `None` means that there is no such path.
+    pub(crate) fn path_expiry(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+        algorithms: &WebPkiSupportedAlgorithms,
+    ) -> Option<Timestamp> {
+        let end_entity = EndEntityCert::try_from(leaf).ok()?;
+        let usage = KeyUsage::server_auth();
+        let path = end_entity
+            .verify_for_usage(algorithms.all, &self.store.roots, intermediates, now, usage, None, None)
+            .ok()?;
+        self.earliest(leaf, &path)
+    }
+
+    fn earliest(&self, leaf: &CertificateDer<'_>, path: &VerifiedPath<'_>) -> Option<Timestamp> {
+        let between = path.intermediate_certificates().filter_map(|certificate| not_after(&certificate.der()));
+        let root = self.expiries.get(path.anchor().subject_public_key_info.as_ref()).copied();
+        not_after(leaf).into_iter().chain(between).chain(root).min()
     }
 }
 

@@ -4,12 +4,11 @@
 use crate::config;
 use crate::facts::{Failure, FailureKind};
 use crate::fetch::ClientError;
-use crate::fetch::chain_expiries::ChainExpiries;
+use crate::fetch::chain_expiries::{ChainExpiries, Roots};
 use crate::fetch::connect_trace::ConnectTimerLayer;
 use crate::fetch::guard::AddressGuard;
 use crate::fetch::resolve::Resolver;
 use crate::fetch::tls;
-use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use std::collections::HashMap;
@@ -33,7 +32,7 @@ const MAX_CA_BYTES: u64 = 1 << 20;
 #[derive(Debug)]
 pub(super) struct HttpClients {
     system: reqwest::Client,
-    roots: RootCertStore,
+    roots: Roots,
     connect_timeout: Duration,
     resolver: Arc<Resolver>,
     pub(crate) chains: Arc<ChainExpiries>,
@@ -91,26 +90,27 @@ async fn file_version(file: &Path) -> std::io::Result<FileVersion> {
     Ok((metadata.modified().ok(), metadata.len()))
 }
 
-async fn add_ca_file(roots: &mut RootCertStore, file: &Path) -> Result<(), String> {
+async fn add_ca_file(roots: &mut Roots, file: &Path) -> Result<(), String> {
     let mut text = Vec::new();
     let opened = tokio::fs::File::open(file).await.map_err(|e| e.to_string())?;
     opened.take(MAX_CA_BYTES).read_to_end(&mut text).await.map_err(|e| e.to_string())?;
-    let before = roots.len();
+    let before = roots.store.len();
     for certificate in CertificateDer::pem_slice_iter(&text) {
         let certificate = certificate.map_err(|e| format!("not PEM: {e}"))?;
         roots.add(certificate).map_err(|e| format!("contains a certificate that can't be used: {e}"))?;
     }
-    if roots.len() == before {
+    if roots.store.len() == before {
         return Err("contains no certificate; it must be PEM with at least one BEGIN CERTIFICATE".to_owned());
     }
     Ok(())
 }
 
-fn system_roots() -> RootCertStore {
+fn system_roots() -> Roots {
     let found = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(found.certs);
-    if roots.is_empty() {
+    let mut roots = Roots::default();
+    // A certificate that can't be used is one that nobody's chain leads to.
+    let _ = found.certs.into_iter().filter_map(|certificate| roots.add(certificate).err()).count();
+    if roots.store.is_empty() {
         let why = found.errors.first().map(ToString::to_string).unwrap_or_default();
         tracing::warn!(
             why,
@@ -131,7 +131,7 @@ pub(crate) fn service_client(timeout: Duration) -> Result<reqwest::Client, Strin
     let tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|e| e.to_string())?
-        .with_root_certificates(system_roots())
+        .with_root_certificates(system_roots().store)
         .with_no_client_auth();
     let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(timeout);
     client.tls_backend_preconfigured(tls).build().map_err(|e| e.to_string())
@@ -153,7 +153,7 @@ pub(crate) async fn read_service_answer(mut response: reqwest::Response, at_most
 }
 
 fn build_client(
-    roots: RootCertStore,
+    roots: Roots,
     connect_timeout: Duration,
     resolver: &Arc<Resolver>,
     chains: &Arc<ChainExpiries>,

@@ -1,13 +1,13 @@
 //! TLS settings. Every connection verifies the server's whole certificate chain and none resumes a session, so that the
 //! exporter sees what a new viewer sees.
 
-use crate::fetch::chain_expiries::ChainExpiries;
+use crate::fetch::chain_expiries::{ChainExpiries, Roots};
 use crate::fetch::connect_trace;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue};
 use rustls::client::{VerifierBuilderError, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::{ClientConfig, DigitallySignedStruct, Error, NamedGroup, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, DigitallySignedStruct, Error, NamedGroup, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -16,14 +16,16 @@ use tokio::time::Instant;
 ///
 /// # Errors
 /// Returns the TLS library's error when it can't use the CA certificates or its own cipher suites.
-pub(super) fn client_config(roots: RootCertStore, chains: Arc<ChainExpiries>) -> Result<ClientConfig, String> {
+pub(super) fn client_config(roots: Roots, chains: Arc<ChainExpiries>) -> Result<ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let inner = match WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build() {
+    let inner = match WebPkiServerVerifier::builder_with_provider(Arc::new(roots.store.clone()), Arc::clone(&provider))
+        .build()
+    {
         Ok(verifier) => Some(verifier),
         Err(VerifierBuilderError::NoRootAnchors) => None,
         Err(e) => return Err(e.to_string()),
     };
-    let verifier = ChainExpiryVerifier { inner, provider: Arc::clone(&provider), chains };
+    let verifier = ChainExpiryVerifier { inner, roots, provider: Arc::clone(&provider), chains };
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|e| e.to_string())?
@@ -35,11 +37,12 @@ pub(super) fn client_config(roots: RootCertStore, chains: Arc<ChainExpiries>) ->
     Ok(config)
 }
 
-/// The standard certificate verification. It also records when the chain expires, valid or not.
+/// The standard certificate verification. It also records when a valid chain expires.
 #[derive(Debug)]
 struct ChainExpiryVerifier {
     /// `None` when there is no trusted CA certificate at all.
     inner: Option<Arc<WebPkiServerVerifier>>,
+    roots: Roots,
     provider: Arc<CryptoProvider>,
     chains: Arc<ChainExpiries>,
 }
@@ -61,8 +64,10 @@ impl ServerCertVerifier for ChainExpiryVerifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.chains.record(leaf, intermediates);
-        self.inner()?.verify_server_cert(leaf, intermediates, name, ocsp, now)
+        let valid = self.inner()?.verify_server_cert(leaf, intermediates, name, ocsp, now)?;
+        let algorithms = &self.provider.signature_verification_algorithms;
+        self.chains.record(leaf, intermediates, self.roots.path_expiry(leaf, intermediates, now, algorithms));
+        Ok(valid)
     }
 
     fn verify_tls12_signature(

@@ -72,8 +72,15 @@ pub(crate) const GAUGES: &[Gauge] = &[
     gauge(
         "probe_ssl_earliest_cert_expiry",
         OUTPUT,
-        "Time at which the first certificate in the top manifest's chain expires, in seconds since 1970-01-01 UTC. \
-         Absent without TLS.",
+        "Time at which the first of the certificates that the top manifest's server sent expires, in seconds since 1970-01-01 UTC. \
+         It may be one that no client needs. Absent without TLS.",
         |v, s| s.outputs(v, |o| o.http.ssl_earliest_cert_expiry.map(|at| at as f64)),
+    ),
+    gauge(
+        "probe_ssl_last_chain_expiry_timestamp_seconds",
+        OUTPUT,
+        "Time at which the first certificate on the verified path from the top manifest's server to a trusted certificate expires, in \
+         seconds since 1970-01-01 UTC. Absent without TLS.",
+        |v, s| s.outputs(v, |o| o.http.ssl_last_chain_expiry_timestamp_seconds.map(|at| at as f64)),
     ),
 ];

@@ -50,7 +50,12 @@ pub struct OutputInfoView {
 
 measured! {
     /// The answer to the top manifest's request, under the names of blackbox_exporter.
-    HttpView { http_status_code: u16, http_redirects: u32, ssl_earliest_cert_expiry: i64 }
+    HttpView {
+        http_status_code: u16,
+        http_redirects: u32,
+        ssl_earliest_cert_expiry: i64,
+        ssl_last_chain_expiry_timestamp_seconds: i64,
+    }
 }
 
 measured! {
@@ -79,7 +84,10 @@ impl<'a> OutputView<'a> {
             http: HttpView {
                 http_status_code: exchange.map(|e| e.status),
                 http_redirects: exchange.map(|e| e.redirects),
-                ssl_earliest_cert_expiry: exchange.and_then(|e| e.certificate_expiry).map(Timestamp::as_second),
+                ssl_earliest_cert_expiry: exchange.and_then(|e| e.sent_certificates_expiry).map(Timestamp::as_second),
+                ssl_last_chain_expiry_timestamp_seconds: exchange
+                    .and_then(|e| e.certificate_expiry)
+                    .map(Timestamp::as_second),
             },
             http_duration_seconds: exchange.map(|e| PhasesView::new(&e.timings)).unwrap_or_default(),
             renditions_expected: expected,

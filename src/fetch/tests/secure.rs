@@ -189,6 +189,36 @@ async fn the_expiry_is_that_of_the_certificate_that_ends_first() {
     let (url, settings) = (server.url("/"), authority.settings());
     let (got, _) = exchange(&client(), FetchRequest { settings: &settings, ..request(&url) }).await;
     assert_eq!(got.certificate_expiry.unwrap().to_string(), "2031-12-31T00:00:00Z");
+    assert_eq!(got.sent_certificates_expiry, got.certificate_expiry);
+}
+
+#[tokio::test]
+async fn a_certificate_that_no_path_needs_expires_without_consequence() {
+    let authority = Authority::new();
+    let middle = Issuer::signed_by(self::authority("Middle CA", 2031), KeyPair::generate().unwrap(), &authority.root);
+    let middle = middle.unwrap();
+    // The root's name, signed by one that is gone: so do CAs whose root was not yet known everywhere.
+    let gone = Authority::named("Gone CA");
+    let crossed = Issuer::signed_by(self::authority("Studio CA", 2020), KeyPair::generate().unwrap(), &gone.root);
+    let chain = [middle.der().clone(), crossed.unwrap().der().clone()];
+    let server = Server::new(&middle, "localhost", 2038, &chain, &[b"h2"]).await;
+    let (url, settings) = (server.url("/"), authority.settings());
+    let (got, _) = exchange(&client(), FetchRequest { settings: &settings, ..request(&url) }).await;
+    assert_eq!(got.certificate_expiry.unwrap().to_string(), "2031-12-31T00:00:00Z");
+    assert_eq!(got.sent_certificates_expiry.unwrap().to_string(), "2020-12-31T00:00:00Z");
+}
+
+#[tokio::test]
+async fn a_root_that_ends_before_the_certificates_below_it_ends_the_path() {
+    let root = Issuer::self_signed(self::authority("Studio CA", 2030), KeyPair::generate().unwrap()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("ca.pem"), root.pem()).unwrap();
+    let server = Server::new(&root, "localhost", 2035, &[], &[b"h2"]).await;
+    let settings = RequestSettings { ca_file: Some(folder.path().join("ca.pem")), ..RequestSettings::default() };
+    let url = server.url("/");
+    let (got, _) = exchange(&client(), FetchRequest { settings: &settings, ..request(&url) }).await;
+    assert_eq!(got.certificate_expiry.unwrap().to_string(), "2030-12-31T00:00:00Z");
+    assert_eq!(got.sent_certificates_expiry.unwrap().to_string(), "2035-12-31T00:00:00Z");
 }
 
 #[tokio::test]
