@@ -142,6 +142,8 @@ mod tests {
             keys: answers.iter().map(answer).collect(),
             segments: Vec::new(),
             oldest: None,
+            base_urls: Vec::new(),
+            failed_addresses: Vec::new(),
             low_latency: None,
             skipped: 0,
             covered: true,

@@ -1,5 +1,6 @@
 //! The memory of all outputs, its bounds, and what a probe takes from it.
 
+use super::clock_step::Seen;
 use super::inits;
 use super::inputs::{self, InputState};
 use super::ladder::{self, LadderState};
@@ -166,6 +167,11 @@ impl History {
         memory.past(facts, now, retention.hold)
     }
 
+    /// Follows a step of the exporter's clock by `by`, which is negative for a clock that was set back: what was seen keeps its age.
+    pub(crate) fn follow_clock_step(&self, by: Seconds) {
+        self.lock().values_mut().for_each(|memory| memory.shift(by));
+    }
+
     /// The output's memory, for which the longest unseen output is forgotten when there are too many.
     fn memory<'m>(&self, outputs: &'m mut Outputs, key: &OutputKey, retention: Retention) -> &'m mut Memory {
         let key = (key.clone(), retention.query_identifies);
@@ -222,6 +228,23 @@ impl Memory {
         let renditions = facts.renditions.iter().filter_map(|r| past(&r.rendition)).collect();
         let (ladders, inputs, mpds) = (self.ladders.clone(), self.inputs.clone(), self.mpds.clone());
         OutputHistory { renditions, ladders, inputs, mpds }
+    }
+}
+
+impl Seen for Memory {
+    fn shift(&mut self, by: Seconds) {
+        let Self { url: _, touched, hold: _, labels: _, renditions, ladders, inputs, mpds, mpd_arrived, patchable: _ } =
+            self;
+        touched.shift(by);
+        ladders.shift(by);
+        inputs.shift(by);
+        mpds.shift(by);
+        mpd_arrived.shift(by);
+        for rendition in renditions.values_mut() {
+            rendition.past.shift(by);
+            rendition.touched.shift(by);
+            rendition.arrived.shift(by);
+        }
     }
 }
 

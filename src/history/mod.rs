@@ -6,6 +6,7 @@
 //! consecutive pair of observations in that time. A restart is thus reported for `hold` and is the baseline afterwards.
 
 mod ads;
+mod clock_step;
 mod inits;
 mod inputs;
 mod key_usage;

@@ -73,6 +73,7 @@ fn answered_after(total: Seconds) -> Fetched {
         headers: vec![],
         body_bytes: 1,
         certificate_expiry: None,
+        sent_certificates_expiry: None,
         broken: None,
     };
     Fetched { url, result: Ok(exchange) }
@@ -102,6 +103,8 @@ fn facts(timeline: Timeline, when: i64, segments: Vec<Arc<SegmentFacts>>) -> Out
         keys: vec![],
         segments,
         oldest: None,
+        base_urls: Vec::new(),
+        failed_addresses: Vec::new(),
         low_latency: None,
         skipped: 0,
         covered: true,
@@ -607,6 +610,20 @@ fn an_observation_keeps_the_newest_segments_of_a_long_window() {
     assert_eq!(observation.segments.len(), crate::history::MAX_LISTED_SEGMENTS);
     assert_eq!((observation.segments[0].number, observation.last_number()), (45, Some(300)));
     assert_eq!((observation.media_sequence, observation.window), (1, Seconds(600.0)));
+}
+
+#[test]
+fn what_was_seen_keeps_its_age_when_the_clock_is_set() {
+    for by in [3600.0, -600.0] {
+        let history = History::new(1);
+        let see = |second: i64| record(&history, 1, second);
+        see(0);
+        history.follow_clock_step(Seconds(by));
+        let seen = see(10 + by as i64);
+        assert_eq!(Seconds::between(seen.edge_since.unwrap(), at(10 + by as i64)), Seconds(10.0), "{by}");
+        let state = &seen.observations[0];
+        assert_eq!(Seconds::between(state.first_seen, state.last_seen), Seconds(10.0), "{by}");
+    }
 }
 
 /// Records a probe of a channel whose multivariant playlist lists `path` with the bit rate, and whose media playlist lists the

@@ -20,6 +20,7 @@ use crate::report::Report;
 use admission::Admission;
 use budget::TimeBudget;
 use capture::{Capturer, Downloads, KeyCache};
+use clock::ClockSteps;
 use lookup::{ProbeSubject, lookup};
 use packager_media::container::Container;
 use packager_media::stream::Timeline;
@@ -73,6 +74,7 @@ struct Shared {
     client: RwLock<(config::FetchSettings, Client)>,
     history: History,
     clock: Clock,
+    clock_steps: ClockSteps,
     captures: Arc<SharedCaptures>,
     admission: Admission,
 }
@@ -90,6 +92,7 @@ impl Prober {
             client: RwLock::new((exporter.fetch, client)),
             live,
             clock,
+            clock_steps: ClockSteps::default(),
             captures: Arc::default(),
             admission: Admission::new(exporter.probe.max_in_flight),
         };
@@ -143,6 +146,7 @@ impl Shared {
     async fn line(&self, loaded: &Config, subject: ProbeSubject, budget: TimeBudget) -> Report {
         let ProbeSubject { channel, template } = subject;
         let began = Instant::now();
+        let steps = self.follow_clock();
         let now = self.clock.now();
         let client = self.client(&loaded.exporter.fetch);
         let capturer = Capturer {
@@ -160,7 +164,11 @@ impl Shared {
         };
         let mut capture = capturer.capture(now).await;
         let captured = Instant::now();
-        let pasts = self.remember(&capture, &channel, &template, now);
+        let pasts = match self.follow_clock() == steps {
+            true => self.remember(&capture, &channel, &template, now),
+            // The clock was set during this probe, so that its times are of two clocks: nothing is compared.
+            false => vec![OutputHistory::default(); capture.outputs.len()],
+        };
         let outcomes = run_checks(&capture, &pasts, &channel, &template, now);
         capture.stages.checks = captured.elapsed().into();
         Report {
@@ -176,6 +184,15 @@ impl Shared {
             capture,
             outcomes,
         }
+    }
+
+    /// Moves the history along if the clock was set since the last probe, so that what was seen keeps its age. Returns the number of
+    /// such steps so far.
+    fn follow_clock(&self) -> u64 {
+        self.clock_steps.read(&self.clock, |by| {
+            tracing::warn!(seconds = by.0, "this system's clock was set; what was seen before keeps its age");
+            self.history.follow_clock_step(by);
+        })
     }
 
     fn remember(

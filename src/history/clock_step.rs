@@ -1,0 +1,99 @@
+//! Steps of the exporter's clock: what was seen keeps its age.
+
+use super::{AdHistory, InitState, KeyUsage, LadderState, MpdState, Observation, RenditionHistory};
+use crate::history::InputState;
+use packager_media::units::{Seconds, Timestamp};
+use std::sync::Arc;
+
+/// A state with times at which the exporter saw something.
+pub(super) trait Seen {
+    /// Moves those times by a step of the clock. Times that the stream names stay.
+    fn shift(&mut self, by: Seconds);
+}
+
+impl Seen for Timestamp {
+    fn shift(&mut self, by: Seconds) {
+        *self = by.after(*self);
+    }
+}
+
+impl<T: Seen> Seen for Option<T> {
+    fn shift(&mut self, by: Seconds) {
+        self.iter_mut().for_each(|one| one.shift(by));
+    }
+}
+
+impl<T: Seen> Seen for Vec<T> {
+    fn shift(&mut self, by: Seconds) {
+        self.iter_mut().for_each(|one| one.shift(by));
+    }
+}
+
+impl<T: Seen + Clone> Seen for Arc<T> {
+    fn shift(&mut self, by: Seconds) {
+        Arc::make_mut(self).shift(by);
+    }
+}
+
+impl Seen for Observation {
+    fn shift(&mut self, by: Seconds) {
+        self.first_seen.shift(by);
+        self.last_seen.shift(by);
+    }
+}
+
+impl Seen for MpdState {
+    fn shift(&mut self, by: Seconds) {
+        self.first_seen.shift(by);
+        self.last_seen.shift(by);
+    }
+}
+
+impl Seen for LadderState {
+    fn shift(&mut self, by: Seconds) {
+        self.first_seen.shift(by);
+    }
+}
+
+impl Seen for InputState {
+    fn shift(&mut self, by: Seconds) {
+        self.first_seen.shift(by);
+    }
+}
+
+impl Seen for InitState {
+    fn shift(&mut self, by: Seconds) {
+        self.first_seen.shift(by);
+        self.last_seen.shift(by);
+    }
+}
+
+impl Seen for KeyUsage {
+    fn shift(&mut self, by: Seconds) {
+        self.since.shift(by);
+    }
+}
+
+impl Seen for AdHistory {
+    fn shift(&mut self, by: Seconds) {
+        if let Some(open) = &mut self.open {
+            open.opened.shift(by);
+        }
+        self.last_cue.shift(by);
+        self.watched_since.shift(by);
+        self.last_message.shift(by);
+    }
+}
+
+impl Seen for RenditionHistory {
+    fn shift(&mut self, by: Seconds) {
+        let Self { observations, segments, keys, edge_since, ads, inits, key_use } = self;
+        observations.shift(by);
+        segments.iter_mut().for_each(|segment| Arc::make_mut(segment).inspected_at.shift(by));
+        keys.iter_mut().for_each(|key| Arc::make_mut(key).asked_at.shift(by));
+        edge_since.shift(by);
+        ads.shift(by);
+        inits.shift(by);
+        key_use.shift(by);
+    }
+}
