@@ -91,6 +91,8 @@ const DIALECTS: &[(&str, &str)] = &[
     ("discontinuities, loose", "dialect/loose/DI1/master.m3u8"),
     ("CMAF, event", "dialect/event/CM1/master.m3u8"),
     ("one media playlist", "dialect/dated/TV1/1080p/index.m3u8"),
+    ("MPD, standard", "dialect/standard/CM1/number.mpd?token=7"),
+    ("MPD in Periods, standard", "dialect/standard/CM1/periods.mpd?token=7"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

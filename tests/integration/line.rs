@@ -80,6 +80,32 @@ async fn a_key_is_requested_once_while_it_is_cached_and_decrypts_its_segments() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_set_makes_nothing_old() {
+    let channels = [channel("TV1", "live/TV1/master.m3u8"), channel("CM1", "live/CM1/time.mpd")];
+    let harness = Harness::new(&channels, TEMPLATES, "").await;
+    // Further than a playlist may stand still, and less than what makes a live edge late.
+    for step in [0, 5000, -5000] {
+        harness.step_clock(step);
+        for code in ["TV1", "CM1"] {
+            assert_eq!(failed(&*harness.probe(code).await), [""; 0], "{code} after a step of {step} ms");
+        }
+        harness.advance(Duration::from_secs(2));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stale_playlist_is_as_old_as_it_was_when_the_clock_is_set() {
+    let harness = Harness::new(&[channel("S", "fault/hls_playlist_stale/TV1/master.m3u8")], TEMPLATES, "").await;
+    harness.probe("S").await;
+    for _ in 0..4 {
+        harness.advance(Duration::from_secs(2));
+        harness.step_clock(-60_000);
+        harness.probe("S").await;
+    }
+    assert!(failed(&*harness.probe("S").await).contains(&"hls_playlist_stale"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_listed_segment_is_inspected_when_the_whole_window_is_new() {
     let harness = Harness::new(&[channel("TV1", "live/TV1/master.m3u8")], TEMPLATES, "").await;
     harness.probe("TV1").await;

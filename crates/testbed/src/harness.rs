@@ -21,7 +21,10 @@ pub struct Harness {
     pub origin: Origin,
     pub prober: Prober,
     origin_clock: origin::Clock,
+    /// What the exporter's wall clock shows.
     clock: Arc<AtomicI64>,
+    /// The time that has passed for the exporter.
+    passed: Arc<AtomicI64>,
     _files: TempDir,
 }
 
@@ -135,14 +138,23 @@ impl Harness {
         }
         let clock = Arc::new(AtomicI64::new(start_ms));
         let authority = origin.authority.as_deref();
-        let (prober, files) = prober_trusting(authority, &catalogue, templates, exporter, Clock::Manual(clock.clone()));
-        Self { origin, prober, origin_clock, clock, _files: files }
+        let passed = Arc::new(AtomicI64::new(0));
+        let stepped = Clock::Stepped { wall: clock.clone(), passed: passed.clone() };
+        let (prober, files) = prober_trusting(authority, &catalogue, templates, exporter, stepped);
+        Self { origin, prober, origin_clock, clock, passed, _files: files }
     }
 
     /// Moves the clock of origin and prober forward.
     pub fn advance(&self, by: Duration) {
-        let now = self.clock.fetch_add(by.as_millis() as i64, Ordering::SeqCst) + by.as_millis() as i64;
-        self.origin_clock.set(now);
+        let millis = by.as_millis() as i64;
+        self.clock.fetch_add(millis, Ordering::SeqCst);
+        self.passed.fetch_add(millis, Ordering::SeqCst);
+        self.origin_clock.set(self.origin_clock.now_ms() + millis);
+    }
+
+    /// Sets the exporter's clock, and no other, forward by so many milliseconds, or back by a negative number.
+    pub fn step_clock(&self, millis: i64) {
+        self.clock.fetch_add(millis, Ordering::SeqCst);
     }
 
     /// Probes a channel; the template's timeout is the bound of its time.

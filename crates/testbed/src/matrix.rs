@@ -331,6 +331,7 @@ fn clean_channels() -> Vec<(String, String, &'static str)> {
             "live/CM1/master.m3u8 live/CM1/time.mpd",
             "Both outputs of CM1, probed and compared together",
         ),
+        ("HLS of HV1, of which nobody said that it is HDR", "live/HV1/master.m3u8", "A channel without is_hdr"),
         ("TV1 in a folder", "folder/TV1.m3u8", "A media playlist in a folder with the playlists of other channels"),
     ];
     let others = others.map(|(name, path, help)| (name.to_owned(), path.to_owned(), help));

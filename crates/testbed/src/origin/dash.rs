@@ -85,6 +85,9 @@ pub(super) fn mpd(timeline: &Timeline, variant: MpdVariant, file: &str, now_ms: 
         let _ = write!(text, " id=\"{}\"", mpd_updates::ID);
     }
     let _ = writeln!(text, " timeShiftBufferDepth=\"PT{depth}S\" maxSegmentDuration=\"PT{longest}S\">");
+    if timeline.effect == Some(Effect::FirstBaseUrlDead) {
+        text.push_str("<BaseURL>gone/</BaseURL>\n<BaseURL>./</BaseURL>\n");
+    }
     if let Some(latency) = mpd_updates::service_description(file, timeline.effect) {
         text.push_str(&latency);
     }
@@ -115,6 +118,9 @@ pub(super) fn mpd(timeline: &Timeline, variant: MpdVariant, file: &str, now_ms: 
     }
     if timeline.effect == Some(Effect::Uncompressed) {
         let _ = writeln!(text, "<!-- {} -->", "x".repeat(70_000));
+    }
+    if timeline.effect == Some(Effect::FirstClockDead) {
+        text.push_str("<UTCTiming schemeIdUri=\"urn:mpeg:dash:utc:http-iso:2014\" value=\"clock\"/>\n");
     }
     if timeline.effect != Some(Effect::MpdTruncated) {
         let file = if timeline.effect == Some(Effect::UtcTimingMissing) { "clock" } else { &format!("{file}?clock") };

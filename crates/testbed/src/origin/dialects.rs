@@ -15,7 +15,13 @@ pub(super) enum Dialect {
     Rich,
     /// An event playlist, which no segment leaves.
     Event,
+    /// An MPD with what the standard allows and few packagers write: thumbnails, identical Representations, properties, and
+    /// parameters of its own URL that every segment needs (annex I).
+    Standard,
 }
+
+/// The query of a segment's URL in the dialect [`Dialect::Standard`], which is the query of the MPD's URL.
+pub(super) const PARAMETERS: &str = "token=7";
 
 /// Segments after which an event begins again.
 const EVENT: i64 = 1000;
@@ -27,6 +33,7 @@ impl Dialect {
             "dated" => Some(Self::Dated),
             "rich" => Some(Self::Rich),
             "event" => Some(Self::Event),
+            "standard" => Some(Self::Standard),
             _ => None,
         }
     }
@@ -46,8 +53,42 @@ impl Dialect {
             Self::Event => {
                 text.replacen("#EXT-X-MEDIA-SEQUENCE", "#EXT-X-PLAYLIST-TYPE:EVENT\n#EXT-X-MEDIA-SEQUENCE", 1)
             }
+            Self::Standard => standard(text),
         }
     }
+}
+
+fn standard(text: &str) -> String {
+    let properties = "<EssentialProperty schemeIdUri=\"urn:mpeg:dash:urlparam:2014\">\
+        <up:UrlQueryInfo xmlns:up=\"urn:mpeg:dash:schema:urlparam:2014\" queryTemplate=\"$querypart$\" useMPDUrlQuery=\"true\"/>\
+        </EssentialProperty>\n<EssentialProperty schemeIdUri=\"urn:mpeg:dash:srd:2014\" value=\"0,0,0,1,1,1,1\"/>\n";
+    let thumbnails = "<AdaptationSet id=\"20\" mimeType=\"image/jpeg\">\n\
+        <EssentialProperty schemeIdUri=\"http://dashif.org/guidelines/thumbnail_tile\" value=\"10x1\"/>\n\
+        <SegmentTemplate media=\"$RepresentationID$/$Number$.jpg\" duration=\"20\" startNumber=\"1\"/>\n\
+        <Representation id=\"thumbnails\" bandwidth=\"12000\" width=\"3200\" height=\"180\"/>\n</AdaptationSet>\n";
+    let mut out = String::new();
+    let mut audio: Option<String> = None;
+    for line in text.split_inclusive('\n') {
+        let mut written = line.to_owned();
+        if line.starts_with("<AdaptationSet") {
+            written.push_str(properties);
+        }
+        if line.starts_with("<AdaptationSet") && line.contains("contentType=\"audio\"") {
+            audio = Some(String::new());
+        }
+        if let Some(set) = &mut audio {
+            set.push_str(&written);
+        }
+        out.push_str(&written);
+        if line.starts_with("</AdaptationSet>")
+            && let Some(set) = audio.take()
+        {
+            // The same Representation for another role.
+            out.push_str(&set.replace("id=\"2\"", "id=\"10\""));
+            out.push_str(thumbnails);
+        }
+    }
+    out
 }
 
 fn loose(text: &str, folder: &str, turn: u64) -> String {

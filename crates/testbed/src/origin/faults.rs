@@ -35,6 +35,10 @@ pub(super) enum Effect {
     InitReplaced,
     InitRewritten,
     NewestSegmentMissing,
+    /// Every segment of the rung 720p answers 404.
+    RungSegmentsMissing,
+    /// The first of two BaseURL elements leads nowhere.
+    FirstBaseUrlDead,
     OldestSegmentMissing,
     SegmentSlow,
     SlowFirstByte,
@@ -185,6 +189,8 @@ pub(super) enum Effect {
     MediaShifted(i64),
     /// The address in UTCTiming answers 404.
     UtcTimingMissing,
+    /// The first of two UTCTiming elements has an address that answers 404.
+    FirstClockDead,
     /// timeShiftBufferDepth is shorter than suggestedPresentationDelay.
     TimeShiftBufferShort,
     /// maxSegmentDuration is half of a segment's duration.
@@ -284,6 +290,10 @@ static FAULTS: &[Fault] = &[
     // Segments
     fault("segment_404", Effect::NewestSegmentMissing, "TV1", "The newest listed segment answers 404.",
         &["segment_unavailable"], &[]),
+    fault("segment_404_in_one_rung", Effect::RungSegmentsMissing, "TV1", "Every segment of 720p answers 404; the other rungs play.",
+        &["segment_unavailable"], &[]),
+    Fault { path: TIME, ..fault("dash_first_base_url_dead", Effect::FirstBaseUrlDead, "CM1", "The first of two BaseURL elements leads nowhere; the second has everything.",
+        &["segment_unavailable", "rendition_unavailable"], &[]) },
     fault("segment_oldest_404", Effect::OldestSegmentMissing, "TV1", "The oldest listed segment answers 404.",
         &["segment_unavailable"], &[]),
     fault("segment_slow", Effect::SegmentSlow, "TV1", "Segments arrive at two thirds of real time.",
@@ -461,6 +471,9 @@ static FAULTS: &[Fault] = &[
     fault("hls_syntax_error", Effect::RepeatedTag, "TV1", "EXT-X-MEDIA-SEQUENCE appears twice, the second time between segments.",
         &["hls_syntax_error"], &[]),
     fault("hls_no_extm3u", Effect::NoExtM3u, "TV1", "Media playlists don't begin with EXTM3U.",
+        &["hls_syntax_error"], &[]),
+    fault("hls_attribute_whitespace", Effect::MediaLine("#EXT-X-START:TIME-OFFSET=-8.5, PRECISE=NO"), "TV1",
+        "A blank follows a comma of an attribute list, which players read all the same.",
         &["hls_syntax_error"], &[]),
     fault("hls_define_unknown", Effect::MediaLine("#EXT-X-DEFINE:IMPORT=\"cdn\""), "TV1",
         "Media playlists import a variable that the multivariant playlist doesn't define.",
@@ -682,6 +695,8 @@ static FAULTS: &[Fault] = &[
     Fault { path: NUMBER, ..fault("dash_edge_missing", Effect::MpdStart(-15), "CM1",
         "availabilityStartTime is 15 s too early: the newest segments by the clock are missing.", &["dash_live_edge_unavailable"], &["segment_unavailable"]) },
     Fault { path: NUMBER, ..fault("dash_clock_wrong", Effect::UtcTimingMissing, "CM1", "The address of UTCTiming answers 404.",
+        &["dash_clock_wrong"], &[]) },
+    Fault { path: NUMBER, ..fault("dash_clock_first_dead", Effect::FirstClockDead, "CM1", "The address of the first of two UTCTiming answers 404.",
         &["dash_clock_wrong"], &[]) },
     Fault { path: NUMBER, ..fault("dash_buffer_depth_short", Effect::TimeShiftBufferShort, "CM1",
         "timeShiftBufferDepth is shorter than suggestedPresentationDelay.", &["dash_buffer_depth_short"], &[]) },

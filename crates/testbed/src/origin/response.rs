@@ -10,6 +10,7 @@ use http::header::{self, HeaderValue};
 use http::{HeaderMap, Method, Response, StatusCode};
 
 use super::channels::{Format, Ladder};
+use super::dialects::{self, Dialect};
 use super::encryption::{self, Cipher};
 use super::faults::Effect;
 use super::fixtures::{self, UNIT_MS};
@@ -84,6 +85,12 @@ async fn reply(request: &RequestContext<'_>, timeline: &Timeline, now_ms: i64) -
         && request.state.next_request_number("flaky") % 3 == 2
     {
         return plain_text(StatusCode::SERVICE_UNAVAILABLE, "busy\n");
+    }
+    if matches!(request.route.mode, Mode::Dialect(Dialect::Standard))
+        && matches!(request.route.resource, Resource::Init(_) | Resource::Segment(..))
+        && request.query != Some(dialects::PARAMETERS)
+    {
+        return not_found();
     }
     match &request.route.resource {
         Resource::Master => master(request, timeline, now_ms).await,
@@ -297,6 +304,9 @@ async fn segment(
     rendition: Rendition,
     name: &str,
 ) -> Reply {
+    if timeline.effect == Some(Effect::RungSegmentsMissing) && rendition == TARGET {
+        return not_found();
+    }
     let ad_segment = dash::ad_segment_name(timeline, name);
     let number_name = ad_segment
         .clone()
