@@ -91,20 +91,30 @@ fn newest(mpd: &Mpd, period: &Period, representation: &Representation, now: Time
     segment_spans(&representation.addressing, stretch(mpd, period, &representation.addressing, now)?, 1).0.pop()
 }
 
-/// The Representations of a Period by media type and id.
+/// The Representations of a Period by media type and id. An id should be unique in its Period, but packagers repeat it in the
+/// AdaptationSets of several languages.
 struct Index<'m> {
     period: &'m Period,
-    by_id: HashMap<(Media, &'m str), (&'m AdaptationSet, &'m Representation)>,
+    by_id: HashMap<(Media, &'m str), Vec<(&'m AdaptationSet, &'m Representation)>>,
 }
 
 impl<'m> Index<'m> {
     fn of(period: &'m Period) -> Self {
-        let by_id = playable_representations(period).map(|(set, r)| ((set.media, r.id.as_str()), (set, r))).collect();
+        let mut by_id: HashMap<_, Vec<_>> = HashMap::new();
+        for (set, representation) in playable_representations(period) {
+            by_id.entry((set.media, representation.id.as_str())).or_default().push((set, representation));
+        }
         Self { period, by_id }
     }
 
+    /// The part of a Representation in this Period: itself, or the one of the same id that is most like it.
     fn same(&self, mpd: &'m Mpd, set: &AdaptationSet, representation: &Representation) -> Option<Piece<'m>> {
-        let (own, representation) = *self.by_id.get(&(set.media, representation.id.as_str()))?;
+        let equal = self.by_id.get(&(set.media, representation.id.as_str()))?;
+        let likeness = |(own, r): &&(&AdaptationSet, &Representation)| {
+            let same_kind = (own.language == set.language, r.resolution == representation.resolution);
+            (std::ptr::eq(*r, representation), same_kind)
+        };
+        let (own, representation) = *equal.iter().rev().max_by_key(likeness)?;
         Some(Piece { mpd, period: self.period, representation, keys: keys::content_keys(own, representation) })
     }
 }

@@ -70,3 +70,29 @@ fn media_time_counts_from_the_start_of_the_period() {
     };
     assert_eq!((start(50), start(75), start(0)), (Some(Seconds(100.0)), Some(Seconds(102.5)), Some(Seconds(95.0))));
 }
+
+#[test]
+fn an_id_that_two_languages_share_is_two_renditions_with_segments_of_their_own() {
+    let set = |period: u32, language: &str| {
+        format!(
+            "<AdaptationSet contentType=\"audio\" mimeType=\"audio/mp4\" lang=\"{language}\"><SegmentTemplate duration=\"2\" \
+             media=\"{language}/{period}-$Number$.m4s\"/><Representation id=\"1\" bandwidth=\"64000\" codecs=\"mp4a.40.2\"/>\
+             </AdaptationSet>"
+        )
+    };
+    let period = |n: u32, start: u32, languages: [&str; 2]| {
+        let sets: String = languages.iter().map(|language| set(n, language)).collect();
+        format!("<Period id=\"{n}\" start=\"PT{start}S\">{sets}</Period>")
+    };
+    let text = format!(
+        "<MPD type=\"dynamic\" availabilityStartTime=\"2026-01-01T00:00:00Z\" minimumUpdatePeriod=\"PT2S\">{}{}</MPD>",
+        period(1, 0, ["en", "vi"]),
+        period(2, 4, ["vi", "en"])
+    );
+    let snapshots = renditions_at(&read(&text).0, at("2026-01-01T00:00:08Z"));
+    let seen: Vec<_> = snapshots.iter().map(|s| (s.rendition.name.as_str(), paths(s).join(" "))).collect();
+    let listed =
+        |language: &str| ["1-1", "1-2", "2-1", "2-2"].map(|name| format!("ch1/{language}/{name}.m4s")).join(" ");
+    assert_eq!(seen, [("audio-vi", listed("vi")), ("audio-en", listed("en"))]);
+    assert_ne!(snapshots[0].rendition.identity, snapshots[1].rendition.identity);
+}
