@@ -63,7 +63,7 @@ fn violation(facts: &RenditionFacts, segment: &SegmentFacts, problem: &str) -> V
 /// A violation if segments are not at an address from which players go on to an alternative that has them.
 fn elsewhere(facts: &RenditionFacts) -> Option<Violation> {
     let missed = || facts.failed_addresses.iter().filter(|f| f.number.is_some() && f.found_at.is_some());
-    let last = missed().last()?;
+    let last = missed().next_back()?;
     let (number, problem, next) = (last.number?, missing(&last.fetched)?, last.found_at.as_ref()?);
     let (url, next) = (redact::url(&last.fetched.url), redact::url(next));
     let message = format!("segment {number} is not at {url}: {problem}; players go on with the next BaseURL, {next}");
