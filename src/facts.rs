@@ -15,7 +15,7 @@ use packager_media::container::Inspection;
 use packager_media::crypt::{AesKey, DecryptError};
 use packager_media::dash::BaseUrls;
 use packager_media::defect::Defect;
-use packager_media::stream::{Key, Map, Protocol, Rendition, Segment, Timeline};
+use packager_media::stream::{Key, Map, Protocol, Rendition, Segment, Timeline, VariantCounts};
 use packager_media::units::{Seconds, Timestamp};
 use serde::Serialize;
 use std::sync::Arc;
@@ -83,7 +83,7 @@ pub enum ManifestFacts {
     /// The answer did not come, or is neither a playlist nor an MPD. The protocol is the one that the address or the
     /// content indicates.
     Unreadable(Protocol),
-    HlsMultivariant,
+    HlsMultivariant(VariantCounts),
     /// An HLS media playlist in place of a multivariant playlist: it is the output's only rendition.
     HlsMedia,
     Dash(Box<DashFacts>),
@@ -94,7 +94,7 @@ impl OutputFacts {
     pub fn protocol(&self) -> Protocol {
         match self.content {
             ManifestFacts::Unreadable(protocol) => protocol,
-            ManifestFacts::HlsMultivariant | ManifestFacts::HlsMedia => Protocol::Hls,
+            ManifestFacts::HlsMultivariant(_) | ManifestFacts::HlsMedia => Protocol::Hls,
             ManifestFacts::Dash(_) => Protocol::Dash,
         }
     }

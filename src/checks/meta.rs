@@ -32,7 +32,9 @@ impl CheckMeta {
         match self.group {
             CheckGroup::Ladder | CheckGroup::Timeline | CheckGroup::Hls | CheckGroup::Dash => true,
             CheckGroup::Delivery => {
-                matches!(self.id, "manifest_unavailable" | "rendition_unavailable" | "live_ended")
+                let ids =
+                    ["manifest_unavailable", "playable_renditions_missing", "rendition_unavailable", "live_ended"];
+                ids.contains(&self.id)
             }
             CheckGroup::Segments | CheckGroup::OverTime | CheckGroup::Outputs => false,
         }
@@ -160,9 +162,9 @@ mod tests {
     }
 
     #[test]
-    fn three_checks_of_delivery_and_all_of_manifests_validate_playlists() {
+    fn four_checks_of_delivery_and_all_of_manifests_validate_playlists() {
         let validating = |group| CHECKS.iter().filter(|m| m.group == group && m.validates_playlists()).count();
-        assert_eq!(validating(CheckGroup::Delivery), 3);
+        assert_eq!(validating(CheckGroup::Delivery), 4);
         for group in [CheckGroup::Ladder, CheckGroup::Timeline, CheckGroup::Hls, CheckGroup::Dash] {
             assert_eq!(validating(group), CHECKS.iter().filter(|m| m.group == group).count());
         }

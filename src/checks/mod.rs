@@ -26,6 +26,7 @@ pub use verdict::{CheckOutcome, CheckResult, CheckVerdict, Violation};
 
 check_list! {
     delivery::manifest_unavailable,
+    delivery::playable_renditions_missing,
     delivery::rendition_unavailable,
     delivery::segment_unavailable,
     delivery::segment_download_slow,

@@ -15,7 +15,7 @@ use packager_media::container::{Container, ContinuityCounter, Inspection, Track,
 use packager_media::dash;
 use packager_media::stream::{
     HintKind, LowLatency, Media, Part, PreloadHint, Protocol, Rendition, RenditionIdentity, Resolution, Segment,
-    ServerControl, Timeline,
+    ServerControl, Timeline, VariantCounts,
 };
 use packager_media::units::{BitsPerSecond, MediaTime, Seconds, Timestamp};
 use std::sync::Arc;
@@ -303,7 +303,7 @@ impl Scene {
                 name: "hls".to_owned(),
                 url: url("master.m3u8"),
                 manifest: answered("master.m3u8", "application/vnd.apple.mpegurl"),
-                content: ManifestFacts::HlsMultivariant,
+                content: ManifestFacts::HlsMultivariant(VariantCounts { declared: 1, requestable: 1, i_frames: 0 }),
                 defects: Vec::new(),
                 renditions: vec![rendition(NAME)],
                 i_frames: Vec::new(),

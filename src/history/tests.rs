@@ -1,7 +1,7 @@
 use super::*;
 use crate::facts::{DashFacts, Exchange, Failure, FailureKind, Fetched, InitFacts, KeyFacts, ManifestFacts, Timings};
 use packager_media::crypt::AesKey;
-use packager_media::stream::{Map, Media, Protocol, Rendition, RenditionIdentity};
+use packager_media::stream::{Map, Media, Protocol, Rendition, RenditionIdentity, VariantCounts};
 use url::Url;
 
 const RETENTION: Retention = Retention { hold: Seconds(60.0), query_identifies: false };
@@ -302,7 +302,8 @@ fn a_ladder_is_news_when_its_kinds_change_and_stays_for_hold() {
     let history = History::new(10);
     let seen = |change: fn(&mut OutputFacts), when: i64| {
         let mut facts = facts(timeline(1, 5, ""), when, vec![]);
-        (facts.content, facts.renditions[0].playlist_at) = (ManifestFacts::HlsMultivariant, None);
+        (facts.content, facts.renditions[0].playlist_at) =
+            (ManifestFacts::HlsMultivariant(VariantCounts::default()), None);
         change(&mut facts);
         history.record(&key(), &facts, at(when), RETENTION).ladders.len()
     };

@@ -14,7 +14,9 @@ use crate::facts::{
 use crate::finding::{Finding, Severity};
 use crate::report::Report;
 use packager_media::container::{Container, Inspection, Track, TsFacts};
-use packager_media::stream::{Media, Protocol, Rendition, RenditionIdentity, Resolution, Segment, Timeline};
+use packager_media::stream::{
+    Media, Protocol, Rendition, RenditionIdentity, Resolution, Segment, Timeline, VariantCounts,
+};
 use packager_media::units::{BitsPerSecond, MediaTime, Seconds, Timestamp};
 use std::sync::Arc;
 use url::Url;
@@ -172,7 +174,7 @@ pub fn output(name: &str, renditions: Vec<RenditionFacts>) -> OutputFacts {
         name: name.into(),
         url,
         manifest,
-        content: ManifestFacts::HlsMultivariant,
+        content: ManifestFacts::HlsMultivariant(VariantCounts { declared: 1, requestable: 1, i_frames: 0 }),
         defects: Vec::new(),
         renditions,
         i_frames: Vec::new(),

@@ -87,6 +87,20 @@ pub struct Presentation {
     pub i_frames: Vec<Rendition>,
     /// HLS: names and values of EXT-X-DEFINE, which media playlists may import.
     pub variables: BTreeMap<String, String>,
+    /// HLS: how many variants the playlist declares.
+    pub variants: VariantCounts,
+}
+
+/// The number of variants that an HLS multivariant playlist declares. Renditions of EXT-X-MEDIA don't count: a player starts
+/// with a variant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct VariantCounts {
+    /// EXT-X-STREAM-INF tags.
+    pub declared: usize,
+    /// Those of them with a URI of the scheme http or https.
+    pub requestable: usize,
+    /// EXT-X-I-FRAME-STREAM-INF tags, for trick play only.
+    pub i_frames: usize,
 }
 
 /// A video rendition (a rung of the ladder), an audio rendition or a text rendition.

@@ -5,6 +5,7 @@ pub mod cors_missing;
 pub mod live_ended;
 pub mod manifest_unavailable;
 pub mod manifest_uncompressed;
+pub mod playable_renditions_missing;
 pub mod rendition_unavailable;
 pub mod segment_download_slow;
 pub mod segment_unavailable;

@@ -9,8 +9,8 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Hls,
     scope: CheckScope::Hls,
     alert: Some("PlaylistBroken"),
-    help: "fails when EXT-X-GAP marks segments of the window as missing; segment_unavailable reports missing \
-           segments without the mark",
+    help: "fails when EXT-X-GAP marks segments of the window as missing; critical when a window has nothing else; \
+           segment_unavailable reports missing segments without the mark",
     reference: "draft-pantos-hls-rfc8216bis-22 4.4.4.7",
     needs_history: false,
 };
@@ -22,7 +22,10 @@ params! {
 
 pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
     select::judge_renditions(context, NO_PLAYLIST, |facts, _| {
-        Some(violation(facts.timeline.as_deref()?, params).into_iter().collect())
+        let timeline = facts.timeline.as_deref()?;
+        let gaps_alone = timeline.segments.iter().all(|s| s.gap);
+        let found = violation(timeline, params);
+        Some(found.map(|v| if gaps_alone { v.severity(Severity::Critical) } else { v }).into_iter().collect())
     })
 }
 
@@ -59,6 +62,16 @@ mod tests {
         assert_holds(run(0, &Params::default()));
         let message = "1 of 6 segments in the window are gaps (EXT-X-GAP), 2.0 s in all; the newest is segment 10";
         assert_eq!(messages(run(1, &Params::default())), message);
+    }
+
+    #[test]
+    fn a_window_of_gaps_alone_is_critical() {
+        let mut scene = Scene::live();
+        scene.timeline().segments.iter_mut().for_each(|s| s.gap = true);
+        let severity = |scene: &Scene| violations(check(&scene.context(), &Params::default()))[0].severity;
+        assert_eq!(severity(&scene), Some(Severity::Critical));
+        scene.timeline().segments[5].gap = false;
+        assert_eq!(severity(&scene), None);
     }
 
     #[test]

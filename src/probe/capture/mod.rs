@@ -125,7 +125,7 @@ impl Capturer<'_> {
                 Some(arrived)
             }
             Playlist::Multivariant(mut presentation) => {
-                facts.content = ManifestFacts::HlsMultivariant;
+                facts.content = ManifestFacts::HlsMultivariant(presentation.variants);
                 facts.defects = defects;
                 let mut renditions: Vec<&mut Rendition> = presentation.renditions.iter_mut().collect();
                 let mut i_frames: Vec<&mut Rendition> = presentation.i_frames.iter_mut().collect();

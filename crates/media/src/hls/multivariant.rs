@@ -10,7 +10,7 @@ use super::tag_values::TagValue;
 use super::uris;
 use crate::defect::DefectKind::Syntax;
 use crate::stream::labels;
-use crate::stream::{Media, Presentation, Rendition, RenditionIdentity, Resolution};
+use crate::stream::{Media, Presentation, Rendition, RenditionIdentity, Resolution, VariantCounts};
 use crate::units::BitsPerSecond;
 use m3u8_rs::{AlternativeMediaType, VariantStream};
 use std::collections::HashMap;
@@ -28,6 +28,7 @@ pub(super) struct PresentationBuilder<'a, 'b> {
     by_uri: HashMap<Url, usize>,
     i_frames: Vec<Rendition>,
     groups: RenditionGroups<'a>,
+    variants: VariantCounts,
     /// Number of renditions beyond the bound, and the line of the first of them.
     surplus: Option<(u64, u32)>,
 }
@@ -42,6 +43,7 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
             by_uri: HashMap::new(),
             i_frames: Vec::new(),
             groups: RenditionGroups::default(),
+            variants: VariantCounts::default(),
             surplus: None,
         }
     }
@@ -51,10 +53,12 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
         match statement.content {
             StatementContent::Tag("EXT-X-STREAM-INF", TagValue::Attributes(list)) => {
                 self.without_uri();
+                self.variants.declared += 1;
                 self.groups.references(&list, line.start());
                 self.waiting = Some((list, line.number));
             }
             StatementContent::Tag("EXT-X-I-FRAME-STREAM-INF", TagValue::Attributes(list)) => {
+                self.variants.i_frames += 1;
                 self.groups.references(&list, line.start());
                 self.i_frames(&list, line, defects);
             }
@@ -66,6 +70,7 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
             StatementContent::Uri(uri) => {
                 let Some((list, declared)) = self.waiting.take() else { return };
                 let url = uris::resolve(self.base, uri, line, defects);
+                self.variants.requestable += usize::from(url.is_some());
                 self.variant(&list, uri, url, declared);
             }
         }
@@ -170,7 +175,12 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
         let mut renditions: Vec<&mut Rendition> = self.renditions.iter_mut().collect();
         let mut i_frames: Vec<&mut Rendition> = self.i_frames.iter_mut().collect();
         labels::assign_at_first_sight(&mut renditions, &mut i_frames);
-        Presentation { renditions: self.renditions, i_frames: self.i_frames, ..Presentation::default() }
+        Presentation {
+            renditions: self.renditions,
+            i_frames: self.i_frames,
+            variants: self.variants,
+            ..Presentation::default()
+        }
     }
 }
 

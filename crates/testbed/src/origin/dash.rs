@@ -66,6 +66,7 @@ pub(super) fn mpd(timeline: &Timeline, variant: MpdVariant, file: &str, now_ms: 
     let _ = write!(text, " type=\"{kind}\" minBufferTime=\"PT4S\"");
     let late_ms = match timeline.effect {
         Some(Effect::MpdStart(seconds)) => seconds * 1000,
+        Some(Effect::MpdStartAhead) => now_ms + 3_600_000 - EPOCH_MS - ENCODER_LATENCY_MS,
         Some(Effect::MpdStartMoves) if now_ms.div_euclid(20_000) % 2 == 1 => 3000,
         _ => timeline.run_start(now_ms) * UNIT_MS,
     };

@@ -175,6 +175,22 @@ pub(super) enum Effect {
     KeyframesMisaligned,
     AvailabilityStartMissing,
     MpdTruncated,
+    /// The multivariant playlist has no EXT-X-STREAM-INF.
+    VariantsMissing,
+    /// The multivariant playlist ends after its first EXT-X-STREAM-INF.
+    MasterCut,
+    /// The URIs of all variants have the scheme skd.
+    VariantScheme,
+    /// The only variant is the audio rendition.
+    SoundOnly,
+    /// The MPD has no element of that name.
+    MpdWithout(&'static str),
+    /// availabilityStartTime is an hour ahead of the clock.
+    MpdStartAhead,
+    /// Every SegmentTemplate lacks its media attribute.
+    MediaTemplateMissing,
+    /// Every segment is marked by EXT-X-GAP.
+    GapsOnly,
     TimelineDurationMissing,
     MpdRungMissing,
     /// A SegmentTimeline lacks its third newest segment.
@@ -272,6 +288,34 @@ static FAULTS: &[Fault] = &[
         &["manifest_unavailable"], &[]),
     fault("silent", Effect::Silent, "TV1", "The server accepts the connection and never answers.",
         &["manifest_unavailable"], &[]),
+    fault("variants_missing", Effect::VariantsMissing, "TV1", "The master playlist has its header and nothing else.",
+        &["playable_renditions_missing"], &[]),
+    fault("variants_missing_audio", Effect::VariantsMissing, "CM1", "The master playlist has its EXT-X-MEDIA of audio, but no variant.",
+        &["playable_renditions_missing"], &["ladder_incomplete"]),
+    fault("variants_missing_subtitles", Effect::VariantsMissing, "SU1", "The master playlist has its EXT-X-MEDIA of subtitles, but no variant.",
+        &["playable_renditions_missing"], &["ladder_incomplete"]),
+    fault("variants_missing_i_frames", Effect::VariantsMissing, "IF1", "The master playlist has I-frame playlists only.",
+        &["playable_renditions_missing"], &[]),
+    fault("master_cut", Effect::MasterCut, "TV1", "The master playlist ends before the URI of its first variant.",
+        &["playable_renditions_missing", "hls_syntax_error"], &[]),
+    fault("variants_scheme", Effect::VariantScheme, "TV1", "The URIs of all variants have a scheme that players can't request.",
+        &["playable_renditions_missing", "hls_syntax_error"], &[]),
+    fault("variants_sound", Effect::SoundOnly, "CM1", "The only variant is sound, although the channel promises a picture.",
+        &["playable_renditions_missing"], &["ladder_incomplete"]),
+    fault("gaps_only", Effect::GapsOnly, "TV1", "Every listed segment of every rung is a gap.",
+        &["hls_gap"], &[]),
+    Fault { path: TIME, ..fault("mpd_without_period", Effect::MpdWithout("Period"), "CM1", "The MPD has no Period.",
+        &["playable_renditions_missing", "dash_syntax_error"], &["ladder_incomplete"]) },
+    Fault { path: TIME, ..fault("mpd_without_sets", Effect::MpdWithout("AdaptationSet"), "CM1", "The MPD's Period has no AdaptationSet.",
+        &["playable_renditions_missing"], &["ladder_incomplete"]) },
+    Fault { path: NUMBER, ..fault("mpd_without_representations", Effect::MpdWithout("Representation"), "CM1", "The MPD's AdaptationSets have no Representation.",
+        &["playable_renditions_missing"], &["ladder_incomplete"]) },
+    Fault { path: TIME, ..fault("mpd_without_segments", Effect::MpdWithout("S"), "CM1", "The MPD's SegmentTimelines are empty.",
+        &["playable_renditions_missing"], &[]) },
+    Fault { path: NUMBER, ..fault("mpd_without_template", Effect::MediaTemplateMissing, "CM1", "The MPD's SegmentTemplates lack their media attribute.",
+        &["playable_renditions_missing", "dash_syntax_error"], &[]) },
+    Fault { path: NUMBER, ..fault("mpd_not_begun", Effect::MpdStartAhead, "CM1", "availabilityStartTime is an hour ahead of the clock.",
+        &["playable_renditions_missing"], &["ladder_incomplete"]) },
     fault("flaky_5xx", Effect::EveryThirdPlaylistFails, "TV1", "Every third request for a playlist answers 503.",
         &["rendition_unavailable"], &["manifest_unavailable"]),
     // Renditions
@@ -717,7 +761,7 @@ static FAULTS: &[Fault] = &[
     Fault { path: UPDATES, ..fault("mpd_events_order", Effect::MpdEventsOutOfOrder, "CM1", "The second event of the MPD's EventStream is before the first.",
         &["dash_event_stream_invalid"], &[]) },
     Fault { path: TIME, ..fault("mpd_essential", Effect::MpdEssential, "CM1", "Players must ignore the MPD's video: it has an unknown EssentialProperty.",
-        &["dash_syntax_error"], &["ladder_incomplete"]) },
+        &["dash_syntax_error", "playable_renditions_missing"], &["ladder_incomplete"]) },
     Fault { path: UPDATES, ..fault("dash_latency_target", Effect::MpdLatency, "CM1", "The latency target in ServiceDescription is longer than the MPD's time-shift buffer.",
         &["dash_buffer_depth_short"], &[]) },
     Fault { path: UPDATES, ..fault("dash_latency_max", Effect::LiveEdgeBehind(35), "CM1", "The live edge is 35 s behind, ServiceDescription allows players 16 s.",

@@ -51,6 +51,7 @@ mod audio_only;
 mod state;
 mod webvtt;
 mod mp4_subtitles;
+mod nothing_to_play;
 mod timeline;
 mod ts;
 mod mpd_updates;

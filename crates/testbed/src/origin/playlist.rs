@@ -150,7 +150,7 @@ pub(super) fn media(timeline: &Timeline, listing: &Listing, suffix: &str) -> Str
     }
     let version = match effect {
         Some(Effect::Version) => 2,
-        Some(Effect::Gap) => 8,
+        Some(Effect::Gap | Effect::GapsOnly) => 8,
         _ if listing.live.is_some() => 9,
         _ if cmaf => 6,
         _ if timeline.cipher == Cipher::SampleAes => 5,

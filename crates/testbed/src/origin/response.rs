@@ -19,8 +19,8 @@ use super::route::{Mode, Resource, Route};
 use super::state::OriginState;
 use super::timeline::{EPOCH_MS, Rendition, TARGET, Timeline};
 use super::{
-    audio_only, body, cenc, dash, i_frames, low_latency, mp4, mp4_subtitles, mpd_updates, packager_headers, playlist,
-    sample_aes, segment_base, side_boxes, ts, webvtt,
+    audio_only, body, cenc, dash, i_frames, low_latency, mp4, mp4_subtitles, mpd_updates, nothing_to_play,
+    packager_headers, playlist, sample_aes, segment_base, side_boxes, ts, webvtt,
 };
 
 pub(super) const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
@@ -142,6 +142,7 @@ async fn master(request: &RequestContext<'_>, timeline: &Timeline, now_ms: i64) 
         Some(Effect::RedirectLoop) => plain_text(StatusCode::FOUND, "round and round\n"),
         _ => {
             let text = playlist::multivariant(timeline, now_ms, &suffix(request));
+            let text = nothing_to_play::multivariant(timeline.effect, text);
             ok(PLAYLIST_TYPE, text.into(), Some(EPOCH_MS))
         }
     }
@@ -168,6 +169,7 @@ fn mpd(timeline: &Timeline, variant: dash::MpdVariant, file: &str, now_ms: i64, 
         Some(Effect::ManifestHtml) => ok("text/html", Bytes::from_static(PAGE.as_bytes()), None),
         _ => {
             let (text, published_ms) = dash::mpd(timeline, variant, file, now_ms, request_number);
+            let text = nothing_to_play::mpd(timeline.effect, text);
             ok("application/dash+xml", text.into(), Some(published_ms))
         }
     }

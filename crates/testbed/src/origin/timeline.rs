@@ -162,7 +162,7 @@ impl Timeline {
         let missing = match self.effect {
             Some(Effect::NewestSegmentMissing) => index + 1 >= self.edge(now_ms - 1000),
             Some(Effect::OldestSegmentMissing) => index <= self.edge(now_ms + 1000) - self.window,
-            Some(Effect::Gap) => self.is_gap(index),
+            Some(Effect::Gap | Effect::GapsOnly) => self.is_gap(index),
             _ => false,
         };
         (there && !missing).then(|| self.segment(index, run, rendition, edge))
@@ -297,7 +297,11 @@ impl Timeline {
     }
 
     fn is_gap(&self, index: i64) -> bool {
-        self.effect == Some(Effect::Gap) && index.rem_euclid(5) == 0
+        match self.effect {
+            Some(Effect::Gap) => index.rem_euclid(5) == 0,
+            Some(Effect::GapsOnly) => true,
+            _ => false,
+        }
     }
 
     fn shift_ms(&self, index: i64, rendition: Rendition) -> i64 {

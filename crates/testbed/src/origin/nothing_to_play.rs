@@ -1,0 +1,48 @@
+//! Manifests that answer and leave a player nothing to start.
+
+use super::faults::Effect;
+
+/// The multivariant playlist under the fault.
+pub(super) fn multivariant(effect: Option<Effect>, text: String) -> String {
+    let is_variant = |line: &&str| line.starts_with("#EXT-X-STREAM-INF") || !line.starts_with('#');
+    let join = |lines: Vec<&str>| lines.into_iter().map(|line| format!("{line}\n")).collect();
+    match effect {
+        Some(Effect::VariantsMissing) => join(text.lines().filter(|line| !is_variant(line)).collect()),
+        Some(Effect::MasterCut) => join(text.lines().take_while(|line| line.starts_with('#')).collect()),
+        Some(Effect::VariantScheme) => {
+            let renamed =
+                |line: &str| if line.starts_with('#') { format!("{line}\n") } else { format!("skd://{line}\n") };
+            text.lines().map(renamed).collect()
+        }
+        Some(Effect::SoundOnly) => {
+            let rest: String = join(text.lines().filter(|line| !is_variant(line)).collect());
+            rest + "#EXT-X-STREAM-INF:BANDWIDTH=140000,CODECS=\"mp4a.40.2\",AUDIO=\"aac\"\naudio/index.m3u8\n"
+        }
+        _ => text,
+    }
+}
+
+/// The MPD under the fault.
+pub(super) fn mpd(effect: Option<Effect>, text: String) -> String {
+    match effect {
+        Some(Effect::MpdWithout(name)) => without(&text, name),
+        Some(Effect::MediaTemplateMissing) => text.replace(" media=\"", " intended=\""),
+        _ => text,
+    }
+}
+
+/// The document without its elements of that name, which aren't nested in each other.
+fn without(text: &str, name: &str) -> String {
+    let (open, close) = (format!("<{name} "), format!("</{name}>"));
+    let mut pieces = text.split(&open);
+    let mut kept = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let start_tag = piece.find('>').unwrap_or(piece.len());
+        let end = match piece.get(..start_tag) {
+            Some(tag) if tag.ends_with('/') => start_tag + 1,
+            _ => piece.find(&close).map_or(piece.len(), |at| at + close.len()),
+        };
+        kept.push_str(piece.get(end..).unwrap_or_default());
+    }
+    kept
+}

@@ -1,0 +1,308 @@
+use crate::checks::support::select::NO_MANIFEST;
+use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
+use crate::expectations::Expectations;
+use crate::facts::{DashFacts, ManifestFacts, OutputFacts};
+use crate::finding::Severity;
+use packager_media::dash::{
+    AdaptationSet, Mpd, Period, REMOTE, Representation, SegmentScheme, current_period, playable_representations,
+};
+use packager_media::redact::{self, Quoted};
+use packager_media::stream::{Media, VariantCounts};
+use packager_media::units::{Seconds, Timestamp};
+
+pub const META: CheckMeta = CheckMeta {
+    id: "playable_renditions_missing",
+    severity: Severity::Critical,
+    group: CheckGroup::Delivery,
+    scope: CheckScope::Any,
+    alert: None,
+    help: "fails when a manifest leaves a player nothing to start: no variant, none with a URI, no Period, AdaptationSet or \
+           Representation, none that names a segment, or no video although the channel promises a picture",
+    reference: "draft-pantos-hls-rfc8216bis-22 4.1, 4.4.6.2; ISO/IEC 23009-1 5.3.1.2, 5.3.2.2, 5.3.3.2, 5.8.4.8",
+    needs_history: false,
+};
+
+params! {}
+
+const NO_CLOCK: &str = "availabilityStartTime is missing: the Period that plays now is unknown";
+const ELSEWHERE: &str = "parts of the MPD are remote elements, which aren't followed";
+
+pub fn check(context: &CheckContext<'_>, _params: &Params) -> CheckVerdict {
+    let problem = match &context.output.content {
+        ManifestFacts::Unreadable(_) => return CheckVerdict::NotRun(NO_MANIFEST),
+        ManifestFacts::HlsMedia => {
+            return CheckVerdict::NotRun("a media playlist given directly is the only rendition");
+        }
+        ManifestFacts::HlsMultivariant(variants) => in_playlist(context.output, variants),
+        ManifestFacts::Dash(dash) => match in_mpd(context, dash) {
+            Ok(problem) => problem,
+            Err(reason) => return CheckVerdict::NotRun(reason),
+        },
+    };
+    let url = redact::url(&context.output.url);
+    let problem = problem.or_else(|| without_picture(context));
+    CheckVerdict::Ran(problem.map(|p| Violation::new(p).with("url", url)).into_iter().collect())
+}
+
+fn in_playlist(output: &OutputFacts, variants: &VariantCounts) -> Option<String> {
+    if variants.requestable > 0 {
+        return None;
+    }
+    if variants.declared > 0 {
+        return Some(format!(
+            "no variant has a URI that players can request (http or https), of {} declared: players have nothing to \
+             start; hls_syntax_error names the lines",
+            variants.declared
+        ));
+    }
+    let rest = match besides_variants(output, variants.i_frames) {
+        rest if rest.is_empty() => {
+            "the playlist lists neither variants (EXT-X-STREAM-INF) nor segments: players have nothing to start"
+                .to_owned()
+        }
+        rest => format!(
+            "the multivariant playlist lists no variant (EXT-X-STREAM-INF), only {rest}: players have nothing to start"
+        ),
+    };
+    Some(format!("{rest}; see whether the packager has written the whole playlist and its inputs run"))
+}
+
+/// What a multivariant playlist without variants lists, such as `1 audio rendition and 2 I-frame playlists`.
+fn besides_variants(output: &OutputFacts, i_frames: usize) -> String {
+    let of = |media: Media| output.renditions.iter().filter(|r| r.rendition.media == media).count();
+    let counts = [Media::Video, Media::Audio, Media::Text].map(|m| (of(m), format!("{} rendition", m.as_str())));
+    let counts = counts.into_iter().chain([(i_frames, "I-frame playlist".to_owned())]).filter(|(n, _)| *n > 0);
+    let named = counts.map(|(n, what)| format!("{n} {what}{}", if n == 1 { "" } else { "s" }));
+    named.collect::<Vec<_>>().join(" and ")
+}
+
+/// The problem of an MPD, or the reason why it can't be judged.
+fn in_mpd(context: &CheckContext<'_>, dash: &DashFacts) -> Result<Option<String>, &'static str> {
+    let mpd = &dash.mpd;
+    if mpd.periods.is_empty() {
+        return Ok(Some("the MPD has no Period: players have nothing to start".to_owned()));
+    }
+    if mpd.dynamic && mpd.availability_start.is_none() {
+        return Err(NO_CLOCK);
+    }
+    let now = dash.clock_offset().after(context.now);
+    let Some(period) = current_period(mpd, now) else {
+        return Ok(not_begun(mpd, now).filter(|_| context.expected.live));
+    };
+    let Some(problem) = in_period(period) else { return Ok(None) };
+    match context.output.defects.iter().any(|d| d.reference == REMOTE) {
+        true => Err(ELSEWHERE),
+        false => Ok(Some(problem)),
+    }
+}
+
+/// The problem of an MPD whose Periods are all in the future. `None`: no Period has a start.
+fn not_begun(mpd: &Mpd, now: Timestamp) -> Option<String> {
+    let first = mpd.periods.iter().find_map(|p| p.start)?;
+    let at = first.after(mpd.availability_start?);
+    let left = Seconds::between(now, at).0;
+    Some(format!(
+        "no Period of the MPD has begun: the first one begins at {at}, in {left:.0} s; compare availabilityStartTime and \
+         its time zone with the packager's clock"
+    ))
+}
+
+fn in_period(period: &Period) -> Option<String> {
+    let name = period.id.as_deref().map_or_else(String::new, |id| format!(" {}", Quoted(id)));
+    let here = format!("line {}: the Period{name} that plays now", period.line);
+    let all = || period.sets.iter().flat_map(|set| set.representations.iter().map(move |r| (set, r)));
+    let is_video = |set: &AdaptationSet| set.media == Media::Video && !set.trick_play;
+    if period.sets.is_empty() {
+        return Some(format!("{here} has no AdaptationSet: players have nothing to start"));
+    }
+    if all().next().is_none() {
+        return Some(format!("{here} has no Representation: players have nothing to start"));
+    }
+    let playable: Vec<_> = playable_representations(period).collect();
+    if playable.is_empty() {
+        return Some(format!("{here} has no Representation that players can select for normal playback"));
+    }
+    let video: Vec<_> = playable.iter().filter(|(set, _)| is_video(set)).collect();
+    if video.is_empty() && all().any(|(set, r)| is_video(set) && has_unknown_property(set, r)) {
+        return Some(format!("{here} has no video that players can select: an EssentialProperty excludes all of it"));
+    }
+    let needed = if video.is_empty() { playable.iter().collect() } else { video };
+    let kind = if needed.iter().any(|(set, _)| is_video(set)) { "video Representation" } else { "Representation" };
+    let nameless = needed.iter().all(|(_, r)| names_no_segment(r));
+    nameless.then(|| format!("{here} has no {kind} that names a segment: players have nothing to start"))
+}
+
+fn has_unknown_property(set: &AdaptationSet, representation: &Representation) -> bool {
+    set.unsupported_property.is_some() || representation.foreign.is_some()
+}
+
+/// Whether the addressing is unusable. dash_live_edge_unavailable reports a SegmentTimeline without S.
+fn names_no_segment(representation: &Representation) -> bool {
+    representation.addressing.segments == SegmentScheme::Unusable
+}
+
+/// The problem of a manifest that lists renditions but none with video, although the channel promises a picture.
+fn without_picture(context: &CheckContext<'_>) -> Option<String> {
+    let promise = promised_picture(context.expected)?;
+    let renditions = &context.output.renditions;
+    let video = renditions.iter().any(|r| r.rendition.media == Media::Video);
+    (!renditions.is_empty() && !video)
+        .then(|| format!("no listed rendition has video, but the channel promises {promise}: viewers get no picture"))
+}
+
+/// What the channel or its template promises of the picture. `None`: neither promises one.
+fn promised_picture(expected: &Expectations) -> Option<String> {
+    let ladder = &expected.ladder;
+    let rungs = (ladder.minimum_video.unwrap_or(0) as usize).max(ladder.video.len());
+    let resolution = expected.resolution.map(|r| format!("a picture of {r}"));
+    let rungs = (rungs > 0).then(|| format!("{rungs} video rendition{}", if rungs == 1 { "" } else { "s" }));
+    let codec = expected.codec.as_ref().map(|c| format!("video in {c}"));
+    resolution.or(rungs).or(codec).or_else(|| expected.frame_rate.map(|rate| format!("{rate} frames per second")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::*;
+    use crate::expectations::ExpectedLadder;
+    use packager_media::defect::{Defect, DefectKind, Position};
+    use packager_media::stream::Resolution;
+
+    fn run(scene: &Scene) -> CheckVerdict {
+        check(&scene.context(), &Params::default())
+    }
+
+    /// A multivariant playlist with one audio rendition of EXT-X-MEDIA.
+    fn playlist(declared: usize, requestable: usize, i_frames: usize) -> Scene {
+        let mut scene = Scene::live();
+        scene.output.content = ManifestFacts::HlsMultivariant(VariantCounts { declared, requestable, i_frames });
+        scene.rendition().rendition.media = Media::Audio;
+        scene
+    }
+
+    const SET: &str = "<AdaptationSet contentType=\"video\" mimeType=\"video/mp4\"";
+
+    fn mpd(period: &str) -> Scene {
+        Scene::dash(&dynamic(&format!("<Period id=\"p0\" start=\"PT0S\">{period}</Period>")))
+    }
+
+    fn set(inside: &str, template: &str) -> String {
+        format!(
+            "{SET}>{inside}<Representation id=\"v\" bandwidth=\"1\" codecs=\"avc1.64001f\">{template}</Representation></AdaptationSet>"
+        )
+    }
+
+    const AUDIO: &str = "<AdaptationSet contentType=\"audio\" mimeType=\"audio/mp4\"><Representation id=\"a\" bandwidth=\"1\" \
+        codecs=\"mp4a.40.2\"><SegmentTemplate media=\"$Number$\" duration=\"2\"/></Representation></AdaptationSet>";
+
+    #[test]
+    fn manifests_that_a_player_can_start_hold() {
+        assert_holds(run(&Scene::live()));
+        assert_holds(run(&playlist(1, 1, 0)));
+        assert_holds(run(&playlist(3, 1, 0)));
+        for mpd in [paced(), timed("<S t=\"980000\" d=\"2000\" r=\"9\"/>")] {
+            assert_holds(run(&Scene::dash(&mpd)));
+        }
+    }
+
+    #[test]
+    fn a_playlist_without_variants_fails_and_names_what_it_has() {
+        assert_eq!(
+            messages(run(&playlist(0, 0, 2))),
+            "the multivariant playlist lists no variant (EXT-X-STREAM-INF), only 1 audio rendition and 2 I-frame playlists: \
+             players have nothing to start; see whether the packager has written the whole playlist and its inputs run"
+        );
+        let mut empty = playlist(0, 0, 0);
+        empty.output.renditions.clear();
+        assert!(
+            messages(run(&empty)).starts_with("the playlist lists neither variants (EXT-X-STREAM-INF) nor segments: ")
+        );
+        assert_eq!(violations(run(&empty))[0].evidence["url"], "https://packager.example/tv1/master.m3u8");
+    }
+
+    #[test]
+    fn variants_without_a_usable_uri_fail() {
+        let message = messages(run(&playlist(3, 0, 0)));
+        assert!(
+            message.starts_with("no variant has a URI that players can request (http or https), of 3 declared"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn sound_alone_fails_where_a_picture_is_promised() {
+        let mut scene = playlist(1, 1, 0);
+        assert_holds(run(&scene));
+        scene.expected.ladder = ExpectedLadder { minimum_video: Some(1), ..ExpectedLadder::default() };
+        assert_eq!(
+            messages(run(&scene)),
+            "no listed rendition has video, but the channel promises 1 video rendition: viewers get no picture"
+        );
+        scene.expected.resolution = Some(Resolution { width: 1920, height: 1080 });
+        assert!(messages(run(&scene)).contains("promises a picture of 1920x1080"));
+        scene.rendition().rendition.media = Media::Video;
+        assert_holds(run(&scene));
+        let mut scene = mpd(AUDIO);
+        assert_holds(run(&scene));
+        scene.expected.frame_rate = Some(25.0);
+        assert!(messages(run(&scene)).contains("promises 25 frames per second"));
+    }
+
+    #[test]
+    fn an_mpd_without_period_set_or_representation_fails() {
+        assert_eq!(messages(run(&Scene::dash(&dynamic("")))), "the MPD has no Period: players have nothing to start");
+        assert_eq!(
+            messages(run(&mpd(""))),
+            "line 1: the Period `p0` that plays now has no AdaptationSet: players have nothing to start"
+        );
+        assert!(messages(run(&mpd(&format!("{SET}/>")))).contains("has no Representation: "));
+    }
+
+    #[test]
+    fn representations_that_players_must_pass_over_do_not_count() {
+        let template = "<SegmentTemplate media=\"$Number$\" duration=\"2\"/>";
+        let essential = "<EssentialProperty schemeIdUri=\"urn:example:holograms\"/>";
+        assert_holds(run(&mpd(&set("", template))));
+        let alone = messages(run(&mpd(&set(essential, template))));
+        assert!(alone.contains("has no Representation that players can select"), "{alone}");
+        let with_audio = messages(run(&mpd(&format!("{}{AUDIO}", set(essential, template)))));
+        assert!(with_audio.contains("has no video that players can select"), "{with_audio}");
+        assert_holds(run(&mpd(AUDIO)));
+    }
+
+    #[test]
+    fn video_that_names_no_segment_fails() {
+        let message = messages(run(&mpd(&format!("{}{AUDIO}", set("", "<SegmentTemplate duration=\"2\"/>")))));
+        assert!(message.contains("has no video Representation that names a segment"), "{message}");
+        let mixed = set("", "<SegmentTemplate duration=\"2\"/>")
+            + &set("", "<SegmentTemplate media=\"$Number$\" duration=\"2\"/>");
+        assert_holds(run(&mpd(&mixed)));
+    }
+
+    #[test]
+    fn a_live_channel_whose_periods_are_all_ahead_fails() {
+        // The MPD began 1000 s ago. A Period that begins within 10 s has its renditions already.
+        let begins = |at: u32| Scene::dash(&dynamic(&period("p0", at, "<S t=\"0\" d=\"2000\"/>")));
+        assert_holds(run(&begins(1010)));
+        let mut scene = begins(4600);
+        assert!(messages(run(&scene)).starts_with(&format!(
+            "no Period of the MPD has begun: the first one begins at {}, in 3600 s; compare availabilityStartTime",
+            time(3600.0)
+        )));
+        scene.expected.live = false;
+        assert_holds(run(&scene));
+    }
+
+    #[test]
+    fn what_cannot_be_known_is_not_judged() {
+        assert_not_run(run(&Scene::unreadable()), NO_MANIFEST);
+        let mut scene = Scene::dash(&paced().replace("availabilityStartTime=", "ignored="));
+        assert_not_run(run(&scene), NO_CLOCK);
+        scene = mpd("");
+        let at = Position::Line { line: 1, column: 1 };
+        scene.output.defects.push(Defect { kind: DefectKind::Mpd, at, message: String::new(), reference: REMOTE });
+        assert_not_run(run(&scene), ELSEWHERE);
+        scene.output.content = ManifestFacts::HlsMedia;
+        assert!(matches!(run(&scene), CheckVerdict::NotRun(_)));
+    }
+}
