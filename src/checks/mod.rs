@@ -90,6 +90,7 @@ check_list! {
     segments::ts_pcr_wrong,
     segments::init_segment_invalid,
     segments::keyframe_missing,
+    segments::parameter_sets_missing,
     hls::ll_hls_part_invalid,
     segments::timestamp_discontinuity,
     segments::segment_duration_mismatch,

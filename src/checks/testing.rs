@@ -9,7 +9,7 @@ use crate::facts::{
     ManifestFacts, OutputFacts, PartFacts, PreloadHintFacts, RenditionFacts, SegmentFacts, Timings,
 };
 use crate::history::{ListedSegment, MpdState, MpdWindow, Observation, OutputHistory, PeriodStart, RenditionHistory};
-use packager_media::codec::parameters::{AudioParameters, CodecParameters, VideoParameters};
+use packager_media::codec::parameters::{AudioParameters, CodecParameters, ParameterSetKinds, VideoParameters};
 use packager_media::codec::rfc6381::Codec;
 use packager_media::container::{Container, ContinuityCounter, Inspection, Track, TsFacts};
 use packager_media::dash;
@@ -165,6 +165,7 @@ pub(super) fn track(id: u32, media: Media, start: f64, duration: f64) -> Track {
         parameters: Some(Arc::new(parameters(media))),
         changed_parameters: None,
         captions: None,
+        missing_parameter_sets: ParameterSetKinds::default(),
         subtitles: None,
         keyframe_times: Vec::new(),
         encryption: None,

@@ -327,6 +327,7 @@ fn track(id: u32, media: Media, start: u64) -> Track {
         parameters: None,
         changed_parameters: None,
         captions: None,
+        missing_parameter_sets: packager_media::codec::parameters::ParameterSetKinds::default(),
         subtitles: None,
         keyframe_times: Vec::new(),
         encryption: None,

@@ -16,6 +16,7 @@ pub mod init_segment_invalid;
 pub mod key_rotation_late;
 pub mod key_unavailable;
 pub mod keyframe_missing;
+pub mod parameter_sets_missing;
 pub mod renditions_misaligned;
 pub mod resolution_mismatch;
 pub mod segment_duration_mismatch;

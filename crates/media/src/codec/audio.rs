@@ -197,7 +197,7 @@ impl AudioFramer {
                 AudioParameters { channels, ..AudioParameters::at_rate(frame.rate) },
             )
         };
-        TrackHeaders { first: self.first.map(of), changed: self.changed.map(of), captions: None }
+        TrackHeaders { first: self.first.map(of), changed: self.changed.map(of), ..TrackHeaders::default() }
     }
 
     /// Remembers the first frame of the programme, and the first that differs.

@@ -7,6 +7,8 @@ use crate::stream::Resolution;
 
 /// nal_unit_type of a sequence parameter set.
 pub(crate) const SPS: u8 = 7;
+/// nal_unit_type of a picture parameter set.
+pub(crate) const PPS: u8 = 8;
 /// nal_unit_type of supplemental enhancement information.
 pub(crate) const SEI: u8 = 6;
 

@@ -6,6 +6,10 @@ use super::parameters::{CodecParameters, Ratio, VideoParameters};
 use super::rfc6381::{Codec, HevcProfileTierLevel};
 use crate::stream::Resolution;
 
+/// nal_unit_type of a video parameter set.
+pub(crate) const VPS: u8 = 32;
+/// nal_unit_type of a picture parameter set.
+pub(crate) const PPS: u8 = 34;
 /// nal_unit_type of a sequence parameter set.
 pub(crate) const SPS: u8 = 33;
 /// nal_unit_type of supplemental enhancement information before the picture.

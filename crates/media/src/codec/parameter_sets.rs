@@ -1,7 +1,8 @@
-//! Sequence parameter sets and HDR messages of a video stream that arrives in pieces.
+//! Parameter sets and HDR messages of a video stream that arrives in pieces. Of the parameter sets only sequence parameter sets
+//! are read; of the others it counts that they come.
 
 use super::bits::MAX_UNIT;
-use super::parameters::{CodecParameters, TrackHeaders};
+use super::parameters::{CodecParameters, ParameterSetKinds, TrackHeaders};
 use super::sei::{self, HdrMetadata};
 use super::start_codes::VideoSyntax;
 use super::{h264, hevc};
@@ -25,11 +26,14 @@ pub(crate) struct ParameterSets {
     unit_begun: bool,
     /// Sets that were parsed, to recognise a repeated one.
     known_sets: Vec<Vec<u8>>,
+    /// Kinds of parameter sets that have come, or that the container has beside the stream.
+    kinds: ParameterSetKinds,
+    /// Whether a random access point was reached.
+    random_access_seen: bool,
     /// Whether a picture has begun.
     picture_seen: bool,
     /// Whether closed captions were seen.
     captions: bool,
-    /// HDR messages before the first picture.
     /// HDR messages before the first picture.
     hdr: HdrMetadata,
     headers: TrackHeaders,
@@ -43,11 +47,19 @@ impl ParameterSets {
             unit: None,
             unit_begun: false,
             known_sets: Vec::new(),
+            kinds: ParameterSetKinds::default(),
+            random_access_seen: false,
             picture_seen: false,
             captions: false,
             hdr: HdrMetadata::default(),
             headers: TrackHeaders::default(),
         }
+    }
+
+    /// Makes the parameter sets known that the container has beside the stream.
+    #[must_use]
+    pub(crate) fn with_known(self, kinds: ParameterSetKinds) -> Self {
+        Self { kinds, ..self }
     }
 
     /// Ends the NAL unit before and begins the next one.
@@ -60,6 +72,7 @@ impl ParameterSets {
     pub(crate) fn append(&mut self, bytes: &[u8]) {
         let Some(first) = bytes.first() else { return };
         if std::mem::take(&mut self.unit_begun) {
+            self.kinds = self.kinds.union(self.set_kind(*first));
             self.unit = self.unit_kind(*first).map(|kind| (kind, Vec::new()));
         }
         if let Some((_, unit)) = &mut self.unit {
@@ -85,6 +98,18 @@ impl ParameterSets {
     /// Begins a picture: the headers before it describe it, and a different set behind it is a change.
     pub(crate) fn begin_picture(&mut self) {
         self.picture_seen = true;
+    }
+
+    /// Reaches a random access point. A decoder that begins at the first one of a segment has the sets before it only.
+    pub(crate) fn reach_random_access(&mut self) {
+        if !std::mem::replace(&mut self.random_access_seen, true) {
+            let required = match self.syntax {
+                VideoSyntax::H264 => ParameterSetKinds::H264,
+                VideoSyntax::Hevc => ParameterSetKinds::HEVC,
+                VideoSyntax::Mpeg2 => ParameterSetKinds::default(),
+            };
+            self.headers.missing_sets = required.without(self.kinds);
+        }
     }
 
     /// Drops the current unit, because bytes are missing.
@@ -126,6 +151,20 @@ impl ParameterSets {
             VideoSyntax::H264 => h264::parameters(set),
             VideoSyntax::Hevc => hevc::parameters(set),
             VideoSyntax::Mpeg2 => None,
+        }
+    }
+
+    /// The kind of parameter set that a NAL unit with this first byte is; empty for another unit, and for another layer than
+    /// the base layer.
+    fn set_kind(&self, header: u8) -> ParameterSetKinds {
+        let none = ParameterSetKinds::default();
+        match (self.syntax, header & 0x1f, header >> 1 & 0x3f) {
+            (VideoSyntax::H264, h264::SPS, _) => ParameterSetKinds { sps: true, ..none },
+            (VideoSyntax::H264, h264::PPS, _) => ParameterSetKinds { pps: true, ..none },
+            (VideoSyntax::Hevc, _, hevc::VPS) if header & 1 == 0 => ParameterSetKinds { vps: true, ..none },
+            (VideoSyntax::Hevc, _, hevc::SPS) if header & 1 == 0 => ParameterSetKinds { sps: true, ..none },
+            (VideoSyntax::Hevc, _, hevc::PPS) if header & 1 == 0 => ParameterSetKinds { pps: true, ..none },
+            _ => none,
         }
     }
 
@@ -171,6 +210,44 @@ mod tests {
         assert_eq!((height(changed.first), height(changed.changed)), (Some(1080), Some(576)));
         let both = run(&[X264_1080P, X264_INTERLACED, &slice, X264_1080P, X264_INTERLACED, &slice]);
         assert_eq!((height(both.first), both.changed), (Some(1080), None));
+    }
+
+    #[test]
+    fn the_sets_before_the_first_random_access_point_count() {
+        let missing = |syntax, known, units: &[(u8, bool)]| {
+            let mut sets = ParameterSets::new(syntax).with_known(known);
+            for (header, random_access) in units {
+                sets.begin_unit();
+                sets.append(&[*header, 1, 0x80]);
+                if *random_access {
+                    sets.reach_random_access();
+                }
+            }
+            sets.finish(None).missing_sets.to_string()
+        };
+        let none = ParameterSetKinds::default();
+        let h264 = |known, units: &[u8]| {
+            let units: Vec<_> = units.iter().map(|header| (*header, header & 0x1f == 5)).collect();
+            missing(VideoSyntax::H264, known, &units)
+        };
+        assert_eq!(h264(none, &[0x67, 0x68, 0x65]), "");
+        assert_eq!(h264(none, &[0x65]), "SPS and PPS");
+        assert_eq!(h264(none, &[0x67, 0x65]), "PPS");
+        assert_eq!(h264(none, &[0x68, 0x65, 0x67]), "SPS", "behind the key frame is too late");
+        assert_eq!(h264(none, &[0x67, 0x68, 0x65, 0x65]), "", "a later key frame may do with the earlier sets");
+        assert_eq!(h264(none, &[0x41]), "", "no random access point");
+        assert_eq!(h264(ParameterSetKinds { sps: true, ..none }, &[0x68, 0x65]), "", "the container has the SPS");
+        let hevc = |units: &[u8]| {
+            let units: Vec<_> = units.iter().map(|kind| (kind << 1, *kind == 19)).collect();
+            missing(VideoSyntax::Hevc, none, &units)
+        };
+        assert_eq!(hevc(&[32, 33, 34, 19]), "");
+        assert_eq!([hevc(&[33, 34, 19]), hevc(&[32, 34, 19]), hevc(&[32, 33, 19])], ["VPS", "SPS", "PPS"]);
+        assert_eq!(hevc(&[39, 19]), "VPS, SPS and PPS");
+        let layer =
+            missing(VideoSyntax::Hevc, none, &[(32 << 1 | 1, false), (33 << 1, false), (34 << 1, false), (38, true)]);
+        assert_eq!(layer, "VPS", "a set of another layer");
+        assert_eq!(missing(VideoSyntax::Mpeg2, none, &[(0, true)]), "");
     }
 
     #[test]

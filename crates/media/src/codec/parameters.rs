@@ -44,6 +44,52 @@ impl CodecParameters {
     }
 }
 
+/// Kinds of parameter sets of H.264 (ISO/IEC 14496-10 7.4.1.2.1) and HEVC (ISO/IEC 23008-2 7.4.2.4.2): a decoder needs one of
+/// each before the first picture that it decodes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ParameterSetKinds {
+    /// Video parameter set, of HEVC only.
+    pub vps: bool,
+    /// Sequence parameter set.
+    pub sps: bool,
+    /// Picture parameter set.
+    pub pps: bool,
+}
+
+impl ParameterSetKinds {
+    pub const H264: Self = Self { vps: false, sps: true, pps: true };
+    pub const HEVC: Self = Self { vps: true, sps: true, pps: true };
+
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self == Self::default()
+    }
+
+    /// The kinds of `self` that `other` doesn't have.
+    #[must_use]
+    pub fn without(self, other: Self) -> Self {
+        Self { vps: self.vps && !other.vps, sps: self.sps && !other.sps, pps: self.pps && !other.pps }
+    }
+
+    /// The kinds of either.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Self { vps: self.vps || other.vps, sps: self.sps || other.sps, pps: self.pps || other.pps }
+    }
+}
+
+impl std::fmt::Display for ParameterSetKinds {
+    /// The names, such as `VPS, SPS and PPS`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let all = [(self.vps, "VPS"), (self.sps, "SPS"), (self.pps, "PPS")];
+        let names: Vec<_> = all.into_iter().filter_map(|(there, name)| there.then_some(name)).collect();
+        match names.as_slice() {
+            [rest @ .., last] if !rest.is_empty() => write!(f, "{} and {last}", rest.join(", ")),
+            names => f.write_str(&names.concat()),
+        }
+    }
+}
+
 /// Codec parameters over the length of a track: the first, and the first that differ.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrackHeaders {
@@ -53,6 +99,9 @@ pub struct TrackHeaders {
     pub changed: Option<CodecParameters>,
     /// Whether closed captions come with the pictures; `None` when nobody looked for them.
     pub captions: Option<bool>,
+    /// Parameter sets that don't come before the first random access point. Empty when none is missing, or when no random
+    /// access point was read.
+    pub missing_sets: ParameterSetKinds,
 }
 
 /// Parameters of a video codec. Serialized without the values that aren't known.

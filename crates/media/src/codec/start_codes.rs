@@ -1,6 +1,6 @@
 //! Finds start codes (ISO/IEC 14496-10 annex B) in a video stream that arrives in pieces.
 
-use super::nal::{self, MAX_HEAD, NalUnit};
+use super::nal::{self, MAX_HEAD, NalUnit, SliceKind};
 use super::parameter_sets::ParameterSets;
 use super::parameters::TrackHeaders;
 
@@ -24,13 +24,22 @@ pub(crate) struct NalScanner {
     head: [u8; MAX_HEAD],
     /// Bytes of the current NAL unit in `head`; `None` after it was classified.
     filled: Option<usize>,
+    /// Whether a recovery point came since the last slice.
+    recovery_point: bool,
     sets: ParameterSets,
 }
 
 impl NalScanner {
     #[must_use]
     pub(crate) fn new(syntax: VideoSyntax) -> Self {
-        Self { syntax, before: [0xff; 2], head: [0; MAX_HEAD], filled: None, sets: ParameterSets::new(syntax) }
+        Self {
+            syntax,
+            before: [0xff; 2],
+            head: [0; MAX_HEAD],
+            filled: None,
+            recovery_point: false,
+            sets: ParameterSets::new(syntax),
+        }
     }
 
     pub(crate) fn push(&mut self, data: &[u8], mut found: impl FnMut(NalUnit)) {
@@ -68,8 +77,16 @@ impl NalScanner {
         if let Some(length) = self.filled.take()
             && let Some(unit) = nal::classify(self.syntax, self.head.get(..length).unwrap_or_default())
         {
-            if matches!(unit, NalUnit::Slice(_)) {
-                self.sets.begin_picture();
+            match unit {
+                NalUnit::RecoveryPoint => self.recovery_point = true,
+                NalUnit::Slice(kind) => {
+                    let recovers = std::mem::take(&mut self.recovery_point);
+                    if kind == SliceKind::RandomAccess || (kind == SliceKind::Intra && recovers) {
+                        self.sets.reach_random_access();
+                    }
+                    self.sets.begin_picture();
+                }
+                NalUnit::Delimiter => {}
             }
             found(unit);
         }

@@ -12,7 +12,7 @@ mod webvtt;
 mod timeline;
 mod ts;
 
-use crate::codec::parameters::CodecParameters;
+use crate::codec::parameters::{CodecParameters, ParameterSetKinds};
 use crate::defect::{Defect, DefectKind};
 use crate::drm::Pssh;
 use crate::splice::SpliceSection;
@@ -186,6 +186,9 @@ pub struct Track {
     pub changed_parameters: Option<Arc<CodecParameters>>,
     /// Video: whether closed captions (CEA-608 or CEA-708) come with the pictures. `None` when that can't be decided.
     pub captions: Option<bool>,
+    /// Video in H.264 or HEVC: parameter sets that come neither before the first random access point of the segment nor in the
+    /// initialization segment. Empty when none is missing, or when that can't be decided.
+    pub missing_parameter_sets: ParameterSetKinds,
     /// Text in MP4: the subtitles of the samples. `None` for other tracks, and when no sample could be read.
     pub subtitles: Option<Subtitles>,
     /// Video: presentation times of the first [`MAX_KEYFRAMES`] key frames, in the order of the samples.
@@ -213,6 +216,7 @@ impl Track {
             parameters: None,
             changed_parameters: None,
             captions: None,
+            missing_parameter_sets: ParameterSetKinds::default(),
             subtitles: None,
             keyframe_times: Vec::new(),
             encryption: None,
@@ -323,6 +327,11 @@ pub struct InitTrack {
     pub parameters: Option<Arc<CodecParameters>>,
     /// Bytes of the length field before each NAL unit; `None` when the samples have no NAL units.
     pub nal_length_size: Option<usize>,
+    /// H.264 and HEVC: the parameter sets that the first sample entry lacks. Empty for another codec, and when its
+    /// configuration can't be read.
+    pub missing_parameter_sets: ParameterSetKinds,
+    /// Whether the first sample entry allows parameter sets in the samples (`avc3`, `hev1`; ISO/IEC 14496-15 5.4.2.1, 8.4.1).
+    pub sets_in_samples: bool,
 }
 
 /// Largest number of sample entries that are kept of one track. Two are usual where encryption begins after a clear

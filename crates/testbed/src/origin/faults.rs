@@ -189,6 +189,12 @@ pub(super) enum Effect {
     MpdStartAhead,
     /// Every SegmentTemplate lacks its media attribute.
     MediaTemplateMissing,
+    /// Transport streams have no NAL units of these types, which are those of H.264.
+    UnitsMissing(&'static [u8]),
+    /// The codec configuration in initialization segments has no parameter sets.
+    ConfigurationEmpty,
+    /// Like `ConfigurationEmpty`, with the sample entry `avc3`, which announces parameter sets in the samples.
+    SetsInSamplesMissing,
     /// Every segment is marked by EXT-X-GAP.
     GapsOnly,
     TimelineDurationMissing,
@@ -382,6 +388,18 @@ static FAULTS: &[Fault] = &[
         &["keyframe_missing"], &[]),
     fault("keyframe_start_cmaf", Effect::KeyframeMissing, "CM1", "Segments begin with a sample that isn't a sync sample.",
         &["keyframe_missing"], &[]),
+    fault("parameter_sets_missing", Effect::UnitsMissing(&[7, 8]), "TV1", "Key frames come without SPS and PPS.",
+        &["parameter_sets_missing"], &[]),
+    fault("parameter_sets_missing_pps", Effect::UnitsMissing(&[8]), "TV1", "Key frames come without PPS.",
+        &["parameter_sets_missing"], &[]),
+    fault("parameter_sets_missing_avcc", Effect::ConfigurationEmpty, "CM1", "avcC in initialization segments has no SPS and no PPS.",
+        &["parameter_sets_missing"], &[]),
+    fault("parameter_sets_missing_hvcc", Effect::ConfigurationEmpty, "HV1", "hvcC in initialization segments has no VPS, SPS and PPS.",
+        &["parameter_sets_missing"], &[]),
+    fault("parameter_sets_missing_avc3", Effect::SetsInSamplesMissing, "CM1", "The sample entry is avc3, but no sample has SPS and PPS.",
+        &["parameter_sets_missing"], &[]),
+    Fault { path: TIME, ..fault("dash_parameter_sets", Effect::ConfigurationEmpty, "CM1", "avcC in the MPD's initialization segments has no SPS and no PPS.",
+        &["parameter_sets_missing"], &[]) },
     fault("timestamp_discontinuity", Effect::TimestampJump, "TV1", "Timestamps jump by 10 s every ten segments without a discontinuity tag.",
         &["timestamp_discontinuity"], &[]),
     fault("timestamp_continuity_cmaf", Effect::TimestampJump, "CM1", "Decode times jump by 10 s every ten segments without a discontinuity tag.",

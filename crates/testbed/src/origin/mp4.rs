@@ -130,6 +130,22 @@ pub(super) fn broken_init(track: &Track) -> Vec<u8> {
     bytes
 }
 
+/// The initialization segment whose `avcC` or `hvcC` ends before its parameter sets; the rest becomes a `free` box.
+pub(super) fn init_without_sets(track: &Track) -> Vec<u8> {
+    // Both records end with a number of sets or of arrays of sets (ISO/IEC 14496-15 5.3.3.1, 8.3.3.1).
+    let mut bytes = track.init.to_vec();
+    for (kind, record) in [(b"avcC", [0xe0, 0].as_slice()), (b"hvcC", &[0])] {
+        let Some(at) = bytes.windows(4).position(|w| w == kind).map(|at| at - 4) else { continue };
+        let fields = if kind == b"avcC" { 5 } else { 22 };
+        let (size, kept) = (read_u32(&bytes, at) as usize, 8 + fields + record.len());
+        bytes[at + 8 + fields..at + kept].copy_from_slice(record);
+        write_u32(&mut bytes, at, kept as u32);
+        write_u32(&mut bytes, at + kept, (size - kept) as u32);
+        bytes[at + kept + 4..at + kept + 8].copy_from_slice(b"free");
+    }
+    bytes
+}
+
 /// The initialization segment with other transfer characteristics in its colour box (12.1.5).
 pub(super) fn init_with_transfer(track: &Track, characteristics: u8) -> Vec<u8> {
     const COLOUR: &[u8] = b"colrnclx";

@@ -265,6 +265,15 @@ fn init(timeline: &Timeline, now_ms: i64, rendition: Rendition) -> Reply {
         Some(Effect::InitRewritten) if now_ms.div_euclid(20_000) % 2 == 1 => {
             ok(kind, [track.init, &mp4::mp4_box(b"free", &[])].concat().into(), Some(EPOCH_MS))
         }
+        Some(Effect::ConfigurationEmpty) => ok(kind, mp4::init_without_sets(track).into(), Some(EPOCH_MS)),
+        Some(Effect::SetsInSamplesMissing) => {
+            let mut bytes = mp4::init_without_sets(track);
+            // The compatible brands may name the format too; the sample entry comes behind them.
+            if let Some(at) = bytes.windows(4).rposition(|w| w == b"avc1") {
+                bytes[at..at + 4].copy_from_slice(b"avc3");
+            }
+            ok(kind, bytes.into(), Some(EPOCH_MS))
+        }
         Some(Effect::HdrUnsignalled) => ok(kind, mp4::init_with_transfer(track, 16).into(), Some(EPOCH_MS)),
         effect if timeline.cipher.is_common_encryption() && effect != Some(Effect::SamplesClear) => {
             let bytes = cenc::init(timeline.cipher, track.init, track_kind(rendition), timeline.base, effect);

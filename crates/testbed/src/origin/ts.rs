@@ -207,6 +207,7 @@ fn apply_fault(out: &mut Vec<u8>, effect: Option<Effect>) {
         Some(Effect::ContainerInvalid) => noise(out),
         Some(Effect::ContinuityWithin) => drop_packet(out),
         Some(Effect::KeyframeMissing) => demote_first_picture(out),
+        Some(Effect::UnitsMissing(kinds)) => blank_units(out, kinds),
         Some(Effect::PatCrcWrong) => each_packet(out, break_pat_crc),
         Some(Effect::PatAndPmtMissing) => retain_pids(out, |pid| pid != PAT_PID && pid != PMT_PID),
         Some(Effect::PcrMissing) => each_packet(out, remove_pcr),
@@ -261,6 +262,20 @@ fn demote_first_picture(out: &mut [u8]) {
         for byte in &mut packet[start..] {
             if last == [0, 0, 1] && *byte & 0x1f == 5 {
                 *byte = *byte & 0xe0 | 1;
+            }
+            last = [last[1], last[2], *byte];
+        }
+    }
+}
+
+/// Makes filler data (type 12) of the NAL units of these types.
+fn blank_units(out: &mut [u8], kinds: &[u8]) {
+    let mut last = [0xff_u8; 3];
+    for packet in out.chunks_exact_mut(PACKET).filter(|packet| pid(packet) == VIDEO_PID) {
+        let start = payload_start(packet);
+        for byte in &mut packet[start..] {
+            if last == [0, 0, 1] && kinds.contains(&(*byte & 0x1f)) {
+                *byte = *byte & 0xe0 | 12;
             }
             last = [last[1], last[2], *byte];
         }

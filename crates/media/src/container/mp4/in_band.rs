@@ -2,8 +2,8 @@
 //! AV1, and HDR messages. They stand at a random access point, so the start of the first sample of each fragment is
 //! read.
 
-use crate::codec::nal::{self, NalUnit};
-use crate::codec::parameters::{CodecParameters, TrackHeaders};
+use crate::codec::nal::{self, NalUnit, SliceKind};
+use crate::codec::parameters::{CodecParameters, ParameterSetKinds, TrackHeaders};
 use crate::codec::start_codes::VideoSyntax;
 use crate::codec::{av1, parameter_sets::ParameterSets};
 use crate::container::InitTrack;
@@ -72,10 +72,14 @@ impl InBandHeaders {
         match (init.codec.as_str(), init.nal_length_size) {
             _ if init.encrypted() => Self::Unread,
             ("h264", Some(length)) => {
-                Self::NalUnits(Box::new(ParameterSets::new(VideoSyntax::H264)), VideoSyntax::H264, length)
+                let known = ParameterSetKinds::H264.without(init.missing_parameter_sets);
+                let sets = ParameterSets::new(VideoSyntax::H264).with_known(known);
+                Self::NalUnits(Box::new(sets), VideoSyntax::H264, length)
             }
             ("hevc", Some(length)) => {
-                Self::NalUnits(Box::new(ParameterSets::new(VideoSyntax::Hevc)), VideoSyntax::Hevc, length)
+                let known = ParameterSetKinds::HEVC.without(init.missing_parameter_sets);
+                let sets = ParameterSets::new(VideoSyntax::Hevc).with_known(known);
+                Self::NalUnits(Box::new(sets), VideoSyntax::Hevc, length)
             }
             ("av1", _) => Self::Av1(Box::default()),
             _ => Self::Unread,
@@ -128,7 +132,10 @@ fn read_units(sets: &mut ParameterSets, syntax: VideoSyntax, length: usize, head
         let (unit, next) = after.split_at_checked(size).unwrap_or((after, &[]));
         sets.begin_unit();
         sets.append(unit);
-        if let Some(NalUnit::Slice(_)) = nal::classify(syntax, unit.get(..nal::MAX_HEAD).unwrap_or(unit)) {
+        if let Some(NalUnit::Slice(kind)) = nal::classify(syntax, unit.get(..nal::MAX_HEAD).unwrap_or(unit)) {
+            if kind == SliceKind::RandomAccess {
+                sets.reach_random_access();
+            }
             sets.begin_picture();
             break;
         }
@@ -204,7 +211,21 @@ mod tests {
             default_flags: 0,
             parameters: None,
             nal_length_size: Some(4),
+            missing_parameter_sets: ParameterSetKinds { pps: true, ..ParameterSetKinds::default() },
+            sets_in_samples: true,
         })
+    }
+
+    #[test]
+    fn a_set_may_be_in_the_entry_or_in_the_samples() {
+        let missing = |sample: &[u8]| {
+            let mut samples = track(false);
+            samples.read_sample(sample);
+            samples.finish(None).missing_sets.to_string()
+        };
+        assert_eq!(missing(&[0, 0, 0, 2, 0x68, 0xce, 0, 0, 0, 2, 0x65, 0x88]), "");
+        assert_eq!(missing(&[0, 0, 0, 2, 0x65, 0x88]), "PPS", "the entry has the SPS");
+        assert_eq!(missing(&[0, 0, 0, 9, 6, 5, 1]), "", "the kept bytes end before the picture");
     }
 
     #[test]

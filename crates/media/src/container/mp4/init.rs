@@ -3,7 +3,7 @@
 use super::boxes::{BoxError, Mp4Box, printable_kind};
 use super::encryption;
 use super::sample_entry;
-use crate::codec::parameters::CodecParameters;
+use crate::codec::parameters::{CodecParameters, ParameterSetKinds};
 use crate::container::defects::DefectLog;
 use crate::container::{InitSegment, InitTrack, MAX_SAMPLE_ENTRIES, MAX_TRACKS, SampleEncryption};
 use crate::defect::DefectKind;
@@ -61,6 +61,7 @@ struct SampleEntry {
     format: [u8; 4],
     parameters: Option<CodecParameters>,
     nal_length: Option<usize>,
+    missing_parameter_sets: ParameterSetKinds,
 }
 
 impl MovieBox {
@@ -132,6 +133,8 @@ impl MovieBox {
                 default_flags: trex.map_or(0, |d| d.default_sample_flags),
                 parameters: t.entry.as_ref().and_then(|e| e.parameters.clone()).map(Arc::new),
                 nal_length_size: t.entry.as_ref().and_then(|e| e.nal_length),
+                missing_parameter_sets: t.entry.as_ref().map(|e| e.missing_parameter_sets).unwrap_or_default(),
+                sets_in_samples: t.entry.as_ref().is_some_and(|e| has_sets_in_samples(e.format)),
             }
         });
         InitSegment { tracks: tracks.collect() }
@@ -218,7 +221,12 @@ fn read_sample_entry(found: &Mp4Box<'_>, format: [u8; 4], handler: [u8; 4]) -> S
         Some(Media::Audio) => sample_entry::audio_parameters(found, format),
         _ => None,
     };
-    SampleEntry { format, parameters, nal_length: sample_entry::nal_length_size(found) }
+    SampleEntry {
+        format,
+        parameters,
+        nal_length: sample_entry::nal_length_size(found),
+        missing_parameter_sets: sample_entry::missing_parameter_sets(found, &codec_name(format)),
+    }
 }
 
 fn find_child<'a>(parent: &Mp4Box<'a>, kind: &[u8; 4]) -> Result<Option<Mp4Box<'a>>, BoxError> {
@@ -245,6 +253,12 @@ fn media_of_handler(handler: [u8; 4]) -> Option<Media> {
         b"text" | b"subt" | b"sbtl" | b"clcp" => Some(Media::Text),
         _ => None,
     }
+}
+
+/// Whether samples of this format may carry parameter sets (ISO/IEC 14496-15 5.4.2.1, 8.4.1; Dolby Vision Streams Within the ISO
+/// Base Media File Format 3.2).
+fn has_sets_in_samples(format: [u8; 4]) -> bool {
+    matches!(&format, b"avc3" | b"avc4" | b"dvav" | b"hev1" | b"dvhe")
 }
 
 fn codec_name(format: [u8; 4]) -> String {

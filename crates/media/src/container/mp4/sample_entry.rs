@@ -4,7 +4,9 @@
 
 use super::boxes::Mp4Box;
 use crate::codec::audio::dolby_channels;
-use crate::codec::parameters::{AudioParameters, CodecParameters, ColourDescription, DolbyVisionConfig};
+use crate::codec::parameters::{
+    AudioParameters, CodecParameters, ColourDescription, DolbyVisionConfig, ParameterSetKinds,
+};
 use crate::codec::rfc6381::{Codec, HevcProfileTierLevel};
 use crate::codec::sei::{self, HdrMetadata};
 use crate::codec::start_codes::VideoSyntax;
@@ -59,6 +61,35 @@ pub(super) fn nal_length_size(entry: &Mp4Box<'_>) -> Option<usize> {
         };
         child.body.get(at).map(|b| usize::from(b & 3) + 1)
     })
+}
+
+/// Returns the parameter sets that the configuration (`avcC`, `hvcC`) of a sample entry lacks; all of them without a
+/// configuration. Empty for another codec, and for a configuration that can't be read.
+#[must_use]
+pub(super) fn missing_parameter_sets(entry: &Mp4Box<'_>, codec: &str) -> ParameterSetKinds {
+    let (kind, required) = match codec {
+        "h264" => (b"avcC", ParameterSetKinds::H264),
+        "hevc" => (b"hvcC", ParameterSetKinds::HEVC),
+        _ => return ParameterSetKinds::default(),
+    };
+    let mut children = entry.children_after(VISUAL_FIELDS).map_while(Result::ok);
+    let Some(configuration) = children.find(|child| &child.kind == kind) else { return required };
+    let present = match codec {
+        "h264" => configuration.decode::<Avcc>().ok().map(|record| ParameterSetKinds {
+            vps: false,
+            sps: has_unit(&record.sequence_parameter_sets),
+            pps: has_unit(&record.picture_parameter_sets),
+        }),
+        _ => configuration.decode::<Hvcc>().ok().map(|record| {
+            let of = |kind| record.arrays.iter().any(|a| a.nal_unit_type == kind && has_unit(&a.nalus));
+            ParameterSetKinds { vps: of(hevc::VPS), sps: of(hevc::SPS), pps: of(hevc::PPS) }
+        }),
+    };
+    present.map_or_else(ParameterSetKinds::default, |present| required.without(present))
+}
+
+fn has_unit(units: &[Vec<u8>]) -> bool {
+    units.iter().any(|unit| !unit.is_empty())
 }
 
 /// Returns the audio parameters of a sample entry. `format` is its own format, or the original format of a protected
@@ -243,6 +274,33 @@ mod tests {
             [Some(2), Some(4), Some(1)]
         );
         assert_eq!([size(b"avcC", 3, 0xff), size(b"hvcC", 20, 0xff), size(b"av1C", 21, 3)], [None; 3]);
+    }
+
+    #[test]
+    fn a_configuration_without_parameter_sets_is_recognised() {
+        let missing = |codec, children: &[u8]| {
+            missing_parameter_sets(&Mp4Box::new(*b"avc1", 0, &visual(children), 8), codec).to_string()
+        };
+        let avc = |sets: &[u8]| child(b"avcC", &[&[1, 0x42, 0, 0x1f, 0xff][..], sets].concat());
+        let (sps, pps) = ([0xe1, 0, 4, 0x67, 0x42, 0, 0x1f], [1, 0, 2, 0x68, 0xce]);
+        assert_eq!(missing("h264", &avc(&[&sps[..], &pps].concat())), "");
+        assert_eq!(missing("h264", &avc(&[&sps[..], &[0]].concat())), "PPS");
+        assert_eq!(missing("h264", &avc(&[&[0xe0], &pps[..]].concat())), "SPS");
+        assert_eq!([missing("h264", &avc(&[0xe0, 0])), missing("h264", &[])], ["SPS and PPS"; 2]);
+        assert_eq!(missing("h264", &avc(&[0xe1, 0, 9])), "", "a record that can't be read says nothing");
+        let hevc = |arrays: &[u8]| {
+            let mut record =
+                vec![1, 1, 0x60, 0, 0, 0, 0x90, 0, 0, 0, 0, 0, 93, 0xf0, 0, 0xfc, 0xfd, 0xf8, 0xf8, 0, 0, 0x0f];
+            record.push(arrays.len() as u8);
+            for kind in arrays {
+                record.extend([0x80 | kind, 0, 1, 0, 2, kind << 1, 1]);
+            }
+            child(b"hvcC", &record)
+        };
+        assert_eq!(missing("hevc", &hevc(&[32, 33, 34])), "");
+        assert_eq!(missing("hevc", &hevc(&[33, 34])), "VPS");
+        assert_eq!(missing("hevc", &hevc(&[])), "VPS, SPS and PPS");
+        assert_eq!(missing("av1", &[]), "");
     }
 
     #[test]

@@ -198,7 +198,12 @@ impl FragmentedTrack {
         let mut track = Track::new(self.id, media, codec);
         track.samples = self.samples;
         let entry = self.init.as_ref().and_then(|i| i.parameters.clone());
+        // Without a configuration samples can't be read. Sets of encrypted samples can't be seen.
+        let unseen = |i: &&InitTrack| i.sets_in_samples && i.encrypted();
+        let all_known = self.init.as_ref().filter(|i| !self.in_band.is_read() && !unseen(i));
+        let missing = all_known.map(|i| i.missing_parameter_sets);
         set_headers(&mut track, self.in_band, entry);
+        track.missing_parameter_sets = missing.unwrap_or(track.missing_parameter_sets);
         track.encryption = self.protection;
         track.subtitles = self.subtitles;
         if media == Some(Media::Video) {
@@ -229,6 +234,7 @@ fn set_headers(track: &mut Track, in_band: InBandHeaders, entry: Option<Arc<Code
     };
     track.changed_parameters = headers.changed.map(Arc::new);
     track.captions = headers.captions;
+    track.missing_parameter_sets = headers.missing_sets;
 }
 
 fn is_sync(flags: u32) -> bool {
@@ -247,6 +253,7 @@ fn max_of(old: Option<i64>, new: i64) -> Option<i64> {
 mod tests {
 
     use super::*;
+    use crate::codec::parameters::ParameterSetKinds;
     use crate::units::Seconds;
     use std::num::NonZeroU32;
 
@@ -264,6 +271,8 @@ mod tests {
             default_flags: SAMPLE_IS_NON_SYNC,
             parameters: None,
             nal_length_size: None,
+            missing_parameter_sets: ParameterSetKinds::default(),
+            sets_in_samples: false,
         }
     }
 
@@ -404,6 +413,19 @@ mod tests {
         assert_eq!(size(&init, explicit(None)), Some(7));
         assert_eq!(size(&init, TrunSamples::Inherited { count: 1, first_flags: None }), Some(7));
         assert_eq!(size(&init, TrunSamples::Explicit(Vec::new())), None);
+    }
+
+    #[test]
+    fn an_entry_without_its_parameter_sets_is_judged_where_the_samples_cannot_have_them() {
+        let missing = |sets_in_samples, sample_entries| {
+            let missing_parameter_sets = ParameterSetKinds::H264;
+            let init = InitTrack { missing_parameter_sets, sets_in_samples, sample_entries, ..init(Media::Video) };
+            FragmentedTrack::new(1, Some(init)).finish().missing_parameter_sets
+        };
+        let encrypted = || vec![Some(Arc::default())];
+        let (all, none) = (ParameterSetKinds::H264, ParameterSetKinds::default());
+        assert_eq!([missing(false, Vec::new()), missing(false, encrypted())], [all; 2]);
+        assert_eq!([missing(true, Vec::new()), missing(true, encrypted())], [all, none]);
     }
 
     #[test]

@@ -129,6 +129,9 @@ impl ElementaryStream {
         track.parameters = merge_announced(headers.first, self.description.announced).map(Arc::new);
         track.changed_parameters = headers.changed.map(Arc::new);
         track.captions = headers.captions.filter(|_| !self.scrambled);
+        if !self.scrambled {
+            track.missing_parameter_sets = headers.missing_sets;
+        }
         self.timeline.finish(&mut track);
         if track.media != Some(Media::Video) || self.scrambled {
             track.starts_with_keyframe = None;
