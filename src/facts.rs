@@ -268,6 +268,14 @@ impl Fetched {
         failure.is_some_and(|f| f.kind == FailureKind::Deadline)
     }
 
+    /// Whether the answer to a range request holds other, more or fewer bytes than requested, so that its content says nothing
+    /// about the media.
+    #[must_use]
+    pub fn has_wrong_range(&self) -> bool {
+        let broken = self.result.as_ref().ok().and_then(|e| e.broken.as_ref());
+        broken.is_some_and(|f| f.kind == FailureKind::Range)
+    }
+
     /// A sentence about the failure, for people. `None` for a complete 2xx answer.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
@@ -357,5 +365,7 @@ pub enum FailureKind {
     TooLarge,
     Redirect,
     Encoding,
+    /// The answer to a range request holds other, more or fewer bytes than requested.
+    Range,
     Protocol,
 }

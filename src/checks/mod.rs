@@ -29,6 +29,7 @@ check_list! {
     delivery::playable_renditions_missing,
     delivery::rendition_unavailable,
     delivery::segment_unavailable,
+    delivery::byte_range_wrong,
     delivery::segment_download_slow,
     delivery::content_type_wrong,
     delivery::cache_headers_wrong,

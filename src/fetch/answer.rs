@@ -2,11 +2,12 @@
 
 use crate::facts::{Exchange, Failure, FailureKind, Timings};
 use crate::fetch::body::{self, BodyBounds, BodyResult};
-use crate::fetch::headers::range_text;
+use crate::fetch::headers::{last_byte, range_text};
 use crate::fetch::hop::HopAnswer;
 use crate::fetch::{ClientParts, FetchRequest};
 use http::header::{self, HeaderMap, HeaderName};
 use packager_media::redact;
+use packager_media::stream::ByteRange;
 use packager_media::units::Timestamp;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -82,19 +83,38 @@ async fn read_body(
     }
     // A server that answers 200 to a range request sends the whole resource; the range is cut out here.
     let cut = request.range.filter(|_| exchange.status != 206);
-    body::read(response, BodyBounds { max: request.max_bytes, deadline, cut }, sink).await
+    let read = body::read(response, BodyBounds { max: request.max_bytes, deadline, cut }, sink).await;
+    let broken = read.broken.or_else(|| length_mismatch(request, exchange, read.bytes));
+    BodyResult { broken, ..read }
 }
 
-/// The failure of a 206 answer that holds other bytes than the requested ones (RFC 9110 14.4).
+/// The failure of a 206 answer whose headers announce other, more or fewer bytes than the requested ones (RFC 9110 14.4,
+/// 15.3.7). A Content-Range of another unit isn't judged.
 fn range_mismatch(request: &FetchRequest<'_>, exchange: &Exchange) -> Option<Failure> {
     let asked = request.range.filter(|_| exchange.status == 206)?;
-    let (_, got) = exchange.headers.iter().find(|(name, _)| name == "content-range")?;
-    let start = got.trim_start().strip_prefix("bytes")?.trim_start().split('-').next()?.trim();
-    if start.parse() == Ok(asked.offset) {
-        return None;
+    let Some((_, got)) = exchange.headers.iter().find(|(name, _)| name == "content-range") else {
+        return Some(wrong_range(asked, "the answer (206) has no Content-Range"));
+    };
+    let unit_and_span = got.trim_start().strip_prefix("bytes")?.trim_start();
+    let span = unit_and_span.split('/').next().and_then(|span| span.split_once('-'));
+    let span = span.and_then(|(first, last)| Some((first.trim().parse().ok()?, last.trim().parse().ok()?)));
+    if span != Some((asked.offset, last_byte(asked))) {
+        return Some(wrong_range(asked, &format!("the answer (206) has the Content-Range `{got}`")));
     }
-    let message = format!("bytes {} were asked for, but the server answered with `{got}`", range_text(asked));
-    Some(Failure::new(FailureKind::Protocol, message))
+    length_mismatch(request, exchange, exchange.content_length?)
+}
+
+/// The failure of a 206 answer whose body has another length than the requested range. An encoded body isn't judged.
+fn length_mismatch(request: &FetchRequest<'_>, exchange: &Exchange, length: u64) -> Option<Failure> {
+    let asked = request.range.filter(|_| exchange.status == 206)?;
+    let encoded = exchange.content_encoding.as_ref().is_some_and(|e| !e.trim().eq_ignore_ascii_case("identity"));
+    let expected = asked.length.max(1);
+    (!encoded && length != expected)
+        .then(|| wrong_range(asked, &format!("the answer (206) has {length} bytes instead of {expected}")))
+}
+
+fn wrong_range(asked: ByteRange, answer: &str) -> Failure {
+    Failure::new(FailureKind::Range, format!("bytes {} were asked for, but {answer}", range_text(asked)))
 }
 
 /// The facts in status line and headers. Body and timings are filled in later.
@@ -150,7 +170,6 @@ fn version_name(version: http::Version) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use packager_media::stream::ByteRange;
 
     fn headers(lines: &[(&str, &str)]) -> HeaderMap {
         HeaderMap::from_iter(
@@ -179,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partial_answer_must_begin_at_the_requested_byte() {
+    fn a_partial_answer_must_hold_the_requested_bytes() {
         let (url, settings) = (Url::parse("http://h/").unwrap(), crate::catalog::RequestSettings::default());
         let range = Some(ByteRange { offset: 100, length: 50 });
         let request = FetchRequest {
@@ -193,11 +212,27 @@ mod tests {
         let accepted = |status, text: &str| range_mismatch(&request, &exchange(status, text)).is_none();
         assert!(accepted(206, "bytes 100-149/1000") && accepted(206, " bytes  100-149/*"));
         assert!(!accepted(206, "bytes 101-149/1000") && !accepted(206, "bytes 10-149/1000"));
-        assert!(!accepted(206, "bytes */1000"));
+        assert!(!accepted(206, "bytes 100-148/1000") && !accepted(206, "bytes 100-150/1000"));
+        assert!(!accepted(206, "bytes 100-148/149") && !accepted(206, "bytes */1000"));
         assert!(accepted(206, "pages 9-14/1000"), "another unit is not judged");
         assert!(accepted(200, "bytes 0-1/2"), "the whole resource is cut here");
         let whole = FetchRequest { range: None, ..request };
         assert!(range_mismatch(&whole, &exchange(206, "bytes 0-1/2")).is_none());
+        let without = Exchange { headers: Vec::new(), ..exchange(206, "") };
+        let message = range_mismatch(&request, &without).unwrap().message;
+        assert_eq!(message, "bytes 100-149 were asked for, but the answer (206) has no Content-Range");
+        let announced = |length, encoding: Option<&str>| Exchange {
+            content_length: Some(length),
+            content_encoding: encoding.map(str::to_owned),
+            ..exchange(206, "bytes 100-149/1000")
+        };
+        let accepted = |length, encoding| range_mismatch(&request, &announced(length, encoding)).is_none();
+        assert!(accepted(50, None) && !accepted(49, None) && !accepted(51, None) && !accepted(51, Some("identity")));
+        assert!(accepted(20, Some("gzip")), "the length of an encoded body is unknown");
+        assert_eq!(
+            length_mismatch(&request, &announced(50, None), 1000).unwrap().message,
+            "bytes 100-149 were asked for, but the answer (206) has 1000 bytes instead of 50"
+        );
     }
 
     #[test]

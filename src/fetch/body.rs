@@ -117,10 +117,10 @@ fn announced_too_large(bounds: &BodyBounds, decoder: ContentDecoder, expected: O
         && range.offset.saturating_add(range.length) > max
     {
         let message = format!(
-            "the server ignores the Range header, and bytes {} lie beyond the bound of {max} bytes",
+            "bytes {} were asked for, but the server ignores the Range header, and they lie beyond the bound of {max} bytes",
             range_text(range)
         );
-        return Some(Failure::new(FailureKind::TooLarge, message));
+        return Some(Failure::new(FailureKind::Range, message));
     }
     let announced =
         expected.filter(|n| *n > max && bounds.cut.is_none() && matches!(decoder, ContentDecoder::Identity))?;
@@ -180,8 +180,9 @@ impl BodyCounter {
     /// The failure of a body that ended before the requested range did.
     fn end(&self) -> Option<Failure> {
         let range = self.bounds.cut.filter(|r| self.given < r.length)?;
-        let message = format!("the resource has {} bytes, but bytes {} were asked for", self.seen, range_text(range));
-        Some(Failure::new(FailureKind::Cut, message))
+        let message =
+            format!("bytes {} were asked for, but the whole resource has {} bytes", range_text(range), self.seen);
+        Some(Failure::new(FailureKind::Range, message))
     }
 }
 
@@ -318,7 +319,7 @@ mod tests {
         assert_eq!((got.as_slice(), last), (&b"ef"[..], '+'));
         assert_eq!(
             counter.end().map(|f| (f.kind, f.message)),
-            Some((FailureKind::Cut, "the resource has 6 bytes, but bytes 4-6 were asked for".to_owned()))
+            Some((FailureKind::Range, "bytes 4-6 were asked for, but the whole resource has 6 bytes".to_owned()))
         );
         let (got, last, counter) = counted(bounds(100, Some(RANGE)), &[b"abcde", b"fghi"]);
         assert_eq!((got.as_slice(), last, counter.end()), (&b"efg"[..], '=', None));
@@ -349,10 +350,10 @@ mod tests {
         let failure = |max| announced_too_large(&bounds(max, Some(RANGE)), ContentDecoder::Identity, Some(1_000));
         assert_eq!(failure(7), None);
         let refused = failure(6).unwrap();
-        assert_eq!(refused.kind, FailureKind::TooLarge);
+        assert_eq!(refused.kind, FailureKind::Range);
         assert_eq!(
             refused.message,
-            "the server ignores the Range header, and bytes 4-6 lie beyond the bound of 6 bytes"
+            "bytes 4-6 were asked for, but the server ignores the Range header, and they lie beyond the bound of 6 bytes"
         );
     }
 

@@ -72,7 +72,12 @@ impl RequestHeaders {
 
 /// A byte range as first and last byte position, both inclusive (RFC 9110 14.1.2).
 pub(super) fn range_text(range: ByteRange) -> String {
-    format!("{}-{}", range.offset, range.offset.saturating_add(range.length.max(1) - 1))
+    format!("{}-{}", range.offset, last_byte(range))
+}
+
+/// Position of the last byte of a range.
+pub(super) fn last_byte(range: ByteRange) -> u64 {
+    range.offset.saturating_add(range.length.max(1) - 1)
 }
 
 fn header_name(text: &str) -> Result<HeaderName, Failure> {

@@ -1,3 +1,4 @@
+pub mod byte_range_wrong;
 pub mod cache_headers_wrong;
 pub mod certificate_expiring;
 pub mod content_type_wrong;

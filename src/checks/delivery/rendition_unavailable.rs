@@ -28,7 +28,8 @@ fn judge(facts: &RenditionFacts) -> Option<Vec<Violation>> {
     let unreadable = || facts.timeline.is_none().then(|| unreadable(facts));
     let mut problems: Vec<_> =
         playlist.problem().or_else(unreadable).map(|p| violation("media playlist", playlist, &p)).into_iter().collect();
-    for init in facts.inits.iter().filter(|i| !i.fetched.probe_timed_out()) {
+    // byte_range_wrong reports bytes that weren't asked for.
+    for init in facts.inits.iter().filter(|i| !i.fetched.probe_timed_out() && !i.fetched.has_wrong_range()) {
         problems.extend(init.fetched.problem().map(|p| violation("initialization segment", &init.fetched, &p)));
     }
     problems.extend(elsewhere(facts));

@@ -38,6 +38,10 @@ fn judge(facts: &RenditionFacts, past: &RenditionHistory, terms: &Terms) -> Opti
 /// `None` if the container can't be judged, `Some(None)` if it is valid.
 fn judge_segment(segment: &SegmentFacts, facts: &RenditionFacts, terms: &Terms) -> Option<Option<Violation>> {
     let exchange = segment.fetched.result.as_ref().ok().filter(|e| e.is_success())?;
+    // byte_range_wrong reports bytes that weren't asked for.
+    if segment.fetched.has_wrong_range() {
+        return None;
+    }
     if segment.fetched.probe_timed_out() || exchange.broken.as_ref().is_some_and(|f| f.kind == FailureKind::Timeout) {
         return None;
     }

@@ -83,6 +83,7 @@ fn replacement(earlier: &InitState, later: &InitState) -> Violation {
 fn unplayable(init: &InitFacts) -> Option<Violation> {
     let exchange = init.fetched.result.as_ref().ok()?;
     let problem = match (&exchange.broken, &init.inspection) {
+        _ if init.fetched.has_wrong_range() => None,
         (Some(failure), _) => Some(format!("{} (after {} bytes)", failure.message, exchange.body_bytes)),
         _ if exchange.body_bytes == 0 => Some("the body is empty".to_owned()),
         (None, Some(inspection)) => unreadable(inspection),

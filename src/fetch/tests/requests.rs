@@ -103,6 +103,9 @@ async fn a_wrong_answer_to_a_range_request_is_a_failure() {
     let origin = Origin::answering(|head| {
         if head.starts_with("get /other") {
             b"HTTP/1.1 206 Partial Content\r\ncontent-range: bytes 0-2/10\r\ncontent-length: 3\r\n\r\nabc".to_vec()
+        } else if head.starts_with("get /chunked") {
+            b"HTTP/1.1 206 Partial Content\r\ncontent-range: bytes 2-4/10\r\ntransfer-encoding: chunked\r\n\r\n5\r\ncdefg\r\n0\r\n\r\n"
+                .to_vec()
         } else {
             ok(b"abcd")
         }
@@ -113,13 +116,18 @@ async fn a_wrong_answer_to_a_range_request_is_a_failure() {
         exchange(&client(), FetchRequest { range: Some(range), ..request(&url) }).await.0.broken.unwrap()
     };
     let wrong = broken("/other", ByteRange { offset: 2, length: 3 }).await;
-    assert_eq!(wrong.kind, FailureKind::Protocol);
-    assert_eq!(wrong.message, "bytes 2-4 were asked for, but the server answered with `bytes 0-2/10`");
+    assert_eq!(wrong.kind, FailureKind::Range);
+    assert_eq!(wrong.message, "bytes 2-4 were asked for, but the answer (206) has the Content-Range `bytes 0-2/10`");
+    let long = broken("/chunked", ByteRange { offset: 2, length: 3 }).await;
+    assert_eq!(
+        (long.kind, long.message.as_str()),
+        (FailureKind::Range, "bytes 2-4 were asked for, but the answer (206) has 5 bytes instead of 3")
+    );
     let short = broken("/whole", ByteRange { offset: 3, length: 3 }).await;
     assert_eq!(
         (short.kind, short.message.as_str()),
-        (FailureKind::Cut, "the resource has 4 bytes, but bytes 3-5 were asked for")
+        (FailureKind::Range, "bytes 3-5 were asked for, but the whole resource has 4 bytes")
     );
     let far = broken("/whole", ByteRange { offset: u64::MAX - 1, length: 9 }).await;
-    assert_eq!(far.kind, FailureKind::TooLarge);
+    assert_eq!(far.kind, FailureKind::Range);
 }

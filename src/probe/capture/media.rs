@@ -248,7 +248,7 @@ impl Capturer<'_> {
             return None;
         }
         let ReadBody { inspection, decryption, .. } = reader.finish(fetched.ok().is_some());
-        let answered = matches!(&fetched.result, Ok(e) if e.is_success());
+        let answered = matches!(&fetched.result, Ok(e) if e.is_success()) && !fetched.has_wrong_range();
         let (inspection, decryption) = (inspection.filter(|_| answered), decryption.filter(|_| answered));
         Some(DownloadedBody { fetched, inspection, decryption })
     }

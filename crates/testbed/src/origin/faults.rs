@@ -195,6 +195,14 @@ pub(super) enum Effect {
     ConfigurationEmpty,
     /// Like `ConfigurationEmpty`, with the sample entry `avc3`, which announces parameter sets in the samples.
     SetsInSamplesMissing,
+    /// Requests for a byte range of media are answered with 206, the right Content-Range and the whole resource.
+    RangeWhole,
+    /// Requests for a byte range of media are answered with 200.
+    RangeIgnored,
+    /// Requests for a byte range of media are answered with the first half of it.
+    RangeShort,
+    /// Requests for a byte range of media are answered with a range 188 bytes before it.
+    RangeShifted,
     /// Every segment is marked by EXT-X-GAP.
     GapsOnly,
     TimelineDurationMissing,
@@ -358,6 +366,18 @@ static FAULTS: &[Fault] = &[
         &["container_invalid"], &["content_type_wrong"]),
     fault("segment_empty", Effect::SegmentEmpty, "TV1", "Segments have no bytes.",
         &["container_invalid"], &["segment_unavailable"]),
+    fault("byte_range_whole", Effect::RangeWhole, "LB1", "Byte ranges are answered with 206, the right Content-Range, and the whole file.",
+        &["byte_range_wrong"], &[]),
+    fault("byte_range_ignored", Effect::RangeIgnored, "LB1", "Byte ranges are answered with 200 and the whole file.",
+        &["byte_range_wrong"], &[]),
+    fault("byte_range_short", Effect::RangeShort, "LB1", "Byte ranges are answered with their first half.",
+        &["byte_range_wrong"], &[]),
+    fault("byte_range_shifted", Effect::RangeShifted, "LB1", "Byte ranges are answered with bytes before them.",
+        &["byte_range_wrong"], &[]),
+    Fault { path: "files.mpd", ..fault("dash_byte_range_whole", Effect::RangeWhole, "CM1", "Byte ranges of the ads' files are answered with 206 and the whole file.",
+        &["byte_range_wrong"], &[]) },
+    Fault { path: "files.mpd", ..fault("dash_byte_range_ignored", Effect::RangeIgnored, "CM1", "Byte ranges of the ads' files are answered with 200 and the whole file.",
+        &["byte_range_wrong"], &[]) },
     fault("content_type_wrong", Effect::ContentType, "TV1", "Playlists and segments have the media type text/plain.",
         &["content_type_wrong"], &[]),
     fault("cache_headers_wrong", Effect::CacheHeaders, "TV1", "Playlists may be cached for an hour.",

@@ -487,7 +487,7 @@ fn finish(request: &RequestContext<'_>, effect: Option<Effect>, now_ms: i64, mut
     }
     if !is_playlist && reply.status == StatusCode::OK {
         headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-        range(request, &mut headers, &mut reply);
+        range(request, effect, &mut headers, &mut reply);
     }
     respond(request, headers, reply)
 }
@@ -506,8 +506,11 @@ fn put_date(headers: &mut HeaderMap, name: header::HeaderName, unix_ms: i64) {
     }
 }
 
+/// First byte of a file from which on a requested range is of media.
+const MEDIA_OFFSET: usize = 2048;
+
 /// Cuts one range out of a body (RFC 9110, 14.2). Other ranges are ignored or answered with 416.
-fn range(request: &RequestContext<'_>, headers: &mut HeaderMap, reply: &mut Reply) {
+fn range(request: &RequestContext<'_>, effect: Option<Effect>, headers: &mut HeaderMap, reply: &mut Reply) {
     let Content::Whole(bytes) = &reply.body else {
         return;
     };
@@ -523,9 +526,18 @@ fn range(request: &RequestContext<'_>, headers: &mut HeaderMap, reply: &mut Repl
         (Err(_), Ok(last)) if from.is_empty() => size.saturating_sub(last)..size,
         _ => return,
     };
+    // Indexes and initialization segments come before the media.
+    let span = match effect.filter(|_| span.start >= MEDIA_OFFSET && span.len() > 1) {
+        Some(Effect::RangeIgnored) => return,
+        Some(Effect::RangeShort) => span.start..span.start + span.len() / 2,
+        Some(Effect::RangeShifted) => span.start - 188..span.end - 188,
+        _ => span,
+    };
     let content_range = if span.start < span.end {
         reply.status = StatusCode::PARTIAL_CONTENT;
-        reply.body = Content::Whole(bytes.slice(span.clone()));
+        if effect != Some(Effect::RangeWhole) || span.start < MEDIA_OFFSET {
+            reply.body = Content::Whole(bytes.slice(span.clone()));
+        }
         format!("bytes {}-{}/{size}", span.start, span.end - 1)
     } else {
         reply.status = StatusCode::RANGE_NOT_SATISFIABLE;
