@@ -35,21 +35,21 @@ fn judge(step: &PlaylistStep<'_>, past: &RenditionHistory, breaks: &[usize]) -> 
         return None;
     }
     let (a, b) = (step.earlier, step.later);
-    let message = match expected(step, past, breaks) {
-        _ if b.discontinuity_sequence < a.discontinuity_sequence => {
-            format!(
-                "discontinuity sequence went down from {} to {}",
-                a.discontinuity_sequence, b.discontinuity_sequence
-            )
+    let (is, due) = (b.discontinuity_sequence, expected(step, past, breaks));
+    let message = match due {
+        _ if is < a.discontinuity_sequence => {
+            format!("discontinuity sequence went down from {} to {is}", a.discontinuity_sequence)
         }
-        Some(due) if b.discontinuity_sequence == 0 => {
+        Some(Due::Value(due)) if is == 0 => {
             format!(
                 "a discontinuity left the window, but EXT-X-DISCONTINUITY-SEQUENCE is missing or 0; it should be {due}"
             )
         }
-        Some(due) => format!(
-            "discontinuity sequence is {}; after the discontinuities that left the window it should be {due}",
-            b.discontinuity_sequence
+        Some(Due::Value(due)) => {
+            format!("discontinuity sequence is {is}; after the discontinuities that left the window it should be {due}")
+        }
+        Some(Due::AtMost(most)) => format!(
+            "discontinuity sequence is {is}; with the discontinuities and segments since the window before it should be at most {most}"
         ),
         None => return None,
     };
@@ -60,34 +60,59 @@ fn judge(step: &PlaylistStep<'_>, past: &RenditionHistory, breaks: &[usize]) -> 
     Some(violation.with("seen_at", b.first_seen.to_string()))
 }
 
+/// The discontinuity sequence that a playlist should have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    Value(u64),
+    /// Windows without a common segment leave open how many of the segments between them had a discontinuity.
+    AtMost(u64),
+}
+
 /// Returns the discontinuity sequence that the later playlist should have; `None` if its value is right or can't be judged.
 ///
 /// A segment keeps its discontinuity sequence number (RFC 8216bis, 6.2.2). Packagers differ on whether an EXT-X-DISCONTINUITY
 /// before the window's first segment is already counted. So only windows whose first segment has no such tag are compared: the
-/// later playlist with the last earlier one of that kind.
-fn expected(step: &PlaylistStep<'_>, past: &RenditionHistory, breaks: &[usize]) -> Option<u64> {
+/// later playlist with the last earlier one of that kind. The windows between them link the segments of both.
+fn expected(step: &PlaylistStep<'_>, past: &RenditionHistory, breaks: &[usize]) -> Option<Due> {
     let b = step.later;
     if b.starts_with_discontinuity {
         return None;
     }
-    let a = baseline(step, past, breaks)?;
-    let due = match playlist_step::common_segments(a, b).next() {
-        Some((old, new)) => {
-            let moved = i128::from(old.discontinuity_sequence) - i128::from(new.discontinuity_sequence);
-            u64::try_from(i128::from(b.discontinuity_sequence) + moved).ok()?
-        }
-        // Nothing in common: it can't be lower than that of the newest segment seen before.
-        None => a.segments.last()?.discontinuity_sequence.max(b.discontinuity_sequence),
-    };
-    (due != b.discontinuity_sequence).then_some(due)
+    let begin = baseline(step, past, breaks)?;
+    let run = past.observations.get(begin..=step.index)?;
+    let linked: Vec<&Observation> = run.iter().map(AsRef::as_ref).filter(|o| !o.segments.is_empty()).collect();
+    let is = b.discontinuity_sequence;
+    let moved = linked.iter().zip(linked.iter().skip(1)).try_fold(0, |moved, (a, b)| Some(moved + moved_by(a, b)?));
+    if let Some(moved) = moved {
+        let due = u64::try_from(i128::from(is) + moved).ok()?;
+        return (due != is).then_some(Due::Value(due));
+    }
+    // Nothing in common: it can't be lower than that of the newest segment seen before, and no more discontinuities can have
+    // left than there were segments.
+    let newest = linked.first()?.segments.last()?;
+    let unseen = b.media_sequence.saturating_sub(newest.number);
+    let most = newest.discontinuity_sequence.saturating_add(unseen);
+    match is {
+        is if is < newest.discontinuity_sequence => Some(Due::Value(newest.discontinuity_sequence)),
+        is if is > most => Some(Due::AtMost(most)),
+        _ => None,
+    }
 }
 
-/// The newest earlier window of the same packager run whose first segment has no EXT-X-DISCONTINUITY. `breaks` are the
+/// Difference between the discontinuity sequence numbers that two windows give to a segment of both. `None`: they have no
+/// segment in common.
+fn moved_by(a: &Observation, b: &Observation) -> Option<i128> {
+    let (old, new) = playlist_step::common_segments(a, b).next()?;
+    Some(i128::from(old.discontinuity_sequence) - i128::from(new.discontinuity_sequence))
+}
+
+/// Position of the newest earlier window of the same packager run whose first segment has no EXT-X-DISCONTINUITY. `breaks` are the
 /// indexes of the steps with which runs begin.
-fn baseline<'a>(step: &PlaylistStep<'_>, past: &'a RenditionHistory, breaks: &[usize]) -> Option<&'a Observation> {
+fn baseline(step: &PlaylistStep<'_>, past: &RenditionHistory, breaks: &[usize]) -> Option<usize> {
     let begin = breaks.iter().copied().filter(|index| *index < step.index).max().unwrap_or(0);
     let run = past.observations.get(begin..step.index)?;
-    run.iter().rev().map(AsRef::as_ref).find(|o| !o.segments.is_empty() && !o.starts_with_discontinuity)
+    let place = run.iter().rposition(|o| !o.segments.is_empty() && !o.starts_with_discontinuity)?;
+    Some(begin + place)
 }
 
 #[cfg(test)]
@@ -167,6 +192,37 @@ mod tests {
     fn windows_without_a_common_segment_have_a_lower_bound_only() {
         assert_holds(run([window(-60, 10, 15, 3, &[12]), window(-10, 30, 35, 6, &[])]));
         assert_eq!(violations(run([window(-60, 10, 15, 3, &[12]), window(-10, 30, 35, 3, &[])])).len(), 1);
+    }
+
+    #[test]
+    fn windows_of_two_segments_are_linked_by_those_between_them() {
+        let steps = |first_counts: u64, end: u64| {
+            let first = window(-10, 12, 13, first_counts, &[12]);
+            [window(-20, 11, 12, 3, &[12]), first, window(0, 13, 14, end, &[])]
+        };
+        assert_holds(run(steps(3, 4)));
+        assert_holds(run(steps(4, 4)));
+        for first_counts in [3, 4] {
+            let message = messages(run(steps(first_counts, 5)));
+            assert!(
+                message.starts_with("discontinuity sequence is 5;") && message.ends_with("should be 4"),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_more_discontinuities_can_have_left_than_there_were_segments() {
+        let next =
+            |first: u64, sequence| run([window(-20, 10, 11, 3, &[]), window(0, first, first + 1, sequence, &[])]);
+        assert_holds(next(12, 3));
+        assert_holds(next(12, 4));
+        assert_eq!(
+            messages(next(12, 5)),
+            "discontinuity sequence is 5; with the discontinuities and segments since the window before it should be at most 4"
+        );
+        assert_holds(next(14, 6));
+        assert_eq!(violations(next(14, 7)).len(), 1);
     }
 
     #[test]

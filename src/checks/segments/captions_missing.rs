@@ -17,7 +17,8 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Any,
     alert: None,
     help: "fails when WebVTT subtitles can't be read, or X-TIMESTAMP-MAP puts all cues of a segment outside of the \
-           time of the video (judged with transport streams, whose clock the tag names); when subtitles in MP4 \
+           time of the video, or names a time stamp of more than 33 bits (judged with transport streams, whose clock the tag \
+           names); when subtitles in MP4 \
            (stpp, wvtt) have no samples, samples without a TTML document or cues, or TTML cues outside of their \
            samples; or when closed captions (CEA-608 or CEA-708) are announced and no inspected picture has any",
     reference: "RFC 8216 3.5; RFC 8216bis 4.4.6.2; W3C WebVTT 4.1; W3C TTML2; ISO/IEC 14496-30; ATSC A/53 part 4, 6.2; SCTE 214-1 (CEA-608 \
@@ -56,7 +57,8 @@ fn judge(
             .or_else(|| judge_closed_captions(context.output.protocol(), facts, &segments, params));
     }
     let judged = texts.map(|(segment, cues)| {
-        unreadable(segment).or_else(|| misplaced(segment, cues, video?.at_time_of(segment, &restarts)?, params))
+        let found = unreadable(segment).or_else(|| overlong(segment, cues).filter(|_| video.is_some()));
+        found.or_else(|| misplaced(segment, cues, video?.at_time_of(segment, &restarts)?, params))
     });
     Some(judged.flatten().collect())
 }
@@ -103,6 +105,17 @@ fn unreadable(segment: &SegmentFacts) -> Option<Violation> {
     let defect = inspection.defects.iter().find(|d| d.kind == DefectKind::Cues)?;
     let message = format!("segment {}: {}", segment.segment.number, defect.message);
     Some(segment_violation(segment, message).with("defects", inspection.defects_total))
+}
+
+/// A violation if X-TIMESTAMP-MAP names a time stamp that MPEG-2 can't have (RFC 8216 3.5; ISO/IEC 13818-1 2.4.3.7).
+fn overlong(segment: &SegmentFacts, cues: &WebVttCues) -> Option<Violation> {
+    let stamp = cues.map.map(|map| map.mpeg).filter(|mpeg| *mpeg >= 1 << 33)?;
+    let number = segment.segment.number;
+    let message = format!(
+        "segment {number}: X-TIMESTAMP-MAP has MPEGTS:{stamp}, more than the 33 bits of the video's time stamps, which wrap at \
+         8589934592: players show its cues at another time or not at all"
+    );
+    Some(segment_violation(segment, message).with("mpegts", stamp))
 }
 
 /// Start times of the segments of a video rendition of transport streams.
@@ -221,11 +234,17 @@ mod tests {
     }
 
     #[test]
-    fn a_wrapped_clock_is_no_distance() {
-        let wrapped = |text: &mut SegmentFacts| {
-            cues(text).map = Some(TimestampMap { local: Seconds(100_000.0), mpeg: (1 << 33) + 900_000 });
+    fn a_wrapped_clock_is_no_distance_and_time_stamps_have_33_bits() {
+        let at = |mpeg| {
+            move |text: &mut SegmentFacts| cues(text).map = Some(TimestampMap { local: Seconds(100_000.0), mpeg })
         };
-        assert_holds(run(100_000.5, 100_001.5, wrapped));
+        // Cues 0.5 s after the video, by a map of a time before the clock wrapped.
+        assert_holds(run(100_020.5, 100_021.5, at((1 << 33) - 900_000)));
+        let found = violations(run(100_000.5, 100_001.5, at(1 << 33)));
+        assert_eq!((found.len(), &found[0].evidence["mpegts"]), (1, &(1_u64 << 33).into()));
+        assert!(
+            found[0].message.starts_with("segment 5: X-TIMESTAMP-MAP has MPEGTS:8589934592, more than the 33 bits")
+        );
     }
 
     #[test]

@@ -11,7 +11,8 @@ pub const META: CheckMeta = CheckMeta {
     group: CheckGroup::Timeline,
     scope: CheckScope::Any,
     alert: Some("PlaylistBroken"),
-    help: "fails when the same media sequence number came back with another URI, duration, key, byte range or date-time",
+    help: "fails when the same media sequence number came back with another URI, duration, key, byte range or date-time, or \
+           with or without an EXT-X-DISCONTINUITY before it",
     reference: "draft-pantos-hls-rfc8216bis-22 6.2.1, 6.2.2",
     needs_history: true,
 };
@@ -36,7 +37,9 @@ pub fn check(context: &CheckContext<'_>, params: &Params) -> CheckVerdict {
         // In DASH a date is availabilityStartTime's: where that moves, dash_mpd_regressed says so.
         let date_tolerance = if context.output.dash().is_some() { f64::INFINITY } else { params.date_tolerance };
         let params = Params { uris: params.uris && names_last(past), date_tolerance, ..params.clone() };
-        Some(continued.filter_map(|s| rewritten(s, &params)).collect())
+        // In DASH Periods are the discontinuities.
+        let tags = context.output.dash().is_none();
+        Some(continued.filter_map(|s| rewritten(s, &params, tags)).collect())
     })
 }
 
@@ -48,9 +51,12 @@ fn names_last(past: &RenditionHistory) -> bool {
     })
 }
 
-fn rewritten(step: &PlaylistStep<'_>, params: &Params) -> Option<Violation> {
+/// `tags` says whether EXT-X-DISCONTINUITY is compared. The tag before the first segment of a window isn't: it may be removed
+/// together with the segments before it (RFC 8216bis 6.2.2).
+fn rewritten(step: &PlaylistStep<'_>, params: &Params, tags: bool) -> Option<Violation> {
+    let first = step.later.media_sequence;
     let changes = playlist_step::common_segments(step.earlier, step.later)
-        .filter_map(|(a, b)| Some((b.number, changes(a, b, params)?)));
+        .filter_map(|(a, b)| Some((b.number, changes(a, b, params, tags && b.number != first)?)));
     let changes: Vec<_> = changes.collect();
     let (number, what) = changes.last()?;
     let others = match changes.len() {
@@ -64,7 +70,7 @@ fn rewritten(step: &PlaylistStep<'_>, params: &Params) -> Option<Violation> {
     Some(violation.with("seen_at", step.later.first_seen.to_string()))
 }
 
-fn changes(a: &ListedSegment, b: &ListedSegment, params: &Params) -> Option<String> {
+fn changes(a: &ListedSegment, b: &ListedSegment, params: &Params, tags: bool) -> Option<String> {
     let dates = a.program_date_time.zip(b.program_date_time).map_or(0.0, |(was, is)| Seconds::between(was, is).0);
     let parts = [
         (params.uris && a.uri_identity != b.uri_identity).then(|| "another URI".to_owned()),
@@ -72,6 +78,8 @@ fn changes(a: &ListedSegment, b: &ListedSegment, params: &Params) -> Option<Stri
             .then(|| format!("another duration ({:.3} s, was {:.3} s)", b.duration.0, a.duration.0)),
         (a.byte_range != b.byte_range).then(|| "another byte range".to_owned()),
         (a.key != b.key).then(|| "another key".to_owned()),
+        (tags && b.discontinuity && !a.discontinuity).then(|| "an EXT-X-DISCONTINUITY that it didn't have".to_owned()),
+        (tags && a.discontinuity && !b.discontinuity).then(|| "its EXT-X-DISCONTINUITY removed".to_owned()),
         (dates.abs() > params.date_tolerance + ROUNDING).then(|| format!("a date-time moved by {dates:.3} s")),
     ];
     let text = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
@@ -113,6 +121,26 @@ mod tests {
             messages(run(|o| Arc::make_mut(&mut o.segments[2]).byte_range = range)),
             "segment 13 came back with another byte range"
         );
+    }
+
+    #[test]
+    fn a_discontinuity_stays_where_it_was_first_listed() {
+        let tagged = |number: usize| run(|o| Arc::make_mut(&mut o.segments[number]).discontinuity = true);
+        assert_eq!(messages(tagged(2)), "segment 13 came back with an EXT-X-DISCONTINUITY that it didn't have");
+        assert_holds(tagged(5));
+        assert_holds(tagged(0));
+        let removed = |number: usize| {
+            let mut scene = scene(|_| {});
+            let earlier = Arc::make_mut(&mut scene.past().observations[0]);
+            Arc::make_mut(&mut earlier.segments[number]).discontinuity = true;
+            scene
+        };
+        let message = "segment 13 came back with its EXT-X-DISCONTINUITY removed";
+        assert_eq!(messages(check(&removed(3).context(), &Params::default())), message);
+        assert_holds(check(&removed(1).context(), &Params::default()));
+        let mut dash = removed(3);
+        dash.become_dash();
+        assert_holds(check(&dash.context(), &Params::default()));
     }
 
     #[test]

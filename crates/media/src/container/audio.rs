@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 /// Bytes at the start of the ID3 tag that are searched for the time stamp.
 const MAX_TAG_BYTES: usize = 4096;
+/// Largest MPEG-2 time stamp, which has 33 bits (ISO/IEC 13818-1 2.4.3.7).
+const MPEG_TIME_MAX: u64 = (1 << 33) - 1;
 const TIMESTAMP_OWNER: &[u8] = b"com.apple.streaming.transportStreamTimestamp\0";
 
 #[derive(Debug)]
@@ -69,6 +71,15 @@ impl PackedAudioReader {
             PackedAudioState::TagHeader(collected) if collected.len() == 10 => self.read_tag_header(collected),
             PackedAudioState::Tag { collected, remaining: 0 } => {
                 if let Some(timestamp) = tag_timestamp(&collected) {
+                    if timestamp > MPEG_TIME_MAX {
+                        self.defects.add(DefectKind::SideBox, 0, "RFC 8216 3.4", || {
+                            format!(
+                                "the time stamp of packed audio (ID3 PRIV) is {timestamp}; it has to be below 2^33 ({}), where it wraps",
+                                MPEG_TIME_MAX + 1
+                            )
+                        });
+                    }
+                    let timestamp = timestamp & MPEG_TIME_MAX;
                     self.has_timestamp = true;
                     self.timeline.begin_group(timestamp, timestamp);
                 }
@@ -157,9 +168,9 @@ fn count_frame(frame: AudioFrame, timeline: &mut SampleTimeline, codec: &mut &'s
     }
 }
 
-/// Returns the 33-bit MPEG-2 time stamp of the tag's PRIV frame, which stores it in eight bytes.
+/// Returns the MPEG-2 time stamp of the tag's PRIV frame, which stores its 33 bits in eight bytes.
 fn tag_timestamp(tag: &[u8]) -> Option<u64> {
     let at = memchr::memmem::find(tag, TIMESTAMP_OWNER)?;
     let bytes = tag.get(at + TIMESTAMP_OWNER.len()..)?.first_chunk::<8>()?;
-    Some(u64::from_be_bytes(*bytes) & 0x1_ffff_ffff)
+    Some(u64::from_be_bytes(*bytes))
 }

@@ -40,7 +40,7 @@ fn ticks(samples: i64) -> i64 {
 /// A segment of packed AAC.
 pub(super) fn packed_aac(frames: &[&[u8]], first: i64, count: i64, shift_ms: i64, effect: Option<Effect>) -> Vec<u8> {
     let start = START + ticks(fixtures::audio_start(first)) + shift_ms * 90;
-    let mut out = if effect == Some(Effect::AudioTimestampMissing) { Vec::new() } else { id3_timestamp(start) };
+    let mut out = if effect == Some(Effect::AudioTimestampMissing) { Vec::new() } else { id3_timestamp(start, effect) };
     for unit in first..first + count {
         let frames = &frames[frame_range(unit.rem_euclid(LOOP_UNITS))];
         let kept = |n: usize| effect != Some(Effect::AudioGap) || !MISSING_FRAMES.contains(&n);
@@ -54,9 +54,10 @@ pub(super) fn packed_aac(frames: &[&[u8]], first: i64, count: i64, shift_ms: i64
 }
 
 /// An ID3v2.4 tag with one PRIV frame, which holds the 33-bit timestamp.
-fn id3_timestamp(stamp: i64) -> Vec<u8> {
+fn id3_timestamp(stamp: i64, effect: Option<Effect>) -> Vec<u8> {
     const OWNER: &[u8] = b"com.apple.streaming.transportStreamTimestamp\0";
-    let body = [OWNER, &(stamp.rem_euclid(1 << 33)).to_be_bytes()].concat();
+    let turns = if effect == Some(Effect::StampsUnwrapped) { 1 << 33 } else { 0 };
+    let body = [OWNER, &(stamp.rem_euclid(1 << 33) + turns).to_be_bytes()].concat();
     let length = body.len() as u8;
     [b"ID3\x04\0\0\0\0\0", &[length + 10][..], b"PRIV\0\0\0", &[length, 0, 0], &body].concat()
 }

@@ -203,6 +203,12 @@ pub(super) enum Effect {
     RangeShort,
     /// Requests for a byte range of media are answered with a range 188 bytes before it.
     RangeShifted,
+    /// Time stamps of WebVTT and packed audio have more than 33 bits.
+    StampsUnwrapped,
+    /// EXT-X-DISCONTINUITY is inserted when its segment has been listed for three segments.
+    DiscontinuityLate,
+    /// The discontinuity sequence counts each discontinuity twice, in windows of two segments.
+    DiscontinuityTwice,
     /// Every segment is marked by EXT-X-GAP.
     GapsOnly,
     TimelineDurationMissing,
@@ -432,6 +438,8 @@ static FAULTS: &[Fault] = &[
         &["tracks_missing"], &[]),
     fault("webvtt_elsewhere", Effect::CueTimesWrong, "SU1", "X-TIMESTAMP-MAP shifts subtitles by 10 s.",
         &["captions_missing"], &[]),
+    fault("webvtt_overlong", Effect::StampsUnwrapped, "SU1", "X-TIMESTAMP-MAP names time stamps of more than 33 bits.",
+        &["captions_missing"], &[]),
     fault("webvtt_unreadable", Effect::CuesUnreadable, "SU1", "Cue times have commas, like SubRip.",
         &["captions_missing"], &[]),
     fault("captions_missing", Effect::CaptionsMissing, "TV1", "Closed captions are announced, but no picture has any.",
@@ -481,6 +489,8 @@ static FAULTS: &[Fault] = &[
     fault("audio_only_gap_ts", Effect::AudioGap, "AT1", "A fifth of a second is missing in each transport stream segment of audio.",
         &["timestamp_discontinuity"], &[]),
     fault("audio_only_unstamped", Effect::AudioTimestampMissing, "AU1", "Segments of packed AAC have no timestamp.",
+        &["container_invalid"], &[]),
+    fault("audio_only_overlong", Effect::StampsUnwrapped, "AU1", "Time stamps of packed AAC have more than 33 bits.",
         &["container_invalid"], &[]),
     fault("audio_only_codec", Effect::CodecMismatch, "AU1", "CODECS announces AC-3, the audio is AAC.",
         &["codec_mismatch"], &[]),
@@ -601,6 +611,10 @@ static FAULTS: &[Fault] = &[
         &["hls_target_duration_exceeded"], &[]),
     fault("segment_duration_off_target", Effect::SegmentDuration, "HD1", "Segments last 4 s and 8 s in turn, as announced.",
         &["segment_duration_off_target"], &[]),
+    fault("discontinuity_late", Effect::DiscontinuityLate, "DI1", "EXT-X-DISCONTINUITY is put before a segment that was listed without it.",
+        &["segment_rewritten"], &["timestamp_discontinuity"]),
+    fault("discontinuity_twice", Effect::DiscontinuityTwice, "DI1", "Windows have two segments, and EXT-X-DISCONTINUITY-SEQUENCE counts each discontinuity twice.",
+        &["hls_discontinuity_sequence_wrong"], &["hls_window_too_short"]),
     fault("hls_playlist_stale", Effect::Stale, "TV1", "Media playlists stop changing when the origin starts (10 s later on a manual clock).",
         &["hls_playlist_stale"], &["live_latency_high"]),
     fault("hls_media_sequence_regressed", Effect::SequenceRegressed, "TV1", "The window steps back for three segment durations out of ten.",

@@ -118,7 +118,10 @@ impl Timeline {
             cipher: channel.cipher,
             effect,
             layout,
-            window: if effect == Some(Effect::WindowTooShort) { 2 } else { channel.window },
+            window: match effect {
+                Some(Effect::WindowTooShort | Effect::DiscontinuityTwice) => 2,
+                _ => channel.window,
+            },
             base: 1000 * (number - 1),
             stem: "seg_".to_owned(),
             discontinuity_every,
@@ -234,6 +237,7 @@ impl Timeline {
         Some(match self.effect {
             Some(Effect::DiscontinuityStuck) => 7,
             Some(Effect::DiscontinuityDown) => 1_000_000_000 - left,
+            Some(Effect::DiscontinuityTwice) => 2 * left,
             _ => left,
         })
     }
@@ -261,7 +265,8 @@ impl Timeline {
         Segment {
             index,
             name: self.name(index, run, listed_end),
-            discontinuity: self.discontinuity_every.is_some_and(|every| index.rem_euclid(every) == 0),
+            discontinuity: self.discontinuity_every.is_some_and(|every| index.rem_euclid(every) == 0)
+                && (self.effect != Some(Effect::DiscontinuityLate) || index < listed_end - 3),
             gap: self.is_gap(index),
             kilobits: self.i_frames.then(|| i_frames::kilobits(self, rendition, media_unit)),
             media_unit,

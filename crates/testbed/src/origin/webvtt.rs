@@ -25,7 +25,10 @@ pub(super) fn media_tag(suffix: &str) -> String {
 /// A segment with one cue. `start` is the 90 kHz timestamp at which its video begins.
 pub(super) fn segment(segment: &Segment, start: i64, effect: Option<Effect>) -> Vec<u8> {
     let local = segment.media_unit * UNIT_MS;
-    let stamp = if effect == Some(Effect::CueTimesWrong) { start + 900_000 } else { start };
+    let shift = if effect == Some(Effect::CueTimesWrong) { 900_000 } else { 0 };
+    // MPEG-2 time stamps have 33 bits.
+    let wrapped = (start + shift).rem_euclid(1 << 33);
+    let stamp = if effect == Some(Effect::StampsUnwrapped) { wrapped + (1 << 33) } else { wrapped };
     let point = if effect == Some(Effect::CuesUnreadable) { ',' } else { '.' };
     let [zero, from, to] = [(0, '.'), (200, point), (1800, point)].map(|(later, point)| clock(local + later, point));
     let number = segment.index;

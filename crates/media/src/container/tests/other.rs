@@ -2,8 +2,12 @@ use super::*;
 
 /// Returns the frames of the fixture behind an ID3 tag with the time stamp of RFC 8216 3.4.
 fn packed() -> Vec<u8> {
+    packed_at(900_000)
+}
+
+fn packed_at(timestamp: u64) -> Vec<u8> {
     let owner = b"com.apple.streaming.transportStreamTimestamp\0";
-    let frame = [b"PRIV\0\0\0", &[owner.len() as u8 + 8][..], &[0, 0], owner, &900_000u64.to_be_bytes()].concat();
+    let frame = [b"PRIV\0\0\0", &[owner.len() as u8 + 8][..], &[0, 0], owner, &timestamp.to_be_bytes()].concat();
     [b"ID3\x04\0\0\0\0\0", &[frame.len() as u8][..], &frame, &fixture("packed.aac")].concat()
 }
 
@@ -14,6 +18,16 @@ fn packed_audio_begins_at_its_tag() {
     // `ffprobe -count_packets` finds 95 frames of 1920 ticks.
     assert_eq!(summary(&seen.tracks[0]), (900_000, 900_000, 900_000 + 95 * 1920, 95, 0, None));
     assert_eq!(seen.tracks[0].codec, "aac");
+}
+
+#[test]
+fn the_time_stamp_of_packed_audio_has_33_bits() {
+    assert_eq!(defects(&inspect(&packed_at((1 << 33) - 1))), []);
+    let seen = inspect(&packed_at((1 << 33) + 900_000));
+    let message =
+        "the time stamp of packed audio (ID3 PRIV) is 8590834592; it has to be below 2^33 (8589934592), where it wraps";
+    assert_eq!(defects(&seen), [(DefectKind::SideBox, 0, message.to_owned())]);
+    assert_eq!(seen.tracks[0].start.unwrap().ticks, 900_000, "players take the lower 33 bits");
 }
 
 #[test]
