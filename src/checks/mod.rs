@@ -48,6 +48,7 @@ check_list! {
     dash::dash_syntax_error,
     dash::dash_mpd_stale,
     dash::dash_mpd_regressed,
+    dash::dash_period_id_wrong,
     dash::dash_update_failed,
     dash::dash_event_stream_invalid,
     dash::dash_timeline_gap,

@@ -23,12 +23,11 @@ pub(crate) use inputs::InputState;
 pub(crate) use key_usage::KeyUsage;
 pub(crate) use ladder::LadderState;
 pub(crate) use memory::{AlreadyInspected, History, OutputKey, Retention};
-pub(crate) use mpds::{MpdState, MpdWindow};
+pub(crate) use mpds::{MpdState, MpdWindow, PeriodStart};
 pub(crate) use observation::{ListedSegment, Observation};
 #[cfg(test)]
 pub(crate) use {
     ads::{InspectedSpan, OpenAdBreak},
-    mpds::PeriodStart,
     observation::MAX_LISTED_SEGMENTS,
 };
 

@@ -1,9 +1,10 @@
-use crate::checks::support::mpd_step::{self, MpdChange, MpdRegression, MpdStep};
+use crate::checks::support::mpd_step::{self, MpdChange, MpdRegression, MpdStep, PeriodRegression};
 use crate::checks::support::representations::STATIC_MPD;
 use crate::checks::support::select::{FIRST_OBSERVATION, NO_MANIFEST, cap_violations};
 use crate::checks::{CheckContext, CheckGroup, CheckMeta, CheckScope, CheckVerdict, Violation};
 use crate::finding::Severity;
 use crate::history::MpdState;
+use packager_media::redact::Quoted;
 use packager_media::units::Timestamp;
 
 pub const META: CheckMeta = CheckMeta {
@@ -13,8 +14,8 @@ pub const META: CheckMeta = CheckMeta {
     scope: CheckScope::Dash,
     alert: Some("OriginsOutOfStep"),
     help: "fails when an update of a live MPD changes availabilityStartTime while the timeline goes on, lists an \
-           older newest segment, or moves or removes a Period that had begun; minor when only publishTime is older; \
-           packager_restarted reports a packager restart",
+           older newest segment, or moves, removes or replaces a Period that had begun; minor when only publishTime is older; \
+           packager_restarted reports a packager restart, and dash_period_id_wrong another id of a Period",
     reference: "ISO/IEC 23009-1 5.4.1, 5.3.1.2",
     needs_history: true,
 };
@@ -44,13 +45,15 @@ fn violation(update: &MpdStep<'_>) -> Option<Violation> {
             by.0
         ),
         MpdRegression::Edge(by) => match mpd_step::regressed_period(a, b) {
-            Some(at) => format!("{}; the newest listed segment is {:.3} s older", period_message(a, at), by.0),
+            Some(period) => {
+                format!("{}; the newest listed segment is {:.3} s older", period_message(a, b, period), by.0)
+            }
             None => format!(
                 "the newest listed segment is {:.3} s older than in the MPD before: a stale cache, or two origins out of step",
                 by.0
             ),
         },
-        MpdRegression::Period(at) => period_message(a, at),
+        MpdRegression::Period(period) => period_message(a, b, period),
         MpdRegression::Published(by) => format!(
             "publishTime went back by {:.1} s, but the timeline didn't: two origins publish the same timeline at different times, or a clock was set back",
             by.0
@@ -63,16 +66,41 @@ fn violation(update: &MpdStep<'_>) -> Option<Violation> {
     Some(if matches!(back, MpdRegression::Published(_)) { violation.severity(Severity::Minor) } else { violation })
 }
 
-/// What is wrong with the Period at this place of the earlier state.
-fn period_message(earlier: &MpdState, at: usize) -> String {
-    let id = earlier.periods.get(at).and_then(|p| p.id.as_deref()).unwrap_or("without an id");
-    format!("the Period {id} had begun and is now gone or begins at another time: players lose their position")
+fn period_message(a: &MpdState, b: &MpdState, change: PeriodRegression) -> String {
+    let name = |at: usize| {
+        let period = a.periods.get(at);
+        let id = period.and_then(|p| p.id.as_deref());
+        let start = period.map_or(0.0, |p| p.start.0);
+        (id.map_or_else(|| "a Period without an id".to_owned(), |id| format!("the Period {}", Quoted(id))), start)
+    };
+    match change {
+        PeriodRegression::Moved(at, to) => {
+            let (name, start) = name(at);
+            format!(
+                "{name} had begun at {start:.3} s of the presentation and now begins at {:.3} s: players lose their position",
+                to.0
+            )
+        }
+        PeriodRegression::Gone(at) => {
+            let (name, start) = name(at);
+            format!("{name} had begun at {start:.3} s of the presentation and is gone: players lose their position")
+        }
+        PeriodRegression::Replaced => {
+            let start = b.periods.first().map_or(0.0, |p| p.start.0);
+            format!(
+                "all Periods that had begun are gone while their segments should still be listed; the oldest one now begins at \
+                 {start:.3} s of the presentation: players that are behind the live edge lose their position"
+            )
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::checks::testing::*;
+    use crate::history::PeriodStart;
+    use packager_media::units::Seconds;
 
     fn run(states: impl IntoIterator<Item = MpdState>) -> CheckVerdict {
         let mut scene = Scene::dash(&timed("<S t=\"980000\" d=\"2000\" r=\"9\"/>"));
@@ -94,6 +122,27 @@ mod tests {
         assert!(messages(run([mpd(-20, 980.0), moved])).contains("(+15.000 s)"));
         let older = MpdState { publish_time: Some(time(-25.0)), ..mpd(-10, 990.0) };
         assert_eq!(violations(run([mpd(-20, 980.0), older]))[0].severity, Some(Severity::Minor));
+    }
+
+    #[test]
+    fn a_period_that_moves_is_named_with_both_times() {
+        let state = |second: i64, edge: f64, periods: &[(Option<&str>, f64)]| {
+            let period =
+                |(id, start): &(Option<&str>, f64)| PeriodStart { id: id.map(str::to_owned), start: Seconds(*start) };
+            MpdState { periods: periods.iter().map(period).collect(), ..mpd(second, edge) }
+        };
+        let message = |later: MpdState| messages(run([state(-20, 980.0, &[(Some("ad"), 970.0)]), later]));
+        assert_eq!(
+            message(state(-18, 982.0, &[(Some("ad"), 956.0)])),
+            "the Period `ad` had begun at 970.000 s of the presentation and now begins at 956.000 s: players lose their position"
+        );
+        assert!(
+            message(state(-18, 982.0, &[(Some("x"), 950.0)]))
+                .starts_with("the Period `ad` had begun at 970.000 s of the presentation and is gone")
+        );
+        assert!(message(state(-18, 982.0, &[(Some("x"), 980.0)])).contains("the oldest one now begins at 980.000 s"));
+        let nameless = messages(run([state(-20, 980.0, &[(None, 970.0)]), state(-18, 982.0, &[(None, 972.0)])]));
+        assert!(nameless.starts_with("a Period without an id had begun at 970.000 s"), "{nameless}");
     }
 
     #[test]

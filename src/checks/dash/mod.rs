@@ -5,6 +5,7 @@ pub mod dash_live_edge_unavailable;
 pub mod dash_max_segment_duration_exceeded;
 pub mod dash_mpd_regressed;
 pub mod dash_mpd_stale;
+pub mod dash_period_id_wrong;
 pub mod dash_syntax_error;
 pub mod dash_time_mismatch;
 pub mod dash_timeline_gap;

@@ -58,7 +58,7 @@ fn of_mpd(updates: &[MpdStep<'_>], params: &Params) -> Option<Violation> {
     for update in updates {
         match (update.change, back) {
             (MpdChange::Restarted, _) => back = None,
-            (_, Some(went)) if mpd_step::has_caught_up(went.earlier, update.later) => {
+            (_, Some(went)) if mpd_step::has_returned(went, update.later) => {
                 (count, back, last) = (count + 1, None, Some(update));
             }
             (MpdChange::Regressed(MpdRegression::Published(_)), _) => {}

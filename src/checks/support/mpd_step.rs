@@ -4,7 +4,7 @@
 //! can't be compared by what they list at two instants: that would accuse the packager of every slip of a clock.
 
 use crate::checks::CheckContext;
-use crate::history::{MpdState, MpdWindow};
+use crate::history::{MpdState, MpdWindow, PeriodStart};
 use packager_media::units::{Seconds, Timestamp};
 
 /// Seconds by which two times must differ to count as different: packagers write times with three decimals or none.
@@ -28,10 +28,21 @@ pub(in crate::checks) enum MpdRegression {
     Start(Seconds),
     /// The newest segment is older than the newest segment before, by this time.
     Edge(Seconds),
-    /// A Period that had begun is gone or begins at another time; the number is its index in the earlier MPD.
-    Period(usize),
+    /// A Period that had begun moved, is gone or was replaced.
+    Period(PeriodRegression),
     /// Only publishTime went back, by this time.
     Published(Seconds),
+}
+
+/// What became of a Period that had begun. Positions are those in the earlier state.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::checks) enum PeriodRegression {
+    /// The Period at this position begins at another time.
+    Moved(usize, Seconds),
+    /// The Period at this position is gone, and an older one is the newest.
+    Gone(usize),
+    /// No Period is left of those that the window covered, and others are in their place.
+    Replaced,
 }
 
 /// Two consecutive states of an output's MPD and the relation between them.
@@ -65,6 +76,19 @@ pub(in crate::checks) fn availability_start_changes(context: &CheckContext<'_>) 
     pairs.filter(|(a, b)| a.availability_start != b.availability_start).map(|(_, b)| b.first_seen).collect()
 }
 
+/// Whether a Period that is new in `b` begins after everything that `a` listed.
+pub(in crate::checks) fn begins_later(a: &MpdState, start: Seconds) -> bool {
+    match a.window {
+        Some(MpdWindow::Timeline { end, .. }) => start.0 >= end.0 - CLOSE,
+        _ => a.availability_start.is_none_or(|at| Seconds::between(a.last_seen, start.after(at)).0 >= -SAME),
+    }
+}
+
+/// Whether both times are those of one Period.
+pub(in crate::checks) fn is_same_start(a: Seconds, b: Seconds) -> bool {
+    (a - b).0.abs() <= SAME
+}
+
 /// Whether state `b` has reached the live edge and publishTime of state `a`, or is beyond them, and has its Periods where `a` had them.
 pub(in crate::checks) fn has_caught_up(a: &MpdState, b: &MpdState) -> bool {
     let edge = match (a.window, b.window) {
@@ -77,6 +101,22 @@ pub(in crate::checks) fn has_caught_up(a: &MpdState, b: &MpdState) -> bool {
     start && edge && publish_time_decrease(a, b).is_none() && regressed_period(a, b).is_none()
 }
 
+/// `later` has come to where the MPD was before it went back in `step`, or beyond. A Period that moved or went has returned
+/// when a Period begins at its time again.
+pub(in crate::checks) fn has_returned(step: &MpdStep<'_>, later: &MpdState) -> bool {
+    let begins = |p: &PeriodStart| later.periods.iter().any(|q| is_same_start(q.start, p.start));
+    let periods = match step.change {
+        MpdChange::Regressed(MpdRegression::Period(PeriodRegression::Moved(at, _) | PeriodRegression::Gone(at))) => {
+            step.earlier.periods.get(at).is_some_and(begins)
+        }
+        MpdChange::Regressed(MpdRegression::Period(PeriodRegression::Replaced)) => {
+            step.earlier.periods.iter().any(begins)
+        }
+        _ => true,
+    };
+    periods && has_caught_up(step.earlier, later)
+}
+
 fn change_between(before: &[&MpdState], a: &MpdState, b: &MpdState) -> MpdChange {
     let published = publish_time_decrease(a, b);
     if let Some(moved) = start_moved(a, b).filter(|moved| moved.0.abs() > SAME) {
@@ -84,13 +124,17 @@ fn change_between(before: &[&MpdState], a: &MpdState, b: &MpdState) -> MpdChange
         let anew = moved.0 > 0.0 && published.is_none() && !seen && (!timeline_continues(a, b) || started_after(a, b));
         return if anew { MpdChange::Restarted } else { MpdChange::Regressed(MpdRegression::Start(moved)) };
     }
-    if let Some(by) = live_edge_decrease(a, b) {
+    let older_edge = live_edge_decrease(a, b);
+    if older_edge.is_some() {
         let seen = before.iter().any(|o| live_edge_decrease(o, b).is_none() && windows_overlap(o, b));
-        let anew = published.is_none() && !seen && !windows_overlap(a, b);
-        return if anew { MpdChange::Restarted } else { MpdChange::Regressed(MpdRegression::Edge(by)) };
+        if published.is_none() && !seen && !windows_overlap(a, b) {
+            return MpdChange::Restarted;
+        }
     }
-    let back = regressed_period(a, b).map(MpdRegression::Period).or(published.map(MpdRegression::Published));
-    back.map_or(MpdChange::Continued, MpdChange::Regressed)
+    let moved = moved_period(a, b).map(MpdRegression::Period);
+    let gone = || regressed_period(a, b).or_else(|| replaced_periods(a, b)).map(MpdRegression::Period);
+    let back = moved.or(older_edge.map(MpdRegression::Edge)).or_else(gone);
+    back.or(published.map(MpdRegression::Published)).map_or(MpdChange::Continued, MpdChange::Regressed)
 }
 
 fn start_moved(a: &MpdState, b: &MpdState) -> Option<Seconds> {
@@ -138,26 +182,77 @@ fn started_after(a: &MpdState, b: &MpdState) -> bool {
     b.availability_start.is_some_and(|start| Seconds::between(a.last_seen, start).0 >= -SAME)
 }
 
-/// Index in `a` of a Period that had begun when `a` was seen and that is moved in `b`, or that is gone from `b` while
-/// an earlier Period is the newest.
-pub(in crate::checks) fn regressed_period(a: &MpdState, b: &MpdState) -> Option<usize> {
+/// A Period that had begun when `a` was seen and that is moved in `b`, or that is gone from `b` while an earlier Period is the
+/// newest.
+pub(in crate::checks) fn regressed_period(a: &MpdState, b: &MpdState) -> Option<PeriodRegression> {
+    moved_period(a, b).or_else(|| gone_period(a, b))
+}
+
+/// Periods that had begun when `a` was seen, with their positions.
+fn begun_periods(a: &MpdState) -> impl Iterator<Item = (usize, &PeriodStart)> {
     let begun = |start: Seconds| a.availability_start.is_some_and(|at| start.after(at) <= a.last_seen);
+    a.periods.iter().enumerate().filter(move |(_, p)| begun(p.start))
+}
+
+/// A Period that had begun when `a` was seen begins at another time in `b`. An id that stands twice names no Period, and one
+/// that is used again for a Period after all that `a` listed moves nothing. A Period without an id has moved when another one
+/// begins inside of what it covered.
+fn moved_period(a: &MpdState, b: &MpdState) -> Option<PeriodRegression> {
+    let by_id = |state: &'_ MpdState, id: &str| -> Vec<Seconds> {
+        let named = state.periods.iter().filter(|p| p.id.as_deref() == Some(id));
+        named.map(|p| p.start).collect()
+    };
+    let stays = |start: Seconds| b.periods.iter().any(|p| is_same_start(p.start, start));
+    let moved = |(at, period): (usize, &PeriodStart)| {
+        let to = match &period.id {
+            Some(id) => match (by_id(a, id).as_slice(), by_id(b, id).as_slice()) {
+                ([_], [to]) => Some(*to).filter(|to| !is_same_start(*to, period.start)),
+                _ => None,
+            },
+            None => {
+                let known = |start: Seconds| a.periods.iter().any(|p| is_same_start(p.start, start));
+                let others = b.periods.iter().filter(|p| p.id.is_none() && !known(p.start));
+                others.map(|p| p.start).find(|_| !stays(period.start))
+            }
+        }?;
+        (!begins_later(a, to)).then_some(PeriodRegression::Moved(at, to))
+    };
+    begun_periods(a).find_map(moved)
+}
+
+/// A Period that had begun when `a` was seen is gone from `b`, while one that began before it is the newest.
+fn gone_period(a: &MpdState, b: &MpdState) -> Option<PeriodRegression> {
     let newest = b.periods.iter().map(|p| p.start.0).fold(f64::MIN, f64::max);
-    a.periods.iter().position(|period| {
-        let same = b.periods.iter().find(|p| p.id.is_some() && p.id == period.id);
-        let moved = same.is_some_and(|p| (p.start - period.start).0.abs() > SAME);
-        let gone = same.is_none() && newest < period.start.0 - SAME;
-        begun(period.start) && (moved || gone)
-    })
+    let gone = |period: &PeriodStart| !is_listed(b, period) && newest < period.start.0 - SAME;
+    begun_periods(a).find(|(_, p)| gone(p)).map(|(at, _)| PeriodRegression::Gone(at))
+}
+
+/// None of the Periods of `a` is left in `b`, although the window of `a` had not passed. Periods that were announced in `a` may
+/// take over.
+fn replaced_periods(a: &MpdState, b: &MpdState) -> Option<PeriodRegression> {
+    let (Some(MpdWindow::Timeline { start, end, .. }), Some(MpdWindow::Timeline { .. })) = (a.window, b.window) else {
+        return None;
+    };
+    let passed = Seconds::between(a.last_seen, b.first_seen) + Seconds(CLOSE) >= end - start;
+    let mut begun = begun_periods(a).peekable();
+    let announced = b.periods.iter().any(|p| is_listed(a, p));
+    let all_gone = !announced && begun.peek().is_some() && begun.all(|(_, p)| !is_listed(b, p));
+    (all_gone && !passed).then_some(PeriodRegression::Replaced)
+}
+
+/// Whether the Period is listed under its id, or another one begins at its time.
+fn is_listed(state: &MpdState, period: &PeriodStart) -> bool {
+    let same_id = |p: &PeriodStart| p.id.is_some() && p.id == period.id;
+    state.periods.iter().any(|p| same_id(p) || is_same_start(p.start, period.start))
 }
 
 #[cfg(test)]
 mod tests {
     use super::MpdChange::{Continued, Regressed, Restarted};
     use super::MpdRegression::{Edge, Period, Published, Start};
+    use super::PeriodRegression::{Gone, Moved, Replaced};
     use super::*;
     use crate::checks::testing::*;
-    use crate::history::PeriodStart;
 
     fn changes(states: impl IntoIterator<Item = MpdState>) -> Vec<MpdChange> {
         let mut scene = Scene::dash(&timed("<S t=\"980000\" d=\"2000\" r=\"9\"/>"));
@@ -222,21 +317,81 @@ mod tests {
         assert_eq!(changes([first(), paced(mpd(-20, 0.0), -1000.0)]), [Continued]);
     }
 
+    /// A state whose window of 20 s ends at 980 s, or at `edge`. An empty id is none.
+    fn with_edge(second: i64, edge: f64, periods: &[(&str, f64)]) -> MpdState {
+        let period = |(id, start): &(&str, f64)| PeriodStart {
+            id: Some((*id).to_owned()).filter(|id| !id.is_empty()),
+            start: Seconds(*start),
+        };
+        MpdState { periods: periods.iter().map(period).collect(), ..mpd(second, edge) }
+    }
+
+    fn with(second: i64, periods: &[(&str, f64)]) -> MpdState {
+        with_edge(second, 980.0, periods)
+    }
+
+    fn period(change: PeriodRegression) -> MpdChange {
+        Regressed(Period(change))
+    }
+
     #[test]
     fn a_period_may_not_move_or_go_back() {
-        let with = |second: i64, periods: &[(&str, f64)]| MpdState {
-            periods: periods
-                .iter()
-                .map(|(id, s)| PeriodStart { id: Some((*id).to_owned()), start: Seconds(*s) })
-                .collect(),
-            ..mpd(second, 980.0)
-        };
         let first = || with(-30, &[("a", 0.0), ("b", 900.0)]);
         assert_eq!(changes([first(), with(-20, &[("b", 900.0), ("c", 980.0)])]), [Continued]);
-        assert_eq!(changes([first(), with(-20, &[("a", 0.0), ("b", 902.0)])]), [Regressed(Period(1))]);
-        assert_eq!(changes([first(), with(-20, &[("a", 0.0)])]), [Regressed(Period(1))]);
+        assert_eq!(changes([first(), with(-20, &[("a", 0.0), ("b", 902.0)])]), [period(Moved(1, Seconds(902.0)))]);
+        assert_eq!(changes([first(), with(-20, &[("a", 0.0), ("b", 901.0)])]), [Continued], "rounded");
+        assert_eq!(changes([first(), with(-20, &[("a", 0.0)])]), [period(Gone(1))]);
         let ahead = with(-30, &[("a", 0.0), ("b", 2000.0)]);
         assert_eq!(changes([ahead, with(-20, &[("a", 0.0)])]), [Continued], "announced and taken back");
+        let earlier = with_edge(-20, 974.0, &[("a", 0.0), ("b", 890.0)]);
+        assert_eq!(changes([first(), earlier]), [period(Moved(1, Seconds(890.0)))], "before the older edge");
+    }
+
+    #[test]
+    fn a_period_that_moved_returns_at_its_own_time() {
+        let slid = |start: f64| with(-10, &[("a", 0.0), ("b", start)]);
+        let states = [with(-30, &[("a", 0.0), ("b", 900.0)]), with(-20, &[("a", 0.0), ("b", 902.0)])];
+        let step = MpdStep { earlier: &states[0], later: &states[1], change: period(Moved(1, Seconds(902.0))) };
+        assert!(has_returned(&step, &slid(900.0)));
+        assert!(!has_returned(&step, &slid(904.0)), "a start that slides never returns");
+        let edge = MpdStep { change: Regressed(Edge(Seconds(2.0))), ..step };
+        assert!(has_returned(&edge, &slid(904.0)));
+        let replaced = MpdStep { change: period(Replaced), ..step };
+        assert!(has_returned(&replaced, &slid(904.0)) && !has_returned(&replaced, &with(-10, &[("c", 970.0)])));
+    }
+
+    #[test]
+    fn an_id_that_stands_twice_or_is_used_again_moves_nothing() {
+        let twice = |second| with(second, &[("a", 0.0), ("a", 900.0)]);
+        assert_eq!(changes([twice(-30), twice(-20)]), [Continued]);
+        let again = [with(-30, &[("a", 900.0)]), with_edge(-20, 990.0, &[("b", 970.0), ("a", 980.0)])];
+        assert_eq!(changes(again), [Continued]);
+        let inside = [with(-30, &[("a", 900.0)]), with(-20, &[("a", 979.8)])];
+        assert_eq!(changes(inside), [period(Moved(0, Seconds(979.8)))]);
+    }
+
+    #[test]
+    fn a_period_without_an_id_moves_when_another_begins_inside_of_it() {
+        assert_eq!(changes([with(-30, &[("", 960.0)]), with(-28, &[("", 962.0)])]), [period(Moved(0, Seconds(962.0)))]);
+        assert_eq!(changes([with(-30, &[("", 960.0)]), with(-28, &[("", 960.9)])]), [Continued], "rounded");
+        let split = [with(-30, &[("", 960.0)]), with(-28, &[("", 960.0), ("", 970.0)])];
+        assert_eq!(changes(split), [Continued], "a Period that ends earlier than was listed");
+        let next = [with(-30, &[("", 900.0), ("", 960.0)]), with_edge(-20, 990.0, &[("", 960.0), ("", 980.0)])];
+        assert_eq!(changes(next), [Continued]);
+    }
+
+    #[test]
+    fn periods_may_not_be_replaced_before_their_window_has_passed() {
+        let next = |second: i64| with_edge(second, 982.0, &[("b", 980.0)]);
+        assert_eq!(changes([with(-30, &[("a", 0.0)]), next(-28)]), [period(Replaced)]);
+        assert_eq!(changes([with(-30, &[("a", 0.0)]), next(-10)]), [Continued], "its window of 20 s has passed");
+        let announced = [with(-30, &[("a", 0.0), ("b", 980.0)]), next(-28)];
+        assert_eq!(changes(announced), [Continued], "a Period that was announced takes over");
+        assert_eq!(
+            changes([with(-30, &[("a", 0.0)]), with(-28, &[("b", 0.0)])]),
+            [Continued],
+            "only the id is another"
+        );
     }
 
     #[test]

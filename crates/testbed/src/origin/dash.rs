@@ -66,7 +66,7 @@ pub(super) fn mpd(timeline: &Timeline, variant: MpdVariant, file: &str, now_ms: 
     let _ = write!(text, " type=\"{kind}\" minBufferTime=\"PT4S\"");
     let late_ms = match timeline.effect {
         Some(Effect::MpdStart(seconds)) => seconds * 1000,
-        Some(Effect::MpdStartAhead) => now_ms + 3_600_000 - EPOCH_MS - ENCODER_LATENCY_MS,
+        Some(Effect::MpdStartAhead) => (now_ms.div_euclid(3_600_000) + 2) * 3_600_000 - EPOCH_MS - ENCODER_LATENCY_MS,
         Some(Effect::MpdStartMoves) if now_ms.div_euclid(20_000) % 2 == 1 => 3000,
         _ => timeline.run_start(now_ms) * UNIT_MS,
     };
@@ -99,7 +99,7 @@ pub(super) fn mpd(timeline: &Timeline, variant: MpdVariant, file: &str, now_ms: 
         let latency = "<Latency target=\"3500\" min=\"2000\" max=\"6000\"/>";
         let _ = writeln!(text, "<ServiceDescription id=\"0\">{latency}</ServiceDescription>");
     }
-    let periods = periods(variant, &listing.segments);
+    let periods = periods(timeline.effect, variant, &listing.segments);
     for (at, index) in periods.iter().enumerate() {
         let next = periods.get(at + 1).copied();
         let ads = timeline.ads && file != MESSAGES;
@@ -132,20 +132,37 @@ pub(super) fn mpd(timeline: &Timeline, variant: MpdVariant, file: &str, now_ms: 
 }
 
 /// Index of the first segment of each Period in the window.
-fn periods(variant: MpdVariant, listed: &[Segment]) -> Vec<i64> {
+fn periods(effect: Option<Effect>, variant: MpdVariant, listed: &[Segment]) -> Vec<i64> {
     let first = |s: &Segment| s.index.div_euclid(PERIOD) * PERIOD;
     let mut periods: Vec<i64> = match variant {
         MpdVariant::Periods | MpdVariant::Breaks | MpdVariant::Files => listed.iter().map(first).collect(),
         _ => vec![0],
     };
     periods.dedup();
-    periods
+    match effect {
+        Some(Effect::PeriodStartSlides) => listed.first().map(|s| s.index).into_iter().collect(),
+        Some(Effect::PeriodsReplaced) => periods.split_off(periods.len().saturating_sub(1)),
+        _ => periods,
+    }
+}
+
+/// The id attribute of a Period, with a blank before it.
+fn period_id(effect: Option<Effect>, span: PeriodRange) -> String {
+    let number = match effect {
+        Some(Effect::PeriodIdMissing | Effect::PeriodStartSlides) => return String::new(),
+        Some(Effect::PeriodIdTwice) => "0".to_owned(),
+        Some(Effect::PeriodIdRandom) => format!("{}-{}", span.from, span.turn),
+        Some(Effect::PeriodIdReused) => span.from.div_euclid(PERIOD).rem_euclid(4).to_string(),
+        _ => span.from.to_string(),
+    };
+    format!(" id=\"p{number}\"")
 }
 
 fn period(text: &mut String, timeline: &Timeline, variant: MpdVariant, span: PeriodRange, events: &str) {
     let from = span.from;
     let start = timeline.start_unit(from) * UNIT_MS;
-    let _ = writeln!(text, "<Period id=\"p{from}\" start=\"PT{}S\">", start as f64 / 1000.0);
+    let id = period_id(timeline.effect, span);
+    let _ = writeln!(text, "<Period{id} start=\"PT{}S\">", start as f64 / 1000.0);
     text.push_str(events);
     let mut set = |rendition: Rendition, id: usize| {
         let (kind, container) = match rendition {

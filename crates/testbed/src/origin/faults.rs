@@ -185,7 +185,7 @@ pub(super) enum Effect {
     SoundOnly,
     /// The MPD has no element of that name.
     MpdWithout(&'static str),
-    /// availabilityStartTime is an hour ahead of the clock.
+    /// availabilityStartTime is more than an hour ahead of the clock.
     MpdStartAhead,
     /// Every SegmentTemplate lacks its media attribute.
     MediaTemplateMissing,
@@ -209,6 +209,18 @@ pub(super) enum Effect {
     DiscontinuityLate,
     /// The discontinuity sequence counts each discontinuity twice, in windows of two segments.
     DiscontinuityTwice,
+    /// Periods have no id.
+    PeriodIdMissing,
+    /// All Periods have one id.
+    PeriodIdTwice,
+    /// Periods have other ids in each MPD.
+    PeriodIdRandom,
+    /// A Period has the id of the Period that was the fourth before it.
+    PeriodIdReused,
+    /// A single Period without an id begins at the window's first segment.
+    PeriodStartSlides,
+    /// Only the newest Period is listed.
+    PeriodsReplaced,
     /// Every segment is marked by EXT-X-GAP.
     GapsOnly,
     TimelineDurationMissing,
@@ -309,13 +321,13 @@ static FAULTS: &[Fault] = &[
     fault("silent", Effect::Silent, "TV1", "The server accepts the connection and never answers.",
         &["manifest_unavailable"], &[]),
     fault("variants_missing", Effect::VariantsMissing, "TV1", "The master playlist has its header and nothing else.",
-        &["playable_renditions_missing"], &[]),
+        &["playable_renditions_missing"], &["ladder_incomplete"]),
     fault("variants_missing_audio", Effect::VariantsMissing, "CM1", "The master playlist has its EXT-X-MEDIA of audio, but no variant.",
         &["playable_renditions_missing"], &["ladder_incomplete"]),
     fault("variants_missing_subtitles", Effect::VariantsMissing, "SU1", "The master playlist has its EXT-X-MEDIA of subtitles, but no variant.",
         &["playable_renditions_missing"], &["ladder_incomplete"]),
     fault("variants_missing_i_frames", Effect::VariantsMissing, "IF1", "The master playlist has I-frame playlists only.",
-        &["playable_renditions_missing"], &[]),
+        &["playable_renditions_missing"], &["ladder_incomplete"]),
     fault("master_cut", Effect::MasterCut, "TV1", "The master playlist ends before the URI of its first variant.",
         &["playable_renditions_missing", "hls_syntax_error"], &[]),
     fault("variants_scheme", Effect::VariantScheme, "TV1", "The URIs of all variants have a scheme that players can't request.",
@@ -330,11 +342,9 @@ static FAULTS: &[Fault] = &[
         &["playable_renditions_missing"], &["ladder_incomplete"]) },
     Fault { path: NUMBER, ..fault("mpd_without_representations", Effect::MpdWithout("Representation"), "CM1", "The MPD's AdaptationSets have no Representation.",
         &["playable_renditions_missing"], &["ladder_incomplete"]) },
-    Fault { path: TIME, ..fault("mpd_without_segments", Effect::MpdWithout("S"), "CM1", "The MPD's SegmentTimelines are empty.",
-        &["playable_renditions_missing"], &[]) },
     Fault { path: NUMBER, ..fault("mpd_without_template", Effect::MediaTemplateMissing, "CM1", "The MPD's SegmentTemplates lack their media attribute.",
         &["playable_renditions_missing", "dash_syntax_error"], &[]) },
-    Fault { path: NUMBER, ..fault("mpd_not_begun", Effect::MpdStartAhead, "CM1", "availabilityStartTime is an hour ahead of the clock.",
+    Fault { path: NUMBER, ..fault("mpd_not_begun", Effect::MpdStartAhead, "CM1", "availabilityStartTime is more than an hour ahead of the clock.",
         &["playable_renditions_missing"], &["ladder_incomplete"]) },
     fault("flaky_5xx", Effect::EveryThirdPlaylistFails, "TV1", "Every third request for a playlist answers 503.",
         &["rendition_unavailable"], &["manifest_unavailable"]),
@@ -612,7 +622,7 @@ static FAULTS: &[Fault] = &[
     fault("segment_duration_off_target", Effect::SegmentDuration, "HD1", "Segments last 4 s and 8 s in turn, as announced.",
         &["segment_duration_off_target"], &[]),
     fault("discontinuity_late", Effect::DiscontinuityLate, "DI1", "EXT-X-DISCONTINUITY is put before a segment that was listed without it.",
-        &["segment_rewritten"], &["timestamp_discontinuity"]),
+        &["segment_rewritten"], &["timestamp_discontinuity", "ts_continuity_error"]),
     fault("discontinuity_twice", Effect::DiscontinuityTwice, "DI1", "Windows have two segments, and EXT-X-DISCONTINUITY-SEQUENCE counts each discontinuity twice.",
         &["hls_discontinuity_sequence_wrong"], &["hls_window_too_short"]),
     fault("hls_playlist_stale", Effect::Stale, "TV1", "Media playlists stop changing when the origin starts (10 s later on a manual clock).",
@@ -782,6 +792,18 @@ static FAULTS: &[Fault] = &[
         &["origins_out_of_step", "dash_mpd_regressed"], &[]) },
     Fault { path: TIME, ..fault("dash_restarted", Effect::Restarted, "CM1",
         "Presentation time and timestamps begin again every twenty segments, under a new availabilityStartTime.", &["packager_restarted"], &[]) },
+    Fault { path: "periods.mpd", ..fault("dash_period_id_missing", Effect::PeriodIdMissing, "CM1", "The Periods of the MPD have no id.",
+        &["dash_period_id_wrong"], &[]) },
+    Fault { path: "periods.mpd", ..fault("dash_period_id_twice", Effect::PeriodIdTwice, "CM1", "All Periods of the MPD have one id.",
+        &["dash_period_id_wrong"], &[]) },
+    Fault { path: "periods.mpd", ..fault("dash_period_id_random", Effect::PeriodIdRandom, "CM1", "The Periods have other ids in each MPD.",
+        &["dash_period_id_wrong"], &[]) },
+    Fault { path: "periods.mpd", ..fault("dash_period_id_reused", Effect::PeriodIdReused, "CM1", "Period ids are used again for later Periods.",
+        &["dash_period_id_wrong"], &[]) },
+    Fault { path: "periods.mpd", ..fault("dash_period_slides", Effect::PeriodStartSlides, "CM1", "The only Period has no id, and its start moves with the window.",
+        &["dash_mpd_regressed"], &[]) },
+    Fault { path: "periods.mpd", ..fault("dash_periods_replaced", Effect::PeriodsReplaced, "CM1", "Each new Period replaces the Periods before it at once.",
+        &["dash_mpd_regressed"], &[]) },
     Fault { path: TIME, ..fault("dash_timeline_gap", Effect::MpdGap, "CM1", "A SegmentTimeline lacks its third newest segment.",
         &["dash_timeline_gap"], &[]) },
     Fault { path: TIME, ..fault("dash_nothing_available", Effect::MpdStart(-120), "CM1",
