@@ -221,6 +221,8 @@ pub(super) enum Effect {
     PeriodStartSlides,
     /// Only the newest Period is listed.
     PeriodsReplaced,
+    /// The packager works at four fifths of real time.
+    EdgeSlow,
     /// Every segment is marked by EXT-X-GAP.
     GapsOnly,
     TimelineDurationMissing,
@@ -625,6 +627,8 @@ static FAULTS: &[Fault] = &[
         &["segment_rewritten"], &["timestamp_discontinuity", "ts_continuity_error"]),
     fault("discontinuity_twice", Effect::DiscontinuityTwice, "DI1", "Windows have two segments, and EXT-X-DISCONTINUITY-SEQUENCE counts each discontinuity twice.",
         &["hls_discontinuity_sequence_wrong"], &["hls_window_too_short"]),
+    fault("live_edge_slow", Effect::EdgeSlow, "TV1", "New segments come at four fifths of real time.",
+        &["live_edge_slow"], &[]),
     fault("hls_playlist_stale", Effect::Stale, "TV1", "Media playlists stop changing when the origin starts (10 s later on a manual clock).",
         &["hls_playlist_stale"], &["live_latency_high"]),
     fault("hls_media_sequence_regressed", Effect::SequenceRegressed, "TV1", "The window steps back for three segment durations out of ten.",
@@ -804,6 +808,8 @@ static FAULTS: &[Fault] = &[
         &["dash_mpd_regressed"], &[]) },
     Fault { path: "periods.mpd", ..fault("dash_periods_replaced", Effect::PeriodsReplaced, "CM1", "Each new Period replaces the Periods before it at once.",
         &["dash_mpd_regressed"], &[]) },
+    Fault { path: TIME, ..fault("dash_live_edge_slow", Effect::EdgeSlow, "CM1", "New segments of the MPD come at four fifths of real time.",
+        &["live_edge_slow"], &[]) },
     Fault { path: TIME, ..fault("dash_timeline_gap", Effect::MpdGap, "CM1", "A SegmentTimeline lacks its third newest segment.",
         &["dash_timeline_gap"], &[]) },
     Fault { path: TIME, ..fault("dash_nothing_available", Effect::MpdStart(-120), "CM1",

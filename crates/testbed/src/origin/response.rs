@@ -16,7 +16,7 @@ use super::faults::Effect;
 use super::fixtures::{self, UNIT_MS};
 use super::low_latency::Directives;
 use super::route::{Mode, Resource, Route};
-use super::state::OriginState;
+use super::state::{OriginState, STALE_AFTER_MS};
 use super::timeline::{EPOCH_MS, Rendition, TARGET, Timeline};
 use super::{
     audio_only, body, cenc, dash, i_frames, low_latency, mp4, mp4_subtitles, mpd_updates, nothing_to_play,
@@ -58,6 +58,8 @@ pub(super) async fn answer(request: &RequestContext<'_>) -> Response<Body> {
     let listed_ms = match effect {
         Some(Effect::Stale) => now_ms.min(since_ms),
         Some(Effect::LiveEdgeBehind(seconds)) => now_ms - 1000 * seconds,
+        // From the start of the origin on.
+        Some(Effect::EdgeSlow) => now_ms - (now_ms - since_ms + STALE_AFTER_MS).max(0) / 5,
         _ => now_ms,
     };
     let mut timeline = Timeline::new(request.route.channel, request.route.number, effect);

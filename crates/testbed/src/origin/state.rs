@@ -12,7 +12,7 @@ use super::route::{Mode, Route};
 /// Number of requests in the log; older ones are dropped.
 const LOG_LIMIT: usize = 20_000;
 /// Milliseconds after the start at which stale playlists stop on a manual clock.
-const STALE_AFTER_MS: i64 = 10_000;
+pub(super) const STALE_AFTER_MS: i64 = 10_000;
 
 /// A request in the log.
 #[derive(Clone, Debug)]
