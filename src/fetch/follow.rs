@@ -3,8 +3,9 @@
 use crate::facts::{Exchange, Failure, FailureKind};
 use crate::fetch::headers::RequestHeaders;
 use crate::fetch::hop::HopAnswer;
-use crate::fetch::{ClientParts, FetchRequest, answer, body};
+use crate::fetch::{ClientParts, CookieJar, FetchRequest, answer, body};
 use packager_media::redact;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
@@ -19,15 +20,19 @@ struct RedirectChain {
 pub(super) async fn follow(
     parts: &ClientParts,
     request: &FetchRequest<'_>,
+    cookies: Option<&Arc<CookieJar>>,
     deadline: Instant,
     sink: &mut (impl FnMut(&[u8]) + Send),
 ) -> Result<Exchange, Failure> {
-    let mut headers = RequestHeaders::new(request, &parts.user_agent)?;
+    let mut headers = RequestHeaders::new(request, &parts.user_agent)?.with_cookies(cookies.cloned());
     let mut trip = RedirectChain { urls: Vec::new(), elapsed: Duration::ZERO };
     let mut here = request.url.clone();
     loop {
         let hop = parts.hop(&here, &headers, request.settings.ca_file.as_deref(), deadline).await;
         let hop = hop.map_err(|f| trip.explain(f))?;
+        if let Some(jar) = cookies {
+            jar.store(&here, hop.response.headers(), hop.answered);
+        }
         let Some(next) = redirect_target(&hop.response, &here)? else {
             let redirects = trip.urls.len();
             return Ok(answer::read_answer(parts, request, hop, here, (redirects, trip.elapsed), deadline, sink).await);

@@ -1,11 +1,14 @@
-//! Request headers: some are sent to every server, custom headers and credentials to the channel's own origin only.
+//! Request headers: some are sent to every server, custom headers and credentials to the channel's own origin only, and
+//! each cookie to the servers that it is for.
 
 use crate::catalog::Auth;
 use crate::facts::{Failure, FailureKind};
-use crate::fetch::FetchRequest;
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RANGE, USER_AGENT};
+use crate::fetch::{CookieJar, FetchRequest};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue, RANGE, USER_AGENT};
 use packager_media::redact;
 use packager_media::stream::ByteRange;
+use std::sync::Arc;
+use tokio::time::Instant;
 use url::Url;
 
 /// Headers that a channel may not set, because the connection sets them: a wrong value would break the request's
@@ -19,6 +22,8 @@ pub(super) struct RequestHeaders {
     /// Custom headers and credentials. `None` after a redirect to another origin, and then for all that follow.
     origin_only: Option<(HeaderMap, Option<Auth>)>,
     default_agent: HeaderValue,
+    /// The channel's cookies, which say themselves to which server they are sent.
+    cookies: Option<Arc<CookieJar>>,
 }
 
 impl RequestHeaders {
@@ -37,7 +42,12 @@ impl RequestHeaders {
             custom.append(self::header_name(name)?, header_value(name, text)?);
         }
         let auth = request.settings.auth.clone();
-        Ok(Self { everywhere, origin_only: Some((custom, auth)), default_agent: default_agent.clone() })
+        let (origin_only, default_agent) = (Some((custom, auth)), default_agent.clone());
+        Ok(Self { everywhere, origin_only, default_agent, cookies: None })
+    }
+
+    pub(crate) fn with_cookies(self, cookies: Option<Arc<CookieJar>>) -> Self {
+        Self { cookies, ..self }
     }
 
     /// Drops custom headers and credentials, because the next request goes to another origin.
@@ -60,6 +70,7 @@ impl RequestHeaders {
             let _ = url.set_username("");
             let _ = url.set_password(None);
         }
+        self.add_cookies(&mut all, &url);
         let request = agent.get(url).headers(all);
         let request = match auth {
             Some(Auth::Basic { username, password }) => request.basic_auth(username, Some(password)),
@@ -67,6 +78,24 @@ impl RequestHeaders {
             None => request,
         };
         request.build().map_err(|_| invalid_header("authorization"))
+    }
+
+    /// Adds the cookies for `url` to those that the channel's own Cookie header has. That header's values win, and a
+    /// request has one Cookie header (RFC 6265 5.4).
+    fn add_cookies(&self, all: &mut HeaderMap, url: &Url) {
+        let Some(jar) = &self.cookies else { return };
+        let own: Vec<String> =
+            all.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).map(str::to_owned).collect();
+        let own = own.join("; ");
+        let names: Vec<&str> = own.split(';').filter_map(|pair| pair.split('=').next()).map(str::trim).collect();
+        let Some(kept) = jar.header(url, &names, Instant::now()) else { return };
+        let kept = match (own.is_empty(), kept.to_str()) {
+            (false, Ok(kept)) => header_value("cookie", &format!("{own}; {kept}")).ok(),
+            _ => Some(kept),
+        };
+        if let Some(value) = kept {
+            all.insert(COOKIE, value);
+        }
     }
 }
 

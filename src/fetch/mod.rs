@@ -5,6 +5,7 @@ mod http_clients;
 mod answer;
 mod body;
 mod chain_expiries;
+mod cookies;
 mod failure;
 mod follow;
 mod guard;
@@ -21,6 +22,7 @@ mod tests;
 use crate::catalog::RequestSettings;
 use crate::config;
 use crate::facts::Fetched;
+pub(crate) use cookies::CookieJar;
 use guard::AddressGuard;
 use host_limits::HostLimits;
 use http_clients::HttpClients;
@@ -46,9 +48,13 @@ pub(crate) struct FetchRequest<'a> {
     pub(crate) headers_only: bool,
 }
 
-/// The HTTP client, which keeps connections alive across probes. Its clones share the connections.
+/// The HTTP client, which keeps connections alive across probes. Its clones share the connections and the cookies.
 #[derive(Debug, Clone)]
-pub(crate) struct Client(Arc<ClientParts>);
+pub(crate) struct Client {
+    parts: Arc<ClientParts>,
+    /// The cookies of the channel for which the client asks. `None` means that answers can't set any.
+    cookies: Option<Arc<CookieJar>>,
+}
 
 #[derive(Debug)]
 struct ClientParts {
@@ -73,13 +79,19 @@ impl Client {
         let guard = AddressGuard { allow_private: settings.allow_private_addresses };
         let user_agent = http::HeaderValue::from_str(&settings.user_agent)
             .map_err(|_| ClientError("fetch.user_agent: may hold printable ASCII only".to_owned()))?;
-        Ok(Self(Arc::new(ClientParts {
+        let parts = ClientParts {
             agents: HttpClients::new(settings, guard)?,
             guard,
             host_limits: HostLimits::new(settings.max_connections_per_host),
             max_redirects: settings.max_redirects,
             user_agent,
-        })))
+        };
+        Ok(Self { parts: Arc::new(parts), cookies: None })
+    }
+
+    /// A client that shares the connections of this one and keeps cookies in `jar`.
+    pub(crate) fn with_cookies(&self, jar: Arc<CookieJar>) -> Self {
+        Self { parts: Arc::clone(&self.parts), cookies: Some(jar) }
     }
 
     /// Sends the request, follows redirects, hands each piece of a 2xx answer's decoded body to `sink`, and returns the
@@ -97,8 +109,23 @@ impl Client {
     ) -> Fetched {
         // The future is boxed because a rendition's capture awaits it in a dozen places, and would otherwise hold room
         // for all of them at once (25 kB for each rendition in flight).
-        let result = Box::pin(follow::follow(&self.0, &request, deadline, &mut sink)).await;
+        let result = Box::pin(follow::follow(&self.parts, &request, self.cookies.as_ref(), deadline, &mut sink)).await;
         Fetched { url: request.url.clone(), result }
+    }
+
+    /// Sends the request without cookies, as a new viewer does, when the channel has cookies for its URL. If a complete
+    /// 2xx answer comes, its cookies replace those. `None` when there are no such cookies or no such answer.
+    pub(crate) async fn body_without_cookies(
+        &self,
+        request: FetchRequest<'_>,
+        deadline: Instant,
+    ) -> Option<(Fetched, Vec<u8>)> {
+        let jar = self.cookies.as_ref().filter(|jar| jar.has_any_for(request.url))?;
+        let fresh = Arc::new(CookieJar::default());
+        let (fetched, body) = self.with_cookies(Arc::clone(&fresh)).body(request, deadline).await;
+        fetched.ok()?;
+        jar.replace_for(request.url, &fresh);
+        Some((fetched, body))
     }
 
     /// Does what [`Self::get`] does and returns the body too. The body of a 2xx answer is returned as far as it

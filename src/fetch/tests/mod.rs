@@ -2,6 +2,7 @@
 
 mod bodies;
 mod connections;
+mod cookies;
 mod failures;
 mod origin;
 mod redirects;
