@@ -45,7 +45,8 @@ impl Capture {
         });
         let i_frames = self.outputs.iter().flat_map(|o| &o.i_frames).flat_map(IFrameFacts::fetched);
         let updates = self.outputs.iter().filter_map(OutputFacts::dash).flat_map(DashFacts::fetched);
-        let manifests = self.outputs.iter().filter(|o| !o.is_media_playlist()).map(|o| &o.manifest);
+        let separate = |o: &&OutputFacts| !o.is_media_playlist() || o.session.followed;
+        let manifests = self.outputs.iter().filter(separate).map(|o| &o.manifest);
         let fetched = manifests.chain(updates).chain(media).chain(i_frames);
         fetched.filter_map(|f| f.result.as_ref().ok()).map(|e| e.body_bytes).sum()
     }
@@ -70,11 +71,24 @@ pub struct OutputFacts {
     pub manifest: Fetched,
     /// What the top manifest was read as.
     pub content: ManifestFacts,
+    /// The playback session that the listings of the renditions belong to.
+    pub session: SessionFacts,
     /// Defects of the multivariant playlist or of the MPD. Those of a media playlist belong to its rendition.
     pub defects: Vec<Defect>,
     pub renditions: Vec<RenditionFacts>,
     /// I-frame playlists (HLS), empty when the template does not have them probed.
     pub i_frames: Vec<IFrameFacts>,
+}
+
+/// The playback session of an output: the addresses that one answer of its manifest named, in use over several probes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SessionFacts {
+    /// The session's number, which grows from one session to the next. `None`: nothing live was listed.
+    pub number: Option<u64>,
+    /// Whether the listings came from addresses of an earlier manifest, because this probe's manifest names others.
+    pub followed: bool,
+    /// Whether the session began in this probe.
+    pub begun: bool,
 }
 
 /// What the top manifest of an output was read as.

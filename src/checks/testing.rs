@@ -6,7 +6,7 @@ use super::{CheckContext, CheckVerdict, Violation};
 use crate::expectations::{Expectations, Thresholds};
 use crate::facts::{
     BlockingReloadFacts, DashFacts, DeltaUpdateFacts, Exchange, Failure, FailureKind, Fetched, LowLatencyFacts,
-    ManifestFacts, OutputFacts, PartFacts, PreloadHintFacts, RenditionFacts, SegmentFacts, Timings,
+    ManifestFacts, OutputFacts, PartFacts, PreloadHintFacts, RenditionFacts, SegmentFacts, SessionFacts, Timings,
 };
 use crate::history::{ListedSegment, MpdState, MpdWindow, Observation, OutputHistory, PeriodStart, RenditionHistory};
 use packager_media::codec::parameters::{AudioParameters, CodecParameters, ParameterSetKinds, VideoParameters};
@@ -305,6 +305,7 @@ impl Scene {
                 url: url("master.m3u8"),
                 manifest: answered("master.m3u8", "application/vnd.apple.mpegurl"),
                 content: ManifestFacts::HlsMultivariant(VariantCounts { declared: 1, requestable: 1, i_frames: 0 }),
+                session: SessionFacts::default(),
                 defects: Vec::new(),
                 renditions: vec![rendition(NAME)],
                 i_frames: Vec::new(),

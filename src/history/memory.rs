@@ -12,7 +12,7 @@ use crate::facts::{KeyFacts, OutputFacts, PatchableMpd, RenditionFacts, SegmentF
 use packager_media::stream::labels::LabelMemory;
 use packager_media::stream::{Key as MediaKey, Rendition, RenditionIdentity, Segment, Timeline};
 use packager_media::units::{Seconds, Timestamp};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use url::Url;
@@ -52,6 +52,10 @@ struct Memory {
     touched: Timestamp,
     /// The longest `hold` of the templates that probe the output: a template with a short one must not make others forget.
     hold: Seconds,
+    /// Number of the playback session whose states are remembered; 0 before the first.
+    session: u64,
+    /// Time of the first probe in that session.
+    session_since: Timestamp,
     labels: LabelMemory,
     renditions: HashMap<RenditionIdentity, RenditionMemory>,
     ladders: Vec<Arc<LadderState>>,
@@ -78,6 +82,13 @@ const FORGET_RENDITION: Seconds = Seconds(3600.0);
 const MAX_RENDITIONS: usize = 64;
 /// A probe that begins so long before the newest known one means that the clock was set back: no probe lasts as long.
 const CLOCK_SET_BACK: Seconds = Seconds(3700.0);
+/// Target durations after which a live edge that doesn't move stands still: twice the 1.5 within which a new segment is due
+/// (RFC 8216bis 6.2.1).
+const STUCK: f64 = 3.0;
+/// Time after which a session that stands still is left for another. Until then its viewers wait, which is reported.
+const FROZEN: Seconds = Seconds(60.0);
+/// Stands in for the target duration of an MPD, which has none: that of common packagers.
+const DEFAULT_TARGET: Seconds = Seconds(6.0);
 const MAX_OBSERVATIONS: usize = 64;
 const MAX_SEGMENTS: usize = 32;
 const MAX_KEYS: usize = 32;
@@ -134,8 +145,11 @@ impl History {
         };
         let segments = memory.renditions.iter().map(|(identity, r)| (identity.clone(), r.past.segments.clone()));
         let keys = memory.renditions.values().flat_map(|r| &r.past.keys);
+        let frozen = memory.renditions.iter().filter(|(_, r)| r.is_frozen(memory.touched, memory.session_since));
         AlreadyInspected {
             renditions: segments.collect(),
+            frozen: frozen.map(|(identity, _)| identity.clone()).collect(),
+            session: memory.session,
             keys: keys.filter(|k| k.usable()).cloned().collect(),
             patchable: memory.patchable.clone(),
             query_identifies: retention.query_identifies,
@@ -158,10 +172,12 @@ impl History {
         let kept = Retention { hold, ..retention };
         ladder::record(&mut memory.ladders, facts, now, kept);
         inputs::record(&mut memory.inputs, facts, now, hold);
-        mpds::record(&mut memory.mpds, &mut memory.mpd_arrived, facts, now, hold);
-        patchable::record(&mut memory.patchable, facts);
-        for rendition in &facts.renditions {
-            memory.renditions.entry(rendition.rendition.identity.clone()).or_default().take(rendition, now, kept);
+        if memory.enter_session(facts, now, retention.query_identifies) {
+            mpds::record(&mut memory.mpds, &mut memory.mpd_arrived, facts, now, hold);
+            patchable::record(&mut memory.patchable, facts);
+            for rendition in &facts.renditions {
+                memory.renditions.entry(rendition.rendition.identity.clone()).or_default().take(rendition, now, kept);
+            }
         }
         memory.forget(now);
         memory.past(facts, now, retention.hold)
@@ -208,6 +224,29 @@ impl Memory {
         self.hold = if self.hold < retention.hold { retention.hold } else { self.hold };
     }
 
+    /// Goes over to the session of this probe's facts when it is a newer one: what doesn't go on in it begins anew. `false`
+    /// means that the facts are of an older session than the memory, because their probe was slow, and are no news.
+    fn enter_session(&mut self, facts: &OutputFacts, now: Timestamp, query_identifies: bool) -> bool {
+        let Some(session) = facts.session.number.filter(|session| *session != self.session) else { return true };
+        if session < self.session {
+            return false;
+        }
+        (self.session, self.session_since) = (session, now);
+        for (identity, rendition) in &mut self.renditions {
+            let now = facts.renditions.iter().find(|r| r.rendition.identity == *identity);
+            let listed = now.and_then(|r| r.timeline.as_ref().zip(r.playlist_at));
+            if !listed.is_some_and(|(timeline, at)| rendition.goes_on(timeline, at, query_identifies)) {
+                rendition.begin_session();
+            }
+        }
+        if !mpds::goes_on(&self.mpds, facts) {
+            (self.mpds, self.mpd_arrived) = (Vec::new(), Timestamp::default());
+        }
+        // A patch is for the MPD of its own session.
+        self.patchable.clear();
+        true
+    }
+
     fn forget(&mut self, now: Timestamp) {
         self.renditions.retain(|_, r| Seconds::between(r.touched, now) < FORGET_RENDITION);
         while self.renditions.len() > MAX_RENDITIONS {
@@ -233,8 +272,21 @@ impl Memory {
 
 impl Seen for Memory {
     fn shift(&mut self, by: Seconds) {
-        let Self { url: _, touched, hold: _, labels: _, renditions, ladders, inputs, mpds, mpd_arrived, patchable: _ } =
-            self;
+        let Self {
+            url: _,
+            touched,
+            hold: _,
+            session: _,
+            session_since,
+            labels: _,
+            renditions,
+            ladders,
+            inputs,
+            mpds,
+            mpd_arrived,
+            patchable: _,
+        } = self;
+        session_since.shift(by);
         touched.shift(by);
         ladders.shift(by);
         inputs.shift(by);
@@ -289,7 +341,7 @@ impl RenditionMemory {
         }
         self.arrived = arrived;
         let Some(last) = observations.last_mut() else {
-            self.past.edge_since = Some(seen.first_seen);
+            self.past.edge_since.get_or_insert(seen.first_seen);
             observations.push(Arc::new(seen));
             return true;
         };
@@ -303,6 +355,42 @@ impl RenditionMemory {
         seen.share(last);
         observations.push(Arc::new(seen));
         true
+    }
+
+    /// Whether the listing of another session is a later state of this one: sessions of servers that only put a token or a
+    /// name into their addresses list the same segments.
+    fn goes_on(&self, timeline: &Timeline, at: Timestamp, query_identifies: bool) -> bool {
+        let renaming = self.uris.renaming(timeline, query_identifies);
+        let later = Observation::of(timeline, at, query_identifies, &renaming);
+        self.past.observations.last().is_some_and(|last| last.continues_in(&later))
+    }
+
+    /// Forgets the states of the session before. A live edge that was seen to stand still is remembered until it moves,
+    /// because another session may stand still for the same reason.
+    fn begin_session(&mut self) {
+        let stood_still = self.stood_still(Timestamp::MIN).0 > self.target_duration().0 * STUCK;
+        let edge_since = self.past.edge_since.filter(|_| stood_still);
+        let keys = std::mem::take(&mut self.past.keys);
+        self.past = RenditionHistory { edge_since, keys, ..RenditionHistory::default() };
+        (self.arrived, self.uris) = (Timestamp::default(), UriNames::default());
+    }
+
+    /// Whether the listing of the last probe, at `touched`, had not moved in a session since `since` for so long that no
+    /// viewer stays with it.
+    fn is_frozen(&self, touched: Timestamp, since: Timestamp) -> bool {
+        self.touched == touched && self.stood_still(since).0 > FROZEN.0 + self.target_duration().0 * STUCK
+    }
+
+    /// Time over which probes since `since` saw the live edge where it is now.
+    fn stood_still(&self, since: Timestamp) -> Seconds {
+        let observations = &self.past.observations;
+        let Some(last) = observations.last() else { return Seconds::ZERO };
+        let still = observations.iter().rev().take_while(|o| o.last_number() == last.last_number());
+        still.last().map_or(Seconds::ZERO, |first| Seconds::between(first.first_seen.max(since), last.last_seen))
+    }
+
+    fn target_duration(&self) -> Seconds {
+        self.past.observations.last().and_then(|o| o.target_duration).unwrap_or(DEFAULT_TARGET)
     }
 
     fn trim(&mut self, now: Timestamp, retention: Retention) {
@@ -349,6 +437,10 @@ pub(crate) struct AlreadyInspected {
     /// Keys that a player can use.
     keys: Vec<Arc<KeyFacts>>,
     query_identifies: bool,
+    /// Renditions whose listing has not moved for so long that no viewer stays with it.
+    frozen: HashSet<RenditionIdentity>,
+    /// Number of the playback session in which they stand still.
+    session: u64,
     /// MPDs whose patches may be requested (DASH), oldest first.
     pub patchable: Vec<Arc<PatchableMpd>>,
 }
@@ -373,6 +465,24 @@ impl AlreadyInspected {
     #[must_use]
     pub(crate) fn is_new(&self, rendition: &RenditionIdentity) -> bool {
         self.renditions.get(rendition).is_none_or(Vec::is_empty)
+    }
+
+    /// What of this counts in a new playback session: nothing of its segments, whose numbers may have begun again.
+    #[must_use]
+    pub(crate) fn in_new_session(&self) -> Self {
+        Self { renditions: HashMap::new(), frozen: HashSet::new(), patchable: Vec::new(), ..self.clone() }
+    }
+
+    /// Whether the rendition's listing has not moved in this playback session for so long that no viewer stays with it.
+    #[must_use]
+    pub(crate) fn is_frozen(&self, session: u64, rendition: &RenditionIdentity) -> bool {
+        self.session == session && self.frozen.contains(rendition)
+    }
+
+    /// Whether this is so for any rendition of the output.
+    #[must_use]
+    pub(crate) fn any_frozen(&self, session: u64) -> bool {
+        self.session == session && !self.frozen.is_empty()
     }
 
     /// Number of the newest segment in `timeline` that was inspected before.

@@ -1,4 +1,4 @@
-//! The only state across scrapes: a bounded memory of each output, in which every entry has its time.
+//! What checks compare with: a bounded memory of each output, in which every entry has its time.
 //!
 //! Comparison is by time and never by the number of scrapes: two Prometheus replicas, a person with `debug=true` and the
 //! web page all probe the same channel, and each must get the same verdict. So a probe consumes nothing:

@@ -100,6 +100,18 @@ pub(super) fn record(
     states.drain(..stale.max(states.len().saturating_sub(MAX_STATES)));
 }
 
+/// Whether the MPD of another session is a later state of the newest known one: it has the same start, and neither its
+/// timeline nor its publishTime is older.
+pub(super) fn goes_on(states: &[Arc<MpdState>], facts: &OutputFacts) -> bool {
+    let (Some(last), Some(dash)) = (states.last(), facts.dash().filter(|d| d.mpd.dynamic)) else { return false };
+    let later = MpdState::of(&dash.mpd, dash.asked_at);
+    let listed = match (last.window, later.window) {
+        (Some(MpdWindow::Timeline { end: was, .. }), Some(MpdWindow::Timeline { end: is, .. })) => is >= was,
+        (was, is) => was == is,
+    };
+    last.availability_start == later.availability_start && last.publish_time <= later.publish_time && listed
+}
+
 /// The range from the start of the oldest Period that lists segments to the end of the newest one.
 fn listed(mpd: &Mpd) -> Option<MpdWindow> {
     let of = |period: &Period| of_kind(mpd, period, true).or_else(|| of_kind(mpd, period, false));

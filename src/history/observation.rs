@@ -87,6 +87,20 @@ impl Observation {
             && *segments == other.segments
     }
 
+    /// Whether `later` lists segments of this listing, none of them changed, and none that is older than its oldest.
+    pub(super) fn continues_in(&self, later: &Self) -> bool {
+        let same = |old: &ListedSegment, new: &ListedSegment| {
+            old.uri_identity == new.uri_identity
+                && old.byte_range == new.byte_range
+                && old.program_date_time == new.program_date_time
+                && old.discontinuity_sequence == new.discontinuity_sequence
+        };
+        let newer = later.media_sequence >= self.media_sequence && later.last_number() >= self.last_number();
+        let known = |new: &ListedSegment| self.segments.iter().find(|old| old.number == new.number).cloned();
+        let mut common = later.segments.iter().filter_map(|new| Some((known(new)?, new))).peekable();
+        newer && common.peek().is_some() && common.all(|(old, new)| same(&old, new))
+    }
+
     /// Replaces segments that are equal in `before` by references to those.
     pub(super) fn share(&mut self, before: &Self) {
         let mut known = before.segments.iter().peekable();

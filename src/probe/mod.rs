@@ -2,10 +2,12 @@
 
 mod budget;
 mod capture;
+mod channel_cookies;
 mod clock;
 mod shared_captures;
 mod lookup;
 mod admission;
+mod sessions;
 
 pub use clock::Clock;
 
@@ -20,11 +22,13 @@ use crate::report::Report;
 use admission::Admission;
 use budget::TimeBudget;
 use capture::{Capturer, Downloads, KeyCache};
+use channel_cookies::ChannelCookies;
 use clock::ClockSteps;
 use lookup::{ProbeSubject, lookup};
 use packager_media::container::Container;
 use packager_media::stream::Timeline;
 use packager_media::units::{Seconds, Timestamp};
+use sessions::Sessions;
 use shared_captures::SharedCaptures;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -73,6 +77,8 @@ struct Shared {
     /// The HTTP client with the settings that it was built from, which a reload may change.
     client: RwLock<(config::FetchSettings, Client)>,
     history: History,
+    sessions: Sessions,
+    cookies: ChannelCookies,
     clock: Clock,
     clock_steps: ClockSteps,
     captures: Arc<SharedCaptures>,
@@ -89,6 +95,8 @@ impl Prober {
         let client = Client::new(&exporter.fetch)?;
         let shared = Shared {
             history: History::new(exporter.history.max_outputs),
+            sessions: Sessions::default(),
+            cookies: ChannelCookies::default(),
             client: RwLock::new((exporter.fetch, client)),
             live,
             clock,
@@ -148,12 +156,16 @@ impl Shared {
         let began = Instant::now();
         let steps = self.follow_clock();
         let now = self.clock.now();
-        let client = self.client(&loaded.exporter.fetch);
+        let max_outputs = loaded.exporter.history.max_outputs;
+        let cookies = self.cookies.jar(&channel.code, max_outputs, began);
+        let client = self.client(&loaded.exporter.fetch).with_cookies(cookies);
         let capturer = Capturer {
             client: &client,
             bounds: &loaded.exporter.fetch,
             max_segments: loaded.exporter.probe.max_segments,
             history: &self.history,
+            sessions: &self.sessions,
+            max_outputs,
             clock: &self.clock,
             channel: &channel,
             foreign_settings: &channel.request.without_secrets(),
@@ -186,12 +198,13 @@ impl Shared {
         }
     }
 
-    /// Moves the history along if the clock was set since the last probe, so that what was seen keeps its age. Returns the number of
+    /// Moves history and sessions along if the clock was set since the last probe, so that what was seen keeps its age. Returns the number of
     /// such steps so far.
     fn follow_clock(&self) -> u64 {
         self.clock_steps.read(&self.clock, |by| {
             tracing::warn!(seconds = by.0, "this system's clock was set; what was seen before keeps its age");
             self.history.follow_clock_step(by);
+            self.sessions.follow_clock_step(by);
         })
     }
 
@@ -316,7 +329,7 @@ fn ad_breaks(capture: &Capture, pasts: &[OutputHistory]) -> Vec<(String, bool)> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Failure, FailureKind, Fetched, ManifestFacts, StageDurations};
+    use crate::facts::{Failure, FailureKind, Fetched, ManifestFacts, SessionFacts, StageDurations};
     use crate::finding::Finding;
     use packager_media::stream::Protocol;
 
@@ -330,6 +343,7 @@ mod tests {
                 result: Err(Failure { kind: FailureKind::Deadline, message: String::new() }),
             },
             content: ManifestFacts::Unreadable(Protocol::Hls),
+            session: SessionFacts::default(),
             defects: Vec::new(),
             renditions: Vec::new(),
             i_frames: Vec::new(),

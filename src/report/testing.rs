@@ -9,7 +9,7 @@ use crate::checks::{CHECKS, CheckMeta, CheckOutcome, CheckResult, CheckSettings}
 use crate::expectations::{ExpectedLadder, ExpectedRung, Thresholds};
 use crate::facts::{
     Capture, Exchange, Failure, FailureKind, Fetched, ManifestFacts, OutputFacts, RenditionFacts, SegmentFacts,
-    StageDurations, Timings,
+    SessionFacts, StageDurations, Timings,
 };
 use crate::finding::{Finding, Severity};
 use crate::report::Report;
@@ -175,6 +175,7 @@ pub fn output(name: &str, renditions: Vec<RenditionFacts>) -> OutputFacts {
         url,
         manifest,
         content: ManifestFacts::HlsMultivariant(VariantCounts { declared: 1, requestable: 1, i_frames: 0 }),
+        session: SessionFacts::default(),
         defects: Vec::new(),
         renditions,
         i_frames: Vec::new(),

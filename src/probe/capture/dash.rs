@@ -1,10 +1,13 @@
 //! Capture of an MPD: its clock, and by that clock its renditions with their media.
 
+use super::sessions::MpdAnswer;
 use super::{
     Capturer, MIN_PLAYLIST_TIME, RENDITIONS_AT_ONCE, Variables, cut_by_budget, unrequested_rendition, updates,
 };
-use crate::catalog::Coverage;
-use crate::facts::{ClockFacts, DashFacts, Fetched, ManifestFacts, OutputFacts, RenditionFacts};
+use crate::catalog::{Coverage, Output};
+use crate::facts::{
+    ClockFacts, DashFacts, Fetched, LocationFacts, ManifestFacts, OutputFacts, RenditionFacts, SessionFacts,
+};
 use crate::fetch::FetchRequest;
 use crate::history::AlreadyInspected;
 use futures_util::stream::{self, StreamExt};
@@ -32,6 +35,7 @@ impl Capturer<'_> {
     /// Reads the MPD and captures what it names. Returns when the MPD had been read; `None` means that it is no MPD.
     pub(super) async fn capture_mpd(
         &self,
+        output: &Output,
         facts: &mut OutputFacts,
         body: &[u8],
         asked_at: Timestamp,
@@ -39,10 +43,32 @@ impl Capturer<'_> {
         facts.content = ManifestFacts::Unreadable(Protocol::Dash);
         let base = facts.manifest.ok()?.final_url.clone();
         let (mpd, defects) = dash::parse(body, &base);
-        facts.defects = defects;
-        let mpd = Arc::new(mpd?);
+        facts.defects.clone_from(&defects);
+        let newest = MpdAnswer { mpd: mpd?, defects, body: body.to_vec(), asked_at, fetched: facts.manifest.clone() };
+        let (session, followed) = self.follow_mpd(output, &newest).await;
+        facts.session = session;
+        let (answer, failed) = match followed {
+            Ok(answer) => (answer, None),
+            Err(failed) => (newest, failed),
+        };
+        if facts.defects.is_empty() {
+            facts.defects.clone_from(&answer.defects);
+        }
+        self.capture_listed(facts, answer, failed).await
+    }
+
+    /// Captures what an MPD lists. `failed` is the answer of the session's own Location if it failed.
+    async fn capture_listed(
+        &self,
+        facts: &mut OutputFacts,
+        answer: MpdAnswer,
+        failed: Option<Fetched>,
+    ) -> Option<Instant> {
+        let MpdAnswer { mpd, body, asked_at, fetched, .. } = answer;
+        let base = fetched.ok()?.final_url.clone();
+        let mpd = Arc::new(mpd);
         let (clock, dead_clocks) = self.read_clocks(&mpd, &base).await;
-        let patchable = updates::patchable(&mpd, body);
+        let patchable = updates::patchable(&mpd, &body);
         let mut dash = DashFacts { clock, dead_clocks, patchable, ..DashFacts::new(mpd, asked_at) };
         let mpds_now = dash.clock_offset().after(self.clock.now());
         let now = Seconds(-EDGE_MARGIN.0).after(mpds_now);
@@ -57,7 +83,7 @@ impl Capturer<'_> {
         let captures = snapshots.into_iter().enumerate().map(|(n, snapshot)| {
             let times_known = !snapshot.rendition.uninspected.is_some_and(Uninspected::hides_times);
             let facts = if all_read && times_known {
-                listed_rendition(snapshot, &facts.manifest, asked_at)
+                listed_rendition(snapshot, &fetched, asked_at)
             } else {
                 unrequested_rendition(snapshot.rendition)
             };
@@ -66,13 +92,30 @@ impl Capturer<'_> {
         let patchable = dash.patchable.clone();
         let (renditions, location, patch) = tokio::join!(
             stream::iter(captures).buffered(RENDITIONS_AT_ONCE).collect(),
-            self.fetch_location(&mpd, &facts.manifest),
+            self.session_location(facts.session, failed, &mpd, &fetched),
             self.fetch_patch(patchable.as_ref(), &known, mpds_now)
         );
         facts.renditions = renditions;
         (dash.location, dash.patch) = (location, patch);
         facts.content = ManifestFacts::Dash(Box::new(dash));
         Some(arrived)
+    }
+
+    /// The answer of the MPD's Location: that of the session's own Location, if it failed or has the MPD that was read.
+    async fn session_location(
+        &self,
+        session: SessionFacts,
+        failed: Option<Fetched>,
+        mpd: &Mpd,
+        fetched: &Fetched,
+    ) -> Option<LocationFacts> {
+        match failed {
+            Some(fetched) => Some(LocationFacts { fetched, mpd: None }),
+            None if session.followed => {
+                Some(LocationFacts { fetched: fetched.clone(), mpd: Some(Box::new(mpd.clone())) })
+            }
+            None => self.fetch_location(mpd, fetched).await,
+        }
     }
 
     async fn capture_representation(

@@ -9,6 +9,7 @@ mod media;
 mod plan;
 mod reader;
 mod downloads;
+mod sessions;
 mod updates;
 
 pub(crate) use downloads::Downloads;
@@ -16,17 +17,19 @@ pub(crate) use keys::KeyCache;
 
 use super::budget::TimeBudget;
 use super::clock::Clock;
+use super::sessions::Sessions;
 use crate::catalog::{Channel, Coverage, Output, RequestSettings, Template};
 use crate::config;
 use crate::facts::{
-    Capture, Failure, FailureKind, Fetched, ManifestFacts, OutputFacts, RenditionFacts, StageDurations,
+    Capture, Failure, FailureKind, Fetched, ManifestFacts, OutputFacts, RenditionFacts, SessionFacts, StageDurations,
 };
 use crate::fetch::{Client, FetchRequest};
 use crate::history::{AlreadyInspected, History, OutputKey, Retention};
 use futures_util::stream::{self, StreamExt};
 use packager_media::hls::{self, Playlist};
-use packager_media::stream::{Media, Protocol, Rendition, RenditionIdentity, Timeline};
+use packager_media::stream::{Media, Presentation, Protocol, Rendition, RenditionIdentity, Timeline};
 use packager_media::units::{Seconds, Timestamp};
+use sessions::{FollowedPresentation, PlaylistAnswer};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +46,9 @@ pub(crate) struct Capturer<'a> {
     /// The largest number of segments that the capture downloads.
     pub(crate) max_segments: usize,
     pub(crate) history: &'a History,
+    pub(crate) sessions: &'a Sessions,
+    /// The largest number of outputs whose session is remembered.
+    pub(crate) max_outputs: usize,
     pub(crate) clock: &'a Clock,
     pub(crate) channel: &'a Channel,
     /// The channel's request settings without credentials and custom headers, for other hosts.
@@ -72,7 +78,7 @@ impl Capturer<'_> {
     async fn capture_output(&self, output: &Output) -> (OutputFacts, StageDurations) {
         let began = Instant::now();
         let asked_at = self.clock.now();
-        let (mut manifest, body) = self.fetch_text(&output.url, self.budget.manifest()).await;
+        let (mut manifest, body) = self.fetch_manifest(&output.url).await;
         let manifest_done = Instant::now();
         if cut_by_budget(&manifest, began, MIN_PLAYLIST_TIME) {
             manifest.result = Err(budget_failure(manifest_done - began));
@@ -83,11 +89,12 @@ impl Capturer<'_> {
             manifest,
             // The answer may correct what the address indicates.
             content: ManifestFacts::Unreadable(Protocol::of_address(output.url.path())),
+            session: SessionFacts::default(),
             defects: Vec::new(),
             renditions: Vec::new(),
             i_frames: Vec::new(),
         };
-        let playlists_done = self.capture_manifest(&mut facts, &body, asked_at).await.unwrap_or(manifest_done);
+        let playlists_done = self.capture_manifest(output, &mut facts, &body, asked_at).await.unwrap_or(manifest_done);
         let stages = StageDurations {
             manifest: (manifest_done - began).into(),
             playlists: (playlists_done - manifest_done).into(),
@@ -99,50 +106,50 @@ impl Capturer<'_> {
 
     /// Reads the top manifest and captures what it names. Returns when the last playlist had arrived; `None` means that
     /// the manifest couldn't be read.
-    async fn capture_manifest(&self, facts: &mut OutputFacts, body: &[u8], asked_at: Timestamp) -> Option<Instant> {
+    async fn capture_manifest(
+        &self,
+        output: &Output,
+        facts: &mut OutputFacts,
+        body: &[u8],
+        asked_at: Timestamp,
+    ) -> Option<Instant> {
         let base = facts.manifest.ok()?.final_url.clone();
         if packager_media::dash::looks_like(body) {
-            return self.capture_mpd(facts, body, asked_at).await;
+            return self.capture_mpd(output, facts, body, asked_at).await;
         }
         let (playlist, defects) = hls::parse(body, &base);
         match playlist {
-            Playlist::Unreadable if facts.protocol() == Protocol::Dash => self.capture_mpd(facts, body, asked_at).await,
+            Playlist::Unreadable if facts.protocol() == Protocol::Dash => {
+                self.capture_mpd(output, facts, body, asked_at).await
+            }
             Playlist::Unreadable => {
                 facts.defects = defects;
                 None
             }
             Playlist::Media(timeline) => {
                 facts.content = ManifestFacts::HlsMedia;
-                let mut rendition = unrequested_rendition(direct_rendition(&base));
-                rendition.playlist = Some(facts.manifest.clone());
-                rendition.playlist_at = Some(asked_at);
-                rendition.timeline = Some(Arc::new(timeline));
-                rendition.defects = defects;
-                let arrived = Instant::now();
+                let (session, followed) = self.follow_media_playlist(output, &base).await;
+                facts.session = session;
+                let fetched = Some(facts.manifest.clone());
+                let (timeline, arrived) = (Some(timeline), Instant::now());
+                let answer = match followed {
+                    Some(answer) if answer.defects.is_empty() => PlaylistAnswer { defects, ..answer },
+                    Some(answer) => answer,
+                    None => PlaylistAnswer { asked_at, fetched, timeline, defects, arrived },
+                };
+                let arrived = answer.arrived;
+                let uri = answer.fetched.as_ref().filter(|_| session.followed).map_or(&base, |fetched| &fetched.url);
+                let mut rendition = unrequested_rendition(direct_rendition(uri));
+                rendition.listed_by(answer);
                 let known = self.recognize(facts, &mut [], &mut [], asked_at);
                 self.capture_media(&mut rendition, &Variables::new(), &known, self.coverage_share(0, 1)).await;
                 facts.renditions.push(rendition);
                 Some(arrived)
             }
-            Playlist::Multivariant(mut presentation) => {
+            Playlist::Multivariant(presentation) => {
                 facts.content = ManifestFacts::HlsMultivariant(presentation.variants);
                 facts.defects = defects;
-                let mut renditions: Vec<&mut Rendition> = presentation.renditions.iter_mut().collect();
-                let mut i_frames: Vec<&mut Rendition> = presentation.i_frames.iter_mut().collect();
-                let known = self.recognize(facts, &mut renditions, &mut i_frames, asked_at);
-                let all = presentation.renditions.len();
-                let captures = presentation.renditions.into_iter().enumerate();
-                let captures = captures.map(|(n, r)| {
-                    self.capture_rendition(r, &presentation.variables, &known, self.coverage_share(n, all))
-                });
-                let (done, i_frames) = tokio::join!(
-                    stream::iter(captures).buffered(RENDITIONS_AT_ONCE).collect::<Vec<_>>(),
-                    self.capture_i_frames(presentation.i_frames, &presentation.variables)
-                );
-                facts.i_frames = i_frames;
-                let (renditions, arrived): (Vec<_>, Vec<_>) = done.into_iter().unzip();
-                facts.renditions = renditions;
-                arrived.into_iter().max()
+                self.capture_presentation(output, facts, presentation, asked_at).await
             }
         }
     }
@@ -159,7 +166,39 @@ impl Capturer<'_> {
         let key = OutputKey { channel: self.channel.code.clone(), output: facts.name.clone() };
         let retention = retention(self.template);
         self.history.recognize(&key, &facts.url, renditions, i_frames, now, retention);
-        self.history.already_inspected(&key, retention)
+        let known = self.history.already_inspected(&key, retention);
+        if facts.session.begun { known.in_new_session() } else { known }
+    }
+
+    /// Captures what a multivariant playlist names, within the session that is followed. Returns when the last playlist had
+    /// arrived.
+    async fn capture_presentation(
+        &self,
+        output: &Output,
+        facts: &mut OutputFacts,
+        newest: Presentation,
+        asked_at: Timestamp,
+    ) -> Option<Instant> {
+        let FollowedPresentation { session, mut presentation, playlists } =
+            self.follow_presentation(output, newest).await;
+        facts.session = session;
+        let mut renditions: Vec<&mut Rendition> = presentation.renditions.iter_mut().collect();
+        let mut i_frames: Vec<&mut Rendition> = presentation.i_frames.iter_mut().collect();
+        let known = self.recognize(facts, &mut renditions, &mut i_frames, asked_at);
+        let all = presentation.renditions.len();
+        let mut playlists = playlists.into_iter();
+        let captures = presentation.renditions.into_iter().map(|r| (r, playlists.next())).collect::<Vec<_>>();
+        let captures = captures.into_iter().enumerate().map(|(n, (r, playlist))| {
+            self.capture_rendition(r, playlist, &presentation.variables, &known, self.coverage_share(n, all))
+        });
+        let (done, i_frames) = tokio::join!(
+            stream::iter(captures).buffered(RENDITIONS_AT_ONCE).collect::<Vec<_>>(),
+            self.capture_i_frames(presentation.i_frames, &presentation.variables)
+        );
+        facts.i_frames = i_frames;
+        let (renditions, arrived): (Vec<_>, Vec<_>) = done.into_iter().unzip();
+        facts.renditions = renditions;
+        arrived.into_iter().max()
     }
 
     /// The template's coverage for one rendition of an output, bounded by an equal share of [`Self::max_segments`].
@@ -170,37 +209,46 @@ impl Capturer<'_> {
         Coverage { count: coverage.count.min(u32::try_from(share).unwrap_or(u32::MAX)), ..coverage }
     }
 
+    /// Captures one rendition. `playlist` is its media playlist if that was already fetched.
     async fn capture_rendition(
         &self,
         rendition: Rendition,
+        playlist: Option<PlaylistAnswer>,
         variables: &Variables,
         known: &AlreadyInspected,
         coverage: Coverage,
     ) -> (RenditionFacts, Instant) {
         let mut facts = unrequested_rendition(rendition);
         let Some(url) = facts.rendition.uri.clone() else { return (facts, Instant::now()) };
-        let asked_at = self.clock.now();
-        let began = Instant::now();
-        let (fetched, body) = self.fetch_text(&url, self.budget.playlists()).await;
-        let arrived = Instant::now();
-        if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
-            return (facts, arrived);
+        let answer = match playlist {
+            Some(answer) => answer,
+            None => self.fetch_playlist(&url, variables).await,
+        };
+        let arrived = answer.arrived;
+        if facts.listed_by(answer) {
+            self.capture_media(&mut facts, variables, known, coverage).await;
         }
-        if let Some(exchange) = fetched.ok() {
-            let (timeline, defects) = parse_media_playlist(&body, &exchange.final_url, variables);
-            facts.timeline = timeline.map(Arc::new);
-            facts.defects = defects;
-        }
-        facts.playlist_at = Some(asked_at);
-        facts.playlist = Some(fetched);
-        self.capture_media(&mut facts, variables, known, coverage).await;
         (facts, arrived)
+    }
+
+    /// Fetches the manifest of an output. A server that refuses it with the channel's cookies is asked once more without
+    /// them, as by a new viewer.
+    async fn fetch_manifest(&self, url: &Url) -> (Fetched, Vec<u8>) {
+        let deadline = self.budget.manifest();
+        let (fetched, body) = self.fetch_text(url, deadline).await;
+        let refused = matches!(&fetched.result, Ok(e) if matches!(e.status, 401 | 403));
+        let again =
+            if refused { self.client.body_without_cookies(self.text_request(url), deadline).await } else { None };
+        again.unwrap_or((fetched, body))
     }
 
     /// Fetches a playlist. The text is empty when there was no answer.
     async fn fetch_text(&self, url: &Url, deadline: Instant) -> (Fetched, Vec<u8>) {
-        let request = FetchRequest { max_bytes: self.bounds.max_manifest_bytes, compressed: true, ..self.request(url) };
-        self.client.body(request, deadline).await
+        self.client.body(self.text_request(url), deadline).await
+    }
+
+    fn text_request<'u>(&'u self, url: &'u Url) -> FetchRequest<'u> {
+        FetchRequest { max_bytes: self.bounds.max_manifest_bytes, compressed: true, ..self.request(url) }
     }
 
     /// A request for a URL of the channel. Credentials and custom headers are sent only to the origins of the channel's
@@ -210,6 +258,16 @@ impl Capturer<'_> {
         let settings = if own { &self.channel.request } else { self.foreign_settings };
         let max_bytes = self.bounds.max_segment_bytes;
         FetchRequest { url, settings, range: None, max_bytes, compressed: false, headers_only: false }
+    }
+}
+
+impl RenditionFacts {
+    /// Takes the media playlist that lists the rendition. Returns `false` when the probe's time ended before it came.
+    fn listed_by(&mut self, answer: PlaylistAnswer) -> bool {
+        let Some(fetched) = answer.fetched else { return false };
+        (self.playlist, self.playlist_at) = (Some(fetched), Some(answer.asked_at));
+        (self.timeline, self.defects) = (answer.timeline.map(Arc::new), answer.defects);
+        true
     }
 }
 

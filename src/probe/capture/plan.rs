@@ -56,7 +56,7 @@ fn last(mut segments: Vec<&Segment>, count: usize) -> (Vec<&Segment>, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Failure, FailureKind, Fetched, ManifestFacts, OutputFacts, SegmentFacts};
+    use crate::facts::{Failure, FailureKind, Fetched, ManifestFacts, OutputFacts, SegmentFacts, SessionFacts};
     use crate::history::{History, OutputKey, Retention};
     use packager_media::units::{Seconds, Timestamp};
     use std::sync::Arc;
@@ -128,6 +128,7 @@ mod tests {
             url: url("index.m3u8"),
             manifest: nothing(),
             content: ManifestFacts::HlsMedia,
+            session: SessionFacts::default(),
             defects: Vec::new(),
             renditions: vec![rendition],
             i_frames: Vec::new(),

@@ -1,0 +1,305 @@
+//! Capture within the session that the exporter follows: the media playlists that an earlier multivariant playlist named,
+//! or the place where an earlier MPD sent its players. The newest manifest is judged as the first answer of a new viewer,
+//! and its own addresses are asked for only when another session begins.
+
+use super::{
+    Capturer, MIN_PLAYLIST_TIME, RENDITIONS_AT_ONCE, Variables, cut_by_budget, history_key, parse_media_playlist,
+    retention,
+};
+use crate::catalog::Output;
+use crate::facts::{Fetched, SessionFacts};
+use crate::history::AlreadyInspected;
+use crate::probe::sessions::{SessionAddresses, SessionStep};
+use futures_util::stream::{self, StreamExt};
+use packager_media::dash::{self, Mpd, playable_representations};
+use packager_media::defect::Defect;
+use packager_media::stream::{Presentation, Rendition, Timeline};
+use packager_media::units::Timestamp;
+use tokio::time::Instant;
+use url::Url;
+
+/// Sessions that are tried in one probe: a second one is that which another probe has begun meanwhile.
+const TURNS: usize = 2;
+
+/// A media playlist that was asked for.
+pub(super) struct PlaylistAnswer {
+    pub(super) asked_at: Timestamp,
+    /// `None` means that the probe's time ended first.
+    pub(super) fetched: Option<Fetched>,
+    /// The content. `None` means that the answer is no media playlist.
+    pub(super) timeline: Option<Timeline>,
+    pub(super) defects: Vec<Defect>,
+    pub(super) arrived: Instant,
+}
+
+/// An MPD that was asked for.
+pub(super) struct MpdAnswer {
+    pub(super) mpd: Mpd,
+    pub(super) defects: Vec<Defect>,
+    pub(super) body: Vec<u8>,
+    pub(super) asked_at: Timestamp,
+    pub(super) fetched: Fetched,
+}
+
+/// The renditions to capture, with the playlists that were already fetched in the order of the renditions; it is empty when
+/// none were.
+pub(super) struct FollowedPresentation {
+    pub(super) session: SessionFacts,
+    pub(super) presentation: Presentation,
+    pub(super) playlists: Vec<PlaylistAnswer>,
+}
+
+/// What an address of the session says about the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SessionSign {
+    GoesOn,
+    /// The server doesn't know the session any more, or has ended it: no fault when another can begin.
+    Over,
+    /// The address failed as no ended session does. Viewers of the session have lost the stream: it is reported, and the
+    /// next probe begins another session.
+    Failed,
+}
+
+impl Capturer<'_> {
+    /// Fetches the media playlists of the session, if they are others than those of `newest`. A session that is over gives
+    /// way to the one that `newest` begins.
+    pub(super) async fn follow_presentation(&self, output: &Output, newest: Presentation) -> FollowedPresentation {
+        let known = self.inspected_before(output);
+        let newest = SessionAddresses::Playlists(newest);
+        let mut step = self.session_step(output, &newest);
+        for _ in 0..TURNS {
+            let Some(SessionAddresses::Playlists(followed)) = step.followed.take() else { break };
+            let playlists = match is_frozen(&followed, &newest, step.number, &known) {
+                true => None,
+                false => self.fetch_playlists(&followed, &newest).await,
+            };
+            match playlists {
+                Some(playlists) => {
+                    if playlists.iter().any(|p| p.sign() == SessionSign::Failed) {
+                        self.sessions.abandon(&history_key(self.channel, output), step.number);
+                    }
+                    let session = step.facts(true);
+                    return FollowedPresentation { session, presentation: followed, playlists };
+                }
+                None => step = self.replace_session(output, step.number, &newest),
+            }
+        }
+        let presentation = match newest {
+            SessionAddresses::Playlists(presentation) => presentation,
+            SessionAddresses::Manifest(_) | SessionAddresses::Location(_) => Presentation::default(),
+        };
+        let session = step.facts(false);
+        FollowedPresentation { session, presentation, playlists: Vec::new() }
+    }
+
+    /// Fetches all media playlists at the same time. `None` means that the session is over.
+    async fn fetch_playlists(&self, followed: &Presentation, newest: &SessionAddresses) -> Option<Vec<PlaylistAnswer>> {
+        let mut asked = Vec::new();
+        for rendition in &followed.renditions {
+            asked.push(self.fetch_listed(rendition, &followed.variables));
+        }
+        let answers: Vec<_> = stream::iter(asked).buffered(RENDITIONS_AT_ONCE).collect().await;
+        let mut over = (0..).zip(&answers).filter(|(_, answer)| answer.sign() == SessionSign::Over).map(|(at, _)| at);
+        let Some(first) = over.next() else { return Some(answers) };
+        let partly = over.count() + 1 < answers.iter().filter(|answer| answer.fetched.is_some()).count();
+        (partly && !self.is_listed_anew(first, newest).await).then_some(answers)
+    }
+
+    /// Whether the playlist that `newest` names for the rendition at `index` is live. If it isn't, the rendition is missing in
+    /// every session, and the one that is followed isn't over.
+    async fn is_listed_anew(&self, index: usize, newest: &SessionAddresses) -> bool {
+        let SessionAddresses::Playlists(newest) = newest else { return true };
+        let Some(rendition) = newest.renditions.get(index) else { return true };
+        self.fetch_listed(rendition, &newest.variables).await.sign() == SessionSign::GoesOn
+    }
+
+    async fn fetch_listed(&self, rendition: &Rendition, variables: &Variables) -> PlaylistAnswer {
+        match &rendition.uri {
+            Some(url) => self.fetch_playlist(url, variables).await,
+            None => PlaylistAnswer::none(self.clock.now()),
+        }
+    }
+
+    /// Fetches and reads one media playlist.
+    pub(super) async fn fetch_playlist(&self, url: &Url, variables: &Variables) -> PlaylistAnswer {
+        let (asked_at, began) = (self.clock.now(), Instant::now());
+        let (fetched, body) = self.fetch_text(url, self.budget.playlists()).await;
+        let arrived = Instant::now();
+        if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
+            return PlaylistAnswer { arrived, ..PlaylistAnswer::none(asked_at) };
+        }
+        let read = fetched.ok().map(|exchange| parse_media_playlist(&body, &exchange.final_url, variables));
+        let (timeline, defects) = read.unwrap_or_default();
+        PlaylistAnswer { asked_at, fetched: Some(fetched), timeline, defects, arrived }
+    }
+
+    /// Fetches the media playlist to which an earlier answer of the output's address was redirected, if that is another
+    /// address than the newest answer's. `None` means that the newest answer is the session's.
+    pub(super) async fn follow_media_playlist(
+        &self,
+        output: &Output,
+        newest: &Url,
+    ) -> (SessionFacts, Option<PlaylistAnswer>) {
+        let newest = SessionAddresses::Manifest(newest.clone());
+        let mut step = self.session_step(output, &newest);
+        for _ in 0..TURNS {
+            let Some(SessionAddresses::Manifest(url)) = step.followed.take() else { break };
+            let frozen = self.inspected_before(output).any_frozen(step.number);
+            let answer = if frozen { None } else { Some(self.fetch_playlist(&url, &Variables::new()).await) };
+            if let Some(answer) = answer.filter(|a| a.sign() != SessionSign::Over) {
+                if answer.sign() == SessionSign::Failed {
+                    self.sessions.abandon(&history_key(self.channel, output), step.number);
+                }
+                return (step.facts(true), Some(answer));
+            }
+            step = self.replace_session(output, step.number, &newest);
+        }
+        (step.facts(false), None)
+    }
+
+    /// Fetches the live MPD of the session, if its address is another than the one that `newest` leads to: its first
+    /// Location, or where a redirect led. The second value is a failed answer of that address, after which `newest` begins
+    /// another session.
+    pub(super) async fn follow_mpd(
+        &self,
+        output: &Output,
+        newest: &MpdAnswer,
+    ) -> (SessionFacts, Result<MpdAnswer, Option<Fetched>>) {
+        let Some(addresses) = newest.next_address().filter(|_| newest.mpd.dynamic) else {
+            return (SessionFacts::default(), Err(None));
+        };
+        let mut step = self.session_step(output, &addresses);
+        let mut failed = None;
+        for _ in 0..TURNS {
+            let Some(SessionAddresses::Manifest(url) | SessionAddresses::Location(url)) = step.followed.take() else {
+                break;
+            };
+            match self.fetch_session_mpd(output, step.number, &url, &newest.mpd).await {
+                Ok(answer) => return (step.facts(true), Ok(answer)),
+                Err(answer) => failed = answer,
+            }
+            step = self.replace_session(output, step.number, &addresses);
+        }
+        (step.facts(false), Err(failed))
+    }
+
+    /// Fetches the MPD of a session. The error means that the session is left; it has the answer that failed as no ended
+    /// session does.
+    async fn fetch_session_mpd(
+        &self,
+        output: &Output,
+        session: u64,
+        url: &Url,
+        newest: &Mpd,
+    ) -> Result<MpdAnswer, Option<Fetched>> {
+        if self.inspected_before(output).any_frozen(session) {
+            return Err(None);
+        }
+        match self.fetch_mpd(url).await {
+            Ok(answer) if goes_on(&answer.mpd, newest) => {
+                if let Some(next) = answer.mpd.locations.first().filter(|next| *next != url) {
+                    self.sessions.move_to(&history_key(self.channel, output), session, next.clone());
+                }
+                Ok(answer)
+            }
+            Ok(_) => Err(None),
+            Err(fetched) => Err(fetched.filter(|f| sign_of(f, false) == SessionSign::Failed)),
+        }
+    }
+
+    /// Fetches an MPD. The error is the answer that holds none; `None` in it means that the probe's time ended first.
+    async fn fetch_mpd(&self, url: &Url) -> Result<MpdAnswer, Option<Fetched>> {
+        let (asked_at, began) = (self.clock.now(), Instant::now());
+        let (fetched, body) = self.fetch_text(url, self.budget.playlists()).await;
+        if cut_by_budget(&fetched, began, MIN_PLAYLIST_TIME) {
+            return Err(None);
+        }
+        let Some(base) = fetched.ok().map(|exchange| exchange.final_url.clone()) else { return Err(Some(fetched)) };
+        match dash::parse(&body, &base) {
+            (Some(mpd), defects) => Ok(MpdAnswer { mpd, defects, body, asked_at, fetched }),
+            (None, _) => Err(Some(fetched)),
+        }
+    }
+
+    fn inspected_before(&self, output: &Output) -> AlreadyInspected {
+        self.history.already_inspected(&history_key(self.channel, output), retention(self.template))
+    }
+
+    fn session_step(&self, output: &Output, newest: &SessionAddresses) -> SessionStep {
+        let key = history_key(self.channel, output);
+        self.sessions.step(&key, &output.url, newest, self.clock.now(), self.max_outputs)
+    }
+
+    fn replace_session(&self, output: &Output, ended: u64, newest: &SessionAddresses) -> SessionStep {
+        self.sessions.replace(&history_key(self.channel, output), ended, newest, self.clock.now())
+    }
+}
+
+impl SessionStep {
+    /// The facts of a capture whose listings come from the session's addresses (`followed`) or from the newest manifest. If
+    /// those aren't the session's, the number is 0, which is older than any session: they can't be compared.
+    fn facts(&self, followed: bool) -> SessionFacts {
+        let number = if self.followed.is_none() { self.number } else { 0 };
+        SessionFacts { number: Some(number), followed, begun: self.begun }
+    }
+}
+
+impl PlaylistAnswer {
+    /// The answer of a playlist that was not asked for, or for which there was no time.
+    fn none(asked_at: Timestamp) -> Self {
+        Self { asked_at, fetched: None, timeline: None, defects: Vec::new(), arrived: Instant::now() }
+    }
+
+    fn sign(&self) -> SessionSign {
+        let live = self.timeline.as_ref().is_some_and(|timeline| !timeline.ended);
+        self.fetched.as_ref().map_or(SessionSign::GoesOn, |fetched| sign_of(fetched, live))
+    }
+}
+
+impl MpdAnswer {
+    /// The address that a player asks for the next update: the first Location, or the address that answered.
+    fn next_address(&self) -> Option<SessionAddresses> {
+        let answered = &self.fetched.ok()?.final_url;
+        let location = self.mpd.locations.first().filter(|location| *location != answered);
+        Some(match location {
+            Some(location) => SessionAddresses::Location(location.clone()),
+            None => SessionAddresses::Manifest(answered.clone()),
+        })
+    }
+}
+
+/// What an answer says about its session. `live` tells whether it holds a live playlist. A server refuses a session that it
+/// doesn't know with a status of the client's fault; 408, 425 and 429 only ask to come again (RFC 9110 15.5.9, RFC 8470 5.2,
+/// RFC 6585 4).
+fn sign_of(fetched: &Fetched, live: bool) -> SessionSign {
+    match &fetched.result {
+        Ok(exchange) if (400..500).contains(&exchange.status) && !matches!(exchange.status, 408 | 425 | 429) => {
+            SessionSign::Over
+        }
+        _ if fetched.ok().is_none() => SessionSign::Failed,
+        _ if live => SessionSign::GoesOn,
+        _ => SessionSign::Over,
+    }
+}
+
+/// Whether a rendition's playlist has stood still for so long that viewers of the session have left, and the newest
+/// manifest names another playlist for it.
+fn is_frozen(followed: &Presentation, newest: &SessionAddresses, session: u64, known: &AlreadyInspected) -> bool {
+    let SessionAddresses::Playlists(newest) = newest else { return false };
+    let pairs = followed.renditions.iter().zip(&newest.renditions);
+    pairs
+        .into_iter()
+        .any(|(followed, newest)| followed.uri != newest.uri && known.is_frozen(session, &followed.identity))
+}
+
+/// Whether the MPD of the session goes on beside the newest one: it is live, and if both are in the same Period they have
+/// the same Representations. Otherwise the ladder was changed, and `newest` has the one that new viewers get.
+fn goes_on(session: &Mpd, newest: &Mpd) -> bool {
+    let (Some(ours), Some(theirs)) = (session.periods.last(), newest.periods.last()) else { return session.dynamic };
+    let ladder = |period| {
+        let mut ids: Vec<_> = playable_representations(period).map(|(set, r)| (set.media, r.id.as_str())).collect();
+        ids.sort_unstable();
+        ids
+    };
+    session.dynamic && (ours.id.is_none() || ours.id != theirs.id || ladder(ours) == ladder(theirs))
+}

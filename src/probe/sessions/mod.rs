@@ -1,0 +1,203 @@
+//! The playback session that the exporter follows for each output. A player asks for a manifest once and then goes on
+//! with the media playlists that it named (RFC 8216bis 6.3.4), or with the Location of the MPD (ISO/IEC 23009-1 5.4.1). A
+//! server may name other addresses in each answer, so that each belongs to a session of its own. States of two
+//! sessions can't be compared, so later probes ask for the addresses of the same session.
+
+mod matching;
+
+use crate::history::OutputKey;
+use packager_media::stream::Presentation;
+use packager_media::units::{Seconds, Timestamp};
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use url::Url;
+
+/// Time after which a session is left although it goes on, so that the addresses that new viewers get are asked too.
+const MAX_AGE: Seconds = Seconds(3600.0);
+/// Time without a probe after which a session is left: servers end a session that nobody uses.
+const MAX_UNUSED: Seconds = Seconds(300.0);
+
+/// The sessions of all outputs, at most one for each, whatever the number of templates and of Prometheus servers.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions(Mutex<SessionTable>);
+
+#[derive(Debug, Default)]
+struct SessionTable {
+    /// The number of the newest session.
+    newest: u64,
+    by_output: HashMap<OutputKey, Session>,
+}
+
+/// The addresses that a manifest names for what follows.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum SessionAddresses {
+    /// HLS: the multivariant playlist with the URIs of its media playlists and the variables that these may import.
+    Playlists(Presentation),
+    /// The address that answered with a media playlist or an MPD: the output's own, or where a redirect led.
+    Manifest(Url),
+    /// DASH: the Location to which the MPD sends its players.
+    Location(Url),
+}
+
+/// A session of one output.
+#[derive(Debug, Clone)]
+struct Session {
+    number: u64,
+    /// URL of the output's manifest as it is configured.
+    output_url: Url,
+    addresses: SessionAddresses,
+    /// When the output's manifest last named these addresses.
+    begun_at: Timestamp,
+    used_at: Timestamp,
+    /// Whether the next probe has to begin another session, because an address failed.
+    abandoned: bool,
+    /// Whether its Location was followed. The MPD there may have other URIs than the one that named it, so from then on
+    /// it alone is the session's.
+    entered: bool,
+}
+
+/// What a probe asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SessionStep {
+    /// Number of the session, which no other session of any output has. It changes when the session's Location is first
+    /// followed.
+    pub(crate) number: u64,
+    /// The addresses of an earlier manifest, which differ from those of the newest one. `None` means that the newest
+    /// manifest's own addresses belong to the session.
+    pub(crate) followed: Option<SessionAddresses>,
+    /// Whether the session has just begun, so that nothing in it was asked for before.
+    pub(crate) begun: bool,
+}
+
+impl Sessions {
+    /// The session to use for an output whose newest manifest names `newest`. A new one begins if there is none, or
+    /// if the known one is abandoned, too old, unused for too long, or lacks something that the newest manifest
+    /// names. When there are `max_outputs` sessions, the one that was not used for longest is forgotten.
+    pub(crate) fn step(
+        &self,
+        key: &OutputKey,
+        output_url: &Url,
+        newest: &SessionAddresses,
+        now: Timestamp,
+        max_outputs: usize,
+    ) -> SessionStep {
+        let mut table = self.lock();
+        let known = table.by_output.get(key).is_some_and(|session| {
+            session.output_url == *output_url && (session.is_usable(now) || session.addresses == *newest)
+        });
+        let step = if known { table.continue_session(key, newest, now) } else { None };
+        step.unwrap_or_else(|| table.begin(key, output_url, newest, now, max_outputs))
+    }
+
+    /// Ends the session `ended` and begins another from the newest manifest. When another probe has done so already,
+    /// its session is used.
+    pub(crate) fn replace(
+        &self,
+        key: &OutputKey,
+        ended: u64,
+        newest: &SessionAddresses,
+        now: Timestamp,
+    ) -> SessionStep {
+        let mut table = self.lock();
+        let Some(session) = table.by_output.get(key) else {
+            // Forgotten meanwhile, because there are too many outputs: this probe's facts are compared with nothing.
+            table.newest += 1;
+            return SessionStep { number: table.newest, followed: None, begun: true };
+        };
+        let (output_url, other) = (session.output_url.clone(), session.number != ended);
+        let (step, max_outputs) =
+            (if other { table.continue_session(key, newest, now) } else { None }, table.by_output.len());
+        step.unwrap_or_else(|| table.begin(key, &output_url, newest, now, max_outputs))
+    }
+
+    /// Makes the next probe begin another session: an address of this one failed.
+    pub(crate) fn abandon(&self, key: &OutputKey, number: u64) {
+        if let Some(session) = self.lock().by_output.get_mut(key).filter(|s| s.number == number) {
+            session.abandoned = true;
+        }
+    }
+
+    /// Goes on at `address`, which the session's own manifest names as the next.
+    pub(crate) fn move_to(&self, key: &OutputKey, number: u64, address: Url) {
+        if let Some(session) = self.lock().by_output.get_mut(key).filter(|s| s.number == number) {
+            session.addresses = SessionAddresses::Location(address);
+        }
+    }
+
+    /// Follows a step of the exporter's clock by `by`: sessions keep their age.
+    pub(crate) fn follow_clock_step(&self, by: Seconds) {
+        for session in self.lock().by_output.values_mut() {
+            (session.begun_at, session.used_at) = (by.after(session.begun_at), by.after(session.used_at));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, SessionTable> {
+        // The table is valid after every statement, so a panic elsewhere leaves nothing half done.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SessionTable {
+    /// Goes on in the session of an output. `None` if it lacks something that `newest` names.
+    fn continue_session(&mut self, key: &OutputKey, newest: &SessionAddresses, now: Timestamp) -> Option<SessionStep> {
+        let session = self.by_output.get_mut(key)?;
+        let followed = session.addresses.followed_by(newest)?;
+        let same = followed == *newest;
+        if same {
+            session.addresses.clone_from(newest);
+            (session.begun_at, session.abandoned) = (now, false);
+        }
+        let enters = !same && !session.entered && matches!(session.addresses, SessionAddresses::Location(_));
+        if enters {
+            self.newest += 1;
+            (session.number, session.entered) = (self.newest, true);
+        }
+        session.used_at = session.used_at.max(now);
+        let followed = (!same || session.entered).then_some(followed);
+        Some(SessionStep { number: session.number, followed, begun: enters })
+    }
+
+    fn begin(
+        &mut self,
+        key: &OutputKey,
+        output_url: &Url,
+        newest: &SessionAddresses,
+        now: Timestamp,
+        max_outputs: usize,
+    ) -> SessionStep {
+        self.newest += 1;
+        let (number, output_url, addresses) = (self.newest, output_url.clone(), newest.clone());
+        let session =
+            Session { number, output_url, addresses, begun_at: now, used_at: now, abandoned: false, entered: false };
+        self.by_output.insert(key.clone(), session);
+        while self.by_output.len() > max_outputs.max(1) {
+            let others = self.by_output.iter().filter(|(other, _)| *other != key);
+            let Some(unused) = others.min_by_key(|(_, s)| s.used_at).map(|(other, _)| other.clone()) else { break };
+            self.by_output.remove(&unused);
+        }
+        SessionStep { number, followed: None, begun: true }
+    }
+}
+
+impl Session {
+    fn is_usable(&self, now: Timestamp) -> bool {
+        let (age, unused) = (Seconds::between(self.begun_at, now), Seconds::between(self.used_at, now));
+        !self.abandoned && age <= MAX_AGE && unused <= MAX_UNUSED
+    }
+}
+
+impl SessionAddresses {
+    /// `newest` with the addresses of this session in place of its own. `None` if the session lacks one of them.
+    fn followed_by(&self, newest: &Self) -> Option<Self> {
+        match (self, newest) {
+            (Self::Manifest(_) | Self::Location(_), Self::Manifest(_) | Self::Location(_)) => Some(self.clone()),
+            (Self::Playlists(session), Self::Playlists(newest)) => {
+                matching::with_addresses_of(session, newest).map(Self::Playlists)
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
