@@ -31,6 +31,7 @@ mod packagers;
 mod prometheus;
 mod rules;
 mod schema;
+mod sessions;
 mod silences;
 mod tokens;
 mod zabbix;

@@ -332,6 +332,22 @@ fn clean_channels() -> Vec<(String, String, &'static str)> {
             "Both outputs of CM1, probed and compared together",
         ),
         ("HLS of HV1, of which nobody said that it is HDR", "live/HV1/master.m3u8", "A channel without is_hdr"),
+        (
+            "TV1 in sessions",
+            "live/TV1/sessions.m3u8",
+            "Each request for the master begins a session of 40 s that counts from 0",
+        ),
+        ("TV1 in sessions by redirect", "live/TV1/redirect.m3u8", "The master redirects to that of a new session"),
+        (
+            "TV1 with a cookie",
+            "live/TV1/cookie.m3u8",
+            "The master sets a cookie of 30 s without which all else answers 403",
+        ),
+        (
+            "CM1 as DASH in sessions",
+            "live/CM1/sessions.mpd",
+            "The Location of the MPD is a session of 40 s; every second one is 6 s behind",
+        ),
         ("TV1 in a folder", "folder/TV1.m3u8", "A media playlist in a folder with the playlists of other channels"),
     ];
     let others = others.map(|(name, path, help)| (name.to_owned(), path.to_owned(), help));

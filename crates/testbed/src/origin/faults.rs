@@ -272,6 +272,10 @@ pub(super) enum Effect {
     PeriodShort,
     /// availabilityTimeOffset promises segments 15 s before their end.
     OffsetTooLong,
+    /// The packager of the first session stops, that of later sessions goes on.
+    SessionFrozen,
+    /// The path of the cookie is another folder's.
+    CookieElsewhere,
 }
 
 pub fn faults() -> &'static [Fault] {
@@ -287,6 +291,7 @@ const NUMBER: &str = "number.mpd";
 const TIME: &str = "time.mpd";
 const UPDATES: &str = "updates.mpd";
 const MESSAGES: &str = "messages.mpd";
+const SESSIONS: &str = "sessions.m3u8";
 
 const fn fault(
     id: &'static str,
@@ -948,6 +953,21 @@ static FAULTS: &[Fault] = &[
         &["drm_system_missing"], &[]) },
     Fault { path: TIME, ..fault("dash_key_rotation_late", Effect::RotationMissing, "CE1", "default_KID never changes, although a new key is due every 15 s.",
         &["key_rotation_late"], &[]) },
+    // Sessions and cookies
+    Fault { path: SESSIONS, ..fault("session_stale", Effect::Stale, "TV1", "Each request for the master playlist begins a session, and the playlists of all sessions stop changing.",
+        &["hls_playlist_stale"], &["live_latency_high"]) },
+    Fault { path: SESSIONS, ..fault("session_frozen", Effect::SessionFrozen, "TV1", "Each request for the master playlist begins a session, and the playlists of the first session stop changing.",
+        &["hls_playlist_stale"], &[]) },
+    Fault { path: SESSIONS, ..fault("session_restarted", Effect::Restarted, "TV1", "The sequence and the timestamps begin again within a session.",
+        &["packager_restarted"], &[]) },
+    Fault { path: SESSIONS, ..fault("session_rendition_404", Effect::RenditionMissing, "TV1", "The playlist of 720p answers 404 in every session.",
+        &["rendition_unavailable"], &[]) },
+    Fault { path: "redirect.m3u8", ..fault("session_redirect_stale", Effect::Stale, "TV1", "The master playlist redirects to a new session each time, and the playlists of all sessions stop changing.",
+        &["hls_playlist_stale"], &["live_latency_high"]) },
+    Fault { path: "sessions.mpd", ..fault("dash_session_stale", Effect::Stale, "CM1", "The Location of the MPD is a new session each time, and the MPDs of all sessions stop being updated.",
+        &["dash_mpd_stale"], &["dash_live_edge_unavailable"]) },
+    Fault { path: "cookie.m3u8", ..fault("cookie_elsewhere", Effect::CookieElsewhere, "TV1", "The cookie without which playlists are refused is for another path, so that no player sends it.",
+        &["rendition_unavailable"], &[]) },
     Fault { second_output: "live/CM1/time.mpd", ..fault("output_skew", Effect::LiveEdgeBehind(35), "CM1",
         "The HLS output is half a minute behind the DASH output.", &["output_skew"], &[]) },
     Fault { path: NUMBER, second_output: "live/CM1/master.m3u8", ..fault("output_ladders_differ", Effect::MpdRungMissing, "CM1",

@@ -9,6 +9,8 @@
 //!   with SegmentLists, with Periods of ads (`files.mpd`: each ad in a file with a segment index);
 //! * `/live/LL1/low_latency.mpd`: with segments that are still being written;
 //! * `/live/CM1/updates.mpd`: with Location, PatchLocation (`updates.mpp`) and an EventStream;
+//! * `/live/TV1/sessions.m3u8`, `redirect.m3u8`, `/live/CM1/sessions.mpd`: each request begins a session (see `visits`);
+//! * `/live/TV1/cookie.m3u8`: sets a cookie without which playlists and segments are refused;
 //! * `/fault/segment_404/TV1/master.m3u8`: the channel `TV1` with one defect;
 //! * `/token/TV1/master.m3u8`: a clean channel with a new token on every URI of every playlist;
 //! * `/folder/TV1.m3u8`, `/folder/TV2.m3u8`: media playlists of several channels in one folder;
@@ -57,6 +59,7 @@ mod ts;
 mod mpd_updates;
 mod resettable;
 mod moving_names;
+mod visits;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -18,6 +18,7 @@ use super::low_latency::Directives;
 use super::route::{Mode, Resource, Route};
 use super::state::{OriginState, STALE_AFTER_MS};
 use super::timeline::{EPOCH_MS, Rendition, TARGET, Timeline};
+use super::visits::{self, Session, Visit};
 use super::{
     audio_only, body, cenc, dash, i_frames, low_latency, mp4, mp4_subtitles, mpd_updates, nothing_to_play,
     packager_headers, playlist, sample_aes, segment_base, side_boxes, ts, webvtt,
@@ -64,18 +65,87 @@ pub(super) async fn answer(request: &RequestContext<'_>) -> Response<Body> {
     };
     let mut timeline = Timeline::new(request.route.channel, request.route.number, effect);
     timeline.requested_ms = now_ms;
+    let session = session_of(request, &timeline, now_ms, listed_ms);
+    let listed_ms = match session {
+        Some(session) if session.is_frozen(effect) => listed_ms.min(since_ms),
+        Some(session) => listed_ms - session.late_ms(),
+        None => listed_ms,
+    };
+    match (request.route.visit, &request.route.resource) {
+        // An MPD numbers segments from the beginning of its Period.
+        (_, Resource::Mpd(..)) => {}
+        (Visit::Session(session), _) => timeline.base = session.base(),
+        _ => {}
+    }
     if matches!(request.route.mode, Mode::Folder) {
         timeline.stem = format!("{}_", request.route.name);
     }
     if let Mode::Dialect(style) = request.route.mode {
         style.timeline(&mut timeline, listed_ms);
     }
-    let mut reply = reply(request, &timeline, listed_ms).await;
+    let mut reply = match refusal(request, &timeline, now_ms) {
+        Some(refusal) => refusal,
+        None => reply(request, &timeline, listed_ms).await,
+    };
     apply_dialect(request, &mut reply);
+    apply_session(request, session, &mut reply);
     if let Some(modified) = &mut reply.modified_ms {
-        *modified += if let Some(Effect::LiveEdgeBehind(seconds)) = effect { 1000 * seconds } else { 0 };
+        *modified += match effect {
+            Some(Effect::LiveEdgeBehind(seconds)) => 1000 * seconds,
+            _ => session.map_or(0, Session::late_ms),
+        };
     }
-    finish(request, effect, now_ms, reply)
+    let mut response = finish(request, effect, now_ms, reply);
+    let more = match (request.route.visit, session) {
+        (Visit::Redirects, Some(session)) => Some((header::LOCATION, format!("{}/master.m3u8", session.folder()))),
+        (Visit::SetsCookie, _) => Some((header::SET_COOKIE, visits::set_cookie(request.path, effect, now_ms))),
+        _ => None,
+    };
+    if let Some((name, Ok(value))) = more.map(|(name, text)| (name, HeaderValue::from_str(&text))) {
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
+/// The session that the request begins or is part of.
+fn session_of(request: &RequestContext<'_>, timeline: &Timeline, now_ms: i64, listed_ms: i64) -> Option<Session> {
+    match request.route.visit {
+        Visit::Opens | Visit::Redirects => {
+            Some(Session::begin(timeline, now_ms, listed_ms, request.state.next_request_number("session")))
+        }
+        Visit::Session(session) => Some(session),
+        Visit::Plain | Visit::SetsCookie | Visit::Guarded => None,
+    }
+}
+
+/// The reply to a request that leads away from its path, or that is not admitted.
+fn refusal(request: &RequestContext<'_>, timeline: &Timeline, now_ms: i64) -> Option<Reply> {
+    match request.route.visit {
+        Visit::Redirects => Some(plain_text(StatusCode::FOUND, "in a session\n")),
+        Visit::Guarded if !visits::is_admitted(request.headers, now_ms) => {
+            Some(plain_text(StatusCode::FORBIDDEN, "no cookie, no stream\n"))
+        }
+        Visit::Session(session) if request.route.resource.is_playlist() && session.is_over(timeline, now_ms) => {
+            Some(not_found())
+        }
+        _ => None,
+    }
+}
+
+/// Puts the addresses of a manifest into the folder of the session that it begins, or into the guarded folder.
+fn apply_session(request: &RequestContext<'_>, session: Option<Session>, reply: &mut Reply) {
+    let (Content::Whole(bytes), true) = (&reply.body, reply.status.is_success()) else { return };
+    let text = String::from_utf8_lossy(bytes);
+    let text = match (request.route.visit, session, &request.route.resource) {
+        (Visit::Opens, Some(session), Resource::Master) => visits::in_folder(&text, &session.folder()),
+        (Visit::Opens, Some(session), _) => {
+            let location = format!("<Location>{}/time.mpd</Location>\n<Period", session.folder());
+            text.replacen("<Period", &location, 1)
+        }
+        (Visit::SetsCookie, ..) => visits::guarded(&text),
+        _ => return,
+    };
+    reply.body = Content::Whole(text.into());
 }
 
 async fn reply(request: &RequestContext<'_>, timeline: &Timeline, now_ms: i64) -> Reply {

@@ -5,6 +5,7 @@ use super::dash::{self, MpdVariant};
 use super::dialects::Dialect;
 use super::faults::{self, Fault};
 use super::timeline::Rendition;
+use super::visits::{self, Visit};
 use super::{i_frames, low_latency, mpd_updates, segment_base};
 use super::{moving_names, mp4_subtitles, webvtt};
 
@@ -16,6 +17,7 @@ pub(super) struct Route {
     pub name: String,
     pub channel: &'static Channel,
     pub number: i64,
+    pub visit: Visit,
     pub resource: Resource,
 }
 
@@ -67,19 +69,25 @@ pub(super) fn parse(path: &str) -> Option<Route> {
     } else {
         None
     };
-    let (mode, name, resource) = match parts.as_slice() {
-        ["live", name, rest @ ..] => (Mode::Live, *name, resource(name, rest)?),
-        ["token", name, rest @ ..] => (Mode::Token, *name, resource(name, rest)?),
-        ["dialect", dialect, name, rest @ ..] => (Mode::Dialect(Dialect::find(dialect)?), *name, resource(name, rest)?),
-        ["fault", fault, name, rest @ ..] => (Mode::Fault(faults::find(fault)?), *name, resource(name, rest)?),
+    let (mode, name, rest) = match parts.as_slice() {
+        ["live", name, rest @ ..] => (Mode::Live, *name, rest),
+        ["token", name, rest @ ..] => (Mode::Token, *name, rest),
+        ["dialect", dialect, name, rest @ ..] => (Mode::Dialect(Dialect::find(dialect)?), *name, rest),
+        ["fault", fault, name, rest @ ..] => (Mode::Fault(faults::find(fault)?), *name, rest),
         ["folder", file] => {
             let (name, resource) = parse_folder_file(file)?;
-            (Mode::Folder, name, resource)
+            return route(at_ms, Mode::Folder, name, Visit::Plain, resource);
         }
         _ => return None,
     };
+    let (visit, rest) = visits::parse(rest);
+    route(at_ms, mode, name, visit, resource(name, &rest)?)
+}
+
+fn route(at_ms: Option<i64>, mode: Mode, name: &str, visit: Visit, resource: Resource) -> Option<Route> {
     let (channel, number) = channels::find(name)?;
-    is_offered(channel, &resource).then(|| Route { at_ms, mode, name: name.to_owned(), channel, number, resource })
+    let name = name.to_owned();
+    is_offered(channel, &resource).then_some(Route { at_ms, mode, name, channel, number, visit, resource })
 }
 
 fn resource(channel: &str, rest: &[&str]) -> Option<Resource> {

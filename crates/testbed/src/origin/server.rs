@@ -114,6 +114,10 @@ pub fn index() -> String {
         let _ = writeln!(text, "  /live/{}/master.m3u8  {}", channel.name, channel.help);
     }
     text.push_str("  /token/TV1/master.m3u8  Like TV1, with a new token on every URI of every playlist\n");
+    text.push_str("  /live/TV1/sessions.m3u8, /live/TV1/redirect.m3u8  Like TV1, with a session for each request\n");
+    text.push_str(
+        "  /live/TV1/cookie.m3u8  Like TV1, with a cookie without which playlists and segments are refused\n",
+    );
     text.push_str("  /folder/TV1.m3u8, /folder/TV2.m3u8  Media playlists of two channels in one folder\n");
     text.push_str("Faults:\n");
     for fault in faults::faults() {
