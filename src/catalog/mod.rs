@@ -148,6 +148,12 @@ impl Default for Coverage {
 }
 
 impl Channel {
+    /// Host of the channel's first output; empty when its URL has none.
+    #[must_use]
+    pub fn packager(&self) -> &str {
+        self.outputs.first().and_then(|output| output.url.host_str()).unwrap_or_default()
+    }
+
     /// The expectations that the checks compare this channel with.
     #[must_use]
     pub fn expected(&self, template: &Template) -> Expectations {

@@ -2,6 +2,7 @@
 //! too slow loses its oldest events and learns how many.
 
 use super::State;
+use super::status::ChannelStatus;
 use crate::checks::CheckResult;
 use crate::report::Report;
 use crate::store::{AlertEvent, AlertRow};
@@ -16,6 +17,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const KEPT: usize = 4096;
 /// Most listeners at a time. Each takes one of the server's connections, and probes need connections too.
 pub(crate) const MAX_LISTENERS: usize = 64;
+
+/// Name of the event of a probe.
+pub(crate) const PROBE: &str = "probe";
+/// Name of the event of a channel whose state changed.
+pub(crate) const STATE: &str = "state";
 
 /// One event, ready to be sent.
 #[derive(Debug, PartialEq, Eq)]
@@ -145,7 +151,14 @@ impl State {
             started_at: report.started_at.to_string(),
             duration_seconds: report.duration.0,
         };
-        self.events.send_event("probe", Some(report.channel.code.clone()), &data);
+        self.events.send_event(PROBE, Some(report.channel.code.clone()), &data);
+    }
+
+    /// Sends the event of a channel whose state changed.
+    pub(super) fn send_state(&self, status: &ChannelStatus) {
+        if self.events.has_listeners() {
+            self.events.send_event(STATE, Some(status.code.clone()), status);
+        }
     }
 
     /// True while anybody listens to events.

@@ -13,10 +13,12 @@ mod recent;
 mod respond;
 pub(crate) mod security;
 pub(crate) mod server;
+mod status;
 #[cfg(test)]
 mod tests;
+mod ui;
 
-use crate::catalog::Channel;
+use crate::catalog::{CatalogSnapshot, Channel};
 use crate::config::Config;
 use crate::probe::{ProbeError, ProbeRequest};
 use crate::report::Report;
@@ -85,6 +87,7 @@ pub(crate) struct State {
     api: Api,
     /// Report of the last probe of all outputs, by the code of the channel.
     reports: Mutex<BTreeMap<String, Arc<Report>>>,
+    states: Mutex<status::ChannelStates>,
     recent: Mutex<recent::RecentProbes>,
     events: events::Events,
     stopping: AtomicBool,
@@ -101,6 +104,7 @@ impl State {
             settings,
             api,
             reports: Mutex::default(),
+            states: Mutex::default(),
             recent,
             events: events::Events::default(),
             stopping: AtomicBool::new(false),
@@ -126,12 +130,29 @@ impl State {
     }
 
     /// Keeps the report of a channel of the catalogue for the API and sends an event. `output` is the only output that
-    /// was probed; `None` when all were.
-    fn record(&self, report: &Arc<Report>, output: Option<&str>) {
+    /// was probed; `None` when all were. `scraped` is true when Prometheus asked.
+    fn record(&self, report: &Arc<Report>, output: Option<&str>, scraped: bool) {
         let config = self.backend.config();
-        let known = &config.snapshot.channels;
-        if known.contains_key(&report.channel.code) && (output.is_some() || self.keep(report, known)) {
-            self.send_probe(report, output);
+        let Some(channel) = config.snapshot.channels.get(&report.channel.code) else { return };
+        if output.is_none() {
+            if !self.keep(report, &config.snapshot.channels) {
+                return;
+            }
+            // A person may try another template without changing the channel's state.
+            if scraped || report.template.name == channel.template {
+                self.observe(report, channel, &config.snapshot);
+            }
+        }
+        self.send_probe(report, output);
+    }
+
+    /// Takes the report into the channel's state, and sends an event when the state changed.
+    fn observe(&self, report: &Report, channel: &Channel, catalog: &CatalogSnapshot) {
+        let mut states = self.states();
+        let changed = states.observe(report);
+        states.retain(catalog);
+        if changed {
+            self.send_state(&states.status(channel, report.started_at));
         }
     }
 
@@ -149,6 +170,10 @@ impl State {
     fn last_report(&self, code: &str) -> Option<Arc<Report>> {
         let reports = self.reports.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         reports.get(code).cloned()
+    }
+
+    fn states(&self) -> std::sync::MutexGuard<'_, status::ChannelStates> {
+        self.states.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn recent(&self) -> std::sync::MutexGuard<'_, recent::RecentProbes> {
@@ -169,7 +194,13 @@ pub(crate) enum Part {
 pub(crate) fn app(state: &Arc<State>, security: &Arc<security::Security>, part: Part) -> Router {
     let prefix = state.settings.route_prefix.clone();
     let (routes, document) = documented_routes(part);
-    let routes = routes.layer(Extension(Arc::new(document))).with_state(Arc::clone(state));
+    // The page needs the API at its own origin.
+    let has_ui = part != Part::Probing;
+    let routes = if has_ui { routes.merge(ui::routes()) } else { routes };
+    let routes = routes
+        .layer(Extension(page::Links { has_ui }))
+        .layer(Extension(Arc::new(document)))
+        .with_state(Arc::clone(state));
     let guard = guard::Guard { security: Arc::clone(security), tokens: state.api.tokens.clone() };
     let app = if prefix.is_empty() {
         routes

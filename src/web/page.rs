@@ -3,8 +3,8 @@
 use super::api::openapi::answers;
 use super::recent::RecentProbe;
 use super::{State, respond};
-use axum::extract;
 use axum::response::Response;
+use axum::{Extension, extract};
 use http::StatusCode;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -15,20 +15,31 @@ const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;ma
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ccc}\
 td{overflow-wrap:anywhere}.bad{color:#b00020;font-weight:600}.good{color:#17692b}form>*{margin-right:.6rem}";
 
+/// Links that the page shows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Links {
+    /// Whether the web page at `/ui/` is served beside this page.
+    pub(super) has_ui: bool,
+}
+
 /// Shows recent probes and a form to probe by hand.
 #[utoipa::path(get, path = "/", tag = "probing", operation_id = "page",
     responses((status = 200, description = "The page", body = String, content_type = "text/html"), answers::GuardedText))]
-pub(super) async fn page(extract::State(state): extract::State<Arc<State>>) -> Response {
+pub(super) async fn page(
+    extract::State(state): extract::State<Arc<State>>,
+    Extension(links): Extension<Links>,
+) -> Response {
     let entries = state.recent().list();
     let config = state.backend.config();
     let codes = config.snapshot.channels.keys().take(MAX_CODES);
     let base = escape(&state.settings.link_prefix);
     let version = env!("CARGO_PKG_VERSION");
+    let ui = if links.has_ui { format!("<a href=\"{base}/ui/\">Web page</a> · ") } else { String::new() };
     respond::html(format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>packager_exporter</title>\
 <meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style></head><body>\n\
 <h1>packager_exporter {version}</h1>\n\
-<p><a href=\"{base}/metrics\">Metrics</a> · <a href=\"{base}/config\">Configuration</a> · \
+<p>{ui}<a href=\"{base}/metrics\">Metrics</a> · <a href=\"{base}/config\">Configuration</a> · \
 <a href=\"{base}/-/healthy\">Healthy</a> · <a href=\"{base}/-/ready\">Ready</a></p>\n{}{}</body></html>\n",
         form(&base, codes),
         table(&base, &entries),
@@ -99,7 +110,7 @@ pub(super) async fn logs(
     }
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

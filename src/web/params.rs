@@ -17,7 +17,8 @@ const MAX_TIMEOUT: f64 = 3600.0;
 const MAX_SHOWN_CHARS: usize = 60;
 /// Least seconds that the offset leaves of a timeout above twice this.
 const MIN_TIMEOUT: f64 = 0.1;
-const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
+/// Header with which Prometheus says how long it waits.
+pub(crate) const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
 
 /// Parameters of `/probe`, for the OpenAPI document.
 #[derive(utoipa::IntoParams)]

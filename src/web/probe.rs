@@ -35,7 +35,7 @@ pub(super) async fn probe(
         Err(ProbeError::BadRequest(why)) => return respond::text(StatusCode::BAD_REQUEST, why),
         Err(ProbeError::Overloaded(why)) => return respond::text(StatusCode::SERVICE_UNAVAILABLE, why),
     };
-    state.record(&report, query.ask.output.as_deref());
+    state.record(&report, query.ask.output.as_deref(), headers.contains_key(params::TIMEOUT_HEADER));
     let metrics = metrics::exposition(&report).into_bytes();
     let keep = state.recent().is_enabled();
     let debug = if keep || query.debug { debug_text(&report, &metrics) } else { String::new() };

@@ -28,14 +28,19 @@ pub(crate) fn html(body: String) -> Response {
 
 /// Metrics as text exposition 0.0.4, compressed for a client that accepts gzip, as Prometheus does.
 pub(crate) async fn exposition(request: &HeaderMap, body: Vec<u8>) -> Response {
+    compressible(request, EXPOSITION, body).await
+}
+
+/// Body of the given content type, compressed for a client that accepts gzip.
+pub(crate) async fn compressible(request: &HeaderMap, kind: HeaderValue, body: Vec<u8>) -> Response {
     let compressed = if body.len() >= MIN_COMPRESSED_BYTES && accepts_gzip(request) { gzip(&body).await } else { None };
     let mut response = match compressed {
         Some(small) => {
-            let mut response = with_type(StatusCode::OK, EXPOSITION, small);
+            let mut response = with_type(StatusCode::OK, kind, small);
             response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             response
         }
-        None => with_type(StatusCode::OK, EXPOSITION, body),
+        None => with_type(StatusCode::OK, kind, body),
     };
     response.headers_mut().insert(VARY, HeaderValue::from_static("accept-encoding"));
     response

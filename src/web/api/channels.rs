@@ -17,7 +17,7 @@ use http::StatusCode;
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[allow(dead_code)]
-struct Filters {
+pub(super) struct Filters {
     #[param(minimum = 0, maximum = 2147483647)]
     tier: Option<i32>,
     is_4k: Option<bool>,
@@ -36,15 +36,7 @@ struct Filters {
     responses((status = 200, description = "A page", body = ChannelPage), answers::Reading))]
 pub(super) async fn list(_: Authorized<Read>, Extract(state): Shared, mut parameters: Parameters) -> Answer {
     let (limit, after) = parameters.page()?;
-    let filter = ChannelFilter {
-        tier: tier(&mut parameters)?,
-        is_4k: parameters.value("is_4k", "true or false")?,
-        enabled: parameters.value("enabled", "true or false")?,
-        template: parameters.text("template"),
-        q: parameters.text("q"),
-        after: after.unwrap_or(0),
-        limit,
-    };
+    let filter = ChannelFilter { after: after.unwrap_or(0), limit, ..filter(&mut parameters)? };
     parameters.end()?;
     let page = match &state.api.store {
         Some(store) => store.channels(&filter).await?,
@@ -175,6 +167,18 @@ pub(super) async fn report(_: Authorized<Read>, Extract(state): Shared, Key(key)
     Ok(json(StatusCode::OK, &*report))
 }
 
+/// Filter of the parameters [`Filters`], without a page.
+pub(super) fn filter(parameters: &mut Parameters) -> Result<ChannelFilter, Problem> {
+    Ok(ChannelFilter {
+        tier: tier(parameters)?,
+        is_4k: parameters.value("is_4k", "true or false")?,
+        enabled: parameters.value("enabled", "true or false")?,
+        template: parameters.text("template"),
+        q: parameters.text("q"),
+        ..ChannelFilter::default()
+    })
+}
+
 fn tier(parameters: &mut Parameters) -> Result<Option<i32>, Problem> {
     let tier = parameters.value::<i32>("tier", "a number from 0 to 2147483647")?;
     if tier.is_some_and(i32::is_negative) {
@@ -183,17 +187,19 @@ fn tier(parameters: &mut Parameters) -> Result<Option<i32>, Problem> {
     Ok(tier)
 }
 
+/// Whether a channel of the catalogue in force passes the filter.
+pub(super) fn fits(filter: &ChannelFilter, channel: &Channel) -> bool {
+    let named = |q: &String| format!("{} {}", channel.code, channel.name).to_lowercase().contains(&q.to_lowercase());
+    filter.tier.is_none_or(|tier| channel.tier.is_some_and(|own| i64::from(own) == i64::from(tier)))
+        && filter.is_4k.is_none_or(|is| is == channel.is_4k)
+        && filter.enabled.is_none_or(|is| is == channel.enabled)
+        && filter.template.as_ref().is_none_or(|template| *template == channel.template)
+        && filter.q.as_ref().is_none_or(named)
+}
+
 /// Page of the channels of channels.yml. Their places in the order of codes, from 1, stand for ids.
 fn page_of_files(state: &State, filter: &ChannelFilter) -> Page<ChannelRow> {
     let config = state.backend.config();
-    let q = filter.q.as_ref().map(|q| q.to_lowercase());
-    let fits = |c: &Channel| {
-        filter.tier.is_none_or(|tier| c.tier.is_some_and(|t| i64::from(t) == i64::from(tier)))
-            && filter.is_4k.is_none_or(|is| is == c.is_4k)
-            && filter.enabled.is_none_or(|is| is == c.enabled)
-            && filter.template.as_ref().is_none_or(|t| *t == c.template)
-            && q.as_ref().is_none_or(|q| format!("{} {}", c.code, c.name).to_lowercase().contains(q.as_str()))
-    };
-    let numbered = (1..).zip(config.snapshot.channels.values()).filter(|(n, c)| *n > filter.after && fits(c));
+    let numbered = (1..).zip(config.snapshot.channels.values()).filter(|(n, c)| *n > filter.after && fits(filter, c));
     Page::of(numbered.map(|(n, channel)| (n, ChannelRow::from(&**channel))), filter.limit)
 }

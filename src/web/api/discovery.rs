@@ -51,7 +51,7 @@ pub(super) async fn discovery(Extract(state): Shared, mut parameters: Parameters
     };
     let config = state.backend.config();
     let targets = config.snapshot.channels.values().filter(|c| {
-        let key = if by_packager { packager(c) } else { c.code.clone() };
+        let key = if by_packager { c.packager().to_owned() } else { c.code.clone() };
         c.enabled && probe.as_ref().is_none_or(|p| c.probe.as_ref() == Some(p)) && hash(&key) % shards == shard
     });
     Ok(json(StatusCode::OK, &targets.map(|channel| target(channel)).collect::<Vec<_>>()))
@@ -63,7 +63,7 @@ fn target(channel: &Channel) -> Target {
         ("__param_target", Some(channel.code.clone())),
         ("__param_template", Some(channel.template.clone())),
         ("channel", Some(channel.code.clone())),
-        ("packager", Some(packager(channel))),
+        ("packager", Some(channel.packager().to_owned())),
         ("tier", channel.tier.map(|t| t.to_string())),
         ("__meta_channel_name", Some(channel.name.clone())),
         ("__meta_template", Some(channel.template.clone())),
@@ -74,11 +74,6 @@ fn target(channel: &Channel) -> Target {
     ];
     let labels = labels.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
     Target { targets: vec![channel.code.clone()], labels }
-}
-
-/// Host of the channel's first output.
-fn packager(channel: &Channel) -> String {
-    channel.outputs.first().and_then(|o| o.url.host_str()).unwrap_or_default().to_owned()
 }
 
 /// Hash that is the same on every machine and in every version, so that all exporters agree about the shards.

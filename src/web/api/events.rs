@@ -5,7 +5,9 @@ use super::openapi::answers;
 use super::problem::Problem;
 use super::request::Parameters;
 use super::{Answer, Shared};
-use crate::web::events::{Listener, MAX_LISTENERS, Received};
+use crate::store::ChannelFilter;
+use crate::web::State;
+use crate::web::events::{Listener, MAX_LISTENERS, PROBE, Received, STATE};
 use axum::extract::State as Extract;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -13,31 +15,46 @@ use futures_util::{Stream, StreamExt, stream};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, interval, sleep_until};
 
 /// Time after which a browser connects again.
 const RETRY: Duration = Duration::from_secs(3);
 /// Header that makes nginx pass events on at once.
 const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 
+/// Events that a client asked for.
+#[derive(Debug, Clone, Default)]
+struct Selection {
+    /// Code of the only channel; `None` for all.
+    channel: Option<String>,
+    /// State changes in place of probes, and the summary every few seconds.
+    changes: bool,
+}
+
 struct Pace {
     /// Time without events after which a comment is sent, so that neither side nor a proxy takes the connection for
     /// dead.
     heartbeat: Duration,
+    /// Time between two summaries for a client that asked for changes.
+    tick: Duration,
     /// Longest time of a stream. The client connects again, and is refused if its token was revoked in the meantime.
     longest: Duration,
 }
 
-const PACE: Pace = Pace { heartbeat: Duration::from_secs(15), longest: Duration::from_secs(3600) };
+const PACE: Pace =
+    Pace { heartbeat: Duration::from_secs(15), tick: Duration::from_secs(5), longest: Duration::from_secs(3600) };
 
 /// Streams probe results and, with a database, changes of alerts, as they happen; docs/api.md describes the events.
 #[utoipa::path(get, path = "/events", tag = "events", operation_id = "events",
-    params(("channel" = Option<String>, Query, description = "Code of a channel: only its events")),
-    responses((status = 200, description = "Events `probe`, `alert` and `lagged`, each with JSON in `data`", body = String,
+    params(("channel" = Option<String>, Query, description = "Code of a channel: only its events"),
+        ("changes" = Option<bool>, Query, description = "Events `state` and `tick` in place of `probe`")),
+    responses((status = 200, description = "Events `probe` or `state` and `tick`, `alert` and `lagged`, each with JSON in `data`", body = String,
         content_type = "text/event-stream"), answers::Reading, answers::Keyed))]
 pub(super) async fn events(_: Authorized<Read>, Extract(state): Shared, mut parameters: Parameters) -> Answer {
     let channel = parameters.text("channel");
+    let changes = parameters.value("changes", "true or false")?.unwrap_or(false);
     parameters.end()?;
     if let Some(code) = &channel {
         let config = state.backend.config();
@@ -47,26 +64,46 @@ pub(super) async fn events(_: Authorized<Read>, Extract(state): Shared, mut para
         let why = format!("{MAX_LISTENERS} clients listen already, or the exporter is stopping; try again later");
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, why)
     })?;
-    Ok(answer(listener, channel, &PACE))
+    Ok(answer(state, listener, Selection { channel, changes }, &PACE))
 }
 
-fn answer(listener: Listener, channel: Option<String>, pace: &Pace) -> Response {
+fn answer(state: Arc<State>, listener: Listener, selection: Selection, pace: &Pace) -> Response {
     let hello = stream::once(std::future::ready(Event::default().retry(RETRY).comment("listening")));
-    let events = hello.chain(events_of(listener, channel, pace.longest)).map(Ok::<_, Infallible>);
+    let events = hello.chain(events_of(state, listener, selection, pace)).map(Ok::<_, Infallible>);
     let unbuffered = [(UNBUFFERED, HeaderValue::from_static("no"))];
     (unbuffered, Sse::new(events).keep_alive(KeepAlive::new().interval(pace.heartbeat))).into_response()
 }
 
-fn events_of(listener: Listener, channel: Option<String>, longest: Duration) -> impl Stream<Item = Event> {
-    let end = Instant::now() + longest;
-    stream::unfold((listener, channel), move |(mut listener, channel)| async move {
-        loop {
-            let received = timeout_at(end, listener.next()).await.ok()??;
-            if let Some(event) = event(&received, channel.as_deref()) {
-                return Some((event, (listener, channel)));
+/// Events of the selection until the server stops or the stream has lasted its longest time.
+fn events_of(
+    state: Arc<State>,
+    listener: Listener,
+    selection: Selection,
+    pace: &Pace,
+) -> impl Stream<Item = Event> + use<> {
+    let end = Instant::now() + pace.longest;
+    let ticks = interval(pace.tick);
+    stream::unfold((state, listener, ticks), move |(state, mut listener, mut ticks)| {
+        let selection = selection.clone();
+        async move {
+            loop {
+                let event = tokio::select! {
+                    received = listener.next() => selection.event(&received?),
+                    _ = ticks.tick(), if selection.changes => tick(&state),
+                    () = sleep_until(end) => return None,
+                };
+                if let Some(event) = event {
+                    return Some((event, (state, listener, ticks)));
+                }
             }
         }
     })
+}
+
+/// Summary of all channels as an event.
+fn tick(state: &State) -> Option<Event> {
+    let data = serde_json::to_string(&state.summary(&ChannelFilter::default())).ok()?;
+    Some(Event::default().event("tick").data(data))
 }
 
 /// Data of the event `lagged`.
@@ -76,16 +113,20 @@ struct Lagged {
     missed: Option<u64>,
 }
 
-/// Server-sent event; `None` for an event of another channel than `channel`.
-fn event(received: &Received, channel: Option<&str>) -> Option<Event> {
-    match received {
-        Received::Event(event) => {
-            let wanted = channel.is_none_or(|code| event.channel.as_deref() == Some(code));
-            wanted.then(|| Event::default().event(event.name).data(&event.data))
-        }
-        Received::Lost(missed) => {
-            let data = serde_json::to_string(&Lagged { missed: *missed }).ok()?;
-            Some(Event::default().event("lagged").data(data))
+impl Selection {
+    /// Server-sent event; `None` for an event that the client did not ask for.
+    fn event(&self, received: &Received) -> Option<Event> {
+        match received {
+            Received::Event(event) => {
+                let unwanted = if self.changes { PROBE } else { STATE };
+                let wanted = event.name != unwanted
+                    && self.channel.as_ref().is_none_or(|code| event.channel.as_ref() == Some(code));
+                wanted.then(|| Event::default().event(event.name).data(&event.data))
+            }
+            Received::Lost(missed) => {
+                let data = serde_json::to_string(&Lagged { missed: *missed }).ok()?;
+                Some(Event::default().event("lagged").data(data))
+            }
         }
     }
 }
@@ -97,9 +138,11 @@ mod tests {
 
     #[tokio::test]
     async fn silence_is_filled_with_comments_and_the_stream_ends_in_time() {
+        let state = crate::web::tests::idle_state();
         let events = Events::default();
-        let pace = Pace { heartbeat: Duration::from_millis(10), longest: Duration::from_millis(300) };
-        let answer = answer(events.listen().unwrap(), None, &pace);
+        let (heartbeat, longest) = (Duration::from_millis(10), Duration::from_millis(300));
+        let pace = Pace { heartbeat, tick: longest, longest };
+        let answer = answer(state, events.listen().unwrap(), Selection::default(), &pace);
         let text = axum::body::to_bytes(answer.into_body(), 1 << 20).await.unwrap();
         let text = String::from_utf8(text.to_vec()).unwrap();
         let (hello, comments) = text.split_once("\n\n").unwrap();

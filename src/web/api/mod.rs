@@ -12,6 +12,7 @@ pub(super) mod openapi;
 mod problem;
 mod probes;
 mod request;
+mod status;
 mod templates;
 mod token_file;
 mod tokens;
@@ -67,6 +68,8 @@ pub(super) fn routes() -> (Router<Arc<State>>, Document) {
         .routes(routes!(channels::list, channels::create))
         .routes(routes!(import::import))
         .routes(routes!(import::export))
+        .routes(routes!(status::statuses))
+        .routes(routes!(status::summary))
         .routes(routes!(channels::one, channels::replace, channels::change, channels::disable))
         .routes(routes!(channels::report))
         .routes(routes!(templates::list, templates::create))

@@ -39,6 +39,7 @@ pub(crate) struct WebSecurity {
     tls: Option<Arc<ServerConfig>>,
     users: users::Users,
     limiter: Option<rate::RateLimiter>,
+    /// Headers of `http_server_config`, after the defaults.
     headers: Vec<(HeaderName, Option<HeaderValue>)>,
 }
 
@@ -58,13 +59,20 @@ impl WebSecurity {
         self.tls.clone()
     }
 
-    /// Sets the headers of a response. The last one of a name wins, and an empty one removes the header.
+    /// Sets the headers of a response. The last one of a name wins, and an empty one removes the header. A response that
+    /// has a Content-Security-Policy of its own keeps it unless `http_server_config` sets one.
     pub(crate) fn add_headers(&self, headers: &mut HeaderMap) {
+        let own_policy = headers.get(CONTENT_SECURITY_POLICY).cloned();
         for (name, value) in &self.headers {
             match value {
                 Some(value) => headers.insert(name, value.clone()),
                 None => headers.remove(name),
             };
+        }
+        if let Some(own) = own_policy
+            && headers.get(CONTENT_SECURITY_POLICY).is_some_and(|policy| policy == POLICY)
+        {
+            headers.insert(CONTENT_SECURITY_POLICY, own);
         }
     }
 }
@@ -242,5 +250,26 @@ mod tests {
         );
         assert_eq!(headers["x-xss-protection"], "0");
         assert!(!headers.contains_key(X_FRAME_OPTIONS) && headers.len() == 4);
+    }
+
+    #[test]
+    fn a_page_keeps_its_own_policy_unless_the_operator_sets_one() {
+        let page: HeaderMap =
+            [(CONTENT_SECURITY_POLICY, HeaderValue::from_static("script-src 'self'"))].into_iter().collect();
+        let policy = |security: &WebSecurity| {
+            let mut headers = page.clone();
+            security.add_headers(&mut headers);
+            headers.get(CONTENT_SECURITY_POLICY).map(|value| value.to_str().unwrap().to_owned())
+        };
+        let of = |headers: &[(&str, &str)]| {
+            let headers = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+            let config = file::HttpConfig { headers, ..file::HttpConfig::default() };
+            let config = file::WebConfig { http_server_config: config, ..file::WebConfig::default() };
+            WebSecurity::new(&Material { config, ..Material::default() }).unwrap()
+        };
+        assert_eq!(policy(&of(&[])).as_deref(), Some("script-src 'self'"));
+        let own = of(&[("Content-Security-Policy", "default-src 'self'")]);
+        assert_eq!(policy(&own).as_deref(), Some("default-src 'self'"));
+        assert_eq!(policy(&of(&[("Content-Security-Policy", "")])), None);
     }
 }

@@ -78,11 +78,35 @@ async fn one_report_that_two_requests_share_is_one_event() {
     let mut all = listen(&app, "/api/v1/events").await;
     let (first, second) = (report("CH_1", "FIRST", Duration::ZERO), report("CH_1", "SECOND", Duration::ZERO));
     let first = Arc::new(first);
-    state.record(&first, None);
-    state.record(&first, None);
-    state.record(&Arc::new(second), None);
+    state.record(&first, None, false);
+    state.record(&first, None, false);
+    state.record(&Arc::new(second), None, false);
     assert!(next(&mut all).await.contains("FIRST"));
     assert!(next(&mut all).await.contains("SECOND"));
+}
+
+#[tokio::test]
+async fn a_listener_of_changes_hears_a_summary_and_each_change_of_a_state_but_no_probe() {
+    let state = state();
+    let app = app_of(&state).await;
+    let mut changes = listen(&app, "/api/v1/events?changes=true").await;
+    assert!(next(&mut changes).await.starts_with("event: tick\ndata: {\"source\":\"memory\",\"version\":"));
+    let probed = |second| Report {
+        started_at: Timestamp::from_second(second).unwrap(),
+        ..failing(&ProbeRequest { target: "down".into(), template: None, output: None }, Duration::ZERO).unwrap()
+    };
+    for second in [15, 30] {
+        state.record(&Arc::new(probed(second)), None, false);
+    }
+    state.record(&Arc::new(Report { outcomes: Vec::new(), success: true, ..probed(45) }), None, false);
+    let down = next(&mut changes).await;
+    assert!(
+        down.starts_with("event: state\ndata: {\"code\":\"down\",") && down.contains("\"state\":\"down\""),
+        "{down}"
+    );
+    let up = next(&mut changes).await;
+    assert!(up.contains("\"state\":\"up\"") && up.contains("\"since\":\"1970-01-01T00:00:45Z\""), "{up}");
+    assert_eq!(get(&app, "/api/v1/events?changes=1").await.status(), 400);
 }
 
 #[tokio::test]

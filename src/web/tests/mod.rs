@@ -6,7 +6,9 @@ mod authorization;
 mod bounds;
 mod events;
 mod routes;
+mod status;
 mod tls;
+mod ui;
 
 use super::api::Api;
 use super::security::Security;
@@ -120,6 +122,11 @@ fn backend(answer: fn(&ProbeRequest, Duration) -> Result<Report, ProbeError>) ->
         self_metrics: "packager_exporter_up 1\n".to_owned(),
         reload: Ok(()),
     }
+}
+
+/// A state without a channel, for tests of its parts.
+pub(super) fn idle_state() -> Arc<State> {
+    State::new(Arc::new(backend(answers)), Settings::default())
 }
 
 fn config_of(snapshot: CatalogSnapshot) -> Arc<Config> {

@@ -1,0 +1,236 @@
+//! States of channels: what they become by probes and by time, and how the API answers them.
+
+use super::*;
+use crate::checks::delivery::{manifest_unavailable, rendition_unavailable};
+use crate::checks::hls::hls_playlist_stale;
+use crate::checks::{CheckMeta, CheckOutcome, CheckResult};
+use crate::finding::Severity;
+use crate::web::status::{ChannelState, ChannelStates, ChannelStatus};
+use serde_json::{Value, json};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + second).unwrap()
+}
+
+fn failed(check: &'static CheckMeta, severity: Severity, output: &str) -> CheckOutcome {
+    let (output, result) = (output.to_owned(), CheckResult::Failed);
+    CheckOutcome { check, severity, reason: None, output, result, findings: Vec::new() }
+}
+
+/// Report of a probe at a second, which is a success unless a critical check failed.
+fn probed(second: i64, outcomes: Vec<CheckOutcome>) -> Report {
+    let success = outcomes.iter().all(|outcome| outcome.severity < Severity::Critical);
+    Report { started_at: at(second), success, outcomes, ..report("CH", "TPL_HD", Duration::from_secs(9)) }
+}
+
+fn down(second: i64) -> Report {
+    probed(second, vec![failed(&manifest_unavailable::META, Severity::Critical, "hls")])
+}
+
+fn healthy(second: i64) -> Report {
+    probed(second, Vec::new())
+}
+
+fn status(states: &ChannelStates, second: i64) -> ChannelStatus {
+    states.status(&channel("CH"), at(second))
+}
+
+fn state_after(reports: &[Report], second: i64) -> ChannelState {
+    let mut states = ChannelStates::default();
+    for report in reports {
+        states.observe(report);
+    }
+    status(&states, second).state
+}
+
+#[test]
+fn a_state_follows_success_and_the_worst_failed_check() {
+    let with = |severity| vec![failed(&hls_playlist_stale::META, severity, "hls")];
+    for (severity, state) in [
+        (Severity::Warning, ChannelState::Up),
+        (Severity::Minor, ChannelState::Degraded),
+        (Severity::Major, ChannelState::Degraded),
+        (Severity::Critical, ChannelState::Down),
+    ] {
+        assert_eq!(state_after(&[probed(0, with(severity))], 1), state, "{severity:?}");
+    }
+    assert_eq!(state_after(&[healthy(0)], 1), ChannelState::Up);
+    let without_check = Report { success: false, ..healthy(0) };
+    assert_eq!(state_after(&[without_check], 1), ChannelState::Down, "no check ran on an output");
+}
+
+#[test]
+fn a_state_lasts_since_its_first_probe_and_only_the_first_since_the_start_is_inexact() {
+    let mut states = ChannelStates::default();
+    let mut since = |report: &Report| {
+        states.observe(report);
+        let status = status(&states, 60);
+        (status.since, status.since_exact)
+    };
+    assert_eq!(since(&down(0)), (Some(at(0)), false), "it may have been down before the start");
+    assert_eq!(since(&down(15)), (Some(at(0)), false));
+    assert_eq!(since(&healthy(30)), (Some(at(30)), true));
+    assert_eq!(since(&healthy(45)), (Some(at(30)), true));
+}
+
+#[test]
+fn failed_checks_come_once_worst_first_each_since_its_own_beginning() {
+    let (stale, missing) = (&hls_playlist_stale::META, &rendition_unavailable::META);
+    let mut states = ChannelStates::default();
+    states.observe(&probed(0, vec![failed(stale, Severity::Minor, "hls")]));
+    states.observe(&probed(
+        15,
+        vec![
+            failed(stale, Severity::Minor, "hls"),
+            failed(missing, Severity::Minor, "hls"),
+            failed(missing, Severity::Major, "dash"),
+        ],
+    ));
+    let status = status(&states, 16);
+    let found: Vec<_> = status.failed.iter().map(|failed| (failed.check, failed.severity, failed.since)).collect();
+    assert_eq!(found, [(missing.id, Severity::Major, at(15)), (stale.id, Severity::Minor, at(0))]);
+    assert_eq!((status.severity, status.since), (Some(Severity::Major), Some(at(0))), "it is still degraded");
+}
+
+#[test]
+fn a_channel_that_nobody_probes_for_three_intervals_is_unknown() {
+    let every_30_s = [healthy(0), down(30)];
+    assert_eq!(state_after(&every_30_s, 120), ChannelState::Down);
+    assert_eq!(state_after(&every_30_s, 121), ChannelState::Unknown);
+    assert_eq!(state_after(&[], 0), ChannelState::Unknown, "never probed");
+    let by_hand = [down(0), down(1), down(2)];
+    assert_eq!(state_after(&by_hand, 62), ChannelState::Down, "an interval is taken for 20 s at least");
+    assert_eq!(state_after(&by_hand, 63), ChannelState::Unknown);
+    let interrupted = [healthy(0), healthy(301)];
+    assert_eq!(state_after(&interrupted, 301 + 61), ChannelState::Unknown, "301 s is an interruption");
+    let slow = [healthy(0), healthy(300)];
+    assert_eq!(state_after(&slow, 1200), ChannelState::Up);
+    assert_eq!(state_after(&slow, 1201), ChannelState::Unknown);
+}
+
+#[test]
+fn an_unknown_or_disabled_channel_has_no_severity_and_says_when_it_was_last_heard() {
+    let mut states = ChannelStates::default();
+    states.observe(&down(0));
+    let unknown = status(&states, 1000);
+    assert_eq!((unknown.severity, unknown.since, unknown.since_exact), (None, Some(at(0)), false));
+    assert_eq!(unknown.failed.len(), 1, "the last probe's checks");
+    let disabled = states.status(&Channel { enabled: false, ..channel("CH") }, at(1));
+    assert_eq!((disabled.state, disabled.severity), (ChannelState::Disabled, None));
+}
+
+#[test]
+fn an_older_or_equal_report_is_no_news_and_only_a_difference_is_a_change() {
+    let mut states = ChannelStates::default();
+    assert!(states.observe(&down(30)), "the first");
+    assert!(!states.observe(&down(30)) && !states.observe(&healthy(29)));
+    assert_eq!(status(&states, 31).state, ChannelState::Down);
+    assert!(!states.observe(&down(45)), "the time of the probe is no change");
+    assert!(states.observe(&healthy(60)));
+    assert_eq!(status(&states, 61).last_probe.unwrap().started_at, at(60));
+}
+
+#[test]
+fn a_summary_counts_each_channel_once() {
+    let mut states = ChannelStates::default();
+    for (code, report) in [("A", healthy(0)), ("B", down(5)), ("C", down(0))] {
+        states.observe(&Report { channel: Arc::new(channel(code)), ..report });
+    }
+    let all = [
+        Channel { tier: Some(1), is_4k: true, ..channel("A") },
+        Channel { tier: Some(1), ..channel("B") },
+        Channel { enabled: false, is_4k: true, tier: Some(2), ..channel("C") },
+        channel("D"),
+    ];
+    let summary = states.summary(all.iter(), at(10));
+    let counts = summary.states;
+    assert_eq!((counts.up, counts.degraded, counts.down, counts.unknown, counts.disabled), (1, 0, 1, 1, 1));
+    assert_eq!((summary.total, summary.active, summary.is_4k), (4, 3, 1));
+    assert_eq!(summary.severities.critical, 1, "not the disabled one");
+    assert_eq!((summary.tiers, summary.heard_at), ([(1, 2)].into(), Some(at(5))));
+    let later = states.summary(all.iter(), at(1000));
+    assert_eq!((later.states.unknown, later.severities.critical), (3, 0));
+}
+
+/// The catalogue has `CH_1` of tier 1 in 4K, `down`, and `OFF`, which is disabled. Probes begin now.
+async fn server() -> Running {
+    let channels = [
+        Channel { tier: Some(1), is_4k: true, ..channel("CH_1") },
+        channel("down"),
+        Channel { enabled: false, ..channel("OFF") },
+    ];
+    let channels = channels.map(|channel| (channel.code.clone(), Arc::new(channel)));
+    let snapshot = CatalogSnapshot { channels: channels.into(), ..CatalogSnapshot::default() };
+    let now = |ask: &ProbeRequest, timeout| {
+        answers(ask, timeout).map(|report| Report { started_at: Timestamp::now(), ..report })
+    };
+    Running::plain(Fake { config: config_of(snapshot), ..backend(now) }).await
+}
+
+async fn states_of(server: &Running, query: &str) -> Vec<(String, String)> {
+    let (status, text) = server.get(&format!("/api/v1/channels/status{query}")).await;
+    assert_eq!(status, 200, "{text}");
+    let body: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(body["source"], "memory");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    body["channels"].as_array().unwrap().iter().map(|c| (text(&c["code"]), text(&c["state"]))).collect()
+}
+
+#[tokio::test]
+async fn all_states_are_one_answer_and_each_filter_selects() {
+    let server = server().await;
+    server.get("/probe?target=CH_1").await;
+    server.get("/probe?target=down").await;
+    let all = [("CH_1", "up"), ("OFF", "disabled"), ("down", "down")].map(|(c, s)| (c.to_owned(), s.to_owned()));
+    assert_eq!(states_of(&server, "").await, all);
+    for (query, codes) in [
+        ("?state=down", vec!["down"]),
+        ("?state=up,disabled", vec!["CH_1", "OFF"]),
+        ("?tier=1", vec!["CH_1"]),
+        ("?enabled=true&is_4k=false", vec!["down"]),
+        ("?q=ch", vec!["CH_1"]),
+        ("?template=TPL", vec![]),
+    ] {
+        let found: Vec<String> = states_of(&server, query).await.into_iter().map(|(code, _)| code).collect();
+        assert_eq!(found, codes, "{query}");
+    }
+    for bad in ["?state=broken", "?state=up,", "?tier=x", "?limit=1", "?sate=up"] {
+        assert_eq!(server.get(&format!("/api/v1/channels/status{bad}")).await.0, 400, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn an_unchanged_answer_is_304_until_the_next_probe() {
+    let server = server().await;
+    let ask = |tag: String| client().get(server.url("/api/v1/channels/status")).header("If-None-Match", tag).send();
+    let first = ask("\"other\"".to_owned()).await.unwrap();
+    assert_eq!((first.status().as_u16(), &first.headers()["cache-control"]), (200, &"no-cache".parse().unwrap()));
+    let tag = first.headers()["etag"].to_str().unwrap().to_owned();
+    let again = ask(format!("\"other\", {tag}")).await.unwrap();
+    assert_eq!((again.status().as_u16(), again.headers()["etag"].to_str().unwrap()), (304, tag.as_str()));
+    server.get("/probe?target=CH_1").await;
+    assert_eq!(ask(tag).await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn the_summary_says_what_is_not_connected() {
+    let server = server().await;
+    server.get("/probe?target=down").await;
+    let (status, text) = server.get("/api/v1/channels/summary?enabled=true").await;
+    let body: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((status, &body["source"], &body["total"]), (200, &json!("memory"), &json!(2)));
+    assert_eq!(body["states"], json!({"up": 0, "degraded": 0, "down": 1, "unknown": 1, "disabled": 0}));
+    assert_eq!((&body["has_database"], &body["has_alertmanager"]), (&json!(false), &json!(false)));
+    assert_eq!(server.get("/api/v1/channels/summary?state=up").await.0, 400);
+}
+
+#[tokio::test]
+async fn a_person_who_tries_another_template_or_one_output_changes_no_state() {
+    let server = server().await;
+    server.get("/probe?target=CH_1&template=TPL_4K").await;
+    server.get("/probe?target=CH_1&output=hls").await;
+    assert_eq!(states_of(&server, "?q=CH_1").await[0].1, "unknown");
+    let scrape = client().get(server.url("/probe?target=CH_1&template=TPL_4K"));
+    scrape.header("X-Prometheus-Scrape-Timeout-Seconds", "9").send().await.unwrap();
+    assert_eq!(states_of(&server, "?q=CH_1").await[0].1, "up", "a target's label `template` is meant");
+}
