@@ -3,18 +3,19 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quiet test check fmt fmt-check lint deny advisories msrv unit docs detection bench tools
+.PHONY: help demo quiet test check fmt fmt-check lint deny advisories msrv unit ui ui-test ui-e2e docs detection bench tools
 
 help: ## List these targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## Start a live origin with healthy and faulty channels and the exporter, and show what it finds. Ctrl-C ends it.
+demo: ## Start a live origin with healthy and faulty channels and the exporter with its web page. Ctrl-C ends it.
+	scripts/ui.sh build || echo "The demo runs without the web page: see above." >&2
 	$(CARGO) build --locked --package packager_exporter --package packager_testbed --bins
 	examples/demo/run.sh
 
-test: tools unit ## Install the test tools (apt, pip, npm) and run every test.
+test: tools ui-test unit ui-e2e ## Install the test tools (apt, pip, npm) and run every test.
 
-check: tools fmt-check lint deny unit ## Run `make test`, and check format, lints and licences.
+check: tools fmt-check lint deny ui-test unit ui-e2e ## Run `make test`, and check format, lints and licences.
 
 fmt: ## Format the code.
 	$(CARGO) fmt --all
@@ -37,6 +38,16 @@ msrv: ## Compile everything with the oldest supported Rust.
 # Some tests wait for a minute or two of real time: with more threads than processors they wait at the same time.
 unit: ## Run every test; the test tools must be installed.
 	RUST_TEST_THREADS=8 $(CARGO) test --locked --workspace --all-targets
+
+ui: ## Build the web page into ui/dist, which a release build embeds. Needs Node.js 20.19 or later.
+	scripts/ui.sh build
+
+ui-test: ## Check and build the web page, and run its unit tests.
+	scripts/ui.sh test
+
+ui-e2e: ## Run the web page in Chromium against the exporter and the live origin. Needs `make ui tools`.
+	$(CARGO) build --locked --package packager_exporter --package packager_testbed --bins
+	scripts/ui.sh e2e
 
 docs: ## Write the generated documentation, the dashboards' JSON and the check ids in the alert rules.
 	$(CARGO) run --locked -q -- list-checks --format markdown > docs/checks.md

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs only what is missing: ffmpeg, Prometheus with promtool, Alertmanager with amtool, PostgreSQL, InfluxDB,
-# VictoriaMetrics, docker-compose and npm by apt; Shaka Packager, Schemathesis, nginx with its RTMP module, Zabbix and Grafana's schema
+# VictoriaMetrics, docker-compose, npm and Chromium by apt; Shaka Packager, Schemathesis, nginx with its RTMP module, Zabbix and Grafana's schema
 # into target/tools, where they touch nothing of this machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -33,6 +33,7 @@ command -v docker-compose >/dev/null || missing+=(docker-compose)
 [ -x "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -n 1)" ] && command -v psql >/dev/null || missing+=(postgresql)
 php -m 2>/dev/null | grep -qx pgsql || missing+=(php-cli php-pgsql php-mbstring php-bcmath php-xml)
 command -v node >/dev/null && command -v npm >/dev/null || missing+=(nodejs npm)
+[ -x /usr/bin/chromium ] || [ -x /usr/bin/chromium-headless-shell ] || missing+=(chromium-headless-shell)
 [ -x "$tools/bin/packager" ] || python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
 [ -x "$tools/schemathesis/bin/python" ] || python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 # An installed nginx would start a web server; its libraries do no harm.

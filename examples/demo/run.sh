@@ -39,6 +39,7 @@ fi
 cat <<TEXT
 
 Open:
+  http://$exporter_address/ui/                                          the web page: what is wrong now, and since when
   http://$exporter_address/                                             recent probes
   http://$exporter_address/probe?target=CLEAN_HD                        what Prometheus scrapes
   http://$exporter_address/probe?target=FAULT_TS_CONTINUITY&debug=true  why a channel fails

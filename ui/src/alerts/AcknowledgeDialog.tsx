@@ -1,0 +1,88 @@
+import { Button, Modal, NativeSelect, Textarea, TextInput } from '@mantine/core';
+import { type FormEvent, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { useAcknowledge } from '../api/queries';
+
+const NAME = 'packager_exporter.name';
+
+interface Props {
+  ids: number[];
+  isOpen: boolean;
+  /** Whether an acknowledgement sets a silence in Alertmanager. */
+  silences: boolean;
+  onClose: () => void;
+}
+
+/** Asks who acknowledges the alerts, for how long, and why. */
+export function AcknowledgeDialog({ ids, isOpen, silences, onClose }: Props) {
+  const { t } = useTranslation();
+  const acknowledge = useAcknowledge();
+  const [by, setBy] = useState(() => localStorage.getItem(NAME) ?? '');
+  const [duration, setDuration] = useState('1h');
+  const [comment, setComment] = useState('');
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    localStorage.setItem(NAME, by);
+    const request = { ids, by: by.trim() || null, comment: comment.trim() || null, duration };
+    acknowledge.mutate(request, {
+      onSuccess: (refusals) => {
+        if (refusals.length > 0) return;
+        setComment('');
+        onClose();
+      },
+    });
+  };
+  const close = () => {
+    acknowledge.reset();
+    onClose();
+  };
+  const refusals = acknowledge.data ?? [];
+  return (
+    <Modal
+      opened={isOpen}
+      onClose={close}
+      title={t('ack.title', { count: ids.length })}
+      closeButtonProps={{ 'aria-label': t('keys.close') }}
+    >
+      <form onSubmit={submit}>
+        <TextInput
+          label={t('ack.by')}
+          value={by}
+          maxLength={128}
+          onChange={(e) => setBy(e.currentTarget.value)}
+          data-autofocus
+        />
+        <NativeSelect
+          label={t('ack.for')}
+          value={duration}
+          onChange={(event) => setDuration(event.currentTarget.value)}
+          data={[
+            { value: '30m', label: t('ack.30m') },
+            { value: '1h', label: t('ack.1h') },
+            { value: '4h', label: t('ack.4h') },
+            { value: '8h', label: t('ack.8h') },
+          ]}
+        />
+        <Textarea
+          label={t('ack.comment')}
+          placeholder={t('ack.commentHint')}
+          value={comment}
+          maxLength={4096}
+          onChange={(event) => setComment(event.currentTarget.value)}
+        />
+        <p>{silences ? t('ack.silence') : t('ack.noSilence')}</p>
+        {refusals.length > 0 && (
+          <p role="alert">{t('ack.refused', { count: refusals.length, why: refusals[0]?.why ?? '' })}</p>
+        )}
+        <p className="actions">
+          <Button type="submit" loading={acknowledge.isPending} disabled={ids.length === 0}>
+            {t('ack.send')}
+          </Button>
+          <Button variant="default" onClick={close}>
+            {t('ack.cancel')}
+          </Button>
+        </p>
+      </form>
+    </Modal>
+  );
+}

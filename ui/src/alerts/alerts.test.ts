@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import type { Alert } from '../api/types';
+import { alertOrder, alertPasses, readAlertFilters, withoutWatchdog, writeAlertFilters } from './alerts';
+
+const alert = (id: number, severity: string, changes: Partial<Alert> = {}): Alert =>
+  ({
+    id,
+    severity,
+    status: 'firing',
+    alertname: 'ChannelDown',
+    channel: `CH_${id}`,
+    summary: `CH_${id} is down`,
+    starts_at: '2026-01-31T18:00:00Z',
+    ...changes,
+  }) as Alert;
+
+test('what nobody acknowledged stands on top, the worst and then the newest first', () => {
+  const alerts = [
+    alert(1, 'critical', { status: 'acknowledged' }),
+    alert(2, 'major'),
+    alert(3, 'critical', { starts_at: '2026-01-31T17:00:00Z' }),
+    alert(4, 'critical'),
+    alert(5, 'page'),
+  ];
+  expect(alerts.sort(alertOrder).map((a) => a.id)).toEqual([4, 3, 2, 5, 1]);
+});
+
+test('each filter selects what it says, and a link holds it', () => {
+  const alerts = [alert(1, 'critical'), alert(2, 'major', { status: 'acknowledged', summary: 'a rung is gone' })];
+  const ids = (query: string) => alerts.filter((a) => alertPasses(readAlertFilters(query), a)).map((a) => a.id);
+  expect([ids(''), ids('severity=major'), ids('status=firing'), ids('q=RUNG+gone'), ids('q=ch_1')]).toEqual([
+    [1, 2],
+    [2],
+    [1],
+    [2],
+    [1],
+  ]);
+  expect(ids('status=broken')).toEqual([1, 2]);
+  expect(writeAlertFilters(readAlertFilters('q=a&severity=major&status=firing'))).toBe(
+    'q=a&severity=major&status=firing',
+  );
+});
+
+test('the Watchdog is no alert for people', () => {
+  expect(withoutWatchdog([alert(1, 'none'), alert(2, 'minor')]).map((a) => a.id)).toEqual([2]);
+});

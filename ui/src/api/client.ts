@@ -1,0 +1,56 @@
+import createClient, { type Middleware } from 'openapi-fetch';
+import { setServerDate } from '../time/clock';
+import type { paths } from './schema';
+import { getToken, refuseToken } from './session';
+
+/** Address of the exporter without a slash at its end: the page lies in `ui/` below it. */
+export const exporterUrl = new URL('..', document.baseURI).href.replace(/\/$/, '');
+
+const session: Middleware = {
+  onRequest({ request }) {
+    const token = getToken();
+    if (token) request.headers.set('Authorization', `Bearer ${token}`);
+    return request;
+  },
+  onResponse({ response }) {
+    setServerDate(response.headers.get('date'));
+    if (response.status === 401) refuseToken();
+    return response;
+  },
+};
+
+export const api = createClient<paths>({ baseUrl: exporterUrl });
+api.use(session);
+
+/** A request that the exporter refused, or that it did not answer. */
+export class ApiError extends Error {
+  constructor(
+    /** Status of HTTP; 0 when nothing answered. */
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+interface Answer<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
+}
+
+/** The body of an answer. Throws an `ApiError` with the problem document's text for any other answer. */
+export async function body<T>(answer: Promise<Answer<T>>): Promise<T> {
+  const { data, error, response } = await answer.catch((why: unknown) => {
+    throw new ApiError(0, why instanceof Error ? why.message : String(why));
+  });
+  if (!response.ok || data === undefined) throw new ApiError(response.status, detail(error, response));
+  return data;
+}
+
+function detail(error: unknown, response: Response): string {
+  if (typeof error === 'object' && error !== null && 'detail' in error && typeof error.detail === 'string') {
+    return error.detail;
+  }
+  return `HTTP ${response.status}`;
+}

@@ -1,0 +1,164 @@
+import { Button } from '@mantine/core';
+import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Link } from 'wouter';
+import { AlertTable } from '../alerts/AlertTable';
+import { exporterUrl } from '../api/client';
+import { useAlerts, useProbe, useReport, useStatuses } from '../api/queries';
+import type { ChannelStatus } from '../api/types';
+import { Failed, Rungs, Video } from '../channels/cells';
+import { isCurrent } from '../channels/filters';
+import { ErrorBox } from '../frame/ErrorBox';
+import { StateMark } from '../severity/Mark';
+import { Ago, useDuration } from '../time/Ago';
+import { useNow } from '../time/clock';
+import { age } from '../time/duration';
+import { Findings } from './Findings';
+import { faultOf } from './fault';
+import { Outputs } from './Outputs';
+
+/** One channel: can viewers watch it, since when not, which rendition, and whose fault it is. */
+export function ChannelScreen({ code }: { code: string }) {
+  const { t } = useTranslation();
+  const statuses = useStatuses();
+  const status = statuses.data?.channels.find((known) => known.code === code);
+  if (!statuses.data) {
+    if (statuses.error) return <ErrorBox error={statuses.error} onRetry={() => void statuses.refetch()} />;
+    return <p className="empty">{t('channels.loading')}</p>;
+  }
+  return (
+    <section aria-label={code}>
+      <p>
+        <Link href="/channels">← {t('channel.back')}</Link>
+      </p>
+      {status ? (
+        <Known status={status} channels={statuses.data.channels} />
+      ) : (
+        <p className="empty">{t('channel.unknown', { code })}</p>
+      )}
+    </section>
+  );
+}
+
+function Known({ status, channels }: { status: ChannelStatus; channels: ChannelStatus[] }) {
+  const { t } = useTranslation();
+  const report = useReport(status.code, status.last_probe?.started_at);
+  const alerts = useAlerts();
+  const own = alerts.data?.filter((alert) => alert.channel === status.code) ?? [];
+  return (
+    <>
+      <Head status={status} />
+      <FaultLine status={status} channels={channels} />
+      {!status.last_probe && <p className="empty">{t('channel.notProbed')}</p>}
+      {report.error && !report.data && <ErrorBox error={report.error} onRetry={() => void report.refetch()} />}
+      {report.data && (
+        <>
+          <h3>{t('channel.findings')}</h3>
+          <Findings report={report.data} />
+          <h3>{t('channel.outputs')}</h3>
+          <Outputs outputs={report.data.outputs} />
+        </>
+      )}
+      {alerts.data && (
+        <>
+          <h3>{t('channel.alerts')}</h3>
+          {own.length === 0 ? <p className="empty">{t('channel.noAlerts')}</p> : <AlertTable alerts={own} />}
+        </>
+      )}
+    </>
+  );
+}
+
+function Head({ status }: { status: ChannelStatus }) {
+  const { t } = useTranslation();
+  const probe = useProbe(status.code);
+  const log = `${exporterUrl}/probe?target=${encodeURIComponent(status.code)}&debug=true`;
+  return (
+    <div className="channel-head">
+      <h2>
+        {status.code} <small>{status.name}</small>
+      </h2>
+      <p className="channel-state">
+        <StateMark status={status} /> <Since status={status} />
+      </p>
+      <dl className="facts">
+        <Fact name={t('column.probe')}>
+          <Ago at={status.last_probe?.started_at} />
+        </Fact>
+        <Fact name={t('column.rungs')}>{isCurrent(status) ? <Rungs rungs={status.rungs} /> : '–'}</Fact>
+        <Fact name={t('column.video')}>
+          <Video status={status} />
+        </Fact>
+        <Fact name={t('filter.tier')}>{status.tier ?? '–'}</Fact>
+        <Fact name={t('filter.packager')}>
+          <Link href={`/channels?packager=${encodeURIComponent(status.packager)}`}>{status.packager}</Link>
+        </Fact>
+        <Fact name={t('filter.template')}>{status.template}</Fact>
+        <Fact name={t('column.failed')}>{isCurrent(status) ? <Failed failed={status.failed} /> : '–'}</Fact>
+      </dl>
+      <p className="actions">
+        <Button size="xs" onClick={() => probe.mutate()} loading={probe.isPending}>
+          {t('channel.probeNow')}
+        </Button>
+        <Button size="xs" variant="default" component="a" href={log} target="_blank" rel="noreferrer">
+          {t('channel.log')}
+        </Button>
+        <CopyCurl code={status.code} />
+      </p>
+      {probe.error && <ErrorBox error={probe.error} onRetry={() => probe.mutate()} />}
+    </div>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: React.ReactNode }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+function Since({ status }: { status: ChannelStatus }) {
+  const { t } = useTranslation();
+  const now = useNow();
+  const duration = useDuration();
+  const seconds = age(status.since, now);
+  if (seconds === undefined) return null;
+  const isExact = status.since_exact || status.state === 'unknown' || status.state === 'disabled';
+  const time = duration(seconds);
+  return (
+    <span title={status.since ?? ''}>
+      {isExact ? t('channel.since', { time }) : t('channel.sinceAtLeast', { time })}
+    </span>
+  );
+}
+
+function FaultLine({ status, channels }: { status: ChannelStatus; channels: ChannelStatus[] }) {
+  const { t } = useTranslation();
+  const fault = faultOf(status, channels);
+  if (!fault) return null;
+  const { kind, check, packager, count, total } = fault;
+  return (
+    <p>
+      <strong>{t('channel.fault')}: </strong>
+      {t(`channel.fault.${kind}`, { check, packager, count, total })}
+    </p>
+  );
+}
+
+function CopyCurl({ code }: { code: string }) {
+  const { t } = useTranslation();
+  const [isCopied, setCopied] = useState(false);
+  const text = `curl -G '${exporterUrl}/probe' --data-urlencode 'target=${code}'`;
+  const copy = () => {
+    // Only pages over HTTPS or on localhost may use the clipboard.
+    if (navigator.clipboard) void navigator.clipboard.writeText(text).then(() => setCopied(true));
+    else prompt(t('channel.copyCurl'), text);
+  };
+  return (
+    <Button size="xs" variant="default" onClick={copy}>
+      {isCopied ? t('channel.copied') : t('channel.copyCurl')}
+    </Button>
+  );
+}

@@ -1,0 +1,27 @@
+import type { Alert } from '../api/types';
+
+/** Alert that reports a check of this severity when no alert of its own does. */
+const BY_SEVERITY: Record<string, string> = {
+  critical: 'ChannelDown',
+  major: 'ChannelDegraded',
+  minor: 'ChannelDefect',
+  warning: 'ChannelAdvisory',
+};
+
+/** Link to the runbook of an alert: its annotation if that is a link, else the shipped runbook of its name. */
+export function runbookOf(alert: Pick<Alert, 'alertname' | 'annotations'>, exporterUrl: string): string {
+  const given = alert.annotations.runbook_url ?? '';
+  return isWebLink(given) ? given : `${exporterUrl}/runbooks/${encodeURIComponent(alert.alertname)}`;
+}
+
+/** Link to the runbook for a finding of this severity. */
+export function runbookOfSeverity(severity: string, exporterUrl: string): string | null {
+  const name = BY_SEVERITY[severity];
+  return name ? `${exporterUrl}/runbooks/${name}` : null;
+}
+
+/** A link of an alert is foreign text: only http and https may become a link. */
+export function isWebLink(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && (url.protocol === 'https:' || url.protocol === 'http:');
+}

@@ -1,0 +1,91 @@
+import type { ChannelStatus } from '../api/types';
+import { levelOf, SEVERITIES, STATES } from '../severity/severity';
+
+/** Names of the filters in the URL. An empty value selects everything. */
+export const FILTERS = [
+  'q',
+  'state',
+  'severity',
+  'tier',
+  'type',
+  'packager',
+  'template',
+  'check',
+  '4k',
+  'active',
+] as const;
+export type FilterName = (typeof FILTERS)[number];
+export type Filters = Record<FilterName, string>;
+
+/** The filters of a URL's query. A value that can't be is left out: it would hide every channel. */
+export function readFilters(query: string): Filters {
+  const given = new URLSearchParams(query);
+  const filters = Object.fromEntries(FILTERS.map((name) => [name, given.get(name)?.slice(0, 200) ?? ''])) as Filters;
+  const only = (allowed: readonly string[], text: string) =>
+    text
+      .split(',')
+      .filter((part) => allowed.includes(part))
+      .join(',');
+  filters.state = only(STATES, filters.state);
+  filters.severity = only(SEVERITIES, filters.severity);
+  filters.tier = /^\d+$/.test(filters.tier) ? filters.tier : '';
+  for (const flag of ['4k', 'active'] as const) filters[flag] = filters[flag] === 'true' ? 'true' : '';
+  return filters;
+}
+
+/** The query of a URL that has these filters, without a question mark. */
+export function writeFilters(filters: Partial<Filters>): string {
+  const query = new URLSearchParams();
+  for (const name of FILTERS) {
+    const value = filters[name];
+    if (value) query.set(name, value);
+  }
+  return query.toString();
+}
+
+export function passes(filters: Filters, status: ChannelStatus): boolean {
+  const equal = (value: string, own: string) => value === '' || value === own;
+  const among = (value: string, own: string | null) => value === '' || value.split(',').some((part) => part === own);
+  return (
+    among(filters.state, status.state) &&
+    among(filters.severity, severityOf(status)) &&
+    equal(filters.tier, String(status.tier ?? '')) &&
+    equal(filters.type, status.channel_type) &&
+    equal(filters.packager, status.packager) &&
+    equal(filters.template, status.template) &&
+    (filters['4k'] === '' || status.is_4k) &&
+    (filters.active === '' || status.state !== 'disabled') &&
+    (filters.check === '' || (isCurrent(status) && status.failed.some((failed) => failed.check === filters.check))) &&
+    named(filters.q, status)
+  );
+}
+
+/** The severity that the cards count: none for a channel that is not probed or disabled. */
+function severityOf(status: ChannelStatus): string | null {
+  return isCurrent(status) ? (status.severity ?? null) : null;
+}
+
+/** Whether the failed checks are those of the present. */
+export function isCurrent(status: ChannelStatus): boolean {
+  const level = levelOf(status);
+  return level !== 'unknown' && level !== 'disabled';
+}
+
+/** Every word of the search is in the code or the name. Accents don't count: `kenh` finds `Kênh`. */
+function named(q: string, status: ChannelStatus): boolean {
+  if (q.trim() === '') return true;
+  const text = plain(`${status.code} ${status.name}`);
+  return plain(q)
+    .split(/\s+/)
+    .every((word) => text.includes(word));
+}
+
+function plain(text: string): string {
+  return text.normalize('NFD').replace(/\p{M}/gu, '').replace(/[đĐ]/g, 'd').toLowerCase().trim();
+}
+
+/** The values that the channels have, for a filter's list. */
+export function valuesOf(channels: ChannelStatus[], read: (status: ChannelStatus) => string[]): string[] {
+  const compare = new Intl.Collator('en', { numeric: true }).compare;
+  return [...new Set(channels.flatMap(read))].filter((value) => value !== '').sort(compare);
+}

@@ -1,0 +1,91 @@
+import { Button, NativeSelect, useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
+import type { ReactNode } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Link, useRoute } from 'wouter';
+import { exporterUrl } from '../api/client';
+import { setToken, useToken } from '../api/session';
+import { useFreshness } from '../live/LiveProvider';
+import { Cards } from '../overview/Cards';
+import { MissingLine } from '../overview/MissingLine';
+import { SoundButton } from '../sound/SoundButton';
+import { LANGUAGES, type Language, language, setLanguage } from '../words';
+import { FreshnessMark, LostBanner } from './FreshnessMark';
+import { TokenForm } from './TokenForm';
+
+function NavLink({ to, children }: { to: string; children: ReactNode }) {
+  const [isHere] = useRoute(`${to}/*?`);
+  return (
+    <Link href={to} className="nav-link" aria-current={isHere ? 'page' : undefined}>
+      {children}
+    </Link>
+  );
+}
+
+function ThemeButton() {
+  const { t } = useTranslation();
+  const { setColorScheme } = useMantineColorScheme();
+  const isDark = useComputedColorScheme('dark') === 'dark';
+  return (
+    <Button size="xs" variant="default" onClick={() => setColorScheme(isDark ? 'light' : 'dark')}>
+      {isDark ? t('theme.light') : t('theme.dark')}
+    </Button>
+  );
+}
+
+function LanguageSelect() {
+  const { t } = useTranslation();
+  return (
+    <NativeSelect
+      size="xs"
+      aria-label={t('language.label')}
+      value={language()}
+      onChange={(event) => setLanguage(event.currentTarget.value as Language)}
+      data={Object.entries(LANGUAGES).map(([value, label]) => ({ value, label }))}
+    />
+  );
+}
+
+/** What stands around every screen but the wall. Its content turns grey while the exporter does not answer. */
+export function Frame({ children }: { children: ReactNode }) {
+  const { t } = useTranslation();
+  const token = useToken();
+  const { freshness } = useFreshness();
+  return (
+    <>
+      <a className="skip" href="#content">
+        {t('app.skip')}
+      </a>
+      <header className="header">
+        <h1>
+          {t('app.title')} <small>{location.hostname}</small>
+        </h1>
+        <nav>
+          <NavLink to="/channels">{t('nav.channels')}</NavLink>
+          <NavLink to="/alerts">{t('nav.alerts')}</NavLink>
+          <NavLink to="/wall">{t('nav.wall')}</NavLink>
+          <a className="nav-link" href={`${exporterUrl}/`}>
+            {t('nav.exporter')}
+          </a>
+        </nav>
+        <div className="tools">
+          <FreshnessMark />
+          <SoundButton />
+          <ThemeButton />
+          <LanguageSelect />
+          {token && (
+            <Button size="xs" variant="default" onClick={() => setToken(null)}>
+              {t('token.forget')}
+            </Button>
+          )}
+        </div>
+      </header>
+      <LostBanner />
+      <main id="content" data-freshness={freshness} tabIndex={-1}>
+        <TokenForm />
+        <Cards />
+        <MissingLine />
+        {children}
+      </main>
+    </>
+  );
+}

@@ -1,0 +1,36 @@
+import { Modal } from '@mantine/core';
+import { useTranslation } from 'react-i18next';
+
+/** The list of keys. */
+export function KeysHelp({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
+  const { t } = useTranslation();
+  const keys = [
+    ['/', t('keys.search')],
+    ['j', t('keys.down')],
+    ['k', t('keys.up')],
+    ['Enter', t('keys.open')],
+    ['a', t('keys.acknowledge')],
+    ['g c, g a, g w', t('keys.go')],
+    ['?', t('keys.help')],
+    ['Esc', t('keys.close')],
+  ];
+  return (
+    <Modal
+      opened={isOpen}
+      onClose={onClose}
+      title={t('keys.title')}
+      closeButtonProps={{ 'aria-label': t('keys.close') }}
+    >
+      <dl className="keys">
+        {keys.map(([key, text]) => (
+          <div key={key}>
+            <dt>
+              <kbd>{key}</kbd>
+            </dt>
+            <dd>{text}</dd>
+          </div>
+        ))}
+      </dl>
+    </Modal>
+  );
+}

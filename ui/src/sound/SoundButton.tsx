@@ -1,0 +1,39 @@
+import { Button } from '@mantine/core';
+import { useEffect, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { useSummary } from '../api/queries';
+import { useLive } from '../live/LiveProvider';
+import { patternFor, play } from './sound';
+
+/** Time in milliseconds after which a critical fault sounds again. */
+const REPEAT = 60_000;
+
+/** Switches the sound on and off. It is off after each load: a browser plays nothing before a click. */
+export function SoundButton() {
+  const { t } = useTranslation();
+  const { onState } = useLive();
+  const [isOn, setOn] = useState(false);
+  const summary = useSummary().data;
+  const isCritical = summary !== undefined && summary.states.down + summary.severities.critical > 0;
+  useEffect(() => {
+    if (!isOn) return;
+    return onState((changes, before) => {
+      const pattern = patternFor(changes, before);
+      if (pattern) play(pattern);
+    });
+  }, [isOn, onState]);
+  useEffect(() => {
+    if (!isOn || !isCritical) return;
+    const timer = setInterval(() => play('critical'), REPEAT);
+    return () => clearInterval(timer);
+  }, [isOn, isCritical]);
+  const toggle = () => {
+    if (!isOn) play('minor');
+    setOn(!isOn);
+  };
+  return (
+    <Button size="xs" variant={isOn ? 'filled' : 'default'} aria-pressed={isOn} onClick={toggle}>
+      {isOn ? t('sound.off') : t('sound.on')}
+    </Button>
+  );
+}

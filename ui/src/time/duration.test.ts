@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import { age, parts, stopwatch } from './duration';
+
+test('a length of time has at most two units, at each boundary', () => {
+  const text = (seconds: number) =>
+    parts(seconds)
+      .map(([n, unit]) => `${n} ${unit}`)
+      .join(' ');
+  expect([0, 59, 60, 61, 599, 600, 3599].map(text)).toEqual([
+    '0 s',
+    '59 s',
+    '1 min',
+    '1 min 1 s',
+    '9 min 59 s',
+    '10 min',
+    '59 min',
+  ]);
+  expect([3600, 3660, 86_399, 86_400, 90_000].map(text)).toEqual(['1 h', '1 h 1 min', '23 h 59 min', '1 d', '1 d 1 h']);
+});
+
+test('an age is never negative, and unknown without a time', () => {
+  const now = Date.parse('2026-01-31T18:00:10Z');
+  expect(age('2026-01-31T18:00:00Z', now)).toBe(10);
+  expect(age('2026-01-31T18:00:20Z', now)).toBe(0);
+  expect([age(null, now), age('soon', now)]).toEqual([undefined, undefined]);
+});
+
+test('a stopwatch shows hours from an hour on', () => {
+  expect([0, 42, 3599, 3600].map(stopwatch)).toEqual(['00:00', '00:42', '59:59', '1:00:00']);
+});

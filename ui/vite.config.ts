@@ -1,0 +1,22 @@
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vitest/config';
+
+// `make demo` starts an exporter there; `npm run dev` shows the page with its data.
+const exporter = process.env.EXPORTER_URL ?? 'http://127.0.0.1:10115';
+
+export default defineConfig({
+  // Addresses are relative to <base href>, which the exporter writes.
+  base: './',
+  plugins: [react()],
+  build: {
+    target: 'es2022',
+    // ui/dist/.gitignore stays; the build script removes the rest.
+    emptyOutDir: false,
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    // scripts/weight.mjs bounds what a browser loads.
+    chunkSizeWarningLimit: 1000,
+  },
+  server: { proxy: { '/api': exporter, '/probe': exporter, '/runbooks': exporter } },
+  test: { environment: 'node', include: ['src/**/*.test.ts', 'src/**/*.test.tsx'] },
+});
