@@ -150,7 +150,7 @@ impl Default for Coverage {
 impl Channel {
     /// Host of the channel's first output; empty when its URL has none.
     #[must_use]
-    pub fn packager(&self) -> &str {
+    pub(crate) fn packager(&self) -> &str {
         self.outputs.first().and_then(|output| output.url.host_str()).unwrap_or_default()
     }
 

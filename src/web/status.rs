@@ -18,6 +18,8 @@ const REMEMBERED_INTERVALS: usize = 3;
 const MIN_INTERVAL: f64 = 20.0;
 /// Longest interval between probes in seconds: after a longer time without probes, probing was interrupted.
 const MAX_INTERVAL: f64 = 300.0;
+/// Longest time of a probe in seconds. A report that is older by more than this was made after the clock was set back.
+const LONGEST_PROBE: f64 = 120.0;
 /// Number of intervals after which a channel that nobody probes is unknown.
 const UNKNOWN_AFTER_INTERVALS: f64 = 3.0;
 
@@ -98,7 +100,9 @@ pub(crate) struct ChannelStatus {
     pub(crate) tier: Option<u32>,
     pub(crate) channel_type: String,
     pub(crate) is_4k: bool,
-    pub(crate) is_hdr: bool,
+    /// `null` when the catalogue doesn't say.
+    #[schema(required)]
+    pub(crate) is_hdr: Option<bool>,
     /// Host of the channel's first output.
     pub(crate) packager: String,
     pub(crate) template: String,
@@ -196,10 +200,10 @@ pub(crate) struct ChannelStates {
 
 impl ChannelStates {
     /// Takes the report of a probe of all outputs. True when anything but the time of the last probe changed. A report
-    /// that is older than the last one, or the same, changes nothing.
+    /// that is older than the last one, or the same, changes nothing, unless the clock was set back in between.
     pub(crate) fn observe(&mut self, report: &Report) -> bool {
         let before = self.observed.get(&report.channel.code);
-        if before.is_some_and(|before| report.started_at <= before.last_probe.started_at) {
+        if before.is_some_and(|before| before.is_later_than(report)) {
             return false;
         }
         let after = Observed::new(report, before);
@@ -349,7 +353,7 @@ impl Observed {
         let (codec, resolution) = video.unwrap_or_default();
         Self {
             state,
-            since: same.map_or(report.started_at, |before| before.since),
+            since: same.map_or(report.started_at, |before| before.since.min(report.started_at)),
             since_exact: same.map_or(before.is_some(), |before| before.since_exact),
             failed,
             rungs: rungs(&view.outputs),
@@ -362,6 +366,12 @@ impl Observed {
 
     fn severity(&self) -> Option<Severity> {
         self.failed.first().map(|worst| worst.severity)
+    }
+
+    /// Whether a report that came later is of an earlier probe, or of the same.
+    fn is_later_than(&self, report: &Report) -> bool {
+        let seconds = Seconds::between(report.started_at, self.last_probe.started_at).0;
+        (0.0..=LONGEST_PROBE).contains(&seconds)
     }
 
     /// Whether anything but the time of the last probe differs.
@@ -402,7 +412,7 @@ fn failed_checks(report: &Report, before: Option<&Observed>) -> Vec<FailedCheck>
             continue;
         }
         let earlier = before.and_then(|before| before.failed.iter().find(|known| known.check == id));
-        let since = earlier.map_or(report.started_at, |earlier| earlier.since);
+        let since = earlier.map_or(report.started_at, |earlier| earlier.since.min(report.started_at));
         failed.push(FailedCheck { check: id, severity: outcome.severity, since });
     }
     failed.sort_by(|a, b| b.severity.cmp(&a.severity).then(a.since.cmp(&b.since)));
@@ -434,7 +444,7 @@ fn intervals(started_at: Timestamp, before: Option<&Observed>) -> VecDeque<f64> 
     let Some(before) = before else { return VecDeque::new() };
     let mut intervals = before.intervals.clone();
     let interval = Seconds::between(before.last_probe.started_at, started_at).0;
-    if interval <= MAX_INTERVAL {
+    if (0.0..=MAX_INTERVAL).contains(&interval) {
         intervals.push_back(interval);
     }
     while intervals.len() > REMEMBERED_INTERVALS {

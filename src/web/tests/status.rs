@@ -131,6 +131,16 @@ fn an_older_or_equal_report_is_no_news_and_only_a_difference_is_a_change() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_stops_no_state() {
+    let mut states = ChannelStates::default();
+    states.observe(&down(3600));
+    assert!(!states.observe(&healthy(3480)), "a probe that took 120 s");
+    assert!(states.observe(&healthy(3479)));
+    let status = status(&states, 3480);
+    assert_eq!((status.state, status.since), (ChannelState::Up, Some(at(3479))));
+}
+
+#[test]
 fn a_summary_counts_each_channel_once() {
     let mut states = ChannelStates::default();
     for (code, report) in [("A", healthy(0)), ("B", down(5)), ("C", down(0))] {
