@@ -10,7 +10,7 @@ if ! command -v npm >/dev/null || ! node -e 'const [a, b] = process.versions.nod
   exit 1
 fi
 
-results=../target/ui
+results=$(cd .. && pwd)/target/ui
 mkdir -p "$results"
 if ! cmp -s package-lock.json "$results/installed" || [ ! -d node_modules ]; then
   npm ci --ignore-scripts --no-audit --no-fund --loglevel=error

@@ -19,7 +19,7 @@ import '@mantine/core/styles/Modal.css';
 import '@mantine/core/styles/PasswordInput.css';
 import './page.css';
 import './words';
-import { MantineProvider } from '@mantine/core';
+import { createTheme, MantineProvider } from '@mantine/core';
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
@@ -40,11 +40,14 @@ const queries = new QueryClient({
   },
 });
 
+// White on Mantine's usual blue has too little contrast in the light theme.
+const theme = createTheme({ primaryShade: 8 });
+
 const base = new URL(document.baseURI).pathname.replace(/\/$/, '');
 
 createRoot(document.getElementById('root') as HTMLElement).render(
   <StrictMode>
-    <MantineProvider defaultColorScheme="auto">
+    <MantineProvider theme={theme} defaultColorScheme="auto">
       <QueryClientProvider client={queries}>
         <LiveProvider>
           <Router base={base}>
