@@ -126,7 +126,7 @@ fn backend(answer: fn(&ProbeRequest, Duration) -> Result<Report, ProbeError>) ->
 
 /// A state without a channel, for tests of its parts.
 pub(super) fn idle_state() -> Arc<State> {
-    State::new(Arc::new(backend(answers)), Settings::default())
+    State::new(Arc::new(backend(answers)), Settings::default(), Api::default())
 }
 
 fn config_of(snapshot: CatalogSnapshot) -> Arc<Config> {
