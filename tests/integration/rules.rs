@@ -31,6 +31,8 @@ struct Alert {
     name: String,
     expr: String,
     severity: Option<String>,
+    /// Seconds of `keep_firing_for`.
+    kept: u64,
     annotations: Value,
 }
 
@@ -44,6 +46,7 @@ fn alerts() -> Vec<Alert> {
             name: rule["alert"].as_str().unwrap().to_owned(),
             expr: rule["expr"].as_str().unwrap().to_owned(),
             severity: rule["labels"]["severity"].as_str().map(str::to_owned),
+            kept: rule["keep_firing_for"].as_str().map_or(0, seconds),
             annotations: rule["annotations"].clone(),
         }));
     }
@@ -102,7 +105,7 @@ fn every_alert_has_a_runbook_and_a_test_and_no_runbook_is_left_over() {
 
 #[test]
 fn every_alert_has_a_severity_and_a_measured_value() {
-    for Alert { name, expr, severity, annotations } in alerts() {
+    for Alert { name, expr, severity, annotations, .. } in alerts() {
         let known = ["critical", "major", "minor", "warning", "none"];
         let inherited = expr.contains(", severity)");
         let is_valid = severity.as_deref().map_or(inherited, |own| known.contains(&own) && !inherited);
@@ -218,6 +221,65 @@ fn every_alert_is_tested_at_its_beginning_and_at_its_end() {
     let left: Vec<String> =
         alerts().into_iter().map(|alert| alert.name).filter(|name| !tested.contains(name)).collect();
     assert_eq!(left, ["Watchdog"], "which has neither");
+}
+
+/// A matcher of alertmanager.yml, such as `alertname=~"A|B"`: label, operator and the regular expression of the value.
+fn matcher(text: &str) -> (&str, &str, regex::Regex) {
+    let at = text.find(['=', '!']).unwrap();
+    let (label, rest) = text.split_at(at);
+    let (operator, value) = rest.split_at(if rest[1..].starts_with(['=', '~']) { 2 } else { 1 });
+    (label, operator, regex::Regex::new(&format!("^(?:{})$", value.trim_matches('"'))).unwrap())
+}
+
+/// Whether an alert of this rule may fit the matchers: its name is known, and which of the labels `channel` and `check` it has.
+fn may_fit(alert: &Alert, matchers: &Value) -> bool {
+    matchers.as_sequence().unwrap().iter().all(|text| {
+        let (label, operator, value) = matcher(text.as_str().unwrap());
+        let fits = match label {
+            "alertname" => value.is_match(&alert.name),
+            "channel" => alert.expr.contains("(channel, tier, packager"),
+            "check" => alert.expr.contains("check, severity) (") || alert.expr.contains("by (packager, check)"),
+            other => panic!("a matcher of {other}"),
+        };
+        fits != operator.starts_with('!')
+    })
+}
+
+/// Otherwise an alert would be sent after the channel has recovered, when the alert that inhibited it is over.
+#[test]
+fn an_alert_is_kept_firing_at_least_as_long_as_every_alert_that_it_inhibits() {
+    let file = std::fs::read_to_string(root().join("config/alertmanager.yml")).unwrap();
+    let configuration: Value = serde_yaml::from_str(&file).unwrap();
+    let (alerts, mut pairs) = (alerts(), BTreeSet::new());
+    for rule in configuration["inhibit_rules"].as_sequence().unwrap() {
+        let source_name = rule["source_matchers"].as_sequence().unwrap()[0].as_str().unwrap();
+        let (label, operator, value) = matcher(source_name);
+        assert_eq!((label, operator), ("alertname", "="), "a source is one alert: {source_name}");
+        let source = alerts.iter().find(|alert| value.is_match(&alert.name)).unwrap();
+        for target in alerts.iter().filter(|alert| may_fit(alert, &rule["target_matchers"])) {
+            pairs.insert((&source.name, &target.name));
+            assert!(
+                source.kept >= target.kept,
+                "{} ({} s) inhibits {} ({} s)",
+                source.name,
+                source.kept,
+                target.name,
+                target.kept
+            );
+        }
+    }
+    for (source, target) in [
+        ("MostChannelsDown", "PackagerDown"),
+        ("PackagerDown", "ChannelDown"),
+        ("ChannelDown", "LiveLatencyHigh"),
+        ("ChannelDownInhibitor", "ChannelAdvisory"),
+        ("PackagerCheckFailing", "SegmentsBroken"),
+        ("ExporterDown", "ChannelNotProbed"),
+    ] {
+        assert!(pairs.contains(&(&source.to_owned(), &target.to_owned())), "{source} doesn't inhibit {target}");
+    }
+    let budget = "ChannelBudgetBurnsFast";
+    assert!(pairs.iter().all(|(_, target)| *target != budget), "it is sent although the outages were");
 }
 
 fn seconds(text: &str) -> u64 {
