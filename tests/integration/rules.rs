@@ -36,21 +36,29 @@ struct Alert {
     annotations: Value,
 }
 
-fn alerts() -> Vec<Alert> {
+/// Each rule, with the name of its file.
+fn rules() -> Vec<(String, Value)> {
     let mut found = Vec::new();
     for file in ending("rules", ".rules.yml") {
         let document: Value = serde_yaml::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
         let groups = document["groups"].as_sequence().unwrap();
         let rules = groups.iter().flat_map(|group| group["rules"].as_sequence().unwrap());
-        found.extend(rules.filter(|rule| rule["alert"].is_string()).map(|rule| Alert {
-            name: rule["alert"].as_str().unwrap().to_owned(),
-            expr: rule["expr"].as_str().unwrap().to_owned(),
-            severity: rule["labels"]["severity"].as_str().map(str::to_owned),
-            kept: rule["keep_firing_for"].as_str().map_or(0, seconds),
-            annotations: rule["annotations"].clone(),
-        }));
+        found.extend(rules.map(|rule| (name.clone(), rule.clone())));
     }
     found
+}
+
+fn alerts() -> Vec<Alert> {
+    let alerts = rules().into_iter().filter(|(_, rule)| rule["alert"].is_string());
+    let alert = |(_, rule): (String, Value)| Alert {
+        name: rule["alert"].as_str().unwrap().to_owned(),
+        expr: rule["expr"].as_str().unwrap().to_owned(),
+        severity: rule["labels"]["severity"].as_str().map(str::to_owned),
+        kept: rule["keep_firing_for"].as_str().map_or(0, seconds),
+        annotations: rule["annotations"].clone(),
+    };
+    alerts.map(alert).collect()
 }
 
 #[test]
@@ -284,6 +292,46 @@ fn an_alert_is_kept_firing_at_least_as_long_as_every_alert_that_it_inhibits() {
 
 fn seconds(text: &str) -> u64 {
     humantime::parse_duration(text).unwrap().as_secs()
+}
+
+/// A label of a channel's target may change: then two series of it exist for some time, with equal labels otherwise. The right
+/// side of such a join must not have both.
+#[test]
+fn a_join_of_many_series_with_one_aggregates_the_one() {
+    let mut joins = 0;
+    for (file, rule) in rules() {
+        let expr = rule["expr"].as_str().unwrap();
+        for right in expr.split("group_left ").skip(1) {
+            let right = right.split_once(") ").unwrap().1.trim_start_matches(|c: char| !c.is_ascii_lowercase());
+            let is_aggregated = ["max by (", "count by ("].iter().any(|begin| right.starts_with(begin));
+            assert!(is_aggregated, "{file}: the right side isn't aggregated: {right}");
+            joins += 1;
+        }
+        assert!(!expr.contains("group_right"), "{file}: {expr}");
+    }
+    assert!(joins > 5, "{joins}");
+}
+
+/// relabelled.test.yml is a test of every rule only if it has every series that the rules ask for, twice.
+#[test]
+fn every_metric_of_the_rules_is_tested_under_two_sets_of_labels() {
+    let tests = std::fs::read_to_string(root().join("rules/tests/relabelled.test.yml")).unwrap();
+    let recorded: BTreeSet<String> =
+        rules().iter().filter_map(|(_, rule)| rule["record"].as_str().map(str::to_owned)).collect();
+    let metric =
+        regex::Regex::new(r#"\b((?:packager|probe|prometheus|alertmanager|process)_[a-z_]+|up)\s*[\[{)]"#).unwrap();
+    let strings = regex::Regex::new(r#""[^"]*""#).unwrap();
+    let mut asked = BTreeSet::new();
+    for (file, rule) in rules() {
+        assert!(tests.contains(&format!("- ../{file}\n")), "{file}");
+        let expr = strings.replace_all(rule["expr"].as_str().unwrap(), "\"\"");
+        asked.extend(metric.captures_iter(&expr).map(|found| found[1].to_owned()));
+    }
+    assert!(asked.len() > 30 && asked.contains("packager_threshold"), "{asked:?}");
+    for name in asked.difference(&recorded) {
+        let count = tests.matches(&format!("series: '{name}{{")).count();
+        assert!(count >= 2, "{name}: {count} series");
+    }
 }
 
 /// The ids in the matchers `check="a"` and `check=~"a|b"`, or in `check!~"a|b"` if `begin` is `check!`.
