@@ -36,14 +36,60 @@ const ROUTES: [(&[&str], &str); 11] = [
     (&["alertname=ChannelAdvisory", "severity=warning", "tier=1", "channel=A"], "alert-database,e-mail"),
 ];
 
+/// The words of alertmanager.yml that switch receivers on.
+pub const RECEIVERS: [&str; 5] = ["database", "slack", "mail", "zabbix", "switch"];
+
+/// The shipped alertmanager.yml with these receivers switched on, as its comment says.
+pub fn alertmanager_with(receivers: &[&str]) -> String {
+    let text = std::fs::read_to_string(shipped().join("alertmanager.yml")).unwrap();
+    let switched = |line: &str| {
+        let comment = line.trim_start_matches(' ');
+        let word = comment.strip_prefix('#').and_then(|rest| rest.split(' ').next()).unwrap_or_default();
+        let is_on = receivers.contains(&word);
+        let rest = comment.split_once(' ').filter(|_| is_on).map(|(_, rest)| rest);
+        rest.map_or(line.to_owned(), |rest| " ".repeat(line.len() - comment.len()) + rest)
+    };
+    text.lines().map(|line| switched(line) + "\n").collect()
+}
+
+fn amtool(arguments: &[&str]) {
+    let output = Command::new("amtool").args(arguments).output();
+    let output = output.expect("amtool (Debian: apt-get install prometheus-alertmanager) must be in PATH");
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// An installation without a receiver would alert on itself: Alertmanager counts each notification that it can't send.
+#[test]
+fn the_shipped_receivers_send_nothing_until_they_are_switched_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("alertmanager.yml");
+    for chosen in 0..1 << RECEIVERS.len() {
+        let on: Vec<&str> = (0..RECEIVERS.len()).filter(|i| chosen >> i & 1 == 1).map(|i| RECEIVERS[i]).collect();
+        let text = alertmanager_with(&on);
+        // The file of Slack's URL isn't there.
+        let text = text.replace("slack_api_url_file: /etc/alertmanager/slack_webhook_url", "slack_api_url: http://s/");
+        std::fs::write(&file, &text).unwrap();
+        amtool(&["check-config", file.to_str().unwrap()]);
+        let document: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
+        let receivers = document["receivers"].as_sequence().unwrap();
+        let sending = receivers.iter().filter(|receiver| receiver.as_mapping().unwrap().len() > 1);
+        let names: Vec<&str> = sending.map(|receiver| receiver["name"].as_str().unwrap()).collect();
+        let expected: &[&str] = match on.as_slice() {
+            [] => &[],
+            ["database"] => &["alert-database"],
+            ["slack"] => &["page", "slack", "slack-quiet"],
+            ["mail"] => &["page", "e-mail"],
+            ["zabbix"] => &["zabbix"],
+            ["switch"] => &["dead-mans-switch"],
+            _ => continue,
+        };
+        assert_eq!(names, expected);
+    }
+}
+
 #[test]
 fn amtool_accepts_the_shipped_configuration_and_routes_each_kind_of_alert() {
     let file = shipped().join("alertmanager.yml");
-    let amtool = |arguments: &[&str]| {
-        let output = Command::new("amtool").args(arguments).output();
-        let output = output.expect("amtool (Debian: apt-get install prometheus-alertmanager) must be in PATH");
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stdout));
-    };
     amtool(&["check-config", file.to_str().unwrap()]);
     for (labels, receivers) in ROUTES {
         let receivers = format!("--verify.receivers={receivers}");

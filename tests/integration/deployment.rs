@@ -1,5 +1,6 @@
 //! The examples of deployment: their mounts exist, their flags are valid, and nginx lets nobody write.
 
+use crate::alerting::alertmanager_with;
 use crate::discovery::by_discovery;
 use crate::exporter::{Exporter, Files, PATIENCE, exit_and_output, run};
 use crate::prometheus::{free_port, shipped};
@@ -104,6 +105,12 @@ fn docker_compose_accepts_the_filled_in_example() {
 fn composes_prometheus_is_the_shipped_one_with_discovery() {
     let value = |text: &str| serde_yaml::from_str::<Value>(text).unwrap();
     assert_eq!(value(&text("compose/prometheus.yml")), value(&by_discovery()));
+}
+
+#[test]
+fn composes_alertmanager_is_the_shipped_one_with_the_database() {
+    let text = text("compose/alertmanager.yml");
+    assert_eq!(text.split_once('\n').unwrap().1, alertmanager_with(&["database"]));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use super::faster::{faster, rules};
 use super::receivers::{Received, mail_server, webhook};
+use super::{RECEIVERS, alertmanager_with};
 use crate::exporter::{Exporter, Files, collect_lines, command};
 use crate::prometheus::{Prometheus, free_port, shipped};
 use crate::zabbix::Trapper;
@@ -206,8 +207,7 @@ pub(super) struct Alertmanager {
 impl Alertmanager {
     async fn start(web: &str, smtp: &str, exporter: &str, times: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let text = std::fs::read_to_string(shipped().join("alertmanager.yml")).unwrap();
-        let text = text
+        let text = alertmanager_with(&RECEIVERS)
             .replace(
                 "slack_api_url_file: /etc/alertmanager/slack_webhook_url",
                 &format!("slack_api_url: http://{web}/slack"),
