@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # Installs only what is missing: ffmpeg, Prometheus with promtool, Alertmanager with amtool, PostgreSQL, InfluxDB,
-# VictoriaMetrics, docker-compose, npm and Chromium by apt; Shaka Packager, Schemathesis, nginx with its RTMP module, Zabbix and Grafana's schema
-# into target/tools, where they touch nothing of this machine.
+# VictoriaMetrics, docker-compose, npm and Chromium by apt; Shaka Packager, Schemathesis, nginx with its RTMP module, Zabbix, Grafana's schema
+# and, if Go is installed, promtool of Prometheus 3 into target/tools, where they touch nothing of this machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 shaka=1.5.1
 schemathesis=4.32.5
+# The Prometheus of examples/compose. Go's module of Prometheus 3.5.0 is v0.305.0.
+prometheus=3.5.0
+prometheus_module=v0.305.0
 tools=$PWD/target/tools
 
 packages() {
@@ -85,4 +88,25 @@ if ! cmp -s scripts/grafana/package-lock.json "$tools/grafana/installed"; then
   cp scripts/grafana/package.json scripts/grafana/package-lock.json "$tools/grafana/"
   (cd "$tools/grafana" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
   cp scripts/grafana/package-lock.json "$tools/grafana/installed"
+fi
+
+# Debian's promtool is of Prometheus 2, and both versions must give the same answers. As a module of its own, because `go install`
+# refuses a module with replace directives; compiling takes some minutes once.
+if ! "$tools/bin/promtool3" --version 2>/dev/null | grep -qF "version $prometheus"; then
+  if command -v go >/dev/null; then
+    mkdir -p "$work/promtool" "$tools/bin"
+    (
+      cd "$work/promtool"
+      export GOPATH=$work/go GOCACHE=$work/go-cache GOFLAGS=-modcacherw CGO_ENABLED=0
+      go mod init promtool
+      go get "github.com/prometheus/prometheus/cmd/promtool@$prometheus_module"
+      go build -o "$tools/bin/promtool3" -ldflags "-s -w -X github.com/prometheus/common/version.Version=$prometheus" \
+        github.com/prometheus/prometheus/cmd/promtool
+    ) >"$work/promtool.log" 2>&1 || {
+      tail -n 3 "$work/promtool.log" >&2
+      echo "promtool $prometheus can't be compiled: the rules are tested with Debian's promtool alone." >&2
+    }
+  else
+    echo "No Go: the rules are tested with $(promtool --version 2>&1 | head -n 1 | cut -d ' ' -f 1-3) alone." >&2
+  fi
 fi

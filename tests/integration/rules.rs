@@ -19,12 +19,16 @@ fn ending(folder: &str, end: &str) -> Vec<PathBuf> {
     files
 }
 
-fn promtool(arguments: &[&str], files: &[PathBuf]) -> String {
-    let output = Command::new("promtool").args(arguments).args(files).output();
-    let output = output.expect("promtool (of Prometheus; Debian: apt-get install prometheus) must be in PATH");
-    let report = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(output.status.success(), "{report}");
-    report
+/// Runs promtool of each version that is installed: Debian's, and that of Prometheus 3 where it could be compiled.
+fn promtool(arguments: &[&str], files: &[PathBuf]) {
+    let newer = root().join("target/tools/bin/promtool3");
+    let newer = newer.exists().then_some(newer);
+    for program in [PathBuf::from("promtool")].into_iter().chain(newer) {
+        let output = Command::new(&program).args(arguments).args(files).output();
+        let output = output.expect("promtool (of Prometheus; Debian: apt-get install prometheus) must be in PATH");
+        let report = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.success(), "{}: {report}", program.display());
+    }
 }
 
 struct Alert {
