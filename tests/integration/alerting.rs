@@ -37,10 +37,10 @@ const ROUTES: [(&[&str], &str); 11] = [
 ];
 
 /// The words of alertmanager.yml that switch receivers on.
-pub const RECEIVERS: [&str; 5] = ["database", "slack", "mail", "zabbix", "switch"];
+pub(crate) const RECEIVERS: [&str; 5] = ["database", "slack", "mail", "zabbix", "switch"];
 
 /// The shipped alertmanager.yml with these receivers switched on, as its comment says.
-pub fn alertmanager_with(receivers: &[&str]) -> String {
+pub(crate) fn alertmanager_with(receivers: &[&str]) -> String {
     let text = std::fs::read_to_string(shipped().join("alertmanager.yml")).unwrap();
     let switched = |line: &str| {
         let comment = line.trim_start_matches(' ');

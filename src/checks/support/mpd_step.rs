@@ -89,8 +89,8 @@ pub(in crate::checks) fn is_same_start(a: Seconds, b: Seconds) -> bool {
     (a - b).0.abs() <= SAME
 }
 
-/// Whether state `b` has reached the live edge and publishTime of state `a`, or is beyond them, and has its Periods where `a` had them.
-pub(in crate::checks) fn has_caught_up(a: &MpdState, b: &MpdState) -> bool {
+/// Whether state `b` has reached the live edge and publishTime of state `a`, or is beyond them.
+fn has_caught_up(a: &MpdState, b: &MpdState) -> bool {
     let edge = match (a.window, b.window) {
         (Some(MpdWindow::Timeline { end: was, .. }), Some(MpdWindow::Timeline { end: is, .. })) => {
             is.0 >= was.0 - CLOSE
@@ -98,11 +98,11 @@ pub(in crate::checks) fn has_caught_up(a: &MpdState, b: &MpdState) -> bool {
         _ => true,
     };
     let start = start_moved(a, b).is_none_or(|moved| moved.0.abs() <= SAME);
-    start && edge && publish_time_decrease(a, b).is_none() && regressed_period(a, b).is_none()
+    start && edge && publish_time_decrease(a, b).is_none()
 }
 
-/// `later` has come to where the MPD was before it went back in `step`, or beyond. A Period that moved or went has returned
-/// when a Period begins at its time again.
+/// Whether the MPD `later` has reached the position from which it went back in `step`, or is beyond it. A Period that moved or
+/// vanished has returned when a Period begins at its time again.
 pub(in crate::checks) fn has_returned(step: &MpdStep<'_>, later: &MpdState) -> bool {
     let begins = |p: &PeriodStart| later.periods.iter().any(|q| is_same_start(q.start, p.start));
     let periods = match step.change {

@@ -21,6 +21,7 @@ pub(super) fn with_addresses_of(session: &Presentation, newest: &Presentation) -
             renditions: moved_to(&newest.renditions, &renditions),
             i_frames: moved_to(&newest.i_frames, &i_frames),
             variables: session.variables.clone(),
+            variants: newest.variants,
         }),
         (false, _) => (knows_some || addressed().next().is_none()).then(|| newest.clone()),
     }
