@@ -1,10 +1,29 @@
-//! The migrations and, in a release build, the web page are inside the binary: a new file among them is seen, not only
+//! Migrations, runbooks and, in a release build, the web page are inside the binary: a new file among them is seen, not only
 //! a changed one.
 #![allow(clippy::print_stdout, reason = "Cargo reads it")]
 
-fn main() {
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+fn main() -> std::io::Result<()> {
     println!("cargo::rerun-if-changed=migrations");
     if std::env::var("PROFILE").is_ok_and(|profile| profile == "release") {
         println!("cargo::rerun-if-changed=ui/dist");
     }
+    println!("cargo::rerun-if-changed=docs/runbooks");
+    let out = std::env::var_os("OUT_DIR").map(PathBuf::from).ok_or(std::io::ErrorKind::NotFound)?;
+    std::fs::write(out.join("runbooks.rs"), runbooks(&Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/runbooks"))?)
+}
+
+/// Source of a slice of the runbooks in the folder, by name: the name of each and its Markdown text.
+fn runbooks(folder: &Path) -> std::io::Result<String> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)?.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>()?;
+    files.retain(|file| file.extension().is_some_and(|end| end == "md"));
+    files.sort();
+    let mut source = "&[\n".to_owned();
+    for file in files {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        let _ = writeln!(source, "    ({name:?}, include_str!({:?})),", file.to_string_lossy());
+    }
+    Ok(source + "]\n")
 }

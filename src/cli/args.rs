@@ -102,6 +102,9 @@ pub(super) struct Serve {
     /// URL under which browsers reach the exporter, for example through a reverse proxy
     #[arg(long = "web.external-url", value_name = "URL", value_parser = external_url)]
     pub external_url: Option<Url>,
+    /// URL of Grafana with the shipped dashboards, for the links in alerts
+    #[arg(long = "grafana.url", value_name = "URL", value_parser = external_url)]
+    pub grafana_url: Option<Url>,
     /// Address for the API and the page, instead of --web.listen-address; may be repeated
     #[arg(long = "api.listen-address", value_name = "ADDRESS")]
     pub api_listen: Vec<ListenAddress>,
@@ -277,7 +280,35 @@ fn external_url(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
+/// Addresses that links in alerts lead to, without a slash at the end.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Links {
+    pub exporter: String,
+    /// Empty if it is unknown.
+    pub grafana: String,
+}
+
+/// Name of this machine.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    if name.trim().is_empty() { "localhost".to_owned() } else { name.trim().to_owned() }
+}
+
 impl Serve {
+    /// Addresses for the links in alerts. Without --web.external-url the exporter's is made of the first address that it
+    /// listens on, with the machine's name if that is every address.
+    pub(super) fn links(&self) -> Links {
+        let plain = |url: &Url| url.as_str().trim_end_matches('/').to_owned();
+        let exporter = self.external_url.as_ref().map_or_else(
+            || {
+                let listen = self.listen.first().map(|a| a.url_host(host_name)).unwrap_or_default();
+                format!("http://{listen}{}", self.prefixes().1)
+            },
+            plain,
+        );
+        Links { exporter, grafana: self.grafana_url.as_ref().map(plain).unwrap_or_default() }
+    }
+
     /// The prefix of the routes, and the prefix of links in pages.
     pub(super) fn prefixes(&self) -> (String, String) {
         let path = self.external_url.as_ref().map(|u| u.path().trim_end_matches('/').to_owned());

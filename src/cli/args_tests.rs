@@ -102,3 +102,15 @@ fn every_command_of_the_documents_is_understood() {
     }
     assert!(read > 30, "{read}");
 }
+
+#[test]
+fn links_lead_to_the_external_url_or_to_the_first_listening_address() {
+    let of = |flags: &str| serve(flags).links();
+    assert_eq!(of("--web.listen-address 127.0.0.1:9115").exporter, "http://127.0.0.1:9115");
+    assert_eq!(of("--web.listen-address [::1]:9115 --web.route-prefix /px").exporter, "http://[::1]:9115/px");
+    assert_eq!(of("--web.external-url https://mon.example/px/").exporter, "https://mon.example/px");
+    let machine = of("").exporter;
+    assert!(machine.starts_with("http://") && machine.ends_with(":10115") && machine.len() > 14, "{machine}");
+    let grafana = of("--grafana.url https://g.example/grafana/").grafana;
+    assert_eq!((grafana.as_str(), of("").grafana.as_str()), ("https://g.example/grafana", ""));
+}

@@ -1,5 +1,6 @@
 //! Connects the web layer to the configuration, the prober, the metrics and the sinks.
 
+use super::args::Links;
 use crate::config::{Config, ConfigHandle, ConfigPaths};
 use crate::influx::InfluxQueue;
 use crate::inspector::{self, SyncEvent};
@@ -24,7 +25,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// Lists every fault of the configuration with file and line, or says why the HTTP client can not be set up.
-pub(super) fn backend(source: ConfigPaths, store: Option<Store>) -> Result<(Arc<dyn Backend>, Sinks), String> {
+pub(super) fn backend(
+    source: ConfigPaths,
+    store: Option<Store>,
+    links: &Links,
+) -> Result<(Arc<dyn Backend>, Sinks), String> {
     let variables = source.variables.clone();
     let live = Arc::new(ConfigHandle::start(source, Timestamp::now()).map_err(|errors| errors.to_string())?);
     for warning in &live.current().warnings {
@@ -32,6 +37,7 @@ pub(super) fn backend(source: ConfigPaths, store: Option<Store>) -> Result<(Arc<
     }
     let prober = Prober::new(live.clone(), Clock::System).map_err(|e| e.to_string())?;
     let own = SelfMetrics::new().map_err(|e| e.to_string())?;
+    own.links(&links.exporter, &links.grafana);
     if let Some(store) = store.clone() {
         let sink_metrics = own.clone();
         tokio::spawn(inspector::follow(

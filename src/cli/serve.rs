@@ -32,7 +32,7 @@ pub(super) fn run(args: &Serve) -> Result<Exit, String> {
     let ended = runtime.block_on(async {
         let signals = Signals::new()?;
         let store = database::optional_store()?;
-        let (backend, sinks) = backend::backend(args.config.source(), store.clone())?;
+        let (backend, sinks) = backend::backend(args.config.source(), store.clone(), &args.links())?;
         let api = Api {
             loopback: false,
             zabbix: Some(sinks.zabbix.clone()),

@@ -38,6 +38,13 @@ pub(crate) const GAUGES: &[Gauge] = &[
         violations,
     ),
     gauge(
+        "packager_violation_measured",
+        &["check", "severity", "output", "rendition", "quantity", "unit"],
+        "A quantity that the check's violations name, of the violation with the largest one, in the unit of the label: s, \
+         bit/s, d, or none for ratios, statuses and numbers. Absent without violations.",
+        measured,
+    ),
+    gauge(
         "packager_threshold",
         &["name"],
         "A threshold of the template in force, in the unit of the value that it is compared with.",
@@ -57,10 +64,67 @@ fn violations(view: &ReportView<'_>, series: &mut Series<'_>) {
     }
 }
 
+/// Values of a violation's evidence that people read: the end of the evidence's name, and the unit. Numbers that only say
+/// where a violation is, such as lines and segment numbers, are left out.
+const QUANTITIES: [(&str, &str); 8] = [
+    ("_seconds", "s"),
+    ("seconds", "s"),
+    ("bits_per_second", "bit/s"),
+    ("ratio", ""),
+    ("status", ""),
+    ("days", "d"),
+    ("continuity_errors", ""),
+    ("transport_errors", ""),
+];
+
+fn measured(view: &ReportView<'_>, series: &mut Series<'_>) {
+    for outcome in view.checks {
+        let mut largest = BTreeMap::new();
+        for finding in &outcome.findings {
+            let rendition = finding.rendition.as_deref().unwrap_or_default();
+            for (name, value) in &finding.evidence {
+                let (Some((quantity, unit)), Some(value)) = (quantity(name), value.as_f64()) else { continue };
+                let key = (finding.severity, rendition, quantity, unit);
+                let before = largest.entry(key).or_insert(value);
+                if value.abs() > before.abs() {
+                    *before = value;
+                }
+            }
+        }
+        for ((severity, rendition, quantity, unit), value) in largest {
+            let labels = [outcome.check.id, severity.as_str(), &outcome.output, rendition, quantity, unit];
+            series.set(&labels, Some(value));
+        }
+    }
+}
+
+/// Quantity and unit of a piece of evidence; `None` if it is none of [`QUANTITIES`].
+fn quantity(name: &str) -> Option<(&str, &'static str)> {
+    let (end, unit) = QUANTITIES.iter().find(|(end, _)| name.ends_with(end))?;
+    let quantity = if end.starts_with('_') { name.strip_suffix(end)? } else { name };
+    Some((if quantity == "seconds" { "duration" } else { quantity }, unit))
+}
+
 fn counted(outcome: &CheckOutcome) -> BTreeMap<(crate::finding::Severity, &str), f64> {
     let mut counts = BTreeMap::new();
     for finding in &outcome.findings {
         *counts.entry((finding.severity, finding.rendition.as_deref().unwrap_or_default())).or_insert(0.0) += 1.0;
     }
     counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quantity_has_a_unit_and_a_place_is_none() {
+        assert_eq!(quantity("off_seconds"), Some(("off", "s")));
+        assert_eq!(quantity("seconds"), Some(("duration", "s")));
+        assert_eq!(quantity("bits_per_second"), Some(("bits_per_second", "bit/s")));
+        assert_eq!(quantity("status"), Some(("status", "")));
+        for place in ["line", "number", "byte", "media_sequence", "url"] {
+            assert_eq!(quantity(place), None, "{place}");
+        }
+    }
 }

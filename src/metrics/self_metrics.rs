@@ -210,6 +210,7 @@ impl SelfMetrics {
     /// Every metric that the exporter may have, for the reference.
     pub(super) fn families(&self) -> Vec<prometheus::proto::MetricFamily> {
         self.database(false, 0);
+        self.links("", "");
         self.zabbix_reached(false);
         self.synced("", 0, [0; 3], false, Timestamp::UNIX_EPOCH);
         self.sync_wrote("", 0, 0, 0);

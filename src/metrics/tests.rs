@@ -89,6 +89,8 @@ fn promtool_accepts_what_a_probe_and_the_exporter_answer() {
 fn every_gauge_of_the_tables_is_filled_by_a_healthy_channel() {
     let mut report = clean();
     report.outcomes.extend(broken().outcomes);
+    let finding = report.outcomes.iter_mut().find_map(|outcome| outcome.findings.first_mut()).unwrap();
+    finding.evidence.insert("status".into(), 404.into());
     let filled: Vec<String> = samples(&exposition(&report)).into_keys().map(|(name, _)| name).collect();
     for gauge in gauges() {
         assert!(filled.iter().any(|name| name == gauge.name), "{}", gauge.name);
@@ -227,9 +229,32 @@ fn twelve_renditions_with_80_checks_stay_under_150_kilobytes() {
     assert_eq!(value(&text, "packager_series_dropped", &[]), Some(0.0));
 }
 
+#[test]
+fn the_largest_of_each_quantity_is_measured_by_rendition() {
+    let mut report = broken();
+    let renditions = report.outcomes.iter_mut().find(|o| o.check.id == "rendition_unavailable").unwrap();
+    for (finding, seconds) in renditions.findings.iter_mut().zip([0.5, 1.0, -2.5]) {
+        finding.evidence.insert("off_seconds".into(), seconds.into());
+        finding.evidence.insert("line".into(), 7.into());
+    }
+    let text = exposition(&report);
+    let off = |rendition| {
+        let labels = [("check", "rendition_unavailable"), ("severity", "major"), ("output", "hls")];
+        let more = [("rendition", rendition), ("quantity", "off"), ("unit", "s")];
+        value(&text, "packager_violation_measured", &[&labels[..], &more].concat())
+    };
+    assert_eq!((off("1080p"), off("720p"), off("360p")), (Some(0.5), Some(-2.5), None));
+    assert!(!text.contains("quantity=\"line\""), "{text}");
+}
+
 /// Gauges without a JSON field of their name: JSON has the verdicts in `checks` and `findings`, and nothing is cut from it.
-const NOT_IN_JSON: [&str; 4] =
-    ["packager_check_ok", "packager_check_ran", "packager_check_violations", "packager_series_dropped"];
+const NOT_IN_JSON: [&str; 5] = [
+    "packager_check_ok",
+    "packager_check_ran",
+    "packager_check_violations",
+    "packager_violation_measured",
+    "packager_series_dropped",
+];
 
 #[test]
 fn json_has_every_gauge_under_its_name_without_prefix_and_with_its_value() {

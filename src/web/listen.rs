@@ -43,6 +43,13 @@ impl fmt::Display for ListenAddress {
 }
 
 impl ListenAddress {
+    /// Host and port for a URL. `name` gives the host of an address that stands for every address of the machine.
+    #[must_use]
+    pub(crate) fn url_host(&self, name: impl FnOnce() -> String) -> String {
+        let is_any = matches!(self.host.as_str(), "" | "0.0.0.0" | "::");
+        if is_any { format!("{}:{}", name(), self.port) } else { self.to_string() }
+    }
+
     /// Binds the first address of the host that can be bound. Of a name's addresses IPv4 comes first, as in Go.
     ///
     /// # Errors

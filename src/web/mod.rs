@@ -5,12 +5,14 @@ mod admin;
 pub(crate) mod api;
 mod events;
 mod guard;
+mod kept_reports;
 pub(crate) mod listen;
 mod page;
 mod params;
 mod probe;
 mod recent;
 mod respond;
+mod runbooks;
 pub(crate) mod security;
 pub(crate) mod server;
 mod status;
@@ -26,6 +28,7 @@ use api::Api;
 use axum::routing::get;
 use axum::{Extension, Router};
 use futures_util::future::BoxFuture;
+use kept_reports::KeptReports;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -85,8 +88,8 @@ pub(crate) struct State {
     backend: Arc<dyn Backend>,
     settings: Settings,
     api: Api,
-    /// Report of the last probe of all outputs, by the code of the channel.
-    reports: Mutex<BTreeMap<String, Arc<Report>>>,
+    /// Reports of probes of all outputs, by the code of the channel.
+    reports: Mutex<BTreeMap<String, KeptReports>>,
     states: Mutex<status::ChannelStates>,
     recent: Mutex<recent::RecentProbes>,
     events: events::Events,
@@ -141,6 +144,9 @@ impl State {
             // A person may try another template without changing the channel's state.
             if scraped || report.template.name == channel.template {
                 self.observe(report, channel, &config.snapshot);
+                if self.api.store.is_some() {
+                    self.state_changes.push(report);
+                }
             }
         }
         self.send_probe(report, output);
@@ -160,16 +166,32 @@ impl State {
     /// left the catalogue are dropped when there are more reports than channels.
     fn keep(&self, report: &Arc<Report>, known: &BTreeMap<String, Arc<Channel>>) -> bool {
         let mut reports = self.reports.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let before = reports.insert(report.channel.code.clone(), Arc::clone(report));
+        let is_new = match reports.get_mut(&report.channel.code) {
+            Some(kept) if Arc::ptr_eq(kept.newest(), report) => false,
+            Some(kept) => {
+                kept.push(Arc::clone(report));
+                true
+            }
+            None => {
+                reports.insert(report.channel.code.clone(), KeptReports::new(Arc::clone(report)));
+                true
+            }
+        };
         if reports.len() > known.len() {
             reports.retain(|code, _| known.contains_key(code));
         }
-        before.is_none_or(|before| !Arc::ptr_eq(&before, report))
+        is_new
     }
 
     fn last_report(&self, code: &str) -> Option<Arc<Report>> {
         let reports = self.reports.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        reports.get(code).cloned()
+        reports.get(code).map(|kept| Arc::clone(kept.newest()))
+    }
+
+    /// Report of the last fault of a channel, or its newest report without one.
+    fn last_fault_report(&self, code: &str) -> Option<Arc<Report>> {
+        let reports = self.reports.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        reports.get(code).map(|kept| Arc::clone(kept.fault_or_newest()))
     }
 
     fn states(&self) -> std::sync::MutexGuard<'_, status::ChannelStates> {
@@ -232,6 +254,8 @@ fn probing() -> (Router<Arc<State>>, Document) {
         .routes(routes!(page::page))
         .routes(routes!(probe::probe))
         .routes(routes!(page::logs))
+        .routes(routes!(runbooks::list))
+        .routes(routes!(runbooks::one))
         .routes(routes!(admin::config))
         .routes(routes!(admin::metrics))
         .routes(routes!(admin::healthy))

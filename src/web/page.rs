@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 /// Most codes that the form offers; more would make the page slow.
 const MAX_CODES: usize = 2000;
-const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem}\
+pub(super) const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem}\
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ccc}\
 td{overflow-wrap:anywhere}.bad{color:#b00020;font-weight:600}.good{color:#17692b}form>*{margin-right:.6rem}";
 
@@ -40,7 +40,7 @@ pub(super) async fn page(
 <meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style></head><body>\n\
 <h1>packager_exporter {version}</h1>\n\
 <p>{ui}<a href=\"{base}/metrics\">Metrics</a> · <a href=\"{base}/config\">Configuration</a> · \
-<a href=\"{base}/-/healthy\">Healthy</a> · <a href=\"{base}/-/ready\">Ready</a></p>\n{}{}</body></html>\n",
+<a href=\"{base}/runbooks\">Runbooks</a> · <a href=\"{base}/-/healthy\">Healthy</a> · <a href=\"{base}/-/ready\">Ready</a></p>\n{}{}</body></html>\n",
         form(&base, codes),
         table(&base, &entries),
     ))
@@ -90,23 +90,40 @@ fn row(base: &str, entry: &RecentProbe) -> String {
     )
 }
 
-/// Shows the log of a probe of the page, as `debug=true` would have shown it.
-#[utoipa::path(get, path = "/logs", tag = "probing", operation_id = "logs", params(("id" = u64, Query, description = "Number of the probe; the page links to each log")),
+/// Shows the log of a probe of the page, as `debug=true` would have shown it, or of a channel's last fault: of its probe
+/// with the worst failed check within an hour, else of its newest probe.
+#[utoipa::path(get, path = "/logs", tag = "probing", operation_id = "logs",
+    params(("id" = Option<u64>, Query, description = "Number of the probe; the page links to each log"),
+        ("target" = Option<String>, Query, description = "Code of a channel, in place of `id`", example = "CH_TV_HD_001")),
     responses((status = 200, description = "The log", body = String, content_type = "text/plain"),
-        (status = 400, description = "`id` is not a number", body = String, content_type = "text/plain"),
-        (status = 404, description = "The probe is no longer kept", body = String, content_type = "text/plain"), answers::GuardedText))]
+        (status = 400, description = "Neither a number as `id` nor a `target`", body = String, content_type = "text/plain"),
+        (status = 404, description = "No such probe is kept", body = String, content_type = "text/plain"), answers::GuardedText))]
 pub(super) async fn logs(
     extract::State(state): extract::State<Arc<State>>,
     extract::RawQuery(raw): extract::RawQuery,
 ) -> Response {
     let raw = raw.unwrap_or_default();
-    let Some(id) = raw.strip_prefix("id=").and_then(|id| id.parse::<u64>().ok()) else {
-        return respond::text(StatusCode::BAD_REQUEST, "ask for /logs?id=NUMBER; the page at / links to each log");
-    };
-    let text = state.recent().text(id);
+    let mut pairs = url::form_urlencoded::parse(raw.as_bytes());
+    match (pairs.next(), pairs.next()) {
+        (Some((name, id)), None) if name == "id" && id.parse::<u64>().is_ok() => {
+            let text = id.parse().ok().and_then(|id| state.recent().text(id));
+            shown(text.as_deref(), &format!("probe {id} is no longer kept (--history.limit)"))
+        }
+        (Some((name, code)), None) if name == "target" => {
+            let text = state.last_fault_report(&code).map(|report| super::probe::debug_text(&report));
+            shown(text.as_deref(), "this exporter has not probed all outputs of such a channel of its catalogue")
+        }
+        _ => respond::text(
+            StatusCode::BAD_REQUEST,
+            "ask for /logs?id=NUMBER or /logs?target=CODE; the page at / links to each log",
+        ),
+    }
+}
+
+fn shown(text: Option<&str>, otherwise: &str) -> Response {
     match text {
-        Some(text) => respond::text(StatusCode::OK, text.as_ref()),
-        None => respond::text(StatusCode::NOT_FOUND, format!("probe {id} is no longer kept (--history.limit)")),
+        Some(text) => respond::text(StatusCode::OK, text),
+        None => respond::text(StatusCode::NOT_FOUND, otherwise),
     }
 }
 

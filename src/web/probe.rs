@@ -38,7 +38,7 @@ pub(super) async fn probe(
     state.record(&report, query.ask.output.as_deref(), headers.contains_key(params::TIMEOUT_HEADER));
     let metrics = metrics::exposition(&report).into_bytes();
     let keep = state.recent().is_enabled();
-    let debug = if keep || query.debug { debug_text(&report, &metrics) } else { String::new() };
+    let debug = if keep || query.debug { text_of(&report, &metrics) } else { String::new() };
     if keep {
         state.recent().push(entry(query.ask.target, query.ask.output, &report, &debug));
     }
@@ -49,7 +49,11 @@ pub(super) async fn probe(
 }
 
 /// Log, metrics and template of a probe, in the form of blackbox_exporter.
-fn debug_text(report: &Report, metrics: &[u8]) -> String {
+pub(super) fn debug_text(report: &Report) -> String {
+    text_of(report, metrics::exposition(report).as_bytes())
+}
+
+fn text_of(report: &Report, metrics: &[u8]) -> String {
     let logs = report::log(report);
     let metrics = String::from_utf8_lossy(metrics);
     let template = report.template.to_yaml();

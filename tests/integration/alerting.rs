@@ -228,7 +228,10 @@ async fn catalogue(stack: &AlertingStack, channels: &[(&str, String)]) {
     let template = json!({"template_name": "T2", "segment_duration_target": 2.0, "settings": settings});
     let id = stack.create("/templates", &template).await["template_id"].clone();
     for (code, url) in channels {
-        let channel = json!({"channel_code": code, "tier": 1, "input_url": url, "template_id": id});
+        let mut channel = json!({"channel_code": code, "tier": 1, "input_url": url, "template_id": id});
+        if *code == "LONE" {
+            channel["channel_name"] = json!("Lone channel");
+        }
         stack.create("/channels", &channel).await;
     }
 }
@@ -248,21 +251,31 @@ async fn a_channel_and_a_rendition(stack: &AlertingStack, origin: &Origin) {
 
     let page = stack.wait_for_slack("FIRING", "ChannelDown LONE").await;
     for part in [
-        "#fpt-play-alerts\n[FIRING critical] ChannelDown LONE (tier 1)\nhttps://",
-        "/runbooks/ChannelDown.md\n*LONE is down*\n",
+        "#fpt-play-alerts\n[FIRING critical] ChannelDown LONE (tier 1)\nhttp://127.0.0.1:",
+        "/runbooks/ChannelDown\n*LONE (Lone channel) is down*\n",
         "(probe_success is 0). Failed checks with their number of violations: manifest_unavailable (hls) 1",
         "|runbook>",
+        "/logs?target=LONE|log>",
+        "http://grafana.example/d/packager-channel?var-channel=LONE|dashboard>",
+        "Measured: manifest_unavailable (hls) status 404; ",
     ] {
         assert!(page.contains(part), "{part} is not in {page}");
     }
     let mail = stack.wait_for_mail("ChannelDown LONE").await;
     for part in [
         "Subject: [FIRING critical] ChannelDown LONE (tier 1)",
-        "LONE is down",
+        "LONE (Lone channel) is down",
         "manifest_unavailable (hls) 1",
-        "What to do: https://",
+        "What to do: http://127.0.0.1:",
+        "Log: http://127.0.0.1:",
     ] {
         assert!(mail.contains(part), "{part} is not in {mail}");
+    }
+    for part in ["/runbooks/ChannelDown", "/logs?target=LONE"] {
+        let url =
+            page.split(['<', '|', '\n', '>']).find(|piece| piece.starts_with("http://127") && piece.ends_with(part));
+        let answer = stack.follow_link(url.unwrap_or_else(|| panic!("{part} is not in {page}"))).await;
+        assert!(answer.contains("manifest_unavailable"), "{answer}");
     }
     let message = stack.wait_for_slack("FIRING", "RenditionDown RUNG").await;
     for part in [
@@ -270,7 +283,7 @@ async fn a_channel_and_a_rendition(stack: &AlertingStack, origin: &Origin) {
         "of hls is down*",
         "(available: 0)",
         "404 of the playlist",
-        "/runbooks/RenditionDown.md",
+        "/runbooks/RenditionDown",
     ] {
         assert!(message.contains(part), "{part} is not in {message}");
     }
@@ -291,7 +304,7 @@ async fn a_channel_and_a_rendition(stack: &AlertingStack, origin: &Origin) {
     stack.wait_for_zabbix("LONE", "ChannelDown", &["4", "0"]).await;
     stack.wait_for_zabbix("RUNG", "RenditionDown", &["3", "0"]).await;
     let over = stack.wait_for_slack("RESOLVED", "ChannelDown LONE").await;
-    assert!(over.contains("*LONE is down*: over since"), "{over}");
+    assert!(over.contains("*LONE (Lone channel) is down*: over since"), "{over}");
     stack.wait_for_slack("RESOLVED", "RenditionDown RUNG").await;
     stack.wait_for_mail("[RESOLVED] ChannelDown LONE").await;
 }
@@ -300,7 +313,7 @@ async fn the_database(stack: &mut AlertingStack) {
     stack.postgres.stop();
     stack.wait_for_alerts("alertname=\"DatabaseAway\"", "active", 1).await;
     let message = stack.wait_for_slack("FIRING", "DatabaseAway").await;
-    assert!(message.contains("can't reach its database") && message.contains("/runbooks/DatabaseAway.md"), "{message}");
+    assert!(message.contains("can't reach its database") && message.contains("/runbooks/DatabaseAway"), "{message}");
     stack.wait_for_zabbix("-", "DatabaseAway", &["3"]).await;
     stack.postgres.start_again();
     // The alert began while nothing could be written, and was written before it ended: an end alone is not sent.
@@ -316,7 +329,7 @@ async fn the_exporter(stack: &mut AlertingStack) {
     let message = stack.wait_for_slack("FIRING", "ExporterDown").await;
     assert!(message.contains("Its channels are not watched (up: 0)"), "{message}");
     let mail = stack.wait_for_mail("ExporterDown").await;
-    assert!(mail.contains("/runbooks/ExporterDown.md"), "{mail}");
+    assert!(mail.contains("/runbooks/ExporterDown"), "{mail}");
     stack.wait_for_alerts("alertname=\"ChannelNotProbed\"", "suppressed", 12).await;
     stack.start_exporter().await;
     stack.wait_for_row("ExporterDown", None, "resolved").await;
@@ -330,14 +343,28 @@ async fn a_packager(stack: &AlertingStack, ten: Origin) {
     stack.wait_for_alerts("alertname=\"PackagerDown\"", "active", 1).await;
     stack.wait_for_alerts("alertname=\"ChannelDown\"", "suppressed", 10).await;
     let message = stack.wait_for_slack("FIRING", "PackagerDown 127.0.0.2").await;
-    for part in ["100% of the channels of 127.0.0.2 are down", "TEN_7", "/runbooks/PackagerDown.md"] {
+    for part in ["100% of the channels of 127.0.0.2 are down", "TEN_7", "/runbooks/PackagerDown"] {
         assert!(message.contains(part), "{part} is not in {message}");
     }
     stack.wait_for_mail("[FIRING critical] PackagerDown 127.0.0.2").await;
     stack.wait_for_row("PackagerDown", None, "firing").await;
+    // Nobody is notified of these, and yet each channel's history has its outage.
+    for n in 0..10 {
+        let what = format!("ChannelDown of TEN_{n} is inhibited in the database");
+        stack
+            .until(&what, async || {
+                let row = stack.wait_for_row("ChannelDown", Some(&format!("TEN_{n}")), "firing").await;
+                let is_inhibited = row["inhibited_by"].as_array().is_some_and(|by| by.len() == 1);
+                is_inhibited.then_some(()).ok_or_else(|| row.to_string())
+            })
+            .await;
+    }
     stack.wait_for_zabbix("127.0.0.2", "PackagerDown", &["4"]).await;
     let _again = origin(&address).await;
     stack.wait_for_row("PackagerDown", None, "resolved").await;
+    for n in 0..10 {
+        stack.wait_for_row("ChannelDown", Some(&format!("TEN_{n}")), "resolved").await;
+    }
     stack.wait_for_zabbix("127.0.0.2", "PackagerDown", &["4", "0"]).await;
     stack.wait_for_slack("RESOLVED", "PackagerDown").await;
     stack.wait_for_mail("[RESOLVED] PackagerDown").await;

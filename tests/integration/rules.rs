@@ -98,7 +98,8 @@ fn every_alert_has_a_runbook_and_a_test_and_no_runbook_is_left_over() {
     for Alert { name, annotations, .. } in &alerts {
         assert!(tests.contains(&format!("alertname=\"{name}\",alertstate=\"firing\"")), "{name} has no test");
         let runbook = annotations["runbook_url"].as_str().unwrap_or_default();
-        assert!(runbook.ends_with(&format!("/runbooks/{name}.md")), "{name}: {runbook}");
+        let is_of_exporter = runbook.contains("packager_exporter_links_info");
+        assert!(is_of_exporter && runbook.ends_with(&format!("{{{{ end }}}}/runbooks/{name}")), "{name}: {runbook}");
         let text = std::fs::read_to_string(root().join(format!("docs/runbooks/{name}.md"))).unwrap_or_default();
         for part in ["## What viewers see", "## Confirm", "## Likely causes", "## What to do"] {
             assert!(text.contains(part), "docs/runbooks/{name}.md lacks {part}");
@@ -131,16 +132,20 @@ fn every_alert_has_a_severity_and_a_measured_value() {
     }
 }
 
-/// The message names the channel, and its renditions where the alert is about renditions.
+/// The message names the channel by its code and its name, links to its log and dashboard, and names its renditions where the
+/// alert is about renditions.
 #[test]
 fn an_alert_on_a_channel_names_it_and_its_renditions() {
     for Alert { name, expr, annotations, .. } in alerts() {
         let text = format!("{:?}", annotations);
         assert_eq!(
             expr.contains("(channel, tier, packager"),
-            text.contains("$labels.channel }} ") || text.contains("$labels.channel }}:"),
-            "{name}"
+            text.contains("$labels.channel }}{{ range query (printf \\\"max by (name) (packager_channel_info{"),
+            "{name}: {text}"
         );
+        for link in ["log_url", "dashboard_url"] {
+            assert_eq!(expr.contains("(channel, tier, packager"), annotations[link].is_string(), "{name}: {link}");
+        }
         let by_rendition = expr.contains("rendition) (") || expr.contains("check, severity) (");
         let named = text.contains("$labels.rendition") || text.contains(".Labels.rendition");
         assert!(named || !by_rendition, "{name}");

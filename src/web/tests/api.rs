@@ -167,6 +167,8 @@ async fn the_last_report_of_all_outputs_is_kept() {
     server.get("/probe?target=CH_01").await;
     let (status, report) = server.api(path).await;
     assert_eq!((status, &report["success"]), (200, &json!(true)), "{report}");
+    let (status, log) = server.get("/logs?target=CH_01").await;
+    assert!(status == 200 && log.contains("Logs for the probe:") && log.contains("CH_01"), "{log}");
 }
 
 #[tokio::test]

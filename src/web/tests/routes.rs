@@ -74,7 +74,24 @@ async fn the_page_lists_probes_with_their_logs_and_escapes_everything() {
     assert_eq!(status, 200);
     assert!(log.contains("target=down") && log.contains("Template configuration:"), "{log}");
     assert_eq!(server.get("/logs?id=99").await.0, 404);
-    assert_eq!(server.get("/logs").await.0, 400);
+    assert_eq!(server.get("/logs?target=down").await.0, 404, "no channel of the catalogue");
+    for bad in ["/logs", "/logs?id=x", "/logs?target=a&target=b"] {
+        assert_eq!(server.get(bad).await.0, 400, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn the_runbook_of_an_alert_is_a_page() {
+    let server = Running::plain(backend(answers)).await;
+    let response = client().get(server.url("/runbooks/ChannelDown")).send().await.unwrap();
+    assert_eq!(response.headers()[CONTENT_TYPE], "text/html; charset=utf-8");
+    let page = response.text().await.unwrap();
+    assert!(page.contains("<h1>ChannelDown</h1>") && page.contains("<a href=\"PackagerDown\">"), "{page}");
+    assert_eq!(server.get("/runbooks/ChannelDown.md").await.1, page, "as the links of older rules");
+    assert!(server.get("/runbooks").await.1.contains("<a href=\"/runbooks/ChannelDown\">ChannelDown</a>"));
+    for nothing in ["/runbooks/Nothing", "/runbooks/..%2F..%2FREADME"] {
+        assert_eq!(server.get(nothing).await.0, 404, "{nothing}");
+    }
 }
 
 #[tokio::test]

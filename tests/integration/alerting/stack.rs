@@ -34,6 +34,9 @@ pub(super) struct AlertingStack {
     files: Files,
 }
 
+/// Nobody follows the links to it.
+const GRAFANA: &str = "http://grafana.example/";
+
 impl AlertingStack {
     /// Starts every program with the shipped times divided by `times`. Channels are created over the API, and
     /// Prometheus discovers them.
@@ -74,6 +77,13 @@ impl AlertingStack {
             Err(error) => error.to_string(),
         };
         serde_json::from_str(&text).unwrap_or(Value::String(text))
+    }
+
+    /// Text at a link of a message.
+    pub(super) async fn follow_link(&self, url: &str) -> String {
+        let answer = self.client.get(url).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{url}");
+        answer.text().await.unwrap()
     }
 
     /// Kills the exporter, as the kernel does when memory runs out.
@@ -179,7 +189,7 @@ async fn exporter(files: &Files, postgres: &Postgres, address: &str, alertmanage
     let mut program = command(files.folder());
     program.env("DATABASE_URL", postgres.url());
     let silences = format!("http://{alertmanager}");
-    Exporter::spawn_at(address, &mut program, &["--alertmanager.url", &silences]).await
+    Exporter::spawn_at(address, &mut program, &["--alertmanager.url", &silences, "--grafana.url", GRAFANA]).await
 }
 
 /// The shipped configuration, with discovery in place of the files, as its comment says.

@@ -1,0 +1,86 @@
+//! Reports of a channel that are kept: the newest, and the one that shows its last fault.
+
+use crate::checks::CheckResult;
+use crate::finding::Severity;
+use crate::report::Report;
+use packager_media::units::Seconds;
+use std::sync::Arc;
+
+/// Seconds for which a fault stays known after it: as long as somebody reads the alert's message.
+const FAULT_KEPT: f64 = 3600.0;
+
+/// Reports of one channel.
+#[derive(Debug)]
+pub(super) struct KeptReports {
+    newest: Arc<Report>,
+    /// Report of the worst fault within [`FAULT_KEPT`] before the newest report; of equal ones the newest. `None`: no check
+    /// failed.
+    fault: Option<(Severity, Arc<Report>)>,
+}
+
+impl KeptReports {
+    pub(super) fn new(report: Arc<Report>) -> Self {
+        let fault = worst(&report).map(|severity| (severity, Arc::clone(&report)));
+        Self { newest: report, fault }
+    }
+
+    /// Takes a newer report.
+    pub(super) fn push(&mut self, report: Arc<Report>) {
+        let is_old = |kept: &Report| Seconds::between(kept.started_at, report.started_at).0 > FAULT_KEPT;
+        self.fault = match (self.fault.take().filter(|(_, kept)| !is_old(kept)), worst(&report)) {
+            (Some((before, kept)), now) if now.is_none_or(|now| now < before) => Some((before, kept)),
+            (_, now) => now.map(|severity| (severity, Arc::clone(&report))),
+        };
+        self.newest = report;
+    }
+
+    pub(super) fn newest(&self) -> &Arc<Report> {
+        &self.newest
+    }
+
+    /// The report of the last fault, or the newest without one.
+    pub(super) fn fault_or_newest(&self) -> &Arc<Report> {
+        self.fault.as_ref().map_or(&self.newest, |(_, report)| report)
+    }
+}
+
+/// Severity of the worst failed check; `None` if none failed.
+fn worst(report: &Report) -> Option<Severity> {
+    let failed = report.outcomes.iter().filter(|outcome| outcome.result == CheckResult::Failed);
+    failed.map(|outcome| outcome.severity).max()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::testing::{broken, clean};
+
+    fn at(mut report: Report, second: i64) -> Arc<Report> {
+        report.started_at = packager_media::units::Timestamp::from_second(second).unwrap();
+        Arc::new(report)
+    }
+
+    fn warning(second: i64) -> Arc<Report> {
+        let mut report = broken();
+        report.outcomes.iter_mut().for_each(|outcome| outcome.severity = Severity::Warning);
+        at(report, second)
+    }
+
+    #[test]
+    fn the_worst_fault_of_the_last_hour_is_shown() {
+        let shown = |kept: &KeptReports| kept.fault_or_newest().started_at.as_second();
+        let mut kept = KeptReports::new(at(clean(), 0));
+        assert_eq!(shown(&kept), 0);
+        kept.push(at(broken(), 10));
+        kept.push(warning(20));
+        kept.push(at(clean(), 30));
+        assert_eq!((shown(&kept), kept.newest().started_at.as_second()), (10, 30));
+        kept.push(at(broken(), 40));
+        kept.push(at(clean(), 3640));
+        assert_eq!(shown(&kept), 40);
+        kept.push(warning(3641));
+        assert_eq!(shown(&kept), 3641);
+        kept.push(at(clean(), 9000));
+        assert_eq!(shown(&kept), 9000);
+    }
+}
