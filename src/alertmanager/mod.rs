@@ -1,12 +1,13 @@
-//! Client of Alertmanager's API v2: silences for acknowledged alerts, and which alerts Alertmanager still has.
+//! Client of Alertmanager's API v2: silences for acknowledged alerts, and the alerts that Alertmanager has.
 
-mod ended;
+mod follow;
 
 use crate::fetch::{read_service_answer, service_client};
+use crate::store::{PresentAlert, WebhookAlert};
 use packager_media::units::{Seconds, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -93,8 +94,33 @@ struct Status {
 
 /// Element of the answer of `GET /api/v2/alerts`.
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct KnownAlert {
     fingerprint: String,
+    starts_at: String,
+    labels: BTreeMap<String, String>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+    #[serde(default)]
+    status: Suppression,
+}
+
+/// Why nobody is notified of an alert; both lists are empty if somebody is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Suppression {
+    inhibited_by: Vec<String>,
+    silenced_by: Vec<String>,
+}
+
+impl From<KnownAlert> for PresentAlert {
+    fn from(known: KnownAlert) -> Self {
+        let KnownAlert { fingerprint, starts_at, labels, annotations, status } = known;
+        let mut alert =
+            WebhookAlert { fingerprint, status: "firing".to_owned(), labels, annotations, starts_at, ends_at: None };
+        alert.remove_nul();
+        Self { alert, inhibited_by: status.inhibited_by, silenced_by: status.silenced_by }
+    }
 }
 
 impl Alertmanager {
@@ -158,10 +184,24 @@ impl Alertmanager {
         status.uptime.parse().map_err(|e| format!("its uptime is no time: {e}"))
     }
 
-    /// Fingerprints of all alerts that Alertmanager has, the silenced ones included.
-    async fn fingerprints(&self) -> Result<HashSet<String>, String> {
+    /// All alerts that fire in Alertmanager, the inhibited and silenced ones included.
+    async fn alerts(&self) -> Result<Vec<PresentAlert>, String> {
         let alerts: Vec<KnownAlert> = answer(self.client.get(format!("{}/api/v2/alerts", self.base))).await?;
-        Ok(alerts.into_iter().map(|alert| alert.fingerprint).collect())
+        Ok(alerts.into_iter().map(PresentAlert::from).collect())
+    }
+
+    /// Whether the alert with this fingerprint of its labels fires in Alertmanager.
+    ///
+    /// # Errors
+    /// Why Alertmanager doesn't say, and that nothing was changed.
+    pub(crate) async fn is_firing(&self, fingerprint: &str) -> Result<bool, String> {
+        let alerts = self.alerts().await.map_err(|e| {
+            format!(
+                "Alertmanager at {} does not say whether the alert still fires, so nothing was changed: {e}",
+                self.base
+            )
+        })?;
+        Ok(alerts.iter().any(|present| present.alert.fingerprint == fingerprint))
     }
 }
 
@@ -202,6 +242,19 @@ mod tests {
             (&body(None)["comment"], &body(Some(" "))["comment"]),
             (&json!("acknowledged"), &json!("acknowledged"))
         );
+    }
+
+    #[test]
+    fn an_alert_of_alertmanager_comes_with_what_holds_it_back() {
+        let known = json!({"fingerprint": "f1", "startsAt": "2026-01-31T18:00:00Z", "endsAt": "2026-01-31T18:05:00Z",
+            "labels": {"alertname": "ChannelDown"}, "annotations": {"summary": "a\u{0}b"}, "receivers": [],
+            "status": {"state": "suppressed", "inhibitedBy": ["f2"], "silencedBy": []}});
+        let known: KnownAlert = serde_json::from_value(known).unwrap();
+        let present = serde_json::to_value(PresentAlert::from(known)).unwrap();
+        let expected = json!({"fingerprint": "f1", "status": "firing", "labels": {"alertname": "ChannelDown"},
+            "annotations": {"summary": "a\u{FFFD}b"}, "startsAt": "2026-01-31T18:00:00Z", "endsAt": null,
+            "inhibitedBy": ["f2"], "silencedBy": []});
+        assert_eq!(present, expected);
     }
 
     #[test]

@@ -17,8 +17,8 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
-/// Interval at which acknowledged alerts are looked up in Alertmanager.
-const SILENCED_EVERY: Duration = Duration::from_secs(5);
+/// Interval at which the alerts of the database are brought up to date with Alertmanager.
+const ALERTS_EVERY: Duration = Duration::from_secs(5);
 /// Interval at which --api.tokens-file is checked for changes.
 const TOKENS_EVERY: Duration = Duration::from_secs(1);
 
@@ -42,7 +42,7 @@ pub(super) fn run(args: &Serve) -> Result<Exit, String> {
             store: store.clone(),
         };
         if let (Some(store), Some(alertmanager)) = (&store, &api.alertmanager) {
-            tokio::spawn(alertmanager.clone().follow(store.clone(), SILENCED_EVERY));
+            tokio::spawn(alertmanager.clone().follow(store.clone(), ALERTS_EVERY));
         }
         if let Some(tokens) = &api.tokens {
             tokio::spawn(tokens.clone().follow(TOKENS_EVERY));
@@ -77,8 +77,10 @@ async fn serve_until(
         ));
     }
     let store = api.store.clone();
+    let exporter = api.probe_name.clone().unwrap_or_else(|| args.links().exporter);
     let state = State::new(backend, settings(args), api);
     if let Some(store) = store {
+        tokio::spawn(Arc::clone(&state).write_states(store.clone(), exporter));
         let (asking, sending) = (Arc::clone(&state), Arc::clone(&state));
         tokio::spawn(store.alert_changes(move || asking.has_listeners(), move |event| sending.send_alert(event)));
     }

@@ -23,8 +23,9 @@ pub(super) static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// Statement that writes the alerts of a notification in `$1`. It inserts an alert that is new, opens an alert that a
-/// person closed and that still fires, and resolves an alert. Everything else is a repeat or comes late: an alert that
-/// Alertmanager has resolved stays resolved, whichever notification comes last.
+/// person closed and that still fires, renews the text of an alert, and resolves an alert. Everything else is a repeat or
+/// comes late: an alert that Alertmanager has resolved stays resolved, whichever notification comes last. Only if `$2` says
+/// that Alertmanager has these alerts now, one that it seemed to have lost half a minute ago is opened again.
 const WRITE: &str = "
 INSERT INTO alerts AS a (fingerprint, alertname, channel_id, severity, status, summary, description, labels, annotations,
                          starts_at, ends_at, resolved_at, resolved_by)
@@ -37,14 +38,17 @@ FROM jsonb_to_recordset($1) AS r(fingerprint text, status text, labels jsonb, an
 LEFT JOIN channels c ON c.channel_code = labels->>'channel'
 ORDER BY fingerprint, r.\"startsAt\", r.status DESC
 ON CONFLICT (fingerprint, starts_at) DO UPDATE
-  SET status = excluded.status, ends_at = excluded.ends_at, resolved_at = excluded.resolved_at,
+  SET status = CASE WHEN excluded.status = 'firing' AND a.status = 'acknowledged' THEN a.status ELSE excluded.status END,
+      ends_at = excluded.ends_at, resolved_at = excluded.resolved_at,
       resolved_by = excluded.resolved_by, annotations = excluded.annotations, summary = excluded.summary,
       description = excluded.description, updated_at = now(),
-      acknowledged_at = CASE excluded.status WHEN 'resolved' THEN a.acknowledged_at END,
-      acknowledged_by = CASE excluded.status WHEN 'resolved' THEN a.acknowledged_by END,
-      silence_id = CASE excluded.status WHEN 'resolved' THEN a.silence_id END
+      acknowledged_at = CASE WHEN excluded.status = 'resolved' OR a.status <> 'resolved' THEN a.acknowledged_at END,
+      acknowledged_by = CASE WHEN excluded.status = 'resolved' OR a.status <> 'resolved' THEN a.acknowledged_by END,
+      silence_id = CASE WHEN excluded.status = 'resolved' OR a.status <> 'resolved' THEN a.silence_id END
   WHERE (excluded.status = 'resolved' AND (a.status <> 'resolved' OR a.resolved_by <> 'alertmanager'))
      OR (excluded.status = 'firing' AND a.status = 'resolved' AND a.resolved_by <> 'alertmanager')
+     OR (excluded.status = 'firing' AND a.status = 'resolved' AND $2 AND a.resolved_at < now() - interval '30 seconds')
+     OR (excluded.status = 'firing' AND a.status <> 'resolved' AND excluded.annotations <> a.annotations)
 RETURNING a.status, a.silence_id, xmax = 0";
 
 /// Statement that resolves the older alerts of the fingerprints in `$1`: an alert that fires with a later start has
@@ -56,6 +60,16 @@ FROM (SELECT fingerprint, max(\"startsAt\") AS starts_at
       FROM jsonb_to_recordset($1) AS r(fingerprint text, \"startsAt\" timestamptz) GROUP BY fingerprint) n
 WHERE a.fingerprint = n.fingerprint AND a.starts_at < n.starts_at AND a.status <> 'resolved'
 RETURNING a.silence_id";
+
+/// Statement that writes why nobody is notified of the alerts in `$1`.
+const SUPPRESS: &str = "
+UPDATE alerts a SET inhibited_by = r.inhibited_by, silenced_by = r.silenced_by, updated_at = now()
+FROM (SELECT fingerprint, \"startsAt\" AS starts_at,
+             array(SELECT jsonb_array_elements_text(\"inhibitedBy\")) AS inhibited_by,
+             array(SELECT jsonb_array_elements_text(\"silencedBy\")) AS silenced_by
+      FROM jsonb_to_recordset($1) AS r(fingerprint text, \"startsAt\" timestamptz, \"inhibitedBy\" jsonb, \"silencedBy\" jsonb)) r
+WHERE a.fingerprint = r.fingerprint AND a.starts_at = r.starts_at AND a.status <> 'resolved'
+  AND (a.inhibited_by, a.silenced_by) IS DISTINCT FROM (r.inhibited_by, r.silenced_by)";
 
 /// One alert of a notification of Alertmanager's webhook; its other members are ignored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -78,6 +92,37 @@ pub struct WebhookAlert {
     #[serde(default)]
     #[schema(format = DateTime)]
     pub ends_at: Option<String>,
+}
+
+/// Longest value in bytes of a label that lists filter by. PostgreSQL's indexes take no value above 2,704 bytes.
+const MAX_LABEL_BYTES: usize = 1024;
+
+impl WebhookAlert {
+    /// Whether the labels alertname, channel and severity have at most 1,024 bytes each.
+    #[must_use]
+    pub fn labels_fit(&self) -> bool {
+        ["alertname", "channel", "severity"]
+            .iter()
+            .all(|name| self.labels.get(*name).is_none_or(|value| value.len() <= MAX_LABEL_BYTES))
+    }
+
+    /// Replaces NUL, which PostgreSQL keeps in no text, in every text of the alert by U+FFFD. Others' alerts are not held
+    /// back because of one bad text.
+    pub fn remove_nul(&mut self) {
+        let clean = |text: &mut String| {
+            if text.contains('\0') {
+                *text = text.replace('\0', "\u{FFFD}");
+            }
+        };
+        for texts in [&mut self.labels, &mut self.annotations] {
+            if texts.keys().any(|name| name.contains('\0')) {
+                let names = std::mem::take(texts);
+                *texts = names.into_iter().map(|(name, text)| (name.replace('\0', "\u{FFFD}"), text)).collect();
+            }
+            texts.values_mut().for_each(clean);
+        }
+        clean(&mut self.fingerprint);
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -128,6 +173,45 @@ pub struct AlertRow {
     /// Silence in Alertmanager that the acknowledgement set.
     #[schema(required)]
     pub silence_id: Option<String>,
+    /// Fingerprints of the alerts that inhibit this one in Alertmanager. Not empty: nobody was notified of it.
+    pub inhibited_by: Vec<String>,
+    /// Ids of the silences in Alertmanager that hold back this alert.
+    pub silenced_by: Vec<String>,
+}
+
+/// What happened to an alert. Times are RFC 3339.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = AlertEvent)]
+pub struct AlertEventRow {
+    #[schema(format = DateTime)]
+    pub at: String,
+    #[schema(pattern = "^(fired|acknowledged|unacknowledged|reopened|text_changed|resolved)$")]
+    pub event: String,
+    /// `alertmanager`, or the person; null if it is unknown.
+    #[schema(required)]
+    pub by: Option<String>,
+    #[schema(required)]
+    pub comment: Option<String>,
+    /// Silence in Alertmanager that an acknowledgement set.
+    #[schema(required)]
+    pub silence_id: Option<String>,
+    /// Text of the alert at that time.
+    #[schema(required)]
+    pub summary: Option<String>,
+    #[schema(required)]
+    pub description: Option<String>,
+}
+
+/// Alert that Alertmanager has now, as a notification of it would say.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PresentAlert {
+    #[serde(flatten)]
+    pub alert: WebhookAlert,
+    /// Fingerprints of the alerts that inhibit it.
+    pub inhibited_by: Vec<String>,
+    /// Ids of the silences that hold it back.
+    pub silenced_by: Vec<String>,
 }
 
 /// Filters of a list of alerts; `None` leaves a filter out.
@@ -151,13 +235,13 @@ pub struct AlertFilter {
 /// Alerts that one statement deletes. Notifications wait until it ends.
 const DELETE_BATCH: i64 = 5000;
 
-/// Acknowledged alert that has a silence in Alertmanager.
+/// Firing or acknowledged alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SilencedAlert {
+pub struct OpenAlert {
     pub id: i64,
     /// Alertmanager's fingerprint of the labels.
     pub fingerprint: String,
-    /// Time at which the exporter got the alert's first notification.
+    /// Time at which the exporter first knew of the alert.
     pub first_notified_at: Timestamp,
 }
 
@@ -171,7 +255,7 @@ pub struct PostableAlert {
     pub ends_at: String,
 }
 
-/// Acknowledged alert that was found to have ended.
+/// Alert that was found to have ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EndedAlert {
     /// Silence that the acknowledgement set; `None` when it set none.
@@ -184,7 +268,7 @@ pub type ExpiredSilences = Vec<String>;
 
 impl Store {
     /// Writes the alerts of a notification, and answers the silences of those that have ended. Repeated and reordered
-    /// notifications change nothing.
+    /// notifications change nothing but the text.
     ///
     /// # Errors
     /// A time that does not parse, or the database is away: Alertmanager sends the notification again.
@@ -192,14 +276,38 @@ impl Store {
         let rows = serde_json::to_value(alerts).map_err(|e| StoreError::Refused(e.to_string()))?;
         let mut transaction = self.pool.begin().await?;
         lock_writers(&mut transaction, Writer::Alerts).await?;
-        let written: Vec<(String, Option<String>, bool)> =
-            sqlx::query_as(WRITE).bind(&rows).fetch_all(&mut *transaction).await?;
-        let superseded: Vec<Option<String>> =
-            sqlx::query_scalar(SUPERSEDE).bind(&rows).fetch_all(&mut *transaction).await?;
+        let expired = write_alerts(&mut transaction, &rows, false).await?;
         transaction.commit().await?;
-        let ended =
-            written.into_iter().filter(|(status, ..)| status == "resolved").filter_map(|(_, silence, _)| silence);
-        Ok(ended.chain(superseded.into_iter().flatten()).collect())
+        Ok(expired)
+    }
+
+    /// Writes the alerts that Alertmanager has now, the inhibited and silenced ones included, and answers the silences of
+    /// alerts that have ended since.
+    ///
+    /// # Errors
+    /// A time that does not parse, or the database is away.
+    pub async fn write_present(&self, alerts: &[PresentAlert]) -> Result<ExpiredSilences, StoreError> {
+        let rows = serde_json::to_value(alerts).map_err(|e| StoreError::Refused(e.to_string()))?;
+        let mut transaction = self.pool.begin().await?;
+        lock_writers(&mut transaction, Writer::Alerts).await?;
+        let expired = write_alerts(&mut transaction, &rows, true).await?;
+        sqlx::query(SUPPRESS).bind(&rows).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(expired)
+    }
+
+    /// What happened to an alert, oldest first; at most the newest 1,000 events.
+    ///
+    /// # Errors
+    /// There is no such alert, or the database is away.
+    pub async fn alert_history(&self, id: i64) -> Result<Vec<AlertEventRow>, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        select(&mut connection, id, "").await?;
+        let sql = "SELECT jsonb_build_object('at', at, 'event', event, 'by', by, 'comment', comment, 'silence_id', silence_id,
+                     'summary', summary, 'description', description)
+                   FROM (SELECT * FROM alert_events WHERE alert_id = $1 ORDER BY id DESC LIMIT 1000) e ORDER BY at, id";
+        let rows: Vec<Json<AlertEventRow>> = sqlx::query_scalar(sql).bind(id).fetch_all(&mut *connection).await?;
+        Ok(rows.into_iter().map(|Json(row)| row).collect())
     }
 
     /// One page of the alerts that pass the filter, by descending id.
@@ -285,32 +393,31 @@ impl Store {
         Ok(after)
     }
 
-    /// At most 10,000 alerts that were acknowledged with a silence more than `least_age` ago, by id.
+    /// At most 10,000 firing and acknowledged alerts that were last written more than `least_age` ago, by id.
     ///
     /// # Errors
     /// The database is away.
-    pub async fn silenced_alerts(&self, least_age: Duration) -> Result<Vec<SilencedAlert>, StoreError> {
+    pub async fn open_alerts(&self, least_age: Duration) -> Result<Vec<OpenAlert>, StoreError> {
         let sql = "SELECT id, fingerprint, (extract(epoch FROM created_at) * 1000)::bigint FROM alerts
-                   WHERE status = 'acknowledged' AND silence_id IS NOT NULL
-                     AND acknowledged_at < now() - make_interval(secs => $1) ORDER BY id LIMIT 10000";
+                   WHERE status <> 'resolved' AND updated_at < now() - make_interval(secs => $1) ORDER BY id LIMIT 10000";
         let rows: Vec<(i64, String, i64)> =
             sqlx::query_as(sql).bind(least_age.as_secs_f64()).fetch_all(&self.pool).await?;
-        let silenced = |(id, fingerprint, created)| SilencedAlert {
+        let open = |(id, fingerprint, created)| OpenAlert {
             id,
             fingerprint,
             first_notified_at: Timestamp::from_millisecond(created).unwrap_or(Timestamp::UNIX_EPOCH),
         };
-        Ok(rows.into_iter().map(silenced).collect())
+        Ok(rows.into_iter().map(open).collect())
     }
 
-    /// Resolves acknowledged alerts that Alertmanager no longer has, and answers those that were still acknowledged.
+    /// Resolves alerts that Alertmanager no longer has, and answers those that were still open.
     ///
     /// # Errors
     /// The database is away.
     pub async fn resolve_ended(&self, ids: &[i64]) -> Result<Vec<EndedAlert>, StoreError> {
         let sql = "UPDATE alerts SET status = 'resolved', ends_at = now(), resolved_at = now(),
                      resolved_by = 'alertmanager', updated_at = now()
-                   WHERE id = ANY($1) AND status = 'acknowledged'
+                   WHERE id = ANY($1) AND status <> 'resolved'
                    RETURNING silence_id, jsonb_build_object('labels', labels, 'annotations', annotations,
                      'startsAt', starts_at, 'endsAt', ends_at)";
         let mut transaction = self.pool.begin().await?;
@@ -321,7 +428,8 @@ impl Store {
         Ok(ended.into_iter().map(|(silence_id, Json(alert))| EndedAlert { silence_id, alert }).collect())
     }
 
-    /// Deletes alerts that ended more than `retention` ago, and answers their number.
+    /// Deletes alerts that ended more than `retention` ago, and answers their number. States of channels that were last
+    /// seen before that are deleted too.
     ///
     /// # Errors
     /// The database is away.
@@ -337,10 +445,26 @@ impl Store {
             transaction.commit().await?;
             deleted += done.rows_affected();
             if done.rows_affected() < DELETE_BATCH.unsigned_abs() {
-                return Ok(deleted);
+                break;
             }
         }
+        let states = "DELETE FROM channel_states WHERE seen_at < now() - make_interval(secs => $1)";
+        sqlx::query(states).bind(retention.as_secs_f64()).execute(&self.pool).await?;
+        Ok(deleted)
     }
+}
+
+/// Writes the alerts in `rows`, and answers the silences of those that have ended.
+async fn write_alerts(
+    connection: &mut PgConnection,
+    rows: &serde_json::Value,
+    are_present: bool,
+) -> Result<ExpiredSilences, StoreError> {
+    let written: Vec<(String, Option<String>, bool)> =
+        sqlx::query_as(WRITE).bind(rows).bind(are_present).fetch_all(&mut *connection).await?;
+    let superseded: Vec<Option<String>> = sqlx::query_scalar(SUPERSEDE).bind(rows).fetch_all(connection).await?;
+    let ended = written.into_iter().filter(|(status, ..)| status == "resolved").filter_map(|(_, silence, _)| silence);
+    Ok(ended.chain(superseded.into_iter().flatten()).collect())
 }
 
 async fn select(connection: &mut PgConnection, id: i64, lock: &str) -> Result<AlertRow, StoreError> {

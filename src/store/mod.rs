@@ -9,17 +9,20 @@ mod error;
 mod filtered;
 mod follow;
 mod probes;
+mod states;
 mod sync;
 mod table;
 mod templates;
 
 pub use alerts::{
-    AlertFilter, AlertRow, AlertStatus, EndedAlert, ExpiredSilences, PostableAlert, SilencedAlert, WebhookAlert,
+    AlertEventRow, AlertFilter, AlertRow, AlertStatus, EndedAlert, ExpiredSilences, OpenAlert, PostableAlert,
+    PresentAlert, WebhookAlert,
 };
 pub use changes::AlertEvent;
 pub use channels::{Change, ChannelFilter, ImportCounts, ImportRow};
 pub use error::StoreError;
 pub use probes::{ProbeRow, ProbeWritten};
+pub(crate) use states::{ChannelCondition, ChannelStateRow, StateChange};
 pub use sync::{Changed, Sync, Synced, Wanted};
 
 use sqlx::migrate::Migrator;

@@ -16,6 +16,7 @@ mod runbooks;
 pub(crate) mod security;
 pub(crate) mod server;
 mod status;
+mod states;
 #[cfg(test)]
 mod tests;
 mod ui;
@@ -92,6 +93,7 @@ pub(crate) struct State {
     reports: Mutex<BTreeMap<String, KeptReports>>,
     states: Mutex<status::ChannelStates>,
     recent: Mutex<recent::RecentProbes>,
+    state_changes: states::StateChanges,
     events: events::Events,
     stopping: AtomicBool,
     reloading: tokio::sync::Mutex<()>,
@@ -109,6 +111,7 @@ impl State {
             reports: Mutex::default(),
             states: Mutex::default(),
             recent,
+            state_changes: states::StateChanges::default(),
             events: events::Events::default(),
             stopping: AtomicBool::new(false),
             reloading: tokio::sync::Mutex::default(),

@@ -510,3 +510,70 @@ async fn the_role_of_a_token_limits_its_requests() {
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && error.contains("--api.tokens-file"), "{error}");
 }
+
+/// The row of an alert shows its last state; who acknowledged it before is in its history.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_history_of_an_alert_keeps_what_its_row_forgets() {
+    let stack = Stack::start(&[]).await;
+    stack.webhook(&[alert("f1", "firing", EVENING)]).await;
+    let act = async |what: &str, body: Value| assert_eq!(stack.json("POST", what, &body).await.0, 200, "{what}");
+    act("/alerts/1/acknowledge", json!({"by": "lan", "comment": "packager-01 restarts"})).await;
+    act("/alerts/1/resolve", json!({"by": "minh", "comment": "over"})).await;
+    stack.webhook(&[alert("f1", "firing", EVENING)]).await;
+    assert_eq!(stack.alert(&json!(1)).await["acknowledged_by"], Value::Null);
+    stack.webhook(&[alert("f1", "resolved", EVENING)]).await;
+    let (status, body) = stack.get("/alerts/1/history").await;
+    let events = body["events"].as_array().unwrap().iter();
+    let events: Vec<_> = events.map(|e| [&e["event"], &e["by"], &e["comment"]].map(Value::clone)).collect();
+    let event = |event: &str, by: &str, comment: Value| [json!(event), json!(by), comment];
+    let mut expected = vec![
+        event("fired", "alertmanager", Value::Null),
+        event("acknowledged", "lan", json!("packager-01 restarts")),
+        event("resolved", "minh", json!("over")),
+        event("reopened", "alertmanager", Value::Null),
+        event("resolved", "alertmanager", Value::Null),
+    ];
+    // The end that Alertmanager names is in the past of this test.
+    let last = expected.pop().unwrap();
+    expected.insert(1, last);
+    assert_eq!((status, events), (200, expected), "{body}");
+    assert_eq!(stack.get("/alerts/9/history").await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_history_of_a_channel_has_a_state_for_every_change() {
+    let origin = live_origin().await;
+    let stack = Stack::start(&["--probe.name", "edge"]).await;
+    let made = stack.json("POST", "/channels", &channel("CH_1", &origin.url("live/TV1/master.m3u8"))).await;
+    assert_eq!(made.0, 201);
+    let probe = async || stack.exporter.get("/probe?target=CH_1").await;
+    stack.until("it is probed", async || probe().await.1.contains("probe_success 1")).await;
+    assert!(origin.set_fault("TV1", Some("master_404")));
+    assert!(probe().await.1.contains("probe_success 0"));
+    probe().await;
+    assert!(origin.set_fault("TV1", None));
+    stack.until("it is well again", async || probe().await.1.contains("probe_success 1")).await;
+    let states = async || stack.get("/channels/CH_1/history").await.1["states"].clone();
+    let of = |states: &Value, key: &str| -> Vec<Value> {
+        states.as_array().unwrap().iter().map(|state| state[key].clone()).collect()
+    };
+    stack
+        .until("they are written", async || {
+            let states = states().await;
+            let down = of(&states, "state").iter().position(|state| state == "down");
+            down.is_some_and(|down| down > 0 && down + 1 < states.as_array().unwrap().len())
+        })
+        .await;
+    let states = states().await;
+    let down = states.as_array().unwrap().iter().find(|state| state["state"] == "down").unwrap();
+    assert_eq!((&down["severity"], &down["exporter"]), (&json!("critical"), &json!("edge")), "{states}");
+    assert!(down["failed_checks"].as_array().unwrap().contains(&json!("manifest_unavailable")), "{states}");
+    assert_eq!(of(&states, "until").iter().filter(|until| until.is_null()).count(), 1, "{states}");
+    let since = of(&states, "since").into_iter();
+    let since: Vec<jiff::Timestamp> = since.map(|at| at.as_str().unwrap().parse().unwrap()).collect();
+    assert!(since.is_sorted_by(|newer, older| newer >= older), "{states}");
+    for bad in ["?since=2020-01-01T00:00:00Z", "?since=soon", "?until=1"] {
+        assert_eq!(stack.get(&format!("/channels/CH_1/history{bad}")).await.0, 400, "{bad}");
+    }
+    assert_eq!(stack.get("/channels/CH_9/history").await.0, 404);
+}

@@ -26,7 +26,8 @@ pub(crate) fn alertmanager(address: &str, exporter: &str) -> Alertmanager {
     let folder = tempfile::tempdir().unwrap();
     let text = format!(
         "route: {{receiver: db, group_wait: 0s, group_interval: 1s}}\nreceivers:\n- name: db\n  webhook_configs:\n  \
-         - {{url: 'http://{exporter}/api/v1/alerts/webhook', send_resolved: true}}\n"
+         - {{url: 'http://{exporter}/api/v1/alerts/webhook', send_resolved: true}}\n\
+         inhibit_rules: [{{source_matchers: [alertname=PackagerDown], target_matchers: ['channel=~\".+\"'], equal: [packager]}}]\n"
     );
     std::fs::write(folder.path().join("am.yml"), text).unwrap();
     let debian = std::path::Path::new("/usr/bin/prometheus-alertmanager").exists();
@@ -113,4 +114,59 @@ async fn an_alertmanager_that_has_just_started_ends_no_acknowledged_alert() {
     end_alert(&stack, &url, &later).await;
     let before = stack.alert(&json!(1)).await;
     assert_eq!(before["status"], "acknowledged", "it forgot the alert, which Prometheus sends again: {before}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_that_still_fires_is_not_resolved_by_hand() {
+    let address = free_address();
+    let url = format!("http://{address}");
+    let stack = Stack::start(&["--alertmanager.url", &url]).await;
+    stack.webhook(&[alert("f0", "firing", EVENING)]).await;
+    let (status, body) = stack.json("POST", "/alerts/1/resolve", &json!({"by": "lan"})).await;
+    assert!(status == 502 && body["detail"].as_str().unwrap().contains("nothing was changed"), "{body}");
+
+    let _alertmanager = alertmanager(&address, &stack.exporter.address);
+    let id = acknowledge_new_alert(&stack, &url).await;
+    let (status, body) = stack.json("POST", &format!("/alerts/{id}/resolve"), &json!({"by": "lan"})).await;
+    assert!(status == 409 && body["detail"].as_str().unwrap().contains("still firing in Alertmanager"), "{body}");
+    assert_eq!(stack.alert(&id).await["status"], "acknowledged");
+    end_alert(&stack, &url, &id).await;
+    // The first one, which this Alertmanager never had.
+    let (status, body) = stack.json("POST", "/alerts/1/resolve", &json!({"by": "lan"})).await;
+    assert_eq!((status, &body["resolved_by"]), (200, &json!("lan")));
+}
+
+/// Alertmanager notifies nobody of an inhibited alert.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_inhibited_alert_is_in_the_history_of_its_channel_with_its_present_text() {
+    let address = free_address();
+    let url = format!("http://{address}");
+    let stack = Stack::start(&["--alertmanager.url", &url]).await;
+    let _alertmanager = alertmanager(&address, &stack.exporter.address);
+    let packager = json!({"labels": {"alertname": "PackagerDown", "severity": "critical", "packager": "p"}});
+    stack.until("Alertmanager answers", async || post_alert(&stack, &url, packager.clone()).await).await;
+    stack.until("it is notified", async || stack.get("/alerts/active").await.1["alerts"] != json!([])).await;
+    let down = |summary: &str| {
+        json!({"labels": {"alertname": "ChannelDown", "severity": "critical", "channel": "CH_1", "packager": "p"},
+            "annotations": {"summary": summary}})
+    };
+    assert!(post_alert(&stack, &url, down("CH_1 is down: 1")).await);
+    let row = async || stack.get("/alerts?channel=CH_1").await.1["alerts"][0].clone();
+    stack.until("it is known", async || row().await["inhibited_by"].as_array().is_some_and(|by| by.len() == 1)).await;
+    assert!(post_alert(&stack, &url, down("CH_1 is down: 2")).await);
+    stack.until("its text follows", async || row().await["summary"] == "CH_1 is down: 2").await;
+
+    let mut end = down("CH_1 is down: 2");
+    end["startsAt"] = json!("2026-01-31T17:00:00Z");
+    end["endsAt"] = json!("2026-01-31T18:00:00Z");
+    assert!(post_alert(&stack, &url, end).await);
+    stack.until("its end is found", async || row().await["status"] == "resolved").await;
+    let history = stack.get(&format!("/alerts/{}/history", row().await["id"])).await.1;
+    let events: Vec<_> = history["events"].as_array().unwrap().iter().map(|e| (&e["event"], &e["summary"])).collect();
+    let (first, second) = (json!("CH_1 is down: 1"), json!("CH_1 is down: 2"));
+    let expected = [(json!("fired"), &first), (json!("text_changed"), &second), (json!("resolved"), &second)];
+    assert_eq!(events, expected.iter().map(|(event, text)| (event, *text)).collect::<Vec<_>>());
+    let (status, history) = stack.get("/channels/CH_1/history").await;
+    let alerts = history["alerts"].as_array().unwrap();
+    assert!(status == 200 && alerts.len() == 1 && alerts[0]["alertname"] == "ChannelDown", "{history}");
 }

@@ -1,7 +1,7 @@
 //! Alerts: lists, acknowledgement and resolution.
 
 use super::authorization::{Authorized, Operate, Read};
-use super::bodies::{self, AlertPage};
+use super::bodies::{self, AlertHistory, AlertPage};
 use super::openapi::answers;
 use super::problem::Problem;
 use super::request::{AlertId, JsonBody, Parameters};
@@ -20,6 +20,8 @@ const DEFAULT_SILENCE: Duration = Duration::from_secs(3600);
 const MAX_SILENCE: Duration = Duration::from_secs(30 * 86_400);
 const MAX_COMMENT_CHARS: usize = 4096;
 const MAX_NAME_CHARS: usize = 128;
+const STILL_FIRING: &str = "this alert is still firing in Alertmanager, so it was not resolved: it ends by itself when the \
+    fault is gone; acknowledge it to silence its notifications";
 /// Value of `resolved_by` that marks the ends that Alertmanager reported; no person may have this name.
 const ALERTMANAGER: &str = "alertmanager";
 
@@ -160,11 +162,22 @@ pub(super) async fn acknowledge(
     Ok(json(StatusCode::OK, &after))
 }
 
-/// Resolves an alert by hand. When it still fires, the next notification opens it again.
+/// Lists what happened to an alert, oldest first: it fired, was acknowledged, was opened again, got another text, ended.
+#[utoipa::path(get, path = "/alerts/{id}/history", tag = "alerts", operation_id = "alert_history",
+    params(("id" = i64, Path, description = "Id of the alert")),
+    responses((status = 200, description = "At most the newest 1,000 events", body = AlertHistory), answers::Reading,
+        answers::Keyed))]
+pub(super) async fn history(_: Authorized<Read>, Extract(state): Shared, AlertId(id): AlertId) -> Answer {
+    let events = state.store()?.alert_history(id).await?;
+    Ok(json(StatusCode::OK, &AlertHistory { events }))
+}
+
+/// Resolves an alert by hand. With --alertmanager.url an alert that still fires there can't be resolved; without it the next
+/// notification opens the alert again.
 #[utoipa::path(post, path = "/alerts/{id}/resolve", tag = "alerts", operation_id = "resolve_alert",
     params(("id" = i64, Path, description = "Id of the alert")), request_body = Option<AckRequest>,
     responses((status = 200, description = "The alert after the write", body = AlertRow), answers::Writing,
-        answers::Keyed))]
+        answers::Keyed, answers::Conflicting, answers::Silencing))]
 pub(super) async fn resolve(
     caller: Authorized<Operate>,
     Extract(state): Shared,
@@ -175,7 +188,17 @@ pub(super) async fn resolve(
         return Err(Problem::bad("`for` belongs to acknowledge; a resolved alert opens again if it still fires"));
     }
     let by = person(request.by, &caller.caller)?;
-    let after = state.store()?.resolve(id, &by, request.comment.as_deref()).await?;
+    let store = state.store()?;
+    if let Some(alertmanager) = &state.api.alertmanager {
+        let alert = store.alert(id).await?;
+        if alert.status != AlertStatus::Resolved {
+            let is_firing = alertmanager.is_firing(&alert.fingerprint).await;
+            if is_firing.map_err(|why| Problem::new(StatusCode::BAD_GATEWAY, why))? {
+                return Err(Problem::new(StatusCode::CONFLICT, STILL_FIRING));
+            }
+        }
+    }
+    let after = store.resolve(id, &by, request.comment.as_deref()).await?;
     if let (Some(alertmanager), Some(silence)) = (&state.api.alertmanager, after.silence_id.clone()) {
         alertmanager.expire(vec![silence]);
     }

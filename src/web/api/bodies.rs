@@ -1,7 +1,7 @@
 //! Bodies of requests and answers of the API, beside the rows of the tables.
 
 use crate::catalog::{ChannelRow, TemplateRow};
-use crate::store::{AlertRow, ImportCounts, Page, ProbeRow};
+use crate::store::{AlertEventRow, AlertRow, ChannelStateRow, ImportCounts, Page, ProbeRow};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
@@ -194,6 +194,26 @@ impl Imported {
 #[allow(dead_code)]
 pub(super) struct ReportDocument {
     success: bool,
+}
+
+/// History of a channel, each list newest first and at most 1,000 entries.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChannelHistory {
+    /// Code of the channel.
+    pub(super) channel: String,
+    /// States and alerts that ended before this time are left out.
+    #[schema(format = DateTime)]
+    pub(super) since: String,
+    pub(super) states: Vec<ChannelStateRow>,
+    pub(super) alerts: Vec<AlertRow>,
+}
+
+/// What happened to an alert.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AlertHistory {
+    pub(super) events: Vec<AlertEventRow>,
 }
 
 /// Answer to a notification of Alertmanager's webhook.

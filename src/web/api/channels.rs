@@ -12,6 +12,8 @@ use crate::store::{Change, ChannelFilter, Page};
 use crate::web::State;
 use axum::extract::State as Extract;
 use http::StatusCode;
+use packager_media::units::{Seconds, Timestamp};
+use std::time::Duration;
 
 /// Filters of the list, for the OpenAPI document.
 #[derive(utoipa::IntoParams)]
@@ -176,6 +178,48 @@ pub(super) fn filter(parameters: &mut Parameters) -> Result<ChannelFilter, Probl
         template: parameters.text("template"),
         q: parameters.text("q"),
         ..ChannelFilter::default()
+    })
+}
+
+/// Longest history of a channel that is shown, and the time that is shown without `since`.
+const MAX_HISTORY: Duration = Duration::from_secs(30 * 86_400);
+const DEFAULT_HISTORY: Duration = Duration::from_secs(86_400);
+
+/// Reads the states and alerts of a channel of up to 30 days: of its last day without `since`. Alerts of which nobody was
+/// notified, because another alert inhibited them, are among them.
+#[utoipa::path(get, path = "/channels/{key}/history", tag = "channels", operation_id = "channel_history",
+    params(("key" = String, Path, description = "Id or code"),
+        ("since" = Option<String>, Query, description = "RFC 3339, at most 30 days ago", format = DateTime)),
+    responses((status = 200, description = "States and alerts", body = bodies::ChannelHistory), answers::Reading,
+        answers::Keyed))]
+pub(super) async fn history(
+    _: Authorized<Read>,
+    Extract(state): Shared,
+    Key(key): Key,
+    mut parameters: Parameters,
+) -> Answer {
+    let store = state.store()?;
+    let now = Timestamp::now();
+    let since = since(parameters.text("since").as_deref(), now)?;
+    parameters.end()?;
+    let known = store.channel(&key).await;
+    let code = known.as_ref().map_or(key.as_str(), |channel| &channel.row.channel_code).to_owned();
+    let (states, alerts) = store.channel_history(&code, since).await?;
+    if states.is_empty() && alerts.is_empty() {
+        // A channel that was deleted keeps its history.
+        known?;
+    }
+    let since = since.to_string();
+    Ok(json(StatusCode::OK, &bodies::ChannelHistory { channel: code, since, states, alerts }))
+}
+
+/// Beginning of a history, from the parameter `since`.
+fn since(text: Option<&str>, now: Timestamp) -> Result<Timestamp, Problem> {
+    let before = |duration: Duration| Seconds(-duration.as_secs_f64()).after(now);
+    let Some(text) = text else { return Ok(before(DEFAULT_HISTORY)) };
+    let since = text.parse::<Timestamp>().ok().filter(|since| *since >= before(MAX_HISTORY) && *since <= now);
+    since.ok_or_else(|| {
+        Problem::bad("parameter `since` must be a time of the last 30 days, such as 2026-01-31T18:00:00Z")
     })
 }
 

@@ -60,8 +60,12 @@ fn alerts(text: &str) -> Result<Vec<WebhookAlert>, String> {
     if payload.version != "4" {
         return Err("this is not version 4 of Alertmanager's webhook".to_owned());
     }
-    if let Some(why) = payload.alerts.iter().find_map(fault) {
-        return Err(why.to_owned());
+    let (good, bad) = separate(payload.alerts);
+    match bad.as_slice() {
+        [] => {}
+        [why, ..] if good.is_empty() => return Err((*why).to_owned()),
+        // Alertmanager sends a refused notification never again, so the others are kept.
+        [why, ..] => tracing::warn!(alerts = bad.len(), why, "alerts of a notification were left out"),
     }
     if payload.truncated > 0 {
         tracing::warn!(
@@ -69,7 +73,20 @@ fn alerts(text: &str) -> Result<Vec<WebhookAlert>, String> {
             "Alertmanager left alerts out; remove max_alerts from its webhook_configs"
         );
     }
-    Ok(payload.alerts)
+    Ok(good)
+}
+
+/// The alerts that can be written, and what is wrong with each of the others.
+fn separate(alerts: Vec<WebhookAlert>) -> (Vec<WebhookAlert>, Vec<&'static str>) {
+    let (mut good, mut bad) = (Vec::with_capacity(alerts.len()), Vec::new());
+    for mut alert in alerts {
+        alert.remove_nul();
+        match fault(&alert) {
+            Some(why) => bad.push(why),
+            None => good.push(alert),
+        }
+    }
+    (good, bad)
 }
 
 fn fault(alert: &WebhookAlert) -> Option<&'static str> {
@@ -79,6 +96,9 @@ fn fault(alert: &WebhookAlert) -> Option<&'static str> {
     }
     if alert.fingerprint.is_empty() || alert.fingerprint.len() > MAX_FINGERPRINT_BYTES {
         return Some("an alert has no fingerprint, or one above 128 bytes");
+    }
+    if !alert.labels_fit() {
+        return Some("the label alertname, channel or severity has more than 1024 bytes");
     }
     let good = is_time(&alert.starts_at) && alert.ends_at.as_deref().is_none_or(is_time);
     (!good).then_some("startsAt and endsAt must be times of RFC 3339")
@@ -106,6 +126,26 @@ mod tests {
         assert_eq!(alert.ends_at.as_deref(), Some("0001-01-01T00:00:00Z"));
         assert!(payload(|p| drop(p["alerts"][0].as_object_mut().unwrap().remove("endsAt"))).is_ok());
         assert!(payload(|p| p["alerts"][0]["fingerprint"] = "f".repeat(128).into()).is_ok());
+    }
+
+    /// Alertmanager sends a refused notification never again.
+    #[test]
+    fn one_bad_alert_of_a_notification_costs_no_other() {
+        let both = |change: &dyn Fn(&mut Value)| {
+            payload(|p| {
+                let mut second = p["alerts"][0].clone();
+                change(&mut second);
+                p["alerts"].as_array_mut().unwrap().push(second);
+            })
+        };
+        let kept = |change: &dyn Fn(&mut Value)| both(change).unwrap().len();
+        assert_eq!(kept(&|alert| alert["startsAt"] = "yesterday".into()), 1);
+        assert_eq!(kept(&|alert| alert["labels"]["channel"] = "x".repeat(1025).into()), 1);
+        assert_eq!(kept(&|alert| alert["labels"]["channel"] = "x".repeat(1024).into()), 2);
+        let with_nul = both(&|alert| alert["annotations"] = json!({"summary": "a\u{0}b", "\u{0}": "c"})).unwrap();
+        let annotations: Vec<_> =
+            with_nul[1].annotations.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        assert_eq!(annotations, [("summary", "a\u{FFFD}b"), ("\u{FFFD}", "c")]);
     }
 
     #[test]

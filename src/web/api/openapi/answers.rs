@@ -23,7 +23,7 @@ pub(crate) struct Removing;
 pub(crate) struct Conflicting;
 /// Errors of an endpoint that takes `If-Match`.
 pub(crate) struct Conditional;
-/// Errors of an endpoint that sets a silence in Alertmanager.
+/// Errors of an endpoint that asks Alertmanager.
 pub(crate) struct Silencing;
 
 impl IntoResponses for Guarded {
@@ -120,14 +120,14 @@ fn meaning(status: u16) -> &'static str {
         403 => "The token does not have the role, or there are no tokens and the API is not on loopback",
         404 => "There is no such entry",
         408 => "The body did not arrive in time",
-        409 => "The name is taken, or the entry is in use or has ended",
+        409 => "The name is taken, the entry is in use or has ended, or the alert still fires",
         412 => "Somebody changed the entry since it was read",
         413 => "The body is too large",
         415 => "The content type is not supported",
         422 => "Every bad field or row, in `errors`",
         429 => "More requests than --web.config.file allows",
         500 => "The database refused a statement; the log has the reason",
-        502 => "Alertmanager took no silence; nothing was changed",
+        502 => "Alertmanager did not do or say what was needed; nothing was changed",
         _ => "There is no database, or it is away; try again",
     }
 }

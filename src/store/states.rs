@@ -1,0 +1,132 @@
+//! States of channels as the exporters saw them: a row a change.
+
+use super::alerts::{AlertRow, DOCUMENT};
+use super::{Store, StoreError};
+use crate::finding::Severity;
+use packager_media::units::Timestamp;
+use serde::{Deserialize, Serialize, Serializer};
+use sqlx::types::Json;
+use utoipa::ToSchema;
+
+/// Most rows of each kind in a channel's history.
+const MAX_ROWS: i64 = 1000;
+
+/// What a probe says of a channel, without its measured values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChannelCondition {
+    /// No check failed, or only checks of severity warning.
+    Up,
+    /// A check of severity minor or above failed, and the channel still plays.
+    Degraded,
+    /// A critical check failed.
+    Down,
+}
+
+/// Change of a channel's state.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StateChange {
+    pub channel: String,
+    pub state: ChannelCondition,
+    /// Worst severity of the failed checks.
+    pub severity: Option<Severity>,
+    /// Ids of the failed checks of severity minor or above, in order.
+    pub failed_checks: Vec<&'static str>,
+    #[serde(serialize_with = "as_text")]
+    pub since: Timestamp,
+    /// True for the first probe since the start of the exporter: the newest row may already say the same.
+    pub is_first: bool,
+}
+
+fn as_text<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(at)
+}
+
+/// State of a channel as one exporter saw it. Times are RFC 3339.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ChannelState)]
+pub struct ChannelStateRow {
+    #[schema(pattern = "^(up|degraded|down)$")]
+    pub state: String,
+    /// Worst severity of the failed checks.
+    #[schema(required)]
+    pub severity: Option<String>,
+    pub failed_checks: Vec<String>,
+    #[schema(format = DateTime)]
+    pub since: String,
+    /// Beginning of the exporter's next state; null for its newest.
+    #[schema(required, format = DateTime)]
+    pub until: Option<String>,
+    /// Last probe that saw the state, to a minute.
+    #[schema(format = DateTime)]
+    pub seen_at: String,
+    /// Exporter that probed: its `--probe.name`, or its address.
+    pub exporter: String,
+}
+
+const WRITE: &str = "
+INSERT INTO channel_states (channel_code, exporter, state, severity, failed_checks, since, seen_at)
+SELECT r.channel, $2, r.state, r.severity, array(SELECT jsonb_array_elements_text(r.failed_checks)), r.since, r.since
+FROM jsonb_to_recordset($1) AS r(channel text, state text, severity text, failed_checks jsonb, since timestamptz, is_first boolean)
+WHERE NOT r.is_first OR NOT EXISTS (
+  SELECT FROM (SELECT state, failed_checks FROM channel_states s WHERE s.channel_code = r.channel AND s.exporter = $2
+               ORDER BY s.id DESC LIMIT 1) newest
+  WHERE newest.state = r.state AND newest.failed_checks = array(SELECT jsonb_array_elements_text(r.failed_checks)))
+ORDER BY r.since";
+
+const SEEN: &str = "
+UPDATE channel_states s SET seen_at = r.at
+FROM (SELECT key AS channel, value::timestamptz AS at FROM jsonb_each_text($1)) r
+WHERE s.channel_code = r.channel AND s.exporter = $2 AND s.seen_at < r.at
+  AND s.id = (SELECT max(id) FROM channel_states n WHERE n.channel_code = r.channel AND n.exporter = $2)";
+
+const STATES: &str = "
+SELECT jsonb_build_object('state', state, 'severity', severity, 'failed_checks', failed_checks, 'since', since,
+         'until', until, 'seen_at', seen_at, 'exporter', exporter)
+FROM (SELECT *, lead(since) OVER (PARTITION BY exporter ORDER BY since, id) AS until
+      FROM channel_states WHERE channel_code = $1) s
+WHERE coalesce(until, seen_at) >= $2::timestamptz ORDER BY since DESC, id DESC LIMIT $3";
+
+impl Store {
+    /// Writes changes of channels' states that `exporter` saw.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn write_states(&self, exporter: &str, changes: &[StateChange]) -> Result<(), StoreError> {
+        let rows = serde_json::to_value(changes).map_err(|e| StoreError::Refused(e.to_string()))?;
+        sqlx::query(WRITE).bind(rows).bind(exporter).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Writes when `exporter` last saw channels in their newest state: times by the channels' codes.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn states_seen(&self, exporter: &str, seen: &serde_json::Value) -> Result<(), StoreError> {
+        sqlx::query(SEEN).bind(seen).bind(exporter).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// States of a channel that lasted until `since` or later, and its alerts that did, each newest first and at most
+    /// 1,000.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn channel_history(
+        &self,
+        code: &str,
+        since: Timestamp,
+    ) -> Result<(Vec<ChannelStateRow>, Vec<AlertRow>), StoreError> {
+        let since = since.to_string();
+        let states: Vec<Json<ChannelStateRow>> =
+            sqlx::query_scalar(STATES).bind(code).bind(&since).bind(MAX_ROWS).fetch_all(&self.pool).await?;
+        let sql = format!(
+            "SELECT {} FROM alerts a WHERE labels->>'channel' = $1 AND (ends_at IS NULL OR ends_at >= $2::timestamptz)
+             ORDER BY a.id DESC LIMIT $3",
+            *DOCUMENT
+        );
+        let alerts: Vec<Json<AlertRow>> =
+            sqlx::query_scalar(&sql).bind(code).bind(&since).bind(MAX_ROWS).fetch_all(&self.pool).await?;
+        Ok((states.into_iter().map(|Json(row)| row).collect(), alerts.into_iter().map(|Json(row)| row).collect()))
+    }
+}

@@ -1,0 +1,188 @@
+//! Changes of channels' states on their way into the database. A probe never waits for it.
+
+use super::State;
+use crate::checks::CheckResult;
+use crate::finding::Severity;
+use crate::report::Report;
+use crate::store::{ChannelCondition, StateChange, Store};
+use packager_media::units::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Interval at which changes are written.
+const WRITE_EVERY: Duration = Duration::from_secs(2);
+/// Number of such intervals after which the times of the newest probes are written.
+const SEEN_EVERY: u32 = 30;
+/// Most changes that wait for the database; the oldest are dropped.
+const MAX_WAITING: usize = 20_000;
+
+/// State of each channel as the last probe saw it, and the changes that are not written yet.
+#[derive(Debug, Default)]
+pub(super) struct StateChanges(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    now: BTreeMap<String, Now>,
+    waiting: Vec<StateChange>,
+}
+
+#[derive(Debug)]
+struct Now {
+    state: ChannelCondition,
+    failed_checks: Vec<&'static str>,
+    seen_at: Timestamp,
+    /// True until the time of this probe is written.
+    is_new: bool,
+}
+
+impl StateChanges {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the report of a probe of all outputs.
+    pub(super) fn push(&self, report: &Report) {
+        let (state, severity, failed_checks) = condition(report);
+        let mut inner = self.lock();
+        let channel = &report.channel.code;
+        let before = inner.now.get_mut(channel);
+        let is_first = before.is_none();
+        if let Some(now) = before
+            && now.state == state
+            && now.failed_checks == failed_checks
+        {
+            now.seen_at = report.started_at;
+            now.is_new = true;
+            return;
+        }
+        let now = Now { state, failed_checks: failed_checks.clone(), seen_at: report.started_at, is_new: true };
+        inner.now.insert(channel.clone(), now);
+        let since = report.started_at;
+        inner.waiting.push(StateChange { channel: channel.clone(), state, severity, failed_checks, since, is_first });
+    }
+
+    /// Takes the changes that wait.
+    fn take(&self) -> Vec<StateChange> {
+        std::mem::take(&mut self.lock().waiting)
+    }
+
+    /// Puts changes that could not be written before those that came since.
+    fn put_back(&self, mut changes: Vec<StateChange>) {
+        let mut inner = self.lock();
+        changes.append(&mut inner.waiting);
+        let dropped = changes.len().saturating_sub(MAX_WAITING);
+        changes.drain(..dropped);
+        inner.waiting = changes;
+        if dropped > 0 {
+            tracing::warn!(dropped, "changes of channels' states were dropped, because the database is away");
+        }
+    }
+
+    /// Times of the newest probes by channel, each once.
+    fn take_seen(&self) -> serde_json::Map<String, serde_json::Value> {
+        let mut inner = self.lock();
+        let new = inner.now.iter_mut().filter(|(_, now)| now.is_new);
+        new.map(|(channel, now)| {
+            now.is_new = false;
+            (channel.clone(), now.seen_at.to_string().into())
+        })
+        .collect()
+    }
+}
+
+impl State {
+    /// Writes changes of channels' states into the database, until dropped. `exporter` is the name of this exporter there.
+    pub(crate) async fn write_states(self: Arc<Self>, store: Store, exporter: String) {
+        let mut ticks = tokio::time::interval(WRITE_EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        for tick in 1_u32.. {
+            ticks.tick().await;
+            let changes = self.state_changes.take();
+            if !changes.is_empty()
+                && let Err(error) = store.write_states(&exporter, &changes).await
+            {
+                tracing::debug!(%error, "changes of channels' states wait for the database");
+                self.state_changes.put_back(changes);
+                continue;
+            }
+            if tick % SEEN_EVERY == 0 {
+                let seen = self.state_changes.take_seen();
+                if !seen.is_empty()
+                    && let Err(error) = store.states_seen(&exporter, &seen.into()).await
+                {
+                    tracing::debug!(%error, "times of probes are not written");
+                }
+            }
+        }
+    }
+}
+
+/// State of a channel, the worst severity of its failed checks, and those of severity minor or above.
+fn condition(report: &Report) -> (ChannelCondition, Option<Severity>, Vec<&'static str>) {
+    let failed = report.outcomes.iter().filter(|o| o.result == CheckResult::Failed && o.severity > Severity::Warning);
+    let severity = failed.clone().map(|outcome| outcome.severity).max();
+    let mut checks: Vec<&'static str> = failed.map(|outcome| outcome.check.id).collect();
+    checks.sort_unstable();
+    checks.dedup();
+    let state = match (report.success, severity) {
+        (false, _) => ChannelCondition::Down,
+        (true, Some(_)) => ChannelCondition::Degraded,
+        (true, None) => ChannelCondition::Up,
+    };
+    (state, severity, checks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::testing::{broken, clean};
+
+    fn at(mut report: Report, second: i64) -> Report {
+        report.started_at = Timestamp::from_second(second).unwrap();
+        report
+    }
+
+    fn degraded() -> Report {
+        let mut report = broken();
+        report.outcomes.retain(|outcome| outcome.severity < Severity::Critical);
+        report.success = true;
+        report
+    }
+
+    #[test]
+    fn only_changes_are_written_and_the_first_is_marked() {
+        let changes = StateChanges::default();
+        let reports =
+            [at(clean(), 1), at(clean(), 2), at(degraded(), 3), at(broken(), 4), at(broken(), 5), at(clean(), 6)];
+        reports.iter().for_each(|report| changes.push(report));
+        let taken = changes.take();
+        let expected: Vec<_> = taken.iter().map(|c| (c.state, c.since.as_second(), c.is_first)).collect();
+        use ChannelCondition::{Degraded, Down, Up};
+        assert_eq!(expected, [(Up, 1, true), (Degraded, 3, false), (Down, 4, false), (Up, 6, false)]);
+        assert_eq!(taken[1].failed_checks, ["rendition_unavailable"]);
+        assert_eq!((taken[1].severity, taken[2].severity), (Some(Severity::Major), Some(Severity::Critical)));
+        assert!(changes.take().is_empty());
+    }
+
+    #[test]
+    fn what_could_not_be_written_comes_first_again() {
+        let changes = StateChanges::default();
+        changes.push(&at(clean(), 1));
+        let taken = changes.take();
+        changes.push(&at(broken(), 2));
+        changes.put_back(taken);
+        assert_eq!(changes.take().iter().map(|c| c.since.as_second()).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[test]
+    fn the_time_of_the_newest_probe_is_written_once() {
+        let changes = StateChanges::default();
+        let report = at(clean(), 1);
+        changes.push(&report);
+        changes.push(&at(clean(), 2));
+        let seen = changes.take_seen();
+        assert_eq!(seen[&report.channel.code], "1970-01-01T00:00:02Z");
+        assert!(changes.take_seen().is_empty());
+    }
+}
