@@ -167,6 +167,7 @@ fn own_metrics(live: &ConfigHandle, prober: &Prober, own: &SelfMetrics, store: O
     if !last.successful() {
         own.reload_failed();
     }
+    own.reload_held(last.is_held);
     own.history_outputs(prober.remembered_outputs());
     own.encode().into_bytes()
 }

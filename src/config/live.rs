@@ -3,7 +3,7 @@
 use super::load::load_with_paths;
 use super::{Config, ConfigPaths};
 use crate::catalog::CatalogSnapshot;
-use crate::document::{DocumentErrors, MAX_FILE_BYTES};
+use crate::document::{DocumentErrors, MAX_FILE_BYTES, Problem};
 use packager_media::units::Timestamp;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read as _;
@@ -39,6 +39,17 @@ pub struct Reload {
     pub succeeded_at: Timestamp,
     /// Why the last load was refused. `None`: it succeeded.
     pub error: Option<DocumentErrors>,
+    /// True if the last load was refused only because it would have taken away many channels.
+    pub is_held: bool,
+}
+
+/// Who asks for a load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trigger {
+    /// A person, who may take away channels.
+    Request,
+    /// A file whose content changed.
+    Change,
 }
 
 impl Reload {
@@ -52,7 +63,7 @@ impl ConfigHandle {
     /// Loads the configuration for the first time. The errors list every fault of the files and the environment.
     pub fn start(source: ConfigPaths, now: Timestamp) -> Result<Self, DocumentErrors> {
         let (seen, loaded) = Fingerprints::loading(&source);
-        let last = Reload { at: now, succeeded_at: now, error: None };
+        let last = Reload { at: now, succeeded_at: now, error: None, is_held: false };
         let current = watch::Sender::new(Arc::new(loaded?));
         Ok(Self { source, current, state: Mutex::new(HandleState { last, seen, catalogue: None }) })
     }
@@ -60,7 +71,7 @@ impl ConfigHandle {
     /// A handle on a configuration that never changes, for commands that run once.
     #[must_use]
     pub fn fixed(loaded: Config, now: Timestamp) -> Self {
-        let last = Reload { at: now, succeeded_at: now, error: None };
+        let last = Reload { at: now, succeeded_at: now, error: None, is_held: false };
         let state = HandleState { last, seen: Fingerprints::default(), catalogue: None };
         Self { source: ConfigPaths::default(), current: watch::Sender::new(Arc::new(loaded)), state: Mutex::new(state) }
     }
@@ -85,11 +96,14 @@ impl ConfigHandle {
     /// Loads the files again; blocks on the disk. An error leaves the configuration in force, and is kept for
     /// [`ConfigHandle::last_reload`].
     pub fn reload(&self, now: Timestamp) -> Result<(), DocumentErrors> {
-        self.reload_under(&mut self.state(), now)
+        self.reload_under(&mut self.state(), now, Trigger::Request)
     }
 
     /// Loads the files again if the content of one changed since the last attempt, successful or not. `None`: no
-    /// content changed.
+    /// content changed. A change that would take away more channels than [`CatalogSettings::max_removed`] allows is
+    /// refused.
+    ///
+    /// [`CatalogSettings::max_removed`]: super::CatalogSettings::max_removed
     pub fn reload_if_changed(&self, now: Timestamp) -> Option<Result<(), DocumentErrors>> {
         let mut state = self.state();
         let files: Vec<PathBuf> = state.seen.files.iter().map(|f| f.path.clone()).collect();
@@ -101,7 +115,7 @@ impl ConfigHandle {
             state.seen = seen;
             return None;
         }
-        Some(self.reload_under(&mut state, now))
+        Some(self.reload_under(&mut state, now, Trigger::Change))
     }
 
     /// Puts `catalogue` into force in place of the files' catalogue. The exporter's own settings still come from its
@@ -125,23 +139,29 @@ impl ConfigHandle {
             match tokio::task::spawn_blocking(move || live.reload_if_changed(now())).await {
                 Ok(Some(Ok(()))) => tracing::info!("configuration changed and was loaded again"),
                 Ok(Some(Err(errors))) => {
-                    tracing::error!(%errors, "configuration changed and is bad; the old one stays")
+                    tracing::error!(%errors, "configuration changed and is not taken over; the old one stays")
                 }
                 Ok(None) | Err(_) => {}
             }
         }
     }
 
-    fn reload_under(&self, state: &mut HandleState, now: Timestamp) -> Result<(), DocumentErrors> {
+    fn reload_under(&self, state: &mut HandleState, now: Timestamp, by: Trigger) -> Result<(), DocumentErrors> {
         let (seen, loaded) = Fingerprints::loading(&self.source);
         state.seen = seen;
         state.last.at = now;
-        match loaded {
+        // The files' catalogue isn't in force beside a database's.
+        let held = match &loaded {
+            Ok(loaded) if by == Trigger::Change && state.catalogue.is_none() => removal(&self.current(), loaded),
+            _ => None,
+        };
+        state.last.is_held = held.is_some();
+        match held.map_or(loaded, Err) {
             Ok(mut loaded) => {
                 if let Some(catalogue) = &state.catalogue {
                     loaded.snapshot = catalogue.clone();
                 }
-                state.last = Reload { at: now, succeeded_at: now, error: None };
+                state.last = Reload { at: now, succeeded_at: now, error: None, is_held: false };
                 self.current.send_replace(Arc::new(loaded));
                 Ok(())
             }
@@ -156,6 +176,23 @@ impl ConfigHandle {
     fn state(&self) -> MutexGuard<'_, HandleState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Why `new` takes away too many channels of `old`. `None`: it takes away none, one of several, or few enough.
+fn removal(old: &Config, new: &Config) -> Option<DocumentErrors> {
+    let enabled = |config: &Config| config.snapshot.channels.values().filter(|channel| channel.enabled).count();
+    let (before, after) = (enabled(old), enabled(new));
+    let share = new.exporter.catalog.max_removed;
+    let removed = before.saturating_sub(after);
+    let is_large = (removed > 1 || after == 0) && removed as f64 > share * before as f64;
+    is_large.then(|| {
+        let message = format!(
+            "{after} channels would be enabled in place of {before}, and a changed file may take away at most {} % of them \
+             (catalog.max_removed); if that is meant, reload with SIGHUP or POST /-/reload",
+            (share * 100.0).round()
+        );
+        DocumentErrors(vec![Problem::of("channels", message)])
+    })
 }
 
 /// Fingerprints of the files that a load read, taken just before it read them.

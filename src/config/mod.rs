@@ -29,7 +29,7 @@ pub struct ExporterSettings {
     pub fetch: FetchSettings,
     pub probe: ProbeSettings,
     pub history: HistorySettings,
-    pub catalog: CatalogPaths,
+    pub catalog: CatalogSettings,
     pub influxdb: InfluxdbSettings,
     pub zabbix: ZabbixSettings,
     /// Inspector LIVE servers whose programs become channels of the database.
@@ -66,14 +66,16 @@ pub struct HistorySettings {
     pub max_outputs: usize,
 }
 
-/// Paths of the catalogue's files, relative to the folder of exporter.yml.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Paths of the catalogue's files, relative to the folder of exporter.yml, and what a change of them may do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct CatalogPaths {
+pub struct CatalogSettings {
     /// Path of the channels' file. `None`: `channels.yml`, if it exists.
     pub channels: Option<PathBuf>,
     /// Path of the templates' file. `None`: `templates.yml`, if it exists.
     pub templates: Option<PathBuf>,
+    /// Largest share of the enabled channels that a changed file may take away without an explicit reload, from 0 to 1.
+    pub max_removed: f64,
 }
 
 /// Bounds and settings of all HTTP requests to channels.
@@ -115,6 +117,12 @@ impl Default for ProbeSettings {
 impl Default for UrlTargets {
     fn default() -> Self {
         Self { enabled: false, allowed_hosts: Vec::new(), template: crate::catalog::BUILT_IN.to_owned() }
+    }
+}
+
+impl Default for CatalogSettings {
+    fn default() -> Self {
+        Self { channels: None, templates: None, max_removed: 0.2 }
     }
 }
 
@@ -164,6 +172,11 @@ impl ExporterSettings {
             if !(least..=most).contains(&value) {
                 faults.push(fault_at(root, &[section, key], format!("is {value}; allowed is {least} to {most}")));
             }
+        }
+        let removed = self.catalog.max_removed;
+        if !(0.0..=1.0).contains(&removed) {
+            let message = format!("is {removed}; it must be a share from 0 to 1");
+            faults.push(fault_at(root, &["catalog", "max_removed"], message));
         }
         let timeout = self.fetch.connect_timeout;
         if !(0.05..=60.0).contains(&timeout) {

@@ -43,7 +43,8 @@ const B: &str = "channels: {B: {input_url: http://p/b}}\n";
 fn the_shipped_file_shows_every_key_at_its_default() {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/exporter.yml");
     let loaded = load(&ConfigPaths { file: Some(shipped.clone()), variables: BTreeMap::new() }).unwrap();
-    let named = CatalogPaths { channels: Some("channels.yml".into()), templates: Some("templates.yml".into()) };
+    let (channels, templates) = (Some("channels.yml".into()), Some("templates.yml".into()));
+    let named = CatalogSettings { channels, templates, ..CatalogSettings::default() };
     assert_eq!(loaded.exporter, ExporterSettings { catalog: named, ..ExporterSettings::default() });
     assert!(loaded.snapshot.templates.contains_key("TPL_LIVE_HD"));
     let text = std::fs::read_to_string(shipped).unwrap();
@@ -99,7 +100,7 @@ fn an_inspector_that_makes_no_sense_is_refused_with_line_and_key() {
 #[test]
 fn values_that_make_no_sense_are_refused_with_their_key() {
     let folder = Folder::new(
-        "fetch:\n  connect_timeout: 0\n  max_redirects: 50\n  user_agent: \"a\\nb\"\nprobe:\n  max_in_flight: 0\n  url_targets: {enabled: true}\nhistory: {max_outputs: 0}\n",
+        "fetch:\n  connect_timeout: 0\n  max_redirects: 50\n  user_agent: \"a\\nb\"\nprobe:\n  max_in_flight: 0\n  url_targets: {enabled: true}\nhistory: {max_outputs: 0}\ncatalog: {max_removed: 2}\n",
     );
     assert_eq!(
         folder.load().unwrap_err(),
@@ -108,7 +109,8 @@ fn values_that_make_no_sense_are_refused_with_their_key() {
          exporter.yml:4:15: fetch.user_agent: must be printable text of one line\n\
          exporter.yml:6:18: probe.max_in_flight: is 0; allowed is 1 to 100000\n\
          exporter.yml:7:16: probe.url_targets: `allowed_hosts`: URL targets need `allowed_hosts`, or anybody could make the exporter ask any host\n\
-         exporter.yml:8:24: history.max_outputs: is 0; allowed is 1 to 1000000"
+         exporter.yml:8:24: history.max_outputs: is 0; allowed is 1 to 1000000\n\
+         exporter.yml:9:24: catalog.max_removed: is 2; it must be a share from 0 to 1"
     );
     let folder = Folder::new("fetch: {max_redirect: 3}\n");
     assert!(
@@ -227,7 +229,7 @@ fn a_bad_reload_changes_nothing_and_is_remembered() {
     let folder = Folder::new("history: {max_outputs: 1}\n");
     folder.write("channels.yml", A);
     let live = ConfigHandle::start(folder.source(), at(1)).unwrap();
-    assert_eq!(live.last_reload(), Reload { at: at(1), succeeded_at: at(1), error: None });
+    assert_eq!(live.last_reload(), Reload { at: at(1), succeeded_at: at(1), error: None, is_held: false });
 
     // The exporter's own settings are right, the catalogue isn't: neither is taken.
     folder.write("exporter.yml", "history: {max_outputs: 2}\n");
@@ -235,14 +237,14 @@ fn a_bad_reload_changes_nothing_and_is_remembered() {
     let before = live.current();
     let error = live.reload(at(2)).unwrap_err();
     assert!(Arc::ptr_eq(&before, &live.current()));
-    assert_eq!(live.last_reload(), Reload { at: at(2), succeeded_at: at(1), error: Some(error) });
+    assert_eq!(live.last_reload(), Reload { at: at(2), succeeded_at: at(1), error: Some(error), is_held: false });
     assert!(!live.last_reload().successful());
 
     folder.write("channels.yml", B);
     live.reload(at(3)).unwrap();
     assert_eq!(live.current().exporter.history.max_outputs, 2);
     assert!(live.current().snapshot.channel("B").is_ok() && live.current().snapshot.channel("A").is_err());
-    assert_eq!(live.last_reload(), Reload { at: at(3), succeeded_at: at(3), error: None });
+    assert_eq!(live.last_reload(), Reload { at: at(3), succeeded_at: at(3), error: None, is_held: false });
 }
 
 #[test]
@@ -271,6 +273,50 @@ fn only_changed_content_loads_again() {
     folder.write("templates.yml", "T: {}\n");
     assert_eq!(live.reload_if_changed(at(6)), Some(Ok(())));
     assert!(live.current().snapshot.template("T").is_ok());
+}
+
+/// A file that was cut while it was written, emptied or removed is a mistake far more often than a wish.
+#[test]
+fn a_changed_file_takes_few_channels_away_unless_somebody_reloads() {
+    let channels = |count: usize| {
+        let line = |n| format!("  - {{channel_code: C{n}, input_url: 'http://p/{n}'}}\n");
+        "channels:\n".to_owned() + &(0..count).map(line).collect::<String>()
+    };
+    let folder = Folder::new("");
+    folder.write("channels.yml", &channels(10));
+    let live = ConfigHandle::start(folder.source(), at(1)).unwrap();
+    let count = || live.current().snapshot.channels.len();
+    folder.write("channels.yml", &channels(8));
+    assert_eq!((live.reload_if_changed(at(2)), count()), (Some(Ok(())), 8), "a fifth");
+    folder.write("channels.yml", &channels(6));
+    let error = live.reload_if_changed(at(3)).unwrap().unwrap_err();
+    assert_eq!(count(), 8);
+    let expected = "channels: 6 channels would be enabled in place of 8, and a changed file may take away at most 20 % of them \
+                    (catalog.max_removed); if that is meant, reload with SIGHUP or POST /-/reload";
+    assert_eq!(error.to_string(), expected);
+    assert!(live.last_reload().is_held && !live.last_reload().successful());
+    assert_eq!(live.reload_if_changed(at(4)), None, "it is said once");
+    for (time, text) in [(5, ""), (6, "channels: []\n")] {
+        folder.write("channels.yml", text);
+        assert!(live.reload_if_changed(at(time)).unwrap().is_err());
+    }
+    std::fs::remove_file(folder.0.path().join("channels.yml")).unwrap();
+    assert!(live.reload_if_changed(at(7)).unwrap().is_err());
+    assert_eq!(count(), 8);
+    live.reload(at(8)).unwrap();
+    assert_eq!(count(), 0, "somebody wants it");
+    assert!(!live.last_reload().is_held && live.last_reload().successful());
+
+    // Disabled channels leave service discovery too, one channel may always go, and any number with the share 1.
+    folder.write("channels.yml", &channels(3));
+    assert_eq!(live.reload_if_changed(at(9)), Some(Ok(())));
+    folder.write("channels.yml", &channels(3).replace('}', ", enabled: false}"));
+    assert!(live.reload_if_changed(at(10)).unwrap().is_err());
+    folder.write("channels.yml", &channels(2));
+    assert_eq!(live.reload_if_changed(at(11)), Some(Ok(())));
+    folder.write("exporter.yml", "catalog: {max_removed: 1}\n");
+    folder.write("channels.yml", "");
+    assert_eq!((live.reload_if_changed(at(12)), count()), (Some(Ok(())), 0));
 }
 
 #[tokio::test]

@@ -58,6 +58,7 @@ pub struct SelfMetrics {
     catalog_loaded: Gauge,
     reload_successful: IntGauge,
     reload_succeeded_at: Gauge,
+    reload_held: IntGauge,
     history_outputs: IntGauge,
     sinks: SinkMetrics,
     syncs: SyncMetrics,
@@ -113,6 +114,12 @@ impl SelfMetrics {
                 &registry,
                 "packager_exporter_config_last_reload_success_timestamp_seconds",
                 "Time at which the configuration was last loaded successfully, in seconds since 1970-01-01 UTC.",
+            )?,
+            reload_held: int_gauge(
+                &registry,
+                "packager_exporter_config_reload_held",
+                "1 if changed files would take away more channels than catalog.max_removed allows, so that the old \
+                 configuration stays until an explicit reload, 0 otherwise.",
             )?,
             history_outputs: int_gauge(
                 &registry,
@@ -190,6 +197,24 @@ impl SelfMetrics {
         }
         is_up.set(i64::from(up));
         rows.set(gauge_value(bad_rows));
+    }
+
+    /// Records whether changed files wait for an explicit reload.
+    pub fn reload_held(&self, held: bool) {
+        self.reload_held.set(held.into());
+    }
+
+    /// Records the addresses that links in alerts lead to: of this exporter, and of Grafana (empty: unknown).
+    pub fn links(&self, external_url: &str, grafana_url: &str) {
+        let opts = Opts::new(
+            "packager_exporter_links_info",
+            "Always 1. The labels are the URLs of this exporter and of Grafana, for the links in alerts.",
+        );
+        if let Ok(info) = IntGaugeVec::new(opts, &["external_url", "grafana_url"]) {
+            info.with_label_values(&[external_url, grafana_url]).set(1);
+            // An error means that the gauge is already registered.
+            let _ = self.registry.register(Box::new(info));
+        }
     }
 
     /// Records the number of outputs in the history.
