@@ -1,7 +1,7 @@
 //! Changes of alerts as they are committed, whoever makes them: this exporter, another one, or psql.
 
 use super::alerts::{AlertRow, DOCUMENT};
-use super::{Store, StoreError};
+use super::{Store, StoreError, writable};
 use sqlx::postgres::PgListener;
 use sqlx::types::Json;
 use std::collections::BTreeMap;
@@ -11,6 +11,8 @@ use std::time::Duration;
 /// First and longest pause before the database is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 const MAX_RETRY: Duration = Duration::from_secs(15);
+/// Interval at which the listener's server is asked whether it still can be written.
+const CHECK_EVERY: Duration = Duration::from_secs(5);
 /// Alerts read with one statement.
 const BATCH: usize = 500;
 
@@ -56,7 +58,11 @@ impl Store {
             report(AlertEvent::Gap);
         }
         loop {
-            let Some(first) = listener.try_recv().await? else {
+            let Ok(first) = tokio::time::timeout(CHECK_EVERY, listener.try_recv()).await else {
+                writable::demand_of_listener(&mut listener).await?;
+                continue;
+            };
+            let Some(first) = first? else {
                 report(AlertEvent::Gap);
                 continue;
             };

@@ -3,6 +3,9 @@
 use crate::document::{DocumentErrors, Problem};
 use sqlx::error::{DatabaseError, ErrorKind};
 
+/// Reason of an error for which the pool gives no reason.
+pub(super) const NO_CONNECTION: &str = "no connection came about in time";
+
 /// Error of the database or of a value for it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -38,7 +41,9 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match error {
             sqlx::Error::Database(error) => of_database(&*error),
-            sqlx::Error::PoolTimedOut => Self::Away("no connection came free in time".to_owned()),
+            sqlx::Error::PoolTimedOut => Self::Away(NO_CONNECTION.to_owned()),
+            // The reason of a connection that was made and refused.
+            sqlx::Error::Configuration(why) => Self::Away(why.to_string()),
             sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
                 Self::Away(error.to_string())
             }

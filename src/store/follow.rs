@@ -2,18 +2,22 @@
 //! minute.
 
 use super::table::comma_separated;
-use super::{Health, Store, StoreError};
+use super::{Health, Store, StoreError, writable};
 use crate::catalog::{self, CatalogSnapshot, ChannelRow, TemplateRow};
 use crate::config::ConfigHandle;
 use crate::document::DocumentErrors;
 use packager_media::units::Timestamp;
 use sqlx::postgres::PgListener;
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Longest time between two reads, in case a notice is lost.
 const MAX_AGE: Duration = Duration::from_secs(30);
+/// Interval at which the listener's server is asked whether it still can be written.
+const CHECK_EVERY: Duration = Duration::from_secs(5);
 /// First and longest pause before the database is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 const MAX_RETRY: Duration = Duration::from_secs(15);
@@ -45,6 +49,7 @@ impl Store {
         let mut pause = RETRY;
         loop {
             let Err(error) = self.follow_notices(&live, &variables, &mut pause).await;
+            let error = self.explained(error).await;
             tracing::error!(%error, retry_in = ?pause, "database; the last catalogue stays in force");
             self.health.send_replace(Health::Away { why: error.to_string() });
             tokio::time::sleep(pause).await;
@@ -64,8 +69,7 @@ impl Store {
         loop {
             self.refresh(live, variables).await?;
             *pause = RETRY;
-            // `None` means that the connection broke and was made again: notices may be lost, so the catalogue is read.
-            let _ = tokio::time::timeout(MAX_AGE, listener.try_recv()).await.unwrap_or(Ok(None))?;
+            await_notice(&mut listener).await?;
             tokio::time::sleep(SETTLE_TIME).await;
             while listener.next_buffered().is_some() {}
         }
@@ -104,6 +108,26 @@ impl Store {
             );
         }
         live.replace_catalog(snapshot, Timestamp::now());
+        self.was_read.store(true, Ordering::Relaxed);
         Ok(())
     }
+}
+
+/// Waits until the catalogue should be read again: after a notice, after [`MAX_AGE`], or when the connection broke and was
+/// made again, so that notices may be lost.
+///
+/// # Errors
+/// The connection is lost, or its server can't be written any more.
+async fn await_notice(listener: &mut PgListener) -> Result<(), StoreError> {
+    let read_again = Instant::now() + MAX_AGE;
+    while Instant::now() < read_again {
+        match tokio::time::timeout(CHECK_EVERY, listener.try_recv()).await {
+            Ok(notice) => {
+                let _ = notice?;
+                return Ok(());
+            }
+            Err(_) => writable::demand_of_listener(listener).await?,
+        }
+    }
+    Ok(())
 }

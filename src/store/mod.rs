@@ -13,6 +13,7 @@ mod states;
 mod sync;
 mod table;
 mod templates;
+mod writable;
 
 pub use alerts::{
     AlertEventRow, AlertFilter, AlertRow, AlertStatus, EndedAlert, ExpiredSilences, OpenAlert, PostableAlert,
@@ -28,6 +29,7 @@ pub use sync::{Changed, Sync, Synced, Wanted};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgConnection, PgPool};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -63,7 +65,10 @@ pub enum Health {
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: PgPool,
+    options: PgConnectOptions,
     health: Arc<watch::Sender<Health>>,
+    /// True once the catalogue was read: it is in force from then on, also while the database is away.
+    was_read: Arc<AtomicBool>,
 }
 
 /// Row of a table and its version, which `If-Match` names.
@@ -97,16 +102,41 @@ impl Store {
     /// # Errors
     /// The URL is not one of PostgreSQL. Its password is in no message.
     pub fn new(url: &str) -> Result<Self, String> {
-        let options: PgConnectOptions = url.parse().map_err(|_| {
-            "DATABASE_URL is not understood; write postgres://user:password@host:5432/database".to_owned()
-        })?;
+        let how = "write postgres://user:password@host:5432/database";
+        let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+        if !matches!(scheme, "postgres" | "postgresql") {
+            let scheme: String = scheme.chars().filter(char::is_ascii_alphanumeric).take(20).collect();
+            return Err(format!("DATABASE_URL begins with `{scheme}://`, but the database must be PostgreSQL; {how}"));
+        }
+        let options: PgConnectOptions = url.parse().map_err(|_| format!("DATABASE_URL is not understood; {how}"))?;
         let options =
             options.application_name("packager_exporter").options([("TimeZone", "UTC"), ("statement_timeout", "30s")]);
         let pool = PgPoolOptions::new()
             .max_connections(MAX_CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_lazy_with(options);
-        Ok(Self { pool, health: Arc::new(watch::Sender::new(Health::Starting)) })
+            .test_before_acquire(false)
+            .before_acquire(|connection, metadata| Box::pin(writable::is_usable(connection, metadata)))
+            .after_connect(|connection, _| Box::pin(writable::demand(connection)))
+            .connect_lazy_with(options.clone());
+        let health = Arc::new(watch::Sender::new(Health::Starting));
+        Ok(Self { pool, options, health, was_read: Arc::default() })
+    }
+
+    /// Whether the catalogue was read since the start.
+    #[must_use]
+    pub fn was_read(&self) -> bool {
+        self.was_read.load(Ordering::Relaxed)
+    }
+
+    /// The error with the reason why the pool has no connection.
+    async fn explained(&self, error: StoreError) -> StoreError {
+        match error {
+            StoreError::Away(why) if why == error::NO_CONNECTION => {
+                let reason = writable::reason(&self.options).await;
+                StoreError::Away(reason.unwrap_or(why))
+            }
+            other => other,
+        }
     }
 
     #[must_use]
@@ -139,13 +169,16 @@ impl Store {
         Ok(if any { sqlx::query_scalar(last).fetch_one(&self.pool).await? } else { 0 })
     }
 
-    /// Demands an answer of the database now.
+    /// Demands now that the database can be written: it runs a write of no row.
     ///
     /// # Errors
-    /// Why there is no answer.
+    /// Why it can't.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1").execute(&self.pool).await?;
-        Ok(())
+        let written = sqlx::query("UPDATE alerts SET status = status WHERE false").execute(&self.pool).await;
+        match written {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.explained(error.into()).await),
+        }
     }
 }
 
@@ -180,6 +213,29 @@ async fn lock_writers(connection: &mut PgConnection, writer: Writer) -> Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn the_url_of_another_database_is_refused_without_its_password() {
+        for (url, says) in [
+            ("mysql://u:s3cret@h/d", "begins with `mysql://`, but the database must be PostgreSQL"),
+            ("h:5432/d", "begins with `://`"),
+            ("postgres://u:s3cret@h:port/d", "is not understood"),
+        ] {
+            let error = Store::new(url).unwrap_err();
+            assert!(error.contains(says) && !error.contains("s3cret"), "{error}");
+        }
+        assert!(Store::new("postgresql://u:p@h/d").is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_server_that_refuses_the_connection_is_the_reason() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let store = Store::new(&format!("postgres://u:p@127.0.0.1:{port}/d")).unwrap();
+        let why = store.ping().await.unwrap_err().to_string();
+        assert!(why.contains("Connection refused"), "{why}");
+    }
 
     #[test]
     fn a_page_ends_at_its_limit_and_names_the_next_only_when_there_is_one() {

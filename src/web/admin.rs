@@ -31,14 +31,17 @@ pub(super) async fn healthy() -> Response {
     respond::text(StatusCode::OK, "Healthy")
 }
 
-/// Answers 503 while the exporter is stopping.
+/// Answers 503 while the exporter is stopping, and until it has read the catalogue of its database.
 #[utoipa::path(get, path = "/-/ready", tag = "probing", operation_id = "ready",
     responses((status = 200, description = "Probes are answered", body = String, content_type = "text/plain"), answers::GuardedText))]
 pub(super) async fn ready(extract::State(state): Shared) -> Response {
     if state.stopping.load(Ordering::Relaxed) {
         return respond::text(StatusCode::SERVICE_UNAVAILABLE, "Not ready: shutting down");
     }
-    respond::text(StatusCode::OK, "Ready")
+    match state.unread_catalog() {
+        Some(why) => respond::text(StatusCode::SERVICE_UNAVAILABLE, format!("Not ready: {why}")),
+        None => respond::text(StatusCode::OK, "Ready"),
+    }
 }
 
 /// Reads the configuration again.

@@ -25,6 +25,7 @@ use crate::catalog::{CatalogSnapshot, Channel};
 use crate::config::Config;
 use crate::probe::{ProbeError, ProbeRequest};
 use crate::report::Report;
+use crate::store::Health;
 use api::Api;
 use axum::routing::get;
 use axum::{Extension, Router};
@@ -115,6 +116,16 @@ impl State {
             events: events::Events::default(),
             stopping: AtomicBool::new(false),
             reloading: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// Why no channel is known yet: the catalogue of the database was not read since the start. `None`: it was, or it is in
+    /// files.
+    fn unread_catalog(&self) -> Option<String> {
+        let store = self.api.store.as_ref().filter(|store| !store.was_read())?;
+        Some(match store.health() {
+            Health::Away { why } => format!("the channels of the database were not read yet: {why}"),
+            _ => "the channels of the database were not read yet".to_owned(),
         })
     }
 

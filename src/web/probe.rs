@@ -32,7 +32,13 @@ pub(super) async fn probe(
     };
     let report = match state.backend.probe(query.ask.clone(), timeout).await {
         Ok(report) => report,
-        Err(ProbeError::BadRequest(why)) => return respond::text(StatusCode::BAD_REQUEST, why),
+        Err(ProbeError::BadRequest(why)) => {
+            return match state.unread_catalog() {
+                // Of a channel that may exist nobody should hear that it doesn't.
+                Some(unread) => respond::text(StatusCode::SERVICE_UNAVAILABLE, unread),
+                None => respond::text(StatusCode::BAD_REQUEST, why),
+            };
+        }
         Err(ProbeError::Overloaded(why)) => return respond::text(StatusCode::SERVICE_UNAVAILABLE, why),
     };
     state.record(&report, query.ask.output.as_deref(), headers.contains_key(params::TIMEOUT_HEADER));

@@ -1,7 +1,8 @@
 //! The database fails while clients probe, write and send alerts.
 
 use crate::database::{EVENING, Stack, alert, channel};
-use crate::exporter::{PATIENCE, live_origin, value};
+use crate::exporter::{Exporter, Files, PATIENCE, command, live_origin, value};
+use packager_testbed::postgres::Postgres;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -136,4 +137,90 @@ async fn send_alerts(load: std::sync::Arc<LoadGenerator>, sender: usize) -> usiz
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     sent
+}
+
+/// Forwards connections to an address that a test changes; connections that are made stay where they are.
+struct Switch {
+    address: String,
+    target: std::sync::Arc<std::sync::Mutex<String>>,
+}
+
+impl Switch {
+    async fn start(target: &str) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let target = std::sync::Arc::new(std::sync::Mutex::new(target.to_owned()));
+        let now = target.clone();
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let to = now.lock().unwrap().clone();
+                tokio::spawn(async move {
+                    let mut server = tokio::net::TcpStream::connect(to).await?;
+                    tokio::io::copy_bidirectional(&mut client, &mut server).await
+                });
+            }
+        });
+        Self { address, target }
+    }
+
+    fn to(&self, target: &str) {
+        target.clone_into(&mut self.target.lock().unwrap());
+    }
+}
+
+fn host_and_port(postgres: &Postgres) -> String {
+    format!("127.0.0.1:{}", postgres.port())
+}
+
+/// After a failover the old primary answers on the connections that are open, and takes no write.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_to_a_server_that_became_read_only_are_given_up_for_the_new_primary() {
+    let (old, new) = (Postgres::start(), Postgres::start());
+    let pool = sqlx::PgPool::connect(&new.url()).await.unwrap();
+    sqlx::migrate!().run(&pool).await.unwrap();
+    let switch = Switch::start(&host_and_port(&old)).await;
+    let url = old.url().replace(&host_and_port(&old), &switch.address);
+    let files = Files::new(&[]);
+    let mut program = command(files.folder());
+    let exporter = Exporter::spawn(program.env("DATABASE_URL", url), &[]).await;
+    exporter.until("/api/v1/health", |status, text| status == 200 && text.contains("\"healthy\"")).await;
+
+    old.sql("ALTER SYSTEM SET default_transaction_read_only = on");
+    old.sql("SELECT pg_reload_conf()");
+    // No new primary yet.
+    exporter.until("/api/v1/health", |_, text| text.contains("degraded") && text.contains("can't be written")).await;
+    exporter.until("/metrics", |_, text| value(text, "packager_exporter_database_up") == Some(0.0)).await;
+    switch.to(&host_and_port(&new));
+    let failed_over = Instant::now();
+    exporter.until("/api/v1/health", |_, text| text.contains("\"healthy\"")).await;
+    assert!(failed_over.elapsed() < Duration::from_secs(15).max(PATIENCE / 4), "{:?}", failed_over.elapsed());
+    let body = json!({"version": "4", "alerts": [alert("f1", "firing", EVENING)]}).to_string();
+    let post = reqwest::Client::new().post(format!("http://{}/api/v1/alerts/webhook", exporter.address));
+    let answer = post.header("content-type", "application/json").body(body).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(
+        (new.sql("SELECT count(*) FROM alerts"), old.sql("SELECT count(*) FROM alerts")),
+        ("1".into(), "0".into())
+    );
+}
+
+/// Prometheus keeps its targets after an error, and nobody is told that a channel doesn't exist.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exporter_that_never_reached_its_database_is_not_ready() {
+    let mut postgres = Postgres::start();
+    postgres.stop();
+    let files = Files::new(&[]);
+    let mut program = command(files.folder());
+    let exporter = Exporter::spawn(program.env("DATABASE_URL", postgres.url()), &[]).await;
+    for path in ["/-/ready", "/probe?target=CH_1", "/api/v1/sd", "/api/v1/health"] {
+        exporter.until(path, |status, text| status == 503 && text.contains("onnection refused")).await;
+    }
+    assert_eq!(exporter.get("/-/healthy").await.0, 200);
+    postgres.start_again();
+    exporter.until("/-/ready", |status, _| status == 200).await;
+    assert_eq!(exporter.get("/api/v1/sd").await, (200, "[]".to_owned()));
+    assert_eq!(exporter.get("/probe?target=CH_1").await.0, 400);
+    postgres.stop();
+    exporter.until("/api/v1/health", |status, text| status == 200 && text.contains("degraded")).await;
+    assert_eq!(exporter.get("/-/ready").await.0, 200, "the last catalogue stays in force");
 }

@@ -49,6 +49,10 @@ pub(super) async fn discovery(Extract(state): Shared, mut parameters: Parameters
         Some("packager") => true,
         Some(_) => return Err(Problem::bad("`by` must be channel or packager")),
     };
+    // Prometheus keeps its targets after an error, and would drop all after an empty list.
+    if let Some(why) = state.unread_catalog() {
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, why));
+    }
     let config = state.backend.config();
     let targets = config.snapshot.channels.values().filter(|c| {
         let key = if by_packager { c.packager().to_owned() } else { c.code.clone() };

@@ -10,7 +10,8 @@ use http::StatusCode;
 use packager_media::units::Timestamp;
 use std::sync::atomic::Ordering;
 
-/// Reads the state of the exporter: 200 while it answers probes. A database that is away degrades the state.
+/// Reads the state of the exporter: 200 while it answers probes. A database that is away degrades the state; before its
+/// channels were read, no probe can be answered.
 #[utoipa::path(get, path = "/health", tag = "exporter", operation_id = "health", security(()),
     responses(
         (status = 200, description = "Healthy, or degraded with the reasons", body = HealthDocument),
@@ -21,17 +22,21 @@ use std::sync::atomic::Ordering;
             content_type = "application/problem+json")))]
 pub(super) async fn health(Extract(state): Shared) -> Response {
     let config = state.backend.config();
+    let unread = state.unread_catalog();
     let (database, reasons) = match &state.api.store {
         None => ("not configured", Vec::new()),
         Some(store) => match (store.ping().await, store.health()) {
             (Err(error), _) => ("disconnected", vec![format!("{error}; the last catalogue stays in force")]),
             (Ok(()), Health::Connected { bad_rows }) => ("connected", bad_rows),
             (Ok(()), Health::Away { why }) => ("connected", vec![format!("the catalogue is not followed: {why}")]),
-            (Ok(()), Health::Starting) => ("connected", vec!["the catalogue was not read yet".to_owned()]),
+            (Ok(()), Health::Starting) => ("connected", Vec::new()),
         },
     };
     let stopping = state.stopping.load(Ordering::Relaxed);
-    let status = match (stopping, reasons.is_empty()) {
+    let is_unhealthy = stopping || unread.is_some();
+    // It has the reason of a database that is away.
+    let reasons = unread.map_or(reasons, |why| vec![why]);
+    let status = match (is_unhealthy, reasons.is_empty()) {
         (true, _) => "unhealthy",
         (false, false) => "degraded",
         (false, true) => "healthy",
@@ -47,5 +52,5 @@ pub(super) async fn health(Extract(state): Shared) -> Response {
         templates: config.snapshot.templates.len(),
         reasons,
     };
-    json(if stopping { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }, &body)
+    json(if is_unhealthy { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }, &body)
 }
