@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod address_class;
 pub mod finding;
 pub mod facts;
 mod history;

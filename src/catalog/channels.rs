@@ -4,14 +4,17 @@ mod request;
 mod sections;
 
 use super::{Channel, Output, RequestSettings};
+use crate::address_class::{AddressClass, classify};
 use crate::document::{self, Document, Fault, MAX_REPORTED, Node, NodeIndex, Value};
 use crate::expectations::ExpectedLadder;
+use icu_normalizer::ComposingNormalizerBorrowed;
 use packager_media::redact;
 use packager_media::stream::Resolution;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::Path;
-use url::Url;
+use url::{Host, Url};
 
 const MAX_CODE_BYTES: usize = 64;
 const MAX_NAME_CHARS: usize = 256;
@@ -115,7 +118,7 @@ fn parse_channel(
         return Err(faults);
     }
     let channel = Channel {
-        name: written.channel_name.unwrap_or_else(|| code.clone()),
+        name: written.channel_name.map_or_else(|| code.clone(), |name| normalized(&name)),
         code,
         channel_type: written.channel_type.unwrap_or_else(|| "LIVE".to_owned()),
         tier: written.tier,
@@ -221,5 +224,36 @@ pub(super) fn parse_url(text: &str) -> Result<Url, String> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err("credentials don't belong into a URL; set request.basic_auth".to_owned());
     }
+    check_reachable(&url)?;
     Ok(url)
+}
+
+/// Refuses a URL that no probe could ever ask: port 0, a host that is no DNS name (RFC 1035 2.3.4), or a literal address that
+/// the address guard refuses whatever the settings say.
+fn check_reachable(url: &Url) -> Result<(), String> {
+    if url.port() == Some(0) {
+        return Err("port 0 can't be connected to".to_owned());
+    }
+    let address: IpAddr = match url.host() {
+        Some(Host::Ipv4(ip)) => ip.into(),
+        Some(Host::Ipv6(ip)) => ip.into(),
+        Some(Host::Domain(name)) => {
+            let name = name.strip_suffix('.').unwrap_or(name);
+            let is_name = name.len() <= 253 && name.split('.').all(|label| (1..=63).contains(&label.len()));
+            let shown = redact::escape(name, 100);
+            return if is_name { Ok(()) } else { Err(format!("`{shown}` can't be a host name: DNS has no such name")) };
+        }
+        None => return Err("the URL has no host".to_owned()),
+    };
+    match classify(address) {
+        AddressClass::Never(what) => Err(format!("{address} is {what}, which is never probed")),
+        AddressClass::Public | AddressClass::Private => Ok(()),
+    }
+}
+
+/// Text in normalization form C, so that a name is found however it was typed: some systems write `ế` as one character, some as
+/// three.
+#[must_use]
+pub(crate) fn normalized(text: &str) -> String {
+    ComposingNormalizerBorrowed::new_nfc().normalize(text).into_owned()
 }

@@ -16,6 +16,7 @@ mod templates;
 mod tests;
 
 pub(crate) use channel_row::{ChannelRow, ChannelWritten};
+pub(crate) use channels::normalized;
 pub(crate) use environment::Environment;
 pub(crate) use load::{CatalogFiles, LoadedCatalog, load};
 pub(crate) use lookup::UnknownName;

@@ -142,7 +142,11 @@ fn without_nulls(root: &Node) -> Node {
 }
 
 fn columns(node: &Node) -> Map<String, serde_json::Value> {
-    node.entries().iter().map(|(key, node)| (key.name.clone(), json(node))).collect()
+    let column = |key: &str, node: &Node| match &node.value {
+        Value::Text(name) if key == "channel_name" => channels::normalized(name).into(),
+        _ => json(node),
+    };
+    node.entries().iter().map(|(key, node)| (key.name.clone(), column(&key.name, node))).collect()
 }
 
 fn json(node: &Node) -> serde_json::Value {

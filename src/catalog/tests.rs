@@ -488,3 +488,31 @@ fn numbers_are_the_thresholds_and_the_parameters_of_enabled_checks() {
     let off = snapshot.template("OFF").unwrap().numeric_thresholds();
     assert!(!off.iter().any(|(name, _)| name == "segment_duration_off_target_allowed_ratio"));
 }
+
+#[test]
+fn a_url_that_no_probe_could_ask_is_refused() {
+    let of = |url: &str| {
+        let label = url.replace("LONG", &"a".repeat(64));
+        channels(&format!("channels:\n  - {{channel_code: A, input_url: '{label}'}}\n"))
+    };
+    for (url, says) in [
+        ("http://p:0/a.m3u8", "port 0"),
+        ("http://a..b/a.m3u8", "can't be a host name"),
+        ("http://LONG.example/a.m3u8", "can't be a host name"),
+        ("http://169.254.169.254/a.m3u8", "is a cloud metadata address, which is never probed"),
+        ("http://[::ffff:224.0.0.1]/a.m3u8", "is a multicast address"),
+        ("http://0.0.0.0/a.m3u8", "is an unspecified address"),
+    ] {
+        let error = of(url).unwrap_err();
+        assert!(error.contains(says), "{url}: {error}");
+    }
+    for url in ["http://packager_01.internal./a", "http://10.0.0.1/a", "http://[::1]:8080/a", "http://1.2.3.4/a"] {
+        assert!(of(url).is_ok(), "{url}");
+    }
+}
+
+#[test]
+fn a_name_is_kept_in_normalization_form_c() {
+    let text = "channels:\n  - {channel_code: A, channel_name: \"Thơ\u{300}i sư\u{323}\", input_url: 'http://p/a'}\n";
+    assert_eq!(channels(text).unwrap().channels["A"].name, "Thời sự");
+}

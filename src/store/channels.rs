@@ -1,7 +1,7 @@
 //! Channels of the database: pages, single channels, writes and imports of many.
 
 use super::filtered::Filtered;
-use super::table::{ColumnLists, comma_separated, get, text_column};
+use super::table::{ColumnLists, comma_separated, demand_free, get, text_column};
 use super::{Page, Store, StoreError, Versioned, Writer, lock_writers};
 use crate::catalog::{self, ChannelRow, JsonObject, TableRow as _};
 use crate::document::{Document, DocumentErrors, Problem};
@@ -16,6 +16,8 @@ pub(super) static LISTS: LazyLock<ColumnLists> =
     LazyLock::new(|| ColumnLists::of::<ChannelRow>("c", &[("template_name", "t.template_name")]));
 pub(super) const FROM: &str = "FROM channels c LEFT JOIN templates t ON t.id = c.template_id";
 
+/// Columns that name a row of another table: the column, the table, and what an entry of it is called.
+const REFERENCES: [(&str, &str, &str); 2] = [("template_id", "templates", "template"), ("probe_id", "probes", "probe")];
 /// Rows of one statement, which takes far less than the statement timeout.
 const BATCH: usize = 5000;
 
@@ -96,8 +98,18 @@ impl Store {
     pub async fn create_channel(&self, body: &Document) -> Result<(String, i32), StoreError> {
         let columns = catalog::channel_columns(body).map_err(StoreError::Invalid)?;
         let ColumnLists { writable, given, .. } = &*LISTS;
+        let mut connection = self.pool.acquire().await?;
+        // A refused statement would use up an id.
+        demand_free(&mut connection, "channels", "channel_code", &columns).await?;
+        for (column, table, entry) in REFERENCES {
+            let Some(id) = columns.get(column).and_then(Value::as_i64) else { continue };
+            let sql = format!("SELECT EXISTS (SELECT FROM {table} WHERE id = $1)");
+            if !sqlx::query_scalar::<_, bool>(&sql).bind(id).fetch_one(&mut *connection).await? {
+                return Err(StoreError::field(column, format!("there is no such {entry}")));
+            }
+        }
         let sql = format!("INSERT INTO channels ({writable}) {given} RETURNING channel_code, id");
-        Ok(sqlx::query_as(&sql).bind(json!([columns])).fetch_one(&self.pool).await?)
+        Ok(sqlx::query_as(&sql).bind(json!([columns])).fetch_one(&mut *connection).await?)
     }
 
     /// Changes the channel of an id or a code.
@@ -221,7 +233,7 @@ impl Store {
 /// Problems of rows that name templates or probes that do not exist. The database would name only the first.
 async fn missing_references(connection: &mut PgConnection, rows: &[ImportRow]) -> Result<Vec<Problem>, StoreError> {
     let mut problems = Vec::new();
-    for (column, table) in [("template_id", "templates"), ("probe_id", "probes")] {
+    for (column, table, _) in REFERENCES {
         let named = || rows.iter().filter_map(|row| Some((row, row.columns.get(column)?.as_i64()?)));
         let asked: BTreeSet<i64> = named().map(|(_, id)| id).collect();
         let sql = format!("SELECT id::bigint FROM {table} WHERE id = ANY($1)");

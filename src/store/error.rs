@@ -79,7 +79,7 @@ fn of_database(error: &dyn DatabaseError) -> StoreError {
     }
 }
 
-fn taken(constraint: &str) -> String {
+pub(super) fn taken(constraint: &str) -> String {
     let what = match constraint {
         "channels_channel_code_key" => "channel_code",
         "templates_template_name_key" => "template_name",

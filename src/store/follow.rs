@@ -92,8 +92,22 @@ impl Store {
         }
     }
 
+    /// Sets every sequence of ids behind its table's highest id. A restored dump may leave it before that, and then each new
+    /// row would be refused until the ids are past.
+    async fn advance_sequences(&self) -> Result<(), StoreError> {
+        for table in ["channels", "templates", "probes", "alerts", "alert_events", "channel_states"] {
+            let sql = format!(
+                "SELECT setval('{table}_id_seq', greatest(highest, last_value))
+                 FROM (SELECT max(id) AS highest FROM {table}) t, {table}_id_seq WHERE highest > last_value"
+            );
+            sqlx::query(&sql).execute(&self.pool).await?;
+        }
+        Ok(())
+    }
+
     /// Reads the catalogue and puts it into force.
     async fn refresh(&self, live: &ConfigHandle, variables: &BTreeMap<String, String>) -> Result<(), StoreError> {
+        self.advance_sequences().await?;
         let (snapshot, bad) = self.catalogue(variables).await?;
         let bad_rows: Vec<String> = bad.0.iter().map(ToString::to_string).collect();
         let health = Health::Connected { bad_rows };

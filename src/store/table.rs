@@ -108,6 +108,7 @@ impl<R: TableRow> Table<R> {
     /// Inserts a row and answers its id.
     pub(super) async fn insert(&self, connection: &mut PgConnection, columns: &JsonObject) -> Result<i32, StoreError> {
         let ColumnLists { writable, given, .. } = &self.lists;
+        demand_free(connection, R::TABLE, self.key, columns).await?;
         let sql = format!("INSERT INTO {} ({writable}) {given} RETURNING id", R::TABLE);
         Ok(sqlx::query_scalar(&sql).bind(json!([columns])).fetch_one(connection).await?)
     }
@@ -135,6 +136,18 @@ impl<R: TableRow> Table<R> {
         let (document, table, key) = (&self.lists.document, R::TABLE, self.key);
         format!("SELECT {document}, version FROM {table} WHERE {key} = $1 OR id = $2 ORDER BY {key} = $1 DESC LIMIT 1")
     }
+}
+
+/// Refuses a name or code that is taken, before the statement that would draw an id for it.
+pub(super) async fn demand_free(
+    connection: &mut PgConnection,
+    table: &str,
+    key: &str,
+    columns: &JsonObject,
+) -> Result<(), StoreError> {
+    let sql = format!("SELECT EXISTS (SELECT FROM {table} WHERE {key} = $1)");
+    let is_taken: bool = sqlx::query_scalar(&sql).bind(text_column(columns, key)).fetch_one(connection).await?;
+    if is_taken { Err(StoreError::Conflict(super::error::taken(&format!("{table}_{key}_key")))) } else { Ok(()) }
 }
 
 /// Row that `sql` selects by a name or code in `$1` or an id in `$2`.

@@ -20,8 +20,10 @@ fn no_module_uses_a_module_that_its_lib_rs_lists_later() {
 
 fn upward_uses(src: &Path) -> Vec<String> {
     let lib = fs::read_to_string(src.join("lib.rs")).unwrap();
-    let modules: Vec<&str> = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
-    assert!(modules.len() > 10, "lib.rs lists its modules as `pub mod name;`");
+    let names = lib.lines().map(|line| line.trim_start_matches("pub ").trim_start_matches("mod "));
+    let lines = lib.lines().zip(names).filter(|(line, name)| line.len() > name.len());
+    let modules: Vec<&str> = lines.filter_map(|(_, name)| name.strip_suffix(';')).collect();
+    assert!(modules.len() > 10, "lib.rs lists its modules as `mod name;` or `pub mod name;`");
     let mut upward = Vec::new();
     for (i, module) in modules.iter().enumerate() {
         let own = [src.join(module), src.join(format!("{module}.rs"))];

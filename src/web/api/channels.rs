@@ -6,7 +6,7 @@ use super::openapi::answers;
 use super::problem::Problem;
 use super::request::{IfMatch, JsonBody, Key, NoParameters, Parameters};
 use super::{Answer, Shared, created, json, versioned};
-use crate::catalog::{Channel, ChannelRow, ChannelWritten, UnknownName};
+use crate::catalog::{Channel, ChannelRow, ChannelWritten, UnknownName, normalized};
 use crate::document::Document;
 use crate::store::{Change, ChannelFilter, Page};
 use crate::web::State;
@@ -176,7 +176,7 @@ pub(super) fn filter(parameters: &mut Parameters) -> Result<ChannelFilter, Probl
         is_4k: parameters.value("is_4k", "true or false")?,
         enabled: parameters.value("enabled", "true or false")?,
         template: parameters.text("template"),
-        q: parameters.text("q"),
+        q: parameters.text("q").map(|text| normalized(&text)),
         ..ChannelFilter::default()
     })
 }

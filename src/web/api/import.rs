@@ -54,7 +54,8 @@ pub(super) async fn import(
     mut parameters: Parameters,
     request: Request,
 ) -> Answer {
-    let dry_run = parameters.value("dry_run", "true or false")?.unwrap_or(false);
+    // Without a value it could be meant as true.
+    let dry_run = parameters.given("dry_run", "true or false")?.unwrap_or(false);
     parameters.end()?;
     let store = state.store()?;
     let (kind, text) = request::text(request, &[CSV, LINES], MAX_BODY_BYTES).await?;
@@ -111,18 +112,31 @@ fn of_lines(text: &str) -> Vec<ImportRow> {
 
 /// Rows of CSV. An empty cell counts as missing: the channel keeps its value, or gets the default.
 fn of_csv(text: &str) -> Result<Vec<ImportRow>, DocumentErrors> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+    // The reader counts the lines of a text with CR LF from the line before.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
+    let Table { text, first_line, delimiter } = Table::of(&text);
+    if let Some(line) = unclosed_quote(text, delimiter) {
+        let why = "the quotation mark that opens here is never closed: the file is cut, or a mark is missing";
+        return Err(problem(first_line + line, why).into());
+    }
+    let mut builder = csv::ReaderBuilder::new();
+    let mut reader = builder.delimiter(delimiter).trim(csv::Trim::All).from_reader(text.as_bytes());
     let header = reader.headers().map_err(|e| DocumentErrors::from(problem(1, e.to_string())))?.clone();
+    let mut seen = BTreeSet::new();
     let unknown: Vec<Wrong> = header
         .iter()
-        .filter(|name| !CELLS.columns.contains(name))
-        .map(|name| {
-            problem(1, format!("unknown column `{}`; known: {}", name.escape_debug(), CELLS.columns.join(", ")))
+        .filter_map(|name| {
+            let name_shown = name.escape_debug();
+            let why = match (CELLS.columns.contains(&name), seen.insert(name)) {
+                (false, _) => format!("unknown column `{name_shown}`; known: {}", CELLS.columns.join(", ")),
+                (true, false) => format!("the column `{name_shown}` stands here twice"),
+                (true, true) => return None,
+            };
+            Some(problem(first_line + 1, why))
         })
         .collect();
     DocumentErrors(unknown).or(())?;
-    let line_of = |at: Option<&csv::Position>| at.map_or(0, |at| usize::try_from(at.line()).unwrap_or(0));
+    let line_of = |at: Option<&csv::Position>| first_line + at.map_or(0, |at| usize::try_from(at.line()).unwrap_or(0));
     let mut rows = Vec::new();
     for record in reader.records() {
         let record = match record {
@@ -138,7 +152,7 @@ fn of_csv(text: &str) -> Result<Vec<ImportRow>, DocumentErrors> {
         };
         let (mut columns, mut problems) = (JsonObject::new(), Vec::new());
         for (name, cell) in header.iter().zip(&record).filter(|(_, cell)| !cell.is_empty()) {
-            match parsed(name, cell) {
+            match parsed(name, cell, delimiter) {
                 Ok(value) => drop(columns.insert(name.to_owned(), value)),
                 Err(why) => problems.push(format!("{name}: {why}")),
             }
@@ -148,15 +162,87 @@ fn of_csv(text: &str) -> Result<Vec<ImportRow>, DocumentErrors> {
     Ok(rows)
 }
 
-/// Value of a cell, by the kind of its column.
-fn parsed(name: &str, cell: &str) -> Result<Value, String> {
+/// A CSV text as spreadsheets save it.
+struct Table<'a> {
+    text: &'a str,
+    /// Number of lines before `text`.
+    first_line: usize,
+    delimiter: u8,
+}
+
+impl<'a> Table<'a> {
+    /// Finds the delimiter: that of a line `sep=;` before the header, else the semicolon or tab of a header without commas.
+    fn of(text: &'a str) -> Self {
+        let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+        if let Some(&[delimiter @ (b',' | b';' | b'\t')]) = first.trim_end().strip_prefix("sep=").map(str::as_bytes) {
+            return Self { text: rest, first_line: 1, delimiter };
+        }
+        let only = |delimiter: char| first.contains(delimiter) && !first.contains(',');
+        let delimiter = if only(';') {
+            b';'
+        } else if only('\t') {
+            b'\t'
+        } else {
+            b','
+        };
+        Self { text, first_line: 0, delimiter }
+    }
+}
+
+/// Line, from 1, of a quotation mark that opens a cell and is never closed. The reader of CSV takes the rest of the text for
+/// the cell.
+fn unclosed_quote(text: &str, delimiter: u8) -> Option<usize> {
+    #[derive(Clone, Copy)]
+    enum At {
+        CellStart,
+        Plain,
+        /// Inside of quotation marks that opened on this line.
+        Quoted(usize),
+        /// After a mark inside of them: a second mark doubles it, anything else ends them.
+        Mark(usize),
+    }
+    let (mut line, mut at) = (1, At::CellStart);
+    for byte in text.bytes() {
+        at = match (at, byte) {
+            (At::CellStart, b'"') => At::Quoted(line),
+            (At::Quoted(opened), b'"') => At::Mark(opened),
+            (At::Mark(opened), b'"') => At::Quoted(opened),
+            (At::Quoted(opened), _) => At::Quoted(opened),
+            (_, b'\n' | b'\r') => At::CellStart,
+            (_, byte) if byte == delimiter => At::CellStart,
+            _ => At::Plain,
+        };
+        line += usize::from(byte == b'\n');
+    }
+    if let At::Quoted(opened) = at { Some(opened) } else { None }
+}
+
+/// First characters for which a spreadsheet takes a cell for a formula.
+const FORMULA: [char; 4] = ['=', '+', '-', '@'];
+
+fn is_formula(cell: &str) -> bool {
+    cell.trim_start_matches('\'').starts_with(FORMULA)
+}
+
+/// Text for a cell that no spreadsheet takes for a formula; [`text_of_cell`] gives the text back.
+fn cell_of_text(text: &str) -> String {
+    if is_formula(text) { format!("'{text}") } else { text.to_owned() }
+}
+
+fn text_of_cell(cell: &str) -> &str {
+    cell.strip_prefix('\'').filter(|_| is_formula(cell)).unwrap_or(cell)
+}
+
+/// Value of a cell, by the kind of its column. A file with another delimiter than the comma may have decimal commas.
+fn parsed(name: &str, cell: &str, delimiter: u8) -> Result<Value, String> {
     let escaped = || redact::escape(cell, 60);
     match name {
         _ if CELLS.integers.contains(name) => {
             cell.parse::<u32>().map(Value::from).map_err(|_| format!("`{}` is not a whole number", escaped()))
         }
         _ if CELLS.numbers.contains(name) => {
-            let number = cell.parse::<f64>().ok().filter(|number| number.is_finite());
+            let point = if delimiter == b',' { cell.to_owned() } else { cell.replace(',', ".") };
+            let number = point.parse::<f64>().ok().filter(|number| number.is_finite());
             number.map(Value::from).ok_or_else(|| format!("`{}` is not a number", escaped()))
         }
         _ if CELLS.booleans.contains(name) => match cell.to_ascii_lowercase().as_str() {
@@ -165,7 +251,7 @@ fn parsed(name: &str, cell: &str) -> Result<Value, String> {
             _ => Err(format!("`{}` is neither true nor false", escaped())),
         },
         _ if CELLS.objects.contains(name) => strict(cell),
-        _ => Ok(cell.into()),
+        _ => Ok(text_of_cell(cell).into()),
     }
 }
 
@@ -187,7 +273,7 @@ pub(crate) fn csv_of(channels: &[ChannelRow]) -> Result<String, csv::Error> {
         let values = channel.values();
         let cells = CELLS.columns.iter().map(|name| match values.get(*name) {
             None | Some(Value::Null) => String::new(),
-            Some(Value::String(text)) => text.clone(),
+            Some(Value::String(text)) => cell_of_text(text),
             Some(Value::Object(map)) if map.is_empty() => String::new(),
             Some(other) => other.to_string(),
         });
@@ -217,6 +303,46 @@ mod tests {
     }
 
     #[test]
+    fn semicolons_tabs_and_a_line_that_names_the_delimiter_are_read_as_spreadsheets_write_them() {
+        let of = |text: &str| {
+            let rows = of_csv(text).unwrap();
+            assert!(rows.iter().all(|row| row.problems.is_empty()), "{rows:?}");
+            (rows[0].line, Value::Object(rows[0].columns.clone()))
+        };
+        let expected = serde_json::json!({"channel_code": "A", "channel_name": "Kênh ; 1", "fps": 29.97});
+        assert_eq!(of("\u{feff}channel_code;channel_name;fps\r\nA;\"Kênh ; 1\";29,97\r\n"), (2, expected.clone()));
+        assert_eq!(of("sep=;\r\nchannel_code;channel_name;fps\r\nA;\"Kênh ; 1\";29.97\r\n"), (3, expected.clone()));
+        assert_eq!(of("channel_code\tchannel_name\tfps\nA\tKênh ; 1\t29,97\n"), (2, expected));
+        let error = of_csv("sep=;\nchannel_code;fsp\n").unwrap_err().to_string();
+        assert!(error.starts_with("line:2:1: unknown column `fsp`"), "{error}");
+    }
+
+    #[test]
+    fn a_file_cut_inside_of_quotation_marks_and_a_column_that_comes_twice_are_refused() {
+        let error = |text: &str| of_csv(text).unwrap_err().to_string();
+        let cut = "channel_code,channel_name\nA,\"one\"\"s\"\nB,\"two\nC,three\n";
+        assert!(
+            error(cut).starts_with("line:3:1: the quotation mark that opens here is never closed"),
+            "{}",
+            error(cut)
+        );
+        assert_eq!(of_csv("channel_code,channel_name\nA,\"one\"\"s\"\nB,5\"\" two\n").unwrap().len(), 2);
+        assert_eq!(of_csv("channel_code,channel_name\nA,\"\"\nB,\"\"\"x\"\"\"\n").unwrap().len(), 2);
+        assert!(error("channel_code,tier,tier\n").contains("the column `tier` stands here twice"));
+    }
+
+    #[test]
+    fn no_exported_cell_is_a_formula_and_its_import_is_the_text() {
+        for text in ["=HYPERLINK(\"http://x\")", "+1", "-2 dB", "@x", "'=1", "''=1"] {
+            let cell = cell_of_text(text);
+            assert!(!cell.starts_with(FORMULA) && text_of_cell(&cell) == text, "{text}: {cell}");
+        }
+        for text in ["'quoted'", "VTV 1", "", "'"] {
+            assert_eq!((cell_of_text(text).as_str(), text_of_cell(text)), (text, text));
+        }
+    }
+
+    #[test]
     fn each_bad_cell_is_named_by_line_and_column() {
         let rows = of_csv("channel_code,tier,fps,is_4k\nA,one,x,maybe\nB,1\n").unwrap();
         let problems: Vec<(usize, String)> = rows.iter().map(|row| (row.line, row.problems.join("; "))).collect();
@@ -238,13 +364,13 @@ mod tests {
     #[test]
     fn every_spelling_of_true_and_false_is_read_and_a_number_is_finite() {
         for (cells, expected) in [(["true", "T", "1", "Yes"], true), (["false", "F", "0", "No"], false)] {
-            assert!(cells.iter().all(|cell| parsed("enabled", cell) == Ok(expected.into())), "{cells:?}");
+            assert!(cells.iter().all(|cell| parsed("enabled", cell, b',') == Ok(expected.into())), "{cells:?}");
         }
-        assert_eq!(parsed("tier", "4294967295"), Ok(4_294_967_295_u32.into()));
-        assert!(parsed("tier", "-1").is_err() && parsed("tier", "4294967296").is_err());
-        assert!(parsed("fps", "inf").is_err() && parsed("fps", "NaN").is_err());
-        assert_eq!(parsed("fps", "29.97"), Ok(29.97.into()));
-        assert!(parsed("outputs", "{\"a\": 1, \"a\": 2}").is_err());
+        assert_eq!(parsed("tier", "4294967295", b','), Ok(4_294_967_295_u32.into()));
+        assert!(parsed("tier", "-1", b',').is_err() && parsed("tier", "4294967296", b',').is_err());
+        assert!(parsed("fps", "inf", b',').is_err() && parsed("fps", "NaN", b',').is_err());
+        assert_eq!(parsed("fps", "29.97", b','), Ok(29.97.into()));
+        assert!(parsed("outputs", "{\"a\": 1, \"a\": 2}", b',').is_err());
     }
 
     #[test]

@@ -58,6 +58,18 @@ impl Parameters {
         Ok(Some(value))
     }
 
+    /// Parsed value of a parameter; `None` when it is missing.
+    ///
+    /// # Errors
+    /// A value that is empty or does not parse; the message says that it must be `expected`.
+    pub(super) fn given<T: FromStr>(&mut self, name: &'static str, expected: &str) -> Result<Option<T>, Problem> {
+        let is_empty = self.left.get(name).is_some_and(String::is_empty);
+        if is_empty {
+            return Err(Problem::bad(format!("parameter `{name}` must be {expected}")));
+        }
+        self.value(name, expected)
+    }
+
     /// `limit` (default 100, at most 1000) and the id in `cursor`; `None` for the first page.
     pub(super) fn page(&mut self) -> Result<(usize, Option<i64>), Problem> {
         let limit = self.value("limit", "a number from 1 to 1000")?.unwrap_or(DEFAULT_PAGE);
