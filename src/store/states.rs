@@ -44,7 +44,7 @@ fn as_text<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Err
 
 /// State of a channel as one exporter saw it. Times are RFC 3339.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = ChannelState)]
+#[schema(as = ChannelStateInterval)]
 pub struct ChannelStateRow {
     #[schema(pattern = "^(up|degraded|down)$")]
     pub state: String,

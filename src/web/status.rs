@@ -147,6 +147,7 @@ pub(crate) struct Summary {
     /// Channels by the severity of their worst failed check.
     pub(crate) severities: SeverityCounts,
     /// Enabled channels by tier. Channels without a tier are not counted.
+    #[schema(value_type = BTreeMap<String, u32>)]
     pub(crate) tiers: BTreeMap<u32, u32>,
     /// Start of the newest probe of any channel; `null` before the first.
     #[serde(serialize_with = "rfc3339_or_null")]

@@ -214,7 +214,7 @@ async fn an_import_is_all_or_nothing_and_idempotent_and_reads_an_export() {
     for part in ["\"line\":3", "fps: is 0", "`ftp:`", "stands in line 2 already"] {
         assert!(errors.contains(part), "{part} in {errors}");
     }
-    let every = "channel_code,input_url,tier,template_id\nA B,http://a/b.m3u8,x,1\nC,http://a/b.m3u8,1,9\n\"D\nE,\n";
+    let every = "channel_code,input_url,tier,template_id\nA B,http://a/b.m3u8,x,1\nC,http://a/b.m3u8,1,9\nD\n";
     let (_, body) = stack.csv("/channels/import", every).await;
     let errors: Vec<_> =
         body["errors"].as_array().unwrap().iter().map(|e| (e["line"].as_i64(), &e["detail"])).collect();
@@ -224,6 +224,9 @@ async fn an_import_is_all_or_nothing_and_idempotent_and_reads_an_export() {
         (&json!("tier: `x` is not a whole number"), &json!("template_id: 9 is not among the templates"))
     );
     assert!(code.as_str().unwrap().starts_with("channel_code: `A B` is not"), "{code}");
+    let cut = "channel_code,input_url,tier\nC,http://a/b.m3u8,1\n\"D\nE,";
+    let (status, body) = stack.csv("/channels/import", cut).await;
+    assert_eq!((status, &body["errors"][0]["line"]), (422, &json!(3)), "a file that ends inside a quotation: {body}");
     assert_eq!(stack.postgres.sql("SELECT count(*) FROM channels"), "3");
     let drawn = "SELECT last_value FROM pg_sequences WHERE sequencename = 'channels_id_seq'";
     let before = stack.postgres.sql(drawn);

@@ -51,7 +51,12 @@ async fn every_listed_consequence_of_a_fault_shows_or_has_no_check_yet() {
         idle.extend(checks.map(|check| (row.fault.id, *check)));
     }
     // These come after the last probe of the matrix, or between two probes.
-    let later = [("hls_target_duration_exceeded", "hls_playlist_stale"), ("hls_playlist_stale", "live_latency_high")];
+    let later = [
+        ("hls_target_duration_exceeded", "hls_playlist_stale"),
+        ("hls_playlist_stale", "live_latency_high"),
+        ("measured_bandwidth_stale", "live_latency_high"),
+        ("session_paths_stale", "live_latency_high"),
+    ];
     assert_eq!(idle, later, "a consequence that never shows hides a false finding");
 }
 

@@ -65,6 +65,8 @@ T6:
   segment_duration_target: 6.0
 TH:
   extends: T2
+TS:
+  extends: T2
 TO:
   extends: T2
   ladder: {minimum_video: 0}
@@ -128,6 +130,7 @@ impl Harness {
             let ChannelSpec { code, template, .. } = channel;
             let expected = match *template {
                 "TO" => "",
+                "TS" => "is_hdr: false, resolution: 1920x1080, fps: 25, ",
                 "TH" => "is_hdr: true, resolution: 1920x1080, fps: 25, ",
                 _ => "resolution: 1920x1080, fps: 25, ",
             };

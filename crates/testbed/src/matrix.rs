@@ -209,6 +209,7 @@ async fn probe_fault(fault: &'static Fault) -> FaultResult {
     let probes = if SLOW.contains(&fault.id) { SLOW_PROBES } else { PROBES };
     let (template, every) = match fault.id {
         "dash_key_rotation_late" => ("TR", EVERY),
+        "dash_hdr_unsignalled" => ("TS", EVERY),
         _ => template_and_interval(fault.channel),
     };
     let is_explained = |check: &str| fault.expected.contains(&check) || fault.consequences.contains(&check);
