@@ -138,8 +138,11 @@ fn duration<'a>(text: &'a str, report: &mut TagReport<'_, '_, 'a>) -> Option<Tag
     };
     if !comma {
         let end = text.get(text.len()..).unwrap_or(text);
-        let message = format_args!("EXTINF has no comma after its duration; write `#EXTINF:{seconds},`");
-        report.tag_habit(Habit::NoExtinfComma, end, message);
+        report.tag_habit(
+            Habit::NoExtinfComma,
+            end,
+            format_args!("EXTINF has no comma after its duration; write `#EXTINF:{seconds},`"),
+        );
     }
     Some(TagValue::Duration(Seconds(seconds)))
 }
@@ -152,8 +155,11 @@ fn program_date_time<'a>(text: &'a str, report: &mut TagReport<'_, '_, 'a>) -> O
     };
     if !date.zoned {
         let shown = Quoted(text);
-        let message = format_args!("{shown} names no time zone and is read as UTC; end it with Z or an offset");
-        report.tag_habit(Habit::NoTimeZone, text, message);
+        report.tag_habit(
+            Habit::NoTimeZone,
+            text,
+            format_args!("{shown} names no time zone and is read as UTC; end it with Z or an offset"),
+        );
     }
     Some(TagValue::Date(date.at))
 }
