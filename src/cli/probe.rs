@@ -3,7 +3,6 @@
 use super::args::{Probe, ReportFormat};
 use super::{Exit, database, out};
 use crate::catalog::CatalogSnapshot;
-use crate::checks::CheckResult;
 use crate::config::{self, Config, ConfigHandle};
 use crate::finding::Severity;
 use crate::metrics;
@@ -105,7 +104,7 @@ fn allow_any_host(mut loaded: Config, target: &str) -> Config {
 }
 
 fn unhealthy(report: &Report) -> bool {
-    report.outcomes.iter().any(|o| o.result == CheckResult::Failed && o.severity >= Severity::Major)
+    report.worst_severity().is_some_and(|severity| severity >= Severity::Major)
 }
 
 /// State of the terminal's output: with `--every` a report is printed only when the set of failed checks changes.
@@ -160,6 +159,5 @@ impl TerminalOutput {
 }
 
 fn failed(report: &Report) -> Vec<(String, &'static str)> {
-    let failed = report.outcomes.iter().filter(|o| o.result == CheckResult::Failed);
-    failed.map(|o| (o.output.clone(), o.check.id)).collect()
+    report.failed().map(|o| (o.output.clone(), o.check.id)).collect()
 }

@@ -467,7 +467,7 @@ impl AlreadyInspected {
         self.renditions.get(rendition).is_none_or(Vec::is_empty)
     }
 
-    /// What of this counts in a new playback session: nothing of its segments, whose numbers may have begun again.
+    /// The part that counts in a new playback session: keys, and no segments, whose numbers may have begun again.
     #[must_use]
     pub(crate) fn in_new_session(&self) -> Self {
         Self { renditions: HashMap::new(), frozen: HashSet::new(), patchable: Vec::new(), ..self.clone() }
@@ -479,7 +479,8 @@ impl AlreadyInspected {
         self.session == session && self.frozen.contains(rendition)
     }
 
-    /// Whether this is so for any rendition of the output.
+    /// Whether any rendition of the output has a listing that has not moved in this playback session for so long that no viewer
+    /// stays with it.
     #[must_use]
     pub(crate) fn any_frozen(&self, session: u64) -> bool {
         self.session == session && !self.frozen.is_empty()

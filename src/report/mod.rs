@@ -1,8 +1,9 @@
 //! The report of a probe: facts, outcomes of the checks, and the values derived from them; as JSON, text and log.
 
 use crate::catalog::{Channel, Template};
-use crate::checks::CheckOutcome;
+use crate::checks::{CheckOutcome, CheckResult};
 use crate::facts::Capture;
+use crate::finding::Severity;
 use packager_media::container::Container;
 use packager_media::units::{Seconds, Timestamp};
 use serde::{Serialize, Serializer};
@@ -66,6 +67,37 @@ impl Report {
     pub fn view(&self) -> ReportView<'_> {
         ReportView::new(self)
     }
+
+    /// Outcomes of the checks that failed, in the order of the checks, one for each output.
+    pub(crate) fn failed(&self) -> impl Iterator<Item = &CheckOutcome> + Clone {
+        self.outcomes.iter().filter(|outcome| outcome.result == CheckResult::Failed)
+    }
+
+    /// Severity of the worst failed check; `None` if no check failed.
+    pub(crate) fn worst_severity(&self) -> Option<Severity> {
+        self.failed().map(|outcome| outcome.severity).max()
+    }
+
+    /// What a viewer of the channel meets.
+    pub(crate) fn condition(&self) -> ChannelCondition {
+        match self.worst_severity() {
+            _ if !self.success => ChannelCondition::Down,
+            None | Some(Severity::Warning) => ChannelCondition::Up,
+            Some(_) => ChannelCondition::Degraded,
+        }
+    }
+}
+
+/// What a viewer of a channel meets, by one probe of all outputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChannelCondition {
+    /// No check failed, or only checks of severity warning.
+    Up,
+    /// A check of severity minor or above failed, and `probe_success` is 1.
+    Degraded,
+    /// `probe_success` is 0.
+    Down,
 }
 
 /// A report is one JSON object. Secrets in it are masked, and its numbers are finite.

@@ -23,7 +23,7 @@ pub fn text(report: &Report, colour: bool) -> String {
     for output in &view.outputs {
         out.push_str(&output_lines(output, report));
     }
-    for outcome in report.outcomes.iter().filter(|o| o.result == CheckResult::Failed) {
+    for outcome in report.failed() {
         out.push_str(&failed(outcome, paint));
     }
     out.push_str(&not_run(&report.outcomes));

@@ -23,7 +23,7 @@ pub use changes::AlertEvent;
 pub use channels::{Change, ChannelFilter, ImportCounts, ImportRow};
 pub use error::StoreError;
 pub use probes::{ProbeRow, ProbeWritten};
-pub(crate) use states::{ChannelCondition, ChannelStateRow, StateChange};
+pub(crate) use states::{ChannelStateRow, StateChange};
 pub use sync::{Changed, Sync, Synced, Wanted};
 
 use sqlx::migrate::Migrator;

@@ -3,6 +3,7 @@
 use super::alerts::{AlertRow, DOCUMENT};
 use super::{Store, StoreError};
 use crate::finding::Severity;
+use crate::report::ChannelCondition;
 use packager_media::units::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 use sqlx::types::Json;
@@ -10,18 +11,6 @@ use utoipa::ToSchema;
 
 /// Most rows of each kind in a channel's history.
 const MAX_ROWS: i64 = 1000;
-
-/// What a probe says of a channel, without its measured values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ChannelCondition {
-    /// No check failed, or only checks of severity warning.
-    Up,
-    /// A check of severity minor or above failed, and the channel still plays.
-    Degraded,
-    /// A critical check failed.
-    Down,
-}
 
 /// Change of a channel's state.
 #[derive(Debug, Clone, PartialEq, Serialize)]

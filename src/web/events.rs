@@ -3,7 +3,6 @@
 
 use super::State;
 use super::status::ChannelStatus;
-use crate::checks::CheckResult;
 use crate::report::Report;
 use crate::store::{AlertEvent, AlertRow};
 use serde::Serialize;
@@ -181,7 +180,7 @@ impl State {
 /// Ids of the checks that failed, each once although a check runs on every output.
 pub(crate) fn failed_checks(report: &Report) -> Vec<&'static str> {
     let mut failed = Vec::new();
-    for outcome in report.outcomes.iter().filter(|o| o.result == CheckResult::Failed) {
+    for outcome in report.failed() {
         if !failed.contains(&outcome.check.id) {
             failed.push(outcome.check.id);
         }

@@ -1,6 +1,5 @@
 //! Reports of a channel that are kept: the newest, and the one that shows its last fault.
 
-use crate::checks::CheckResult;
 use crate::finding::Severity;
 use crate::report::Report;
 use packager_media::units::Seconds;
@@ -20,14 +19,14 @@ pub(super) struct KeptReports {
 
 impl KeptReports {
     pub(super) fn new(report: Arc<Report>) -> Self {
-        let fault = worst(&report).map(|severity| (severity, Arc::clone(&report)));
+        let fault = report.worst_severity().map(|severity| (severity, Arc::clone(&report)));
         Self { newest: report, fault }
     }
 
     /// Takes a newer report.
     pub(super) fn push(&mut self, report: Arc<Report>) {
         let is_old = |kept: &Report| Seconds::between(kept.started_at, report.started_at).0 > FAULT_KEPT;
-        self.fault = match (self.fault.take().filter(|(_, kept)| !is_old(kept)), worst(&report)) {
+        self.fault = match (self.fault.take().filter(|(_, kept)| !is_old(kept)), report.worst_severity()) {
             (Some((before, kept)), now) if now.is_none_or(|now| now < before) => Some((before, kept)),
             (_, now) => now.map(|severity| (severity, Arc::clone(&report))),
         };
@@ -42,12 +41,6 @@ impl KeptReports {
     pub(super) fn fault_or_newest(&self) -> &Arc<Report> {
         self.fault.as_ref().map_or(&self.newest, |(_, report)| report)
     }
-}
-
-/// Severity of the worst failed check; `None` if none failed.
-fn worst(report: &Report) -> Option<Severity> {
-    let failed = report.outcomes.iter().filter(|outcome| outcome.result == CheckResult::Failed);
-    failed.map(|outcome| outcome.severity).max()
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
 //! Changes of channels' states on their way into the database. A probe never waits for it.
 
 use super::State;
-use crate::checks::CheckResult;
 use crate::finding::Severity;
-use crate::report::Report;
-use crate::store::{ChannelCondition, StateChange, Store};
+use crate::report::{ChannelCondition, Report};
+use crate::store::{StateChange, Store};
 use packager_media::units::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -120,17 +119,12 @@ impl State {
 
 /// State of a channel, the worst severity of its failed checks, and those of severity minor or above.
 fn condition(report: &Report) -> (ChannelCondition, Option<Severity>, Vec<&'static str>) {
-    let failed = report.outcomes.iter().filter(|o| o.result == CheckResult::Failed && o.severity > Severity::Warning);
-    let severity = failed.clone().map(|outcome| outcome.severity).max();
+    let failed = report.failed().filter(|outcome| outcome.severity > Severity::Warning);
+    let severity = report.worst_severity().filter(|severity| *severity > Severity::Warning);
     let mut checks: Vec<&'static str> = failed.map(|outcome| outcome.check.id).collect();
     checks.sort_unstable();
     checks.dedup();
-    let state = match (report.success, severity) {
-        (false, _) => ChannelCondition::Down,
-        (true, Some(_)) => ChannelCondition::Degraded,
-        (true, None) => ChannelCondition::Up,
-    };
-    (state, severity, checks)
+    (report.condition(), severity, checks)
 }
 
 #[cfg(test)]

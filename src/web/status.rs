@@ -3,9 +3,8 @@
 //! The states live in this exporter's memory. [`StatusSource`] in the answers says so.
 
 use crate::catalog::{CatalogSnapshot, Channel};
-use crate::checks::CheckResult;
 use crate::finding::Severity;
-use crate::report::{OutputView, Report};
+use crate::report::{ChannelCondition, OutputView, Report};
 use packager_media::units::{Seconds, Timestamp};
 use serde::{Serialize, Serializer};
 use std::cmp::Reverse;
@@ -347,7 +346,7 @@ fn state_at(channel: &Channel, observed: Option<&Observed>, now: Timestamp) -> C
 impl Observed {
     fn new(report: &Report, before: Option<&Self>) -> Self {
         let failed = failed_checks(report, before);
-        let state = state_of(report.success, failed.first().map(|worst| worst.severity));
+        let state = ChannelState::from(report.condition());
         let same = before.filter(|before| before.state == state);
         let view = report.view();
         let video = view.outputs.iter().find_map(measured_video);
@@ -377,16 +376,9 @@ impl Observed {
 
     /// Whether anything but the time of the last probe differs.
     fn differs(&self, other: &Self) -> bool {
-        let content = |observed: &Self| {
-            (
-                observed.state,
-                observed.failed.clone(),
-                observed.rungs.clone(),
-                observed.codec.clone(),
-                observed.resolution.clone(),
-            )
-        };
-        content(self) != content(other)
+        let Self { state, failed, rungs, codec, resolution, .. } = self;
+        (state, failed, rungs, codec, resolution)
+            != (&other.state, &other.failed, &other.rungs, &other.codec, &other.resolution)
     }
 
     fn is_outdated(&self, now: Timestamp) -> bool {
@@ -395,18 +387,20 @@ impl Observed {
     }
 }
 
-fn state_of(success: bool, worst: Option<Severity>) -> ChannelState {
-    match worst {
-        _ if !success => ChannelState::Down,
-        None | Some(Severity::Warning) => ChannelState::Up,
-        Some(_) => ChannelState::Degraded,
+impl From<ChannelCondition> for ChannelState {
+    fn from(condition: ChannelCondition) -> Self {
+        match condition {
+            ChannelCondition::Up => Self::Up,
+            ChannelCondition::Degraded => Self::Degraded,
+            ChannelCondition::Down => Self::Down,
+        }
     }
 }
 
 /// Every failed check once, with the severity of its worst output; worst first, then the one that fails longest.
 fn failed_checks(report: &Report, before: Option<&Observed>) -> Vec<FailedCheck> {
     let mut failed: Vec<FailedCheck> = Vec::new();
-    for outcome in report.outcomes.iter().filter(|outcome| outcome.result == CheckResult::Failed) {
+    for outcome in report.failed() {
         let id = outcome.check.id;
         if let Some(known) = failed.iter_mut().find(|known| known.check == id) {
             known.severity = known.severity.max(outcome.severity);
