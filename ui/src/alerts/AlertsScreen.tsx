@@ -1,10 +1,10 @@
-import { Button, NativeSelect, TextInput } from '@mantine/core';
+import { Button, NativeSelect } from '@mantine/core';
 import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useAlerts, useSummary } from '../api/queries';
 import { ErrorBox } from '../frame/ErrorBox';
+import { SearchBox } from '../frame/SearchBox';
 import { useQueryString } from '../frame/useQueryString';
-import { SEARCH_ID } from '../keys/useKeys';
 import { isSeverity } from '../severity/severity';
 import { AcknowledgeDialog } from './AcknowledgeDialog';
 import { AlertTable } from './AlertTable';
@@ -80,14 +80,7 @@ function AlertFilterBar({ filters, severities, onChange }: FilterBarProps) {
   const word = (severity: string) => (isSeverity(severity) ? t(`level.${severity}`) : severity);
   return (
     <search className="filters">
-      <TextInput
-        id={SEARCH_ID}
-        size="xs"
-        type="search"
-        label={t('filter.search')}
-        value={filters.q}
-        onChange={(event) => onChange({ ...filters, q: event.currentTarget.value })}
-      />
+      <SearchBox value={filters.q} onChange={(q) => onChange({ ...filters, q })} />
       <NativeSelect
         size="xs"
         label={t('filter.severity')}

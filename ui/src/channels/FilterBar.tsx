@@ -1,9 +1,9 @@
-import { Button, Checkbox, NativeSelect, TextInput } from '@mantine/core';
+import { Button, Checkbox, NativeSelect } from '@mantine/core';
 import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { ChannelStatus } from '../api/types';
+import { SearchBox } from '../frame/SearchBox';
 import { useQueryString } from '../frame/useQueryString';
-import { SEARCH_ID } from '../keys/useKeys';
 import { SEVERITIES, STATES } from '../severity/severity';
 import { type FilterName, type Filters, valuesOf, writeFilters } from './filters';
 
@@ -42,14 +42,7 @@ export function FilterBar({ channels, filters }: { channels: ChannelStatus[]; fi
       .join(', ');
   return (
     <search className="filters">
-      <TextInput
-        id={SEARCH_ID}
-        size="xs"
-        type="search"
-        label={t('filter.search')}
-        value={filters.q}
-        onChange={(event) => set('q', event.currentTarget.value)}
-      />
+      <SearchBox value={filters.q} onChange={(q) => set('q', q)} />
       {select('state', t('filter.state'), STATES, words('state'))}
       {select('severity', t('filter.severity'), SEVERITIES, words('level'))}
       {select('tier', t('filter.tier'), lists.tier)}
