@@ -149,7 +149,8 @@ pub(crate) fn worst(report: &Report, check: &str) -> Option<Severity> {
     findings.filter(|f| f.check == check).map(|f| f.severity).max()
 }
 
-/// Seconds since the live edge of a rendition last moved, of the rendition for which that is longest.
-pub(crate) fn edge_age(report: &Report) -> f64 {
-    report.edge_age.iter().map(|(_, _, age)| age.0).fold(0.0, f64::max)
+/// Seconds since the live edge of each rendition last moved: the shortest and the longest.
+pub(crate) fn edge_ages(report: &Report) -> (f64, f64) {
+    let ages = || report.edge_age.iter().map(|(_, _, age)| age.0);
+    (ages().fold(f64::INFINITY, f64::min), ages().fold(0.0, f64::max))
 }
