@@ -11,8 +11,8 @@ use super::rfc6381::Codec;
 pub(crate) const SAMPLE_RATES: [u32; 13] =
     [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
 
-/// Returns the channels of a channelConfiguration (table 1.19). `None` when the payload defines them (0) or the value
-/// is reserved.
+/// Returns the number of audio channels that an AAC channelConfiguration stands for (ISO/IEC 14496-3 table 1.19).
+/// `None` when the payload defines the channels (0) or the value is reserved.
 #[must_use]
 pub(crate) fn channel_count(configuration: u32) -> Option<u16> {
     match configuration {
@@ -23,7 +23,8 @@ pub(crate) fn channel_count(configuration: u32) -> Option<u16> {
     }
 }
 
-/// Parses the body of an `esds` box behind its version and flags.
+/// Parses the body of an `esds` box behind its version and flags; `None` when it is cut off or describes no known
+/// codec.
 #[must_use]
 pub fn parse_esds(body: &[u8]) -> Option<CodecParameters> {
     let stream = find_descriptor(body, 3)?;
@@ -50,8 +51,8 @@ pub fn parse_esds(body: &[u8]) -> Option<CodecParameters> {
     }
 }
 
-/// Returns the body of the first descriptor with this tag. Its length field has at most four bytes of seven bits
-/// (ISO/IEC 14496-1 8.3.3).
+/// Returns the body of the first MPEG-4 descriptor with the tag `wanted`. The length field of a descriptor has at most
+/// four bytes of seven bits (ISO/IEC 14496-1 8.3.3).
 fn find_descriptor(bytes: &[u8], wanted: u8) -> Option<&[u8]> {
     let mut rest = bytes;
     loop {
@@ -66,15 +67,16 @@ fn find_descriptor(bytes: &[u8], wanted: u8) -> Option<&[u8]> {
     }
 }
 
-/// Spectral band replication and parametric stereo that the configuration signals.
+/// Spectral band replication (SBR) and parametric stereo that an AudioSpecificConfig signals.
 #[derive(Debug, Default)]
 struct SbrExtension {
     rate: Option<u32>,
     stereo: bool,
 }
 
-/// Parses an AudioSpecificConfig. The sample rate is that of the output. Band replication that only the payload shows
-/// (implicit signalling) isn't included.
+/// Parses an AudioSpecificConfig of AAC; `None` when it is cut off or has a reserved sample rate. The sample rate is
+/// that of the decoder's output. Spectral band replication that only the payload shows (implicit signalling) isn't
+/// included.
 #[must_use]
 pub fn parameters(config: &[u8]) -> Option<CodecParameters> {
     let mut bits = BitReader::new(config);
@@ -114,7 +116,7 @@ fn sample_rate(bits: &mut BitReader<'_>) -> Option<u32> {
     }
 }
 
-/// Reads the sync extension behind GASpecificConfig (4.4.1), which older decoders ignore.
+/// Reads the sync extension behind GASpecificConfig (ISO/IEC 14496-3 4.4.1), which older decoders ignore.
 fn read_sync_extension(
     bits: &mut BitReader<'_>,
     object: u8,

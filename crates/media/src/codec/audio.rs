@@ -9,7 +9,7 @@ use super::{aac, mpeg_audio};
 pub(crate) enum AudioFraming {
     /// AAC with ADTS headers.
     Adts,
-    /// AC-3 and E-AC-3, which differ in bsid.
+    /// AC-3 and E-AC-3, which differ in the header's bsid.
     Dolby,
     /// MPEG audio, layers I to III.
     Mpeg,
@@ -18,15 +18,15 @@ pub(crate) enum AudioFraming {
 /// One audio frame, as its header describes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AudioFrame {
-    /// Size in bytes, the header included; never less than the header.
+    /// Size of the audio frame in bytes, the header included; never less than the header.
     pub length: usize,
-    /// PCM samples per channel; 0 for a substream that adds no time.
+    /// PCM samples per channel of an audio frame; 0 for a substream that adds no time.
     pub samples: u32,
     /// Sample rate in Hz.
     pub rate: u32,
     /// Codec of the frame.
     pub codec: Codec,
-    /// Number of channels; `None` when only the payload tells it.
+    /// Number of channels of an audio frame; `None` when only the payload contains it.
     pub channels: Option<u16>,
 }
 
@@ -40,7 +40,7 @@ impl AudioFrame {
 
 const HEADER_SIZE: usize = 7;
 
-/// Parses the header at the start of `bytes`; `None` when there is none.
+/// Parses the audio frame header at the start of `bytes`; `None` when no frame begins there.
 #[must_use]
 pub(crate) fn parse_header(framing: AudioFraming, bytes: &[u8; HEADER_SIZE]) -> Option<AudioFrame> {
     match framing {
@@ -64,7 +64,7 @@ fn adts(b: &[u8; HEADER_SIZE]) -> Option<AudioFrame> {
     (length >= HEADER_SIZE).then_some(AudioFrame { length, samples: blocks * 1024, rate, codec, channels })
 }
 
-/// Parses AC-3 syncinfo and bsi (ETSI TS 102 366 4.3) or E-AC-3 (E.1.2).
+/// Parses the header of an AC-3 frame (syncinfo and bsi, ETSI TS 102 366 4.3) or of an E-AC-3 frame (E.1.2).
 fn dolby(b: &[u8; HEADER_SIZE]) -> Option<AudioFrame> {
     if [b[0], b[1]] != [0x0b, 0x77] {
         return None;
@@ -78,7 +78,7 @@ fn dolby(b: &[u8; HEADER_SIZE]) -> Option<AudioFrame> {
 
 const DOLBY_RATES: [u32; 3] = [48_000, 44_100, 32_000];
 
-/// Parses AC-3; the frame size follows from fscod and frmsizecod (ETSI TS 102 366 table 4.13).
+/// Parses an AC-3 frame header; the frame size follows from fscod and frmsizecod (ETSI TS 102 366 table 4.13).
 fn ac3(b: &[u8; HEADER_SIZE]) -> Option<AudioFrame> {
     const KILOBITS: [usize; 19] =
         [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640];
@@ -101,14 +101,15 @@ fn ac3(b: &[u8; HEADER_SIZE]) -> Option<AudioFrame> {
     Some(AudioFrame { length: words * 2, samples: 1536, rate, codec: Codec::Ac3, channels })
 }
 
-/// Returns the channels of an acmod (ETSI TS 102 366 table 4.3), with the low frequency channel.
+/// Returns the number of channels of an acmod (ETSI TS 102 366 table 4.3), plus the low frequency channel if there is
+/// one.
 #[must_use]
 pub(crate) fn dolby_channels(mode: u8, low_frequency: bool) -> u16 {
     let full = [2, 1, 2, 3, 3, 4, 4, 5].get(usize::from(mode & 7)).copied().unwrap_or(2);
     full + u16::from(low_frequency)
 }
 
-/// Parses E-AC-3: strmtyp, substreamid, frmsiz, fscod, fscod2 or numblkscod (ETSI TS 102 366 E.1.2.2).
+/// Parses an E-AC-3 frame header: strmtyp, substreamid, frmsiz, fscod, fscod2 or numblkscod (ETSI TS 102 366 E.1.2.2).
 fn eac3(b: &[u8; HEADER_SIZE]) -> Option<AudioFrame> {
     let length = (usize::from(b[2] & 7) << 8 | usize::from(b[3])) * 2 + 2;
     let code = usize::from(b[4] >> 6);
@@ -124,21 +125,21 @@ fn eac3(b: &[u8; HEADER_SIZE]) -> Option<AudioFrame> {
     (length >= HEADER_SIZE).then_some(AudioFrame { length, samples, rate, codec: Codec::Eac3, channels })
 }
 
-/// Follows audio frames through a stream that arrives in pieces; a frame may span pieces.
+/// Finds the audio frames in a stream whose bytes arrive in chunks; a frame may span chunks.
 #[derive(Debug)]
 pub(crate) struct AudioFramer {
     framing: AudioFraming,
     head: [u8; HEADER_SIZE],
     filled: usize,
-    /// Bytes of the current frame still to come.
+    /// Number of bytes of the current audio frame that are still to come.
     remaining: usize,
-    /// Bytes outside of all frames since the last call of [`AudioFramer::take_stray_bytes`].
+    /// Number of bytes outside of all audio frames since the last call of [`AudioFramer::take_stray_bytes`].
     stray_bytes: u64,
-    /// The first frame of the programme.
+    /// The first audio frame of the stream that adds time.
     first: Option<AudioFrame>,
-    /// The first frame that differs from it in codec, sample rate or channels.
+    /// The first audio frame that differs from the first frame of the stream in codec, sample rate or channels.
     changed: Option<AudioFrame>,
-    /// Whether dependent substreams add channels, which only their payload tells.
+    /// Whether dependent substreams of E-AC-3 add channels. Their number is only in the payload, so it isn't known.
     has_dependent_substreams: bool,
 }
 
@@ -157,7 +158,7 @@ impl AudioFramer {
         }
     }
 
-    /// Reads bytes, and calls `found` for each frame whose header ends in them.
+    /// Reads the next bytes of the stream, and calls `found` for each audio frame whose header ends in them.
     pub(crate) fn push(&mut self, mut data: &[u8], mut found: impl FnMut(AudioFrame)) {
         while !data.is_empty() {
             let skip = self.remaining.min(data.len());
@@ -175,19 +176,19 @@ impl AudioFramer {
         }
     }
 
-    /// Restarts the search for a frame, because bytes are missing.
+    /// Restarts the search for an audio frame header, because bytes of the stream are missing.
     pub(crate) fn reset(&mut self) {
         self.filled = 0;
         self.remaining = 0;
     }
 
-    /// Returns the number of bytes that were skipped in search of a header since the last call.
+    /// Returns the number of bytes that were skipped since the last call in search of an audio frame header.
     pub(crate) fn take_stray_bytes(&mut self) -> u64 {
         std::mem::take(&mut self.stray_bytes)
     }
 
-    /// Returns the parameters of the frames. The sample rate is that of the core codec: band replication shows only in
-    /// the payload.
+    /// Returns the codec parameters in the audio frame headers. The sample rate is that of the core codec, because
+    /// spectral band replication shows only in the payload.
     #[must_use]
     pub(crate) fn headers(&self) -> TrackHeaders {
         let of = |frame: AudioFrame| {
@@ -200,7 +201,7 @@ impl AudioFramer {
         TrackHeaders { first: self.first.map(of), changed: self.changed.map(of), ..TrackHeaders::default() }
     }
 
-    /// Remembers the first frame of the programme, and the first that differs.
+    /// Remembers the first audio frame, and the first later frame with another codec, sample rate or channel count.
     fn remember_parameters(&mut self, frame: AudioFrame) {
         let first = *self.first.get_or_insert(frame);
         let form = |f: AudioFrame| (f.codec, f.rate, f.channels);
@@ -209,7 +210,7 @@ impl AudioFramer {
         }
     }
 
-    /// Reads seven collected bytes: either a frame begins, or the search goes on at the next byte.
+    /// Parses the collected bytes as an audio frame header. If they are none, the search goes on one byte later.
     fn read_header(&mut self, found: &mut impl FnMut(AudioFrame)) {
         if let Some(frame) = parse_header(self.framing, &self.head) {
             self.remaining = frame.length - HEADER_SIZE;

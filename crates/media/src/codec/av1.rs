@@ -6,10 +6,10 @@ use super::rfc6381::Codec;
 use crate::stream::Resolution;
 
 const SEQUENCE_HEADER: u8 = 1;
-/// Open bitstream units that are searched for the sequence header, which comes first.
+/// Number of open bitstream units (OBUs) that are searched for the AV1 sequence header, which comes first.
 const MAX_OBUS: usize = 8;
 
-/// Parses open bitstream units with size fields, as in `av1C`. `None` without a readable sequence header.
+/// Parses open bitstream units (OBUs) with size fields, as in `av1C`. `None` without a readable sequence header.
 #[must_use]
 pub fn parameters(units: &[u8]) -> Option<CodecParameters> {
     let mut rest = units;
@@ -23,7 +23,8 @@ pub fn parameters(units: &[u8]) -> Option<CodecParameters> {
     None
 }
 
-/// Parses obu_header and obu_size (5.3.2, leb128 of 4.10.5): type, body, and the bytes behind it.
+/// Parses obu_header and obu_size of AV1 (5.3.2, leb128 of 4.10.5), and returns obu_type, the unit's body and the bytes
+/// behind the unit.
 fn parse_obu(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&header, rest) = bytes.split_first()?;
     let rest = rest.get(usize::from(header >> 2 & 1)..)?;
@@ -55,7 +56,8 @@ fn sequence_header(bits: &mut BitReader<'_>) -> Option<CodecParameters> {
     Some(CodecParameters::with_video(Codec::Av1 { profile, level, high_tier, bit_depth: depth }, picture))
 }
 
-/// Reads timing and operating points, and returns level and tier of the first point, which is the whole stream.
+/// Reads timing and operating points of the AV1 sequence header, and returns level and tier of the first operating
+/// point, which includes all layers.
 fn operating_points(bits: &mut BitReader<'_>, picture: &mut VideoParameters) -> Option<(u8, bool)> {
     let mut delay_bits = None;
     if bits.flag()? {
@@ -85,7 +87,8 @@ fn operating_points(bits: &mut BitReader<'_>, picture: &mut VideoParameters) -> 
     first
 }
 
-/// Reads timing_info (5.5.3). The inner `None`: pictures don't have equal durations.
+/// Reads timing_info of the AV1 sequence header (5.5.3). The outer `None` means that bits are missing, the inner one
+/// that the pictures have no equal durations.
 fn timing_info(bits: &mut BitReader<'_>) -> Option<Option<Ratio>> {
     let (units, scale) = (bits.bits(32)?, bits.bits(32)?);
     if !bits.flag()? {
@@ -95,7 +98,7 @@ fn timing_info(bits: &mut BitReader<'_>) -> Option<Option<Ratio>> {
     Some(units.checked_mul(ticks).and_then(|units| Ratio::new(scale, units)))
 }
 
-/// Skips the flags of the coding tools (5.5.1).
+/// Skips the flags of the coding tools in the AV1 sequence header (5.5.1).
 fn skip_tools(bits: &mut BitReader<'_>, reduced: bool) -> Option<()> {
     if !reduced && bits.flag()? {
         bits.skip(4 + 3)?;
@@ -119,7 +122,7 @@ fn skip_tools(bits: &mut BitReader<'_>, reduced: bool) -> Option<()> {
     bits.skip(3)
 }
 
-/// Reads color_config (5.5.2) up to the colour description, and returns the bit depth.
+/// Reads color_config of the AV1 sequence header (5.5.2) up to the colour description, and returns the bit depth.
 fn color_config(bits: &mut BitReader<'_>, profile: u8, picture: &mut VideoParameters) -> Option<u8> {
     let high = bits.flag()?;
     let depth = match high {

@@ -1,13 +1,14 @@
-//! Reads the bits of a header, most significant bit first. A read past the end returns `None`; none panics.
+//! A reader for the bits of a codec header, most significant bit first. A read past the end returns `None`; none
+//! panics.
 
-/// Bytes that are read of a parameter set or message. Real ones have well below a hundred.
+/// Largest number of bytes that are read of a parameter set or SEI message. Real ones have well below a hundred.
 pub(crate) const MAX_UNIT: usize = 1024;
 
-/// A position in the bits of a header.
+/// A reader with its position in the bits of a codec header.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BitReader<'a> {
     bytes: &'a [u8],
-    /// Number of bits read.
+    /// Number of bits read so far.
     position: usize,
 }
 
@@ -30,7 +31,7 @@ impl<'a> BitReader<'a> {
         Some(bit == 1)
     }
 
-    /// Reads u(n) of at most 32 bits.
+    /// Reads an unsigned integer of `count` bits, at most 32: u(n) of ISO/IEC 14496-10.
     pub(crate) fn bits(&mut self, count: u32) -> Option<u32> {
         let mut value = 0;
         for _ in 0..count.min(32) {
@@ -48,7 +49,7 @@ impl<'a> BitReader<'a> {
         Some(())
     }
 
-    /// Reads ue(v) (ISO/IEC 14496-10 9.1); `None` also for a code of more than 31 bits.
+    /// Reads an unsigned Exp-Golomb code, ue(v) (ISO/IEC 14496-10 9.1); `None` also for a code of more than 31 bits.
     pub(crate) fn exp_golomb(&mut self) -> Option<u32> {
         let mut zeros = 0;
         while !self.flag()? {
@@ -60,7 +61,7 @@ impl<'a> BitReader<'a> {
         Some((1 << zeros | self.bits(zeros)?) - 1)
     }
 
-    /// Reads se(v) (ISO/IEC 14496-10 9.1.1).
+    /// Reads a signed Exp-Golomb code, se(v) (ISO/IEC 14496-10 9.1.1).
     pub(crate) fn signed_exp_golomb(&mut self) -> Option<i32> {
         let code = self.exp_golomb()?;
         let size = i32::try_from(code.div_ceil(2)).ok()?;

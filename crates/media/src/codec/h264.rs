@@ -12,8 +12,8 @@ pub(crate) const PPS: u8 = 8;
 /// nal_unit_type of supplemental enhancement information.
 pub(crate) const SEI: u8 = 6;
 
-/// Parses a sequence parameter set from its NAL header on, with emulation prevention. `None` for another unit, or when
-/// profile and level can't be read.
+/// Parses an H.264 sequence parameter set from its NAL header on, emulation prevention bytes included. `None` for
+/// another NAL unit, or when profile and level can't be read.
 #[must_use]
 pub fn parameters(nal: &[u8]) -> Option<CodecParameters> {
     let nal = without_emulation_prevention(nal);
@@ -39,7 +39,7 @@ fn read_sps(bits: &mut BitReader<'_>, profile: u8, picture: &mut VideoParameters
     if bits.flag()? { read_vui(bits, picture) } else { Some(()) }
 }
 
-/// Luma samples for one chroma sample; cropping counts in chroma samples.
+/// Number of luma samples for each chroma sample; the cropping window counts in chroma samples.
 #[derive(Clone, Copy)]
 struct ChromaSubsampling {
     wide: u32,
@@ -70,7 +70,7 @@ fn read_chroma(bits: &mut BitReader<'_>, profile: u8, picture: &mut VideoParamet
     })
 }
 
-/// Skips scaling lists of 16 and 64 numbers (7.3.2.1.1.1).
+/// Skips scaling lists of 16 and 64 numbers in an H.264 sequence parameter set (7.3.2.1.1.1).
 fn skip_scaling_lists(bits: &mut BitReader<'_>, lists: u32) -> Option<()> {
     for list in 0..lists {
         if !bits.flag()? {
@@ -87,7 +87,7 @@ fn skip_scaling_lists(bits: &mut BitReader<'_>, lists: u32) -> Option<()> {
     Some(())
 }
 
-/// Skips the picture order count, which isn't used.
+/// Skips the fields of an H.264 sequence parameter set that describe the picture order count, which isn't used.
 fn skip_order_count(bits: &mut BitReader<'_>) -> Option<()> {
     match bits.exp_golomb()? {
         0 => bits.exp_golomb().map(|_| ()),
@@ -125,7 +125,7 @@ fn frame_size(
     (width > 0 && height > 0).then_some(Resolution { width, height })
 }
 
-/// Reads vui_parameters up to the timing.
+/// Reads vui_parameters of H.264 up to the timing information.
 fn read_vui(bits: &mut BitReader<'_>, picture: &mut VideoParameters) -> Option<()> {
     (picture.sample_aspect, picture.colour) = vui_signal(bits)?;
     if bits.flag()? {
@@ -158,7 +158,8 @@ pub(super) fn vui_signal(bits: &mut BitReader<'_>) -> Option<(Option<Ratio>, Opt
     Some((aspect, colour))
 }
 
-/// Reads a sample aspect ratio (table E-1). The inner `None`: the samples are square, or the ratio is unspecified.
+/// Reads a sample aspect ratio (ISO/IEC 14496-10 table E-1). The outer `None` means that bits are missing, the inner
+/// one that the samples are square or the ratio is unspecified.
 fn sample_aspect_ratio(bits: &mut BitReader<'_>) -> Option<Option<Ratio>> {
     const TABLE: [(u32, u32); 17] = [
         (0, 0),

@@ -15,8 +15,8 @@ pub(crate) const SPS: u8 = 33;
 /// nal_unit_type of supplemental enhancement information before the picture.
 pub(crate) const PREFIX_SEI: u8 = 39;
 
-/// Parses a sequence parameter set from its NAL header on, with emulation prevention. `None` for another unit, or when
-/// profile and level can't be read.
+/// Parses an HEVC sequence parameter set from its NAL header on, emulation prevention bytes included. `None` for
+/// another NAL unit, or when profile and level can't be read.
 #[must_use]
 pub fn parameters(nal: &[u8]) -> Option<CodecParameters> {
     let nal = without_emulation_prevention(nal);
@@ -36,7 +36,7 @@ pub fn parameters(nal: &[u8]) -> Option<CodecParameters> {
     Some(CodecParameters::with_video(codec, picture))
 }
 
-/// Reads profile_tier_level; `sub_layers` is sps_max_sub_layers_minus1.
+/// Reads profile_tier_level of HEVC (7.3.3); `sub_layers` is sps_max_sub_layers_minus1.
 fn profile_tier_level(bits: &mut BitReader<'_>, sub_layers: u32) -> Option<HevcProfileTierLevel> {
     let space = bits.bits(2)? as u8;
     let high_tier = bits.flag()?;
@@ -108,7 +108,7 @@ fn picture_size(bits: &mut BitReader<'_>) -> Option<Resolution> {
     (width > 0 && height > 0).then_some(Resolution { width, height })
 }
 
-/// Skips scaling_list_data (7.3.4).
+/// Skips scaling_list_data of HEVC (7.3.4).
 fn skip_scaling_lists(bits: &mut BitReader<'_>) -> Option<()> {
     for size in 0..4u32 {
         for _ in 0..if size == 3 { 2 } else { 6 } {
@@ -125,11 +125,12 @@ fn skip_scaling_lists(bits: &mut BitReader<'_>) -> Option<()> {
     Some(())
 }
 
-/// Largest number of pictures that a short-term set refers to (size of the decoded picture buffer, A.4.2).
+/// Largest number of pictures that a short-term reference picture set refers to: the size of the decoded picture buffer
+/// (A.4.2).
 const MAX_DELTAS: usize = 16;
 
-/// Skips the short-term reference picture sets (7.3.7). A set may be coded as a change of the one before, so that one
-/// has to be known (7.4.8).
+/// Skips the short-term reference picture sets of HEVC (7.3.7). A set may be coded as a change of the set before it, so
+/// the preceding set is kept (7.4.8).
 fn skip_short_term_sets(bits: &mut BitReader<'_>) -> Option<()> {
     let count = bits.exp_golomb().filter(|n| *n <= 64)?;
     let mut before: Vec<i64> = Vec::new();
@@ -142,7 +143,8 @@ fn skip_short_term_sets(bits: &mut BitReader<'_>) -> Option<()> {
     Some(())
 }
 
-/// Reads a set as picture order distances: first the pictures before, then those behind, each from near to far.
+/// Reads a short-term reference picture set as distances in picture order: first to the pictures before, then to those
+/// after the current picture, each from near to far.
 fn explicit_set(bits: &mut BitReader<'_>) -> Option<Vec<i64>> {
     let few = |n: &u32| *n as usize <= MAX_DELTAS;
     let counts = [(bits.exp_golomb().filter(few)?, -1), (bits.exp_golomb().filter(few)?, 1)];
@@ -158,7 +160,7 @@ fn explicit_set(bits: &mut BitReader<'_>) -> Option<Vec<i64>> {
     Some(deltas)
 }
 
-/// Reads a set that is coded as a change of `before`.
+/// Reads a short-term reference picture set that is coded as a change of the set `before`.
 fn predicted_set(bits: &mut BitReader<'_>, before: &[i64]) -> Option<Vec<i64>> {
     let negative = bits.flag()?;
     let step = i64::from(bits.exp_golomb()?) + 1;
@@ -175,7 +177,7 @@ fn predicted_set(bits: &mut BitReader<'_>, before: &[i64]) -> Option<Vec<i64>> {
     Some(deltas)
 }
 
-/// Reads vui_parameters up to the timing.
+/// Reads vui_parameters of HEVC up to the timing information.
 fn read_vui(bits: &mut BitReader<'_>, picture: &mut VideoParameters) -> Option<()> {
     (picture.sample_aspect, picture.colour) = vui_signal(bits)?;
     bits.skip(1)?;

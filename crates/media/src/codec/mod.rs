@@ -1,5 +1,5 @@
-//! Headers of elementary streams: random access points and frame sizes, which containers need, and the parameters of
-//! video and audio.
+//! Readers for the headers of elementary streams: random access points and frame sizes, which containers need, and the
+//! parameters of video and audio.
 //!
 //! Only headers are read; nothing is decoded.
 

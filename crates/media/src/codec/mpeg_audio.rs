@@ -3,8 +3,8 @@
 use super::audio::AudioFrame;
 use super::rfc6381::Codec;
 
-/// Kilobits per second by bitrate_index, from 1: MPEG-1 layers I, II and III, MPEG-2 layer I, and MPEG-2 layers II and
-/// III.
+/// Bit rates of MPEG audio in kbit/s by bitrate_index, from index 1: MPEG-1 layers I, II and III, MPEG-2 layer I, and
+/// MPEG-2 layers II and III.
 const KILOBITS: [[u16; 14]; 5] = [
     [32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448],
     [32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384],
@@ -13,7 +13,8 @@ const KILOBITS: [[u16; 14]; 5] = [
     [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
 ];
 
-/// Parses a frame header; `None` also for a free bit rate, because its frame size isn't in the header.
+/// Parses a frame header of MPEG audio; `None` when there is none, and for a free bit rate, because its frame size
+/// isn't in the header.
 #[must_use]
 pub(super) fn parse_header(b: &[u8; 7]) -> Option<AudioFrame> {
     if b[0] != 0xff || b[1] & 0xe0 != 0xe0 {

@@ -5,32 +5,33 @@ use super::bits::BitReader;
 use super::sei::{RECOVERY_POINT, SeiMessages};
 use super::start_codes::VideoSyntax;
 
-/// Bytes of a NAL unit that [`classify`] needs.
+/// Number of bytes at the start of a NAL unit that [`classify`] needs.
 pub(crate) const MAX_HEAD: usize = 64;
 
 /// Role of one NAL unit (or MPEG-2 start code) in its access unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NalUnit {
-    /// A new access unit begins.
+    /// The NAL unit begins a new access unit (access unit delimiter).
     Delimiter,
-    /// A message marks the access unit as a recovery point (H.264 SEI).
+    /// The NAL unit is a message that marks the access unit as a recovery point (H.264 SEI).
     RecoveryPoint,
-    /// A slice; for MPEG-2 a whole picture.
+    /// The NAL unit is a slice; for MPEG-2 it is a whole picture.
     Slice(SliceKind),
 }
 
-/// Whether a decoder can begin with a slice.
+/// Whether a decoder can begin with a slice of a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SliceKind {
-    /// IDR, IRAP or MPEG-2 I picture: a decoder can begin here.
+    /// The slice belongs to an IDR, IRAP or MPEG-2 I picture: a decoder can begin there.
     RandomAccess,
-    /// Intra coded: a decoder can begin here at a recovery point.
+    /// The slice is intra coded: a decoder can begin there only at a recovery point.
     Intra,
     /// The slice needs earlier pictures.
     Inter,
 }
 
-/// Classifies a NAL unit by its first bytes behind the start code; `None` for a unit without a role here.
+/// Classifies a NAL unit by its first bytes behind the start code; `None` for a unit that is neither delimiter,
+/// recovery point nor slice.
 #[must_use]
 pub(crate) fn classify(syntax: VideoSyntax, head: &[u8]) -> Option<NalUnit> {
     match syntax {
@@ -40,7 +41,7 @@ pub(crate) fn classify(syntax: VideoSyntax, head: &[u8]) -> Option<NalUnit> {
     }
 }
 
-/// Classifies by nal_unit_type (ISO/IEC 14496-10 table 7-1) and slice_type (table 7-6).
+/// Classifies an H.264 NAL unit by nal_unit_type (ISO/IEC 14496-10 table 7-1) and slice_type (table 7-6).
 fn classify_h264(head: &[u8]) -> Option<NalUnit> {
     let (&first, rest) = head.split_first()?;
     match first & 0x1f {
@@ -57,8 +58,8 @@ fn classify_h264(head: &[u8]) -> Option<NalUnit> {
     }
 }
 
-/// Classifies by nal_unit_type (ISO/IEC 23008-2 table 7-1): 16 to 23 are intra random access points, 35 is the
-/// delimiter.
+/// Classifies an HEVC NAL unit by nal_unit_type (ISO/IEC 23008-2 table 7-1): 16 to 23 are intra random access points,
+/// 35 is the access unit delimiter.
 fn classify_hevc(head: &[u8]) -> Option<NalUnit> {
     match (head.first()? >> 1) & 0x3f {
         0..=9 => Some(NalUnit::Slice(SliceKind::Inter)),
@@ -68,15 +69,15 @@ fn classify_hevc(head: &[u8]) -> Option<NalUnit> {
     }
 }
 
-/// Classifies by picture_coding_type (3 bits), behind picture_start_code 0x00 and temporal_reference (10 bits; ISO/IEC
-/// 13818-2 6.2.3).
+/// Classifies an MPEG-2 picture by picture_coding_type (3 bits), which follows picture_start_code 0x00 and
+/// temporal_reference (10 bits; ISO/IEC 13818-2 6.2.3).
 fn classify_mpeg2(head: &[u8]) -> Option<NalUnit> {
     let (&code, rest) = head.split_first()?;
     let kind = (rest.get(1)? >> 3) & 7;
     (code == 0).then_some(NalUnit::Slice(if kind == 1 { SliceKind::RandomAccess } else { SliceKind::Inter }))
 }
 
-/// Searches the messages of a unit that is cut off at [`MAX_HEAD`] for a recovery point.
+/// Searches the first [`MAX_HEAD`] bytes of an SEI NAL unit for a recovery point message.
 fn has_recovery_point(rbsp: &[u8]) -> bool {
     let mut clean = [0u8; MAX_HEAD];
     SeiMessages(unescape_into(rbsp, &mut clean)).any(|(kind, _)| kind == RECOVERY_POINT)

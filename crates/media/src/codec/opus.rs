@@ -4,20 +4,20 @@
 use super::audio::AudioFrame;
 use super::rfc6381::Codec;
 
-/// Largest control header that is read, in bytes: no packet has a larger size.
+/// Largest Opus control header that is read, in bytes: the size of no Opus packet needs more.
 const MAX_CONTROL_HEADER: usize = 32;
 
-/// Follows Opus packets through a stream that arrives in pieces.
+/// Finds the Opus packets in a stream whose bytes arrive in chunks.
 #[derive(Debug, Default)]
 pub struct OpusFramer {
-    /// The control header as far as it has come, then the first two bytes of the packet.
+    /// The control header as far as it has arrived, then the first two bytes of the Opus packet.
     header: Vec<u8>,
-    /// Bytes of the current packet still to come.
+    /// Number of bytes of the current Opus packet that are still to come.
     remaining: usize,
 }
 
 impl OpusFramer {
-    /// Reads bytes, and calls `found` for each packet whose first bytes are complete.
+    /// Reads the next bytes of the stream, and calls `found` for each Opus packet whose first bytes are complete.
     pub fn push(&mut self, mut data: &[u8], mut found: impl FnMut(AudioFrame)) {
         while !data.is_empty() {
             let skip = self.remaining.min(data.len());
@@ -44,16 +44,16 @@ impl OpusFramer {
         }
     }
 
-    /// Restarts the search for a control header, because bytes are missing.
+    /// Restarts the search for an Opus control header, because bytes of the stream are missing.
     pub fn reset(&mut self) {
         *self = Self::default();
     }
 }
 
-/// The first eight of the eleven bits that a control header begins with.
+/// The first eight of the eleven bits with which an Opus control header begins.
 const CONTROL_PREFIX: u8 = 0x7f;
 
-/// Result of reading the bytes that may be a control header.
+/// Result of reading bytes that may be an Opus control header.
 enum ControlHeader {
     Incomplete,
     NotAHeader,
@@ -70,8 +70,8 @@ fn read_packet_start(header: &[u8]) -> ControlHeader {
     }
 }
 
-/// Parses a control header and the start of its packet; `None` when more bytes are needed. The length of the frame
-/// includes the control header.
+/// Parses an Opus control header and the first bytes of its packet; `None` when more bytes are needed. The length of
+/// the returned frame includes the control header.
 fn parse_packet(header: &[u8], flags: u8) -> Option<AudioFrame> {
     let sizes = header.get(2..)?;
     let last = sizes.iter().position(|b| *b != 0xff)?;
@@ -90,7 +90,8 @@ fn parse_packet(header: &[u8], flags: u8) -> Option<AudioFrame> {
     Some(AudioFrame { length: header_size + size, samples, rate: 48_000, codec: Codec::Opus, channels: None })
 }
 
-/// Returns the duration in samples of 48 kHz: frame length and number of frames of the table of contents.
+/// Returns the duration of an Opus packet in samples of 48 kHz, from the frame length and the number of frames that its
+/// table of contents byte and count byte give.
 fn packet_samples(toc: u8, count: u8) -> u32 {
     let frame = match (toc >> 3, toc >> 3 & 3) {
         (0..=11, 3) => 2880,

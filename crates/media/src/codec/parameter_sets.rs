@@ -1,5 +1,5 @@
-//! Parameter sets and HDR messages of a video stream that arrives in pieces. Of the parameter sets only sequence parameter sets
-//! are read; of the others it counts that they come.
+//! Parameter sets and HDR messages of a video stream whose bytes arrive in chunks. The contents of sequence parameter
+//! sets are read; video and picture parameter sets are only noted as present.
 
 use super::bits::MAX_UNIT;
 use super::parameters::{CodecParameters, ParameterSetKinds, TrackHeaders};
@@ -7,7 +7,7 @@ use super::sei::{self, HdrMetadata};
 use super::start_codes::VideoSyntax;
 use super::{h264, hevc};
 
-/// Sets that are remembered before the first picture: a stream may announce several and use one.
+/// Number of sequence parameter sets that are remembered of a stream: it may announce several and use one.
 const MAX_KNOWN_SETS: usize = 8;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,17 +16,17 @@ enum UnitKind {
     Messages,
 }
 
-/// Collects the parameter sets and messages of one video stream.
+/// Collects the parameter sets and SEI messages of one video stream.
 #[derive(Debug)]
 pub(crate) struct ParameterSets {
     syntax: VideoSyntax,
-    /// The current unit as far as it has come; `None` for one that isn't read.
+    /// The current NAL unit as far as it has arrived; `None` when its kind isn't read.
     unit: Option<(UnitKind, Vec<u8>)>,
-    /// Whether a NAL unit has begun, and none of its bytes has come.
+    /// Whether a NAL unit has begun of which no byte has arrived yet.
     unit_begun: bool,
-    /// Sets that were parsed, to recognise a repeated one.
+    /// Sequence parameter sets that were parsed, kept to recognise a repeated one.
     known_sets: Vec<Vec<u8>>,
-    /// Kinds of parameter sets that have come, or that the container has beside the stream.
+    /// Kinds of parameter sets that have arrived in the stream, or that the container stores outside of the stream.
     kinds: ParameterSetKinds,
     /// Whether a random access point was reached.
     random_access_seen: bool,
@@ -34,7 +34,7 @@ pub(crate) struct ParameterSets {
     picture_seen: bool,
     /// Whether closed captions were seen.
     captions: bool,
-    /// HDR messages before the first picture.
+    /// HDR metadata from the SEI messages before the first picture.
     hdr: HdrMetadata,
     headers: TrackHeaders,
 }
@@ -56,13 +56,13 @@ impl ParameterSets {
         }
     }
 
-    /// Makes the parameter sets known that the container has beside the stream.
+    /// Adds the kinds of parameter sets that the container stores outside of the stream, such as in `avcC`.
     #[must_use]
     pub(crate) fn with_known(self, kinds: ParameterSetKinds) -> Self {
         Self { kinds, ..self }
     }
 
-    /// Ends the NAL unit before and begins the next one.
+    /// Ends the current NAL unit, if any, and begins the next one.
     pub(crate) fn begin_unit(&mut self) {
         self.end_unit();
         self.unit_begun = true;
@@ -95,12 +95,14 @@ impl ParameterSets {
         }
     }
 
-    /// Begins a picture: the headers before it describe it, and a different set behind it is a change.
+    /// Notes that a picture begins: the sequence parameter set before it describes it, and a different one after it is
+    /// a change.
     pub(crate) fn begin_picture(&mut self) {
         self.picture_seen = true;
     }
 
-    /// Reaches a random access point. A decoder that begins at the first one of a segment has the sets before it only.
+    /// Notes a random access point. At the first one of a segment, a decoder has only the parameter sets before it, so
+    /// those that are missing then are recorded.
     pub(crate) fn reach_random_access(&mut self) {
         if !std::mem::replace(&mut self.random_access_seen, true) {
             let required = match self.syntax {
@@ -112,14 +114,14 @@ impl ParameterSets {
         }
     }
 
-    /// Drops the current unit, because bytes are missing.
+    /// Drops the current NAL unit, because bytes of the stream are missing.
     pub(crate) fn reset(&mut self) {
         self.unit = None;
         self.unit_begun = false;
     }
 
-    /// Returns what the stream tells. `announced` are the parameters from outside of the stream, which count when it
-    /// has no set of its own.
+    /// Returns the codec parameters that the stream contains. `announced` are parameters from outside of the stream,
+    /// which are used when the stream has no sequence parameter set.
     #[must_use]
     pub(crate) fn finish(mut self, announced: Option<CodecParameters>) -> TrackHeaders {
         let read = self.picture_seen && self.syntax != VideoSyntax::Mpeg2;
@@ -154,8 +156,8 @@ impl ParameterSets {
         }
     }
 
-    /// The kind of parameter set that a NAL unit with this first byte is; empty for another unit, and for another layer than
-    /// the base layer.
+    /// Returns the kind of parameter set of a NAL unit, from the first byte of its header. Empty for other NAL units,
+    /// and for HEVC layers above the base layer.
     fn set_kind(&self, header: u8) -> ParameterSetKinds {
         let none = ParameterSetKinds::default();
         match (self.syntax, header & 0x1f, header >> 1 & 0x3f) {

@@ -1,4 +1,4 @@
-//! Codec parameters that headers give: plain data, the same for every codec and container.
+//! Codec parameters that headers contain: plain data, the same for every codec and container.
 
 use super::rfc6381::Codec;
 use crate::stream::Resolution;
@@ -7,12 +7,12 @@ use serde::{Serialize, Serializer};
 /// Codec parameters of one track.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CodecParameters {
-    /// Codec, serialized as in RFC 6381: `avc1.64001f`.
+    /// Codec of the track, serialized as an RFC 6381 codec string such as `avc1.64001f`.
     pub codec: Codec,
-    /// Name of the codec's profile; `None` when it has none.
+    /// Name of the profile of the codec; `None` for a codec without profiles or an unknown profile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<&'static str>,
-    /// Level as people write it, `4.1`; `None` when the codec has none.
+    /// Level of the codec as people write it, such as `4.1`; `None` for a codec without levels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub level: Option<String>,
     /// Parameters of a video codec; `None` for audio, or when none is known.
@@ -24,20 +24,20 @@ pub struct CodecParameters {
 }
 
 impl CodecParameters {
-    /// Makes parameters of which only the codec is known.
+    /// Makes codec parameters of which only the codec is known.
     #[must_use]
     pub fn new(codec: Codec) -> Self {
         let (profile, level) = (codec.profile(), codec.level());
         Self { codec, profile, level, video: None, audio: None }
     }
 
-    /// Makes the parameters of a video track.
+    /// Makes the codec parameters of a video track.
     #[must_use]
     pub fn with_video(codec: Codec, picture: VideoParameters) -> Self {
         Self { video: Some(picture), ..Self::new(codec) }
     }
 
-    /// Makes the parameters of an audio track.
+    /// Makes the codec parameters of an audio track.
     #[must_use]
     pub fn with_audio(codec: Codec, sound: AudioParameters) -> Self {
         Self { audio: Some(sound), ..Self::new(codec) }
@@ -48,11 +48,11 @@ impl CodecParameters {
 /// each before the first picture that it decodes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ParameterSetKinds {
-    /// Video parameter set, of HEVC only.
+    /// Whether there is a video parameter set, which only HEVC has.
     pub vps: bool,
-    /// Sequence parameter set.
+    /// Whether there is a sequence parameter set.
     pub sps: bool,
-    /// Picture parameter set.
+    /// Whether there is a picture parameter set.
     pub pps: bool,
 }
 
@@ -65,13 +65,13 @@ impl ParameterSetKinds {
         self == Self::default()
     }
 
-    /// The kinds of `self` that `other` doesn't have.
+    /// Returns the kinds of parameter sets that `self` has and `other` doesn't have.
     #[must_use]
     pub fn without(self, other: Self) -> Self {
         Self { vps: self.vps && !other.vps, sps: self.sps && !other.sps, pps: self.pps && !other.pps }
     }
 
-    /// The kinds of either.
+    /// Returns the kinds of parameter sets that `self` or `other` has.
     #[must_use]
     pub fn union(self, other: Self) -> Self {
         Self { vps: self.vps || other.vps, sps: self.sps || other.sps, pps: self.pps || other.pps }
@@ -79,7 +79,7 @@ impl ParameterSetKinds {
 }
 
 impl std::fmt::Display for ParameterSetKinds {
-    /// The names, such as `VPS, SPS and PPS`.
+    /// Writes the names of the parameter sets, such as `VPS, SPS and PPS`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let all = [(self.vps, "VPS"), (self.sps, "SPS"), (self.pps, "PPS")];
         let names: Vec<_> = all.into_iter().filter_map(|(there, name)| there.then_some(name)).collect();
@@ -90,49 +90,51 @@ impl std::fmt::Display for ParameterSetKinds {
     }
 }
 
-/// Codec parameters over the length of a track: the first, and the first that differ.
+/// Codec parameters over the duration of a track: the first ones, and the first later ones that differ.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrackHeaders {
-    /// The first parameters; `None` when none could be read.
+    /// The first codec parameters of the track; `None` when none could be read.
     pub first: Option<CodecParameters>,
-    /// The first later parameters that differ; `None` when they don't change.
+    /// The first later codec parameters of the track that differ from the first ones; `None` when they don't change.
     pub changed: Option<CodecParameters>,
-    /// Whether closed captions come with the pictures; `None` when nobody looked for them.
+    /// Whether the pictures carry closed captions; `None` when the reader couldn't look for them.
     pub captions: Option<bool>,
-    /// Parameter sets that don't come before the first random access point. Empty when none is missing, or when no random
-    /// access point was read.
+    /// Kinds of parameter sets that don't come before the first random access point of the track. Empty when none is
+    /// missing, or when no random access point was read.
     pub missing_sets: ParameterSetKinds,
 }
 
-/// Parameters of a video codec. Serialized without the values that aren't known.
+/// Parameters of a video codec. Values that aren't known are left out of the serialized form.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct VideoParameters {
-    /// Luma samples of a whole frame, with the cropping window applied.
+    /// Width and height of a whole frame in luma samples, after cropping.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolution: Option<Resolution>,
-    /// Width divided by height of one sample; `None` when samples are square or nothing is known.
+    /// Sample aspect ratio: width divided by height of one sample. `None` when samples are square or the ratio isn't
+    /// known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sample_aspect: Option<Ratio>,
-    /// Frames per second by the timing of the stream; `None` when it has none.
+    /// Frames per second by the timing information in the headers; `None` when they have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frame_rate: Option<Ratio>,
     /// Whether pictures may be coded as fields.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub interlaced: bool,
-    /// Bits of a luma sample.
+    /// Bits of a luma sample; `None` when not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bit_depth: Option<u8>,
-    /// Colour description; `None` when the stream has none.
+    /// Colour description of the video; `None` when the stream has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub colour: Option<ColourDescription>,
-    /// Transfer characteristics that decoders should prefer (SEI). HLG streams use it when their colour description
-    /// names those of BT.2020.
+    /// Transfer characteristics that decoders should prefer to those of the colour description (SEI
+    /// alternative_transfer_characteristics). HLG streams use them when their colour description names those of
+    /// BT.2020. `None` without the message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preferred_transfer: Option<u16>,
-    /// Mastering display of HDR10.
+    /// Luminance of the HDR10 mastering display; `None` without the metadata.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mastering: Option<MasteringDisplay>,
-    /// Content light level of HDR10.
+    /// Content light level of HDR10; `None` without the metadata.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_light: Option<ContentLightLevel>,
     /// Dolby Vision configuration; `None` without Dolby Vision.
@@ -143,47 +145,48 @@ pub struct VideoParameters {
     pub lcevc: bool,
 }
 
-/// Luminance of the display that HDR10 was graded on (SMPTE ST 2086), in 0.0001 cd/m².
+/// Luminance range of the display on which HDR10 video was graded (SMPTE ST 2086), in units of 0.0001 cd/m².
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct MasteringDisplay {
-    /// Largest luminance.
+    /// Largest luminance of the mastering display, in units of 0.0001 cd/m².
     pub brightest: u32,
-    /// Smallest luminance.
+    /// Smallest luminance of the mastering display, in units of 0.0001 cd/m².
     pub darkest: u32,
 }
 
-/// Content light level (CTA-861.3), in cd/m².
+/// Content light level of HDR10 video (CTA-861.3), in cd/m².
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct ContentLightLevel {
-    /// MaxCLL: the brightest sample.
+    /// MaxCLL: the light level of the brightest sample of the video, in cd/m².
     pub max: u16,
-    /// MaxFALL: the brightest frame on average.
+    /// MaxFALL: the largest average light level of a frame, in cd/m².
     pub frame_average: u16,
 }
 
-/// Colour description: code points of ISO/IEC 23091-2 (ITU-T H.273), of which 2 is "unspecified".
+/// Colour description of video as code points of ISO/IEC 23091-2 (ITU-T H.273), where 2 means "unspecified".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct ColourDescription {
-    /// ColourPrimaries.
+    /// ColourPrimaries code point of ISO/IEC 23091-2.
     pub primaries: u16,
-    /// TransferCharacteristics.
+    /// TransferCharacteristics code point of ISO/IEC 23091-2.
     pub transfer: u16,
-    /// MatrixCoefficients.
+    /// MatrixCoefficients code point of ISO/IEC 23091-2.
     pub matrix: u16,
 }
 
-/// Dolby Vision configuration (`dvcC`, `dvvC`, or the descriptor of a transport stream).
+/// Dolby Vision configuration (from `dvcC`, `dvvC`, or the descriptor of a transport stream).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct DolbyVisionConfig {
-    /// Profile of Dolby Vision.
+    /// Dolby Vision profile, such as 5 or 8.
     pub profile: u8,
-    /// Level of Dolby Vision.
+    /// Dolby Vision level.
     pub level: u8,
-    /// Format of the base layer for players without Dolby Vision: 0 none, 1 HDR10, 2 SDR, 4 HLG.
+    /// Format in which players without Dolby Vision show the base layer (dv_bl_signal_compatibility_id): 0 none, 1
+    /// HDR10, 2 SDR, 4 HLG.
     pub compatibility: u8,
 }
 
-/// Dynamic range, as VIDEO-RANGE names it (RFC 8216bis 4.4.6.2).
+/// Dynamic range of video, with the names of VIDEO-RANGE (RFC 8216bis 4.4.6.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum DynamicRange {
@@ -196,7 +199,7 @@ pub enum DynamicRange {
 }
 
 impl DynamicRange {
-    /// Returns the value of VIDEO-RANGE.
+    /// Returns the value of VIDEO-RANGE for a dynamic range: `SDR`, `HLG` or `PQ`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -208,8 +211,8 @@ impl DynamicRange {
 }
 
 impl VideoParameters {
-    /// Returns the dynamic range by the transfer characteristics (ISO/IEC 23091-2 8.2). `None` when they are
-    /// unspecified, or those of BT.2020: without a message HLG streams have them too.
+    /// Returns the dynamic range of a video by its transfer characteristics (ISO/IEC 23091-2 8.2). `None` when they are
+    /// unspecified, or when they are those of BT.2020, because HLG streams have them too.
     #[must_use]
     pub fn dynamic_range(&self) -> Option<DynamicRange> {
         match self.dolby_vision.map(|d| (d.profile, d.compatibility)) {
@@ -226,22 +229,22 @@ impl VideoParameters {
     }
 }
 
-/// Parameters of an audio codec. Serialized without the values that aren't known.
+/// Parameters of an audio codec. Values that aren't known are left out of the serialized form.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct AudioParameters {
-    /// Number of channels of the output; `None` when only the payload tells it.
+    /// Number of channels that the audio decoder puts out; `None` when only the payload contains it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channels: Option<u16>,
-    /// Sample rate of the output in Hz.
+    /// Sample rate in Hz that the audio decoder puts out; `None` when not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sample_rate: Option<u32>,
-    /// Complexity index of audio objects (Dolby Atmos in E-AC-3); `None` when no objects are announced.
+    /// Complexity index of the audio objects (Dolby Atmos in E-AC-3); `None` when no objects are announced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub objects: Option<u8>,
 }
 
 impl AudioParameters {
-    /// Makes parameters of which only the sample rate is known.
+    /// Makes audio parameters of which only the sample rate in Hz is known.
     #[must_use]
     pub fn at_rate(sample_rate: u32) -> Self {
         Self { sample_rate: Some(sample_rate), ..Self::default() }
@@ -249,7 +252,8 @@ impl AudioParameters {
 }
 
 impl DolbyVisionConfig {
-    /// Parses a DOVIDecoderConfigurationRecord: versions, profile (7 bits), level (6), three flags, compatibility (4).
+    /// Parses the DOVIDecoderConfigurationRecord of Dolby Vision: versions, profile (7 bits), level (6 bits), three
+    /// flags, compatibility (4 bits). `None` when it is cut off.
     #[must_use]
     pub fn parse(record: &[u8]) -> Option<Self> {
         let &[_, _, a, b, c] = record.first_chunk::<5>()?;
@@ -265,7 +269,7 @@ pub struct Ratio {
 }
 
 impl Ratio {
-    /// Makes a fraction; `None` when one of its terms is 0.
+    /// Makes a fraction; `None` when numerator or denominator is 0.
     #[must_use]
     pub fn new(numerator: u32, denominator: u32) -> Option<Self> {
         (numerator > 0 && denominator > 0).then_some(Self { numerator, denominator })

@@ -1,35 +1,37 @@
-//! Codec strings (RFC 6381). Bitstreams and manifests give the same type, so that they can be compared.
+//! Codec strings (RFC 6381), such as `avc1.64001f`. Bitstreams and manifests are parsed to the same type, so that they
+//! can be compared.
 
 use serde::{Serialize, Serializer};
 use std::fmt;
 
-/// Contents of a codec string. Strings that differ only in the sample entry (`avc1`, `avc3`) are equal.
+/// A codec with the profile and level of its codec string (RFC 6381). Strings that differ only in the sample entry
+/// (`avc1`, `avc3`) are equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Codec {
-    /// H.264 by bytes of its sequence parameter set (ISO/IEC 14496-15 annex E).
+    /// H.264 with three bytes of its sequence parameter set: profile, constraints and level (ISO/IEC 14496-15 annex E).
     Avc {
-        /// Profile of the codec.
+        /// profile_idc of H.264, such as 100 for High.
         profile: u8,
-        /// Constraint flags.
+        /// Byte of the constraint_set flags of H.264.
         constraints: u8,
-        /// Level of the codec.
+        /// level_idc of H.264: 10 times the level.
         level: u8,
     },
-    /// HEVC.
+    /// HEVC with its profile, tier and level.
     Hevc(HevcProfileTierLevel),
     /// AV1 (AV1 Codec ISO Media File Format Binding, "Codecs Parameter String").
     Av1 { profile: u8, level: u8, high_tier: bool, bit_depth: u8 },
-    /// Dolby Vision in any codec.
+    /// Dolby Vision with its profile and level, whatever codec the base layer has.
     DolbyVision { profile: u8, level: u8 },
-    /// MPEG-4 audio by its object type: 2 LC, 5 HE, 29 HE v2, 42 xHE.
+    /// MPEG-4 audio (AAC) by its audio object type: 2 LC, 5 HE, 29 HE v2, 42 xHE.
     Aac { object_type: u8 },
     /// MPEG audio, layer III.
     Mp3,
     /// MPEG audio, layers I and II.
     Mp2,
-    /// Dolby Digital.
+    /// Dolby Digital (AC-3).
     Ac3,
-    /// Dolby Digital Plus.
+    /// Dolby Digital Plus (E-AC-3).
     Eac3,
     /// Opus.
     Opus,
@@ -40,22 +42,22 @@ pub enum Codec {
 /// Profile, tier and level of HEVC (ISO/IEC 14496-15 annex E.3), from profile_tier_level of ISO/IEC 23008-2 7.3.3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HevcProfileTierLevel {
-    /// general_profile_space.
+    /// general_profile_space of HEVC.
     pub space: u8,
-    /// general_profile_idc.
+    /// general_profile_idc of HEVC.
     pub profile: u8,
-    /// general_profile_compatibility_flags, the flag of profile 0 as the highest bit.
+    /// general_profile_compatibility_flags of HEVC, with the flag of profile 0 as the highest bit.
     pub compatibility: u32,
-    /// general_tier_flag.
+    /// general_tier_flag of HEVC: whether the stream has the High tier.
     pub high_tier: bool,
-    /// general_level_idc: 30 times the level.
+    /// general_level_idc of HEVC: 30 times the level.
     pub level: u8,
-    /// The 48 constraint bits.
+    /// The 48 constraint bits that follow the compatibility flags in profile_tier_level of HEVC.
     pub constraints: [u8; 6],
 }
 
 impl Codec {
-    /// Parses one string of a CODECS attribute; `None` for a malformed string or an unknown codec.
+    /// Parses one codec string of a CODECS attribute; `None` for a malformed string or an unknown codec.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -85,7 +87,7 @@ impl Codec {
         matches!(self, Self::Avc { .. } | Self::Hevc(_) | Self::Av1 { .. } | Self::DolbyVision { .. })
     }
 
-    /// Returns the name of the profile; `None` when it has none.
+    /// Returns the name of the codec's profile; `None` for a codec without profiles or an unknown profile.
     #[must_use]
     pub fn profile(self) -> Option<&'static str> {
         match self {
@@ -110,7 +112,7 @@ impl Codec {
         }
     }
 
-    /// Returns the level as people write it: `4.1`. `None` for a codec without levels.
+    /// Returns the codec's level as people write it, such as `4.1`. `None` for a codec without levels.
     #[must_use]
     pub fn level(self) -> Option<String> {
         let tenths = |tenths: u32| format!("{}.{}", tenths / 10, tenths % 10);
@@ -160,7 +162,8 @@ impl Serialize for Codec {
     }
 }
 
-/// Parses six hexadecimal digits, or profile and level in decimal, as older writers have them (`avc1.66.30`).
+/// Parses the part of an H.264 codec string behind `avc1.`: six hexadecimal digits, or profile and level in decimal, as
+/// older writers have them (`avc1.66.30`).
 fn avc(rest: &str) -> Option<Codec> {
     if let Some((profile, level)) = rest.split_once('.') {
         return Some(Codec::Avc { profile: profile.parse().ok()?, constraints: 0, level: level.parse().ok()? });
@@ -193,7 +196,8 @@ fn hevc(rest: &str) -> Option<HevcProfileTierLevel> {
     Some(HevcProfileTierLevel { space, profile, compatibility, high_tier, level, constraints })
 }
 
-/// Parses `P.LLT.DD`; the optional values behind it are ignored.
+/// Parses the part of an AV1 codec string behind `av01.`: `P.LLT.DD` (profile, level and tier, bit depth). Optional
+/// values behind it are ignored.
 fn av1(rest: &str) -> Option<Codec> {
     let mut parts = rest.split('.');
     let profile = parts.next()?.parse().ok()?;
@@ -203,7 +207,8 @@ fn av1(rest: &str) -> Option<Codec> {
     Some(Codec::Av1 { profile, level, high_tier, bit_depth: parts.next()?.parse().ok()? })
 }
 
-/// Parses an object type indication in hexadecimal; behind 40 an audio object type in decimal (RFC 6381 3.3).
+/// Parses the part of a codec string behind `mp4a.`: an object type indication in hexadecimal; behind 40 an audio
+/// object type in decimal (RFC 6381 3.3).
 fn mp4a(rest: &str) -> Option<Codec> {
     let (indication, object_type) = rest.split_once('.').unwrap_or((rest, ""));
     match indication.to_ascii_lowercase().as_str() {
@@ -223,7 +228,7 @@ fn mp4a(rest: &str) -> Option<Codec> {
     }
 }
 
-/// Returns the name of an H.264 profile (ISO/IEC 14496-10 annex A.2).
+/// Returns the name of an H.264 profile (ISO/IEC 14496-10 annex A.2); `None` when it isn't known.
 fn avc_profile(profile: u8, constraints: u8) -> Option<&'static str> {
     match profile {
         66 if constraints & 0x40 != 0 => Some("Constrained Baseline"),

@@ -1,19 +1,19 @@
-//! Supplemental enhancement information (ISO/IEC 14496-10 and ISO/IEC 23008-2, 7.3.2 and annex D): HDR metadata,
-//! captions and recovery points. Both codecs have the same messages.
+//! Supplemental enhancement information (SEI; ISO/IEC 14496-10 and ISO/IEC 23008-2, 7.3.2 and annex D): HDR metadata,
+//! captions and recovery points. H.264 and HEVC have the same messages.
 
 use super::bits::without_emulation_prevention;
 use super::parameters::{ContentLightLevel, MasteringDisplay, VideoParameters};
 use super::start_codes::VideoSyntax;
 
-/// payloadType of the messages that are read.
+/// payloadType of the SEI message "recovery point" (ISO/IEC 14496-10 D.1.8).
 pub(crate) const RECOVERY_POINT: usize = 6;
 const REGISTERED_USER_DATA: usize = 4;
 const MASTERING: usize = 137;
 const CONTENT_LIGHT: usize = 144;
 const ALTERNATIVE_TRANSFER: usize = 147;
 
-/// Iterates over payloadType and payload of the messages in a raw byte sequence, without NAL header and emulation
-/// prevention. A message that is cut off is the last one, as far as it goes.
+/// Iterates over payloadType and payload of the SEI messages in a raw byte sequence, without NAL header and emulation
+/// prevention. The last message may be cut off; then its payload is what remains.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SeiMessages<'a>(pub(crate) &'a [u8]);
 
@@ -30,15 +30,16 @@ impl<'a> Iterator for SeiMessages<'a> {
     }
 }
 
-/// Parses a sum of 0xFF bytes and one last byte.
+/// Parses an SEI payloadType or payloadSize: the sum of bytes 0xFF and one last byte. Returns the number and the bytes
+/// behind it.
 fn parse_ff_coded(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let last = bytes.iter().position(|b| *b != 0xff)?;
     let value = bytes.get(last).map(|b| usize::from(*b) + 255 * last)?;
     Some((value, bytes.get(last + 1..)?))
 }
 
-/// Returns whether a NAL unit has closed captions (CEA-608 or CEA-708): cc_data, even if it is only padding, because a
-/// silent programme has no more (ATSC A/53 part 4, 6.2).
+/// Returns whether an SEI NAL unit carries closed captions (CEA-608 or CEA-708). Any cc_data counts, even padding,
+/// because a silent programme has only padding (ATSC A/53 part 4, 6.2).
 #[must_use]
 pub(crate) fn has_captions(syntax: VideoSyntax, unit: &[u8]) -> bool {
     // itu_t_t35_country_code, itu_t_t35_provider_code, user_identifier and user_data_type_code.
@@ -48,29 +49,30 @@ pub(crate) fn has_captions(syntax: VideoSyntax, unit: &[u8]) -> bool {
     SeiMessages(rbsp).any(|(kind, body)| kind == REGISTERED_USER_DATA && body.starts_with(CC_DATA))
 }
 
-/// Returns the bytes of a NAL unit's header.
+/// Returns the size of a NAL unit's header in bytes.
 fn nal_header_size(syntax: VideoSyntax) -> usize {
     if syntax == VideoSyntax::Hevc { 2 } else { 1 }
 }
 
-/// Country and provider code (ITU-T T.35) of the user data that carry an LCEVC enhancement.
+/// Country and provider code (ITU-T T.35) of the SEI user data that carry an LCEVC enhancement.
 const LCEVC: &[u8] = b"\xb4\0\x50";
 
-/// What messages say of the pictures: HDR metadata, and an LCEVC enhancement.
+/// Picture properties from SEI messages: HDR metadata, and whether there is an LCEVC enhancement.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct HdrMetadata {
-    /// Preferred transfer characteristics.
+    /// preferred_transfer_characteristics of the SEI message; `None` without the message.
     pub(crate) preferred_transfer: Option<u16>,
-    /// Mastering display.
+    /// Mastering display of the SEI message; `None` without the message.
     pub(crate) mastering: Option<MasteringDisplay>,
-    /// Content light level.
+    /// Content light level of the SEI message; `None` without the message.
     pub(crate) content_light: Option<ContentLightLevel>,
-    /// Whether there is an LCEVC enhancement.
+    /// Whether SEI user data carry an LCEVC enhancement.
     pub(crate) lcevc: bool,
 }
 
 impl HdrMetadata {
-    /// Reads the messages of one NAL unit; earlier values stay.
+    /// Reads the SEI messages of one NAL unit, without its header and emulation prevention; values that are already
+    /// known stay.
     pub(crate) fn read_messages(&mut self, rbsp: &[u8]) {
         for (kind, body) in SeiMessages(rbsp) {
             match kind {
@@ -85,12 +87,12 @@ impl HdrMetadata {
         }
     }
 
-    /// Reads a NAL unit with its header and emulation prevention.
+    /// Reads the SEI messages of one NAL unit, whose header and emulation prevention are still included.
     pub(crate) fn read_unit(&mut self, syntax: VideoSyntax, unit: &[u8]) {
         self.read_messages(without_emulation_prevention(unit).get(nal_header_size(syntax)..).unwrap_or_default());
     }
 
-    /// Fills in the values that the video parameters don't have yet.
+    /// Fills in the HDR metadata that the video parameters don't have yet.
     pub(crate) fn fill(self, picture: &mut VideoParameters) {
         picture.preferred_transfer = picture.preferred_transfer.or(self.preferred_transfer);
         picture.mastering = picture.mastering.or(self.mastering);
@@ -100,7 +102,7 @@ impl HdrMetadata {
 }
 
 /// Parses a mastering display colour volume: x and y of three primaries and of white, then largest and smallest
-/// luminance. The `mdcv` box has the same fields (ISO/IEC 14496-12 12.1.6).
+/// luminance; `None` when it is cut off. The `mdcv` box has the same fields (ISO/IEC 14496-12 12.1.6).
 #[must_use]
 pub fn parse_mastering_display(body: &[u8]) -> Option<MasteringDisplay> {
     let body = body.first_chunk::<24>()?;
@@ -109,8 +111,8 @@ pub fn parse_mastering_display(body: &[u8]) -> Option<MasteringDisplay> {
     Some(MasteringDisplay { brightest, darkest })
 }
 
-/// Parses a content light level: of the brightest sample, and of the brightest frame on average. The `clli` box has the
-/// same fields.
+/// Parses a content light level: that of the brightest sample, and that of the brightest frame on average; `None` when
+/// it is cut off. The `clli` box has the same fields.
 #[must_use]
 pub fn parse_content_light_level(body: &[u8]) -> Option<ContentLightLevel> {
     let &[a, b, c, d] = body.first_chunk::<4>()?;

@@ -1,10 +1,10 @@
-//! Finds start codes (ISO/IEC 14496-10 annex B) in a video stream that arrives in pieces.
+//! Search for start codes (ISO/IEC 14496-10 annex B) in a video stream whose bytes arrive in chunks.
 
 use super::nal::{self, MAX_HEAD, NalUnit, SliceKind};
 use super::parameter_sets::ParameterSets;
 use super::parameters::TrackHeaders;
 
-/// Codec whose units stand behind the start codes.
+/// Video codec whose NAL units or pictures follow the start codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum VideoSyntax {
     /// H.264.
@@ -15,16 +15,16 @@ pub(crate) enum VideoSyntax {
     Mpeg2,
 }
 
-/// Finds the NAL units of a video stream, in order.
+/// Finds and classifies the NAL units of a video stream, in order.
 #[derive(Debug)]
 pub(crate) struct NalScanner {
     syntax: VideoSyntax,
-    /// The last two bytes, for a start code across two pieces.
+    /// The last two bytes of the chunk before, for a start code that spans two chunks.
     before: [u8; 2],
     head: [u8; MAX_HEAD],
-    /// Bytes of the current NAL unit in `head`; `None` after it was classified.
+    /// Number of bytes of the current NAL unit that `head` holds; `None` after the unit was classified.
     filled: Option<usize>,
-    /// Whether a recovery point came since the last slice.
+    /// Whether a recovery point message came after the last slice.
     recovery_point: bool,
     sets: ParameterSets,
 }
@@ -61,18 +61,19 @@ impl NalScanner {
         };
     }
 
-    /// Skips bytes up to the next piece, which begins with a start code.
+    /// Leaves out the bytes up to the next chunk, which begins with a start code.
     pub(crate) fn skip_rest(&mut self) {
         self.before = [0xff; 2];
     }
 
-    /// Ends the current unit: the last NAL unit of an access unit has no start code behind it.
+    /// Ends the current NAL unit: the last one of an access unit has no start code behind it.
     pub(crate) fn flush(&mut self, mut found: impl FnMut(NalUnit)) {
         self.sets.end_unit();
         self.classify_head(&mut found);
     }
 
-    /// Classifies the current unit, when its head is complete or the unit ends.
+    /// Classifies the current NAL unit. The caller calls this when the first bytes of the unit are complete or the unit
+    /// ends.
     fn classify_head(&mut self, found: &mut impl FnMut(NalUnit)) {
         if let Some(length) = self.filled.take()
             && let Some(unit) = nal::classify(self.syntax, self.head.get(..length).unwrap_or_default())
@@ -92,14 +93,14 @@ impl NalScanner {
         }
     }
 
-    /// Forgets the current unit, because bytes are missing.
+    /// Drops the current NAL unit, because bytes of the stream are missing.
     pub(crate) fn reset(&mut self) {
         self.before = [0xff; 2];
         self.filled = None;
         self.sets.reset();
     }
 
-    /// Returns the parameters in the sequence parameter sets and messages of the stream.
+    /// Returns the codec parameters from the sequence parameter sets and SEI messages of the stream.
     #[must_use]
     pub(crate) fn finish(self) -> TrackHeaders {
         self.sets.finish(None)

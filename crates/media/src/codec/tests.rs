@@ -102,7 +102,7 @@ fn a_damaged_set_keeps_what_came_before_and_never_panics() {
     assert_eq!(h264::parameters(&[0x68, 0x64, 0, 0x1f]), None, "a picture parameter set");
 }
 
-/// Writes the bits of a header.
+/// Writes the bits of a codec header.
 #[derive(Default)]
 struct BitWriter(Vec<bool>);
 
@@ -112,7 +112,7 @@ impl BitWriter {
         self
     }
 
-    /// Exponential Golomb codes.
+    /// Appends unsigned Exp-Golomb codes.
     fn codes(self, values: &[u32]) -> Self {
         values.iter().fold(self, |bits, value| {
             let code = u64::from(*value) + 1;
@@ -120,7 +120,7 @@ impl BitWriter {
         })
     }
 
-    /// The bytes behind `head`, with emulation prevention.
+    /// Returns a NAL unit: `head`, then the written bits with emulation prevention.
     fn unit(&self, head: &[u8]) -> Vec<u8> {
         let byte = |bits: &[bool]| (0..8).fold(0, |byte, n| byte << 1 | u8::from(bits.get(n) == Some(&true)));
         let mut unit = Vec::new();
@@ -245,7 +245,7 @@ fn only_the_base_layers_set_is_read() {
     }
 }
 
-/// An open bitstream unit of this type.
+/// Makes an AV1 open bitstream unit of the type `kind`.
 fn obu(kind: u8, bits: &BitWriter) -> Vec<u8> {
     let mut body: Vec<u8> = Vec::new();
     for chunk in bits.0.chunks(8) {

@@ -1,4 +1,4 @@
-//! TTML documents (W3C TTML2, IMSC 1.1) in samples of `stpp`: their cues and times.
+//! TTML documents (W3C TTML2, IMSC 1.1) in samples of `stpp` tracks: number and times of their cues.
 //!
 //! Styles and regions aren't read.
 
@@ -9,15 +9,16 @@ use roxmltree::Node;
 
 const NAMESPACE: &str = "http://www.w3.org/ns/ttml";
 const PARAMETERS: &str = "http://www.w3.org/ns/ttml#parameter";
-/// Frames per second of a document that gives no frame rate (TTML2 6.2.4).
+/// Frame rate in frames per second of a TTML document that doesn't give one (TTML2 6.2.4).
 const FRAME_RATE: f64 = 30.0;
 
-/// Cues of one TTML document.
+/// Number and times of the cues of one TTML document.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct TtmlCues {
-    /// Number of paragraphs with text or a picture.
+    /// Number of paragraphs of the document with text or a picture.
     pub cues: u64,
-    /// Earliest start and latest end of the cues; an end may be infinite. `None` without a cue.
+    /// Earliest start and latest end of the cues, on the time line of the document; an end may be infinite. `None`
+    /// without a cue.
     pub span: Option<(Seconds, Seconds)>,
 }
 
@@ -25,7 +26,7 @@ pub struct TtmlCues {
 /// 5.7).
 ///
 /// # Errors
-/// The bytes hold no TTML document, or a time that can't be read; the error names the reason.
+/// The error says why the bytes hold no TTML document, or which attribute has a time that can't be read.
 pub fn parse(bytes: &[u8]) -> Result<TtmlCues, String> {
     let bytes = bytes.get(..document_end(bytes)).unwrap_or(bytes);
     let refused =
@@ -58,7 +59,8 @@ fn is_element(node: Node<'_, '_>, name: &str) -> bool {
     node.is_element() && node.tag_name().name() == name && node.tag_name().namespace() == Some(NAMESPACE)
 }
 
-/// Returns whether a paragraph has text or a picture: as an element inside, or as an attribute that names one.
+/// Returns whether a TTML paragraph has text or a picture. A picture is an element inside of the paragraph, or an
+/// attribute that names one.
 fn has_content(paragraph: Node<'_, '_>) -> bool {
     let text = |n: Node<'_, '_>| n.is_text() && n.text().is_some_and(|t| !t.trim().is_empty());
     let picture = |n: Node<'_, '_>| {
@@ -67,7 +69,7 @@ fn has_content(paragraph: Node<'_, '_>) -> bool {
     paragraph.descendants().any(|n| text(n) || picture(n)) || paragraph.parent().is_some_and(picture)
 }
 
-/// Units of the times of a document.
+/// Frame rate and tick rate of a TTML document, in which its times may count.
 struct TtmlClock {
     frames: f64,
     ticks: f64,
@@ -88,8 +90,8 @@ impl TtmlClock {
         Self { frames, ticks }
     }
 
-    /// Returns when a paragraph is active. Its own times lie within those of its ancestors. Without own times, those of
-    /// its spans count.
+    /// Returns start and end of a TTML paragraph, relative to the times of the elements around it. A paragraph without
+    /// times of its own takes those of its spans; the end is infinite when no element gives one.
     fn interval(&self, paragraph: Node<'_, '_>) -> Result<(Seconds, Seconds), String> {
         let mut offset = 0.0;
         let mut bound = f64::INFINITY;
@@ -115,7 +117,8 @@ impl TtmlClock {
         Ok((Seconds(offset + begin), Seconds((offset + end).min(bound))))
     }
 
-    /// Returns the times of the element itself: begin, and the earlier of end and begin plus dur.
+    /// Returns begin and end that the attributes of one TTML element give; the end is the earlier of `end` and `begin`
+    /// plus `dur`.
     fn own_interval(&self, node: Node<'_, '_>) -> Result<(Option<f64>, Option<f64>), String> {
         let read = |name: &str| match node.attribute(name) {
             None => Ok(None),
@@ -129,7 +132,8 @@ impl TtmlClock {
         Ok((begin, end.into_iter().chain(lasts).reduce(f64::min)))
     }
 
-    /// Parses a time (TTML2 12.3.1): `00:00:01.5`, `00:00:01:12` with frames, `1.5s`, `1500ms`, `30f`, `45000t`.
+    /// Parses a time of TTML (TTML2 12.3.1) into seconds: `00:00:01.5`, `00:00:01:12` with frames, `1.5s`, `1500ms`,
+    /// `30f`, `45000t`. `None` for another format.
     fn seconds(&self, text: &str) -> Option<f64> {
         let plain = |text: &str| {
             let digits =
