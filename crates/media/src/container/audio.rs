@@ -9,7 +9,7 @@ use crate::defect::DefectKind;
 use crate::stream::Media;
 use std::sync::Arc;
 
-/// Bytes at the start of the ID3 tag that are searched for the time stamp.
+/// Number of bytes at the start of an ID3 tag that are searched for the time stamp.
 const MAX_TAG_BYTES: usize = 4096;
 /// Largest MPEG-2 time stamp, which has 33 bits (ISO/IEC 13818-1 2.4.3.7).
 const MPEG_TIME_MAX: u64 = (1 << 33) - 1;
@@ -19,7 +19,7 @@ const TIMESTAMP_OWNER: &[u8] = b"com.apple.streaming.transportStreamTimestamp\0"
 pub(super) struct PackedAudioReader {
     state: PackedAudioState,
     codec: &'static str,
-    /// Whether the ID3 tag holds the time stamp frame.
+    /// Whether the ID3 tag holds a PRIV frame with the time stamp.
     has_timestamp: bool,
     timeline: SampleTimeline,
     defects: DefectLog,
@@ -31,9 +31,9 @@ enum PackedAudioState {
     TagHeader(Vec<u8>),
     /// The ID3 tag is collected up to [`MAX_TAG_BYTES`]; `remaining` counts all bytes until its end.
     Tag { collected: Vec<u8>, remaining: usize },
-    /// The two bytes behind the tag are collected to choose the audio framing.
+    /// The two bytes behind the ID3 tag are collected to choose the audio framing.
     FirstFrame(Vec<u8>),
-    /// Audio frames are followed until the end of the resource.
+    /// Audio frames are read until the end of the resource.
     Frames(AudioFramer),
 }
 
@@ -90,8 +90,8 @@ impl PackedAudioReader {
         }
     }
 
-    /// Reads the ten bytes of a tag header. The tag's size has 28 bits, 7 in each byte, and excludes header and footer
-    /// (ID3v2.4 3.1).
+    /// Reads the ten bytes of an ID3 tag header. The tag's size has 28 bits, 7 in each byte, and excludes header and
+    /// footer (ID3v2.4 3.1).
     fn read_tag_header(&mut self, collected: Vec<u8>) {
         if let [b'I', b'D', b'3', _, _, flags, a, b, c, d] = collected.as_slice() {
             let size = [a, b, c, d].iter().fold(0usize, |n, byte| n << 7 | usize::from(**byte & 0x7f));
@@ -149,8 +149,8 @@ impl PackedAudioReader {
     }
 }
 
-/// Appends `bytes` until `collected` has `wanted` bytes, and returns how many were used. `collected` that is already
-/// full uses all of them.
+/// Appends `bytes` to `collected` until it has `wanted` bytes, and returns how many were used. If `collected` is
+/// already full, all of `bytes` count as used.
 fn fill_up_to(collected: &mut Vec<u8>, wanted: usize, bytes: &[u8]) -> usize {
     let used = wanted.saturating_sub(collected.len()).min(bytes.len());
     collected.extend_from_slice(bytes.get(..used).unwrap_or_default());
@@ -168,7 +168,7 @@ fn count_frame(frame: AudioFrame, timeline: &mut SampleTimeline, codec: &mut &'s
     }
 }
 
-/// Returns the MPEG-2 time stamp of the tag's PRIV frame, which stores its 33 bits in eight bytes.
+/// Returns the 33-bit MPEG-2 time stamp of an ID3 tag, whose PRIV frame stores it in eight bytes; `None` without one.
 fn tag_timestamp(tag: &[u8]) -> Option<u64> {
     let at = memchr::memmem::find(tag, TIMESTAMP_OWNER)?;
     let bytes = tag.get(at + TIMESTAMP_OWNER.len()..)?.first_chunk::<8>()?;

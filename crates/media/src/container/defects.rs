@@ -3,7 +3,8 @@
 use super::MAX_DEFECTS;
 use crate::defect::{Defect, DefectKind, Position};
 
-/// Defects kept of one kind, so that a thousand of one kind don't hide the only defect of another.
+/// Largest number of defects that are kept of one kind, so that a thousand of one kind don't hide the only defect of
+/// another.
 const PER_KIND: usize = 5;
 
 #[derive(Debug, Default)]
@@ -13,8 +14,8 @@ pub(super) struct DefectLog {
 }
 
 impl DefectLog {
-    /// Counts a defect at byte offset `at`, and keeps it within the bounds. `message` is called only for a kept defect,
-    /// because noise can produce millions of defects.
+    /// Counts a defect at byte offset `at`, and keeps it within the bounds of the list. `message` is called only for a
+    /// kept defect, because noise can produce millions of defects.
     pub(super) fn add(&mut self, kind: DefectKind, at: u64, reference: &'static str, message: impl FnOnce() -> String) {
         self.total += 1;
         let same = self.kept.iter().filter(|d| d.kind == kind).count();
@@ -23,7 +24,7 @@ impl DefectLog {
         }
     }
 
-    /// Returns the defects that were kept, and the number of all.
+    /// Returns the defects that were kept, and the number of all defects that were found.
     pub(super) fn finish(self) -> (Vec<Defect>, u64) {
         (self.kept, self.total)
     }

@@ -1,7 +1,4 @@
-//! Reads media segments while their bytes arrive: tracks, time stamps, key frames, continuity and defects.
-//!
-//! No reader keeps a whole segment in memory, allocates by a length that the input claims, or panics. Broken input
-//! becomes [`Defect`]s with byte offsets, and the facts that were read before a defect are kept.
+//! A reader of media segments while their bytes arrive: tracks, time stamps, key frames, continuity and defects.
 
 mod audio;
 mod defects;
@@ -43,11 +40,11 @@ pub enum Container {
     PackedAudio,
     /// WebVTT text (RFC 8216 3.5).
     WebVtt,
-    /// No media container: an HTML page, noise or an empty body, for example.
+    /// The resource is no known media container: it is an HTML page, noise or empty, for example.
     Unknown,
 }
 
-/// Everything that was learned from the bytes of one media segment or initialization segment.
+/// Facts that the bytes of one media segment or initialization segment gave.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Inspection {
     /// Container format of the segment.
@@ -58,9 +55,9 @@ pub struct Inspection {
     pub tracks: Vec<Track>,
     /// Facts about the transport stream; `None` for another container.
     pub ts: Option<TsFacts>,
-    /// The first defects, at most [`MAX_DEFECTS`].
+    /// The first defects of the segment, at most [`MAX_DEFECTS`].
     pub defects: Vec<Defect>,
-    /// Number of all defects, also of those that `defects` has no room for.
+    /// Number of all defects of the segment, including those that `defects` has no room for.
     pub defects_total: u64,
     /// The first bytes of the segment, at most 32, as evidence in a finding when the container isn't recognised.
     pub head: Vec<u8>,
@@ -68,9 +65,9 @@ pub struct Inspection {
     pub encrypted: bool,
     /// Time stamp map and cue times of a WebVTT segment; `None` for another container.
     pub cues: Option<WebVttCues>,
-    /// Distinct `pssh` boxes of the movie and of its fragments, at most [`MAX_PSSH_BOXES`].
+    /// Distinct `pssh` boxes of the segment's `moov` and `moof` boxes, at most [`MAX_PSSH_BOXES`].
     pub pssh_boxes: Vec<Pssh>,
-    /// The first 64 event messages (`emsg`) of fragmented MP4, in their order.
+    /// The first 64 event messages (`emsg`) of a fragmented MP4 segment, in the order of its bytes.
     pub events: Vec<EventMessage>,
 }
 
@@ -94,18 +91,19 @@ pub struct EventMessage {
 /// Time stamp map and cue times of a WebVTT segment.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct WebVttCues {
-    /// The segment's X-TIMESTAMP-MAP; `None` when it is missing or malformed.
+    /// X-TIMESTAMP-MAP of the WebVTT segment; `None` when it is missing or malformed.
     pub map: Option<TimestampMap>,
-    /// Earliest cue start and latest cue end, as the cues write them; `None` without a readable cue.
+    /// Earliest cue start and latest cue end of the WebVTT segment, as the cues write them; `None` without a readable
+    /// cue.
     pub span: Option<(Seconds, Seconds)>,
 }
 
-/// Subtitles that the samples of one fragmented MP4 track carry (`stpp`, `wvtt`).
+/// Subtitles in the samples of one fragmented MP4 track (`stpp`, `wvtt`).
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Subtitles {
     /// Number of media samples of the track that could be read.
     pub samples: u64,
-    /// Number of cues in the samples; a sample that is a pause has none.
+    /// Number of cues in the samples of the subtitle track; a sample that is a pause has none.
     pub cues: u64,
     /// Earliest start and latest end of the TTML cues in seconds on the track's clock. The end is infinite if no cue has an
     /// end. `None` for WebVTT, and for TTML without a cue.
@@ -115,14 +113,15 @@ pub struct Subtitles {
 /// X-TIMESTAMP-MAP (RFC 8216 3.5): a cue time and the MPEG time stamp of the same instant.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TimestampMap {
-    /// LOCAL: the cue time.
+    /// LOCAL of X-TIMESTAMP-MAP: the cue time.
     pub local: Seconds,
-    /// MPEGTS: the time stamp at 90 kHz, as written; it may exceed 33 bits.
+    /// MPEGTS of X-TIMESTAMP-MAP: the time stamp at 90 kHz, as written; it may exceed 33 bits.
     pub mpeg: u64,
 }
 
 impl WebVttCues {
-    /// Start of the first cue on the 33-bit MPEG clock; `None` without a cue. Without a map, cue time 0 is MPEG time 0.
+    /// Returns the start of the first WebVTT cue on the 33-bit MPEG clock; `None` without a cue. Without
+    /// X-TIMESTAMP-MAP, cue time 0 is MPEG time 0.
     #[must_use]
     pub fn start(&self) -> Option<MediaTime> {
         let map = self.map.unwrap_or(TimestampMap { local: Seconds::ZERO, mpeg: 0 });
@@ -130,7 +129,7 @@ impl WebVttCues {
         Some(MediaTime::mpeg(map.mpeg.wrapping_add_signed(later.round() as i64)))
     }
 
-    /// Time from the start of the first cue to the end of the last; `None` without a cue.
+    /// Returns the time from the start of the first WebVTT cue to the end of the last; `None` without a cue.
     #[must_use]
     pub fn duration(&self) -> Option<Seconds> {
         self.span.map(|(from, to)| to - from)
@@ -152,53 +151,55 @@ pub const MAX_KEYFRAMES: usize = 16;
 /// Facts about one track of a segment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Track {
-    /// PID of a transport stream, track_ID of MP4, 0 otherwise.
+    /// PID in a transport stream, track_ID in MP4, 0 in other containers.
     pub id: u32,
-    /// Kind of media; `None` when it is none of video, audio and text, or isn't known.
+    /// Kind of media of the track; `None` when it is not video, audio or text, or isn't known.
     pub media: Option<Media>,
-    /// Short name of the codec (`h264`, `hevc`, `aac`, `ac-3`, `ec-3`, `av1`, `opus`, `id3`, `wvtt`…); the
-    /// four-character code or the stream type of a codec without one.
+    /// Short name of the codec (`h264`, `hevc`, `aac`, `ac-3`, `ec-3`, `av1`, `opus`, `id3`, `wvtt`…). For a codec
+    /// without a short name, the four-character code (MP4) or the stream type (transport stream).
     pub codec: String,
-    /// Smallest decode time. In a transport stream the 33-bit clock is unwrapped, so that `end - start` is a plain
-    /// difference.
+    /// Smallest decode time of the track; `None` without one. In a transport stream the 33-bit clock is unwrapped, so
+    /// that `end - start` is a plain difference.
     pub start: Option<MediaTime>,
-    /// Smallest presentation time.
+    /// Smallest presentation time of the track; `None` without one.
     pub presentation_start: Option<MediaTime>,
     /// Decode time at which the next segment has to continue: the last decode time plus the duration of the last
-    /// sample.
+    /// sample. `None` when the track has no times or no continuous duration.
     pub end: Option<MediaTime>,
-    /// Number of samples: access units of video, frames of audio that has readable frame headers, otherwise PES
-    /// packets.
+    /// Number of samples of the track: access units of video, frames of audio with readable frame headers, otherwise
+    /// PES packets.
     pub samples: u64,
-    /// Video: whether the first access unit is a random access point. `None` for other media, and when encryption hides
-    /// it.
+    /// Whether the first access unit of a video track is a random access point. `None` for other media, and when
+    /// encryption hides the access unit.
     pub starts_with_keyframe: Option<bool>,
     /// Number of random access points of a video track.
     pub keyframes: u64,
-    /// Longest presentation time between two neighbouring key frames of the segment; `None` with fewer than two.
+    /// Longest presentation time between two neighbouring key frames of the track; `None` with fewer than two.
     pub keyframe_interval_max: Option<Seconds>,
-    /// Largest distance between the decode times of two neighbouring samples of the segment.
+    /// Largest distance between the decode times of two neighbouring samples of the track; `None` with fewer than two.
     pub sample_gap_max: Option<Seconds>,
     /// Codec parameters at the start of the segment, from its headers or from the sample entry. `None` when there are
     /// none, or none can be read.
     pub parameters: Option<Arc<CodecParameters>>,
-    /// The first codec parameters later in the segment that differ from `parameters`; `None` when they don't change.
+    /// The first codec parameters later in the segment that differ from those at its start; `None` when they don't
+    /// change.
     pub changed_parameters: Option<Arc<CodecParameters>>,
-    /// Video: whether closed captions (CEA-608 or CEA-708) come with the pictures. `None` when that can't be decided.
+    /// Whether the pictures of a video track carry closed captions (CEA-608 or CEA-708). `None` for other media, and
+    /// when the pictures can't be read.
     pub captions: Option<bool>,
-    /// Video in H.264 or HEVC: parameter sets that come neither before the first random access point of the segment nor in the
-    /// initialization segment. Empty when none is missing, or when that can't be decided.
+    /// Parameter sets that an H.264 or HEVC track has neither before the first random access point of the segment nor
+    /// in the initialization segment. Empty when none is missing, and when the samples can't be read.
     pub missing_parameter_sets: ParameterSetKinds,
-    /// Text in MP4: the subtitles of the samples. `None` for other tracks, and when no sample could be read.
+    /// Subtitles in the samples of a text track in MP4. `None` for other tracks, and when no sample could be read.
     pub subtitles: Option<Subtitles>,
-    /// Video: presentation times of the first [`MAX_KEYFRAMES`] key frames, in the order of the samples.
+    /// Presentation times of the first [`MAX_KEYFRAMES`] key frames of a video track, in the order of the samples.
     pub keyframe_times: Vec<MediaTime>,
-    /// MP4: how the newest encrypted samples of the segment are encrypted; `None` when all are clear.
+    /// How the newest encrypted samples of an MP4 track are encrypted; `None` when all samples are clear.
     pub encryption: Option<Arc<SampleEncryption>>,
 }
 
 impl Track {
-    /// Makes a track without measurements.
+    /// Makes a track of which only id, kind of media and codec are known.
     #[must_use]
     pub fn new(id: u32, media: Option<Media>, codec: String) -> Self {
         Self {
@@ -223,7 +224,8 @@ impl Track {
         }
     }
 
-    /// Media duration: from the smallest decode time to the decode time at which the next segment continues.
+    /// Returns the duration of the track: from its smallest decode time to the decode time at which the next segment
+    /// continues. `None` when one of these isn't known.
     #[must_use]
     pub fn duration(&self) -> Option<Seconds> {
         self.end?.since(self.start?)
@@ -233,48 +235,49 @@ impl Track {
 /// Facts about the packets of a transport stream segment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TsFacts {
-    /// Number of packets, null packets included.
+    /// Number of transport packets, null packets included.
     pub packets: u64,
-    /// Number of packets whose continuity counter isn't the expected one.
+    /// Number of transport packets whose continuity counter isn't the expected one.
     pub continuity_errors: u64,
-    /// Number of packets with transport_error_indicator.
+    /// Number of transport packets with transport_error_indicator set.
     pub transport_errors: u64,
-    /// Number of packets whose payload is scrambled by transport_scrambling_control.
+    /// Number of transport packets whose payload is scrambled by transport_scrambling_control.
     pub scrambled_packets: u64,
-    /// Longest interval between two program clock references; `None` with fewer than two.
+    /// Longest interval between two program clock references (PCR); `None` with fewer than two.
     pub pcr_interval_max: Option<Seconds>,
-    /// Number of program clock references on the PCR PID of the PMT. Before a PMT is read, the first PID with a
-    /// reference is the PCR PID.
+    /// Number of program clock references (PCR) on the PCR PID of the PMT. Before a PMT is read, the first PID with a
+    /// reference counts as the PCR PID.
     pub pcr_count: u64,
-    /// The first program clock reference, on the 90 kHz clock of PTS and DTS.
+    /// The first program clock reference (PCR), converted to the 90 kHz clock of PTS and DTS; `None` without one.
     pub pcr_first: Option<MediaTime>,
-    /// Byte offset of the first valid PAT; `None` without one.
+    /// Byte offset of the first valid PAT in the segment; `None` without one.
     pub pat_offset: Option<u64>,
-    /// Byte offset of the first valid PMT; `None` without one.
+    /// Byte offset of the first valid PMT in the segment; `None` without one.
     pub pmt_offset: Option<u64>,
-    /// SCTE 35 sections on PIDs of stream type 0x86, in their order, at most [`MAX_SPLICE_SECTIONS`].
+    /// SCTE 35 sections on PIDs of stream type 0x86, in the order of the segment's bytes, at most
+    /// [`MAX_SPLICE_SECTIONS`].
     pub splice_sections: Vec<TsSpliceSection>,
-    /// First and last continuity counter of each PID with payload, to compare with those of the neighbouring segments.
+    /// First and last continuity counter of each PID with payload, for the comparison with the neighbouring segments.
     pub counters: Vec<ContinuityCounter>,
 }
 
 /// Largest number of SCTE 35 sections that are kept of one segment.
 pub const MAX_SPLICE_SECTIONS: usize = 64;
 
-/// A splice_info_section of a transport stream, with its position.
+/// An SCTE 35 splice_info_section of a transport stream, with its position.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TsSpliceSection {
-    /// PID that carries the section.
+    /// PID that carries the SCTE 35 section.
     pub pid: u16,
-    /// Byte offset of the packet in which the section begins.
+    /// Byte offset of the transport packet in which the SCTE 35 section begins.
     pub offset: u64,
-    /// The section's contents.
+    /// Contents of the SCTE 35 section.
     pub section: SpliceSection,
 }
 
 impl Inspection {
-    /// Number of SCTE 35 sections, in packets or event messages, that lead out of the programme or back. Heartbeats
-    /// don't count.
+    /// Returns the number of SCTE 35 sections, in transport packets or event messages, that lead out of the programme
+    /// or back. Heartbeats (splice_null) don't count.
     #[must_use]
     pub fn splice_count(&self) -> usize {
         let carried = self.ts.iter().flat_map(|ts| ts.splice_sections.iter().map(|s| &s.section));
@@ -283,22 +286,22 @@ impl Inspection {
     }
 }
 
-/// Continuity counters of one PID at both ends of a segment.
+/// Continuity counters of one PID at both ends of a transport stream segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ContinuityCounter {
     pub pid: u16,
-    /// Counter of the first packet with payload.
+    /// Continuity counter of the PID's first packet with payload.
     pub first: u8,
-    /// Counter of the last packet with payload.
+    /// Continuity counter of the PID's last packet with payload.
     pub last: u8,
-    /// Whether the first packet has the discontinuity_indicator of its adaptation field set.
+    /// Whether the PID's first packet has the discontinuity_indicator of its adaptation field set.
     pub discontinuity: bool,
 }
 
-/// Facts of an initialization segment (EXT-X-MAP, Initialization) that its media segments are read with.
+/// Facts of an initialization segment (EXT-X-MAP, Initialization) that are needed to read its media segments.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InitSegment {
-    /// Tracks in the order of the `moov`, at most [`MAX_TRACKS`].
+    /// Tracks of the initialization segment in the order of its `moov`, at most [`MAX_TRACKS`].
     pub tracks: Vec<InitTrack>,
 }
 
@@ -309,26 +312,27 @@ pub struct InitTrack {
     pub media: Option<Media>,
     /// Name of the codec as in [`Track::codec`]; a protected sample entry has the name of its original format.
     pub codec: String,
-    /// How each sample entry is encrypted, `None` for a clear one; at most [`MAX_SAMPLE_ENTRIES`].
+    /// Encryption of each sample entry, `None` for a clear one; at most [`MAX_SAMPLE_ENTRIES`].
     pub sample_entries: Vec<Option<Arc<SampleEncryption>>>,
     /// Number, from 1, of the sample entry that a fragment uses when it names none.
     pub default_sample_entry: u32,
-    /// Ticks per second. `None` when `mdhd` is missing or has 0: fragments of this track have no times.
+    /// Ticks per second of the track. `None` when `mdhd` is missing or has 0: the fragments of this track then have no
+    /// times.
     pub timescale: Option<NonZeroU32>,
-    /// Ticks that the edit list adds to composition times.
+    /// Number of ticks that the edit list adds to composition times; may be negative.
     pub presentation_shift: i64,
-    /// Sample duration in ticks when a fragment gives none; `None` without a `trex`.
+    /// Sample duration in ticks for fragments that give none (`trex`); `None` without a `trex`.
     pub default_duration: Option<u32>,
-    /// Sample size in bytes when a fragment gives none; `None` without a `trex`.
+    /// Sample size in bytes for fragments that give none (`trex`); `None` without a `trex`.
     pub default_size: Option<u32>,
-    /// Sample flags when a fragment gives none; 0 without a `trex`.
+    /// Sample flags for fragments that give none (`trex`); 0 without a `trex`.
     pub default_flags: u32,
-    /// Codec parameters of the first sample entry; `None` when it has none that can be read.
+    /// Codec parameters of the first sample entry; `None` when they can't be read.
     pub parameters: Option<Arc<CodecParameters>>,
-    /// Bytes of the length field before each NAL unit; `None` when the samples have no NAL units.
+    /// Size in bytes of the length field before each NAL unit; `None` when the samples have no NAL units.
     pub nal_length_size: Option<usize>,
-    /// H.264 and HEVC: the parameter sets that the first sample entry lacks. Empty for another codec, and when its
-    /// configuration can't be read.
+    /// Parameter sets that the first sample entry of an H.264 or HEVC track lacks. Empty for another codec, and when
+    /// the configuration in the sample entry can't be read.
     pub missing_parameter_sets: ParameterSetKinds,
     /// Whether the first sample entry allows parameter sets in the samples (`avc3`, `hev1`; ISO/IEC 14496-15 5.4.2.1, 8.4.1).
     pub sets_in_samples: bool,
@@ -339,40 +343,41 @@ pub struct InitTrack {
 pub const MAX_SAMPLE_ENTRIES: usize = 8;
 
 impl InitTrack {
-    /// Whether one of the sample entries is encrypted: `encv`, `enca` or another protected format, and not marked as
-    /// clear.
+    /// Returns whether a sample entry of the track is encrypted: it is `encv`, `enca` or another protected format, and
+    /// not marked as clear.
     #[must_use]
     pub fn encrypted(&self) -> bool {
         self.sample_entries.iter().flatten().any(|p| !p.clear)
     }
 }
 
-/// Reads one segment as its bytes arrive, in pieces of any size.
+/// Reads one media or initialization segment as its bytes arrive, in chunks of any size.
 #[derive(Debug)]
 pub struct SegmentInspector {
     init: Option<InitSegment>,
     bytes: u64,
-    /// The first bytes, collected until the container is recognised.
+    /// The first bytes of the segment, collected until the container is recognised.
     head: Vec<u8>,
     parser: Option<ContainerParser>,
 }
 
-/// The reader of the container that was recognised.
+/// The reader for the container format that was recognised.
 #[derive(Debug)]
 enum ContainerParser {
     Ts(Box<TsReader>),
     Mp4(Box<Mp4Reader>),
     PackedAudio(Box<PackedAudioReader>),
     WebVtt(WebVttReader),
-    /// No reader: the container isn't recognised, or its packets have an unsupported size.
+    /// The segment isn't read: its container isn't recognised, or its transport packets have an unsupported size.
     Unsupported(Container, DefectLog),
 }
 
-/// Bytes that [`Inspection::head`] keeps.
+/// Number of bytes that [`Inspection::head`] keeps.
 const MAX_HEAD: usize = 32;
 
 impl SegmentInspector {
-    /// Starts a segment. `init` is the initialization segment in force, which fragmented MP4 needs for its times.
+    /// Starts to read a segment. `init` is the initialization segment in force, which fragmented MP4 needs for its
+    /// times.
     #[must_use]
     pub fn new(init: Option<&InitSegment>) -> Self {
         Self { init: init.cloned(), bytes: 0, head: Vec::new(), parser: None }
@@ -391,7 +396,8 @@ impl SegmentInspector {
         }
     }
 
-    /// Returns the facts of the segment, and those that its own media segments need when it has a `moov`.
+    /// Ends the segment, and returns its facts. If it has a `moov`, the second value holds what its media segments
+    /// need.
     #[must_use]
     pub fn finish(mut self) -> (Inspection, Option<InitSegment>) {
         if self.parser.is_none() {
@@ -419,7 +425,7 @@ impl SegmentInspector {
         (inspection, init)
     }
 
-    /// Chooses the parser by the first bytes and passes them to it.
+    /// Chooses the parser by the first bytes of the segment and passes these bytes to it.
     fn choose_parser(&mut self) -> &mut ContainerParser {
         let parser = ContainerParser::new(&self.head, self.init.take());
         let parser = self.parser.insert(parser);

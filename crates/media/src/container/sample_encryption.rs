@@ -11,10 +11,11 @@ pub struct SampleEncryption {
     /// known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kid: Option<Uuid>,
-    /// Pattern of encrypted and clear blocks; `None` when whole ranges are encrypted.
+    /// Pattern of encrypted and clear blocks; `None` when no pattern is used and whole ranges are encrypted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pattern: Option<EncryptionPattern>,
-    /// Bytes of the initialization vector of each sample. 0: all samples share one vector. `None` when it isn't known.
+    /// Size in bytes of the initialization vector of each sample. 0 means that all samples share one vector. `None`
+    /// when it isn't known.
     #[serde(skip)]
     pub iv_size: Option<u8>,
     /// Whether the samples are clear although their sample entry is a protected one.
@@ -22,11 +23,11 @@ pub struct SampleEncryption {
     pub clear: bool,
 }
 
-/// Alternating runs of encrypted and clear blocks of 16 bytes (pattern encryption, as `cbcs` uses it).
+/// Pattern encryption, as `cbcs` uses it: encrypted and clear blocks of 16 bytes alternate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct EncryptionPattern {
-    /// Encrypted blocks in each run (crypt_byte_block).
+    /// Number of encrypted blocks in each repetition of the pattern (crypt_byte_block).
     pub crypt: u8,
-    /// Clear blocks in each run (skip_byte_block).
+    /// Number of clear blocks in each repetition of the pattern (skip_byte_block).
     pub skip: u8,
 }

@@ -1,15 +1,17 @@
-//! Recognises the container of a resource by its first bytes.
+//! Recognition of a container format by the first bytes of a resource.
 
 use super::ts::framing;
 
-/// Bytes that recognise a container for certain: one cut and three whole transport packets of the largest size fit in.
+/// Number of bytes with which a container is recognised for certain. One incomplete and three whole transport packets
+/// of the largest size fit in.
 pub const SNIFF_WINDOW: usize = 1024;
 
-/// Container that the first bytes of a resource show.
+/// Container format that the first bytes of a resource show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SniffedContainer {
     Ts,
-    /// Transport stream with packets of another size than 188: 192 (with a time code) or 204 (with Reed-Solomon bytes).
+    /// The resource is a transport stream with packets of another size than 188 bytes: 192 (with a time code) or 204
+    /// (with Reed-Solomon bytes).
     TsOtherPacketSize(usize),
     Mp4,
     PackedAudio,
@@ -17,7 +19,8 @@ pub(super) enum SniffedContainer {
     Unknown,
 }
 
-/// Recognises a container. `head` has the first [`SNIFF_WINDOW`] bytes of the resource, or all of a shorter one.
+/// Recognises the container format of a resource. `head` has its first [`SNIFF_WINDOW`] bytes, or all bytes of a
+/// shorter resource.
 #[must_use]
 pub(super) fn sniff(head: &[u8]) -> SniffedContainer {
     // Many texts begin with `G`, the sync byte: at least one whole packet is needed.
@@ -46,8 +49,8 @@ pub(super) fn sniff(head: &[u8]) -> SniffedContainer {
     }
 }
 
-/// Recognises clear bytes in the place of cipher text; `None` when the bytes may be cipher text. A signature that noise
-/// shows by chance now and then (an ADTS sync word has 12 bits) doesn't count.
+/// Recognises clear bytes in a resource that should be encrypted; `None` when the bytes may be cipher text. A signature
+/// that random bytes show by chance now and then (an ADTS sync word has 12 bits) doesn't count.
 #[must_use]
 pub fn sniff_plaintext(head: &[u8]) -> Option<Plaintext> {
     let media = match sniff(head) {
@@ -63,19 +66,20 @@ pub fn sniff_plaintext(head: &[u8]) -> Option<Plaintext> {
     if media { Some(Plaintext::Media) } else { text().then_some(Plaintext::Text) }
 }
 
-/// Fewest printable bytes that count as text; a shorter run may be chance.
+/// Smallest number of printable bytes that count as text; fewer may be chance.
 const MIN_TEXT_LENGTH: usize = 32;
 
-/// Kind of clear bytes in the place of cipher text.
+/// Kind of clear bytes in a resource that should be encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Plaintext {
-    /// A media container.
+    /// The clear bytes are a media container.
     Media,
-    /// Printable ASCII text, such as an HTML page.
+    /// The clear bytes are printable ASCII text, such as an HTML page.
     Text,
 }
 
-/// Whether sync bytes stand at `at` and at twice the distance of `size` behind it.
+/// Returns whether three transport sync bytes stand in `head`: at `at`, and at once and twice the distance `size`
+/// behind it.
 fn has_sync_bytes(head: &[u8], at: usize, size: usize) -> bool {
     head.len() > at + 2 * size && framing::is_aligned(head, at, size)
 }
@@ -95,12 +99,12 @@ fn is_packed_audio(head: &[u8]) -> bool {
     }
 }
 
-/// Returns the bytes behind a UTF-8 byte order mark.
+/// Returns `head` without a UTF-8 byte order mark at its start.
 fn without_byte_order_mark(head: &[u8]) -> &[u8] {
     head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head)
 }
 
-/// Describes an unrecognised resource for a person.
+/// Describes the first bytes of an unrecognised resource for the message of a defect.
 #[must_use]
 pub(super) fn describe(head: &[u8]) -> String {
     let text = without_byte_order_mark(head).trim_ascii_start();

@@ -10,7 +10,7 @@ mod ts;
 use super::*;
 use crate::defect::Position;
 
-/// Reads a file of `tests/fixtures/container`; its `make.sh` made them.
+/// Reads a file of `tests/fixtures/container`, where `make.sh` generates the files.
 fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(format!("{}/tests/fixtures/container/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
@@ -31,14 +31,15 @@ fn init_of(name: &str) -> InitSegment {
     inspector.finish().1.unwrap()
 }
 
-/// Start, presentation start and end in ticks; samples, key frames, and whether the track starts with a key frame.
+/// Returns of a track: decode start, presentation start and end in ticks; number of samples and of key frames; whether
+/// it starts with a key frame.
 fn summary(track: &Track) -> (i64, i64, i64, u64, u64, Option<bool>) {
     let ticks = |time: Option<MediaTime>| time.unwrap().ticks;
     let (start, presentation, end) = (ticks(track.start), ticks(track.presentation_start), ticks(track.end));
     (start, presentation, end, track.samples, track.keyframes, track.starts_with_keyframe)
 }
 
-/// Kind, byte offset and message of each defect.
+/// Returns kind, byte offset and message of each defect of an inspected segment.
 fn defects(inspection: &Inspection) -> Vec<(DefectKind, u64, String)> {
     let byte = |at| if let Position::Byte(at) = at { at } else { u64::MAX };
     inspection.defects.iter().map(|d| (d.kind, byte(d.at), d.message.clone())).collect()

@@ -4,7 +4,7 @@ use super::{MAX_KEYFRAMES, Track};
 use crate::stream::Media;
 use crate::units::{self, MediaTime, Seconds};
 
-/// Number of recent sample distances whose median stands for the duration of the last sample.
+/// Number of recent sample distances whose median is used as the duration of the last sample.
 const MAX_RECENT: usize = 32;
 
 /// Samples that share one time stamp: one access unit, or the frames of one PES packet.
@@ -13,18 +13,18 @@ struct StampedSamples {
     dts: i64,
     pts: i64,
     samples: u32,
-    /// Sum of the frame lengths that the frame headers give, in PCM samples at `rate`.
+    /// Sum of the durations that the audio frame headers give, in PCM samples at `rate`.
     pcm: u64,
-    /// PCM samples per second; 0 without frames.
+    /// PCM samples per second of the audio frames; 0 without frames.
     rate: u32,
-    /// Length of the last frame, in PCM samples.
+    /// Duration of the last audio frame in PCM samples.
     last_pcm: u32,
 }
 
-/// Collects the time stamps of one track, on a 90 kHz clock.
+/// Collects the time stamps of one MPEG-TS or packed audio track, on a 90 kHz clock.
 #[derive(Debug, Default)]
 pub(super) struct SampleTimeline {
-    /// Whether each sample has a header that is counted. Otherwise a time stamp stands for one sample, or for as many
+    /// Whether samples are counted by their own headers. Otherwise a time stamp stands for one sample, or for as many
     /// as access unit delimiters show.
     self_delimiting: bool,
     group: Option<StampedSamples>,
@@ -52,12 +52,12 @@ impl SampleTimeline {
         Self { self_delimiting, ..Self::default() }
     }
 
-    /// Changes how samples are counted, when the PMT comes after the first packets.
+    /// Changes how samples are counted. This is needed when the PMT comes after the first packets of the stream.
     pub(super) fn set_self_delimiting(&mut self, self_delimiting: bool) {
         self.self_delimiting = self_delimiting;
     }
 
-    /// Begins the samples of a new time stamp. Both stamps have 33 bits and may have wrapped.
+    /// Begins the samples of a new PTS and DTS. Both have 33 bits and may have wrapped.
     pub(super) fn begin_group(&mut self, pts: u64, dts: u64) {
         let dts = match self.group {
             Some(group) => group.dts + units::mpeg_difference(dts as i64, group.dts),
@@ -70,14 +70,14 @@ impl SampleTimeline {
         self.presentation_start = Some(self.presentation_start.map_or(pts, |s| s.min(pts)));
     }
 
-    /// Counts an access unit that begins with a delimiter.
+    /// Counts a video access unit that begins with a delimiter.
     pub(super) fn count_access_unit(&mut self) {
         if let Some(group) = &mut self.group {
             group.samples += 1;
         }
     }
 
-    /// Counts an audio frame of `pcm` samples at `rate`; a frame of 0 samples adds no time and doesn't count.
+    /// Counts an audio frame of `pcm` samples at `rate` Hz; a frame of 0 samples adds no time and doesn't count.
     pub(super) fn add_frame(&mut self, pcm: u32, rate: u32) {
         if let Some(group) = &mut self.group
             && pcm > 0
@@ -89,12 +89,12 @@ impl SampleTimeline {
         }
     }
 
-    /// Counts a sample whose time isn't readable, because it is scrambled.
+    /// Counts a sample whose time can't be read because it is scrambled.
     pub(super) fn count_untimed(&mut self) {
         self.samples += 1;
     }
 
-    /// Notes whether the current access unit is a random access point.
+    /// Notes whether the current video access unit is a random access point.
     pub(super) fn set_random_access(&mut self, random_access: bool) {
         self.keyframes.first.get_or_insert(random_access);
         if !random_access {
@@ -113,7 +113,8 @@ impl SampleTimeline {
         }
     }
 
-    /// Counts the samples of the open time stamp. `next` is the decode time of the following one, `None` at the end.
+    /// Counts the samples of the current time stamp. `next` is the decode time of the following one, or `None` at the
+    /// end of the segment.
     fn close_group(&mut self, next: Option<i64>) {
         let Some(group) = self.group else { return };
         let samples = if self.self_delimiting { group.samples } else { group.samples.max(1) };
@@ -134,8 +135,8 @@ impl SampleTimeline {
         self.distance_count += 1;
     }
 
-    /// Returns the decode time behind the last sample, by the frame headers or by the median of recent sample
-    /// distances.
+    /// Returns the decode time at which the last sample ends, by the audio frame headers or by the median of recent
+    /// sample distances. `None` when neither is known.
     fn end_time(&self) -> Option<i64> {
         let group = self.group?;
         if self.self_delimiting && group.samples == 0 {
@@ -152,7 +153,7 @@ impl SampleTimeline {
         Some(group.dts + median * i64::from(group.samples.max(1)))
     }
 
-    /// Fills in the measured fields of the track.
+    /// Fills in the measured times and counts of `track`.
     pub(super) fn finish(mut self, track: &mut Track) {
         self.close_group(None);
         let at = MediaTime::mpeg_unwrapped;
@@ -180,21 +181,21 @@ fn mpeg_ticks(pcm: u64, rate: u32) -> i64 {
 mod tests {
     use super::*;
 
-    /// Fills a track of this kind of media.
+    /// Returns a track of this kind of media with the measurements of the timeline.
     fn measured(media: Option<Media>, timeline: SampleTimeline) -> Track {
         let mut track = Track::new(1, media, String::new());
         timeline.finish(&mut track);
         track
     }
 
-    /// The video track with these pairs of PTS and DTS.
+    /// Returns a video track with one sample for each pair of PTS and DTS.
     fn video(stamps: &[(u64, u64)]) -> Track {
         let mut timeline = SampleTimeline::new(false);
         stamps.iter().for_each(|(pts, dts)| timeline.begin_group(*pts, *dts));
         measured(Some(Media::Video), timeline)
     }
 
-    /// Start, presentation start, end and gap in ticks.
+    /// Returns decode start, presentation start, end and longest sample distance of a track in ticks of 90 kHz.
     fn ticks(track: &Track) -> [Option<i64>; 4] {
         let gap = track.sample_gap_max.map(|s| (s.0 * 90_000.0).round() as i64);
         let [start, presentation, end] = [track.start, track.presentation_start, track.end].map(|t| t.map(|t| t.ticks));

@@ -1,4 +1,4 @@
-//! WebVTT segments: X-TIMESTAMP-MAP and the times of the cues (RFC 8216 3.5, W3C WebVTT 4.1), read line by line.
+//! Line reader for WebVTT segments: X-TIMESTAMP-MAP and the times of the cues (RFC 8216 3.5, W3C WebVTT 4.1).
 
 use super::defects::DefectLog;
 use super::{Inspection, TimestampMap, Track, WebVttCues};
@@ -7,9 +7,9 @@ use crate::redact;
 use crate::stream::Media;
 use crate::units::Seconds;
 
-/// Characters of the segment that the message of a defect repeats at most.
+/// Largest number of characters of the segment that the message of a defect repeats.
 const MAX_QUOTED_CHARS: usize = 60;
-/// Bytes that are kept of a line; what follows (cue settings, text) isn't read.
+/// Largest number of bytes that are kept of a WebVTT line; what follows (cue settings, text) isn't read.
 const MAX_LINE: usize = 256;
 const TIMESTAMP_MAP_TAG: &str = "X-TIMESTAMP-MAP";
 const ARROW: &str = "-->";
@@ -17,9 +17,9 @@ const ARROW: &str = "-->";
 #[derive(Debug)]
 pub(super) struct WebVttReader {
     line: Vec<u8>,
-    /// Byte offset of the current line.
+    /// Byte offset at which the current line begins.
     line_offset: u64,
-    /// Byte offset of the next byte.
+    /// Byte offset of the next byte to be read.
     offset: u64,
     samples: u64,
     cues: WebVttCues,
@@ -103,7 +103,8 @@ impl WebVttReader {
     }
 }
 
-/// Parses `=LOCAL:00:00:00.000,MPEGTS:900000`, in either order.
+/// Parses the value of X-TIMESTAMP-MAP, such as `=LOCAL:00:00:00.000,MPEGTS:900000`, in either order; `None` when it is
+/// malformed.
 fn parse_timestamp_map(written: &str) -> Option<TimestampMap> {
     let (mut local, mut mpeg) = (None, None);
     for part in written.trim().strip_prefix('=')?.split(',') {
@@ -116,7 +117,7 @@ fn parse_timestamp_map(written: &str) -> Option<TimestampMap> {
     Some(TimestampMap { local: local?, mpeg: mpeg? })
 }
 
-/// Parses `mm:ss.mmm` with optional hours of two to eight digits before it.
+/// Parses a WebVTT time, `mm:ss.mmm` with optional hours of two to eight digits before it; `None` for another format.
 fn parse_time(written: &str) -> Option<Seconds> {
     let (clock, fraction) = written.split_once('.')?;
     let thousandths = parse_digits(fraction, 3..=3)?;

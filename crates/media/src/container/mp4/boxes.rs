@@ -1,4 +1,4 @@
-//! Walks the boxes of a buffered body without recursion: callers descend as many levels as they know.
+//! An iterator over the boxes of a buffered MP4 body. It doesn't recurse: callers descend as many levels as they know.
 //!
 //! `mp4-atom` decodes the leaf boxes. Its decoders of a whole `moov` or `moof` aren't used: they recurse as deep as the
 //! input nests, refuse a movie for one unexpected box that nothing here needs, and know no byte offsets.
@@ -7,7 +7,7 @@ use mp4_atom::Atom;
 
 pub(super) const BOX_CLAUSE: &str = "ISO/IEC 14496-12 4.2";
 
-/// A box whose body is in memory.
+/// An MP4 box whose body is in memory.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Mp4Box<'a> {
     pub(super) kind: [u8; 4],
@@ -17,14 +17,15 @@ pub(super) struct Mp4Box<'a> {
     body_offset: u64,
 }
 
-/// A structural error that makes the rest of a box unreadable.
+/// A structural error in an MP4 box that makes the rest of it unreadable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct BoxError {
     pub(super) offset: u64,
     pub(super) message: String,
 }
 
-/// A box header: type, size of the header, and size of the box. A size of `None` reaches to the end of the parent.
+/// Header of an MP4 box: type, size of the header, and size of the box. A size of `None` means that the box reaches to
+/// the end of its parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct BoxHeader {
     pub(super) kind: [u8; 4],
@@ -33,13 +34,14 @@ pub(super) struct BoxHeader {
 }
 
 impl BoxHeader {
-    /// Returns the number of bytes that the header has: 16 for one with a 64-bit size, otherwise 8.
+    /// Returns the size of a box header in bytes: 16 with a 64-bit size field, otherwise 8. `bytes` are the header's
+    /// first bytes.
     #[must_use]
     pub(super) fn length_needed(bytes: &[u8]) -> usize {
         if bytes.starts_with(&[0, 0, 0, 1]) { 16 } else { 8 }
     }
 
-    /// Parses a header; `None` while bytes are missing.
+    /// Parses the header of an MP4 box; `None` while bytes are missing.
     #[must_use]
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let (size, rest) = bytes.split_first_chunk::<4>()?;
@@ -52,7 +54,8 @@ impl BoxHeader {
         }
     }
 
-    /// Returns the error of a header that can't belong to a box.
+    /// Returns the error of a box header whose size or type is impossible; `None` for a valid one. `at` is its byte
+    /// offset.
     #[must_use]
     pub(super) fn error_at(&self, at: u64) -> Option<BoxError> {
         let name = printable_kind(self.kind);
@@ -69,7 +72,8 @@ impl BoxHeader {
     }
 }
 
-/// Iterates over the boxes in `body`, which begins at offset `at`, and ends after the first error.
+/// Iterates over the MP4 boxes in `body`, which begins at byte offset `at` of the resource. The iteration ends after
+/// the first error.
 pub(super) fn child_boxes<'a>(
     parent: [u8; 4],
     body: &'a [u8],
@@ -113,13 +117,13 @@ fn first_child(parent: [u8; 4], rest: &[u8], at: u64) -> Result<(Mp4Box<'_>, &[u
 }
 
 impl<'a> Mp4Box<'a> {
-    /// Makes a box that was buffered whole; its `body` begins at `body_offset` in the resource.
+    /// Makes an MP4 box that was buffered whole; its `body` begins at byte offset `body_offset` of the resource.
     #[must_use]
     pub(super) fn new(kind: [u8; 4], at: u64, body: &'a [u8], body_offset: u64) -> Self {
         Self { kind, offset: at, body, body_offset }
     }
 
-    /// Returns the offset behind the box in the resource.
+    /// Returns the byte offset in the resource at which the box ends.
     #[must_use]
     pub(super) fn end_offset(&self) -> u64 {
         self.body_offset + self.body.len() as u64
@@ -129,7 +133,7 @@ impl<'a> Mp4Box<'a> {
         child_boxes(self.kind, self.body, self.body_offset)
     }
 
-    /// Iterates over the boxes behind the first `fields` bytes of the body.
+    /// Iterates over the child boxes behind the first `fields` bytes of the box's body.
     pub(super) fn children_after(&self, fields: usize) -> impl Iterator<Item = Result<Mp4Box<'a>, BoxError>> + use<'a> {
         let body = self.body.get(fields..).unwrap_or_default();
         child_boxes(self.kind, body, self.body_offset + fields as u64)

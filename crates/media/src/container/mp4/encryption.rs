@@ -6,9 +6,10 @@ use crate::drm::{ProtectionScheme, Uuid};
 use mp4_atom::{Trun, TrunSamples};
 use std::sync::Arc;
 
-/// Returns the original format of a protected sample entry, if it names one, and its encryption.
+/// Returns the original format of a protected sample entry (`None` when the entry doesn't name one) and its encryption.
 ///
-/// `sinf` is searched for, because the length of the fields before it depends on the handler and, for audio, on the
+/// `sinf` is found by a search, because the length of the fields before it depends on the handler and, for audio, on
+/// the
 /// QuickTime version of the writer.
 pub(super) fn entry_encryption(entry: &Mp4Box<'_>) -> (Option<[u8; 4]>, SampleEncryption) {
     let mut format = None;
@@ -37,7 +38,7 @@ fn find_sinf<'a>(entry: &Mp4Box<'a>) -> Option<Mp4Box<'a>> {
     Some(found)
 }
 
-/// Reads `tenc` (8.2); only version 1 has a pattern.
+/// Reads the `tenc` box (ISO/IEC 23001-7 8.2); only version 1 has a pattern.
 fn read_tenc(body: &[u8], encryption: &mut SampleEncryption) {
     let Some(&[version, _, _, _, _, pattern, protected, vector_size]) = body.first_chunk::<8>() else { return };
     encryption.clear = protected == 0;
@@ -47,8 +48,8 @@ fn read_tenc(body: &[u8], encryption: &mut SampleEncryption) {
         (version > 0 && pattern > 0).then_some(EncryptionPattern { crypt: pattern >> 4, skip: pattern & 15 });
 }
 
-/// The sample group of a fragment that overrides the encryption of the sample entry (`seig`, 6): other keys, or clear
-/// samples.
+/// Sample group of a fragment that overrides the encryption of the sample entry (`seig`, ISO/IEC 23001-7 6): other
+/// keys, or clear samples.
 #[derive(Debug, Default)]
 pub(super) struct EncryptionGroups<'a> {
     description: Option<Mp4Box<'a>>,
@@ -94,7 +95,8 @@ impl<'a> EncryptionGroups<'a> {
     }
 }
 
-/// Returns the index of the group that all samples belong to (ISO/IEC 14496-12 8.9.2); `None` when they differ.
+/// Returns the index of the sample group to which all samples belong (`sbgp`, ISO/IEC 14496-12 8.9.2); `None` when they
+/// belong to different groups.
 fn group_index(sbgp: &[u8]) -> Option<u32> {
     let fields = if *sbgp.first()? == 0 { 8 } else { 12 };
     let entries = sbgp.get(fields + 4..)?.chunks_exact(8);
@@ -103,8 +105,8 @@ fn group_index(sbgp: &[u8]) -> Option<u32> {
     indices.all(|n| n == first).then_some(first)
 }
 
-/// Returns the group description number `at`, from 0, when all descriptions have the same length (ISO/IEC 14496-12
-/// 8.9.3).
+/// Returns the sample group description with index `at`, from 0, if all descriptions have the same length (`sgpd`,
+/// ISO/IEC 14496-12 8.9.3).
 fn group_description(sgpd: &[u8], at: u32) -> Option<&[u8]> {
     let (&version, rest) = sgpd.split_first()?;
     let number = |at: usize| rest.get(at..)?.first_chunk::<4>().map(|n| u32::from_be_bytes(*n));
@@ -113,13 +115,14 @@ fn group_description(sgpd: &[u8], at: u32) -> Option<&[u8]> {
     rest.get(entries..)?.chunks_exact(length).nth(usize::try_from(at).ok()?)
 }
 
-/// Returns whether a `senc` describes at least one sample.
+/// Returns whether a `senc` box describes at least one sample.
 #[must_use]
 pub(super) fn describes_samples(senc: &Mp4Box<'_>) -> bool {
     senc.body.get(4..8).is_some_and(|count| count != [0; 4])
 }
 
-/// Compares `senc` (7.2) with the samples of the fragment's runs: the number of samples, and the size of each.
+/// Compares the `senc` box (ISO/IEC 23001-7 7.2) with the track runs of the fragment: the number of samples, and the
+/// size of each.
 pub(super) fn check_samples(
     senc: &Mp4Box<'_>,
     vector_size: u8,
@@ -154,7 +157,8 @@ pub(super) fn check_samples(
     Ok(())
 }
 
-/// Returns the bytes of all clear and encrypted ranges of one sample, and the bytes behind them.
+/// Parses the subsample entry of one `senc` sample: returns the sum of its clear and encrypted bytes, and the bytes
+/// behind it.
 fn parse_subsamples(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let (count, rest) = bytes.split_first_chunk::<2>()?;
     let (spans, after) = rest.split_at_checked(6 * usize::from(u16::from_be_bytes(*count)))?;
@@ -173,7 +177,8 @@ fn sample_count(runs: &[Trun]) -> u64 {
     runs.iter().map(of).sum()
 }
 
-/// Iterates lazily over the sample sizes, because a run may claim four thousand million samples.
+/// Iterates over the sample sizes of track runs; `None` for a size that isn't known. The iterator is lazy, because a
+/// run may claim four thousand million samples.
 fn sample_sizes(runs: &[Trun], default_size: Option<u32>) -> impl Iterator<Item = Option<u32>> {
     runs.iter().flat_map(move |run| {
         let (entries, inherited) = match &run.samples {
@@ -190,7 +195,8 @@ mod tests {
     use super::*;
     use mp4_atom::TrunEntry;
 
-    /// Returns the error message for a `senc` with these fields over two samples of 100 and 40 bytes.
+    /// Returns the error message for a `senc` box with these fields, when the fragment has two samples of 100 and 40
+    /// bytes.
     fn senc_error(fields: &[u8], vector_size: u8) -> Option<String> {
         let entry = |size| TrunEntry { size: Some(size), ..TrunEntry::default() };
         let samples_of_run = TrunSamples::Explicit(vec![entry(100), entry(40)]);
@@ -198,7 +204,7 @@ mod tests {
         check_samples(&Mp4Box::new(*b"senc", 7, fields, 15), vector_size, &runs, None).err().map(|error| error.message)
     }
 
-    /// Makes the subsample record of one clear and one encrypted range.
+    /// Makes a subsample record with one clear and one encrypted range.
     fn span(clear: u16, encrypted: u32) -> Vec<u8> {
         [&[0, 1][..], &clear.to_be_bytes(), &encrypted.to_be_bytes()].concat()
     }

@@ -1,4 +1,4 @@
-//! Movie fragments: a `moof` and the `mdat` behind it.
+//! Movie fragments of MP4: a `moof` box and the `mdat` behind it.
 
 use super::boxes::{self, BoxError, Mp4Box};
 use super::encryption::{self, EncryptionGroups};
@@ -10,7 +10,7 @@ use crate::container::{InitSegment, InitTrack, MAX_TRACKS, Track};
 use crate::defect::DefectKind;
 use mp4_atom::{Tfdt, Tfhd, Trun};
 
-/// Reads the fragments of a segment into its tracks.
+/// Reads the movie fragments of a segment into its tracks.
 #[derive(Debug)]
 pub(super) struct Fragments {
     init: Option<InitSegment>,
@@ -20,17 +20,17 @@ pub(super) struct Fragments {
     subtitle_samples: SubtitleSamples,
     /// Whether the resource has a `moof`.
     pub(super) has_moof: bool,
-    /// Whether a fragment has encrypted samples, or a `senc` that says so.
+    /// Whether a fragment has encrypted samples, or a `senc` box that describes some.
     encrypted: bool,
 }
 
-/// A `moof` whose media data is still to come.
+/// A movie fragment whose media data is still to come.
 #[derive(Debug)]
 struct OpenFragment {
     at: u64,
-    /// Bytes that the samples of the fragment need; `None` when one size isn't known.
+    /// Number of bytes that the samples of the fragment need; `None` when the size of a sample isn't known.
     sample_bytes: Option<u64>,
-    /// Bytes of `mdat` that followed the `moof`; `None` without an `mdat`.
+    /// Number of `mdat` bytes that followed the `moof`; `None` without an `mdat`.
     mdat_bytes: Option<u64>,
 }
 
@@ -48,12 +48,12 @@ impl Fragments {
         }
     }
 
-    /// Takes the `moov` of the resource itself as its initialization.
+    /// Takes the `moov` of the resource itself as its initialization segment.
     pub(super) fn set_init(&mut self, init: &InitSegment) {
         self.init = Some(init.clone());
     }
 
-    /// Returns the initialization in force.
+    /// Returns the initialization segment in force; `None` without one.
     #[must_use]
     pub(super) fn init(&self) -> Option<&InitSegment> {
         self.init.as_ref()
@@ -87,13 +87,14 @@ impl Fragments {
         }
     }
 
-    /// Passes on the media data that begins at offset `at`.
+    /// Passes on media data that begins at byte offset `at` of the resource.
     pub(super) fn pass_media(&mut self, at: u64, bytes: &[u8]) {
         self.sample_heads.pass_media(at, bytes);
         self.subtitle_samples.pass_media(at, bytes);
     }
 
-    /// Ends the open fragment: reads its collected samples and compares its sizes.
+    /// Ends the open movie fragment: reads its collected samples and compares the size of its samples with its media
+    /// data.
     pub(super) fn close_fragment(&mut self, defects: &mut DefectLog) {
         for (id, head) in self.sample_heads.take() {
             self.tracks.iter_mut().filter(|t| t.id == id).for_each(|t| t.in_band.read_sample(&head));
@@ -119,7 +120,8 @@ impl Fragments {
         }
     }
 
-    /// Reads a track fragment, and returns the bytes of its samples; `None` when one size isn't known.
+    /// Reads a track fragment (`traf`), and returns the number of bytes of its samples; `None` when the size of a
+    /// sample isn't known.
     fn read_traf(&mut self, traf: &Mp4Box<'_>, moof: u64, defects: &mut DefectLog) -> Result<Option<u64>, BoxError> {
         let parts = TrafBoxes::read(traf)?;
         let Some(tfhd) = parts.tfhd else { return Err(traf.error("has no `tfhd`".to_owned())) };
@@ -162,8 +164,8 @@ impl Fragments {
         Ok(bytes)
     }
 
-    /// Returns the track with this id and creates a new one. An id that the initialization segment doesn't have is a
-    /// defect.
+    /// Returns the track with this track_ID, and creates it if it is new. A track_ID that the initialization segment
+    /// doesn't have is a defect.
     fn track_of_id(&mut self, id: u32, at: u64, defects: &mut DefectLog) -> Option<&mut FragmentedTrack> {
         if let Some(known) = self.tracks.iter().position(|t| t.id == id) {
             return self.tracks.get_mut(known);
@@ -182,14 +184,15 @@ impl Fragments {
         self.tracks.last_mut()
     }
 
-    /// Returns whether a fragment is encrypted, or, in an initialization segment alone, whether a track will be.
+    /// Returns whether a segment has encrypted samples; for an initialization segment, whether one of its tracks is
+    /// encrypted.
     #[must_use]
     pub(super) fn encrypted(&self) -> bool {
         let announced = || self.init.iter().flat_map(|i| &i.tracks).any(InitTrack::encrypted);
         if self.has_moof { self.encrypted } else { announced() }
     }
 
-    /// Returns the tracks of the fragments, or, for an initialization segment alone, the tracks that it announces.
+    /// Returns the tracks of the movie fragments; for an initialization segment, the tracks that it announces.
     #[must_use]
     pub(super) fn finish(self) -> Vec<Track> {
         if self.has_moof {
@@ -205,7 +208,7 @@ impl Fragments {
     }
 }
 
-/// The boxes of a `traf` that are read.
+/// The child boxes of a track fragment (`traf`) that are read.
 #[derive(Debug, Default)]
 struct TrafBoxes<'a> {
     tfhd: Option<Tfhd>,

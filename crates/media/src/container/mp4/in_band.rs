@@ -8,7 +8,7 @@ use crate::codec::start_codes::VideoSyntax;
 use crate::codec::{av1, parameter_sets::ParameterSets};
 use crate::container::InitTrack;
 
-/// Bytes that are kept of a sample.
+/// Largest number of bytes that are kept of a sample.
 const MAX_HEAD: u64 = 2048;
 /// Largest number of samples that are collected at a time: one of each track of the fragment.
 const MAX_REQUESTS: usize = 8;
@@ -55,13 +55,13 @@ impl SampleHeads {
     }
 }
 
-/// Codec headers in the samples of one track.
+/// Reader for the codec headers in the samples of one track.
 #[derive(Debug, Default)]
 pub(super) enum InBandHeaders {
-    /// NAL units, each behind a length field of so many bytes.
+    /// The samples have NAL units, each behind a length field of this size in bytes.
     NalUnits(Box<ParameterSets>, VideoSyntax, usize),
     Av1(Box<TrackHeaders>),
-    /// Another codec, or encrypted samples: nothing is read.
+    /// Nothing is read: the track has another codec or encrypted samples.
     #[default]
     Unread,
 }
@@ -91,7 +91,7 @@ impl InBandHeaders {
         !matches!(self, Self::Unread)
     }
 
-    /// Reads the headers at the start of a sample.
+    /// Reads the codec headers at the start of a sample.
     pub(super) fn read_sample(&mut self, head: &[u8]) {
         match self {
             Self::NalUnits(sets, syntax, length) => read_units(sets, *syntax, *length, head),
@@ -107,8 +107,8 @@ impl InBandHeaders {
         }
     }
 
-    /// Returns the headers of the samples, merged with the codec parameters of the sample entry. The boxes of the entry
-    /// take precedence over the bitstream (ISO/IEC 14496-12 12.1.5).
+    /// Returns the codec headers of the samples, merged with the codec parameters of the sample entry. The boxes of the
+    /// entry take precedence over the bitstream (ISO/IEC 14496-12 12.1.5).
     #[must_use]
     pub(super) fn finish(self, entry: Option<CodecParameters>) -> TrackHeaders {
         let mut headers = match self {
@@ -175,7 +175,7 @@ mod tests {
         }
     }
 
-    /// Sequence parameter sets of x264: 1920x1080, and 720x576.
+    /// H.264 sequence parameter sets of x264, for 1920x1080 and for 720x576.
     const SETS: [&[u8]; 2] = [
         &[
             0x67, 0x42, 0xc0, 0x28, 0xda, 0x01, 0xe0, 0x08, 0x9f, 0x97, 0x01, 0x6a, 0x02, 0x02, 0x02, 0x80, 0x00, 0x01,

@@ -1,4 +1,4 @@
-//! The movie box (`moov`): what fragments need to know about their tracks.
+//! The movie box (`moov`) of MP4: the facts about its tracks that fragments need.
 
 use super::boxes::{BoxError, Mp4Box, printable_kind};
 use super::encryption;
@@ -36,26 +36,26 @@ pub(super) fn read_moov(moov: &Mp4Box<'_>, defects: &mut DefectLog) -> InitSegme
 #[derive(Debug, Default)]
 struct MovieBox {
     timescale: u32,
-    /// Whether an `mvex` announces movie fragments.
+    /// Whether the `moov` has an `mvex`, which announces movie fragments.
     fragmented: bool,
     tracks: Vec<TrackBox>,
     defaults: Vec<Trex>,
 }
 
-/// One `trak`, as far as it could be read.
+/// The contents of one `trak` box, as far as they could be read.
 #[derive(Debug, Default)]
 struct TrackBox {
     offset: u64,
     id: u32,
     timescale: u32,
     handler: [u8; 4],
-    /// The first sample entry.
+    /// The first sample entry of the track; `None` when it couldn't be read.
     entry: Option<SampleEntry>,
     sample_encryptions: Vec<Option<Arc<SampleEncryption>>>,
     edits: Option<Elst>,
 }
 
-/// A sample entry; a protected one has its original format.
+/// A sample entry of MP4; a protected one is stored with its original format.
 #[derive(Debug)]
 struct SampleEntry {
     format: [u8; 4],
@@ -142,8 +142,8 @@ impl MovieBox {
 }
 
 impl TrackBox {
-    /// Returns the ticks that the edit list adds to composition times: empty edits delay the track, and the first other
-    /// edit gives the media time that is presented first (ISO/IEC 14496-12 8.6.6).
+    /// Returns the number of ticks that the edit list adds to composition times: empty edits delay the track, and the
+    /// first other edit gives the media time that is presented first (ISO/IEC 14496-12 8.6.6).
     fn presentation_shift(&self, movie_timescale: u32) -> i64 {
         let mut delay = 0u64;
         for edit in self.edits.iter().flat_map(|e| &e.entries) {
@@ -196,7 +196,7 @@ fn read_mdia(mdia: &Mp4Box<'_>, track: &mut TrackBox) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Reads the first sample entry of `minf/stbl/stsd`, and the encryption of each.
+/// Reads the first sample entry of `minf/stbl/stsd`, and the encryption of all sample entries.
 fn read_sample_entries(minf: &Mp4Box<'_>, track: &mut TrackBox) -> Result<(), BoxError> {
     let Some(stbl) = find_child(minf, b"stbl")? else { return Ok(()) };
     let Some(stsd) = find_child(&stbl, b"stsd")? else { return Ok(()) };
@@ -214,7 +214,7 @@ fn read_sample_entries(minf: &Mp4Box<'_>, track: &mut TrackBox) -> Result<(), Bo
     Ok(())
 }
 
-/// Reads a sample entry. `format` is its own format, or the original format of a protected entry.
+/// Reads a sample entry as the format `format`: its own format, or the original format of a protected entry.
 fn read_sample_entry(found: &Mp4Box<'_>, format: [u8; 4], handler: [u8; 4]) -> SampleEntry {
     let parameters = match media_of_handler(handler) {
         Some(Media::Video) => sample_entry::video_parameters(found),
@@ -245,7 +245,7 @@ fn report(outcome: Result<(), BoxError>, defects: &mut DefectLog) {
     }
 }
 
-/// Returns the kind of media of a handler_type (ISO/IEC 14496-12 8.4.3 and clause 12).
+/// Returns the kind of media for a handler_type (ISO/IEC 14496-12 8.4.3 and clause 12); `None` for other handlers.
 fn media_of_handler(handler: [u8; 4]) -> Option<Media> {
     match &handler {
         b"vide" => Some(Media::Video),
@@ -255,8 +255,8 @@ fn media_of_handler(handler: [u8; 4]) -> Option<Media> {
     }
 }
 
-/// Whether samples of this format may carry parameter sets (ISO/IEC 14496-15 5.4.2.1, 8.4.1; Dolby Vision Streams Within the ISO
-/// Base Media File Format 3.2).
+/// Returns whether samples of this sample entry format may carry parameter sets (ISO/IEC 14496-15 5.4.2.1, 8.4.1; Dolby
+/// Vision Streams Within the ISO Base Media File Format 3.2).
 fn has_sets_in_samples(format: [u8; 4]) -> bool {
     matches!(&format, b"avc3" | b"avc4" | b"dvav" | b"hev1" | b"dvhe")
 }

@@ -23,16 +23,16 @@ use fragment::Fragments;
 pub use segment_index::{IndexedPart, SegmentIndex, segment_index};
 use side_boxes::SideBoxes;
 
-/// Largest `moov` or `moof` that is read, in bytes. Real ones have a few kilobytes.
+/// Size in bytes of the largest `moov` or `moof` that is read. Real ones have a few kilobytes.
 const MAX_MOVIE_BOX: u64 = 4 << 20;
 
 #[derive(Debug)]
 pub(super) struct Mp4Reader {
     state: Mp4State,
-    /// Offset of the next byte.
+    /// Byte offset in the resource of the next byte to be read.
     offset: u64,
     fragments: Fragments,
-    /// Facts of the resource's own `moov`.
+    /// Facts of the resource's own `moov`; `None` without one.
     init: Option<InitSegment>,
     has_mdat: bool,
     pssh_boxes: Vec<Pssh>,
@@ -42,13 +42,14 @@ pub(super) struct Mp4Reader {
 
 #[derive(Debug)]
 enum Mp4State {
-    /// The bytes of a box header are collected.
+    /// The bytes of an MP4 box header are being collected.
     Header(Vec<u8>),
-    /// The body of a box is collected, and read when it is complete.
+    /// The body of an MP4 box is being collected, and is read when it is complete.
     Body { header: BoxHeader, at: u64, body: Vec<u8> },
-    /// The body of a box passes without being kept. `left` counts its bytes; `None` reaches to the end of the resource.
+    /// The body of an MP4 box is left out. `left` counts its remaining bytes; `None` means that it reaches to the end
+    /// of the resource.
     Passed { header: BoxHeader, at: u64, left: Option<u64> },
-    /// A box header was invalid: no box behind it can be found.
+    /// A box header was invalid, so no box behind it can be found.
     Lost,
 }
 
@@ -96,7 +97,7 @@ impl Mp4Reader {
         }
     }
 
-    /// Goes on to the next state as soon as the current one has all its bytes. An empty box needs none.
+    /// Goes on to the next state as soon as the current one has all the bytes that it needs. An empty box needs none.
     fn advance(&mut self) {
         if let Mp4State::Header(header_bytes) = &self.state
             && header_bytes.len() == BoxHeader::length_needed(header_bytes)
@@ -140,7 +141,7 @@ impl Mp4Reader {
         }
     }
 
-    /// Reports a movie box that is too large to be read or has no size.
+    /// Reports a `moov` or `moof` that is too large to be read or has no size.
     fn report_unread(&mut self, header: BoxHeader, at: u64) {
         self.fragments.has_moof |= &header.kind == b"moof";
         self.defects.add(DefectKind::Container, at, boxes::BOX_CLAUSE, || {

@@ -1,6 +1,6 @@
-//! Codec parameters in sample entries (ISO/IEC 14496-12 8.5.2, 12.1.3, 12.2.3).
+//! Codec parameters in MP4 sample entries (ISO/IEC 14496-12 8.5.2, 12.1.3, 12.2.3).
 //!
-//! A box that can't be read is left out without a defect: it may be newer than this reader.
+//! A child box that can't be read is left out without a defect, because it may be newer than this reader.
 
 use super::boxes::Mp4Box;
 use crate::codec::audio::dolby_channels;
@@ -14,9 +14,9 @@ use crate::codec::{aac, av1, h264, hevc};
 use crate::stream::Resolution;
 use mp4_atom::{Ac3SpecificBox, Av1c, Avcc, Colr, Dops, Ec3SpecificBox, Hvcc};
 
-/// Bytes of a visual sample entry before its child boxes.
+/// Number of bytes of a visual sample entry before its child boxes.
 const VISUAL_FIELDS: usize = 78;
-/// Bytes of an audio sample entry before its child boxes, by QuickTime version.
+/// Number of bytes of an audio sample entry before its child boxes, by QuickTime version (0, 1, 2).
 const AUDIO_FIELDS: [usize; 3] = [28, 44, 64];
 
 #[must_use]
@@ -49,8 +49,8 @@ pub(super) fn video_parameters(entry: &Mp4Box<'_>) -> Option<CodecParameters> {
     Some(parameters)
 }
 
-/// Returns the bytes of the length field before each NAL unit: lengthSizeMinusOne of `avcC` or `hvcC` plus one (ISO/IEC
-/// 14496-15 5.3.3.1, 8.3.3.1).
+/// Returns the size in bytes of the length field before each NAL unit: lengthSizeMinusOne of `avcC` or `hvcC` plus one
+/// (ISO/IEC 14496-15 5.3.3.1, 8.3.3.1). `None` without one of these boxes.
 #[must_use]
 pub(super) fn nal_length_size(entry: &Mp4Box<'_>) -> Option<usize> {
     entry.children_after(VISUAL_FIELDS).map_while(Result::ok).find_map(|child| {
@@ -63,8 +63,8 @@ pub(super) fn nal_length_size(entry: &Mp4Box<'_>) -> Option<usize> {
     })
 }
 
-/// Returns the parameter sets that the configuration (`avcC`, `hvcC`) of a sample entry lacks; all of them without a
-/// configuration. Empty for another codec, and for a configuration that can't be read.
+/// Returns the parameter sets that the codec configuration (`avcC`, `hvcC`) of a sample entry lacks; all of them when
+/// there is no configuration. Empty for other codecs, and for a configuration that can't be read.
 #[must_use]
 pub(super) fn missing_parameter_sets(entry: &Mp4Box<'_>, codec: &str) -> ParameterSetKinds {
     let (kind, required) = match codec {
@@ -92,8 +92,8 @@ fn has_unit(units: &[Vec<u8>]) -> bool {
     units.iter().any(|unit| !unit.is_empty())
 }
 
-/// Returns the audio parameters of a sample entry. `format` is its own format, or the original format of a protected
-/// entry.
+/// Returns the audio parameters of a sample entry. `format` is the format of the entry, or the original format of a
+/// protected entry.
 #[must_use]
 pub(super) fn audio_parameters(entry: &Mp4Box<'_>, format: [u8; 4]) -> Option<CodecParameters> {
     let version = *entry.body.get(9)?;
@@ -124,8 +124,8 @@ pub(super) fn audio_parameters(entry: &Mp4Box<'_>, format: [u8; 4]) -> Option<Co
     parameters.or_else(|| (&format == b"fLaC").then(|| CodecParameters::new(Codec::Flac)))
 }
 
-/// Returns the parameters of the first sequence parameter set. `avc3` has its sets in the samples: then only profile
-/// and level of the record are known.
+/// Returns the codec parameters of the first sequence parameter set in an `avcC` box. With `avc3` the sets are in the
+/// samples; then only profile and level of the box are known.
 fn avc_parameters(avcc: &Mp4Box<'_>) -> Option<CodecParameters> {
     let record = avcc.decode::<Avcc>().ok()?;
     record.sequence_parameter_sets.iter().find_map(|set| h264::parameters(set)).or_else(|| {
@@ -171,14 +171,14 @@ fn colour_description(colr: &Mp4Box<'_>) -> Option<ColourDescription> {
     Some(ColourDescription { primaries, transfer, matrix })
 }
 
-/// Returns Hz by fscod (ETSI TS 102 366 table 4.1).
+/// Returns the sample rate in Hz for an fscod (ETSI TS 102 366 table 4.1); `None` for the reserved value.
 fn dolby_sample_rate(code: u8) -> Option<u32> {
     [48_000, 44_100, 32_000].get(usize::from(code)).copied()
 }
 
-/// Returns the parameters of the first independent substream. Channels of substreams that depend on it are only in the
-/// samples. Behind the substreams a flag announces objects (Joint Object Coding), with their complexity index (ETSI TS
-/// 103 420).
+/// Returns the E-AC-3 parameters of the first independent substream. Only the samples contain the channels of dependent
+/// substreams. Behind the substreams a flag announces objects (Joint Object Coding), with their complexity index (ETSI
+/// TS 103 420).
 fn eac3_parameters(dec3: &Ec3SpecificBox, body: &[u8]) -> Option<CodecParameters> {
     let first = dec3.substreams.first()?;
     let channels = (first.num_dep_sub == 0).then(|| dolby_channels(first.acmod, first.lfeon));
@@ -193,8 +193,8 @@ fn eac3_parameters(dec3: &Ec3SpecificBox, body: &[u8]) -> Option<CodecParameters
     ))
 }
 
-/// Fills in the sample rate of the entry when the codec's configuration has none, as for MPEG layers. The channel count
-/// of the entry isn't used: some writers always write 2.
+/// Fills in the sample rate of the sample entry when the codec's configuration has none, as for MPEG layers. The
+/// channel count of the sample entry isn't used, because some writers always write 2.
 fn with_sample_rate(mut parameters: CodecParameters, entry: &[u8]) -> CodecParameters {
     let rate = entry.get(24..26).and_then(<[u8]>::first_chunk::<2>).map(|b| u32::from(u16::from_be_bytes(*b)));
     if parameters.audio.is_none()
@@ -215,7 +215,8 @@ mod tests {
         [&(body.len() as u32 + 8).to_be_bytes()[..], kind, body].concat()
     }
 
-    /// The audio parameters of an entry with this QuickTime version, a samplerate of 44.1 kHz and one child box.
+    /// Returns the audio parameters of a sample entry with this QuickTime version, a samplerate of 44.1 kHz and one
+    /// child box.
     fn audio(version: u8, child: &[u8]) -> Option<CodecParameters> {
         let mut fields = vec![0; [28, 44, 64][usize::from(version)]];
         fields[9] = version;

@@ -1,4 +1,5 @@
-//! Segment indexes on their own: where the parts of a file are (ISO/IEC 14496-12 8.16.3).
+//! Segment index boxes (`sidx`): where the subsegments of a file are (ISO/IEC 14496-12 8.16.3). This code calls
+//! subsegments parts.
 
 use super::boxes;
 use mp4_atom::Sidx;
@@ -7,29 +8,29 @@ use std::num::NonZeroU32;
 /// Contents of one segment index box, `sidx`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SegmentIndex {
-    /// Ticks per second.
+    /// Ticks per second of the times in the segment index.
     pub timescale: NonZeroU32,
-    /// Presentation time of the first part, in ticks.
+    /// Presentation time in ticks of the first part that the index refers to.
     pub earliest_presentation_time: u64,
-    /// Offset of the first part in the bytes that were read.
+    /// Byte offset of the first part, counted from the start of the bytes that were read.
     pub first_part_offset: u64,
-    /// Parts in the order of the file; at least one.
+    /// Parts that the index refers to, in the order of the file; at least one.
     pub parts: Vec<IndexedPart>,
 }
 
-/// One part of an indexed file. Neither size nor duration is 0.
+/// One part (subsegment) of a file with a segment index. Neither size nor duration is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IndexedPart {
-    /// Size in bytes.
+    /// Size of the part in bytes.
     pub bytes: u32,
-    /// Duration in ticks.
+    /// Duration of the part in ticks of the segment index.
     pub duration: u32,
 }
 
-/// Reads the first segment index box of `bytes`.
+/// Reads the first segment index box (`sidx`) in `bytes`.
 ///
 /// # Errors
-/// The bytes hold no complete `sidx`, or one that refers to no media.
+/// The error says that the bytes hold no complete `sidx`, or that the `sidx` refers to no media.
 pub fn segment_index(bytes: &[u8]) -> Result<SegmentIndex, String> {
     let mut found = boxes::child_boxes(*b"file", bytes, 0);
     let index = loop {

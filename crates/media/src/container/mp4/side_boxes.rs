@@ -1,5 +1,5 @@
-//! Side boxes of fragmented MP4: event messages (`emsg`), producer reference times (`prft`) and segment indexes
-//! (`sidx`). A wrong one doesn't stop playback, so its defects have a kind of their own.
+//! Boxes of fragmented MP4 that stand beside the samples: event messages (`emsg`), producer reference times (`prft`)
+//! and segment indexes (`sidx`). A wrong one doesn't stop playback, so their defects have their own kind.
 
 use super::boxes::Mp4Box;
 use crate::container::defects::DefectLog;
@@ -10,18 +10,19 @@ use crate::units::MediaTime;
 use mp4_atom::{Emsg, EmsgTimestamp, Prft, Sidx};
 use std::num::NonZeroU32;
 
-/// Largest side box that is read, in bytes. An index of ten thousand parts, or a picture in an ID3 tag, is larger.
+/// Size in bytes of the largest `emsg`, `prft` or `sidx` that is read. An index of ten thousand parts, or a picture in
+/// an ID3 tag, is larger.
 pub(super) const MAX_SIDE_BOX: u64 = 128 << 10;
 const MAX_EVENTS: usize = 64;
 const MAX_SCHEME: usize = 128;
-/// Segment indexes that are compared with the boxes of one resource.
+/// Largest number of segment indexes (`sidx`) that are compared with the boxes of one resource.
 const MAX_INDEXES: usize = 16;
-/// Parts that are compared of each segment index.
+/// Largest number of parts that are compared of each segment index (`sidx`).
 const MAX_PARTS: usize = 4096;
 
-/// Scheme of events whose message is a splice_info_section (ANSI/SCTE 214-3).
+/// scheme_id_uri of events whose message is a splice_info_section (ANSI/SCTE 214-3).
 const SCTE35: &str = "urn:scte:scte35:2013:bin";
-/// Scheme of events whose message is an ID3v2 tag (AOM, Carriage of ID3 Timed Metadata in CMAF).
+/// scheme_id_uri of events whose message is an ID3v2 tag (AOM, Carriage of ID3 Timed Metadata in CMAF).
 const ID3: &str = "https://aomedia.org/emsg/ID3";
 
 const EVENT_CLAUSE: &str = "ISO/IEC 23009-1 5.10.3.3; ISO/IEC 23000-19 7.4.5";
@@ -36,19 +37,20 @@ pub(super) struct SideBoxes {
     indexes: Vec<IndexedPartEnds>,
 }
 
-/// An event whose time may depend on the start of the segment.
+/// An event message (`emsg`) whose time may depend on the start of the segment.
 #[derive(Debug)]
 struct PendingEvent {
     event: EventMessage,
-    /// Time since the earliest presentation time of the segment; only version 0 has it.
+    /// Time of the event since the earliest presentation time of the segment; `None` in version 1, which has an
+    /// absolute time.
     delta: Option<MediaTime>,
 }
 
-/// Offsets at which the parts of one index end, as far as the resource hasn't reached them.
+/// Byte offsets at which the parts of one segment index (`sidx`) end, as far as the resource hasn't reached them.
 #[derive(Debug)]
 struct IndexedPartEnds {
     offset: u64,
-    /// Ends in descending order: the next one to be reached is the last.
+    /// End offsets of the parts in descending order, so that the last one is reached next.
     ends: Vec<u64>,
 }
 
@@ -58,7 +60,7 @@ pub(super) fn is_side_box(kind: [u8; 4]) -> bool {
 }
 
 impl SideBoxes {
-    /// Reads a side box. `init` is the initialization segment in force, if it is known.
+    /// Reads an `emsg`, `prft` or `sidx` box. `init` is the initialization segment in force, if it is known.
     pub(super) fn read_box(&mut self, found: &Mp4Box<'_>, init: Option<&InitSegment>, defects: &mut DefectLog) {
         let (reference, problem) = match &found.kind {
             b"emsg" => (EVENT_CLAUSE, self.read_event(found, defects).err()),
@@ -121,8 +123,8 @@ impl SideBoxes {
         Ok(())
     }
 
-    /// Compares part ends with offset `at`, where a box of the resource begins or the resource ends. A part that ends
-    /// before `at` ends inside of a box.
+    /// Compares the part ends of the segment indexes with the byte offset `at`, where a box of the resource begins or
+    /// the resource ends. A part that ends before `at` ends inside of a box.
     pub(super) fn check_part_ends(&mut self, at: u64, defects: &mut DefectLog) {
         for index in &mut self.indexes {
             while let Some(end) = index.ends.pop_if(|end| *end <= at) {
@@ -137,8 +139,9 @@ impl SideBoxes {
         }
     }
 
-    /// Compares the last part ends with `end`, where the resource ends between two boxes. Without fragments (`media` is
-    /// false) the index belongs to another resource and isn't compared.
+    /// Compares the last part ends of the segment indexes with `end`, the byte offset at which the resource ends
+    /// between two boxes. If the resource has no fragments (`media` is false), the index belongs to another resource
+    /// and isn't compared.
     pub(super) fn check_last_part(&mut self, end: u64, media: bool, defects: &mut DefectLog) {
         self.check_part_ends(end, defects);
         for (at, last) in self.indexes.iter().filter_map(|i| Some((i.offset, *i.ends.first()?))).filter(|_| media) {
@@ -160,8 +163,8 @@ impl SideBoxes {
     }
 }
 
-/// Returns the bytes between the index and its first part. nginx-rtmp writes the duration of its only part there;
-/// players ignore it, so it counts as 0.
+/// Returns the number of bytes between a segment index and its first part. nginx-rtmp writes the duration of its only
+/// part there; players ignore it, so it counts as 0.
 fn effective_first_offset(index: &Sidx) -> u64 {
     match index.references.as_slice() {
         [only] if u64::from(only.subsegment_duration) == index.first_offset => 0,
@@ -169,7 +172,7 @@ fn effective_first_offset(index: &Sidx) -> u64 {
     }
 }
 
-/// Adds `by` to `start`, on the clock of `by`.
+/// Adds `by` to `start`; the sum has the timescale of `by`.
 fn add_on_clock_of(start: MediaTime, by: MediaTime) -> MediaTime {
     let from = i128::from(start.ticks) * i128::from(by.timescale().get()) / i128::from(start.timescale().get());
     let ticks = i64::try_from(from.saturating_add(by.ticks.into())).unwrap_or(i64::MAX);

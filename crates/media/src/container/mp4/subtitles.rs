@@ -9,15 +9,15 @@ use crate::defect::DefectKind;
 use crate::units::Seconds;
 use mp4_atom::{Trun, TrunSamples};
 
-/// Bytes of samples that are kept of a resource; later samples aren't read.
+/// Largest number of bytes of subtitle samples that are kept of a resource; later samples aren't read.
 const MAX_BYTES: usize = 512 << 10;
-/// Samples that are read of a resource.
+/// Largest number of subtitle samples that are read of a resource.
 const MAX_SAMPLES: usize = 512;
 
 const TTML_CLAUSE: &str = "ISO/IEC 14496-30 5; W3C TTML2";
 const WEBVTT_CLAUSE: &str = "ISO/IEC 14496-30 7.5";
 
-/// How the samples of a text track carry subtitles.
+/// Format in which the samples of a text track carry subtitles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SubtitleFormat {
     Ttml,
@@ -25,7 +25,7 @@ pub(super) enum SubtitleFormat {
 }
 
 impl SubtitleFormat {
-    /// Returns the subtitle format of a codec.
+    /// Returns the subtitle format of a codec; `None` for a codec without subtitles.
     #[must_use]
     pub(super) fn from_codec(codec: &str) -> Option<Self> {
         match codec {
@@ -36,7 +36,7 @@ impl SubtitleFormat {
     }
 }
 
-/// Collects the samples of the current fragment as its media data passes.
+/// Collects the subtitle samples of the current fragment as its media data passes.
 #[derive(Debug, Default)]
 pub(super) struct SubtitleSamples {
     requested: Vec<SubtitleSample>,
@@ -54,7 +54,8 @@ struct SubtitleSample {
 }
 
 impl SubtitleSamples {
-    /// Requests the samples of a fragment's runs; the first sample begins at offset `from`.
+    /// Requests the subtitle samples in the track runs of a fragment; the first sample begins at byte offset `from` of
+    /// the resource.
     pub(super) fn request(
         &mut self,
         track: u32,
@@ -82,7 +83,8 @@ impl SubtitleSamples {
         }
     }
 
-    /// Requests one sample. Writers leave a sample empty when it has no subtitle: an empty one isn't read.
+    /// Requests one subtitle sample. Writers leave a sample empty when it has no subtitle, so an empty sample isn't
+    /// read.
     fn request_sample(&mut self, track: u32, format: SubtitleFormat, from: u64, size: usize) {
         if size > 0 && self.samples < MAX_SAMPLES && self.bytes.saturating_add(size) <= MAX_BYTES {
             self.samples += 1;
@@ -91,7 +93,7 @@ impl SubtitleSamples {
         }
     }
 
-    /// Passes on the media data that begins at offset `at`.
+    /// Passes on media data that begins at byte offset `at` of the resource.
     pub(super) fn pass_media(&mut self, at: u64, bytes: &[u8]) {
         for text in &mut self.requested {
             let next = text.from.saturating_add(text.bytes.len() as u64);
@@ -106,7 +108,7 @@ impl SubtitleSamples {
         }
     }
 
-    /// Reads the samples that arrived complete, and calls `track` with the subtitles of each.
+    /// Reads the subtitle samples that arrived complete. For each it calls `track` with the track_ID and its subtitles.
     pub(super) fn read_complete(&mut self, defects: &mut DefectLog, mut track: impl FnMut(u32, Subtitles)) {
         for text in self.requested.drain(..).filter(|t| t.bytes.len() == t.size) {
             let (reference, read) = match text.format {
@@ -129,7 +131,8 @@ fn read_ttml(text: &SubtitleSample) -> Result<Subtitles, String> {
     Ok(Subtitles { samples: 1, cues, span })
 }
 
-/// Reads cues (`vttc`) or a pause (`vtte`), each with additional text (`vtta`). The text of a cue is in a child box.
+/// Reads the boxes of a WebVTT sample: cues (`vttc`) or a pause (`vtte`), each with additional text (`vtta`). The text
+/// of a cue is in a child box.
 fn read_webvtt_cues(text: &SubtitleSample) -> Result<Subtitles, String> {
     let mut found = Subtitles { samples: 1, ..Subtitles::default() };
     for child in Mp4Box::new(*b"wvtt", text.from, &text.bytes, text.from).children() {
@@ -152,7 +155,7 @@ fn read_webvtt_cues(text: &SubtitleSample) -> Result<Subtitles, String> {
 }
 
 impl Subtitles {
-    /// Adds the subtitles of another sample.
+    /// Adds the subtitles of another sample of the track.
     pub(super) fn merge(&mut self, other: Self) {
         self.samples += other.samples;
         self.cues += other.cues;

@@ -1,4 +1,4 @@
-//! Timeline of one track over the fragments of a segment.
+//! Timeline of one MP4 track over the fragments of a segment.
 
 use super::in_band::InBandHeaders;
 use super::subtitles::SubtitleFormat;
@@ -9,13 +9,13 @@ use crate::units::MediaTime;
 use mp4_atom::{Tfhd, Trun, TrunEntry, TrunSamples};
 use std::sync::Arc;
 
-/// Sample flags (ISO/IEC 14496-12 8.8.3.1): sample_is_non_sync_sample, and sample_depends_on with value 1 (not an I
-/// picture).
+/// Bits of the sample flags (ISO/IEC 14496-12 8.8.3.1): sample_is_non_sync_sample, and sample_depends_on with value 1
+/// (not an I picture).
 const SAMPLE_IS_NON_SYNC: u32 = 0x0001_0000;
 const DEPENDS_ON_MASK: u32 = 0x0300_0000;
 const DEPENDS_ON_OTHERS: u32 = 0x0100_0000;
 
-/// Measures one track over the fragments of a segment.
+/// Measures one MP4 track over the fragments of a segment.
 #[derive(Debug)]
 pub(super) struct FragmentedTrack {
     pub(super) id: u32,
@@ -23,7 +23,8 @@ pub(super) struct FragmentedTrack {
     pub(super) in_band: InBandHeaders,
     start: Option<i64>,
     presentation_start: Option<i64>,
-    /// Decode time of the next sample; `None` before the first `tfdt`, and behind a sample of unknown duration.
+    /// Decode time in ticks of the next sample; `None` before the first `tfdt`, and behind a sample of unknown
+    /// duration.
     next: Option<i64>,
     last: Option<i64>,
     samples: u64,
@@ -33,13 +34,13 @@ pub(super) struct FragmentedTrack {
     last_sync: Option<i64>,
     sync_interval_max: Option<i64>,
     sync_times: Vec<i64>,
-    /// Encryption of the newest encrypted samples.
+    /// Encryption of the newest encrypted samples of the track; `None` while all are clear.
     protection: Option<Arc<SampleEncryption>>,
-    /// Subtitles of the samples that could be read.
+    /// Subtitles of the track's samples that could be read; `None` while there are none.
     pub(super) subtitles: Option<Subtitles>,
 }
 
-/// Sample properties that a run inherits from `tfhd`, or otherwise from `trex`.
+/// Sample properties that a track run inherits from `tfhd`, or otherwise from `trex`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SampleDefaults {
     duration: Option<u32>,
@@ -80,13 +81,14 @@ impl FragmentedTrack {
         }
     }
 
-    /// Returns how the samples of a subtitle track carry their text; `None` for other tracks.
+    /// Returns the format in which a subtitle track carries its text; `None` for other tracks.
     #[must_use]
     pub(super) fn subtitle_format(&self) -> Option<SubtitleFormat> {
         SubtitleFormat::from_codec(&self.init.as_ref()?.codec)
     }
 
-    /// Returns the size of the first sample when the codec headers in it are read.
+    /// Returns the size in bytes of the first sample of a fragment if the codec headers in it are read, otherwise
+    /// `None`.
     #[must_use]
     pub(super) fn first_sample_size(&self, runs: &[Trun], defaults: SampleDefaults) -> Option<u32> {
         let size = match &runs.first().filter(|_| self.in_band.is_read())?.samples {
@@ -96,7 +98,7 @@ impl FragmentedTrack {
         size.or(defaults.size)
     }
 
-    /// Returns the encryption of the sample entry that the fragment's samples refer to; `None` for a clear one.
+    /// Returns the encryption of the sample entry to which the fragment's samples refer; `None` for a clear one.
     #[must_use]
     pub(super) fn sample_entry(&self, tfhd: &Tfhd) -> Option<&Arc<SampleEncryption>> {
         let init = self.init.as_ref()?;
@@ -104,20 +106,21 @@ impl FragmentedTrack {
         init.sample_entries.get(usize::try_from(entry.checked_sub(1)?).ok()?)?.as_ref()
     }
 
-    /// Takes the encryption of a fragment's samples, and returns whether they are encrypted. `described` tells that the
-    /// fragment has a `senc` with samples, which means encryption even when the sample entry is a clear one.
+    /// Takes over the encryption of a fragment's samples, and returns whether they are encrypted. `described` is true
+    /// when the fragment has a `senc` with samples, which means encryption even when the sample entry is a clear one.
     pub(super) fn set_encryption(&mut self, protection: Option<Arc<SampleEncryption>>, described: bool) -> bool {
         let encrypted = protection.as_ref().map_or(described, |p| !p.clear);
         self.protection = protection.filter(|_| encrypted).or(self.protection.take());
         encrypted
     }
 
-    /// Sets the decode time of the next sample (`tfdt`).
+    /// Sets the decode time in ticks of the next sample (`tfdt`).
     pub(super) fn set_decode_time(&mut self, decode_time: i64) {
         self.next = Some(decode_time);
     }
 
-    /// Adds a run, and returns the bytes of its samples; `None` when one size isn't known.
+    /// Adds a track run (`trun`), and returns the number of bytes of its samples; `None` when the size of a sample
+    /// isn't known.
     pub(super) fn add_run(&mut self, run: &Trun, defaults: SampleDefaults) -> Option<u64> {
         match &run.samples {
             TrunSamples::Explicit(entries) => {
@@ -166,7 +169,8 @@ impl FragmentedTrack {
         self.next = duration.map(|d| decode.saturating_add(i64::from(d)));
     }
 
-    /// Adds samples that inherit everything, in one step: a box of 16 bytes may claim four thousand million of them.
+    /// Adds `count` samples that inherit all their properties, in one step, because a box of 16 bytes may claim four
+    /// thousand million of them.
     fn add_identical(&mut self, count: u64, defaults: SampleDefaults) {
         if count == 0 {
             return;
@@ -224,8 +228,8 @@ impl FragmentedTrack {
     }
 }
 
-/// Takes the codec headers of the samples. When they equal the parameters of the sample entry, the entry's are kept,
-/// because all segments share them.
+/// Takes over the codec headers of the samples. When they equal the parameters of the sample entry, the parameters of
+/// the entry are kept, because all segments share them in memory.
 fn set_headers(track: &mut Track, in_band: InBandHeaders, entry: Option<Arc<CodecParameters>>) {
     let headers = in_band.finish(entry.as_deref().cloned());
     track.parameters = match (headers.first, entry) {

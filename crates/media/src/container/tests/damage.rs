@@ -1,5 +1,5 @@
-//! Deterministic damage: no input makes a reader panic or exceed its bounds, and the size of the pieces changes
-//! nothing.
+//! Tests with deterministic damage: no input makes a segment reader panic or exceed its bounds, and the size of the
+//! chunks in which the bytes arrive changes nothing.
 
 use super::*;
 
@@ -54,15 +54,17 @@ fn check(random: &mut Random, init: Option<&InitSegment>, bytes: &[u8]) {
     assert_eq!(inspector.finish().0, whole, "pieces of {size}");
 }
 
-/// Damaged inputs for each kind of segment.
+/// Number of damaged inputs for each kind of segment.
 const ROUNDS: usize = 10_000;
 
-/// Returns the first bytes of a file: enough to hold every structure, and few enough for thousands of rounds.
+/// Returns the first `length` bytes of a fixture file: enough to hold every structure, and few enough for thousands of
+/// rounds.
 fn beginning(name: &str, length: usize) -> Vec<u8> {
     fixture(name).into_iter().take(length).collect()
 }
 
-/// Inspects damaged inputs of one kind. Each kind is a test of its own, so that the harness runs them in parallel.
+/// Inspects [`ROUNDS`] damaged inputs of one kind. Each kind is a test of its own, so that the test harness runs them
+/// in parallel.
 fn rounds(init: Option<&InitSegment>, pieces: &[Vec<u8>]) {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     for round in 0..ROUNDS {
@@ -86,7 +88,7 @@ fn damaged_dolby_sound_never_panics() {
     rounds(None, &[beginning("ac3.ts", 4_000), beginning("eac3.ts", 4_000)]);
 }
 
-/// The tag with the time stamp, and the frames behind it.
+/// The first input is mostly the ID3 tag with the time stamp, the second one also has the audio frames behind it.
 #[test]
 fn damaged_packed_audio_never_panics() {
     rounds(None, &[beginning("packed.aac", 200), beginning("packed.aac", 4_000)]);
@@ -97,14 +99,14 @@ fn damaged_init_sections_never_panic() {
     rounds(None, &["cmaf_h264_init.mp4", "cmaf_hevc_init.mp4", "cmaf_aac_init.mp4"].map(fixture));
 }
 
-/// Most of the damage hits the boxes, which stand before the media data.
+/// Most of the damage hits the MP4 boxes, which stand before the media data.
 #[test]
 fn damaged_fragments_never_panic() {
     let init = init_of("cmaf_h264_init.mp4");
     rounds(Some(&init), &[beginning("cmaf_h264_0.m4s", 700), beginning("cmaf_h264_0.m4s", 5_000)]);
 }
 
-/// Each segment has several fragments.
+/// Each of the segments has several movie fragments.
 #[test]
 fn damaged_chunks_never_panic() {
     let init = init_of("cmaf_aac_init.mp4");

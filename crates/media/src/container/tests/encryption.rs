@@ -14,7 +14,8 @@ fn boxed(kind: &[u8; 4], content: &[&[u8]]) -> Vec<u8> {
     [&(content.len() as u32 + 8).to_be_bytes()[..], kind, &content].concat()
 }
 
-/// Adds a box at the end of the innermost of `parents`, the first box of each type, and grows their sizes.
+/// Adds an MP4 box at the end of the innermost box of the path `parents`, and enlarges the sizes of all boxes in the
+/// path.
 fn insert(bytes: &mut Vec<u8>, parents: &[&[u8; 4]], added: &[u8]) {
     let size = |bytes: &[u8], at: usize| u32::from_be_bytes(*bytes[at..].first_chunk().unwrap());
     let places: Vec<usize> = parents.iter().map(|kind| find(bytes, kind)).collect();
@@ -97,8 +98,8 @@ fn a_protected_track_without_its_key_is_a_defect() {
     assert!(defects(&seen)[0].2.contains("is protected with cenc and has no `tenc`"), "{:?}", seen.defects);
 }
 
-/// Makes the boxes of a sample group: a description with `protected` and the bytes of the key identifier, and a map
-/// with its index.
+/// Makes the boxes of an encryption sample group: a description (`sgpd`) with isProtected `protected` and a key
+/// identifier of 16 bytes `kid`, and a map (`sbgp`) of 50 samples to the description `index`.
 fn group(protected: u8, kid: u8, index: u32) -> Vec<u8> {
     let entry = [&[0, 0, protected, 8][..], &[kid; 16]].concat();
     let description = boxed(b"sgpd", &[&[1, 0, 0, 0], b"seig", &[0, 0, 0, 20], &[0, 0, 0, 1], &entry]);

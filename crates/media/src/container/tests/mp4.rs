@@ -1,4 +1,5 @@
-//! The numbers are those of `cat INIT SEGMENT > x.mp4; ffprobe -show_entries packet=pts,dts,duration,flags x.mp4`.
+//! Tests of fragmented MP4. The expected numbers are those of `cat INIT SEGMENT > x.mp4; ffprobe -show_entries
+//! packet=pts,dts,duration,flags x.mp4`.
 
 use super::*;
 
@@ -7,7 +8,7 @@ fn segment(name: &str) -> (InitSegment, Vec<u8>) {
     (init_of(&init), fixture(&format!("{name}.m4s")))
 }
 
-/// Returns a segment without its index, which holds the size of the fragment.
+/// Returns an initialization segment and its media segment without the `sidx`, which holds the size of the fragment.
 fn unindexed(name: &str) -> (InitSegment, Vec<u8>) {
     let (init, bytes) = segment(name);
     let (index, moof) = (find(&bytes, b"sidx"), find(&bytes, b"moof"));
@@ -184,7 +185,7 @@ fn samples_of_unknown_size_are_counted() {
     assert_eq!((defects(&seen), summary(&seen.tracks[0])), (vec![], (1024, 1024, 3584, 3, 0, None)));
 }
 
-/// The defects of the initialization segment with this box turned into `free`.
+/// Returns the defects of the initialization segment when the box of this type is renamed to `free`.
 fn without(kind: &[u8; 4]) -> Vec<(DefectKind, u64, String)> {
     let mut bytes = fixture("cmaf_h264_init.mp4");
     let at = find(&bytes, kind);

@@ -1,6 +1,6 @@
 use super::*;
 
-/// Returns the frames of the fixture behind an ID3 tag with the time stamp of RFC 8216 3.4.
+/// Returns packed audio: an ID3 tag with a time stamp (RFC 8216 3.4), and the AAC frames of the fixture behind it.
 fn packed() -> Vec<u8> {
     packed_at(900_000)
 }
@@ -79,7 +79,7 @@ fn the_size_of_the_pieces_changes_nothing() {
     }
 }
 
-/// An ID3 tag with these flags and bytes behind its header, of which `size` are announced.
+/// Inspects an ID3 tag with these flags that announces a size of `size` bytes, followed by the bytes `rest`.
 fn tagged(flags: u8, size: u8, rest: &[u8]) -> Inspection {
     inspect(&[&b"ID3\x04\0"[..], &[flags, 0, 0, 0, size], rest].concat())
 }

@@ -1,9 +1,9 @@
-//! Event messages, producer reference times and segment indexes.
+//! Tests of event messages, producer reference times and segment indexes.
 
 use super::*;
 use crate::splice::SpliceDirection;
 
-/// The boxes of this segment: styp, sidx (24 to 76), moof, mdat.
+/// Name of the fixture segment. Its boxes are styp, sidx (bytes 24 to 76), moof and mdat.
 const SEGMENT: &str = "cmaf_h264_0";
 const SIDX: usize = 24;
 const MEDIA: usize = 76;
@@ -13,15 +13,15 @@ fn boxed(kind: &[u8; 4], parts: &[&[u8]]) -> Vec<u8> {
     [&(body.len() as u32 + 8).to_be_bytes()[..], kind, &body].concat()
 }
 
-/// Inspects the segment with `before` inserted in front of its index.
+/// Inspects the fixture segment with the bytes `before` inserted in front of its segment index.
 fn seen_with(before: &[u8]) -> Inspection {
     let bytes = fixture(&format!("{SEGMENT}.m4s"));
     let with = [&bytes[..SIDX], before, &bytes[SIDX..]].concat();
     inspect_with(Some(&init_of("cmaf_h264_init.mp4")), &with)
 }
 
-/// Makes an event message. Version 0 counts `time` from the start of the segment, version 1 from the start of the
-/// presentation.
+/// Makes an event message box (`emsg`). Version 0 counts `time` from the start of the segment, version 1 from the start
+/// of the presentation.
 fn event(version: u8, timescale: u32, time: u32, scheme: &str, data: &[u8]) -> Vec<u8> {
     let [timescale, delta, duration, id] = [timescale, time, 0, 9].map(u32::to_be_bytes);
     let scheme = [scheme.as_bytes(), b"\0", b"1001\0"].concat();
@@ -35,7 +35,7 @@ fn event(version: u8, timescale: u32, time: u32, scheme: &str, data: &[u8]) -> V
 }
 
 const SCTE35: &str = "urn:scte:scte35:2013:bin";
-/// A splice_insert that leads out of the programme for 30 s.
+/// An SCTE 35 section with a splice_insert that leads out of the programme for 30 s.
 const INSERT: [u8; 40] = [
     0xfc, 0x30, 0x25, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xf0, 0x14, 0x05, 0, 0, 0, 1, 0x7f, 0xef, 0xfe, 0, 0, 0, 0, 0x7e, 0,
     0x29, 0x32, 0xe0, 0, 1, 0, 0, 0, 0, 0x66, 0x69, 0x2a, 0xf5,
@@ -108,7 +108,7 @@ fn a_producer_reference_time_refers_to_a_track_of_the_initialization() {
     assert_eq!(reference(1, 0), [(DefectKind::SideBox, none)]);
 }
 
-/// Returns the defects of the segment with the size of the index's only part changed by `by`.
+/// Returns the defects of the fixture segment when the size of the only part in its `sidx` is changed by `by` bytes.
 fn indexed(by: i64) -> Vec<(DefectKind, u64, String)> {
     let mut bytes = fixture(&format!("{SEGMENT}.m4s"));
     let at = MEDIA - 12;

@@ -1,4 +1,5 @@
-//! Subtitles of Shaka Packager in MP4: cues from 0.2 s to 1.8 s, from 2 s to 3.5 s and from 6.5 s to 7.5 s.
+//! Tests of the MP4 subtitles that Shaka Packager writes: cues from 0.2 s to 1.8 s, from 2 s to 3.5 s and from 6.5 s to
+//! 7.5 s.
 
 use super::*;
 use crate::container::Subtitles;

@@ -1,13 +1,14 @@
-//! Damage whose effect on the timeline is known by construction: each one is found, by the measure that stands for it.
+//! Tests with damage whose effect on the timeline is known: the measure for each effect shows it.
 
 use super::*;
 
 const PACKET: usize = 188;
 const ROUNDS: u64 = 10_000;
-/// The video PID of the fixture.
+/// PID of the video in the fixture transport stream.
 const PID: u16 = 256;
 
-/// Returns a number below `bound` from splitmix64: the damage is the same in every run.
+/// Returns a pseudo-random number below `bound` (splitmix64). It depends only on `round` and `salt`, so that the damage
+/// is the same in every run.
 fn below(round: u64, salt: u64, bound: usize) -> usize {
     let mut z = (round * 8 + salt + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -21,7 +22,7 @@ fn pid(packet: &[u8]) -> u16 {
 
 struct Stream {
     bytes: Vec<u8>,
-    /// Offsets of the video packets, which all have payload.
+    /// Byte offsets of the video packets, which all have payload.
     video: Vec<usize>,
     sound: Inspection,
 }
@@ -37,7 +38,7 @@ impl Stream {
         Self { bytes, video, sound }
     }
 
-    /// Returns the bytes without the packets at these offsets.
+    /// Returns the transport stream without the packets at the byte offsets `gone`.
     fn without(&self, gone: &[usize]) -> Vec<u8> {
         let packets = self.bytes.chunks(PACKET).enumerate();
         packets.filter(|(n, _)| !gone.contains(&(n * PACKET))).flat_map(|(_, p)| p.to_vec()).collect()
@@ -48,7 +49,7 @@ fn broken(seen: &Inspection) -> u64 {
     seen.ts.as_ref().unwrap().continuity_errors
 }
 
-/// A counter has 4 bits: losing 16 (or 32, …) packets of a PID in a row leaves it unchanged.
+/// The continuity counter has 4 bits, so losing 16 (or 32, …) packets of a PID in a row leaves it unchanged.
 #[test]
 fn lost_packets_break_their_counter_unless_they_are_sixteen() {
     let stream = Stream::new();
@@ -65,8 +66,8 @@ fn lost_packets_break_their_counter_unless_they_are_sixteen() {
     assert!(blind > 0);
 }
 
-/// A loss at either end of a segment breaks no counter inside it. It shows in the counters that the next segment is
-/// compared with.
+/// A packet loss at either end of a segment breaks no continuity counter inside of it. It shows in the first and last
+/// counters, which are compared with those of the neighbouring segments.
 #[test]
 fn packets_lost_at_the_ends_change_the_counters_across_segments() {
     let stream = Stream::new();
@@ -94,7 +95,7 @@ fn packets_that_change_places_break_their_counter() {
     }
 }
 
-/// A segment that is cut inside a packet has a defect.
+/// A transport stream segment that is cut inside of a packet has a defect.
 #[test]
 fn a_cut_within_a_packet_is_found() {
     let stream = Stream::new();
@@ -105,7 +106,7 @@ fn a_cut_within_a_packet_is_found() {
     }
 }
 
-/// A fragment that is cut anywhere has a defect, because its boxes and samples give their sizes.
+/// A movie fragment that is cut anywhere has a defect, because its boxes and samples give their sizes.
 #[test]
 fn a_cut_fragment_is_found() {
     let (init, bytes) = (init_of("cmaf_h264_init.mp4"), fixture("cmaf_h264_0.m4s"));
@@ -117,8 +118,8 @@ fn a_cut_fragment_is_found() {
     }
 }
 
-/// Moving baseMediaDecodeTime moves the track by the same amount, so that the comparison across segments sees all of
-/// it.
+/// A changed baseMediaDecodeTime moves the track by the same amount, so that the comparison with other segments shows
+/// the whole change.
 #[test]
 fn a_moved_fragment_is_measured_where_it_says() {
     let (init, bytes) = (init_of("cmaf_h264_init.mp4"), fixture("cmaf_h264_0.m4s"));

@@ -1,4 +1,5 @@
-//! The numbers are those of `ffprobe -show_entries packet=codec_type,pts,dts,duration,flags FILE`.
+//! Tests of MPEG-TS. The expected numbers are those of `ffprobe -show_entries packet=codec_type,pts,dts,duration,flags
+//! FILE`.
 
 use super::*;
 
@@ -8,7 +9,7 @@ fn pid(packet: &[u8]) -> u16 {
     u16::from(packet[1] & 0x1f) << 8 | u16::from(packet[2])
 }
 
-/// Returns the packets of the fixture for which `keep` is true; `keep` may change them.
+/// Returns the packets of the fixture transport stream for which `keep` returns true; `keep` may change them.
 fn edited(mut keep: impl FnMut(usize, &mut [u8]) -> bool) -> Vec<u8> {
     let mut out = Vec::new();
     for (n, packet) in fixture("h264_bframes_aac.ts").chunks_mut(PACKET).enumerate() {
@@ -19,7 +20,8 @@ fn edited(mut keep: impl FnMut(usize, &mut [u8]) -> bool) -> Vec<u8> {
     out
 }
 
-/// Returns the number of the `n`th packet on PID 256 that begins a PES packet (`start`) or continues one.
+/// Returns the number in the fixture of the `n`th packet on the video PID 256 that begins a PES packet (`start`) or
+/// continues one.
 fn video_packet(n: usize, start: bool) -> usize {
     let bytes = fixture("h264_bframes_aac.ts");
     let mut packets = bytes.chunks(PACKET).enumerate().filter(|(_, p)| pid(p) == 256 && (p[1] & 0x40 != 0) == start);
@@ -228,7 +230,7 @@ fn other_packet_sizes_are_recognised() {
     assert_eq!((seen.container, defects(&seen)), (Container::MpegTs, vec![(DefectKind::Container, 0, message)]));
 }
 
-/// Makes a packet on PID 258 that begins and ends a section.
+/// Makes a transport packet on PID 258 that begins and ends a section.
 fn section_packet(counter: u8, section: &[u8]) -> [u8; PACKET] {
     let mut packet = [0xff; PACKET];
     packet[..5].copy_from_slice(&[0x47, 0x41, 0x02, 0x10 | counter, 0]);
@@ -236,7 +238,8 @@ fn section_packet(counter: u8, section: &[u8]) -> [u8; PACKET] {
     packet
 }
 
-/// Returns the fixture with stream_type 0x86 on PID 258 in each PMT, and these packets behind the first PMT.
+/// Returns the fixture with a stream of stream_type 0x86 on PID 258 added to each PMT, and these packets behind the
+/// first PMT.
 fn with_sections(packets: &[[u8; PACKET]]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut left = Some(packets);
@@ -256,7 +259,7 @@ fn with_sections(packets: &[[u8; PACKET]]) -> Vec<u8> {
     out
 }
 
-/// A splice_insert with event id 1 that leads out of the programme for 30 s.
+/// An SCTE 35 section with a splice_insert of event id 1 that leads out of the programme for 30 s.
 const SPLICE: [u8; 40] = [
     0xfc, 0x30, 0x25, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xf0, 0x14, 5, 0, 0, 0, 1, 0x7f, 0xef, 0xfe, 0, 0, 0, 0, 0x7e, 0,
     0x29, 0x32, 0xe0, 0, 1, 0, 0, 0, 0, 0x66, 0x69, 0x2a, 0xf5,
@@ -286,7 +289,7 @@ fn an_scte35_section_with_a_wrong_crc_is_a_defect_with_its_offset() {
     assert!(seen.ts.unwrap().splice_sections.is_empty());
 }
 
-/// Makes a transport packet on PID 258 with one whole PES packet that has data_alignment_indicator.
+/// Makes a transport packet on PID 258 with one whole PES packet whose data_alignment_indicator is set.
 fn metadata_packet(body: &[u8]) -> [u8; PACKET] {
     let pes = [&[0, 0, 1, 0xbd, 0, (8 + body.len()) as u8, 0x84, 0x80, 5, 0x21, 0, 1, 0, 1][..], body].concat();
     let stuffing = PACKET - 4 - pes.len();
@@ -296,7 +299,8 @@ fn metadata_packet(body: &[u8]) -> [u8; PACKET] {
     packet
 }
 
-/// Inspects the fixture with PID 258 announced as stream_type 0x15 with these descriptors.
+/// Inspects the fixture with a stream of stream_type 0x15 and these descriptors announced on PID 258, and a PES packet
+/// with `body` on this PID.
 fn with_metadata(descriptors: &[u8], body: &[u8]) -> Inspection {
     let mut out = Vec::new();
     for packet in fixture("h264_bframes_aac.ts").chunks_mut(PACKET) {
@@ -339,7 +343,7 @@ fn metadata_of_another_kind_needs_no_tag() {
     }
 }
 
-/// A packet that begins and ends a section of this PID.
+/// Makes a transport packet on this PID that begins and ends a section.
 fn table_packet(pid: u16, counter: u8, section: &[u8]) -> [u8; PACKET] {
     let mut packet = section_packet(counter, section);
     packet[1..3].copy_from_slice(&(0x4000 | pid).to_be_bytes());
@@ -379,12 +383,13 @@ fn a_pmt_may_be_repeated_and_not_changed() {
     assert_eq!(defects(&inspect(&packets([0x0f, 0x0f, 0x1b]))), [(DefectKind::Tables, 564, message)]);
 }
 
-/// Null packets.
+/// Makes `count` null packets.
 fn nulls(count: usize) -> Vec<u8> {
     [&[0x47, 0x1f, 0xff, 0x10][..], &[0; PACKET - 4]].concat().repeat(count)
 }
 
-/// Packets and the defects of the container, the same in pieces of any size.
+/// Returns the number of transport packets and the container defects (offset and message). Checks that the size of the
+/// chunks in which the bytes arrive makes no difference.
 fn framed(bytes: &[u8]) -> (u64, Vec<(u64, String)>) {
     let whole = inspect(bytes);
     for size in [1, 100, 189, 1000] {

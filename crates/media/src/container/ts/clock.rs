@@ -1,4 +1,4 @@
-//! The program clock reference (PCR).
+//! Measurement of the program clock reference (PCR).
 
 use crate::units::{MediaTime, Seconds};
 
@@ -16,14 +16,14 @@ pub(super) struct PcrClock {
 }
 
 impl PcrClock {
-    /// Sets the PID that the PMT names; another PID than before discards what was measured.
+    /// Sets the PCR PID that the PMT names. If it differs from the PID before, the measurements are discarded.
     pub(super) fn set_pid(&mut self, pid: u16) {
         if self.pid != Some(pid) {
             *self = Self { pid: Some(pid), ..Self::default() };
         }
     }
 
-    /// Records a reference of 27 MHz ticks. Before a PMT is read, the first PID with a reference is the PCR PID.
+    /// Records a PCR in ticks of 27 MHz. Before a PMT is read, the first PID with a PCR is taken as the PCR PID.
     pub(super) fn record(&mut self, pid: u16, pcr: u64, discontinuity: bool) {
         if *self.pid.get_or_insert(pid) != pid {
             return;

@@ -1,38 +1,38 @@
-//! Continuity counters of one PID each.
+//! Check of the continuity counter of a PID.
 
 use crate::container::ContinuityCounter;
 
 /// State of the continuity counter of one PID.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct ContinuityState {
-    /// Whether a packet with payload was seen.
+    /// Whether a packet with payload was seen on the PID.
     started: bool,
     first: u8,
     last: u8,
-    /// Whether the last packet was already a duplicate: only one duplicate is allowed.
+    /// Whether the last packet of the PID was already a duplicate: only one duplicate is allowed.
     duplicated: bool,
-    /// Whether the packet before was damaged, so that the next counter can't be predicted.
+    /// Whether the last packet of the PID was damaged, so that the next counter can't be predicted.
     after_damage: bool,
-    /// discontinuity_indicator of the first packet.
+    /// discontinuity_indicator of the PID's first packet.
     discontinuity: bool,
-    /// The last eight bytes of the last packet: a duplicate has the same.
+    /// The last eight bytes of the PID's last packet, by which a duplicate is recognised.
     fingerprint: u64,
 }
 
-/// Relation of a packet to the one before on its PID.
+/// Relation of a transport packet to the packet before it on the same PID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CounterVerdict {
     /// The counter is the expected one, or a signalled discontinuity or damage allows any.
     Follows,
-    /// The same packet once more, which has to be ignored.
+    /// The packet repeats the one before it, and has to be ignored.
     Duplicate,
     /// Packets are missing: the counter isn't the expected one.
     Discontinuous { expected: u8 },
 }
 
 impl ContinuityState {
-    /// Compares the next packet with payload with the one before (ISO/IEC 13818-1 2.4.3.3 continuity_counter, 2.4.3.5
-    /// discontinuity_indicator).
+    /// Compares a packet with payload with the packet before it on the same PID (ISO/IEC 13818-1 2.4.3.3
+    /// continuity_counter, 2.4.3.5 discontinuity_indicator).
     pub(super) fn check(&mut self, counter: u8, discontinuity: bool, fingerprint: u64) -> CounterVerdict {
         let before = *self;
         self.last = counter;
@@ -57,7 +57,8 @@ impl ContinuityState {
         }
     }
 
-    /// Notes a packet that was damaged in transport: its loss is already reported, so the next counter isn't judged.
+    /// Notes a packet that was damaged in transport. Its loss is already reported, so the counter of the next packet
+    /// isn't judged.
     pub(super) fn mark_damaged(&mut self) {
         self.after_damage = true;
     }

@@ -1,11 +1,12 @@
-//! Descriptors of a PMT that describe video or audio whose elementary stream isn't read or doesn't say it.
+//! Descriptors of a PMT with codec parameters that the elementary stream doesn't contain, or that aren't read there.
 
 use crate::codec::parameters::{AudioParameters, CodecParameters, DolbyVisionConfig, VideoParameters};
 use crate::codec::rfc6381::Codec;
 
 const REGISTRATION_TAG: u8 = 0x05;
 const EXTENSION_TAG: u8 = 0x7f;
-/// User private tags (ISO/IEC 13818-1 2.6), used under the registrations `DOVI`, `HDMV` or none, and `AV01`.
+/// Tags of user private descriptors (ISO/IEC 13818-1 2.6): Dolby Vision under the registration `DOVI`, `HDMV` or none,
+/// and AV1 under `AV01`.
 const DOLBY_VISION_TAG: u8 = 0xb0;
 const AV1_TAG: u8 = 0x80;
 /// descriptor_tag_extension of the Opus audio descriptor.
@@ -26,7 +27,7 @@ pub(super) fn announced_parameters(descriptors: &[u8]) -> Option<CodecParameters
     })
 }
 
-/// Iterates over tag and body of each descriptor (ISO/IEC 13818-1 2.6.1).
+/// Iterates over the descriptors in a descriptor loop, as pairs of tag and body (ISO/IEC 13818-1 2.6.1).
 fn descriptors_of(descriptors: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     let mut rest = descriptors;
     std::iter::from_fn(move || {
@@ -37,8 +38,8 @@ fn descriptors_of(descriptors: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     })
 }
 
-/// Parses DOVI_video_stream_descriptor. It has the fields of the configuration record of a file, but an enhancement
-/// layer (bl_present_flag 0) has the PID of its base layer before the compatibility.
+/// Parses a DOVI_video_stream_descriptor. It has the fields of DOVIDecoderConfigurationRecord, but for an enhancement
+/// layer (bl_present_flag 0) the PID of the base layer stands before the compatibility.
 fn dolby_vision(body: &[u8]) -> Option<CodecParameters> {
     let mut config = DolbyVisionConfig::parse(&[body, &[0; 5]].concat()).filter(|_| body.len() >= 4)?;
     let base = body.get(3)? & 1 == 1;
@@ -50,7 +51,7 @@ fn dolby_vision(body: &[u8]) -> Option<CodecParameters> {
     ))
 }
 
-/// Parses AV1_video_descriptor: marker and version, then bytes 1 and 2 of `av1C`.
+/// Parses an AV1_video_descriptor: marker and version, then bytes 1 and 2 of `av1C`.
 fn av1(body: &[u8]) -> Option<CodecParameters> {
     let &[_, first, second, ..] = body else { return None };
     let depth = if second & 0x20 != 0 { 12 } else { 8 + 2 * (second >> 6 & 1) };
@@ -59,7 +60,8 @@ fn av1(body: &[u8]) -> Option<CodecParameters> {
     Some(CodecParameters::with_video(codec, VideoParameters { bit_depth: Some(depth), ..VideoParameters::default() }))
 }
 
-/// Parses channel_config_code: 0 is dual mono, 1 to 8 are channels. The output is always at 48 kHz (RFC 7845 5.1).
+/// Parses channel_config_code of the Opus descriptor: 0 is dual mono, 1 to 8 are the number of channels. The output is
+/// always at 48 kHz (RFC 7845 5.1).
 fn opus(body: &[u8]) -> Option<CodecParameters> {
     let &[OPUS_EXTENSION, code, ..] = body else { return None };
     let channels = match code {

@@ -1,4 +1,4 @@
-//! Elementary streams: PES packets become samples on a timeline.
+//! Elementary streams of MPEG-TS: their PES packets become samples on a timeline.
 
 use super::id3::Id3Prefix;
 use super::packet::TsPacket;
@@ -30,23 +30,23 @@ pub(super) struct ElementaryStream {
     parser: PayloadParser,
     access_unit: AccessUnit,
     packing: PesPacking,
-    /// Whether a packet of the stream was scrambled.
+    /// Whether a packet of the elementary stream was scrambled.
     scrambled: bool,
 }
 
-/// The reader of the codec that the stream carries.
+/// The reader for the codec of an elementary stream.
 #[derive(Debug)]
 enum PayloadParser {
     Video(Box<NalScanner>),
     Audio(AudioFramer),
     Opus(OpusFramer),
-    /// Timed metadata: one PES packet is one sample.
+    /// Timed metadata, where each PES packet is one sample.
     Metadata(Id3Prefix),
-    /// Another codec: only its time stamps are read.
+    /// A codec that isn't read; only its time stamps are.
     Opaque,
 }
 
-/// The access unit that is being read.
+/// State of the video access unit that is being read.
 #[derive(Debug, Default)]
 struct AccessUnit {
     has_recovery_point: bool,
@@ -70,7 +70,7 @@ impl ElementaryStream {
         }
     }
 
-    /// Takes the description of a PMT that came after the first packets of the stream.
+    /// Takes over the description of the stream in a PMT that came after the first packets of the stream.
     pub(super) fn announce(&mut self, description: StreamDescription) {
         if self.description != description {
             self.parser = PayloadParser::for_stream(&description);
@@ -79,7 +79,7 @@ impl ElementaryStream {
         }
     }
 
-    /// Reads a packet with payload, and returns whether its packet or PES header marks it as scrambled.
+    /// Reads a transport packet with payload, and returns whether the packet or its PES header marks it as scrambled.
     pub(super) fn push(&mut self, at: u64, packet: &TsPacket<'_>, defects: &mut DefectLog) -> bool {
         if packet.scrambled || self.description.carriage == Carriage::Sections {
             self.scrambled |= packet.scrambled;
@@ -171,7 +171,7 @@ impl ElementaryStream {
         }
     }
 
-    /// Ends the last NAL unit of a PES packet: no start code follows it.
+    /// Ends the last NAL unit of a PES packet, because no start code follows it.
     fn flush_last_unit(&mut self) {
         let Self { parser, timeline, access_unit, .. } = self;
         if let PayloadParser::Video(scanner) = parser {
@@ -191,7 +191,7 @@ impl PayloadParser {
         }
     }
 
-    /// Returns whether each sample has a header that is counted.
+    /// Returns whether samples of this codec are counted by their own headers.
     fn self_delimiting(&self) -> bool {
         matches!(self, Self::Audio(_) | Self::Opus(_))
     }
@@ -205,8 +205,8 @@ impl PayloadParser {
     }
 }
 
-/// Merges the parameters of the bitstream with those of the PMT. The bitstream takes precedence; only the PMT announces
-/// Dolby Vision.
+/// Merges the codec parameters of the bitstream with those of the PMT. The bitstream takes precedence; only the PMT
+/// announces Dolby Vision.
 fn merge_announced(read: Option<CodecParameters>, announced: Option<CodecParameters>) -> Option<CodecParameters> {
     let Some(mut read) = read else {
         return announced.filter(|a| !matches!(a.codec, Codec::DolbyVision { .. }));

@@ -1,34 +1,36 @@
-//! Cuts a byte stream into transport packets, and finds the next packet after a loss of sync.
+//! Division of a byte stream into transport packets, with a search for the next packet after a loss of sync.
 
 use super::Demuxer;
 use crate::defect::DefectKind;
 
-/// Bytes of a transport packet (ISO/IEC 13818-1 2.4.3.2).
+/// Size of a transport packet in bytes (ISO/IEC 13818-1 2.4.3.2).
 pub(in crate::container) const PACKET_SIZE: usize = 188;
 const SYNC_BYTE: u8 = 0x47;
-/// Bytes that prove the start of a packet: two more sync bytes at the distance of one packet.
+/// Number of bytes that confirm the start of a transport packet: two more sync bytes follow, each one packet later.
 const LOOK_AHEAD: usize = 2 * PACKET_SIZE + 1;
 const SEARCH_CHUNK: usize = 4096;
 const CLAUSE: &str = "ISO/IEC 13818-1 2.4.3.2";
 
-/// Returns whether a sync byte stands at `at` and, as far as the bytes reach, at the next two distances of `size`.
+/// Returns whether a sync byte stands at `at` and, as far as `bytes` reach, at once and twice the distance `size`
+/// behind it.
 #[must_use]
 pub(in crate::container) fn is_aligned(bytes: &[u8], at: usize, size: usize) -> bool {
     let here = |n: usize| bytes.get(at + n * size);
     here(0) == Some(&SYNC_BYTE) && (1..=2).all(|n| here(n).is_none_or(|b| *b == SYNC_BYTE))
 }
 
-/// Cuts pieces of any size into packets.
+/// Divides bytes that arrive in chunks of any size into transport packets.
 #[derive(Debug, Default)]
 pub(super) struct PacketFramer {
-    /// Offset of the first byte that isn't processed: of `buffered`, or of the next bytes when it is empty.
+    /// Byte offset in the segment of the first byte that isn't processed yet: of `buffered`, or of the next chunk when
+    /// it is empty.
     offset: u64,
-    /// A packet that isn't complete; during a search for sync at most `SEARCH_CHUNK + LOOK_AHEAD` bytes.
+    /// Bytes of an incomplete transport packet; during a search for sync at most `SEARCH_CHUNK + LOOK_AHEAD` bytes.
     buffered: Vec<u8>,
     sync_loss: Option<SyncLoss>,
 }
 
-/// Offset of a missing sync byte, and the byte that stands there.
+/// Byte offset at which the sync byte is missing, and the byte that stands there instead.
 #[derive(Debug)]
 struct SyncLoss {
     at: u64,
@@ -46,7 +48,7 @@ impl PacketFramer {
         }
     }
 
-    /// Reads whole packets without copying them: this path has to be fast.
+    /// Reads whole transport packets without copying them, because most bytes of a segment pass here.
     fn read_packets<'a>(&mut self, mut bytes: &'a [u8], demux: &mut Demuxer) -> &'a [u8] {
         while let Some((packet, rest)) = bytes.split_first_chunk::<PACKET_SIZE>() {
             if packet[0] != SYNC_BYTE {
@@ -61,7 +63,7 @@ impl PacketFramer {
         &[]
     }
 
-    /// Completes a packet that the caller's pieces cut.
+    /// Completes a transport packet whose bytes are divided between chunks.
     fn complete_packet<'a>(&mut self, bytes: &'a [u8], demux: &mut Demuxer) -> &'a [u8] {
         let (now, rest) = bytes.split_at(bytes.len().min(PACKET_SIZE - self.buffered.len()));
         self.buffered.extend_from_slice(now);
@@ -86,7 +88,7 @@ impl PacketFramer {
         rest
     }
 
-    /// Goes on with the sync byte at the start of `buffered`, and reports the loss.
+    /// Continues with the sync byte at the start of `buffered`, and reports the loss of sync.
     fn resynchronise(&mut self, demux: &mut Demuxer) {
         if let Some(SyncLoss { at, found }) = self.sync_loss.take() {
             let (to, lost) = (self.offset, self.offset - at);
@@ -100,7 +102,7 @@ impl PacketFramer {
         self.read_buffered(buffered, demux);
     }
 
-    /// Reads packets from buffered bytes, and buffers the rest again.
+    /// Reads the transport packets in the buffered bytes, and buffers an incomplete rest again.
     fn read_buffered(&mut self, buffered: Vec<u8>, demux: &mut Demuxer) {
         let rest = self.read_packets(&buffered, demux);
         if !rest.is_empty() {
@@ -117,7 +119,7 @@ impl PacketFramer {
         self.offset += count as u64;
     }
 
-    /// Ends the resource. Behind a loss, fewer packets than the search needs may still follow.
+    /// Ends the segment. After a loss of sync, the remaining bytes may hold fewer packets than the search needs.
     pub(super) fn finish(&mut self, demux: &mut Demuxer) {
         while self.sync_loss.is_some() && !self.buffered.is_empty() {
             let whole = (self.buffered.len() + 1).saturating_sub(PACKET_SIZE);
@@ -140,7 +142,7 @@ impl PacketFramer {
     }
 }
 
-/// Iterates over the offsets of sync bytes.
+/// Iterates over the positions of sync bytes in `buffered`.
 fn sync_bytes(buffered: &[u8]) -> impl Iterator<Item = usize> {
     memchr::memchr_iter(SYNC_BYTE, buffered)
 }

@@ -1,26 +1,27 @@
-//! Timed metadata: PES packets with ID3 tags (Apple, Timed Metadata for HTTP Live Streaming).
+//! Timed metadata in MPEG-TS: PES packets with ID3 tags (Apple, Timed Metadata for HTTP Live Streaming).
 
 const TAG_START: [u8; 3] = *b"ID3";
 
-/// Checks that each aligned PES packet begins with an ID3 tag. A tag that continues in a further PES packet doesn't
-/// begin there: data_alignment_indicator is 0.
+/// Checks that each aligned PES packet of timed metadata begins with an ID3 tag. A packet that continues a tag has
+/// data_alignment_indicator 0 and isn't checked.
 #[derive(Debug, Default)]
 pub(super) struct Id3Prefix {
     prefix: Option<Vec<u8>>,
 }
 
 impl Id3Prefix {
-    /// Begins a PES packet.
+    /// Begins a PES packet of timed metadata.
     pub(super) fn begin(&mut self, data_aligned: bool) {
         self.prefix = data_aligned.then(Vec::new);
     }
 
-    /// Skips the rest of the PES packet, because packets were lost.
+    /// Leaves out the rest of the PES packet, because packets were lost.
     pub(super) fn reset(&mut self) {
         self.prefix = None;
     }
 
-    /// Returns the first three bytes as soon as they are complete, if they don't begin a tag.
+    /// Returns the first three bytes of the PES packet's body once they are complete, if they don't begin an ID3 tag;
+    /// otherwise `None`.
     pub(super) fn push(&mut self, body: &[u8]) -> Option<[u8; 3]> {
         let prefix = self.prefix.as_mut()?;
         prefix.extend(body.iter().take(TAG_START.len() - prefix.len()));

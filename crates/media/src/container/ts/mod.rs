@@ -1,4 +1,4 @@
-//! MPEG-2 transport streams (ISO/IEC 13818-1).
+//! A reader for MPEG-2 transport streams (ISO/IEC 13818-1).
 //!
 //! Written by hand: `mpeg2ts-reader` stops at the first lost sync byte, drops scrambled and cut packets, has no byte
 //! offsets, and only logs a wrong CRC, which is a defect here.
@@ -31,7 +31,7 @@ use splices::SpliceSections;
 use stream_type::{SCTE35, StreamDescription};
 use tables::{ProgramTables, TableUpdate};
 
-/// PIDs whose counters are compared across segments: a single program has far fewer.
+/// Largest number of PIDs whose continuity counters are compared across segments; a single program has far fewer.
 const MAX_COUNTERS: usize = 64;
 /// PID of the PAT (ISO/IEC 13818-1 2.4.4.4).
 const PAT_PID: u16 = 0;
@@ -60,7 +60,7 @@ impl TsReader {
     }
 }
 
-/// Reads packets and collects the facts of the segment.
+/// Reads transport packets and collects the facts of the segment.
 #[derive(Debug)]
 pub(super) struct Demuxer {
     pub(super) defects: DefectLog,
@@ -71,7 +71,7 @@ pub(super) struct Demuxer {
     splices: SpliceSections,
     facts: TsFacts,
     encrypted: bool,
-    /// Offset and PID of the first PES packet that came before a PMT.
+    /// Byte offset and PID of the first PES packet that came before a PMT.
     early_pes: Option<(u64, u16)>,
 }
 
@@ -118,7 +118,8 @@ impl Demuxer {
         }
     }
 
-    /// Reports transport_error_indicator. Nothing in such a packet can be trusted, not even its counter.
+    /// Reports a packet with transport_error_indicator. No field of such a packet can be trusted, not even its
+    /// continuity counter.
     fn report_damaged(&mut self, at: u64, packet: &TsPacket<'_>) {
         let pid = packet.pid;
         self.facts.transport_errors += 1;
@@ -151,7 +152,7 @@ impl Demuxer {
         }
     }
 
-    /// Resets the readers of a PID, because packets are missing.
+    /// Resets the readers of a PID, because packets on it are missing.
     fn reset_pid(&mut self, pid: u16) {
         match self.role_of(pid) {
             PidRole::Tables => self.tables.reset(pid),

@@ -9,19 +9,19 @@ pub(super) const NULL_PID: u16 = 0x1fff;
 pub(super) struct TsPacket<'a> {
     pub(super) pid: u16,
     pub(super) transport_error: bool,
-    /// payload_unit_start_indicator.
+    /// payload_unit_start_indicator: whether a PES packet or section begins in the transport packet.
     pub(super) unit_start: bool,
-    /// Whether transport_scrambling_control isn't 0.
+    /// Whether transport_scrambling_control of the packet isn't 0.
     pub(super) scrambled: bool,
     pub(super) counter: u8,
-    /// Whether adaptation_field_control announces a payload; it may still be empty.
+    /// Whether adaptation_field_control of the packet announces a payload, which may still be empty.
     pub(super) has_payload: bool,
-    /// discontinuity_indicator.
+    /// discontinuity_indicator of the packet's adaptation field.
     pub(super) discontinuity: bool,
-    /// Program clock reference in ticks of 27 MHz.
+    /// Program clock reference of the packet in ticks of 27 MHz; `None` without one.
     pub(super) pcr: Option<u64>,
     pub(super) payload: &'a [u8],
-    /// adaptation_field_length when it exceeds the packet.
+    /// adaptation_field_length, if it exceeds the packet; otherwise `None`.
     pub(super) overlong_adaptation: Option<u8>,
 }
 
@@ -71,7 +71,7 @@ fn read_adaptation_field(packet: &mut TsPacket<'_>, field: &[u8]) {
 mod tests {
     use super::*;
 
-    /// A packet with this header and adaptation field; the other bytes count up.
+    /// Makes a transport packet with this header and adaptation field; its other bytes count up.
     fn packet(head: [u8; 4], field: &[u8]) -> [u8; PACKET_SIZE] {
         let mut bytes: [u8; PACKET_SIZE] = std::array::from_fn(|n| n as u8);
         bytes[..4].copy_from_slice(&head);

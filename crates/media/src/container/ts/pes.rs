@@ -1,20 +1,20 @@
-//! PES packet headers: time stamps, and the start of the elementary stream's bytes.
+//! Reader for PES packet headers: time stamps, and where the bytes of the elementary stream start.
 
-/// Bytes up to and including PES_header_data_length (ISO/IEC 13818-1 2.4.3.6).
+/// Size in bytes of a PES packet header up to and including PES_header_data_length (ISO/IEC 13818-1 2.4.3.6).
 const FIXED_LENGTH: usize = 9;
-/// Bytes up to the end of the DTS field.
+/// Size in bytes of a PES packet header up to the end of the DTS field.
 const TIMED_LENGTH: usize = FIXED_LENGTH + 10;
 
 /// Fields of a PES packet header.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct PesHeader {
-    /// Presentation time stamp: 33 bits at 90 kHz.
+    /// Presentation time stamp: 33 bits at 90 kHz. `None` when the header has none.
     pub(super) pts: Option<u64>,
-    /// Decode time stamp; equals `pts` when the header has none.
+    /// Decode time stamp: 33 bits at 90 kHz. It equals `pts` when the header has none.
     pub(super) dts: Option<u64>,
-    /// Whether PES_scrambling_control isn't 0.
+    /// Whether PES_scrambling_control of the packet isn't 0.
     pub(super) scrambled: bool,
-    /// data_alignment_indicator.
+    /// data_alignment_indicator of the PES packet.
     pub(super) data_aligned: bool,
     pub(super) stream_id: u8,
 }
@@ -22,33 +22,34 @@ pub(super) struct PesHeader {
 /// Error of a PES packet header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PesError {
-    /// The packet begins with these bytes instead of 00 00 01.
+    /// The PES packet begins with these bytes instead of 00 00 01.
     StartCode([u8; 3]),
-    /// Marker bits of PTS or DTS are wrong, or the field is cut off.
+    /// Marker bits of PTS or DTS are wrong, or the time stamp is cut off.
     Timestamp,
 }
 
 #[derive(Debug, Default)]
 enum PesState {
-    /// No packet start was seen, or the rest of the packet isn't read.
+    /// No start of a PES packet was seen, or the rest of the packet isn't read.
     #[default]
     Idle,
-    /// The header is collected.
+    /// The PES packet header is being collected.
     Header,
-    /// So many bytes of the header behind the time stamps are still to be skipped.
+    /// This number of header bytes behind the time stamps is still to be skipped.
     Skip(usize),
     /// The bytes belong to the elementary stream.
     Body,
 }
 
-/// Reads PES headers from transport packet payloads.
+/// Reads PES packet headers from the payloads of transport packets.
 #[derive(Debug, Default)]
 pub(super) struct PesReader {
     state: PesState,
     header_bytes: Vec<u8>,
 }
 
-/// Result of one payload: the header when it is now complete, and the bytes of the elementary stream.
+/// Result of reading one transport packet payload: the PES header if it is now complete, and the bytes of the
+/// elementary stream.
 #[derive(Debug, Default)]
 pub(super) struct PesStep<'a> {
     pub(super) header: Option<Result<PesHeader, PesError>>,
@@ -76,7 +77,7 @@ impl PesReader {
         step
     }
 
-    /// Handles lost packets: the body of a packet can continue, a header can't.
+    /// Handles lost transport packets: the body of a PES packet can continue, a header can't.
     pub(super) fn reset(&mut self) {
         if !matches!(self.state, PesState::Body) {
             self.state = PesState::Idle;
@@ -113,7 +114,8 @@ impl PesReader {
     }
 }
 
-/// Parses the collected bytes of a header; `None` for a stream_id without these fields (ISO/IEC 13818-1 2.4.3.7).
+/// Parses the collected bytes of a PES packet header; `None` for a stream_id without these fields (ISO/IEC 13818-1
+/// 2.4.3.7).
 fn parse_header(head: &[u8]) -> Result<Option<PesHeader>, PesError> {
     let [a, b, c, stream_id, _, _, first, second, _, rest @ ..] = head else { return Ok(None) };
     if [*a, *b, *c] != [0, 0, 1] {
@@ -138,7 +140,7 @@ fn parse_header(head: &[u8]) -> Result<Option<PesHeader>, PesError> {
     }))
 }
 
-/// Parses 33 bits with marker bits between them; `None` when a marker is 0.
+/// Parses a PES time stamp: 33 bits with marker bits between them; `None` when a marker is 0.
 fn parse_timestamp(b: &[u8; 5]) -> Option<u64> {
     let markers = b[0] & b[2] & b[4] & 1;
     let [high, mid, low] = [b[0] >> 1 & 7, 0, 0].map(u64::from);
@@ -151,7 +153,7 @@ fn parse_timestamp(b: &[u8; 5]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    /// PTS 0x123456789, DTS 0x123450000, four bytes of header stuffing, body 7, 8.
+    /// A PES packet with PTS 0x123456789, DTS 0x123450000, four bytes of header stuffing, and the body 7, 8.
     const PES: [u8; 25] = [
         0, 0, 1, 0xe0, 0, 0, 0x80, 0xc0, 14, 0x39, 0x8d, 0x15, 0xcf, 0x13, 0x19, 0x8d, 0x15, 0x00, 0x01, 0xff, 0xff,
         0xff, 0xff, 7, 8,
@@ -184,7 +186,7 @@ mod tests {
         assert!(PesReader::default().push(false, &PES).body.is_empty(), "no start seen");
     }
 
-    /// A packet with these fields and bytes of header data, and the body 7, 8.
+    /// Makes a PES packet with this stream_id, these flags and header data, and the body 7, 8.
     fn pes(stream_id: u8, flags: [u8; 2], data: &[u8]) -> Vec<u8> {
         [&[0, 0, 1, stream_id, 0, 0, flags[0], flags[1], data.len() as u8][..], data, &[7, 8]].concat()
     }

@@ -1,29 +1,30 @@
-//! Whether a video stream has one access unit in each PES packet, as nearly all do. Then nothing behind the first slice
-//! of a packet is searched: most bytes are there, and parameter sets and messages stand before it.
+//! Detection of video streams with one access unit in each PES packet, as nearly all have. In such a stream the bytes
+//! behind the first slice of a packet needn't be searched: they are most of the bytes, and parameter sets and SEI
+//! messages stand before the slice.
 
 use crate::codec::nal::NalUnit;
 
-/// PES packets that are searched completely before the rest of others may be skipped.
+/// Number of PES packets that are searched completely before the rest of later packets may be skipped.
 const MIN_SEARCHED: u32 = 8;
-/// Smallest distance that counts as a step back (33 bits, ISO/IEC 13818-1 2.4.3.7).
+/// Smallest difference of 33-bit decode time stamps that counts as a step back (ISO/IEC 13818-1 2.4.3.7).
 const STEP_BACK: u64 = 1 << 32;
 
 /// Observes how many access units the PES packets of a stream have.
 #[derive(Debug, Default)]
 pub(super) struct PesPacking {
-    /// PES packets with time stamps.
+    /// Number of PES packets with time stamps so far.
     packets: u32,
-    /// Access units in the current packet, as far as it was searched.
+    /// Number of access units in the current PES packet, as far as it was searched.
     units: u32,
-    /// Whether a packet had more than one access unit, or may have had.
+    /// Whether a PES packet had more than one access unit, or may have had.
     several_units: bool,
     last: Option<u64>,
-    /// Longest distance between packets that were searched completely, in ticks of 90 kHz.
+    /// Longest distance between the decode times of PES packets that were searched completely, in ticks of 90 kHz.
     longest_distance: u64,
 }
 
 impl PesPacking {
-    /// Begins a PES packet with its decode time stamp.
+    /// Begins a PES packet with the decode time stamp `dts`.
     pub(super) fn begin_packet(&mut self, dts: u64) {
         self.several_units |= self.units > 1;
         let distance = self.last.map_or(0, |last| dts.wrapping_sub(last) & 0x1_ffff_ffff);
@@ -43,7 +44,7 @@ impl PesPacking {
         self.units += u32::from(unit == NalUnit::Delimiter);
     }
 
-    /// Returns whether everything behind the first slice of a packet belongs to the same picture.
+    /// Returns whether everything behind the first slice of a PES packet belongs to the same picture.
     #[must_use]
     pub(super) fn one_unit_per_packet(&self) -> bool {
         self.packets > MIN_SEARCHED && !self.several_units
@@ -54,7 +55,7 @@ impl PesPacking {
 mod tests {
     use super::*;
 
-    /// Observes packets 40 ms apart with these numbers of access units.
+    /// Returns the state after PES packets that are 40 ms apart and have these numbers of access units.
     fn after(units: &[u32]) -> PesPacking {
         let mut packing = PesPacking::default();
         for (n, count) in units.iter().enumerate() {

@@ -1,17 +1,17 @@
-//! State of each PID, found without a search. Memory grows with the PIDs that a stream uses: all 8192 at once would
-//! take 150 MB in 200 probes of four renditions.
+//! Table with the state of each PID, indexed by the PID. Its memory grows with the PIDs that a stream uses: all 8192 at
+//! once would take 150 MB in 200 probes of four renditions.
 
 use super::continuity;
 
-/// What the packets of a PID carry.
+/// Kind of data that the packets of a PID carry.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) enum PidRole {
     #[default]
     Unknown,
     Tables,
-    /// An elementary stream; the index into the list of streams.
+    /// The PID carries an elementary stream; the number is its index in the list of streams.
     Stream(u8),
-    /// A stream beyond the largest number that is kept.
+    /// The PID carries an elementary stream that isn't read, because the list of streams is full.
     Ignored,
 }
 
@@ -22,14 +22,15 @@ pub(super) struct PidState {
     pub(super) continuity: continuity::ContinuityState,
 }
 
-/// PIDs have 13 bits (ISO/IEC 13818-1 2.4.3.2): the high bits choose the page, the low ones the index in it.
+/// Number of low bits of a 13-bit PID (ISO/IEC 13818-1 2.4.3.2) that are the index inside of a page of the table; the
+/// high bits choose the page.
 const PAGE_BITS: u32 = 6;
 const PAGE_SIZE: usize = 1 << PAGE_BITS;
 const PAGES: usize = 0x2000 / PAGE_SIZE;
 
 type PidPage = Option<Box<[PidState; PAGE_SIZE]>>;
 
-/// Pages of PIDs; a page is allocated for the first of its PIDs.
+/// Pages with the states of PIDs; a page is allocated when the first of its PIDs is seen.
 #[derive(Debug)]
 pub(super) struct PidTable([PidPage; PAGES]);
 
@@ -40,19 +41,19 @@ impl Default for PidTable {
 }
 
 impl PidTable {
-    /// Returns the state of a PID; `None` when no PID of its page was seen.
+    /// Returns the state of a PID; `None` when no PID of its table page was seen.
     #[must_use]
     pub(super) fn get(&self, pid: u16) -> Option<&PidState> {
         self.0.get(usize::from(pid >> PAGE_BITS))?.as_ref()?.get(index_in_page(pid))
     }
 
-    /// Returns the state of a PID and allocates its page; `None` for a number of more than 13 bits.
+    /// Returns the state of a PID and allocates its table page; `None` for a number of more than 13 bits.
     pub(super) fn entry(&mut self, pid: u16) -> Option<&mut PidState> {
         let page = self.0.get_mut(usize::from(pid >> PAGE_BITS))?;
         page.get_or_insert_with(|| Box::new([PidState::default(); PAGE_SIZE])).get_mut(index_in_page(pid))
     }
 
-    /// Iterates over the allocated PIDs in ascending order.
+    /// Iterates over the PIDs of allocated table pages and their states, in ascending order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u16, &PidState)> {
         let pages = (0..).step_by(PAGE_SIZE).zip(&self.0);
         pages.flat_map(|(first, page)| page.iter().flat_map(move |page| (first..).zip(page.iter())))

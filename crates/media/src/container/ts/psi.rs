@@ -1,4 +1,4 @@
-//! PAT and PMT: sections are assembled from packets, checked and parsed.
+//! PAT and PMT of MPEG-TS: their sections are assembled from packets, checked and parsed.
 
 use super::stream_type::{self, StreamDescription};
 use crate::splice::{self, crc32};
@@ -6,20 +6,20 @@ use crate::splice::{self, crc32};
 /// Largest size of a PAT or PMT section: 3 bytes of header, and a section_length of at most 1021 (ISO/IEC 13818-1
 /// 2.4.4.4).
 const MAX_SECTION_LENGTH: usize = 3 + 1021;
-/// Elementary streams that are read of one PMT: an inspection keeps no more tracks.
+/// Largest number of elementary streams that are read of one PMT: an inspection keeps no more tracks.
 pub(super) const MAX_STREAMS: usize = super::super::MAX_TRACKS;
-/// Programs that are read of one PAT.
+/// Largest number of programs that are read of one PAT.
 pub(super) const MAX_PROGRAMS: usize = 16;
 
-/// Assembles the sections of one PID.
+/// Assembles the sections on one PID from transport packets.
 #[derive(Debug)]
 pub(super) struct SectionAssembler {
-    /// Largest size of a section in bytes.
+    /// Size in bytes of the largest section that is assembled.
     max_length: usize,
     buffer: Vec<u8>,
-    /// Whether a section has begun and isn't complete.
+    /// Whether a section has begun and isn't complete yet.
     in_section: bool,
-    /// Offset of the packet in which the section begins.
+    /// Byte offset of the transport packet in which the current section begins.
     offset: u64,
 }
 
@@ -36,8 +36,8 @@ impl SectionAssembler {
         Self { max_length: splice::MAX_SECTION_LENGTH, ..Self::default() }
     }
 
-    /// Calls `complete` with each complete section and the offset of the packet in which it began. A section that is
-    /// too long is passed empty.
+    /// Reads the payload of a transport packet, and calls `complete` with each section that is now complete and the
+    /// byte offset of the packet in which it began. A section that is too long is passed empty.
     pub(super) fn push(&mut self, at: u64, start: bool, payload: &[u8], mut complete: impl FnMut(u64, &[u8])) {
         let mut payload = payload;
         if start {
@@ -68,7 +68,7 @@ impl SectionAssembler {
         self.offset = at;
     }
 
-    /// Appends to the open section, and returns the bytes behind it when it is complete.
+    /// Appends bytes to the current section. If it is now complete, returns the bytes behind it, otherwise `None`.
     fn append<'a>(&mut self, bytes: &'a [u8], complete: &mut impl FnMut(u64, &[u8])) -> Option<&'a [u8]> {
         if !self.in_section {
             return None;
@@ -90,14 +90,14 @@ impl SectionAssembler {
     }
 }
 
-/// Reason why a section has no table to read.
+/// Reason why a PSI section can't be used as a table.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum SectionError {
     /// The section is longer than 1024 bytes, or too short for its fields.
     Length,
     /// CRC_32 doesn't match the bytes of the section.
     Crc { computed: u32, found: u32 },
-    /// Another table on this PID, or one that isn't in force yet: nothing is wrong.
+    /// The section belongs to another table or isn't in force yet; this isn't an error.
     Irrelevant,
 }
 
@@ -112,7 +112,7 @@ pub(super) fn parse_pat(section: &[u8]) -> Result<Vec<(u16, u16)>, SectionError>
     Ok(programs.take(MAX_PROGRAMS).collect())
 }
 
-/// Contents of a PMT.
+/// Contents of a program map table (PMT).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ProgramMap {
     pub(super) pcr_pid: u16,
@@ -135,7 +135,8 @@ pub(super) fn parse_pmt(section: &[u8]) -> Result<ProgramMap, SectionError> {
     Ok(ProgramMap { pcr_pid: parse_pid(*a, *b), streams })
 }
 
-/// Returns the bytes between the header of a section and its CRC, when the section is valid and in force.
+/// Returns the bytes between the header of a section and its CRC, if the section is valid, in force and has the
+/// table_id `id`.
 fn table_body(section: &[u8], id: u8) -> Result<&[u8], SectionError> {
     let [table_id, _, _, _, _, flags, _, _, rest @ ..] = section else { return Err(SectionError::Length) };
     if *table_id != id {
@@ -163,7 +164,7 @@ fn parse_length(high: u8, low: u8) -> usize {
 mod tests {
     use super::*;
 
-    /// A PAT of ffmpeg: program_number 1 on PID 0x1000.
+    /// A PAT written by ffmpeg, with program_number 1 on PID 0x1000.
     const PAT: [u8; 16] = [0, 0xb0, 0x0d, 0, 1, 0xc1, 0, 0, 0, 1, 0xf0, 0, 0x2a, 0xb1, 0x04, 0xb2];
 
     #[test]
@@ -227,7 +228,7 @@ mod tests {
         assert_eq!(parse_pmt(&section(2, 0xc1, &many)).unwrap().streams.len(), MAX_STREAMS);
     }
 
-    /// Sizes of the sections that a payload completes.
+    /// Returns the sizes in bytes of the sections that become complete with these payloads.
     fn sizes(mut sections: SectionAssembler, payloads: &[&[u8]]) -> Vec<usize> {
         let mut sizes = Vec::new();
         for (n, payload) in payloads.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! SCTE 35 sections of a segment.
+//! SCTE 35 sections of a transport stream segment.
 
 use super::packet::TsPacket;
 use super::psi::SectionAssembler;
@@ -7,10 +7,10 @@ use crate::container::{MAX_SPLICE_SECTIONS, TsSpliceSection};
 use crate::defect::DefectKind;
 use crate::splice;
 
-/// PIDs whose sections are assembled: a programme has one or two.
+/// Largest number of PIDs whose SCTE 35 sections are assembled; a programme has one or two.
 const MAX_PIDS: usize = 8;
 
-/// Assembles and parses the SCTE 35 sections of a segment, in their order.
+/// Assembles and parses the SCTE 35 sections of a segment, in the order of its bytes.
 #[derive(Debug, Default)]
 pub(super) struct SpliceSections {
     pids: Vec<(u16, SectionAssembler)>,
@@ -18,7 +18,7 @@ pub(super) struct SpliceSections {
 }
 
 impl SpliceSections {
-    /// Reads an unscrambled packet with payload of a PID that carries SCTE 35 sections.
+    /// Reads an unscrambled transport packet with payload on a PID that carries SCTE 35 sections.
     pub(super) fn push(&mut self, at: u64, packet: &TsPacket<'_>, defects: &mut DefectLog) {
         let (pid, found) = (packet.pid, &mut self.found);
         if self.pids.len() < MAX_PIDS && self.pids.iter().all(|(known, _)| *known != pid) {
@@ -36,7 +36,7 @@ impl SpliceSections {
         });
     }
 
-    /// Drops the open section of a PID, because packets were lost.
+    /// Drops the incomplete section of a PID, because packets were lost.
     pub(super) fn reset_pid(&mut self, pid: u16) {
         self.pids.iter_mut().filter(|(known, _)| *known == pid).for_each(|(_, sections)| sections.reset());
     }

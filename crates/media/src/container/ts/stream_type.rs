@@ -6,31 +6,31 @@ use crate::codec::parameters::CodecParameters;
 use crate::codec::start_codes::VideoSyntax;
 use crate::stream::Media;
 
-/// Codec name of a stream of SCTE 35 sections.
+/// Codec name of an elementary stream with SCTE 35 sections.
 pub(super) const SCTE35: &str = "scte35";
 
-/// Codec name of a stream of ID3 tags.
+/// Codec name of an elementary stream with ID3 tags.
 pub(super) const ID3: &str = "id3";
 
-/// How the packets of a PID carry the stream.
+/// Packaging of an elementary stream in the packets of its PID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Carriage {
-    /// As PES packets.
+    /// The stream is carried in PES packets.
     Pes,
-    /// As private sections (SCTE 35).
+    /// The stream is carried in private sections, as SCTE 35 is.
     Sections,
 }
 
-/// What a PMT tells about an elementary stream.
+/// Description of an elementary stream, from its entry in the PMT.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct StreamDescription {
     pub(super) media: Option<Media>,
-    /// Short name of the codec, as in [`crate::container::Track::codec`].
+    /// Short name of the stream's codec, as in [`crate::container::Track::codec`].
     pub(super) codec: String,
     pub(super) carriage: Carriage,
     /// Whether the stream_type is one of sample encryption (Apple, MPEG-2 Stream Encryption Format for HLS).
     pub(super) sample_encrypted: bool,
-    /// Codec parameters that the descriptors announce.
+    /// Codec parameters that the descriptors announce; `None` when they announce none.
     pub(super) announced: Option<CodecParameters>,
 }
 
@@ -72,8 +72,8 @@ impl StreamDescription {
     }
 }
 
-/// Describes a stream by stream_type (ISO/IEC 13818-1 table 2-34; ATSC A/52 annex A; ANSI/SCTE 35; Apple's types of
-/// sample encryption) and descriptors.
+/// Describes an elementary stream by its stream_type (ISO/IEC 13818-1 table 2-34; ATSC A/52 annex A; ANSI/SCTE 35;
+/// Apple's types of sample encryption) and its descriptors.
 #[must_use]
 pub(super) fn describe(kind: u8, descriptors: &[u8]) -> StreamDescription {
     StreamDescription { announced: descriptors::announced_parameters(descriptors), ..by_stream_type(kind, descriptors) }
@@ -107,7 +107,8 @@ fn by_stream_type(kind: u8, descriptors: &[u8]) -> StreamDescription {
     }
 }
 
-/// Returns the codec of stream_type 0x15, by its metadata_descriptor (ISO/IEC 13818-1 2.6.60) or registration.
+/// Returns the codec of a stream of stream_type 0x15, by its metadata_descriptor (ISO/IEC 13818-1 2.6.60) or
+/// registration descriptor.
 fn metadata_codec(descriptors: &[u8]) -> &'static str {
     let mut rest = descriptors;
     while let [tag, length, after @ ..] = rest {
@@ -124,8 +125,8 @@ fn metadata_codec(descriptors: &[u8]) -> &'static str {
     "metadata"
 }
 
-/// Describes stream_type 0x06 by the descriptor tags of ETSI EN 300 468, or by the format_identifier of a registration
-/// descriptor.
+/// Describes a stream of stream_type 0x06 by the descriptor tags of ETSI EN 300 468, or by the format_identifier of a
+/// registration descriptor.
 fn private_data_stream(descriptors: &[u8]) -> StreamDescription {
     let mut rest = descriptors;
     while let [tag, length, after @ ..] = rest {

@@ -1,25 +1,26 @@
-//! PAT and PMT of one segment: their contents, and whether they came before the media.
+//! PAT and PMT of one transport stream segment: their contents, and whether they came before the media.
 
 use super::packet::TsPacket;
 use super::psi::{self, MAX_PROGRAMS, ProgramMap, SectionAssembler, SectionError};
 use crate::container::defects::DefectLog;
 use crate::defect::DefectKind;
 
-/// A segment contains a single program, and begins with a PAT and a PMT unless an EXT-X-MAP has them (RFC 8216).
+/// Clauses for the rule that a segment contains a single program, and begins with a PAT and a PMT unless an EXT-X-MAP
+/// has them.
 const SEGMENT_CLAUSE: &str = "RFC 8216 3.2; ISO/IEC 13818-1 2.4.4";
 const PAT_CLAUSE: &str = "ISO/IEC 13818-1 2.4.4.3";
 const PMT_CLAUSE: &str = "ISO/IEC 13818-1 2.4.4.8";
 
-/// A change that a table brings.
+/// Change of a segment's program that a PAT or PMT section causes.
 #[derive(Debug)]
 pub(super) enum TableUpdate {
-    /// PIDs of new PMTs.
+    /// A PAT lists new programs; the numbers are the PIDs of their PMTs.
     Programs(Vec<u16>),
-    /// A new or changed PMT.
+    /// A PMT is new or changed.
     ProgramMap(ProgramMap),
 }
 
-/// Follows the tables of one segment.
+/// Follows the PAT and the PMTs of one segment.
 #[derive(Debug, Default)]
 pub(super) struct ProgramTables {
     pat: SectionAssembler,
@@ -36,7 +37,7 @@ struct KnownProgram {
 }
 
 impl ProgramTables {
-    /// Reads a packet of the PAT or of a PMT.
+    /// Reads a transport packet of the PAT or of a PMT, and returns the changes that its sections cause.
     pub(super) fn push(&mut self, at: u64, packet: &TsPacket<'_>, defects: &mut DefectLog) -> Vec<TableUpdate> {
         let mut complete = Vec::new();
         let mut keep = |at: u64, section: &[u8]| complete.push((at, section.to_vec()));
@@ -125,7 +126,8 @@ impl ProgramTables {
         Some(TableUpdate::ProgramMap(pmt))
     }
 
-    /// Reports a missing PAT or PMT. `early_pes` is the first PES packet that came before a PMT.
+    /// Reports a PAT or PMT that the segment lacks. `early_pes` is byte offset and PID of the first PES packet that
+    /// came before a PMT.
     pub(super) fn report_missing(&self, early_pes: Option<(u64, u16)>, defects: &mut DefectLog) {
         let (at, message) = match (early_pes, self.pat_at, self.pmt_at) {
             (None, Some(_), Some(_)) => return,
