@@ -1,4 +1,5 @@
-//! Reading of large MPDs: parsed, and laid out as segments at a moment. The whole probe is in `make bench`'s page.
+//! Benchmark of large MPDs: parsing them, and computing their segments at an instant. docs/performance.md has the whole
+//! probe.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use packager_media::dash;

@@ -1,11 +1,11 @@
-//! Bytes a second of segment inspection: transport stream and CMAF.
+//! Benchmark of segment inspection in bytes per second, for a transport stream and for CMAF.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use packager_media::container::{InitSegment, SegmentInspector};
 use std::hint::black_box;
 
 const TOTAL: usize = 64 << 20;
-/// What a network read brings.
+/// Number of bytes that the inspector gets at a time: about as many as one network read returns.
 const PIECE: usize = 64 << 10;
 
 fn media(name: &str) -> Vec<u8> {

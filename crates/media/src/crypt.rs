@@ -1,21 +1,21 @@
-//! AES-128 over whole resources (RFC 8216bis 4.4.4.4): CBC with PKCS7 padding, decrypted as the bytes arrive.
+//! AES-128 encryption of whole segments (RFC 8216bis 4.4.4.4): CBC with PKCS7 padding, decrypted as the bytes arrive.
 
 use aes::Aes128;
 use cbc::cipher::array::Array;
 use cbc::cipher::{BlockModeDecrypt, KeyIvInit};
 use std::fmt;
 
-/// Bytes of a key, of an initialization vector and of a cipher block.
+/// Size in bytes of an AES-128 key, of an initialization vector and of a cipher block.
 pub const BLOCK_SIZE: usize = 16;
-/// Bytes that are decrypted at a time: enough for the processor to work on several blocks at once.
+/// Number of bytes that are decrypted at a time: enough for the processor to work on several blocks at once.
 const CHUNK: usize = 8 << 10;
 
-/// An AES-128 key. It can't be printed. Comparing two keys tells whether a server changed a key.
+/// An AES-128 key. It can't be printed. Comparing two keys shows whether a server changed a key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AesKey([u8; BLOCK_SIZE]);
 
 impl AesKey {
-    /// Makes a key; `None` unless it has exactly [`BLOCK_SIZE`] bytes.
+    /// Makes an AES-128 key; `None` unless `bytes` has exactly [`BLOCK_SIZE`] bytes.
     #[must_use]
     pub fn new(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
@@ -33,7 +33,7 @@ impl fmt::Debug for AesKey {
 pub struct InitVector([u8; BLOCK_SIZE]);
 
 impl InitVector {
-    /// Parses the IV attribute, a hexadecimal-sequence of at most 128 bits; `None` when it is malformed.
+    /// Parses the IV attribute of EXT-X-KEY, a hexadecimal-sequence of at most 128 bits; `None` when it is malformed.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"))?;
@@ -41,23 +41,24 @@ impl InitVector {
         u128::from_str_radix(digits, 16).ok().filter(|_| plain).map(|n| Self(n.to_be_bytes()))
     }
 
-    /// Returns the vector of a segment without an IV attribute: its media sequence number.
+    /// Returns the initialization vector of a segment whose key has no IV attribute: its media sequence number (RFC
+    /// 8216bis 4.4.4.4).
     #[must_use]
     pub fn from_sequence_number(number: u64) -> Self {
         Self(u128::from(number).to_be_bytes())
     }
 }
 
-/// Reason why a body isn't the cipher text of a key and vector.
+/// Reason why a body can't be decrypted with a key and an initialization vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DecryptError {
-    /// Its length in bytes is 0 or no multiple of [`BLOCK_SIZE`].
+    /// The length of the body in bytes is 0 or no multiple of [`BLOCK_SIZE`].
     Length(u64),
-    /// The last block has no PKCS7 padding.
+    /// The last block of the decrypted body has no PKCS7 padding.
     Padding,
     /// The decrypted bytes aren't media.
     WrongKey,
-    /// The decrypted bytes are media except for the first block.
+    /// The decrypted bytes are media except for the first block, so that the initialization vector is wrong.
     WrongVector,
 }
 
@@ -77,20 +78,20 @@ impl fmt::Display for DecryptError {
 /// Decrypts one resource as its bytes arrive.
 pub struct Decryptor {
     cipher: cbc::Decryptor<Aes128>,
-    /// Cipher text. The last block is kept back, because it may be the padded one.
+    /// Cipher text that isn't decrypted yet. The last block is kept back, because it may be the padded one.
     buffered: Vec<u8>,
     total: u64,
 }
 
 impl Decryptor {
-    /// Starts a resource with its key and initialization vector.
+    /// Starts to decrypt a resource with its key and initialization vector.
     #[must_use]
     pub fn new(key: &AesKey, vector: InitVector) -> Self {
         let cipher = cbc::Decryptor::new(&key.0.into(), &vector.0.into());
         Self { cipher, buffered: Vec::with_capacity(CHUNK), total: 0 }
     }
 
-    /// Decrypts the next bytes, in pieces of any size, and passes clear bytes to `sink`.
+    /// Decrypts the next bytes, in chunks of any size, and passes clear bytes to `sink`.
     pub fn push(&mut self, mut bytes: &[u8], sink: &mut impl FnMut(&[u8])) {
         self.total += bytes.len() as u64;
         while !bytes.is_empty() {
@@ -105,10 +106,11 @@ impl Decryptor {
         }
     }
 
-    /// Decrypts the rest and passes it to `sink`, without a valid padding.
+    /// Ends the resource: decrypts the remaining bytes and passes them to `sink`, without a valid padding.
     ///
     /// # Errors
-    /// The body can't be the cipher text of this key and vector. `sink` has received all whole blocks nevertheless.
+    /// The body isn't the cipher text of this key and initialization vector. `sink` has received all whole blocks
+    /// nevertheless.
     pub fn finish(mut self, sink: &mut impl FnMut(&[u8])) -> Result<(), DecryptError> {
         let clear = self.decrypt(self.buffered.len());
         let rest = self.buffered.get(..clear).unwrap_or_default();
@@ -123,7 +125,7 @@ impl Decryptor {
         unpadded(rest).map(|_| ()).ok_or(DecryptError::Padding)
     }
 
-    /// Decrypts the whole blocks among the first `bytes` buffered bytes, and returns their size.
+    /// Decrypts the whole blocks among the first `bytes` buffered bytes, and returns their total size in bytes.
     fn decrypt(&mut self, bytes: usize) -> usize {
         let buffered = self.buffered.get_mut(..bytes).unwrap_or_default();
         let (blocks, _) = Array::slice_as_chunks_mut(buffered);
@@ -138,8 +140,8 @@ impl fmt::Debug for Decryptor {
     }
 }
 
-/// Removes PKCS7 padding: the last byte gives the number of padding bytes, and all of them have this value (RFC 5652
-/// 6.3).
+/// Returns `clear` without its PKCS7 padding: the last byte gives the number of padding bytes, and all of them have
+/// this value (RFC 5652 6.3). `None` without a valid padding.
 fn unpadded(clear: &[u8]) -> Option<&[u8]> {
     let count = usize::from(*clear.last()?);
     let (media, padding) = clear.split_at_checked(clear.len().checked_sub(count)?)?;

@@ -1,15 +1,15 @@
-//! Defects of inputs.
+//! Defects: breaches of standards that the parsers of manifests and segments find.
 
 use serde::Serialize;
 
 /// A breach of a standard that a reader found in its input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Defect {
-    /// Kind of the defect.
+    /// Kind of the defect, which decides the check that reports it.
     pub kind: DefectKind,
-    /// Position in the input.
+    /// Position of the defect in the input.
     pub at: Position,
-    /// A sentence that says what was found and what is allowed.
+    /// Description of the defect: a sentence that says what was found and what is allowed.
     pub message: String,
     /// Standard and clause that the input breaks.
     pub reference: &'static str,
@@ -19,9 +19,10 @@ pub struct Defect {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DefectKind {
-    /// Syntax of an HLS playlist.
+    /// The syntax of an HLS playlist is broken.
     Syntax,
-    /// Syntax of an HLS playlist that players read as it was meant, such as whitespace in an attribute list.
+    /// The syntax of an HLS playlist is broken in a way that players read as it was meant, such as whitespace in an
+    /// attribute list.
     SyntaxHabit,
     /// An MPD that can't be read, or that breaks its schema or a rule of its standard.
     Mpd,
@@ -29,27 +30,29 @@ pub enum DefectKind {
     Update,
     /// An EventStream or an Event of an MPD is invalid.
     EventStream,
-    /// Parts of a playlist that players ignore if they are malformed: date ranges, and text that isn't in normalization form C.
+    /// A part of an HLS playlist that players ignore is malformed: a date range, or text that isn't in normalization
+    /// form C.
     Metadata,
-    /// A missing or malformed attribute of a rendition in a multivariant playlist.
+    /// An attribute of a rendition in a multivariant playlist is missing or malformed.
     Attribute,
-    /// Groups of renditions that aren't defined or whose members contradict each other.
+    /// Rendition groups of a multivariant playlist aren't defined, or their members contradict each other.
     Groups,
-    /// Groups of renditions that break a rule with which players cope.
+    /// Rendition groups of a multivariant playlist break a rule whose breach doesn't disturb players.
     GroupHabit,
-    /// EXT-X-VERSION is lower than what the playlist uses.
+    /// EXT-X-VERSION is lower than the version that the playlist's features need.
     Version,
-    /// Structure of a container: lost sync, malformed boxes, truncation.
+    /// The structure of a container is broken: lost sync, malformed boxes, truncation.
     Container,
-    /// Continuity counter or transport error indicator of a transport stream.
+    /// A continuity counter of a transport stream is wrong, or its transport error indicator is set.
     Continuity,
-    /// PAT or PMT of a transport stream.
+    /// The PAT or PMT of a transport stream is missing or wrong.
     Tables,
-    /// An initialization segment, or fragments that don't fit it.
+    /// An initialization segment is wrong, or fragments don't fit it.
     Initialization,
-    /// Timestamp map or cue times of WebVTT.
+    /// The timestamp map or the cue times of a WebVTT segment are wrong.
     Cues,
-    /// Boxes of fragmented MP4 beside its media (`emsg`, `prft`, `sidx`) and timed metadata; players continue without them.
+    /// A box of fragmented MP4 beside its media (`emsg`, `prft`, `sidx`), or timed metadata, is wrong; players continue
+    /// without it.
     SideBox,
     /// An ad marker that can't be read.
     AdMarker,
@@ -59,16 +62,16 @@ pub enum DefectKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Position {
-    /// Line and column of a text, both from 1.
+    /// The defect stands at a line and column of a text.
     Line {
-        /// Line, from 1.
+        /// Line number of the defect, from 1.
         line: u32,
-        /// Column in characters, from 1.
+        /// Column of the defect in characters, from 1.
         column: u32,
     },
-    /// Byte offset from the start of the resource.
+    /// The defect stands at this byte offset from the start of the resource.
     Byte(u64),
-    /// The resource as a whole.
+    /// The defect concerns the resource as a whole.
     Whole,
 }
 

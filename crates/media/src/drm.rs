@@ -12,19 +12,19 @@ use std::fmt;
 pub struct Uuid([u8; 16]);
 
 impl Uuid {
-    /// Makes an identifier of its 16 bytes.
+    /// Makes an identifier from its 16 bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
-    /// Makes an identifier of a slice; `None` unless it has exactly 16 bytes.
+    /// Makes an identifier from a slice; `None` unless the slice has exactly 16 bytes.
     #[must_use]
     pub fn from_slice(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }
 
-    /// Parses 32 hexadecimal digits, written as KEYID (`0x…`) or as a UUID.
+    /// Parses an identifier of 32 hexadecimal digits, written as in KEYID (`0x…`) or as a UUID; `None` for other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
@@ -70,7 +70,7 @@ pub enum DrmSystem {
     ClearKey,
 }
 
-/// SystemIDs registered with DASH-IF.
+/// SystemIDs of the DRM systems, as registered with DASH-IF.
 const SYSTEMS: [(DrmSystem, Uuid); 4] = [
     (DrmSystem::Widevine, Uuid(0xedef_8ba9_79d6_4ace_a3c8_27dc_d51d_21ed_u128.to_be_bytes())),
     (DrmSystem::PlayReady, Uuid(0x9a04_f079_9840_4286_ab92_e65b_e088_5f95_u128.to_be_bytes())),
@@ -79,19 +79,19 @@ const SYSTEMS: [(DrmSystem, Uuid); 4] = [
 ];
 
 impl DrmSystem {
-    /// Returns the system with this SystemID; `None` for another system.
+    /// Returns the DRM system with this SystemID; `None` for an unknown one.
     #[must_use]
     pub fn from_id(id: Uuid) -> Option<Self> {
         SYSTEMS.iter().find(|(_, known)| *known == id).map(|(system, _)| *system)
     }
 
-    /// Returns the SystemID.
+    /// Returns the SystemID of the DRM system; `None` if none is registered.
     #[must_use]
     pub fn id(self) -> Option<Uuid> {
         SYSTEMS.iter().find(|(system, _)| *system == self).map(|(_, id)| *id)
     }
 
-    /// Returns the system of a KEYFORMAT attribute; `None` for another key format.
+    /// Returns the DRM system that a KEYFORMAT attribute names; `None` for another key format.
     #[must_use]
     pub fn from_key_format(format: &str) -> Option<Self> {
         match format {
@@ -103,7 +103,7 @@ impl DrmSystem {
         }
     }
 
-    /// Returns the system's name in lower case, as in JSON and metrics labels.
+    /// Returns the DRM system's name in lower case, as JSON and metrics labels contain it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -131,9 +131,9 @@ impl fmt::Display for DrmSystem {
 pub struct ProtectionScheme(pub [u8; 4]);
 
 impl ProtectionScheme {
-    /// AES-CTR of whole samples or subsamples.
+    /// The scheme `cenc`: AES-CTR of whole samples or subsamples.
     pub const CENC: Self = Self(*b"cenc");
-    /// AES-CBC with a pattern.
+    /// The scheme `cbcs`: AES-CBC with a pattern of encrypted and clear blocks.
     pub const CBCS: Self = Self(*b"cbcs");
 
     /// Returns whether ISO/IEC 23001-7 defines the scheme, so that its tracks need a `tenc`.

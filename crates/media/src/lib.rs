@@ -1,9 +1,10 @@
-//! Reads what a live HLS or DASH channel consists of: playlists, MPDs and media segments.
+//! Readers for the inputs of a live HLS or DASH channel: playlists, MPDs and media segments.
 //!
-//! Every reader takes bytes or text and gives facts and [`defect::Defect`]s: breaches of the standard with their position and clause. The crate does no input or output, reads no clock and runs no async code, so that any input
-//! gives the same answer at any time. Inputs are untrusted: every reader is bounded, and none panics.
+//! Every reader takes bytes or text and returns facts and [`defect::Defect`]s: breaches of a standard with their
+//! position and clause. The crate does no input or output, reads no clock and runs no async code, so that an input
+//! gives the same result at any time. Inputs are untrusted: every reader is bounded, and none panics.
 //!
-//! The modules stand bottom-up: each may use only those above it in this list (`tests/integration/layers.rs`).
+//! A module may use only the modules above it in this list (`tests/integration/layers.rs`).
 
 #![forbid(unsafe_code)]
 

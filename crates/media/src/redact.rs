@@ -29,29 +29,29 @@ use std::borrow::Cow;
 use std::fmt;
 use url::Url;
 
-/// Longest URL of an error message in characters.
+/// Length at which a URL in an error message is cut, in characters.
 const MAX_URL: usize = 400;
-/// Longest quotation of [`Quoted`] in characters.
+/// Length at which the text of [`Quoted`] is cut, in characters.
 const MAX_QUOTED: usize = 60;
 const REDACTED: &str = "***";
 /// Words that mark a path segment as an access token (Akamai's `hdnts=…~hmac=…` and similar).
 const TOKEN_WORDS: [&str; 6] = ["hmac=", "token=", "signature=", "sig=", "hdnts=", "hdntl="];
 
-/// `url` without secrets and without its fragment, which is never sent to a server.
+/// Returns `url` without secrets and without its fragment, which is never sent to a server.
 #[must_use]
 pub fn url(url: &Url) -> String {
     let text = url.as_str();
     redact_word(text.split('#').next().unwrap_or(text))
 }
 
-/// `url` as [`url()`] gives it, cut after 400 characters: for error messages and logs.
+/// Returns `url` redacted as by [`url()`] and cut after 400 characters, for error messages and logs.
 #[must_use]
 pub fn bounded_url(url: &Url) -> String {
     sanitize_line(&self::url(url), MAX_URL)
 }
 
-/// `text` with the secrets of every URL and relative reference in it redacted. Words end at white space, `"`, `` ` ``,
-/// `<` and `>`; punctuation at the end of a word belongs to the sentence and stays.
+/// Returns `text` with the secrets of every URL and relative reference in it redacted. A URL ends at white space, `"`,
+/// `` ` ``, `<` or `>`; punctuation at its end belongs to the sentence and stays.
 #[must_use]
 pub fn text(text: &str) -> Cow<'_, str> {
     if !text.contains(['?', '@']) && !is_token(text) {
@@ -61,15 +61,15 @@ pub fn text(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.split_inclusive(ends_word).map(redact_word).collect())
 }
 
-/// `text` as one line: control and invisible characters become spaces, and a text of more than `max` characters is cut
-/// there and ends in `…`. Secrets stay.
+/// Returns `text` as one line: control and invisible characters become spaces, and a text of more than `max` characters
+/// is cut there and ends in `…`. Secrets stay.
 #[must_use]
 pub fn sanitize_line(text: &str, max: usize) -> String {
     replaced(text, max, ' ')
 }
 
-/// `text` as the value of a label or the cell of a table: control and invisible characters are removed, so that a stream
-/// can't send escape sequences to a terminal, and what is longer than `max` characters is cut. Secrets stay.
+/// Returns `text` as the value of a label or the cell of a table: control and invisible characters are removed, so that
+/// a stream can't send escape sequences to a terminal, and the text is cut after `max` characters. Secrets stay.
 #[must_use]
 pub fn sanitize_label(text: &str, max: usize) -> Cow<'_, str> {
     if text.len() <= max && !text.contains(is_hidden) {
@@ -78,15 +78,15 @@ pub fn sanitize_label(text: &str, max: usize) -> Cow<'_, str> {
     Cow::Owned(text.chars().filter(|c| !is_hidden(*c)).take(max).collect())
 }
 
-/// The first `max` characters of `text`, escaped as in a Rust literal: for names and values of a request inside the error
-/// message that answers it. Secrets stay.
+/// Returns the first `max` characters of `text`, escaped as in a Rust literal. It is for names and values of a request
+/// inside the error message that answers the request. Secrets stay.
 #[must_use]
 pub fn escape(text: &str, max: usize) -> String {
     text.chars().take(max).flat_map(char::escape_debug).collect()
 }
 
-/// Text of an input inside the message of a defect: between backquotes, cut after 60 characters with `…`, and U+FFFD for
-/// every control or invisible character. Secrets stay.
+/// Text of an input, displayed inside the message of a defect: between backquotes, cut after 60 characters with `…`,
+/// and with U+FFFD for every control or invisible character. Secrets stay.
 #[derive(Debug, Clone, Copy)]
 pub struct Quoted<'a>(pub &'a str);
 
@@ -144,7 +144,7 @@ fn redact_query(query: &str) -> String {
     query.split('&').map(value).collect::<Vec<_>>().join("&")
 }
 
-/// Punctuation that ends the sentence stays after what `redact` makes of the rest.
+/// Redacts `text` with `redact`, except for punctuation at its end, which belongs to the sentence and stays.
 fn keeping_tail(text: &str, redact: impl FnOnce(&str) -> String) -> String {
     let inner = text.trim_end_matches(|c: char| c.is_whitespace() || "\"`<>.,:;)'".contains(c));
     redact(inner) + text.get(inner.len()..).unwrap_or_default()

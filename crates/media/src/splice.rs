@@ -1,7 +1,7 @@
-//! SCTE 35 splice_info_section: ad break signals. It arrives in transport streams, in event messages, and as
+//! SCTE 35 splice_info_section: the signal of an ad break. It arrives in transport streams, in event messages, and as
 //! hexadecimal or base64 text in playlists.
 //!
-//! Only what describes an ad break is read: its time, direction and duration.
+//! Only the fields that describe an ad break are read: its time, direction and duration.
 
 use crate::units::{MPEG_TIMESCALE, MediaTime, Seconds};
 use base64::Engine as _;
@@ -9,19 +9,19 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use std::fmt;
 
-/// Largest size of a section in bytes: 3 of header, and section_length of at most 4093 (ANSI/SCTE 35,
+/// Largest size of an SCTE 35 section in bytes: 3 of header, and section_length of at most 4093 (ANSI/SCTE 35,
 /// splice_info_section).
 pub(crate) const MAX_SECTION_LENGTH: usize = 3 + 4093;
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
-/// Cues that are kept of one section.
+/// Largest number of cues that are kept of one SCTE 35 section.
 const MAX_CUES: usize = 16;
-/// Bytes of one component of a segmentation_descriptor.
+/// Size in bytes of one component in a segmentation_descriptor.
 const COMPONENT_SIZE: usize = 6;
 
-/// Contents of one splice_info_section.
+/// Contents of one SCTE 35 splice_info_section.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SpliceSection {
     /// splice_command_type.
@@ -29,8 +29,8 @@ pub struct SpliceSection {
     /// Presentation time of the splice at 90 kHz, with pts_adjustment applied; `None` for an immediate splice and for
     /// commands without a time.
     pub splice_time: Option<MediaTime>,
-    /// Cues that lead out of the programme or back, in their order. Empty for heartbeats (splice_null), programme
-    /// boundaries and encrypted sections.
+    /// Cues that lead out of the programme or back, in the order of the section. Empty for heartbeats (splice_null),
+    /// programme boundaries and encrypted sections.
     pub cues: Vec<SpliceCue>,
 }
 
@@ -48,10 +48,10 @@ impl SpliceSection {
     }
 }
 
-/// One way out of the programme or back into it.
+/// One signal of an SCTE 35 section that leads out of the programme or back into it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SpliceCue {
-    /// splice_event_id or segmentation_event_id.
+    /// splice_event_id or segmentation_event_id of the cue.
     pub event_id: u32,
     /// Whether the cue leads out of the programme or back.
     pub direction: SpliceDirection,
@@ -62,35 +62,35 @@ pub struct SpliceCue {
     pub auto_return: Option<bool>,
 }
 
-/// Direction of a splice.
+/// Direction of an SCTE 35 splice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SpliceDirection {
-    /// Out of the programme: a break begins.
+    /// The splice leads out of the programme: a break begins.
     Out,
-    /// Back into the programme: a break ends.
+    /// The splice leads back into the programme: a break ends.
     In,
 }
 
-/// Reason why a section can't be read.
+/// Reason why an SCTE 35 section can't be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SpliceError {
-    /// The table_id isn't 0xFC.
+    /// The section has this table_id instead of 0xFC.
     Table(u8),
     /// The section declares another size than the bytes that are available.
     Length {
-        /// Size by section_length, in bytes.
+        /// Size of the section in bytes by its section_length.
         declared: usize,
-        /// Bytes that are available.
+        /// Number of bytes that are available.
         available: usize,
     },
     /// CRC_32 doesn't match the bytes of the section.
     Crc {
-        /// CRC of the bytes.
+        /// CRC-32 computed from the bytes of the section.
         computed: u32,
-        /// CRC_32 of the section.
+        /// CRC-32 that the section contains (CRC_32).
         found: u32,
     },
-    /// This part of the section exceeds its end.
+    /// The part of the section with this name exceeds the end of the section.
     Cut(&'static str),
 }
 
@@ -109,10 +109,10 @@ impl fmt::Display for SpliceError {
     }
 }
 
-/// Parses a section. Bytes behind its end are ignored, because packagers pad to whole words.
+/// Parses an SCTE 35 section. Bytes behind its end are ignored, because packagers pad it to whole words.
 ///
 /// # Errors
-/// The bytes hold no complete, undamaged splice_info_section.
+/// The table_id is another one, bytes are missing, or the CRC doesn't match; the error says which.
 pub fn parse(bytes: &[u8]) -> Result<SpliceSection, SpliceError> {
     let available = bytes.len();
     let [table, high, low, ..] = bytes else { return Err(SpliceError::Length { declared: 3, available }) };
@@ -129,14 +129,14 @@ pub fn parse(bytes: &[u8]) -> Result<SpliceSection, SpliceError> {
     parse_content(content.get(3..).unwrap_or_default())
 }
 
-/// Decodes a section from base64 with or without padding; text beyond the largest size of a section is ignored. `None`
-/// when the text is no base64.
+/// Decodes an SCTE 35 section from base64 with or without padding; text beyond the largest size of a section is
+/// ignored. `None` when the text isn't base64.
 #[must_use]
 pub(crate) fn decode_base64(text: &str) -> Option<Vec<u8>> {
     BASE64.decode(text.get(..2 * MAX_SECTION_LENGTH).unwrap_or(text)).ok()
 }
 
-/// Parses from protocol_version to the descriptors.
+/// Parses the content of an SCTE 35 section, from protocol_version to the descriptors.
 fn parse_content(content: &[u8]) -> Result<SpliceSection, SpliceError> {
     let mut bytes = SectionReader(content);
     let head: &[u8; 11] = bytes.array("header")?;
@@ -171,7 +171,7 @@ fn parse_content(content: &[u8]) -> Result<SpliceSection, SpliceError> {
     Ok(section)
 }
 
-/// The bytes that are still to be read.
+/// The bytes of an SCTE 35 section that are still to be read.
 struct SectionReader<'a>(&'a [u8]);
 
 impl<'a> SectionReader<'a> {
@@ -189,7 +189,7 @@ impl<'a> SectionReader<'a> {
         self.array::<1>(part).map(|[b]| *b)
     }
 
-    /// Reads splice_time(): 33 bits when time_specified_flag is set.
+    /// Reads splice_time(): 33 bits of time, or `None` when time_specified_flag isn't set.
     fn splice_time(&mut self) -> Result<Option<u64>, SpliceError> {
         const PART: &str = "splice_time";
         let specified = self.0.first().ok_or(SpliceError::Cut(PART))? & 0x80 != 0;
@@ -230,8 +230,8 @@ impl<'a> SectionReader<'a> {
         Ok(at)
     }
 
-    /// Reads segmentation_descriptor(); `None` when it is cancelled, of another registrant than SCTE, or no boundary of
-    /// a break.
+    /// Reads segmentation_descriptor(); `None` when it is cancelled, belongs to another registrant than SCTE, or isn't
+    /// the boundary of a break.
     fn segmentation(&mut self) -> Result<Option<SpliceCue>, SpliceError> {
         const PART: &str = "segmentation_descriptor";
         if self.array::<4>(PART)? != b"CUEI" {
@@ -264,8 +264,8 @@ impl<'a> SectionReader<'a> {
     }
 }
 
-/// Returns the direction of a segmentation_type_id: break, advertisement, placement opportunity and ad block. Each end
-/// is its start plus 1. `None` for other types.
+/// Returns the direction of a segmentation_type_id for a break, advertisement, placement opportunity or ad block. The
+/// type of an end is that of its start plus 1. `None` for other types.
 #[must_use]
 pub(crate) fn segmentation_direction(kind: u8) -> Option<SpliceDirection> {
     match kind {
@@ -275,20 +275,20 @@ pub(crate) fn segmentation_direction(kind: u8) -> Option<SpliceDirection> {
     }
 }
 
-/// Returns the low 33 bits of five bytes.
+/// Returns the low 33 bits of a big-endian number of five bytes.
 fn low_33_bits(bytes: [u8; 5]) -> u64 {
     bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b)) & 0x1_ffff_ffff
 }
 
-/// Converts ticks of 90 kHz; `None` for 0, which stands for no duration.
+/// Converts a duration in ticks of 90 kHz to seconds; `None` for 0, which stands for no duration.
 #[must_use]
 pub(crate) fn duration_from_ticks(ticks: u64) -> Option<Seconds> {
     let seconds = || Seconds(ticks as f64 / f64::from(MPEG_TIMESCALE.get()));
     (ticks > 0).then(seconds)
 }
 
-/// Computes CRC_32 of MPEG-2 sections (ISO/IEC 13818-1 annex A). It works bit by bit, because a segment has only a few
-/// packets with tables.
+/// Computes the CRC_32 of MPEG-2 sections (ISO/IEC 13818-1 annex A). It works bit by bit, which is fast enough for the
+/// few packets with tables in a segment.
 #[must_use]
 pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     bytes.iter().fold(u32::MAX, |crc, byte| {
@@ -301,14 +301,14 @@ pub(crate) fn crc32(bytes: &[u8]) -> u32 {
 mod tests {
     use super::*;
 
-    /// A splice_insert that leads out of the network for 60.3 s, with an avail descriptor.
+    /// An SCTE 35 section with a splice_insert that leads out of the network for 60.3 s, and an avail descriptor.
     const INSERT: [u8; 50] = [
         0xfc, 0x30, 0x2f, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xf0, 0x14, 0x05, 0x48, 0x00, 0x00, 0x8f,
         0x7f, 0xef, 0xfe, 0x73, 0x69, 0xc0, 0x2e, 0xfe, 0x00, 0x52, 0xcc, 0xf5, 0x00, 0x00, 0x00, 0x00, 0x00, 0x0a,
         0x00, 0x08, 0x43, 0x55, 0x45, 0x49, 0x00, 0x00, 0x01, 0x35, 0x62, 0xdb, 0xa3, 0x0a,
     ];
 
-    /// Makes a section with a command, descriptors and pts_adjustment.
+    /// Makes an SCTE 35 section with this splice command, these descriptors and this pts_adjustment.
     fn section(command: u8, body: &[u8], descriptors: &[u8], adjustment: u32) -> Vec<u8> {
         let mut content = vec![0, 0];
         content.extend(adjustment.to_be_bytes());

@@ -1,4 +1,4 @@
-//! The model of both protocols: a presentation of renditions, each with a timeline of segments.
+//! The model that HLS and DASH share: a presentation of renditions, each with a timeline of segments.
 
 pub mod ads;
 pub(crate) mod date;
@@ -27,7 +27,8 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// The protocol of a manifest's URL, which may have placeholders: DASH if its path ends in `.mpd`, else HLS.
+    /// Returns the protocol of a manifest's URL, which may have placeholders: DASH if its path ends in `.mpd`, else
+    /// HLS.
     #[must_use]
     pub fn of_address(url: &str) -> Self {
         let path = url.split(['?', '#']).next().unwrap_or_default();
@@ -35,7 +36,7 @@ impl Protocol {
         if mpd { Self::Dash } else { Self::Hls }
     }
 
-    /// The protocol's name for what lists the segments: `playlist`, `MPD`.
+    /// Returns the protocol's word for the document that lists the segments: `playlist` or `MPD`.
     #[must_use]
     pub const fn listing(self) -> &'static str {
         match self {
@@ -44,7 +45,7 @@ impl Protocol {
         }
     }
 
-    /// Name in reports and labels: `hls`, `dash`.
+    /// Returns the protocol's name in reports and labels: `hls` or `dash`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -67,7 +68,7 @@ pub enum Media {
 }
 
 impl Media {
-    /// Name in reports and labels: `video`, `audio`, `text`.
+    /// Returns the name of the kind of media in reports and labels: `video`, `audio` or `text`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -83,90 +84,93 @@ impl Media {
 pub struct Presentation {
     /// Video, audio and text renditions in the order of the manifest.
     pub renditions: Vec<Rendition>,
-    /// HLS: the playlists of EXT-X-I-FRAME-STREAM-INF, for trick play. They are no rungs of the ladder.
+    /// Playlists of EXT-X-I-FRAME-STREAM-INF (HLS), for trick play. They are no rungs of the ladder.
     pub i_frames: Vec<Rendition>,
-    /// HLS: names and values of EXT-X-DEFINE, which media playlists may import.
+    /// Names and values of EXT-X-DEFINE (HLS), which media playlists may import.
     pub variables: BTreeMap<String, String>,
-    /// HLS: how many variants the playlist declares.
+    /// Number of variants that the multivariant playlist declares (HLS).
     pub variants: VariantCounts,
 }
 
-/// The number of variants that an HLS multivariant playlist declares. Renditions of EXT-X-MEDIA don't count: a player starts
-/// with a variant.
+/// Numbers of variants that an HLS multivariant playlist declares. Renditions of EXT-X-MEDIA don't count, because a
+/// player starts with a variant.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct VariantCounts {
-    /// EXT-X-STREAM-INF tags.
+    /// Number of EXT-X-STREAM-INF tags.
     pub declared: usize,
-    /// Those of them with a URI of the scheme http or https.
+    /// Number of EXT-X-STREAM-INF tags that have a URI of the scheme http or https.
     pub requestable: usize,
-    /// EXT-X-I-FRAME-STREAM-INF tags, for trick play only.
+    /// Number of EXT-X-I-FRAME-STREAM-INF tags, which are for trick play only.
     pub i_frames: usize,
 }
 
 /// A video rendition (a rung of the ladder), an audio rendition or a text rendition.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rendition {
-    /// Readable label, stable and unique in its output: `1080p`, `audio-vie`. [`labels`] assigns it.
+    /// Readable label of the rendition, stable and unique in its output: `1080p`, `audio-vie`. [`labels`] assigns it.
     pub name: String,
-    /// What the rendition is recognised by in the next manifest.
+    /// Identity by which the rendition is recognised in the next manifest.
     pub identity: RenditionIdentity,
-    /// Kind of media; a variant of video may contain audio too.
+    /// Kind of media of the rendition; a video variant of HLS may contain audio too.
     pub media: Media,
-    /// URL of its own playlist; `None` if the manifest lists its segments itself or names no usable URI.
+    /// URL of the rendition's own playlist; `None` if the manifest lists its segments itself or names no usable URI.
     pub uri: Option<Url>,
-    /// The packager's id as [`labels::slug`] makes it: a stable id, the NAME of EXT-X-MEDIA, or Representation@id. `None` without one.
+    /// Id that the packager gave the rendition, as [`labels::slug`] makes it: a stable id, the NAME of EXT-X-MEDIA, or
+    /// Representation@id. `None` without one.
     pub id: Option<String>,
-    /// The packager's name for people: NAME, or the Label of an AdaptationSet.
+    /// Name that the packager gave the rendition for people: NAME, or the Label of an AdaptationSet. `None` without
+    /// one.
     pub title: Option<String>,
-    /// Declared peak bit rate: BANDWIDTH, or `@bandwidth`.
+    /// Declared peak bit rate: BANDWIDTH, or `@bandwidth`. `None` if the manifest declares none.
     pub bandwidth: Option<BitsPerSecond>,
-    /// HLS: AVERAGE-BANDWIDTH.
+    /// AVERAGE-BANDWIDTH of a variant (HLS); `None` without it.
     pub average_bandwidth: Option<BitsPerSecond>,
-    /// Declared codecs: RFC 6381 strings, split at commas.
+    /// Declared codecs of the rendition: RFC 6381 strings, split at commas.
     pub codecs: Vec<String>,
-    /// Declared size of the pictures.
+    /// Declared size of the rendition's pictures; `None` if the manifest declares none.
     pub resolution: Option<Resolution>,
-    /// Declared frames a second.
+    /// Declared frame rate in frames per second; `None` if the manifest declares none.
     pub frame_rate: Option<f64>,
-    /// Language tag (BCP 47).
+    /// Language tag (BCP 47) of the rendition; `None` if the manifest declares none.
     pub language: Option<String>,
-    /// HLS: the AUDIO group that a variant refers to, or the GROUP-ID of which this rendition is a member. DASH: a group of video
-    /// and audio whose media times can be compared.
+    /// Group of the rendition. HLS: the AUDIO group that a variant refers to, or the GROUP-ID of an EXT-X-MEDIA. DASH:
+    /// a group of video and audio whose media times can be compared. `None` without one.
     pub group: Option<String>,
-    /// HLS: VIDEO-RANGE (`SDR`, `HLG`, `PQ`).
+    /// VIDEO-RANGE of a variant (HLS): `SDR`, `HLG` or `PQ`. `None` without it.
     pub video_range: Option<String>,
     /// Whether the manifest declares closed captions in the pictures; `None` if it says nothing.
     pub captions: Option<bool>,
-    /// HLS: SUPPLEMENTAL-CODECS such as `dvh1.08.07/db4h`, split at commas.
+    /// SUPPLEMENTAL-CODECS (HLS) such as `dvh1.08.07/db4h`, split at commas.
     pub supplemental: Vec<String>,
-    /// HLS: CHANNELS as written, such as `6` or `16/JOC`.
+    /// CHANNELS (HLS) as written, such as `6` or `16/JOC`. `None` without it.
     pub channels: Option<String>,
-    /// Why its media are not inspected; `None` if they are.
+    /// Reason why the media of the rendition aren't inspected; `None` if they are.
     pub uninspected: Option<Uninspected>,
-    /// Line of the manifest that declares it, from 1.
+    /// Line of the manifest that declares the rendition, from 1. `None` if it isn't known.
     pub line: Option<u32>,
 }
 
-/// Why the media of a rendition are not inspected: they are of a kind that this exporter does not read. That is no fault of theirs.
+/// Reason why the media of a rendition aren't inspected: the exporter doesn't read this kind of media. That is no fault
+/// of the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Uninspected {
-    /// WebM (Matroska) segments.
+    /// The segments are WebM (Matroska).
     WebM,
-    /// Segment encryption of ISO/IEC 23009-4.
+    /// The segments are encrypted as a whole (ISO/IEC 23009-4).
     SegmentEncryption,
-    /// URL parameters of ISO/IEC 23009-1 annex I that only a player can fill in.
+    /// The segment URLs have parameters that only a player can fill in (ISO/IEC 23009-1 annex I).
     UrlParameters,
-    /// Segment sequences: `$SubNumber$`, or S@k above 1 (ISO/IEC 23009-1:2026 5.3.9.7).
+    /// The MPD describes segment sequences: `$SubNumber$`, or S@k above 1 (ISO/IEC 23009-1:2026 5.3.9.7).
     SegmentSequence,
-    /// A SegmentTimeline with Pattern elements (ISO/IEC 23009-1:2026 5.3.9.6).
+    /// The SegmentTimeline has Pattern elements (ISO/IEC 23009-1:2026 5.3.9.6).
     TimelinePattern,
-    /// An EssentialProperty of ISO/IEC 23009-1 that changes how the media are played.
+    /// The rendition has an EssentialProperty (ISO/IEC 23009-1) that changes how the media are played.
     Property,
 }
 
 impl Uninspected {
-    /// The reason in words for people.
+    /// Returns the reason in words for people.
     #[must_use]
     pub const fn reason(self) -> &'static str {
         match self {
@@ -185,7 +189,7 @@ impl Uninspected {
         }
     }
 
-    /// Whether not even the times of the segments are known.
+    /// Returns whether not even the times of the rendition's segments are known.
     #[must_use]
     pub const fn hides_times(self) -> bool {
         matches!(self, Self::SegmentSequence | Self::TimelinePattern)
@@ -193,7 +197,8 @@ impl Uninspected {
 }
 
 impl Rendition {
-    /// A rendition of which only its media and its identity are known. Its name is empty until [`labels`] assigns one.
+    /// Makes a rendition of which only kind of media and identity are known. Its name is empty until [`labels`] assigns
+    /// one.
     #[must_use]
     pub fn new(media: Media, identity: RenditionIdentity) -> Self {
         Self {
@@ -220,13 +225,13 @@ impl Rendition {
     }
 }
 
-/// Size of pictures; as text `1920x1080`.
+/// Size of pictures in pixels; displayed as `1920x1080`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Resolution {
-    /// Pixels in a row.
+    /// Width in pixels.
     pub width: u32,
-    /// Rows.
+    /// Height in pixels.
     pub height: u32,
 }
 
@@ -251,48 +256,50 @@ impl TryFrom<String> for Resolution {
     }
 }
 
-/// The segments of a rendition as its playlist, or the MPD, lists them at an instant.
+/// The segments of a rendition as its playlist or the MPD lists them at an instant, with what the playlist says about
+/// all of them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Timeline {
-    /// EXT-X-VERSION.
+    /// EXT-X-VERSION of the playlist; `None` without the tag.
     pub version: Option<u32>,
-    /// EXT-X-MEDIA-SEQUENCE: number of the first segment; 0 without the tag.
+    /// EXT-X-MEDIA-SEQUENCE of the playlist: number of its first segment. 0 without the tag.
     pub media_sequence: u64,
-    /// EXT-X-DISCONTINUITY-SEQUENCE; 0 without the tag.
+    /// EXT-X-DISCONTINUITY-SEQUENCE of the playlist; 0 without the tag.
     pub discontinuity_sequence: u64,
-    /// EXT-X-TARGETDURATION.
+    /// EXT-X-TARGETDURATION of the playlist; `None` without the tag.
     pub target_duration: Option<Seconds>,
-    /// The list is complete: EXT-X-ENDLIST, or `MPD@type="static"`.
+    /// Whether the list of segments is complete: EXT-X-ENDLIST, or `MPD@type="static"`.
     pub ended: bool,
-    /// EXT-X-PLAYLIST-TYPE: `EVENT` or `VOD`.
+    /// EXT-X-PLAYLIST-TYPE of the playlist: `EVENT` or `VOD`. `None` without the tag.
     pub playlist_type: Option<String>,
-    /// EXT-X-INDEPENDENT-SEGMENTS.
+    /// Whether the playlist has EXT-X-INDEPENDENT-SEGMENTS.
     pub independent_segments: bool,
-    /// EXT-X-I-FRAMES-ONLY.
+    /// Whether the playlist has EXT-X-I-FRAMES-ONLY.
     pub i_frames_only: bool,
     /// The listed segments, oldest first.
     pub segments: Vec<Segment>,
-    /// Parts, hints and delivery directives of low-latency HLS.
+    /// Parts, preload hints, rendition reports and delivery directives of low-latency HLS.
     pub low_latency: LowLatency,
-    /// Ad markers in their order; the newest ones if there are too many.
+    /// Ad markers in the order of the playlist; the newest ones if there are too many.
     pub markers: Vec<ads::Marker>,
 }
 
 impl Timeline {
-    /// Number of the newest segment; `None` for an empty list.
+    /// Returns the number of the newest segment; `None` for an empty list.
     #[must_use]
     pub fn last_number(&self) -> Option<u64> {
         self.segments.last().map(|s| s.number)
     }
 
-    /// Sum of the listed durations.
+    /// Returns the sum of the listed segment durations.
     #[must_use]
     pub fn window(&self) -> Seconds {
         self.segments.iter().map(|s| s.duration).sum()
     }
 
-    /// The live edge on the wall clock: the end of the newest part or segment. It is the newest explicit program date-time, carried
-    /// forward by the durations after it (RFC 8216bis 4.4.4.6). `None` without such a date, or with a discontinuity after it.
+    /// Returns the wall-clock time of the live edge: the end of the newest part or segment. It is the newest explicit
+    /// program date-time, carried forward by the durations after it (RFC 8216bis 4.4.4.6). `None` without such a date,
+    /// or with a discontinuity after it.
     #[must_use]
     pub fn live_edge(&self) -> Option<Timestamp> {
         let mut tail = Seconds::ZERO;
@@ -308,13 +315,14 @@ impl Timeline {
         self.dated_edge(tail)
     }
 
-    /// End of the newest whole segment on the wall clock; `None` as for [`Timeline::live_edge`].
+    /// Returns the wall-clock time at which the newest whole segment ends; `None` as for [`Timeline::live_edge`].
     #[must_use]
     pub fn segments_edge(&self) -> Option<Timestamp> {
         self.dated_edge(Seconds::ZERO)
     }
 
-    /// End of the newest whole segment plus `tail`.
+    /// Returns the wall-clock time at which the newest whole segment ends, plus `tail`; `None` as for
+    /// [`Timeline::live_edge`].
     fn dated_edge(&self, mut tail: Seconds) -> Option<Timestamp> {
         for segment in self.segments.iter().rev() {
             tail = tail + segment.duration;
@@ -329,60 +337,62 @@ impl Timeline {
     }
 }
 
-/// A segment of a rendition as it is listed.
+/// A segment of a rendition as a playlist or an MPD lists it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Segment {
-    /// HLS: media sequence number. DASH: start on the presentation's timeline in milliseconds.
+    /// Number of the segment. HLS: its media sequence number. DASH: its start on the presentation's timeline in
+    /// milliseconds.
     pub number: u64,
-    /// Number of the segment before this one; `None` if that is unknown, as for the first of a list may be.
+    /// Number of the segment before this one; `None` if it isn't known, as it may be for the first of a list.
     pub after: Option<u64>,
-    /// Discontinuity sequence number.
+    /// Discontinuity sequence number of the segment.
     pub discontinuity_sequence: u64,
-    /// Absolute URL of its resource.
+    /// Absolute URL of the segment's resource.
     pub uri: Url,
-    /// Bytes of the resource; `None`: all of it.
+    /// Byte range of the segment in its resource; `None` means the whole resource.
     pub byte_range: Option<ByteRange>,
-    /// Listed duration.
+    /// Duration of the segment as listed.
     pub duration: Seconds,
-    /// EXT-X-BITRATE in force.
+    /// EXT-X-BITRATE in force for the segment; `None` without one.
     pub bit_rate: Option<BitsPerSecond>,
-    /// DASH: the beginning in the segment's own media time as the MPD gives it.
+    /// Start of a DASH segment in its own media time, as the MPD gives it. `None` for HLS, and if the MPD doesn't give
+    /// it.
     pub media_start: Option<MediaStart>,
-    /// EXT-X-DISCONTINUITY is before it.
+    /// Whether EXT-X-DISCONTINUITY stands before the segment.
     pub discontinuity: bool,
-    /// Date of its beginning, only where the playlist gives one for this segment.
+    /// Program date-time at which the segment begins; `None` unless the playlist gives one for this very segment.
     pub program_date_time: Option<Timestamp>,
-    /// EXT-X-GAP: the segment isn't available.
+    /// Whether the segment has EXT-X-GAP, which means that it isn't available.
     pub gap: bool,
-    /// Initialization section; `None` without one.
+    /// Initialization segment of this segment; `None` without one.
     pub map: Option<Map>,
-    /// Key in force, that of KEYFORMAT identity first; `None` for a clear segment.
+    /// Key in force for the segment, preferably the one of KEYFORMAT identity; `None` for a clear segment.
     pub key: Option<Key>,
-    /// All keys in force, one for each KEYFORMAT: they lead to the same media key.
+    /// All keys in force for the segment, one for each KEYFORMAT: they lead to the same media key.
     pub keys: Arc<[Key]>,
-    /// Line of its URI, from 1.
+    /// Line of the segment's URI in the playlist, from 1.
     pub line: u32,
 }
 
-/// Beginning of a DASH segment by a SegmentTimeline or by SegmentTemplate@duration.
+/// Start of a DASH segment according to a SegmentTimeline or SegmentTemplate@duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MediaStart {
-    /// Beginning in the segment's own media time.
+    /// Start of the segment in its own media time.
     pub at: MediaTime,
-    /// The time is a multiple of SegmentTemplate@duration: real segments may deviate from it.
+    /// Whether the start is computed as a multiple of SegmentTemplate@duration, from which real segments may deviate.
     pub nominal: bool,
 }
 
 impl Segment {
-    /// Whether the segment comes right after the one numbered `previous`, with none between them. Only the list says so:
-    /// numbers of HLS count segments, those of DASH count milliseconds. The first segment of an MPD's list follows none.
+    /// Returns whether the segment comes right after the segment with the number `previous`. Numbers alone can't tell:
+    /// those of HLS count segments, those of DASH milliseconds. False for the first segment of an MPD's list.
     #[must_use]
     pub fn follows(&self, previous: u64) -> bool {
         self.after == Some(previous)
     }
 
-    /// Whether the segment is encrypted as a whole, by AES-128 or AES-256-GCM (RFC 8216bis 4.4.4.4): without the key not even its
-    /// container can be identified.
+    /// Returns whether the segment is encrypted as a whole, by AES-128 or AES-256-GCM (RFC 8216bis 4.4.4.4). Without
+    /// the key not even the container of such a segment can be identified.
     #[must_use]
     pub fn wholly_encrypted(&self) -> bool {
         self.key.as_ref().is_some_and(Key::encrypts_wholly)
@@ -392,64 +402,67 @@ impl Segment {
 /// A range of bytes of a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ByteRange {
-    /// First byte.
+    /// Offset of the first byte of the range.
     pub offset: u64,
-    /// Number of bytes.
+    /// Number of bytes of the range.
     pub length: u64,
 }
 
-/// The media initialization section of segments (EXT-X-MAP, or an initialization segment of DASH).
+/// The initialization segment of media segments (EXT-X-MAP, or an initialization segment of DASH).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Map {
-    /// Absolute URL of its resource.
+    /// Absolute URL of the resource that holds the initialization segment.
     pub uri: Url,
-    /// Bytes of the resource; `None`: all of it.
+    /// Byte range of the initialization segment in its resource; `None` means the whole resource.
     pub byte_range: Option<ByteRange>,
-    /// The key that encrypts the section as a whole: one whose tag is before EXT-X-MAP (RFC 8216bis 4.4.4.5).
+    /// Key that encrypts the initialization segment as a whole, whose tag stands before EXT-X-MAP (RFC 8216bis
+    /// 4.4.4.5). `None` for a clear one.
     pub key: Option<Key>,
 }
 
-/// A key in force: EXT-X-KEY, or the content protection of DASH.
+/// A key in force for segments: EXT-X-KEY of HLS, or a ContentProtection of DASH.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key {
-    /// METHOD as written: `AES-128`, `SAMPLE-AES`, `SAMPLE-AES-CTR`.
+    /// METHOD of the key as written: `AES-128`, `SAMPLE-AES`, `SAMPLE-AES-CTR`.
     pub method: String,
-    /// URI: absolute if it is one of http or https, else as written (`skd:`, `data:`).
+    /// URI of the key: absolute if its scheme is http or https, else as written (`skd:`, `data:`). `None` without one.
     pub uri: Option<String>,
-    /// IV as written.
+    /// IV attribute of the key as written; `None` without one.
     pub iv: Option<String>,
-    /// KEYFORMAT as written; [`Key::format`] has the default.
+    /// KEYFORMAT attribute of the key as written; `None` without one. [`Key::format`] returns the default then.
     pub key_format: Option<String>,
-    /// KEYID, which packagers for Widevine write.
+    /// KEYID attribute, which packagers for Widevine write; `None` without one.
     pub key_id: Option<Uuid>,
 }
 
 impl Key {
-    /// Whether the key encrypts segments and parts as a whole, not only their samples.
+    /// Returns whether the key encrypts segments and parts as a whole, and not only their samples.
     #[must_use]
     pub fn encrypts_wholly(&self) -> bool {
         self.method == "AES-128" || self.method == "AES-256-GCM"
     }
 
-    /// Whether both are the same file or licence; their IVs may differ.
+    /// Returns whether two keys have the same URI and KEYFORMAT, so that they come from the same file or licence; their
+    /// IVs may differ.
     #[must_use]
     pub fn same_source(&self, other: &Self) -> bool {
         self.uri == other.uri && self.format() == other.format()
     }
 
-    /// KEYFORMAT, which is `identity` by default.
+    /// Returns the KEYFORMAT of the key, which is `identity` by default.
     #[must_use]
     pub fn format(&self) -> &str {
         self.key_format.as_deref().unwrap_or("identity")
     }
 
-    /// The DRM system that KEYFORMAT names; `None` for another format.
+    /// Returns the DRM system that KEYFORMAT names; `None` for another format.
     #[must_use]
     pub fn system(&self) -> Option<DrmSystem> {
         DrmSystem::from_key_format(self.format())
     }
 
-    /// Identifiers of the media keys, from KEYID and from the `pssh` box of a `data:` URI; empty if there are none.
+    /// Returns the identifiers of the media keys, from KEYID and from the `pssh` box of a `data:` URI; empty if there
+    /// are none.
     #[must_use]
     pub fn kids(&self) -> Vec<Uuid> {
         let boxes = self.uri.as_deref().map(drm::pssh_boxes_in_data_uri).unwrap_or_default();

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::num::NonZeroU32;
 use std::ops::{Add, Sub};
 
-/// A wall-clock instant (UTC). No reader of this crate asks a clock: an instant is an argument.
+/// A wall-clock instant (UTC). No reader of this crate reads a clock: an instant is always an argument.
 pub use jiff::Timestamp;
 
 /// A length of time in seconds, as playlists and metrics write it.
@@ -13,23 +13,23 @@ pub use jiff::Timestamp;
 pub struct Seconds(pub f64);
 
 impl Seconds {
-    /// No time at all.
+    /// A length of 0 seconds.
     pub const ZERO: Self = Self(0.0);
 
-    /// The length from `earlier` to `later`; negative when `later` is the earlier one.
+    /// Returns the time from `earlier` to `later`; negative when `later` is the earlier one.
     #[must_use]
     pub fn between(earlier: Timestamp, later: Timestamp) -> Self {
         Self(later.duration_since(earlier).as_secs_f64())
     }
 
-    /// The instant this long after `at`; clamped at the ends of what a [`Timestamp`] can say.
+    /// Returns the instant that is this length after `at`; clamped to the range of a [`Timestamp`].
     #[must_use]
     pub fn after(self, at: Timestamp) -> Timestamp {
         let nanos = (self.0 * 1e9) as i64;
         at.saturating_add(jiff::SignedDuration::from_nanos(nanos)).unwrap_or(at)
     }
 
-    /// The same length without its sign.
+    /// Returns the length of time without its sign.
     #[must_use]
     pub fn abs(self) -> Self {
         Self(self.0.abs())
@@ -63,54 +63,54 @@ impl From<std::time::Duration> for Seconds {
     }
 }
 
-/// 90 000 ticks a second: the rate of PTS and DTS (ISO/IEC 13818-1 2.4.3.7). Fragmented MP4 may have the same rate without
-/// being on that clock.
+/// Timescale of PTS and DTS: 90 000 ticks per second (ISO/IEC 13818-1 2.4.3.7). Fragmented MP4 may have the same
+/// timescale without being on the MPEG clock.
 pub const MPEG_TIMESCALE: NonZeroU32 = match NonZeroU32::new(90_000) {
     Some(n) => n,
     None => NonZeroU32::MIN,
 };
 const MPEG_WRAP: i64 = 1 << 33;
 
-/// The clock on which a [`MediaTime`] counts: it decides what a difference is.
+/// The clock on which a [`MediaTime`] counts. It decides how a difference is computed, because the MPEG clock wraps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MediaClock {
-    /// The 33-bit MPEG clock of transport streams and packed audio: [`MPEG_TIMESCALE`], beginning again at 2^33 ticks, every
-    /// 26.5 hours (ISO/IEC 13818-1 2.4.3.7).
+    /// The 33-bit MPEG clock of transport streams and packed audio: it counts [`MPEG_TIMESCALE`] ticks per second and
+    /// wraps at 2^33 ticks, every 26.5 hours (ISO/IEC 13818-1 2.4.3.7).
     Mpeg,
-    /// Ticks of so many a second that never begin again: `tfdt` of fragmented MP4, and times of an MPD.
+    /// A clock with this number of ticks per second that never wraps: `tfdt` of fragmented MP4, and times of an MPD.
     Ticks(NonZeroU32),
 }
 
 /// An instant on the media timeline of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MediaTime {
-    /// Count of the clock. On the MPEG clock it may lie outside of 33 bits, where a reader put the times of one segment in
-    /// order across the clock's wrap.
+    /// Count of the clock in ticks. On the MPEG clock it may lie outside of 33 bits, if a reader put the times of one
+    /// segment in order across the wrap.
     pub ticks: i64,
-    /// The clock that counts.
+    /// Clock on which the ticks are counted.
     pub clock: MediaClock,
 }
 
 impl MediaTime {
-    /// An instant on a clock of `timescale` ticks a second that never wraps.
+    /// Makes an instant on a clock with `timescale` ticks per second that never wraps.
     #[must_use]
     pub fn new(ticks: i64, timescale: NonZeroU32) -> Self {
         Self { ticks, clock: MediaClock::Ticks(timescale) }
     }
 
-    /// An instant on the MPEG clock; bits beyond 33 are cut off.
+    /// Makes an instant on the 33-bit MPEG clock; bits of `ticks` beyond 33 are cut off.
     #[must_use]
     pub fn mpeg(ticks: u64) -> Self {
         Self::mpeg_unwrapped((ticks & 0x1_ffff_ffff) as i64)
     }
 
-    /// An instant on the MPEG clock whose count goes on across the wrap: it may be negative or exceed 33 bits.
+    /// Makes an instant on the MPEG clock whose count goes on across the wrap: it may be negative or exceed 33 bits.
     #[must_use]
     pub fn mpeg_unwrapped(ticks: i64) -> Self {
         Self { ticks, clock: MediaClock::Mpeg }
     }
 
-    /// Ticks a second.
+    /// Returns the number of ticks per second of the instant's clock.
     #[must_use]
     pub fn timescale(self) -> NonZeroU32 {
         match self.clock {
@@ -119,15 +119,15 @@ impl MediaTime {
         }
     }
 
-    /// Seconds since the clock's zero, as counted: for display. A difference is [`MediaTime::since`].
+    /// Returns the seconds since the clock's zero, as counted, for display. [`MediaTime::since`] computes differences.
     #[must_use]
     pub fn seconds(self) -> Seconds {
         Seconds(self.ticks as f64 / f64::from(self.timescale().get()))
     }
 
-    /// `self - earlier`, negative when `self` is the earlier one. On the MPEG clock it is the shorter way round, so that a
-    /// wrap is no jump. Two clocks that never wrap are compared in seconds, whatever their timescales. `None`: one instant is
-    /// on the MPEG clock and the other isn't.
+    /// Returns `self - earlier`, negative when `self` is the earlier one. On the MPEG clock it is the shorter way
+    /// round, so that a wrap is no jump. Two clocks that never wrap are compared in seconds, whatever their timescales.
+    /// `None` if one instant is on the MPEG clock and the other isn't.
     #[must_use]
     pub fn since(self, earlier: Self) -> Option<Seconds> {
         match (self.clock, earlier.clock) {
@@ -142,7 +142,7 @@ impl MediaTime {
         }
     }
 
-    /// This instant moved by `length`, to the nearest tick; clamped at the ends of what a count can say.
+    /// Returns the instant moved by `length`, to the nearest tick; clamped to the range of the count.
     #[must_use]
     pub fn moved_by(self, length: Seconds) -> Self {
         let ticks = (length.0 * f64::from(self.timescale().get())).round() as i64;
@@ -150,13 +150,13 @@ impl MediaTime {
     }
 }
 
-/// `later - earlier` in ticks of the MPEG clock, the shorter way round: from -2^32 to 2^32 - 1.
+/// Returns `later - earlier` in ticks of the MPEG clock, the shorter way round: from -2^32 to 2^32 - 1.
 pub(crate) fn mpeg_difference(later: i64, earlier: i64) -> i64 {
     let ahead = later.wrapping_sub(earlier).rem_euclid(MPEG_WRAP);
     if ahead >= MPEG_WRAP / 2 { ahead - MPEG_WRAP } else { ahead }
 }
 
-/// Seconds from one count of ticks at a timescale to another: exact up to the one division.
+/// Returns the seconds from one count of ticks to another, each with its timescale: exact up to the one division.
 fn difference((later, own): (i64, NonZeroU32), (earlier, other): (i64, NonZeroU32)) -> f64 {
     let (later, earlier) = (i128::from(later), i128::from(earlier));
     if own == other {
@@ -171,7 +171,7 @@ fn difference((later, own): (i64, NonZeroU32), (earlier, other): (i64, NonZeroU3
 #[serde(transparent)]
 pub struct BitsPerSecond(pub u64);
 
-/// A number with so many decimals, for people. One that is rounded to zero has no sign.
+/// Formats a number with `decimals` decimals for people. A number that is rounded to zero has no sign.
 #[must_use]
 pub fn fixed(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
@@ -181,8 +181,8 @@ pub fn fixed(value: f64, decimals: usize) -> String {
     }
 }
 
-/// Two numbers that are compared, such as a measured one and its limit, for people: with so many decimals, and with up to six more
-/// where they would otherwise read as the same number.
+/// Formats two numbers that a message compares, such as a measured value and its limit. They have `decimals` decimals,
+/// and up to six more if they would otherwise look equal.
 #[must_use]
 pub fn distinct(a: f64, b: f64, decimals: usize) -> (String, String) {
     let as_text = |decimals| (fixed(a, decimals), fixed(b, decimals));

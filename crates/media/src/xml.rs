@@ -1,21 +1,25 @@
-//! Untrusted bytes → an XML tree, refused before it is built where it would cost more than a manifest or a subtitle document may.
+//! A parser of untrusted XML. It refuses a document before it builds the tree if the document would cost more than a
+//! manifest or subtitle document may.
 
 use memchr::{memchr, memmem};
 use roxmltree::{Document, ParsingOptions};
 
-/// Most elements, texts and comments of a document: a day of segments of 2 s, listed one by one for six renditions.
+/// Largest number of elements, texts and comments of an XML document: a day of segments of 2 s, listed one by one for
+/// six renditions.
 const MAX_NODES: u32 = 500_000;
-/// Deepest nesting of elements: an MPD needs seven, and its events and protection data may contain documents of their own.
+/// Deepest nesting of XML elements. An MPD needs seven levels, and its events and protection data may contain documents
+/// of their own.
 const MAX_DEPTH: usize = 48;
-/// Most attributes of an element: the parser compares each with each.
+/// Largest number of attributes of an XML element. The parser compares each attribute with each other one.
 const MAX_ATTRIBUTES: usize = 128;
-/// Most namespaces that the tree holds: an element that declares one copies all that are in force.
+/// Largest number of namespaces that an XML tree holds. An element that declares a namespace copies all that are in
+/// force.
 const MAX_NAMESPACES: usize = 4_000_000;
 
-/// Why a document was refused: the position (line and column, from 1) and the reason.
+/// Reason why an XML document was refused: the position (line and column, from 1) and a text.
 pub type XmlError = ((u32, u32), String);
 
-/// The text of a document, without a byte order mark.
+/// Decodes the bytes of an XML document to text without a byte order mark.
 ///
 /// # Errors
 /// The bytes aren't UTF-8.
@@ -27,7 +31,7 @@ pub fn decode(bytes: &[u8]) -> Result<&str, XmlError> {
     })
 }
 
-/// The tree of a document.
+/// Parses an XML document into a tree.
 ///
 /// # Errors
 /// The text isn't well-formed, has a document type declaration, or exceeds 128 attributes of an element, 48 levels of nesting,
@@ -41,7 +45,7 @@ pub fn parse(text: &str) -> Result<Document<'_>, XmlError> {
     })
 }
 
-/// Line and column, from 1, of a byte offset of `text`.
+/// Returns line and column, from 1, of a byte offset in `text`.
 pub fn line_and_column(text: &str, at: usize) -> (u32, u32) {
     let before = text.get(..at).unwrap_or(text);
     let line = before.bytes().filter(|b| *b == b'\n').count();
@@ -54,7 +58,8 @@ pub fn line_and_column(text: &str, at: usize) -> (u32, u32) {
 
 type BoundsResult = Result<(), (usize, &'static str)>;
 
-/// Checks the bounds in a walk over the tags; whether they are well-formed is the parser's to say.
+/// Checks the bounds of an XML document in one pass over its tags. The parser checks later whether the document is
+/// well-formed.
 fn check_bounds(text: &str) -> BoundsResult {
     let bytes = text.as_bytes();
     let mut scan = BoundsScan::default();
@@ -82,14 +87,14 @@ fn past(rest: &[u8], end: &[u8]) -> usize {
 
 #[derive(Default)]
 struct BoundsScan {
-    /// Number of namespaces in force in each open element.
+    /// Number of namespaces in force in each XML element that is open.
     open: Vec<usize>,
-    /// Number of namespaces that the tree would hold.
+    /// Number of namespaces that the XML tree would hold.
     held: usize,
 }
 
 impl BoundsScan {
-    /// Length in bytes of the tag at the beginning of `rest`.
+    /// Takes the tag at the beginning of `rest` into account, and returns its length in bytes.
     fn tag(&mut self, rest: &[u8]) -> Result<usize, &'static str> {
         let tag = ScannedTag::of(rest);
         if tag.attributes > MAX_ATTRIBUTES {

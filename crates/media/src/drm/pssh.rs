@@ -7,19 +7,19 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 /// A `pssh` box: a DRM system and the keys that it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pssh {
-    /// SystemID of the DRM system.
+    /// SystemID of the DRM system that the `pssh` box is for.
     pub system: Uuid,
-    /// Identifiers of the keys; empty when the box names none, at most [`MAX_KEY_IDS`].
+    /// Identifiers of the keys that the `pssh` box names, at most [`MAX_KEY_IDS`]; empty when it names none.
     pub kids: Vec<Uuid>,
 }
 
-/// Largest number of key identifiers that are kept of one box.
+/// Largest number of key identifiers that are kept of one `pssh` box.
 pub(super) const MAX_KEY_IDS: usize = 64;
-/// Boxes that are read of one URI.
+/// Largest number of `pssh` boxes that are read of one `data:` URI.
 const MAX_BOXES: usize = 8;
 
 impl Pssh {
-    /// Parses the bytes behind a box header; `None` when they are cut off.
+    /// Parses the bytes behind the header of a `pssh` box; `None` when they are cut off.
     #[must_use]
     pub fn parse(body: &[u8]) -> Option<Self> {
         let (&version, rest) = body.split_first()?;
@@ -42,7 +42,7 @@ impl Pssh {
     }
 }
 
-/// Returns the `pssh` boxes in a `data:` URI; empty for another URI or other data.
+/// Returns the `pssh` boxes in a `data:` URI; empty for another URI and for other data.
 #[must_use]
 pub fn pssh_boxes_in_data_uri(uri: &str) -> Vec<Pssh> {
     let is_data = uri.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
@@ -56,7 +56,8 @@ pub fn pssh_boxes_in_data_uri(uri: &str) -> Vec<Pssh> {
     found
 }
 
-/// Returns the body of the `pssh` box at the start of `bytes`, and the bytes behind the box.
+/// Returns the body of the `pssh` box at the start of `bytes` and the bytes behind the box; `None` when there is no
+/// such box.
 fn split_pssh(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let size = usize::try_from(u32::from_be_bytes(*bytes.first_chunk()?)).ok()?;
     let (whole, after) = bytes.split_at_checked(size)?;
@@ -64,7 +65,7 @@ fn split_pssh(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     (kind == b"pssh").then_some((body, after))
 }
 
-/// Returns the values of field 2 (key_ids) in Widevine's message, a Protocol Buffer.
+/// Returns the key identifiers in a Widevine `pssh` message, a Protocol Buffer: the values of its field 2 (key_ids).
 fn widevine_key_ids(mut data: &[u8]) -> Vec<Uuid> {
     const KEY_ID: u64 = 2 << 3 | 2;
     let mut kids = Vec::new();
@@ -86,7 +87,8 @@ fn widevine_key_ids(mut data: &[u8]) -> Vec<Uuid> {
     kids
 }
 
-/// Parses a number of seven bits in each byte, the low bits first.
+/// Parses a varint of a Protocol Buffer (seven bits in each byte, the low bits first), and returns the bytes behind it;
+/// `None` when it is cut off.
 fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let last = bytes.iter().take(10).position(|b| b & 0x80 == 0)?;
     let (number, rest) = bytes.split_at_checked(last + 1)?;

@@ -14,73 +14,77 @@ use crate::units::{Seconds, Timestamp};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Marker {
     pub kind: MarkerKind,
-    /// Media sequence number of the segment that follows the tag.
+    /// Media sequence number of the segment that follows the marker's tag.
     pub number: u64,
-    /// Line of the tag, from 1.
+    /// Line of the marker's tag, from 1.
     pub line: u32,
 }
 
-/// What an ad marker says.
+/// Kind of an ad marker, with the values of its tag.
 #[derive(Debug, Clone, PartialEq)]
 pub enum MarkerKind {
-    /// EXT-X-CUE-OUT: the break begins with the segment that follows.
+    /// EXT-X-CUE-OUT: the ad break begins with the segment that follows.
     Out {
-        /// Duration of the break; `None` where the tag gives none.
+        /// Announced duration of the ad break; `None` where the tag gives none.
         announced: Option<Seconds>,
     },
-    /// EXT-X-CUE-OUT-CONT: the break goes on.
+    /// EXT-X-CUE-OUT-CONT: the ad break goes on.
     Continues {
-        /// Time since the beginning of the break; `None` where the tag gives none.
+        /// Time since the beginning of the ad break; `None` where the tag gives none.
         elapsed: Option<Seconds>,
-        /// Duration of the break; `None` where the tag gives none.
+        /// Announced duration of the ad break; `None` where the tag gives none.
         announced: Option<Seconds>,
     },
     /// EXT-X-CUE-IN: the programme goes on with the segment that follows.
     In,
-    /// EXT-X-DATERANGE, or an event of DASH.
+    /// EXT-X-DATERANGE with an SCTE35 attribute, or an SCTE 35 event of DASH.
     Range(Box<AdRange>),
-    /// An SCTE 35 section without a break around it: EXT-OATCLS-SCTE35, EXT-X-SCTE35.
+    /// An SCTE 35 section without another ad marker that carries it: EXT-OATCLS-SCTE35, EXT-X-SCTE35.
     Splice(Box<SpliceSection>),
 }
 
 /// EXT-X-DATERANGE with an SCTE35 attribute (RFC 8216bis 4.4.5.1), or the break that events of DASH announce.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AdRange {
-    /// What announced the break.
+    /// Kind of tag, element or box that announced the ad break.
     pub source: AdSource,
-    /// ID of the tag, or the event number of the splice for events of DASH.
+    /// ID of the EXT-X-DATERANGE, or for events of DASH the event number of the splice.
     pub id: String,
-    /// START-DATE, or when an event leaves the programme.
+    /// START-DATE of the range, or when an event leaves the programme; `None` if not given.
     pub start: Option<Timestamp>,
-    /// END-DATE, or when an event returns to the programme.
+    /// END-DATE of the range, or when an event returns to the programme; `None` if not given.
     pub end: Option<Timestamp>,
-    /// DURATION: how long the break lasted.
+    /// DURATION of the range: how long the break lasted. `None` if not given.
     pub duration: Option<Seconds>,
-    /// PLANNED-DURATION, or the duration of an event.
+    /// PLANNED-DURATION of the range, or the duration of an event. `None` if not given.
     pub planned: Option<Seconds>,
-    /// The range leaves the programme: it has SCTE35-OUT, or a command that opens a break.
+    /// Whether the range leaves the programme: it has SCTE35-OUT, or a command that opens a break.
     pub out: bool,
-    /// The range returns to the programme: it has SCTE35-IN, or a command that only returns.
+    /// Whether the range returns to the programme: it has SCTE35-IN, or a command that only returns.
     pub returned: bool,
-    /// END-ON-NEXT: the range ends where the next one of its CLASS begins.
+    /// Whether the range has END-ON-NEXT: it ends where the next range of its CLASS begins.
     pub end_on_next: bool,
-    /// Duration of the break in the section that SCTE35-OUT or the event carries.
+    /// Duration of the break in the SCTE 35 section that SCTE35-OUT or the event carries; `None` if the section has
+    /// none.
     pub coded: Option<Seconds>,
-    /// auto_return of an event: the break ends after its duration without another event. `None`: the section doesn't say.
+    /// auto_return of an event's SCTE 35 section: the break ends after its duration without another event. `None` if
+    /// the section doesn't say.
     pub auto_return: Option<bool>,
-    /// Line of the tag or event that opened the break, from 1; 0 for event messages of segments.
+    /// Line of the tag or Event that opened the break, from 1; 0 for event messages of segments.
     pub line: u32,
 }
 
 impl AdRange {
-    /// Announced duration of the break: the actual one if it is known, else the planned one, else that of the section.
+    /// Returns the announced duration of the break: the actual one if it is known, else the planned one, else that of
+    /// the SCTE 35 section. `None` if there is none.
     #[must_use]
     pub fn announced(&self) -> Option<Seconds> {
         let span = || Some(Seconds::between(self.start?, self.end?));
         self.duration.or_else(span).or(self.planned).or(self.coded)
     }
 
-    /// Adds the attributes of a later tag with the same ID (RFC 8216bis 4.4.5.1: attributes may be added, not changed).
+    /// Adds the attributes of a later EXT-X-DATERANGE with the same ID (RFC 8216bis 4.4.5.1: attributes may be added,
+    /// not changed).
     fn merge(&mut self, later: &Self) {
         self.start = self.start.or(later.start);
         self.end = self.end.or(later.end);
@@ -94,22 +98,22 @@ impl AdRange {
     }
 }
 
-/// What announces an ad break.
+/// Kind of tag, element or box that announces an ad break.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum AdSource {
-    /// EXT-X-CUE-OUT and the other cue tags of a playlist.
+    /// The break is announced by EXT-X-CUE-OUT or another cue tag of a playlist.
     Cue,
-    /// EXT-X-DATERANGE.
+    /// The break is announced by EXT-X-DATERANGE.
     #[default]
     DateRange,
-    /// An Event of an MPD.
+    /// The break is announced by an Event of an MPD.
     Event,
-    /// An event message (`emsg`) of a segment.
+    /// The break is announced by an event message (`emsg`) of a segment.
     Message,
 }
 
 impl AdSource {
-    /// Name of the tag, element or box that announces.
+    /// Returns the name of the tag, element or box that announces the ad break.
     #[must_use]
     pub fn tag(self) -> &'static str {
         match self {
@@ -121,26 +125,26 @@ impl AdSource {
     }
 }
 
-/// An ad break as one source announces it.
+/// An ad break as one kind of source announces it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AdBreak {
-    /// What announced the break.
+    /// Kind of tag, element or box that announced the break.
     pub source: AdSource,
-    /// ID of its date range, or event number of its splice; `None` for cue tags.
+    /// ID of the break's date range, or event number of its splice; `None` for cue tags.
     pub id: Option<String>,
-    /// Line of the tag that opened the break, or of the first tag that continues it; 0 for event messages.
+    /// Line of the tag that opened the break, or of the first tag that continues it, from 1; 0 for event messages.
     pub line: u32,
-    /// Number of its first segment; `None` if the break began before the window or is announced by a date only.
+    /// Number of the break's first segment; `None` if the break began before the window or is announced by a date only.
     pub from: Option<u64>,
-    /// Number of the first segment after the break, where a cue tag ends it.
+    /// Number of the first segment after the break; `None` unless a cue tag ends the break.
     pub until: Option<u64>,
-    /// When the break began, where dates say so.
+    /// Wall-clock time at which the break began; `None` if no date gives it.
     pub start: Option<Timestamp>,
-    /// Announced duration; `None` where nothing announces one.
+    /// Announced duration of the break; `None` if nothing announces one.
     pub announced: Option<Seconds>,
-    /// Media time from the beginning of the break to its end or to the live edge; `None` where that is unknown.
+    /// Media time from the beginning of the break to its end or to the live edge; `None` if it isn't known.
     pub elapsed: Option<Seconds>,
-    /// Whether the break is ahead, open or over.
+    /// State of the break at the live edge.
     pub state: BreakState,
 }
 
@@ -151,19 +155,19 @@ pub enum BreakState {
     Ahead,
     /// The live edge is in the break.
     Open,
-    /// The break is over by a tag or by the duration of its date range.
+    /// The break is over, by a tag or by the duration of its date range.
     Closed,
-    /// Another break began before this one was ended.
+    /// The break wasn't ended before another break began.
     Overrun,
 }
 
 impl AdBreak {
-    /// Whether the beginning of the break is listed, not only its continuation.
+    /// Returns whether the playlist lists the beginning of the break, and not only its continuation.
     fn starts(&self) -> bool {
         self.from.is_some() || self.source != AdSource::Cue
     }
 
-    /// The prefix `line 12: ` for a message; empty for event messages.
+    /// Returns the prefix `line 12: ` for a message about the break; empty for event messages.
     #[must_use]
     pub fn place(&self) -> String {
         if self.line == 0 { String::new() } else { format!("line {}: ", self.line) }
@@ -171,7 +175,8 @@ impl AdBreak {
 }
 
 impl Timeline {
-    /// All ad breaks that the playlist announces: those of cue tags in their order, then those of date ranges, then those of events.
+    /// Returns all ad breaks that the playlist or MPD announces: those of cue tags in their order, then those of date
+    /// ranges, then those of events.
     #[must_use]
     pub fn ad_breaks(&self) -> Vec<AdBreak> {
         if self.markers.is_empty() {
@@ -187,7 +192,7 @@ impl Timeline {
         breaks
     }
 
-    /// The ranges that events of an MPD announce.
+    /// Iterates over the ad ranges that events of an MPD announce.
     pub fn event_ranges(&self) -> impl Iterator<Item = &AdRange> {
         self.markers.iter().filter_map(|marker| match &marker.kind {
             MarkerKind::Range(range) if range.source == AdSource::Event => Some(range.as_ref()),
@@ -195,13 +200,14 @@ impl Timeline {
         })
     }
 
-    /// Whether the live edge is in an ad break that the playlist announces.
+    /// Returns whether the live edge is in an ad break that the playlist announces.
     #[must_use]
     pub fn in_ad_break(&self) -> bool {
         self.ad_breaks().iter().any(|b| b.state == BreakState::Open)
     }
 
-    /// Number of beginnings and ends of breaks that the playlist announces, by the source that announces most.
+    /// Returns the number of beginnings and ends of ad breaks that the playlist announces, counted for the kind of
+    /// source that announces most.
     #[must_use]
     pub fn splices(&self) -> usize {
         let breaks = self.ad_breaks();
@@ -212,7 +218,7 @@ impl Timeline {
         of(AdSource::Cue).max(of(AdSource::DateRange)).max(of(AdSource::Event))
     }
 
-    /// Date ranges of ads, with the line of the first tag; tags with one ID are merged.
+    /// Returns the ad date ranges of the playlist, each with the line of its first tag; tags with one ID are merged.
     #[must_use]
     pub fn ad_ranges(&self) -> Vec<(u32, AdRange)> {
         let mut ranges: Vec<(u32, AdRange)> = Vec::new();
@@ -229,8 +235,8 @@ impl Timeline {
         ranges
     }
 
-    /// When each segment begins: explicit dates, carried forward and back by durations, but not across a discontinuity. `None`
-    /// for a segment without a date in reach.
+    /// Returns the wall-clock time at which each segment begins: explicit program date-times, carried forward and back
+    /// by durations, but not across a discontinuity. `None` for a segment without a date in reach.
     #[must_use]
     pub fn start_dates(&self) -> Vec<Option<Timestamp>> {
         let mut dates = Vec::with_capacity(self.segments.len());
@@ -291,7 +297,7 @@ impl Timeline {
         breaks
     }
 
-    /// Ends a break where segment `number` begins.
+    /// Ends an ad break where segment `number` begins.
     fn end(&self, known: &mut AdBreak, number: u64, state: BreakState) {
         known.state = state;
         known.until = Some(number);
@@ -302,7 +308,7 @@ impl Timeline {
         };
     }
 
-    /// Duration of the listed segments from number `from` to before `to`.
+    /// Returns the total duration of the listed segments with numbers from `from` to before `to`.
     fn media(&self, from: u64, to: u64) -> Seconds {
         self.segments.iter().filter(|s| (from..to).contains(&s.number)).map(|s| s.duration).sum()
     }
@@ -318,8 +324,8 @@ fn cue_break(marker: &Marker, from: Option<u64>, start: Option<Timestamp>, annou
     AdBreak { source, id: None, line, from, until: None, start, announced, elapsed: None, state }
 }
 
-/// The break of a date range; `None` if the range opens none. A break with a duration ends after it also without SCTE35-IN:
-/// packagers end breaks that return by themselves so.
+/// Returns the ad break of a date range; `None` if the range opens none. A break with a duration ends after it even
+/// without SCTE35-IN, because packagers end breaks with auto_return in this way.
 fn range_break(line: u32, range: &AdRange, edge: Option<Timestamp>) -> Option<AdBreak> {
     let (start, edge) = (range.start?, edge?);
     if !range.out || range.end_on_next {
@@ -349,7 +355,8 @@ mod tests {
         Timestamp::from_second(ZERO + seconds).unwrap()
     }
 
-    /// Segments 10 to 15 of 2 s, the first dated second 0.
+    /// Makes a playlist of segments 10 to 15, each of 2 s, with these ad markers (segment number and kind); the first
+    /// segment has the date of second 0.
     fn timeline(markers: &[(u64, MarkerKind)]) -> Timeline {
         let segment = |number: u64| Segment {
             number,

@@ -1,4 +1,4 @@
-//! ISO 8601 dates as packagers write them.
+//! Parser for ISO 8601 dates as packagers write them.
 
 use crate::units::Timestamp;
 use jiff::civil::DateTime;
@@ -6,12 +6,12 @@ use jiff::tz::Offset;
 
 pub(crate) struct Date {
     pub at: Timestamp,
-    /// The text names its time zone; without one it is read as UTC (RFC 8216bis 4.4.4.6).
+    /// Whether the text names its time zone; without one it is read as UTC (RFC 8216bis 4.4.4.6).
     pub zoned: bool,
 }
 
-/// The instant of a date and time with `Z`, `+07:00`, `+0700`, `+07` or no zone, with or without a fraction of a second; `None`
-/// for text that is no date and time.
+/// Parses a date and time with `Z`, `+07:00`, `+0700`, `+07` or no zone, with or without a fraction of a second; `None`
+/// for text that isn't a date and time.
 pub(crate) fn parse(text: &str) -> Option<Date> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Some(Date { at, zoned: true });

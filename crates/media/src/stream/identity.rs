@@ -1,20 +1,20 @@
-//! The identity of a rendition: what it is recognised by in the next manifest, whatever its bit rate, its place in the manifest
-//! or the tokens in its addresses are.
+//! The identity of a rendition, by which it is recognised in the next manifest. It doesn't depend on bit rate, order in
+//! the manifest or tokens in URLs.
 
 use super::{Media, Rendition};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use url::Url;
 
-/// The identity of a rendition in its output. It is the first of these that the manifest gives: a stable id, the group and name of
-/// EXT-X-MEDIA, Representation@id, the path of the media playlist, the place in the manifest.
+/// Identity of a rendition in its output: the first of these that the manifest gives. They are a stable id, the group
+/// and name of EXT-X-MEDIA, Representation@id, the path of the media playlist, and the position in the manifest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RenditionIdentity {
     source: IdentitySource,
     text: String,
 }
 
-/// Where an identity comes from, the most reliable source first.
+/// Source of a rendition's identity, the most reliable source first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum IdentitySource {
     /// STABLE-VARIANT-ID or STABLE-RENDITION-ID (RFC 8216bis 4.4.6.1, 4.4.6.2).
@@ -23,46 +23,49 @@ enum IdentitySource {
     GroupMember,
     /// Representation@id, which is unique in a Period (ISO/IEC 23009-1 5.3.5.2).
     Representation,
-    /// Path of the media playlist. The host may be another edge's, and the query may have a token.
+    /// Path of the media playlist. Host and query are left out, because they may be another edge server's or hold a
+    /// token.
     Playlist,
-    /// Nothing but the place among the renditions of the manifest.
+    /// Position among the renditions of the manifest, if there is nothing better.
     Place,
 }
 
-/// Longest text of an identity in characters. A longer one is shortened in its middle, and its hash is added.
+/// Largest length of an identity's text in characters. A longer text is shortened in its middle, and its hash is added.
 const MAX_TEXT: usize = 256;
 
 impl RenditionIdentity {
-    /// The identity by STABLE-VARIANT-ID, or by the STABLE-RENDITION-ID of a media type. Content steering repeats the id in every
+    /// Makes the identity of a rendition with STABLE-VARIANT-ID or STABLE-RENDITION-ID; `kind` distinguishes the
+    /// namespaces of these ids. The pathway is part of the identity, because content steering repeats the id in every
     /// pathway.
     pub(crate) fn stable_id(kind: &str, pathway: Option<&str>, id: &str) -> Self {
         Self::new(IdentitySource::StableId, &[kind, id, pathway.unwrap_or_default()])
     }
 
-    /// The identity of an EXT-X-MEDIA by its type, group and name.
+    /// Makes the identity of an EXT-X-MEDIA rendition from its type, group and name.
     pub(crate) fn group_member(media: Media, group: &str, name: &str) -> Self {
         Self::new(IdentitySource::GroupMember, &[media.as_str(), group, name])
     }
 
-    /// The identity by Representation@id. The same id may stand in AdaptationSets of other media.
+    /// Makes the identity of a DASH rendition from Representation@id and its kind of media, because the same id may
+    /// stand in AdaptationSets of other media.
     pub(crate) fn representation(media: Media, id: &str) -> Self {
         Self::new(IdentitySource::Representation, &[media.as_str(), id])
     }
 
-    /// The identity by the path of the media playlist.
+    /// Makes the identity of a rendition from the path of its media playlist.
     pub(crate) fn playlist(url: &Url) -> Self {
         Self::new(IdentitySource::Playlist, &[url.path()])
     }
 
-    /// The identity of a rendition without id, name and address, by its place in the manifest.
+    /// Makes the identity of a rendition without id, name and address from its position in the manifest.
     #[must_use]
     pub fn place(place: &str) -> Self {
         Self::new(IdentitySource::Place, &[place])
     }
 
-    /// Whether the packager named the rendition. Renditions with other names are other content: their media sequence numbers may be
-    /// independent. An address or Representation@id that changes says less: an address may have a session in its path, and segments
-    /// of DASH are numbered by the presentation's time in every Representation.
+    /// Returns whether the packager named the rendition. Renditions with other names are other content: their media
+    /// sequence numbers may be independent. A changed address or Representation@id says less, because an address may
+    /// have a session in its path, and DASH segments are numbered by the presentation's time in every Representation.
     pub(super) fn is_named(&self) -> bool {
         self.source <= IdentitySource::GroupMember
     }
@@ -71,7 +74,7 @@ impl RenditionIdentity {
         &self.text
     }
 
-    /// `parts` are joined by line ends, which no attribute of a manifest contains.
+    /// Makes an identity from text parts. They are joined by line ends, which no attribute of a manifest contains.
     fn new(source: IdentitySource, parts: &[&str]) -> Self {
         Self { source, text: bounded(parts.join("\n")) }
     }
@@ -93,8 +96,8 @@ fn bounded(text: String) -> String {
     format!("{head}…{:016x}…{tail}", hash.finish())
 }
 
-/// Makes identities unique in a manifest: equal ones are told apart by host, size, language and codecs, then by their place among
-/// equals from the highest declared bit rate to the lowest.
+/// Makes the identities of a manifest's renditions unique: equal ones are distinguished by host, size, language and
+/// codecs, then by a number in the order of the declared bit rate, highest first.
 pub(super) fn tell_apart(renditions: &mut [&mut Rendition]) {
     for equal in equals(renditions) {
         for at in equal {
@@ -113,7 +116,7 @@ pub(super) fn tell_apart(renditions: &mut [&mut Rendition]) {
     }
 }
 
-/// Positions of the renditions that share an identity, for each such identity.
+/// Returns, for each identity that several renditions share, the positions of these renditions.
 fn equals(renditions: &[&mut Rendition]) -> Vec<Vec<usize>> {
     let mut positions: HashMap<&RenditionIdentity, Vec<usize>> = HashMap::new();
     for (at, rendition) in renditions.iter().enumerate() {
@@ -129,8 +132,8 @@ fn properties(rendition: &Rendition) -> String {
     [host, &size, language, &rendition.codecs.join(",")].join("\n")
 }
 
-/// The order in which renditions of one kind are numbered: from the highest declared bit rate to the lowest, then by what does not
-/// depend on the order of the manifest.
+/// Returns the sort key by which renditions of one kind are numbered: from the highest declared bit rate to the lowest,
+/// then by properties that don't depend on the order of the manifest.
 pub(super) fn order(rendition: &Rendition) -> (std::cmp::Reverse<u64>, RenditionIdentity, String) {
     let address = rendition.uri.as_ref().map(|uri| uri.path().to_owned()).unwrap_or_default();
     (std::cmp::Reverse(rendition.bandwidth.map_or(0, |b| b.0)), rendition.identity.clone(), address)

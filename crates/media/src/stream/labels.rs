@@ -1,7 +1,7 @@
-//! Labels of renditions: the names that people, gauges and findings use. This module alone assigns them.
+//! Labels of renditions: the names in gauges, findings and reports. No other module assigns them.
 //!
-//! A label says what the rendition is and never its bit rate, because packagers that measure BANDWIDTH write another one in every
-//! manifest:
+//! A label says what the rendition is and never its bit rate, because packagers that measure BANDWIDTH write another
+//! value in every manifest:
 //!
 //! * video: its height, `1080p` (`video` without a RESOLUTION); I-frame playlists: the same after `iframe-`;
 //! * audio and text: `audio-vi`, `text-en`, by their language, else by the packager's name for them;
@@ -19,18 +19,19 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 const MAX_SLUG: usize = 64;
-/// Longest part of a label that the manifest chooses, in characters. Language tags have at most 35 (RFC 5646 4.4.1).
+/// Largest number of characters that the manifest can choose in a label. Language tags have at most 35 (RFC 5646
+/// 4.4.1).
 const MAX_CHOSEN: usize = 36;
-/// Time after which the label of a rendition that no manifest lists any more is free for any rendition.
+/// Time after which a label is free for any rendition, if no manifest lists its rendition any more.
 const FORGET: Seconds = Seconds(3600.0);
-/// Most labels of renditions that are no longer listed. While there are more, new renditions are labelled by their media alone, so
-/// that a manifest with ever other names can't make ever more series.
+/// Largest number of labels of renditions that are no longer listed. While there are more, new renditions are labelled
+/// by their kind of media alone, so that a manifest with ever new names can't make ever more series.
 const MAX_FREE: usize = 128;
-/// Most pairs of addresses that are compared for one label.
+/// Largest number of pairs of addresses that are compared for one label.
 const MAX_PAIRS: usize = 4096;
 
-/// `text` as an identifier of ASCII letters, digits, `-`, `_` and `.`, at most 64 of them. Every run of other characters becomes
-/// one `-`, and none stands at either end; the result is empty if nothing is left.
+/// Returns `text` as an identifier of ASCII letters, digits, `-`, `_` and `.`, at most 64 characters. Consecutive other
+/// characters become one `-`, and none stands at either end; the result is empty if nothing is left.
 #[must_use]
 pub fn slug(text: &str) -> String {
     bounded_slug(text, MAX_SLUG)
@@ -51,14 +52,14 @@ fn bounded_slug(text: &str, most: usize) -> String {
     slug.trim_end_matches('-').to_owned()
 }
 
-/// A label before it is numbered.
+/// Label of a rendition before a number is added.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct BaseLabel {
-    /// `video`, `audio`, `text` or `iframe`: all that is known of a rendition that declares nothing.
+    /// `video`, `audio`, `text` or `iframe`; the label of a rendition that declares nothing else.
     kind: &'static str,
-    /// What the rendition is: `1080p`, `audio-vi`. A rendition that becomes another subject gets another label.
+    /// Height or language in a label: `1080p`, `audio-vi`. A rendition whose subject changes gets another label.
     subject: String,
-    /// Codec and dynamic range: `-hevc-hdr`, or nothing. What becomes known later doesn't change a label.
+    /// Codec and dynamic range in a label: `-hevc-hdr`, or nothing. A label stays when these become known later.
     details: String,
 }
 
@@ -90,7 +91,7 @@ impl BaseLabel {
         Self { kind, subject, details: format!("{codec}{}", if hdr { "-hdr" } else { "" }) }
     }
 
-    /// The label of a rendition of which nothing but its media is used.
+    /// Returns the label that uses only the rendition's kind of media.
     fn generic(&self) -> Self {
         Self { kind: self.kind, subject: self.kind.to_owned(), details: String::new() }
     }
@@ -100,15 +101,16 @@ impl BaseLabel {
     }
 }
 
-/// The language, else the packager's name for the rendition. Languages are compared without regard to case (RFC 5646 2.1.1).
+/// Returns the language of the rendition, else the name that the packager gave it. Languages are compared without
+/// regard to case (RFC 5646 2.1.1).
 fn chosen(rendition: &Rendition) -> String {
     let language = rendition.language.as_deref().map(|tag| bounded_slug(&tag.to_ascii_lowercase(), MAX_CHOSEN));
     let title = || rendition.title.as_deref().map(|title| bounded_slug(title, MAX_CHOSEN));
     language.filter(|tag| !tag.is_empty()).or_else(title).unwrap_or_default()
 }
 
-/// Name of the first codec of the rendition's own media, unless it is the usual one. Codecs that this program has no name for are
-/// left out.
+/// Returns the name of the first codec of the rendition's own kind of media; `None` if it is the usual one or has no
+/// name here.
 fn unusual_codec(rendition: &Rendition) -> Option<&'static str> {
     let name: fn(&str) -> Option<&'static str> = match rendition.media {
         Media::Video => video_codec,
@@ -118,7 +120,7 @@ fn unusual_codec(rendition: &Rendition) -> Option<&'static str> {
     rendition.codecs.iter().find_map(|codec| name(&codec.to_ascii_lowercase())).filter(|name| !name.is_empty())
 }
 
-/// Name of a video codec by its sample entry; empty for H.264.
+/// Returns the label name of a video codec by its sample entry; empty for H.264, `None` for an unknown codec.
 fn video_codec(codec: &str) -> Option<&'static str> {
     Some(match codec.split('.').next()? {
         "avc1" | "avc2" | "avc3" | "avc4" | "dva1" | "dvav" => "",
@@ -133,7 +135,8 @@ fn video_codec(codec: &str) -> Option<&'static str> {
     })
 }
 
-/// Name of an audio codec by its sample entry and, for `mp4a`, its object type (MP4 Registration Authority); empty for AAC.
+/// Returns the label name of an audio codec by its sample entry and, for `mp4a`, its object type (MP4 Registration
+/// Authority); empty for AAC, `None` for an unknown codec.
 fn audio_codec(codec: &str) -> Option<&'static str> {
     Some(match codec.split('.').next()? {
         "mp4a" => match codec {
@@ -159,14 +162,15 @@ fn audio_codec(codec: &str) -> Option<&'static str> {
     })
 }
 
-/// Makes the identities of a manifest's renditions unique and gives the labels of a first sight.
+/// Makes the identities of a manifest's renditions unique, and assigns labels as if the manifest were the first of its
+/// output.
 pub(crate) fn assign_at_first_sight(renditions: &mut [&mut Rendition], i_frames: &mut [&mut Rendition]) {
     identity::tell_apart(renditions);
     identity::tell_apart(i_frames);
     LabelMemory::default().assign(renditions, i_frames, Timestamp::UNIX_EPOCH);
 }
 
-/// The labels that the renditions of one output have had.
+/// The labels that the renditions of one output have had, to keep them across manifests.
 #[derive(Debug, Clone, Default)]
 pub struct LabelMemory {
     entries: Vec<LabelEntry>,
@@ -178,27 +182,27 @@ struct LabelEntry {
     label: String,
     base: BaseLabel,
     identity: RenditionIdentity,
-    /// Path of the rendition's playlist.
+    /// Path of the rendition's playlist; `None` without one.
     address: Option<String>,
     /// Whether the newest manifest lists the rendition.
     listed: bool,
     last_listed: Timestamp,
 }
 
-/// A rendition that goes on under another identity.
+/// A rendition that continues another rendition of the manifest before under a new identity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Succession {
-    /// The identity that the manifest before this one listed.
+    /// Identity that the previous manifest listed.
     pub from: RenditionIdentity,
-    /// The identity that this manifest lists in its place.
+    /// Identity that the newest manifest lists instead.
     pub to: RenditionIdentity,
 }
 
-/// A rendition of the manifest that is being labelled.
+/// A rendition of the newest manifest while it is being labelled.
 struct Draft<'r> {
     rendition: &'r mut Rendition,
     base: BaseLabel,
-    /// Position of its label in the memory.
+    /// Index of the rendition's label in the memory of labels; `None` until it is found.
     entry: Option<usize>,
 }
 
@@ -209,10 +213,10 @@ impl<'r> Draft<'r> {
 }
 
 impl LabelMemory {
-    /// Sets the names of a manifest's renditions. A rendition keeps the label that its identity has, unless it declares another height
-    /// or language than that label says. A new one takes the label of an equal rendition that is no longer listed, else a new
-    /// label. The result names the renditions that go on under another identity: their playlist has the same path, or
-    /// neither identity is a name that the packager gave.
+    /// Assigns labels to the renditions of a manifest. A rendition keeps the label that its identity has, unless it
+    /// declares another height or language than the label says. A new rendition takes the label of an equal rendition
+    /// that is no longer listed, else a new label. Returned are the renditions that continue under another identity:
+    /// their playlist has the same path, or the packager named neither of the two.
     pub fn assign(
         &mut self,
         renditions: &mut [&mut Rendition],
@@ -231,7 +235,7 @@ impl LabelMemory {
         successions
     }
 
-    /// Finds the labels of the renditions that are known by their identity.
+    /// Finds the labels of renditions whose identity is known from an earlier manifest.
     fn recognize(&self, drafts: &mut [Draft<'_>]) {
         let mut known: HashMap<&RenditionIdentity, Vec<(usize, &LabelEntry)>> = HashMap::new();
         for (at, entry) in self.entries.iter().enumerate() {
@@ -244,7 +248,8 @@ impl LabelMemory {
         }
     }
 
-    /// Gives labels to new renditions, which are in their order. `known` are the positions of the labels that are in use.
+    /// Gives labels to the new renditions, which are in their numbering order. `known` are the indexes of the labels
+    /// that are in use.
     fn place(&mut self, new: &mut [&mut Draft<'_>], known: &HashSet<usize>) -> Vec<Succession> {
         let mut free = self.free_labels(known);
         let crowded = self.entries.len() - known.len() >= MAX_FREE;
@@ -272,7 +277,7 @@ impl LabelMemory {
         successions
     }
 
-    /// Positions of the labels that no rendition of the manifest has, in the order of their numbers.
+    /// Returns the indexes of the labels that no rendition of the manifest uses, in the order of their numbers.
     fn free_labels(&self, known: &HashSet<usize>) -> BTreeMap<BaseLabel, Vec<usize>> {
         let mut free: Vec<_> = (0..).zip(&self.entries).filter(|(at, _)| !known.contains(at)).collect();
         free.sort_by_key(|(_, entry)| (entry.label.len(), &entry.label));
@@ -283,8 +288,9 @@ impl LabelMemory {
         by_base
     }
 
-    /// Pairs of a new rendition and a free label of which it is the continuation, as positions in `new` and in the memory. The most
-    /// similar addresses are paired first: several may have changed their session at once.
+    /// Returns pairs of a new rendition and an unused label whose rendition it continues, as indexes into `new` and
+    /// into the memory. The most similar addresses are paired first, because several may have changed their session at
+    /// once.
     fn successors(&self, new: &[&mut Draft<'_>], free: &[usize]) -> Vec<(usize, usize)> {
         let mut pairs = Vec::new();
         for (draft, rendition) in new.iter().map(|d| &*d.rendition).enumerate() {
@@ -301,8 +307,8 @@ impl LabelMemory {
         unused.map(|(_, draft, entry)| (draft, entry)).collect()
     }
 
-    /// Gives each rendition the next free label of its kind, then new labels of the lowest numbers. `names` are the labels without
-    /// numbers that the manifest needs for other renditions: one may be named `en-2`.
+    /// Gives each new rendition the next unused label of its kind, then new labels with the lowest numbers. `names` are
+    /// the labels without numbers that other renditions of the manifest need, because a rendition may be named `en-2`.
     fn number<'d, 'r: 'd>(
         &mut self,
         base: &BaseLabel,
@@ -322,7 +328,7 @@ impl LabelMemory {
         }
     }
 
-    /// Writes the labels into the renditions, and remembers which of them the manifest lists.
+    /// Writes the labels into the renditions, and remembers which labels the manifest lists.
     fn list(&mut self, drafts: Vec<Draft<'_>>, now: Timestamp) {
         self.entries.iter_mut().for_each(|e| e.listed = false);
         for Draft { rendition, entry, .. } in drafts {
@@ -336,7 +342,7 @@ impl LabelMemory {
 }
 
 impl BaseLabel {
-    /// Whether a rendition of this label may keep it when it is declared as `now`.
+    /// Returns whether a rendition with this label may keep it when its declaration now gives the label `now`.
     fn fits(&self, now: &Self) -> bool {
         self.kind == now.kind && (self.subject == now.subject || now.is_generic())
     }
@@ -354,7 +360,8 @@ impl LabelEntry {
         }
     }
 
-    /// How much of the addresses of this label's rendition and of a new one is equal. `None`: the new one isn't its continuation.
+    /// Returns how similar the addresses of this label's rendition and of a new rendition are. `None` if the new
+    /// rendition can't be its continuation.
     fn similarity(&self, new: &Rendition) -> Option<usize> {
         if self.address.is_some() && self.address == address(new) {
             return Some(usize::MAX);
@@ -364,12 +371,12 @@ impl LabelEntry {
     }
 }
 
-/// Path of the rendition's playlist.
+/// Returns the path of the rendition's playlist; `None` without one.
 fn address(rendition: &Rendition) -> Option<String> {
     rendition.uri.as_ref().map(|uri| uri.path().to_owned())
 }
 
-/// Number of bytes that both texts have in common at their beginnings and ends.
+/// Returns the number of bytes that two texts have in common at their beginnings and ends.
 fn common_ends(a: &str, b: &str) -> usize {
     let begin = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
     let end = a.bytes().rev().zip(b.bytes().rev()).take_while(|(a, b)| a == b).count();

@@ -2,86 +2,86 @@ use super::{ByteRange, Key, Map, Timeline};
 use crate::units::{Seconds, Timestamp};
 use url::Url;
 
-/// Low-latency content and delivery directives of a media playlist (RFC 8216bis 4.4.3.7, 4.4.3.8, 4.4.4.9, 4.4.5.2 to 4.4.5.4).
-/// Everything is empty for a playlist of regular latency.
+/// Low-latency content and delivery directives of an HLS media playlist (RFC 8216bis 4.4.3.7, 4.4.3.8, 4.4.4.9, 4.4.5.2
+/// to 4.4.5.4). All fields are empty for a playlist of regular latency.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LowLatency {
-    /// EXT-X-SERVER-CONTROL; `None` without the tag.
+    /// EXT-X-SERVER-CONTROL of the playlist; `None` without the tag.
     pub control: Option<ServerControl>,
-    /// PART-TARGET, the longest duration of a part.
+    /// PART-TARGET of EXT-X-PART-INF: longest duration of a part. `None` without the tag.
     pub part_target: Option<Seconds>,
-    /// The newest of the listed parts, oldest first.
+    /// The newest parts of the playlist, oldest first.
     pub parts: Vec<Part>,
-    /// Initialization section in force at the end of the playlist: that of the newest part's segment.
+    /// Initialization segment in force at the end of the playlist, that is for the newest part; `None` without one.
     pub map: Option<Map>,
-    /// Key in force at the end of the playlist: that of the newest part's segment.
+    /// Key in force at the end of the playlist, that is for the newest part; `None` without one.
     pub key: Option<Key>,
-    /// EXT-X-PRELOAD-HINT tags.
+    /// EXT-X-PRELOAD-HINT tags of the playlist.
     pub hints: Vec<PreloadHint>,
-    /// EXT-X-RENDITION-REPORT tags.
+    /// EXT-X-RENDITION-REPORT tags of the playlist.
     pub reports: Vec<RenditionReport>,
-    /// SKIPPED-SEGMENTS of a delta update: its list begins that many segments after the beginning of its window. `None` for a
-    /// full playlist.
+    /// SKIPPED-SEGMENTS of a delta update: the number of segments at the beginning of the window that it doesn't list.
+    /// `None` for a full playlist.
     pub skipped: Option<u64>,
 }
 
 /// EXT-X-SERVER-CONTROL (RFC 8216bis 4.4.3.8); an absent attribute is `None` or `false`.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct ServerControl {
-    /// CAN-BLOCK-RELOAD=YES.
+    /// Whether the server has CAN-BLOCK-RELOAD=YES: it answers blocking playlist reloads.
     pub can_block_reload: bool,
     /// CAN-SKIP-UNTIL: distance from the live edge beyond which segments may be skipped.
     pub can_skip_until: Option<Seconds>,
-    /// CAN-SKIP-DATERANGES=YES.
+    /// Whether the server has CAN-SKIP-DATERANGES=YES: delta updates may leave out date ranges too.
     pub can_skip_dateranges: bool,
-    /// HOLD-BACK: distance from the live edge at which players begin.
+    /// HOLD-BACK: distance from the live edge at which players of regular latency begin.
     pub hold_back: Option<Seconds>,
-    /// PART-HOLD-BACK: the same distance for low-latency players.
+    /// PART-HOLD-BACK: distance from the live edge at which low-latency players begin.
     pub part_hold_back: Option<Seconds>,
 }
 
-/// EXT-X-PART: a piece of a segment, published before the whole of it.
+/// EXT-X-PART: a part of a segment, published before the whole segment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Part {
-    /// Media sequence number of the segment it is a piece of.
+    /// Media sequence number of the segment that the part belongs to.
     pub segment: u64,
     /// Index of the part among the listed parts of its segment, from 0.
     pub index: u64,
-    /// Absolute URL of its resource.
+    /// Absolute URL of the part's resource.
     pub uri: Url,
-    /// Bytes of the resource; `None`: all of it.
+    /// Byte range of the part in its resource; `None` means the whole resource.
     pub byte_range: Option<ByteRange>,
-    /// DURATION.
+    /// DURATION of the part.
     pub duration: Seconds,
-    /// INDEPENDENT=YES: the part has an independent frame.
+    /// Whether the part has INDEPENDENT=YES: it contains an independent frame.
     pub independent: bool,
-    /// GAP=YES: the part isn't available.
+    /// Whether the part has GAP=YES: it isn't available.
     pub gap: bool,
-    /// EXT-X-PROGRAM-DATE-TIME of the segment, on its first part only.
+    /// EXT-X-PROGRAM-DATE-TIME of the segment, set on the segment's first part only.
     pub program_date_time: Option<Timestamp>,
-    /// EXT-X-DISCONTINUITY of the segment, on its first part only.
+    /// Whether the segment has EXT-X-DISCONTINUITY; set on the segment's first part only.
     pub discontinuity: bool,
-    /// Line of its tag, from 1.
+    /// Line of the EXT-X-PART tag, from 1.
     pub line: u32,
 }
 
 /// EXT-X-PRELOAD-HINT: a resource that will be listed next and may be requested now (RFC 8216bis 4.4.5.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreloadHint {
-    /// TYPE.
+    /// TYPE of the preload hint.
     pub kind: HintKind,
-    /// Absolute URL of the resource.
+    /// Absolute URL of the hinted resource.
     pub uri: Url,
-    /// BYTERANGE-START: first byte in a resource that grows; `None`: the hint is for the whole resource.
+    /// BYTERANGE-START: first byte of the hinted range. `None` if the hint is for the whole resource.
     pub start: Option<u64>,
-    /// BYTERANGE-LENGTH; `None`: up to the end of the resource.
+    /// BYTERANGE-LENGTH: number of hinted bytes. `None` if the range reaches to the end of the resource.
     pub length: Option<u64>,
-    /// Line of the tag, from 1.
+    /// Line of the EXT-X-PRELOAD-HINT tag, from 1.
     pub line: u32,
 }
 
 impl PreloadHint {
-    /// Whether the hint is for this part: the same resource and the same first byte.
+    /// Returns whether the hint is for this part: the same resource and the same first byte.
     #[must_use]
     pub fn names(&self, part: &Part) -> bool {
         let start = part.byte_range.map_or(0, |range| range.offset);
@@ -92,9 +92,9 @@ impl PreloadHint {
 /// TYPE of EXT-X-PRELOAD-HINT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HintKind {
-    /// TYPE=PART.
+    /// TYPE=PART: the hint is for a part.
     Part,
-    /// TYPE=MAP: an initialization section.
+    /// TYPE=MAP: the hint is for an initialization segment.
     Map,
 }
 
@@ -103,22 +103,22 @@ pub enum HintKind {
 pub struct RenditionReport {
     /// Absolute URL of the other rendition's playlist; `None` without a usable URI.
     pub uri: Option<Url>,
-    /// LAST-MSN: media sequence number of its last segment.
+    /// LAST-MSN: media sequence number of the other rendition's last segment; `None` without it.
     pub last_segment: Option<u64>,
-    /// LAST-PART: index of its last part.
+    /// LAST-PART: index of the other rendition's last part; `None` without it.
     pub last_part: Option<u64>,
-    /// Line of the tag, from 1.
+    /// Line of the EXT-X-RENDITION-REPORT tag, from 1.
     pub line: u32,
 }
 
 impl Timeline {
-    /// Whether the playlist is one of low latency: it lists parts or announces their duration.
+    /// Returns whether the playlist is a low-latency one: it lists parts or announces their duration.
     #[must_use]
     pub fn is_low_latency(&self) -> bool {
         self.low_latency.part_target.is_some() || !self.low_latency.parts.is_empty()
     }
 
-    /// The parts after the newest segment that is listed as a whole, oldest first.
+    /// Iterates over the parts after the newest segment that is listed as a whole, oldest first.
     pub fn open_parts(&self) -> impl DoubleEndedIterator<Item = &Part> + Clone {
         let first = self.last_number().map_or(self.media_sequence, |last| last.saturating_add(1));
         self.low_latency.parts.iter().filter(move |part| part.segment >= first)

@@ -1,33 +1,35 @@
-//! Ad breaks of DASH. An Event of the MPD or an event message of a segment announces one splice, and two of them make a break.
-//! Packagers number their splices freely, also all alike, so that a return is paired by number and by time.
+//! Ad breaks of DASH. An Event of the MPD or an event message of a segment announces one splice, and two of them make a
+//! break. Packagers choose the event numbers freely, and some give all splices the same number, so a return is matched
+//! by number and by time.
 
 use super::{AdBreak, AdRange, AdSource, BreakState};
 use crate::splice::{SpliceDirection, SpliceSection};
 use crate::units::{Seconds, Timestamp};
 
-/// Largest distance in seconds of two times that are one splice: sections are repeated, and clocks rounded.
+/// Largest distance in seconds between two times that count as the same splice: sections are repeated, and clocks
+/// rounded.
 const SAME: f64 = 0.5;
-/// Most ranges kept of one rendition: the newest ones.
+/// Largest number of ad ranges that are kept of one rendition: the newest ones.
 const MAX_RANGES: usize = 64;
 
 /// An SCTE 35 section with the time of the splice that it announces.
 #[derive(Debug, Clone, Copy)]
 pub struct TimedSection<'a> {
-    /// What carried the section.
+    /// Kind of element or box that carried the SCTE 35 section.
     pub source: AdSource,
-    /// When the splice happens.
+    /// Wall-clock time of the splice.
     pub at: Timestamp,
-    /// Duration of the event around the section; `None` where it has none.
+    /// Duration of the event that carries the section; `None` if the event has none.
     pub duration: Option<Seconds>,
-    /// The section itself.
+    /// Contents of the SCTE 35 section.
     pub section: &'a SpliceSection,
     /// Line of the Event in the MPD, from 1; 0 for an event message.
     pub line: u32,
 }
 
 impl TimedSection<'_> {
-    /// The range that the section opens or, without a start, ends; none for a section that does neither. A section that ends an
-    /// advertisement and begins the next opens one.
+    /// Returns the ad range that the section opens or, as a range without start, ends; empty for a section that does
+    /// neither. A section that ends an advertisement and begins the next opens a range.
     #[must_use]
     pub fn ranges(&self) -> Vec<AdRange> {
         let opens = self.section.first_out().is_some();
@@ -52,8 +54,8 @@ impl TimedSection<'_> {
     }
 }
 
-/// Merges a range of [`TimedSection::ranges`] into the known ranges, which are in the order of their times. A return ends the
-/// newest open break with its event number, else the newest open break.
+/// Merges a result of [`TimedSection::ranges`] into the known ad ranges, which are in the order of their times. A
+/// return ends the newest open break with its event number, else the newest open break.
 pub fn merge_range(known: &mut Vec<AdRange>, range: AdRange) {
     let near = |a: Option<Timestamp>, b: Option<Timestamp>| {
         a.zip(b).is_some_and(|(a, b)| Seconds::between(a, b).abs().0 <= SAME)
@@ -77,8 +79,9 @@ pub fn merge_range(known: &mut Vec<AdRange>, range: AdRange) {
     known.drain(..known.len().saturating_sub(MAX_RANGES));
 }
 
-/// The ad breaks of `ranges` at the live edge; none without a live edge. A break ends after its duration, unless its section
-/// says that it doesn't return by itself and a section ended another of the breaks: then one is to come.
+/// Iterates over the ad breaks of `ranges` with their state at the live edge `edge`; none if `edge` is `None`. A break
+/// ends after its duration. It stays open if its section doesn't say auto_return and another break was ended by a
+/// section: then a section is expected for this break too.
 pub fn breaks(ranges: &[AdRange], edge: Option<Timestamp>) -> impl Iterator<Item = AdBreak> {
     let ended = ranges.iter().any(|r| r.out && r.end.is_some());
     ranges.iter().filter_map(move |range| {

@@ -11,7 +11,7 @@ fn url(path: &str) -> Url {
     Url::parse("https://origin.example.com/").unwrap().join(path).unwrap()
 }
 
-/// A video rendition whose playlist has the path, with its height and declared bit rate.
+/// Makes a video rendition with this playlist path, height and declared bit rate.
 fn video(path: &str, height: u32, rate: u64) -> Rendition {
     let identity = RenditionIdentity::playlist(&url(path));
     Rendition {
@@ -31,7 +31,8 @@ fn audio(group: &str, name: &str, language: Option<&str>) -> Rendition {
     }
 }
 
-/// Labels the renditions of a manifest that was requested at `second`.
+/// Labels the renditions of a manifest that was requested at `second`, and returns the labels and the renditions that
+/// continued under another identity.
 fn assign(memory: &mut LabelMemory, second: i64, manifest: &[Rendition]) -> (Vec<String>, Vec<Succession>) {
     let mut manifest = manifest.to_vec();
     let mut renditions: Vec<&mut Rendition> = manifest.iter_mut().collect();
