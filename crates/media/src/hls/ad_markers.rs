@@ -1,7 +1,8 @@
-//! Reads ad markers: date ranges with SCTE 35 attributes, and the cue tags that packagers write without a standard.
+//! A reader for ad markers in HLS playlists: date ranges with SCTE 35 attributes, and the cue tags that packagers write
+//! without a standard.
 //!
-//! The formats of cue tags are those that Elemental, Unified, Wowza and others write: a bare number, `8.3/30`, or
-//! attributes (`DURATION=30`, `ElapsedTime=8.3,Duration=30,SCTE35=/DA…`), in any case of letters.
+//! The formats of cue tags are those of Elemental, Unified, Wowza and others: a bare number, `8.3/30`, or attributes
+//! (`DURATION=30`, `ElapsedTime=8.3,Duration=30,SCTE35=/DA…`), in any case of letters.
 
 use super::attribute_types;
 use super::attributes::AttributeList;
@@ -16,7 +17,7 @@ use crate::units::Seconds;
 use std::collections::VecDeque;
 use std::fmt;
 
-/// Most ad markers kept of one playlist: the newest ones.
+/// Largest number of ad markers that are kept of one playlist: the newest ones.
 const MAX_MARKERS: usize = 4096;
 const MAX_ID: usize = 128;
 
@@ -28,7 +29,7 @@ const SECTION: &str = "ANSI/SCTE 35, splice_info_section";
 pub(super) struct AdMarkers(VecDeque<Marker>);
 
 impl AdMarkers {
-    /// Takes a line if it is a cue tag; `count` is the number of segments before it.
+    /// Reads a playlist line as an ad marker if it is a cue tag; `count` is the number of segments before it.
     pub(super) fn tag(&mut self, line: &PlaylistLine<'_>, count: u64, defects: &mut DefectList) {
         let LineContent::Tag { name, rest } = line.content else { return };
         let value = rest.strip_prefix(':').unwrap_or(rest).trim_ascii();
@@ -46,7 +47,8 @@ impl AdMarkers {
         self.trim();
     }
 
-    /// Takes an EXT-X-DATERANGE if it has an SCTE 35 attribute; `count` is the number of segments before it.
+    /// Reads an EXT-X-DATERANGE as an ad marker if it has an SCTE 35 attribute; `count` is the number of segments
+    /// before it.
     pub(super) fn date_range<'a>(
         &mut self,
         list: &AttributeList<'a>,
@@ -90,7 +92,8 @@ impl AdMarkers {
     }
 }
 
-/// Whether a section only returns to the programme: one that ends an advertisement and begins the next doesn't.
+/// Returns whether an SCTE 35 section only returns to the programme. A section that ends an advertisement and begins
+/// the next one doesn't.
 fn returns_only(section: &SpliceSection) -> bool {
     section.returns_to_programme() && section.first_out().is_none()
 }
@@ -99,14 +102,14 @@ fn splice(section: SpliceSection) -> MarkerKind {
     MarkerKind::Splice(Box::new(section))
 }
 
-/// A marker tag that is being read.
+/// A cue tag that is being read.
 struct CueTag<'c, 'l, 'a> {
     name: &'c str,
     line: &'l PlaylistLine<'a>,
     defects: &'c mut DefectList,
 }
 
-/// The content of a cue tag's value in any of its formats.
+/// The values of a cue tag, in whichever format they are written.
 #[derive(Debug, Default)]
 struct CueValue {
     elapsed: Option<Seconds>,
@@ -127,7 +130,8 @@ impl CueTag<'_, '_, '_> {
         Some(MarkerKind::Continues { elapsed, announced })
     }
 
-    /// `#EXT-X-SCTE35:CUE="/DA…",CUE-OUT=YES,DURATION=30`; without CUE-OUT and CUE-IN a bare section.
+    /// Reads EXT-X-SCTE35, such as `#EXT-X-SCTE35:CUE="/DA…",CUE-OUT=YES,DURATION=30`. Without CUE-OUT and CUE-IN the
+    /// tag is only an SCTE 35 section.
     fn scte35(&mut self, value: &str) -> Option<MarkerKind> {
         let cue = self.value(value, false);
         let (elapsed, announced) = (cue.elapsed, cue.announced);
@@ -139,7 +143,8 @@ impl CueTag<'_, '_, '_> {
         }
     }
 
-    /// `#EXT-X-ASSET:CAID=0x0000000020FB6501` next to EXT-X-CUE-OUT: the hexadecimal identifier of the asset that follows.
+    /// Checks EXT-X-ASSET, such as `#EXT-X-ASSET:CAID=0x0000000020FB6501`, which stands next to EXT-X-CUE-OUT: the
+    /// hexadecimal identifier of the asset that follows.
     fn asset(&mut self, value: &str) {
         let ids = value.split(',').filter_map(|part| part.trim_ascii().strip_prefix("CAID="));
         for id in ids.map(|id| id.trim_matches('"')) {
@@ -150,7 +155,8 @@ impl CueTag<'_, '_, '_> {
         }
     }
 
-    /// Reads the value of a cue tag. `continued`: a bare number is the elapsed time and not the duration of the break.
+    /// Reads the value of a cue tag. If `continued` is true, a bare number is the elapsed time, otherwise the duration
+    /// of the break.
     fn value(&mut self, value: &str, continued: bool) -> CueValue {
         let mut cue = CueValue::default();
         for part in value.split(',').map(str::trim_ascii).filter(|p| !p.is_empty()) {
@@ -202,7 +208,8 @@ impl CueTag<'_, '_, '_> {
         self.section(&bytes, SECTION)
     }
 
-    /// The section of a hexadecimal number, whose digits the lint has checked.
+    /// Parses an SCTE 35 section from a hexadecimal number, whose digits the lint has checked; `None`, with a defect,
+    /// if it can't be read.
     fn hexadecimal(&mut self, text: &str) -> Option<SpliceSection> {
         let digits = text.get(2..).unwrap_or_default().as_bytes();
         let nibble = |b: &u8| char::from(*b).to_digit(16).unwrap_or(0) as u8;

@@ -4,47 +4,47 @@ use super::attribute_types::{float, integer};
 
 pub(super) struct AttributeFormat {
     pub fits: fn(&str) -> bool,
-    /// The end of the sentence "it must be …".
+    /// Text that completes the sentence "it must be …" in the message of a defect.
     pub what: &'static str,
 }
 
-/// Format of RFC 8216bis 4.4.2.3.
+/// Format of a variable name in EXT-X-DEFINE (RFC 8216bis 4.4.2.3).
 pub(super) static VARIABLE: AttributeFormat =
     AttributeFormat { fits: is_variable, what: "of the characters a-z A-Z 0-9 - _ in quotes" };
-/// Format of RFC 8216bis 4.4.4.4.
+/// Format of KEYFORMATVERSIONS (RFC 8216bis 4.4.4.4).
 pub(super) static KEY_VERSIONS: AttributeFormat =
     AttributeFormat { fits: is_versions, what: "positive numbers divided by / such as \"1/2\"" };
-/// Format of RFC 8216bis 4.4.6.1, RFC 5646 2.1.
+/// Format of LANGUAGE (RFC 8216bis 4.4.6.1, RFC 5646 2.1).
 pub(super) static LANGUAGE: AttributeFormat =
     AttributeFormat { fits: is_language, what: "a language tag of RFC 5646 such as \"vi\" or \"en-GB\"" };
-/// Format of RFC 8216bis 4.4.6.1, 4.4.6.2.
+/// Format of STABLE-VARIANT-ID and STABLE-RENDITION-ID (RFC 8216bis 4.4.6.1, 4.4.6.2).
 pub(super) static STABLE: AttributeFormat =
     AttributeFormat { fits: is_stable, what: "of the characters a-z A-Z 0-9 + / = . - _ in quotes" };
-/// Format of RFC 8216bis 4.4.6.1.
+/// Format of INSTREAM-ID (RFC 8216bis 4.4.6.1).
 pub(super) static INSTREAM: AttributeFormat =
     AttributeFormat { fits: is_instream, what: "of the characters A-Z a-z 0-9 . in quotes" };
-/// Format of RFC 8216bis 4.4.6.1.
+/// Format of CHANNELS (RFC 8216bis 4.4.6.1).
 pub(super) static CHANNELS: AttributeFormat = AttributeFormat {
     fits: is_channels,
     what: "a number of channels such as \"2\", with identifiers of A-Z 0-9 - behind slashes where there are any",
 };
-/// Format of RFC 8216bis 4.4.6.2.
+/// Format of ALLOWED-CPC (RFC 8216bis 4.4.6.2).
 pub(super) static CPC: AttributeFormat =
     AttributeFormat { fits: is_cpc, what: "entries such as \"com.example.drm:SMART-TV/PC\", divided by commas" };
-/// Format of RFC 8216bis 4.4.6.2.
+/// Format of SUPPLEMENTAL-CODECS (RFC 8216bis 4.4.6.2).
 pub(super) static SUPPLEMENTAL: AttributeFormat = AttributeFormat {
     fits: is_supplemental,
     what: "codecs with their brands such as \"dvh1.08.07/db4h\", divided by commas",
 };
-/// Format of RFC 8216bis 4.4.6.2.
+/// Format of REQ-VIDEO-LAYOUT (RFC 8216bis 4.4.6.2).
 pub(super) static LAYOUT: AttributeFormat = AttributeFormat {
     fits: is_layout,
     what: "entries of specifiers such as \"CH-STEREO/PROJ-RECT,CH-MONO\", none of them empty",
 };
-/// Format of draft-pantos-content-steering.
+/// Format of PATHWAY-ID (draft-pantos-content-steering).
 pub(super) static PATHWAY: AttributeFormat =
     AttributeFormat { fits: is_pathway, what: "of the characters a-z A-Z 0-9 . - _ in quotes" };
-/// Format of RFC 8216bis 4.2.
+/// Format of a list of words in a quoted string (RFC 8216bis 4.2).
 pub(super) static WORDS: AttributeFormat =
     AttributeFormat { fits: is_words, what: "words in double quotes, divided by commas without spaces" };
 
@@ -60,7 +60,7 @@ fn is_versions(text: &str) -> bool {
     text.split('/').all(|version| integer(version).is_some_and(|n| n > 0))
 }
 
-/// A well-formed language tag; whether its subtags are registered isn't checked.
+/// Returns whether the text is a well-formed language tag; whether its subtags are registered isn't checked.
 fn is_language(text: &str) -> bool {
     let mut subtags = text.split('-');
     let first = subtags.next().unwrap_or_default();
@@ -76,7 +76,7 @@ fn is_instream(text: &str) -> bool {
     consists_of(text, b".")
 }
 
-/// Line 21 channel or service block of closed captions (4.4.6.1).
+/// Returns whether the text names a line 21 channel or a service block of closed captions (RFC 8216bis 4.4.6.1).
 pub(super) fn is_caption(text: &str) -> bool {
     let service = text.strip_prefix("SERVICE").and_then(integer);
     ["CC1", "CC2", "CC3", "CC4"].contains(&text) || service.is_some_and(|n| (1..=63).contains(&n))
@@ -95,7 +95,7 @@ fn is_label(byte: u8) -> bool {
     byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'-'
 }
 
-/// Spaces after commas are accepted, because an example of the standard has one.
+/// Spaces after the commas of ALLOWED-CPC are accepted, because an example of the standard has one.
 fn is_cpc(text: &str) -> bool {
     text.split(',').all(|entry| {
         let Some((format, labels)) = entry.trim_matches(' ').rsplit_once(':') else { return false };
@@ -108,7 +108,8 @@ fn is_supplemental(text: &str) -> bool {
     text.split(',').all(|element| element.trim_matches(' ').split('/').all(field))
 }
 
-/// A specifier has a prefix up to its dash, and no two of an entry have the same one; what follows the dash isn't checked.
+/// A specifier of REQ-VIDEO-LAYOUT has a prefix up to its dash, and all prefixes of an entry differ; the text behind
+/// the dash isn't checked.
 fn is_layout(text: &str) -> bool {
     let known = |s: &str| s.split_once('-').is_some_and(|(kind, value)| !kind.is_empty() && !value.is_empty());
     text.split(',').all(|entry| {
@@ -128,12 +129,12 @@ fn is_words(text: &str) -> bool {
     text.split(',').all(word)
 }
 
-/// A positive decimal-floating-point: SCORE (4.4.6.2).
+/// Returns whether the text is a positive decimal-floating-point, as SCORE has to be (RFC 8216bis 4.4.6.2).
 pub(super) fn is_positive(text: &str) -> bool {
     float(text).is_some_and(|n| n > 0.0)
 }
 
-/// A hexadecimal-sequence of at most 128 bits: IV (4.4.4.4).
+/// Returns whether the text is a hexadecimal-sequence of at most 128 bits, as IV has to be (RFC 8216bis 4.4.4.4).
 pub(super) fn is_128_bits(text: &str) -> bool {
     text.get(2..).unwrap_or_default().trim_start_matches('0').len() <= 32
 }

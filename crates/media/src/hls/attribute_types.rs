@@ -1,4 +1,4 @@
-//! Value types of attributes (RFC 8216bis 4.2), and whether the value of an attribute is of its type.
+//! Value types of HLS attributes (RFC 8216bis 4.2), and the check that a value is of its attribute's type.
 
 use super::attribute_formats::{AttributeFormat, is_128_bits, is_positive};
 use super::attributes::AttributePair;
@@ -7,37 +7,37 @@ use std::fmt;
 
 #[derive(Clone, Copy)]
 pub(super) enum AttributeType {
-    /// decimal-integer of the grammar.
+    /// The value is a decimal-integer.
     Integer,
-    /// hexadecimal-sequence of the grammar.
+    /// The value is a hexadecimal-sequence.
     Hexadecimal,
-    /// hexadecimal-sequence of at most 128 bits.
+    /// The value is a hexadecimal-sequence of at most 128 bits.
     Iv,
-    /// decimal-floating-point of the grammar.
+    /// The value is a decimal-floating-point.
     Float,
-    /// decimal-floating-point above 0.
+    /// The value is a decimal-floating-point above 0.
     Positive,
-    /// signed-decimal-floating-point of the grammar.
+    /// The value is a signed-decimal-floating-point.
     SignedFloat,
-    /// quoted-string with at least one character.
+    /// The value is a quoted-string with at least one character.
     Text,
-    /// quoted-string that may be empty.
+    /// The value is a quoted-string that may be empty.
     EmptyText,
-    /// enumerated-string: one of these words.
+    /// The value is an enumerated-string: one of these words.
     Word(&'static [&'static str]),
-    /// decimal-resolution of the grammar.
+    /// The value is a decimal-resolution.
     Resolution,
-    /// quoted-string of RFC 6381 identifiers, as CODECS has it.
+    /// The value is a quoted-string of RFC 6381 codec strings, as CODECS has it.
     Codecs,
-    /// A quoted group or the word NONE, as CLOSED-CAPTIONS has it.
+    /// The value is a quoted group or the word NONE, as CLOSED-CAPTIONS has it.
     GroupOrNone,
-    /// quoted-string `<n>[@<o>]`.
+    /// The value is a quoted-string `<n>[@<o>]`: a length and an optional offset in bytes.
     Range,
-    /// The BYTERANGE attribute of EXT-X-MAP: a quoted string `<n>@<o>` with length and offset in bytes.
+    /// The value is that of BYTERANGE in EXT-X-MAP: a quoted-string `<n>@<o>` with length and offset in bytes.
     MapRange,
-    /// quoted-string that is a date and time of ISO 8601.
+    /// The value is a quoted-string with a date and time of ISO 8601.
     Date,
-    /// quoted-string of a format of its own.
+    /// The value is a quoted-string with this further format.
     Form(&'static AttributeFormat),
 }
 
@@ -71,7 +71,7 @@ impl AttributeType {
     }
 }
 
-/// The end of the sentence "it must be …": the values that the type allows.
+/// Writes which values the type allows, as the end of the sentence "it must be …".
 impl fmt::Display for AttributeType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -95,19 +95,20 @@ impl fmt::Display for AttributeType {
     }
 }
 
-/// The value of a decimal-integer: 1 to 20 digits, at most 2^64-1.
+/// Parses a decimal-integer: 1 to 20 digits, at most 2^64-1; `None` for other text.
 pub(super) fn integer(text: &str) -> Option<u64> {
     let digits = text.len() <= 20 && text.bytes().all(|b| b.is_ascii_digit());
     digits.then(|| text.parse().ok()).flatten()
 }
 
-/// The value of a decimal-floating-point: digits and at most one point.
+/// Parses a decimal-floating-point: digits and at most one point; `None` for other text.
 pub(super) fn float(text: &str) -> Option<f64> {
     let plain = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     plain.then(|| text.parse().ok()).flatten().filter(|f: &f64| f.is_finite())
 }
 
-/// Length and offset of a byte range `<n>[@<o>]`; `None` also where its end isn't a 64-bit offset.
+/// Parses a byte range `<n>[@<o>]` into length and offset; `None` for other text, and if the end of the range isn't a
+/// 64-bit number.
 pub(super) fn byte_range(text: &str) -> Option<(u64, Option<u64>)> {
     let Some((length, offset)) = text.split_once('@') else { return Some((integer(text)?, None)) };
     let (length, offset) = (integer(length)?, integer(offset)?);
@@ -119,7 +120,8 @@ fn resolution(text: &str) -> Option<(u64, u64)> {
     Some((integer(width)?, integer(height)?))
 }
 
-/// Packagers write the digits in either case; only capitals are in the grammar, but no MUST forbids the others.
+/// Returns whether the text is a hexadecimal-sequence. The grammar has only capital digits, but no MUST forbids small
+/// ones, and packagers write both.
 pub(super) fn is_hexadecimal(text: &str) -> bool {
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
     digits.is_some_and(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_hexdigit()))

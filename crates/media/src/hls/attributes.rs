@@ -1,4 +1,4 @@
-//! Attribute lists: `NAME=value,NAME="value"` (RFC 8216bis 4.2).
+//! Parser for HLS attribute lists: `NAME=value,NAME="value"` (RFC 8216bis 4.2).
 
 use super::defects::Habit;
 use super::tag_values::TagReport;
@@ -10,10 +10,11 @@ pub(super) const REFERENCE: &str = "RFC 8216bis 4.2";
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AttributePair<'a> {
     pub name: &'a str,
-    /// The value without its quotes.
+    /// Value of the attribute without its quotes.
     pub value: &'a str,
     pub quoted: bool,
-    /// The value is of the type that the tag defines for this name; an attribute that no tag defines is sound.
+    /// Whether the value is of the type that the tag defines for this attribute; true for an attribute that the tag
+    /// doesn't define.
     pub sound: bool,
 }
 
@@ -21,35 +22,37 @@ pub(super) struct AttributePair<'a> {
 pub(super) struct AttributeList<'a>(pub Vec<AttributePair<'a>>);
 
 impl<'a> AttributeList<'a> {
-    /// The value of a sound attribute; `None` also for a malformed one.
+    /// Returns the value of an attribute; `None` if it is missing or malformed.
     pub(super) fn get(&self, name: &str) -> Option<&'a str> {
         self.0.iter().find(|p| p.sound && p.name == name).map(|p| p.value)
     }
 
-    /// The text of a quoted attribute, sound or malformed.
+    /// Returns the text of a quoted attribute, even if it is malformed; `None` if it is missing or not quoted.
     pub(super) fn quoted(&self, name: &str) -> Option<&'a str> {
         self.0.iter().find(|p| p.quoted && p.name == name).map(|p| p.value)
     }
 
-    /// An unquoted word as it is written, sound or malformed.
+    /// Returns an unquoted value as it is written, even if it is malformed; `None` if the attribute is missing or
+    /// quoted.
     pub(super) fn written(&self, name: &str) -> Option<&'a str> {
         let word = |v: &str| !v.is_empty() && v.bytes().all(|b| b.is_ascii_graphic());
         self.0.iter().find(|p| p.name == name && !p.quoted && word(p.value)).map(|p| p.value)
     }
 
-    /// The attribute's name as a slice of the line, which locates a defect.
+    /// Returns the attribute's name as a slice of the playlist line, which locates a defect; `None` if it is missing.
     pub(super) fn name(&self, name: &str) -> Option<&'a str> {
         self.0.iter().find(|p| p.name == name).map(|p| p.name)
     }
 
-    /// Whether there is an attribute of this name, sound or malformed.
+    /// Returns whether the list has an attribute of this name, well-formed or not.
     pub(super) fn has(&self, name: &str) -> bool {
         self.0.iter().any(|p| p.name == name)
     }
 }
 
-/// Splits an attribute list. What breaks the grammar is reported and read as well as possible: the first of two attributes
-/// with one name counts, a missing comma is assumed, and a string without its closing quote ends with the line.
+/// Splits an attribute list. Breaches of the grammar are reported, and the list is read as well as possible: of two
+/// attributes with the same name the first counts, a missing comma is assumed, and a string without its closing quote
+/// ends with the line.
 pub(super) fn split<'a>(text: &'a str, report: &mut TagReport<'_, '_, 'a>) -> AttributeList<'a> {
     let mut list = AttributeList::default();
     let mut names = HashSet::new();
@@ -70,7 +73,7 @@ pub(super) fn split<'a>(text: &'a str, report: &mut TagReport<'_, '_, 'a>) -> At
     list
 }
 
-/// The first pair of `text`, and the text after its comma.
+/// Returns the first name-value pair of `text`, if it can be read, and the text after its comma.
 fn next_pair<'a>(text: &'a str, report: &mut TagReport<'_, '_, 'a>) -> (Option<AttributePair<'a>>, &'a str) {
     let end = text.find(['=', ',']).unwrap_or(text.len());
     let (written, rest) = text.split_at(end);

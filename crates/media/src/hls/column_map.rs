@@ -1,4 +1,4 @@
-//! Maps columns of a playlist whose variables were replaced to columns of the playlist as it was sent.
+//! Map from columns of a playlist whose variables were replaced to columns of the playlist as it was sent.
 
 use crate::defect::Position;
 use std::collections::BTreeMap;
@@ -8,15 +8,15 @@ pub(super) struct ColumnMap(BTreeMap<u32, Vec<Change>>);
 
 #[derive(Debug)]
 struct Change {
-    /// First column of the reference in the playlist as it was sent.
+    /// First column, in the playlist as it was sent, of the variable reference.
     column: u32,
-    /// Lengths of the value and of the reference that it replaced, in characters.
+    /// Length in characters of the value that replaced the reference; `reference` is the length of the reference.
     value: u32,
     reference: u32,
 }
 
 impl ColumnMap {
-    /// Adds a replacement; those of one line come in the order of their columns.
+    /// Adds the replacement of a variable reference; replacements in one line are added in the order of their columns.
     pub(super) fn add(&mut self, line: u32, column: u32, value: u32, reference: u32) {
         self.0.entry(line).or_default().push(Change { column, value, reference });
     }
@@ -28,7 +28,8 @@ impl ColumnMap {
         }
     }
 
-    /// A column inside a value maps to the first column of its reference.
+    /// Returns the original column for a column of the replaced text. A column inside of a variable's value maps to the
+    /// first column of its reference.
     fn original(&self, line: u32, column: u32) -> u32 {
         let Some(changes) = self.0.get(&line) else { return column };
         let mut original = column;

@@ -16,15 +16,16 @@ use url::Url;
 const REFERENCE: &str = "RFC 8216bis 4.4.5.1";
 const INTERSTITIALS: &str = "RFC 8216bis Appendix D.2";
 const PRELOADS: &str = "RFC 8216bis Appendix F";
-/// Tolerance in seconds: dates and durations are written in milliseconds, and each is rounded.
+/// Tolerance in seconds for comparisons of dates and durations: packagers write them in milliseconds and round each of
+/// them.
 const ROUNDING: f64 = 0.002;
 
-/// A date range: the attributes of all tags with one ID.
+/// A date range of the playlist: the attributes of all EXT-X-DATERANGE tags with one ID.
 struct DateRange<'a> {
     attributes: BTreeMap<&'a str, &'a str>,
-    /// Position of its last tag.
+    /// Line and column of the date range's last tag.
     at: (u32, u32),
-    /// Line of its first tag.
+    /// Line of the date range's first tag.
     first: u32,
 }
 
@@ -68,7 +69,7 @@ impl<'a> DateRanges<'a> {
         }
     }
 
-    /// Reports the rules that the date ranges break. `dated`: the playlist has EXT-X-PROGRAM-DATE-TIME.
+    /// Reports the rules that the date ranges break. `dated` is true if the playlist has EXT-X-PROGRAM-DATE-TIME.
     pub(super) fn finish(self, dated: bool, defects: &mut DefectList) {
         if let Some(at) = self.first.filter(|_| !dated) {
             let what = "a playlist with EXT-X-DATERANGE must have EXT-X-PROGRAM-DATE-TIME, and this has none";
@@ -80,7 +81,7 @@ impl<'a> DateRanges<'a> {
         self.overlaps(defects);
     }
 
-    /// Ranges of a CLASS in which one has END-ON-NEXT must not overlap.
+    /// Reports overlapping date ranges of a CLASS in which one has END-ON-NEXT.
     fn overlaps(&self, defects: &mut DefectList) {
         let mut classes: BTreeMap<&str, Vec<(Timestamp, &str, &DateRange<'a>)>> = BTreeMap::new();
         for (id, range) in &self.by_id {
@@ -215,7 +216,7 @@ fn fits_an_extension(pair: &AttributePair<'_>) -> bool {
     pair.quoted || is_hexadecimal(pair.value) || number
 }
 
-/// Whether two values are the same text, instant or number.
+/// Returns whether two attribute values are the same text, instant or number.
 fn same(a: &str, b: &str) -> bool {
     let dates = || Some(date::parse(a)?.at == date::parse(b)?.at);
     let numbers = || Some(float(a)? == float(b)?);

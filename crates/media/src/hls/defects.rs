@@ -5,21 +5,22 @@ use super::lines::PlaylistLine;
 use crate::defect::{Defect, DefectKind, Position};
 use std::fmt;
 
-/// Most defects of each of the three lists; with one more in each that counts the rest, and one of each [`Habit`], they are at most
-/// [`super::MAX_DEFECTS`]. There are three so that many defects of one kind don't hide the only defect of another kind from its check.
+/// Largest number of defects in each of the three lists of a playlist's defects. Together with one defect per list that
+/// counts the rest, and one for each [`Habit`], they are at most [`super::MAX_DEFECTS`]. There are three lists so that
+/// many defects of one kind don't hide the only defect of another kind from its check.
 const KEPT: usize = (super::MAX_DEFECTS - Habit::COUNT) / 3 - 1;
 
-/// A breach of the syntax that players read as it was meant. Each is reported once in a playlist, with the number of its repetitions:
-/// a packager that has the habit has it in every line.
+/// A breach of the syntax that players read as it was meant. A packager that makes it usually makes it in every line,
+/// so each one is reported once in a playlist, with the number of its repetitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Habit {
-    /// Whitespace around the value of a tag, and around the names, values and commas of an attribute list.
+    /// There is whitespace around the value of a tag, or around the names, values and commas of an attribute list.
     Whitespace,
-    /// A comma at the end of an attribute list.
+    /// There is a comma at the end of an attribute list.
     LastComma,
-    /// EXTINF without a comma after its duration.
+    /// EXTINF has no comma after its duration.
     NoExtinfComma,
-    /// A date and time without a time zone.
+    /// A date and time has no time zone.
     NoTimeZone,
 }
 
@@ -31,18 +32,18 @@ impl Habit {
 pub(super) struct DefectList {
     syntax: BoundedDefects,
     attribute: BoundedDefects,
-    /// Groups, versions and ad markers.
+    /// Defects of rendition groups, versions and ad markers.
     other: BoundedDefects,
-    /// Column map of the text that is being read.
+    /// Column map of the playlist text that is being read.
     columns: ColumnMap,
-    /// The first defect of each habit, and the number of its repetitions.
+    /// The first defect of each [`Habit`], and the number of its repetitions.
     habits: Vec<(Habit, Defect, u64)>,
 }
 
 #[derive(Debug, Default)]
 struct BoundedDefects {
     list: Vec<Defect>,
-    /// Number of defects beyond the bound, and the position of the first of them.
+    /// Number of defects beyond the bound, and the position of the first of them; `None` if all were kept.
     more: Option<(u64, Position)>,
 }
 
@@ -60,7 +61,8 @@ impl DefectList {
         kept.add(|| Defect { kind, at: at(), message: message.to_string(), reference });
     }
 
-    /// Adds a defect that players read as it was meant, at byte `offset` of `line`; a repetition is only counted.
+    /// Adds a defect that players read as it was meant ([`Habit`]), at byte `offset` of `line`; a repetition is only
+    /// counted.
     pub(super) fn add_habit(
         &mut self,
         habit: Habit,
@@ -77,7 +79,7 @@ impl DefectList {
         self.habits.push((habit, defect, 0));
     }
 
-    /// Adds a defect at a line and column, such as line 1 for a missing tag.
+    /// Adds a defect at a line and column that no text of the playlist gives, such as line 1 for a missing tag.
     pub(super) fn add_at(
         &mut self,
         kind: DefectKind,
@@ -90,12 +92,13 @@ impl DefectList {
         kept.add(|| Defect { kind, at, message: message.to_string(), reference });
     }
 
-    /// From now on positions are those of a text whose variables were replaced; `columns` maps them back.
+    /// Sets the column map. From now on, positions are those of a text whose variables were replaced; `columns` maps
+    /// them back.
     pub(super) fn set_column_map(&mut self, columns: ColumnMap) {
         self.columns = columns;
     }
 
-    /// All defects in the order of their lines, followed by the counts of the defects that were not kept.
+    /// Returns all defects in the order of their lines, followed by the counts of the defects that weren't kept.
     pub(super) fn finish(self) -> Vec<Defect> {
         let Self { syntax, attribute, other, habits, .. } = self;
         let rest: Vec<Defect> = [syntax.rest(), attribute.rest(), other.rest()].into_iter().flatten().collect();
@@ -121,7 +124,7 @@ impl DefectList {
     }
 }
 
-/// The defect with the number of its repetitions in its message.
+/// Returns the defect with the number of its repetitions in its message.
 fn counted(defect: Defect, more: u64) -> Defect {
     let message = match more {
         0 => defect.message,

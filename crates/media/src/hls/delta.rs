@@ -1,10 +1,10 @@
-//! Delta updates (EXT-X-SKIP).
+//! Application of delta updates (EXT-X-SKIP) to a known playlist.
 
 use crate::stream::{Segment, Timeline};
 
-/// The playlist that a player holds after the delta update `delta`: the skipped segments as in `known`, the playlist it had
-/// before, and the others as in the update (RFC 8216bis 6.3.7). `None`: a skipped segment isn't in `known`, so that the player
-/// has to load the full playlist.
+/// Returns the playlist that a player holds after the delta update `delta`: skipped segments are taken from `known`,
+/// the playlist that it had before, and the others from the update (RFC 8216bis 6.3.7). `None` if a skipped segment
+/// isn't in `known`, so that the player has to load the full playlist.
 #[must_use]
 pub fn apply_delta_update(known: &Timeline, delta: &Timeline) -> Option<Timeline> {
     let skipped = delta.low_latency.skipped.unwrap_or(0);
@@ -24,8 +24,8 @@ pub fn apply_delta_update(known: &Timeline, delta: &Timeline) -> Option<Timeline
     Some(rebuilt)
 }
 
-/// Carries what the skipped segments said into the segments after them: the number of discontinuities, and the key and the
-/// map in force until other ones come.
+/// Applies the tags of skipped segments to the segments after them: `last` is the last skipped segment, whose
+/// discontinuities count, and whose key and map stay in force until a segment has its own.
 fn carry_forward(segments: &mut [Segment], skipped: u64, last: &Segment, counted_from: u64) {
     let missed = last.discontinuity_sequence.saturating_sub(counted_from);
     let rest = segments.iter_mut().skip(usize::try_from(skipped).unwrap_or(usize::MAX));

@@ -1,4 +1,5 @@
-//! Groups of renditions: what the EXT-X-MEDIA tags of a playlist define and its variants refer to (RFC 8216bis 4.4.6.1.1).
+//! Checks of rendition groups: the EXT-X-MEDIA tags of a playlist define them, and its variants refer to them (RFC
+//! 8216bis 4.4.6.1.1).
 
 use super::attributes::AttributeList;
 use super::defects::DefectList;
@@ -12,12 +13,12 @@ const TYPES: [&str; 4] = ["AUDIO", "VIDEO", "SUBTITLES", "CLOSED-CAPTIONS"];
 
 type At = (u32, u32);
 
-/// The group of one TYPE and GROUP-ID.
+/// A rendition group, identified by TYPE and GROUP-ID.
 #[derive(Default)]
 struct Group<'a> {
     at: At,
     names: BTreeSet<&'a str>,
-    /// The first NAME that two members have, with the position of the second.
+    /// The first NAME that two members of the group have, with the position of the second member; `None` if all differ.
     twice: Option<(&'a str, At)>,
     defaults: u32,
     autoselected: bool,
@@ -26,12 +27,12 @@ struct Group<'a> {
 #[derive(Default)]
 pub(super) struct RenditionGroups<'a> {
     defined: BTreeMap<(&'a str, &'a str), Group<'a>>,
-    /// Position of the first variant that names each group.
+    /// Line and column of the first variant that refers to each group (TYPE and GROUP-ID).
     named: BTreeMap<(&'static str, &'a str), At>,
 }
 
 impl<'a> RenditionGroups<'a> {
-    /// Takes an EXT-X-MEDIA.
+    /// Adds an EXT-X-MEDIA tag as a member of its group.
     pub(super) fn member(&mut self, list: &AttributeList<'a>, at: At) {
         let (Some(kind), Some(id), Some(name)) = (list.get("TYPE"), list.quoted("GROUP-ID"), list.quoted("NAME"))
         else {
@@ -45,7 +46,7 @@ impl<'a> RenditionGroups<'a> {
         group.autoselected |= list.get("AUTOSELECT") == Some("YES");
     }
 
-    /// Takes an EXT-X-STREAM-INF or EXT-X-I-FRAME-STREAM-INF.
+    /// Notes the groups to which an EXT-X-STREAM-INF or EXT-X-I-FRAME-STREAM-INF refers.
     pub(super) fn references(&mut self, list: &AttributeList<'a>, at: At) {
         for kind in TYPES {
             if let Some(id) = list.quoted(kind).filter(|id| !id.is_empty()) {
@@ -93,7 +94,8 @@ impl<'a> RenditionGroups<'a> {
         self.members(defects);
     }
 
-    /// Groups of one type must have the same members, so that a player that switches groups keeps its rendition.
+    /// Reports groups of one type with different members: a player that switches between groups has to find its
+    /// rendition in each.
     fn members(&self, defects: &mut DefectList) {
         let mut first: BTreeMap<&str, (&str, &BTreeSet<&str>)> = BTreeMap::new();
         for (&(kind, id), group) in &self.defined {

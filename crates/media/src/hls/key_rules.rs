@@ -4,7 +4,7 @@ use super::attributes::AttributeList;
 use super::tag_values::TagReport;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Checks the rules between the attributes of one key.
+/// Checks the rules between the attributes of one EXT-X-KEY or EXT-X-SESSION-KEY.
 pub(super) fn check<'a>(list: &AttributeList<'a>, report: &mut TagReport<'_, '_, 'a>) {
     let Some(method) = list.get("METHOD") else { return };
     if method == "NONE" {
@@ -25,10 +25,10 @@ pub(super) fn check<'a>(list: &AttributeList<'a>, report: &mut TagReport<'_, '_,
     }
 }
 
-/// The keys so far, as far as rules about later tags need them.
+/// The keys of the playlist so far, as far as rules about later tags need them.
 #[derive(Default)]
 pub(super) struct KeyRules<'a> {
-    /// Line of the key in force for each KEYFORMAT whose METHOD is AES-128 and that has no IV.
+    /// Line of the key in force for each KEYFORMAT, for keys with METHOD AES-128 and without IV.
     without_iv: BTreeMap<&'a str, u32>,
     session: BTreeSet<[Option<&'a str>; 5]>,
 }

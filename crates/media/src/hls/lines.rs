@@ -1,24 +1,24 @@
-//! Text → lines: blank, comment, tag or URI (RFC 8216bis 4.1).
+//! Division of a playlist into lines: blank, comment, tag or URI (RFC 8216bis 4.1).
 
 use crate::defect::Position;
 
-/// A line of a playlist without its terminator.
+/// A line of a playlist without its line end.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PlaylistLine<'a> {
     /// Line number, from 1.
     pub number: u32,
     raw: &'a str,
-    /// Bytes of whitespace before the content.
+    /// Number of bytes of whitespace before the content of the line.
     pub indent: usize,
     pub content: LineContent<'a>,
 }
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum LineContent<'a> {
-    /// A line that is empty or only white space.
+    /// The line is empty or has only white space.
     Blank,
     Comment,
-    /// A line that begins with `#EXT`. `name` is without the `#`, and `rest` begins with the colon.
+    /// The line begins with `#EXT`. `name` is the tag's name without the `#`, and `rest` begins with the colon.
     Tag {
         name: &'a str,
         rest: &'a str,
@@ -27,7 +27,7 @@ pub(super) enum LineContent<'a> {
     TooLong,
 }
 
-/// The lines of `text`. A line ends at LF or CR LF; spaces and tabs around its content are removed.
+/// Iterates over the lines of a playlist. A line ends at LF or CR LF; spaces and tabs around its content are removed.
 pub(super) fn split(text: &str) -> impl Iterator<Item = PlaylistLine<'_>> {
     text.split('\n').zip(1..).map(|(raw, number)| {
         let raw = raw.strip_suffix('\r').unwrap_or(raw);
@@ -53,13 +53,13 @@ fn content_of(text: &str) -> LineContent<'_> {
 }
 
 impl<'a> PlaylistLine<'a> {
-    /// Column (characters, from 1) of a byte offset.
+    /// Returns the position of a byte offset in the line: line number and column in characters, both from 1.
     pub(super) fn position(&self, offset: usize) -> Position {
         let before = self.raw.get(..offset).unwrap_or(self.raw).chars().count();
         Position::Line { line: self.number, column: u32::try_from(before + 1).unwrap_or(u32::MAX) }
     }
 
-    /// Line and column of its content.
+    /// Returns line number and column, both from 1, at which the line's content begins.
     pub(super) fn start(&self) -> (u32, u32) {
         match self.position(self.indent) {
             Position::Line { line, column } => (line, column),
@@ -67,12 +67,12 @@ impl<'a> PlaylistLine<'a> {
         }
     }
 
-    /// The line from its content on.
+    /// Returns the line from its content on.
     pub(super) fn tag_text(&self) -> &'a str {
         self.raw.get(self.indent..).unwrap_or(self.raw)
     }
 
-    /// The whole line, white space included.
+    /// Returns the whole line, white space included.
     pub(super) fn raw(&self) -> &'a str {
         self.raw
     }
@@ -85,7 +85,7 @@ impl<'a> PlaylistLine<'a> {
         self.raw.char_indices()
     }
 
-    /// Byte offset of `part`, a slice of this line.
+    /// Returns the byte offset of `part`, which has to be a slice of this line.
     pub(super) fn offset_of(&self, part: &'a str) -> usize {
         (part.as_ptr() as usize).wrapping_sub(self.raw.as_ptr() as usize).min(self.raw.len())
     }

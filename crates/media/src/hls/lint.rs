@@ -1,5 +1,5 @@
-//! Checks each line against the rules of RFC 8216bis 4: malformed or misplaced lines become defects, sound ones statements of
-//! the model.
+//! Check of each playlist line against the rules of RFC 8216bis 4: malformed or misplaced lines become defects,
+//! well-formed ones are passed on to build the model.
 
 use super::defects::DefectList;
 use super::lines::{LineContent, PlaylistLine};
@@ -12,7 +12,7 @@ use super::versions::RequiredVersion;
 use crate::defect::DefectKind::Syntax;
 use crate::redact::Quoted;
 
-/// A sound line for the model.
+/// A well-formed playlist line that is passed on to build the model.
 pub(super) struct Statement<'l, 'a> {
     pub line: &'l PlaylistLine<'a>,
     pub content: StatementContent<'a>,
@@ -26,9 +26,9 @@ pub(super) enum StatementContent<'a> {
 pub(super) struct Lint<'a> {
     counts: TagCounts,
     kind: PlaylistKind,
-    /// Line of the first occurrence of each tag, in the order of [`TAGS`]; 0 if the tag has not occurred.
+    /// Line number of the first occurrence of each tag, in the order of [`TAGS`]; 0 if the tag hasn't occurred.
     seen: [u32; TAGS.len()],
-    /// The last EXTINF or EXT-X-STREAM-INF, with its position, while no URI has followed it.
+    /// The last EXTINF or EXT-X-STREAM-INF with its position, if no URI has followed it yet.
     waiting: Option<(&'static TagDefinition, (u32, u32))>,
     first_segment: bool,
     first_discontinuity: bool,
@@ -75,7 +75,8 @@ impl<'a> Lint<'a> {
         content.map(|content| Statement { line, content })
     }
 
-    /// Tags that no clause defines aren't checked: clients must ignore them (RFC 8216bis 6.3.1).
+    /// Checks a tag line. Tags that no clause defines aren't checked, because clients must ignore them (RFC 8216bis
+    /// 6.3.1).
     fn tag(
         &mut self,
         line: &PlaylistLine<'a>,
@@ -116,7 +117,7 @@ impl<'a> Lint<'a> {
         }
     }
 
-    /// Whether the tag is the first of its name or may be repeated.
+    /// Returns whether the tag is the first with its name or may be repeated; otherwise reports it.
     fn may_stand_here(&mut self, index: usize, report: &mut TagReport<'_, '_, '_>) -> bool {
         let Some(first) = self.seen.get_mut(index) else { return true };
         if *first == 0 {
@@ -151,7 +152,7 @@ impl<'a> Lint<'a> {
         }
     }
 
-    /// Whether the model may use the URI: lines before EXTM3U are no part of the playlist.
+    /// Returns whether the model may use the URI: lines before EXTM3U don't belong to the playlist.
     fn uri(&mut self, line: &PlaylistLine<'_>, uri: &str, defects: &mut DefectList) -> bool {
         let inside = self.counts.extm3u.is_none_or(|start| line.number > start);
         let (needs, reference) = match self.kind {
@@ -170,7 +171,7 @@ impl<'a> Lint<'a> {
         inside
     }
 
-    /// Reports the EXTINF or EXT-X-STREAM-INF that no URI followed.
+    /// Reports an EXTINF or EXT-X-STREAM-INF that no URI followed.
     fn report_missing_uri(&mut self, defects: &mut DefectList) {
         if let Some((tag, at)) = self.waiting.take() {
             let name = tag.name;

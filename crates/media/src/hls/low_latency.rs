@@ -1,4 +1,4 @@
-//! Reads the tags of low latency and of delivery directives, none of which `m3u8-rs` 6.0.1 knows.
+//! Reader for the tags of low-latency HLS and of delivery directives, none of which `m3u8-rs` 6.0.1 knows.
 
 use super::attribute_types;
 use super::attributes::AttributeList;
@@ -12,25 +12,26 @@ use crate::units::{Seconds, Timestamp};
 use std::collections::VecDeque;
 use url::Url;
 
-/// Most parts kept of one playlist: the newest ones. Packagers make at most ten parts a second, and a playlist removes them
-/// after three target durations (RFC 8216bis 6.2.2).
+/// Largest number of parts that are kept of one playlist: the newest ones. Packagers make at most ten parts per second,
+/// and a playlist removes them after three target durations (RFC 8216bis 6.2.2).
 pub(super) const MAX_PARTS: usize = 1_000;
-/// Most hints kept of one playlist: the first ones. A playlist should have one of each TYPE (RFC 8216bis 6.2.6).
+/// Largest number of preload hints that are kept of one playlist: the first ones. A playlist should have one of each
+/// TYPE (RFC 8216bis 6.2.6).
 const MAX_HINTS: usize = 16;
 
 #[derive(Default)]
 pub(super) struct LowLatencyTags {
     read: LowLatency,
     parts: VecDeque<Part>,
-    /// Number of the segment that the last part belongs to, and how many of its parts came so far.
+    /// Number of the segment to which the last part belongs, and how many parts of this segment have come so far.
     open: Option<(u64, u64)>,
-    /// URI of the last part and the end of its byte range.
+    /// URI of the last part and the end of its byte range, if it has one.
     range_end: Option<(String, u64)>,
 }
 
-/// Position of a part: what the lines before it say about its segment.
+/// Position of a part in the playlist, with the tags before it that apply to its segment.
 pub(super) struct PartPosition {
-    /// Number of segments before it.
+    /// Number of segments before the part.
     pub place: u64,
     pub program_date_time: Option<Timestamp>,
     pub discontinuity: bool,
@@ -72,14 +73,14 @@ impl LowLatencyTags {
         }
     }
 
-    /// Takes an EXT-X-SKIP, and gives the number of segments that it skips.
+    /// Reads an EXT-X-SKIP, and returns the number of segments that it skips.
     pub(super) fn skip(&mut self, list: &AttributeList<'_>) -> u64 {
         let skipped = integer(list, "SKIPPED-SEGMENTS");
         self.read.skipped = skipped;
         skipped.unwrap_or(0)
     }
 
-    /// Takes an EXT-X-PART; one that can't be kept still counts in the index of the next.
+    /// Reads an EXT-X-PART. A part that can't be kept still counts in the index of the next one.
     pub(super) fn part<'a>(
         &mut self,
         list: &AttributeList<'a>,
@@ -119,8 +120,8 @@ impl LowLatencyTags {
         }
     }
 
-    /// The byte range of a part. Without an offset it begins where the part before it of the same segment ended (RFC 8216bis
-    /// 4.4.4.9).
+    /// Returns the byte range of a part. A range without an offset begins where the preceding part of the same segment
+    /// ended (RFC 8216bis 4.4.4.9). `None` for a part without a usable range.
     fn range<'a>(
         &mut self,
         list: &AttributeList<'a>,
@@ -144,7 +145,8 @@ impl LowLatencyTags {
         Some(ByteRange { offset, length })
     }
 
-    /// The facts with their media sequence numbers; `first` is that of the playlist's first segment.
+    /// Returns the low-latency content with media sequence numbers; `first` is the number of the playlist's first
+    /// segment.
     pub(super) fn finish(self, first: u64) -> LowLatency {
         let mut read = self.read;
         read.parts = self.parts.into();

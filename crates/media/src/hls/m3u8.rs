@@ -1,17 +1,18 @@
-//! Sound attribute lists → the statements of `m3u8-rs`: its types, and its readings of single values.
+//! Conversion of well-formed attribute lists to the types of `m3u8-rs`, with its parsers of single values.
 //!
-//! Its parser reads whole playlists and isn't asked. Of version 6.0.1: what is left of a line that it reads only in part
-//! (a duration of `6.0.1`, a title with a comma, a list with a space in it) becomes a URI line, a segment that doesn't
-//! exist. A carriage return inside a line or a byte that isn't UTF-8 ends the reading there without an error. A list that
-//! lacks `=` takes the following lines as an attribute's name, and one malformed attribute costs the whole statement. A
-//! last line without LF becomes a URI. A key or map is given to the first segment behind it only, and the last of several
-//! keys only. EXTINF is an `f32`, `METHOD=NONE` demands an IV, a date takes neither `+0000` nor a missing zone.
+//! The playlist parser of `m3u8-rs` 6.0.1 isn't used. Of a line that it reads only in part (a duration of `6.0.1`, a
+//! title with a comma, a list with a space in it), the rest becomes a URI line: a segment that doesn't exist. A
+//! carriage return inside of a line, or a byte that isn't UTF-8, ends the reading without an error. A list that lacks
+//! `=` takes the following lines as an attribute's name, and one malformed attribute discards the whole tag. A last
+//! line without LF becomes a URI. A key or map applies only to the first segment behind it, and of several keys only
+//! the last one counts. EXTINF is an `f32`, `METHOD=NONE` demands an IV, and a date takes neither `+0000` nor a missing
+//! zone.
 
 use super::attributes::AttributeList;
 use m3u8_rs::{AlternativeMedia, ByteRange, Key, Map, VariantStream};
 use std::str::FromStr;
 
-/// The statement of an EXT-X-KEY; `None` without a METHOD.
+/// Returns the key of an EXT-X-KEY; `None` without a METHOD.
 pub(super) fn key(list: &AttributeList<'_>) -> Option<Key> {
     Some(Key {
         method: list.written("METHOD")?.parse().ok()?,
@@ -22,7 +23,7 @@ pub(super) fn key(list: &AttributeList<'_>) -> Option<Key> {
     })
 }
 
-/// The statement of an EXT-X-MAP, with no URI as an empty one.
+/// Returns the map of an EXT-X-MAP; its URI is empty if the tag has none.
 pub(super) fn map(list: &AttributeList<'_>) -> Map {
     let range = list.get("BYTERANGE").and_then(super::attribute_types::byte_range);
     Map {
@@ -32,7 +33,8 @@ pub(super) fn map(list: &AttributeList<'_>) -> Map {
     }
 }
 
-/// The statement of an EXT-X-STREAM-INF or EXT-X-I-FRAME-STREAM-INF. Its bandwidth is 0 where the list has no sound one.
+/// Returns the variant of an EXT-X-STREAM-INF or EXT-X-I-FRAME-STREAM-INF. Its bandwidth is 0 if the tag has no
+/// well-formed one.
 pub(super) fn variant(list: &AttributeList<'_>, uri: &str) -> VariantStream {
     VariantStream {
         uri: uri.to_owned(),
@@ -46,7 +48,7 @@ pub(super) fn variant(list: &AttributeList<'_>, uri: &str) -> VariantStream {
     }
 }
 
-/// The statement of an EXT-X-MEDIA, with no NAME or GROUP-ID as empty ones; `None` without a sound TYPE.
+/// Returns the rendition of an EXT-X-MEDIA; missing NAME or GROUP-ID are empty. `None` without a well-formed TYPE.
 pub(super) fn alternative(list: &AttributeList<'_>) -> Option<AlternativeMedia> {
     Some(AlternativeMedia {
         media_type: value(list, "TYPE")?,
@@ -59,12 +61,12 @@ pub(super) fn alternative(list: &AttributeList<'_>) -> Option<AlternativeMedia> 
     })
 }
 
-/// The text of a quoted attribute that isn't empty, also where its content breaks a rule.
+/// Returns the text of a quoted attribute, even if its content breaks a rule; `None` if it is missing or empty.
 fn string(list: &AttributeList<'_>, name: &str) -> Option<String> {
     list.quoted(name).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-/// The value of a sound attribute as its type in `m3u8-rs` reads it.
+/// Returns the value of a well-formed attribute, parsed by its type in `m3u8-rs`.
 fn value<T: FromStr>(list: &AttributeList<'_>, name: &str) -> Option<T> {
     list.get(name)?.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! Builds the [`Timeline`] of a media playlist from its sound lines.
+//! Builder of a media playlist's [`Timeline`] from its well-formed lines.
 
 use super::ad_markers::AdMarkers;
 use super::defects::DefectList;
@@ -16,8 +16,8 @@ use std::collections::VecDeque;
 use std::mem;
 use url::Url;
 
-/// Most bytes of text kept in the segments of a timeline. Each segment has a copy of its key and map, so that a long URI in a
-/// hostile playlist could be kept a hundred thousand times.
+/// Largest number of bytes of text that are kept in the segments of a timeline. Each segment has a copy of its key and
+/// map, so that a long URI in a hostile playlist could be kept a hundred thousand times.
 const MAX_TEXT: usize = 64 * 1024 * 1024;
 
 pub(super) struct TimelineBuilder<'b> {
@@ -25,17 +25,17 @@ pub(super) struct TimelineBuilder<'b> {
     /// Number of segments at the start of the playlist that count for the media sequence but are not stored, because
     /// only the newest ones are kept.
     surplus: usize,
-    /// What the tags of the playlist itself say; its lists stay empty until [`TimelineBuilder::finish`].
+    /// The timeline with the values of playlist-wide tags; its lists stay empty until [`TimelineBuilder::finish`].
     timeline: Timeline,
     next: PendingSegment,
     protection: Protection,
     parts: LowLatencyTags,
-    /// URI of the segment before, if it is a byte range, and the end of that range.
+    /// URI of the previous segment and the end of its byte range, if it has one.
     last_range: Option<(String, u64)>,
-    /// Number of segments so far.
+    /// Number of segments read so far.
     count: u64,
     discontinuities: u64,
-    /// EXT-X-BITRATE in force.
+    /// EXT-X-BITRATE in force for the next segment.
     bit_rate: Option<BitsPerSecond>,
     segments: VecDeque<Segment>,
     text: usize,
@@ -43,7 +43,7 @@ pub(super) struct TimelineBuilder<'b> {
     markers: AdMarkers,
 }
 
-/// What the lines since the last URI say about the next segment.
+/// Values for the next segment, from the lines since the last URI.
 #[derive(Default)]
 struct PendingSegment {
     duration: Seconds,
@@ -79,7 +79,7 @@ impl<'b> TimelineBuilder<'b> {
         }
     }
 
-    /// Takes a cue tag, which no standard defines and the lint doesn't check.
+    /// Reads a cue tag, which no standard defines and the lint doesn't check.
     pub(super) fn cue(&mut self, line: &PlaylistLine<'_>, defects: &mut DefectList) {
         self.markers.tag(line, self.count, defects);
     }
@@ -125,7 +125,7 @@ impl<'b> TimelineBuilder<'b> {
         PartPosition { place: self.count, program_date_time: self.next.program_date_time, discontinuity }
     }
 
-    /// Takes the URI of a segment; one that can't be kept still counts in the numbers.
+    /// Reads the URI of a segment. A segment that can't be kept still counts in the media sequence.
     fn segment<'a>(&mut self, uri: &'a str, line: &PlaylistLine<'a>, defects: &mut DefectList) {
         let next = mem::take(&mut self.next);
         let number = self.count;
@@ -157,8 +157,8 @@ impl<'b> TimelineBuilder<'b> {
         });
     }
 
-    /// Length and offset of a byte range. Without an offset it begins where the range of the segment before ended (RFC 8216bis
-    /// 4.4.4.2).
+    /// Returns the byte range of a segment. A range without an offset begins where the range of the previous segment
+    /// ended (RFC 8216bis 4.4.4.2). `None` for a segment without a usable range.
     fn range(&mut self, uri: &str, range: Option<&PendingRange>, defects: &mut DefectList) -> Option<(u64, u64)> {
         let before = self.last_range.take();
         let range = range?;

@@ -1,7 +1,8 @@
-//! HLS playlists: text → [`Presentation`] or [`Timeline`], with every defect's line.
+//! Parser for HLS playlists: it turns text into a [`Presentation`] or [`Timeline`], and into defects with their line.
 //!
-//! The pipeline: bytes → text → variables replaced → lines → lint (which reports the malformed ones) → model. The lint hands on
-//! sound values only, and the model's builders take them one statement at a time, so that a bad tag never costs more than itself.
+//! The steps are: decode the bytes, replace variables, divide into lines, check each line (which reports malformed
+//! ones), build the model. The check passes on only well-formed values, and the builders of the model read one tag at a
+//! time, so that a bad tag costs no more than itself.
 
 mod attributes;
 mod playlist_kind;
@@ -45,38 +46,40 @@ use std::collections::BTreeMap;
 use url::Url;
 use variables::{DefinitionContext, Substituted, Variables};
 
-/// Most segments kept of one media playlist: the newest ones.
+/// Largest number of segments that are kept of one media playlist: the newest ones.
 pub const MAX_SEGMENTS: usize = 100_000;
-/// Most renditions kept of one multivariant playlist: the first ones.
+/// Largest number of renditions that are kept of one multivariant playlist: the first ones.
 pub const MAX_RENDITIONS: usize = 1_000;
-/// Most I-frame playlists kept of one multivariant playlist: the first ones.
+/// Largest number of I-frame playlists that are kept of one multivariant playlist: the first ones.
 pub const MAX_I_FRAMES: usize = 32;
-/// Most defects kept of one playlist. Where more were found, the last defect of each kind says how many.
+/// Largest number of defects that are kept of one playlist. If more were found, the last defect of each kind says how
+/// many.
 pub const MAX_DEFECTS: usize = 64;
 /// Longest line of a playlist in bytes; a longer line is a defect and is skipped.
 pub const MAX_LINE: usize = 64 * 1024;
 
-/// A playlist as [`parse`] read it.
+/// A playlist as [`parse`] returns it.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "there is one at a time, taken apart where it is made")]
 pub enum Playlist {
-    /// A multivariant playlist: the renditions that it declares.
+    /// The input is a multivariant playlist; the value has the renditions that it declares.
     Multivariant(Presentation),
-    /// A media playlist: the segments that it lists.
+    /// The input is a media playlist; the value has the segments that it lists.
     Media(Timeline),
-    /// The input is no playlist but HTML, JSON, binary data or nothing; the only defect says what it looks like.
+    /// The input is no playlist but HTML, JSON, binary data or empty; the only defect says what it looks like.
     Unreadable,
 }
 
-/// Reads a playlist of either kind. `base` is the URL of the playlist after redirects, against which relative URIs resolve
-/// (RFC 8216bis 4.1). Reading never fails: what can't be read is a defect with its line, and the rest is still read.
+/// Parses a multivariant or media playlist. `base` is the URL of the playlist after redirects, against which relative
+/// URIs are resolved (RFC 8216bis 4.1). Parsing never fails: a line that can't be read becomes a defect, and the others
+/// are still read.
 #[must_use]
 pub fn parse(bytes: &[u8], base: &Url) -> (Playlist, Vec<Defect>) {
     read(bytes, base, None)
 }
 
-/// Reads a media playlist that a multivariant playlist led to. `variables` are those of the multivariant playlist, which
-/// EXT-X-DEFINE may import; all else is as for [`parse`].
+/// Parses a media playlist to which a multivariant playlist refers. `variables` are those of the multivariant playlist,
+/// which EXT-X-DEFINE may import; otherwise it is the same as [`parse`].
 #[must_use]
 pub fn parse_rendition(bytes: &[u8], base: &Url, variables: &BTreeMap<String, String>) -> (Playlist, Vec<Defect>) {
     read(bytes, base, Some(variables))

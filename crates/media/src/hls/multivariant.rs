@@ -1,4 +1,4 @@
-//! Builds the [`Presentation`] of a multivariant playlist from its sound lines.
+//! Builder of a multivariant playlist's [`Presentation`] from its well-formed lines.
 
 use super::attributes::AttributeList;
 use super::defects::DefectList;
@@ -16,13 +16,13 @@ use m3u8_rs::{AlternativeMediaType, VariantStream};
 use std::collections::HashMap;
 use url::Url;
 
-/// Most declarations read of one playlist: several may name the same rendition.
+/// Largest number of rendition declarations that are read of one playlist. Several may declare the same rendition.
 const MAX_DECLARATIONS: usize = 10 * super::MAX_RENDITIONS;
 
 pub(super) struct PresentationBuilder<'a, 'b> {
     base: &'b Url,
     declarations: usize,
-    /// The last variant and its line, while no URI has followed it.
+    /// The last EXT-X-STREAM-INF and its line, if no URI has followed it yet.
     waiting: Option<(AttributeList<'a>, u32)>,
     renditions: Vec<Rendition>,
     by_uri: HashMap<Url, usize>,
@@ -76,7 +76,7 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
         }
     }
 
-    /// Keeps a variant that no URI followed: the ladder still promises it.
+    /// Keeps a variant that no URI followed, because the playlist announces it to players all the same.
     fn without_uri(&mut self) {
         if let Some((list, line)) = self.waiting.take() {
             self.variant(&list, "", None, line);
@@ -90,7 +90,8 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
         self.add(of_variant(m3u8::variant(list, uri), list, url, line));
     }
 
-    /// Takes an I-frame variant; each playlist is listed once. More of them than the bound are no defect.
+    /// Adds an I-frame variant; each I-frame playlist is added once. Variants beyond the bound are left out without a
+    /// defect.
     fn i_frames(&mut self, list: &AttributeList<'_>, line: &PlaylistLine<'a>, defects: &mut DefectList) {
         let Some(uri) = list.quoted("URI").filter(|_| self.i_frames.len() < super::MAX_I_FRAMES) else { return };
         let Some(url) = uris::resolve(self.base, uri, line, defects) else { return };
@@ -101,8 +102,8 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
         self.i_frames.push(Rendition { media: Media::Video, ..variant });
     }
 
-    /// Takes an EXT-X-MEDIA with a URI. Without one the media is inside the segments of the variants, as CLOSED-CAPTIONS always
-    /// are (RFC 8216bis 4.4.6.2.1).
+    /// Adds an EXT-X-MEDIA with a URI. Media without a URI are inside of the variants' segments, as CLOSED-CAPTIONS
+    /// always are (RFC 8216bis 4.4.6.2.1).
     fn alternative(&mut self, list: &AttributeList<'a>, line: &PlaylistLine<'a>, defects: &mut DefectList) {
         let Some(uri) = list.quoted("URI").filter(|uri| !uri.is_empty()) else { return };
         if !self.has_room(line.number) {
@@ -129,7 +130,7 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
         self.add(Rendition { uri, ..rendition });
     }
 
-    /// Adds a rendition. Each playlist is one rendition: later declarations complete the first.
+    /// Adds a rendition. Several declarations of one playlist make one rendition: later ones complete the first.
     fn add(&mut self, rendition: Rendition) {
         let known = rendition.uri.as_ref().and_then(|uri| self.by_uri.get(uri));
         if let Some(first) = known.and_then(|index| self.renditions.get_mut(*index)) {
@@ -184,8 +185,9 @@ impl<'a, 'b> PresentationBuilder<'a, 'b> {
     }
 }
 
-/// Fills in what the first declaration of a playlist lacks. An audio playlist is often declared twice: as a rendition with its
-/// language, and as a variant with its bit rate. Of several identities the most reliable one counts, in whichever order they come.
+/// Fills in values that the first declaration of a playlist lacks. An audio playlist is often declared twice: as a
+/// rendition with its language, and as a variant with its bit rate. Of their identities the most reliable one is kept,
+/// in whichever order they come.
 fn complete(first: &mut Rendition, other: Rendition) {
     first.bandwidth = first.bandwidth.or(other.bandwidth);
     first.average_bandwidth = first.average_bandwidth.or(other.average_bandwidth);
@@ -228,7 +230,7 @@ fn of_variant(read: VariantStream, list: &AttributeList<'_>, uri: Option<Url>, l
     }
 }
 
-/// The identity of a variant or an I-frame variant: its stable id in its pathway, else its playlist's address.
+/// Returns the identity of a variant or an I-frame variant: its stable id in its pathway, else its playlist's address.
 fn identity_of_variant(list: &AttributeList<'_>, url: Option<&Url>) -> RenditionIdentity {
     match (list.quoted("STABLE-VARIANT-ID").filter(|id| !id.is_empty()), url) {
         (Some(id), _) => RenditionIdentity::stable_id("variant", list.quoted("PATHWAY-ID"), id),
@@ -237,7 +239,7 @@ fn identity_of_variant(list: &AttributeList<'_>, url: Option<&Url>) -> Rendition
     }
 }
 
-/// The identity of an EXT-X-MEDIA: its stable id, else its group and name, else its playlist's address.
+/// Returns the identity of an EXT-X-MEDIA: its stable id, else its group and name, else its playlist's address.
 fn identity_of_alternative(media: Media, list: &AttributeList<'_>, url: Option<&Url>) -> RenditionIdentity {
     let (id, group, name) = (list.quoted("STABLE-RENDITION-ID"), list.quoted("GROUP-ID"), list.quoted("NAME"));
     match (id.filter(|id| !id.is_empty()), group.zip(name), url) {
@@ -248,7 +250,8 @@ fn identity_of_alternative(media: Media, list: &AttributeList<'_>, url: Option<&
     }
 }
 
-/// Whether CLOSED-CAPTIONS names a group (`true`) or is NONE (`false`; RFC 8216bis 4.4.6.2); `None` without it.
+/// Returns whether CLOSED-CAPTIONS of a variant names a group (`true`) or is NONE (`false`; RFC 8216bis 4.4.6.2);
+/// `None` without the attribute.
 fn captions(list: &AttributeList<'_>) -> Option<bool> {
     match list.quoted("CLOSED-CAPTIONS") {
         Some(_) => Some(true),
@@ -256,7 +259,8 @@ fn captions(list: &AttributeList<'_>) -> Option<bool> {
     }
 }
 
-/// A variant is audio if it has no RESOLUTION and all its codecs are audio or text with at least one of audio.
+/// Returns the kind of media of a variant. It is audio if it has no RESOLUTION, all its codecs are audio or text, and
+/// at least one is audio; text if all are text; otherwise video.
 fn media_of(codecs: &[String], resolution: Option<Resolution>) -> Media {
     let audio = codecs.iter().filter(|c| is_audio(c)).count();
     let text = codecs.iter().filter(|c| ["stpp", "wvtt"].contains(&sample_entry(c).as_str())).count();
@@ -266,7 +270,7 @@ fn media_of(codecs: &[String], resolution: Option<Resolution>) -> Media {
     if audio > 0 { Media::Audio } else { Media::Text }
 }
 
-/// Whether the codec is a sample entry of audio (MP4 Registration Authority), in any case of letters.
+/// Returns whether the codec is a sample entry of audio (MP4 Registration Authority), in any case of letters.
 fn is_audio(codec: &str) -> bool {
     const AUDIO: [&str; 24] = [
         "mp4a", "ac-3", "ec-3", "ac-4", "opus", "flac", "alac", "mp3", "vorbis", "dtsc", "dtse", "dtsh", "dtsl",
@@ -279,7 +283,7 @@ fn sample_entry(codec: &str) -> String {
     codec.split('.').next().unwrap_or_default().to_ascii_lowercase()
 }
 
-/// The codecs of a list, at most 16: a real variant has two to four.
+/// Returns the codec strings of a CODECS attribute, at most 16: a real variant has two to four.
 fn codecs(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|c| !c.is_empty()).take(16).map(bounded).collect()
 }

@@ -11,9 +11,9 @@ pub(super) enum PlaylistKind {
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct TagCounts {
-    /// Line of the first EXTM3U, from 1.
+    /// Line number of the first EXTM3U, from 1; `None` without one.
     pub extm3u: Option<u32>,
-    /// URI lines after the first EXTM3U.
+    /// Number of URI lines after the first EXTM3U.
     pub uris: usize,
     known: usize,
     multivariant: usize,
@@ -47,13 +47,13 @@ impl TagCounts {
         }
     }
 
-    /// Whether the text is a playlist: it has EXTM3U or at least one other tag of HLS.
+    /// Returns whether the text is a playlist: it has EXTM3U or at least one other tag of HLS.
     pub(super) fn is_playlist(&self) -> bool {
         self.extm3u.is_some() || self.known > 0
     }
 
-    /// The kind to which most tags belong, so that a single stray tag doesn't decide it. A playlist without any such tag is
-    /// an empty multivariant playlist (RFC 8216bis 4.1).
+    /// Returns the kind of playlist to which most tags belong, so that a single stray tag doesn't decide it. A playlist
+    /// without any such tag counts as an empty multivariant playlist (RFC 8216bis 4.1).
     pub(super) fn kind(&self) -> PlaylistKind {
         if self.media > self.multivariant { PlaylistKind::Media } else { PlaylistKind::Multivariant }
     }

@@ -1,4 +1,4 @@
-//! Rules between the tags of one playlist, other than their order and the groups of renditions.
+//! Check of rules between the tags of one playlist, except their order and rendition groups.
 
 use super::attributes::AttributeList;
 use super::date_ranges::DateRanges;
@@ -15,14 +15,14 @@ type At = (u32, u32);
 pub(super) struct PlaylistRules<'a> {
     keys: KeyRules<'a>,
     ranges: DateRanges<'a>,
-    /// Line of the first EXT-X-SESSION-DATA for each pair of DATA-ID and LANGUAGE.
+    /// Line number of the first EXT-X-SESSION-DATA for each pair of DATA-ID and LANGUAGE.
     session_data: BTreeMap<(&'a str, Option<&'a str>), u32>,
-    /// Position of the first EXT-X-STREAM-INF with CLOSED-CAPTIONS=NONE.
+    /// Line and column of the first EXT-X-STREAM-INF with CLOSED-CAPTIONS=NONE; `None` without one.
     without_captions: Option<At>,
-    /// Position of the first EXT-X-STREAM-INF without CLOSED-CAPTIONS=NONE.
+    /// Line and column of the first EXT-X-STREAM-INF that isn't CLOSED-CAPTIONS=NONE; `None` without one.
     with_captions: Option<At>,
     pathways: BTreeSet<&'a str>,
-    /// PATHWAY-ID of EXT-X-CONTENT-STEERING, and the position of the tag.
+    /// PATHWAY-ID of EXT-X-CONTENT-STEERING, with line and column of the tag; `None` without one.
     steered: Option<(&'a str, At)>,
 }
 
@@ -42,7 +42,8 @@ impl<'a> PlaylistRules<'a> {
         }
     }
 
-    /// A variant without RESOLUTION isn't counted: it has no pictures to carry captions, and packagers leave the attribute out.
+    /// Notes whether a variant declares CLOSED-CAPTIONS=NONE. A variant without RESOLUTION has no pictures to carry
+    /// captions, and packagers leave the attribute out, so it isn't counted then.
     fn captions(&mut self, list: &AttributeList<'a>, at: At) {
         match list.get("CLOSED-CAPTIONS") {
             Some("NONE") if list.quoted("CLOSED-CAPTIONS").is_none() => drop(self.without_captions.get_or_insert(at)),
@@ -61,7 +62,8 @@ impl<'a> PlaylistRules<'a> {
         }
     }
 
-    /// Reports the rules that the whole playlist breaks. `dated`: the playlist has EXT-X-PROGRAM-DATE-TIME.
+    /// Reports the rules that the playlist as a whole breaks. `dated` is true if the playlist has
+    /// EXT-X-PROGRAM-DATE-TIME.
     pub(super) fn finish(self, dated: bool, defects: &mut DefectList) {
         self.ranges.finish(dated, defects);
         if let (Some(_), Some(at)) = (self.without_captions, self.with_captions) {

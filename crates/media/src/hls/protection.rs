@@ -10,20 +10,20 @@ use crate::stream::{ByteRange, Key, Map};
 use std::sync::Arc;
 use url::Url;
 
-/// Most key formats in force at once; no real stream has more.
+/// Largest number of key formats in force at once; no real stream has more.
 const MAX_KEYS: usize = 16;
 
 #[derive(Default)]
 pub(super) struct Protection {
-    /// One key for each KEYFORMAT, in their order.
+    /// Keys in force, one for each KEYFORMAT, in the order of their tags.
     keys: Vec<Key>,
-    /// The same keys, shared by the segments that follow.
+    /// A copy of the keys in force that is shared by the segments that follow.
     shared: Arc<[Key]>,
     map: Option<Map>,
 }
 
 impl Protection {
-    /// Takes an EXT-X-KEY, which replaces the key of its KEYFORMAT; METHOD=NONE ends all keys.
+    /// Reads an EXT-X-KEY, which replaces the key of its KEYFORMAT; METHOD=NONE ends all keys.
     pub(super) fn key(&mut self, list: &AttributeList<'_>, base: &Url) {
         self.replace(list, base);
         self.shared = self.keys.as_slice().into();
@@ -45,7 +45,7 @@ impl Protection {
         }
     }
 
-    /// Takes an EXT-X-MAP; one without a usable URI leaves the segments without a map.
+    /// Reads an EXT-X-MAP; without a usable URI the segments have no map.
     pub(super) fn map<'a>(
         &mut self,
         list: &AttributeList<'a>,
@@ -71,13 +71,15 @@ impl Protection {
         self.shared.clone()
     }
 
-    /// All keys in force lead to the same media key: this is the one of KEYFORMAT identity if there is one, else the first.
+    /// Returns the key in force of KEYFORMAT identity, else the first key in force; `None` without one. All keys in
+    /// force lead to the same media key.
     pub(super) fn in_force_key(&self) -> Option<Key> {
         self.keys.iter().find(|k| k.format() == "identity").or(self.keys.first()).cloned()
     }
 }
 
-/// A key's URI may have any scheme (`skd:`, `data:`): only a relative one is resolved.
+/// Returns the URI of a key. It may have any scheme (`skd:`, `data:`), so that only a relative one is resolved against
+/// `base`.
 fn absolute(base: &Url, uri: String) -> String {
     match Url::parse(&uri) {
         Err(url::ParseError::RelativeUrlWithoutBase) => base.join(&uri).map_or(uri, String::from),

@@ -1,4 +1,4 @@
-//! Describes an input that is no playlist, for the message of its defect.
+//! Description of an input that is no playlist, for the message of its defect.
 
 /// Returns a clause that says what a body that isn't a playlist looks like, such as `it looks like an HTML page`.
 pub(super) fn describe(bytes: &[u8]) -> &'static str {

@@ -1,4 +1,4 @@
-//! Rules between the attributes of one tag, which the table of tags can't express.
+//! Check of rules between the attributes of one tag, which the table of tags can't express.
 
 use super::attribute_formats;
 use super::attributes::AttributeList;

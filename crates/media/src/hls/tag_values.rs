@@ -1,4 +1,4 @@
-//! Reads the value of a tag as the table of tags defines it.
+//! Parser for the value of an HLS tag, as the table of tags defines it.
 
 use super::attribute_types;
 use super::attributes::{self, AttributeList};
@@ -17,7 +17,7 @@ pub(super) enum TagValue<'a> {
     Integer(u64),
     Word(&'a str),
     Duration(Seconds),
-    /// Length and, where it is given, offset.
+    /// The value is a byte range: its length and, if given, its offset in bytes.
     Range(u64, Option<u64>),
     Date(Timestamp),
     Attributes(AttributeList<'a>),
@@ -31,31 +31,34 @@ pub(super) struct TagReport<'d, 'l, 'a> {
 }
 
 impl<'a> TagReport<'_, '_, 'a> {
-    /// Reports a breach of the tag's own clause, at `part` of the line.
+    /// Reports a breach of the clause that defines the tag, at the slice `part` of the line.
     pub(super) fn tag(&mut self, part: &'a str, message: fmt::Arguments<'_>) {
         let at = (self.line, self.line.offset_of(part));
         self.defects.add(self.kind(), at, self.tag.reference, message);
     }
 
-    /// Reports a breach of the grammar of attribute lists, at `part` of the line.
+    /// Reports a breach of the grammar of attribute lists, at the slice `part` of the line.
     pub(super) fn list(&mut self, part: &'a str, message: fmt::Arguments<'_>) {
         let at = (self.line, self.line.offset_of(part));
         self.defects.add(self.kind(), at, attributes::REFERENCE, message);
     }
 
-    /// Reports a breach of the tag's own clause that players read as it was meant, at `part` of the line.
+    /// Reports a breach of the clause that defines the tag, if players read it as it was meant ([`Habit`]), at the
+    /// slice `part` of the line.
     pub(super) fn tag_habit(&mut self, habit: Habit, part: &'a str, message: fmt::Arguments<'_>) {
         let at = (self.line, self.line.offset_of(part));
         self.defects.add_habit(habit, at, self.tag.reference, message);
     }
 
-    /// Reports a breach of the grammar of attribute lists that players read as it was meant, at `part` of the line.
+    /// Reports a breach of the grammar of attribute lists, if players read it as it was meant ([`Habit`]), at the slice
+    /// `part` of the line.
     pub(super) fn list_habit(&mut self, habit: Habit, part: &'a str, message: fmt::Arguments<'_>) {
         let at = (self.line, self.line.offset_of(part));
         self.defects.add_habit(habit, at, attributes::REFERENCE, message);
     }
 
-    /// Reports a missing or malformed attribute; those of the tags that declare the ladder have a defect kind of their own.
+    /// Reports a missing or malformed attribute. The tags that declare renditions have their own kind of defect
+    /// ([`DefectKind::Attribute`]).
     pub(super) fn attribute(&mut self, part: &'a str, message: fmt::Arguments<'_>) {
         let at = (self.line, self.line.offset_of(part));
         self.defects.add(self.attribute_kind(), at, self.tag.reference, message);
@@ -70,13 +73,14 @@ impl<'a> TagReport<'_, '_, 'a> {
         }
     }
 
-    /// Clients ignore a malformed date range (RFC 8216bis 4.4.5.1), so that its defects are less severe than those of other tags.
+    /// Returns the kind of the tag's defects. Clients ignore a malformed date range (RFC 8216bis 4.4.5.1), so that its
+    /// defects are less severe than those of other tags.
     fn kind(&self) -> DefectKind {
         if self.tag.name == "EXT-X-DATERANGE" { DefectKind::Metadata } else { DefectKind::Syntax }
     }
 }
 
-/// The value of a tag. `rest` is the line after the tag's name. `None`: the value is too malformed to be used.
+/// Parses the value of a tag. `rest` is the line after the tag's name. `None` if the value is too malformed to be used.
 pub(super) fn read<'a>(rest: &'a str, report: &mut TagReport<'_, '_, 'a>) -> Option<TagValue<'a>> {
     let name = report.tag.name;
     let value = match (&report.tag.value, rest.strip_prefix(':')) {
@@ -100,7 +104,7 @@ pub(super) fn read<'a>(rest: &'a str, report: &mut TagReport<'_, '_, 'a>) -> Opt
     }
 }
 
-/// The value without whitespace around it, which players pass over.
+/// Returns the value without whitespace around it, which players ignore and which is reported as a [`Habit`].
 fn without_blanks<'a>(value: &'a str, report: &mut TagReport<'_, '_, 'a>) -> &'a str {
     let bare = value.trim_ascii();
     if bare.len() != value.len() && !bare.is_empty() {
@@ -126,7 +130,7 @@ fn plain<'a>(text: &'a str, value: &ValueType, report: &mut TagReport<'_, '_, 'a
     reading
 }
 
-/// `<duration>,[<title>]`.
+/// Parses `<duration>,[<title>]` of EXTINF into the duration in seconds; `None` if it is malformed.
 fn duration<'a>(text: &'a str, report: &mut TagReport<'_, '_, 'a>) -> Option<TagValue<'a>> {
     let (number, comma) = text.find(',').map_or((text, false), |at| (text.get(..at).unwrap_or(text), true));
     let number = without_blanks(number, report);
@@ -164,7 +168,7 @@ fn program_date_time<'a>(text: &'a str, report: &mut TagReport<'_, '_, 'a>) -> O
     Some(TagValue::Date(date.at))
 }
 
-/// The end of the sentence "it must be …" for a value that is no attribute list.
+/// Text that completes the sentence "it must be …", for a value that isn't an attribute list.
 struct AllowedValue<'a>(&'a ValueType);
 
 impl fmt::Display for AllowedValue<'_> {
@@ -180,7 +184,8 @@ impl fmt::Display for AllowedValue<'_> {
     }
 }
 
-/// Attributes that the tag doesn't define aren't checked: clients must ignore them (RFC 8216bis 6.3.1).
+/// Parses an attribute list and checks its values. Attributes that the tag doesn't define aren't checked, because
+/// clients must ignore them (RFC 8216bis 6.3.1).
 fn attribute_list<'a>(
     text: &'a str,
     known: &'static [AttributeDefinition],

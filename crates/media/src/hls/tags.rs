@@ -1,4 +1,5 @@
-//! The table of tags of RFC 8216bis 4.4: the kind of playlist, whether a tag may be repeated, and its value.
+//! Table of the tags of RFC 8216bis 4.4: for each tag its kind of playlist, whether it may be repeated, and the type of
+//! its value.
 
 use super::attribute_formats;
 use super::attribute_types::AttributeType::{
@@ -9,32 +10,32 @@ use super::attribute_types::AttributeType::{
 pub(super) struct TagDefinition {
     pub name: &'static str,
     pub place: TagScope,
-    /// The tag may stand in a playlist only once.
+    /// Whether the tag may stand in a playlist only once.
     pub once: bool,
     pub value: ValueType,
     pub reference: &'static str,
 }
 
-/// Which kind of playlist a tag belongs to.
+/// Kind of playlist to which a tag belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TagScope {
     Either,
-    /// Media playlist tags (4.4.3) and media segment tags (4.4.4): never in a multivariant playlist.
+    /// The tag is a media playlist tag (4.4.3) or a media segment tag (4.4.4): it is never in a multivariant playlist.
     Media,
-    /// Media metadata tags (4.4.5): no clause forbids them in a multivariant playlist.
+    /// The tag is a media metadata tag (4.4.5): no clause forbids it in a multivariant playlist.
     Metadata,
     Multivariant,
 }
 
 pub(super) enum ValueType {
     Nothing,
-    /// A decimal integer that is at least this.
+    /// The tag's value is a decimal integer that is at least this number.
     Integer(u64),
-    /// One of these words.
+    /// The tag's value is one of these words.
     Word(&'static [&'static str]),
-    /// `<duration>,[<title>]`, as EXTINF has it.
+    /// The tag's value is `<duration>,[<title>]`, as that of EXTINF.
     Duration,
-    /// `<n>[@<o>]`, as EXT-X-BYTERANGE has it.
+    /// The tag's value is `<n>[@<o>]`, as that of EXT-X-BYTERANGE.
     Range,
     Date,
     Attributes(&'static [AttributeDefinition]),
@@ -46,7 +47,7 @@ pub(super) struct AttributeDefinition {
     pub required: bool,
 }
 
-/// The tag of this name (without `#`) and its index in [`TAGS`].
+/// Returns the definition of the tag with this name (without `#`) and its index in [`TAGS`]; `None` for an unknown tag.
 pub(super) fn find(name: &str) -> Option<(usize, &'static TagDefinition)> {
     TAGS.iter().enumerate().find(|(_, tag)| tag.name == name)
 }
@@ -69,7 +70,8 @@ const fn many(name: &'static str, place: TagScope, value: ValueType, reference: 
 
 const YES_NO: AttributeType = Word(&["YES", "NO"]);
 
-/// The most frequent tags come first: the list is searched from its beginning for every line.
+/// Definitions of all tags. The most frequent tags come first, because the list is searched from its beginning for
+/// every line.
 #[rustfmt::skip]
 pub(super) static TAGS: [TagDefinition; 32] = [
     many("EXTINF", TagScope::Media, ValueType::Duration, "RFC 8216bis 4.4.4.1"),
@@ -108,7 +110,7 @@ pub(super) static TAGS: [TagDefinition; 32] = [
 
 const START: &[AttributeDefinition] = &[must("TIME-OFFSET", SignedFloat), may("PRECISE", YES_NO)];
 const VARIABLE: AttributeType = Form(&attribute_formats::VARIABLE);
-/// One of NAME, IMPORT and QUERYPARAM: see `rules`.
+/// Attributes of EXT-X-DEFINE. It needs one of NAME, IMPORT and QUERYPARAM, which `tag_rules` checks.
 const DEFINE: &[AttributeDefinition] =
     &[may("NAME", VARIABLE), may("VALUE", EmptyText), may("IMPORT", VARIABLE), may("QUERYPARAM", VARIABLE)];
 const PART_INF: &[AttributeDefinition] = &[must("PART-TARGET", Float)];
@@ -119,7 +121,7 @@ const SERVER_CONTROL: &[AttributeDefinition] = &[
     may("PART-HOLD-BACK", Float),
     may("CAN-BLOCK-RELOAD", YES_NO),
 ];
-/// URI is required too, unless METHOD is NONE: see `rules`.
+/// Attributes of EXT-X-KEY. URI is required too unless METHOD is NONE, which `key_rules` checks.
 const KEY: &[AttributeDefinition] = &[
     must("METHOD", Word(&["NONE", "AES-128", "SAMPLE-AES", "SAMPLE-AES-CTR", "AES-256-GCM"])),
     may("URI", Text),
@@ -142,7 +144,7 @@ const PART: &[AttributeDefinition] = &[
     may("BYTERANGE", Range),
     may("GAP", YES_NO),
 ];
-/// START-DATE is required only of the first tag with its ID.
+/// Attributes of EXT-X-DATERANGE. START-DATE is required only in the first tag with an ID.
 const DATERANGE: &[AttributeDefinition] = &[
     must("ID", Text),
     may("CLASS", Text),
@@ -157,7 +159,7 @@ const DATERANGE: &[AttributeDefinition] = &[
     may("END-ON-NEXT", Word(&["YES"])),
 ];
 const WORDS: AttributeType = Form(&attribute_formats::WORDS);
-/// Attributes that CLASS `com.apple.hls.interstitial` adds (RFC 8216bis Appendix D).
+/// Attributes that EXT-X-DATERANGE has in addition with CLASS `com.apple.hls.interstitial` (RFC 8216bis Appendix D).
 pub(super) const INTERSTITIAL: &[AttributeDefinition] = &[
     may("X-ASSET-URI", Text),
     may("X-ASSET-LIST", Text),
@@ -172,7 +174,7 @@ pub(super) const INTERSTITIAL: &[AttributeDefinition] = &[
     may("X-SKIP-CONTROL-DURATION", Integer),
     may("X-SKIP-CONTROL-LABEL-ID", Text),
 ];
-/// Attributes that CLASS `com.apple.hls.preload` adds (RFC 8216bis Appendix F).
+/// Attributes that EXT-X-DATERANGE has in addition with CLASS `com.apple.hls.preload` (RFC 8216bis Appendix F).
 pub(super) const PRELOAD: &[AttributeDefinition] =
     &[may("X-URI", Text), may("X-TARGET-ID", Text), may("X-TARGET-CLASS", Text)];
 const SKIP: &[AttributeDefinition] =
@@ -183,7 +185,7 @@ const PRELOAD_HINT: &[AttributeDefinition] = &[
     may("BYTERANGE-START", Integer),
     may("BYTERANGE-LENGTH", Integer),
 ];
-/// No attribute is required here: a server may leave out even mandatory ones.
+/// Attributes of EXT-X-RENDITION-REPORT. None is required, because a server may leave out even mandatory ones.
 const RENDITION_REPORT: &[AttributeDefinition] =
     &[may("URI", Text), may("LAST-MSN", Integer), may("LAST-PART", Integer)];
 const MEDIA: &[AttributeDefinition] = &[

@@ -1,4 +1,4 @@
-//! Bytes → text, with the defects of the encoding (RFC 8216bis 4.1).
+//! Decoding of a playlist's bytes to text, with the defects of the encoding (RFC 8216bis 4.1).
 
 use super::defects::DefectList;
 use super::lines::{self, LineContent, PlaylistLine};
@@ -9,7 +9,8 @@ use std::str;
 
 const REFERENCE: &str = "RFC 8216bis 4.1";
 
-/// The text of a playlist. Bytes that aren't UTF-8 become U+FFFD, so that a title in another encoding doesn't cost its segment.
+/// Decodes a playlist to text. Bytes that aren't UTF-8 become U+FFFD, so that a segment whose title has another
+/// encoding isn't lost.
 pub(super) fn decode<'a>(bytes: &'a [u8], defects: &mut DefectList) -> Cow<'a, str> {
     let body = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     if body.len() < bytes.len() {
@@ -37,7 +38,8 @@ fn not_utf8(body: &[u8], defects: &mut DefectList) {
     }
 }
 
-/// Players compare names byte by byte: text that isn't in normalization form C looks the same and differs. No player stops at it.
+/// Reports text that isn't in Unicode normalization form C: players compare names byte by byte, and such text looks the
+/// same as another and differs. No player stops because of it.
 fn normal_form(line: &PlaylistLine<'_>, defects: &mut DefectList) {
     if line.is_ascii() || matches!(line.content, LineContent::TooLong) {
         return;
@@ -49,7 +51,7 @@ fn normal_form(line: &PlaylistLine<'_>, defects: &mut DefectList) {
     }
 }
 
-/// Reports the first control character of a line, and white space before its content.
+/// Reports the first control character of a line, and white space before the line's content.
 fn characters(line: &PlaylistLine<'_>, defects: &mut DefectList) {
     if let Some((offset, c)) = line.control_character() {
         let what = if c == '\r' { "a carriage return that ends no line" } else { "a control character" };
@@ -62,7 +64,8 @@ fn characters(line: &PlaylistLine<'_>, defects: &mut DefectList) {
 }
 
 impl PlaylistLine<'_> {
-    /// The first character of U+0000 to U+001F and U+007F to U+009F. The list of EXT-X-SKIP is tab-delimited (4.4.5.2).
+    /// Returns the first character of U+0000 to U+001F and U+007F to U+009F, and its byte offset. Tabs are allowed in
+    /// EXT-X-SKIP, whose list is tab-delimited (RFC 8216bis 4.4.5.2).
     fn control_character(&self) -> Option<(usize, char)> {
         let tabs = matches!(self.content, LineContent::Tag { name: "EXT-X-SKIP", .. });
         self.raw_indices().find(|(_, c)| c.is_control() && !(tabs && *c == '\t'))

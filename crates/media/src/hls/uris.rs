@@ -1,4 +1,4 @@
-//! URIs of a playlist → absolute addresses (RFC 8216bis 4.1, RFC 3986 5.2).
+//! Resolution of a playlist's URIs to absolute URLs (RFC 8216bis 4.1, RFC 3986 5.2).
 
 use super::defects::DefectList;
 use super::lines::PlaylistLine;
@@ -6,7 +6,7 @@ use crate::defect::DefectKind::Syntax;
 use crate::redact::Quoted;
 use url::Url;
 
-/// The absolute URL of `uri`. `None`, with a defect: it is no usable URI, or not of the scheme http or https.
+/// Resolves `uri` to an absolute URL. `None`, with a defect, if it is no usable URI or its scheme isn't http or https.
 pub(super) fn resolve<'a>(base: &Url, uri: &'a str, line: &PlaylistLine<'a>, defects: &mut DefectList) -> Option<Url> {
     let at = (line, line.offset_of(uri));
     let reference = "RFC 8216bis 4.1";

@@ -1,5 +1,4 @@
-//! Replaces references to the variables of EXT-X-DEFINE before anything else reads the playlist (RFC 8216bis 4.3, 4.4.2.3,
-//! 6.3.1).
+//! Replacement of the variables of EXT-X-DEFINE, before the playlist is parsed (RFC 8216bis 4.3, 4.4.2.3, 6.3.1).
 
 use super::attribute_formats::is_variable;
 use super::attribute_types::AttributeType;
@@ -18,27 +17,28 @@ use std::collections::btree_map::Entry;
 use url::{Url, form_urlencoded};
 
 const REFERENCE: &str = "RFC 8216bis 4.4.2.3";
-/// Most bytes by which variables may lengthen a playlist: a short reference may stand for a long value a thousand times.
+/// Largest number of bytes by which variables may lengthen a playlist: a short reference may stand for a long value a
+/// thousand times.
 const MAX_GROWTH: usize = 4 * 1024 * 1024;
 
-/// Names and values of variables.
+/// Names and values of the variables that EXT-X-DEFINE defines.
 pub(super) type Variables = BTreeMap<String, String>;
 
 /// A playlist in which every reference to a variable is replaced by its value.
 pub(super) struct Substituted<'t> {
     pub text: Cow<'t, str>,
-    /// Maps columns of `text` to those of the playlist as it was sent.
+    /// Map from columns of `text` to columns of the playlist as it was sent.
     pub columns: ColumnMap,
     pub variables: Variables,
 }
 
-/// The context that definitions of variables depend on.
+/// The context on which definitions of variables depend.
 #[derive(Clone, Copy)]
 pub(super) struct DefinitionContext<'a> {
     pub kind: PlaylistKind,
-    /// URL of the playlist, for its query parameters.
+    /// URL of the playlist, whose query parameters QUERYPARAM reads.
     pub base: &'a Url,
-    /// The variables of the multivariant playlist that led here.
+    /// Variables of the multivariant playlist that refers to this media playlist; `None` if there is none.
     pub imported: Option<&'a Variables>,
 }
 
@@ -64,7 +64,7 @@ struct Substitution<'d, 's> {
 }
 
 impl Substitution<'_, '_> {
-    /// Copies a line with its variables replaced; `raw` is the line with its terminator.
+    /// Copies a playlist line with its variables replaced; `raw` is the line with its line end.
     fn line(&mut self, raw: &str, line: &PlaylistLine<'_>, out: &mut String) {
         let begin = out.len();
         match line.content {
@@ -82,7 +82,7 @@ impl Substitution<'_, '_> {
         }
     }
 
-    /// Copies `raw` with the references in `parts`, slices of it, replaced.
+    /// Copies `raw` with the variable references in `parts`, which are slices of it, replaced.
     fn parts(&mut self, raw: &str, line: &PlaylistLine<'_>, parts: &[&str], out: &mut String) {
         let mut done = 0;
         for part in parts {
@@ -148,7 +148,8 @@ impl Substitution<'_, '_> {
         grown <= MAX_GROWTH
     }
 
-    /// What is missing or malformed in the tag itself is the lint's to tell.
+    /// Defines a variable by an EXT-X-DEFINE. Missing or malformed attributes aren't reported here, because the lint
+    /// reports them.
     fn define(&mut self, list: &AttributeList<'_>, line: &PlaylistLine<'_>) {
         let named = ["NAME", "IMPORT", "QUERYPARAM"].map(|attribute| list.quoted(attribute).filter(|n| is_variable(n)));
         let (name, value) = match named {
@@ -207,7 +208,8 @@ impl Substitution<'_, '_> {
     }
 }
 
-/// The values of a tag in which references are replaced: quoted strings and hexadecimal numbers.
+/// Returns the attribute values of a tag in which variable references are replaced: quoted strings and hexadecimal
+/// numbers.
 fn substitutable_values<'a>(name: &str, rest: &'a str) -> Vec<&'a str> {
     let Some((_, tag)) = tags::find(name) else { return Vec::new() };
     let ValueType::Attributes(known) = tag.value else { return Vec::new() };
@@ -218,7 +220,7 @@ fn substitutable_values<'a>(name: &str, rest: &'a str) -> Vec<&'a str> {
     pairs.iter().filter(|pair| pair.quoted || hexadecimal(pair.name)).map(|pair| pair.value).collect()
 }
 
-/// The attribute list of a tag without its defects, which the lint reports later.
+/// Parses the attribute list of a tag without reporting its defects, which the lint does later.
 fn list(rest: &str) -> AttributeList<'_> {
     let value = rest.strip_prefix(':').and_then(|value| lines::split(value).next());
     let (Some(line), Some((_, tag))) = (value, tags::find("EXT-X-DEFINE")) else { return AttributeList::default() };

@@ -1,4 +1,4 @@
-//! Which EXT-X-VERSION a playlist's tags and attributes need (RFC 8216bis 8).
+//! Check of EXT-X-VERSION: the version that a playlist's tags and attributes need (RFC 8216bis 8).
 
 use super::attributes::AttributeList;
 use super::defects::DefectList;
@@ -9,14 +9,15 @@ use crate::defect::DefectKind::Version;
 #[derive(Default)]
 pub(super) struct RequiredVersion {
     declared: Option<u64>,
-    /// Highest version that is needed, what needs it, and the position of its first use.
+    /// Highest version that the playlist needs, the feature that needs it, and the position of its first use; `None` if
+    /// every version suffices.
     needs: Option<(u64, &'static str, (u32, u32))>,
     map: Option<(u32, u32)>,
     i_frames_only: bool,
 }
 
 impl RequiredVersion {
-    /// Takes a tag; `rest` is the text after its name and colon.
+    /// Takes a tag into account; `rest` is the text after its name and colon.
     pub(super) fn take(&mut self, name: &str, rest: &str, reading: Option<&TagValue<'_>>, line: &PlaylistLine<'_>) {
         let at = line.start();
         match (name, reading) {

@@ -109,8 +109,8 @@ fn chosen(rendition: &Rendition) -> String {
     language.filter(|tag| !tag.is_empty()).or_else(title).unwrap_or_default()
 }
 
-/// Returns the name of the first codec of the rendition's own kind of media; `None` if it is the usual one or has no
-/// name here.
+/// Returns the name of the first codec of the rendition's own kind of media that this module knows; `None` if that is
+/// the usual codec or none is known.
 fn unusual_codec(rendition: &Rendition) -> Option<&'static str> {
     let name: fn(&str) -> Option<&'static str> = match rendition.media {
         Media::Video => video_codec,

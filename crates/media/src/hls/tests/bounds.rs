@@ -1,4 +1,4 @@
-//! Hostile sizes: bounded output, linear work.
+//! Tests with playlists of hostile size: the output is bounded, and the work grows linearly with the input.
 
 use super::*;
 use crate::hls::{MAX_DEFECTS, MAX_RENDITIONS, MAX_SEGMENTS};
@@ -55,7 +55,7 @@ fn of_too_many_defects_the_last_counts_the_rest_and_neither_kind_hides_the_other
     assert_eq!(last.at, Position::Line { line: 2 + kept as u32, column: 1 });
 }
 
-/// Each was quadratic or unbounded in some parser; all of them have about a megabyte.
+/// Each input made some parser take quadratic time or unbounded memory; all of them have about a megabyte.
 #[test]
 fn a_megabyte_of_anything_is_read() {
     let head = "#EXTM3U\n#EXT-X-TARGETDURATION:6\n";

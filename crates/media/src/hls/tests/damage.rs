@@ -1,9 +1,9 @@
-//! Damaged playlists: whatever comes, an answer within the bounds.
+//! Tests with damaged playlists: the parser returns within its bounds for any input.
 
 use super::*;
 use crate::hls::{MAX_DEFECTS, MAX_RENDITIONS, MAX_SEGMENTS};
 
-/// xorshift64*: the same damage in every run.
+/// Pseudo-random numbers (xorshift64*) that are the same in every run.
 struct Chance(u64);
 
 impl Chance {
@@ -54,7 +54,7 @@ fn damage(bytes: &mut Vec<u8>, other: &[u8], chance: &mut Chance) {
     }
 }
 
-/// Damages of each kind of playlist.
+/// Number of damaged inputs for each kind of playlist.
 const ROUNDS: usize = 10_000;
 
 fn rounds(of_kind: impl Fn(&std::path::Path) -> bool) {

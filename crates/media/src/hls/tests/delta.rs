@@ -1,4 +1,4 @@
-//! A known playlist and its delta update → the playlist as a player holds it then.
+//! Tests that apply a delta update to a known playlist.
 
 use super::*;
 use crate::hls::apply_delta_update;

@@ -1,4 +1,4 @@
-//! What packagers really write has no defect.
+//! Tests with playlists of real packagers, which have no defect.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Groups of renditions, and the version that a playlist's features need.
+//! Tests of rendition groups, and of the EXT-X-VERSION that a playlist's features need.
 
 use super::*;
 
@@ -51,7 +51,7 @@ fn what_players_cope_with_is_a_habit() {
     assert_eq!(groups(&other, DefectKind::GroupHabit), ["AUDIO groups `a` and `b` have other members"]);
 }
 
-/// The version that `lines` need, found as the lowest that is accepted.
+/// Returns the EXT-X-VERSION that `lines` need: the lowest one without a defect.
 fn needed(lines: &str) -> u32 {
     let text = |version| format!("#EXTM3U\n#EXT-X-VERSION:{version}\n{lines}\n");
     (1..14).find(|v| said(&text(*v), DefectKind::Version).is_empty()).unwrap()

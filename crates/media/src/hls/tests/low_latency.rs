@@ -1,4 +1,4 @@
-//! Parts, hints, reports and delta updates → the timeline's low-latency part.
+//! Tests of parts, preload hints, rendition reports and delta updates in a parsed playlist.
 
 use super::*;
 use crate::hls::low_latency::MAX_PARTS;

@@ -1,4 +1,4 @@
-//! Ad markers in every form that packagers write.
+//! Tests of ad markers in every form that packagers write.
 
 use super::*;
 use crate::stream::ads::{BreakState, MarkerKind};
@@ -6,7 +6,8 @@ use crate::stream::ads::{BreakState, MarkerKind};
 const INSERT: &str = "/DAlAAAAAAAAAP/wFAUAAAABf+/+AAAAAH4AKTLgAAEAAAAAZmkq9Q==";
 const INSERT_HEX: &str = "0xFC302500000000000000FFF01405000000017FEFFE000000007E002932E000010000000066692AF5";
 
-/// The markers between two segments, and the defects of ad markers with their lines.
+/// Returns the ad markers of a playlist with these tags between its two segments, and the ad marker defects with their
+/// lines.
 fn read(tags: &str) -> (Vec<MarkerKind>, Vec<(u32, String)>) {
     let text = format!(
         "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXT-X-MEDIA-SEQUENCE:7\n#EXTINF:6,\na.ts\n{tags}\n#EXTINF:6,\nb.ts\n"
@@ -74,7 +75,7 @@ fn a_section_is_read_out_of_base64_and_hexadecimal() {
     assert_eq!(read("#EXT-X-DATERANGE:ID=\"1\",CLASS=\"x\",START-DATE=\"2024-03-05T07:08:15.256Z\""), (vec![], vec![]));
 }
 
-/// splice_insert back into the programme, event 1.
+/// An SCTE 35 section in hexadecimal: a splice_insert of event 1 that leads back into the programme.
 const RETURN_HEX: &str = "0xFC302000000000000000FFF00F05000000017F4FFE0000000000010000000044B00949";
 
 #[test]

@@ -1,4 +1,4 @@
-//! Media playlists → timelines.
+//! Tests of media playlists that are parsed to timelines.
 
 use super::*;
 use crate::stream::{ByteRange, Segment};

@@ -21,7 +21,8 @@ fn base() -> Url {
     Url::parse("https://origin.example.com/live/ch1/index.m3u8?token=1").unwrap()
 }
 
-/// Without the defects of groups and versions, which have tests of their own: the rules' examples are short.
+/// Parses a playlist and leaves out the defects of groups, versions and ad markers, which have their own tests. The
+/// examples here are too short to be without them.
 fn parse(bytes: &[u8], base: &Url) -> (Playlist, Vec<Defect>) {
     let (playlist, mut defects) = super::parse(bytes, base);
     use DefectKind::{Attribute, Metadata, Syntax, SyntaxHabit};
@@ -43,7 +44,7 @@ fn presentation(text: &str) -> (Presentation, Vec<Defect>) {
     }
 }
 
-/// Kind, line and column of each defect, and its message for the person who reads a failure.
+/// Returns kind, line and column of each defect.
 fn places(defects: &[Defect]) -> Vec<(DefectKind, u32, u32)> {
     let place = |d: &Defect| match d.at {
         Position::Line { line, column } => (d.kind, line, column),
@@ -52,7 +53,7 @@ fn places(defects: &[Defect]) -> Vec<(DefectKind, u32, u32)> {
     defects.iter().map(place).collect()
 }
 
-/// Every playlist under `tests/fixtures/hls`, with its path.
+/// Returns path and bytes of every playlist under `tests/fixtures/hls`.
 fn fixtures() -> Vec<(PathBuf, Vec<u8>)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/hls");
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! Multivariant playlists → presentations.
+//! Tests of multivariant playlists that are parsed to presentations.
 
 use super::*;
 use crate::stream::{Media, Rendition};

@@ -1,4 +1,5 @@
-//! Each rule of the lint: what breaks it, with line and column, and what keeps it.
+//! Tests of the lint. Each rule has a playlist that breaks it, with line and column of the defect, and one that keeps
+//! it.
 
 use super::*;
 use DefectKind::{Attribute, Syntax, SyntaxHabit};
@@ -6,17 +7,18 @@ use DefectKind::{Attribute, Syntax, SyntaxHabit};
 const MEDIA: &str = "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6.0,\na.ts\n";
 const MULTIVARIANT: &str = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1000000\nv.m3u8\n";
 
-/// A media playlist's lines 2 and following.
+/// Makes a media playlist with these lines from line 2 on.
 fn media(lines: &str) -> String {
     format!("#EXTM3U\n{lines}\n#EXT-X-TARGETDURATION:6\n#EXTINF:6.0,\na.ts\n")
 }
 
-/// A multivariant playlist's lines 2 and following.
+/// Makes a multivariant playlist with these lines from line 2 on.
 fn multivariant(lines: &str) -> String {
     format!("#EXTM3U\n{lines}\n#EXT-X-STREAM-INF:BANDWIDTH=1000000\nv.m3u8\n")
 }
 
-/// `broken` has this one defect, with these words in it, and `sound` none.
+/// Asserts that the playlist `broken` has exactly one defect, of this kind and position and with `words` in its
+/// message, and that the playlist `sound` has none.
 #[track_caller]
 fn rule(broken: &str, place: (DefectKind, u32, u32), words: &str, sound: &str) {
     let (_, defects) = parse(broken.as_bytes(), &base());

@@ -1,10 +1,12 @@
-//! The rules of RFC 8216bis between attributes and between tags: one row a rule, broken and kept.
+//! Tests of the rules of RFC 8216bis between attributes and between tags. Each row has lines that break a rule, and
+//! lines that keep it.
 
 use super::*;
 use DefectKind::{Attribute, Metadata, Syntax};
 use std::collections::BTreeMap;
 
-/// The first line is line 2 of its playlist.
+/// Lines that break a rule, position and words of the expected defect, and lines without a defect. The first of the
+/// lines is line 2 of the playlist.
 struct Row {
     broken: &'static str,
     place: (DefectKind, u32, u32),
