@@ -1,4 +1,5 @@
-//! SegmentTemplate, SegmentList and SegmentBase with inherited attributes and elements (ISO/IEC 23009-1 5.3.9).
+//! Parser for SegmentTemplate, SegmentList and SegmentBase, with inherited attributes and elements (ISO/IEC 23009-1
+//! 5.3.9).
 
 use super::defect_log::DefectLog;
 use super::model::{
@@ -20,22 +21,23 @@ const LIST: &str = "ISO/IEC 23009-1 5.3.9.3";
 const TEMPLATE: &str = "ISO/IEC 23009-1 5.3.9.4";
 const DURATION: &str = "ISO/IEC 23009-1 5.3.9.2";
 
-/// Timelines and URL lists that were read already: many Representations inherit the same one.
+/// SegmentTimelines and lists of SegmentURLs that were already parsed, because many Representations inherit the same
+/// one.
 #[derive(Default)]
 pub(super) struct Timelines {
     runs: HashMap<(NodeId, u64), Arc<[TimelineRun]>>,
     urls: HashMap<(NodeId, Url), Arc<[UrlRange]>>,
-    /// Number of SegmentURLs kept in all lists.
+    /// Number of SegmentURLs that are kept in all lists together.
     kept: usize,
-    /// SegmentLists whose length was already reported to differ from their timeline.
+    /// SegmentLists whose length was already reported to differ from their SegmentTimeline.
     compared: HashSet<NodeId>,
 }
 
-/// Most SegmentURLs that are kept of one MPD.
+/// Largest number of SegmentURLs that are kept of one MPD.
 const MAX_URLS: usize = 100_000;
 
-/// An element as it occurs in a Representation, its AdaptationSet and its Period, innermost first. The innermost occurrence
-/// of an attribute counts.
+/// Occurrences of an element in a Representation, its AdaptationSet and its Period, innermost first. The innermost
+/// occurrence of an attribute counts.
 struct Inherited<'a, 'd>(Vec<Node<'a, 'd>>);
 
 impl<'a, 'd> Inherited<'a, 'd> {
@@ -47,7 +49,7 @@ impl<'a, 'd> Inherited<'a, 'd> {
         self.0.first().copied()
     }
 
-    /// The innermost element with the attribute `name`.
+    /// Returns the innermost element that has the attribute `name`; `None` if no element has it.
     fn with(&self, name: &str) -> Option<Node<'a, 'd>> {
         self.0.iter().copied().find(|node| attribute(*node, name).is_some())
     }
@@ -57,7 +59,7 @@ impl<'a, 'd> Inherited<'a, 'd> {
     }
 }
 
-/// The addressing of a Representation. `way` is the Representation, its AdaptationSet and its Period.
+/// Parses the segment addressing of a Representation. `way` is the Representation, its AdaptationSet and its Period.
 pub(super) fn read(
     way: &[Node<'_, '_>],
     base: &Url,
@@ -83,7 +85,7 @@ pub(super) fn read(
 
 struct Reader<'r, 'a, 'd, 't> {
     way: &'r [Node<'a, 'd>],
-    /// The element at which defects are reported.
+    /// The element at which defects are reported: the innermost occurrence of the addressing element.
     node: Node<'a, 'd>,
     element: Inherited<'a, 'd>,
     base: &'r Url,
@@ -113,7 +115,8 @@ impl Reader<'_, '_, '_, '_> {
         number(self.element.with(name)?, name, self.log)
     }
 
-    /// Sum of the offsets of the element and of every inherited BaseURL (ISO/IEC 23009-1 5.3.9.5.3).
+    /// Returns the sum of the availabilityTimeOffset of the element and of every inherited BaseURL (ISO/IEC 23009-1
+    /// 5.3.9.5.3).
     fn early(&mut self) -> Seconds {
         let own = self.element.with("availabilityTimeOffset");
         let bases = self.way.iter().filter_map(|level| child(*level, "BaseURL"));
@@ -160,7 +163,8 @@ impl Reader<'_, '_, '_, '_> {
         segments
     }
 
-    /// Logs a SegmentList with more or fewer URLs than its timeline has segments: URLs then get times of other segments.
+    /// Logs a SegmentList with more or fewer URLs than its SegmentTimeline has segments: some URLs then get times of
+    /// other segments.
     fn counted(&mut self, list: Node<'_, '_>, segments: &SegmentScheme) {
         let SegmentScheme::Listed(SegmentListing {
             timing: SegmentTiming::Runs(runs),
@@ -226,7 +230,8 @@ impl Reader<'_, '_, '_, '_> {
         urls
     }
 
-    /// A URL with a byte range; without a URL of its own, a byte range of the BaseURL.
+    /// Parses an element that names a resource by a URL and a byte range; without a URL, the byte range is one of the
+    /// BaseURL.
     fn resource(&mut self, node: Node<'_, '_>, url: &'static str, bytes: &'static str) -> UrlRange {
         let text = attribute(node, url).unwrap_or_default();
         let url = self.base.join(text).unwrap_or_else(|e| {

@@ -1,5 +1,5 @@
-//! BaseURL elements: the first of each level resolves URLs, further ones are alternatives at which the same resources are
-//! (ISO/IEC 23009-1 5.6.4, 5.6.5).
+//! Parser for BaseURL elements. The first BaseURL of a level resolves URLs; further ones are alternatives that serve
+//! the same resources (ISO/IEC 23009-1 5.6.4, 5.6.5).
 
 use super::defect_log::DefectLog;
 use super::values::children;
@@ -7,25 +7,25 @@ use crate::redact::Quoted;
 use roxmltree::Node;
 use url::Url;
 
-/// Most alternatives that are kept beside the first URL.
+/// Largest number of alternatives that are kept beside the first BaseURL.
 const MAX_ALTERNATIVES: usize = 3;
 
-/// The URL against which URLs of an element are resolved, and its alternatives.
+/// The URL against which an element's URLs are resolved, and its alternatives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrls {
     pub first: Url,
-    /// Alternatives in the order in which players try them, at most three.
+    /// Alternative base URLs in the order in which players try them, at most three.
     pub others: Vec<Url>,
 }
 
 impl BaseUrls {
-    /// A URL without alternatives.
+    /// Makes a base URL without alternatives.
     #[must_use]
     pub fn one(first: Url) -> Self {
         Self { first, others: Vec::new() }
     }
 
-    /// The base URLs of `node`, resolved against those of the element around it.
+    /// Parses the BaseURL elements of `node`, and resolves them against the base URLs of the element around it.
     pub(super) fn of(node: Node<'_, '_>, outer: &Self, log: &mut DefectLog<'_>) -> Self {
         let mut written = Vec::new();
         for element in children(node, "BaseURL").take(1 + MAX_ALTERNATIVES) {
@@ -51,7 +51,8 @@ impl BaseUrls {
         Self { first, others }
     }
 
-    /// The same resource at each alternative; empty when the URL is not below the first base URL.
+    /// Returns the URL of the same resource at each alternative base URL; empty if the URL isn't below the first base
+    /// URL.
     #[must_use]
     pub fn alternatives(&self, url: &Url) -> Vec<Url> {
         let folder = |base: &Url| base.join(".").map(String::from).unwrap_or_default();

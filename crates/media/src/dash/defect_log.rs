@@ -6,17 +6,17 @@ use memchr::memchr_iter;
 use roxmltree::Node;
 use std::fmt;
 
-/// Most defects of each of the six kinds, besides the one that counts the rest of its kind.
+/// Largest number of defects of each of the six kinds, not counting the one that says how many more there were.
 const KEPT: usize = super::MAX_DEFECTS / 6 - 1;
-/// Elements by which players update the MPD.
+/// Names of the elements by which players update the MPD.
 const UPDATE_ELEMENTS: &[&str] = &["Location", "PatchLocation"];
-/// Elements of events; players ignore an invalid one.
+/// Names of event elements; players ignore an invalid one.
 const EVENT_ELEMENTS: &[&str] = &["EventStream", "Event"];
 
-/// Collects the defects of one document.
+/// Collects the defects of one MPD or MPD patch.
 pub(super) struct DefectLog<'t> {
     text: &'t str,
-    /// Byte offsets at which the lines after the first one begin.
+    /// Byte offsets at which the lines of the document after the first one begin.
     lines: Vec<usize>,
     syntax: Kept,
     attribute: Kept,
@@ -24,7 +24,7 @@ pub(super) struct DefectLog<'t> {
     events: Kept,
     groups: Kept,
     markers: Kept,
-    /// Whether the document is a patch, so that every defect concerns an update.
+    /// Whether the document is an MPD patch, so that every defect has the kind of update defects.
     of_update: bool,
 }
 
@@ -41,18 +41,18 @@ impl<'t> DefectLog<'t> {
         Self { text, lines, syntax, attribute, update, events, groups, markers, of_update: false }
     }
 
-    /// A log for a patch document.
+    /// Makes a log for an MPD patch.
     pub(super) fn of_update(text: &'t str) -> Self {
         Self { of_update: true, ..Self::new(text) }
     }
 
-    /// Line on which `node` begins, from 1.
+    /// Returns the line on which `node` begins, from 1.
     pub(super) fn line(&self, node: Node<'_, '_>) -> u32 {
         let before = self.lines.partition_point(|start| *start <= node.range().start);
         u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1)
     }
 
-    /// Adds a violation of the schema or of a rule of the standard.
+    /// Adds a violation of the MPD schema or of a rule of the standard.
     pub(super) fn wrong(&mut self, node: Node<'_, '_>, reference: &'static str, message: fmt::Arguments<'_>) {
         let at = (self.text, node.range().start);
         let name = node.tag_name().name();
@@ -77,13 +77,13 @@ impl<'t> DefectLog<'t> {
         self.groups.add(DefectKind::Groups, (self.text, at), reference, message);
     }
 
-    /// Adds an ad marker that cannot be read.
+    /// Adds an ad marker that can't be read.
     pub(super) fn marker(&mut self, node: Node<'_, '_>, reference: &'static str, message: fmt::Arguments<'_>) {
         let at = node.range().start;
         self.markers.add(DefectKind::AdMarker, (self.text, at), reference, message);
     }
 
-    /// All defects in the order of their lines, followed by the counts of those left out.
+    /// Returns all defects in the order of their lines, followed by the counts of those left out.
     pub(super) fn finish(self) -> Vec<Defect> {
         let Self { syntax, attribute, update, events, groups, markers, .. } = self;
         let rest = [

@@ -1,4 +1,4 @@
-//! Descriptors (Role, Accessibility, properties), ContentProtection and EventStreams.
+//! Parser for descriptors (Role, Accessibility, properties), ContentProtection and EventStreams of an MPD.
 
 use super::defect_log::DefectLog;
 use super::model::{ContentProtection, Descriptor, EventStream, MpdEvent};
@@ -9,17 +9,17 @@ use crate::redact::Quoted;
 use roxmltree::Node;
 use std::num::NonZeroU32;
 
-/// Most descriptors of one kind in one element.
+/// Largest number of descriptors of one kind that are read in one element.
 const MAX_DESCRIPTORS: usize = 32;
-/// Most events of one EventStream: the newest ones.
+/// Largest number of events that are kept of one EventStream: the newest ones.
 const MAX_EVENTS: usize = 256;
 const EVENTS: &str = "ISO/IEC 23009-1 5.10.2";
 const PSSH: &str = "ISO/IEC 23001-7 11.2.1";
-/// Most Base64 characters of one `pssh` box.
+/// Largest number of Base64 characters of one `pssh` box.
 const MAX_PSSH: usize = 64 * 1024;
 const PROTECTION: &str = "ISO/IEC 23009-1 5.8.4.1";
 
-/// The descriptors called `name`. A descriptor without a scheme is a defect and left out.
+/// Parses the descriptor elements with this name. A descriptor without schemeIdUri is a defect and left out.
 pub(super) fn descriptors(node: Node<'_, '_>, name: &'static str, log: &mut DefectLog<'_>) -> Vec<Descriptor> {
     let mut found = Vec::new();
     for one in children(node, name).take(MAX_DESCRIPTORS) {
@@ -52,7 +52,8 @@ pub(super) fn protections(node: Node<'_, '_>, log: &mut DefectLog<'_>) -> Vec<Co
     found
 }
 
-/// The `pssh` box in Base64. `None`: there is none, or no player could use it, which is logged as a defect.
+/// Returns the `pssh` box of a ContentProtection in Base64. `None` if there is none, or if no player could use it,
+/// which is logged as a defect.
 fn pssh(protection: Node<'_, '_>, scheme: &str, log: &mut DefectLog<'_>) -> Option<String> {
     let node = child(protection, "pssh")?;
     let text: String = node.text()?.chars().filter(|c| !c.is_whitespace()).take(MAX_PSSH + 1).collect();

@@ -1,4 +1,4 @@
-//! The order of events in an EventStream.
+//! Check of the order of events in an EventStream (ISO/IEC 23009-1 5.10.2.2).
 
 use super::defect_log::DefectLog;
 use super::values::{attribute, children};
@@ -6,8 +6,8 @@ use roxmltree::Node;
 
 const ORDER: &str = "ISO/IEC 23009-1 5.10.2.2";
 
-/// Logs the first event of each EventStream that is earlier than its predecessor: players that continue from the last event
-/// they know miss it.
+/// Logs the first event of each EventStream whose time is earlier than that of the event before it: players that
+/// continue from the last event they know miss it.
 pub(super) fn check_event_order(root: Node<'_, '_>, log: &mut DefectLog<'_>) {
     for stream in children(root, "Period").flat_map(|period| children(period, "EventStream")) {
         let mut before = 0;

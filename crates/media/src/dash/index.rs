@@ -1,4 +1,5 @@
-//! Segment indexes: the parts of the file that a SegmentBase describes (ISO/IEC 23009-1 5.3.9.2, 6.3.4.2; ISO/IEC 14496-12 8.16.3).
+//! Segment indexes (`sidx`) of the files that SegmentBase describes: their subsegments become segments (ISO/IEC 23009-1
+//! 5.3.9.2, 6.3.4.2; ISO/IEC 14496-12 8.16.3).
 
 use super::model::{
     Mpd, SegmentAddressing, SegmentListing, SegmentScheme, SegmentTiming, SegmentUrls, TimelineRun, UrlRange,
@@ -10,11 +11,12 @@ use crate::stream::ByteRange;
 use crate::units::Timestamp;
 use url::Url;
 
-/// Most indexes that are read of one MPD: those of the newest Periods.
+/// Largest number of segment indexes that are read of one MPD: those of the newest Periods.
 pub(super) const MAX_INDEXES: usize = 64;
-/// Most bytes that are read of one index. A subsegment takes 12 of them.
+/// Largest number of bytes that are read of one segment index. A subsegment takes 12 of them.
 pub const MAX_INDEX_BYTES: u64 = 1 << 20;
-/// Most bytes that are read of all indexes together. In memory a subsegment takes some 200 bytes.
+/// Largest number of bytes that are read of all segment indexes of an MPD together. In memory a subsegment takes some
+/// 200 bytes.
 const MAX_ALL_BYTES: u64 = 4 << 20;
 
 const INDEX: &str = "ISO/IEC 23009-1 5.3.9.2";
@@ -24,13 +26,13 @@ const INDEX: &str = "ISO/IEC 23009-1 5.3.9.2";
 pub struct IndexRequest {
     pub url: Url,
     pub range: ByteRange,
-    /// The file without what annex I adds to its URL.
+    /// URL of the file, without the parameters that annex I of ISO/IEC 23009-1 adds.
     file: Url,
     place: (usize, usize, usize),
 }
 
-/// The indexes that are needed to know what can be played at `now`, those of the newest Period first. At most
-/// [`MAX_INDEXES`], and no more than fit into 4 MiB.
+/// Returns requests for the segment indexes that are needed to know which segments can be played at `now`, those of the
+/// newest Period first. They are at most [`MAX_INDEXES`] with 4 MiB in total.
 #[must_use]
 pub fn required_indexes(mpd: &Mpd, now: Timestamp) -> Vec<IndexRequest> {
     let mut requests = Vec::new();
@@ -54,8 +56,9 @@ pub fn required_indexes(mpd: &Mpd, now: Timestamp) -> Vec<IndexRequest> {
     requests
 }
 
-/// Gives the Representation of `request` the subsegments of its index as segments. `read` is the content of the byte range,
-/// or why it could not be downloaded. An index that cannot be read is answered as a defect of the MPD.
+/// Makes the subsegments in a segment index the segments of the Representation that `request` is for. `read` is the
+/// content of the byte range, or the reason why it couldn't be downloaded. Returns a defect of the MPD if the index
+/// can't be read.
 pub fn resolve_index(mpd: &mut Mpd, request: &IndexRequest, read: Result<Vec<u8>, String>) -> Option<Defect> {
     let (period, set, representation) = request.place;
     let representation = mpd.periods.get_mut(period)?.sets.get_mut(set)?.representations.get_mut(representation)?;

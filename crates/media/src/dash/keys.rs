@@ -1,18 +1,18 @@
-//! Keys of a Representation's segments from ContentProtection, in the form that EXT-X-KEY has in HLS (ISO/IEC 23009-1 5.8.4.1,
-//! ISO/IEC 23001-7 11).
+//! Keys of a Representation's segments: its ContentProtection in the form that EXT-X-KEY has in HLS (ISO/IEC 23009-1
+//! 5.8.4.1, ISO/IEC 23001-7 11).
 
 use super::model::{AdaptationSet, ContentProtection, Representation};
 use crate::drm::Uuid;
 use crate::stream::Key;
 use std::sync::Arc;
 
-/// Scheme of the ContentProtection whose value is the protection scheme (`cenc`, `cbcs`).
+/// schemeIdUri of the ContentProtection whose value is the protection scheme (`cenc`, `cbcs`).
 const COMMON: &str = "urn:mpeg:dash:mp4protection:2011";
-/// Method of a key when the MPD names no protection scheme.
+/// Text that stands for the method of a key when the MPD names no protection scheme.
 const ANY: &str = "common encryption";
 
-/// One key for the protection scheme if the MPD names it, and one for each DRM system. Elements of the Representation stand
-/// before those of its AdaptationSet. Empty for clear segments.
+/// Returns the keys of a Representation: one for the protection scheme if the MPD names it, and one for each DRM
+/// system. Elements of the Representation come before those of its AdaptationSet. Empty for clear segments.
 pub(super) fn content_keys(set: &AdaptationSet, representation: &Representation) -> Arc<[Key]> {
     let mut all: Vec<&ContentProtection> = Vec::new();
     for one in representation.protections.iter().chain(&set.protections) {
@@ -36,7 +36,8 @@ pub(super) fn content_keys(set: &AdaptationSet, representation: &Representation)
     common.into_iter().chain(systems).collect::<Vec<_>>().iter().map(key).collect()
 }
 
-/// `None` for several: which of them the samples need, they say themselves.
+/// Returns the default_KID of a ContentProtection. `None` if it has none or several, because then only the samples tell
+/// which one they need.
 fn only_kid(protection: &ContentProtection) -> Option<Uuid> {
     let mut kids = protection.default_kid.as_deref()?.split_whitespace();
     kids.next().filter(|_| kids.next().is_none()).and_then(Uuid::parse)

@@ -1,8 +1,8 @@
-//! DASH manifests. [`parse`] reads the bytes of an MPD into an [`Mpd`] and lists every defect with its line;
-//! [`renditions_at`] gives the renditions of an MPD and their segments at an instant.
+//! Parser for DASH manifests. [`parse`] turns the bytes of an MPD into an [`Mpd`] and lists every defect with its line;
+//! [`renditions_at`] returns the renditions of an MPD and their segments at an instant.
 //!
-//! The steps are bytes, bounds, XML tree, typed model with inheritance resolved, and renditions. A SegmentTimeline takes no
-//! more memory than its text; only the window that is asked for becomes segments.
+//! The steps are bytes, bounds, XML tree, typed model with resolved inheritance, and renditions. A SegmentTimeline
+//! takes no more memory than its text; only segments in the requested window are computed.
 
 mod addressing;
 mod base_urls;
@@ -50,17 +50,18 @@ use crate::xml;
 use defect_log::DefectLog;
 use url::Url;
 
-/// Most defects that are kept of one MPD. The last one of each kind says how many more there were.
+/// Largest number of defects that are kept of one MPD. The last one of each kind says how many more there were.
 pub const MAX_DEFECTS: usize = 128;
-/// Most Representations that are read of one Period; those after them are left out.
+/// Largest number of Representations that are read of one Period; those after them are left out.
 pub const MAX_REPRESENTATIONS: usize = 1_000;
-/// Clause about remote elements (`xlink:href`), the reference of their defects.
+/// Reference of defects about remote elements (`xlink:href`).
 pub const REMOTE: &str = "ISO/IEC 23009-1 5.5";
-/// Most segments of one rendition that become [`crate::stream::Segment`]s: the newest ones.
+/// Largest number of [`crate::stream::Segment`]s that are computed for one rendition: the newest ones.
 pub const MAX_SEGMENTS: usize = 512;
 
-/// Parses an MPD. `base` is the URL that answered, after redirects (ISO/IEC 23009-1 5.6.4). An element that cannot be read is
-/// a defect with its line, and the rest is still read. `None`: the bytes are no MPD, and the only defect says why.
+/// Parses an MPD. `base` is the URL that answered, after redirects (ISO/IEC 23009-1 5.6.4). An element that can't be
+/// read becomes a defect with its line, and the rest is still read. `None` if the bytes aren't an MPD; the only defect
+/// then says why.
 #[must_use]
 pub fn parse(bytes: &[u8], base: &Url) -> (Option<Mpd>, Vec<Defect>) {
     match read(bytes, base) {
@@ -72,7 +73,7 @@ pub fn parse(bytes: &[u8], base: &Url) -> (Option<Mpd>, Vec<Defect>) {
     }
 }
 
-/// Whether the bytes look like an MPD, valid or not: a tag of that name stands in the first 4096 bytes.
+/// Returns whether the bytes look like an MPD, valid or not: they have an `MPD` tag in their first 4096 bytes.
 #[must_use]
 pub fn looks_like(bytes: &[u8]) -> bool {
     let head = bytes.get(..bytes.len().min(4096)).unwrap_or_default();

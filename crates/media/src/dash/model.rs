@@ -1,4 +1,5 @@
-//! The typed model of an MPD. Inheritance is resolved in it: durations, URLs and addressing stand where they apply.
+//! Typed model of an MPD. Inheritance is resolved: durations, URLs and addressing stand at the elements to which they
+//! apply.
 
 use super::base_urls::BaseUrls;
 use super::template::UrlTemplate;
@@ -22,13 +23,13 @@ pub struct Mpd {
     pub availability_start: Option<Timestamp>,
     pub availability_end: Option<Timestamp>,
     pub publish_time: Option<Timestamp>,
-    /// MPD@minimumUpdatePeriod; `None` in a dynamic MPD means that the MPD will not be updated.
+    /// MPD@minimumUpdatePeriod; `None` in a dynamic MPD means that the MPD won't be updated.
     pub minimum_update_period: Option<Seconds>,
     pub min_buffer_time: Option<Seconds>,
     pub time_shift_buffer_depth: Option<Seconds>,
     pub suggested_presentation_delay: Option<Seconds>,
     pub max_segment_duration: Option<Seconds>,
-    /// MPD@mediaPresentationDuration.
+    /// MPD@mediaPresentationDuration; `None` if it is absent.
     pub duration: Option<Seconds>,
     /// URLs from which players request the next update of the MPD.
     pub locations: Vec<Url>,
@@ -42,11 +43,12 @@ pub struct Mpd {
 #[derive(Debug, Clone, PartialEq)]
 pub struct PatchLocation {
     pub url: Url,
-    /// Time after MPD@publishTime for which the packager keeps patches available. `None`: the MPD promises nothing.
+    /// PatchLocation@ttl: time after MPD@publishTime for which the packager keeps patches available. `None` if the MPD
+    /// doesn't say.
     pub ttl: Option<Seconds>,
 }
 
-/// Latency of the ServiceDescription: what the service wants players to keep to.
+/// Latency element of the ServiceDescription: the latency that the service asks players to keep.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct ServiceLatency {
     pub target: Option<Seconds>,
@@ -54,7 +56,7 @@ pub struct ServiceLatency {
     pub max: Option<Seconds>,
 }
 
-/// An element with a scheme and a value: Role, Accessibility, UTCTiming, or a property.
+/// A descriptor element of an MPD, with a scheme and a value: Role, Accessibility, UTCTiming, or a property.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Descriptor {
     pub scheme: String,
@@ -65,14 +67,15 @@ pub struct Descriptor {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Period {
     pub id: Option<String>,
-    /// Start since the beginning of the presentation. `None`: the Period is announced early and has no start yet
-    /// (ISO/IEC 23009-1 5.3.2.1).
+    /// Start of the Period since the beginning of the presentation. `None` if the Period is announced early and has no
+    /// start yet (ISO/IEC 23009-1 5.3.2.1).
     pub start: Option<Seconds>,
-    /// Time to the start of the next Period or to the end of the presentation. `None`: the end is not known yet.
+    /// Time from the start of the Period to the start of the next one or to the end of the presentation. `None` if the
+    /// end isn't known yet.
     pub duration: Option<Seconds>,
     pub sets: Vec<AdaptationSet>,
     pub events: Vec<EventStream>,
-    /// Line of the element in the MPD, from 1.
+    /// Line of the Period element in the MPD, from 1.
     pub line: u32,
 }
 
@@ -81,10 +84,10 @@ pub struct Period {
 pub struct AdaptationSet {
     pub id: Option<String>,
     pub media: Media,
-    /// Whether the set serves only trick play or thumbnails for seeking, so that it is no rung of the ladder.
+    /// Whether the AdaptationSet serves only trick play or thumbnails for seeking, so that it is no rung of the ladder.
     pub trick_play: bool,
-    /// Scheme of the first EssentialProperty that players are not expected to support: they ignore the set then
-    /// (ISO/IEC 23009-1 5.8.4.8).
+    /// Scheme of the first EssentialProperty that players aren't expected to support, so that they ignore the
+    /// AdaptationSet (ISO/IEC 23009-1 5.8.4.8). `None` without one.
     pub unsupported_property: Option<String>,
     pub language: Option<String>,
     pub label: Option<String>,
@@ -92,7 +95,7 @@ pub struct AdaptationSet {
     pub accessibility: Vec<Descriptor>,
     pub essential: Vec<Descriptor>,
     pub supplemental: Vec<Descriptor>,
-    /// Schemes of the `emsg` boxes that the segments may contain.
+    /// InbandEventStream elements: the schemes of the `emsg` boxes that the segments may contain.
     pub inband_events: Vec<Descriptor>,
     pub protections: Vec<ContentProtection>,
     pub representations: Vec<Representation>,
@@ -102,10 +105,12 @@ pub struct AdaptationSet {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContentProtection {
     pub scheme: String,
-    /// The protection scheme (`cenc`, `cbcs`) of the common descriptor; the name of the DRM system in the others.
+    /// Value of the ContentProtection: the protection scheme (`cenc`, `cbcs`) in the common descriptor, the name of the
+    /// DRM system in the others.
     pub value: Option<String>,
     pub default_kid: Option<String>,
-    /// The `pssh` box in Base64, from `cenc:pssh`. `None` also when no player could use it, which is a defect.
+    /// The `pssh` box in Base64, from `cenc:pssh`. `None` if there is none, or if no player could use it, which is a
+    /// defect.
     pub pssh: Option<String>,
 }
 
@@ -115,20 +120,20 @@ pub struct EventStream {
     pub scheme: String,
     pub value: Option<String>,
     pub timescale: NonZeroU32,
-    /// Event time, in ticks, that corresponds to the start of the Period.
+    /// Event time in ticks that corresponds to the start of the Period (EventStream@presentationTimeOffset).
     pub presentation_time_offset: u64,
-    /// Events in document order; the oldest are left out when there are too many.
+    /// Events of the EventStream in document order; the oldest are left out when there are too many.
     pub events: Vec<MpdEvent>,
     pub line: u32,
 }
 
-/// An event of an EventStream. Times are in ticks of the stream's timescale.
+/// An event of an EventStream. Its times are in ticks of the EventStream's timescale.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MpdEvent {
     pub id: Option<String>,
     pub time: u64,
     pub duration: Option<u64>,
-    /// The SCTE 35 section that the event carries; `None` for other schemes and for a section that cannot be read.
+    /// SCTE 35 section that the event carries; `None` for other schemes and for a section that can't be read.
     pub section: Option<Box<SpliceSection>>,
     pub line: u32,
 }
@@ -142,23 +147,24 @@ pub struct Representation {
     pub mime_type: Option<String>,
     pub resolution: Option<Resolution>,
     pub frame_rate: Option<f64>,
-    /// The first AudioChannelConfiguration, as written.
+    /// The first AudioChannelConfiguration of the Representation, as written; `None` without one.
     pub channels: Option<Descriptor>,
     pub protections: Vec<ContentProtection>,
     pub base: BaseUrls,
     pub addressing: SegmentAddressing,
-    /// Scheme of the first EssentialProperty that players are not expected to support: they ignore the Representation then.
+    /// Scheme of the first EssentialProperty that players aren't expected to support, so that they ignore the
+    /// Representation. `None` without one.
     pub foreign: Option<String>,
-    /// Why its media are not inspected; `None` if they are.
+    /// Reason why the media of the Representation aren't inspected; `None` if they are.
     pub uninspected: Option<Uninspected>,
-    /// What annex I adds to the URLs of its segments.
+    /// Parameters that annex I of ISO/IEC 23009-1 adds to the URLs of the Representation's segments.
     pub query: UrlQuery,
     pub line: u32,
 }
 
 impl Representation {
-    /// Whether players get the same from both: all is equal but the place in the MPD. Such Representations may have one id
-    /// (ISO/IEC 23009-1 5.3.5.2).
+    /// Returns whether players get the same from two Representations: everything is equal except their position in the
+    /// MPD. Such Representations may share an id (ISO/IEC 23009-1 5.3.5.2).
     #[must_use]
     pub fn is_identical(&self, other: &Self) -> bool {
         let Self {
@@ -171,36 +177,40 @@ impl Representation {
     }
 }
 
-/// Where the segments of a Representation are, and at which times (ISO/IEC 23009-1 5.3.9).
+/// URLs and times of a Representation's segments (ISO/IEC 23009-1 5.3.9).
 #[derive(Debug, Clone, PartialEq)]
 pub struct SegmentAddressing {
     pub timescale: NonZeroU32,
-    /// Media time, in ticks, that corresponds to the start of the Period.
+    /// Media time in ticks that corresponds to the start of the Period (@presentationTimeOffset).
     pub presentation_time_offset: u64,
-    /// Time by which a segment may be requested before its media time has passed. Infinite for `INF`.
+    /// @availabilityTimeOffset: time by which a segment may be requested before its media time has passed. Infinite for
+    /// `INF`.
     pub availability_time_offset: Seconds,
-    /// Whether the segment is complete at that earlier time. False in chunked low latency, where it still grows.
+    /// @availabilityTimeComplete: whether the segment is complete when it may be requested. False in chunked low
+    /// latency, where it still grows.
     pub availability_time_complete: bool,
     pub initialization: Option<UrlRange>,
     pub segments: SegmentScheme,
 }
 
-/// How the segments of a Representation are described.
+/// Kind of description that the MPD gives of a Representation's segments.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SegmentScheme {
-    /// One file, from SegmentBase or a BaseURL alone. `index` is the byte range of its segment index, if the MPD gives one.
+    /// The Representation is one file, from SegmentBase or a BaseURL alone. `index` is the byte range of its segment
+    /// index, if the MPD gives one.
     Single {
         index: Option<ByteRange>,
     },
     Listed(SegmentListing),
-    /// The description is of a kind that this exporter doesn't read.
+    /// The description of the segments is of a kind that this exporter doesn't read.
     Uninspected(Uninspected),
-    /// The description is too damaged to be played.
+    /// The description of the segments is too damaged to be played.
     Unusable,
 }
 
 impl SegmentScheme {
-    /// Runs of the SegmentTimeline; `None` when segments have a fixed duration or are parts of one file.
+    /// Returns the runs of the SegmentTimeline; `None` if segments have a fixed duration or are subsegments of one
+    /// file.
     #[must_use]
     pub fn runs(&self) -> Option<&[TimelineRun]> {
         match self {
@@ -210,61 +220,62 @@ impl SegmentScheme {
     }
 }
 
-/// Segments from a SegmentTemplate, a SegmentList, or the segment index of a file.
+/// Description of segments by a SegmentTemplate, a SegmentList, or the segment index of a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SegmentListing {
-    /// Number of the Period's first segment.
+    /// Number of the Period's first segment (@startNumber).
     pub start_number: u64,
     pub end_number: Option<u64>,
     pub timing: SegmentTiming,
     pub urls: SegmentUrls,
 }
 
-/// Durations of the segments.
+/// Source of the segments' durations.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SegmentTiming {
-    /// Nominal duration of every segment in ticks, from 1.
+    /// Every segment has this nominal duration in ticks, at least 1.
     Fixed(u64),
-    /// SegmentTimeline.
+    /// The SegmentTimeline gives the durations.
     Runs(Arc<[TimelineRun]>),
-    /// Parts of one file, from its segment index. All of them are available from the start, but a player plays each in its time.
+    /// The segments are subsegments of one file, with the durations of its segment index. The file has all of them from
+    /// the start, but a player plays each at its time.
     Indexed(Arc<[TimelineRun]>),
 }
 
-/// An S element of a SegmentTimeline: consecutive segments of one duration (ISO/IEC 23009-1 5.3.9.6).
+/// A run of a SegmentTimeline: consecutive segments of one duration, from one S element (ISO/IEC 23009-1 5.3.9.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimelineRun {
-    /// Number of the first segment.
+    /// Number of the run's first segment.
     pub number: u64,
-    /// Media time of the first segment in ticks.
+    /// Media time in ticks of the run's first segment.
     pub start: u64,
-    /// Duration of each segment in ticks, from 1.
+    /// Duration in ticks of each segment of the run, at least 1.
     pub duration: u64,
-    /// Number of segments. `None`: the run continues to the end of the Period, or to the live edge.
+    /// Number of segments in the run. `None` if the run continues to the end of the Period, or to the live edge.
     pub count: Option<u64>,
-    /// Ticks from the end of the previous run to the start of this one: above 0 for a gap, below 0 for an overlap.
+    /// Ticks from the end of the previous run to the start of this one: positive for a gap, negative for an overlap.
     pub gap_ticks: i64,
 }
 
 impl TimelineRun {
-    /// End of the last segment in ticks. `None`: the run is open, or ends beyond 64 bits.
+    /// Returns the end of the run's last segment in ticks. `None` if the run is open, or ends beyond 64 bits.
     #[must_use]
     pub fn end(&self) -> Option<u64> {
         self.start.checked_add(self.duration.checked_mul(self.count?)?)
     }
 }
 
-/// Where the URLs of the segments come from.
+/// Source of the segments' URLs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SegmentUrls {
     Template(UrlTemplate),
     List(Arc<[UrlRange]>),
 }
 
-/// A URL, or a byte range of what it points to.
+/// A URL with an optional byte range of its resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UrlRange {
     pub url: Url,
-    /// `None`: the whole resource.
+    /// Byte range of the resource; `None` means the whole resource.
     pub range: Option<ByteRange>,
 }

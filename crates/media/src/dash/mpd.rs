@@ -1,4 +1,4 @@
-//! The MPD element and the times of its Periods.
+//! Parser for the MPD element and the times of its Periods.
 
 use super::base_urls::BaseUrls;
 use super::defect_log::DefectLog;
@@ -14,7 +14,7 @@ use url::Url;
 
 const MPD: &str = "ISO/IEC 23009-1 5.3.1.2";
 const PERIOD: &str = "ISO/IEC 23009-1 5.3.2.1";
-/// Most Periods that are read of one MPD: the newest ones.
+/// Largest number of Periods that are read of one MPD: the newest ones.
 const MAX_PERIODS: usize = 10_000;
 
 pub(super) fn read(root: Node<'_, '_>, base: &Url, log: &mut DefectLog<'_>) -> Mpd {
@@ -56,7 +56,7 @@ fn dynamic(root: Node<'_, '_>, log: &mut DefectLog<'_>) -> bool {
     }
 }
 
-/// Logs the mandatory attributes that are missing.
+/// Logs mandatory attributes of the MPD element that are missing.
 fn required(root: Node<'_, '_>, mpd: &Mpd, log: &mut DefectLog<'_>) {
     let always = ["profiles", "minBufferTime"];
     let live: &[&str] = if mpd.dynamic { &["availabilityStartTime", "publishTime"] } else { &[] };
@@ -75,7 +75,7 @@ fn latency(root: Node<'_, '_>, log: &mut DefectLog<'_>) -> Option<ServiceLatency
     Some(ServiceLatency { target: milliseconds("target"), min: milliseconds("min"), max: milliseconds("max") })
 }
 
-/// The newest Periods, each with its start and its duration.
+/// Parses the newest Periods of the MPD, each with its start and its duration.
 fn periods(root: Node<'_, '_>, base: &Url, mpd: &Mpd, log: &mut DefectLog<'_>) -> Vec<Period> {
     let count = children(root, "Period").count();
     if count == 0 && !mpd.list {
@@ -93,7 +93,8 @@ fn periods(root: Node<'_, '_>, base: &Url, mpd: &Mpd, log: &mut DefectLog<'_>) -
     all.map(|(node, time)| reader.period(node, &base, time)).collect()
 }
 
-/// Start and duration of every Period, from its own attributes or those of its neighbours (ISO/IEC 23009-1 5.3.2.1).
+/// Returns start and duration of every Period, from its own attributes or those of its neighbours (ISO/IEC 23009-1
+/// 5.3.2.1).
 fn times(root: Node<'_, '_>, mpd: &Mpd, log: &mut DefectLog<'_>) -> Vec<period::PeriodTimes> {
     let mut times: Vec<period::PeriodTimes> = Vec::new();
     for node in children(root, "Period") {

@@ -1,4 +1,5 @@
-//! MPD patches (ISO/IEC 23009-1 5.15): their attributes, and whether their operations can be applied to an MPD.
+//! Check of MPD patches (ISO/IEC 23009-1 5.15): their attributes, and whether their operations can be applied to an
+//! MPD.
 
 mod apply;
 mod document;
@@ -17,20 +18,20 @@ use roxmltree::Node;
 const NAMESPACE: &str = "urn:mpeg:dash:schema:mpd-patch:2020";
 const PATCH: &str = "ISO/IEC 23009-1 5.15.3";
 
-/// The attributes of a patch document. An attribute that is absent or malformed is `None`.
+/// Attributes of an MPD patch document. An attribute that is absent or malformed is `None`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Patch {
     pub mpd_id: Option<String>,
     /// MPD@publishTime of the MPD to which the patch applies.
     pub original_publish_time: Option<Timestamp>,
-    /// MPD@publishTime after the patch.
+    /// MPD@publishTime of the MPD after the patch.
     pub publish_time: Option<Timestamp>,
-    /// Number of operations.
+    /// Number of operations in the patch.
     pub operations: usize,
 }
 
-/// Reads a patch and applies its operations to a copy of `mpd`, the text that the patch is for. Every error is a defect with
-/// its line in the patch. `None`: the bytes are no patch, and the only defect says why.
+/// Parses an MPD patch and applies its operations to a copy of `mpd`, the text of the MPD that it is for. Every error
+/// is a defect with its line in the patch. `None` if the bytes aren't a patch; the only defect then says why.
 #[must_use]
 pub fn patch(bytes: &[u8], mpd: &[u8]) -> (Option<Patch>, Vec<Defect>) {
     match read(bytes, mpd) {
@@ -74,7 +75,7 @@ fn read(bytes: &[u8], mpd: &[u8]) -> Result<(Patch, Vec<Defect>), xml::XmlError>
     Ok((patch, log.finish()))
 }
 
-/// Logs a patch that, when applied, does not lead to the publish time that it announces.
+/// Logs a patch whose result doesn't have the publish time that the patch announces.
 fn published(root: Node<'_, '_>, patch: &Patch, document: &Document, log: &mut DefectLog<'_>) {
     let becomes = document.attribute(Document::ROOT, "publishTime");
     let (Some(announced), 1..) = (patch.publish_time, patch.operations) else { return };

@@ -1,4 +1,4 @@
-//! Periods, AdaptationSets and Representations.
+//! Parser for Periods, AdaptationSets and Representations.
 
 use super::addressing::{self, Timelines};
 use super::base_urls::BaseUrls;
@@ -61,9 +61,9 @@ pub(super) struct Reader<'n, 't> {
     root: Node<'n, 'n>,
     /// URL of the MPD, whose query may be inserted into the URLs of segments.
     mpd_url: &'n Url,
-    /// Each SegmentTimeline is read once, however many Representations inherit it.
+    /// SegmentTimelines that were already parsed: each is parsed once, however many Representations inherit it.
     timelines: Timelines,
-    /// Number of Representations read in this Period.
+    /// Number of Representations that were read in the current Period.
     count: usize,
 }
 
@@ -96,7 +96,7 @@ impl<'n, 't> Reader<'n, 't> {
         }
     }
 
-    /// An AdaptationSet. `way` is the AdaptationSet and its Period.
+    /// Parses an AdaptationSet. `way` is the AdaptationSet and its Period.
     fn set(&mut self, way: &[Node<'_, '_>; 2], base: &BaseUrls) -> AdaptationSet {
         let [node, period] = *way;
         self.unfollowed(node);
@@ -127,7 +127,8 @@ impl<'n, 't> Reader<'n, 't> {
         }
     }
 
-    /// A Representation with the attributes that it inherits. `way` is the Representation, its AdaptationSet and its Period.
+    /// Parses a Representation with the attributes that it inherits. `way` is the Representation, its AdaptationSet and
+    /// its Period.
     fn representation(&mut self, way: &[Node<'_, '_>; 3], base: &BaseUrls) -> Representation {
         let [node, set, period] = *way;
         let base = BaseUrls::of(node, base, self.log);
@@ -162,7 +163,7 @@ impl<'n, 't> Reader<'n, 't> {
         }
     }
 
-    /// Logs a Period in which every video AdaptationSet has an unsupported EssentialProperty.
+    /// Logs a Period in which every video AdaptationSet has an EssentialProperty that players don't support.
     fn unplayable(&mut self, period: Node<'_, '_>, sets: &[AdaptationSet]) {
         let foreign = |set: &AdaptationSet| {
             let each: Option<Vec<_>> = set.representations.iter().map(|r| r.foreign.as_ref()).collect();
@@ -202,7 +203,7 @@ impl<'n, 't> Reader<'n, 't> {
         }
     }
 
-    /// Logs an attribute without a value; `written` is its text.
+    /// Logs an attribute that is missing or empty; `written` is its text.
     fn attribute(&mut self, node: Node<'_, '_>, name: &str, written: Option<&str>) {
         let id = Quoted(attribute(node, "id").unwrap_or_default());
         let what = if written.is_some() { "empty" } else { "missing" };
@@ -223,19 +224,21 @@ impl<'n, 't> Reader<'n, 't> {
     }
 }
 
-/// Scheme of the first EssentialProperty that players are not expected to support. They ignore its parent element
-/// (ISO/IEC 23009-1 5.8.4.8).
+/// Returns the scheme of the first EssentialProperty that players aren't expected to support, so that they ignore its
+/// parent element (ISO/IEC 23009-1 5.8.4.8). `None` without one.
 fn foreign(essential: &[Descriptor]) -> Option<String> {
     let known = |scheme: &str| KNOWN.iter().any(|begin| scheme.starts_with(begin));
     essential.iter().map(|d| &d.scheme).find(|scheme| !known(scheme)).cloned()
 }
 
-/// Whether a MIME type needs no `codecs` beside it: pictures, and text outside of a container (RFC 6381 3.1).
+/// Returns whether a MIME type needs no `codecs` beside it: it is one of images, or of text without a container (RFC
+/// 6381 3.1).
 fn names_its_codec(mime: &str) -> bool {
     mime.starts_with("text/") || mime.starts_with("image/") || mime == "application/ttml+xml"
 }
 
-/// Why the media of a Representation are not inspected. `levels` are the Representation and its AdaptationSet.
+/// Returns the reason why the media of a Representation aren't inspected; `None` if they are. `levels` are the
+/// Representation and its AdaptationSet.
 fn uninspected(addressing: &SegmentAddressing, mime: Option<&str>, levels: &[Node<'_, '_>; 2]) -> Option<Uninspected> {
     if let SegmentScheme::Uninspected(why) = addressing.segments {
         return Some(why);
@@ -254,7 +257,7 @@ fn uninspected(addressing: &SegmentAddressing, mime: Option<&str>, levels: &[Nod
     (!schemes("EssentialProperty").all(done)).then_some(Uninspected::Property)
 }
 
-/// Media type by contentType, mimeType, codecs and picture size, in this order.
+/// Returns the kind of media of an AdaptationSet by contentType, mimeType, codecs and picture size, in this order.
 fn media(set: Node<'_, '_>, representations: &[Representation]) -> Media {
     let first = representations.first();
     let mime = attribute(set, "mimeType").or(first.and_then(|r| r.mime_type.as_deref())).unwrap_or_default();

@@ -1,4 +1,5 @@
-//! Runs of a SegmentTimeline from its S elements (ISO/IEC 23009-1 5.3.9.6). A run takes the same memory whatever its length.
+//! Parser for a SegmentTimeline: each S element becomes a run, which takes the same memory whatever number of segments
+//! it stands for (ISO/IEC 23009-1 5.3.9.6).
 
 use super::defect_log::DefectLog;
 use super::model::TimelineRun;
@@ -8,7 +9,8 @@ use roxmltree::Node;
 
 const TIMELINE: &str = "ISO/IEC 23009-1 5.3.9.6";
 
-/// Why a SegmentTimeline is not read: it repeats a Pattern of durations, or its elements are sequences of segments.
+/// Returns the reason why a SegmentTimeline isn't read: it repeats a Pattern of durations, or its elements are
+/// sequences of segments. `None` if it is read.
 pub(super) fn uninspected(timeline: Node<'_, '_>) -> Option<Uninspected> {
     if child(timeline, "Pattern").is_some() {
         return Some(Uninspected::TimelinePattern);
@@ -17,7 +19,8 @@ pub(super) fn uninspected(timeline: Node<'_, '_>) -> Option<Uninspected> {
     children(timeline, "S").any(|s| s.attribute("k").is_some_and(sequence)).then_some(Uninspected::SegmentSequence)
 }
 
-/// The runs of a SegmentTimeline, the first numbered `start_number`. An S that cannot be read is left out.
+/// Parses the S elements of a SegmentTimeline to runs; the first segment has the number `start_number`. An S that can't
+/// be read is left out.
 pub(super) fn read(timeline: Node<'_, '_>, start_number: u64, log: &mut DefectLog<'_>) -> Vec<TimelineRun> {
     let mut runs: Vec<TimelineRun> = Vec::new();
     let mut next = Some(0);
@@ -38,7 +41,7 @@ pub(super) fn read(timeline: Node<'_, '_>, start_number: u64, log: &mut DefectLo
     runs
 }
 
-/// Ends a run that repeats until the next S at the start of that S.
+/// Ends an open run, which repeats until the next S element, at the start of that S.
 fn close(runs: &mut [TimelineRun], next: Option<u64>, node: Node<'_, '_>, log: &mut DefectLog<'_>) {
     let Some(open) = runs.last_mut().filter(|run| run.count.is_none()) else { return };
     let Some(next) = next.filter(|next| *next > open.start) else {
@@ -62,7 +65,8 @@ fn length(node: Node<'_, '_>, d: Option<&str>, log: &mut DefectLog<'_>) -> Optio
     duration
 }
 
-/// Number of segments; `None` for an open run. S@r counts the repetitions after the first segment.
+/// Returns the number of segments of an S element; `None` for an open run. S@r counts the repetitions after the first
+/// segment.
 fn count(node: Node<'_, '_>, r: Option<&str>, log: &mut DefectLog<'_>) -> Option<u64> {
     let repeat: i64 = r.and_then(|r| whole_number(node, "r", r, log)).unwrap_or(0);
     u64::try_from(repeat).ok().map(|r| r + 1)
@@ -76,7 +80,7 @@ fn after(run: &TimelineRun) -> Option<u64> {
 mod tests {
     use super::*;
 
-    /// The runs of S elements, the first of them numbered 1, and the messages of their defects.
+    /// Parses S elements, the first segment with number 1, and returns the runs and the messages of the defects.
     fn runs(elements: &str) -> (Vec<TimelineRun>, Vec<String>) {
         let text = format!("<SegmentTimeline>{elements}</SegmentTimeline>");
         let tree = roxmltree::Document::parse(&text).unwrap();
@@ -85,7 +89,7 @@ mod tests {
         (runs, log.finish().into_iter().map(|d| d.message).collect())
     }
 
-    /// Number, start, duration, count and gap of each run.
+    /// Parses S elements, and returns number, start, duration, count and gap of each run.
     fn values(elements: &str) -> Vec<(u64, u64, u64, Option<u64>, i64)> {
         runs(elements).0.iter().map(|r| (r.number, r.start, r.duration, r.count, r.gap_ticks)).collect()
     }

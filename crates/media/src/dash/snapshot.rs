@@ -1,4 +1,4 @@
-//! Renditions of an MPD at an instant, in the form that media playlists of HLS have.
+//! Renditions of an MPD at an instant, in the form that HLS media playlists also have.
 
 use super::base_urls::BaseUrls;
 use super::model::{
@@ -15,24 +15,26 @@ use crate::units::{BitsPerSecond, MediaTime, Seconds, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Most segments of all renditions together, since each takes memory for its URL.
+/// Largest number of segments of all renditions together, because each takes memory for its URL.
 const MAX_SEGMENTS_IN_ALL: usize = 50_000;
 
-/// A rendition and its segments at an instant.
+/// A rendition of an MPD and its segments at an instant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RenditionSnapshot {
     pub rendition: Rendition,
-    /// The available segments, at most the newest [`super::MAX_SEGMENTS`]. A segment's number is its start in milliseconds on
-    /// the presentation's timeline, which stays the same from update to update and from Period to Period in every addressing.
+    /// Available segments of the rendition, at most the newest [`super::MAX_SEGMENTS`]. The number of a segment is its
+    /// start in milliseconds on the presentation's timeline, which stays the same across updates, Periods and forms of
+    /// addressing.
     pub timeline: Timeline,
-    /// The oldest segment that must be available, even when [`Self::timeline`] begins later.
+    /// The oldest segment that has to be available, even if [`Self::timeline`] begins later. `None` if there is no
+    /// segment.
     pub oldest: Option<Segment>,
-    /// The base URLs of its Representations that have alternatives.
+    /// Base URLs of the rendition's Representations that have alternatives.
     pub base_urls: Vec<BaseUrls>,
 }
 
-/// The renditions of the current Period at `now`, which is the time by the clock of the MPD. Their segments include those of
-/// the Representation with the same id in earlier Periods.
+/// Returns the renditions of the current Period at `now`, which is the time by the clock of the MPD. Their segments
+/// include those of the Representation with the same id in earlier Periods.
 #[must_use]
 pub fn renditions_at(mpd: &Mpd, now: Timestamp) -> Vec<RenditionSnapshot> {
     let Some(main) = current_period(mpd, now) else { return Vec::new() };
@@ -51,7 +53,7 @@ pub fn renditions_at(mpd: &Mpd, now: Timestamp) -> Vec<RenditionSnapshot> {
     snapshots
 }
 
-/// Gives the MPD's ad markers to the video renditions, or to all renditions when there is no video.
+/// Adds the MPD's ad markers to the video renditions, or to all renditions if there is no video.
 fn mark(snapshots: &mut [RenditionSnapshot], markers: Vec<Marker>) {
     let video = snapshots.iter().any(|o| o.rendition.media == Media::Video);
     for snapshot in snapshots.iter_mut().filter(|o| !video || o.rendition.media == Media::Video) {
@@ -59,12 +61,12 @@ fn mark(snapshots: &mut [RenditionSnapshot], markers: Vec<Marker>) {
     }
 }
 
-/// A presentation that begins within this time already has its renditions: clocks differ, and ffmpeg dates its output by the
-/// end of its analysis of the input.
+/// Time before the start of a presentation from which its renditions are already returned: clocks differ, and ffmpeg
+/// dates its output by the end of its analysis of the input.
 const SOON: Seconds = Seconds(10.0);
 
-/// The newest Period that has begun and has segments; else the newest that has begun; else the first, if it begins within
-/// 10 s. `None`: no Period has begun.
+/// Returns the newest Period that has begun and has segments; else the newest that has begun; else the first, if it
+/// begins within 10 s. `None` otherwise.
 #[must_use]
 pub fn current_period(mpd: &Mpd, now: Timestamp) -> Option<&Period> {
     let newest_first = || mpd.periods.iter().rev().filter(|p| begun(mpd, p, now));
@@ -73,8 +75,8 @@ pub fn current_period(mpd: &Mpd, now: Timestamp) -> Option<&Period> {
     newest_first().find(has_segments).or_else(|| newest_first().next()).or_else(soon)
 }
 
-/// The Representations that players can select for normal playback, with their AdaptationSets. Trick play, thumbnails for
-/// seeking, and those with an unsupported EssentialProperty are left out.
+/// Iterates over the Representations that players can select for normal playback, with their AdaptationSets. Trick
+/// play, thumbnails for seeking, and Representations with an unsupported EssentialProperty are left out.
 pub fn playable_representations(period: &Period) -> impl Iterator<Item = (&AdaptationSet, &Representation)> {
     let image = |r: &Representation| r.mime_type.as_deref().is_some_and(|m| m.starts_with("image/"));
     let sets = period.sets.iter().filter(|set| !set.trick_play && set.unsupported_property.is_none());
@@ -91,8 +93,8 @@ fn newest(mpd: &Mpd, period: &Period, representation: &Representation, now: Time
     segment_spans(&representation.addressing, stretch(mpd, period, &representation.addressing, now)?, 1).0.pop()
 }
 
-/// The Representations of a Period by media type and id. An id should be unique in its Period, but packagers repeat it in the
-/// AdaptationSets of several languages.
+/// Representations of a Period by kind of media and id. An id should be unique in its Period, but packagers repeat it
+/// in the AdaptationSets of several languages.
 struct Index<'m> {
     period: &'m Period,
     by_id: HashMap<(Media, &'m str), Vec<(&'m AdaptationSet, &'m Representation)>>,
@@ -107,7 +109,8 @@ impl<'m> Index<'m> {
         Self { period, by_id }
     }
 
-    /// The part of a Representation in this Period: itself, or the one of the same id that is most like it.
+    /// Returns the continuation of a Representation in this Period: itself, or the most similar one with the same id.
+    /// `None` without one.
     fn same(&self, mpd: &'m Mpd, set: &AdaptationSet, representation: &Representation) -> Option<Piece<'m>> {
         let equal = self.by_id.get(&(set.media, representation.id.as_str()))?;
         let likeness = |(own, r): &&(&AdaptationSet, &Representation)| {
@@ -127,7 +130,8 @@ struct Piece<'m> {
 }
 
 impl RenditionSnapshot {
-    /// The snapshot of a rendition whose parts in each Period are `pieces`, the newest Period first.
+    /// Makes the snapshot of a rendition that consists of one Representation in each Period (`pieces`, the newest
+    /// Period first), with at most `most` segments.
     fn of(rendition: Rendition, pieces: &[Piece<'_>], now: Timestamp, most: usize) -> Self {
         let mut newest_first: Vec<Segment> = Vec::new();
         let mut base_urls: Vec<BaseUrls> = Vec::new();
@@ -217,16 +221,16 @@ impl Piece<'_> {
     }
 }
 
-/// Start of a segment in media time. `None`: it is beyond 63 bits.
+/// Returns the start of a segment in media time. `None` if it is beyond 63 bits.
 fn media_start(addressing: &SegmentAddressing, listing: &SegmentListing, span: SegmentSpan) -> Option<MediaStart> {
     let at = MediaTime::new(i64::try_from(span.start).ok()?, addressing.timescale);
     Some(MediaStart { at, nominal: matches!(listing.timing, SegmentTiming::Fixed(_)) })
 }
 
-/// A time later than every time that an MPD can name.
+/// A time in ticks that is later than every time that an MPD can contain.
 const FAR: i128 = i128::MAX / 4;
 
-/// The window of media time that is available at `now`. `None`: the start of the Period is unknown.
+/// Returns the window of media time that is available at `now`. `None` if the start of the Period is unknown.
 fn stretch(mpd: &Mpd, period: &Period, addressing: &SegmentAddressing, now: Timestamp) -> Option<TickWindow> {
     let start = period.start?;
     let ticks = |seconds: Seconds| {
@@ -245,7 +249,8 @@ fn stretch(mpd: &Mpd, period: &Period, addressing: &SegmentAddressing, now: Time
     Some(TickWindow { from, until: ticks(elapsed + early), end })
 }
 
-/// Whether the segments are parts of one file. A player plays each of them in its time, however early the file is available.
+/// Returns whether the segments are subsegments of one file. A player plays each of them at its time, however early the
+/// file is available.
 fn is_indexed(addressing: &SegmentAddressing) -> bool {
     matches!(&addressing.segments, SegmentScheme::Listed(SegmentListing { timing: SegmentTiming::Indexed(_), .. }))
 }
@@ -281,7 +286,7 @@ fn identity(media: Media, representation: &Representation) -> RenditionIdentity 
     }
 }
 
-/// `Some(true)` when Accessibility announces closed captions (SCTE 214-1). `None`: the MPD does not say it.
+/// Returns `Some(true)` if Accessibility announces closed captions (SCTE 214-1). `None` if the MPD doesn't say.
 fn captions(set: &AdaptationSet) -> Option<bool> {
     let closed = |d: &Descriptor| {
         d.scheme.starts_with("urn:scte:dash:cc:cea-608") || d.scheme.starts_with("urn:scte:dash:cc:cea-708")
@@ -289,7 +294,7 @@ fn captions(set: &AdaptationSet) -> Option<bool> {
     (set.media == Media::Video && set.accessibility.iter().any(closed)).then_some(true)
 }
 
-/// Group of renditions whose media times can be compared: those with the same presentationTimeOffset.
+/// Returns the group of renditions whose media times can be compared: those with the same presentationTimeOffset.
 fn clock_of(addressing: &SegmentAddressing) -> String {
     let scale = u128::from(addressing.timescale.get());
     format!("offset-{}ms", u128::from(addressing.presentation_time_offset) * 1000 / scale)

@@ -1,4 +1,4 @@
-//! The segments of a Representation in a window of media time, computed without enumerating those before it.
+//! Computation of a Representation's segments in a window of media time, without enumerating those before it.
 
 use super::model::{SegmentAddressing, SegmentListing, SegmentScheme, SegmentTiming, SegmentUrls, TimelineRun};
 use std::ops::Range;
@@ -18,20 +18,20 @@ impl SegmentSpan {
     }
 }
 
-/// A window of media time, in ticks.
+/// A window of media time, in ticks of the Representation's timescale.
 #[derive(Debug, Clone, Copy)]
 pub struct TickWindow {
-    /// The window holds only segments that end after this time.
+    /// Start of the window: it holds only segments that end after this time.
     pub from: i128,
-    /// Segments whose times are computed (a fixed duration, an open run) and parts of a file must have ended by this time.
-    /// Segments that a SegmentTimeline lists exist whatever their end.
+    /// End of the window for segments whose times are computed (a fixed duration, an open run) and for subsegments of a
+    /// file: they have to end by this time. It doesn't apply to segments that a SegmentTimeline lists.
     pub until: i128,
-    /// End of the Period in ticks of its timescale, exclusive: no segment starts at this time or later.
+    /// End of the Period in ticks, exclusive: no segment starts at this time or later.
     pub end: i128,
 }
 
-/// The newest `most` segments in `stretch`, oldest first, and the oldest segment in `stretch`. The last number or URL of the
-/// listing is a bound too.
+/// Returns the newest `most` segments in the window `stretch`, oldest first, and the oldest segment in the window. The
+/// last number or URL of the description is a bound too.
 #[must_use]
 pub fn segment_spans(
     addressing: &SegmentAddressing,
@@ -65,7 +65,7 @@ fn runs(listing: &SegmentListing, offset: u64) -> std::borrow::Cow<'_, [Timeline
     }
 }
 
-/// Positions, from 0, of the run's segments that are in the window.
+/// Returns the positions, from 0, of those segments of the run that are in the window.
 // Most runs lie in the window as a whole: those cost no division.
 fn places(run: &TimelineRun, listing: &SegmentListing, stretch: TickWindow) -> Range<u64> {
     let (start, duration) = (i128::from(run.start), i128::from(run.duration.max(1)));
@@ -82,7 +82,7 @@ fn places(run: &TimelineRun, listing: &SegmentListing, stretch: TickWindow) -> R
     place(wanted)..place(end)
 }
 
-/// Number of segments, from the run's first on, up to the listing's last number or URL.
+/// Returns the number of segments from the run's first one up to the last number or URL that the description gives.
 fn named(run: &TimelineRun, listing: &SegmentListing) -> u64 {
     let listed = match &listing.urls {
         SegmentUrls::Template(_) => u64::MAX,

@@ -1,5 +1,5 @@
-//! SCTE 35 in the EventStreams of an MPD (ANSI/SCTE 214-1 6.7.3). Each Event has a section as XML or in Base64; its times count
-//! from its Period.
+//! Reader for SCTE 35 in the EventStreams of an MPD (ANSI/SCTE 214-1 6.7.3). Each Event has a section as XML or in
+//! Base64; its times count from the start of its Period.
 
 use super::defect_log::DefectLog;
 use super::model::{EventStream, Mpd, MpdEvent, Period};
@@ -12,17 +12,18 @@ use roxmltree::Node;
 
 const SCHEME: &str = "urn:scte:scte35:";
 const SIGNAL: &str = "ANSI/SCTE 214-1 6.7.3; ANSI/SCTE 35";
-/// Most elements of one signal that are searched.
+/// Largest number of elements that are searched in one SCTE 35 signal.
 const MAX_ELEMENTS: usize = 64;
 const MAX_CUES: usize = 16;
 
-/// Whether the scheme of an EventStream or of an `emsg` box is that of SCTE 35, in any of its forms and in any case.
+/// Returns whether the scheme of an EventStream or of an `emsg` box is that of SCTE 35, in any of its forms and in any
+/// case of letters.
 #[must_use]
 pub fn is_scte35(scheme: &str) -> bool {
     scheme.get(..SCHEME.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(SCHEME))
 }
 
-/// The section of an Event. `None`: it cannot be read, which is logged as a defect.
+/// Returns the SCTE 35 section of an Event. `None` if it can't be read, which is logged as a defect.
 pub(super) fn section(event: Node<'_, '_>, scheme: &str, log: &mut DefectLog<'_>) -> Option<SpliceSection> {
     let inside = |name: &'static str| event.descendants().take(MAX_ELEMENTS).find(move |node| is(*node, name));
     let read = match (inside("Binary"), inside("SpliceInfoSection")) {
@@ -42,7 +43,7 @@ fn decode_base64(text: &str) -> Result<SpliceSection, String> {
     splice::parse(&bytes).map_err(|fault| format!("has no readable splice_info_section: {fault}"))
 }
 
-/// Reads the XML form of a section (ANSI/SCTE 35 11).
+/// Parses the XML form of an SCTE 35 section (ANSI/SCTE 35 11).
 fn parse_xml(node: Node<'_, '_>) -> Result<SpliceSection, String> {
     let within = || node.descendants().take(MAX_ELEMENTS);
     let adjustment = optional(node, "ptsAdjustment")?.unwrap_or(0);
@@ -94,8 +95,8 @@ fn truth(text: &str) -> bool {
     text == "1" || text == "true"
 }
 
-/// The ad breaks of a live MPD. The number of each marker is its start in milliseconds since the beginning of the presentation,
-/// as the numbers of segments are.
+/// Returns the ad markers of a live MPD. The number of each marker is its start in milliseconds since the beginning of
+/// the presentation, as the numbers of segments are.
 pub(super) fn markers(mpd: &Mpd) -> Vec<Marker> {
     let Some(start) = mpd.availability_start.filter(|_| mpd.dynamic) else { return Vec::new() };
     let mut ranges: Vec<AdRange> = Vec::new();
@@ -113,7 +114,8 @@ pub(super) fn markers(mpd: &Mpd) -> Vec<Marker> {
     ranges.into_iter().map(marker).collect()
 }
 
-/// The splice section of an Event, with its time; `None` if the event has none or the time of its Period is unknown.
+/// Returns the SCTE 35 section of an Event with its time; `None` if the event has none or the start of its Period is
+/// unknown.
 fn timed_section<'e>(
     start: Timestamp,
     period: &Period,

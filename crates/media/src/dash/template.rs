@@ -3,12 +3,12 @@
 use crate::redact;
 use std::fmt::Write;
 
-/// Most bytes of a template.
+/// Largest size of a URL template in bytes.
 const MAX_LENGTH: usize = 8 * 1024;
-/// Widest number that a format may ask for.
+/// Largest width that a format tag of a URL template may ask for, in digits.
 const MAX_WIDTH: usize = 20;
 
-/// A relative URL with identifiers in it.
+/// A template for relative URLs, with identifiers such as `$Number$`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UrlTemplate(Vec<Piece>);
 
@@ -22,21 +22,21 @@ enum Piece {
     Time(usize),
 }
 
-/// Values that replace the identifiers of a template.
+/// Values that replace the identifiers of a URL template.
 #[derive(Debug, Clone, Copy)]
 pub struct TemplateValues<'a> {
     pub representation: &'a str,
     pub bandwidth: u64,
     pub number: u64,
-    /// Media time in ticks of the timescale.
+    /// Media time of the segment in ticks of the timescale.
     pub time: u64,
 }
 
 impl UrlTemplate {
-    /// Parses the text of an attribute.
+    /// Parses the value of a `media` or `initialization` attribute as a URL template.
     ///
     /// # Errors
-    /// A sentence about the first identifier that the standard does not define, or about the length of the text.
+    /// The error names the first identifier that the standard doesn't define, or says that the text is too long.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.len() > MAX_LENGTH {
             return Err(format!("it has {} bytes; at most {MAX_LENGTH} are read", text.len()));
@@ -59,7 +59,8 @@ impl UrlTemplate {
         self.0.iter().any(|p| matches!(p, Piece::Number(_)))
     }
 
-    /// Whether the URLs name parts of a segment sequence, which this exporter does not number.
+    /// Returns whether the template has `$SubNumber$`, so that its URLs name parts of a segment sequence, which this
+    /// exporter doesn't number.
     #[must_use]
     pub fn has_sub_number(&self) -> bool {
         self.0.iter().any(|p| matches!(p, Piece::SubNumber))
@@ -70,7 +71,7 @@ impl UrlTemplate {
         self.0.iter().any(|p| matches!(p, Piece::Time(_)))
     }
 
-    /// The relative URL of one segment.
+    /// Returns the relative URL of one segment, with these values for the identifiers.
     #[must_use]
     pub fn fill(&self, values: TemplateValues<'_>) -> String {
         let mut filled = String::new();
@@ -108,7 +109,7 @@ fn unknown(identifier: &str) -> String {
     format!("`${identifier}$` is no identifier that can be filled in")
 }
 
-/// Width in a format tag: 5 for `05d`.
+/// Returns the width in digits that a format tag gives, such as 5 for `05d`; `None` for a malformed one.
 fn width(format: &str) -> Option<usize> {
     let digits = format.strip_prefix('0')?.strip_suffix('d')?;
     let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! When segments are due (ISO/IEC 23009-1 5.3.9.5.3), and the clock that the MPD refers to.
+//! Availability times of segments (ISO/IEC 23009-1 5.3.9.5.3), and the clocks to which an MPD refers.
 
 use super::model::{Descriptor, Mpd, Period, SegmentAddressing};
 use super::spans::SegmentSpan;
@@ -6,7 +6,8 @@ use crate::stream::date;
 use crate::units::{Seconds, Timestamp};
 use url::Url;
 
-/// Whether any segment of `period` can be played at `now`: the Period has begun, and its end is still in the time-shift buffer.
+/// Returns whether a segment of `period` can be played at `now`: the Period has begun, and its end is still in the
+/// time-shift buffer.
 #[must_use]
 pub fn is_period_in_window(mpd: &Mpd, period: &Period, now: Timestamp) -> bool {
     let Some(start) = period.start else { return false };
@@ -19,37 +20,38 @@ pub fn is_period_in_window(mpd: &Mpd, period: &Period, now: Timestamp) -> bool {
     start <= elapsed && !gone
 }
 
-/// Time by which a segment is complete before its media time has passed. Zero when the segment still grows by then.
+/// Returns the time by which a segment is complete before its media time has passed. Zero if the segment still grows
+/// when it becomes available.
 #[must_use]
 pub fn early_availability(addressing: &SegmentAddressing) -> Seconds {
     if addressing.availability_time_complete { addressing.availability_time_offset } else { Seconds::ZERO }
 }
 
-/// Start of a segment on the timeline of the presentation. `None` when the start of the Period is unknown.
+/// Returns the start of a segment on the timeline of the presentation. `None` if the start of the Period is unknown.
 #[must_use]
 pub fn presentation_time(period: &Period, addressing: &SegmentAddressing, span: SegmentSpan) -> Option<Seconds> {
     let ticks = i128::from(span.start) - i128::from(addressing.presentation_time_offset);
     Some(period.start? + Seconds(ticks as f64 / f64::from(addressing.timescale.get())))
 }
 
-/// Most URLs that are read of one UTCTiming element.
+/// Largest number of URLs that are read of one UTCTiming element.
 const MAX_CLOCK_URLS: usize = 4;
 
-/// How a UTCTiming scheme gives the time (ISO/IEC 23009-1 5.8.4.11).
+/// Source of the time that a UTCTiming element refers to (ISO/IEC 23009-1 5.8.4.11).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClockSource {
-    /// The MPD contains the time at which it was made.
+    /// The MPD itself contains the time at which it was made.
     Direct(Timestamp),
-    /// The answer to a HEAD request has the time in its Date header.
+    /// The Date header of the answer to a HEAD request is the time.
     Date(Url),
     /// The body of the answer is the time as xs:dateTime or ISO 8601.
     Body(Url),
-    /// The time comes over NTP or SNTP, and not over HTTP.
+    /// The time comes over NTP or SNTP instead of HTTP.
     Network,
 }
 
-/// The clocks that a UTCTiming element refers to, in their order: a player that gets no time from one asks the next. `base`
-/// resolves relative URLs. Empty: the scheme is unknown, or the value is no time or URL.
+/// Returns the clocks to which a UTCTiming element refers, in their order: a player that gets no time from one asks the
+/// next. `base` resolves relative URLs. Empty if the scheme is unknown, or the value is no time or URL.
 #[must_use]
 pub fn clock_sources(timing: &Descriptor, base: &Url) -> Vec<ClockSource> {
     let kind = timing.scheme.strip_prefix("urn:mpeg:dash:utc:").and_then(|kind| kind.split(':').next());
@@ -64,7 +66,7 @@ pub fn clock_sources(timing: &Descriptor, base: &Url) -> Vec<ClockSource> {
     }
 }
 
-/// The time in the body of a clock's answer. `None`: the body is no xs:dateTime or ISO 8601 date.
+/// Parses the time in the body of a clock's answer. `None` if the body is no xs:dateTime or ISO 8601 date.
 #[must_use]
 pub fn parse_clock_body(body: &[u8]) -> Option<Timestamp> {
     let text = std::str::from_utf8(body.get(..body.len().min(128))?).ok()?;

@@ -1,4 +1,5 @@
-//! Ids of AdaptationSets and Representations, which must be unique in a Period; identical Representations may share one.
+//! Check that ids of AdaptationSets and Representations are unique in a Period; identical Representations may share
+//! one.
 
 use super::defect_log::DefectLog;
 use super::model::{Period, Representation};
@@ -11,8 +12,8 @@ use std::collections::HashSet;
 const SET: &str = "ISO/IEC 23009-1 5.3.3.2";
 const REPRESENTATION: &str = "ISO/IEC 23009-1 5.3.5.2";
 
-/// Logs ids that occur twice in one Period: players identify their selection by these ids, and segment URLs contain those of
-/// Representations. `periods` are the last ones of the MPD, as far as they were read.
+/// Logs ids that occur twice in one Period: players identify their selection by these ids, and segment URLs contain
+/// those of Representations. `periods` are the newest Periods of the MPD, as far as they were read.
 pub(super) fn check_unique_ids(root: Node<'_, '_>, periods: &[Period], log: &mut DefectLog<'_>) {
     let unread = children(root, "Period").count().saturating_sub(periods.len());
     for (node, period) in children(root, "Period").skip(unread).zip(periods) {

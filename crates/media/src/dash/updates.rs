@@ -1,4 +1,4 @@
-//! URLs of the next state of an MPD: Location and PatchLocation.
+//! Parser for the URLs from which players update an MPD: Location and PatchLocation.
 
 use super::defect_log::DefectLog;
 use super::model::PatchLocation;
@@ -9,7 +9,7 @@ use url::Url;
 
 const LOCATION: &str = "ISO/IEC 23009-1 5.3.1.2";
 const PATCHES: &str = "ISO/IEC 23009-1 5.15.2";
-/// Most elements of one kind.
+/// Largest number of Location elements that are read, and of PatchLocation elements.
 const MAX_LOCATIONS: usize = 8;
 
 pub(super) fn locations(root: Node<'_, '_>, base: &Url, log: &mut DefectLog<'_>) -> Vec<Url> {

@@ -1,5 +1,5 @@
-//! Parameters that annex I of ISO/IEC 23009-1 inserts into the URLs of segments: UrlQueryInfo of the 2014 scheme, ExtUrlQueryInfo of
-//! the 2016 scheme.
+//! URL parameters that annex I of ISO/IEC 23009-1 adds to the URLs of segments: UrlQueryInfo of the 2014 scheme,
+//! ExtUrlQueryInfo of the 2016 scheme.
 
 use super::values::{attribute, child, children};
 use crate::stream::Uninspected;
@@ -8,25 +8,27 @@ use url::Url;
 
 const BASIC: &str = "urn:mpeg:dash:urlparam:2014";
 const EXTENDED: &str = "urn:mpeg:dash:urlparam:2016";
-/// Most bytes of the parameters of one level. A query of an MPD's URL is repeated in the URL of every segment.
+/// Largest number of bytes of the URL parameters of one level. The query of an MPD's URL is repeated in the URL of
+/// every segment.
 const MAX_LENGTH: usize = 4 * 1024;
 
-/// What is added to the query of each segment's URL, in its order.
+/// Query parameters that are added to each segment's URL, in their order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UrlQuery(Vec<QueryPart>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct QueryPart {
     text: String,
-    /// The part is added only to URLs with the origin of this one.
+    /// The URL whose origin a segment's URL must share to get the parameters; `None` if all URLs get them.
     only_origin: Option<Url>,
 }
 
 impl UrlQuery {
-    /// The parameters that apply to a Representation. `levels` are the Representation, its AdaptationSet, its Period and the MPD.
+    /// Returns the query parameters that apply to a Representation. `levels` are the Representation, its AdaptationSet,
+    /// its Period and the MPD.
     ///
     /// # Errors
-    /// The parameters come from somewhere else than the MPD and its URL, or are too long.
+    /// The parameters come from another source than the MPD and its URL, or are too long.
     pub(super) fn of(levels: &[Node<'_, '_>; 4], mpd_url: &Url) -> Result<Self, Uninspected> {
         let (mut basic, mut extended) = (Vec::new(), Vec::new());
         for level in levels {
@@ -42,7 +44,7 @@ impl UrlQuery {
         Ok(Self(extended))
     }
 
-    /// The URL with the parameters that apply to its origin, behind those that it has.
+    /// Returns the URL with the query parameters that apply to its origin appended to its own.
     #[must_use]
     pub fn apply(&self, mut url: Url) -> Url {
         for part in &self.0 {
@@ -64,7 +66,7 @@ fn scheme(property: Node<'_, '_>) -> Option<&'static str> {
     [BASIC, EXTENDED].into_iter().find(|known| *known == written)
 }
 
-/// The parameters that one property gives to segments; `None` if it gives them none.
+/// Returns the query parameters that one property gives to segments; `None` if it gives none.
 fn part(property: Node<'_, '_>, scheme: &str, mpd_url: &Url) -> Result<Option<QueryPart>, Uninspected> {
     let name = if scheme == EXTENDED { "ExtUrlQueryInfo" } else { "UrlQueryInfo" };
     let Some(info) = child(property, name) else { return Ok(None) };
@@ -85,7 +87,8 @@ fn part(property: Node<'_, '_>, scheme: &str, mpd_url: &Url) -> Result<Option<Qu
     Ok((!text.is_empty()).then_some(QueryPart { text, only_origin }))
 }
 
-/// The template with its identifiers replaced: `$querypart$` by all parameters, `$query:NAME$` by the value of one, `$$` by `$`.
+/// Returns the template with its identifiers replaced: `$querypart$` by all parameters, `$query:NAME$` by the value of
+/// one, `$$` by `$`.
 fn fill(template: &str, given: &str) -> Result<String, Uninspected> {
     let mut filled = String::new();
     let mut rest = template;
@@ -107,7 +110,7 @@ fn fill(template: &str, given: &str) -> Result<String, Uninspected> {
     if filled.len() > MAX_LENGTH { Err(Uninspected::UrlParameters) } else { Ok(filled) }
 }
 
-/// The value of a parameter as it is written; empty when it is not given.
+/// Returns the value of a query parameter as it is written; empty if the query doesn't have it.
 fn value<'q>(query: &'q str, name: &str) -> &'q str {
     query
         .split('&')
@@ -120,8 +123,8 @@ fn value<'q>(query: &'q str, name: &str) -> &'q str {
 mod tests {
     use super::*;
 
-    /// The query of a segment at this URL, where the properties stand in the MPD, its Period, its AdaptationSet and its
-    /// Representation.
+    /// Returns the query of the segment URL `segment` when these properties stand in the MPD, its Period, its
+    /// AdaptationSet and its Representation.
     fn query(properties: [&str; 4], segment: &str) -> Result<Option<String>, Uninspected> {
         let [mpd, period, set, representation] = properties;
         let text = format!(

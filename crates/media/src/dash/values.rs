@@ -1,4 +1,4 @@
-//! Values of attributes. A malformed value is a defect, and is read as absent.
+//! Parser for attribute values of an MPD. A malformed value is a defect, and is read as absent.
 
 use super::defect_log::DefectLog;
 use crate::redact::Quoted;
@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 const TYPES: &str = "ISO/IEC 23009-1 5.3";
 
-/// Whether `node` is an element with this local name, whatever its prefix.
+/// Returns whether `node` is an element with this local name, whatever its prefix.
 pub(super) fn is(node: Node<'_, '_>, name: &str) -> bool {
     node.is_element() && node.tag_name().name() == name
 }
@@ -26,12 +26,12 @@ pub(super) fn child<'a, 'd: 'a>(node: Node<'a, 'd>, name: &'static str) -> Optio
     children(node, name).next()
 }
 
-/// An attribute's value by its local name, whatever its prefix (`cenc:default_KID`).
+/// Returns an attribute's value by its local name, whatever its prefix (`cenc:default_KID`); `None` if it is absent.
 pub(super) fn attribute<'a>(node: Node<'a, '_>, name: &str) -> Option<&'a str> {
     node.attributes().find(|a| a.name() == name).map(|a| a.value().trim())
 }
 
-/// Several attributes in one pass, since an MPD may have tens of thousands of elements.
+/// Returns several attributes of an element in one pass, because an MPD may have tens of thousands of elements.
 pub(super) fn attributes<'a, const N: usize>(node: Node<'a, '_>, names: [&str; N]) -> [Option<&'a str>; N] {
     let mut found = [None; N];
     for attribute in node.attributes() {
@@ -43,7 +43,7 @@ pub(super) fn attributes<'a, const N: usize>(node: Node<'a, '_>, names: [&str; N
     found
 }
 
-/// The value of an attribute, cut at 256 characters.
+/// Returns the value of an attribute, cut at 256 characters; `None` if it is absent.
 pub(super) fn string(node: Node<'_, '_>, name: &str) -> Option<String> {
     attribute(node, name).map(bounded)
 }
@@ -61,7 +61,7 @@ pub(super) fn number<T: FromStr>(node: Node<'_, '_>, name: &'static str, log: &m
     whole_number(node, name, attribute(node, name)?, log)
 }
 
-/// Parses a whole number from the value of an attribute that was found already.
+/// Parses a whole number from the attribute value `text`, which the caller has found already.
 pub(super) fn whole_number<T: FromStr>(
     node: Node<'_, '_>,
     name: &'static str,
@@ -75,7 +75,7 @@ pub(super) fn timescale(node: Node<'_, '_>, name: &'static str, log: &mut Defect
     read(node, name, log, "a whole number from 1 to 4294967295", |text| text.parse().ok())
 }
 
-/// A number of seconds, as in `availabilityTimeOffset`; infinite for `INF`.
+/// Returns the number of seconds of an attribute such as `availabilityTimeOffset`; infinite for `INF`.
 pub(super) fn offset(node: Node<'_, '_>, name: &'static str, log: &mut DefectLog<'_>) -> Option<Seconds> {
     read(node, name, log, "a number of seconds or INF", |text| match text {
         "INF" => Some(Seconds(f64::INFINITY)),
@@ -95,12 +95,12 @@ pub(super) fn duration(node: Node<'_, '_>, name: &'static str, log: &mut DefectL
     read(node, name, log, "a duration such as PT6.0S", parse_duration)
 }
 
-/// A date without a time zone is read as UTC.
+/// Returns the instant of a date attribute. A date without a time zone is read as UTC.
 pub(super) fn instant(node: Node<'_, '_>, name: &'static str, log: &mut DefectLog<'_>) -> Option<Timestamp> {
     read(node, name, log, "a date such as 2026-01-02T03:04:05Z", |text| date::parse(text).map(|d| d.at))
 }
 
-/// Frames per second from values such as `25` and `30000/1001`.
+/// Returns the frames per second of a @frameRate such as `25` or `30000/1001`.
 pub(super) fn frame_rate(node: Node<'_, '_>, log: &mut DefectLog<'_>) -> Option<f64> {
     read(node, "frameRate", log, "a frame rate such as 25 or 30000/1001", |text| {
         let (above, below) = text.split_once('/').unwrap_or((text, "1"));
@@ -109,7 +109,7 @@ pub(super) fn frame_rate(node: Node<'_, '_>, log: &mut DefectLog<'_>) -> Option<
     })
 }
 
-/// A byte range such as `0-731`, which gives the first and the last byte.
+/// Returns the byte range of an attribute such as `0-731`, which gives the first and the last byte.
 pub(super) fn range(node: Node<'_, '_>, name: &'static str, log: &mut DefectLog<'_>) -> Option<ByteRange> {
     read(node, name, log, "a byte range such as 0-731", |text| {
         let (first, last) = text.split_once('-')?;
@@ -144,7 +144,8 @@ fn value<T>(
     value
 }
 
-/// Parses an xs:duration. A year counts 365 days and a month 30 days: packagers use them only for very long durations.
+/// Parses an xs:duration; `None` if it is malformed. A year counts 365 days and a month 30 days, because packagers use
+/// them only for very long durations.
 fn parse_duration(text: &str) -> Option<Seconds> {
     let (days, time) = text.strip_prefix('P')?.split_once('T').map_or((text.get(1..)?, None), |(d, t)| (d, Some(t)));
     if (days.is_empty() && time.is_none()) || time == Some("") {
@@ -155,7 +156,8 @@ fn parse_duration(text: &str) -> Option<Seconds> {
     Some(Seconds(date + time))
 }
 
-/// Sum of numbers with unit letters, each unit at most once and in the order of `units`.
+/// Returns the sum of numbers with unit letters, each unit at most once and in the order of `units`; `None` for other
+/// text.
 fn fields(text: &str, units: &[(char, f64)]) -> Option<f64> {
     let (mut rest, mut sum) = (text, 0.0);
     for (letter, worth) in units {

@@ -1,10 +1,10 @@
-//! Dynamic range of an AdaptationSet, from its properties (ISO/IEC 23091-2 8.2, DASH-IF IOP 4.3 10.3).
+//! Dynamic range of an AdaptationSet from its properties (ISO/IEC 23091-2 8.2, DASH-IF IOP 4.3 10.3).
 
 use super::model::AdaptationSet;
 
 const TRANSFER: &str = "urn:mpeg:mpegB:cicp:TransferCharacteristics";
 
-/// The dynamic range by the names of VIDEO-RANGE in HLS. `None`: only the bitstream says it.
+/// Returns the dynamic range with the names of VIDEO-RANGE in HLS. `None` if only the bitstream says it.
 pub(super) fn video_range(set: &AdaptationSet) -> Option<String> {
     let properties = set.essential.iter().chain(&set.supplemental);
     let value = properties.filter(|p| p.scheme == TRANSFER).find_map(|p| p.value.as_deref())?;

@@ -1,4 +1,5 @@
-//! Application of a patch's operations, in their order: each works on the result of those before it (RFC 5261 4).
+//! Application of an MPD patch's operations in their order: each operation works on the result of those before it (RFC
+//! 5261 4).
 
 use super::super::defect_log::DefectLog;
 use super::super::values::attribute;
@@ -8,13 +9,13 @@ use crate::redact::Quoted;
 use roxmltree::Node;
 
 const OPERATION: &str = "ISO/IEC 23009-1 5.15.3; RFC 5261 4";
-/// Number of nodes that all selectors of a patch may visit together. A patch that needs more is not judged.
+/// Number of XML nodes that all selectors of an MPD patch may visit together. A patch that needs more isn't judged.
 const EFFORT: usize = 5_000_000;
-/// Largest number of nodes that a document may have.
+/// Largest number of XML nodes that a patched MPD may have.
 const MAX_NODES: usize = 1_000_000;
 
-/// Applies all operations and returns whether each of them could be applied and judged. Stops at the first failure,
-/// because after it the document differs from what the author meant.
+/// Applies all operations of an MPD patch, and returns whether each of them could be applied and judged. Stops at the
+/// first failure, because after it the document differs from what the author meant.
 pub(super) fn apply_operations(patch: Node<'_, '_>, document: &mut Document, log: &mut DefectLog<'_>) -> bool {
     let mut effort = EFFORT;
     for operation in patch.children().filter(Node::is_element) {
@@ -73,7 +74,7 @@ fn missed(operation: Node<'_, '_>, path: &str, miss: &Miss, log: &mut DefectLog<
     }
 }
 
-/// Applies an `add` operation (RFC 5261, 4.3). Returns the reason for which it can't be applied, or `None`.
+/// Applies an `add` operation (RFC 5261 4.3). Returns the reason why it can't be applied, or `None` if it was applied.
 fn add(operation: Node<'_, '_>, target: &Target, document: &mut Document) -> Option<&'static str> {
     let node = match *target {
         Target::Element(node) | Target::Other(node) => node,
@@ -102,7 +103,8 @@ fn add(operation: Node<'_, '_>, target: &Target, document: &mut Document) -> Opt
     None
 }
 
-/// Applies a `replace` operation (RFC 5261, 4.4). Returns the reason for which it can't be applied, or `None`.
+/// Applies a `replace` operation (RFC 5261 4.4). Returns the reason why it can't be applied, or `None` if it was
+/// applied.
 fn replace(operation: Node<'_, '_>, target: Target, document: &mut Document) -> Option<&'static str> {
     match target {
         Target::Attribute(node, name) => {
@@ -125,7 +127,8 @@ fn put(operation: Node<'_, '_>, node: usize, document: &mut Document) {
     document.remove(node);
 }
 
-/// Applies a `remove` operation (RFC 5261, 4.5). Returns the reason for which it can't be applied, or `None`.
+/// Applies a `remove` operation (RFC 5261 4.5). Returns the reason why it can't be applied, or `None` if it was
+/// applied.
 fn remove(target: Target, document: &mut Document) -> Option<&'static str> {
     match target {
         Target::Attribute(node, name) => document.set_attribute(node, &name, None),

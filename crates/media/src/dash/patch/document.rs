@@ -1,9 +1,9 @@
-//! An editable XML document. The trees of roxmltree are read-only.
+//! An XML document that can be edited, which the trees of roxmltree can't.
 
 use crate::xml;
 use roxmltree::Node;
 
-/// The nodes of a document in one list. Removed nodes stay in the list, but no other node refers to them.
+/// The nodes of an XML document in one list. Removed nodes stay in the list, but no other node refers to them.
 #[derive(Debug)]
 pub(super) struct Document {
     nodes: Vec<DocumentNode>,
@@ -18,9 +18,9 @@ pub(super) struct DocumentNode {
 
 #[derive(Debug, PartialEq)]
 pub(super) enum NodeKind {
-    /// The parent of the root element.
+    /// The document node, which is the parent of the root element.
     Top,
-    /// An element by its local name, because prefixes are the author's choice.
+    /// An element. It is stored by its local name, because prefixes are the author's choice.
     Element {
         name: String,
         attributes: Vec<(String, String)>,
@@ -34,7 +34,7 @@ impl Document {
     pub(super) const TOP: usize = 0;
     pub(super) const ROOT: usize = 1;
 
-    /// Reads a document; `None` if it isn't well-formed, which the MPD reader reports.
+    /// Parses an XML document; `None` if it isn't well-formed, which the MPD parser reports.
     pub(super) fn read(text: &str) -> Option<Self> {
         let tree = xml::parse(text).ok()?;
         let mut document =
@@ -56,7 +56,7 @@ impl Document {
         self.nodes.get(node).map_or(Self::TOP, |item| item.parent)
     }
 
-    /// Number of nodes that were ever created, removed ones included.
+    /// Returns the number of nodes that were ever created, removed ones included.
     pub(super) fn len(&self) -> usize {
         self.nodes.len()
     }
@@ -66,7 +66,7 @@ impl Document {
         attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// Sets an attribute of an element; the value `None` removes it.
+    /// Sets an attribute of an element; if `value` is `None`, removes it.
     pub(super) fn set_attribute(&mut self, node: usize, name: &str, value: Option<String>) {
         let Some(DocumentNode { kind: NodeKind::Element { attributes, .. }, .. }) = self.nodes.get_mut(node) else {
             return;
@@ -75,7 +75,7 @@ impl Document {
         attributes.extend(value.map(|value| (name.to_owned(), value)));
     }
 
-    /// The text of a node: its own, or that of its direct text children.
+    /// Returns the text of a text node, or the text of an element's direct text children.
     pub(super) fn text(&self, node: usize) -> String {
         let texts = self.children(node).iter().filter_map(|child| match self.kind(*child) {
             NodeKind::Text(text) => Some(text.as_str()),
@@ -98,7 +98,7 @@ impl Document {
         self.edit(parent, |children| children.retain(|child| *child != node));
     }
 
-    /// Index of a node among its siblings.
+    /// Returns the index of a node among its siblings, from 0.
     pub(super) fn index_among_siblings(&self, node: usize) -> usize {
         self.children(self.parent(node)).iter().position(|child| *child == node).unwrap_or(0)
     }

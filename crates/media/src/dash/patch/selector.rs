@@ -1,30 +1,30 @@
-//! The paths of RFC 5261 4.1, which are XPath as far as they name one element, attribute or text.
+//! Selectors of MPD patches (RFC 5261 4.1): the subset of XPath that selects one element, attribute or text.
 
 use super::document::{Document, NodeKind};
 
-/// Largest length of a selector in characters; longer ones are malformed.
+/// Largest length of a patch selector in characters; longer ones count as malformed.
 const MAX_CHARACTERS: usize = 2048;
 const MAX_STEPS: usize = 64;
 
-/// The node or attribute that a selector leads to.
+/// The node or attribute that a patch selector selects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Target {
     Element(usize),
-    /// An attribute of an element, by its local name.
+    /// The target is an attribute of an element, with its local name.
     Attribute(usize, String),
-    /// A text, comment or processing instruction.
+    /// The target is a text, comment or processing instruction.
     Other(usize),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Miss {
-    /// The text isn't a path, or not one that RFC 5261 allows in a selector.
+    /// The text isn't a path that RFC 5261 allows in a selector.
     Malformed,
-    /// The path has a form that isn't supported here, so it is not judged.
+    /// The path has a form that isn't supported here, so that the patch isn't judged.
     Unknown,
-    /// The number of nodes that the selector leads to; it must lead to one.
+    /// The selector selects this number of nodes; it has to select one.
     Count(usize),
-    /// Evaluating the selector would take too long.
+    /// The selector would take too long to evaluate.
     Costly,
 }
 
@@ -36,7 +36,7 @@ struct Step {
 
 #[derive(Debug, PartialEq)]
 enum Test {
-    /// An element by its local name; `None` is `*`.
+    /// The step selects elements by their local name; `None` stands for `*`.
     Element(Option<String>),
     Attribute(String),
     Text,
@@ -46,15 +46,15 @@ enum Test {
 
 #[derive(Debug, PartialEq)]
 enum Condition {
-    /// The position among the matching siblings, from 1.
+    /// The node has this position among the matching siblings, from 1.
     Position(usize),
     Attribute(String, String),
-    /// A child element of this local name has this text.
+    /// A child element with this local name has this text.
     Child(String, String),
     Own(String),
 }
 
-/// Follows `path` from the top of `document`. Every visited node lowers `effort` by one.
+/// Evaluates the selector `path` from the top of `document`. Every visited node lowers `effort` by one.
 pub(super) fn resolve(path: &str, document: &Document, effort: &mut usize) -> Result<Target, Miss> {
     let steps = parse(path)?;
     let mut here = vec![Document::TOP];
@@ -174,7 +174,8 @@ fn step(text: &str) -> Result<(Step, &str), Miss> {
     Ok((Step { test, conditions }, rest))
 }
 
-/// Parses a condition after its `[`, and returns the rest of the text after its `]`. A `]` may stand inside quotes.
+/// Parses a condition of a selector after its `[`, and returns the rest of the text after its `]`. A `]` may stand
+/// inside of quotes.
 fn condition(text: &str) -> Result<(Condition, &str), Miss> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     if digits > 0 {
@@ -198,7 +199,7 @@ fn condition(text: &str) -> Result<(Condition, &str), Miss> {
     Ok((condition, rest))
 }
 
-/// The local part of a qualified name, because each document binds prefixes anew.
+/// Returns the local part of a qualified name, because the patch and the MPD bind prefixes independently.
 fn name(text: &str) -> Result<String, Miss> {
     let local = text.trim().rsplit(':').next().unwrap_or_default();
     let sound = local.starts_with(|c: char| c.is_alphabetic() || c == '_')

@@ -1,4 +1,5 @@
-//! Hostile and damaged MPDs: refused or read, in bounded time and memory, and never a panic.
+//! Tests with hostile and damaged MPDs: they are refused or read in bounded time and memory, and never make the parser
+//! panic.
 
 use super::*;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! MPDs as packagers write them: read without a defect, and every address as a player would make it.
+//! Tests with MPDs of real packagers: they have no defect, and every segment URL is the one that a player would use.
 
 use super::super::timing;
 use super::*;

@@ -1,10 +1,10 @@
-//! Files with a segment index.
+//! Tests of files with a segment index (`sidx`).
 
 use super::*;
 use crate::dash::{IndexRequest, required_indexes, resolve_index};
 use crate::stream::{ByteRange, Segment};
 
-/// A `sidx` of version 0 and its parts: bytes, ticks.
+/// Makes a `sidx` box of version 0 with these parts, as pairs of size in bytes and duration in ticks.
 fn sidx(timescale: u32, start: u32, parts: &[(u32, u32)]) -> Vec<u8> {
     let head = [0, 1, timescale, start, 0, parts.len() as u32];
     let parts = parts.iter().flat_map(|(bytes, ticks)| [*bytes, *ticks, 0x9000_0000]);
@@ -12,7 +12,8 @@ fn sidx(timescale: u32, start: u32, parts: &[(u32, u32)]) -> Vec<u8> {
     [&(body.len() as u32 + 8).to_be_bytes()[..], b"sidx", &body].concat()
 }
 
-/// A live MPD with a Period of 60 s that began at midnight, whose only Representation is a file.
+/// Parses a live MPD that began at midnight, whose only Representation is a file; `attributes` and `inside` are those
+/// of its SegmentBase.
 fn file(attributes: &str, inside: &str) -> Mpd {
     let base = format!("<BaseURL>ad.mp4</BaseURL><SegmentBase {attributes}>{inside}</SegmentBase>");
     let (mpd, defects) = read(&live(&base));
@@ -118,7 +119,7 @@ fn all_indexes_together_are_bounded() {
     assert_eq!((large(3), large(5)), (3, 4));
 }
 
-/// Times and sizes whose sums no number holds.
+/// The segment index has times and sizes whose sums exceed 64 bits.
 #[test]
 fn extremes_do_not_overflow() {
     let attributes = format!(

@@ -40,7 +40,7 @@ fn snapshots_of(name: &str, now: &str) -> Vec<RenditionSnapshot> {
     renditions_at(&clean(name), at(now))
 }
 
-/// Path of each listed segment after the channel's folder.
+/// Returns the path of each listed segment without the folder `/live/` before it.
 fn paths(snapshot: &RenditionSnapshot) -> Vec<String> {
     let path = |url: &Url| url.path().trim_start_matches("/live/").to_owned();
     snapshot.timeline.segments.iter().map(|s| path(&s.uri)).collect()
@@ -54,12 +54,12 @@ fn lines(defects: &[Defect]) -> Vec<u32> {
     defects.iter().map(line).collect()
 }
 
-/// A live MPD of one video Representation, begun at midnight, with this inside its Representation.
+/// Makes a live MPD that began at midnight, with one video Representation that contains the elements `inside`.
 fn live(inside: &str) -> String {
     live_with("", inside)
 }
 
-/// The same with these attributes of the MPD beside those that it must have.
+/// Makes the MPD of [`live`] with further attributes of its MPD element.
 fn live_with(attributes: &str, inside: &str) -> String {
     format!(
         r#"<MPD type="dynamic" profiles="p" minBufferTime="PT2S" availabilityStartTime="2026-01-01T00:00:00Z"

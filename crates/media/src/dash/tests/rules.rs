@@ -1,4 +1,4 @@
-//! What is wrong is named with its line, and what can be read is read all the same.
+//! Tests of the MPD rules: a defect has its line, and everything else is still read.
 
 use super::super::{SegmentScheme, SegmentTiming};
 use super::*;
@@ -14,7 +14,8 @@ fn timeline(inside: &str) -> String {
     ))
 }
 
-/// Starts, in ticks, of what is listed; numbers of the runs; ticks between runs.
+/// Returns of an MPD with this SegmentTimeline: the starts in ticks of its segments, and the number and gap in ticks of
+/// each run.
 fn runs(inside: &str) -> (Vec<u64>, Vec<u64>, Vec<i64>) {
     let (mpd, _) = read(&timeline(inside));
     let SegmentScheme::Listed(listing) = &mpd.periods[0].sets[0].representations[0].addressing.segments else {
@@ -134,7 +135,7 @@ fn a_period_to_come_is_no_ladder_yet() {
     assert_eq!(last("2026-01-01T00:01:32Z"), "ch1/ad1.m4s");
 }
 
-/// A set under these elements; what its segment's keys are.
+/// Parses an MPD with these elements in its AdaptationSet, and returns the keys of its segment and the defects.
 fn keys(inside: &str) -> (Vec<crate::stream::Key>, Vec<Defect>) {
     let template = r#"<SegmentTemplate media="$Number$" duration="2"/>"#;
     let (mpd, defects) = read(&live(template).replace("<Representation", &format!("{inside}<Representation")));
@@ -144,7 +145,7 @@ fn keys(inside: &str) -> (Vec<crate::stream::Key>, Vec<Defect>) {
 
 const COMMON: &str = r#"<ContentProtection schemeIdUri="urn:mpeg:dash:mp4protection:2011" value="cbcs" cenc:default_KID="10000000-1000-1000-1000-100000000001" xmlns:cenc="urn:mpeg:cenc:2013"/>"#;
 
-/// A box of Widevine without data, of version 0.
+/// A Widevine `pssh` box of version 0 without data, in Base64.
 const PSSH: &str = "AAAAIHBzc2gAAAAA7e+LqXnWSs6jyCfc1R0h7QAAAAA=";
 
 fn system(id: &str, pssh: &str) -> String {
@@ -225,7 +226,7 @@ fn ids_stand_once_in_a_period() {
     assert_eq!(messages(&[set("1", "a"), again], ""), nothing, "identical Representations in two AdaptationSets");
 }
 
-/// The messages about this Representation alone, in an AdaptationSet with these attributes.
+/// Returns the messages of an MPD's defects with this Representation in an AdaptationSet with these attributes.
 fn attribute_messages(set: &str, representation: &str) -> Vec<String> {
     let template = r#"<SegmentTemplate media="$Number$" duration="2"/>"#;
     let text =
@@ -260,7 +261,8 @@ fn an_empty_value_is_not_called_missing() {
     assert_eq!(read(&profiles).1[0].message, "MPD@profiles names no profile");
 }
 
-/// Why the rendition is not inspected, with the number of its segments; nothing in the MPD is a defect.
+/// Returns why the rendition of an MPD isn't inspected, and the number of its segments. Asserts that the MPD has no
+/// defect.
 fn uninspected(text: &str) -> (Option<Uninspected>, usize) {
     let (mpd, defects) = read(text);
     assert_eq!(defects, [], "{text}");
@@ -330,7 +332,8 @@ fn closed_captions_are_announced_by_accessibility() {
     assert_eq!(announced("urn:tva:metadata:cs:AudioPurposeCS:2007"), None);
 }
 
-/// Renditions that are left with this in the AdaptationSet, and the defects.
+/// Returns the number of playable renditions of an MPD with an EssentialProperty of this scheme at this element, and
+/// the defects.
 fn with_property(scheme: &str, place: &str) -> (usize, Vec<Defect>) {
     let property = format!("<EssentialProperty schemeIdUri=\"{scheme}\" value=\"1\"/>");
     let text = timeline("<S t=\"50000\" d=\"2000\" r=\"4\"/>");

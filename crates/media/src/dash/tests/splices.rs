@@ -1,4 +1,4 @@
-//! SCTE 35 in EventStreams, in each of its forms.
+//! Tests of SCTE 35 in EventStreams, in each of its forms.
 
 use super::*;
 use crate::defect::DefectKind;
@@ -10,7 +10,8 @@ use base64::engine::general_purpose::STANDARD;
 
 const NOW: &str = "2026-01-01T00:01:00Z";
 
-/// splice_insert of an event: out for 30 s that don't return by themselves, or back.
+/// Makes an SCTE 35 section in Base64 with a splice_insert of this event: out of the programme for 30 s without
+/// auto_return, or back into it.
 fn insert(event: u8, out: bool) -> String {
     let mut body = vec![0, 0, 0, event, 0x7f, if out { 0xef } else { 0x4f }, 0xfe, 0, 0, 0, 90];
     body.extend(if out { &[0x7e, 0, 0x29, 0x32, 0xe0][..] } else { &[] });

@@ -1,10 +1,10 @@
-//! Locations, patches and events: what is wrong with them, and that damaged patches do no harm.
+//! Tests of defects in Location, PatchLocation and events, and of damaged MPD patches, which do no harm.
 
 use super::*;
 use crate::defect::DefectKind;
 use std::time::{Duration, Instant};
 
-/// What is said of an MPD with these attributes and elements beside what it must have.
+/// Returns the messages of the update defects of an MPD with these further attributes and elements.
 fn messages(attributes: &str, elements: &str) -> Vec<String> {
     let text = super::live_with(attributes, "<SegmentTemplate media=\"$Number$\" duration=\"2\"/>");
     let (_, defects) = read(&text.replace("<Period ", &format!("{elements}<Period ")));
