@@ -1,5 +1,5 @@
-//! Migrations, runbooks and, in a release build, the web page are inside the binary: a new file among them is seen, not only
-//! a changed one.
+//! Build script that embeds migrations, runbooks and, in a release build, the web page into the binary. It names their
+//! folders to Cargo, so that a new file in them causes a rebuild and not only a changed one.
 #![allow(clippy::print_stdout, reason = "Cargo reads it")]
 
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ fn main() -> std::io::Result<()> {
     std::fs::write(out.join("runbooks.rs"), runbooks(&Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/runbooks"))?)
 }
 
-/// Source of a slice of the runbooks in the folder, by name: the name of each and its Markdown text.
+/// Returns Rust source text of a slice with the name and the Markdown text of each runbook in `folder`, sorted by name.
 fn runbooks(folder: &Path) -> std::io::Result<String> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)?.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>()?;
     files.retain(|file| file.extension().is_some_and(|end| end == "md"));

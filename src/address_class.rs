@@ -1,14 +1,17 @@
-//! Classes of IP addresses. The address guard decides by them, and the catalogue refuses URLs that the guard never asks.
+//! Classes of IP addresses. The class of an address decides whether the exporter's address guard allows a request to
+//! it; the catalogue refuses URLs with an address to which no setting allows a request.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The class of an address, which decides whether it may be asked.
+/// Class of an IP address, which decides whether the exporter may send requests to the address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AddressClass {
     Public,
-    /// Private, loopback or unique-local: asked if `fetch.allow_private_addresses` allows it.
+    /// A private, loopback or unique-local address. Requests are allowed only if `fetch.allow_private_addresses` is
+    /// true.
     Private,
-    /// Never asked, whatever the settings say. The text names the kind of address.
+    /// An address to which no setting allows a request, such as a link-local one. The text names the kind of address
+    /// for error messages.
     Never(&'static str),
 }
 
@@ -17,11 +20,11 @@ pub(crate) const METADATA: AddressClass = AddressClass::Never("a cloud metadata 
 pub(crate) const MULTICAST: AddressClass = AddressClass::Never("a multicast address");
 pub(crate) const UNSPECIFIED: AddressClass = AddressClass::Never("an unspecified address");
 
-/// Metadata services outside the link-local range: Alibaba, Oracle, Azure.
+/// IPv4 addresses of cloud metadata services outside the link-local range: Alibaba, Oracle, Azure.
 const METADATA_V4: [Ipv4Addr; 3] =
     [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(192, 0, 0, 192), Ipv4Addr::new(168, 63, 129, 16)];
 
-/// The class of an address; of an IPv6 address that holds an IPv4 address, the class of that.
+/// Returns the class of an IP address. An IPv6 address that contains an IPv4 address has the class of the IPv4 address.
 pub(crate) fn classify(ip: IpAddr) -> AddressClass {
     match ip {
         IpAddr::V4(v4) => classify_v4(v4),

@@ -4,7 +4,7 @@ use packager_media::stream::Resolution;
 use packager_media::units::BitsPerSecond;
 use serde::{Deserialize, Serialize};
 
-/// The promises of one channel: its own attributes, and the ladder of its template or its own.
+/// Promises of one channel: its own attributes, and a ladder, which is the channel's own or that of its template.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Expectations {
     /// Whether the channel is LIVE: its playlists never end.
@@ -24,11 +24,11 @@ pub struct Expectations {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExpectedLadder {
-    /// Video rungs, in any order.
+    /// Promised video rungs, in any order.
     pub video: Vec<ExpectedRung>,
-    /// Languages of the audio renditions (BCP 47).
+    /// Languages of the promised audio renditions (BCP 47).
     pub audio_languages: Vec<String>,
-    /// Languages of the subtitle renditions (BCP 47).
+    /// Languages of the promised subtitle renditions (BCP 47).
     pub text_languages: Vec<String>,
     /// Number of video rungs below which the channel counts as unwatchable (critical). `None`: no such bound.
     pub minimum_video: Option<u32>,
@@ -42,30 +42,31 @@ pub struct ExpectedRung {
     pub bandwidth: Option<BitsPerSecond>,
     /// Allowed distance of the declared bandwidth from `bandwidth`, as a ratio of `bandwidth`.
     pub bandwidth_tolerance: Option<f64>,
-    /// Beginning of the CODECS string, such as `avc1` or `hvc1`.
+    /// Text that the rung's CODECS value must begin with, such as `avc1` or `hvc1`.
     pub codec: Option<String>,
-    /// Frames per second.
+    /// Frame rate of the rung in frames per second.
     pub frame_rate: Option<f64>,
 }
 
-/// The thresholds that are columns of the database's `templates` table. Checks read them here, not from their parameters.
+/// Thresholds that are columns of the database table `templates`. Checks read them from here, not from their own
+/// parameters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Thresholds {
-    /// Seconds that a segment should last. `None`: segment durations are not compared with a target.
+    /// Expected duration of a segment in seconds. `None`: segment durations are not compared with a target.
     pub segment_duration_target: Option<f64>,
-    /// Allowed distance from `segment_duration_target`, as a ratio of it.
+    /// Allowed distance of a segment's duration from `segment_duration_target`, as a ratio of the target.
     pub segment_duration_tolerance: f64,
-    /// Most seconds that the download of a segment may take.
+    /// Longest allowed download time of a segment, in seconds.
     pub max_download_time: f64,
-    /// Least mean opinion score; no check uses it yet.
+    /// Lowest allowed mean opinion score (MOS). No check uses it yet.
     pub min_mos: Option<f64>,
-    /// Target loudness in LUFS; no check uses it yet.
+    /// Target loudness in LUFS. No check uses it yet.
     pub loudness_target: Option<f64>,
-    /// Allowed distance from `loudness_target` in LU; no check uses it yet.
+    /// Allowed distance of the loudness from `loudness_target`, in LU. No check uses it yet.
     pub loudness_tolerance: Option<f64>,
-    /// Most macroblocking; no check uses it yet.
+    /// Highest allowed degree of macroblocking. No check uses it yet.
     pub macroblocking_threshold: Option<f64>,
-    /// Most milliseconds for which the picture may stand still; no check uses it yet.
+    /// Longest time in milliseconds for which the picture may be frozen. No check uses it yet.
     pub freeze_threshold_ms: Option<f64>,
 }
 

@@ -2,17 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Ordered: `Warning < Minor < Major < Critical`.
+/// Severity of a finding, ordered: `Warning < Minor < Major < Critical`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// A standard's SHOULD, or a habit worth knowing.
+    /// A recommendation is not followed; players have no problem with the stream.
     Warning,
-    /// A standard is broken; players cope.
+    /// A standard is broken, or some functions have problems; most players play on.
     Minor,
-    /// Some viewers suffer.
+    /// Viewers notice the fault.
     Major,
-    /// Viewers can't watch.
+    /// Viewers can't watch the channel now, or soon can't.
     Critical,
 }
 

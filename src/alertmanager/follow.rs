@@ -8,13 +8,14 @@ use std::collections::HashSet;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Time after which a restarted Alertmanager has all firing alerts again. Prometheus sends each of them within a minute
+/// Time after which a restarted Alertmanager has all firing alerts again. Prometheus sends each alert within a minute
 /// (`--rules.alert.resend-delay`), and after its own restart as soon as the rule's `for` allows.
 const RESEND_TIME: Duration = Duration::from_secs(300);
-/// Longest time for which an unchanged list of alerts isn't written again: another exporter or psql may have changed a row.
+/// Longest time for which an unchanged list of alerts isn't written to the database again. Another exporter or psql may
+/// have changed a row meanwhile.
 const REWRITE: Duration = Duration::from_secs(60);
 
-/// The last list of alerts that was written.
+/// The list of alerts that was last written to the database, and the time of the write.
 #[derive(Default)]
 struct Written {
     alerts: Vec<PresentAlert>,
@@ -22,10 +23,11 @@ struct Written {
 }
 
 impl Alertmanager {
-    /// Brings the database up to date with Alertmanager every `interval`, until dropped. Every alert that Alertmanager has
-    /// is written with its present text and with what inhibits or silences it. An alert that Alertmanager no longer has is
-    /// resolved; if it was acknowledged, its silence is ended, and Alertmanager gets the end of the alert, so that it
-    /// notifies everybody who was notified of the start. `interval` is also the least age of an alert that may be missing.
+    /// Brings the database up to date with Alertmanager every `interval`, until the future is dropped. Every alert that
+    /// Alertmanager has is written with its present text and with what inhibits or silences it. An alert that
+    /// Alertmanager no longer has is resolved; if it was acknowledged, its silence is ended, and Alertmanager gets the
+    /// end of the alert, so that it notifies everybody who was notified of the start. An alert younger than `interval`
+    /// is not resolved, because Alertmanager may not have it yet.
     pub(crate) async fn follow(self, store: Store, interval: Duration) {
         let mut ticks = tokio::time::interval(interval);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -71,7 +73,7 @@ impl Alertmanager {
         Ok(())
     }
 
-    /// Ends the silence of an ended alert, then sends the alert with its end.
+    /// Ends the silence of an alert that has ended, then sends the end of the alert to Alertmanager.
     async fn report_end(self, ended: EndedAlert) {
         if let Some(silence) = &ended.silence_id
             && !self.expire_now(silence).await
@@ -94,9 +96,9 @@ impl Alertmanager {
     }
 }
 
-/// Ids of the open alerts that have ended: those that Alertmanager does not have. An Alertmanager that started less
-/// than [`RESEND_TIME`] ago may lack alerts that still fire; its answer then counts only for alerts that the exporter
-/// first knew after its start.
+/// Returns the database ids of the open alerts that have ended, which are those that Alertmanager does not have. An
+/// Alertmanager that started less than [`RESEND_TIME`] ago may lack alerts that still fire; its answer then counts only
+/// for alerts of which the exporter learned after that start.
 fn ended_ids(open: &[OpenAlert], known: &HashSet<String>, started_at: Timestamp, now: Timestamp) -> Vec<i64> {
     let has_all = Seconds::between(started_at, now) > Seconds::from(RESEND_TIME);
     let ended =

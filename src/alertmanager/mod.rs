@@ -12,20 +12,20 @@ use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 
-/// Longest time of one request.
+/// Longest time of one request to Alertmanager.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-/// Largest answer in bytes. An alert has one or two KB; thousands fire in a storm.
+/// Largest answer of Alertmanager that is read, in bytes. An alert has one or two KB; thousands fire in a storm.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
-/// Pauses before a failed request is sent again.
+/// Pauses between the attempts to send a request to Alertmanager.
 const RETRY_PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(30)];
-/// Comment of a silence whose acknowledgement has none: Alertmanager refuses an empty one.
+/// Comment of the silence for an acknowledgement without a comment, because Alertmanager refuses an empty comment.
 const DEFAULT_COMMENT: &str = "acknowledged";
 
-/// Client of one Alertmanager; cheap to clone.
+/// Client of one Alertmanager. A clone is cheap.
 #[derive(Debug, Clone)]
 pub(crate) struct Alertmanager {
     client: reqwest::Client,
-    /// URL without a slash at its end.
+    /// URL of Alertmanager without a slash at its end.
     base: Arc<str>,
 }
 
@@ -50,7 +50,7 @@ struct Matcher<'a> {
 }
 
 impl<'a> SilenceRequest<'a> {
-    /// Silence of exactly the alert with these labels, from `now` on.
+    /// Makes the request for a silence that matches exactly `labels` and begins at `now`.
     fn new(
         labels: &'a BTreeMap<String, String>,
         created_by: &'a str,
@@ -78,21 +78,21 @@ struct SilenceCreated {
 }
 
 impl SilenceCreated {
-    /// Whether the silence's id has only ASCII letters, digits and `-` and isn't empty, so that it can be put into the
-    /// path of a URL.
+    /// Whether the silence's id can be put into the path of a URL: it isn't empty and has only ASCII letters, digits
+    /// and `-`.
     fn has_safe_id(&self) -> bool {
         !self.id.is_empty() && self.id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
     }
 }
 
-/// Answer of `GET /api/v2/status`.
+/// Answer to `GET /api/v2/status`.
 #[derive(Debug, Deserialize)]
 struct Status {
-    /// Start of the process, RFC 3339.
+    /// Time at which the Alertmanager process started, as RFC 3339 text.
     uptime: String,
 }
 
-/// Element of the answer of `GET /api/v2/alerts`.
+/// One alert in the answer to `GET /api/v2/alerts`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct KnownAlert {
@@ -105,7 +105,8 @@ struct KnownAlert {
     status: Suppression,
 }
 
-/// Why nobody is notified of an alert; both lists are empty if somebody is.
+/// What keeps Alertmanager from notifying anybody of an alert: the alerts that inhibit it and the silences that match
+/// it. Both lists are empty if somebody is notified.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Suppression {
@@ -124,19 +125,19 @@ impl From<KnownAlert> for PresentAlert {
 }
 
 impl Alertmanager {
-    /// Makes a client for the Alertmanager at this URL.
+    /// Makes a client for the Alertmanager at `url`.
     ///
     /// # Errors
-    /// The HTTP client can't be set up.
+    /// Returns the reason if the HTTP client can't be set up.
     pub(crate) fn new(url: &Url) -> Result<Self, String> {
         let client = service_client(REQUEST_TIMEOUT).map_err(|e| format!("no HTTP client for Alertmanager: {e}"))?;
         Ok(Self { client, base: url.as_str().trim_end_matches('/').into() })
     }
 
-    /// Sets a silence on exactly the labels of one alert and answers the id of the silence.
+    /// Sets a silence that matches exactly the labels of one alert, and returns the id of the silence.
     ///
     /// # Errors
-    /// Why Alertmanager has no silence now, and that nothing was changed.
+    /// Returns a text that says why Alertmanager didn't set the silence, and that nothing was changed.
     pub(crate) async fn silence(
         &self,
         labels: &BTreeMap<String, String>,
@@ -155,8 +156,8 @@ impl Alertmanager {
         if created.has_safe_id() { Ok(created.id) } else { Err(why(&"its answer has no usable silenceID")) }
     }
 
-    /// Ends silences in the background. A silence that can't be ended is logged, since it hides the next alert until it
-    /// expires by itself.
+    /// Ends silences in the background. An error is logged for a silence that can't be ended, since it hides the next
+    /// alert until it expires by itself.
     pub(crate) fn expire(&self, silences: Vec<String>) {
         for id in silences {
             let client = self.clone();
@@ -164,7 +165,7 @@ impl Alertmanager {
         }
     }
 
-    /// Ends one silence; true when it has ended.
+    /// Ends one silence in Alertmanager, and returns whether it has ended.
     async fn expire_now(&self, id: &str) -> bool {
         for pause in RETRY_PAUSES {
             let request = self.client.delete(format!("{}/api/v2/silence/{id}", self.base));
@@ -178,22 +179,22 @@ impl Alertmanager {
         false
     }
 
-    /// Start of the Alertmanager process.
+    /// Returns the time at which the Alertmanager process started.
     async fn started_at(&self) -> Result<Timestamp, String> {
         let status: Status = answer(self.client.get(format!("{}/api/v2/status", self.base))).await?;
         status.uptime.parse().map_err(|e| format!("its uptime is no time: {e}"))
     }
 
-    /// All alerts that fire in Alertmanager, the inhibited and silenced ones included.
+    /// Returns all alerts that fire in Alertmanager, the inhibited and silenced ones included.
     async fn alerts(&self) -> Result<Vec<PresentAlert>, String> {
         let alerts: Vec<KnownAlert> = answer(self.client.get(format!("{}/api/v2/alerts", self.base))).await?;
         Ok(alerts.into_iter().map(PresentAlert::from).collect())
     }
 
-    /// Whether the alert with this fingerprint of its labels fires in Alertmanager.
+    /// Returns whether an alert with this fingerprint of its labels fires in Alertmanager.
     ///
     /// # Errors
-    /// Why Alertmanager doesn't say, and that nothing was changed.
+    /// Returns a text that says why Alertmanager didn't answer, and that nothing was changed.
     pub(crate) async fn is_firing(&self, fingerprint: &str) -> Result<bool, String> {
         let alerts = self.alerts().await.map_err(|e| {
             format!(
@@ -205,7 +206,7 @@ impl Alertmanager {
     }
 }
 
-/// JSON answer of at most [`MAX_ANSWER_BYTES`] to a request.
+/// Sends a request and parses the JSON answer, of which at most [`MAX_ANSWER_BYTES`] are read.
 async fn answer<T: DeserializeOwned>(request: reqwest::RequestBuilder) -> Result<T, String> {
     let response = request.send().await.and_then(reqwest::Response::error_for_status).map_err(|e| e.to_string())?;
     let body = read_service_answer(response, MAX_ANSWER_BYTES).await?;

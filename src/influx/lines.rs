@@ -1,4 +1,5 @@
-//! A report as line protocol: `probe`, `segment_metric`, `abr_ladder` and `playlist_validation`, each with `channel`.
+//! Converts a probe's report to InfluxDB line protocol: the measurements `probe`, `segment_metric`, `abr_ladder` and
+//! `playlist_validation`, each with the tag `channel`.
 
 use super::LineBatch;
 use crate::checks::{CheckOutcome, CheckResult};
@@ -44,8 +45,8 @@ struct LineWriter<'a> {
 }
 
 impl LineWriter<'_> {
-    /// Adds one line. `nth` is added to the timestamp in nanoseconds, because a point with the same tags and the same
-    /// timestamp would replace the one before.
+    /// Adds one line of line protocol. `nth` is added to the timestamp in nanoseconds, because a point with the same
+    /// tags and the same timestamp would replace the one before.
     fn line(
         &mut self,
         measurement: &str,
@@ -66,8 +67,8 @@ impl LineWriter<'_> {
         self.count += 1;
     }
 
-    /// Writes whether a check of manifests, playlists or the ladder failed with a severity above warning, and its number
-    /// of findings. The recording rules of `legacy_names.rules.yml` count the same checks.
+    /// Writes whether a check of manifests, playlists or the ladder failed with a severity above warning, and the
+    /// number of its findings. The recording rules of `legacy_names.rules.yml` count the same checks.
     fn validation(&mut self, output: &str, outcomes: &[CheckOutcome]) {
         let counts = |o: &&CheckOutcome| o.output == output && o.check.validates_playlists();
         let failed = |o: &&CheckOutcome| o.result == CheckResult::Failed && o.severity > Severity::Warning;
@@ -117,7 +118,7 @@ impl LineWriter<'_> {
     }
 }
 
-/// Adds a field if there is a value and it is finite, since line protocol has no other numbers.
+/// Adds a field to a line if it has a finite value, since line protocol can't express NaN and infinity.
 fn optional<T: FieldValue + Finite>(line: LineWithField, name: &str, value: Option<T>) -> LineWithField {
     match value.filter(Finite::finite) {
         Some(value) => line.field(name, value),

@@ -9,7 +9,7 @@ use crate::report::Report;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
-/// Called with a result and the number of lines that had it.
+/// Callback that counts lines sent to InfluxDB; it gets a result and the number of lines with this result.
 pub(crate) type CountLines = Arc<dyn Fn(LineResult, u64) + Send + Sync>;
 
 /// The result of sending lines to InfluxDB.
@@ -17,14 +17,15 @@ pub(crate) type CountLines = Arc<dyn Fn(LineResult, u64) + Send + Sync>;
 pub(crate) enum LineResult {
     /// InfluxDB accepted the lines.
     Written,
-    /// The queue was full, because InfluxDB was unreachable for too long or is too slow.
+    /// The exporter dropped the lines, because the queue was full: InfluxDB was unreachable for too long or is too
+    /// slow.
     Dropped,
     /// InfluxDB refused the lines.
     Refused,
 }
 
 impl LineResult {
-    /// The value of the metric's `result` label.
+    /// Returns the value of the label `result` of the metric that counts lines.
     #[must_use]
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -35,12 +36,12 @@ impl LineResult {
     }
 }
 
-/// Lines of one or more probes, ready to be sent.
+/// Line protocol of one or more probes, ready to be sent to InfluxDB.
 #[derive(Debug, Default)]
 struct LineBatch {
     text: Vec<u8>,
     count: u64,
-    /// Dropped when these lines and all before them have been sent.
+    /// Sender that is dropped when these lines and all earlier lines of the queue have been sent.
     written: Option<oneshot::Sender<()>>,
 }
 
@@ -53,8 +54,8 @@ pub(crate) struct InfluxQueue {
 }
 
 impl InfluxQueue {
-    /// Starts the task that sends queued lines. The address is read from the configuration for each batch, so a reload
-    /// changes it; the queue's size is that of the start.
+    /// Starts the task that sends queued lines to InfluxDB. The address is read from the configuration for each batch,
+    /// so a reload changes it. The size of the queue is fixed at the start.
     ///
     /// # Errors
     /// Returns the reason when no HTTP client can be made.
@@ -65,7 +66,7 @@ impl InfluxQueue {
         Ok(Self { live, queue, count })
     }
 
-    /// Queues a report if the queue has room, and never waits.
+    /// Queues the report as lines for InfluxDB if the queue has room; otherwise its lines are dropped. It never waits.
     pub(crate) fn offer(&self, report: &Report) {
         let settings: &InfluxdbSettings = &self.live.current().exporter.influxdb;
         if settings.url.is_none() {
@@ -78,7 +79,7 @@ impl InfluxQueue {
         }
     }
 
-    /// Waits until all queued lines are written or refused, which takes long while InfluxDB is unreachable.
+    /// Waits until InfluxDB has accepted or refused all queued lines, which takes long while InfluxDB is unreachable.
     pub(crate) async fn flush(&self) {
         let (written, done) = oneshot::channel();
         if self.queue.send(LineBatch { written: Some(written), ..LineBatch::default() }).await.is_ok() {

@@ -1,4 +1,4 @@
-//! Sends batches of lines to InfluxDB: to `/api/v2/write` with a token, or to `/write` of version 1.
+//! Sends batches of lines to InfluxDB: to `/api/v2/write` with a token, or to `/write` of InfluxDB 1.
 
 use super::{CountLines, LineBatch, LineResult};
 use crate::config::{ConfigHandle, InfluxdbSettings};
@@ -13,16 +13,16 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout_at};
 
-/// The timeout of one write request.
+/// Longest time of one write request to InfluxDB.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The number of lines at which a batch is sent, as InfluxDB recommends.
+/// Number of lines at which a batch is sent, as InfluxDB recommends.
 const BATCH_LINES: u64 = 5_000;
 const BATCH_BYTES: usize = 4 << 20;
-/// The time after which a batch is sent that isn't full.
+/// Time after which a batch is sent even if it isn't full.
 const FLUSH: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_millis(500);
 const RETRY_AT_MOST: Duration = Duration::from_secs(30);
-/// The largest number of bytes of an answer that are read for the log.
+/// Largest part of InfluxDB's answer that is read for the log, in bytes.
 const MAX_ANSWER: usize = 64 << 10;
 
 pub(crate) struct BatchSender {
@@ -31,7 +31,7 @@ pub(crate) struct BatchSender {
     count: CountLines,
 }
 
-/// Why a batch was not written.
+/// The reason why InfluxDB did not store a batch of lines.
 enum WriteError {
     /// The batch may be written later, at the earliest after the given time, which is the answer's Retry-After.
     Temporary(String, Duration),
@@ -45,14 +45,15 @@ impl BatchSender {
         Ok(Self { live, client, count })
     }
 
-    /// Sends batches until the queue is closed.
+    /// Sends batches of lines to InfluxDB until the queue is closed.
     pub(crate) async fn run(self, mut offered: mpsc::Receiver<LineBatch>) {
         while let Some(batch) = next_batch(&mut offered).await {
             self.deliver(batch).await;
         }
     }
 
-    /// Sends a batch until it is written or refused. Meanwhile the queue fills up, and drops reports when it is full.
+    /// Sends a batch until InfluxDB accepts or refuses it. Meanwhile the queue fills up; when it is full, reports are
+    /// dropped.
     async fn deliver(&self, batch: LineBatch) {
         if batch.count == 0 {
             return;
@@ -124,7 +125,7 @@ async fn next_batch(offered: &mut mpsc::Receiver<LineBatch>) -> Option<LineBatch
     Some(batch)
 }
 
-/// An error's text with its causes, because reqwest's own text names no cause.
+/// Returns an error's text with the texts of its causes, because the text of a reqwest error names no cause.
 fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))

@@ -1,4 +1,4 @@
-//! The mapping of programs to channels, by the configured fields, defaults and rules.
+//! Maps programs of Inspector LIVE to channels, by the configured fields, defaults and rules.
 
 use crate::config::{InspectorSettings, Set};
 use crate::store::Wanted;
@@ -9,24 +9,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-/// The largest number of bytes of a program's text that is used.
+/// Longest text in a field of a program, in bytes. A program with a longer text is left out.
 const MAX_TEXT_BYTES: usize = 1024;
 const MAX_SHOWN_CHARS: usize = 64;
 
-/// The programs of a source as channels.
+/// The programs of one Inspector LIVE server as channels.
 #[derive(Debug, Default)]
 pub(crate) struct MappedPrograms {
-    /// The channels as they should be.
+    /// The channels as the programs describe them.
     pub(crate) wanted: Vec<Wanted>,
-    /// The codes of programs that can't be used. Their channels count as present.
+    /// The channel codes of programs that can't be used. These channels count as present on the server.
     pub(crate) present: BTreeSet<String>,
-    /// The place of each left-out program in the answer, and the reason.
+    /// The place of each left-out program in the server's answer, such as `programs[3]`, and the reason.
     pub(crate) bad: Vec<(String, String)>,
-    /// Whether every program has a code, so that a channel that isn't in the answer is really gone.
+    /// Whether every program in the answer has a code. Only then is a channel that isn't in the answer really gone.
     pub(crate) all_named: bool,
 }
 
-/// Maps programs to channels.
+/// Maps programs of Inspector LIVE to channels.
 ///
 /// # Errors
 /// Returns the first program's problem when no program can be used, because such an answer says nothing about any
@@ -78,7 +78,7 @@ impl Program {
         }
     }
 
-    /// The program's columns. `None` when a rule skips the program.
+    /// Returns the columns of the program's channel. `None`: a rule skips the program.
     fn columns(&self, inspector: &InspectorSettings, code: &str) -> Result<Option<Map<String, Value>>, String> {
         let (fields, usual) = (&inspector.fields, &inspector.channel);
         let mut set = Set::default();
@@ -116,8 +116,8 @@ impl Program {
         Ok(Some(columns))
     }
 
-    /// A field as text. A dot in the field's name separates the keys of nested objects. `None` when the field is
-    /// absent.
+    /// Returns a field of the program as text. A dot in `field` separates the keys of nested objects. `None`: the
+    /// program doesn't have the field.
     fn text(&self, field: &str) -> Result<Option<String>, String> {
         let found = field.split('.').try_fold(&self.0, |value, key| value.get(key));
         let text = match found {
@@ -133,7 +133,8 @@ impl Program {
         Ok(Some(text))
     }
 
-    /// A frame rate in frames per second, from values such as `25`, `"25"`, `"29.97"`, `"30000/1001"` and `"50p"`.
+    /// Returns a field of the program as a frame rate in frames per second, from values such as `25`, `"25"`,
+    /// `"29.97"`, `"30000/1001"` and `"50p"`. `None`: the field is absent or empty.
     fn rate(&self, field: &str) -> Result<Option<f64>, String> {
         let Some(text) = self.text(field)?.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
         let number = text.trim().trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
@@ -145,7 +146,7 @@ impl Program {
         Ok(Some(rate))
     }
 
-    /// The pattern with each field name in braces replaced by the field's text.
+    /// Replaces each field name in braces in `pattern` by the program's value of the field.
     fn fill_pattern(&self, pattern: &str, written: impl Fn(&str) -> String) -> Result<String, String> {
         let mut out = String::new();
         let mut rest = pattern;
@@ -164,7 +165,7 @@ impl Program {
     }
 }
 
-/// Sets what no earlier rule has set.
+/// Sets the columns in `set` that no earlier rule has set.
 fn set_missing(set: &mut Set, later: &Set) {
     let Set { channel_type, tier, template, probe, input_url, codec, resolution, fps, is_4k, is_hdr } = later;
     set.channel_type = set.channel_type.take().or_else(|| channel_type.clone());
@@ -191,8 +192,8 @@ fn percent_encode(text: &str) -> String {
     out
 }
 
-/// Width and height from texts such as `1920x1080`, `UHD 3840×2160`, `1080i` and `UHD`. `None` when the text names no
-/// known resolution.
+/// Returns width and height, such as `1920x1080`, from texts such as `1920x1080`, `UHD 3840×2160`, `1080i` and `UHD`.
+/// `None`: the text names no known resolution.
 fn parse_resolution(text: &str) -> Option<String> {
     static PAIR: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(\d{2,5})\s*[xX×*]\s*(\d{2,5})").ok());
     if let Some(found) = PAIR.as_ref().and_then(|pair| pair.captures(text)) {

@@ -10,18 +10,18 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::AbortHandle;
 
-/// The pause after a failed synchronisation. It is doubled with each further failure, up to the source's own interval.
+/// Pause after a failed synchronisation. It is doubled with each further failure, up to the source's own interval.
 const RETRY: Duration = Duration::from_secs(10);
-/// The largest number of left-out programs that one synchronisation logs.
+/// Largest number of left-out programs that one synchronisation logs.
 const MAX_LOGGED: usize = 20;
 
-/// Called with the name of a source and what happened to it.
+/// Callback that gets the name of a synchronisation's source and an event of it.
 pub(crate) type OnSyncEvent = Arc<dyn Fn(&str, SyncEvent<'_>) + Send + std::marker::Sync>;
 
-/// What happened to a source.
+/// An event of the synchronisation of channels with one source.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum SyncEvent<'a> {
-    /// The source was synchronised.
+    /// The channels were synchronised with the source.
     Synced(&'a Synced),
     /// The synchronisation failed and changed nothing.
     Failed,
@@ -29,13 +29,14 @@ pub(crate) enum SyncEvent<'a> {
     Gone,
 }
 
-/// The name of a source in the database and in audit lines.
+/// Returns the name of a source as in the database and in audit lines: `inspector_live/NAME`.
 #[must_use]
 pub(crate) fn source(inspector: &InspectorSettings) -> String {
     format!("inspector_live/{}", inspector.name)
 }
 
-/// Fetches the programs of a source and writes the changed channels. With `dry_run` the changes are only returned.
+/// Fetches the programs of a source and writes the changed channels to the database. With `dry_run` the changes are
+/// only returned.
 ///
 /// # Errors
 /// Returns why nothing was changed: no answer, an implausible answer, or no database.
@@ -67,8 +68,8 @@ pub(crate) async fn sync(
     Ok(done)
 }
 
-/// Synchronises every source that has an interval, each in a task of its own, until the future is dropped. A change of
-/// a source in exporter.yml restarts its task.
+/// Synchronises the channels with every source that has an interval, each in a task of its own, until the future is
+/// dropped. A change of a source in exporter.yml restarts its task.
 pub(crate) async fn follow(live: Arc<ConfigHandle>, store: Store, tell: OnSyncEvent) {
     let mut changes = live.subscribe();
     let mut running: BTreeMap<String, (InspectorSettings, AbortOnDrop)> = BTreeMap::new();
@@ -96,7 +97,7 @@ pub(crate) async fn follow(live: Arc<ConfigHandle>, store: Store, tell: OnSyncEv
     }
 }
 
-/// Ends its task when it is dropped. A transaction that is running then is rolled back.
+/// Handle of a task that ends the task when it is dropped. A transaction that runs in the task then is rolled back.
 struct AbortOnDrop(AbortHandle);
 
 impl Drop for AbortOnDrop {
@@ -127,7 +128,8 @@ async fn repeat(live: Arc<ConfigHandle>, store: Store, inspector: InspectorSetti
     }
 }
 
-/// Logs an audit line for each written channel, as the API does, and warnings for what an operator has to look at.
+/// Logs an audit line for each channel that a synchronisation wrote, as the API does, and warnings for what an operator
+/// has to look at.
 pub(crate) fn log(source: &str, done: &Synced) {
     let audit = |what: &str, key: &str| tracing::info!(who = source, what, key, "audit");
     done.added.iter().for_each(|code| audit("channel created", code));

@@ -9,10 +9,10 @@ use tokio::time::Instant;
 
 const MAX_TOKEN_BYTES: u64 = 64 << 10;
 
-/// Fetches the programs of a source as JSON values.
+/// Fetches the programs of an Inspector LIVE server as JSON values.
 ///
 /// # Errors
-/// Returns why the list can't be read and what to do about it. No message contains the token.
+/// Returns why the list of programs can't be read and what to do about it. No message contains the token.
 pub(crate) async fn fetch_programs(
     settings: &FetchSettings,
     inspector: &InspectorSettings,
@@ -47,7 +47,8 @@ pub(crate) async fn fetch_programs(
     Ok(programs)
 }
 
-/// The token of the source. It is read for each synchronisation, so that a new token needs no reload.
+/// Reads the token of an Inspector LIVE server. It is read for each synchronisation, so that a new token needs no
+/// reload.
 fn read_token(inspector: &InspectorSettings) -> Result<Option<String>, String> {
     let Some(file) = &inspector.token_file else { return Ok(None) };
     let name = file.display();

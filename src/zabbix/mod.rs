@@ -32,18 +32,18 @@ pub(crate) struct AlertNotification {
     pub alive: bool,
 }
 
-/// What happened when states were sent to Zabbix.
+/// An event of the delivery of alert states to Zabbix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DeliveryEvent {
-    /// Whether Zabbix answered the last request.
+    /// A request to Zabbix ended; true if Zabbix answered.
     Reached(bool),
-    /// The number of states whose values Zabbix stored.
+    /// Zabbix stored the values of this number of alert states.
     Placed(u64),
-    /// The number of states that were given up because Zabbix has no item for them.
+    /// The exporter gave up this number of alert states, because Zabbix has no item for them.
     GivenUp(u64),
 }
 
-/// Called with each delivery event.
+/// Callback that gets each event of the delivery to Zabbix.
 pub(crate) type OnDelivery = Arc<dyn Fn(DeliveryEvent) + Send + Sync>;
 
 /// The queue of notifications for Zabbix. Its clones share one queue.
@@ -56,24 +56,24 @@ pub(crate) struct ZabbixQueue {
 #[derive(Debug)]
 enum QueueItem {
     Notification(AlertNotification),
-    /// Dropped when everything before it was sent or couldn't be sent.
+    /// A request to be told when everything queued before it was sent or couldn't be sent: the sender is dropped then.
     Flush(oneshot::Sender<()>),
 }
 
-/// Why a notification wasn't queued.
+/// The reason why a notification wasn't queued for Zabbix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum OfferError {
     /// No Zabbix server is configured.
     #[error("no Zabbix server is configured; set zabbix.server in exporter.yml")]
     Off,
-    /// The queue is full.
+    /// The queue of notifications for Zabbix is full.
     #[error("the queue for Zabbix is full because Zabbix accepts nothing; see the exporter's log")]
     Full,
 }
 
 impl ZabbixQueue {
-    /// Starts the task that sends queued notifications. The address is read from the configuration for each request, so
-    /// a reload changes it; the queue's size is that of the start.
+    /// Starts the task that sends queued notifications to Zabbix. The address is read from the configuration for each
+    /// request, so a reload changes it. The size of the queue is fixed at the start.
     #[must_use]
     pub(crate) fn start(live: Arc<ConfigHandle>, tell: OnDelivery) -> Self {
         let (queue, orders) = mpsc::channel(live.current().exporter.zabbix.queue_notifications);
@@ -81,11 +81,11 @@ impl ZabbixQueue {
         Self { live, queue }
     }
 
-    /// Queues a notification, all of it or nothing, and never waits.
+    /// Queues a notification for Zabbix, all of it or nothing, and never waits.
     ///
     /// # Errors
-    /// Returns the reason when no server is configured or the queue is full; Alertmanager repeats the notification
-    /// then.
+    /// Returns the reason when no Zabbix server is configured or the queue is full; Alertmanager repeats the
+    /// notification then.
     pub(crate) fn offer(&self, notification: AlertNotification) -> Result<(), OfferError> {
         if self.live.current().exporter.zabbix.server.is_none() {
             return Err(OfferError::Off);
@@ -93,8 +93,8 @@ impl ZabbixQueue {
         self.queue.try_send(QueueItem::Notification(notification)).map_err(|_| OfferError::Full)
     }
 
-    /// Waits until all queued notifications were sent or couldn't be sent. Alertmanager repeats a notification only
-    /// after hours, so the exporter flushes before it ends.
+    /// Waits until all queued notifications were sent to Zabbix or couldn't be sent. Alertmanager repeats a
+    /// notification only after hours, so the exporter waits for this before it ends.
     pub(crate) async fn flush(&self) {
         let (done, sent) = oneshot::channel();
         if self.queue.send(QueueItem::Flush(done)).await.is_ok() {

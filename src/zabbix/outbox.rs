@@ -1,7 +1,7 @@
-//! The alert states that Zabbix hasn't stored yet.
+//! Keeps the alert states that Zabbix hasn't stored yet.
 //!
-//! Zabbix says how many values of a request it couldn't store, but not which. So such states are sent again one by one,
-//! and delay no others.
+//! Zabbix says how many values of a request it couldn't store, but not which. So the states of such a request are sent
+//! again one by one, and delay no others.
 
 use super::sender::TrapperSender;
 use super::{AlertNotification, AlertState, DeliveryEvent, OnDelivery};
@@ -11,23 +11,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The key of the discovery rule. The keys of its item prototypes are `packager.alert[{#CHANNEL},{#ALERT}]` and
+/// Key of the discovery rule in Zabbix. The keys of its item prototypes are `packager.alert[{#CHANNEL},{#ALERT}]` and
 /// `packager.alert.text[{#CHANNEL},{#ALERT}]`.
 const DISCOVERY: &str = "packager.alerts.discovery";
-/// The key of the item that gets a 1 with each notification of the watchdog. The Zabbix template raises a problem when
-/// no value arrives any more.
+/// Key of the Zabbix item that gets a 1 with each notification of the watchdog alert. The Zabbix template raises a
+/// problem when no value arrives any more.
 const ALIVE: &str = "packager.alerting.alive";
 const RETRY: Duration = Duration::from_secs(1);
 const RETRY_AT_MOST: Duration = Duration::from_secs(30);
-/// The number of attempts to send a state. Zabbix creates discovered items within a minute, so a state that it can't
-/// store after these attempts has no item.
+/// Largest number of attempts to send an alert state. Zabbix creates discovered items within a minute, so a state that
+/// it can't store after these attempts has no item.
 const TRIES: u32 = 10;
-/// The largest number of alerts in one discovery, and of alerts that wait at the same time.
+/// Largest number of alerts in one discovery, and of alerts that wait for Zabbix at the same time.
 const MAX_PAIRS: usize = 20_000;
-/// The largest number of alerts in one request.
+/// Largest number of alerts in one request to Zabbix.
 const AT_ONCE: usize = 1_000;
 
-/// Channel code and alert name.
+/// Channel code and name of an alert.
 type AlertKey = (String, String);
 
 #[derive(Debug)]
@@ -41,19 +41,20 @@ struct PendingState {
 /// The alert states that Zabbix hasn't stored yet, and when they are sent.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    /// Every alert since the exporter's start, for the discovery.
+    /// Every alert since the exporter's start, for Zabbix's low-level discovery.
     known: BTreeSet<AlertKey>,
     discover: bool,
-    /// The newest state of each alert. A state that ended while Zabbix was unreachable is not sent.
+    /// The newest unsent state of each alert. A state that a newer one replaced while Zabbix was unreachable is not
+    /// sent.
     pending: BTreeMap<AlertKey, PendingState>,
     alive: bool,
-    /// When the next attempt may begin. `None` unless Zabbix is unreachable.
+    /// Earliest time of the next attempt to send, after a failure. `None`: the last attempt reached Zabbix.
     not_before: Option<Instant>,
     pause: Duration,
 }
 
 impl Outbox {
-    /// Takes the states of a notification.
+    /// Takes the alert states of a notification, to be sent to Zabbix.
     pub(crate) fn take(&mut self, notification: AlertNotification) {
         self.alive |= notification.alive;
         for AlertState { channel, alert, severity, text } in notification.states {
@@ -66,22 +67,22 @@ impl Outbox {
         }
     }
 
-    /// The number of states that Zabbix hasn't stored.
+    /// Returns the number of alert states that Zabbix hasn't stored.
     pub(crate) fn len(&self) -> usize {
         self.pending.len()
     }
 
-    /// Whether another notification may be taken.
+    /// Returns whether there is room for the alert states of another notification.
     pub(crate) fn has_room(&self) -> bool {
         self.pending.len() < MAX_PAIRS
     }
 
-    /// Whether sending is allowed now, which it isn't during the pause after a failure.
+    /// Returns whether alert states may be sent to Zabbix now, which they may not during the pause after a failure.
     pub(crate) fn may_send_now(&self) -> bool {
         self.not_before.is_none_or(|instant| instant <= Instant::now())
     }
 
-    /// When the next send is due if no notification arrives. `None` when nothing waits.
+    /// Returns when alert states are to be sent next if no notification arrives. `None`: no state waits.
     pub(crate) fn due(&self) -> Option<Instant> {
         if self.not_before.is_some() {
             return self.not_before;
@@ -90,7 +91,8 @@ impl Outbox {
         if self.alive || self.discover { Some(Instant::now()) } else { earliest }
     }
 
-    /// Sends the states that are due. States that Zabbix doesn't store wait for the next attempt.
+    /// Sends the alert states that are due, and reports the events. States that Zabbix doesn't store wait for the next
+    /// attempt.
     pub(crate) async fn send(&mut self, live: &ConfigHandle, tell: &OnDelivery) {
         let loaded = live.current();
         let settings = &loaded.exporter.zabbix;
@@ -115,7 +117,7 @@ impl Outbox {
         }
     }
 
-    /// Sends the states that are due, and returns whether there were any.
+    /// Sends the alert states that are due, and returns whether there were any.
     async fn send_due(&mut self, to: &TrapperSender<'_>, tell: &OnDelivery) -> Result<bool, String> {
         let now = Instant::now();
         let due: Vec<AlertKey> =
@@ -159,7 +161,8 @@ impl Outbox {
         waiting.into_iter().flat_map(of).collect()
     }
 
-    /// Keeps a state that Zabbix couldn't store for another attempt, for as long as discovery may take.
+    /// Removes an alert state that Zabbix stored. A state that Zabbix couldn't store is kept for another attempt, for
+    /// as long as low-level discovery may take to create its item.
     fn settle(&mut self, pair: &AlertKey, placed: bool, host: &str, tell: &OnDelivery) {
         if placed {
             self.pending.remove(pair);

@@ -1,6 +1,5 @@
-//! Zabbix's sender protocol. It is written by hand because the crate `zbx_sender` allocates as much memory as an answer
-//! claims to have.
-//! <https://www.zabbix.com/documentation/current/en/manual/appendix/protocols/zabbix_sender>.
+//! Client of Zabbix's sender protocol. It is written by hand because the crate `zbx_sender` allocates as much memory as
+//! an answer claims to have. <https://www.zabbix.com/documentation/current/en/manual/appendix/protocols/zabbix_sender>.
 
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -9,15 +8,16 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// The time for connecting, the request and its answer together.
+/// Longest time of connecting, sending a request to Zabbix and reading its answer together.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The first bytes of a message: "ZBXD" and the flag of the protocol without compression. A length of 4 bytes and 4
+/// First bytes of a message of the Zabbix protocol: "ZBXD" and the flag for no compression. A length of 4 bytes and 4
 /// reserved bytes follow.
 const MAGIC: [u8; 5] = *b"ZBXD\x01";
-/// The largest answer in bytes that is read; a real answer is one line of counts.
+/// Largest answer of Zabbix that is read, in bytes; a real answer is one line of counts.
 const MAX_ANSWER: u32 = 64 << 10;
 
-/// The trapper port of a Zabbix server or proxy, and the host whose items get the values.
+/// Sender of values to one Zabbix server or proxy: its trapper address, and the host in Zabbix whose items get the
+/// values.
 pub(crate) struct TrapperSender<'a> {
     pub(crate) server: String,
     pub(crate) port: u16,
@@ -45,10 +45,11 @@ struct SenderAnswer {
 }
 
 impl TrapperSender<'_> {
-    /// Sends item keys with values, and returns whether Zabbix stored all of them.
+    /// Sends values, each with the key of its item, and returns whether Zabbix stored all of them.
     ///
     /// # Errors
-    /// Returns the reason when Zabbix can't be reached, doesn't answer in time, or gives another answer.
+    /// Returns the reason when Zabbix can't be reached, doesn't answer in time, or gives an answer that isn't
+    /// understood.
     pub(crate) async fn send(&self, values: &[(String, String)]) -> Result<bool, String> {
         let data = values.iter().map(|(key, value)| ItemValue { host: self.host, key, value }).collect();
         let request = serde_json::to_vec(&SenderRequest { request: "sender data", data }).map_err(|e| e.to_string())?;
@@ -76,8 +77,8 @@ impl TrapperSender<'_> {
     }
 }
 
-/// Whether the answer says that all values were stored. An answer is
-/// `{"response": "success", "info": "processed: 1; failed: 0; total: 1; seconds spent: 0.000253"}`.
+/// Whether Zabbix's answer says that all values were stored. An answer is `{"response": "success", "info": "processed:
+/// 1; failed: 0; total: 1; seconds spent: 0.000253"}`.
 fn parse_answer(answer: &[u8]) -> Result<bool, String> {
     let text = || String::from_utf8_lossy(answer).chars().take(200).collect::<String>();
     let read: SenderAnswer =
@@ -94,7 +95,7 @@ mod tests {
     use super::*;
     use tokio::net::TcpListener;
 
-    /// The result of sending to a server that answers with these bytes.
+    /// Sends a value to a Zabbix server that answers with `bytes`, and returns the sender's result.
     async fn answered(bytes: Vec<u8>) -> Result<bool, String> {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
