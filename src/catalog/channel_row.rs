@@ -1,4 +1,4 @@
-//! Row of the table `channels`.
+//! Row of the database table `channels`.
 
 use super::table_row::{JsonObject, TableRow, json_number, present, write_schema};
 use super::{Channel, Output, show};
@@ -8,7 +8,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-/// Channel as the table `channels` has it and as the API shows it.
+/// Channel as the database table `channels` has it and as the API shows it.
 ///
 /// A column is added in three places: a migration, a field here (with its default in [`TableRow::DEFAULTS`] when the
 /// column may not be null), and the reader of channels.yml in `catalog/channels.rs`, which checks every write. The SQL
@@ -20,13 +20,14 @@ pub struct ChannelRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = i32, required = false)]
     pub id: Option<i32>,
-    /// Unique and fixed. 1 to 64 letters, digits, `_`, `.`, `-`, at least one of them a letter or digit.
+    /// Code of the channel, which is unique and never changes: 1 to 64 letters, digits, `_`, `.`, `-`, at least one of
+    /// them a letter or digit.
     #[schema(pattern = "^[_.-]*[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length = 64)]
     pub channel_code: String,
-    /// The code when a write leaves it out.
+    /// Name of the channel for people. A write without a name sets it to the channel's code.
     #[schema(min_length = 1, max_length = 256)]
     pub channel_name: String,
-    /// `LIVE` when a write leaves it out.
+    /// Type of the channel. A write without a type sets it to `LIVE`.
     #[schema(min_length = 1, max_length = 256)]
     pub channel_type: String,
     #[schema(required, minimum = 0, maximum = 2147483647)]
@@ -35,43 +36,43 @@ pub struct ChannelRow {
     pub codec: Option<String>,
     #[schema(required, pattern = "^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$")]
     pub resolution: Option<String>,
-    /// Frames per second.
+    /// Frame rate of the channel in frames per second.
     #[serde(serialize_with = "json_number")]
     #[schema(required, minimum = 1, maximum = 300)]
     pub fps: Option<f64>,
     pub is_4k: bool,
-    /// Whether the channel is HDR. `null`: nobody has said it, and no dynamic range is expected.
+    /// Whether the channel is HDR. `null`: unknown, and no dynamic range is expected.
     #[schema(required)]
     pub is_hdr: Option<bool>,
-    /// Id of the probe that the channel belongs to.
+    /// Id of the row of the table `probes` (an exporter) to which the channel belongs.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<i32>, minimum = 1, maximum = 2147483647)]
     pub probe_id: Option<Option<i32>>,
-    /// URL of the output `hls`. `{code}` in it stands for the code.
+    /// URL of the output `hls`. `{code}` in the URL stands for the channel's code.
     #[schema(required, pattern = "^https?://", max_length = 4096)]
     pub input_url: Option<String>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<i32>, minimum = 1, maximum = 2147483647)]
     pub template_id: Option<Option<i32>>,
-    /// `true` when a write leaves it out.
+    /// Whether the channel is enabled. A write without a value sets it to `true`.
     pub enabled: bool,
-    /// URLs of further outputs by name: `dash`, `backup` and so on.
+    /// URLs of further outputs by output name, such as `dash` or `backup`.
     #[schema(value_type = std::collections::BTreeMap<String, Option<String>>)]
     pub outputs: JsonObject,
-    /// Ladder that this channel promises instead of its template's `ladder`; docs/checks.md.
+    /// Ladder that this channel promises instead of the `ladder` of its template; docs/checks.md describes the keys.
     #[schema(required, value_type = Option<Object>)]
     pub ladder: Option<JsonObject>,
     #[schema(required)]
     pub template_name: Option<String>,
-    /// Synchronisation that created the channel, such as `inspector_live/NAME`; `null` when a person did.
+    /// Synchronisation that created the channel, such as `inspector_live/NAME`; `null`: a person created it.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub source: Option<Option<String>>,
-    /// Time since when the source no longer has the channel, which is disabled for that.
+    /// Time since when the channel's source no longer lists the channel, which was disabled for this reason.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub missing_since: Option<Option<String>>,
-    /// Version, which is the ETag.
+    /// Version of the row, which is the ETag of the channel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<i32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -96,12 +97,13 @@ impl TableRow for ChannelRow {
 }
 
 impl ChannelRow {
-    /// Columns that channels.yml has under the same name: the writable ones but the ids, for which it has names.
+    /// Returns the columns that channels.yml has under the same name: all writable columns but the ids, for which the
+    /// file has names.
     pub fn shared_with_files() -> impl Iterator<Item = &'static str> {
         Self::writable().filter(|name| !matches!(*name, "probe_id" | "template_id"))
     }
 
-    /// Names of the columns whose values are JSON of `kind`.
+    /// Returns the names of the columns whose values are JSON of `kind`.
     #[must_use]
     pub fn columns_of(kind: &Type) -> BTreeSet<String> {
         let RefOr::T(Schema::Object(object)) = Self::schema() else { return BTreeSet::new() };
@@ -118,8 +120,8 @@ impl ChannelRow {
 }
 
 impl From<&Channel> for ChannelRow {
-    /// Row of a channel of channels.yml: the columns that only a database has are missing, and values of URLs' queries
-    /// are masked.
+    /// Makes the row of a channel of channels.yml. Columns that only a database has are absent, and values in the
+    /// queries of URLs are masked.
     fn from(channel: &Channel) -> Self {
         let others = channel.outputs.iter().skip(1).map(|output| (output.name.clone(), masked_url(output).into()));
         let ladder = channel.ladder.as_ref().map(serde_json::to_value).and_then(Result::ok);
@@ -154,7 +156,7 @@ fn masked_url(output: &Output) -> Option<String> {
     show::url(&output.url, serde_json::value::Serializer).ok()?.as_str().map(str::to_owned)
 }
 
-/// Body that writes a channel, for the OpenAPI document.
+/// OpenAPI schema of a request body that writes a channel.
 pub(crate) struct ChannelWritten;
 
 impl PartialSchema for ChannelWritten {

@@ -19,7 +19,7 @@ use url::{Host, Url};
 const MAX_CODE_BYTES: usize = 64;
 const MAX_NAME_CHARS: usize = 256;
 
-/// The keys of a channel as the file has them, merged over `defaults`.
+/// The keys of a channel as channels.yml has them, merged over the file's `defaults`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct ChannelKeys {
@@ -35,7 +35,7 @@ struct ChannelKeys {
     template: Option<String>,
     probe: Option<String>,
     enabled: Option<bool>,
-    /// Moved into `outputs` before this struct is read; named here so that the key is known.
+    /// The key `input_url`, which is moved into `outputs` before this struct is read; the field makes the key known.
     #[serde(rename = "input_url")]
     _input_url: Option<String>,
     outputs: sections::Outputs,
@@ -43,13 +43,13 @@ struct ChannelKeys {
     request: request::RequestKeys,
 }
 
-/// A channel of the file, with the node of its template's name for later faults.
+/// A channel of channels.yml, with the node of its template's name, at which a fault of the template is reported later.
 pub(super) struct ParsedChannel {
     pub channel: Channel,
     pub template_at: NodeIndex,
 }
 
-/// The channels of a document in its order, and every fault. Secret files are read relative to `folder`.
+/// Returns the channels of a document in its order, and every fault. Secret files are read relative to `folder`.
 pub(super) fn read_channels(document: &Document, folder: &Path) -> (Vec<ParsedChannel>, Vec<Fault>) {
     let (sections, mut faults) = sections::split(&document.root);
     let mut first: BTreeMap<String, NodeIndex> = BTreeMap::new();
@@ -77,7 +77,7 @@ pub(super) fn read_channels(document: &Document, folder: &Path) -> (Vec<ParsedCh
     (found, faults)
 }
 
-/// Every fault of the keys of one channel.
+/// Returns every fault of the keys of one channel.
 pub(super) fn channel_faults(keys: &Node) -> Vec<Fault> {
     let section = match sections::single_section(keys) {
         Ok(section) => section,
@@ -193,8 +193,8 @@ fn fill_placeholders(text: &str, code: &str) -> Result<String, String> {
     }
 }
 
-/// Checks a channel's code: 1 to 64 of `A-Z a-z 0-9 _ . -`, with at least one letter or digit (`..` would climb in a
-/// URL's path).
+/// Checks a channel's code: 1 to 64 of `A-Z a-z 0-9 _ . -`, with at least one letter or digit, because the code `..`
+/// would lead to the parent folder in a URL's path.
 pub(super) fn check_code(code: &str) -> Result<(), String> {
     let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     let good =
@@ -228,8 +228,8 @@ pub(super) fn parse_url(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-/// Refuses a URL that no probe could ever ask: port 0, a host that is no DNS name (RFC 1035 2.3.4), or a literal address that
-/// the address guard refuses whatever the settings say.
+/// Refuses a URL to which no probe could ever send a request: port 0, a host that is no DNS name (RFC 1035 2.3.4), or a
+/// literal address that the address guard refuses whatever the settings say.
 fn check_reachable(url: &Url) -> Result<(), String> {
     if url.port() == Some(0) {
         return Err("port 0 can't be connected to".to_owned());
@@ -251,8 +251,8 @@ fn check_reachable(url: &Url) -> Result<(), String> {
     }
 }
 
-/// Text in normalization form C, so that a name is found however it was typed: some systems write `ế` as one character, some as
-/// three.
+/// Returns the text in Unicode normalization form C, so that a name is found however it was typed: some systems write
+/// `ế` as one character, some as three.
 #[must_use]
 pub(crate) fn normalized(text: &str) -> String {
     ComposingNormalizerBorrowed::new_nfc().normalize(text).into_owned()

@@ -11,7 +11,7 @@ use url::Url;
 pub(crate) struct Environment {
     pub packager: Option<Url>,
     pub codes: Vec<String>,
-    /// Threshold keys of the built-in template with their values.
+    /// Thresholds of the built-in template: the key of each with its value.
     pub thresholds: Vec<(&'static str, f64)>,
 }
 
@@ -44,7 +44,7 @@ impl Environment {
         (environment, problems)
     }
 
-    /// One channel for each code in `CHANNELS`, with the URL `<PACKAGER_URL>/live/<code>/master.m3u8`.
+    /// Makes one channel for each code in `CHANNELS`, with the URL `<PACKAGER_URL>/live/<code>/master.m3u8`.
     pub(crate) fn channels(&self) -> Result<Vec<Channel>, Problem> {
         let Some(packager) = &self.packager else {
             let why = "is set without PACKAGER_URL; set PACKAGER_URL=http://packager-01.internal";
@@ -67,7 +67,8 @@ fn channel(base: &str, code: &str) -> Result<Channel, Problem> {
     })
 }
 
-/// `docker run --env-file` passes a comment behind a value as a part of the value, so it is cut off here.
+/// Returns the value of an environment variable without a comment at its end, because `docker run --env-file` passes a
+/// comment behind a value as a part of the value. `None`: the variable is unset or empty.
 fn value<'a>(variables: &'a BTreeMap<String, String>, name: &str) -> Option<&'a str> {
     let text = variables.get(name)?;
     let text = text.split_once(" #").map_or(text.as_str(), |(value, _)| value).trim();

@@ -1,4 +1,4 @@
-//! Builds one catalogue from the files and the environment, or lists every fault.
+//! Builds one catalogue from the files and the environment variables, or lists every fault.
 
 use super::{CatalogSnapshot, Environment, channels, templates};
 use crate::document::{Document, DocumentErrors, Fault, Node, Value, suggestion};
@@ -16,7 +16,7 @@ pub(crate) struct CatalogFiles {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LoadedCatalog {
     pub snapshot: CatalogSnapshot,
-    /// Settings that are allowed but probably not intended, one sentence each.
+    /// Texts about settings that are allowed but probably not intended, one sentence each.
     pub warnings: Vec<String>,
 }
 
@@ -82,7 +82,7 @@ pub(super) fn missing_template(
     Some(Fault { hint, ..Fault::value(found.template_at, format!("there is no template `{name}`")) })
 }
 
-/// Warnings for thresholds of the environment that the file's own `default` template overrides.
+/// Returns a warning for each threshold of the environment that the `default` template of the file overrides.
 fn override_warnings(root: &Node, environment: &Environment) -> Vec<String> {
     let own = root.get(super::BUILT_IN).filter(|node| matches!(node.value, Value::Map(_)));
     let hidden = environment.thresholds.iter().filter(|(key, _)| own.is_some_and(|node| node.get(key).is_some()));

@@ -7,16 +7,16 @@ use packager_media::stream::Protocol;
 use std::sync::Arc;
 use url::Url;
 
-/// Longest part of a request that an error message repeats, in characters.
+/// Longest part of an unknown name in a request that an error message repeats, in characters.
 const MAX_SHOWN_CHARS: usize = 128;
 
-/// A channel or template that the catalogue does not have; the message suggests the nearest known name.
+/// Error for a channel or template that the catalogue does not have; the message suggests the nearest known name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct UnknownName(pub String);
 
 impl CatalogSnapshot {
-    /// The channel with the code `code`, enabled or disabled.
+    /// Returns the channel with the code `code`, whether it is enabled or disabled.
     pub fn channel(&self, code: &str) -> Result<&Arc<Channel>, UnknownName> {
         self.channels.get(code).ok_or_else(|| {
             if self.channels.is_empty() {
@@ -29,15 +29,15 @@ impl CatalogSnapshot {
         })
     }
 
-    /// The template with the name `name`.
+    /// Returns the template with the name `name`.
     pub fn template(&self, name: &str) -> Result<&Arc<Template>, UnknownName> {
         self.templates.get(name).ok_or_else(|| unknown_name("template", name, self.templates.keys()))
     }
 }
 
 impl Channel {
-    /// A channel for a URL that is in no catalogue. Its code is the URL without the query, and nothing is expected of
-    /// its ladder.
+    /// Makes a channel for a URL that is not in the catalogue. The channel's code is the URL without the query, and
+    /// nothing is expected of its ladder.
     #[must_use]
     pub fn of_url(url: Url, template: &str) -> Self {
         let mut code = url.clone();

@@ -1,6 +1,5 @@
-//! The catalogue: channels and templates as one consistent snapshot, from files, from the environment or from the
-//! rows
-//! of a database.
+//! The catalogue: channels and templates as one consistent snapshot, from files, from environment variables or from the
+//! rows of a database.
 
 mod channel_row;
 mod channels;
@@ -46,22 +45,22 @@ pub struct CatalogSnapshot {
 pub struct Channel {
     pub code: String,
     pub name: String,
-    /// `LIVE` or another type. Only for a LIVE channel is EXT-X-ENDLIST a fault.
+    /// `LIVE` or another type of channel. Only for a LIVE channel is EXT-X-ENDLIST a fault.
     pub channel_type: String,
     pub tier: Option<u32>,
     pub codec: Option<String>,
     pub resolution: Option<Resolution>,
     pub fps: Option<f64>,
     pub is_4k: bool,
-    /// Whether the channel is HDR. `None`: nobody has said it, so no dynamic range is expected.
+    /// Whether the channel is HDR. `None`: unknown, so no dynamic range is expected.
     pub is_hdr: Option<bool>,
     pub template: String,
     /// Name of the exporter that probes the channel. `None`: any exporter may.
     pub probe: Option<String>,
     pub enabled: bool,
-    /// The outputs, at least one. The first is the reference for the skew between outputs.
+    /// Outputs of the channel, at least one. The skew of the other outputs is measured against the first.
     pub outputs: Vec<Output>,
-    /// Ladder that replaces the template's. `None`: the template's ladder applies.
+    /// Ladder of the channel, which replaces that of the template. `None`: the template's ladder applies.
     pub ladder: Option<ExpectedLadder>,
     pub request: RequestSettings,
 }
@@ -74,7 +73,7 @@ pub struct Output {
     pub url: Url,
 }
 
-/// Settings of the requests to a channel's packager: headers, user agent, credentials, certificate authority.
+/// Settings of the requests to a channel's packager: headers, User-Agent, credentials, certificate authority.
 #[derive(Clone, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct RequestSettings {
     #[serde(serialize_with = "show::headers")]
@@ -85,7 +84,8 @@ pub struct RequestSettings {
 }
 
 impl RequestSettings {
-    /// A copy for hosts other than the channel's own: without custom headers and without credentials.
+    /// Returns a copy of the request settings for hosts other than the channel's own: without custom headers and
+    /// without credentials.
     #[must_use]
     pub fn without_secrets(&self) -> Self {
         Self { headers: Vec::new(), auth: None, ..self.clone() }
@@ -103,59 +103,59 @@ pub struct Template {
     /// Name of the template; in a file it is the key of the template's section.
     #[serde(skip)]
     pub name: String,
-    /// Longest time of a probe. The scrape timeout of the request may shorten it.
+    /// Longest time of a probe. The scrape timeout of a request may shorten it.
     pub timeout: Seconds,
     #[serde(flatten)]
     pub thresholds: Thresholds,
     pub segments: Coverage,
     pub ladder: ExpectedLadder,
-    /// Time for which an event (restart, jump, bad segment) stays reported.
+    /// Time for which a check keeps reporting an event, such as a restart, a jump of the timeline or a bad segment.
     pub hold: Seconds,
-    /// `true`: the query string is a part of a segment's identity. `false` (the default) suits tokens that change
-    /// with every request.
+    /// Whether the query string of a URL is a part of a segment's identity. `false` (the default) suits URLs with
+    /// tokens that change with every request.
     pub query_identifies: bool,
     pub checks: CheckSettings,
 }
 
-/// Which segments of each rendition a probe downloads and inspects.
+/// Selection of the segments of each rendition that a probe downloads and inspects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Coverage {
     pub mode: CoverageMode,
-    /// Number of segments with `newest`; largest number in one probe with `every`, where skipped segments are
-    /// reported.
+    /// In the mode `newest` the number of segments; in the mode `every` the largest number in one probe, beyond which
+    /// segments are skipped and reported.
     pub count: u32,
-    /// `true`: one byte of the window's oldest segment is requested, too, to see that it is still available.
+    /// Whether a probe also requests one byte of the window's oldest segment, to see that it is still available.
     pub oldest: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CoverageMode {
-    /// The newest `count` segments of the playlist.
+    /// The newest `count` segments of the playlist are downloaded.
     Newest,
-    /// Every segment since the last probe.
+    /// Every segment that was listed since the last probe is downloaded.
     Every,
-    /// No segment: manifests and playlists only.
+    /// No segment is downloaded: only manifests and playlists are checked.
     None,
 }
 
 impl Default for Coverage {
-    /// Six segments of 6 s last longer than a scrape interval of 30 s, so that no segment of a healthy channel is
-    /// skipped.
+    /// Returns the coverage of a template without the section: every segment, at most six a probe. Six segments of 6 s
+    /// last longer than a scrape interval of 30 s, so that no segment of a healthy channel is skipped.
     fn default() -> Self {
         Self { mode: CoverageMode::Every, count: 6, oldest: true }
     }
 }
 
 impl Channel {
-    /// Host of the channel's first output; empty when its URL has none.
+    /// Returns the host of the channel's first output; empty when the URL of the output has no host.
     #[must_use]
     pub(crate) fn packager(&self) -> &str {
         self.outputs.first().and_then(|output| output.url.host_str()).unwrap_or_default()
     }
 
-    /// The expectations that the checks compare this channel with.
+    /// Returns the expectations that checks compare this channel with.
     #[must_use]
     pub fn expected(&self, template: &Template) -> Expectations {
         Expectations {
@@ -169,7 +169,7 @@ impl Channel {
     }
 }
 
-/// Header values may be secrets, so only the names of headers are printed.
+/// Debug output with the names of headers only, because header values may be secrets.
 impl std::fmt::Debug for RequestSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let headers: Vec<&String> = self.headers.iter().map(|(name, _)| name).collect();

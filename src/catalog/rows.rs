@@ -1,5 +1,5 @@
-//! The catalogue as a database tells it, and single entries on their way there. The same reading as the files', so that
-//! what one refuses the other refuses too.
+//! Reads the catalogue from database rows, and checks single rows before they are written. Rows and files are read by
+//! the same code, so that both refuse the same values.
 
 use super::{CatalogSnapshot, ChannelRow, Environment, TableRow as _, channels, load, templates};
 use crate::document::{Document, DocumentErrors, Fault, Key, Node, Value, suggestion};
@@ -8,20 +8,20 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Keys of channels.yml whose database column has another name, with that name.
+/// Keys of channels.yml that a channel in the database can't have, each with the text that says what to write instead.
 const COLUMN_NAMES: [(&str, &str); 3] =
     [("request", FILE_ONLY), ("template", "write `template_id`"), ("probe", "write `probe_id`")];
-/// Members of a template's JSON that a write ignores or reads apart.
+/// Members of a template's JSON that a write ignores or that are read elsewhere.
 const TEMPLATE_IGNORED: [&str; 6] = ["id", "probe_name", "template_name", "version", "created_at", "updated_at"];
-/// Sections with secrets are refused, because the secrets would be readable in the table and in every answer.
+/// Reason for refusing sections with secrets in the database: the secrets would be readable in the table and in every
+/// answer of the API.
 const FILE_ONLY: &str = "is for channels.yml alone: its secrets would stand readable in the database";
 
-/// Builds a catalogue from database rows: templates as `{name: keys}` and channels as `[channel]`, both JSON. A
-/// faulty row is left
-/// out and listed in the errors; the others are part of the catalogue.
+/// Builds a catalogue from database rows: templates as `{name: keys}` and channels as `[channel]`, both JSON. A faulty
+/// row is left out and listed in the errors; the others are part of the catalogue.
 ///
 /// # Errors
-/// Fails where a text is no JSON.
+/// Fails if a text is not JSON.
 pub(crate) fn load_rows(
     templates: String,
     channels: String,
@@ -44,7 +44,7 @@ pub(crate) fn load_rows(
     Ok((snapshot, DocumentErrors(problems)))
 }
 
-/// The columns that the JSON of a channel sets, checked by the same rules as channels.yml.
+/// Returns the columns that the JSON of a channel sets, checked by the same rules as channels.yml.
 ///
 /// # Errors
 /// Lists every unknown key and every bad value.
@@ -75,18 +75,18 @@ pub(crate) fn channel_columns(document: &Document) -> Result<Map<String, serde_j
     document.errors(faults).or(columns(&root.without(&read_only)))
 }
 
-/// The columns that the JSON of a channel names, unchecked, for a caller that merges them over a row first.
+/// Returns the columns that the JSON of a channel names, unchecked, for a caller that merges them over a row first.
 ///
 /// # Errors
-/// Fails where the document is no JSON object.
+/// Fails if the document is not a JSON object.
 pub(crate) fn given_columns(document: &Document) -> Result<Map<String, serde_json::Value>, DocumentErrors> {
     let faults = not_a_mapping(&document.root, "expected a channel's keys");
     let kept: Vec<&str> = ChannelRow::READ_ONLY.iter().copied().filter(|name| *name != "template_name").collect();
     document.errors(faults).or(columns(&document.root.without(&kept)))
 }
 
-/// The columns that the JSON of a template sets, checked together with `others` (`{name: keys}`), the templates that
-/// it may extend.
+/// Returns the columns that the JSON of a template sets, checked together with `others` (`{name: keys}`), the templates
+/// that it may extend.
 ///
 /// # Errors
 /// Lists every unknown key and every bad value.
@@ -135,7 +135,7 @@ fn is_row_id_or_null(node: &Node) -> bool {
     }
 }
 
-/// A copy without the entries whose value is `null`, which clients send for keys that are not set.
+/// Returns a copy of a mapping without the entries whose value is `null`, which clients send for keys that are not set.
 fn without_nulls(root: &Node) -> Node {
     let some = root.entries().iter().filter(|(_, node)| node.value != Value::Null).cloned();
     Node { at: root.at, value: Value::Map(some.collect()) }

@@ -28,7 +28,7 @@ pub(super) fn url<S: Serializer>(url: &Url, s: S) -> Result<S::Ok, S::Error> {
 }
 
 impl CatalogSnapshot {
-    /// The templates and the channels as two YAML sections, with secrets masked.
+    /// Returns the templates and the channels as two YAML sections, with secrets masked.
     #[must_use]
     pub fn to_yaml(&self) -> String {
         #[derive(Serialize)]
@@ -44,14 +44,15 @@ impl CatalogSnapshot {
 }
 
 impl Template {
-    /// The effective template under its name, with every key, in a form that can be pasted into templates.yml.
+    /// Returns the effective template as YAML, under its name and with every key, in a form that can be pasted into
+    /// templates.yml.
     #[must_use]
     pub fn to_yaml(&self) -> String {
         yaml(&BTreeMap::from([(&self.name, self)]))
     }
 
-    /// Every numeric threshold: the template's own by their keys, the parameters of enabled checks as
-    /// `<check>_<parameter>`.
+    /// Returns every numeric threshold of a template: its own thresholds by their keys, the parameters of enabled
+    /// checks as `<check>_<parameter>`.
     #[must_use]
     pub fn numeric_thresholds(&self) -> Vec<(String, f64)> {
         let mut numbers = numbers_in("", &self.thresholds);
@@ -64,7 +65,7 @@ impl Template {
         numbers
     }
 
-    /// Ids of the checks that this template disables.
+    /// Returns the ids of the checks that this template disables.
     #[must_use]
     pub fn disabled_checks(&self) -> Vec<&'static str> {
         let settings = serde_json::to_value(&self.checks).unwrap_or_default();

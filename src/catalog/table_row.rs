@@ -1,5 +1,5 @@
-//! Rows of database tables as structs. SQL lists, the reader of rows and the OpenAPI schemas come from the fields of
-//! the struct.
+//! Rows of database tables as structs. The lists of columns in SQL, the reader of rows and the OpenAPI schemas come
+//! from the fields of the struct.
 
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 use serde::{Deserialize, Serialize, Serializer, forward_to_deserialize_any};
@@ -8,31 +8,31 @@ use utoipa::ToSchema;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{Object, Schema, SchemaType, Type};
 
-/// JSON object of a column of type `jsonb`, whose keys the table does not fix.
+/// JSON object in a database column of type `jsonb`. The schema doesn't fix its keys.
 pub(crate) type JsonObject = Map<String, Value>;
 
-/// Row of a table that clients read and write over the API: a struct with one field for each column, of the column's
-/// name.
+/// Row of a database table that clients read and write over the API: a struct with one field for each column, which has
+/// the column's name.
 pub(crate) trait TableRow: Serialize + DeserializeOwned + ToSchema + Send + Unpin + 'static {
-    /// Name of the table.
+    /// Name of the database table.
     const TABLE: &'static str;
     /// Columns that a client reads but does not write. A write may have them, so that what was read can be sent back.
     const READ_ONLY: &'static [&'static str];
     /// SQL expressions of columns that are not null, for a write that leaves the column out or sends `null`.
     const DEFAULTS: &'static [(&'static str, &'static str)];
 
-    /// All columns in the order of the struct's fields.
+    /// Returns all columns of the table in the order of the struct's fields.
     #[must_use]
     fn columns() -> &'static [&'static str] {
         field_names::<Self>()
     }
 
-    /// Columns that a client writes, in the order of the struct's fields.
+    /// Returns the columns that a client writes, in the order of the struct's fields.
     fn writable() -> impl Iterator<Item = &'static str> {
         Self::columns().iter().copied().filter(|name| !Self::READ_ONLY.contains(name))
     }
 
-    /// The writable columns of this row by name.
+    /// Returns the values of this row's writable columns by column name.
     #[must_use]
     fn writable_values(&self) -> JsonObject {
         let mut values = self.values();
@@ -40,7 +40,7 @@ pub(crate) trait TableRow: Serialize + DeserializeOwned + ToSchema + Send + Unpi
         values
     }
 
-    /// All columns of this row by name.
+    /// Returns the values of all columns of this row by column name.
     #[must_use]
     fn values(&self) -> JsonObject {
         match serde_json::to_value(self) {
@@ -50,8 +50,8 @@ pub(crate) trait TableRow: Serialize + DeserializeOwned + ToSchema + Send + Unpi
     }
 }
 
-/// Schema of a request body that writes a row: the row's schema, in which the read-only columns and `ignored` take any
-/// value and every other column may be `null`.
+/// Makes the schema of a request body that writes a row: the row's schema, in which the read-only columns and `ignored`
+/// take any value, and every column that is not in `required` may be `null`.
 #[must_use]
 pub(crate) fn write_schema<R: TableRow>(
     description: &str,
@@ -82,12 +82,12 @@ pub(crate) fn write_schema<R: TableRow>(
     RefOr::T(Schema::Object(object))
 }
 
-/// Serializes a number without a fraction as an integer, as PostgreSQL's JSON has it.
+/// Serializes a number without a fraction as an integer, as PostgreSQL does in JSON.
 ///
 /// # Errors
-/// The serializer's own.
+/// Fails as the serializer fails.
 pub(super) fn json_number<S: Serializer>(number: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
-    /// Every integer up to this magnitude is exact in an `f64`.
+    /// Bound below which every integer is exact in an `f64`.
     const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
     match number {
         None => serializer.serialize_none(),
@@ -97,10 +97,11 @@ pub(super) fn json_number<S: Serializer>(number: &Option<f64>, serializer: S) ->
     }
 }
 
-/// Reads a column that is there: `null` becomes `Some(None)`, and only a missing column stays `None`.
+/// Deserializes a column that is present: `null` becomes `Some(None)`. The field of a column that is absent stays
+/// `None`.
 ///
 /// # Errors
-/// The deserializer's own.
+/// Fails as the deserializer fails.
 pub(super) fn present<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
 where
     T: Deserialize<'de>,
@@ -109,7 +110,7 @@ where
     Option::<T>::deserialize(deserializer).map(Some)
 }
 
-/// Names of a struct's fields, in their order, as serde reads them.
+/// Returns the names of a struct's fields in their order, as serde reads them.
 #[must_use]
 pub(crate) fn field_names<T: DeserializeOwned>() -> &'static [&'static str] {
     let mut names: &'static [&'static str] = &[];

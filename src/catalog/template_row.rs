@@ -1,4 +1,4 @@
-//! Row of the table `templates`.
+//! Row of the database table `templates`.
 
 use super::Template;
 use super::table_row::{JsonObject, TableRow, json_number, write_schema};
@@ -7,8 +7,8 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 use utoipa::{PartialSchema, ToSchema};
 
-/// Template as the table `templates` has it and as the API shows it: thresholds in columns of their own, everything
-/// else of templates.yml in `settings`.
+/// Template as the database table `templates` has it and as the API shows it: thresholds are columns of their own, and
+/// everything else of templates.yml is in `settings`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Template, description = "Template: thresholds in fields of their own, everything else of templates.yml in `settings`")]
@@ -21,37 +21,37 @@ pub struct TemplateRow {
     #[serde(serialize_with = "json_number")]
     #[schema(required, minimum = 1, maximum = 5)]
     pub min_mos: Option<f64>,
-    /// LUFS.
+    /// Target loudness in LUFS.
     #[serde(serialize_with = "json_number")]
     #[schema(required, minimum = -70, maximum = 0)]
     pub loudness_target: Option<f64>,
-    /// LU.
+    /// Allowed distance from the target loudness in LU.
     #[serde(serialize_with = "json_number")]
     #[schema(required, minimum = 0, maximum = 30)]
     pub loudness_tolerance: Option<f64>,
     #[serde(serialize_with = "json_number")]
     #[schema(required, minimum = 0, maximum = 1)]
     pub macroblocking_threshold: Option<f64>,
-    /// Milliseconds.
+    /// Longest time for which the picture may be frozen, in milliseconds.
     #[serde(serialize_with = "json_number")]
     #[schema(required, minimum = 0, maximum = 600000)]
     pub freeze_threshold_ms: Option<f64>,
-    /// Seconds.
+    /// Expected duration of a segment in seconds.
     #[serde(serialize_with = "json_number")]
     #[schema(required, minimum = 0.1, maximum = 120)]
     pub segment_duration_target: Option<f64>,
-    /// Ratio of the target.
+    /// Allowed distance from the expected segment duration, as a ratio of it.
     #[serde(serialize_with = "json_number")]
     #[schema(required, minimum = 0, maximum = 1)]
     pub segment_duration_tolerance: Option<f64>,
-    /// Seconds.
+    /// Longest allowed download time of a segment in seconds.
     #[serde(serialize_with = "json_number")]
     #[schema(required, minimum = 0.01, maximum = 600)]
     pub max_download_time: Option<f64>,
-    /// Everything else that a template of templates.yml may have.
+    /// Keys of the template that have no column of their own, as in templates.yml.
     #[schema(value_type = Object)]
     pub settings: JsonObject,
-    /// Version, which is the ETag.
+    /// Version of the row, which is the ETag of the template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = i32, required)]
     pub version: Option<i32>,
@@ -70,14 +70,14 @@ impl TableRow for TemplateRow {
 }
 
 impl TemplateRow {
-    /// Names of the columns that hold thresholds.
+    /// Returns the names of the columns that hold thresholds.
     pub fn thresholds() -> impl Iterator<Item = &'static str> {
         Self::writable().filter(|name| !matches!(*name, "template_name" | "settings"))
     }
 }
 
 impl From<&Template> for TemplateRow {
-    /// Row of a template of templates.yml, with everything that it extends.
+    /// Makes the row of a template of templates.yml, with the keys of all templates that it extends.
     fn from(template: &Template) -> Self {
         let thresholds = &template.thresholds;
         let settings = serde_json::to_value(template).unwrap_or_default();
@@ -102,7 +102,7 @@ impl From<&Template> for TemplateRow {
     }
 }
 
-/// Body that writes a template, for the OpenAPI document.
+/// OpenAPI schema of a request body that writes a template.
 pub(crate) struct TemplateWritten;
 
 impl PartialSchema for TemplateWritten {

@@ -10,13 +10,13 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-/// Name of the template that always exists. A file may set its keys; thresholds of the environment apply to this
+/// Name of the template that always exists. A file may set its keys; thresholds of environment variables apply to this
 /// template alone.
 pub(crate) const BUILT_IN: &str = "default";
 const MAX_NAME_BYTES: usize = 64;
 const MAX_LEVELS: usize = 16;
 
-/// The keys of a template as the file has them, merged over the templates that it extends.
+/// The keys of a template as templates.yml has them, merged over the templates that it extends.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct TemplateKeys {
@@ -61,7 +61,8 @@ impl Default for TemplateKeys {
     }
 }
 
-/// The templates of a document, with the built-in template and its `thresholds` of the environment, and every fault.
+/// Returns the templates of a document and every fault. The built-in template, with its `thresholds` from environment
+/// variables, is among the templates.
 pub(super) fn read_templates(
     root: &Node,
     thresholds: &[(&'static str, f64)],
@@ -87,7 +88,7 @@ pub(super) fn read_templates(
     (templates, faults)
 }
 
-/// Every fault of the keys of the template `name`, merged over the templates of `others` that it extends.
+/// Returns every fault of the template `name`, whose `keys` are merged over the templates of `others` that it extends.
 pub(super) fn template_faults(name: &str, keys: &Node, others: &Node) -> Vec<Fault> {
     let from_environment = built_in_template(&[]);
     let mut written: BTreeMap<&str, &Node> = BTreeMap::from([(BUILT_IN, &from_environment)]);
@@ -100,7 +101,7 @@ pub(super) fn template_faults(name: &str, keys: &Node, others: &Node) -> Vec<Fau
     faults
 }
 
-/// Answers whether the database has a column for the template's key `key`.
+/// Returns whether the database has a column for the key `key` of a template.
 pub(super) fn is_column(key: &str) -> bool {
     !matches!(key, "timeout" | "hold") && RANGES.iter().any(|(name, ..)| *name == key)
 }
@@ -119,7 +120,7 @@ fn name_fault(key: &Key) -> Option<Fault> {
     (!good).then(|| Fault::key(key.at, format!("{message}; `{}` is not", key.name.escape_debug())))
 }
 
-/// The template's keys merged over those of the templates that it extends.
+/// Returns the keys of the template `name`, merged over those of the templates that it extends.
 fn merge_extended(name: &str, written: &BTreeMap<&str, &Node>) -> Result<Node, Vec<Fault>> {
     let mut chain: Vec<&str> = vec![name];
     let mut node = written.get(name).map_or(Node::synthetic(Value::Null), |n| (*n).clone());
@@ -185,8 +186,8 @@ const RANGES: [(&str, RangeInclusive<f64>, &str); 10] = [
     ("freeze_threshold_ms", 0.0..=600_000.0, "milliseconds"),
 ];
 
-/// The allowed range of `key` as text where `number` is outside of it. `None`: the number is allowed, or the key has
-/// no range.
+/// Returns the allowed range of `key` as text if `number` is outside of the range. `None`: the number is allowed, or
+/// the key has no range.
 pub(super) fn range_message(key: &str, number: f64) -> Option<String> {
     let (_, range, unit) = RANGES.iter().find(|(name, ..)| *name == key)?;
     (!range.contains(&number)).then(|| format!("allowed is {} to {} ({unit})", range.start(), range.end()))

@@ -5,7 +5,8 @@ use std::path::Path;
 
 mod shipped;
 
-/// A folder with the files given; absent where the text is `None`.
+/// Loads the catalogue from a new folder with these texts of channels.yml and templates.yml, and from the environment
+/// variables `env`. The folder has no file whose text is `None`.
 fn load_with(
     channels: Option<&str>,
     templates: Option<&str>,

@@ -1,4 +1,4 @@
-//! The command line: every subcommand and flag with its default.
+//! The arguments of the command line: every subcommand and flag with its default.
 
 use super::logging::{Format, Level};
 use crate::config::ConfigPaths;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
 
-/// Each kept probe holds up to 64 KiB of text.
+/// Largest number of probes that `--history.limit` allows. Each kept probe holds up to 64 KiB of text.
 const MAX_HISTORY: u64 = 10_000;
 
 /// Probes live HLS and DASH channels for Prometheus.
@@ -64,7 +64,7 @@ pub(super) struct Config {
 }
 
 impl Config {
-    /// The configuration's sources: the file of the flag, and the environment.
+    /// Returns the sources of the configuration: the file that the flag names, and the environment variables.
     pub(super) fn source(&self) -> ConfigPaths {
         ConfigPaths { file: self.file.clone(), variables: std::env::vars().collect() }
     }
@@ -239,7 +239,7 @@ pub(super) struct ListChecks {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum ReportFormat {
     Text,
-    /// JSON, one report a line
+    /// JSON, one report on each line
     Json,
     Prometheus,
 }
@@ -261,7 +261,7 @@ fn period(text: &str) -> Result<Duration, String> {
     if period.is_zero() { Err("must be longer than nothing".to_owned()) } else { Ok(period) }
 }
 
-/// A route prefix without a slash at its end; empty for `/`.
+/// Parses a route prefix and removes the slash at its end; the result is empty for `/`.
 fn prefix(text: &str) -> Result<String, String> {
     let inner = text.trim_matches('/');
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~/".contains(c);
@@ -280,23 +280,23 @@ fn external_url(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-/// Addresses that links in alerts lead to, without a slash at the end.
+/// Base URLs of the links in alerts, without a slash at the end.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Links {
     pub exporter: String,
-    /// Empty if it is unknown.
+    /// Base URL of Grafana. It is empty if no URL is set.
     pub grafana: String,
 }
 
-/// Name of this machine.
+/// Returns the host name of this machine.
 fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     if name.trim().is_empty() { "localhost".to_owned() } else { name.trim().to_owned() }
 }
 
 impl Serve {
-    /// Addresses for the links in alerts. Without --web.external-url the exporter's is made of the first address that it
-    /// listens on, with the machine's name if that is every address.
+    /// Returns the base URLs of the links in alerts. Without --web.external-url the exporter's URL is made of its first
+    /// listening address, with the machine's host name if that address is a wildcard such as `0.0.0.0`.
     pub(super) fn links(&self) -> Links {
         let plain = |url: &Url| url.as_str().trim_end_matches('/').to_owned();
         let exporter = self.external_url.as_ref().map_or_else(
@@ -309,7 +309,7 @@ impl Serve {
         Links { exporter, grafana: self.grafana_url.as_ref().map(plain).unwrap_or_default() }
     }
 
-    /// The prefix of the routes, and the prefix of links in pages.
+    /// Returns the prefix of the routes, and the prefix of links in pages.
     pub(super) fn prefixes(&self) -> (String, String) {
         let path = self.external_url.as_ref().map(|u| u.path().trim_end_matches('/').to_owned());
         let route = self.route_prefix.clone().or_else(|| path.clone()).unwrap_or_default();

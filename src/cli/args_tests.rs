@@ -77,7 +77,7 @@ fn bad_values_are_refused_with_what_may_stand_there() {
     }
 }
 
-/// Every command in the documents is accepted by the parser.
+/// Parses every command line that the documents show.
 #[test]
 fn every_command_of_the_documents_is_understood() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -1,4 +1,4 @@
-//! Connects the web layer to the configuration, the prober, the metrics and the sinks.
+//! Connects the web layer to the configuration, the prober, the metrics and the sinks (InfluxDB and Zabbix).
 
 use super::args::Links;
 use crate::config::{Config, ConfigHandle, ConfigPaths};
@@ -15,8 +15,8 @@ use packager_media::units::{Seconds, Timestamp};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Longest wait for the sinks at the end: longer than the first pauses between retries, shorter than a service
-/// manager's patience.
+/// Longest time for which the ending exporter waits for its sinks: longer than the first pauses between retries,
+/// shorter than the time after which a service manager kills the process.
 const FLUSH: Duration = Duration::from_secs(5);
 /// Interval at which the configuration's files are checked for changes.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
@@ -59,7 +59,7 @@ pub(super) fn backend(
     Ok((Arc::new(Exporter { live, prober, own, influx, store }), sinks))
 }
 
-/// The outputs in addition to Prometheus: InfluxDB for reports, Zabbix for alerts.
+/// Sinks in addition to Prometheus: InfluxDB for reports, Zabbix for alerts.
 pub(super) struct Sinks {
     influx: InfluxQueue,
     pub zabbix: ZabbixQueue,
@@ -75,13 +75,13 @@ impl Sinks {
     }
 }
 
-/// Exporter that serves: every part that a request may need.
+/// The backend of `serve`, with every part that a request may need.
 struct Exporter {
     live: Arc<ConfigHandle>,
     prober: Prober,
     own: SelfMetrics,
     influx: InfluxQueue,
-    /// `None` without `DATABASE_URL`.
+    /// The database. `None`: `DATABASE_URL` is not set.
     store: Option<Store>,
 }
 

@@ -1,4 +1,5 @@
-//! `check-config`: checks the files, sums up what they define, and warns of what is probably not intended.
+//! Subcommand `check-config`: checks the configuration files, summarises what they define, and warns of settings that
+//! are probably not intended.
 
 use crate::catalog::{BUILT_IN, CatalogSnapshot, CoverageMode, Template};
 use crate::checks::{CHECKS, CheckGroup, CheckMeta};
@@ -8,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
-/// Summary of a configuration; its display is text for a person.
+/// Summary of a configuration, which is displayed as text for a person.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Summary {
     pub files: Vec<PathBuf>,
@@ -93,7 +94,7 @@ fn template_warnings(snapshot: &CatalogSnapshot, used: &BTreeMap<String, usize>,
     warnings
 }
 
-/// A warning for enabled checks that can not run with this template. `None` where there is none.
+/// Returns a warning for enabled checks that can't run with this template. `None`: there are no such checks.
 fn idle_checks(template: &Template) -> Option<String> {
     let off: BTreeSet<&str> = template.disabled_checks().into_iter().collect();
     if CHECKS.iter().all(|meta| off.contains(meta.id)) {

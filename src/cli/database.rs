@@ -1,4 +1,4 @@
-//! Database commands for a terminal: migrate, import, export, token.
+//! The subcommands that work on the database and the tokens: migrate, import, export, token.
 
 use super::args::{Export, Import, Migrate, TokenCommand};
 use super::{Exit, out};
@@ -11,18 +11,18 @@ use std::future::Future;
 use std::io::Write as _;
 use std::path::Path;
 
-/// Largest import file in bytes; one of 50,000 channels has 10 MB.
+/// Largest import file in bytes. A file with 50,000 channels has 10 MB.
 const MAX_FILE: u64 = 32 << 20;
 
-/// The store of `DATABASE_URL`.
+/// Connects to the database of `DATABASE_URL`.
 ///
 /// # Errors
-/// Fails where the variable is not set, or is no URL of a PostgreSQL database.
+/// Fails if the variable is not set, or is not the URL of a PostgreSQL database.
 pub(super) fn store() -> Result<Store, String> {
     optional_store()?.ok_or_else(|| "set DATABASE_URL=postgres://user:password@host:5432/database".to_owned())
 }
 
-/// The store of `DATABASE_URL`. `None` where the variable is unset or empty.
+/// Connects to the database of `DATABASE_URL`. `None`: the variable is unset or empty.
 pub(super) fn optional_store() -> Result<Option<Store>, String> {
     let url = std::env::var("DATABASE_URL").ok().filter(|url| !url.trim().is_empty());
     url.map(|url| Store::new(url.trim())).transpose()
@@ -47,7 +47,7 @@ pub(super) fn migrate(_: &Migrate) -> Result<Exit, String> {
     out::print(&format!("The schema is up to date at version {after}: {applied}.\n")).map(|()| Exit::Healthy)
 }
 
-/// Imports a CSV file, or JSON lines where its name ends in `.jsonl` or `.ndjson`.
+/// Imports channels from a CSV file, or from JSON lines if the file's name ends with `.jsonl` or `.ndjson`.
 pub(super) fn import(args: &Import) -> Result<Exit, String> {
     let name = args.file.display();
     let text = crate::document::read_text(&args.file, MAX_FILE).map_err(|e| format!("{name} {e}"))?;
@@ -75,7 +75,7 @@ pub(super) fn import(args: &Import) -> Result<Exit, String> {
     out::print(&summary).map(|()| Exit::Healthy)
 }
 
-/// Adds the file's name to each problem that begins with a line number.
+/// Adds the file's name to each line of `problems` that begins with a line number.
 fn with_file_name(file: &Path, problems: &str) -> String {
     let named = problems.lines().map(|line| match line.strip_prefix("line:") {
         Some(rest) => format!("{}:{rest}", file.display()),
@@ -135,7 +135,7 @@ fn revoke(file: &Path, name: &str) -> Result<String, String> {
     Ok(format!("Token `{name}` is revoked. A running exporter shuts it out within seconds.\n"))
 }
 
-/// Replaces the file in one step: a half-written one would lock everyone out.
+/// Writes the tokens file by replacing it in one step, because a half-written file would refuse every token.
 fn write(file: &Path, tokens: &Tokens) -> Result<(), String> {
     let why = |e: &dyn std::fmt::Display| format!("{} can't be written: {e}", file.display());
     let text = serde_yaml::to_string(&serde_json::json!({ "tokens": tokens.0 })).map_err(|e| why(&e))?;

@@ -4,7 +4,7 @@ use super::args::ListFormat;
 use crate::checks::{self, CheckDescription, CheckGroup, CheckMeta, CheckParameter};
 use std::fmt::Write as _;
 
-/// The list of checks in `format`, with a line end at its end.
+/// Returns the list of checks in `format`, with a line end at its end.
 #[must_use]
 pub(super) fn list_checks(format: ListFormat) -> String {
     let listed = checks::list();
@@ -71,7 +71,7 @@ fn parameter(p: &CheckParameter) -> String {
     format!("`{}` = `{}`: {}", p.name, cell(&default(p)), cell(p.help))
 }
 
-/// The help sentence of a check without "fails when", which the column's title says.
+/// Returns the help sentence of a check without "fails when", because the title of the table's column says these words.
 fn condition(meta: &CheckMeta) -> &'static str {
     meta.help.strip_prefix("fails when ").unwrap_or(meta.help)
 }
@@ -80,7 +80,7 @@ fn default(p: &CheckParameter) -> String {
     p.default.to_string()
 }
 
-/// Escapes `|`, which would end a cell of a Markdown table.
+/// Escapes the character `|` in a cell of a Markdown table, where it would end the cell.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }

@@ -25,7 +25,7 @@ pub(super) enum Format {
 }
 
 impl Level {
-    /// Libraries log from warnings on only, whatever the level of the exporter.
+    /// Returns the log filter of a level. Libraries log warnings and errors only, whatever the level of the exporter.
     fn filter(self) -> &'static str {
         match self {
             Self::Debug => "warn,packager_exporter=debug",
@@ -103,7 +103,8 @@ impl Visit for Fields {
     }
 }
 
-/// The value as one logfmt word, quoted and escaped where necessary, so that a hostile value stays on its line.
+/// Returns a log value as one logfmt word, quoted and escaped where necessary, so that a hostile value can't begin a
+/// new line.
 fn quoted(value: &str) -> String {
     let bare = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '"' | '=' | '\\');
     if !value.is_empty() && value.chars().all(bare) {

@@ -1,4 +1,4 @@
-//! The command line: subcommands, flags in the style of Prometheus's own components, and exit codes.
+//! The command line: subcommands, flags named like those of Prometheus's own components, and exit codes.
 
 mod args;
 mod backend;
@@ -50,7 +50,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// clap returns help and version as errors; they belong on standard output.
+/// Prints help, version or a usage error. clap returns help and version as errors, but they belong on standard output.
 fn usage(error: &clap::Error) -> Exit {
     let text = error.render().to_string();
     if error.use_stderr() {

@@ -1,11 +1,11 @@
-//! Standard output and standard error. A reader that has closed its pipe (`| head`) is no error.
+//! Writes to standard output and standard error. A reader that has closed its end of a pipe (`| head`) is not an error.
 
 use std::io::{self, Write};
 
 /// Writes a text to standard output.
 ///
 /// # Errors
-/// Fails with the reason where standard output can not be written, such as on a full disk.
+/// Returns the reason if standard output can't be written, such as on a full disk.
 pub(super) fn print(text: &str) -> Result<(), String> {
     write(&mut io::stdout().lock(), text.as_bytes()).map_err(|e| format!("can't write to standard output: {e}"))
 }

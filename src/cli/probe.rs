@@ -1,4 +1,4 @@
-//! `probe CODE|URL`: runs the same probe as a scrape and prints its report.
+//! Subcommand `probe CODE|URL`: runs the same probe as a scrape and prints its report.
 
 use super::args::{Probe, ReportFormat};
 use super::{Exit, database, out};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use url::Url;
 
-/// Hint for a terminal in another folder than that of the exporter's configuration.
+/// End of the error message for a command that was called in a folder without the exporter's configuration.
 const NOTHING_READ: &str =
     "; no configuration is here: name the exporter's with --config.file, or set its DATABASE_URL";
 
@@ -40,10 +40,10 @@ pub(super) fn run(args: &Probe) -> Result<Exit, String> {
     ended
 }
 
-/// Result of the probes so far, kept for an interrupted run, too.
+/// Result of all probes of the command so far, which counts even if the command is interrupted.
 #[derive(Default)]
 struct ProbeResults {
-    /// The worst exit code so far. `None` before the first probe has ended.
+    /// Worst exit code of the probes so far. `None`: the first probe has not ended.
     exit: Option<Exit>,
     shown: TerminalOutput,
 }
@@ -77,7 +77,7 @@ async fn probes(args: &Probe, seen: &mut ProbeResults) -> Result<(), String> {
     }
 }
 
-/// The catalogue that `serve` would have over this database.
+/// Reads the catalogue from the database, as `serve` does. Faulty rows that concern `target` are printed as errors.
 async fn catalog_of_database(
     store: &Store,
     variables: &BTreeMap<String, String>,
@@ -92,8 +92,8 @@ async fn catalog_of_database(
     Ok(snapshot)
 }
 
-/// Allows any host as a URL target: the list in the settings restricts requests over HTTP, not a person at a
-/// terminal.
+/// Allows the host of `target`, if that is a URL, as a target of probes. The configured list of hosts restricts
+/// requests over HTTP, not a person at a terminal.
 fn allow_any_host(mut loaded: Config, target: &str) -> Config {
     if let Some(host) = Url::parse(target).ok().and_then(|url| url.host_str().map(str::to_owned)) {
         let targets = &mut loaded.exporter.probe.url_targets;
@@ -107,7 +107,7 @@ fn unhealthy(report: &Report) -> bool {
     report.worst_severity().is_some_and(|severity| severity >= Severity::Major)
 }
 
-/// State of the terminal's output: with `--every` a report is printed only when the set of failed checks changes.
+/// State of the output to the terminal. With `--every` a report is printed only when the set of failed checks changes.
 #[derive(Default)]
 struct TerminalOutput {
     probes: u64,
@@ -150,7 +150,7 @@ impl TerminalOutput {
         self.progress = true;
     }
 
-    /// Ends the progress line, so that the next output begins on a new line.
+    /// Ends the progress line on the terminal, so that the next output begins on a new line.
     fn end(&mut self) {
         if std::mem::take(&mut self.progress) {
             out::error("\n");

@@ -1,4 +1,4 @@
-//! `serve`: listeners, signals and shutdown.
+//! Subcommand `serve`: listeners, signals and shutdown.
 
 use super::args::Serve;
 use super::{Exit, backend, database, logging};
@@ -19,13 +19,13 @@ use tokio::time::Instant;
 
 /// Interval at which the alerts of the database are brought up to date with Alertmanager.
 const ALERTS_EVERY: Duration = Duration::from_secs(5);
-/// Interval at which --api.tokens-file is checked for changes.
+/// Interval at which the file of --api.tokens-file is checked for changes.
 const TOKENS_EVERY: Duration = Duration::from_secs(1);
 
 /// Serves until SIGTERM or SIGINT. A second signal ends the process at once.
 ///
 /// # Errors
-/// Says what prevents the start: the configuration, the web configuration, or an address that can not be bound.
+/// Returns what prevents the start: a faulty configuration or web configuration, or an address that can't be bound.
 pub(super) fn run(args: &Serve) -> Result<Exit, String> {
     logging::start(args.log.level, args.log.format);
     let runtime = tokio::runtime::Runtime::new().map_err(|e| format!("can't start threads: {e}"))?;
@@ -117,7 +117,7 @@ fn settings(args: &Serve) -> Settings {
     Settings { route_prefix, link_prefix, timeout_offset: args.timeout_offset, history_limit: args.history_limit }
 }
 
-/// The first listening address that other machines can reach. `None`: all are loopback addresses.
+/// Returns the first listening address that other machines can reach. `None`: all addresses are loopback addresses.
 fn beyond_loopback(listeners: &[TcpListener]) -> Option<SocketAddr> {
     listeners.iter().filter_map(|l| l.local_addr().ok()).find(|a| !a.ip().to_canonical().is_loopback())
 }
@@ -163,7 +163,7 @@ impl Signals {
         })
     }
 
-    /// Completes at SIGTERM or SIGINT. Until then each SIGHUP reloads the configuration.
+    /// Waits for SIGTERM or SIGINT. Until then each SIGHUP reloads the configuration.
     async fn end(&mut self, state: &Arc<State>) {
         loop {
             tokio::select! {
@@ -198,7 +198,7 @@ mod tests {
         assert!(std::process::Command::new("kill").args(["-s", signal, &own]).status().unwrap().success());
     }
 
-    /// Backend whose configuration never loads.
+    /// Test backend whose configuration never loads.
     struct BadConfig {
         reloads: mpsc::UnboundedSender<()>,
     }

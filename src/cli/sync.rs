@@ -1,4 +1,5 @@
-//! `sync inspector`: synchronises once, for a terminal or cron, and prints every difference.
+//! Subcommand `sync inspector`: synchronises the database with Inspector LIVE once, for a terminal or cron, and prints
+//! every difference.
 
 use super::args::SyncInspector;
 use super::{Exit, database, logging, out};
@@ -9,10 +10,11 @@ use packager_media::units::Timestamp;
 use serde_json::Value;
 use std::fmt::Write as _;
 
-/// Runs the subcommand `sync-inspector`.
+/// Runs the subcommand `sync inspector`.
 ///
 /// # Errors
-/// Lists the faults of the configuration, or the sources that could not be read; the other sources were written.
+/// Returns the faults of the configuration, or the sources that could not be read; the channels of the other sources
+/// were written.
 pub(super) fn run(args: &SyncInspector) -> Result<Exit, String> {
     logging::start(args.log.level, args.log.format);
     let live = ConfigHandle::start(args.config.source(), Timestamp::now()).map_err(|errors| errors.to_string())?;
@@ -64,7 +66,7 @@ async fn sync_all(
     if failed.is_empty() { Ok(exit) } else { Err(failed.join("\n")) }
 }
 
-/// The differences as lines: `+` added, `~` changed, `-` disabled, `!` needs attention.
+/// Returns the differences of a synchronisation as lines: `+` added, `~` changed, `-` disabled, `!` needs attention.
 fn describe_changes(source: &str, done: &Synced, dry_run: bool) -> String {
     let mut text = format!("{source}{}\n", if dry_run { " (dry run: nothing is written)" } else { "" });
     for code in &done.added {

@@ -18,18 +18,18 @@ const MAX_SECRET_BYTES: u64 = 64 << 10;
 pub struct InfluxdbSettings {
     /// Base URL of the InfluxDB server, such as `http://influxdb:8086`. `None`: no report is written.
     pub url: Option<Url>,
-    /// Organization of InfluxDB 2; ignored where `database` is set.
+    /// Organization of InfluxDB 2. It is ignored if `database` is set.
     pub org: String,
     pub bucket: String,
     pub token_file: Option<PathBuf>,
-    /// Database of InfluxDB 1, used in place of `org` and `bucket`.
+    /// Database of InfluxDB 1, used in place of `org` and `bucket`. `None`: InfluxDB 2 is used.
     pub database: Option<String>,
     pub username: Option<String>,
     pub password_file: Option<PathBuf>,
     /// Largest number of probe reports that wait while InfluxDB is unreachable; further reports are dropped and
     /// counted.
     pub queue_probes: usize,
-    /// The token or password, read from its file or from the environment; never serialized in the clear.
+    /// Token or password of InfluxDB, read from a file or an environment variable. It is never serialized in the clear.
     #[serde(skip_deserializing, skip_serializing_if = "Secret::is_empty")]
     secret: Secret,
 }
@@ -72,7 +72,7 @@ impl Default for InfluxdbSettings {
 }
 
 impl InfluxdbSettings {
-    /// The URL that a batch of lines is posted to, with precision set to nanoseconds. `None` without `url`.
+    /// Returns the URL to which batches of lines are posted, with nanosecond precision. `None`: no `url` is set.
     #[must_use]
     pub fn write_url(&self) -> Option<Url> {
         let mut url = self.url.clone()?;
@@ -85,7 +85,7 @@ impl InfluxdbSettings {
         Some(url)
     }
 
-    /// Value of the Authorization header. `None` where no token or user is set.
+    /// Returns the value of the Authorization header. `None`: no token or user is set.
     #[must_use]
     pub fn authorization(&self) -> Option<String> {
         let secret = &self.secret.0;
@@ -95,8 +95,8 @@ impl InfluxdbSettings {
         }
     }
 
-    /// Reads the secret's file, relative to `folder`, and takes what the file doesn't say from the environment:
-    /// `INFLUXDB_URL`, `INFLUXDB_TOKEN`, `INFLUXDB_ORG`, `INFLUXDB_BUCKET`.
+    /// Reads the secret from its file, relative to `folder`, and takes settings that the file doesn't set from the
+    /// environment variables `INFLUXDB_URL`, `INFLUXDB_TOKEN`, `INFLUXDB_ORG` and `INFLUXDB_BUCKET`.
     pub(super) fn complete(&mut self, folder: &Path, variables: &BTreeMap<String, String>, root: &Node) -> Vec<Fault> {
         let section = root.get("influxdb");
         let at = |key: &str| section.map_or(root.at, |s| s.index_of(key));

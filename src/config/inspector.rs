@@ -8,20 +8,20 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use url::Url;
 
-/// The database's column `tier` is a signed 32-bit integer.
+/// Largest `tier`, because the column of the database is a signed 32-bit integer.
 const MAX_TIER: u32 = i32::MAX as u32;
 
 /// Settings of one Inspector LIVE server. Every key has a default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct InspectorSettings {
-    /// Name of this source; it is stored with each channel that the source created.
+    /// Name of this source. It is stored with each channel that the source created.
     pub name: String,
     /// Address of the list of programs, such as `https://live-packager-01:8443/api/v1/programs`.
     pub url: Option<Url>,
     /// File with the bearer token, relative to the folder of exporter.yml. It is read at each synchronisation.
     pub token_file: Option<PathBuf>,
-    /// File of certificates that are trusted in addition to the system's.
+    /// File with certificates of authorities that are trusted in addition to the system's.
     pub ca_file: Option<PathBuf>,
     /// Interval between synchronisations by `serve`. `None`: only `packager_exporter sync inspector` synchronises.
     pub every: Option<TimeLength>,
@@ -33,14 +33,15 @@ pub struct InspectorSettings {
     pub fields: FieldNames,
     /// Keys of a new channel that no rule sets.
     pub channel: ChannelDefaults,
-    /// Rules in order of precedence: a key takes its value from the first matching rule that sets it.
+    /// Rules in order of precedence: a key of the channel takes its value from the first matching rule that sets the
+    /// key.
     pub rules: Vec<MappingRule>,
-    /// Keys that every synchronisation overwrites. The other keys are written when the channel is created and are
-    /// then edited by people only.
+    /// Keys of a channel that every synchronisation overwrites. The other keys are written when the channel is created;
+    /// later only people edit them.
     pub owns: Vec<OwnedKey>,
-    /// `true`: a channel of the same code that no source created is taken over.
+    /// Whether the source takes over a channel with the same code that no source created.
     pub adopt: bool,
-    /// `true`: channels of this source that the answer no longer lists are disabled.
+    /// Whether channels of this source are disabled when the answer no longer lists them.
     pub disable_missing: bool,
     /// Largest share (0 to 1) of this source's enabled channels that one synchronisation may disable. When more are
     /// missing, none is disabled.
@@ -63,7 +64,7 @@ pub struct FieldNames {
 pub struct ChannelDefaults {
     /// Pattern of the channel's code: `{id}`, or any other field of the program in braces.
     pub channel_code: String,
-    /// Pattern of the channel's URL, with fields in braces; their values are percent-encoded.
+    /// Pattern of the channel's URL, with fields of the program in braces; their values are percent-encoded.
     pub input_url: String,
     pub channel_type: String,
     pub tier: Option<u32>,
@@ -72,7 +73,7 @@ pub struct ChannelDefaults {
     pub template: String,
 }
 
-/// A rule over the fields of a program: `{field: name, contains: 4K, set: {template: TPL_LIVE_4K_HDR}}`.
+/// A rule for a field of a program, such as `{field: name, contains: 4K, set: {template: TPL_LIVE_4K_HDR}}`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MappingRule {
@@ -84,7 +85,7 @@ pub struct MappingRule {
     pub equals: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matches: Option<Pattern>,
-    /// `true`: a matching program does not become a channel.
+    /// Whether matching programs are left out: they don't become channels.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub skip: bool,
     pub set: Set,
@@ -134,7 +135,7 @@ pub enum OwnedKey {
 }
 
 impl OwnedKey {
-    /// Name of the key's column in the table `channels`.
+    /// Returns the name of the column in the database table `channels`.
     #[must_use]
     pub fn column(self) -> &'static str {
         match self {
@@ -153,7 +154,7 @@ impl OwnedKey {
     }
 }
 
-/// A regular expression of the crate `regex`, whose matching time is bounded by the length of the text.
+/// A regular expression whose matching time is bounded by the length of the text (crate `regex`).
 #[derive(Debug, Clone)]
 pub struct Pattern(pub Regex);
 
@@ -238,7 +239,7 @@ impl Default for ChannelDefaults {
     }
 }
 
-/// Resolves the sources' file paths against `folder`, and answers with every fault in the sources' settings.
+/// Resolves file paths in the settings of the sources against `folder`, and returns every fault in these settings.
 pub(super) fn complete(sources: &mut [InspectorSettings], folder: &Path, root: &Node) -> Vec<Fault> {
     let nodes = match root.get("inspector_live").map(|node| &node.value) {
         Some(Value::List(nodes)) => nodes.as_slice(),
@@ -317,7 +318,7 @@ impl MappingRule {
         None
     }
 
-    /// Answers whether the rule matches a program whose field has the value `text`.
+    /// Returns whether the rule matches a program whose field has the value `text`.
     #[must_use]
     pub fn fits(&self, text: &str) -> bool {
         let contains = self.contains.as_ref().is_some_and(|part| text.contains(part));

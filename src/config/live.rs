@@ -1,4 +1,4 @@
-//! The configuration in force: loaded at start, on request, and when a file's content changes.
+//! The configuration in force, which is loaded at start, on request, and when a file's content changes.
 
 use super::load::load_with_paths;
 use super::{Config, ConfigPaths};
@@ -18,7 +18,7 @@ use tokio::sync::watch;
 pub struct ConfigHandle {
     source: ConfigPaths,
     current: watch::Sender<Arc<Config>>,
-    /// Locked during a load, so that reloads run one after the other.
+    /// State of the loads. The lock is held during a load, so that reloads run one after the other.
     state: Mutex<HandleState>,
 }
 
@@ -26,8 +26,7 @@ pub struct ConfigHandle {
 struct HandleState {
     last: Reload,
     seen: Fingerprints,
-    /// Catalogue of the database, in force in place of the files' catalogue. `None`: the files' catalogue is in
-    /// force.
+    /// Catalogue of the database, in force in place of the files' catalogue. `None`: the files' catalogue is in force.
     catalogue: Option<CatalogSnapshot>,
 }
 
@@ -37,18 +36,18 @@ pub struct Reload {
     pub at: Timestamp,
     /// Instant at which the configuration in force was loaded.
     pub succeeded_at: Timestamp,
-    /// Why the last load was refused. `None`: it succeeded.
+    /// Reason why the last load was refused. `None`: the last load succeeded.
     pub error: Option<DocumentErrors>,
     /// True if the last load was refused only because it would have taken away many channels.
     pub is_held: bool,
 }
 
-/// Who asks for a load.
+/// Reason for a load of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trigger {
-    /// A person, who may take away channels.
+    /// A person asked for the load, so the new configuration may take away any number of channels.
     Request,
-    /// A file whose content changed.
+    /// The content of a file changed, so the number of channels that may go is limited.
     Change,
 }
 
@@ -68,7 +67,7 @@ impl ConfigHandle {
         Ok(Self { source, current, state: Mutex::new(HandleState { last, seen, catalogue: None }) })
     }
 
-    /// A handle on a configuration that never changes, for commands that run once.
+    /// Makes a handle on a configuration that never changes, for commands that run once.
     #[must_use]
     pub fn fixed(loaded: Config, now: Timestamp) -> Self {
         let last = Reload { at: now, succeeded_at: now, error: None, is_held: false };
@@ -76,13 +75,13 @@ impl ConfigHandle {
         Self { source: ConfigPaths::default(), current: watch::Sender::new(Arc::new(loaded)), state: Mutex::new(state) }
     }
 
-    /// The configuration in force at this moment.
+    /// Returns the configuration in force at this moment.
     #[must_use]
     pub fn current(&self) -> Arc<Config> {
         self.current.borrow().clone()
     }
 
-    /// A receiver that is notified of each configuration that comes into force.
+    /// Returns a receiver that is notified of each configuration that comes into force.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Arc<Config>> {
         self.current.subscribe()
@@ -93,15 +92,15 @@ impl ConfigHandle {
         self.state().last.clone()
     }
 
-    /// Loads the files again; blocks on the disk. An error leaves the configuration in force, and is kept for
-    /// [`ConfigHandle::last_reload`].
+    /// Loads the configuration files again; the call blocks on the disk. An error leaves the configuration in force
+    /// unchanged, and is kept for [`ConfigHandle::last_reload`].
     pub fn reload(&self, now: Timestamp) -> Result<(), DocumentErrors> {
         self.reload_under(&mut self.state(), now, Trigger::Request)
     }
 
-    /// Loads the files again if the content of one changed since the last attempt, successful or not. `None`: no
-    /// content changed. A change that would take away more channels than [`CatalogSettings::max_removed`] allows is
-    /// refused.
+    /// Loads the configuration files again if the content of a file changed since the last attempt, successful or not.
+    /// `None`: no content changed. A change that would take away more channels than [`CatalogSettings::max_removed`]
+    /// allows is refused.
     ///
     /// [`CatalogSettings::max_removed`]: super::CatalogSettings::max_removed
     pub fn reload_if_changed(&self, now: Timestamp) -> Option<Result<(), DocumentErrors>> {
@@ -118,8 +117,8 @@ impl ConfigHandle {
         Some(self.reload_under(&mut state, now, Trigger::Change))
     }
 
-    /// Puts `catalogue` into force in place of the files' catalogue. The exporter's own settings still come from its
-    /// file.
+    /// Puts `catalogue` into force in place of the catalogue of the files. The exporter's own settings still come from
+    /// its file.
     pub fn replace_catalog(&self, catalogue: CatalogSnapshot, now: Timestamp) {
         let mut state = self.state();
         let loaded = Config { snapshot: catalogue.clone(), ..(*self.current()).clone() };
@@ -128,8 +127,8 @@ impl ConfigHandle {
         self.current.send_replace(Arc::new(loaded));
     }
 
-    /// Looks for changed files at the interval `every` until the future is dropped, and logs the result of each
-    /// reload.
+    /// Looks for changed configuration files at the interval `every` until the future is dropped, and logs the result
+    /// of each reload.
     pub async fn watch(self: Arc<Self>, every: Duration, now: fn() -> Timestamp) {
         let mut ticks = tokio::time::interval(every);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -172,13 +171,15 @@ impl ConfigHandle {
         }
     }
 
-    /// After a panic under the lock the state is still consistent: the next reload replaces it.
+    /// Locks the state of the loads. After a panic under the lock the state is still consistent, because the next
+    /// reload replaces it.
     fn state(&self) -> MutexGuard<'_, HandleState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Why `new` takes away too many channels of `old`. `None`: it takes away none, one of several, or few enough.
+/// Returns the error that `new` would take away too many channels of `old`. `None`: it takes away none, one of several,
+/// or few enough.
 fn removal(old: &Config, new: &Config) -> Option<DocumentErrors> {
     let enabled = |config: &Config| config.snapshot.channels.values().filter(|channel| channel.enabled).count();
     let (before, after) = (enabled(old), enabled(new));
@@ -195,7 +196,7 @@ fn removal(old: &Config, new: &Config) -> Option<DocumentErrors> {
     })
 }
 
-/// Fingerprints of the files that a load read, taken just before it read them.
+/// Fingerprints of the configuration files, taken just before a load read the files.
 #[derive(Debug, Default)]
 struct Fingerprints {
     files: Vec<FileFingerprint>,
@@ -208,8 +209,8 @@ struct FileFingerprint {
     content: Option<u64>,
 }
 
-/// Size and modification time of a file: a cheap sign that it may have changed. The default value stands for a file
-/// that does not exist.
+/// Size and modification time of a file, which show cheaply that the file may have changed. The default value stands
+/// for a file that does not exist.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct FileStamp {
     modified: Option<SystemTime>,
@@ -224,7 +225,8 @@ impl FileStamp {
 }
 
 impl FileFingerprint {
-    /// The stamp is taken before the content, so that a write in between is noticed at the next look.
+    /// Takes the fingerprint of a file. Size and modification time are read before the content, so that a write in
+    /// between is noticed at the next look.
     fn of(path: &Path) -> Self {
         Self { stamp: FileStamp::of(path), content: content(path), path: path.to_owned() }
     }

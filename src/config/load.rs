@@ -1,4 +1,4 @@
-//! Loads exporter.yml together with the catalogue's files that it names: all or nothing.
+//! Loads exporter.yml together with the catalogue's files that it names. A fault in one file refuses all of them.
 
 use super::{ExporterSettings, UrlTargets, inspector};
 use crate::catalog::{self, CatalogFiles, CatalogSnapshot, Channel, Template, UnknownName};
@@ -26,7 +26,7 @@ pub struct ConfigPaths {
 pub struct Config {
     pub exporter: ExporterSettings,
     pub snapshot: CatalogSnapshot,
-    /// Settings that are allowed but probably not intended, one sentence each.
+    /// Texts about settings that are allowed but probably not intended, one sentence each.
     pub warnings: Vec<String>,
     /// Paths of the files that the configuration was read from.
     pub files: Vec<PathBuf>,
@@ -37,8 +37,8 @@ pub fn load(source: &ConfigPaths) -> Result<Config, DocumentErrors> {
     load_with_paths(source, |_| ())
 }
 
-/// Loads like [`load`], and calls `look` with the path of each file that the result depends on, before the file is
-/// read and whether or not it exists.
+/// Loads a configuration like [`load`], and calls `look` with the path of each file on which the result depends, before
+/// the file is read and whether or not it exists.
 pub(super) fn load_with_paths(source: &ConfigPaths, mut look: impl FnMut(&Path)) -> Result<Config, DocumentErrors> {
     let file = source.file.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
     look(file);
@@ -88,8 +88,9 @@ fn missing_template(document: &Document, targets: &UrlTargets, snapshot: &Catalo
 }
 
 impl Config {
-    /// What a probe of `target` is about: a channel's code, or a URL where the settings allow it. Without `template`
-    /// the channel's own. A disabled channel may be probed: it is only left out of service discovery.
+    /// Finds the channel and the template of a probe of `target`, which is a channel's code, or a URL if the settings
+    /// allow it. Without `template` the channel's own template is used. A disabled channel may be probed: it is only
+    /// left out of service discovery.
     pub fn find(&self, target: &str, template: Option<&str>) -> Result<(Arc<Channel>, Arc<Template>), UnknownName> {
         let channel = match Url::parse(target) {
             Ok(url) if url.has_host() => Arc::new(self.url_target(url)?),
@@ -114,7 +115,7 @@ impl Config {
         Ok(Channel::of_url(url, &targets.template))
     }
 
-    /// The configuration as YAML, with all secrets masked.
+    /// Returns the configuration as YAML, with all secrets masked.
     #[must_use]
     pub fn to_yaml(&self) -> String {
         #[derive(Serialize)]

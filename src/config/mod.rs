@@ -52,9 +52,10 @@ pub struct ProbeSettings {
 #[serde(deny_unknown_fields, default)]
 pub struct UrlTargets {
     pub enabled: bool,
-    /// Host names such as `packager-01.internal`, addresses, or `*.example.net` for every name below `example.net`.
+    /// Hosts that URLs may have: host names such as `packager-01.internal`, addresses, or `*.example.net` for every
+    /// name below `example.net`.
     pub allowed_hosts: Vec<String>,
-    /// Name of the template for requests that name none.
+    /// Name of the template that is used for requests that name none.
     pub template: String,
 }
 
@@ -82,14 +83,14 @@ pub struct CatalogSettings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FetchSettings {
-    /// `true`: private, loopback and unique-local addresses may be probed. Link-local and metadata addresses are
-    /// never requested.
+    /// Whether private, loopback and unique-local addresses may be probed. Requests to link-local and metadata
+    /// addresses are never sent.
     pub allow_private_addresses: bool,
     pub max_manifest_bytes: u64,
     pub max_segment_bytes: u64,
     pub max_redirects: u32,
     pub max_connections_per_host: usize,
-    /// Longest time to connect, in seconds.
+    /// Longest time for connecting to a server, in seconds.
     pub connect_timeout: f64,
     pub user_agent: String,
 }
@@ -133,7 +134,7 @@ impl Default for HistorySettings {
 }
 
 impl UrlTargets {
-    /// Answers whether `url` may be the target of a probe.
+    /// Returns whether `url` may be the target of a probe.
     #[must_use]
     pub fn allows(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default().trim_end_matches('.');
@@ -145,8 +146,8 @@ impl UrlTargets {
     }
 }
 
-/// Answers whether `host` matches `pattern`. `*.example.net` matches every name below `example.net`, not
-/// `example.net` itself.
+/// Returns whether `host` matches `pattern`. `*.example.net` matches every name below `example.net`, not `example.net`
+/// itself.
 fn host_matches(pattern: &str, host: &str) -> bool {
     match pattern.strip_prefix('*') {
         // The URL's host is in lower case already.
@@ -156,7 +157,7 @@ fn host_matches(pattern: &str, host: &str) -> bool {
 }
 
 impl ExporterSettings {
-    /// Faults of values that have the right type and are outside of their range.
+    /// Returns a fault for each value that has the right type and is outside of its range.
     fn faults(&self, root: &Node) -> Vec<Fault> {
         let mut faults = Vec::new();
         let whole = [
@@ -209,7 +210,7 @@ impl UrlTargets {
     }
 }
 
-/// Answers whether `pattern` is a host name or address without port and path, with `*.` only at its beginning.
+/// Returns whether `pattern` is a host name or address without port and path, with `*.` only at its beginning.
 fn is_host_pattern(pattern: &str) -> bool {
     let name = pattern.strip_prefix("*.").unwrap_or(pattern);
     !name.is_empty()
@@ -218,7 +219,7 @@ fn is_host_pattern(pattern: &str) -> bool {
         && url::Host::parse(name).is_ok()
 }
 
-/// A fault at the deepest node of `path` that the file has.
+/// Makes a fault at the deepest node of `path` that the configuration file has.
 fn fault_at(root: &Node, path: &[&str], message: String) -> Fault {
     let node = path.iter().try_fold(root, |node, key| node.get(key).ok_or(node));
     let missing = path.last().filter(|_| node.is_err());

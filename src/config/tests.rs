@@ -275,7 +275,7 @@ fn only_changed_content_loads_again() {
     assert!(live.current().snapshot.template("T").is_ok());
 }
 
-/// A file that was cut while it was written, emptied or removed is a mistake far more often than a wish.
+/// A file that was emptied, removed, or cut while it was written, is more often a mistake than intended.
 #[test]
 fn a_changed_file_takes_few_channels_away_unless_somebody_reloads() {
     let channels = |count: usize| {
@@ -334,7 +334,7 @@ async fn the_watch_takes_up_a_change_by_itself() {
     assert_eq!(live.last_reload().succeeded_at, at(9));
 }
 
-/// Tests run in the package's folder, where the shipped files are.
+/// Loads the shipped configuration: tests run in the folder of the package, where the shipped files are.
 #[test]
 fn without_a_named_file_the_usual_one_is_used() {
     let loaded = load(&ConfigPaths::default()).unwrap();

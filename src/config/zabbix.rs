@@ -10,7 +10,7 @@ const PORT: u16 = 10_051;
 pub struct ZabbixSettings {
     /// Trapper address of the Zabbix server or proxy, such as `zabbix.internal:10051`. `None`: nothing is sent.
     pub server: Option<String>,
-    /// Name of the host in Zabbix that the template is linked to.
+    /// Name of the Zabbix host that the exporter's Zabbix template is linked to.
     pub host: String,
     /// Largest number of notifications that wait while Zabbix is unreachable. Further ones are refused, and
     /// Alertmanager sends them again.
@@ -24,7 +24,7 @@ impl Default for ZabbixSettings {
 }
 
 impl ZabbixSettings {
-    /// Host and port of the server. `None` where it is unset or no address.
+    /// Returns host and port of the Zabbix server. `None`: the server is unset or its address is invalid.
     #[must_use]
     pub fn address(&self) -> Option<(String, u16)> {
         let server = self.server.as_deref()?;

@@ -1,4 +1,4 @@
-//! Deserializes a tree of nodes through serde, keeping the position of every fault.
+//! Deserializes a tree of nodes with serde, and keeps the position of every fault.
 
 use super::{Fault, Node, NodeIndex, Value, suggestion};
 use packager_media::redact;
@@ -9,9 +9,9 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// Keys whose values never appear in a message.
+/// Keys of documents whose values never appear in a message.
 const SECRET: [&str; 3] = ["password", "bearer_token", "headers"];
-/// Largest number of bad values that are skipped to find further faults.
+/// Largest number of bad values in a document that are skipped to find further faults.
 const MAX_ROUNDS: usize = 50;
 
 /// Deserializes `node` as a `T`. The error lists all unknown keys and all bad values, not only the first.
@@ -22,9 +22,8 @@ pub(crate) fn deserialize<T: DeserializeOwned>(node: &Node) -> Result<T, Vec<Fau
     }
 }
 
-/// Deserializes `node` as far as possible: a bad value is left out and the rest is read again. `None` where a
-/// required value was
-/// left out. All faults are listed.
+/// Deserializes `node` as far as possible: a bad value is left out and the rest is read again. Returns the value and
+/// all faults. `None`: a required value was left out.
 pub(crate) fn deserialize_partial<T: DeserializeOwned>(node: &Node) -> (Option<T>, Vec<Fault>) {
     let unknown = RefCell::default();
     let mut dropped = BTreeSet::new();
@@ -140,7 +139,7 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
         read.map_err(|fault| self.at(fault))
     }
 
-    /// A key without a value (`checks:`) is an empty section.
+    /// Deserializes a struct from a mapping. A key without a value (`checks:`) counts as an empty mapping.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
@@ -222,7 +221,8 @@ impl Error for Fault {
     }
 }
 
-/// serde names Rust's types; the message says what to write in the file.
+/// Returns what to write in the file in place of an unexpected value. serde expresses this with the names of Rust
+/// types.
 fn expectation(expected: &dyn Expected) -> String {
     match expected.to_string().as_str() {
         "f64" | "f32" => "a number".to_owned(),

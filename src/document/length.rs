@@ -8,7 +8,7 @@ use std::time::Duration;
 pub struct TimeLength(pub f64);
 
 impl TimeLength {
-    /// The length as a `Duration`; zero for a negative or unrepresentable one.
+    /// Returns the length as a `Duration`, which is zero for a negative or unrepresentable length.
     #[must_use]
     pub fn duration(self) -> Duration {
         Duration::try_from_secs_f64(self.0).unwrap_or_default()

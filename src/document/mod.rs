@@ -1,8 +1,9 @@
 //! Strict reading of YAML files and JSON bodies: every unknown key and every bad value is reported with line and
 //! column.
 //!
-//! A file becomes a tree of [`Node`]s first. Trees can be laid over each other (`extends`, `defaults`) and still know
-//! where each key stood; then a tree becomes a value through serde, and what serde refuses becomes a [`Problem`].
+//! A document is parsed to a tree of [`Node`]s first. Trees can be merged over each other (`extends`, `defaults`), and
+//! each key keeps its position. Then serde turns the tree into a value, and each value that serde refuses becomes a
+//! [`Problem`].
 
 mod de;
 mod length;
@@ -19,13 +20,13 @@ pub(crate) use problem::{DocumentErrors, Fault, MAX_REPORTED, Problem, nearest, 
 use std::io::Read as _;
 use std::path::Path;
 
-/// Largest file that is read, in bytes. 20,000 channels with a name and a second output each take 2.3 MB.
+/// Largest document that is read, in bytes. A file with 20,000 channels has 2.3 MB.
 pub(crate) const MAX_FILE_BYTES: u64 = 16 << 20;
 
 /// A parsed YAML or JSON document, with its text for the positions of faults.
 #[derive(Debug, Clone)]
 pub struct Document {
-    /// Name of the document in messages: a path, or what the text is.
+    /// Name of the document in messages: the path of a file, or a description of the text.
     pub name: String,
     text: String,
     form: node::Syntax,
@@ -41,12 +42,12 @@ impl Document {
         Self::parse(name, text)
     }
 
-    /// Parses the YAML `text`; messages call it `name`.
+    /// Parses the YAML document `text`, which messages call `name`.
     pub fn parse(name: String, text: String) -> Result<Self, DocumentErrors> {
         Self::written_in(node::Syntax::Yaml, name, text)
     }
 
-    /// Parses the JSON `text`; messages call it `name`.
+    /// Parses the JSON document `text`, which messages call `name`.
     pub fn parse_json(name: String, text: String) -> Result<Self, DocumentErrors> {
         Self::written_in(node::Syntax::Json, name, text)
     }
@@ -71,7 +72,7 @@ impl Document {
         problem::locate_all(self, faults)
     }
 
-    /// Line and column of a node or key, both from 1. `None` for a node that is not in the document.
+    /// Returns line and column of a node or key, both from 1. `None`: the node is not in the document.
     #[must_use]
     pub fn position(&self, at: NodeIndex) -> Option<(usize, usize)> {
         node::locate(&self.text, self.form, at)

@@ -1,7 +1,7 @@
-//! The tree, built by a visitor that counts what it visits.
+//! Parses a document to a tree of nodes. The visitor that builds the tree numbers the nodes.
 //!
-//! yaml_serde tells a position only with an error. So each node and key remembers its number in order of
-//! visiting ([`NodeIndex`]), and [`locate`] visits once more and fails at that number: the error carries the position.
+//! yaml_serde gives a position only with an error. So each node and key keeps its number in the order of visiting
+//! ([`NodeIndex`]), and [`locate`] visits the document again and fails at that number: the error has the position.
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use std::fmt;
 /// Index of a node or key in its document, in order of appearance.
 pub(crate) type NodeIndex = usize;
 
-/// YAML aliases are expanded, so a small file can describe a huge tree; the two bounds limit the tree.
+/// Largest number of nodes in a tree. YAML aliases are expanded, so a small file can describe a huge tree.
 const MAX_NODES: usize = 2_000_000;
 const MAX_TEXT_BYTES: usize = 64 << 20;
 
@@ -39,13 +39,13 @@ pub struct Key {
 }
 
 impl Node {
-    /// A node that was made by the program and has no position in a document.
+    /// Makes a node that has no position in a document.
     #[must_use]
     pub fn synthetic(value: Value) -> Self {
         Self { at: NodeIndex::MAX, value }
     }
 
-    /// The entries of a mapping. Empty for a node that is no mapping.
+    /// Returns the entries of a mapping; empty for a node that is not a mapping.
     #[must_use]
     pub fn entries(&self) -> &[(Key, Node)] {
         match &self.value {
@@ -54,13 +54,13 @@ impl Node {
         }
     }
 
-    /// The value of the key `name`. `None` where the node is no mapping or lacks the key.
+    /// Returns the value of the key `name`. `None`: the node is not a mapping or has no such key.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Node> {
         self.entries().iter().find(|(key, _)| key.name == name).map(|(_, node)| node)
     }
 
-    /// Index of the value of the key `name`, or of this node where it lacks the key.
+    /// Returns the index of the value of the key `name`, or the index of the mapping if it has no such key.
     #[must_use]
     pub fn index_of(&self, name: &str) -> NodeIndex {
         self.get(name).map_or(self.at, |node| node.at)
@@ -74,14 +74,14 @@ impl Node {
         }
     }
 
-    /// A copy of the mapping without the entries whose keys are in `names`.
+    /// Returns a copy of the mapping without the entries whose keys are in `names`.
     #[must_use]
     pub fn without(&self, names: &[&str]) -> Self {
         let kept = self.entries().iter().filter(|(key, _)| !names.contains(&key.name.as_str())).cloned();
         Self { at: self.at, value: Value::Map(kept.collect()) }
     }
 
-    /// This tree merged over `base`: mappings are merged key by key, in the order of `base`; every other value
+    /// Returns this tree merged over `base`: mappings are merged key by key, in the order of `base`; every other value
     /// replaces that of `base`.
     #[must_use]
     pub fn merged_over(&self, base: &Self) -> Self {
@@ -115,7 +115,7 @@ pub(super) enum Syntax {
     Json,
 }
 
-/// Why a text could not be parsed, with line and column, both from 1.
+/// Error for a text that can't be parsed, with line and column, both from 1.
 #[derive(Debug)]
 pub(super) struct SyntaxError {
     pub position: Option<(usize, usize)>,
@@ -129,7 +129,8 @@ pub(super) fn build(text: &str, form: Syntax) -> Result<(Node, Vec<RepeatedKey>)
     Ok((node, builder.repeated))
 }
 
-/// Line and column of the node `at`, both from 1. In JSON they are those of the value's end.
+/// Returns line and column of the node with the index `at`, both from 1. In JSON they are those of the value's end.
+/// `None`: the document has no such node.
 pub(super) fn locate(text: &str, form: Syntax, at: NodeIndex) -> Option<(usize, usize)> {
     let mut builder = Builder { stop: Some(at), ..Builder::default() };
     visit(&mut builder, text, form).err()?.position
@@ -166,7 +167,7 @@ impl Builder {
         self.count - 1
     }
 
-    /// Fails at the node that [`locate`] looks for, and beyond the bounds.
+    /// Fails at the node that [`locate`] looks for, and when the tree exceeds the bounds of nodes or text.
     fn check<E: serde::de::Error>(&mut self, at: NodeIndex, text_bytes: usize) -> Result<(), E> {
         self.text_bytes += text_bytes;
         if self.stop == Some(at) {
@@ -179,7 +180,8 @@ impl Builder {
     }
 }
 
-/// 25.0 is the same number as 25 in JSON (RFC 8259 section 6; JSON Schema core 2020-12 section 4.2.2), and pandas writes it so.
+/// Returns a number without a fraction as an integer. 25.0 is the same number as 25 in JSON (RFC 8259 section 6; JSON
+/// Schema core 2020-12 section 4.2.2), and pandas writes 25.0.
 fn exact_integer(v: f64) -> Option<Value> {
     // Every whole number below 2^53 is a double of its own.
     const EXACT: f64 = 9_007_199_254_740_992.0;

@@ -1,35 +1,37 @@
-//! Faults of a document, worded for the person who edits it.
+//! Faults of a document and their texts for the person who edits it.
 
 use super::node::{Syntax, SyntaxError};
 use super::{Document, Node, NodeIndex, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// Largest number of problems reported of one document. Each costs another pass over the text to find its line.
+/// Largest number of problems that are reported for one document. Each problem costs another pass over the text to find
+/// its line.
 pub(crate) const MAX_REPORTED: usize = 20;
 
-/// A fault of a document, with the index of the node that it belongs to.
+/// A fault in a document, with the index of the node that it belongs to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
     /// Index of the faulty node. `None` until the node is known.
     pub at: Option<NodeIndex>,
-    /// `true`: the fault is about a key, and the reported path is that of the section which contains the key.
+    /// Whether the fault is about a key. Its path is then that of the section which contains the key.
     pub about_key: bool,
     pub message: String,
-    /// Suggestion that follows the message and the path: the nearest names that are valid there.
+    /// Suggestion that follows the message and the path: the nearest names that are valid at this place of the
+    /// document.
     pub hint: String,
-    /// `true`: a required key is missing.
+    /// Whether the fault is that a required key is missing.
     pub missing: bool,
 }
 
 impl Fault {
-    /// A fault of the value at the node `at`.
+    /// Makes a fault about the value of the node with the index `at`.
     #[must_use]
     pub fn value(at: NodeIndex, message: impl Into<String>) -> Self {
         Self { at: Some(at), ..Self::floating(message) }
     }
 
-    /// A fault of the key at the node `at`.
+    /// Makes a fault about the key with the index `at`.
     #[must_use]
     pub fn key(at: NodeIndex, message: impl Into<String>) -> Self {
         Self { at: Some(at), about_key: true, ..Self::floating(message) }
@@ -40,12 +42,13 @@ impl Fault {
     }
 }
 
-/// A fault as a person reads it: `file:line:column: message`.
+/// A fault in a configuration, displayed as `file:line:column: message`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Path of the file, or name of the environment variable.
+    /// Path of the faulty file, or name of the environment variable.
     pub source: String,
-    /// Line and column, both from 1. `None` where the fault has no position, such as that of an environment variable.
+    /// Line and column of the fault, both from 1. `None`: the fault has no position, such as that of an environment
+    /// variable.
     pub position: Option<(usize, usize)>,
     pub message: String,
 }
@@ -74,7 +77,7 @@ impl Problem {
     }
 }
 
-/// Answers whether NaN or Infinity, as Python and JavaScript print them, begins at `column` (in bytes, from 1).
+/// Returns whether NaN or Infinity, as Python and JavaScript print them, begins at `column` (in bytes, from 1).
 fn starts_with_no_number(line: &str, column: usize) -> bool {
     let rest = column.checked_sub(1).and_then(|at| line.get(at..)).unwrap_or_default();
     ["NaN", "Infinity"].iter().any(|word| rest.starts_with(word))
@@ -90,12 +93,12 @@ impl fmt::Display for Problem {
     }
 }
 
-/// All problems of one or more documents; displayed as one line each.
+/// All problems of one or more documents, displayed as one line each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DocumentErrors(pub Vec<Problem>);
 
 impl DocumentErrors {
-    /// `Ok(value)` where there is no problem, else the problems.
+    /// Returns `Ok(value)` if there is no problem, else the problems.
     pub fn or<T>(self, value: T) -> Result<T, Self> {
         if self.0.is_empty() { Ok(value) } else { Err(self) }
     }
@@ -119,8 +122,8 @@ impl From<Problem> for DocumentErrors {
     }
 }
 
-/// The candidate that is nearest to `word` by edit distance. `None` where none is near enough, or `word` is too long
-/// for a typing error.
+/// Returns the candidate with the smallest edit distance to `word`. `None`: no candidate is near enough, or `word` is
+/// longer than 128 bytes.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let bound = (word.chars().count() / 3).clamp(1, 4);
     if word.len() > 128 {
@@ -135,8 +138,8 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
         .map(|(_, c)| c)
 }
 
-/// The suggestion `; did you mean …? Known: …`: the nearest of `names` and the list of all; empty where there are no
-/// names.
+/// Returns the suggestion `; did you mean …? Known: …`: the known name that is nearest to `word`, and the list of all
+/// known names. It is empty if there are none.
 #[must_use]
 pub(crate) fn suggestion(word: &str, known: &[&str]) -> String {
     let meant = nearest(word, known.iter().copied()).map_or(String::new(), |n| format!("; did you mean `{n}`?"));
@@ -173,7 +176,8 @@ fn problem(document: &Document, at: NodeIndex, fault: Fault) -> Problem {
     Problem { source: document.name.clone(), position: document.position(at), message: message + &fault.hint }
 }
 
-/// Path of the node `at`, such as `TPL_LIVE_HD.ladder.video[2]`; for a key, the path of the section that contains it.
+/// Returns the path of the node with the index `at`, such as `TPL_LIVE_HD.ladder.video[2]`; for a key, the path of the
+/// section that contains it.
 fn path(node: &Node, at: NodeIndex, key: bool) -> Option<String> {
     match &node.value {
         _ if !key && node.at == at => Some(String::new()),

@@ -28,7 +28,8 @@ struct BasicAuth {
     password_file: Option<PathBuf>,
 }
 
-/// Cache of the secret files of one load: each is read once, however many channels name it.
+/// Cache of the secret files that one load of the catalogue reads: each file is read once, however many channels name
+/// it.
 pub(super) struct SecretFiles<'a> {
     folder: &'a Path,
     read: HashMap<PathBuf, Result<String, String>>,
@@ -39,7 +40,7 @@ impl<'a> SecretFiles<'a> {
         Self { folder, read: HashMap::new() }
     }
 
-    /// Text of the secret file `path`, without the line end that editors add.
+    /// Returns the text of the secret file `path` without the line end that editors add.
     fn get(&mut self, path: &Path) -> Result<String, String> {
         let path = self.folder.join(path);
         self.read.entry(path).or_insert_with_key(|path| read_secret(path)).clone()
@@ -54,7 +55,8 @@ fn read_secret(path: &Path) -> Result<String, String> {
     }
 }
 
-/// Checks the section and turns it into request settings; `node` is the section, for the positions of faults.
+/// Checks the section `request` of a channel and turns it into request settings. `node` is the section; faults are
+/// reported at its position.
 pub(super) fn request_settings(
     written: RequestKeys,
     node: &Node,

@@ -1,4 +1,5 @@
-//! Splits channels.yml into one section a channel: a list or a map under `channels`, each merged over `defaults`.
+//! Splits channels.yml into one section for each channel. `channels` is a list or a map, and each channel is merged
+//! over `defaults`.
 
 use crate::document::{Fault, Key, Node, NodeIndex, Value, suggestion};
 use packager_media::stream::Protocol;
@@ -39,7 +40,7 @@ pub(super) fn split(root: &Node) -> (Vec<Section>, Vec<Fault>) {
     (sections, faults)
 }
 
-/// The section of a single channel, without defaults.
+/// Makes the section of a single channel, without defaults.
 pub(super) fn single_section(keys: &Node) -> Result<Section, Fault> {
     Ok(Section { node: with_output(keys)?, code_at: keys.index_of("channel_code") })
 }
@@ -59,7 +60,7 @@ fn defaults(node: &Node, faults: &mut Vec<Fault>) -> Node {
     })
 }
 
-/// The keys of each channel, its code included, with the index of the code's node.
+/// Returns the keys of each channel, its code included, with the index of the code's node.
 fn channel_nodes(node: &Node, faults: &mut Vec<Fault>) -> Vec<(Node, NodeIndex)> {
     match &node.value {
         Value::Null => Vec::new(),
@@ -80,7 +81,7 @@ fn list_entry(own: &Node, faults: &mut Vec<Fault>) -> Option<(Node, NodeIndex)> 
     Some((own.clone(), own.index_of("channel_code")))
 }
 
-/// In a map of channels the key is the channel's code.
+/// Returns the keys of a channel in a map of channels by code, with the code as `channel_code`.
 fn map_entry(key: &Key, own: &Node, faults: &mut Vec<Fault>) -> Option<(Node, NodeIndex)> {
     if !matches!(own.value, Value::Map(_) | Value::Null) {
         faults.push(Fault::value(own.at, "expected a channel's keys"));
@@ -96,7 +97,7 @@ fn map_entry(key: &Key, own: &Node, faults: &mut Vec<Fault>) -> Option<(Node, No
     Some((Node { at: own.at, value: Value::Map(entries) }, key.at))
 }
 
-/// Name of the output that `input_url` defines: `dash` for the address of an MPD, else `hls`.
+/// Returns the name of the output that `input_url` defines: `dash` if the URL is that of an MPD, else `hls`.
 fn first_output(node: Option<&Node>) -> Option<&'static str> {
     match &node?.get("input_url")?.value {
         Value::Text(url) => Some(Protocol::of_address(url).name()),
@@ -104,8 +105,8 @@ fn first_output(node: Option<&Node>) -> Option<&'static str> {
     }
 }
 
-/// The defaults for a channel whose `input_url` has another protocol than that of the defaults: the channel's URL
-/// replaces theirs.
+/// Renames the output `from` of the defaults to `to`, for a channel whose `input_url` has another protocol than that of
+/// the defaults: the channel's URL then replaces that of the defaults.
 fn rename_output(defaults: &Node, from: Option<&str>, to: Option<&str>) -> Node {
     let (Some(from), Some(to), Value::Map(entries)) = (from, to, &defaults.value) else { return defaults.clone() };
     let mut entries = entries.clone();
@@ -117,8 +118,8 @@ fn rename_output(defaults: &Node, from: Option<&str>, to: Option<&str>) -> Node 
     Node { at: defaults.at, value: Value::Map(entries) }
 }
 
-/// Moves `input_url` into `outputs` as the first output. A channel may so replace or remove (`null`) the output of
-/// the defaults in either form.
+/// Moves `input_url` into `outputs` as the first output, so that a channel can replace or remove (`null`) an output of
+/// the defaults that was written in either form.
 fn with_output(node: &Node) -> Result<Node, Fault> {
     let Some((url, name)) = node.get("input_url").zip(first_output(Some(node))) else { return Ok(node.clone()) };
     let outputs = node.get("outputs");
@@ -138,7 +139,7 @@ fn with_output(node: &Node) -> Result<Node, Fault> {
     Ok(Node { at: node.at, value: Value::Map(entries) })
 }
 
-/// URLs by output name, in the order of the file. `null` removes an output of the defaults.
+/// URLs by output name, in the order of channels.yml. `null` removes an output that the defaults have.
 #[derive(Debug, Default)]
 pub(super) struct Outputs(Vec<(String, Option<String>)>);
 

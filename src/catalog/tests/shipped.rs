@@ -1,4 +1,4 @@
-//! The files in config/ are right, and say what the deployment guide says.
+//! Tests that the shipped files in config/ are valid and set the documented thresholds.
 
 use super::*;
 
@@ -39,7 +39,7 @@ fn the_channels_are_empty_and_their_example_loads() {
     assert_eq!(backup, "http://packager-02.internal/live/CH_TV_HD_002/master.m3u8");
 }
 
-/// The commented ladder and checks of templates.yml.
+/// Uncomments the examples of a ladder and of checks in templates.yml, and loads them.
 #[test]
 fn the_commented_examples_of_the_templates_load() {
     let block = |first: &str| -> String {
