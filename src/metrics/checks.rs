@@ -1,4 +1,4 @@
-//! Gauges of the checks.
+//! Gauges of the checks, for `/probe`.
 
 use super::series::{Series, flag};
 use super::{Gauge, gauge};
@@ -64,8 +64,9 @@ fn violations(view: &ReportView<'_>, series: &mut Series<'_>) {
     }
 }
 
-/// Values of a violation's evidence that people read: the end of the evidence's name, and the unit. Numbers that only say
-/// where a violation is, such as lines and segment numbers, are left out.
+/// Numbers in the evidence of a violation that a metric shows, because people read them: the end of the evidence's
+/// name, and the unit. Numbers that only say where a violation is, such as lines and segment numbers, are not in this
+/// list.
 const QUANTITIES: [(&str, &str); 8] = [
     ("_seconds", "s"),
     ("seconds", "s"),
@@ -98,7 +99,8 @@ fn measured(view: &ReportView<'_>, series: &mut Series<'_>) {
     }
 }
 
-/// Quantity and unit of a piece of evidence; `None` if it is none of [`QUANTITIES`].
+/// Returns quantity and unit of a number in a violation's evidence by the evidence's name. `None`: no entry of
+/// [`QUANTITIES`] is its end.
 fn quantity(name: &str) -> Option<(&str, &'static str)> {
     let (end, unit) = QUANTITIES.iter().find(|(end, _)| name.ends_with(end))?;
     let quantity = if end.starts_with('_') { name.strip_suffix(end)? } else { name };

@@ -22,7 +22,7 @@ use series::{Series, SeriesBudget};
 /// The content type of the text that [`exposition`] and [`SelfMetrics::encode`] return.
 pub use prometheus::TEXT_FORMAT;
 
-/// The largest number of series of one probe, [`SERIES_DROPPED`] included.
+/// The largest number of series in the answer to one probe, [`SERIES_DROPPED`] included.
 const MAX_SERIES: usize = 2_000;
 
 /// One gauge of `/probe`, with the function that sets its series.
@@ -42,7 +42,8 @@ const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'stat
 const OUTPUT: &[&str] = &["output"];
 const RENDITION: &[&str] = &["output", "rendition"];
 
-/// Every gauge in the order of the exposition. The gauges that a too large stream loses first are last.
+/// Returns every gauge in the order of the exposition. If a stream has too many series, those of the last gauges are
+/// dropped first.
 fn gauges() -> impl Iterator<Item = &'static Gauge> {
     [probe::GAUGES, checks::GAUGES, output::GAUGES, rendition::GAUGES, playlist::GAUGES, segment::GAUGES]
         .into_iter()
@@ -57,7 +58,7 @@ const SERIES_DROPPED: Gauge = gauge(
     |_, _| {},
 );
 
-/// A report in Prometheus' text exposition format 0.0.4. A value that this probe didn't measure is absent.
+/// Returns a report in Prometheus' text exposition format 0.0.4. A value that this probe didn't measure is absent.
 #[must_use]
 pub fn exposition(report: &Report) -> String {
     let view = report.view();

@@ -1,4 +1,4 @@
-//! Gauges of a channel and its outputs.
+//! Gauges of a channel and its outputs, for `/probe`.
 
 use super::series::{Series, count};
 use super::{Gauge, OUTPUT, gauge};

@@ -1,4 +1,4 @@
-//! Gauges of the media playlists.
+//! Gauges of the media playlists, for `/probe`.
 
 use super::series::count;
 use super::{Gauge, RENDITION, gauge};

@@ -1,9 +1,10 @@
-//! Gauges of a probe and of its top manifests.
+//! Gauges of a probe and of its top manifests (multivariant playlists and MPDs), for `/probe`.
 
 use super::series::flag;
 use super::{Gauge, OUTPUT, gauge};
 
-/// Gauges of the whole probe and of each top manifest, with blackbox_exporter's names.
+/// Gauges of the whole probe and of each top manifest (multivariant playlist or MPD), with the names that
+/// blackbox_exporter uses.
 pub(crate) const GAUGES: &[Gauge] = &[
     gauge(
         "probe_success",

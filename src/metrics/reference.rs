@@ -1,10 +1,10 @@
-//! The reference of all metrics.
+//! Writes the reference of all metrics, docs/metrics.md.
 
 use super::{SERIES_DROPPED, SelfMetrics, gauges};
 use prometheus::proto::{MetricFamily, MetricType};
 use std::fmt::Write;
 
-/// The text of docs/metrics.md: every metric with labels and meaning. It is made from the tables that fill the
+/// Returns the text of docs/metrics.md: every metric with labels and meaning. It is made from the tables that fill the
 /// expositions.
 #[must_use]
 pub(crate) fn reference() -> String {

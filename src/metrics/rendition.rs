@@ -1,4 +1,4 @@
-//! Gauges of the renditions.
+//! Gauges of the renditions, for `/probe`.
 
 use super::series::{Series, count, flag, renditions};
 use super::{Gauge, RENDITION, gauge};

@@ -1,4 +1,4 @@
-//! Gauges of the segments.
+//! Gauges of the segments, for `/probe`.
 
 use super::series::count;
 use super::{Gauge, RENDITION, gauge};

@@ -1,4 +1,4 @@
-//! The exporter's own metrics on `/metrics`. They live as long as the process, unlike the gauges of a probe.
+//! Metrics of the exporter itself on `/metrics`. They live as long as the process, unlike the gauges of a probe.
 
 mod sinks;
 mod syncs;
@@ -9,7 +9,7 @@ use prometheus::{Registry, TextEncoder};
 use sinks::SinkMetrics;
 use syncs::SyncMetrics;
 
-/// How a request for a probe ended.
+/// Result of a request for a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProbeResult {
     /// The probe ran and `probe_success` was 1.
@@ -25,7 +25,7 @@ pub enum ProbeResult {
 impl ProbeResult {
     const ALL: [Self; 4] = [Self::Success, Self::Failure, Self::Refused, Self::BadRequest];
 
-    /// The value of the metric's `result` label.
+    /// Returns the value of the label `result` of the metric that counts probes.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -41,10 +41,11 @@ impl ProbeResult {
     }
 }
 
-/// A probe's duration is dominated by the stream: from an answer out of the cache to the longest usual scrape timeout.
+/// Buckets of the duration of a probe in seconds, from a probe whose answers came from a cache to the longest usual
+/// scrape timeout.
 const DURATION_BUCKETS: [f64; 11] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 7.5, 10.0, 20.0, 30.0];
 
-/// The exporter's own metrics. Its clones share the values.
+/// Metrics of the exporter itself. Clones share the values.
 #[derive(Debug, Clone)]
 pub struct SelfMetrics {
     registry: Registry,
@@ -62,12 +63,14 @@ pub struct SelfMetrics {
     history_outputs: IntGauge,
     sinks: SinkMetrics,
     syncs: SyncMetrics,
-    /// These are registered when there is a database, and absent otherwise.
+    /// Gauges of the database: whether it is reachable, and the number of unreadable rows. They are registered at the
+    /// first report of a state; without a database they are absent.
     database: [IntGauge; 2],
 }
 
 impl SelfMetrics {
-    /// Makes all metrics. An error means that two metrics have the same name, which the tests rule out.
+    /// Makes all metrics of the exporter itself. An error means that two metrics have the same name; a test excludes
+    /// this.
     pub fn new() -> Result<Self, Error> {
         let registry = Registry::new();
         build_info(&registry)?;
@@ -160,30 +163,30 @@ impl SelfMetrics {
         }
     }
 
-    /// Counts a probe that a running capture answered.
+    /// Counts a probe whose answer came from the capture of another probe that was running.
     pub fn probe_shared(&self) {
         self.shared_probes.inc();
     }
 
-    /// Counts decoded body bytes that a probe has fetched.
+    /// Counts the bytes of decoded HTTP bodies that a probe has fetched.
     pub fn fetched(&self, bytes: u64) {
         self.fetched_bytes.inc_by(bytes);
     }
 
-    /// Records a catalogue that came into force.
+    /// Records that a catalogue came into force, and its numbers of channels and templates.
     pub fn catalog_loaded(&self, channels: usize, templates: usize, at: Timestamp) {
         self.channels.set(gauge_value(channels));
         self.templates.set(gauge_value(templates));
         self.catalog_loaded.set(unix(at));
     }
 
-    /// Records a configuration that came into force.
+    /// Records that a configuration came into force.
     pub fn reload_succeeded(&self, at: Timestamp) {
         self.reload_successful.set(1);
         self.reload_succeeded_at.set(unix(at));
     }
 
-    /// Records a configuration that was refused, so that the previous one stays in force.
+    /// Records that a configuration was refused, so that the previous configuration stays in force.
     pub fn reload_failed(&self) {
         self.reload_successful.set(0);
     }
@@ -199,12 +202,13 @@ impl SelfMetrics {
         rows.set(gauge_value(bad_rows));
     }
 
-    /// Records whether changed files wait for an explicit reload.
+    /// Records whether a changed configuration file waits for an explicit reload.
     pub fn reload_held(&self, held: bool) {
         self.reload_held.set(held.into());
     }
 
-    /// Records the addresses that links in alerts lead to: of this exporter, and of Grafana (empty: unknown).
+    /// Records the base URLs of the links in alerts: the exporter's, and that of Grafana, which is empty if it is
+    /// unknown.
     pub fn links(&self, external_url: &str, grafana_url: &str) {
         let opts = Opts::new(
             "packager_exporter_links_info",
@@ -217,12 +221,12 @@ impl SelfMetrics {
         }
     }
 
-    /// Records the number of outputs in the history.
+    /// Records the number of outputs whose history is kept.
     pub fn history_outputs(&self, outputs: usize) {
         self.history_outputs.set(gauge_value(outputs));
     }
 
-    /// All metrics in Prometheus' text exposition format 0.0.4.
+    /// Returns all metrics of the exporter itself in Prometheus' text exposition format 0.0.4.
     #[must_use]
     pub fn encode(&self) -> String {
         let mut out = String::new();
@@ -232,7 +236,7 @@ impl SelfMetrics {
         out
     }
 
-    /// Every metric that the exporter may have, for the reference.
+    /// Returns every metric that the exporter itself may have, for docs/metrics.md.
     pub(super) fn families(&self) -> Vec<prometheus::proto::MetricFamily> {
         self.database(false, 0);
         self.links("", "");
@@ -243,7 +247,7 @@ impl SelfMetrics {
     }
 }
 
-/// Counts one probe as in flight until it is dropped.
+/// Guard that counts one probe as in flight until it is dropped.
 #[derive(Debug)]
 pub struct InFlightGuard(IntGauge);
 
@@ -273,7 +277,8 @@ fn process(_registry: &Registry) -> Result<(), Error> {
     Ok(())
 }
 
-/// The counter of probes. Every result exists from the start, so that `rate()` sees the first failure.
+/// Makes the counter of requests for probes. The series of every result exists from the start, so that `rate()` sees
+/// the first failure.
 fn probes(registry: &Registry) -> Result<IntCounterVec, Error> {
     let help = "Number of requests for a probe by result: success, failure, refused (too many probes in flight) \
          and bad_request.";

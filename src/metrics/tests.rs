@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Name and labels of each sample with its value.
+/// Parses an exposition and returns the value of each sample by name and labels.
 fn samples(text: &str) -> BTreeMap<(String, BTreeMap<String, String>), f64> {
     let lines: Vec<&str> = text.lines().filter(|l| !l.starts_with('#')).collect();
     let parsed: BTreeMap<_, _> = lines.iter().map(|line| sample(line)).collect();
@@ -42,13 +42,13 @@ fn golden(name: &str, text: &str) {
     assert_eq!(text, expected, "{name} changed: look at it, then update with UPDATE_GOLDEN=1");
 }
 
-/// What promtool objects to and is kept: bit rates are in bits per second, as manifests and players write them.
+/// Objections of promtool that are accepted: bit rates are in bits per second, as in manifests and players.
 const BITS: [&str; 2] = [
     "packager_rendition_bandwidth_bits_per_second use base unit \"bytes\" instead of \"bits\"",
     "packager_segment_bitrate_bits_per_second use base unit \"bytes\" instead of \"bits\"",
 ];
 
-/// Fails with promtool's own words.
+/// Fails with the output of promtool if it objects to the exposition `text`.
 fn promtool(text: &str) {
     let spawned = Command::new("promtool")
         .args(["check", "metrics"])
@@ -65,7 +65,7 @@ fn promtool(text: &str) {
     assert!(matches!(output.status.code(), Some(0 | LINT)), "promtool ended with {}", output.status);
 }
 
-/// promtool's exit code where it could read everything but objects to something.
+/// Exit code of promtool for an exposition that it can read and to which it objects.
 const LINT: i32 = 3;
 
 #[test]
@@ -205,7 +205,7 @@ fn a_stream_cannot_choose_a_label_freely() {
     promtool(&text);
 }
 
-/// 128 characters, one of them an escaped quotation mark.
+/// Largest length of a label value in an exposition: 128 characters, and the backslash before a quotation mark.
 const MAX_LABEL_ESCAPED: usize = 129;
 
 #[test]
@@ -247,7 +247,8 @@ fn the_largest_of_each_quantity_is_measured_by_rendition() {
     assert!(!text.contains("quantity=\"line\""), "{text}");
 }
 
-/// Gauges without a JSON field of their name: JSON has the verdicts in `checks` and `findings`, and nothing is cut from it.
+/// Gauges for which the JSON report has no field with the gauge's name: JSON has the verdicts of checks in `checks` and
+/// `findings`, and no part of it is dropped.
 const NOT_IN_JSON: [&str; 5] = [
     "packager_check_ok",
     "packager_check_ran",

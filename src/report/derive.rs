@@ -1,4 +1,4 @@
-//! Values that are derived from several facts: gauges, JSON, text and line protocol all take them from here.
+//! Values that are derived from several facts. Gauges, JSON, text and line protocol all take them from here.
 
 use crate::facts::{RenditionFacts, SegmentFacts, derived};
 use packager_media::container::{Inspection, Track};
@@ -6,31 +6,32 @@ use packager_media::stream::Media;
 use packager_media::units::Seconds;
 use std::sync::Arc;
 
-/// A number of seconds, of which zero has no sign. `None` when it isn't finite, because JSON has no NaN and a gauge of NaN is useless.
+/// Returns a number of seconds, with zero never negative. `None`: the number isn't finite; JSON has no NaN, and a gauge
+/// of NaN is useless.
 pub(crate) fn finite(seconds: Seconds) -> Option<f64> {
     Some(seconds.0 + 0.0).filter(|s| s.is_finite())
 }
 
-/// The ratio `part / whole`. `None` when `whole` isn't above 0 or the ratio isn't finite.
+/// Returns the ratio `part / whole`. `None`: `whole` isn't above 0, or the ratio isn't finite.
 pub(crate) fn ratio(part: f64, whole: f64) -> Option<f64> {
     Some(part / whole).filter(|r| whole > 0.0 && r.is_finite())
 }
 
-/// The bit rate in bits per second of the segments that arrived completely in this probe.
+/// Returns the bit rate, in bits per second, of the segments that arrived completely in this probe.
 pub(crate) fn measured_bandwidth(segments: &[Arc<SegmentFacts>]) -> Option<f64> {
     derived::bit_rate(segments.iter().map(AsRef::as_ref))
 }
 
-/// The media duration of a segment in seconds: that of its first video track with both ends, otherwise of its first
-/// track with both ends. `None` when no track has both.
+/// Returns the media duration of a segment in seconds, from the first timestamp to the end of the last sample: that of
+/// the first video track for which both are known, otherwise that of the first such track. `None`: no track has both.
 pub(crate) fn measured_duration(inspection: &Inspection) -> Option<f64> {
     let video = inspection.tracks.iter().filter(|t| t.media == Some(Media::Video));
     video.chain(&inspection.tracks).find_map(Track::duration).and_then(finite)
 }
 
-/// The largest absolute distance in seconds between the end of a segment and the start of the segment that follows it,
-/// over all tracks. Timestamps may jump at an announced discontinuity, so nothing is measured there. `None` when no two
-/// consecutive segments were inspected.
+/// Returns the largest absolute distance in seconds between the end of a segment and the start of the segment that
+/// follows it, over all tracks. Timestamps may jump at an announced discontinuity, so nothing is measured there.
+/// `None`: no two consecutive segments were inspected.
 pub(crate) fn timestamp_gap(segments: &[Arc<SegmentFacts>]) -> Option<f64> {
     let pairs = segments.iter().zip(segments.iter().skip(1));
     pairs.filter_map(|(before, after)| pair_gap(before, after)).reduce(f64::max)
@@ -50,13 +51,13 @@ fn pair_gap(before: &SegmentFacts, after: &SegmentFacts) -> Option<f64> {
     ended.tracks.iter().filter_map(gap).reduce(f64::max)
 }
 
-/// The longest distance in seconds between key frames in the segments inspected in this probe.
+/// Returns the longest distance in seconds between key frames in the segments inspected in this probe.
 pub(crate) fn keyframe_interval_max(facts: &RenditionFacts) -> Option<f64> {
     let tracks = inspections(facts).flat_map(|i| &i.tracks);
     tracks.filter_map(|t| t.keyframe_interval_max).filter_map(finite).reduce(f64::max)
 }
 
-/// The inspections of the segments fetched in this probe, oldest first.
+/// Returns the inspections of the segments fetched in this probe, oldest first.
 pub(crate) fn inspections(facts: &RenditionFacts) -> impl DoubleEndedIterator<Item = &Inspection> {
     facts.segments.iter().filter_map(|s| s.inspection.as_ref())
 }

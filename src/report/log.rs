@@ -1,4 +1,5 @@
-//! The log of a probe. It is written from the report after the probe, so that nothing is buffered while a probe runs.
+//! Writes the log of a probe. It is made from the report after the probe, so that nothing is buffered while a probe
+//! runs.
 
 use super::Report;
 use super::segment::tracks;
@@ -9,12 +10,12 @@ use packager_media::redact;
 use packager_media::units::Seconds;
 use std::fmt::Write;
 
-/// The number of defects of one resource that are written out; further ones are counted.
+/// Largest number of defects of one manifest, playlist or segment that the log lists; further ones are only counted.
 const MAX_DEFECTS: usize = 50;
 const MAX_CHARACTERS: usize = 2_000;
 
-/// The log of a probe in logfmt, one line for each event, with secrets masked. `at` is the time since the probe began;
-/// an event whose time isn't known has the beginning of its stage.
+/// Returns the log of a probe in logfmt, one line for each event, with secrets masked. `at` is the time since the
+/// beginning of the probe; an event whose time isn't known has the time at which its stage began.
 #[must_use]
 pub fn log(report: &Report) -> String {
     let mut log = Log { out: String::new(), report };
@@ -192,7 +193,7 @@ fn seconds(length: Seconds) -> String {
     format!("{:.3}s", length.0)
 }
 
-/// A logfmt value: without control characters, with secrets masked, and quoted when it has to be.
+/// Returns a value for logfmt: without control characters, with secrets masked, and quoted if necessary.
 fn value(text: &str) -> String {
     let text = redact::text(text);
     let text = redact::sanitize_label(&text, MAX_CHARACTERS);

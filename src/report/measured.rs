@@ -1,6 +1,6 @@
-//! Structs whose fields are absent when they were not measured.
+//! Structs of measured values: a field is absent if its value was not measured.
 
-/// Declares a struct of values. A value that this probe didn't measure is `None` and absent in JSON.
+/// Declares a struct of measured values. A value that this probe didn't measure is `None`, and absent in JSON.
 macro_rules! measured {
     ($( #[doc = $doc:literal] )* $name:ident { $( $field:ident : $ty:ty ),* $(,)? }) => {
         $( #[doc = $doc] )*
@@ -11,7 +11,8 @@ macro_rules! measured {
     };
 }
 
-/// Whether no value of a struct was measured. Used as `skip_serializing_if`, so that the whole object is absent then.
+/// Whether no value of a struct was measured. It is used as `skip_serializing_if`, so that JSON doesn't have the object
+/// then.
 pub(crate) fn unmeasured<T: Default + PartialEq>(facts: &T) -> bool {
     *facts == T::default()
 }

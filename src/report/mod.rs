@@ -37,17 +37,17 @@ pub use view::{ChannelInfoView, FindingView, ReportView, StagesView};
 pub struct Report {
     /// The channel as it was in force when the probe began.
     pub channel: Arc<Channel>,
-    /// The template that the channel was judged by.
+    /// The template with which the channel was judged.
     pub template: Arc<Template>,
-    /// When the probe began.
+    /// Time at which the probe began.
     pub started_at: Timestamp,
-    /// How long the probe took.
+    /// Duration of the probe.
     pub duration: Seconds,
-    /// How long the probe was allowed to take.
+    /// Longest allowed duration of the probe.
     pub timeout: Seconds,
     /// Whether no critical check failed and at least one check ran for each output.
     pub success: bool,
-    /// Everything that was fetched and read.
+    /// Everything that the probe fetched and parsed.
     pub capture: Capture,
     /// The outcome of every enabled check, for each output.
     pub outcomes: Vec<CheckOutcome>,
@@ -62,23 +62,23 @@ pub struct Report {
 }
 
 impl Report {
-    /// The values of the report under the names that gauges and JSON share.
+    /// Returns the values of the report under the names that gauges and JSON share.
     #[must_use]
     pub fn view(&self) -> ReportView<'_> {
         ReportView::new(self)
     }
 
-    /// Outcomes of the checks that failed, in the order of the checks, one for each output.
+    /// Returns the outcomes of the checks that failed, in the order of the checks, one for each output.
     pub(crate) fn failed(&self) -> impl Iterator<Item = &CheckOutcome> + Clone {
         self.outcomes.iter().filter(|outcome| outcome.result == CheckResult::Failed)
     }
 
-    /// Severity of the worst failed check; `None` if no check failed.
+    /// Returns the severity of the worst failed check. `None`: no check failed.
     pub(crate) fn worst_severity(&self) -> Option<Severity> {
         self.failed().map(|outcome| outcome.severity).max()
     }
 
-    /// What a viewer of the channel meets.
+    /// Returns the condition of the channel for its viewers.
     pub(crate) fn condition(&self) -> ChannelCondition {
         match self.worst_severity() {
             _ if !self.success => ChannelCondition::Down,
@@ -88,7 +88,7 @@ impl Report {
     }
 }
 
-/// What a viewer of a channel meets, by one probe of all outputs.
+/// Condition of a channel for its viewers, by one probe of all outputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChannelCondition {
@@ -96,11 +96,11 @@ pub enum ChannelCondition {
     Up,
     /// A check of severity minor or above failed, and `probe_success` is 1.
     Degraded,
-    /// `probe_success` is 0.
+    /// The value of `probe_success` is 0: a critical check failed, or no check ran for an output.
     Down,
 }
 
-/// A report is one JSON object. Secrets in it are masked, and its numbers are finite.
+/// Serializes a report as one JSON object. Secrets are masked, and numbers are finite.
 impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.view().serialize(serializer)

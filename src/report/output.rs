@@ -1,4 +1,4 @@
-//! The values of one output.
+//! The reported values of one output.
 
 use super::derive::{self, finite};
 use super::measured::unmeasured;
@@ -12,7 +12,7 @@ use packager_media::units::{Seconds, Timestamp};
 use serde::Serialize;
 use std::collections::HashMap;
 
-/// The values of one output. Each field has the name of its gauge without `packager_` or `probe_`.
+/// The reported values of one output. Each field has the name of its gauge without `packager_` or `probe_`.
 #[derive(Debug, Serialize)]
 pub struct OutputView<'a> {
     pub name: &'a str,
@@ -35,12 +35,13 @@ pub struct OutputView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ad_break: Option<bool>,
     pub renditions: Vec<RenditionView<'a>>,
-    /// The number of renditions that the manifest lists. `None` when the manifest couldn't be read.
+    /// The number of renditions that the manifest lists, for each media type. A number is `None` if the manifest
+    /// couldn't be read.
     #[serde(skip)]
     pub listed: MediaCounts,
 }
 
-/// How an output is delivered. A value is the empty string when it isn't known.
+/// Container, low latency and encryption of an output. A value is the empty string when it isn't known.
 #[derive(Debug, Serialize)]
 pub struct OutputInfoView {
     pub container: &'static str,
@@ -49,7 +50,8 @@ pub struct OutputInfoView {
 }
 
 measured! {
-    /// The answer to the top manifest's request, under the names of blackbox_exporter.
+    /// HTTP status, redirects and certificate expiry of the request for the top manifest (multivariant playlist or
+    /// MPD), with the names that blackbox_exporter uses. Expiry is in seconds since 1970-01-01 UTC.
     HttpView {
         http_status_code: u16,
         http_redirects: u32,
@@ -59,8 +61,8 @@ measured! {
 }
 
 measured! {
-    /// Seconds in each phase of the top manifest's last request. A kept-alive connection has no resolve, connect and
-    /// tls phase.
+    /// Seconds in each phase of the last request for the top manifest (multivariant playlist or MPD). On a kept-alive
+    /// connection the phases resolve, connect and tls are absent.
     PhasesView { resolve: f64, connect: f64, tls: f64, processing: f64, transfer: f64 }
 }
 
@@ -108,7 +110,8 @@ fn renditions<'a>(report: &'a Report, facts: &'a OutputFacts) -> Vec<RenditionVi
     facts.renditions.iter().map(view).collect()
 }
 
-/// Seconds between the first and the last live edge of the renditions. `None` when fewer than two are known.
+/// Returns the seconds between the earliest and the latest live edge of the renditions. `None`: fewer than two live
+/// edges are known.
 fn skew(renditions: &[RenditionView<'_>]) -> Option<f64> {
     let edges = || renditions.iter().filter_map(|r| r.live_edge);
     if edges().count() < 2 {
@@ -117,8 +120,8 @@ fn skew(renditions: &[RenditionView<'_>]) -> Option<f64> {
     finite(Seconds::between(edges().min()?, edges().max()?))
 }
 
-/// The number of splice points of the rendition with the most, by its playlist or by its segments inspected in this
-/// probe, whichever has more.
+/// Returns the largest number of SCTE 35 splice points of a rendition. A rendition's number is that of its playlist or
+/// that of its segments inspected in this probe, whichever is larger.
 fn splices(facts: &OutputFacts) -> Option<u64> {
     let carried = |r: &RenditionFacts| derive::inspections(r).map(|i| i.splice_count()).sum();
     let most = |r: &RenditionFacts| Some(r.timeline.as_deref()?.splices().max(carried(r)) as u64);
@@ -138,7 +141,8 @@ impl PhasesView {
 }
 
 impl MediaCounts {
-    /// The number of renditions that the ladder promises. A media type that it doesn't mention is absent.
+    /// Returns the number of renditions that the ladder promises, for each media type. A media type is absent if the
+    /// ladder promises none of it.
     fn expected(ladder: &ExpectedLadder) -> Self {
         let promised = |count: usize| Some(count as u64).filter(|n| *n > 0);
         Self {
@@ -148,8 +152,9 @@ impl MediaCounts {
         }
     }
 
-    /// Counts the renditions of each media type. The count is 0 only for a media type that the manifest lists or the
-    /// ladder promises, and absent when `counted` is `None` for any rendition of the media type.
+    /// Counts the renditions of each media type for which `counted` is true. The count is 0 only for a media type that
+    /// the manifest lists or the ladder promises, and absent when `counted` is `None` for any rendition of the media
+    /// type.
     fn of(
         parsed: bool,
         renditions: &[RenditionView<'_>],

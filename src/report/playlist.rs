@@ -1,4 +1,4 @@
-//! The values of a rendition's media playlist.
+//! The reported values of a rendition's media playlist.
 
 use super::derive::finite;
 use crate::facts::{Fetched, RenditionFacts, derived};
@@ -6,7 +6,7 @@ use packager_media::stream::Timeline;
 use packager_media::units::{Seconds, Timestamp};
 
 measured! {
-    /// The media playlist's answer and content. For DASH the MPD is the playlist of each rendition.
+    /// HTTP answer and content of a media playlist. With DASH the MPD counts as the playlist of each rendition.
     PlaylistView {
         playlist_http_status_code: u16,
         playlist_fetch_duration_seconds: f64,
@@ -23,8 +23,8 @@ measured! {
 }
 
 impl PlaylistView {
-    /// Makes the values of a rendition's playlist. `age` is the time since its live edge last advanced; `now` is used
-    /// when the instant of the playlist's request isn't known.
+    /// Makes the reported values of a rendition's playlist. `age` is the time since its live edge last advanced. `now`
+    /// is the time of the playlist's request if that isn't known.
     pub fn new(facts: &RenditionFacts, age: Option<Seconds>, now: Timestamp) -> Self {
         let exchange = facts.playlist.as_ref().and_then(|f| f.result.as_ref().ok());
         let whole = facts.playlist.as_ref().and_then(Fetched::ok);

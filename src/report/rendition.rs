@@ -1,4 +1,4 @@
-//! The values of one rendition.
+//! The reported values of one rendition.
 
 use super::derive;
 use super::measured::unmeasured;
@@ -11,7 +11,7 @@ use packager_media::units::{BitsPerSecond, Seconds, Timestamp};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
-/// The values of one rendition. Each field has the name of its gauge without `packager_`.
+/// The reported values of one rendition. Each field has the name of its gauge without `packager_`.
 #[derive(Debug, Serialize)]
 pub struct RenditionView<'a> {
     pub name: &'a str,
@@ -30,7 +30,7 @@ pub struct RenditionView<'a> {
     /// The tracks in the newest segment fetched in this probe.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tracks: Vec<TrackView<'a>>,
-    /// The DRM systems that the rendition's playlist or media name.
+    /// The DRM systems that the rendition's playlist, MPD or segments name.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub drm: BTreeSet<DrmSystem>,
     #[serde(skip)]
@@ -40,7 +40,7 @@ pub struct RenditionView<'a> {
     pub embedded: bool,
 }
 
-/// A rendition as the manifest describes it. A value is the empty string when the manifest doesn't give it.
+/// Description of a rendition in the manifest. A value is the empty string when the manifest doesn't give it.
 #[derive(Debug, Serialize)]
 pub struct RenditionInfoView<'a> {
     pub codecs: String,
@@ -51,13 +51,14 @@ pub struct RenditionInfoView<'a> {
 }
 
 measured! {
-    /// Bit rates of a rendition in bits per second. `measured` is that of its own segments, without the audio group
-    /// that `declared` includes.
+    /// Bit rates of a rendition in bits per second. `declared` and `average` are those of the manifest. `measured` is
+    /// the bit rate of the rendition's own segments, without the audio group that `declared` includes.
     BandwidthView { declared: u64, average: u64, measured: f64 }
 }
 
 measured! {
-    /// The rendition's place in the ladder, and how much of it this probe inspected.
+    /// Availability of a rendition, its picture height and frame rate in the ladder, and how many of its segments this
+    /// probe inspected and skipped.
     LadderView {
         rendition_available: bool,
         rendition_height_pixels: u32,
@@ -87,7 +88,7 @@ impl<'a> RenditionView<'a> {
         }
     }
 
-    /// Whether the rendition is available, with a playlist of its own or inside the video. `None` when there was no
+    /// Whether the rendition is available, with a playlist of its own or inside the video. `None`: the probe had no
     /// time to find out.
     pub fn answers(&self) -> Option<bool> {
         if self.embedded { Some(true) } else { self.ladder.rendition_available }
@@ -131,8 +132,8 @@ impl BandwidthView {
     }
 }
 
-/// Whether the rendition's playlist and newest segment answered. `None` when something is missing because the probe's
-/// own deadline passed, and when the rendition has no playlist.
+/// Whether the rendition's playlist and newest segment were fetched. `None`: the rendition has no playlist, or a
+/// request is missing because the deadline of the probe passed.
 fn available(facts: &RenditionFacts) -> Option<bool> {
     let playlist = facts.playlist.as_ref().filter(|p| !p.probe_timed_out())?;
     if playlist.ok().is_none() || facts.timeline.is_none() {

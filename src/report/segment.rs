@@ -1,4 +1,4 @@
-//! The values of a rendition's segments.
+//! The reported values of a rendition's segments.
 
 use super::derive::{self, finite, inspections};
 use super::measured::unmeasured;
@@ -9,11 +9,12 @@ use packager_media::stream::Media;
 use serde::Serialize;
 
 measured! {
-    /// The duration of a segment in seconds: as the playlist declares it, and as its timestamps measure it.
+    /// Duration of a segment in seconds: `declared` is that in the playlist, `measured` that of the timestamps in the
+    /// segment.
     DurationView { declared: f64, measured: f64 }
 }
 
-/// The values of the newest segment fetched in this probe.
+/// The reported values of the newest segment fetched in this probe.
 #[derive(Debug, Default, Serialize)]
 pub struct SegmentView {
     #[serde(skip_serializing_if = "unmeasured")]
@@ -23,7 +24,7 @@ pub struct SegmentView {
 }
 
 measured! {
-    /// The transfer of the newest segment fetched in this probe.
+    /// Number, HTTP answer, size and download of the newest segment fetched in this probe.
     TransferView {
         segment_number: u64,
         segment_http_status_code: u16,
@@ -36,7 +37,7 @@ measured! {
 }
 
 measured! {
-    /// Values of all segments inspected in this probe together.
+    /// Reported values that concern all segments inspected in this probe together.
     ContinuityView {
         ts_continuity_errors: u64,
         ts_transport_errors: u64,
@@ -47,7 +48,7 @@ measured! {
     }
 }
 
-/// A track of a segment, with the parameters in its headers.
+/// A track of a segment, with the codec parameters in its headers.
 #[derive(Debug, Serialize)]
 pub struct TrackView<'a> {
     pub id: u32,
@@ -56,12 +57,12 @@ pub struct TrackView<'a> {
     pub format: &'a str,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<&'a CodecParameters>,
-    /// The encryption of the track's samples. `None` means that they are clear.
+    /// Encryption of the track's samples. `None`: the samples are clear.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protection: Option<&'a SampleEncryption>,
 }
 
-/// The tracks of an inspected segment.
+/// Returns the tracks of an inspected segment.
 pub(crate) fn tracks(facts: &SegmentFacts) -> Vec<TrackView<'_>> {
     let tracks = facts.inspection.iter().flat_map(|i| &i.tracks);
     tracks
@@ -81,8 +82,8 @@ impl SegmentView {
 }
 
 impl TransferView {
-    /// Makes the report of a segment. Its sizes and times are `None` unless the whole body arrived, because a partial
-    /// body has no meaningful size.
+    /// Makes the values of a segment's download. Sizes and times are `None` unless the whole body arrived, because the
+    /// size of a partial body has no meaning.
     fn new(facts: &SegmentFacts) -> Self {
         let whole = facts.fetched.ok();
         let declared = facts.segment.duration.0;

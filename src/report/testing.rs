@@ -1,4 +1,4 @@
-//! Reports made by hand, for tests and benches (feature `testing`).
+//! Reports of invented probes, for tests and benches (feature `testing`).
 
 // Only tests and benches run it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
@@ -23,7 +23,8 @@ use url::Url;
 
 pub const FIRST: u64 = 8_450_000;
 
-/// A healthy channel: one transport stream output, two rungs and an audio rendition, two segments inspected in each.
+/// Makes the report of a healthy channel: one output in MPEG-TS, with two rungs and an audio rendition, and two
+/// inspected segments in each.
 pub fn clean() -> Report {
     let mut report = report(vec![output("hls", vec![video(1080, 4500), video(720, 2500), audio()])]);
     report.edge_age = report.capture.outputs[0]
@@ -40,8 +41,9 @@ pub fn clean() -> Report {
     report
 }
 
-/// A channel in trouble: a lost rung, HTML for a playlist, a rung that the deadline left out, a cut segment, two
-/// renditions of one name, hostile names, tokens in URLs, and a second output that doesn't answer at all.
+/// Makes the report of a channel with faults: a lost rung, HTML in place of a playlist, a rung for which there was no
+/// time, a truncated segment, two renditions with the same name, hostile names, tokens in URLs, and a second output
+/// that doesn't answer.
 pub fn broken() -> Report {
     let mut renditions = vec![video(1080, 4500), video(720, 2500), video(540, 1500), video(360, 800), video(360, 800)];
     lose(&mut renditions[0]);
@@ -75,7 +77,8 @@ fn troubles() -> Vec<CheckOutcome> {
     vec![lost, renditions, not_run("ts_continuity_error", "backup", "no segment was fetched")]
 }
 
-/// For cost: every gauge of every rendition filled, and `checks` outcomes an output.
+/// Makes a large report, to measure the cost of exposition: every gauge of every rendition has a value, and each output
+/// has `checks` outcomes.
 pub fn large(outputs: usize, renditions: usize, checks: usize) -> Report {
     let outputs = (0..outputs).map(|o| {
         let rungs = (0..renditions).map(|r| video(240 + 120 * r as u32, 800 + 700 * r as u64));
@@ -221,7 +224,7 @@ pub fn audio() -> RenditionFacts {
     facts
 }
 
-/// Closed captions inside the video: no playlist of their own.
+/// Makes a rendition of closed captions inside the video, which has no playlist of its own.
 pub fn captions() -> RenditionFacts {
     let mut facts = audio();
     facts.rendition.name = "text-vie".into();
@@ -335,7 +338,7 @@ fn track(id: u32, media: Media, start: u64) -> Track {
     }
 }
 
-/// 200, complete, 0.25 s.
+/// Makes a complete answer with status 200 and a body of `bytes` bytes, which took 0.25 s.
 pub fn answer(url: &Url, bytes: u64) -> Fetched {
     let timings = Timings { first_byte: Seconds(0.05), body: Seconds(0.2), total: Seconds(0.25), ..Timings::default() };
     let exchange = Exchange {
@@ -358,27 +361,27 @@ pub fn answer(url: &Url, bytes: u64) -> Fetched {
     Fetched { url: url.clone(), result: Ok(exchange) }
 }
 
-/// Its playlist answers 404.
+/// Changes a rendition so that its playlist answers 404.
 pub fn lose(facts: &mut RenditionFacts) {
     facts.playlist.as_mut().unwrap().result.as_mut().unwrap().status = 404;
     facts.timeline = None;
     facts.segments.clear();
 }
 
-/// Its playlist answers 200 with something that isn't one.
+/// Changes a rendition so that its playlist answers 200 with a body that isn't a playlist.
 pub fn html(facts: &mut RenditionFacts) {
     facts.timeline = None;
     facts.segments.clear();
 }
 
-/// The deadline came before its newest segment.
+/// Changes a rendition so that the deadline of the probe passed before its newest segment was fetched.
 pub fn leave_out(facts: &mut RenditionFacts) {
     facts.segments.clear();
     facts.skipped = 2;
     facts.covered = false;
 }
 
-/// Its newest segment's body ended early.
+/// Changes a rendition so that the body of its newest segment is truncated.
 pub fn cut(facts: &mut RenditionFacts) {
     let newest = Arc::make_mut(facts.segments.last_mut().unwrap());
     newest.fetched.result.as_mut().unwrap().broken =
@@ -390,7 +393,7 @@ pub fn outcome(check: &'static str, severity: Severity, output: &str, result: Ch
     CheckOutcome { check, severity, output: output.into(), result, findings: Vec::new(), reason: None }
 }
 
-/// Metadata of a check that doesn't exist. It is leaked, because metadata is static.
+/// Makes metadata of a check that doesn't exist. Its memory is leaked, because metadata of checks is static.
 fn unlisted(id: &'static str) -> &'static CheckMeta {
     Box::leak(Box::new(CheckMeta { id, ..manifest_unavailable::META }))
 }
@@ -411,7 +414,7 @@ pub fn finding(outcome: &CheckOutcome, rendition: Option<&str>, message: &str) -
     }
 }
 
-/// Seconds from 2026-03-01T12:00:00Z.
+/// Returns the time `seconds` after 2026-03-01T12:00:00Z.
 pub fn at(seconds: f64) -> Timestamp {
     Seconds(seconds).after(Timestamp::from_second(1_772_366_400).unwrap())
 }

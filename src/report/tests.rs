@@ -237,7 +237,7 @@ fn drm_systems_are_named_once_for_all() {
     assert!(text(&report, false).contains("\nencrypted for PlayReady, FairPlay\n"));
 }
 
-/// The newest segment of the first rendition, to be changed.
+/// Returns the newest segment of the report's first rendition, for a test to change.
 fn newest(report: &mut Report) -> &mut SegmentFacts {
     Arc::make_mut(report.capture.outputs[0].renditions[0].segments.last_mut().unwrap())
 }

@@ -1,4 +1,4 @@
-//! A report for a person at a terminal.
+//! Writes a report as text for a person at a terminal.
 
 use super::view::mask_value;
 use super::{OutputView, RenditionView, Report, ReportView};
@@ -8,14 +8,13 @@ use packager_media::{redact, units};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-/// The number of violations of one check that are written out; further ones are counted.
+/// Largest number of violations of one check that the text lists; further ones are only counted.
 const MAX_VIOLATIONS: usize = 5;
 const MAX_CHARACTERS: usize = 2_000;
-/// The largest number of characters of a rendition's name in the table; longer names would push the numbers off the
-/// screen.
+/// Longest name of a rendition in the table, in characters. Longer names would push the numbers off the screen.
 const MAX_NAME: usize = 40;
 
-/// The report as lines of text, the verdict first, with secrets masked. `colour` adds ANSI colours.
+/// Returns the report as lines of text, the verdict first, with secrets masked. `colour` adds ANSI colours.
 #[must_use]
 pub fn text(report: &Report, colour: bool) -> String {
     let (view, paint) = (report.view(), Paint(colour));
@@ -64,7 +63,8 @@ fn verdict(view: &ReportView<'_>, report: &Report, paint: Paint) -> String {
     out
 }
 
-/// The verdict in one word. `DEGRADED` means that a major check failed and no critical one did.
+/// Returns the verdict on a channel in one word. `DEGRADED`: a major check failed and no critical one. `FAILED`:
+/// `probe_success` is 0.
 fn word(view: &ReportView<'_>, paint: Paint) -> String {
     let failed = view.checks.iter().filter(|o| o.result == CheckResult::Failed);
     match (view.success, failed.map(|o| o.severity).max()) {
@@ -95,7 +95,7 @@ fn output_lines(output: &OutputView<'_>, report: &Report) -> String {
     out
 }
 
-/// The line with the DRM systems of all renditions; empty when there are none.
+/// Returns the line with the DRM systems of all renditions; empty if there are none.
 fn systems(renditions: &[RenditionView<'_>]) -> String {
     let all: BTreeSet<_> = renditions.iter().flat_map(|r| &r.drm).collect();
     let names: Vec<_> = all.into_iter().map(ToString::to_string).collect();
@@ -117,7 +117,7 @@ fn table(renditions: &[RenditionView<'_>]) -> String {
     rows.iter().map(|row| line(row, &widths)).collect()
 }
 
-/// One line of the table: the name is aligned to the left, numbers to the right.
+/// Returns one line of the table of renditions: the name is aligned to the left, numbers to the right.
 fn line(row: &[String; 10], widths: &[usize; 10]) -> String {
     let mut out = String::from(" ");
     for (column, (cell, width)) in row.iter().zip(widths).enumerate() {

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 pub struct ReportView<'a> {
     pub target: &'a str,
     pub template: &'a str,
-    /// When the probe began, in RFC 3339.
+    /// Time at which the probe began, as RFC 3339 text.
     pub started_at: String,
     pub duration_seconds: f64,
     pub timeout_seconds: f64,
@@ -32,11 +32,11 @@ pub struct ReportView<'a> {
 }
 
 measured! {
-    /// Seconds in each stage of a probe.
+    /// Seconds that a probe spent in each of its stages.
     StagesView { manifest: f64, playlists: f64, segments: f64, checks: f64 }
 }
 
-/// The channel as the catalogue describes it. A value is the empty string when the catalogue doesn't set it.
+/// Description of the channel in the catalogue. A value is the empty string when the catalogue doesn't set it.
 #[derive(Debug, Serialize)]
 pub struct ChannelInfoView<'a> {
     pub code: &'a str,
@@ -133,8 +133,8 @@ impl Serialize for FindingView<'_> {
     }
 }
 
-/// Evidence with its secrets masked, as it may leave the exporter. The depth of nested values is small, because only
-/// checks make them.
+/// Returns the evidence of a violation with secrets masked. It recurses into nested values, whose depth is small,
+/// because only checks make them.
 pub(crate) fn mask_value(value: &Value) -> Value {
     match value {
         Value::String(text) => Value::String(redact::text(text).into_owned()),

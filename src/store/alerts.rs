@@ -1,4 +1,4 @@
-//! Alerts of the database: Alertmanager's notifications, what people do about them, and the history of both.
+//! Alerts in the database: Alertmanager's notifications, what people do about them, and the history of both.
 
 use super::filtered::Filtered;
 use super::table::comma_separated;
@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 use utoipa::ToSchema;
 
-/// Expression that makes the JSON document of an [`AlertRow`] from the table `alerts` with the alias `a`.
+/// SQL expression that makes the JSON document of an [`AlertRow`] from the table `alerts` with the alias `a`.
 pub(super) static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
     let member = |name: &&str| match *name {
         "channel" => "'channel', a.labels->>'channel'".to_owned(),
@@ -22,10 +22,11 @@ pub(super) static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
     format!("jsonb_build_object({})", comma_separated(field_names::<AlertRow>().iter().map(member)))
 });
 
-/// Statement that writes the alerts of a notification in `$1`. It inserts an alert that is new, opens an alert that a
-/// person closed and that still fires, renews the text of an alert, and resolves an alert. Everything else is a repeat or
-/// comes late: an alert that Alertmanager has resolved stays resolved, whichever notification comes last. Only if `$2` says
-/// that Alertmanager has these alerts now, one that it seemed to have lost half a minute ago is opened again.
+/// SQL statement that writes the alerts of a notification in `$1`. It inserts an alert that is new, reopens an alert
+/// that a person resolved and that still fires, renews the text of an alert, and resolves an alert. Other alerts in the
+/// notification are repeated or late: an alert that Alertmanager has resolved stays resolved, whichever notification
+/// comes last. Only if `$2` is true (Alertmanager has these alerts now), an alert that Alertmanager resolved more than
+/// 30 s ago is reopened.
 const WRITE: &str = "
 INSERT INTO alerts AS a (fingerprint, alertname, channel_id, severity, status, summary, description, labels, annotations,
                          starts_at, ends_at, resolved_at, resolved_by)
@@ -51,8 +52,8 @@ ON CONFLICT (fingerprint, starts_at) DO UPDATE
      OR (excluded.status = 'firing' AND a.status <> 'resolved' AND excluded.annotations <> a.annotations)
 RETURNING a.status, a.silence_id, xmax = 0";
 
-/// Statement that resolves the older alerts of the fingerprints in `$1`: an alert that fires with a later start has
-/// ended in between, and the notification of the end was lost.
+/// SQL statement that resolves older alerts with the fingerprints in `$1`. If an alert fires with a later start, the
+/// older one has ended in between, and the notification of its end was lost.
 const SUPERSEDE: &str = "
 UPDATE alerts a SET status = 'resolved', ends_at = n.starts_at, resolved_at = now(), resolved_by = 'alertmanager',
                     updated_at = now()
@@ -61,7 +62,7 @@ FROM (SELECT fingerprint, max(\"startsAt\") AS starts_at
 WHERE a.fingerprint = n.fingerprint AND a.starts_at < n.starts_at AND a.status <> 'resolved'
 RETURNING a.silence_id";
 
-/// Statement that writes why nobody is notified of the alerts in `$1`.
+/// SQL statement that writes what inhibits or silences the alerts in `$1`.
 const SUPPRESS: &str = "
 UPDATE alerts a SET inhibited_by = r.inhibited_by, silenced_by = r.silenced_by, updated_at = now()
 FROM (SELECT fingerprint, \"startsAt\" AS starts_at,
@@ -71,7 +72,7 @@ FROM (SELECT fingerprint, \"startsAt\" AS starts_at,
 WHERE a.fingerprint = r.fingerprint AND a.starts_at = r.starts_at AND a.status <> 'resolved'
   AND (a.inhibited_by, a.silenced_by) IS DISTINCT FROM (r.inhibited_by, r.silenced_by)";
 
-/// One alert of a notification of Alertmanager's webhook; its other members are ignored.
+/// One alert in a notification of Alertmanager's webhook. Other members of the JSON object are ignored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = WebhookAlert)]
@@ -85,20 +86,22 @@ pub struct WebhookAlert {
     #[serde(default)]
     #[schema(required = false)]
     pub annotations: BTreeMap<String, String>,
-    /// Start, RFC 3339.
+    /// Start of the alert, RFC 3339.
     #[schema(format = DateTime)]
     pub starts_at: String,
-    /// End, RFC 3339; of a firing alert the year 1 or the time at which Prometheus gives it up.
+    /// End of the alert, RFC 3339. For a firing alert it is the year 1, or the time at which Prometheus gives the alert
+    /// up.
     #[serde(default)]
     #[schema(format = DateTime)]
     pub ends_at: Option<String>,
 }
 
-/// Longest value in bytes of a label that lists filter by. PostgreSQL's indexes take no value above 2,704 bytes.
+/// Longest value, in bytes, of a label by which lists of alerts are filtered. PostgreSQL's indexes take no value above
+/// 2,704 bytes.
 const MAX_LABEL_BYTES: usize = 1024;
 
 impl WebhookAlert {
-    /// Whether the labels alertname, channel and severity have at most 1,024 bytes each.
+    /// Returns whether the labels alertname, channel and severity have at most 1,024 bytes each.
     #[must_use]
     pub fn labels_fit(&self) -> bool {
         ["alertname", "channel", "severity"]
@@ -106,8 +109,8 @@ impl WebhookAlert {
             .all(|name| self.labels.get(*name).is_none_or(|value| value.len() <= MAX_LABEL_BYTES))
     }
 
-    /// Replaces NUL, which PostgreSQL keeps in no text, in every text of the alert by U+FFFD. Others' alerts are not held
-    /// back because of one bad text.
+    /// Replaces NUL by U+FFFD in every text of the alert, because PostgreSQL can't store NUL. Otherwise one bad text
+    /// would hold back the other alerts of the notification.
     pub fn remove_nul(&mut self) {
         let clean = |text: &mut String| {
             if text.contains('\0') {
@@ -133,7 +136,7 @@ pub enum AlertStatus {
     Resolved,
 }
 
-/// Alert as the table `alerts` has it and as the API shows it. Times are RFC 3339.
+/// Alert as the database table `alerts` has it and as the API shows it. Times are RFC 3339.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Alert)]
@@ -144,7 +147,7 @@ pub struct AlertRow {
     pub alertname: String,
     #[schema(required)]
     pub channel_id: Option<i32>,
-    /// The label `channel`.
+    /// Channel code: the value of the alert's label `channel`.
     #[schema(required)]
     pub channel: Option<String>,
     #[schema(required)]
@@ -167,19 +170,20 @@ pub struct AlertRow {
     pub comment: Option<String>,
     #[schema(required)]
     pub resolved_at: Option<String>,
-    /// `alertmanager`, or the person who resolved the alert by hand.
+    /// `alertmanager`, or the name of the person who resolved the alert.
     #[schema(required)]
     pub resolved_by: Option<String>,
-    /// Silence in Alertmanager that the acknowledgement set.
+    /// Id of the silence that the acknowledgement set in Alertmanager.
     #[schema(required)]
     pub silence_id: Option<String>,
-    /// Fingerprints of the alerts that inhibit this one in Alertmanager. Not empty: nobody was notified of it.
+    /// Fingerprints of the alerts that inhibit this alert in Alertmanager. If there are any, nobody was notified of
+    /// this alert.
     pub inhibited_by: Vec<String>,
-    /// Ids of the silences in Alertmanager that hold back this alert.
+    /// Ids of the silences in Alertmanager that match this alert.
     pub silenced_by: Vec<String>,
 }
 
-/// What happened to an alert. Times are RFC 3339.
+/// Event in the history of an alert. Times are RFC 3339.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = AlertEvent)]
 pub struct AlertEventRow {
@@ -187,65 +191,65 @@ pub struct AlertEventRow {
     pub at: String,
     #[schema(pattern = "^(fired|acknowledged|unacknowledged|reopened|text_changed|resolved)$")]
     pub event: String,
-    /// `alertmanager`, or the person; null if it is unknown.
+    /// `alertmanager`, or the name of the person who caused the event; null if it is unknown.
     #[schema(required)]
     pub by: Option<String>,
     #[schema(required)]
     pub comment: Option<String>,
-    /// Silence in Alertmanager that an acknowledgement set.
+    /// Id of the silence that an acknowledgement set in Alertmanager.
     #[schema(required)]
     pub silence_id: Option<String>,
-    /// Text of the alert at that time.
+    /// Summary of the alert at the time of the event.
     #[schema(required)]
     pub summary: Option<String>,
     #[schema(required)]
     pub description: Option<String>,
 }
 
-/// Alert that Alertmanager has now, as a notification of it would say.
+/// Alert that Alertmanager has at the moment, in the form in which it would notify of the alert.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PresentAlert {
     #[serde(flatten)]
     pub alert: WebhookAlert,
-    /// Fingerprints of the alerts that inhibit it.
+    /// Fingerprints of the alerts that inhibit the alert.
     pub inhibited_by: Vec<String>,
-    /// Ids of the silences that hold it back.
+    /// Ids of the silences that match the alert.
     pub silenced_by: Vec<String>,
 }
 
-/// Filters of a list of alerts; `None` leaves a filter out.
+/// Filters of a list of alerts. A filter that is `None` is not applied.
 #[derive(Debug, Clone, Default)]
 pub struct AlertFilter {
-    /// Only firing and acknowledged alerts.
+    /// Whether the list has only firing and acknowledged alerts.
     pub active: bool,
     pub severity: Option<String>,
-    /// `firing`, `acknowledged` or `resolved`.
+    /// Status of the listed alerts: `firing`, `acknowledged` or `resolved`.
     pub status: Option<String>,
-    /// Code of a channel.
+    /// Channel code of the listed alerts.
     pub channel: Option<String>,
-    /// Earliest start, RFC 3339.
+    /// Earliest start of the listed alerts, RFC 3339.
     pub since: Option<String>,
-    /// The page begins below this id: the newest alert is first.
+    /// Id below which the page begins; the newest alert is first.
     pub before: Option<i64>,
-    /// Most alerts on the page.
+    /// Largest number of alerts on the page.
     pub limit: usize,
 }
 
-/// Alerts that one statement deletes. Notifications wait until it ends.
+/// Largest number of alerts that one SQL statement deletes. Notifications wait until the statement ends.
 const DELETE_BATCH: i64 = 5000;
 
-/// Firing or acknowledged alert.
+/// An alert that is firing or acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenAlert {
     pub id: i64,
     /// Alertmanager's fingerprint of the labels.
     pub fingerprint: String,
-    /// Time at which the exporter first knew of the alert.
+    /// Time at which the exporter learned of the alert.
     pub first_notified_at: Timestamp,
 }
 
-/// Alert in the form that `POST /api/v2/alerts` of Alertmanager takes. Times are RFC 3339.
+/// Alert in the form that Alertmanager's `POST /api/v2/alerts` takes. Times are RFC 3339.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PostableAlert {
@@ -255,10 +259,10 @@ pub struct PostableAlert {
     pub ends_at: String,
 }
 
-/// Alert that was found to have ended.
+/// An alert that has ended, because Alertmanager no longer has it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EndedAlert {
-    /// Silence that the acknowledgement set; `None` when it set none.
+    /// Id of the silence that the acknowledgement set. `None`: it set no silence.
     pub silence_id: Option<String>,
     pub alert: PostableAlert,
 }
@@ -267,11 +271,12 @@ pub struct EndedAlert {
 pub type ExpiredSilences = Vec<String>;
 
 impl Store {
-    /// Writes the alerts of a notification, and answers the silences of those that have ended. Repeated and reordered
-    /// notifications change nothing but the text.
+    /// Writes the alerts of a notification, and returns the silences of the alerts that have ended. Repeated and
+    /// reordered notifications change nothing but the text.
     ///
     /// # Errors
-    /// A time that does not parse, or the database is away: Alertmanager sends the notification again.
+    /// Fails if a time is not RFC 3339, or if the database can't be reached; Alertmanager sends the notification again
+    /// then.
     pub async fn write_notification(&self, alerts: &[WebhookAlert]) -> Result<ExpiredSilences, StoreError> {
         let rows = serde_json::to_value(alerts).map_err(|e| StoreError::Refused(e.to_string()))?;
         let mut transaction = self.pool.begin().await?;
@@ -281,11 +286,11 @@ impl Store {
         Ok(expired)
     }
 
-    /// Writes the alerts that Alertmanager has now, the inhibited and silenced ones included, and answers the silences of
-    /// alerts that have ended since.
+    /// Writes the alerts that Alertmanager has now, the inhibited and silenced ones included, and returns the silences
+    /// of the alerts that have ended since the last write.
     ///
     /// # Errors
-    /// A time that does not parse, or the database is away.
+    /// Fails if a time is not RFC 3339, or if the database can't be reached.
     pub async fn write_present(&self, alerts: &[PresentAlert]) -> Result<ExpiredSilences, StoreError> {
         let rows = serde_json::to_value(alerts).map_err(|e| StoreError::Refused(e.to_string()))?;
         let mut transaction = self.pool.begin().await?;
@@ -296,10 +301,10 @@ impl Store {
         Ok(expired)
     }
 
-    /// What happened to an alert, oldest first; at most the newest 1,000 events.
+    /// Returns the events of an alert, oldest first; at most the newest 1,000 events.
     ///
     /// # Errors
-    /// There is no such alert, or the database is away.
+    /// Fails if there is no such alert, or if the database can't be reached.
     pub async fn alert_history(&self, id: i64) -> Result<Vec<AlertEventRow>, StoreError> {
         let mut connection = self.pool.acquire().await?;
         select(&mut connection, id, "").await?;
@@ -310,10 +315,10 @@ impl Store {
         Ok(rows.into_iter().map(|Json(row)| row).collect())
     }
 
-    /// One page of the alerts that pass the filter, by descending id.
+    /// Returns one page of the alerts that pass the filter, by descending id.
     ///
     /// # Errors
-    /// The database is away.
+    /// Fails if the database can't be reached.
     pub async fn alerts(&self, filter: &AlertFilter) -> Result<Page<AlertRow>, StoreError> {
         let before = filter.before.unwrap_or(i64::MAX);
         // PostgreSQL uses the partial index only for its own condition.
@@ -329,19 +334,19 @@ impl Store {
         sql.page(" ORDER BY a.id DESC LIMIT ", filter.limit, &self.pool).await
     }
 
-    /// Alert of an id.
+    /// Returns the alert with the id `id`.
     ///
     /// # Errors
-    /// There is no such alert, or the database is away.
+    /// Fails if there is no such alert, or if the database can't be reached.
     pub async fn alert(&self, id: i64) -> Result<AlertRow, StoreError> {
         select(&mut *self.pool.acquire().await?, id, "").await
     }
 
-    /// Acknowledges an alert and answers it as it is then. `silence` is the silence that was set in Alertmanager. An
-    /// acknowledged alert keeps its first acknowledgement.
+    /// Acknowledges an alert and returns its new state. `silence` is the id of the silence that was set in
+    /// Alertmanager. An acknowledged alert keeps its first acknowledgement.
     ///
     /// # Errors
-    /// The alert is resolved, there is no such alert, or the database is away.
+    /// Fails if the alert is resolved, if there is no such alert, or if the database can't be reached.
     pub async fn acknowledge(
         &self,
         id: i64,
@@ -370,11 +375,11 @@ impl Store {
         Ok(after)
     }
 
-    /// Resolves an alert by hand and answers it as it is then; Alertmanager's next notification that it fires opens it
-    /// again. A resolved alert stays as it is.
+    /// Resolves an alert by hand and returns its new state. Alertmanager's next notification that the alert fires
+    /// reopens it. An alert that is resolved already stays unchanged.
     ///
     /// # Errors
-    /// There is no such alert, or the database is away.
+    /// Fails if there is no such alert, or if the database can't be reached.
     pub async fn resolve(&self, id: i64, by: &str, comment: Option<&str>) -> Result<AlertRow, StoreError> {
         let mut transaction = self.pool.begin().await?;
         select(&mut transaction, id, "FOR UPDATE").await?;
@@ -393,10 +398,10 @@ impl Store {
         Ok(after)
     }
 
-    /// At most 10,000 firing and acknowledged alerts that were last written more than `least_age` ago, by id.
+    /// Returns at most 10,000 firing and acknowledged alerts that were last written more than `least_age` ago, by id.
     ///
     /// # Errors
-    /// The database is away.
+    /// Fails if the database can't be reached.
     pub async fn open_alerts(&self, least_age: Duration) -> Result<Vec<OpenAlert>, StoreError> {
         let sql = "SELECT id, fingerprint, (extract(epoch FROM created_at) * 1000)::bigint FROM alerts
                    WHERE status <> 'resolved' AND updated_at < now() - make_interval(secs => $1) ORDER BY id LIMIT 10000";
@@ -410,10 +415,10 @@ impl Store {
         Ok(rows.into_iter().map(open).collect())
     }
 
-    /// Resolves alerts that Alertmanager no longer has, and answers those that were still open.
+    /// Resolves alerts that Alertmanager no longer has, and returns those of them that were still open.
     ///
     /// # Errors
-    /// The database is away.
+    /// Fails if the database can't be reached.
     pub async fn resolve_ended(&self, ids: &[i64]) -> Result<Vec<EndedAlert>, StoreError> {
         let sql = "UPDATE alerts SET status = 'resolved', ends_at = now(), resolved_at = now(),
                      resolved_by = 'alertmanager', updated_at = now()
@@ -428,11 +433,11 @@ impl Store {
         Ok(ended.into_iter().map(|(silence_id, Json(alert))| EndedAlert { silence_id, alert }).collect())
     }
 
-    /// Deletes alerts that ended more than `retention` ago, and answers their number. States of channels that were last
-    /// seen before that are deleted too.
+    /// Deletes alerts that ended more than `retention` ago, and returns their number. States of channels that were last
+    /// seen more than `retention` ago are deleted too.
     ///
     /// # Errors
-    /// The database is away.
+    /// Fails if the database can't be reached.
     pub async fn delete_old_alerts(&self, retention: Duration) -> Result<u64, StoreError> {
         let sql = "DELETE FROM alerts WHERE id IN (SELECT id FROM alerts
                      WHERE status = 'resolved' AND ends_at < now() - make_interval(secs => $1) ORDER BY ends_at LIMIT $2)";
@@ -454,7 +459,7 @@ impl Store {
     }
 }
 
-/// Writes the alerts in `rows`, and answers the silences of those that have ended.
+/// Writes the alerts in `rows`, and returns the silences of the alerts that have ended.
 async fn write_alerts(
     connection: &mut PgConnection,
     rows: &serde_json::Value,

@@ -1,4 +1,4 @@
-//! Changes of alerts as they are committed, whoever makes them: this exporter, another one, or psql.
+//! Reports changes of alerts when they are committed, whoever makes them: this exporter, another one, or psql.
 
 use super::alerts::{AlertRow, DOCUMENT};
 use super::{Store, StoreError, writable};
@@ -8,29 +8,30 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::time::Duration;
 
-/// First and longest pause before the database is tried again.
+/// First pause before the exporter connects to the database again.
 const RETRY: Duration = Duration::from_secs(1);
 const MAX_RETRY: Duration = Duration::from_secs(15);
-/// Interval at which the listener's server is asked whether it still can be written.
+/// Interval at which the exporter asks the database server of its listener whether it can still be written.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
-/// Alerts read with one statement.
+/// Largest number of alerts that one SQL statement reads.
 const BATCH: usize = 500;
 
-/// Event about alerts.
+/// Event about alerts in the database.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AlertEvent {
     Changed {
-        /// `fired`, `acknowledged` or `resolved`.
+        /// Kind of the change: `fired`, `acknowledged` or `resolved`.
         change: &'static str,
-        /// The alert when the event was read, which may be after a later change.
+        /// The alert at the time when the exporter read it, which may be after a later change.
         alert: Box<AlertRow>,
     },
-    /// The database was away; changes may have been missed.
+    /// The database could not be reached for a time, so changes may have been missed.
     Gap,
 }
 
 impl Store {
-    /// Calls `report` with every change until dropped. No alert is read while `has_listeners` answers false.
+    /// Calls `report` with every change of an alert until the future is dropped. No alert is read while `has_listeners`
+    /// returns false.
     pub async fn alert_changes(self, has_listeners: impl Fn() -> bool, mut report: impl FnMut(AlertEvent)) {
         let mut pause = RETRY;
         let mut missed = false;
@@ -97,7 +98,8 @@ impl Store {
     }
 }
 
-/// Id of an alert and its change, from the payload of the table's trigger: the id and the new status.
+/// Parses the payload of the trigger on the table `alerts`, which has the id and the new status of an alert, and
+/// returns the id and the change.
 fn change(payload: &str) -> Option<(i64, &'static str)> {
     let (id, status) = payload.split_once(' ')?;
     let change = match status {

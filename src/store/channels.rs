@@ -1,4 +1,4 @@
-//! Channels of the database: pages, single channels, writes and imports of many.
+//! Channels in the database: pages, single channels, writes, and imports of many channels.
 
 use super::filtered::Filtered;
 use super::table::{ColumnLists, comma_separated, demand_free, get, text_column};
@@ -11,44 +11,44 @@ use sqlx::types::Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-/// SQL lists of the columns of `channels`, under the alias `c`; `t` is the channel's template.
+/// SQL lists of the columns of `channels` with the alias `c`. `t` is the alias of the channel's template.
 pub(super) static LISTS: LazyLock<ColumnLists> =
     LazyLock::new(|| ColumnLists::of::<ChannelRow>("c", &[("template_name", "t.template_name")]));
 pub(super) const FROM: &str = "FROM channels c LEFT JOIN templates t ON t.id = c.template_id";
 
-/// Columns that name a row of another table: the column, the table, and what an entry of it is called.
+/// Columns that refer to a row of another table: the column, the table, and the word for one of its rows in messages.
 const REFERENCES: [(&str, &str, &str); 2] = [("template_id", "templates", "template"), ("probe_id", "probes", "probe")];
-/// Rows of one statement, which takes far less than the statement timeout.
+/// Largest number of rows that one SQL statement writes. It takes far less time than the statement timeout.
 const BATCH: usize = 5000;
 
-/// Filters of a list of channels; `None` leaves a filter out.
+/// Filters of a list of channels. A filter that is `None` is not applied.
 #[derive(Debug, Clone, Default)]
 pub struct ChannelFilter {
     pub tier: Option<i32>,
     pub is_4k: Option<bool>,
     pub enabled: Option<bool>,
-    /// Name of the template.
+    /// Name of the listed channels' template.
     pub template: Option<String>,
-    /// Part of the code or name, in any case.
+    /// Text that is contained in code or name of the listed channels; upper and lower case are the same.
     pub q: Option<String>,
-    /// The page begins after this id.
+    /// Id after which the page begins.
     pub after: i64,
-    /// Most channels on the page.
+    /// Largest number of channels on the page.
     pub limit: usize,
 }
 
-/// One row of an import.
+/// One row of an import of channels.
 #[derive(Debug, Clone)]
 pub struct ImportRow {
     /// Line in the imported file, from 1.
     pub line: usize,
-    /// Columns that could be read.
+    /// Values of the columns that could be read.
     pub columns: JsonObject,
-    /// What is wrong with the other columns.
+    /// Faults of the row's other columns.
     pub problems: Vec<String>,
 }
 
-/// Numbers of channels that an import created, updated and found as they were.
+/// Numbers of channels that an import created, updated and left unchanged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ImportCounts {
     pub created: usize,
@@ -56,20 +56,20 @@ pub struct ImportCounts {
     pub unchanged: usize,
 }
 
-/// What a write does to the columns that its body leaves out.
+/// Treatment of the columns that the body of a write leaves out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// They get their defaults.
+    /// Columns that the body leaves out get their defaults.
     Replace,
-    /// They stay as they are.
+    /// Columns that the body leaves out keep their values.
     Merge,
 }
 
 impl Store {
-    /// One page of the channels that pass the filter, by id.
+    /// Returns one page of the channels that pass the filter, by id.
     ///
     /// # Errors
-    /// The database is away.
+    /// Fails if the database can't be reached.
     pub async fn channels(&self, filter: &ChannelFilter) -> Result<Page<ChannelRow>, StoreError> {
         let document = &LISTS.document;
         let mut sql = Filtered::new(format!("SELECT c.id::bigint, {document} {FROM} WHERE c.id > "), filter.after);
@@ -83,18 +83,19 @@ impl Store {
         sql.page(" ORDER BY c.id LIMIT ", filter.limit, &self.pool).await
     }
 
-    /// Channel of an id or a code.
+    /// Returns the channel with the id or code `key`.
     ///
     /// # Errors
-    /// There is no such channel, or the database is away.
+    /// Fails if there is no such channel, or if the database can't be reached.
     pub async fn channel(&self, key: &str) -> Result<Versioned<ChannelRow>, StoreError> {
         select(&mut *self.pool.acquire().await?, key, "").await
     }
 
-    /// Creates a channel and answers its code and id.
+    /// Creates a channel and returns its code and id.
     ///
     /// # Errors
-    /// Every bad field, a code that is taken, a template or probe that does not exist, or the database is away.
+    /// Fails with every bad field; fails if the code is taken, if the template or probe doesn't exist, or if the
+    /// database can't be reached.
     pub async fn create_channel(&self, body: &Document) -> Result<(String, i32), StoreError> {
         let columns = catalog::channel_columns(body).map_err(StoreError::Invalid)?;
         let ColumnLists { writable, given, .. } = &*LISTS;
@@ -112,10 +113,11 @@ impl Store {
         Ok(sqlx::query_as(&sql).bind(json!([columns])).fetch_one(&mut *connection).await?)
     }
 
-    /// Changes the channel of an id or a code.
+    /// Changes the channel with the id or code `key`.
     ///
     /// # Errors
-    /// Every bad field, no such channel, another version than `expected`, another code, or the database is away.
+    /// Fails with every bad field; fails if there is no such channel, if its version is not `expected`, if the body has
+    /// another code, or if the database can't be reached.
     pub async fn change_channel(
         &self,
         key: &str,
@@ -127,10 +129,11 @@ impl Store {
         self.write_channel(key, given, change, expected).await
     }
 
-    /// Disables the channel of an id or a code: probes of it go on when asked for, and discovery leaves it out.
+    /// Disables the channel with the id or code `key`. Service discovery leaves it out then, but it can still be
+    /// probed.
     ///
     /// # Errors
-    /// No such channel, another version than `expected`, or the database is away.
+    /// Fails if there is no such channel, if its version is not `expected`, or if the database can't be reached.
     pub async fn disable_channel(&self, key: &str, expected: Option<i32>) -> Result<Versioned<ChannelRow>, StoreError> {
         let columns = JsonObject::from_iter([("enabled".to_owned(), Value::Bool(false))]);
         self.write_channel(key, columns, Change::Merge, expected).await
@@ -175,10 +178,10 @@ impl Store {
         Ok(after)
     }
 
-    /// Every channel, by id.
+    /// Returns every channel, by id.
     ///
     /// # Errors
-    /// The database is away.
+    /// Fails if the database can't be reached.
     pub async fn all_channels(&self) -> Result<Vec<ChannelRow>, StoreError> {
         let mut all = Vec::new();
         let mut filter = ChannelFilter { limit: BATCH, ..ChannelFilter::default() };
@@ -190,11 +193,11 @@ impl Store {
         }
     }
 
-    /// Creates and changes channels by their codes, all or none. A column that a row leaves out stays as it is.
-    /// `progress` is called with the number of rows that are done.
+    /// Creates and changes channels by their codes, all or none. A column that a row leaves out keeps its value.
+    /// `progress` is called with the number of written rows.
     ///
     /// # Errors
-    /// Every bad row by its line, or the database is away.
+    /// Fails with every bad row and its line, or if the database can't be reached.
     pub async fn import_channels(
         &self,
         rows: Vec<ImportRow>,
@@ -230,7 +233,8 @@ impl Store {
     }
 }
 
-/// Problems of rows that name templates or probes that do not exist. The database would name only the first.
+/// Returns the problems of rows that name templates or probes that do not exist. The database would name only the
+/// first.
 async fn missing_references(connection: &mut PgConnection, rows: &[ImportRow]) -> Result<Vec<Problem>, StoreError> {
     let mut problems = Vec::new();
     for (column, table, _) in REFERENCES {
@@ -250,7 +254,7 @@ fn problem_of_line(line: usize, message: String) -> Problem {
     Problem { source: "line".to_owned(), position: Some((line, 1)), message }
 }
 
-/// Creates and changes channels by code. The answer has an element for each channel that was created (true) or changed
+/// Creates and changes channels by code. The result has an element for each channel that was created (true) or changed
 /// (false).
 pub(super) async fn upsert(connection: &mut PgConnection, rows: &[JsonObject]) -> Result<Vec<bool>, StoreError> {
     let ColumnLists { writable, given, .. } = &*LISTS;
@@ -273,7 +277,8 @@ pub(super) async fn upsert(connection: &mut PgConnection, rows: &[JsonObject]) -
     Ok(sqlx::query_scalar(&sql).bind(Json(rows)).fetch_all(connection).await?)
 }
 
-/// Channel of a code or an id; a code that looks like an id goes before.
+/// Returns the channel with the code or id `key`. A channel whose code looks like an id takes precedence over the
+/// channel with this id.
 async fn select(connection: &mut PgConnection, key: &str, lock: &str) -> Result<Versioned<ChannelRow>, StoreError> {
     let document = &LISTS.document;
     let sql = format!(
@@ -282,14 +287,15 @@ async fn select(connection: &mut PgConnection, key: &str, lock: &str) -> Result<
     get(connection, &sql, "channel", key).await
 }
 
-/// Columns as a channel of the API: checked whole. `name` stands for the document in messages.
+/// Checks all columns of a channel by the rules of the API. `name` is the name of the document in messages.
 pub(super) fn checked(columns: &JsonObject, name: &str) -> Result<JsonObject, StoreError> {
     let text = json!(columns).to_string();
     let document = Document::parse_json(name.to_owned(), text).map_err(StoreError::Invalid)?;
     catalog::channel_columns(&document).map_err(StoreError::Invalid)
 }
 
-/// The rows laid over the channels that the database has, and the problems of the rows.
+/// Merges the rows of an import over the channels that the database has, and returns the merged rows and the problems
+/// of the rows.
 fn merged(
     rows: &[ImportRow],
     mut before: BTreeMap<String, ChannelRow>,

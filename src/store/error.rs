@@ -3,25 +3,25 @@
 use crate::document::{DocumentErrors, Problem};
 use sqlx::error::{DatabaseError, ErrorKind};
 
-/// Reason of an error for which the pool gives no reason.
+/// Reason of an error for which the pool of connections gives no reason.
 pub(super) const NO_CONNECTION: &str = "no connection came about in time";
 
-/// Error of the database or of a value for it.
+/// Error of the database, or of a value that was to be written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database can't be reached at the moment; the caller may try again later.
     #[error("the database is away: {0}")]
     Away(String),
-    /// There is no such entry.
+    /// The requested entry does not exist.
     #[error("{0}")]
     Missing(String),
-    /// A name is taken, or the entry is in use or has ended.
+    /// The name is taken, or the entry is in use or has ended.
     #[error("{0}")]
     Conflict(String),
-    /// The entry has this version, and `If-Match` names another.
+    /// The entry has the version given here, and `If-Match` names another.
     #[error("it was changed since you read it (version {0} now); read it again")]
     Changed(i32),
-    /// Values can't be written.
+    /// Values can't be written, because they are invalid.
     #[error("{0}")]
     Invalid(DocumentErrors),
     /// The database refused a statement: a fault of the exporter or of the schema.
@@ -30,7 +30,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Error of one field of a request.
+    /// Makes an error about one field of a request.
     #[must_use]
     pub fn field(name: &str, message: impl std::fmt::Display) -> Self {
         Self::Invalid(Problem::of("body", format!("{name}: {message}")).into())
@@ -61,9 +61,10 @@ impl From<sqlx::migrate::MigrateError> for StoreError {
     }
 }
 
-/// Error by its code (PostgreSQL documentation, appendix A). The classes 08 (connection), 28 and 3D (a role or a
-/// database that does not exist yet), 40 (rolled back because of another transaction), 53 (resources) and 57 (operator
-/// intervention) are temporary, and so is 25006 (a standby, after a failover). Class 22 is a bad value.
+/// Sorts an error of the database by its code (PostgreSQL documentation, appendix A). The classes 08 (connection), 28
+/// and 3D (a role or a database that does not exist yet), 40 (rolled back because of another transaction), 53
+/// (resources) and 57 (operator intervention) are temporary, and so is 25006 (a standby, after a failover). Class 22 is
+/// a bad value.
 fn of_database(error: &dyn DatabaseError) -> StoreError {
     let code = error.code().unwrap_or_default().into_owned();
     let constraint = error.constraint().unwrap_or_default();
@@ -110,7 +111,7 @@ mod tests {
     use std::borrow::Cow;
     use std::fmt;
 
-    /// Error of a database server.
+    /// Error of a database server in tests: code, constraint and message.
     #[derive(Debug)]
     struct Fake(&'static str, &'static str, &'static str);
 

@@ -1,5 +1,6 @@
-//! Pages of a list. The statement holds only the filters that a request gives: with every filter in it, each as "or not
-//! given", PostgreSQL would keep one plan for all requests, and that plan uses no filter's index.
+//! Reads pages of a filtered list. The SQL statement contains only the filters that a request sets: with every filter
+//! in it, each as "or not given", PostgreSQL would keep one plan for all requests, and that plan uses no filter's
+//! index.
 
 use super::{Page, StoreError};
 use serde::de::DeserializeOwned;
@@ -7,19 +8,19 @@ use sqlx::postgres::Postgres;
 use sqlx::types::Json;
 use sqlx::{Encode, PgPool, QueryBuilder, Type};
 
-/// Statement that selects one page of a list.
+/// SQL statement that selects one page of a list.
 pub(super) struct Filtered<'a>(QueryBuilder<'a, Postgres>);
 
 impl<'a> Filtered<'a> {
-    /// `select` selects an id and a JSON document, and ends with the comparison of the id, to which `cursor` is
-    /// appended.
+    /// Begins the statement. `select` selects an id and a JSON document, and ends with the comparison of the id, to
+    /// which `cursor` is appended.
     pub(super) fn new(select: String, cursor: i64) -> Self {
         let mut sql = QueryBuilder::new(select);
         sql.push_bind(cursor);
         Self(sql)
     }
 
-    /// Demands that `column` equals `value`, when there is a value.
+    /// Adds the condition that `column` equals `value`, if there is a value.
     pub(super) fn equal<T>(&mut self, column: &str, value: Option<T>)
     where
         T: 'a + Encode<'a, Postgres> + Type<Postgres>,
@@ -29,12 +30,12 @@ impl<'a> Filtered<'a> {
         }
     }
 
-    /// Demands a condition on a text, which stands between `before` and `after`.
+    /// Adds the SQL condition `before`, the text `value`, `after`.
     pub(super) fn and(&mut self, before: &str, value: &'a str, after: &str) {
         self.0.push(format_args!(" AND {before}")).push_bind(value).push(after);
     }
 
-    /// Reads the page: at most `limit` rows.
+    /// Reads a page of at most `limit` rows.
     pub(super) async fn page<R>(mut self, order: &str, limit: usize, pool: &PgPool) -> Result<Page<R>, StoreError>
     where
         R: DeserializeOwned + Send + Unpin + 'static,

@@ -1,4 +1,4 @@
-//! The catalogue in force follows the database: it is read at the start, after every change there, and every half
+//! Brings the catalogue of the database into force: at the start, after every change in the database, and every half
 //! minute.
 
 use super::table::comma_separated;
@@ -14,18 +14,19 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Longest time between two reads, in case a notice is lost.
+/// Longest time between two reads of the catalogue, in case a notice of the database is lost.
 const MAX_AGE: Duration = Duration::from_secs(30);
-/// Interval at which the listener's server is asked whether it still can be written.
+/// Interval at which the exporter asks the database server of its listener whether it can still be written.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
-/// First and longest pause before the database is tried again.
+/// First pause before the exporter connects to the database again.
 const RETRY: Duration = Duration::from_secs(1);
 const MAX_RETRY: Duration = Duration::from_secs(15);
-/// Pause after a notice: a change of many rows sends many notices, and the catalogue is read once for all of them.
+/// Pause between a notice of the database and the read. A change of many rows sends many notices, and the catalogue is
+/// read once for all of them.
 const SETTLE_TIME: Duration = Duration::from_millis(50);
 
-/// Statement that selects the texts of templates.yml and channels.yml, in JSON. A template is its settings with the
-/// thresholds over them.
+/// SQL statement that selects templates and channels as JSON documents in the form of templates.yml and channels.yml. A
+/// template is its `settings` with the columns of thresholds merged over them.
 static CATALOGUE: LazyLock<String> = LazyLock::new(|| {
     let thresholds = comma_separated(TemplateRow::thresholds().map(|name| format!("'{name}', {name}")));
     let columns = comma_separated(ChannelRow::shared_with_files().map(|name| match name {
@@ -44,7 +45,8 @@ static CATALOGUE: LazyLock<String> = LazyLock::new(|| {
 });
 
 impl Store {
-    /// Follows the database until dropped. While it is away the last catalogue stays in force.
+    /// Keeps the catalogue in force up to date with the database until the future is dropped. While the database can't
+    /// be reached, the last catalogue stays in force.
     pub async fn follow(self, live: Arc<ConfigHandle>, variables: BTreeMap<String, String>) {
         let mut pause = RETRY;
         loop {
@@ -75,10 +77,10 @@ impl Store {
         }
     }
 
-    /// Catalogue of the rows as they are now, and the faults of the rows that are left out.
+    /// Reads the catalogue from the database, and returns it with the faults of the rows that are left out.
     ///
     /// # Errors
-    /// The database is away or has no schema, or a variable of the environment is bad.
+    /// Fails if the database can't be reached or has no schema, or if an environment variable is invalid.
     pub async fn catalogue(
         &self,
         variables: &BTreeMap<String, String>,
@@ -92,8 +94,8 @@ impl Store {
         }
     }
 
-    /// Sets every sequence of ids behind its table's highest id. A restored dump may leave it before that, and then each new
-    /// row would be refused until the ids are past.
+    /// Advances the sequence of each table's ids to the highest id. A restored dump may leave a lower value, with which each
+    /// new row would be refused until the ids are past.
     async fn advance_sequences(&self) -> Result<(), StoreError> {
         for table in ["channels", "templates", "probes", "alerts", "alert_events", "channel_states"] {
             let sql = format!(
@@ -105,7 +107,7 @@ impl Store {
         Ok(())
     }
 
-    /// Reads the catalogue and puts it into force.
+    /// Reads the catalogue from the database and puts it into force.
     async fn refresh(&self, live: &ConfigHandle, variables: &BTreeMap<String, String>) -> Result<(), StoreError> {
         self.advance_sequences().await?;
         let (snapshot, bad) = self.catalogue(variables).await?;
@@ -127,11 +129,11 @@ impl Store {
     }
 }
 
-/// Waits until the catalogue should be read again: after a notice, after [`MAX_AGE`], or when the connection broke and was
-/// made again, so that notices may be lost.
+/// Waits until the catalogue should be read again: after a notice of the database, after [`MAX_AGE`], or when the
+/// connection was made again after a loss, so that notices may be lost.
 ///
 /// # Errors
-/// The connection is lost, or its server can't be written any more.
+/// Fails if the connection is lost, or if its server can't be written any more.
 async fn await_notice(listener: &mut PgListener) -> Result<(), StoreError> {
     let read_again = Instant::now() + MAX_AGE;
     while Instant::now() < read_again {

@@ -1,6 +1,7 @@
-//! PostgreSQL: channels, templates and probes, the history of alerts, and the task that follows changes.
+//! The PostgreSQL database: channels, templates and probes, the history of alerts, and the task that follows changes.
 //!
-//! Rows come and go as JSON documents that the database makes; a document's members are the fields of the row's struct.
+//! Rows are written and read as JSON documents that the database makes. The members of a document are the fields of the
+//! row's struct.
 
 mod alerts;
 mod changes;
@@ -34,26 +35,26 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Longest time that a request waits for a connection.
+/// Longest time for which a request waits for a connection to the database.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
-/// Most connections of one exporter; PostgreSQL takes 100 in all by default.
+/// Largest number of one exporter's connections to the database. PostgreSQL takes 100 in all by default.
 const MAX_CONNECTIONS: u32 = 16;
 
-/// Migrations of this version. They only add to the schema, so an older exporter works with the schema of a newer one
-/// and ignores the migrations that it does not know.
+/// Migrations of this version of the exporter. They only add to the schema, so an older exporter works with the schema
+/// of a newer one and ignores the migrations that it does not know.
 static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
     let mut all = sqlx::migrate!();
     all.set_ignore_missing(true);
     all
 });
 
-/// State of the database as the task that follows it sees it.
+/// State of the database, as the task sees it that keeps the catalogue up to date.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {
     /// The database was not reached yet.
     Starting,
     Connected {
-        /// Faults of rows that are not in force.
+        /// Faults of the rows that are not in force, because they are invalid.
         bad_rows: Vec<String>,
     },
     Away {
@@ -61,17 +62,18 @@ pub enum Health {
     },
 }
 
-/// The database; cheap to clone.
+/// Client of the database. A clone is cheap.
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: PgPool,
     options: PgConnectOptions,
     health: Arc<watch::Sender<Health>>,
-    /// True once the catalogue was read: it is in force from then on, also while the database is away.
+    /// True once the catalogue was read from the database. From then on it is in force, even while the database can't
+    /// be reached.
     was_read: Arc<AtomicBool>,
 }
 
-/// Row of a table and its version, which `If-Match` names.
+/// Row of a table and its version, which a client names in `If-Match`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Versioned<R> {
     pub row: R,
@@ -82,12 +84,12 @@ pub struct Versioned<R> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page<R> {
     pub rows: Vec<R>,
-    /// Id of the last row of the page, after which the next page begins; `None` on the last page.
+    /// Id of the last row of the page, after which the next page begins. `None`: this is the last page.
     pub next: Option<i64>,
 }
 
 impl<R> Page<R> {
-    /// Page of the first `limit` rows of `numbered`, which come with their ids.
+    /// Makes the page of the first `limit` rows of `numbered`, which come with their ids.
     pub fn of(numbered: impl IntoIterator<Item = (i64, R)>, limit: usize) -> Self {
         let mut numbered = numbered.into_iter();
         let (ids, rows): (Vec<i64>, Vec<R>) = numbered.by_ref().take(limit).unzip();
@@ -97,10 +99,11 @@ impl<R> Page<R> {
 }
 
 impl Store {
-    /// Store of a URL. The first connection is made later, by [`Store::follow`] or the first request.
+    /// Makes the client for the database with the URL `url`. The first connection is made later, by [`Store::follow`]
+    /// or the first request.
     ///
     /// # Errors
-    /// The URL is not one of PostgreSQL. Its password is in no message.
+    /// Fails if `url` is not a URL of a PostgreSQL database. The message doesn't contain the password.
     pub fn new(url: &str) -> Result<Self, String> {
         let how = "write postgres://user:password@host:5432/database";
         let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
@@ -122,13 +125,13 @@ impl Store {
         Ok(Self { pool, options, health, was_read: Arc::default() })
     }
 
-    /// Whether the catalogue was read since the start.
+    /// Returns whether the catalogue was read from the database since the start.
     #[must_use]
     pub fn was_read(&self) -> bool {
         self.was_read.load(Ordering::Relaxed)
     }
 
-    /// The error with the reason why the pool has no connection.
+    /// Adds to an error the reason why the pool has no connection.
     async fn explained(&self, error: StoreError) -> StoreError {
         match error {
             StoreError::Away(why) if why == error::NO_CONNECTION => {
@@ -144,10 +147,10 @@ impl Store {
         self.health.borrow().clone()
     }
 
-    /// Applies the missing migrations.
+    /// Applies the missing migrations to the database.
     ///
     /// # Errors
-    /// The database is away, or its migrations were changed by hand.
+    /// Fails if the database can't be reached, or if its migrations were changed by hand.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         MIGRATIONS.run(&self.pool).await?;
         let last: Option<i64> =
@@ -158,10 +161,10 @@ impl Store {
         Ok(())
     }
 
-    /// Version of the last migration that was applied; 0 before the first.
+    /// Returns the version of the last migration that was applied, or 0 if none was applied.
     ///
     /// # Errors
-    /// The database is away.
+    /// Fails if the database can't be reached.
     pub async fn schema(&self) -> Result<i64, StoreError> {
         let any: bool =
             sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(&self.pool).await?;
@@ -169,10 +172,10 @@ impl Store {
         Ok(if any { sqlx::query_scalar(last).fetch_one(&self.pool).await? } else { 0 })
     }
 
-    /// Demands now that the database can be written: it runs a write of no row.
+    /// Checks that the database can be written at the moment, with a write that changes no row.
     ///
     /// # Errors
-    /// Why it can't.
+    /// Returns the reason why the database can't be written.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let written = sqlx::query("UPDATE alerts SET status = status WHERE false").execute(&self.pool).await;
         match written {
@@ -183,10 +186,10 @@ impl Store {
 }
 
 impl<R> Versioned<R> {
-    /// Demands the version `expected`; `None` takes any.
+    /// Checks that the row has the version `expected`. `None`: any version is accepted.
     ///
     /// # Errors
-    /// The row has another version.
+    /// Fails if the row has another version.
     fn require(&self, expected: Option<i32>) -> Result<(), StoreError> {
         match expected {
             Some(version) if version != self.version => Err(StoreError::Changed(self.version)),
@@ -195,7 +198,7 @@ impl<R> Versioned<R> {
     }
 }
 
-/// Kind of a write of many rows, with the key of its advisory lock.
+/// Kind of a write of many rows. The value is the key of its advisory lock.
 #[derive(Debug, Clone, Copy)]
 #[repr(i64)]
 enum Writer {
@@ -203,8 +206,8 @@ enum Writer {
     Alerts = 0x7061_636b_0002,
 }
 
-/// Takes the advisory lock of a kind of write until the end of the transaction. Two writers of the same rows in
-/// different orders would wait for each other.
+/// Takes the advisory lock for a kind of write until the end of the transaction. Without the lock, two writers of the
+/// same rows in different orders would wait for each other.
 async fn lock_writers(connection: &mut PgConnection, writer: Writer) -> Result<(), StoreError> {
     sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(writer as i64).execute(connection).await?;
     Ok(())

@@ -1,4 +1,4 @@
-//! Probes of the database: the exporters and Inspector LIVE appliances that channels belong to.
+//! Probes in the database: the exporters and Inspector LIVE appliances to which channels belong.
 
 use super::table::Table;
 use super::{Page, Store, StoreError, Versioned};
@@ -11,7 +11,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 use utoipa::{PartialSchema, ToSchema};
 
-/// Probe as the table `probes` has it and as the API shows it.
+/// Probe (an exporter or an Inspector LIVE appliance) as the database table `probes` has it and as the API shows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Probe, description = "Exporter or Inspector LIVE appliance that channels belong to")]
@@ -21,14 +21,14 @@ pub struct ProbeRow {
     pub probe_name: String,
     #[schema(required, max_length = 256)]
     pub location: Option<String>,
-    /// `exporter` or `inspector_live`; `exporter` when a write leaves it out.
+    /// Kind of the probe: `exporter` or `inspector_live`. A write without a kind sets it to `exporter`.
     #[schema(pattern = "^(exporter|inspector_live)$", value_type = String)]
     pub kind: ProbeKind,
     #[schema(required, pattern = "^https?://", max_length = 2048)]
     pub url: Option<String>,
-    /// `true` when a write leaves it out.
+    /// Whether the probe is enabled. A write without a value sets it to `true`.
     pub enabled: bool,
-    /// Version, which is the ETag.
+    /// Version of the row, which is the ETag of the probe.
     pub version: i32,
     #[schema(format = DateTime)]
     pub created_at: String,
@@ -72,35 +72,36 @@ impl ToSchema for ProbeWritten {}
 static PROBES: LazyLock<Table<ProbeRow>> = LazyLock::new(|| Table::new("probe", "probe_name"));
 
 impl Store {
-    /// At most `limit` probes with ids above `after`, by id.
+    /// Returns at most `limit` probes with ids above `after`, by id.
     ///
     /// # Errors
-    /// The database is away.
+    /// Fails if the database can't be reached.
     pub async fn probes(&self, after: i64, limit: usize) -> Result<Page<ProbeRow>, StoreError> {
         PROBES.page(&self.pool, after, limit).await
     }
 
-    /// Probe of an id or a name.
+    /// Returns the probe with the id or name `key`.
     ///
     /// # Errors
-    /// There is no such probe, or the database is away.
+    /// Fails if there is no such probe, or if the database can't be reached.
     pub async fn probe(&self, key: &str) -> Result<Versioned<ProbeRow>, StoreError> {
         PROBES.get(&mut *self.pool.acquire().await?, key).await
     }
 
-    /// Creates a probe and answers its id.
+    /// Creates a probe and returns its id.
     ///
     /// # Errors
-    /// Every bad field, a name that is taken, or the database is away.
+    /// Fails with every bad field; fails if the name is taken, or if the database can't be reached.
     pub async fn create_probe(&self, body: &Document) -> Result<i32, StoreError> {
         let columns = checked_columns(body)?;
         PROBES.insert(&mut *self.pool.acquire().await?, &columns).await
     }
 
-    /// Replaces the probe of an id or a name.
+    /// Replaces the probe with the id or name `key`.
     ///
     /// # Errors
-    /// Every bad field, no such probe, another version than `expected`, or the database is away.
+    /// Fails with every bad field; fails if there is no such probe, if its version is not `expected`, or if the
+    /// database can't be reached.
     pub async fn change_probe(
         &self,
         key: &str,
@@ -115,10 +116,11 @@ impl Store {
         Ok(after)
     }
 
-    /// Deletes the probe of an id or a name.
+    /// Deletes the probe with the id or name `key`.
     ///
     /// # Errors
-    /// Channels belong to it, another version than `expected`, no such probe, or the database is away.
+    /// Fails if channels belong to the probe, if there is no such probe, if its version is not `expected`, or if the
+    /// database can't be reached.
     pub async fn delete_probe(&self, key: &str, expected: Option<i32>) -> Result<(), StoreError> {
         let mut transaction = self.pool.begin().await?;
         let before = PROBES.lock(&mut transaction, key, expected).await?;

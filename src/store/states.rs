@@ -1,4 +1,4 @@
-//! States of channels as the exporters saw them: a row a change.
+//! States of channels as the exporters saw them, in a table with one row for each change.
 
 use super::alerts::{AlertRow, DOCUMENT};
 use super::{Store, StoreError};
@@ -9,21 +9,22 @@ use serde::{Deserialize, Serialize, Serializer};
 use sqlx::types::Json;
 use utoipa::ToSchema;
 
-/// Most rows of each kind in a channel's history.
+/// Largest number of states, and of alerts, in the history of a channel.
 const MAX_ROWS: i64 = 1000;
 
-/// Change of a channel's state.
+/// Change of a channel's state, as one exporter saw it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StateChange {
     pub channel: String,
     pub state: ChannelCondition,
-    /// Worst severity of the failed checks.
+    /// Severity of the worst failed check. `None`: no check failed.
     pub severity: Option<Severity>,
     /// Ids of the failed checks of severity minor or above, in order.
     pub failed_checks: Vec<&'static str>,
     #[serde(serialize_with = "as_text")]
     pub since: Timestamp,
-    /// True for the first probe since the start of the exporter: the newest row may already say the same.
+    /// Whether this is the first probe since the start of the exporter, for which the newest row may have the same
+    /// state already.
     pub is_first: bool,
 }
 
@@ -37,19 +38,19 @@ fn as_text<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Err
 pub struct ChannelStateRow {
     #[schema(pattern = "^(up|degraded|down)$")]
     pub state: String,
-    /// Worst severity of the failed checks.
+    /// Severity of the worst failed check; null if no check failed.
     #[schema(required)]
     pub severity: Option<String>,
     pub failed_checks: Vec<String>,
     #[schema(format = DateTime)]
     pub since: String,
-    /// Beginning of the exporter's next state; null for its newest.
+    /// Time at which the exporter's next state began; null for its newest state.
     #[schema(required, format = DateTime)]
     pub until: Option<String>,
-    /// Last probe that saw the state, to a minute.
+    /// Time of the last probe that saw the state, exact to a minute.
     #[schema(format = DateTime)]
     pub seen_at: String,
-    /// Exporter that probed: its `--probe.name`, or its address.
+    /// Name of the exporter that probed: its `--probe.name`, or its address.
     pub exporter: String,
 }
 
@@ -80,27 +81,28 @@ impl Store {
     /// Writes changes of channels' states that `exporter` saw.
     ///
     /// # Errors
-    /// The database is away.
+    /// Fails if the database can't be reached.
     pub async fn write_states(&self, exporter: &str, changes: &[StateChange]) -> Result<(), StoreError> {
         let rows = serde_json::to_value(changes).map_err(|e| StoreError::Refused(e.to_string()))?;
         sqlx::query(WRITE).bind(rows).bind(exporter).execute(&self.pool).await?;
         Ok(())
     }
 
-    /// Writes when `exporter` last saw channels in their newest state: times by the channels' codes.
+    /// Writes the times at which `exporter` last saw channels in their newest state. `seen` has the times by channel
+    /// code.
     ///
     /// # Errors
-    /// The database is away.
+    /// Fails if the database can't be reached.
     pub async fn states_seen(&self, exporter: &str, seen: &serde_json::Value) -> Result<(), StoreError> {
         sqlx::query(SEEN).bind(seen).bind(exporter).execute(&self.pool).await?;
         Ok(())
     }
 
-    /// States of a channel that lasted until `since` or later, and its alerts that did, each newest first and at most
+    /// Returns the states and the alerts of a channel that lasted until `since` or later, each newest first and at most
     /// 1,000.
     ///
     /// # Errors
-    /// The database is away.
+    /// Fails if the database can't be reached.
     pub async fn channel_history(
         &self,
         code: &str,

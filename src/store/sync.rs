@@ -1,5 +1,5 @@
-//! Synchronisation of channels with another system. Its channels are created, changed and, if so configured, disabled;
-//! none is deleted.
+//! Synchronises channels with another system. Channels of that system are created, changed and, if so configured,
+//! disabled; none is deleted.
 
 use super::channels::{FROM, LISTS, checked, upsert};
 use super::{Store, StoreError, Writer, lock_writers};
@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Channels of a source, and what the synchronisation may change.
+/// Channels of a source, and what the synchronisation with this source may change.
 #[derive(Debug, Clone)]
 pub struct Sync<'a> {
     /// Name of the source, such as `inspector_live/live-packager-01`.
@@ -17,18 +17,19 @@ pub struct Sync<'a> {
     pub wanted: Vec<Wanted>,
     /// Codes of channels that the source has but that are not written. They do not count as missing.
     pub present: BTreeSet<String>,
-    /// Columns that follow the source. Other columns are only written when a channel is created.
+    /// Columns that every synchronisation writes. The other columns are only written when a channel is created.
     pub owned: Vec<&'static str>,
-    /// True when channels of the same code that have no source become the source's.
+    /// Whether channels of the same code that have no source are taken over by this source.
     pub adopt: bool,
-    /// Largest share of the source's enabled channels that may be disabled at once, 0 to 1; `None` disables no channel.
+    /// Largest share of the source's enabled channels that may be disabled at once, from 0 to 1. `None`: no channel is
+    /// disabled.
     pub disable: Option<f64>,
 }
 
-/// One channel of the source: columns of the table, with `template` and `probe` by name in place of the ids.
+/// One channel as the source wants it: values by column, with the names of template and probe in place of their ids.
 #[derive(Debug, Clone)]
 pub struct Wanted {
-    /// Place of the channel in the source, for messages.
+    /// Position of the channel in the source's answer, for messages.
     pub at: String,
     pub code: String,
     pub columns: JsonObject,
@@ -40,21 +41,21 @@ pub struct Synced {
     pub added: Vec<String>,
     pub changed: Vec<Changed>,
     pub unchanged: usize,
-    /// Channels that the source no longer has and that stay in force.
+    /// Codes of the channels that the source no longer has and that stay in force.
     pub missing: Vec<String>,
     pub disabled: Vec<String>,
-    /// Reason why missing channels were not disabled, although that is configured.
+    /// Reason why missing channels were not disabled although the settings ask for it.
     pub held: Option<String>,
-    /// Code and source of channels that were left alone since they have another source, or none.
+    /// Code and source of the channels that were left alone, because they have another source or none.
     pub foreign: Vec<(String, Option<String>)>,
-    /// Place and fault of channels that could not be written.
+    /// Position and fault of the channels that could not be written.
     pub bad: Vec<(String, String)>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Changed {
     pub code: String,
-    /// Column, before, after.
+    /// Changed fields of the channel: column, value before, value after.
     pub fields: Vec<(String, Value, Value)>,
 }
 
@@ -64,19 +65,20 @@ struct StoredChannel {
     row: ChannelRow,
 }
 
-/// Writes of a synchronisation.
+/// Planned writes of a synchronisation.
 #[derive(Default)]
 struct Plan {
     rows: Vec<JsonObject>,
-    /// Codes of the channels that have the source from now on and are not missing.
+    /// Codes of the channels that belong to the source from now on and are not missing.
     brought: Vec<String>,
 }
 
 impl Store {
-    /// Synchronises all channels or none; a channel that can't be written is left out and reported in `bad`.
+    /// Synchronises all channels of a source or none. A channel that can't be written is left out and reported in
+    /// `bad`.
     ///
     /// # Errors
-    /// The database is away, or refused a statement.
+    /// Fails if the database can't be reached, or refuses a statement.
     pub async fn sync_channels(&self, sync: &Sync<'_>, dry_run: bool) -> Result<Synced, StoreError> {
         let mut transaction = self.pool.begin().await?;
         lock_writers(&mut transaction, Writer::Channels).await?;
@@ -186,7 +188,7 @@ impl Sync<'_> {
     }
 }
 
-/// Columns whose values differ: column, value before, value after. 25 and 25.0 are the same number.
+/// Returns the columns whose values differ: column, value before, value after. 25 and 25.0 are the same number.
 fn differences(before: &JsonObject, after: &JsonObject) -> Vec<(String, Value, Value)> {
     let same = |a: &Value, b: &Value| a == b || (a.is_number() && a.as_f64() == b.as_f64());
     let changed = after.iter().filter_map(|(column, new)| {

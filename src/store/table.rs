@@ -1,4 +1,4 @@
-//! Tables whose rows clients read and write one at a time, by id or name. The SQL comes from the columns of the row's
+//! Tables whose rows clients read and write one at a time, by id or name. The SQL is made from the fields of the row's
 //! struct.
 
 use super::filtered::Filtered;
@@ -9,20 +9,20 @@ use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool};
 use std::marker::PhantomData;
 
-/// Lists of SQL that name the columns of a table.
+/// SQL texts with the columns of a table.
 pub(super) struct ColumnLists {
-    /// Expression that makes a row's JSON document.
+    /// SQL expression that makes the JSON document of a row.
     pub document: String,
-    /// Writable columns, separated by commas.
+    /// Names of the writable columns, separated by commas.
     pub writable: String,
-    /// Statement that selects the values of the writable columns from the JSON rows in `$1`. A column that is `null` or
-    /// missing gets its default.
+    /// SQL statement that selects the values of the writable columns from the JSON rows in `$1`. A column that is
+    /// `null` or missing gets its default.
     pub given: String,
 }
 
 impl ColumnLists {
-    /// Lists for the table with the alias `alias`; the columns in `joined` come from other tables, by the given
-    /// expressions.
+    /// Makes the SQL texts for the table with the alias `alias`. The columns in `joined` come from other tables, by the
+    /// given expressions.
     pub(super) fn of<R: TableRow>(alias: &str, joined: &[(&str, &str)]) -> Self {
         let expression = |name: &str| match joined.iter().find(|(column, _)| *column == name) {
             Some((_, expression)) => (*expression).to_owned(),
@@ -50,17 +50,17 @@ pub(super) fn comma_separated(items: impl Iterator<Item = String>) -> String {
     items.collect::<Vec<_>>().join(", ")
 }
 
-/// Table whose rows have an id, a unique name and a version.
+/// A database table whose rows have an id, a unique name and a version.
 pub(super) struct Table<R> {
     /// Word for one row in messages, such as `template`.
     entry: &'static str,
-    /// Column of the unique name.
+    /// Column that contains the unique name.
     key: &'static str,
     lists: ColumnLists,
     row: PhantomData<R>,
 }
 
-/// Row that is locked until the end of the transaction.
+/// A row that is locked until the end of the transaction.
 pub(super) struct Locked<R> {
     pub id: i32,
     pub row: R,
@@ -71,22 +71,22 @@ impl<R: TableRow> Table<R> {
         Self { entry, key, lists: ColumnLists::of::<R>(R::TABLE, &[]), row: PhantomData }
     }
 
-    /// At most `limit` rows with ids above `after`, by id.
+    /// Returns at most `limit` rows with ids above `after`, by id.
     pub(super) async fn page(&self, pool: &PgPool, after: i64, limit: usize) -> Result<Page<R>, StoreError> {
         let (document, table) = (&self.lists.document, R::TABLE);
         let sql = Filtered::new(format!("SELECT id::bigint, {document} FROM {table} WHERE id > "), after);
         sql.page(" ORDER BY id LIMIT ", limit, pool).await
     }
 
-    /// Row of an id or a name.
+    /// Returns the row with the id or name `key`.
     pub(super) async fn get(&self, connection: &mut PgConnection, key: &str) -> Result<Versioned<R>, StoreError> {
         get(connection, &self.select(), self.entry, key).await
     }
 
-    /// Locks the row of an id or a name until the end of the transaction.
+    /// Locks the row with the id or name `key` until the end of the transaction.
     ///
     /// # Errors
-    /// No such row, another version than `expected`, or the database is away.
+    /// Fails if there is no such row, if its version is not `expected`, or if the database can't be reached.
     pub(super) async fn lock(
         &self,
         connection: &mut PgConnection,
@@ -105,7 +105,7 @@ impl<R: TableRow> Table<R> {
         Ok(Locked { id, row })
     }
 
-    /// Inserts a row and answers its id.
+    /// Inserts a row and returns its id.
     pub(super) async fn insert(&self, connection: &mut PgConnection, columns: &JsonObject) -> Result<i32, StoreError> {
         let ColumnLists { writable, given, .. } = &self.lists;
         demand_free(connection, R::TABLE, self.key, columns).await?;
@@ -113,7 +113,7 @@ impl<R: TableRow> Table<R> {
         Ok(sqlx::query_scalar(&sql).bind(json!([columns])).fetch_one(connection).await?)
     }
 
-    /// Replaces the writable columns of a row and answers the row as it is then.
+    /// Replaces the writable columns of a row and returns the new row.
     pub(super) async fn replace(
         &self,
         connection: &mut PgConnection,
@@ -138,7 +138,7 @@ impl<R: TableRow> Table<R> {
     }
 }
 
-/// Refuses a name or code that is taken, before the statement that would draw an id for it.
+/// Refuses a name or code that is taken. A refusal by the insert statement would use up an id.
 pub(super) async fn demand_free(
     connection: &mut PgConnection,
     table: &str,
@@ -150,7 +150,7 @@ pub(super) async fn demand_free(
     if is_taken { Err(StoreError::Conflict(super::error::taken(&format!("{table}_{key}_key")))) } else { Ok(()) }
 }
 
-/// Row that `sql` selects by a name or code in `$1` or an id in `$2`.
+/// Returns the row that `sql` selects by a name or code in `$1` or an id in `$2`.
 pub(super) async fn get<R: TableRow>(
     connection: &mut PgConnection,
     sql: &str,
@@ -167,7 +167,7 @@ fn missing(entry: &str, key: &str) -> StoreError {
     StoreError::Missing(format!("there is no {entry} `{}`", key.escape_debug()))
 }
 
-/// Value of a column of a row's document.
+/// Returns the text in a column of a row's document; empty if there is none.
 pub(super) fn text_column<'a>(columns: &'a JsonObject, name: &str) -> &'a str {
     columns.get(name).and_then(Value::as_str).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Templates of the database.
+//! Templates in the database: reads, and checked writes.
 
 use super::table::Table;
 use super::{Page, Store, StoreError, Versioned};
@@ -10,36 +10,37 @@ use std::sync::LazyLock;
 static TEMPLATES: LazyLock<Table<TemplateRow>> = LazyLock::new(|| Table::new("template", "template_name"));
 
 impl Store {
-    /// At most `limit` templates with ids above `after`, by id.
+    /// Returns at most `limit` templates with ids above `after`, by id.
     ///
     /// # Errors
-    /// The database is away.
+    /// Fails if the database can't be reached.
     pub async fn templates(&self, after: i64, limit: usize) -> Result<Page<TemplateRow>, StoreError> {
         TEMPLATES.page(&self.pool, after, limit).await
     }
 
-    /// Template of an id or a name.
+    /// Returns the template with the id or name `key`.
     ///
     /// # Errors
-    /// There is no such template, or the database is away.
+    /// Fails if there is no such template, or if the database can't be reached.
     pub async fn template(&self, key: &str) -> Result<Versioned<TemplateRow>, StoreError> {
         TEMPLATES.get(&mut *self.pool.acquire().await?, key).await
     }
 
-    /// Creates a template and answers its id.
+    /// Creates a template and returns its id.
     ///
     /// # Errors
-    /// Every bad field, a name that is taken, or the database is away.
+    /// Fails with every bad field; fails if the name is taken, or if the database can't be reached.
     pub async fn create_template(&self, body: &Document) -> Result<i32, StoreError> {
         let mut connection = self.pool.acquire().await?;
         let columns = checked_columns(&mut connection, body, None).await?;
         TEMPLATES.insert(&mut connection, &columns).await
     }
 
-    /// Replaces the template of an id or a name. Its name may change: channels refer to its id.
+    /// Replaces the template with the id or name `key`. Its name may change, because channels refer to its id.
     ///
     /// # Errors
-    /// Every bad field, no such template, another version than `expected`, or the database is away.
+    /// Fails with every bad field; fails if there is no such template, if its version is not `expected`, or if the
+    /// database can't be reached.
     pub async fn change_template(
         &self,
         key: &str,
@@ -54,10 +55,11 @@ impl Store {
         Ok(after)
     }
 
-    /// Deletes the template of an id or a name.
+    /// Deletes the template with the id or name `key`.
     ///
     /// # Errors
-    /// Channels use it, others extend it, another version than `expected`, no such template, or the database is away.
+    /// Fails if channels use the template, if other templates extend it, if there is no such template, if its version
+    /// is not `expected`, or if the database can't be reached.
     pub async fn delete_template(&self, key: &str, expected: Option<i32>) -> Result<(), StoreError> {
         let mut transaction = self.pool.begin().await?;
         let before = TEMPLATES.lock(&mut transaction, key, expected).await?;
@@ -76,7 +78,8 @@ impl Store {
     }
 }
 
-/// Columns that a body sets, checked with the templates that it may extend: all but the one with the id `own`.
+/// Returns the columns that the body of a write sets, checked together with the templates that it may extend: all but
+/// the one with the id `own`.
 async fn checked_columns(
     connection: &mut PgConnection,
     body: &Document,

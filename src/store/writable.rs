@@ -1,5 +1,6 @@
-//! Connections that can be written. After a failover the old primary may still answer, as a standby or set to read-only:
-//! such connections leave the pool, so that the next one reaches the new primary.
+//! Makes sure that the exporter's connections lead to a database server that can be written. After a failover the old
+//! primary may still answer, as a standby or set to read-only. Such connections leave the pool, so that the next one
+//! reaches the new primary.
 
 use super::StoreError;
 use sqlx::pool::PoolConnectionMetadata;
@@ -7,16 +8,18 @@ use sqlx::postgres::PgListener;
 use sqlx::{Connection as _, PgConnection};
 use std::time::Duration;
 
-/// Longest time of an answer to the question of a connection that was idle.
+/// Longest time for an answer on a connection that was idle.
 const ANSWER_TIME: Duration = Duration::from_secs(2);
-/// Longest time of a connection that is made only to learn why there is none.
+/// Longest time for a connection that is made only to learn why connections fail.
 const CONNECT_TIME: Duration = Duration::from_secs(2);
 
-/// `off` if transactions of the session can write. It is `on` for a standby, too.
+/// SQL statement that returns `off` if transactions of the session can write, and `on` if they can't, such as on a
+/// standby.
 const READ_ONLY: &str = "SELECT current_setting('transaction_read_only')";
 const WHY_READ_ONLY: &str = "the server can't be written: it is a standby, or read-only after a failover; a new connection may reach the new primary";
 
-/// Whether the pool may give out this connection. It replaces the pool's own test, at the same cost: one round trip.
+/// Returns whether the pool may give out this connection. The function replaces the pool's own test, at the same cost
+/// of one round trip.
 pub(super) async fn is_usable(connection: &mut PgConnection, _: PoolConnectionMetadata) -> Result<bool, sqlx::Error> {
     let answer = sqlx::query_scalar::<_, String>(READ_ONLY).fetch_one(connection);
     Ok(tokio::time::timeout(ANSWER_TIME, answer).await.is_ok_and(|answer| answer.is_ok_and(|text| text == "off")))
@@ -28,7 +31,7 @@ pub(super) async fn demand(connection: &mut PgConnection) -> Result<(), sqlx::Er
     if answer == "off" { Ok(()) } else { Err(sqlx::Error::Configuration(WHY_READ_ONLY.into())) }
 }
 
-/// Refuses a listener whose server can't be written any more: changes are made at another one.
+/// Refuses a listener whose server can't be written any more, because changes are made at another server.
 pub(super) async fn demand_of_listener(listener: &mut PgListener) -> Result<(), StoreError> {
     let answer = sqlx::query_scalar::<_, String>(READ_ONLY).fetch_one(listener);
     match tokio::time::timeout(ANSWER_TIME, answer).await {
@@ -39,7 +42,8 @@ pub(super) async fn demand_of_listener(listener: &mut PgListener) -> Result<(), 
     }
 }
 
-/// Why no connection comes about. The pool tries again until its time is over, and doesn't say why it failed.
+/// Returns the reason why connections fail. The pool tries again until its time is over, and doesn't say why it failed.
+/// `None`: a connection could be made.
 pub(super) async fn reason(options: &sqlx::postgres::PgConnectOptions) -> Option<String> {
     let connected = tokio::time::timeout(CONNECT_TIME, PgConnection::connect_with(options)).await;
     match connected {

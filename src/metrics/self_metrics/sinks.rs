@@ -1,14 +1,14 @@
-//! Metrics of the exports: lines for InfluxDB and alerts for Zabbix.
+//! Metrics of the exports to other systems: lines for InfluxDB and alerts for Zabbix.
 
 use super::SelfMetrics;
 use prometheus::{Error, IntCounterVec, IntGauge, Opts, Registry};
 
-/// The metrics of the exports.
+/// Metrics of the exports to InfluxDB and Zabbix.
 #[derive(Debug, Clone)]
 pub(super) struct SinkMetrics {
     influxdb_lines: IntCounterVec,
     zabbix_alerts: IntCounterVec,
-    /// This gauge is registered with the first request to Zabbix, and absent before.
+    /// Whether Zabbix answered the last request. The gauge is absent until the first request to Zabbix.
     zabbix_up: IntGauge,
 }
 
@@ -35,7 +35,8 @@ impl SinkMetrics {
     }
 }
 
-/// A counter by result. Every result exists from the start, so that `rate()` sees the first increase.
+/// Makes a counter with the label `result`. The series of every result exists from the start, so that `rate()` sees the
+/// first increase.
 fn counted(registry: &Registry, opts: Opts, results: &[&str]) -> Result<IntCounterVec, Error> {
     let counter = IntCounterVec::new(opts, &["result"])?;
     for result in results {

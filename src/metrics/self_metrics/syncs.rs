@@ -1,11 +1,12 @@
-//! Metrics of the sources from which channels are synchronised. A source has metrics from its first synchronisation on.
+//! Metrics of the sources with which channels are synchronised. A source has metrics from its first synchronisation on.
 
 use super::{SelfMetrics, gauge_value, unix};
 use packager_media::units::Timestamp;
 use prometheus::core::Collector;
 use prometheus::{Error, GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 
-/// The results of programs that aren't taken, in the order of [`SelfMetrics::synced`].
+/// Values of the label `result` for programs that a synchronisation did not take over, in the order of
+/// [`SelfMetrics::synced`].
 const LEFT: [&str; 3] = ["left_out", "left_alone", "missing"];
 const CHANGES: [&str; 3] = ["created", "changed", "disabled"];
 
@@ -60,7 +61,8 @@ fn registered<T: Collector + Clone + 'static>(registry: &Registry, collector: T)
 }
 
 impl SelfMetrics {
-    /// Records a successful synchronisation. `left` is the number of programs left out, left alone and missing.
+    /// Records a successful synchronisation. `left` has the numbers of programs that were left out (unusable) or left
+    /// alone (their channels belong to another source), and of channels that the source no longer has.
     pub fn synced(&self, source: &str, taken: usize, left: [usize; 3], held: bool, at: Timestamp) {
         let syncs = &self.syncs;
         syncs.successful.with_label_values(&[source]).set(1);
@@ -78,7 +80,7 @@ impl SelfMetrics {
         }
     }
 
-    /// Records a failed synchronisation. The other values of the source stay.
+    /// Records a failed synchronisation. The other metrics of the source keep their values.
     pub fn sync_failed(&self, source: &str) {
         self.syncs.successful.with_label_values(&[source]).set(0);
     }
