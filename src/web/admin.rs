@@ -1,4 +1,4 @@
-//! Configuration, metrics, health and reload of the exporter itself.
+//! Endpoints for the configuration, the metrics, the health and the reload of the exporter itself.
 
 use super::api::openapi::answers;
 use super::{State, respond};
@@ -10,14 +10,14 @@ use std::sync::atomic::Ordering;
 
 type Shared = extract::State<Arc<State>>;
 
-/// Reads the configuration in force, secrets masked.
+/// Reads the configuration in force, with secrets masked.
 #[utoipa::path(get, path = "/config", tag = "probing", operation_id = "config",
     responses((status = 200, description = "YAML", body = String, content_type = "text/plain"), answers::GuardedText))]
 pub(super) async fn config(extract::State(state): Shared) -> Response {
     respond::text(StatusCode::OK, state.backend.config().to_yaml())
 }
 
-/// Reads the exporter's own metrics.
+/// Reads the metrics of the exporter itself.
 #[utoipa::path(get, path = "/metrics", tag = "probing", operation_id = "metrics",
     responses((status = 200, description = "Text exposition 0.0.4", body = String, content_type = "text/plain"), answers::GuardedText))]
 pub(super) async fn metrics(extract::State(state): Shared, headers: HeaderMap) -> Response {
@@ -58,7 +58,7 @@ pub(super) async fn reload(extract::State(state): Shared) -> Response {
     }
 }
 
-/// Reads the configuration again, as POST does; Prometheus takes PUT too.
+/// Reads the configuration again, as POST does. Prometheus accepts PUT too.
 #[utoipa::path(put, path = "/-/reload", tag = "probing", operation_id = "reload_by_put",
     responses((status = 200, description = "The new configuration is in force", body = String, content_type = "text/plain"),
         (status = 500, description = "What is wrong in the new configuration; the old one stays in force", body = String, content_type = "text/plain"), answers::GuardedText))]

@@ -1,5 +1,5 @@
-//! Events for listeners: probes as they are answered, alerts as they change. Sending never waits: a listener that is
-//! too slow loses its oldest events and learns how many.
+//! Sends events to listeners: results of probes, and changes of channels and alerts. Sending never waits: a listener
+//! that is too slow loses its oldest events and learns how many.
 
 use super::State;
 use super::status::ChannelStatus;
@@ -12,23 +12,25 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::{Receiver, Sender};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Events kept for slow listeners: about ten seconds of 5,000 channels at Prometheus' usual interval.
+/// Number of events that are kept for slow listeners: about ten seconds of 5,000 channels at Prometheus' usual
+/// interval.
 const KEPT: usize = 4096;
-/// Most listeners at a time. Each takes one of the server's connections, and probes need connections too.
+/// Largest number of listeners to events at the same time. Each takes one of the server's connections, and probes need
+/// connections too.
 pub(crate) const MAX_LISTENERS: usize = 64;
 
-/// Name of the event of a probe.
+/// Name of the event that reports the result of a probe.
 pub(crate) const PROBE: &str = "probe";
-/// Name of the event of a channel whose state changed.
+/// Name of the event that reports a changed state of a channel.
 pub(crate) const STATE: &str = "state";
 
-/// One event, ready to be sent.
+/// One event for listeners, ready to be sent.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Event {
     pub(crate) name: &'static str,
-    /// Code of the channel that the event is about; `None` when it is about no channel.
+    /// Code of the channel that the event is about. `None`: the event is about no channel.
     pub(crate) channel: Option<String>,
-    /// JSON in one line.
+    /// Data of the event, as JSON in one line.
     pub(crate) data: String,
 }
 
@@ -37,7 +39,7 @@ pub(crate) struct Event {
 struct ProbeData<'a> {
     channel: &'a str,
     template: &'a str,
-    /// Output that was probed; `null` when all were.
+    /// Name of the output that was probed; `null` if all outputs were probed.
     output: Option<&'a str>,
     success: bool,
     failed: Vec<&'static str>,
@@ -52,7 +54,7 @@ struct AlertData<'a> {
     alert: &'a AlertRow,
 }
 
-/// Message from the sender to every listener.
+/// Message to every listener to events.
 #[derive(Debug, Clone)]
 enum Message {
     Event(Arc<Event>),
@@ -61,11 +63,11 @@ enum Message {
     End,
 }
 
-/// Next item of a listener.
+/// Item of the stream that a listener to events receives.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Received {
     Event(Arc<Event>),
-    /// Events were lost; `None` when their number is unknown.
+    /// Events were lost; the number is `None` if it is unknown.
     Lost(Option<u64>),
 }
 
@@ -82,7 +84,7 @@ impl Default for Events {
 }
 
 impl Events {
-    /// New listener; `None` when there are [`MAX_LISTENERS`] already.
+    /// Adds a listener to events. `None`: there are [`MAX_LISTENERS`] already.
     pub(crate) fn listen(&self) -> Option<Listener> {
         let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
         Some(Listener { messages: self.sender.subscribe(), _permit: permit })
@@ -103,13 +105,13 @@ impl Events {
         let _ = self.sender.send(message);
     }
 
-    /// Ends every listener's stream: a stopping server waits for its answers.
+    /// Ends the stream of every listener, because a stopping server waits until all its answers have ended.
     pub(crate) fn end(&self) {
         self.send(Message::End);
     }
 }
 
-/// Receiver of events. Dropping it makes room for another listener.
+/// Receiver of events for one listener. Dropping it makes room for another listener.
 #[derive(Debug)]
 pub(crate) struct Listener {
     messages: Receiver<Message>,
@@ -117,7 +119,7 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Next item; `None` when the server stops.
+    /// Waits for the next item of the stream. `None`: the server is stopping.
     pub(crate) async fn next(&mut self) -> Option<Received> {
         match self.messages.recv().await {
             Ok(Message::Event(event)) => Some(Received::Event(event)),
@@ -129,14 +131,15 @@ impl Listener {
 }
 
 impl State {
-    /// New listener; `None` when the server is stopping or has [`MAX_LISTENERS`] already.
+    /// Adds a listener to events. `None`: the server is stopping or has [`MAX_LISTENERS`] already.
     pub(super) fn listen(&self) -> Option<Listener> {
         let listener = self.events.listen();
         // Checked after the listener is there: a stop in between ends the listener or is seen here.
         listener.filter(|_| !self.stopping.load(Ordering::SeqCst))
     }
 
-    /// Sends the event of a probe of a channel of the catalogue; `output` is the only output that was probed.
+    /// Sends the event that a channel of the catalogue was probed. `output` is the name of the only output that was
+    /// probed. `None`: all outputs were probed.
     pub(super) fn send_probe(&self, report: &Report, output: Option<&str>) {
         if !self.events.has_listeners() {
             return;
@@ -153,20 +156,20 @@ impl State {
         self.events.send_event(PROBE, Some(report.channel.code.clone()), &data);
     }
 
-    /// Sends the event of a channel whose state changed.
+    /// Sends the event that the state of a channel changed.
     pub(super) fn send_state(&self, status: &ChannelStatus) {
         if self.events.has_listeners() {
             self.events.send_event(STATE, Some(status.code.clone()), status);
         }
     }
 
-    /// True while anybody listens to events.
+    /// Returns whether there is any listener to events.
     #[must_use]
     pub(crate) fn has_listeners(&self) -> bool {
         self.events.has_listeners()
     }
 
-    /// Sends the event of a changed alert.
+    /// Sends the event that an alert changed.
     pub(crate) fn send_alert(&self, event: AlertEvent) {
         match event {
             AlertEvent::Changed { change, alert } => {
@@ -177,7 +180,7 @@ impl State {
     }
 }
 
-/// Ids of the checks that failed, each once although a check runs on every output.
+/// Returns the ids of the failed checks. A check that failed on several outputs is listed once.
 pub(crate) fn failed_checks(report: &Report) -> Vec<&'static str> {
     let mut failed = Vec::new();
     for outcome in report.failed() {

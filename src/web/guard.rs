@@ -1,4 +1,4 @@
-//! Layer before every route: users, rate limit, and security headers of the response.
+//! Layer in front of every route: checks users and rate limit, and adds security headers to the response.
 
 use super::api::{self, TokenFile};
 use super::respond;
@@ -10,17 +10,18 @@ use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use std::sync::Arc;
 
-/// Challenge of the Basic scheme, whose realm is mandatory (RFC 7617, 2).
+/// Value of the header WWW-Authenticate for Basic authentication. The realm is mandatory (RFC 7617, 2).
 const CHALLENGE: &str = "Basic realm=\"packager_exporter\", charset=\"UTF-8\"";
 
-/// State of the layer.
+/// State of the layer that checks users and rate limit in front of every route.
 #[derive(Clone)]
 pub(crate) struct Guard {
     pub(crate) security: Arc<Security>,
     pub(crate) tokens: Option<Arc<TokenFile>>,
 }
 
-/// Guards every path, as exporter-toolkit does, health included. A token of the API is accepted in place of a user.
+/// Checks user and rate limit of a request for any path, health included, as exporter-toolkit does. A token of the API
+/// is accepted in place of a user.
 pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let now = guard.security.current().await;
     let holder = guard.tokens.is_some_and(|tokens| tokens.current().knows(request.headers()));
@@ -33,7 +34,7 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
     response
 }
 
-/// Refusal of a request: a problem document for the API, else plain text.
+/// Makes the response that refuses a request: a problem document for the API, otherwise plain text.
 fn refuse(denied: Denied, api: bool) -> Response {
     let (status, header, value, why) = match denied {
         Denied::Unauthorized => (

@@ -1,19 +1,20 @@
-//! Reports of a channel that are kept: the newest, and the one that shows its last fault.
+//! Keeps two reports of each channel: the newest, and the one that shows the last fault.
 
 use crate::finding::Severity;
 use crate::report::Report;
 use packager_media::units::Seconds;
 use std::sync::Arc;
 
-/// Seconds for which a fault stays known after it: as long as somebody reads the alert's message.
+/// Seconds for which the report of a fault is kept after the fault, so that somebody who reads the alert's message can
+/// still see it.
 const FAULT_KEPT: f64 = 3600.0;
 
-/// Reports of one channel.
+/// The kept reports of one channel.
 #[derive(Debug)]
 pub(super) struct KeptReports {
     newest: Arc<Report>,
-    /// Report of the worst fault within [`FAULT_KEPT`] before the newest report; of equal ones the newest. `None`: no check
-    /// failed.
+    /// Report of the worst fault within [`FAULT_KEPT`] before the newest report. Of equal faults the newest counts.
+    /// `None`: no check failed.
     fault: Option<(Severity, Arc<Report>)>,
 }
 
@@ -23,7 +24,7 @@ impl KeptReports {
         Self { newest: report, fault }
     }
 
-    /// Takes a newer report.
+    /// Keeps a report, which becomes the newest.
     pub(super) fn push(&mut self, report: Arc<Report>) {
         let is_old = |kept: &Report| Seconds::between(kept.started_at, report.started_at).0 > FAULT_KEPT;
         self.fault = match (self.fault.take().filter(|(_, kept)| !is_old(kept)), report.worst_severity()) {
@@ -37,7 +38,7 @@ impl KeptReports {
         &self.newest
     }
 
-    /// The report of the last fault, or the newest without one.
+    /// Returns the report of the last fault, or the newest report if there was no fault.
     pub(super) fn fault_or_newest(&self) -> &Arc<Report> {
         self.fault.as_ref().map_or(&self.newest, |(_, report)| report)
     }

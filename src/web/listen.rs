@@ -1,4 +1,4 @@
-//! Listen addresses in the forms of Go, which Prometheus and its exporters take: `:10115`, `0.0.0.0:10115`,
+//! Listening addresses in the forms that Go accepts, and so Prometheus and its exporters: `:10115`, `0.0.0.0:10115`,
 //! `[::]:10115`, `localhost:9115`.
 
 use std::fmt;
@@ -7,10 +7,10 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 use tokio::net::{TcpListener, lookup_host};
 
-/// Address to listen on: host and port.
+/// Listening address: host and port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ListenAddress {
-    /// Name or address of the host; IPv6 without brackets. Empty for every address of the machine.
+    /// Name or address of the host; IPv6 without brackets. Empty: all addresses of the machine.
     host: String,
     port: u16,
 }
@@ -43,17 +43,19 @@ impl fmt::Display for ListenAddress {
 }
 
 impl ListenAddress {
-    /// Host and port for a URL. `name` gives the host of an address that stands for every address of the machine.
+    /// Returns host and port for a URL. If the address stands for all addresses of the machine, `name` returns the
+    /// host.
     #[must_use]
     pub(crate) fn url_host(&self, name: impl FnOnce() -> String) -> String {
         let is_any = matches!(self.host.as_str(), "" | "0.0.0.0" | "::");
         if is_any { format!("{}:{}", name(), self.port) } else { self.to_string() }
     }
 
-    /// Binds the first address of the host that can be bound. Of a name's addresses IPv4 comes first, as in Go.
+    /// Binds the first address of the host that can be bound. If a name has several addresses, IPv4 comes first, as in
+    /// Go.
     ///
     /// # Errors
-    /// The name does not resolve, or no address can be bound; the message names the address.
+    /// Fails if the name does not resolve, or if no address can be bound. The message names the address.
     pub(crate) async fn bind(&self) -> Result<TcpListener, String> {
         let addresses = self.resolve().await.map_err(|e| format!("can't resolve listen address {self}: {e}"))?;
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");

@@ -1,5 +1,5 @@
-//! HTTP server: routes, parameters and responses over a [`Backend`]; [`server`] and [`security`] are its listeners,
-//! TLS, users and bounds.
+//! HTTP server: routes, parameters and responses. A [`Backend`] runs the probes. [`server`] and [`security`] contain
+//! listeners, TLS, users and bounds.
 
 mod admin;
 pub(crate) mod api;
@@ -39,25 +39,24 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// Exporter behind the web layer: it answers probes and tells about itself. Tests put a backend of their own in its
-/// place.
+/// The exporter, as the web layer uses it: it runs probes, and returns configuration and metrics. Tests replace it.
 pub(crate) trait Backend: Send + Sync + 'static {
-    /// Report of one probe, which may take as long as `timeout`.
+    /// Runs a probe and returns its report. The probe may take as long as `timeout`.
     ///
     /// # Errors
-    /// A request that names nothing that can be probed, or too many probes in flight.
+    /// Fails if the request names nothing that can be probed, or if too many probes are in flight.
     fn probe(&self, request: ProbeRequest, timeout: Duration) -> BoxFuture<'static, Result<Arc<Report>, ProbeError>>;
 
-    /// Configuration and catalogue in force.
+    /// Returns configuration and catalogue in force.
     fn config(&self) -> Arc<Config>;
 
-    /// The exporter's own metrics as text exposition 0.0.4.
+    /// Returns the metrics of the exporter itself as text exposition 0.0.4.
     fn self_metrics(&self) -> Vec<u8>;
 
-    /// Reads the configuration again and puts it into force. Blocks on the file system.
+    /// Reads the configuration again and puts it into force. The call blocks on the file system.
     ///
     /// # Errors
-    /// What is wrong in the new configuration; the old one stays in force.
+    /// Returns what is wrong in the new configuration; the old configuration stays in force.
     fn reload(&self) -> Result<(), String>;
 }
 
@@ -66,11 +65,12 @@ pub(crate) trait Backend: Send + Sync + 'static {
 pub(crate) struct Settings {
     /// Prefix of every route: empty, or `/prefix` without a slash at its end.
     pub route_prefix: String,
-    /// Prefix of every link, in the same form: the path of the external URL, which a proxy may strip.
+    /// Prefix of every link: empty, or `/prefix` without a slash at its end. It is the path of the external URL, which
+    /// a proxy may strip.
     pub link_prefix: String,
     /// Time that is subtracted from the scrape timeout, so that the answer arrives before Prometheus gives up.
     pub timeout_offset: Duration,
-    /// Number of probes kept for the page; as many failures are kept in addition.
+    /// Number of probes that the page keeps. As many failed ones are kept in addition.
     pub history_limit: usize,
 }
 
@@ -85,12 +85,12 @@ impl Default for Settings {
     }
 }
 
-/// State that all handlers share.
+/// State that all request handlers share.
 pub(crate) struct State {
     backend: Arc<dyn Backend>,
     settings: Settings,
     api: Api,
-    /// Reports of probes of all outputs, by the code of the channel.
+    /// Kept reports of probes of all outputs, by channel code.
     reports: Mutex<BTreeMap<String, KeptReports>>,
     states: Mutex<status::ChannelStates>,
     recent: Mutex<recent::RecentProbes>,
@@ -101,7 +101,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// State of an exporter with the given parts of the API.
+    /// Makes the state of an exporter with the given parts of the API.
     #[must_use]
     pub(crate) fn new(backend: Arc<dyn Backend>, settings: Settings, api: Api) -> Arc<Self> {
         let recent = Mutex::new(recent::RecentProbes::new(settings.history_limit));
@@ -119,8 +119,8 @@ impl State {
         })
     }
 
-    /// Why no channel is known yet: the catalogue of the database was not read since the start. `None`: it was, or it is in
-    /// files.
+    /// Returns the reason why no channel is known yet: the catalogue of the database was not read since the start.
+    /// `None`: it was read, or the catalogue is in files.
     fn unread_catalog(&self) -> Option<String> {
         let store = self.api.store.as_ref().filter(|store| !store.was_read())?;
         Some(match store.health() {
@@ -135,10 +135,10 @@ impl State {
         self.events.end();
     }
 
-    /// Reads the configuration again; one reload runs at a time.
+    /// Reads the configuration again. Only one reload runs at a time.
     ///
     /// # Errors
-    /// What is wrong in the new configuration; the old one stays in force.
+    /// Returns what is wrong in the new configuration; the old configuration stays in force.
     pub(crate) async fn reload(&self) -> Result<(), String> {
         let _turn = self.reloading.lock().await;
         let backend = Arc::clone(&self.backend);
@@ -146,8 +146,8 @@ impl State {
         done.unwrap_or_else(|e| Err(format!("the reload was cut off: {e}")))
     }
 
-    /// Keeps the report of a channel of the catalogue for the API and sends an event. `output` is the only output that
-    /// was probed; `None` when all were. `scraped` is true when Prometheus asked.
+    /// Keeps the report of a channel of the catalogue for the API and sends an event. `output` is the name of the only
+    /// output that was probed. `None`: all outputs were probed. `scraped` is true if Prometheus sent the request.
     fn record(&self, report: &Arc<Report>, output: Option<&str>, scraped: bool) {
         let config = self.backend.config();
         let Some(channel) = config.snapshot.channels.get(&report.channel.code) else { return };
@@ -166,7 +166,7 @@ impl State {
         self.send_probe(report, output);
     }
 
-    /// Takes the report into the channel's state, and sends an event when the state changed.
+    /// Updates the channel's state with the report, and sends an event if the state changed.
     fn observe(&self, report: &Report, channel: &Channel, catalog: &CatalogSnapshot) {
         let mut states = self.states();
         let changed = states.observe(report);
@@ -176,8 +176,8 @@ impl State {
         }
     }
 
-    /// Keeps a report; false when it is kept already, since two requests may share a probe. Reports of channels that
-    /// left the catalogue are dropped when there are more reports than channels.
+    /// Keeps a report. Returns false if it is kept already, since two requests may share a probe. Reports of channels
+    /// that left the catalogue are dropped if there are more reports than channels.
     fn keep(&self, report: &Arc<Report>, known: &BTreeMap<String, Arc<Channel>>) -> bool {
         let mut reports = self.reports.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let is_new = match reports.get_mut(&report.channel.code) {
@@ -202,7 +202,8 @@ impl State {
         reports.get(code).map(|kept| Arc::clone(kept.newest()))
     }
 
-    /// Report of the last fault of a channel, or its newest report without one.
+    /// Returns the report of a channel's last fault, or its newest report if there was no fault. `None`: no report is
+    /// kept.
     fn last_fault_report(&self, code: &str) -> Option<Arc<Report>> {
         let reports = self.reports.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         reports.get(code).map(|kept| Arc::clone(kept.fault_or_newest()))
@@ -217,16 +218,16 @@ impl State {
     }
 }
 
-/// Routes that one listener serves.
+/// The routes that one listener serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
     All,
-    /// Probes and the exporter's own metrics.
+    /// Routes for probes and for the metrics of the exporter itself.
     Probing,
     Api,
 }
 
-/// Router of a part of the routes, behind the users of `security` and with its headers.
+/// Makes the router of a part of the routes. `security` checks the users and adds the headers.
 pub(crate) fn app(state: &Arc<State>, security: &Arc<security::Security>, part: Part) -> Router {
     let prefix = state.settings.route_prefix.clone();
     let (routes, document) = documented_routes(part);
@@ -250,7 +251,7 @@ pub(crate) fn app(state: &Arc<State>, security: &Arc<security::Security>, part: 
         .layer(axum::middleware::from_fn_with_state(guard, guard::guard))
 }
 
-/// Routes of a part, and the OpenAPI document of exactly these routes.
+/// Returns the routes of a part, and the OpenAPI document of exactly these routes.
 fn documented_routes(part: Part) -> (Router<Arc<State>>, Document) {
     match part {
         Part::All => {

@@ -1,4 +1,4 @@
-//! Page at `/`: recent probes and a form to probe by hand. Every text in it is escaped.
+//! Page at `/`: recent probes, and a form to probe a channel by hand. Every text in it is escaped.
 
 use super::api::openapi::answers;
 use super::recent::RecentProbe;
@@ -9,7 +9,7 @@ use http::StatusCode;
 use std::fmt::Write;
 use std::sync::Arc;
 
-/// Most codes that the form offers; more would make the page slow.
+/// Largest number of channel codes that the form offers. More would make the page slow.
 const MAX_CODES: usize = 2000;
 pub(super) const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem}\
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ccc}\
@@ -22,7 +22,7 @@ pub(super) struct Links {
     pub(super) has_ui: bool,
 }
 
-/// Shows recent probes and a form to probe by hand.
+/// Shows recent probes, and a form to probe a channel by hand.
 #[utoipa::path(get, path = "/", tag = "probing", operation_id = "page",
     responses((status = 200, description = "The page", body = String, content_type = "text/html"), answers::GuardedText))]
 pub(super) async fn page(
@@ -90,8 +90,8 @@ fn row(base: &str, entry: &RecentProbe) -> String {
     )
 }
 
-/// Shows the log of a probe of the page, as `debug=true` would have shown it, or of a channel's last fault: of its probe
-/// with the worst failed check within an hour, else of its newest probe.
+/// Shows the log of a probe as `debug=true` would have shown it. With `id` it is a probe of the page. With `target` it
+/// is the probe of the channel with the worst failed check within the last hour, or its newest probe.
 #[utoipa::path(get, path = "/logs", tag = "probing", operation_id = "logs",
     params(("id" = Option<u64>, Query, description = "Number of the probe; the page links to each log"),
         ("target" = Option<String>, Query, description = "Code of a channel, in place of `id`", example = "CH_TV_HD_001")),

@@ -1,5 +1,5 @@
-//! Parameters and scrape timeout of `/probe`. An unknown or repeated parameter is refused, so that a typo does not
-//! probe something else than was meant.
+//! Parameters and scrape timeout of `/probe`. An unknown or repeated parameter is refused, so that a typing error does
+//! not probe another target than intended.
 
 use crate::probe::ProbeRequest;
 use http::HeaderMap;
@@ -7,17 +7,18 @@ use packager_media::redact;
 use std::time::Duration;
 
 const KNOWN: [&str; 4] = ["target", "template", "output", "debug"];
-/// Longest value in bytes; a URL with a token fits.
+/// Longest value of a parameter in bytes. A URL with a token fits.
 const MAX_VALUE_BYTES: usize = 4096;
-/// Timeout of a request without the header: the default of Prometheus.
+/// Timeout of a scrape request without the timeout header: the default of Prometheus.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest timeout in seconds, which every clock can represent.
+/// Longest accepted scrape timeout in seconds, which every clock can represent.
 const MAX_TIMEOUT: f64 = 3600.0;
-/// Longest part of a request that an error message repeats, in characters.
+/// Longest part of a parameter that an error message repeats, in characters.
 const MAX_SHOWN_CHARS: usize = 60;
-/// Least seconds that the offset leaves of a timeout above twice this.
+/// Shortest timeout in seconds that remains after the offset is subtracted, if the scrape timeout is above twice this
+/// value.
 const MIN_TIMEOUT: f64 = 0.1;
-/// Header with which Prometheus says how long it waits.
+/// Header in which Prometheus sends its scrape timeout in seconds.
 pub(crate) const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
 
 /// Parameters of `/probe`, for the OpenAPI document.
@@ -25,30 +26,31 @@ pub(crate) const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
 #[into_params(parameter_in = Query)]
 #[allow(dead_code)]
 pub(crate) struct ProbeParameters {
-    /// Code of a channel, or URL of a manifest.
+    /// Code of the channel to probe, or URL of a manifest.
     #[param(max_length = 4096, example = "CH_TV_HD_001")]
     target: String,
-    /// Name of a template; the channel's own when missing.
+    /// Name of the template. Without the parameter the channel's own template is used.
     #[param(max_length = 4096, example = "TPL_LIVE_HD")]
     template: Option<String>,
-    /// Name of the only output to probe; all outputs when missing.
+    /// Name of the only output to probe. Without the parameter all outputs are probed.
     #[param(max_length = 4096)]
     output: Option<String>,
-    /// Shows the log and the template too.
+    /// Adds the log and the template to the answer.
     debug: Option<bool>,
 }
 
-/// Query string of `/probe`.
+/// Parsed query string of `/probe`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ProbeQuery {
     pub(crate) ask: ProbeRequest,
     pub(crate) debug: bool,
 }
 
-/// Reads the query string.
+/// Parses the query string of `/probe`.
 ///
 /// # Errors
-/// An unknown, repeated or over-long parameter, no target, or a `debug` that is neither true nor false.
+/// Fails if a parameter is unknown, repeated or too long, if the target is missing, or if `debug` is neither true nor
+/// false.
 pub(crate) fn query(raw: &str) -> Result<ProbeQuery, String> {
     let mut values: [Option<String>; 4] = [const { None }; 4];
     for (name, value) in url::form_urlencoded::parse(raw.as_bytes()) {
@@ -82,10 +84,10 @@ fn unknown(name: &str) -> String {
     format!("unknown parameter `{}`{hint}; /probe knows {}", redact::escape(name, MAX_SHOWN_CHARS), KNOWN.join(", "))
 }
 
-/// Longest time of the probe: the scrape timeout minus `offset`, and always above zero.
+/// Returns the longest time of the probe: the scrape timeout minus `offset`. It is always above zero.
 ///
 /// # Errors
-/// The header is not a finite positive number of seconds.
+/// Fails if the header is not a finite positive number of seconds.
 pub(crate) fn timeout(headers: &HeaderMap, offset: Duration) -> Result<Duration, String> {
     let Some(value) = headers.get(TIMEOUT_HEADER) else { return Ok(DEFAULT_TIMEOUT) };
     let seconds = value.to_str().ok().and_then(|v| v.trim().parse::<f64>().ok());

@@ -1,4 +1,5 @@
-//! `GET /probe`: a bad request is answered with 400, an overloaded exporter with 503, and a broken stream with 200.
+//! `GET /probe`: the status is 400 for a bad request, 503 if the exporter is overloaded, and 200 otherwise, also for a
+//! broken stream.
 
 use super::api::openapi::answers;
 use super::recent::RecentProbe;
@@ -12,7 +13,7 @@ use http::{HeaderMap, StatusCode};
 use packager_media::redact;
 use std::sync::Arc;
 
-/// Probes a channel and answers its metrics, also when the channel is down.
+/// Probes a channel and returns its metrics, even if the channel is down.
 #[utoipa::path(get, path = "/probe", tag = "probing", operation_id = "probe_channel", params(params::ProbeParameters,
         ("X-Prometheus-Scrape-Timeout-Seconds" = Option<f64>, Header, description = "Seconds after which the scraper gives up; above 0")),
     responses((status = 200, description = "Text exposition 0.0.4; with `debug` the log before it", body = String, content_type = "text/plain"),
@@ -54,7 +55,7 @@ pub(super) async fn probe(
     respond::exposition(&headers, metrics).await
 }
 
-/// Log, metrics and template of a probe, in the form of blackbox_exporter.
+/// Returns log, metrics and template of a probe as text, in the form of blackbox_exporter.
 pub(super) fn debug_text(report: &Report) -> String {
     text_of(report, metrics::exposition(report).as_bytes())
 }

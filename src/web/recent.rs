@@ -1,14 +1,14 @@
-//! Recent probes for the page. Failures are kept longer than successes: people look for the failure before the last
-//! hundred good probes.
+//! Recent probes for the page. Failed probes are kept longer than successful ones, because people look for the failure
+//! before the last hundred good probes.
 
 use packager_media::units::{Seconds, Timestamp};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Longest text kept of one probe, in bytes; `debug=true` shows the whole text.
+/// Longest text that is kept of one probe, in bytes. `debug=true` shows the whole text.
 const MAX_TEXT_BYTES: usize = 64 << 10;
 
-/// One probe on the page.
+/// One recent probe on the page.
 #[derive(Debug, Clone)]
 pub(crate) struct RecentProbe {
     pub(crate) id: u64,
@@ -16,14 +16,14 @@ pub(crate) struct RecentProbe {
     pub(crate) template: String,
     pub(crate) output: Option<String>,
     pub(crate) success: bool,
-    /// Ids of the checks that failed.
+    /// Ids of the checks that failed in the probe.
     pub(crate) failed: Vec<&'static str>,
     pub(crate) started_at: Timestamp,
     pub(crate) duration: Seconds,
     pub(crate) text: Arc<str>,
 }
 
-/// The newest `limit` probes, and the newest `limit` failures among the probes before them.
+/// The newest `limit` probes, and the newest `limit` failed probes before them.
 #[derive(Debug)]
 pub(crate) struct RecentProbes {
     limit: usize,
@@ -37,7 +37,7 @@ impl RecentProbes {
         Self { limit, next: 1, results: VecDeque::new(), failures: VecDeque::new() }
     }
 
-    /// True when probes are kept at all.
+    /// Returns whether any probes are kept.
     pub(crate) fn is_enabled(&self) -> bool {
         self.limit > 0
     }
@@ -59,12 +59,12 @@ impl RecentProbes {
         }
     }
 
-    /// Probes, newest first.
+    /// Returns the kept probes, newest first.
     pub(crate) fn list(&self) -> Vec<RecentProbe> {
         self.results.iter().rev().chain(self.failures.iter().rev()).cloned().collect()
     }
 
-    /// Log of a probe; `None` when it is no longer kept.
+    /// Returns the log of the probe with the id `id`. `None`: the probe is no longer kept.
     pub(crate) fn text(&self, id: u64) -> Option<Arc<str>> {
         self.results.iter().chain(&self.failures).find(|e| e.id == id).map(|e| Arc::clone(&e.text))
     }

@@ -11,7 +11,7 @@ use tokio::io::AsyncWriteExt;
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const EXPOSITION: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-/// Least size of a body that is compressed, in bytes: a smaller one fits into one packet anyway.
+/// Smallest body that is compressed, in bytes. A smaller body fits into one packet anyway.
 const MIN_COMPRESSED_BYTES: usize = 1400;
 
 pub(crate) fn text(status: StatusCode, body: impl Into<String>) -> Response {
@@ -26,12 +26,13 @@ pub(crate) fn html(body: String) -> Response {
     with_type(StatusCode::OK, HTML, body)
 }
 
-/// Metrics as text exposition 0.0.4, compressed for a client that accepts gzip, as Prometheus does.
+/// Makes a response with metrics as text exposition 0.0.4, compressed for a client that accepts gzip, such as
+/// Prometheus.
 pub(crate) async fn exposition(request: &HeaderMap, body: Vec<u8>) -> Response {
     compressible(request, EXPOSITION, body).await
 }
 
-/// Body of the given content type, compressed for a client that accepts gzip.
+/// Makes a response with a body of the content type `kind`, compressed for a client that accepts gzip.
 pub(crate) async fn compressible(request: &HeaderMap, kind: HeaderValue, body: Vec<u8>) -> Response {
     let compressed = if body.len() >= MIN_COMPRESSED_BYTES && accepts_gzip(request) { gzip(&body).await } else { None };
     let mut response = match compressed {
@@ -65,7 +66,7 @@ fn with_type(status: StatusCode, kind: HeaderValue, body: impl Into<Body>) -> Re
     (status, headers, body.into()).into_response()
 }
 
-/// True when `Accept-Encoding` lists `gzip` or `*` with a weight above zero (RFC 9110, 12.5.3).
+/// Returns whether `Accept-Encoding` lists `gzip` or `*` with a weight above zero (RFC 9110, 12.5.3).
 fn accepts_gzip(request: &HeaderMap) -> bool {
     let offers = request.get_all(ACCEPT_ENCODING).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(','));
     offers.map(|o| o.split_once(';').unwrap_or((o, ""))).any(|(coding, weight)| {

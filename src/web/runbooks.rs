@@ -1,5 +1,5 @@
-//! Runbooks of the alerts at `/runbooks/NAME`. They are inside the binary, so that the link in a message works wherever
-//! the exporter is reached.
+//! Runbooks of the alerts at `/runbooks/NAME`. They are embedded in the binary, so that the link in an alert's message
+//! works wherever the exporter is reachable.
 
 use super::api::openapi::answers;
 use super::page::{STYLE, escape};
@@ -11,7 +11,7 @@ use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-/// Name and Markdown text of each runbook in `docs/runbooks`, by name.
+/// Name and Markdown text of each runbook in `docs/runbooks`, sorted by name.
 const RUNBOOKS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/runbooks.rs"));
 
 /// Lists the runbooks.
@@ -51,8 +51,8 @@ background:#f3f3f3}}</style></head><body>\n<p><a href=\"{base}/\">packager_expor
     )
 }
 
-/// The Markdown text as HTML. HTML in the text is shown as text, images are left out, and a link that leads to no other
-/// runbook and to no web page becomes plain text.
+/// Converts Markdown to HTML. HTML in the text is shown as text, images are left out, and a link becomes plain text
+/// unless it leads to another runbook or a web page.
 fn rendered(markdown: &str) -> String {
     let mut links = Vec::new();
     let safe = Parser::new_ext(markdown, Options::ENABLE_TABLES).filter_map(|event| match event {
@@ -72,7 +72,7 @@ fn rendered(markdown: &str) -> String {
     out
 }
 
-/// Where a link of a runbook leads from `/runbooks/NAME`; `None` for a link that is not followed.
+/// Returns the target of a link in a runbook, relative to `/runbooks/NAME`. `None`: the link becomes plain text.
 fn target(link: &str) -> Option<String> {
     if link.starts_with("https://") || link.starts_with("http://") {
         return Some(link.to_owned());

@@ -1,4 +1,4 @@
-//! Server: accepts connections on every listener and serves them within bounds until it is stopped.
+//! HTTP server: accepts connections on every listener and serves them within bounds until it is stopped.
 
 mod stall;
 
@@ -24,21 +24,21 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-/// Bounds of a server.
+/// Bounds of the HTTP server.
 #[derive(Debug, Clone)]
 pub(crate) struct Bounds {
-    /// Most connections at a time, over all listeners. More wait in the kernel's queue.
+    /// Largest number of connections at the same time, over all listeners. Further ones wait in the kernel's queue.
     pub connections: usize,
     /// Longest time until the head of a new connection's first request has arrived, TLS handshake included.
     pub first_request: Duration,
-    /// Longest time between requests and for the head of a later request. It is above a minute because Prometheus keeps
-    /// its connection from scrape to scrape.
+    /// Longest time between two requests of a connection, and for the head of the later request. It is above a minute
+    /// because Prometheus keeps its connection from scrape to scrape.
     pub keep_alive: Duration,
-    /// Longest time in which a client may read nothing of its answer.
+    /// Longest time for which a client may read nothing of its response.
     pub write_stall: Duration,
-    /// Largest head of a request, in bytes.
+    /// Largest head of a request that is accepted, in bytes.
     pub head: usize,
-    /// Longest time for requests in flight after the server is stopped.
+    /// Longest time for which requests in flight may go on after the server was stopped.
     pub drain: Duration,
 }
 
@@ -55,14 +55,14 @@ impl Default for Bounds {
     }
 }
 
-/// Least time between two warnings that all connections are taken.
+/// Shortest time between two warnings that all connections are taken.
 const WARNING_INTERVAL: Duration = Duration::from_secs(60);
-/// Most header fields of a request.
+/// Largest number of header fields in a request.
 const MAX_HEADERS: usize = 64;
-/// Most requests at a time on one HTTP/2 connection.
+/// Largest number of requests at the same time on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 128;
 
-/// Serves `app` until `stop` resolves, then accepts no more connections and lets requests in flight finish.
+/// Serves `app` until `stop` resolves. Then it accepts no more connections and lets requests in flight finish.
 pub(crate) async fn serve(
     listeners: Vec<TcpListener>,
     app: Router,
@@ -118,8 +118,8 @@ async fn accept(listener: TcpListener, server: Arc<Server>, free: Arc<Semaphore>
     }
 }
 
-/// Waits after an error of `accept` that would come again at once, such as no free file descriptors. A connection that
-/// was reset while it waited needs no pause.
+/// Waits after an error of `accept` that would come again at once, such as too many open files. After a connection that
+/// was reset before it was accepted, there is no pause.
 async fn pause_after(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
@@ -129,11 +129,11 @@ async fn pause_after(error: &io::Error) {
 }
 
 tokio::task_local! {
-    /// Address of the client whose request is being answered.
+    /// Address of the client whose request the task serves.
     static PEER: Option<IpAddr>;
 }
 
-/// Address of the client of the running request, or of the proxy before it; `None` outside a request.
+/// Returns the address of the client of the running request, which may be a proxy. `None` outside a request.
 #[must_use]
 pub(crate) fn peer() -> Option<IpAddr> {
     PEER.try_with(|peer| *peer).ok().flatten()

@@ -1,4 +1,4 @@
-//! Changes of channels' states on their way into the database. A probe never waits for it.
+//! Queues changes of channels' states and writes them to the database, so that a probe never waits for the database.
 
 use super::State;
 use crate::finding::Severity;
@@ -9,14 +9,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Interval at which changes are written.
+/// Interval at which changes of channels' states are written to the database.
 const WRITE_EVERY: Duration = Duration::from_secs(2);
-/// Number of such intervals after which the times of the newest probes are written.
+/// Number of write intervals after which the times of the newest probes are written to the database.
 const SEEN_EVERY: u32 = 30;
-/// Most changes that wait for the database; the oldest are dropped.
+/// Largest number of changes that wait for the database. Beyond it the oldest are dropped.
 const MAX_WAITING: usize = 20_000;
 
-/// State of each channel as the last probe saw it, and the changes that are not written yet.
+/// State of each channel at its last probe, and the changes that are not written to the database yet.
 #[derive(Debug, Default)]
 pub(super) struct StateChanges(Mutex<Inner>);
 
@@ -31,7 +31,7 @@ struct Now {
     state: ChannelCondition,
     failed_checks: Vec<&'static str>,
     seen_at: Timestamp,
-    /// True until the time of this probe is written.
+    /// Whether the time of the newest probe is not written to the database yet.
     is_new: bool,
 }
 
@@ -40,7 +40,7 @@ impl StateChanges {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the report of a probe of all outputs.
+    /// Takes the report of a probe of all outputs, and queues a change if the channel's state differs.
     pub(super) fn push(&self, report: &Report) {
         let (state, severity, failed_checks) = condition(report);
         let mut inner = self.lock();
@@ -61,12 +61,12 @@ impl StateChanges {
         inner.waiting.push(StateChange { channel: channel.clone(), state, severity, failed_checks, since, is_first });
     }
 
-    /// Takes the changes that wait.
+    /// Removes and returns the waiting changes.
     fn take(&self) -> Vec<StateChange> {
         std::mem::take(&mut self.lock().waiting)
     }
 
-    /// Puts changes that could not be written before those that came since.
+    /// Puts changes that could not be written before the changes that came later.
     fn put_back(&self, mut changes: Vec<StateChange>) {
         let mut inner = self.lock();
         changes.append(&mut inner.waiting);
@@ -78,7 +78,7 @@ impl StateChanges {
         }
     }
 
-    /// Times of the newest probes by channel, each once.
+    /// Returns the times of the newest probes by channel code. Each time is returned once.
     fn take_seen(&self) -> serde_json::Map<String, serde_json::Value> {
         let mut inner = self.lock();
         let new = inner.now.iter_mut().filter(|(_, now)| now.is_new);
@@ -91,7 +91,8 @@ impl StateChanges {
 }
 
 impl State {
-    /// Writes changes of channels' states into the database, until dropped. `exporter` is the name of this exporter there.
+    /// Writes changes of channels' states into the database until the future is dropped. `exporter` is the name of this
+    /// exporter in the database.
     pub(crate) async fn write_states(self: Arc<Self>, store: Store, exporter: String) {
         let mut ticks = tokio::time::interval(WRITE_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -117,7 +118,8 @@ impl State {
     }
 }
 
-/// State of a channel, the worst severity of its failed checks, and those of severity minor or above.
+/// Returns the state of a channel, the worst severity of its failed checks, and the ids of the failed checks of
+/// severity minor or above.
 fn condition(report: &Report) -> (ChannelCondition, Option<Severity>, Vec<&'static str>) {
     let failed = report.failed().filter(|outcome| outcome.severity > Severity::Warning);
     let severity = report.worst_severity().filter(|severity| *severity > Severity::Warning);

@@ -11,18 +11,20 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use utoipa::ToSchema;
 
-/// Number of intervals between probes that are remembered of each channel.
+/// Number of intervals between probes that are remembered for each channel.
 const REMEMBERED_INTERVALS: usize = 3;
-/// Shortest interval between probes in seconds that is assumed: a person who probes twice in a row sets no new pace.
+/// Shortest assumed interval between probes, in seconds, so that a person who probes twice in a row does not shorten
+/// it.
 const MIN_INTERVAL: f64 = 20.0;
-/// Longest interval between probes in seconds: after a longer time without probes, probing was interrupted.
+/// Longest assumed interval between probes, in seconds. After a longer time without probes, probing was interrupted.
 const MAX_INTERVAL: f64 = 300.0;
-/// Longest time of a probe in seconds. A report that is older by more than this was made after the clock was set back.
+/// Longest duration of a probe in seconds. A report that is older than the last one by more than this was made after
+/// the clock was set back.
 const LONGEST_PROBE: f64 = 120.0;
-/// Number of intervals after which a channel that nobody probes is unknown.
+/// Number of probe intervals after which a channel that nobody probes is unknown.
 const UNKNOWN_AFTER_INTERVALS: f64 = 3.0;
 
-/// What a viewer of the channel would meet, by the last probe.
+/// State of a channel for its viewers, by the last probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ChannelState {
@@ -30,52 +32,52 @@ pub(crate) enum ChannelState {
     Up,
     /// A check of severity major or minor failed, and `probe_success` is 1.
     Degraded,
-    /// `probe_success` is 0.
+    /// The value of `probe_success` is 0.
     Down,
-    /// The channel was not probed since the start, or not for three intervals.
+    /// The channel was not probed since the start of the exporter, or not for three probe intervals.
     Unknown,
-    /// The catalogue disables the channel.
+    /// The channel is disabled in the catalogue.
     Disabled,
 }
 
-/// Where the states of an answer come from.
+/// Source of the states in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum StatusSource {
-    /// Memory of the exporter that answers: probes that it ran since its start.
+    /// The states come from the memory of the exporter that answers: from probes that it ran since its start.
     Memory,
 }
 
-/// A check that failed in the last probe.
+/// A check that failed in the last probe of a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct FailedCheck {
     #[schema(value_type = String)]
     pub(crate) check: &'static str,
     #[schema(value_type = String, pattern = "^(critical|major|minor|warning)$")]
     pub(crate) severity: Severity,
-    /// Start of the first probe of this run of failures, RFC 3339.
+    /// Start of the first probe in the current series of probes in which the check failed, RFC 3339.
     #[serde(serialize_with = "rfc3339")]
     #[schema(value_type = String, format = DateTime)]
     pub(crate) since: Timestamp,
 }
 
-/// Video renditions of the output that lacks most of them.
+/// Numbers of video renditions of the output that lacks most of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Rungs {
     pub(crate) output: String,
-    /// Number of video renditions that play.
+    /// Number of video renditions that are available.
     pub(crate) available: u64,
-    /// Number of video renditions that the ladder promises; without a ladder, that the manifest lists.
+    /// Number of video renditions that the ladder promises; without a ladder, the number that the manifest lists.
     pub(crate) expected: u64,
 }
 
-/// A value that the catalogue declares, and the same value as the segments of the highest rung have it.
+/// A value that the catalogue declares, and the same value as measured in the segments of the highest rung.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct DeclaredAndMeasured {
-    /// `null` when the catalogue doesn't say.
+    /// Value that the catalogue declares; `null` if it declares none.
     #[schema(required)]
     pub(crate) declared: Option<String>,
-    /// As last measured; `null` when no probe measured it.
+    /// Value as last measured; `null` if no probe measured it.
     #[schema(required)]
     pub(crate) measured: Option<String>,
 }
@@ -89,7 +91,7 @@ pub(crate) struct LastProbe {
     pub(crate) duration_seconds: f64,
 }
 
-/// State of one channel.
+/// State of one channel, with what failed and since when.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = ChannelStatus)]
 pub(crate) struct ChannelStatus {
@@ -99,36 +101,37 @@ pub(crate) struct ChannelStatus {
     pub(crate) tier: Option<u32>,
     pub(crate) channel_type: String,
     pub(crate) is_4k: bool,
-    /// `null` when the catalogue doesn't say.
+    /// Whether the channel is HDR; `null` if the catalogue doesn't say.
     #[schema(required)]
     pub(crate) is_hdr: Option<bool>,
     /// Host of the channel's first output.
     pub(crate) packager: String,
     pub(crate) template: String,
     pub(crate) state: ChannelState,
-    /// Severity of the worst check that failed; `null` when none failed or the state is unknown or disabled.
+    /// Severity of the worst check that failed; `null` if none failed, or if the channel is unknown or disabled.
     #[schema(required, value_type = Option<String>, pattern = "^(critical|major|minor|warning)$")]
     pub(crate) severity: Option<Severity>,
-    /// Start of the first probe with this state. For an unknown channel it is the start of the last probe, and `null`
-    /// without one.
+    /// Start of the first probe with the current state. For an unknown channel it is the start of the last probe, and
+    /// `null` if there was none.
     #[serde(serialize_with = "rfc3339_or_null")]
     #[schema(required, value_type = Option<String>, format = DateTime)]
     pub(crate) since: Option<Timestamp>,
-    /// False when the first probe since the start already had this state, which may have begun earlier.
+    /// Whether `since` is exact. It is false if the first probe since the start of the exporter already had this state,
+    /// which may have begun earlier.
     pub(crate) since_exact: bool,
     /// Checks that failed in the last probe, worst first.
     pub(crate) failed: Vec<FailedCheck>,
-    /// `null` when no output's video renditions could be counted.
+    /// Numbers of video renditions; `null` if they could not be counted on any output.
     #[schema(required)]
     pub(crate) rungs: Option<Rungs>,
     pub(crate) codec: DeclaredAndMeasured,
     pub(crate) resolution: DeclaredAndMeasured,
-    /// `null` when the channel was not probed since the start.
+    /// Last probe of the channel; `null` if the channel was not probed since the start of the exporter.
     #[schema(required)]
     pub(crate) last_probe: Option<LastProbe>,
 }
 
-/// Numbers of channels for the cards of the page.
+/// Numbers of channels for the overview on the web page.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = ChannelSummary)]
 pub(crate) struct Summary {
@@ -136,29 +139,29 @@ pub(crate) struct Summary {
     /// Version of the exporter.
     #[schema(value_type = String)]
     pub(crate) version: &'static str,
-    /// Channels of the catalogue, disabled ones included.
+    /// Number of channels in the catalogue, disabled ones included.
     pub(crate) total: u32,
-    /// Enabled channels.
+    /// Number of enabled channels.
     pub(crate) active: u32,
-    /// Enabled channels in 4K.
+    /// Number of enabled channels in 4K.
     pub(crate) is_4k: u32,
     pub(crate) states: StateCounts,
-    /// Channels by the severity of their worst failed check.
+    /// Numbers of channels by the severity of their worst failed check.
     pub(crate) severities: SeverityCounts,
-    /// Enabled channels by tier. Channels without a tier are not counted.
+    /// Numbers of enabled channels by tier. Channels without a tier are not counted.
     #[schema(value_type = BTreeMap<String, u32>)]
     pub(crate) tiers: BTreeMap<u32, u32>,
-    /// Start of the newest probe of any channel; `null` before the first.
+    /// Start of the newest probe of any channel; `null` before the first probe.
     #[serde(serialize_with = "rfc3339_or_null")]
     #[schema(required, value_type = Option<String>, format = DateTime)]
     pub(crate) heard_at: Option<Timestamp>,
-    /// False without a database: alerts are not known then.
+    /// Whether the exporter has a database. Without a database it knows no alerts.
     pub(crate) has_database: bool,
-    /// False without --alertmanager.url: an acknowledgement sets no silence then.
+    /// Whether --alertmanager.url is set. Without it an acknowledgement sets no silence.
     pub(crate) has_alertmanager: bool,
 }
 
-/// Channels by state.
+/// Numbers of channels by state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct StateCounts {
     pub(crate) up: u32,
@@ -168,7 +171,7 @@ pub(crate) struct StateCounts {
     pub(crate) disabled: u32,
 }
 
-/// Channels by severity.
+/// Numbers of channels by severity.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct SeverityCounts {
     pub(crate) critical: u32,
@@ -177,7 +180,7 @@ pub(crate) struct SeverityCounts {
     pub(crate) warning: u32,
 }
 
-/// What is remembered of a channel's probes.
+/// State of one channel, as its probes showed it.
 #[derive(Debug, Clone)]
 struct Observed {
     state: ChannelState,
@@ -188,19 +191,20 @@ struct Observed {
     codec: Option<String>,
     resolution: Option<String>,
     last_probe: LastProbe,
-    /// Seconds between the last probes, none above [`MAX_INTERVAL`].
+    /// Seconds between the last probes of the channel, none above [`MAX_INTERVAL`].
     intervals: VecDeque<f64>,
 }
 
-/// States of the channels that were probed, by code.
+/// States of the channels that were probed, by channel code.
 #[derive(Debug, Default)]
 pub(crate) struct ChannelStates {
     observed: BTreeMap<String, Observed>,
 }
 
 impl ChannelStates {
-    /// Takes the report of a probe of all outputs. True when anything but the time of the last probe changed. A report
-    /// that is older than the last one, or the same, changes nothing, unless the clock was set back in between.
+    /// Updates a channel's state with the report of a probe of all outputs, and returns whether anything but the time
+    /// of the last probe changed. A report that is older than the last one, or the same, changes nothing, unless the
+    /// clock was set back in between.
     pub(crate) fn observe(&mut self, report: &Report) -> bool {
         let before = self.observed.get(&report.channel.code);
         if before.is_some_and(|before| before.is_later_than(report)) {
@@ -212,14 +216,14 @@ impl ChannelStates {
         changed
     }
 
-    /// Forgets channels that left the catalogue.
+    /// Removes the states of channels that left the catalogue.
     pub(crate) fn retain(&mut self, catalog: &CatalogSnapshot) {
         if self.observed.len() > catalog.channels.len() {
             self.observed.retain(|code, _| catalog.channels.contains_key(code));
         }
     }
 
-    /// State of a channel at `now`.
+    /// Returns the state of a channel at the time `now`.
     pub(crate) fn status(&self, channel: &Channel, now: Timestamp) -> ChannelStatus {
         let observed = self.observed.get(&channel.code);
         let state = state_at(channel, observed, now);
@@ -255,7 +259,7 @@ impl ChannelStates {
         }
     }
 
-    /// Counts the channels that `fits` selects, at `now`.
+    /// Counts `channels` by their states at the time `now`.
     pub(crate) fn summary<'a>(&self, channels: impl Iterator<Item = &'a Channel>, now: Timestamp) -> Summary {
         let mut summary = Summary {
             source: StatusSource::Memory,
@@ -334,7 +338,7 @@ fn rfc3339_or_null<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Resu
     }
 }
 
-/// State of a channel at `now`, which may be later than its last probe.
+/// Returns the state of a channel at the time `now`, which may be later than its last probe.
 fn state_at(channel: &Channel, observed: Option<&Observed>, now: Timestamp) -> ChannelState {
     match observed {
         _ if !channel.enabled => ChannelState::Disabled,
@@ -368,13 +372,13 @@ impl Observed {
         self.failed.first().map(|worst| worst.severity)
     }
 
-    /// Whether a report that came later is of an earlier probe, or of the same.
+    /// Returns whether the last probe is later than the probe of `report`, or the same.
     fn is_later_than(&self, report: &Report) -> bool {
         let seconds = Seconds::between(report.started_at, self.last_probe.started_at).0;
         (0.0..=LONGEST_PROBE).contains(&seconds)
     }
 
-    /// Whether anything but the time of the last probe differs.
+    /// Returns whether anything but the time of the last probe differs.
     fn differs(&self, other: &Self) -> bool {
         let Self { state, failed, rungs, codec, resolution, .. } = self;
         (state, failed, rungs, codec, resolution)
@@ -397,7 +401,8 @@ impl From<ChannelCondition> for ChannelState {
     }
 }
 
-/// Every failed check once, with the severity of its worst output; worst first, then the one that fails longest.
+/// Returns every failed check once, with the severity on its worst output. The worst check is first; of equal ones the
+/// one that fails longest.
 fn failed_checks(report: &Report, before: Option<&Observed>) -> Vec<FailedCheck> {
     let mut failed: Vec<FailedCheck> = Vec::new();
     for outcome in report.failed() {
@@ -414,7 +419,8 @@ fn failed_checks(report: &Report, before: Option<&Observed>) -> Vec<FailedCheck>
     failed
 }
 
-/// Video renditions of the output that lacks most; of the first output when none lacks any.
+/// Returns the numbers of video renditions of the output that lacks most, or of the first output if none lacks any.
+/// `None`: they could not be counted on any output.
 fn rungs(outputs: &[OutputView<'_>]) -> Option<Rungs> {
     let counted = outputs.iter().filter_map(|output| {
         let available = output.renditions_available.video?;
@@ -424,7 +430,7 @@ fn rungs(outputs: &[OutputView<'_>]) -> Option<Rungs> {
     counted.min_by_key(|rungs| Reverse(rungs.expected.saturating_sub(rungs.available)))
 }
 
-/// Codec and resolution of the highest rung whose segments were inspected.
+/// Returns codec and resolution of the highest rung whose segments were inspected.
 fn measured_video(output: &OutputView<'_>) -> Option<(Option<String>, Option<String>)> {
     let parameters =
         output.renditions.iter().flat_map(|rendition| &rendition.tracks).filter_map(|track| track.parameters);

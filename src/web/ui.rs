@@ -1,4 +1,4 @@
-//! The web page under `/ui/`: the files of `ui/dist`, which `make ui` builds and a release build embeds.
+//! Serves the web page under `/ui/`: the files of `ui/dist`, which `make ui` builds and a release build embeds.
 
 use super::page::escape;
 use super::{State, respond};
@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use rust_embed::Embed;
 use std::sync::Arc;
 
-/// Files of the page. A debug build reads them from the folder at each request. The folder has none where the page was
+/// Files of the web page. A debug build reads them from the folder at each request. The folder is empty if the page was
 /// not built.
 #[derive(Embed)]
 #[folder = "ui/dist/"]
@@ -19,18 +19,18 @@ use std::sync::Arc;
 struct Files;
 
 const INDEX: &str = "index.html";
-/// Element of index.html that gets the path of the page, so that links work behind a prefix and in deep links.
+/// Element of index.html in which the page's path is replaced, so that links work behind a prefix and in deep links.
 const BASE: &str = "<base href=\"/ui/\"";
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; img-src 'self' data: blob:; \
      style-src 'self' 'unsafe-inline'; font-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'",
 );
-/// Files below `assets/` have a hash of their content in their names.
+/// Cache-Control of the files below `assets/`, which have a hash of their content in their names.
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const REVALIDATED: HeaderValue = HeaderValue::from_static("no-cache");
 
-/// Routes of the page. Every path that names no file answers the page itself, which reads the path.
+/// Routes of the web page. For a path that names no file the answer is the page itself, which reads the path.
 pub(super) fn routes() -> Router<Arc<State>> {
     Router::new().route("/ui", get(redirect)).route("/ui/", get(index)).route("/ui/{*path}", get(file))
 }
@@ -87,7 +87,7 @@ fn not_built() -> Response {
     response
 }
 
-/// Content type by the end of the name, for the files that the page's build makes.
+/// Returns the content type for the end of a file's name, for the kinds of files of which the page consists.
 fn content_type(path: &str) -> HeaderValue {
     let known = match path.rsplit('.').next().unwrap_or_default() {
         "js" => "text/javascript; charset=utf-8",
@@ -102,7 +102,7 @@ fn content_type(path: &str) -> HeaderValue {
     HeaderValue::from_static(known)
 }
 
-/// Whether the page is part of this program.
+/// Returns whether the web page is part of this program.
 #[cfg(test)]
 pub(super) fn is_built() -> bool {
     Files::get(INDEX).is_some()

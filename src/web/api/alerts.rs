@@ -1,4 +1,4 @@
-//! Alerts: lists, acknowledgement and resolution.
+//! Endpoints for alerts: lists, history, acknowledgement and resolution.
 
 use super::authorization::{Authorized, Operate, Read};
 use super::bodies::{self, AlertHistory, AlertPage};
@@ -22,20 +22,21 @@ const MAX_COMMENT_CHARS: usize = 4096;
 const MAX_NAME_CHARS: usize = 128;
 const STILL_FIRING: &str = "this alert is still firing in Alertmanager, so it was not resolved: it ends by itself when the \
     fault is gone; acknowledge it to silence its notifications";
-/// Value of `resolved_by` that marks the ends that Alertmanager reported; no person may have this name.
+/// Value of `resolved_by` for an alert whose end Alertmanager reported. No person may have this name.
 const ALERTMANAGER: &str = "alertmanager";
 
-/// Body of an acknowledgement or a resolution. An empty body stands for an empty object and needs no content type.
+/// Body of an acknowledgement or a resolution. An empty body is the same as an empty object and needs no content type.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(example = json!({"by": "lan", "comment": "packager-01 restarts", "for": "2h"}))]
 pub(super) struct AckRequest {
-    /// Person who acts; the token's name when missing.
+    /// Name of the person who acts. Without the field it is the token's name.
     #[schema(min_length = 1, max_length = 128)]
     by: Option<String>,
     #[schema(max_length = 4096)]
     comment: Option<String>,
-    /// Duration of the silence, such as `30m` or `8h`; 1 h when missing. Only an acknowledgement may have it.
+    /// Duration of the silence, such as `30m` or `8h`. Without the field it is 1 h. Only an acknowledgement may have
+    /// it.
     #[serde(rename = "for")]
     #[schema(max_length = 64)]
     duration: Option<String>,
@@ -58,20 +59,20 @@ impl<S: Send + Sync> FromRequest<S> for AckRequest {
     }
 }
 
-/// Filters of the lists, for the OpenAPI document.
+/// Filters of the lists of alerts, for the OpenAPI document.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[allow(dead_code)]
 struct Filters {
-    /// The label `severity`.
+    /// Severity of the listed alerts: the value of the label `severity`.
     #[param(max_length = 512)]
     severity: Option<String>,
     #[param(pattern = "^(|firing|acknowledged|resolved)$")]
     status: Option<String>,
-    /// Code of a channel.
+    /// Code of the channel of the listed alerts.
     #[param(max_length = 512)]
     channel: Option<String>,
-    /// Earliest start, RFC 3339.
+    /// Earliest start of the listed alerts, RFC 3339.
     #[param(pattern = "^(|[0-9]{4}-[0-9]{2}-[0-9]{2}.*)$")]
     since: Option<String>,
 }
@@ -125,8 +126,8 @@ pub(super) async fn one(_: Authorized<Read>, Extract(state): Shared, AlertId(id)
     Ok(json(StatusCode::OK, &state.store()?.alert(id).await?))
 }
 
-/// Acknowledges an alert. With --alertmanager.url the alert is silenced in Alertmanager first; when that fails, nothing
-/// changes.
+/// Acknowledges an alert. With --alertmanager.url the alert is silenced in Alertmanager first; if that fails, nothing
+/// is changed.
 #[utoipa::path(post, path = "/alerts/{id}/acknowledge", tag = "alerts", operation_id = "acknowledge_alert",
     params(("id" = i64, Path, description = "Id of the alert")), request_body = Option<AckRequest>,
     responses((status = 200, description = "The alert after the write", body = AlertRow), answers::Writing,
@@ -162,7 +163,7 @@ pub(super) async fn acknowledge(
     Ok(json(StatusCode::OK, &after))
 }
 
-/// Lists what happened to an alert, oldest first: it fired, was acknowledged, was opened again, got another text, ended.
+/// Lists the events of an alert, oldest first: it fired, was acknowledged, was reopened, got another text, ended.
 #[utoipa::path(get, path = "/alerts/{id}/history", tag = "alerts", operation_id = "alert_history",
     params(("id" = i64, Path, description = "Id of the alert")),
     responses((status = 200, description = "At most the newest 1,000 events", body = AlertHistory), answers::Reading,
@@ -172,8 +173,8 @@ pub(super) async fn history(_: Authorized<Read>, Extract(state): Shared, AlertId
     Ok(json(StatusCode::OK, &AlertHistory { events }))
 }
 
-/// Resolves an alert by hand. With --alertmanager.url an alert that still fires there can't be resolved; without it the next
-/// notification opens the alert again.
+/// Resolves an alert by hand. With --alertmanager.url an alert that still fires in Alertmanager can't be resolved;
+/// without it the next notification reopens the alert.
 #[utoipa::path(post, path = "/alerts/{id}/resolve", tag = "alerts", operation_id = "resolve_alert",
     params(("id" = i64, Path, description = "Id of the alert")), request_body = Option<AckRequest>,
     responses((status = 200, description = "The alert after the write", body = AlertRow), answers::Writing,
@@ -206,7 +207,7 @@ pub(super) async fn resolve(
     Ok(json(StatusCode::OK, &after))
 }
 
-/// Name of the person who acts: `by` of the body, else the name of the caller's token.
+/// Returns the name of the person who acts: `by` of the body, otherwise the name of the caller's token.
 fn person(by: Option<String>, caller: &str) -> Result<String, Problem> {
     let by = by.unwrap_or_else(|| caller.to_owned());
     let fits = !by.trim().is_empty() && by.chars().count() <= MAX_NAME_CHARS && !by.chars().any(char::is_control);

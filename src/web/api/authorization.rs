@@ -1,4 +1,4 @@
-//! Authorisation of API requests, as an extractor: a handler that takes [`Authorized`] runs only for callers with the
+//! Authorisation of API requests by an extractor: a handler that takes [`Authorized`] runs only for callers with the
 //! permission.
 
 use super::problem::Problem;
@@ -11,15 +11,15 @@ use http::{HeaderMap, StatusCode};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-/// Permission that a handler demands of its caller.
+/// Permission that a request handler demands of its caller.
 pub(super) trait Permission: Send + Sync + 'static {
-    /// Least role that has the permission.
+    /// Lowest role that has the permission.
     const ROLE: Role;
 }
 
 /// Permission to read channels, templates, probes, alerts and events.
 pub(super) struct Read;
-/// Permission to write alerts: to notify, acknowledge and resolve them.
+/// Permission to write alerts: to send notifications of alerts, and to acknowledge and resolve alerts.
 pub(super) struct Operate;
 /// Permission to write channels, templates and probes.
 pub(super) struct Admin;
@@ -36,16 +36,16 @@ impl Permission for Admin {
     const ROLE: Role = Role::Admin;
 }
 
-/// Proof that the caller of the running request has the permission `P`. Only the extractor makes one, and it answers a
-/// caller without the permission with 401 or 403.
+/// Proof that the caller of a request has the permission `P`. Only the extractor makes it. A caller without the
+/// permission gets 401 or 403.
 pub(super) struct Authorized<P> {
-    /// Name of the caller's token; `loopback` when the exporter runs without tokens.
+    /// Name of the caller's token; `loopback` if the exporter runs without tokens.
     pub(super) caller: String,
     permission: PhantomData<P>,
 }
 
 impl<P> Authorized<P> {
-    /// Writes one line to the log for a write: the caller, the action, the entry and the caller's address.
+    /// Logs one audit line for a write: the caller, the action, the entry and the caller's address.
     pub(super) fn audit(&self, what: &str, key: &str) {
         let from = peer().map(|peer| peer.to_string()).unwrap_or_default();
         tracing::info!(who = self.caller, what, key, from, "audit");
@@ -61,11 +61,11 @@ impl<P: Permission> FromRequestParts<Arc<State>> for Authorized<P> {
     }
 }
 
-/// Name of the caller for the audit log.
+/// Returns the name of the caller for the audit log.
 ///
 /// # Errors
-/// 401 for a missing or unknown token; 403 for a role below `role`, for a write from another site's page, and for a
-/// write when there are no tokens and the API listens beyond loopback.
+/// Fails with 401 if the token is missing or unknown. Fails with 403 if the token's role is below `role`, if a page of
+/// another site sends a write, or if there are no tokens and a write comes to an API that listens beyond loopback.
 fn authorize(api: &Api, headers: &HeaderMap, role: Role) -> Result<String, Problem> {
     let cross_site = headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none");
     if cross_site && role > Role::Read {

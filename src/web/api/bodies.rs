@@ -1,4 +1,4 @@
-//! Bodies of requests and answers of the API, beside the rows of the tables.
+//! Bodies of the API's requests and answers, except the rows of tables.
 
 use crate::catalog::{ChannelRow, TemplateRow};
 use crate::store::{AlertEventRow, AlertRow, ChannelStateRow, ImportCounts, Page, ProbeRow};
@@ -6,25 +6,25 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
 
-/// `status` of every body that reports a success.
+/// Value of `status` in every body that reports a success.
 pub(super) const OK: &str = "ok";
 
-/// Problem document, RFC 9457.
+/// Problem document (RFC 9457), which reports an error.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem, example = json!({"type": "about:blank", "title": "Not Found", "status": 404, "detail": "there is no channel `CH_9`"}))]
 pub(super) struct ProblemDocument {
-    /// `about:blank`: the status tells the kind of the problem.
+    /// Type of the problem, always `about:blank`: the HTTP status says what kind of problem it is.
     pub(super) r#type: &'static str,
     pub(super) title: &'static str,
     pub(super) status: u16,
     pub(super) detail: String,
-    /// Every bad field or row; missing when there is none.
+    /// Every bad field or row; absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Option<Vec<Fault>>)]
     pub(super) errors: Vec<Fault>,
 }
 
-/// One bad field or row.
+/// One bad field or row of a request.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Fault {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,59 +36,59 @@ pub(super) struct Fault {
     pub(super) detail: String,
 }
 
-/// Parameters of every list, for the OpenAPI document; [`super::request::Parameters`] reads them.
+/// Parameters of every list in pages, for the OpenAPI document. [`super::request::Parameters`] reads them.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[allow(dead_code)]
 pub(super) struct Pages {
-    /// Most entries on a page; 100 when missing.
+    /// Largest number of entries on a page. Without the parameter it is 100.
     #[param(minimum = 1, maximum = 1000, required = false)]
     limit: u32,
-    /// `next_cursor` of the page before.
+    /// Value of `next_cursor` of the previous page. Without the parameter the first page is returned.
     #[param(pattern = "^[0-9]{0,18}$", required = false)]
     cursor: String,
 }
 
-/// Page of channels.
+/// One page of a list of channels.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Channels)]
 pub(super) struct ChannelPage {
     channels: Vec<ChannelRow>,
-    /// `cursor` of the next page; `null` on the last page.
+    /// Value of `cursor` for the next page; `null` on the last page.
     #[schema(required)]
     next_cursor: Option<String>,
 }
 
-/// Page of templates.
+/// One page of a list of templates.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Templates)]
 pub(super) struct TemplatePage {
     templates: Vec<TemplateRow>,
-    /// `cursor` of the next page; `null` on the last page.
+    /// Value of `cursor` for the next page; `null` on the last page.
     #[schema(required)]
     next_cursor: Option<String>,
 }
 
-/// Page of probes.
+/// One page of a list of probes (exporters and appliances).
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Probes)]
 pub(super) struct ProbePage {
     probes: Vec<ProbeRow>,
-    /// `cursor` of the next page; `null` on the last page.
+    /// Value of `cursor` for the next page; `null` on the last page.
     #[schema(required)]
     next_cursor: Option<String>,
 }
 
-/// Page of alerts.
+/// One page of a list of alerts.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Alerts)]
 pub(super) struct AlertPage {
     alerts: Vec<AlertRow>,
-    /// `cursor` of the next page; `null` on the last page.
+    /// Value of `cursor` for the next page; `null` on the last page.
     #[schema(required)]
     next_cursor: Option<String>,
 }
@@ -153,7 +153,7 @@ pub(super) struct ProbeDone {
     pub(super) message: &'static str,
 }
 
-/// Answer to a deletion.
+/// Answer to a deletion in the API.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"status": "ok", "message": "Template deleted"}))]
@@ -164,14 +164,14 @@ pub(super) struct Done {
     pub(super) message: &'static str,
 }
 
-/// Answer to an import.
+/// Answer to an import of channels.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"status": "ok", "dry_run": false, "created": 3, "updated": 0, "unchanged": 0}))]
 pub(super) struct Imported {
     #[schema(value_type = String)]
     status: &'static str,
-    /// True when nothing was written.
+    /// Whether the import only checked its rows and wrote nothing.
     dry_run: bool,
     #[schema(value_type = u32)]
     created: usize,
@@ -200,16 +200,16 @@ pub(super) struct ReportDocument {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ChannelHistory {
-    /// Code of the channel.
+    /// Code of the channel whose history this is.
     pub(super) channel: String,
-    /// States and alerts that ended before this time are left out.
+    /// Beginning of the history, RFC 3339. States and alerts that ended earlier are left out.
     #[schema(format = DateTime)]
     pub(super) since: String,
     pub(super) states: Vec<ChannelStateRow>,
     pub(super) alerts: Vec<AlertRow>,
 }
 
-/// What happened to an alert.
+/// Events in the history of an alert, oldest first.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AlertHistory {
@@ -227,7 +227,7 @@ pub(super) struct WebhookDone {
     pub(super) alerts: usize,
 }
 
-/// Answer to a notification that goes to Zabbix.
+/// Answer to a notification that is forwarded to Zabbix.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"status": "ok", "values": 1}))]
@@ -248,7 +248,7 @@ pub(super) struct Target {
     pub(super) labels: BTreeMap<String, String>,
 }
 
-/// State of the exporter.
+/// State of the exporter: whether it works, version, and numbers of channels and templates.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Health, example = json!({"status": "healthy", "database": "connected", "timestamp": "2026-01-31T18:00:00Z",

@@ -1,4 +1,4 @@
-//! Channels. Without a database they are read from the catalogue in force.
+//! Endpoints for channels. Without a database they read the catalogue in force.
 
 use super::authorization::{Admin, Authorized, Read};
 use super::bodies::{self, ChannelDone, ChannelPage};
@@ -15,7 +15,7 @@ use http::StatusCode;
 use packager_media::units::{Seconds, Timestamp};
 use std::time::Duration;
 
-/// Filters of the list, for the OpenAPI document.
+/// Filters of the list of channels, for the OpenAPI document.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[allow(dead_code)]
@@ -24,10 +24,10 @@ pub(super) struct Filters {
     tier: Option<i32>,
     is_4k: Option<bool>,
     enabled: Option<bool>,
-    /// Name of the template.
+    /// Name of the listed channels' template.
     #[param(max_length = 512)]
     template: Option<String>,
-    /// Part of the code or name, in any case.
+    /// Text that is contained in code or name of the listed channels; upper and lower case are the same.
     #[param(max_length = 512)]
     q: Option<String>,
 }
@@ -80,7 +80,7 @@ pub(super) async fn create(
     Ok(created(&state, "channels", &code, &done))
 }
 
-/// Replaces a channel: a field that is left out gets its default.
+/// Replaces a channel. A field that is left out gets its default.
 #[utoipa::path(put, path = "/channels/{key}", tag = "channels", operation_id = "replace_channel",
     params(("key" = String, Path, description = "Id or code"), ("If-Match" = Option<String>, Header,
         description = "ETag that was read; 412 when the channel has another version")),
@@ -98,7 +98,7 @@ pub(super) async fn replace(
     write(&caller, state, key, version, &body, Change::Replace).await
 }
 
-/// Changes the fields that are sent; `null` removes a value.
+/// Changes the fields of a channel that the body contains. `null` removes a value.
 #[utoipa::path(patch, path = "/channels/{key}", tag = "channels", operation_id = "change_channel",
     params(("key" = String, Path, description = "Id or code"), ("If-Match" = Option<String>, Header,
         description = "ETag that was read; 412 when the channel has another version")),
@@ -133,7 +133,7 @@ async fn write(
     Ok(versioned(&after))
 }
 
-/// Disables a channel. Its row stays, so that its history keeps its name.
+/// Disables a channel. Its row stays, so that its history keeps the name.
 #[utoipa::path(delete, path = "/channels/{key}", tag = "channels", operation_id = "disable_channel",
     params(("key" = String, Path, description = "Id or code"), ("If-Match" = Option<String>, Header,
         description = "ETag that was read; 412 when the channel has another version")),
@@ -169,7 +169,7 @@ pub(super) async fn report(_: Authorized<Read>, Extract(state): Shared, Key(key)
     Ok(json(StatusCode::OK, &*report))
 }
 
-/// Filter of the parameters [`Filters`], without a page.
+/// Reads the filter of a list of channels from the parameters [`Filters`]; the page is not set.
 pub(super) fn filter(parameters: &mut Parameters) -> Result<ChannelFilter, Problem> {
     Ok(ChannelFilter {
         tier: tier(parameters)?,
@@ -181,12 +181,12 @@ pub(super) fn filter(parameters: &mut Parameters) -> Result<ChannelFilter, Probl
     })
 }
 
-/// Longest history of a channel that is shown, and the time that is shown without `since`.
+/// Longest history of a channel that the API returns.
 const MAX_HISTORY: Duration = Duration::from_secs(30 * 86_400);
 const DEFAULT_HISTORY: Duration = Duration::from_secs(86_400);
 
-/// Reads the states and alerts of a channel of up to 30 days: of its last day without `since`. Alerts of which nobody was
-/// notified, because another alert inhibited them, are among them.
+/// Reads the states and alerts of a channel from the time `since`, which is at most 30 days ago; without `since` those
+/// of the last day. The list contains alerts of which nobody was notified because another alert inhibited them.
 #[utoipa::path(get, path = "/channels/{key}/history", tag = "channels", operation_id = "channel_history",
     params(("key" = String, Path, description = "Id or code"),
         ("since" = Option<String>, Query, description = "RFC 3339, at most 30 days ago", format = DateTime)),
@@ -213,7 +213,7 @@ pub(super) async fn history(
     Ok(json(StatusCode::OK, &bodies::ChannelHistory { channel: code, since, states, alerts }))
 }
 
-/// Beginning of a history, from the parameter `since`.
+/// Returns the beginning of a history from the parameter `since`.
 fn since(text: Option<&str>, now: Timestamp) -> Result<Timestamp, Problem> {
     let before = |duration: Duration| Seconds(-duration.as_secs_f64()).after(now);
     let Some(text) = text else { return Ok(before(DEFAULT_HISTORY)) };
@@ -231,7 +231,7 @@ fn tier(parameters: &mut Parameters) -> Result<Option<i32>, Problem> {
     Ok(tier)
 }
 
-/// Whether a channel of the catalogue in force passes the filter.
+/// Returns whether a channel of the catalogue in force passes the filter.
 pub(super) fn fits(filter: &ChannelFilter, channel: &Channel) -> bool {
     let named = |q: &String| format!("{} {}", channel.code, channel.name).to_lowercase().contains(&q.to_lowercase());
     filter.tier.is_none_or(|tier| channel.tier.is_some_and(|own| i64::from(own) == i64::from(tier)))
@@ -241,7 +241,7 @@ pub(super) fn fits(filter: &ChannelFilter, channel: &Channel) -> bool {
         && filter.q.as_ref().is_none_or(named)
 }
 
-/// Page of the channels of channels.yml. Their places in the order of codes, from 1, stand for ids.
+/// Makes a page of the channels of channels.yml. Their positions in the order of codes, from 1, serve as ids.
 fn page_of_files(state: &State, filter: &ChannelFilter) -> Page<ChannelRow> {
     let config = state.backend.config();
     let numbered = (1..).zip(config.snapshot.channels.values()).filter(|(n, c)| *n > filter.after && fits(filter, c));

@@ -1,4 +1,4 @@
-//! Prometheus HTTP service discovery: one target a channel.
+//! Endpoint for Prometheus HTTP service discovery, with one target for each channel.
 
 use super::bodies::{ProblemDocument, Target};
 use super::openapi::answers;
@@ -10,25 +10,25 @@ use axum::extract::State as Extract;
 use http::StatusCode;
 use ring::digest::{SHA256, digest};
 
-/// Parameters of discovery, for the OpenAPI document.
+/// Parameters of service discovery, for the OpenAPI document.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[allow(dead_code)]
 struct Shards {
     #[param(minimum = 1, maximum = 1000)]
     shards: Option<u64>,
-    /// Number of this shard, below `shards`.
+    /// Number of the shard whose channels are listed, from 0, below `shards`.
     #[param(minimum = 0, maximum = 999)]
     shard: Option<u64>,
-    /// `channel`, or `packager` to keep the channels of one packager in one shard.
+    /// What is divided into shards: `channel`, or `packager` to keep the channels of one packager in one shard.
     #[param(pattern = "^(|channel|packager)$")]
     by: Option<String>,
-    /// Name of a probe: only its channels.
+    /// Name of a probe (an exporter). Only its channels are listed.
     #[param(max_length = 512)]
     probe: Option<String>,
 }
 
-/// Lists targets for Prometheus HTTP service discovery, without disabled channels and channels of other probes.
+/// Lists targets for Prometheus HTTP service discovery. Disabled channels, and channels of other probes, are left out.
 #[utoipa::path(get, path = "/sd", tag = "exporter", operation_id = "discovery", params(Shards), security(()),
     responses((status = 200, description = "The targets", body = Vec<Target>),
         (status = 400, description = "A parameter can't be read", body = ProblemDocument,
@@ -80,7 +80,7 @@ fn target(channel: &Channel) -> Target {
     Target { targets: vec![channel.code.clone()], labels }
 }
 
-/// Hash that is the same on every machine and in every version, so that all exporters agree about the shards.
+/// Returns a hash that is the same on every machine and in every version, so that all exporters make the same shards.
 fn hash(text: &str) -> u64 {
     let digest = digest(&SHA256, text.as_bytes());
     digest.as_ref().iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))

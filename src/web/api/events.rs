@@ -1,4 +1,4 @@
-//! `GET /api/v1/events`: server-sent events (HTML Living Standard, 9.2).
+//! Endpoint `GET /api/v1/events`: server-sent events (HTML Living Standard, 9.2).
 
 use super::authorization::{Authorized, Read};
 use super::openapi::answers;
@@ -19,34 +19,36 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, interval, sleep_until};
 
-/// Time after which a browser connects again.
+/// Time after which a browser reconnects to the stream of events.
 const RETRY: Duration = Duration::from_secs(3);
-/// Header that makes nginx pass events on at once.
+/// Header of the response that makes nginx forward events without buffering.
 const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// Events that a client asked for.
+/// Events that a client requested.
 #[derive(Debug, Clone, Default)]
 struct Selection {
-    /// Code of the only channel; `None` for all.
+    /// Code of the only channel whose events are sent. `None`: events of all channels are sent.
     channel: Option<String>,
-    /// State changes in place of probes, and the summary every few seconds.
+    /// Whether the stream has changes of states instead of probes, and a summary of all channels every few seconds.
     changes: bool,
 }
 
 struct Pace {
-    /// Time without events after which a comment is sent, so that neither side nor a proxy takes the connection for
+    /// Time without events after which a comment is sent, so that neither side nor a proxy considers the connection
     /// dead.
     heartbeat: Duration,
-    /// Time between two summaries for a client that asked for changes.
+    /// Time between two summaries of all channels, for a client that requested changes of states.
     tick: Duration,
-    /// Longest time of a stream. The client connects again, and is refused if its token was revoked in the meantime.
+    /// Longest duration of a stream of events. Then the client connects again, and is refused if its token was revoked
+    /// in the meantime.
     longest: Duration,
 }
 
 const PACE: Pace =
     Pace { heartbeat: Duration::from_secs(15), tick: Duration::from_secs(5), longest: Duration::from_secs(3600) };
 
-/// Streams probe results and, with a database, changes of alerts, as they happen; docs/api.md describes the events.
+/// Streams the results of probes and, with a database, changes of alerts, when they happen. docs/api.md describes the
+/// events.
 #[utoipa::path(get, path = "/events", tag = "events", operation_id = "events",
     params(("channel" = Option<String>, Query, description = "Code of a channel: only its events"),
         ("changes" = Option<bool>, Query, description = "Events `state` and `tick` in place of `probe`")),
@@ -74,7 +76,7 @@ fn answer(state: Arc<State>, listener: Listener, selection: Selection, pace: &Pa
     (unbuffered, Sse::new(events).keep_alive(KeepAlive::new().interval(pace.heartbeat))).into_response()
 }
 
-/// Events of the selection until the server stops or the stream has lasted its longest time.
+/// Streams the events of the selection until the server stops or the stream has lasted its longest time.
 fn events_of(
     state: Arc<State>,
     listener: Listener,
@@ -100,21 +102,21 @@ fn events_of(
     })
 }
 
-/// Summary of all channels as an event.
+/// Makes the event with the summary of all channels.
 fn tick(state: &State) -> Option<Event> {
     let data = serde_json::to_string(&state.summary(&ChannelFilter::default())).ok()?;
     Some(Event::default().event("tick").data(data))
 }
 
-/// Data of the event `lagged`.
+/// Data of the event `lagged`, which reports lost events.
 #[derive(Serialize)]
 struct Lagged {
-    /// Number of lost events; `null` when it is unknown.
+    /// Number of lost events; `null` if the number is unknown.
     missed: Option<u64>,
 }
 
 impl Selection {
-    /// Server-sent event; `None` for an event that the client did not ask for.
+    /// Makes the server-sent event for a received item. `None`: the client did not request such events.
     fn event(&self, received: &Received) -> Option<Event> {
         match received {
             Received::Event(event) => {

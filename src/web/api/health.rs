@@ -1,4 +1,4 @@
-//! `/api/v1/health`.
+//! Endpoint `/api/v1/health`.
 
 use super::Shared;
 use super::bodies::{HealthDocument, ProblemDocument};
@@ -10,8 +10,8 @@ use http::StatusCode;
 use packager_media::units::Timestamp;
 use std::sync::atomic::Ordering;
 
-/// Reads the state of the exporter: 200 while it answers probes. A database that is away degrades the state; before its
-/// channels were read, no probe can be answered.
+/// Reads the state of the exporter. The status is 200 while the exporter answers probes. If the database can't be
+/// reached, the state is degraded; until the channels of the database were read once, no probe can be answered.
 #[utoipa::path(get, path = "/health", tag = "exporter", operation_id = "health", security(()),
     responses(
         (status = 200, description = "Healthy, or degraded with the reasons", body = HealthDocument),

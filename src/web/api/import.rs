@@ -1,4 +1,4 @@
-//! Import and export of many channels: CSV with a header, or one JSON object on each line.
+//! Import and export of many channels: CSV with a header line, or one JSON object on each line.
 
 use super::authorization::{Admin, Authorized, Read};
 use super::bodies::Imported;
@@ -25,8 +25,8 @@ const CSV: &str = "text/csv";
 const LINES: &str = "application/x-ndjson";
 const EXAMPLE: &str = "channel_code,channel_name,tier,input_url,template_id\n\
     CH_TV_HD_001,FPT Channel 1 HD,1,http://packager-01/live/CH_TV_HD_001/master.m3u8,1\n";
-/// Columns of CSV and the kinds of their values, which follow from the fields of a channel's row. A ladder is too large
-/// for a cell.
+/// Names of the CSV columns by the kind of their values, which follow from the fields of a channel's row. The column
+/// `ladder` is not among them, because a ladder is too large for a cell.
 static CELLS: LazyLock<Cells> = LazyLock::new(|| Cells {
     columns: ChannelRow::writable().filter(|name| *name != "ladder").collect(),
     integers: ChannelRow::columns_of(&Type::Integer),
@@ -76,7 +76,7 @@ pub(super) async fn import(
     Ok(json(StatusCode::OK, &Imported::new(done, dry_run)))
 }
 
-/// Exports all channels as CSV. Its import changes nothing.
+/// Exports all channels as CSV. Importing the result changes nothing.
 #[utoipa::path(get, path = "/channels/export", tag = "channels", operation_id = "export_channels",
     responses((status = 200, description = "All channels", body = String, content_type = "text/csv"), answers::Reading))]
 pub(super) async fn export(_: Authorized<Read>, Extract(state): Shared, _: NoParameters) -> Answer {
@@ -86,10 +86,11 @@ pub(super) async fn export(_: Authorized<Read>, Extract(state): Shared, _: NoPar
     Ok((StatusCode::OK, [kind], text).into_response())
 }
 
-/// Rows of an import: CSV, or one JSON object on each line when `lines`. A row has the problems of its cells.
+/// Parses the rows of an import: CSV, or one JSON object on each line if `lines` is true. Faults of single cells are in
+/// the row's problems.
 ///
 /// # Errors
-/// Every unknown column of the header.
+/// Fails with every unknown column of the CSV header.
 pub(crate) fn rows_of(text: &str, lines: bool) -> Result<Vec<ImportRow>, DocumentErrors> {
     if lines { Ok(of_lines(text)) } else { of_csv(text) }
 }
@@ -110,7 +111,7 @@ fn of_lines(text: &str) -> Vec<ImportRow> {
         .collect()
 }
 
-/// Rows of CSV. An empty cell counts as missing: the channel keeps its value, or gets the default.
+/// Parses the rows of CSV text. An empty cell counts as missing: the channel keeps its value, or gets the default.
 fn of_csv(text: &str) -> Result<Vec<ImportRow>, DocumentErrors> {
     // The reader counts the lines of a text with CR LF from the line before.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
@@ -162,16 +163,17 @@ fn of_csv(text: &str) -> Result<Vec<ImportRow>, DocumentErrors> {
     Ok(rows)
 }
 
-/// A CSV text as spreadsheets save it.
+/// CSV text as spreadsheet programs save it, with its delimiter.
 struct Table<'a> {
     text: &'a str,
-    /// Number of lines before `text`.
+    /// Number of lines of the file that come before `text`.
     first_line: usize,
     delimiter: u8,
 }
 
 impl<'a> Table<'a> {
-    /// Finds the delimiter: that of a line `sep=;` before the header, else the semicolon or tab of a header without commas.
+    /// Finds the delimiter of a CSV text: it is given in a line `sep=;` before the header; otherwise it is the
+    /// semicolon or tab of a header without commas; otherwise the comma.
     fn of(text: &'a str) -> Self {
         let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
         if let Some(&[delimiter @ (b',' | b';' | b'\t')]) = first.trim_end().strip_prefix("sep=").map(str::as_bytes) {
@@ -189,16 +191,17 @@ impl<'a> Table<'a> {
     }
 }
 
-/// Line, from 1, of a quotation mark that opens a cell and is never closed. The reader of CSV takes the rest of the text for
-/// the cell.
+/// Returns the line, from 1, of a quotation mark that opens a cell of CSV text and is never closed. The CSV reader
+/// would read the rest of the text as this cell.
 fn unclosed_quote(text: &str, delimiter: u8) -> Option<usize> {
     #[derive(Clone, Copy)]
     enum At {
         CellStart,
         Plain,
-        /// Inside of quotation marks that opened on this line.
+        /// The byte is inside quotation marks that opened on this line.
         Quoted(usize),
-        /// After a mark inside of them: a second mark doubles it, anything else ends them.
+        /// The previous byte was a quotation mark inside a quoted cell: another one is an escaped mark, any other byte
+        /// ends the quotation.
         Mark(usize),
     }
     let (mut line, mut at) = (1, At::CellStart);
@@ -217,14 +220,14 @@ fn unclosed_quote(text: &str, delimiter: u8) -> Option<usize> {
     if let At::Quoted(opened) = at { Some(opened) } else { None }
 }
 
-/// First characters for which a spreadsheet takes a cell for a formula.
+/// First characters of a cell that make a spreadsheet program read the cell as a formula.
 const FORMULA: [char; 4] = ['=', '+', '-', '@'];
 
 fn is_formula(cell: &str) -> bool {
     cell.trim_start_matches('\'').starts_with(FORMULA)
 }
 
-/// Text for a cell that no spreadsheet takes for a formula; [`text_of_cell`] gives the text back.
+/// Returns the text for a CSV cell that no spreadsheet program reads as a formula. [`text_of_cell`] is the inverse.
 fn cell_of_text(text: &str) -> String {
     if is_formula(text) { format!("'{text}") } else { text.to_owned() }
 }
@@ -233,7 +236,7 @@ fn text_of_cell(cell: &str) -> &str {
     cell.strip_prefix('\'').filter(|_| is_formula(cell)).unwrap_or(cell)
 }
 
-/// Value of a cell, by the kind of its column. A file with another delimiter than the comma may have decimal commas.
+/// Parses a CSV cell by the kind of its column. If the delimiter is not a comma, numbers may have a decimal comma.
 fn parsed(name: &str, cell: &str, delimiter: u8) -> Result<Value, String> {
     let escaped = || redact::escape(cell, 60);
     match name {
@@ -255,17 +258,18 @@ fn parsed(name: &str, cell: &str, delimiter: u8) -> Result<Value, String> {
     }
 }
 
-/// Value of a JSON text without a repeated key and without deep nesting.
+/// Parses a JSON text, and refuses repeated keys and deep nesting.
 fn strict(text: &str) -> Result<Value, String> {
     Document::parse_json("json".to_owned(), text.to_owned())
         .map_err(|errors| errors.0.into_iter().map(|problem| problem.message).collect::<Vec<_>>().join("; "))?;
     serde_json::from_str(text).map_err(|e| e.to_string())
 }
 
-/// CSV of channels, with the columns that an import reads. An import without ladders keeps those of the channels.
+/// Returns the CSV text of channels with the columns that an import reads. Ladders are left out; an import of the text
+/// keeps them.
 ///
 /// # Errors
-/// The CSV writer's own; writing into memory has none.
+/// Fails if the CSV writer fails, which it doesn't when it writes into memory.
 pub(crate) fn csv_of(channels: &[ChannelRow]) -> Result<String, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(&CELLS.columns)?;

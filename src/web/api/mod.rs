@@ -1,4 +1,5 @@
-//! `/api/v1`: channels, templates, probes and alerts of the [`Store`]; discovery and health with or without a database.
+//! API below `/api/v1`: channels, templates, probes and alerts of the [`Store`]; service discovery and health with or
+//! without a database.
 
 mod alerts;
 mod authorization;
@@ -43,25 +44,26 @@ use utoipa_axum::routes;
 /// Parts of the exporter that only the API needs.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Api {
-    /// Database; `None` when the catalogue is in files, which the API does not write.
+    /// The database. `None`: the catalogue is in files, which the API does not write.
     pub store: Option<Store>,
-    /// Tokens of --api.tokens-file; `None` when anybody who reaches the API may read, and may write if
-    /// [`Api::loopback`].
+    /// Tokens of --api.tokens-file. `None`: everybody who reaches the API may read, and may write if [`Api::loopback`]
+    /// is true.
     pub tokens: Option<Arc<TokenFile>>,
-    /// True when the API listens on loopback addresses only.
+    /// Whether the API listens on loopback addresses only.
     pub loopback: bool,
-    /// Alertmanager that silences acknowledged alerts; `None` without --alertmanager.url.
+    /// Alertmanager, in which acknowledged alerts are silenced. `None`: --alertmanager.url is not set.
     pub alertmanager: Option<Alertmanager>,
-    /// Zabbix that gets alerts as trapper values; `None` when it is not configured.
+    /// Queue of alerts for Zabbix. `None`: Zabbix is not configured.
     pub zabbix: Option<ZabbixQueue>,
-    /// Name of this exporter in the table `probes`: discovery shows only its channels. `None` shows all.
+    /// Name of this exporter in the table `probes`. Service discovery lists only its channels. `None`: all channels are
+    /// listed.
     pub probe_name: Option<String>,
 }
 
 type Answer = Result<Response, Problem>;
 type Shared = axum::extract::State<Arc<State>>;
 
-/// Routes of the API and the OpenAPI document of exactly these routes.
+/// Returns the routes of the API and the OpenAPI document of exactly these routes.
 pub(super) fn routes() -> (Router<Arc<State>>, Document) {
     let (v1, described) = OpenApiRouter::new()
         .routes(routes!(health::health))
@@ -95,7 +97,7 @@ pub(super) fn routes() -> (Router<Arc<State>>, Document) {
     (Router::new().nest("/api/v1", v1).merge(others), document)
 }
 
-/// Problem document of a layer in front of the routes.
+/// Makes a problem document for a layer in front of the routes.
 pub(super) fn problem(status: StatusCode, detail: &str) -> Response {
     Problem::new(status, detail).into_response()
 }
@@ -136,7 +138,7 @@ fn json_as(content_type: &'static str, status: StatusCode, body: &impl Serialize
     }
 }
 
-/// Answer 201 with the new entry's address in `Location`.
+/// Makes the response 201 with the new entry's address in `Location`.
 fn created(state: &State, list: &str, key: &str, body: &impl Serialize) -> Response {
     let mut response = json(StatusCode::CREATED, body);
     if let Ok(location) = HeaderValue::from_str(&format!("{}/api/v1/{list}/{key}", state.settings.link_prefix)) {
@@ -145,7 +147,7 @@ fn created(state: &State, list: &str, key: &str, body: &impl Serialize) -> Respo
     response
 }
 
-/// Answer 200 with one row and its version in `ETag`.
+/// Makes the response 200 with one row and its version in `ETag`.
 fn versioned(entry: &Versioned<impl Serialize>) -> Response {
     let mut response = json(StatusCode::OK, &entry.row);
     if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", entry.version)) {

@@ -1,4 +1,4 @@
-//! Probes: the exporters and appliances that channels belong to.
+//! Endpoints for probes: the exporters and Inspector LIVE appliances to which channels belong.
 
 use super::authorization::{Admin, Authorized, Read};
 use super::bodies::{self, Done, ProbeDone, ProbePage};

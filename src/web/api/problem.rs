@@ -1,4 +1,4 @@
-//! Errors as problem documents (RFC 9457).
+//! Errors of the API as problem documents (RFC 9457).
 
 use super::bodies::{Fault, ProblemDocument};
 use super::json_as;
@@ -39,7 +39,7 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
-    /// Problem of a body with bad fields: 422, every field in `errors`.
+    /// Makes the problem of a body with bad fields: status 422, with every field in `errors`.
     pub(crate) fn fields(errors: &DocumentErrors) -> Self {
         Self::listing(errors, |e| Fault {
             line: e.position.map(|(line, _)| line),
@@ -48,7 +48,7 @@ impl Problem {
         })
     }
 
-    /// Problem of an import with bad rows: 422, every row in `errors`.
+    /// Makes the problem of an import with bad rows: status 422, with every row in `errors`.
     pub(crate) fn lines(errors: &DocumentErrors) -> Self {
         Self::listing(errors, |e| Fault {
             line: e.position.map(|(line, _)| line),

@@ -1,4 +1,4 @@
-//! Strict extractors of API requests: query parameters, the key in the path, the precondition and the body.
+//! Strict extractors for API requests: query parameters, the key in the path, the precondition and the body.
 
 use super::problem::Problem;
 use crate::document::{Document, suggestion};
@@ -11,17 +11,18 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Largest JSON body in bytes. A channel with a long ladder has about 10 KB.
+/// Largest JSON body of a request, in bytes. A channel with a long ladder has about 10 KB.
 pub(super) const MAX_JSON_BYTES: usize = 256 << 10;
-/// Largest and default number of entries on a page.
+/// Largest number of entries on a page of a list.
 const MAX_PAGE: usize = 1000;
 const DEFAULT_PAGE: usize = 100;
-/// Longest time in which a body must have arrived.
+/// Longest time within which the body of a request must have arrived.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-/// Longest value of a parameter and longest key in a path, in bytes.
+/// Longest value of a query parameter and longest key in a path, in bytes.
 const MAX_VALUE_BYTES: usize = 512;
 
-/// Parameters of a query string. A handler takes each that it knows, and [`Parameters::end`] refuses the rest.
+/// Parameters of a query string. A handler takes each parameter that it knows, and [`Parameters::end`] refuses the
+/// others.
 pub(super) struct Parameters {
     left: BTreeMap<String, String>,
     known: Vec<&'static str>,
@@ -42,26 +43,26 @@ impl Parameters {
         Ok(Self { left, known: Vec::new() })
     }
 
-    /// Value of a parameter; `None` when it is missing or empty.
+    /// Takes the value of a query parameter. `None`: the parameter is missing or empty.
     pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
         self.known.push(name);
         self.left.remove(name).filter(|value| !value.is_empty())
     }
 
-    /// Parsed value of a parameter; `None` when it is missing or empty.
+    /// Takes and parses the value of a query parameter. `None`: the parameter is missing or empty.
     ///
     /// # Errors
-    /// A value that does not parse; the message says that it must be `expected`.
+    /// Fails if the value does not parse. The message says that it must be `expected`.
     pub(super) fn value<T: FromStr>(&mut self, name: &'static str, expected: &str) -> Result<Option<T>, Problem> {
         let Some(text) = self.text(name) else { return Ok(None) };
         let value = text.parse().map_err(|_| Problem::bad(format!("parameter `{name}` must be {expected}")))?;
         Ok(Some(value))
     }
 
-    /// Parsed value of a parameter; `None` when it is missing.
+    /// Takes and parses the value of a query parameter. `None`: the parameter is missing.
     ///
     /// # Errors
-    /// A value that is empty or does not parse; the message says that it must be `expected`.
+    /// Fails if the value is empty or does not parse. The message says that it must be `expected`.
     pub(super) fn given<T: FromStr>(&mut self, name: &'static str, expected: &str) -> Result<Option<T>, Problem> {
         let is_empty = self.left.get(name).is_some_and(String::is_empty);
         if is_empty {
@@ -70,7 +71,7 @@ impl Parameters {
         self.value(name, expected)
     }
 
-    /// `limit` (default 100, at most 1000) and the id in `cursor`; `None` for the first page.
+    /// Takes `limit` (default 100, at most 1000) and the id in `cursor`. The id is `None` for the first page.
     pub(super) fn page(&mut self) -> Result<(usize, Option<i64>), Problem> {
         let limit = self.value("limit", "a number from 1 to 1000")?.unwrap_or(DEFAULT_PAGE);
         if !(1..=MAX_PAGE).contains(&limit) {
@@ -79,7 +80,7 @@ impl Parameters {
         Ok((limit, self.value("cursor", "the `next_cursor` of the page before")?))
     }
 
-    /// Refuses a parameter that the handler did not take.
+    /// Refuses query parameters that the handler did not take.
     pub(super) fn end(self) -> Result<(), Problem> {
         let Some(name) = self.left.keys().next() else { return Ok(()) };
         let hint = suggestion(name, &self.known);
@@ -95,7 +96,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
     }
 }
 
-/// Guard of an endpoint that takes no query parameters: it refuses every parameter.
+/// Extractor for endpoints without query parameters, which refuses every parameter.
 pub(super) struct NoParameters;
 
 impl<S: Send + Sync> FromRequestParts<S> for NoParameters {
@@ -107,7 +108,7 @@ impl<S: Send + Sync> FromRequestParts<S> for NoParameters {
     }
 }
 
-/// Key in a path: an id, code or name. Endpoints with a key take no query parameters.
+/// Extractor of a key in a path: an id, code or name. An endpoint with a key takes no query parameters.
 pub(super) struct Key(pub(super) String);
 
 impl<S: Send + Sync> FromRequestParts<S> for Key {
@@ -124,7 +125,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Key {
     }
 }
 
-/// Id of an alert in a path. A text that is no number names no alert: 404.
+/// Extractor of an alert's id in a path. For a text that is not a number the answer is 404.
 pub(super) struct AlertId(pub(super) i64);
 
 impl<S: Send + Sync> FromRequestParts<S> for AlertId {
@@ -137,7 +138,8 @@ impl<S: Send + Sync> FromRequestParts<S> for AlertId {
     }
 }
 
-/// Version that `If-Match` demands of an entry (RFC 9110, 13.1.1); `None` when the header is missing or `*`.
+/// Extractor of the version that `If-Match` demands of an entry (RFC 9110, 13.1.1). `None`: the header is missing or
+/// `*`.
 pub(super) struct IfMatch(pub(super) Option<i32>);
 
 impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
@@ -164,8 +166,8 @@ fn expected_version(headers: &HeaderMap) -> Result<Option<i32>, Problem> {
     })
 }
 
-/// JSON body of at most [`MAX_JSON_BYTES`]. Another content type is refused with 415: a page of another site can send a
-/// body of another type without asking, but not this one.
+/// Extractor of a JSON body of at most [`MAX_JSON_BYTES`]. Other content types are refused with 415, because a page of
+/// another site can send a body of such a type without asking the exporter first, but not JSON.
 pub(super) struct JsonBody(pub(super) Document);
 
 impl<S: Send + Sync> FromRequest<S> for JsonBody {
@@ -178,7 +180,8 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
     }
 }
 
-/// Body as text of at most `max_bytes`, and the member of `content_types` that it has.
+/// Reads a body of at most `max_bytes` as text, and returns it with its content type, which must be one of
+/// `content_types`.
 pub(super) async fn text(
     request: Request,
     content_types: &[&'static str],

@@ -1,4 +1,4 @@
-//! State of all channels at once, and the numbers of channels for the page's cards.
+//! Endpoints for the state of all channels at once, and for the numbers of channels on the web page.
 
 use super::authorization::{Authorized, Read};
 use super::channels::{self, Filters};
@@ -22,7 +22,7 @@ use utoipa::ToSchema;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// State of the channels that a filter selects.
+/// States of the channels that a filter selects.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ChannelStatuses)]
 pub(super) struct StatusDocument {
@@ -30,17 +30,18 @@ pub(super) struct StatusDocument {
     channels: Vec<ChannelStatus>,
 }
 
-/// Filter by state, for the OpenAPI document.
+/// Filter by channel state, for the OpenAPI document.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[allow(dead_code)]
 struct StateFilter {
-    /// States to select, with commas between them; all when missing.
+    /// States to select, separated by commas. Without the parameter all are selected.
     #[param(pattern = "^(|(up|degraded|down|unknown|disabled)(,(up|degraded|down|unknown|disabled))*)$")]
     state: Option<String>,
 }
 
-/// Reads the state of all channels in one answer: what fails, how badly and since when, by the last probe of each.
+/// Reads the state of all channels in one answer: the failed checks, their severities and since when they fail, by the
+/// last probe of each channel.
 #[utoipa::path(get, path = "/channels/status", tag = "channels", operation_id = "channel_statuses",
     params(Filters, StateFilter, ("If-None-Match" = Option<String>, Header,
         description = "ETag that was read; 304 when the answer would be the same")),
@@ -62,7 +63,7 @@ pub(super) async fn statuses(
     Ok(tagged(&headers, body).await)
 }
 
-/// Counts channels by state, severity and tier. The filters are those of the list.
+/// Counts channels by state, severity and tier. The filters are those of the list of channels.
 #[utoipa::path(get, path = "/channels/summary", tag = "channels", operation_id = "channel_summary", params(Filters),
     responses((status = 200, description = "The numbers", body = Summary), answers::Reading))]
 pub(super) async fn summary(_: Authorized<Read>, Extract(state): Shared, mut parameters: Parameters) -> Answer {
@@ -79,7 +80,7 @@ impl State {
         all.filter(|status| wanted.is_empty() || wanted.contains(&status.state)).collect()
     }
 
-    /// Numbers of the channels that the filter selects.
+    /// Counts the channels that the filter selects, by state, severity and tier.
     pub(super) fn summary(&self, filter: &ChannelFilter) -> Summary {
         let config = self.backend.config();
         let summary = self.states().summary(selected(&config, filter), Timestamp::now());
@@ -91,7 +92,7 @@ fn selected<'a>(config: &'a Config, filter: &'a ChannelFilter) -> impl Iterator<
     config.snapshot.channels.values().map(AsRef::as_ref).filter(|channel| channels::fits(filter, channel))
 }
 
-/// States of the parameter `state`; none when it is missing.
+/// Parses the states in the parameter `state`; empty if the parameter is missing.
 fn wanted_states(parameters: &mut Parameters) -> Result<Vec<ChannelState>, Problem> {
     let text = parameters.text("state").unwrap_or_default();
     let named = |name: &str| match name {
@@ -107,7 +108,8 @@ fn wanted_states(parameters: &mut Parameters) -> Result<Vec<ChannelState>, Probl
     if text.is_empty() { Ok(Vec::new()) } else { text.split(',').map(named).collect() }
 }
 
-/// JSON with its hash as ETag; 304 when the request names that hash (RFC 9110, 13.1.2).
+/// Makes a response with JSON and its hash as ETag. The status is 304 if the request names the same hash (RFC 9110,
+/// 13.1.2).
 async fn tagged(request: &HeaderMap, body: String) -> Response {
     let tag = format!("W/\"{}\"", hash(&body).get(..32).unwrap_or_default());
     let given = request.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();

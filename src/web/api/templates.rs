@@ -1,4 +1,4 @@
-//! Templates. Without a database they are read from the catalogue in force.
+//! Endpoints for templates. Without a database they read the catalogue in force.
 
 use super::authorization::{Admin, Authorized, Read};
 use super::bodies::{self, Done, TemplateDone, TemplatePage};

@@ -1,4 +1,5 @@
-//! Tokens in force, which follow their file: a revoked token is refused without a restart.
+//! Tokens of the API, which are read again when their file changes, so that a revoked token is refused without a
+//! restart.
 
 use super::Tokens;
 use crate::document::{Document, DocumentErrors, MAX_FILE_BYTES, read_text};
@@ -6,33 +7,33 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-/// File of --api.tokens-file and its tokens. A bad new file leaves the old tokens in force.
+/// The file of --api.tokens-file and its tokens. A faulty new file leaves the old tokens in force.
 #[derive(Debug)]
 pub(crate) struct TokenFile {
     path: PathBuf,
     current: RwLock<Arc<Tokens>>,
 }
 
-/// Content of the file at the last read, or why it could not be read.
+/// Content of the tokens file at the last read, or the reason why it could not be read.
 type Content = Result<String, String>;
 
 impl TokenFile {
-    /// Reads the file.
+    /// Reads the tokens file.
     ///
     /// # Errors
-    /// The file can't be read, with line and column of every fault.
+    /// Fails with line and column of every fault, or if the file can't be read.
     pub(crate) fn load(path: &Path) -> Result<Self, DocumentErrors> {
         Ok(Self { path: path.to_owned(), current: RwLock::new(Arc::new(Tokens::load(path)?)) })
     }
 
-    /// Tokens in force.
+    /// Returns the tokens in force.
     #[must_use]
     pub(crate) fn current(&self) -> Arc<Tokens> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads the file every `interval` until dropped, and puts changed tokens into force. Changes and faults are logged
-    /// once.
+    /// Reads the tokens file every `interval` until the future is dropped, and puts changed tokens into force. Each
+    /// change and each fault is logged once.
     pub(crate) async fn follow(self: Arc<Self>, interval: Duration) {
         let mut last = None;
         let mut ticks = tokio::time::interval(interval);

@@ -1,4 +1,4 @@
-//! Bearer tokens with roles, from a file that has their hashes.
+//! Bearer tokens with roles, from a file that contains their hashes.
 
 use crate::document::{self, Document, DocumentErrors};
 use http::HeaderMap;
@@ -7,29 +7,29 @@ use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// Role of a token. A later role may do everything that an earlier one may.
+/// Role of a token. A role has all permissions of the roles before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Role {
-    /// Reads everything.
+    /// Role that may read everything.
     Read,
-    /// Reads everything and writes alerts.
+    /// Role that may read everything and write alerts.
     Operate,
-    /// Reads and writes everything.
+    /// Role that may read and write everything.
     Admin,
 }
 
-/// Token of the file. Tokens have 256 random bits, so a plain hash is enough.
+/// One token of the tokens file. Tokens have 256 random bits, so a plain hash is enough.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Token {
     pub name: String,
     pub role: Role,
-    /// SHA-256 of the token's text, hexadecimal.
+    /// SHA-256 of the token's text, in hexadecimal digits.
     pub sha256: String,
 }
 
-/// Tokens of a file.
+/// All tokens of the tokens file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Tokens(pub Vec<Token>);
 
@@ -40,44 +40,44 @@ struct File {
 }
 
 impl Tokens {
-    /// Reads a file of tokens.
+    /// Reads the tokens file at `path`.
     ///
     /// # Errors
-    /// The file can't be read, with line and column of every fault.
+    /// Fails with line and column of every fault, or if the file can't be read.
     pub(crate) fn load(path: &Path) -> Result<Self, DocumentErrors> {
         Self::read(&Document::open(path)?)
     }
 
-    /// Reads a tokens file.
+    /// Reads the tokens from a parsed document.
     ///
     /// # Errors
-    /// Line and column of every fault.
+    /// Fails with line and column of every fault.
     pub(super) fn read(document: &Document) -> Result<Self, DocumentErrors> {
         let file: File = document::deserialize(&document.root).map_err(|faults| document.errors(faults))?;
         Ok(Self(file.tokens))
     }
 
-    /// Entry of a token; `None` when the token is unknown.
+    /// Returns the entry of a token by the token's text. `None`: the token is unknown.
     pub(super) fn holder(&self, token: &str) -> Option<&Token> {
         let hash = hash(token);
         // Hashes are compared, so the time of the comparison reveals nothing about the token.
         self.0.iter().find(|known| known.sha256.eq_ignore_ascii_case(&hash))
     }
 
-    /// True when a request has a known token, of any role.
+    /// Returns whether a request has a known token of any role.
     #[must_use]
     pub(crate) fn knows(&self, headers: &HeaderMap) -> bool {
         bearer(headers).is_some_and(|token| self.holder(token).is_some())
     }
 }
 
-/// SHA-256 of a token, hexadecimal.
+/// Returns the SHA-256 of a token's text, in hexadecimal digits.
 #[must_use]
 pub(crate) fn hash(token: &str) -> String {
     digest(&SHA256, token.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Token of an `Authorization: Bearer` header (RFC 6750, 2.1).
+/// Returns the token in an `Authorization: Bearer` header (RFC 6750, 2.1).
 pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())

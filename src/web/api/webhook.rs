@@ -1,5 +1,5 @@
-//! Alertmanager's webhook, version 4. Alertmanager repeats a notification only after an answer of 5xx, so a
-//! notification that can't be understood gets 4xx, and only a database that is away gets 5xx.
+//! Endpoint for Alertmanager's webhook, version 4. Alertmanager repeats a notification only after an answer of 5xx. So
+//! a notification that can't be understood gets 4xx, and 5xx only says that the database can't be reached.
 
 use super::authorization::{Authorized, Operate};
 use super::bodies::{self, WebhookDone};
@@ -14,11 +14,12 @@ use packager_media::units::Timestamp;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-/// Largest body in bytes. Alertmanager sends all alerts of a group at once unless `max_alerts` bounds them.
+/// Largest body of a notification, in bytes. Alertmanager sends all alerts of a group at once unless `max_alerts`
+/// bounds them.
 const MAX_BODY_BYTES: usize = 32 << 20;
 const MAX_FINGERPRINT_BYTES: usize = 128;
 
-/// Notification of Alertmanager's webhook, version 4; other members are ignored.
+/// Notification of Alertmanager's webhook, version 4. Other members of the JSON object are ignored.
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({"version": "4", "status": "firing", "receiver": "database", "alerts": [{"status": "firing",
     "labels": {"alertname": "ChannelDown", "severity": "critical", "channel": "CH_TV_HD_001"},
@@ -28,13 +29,13 @@ pub(super) struct WebhookPayload {
     #[schema(pattern = "^4$")]
     version: String,
     alerts: Vec<WebhookAlert>,
-    /// Number of alerts that Alertmanager left out.
+    /// Number of alerts that Alertmanager left out of the notification.
     #[serde(rename = "truncatedAlerts", default)]
     #[schema(value_type = usize, required = false)]
     truncated: u64,
 }
 
-/// Writes the alerts of a notification. Repeated and reordered notifications change nothing.
+/// Writes the alerts of a notification from Alertmanager. Repeated and reordered notifications change nothing.
 #[utoipa::path(post, path = "/alerts/webhook", tag = "alerts", operation_id = "webhook", request_body = WebhookPayload,
     responses((status = 200, description = "Written", body = WebhookDone), answers::Writing))]
 pub(super) async fn webhook(caller: Authorized<Operate>, Extract(state): Shared, request: Request) -> Answer {
@@ -48,7 +49,7 @@ pub(super) async fn webhook(caller: Authorized<Operate>, Extract(state): Shared,
     Ok(json(StatusCode::OK, &WebhookDone { status: bodies::OK, alerts: alerts.len() }))
 }
 
-/// Alerts of the notification in a request's body.
+/// Reads the alerts of the notification in a request's body.
 pub(super) async fn read(request: Request) -> Result<Vec<WebhookAlert>, Problem> {
     let (_, text) = request::text(request, &["application/json"], MAX_BODY_BYTES).await?;
     alerts(&text).map_err(Problem::bad)
@@ -76,7 +77,7 @@ fn alerts(text: &str) -> Result<Vec<WebhookAlert>, String> {
     Ok(good)
 }
 
-/// The alerts that can be written, and what is wrong with each of the others.
+/// Returns the alerts that can be written, and for each of the others what is wrong with it.
 fn separate(alerts: Vec<WebhookAlert>) -> (Vec<WebhookAlert>, Vec<&'static str>) {
     let (mut good, mut bad) = (Vec::with_capacity(alerts.len()), Vec::new());
     for mut alert in alerts {
@@ -128,7 +129,7 @@ mod tests {
         assert!(payload(|p| p["alerts"][0]["fingerprint"] = "f".repeat(128).into()).is_ok());
     }
 
-    /// Alertmanager sends a refused notification never again.
+    /// Alertmanager never repeats a notification that was refused, so one bad alert must not cause a refusal.
     #[test]
     fn one_bad_alert_of_a_notification_costs_no_other() {
         let both = |change: &dyn Fn(&mut Value)| {

@@ -1,4 +1,4 @@
-//! Alertmanager's webhook as values for Zabbix.
+//! Endpoint that takes Alertmanager's webhook and forwards the alerts to Zabbix.
 
 use super::authorization::{Authorized, Operate};
 use super::bodies::{self, ZabbixDone};
@@ -12,10 +12,10 @@ use axum::extract::{Request, State as Extract};
 use http::StatusCode;
 use std::collections::BTreeMap;
 
-/// Longest text of a value in characters. Values are kept in memory while Zabbix is away.
+/// Longest text of a value for Zabbix, in characters. Values are kept in memory while Zabbix can't be reached.
 const MAX_TEXT_CHARS: usize = 1024;
 
-/// Sends Alertmanager's notification on to Zabbix.
+/// Forwards Alertmanager's notification to Zabbix.
 #[utoipa::path(post, path = "/alerts/zabbix", tag = "alerts", operation_id = "zabbix", request_body = WebhookPayload,
     responses((status = 202, description = "Queued", body = ZabbixDone), answers::Writing))]
 pub(super) async fn trigger(_: Authorized<Operate>, Extract(state): Shared, request: Request) -> Answer {
@@ -30,7 +30,7 @@ pub(super) async fn trigger(_: Authorized<Operate>, Extract(state): Shared, requ
     Ok(json(StatusCode::ACCEPTED, &ZabbixDone { status: bodies::OK, values: count }))
 }
 
-/// Sends Alertmanager's notification on to Zabbix, as `/api/v1/alerts/zabbix` does, at the path of older deployments.
+/// Forwards Alertmanager's notification to Zabbix, as `/api/v1/alerts/zabbix` does, at the path of older deployments.
 #[utoipa::path(post, path = "/api/zabixtrigger", tag = "alerts", operation_id = "zabbix_of_the_guide", request_body = WebhookPayload,
     responses((status = 202, description = "Queued", body = ZabbixDone), answers::Writing))]
 pub(super) async fn old_path(caller: Authorized<Operate>, state: Shared, request: Request) -> Answer {
@@ -41,13 +41,14 @@ fn unavailable(why: &str) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, why)
 }
 
-/// An alert of severity `none` always fires and notifies nobody: it shows that alerts arrive.
+/// Returns whether an alert is the watchdog. It has the severity `none`, always fires and notifies nobody; it shows
+/// that alerts arrive.
 fn is_watchdog(alert: &WebhookAlert) -> bool {
     alert.status == "firing" && alert.labels.get("severity").is_some_and(|severity| severity == "none")
 }
 
-/// One state for each alert on each channel, of the highest severity: several renditions of a channel may have the same
-/// alert.
+/// Makes one state for each alert on each channel, with the highest severity, because several renditions of a channel
+/// may have the same alert.
 fn states(alerts: &[WebhookAlert]) -> Vec<AlertState> {
     let mut worst: BTreeMap<(String, String), (u8, String)> = BTreeMap::new();
     for alert in alerts {
@@ -76,8 +77,8 @@ fn severity(label: Option<&str>) -> u8 {
     }
 }
 
-/// Text that fits a parameter of an item key without quotes: at most 64 characters, others than letters, digits, `_`,
-/// `-` and `.` replaced by `_`.
+/// Makes a text fit for a parameter of an item key without quotes: at most 64 characters, of which all but letters,
+/// digits, `_`, `-` and `.` are replaced by `_`.
 fn plain(text: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     text.chars().take(64).map(|c| if fits(c) { c } else { '_' }).collect()

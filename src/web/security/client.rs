@@ -1,4 +1,4 @@
-//! Client certificates: Go's four client-authentication types and the allowed subject alternative names.
+//! Client certificates for TLS: Go's four types of client authentication, and the allowed subject alternative names.
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -10,14 +10,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use x509_parser::extensions::GeneralName;
 
-/// Verifier of client certificates. The client always proves that it has the certificate's key.
+/// Verifier of client certificates. In every mode the client must prove that it has the certificate's private key.
 #[derive(Debug)]
 pub(crate) struct ClientVerifier {
     provider: Arc<CryptoProvider>,
-    /// Verifier of the chain to a root; `None` accepts any certificate.
+    /// Verifier of the certificate chain up to a root. `None`: any certificate is accepted.
     chain: Option<Arc<dyn ClientCertVerifier>>,
     mandatory: bool,
-    /// Names of which a certificate must have one; empty accepts any.
+    /// Subject alternative names, one of which a client certificate must have. Empty: any name is accepted.
     allowed_sans: Vec<String>,
 }
 
@@ -25,7 +25,7 @@ impl ClientVerifier {
     /// Makes the verifier of client certificates.
     ///
     /// # Errors
-    /// A root can't be a certificate authority.
+    /// Fails if a root can't be a certificate authority.
     pub(crate) fn new(
         provider: Arc<CryptoProvider>,
         roots: Option<Vec<CertificateDer<'static>>>,
@@ -96,7 +96,8 @@ impl ClientCertVerifier for ClientVerifier {
     }
 }
 
-/// DNS, e-mail, URI and IP names of a certificate, which exporter-toolkit compares exactly, without wildcards.
+/// Returns the DNS, e-mail, URI and IP names of a certificate. exporter-toolkit compares them exactly, without
+/// wildcards.
 fn sans(certificate: &CertificateDer<'_>) -> Result<Vec<String>, Error> {
     let bad = |_| Error::from(CertificateError::BadEncoding);
     let (_, certificate) =

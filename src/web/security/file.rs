@@ -1,5 +1,5 @@
-//! `--web.config.file`, in exporter-toolkit's format: <https://github.com/prometheus/exporter-toolkit>
-//! docs/web-configuration.md.
+//! Reads the file of `--web.config.file`, in the format of exporter-toolkit:
+//! <https://github.com/prometheus/exporter-toolkit> docs/web-configuration.md.
 
 use crate::document::Document;
 use serde::Deserialize;
@@ -8,7 +8,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Largest file in bytes. A larger one is no certificate chain or list of users, but a wrong path.
+/// Largest web configuration file, or file named in it, in bytes. A larger file is no certificate chain or list of
+/// users, but a wrong path.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
 #[derive(Clone, PartialEq, Default, Deserialize)]
@@ -38,7 +39,7 @@ pub(crate) struct TlsConfig {
     pub(crate) curve_preferences: Vec<String>,
 }
 
-/// Client authentication, as `tls.ClientAuthType` of Go has it.
+/// Type of client authentication, with the names of Go's `tls.ClientAuthType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 pub(crate) enum ClientAuth {
     #[default]
@@ -67,10 +68,10 @@ impl Default for HttpConfig {
 #[derive(Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RateLimit {
-    /// Time after which one more request is allowed; zero is no limit.
+    /// Time after which one more request is allowed. Zero: requests are not limited.
     #[serde(deserialize_with = "duration")]
     pub(crate) interval: Duration,
-    /// Requests that may come at once.
+    /// Number of requests that may come at the same time.
     #[serde(default)]
     pub(crate) burst: u32,
 }
@@ -84,30 +85,32 @@ fn duration<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Duration, D::Er
         .map_err(|_| serde::de::Error::custom(format!("`{text}` is not a duration; write it as 1s or 100ms")))
 }
 
-/// Content of the file and of every file that it names, as read at one time. Equal values mean that nothing changed.
+/// Content of the web configuration file and of every file that it names, read at one time. Equal values mean that
+/// nothing changed.
 #[derive(Clone, PartialEq, Default)]
 pub(crate) struct Material {
     pub(crate) path: PathBuf,
     pub(crate) config: WebConfig,
-    /// Certificate, key and client CA, from the file itself or from files that it names.
+    /// Certificate chain of the server, from the web configuration file itself or from a file that it names.
     pub(crate) cert: Option<Pem>,
     pub(crate) key: Option<Pem>,
     pub(crate) client_ca: Option<Pem>,
 }
 
-/// PEM text.
+/// PEM text with its source.
 #[derive(Clone, PartialEq)]
 pub(crate) struct Pem {
-    /// Key or file that the text comes from, for messages.
+    /// Key of the configuration, or file, from which the PEM text comes, for messages.
     pub(crate) from: String,
     pub(crate) bytes: Vec<u8>,
 }
 
 impl Material {
-    /// Reads the file and the files that it names; relative paths are relative to the file's folder.
+    /// Reads the web configuration file and the files that it names. Relative paths are relative to the folder of this
+    /// file.
     ///
     /// # Errors
-    /// A file can't be read, is not YAML, or has an unknown key: file, line and reason.
+    /// Fails with file, line and reason if a file can't be read, is not YAML, or has an unknown key.
     pub(crate) fn read(path: &Path) -> Result<Self, String> {
         let text = String::from_utf8(read(path)?).map_err(|e| format!("{}: not UTF-8: {e}", path.display()))?;
         let config = parse(path, &text)?;
@@ -125,7 +128,7 @@ impl Material {
         })
     }
 
-    /// True when `tls_server_config` has any key that asks for TLS, as in exporter-toolkit.
+    /// Returns whether `tls_server_config` has any key that asks for TLS, as in exporter-toolkit.
     pub(crate) fn has_tls(&self) -> bool {
         let auth = self.config.tls_server_config.as_ref().map(|t| t.client_auth_type).unwrap_or_default();
         self.cert.is_some() || self.key.is_some() || self.client_ca.is_some() || auth != ClientAuth::NoClientCert

@@ -1,5 +1,5 @@
-//! TLS, users, rate limit and headers of `--web.config.file`, which is read again when it or a file that it names
-//! changes. A bad new file is logged once and the old one stays in force.
+//! TLS, users, rate limit and headers of `--web.config.file`. The file is read again when it, or a file that it names,
+//! changes. A faulty new file is logged once, and the old configuration stays in force.
 
 mod client;
 mod file;
@@ -15,11 +15,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-/// Least time between two reads of the files.
+/// Shortest time between two reads of the web configuration file.
 const READ_INTERVAL: Duration = Duration::from_secs(1);
 const X_XSS_PROTECTION: HeaderName = HeaderName::from_static("x-xss-protection");
 const REFERRER_POLICY: HeaderName = HeaderName::from_static("referrer-policy");
-/// Content security policy of the page, which has one inline style, no script, and a form to its own origin.
+/// Content-Security-Policy of the page at `/`, which has one inline style, no script, and a form to its own origin.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; \
                       frame-ancestors 'none'";
 
@@ -30,16 +30,16 @@ pub(crate) enum Denied {
     Unauthorized,
     /// The request exceeds the rate limit.
     TooMany,
-    /// Too many passwords are waiting to be checked.
+    /// The request had to wait too long, because too many passwords are waiting to be checked.
     Busy,
 }
 
-/// Web configuration as it was read.
+/// Web configuration, as it was read from its file.
 pub(crate) struct WebSecurity {
     tls: Option<Arc<ServerConfig>>,
     users: users::Users,
     limiter: Option<rate::RateLimiter>,
-    /// Headers of `http_server_config`, after the defaults.
+    /// Headers of every response: the defaults, then those of `http_server_config`. `None` removes a header.
     headers: Vec<(HeaderName, Option<HeaderValue>)>,
 }
 
@@ -54,13 +54,13 @@ impl WebSecurity {
         Ok(Self { tls, users, limiter, headers: defaults().into_iter().chain(given).collect() })
     }
 
-    /// TLS configuration; `None` for plain HTTP.
+    /// Returns the TLS configuration of the server. `None`: the server speaks plain HTTP.
     pub(crate) fn tls(&self) -> Option<Arc<ServerConfig>> {
         self.tls.clone()
     }
 
-    /// Sets the headers of a response. The last one of a name wins, and an empty one removes the header. A response that
-    /// has a Content-Security-Policy of its own keeps it unless `http_server_config` sets one.
+    /// Sets the headers of a response. If there are several of one name the last counts, and an empty one removes the
+    /// header. A response that has its own Content-Security-Policy keeps it unless `http_server_config` sets one.
     pub(crate) fn add_headers(&self, headers: &mut HeaderMap) {
         let own_policy = headers.get(CONTENT_SECURITY_POLICY).cloned();
         for (name, value) in &self.headers {
@@ -86,7 +86,8 @@ fn defaults() -> [(HeaderName, Option<HeaderValue>); 4] {
     ]
 }
 
-/// Header of `http_server_config`, which may be one of those that exporter-toolkit allows; `None` removes the header.
+/// Checks a header of `http_server_config`, which must be one that exporter-toolkit allows. The value `None` removes
+/// the header from responses.
 fn header(name: &str, value: &str) -> Result<(HeaderName, Option<HeaderValue>), String> {
     let any = [CONTENT_SECURITY_POLICY, X_XSS_PROTECTION, STRICT_TRANSPORT_SECURITY];
     let key: HeaderName = name.parse().map_err(|_| format!("http_server_config: `{name}` is not a header's name"))?;
@@ -113,7 +114,7 @@ fn header(name: &str, value: &str) -> Result<(HeaderName, Option<HeaderValue>), 
 
 /// The web configuration in force.
 pub(crate) struct Security {
-    /// The file; `None` without --web.config.file.
+    /// Path of the web configuration file. `None`: --web.config.file is not set.
     path: Option<PathBuf>,
     interval: Duration,
     current: RwLock<Arc<WebSecurity>>,
@@ -121,19 +122,20 @@ pub(crate) struct Security {
     verifier: users::Verifier,
 }
 
-/// Result of the last read of the files.
+/// Result of the last read of the web configuration file and the files that it names.
 struct LastRead {
     at: Instant,
     material: Material,
-    /// Error that was logged; `None` when the files were good.
+    /// Error of the read, which was logged. `None`: the files were valid.
     logged_error: Option<String>,
 }
 
 impl Security {
-    /// Reads the file; without one the server speaks plain HTTP and has no users. Blocks on the file system.
+    /// Reads the web configuration file. Without one the server speaks plain HTTP and has no users. The call blocks on
+    /// the file system.
     ///
     /// # Errors
-    /// What is wrong in the file, with its name and line.
+    /// Returns what is wrong in the file, with its name and line.
     pub(crate) fn load(path: Option<&Path>) -> Result<Arc<Self>, String> {
         Self::load_every(path, READ_INTERVAL)
     }
@@ -146,7 +148,7 @@ impl Security {
         Ok(Arc::new(Self { path: path.map(Path::to_owned), interval, current, last_read, verifier }))
     }
 
-    /// Web configuration in force. Reads the files again when [`READ_INTERVAL`] has passed.
+    /// Returns the web configuration in force. The files are read again if [`READ_INTERVAL`] has passed.
     pub(crate) async fn current(&self) -> Arc<WebSecurity> {
         if let Some(path) = &self.path
             && let Ok(mut last) = self.last_read.try_lock()
@@ -161,10 +163,11 @@ impl Security {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Admits a request under the configuration `now`. `has_token` is true when it has a known token of the API.
+    /// Checks a request against the users and the rate limit of the configuration `now`. `has_token` is true if the
+    /// request has a known token of the API.
     ///
     /// # Errors
-    /// Why the request is refused.
+    /// Returns the reason why the request is refused.
     pub(crate) async fn admit(&self, now: &WebSecurity, headers: &HeaderMap, has_token: bool) -> Result<(), Denied> {
         if now.limiter.as_ref().is_some_and(|l| !l.take(Instant::now())) {
             return Err(Denied::TooMany);
@@ -195,7 +198,7 @@ impl Security {
     }
 }
 
-/// New state of the files; `None` when nothing changed.
+/// Reads the web configuration files again. `None`: nothing changed.
 fn changed(path: &Path, before: &Material) -> Result<Option<(Material, WebSecurity)>, String> {
     let material = Material::read(path)?;
     if material == *before {

@@ -1,24 +1,24 @@
-//! `rate_limit`: a token bucket over all requests, as in exporter-toolkit.
+//! Rate limit of the web configuration (`rate_limit`): a token bucket over all requests, as in exporter-toolkit.
 
 use super::file::RateLimit;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Token bucket.
+/// Token bucket that limits the rate of requests.
 pub(crate) struct RateLimiter {
     /// Time after which one more request is allowed.
     interval: Duration,
-    /// Time by which a request may come early: the burst minus one, in intervals.
+    /// Time by which a request may come early: the interval multiplied by the burst minus one.
     tolerance: Duration,
-    /// Time at which the bucket is full again; `None` when it was never used.
+    /// Time at which the token bucket is full again. `None`: it was never used.
     full_at: Mutex<Option<Instant>>,
 }
 
 impl RateLimiter {
-    /// Limiter of a configuration; `None` without a limit.
+    /// Makes the rate limiter for a configuration. `None`: requests are not limited.
     ///
     /// # Errors
-    /// The burst is 0.
+    /// Fails if the burst is 0.
     pub(crate) fn new(limit: Option<&RateLimit>) -> Result<Option<Self>, String> {
         let Some(limit) = limit.filter(|l| !l.interval.is_zero()) else { return Ok(None) };
         let spare = limit.burst.checked_sub(1).ok_or("rate_limit: burst is 0, which refuses every request; set it")?;
@@ -26,7 +26,7 @@ impl RateLimiter {
         Ok(Some(Self { interval: limit.interval, tolerance, full_at: Mutex::new(None) }))
     }
 
-    /// Takes a token at `now`; false when there is none.
+    /// Takes a token from the bucket at the time `now`, and returns false if there is none.
     pub(crate) fn take(&self, now: Instant) -> bool {
         let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         let due = full_at.map_or(now, |at| at.max(now));

@@ -1,5 +1,5 @@
-//! Server configuration of rustls from `tls_server_config`. Protocols and suites that Go has and rustls lacks (TLS 1.0,
-//! CBC, P-521) are refused by name.
+//! Converts `tls_server_config` of the web configuration to the server configuration of rustls. Protocols and cipher
+//! suites that Go has and rustls doesn't have (TLS 1.0, CBC, P-521) are refused by name.
 
 use super::client::ClientVerifier;
 use super::file::{ClientAuth, Material, Pem, TlsConfig};
@@ -9,10 +9,10 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::sync::Arc;
 
-/// Configuration of the server.
+/// Makes the TLS configuration of the server.
 ///
 /// # Errors
-/// A key has a value that is not supported; the message has the key, the value and the supported values.
+/// Fails if a key has a value that is not supported. The message has the key, the value and the supported values.
 pub(crate) fn server_config(material: &Material) -> Result<Arc<ServerConfig>, String> {
     let tls = material.config.tls_server_config.clone().unwrap_or_default();
     let cert = material.cert.as_ref().ok_or("tls_server_config: cert_file (or cert) is missing")?;
@@ -98,8 +98,8 @@ fn provider(tls: &TlsConfig) -> Result<CryptoProvider, String> {
     Ok(provider)
 }
 
-/// Cipher suites of TLS 1.2 in the order of their names, and every suite of TLS 1.3, which the list does not restrict
-/// in Go either.
+/// Returns the configured cipher suites of TLS 1.2, in the order of `names`, and every suite of TLS 1.3. As in Go, the
+/// configured list does not restrict the suites of TLS 1.3.
 fn suites(names: &[String]) -> Result<Vec<SupportedCipherSuite>, String> {
     let all = ring::ALL_CIPHER_SUITES;
     let mut chosen: Vec<_> = all.iter().copied().filter(|s| s.tls13().is_some()).collect();
@@ -116,7 +116,7 @@ fn suites(names: &[String]) -> Result<Vec<SupportedCipherSuite>, String> {
     Ok(chosen)
 }
 
-/// Name of a suite in Go and at IANA, `TLS_…`; rustls has `TLS13_…` for suites of TLS 1.3.
+/// Returns the name of a cipher suite as Go and IANA write it, `TLS_…`. rustls writes `TLS13_…` for suites of TLS 1.3.
 fn go_name(suite: &SupportedCipherSuite) -> String {
     format!("{:?}", suite.suite()).replacen("TLS13_", "TLS_", 1)
 }

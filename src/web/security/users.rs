@@ -1,5 +1,6 @@
-//! `basic_auth_users`. bcrypt is slow by design: a password that was right once is remembered as a keyed hash, and few
-//! passwords are checked at a time, so that guessing does not use up the processors.
+//! Users of the web configuration (`basic_auth_users`) and their passwords. bcrypt is slow by design: a password that
+//! was right once is remembered as a keyed hash, and few passwords are checked at the same time, so that guessing does
+//! not use up the processors.
 
 use super::Denied;
 use base64::Engine;
@@ -13,20 +14,21 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// Highest cost of a hash. Each step doubles the time: 10 takes about 50 ms, 18 about 15 s.
+/// Highest accepted cost of a bcrypt hash. Each step doubles the time: 10 takes about 50 ms, 18 about 15 s.
 const MAX_COST: u32 = 18;
-/// Passwords that are checked at the same time.
+/// Largest number of passwords that are checked at the same time.
 const MAX_CHECKS: usize = 2;
 /// Longest time that a request waits for the check of its password.
 const CHECK_WAIT: Duration = Duration::from_secs(5);
-/// Most passwords that are remembered; the next one empties the memory.
+/// Largest number of remembered passwords. When it is reached, all are forgotten.
 const MAX_REMEMBERED: usize = 1024;
 
 /// User names with their bcrypt hashes. Without users every request is admitted.
 #[derive(Default)]
 pub(crate) struct Users {
     hashes: BTreeMap<String, String>,
-    /// Hash that is checked for an unknown name, so that it takes as long as a known one: the one of the highest cost.
+    /// bcrypt hash that is checked for an unknown user name, so that it takes as long as for a known user. It has the
+    /// highest cost of all users' hashes.
     decoy: String,
 }
 
@@ -34,7 +36,7 @@ impl Users {
     /// Makes the list of users from their bcrypt hashes.
     ///
     /// # Errors
-    /// A hash is not of bcrypt or its cost is out of bounds; the message has the user's name and not the hash.
+    /// Fails if a hash is not of bcrypt or its cost is out of bounds. The message has the user's name and not the hash.
     pub(crate) fn new(hashes: BTreeMap<String, String>) -> Result<Self, String> {
         let mut decoy = (0, String::new());
         for (user, hash) in &hashes {
@@ -50,13 +52,13 @@ impl Users {
         Ok(Self { hashes, decoy: decoy.1 })
     }
 
-    /// Hash to check a password against, and whether the user exists.
+    /// Returns the bcrypt hash with which a password is compared, and whether the user exists.
     fn hash(&self, user: &str) -> (&str, bool) {
         self.hashes.get(user).map_or((self.decoy.as_str(), false), |hash| (hash.as_str(), true))
     }
 }
 
-/// Verifier of passwords. Its memory outlives a reload of the users.
+/// Verifier of passwords. Remembered passwords outlive a reload of the users.
 pub(crate) struct Verifier {
     key: hmac::Key,
     known: Mutex<HashSet<[u8; 32]>>,
@@ -64,10 +66,10 @@ pub(crate) struct Verifier {
 }
 
 impl Verifier {
-    /// Makes the limiter of password checks with a random key.
+    /// Makes a verifier of passwords with a random key.
     ///
     /// # Errors
-    /// The system has no random numbers.
+    /// Fails if the system has no random numbers.
     pub(crate) fn new() -> Result<Self, String> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &ring::rand::SystemRandom::new());
         let key = key.map_err(|_| "the system gives no random numbers; can't keep passwords safe")?;
@@ -98,8 +100,8 @@ impl Verifier {
         Ok(())
     }
 
-    /// Keyed hash of user, bcrypt hash and password: a changed bcrypt hash makes another tag, so that the old password
-    /// is not accepted from memory.
+    /// Returns a keyed hash of user, bcrypt hash and password. A changed bcrypt hash gives another value, so that the
+    /// old password is not accepted from memory.
     fn tag(&self, user: &str, hash: &str, password: &[u8]) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.key);
         for part in [user.as_bytes(), hash.as_bytes(), password] {
@@ -122,7 +124,7 @@ impl Verifier {
     }
 }
 
-/// User and password of an `Authorization: Basic` header (RFC 7617, 2).
+/// Returns user and password of an `Authorization: Basic` header (RFC 7617, 2).
 fn credentials(headers: &HeaderMap) -> Option<(String, Vec<u8>)> {
     let (scheme, encoded) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {

@@ -1,4 +1,4 @@
-//! Bound on the time in which a client reads nothing of its answer, so that it can't hold a connection.
+//! Bounds the time for which a client reads nothing of its response, so that it can't hold a connection.
 
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -8,11 +8,11 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// Stream whose writes fail once they have been pending for `limit`.
+/// Stream whose writes fail when they have been pending for `limit`.
 pub(crate) struct StallGuard<S> {
     inner: S,
     limit: Duration,
-    /// Timer that runs while a write is pending.
+    /// Timer that runs while a write is pending. `None`: no write is pending.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
@@ -21,7 +21,7 @@ impl<S> StallGuard<S> {
         Self { inner, limit, waiting: None }
     }
 
-    /// Passes on the result of a write, or an error once writes have been pending for the limit.
+    /// Returns the result of a write, or an error if writes have been pending for the limit.
     fn bound<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if poll.is_ready() {
             self.waiting = None;

@@ -1,4 +1,4 @@
-//! The API without a database: the catalogue's files are read, nothing can be written.
+//! Tests of the API without a database: it reads the catalogue's files, and nothing can be written.
 
 use super::*;
 use crate::catalog::Output;
@@ -20,7 +20,7 @@ fn listed(n: u32) -> Channel {
     }
 }
 
-/// 40 channels on three packagers; 7 is disabled.
+/// Starts a server with 40 channels on three packagers. Channel 7 is disabled.
 async fn server() -> Running {
     let channels = (0..40).map(|n| (format!("CH_{n:02}"), Arc::new(listed(n)))).collect();
     let (built_in, _) =

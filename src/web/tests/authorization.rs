@@ -1,5 +1,5 @@
-//! Roles, over every operation of the router: the OpenAPI document is gathered from the routes, so no handler can be
-//! left out.
+//! Tests of roles for every operation of the API. The operations come from the OpenAPI document, which is gathered from
+//! the routes, so that no handler is left out.
 
 use super::*;
 use crate::web::api::{Api, Role, TokenFile, hash};
@@ -10,10 +10,11 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use tower::ServiceExt;
 
-/// Operations that need no token: what Prometheus and a load balancer ask, and the document itself.
+/// Operations of the API that need no token: those that Prometheus and load balancers request, and the OpenAPI
+/// document.
 const OPEN: [&str; 3] = ["get /api/v1/health", "get /api/v1/openapi.json", "get /api/v1/sd"];
 
-/// Router of an exporter with one token for each role; the token's text is the role's name.
+/// Makes the router of an exporter with one token for each role. The token's text is the role's name.
 fn app_with_tokens() -> Router {
     let file = tempfile::NamedTempFile::new().unwrap();
     let token = |role: &str| format!("  - {{name: {role}-token, role: {role}, sha256: {}}}\n", hash(role));
@@ -40,7 +41,7 @@ async fn send(app: &Router, method: &str, path: &str, header: Option<(&str, &str
     (parts.status, parts.headers, String::from_utf8(body.to_vec()).unwrap())
 }
 
-/// Every operation of the API as method and path, keys replaced.
+/// Returns every operation of the API as method and path, with `1` for keys and ids.
 async fn operations(app: &Router) -> Vec<(String, String)> {
     let (_, _, document) = send(app, "GET", "/api/v1/openapi.json", None).await;
     let document: Value = serde_json::from_str(&document).unwrap();

@@ -5,7 +5,8 @@ use tokio::sync::Notify;
 
 const GET: &[u8] = b"GET /probe?target=A HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
-/// A backend whose probe says that it has begun and then waits to be let go.
+/// Makes a backend whose probe waits. The first [`Notify`] is notified when a probe has begun; a notification of the
+/// second lets it end.
 fn gated() -> (Fake, Arc<Notify>, Arc<Notify>) {
     let (begun, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (b, g) = (Arc::clone(&begun), Arc::clone(&go));
@@ -24,7 +25,7 @@ async fn start(backend: Fake, bounds: Bounds) -> Running {
     Running::start(backend, Settings::default(), Security::load(None).unwrap(), bounds).await
 }
 
-/// What the server still sends, until it closes.
+/// Reads everything that the server sends until it closes the connection.
 async fn rest(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     let _ = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut bytes)).await.expect("it closes");

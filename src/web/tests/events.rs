@@ -9,14 +9,14 @@ use futures_util::StreamExt;
 use http::{Request, StatusCode};
 use tower::ServiceExt;
 
-/// The catalogue has `CH_1` and `down`.
+/// Makes the state of an exporter with the channels `CH_1` and `down` in its catalogue.
 fn state() -> Arc<State> {
     let channels = ["CH_1", "down"].map(|code| (code.to_owned(), Arc::new(channel(code))));
     let snapshot = CatalogSnapshot { channels: channels.into(), ..CatalogSnapshot::default() };
     State::new(Arc::new(Fake { config: config_of(snapshot), ..backend(failing) }), Settings::default(), Api::default())
 }
 
-/// Two outputs fail the same check.
+/// Makes the report of a probe. If the probe failed, the same check failed on two outputs.
 fn failing(ask: &ProbeRequest, timeout: Duration) -> Result<Report, ProbeError> {
     let mut report = answers(ask, timeout)?;
     if !report.success {

@@ -1,4 +1,4 @@
-//! The web layer over real sockets: only the probe behind it is set by the test.
+//! Tests of the web layer over real sockets. Only the probes behind it are made by the tests.
 
 mod access;
 mod api;
@@ -31,7 +31,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// A server on a port of its own.
+/// A running server with its own port.
 struct Running {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -70,7 +70,7 @@ impl Running {
         (response.status().as_u16(), response.text().await.unwrap())
     }
 
-    /// Stops, and waits until everything has ended.
+    /// Stops the server, and waits until everything in it has ended.
     async fn finish(mut self) {
         self.stop.take().unwrap().send(()).unwrap();
         tokio::time::timeout(Duration::from_secs(5), &mut self.ended).await.expect("the server ends").unwrap();
@@ -88,7 +88,7 @@ fn builder() -> reqwest::ClientBuilder {
 
 type Answer = Result<Arc<Report>, ProbeError>;
 
-/// Backend whose answers the test sets.
+/// Backend whose answers a test sets.
 struct Fake {
     probe: Box<dyn Fn(ProbeRequest, Duration) -> BoxFuture<'static, Answer> + Send + Sync>,
     config: Arc<Config>,
@@ -114,7 +114,7 @@ impl Backend for Fake {
     }
 }
 
-/// A backend whose probe is `answer`, without waiting, and whose catalogue is empty.
+/// Makes a backend whose probe returns `answer` without waiting, and whose catalogue is empty.
 fn backend(answer: fn(&ProbeRequest, Duration) -> Result<Report, ProbeError>) -> Fake {
     Fake {
         probe: Box::new(move |ask, timeout| Box::pin(async move { answer(&ask, timeout).map(Arc::new) })),
@@ -124,7 +124,7 @@ fn backend(answer: fn(&ProbeRequest, Duration) -> Result<Report, ProbeError>) ->
     }
 }
 
-/// A state without a channel, for tests of its parts.
+/// Makes the state of an exporter without channels, for tests of its parts.
 pub(super) fn idle_state() -> Arc<State> {
     State::new(Arc::new(backend(answers)), Settings::default(), Api::default())
 }
@@ -133,7 +133,8 @@ fn config_of(snapshot: CatalogSnapshot) -> Arc<Config> {
     Arc::new(Config { snapshot, ..Config::default() })
 }
 
-/// Any target is healthy; `down` has failed, `nobody` is unknown, `busy` has no room.
+/// Returns the result of a probe by the target's name: `down` has failed, `nobody` is unknown, `busy` is refused for
+/// overload, and every other target is healthy.
 fn answers(ask: &ProbeRequest, timeout: Duration) -> Result<Report, ProbeError> {
     match ask.target.as_str() {
         "nobody" => Err(ProbeError::BadRequest("unknown channel `nobody`; see /config".to_owned())),

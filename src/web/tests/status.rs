@@ -1,4 +1,4 @@
-//! States of channels: what they become by probes and by time, and how the API answers them.
+//! Tests of the states of channels: how probes and time change them, and how the API returns them.
 
 use super::*;
 use crate::checks::delivery::{manifest_unavailable, rendition_unavailable};
@@ -17,7 +17,7 @@ fn failed(check: &'static CheckMeta, severity: Severity, output: &str) -> CheckO
     CheckOutcome { check, severity, reason: None, output, result, findings: Vec::new() }
 }
 
-/// Report of a probe at a second, which is a success unless a critical check failed.
+/// Makes the report of a probe at `second`, which is a success unless a critical check failed.
 fn probed(second: i64, outcomes: Vec<CheckOutcome>) -> Report {
     let success = outcomes.iter().all(|outcome| outcome.severity < Severity::Critical);
     Report { started_at: at(second), success, outcomes, ..report("CH", "TPL_HD", Duration::from_secs(9)) }
@@ -162,7 +162,8 @@ fn a_summary_counts_each_channel_once() {
     assert_eq!((later.states.unknown, later.severities.critical), (3, 0));
 }
 
-/// The catalogue has `CH_1` of tier 1 in 4K, `down`, and `OFF`, which is disabled. Probes begin now.
+/// Starts a server with the channels `CH_1` (tier 1, 4K), `down`, and `OFF`, which is disabled. Its probes begin at the
+/// present time.
 async fn server() -> Running {
     let channels = [
         Channel { tier: Some(1), is_4k: true, ..channel("CH_1") },

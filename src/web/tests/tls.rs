@@ -3,7 +3,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use reqwest::{Certificate, Identity, Version};
 use tempfile::TempDir;
 
-/// A certificate authority of the test's own.
+/// A certificate authority that a test makes.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
@@ -13,7 +13,7 @@ impl Authority {
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    /// Certificate and key in PEM.
+    /// Issues a certificate for the name `san`, and returns certificate and private key in PEM.
     fn issue(&self, san: &str) -> (String, String) {
         let key = KeyPair::generate().unwrap();
         let certificate = CertificateParams::new(vec![san.to_owned()]).unwrap().signed_by(&key, &self.0).unwrap();

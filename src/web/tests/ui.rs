@@ -1,4 +1,5 @@
-//! The web page under `/ui/`, whether or not it was built, and the description of the API that it is built from.
+//! Tests of the web page under `/ui/`, whether or not it was built, and of the API description from which its types are
+//! made.
 
 use super::*;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION};
@@ -50,7 +51,7 @@ async fn a_listener_without_the_api_serves_no_page() {
     assert!(!String::from_utf8_lossy(&page).contains("/ui/"));
 }
 
-/// Removes the texts for people: the page's types don't need them.
+/// Removes the texts for people from an OpenAPI document, because the page's types don't need them.
 fn without_texts(value: &mut Value) {
     match value {
         Value::Object(members) => {

@@ -1,4 +1,4 @@
-//! Errors in the OpenAPI document, by what an endpoint does.
+//! Error responses in the OpenAPI document, by what an endpoint does.
 
 use std::collections::BTreeMap;
 use utoipa::IntoResponses;
@@ -7,23 +7,23 @@ use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr};
 
-/// Errors of every endpoint: users and rate limit of `--web.config.file`.
+/// Error responses of every endpoint: users and rate limit of `--web.config.file`.
 pub(crate) struct Guarded;
-/// Errors of every endpoint that answers in plain text.
+/// Error responses of every endpoint whose answers are plain text.
 pub(crate) struct GuardedText;
-/// Errors of an endpoint that takes parameters and reads the database.
+/// Error responses of an endpoint that takes parameters and reads the database.
 pub(crate) struct Reading;
-/// Errors of an endpoint that takes the key of one entry.
+/// Error responses of an endpoint that takes the key of one entry.
 pub(crate) struct Keyed;
-/// Errors of an endpoint that takes a body and a role.
+/// Error responses of an endpoint that takes a body and demands a role.
 pub(crate) struct Writing;
-/// Errors of an endpoint that takes a role and no body.
+/// Error responses of an endpoint that demands a role and takes no body.
 pub(crate) struct Removing;
-/// Errors of an endpoint that may meet a taken name or an entry in use.
+/// Error responses of an endpoint that fails if a name is taken or an entry is in use.
 pub(crate) struct Conflicting;
-/// Errors of an endpoint that takes `If-Match`.
+/// Error responses of an endpoint that takes `If-Match`.
 pub(crate) struct Conditional;
-/// Errors of an endpoint that asks Alertmanager.
+/// Error responses of an endpoint that sends requests to Alertmanager.
 pub(crate) struct Silencing;
 
 impl IntoResponses for Guarded {

@@ -1,4 +1,4 @@
-//! `GET /api/v1/openapi.json`: the OpenAPI 3.1 document, which is gathered from the routes.
+//! Endpoint `GET /api/v1/openapi.json`: the OpenAPI 3.1 document, which is gathered from the routes.
 
 pub(in crate::web) mod answers;
 
@@ -13,7 +13,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, Server};
 use utoipa::{Modify, OpenApi};
 
-/// Parts of the document that belong to no route.
+/// Parts of the OpenAPI document that belong to no route.
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -53,7 +53,7 @@ impl Modify for Schemes {
     }
 }
 
-/// Reads this document.
+/// Reads the OpenAPI document of the API.
 #[utoipa::path(get, path = "/openapi.json", tag = "exporter", security(()),
     responses((status = 200, description = "OpenAPI 3.1", body = Object), answers::Guarded))]
 pub(crate) async fn openapi(Extract(state): Shared, Extension(document): Extension<Arc<Document>>) -> Response {
